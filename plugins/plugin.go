@@ -1,0 +1,98 @@
+package plugins
+
+import (
+	"slices"
+	"time"
+)
+
+// ProtocolVersion is the version of the plugin protocol that this tree
+// speaks: api/plugin/v1.
+const ProtocolVersion = 1
+
+// A Kind is one of the three rôles that a plugin can have.
+type Kind string
+
+// The kinds. Each is the name of a contract package.
+const (
+	Storage      Kind = "storage"
+	Transport    Kind = "transport"
+	StateMachine Kind = "statemachine"
+)
+
+// Kinds lists all kinds in the order in which a host starts them.
+func Kinds() []Kind { return []Kind{Storage, StateMachine, Transport} }
+
+// A Capability names an optional ability of a plugin. A host learns
+// capabilities from Describe, never from a call that fails.
+type Capability string
+
+// Info is what a plugin says of itself. It never changes during a process.
+type Info struct {
+	// Kind and Name identify the plugin; Name is what the host's
+	// configuration uses, for example "wal".
+	Kind Kind
+	Name string
+	// Version is the plugin's own, for people.
+	Version string
+	// Protocols are the plugin protocol versions it speaks.
+	Protocols []uint32
+	// Capabilities are its optional abilities. Unknown ones are ignored.
+	Capabilities []Capability
+	// ConfigSchema is a JSON Schema of its config section; nil if it takes
+	// none.
+	ConfigSchema []byte
+}
+
+// Has reports whether the plugin has capability c.
+func (i Info) Has(c Capability) bool { return slices.Contains(i.Capabilities, c) }
+
+// Limits hold at both ends of every call. Zero values are replaced by those
+// of DefaultLimits before a plugin sees them.
+type Limits struct {
+	// MaxEntryBytes is the largest data of one entry.
+	MaxEntryBytes uint64
+	// MaxBatchBytes is the most bytes of entries in one batch or message; a
+	// single entry may be larger and then travels alone.
+	MaxBatchBytes uint64
+	// MaxChunkBytes is the largest chunk of a snapshot stream.
+	MaxChunkBytes uint64
+}
+
+// DefaultLimits are the limits of a host that is configured without any: an
+// entry of 1.5 MiB with room for the host's own header, batches of 1 MiB,
+// chunks of 256 KiB.
+func DefaultLimits() Limits {
+	return Limits{MaxEntryBytes: 3<<19 + 4<<10, MaxBatchBytes: 1 << 20, MaxChunkBytes: 256 << 10}
+}
+
+// MaxMessageBytes is the size that the receiving end of a plugin connection
+// must accept: a full batch, or one entry, and what surrounds it.
+func (l Limits) MaxMessageBytes() int {
+	return int(max(l.MaxEntryBytes, l.MaxBatchBytes, l.MaxChunkBytes)) + int(l.MaxBatchBytes) + 64<<10
+}
+
+// Options is the part of Open that is the same for every kind. The plugin
+// owns all of it, slices included.
+type Options struct {
+	// Config is the plugin's own config section: a YAML document, possibly
+	// empty. Unknown keys are errors (ErrInvalidConfig), so that a
+	// misspelt key is noticed.
+	Config []byte
+	// ClusterID, NodeID and NodeName say on whose behalf the plugin works. A
+	// plugin that keeps data must refuse to open data of another cluster or
+	// node (ErrWrongIdentity).
+	ClusterID, NodeID uint64
+	NodeName          string
+	// Group is the Raft group; 1 for now.
+	Group uint64
+	// Incarnation grows with every Open on behalf of this node. Calls that
+	// carry a smaller one than the last Open are refused with
+	// ErrStaleIncarnation by the RPC layer.
+	Incarnation uint64
+	// DataDir exists, has mode 0700 and belongs to this plugin alone.
+	DataDir string
+	Limits  Limits
+	// Tick and Election are the node's raft timings; every timeout of a
+	// plugin is a function of them (law 8 of the design).
+	Tick, Election time.Duration
+}

@@ -1,0 +1,92 @@
+package statemachine
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// The wire types are the contract's types.
+type (
+	// Entry is a committed entry for the application. Data is immutable.
+	Entry = pluginv1.ApplyEntry
+	// Result is what applying an entry gave. Data and Error must be the same
+	// on every replica; Error is the application's own refusal and not a
+	// failure of the plugin.
+	Result = pluginv1.ApplyResult
+)
+
+// Errors of the contract. See also those of package plugins.
+var (
+	// ErrInvalidQuery: the query's bytes make no sense to the application.
+	ErrInvalidQuery = errors.New("invalid query")
+	// ErrBadSnapshot: the bytes given to Restore are not a snapshot of this
+	// application, or of a format it does not know.
+	ErrBadSnapshot = errors.New("unusable snapshot")
+)
+
+// Batch is a run of committed entries.
+type Batch struct {
+	// Entries ascend in index, with gaps where the host kept an entry for
+	// itself (a membership change, a leader's empty entry).
+	Entries []Entry
+	// Through is the applied index after the batch: at least the last
+	// entry's. A batch without entries only moves the applied index.
+	Through uint64
+}
+
+// StateMachine is implemented by applications, and by the host's end of the
+// RPC connection to one.
+//
+// Apply, PrepareSnapshot and Restore are never called concurrently with each
+// other; Query and Snapshot methods may run concurrently with everything
+// except Restore.
+type StateMachine interface {
+	// Describe says what the application is. It may be called before Open.
+	Describe() plugins.Info
+
+	// Open makes the application ready and returns the index up to which its
+	// state reflects the log; 0 if it kept nothing. Errors:
+	// plugins.ErrInvalidConfig, plugins.ErrWrongIdentity.
+	Open(ctx context.Context, opts plugins.Options) (applied uint64, err error)
+
+	// Apply applies a batch and returns one result for each entry, in order.
+	// Entries at or below the applied index are skipped and answered with
+	// Result.Skipped: the host replays after a restart.
+	//
+	// An Apply is never cancelled: ctx ends only with the process. An error
+	// means that the plugin cannot go on (not that the application refuses:
+	// that is Result.Error); the host kills it and replays.
+	Apply(ctx context.Context, b Batch) ([]Result, error)
+
+	// Query answers a read of the state as it is now: the host has made sure
+	// that what must be applied is. It has no effect.
+	Query(ctx context.Context, data []byte) ([]byte, error)
+
+	// PrepareSnapshot fixes the present state for a snapshot and returns at
+	// once: later entries must not show in it. It may hold a copy-on-write
+	// view; several may exist at a time.
+	PrepareSnapshot(ctx context.Context) (Snapshot, error)
+
+	// Restore replaces the whole state by the snapshot read from r, which was
+	// taken at index. On error the state is undefined and the host starts the
+	// plugin anew. Errors: ErrBadSnapshot.
+	Restore(ctx context.Context, index uint64, r io.Reader) error
+
+	// Close ends it. Close twice is harmless.
+	Close(ctx context.Context) error
+}
+
+// Snapshot is a state fixed by PrepareSnapshot.
+type Snapshot interface {
+	// Index is the applied index that the snapshot reflects.
+	Index() uint64
+	// Save writes the state to w. It may take long and runs concurrently with
+	// Apply. It is called at most once.
+	Save(ctx context.Context, w io.Writer) error
+	// Release drops the view. It is called once, after Save or instead of it.
+	Release()
+}

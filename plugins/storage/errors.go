@@ -1,0 +1,39 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Errors of the contract. See also those of package plugins.
+var (
+	// ErrLocked: another process holds the store. The error is a *LockedError.
+	ErrLocked = errors.New("data directory is in use")
+	// ErrCorrupt: stored bytes are not what was written. The wrapping text
+	// names file, offset and what to do.
+	ErrCorrupt = errors.New("corrupt data")
+	// ErrCompacted: the entries were given up; use a snapshot.
+	ErrCompacted = errors.New("entries are compacted")
+	// ErrUnavailable: the entries are not in the log (yet).
+	ErrUnavailable = errors.New("entries are not available")
+	// ErrNoSnapshot: there is no snapshot at that index.
+	ErrNoSnapshot = errors.New("no such snapshot")
+	// ErrNoSpace: the disk is full.
+	ErrNoSpace = errors.New("no space left for the log")
+)
+
+// LockedError is an ErrLocked that names the holder.
+type LockedError struct {
+	// Path is the lock file.
+	Path string
+	// Holder describes who has it: plugin pid, host pid, since when.
+	Holder string
+}
+
+// Error implements error.
+func (e *LockedError) Error() string {
+	return fmt.Sprintf("%s: %v by %s", e.Path, ErrLocked, e.Holder)
+}
+
+// Is makes errors.Is(err, ErrLocked) true.
+func (e *LockedError) Is(target error) bool { return target == ErrLocked }

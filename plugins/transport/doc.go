@@ -1,0 +1,21 @@
+// Package transport is the contract of transport plugins: what carries
+// messages and snapshots between the nodes of a cluster.
+//
+// Raft allows messages to be lost, delayed and reordered, so a transport
+// promises little; but what it does promise holds always:
+//
+//   - A message is delivered unchanged, to the node it names, or not at all.
+//   - Every message that is dropped is followed by an Unreachable report for
+//     its receiver (one report may stand for many messages). Law 7.
+//   - A message accepted before a connection broke is not delivered after the
+//     connection is back (statement B5: it is outdated).
+//   - A snapshot never travels on the connection of other messages, and every
+//     SendSnapshot ends in exactly one result (statement B6).
+//   - Large appends never hold up control messages for long, and no slow peer
+//     holds up another one.
+//   - Bytes from the network never crash it; limits hold before allocation.
+//
+// The payload of an Envelope is one encoded pluginv1.Message. A transport may
+// read it, as one that speaks another system's wire protocol must, but need
+// not.
+package transport

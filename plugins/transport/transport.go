@@ -1,0 +1,102 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// The wire types are the contract's types.
+type (
+	// Envelope is one message on its way. Its Payload is immutable from the
+	// moment it is handed over, in both directions.
+	Envelope = pluginv1.Envelope
+	// Peer is another member: its id and URLs; Remote if it is known only by
+	// hearsay (statement B2).
+	Peer = pluginv1.Peer
+	// RemovedMember is proof that a member was removed.
+	RemovedMember = pluginv1.RemovedMember
+	// Event is something that the transport tells its host.
+	Event = pluginv1.Event
+	// SnapshotHeader announces a snapshot.
+	SnapshotHeader = pluginv1.SnapshotHeader
+)
+
+// Errors of the contract. See also those of package plugins.
+var (
+	// ErrAddressInUse: the listen address is taken.
+	ErrAddressInUse = errors.New("address is in use")
+	// ErrUnknownPeer: the peer is not in the set given to SetPeers.
+	ErrUnknownPeer = errors.New("unknown peer")
+	// ErrUnreachable: the peer could not be reached, or the connection broke.
+	ErrUnreachable = errors.New("peer is unreachable")
+	// ErrSnapshotRefused: the receiver did not accept the snapshot.
+	ErrSnapshotRefused = errors.New("snapshot was refused")
+)
+
+// Options is what a transport is opened with.
+type Options struct {
+	plugins.Options
+	// Listen is the address to listen on for peers, host:port. Port 0 lets
+	// the system choose.
+	Listen string
+	// Advertise are the URLs under which peers reach this node.
+	Advertise []string
+}
+
+// PeerSet is the whole of what a transport should know of others.
+type PeerSet struct {
+	// Peers are the members to talk to, without this node.
+	Peers []Peer
+	// Removed are members that must be told so when they call (statement B1).
+	Removed []RemovedMember
+}
+
+// Handler is the host's side: the transport calls it. Its methods may be
+// called concurrently. Deliver and Notify return quickly; they never wait for
+// raft, a disk or a peer.
+type Handler interface {
+	// Deliver hands over messages from peers, in the order received on each
+	// connection.
+	Deliver(envelopes []Envelope)
+	// Notify reports events, in order with Deliver.
+	Notify(events []Event)
+	// ReceiveSnapshot takes a whole snapshot from r and returns when it is
+	// accepted (nil) or not. r ends with io.EOF only if everything arrived
+	// unchanged. It may take long.
+	ReceiveSnapshot(ctx context.Context, header SnapshotHeader, r io.Reader) error
+}
+
+// Transport is implemented by transport backends, and by the host's end of
+// the RPC connection to one. Methods may be called concurrently after Open.
+type Transport interface {
+	// Describe says what the backend is. It may be called before Open.
+	Describe() plugins.Info
+
+	// Open starts listening and returns the address, with the real port. From
+	// then on the handler may be called, until Close has returned. Errors:
+	// ErrAddressInUse, plugins.ErrInvalidConfig.
+	Open(ctx context.Context, opts Options, h Handler) (address string, err error)
+
+	// SetPeers replaces what the transport knows of others. Connections to
+	// peers that stay are kept.
+	SetPeers(ctx context.Context, set PeerSet) error
+
+	// Send hands over messages. It never waits for the network: what cannot
+	// be queued is dropped and reported as unreachable, messages to unknown
+	// peers included. An error means that the transport is broken or closed.
+	Send(ctx context.Context, envelopes []Envelope) error
+
+	// SendSnapshot sends one snapshot, read from r, to header.To and waits for
+	// the receiver's verdict. Its return is the snapshot's one and only
+	// status. Errors: ErrUnknownPeer, ErrUnreachable, ErrSnapshotRefused, or
+	// the one that r returned.
+	SendSnapshot(ctx context.Context, header SnapshotHeader, r io.Reader) error
+
+	// Close stops listening, ends all connections and waits until no handler
+	// call is running. Close twice is harmless.
+	Close(ctx context.Context) error
+}
