@@ -1,0 +1,135 @@
+package server
+
+import (
+	"context"
+	"strconv"
+	"time"
+)
+
+// A NodeID identifies a member; its text form is lower-case hex.
+type NodeID uint64
+
+// String returns the id as hex without padding.
+func (id NodeID) String() string { return strconv.FormatUint(uint64(id), 16) }
+
+// ParseNodeID reads the hex form of an id.
+func ParseNodeID(s string) (NodeID, error) {
+	id, err := strconv.ParseUint(s, 16, 64)
+	return NodeID(id), err
+}
+
+// Service is what a host offers to its clients; core/api serves it. All
+// methods may be called concurrently, at any time between the host's start and
+// the end of its stop; errors are those of errors.go.
+type Service interface {
+	// Propose replicates data and waits for the state machine's result, or
+	// until ctx ends, or until the request timeout has passed.
+	Propose(ctx context.Context, data []byte) (Result, error)
+	// ProposeAsync is Propose without waiting: done is called exactly once,
+	// possibly before ProposeAsync returns, from any goroutine, and must not
+	// block. A timeout of 0 means the request timeout. The data belongs to the
+	// service from here on.
+	ProposeAsync(data []byte, timeout time.Duration, done func(Result, error))
+	// Query asks the state machine.
+	Query(ctx context.Context, data []byte, c Consistency) (Answer, error)
+	// Status tells what this member knows of itself and its plugins.
+	Status() Status
+	// Membership returns the members as of the applied index.
+	Membership() Membership
+	// AddMember adds m as a voter (or learner) and waits until the change is
+	// applied here. A zero m.ID is replaced by a random one.
+	AddMember(ctx context.Context, m Member) (Membership, error)
+	// RemoveMember removes a member and waits until the change is applied
+	// here. Removing an unknown member does nothing.
+	RemoveMember(ctx context.Context, id NodeID) (Membership, error)
+	// TransferLeader hands leadership to the given member, or to the most
+	// up-to-date one if to is 0, and waits until there is a new leader.
+	TransferLeader(ctx context.Context, to NodeID) (NodeID, error)
+	// Live reports whether the raft goroutine ticked lately.
+	Live() error
+	// Ready reports whether this member can serve: it knows a leader, its
+	// plugins are ready, and it is not stopping. The error says what is
+	// missing.
+	Ready() error
+}
+
+// Result is what became of an applied proposal.
+type Result struct {
+	Index uint64
+	Data  []byte
+	// Error is the state machine's own refusal.
+	Error string
+	// Lost: applied, but the state machine restarted and the result with it.
+	Lost bool
+}
+
+// Consistency says how fresh a query's answer must be.
+type Consistency int
+
+// The consistency levels.
+const (
+	// Linearizable: reflects every write acknowledged before the query.
+	Linearizable Consistency = iota
+	// Stale: whatever this member has.
+	Stale
+)
+
+// Answer is a query's answer and the applied index it reflects at least.
+type Answer struct {
+	Data  []byte
+	Index uint64
+}
+
+// Member is one member of the cluster.
+type Member struct {
+	ID            NodeID   `json:"id"`
+	Name          string   `json:"name"`
+	PeerURLs      []string `json:"peer_urls"`
+	ClientAddress string   `json:"client_address"`
+	Learner       bool     `json:"learner,omitempty"`
+}
+
+// Membership is an immutable view of who belongs to the cluster.
+type Membership struct {
+	ClusterID uint64
+	// Members in the order of their ids.
+	Members []Member
+	// Leader is 0 if none is known.
+	Leader NodeID
+}
+
+// Status is what a member knows of itself.
+type Status struct {
+	ClusterID uint64
+	ID        NodeID
+	Name      string
+	// Role is leader, follower, candidate, pre_candidate, learner, or none
+	// while raft is not running.
+	Role   string
+	Leader NodeID
+	Term   uint64
+	Commit, Applied, FirstIndex, LastIndex,
+	SnapshotIndex uint64
+	Plugins  []PluginStatus
+	Progress []PeerProgress
+	Version  string
+}
+
+// PluginStatus is the state of one plugin.
+type PluginStatus struct {
+	Kind, Name, Version string
+	PID                 int
+	// State is starting, ready, backoff, failed or stopped.
+	State     string
+	Restarts  int
+	LastError string
+}
+
+// PeerProgress is the leader's view of a follower.
+type PeerProgress struct {
+	ID          NodeID
+	Match, Next uint64
+	// State is probe, replicate or snapshot.
+	State  string
+	Active bool
+}
