@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// Names of the systems, as given to -systems and printed in the table.
+const (
+	nameEtcd      = "etcd"
+	nameHashicorp = "hashicorp"
+)
+
+// system is one three-node cluster that can be loaded with writes.
+//
+// Start is called once, then Propose by many goroutines at the same time, then Stop once. Stop is also
+// called when Start failed, and ends everything that Start began.
+type system interface {
+	// Name is the system's name in the table.
+	Name() string
+
+	// Start brings up three nodes that keep their data below dir, which exists and is empty, and
+	// returns when the cluster has a leader and the load can begin. The nodes listen on loopback only.
+	Start(ctx context.Context, dir string) error
+
+	// Propose writes value under key and returns when the system acknowledged the write: it is then
+	// on disk, with fsync, on a majority of the nodes. Client is the number of the calling closed-loop
+	// client; a system that spreads clients over connections does so by this number. Propose does not
+	// keep key or value after it has returned.
+	Propose(ctx context.Context, client int, key, value []byte) error
+
+	// Stop ends the nodes, waits until they are gone and releases what Start opened.
+	Stop() error
+}
+
+// cluster says what a system is to be built for.
+type cluster struct {
+	// clients is the number of closed-loop clients that will call Propose.
+	clients int
+	// executable is the path of this program, which some systems start again as their nodes.
+	executable string
+	// etcdConnections is the number of gRPC connections etcd's load is spread over; 0 lets the
+	// number of clients decide.
+	etcdConnections int
+}
+
+// systemNames lists all systems in the order of the table.
+func systemNames() []string {
+	return []string{nameEtcd, nameHashicorp}
+}
+
+// newSystem builds the named system without starting it.
+func newSystem(name string, c cluster) (system, error) {
+	switch name {
+	case nameEtcd:
+		return newEtcd(c), nil
+	case nameHashicorp:
+		return newHashicorp(), nil
+	default:
+		return nil, fmt.Errorf("unknown system %q: known are %s", name, strings.Join(systemNames(), ", "))
+	}
+}
