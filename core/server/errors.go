@@ -12,6 +12,7 @@ import (
 // applied, or may still be.
 var (
 	ErrNoLeader        = errors.New("no leader")
+	ErrNotLeader       = errors.New("not the leader")
 	ErrProposalDropped = errors.New("proposal dropped")
 	ErrTooManyRequests = errors.New("too many requests")
 	ErrTooLarge        = errors.New("request is too large")
