@@ -2,21 +2,20 @@ package server
 
 import (
 	"context"
-	"strconv"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/core/member"
 )
 
-// A NodeID identifies a member; its text form is lower-case hex.
-type NodeID uint64
-
-// String returns the id as hex without padding.
-func (id NodeID) String() string { return strconv.FormatUint(uint64(id), 16) }
+type (
+	// NodeID identifies a member; its text form is lower-case hex.
+	NodeID = member.ID
+	// Member is one member of the cluster.
+	Member = member.Member
+)
 
 // ParseNodeID reads the hex form of an id.
-func ParseNodeID(s string) (NodeID, error) {
-	id, err := strconv.ParseUint(s, 16, 64)
-	return NodeID(id), err
-}
+func ParseNodeID(s string) (NodeID, error) { return member.ParseID(s) }
 
 // Service is what a host offers to its clients; core/api serves it. All
 // methods may be called concurrently, at any time between the host's start and
@@ -78,15 +77,6 @@ const (
 type Answer struct {
 	Data  []byte
 	Index uint64
-}
-
-// Member is one member of the cluster.
-type Member struct {
-	ID            NodeID   `json:"id"`
-	Name          string   `json:"name"`
-	PeerURLs      []string `json:"peer_urls"`
-	ClientAddress string   `json:"client_address"`
-	Learner       bool     `json:"learner,omitempty"`
 }
 
 // Membership is an immutable view of who belongs to the cluster.

@@ -1,0 +1,42 @@
+// Package member holds who belongs to a cluster: the identity of a member and
+// the registry that committed membership changes drive. The registry is a pure
+// function of the log (law 12 of the design): every replica accepts and
+// refuses the same changes.
+package member
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// An ID identifies a member for good: it is never used again after a removal.
+// 0 means none.
+type ID uint64
+
+// String returns the id as lower-case hex without padding.
+func (id ID) String() string { return strconv.FormatUint(uint64(id), 16) }
+
+// ParseID reads the hex form of an id.
+func ParseID(s string) (ID, error) {
+	id, err := strconv.ParseUint(s, 16, 64)
+	if err != nil {
+		return 0, fmt.Errorf("member id %q is not a hexadecimal number of at most 16 digits", s)
+	}
+	return ID(id), nil
+}
+
+// Member is one member of the cluster.
+type Member struct {
+	ID            ID       `json:"id"`
+	Name          string   `json:"name"`
+	PeerURLs      []string `json:"peer_urls"`
+	ClientAddress string   `json:"client_address"`
+	Learner       bool     `json:"learner,omitempty"`
+}
+
+// Removed is the proof of a removal: the log position of the change.
+type Removed struct {
+	ID    ID     `json:"id"`
+	Index uint64 `json:"index"`
+	Term  uint64 `json:"term"`
+}

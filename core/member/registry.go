@@ -1,0 +1,197 @@
+package member
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Refusals of a change. They are decided from the log alone.
+var (
+	ErrRemovedID = errors.New("the id was removed from the cluster and cannot come back")
+	ErrExists    = errors.New("a member with this id, name or address exists")
+	ErrUnknown   = errors.New("no such member")
+	ErrLastVoter = errors.New("the last voter cannot be removed")
+	ErrInvalid   = errors.New("incomplete member")
+)
+
+// Registry is an immutable membership as of some index: a change makes a new
+// one. The zero value has no members.
+type Registry struct {
+	members map[ID]Member
+	removed map[ID]Removed
+}
+
+// Op is what a change does.
+type Op string
+
+// The operations.
+const (
+	Add    Op = "add"    // a new voter or learner, or a learner that becomes a voter
+	Remove Op = "remove" // a member leaves for good
+	Update Op = "update" // new name or addresses
+)
+
+// Change is one membership change as it stands in the log.
+type Change struct {
+	Op     Op     `json:"op"`
+	Member Member `json:"member"`
+}
+
+// Check says whether c is acceptable to r: nil, or one of the refusals.
+// Removing an unknown member is ErrUnknown, which callers may take for done.
+func (r *Registry) Check(c Change) error {
+	m := c.Member
+	old, exists := r.members[m.ID]
+	switch c.Op {
+	case Add:
+		if exists && (!old.Learner || m.Learner) {
+			return fmt.Errorf("member %s: %w", m.ID, ErrExists)
+		}
+		return r.checkNew(m)
+	case Update:
+		if !exists {
+			return fmt.Errorf("member %s: %w", m.ID, ErrUnknown)
+		}
+		return r.checkNew(m)
+	case Remove:
+		if !exists {
+			return fmt.Errorf("member %s: %w", m.ID, ErrUnknown)
+		}
+		if !old.Learner && len(r.Voters()) == 1 {
+			return fmt.Errorf("member %s: %w", m.ID, ErrLastVoter)
+		}
+		return nil
+	default:
+		return fmt.Errorf("operation %q: %w", c.Op, ErrInvalid)
+	}
+}
+
+// checkNew says whether m may stand in the registry beside the others.
+func (r *Registry) checkNew(m Member) error {
+	if m.ID == 0 || m.Name == "" || len(m.PeerURLs) == 0 {
+		return fmt.Errorf("member %s needs an id, a name and a peer URL: %w", m.ID, ErrInvalid)
+	}
+	if _, gone := r.removed[m.ID]; gone {
+		return fmt.Errorf("member %s: %w", m.ID, ErrRemovedID)
+	}
+	for _, o := range r.members {
+		if o.ID == m.ID {
+			continue
+		}
+		if o.Name == m.Name {
+			return fmt.Errorf("name %q belongs to member %s: %w", m.Name, o.ID, ErrExists)
+		}
+		for _, u := range m.PeerURLs {
+			if slices.Contains(o.PeerURLs, u) {
+				return fmt.Errorf("peer URL %s belongs to member %s: %w", u, o.ID, ErrExists)
+			}
+		}
+	}
+	return nil
+}
+
+// Apply returns the registry after c, committed at the given position. On a
+// refusal it returns r itself and the reason.
+func (r *Registry) Apply(c Change, index, term uint64) (*Registry, error) {
+	if err := r.Check(c); err != nil {
+		return r, err
+	}
+	next := &Registry{members: maps.Clone(r.members), removed: maps.Clone(r.removed)}
+	if next.members == nil {
+		next.members = map[ID]Member{}
+	}
+	if next.removed == nil {
+		next.removed = map[ID]Removed{}
+	}
+	m := c.Member
+	m.PeerURLs = slices.Sorted(slices.Values(m.PeerURLs))
+	switch c.Op {
+	case Remove:
+		delete(next.members, m.ID)
+		next.removed[m.ID] = Removed{ID: m.ID, Index: index, Term: term}
+	case Update:
+		m.Learner = r.members[m.ID].Learner
+		next.members[m.ID] = m
+	default:
+		next.members[m.ID] = m
+	}
+	return next, nil
+}
+
+// Members returns all members in the order of their ids.
+func (r *Registry) Members() []Member {
+	return slices.SortedFunc(maps.Values(r.members), func(a, b Member) int {
+		return cmp.Compare(a.ID, b.ID)
+	})
+}
+
+// Member returns the member with the id.
+func (r *Registry) Member(id ID) (Member, bool) {
+	m, ok := r.members[id]
+	return m, ok
+}
+
+// RemovedMembers returns the proofs of all removals, in the order of the ids.
+func (r *Registry) RemovedMembers() []Removed {
+	return slices.SortedFunc(maps.Values(r.removed), func(a, b Removed) int {
+		return cmp.Compare(a.ID, b.ID)
+	})
+}
+
+// WasRemoved tells whether id was removed, and where in the log.
+func (r *Registry) WasRemoved(id ID) (Removed, bool) {
+	p, ok := r.removed[id]
+	return p, ok
+}
+
+// Voters returns the ids of the voters in ascending order.
+func (r *Registry) Voters() []uint64 { return r.ids(false) }
+
+// Learners returns the ids of the learners in ascending order.
+func (r *Registry) Learners() []uint64 { return r.ids(true) }
+
+func (r *Registry) ids(learners bool) []uint64 {
+	var ids []uint64
+	for _, m := range r.members {
+		if m.Learner == learners {
+			ids = append(ids, uint64(m.ID))
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// registryJSON is the form in which a registry stands in a snapshot.
+type registryJSON struct {
+	Members []Member  `json:"members"`
+	Removed []Removed `json:"removed,omitempty"`
+}
+
+// MarshalJSON implements json.Marshaler. Equal registries give equal bytes.
+func (r *Registry) MarshalJSON() ([]byte, error) {
+	return json.Marshal(registryJSON{Members: r.Members(), Removed: r.RemovedMembers()})
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (r *Registry) UnmarshalJSON(b []byte) error {
+	var j registryJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	next := Registry{members: map[ID]Member{}, removed: map[ID]Removed{}}
+	for _, m := range j.Members {
+		if err := next.checkNew(m); err != nil {
+			return err
+		}
+		next.members[m.ID] = m
+	}
+	for _, p := range j.Removed {
+		next.removed[p.ID] = p
+	}
+	*r = next
+	return nil
+}
