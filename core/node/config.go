@@ -1,0 +1,99 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// Config is what a Core is made from.
+type Config struct {
+	ID    member.ID
+	Group uint64
+	// ElectionTicks and HeartbeatTicks are raft's timings in ticks.
+	ElectionTicks, HeartbeatTicks int
+	Limits                        plugins.Limits
+	// MaxAppends is how many appends may be in flight before new proposals
+	// wait: what waits then goes into the log together. 0 means 2.
+	MaxAppends int
+	// MaxUncommittedBytes bounds what a leader takes without a quorum. 0
+	// means 64 MiB.
+	MaxUncommittedBytes uint64
+	// MaxTailBytes bounds the applied entries kept in memory for slow
+	// followers. 0 means 8 MiB.
+	MaxTailBytes uint64
+	// Bootstrap are the first members of a new cluster. It is used only with
+	// an empty store, and must be the same on all of them.
+	Bootstrap []member.Member
+	Logger    *slog.Logger
+
+	// State is what the storage plugin opened with; Entries are those above
+	// the newest snapshot, up to the last one.
+	State   storage.State
+	Entries []storage.Entry
+	// Registry is the membership at the newest snapshot; nil if there is none.
+	Registry *member.Registry
+}
+
+// ErrInconsistent: what the storage plugin holds cannot be a node's state.
+var ErrInconsistent = errors.New("inconsistent store")
+
+// withDefaults fills in what is 0.
+func (c Config) withDefaults() Config {
+	if c.MaxAppends == 0 {
+		c.MaxAppends = 2
+	}
+	if c.MaxUncommittedBytes == 0 {
+		c.MaxUncommittedBytes = 64 << 20
+	}
+	if c.MaxTailBytes == 0 {
+		c.MaxTailBytes = 8 << 20
+	}
+	if c.Registry == nil {
+		c.Registry = &member.Registry{}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// snapshot returns the newest snapshot's metadata.
+func (c *Config) snapshot() (storage.SnapshotMetadata, bool) {
+	if n := len(c.State.Snapshots); n > 0 {
+		return c.State.Snapshots[n-1].Metadata, true
+	}
+	return storage.SnapshotMetadata{}, false
+}
+
+// check refuses a state that raft would panic on.
+func (c *Config) check() error {
+	s := &c.State
+	snap, _ := c.snapshot()
+	switch {
+	case s.FirstIndex == 0 || s.LastIndex+1 < s.FirstIndex:
+		return fmt.Errorf("%w: log [%d,%d]", ErrInconsistent, s.FirstIndex, s.LastIndex)
+	case s.HardState.Commit > s.LastIndex:
+		return fmt.Errorf("%w: commit index %d is beyond the last entry %d: entries were lost", ErrInconsistent, s.HardState.Commit, s.LastIndex)
+	case snap.Index+1 < s.FirstIndex:
+		return fmt.Errorf("%w: newest snapshot is at %d, the log starts at %d: what lies between is lost", ErrInconsistent, snap.Index, s.FirstIndex)
+	case snap.Index > s.LastIndex:
+		return fmt.Errorf("%w: newest snapshot is at %d, beyond the last entry %d", ErrInconsistent, snap.Index, s.LastIndex)
+	case uint64(len(c.Entries)) != s.LastIndex-snap.Index:
+		return fmt.Errorf("%w: %d entries in (%d,%d]", ErrInconsistent, len(c.Entries), snap.Index, s.LastIndex)
+	}
+	for i := range c.Entries {
+		e := &c.Entries[i]
+		if e.Index != snap.Index+1+uint64(i) {
+			return fmt.Errorf("%w: entry %d stands where index %d should", ErrInconsistent, e.Index, snap.Index+1+uint64(i))
+		}
+		if err := validateData(e); err != nil {
+			return fmt.Errorf("%w: %w", ErrInconsistent, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,211 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+
+	"go.etcd.io/raft/v3"
+	pb "go.etcd.io/raft/v3/raftpb"
+
+	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// Limits of raft that nobody has needed to change.
+const (
+	maxInflightMessages = 256
+	maxInflightBytes    = 64 << 20
+	maxApplyingBytes    = 8 << 20
+)
+
+// Core is the step function. It is not safe for concurrent use. After any
+// method has returned ErrFailed it must be dropped.
+type Core struct {
+	cfg      Config
+	raft     *raft.RawNode
+	log      *log
+	registry *member.Registry
+	limits   messageLimits
+
+	out     Output
+	encoder encoder
+
+	// Appends in flight, by number; each holds what raft hears when it is
+	// durable.
+	appends    queue[appendRecord]
+	saved      storage.HardState // of the last append put out
+	lazyCommit bool              // saved.Commit was not put out yet
+
+	// Applies in flight.
+	applies queue[applyRecord]
+
+	term          uint64
+	heartbeat     uint64 // largest read position sent in this term's heartbeats
+	changePending changeProposal
+	received      receivedSnapshot
+	failed        error
+}
+
+// receivedSnapshot is the last snapshot that arrived from a peer.
+type receivedSnapshot struct {
+	index    uint64
+	registry *member.Registry
+}
+
+// appendRecord is an append in flight.
+type appendRecord struct {
+	entries   []*pb.Entry
+	snapshot  *pb.SnapshotMetadata
+	responses []*pb.Message
+}
+
+// applyRecord is an apply in flight.
+type applyRecord struct {
+	last      uint64
+	responses []*pb.Message
+}
+
+// changeProposal watches for the entry of a proposed membership change: raft
+// replaces a change that it refuses by an empty entry without a word.
+type changeProposal struct {
+	index uint64
+	id    RequestID
+}
+
+// ErrFailed: raft found its own invariants broken. The node must stop.
+var ErrFailed = errors.New("raft failed")
+
+// NewCore makes a Core from what is on disk. With an empty store and
+// cfg.Bootstrap it starts a new cluster; with an empty store alone it waits to
+// be added to one.
+func NewCore(cfg Config) (c *Core, err error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	c = &Core{
+		cfg:      cfg,
+		registry: cfg.Registry,
+		limits:   messageLimits{entry: int(cfg.Limits.MaxEntryBytes), message: cfg.Limits.MaxMessageBytes()},
+		saved:    cfg.State.HardState,
+		term:     cfg.State.HardState.Term,
+	}
+	if snap, ok := cfg.snapshot(); ok {
+		if err := matches(cfg.Registry, snap.ConfState); err != nil {
+			return nil, fmt.Errorf("snapshot %d: %w", snap.Index, err)
+		}
+	}
+	if c.log, err = newLog(&cfg); err != nil {
+		return nil, err
+	}
+	defer c.recover(&err)
+	c.raft, err = raft.NewRawNode(&raft.Config{
+		ID:                        uint64(cfg.ID),
+		ElectionTick:              cfg.ElectionTicks,
+		HeartbeatTick:             cfg.HeartbeatTicks,
+		Storage:                   c.log,
+		Applied:                   c.log.applied,
+		AsyncStorageWrites:        true,
+		MaxSizePerMsg:             cfg.Limits.MaxBatchBytes,
+		MaxCommittedSizePerReady:  maxApplyingBytes,
+		MaxUncommittedEntriesSize: cfg.MaxUncommittedBytes,
+		MaxInflightMsgs:           maxInflightMessages,
+		MaxInflightBytes:          maxInflightBytes,
+		CheckQuorum:               true,
+		PreVote:                   true,
+		StepDownOnRemoval:         true,
+		Logger:                    raftLogger{cfg.Logger},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if c.log.last == 0 && c.saved == (storage.HardState{}) && len(cfg.Bootstrap) > 0 {
+		if err := c.bootstrap(cfg.Bootstrap); err != nil {
+			return nil, err
+		}
+	}
+	c.collect()
+	return c, nil
+}
+
+// newLog builds raft's view of the log.
+func newLog(cfg *Config) (*log, error) {
+	s := &cfg.State
+	terms, err := newTermIndex(s.Terms, s.FirstIndex, s.LastIndex)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInconsistent, err)
+	}
+	l := &log{
+		first: s.FirstIndex, last: s.LastIndex, terms: terms,
+		tailFirst: s.LastIndex + 1 - uint64(len(cfg.Entries)), tail: fromEntries(cfg.Entries),
+		maxTail:   cfg.MaxTailBytes,
+		confState: &pb.ConfState{},
+	}
+	l.tailBytes = size(l.tail)
+	hs := s.HardState
+	if snap, ok := cfg.snapshot(); ok {
+		l.snapshot = fromMetadata(snap)
+		l.confState = l.snapshot.ConfState
+		l.applied = snap.Index
+		// The commit index is never synced by itself, so it may be behind the
+		// snapshot, whose entries are committed all the same.
+		hs.Commit = max(hs.Commit, snap.Index)
+	}
+	if hs != (storage.HardState{}) {
+		l.hardState = &pb.HardState{Term: new(hs.Term), Vote: new(hs.Vote), Commit: new(hs.Commit)}
+	}
+	return l, nil
+}
+
+// bootstrap writes the first members into the log, as committed entries. All
+// of them do the same, so their logs agree from the start.
+func (c *Core) bootstrap(members []member.Member) error {
+	peers := make([]raft.Peer, len(members))
+	for i, m := range members {
+		if i > 0 && members[i-1].ID >= m.ID {
+			return fmt.Errorf("bootstrap members must ascend: %s after %s", m.ID, members[i-1].ID)
+		}
+		cc, err := raftChange(RequestID{}, member.Change{Op: member.Add, Member: m})
+		if err != nil {
+			return err
+		}
+		peers[i] = raft.Peer{ID: uint64(m.ID), Context: cc.GetContext()}
+	}
+	return c.raft.Bootstrap(peers)
+}
+
+// Output returns everything that came out since the last call. The slices
+// belong to the caller.
+func (c *Core) Output() Output {
+	out := c.out
+	c.out = Output{}
+	return out
+}
+
+// AppendsInFlight is how many appends have come out and are not done.
+func (c *Core) AppendsInFlight() int { return c.appends.len() }
+
+// WantsProposals tells whether new proposals should be handed in now, or wait
+// and go together: batching by back-pressure.
+func (c *Core) WantsProposals() bool { return c.appends.len() < c.cfg.MaxAppends }
+
+// Registry is the membership as of the last entry that came out for apply.
+func (c *Core) Registry() *member.Registry { return c.registry }
+
+// recover turns a panic of raft into ErrFailed.
+func (c *Core) recover(err *error) {
+	if p := recover(); p != nil {
+		c.failed = fmt.Errorf("%w: %v", ErrFailed, p)
+		*err = c.failed
+	}
+}
+
+// step runs f and collects what raft has to say.
+func (c *Core) step(f func() error) (err error) {
+	if c.failed != nil {
+		return c.failed
+	}
+	defer c.recover(&err)
+	err = f()
+	return err
+}

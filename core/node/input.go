@@ -1,0 +1,328 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.etcd.io/raft/v3"
+	pb "go.etcd.io/raft/v3/raftpb"
+
+	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// Errors of proposals; all of them mean that the proposal has no effect.
+var (
+	// ErrDropped: there is no leader, or leadership is being transferred, or
+	// the uncommitted part of the log is full.
+	ErrDropped = errors.New("proposal dropped")
+	// ErrNotLeader: only the leader takes membership changes and transfers.
+	ErrNotLeader = errors.New("not the leader")
+	// ErrChangePending: another membership change is not applied yet.
+	ErrChangePending = errors.New("another membership change is pending")
+)
+
+// A Proposal is a client's data with the request it belongs to.
+type Proposal struct {
+	ID RequestID
+	// Data has the header already: see NewProposal.
+	data []byte
+}
+
+// NewProposal makes a proposal; data is copied once, behind the header.
+func NewProposal(id RequestID, data []byte) Proposal {
+	return Proposal{ID: id, data: encodeCommand(id, data)}
+}
+
+// Tick advances raft's clock by one tick. A commit index that was only kept in
+// memory is put out now.
+func (c *Core) Tick() error {
+	return c.step(func() error {
+		c.raft.Tick()
+		c.collect()
+		if c.lazyCommit {
+			c.flushCommit()
+		}
+		return nil
+	})
+}
+
+// Campaign starts an election.
+func (c *Core) Campaign() error {
+	return c.step(func() error {
+		err := c.raft.Campaign()
+		c.collect()
+		return err
+	})
+}
+
+// Propose hands in proposals, all as one message: at the leader they go into
+// the log together, elsewhere they are forwarded to the leader. ErrDropped
+// means that none of them was taken.
+func (c *Core) Propose(proposals []Proposal) error {
+	data := make([][]byte, len(proposals))
+	for i := range proposals {
+		data[i] = proposals[i].data
+	}
+	return c.step(func() error {
+		err := c.raft.Step(&pb.Message{
+			Type: pb.MsgProp.Enum(), From: new(uint64(c.cfg.ID)), Entries: proposalEntries(data),
+		})
+		c.collect()
+		return dropped(err)
+	})
+}
+
+// ProposeChange hands in a membership change at the leader. The outcome
+// appears in the Apply that carries its entry, or in Output.Refused.
+func (c *Core) ProposeChange(id RequestID, change member.Change) error {
+	return c.step(func() error {
+		if c.raft.BasicStatus().RaftState != raft.StateLeader {
+			return ErrNotLeader
+		}
+		if c.changePending.index != 0 {
+			return ErrChangePending
+		}
+		if err := c.registry.Check(change); err != nil {
+			return err
+		}
+		data, err := encodeChange(id, change)
+		if err != nil {
+			return err
+		}
+		index := c.lastIndex() + 1
+		err = c.raft.Step(&pb.Message{
+			Type: pb.MsgProp.Enum(), From: new(uint64(c.cfg.ID)),
+			Entries: []*pb.Entry{{Type: pb.EntryConfChange.Enum(), Data: data}},
+		})
+		if err == nil {
+			c.changePending = changeProposal{index: index, id: id}
+		}
+		c.collect()
+		return dropped(err)
+	})
+}
+
+func dropped(err error) error {
+	if errors.Is(err, raft.ErrProposalDropped) {
+		return ErrDropped
+	}
+	return err
+}
+
+// ReadIndex asks for the commit index with a fresh context. The answer comes
+// out as a Read with this context, or not at all.
+func (c *Core) ReadIndex(context []byte) error {
+	return c.step(func() error {
+		c.raft.ReadIndex(context)
+		c.collect()
+		return nil
+	})
+}
+
+// Transfer hands leadership to a voter; 0 chooses the most up-to-date one that
+// was active lately.
+func (c *Core) Transfer(to member.ID) error {
+	return c.step(func() error {
+		st := c.raft.Status()
+		if st.RaftState != raft.StateLeader {
+			return ErrNotLeader
+		}
+		if to == 0 {
+			to = mostUpToDate(st)
+		}
+		if p, ok := st.Progress[uint64(to)]; !ok || p.IsLearner {
+			return fmt.Errorf("transfer leadership to %s: %w", to, member.ErrUnknown)
+		}
+		c.raft.TransferLeader(uint64(to))
+		c.collect()
+		return nil
+	})
+}
+
+// mostUpToDate returns the active voter with the longest log besides the
+// leader; the smaller id among equals; 0 if there is none.
+func mostUpToDate(st raft.Status) (best member.ID) {
+	var match uint64
+	for id, p := range st.Progress {
+		if id == st.ID || p.IsLearner || !p.RecentActive {
+			continue
+		}
+		if best == 0 || p.Match > match || p.Match == match && member.ID(id) < best {
+			best, match = member.ID(id), p.Match
+		}
+	}
+	return best
+}
+
+// Step takes a message of a peer, as it came from decode. An error other than
+// ErrFailed means that the message was refused; raft is as before.
+func (c *Core) Step(m *pb.Message) error {
+	return c.step(func() error {
+		if err := c.accepts(m); err != nil {
+			return err
+		}
+		err := c.raft.Step(m)
+		c.collect()
+		return dropped(err)
+	})
+}
+
+// SnapshotReceived announces that the storage plugin has received and verified
+// the snapshot that m, a MsgSnap, speaks of; registry is the membership in it.
+// Whether raft wants it shows in an Append with Install set.
+func (c *Core) SnapshotReceived(m *pb.Message, registry *member.Registry) error {
+	meta := toMetadata(m.GetSnapshot().GetMetadata())
+	if err := matches(registry, meta.ConfState); err != nil {
+		return fmt.Errorf("snapshot %d: %w", meta.Index, err)
+	}
+	if c.appends.len() > 0 && c.installing() {
+		return fmt.Errorf("snapshot %d: another one is being installed", meta.Index)
+	}
+	c.received = receivedSnapshot{index: meta.Index, registry: registry}
+	return c.Step(m)
+}
+
+// installing tells whether an append in flight installs a snapshot.
+func (c *Core) installing() bool {
+	for i := range c.appends.items {
+		if c.appends.items[i].snapshot != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// matches checks that a registry and raft's view of it agree.
+func matches(r *member.Registry, cs storage.ConfState) error {
+	if !slices.Equal(r.Voters(), slices.Sorted(slices.Values(cs.Voters))) ||
+		!slices.Equal(r.Learners(), slices.Sorted(slices.Values(cs.Learners))) {
+		return fmt.Errorf("%w: members %x and %x, raft has %x and %x", ErrInconsistent,
+			r.Voters(), r.Learners(), cs.Voters, cs.Learners)
+	}
+	return nil
+}
+
+// Unreachable reports that messages to a peer were lost.
+func (c *Core) Unreachable(id member.ID) error {
+	return c.step(func() error {
+		c.raft.ReportUnreachable(uint64(id))
+		c.collect()
+		return nil
+	})
+}
+
+// SnapshotStatus reports the end of sending a snapshot to a peer.
+func (c *Core) SnapshotStatus(id member.ID, ok bool) error {
+	return c.step(func() error {
+		status := raft.SnapshotFinish
+		if !ok {
+			status = raft.SnapshotFailure
+		}
+		c.raft.ReportSnapshot(uint64(id), status)
+		c.collect()
+		return nil
+	})
+}
+
+// AppendDone says that all appends up to number n are durable.
+func (c *Core) AppendDone(n uint64) error {
+	return c.step(func() error {
+		for {
+			r, ok := c.appends.pop(n)
+			if !ok {
+				break
+			}
+			if r.snapshot != nil {
+				c.log.restore(r.snapshot)
+				c.registry = c.received.registry
+			}
+			c.log.append(r.entries)
+			c.respond(r.responses)
+		}
+		c.collect()
+		return nil
+	})
+}
+
+// ApplyDone says that all applies up to number n have been applied.
+func (c *Core) ApplyDone(n uint64) error {
+	return c.step(func() error {
+		for {
+			r, ok := c.applies.pop(n)
+			if !ok {
+				break
+			}
+			c.respond(r.responses)
+			c.log.appliedTo(r.last)
+		}
+		c.collect()
+		return nil
+	})
+}
+
+// SnapshotSaved says that the storage plugin has a new snapshot of this node's
+// own state.
+func (c *Core) SnapshotSaved(meta storage.SnapshotMetadata) {
+	if c.log.snapshot == nil || meta.Index > c.log.snapshot.GetIndex() {
+		c.log.snapshot = fromMetadata(meta)
+	}
+}
+
+// Compacted says that the storage plugin's log starts at first now.
+func (c *Core) Compacted(first uint64) {
+	if first > 0 {
+		c.log.compact(first - 1)
+	}
+}
+
+// Fetched answers a Fetch; without entries it failed and may be asked again.
+func (c *Core) Fetched(entries []storage.Entry) { c.log.fetched(entries) }
+
+// respond delivers the responses that waited for a write: to raft itself, or
+// out to peers.
+func (c *Core) respond(responses []*pb.Message) {
+	for _, m := range responses {
+		if m.GetTo() == uint64(c.cfg.ID) {
+			// Responses of an earlier term are refused; that is expected.
+			_ = c.raft.Step(m)
+			continue
+		}
+		c.send(m)
+	}
+}
+
+// accepts checks a peer's message against raft's state, where raft itself
+// would panic or be misled.
+func (c *Core) accepts(m *pb.Message) error {
+	if m.GetTo() != uint64(c.cfg.ID) {
+		return invalid("%s for %x reached %s", m.GetType(), m.GetTo(), c.cfg.ID)
+	}
+	last := c.lastIndex()
+	current := m.GetTerm() >= c.term
+	switch m.GetType() {
+	case pb.MsgSnap:
+		if index := m.GetSnapshot().GetMetadata().GetIndex(); c.received.index != index {
+			return invalid("snapshot %d was announced without its data", index)
+		}
+	case pb.MsgHeartbeat:
+		if current && m.GetCommit() > last {
+			return fmt.Errorf("%w: leader %x says that this node has entry %d, but its last one is %d",
+				ErrLostData, m.GetFrom(), m.GetCommit(), last)
+		}
+	case pb.MsgAppResp:
+		if !m.GetReject() && m.GetTerm() == c.term && m.GetIndex() > last {
+			return invalid("%x acknowledges entry %d, the last one is %d", m.GetFrom(), m.GetIndex(), last)
+		}
+	case pb.MsgHeartbeatResp:
+		if n := readPosition(m.GetContext()); m.GetTerm() == c.term && n > c.heartbeat {
+			return invalid("%x confirms read %d, the last one asked for is %d", m.GetFrom(), n, c.heartbeat)
+		}
+	}
+	return nil
+}
+
+// ErrLostData: the cluster counts on entries that this node does not have: its
+// disk was wiped or replaced.
+var ErrLostData = errors.New("this node lost data: remove it from the cluster and add it under a new id")

@@ -1,0 +1,329 @@
+package node
+
+import (
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/raft/v3"
+	pb "go.etcd.io/raft/v3/raftpb"
+
+	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+// Ports are where a Node puts its output. They are called by the raft
+// goroutine and must return at once: queue, do not work.
+type Ports interface {
+	// Append queues a batch for the storage plugin.
+	Append(Append)
+	// Apply queues committed entries for the state machine.
+	Apply(Apply)
+	// Send queues messages for the transport plugin.
+	Send([]transport.Envelope)
+	// SendSnapshot starts sending a snapshot.
+	SendSnapshot(SnapshotSend)
+	// Fetch starts reading entries for a slow follower.
+	Fetch(Fetch)
+	// Read delivers the answer to a ReadIndex.
+	Read(Read)
+	// Rejected tells that requests have no effect.
+	Rejected(ids []RequestID, err error)
+	// StateChanged tells of a new leader, term, role or membership.
+	StateChanged(State)
+}
+
+// State is what a node knows of itself.
+type State struct {
+	Role     string
+	Leader   member.ID
+	Term     uint64
+	Commit   uint64
+	First    uint64
+	Last     uint64
+	Snapshot uint64
+	Registry *member.Registry
+	// LostData is set once a leader counts on entries that this node does not
+	// have.
+	LostData error
+}
+
+// Node runs a Core in one goroutine: the raft goroutine. All methods but Run
+// may be called from any goroutine, and return at once.
+type Node struct {
+	core   *Core
+	ports  Ports
+	logger *slog.Logger
+	box    *mailbox
+	limits messageLimits
+
+	state    atomic.Pointer[State]
+	lastTick atomic.Int64 // UnixNano
+	dropped  atomic.Uint64
+	refused  atomic.Uint64
+	lost     error
+}
+
+// New returns a Node around c, which it owns from here on.
+func New(c *Core, ports Ports) *Node {
+	n := &Node{core: c, ports: ports, logger: c.cfg.Logger, box: newMailbox(), limits: c.limits}
+	n.publish()
+	return n
+}
+
+// Run is the raft goroutine. Each value from ticks advances raft's clock. It
+// returns nil after stop is closed, and ErrFailed if raft failed.
+func (n *Node) Run(stop <-chan struct{}, ticks <-chan time.Time) error {
+	n.lastTick.Store(time.Now().UnixNano())
+	n.dispatch() // what NewCore put out
+	var spare inputs
+	var proposals []Proposal
+	for {
+		ticked := false
+		select {
+		case <-stop:
+			return nil
+		case now := <-ticks:
+			ticked = true
+			n.lastTick.Store(now.UnixNano())
+		case <-n.box.wake:
+		}
+		in := n.box.take(spare)
+		if err := n.takeIn(&in, ticked); err != nil {
+			return err
+		}
+		spare = in.empty()
+		// What completed above may have made room. If there is none, the
+		// proposals wait for the next completion, and go in together.
+		if n.core.WantsProposals() {
+			clear(proposals)
+			proposals = n.box.takeProposals(proposals[:0])
+			if err := n.propose(proposals); err != nil {
+				return err
+			}
+		}
+		n.dispatch()
+		if ticked {
+			n.publish()
+		}
+	}
+}
+
+// takeIn steps everything, completions first: they make room. Only ErrFailed is
+// returned.
+func (n *Node) takeIn(in *inputs, ticked bool) error {
+	if in.dropped > 0 {
+		n.dropped.Add(in.dropped)
+		n.logger.Warn("messages from peers dropped: the raft goroutine is behind", "count", in.dropped)
+	}
+	if in.appended > 0 {
+		if err := n.core.AppendDone(in.appended); err != nil {
+			return err
+		}
+	}
+	if in.applied > 0 {
+		if err := n.core.ApplyDone(in.applied); err != nil {
+			return err
+		}
+	}
+	for _, f := range in.calls {
+		if err := f(n.core); errors.Is(err, ErrFailed) {
+			return err
+		}
+	}
+	for _, m := range in.messages {
+		if err := n.stepMessage(m); err != nil {
+			return err
+		}
+	}
+	if ticked {
+		return n.core.Tick()
+	}
+	return nil
+}
+
+// stepMessage steps a peer's message; only ErrFailed is returned.
+func (n *Node) stepMessage(m *pb.Message) error {
+	err := n.core.Step(m)
+	switch {
+	case err == nil, errors.Is(err, raft.ErrStepPeerNotFound), errors.Is(err, ErrDropped):
+		return nil
+	case errors.Is(err, ErrFailed):
+		return err
+	case errors.Is(err, ErrLostData):
+		if n.lost == nil {
+			n.lost = err
+			n.logger.Error("refusing to follow", "error", err)
+			n.publish()
+		}
+		return nil
+	default:
+		n.refused.Add(1)
+		n.logger.Warn("message refused", "from", member.ID(m.GetFrom()), "error", err)
+		return nil
+	}
+}
+
+// propose hands in proposals; only ErrFailed is returned.
+func (n *Node) propose(proposals []Proposal) error {
+	if len(proposals) == 0 {
+		return nil
+	}
+	err := n.core.Propose(proposals)
+	if err == nil || errors.Is(err, ErrFailed) {
+		return err
+	}
+	ids := make([]RequestID, len(proposals))
+	for i := range proposals {
+		ids[i] = proposals[i].ID
+	}
+	n.ports.Rejected(ids, err)
+	return nil
+}
+
+// dispatch hands the output to the ports.
+func (n *Node) dispatch() {
+	out := n.core.Output()
+	for _, a := range out.Appends {
+		n.ports.Append(a)
+	}
+	if len(out.Messages) > 0 {
+		n.ports.Send(out.Messages)
+	}
+	for _, s := range out.Snapshots {
+		n.ports.SendSnapshot(s)
+	}
+	for _, f := range out.Fetches {
+		n.ports.Fetch(f)
+	}
+	if len(out.Refused) > 0 {
+		n.ports.Rejected(out.Refused, ErrChangePending)
+	}
+	if out.StateChanged {
+		n.publish()
+		n.ports.StateChanged(*n.state.Load())
+	}
+	for _, a := range out.Applies {
+		n.ports.Apply(a)
+	}
+	for _, r := range out.Reads {
+		n.ports.Read(r)
+	}
+}
+
+// publish makes the present state visible to State.
+func (n *Node) publish() {
+	st := n.core.raft.BasicStatus()
+	s := &State{
+		Role: roleName(st), Leader: member.ID(st.Lead), Term: st.GetTerm(), Commit: st.GetCommit(),
+		First: n.core.log.first, Last: n.core.lastIndex(), Snapshot: n.core.log.snapshot.GetIndex(),
+		Registry: n.core.registry, LostData: n.lost,
+	}
+	if m, ok := s.Registry.Member(n.core.cfg.ID); ok && m.Learner {
+		s.Role = "learner"
+	}
+	n.state.Store(s)
+}
+
+func roleName(st raft.BasicStatus) string {
+	switch st.RaftState {
+	case raft.StateLeader:
+		return "leader"
+	case raft.StateCandidate:
+		return "candidate"
+	case raft.StatePreCandidate:
+		return "pre_candidate"
+	default:
+		return "follower"
+	}
+}
+
+// State is the node's state as of the last tick or change of leadership.
+func (n *Node) State() State { return *n.state.Load() }
+
+// LastTick is when raft's clock last advanced.
+func (n *Node) LastTick() time.Time { return time.Unix(0, n.lastTick.Load()) }
+
+// Dropped counts messages of peers that found the mailbox full.
+func (n *Node) Dropped() uint64 { return n.dropped.Load() }
+
+// Refused counts messages of peers that failed validation.
+func (n *Node) Refused() uint64 { return n.refused.Load() }
+
+// Propose queues a proposal. If it is not taken, Ports.Rejected says so.
+func (n *Node) Propose(p Proposal) {
+	n.box.put(func(in *inputs) { in.proposals = append(in.proposals, p) })
+}
+
+// Deliver takes messages from the transport: decoded and validated here, in
+// the caller's goroutine, so that the raft goroutine sees only sound ones.
+func (n *Node) Deliver(envelopes []transport.Envelope) {
+	for i := range envelopes {
+		e := &envelopes[i]
+		m, err := decode(e.Payload, n.limits)
+		switch {
+		case err != nil:
+		case m.GetFrom() != e.From || m.GetTo() != e.To:
+			err = invalid("%x to %x in an envelope from %x to %x", m.GetFrom(), m.GetTo(), e.From, e.To)
+		case e.Group != n.core.cfg.Group:
+			err = invalid("group %d, this is group %d", e.Group, n.core.cfg.Group)
+		case m.GetType() == pb.MsgSnap:
+			err = invalid("snapshot on the message stream")
+		}
+		if err != nil {
+			n.refused.Add(1)
+			n.logger.Warn("message refused", "from", member.ID(e.From), "error", err)
+			continue
+		}
+		n.box.put(func(in *inputs) { in.add(m, len(e.Payload)) })
+	}
+}
+
+// AppendDone says that all appends up to number are durable.
+func (n *Node) AppendDone(number uint64) {
+	n.box.put(func(in *inputs) { in.appended = max(in.appended, number) })
+}
+
+// ApplyDone says that all applies up to number are applied.
+func (n *Node) ApplyDone(number uint64) {
+	n.box.put(func(in *inputs) { in.applied = max(in.applied, number) })
+}
+
+// Do runs f on the raft goroutine. If the node stops first, f never runs.
+func (n *Node) Do(f func(*Core) error) {
+	n.box.put(func(in *inputs) { in.calls = append(in.calls, f) })
+}
+
+// SnapshotReceived steps the MsgSnap that announced a received snapshot; see
+// Core.SnapshotReceived. done is called with the outcome on the raft
+// goroutine.
+func (n *Node) SnapshotReceived(payload []byte, registry *member.Registry, done func(error)) error {
+	m, err := decode(payload, n.limits)
+	if err != nil {
+		return err
+	}
+	if m.GetType() != pb.MsgSnap {
+		return invalid("%s announces a snapshot", m.GetType())
+	}
+	n.Do(func(c *Core) error {
+		err := c.SnapshotReceived(m, registry)
+		done(err)
+		return err
+	})
+	return nil
+}
+
+// SnapshotHeader reads the metadata of the snapshot that a MsgSnap announces.
+func SnapshotHeader(payload []byte, limits plugins.Limits) (storage.SnapshotMetadata, error) {
+	m, err := decode(payload, messageLimits{entry: int(limits.MaxEntryBytes), message: limits.MaxMessageBytes()})
+	if err != nil {
+		return storage.SnapshotMetadata{}, err
+	}
+	if m.GetType() != pb.MsgSnap {
+		return storage.SnapshotMetadata{}, invalid("%s announces a snapshot", m.GetType())
+	}
+	return toMetadata(m.GetSnapshot().GetMetadata()), nil
+}
