@@ -1,0 +1,212 @@
+package storagetest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// memorySnapshot is a finished snapshot; its data is immutable.
+type memorySnapshot struct {
+	meta storage.SnapshotMetadata
+	data []byte
+}
+
+func (s memorySnapshot) info() storage.SnapshotInfo {
+	return storage.SnapshotInfo{Metadata: cloneMetadata(s.meta), Size_: uint64(len(s.data))}
+}
+
+func cloneMetadata(m storage.SnapshotMetadata) storage.SnapshotMetadata {
+	c := &m.ConfState
+	c.Voters = slices.Clone(c.Voters)
+	c.Learners = slices.Clone(c.Learners)
+	c.VotersOutgoing = slices.Clone(c.VotersOutgoing)
+	c.LearnersNext = slices.Clone(c.LearnersNext)
+	return m
+}
+
+// CreateSnapshot implements storage.Storage.
+func (m *Memory) CreateSnapshot(ctx context.Context, meta storage.SnapshotMetadata, received bool) (storage.SnapshotWriter, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.usableLocked(); err != nil {
+		return nil, err
+	}
+	if err := m.checkMetadataLocked(meta, received); err != nil {
+		return nil, err
+	}
+	return &memoryWriter{store: m, meta: cloneMetadata(meta), received: received}, nil
+}
+
+// checkMetadataLocked refuses a snapshot of nothing, and one of this node's
+// own that is not a prefix of its log.
+func (m *Memory) checkMetadataLocked(meta storage.SnapshotMetadata, received bool) error {
+	switch {
+	case meta.Index == 0 || meta.Term == 0:
+		return fmt.Errorf("%w: a snapshot at index %d, term %d", plugins.ErrInvalidArgument, meta.Index, meta.Term)
+	case received:
+		return nil
+	case meta.Index > m.now.last():
+		return fmt.Errorf("%w: a snapshot at %d of a log that ends at %d", plugins.ErrInvalidArgument, meta.Index, m.now.last())
+	case meta.Index >= m.now.base && meta.Term != m.now.term(meta.Index):
+		return fmt.Errorf("%w: a snapshot at %d of term %d, the log has term %d there",
+			plugins.ErrInvalidArgument, meta.Index, meta.Term, m.now.term(meta.Index))
+	}
+	return nil
+}
+
+type memoryWriter struct {
+	store    *Memory
+	meta     storage.SnapshotMetadata
+	received bool
+	data     []byte
+	ended    bool
+}
+
+func (w *memoryWriter) Write(p []byte) (int, error) {
+	if w.ended {
+		return 0, plugins.ErrClosed
+	}
+	w.data = append(w.data, p...)
+	return len(p), nil
+}
+
+func (w *memoryWriter) Abort() error {
+	w.ended, w.data = true, nil
+	return nil
+}
+
+func (w *memoryWriter) Commit() (storage.SnapshotInfo, error) {
+	m := w.store
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if w.ended {
+		return storage.SnapshotInfo{}, plugins.ErrClosed
+	}
+	w.ended = true
+	if err := m.usableLocked(); err != nil {
+		return storage.SnapshotInfo{}, err
+	}
+	s := memorySnapshot{meta: w.meta, data: w.data}
+	if w.received {
+		m.received[w.meta.Index] = s
+		return s.info(), nil
+	}
+	m.showLocked(s)
+	// Only the snapshot becomes durable, not what else is not synced yet.
+	m.disk.mu.Lock()
+	defer m.disk.mu.Unlock()
+	if m.disk.holder == m {
+		m.disk.durable.snapshots = m.now.snapshots
+	}
+	return s.info(), nil
+}
+
+// showLocked makes s visible and forgets all but the newest two.
+func (m *Memory) showLocked(s memorySnapshot) {
+	kept := slices.DeleteFunc(slices.Clone(m.now.snapshots), func(o memorySnapshot) bool {
+		return o.meta.Index == s.meta.Index
+	})
+	kept = append(kept, s)
+	slices.SortFunc(kept, func(a, b memorySnapshot) int {
+		if a.meta.Index < b.meta.Index {
+			return -1
+		}
+		return 1
+	})
+	m.now.snapshots = kept[max(0, len(kept)-2):]
+}
+
+// OpenSnapshot implements storage.Storage.
+func (m *Memory) OpenSnapshot(ctx context.Context, index uint64) (storage.SnapshotReader, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.usableLocked(); err != nil {
+		return nil, err
+	}
+	visible := m.now.snapshots
+	if index == 0 && len(visible) > 0 {
+		return newMemoryReader(visible[len(visible)-1]), nil
+	}
+	for _, s := range visible {
+		if s.meta.Index == index {
+			return newMemoryReader(s), nil
+		}
+	}
+	if s, ok := m.received[index]; ok {
+		return newMemoryReader(s), nil
+	}
+	return nil, fmt.Errorf("open snapshot %d: %w", index, storage.ErrNoSnapshot)
+}
+
+type memoryReader struct {
+	*bytes.Reader
+	info storage.SnapshotInfo
+}
+
+func newMemoryReader(s memorySnapshot) *memoryReader {
+	return &memoryReader{Reader: bytes.NewReader(s.data), info: s.info()}
+}
+
+func (r *memoryReader) Info() storage.SnapshotInfo { return r.info }
+func (r *memoryReader) Close() error               { return nil }
+
+// ListSnapshots implements storage.Storage.
+func (m *Memory) ListSnapshots(ctx context.Context) ([]storage.SnapshotInfo, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.usableLocked(); err != nil {
+		return nil, err
+	}
+	var infos []storage.SnapshotInfo
+	for _, s := range m.now.snapshots {
+		infos = append(infos, s.info())
+	}
+	return infos, nil
+}
+
+// InstallSnapshot implements storage.Storage.
+func (m *Memory) InstallSnapshot(ctx context.Context, index uint64, hs storage.HardState) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.usableLocked(); err != nil {
+		return err
+	}
+	s, ok := m.received[index]
+	if !ok {
+		return fmt.Errorf("install snapshot %d: %w", index, storage.ErrNoSnapshot)
+	}
+	if index <= m.now.base || index < m.now.hard.Commit || hs.Commit > index {
+		return fmt.Errorf("install snapshot %d: %w: the log begins at %d, its commit is %d, the new one %d",
+			index, plugins.ErrInvalidArgument, m.now.base+1, m.now.hard.Commit, hs.Commit)
+	}
+	if hs == (storage.HardState{}) {
+		hs = m.now.hard
+	}
+	hs.Commit = index // what a snapshot holds is committed
+	for i := range m.received {
+		if i <= index {
+			delete(m.received, i)
+		}
+	}
+	m.now.hard, m.now.base, m.now.baseTerm, m.now.entries = hs, index, s.meta.Term, nil
+	m.showLocked(s)
+	m.syncLocked()
+	return nil
+}
