@@ -1,0 +1,131 @@
+package kv
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+)
+
+// resultBytes is what most results need: one or two numbers.
+const resultBytes = 12
+
+// Apply implements statemachine.StateMachine. Keys and values become slices of
+// the entries' data where that does not keep much else in memory.
+func (m *machine) Apply(_ context.Context, b statemachine.Batch) ([]statemachine.Result, error) {
+	if err := checkBatch(b); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.usable(); err != nil {
+		return nil, err
+	}
+	a := applier{store: &m.store, buf: make([]byte, 0, resultBytes*len(b.Entries))}
+	results := make([]statemachine.Result, len(b.Entries))
+	for i := range b.Entries {
+		entry := &b.Entries[i]
+		if entry.Index <= m.store.applied {
+			results[i].Skipped = true
+			continue
+		}
+		results[i] = a.apply(entry.Data)
+		m.store.applied = entry.Index
+	}
+	m.store.applied = max(m.store.applied, b.Through)
+	return results, nil
+}
+
+// checkBatch keeps a batch that breaks the contract from being half applied.
+func checkBatch(b statemachine.Batch) error {
+	last := uint64(0)
+	for i := range b.Entries {
+		if index := b.Entries[i].Index; index <= last {
+			return fmt.Errorf("apply: %w: entry %d after %d", plugins.ErrInvalidArgument, index, last)
+		}
+		last = b.Entries[i].Index
+	}
+	if b.Through < last {
+		return fmt.Errorf("apply: %w: batch through %d has entry %d", plugins.ErrInvalidArgument, b.Through, last)
+	}
+	return nil
+}
+
+// applier applies the entries of one batch.
+type applier struct {
+	store *store
+	// buf holds the results of the batch; it only grows, and results handed
+	// out are slices of it or of what it was before it grew.
+	buf []byte
+}
+
+// apply applies one command.
+func (a *applier) apply(data []byte) statemachine.Result {
+	c, ok := decodeCommand(data)
+	if !ok {
+		return statemachine.Result{Error: "malformed command"}
+	}
+	if why := c.refusal(); why != "" {
+		return statemachine.Result{Error: why}
+	}
+	from := len(a.buf)
+	switch c.op {
+	case opPut:
+		a.put(data, c)
+		a.buf = appendNumber(a.buf, 1, a.store.revision)
+	case opDelete:
+		a.delete(c)
+	case opCompareAndSet:
+		a.compareAndSet(data, c)
+	}
+	return statemachine.Result{Data: a.buf[from:len(a.buf):len(a.buf)]}
+}
+
+func (a *applier) put(data []byte, c command) {
+	key, value := own(data, c.key, c.value)
+	a.store.put(key, value)
+}
+
+func (a *applier) delete(c command) {
+	var n uint64
+	if len(c.end) == 0 {
+		n = a.store.remove(c.key)
+	} else {
+		n = a.store.removeRange(c.key, c.end)
+	}
+	a.buf = appendNumber(a.buf, 1, a.store.revision)
+	a.buf = appendNumber(a.buf, 2, n)
+}
+
+func (a *applier) compareAndSet(data []byte, c command) {
+	found := a.store.get(c.key)
+	if found == nil && c.modRevision == 0 || found != nil && found.modify == c.modRevision {
+		a.put(data, c)
+		a.buf = appendNumber(a.buf, 1, a.store.revision)
+		a.buf = appendNumber(a.buf, 3, 1)
+		return
+	}
+	a.buf = appendNumber(a.buf, 1, a.store.revision)
+	if found == nil {
+		return
+	}
+	value := found.value
+	if len(value) > len(data) {
+		value = nil
+	}
+	a.buf = appendKeyValue(a.buf, 4, c.key, value, found)
+}
+
+// own returns a key and a value that the store may keep: those given, if little
+// else is kept with them, and copies if data carries much besides or is a part
+// of a large buffer.
+func own(data, key, value []byte) (ownKey, ownValue []byte) {
+	n := len(key) + len(value)
+	if cap(data) <= 2*n+64 {
+		return key[:len(key):len(key)], value[:len(value):len(value)]
+	}
+	buf := make([]byte, 0, n)
+	buf = append(append(buf, key...), value...)
+	return buf[:len(key):len(key)], buf[len(key):]
+}

@@ -1,0 +1,103 @@
+package kv
+
+import (
+	"strconv"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// Limits on what a command may carry. They are part of what the commands mean:
+// changing them needs a way to make all replicas change at the same entry.
+const (
+	// MaxKeyBytes is the length of the longest key.
+	MaxKeyBytes = 4 << 10
+	// MaxValueBytes is the length of the longest value. The host's limit on a
+	// proposal is normally much lower.
+	MaxValueBytes = 64 << 20
+)
+
+// operation is what a command does; the values are the field numbers in
+// Command's oneof.
+type operation uint8
+
+const (
+	opNone operation = iota
+	opPut
+	opDelete
+	opCompareAndSet
+)
+
+// command is a Command read in place: its slices alias the entry's data.
+type command struct {
+	op              operation
+	key, end, value []byte
+	modRevision     uint64
+}
+
+// decodeCommand reads a Command as proto.Unmarshal would; ok is false if that
+// would fail. The last operation of a oneof wins; repeated, it is merged.
+func decodeCommand(data []byte) (c command, ok bool) {
+	f := fields{rest: data}
+	for f.next() {
+		if f.typ != protowire.BytesType || f.num > protowire.Number(opCompareAndSet) {
+			continue
+		}
+		if op := operation(f.num); c.op != op {
+			c = command{op: op}
+		}
+		if !c.merge(f.raw) {
+			return command{}, false
+		}
+	}
+	return c, !f.bad
+}
+
+// merge reads the fields of the command's own operation.
+func (c *command) merge(body []byte) bool {
+	f := fields{rest: body}
+	for f.next() {
+		if v, ok := f.bytes(1); ok {
+			c.key = v
+			continue
+		}
+		switch c.op {
+		case opPut:
+			if v, ok := f.bytes(2); ok {
+				c.value = v
+			}
+		case opDelete:
+			if v, ok := f.bytes(2); ok {
+				c.end = v
+			}
+		case opCompareAndSet:
+			if v, ok := f.varint(2); ok {
+				c.modRevision = v
+			} else if v, ok := f.bytes(3); ok {
+				c.value = v
+			}
+		}
+	}
+	return !f.bad
+}
+
+// refusal says why the command cannot be accepted; empty if it can. The text is
+// part of the result and the same on every replica.
+func (c *command) refusal() string {
+	switch {
+	case c.op == opNone:
+		return "command has no operation"
+	case len(c.key) == 0:
+		return "key is empty"
+	case len(c.key) > MaxKeyBytes:
+		return tooLong("key", len(c.key), MaxKeyBytes)
+	case len(c.end) > MaxKeyBytes:
+		return tooLong("end", len(c.end), MaxKeyBytes)
+	case len(c.value) > MaxValueBytes:
+		return tooLong("value", len(c.value), MaxValueBytes)
+	}
+	return ""
+}
+
+func tooLong(what string, n, limit int) string {
+	return what + " of " + strconv.Itoa(n) + " bytes is over the limit of " + strconv.Itoa(limit)
+}

@@ -1,0 +1,152 @@
+package kv
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+)
+
+const (
+	queryGet   = 1
+	queryRange = 2
+)
+
+// query is a Query read in place.
+type query struct {
+	op       protowire.Number
+	key, end []byte
+	limit    uint32
+	keysOnly bool
+}
+
+// decodeQuery reads a Query as proto.Unmarshal would; ok is false if that would
+// fail.
+func decodeQuery(data []byte) (q query, ok bool) {
+	f := fields{rest: data}
+	for f.next() {
+		if f.typ != protowire.BytesType || f.num > queryRange {
+			continue
+		}
+		if q.op != f.num {
+			q = query{op: f.num}
+		}
+		if !q.merge(f.raw) {
+			return query{}, false
+		}
+	}
+	return q, !f.bad
+}
+
+// merge reads the fields of the query's own operation.
+func (q *query) merge(body []byte) bool {
+	f := fields{rest: body}
+	for f.next() {
+		if v, ok := f.bytes(1); ok {
+			q.key = v
+			continue
+		}
+		if q.op != queryRange {
+			continue
+		}
+		if v, ok := f.bytes(2); ok {
+			q.end = v
+		} else if v, ok := f.varint(3); ok {
+			q.limit = uint32(v)
+		} else if v, ok := f.varint(4); ok {
+			q.keysOnly = protowire.DecodeBool(v)
+		}
+	}
+	return !f.bad
+}
+
+// Query implements statemachine.StateMachine. It holds up Apply only while it
+// collects what it will answer, which max_answer_bytes bounds.
+func (m *machine) Query(ctx context.Context, data []byte) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	q, ok := decodeQuery(data)
+	if !ok {
+		return nil, fmt.Errorf("%w: %d bytes are not a kv query", statemachine.ErrInvalidQuery, len(data))
+	}
+	switch {
+	case q.op == queryGet && len(q.key) == 0:
+		return nil, fmt.Errorf("%w: key is empty", statemachine.ErrInvalidQuery)
+	case q.op == 0:
+		return nil, fmt.Errorf("%w: query has no operation", statemachine.ErrInvalidQuery)
+	}
+	found, err := m.find(q)
+	if err != nil {
+		return nil, err
+	}
+	return found.encode(), nil
+}
+
+// answer is what a query found. Its records are immutable, so it is encoded
+// without the lock.
+type answer struct {
+	slots    []slot
+	bytes    uint64
+	keysOnly bool
+	more     bool
+	revision uint64
+}
+
+// find collects the answer to q.
+func (m *machine) find(q query) (answer, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if err := m.usable(); err != nil {
+		return answer{}, err
+	}
+	a := answer{keysOnly: q.keysOnly, revision: m.store.revision}
+	if q.op == queryGet {
+		if at, ok := m.store.keys.Get(slot{key: q.key}); ok {
+			a.add(at)
+		}
+		return a, nil
+	}
+	m.store.ascend(q.key, q.end, func(at slot) bool {
+		full := q.limit > 0 && uint64(len(a.slots)) >= uint64(q.limit) ||
+			len(a.slots) > 0 && a.bytes+a.size(at) > m.config.MaxAnswerBytes
+		if full {
+			a.more = true
+			return false
+		}
+		a.add(at)
+		return true
+	})
+	return a, nil
+}
+
+func (a *answer) size(at slot) uint64 {
+	n := len(at.key) + answerOverhead
+	if !a.keysOnly {
+		n += len(at.rec.value)
+	}
+	return uint64(n)
+}
+
+func (a *answer) add(at slot) {
+	a.slots = append(a.slots, at)
+	a.bytes += a.size(at)
+}
+
+// encode returns the answer as a QueryResult.
+func (a *answer) encode() []byte {
+	out := make([]byte, 0, a.bytes+16)
+	for _, at := range a.slots {
+		value := at.rec.value
+		if a.keysOnly {
+			value = nil
+		}
+		out = appendKeyValue(out, 1, at.key, value, at.rec)
+	}
+	if a.more {
+		out = appendNumber(out, 2, 1)
+	}
+	return appendNumber(out, 3, a.revision)
+}

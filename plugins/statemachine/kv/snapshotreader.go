@@ -1,0 +1,191 @@
+package kv
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+)
+
+// endBytes is the payload of the closing frame: the number of records.
+const endBytes = 8
+
+// snapshotReader reads frames and checks them. Nothing is allocated for a
+// length before that many bytes have arrived.
+type snapshotReader struct {
+	r       io.Reader
+	table   *crc32.Table
+	crc     uint32
+	payload bytes.Buffer
+	count   uint64
+	last    []byte // the last record's key
+}
+
+func bad(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", statemachine.ErrBadSnapshot, fmt.Sprintf(format, args...))
+}
+
+// readSnapshot reads a whole snapshot and the end of r.
+func readSnapshot(ctx context.Context, r io.Reader) (store, error) {
+	sr := &snapshotReader{r: r, table: castagnoli()}
+	s := newStore()
+	if err := sr.header(&s); err != nil {
+		return store{}, err
+	}
+	for {
+		if err := ctx.Err(); err != nil {
+			return store{}, err
+		}
+		last, err := sr.frame()
+		if err != nil {
+			return store{}, err
+		}
+		if last {
+			return s, sr.end()
+		}
+		if err := sr.records(&s); err != nil {
+			return store{}, err
+		}
+	}
+}
+
+// read fills b. A stream that ends too early is a bad snapshot; a stream that
+// fails is not.
+func (sr *snapshotReader) read(b []byte) error {
+	_, err := io.ReadFull(sr.r, b)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return bad("it ends after %d keys", sr.count)
+	}
+	return err
+}
+
+func (sr *snapshotReader) header(s *store) error {
+	var h [headerBytes]byte
+	if err := sr.read(h[:]); err != nil {
+		return err
+	}
+	if string(h[:8]) != snapshotMagic {
+		return bad("it starts with %q", h[:8])
+	}
+	if v := binary.LittleEndian.Uint32(h[8:]); v != snapshotVersion {
+		return bad("format version %d, this is version %d", v, snapshotVersion)
+	}
+	sr.crc = crc32.Checksum(h[:headerBytes-4], sr.table)
+	if got := binary.LittleEndian.Uint32(h[headerBytes-4:]); got != sr.crc {
+		return bad("checksum of the header is %08x instead of %08x", sr.crc, got)
+	}
+	if flags := binary.LittleEndian.Uint32(h[12:]); flags != 0 {
+		return bad("unknown flags %#x", flags)
+	}
+	s.applied = binary.LittleEndian.Uint64(h[16:])
+	s.revision = binary.LittleEndian.Uint64(h[24:])
+	return nil
+}
+
+// frame reads the next frame's payload; last is set for the closing one.
+func (sr *snapshotReader) frame() (last bool, err error) {
+	var h [frameBytes]byte
+	if err := sr.read(h[:]); err != nil {
+		return false, err
+	}
+	length := binary.LittleEndian.Uint32(h[:])
+	if length > maxPayloadBytes {
+		return false, bad("block of %d bytes after %d keys", length, sr.count)
+	}
+	last = length == 0
+	if last {
+		length = endBytes
+	}
+	sr.payload.Reset()
+	n, err := io.CopyN(&sr.payload, sr.r, int64(length))
+	if errors.Is(err, io.EOF) {
+		return false, bad("it ends %d bytes into a block of %d, after %d keys", n, length, sr.count)
+	} else if err != nil {
+		return false, err
+	}
+	sr.crc = crc32.Update(sr.crc, sr.table, h[:4])
+	sr.crc = crc32.Update(sr.crc, sr.table, sr.payload.Bytes())
+	if got := binary.LittleEndian.Uint32(h[4:]); got != sr.crc {
+		return false, bad("checksum after %d keys is %08x instead of %08x", sr.count, sr.crc, got)
+	}
+	return last, nil
+}
+
+// records adds the records of a block to s.
+func (sr *snapshotReader) records(s *store) error {
+	for block := sr.payload.Bytes(); len(block) > 0; {
+		at, n := decodeRecord(block)
+		switch {
+		case n == 0:
+			return bad("malformed record after %d keys", sr.count)
+		case bytes.Compare(at.key, sr.last) <= 0:
+			return bad("key %d does not follow the one before", sr.count)
+		case at.rec.modify > s.revision:
+			return bad("key %d is of revision %d, after the store's %d", sr.count, at.rec.modify, s.revision)
+		}
+		s.keys.ReplaceOrInsert(at)
+		sr.last = at.key
+		sr.count++
+		block = block[n:]
+	}
+	return nil
+}
+
+// end checks the closing frame and that nothing follows it.
+func (sr *snapshotReader) end() error {
+	if count := binary.LittleEndian.Uint64(sr.payload.Bytes()); count != sr.count {
+		return bad("it has %d keys and should have %d", sr.count, count)
+	}
+	var one [1]byte
+	switch _, err := io.ReadFull(sr.r, one[:]); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return err
+	}
+	return bad("bytes follow its end")
+}
+
+// decodeRecord reads one record into memory of its own and returns its length,
+// 0 if it is malformed.
+func decodeRecord(block []byte) (slot, int) {
+	rest := block
+	key, rest, ok := cutBytes(rest, MaxKeyBytes)
+	if !ok || len(key) == 0 {
+		return slot{}, 0
+	}
+	value, rest, ok := cutBytes(rest, MaxValueBytes)
+	if !ok {
+		return slot{}, 0
+	}
+	var numbers [3]uint64
+	for i := range numbers {
+		v, n := binary.Uvarint(rest)
+		if n <= 0 {
+			return slot{}, 0
+		}
+		numbers[i], rest = v, rest[n:]
+	}
+	modify, age, version := numbers[0], numbers[1], numbers[2]
+	if age >= modify || version == 0 || version-1 > age {
+		return slot{}, 0
+	}
+	buf := append(append(make([]byte, 0, len(key)+len(value)), key...), value...)
+	rec := &record{value: buf[len(key):], create: modify - age, modify: modify, version: version}
+	return slot{buf[:len(key):len(key)], rec}, len(block) - len(rest)
+}
+
+// cutBytes takes a length and so many bytes off the front of b.
+func cutBytes(b []byte, limit uint64) (taken, rest []byte, ok bool) {
+	size, n := binary.Uvarint(b)
+	if n <= 0 || size > limit || size > uint64(len(b)-n) {
+		return nil, nil, false
+	}
+	end := n + int(size)
+	return b[n:end], b[end:], true
+}
