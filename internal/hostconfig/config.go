@@ -1,0 +1,183 @@
+package hostconfig
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Config is the configuration of one host, complete and checked when it comes
+// from Load.
+type Config struct {
+	Node    Node
+	Cluster Cluster
+	Raft    Raft
+	API     API
+	Admin   Admin
+	Log     Log
+	Limits  Limits
+	Plugins Plugins
+}
+
+// Node says who this host is.
+type Node struct {
+	// ID is the member's id; never 0. Its text form is hex, everywhere.
+	ID uint64
+	// Name is for people, and part of the default data directory. By default
+	// it is the name of the member with this ID.
+	Name string
+	// DataDir holds all that the host and its plugins keep, by default
+	// data/<name> below the working directory.
+	DataDir string
+}
+
+// State says how a node comes into being the first time it starts. A node
+// that has data goes on with that, whatever the state says.
+type State string
+
+// The states.
+const (
+	// StateNew starts a cluster together with the other members listed.
+	StateNew State = "new"
+	// StateExisting joins a cluster that has accepted this member already.
+	StateExisting State = "existing"
+)
+
+// Cluster says which cluster the host belongs to and who its members are when
+// it starts for the first time.
+type Cluster struct {
+	// ID tells clusters apart; never 0.
+	ID    uint64
+	State State
+	// Members in the order of their ids, this host among them.
+	Members []Member
+}
+
+// Member is one member of the cluster.
+type Member struct {
+	ID   uint64
+	Name string
+	// PeerURLs are where other members reach its transport.
+	PeerURLs []string
+	// ClientAddress is where clients and other members reach its API.
+	ClientAddress string
+}
+
+// Raft holds the timings and sizes of the consensus. Pre-vote and
+// check-quorum are always on.
+type Raft struct {
+	// Tick is raft's unit of time: the leader sends a heartbeat every tick.
+	Tick time.Duration
+	// Election is how long a follower waits for the leader before it
+	// campaigns; a whole number of ticks.
+	Election time.Duration
+	// SnapshotEntries and SnapshotLogBytes are how much log may follow the
+	// last snapshot before the next one is taken, whichever comes first.
+	SnapshotEntries  uint64
+	SnapshotLogBytes uint64
+	// CatchUpEntries stay in the log behind a snapshot, for slow followers.
+	CatchUpEntries uint64
+	// MaxInflightAppends is how many batches may be on their way to storage
+	// at once. What waits meanwhile forms the next batch.
+	MaxInflightAppends int
+}
+
+// API is the service for clients.
+type API struct {
+	// Listen is the address to listen on, host:port. By default it is the
+	// client address of this member.
+	Listen string
+	// MaxValueBytes is the largest proposal.
+	MaxValueBytes uint64
+	// MaxPendingProposals and MaxPendingBytes bound what has been admitted
+	// and not answered.
+	MaxPendingProposals int
+	MaxPendingBytes     uint64
+}
+
+// Admin is the HTTP service for health, metrics and profiles.
+type Admin struct {
+	// Listen is the address to listen on; empty means none.
+	Listen string
+}
+
+// The formats of the log.
+const (
+	// FormatAuto is text on a terminal and JSON elsewhere.
+	FormatAuto = "auto"
+	FormatText = "text"
+	FormatJSON = "json"
+)
+
+// Log says what the host writes to its standard error.
+type Log struct {
+	Level slog.Level
+	// Format is one of the Format constants.
+	Format string
+}
+
+// Limits hold between the host and its plugins.
+type Limits struct {
+	// MaxBatchBytes is the most bytes of entries in one batch or message.
+	MaxBatchBytes uint64
+	// MaxChunkBytes is the largest chunk of a snapshot stream.
+	MaxChunkBytes uint64
+}
+
+// Isolation says where a plugin runs.
+type Isolation string
+
+// The isolations.
+const (
+	// IsolationProcess runs the plugin in a process of its own.
+	IsolationProcess Isolation = "process"
+	// IsolationInproc runs a shipped plugin inside the host.
+	IsolationInproc Isolation = "inproc"
+)
+
+// Plugins are the host's three plugins.
+type Plugins struct {
+	Transport    TransportPlugin
+	Storage      Plugin
+	StateMachine Plugin
+}
+
+// Plugin is one plugin: a shipped one by its Name, or any executable by its
+// Command and SHA256.
+type Plugin struct {
+	// Name is the name of a shipped backend. With a Command it may be empty;
+	// otherwise it is the name the executable must give itself.
+	Name string
+	// Command is the executable's path and its arguments; empty for a shipped
+	// backend. No shell and no search path is involved.
+	Command []string
+	// SHA256 is the hex digest of the executable.
+	SHA256    string
+	Isolation Isolation
+	// Env is what the plugin's environment holds besides the host's
+	// allow-list, as KEY=VALUE.
+	Env []string
+	// Config is the plugin's own section: a YAML document, empty if none was
+	// given. Keys are as they were written.
+	Config []byte
+}
+
+// TransportPlugin is the transport with its addresses.
+type TransportPlugin struct {
+	Plugin
+	// Listen is the address to listen on for peers, host:port. By default it
+	// is that of this member's first peer URL.
+	Listen string
+	// Advertise are the URLs under which peers reach this node. By default
+	// they are this member's peer URLs.
+	Advertise []string
+}
+
+// Self returns the member with the node's own id.
+func (c *Config) Self() (Member, bool) {
+	for _, m := range c.Cluster.Members {
+		if m.ID == c.Node.ID {
+			return m, true
+		}
+	}
+	return Member{}, false
+}

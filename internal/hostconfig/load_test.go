@@ -1,0 +1,313 @@
+package hostconfig
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// minimal is the least that a file must say.
+const minimal = `node: {id: 2}
+cluster:
+  id: c1
+  members:
+    - {id: 2, name: n2, peer_urls: ["http://127.0.0.1:7502"], client_address: "127.0.0.1:7402"}
+    - {id: 1, name: n1, peer_urls: ["http://127.0.0.1:7501"], client_address: "127.0.0.1:7401"}
+`
+
+// write puts a file called n1.yaml into a directory of its own and makes that
+// the working directory.
+func write(t *testing.T, text string) string {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("n1.yaml", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "n1.yaml"
+}
+
+func TestEveryShippedConfigLoads(t *testing.T) {
+	var seen int
+	root := filepath.Join("..", "..", "configs")
+	err := filepath.WalkDir(root, func(path string, e os.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		seen++
+		c, o, err := Load(path, nil, nil)
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			return nil
+		}
+		name := strings.TrimSuffix(e.Name(), ".yaml")
+		if c.Node.Name != name || c.Node.DataDir != "./data/"+name {
+			t.Errorf("%s: name %q, data in %q", path, c.Node.Name, c.Node.DataDir)
+		}
+		self, _ := c.Self()
+		if c.API.Listen != self.ClientAddress || "http://"+c.Plugins.Transport.Listen != self.PeerURLs[0] {
+			t.Errorf("%s: listens on %s and %s, but the members say %v", path, c.API.Listen, c.Plugins.Transport.Listen, self)
+		}
+		if got := o.Of("raft.tick").Source; got != SourceFile {
+			t.Errorf("%s: raft.tick comes from %s", path, got)
+		}
+		return nil
+	})
+	if err != nil || seen < 4 {
+		t.Fatalf("%d configs: %v", seen, err)
+	}
+}
+
+// What the files show commented out is the default, so uncommenting changes
+// nothing.
+func TestCommentsInShippedConfigsShowTheDefaults(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("..", "..", "configs", "single.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for line := range strings.Lines(string(data)) {
+		if i := strings.Index(line, "# "); i == 2 && strings.Contains(line, "_") && strings.Count(line, ": ") == 1 {
+			line = line[:2] + line[4:]
+		}
+		lines = append(lines, line)
+	}
+	plain, _, err := Load(filepath.Join("..", "..", "configs", "single.yaml"), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, o, err := Load(write(t, strings.Join(lines, "")), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"raft.snapshot_entries", "raft.catch_up_entries", "api.max_value_bytes", "node.data_dir"} {
+		if o.Of(key).Source != SourceFile {
+			t.Errorf("%s was not uncommented", key)
+		}
+	}
+	if c.Raft != plain.Raft || c.API != plain.API || c.Node != plain.Node {
+		t.Errorf("uncommented %+v %+v %+v, defaults %+v %+v %+v", c.Raft, c.API, c.Node, plain.Raft, plain.API, plain.Node)
+	}
+}
+
+func TestMinimalFileIsCompletedWithDefaults(t *testing.T) {
+	c, _, err := Load(write(t, minimal), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		what      string
+		got, want any
+	}{
+		{"members in order", []string{c.Cluster.Members[0].Name, c.Cluster.Members[1].Name}, []string{"n1", "n2"}},
+		{"name", c.Node.Name, "n2"},
+		{"data_dir", c.Node.DataDir, "./data/n2"},
+		{"state", c.Cluster.State, StateNew},
+		{"tick", c.Raft.Tick, 100 * time.Millisecond},
+		{"election", c.Raft.Election, time.Second},
+		{"catch_up_entries", c.Raft.CatchUpEntries, uint64(5000)},
+		{"max_inflight_appends", c.Raft.MaxInflightAppends, 2},
+		{"max_value_bytes", c.API.MaxValueBytes, uint64(3 << 19)},
+		{"api.listen", c.API.Listen, "127.0.0.1:7402"},
+		{"admin.listen", c.Admin.Listen, ""},
+		{"transport", c.Plugins.Transport.Name, "http"},
+		{"transport.listen", c.Plugins.Transport.Listen, "127.0.0.1:7502"},
+		{"transport.advertise", c.Plugins.Transport.Advertise, []string{"http://127.0.0.1:7502"}},
+		{"storage", c.Plugins.Storage.Name, "wal"},
+		{"statemachine", c.Plugins.StateMachine.Name, "kv"},
+		{"isolation", c.Plugins.Storage.Isolation, IsolationProcess},
+	} {
+		if !equal(x.got, x.want) {
+			t.Errorf("%s is %v, want %v", x.what, x.got, x.want)
+		}
+	}
+}
+
+func equal(a, b any) bool {
+	if x, ok := a.([]string); ok {
+		return slices.Equal(x, b.([]string))
+	}
+	return a == b
+}
+
+// The law of the package: flag > environment > file > default, for every
+// scalar setting.
+func TestOrderOfSources(t *testing.T) {
+	samples := map[string][3]string{ // file, environment, flag
+		"node.name":                      {"n2", "n2", "n2"},
+		"node.id":                        {"2", "2", "2"},
+		"node.data_dir":                  {"/f", "/e", "/g"},
+		"cluster.id":                     {"f1", "e1", "a1"},
+		"cluster.state":                  {"existing", "new", "existing"},
+		"raft.tick":                      {"50ms", "100ms", "200ms"},
+		"raft.election":                  {"2s", "3s", "4s"},
+		"raft.snapshot_entries":          {"10", "20", "30"},
+		"raft.snapshot_log_bytes":        {"2MiB", "3MiB", "4MiB"},
+		"raft.catch_up_entries":          {"1", "2", "3"},
+		"raft.max_inflight_appends":      {"3", "4", "5"},
+		"api.listen":                     {":1", ":2", ":3"},
+		"api.max_value_bytes":            {"2KiB", "3KiB", "4KiB"},
+		"api.max_pending_proposals":      {"5", "6", "7"},
+		"api.max_pending_bytes":          {"2MiB", "3MiB", "4MiB"},
+		"admin.listen":                   {":4", ":5", ":6"},
+		"log.level":                      {"debug", "warn", "error"},
+		"log.format":                     {"text", "json", "text"},
+		"limits.max_batch_bytes":         {"65KiB", "66KiB", "67KiB"},
+		"limits.max_chunk_bytes":         {"5KiB", "6KiB", "7KiB"},
+		"plugins.transport.listen":       {":7", ":8", ":9"},
+		"plugins.transport.advertise":    {"http://f:1", "http://e:1", "http://g:1,http://g:2"},
+		"plugins.transport.name":         {"f", "e", "g"},
+		"plugins.storage.name":           {"f", "e", "g"},
+		"plugins.statemachine.name":      {"f", "e", "g"},
+		"plugins.transport.isolation":    {"inproc", "process", "inproc"},
+		"plugins.storage.isolation":      {"inproc", "process", "inproc"},
+		"plugins.statemachine.isolation": {"inproc", "process", "inproc"},
+	}
+	for _, s := range settings(&Config{}) {
+		sample, ok := samples[s.key]
+		if !ok {
+			if strings.HasSuffix(s.key, ".sha256") {
+				continue // needs a command; see TestExternalPlugin
+			}
+			t.Errorf("no sample of %s", s.key)
+			continue
+		}
+		t.Run(s.key, func(t *testing.T) {
+			path := write(t, withSetting(s.key, sample[0]))
+			env := []string{variable(s.key) + "=" + sample[1]}
+			flags := map[string]string{s.key: sample[2]}
+			expect(t, path, nil, nil, s.key, sample[0], Origin{SourceFile, "n1.yaml:" + lineOfKey(t, path, s.key)})
+			expect(t, path, nil, env, s.key, sample[1], Origin{SourceEnvironment, variable(s.key)})
+			expect(t, path, flags, env, s.key, sample[2], Origin{SourceFlag, flagName(s.key)})
+		})
+	}
+}
+
+// withSetting is the minimal file with one more setting.
+func withSetting(key, text string) string {
+	if parent(key) == "node" && key != "node.id" {
+		return strings.Replace(minimal, "node: {id: 2}", "node:\n  id: 2\n  "+key[5:]+": "+text, 1)
+	}
+	switch key {
+	case "node.id":
+		return strings.Replace(minimal, "node: {id: 2}", "node:\n  id: "+text, 1)
+	case "cluster.id":
+		return strings.Replace(minimal, "id: c1", "id: "+text, 1)
+	case "cluster.state":
+		return strings.Replace(minimal, "id: c1", "id: c1\n  state: "+text, 1)
+	}
+	var b strings.Builder
+	b.WriteString(minimal)
+	names := strings.Split(key, ".")
+	for i, name := range names {
+		b.WriteString(strings.Repeat("  ", i) + name + ":")
+		if i < len(names)-1 {
+			b.WriteString("\n")
+		}
+	}
+	b.WriteString(" " + `"` + text + `"` + "\n")
+	return b.String()
+}
+
+func lineOfKey(t *testing.T, path, key string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := readDocument(path, data, newSchema(&Config{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimPrefix(d.place(d.lines[key]), path+":")
+}
+
+func expect(t *testing.T, path string, flags map[string]string, env []string, key, text string, from Origin) {
+	t.Helper()
+	_, o, err := Load(path, flags, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range o.Entries() {
+		if e.Key == key {
+			if e.Value != text || e.Origin != from {
+				t.Errorf("%s is %q from %v, want %q from %v", key, e.Value, e.Origin, text, from)
+			}
+			return
+		}
+	}
+	t.Errorf("%s is not listed", key)
+}
+
+func TestDefaultsOfTheTableRead(t *testing.T) {
+	seen := map[string]bool{}
+	for _, s := range settings(&Config{}) {
+		if s.key != strings.ToLower(s.key) || seen[variable(s.key)] {
+			t.Errorf("%s: keys are lower case and their variables distinct", s.key)
+		}
+		seen[variable(s.key)] = true
+		if s.def == "" {
+			continue
+		}
+		if err := s.value.Set(s.def); err != nil || s.value.String() != s.def {
+			t.Errorf("%s: default %q reads as %q: %v", s.key, s.def, s.value, err)
+		}
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	for _, x := range []struct{ name, variable, want string }{
+		{"a map cannot be replaced", "PONTOON_PLUGINS=oops", "PONTOON_PLUGINS: plugins is a section"},
+		{"nor a plugin's section", "PONTOON_PLUGINS_STORAGE_CONFIG=oops", "plugins.storage.config cannot be set from the environment"},
+		{"nor a key in it", "PONTOON_PLUGINS_STORAGE_CONFIG_FSYNC=x", "plugins.storage.config cannot be set from the environment"},
+		{"nor the members", "PONTOON_CLUSTER_MEMBERS=n1", "cluster.members cannot be set from the environment"},
+		{"a misspelt setting", "PONTOON_RAFT_TIK=1s", `PONTOON_RAFT_TIK: no such setting in raft (did you mean "PONTOON_RAFT_TICK"?)`},
+		{"a wrong value", "PONTOON_RAFT_TICK=soon", `PONTOON_RAFT_TICK: raft.tick: "soon" is not a duration`},
+		{"a value that does not fit", "PONTOON_RAFT_ELECTION=51s", "PONTOON_RAFT_ELECTION: raft.election: is 51s; it must be at most 50s"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			_, _, err := Load(write(t, minimal), nil, []string{x.variable})
+			if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), x.want) {
+				t.Errorf("got %v, want %q", err, x.want)
+			}
+		})
+	}
+	t.Run("what others put there is ignored and said", func(t *testing.T) {
+		env := []string{
+			"PONTOON_SERVICE_HOST=10.0.0.1", "PONTOON_PORT_7401_TCP=x", "PONTOON_ENDPOINTS=a:1",
+			"PONTOON_RAFT_TICK=", "HOME=/", "PONTOON",
+		}
+		c, o, err := Load(write(t, minimal), nil, env)
+		if err != nil || c.Raft.Tick != 100*time.Millisecond {
+			t.Fatalf("tick %v: %v", c.Raft.Tick, err)
+		}
+		if want := []string{"PONTOON_PORT_7401_TCP", "PONTOON_SERVICE_HOST"}; !slices.Equal(o.Ignored(), want) {
+			t.Errorf("ignored %v, want %v", o.Ignored(), want)
+		}
+	})
+}
+
+func TestFlags(t *testing.T) {
+	for _, x := range []struct{ key, text, want string }{
+		{"raft.tik", "1s", `--set raft.tik: no such setting (did you mean "raft.tick"?)`},
+		{"cluster.members", "n1", "--set cluster.members: cannot be set by a flag; set it in the file"},
+		{"plugins.storage", "wal", "--set plugins.storage: cannot be set by a flag"},
+		{"node.data_dir", "", "--data-dir: node.data_dir: is empty"},
+		{"raft.tick", "", `--set raft.tick: raft.tick: "" is not a duration`},
+	} {
+		_, _, err := Load(write(t, minimal), map[string]string{x.key: x.text}, nil)
+		if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), x.want) {
+			t.Errorf("%s=%s: got %v, want %q", x.key, x.text, err, x.want)
+		}
+	}
+}
+
+func TestMissingFileIsNotInvalid(t *testing.T) {
+	_, _, err := Load(filepath.Join(t.TempDir(), "none.yaml"), nil, nil)
+	if !errors.Is(err, os.ErrNotExist) || errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "none.yaml") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,149 @@
+package hostconfig
+
+import (
+	"slices"
+	"strings"
+)
+
+// A setting is one scalar of the configuration: the only things that flags
+// and the environment can set.
+type setting struct {
+	// key is its place in the file; always lower case.
+	key string
+	// def is the default as text. Empty means none, or one that depends on
+	// other settings (defaults.go).
+	def   string
+	value value
+	// list settings are YAML lists in the file and comma lists elsewhere.
+	list bool
+}
+
+// settings lists every scalar setting, bound to c.
+//
+// The snapshot defaults: a snapshot costs as much as the whole state, so it
+// should be rare against the writes in between; a state machine that died
+// replays what follows the snapshot, so it must not be too rare. 100,000
+// entries replay in seconds, and 256 MiB keeps that true for large values.
+func settings(c *Config) []setting {
+	all := []setting{
+		{key: "node.id", value: idValue{&c.Node.ID}},
+		{key: "node.name", value: textValue{&c.Node.Name}},
+		{key: "node.data_dir", value: textValue{&c.Node.DataDir}},
+		{key: "cluster.id", value: idValue{&c.Cluster.ID}},
+		{key: "cluster.state", def: "new", value: choice(&c.Cluster.State, StateNew, StateExisting)},
+		{key: "raft.tick", def: "100ms", value: durationValue{&c.Raft.Tick}},
+		{key: "raft.election", def: "1s", value: durationValue{&c.Raft.Election}},
+		{key: "raft.snapshot_entries", def: "100000", value: countValue{&c.Raft.SnapshotEntries}},
+		{key: "raft.snapshot_log_bytes", def: "256MiB", value: sizeValue{&c.Raft.SnapshotLogBytes}},
+		{key: "raft.catch_up_entries", def: "5000", value: countValue{&c.Raft.CatchUpEntries}},
+		{key: "raft.max_inflight_appends", def: "2", value: intValue{&c.Raft.MaxInflightAppends}},
+		{key: "api.listen", value: textValue{&c.API.Listen}},
+		{key: "api.max_value_bytes", def: "1.5MiB", value: sizeValue{&c.API.MaxValueBytes}},
+		{key: "api.max_pending_proposals", def: "20000", value: intValue{&c.API.MaxPendingProposals}},
+		{key: "api.max_pending_bytes", def: "64MiB", value: sizeValue{&c.API.MaxPendingBytes}},
+		{key: "admin.listen", value: textValue{&c.Admin.Listen}},
+		{key: "log.level", def: "info", value: levelValue{&c.Log.Level}},
+		{key: "log.format", def: "auto", value: choice(&c.Log.Format, FormatAuto, FormatText, FormatJSON)},
+		{key: "limits.max_batch_bytes", def: "1MiB", value: sizeValue{&c.Limits.MaxBatchBytes}},
+		{key: "limits.max_chunk_bytes", def: "256KiB", value: sizeValue{&c.Limits.MaxChunkBytes}},
+	}
+	for _, p := range plugins(c) {
+		all = append(all,
+			setting{key: p.key + ".name", value: textValue{&p.plugin.Name}},
+			setting{key: p.key + ".sha256", value: textValue{&p.plugin.SHA256}},
+			setting{
+				key: p.key + ".isolation", def: "process",
+				value: choice(&p.plugin.Isolation, IsolationProcess, IsolationInproc),
+			})
+	}
+	t := &c.Plugins.Transport
+	return append(all,
+		setting{key: "plugins.transport.listen", value: textValue{&t.Listen}},
+		setting{key: "plugins.transport.advertise", value: listValue{&t.Advertise}, list: true})
+}
+
+// pluginAt is a plugin of the configuration with its place in the file and
+// the shipped backend it is by default.
+type pluginAt struct {
+	key     string
+	plugin  *Plugin
+	shipped string
+}
+
+func plugins(c *Config) []pluginAt {
+	return []pluginAt{
+		{"plugins.transport", &c.Plugins.Transport.Plugin, "http"},
+		{"plugins.storage", &c.Plugins.Storage, "wal"},
+		{"plugins.statemachine", &c.Plugins.StateMachine, "kv"},
+	}
+}
+
+// membersKey is the one list of mappings.
+const membersKey = "cluster.members"
+
+// A schema knows every key that a file may hold.
+type schema struct {
+	settings map[string]setting
+	// whole are keys that only the file can set: lists of mappings, commands,
+	// and the plugins' own sections.
+	whole    []string
+	sections []string
+}
+
+func newSchema(c *Config) schema {
+	s := schema{settings: map[string]setting{}, whole: []string{membersKey}}
+	for _, p := range plugins(c) {
+		s.whole = append(s.whole, p.key+".command", p.key+".env", p.key+".config")
+	}
+	keys := slices.Clone(s.whole)
+	for _, x := range settings(c) {
+		s.settings[x.key] = x
+		keys = append(keys, x.key)
+	}
+	for _, k := range keys {
+		for section := parent(k); section != ""; section = parent(section) {
+			if !slices.Contains(s.sections, section) {
+				s.sections = append(s.sections, section)
+			}
+		}
+	}
+	slices.Sort(s.sections)
+	return s
+}
+
+// parent is the section that a key belongs to; empty at the top.
+func parent(key string) string {
+	if i := strings.LastIndexByte(key, '.'); i >= 0 {
+		return key[:i]
+	}
+	return ""
+}
+
+// join is the reverse of parent.
+func join(section, name string) string {
+	if section == "" {
+		return name
+	}
+	return section + "." + name
+}
+
+// keys lists every setting, whole key and section in the order of their names.
+func (s schema) keys() []string {
+	all := slices.Concat(s.whole, s.sections)
+	for k := range s.settings {
+		all = append(all, k)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// children lists the names directly below a section.
+func (s schema) children(section string) []string {
+	var names []string
+	for _, k := range s.keys() {
+		if parent(k) == section {
+			names = append(names, k[strings.LastIndexByte(k, '.')+1:])
+		}
+	}
+	return names
+}

@@ -1,0 +1,140 @@
+package hostconfig
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// checkMembers checks the list of members: every id, name, URL and address
+// once, and this node among them.
+func (c *Config) checkMembers(ps *problems) {
+	members := c.Cluster.Members
+	switch {
+	case len(members) == 0:
+		ps.about(membersKey, "is empty; list all members of the cluster, this node among them")
+		return
+	case len(members) > maxMembers:
+		ps.about(membersKey, "has %d members; at most %d are supported", len(members), maxMembers)
+		return
+	}
+	taken := map[string]string{}
+	once := func(key, what, text string) {
+		if other, ok := taken[what+text]; ok && text != "" {
+			ps.about(key, "%s %s is that of %s already", what, text, other)
+			return
+		}
+		taken[what+text] = parent(key)
+	}
+	for i, m := range members {
+		checkNodeID(ps, memberKey(i, "id"), m.ID)
+		checkName(ps, memberKey(i, "name"), m.Name)
+		checkPeerURLs(ps, memberKey(i, "peer_urls"), m.PeerURLs)
+		checkClientAddress(ps, memberKey(i, "client_address"), m.ClientAddress)
+		if m.ID != 0 {
+			once(memberKey(i, "id"), "id", formatID(m.ID))
+		}
+		once(memberKey(i, "name"), "name", m.Name)
+		once(memberKey(i, "client_address"), "client_address", m.ClientAddress)
+		for _, u := range m.PeerURLs {
+			once(memberKey(i, "peer_urls"), "peer URL", u)
+		}
+	}
+	c.checkSelf(ps)
+}
+
+func (c *Config) checkSelf(ps *problems) {
+	if c.Node.ID == 0 {
+		return
+	}
+	self, ok := c.Self()
+	if !ok {
+		ps.about("node.id", "%s is not among %s; add this node to the list", formatID(c.Node.ID), membersKey)
+		return
+	}
+	if c.Node.Name != self.Name {
+		ps.about("node.name", "%q differs from the name %q that %s gives to id %s",
+			c.Node.Name, self.Name, membersKey, formatID(self.ID))
+	}
+}
+
+func checkPeerURLs(ps *problems, key string, urls []string) {
+	if len(urls) == 0 {
+		ps.about(key, "is missing; list at least one, for example http://10.0.0.1:7501")
+	}
+	for _, u := range urls {
+		if err := checkURL(u); err != nil {
+			ps.about(key, "%v", err)
+		}
+	}
+}
+
+// checkURL checks a peer URL. What a scheme other than http and https needs
+// is for its transport to say.
+func checkURL(text string) error {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%q is not a URL; write for example http://10.0.0.1:7501", text)
+	case u.Scheme == "" || u.Host == "":
+		return fmt.Errorf("%q has no scheme or no host; write for example http://10.0.0.1:7501", text)
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil
+	case u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(text, "?"):
+		return fmt.Errorf("%q must end after the port; write %s://%s", text, u.Scheme, u.Host)
+	}
+	if err := checkAddress(u.Host, false); err != nil {
+		return fmt.Errorf("%q: %w", text, err)
+	}
+	return nil
+}
+
+func checkClientAddress(ps *problems, key, address string) {
+	if address == "" {
+		ps.about(key, "is missing; write where clients reach this member, for example 10.0.0.1:7401")
+		return
+	}
+	if err := checkAddress(address, false); err != nil {
+		ps.about(key, "%v", err)
+	}
+}
+
+func checkListen(ps *problems, key, address, example string) {
+	if address == "" {
+		ps.about(key, "is missing; write where to listen, for example %s", example)
+		return
+	}
+	if err := checkAddress(address, true); err != nil {
+		ps.about(key, "%v", err)
+	}
+}
+
+var (
+	errNoHost   = errors.New("has no host; write one that others can reach")
+	errWildcard = errors.New("is the address of no host; write one that others can reach")
+	errPort     = errors.New("has no port from 1 to 65535")
+)
+
+// checkAddress checks a host:port. A listener's may leave out the host, name
+// the wildcard address, or leave the port to the system with 0.
+func checkAddress(address string, listener bool) error {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("%q is not host:port", address)
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	switch ip := net.ParseIP(host); {
+	case err != nil || (n == 0 && !listener):
+		return fmt.Errorf("%q %w", address, errPort)
+	case listener:
+		return nil
+	case host == "":
+		return fmt.Errorf("%q %w", address, errNoHost)
+	case ip != nil && ip.IsUnspecified():
+		return fmt.Errorf("%q %w", address, errWildcard)
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+package hostconfig
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// readWhole fills in what only the file can set: the members, and the
+// plugins' commands, environments and own sections.
+func (d *document) readWhole(c *Config) {
+	if n := d.whole[membersKey]; n != nil {
+		c.Cluster.Members = d.members(n)
+	}
+	for _, p := range plugins(c) {
+		if n := d.whole[p.key+".command"]; n != nil {
+			p.plugin.Command = d.command(n, p.key+".command")
+		}
+		if n := d.whole[p.key+".env"]; n != nil && !isNull(n) {
+			p.plugin.Env = d.texts(n, p.key+".env")
+		}
+		if n := d.whole[p.key+".config"]; n != nil {
+			p.plugin.Config = d.raw(n, p.key+".config")
+		}
+	}
+}
+
+// command is one path, or a list of the path and its arguments.
+func (d *document) command(n *yaml.Node, key string) []string {
+	if n.Kind == yaml.ScalarNode && !isNull(n) {
+		return []string{n.Value}
+	}
+	return d.texts(n, key)
+}
+
+// raw returns a plugin's own section as the bytes of a YAML document of its
+// own, with keys, order and quoting as they were written.
+func (d *document) raw(n *yaml.Node, key string) []byte {
+	if isNull(n) {
+		return nil
+	}
+	text, err := yaml.Marshal(n)
+	if err != nil {
+		d.at(n.Line, "%s cannot be handed on: %v", key, err)
+		return nil
+	}
+	return text
+}
+
+// members reads the list of members. Places are remembered as
+// cluster.members[i].key, with the list sorted by id.
+func (d *document) members(n *yaml.Node) []Member {
+	if n.Kind != yaml.SequenceNode {
+		d.at(n.Line, "%s is %s; it must be a list", membersKey, describe(n))
+		return nil
+	}
+	type placed struct {
+		Member
+		lines map[string]int
+	}
+	var all []placed
+	for i, item := range n.Content {
+		m, lines := d.member(item, i)
+		all = append(all, placed{m, lines})
+	}
+	slices.SortStableFunc(all, func(a, b placed) int { return cmp.Compare(a.ID, b.ID) })
+	members := make([]Member, len(all))
+	for i, m := range all {
+		members[i] = m.Member
+		for name, line := range m.lines {
+			d.lines[memberKey(i, name)] = line
+		}
+	}
+	return members
+}
+
+// memberKey names a part of the i-th member in the order of ids; the member
+// itself if name is empty.
+func memberKey(i int, name string) string {
+	return strings.TrimSuffix(fmt.Sprintf("%s[%d].%s", membersKey, i, name), ".")
+}
+
+// member reads the i-th member of the file and the lines of its parts.
+func (d *document) member(n *yaml.Node, i int) (Member, map[string]int) {
+	var m Member
+	lines := map[string]int{"": n.Line}
+	if n.Kind != yaml.MappingNode {
+		d.at(n.Line, "%s is %s; it must have the keys id, name, peer_urls and client_address", memberKey(i, ""), describe(n))
+		return m, lines
+	}
+	known := map[string]value{
+		"id":             idValue{&m.ID},
+		"name":           textValue{&m.Name},
+		"client_address": textValue{&m.ClientAddress},
+	}
+	for key, content := range pairs(n) {
+		lines[key.Value] = key.Line
+		v := known[key.Value]
+		switch {
+		case key.Value == "peer_urls" && content.Kind == yaml.SequenceNode:
+			m.PeerURLs = d.texts(content, memberKey(i, key.Value))
+		case key.Value == "peer_urls":
+			d.at(content.Line, "%s is %s; it must be a list of URLs", memberKey(i, key.Value), describe(content))
+		case v == nil:
+			near := suggest(key.Value, []string{"id", "name", "peer_urls", "client_address"})
+			d.at(key.Line, "unknown key %q in %s%s", key.Value, memberKey(i, ""), didYouMean(near))
+		case content.Kind != yaml.ScalarNode || isNull(content):
+			d.at(content.Line, "%s is %s; it must be one value", memberKey(i, key.Value), describe(content))
+		default:
+			if err := v.Set(content.Value); err != nil {
+				d.at(content.Line, "%s: %v", memberKey(i, key.Value), err)
+			}
+		}
+	}
+	return m, lines
+}
