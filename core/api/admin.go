@@ -1,0 +1,94 @@
+package api
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/pprof"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/pontoon-raft/pontoon/core/server"
+)
+
+// A check is one line of a health answer.
+type check struct {
+	name string
+	err  error
+}
+
+// newAdmin is the handler of the admin port: health, metrics and profiles.
+func newAdmin(svc server.Service, h *healthService, g prometheus.Gatherer) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, r *http.Request) {
+		answerChecks(w, r, []check{{"raft", svc.Live()}})
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		answerChecks(w, r, readyChecks(svc, h))
+	})
+	if g != nil {
+		mux.Handle("GET /metrics", promhttp.HandlerFor(g, promhttp.HandlerOpts{
+			EnableOpenMetrics:   true,
+			MaxRequestsInFlight: 4,
+		}))
+	}
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "/livez\n/readyz\n/metrics\n/debug/pprof/\n")
+	})
+	return mux
+}
+
+// readyChecks are the server's own readiness, which alone decides together
+// with the service's, and a line for each plugin to say where to look.
+func readyChecks(svc server.Service, h *healthService) []check {
+	checks := []check{{"admission", h.end.refusal()}, {"service", svc.Ready()}}
+	for _, p := range svc.Status().Plugins {
+		c := check{name: fmt.Sprintf("%s(%s)", p.Kind, p.Name)}
+		if p.State != "ready" {
+			c.err = fmt.Errorf("is %s after %d restarts: %s", p.State, p.Restarts, orNone(p.LastError))
+		}
+		checks = append(checks, c)
+	}
+	return checks
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "no error reported"
+	}
+	return strings.ReplaceAll(s, "\n", " ")
+}
+
+// answerChecks says "ok", or else every check: all of them with ?verbose.
+func answerChecks(w http.ResponseWriter, r *http.Request, checks []check) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	var lines strings.Builder
+	code := http.StatusOK
+	for _, c := range checks {
+		if c.err == nil {
+			fmt.Fprintf(&lines, "[+]%s ok\n", c.name)
+			continue
+		}
+		code = http.StatusServiceUnavailable
+		fmt.Fprintf(&lines, "[-]%s: %v\n", c.name, c.err)
+	}
+	verdict := r.URL.Path[1:] + " check passed\n"
+	if code != http.StatusOK {
+		verdict = r.URL.Path[1:] + " check failed\n"
+	}
+	w.WriteHeader(code)
+	if _, verbose := r.URL.Query()["verbose"]; !verbose && code == http.StatusOK {
+		_, _ = io.WriteString(w, "ok\n")
+		return
+	}
+	_, _ = io.WriteString(w, lines.String()+verdict)
+}

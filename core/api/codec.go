@@ -1,0 +1,89 @@
+package api
+
+import (
+	"fmt"
+
+	"google.golang.org/grpc/encoding"
+	grpcproto "google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/proto"
+)
+
+// codec is gRPC's protobuf codec with two additions: the two messages of the
+// Proposals stream are coded by hand (the same bytes, less work), and a
+// request that is too large or malformed is kept as an error for the handler
+// instead of ending the call without a Failure.
+type codec struct {
+	proto encoding.CodecV2
+	// messageBytes is the largest request that is decoded, batchCount the
+	// most proposals of one batch.
+	messageBytes, batchCount int
+}
+
+func newCodec(l Limits) *codec {
+	return &codec{
+		proto:        encoding.GetCodecV2(grpcproto.Name),
+		messageBytes: l.messageBytes(),
+		batchCount:   l.MaxInFlight,
+	}
+}
+
+// An intake receives one unary request. Err says why there is none.
+type intake struct {
+	into any
+	err  error
+}
+
+// Name implements encoding.CodecV2.
+func (c *codec) Name() string { return grpcproto.Name }
+
+// Marshal implements encoding.CodecV2.
+func (c *codec) Marshal(v any) (mem.BufferSlice, error) {
+	results, ok := v.(*resultBatch)
+	if !ok {
+		return c.proto.Marshal(v)
+	}
+	pool := mem.DefaultBufferPool()
+	buf := pool.Get(results.size())
+	*buf = results.appendTo((*buf)[:0])
+	return mem.BufferSlice{mem.NewBuffer(buf, pool)}, nil
+}
+
+// Unmarshal implements encoding.CodecV2.
+func (c *codec) Unmarshal(data mem.BufferSlice, v any) error {
+	switch v := v.(type) {
+	case *proposalBatch:
+		v.err = c.decodeBatch(data, v)
+		return nil
+	case *intake:
+		v.err = c.decodeRequest(data, v.into)
+		return nil
+	}
+	return c.proto.Unmarshal(data, v)
+}
+
+func (c *codec) decodeBatch(data mem.BufferSlice, b *proposalBatch) error {
+	b.proposals = b.proposals[:0]
+	if n := data.Len(); n > c.messageBytes {
+		return tooLarge("batch of proposals", n, c.messageBytes)
+	}
+	// One allocation for the batch: proposals belong to the service, which
+	// may keep them, so they cannot point into pooled memory.
+	return b.decode(data.Materialize(), c.batchCount)
+}
+
+func (c *codec) decodeRequest(data mem.BufferSlice, into any) error {
+	if n := data.Len(); n > c.messageBytes {
+		return tooLarge("request", n, c.messageBytes)
+	}
+	m, ok := into.(proto.Message)
+	if !ok {
+		return fmt.Errorf("decode request: %T is not a message", into)
+	}
+	buf := data.MaterializeToBuffer(mem.DefaultBufferPool())
+	defer buf.Free()
+	if err := proto.Unmarshal(buf.ReadOnlyData(), m); err != nil {
+		return malformed("%v", err)
+	}
+	return nil
+}

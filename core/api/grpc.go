@@ -1,0 +1,99 @@
+package api
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+
+	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/core/server"
+)
+
+const (
+	// A client that is silent for pingAfter is asked whether it is there, and
+	// its connection closed if there is no answer for pingTimeout. A client
+	// may ask every pingEvery.
+	pingAfter   = 30 * time.Second
+	pingTimeout = 10 * time.Second
+	pingEvery   = 5 * time.Second
+
+	// Windows that hold the batches of a thousand callers. Fixed ones also
+	// save the pings by which gRPC measures the path.
+	streamWindow     = 1 << 20
+	connectionWindow = 4 << 20
+
+	headerBytes = 32 << 10
+)
+
+// newGRPC makes the gRPC server with all its services.
+func newGRPC(r *requests, h *healthService, waiting *sync.WaitGroup) *grpc.Server {
+	l := r.limits
+	s := grpc.NewServer(
+		grpc.ForceServerCodecV2(newCodec(l)),
+		grpc.MaxRecvMsgSize(l.receiveBytes()),
+		grpc.MaxConcurrentStreams(l.MaxStreams),
+		grpc.MaxHeaderListSize(headerBytes),
+		grpc.ConnectionTimeout(l.FirstBytes),
+		grpc.StaticStreamWindowSize(streamWindow),
+		grpc.StaticConnWindowSize(connectionWindow),
+		grpc.WaitForHandlers(true),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingEvery, PermitWithoutStream: true}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingAfter, Timeout: pingTimeout}),
+		grpc.ChainStreamInterceptor(endWithServer(r.end, waiting)),
+	)
+	s.RegisterService(withFailures(hostv1.Host_ServiceDesc), r)
+	grpc_health_v1.RegisterHealthServer(s, h)
+	reflection.Register(s)
+	return s
+}
+
+// withFailures is desc with unary methods whose errors carry a Failure, those
+// of decoding the request included.
+func withFailures(desc grpc.ServiceDesc) *grpc.ServiceDesc {
+	methods := make([]grpc.MethodDesc, len(desc.Methods))
+	for i, m := range desc.Methods {
+		methods[i] = grpc.MethodDesc{MethodName: m.MethodName, Handler: failing(m.Handler)}
+	}
+	desc.Methods = methods
+	return &desc
+}
+
+func failing(next grpc.MethodHandler) grpc.MethodHandler {
+	return func(srv any, ctx context.Context, decode func(any) error, i grpc.UnaryServerInterceptor) (any, error) {
+		resp, err := next(srv, ctx, func(request any) error {
+			in := intake{into: request}
+			if err := decode(&in); err != nil {
+				return err
+			}
+			return in.err
+		}, i)
+		if err != nil {
+			return nil, statusOf(err)
+		}
+		return resp, nil
+	}
+}
+
+// endWithServer ends the streams of services that know nothing of the
+// server's end, so that a health watcher does not hold up a stop.
+func endWithServer(end *ending, waiting *sync.WaitGroup) grpc.StreamServerInterceptor {
+	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+		if info.FullMethod == hostv1.Host_Proposals_FullMethodName {
+			return next(srv, ss)
+		}
+		over := make(chan error, 1)
+		// The handler ends with its stream's context, just after this.
+		waiting.Go(func() { over <- next(srv, ss) })
+		select {
+		case err := <-over:
+			return err
+		case <-end.stopping:
+			return statusOf(&server.Error{Err: server.ErrStopping})
+		}
+	}
+}

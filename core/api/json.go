@@ -1,0 +1,147 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+)
+
+// A route is one path of the JSON API: its method and what it does with the
+// body.
+type route struct {
+	method string
+	serve  func(ctx context.Context, body []byte) (proto.Message, error)
+}
+
+// jsonAPI serves the unary forms over HTTP/1.1. Bodies are the messages of
+// api/host/v1 in protobuf's JSON form, with the field names of the .proto
+// file.
+type jsonAPI struct {
+	routes map[string]route
+	limits Limits
+	origin *http.CrossOriginProtection
+}
+
+func newJSONAPI(r *requests) *jsonAPI {
+	return &jsonAPI{
+		limits: r.limits,
+		// A web page must not propose to the host on its reader's machine.
+		origin: http.NewCrossOriginProtection(),
+		routes: map[string]route{
+			"/v1/propose":         {http.MethodPost, unary(r.Propose)},
+			"/v1/query":           {http.MethodPost, unary(r.Query)},
+			"/v1/status":          {http.MethodGet, unary(r.Status)},
+			"/v1/members":         {http.MethodGet, unary(r.Members)},
+			"/v1/members/add":     {http.MethodPost, unary(r.AddMember)},
+			"/v1/members/remove":  {http.MethodPost, unary(r.RemoveMember)},
+			"/v1/leader/transfer": {http.MethodPost, unary(r.TransferLeader)},
+		},
+	}
+}
+
+// message is a generated message type by its pointer.
+type message[T any] interface {
+	*T
+	proto.Message
+}
+
+func unary[Req, Resp any, In message[Req], Out message[Resp]](
+	call func(context.Context, In) (Out, error),
+) func(context.Context, []byte) (proto.Message, error) {
+	return func(ctx context.Context, body []byte) (proto.Message, error) {
+		req := In(new(Req))
+		// No body at all is the empty request, as for GET.
+		if len(body) > 0 {
+			if err := protojson.Unmarshal(body, req); err != nil {
+				return nil, malformed("%s", plainError(err))
+			}
+		}
+		resp, err := call(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		return resp, nil
+	}
+}
+
+// plainError drops protobuf's own prefix, which ends in one of two kinds of
+// space so that nobody compares texts.
+func plainError(err error) string {
+	s := strings.TrimPrefix(err.Error(), "proto:")
+	return strings.TrimLeft(strings.ReplaceAll(s, "\u00a0", " "), " ")
+}
+
+// ServeHTTP implements http.Handler.
+func (j *jsonAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	resp, err := j.serve(w, r)
+	if err != nil {
+		f := failureOf(err)
+		if f.GetRetryAfterMs() > 0 {
+			seconds := math.Ceil(float64(f.GetRetryAfterMs()) / 1000)
+			w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
+		}
+		writeJSON(w, verdictOf(err).http, f)
+		return
+	}
+	writeJSON(w, http.StatusOK, resp)
+}
+
+func (j *jsonAPI) serve(w http.ResponseWriter, r *http.Request) (proto.Message, error) {
+	route, ok := j.routes[r.URL.Path]
+	if !ok {
+		return nil, detail(errNoSuchPath, r.URL.Path)
+	}
+	if r.Method != route.method {
+		w.Header().Set("Allow", route.method)
+		return nil, detail(errWrongMethod, r.Method+" on "+r.URL.Path+", use "+route.method)
+	}
+	if err := j.origin.Check(r); err != nil {
+		return nil, detail(errCrossOrigin, err.Error())
+	}
+	body, err := j.body(w, r)
+	if err != nil {
+		return nil, err
+	}
+	return route.serve(r.Context(), body)
+}
+
+func (j *jsonAPI) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	limit := j.limits.jsonBytes()
+	if r.ContentLength > limit {
+		return nil, tooLarge("request body", int(min(r.ContentLength, math.MaxInt)), int(limit))
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		return nil, tooLarge("request body of unknown size, at least", int(limit)+1, int(limit))
+	case err != nil:
+		return nil, malformed("read body: %v", err)
+	}
+	return body, nil
+}
+
+// writeJSON answers in one line. The client may be gone: that is no error of
+// ours.
+func writeJSON(w http.ResponseWriter, code int, m proto.Message) {
+	body, err := protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true}.Marshal(m)
+	if err != nil {
+		// All our strings are valid UTF-8, so this is a defect; the request
+		// may have been applied.
+		code = http.StatusInternalServerError
+		body, _ = protojson.Marshal(&hostv1.Failure{Outcome: unknown, Reason: "internal", Message: "encode answer"})
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(code)
+	_, _ = w.Write(append(body, '\n'))
+}

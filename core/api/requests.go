@@ -1,0 +1,131 @@
+package api
+
+import (
+	"context"
+	"sync"
+
+	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/core/server"
+)
+
+var _ hostv1.HostServer = (*requests)(nil)
+
+// requests answers the unary forms, for gRPC and JSON alike. Its errors are
+// those of the service; the two ways in give them their codes.
+type requests struct {
+	hostv1.UnimplementedHostServer
+	svc     server.Service
+	limits  Limits
+	version string
+	// end says how far the server's own end has come.
+	end *ending
+	// readers are the goroutines that read Proposals streams. They end when
+	// their call does.
+	readers sync.WaitGroup
+}
+
+// Propose implements hostv1.HostServer.
+func (r *requests) Propose(ctx context.Context, req *hostv1.ProposeRequest) (*hostv1.ProposeResponse, error) {
+	if err := r.end.refusal(); err != nil {
+		return nil, err
+	}
+	if n := len(req.GetData()); n > r.limits.MaxValueBytes {
+		return nil, tooLarge("value", n, r.limits.MaxValueBytes)
+	}
+	result, err := r.svc.Propose(ctx, req.GetData())
+	if err != nil {
+		return nil, err
+	}
+	return toResponse(result), nil
+}
+
+// Query implements hostv1.HostServer.
+func (r *requests) Query(ctx context.Context, req *hostv1.QueryRequest) (*hostv1.QueryResponse, error) {
+	if err := r.end.refusal(); err != nil {
+		return nil, err
+	}
+	if n := len(req.GetData()); n > r.limits.MaxValueBytes {
+		return nil, tooLarge("query", n, r.limits.MaxValueBytes)
+	}
+	level, err := consistency(req.GetConsistency())
+	if err != nil {
+		return nil, err
+	}
+	answer, err := r.svc.Query(ctx, req.GetData(), level)
+	if err != nil {
+		return nil, ofRead(err)
+	}
+	return &hostv1.QueryResponse{Data: answer.Data, Index: answer.Index}, nil
+}
+
+func consistency(c hostv1.Consistency) (server.Consistency, error) {
+	switch c {
+	case hostv1.Consistency_CONSISTENCY_LINEARIZABLE:
+		return server.Linearizable, nil
+	case hostv1.Consistency_CONSISTENCY_STALE:
+		return server.Stale, nil
+	}
+	return 0, malformed("consistency %d is neither linearizable nor stale", c)
+}
+
+// Status implements hostv1.HostServer. It answers during a stop, too.
+func (r *requests) Status(context.Context, *hostv1.StatusRequest) (*hostv1.StatusResponse, error) {
+	out := toStatus(r.svc.Status())
+	if out.Version == "" {
+		out.Version = text(r.version)
+	}
+	return out, nil
+}
+
+// Members implements hostv1.HostServer. It answers during a stop, too.
+func (r *requests) Members(context.Context, *hostv1.MembersRequest) (*hostv1.MembersResponse, error) {
+	return toMembers(r.svc.Membership()), nil
+}
+
+// AddMember implements hostv1.HostServer.
+func (r *requests) AddMember(ctx context.Context, req *hostv1.AddMemberRequest) (*hostv1.MembersResponse, error) {
+	if err := r.end.refusal(); err != nil {
+		return nil, err
+	}
+	member, err := fromMember(req.GetMember())
+	if err != nil {
+		return nil, err
+	}
+	members, err := r.svc.AddMember(ctx, member)
+	if err != nil {
+		return nil, err
+	}
+	return toMembers(members), nil
+}
+
+// RemoveMember implements hostv1.HostServer.
+func (r *requests) RemoveMember(ctx context.Context, req *hostv1.RemoveMemberRequest) (*hostv1.MembersResponse, error) {
+	if err := r.end.refusal(); err != nil {
+		return nil, err
+	}
+	id, err := memberID("id", req.GetId())
+	if err != nil {
+		return nil, err
+	}
+	members, err := r.svc.RemoveMember(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return toMembers(members), nil
+}
+
+// TransferLeader implements hostv1.HostServer.
+func (r *requests) TransferLeader(ctx context.Context, req *hostv1.TransferLeaderRequest) (*hostv1.TransferLeaderResponse, error) {
+	if err := r.end.refusal(); err != nil {
+		return nil, err
+	}
+	to, err := optionalID("to", req.GetTo())
+	if err != nil {
+		return nil, err
+	}
+	leader, err := r.svc.TransferLeader(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	return &hostv1.TransferLeaderResponse{Leader: hex(uint64(leader))}, nil
+}

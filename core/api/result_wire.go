@@ -1,0 +1,120 @@
+package api
+
+import (
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/core/server"
+)
+
+// An answer is hostv1.ProposalResult on its way out: a failure, already
+// encoded, or else a result.
+type answer struct {
+	id      uint64
+	failure []byte
+	result  server.Result
+	// inner and outer are the encoded sizes of the response and of the whole
+	// answer without its own tag and length.
+	inner, outer int
+}
+
+func answerOf(id uint64, result server.Result) answer {
+	result.Error = text(result.Error)
+	a := answer{id: id, result: result}
+	a.inner = responseSize(&result)
+	a.outer = uintSize(id) + bytesSize(a.inner)
+	return a
+}
+
+func refusalOf(id uint64, failure []byte) answer {
+	return answer{id: id, failure: failure, outer: uintSize(id) + bytesSize(len(failure))}
+}
+
+// encodeFailure makes what refusalOf takes. All its strings are valid UTF-8,
+// so it cannot fail; if it did, the client would get neither a response nor a
+// failure with an outcome, which it must treat as unknown.
+func encodeFailure(f *hostv1.Failure) []byte {
+	b, err := proto.Marshal(f)
+	if err != nil {
+		return []byte{}
+	}
+	return b
+}
+
+// A resultBatch is hostv1.ProposalResultBatch.
+type resultBatch struct{ answers []answer }
+
+func (r *resultBatch) size() int {
+	size := 0
+	for i := range r.answers {
+		size += bytesSize(r.answers[i].outer)
+	}
+	return size
+}
+
+func (r *resultBatch) appendTo(b []byte) []byte {
+	for i := range r.answers {
+		b = r.answers[i].appendTo(b)
+	}
+	return b
+}
+
+func (a *answer) appendTo(b []byte) []byte {
+	b = appendLength(b, 1, a.outer)
+	b = appendUint(b, 1, a.id)
+	if a.failure != nil {
+		b = appendLength(b, 3, len(a.failure))
+		return append(b, a.failure...)
+	}
+	b = appendLength(b, 2, a.inner)
+	b = appendUint(b, 1, a.result.Index)
+	if len(a.result.Data) > 0 {
+		b = appendLength(b, 2, len(a.result.Data))
+		b = append(b, a.result.Data...)
+	}
+	if a.result.Error != "" {
+		b = appendLength(b, 3, len(a.result.Error))
+		b = append(b, a.result.Error...)
+	}
+	if a.result.Lost {
+		b = appendUint(b, 4, 1)
+	}
+	return b
+}
+
+func responseSize(r *server.Result) int {
+	size := uintSize(r.Index)
+	if len(r.Data) > 0 {
+		size += bytesSize(len(r.Data))
+	}
+	if r.Error != "" {
+		size += bytesSize(len(r.Error))
+	}
+	if r.Lost {
+		size += 2
+	}
+	return size
+}
+
+// All field numbers here are below 16: a tag is one byte.
+
+func uintSize(v uint64) int {
+	if v == 0 {
+		return 0
+	}
+	return 1 + protowire.SizeVarint(v)
+}
+
+func bytesSize(n int) int { return 1 + protowire.SizeBytes(n) }
+
+func appendUint(b []byte, num protowire.Number, v uint64) []byte {
+	if v == 0 {
+		return b
+	}
+	return protowire.AppendVarint(append(b, byte(num)<<3|byte(protowire.VarintType)), v)
+}
+
+func appendLength(b []byte, num protowire.Number, n int) []byte {
+	return protowire.AppendVarint(append(b, byte(num)<<3|byte(protowire.BytesType)), uint64(n))
+}

@@ -1,0 +1,208 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"syscall"
+	"time"
+
+	"google.golang.org/grpc"
+)
+
+// The keys of the configuration that name the two addresses, for errors.
+const (
+	clientKey = "api.listen"
+	adminKey  = "admin.listen"
+)
+
+// lastWait is how long Stop waits for calls whose contexts it has cancelled.
+const lastWait = 5 * time.Second
+
+// Errors of the server itself.
+var (
+	// ErrNotListening: Serve was called before Listen succeeded.
+	ErrNotListening = errors.New("api server is not listening")
+	// ErrServerStopped: Listen was called after Stop.
+	ErrServerStopped = errors.New("api server is stopped")
+)
+
+// A Server serves one host's clients and its admin port. Its methods may be
+// called from any goroutine.
+type Server struct {
+	opts     Options
+	log      *slog.Logger
+	end      *ending
+	requests *requests
+	health   *healthService
+	grpc     *grpc.Server
+	json     *http.Server
+	admin    *http.Server
+	silent   silentConns
+	// These end the contexts of HTTP requests.
+	cancelJSON, cancelAdmin context.CancelFunc
+
+	// streams are the handlers that may outlive their calls for a moment,
+	// handlers the HTTP requests being answered, serving the goroutines of
+	// Serve.
+	streams, handlers, serving sync.WaitGroup
+
+	mu       sync.Mutex
+	clients  *splitter
+	adminLn  net.Listener
+	stopped  bool
+	stopDone chan struct{}
+	stopErr  error
+}
+
+// New makes a server that does nothing yet. It panics if Options has no
+// Service: that is a mistake of the program, not of its input.
+func New(o Options) *Server {
+	if err := o.validate(); err != nil {
+		panic(err)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	o.Limits = o.Limits.withDefaults()
+	s := &Server{opts: o, log: o.Logger, end: newEnding(), stopDone: make(chan struct{})}
+	s.requests = &requests{svc: o.Service, limits: o.Limits, version: o.Version, end: s.end}
+	s.health = newHealthService(o.Service, s.end)
+	s.grpc = newGRPC(s.requests, s.health, &s.streams)
+	s.json, s.cancelJSON = s.newHTTP(newJSONAPI(s.requests))
+	s.json.ConnState = s.silent.note
+	s.admin, s.cancelAdmin = s.newHTTP(newAdmin(o.Service, s.health, o.Gatherer))
+	return s
+}
+
+func (s *Server) newHTTP(h http.Handler) (*http.Server, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	l := s.opts.Limits
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	return &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s.handlers.Add(1)
+			defer s.handlers.Done()
+			h.ServeHTTP(w, r)
+		}),
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ReadHeaderTimeout: l.FirstBytes,
+		ReadTimeout:       l.ReadRequest,
+		IdleTimeout:       l.Idle,
+		MaxHeaderBytes:    headerBytes,
+		Protocols:         &protocols,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}, cancel
+}
+
+// Listen opens both ports; an empty adminAddr means no admin port. An error
+// names the address and the key of the configuration it comes from, and
+// leaves nothing open.
+func (s *Server) Listen(clientAddr, adminAddr string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.stopped:
+		return ErrServerStopped
+	case s.clients != nil:
+		return fmt.Errorf("%s: already listening on %v", clientKey, s.clients.base.Addr())
+	}
+	clients, err := listen(clientKey, clientAddr)
+	if err != nil {
+		return err
+	}
+	if adminAddr != "" {
+		if s.adminLn, err = listen(adminKey, adminAddr); err != nil {
+			clients.Close()
+			return err
+		}
+	}
+	s.clients = newSplitter(clients, s.log, s.opts.Limits)
+	return nil
+}
+
+func listen(key, addr string) (net.Listener, error) {
+	ln, err := net.Listen("tcp", addr)
+	switch {
+	case err == nil:
+		return ln, nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s: %s is in use by another process; stop it or choose another address: %w", key, addr, err)
+	}
+	return nil, fmt.Errorf("%s: cannot listen on %q: %w", key, addr, err)
+}
+
+// Addr is where clients connect, nil before Listen.
+func (s *Server) Addr() net.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.clients == nil {
+		return nil
+	}
+	return s.clients.base.Addr()
+}
+
+// AdminAddr is the address of the admin port, nil if there is none.
+func (s *Server) AdminAddr() net.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.adminLn == nil {
+		return nil
+	}
+	return s.adminLn.Addr()
+}
+
+// Serve answers until Stop, and returns nil then. Any other return is a
+// failed listener; the caller still has to Stop. It is called once.
+func (s *Server) Serve() error {
+	s.mu.Lock()
+	if s.stopped {
+		s.mu.Unlock()
+		return nil
+	}
+	if s.clients == nil {
+		s.mu.Unlock()
+		return ErrNotListening
+	}
+	clients, admin := s.clients, s.adminLn
+	failed := make(chan error, 4)
+	s.serving.Go(func() { failed <- clients.serve() })
+	s.serving.Go(func() { failed <- unlessStopped("grpc", s.grpc.Serve(clients.http2)) })
+	s.serving.Go(func() { failed <- unlessStopped("json", s.json.Serve(clients.http1)) })
+	if admin != nil {
+		s.serving.Go(func() { failed <- unlessStopped("admin", s.admin.Serve(admin)) })
+	}
+	s.serving.Go(func() { s.health.run(s.opts.Limits.HealthInterval) })
+	s.mu.Unlock()
+
+	for {
+		select {
+		case err := <-failed:
+			if err != nil {
+				return err
+			}
+		case <-s.stopDone:
+			return nil
+		}
+	}
+}
+
+func unlessStopped(what string, err error) error {
+	switch {
+	case err == nil, errors.Is(err, http.ErrServerClosed), errors.Is(err, grpc.ErrServerStopped), errors.Is(err, net.ErrClosed):
+		return nil
+	}
+	return fmt.Errorf("serve %s: %w", what, err)
+}
+
+// Drain makes the host look unready and refuses new requests as not applied,
+// with ErrStopping. Requests in flight go on, and Status and Members answer.
+func (s *Server) Drain() {
+	s.end.drain()
+	s.health.refresh()
+}

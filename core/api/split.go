@@ -1,0 +1,220 @@
+package api
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// preface is how every HTTP/2 connection begins. No HTTP/1.1 request begins
+// like it.
+const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+// A splitter accepts the clients' connections, reads as little as shows which
+// protocol they speak, and hands them to one of its two branches. It never
+// waits for one connection while others come.
+type splitter struct {
+	base       net.Listener
+	log        *slog.Logger
+	firstBytes time.Duration
+	max        int64
+
+	http1, http2 *branch
+
+	// open counts connections that were accepted and not yet closed; refused
+	// those that were closed because of max.
+	open, refused atomic.Int64
+
+	mu     sync.Mutex
+	closed bool
+	// undecided are the connections whose protocol is not known yet.
+	undecided map[net.Conn]struct{}
+	sorting   sync.WaitGroup
+}
+
+func newSplitter(base net.Listener, log *slog.Logger, l Limits) *splitter {
+	return &splitter{
+		base:       base,
+		log:        log,
+		firstBytes: l.FirstBytes,
+		max:        int64(l.MaxConnections),
+		http1:      newBranch(base.Addr()),
+		http2:      newBranch(base.Addr()),
+		undecided:  map[net.Conn]struct{}{},
+	}
+}
+
+// serve accepts until close, and returns nil then.
+func (s *splitter) serve() error {
+	var delay time.Duration
+	for {
+		conn, err := s.base.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			// Out of file descriptors, or the client was gone before it was
+			// accepted. Both pass; a tight loop would not help.
+			delay = min(max(2*delay, 5*time.Millisecond), time.Second)
+			s.log.Warn("accept client connection", "error", err, "retry_in", delay)
+			if !s.wait(delay) {
+				return nil
+			}
+			continue
+		}
+		delay = 0
+		s.take(conn)
+	}
+}
+
+// wait reports false if the splitter was closed meanwhile.
+func (s *splitter) wait(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-s.http2.done:
+		return false
+	}
+}
+
+func (s *splitter) take(conn net.Conn) {
+	if s.open.Add(1) > s.max {
+		s.open.Add(-1)
+		conn.Close()
+		// Powers of two, so that a flood does not fill the log.
+		if n := s.refused.Add(1); n&(n-1) == 0 {
+			s.log.Warn("client connections refused", "limit", s.max, "refused", n)
+		}
+		return
+	}
+	c := &clientConn{Conn: conn, release: sync.OnceFunc(func() { s.open.Add(-1) })}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		c.Close()
+		return
+	}
+	s.undecided[c] = struct{}{}
+	s.sorting.Go(func() { s.sort(c) })
+}
+
+// sort finds the protocol of a connection and hands it on.
+func (s *splitter) sort(c *clientConn) {
+	to, err := s.decide(c)
+	s.mu.Lock()
+	delete(s.undecided, c)
+	s.mu.Unlock()
+	if err != nil {
+		c.Close()
+		return
+	}
+	to.hand(c)
+}
+
+func (s *splitter) decide(c *clientConn) (*branch, error) {
+	if err := c.SetReadDeadline(time.Now().Add(s.firstBytes)); err != nil {
+		return nil, err
+	}
+	seen := make([]byte, 0, len(preface))
+	for string(seen) == preface[:len(seen)] && len(seen) < len(preface) {
+		n, err := c.Conn.Read(seen[len(seen):cap(seen)])
+		seen = seen[:len(seen)+n]
+		if err != nil {
+			return nil, err
+		}
+	}
+	c.seen = seen
+	if err := c.SetReadDeadline(time.Time{}); err != nil {
+		return nil, err
+	}
+	if string(seen) == preface {
+		return s.http2, nil
+	}
+	return s.http1, nil
+}
+
+// close ends serve, closes what is undecided and waits for it. Connections
+// that were handed on belong to their branch.
+func (s *splitter) close() {
+	s.mu.Lock()
+	s.closed = true
+	for c := range s.undecided {
+		c.Close()
+	}
+	s.mu.Unlock()
+	s.base.Close()
+	s.http1.Close()
+	s.http2.Close()
+	s.sorting.Wait()
+}
+
+// A clientConn gives back the bytes that were read to decide, and its place
+// under the connection limit once closed.
+type clientConn struct {
+	net.Conn
+	seen    []byte
+	release func()
+}
+
+// Read implements net.Conn.
+func (c *clientConn) Read(b []byte) (int, error) {
+	if len(c.seen) > 0 {
+		n := copy(b, c.seen)
+		c.seen = c.seen[n:]
+		return n, nil
+	}
+	return c.Conn.Read(b)
+}
+
+// Close implements net.Conn.
+func (c *clientConn) Close() error {
+	defer c.release()
+	return c.Conn.Close()
+}
+
+// A branch is the listener of one protocol.
+type branch struct {
+	addr  net.Addr
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func newBranch(addr net.Addr) *branch {
+	return &branch{addr: addr, conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
+// hand gives conn to Accept or closes it when there is none any more.
+func (b *branch) hand(conn net.Conn) {
+	select {
+	case b.conns <- conn:
+	case <-b.done:
+		conn.Close()
+	}
+}
+
+// Accept implements net.Listener.
+func (b *branch) Accept() (net.Conn, error) {
+	select {
+	case conn := <-b.conns:
+		return conn, nil
+	case <-b.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (b *branch) Close() error {
+	b.once.Do(func() { close(b.done) })
+	return nil
+}
+
+// Addr implements net.Listener.
+func (b *branch) Addr() net.Addr { return b.addr }
+
+var _ net.Listener = (*branch)(nil)
