@@ -1,0 +1,88 @@
+# Everything here needs Go and nothing else; race also needs a C compiler.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -e -u -o pipefail -c
+.DEFAULT_GOAL := help
+
+# Linters, pinned. They live in bin/ under their version, so another version is
+# another file, and stay out of go.mod.
+STATICCHECK := bin/staticcheck-v0.8.2
+GOFUMPT     := bin/gofumpt-v0.12.0
+
+# Modules of their own: measurements, compatibility tests, third-party examples.
+NESTED := $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path '*/testdata/*' -not -path './bin/*'))
+
+FUZZTIME  ?= 20s
+TESTFLAGS ?=
+
+.PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz bench bench-peers clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/host, a static binary
+	CGO_ENABLED=0 go build -trimpath -o bin/host ./cmd/host
+
+test: lint checkgenerate build unit nested ## everything: linters, generated code, all tests of all modules
+
+unit:
+	go test $(TESTFLAGS) ./...
+
+nested:
+	@for m in $(NESTED); do echo "module $$m"; (cd $$m && go vet ./... && go test $(TESTFLAGS) ./...); done
+
+race: ## all tests of this module with the race detector
+	go test -race $(TESTFLAGS) ./...
+
+lint: fmt vet vet-386 staticcheck ## gofumpt, go vet (also for 32 bits), staticcheck
+
+fmt: $(GOFUMPT)
+	@unformatted="$$($(GOFUMPT) -l .)"; \
+	if [ -n "$$unformatted" ]; then echo "not formatted with gofumpt:"; echo "$$unformatted"; exit 1; fi
+
+vet:
+	go vet ./...
+
+# 64-bit atomics and sizes that do not fit an int show up here.
+vet-386:
+	GOARCH=386 go vet ./...
+
+staticcheck: $(STATICCHECK)
+	$(STATICCHECK) ./...
+
+$(STATICCHECK):
+	GOBIN=$(CURDIR)/bin go install honnef.co/go/tools/cmd/staticcheck@$(lastword $(subst -, ,$@))
+	mv bin/staticcheck $@
+
+$(GOFUMPT):
+	GOBIN=$(CURDIR)/bin go install mvdan.cc/gofumpt@$(lastword $(subst -, ,$@))
+	mv bin/gofumpt $@
+
+generate: ## generate the Go code of the .proto files
+	go generate ./...
+
+checkgenerate: ## fail if generating would change what is committed
+	@out="$$(mktemp -d)"; trap 'rm -rf "$$out"' EXIT; \
+	(cd api && go run ./generate -api . -out "$$out" >/dev/null); \
+	(cd "$$out" && find . -type f) | while read -r f; do \
+		diff -u "api/$$f" "$$out/$$f" || { echo "run make generate"; exit 1; }; done; \
+	find api -name '*.pb.go' | while read -r f; do \
+		[ -e "$$out/$${f#api/}" ] || { echo "$$f comes from no .proto file"; exit 1; }; done
+
+tidy-check: ## fail if go mod tidy would change a module
+	@for m in . $(NESTED); do echo "module $$m"; (cd $$m && go mod tidy -diff); done
+
+fuzz: ## run every fuzz target for FUZZTIME (20s)
+	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r dir; do \
+		(cd "$$dir" && go test -list '^Fuzz' . | grep '^Fuzz' | while read -r f; do \
+			echo "$$dir $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) . ; done); done
+
+bench: ## run the Go benchmarks
+	go test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...
+
+bench-peers: build ## measure this system against others, in one run
+	cd bench && go run .
+
+clean: ## remove what was built
+	rm -rf bin
+	go clean -testcache
