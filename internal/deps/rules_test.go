@@ -1,0 +1,207 @@
+package deps
+
+import (
+	"path"
+	"strings"
+)
+
+// A rule forbids some imports and says why.
+type rule struct {
+	name   string
+	reason string
+	// who and imports match packages: "core/..." is core and all below it,
+	// "plugins/*/*rpc" is matched segment by segment, and "!" before a
+	// pattern takes out what it matches. Packages of this module are written
+	// without the module's path.
+	who, imports []string
+	// tests: the rule binds test files too.
+	tests bool
+}
+
+const module = "github.com/pontoon-raft/pontoon"
+
+// backends are the packages two levels below plugins that are neither a wire
+// adapter nor a conformance kit.
+func backends() []string {
+	return []string{
+		"plugins/storage/*/...", "plugins/transport/*/...", "plugins/statemachine/*/...",
+		"!plugins/*/*rpc/...", "!plugins/*/*test/...",
+	}
+}
+
+func contracts() []string {
+	return []string{"plugins", "plugins/storage", "plugins/transport", "plugins/statemachine"}
+}
+
+func rules() []rule {
+	return []rule{
+		{
+			name:   "api is the ground floor",
+			reason: "the wire must be usable, and readable, without anything of ours around it",
+			who:    []string{"api/..."}, imports: []string{"core/...", "sdk/...", "plugins/...", "client/...", "cmd/...", "internal/..."},
+		},
+		{
+			name:   "internal is the ground floor",
+			reason: "what every room uses must not know any room",
+			who:    []string{"internal/..."}, imports: []string{"core/...", "sdk/...", "plugins/...", "client/...", "cmd/...", "api/..."},
+			tests: true,
+		},
+		{
+			name:   "plugins and client are below core and sdk",
+			reason: "a contract or a client that needs the host's inside could not be used without it",
+			who:    []string{"plugins/...", "client/..."}, imports: []string{"core/...", "sdk/...", "cmd/..."},
+		},
+		{
+			name:   "the client knows the API only",
+			reason: "who talks to a cluster should not link consensus, disks and plugins",
+			who:    []string{"client/..."}, imports: []string{"plugins/..."}, tests: true,
+		},
+		{
+			name:   "the sdk is not the host",
+			reason: "a plugin's binary must not carry the host, or its version would be bound to it",
+			who:    []string{"sdk/..."}, imports: []string{"core/...", "client/...", "cmd/..."},
+		},
+		{
+			name:   "core does not serve plugins",
+			reason: "what a plugin's main does belongs to the sdk; what both ends share belongs to plugins",
+			who:    []string{"core/..."}, imports: []string{"sdk/..."},
+		},
+		{
+			name:   "nobody imports commands and tests",
+			reason: "logic in cmd could not be tested or embedded; it belongs to core",
+			who:    []string{"...", "!cmd/...", "!test/..."}, imports: []string{"cmd/...", "test/...", "examples/..."},
+			tests: true,
+		},
+		{
+			name:   "core knows contracts, never backends",
+			reason: "the host must run on any backend; its tests use the references in the kits",
+			who:    []string{"core/..."}, imports: backends(),
+		},
+		{
+			name:   "a backend knows its contract, never another backend",
+			reason: "each must be replaceable, and usable as a model, on its own",
+			who:    backends(), imports: backends(),
+		},
+		{
+			name:   "contracts know the wire types only",
+			reason: "a contract is an interface; how it is carried is for the rpc packages and the sdk",
+			who:    contracts(), imports: []string{
+				"plugins/*/*/...", "plugins/*rpc/...", "plugins/backend/...", "internal/...",
+				"google.golang.org/grpc/...", "github.com/hashicorp/...", "github.com/gogo/...",
+			},
+		},
+		{
+			name:   "contracts do not know each other",
+			reason: "a plugin author should read one contract",
+			who:    []string{"plugins/storage"}, imports: []string{"plugins/transport/...", "plugins/statemachine/..."},
+		},
+		{
+			name:   "contracts do not know each other",
+			reason: "a plugin author should read one contract",
+			who:    []string{"plugins/transport"}, imports: []string{"plugins/storage/...", "plugins/statemachine/..."},
+		},
+		{
+			name:   "contracts do not know each other",
+			reason: "a plugin author should read one contract",
+			who:    []string{"plugins/statemachine"}, imports: []string{"plugins/storage/...", "plugins/transport/..."},
+		},
+		{
+			name:   "raft stays inside core/node",
+			reason: "we own the wire and validate before Step: raft panics on some malformed messages",
+			who:    []string{"...", "!core/node/..."}, imports: []string{"go.etcd.io/raft/..."},
+		},
+		{
+			name:   "core/node does no I/O",
+			reason: "the raft goroutine is a step function that a simulation drives; it never waits",
+			who:    []string{"core/node/..."}, imports: []string{
+				"google.golang.org/grpc/...", "github.com/hashicorp/...", "plugins/*rpc/...", "plugins/*/*rpc/...",
+				"core/catalog/...", "core/server/...", "core/api/...", "os", "net", "net/...",
+			},
+		},
+		{
+			name:    "go-plugin has three doors",
+			reason:  "how a plugin's process starts and ends is decided in one place at each end",
+			who:     []string{"...", "!core/catalog/...", "!sdk/...", "!plugins/*rpc/...", "!plugins/*/*rpc/..."},
+			imports: []string{"github.com/hashicorp/go-plugin/..."},
+		},
+		{
+			name:    "gogo is for the plugin wire",
+			reason:  "the clients' side uses google's protobuf, with reflection and any language's tools",
+			who:     []string{"core/...", "client/...", "cmd/...", "api/host/...", "api/kv/..."},
+			imports: []string{"github.com/gogo/..."},
+		},
+		{
+			name:   "viper stays with the reading of the host's file",
+			reason: "it lower-cases and splits keys, so it must never see a plugin's section",
+			who:    []string{"...", "!internal/hostconfig"}, imports: []string{"github.com/spf13/viper/..."},
+		},
+		{
+			name:    "commands are for cmd",
+			reason:  "what a library does must not depend on how a person asks for it",
+			who:     []string{"...", "!cmd/...", "!examples/...", "!api/generate"},
+			imports: []string{"github.com/spf13/cobra/...", "github.com/spf13/pflag/...", "flag"},
+		},
+		{
+			name:   "only the catalog and the sdk see hclog",
+			reason: "our log is log/slog; hclog is what go-plugin speaks",
+			who:    []string{"...", "!core/catalog/...", "!sdk/..."}, imports: []string{"github.com/hashicorp/go-hclog/..."},
+		},
+	}
+}
+
+// matches reports whether a package matches the patterns: one of them, and
+// none of those with an exclamation mark.
+func matches(pkg string, patterns []string) bool {
+	found := false
+	for _, p := range patterns {
+		if negated, ok := strings.CutPrefix(p, "!"); ok {
+			if matchOne(pkg, negated) {
+				return false
+			}
+			continue
+		}
+		found = found || matchOne(pkg, p)
+	}
+	return found
+}
+
+func matchOne(pkg, pattern string) bool {
+	if pattern == "..." {
+		return true
+	}
+	head, deep := strings.CutSuffix(pattern, "/...")
+	want, have := strings.Split(head, "/"), strings.Split(pkg, "/")
+	if len(have) < len(want) || (!deep && len(have) != len(want)) {
+		return false
+	}
+	for i, w := range want {
+		if ok, err := path.Match(w, have[i]); err != nil || !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// breaks reports whether the rule forbids pkg to import imported. Both are
+// without the module's path. What lies in one folder tree is one package here:
+// a backend's own sub-packages are not another backend.
+func (r rule) breaks(pkg, imported string) bool {
+	return matches(pkg, r.who) && matches(imported, r.imports) && !sameRoom(pkg, imported)
+}
+
+func sameRoom(a, b string) bool {
+	as, bs := strings.Split(a, "/"), strings.Split(b, "/")
+	depth := 2
+	if as[0] == "plugins" {
+		depth = 3
+	}
+	if len(as) < depth || len(bs) < depth {
+		return false
+	}
+	for i := range depth {
+		if as[i] != bs[i] {
+			return false
+		}
+	}
+	return true
+}
