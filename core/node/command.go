@@ -9,7 +9,9 @@ import (
 	pb "go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
 
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
 // A RequestID names a request across the cluster: the node that took it and a
@@ -107,4 +109,22 @@ func decodeChange(data []byte) (RequestID, member.Change, error) {
 		return RequestID{}, member.Change{}, errors.New("membership change: type or id contradict the context")
 	}
 	return RequestID{Origin: ctx.Origin, Number: ctx.Number}, ctx.Change, nil
+}
+
+// Commands picks the commands out of stored entries, for replaying them to a
+// state machine that was restarted.
+func Commands(entries []storage.Entry) ([]Command, error) {
+	commands := make([]Command, 0, len(entries))
+	for i := range entries {
+		e := &entries[i]
+		if e.Type != pluginv1.EntryType_ENTRY_NORMAL || len(e.Data) == 0 {
+			continue
+		}
+		id, data, err := decodeCommand(e.Data)
+		if err != nil {
+			return nil, fmt.Errorf("entry %d: %w", e.Index, err)
+		}
+		commands = append(commands, Command{ID: id, Index: e.Index, Data: data})
+	}
+	return commands, nil
 }

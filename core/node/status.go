@@ -1,0 +1,38 @@
+package node
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/tracker"
+
+	"github.com/pontoon-raft/pontoon/core/member"
+)
+
+// Progress is the leader's view of a follower.
+type Progress struct {
+	ID          member.ID
+	Match, Next uint64
+	// State is probe, replicate or snapshot.
+	State  string
+	Active bool
+}
+
+// Progress returns the leader's view of its followers, in the order of their
+// ids. Elsewhere it is meaningless.
+func (c *Core) Progress() []Progress {
+	var list []Progress
+	c.raft.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) {
+		if member.ID(id) == c.cfg.ID {
+			return
+		}
+		list = append(list, Progress{
+			ID: member.ID(id), Match: pr.Match, Next: pr.Next, Active: pr.RecentActive,
+			State: strings.ToLower(strings.TrimPrefix(pr.State.String(), "State")),
+		})
+	})
+	slices.SortFunc(list, func(a, b Progress) int { return cmp.Compare(a.ID, b.ID) })
+	return list
+}

@@ -1,0 +1,105 @@
+package server
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are the server's own; names and rules are in docs/metrics.md.
+type metrics struct {
+	proposals        *prometheus.CounterVec
+	leaderChanges    prometheus.Counter
+	applyEntries     prometheus.Histogram
+	snapshotSave     prometheus.Histogram
+	snapshotFailures prometheus.Counter
+}
+
+const namespace = "pontoon"
+
+func newMetrics(s *Server, r prometheus.Registerer) *metrics {
+	m := &metrics{
+		proposals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Name: "proposals_total",
+			Help: "Proposals taken by this member, by result: applied, refused or unknown.",
+		}, []string{"result"}),
+		leaderChanges: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "raft_leader_changes_total",
+			Help: "Leaders that this member has seen go.",
+		}),
+		applyEntries: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "apply_batch_entries",
+			Help:    "Entries in one batch for the state machine.",
+			Buckets: prometheus.ExponentialBuckets(1, 4, 8),
+		}),
+		snapshotSave: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "snapshot_save_duration_seconds",
+			Help:    "Time to save a snapshot of this member's own state.",
+			Buckets: prometheus.ExponentialBuckets(0.01, 4, 8),
+		}),
+		snapshotFailures: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "snapshot_failures_total",
+			Help: "Snapshots of this member's own state that could not be saved.",
+		}),
+	}
+	if r != nil {
+		r.MustRegister(m.proposals, m.leaderChanges, m.applyEntries, m.snapshotSave, m.snapshotFailures)
+		r.MustRegister(s.gauges()...)
+	}
+	return m
+}
+
+// gauges read the present state when they are scraped.
+func (s *Server) gauges() []prometheus.Collector {
+	gauge := func(name, help string, value func(Status) float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help},
+			func() float64 { return value(s.Status()) })
+	}
+	truth := func(b bool) float64 {
+		if b {
+			return 1
+		}
+		return 0
+	}
+	return []prometheus.Collector{
+		gauge("raft_has_leader", "1 if this member knows a leader.", func(st Status) float64 { return truth(st.Leader != 0) }),
+		gauge("raft_is_leader", "1 if this member is the leader.", func(st Status) float64 { return truth(st.Role == "leader") }),
+		gauge("raft_term", "The current term.", func(st Status) float64 { return float64(st.Term) }),
+		gauge("raft_last_index", "Index of the last entry in the log.", func(st Status) float64 { return float64(st.LastIndex) }),
+		gauge("raft_commit_index", "Index of the last entry known to be committed.", func(st Status) float64 { return float64(st.Commit) }),
+		gauge("raft_applied_index", "Index of the last applied entry.", func(st Status) float64 { return float64(st.Applied) }),
+		gauge("raft_snapshot_index", "Index of the newest snapshot.", func(st Status) float64 { return float64(st.SnapshotIndex) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "proposals_pending", Help: "Proposals that wait for their answer.",
+		}, func() float64 { return float64(s.Pending()) }),
+		newPluginCollector(s.cfg.Plugins),
+	}
+}
+
+// pluginCollector reports the state of plugins.
+type pluginCollector struct {
+	plugins      func() []PluginStatus
+	up, restarts *prometheus.Desc
+}
+
+func newPluginCollector(plugins func() []PluginStatus) *pluginCollector {
+	labels := []string{"kind", "name"}
+	return &pluginCollector{
+		plugins:  plugins,
+		up:       prometheus.NewDesc(namespace+"_plugin_up", "1 if the plugin is ready.", labels, nil),
+		restarts: prometheus.NewDesc(namespace+"_plugin_restarts_total", "Restarts of the plugin since the host started.", labels, nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *pluginCollector) Describe(ch chan<- *prometheus.Desc) { ch <- c.up; ch <- c.restarts }
+
+// Collect implements prometheus.Collector.
+func (c *pluginCollector) Collect(ch chan<- prometheus.Metric) {
+	for _, p := range c.plugins() {
+		up := 0.0
+		if p.State == "ready" {
+			up = 1
+		}
+		ch <- prometheus.MustNewConstMetric(c.up, prometheus.GaugeValue, up, p.Kind, p.Name)
+		ch <- prometheus.MustNewConstMetric(c.restarts, prometheus.CounterValue, float64(p.Restarts), p.Kind, p.Name)
+	}
+}

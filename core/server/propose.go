@@ -1,0 +1,183 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/core/node"
+)
+
+// waiter is a request whose entry is on its way.
+type waiter struct {
+	done     func(Result, error)
+	start    time.Time
+	deadline time.Time
+	size     int64
+}
+
+// Propose implements Service.
+func (s *Server) Propose(ctx context.Context, data []byte) (Result, error) {
+	type answer struct {
+		result Result
+		err    error
+	}
+	timeout := time.Duration(0)
+	if d, ok := ctx.Deadline(); ok {
+		if timeout = time.Until(d); timeout <= 0 {
+			return Result{}, &Error{Err: ErrProposalDropped, Detail: "its deadline had passed"}
+		}
+	}
+	ch := make(chan answer, 1)
+	s.ProposeAsync(data, timeout, func(r Result, err error) { ch <- answer{r, err} })
+	select {
+	case a := <-ch:
+		return a.result, a.err
+	case <-ctx.Done():
+		return Result{}, &Error{Err: ErrCanceled}
+	}
+}
+
+// ProposeAsync implements Service.
+func (s *Server) ProposeAsync(data []byte, timeout time.Duration, done func(Result, error)) {
+	if err := s.checkValue(data); err != nil {
+		s.metrics.proposals.WithLabelValues("refused").Inc()
+		done(Result{}, err)
+		return
+	}
+	id := s.newRequest()
+	n, err := s.register(id, int64(len(data)), timeout, done)
+	if err != nil {
+		s.metrics.proposals.WithLabelValues("refused").Inc()
+		done(Result{}, err)
+		return
+	}
+	n.Propose(node.NewProposal(id, data))
+}
+
+func (s *Server) checkValue(data []byte) error {
+	switch {
+	case len(data) == 0:
+		return &Error{Err: ErrEmpty}
+	case len(data) > s.cfg.MaxValueBytes:
+		return &Error{Err: ErrTooLarge, Detail: fmt.Sprintf("%d bytes, the limit is %d", len(data), s.cfg.MaxValueBytes)}
+	}
+	return nil
+}
+
+func (s *Server) newRequest() node.RequestID {
+	return node.RequestID{Origin: s.cfg.ID, Number: s.nextRequest.Add(1)}
+}
+
+// register admits a request. A waiter stands in the map exactly while done has
+// not been called; whoever takes it out calls done.
+func (s *Server) register(id node.RequestID, size int64, timeout time.Duration, done func(Result, error)) (*node.Node, error) {
+	limit := RequestTimeout(s.cfg.Election)
+	if timeout <= 0 || timeout > limit {
+		timeout = limit
+	}
+	now := time.Now()
+	w := &waiter{done: done, start: now, deadline: now.Add(timeout), size: size}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.stopping:
+		return nil, &Error{Err: ErrStopping}
+	case s.node == nil:
+		return nil, &Error{Err: ErrNotReady, Detail: "the storage plugin is starting", RetryAfter: s.cfg.Tick}
+	case len(s.waiters) >= s.cfg.MaxPending:
+		return nil, &Error{Err: ErrTooManyRequests, Detail: fmt.Sprintf("%d are pending", len(s.waiters)), RetryAfter: s.cfg.Tick}
+	case s.pending+size > s.cfg.MaxPendingBytes:
+		return nil, &Error{Err: ErrTooManyRequests, Detail: fmt.Sprintf("%d bytes are pending", s.pending), RetryAfter: s.cfg.Tick}
+	}
+	s.waiters[id.Number] = w
+	s.pending += size
+	return s.node, nil
+}
+
+// takeWaiter removes the waiter of a request of this process. Callers hold mu.
+func (s *Server) takeWaiter(id node.RequestID) *waiter {
+	if id.Origin != s.cfg.ID {
+		return nil
+	}
+	w := s.waiters[id.Number]
+	if w != nil {
+		delete(s.waiters, id.Number)
+		s.pending -= w.size
+	}
+	return w
+}
+
+// Rejected implements the node's port: the requests have no effect.
+func (s *Server) Rejected(ids []node.RequestID, err error) {
+	reason := &Error{Err: ErrProposalDropped, Detail: "leadership is being transferred, or too much is uncommitted", RetryAfter: s.cfg.Tick}
+	switch {
+	case errors.Is(err, node.ErrChangePending):
+		reason = &Error{Err: ErrChangePending, RetryAfter: s.cfg.Election}
+	case s.leader() == 0:
+		reason = &Error{Err: ErrNoLeader, RetryAfter: s.cfg.Election / 2}
+	}
+	reason = s.hint(reason)
+	s.mu.Lock()
+	failed := make([]*waiter, 0, len(ids))
+	for _, id := range ids {
+		if w := s.takeWaiter(id); w != nil {
+			failed = append(failed, w)
+		}
+	}
+	s.mu.Unlock()
+	s.metrics.proposals.WithLabelValues("refused").Add(float64(len(failed)))
+	for _, w := range failed {
+		w.done(Result{}, reason)
+	}
+}
+
+// leader is the present leader as the node knows it.
+func (s *Server) leader() member.ID {
+	n, _ := s.attached()
+	if n == nil {
+		return 0
+	}
+	return n.State().Leader
+}
+
+// expireWaiters ends requests whose time is up, looking once a tick.
+func (s *Server) expireWaiters() {
+	ticker := time.NewTicker(s.cfg.Tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case now := <-ticker.C:
+			s.expire(now)
+		}
+	}
+}
+
+// expire ends the requests whose deadline is before now. If a leader was lost
+// while a request was on its way, or shortly before it, that is the likely
+// reason (statement A1).
+func (s *Server) expire(now time.Time) {
+	s.mu.Lock()
+	var expired []*waiter
+	for number, w := range s.waiters {
+		if now.After(w.deadline) {
+			delete(s.waiters, number)
+			s.pending -= w.size
+			expired = append(expired, w)
+		}
+	}
+	lost := s.lastLost
+	s.mu.Unlock()
+	for _, w := range expired {
+		reason := ErrTimeout
+		if lost.After(w.start.Add(-2 * s.cfg.Election)) {
+			reason = ErrLeaderLost
+		}
+		s.metrics.proposals.WithLabelValues("unknown").Inc()
+		w.done(Result{}, s.hint(&Error{Err: reason, Detail: fmt.Sprintf("after %v", now.Sub(w.start).Round(time.Millisecond))}))
+	}
+}

@@ -1,0 +1,285 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/core/node"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// Config is what a Server is made from.
+type Config struct {
+	ClusterID uint64
+	ID        member.ID
+	Name      string
+	Version   string
+	// Tick and Election are raft's timings; every timeout follows from them.
+	Tick, Election time.Duration
+	Limits         plugins.Limits
+	// MaxValueBytes is the largest proposal; 0 means 1.5 MiB.
+	MaxValueBytes int
+	// MaxPending and MaxPendingBytes bound the proposals that wait for an
+	// answer; 0 means 16,384 and 64 MiB.
+	MaxPending      int
+	MaxPendingBytes int64
+	// SnapshotEntries and SnapshotBytes are how much may be applied before the
+	// next snapshot; 0 means 100,000 and 64 MiB. CatchUpEntries stay in the
+	// log behind a snapshot, for followers a little behind.
+	SnapshotEntries, SnapshotBytes, CatchUpEntries uint64
+
+	// StateMachine starts the state machine plugin and opens it.
+	StateMachine StateMachineSource
+	// Plugins reports the state of all plugins; Ready asks too.
+	Plugins func() []PluginStatus
+	Logger  *slog.Logger
+	// Metrics is where the server's metrics are registered; may be nil.
+	Metrics prometheus.Registerer
+}
+
+// StateMachineSource starts state machines.
+type StateMachineSource interface {
+	// Start returns a state machine that is open, and the index that it has
+	// applied. It waits out a restart backoff. An error that cannot be helped
+	// by trying again wraps ErrPermanent.
+	Start(ctx context.Context) (RunningStateMachine, error)
+}
+
+// RunningStateMachine is an open state machine and the end of its process.
+type RunningStateMachine interface {
+	statemachine.StateMachine
+	// Applied is the index that it had applied when it was opened.
+	Applied() uint64
+	// Done is closed when the process has ended.
+	Done() <-chan struct{}
+	// Kill ends the process at once.
+	Kill()
+}
+
+// ErrPermanent: trying again does not help.
+var ErrPermanent = errors.New("permanent failure")
+
+// RequestTimeout is how long a request may take: five seconds plus two
+// elections, so that it survives a failed one (statement A2).
+func RequestTimeout(election time.Duration) time.Duration { return 5*time.Second + 2*election }
+
+// Server is the server goroutine and what it serves. It is made once; raft
+// nodes come and go below it with Attach and Detach.
+type Server struct {
+	cfg     Config
+	logger  *slog.Logger
+	metrics *metrics
+
+	mu       sync.Mutex
+	node     *node.Node      // nil while there is none
+	storage  storage.Storage // of the same generation
+	stopping bool
+	waiters  map[uint64]*waiter
+	pending  int64 // bytes of data in waiters
+	leaderID member.ID
+	lastLost time.Time // when this member last saw a leader go
+
+	nextRequest atomic.Uint64
+	reads       *readRounds
+	queue       *applyQueue
+	progress    *progress
+	snapshots   *snapshotter
+	machine     atomic.Pointer[RunningStateMachine]
+	applyStall  atomic.Int64 // UnixNano since when an apply has been unanswered; 0 if none
+
+	changed *broadcast // of state changes
+
+	stop chan struct{}
+	done chan struct{}
+	err  error // why run ended by itself; set before done is closed
+	wg   sync.WaitGroup
+}
+
+var _ Service = (*Server)(nil)
+
+// New makes a Server; Start runs it.
+func New(cfg Config) *Server {
+	if cfg.MaxValueBytes == 0 {
+		cfg.MaxValueBytes = 3 << 19
+	}
+	if cfg.MaxPending == 0 {
+		cfg.MaxPending = 16384
+	}
+	if cfg.MaxPendingBytes == 0 {
+		cfg.MaxPendingBytes = 64 << 20
+	}
+	if cfg.SnapshotEntries == 0 {
+		cfg.SnapshotEntries = 100_000
+	}
+	if cfg.SnapshotBytes == 0 {
+		cfg.SnapshotBytes = 64 << 20
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Plugins == nil {
+		cfg.Plugins = func() []PluginStatus { return nil }
+	}
+	s := &Server{
+		cfg:      cfg,
+		logger:   cfg.Logger,
+		waiters:  map[uint64]*waiter{},
+		queue:    newApplyQueue(),
+		progress: newProgress(),
+		changed:  newBroadcast(),
+		stop:     make(chan struct{}),
+		done:     make(chan struct{}),
+	}
+	boot := randomNumber()
+	s.nextRequest.Store(boot)
+	s.reads = newReadRounds(s, boot)
+	s.snapshots = newSnapshotter(s)
+	s.metrics = newMetrics(s, cfg.Metrics)
+	return s
+}
+
+// randomNumber is where a process's request numbers start, so that entries of
+// an earlier process of this node are never taken for its own.
+func randomNumber() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return binary.BigEndian.Uint64(b[:])
+}
+
+// Start runs the server goroutine and its attendants.
+func (s *Server) Start() {
+	s.wg.Add(3)
+	go func() { defer s.wg.Done(); s.expireWaiters() }()
+	go func() { defer s.wg.Done(); s.reads.run() }()
+	go func() { defer s.wg.Done(); s.snapshots.run() }()
+	go s.run()
+}
+
+// Attach gives the server a raft node and the storage below it. Entries up to
+// the storage's newest snapshot, at index applied with the given membership,
+// are taken as applied; the state machine catches up before anything later is
+// applied.
+func (s *Server) Attach(n *node.Node, st storage.Storage, applied uint64, registry *member.Registry) {
+	s.mu.Lock()
+	s.node, s.storage = n, st
+	s.mu.Unlock()
+	s.progress.advance(applied, registry)
+	s.snapshots.attached(applied)
+	s.queue.attach(n, applied)
+	s.changed.notify()
+}
+
+// Detach takes the node away: its storage failed or it is stopped. Requests in
+// flight end with reason; whether they have an effect is unknown.
+func (s *Server) Detach(reason error) {
+	s.mu.Lock()
+	s.node, s.storage = nil, nil
+	failed := s.waiters
+	s.waiters = map[uint64]*waiter{}
+	s.pending = 0
+	s.mu.Unlock()
+	s.queue.detach()
+	for _, w := range failed {
+		w.done(Result{}, &Error{Err: reason})
+	}
+	s.changed.notify()
+}
+
+// Drain refuses new requests from now on; those in flight go on.
+func (s *Server) Drain() {
+	s.mu.Lock()
+	s.stopping = true
+	s.mu.Unlock()
+}
+
+// Pending is how many proposals wait for their answer.
+func (s *Server) Pending() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.waiters)
+}
+
+// StopApplying ends the use of the state machine and waits for it. The state
+// machine itself is the caller's to close. Law 5: this comes after the raft
+// goroutine has ended and before the plugins are closed.
+func (s *Server) StopApplying() {
+	s.queue.close()
+}
+
+// Stop ends the server goroutine and waits for it: the last step of a stop.
+func (s *Server) Stop() {
+	s.Drain()
+	s.queue.close()
+	select {
+	case <-s.stop:
+	default:
+		close(s.stop)
+	}
+	<-s.done
+	s.wg.Wait()
+}
+
+// Done is closed when the server goroutine has ended.
+func (s *Server) Done() <-chan struct{} { return s.done }
+
+// Err tells why the server goroutine ended by itself: a state machine that
+// cannot go on. It is valid after Done is closed.
+func (s *Server) Err() error { return s.err }
+
+// attached returns the present node and storage; nil while there is none.
+func (s *Server) attached() (*node.Node, storage.Storage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.node, s.storage
+}
+
+// currentNode returns the node, or why there is none.
+func (s *Server) currentNode() (*node.Node, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.stopping:
+		return nil, &Error{Err: ErrStopping}
+	case s.node == nil:
+		return nil, &Error{Err: ErrNotReady, Detail: "the storage plugin is starting", RetryAfter: s.cfg.Tick}
+	}
+	return s.node, nil
+}
+
+// hint adds to e who leads.
+func (s *Server) hint(e *Error) *Error {
+	n, _ := s.attached()
+	if n == nil {
+		return e
+	}
+	st := n.State()
+	e.Leader = st.Leader
+	if m, ok := st.Registry.Member(st.Leader); ok {
+		e.LeaderAddress = m.ClientAddress
+	}
+	return e
+}
+
+// StateChanged implements the node's port: it records when a leader was lost,
+// on every member, and wakes whoever waits for a change.
+func (s *Server) StateChanged(st node.State) {
+	s.mu.Lock()
+	if s.leaderID != 0 && st.Leader != s.leaderID {
+		s.lastLost = time.Now()
+		s.metrics.leaderChanges.Inc()
+	}
+	s.leaderID = st.Leader
+	s.mu.Unlock()
+	s.changed.notify()
+}

@@ -1,0 +1,88 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/core/node"
+)
+
+// Status implements Service.
+func (s *Server) Status() Status {
+	applied, _ := s.progress.get()
+	st := Status{
+		ClusterID: s.cfg.ClusterID, ID: s.cfg.ID, Name: s.cfg.Name, Role: "none",
+		Applied: applied, Plugins: s.cfg.Plugins(), Version: s.cfg.Version,
+	}
+	n, _ := s.attached()
+	if n == nil {
+		return st
+	}
+	ns := n.State()
+	st.Role, st.Leader, st.Term = ns.Role, ns.Leader, ns.Term
+	st.Commit, st.FirstIndex, st.LastIndex, st.SnapshotIndex = ns.Commit, ns.First, ns.Last, ns.Snapshot
+	if ns.Leader == s.cfg.ID {
+		st.Progress = s.peerProgress(n)
+	}
+	return st
+}
+
+// peerProgress asks the raft goroutine, for at most an election timeout.
+func (s *Server) peerProgress(n *node.Node) []PeerProgress {
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Election)
+	defer cancel()
+	answer := make(chan []PeerProgress, 1)
+	n.Do(func(c *node.Core) error {
+		var list []PeerProgress
+		for _, p := range c.Progress() {
+			list = append(list, PeerProgress(p))
+		}
+		answer <- list
+		return nil
+	})
+	select {
+	case list := <-answer:
+		return list
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// Live implements Service: raft's clock must have advanced within an election
+// timeout. While there is no node, because the storage is restarting, the host
+// is alive all the same: killing it would not help.
+func (s *Server) Live() error {
+	n, _ := s.attached()
+	if n == nil {
+		return nil
+	}
+	if age := time.Since(n.LastTick()); age > s.cfg.Election+s.cfg.Tick {
+		return fmt.Errorf("the raft goroutine ticked %v ago", age.Round(time.Millisecond))
+	}
+	return nil
+}
+
+// Ready implements Service.
+func (s *Server) Ready() error {
+	n, err := s.currentNode()
+	if err != nil {
+		return err
+	}
+	ns := n.State()
+	if ns.LostData != nil {
+		return ns.LostData
+	}
+	if ns.Leader == 0 {
+		return &Error{Err: ErrNoLeader}
+	}
+	for _, p := range s.cfg.Plugins() {
+		if p.State != "ready" {
+			return &Error{Err: ErrNotReady, Detail: fmt.Sprintf("%s plugin %s is in state %s", p.Kind, p.Name, p.State)}
+		}
+	}
+	if s.machine.Load() == nil {
+		return &Error{Err: ErrNotReady, Detail: "the state machine is catching up"}
+	}
+	return nil
+}
