@@ -1,0 +1,94 @@
+package httptransport
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// config is the backend's config section.
+type config struct {
+	Insecure                 bool  `yaml:"insecure"`
+	MaxConnections           int   `yaml:"max_connections"`
+	MaxConnectionsPerAddress int   `yaml:"max_connections_per_address"`
+	MaxSnapshots             int   `yaml:"max_snapshots"`
+	QueueBytes               int64 `yaml:"queue_bytes"`
+}
+
+func defaultConfig() config {
+	return config{
+		MaxConnections:           1024,
+		MaxConnectionsPerAddress: 256,
+		MaxSnapshots:             4,
+		QueueBytes:               64 << 20,
+	}
+}
+
+// configSchema is the JSON Schema of config.
+const configSchema = `{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "title": "transport http",
+  "type": "object",
+  "additionalProperties": false,
+  "properties": {
+    "insecure": {
+      "type": "boolean",
+      "default": false,
+      "description": "Allow connections without TLS on addresses other than loopback. Anyone who can reach such an address can speak for any member."
+    },
+    "max_connections": {
+      "type": "integer",
+      "minimum": 1,
+      "default": 1024,
+      "description": "The most inbound connections at one time."
+    },
+    "max_connections_per_address": {
+      "type": "integer",
+      "minimum": 1,
+      "default": 256,
+      "description": "The most inbound connections at one time from one IP address."
+    },
+    "max_snapshots": {
+      "type": "integer",
+      "minimum": 1,
+      "default": 4,
+      "description": "The most snapshots received at one time; more are told to come back."
+    },
+    "queue_bytes": {
+      "type": "integer",
+      "minimum": 1048576,
+      "default": 67108864,
+      "description": "The most bytes of messages that wait for one stream of one peer; more are dropped and reported."
+    }
+  }
+}
+`
+
+// parseConfig reads the config section. Unknown keys are errors.
+func parseConfig(document []byte) (config, error) {
+	c := defaultConfig()
+	decoder := yaml.NewDecoder(bytes.NewReader(document))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		return c, fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, err)
+	}
+	for _, limit := range []struct {
+		key        string
+		value, min int64
+	}{
+		{"max_connections", int64(c.MaxConnections), 1},
+		{"max_connections_per_address", int64(c.MaxConnectionsPerAddress), 1},
+		{"max_snapshots", int64(c.MaxSnapshots), 1},
+		{"queue_bytes", c.QueueBytes, 1 << 20},
+	} {
+		if limit.value < limit.min {
+			return c, fmt.Errorf("%w: %s is %d, must be at least %d", plugins.ErrInvalidConfig, limit.key, limit.value, limit.min)
+		}
+	}
+	return c, nil
+}

@@ -1,0 +1,223 @@
+package httptransport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+// endpoint is an open transport.
+type endpoint struct {
+	self       identity
+	group      uint64
+	maxMessage int
+	config     config
+	security   security
+	timing     timing
+	logger     *slog.Logger
+	handler    transport.Handler
+	reporter   *reporter
+	clients    *clients
+	server     *http.Server
+	snapshots  chan struct{} // a token for each snapshot being received
+
+	ctx      context.Context // ends when closing begins
+	cancel   context.CancelFunc
+	finished chan struct{} // closed when nothing runs any more
+
+	// running counts goroutines and requests. They are added through
+	// goRunning and enter, or by one that is counted already, so that none
+	// starts after closing has begun to wait.
+	running sync.WaitGroup
+
+	mu      sync.Mutex // guards closing and changes of the two sets
+	closing bool
+	peers   atomic.Pointer[map[uint64]*peer]
+	removed atomic.Pointer[map[uint64]transport.RemovedMember]
+}
+
+func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logger) (*endpoint, error) {
+	c, err := parseConfig(opts.Config)
+	if err != nil {
+		return nil, err
+	}
+	s := security{insecure: c.Insecure}
+	if err := s.checkListen(opts.Listen); err != nil {
+		return nil, err
+	}
+	for _, raw := range opts.Advertise {
+		if _, err := s.parseURL(raw); err != nil {
+			return nil, fmt.Errorf("%w: advertised: %w", plugins.ErrInvalidConfig, err)
+		}
+	}
+	e := &endpoint{
+		self:       identity{node: opts.NodeID, cluster: opts.ClusterID, urls: opts.Advertise},
+		group:      opts.Group,
+		maxMessage: messageLimit(opts.Limits),
+		config:     c,
+		security:   s,
+		timing:     newTiming(opts.Election),
+		logger:     logger,
+		handler:    h,
+		snapshots:  make(chan struct{}, c.MaxSnapshots),
+		finished:   make(chan struct{}),
+	}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.clients = newClients(e.timing, s)
+	e.peers.Store(&map[uint64]*peer{})
+	e.removed.Store(&map[uint64]transport.RemovedMember{})
+	return e, nil
+}
+
+// messageLimit is the largest encoded message, in both directions.
+func messageLimit(l plugins.Limits) int {
+	d := plugins.DefaultLimits()
+	if l.MaxEntryBytes == 0 {
+		l.MaxEntryBytes = d.MaxEntryBytes
+	}
+	if l.MaxBatchBytes == 0 {
+		l.MaxBatchBytes = d.MaxBatchBytes
+	}
+	return l.MaxMessageBytes()
+}
+
+// goRunning starts f unless closing has begun.
+func (e *endpoint) goRunning(f func()) bool {
+	if !e.enter() {
+		return false
+	}
+	go func() {
+		defer e.running.Done()
+		f()
+	}()
+	return true
+}
+
+// enter counts the caller as running unless closing has begun.
+func (e *endpoint) enter() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closing {
+		return false
+	}
+	e.running.Add(1)
+	return true
+}
+
+// send passes a message to its peer, or reports why not.
+func (e *endpoint) send(m transport.Envelope) {
+	p := (*e.peers.Load())[m.To]
+	switch {
+	case p == nil:
+		e.reporter.unreachable(m.To, transport.ErrUnknownPeer.Error())
+	case m.Group != e.group:
+		e.reporter.unreachable(m.To, fmt.Sprintf("message of group %d on a transport of group %d", m.Group, e.group))
+	case len(m.Payload) > e.maxMessage:
+		e.reporter.unreachable(m.To, fmt.Sprintf("message of %d bytes, limit %d", len(m.Payload), e.maxMessage))
+	default:
+		p.send(m)
+	}
+}
+
+// setPeers makes set what the endpoint knows of others.
+func (e *endpoint) setPeers(set transport.PeerSet) error {
+	gone, err := e.reconcile(set)
+	for _, p := range gone {
+		p.stop()
+	}
+	return err
+}
+
+// reconcile returns the peers that are to be stopped.
+func (e *endpoint) reconcile(set transport.PeerSet) ([]*peer, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closing {
+		return nil, plugins.ErrClosed
+	}
+	var errs []error
+	gone := maps.Clone(*e.peers.Load())
+	next := make(map[uint64]*peer, len(set.Peers))
+	for _, member := range set.Peers {
+		if member.Id == e.self.node || next[member.Id] != nil {
+			errs = append(errs, fmt.Errorf("%w: peer %x is this node or there twice", plugins.ErrInvalidArgument, member.Id))
+			continue
+		}
+		urls, err := e.parseURLs(member)
+		errs = append(errs, err)
+		p := gone[member.Id]
+		if p != nil && p.remote == member.Remote {
+			delete(gone, member.Id)
+		} else {
+			p = newPeer(e, member.Id, member.Remote)
+			defer p.start()
+		}
+		p.urls.set(urls)
+		next[member.Id] = p
+	}
+	e.peers.Store(&next)
+	e.removed.Store(e.remember(set.Removed, next))
+	stopped := make([]*peer, 0, len(gone))
+	for _, p := range gone {
+		stopped = append(stopped, p)
+	}
+	return stopped, errors.Join(errs...)
+}
+
+func (e *endpoint) parseURLs(member transport.Peer) ([]*url.URL, error) {
+	var urls []*url.URL
+	var errs []error
+	for _, raw := range member.Urls {
+		u, err := e.security.parseURL(raw)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("peer %x: %w", member.Id, err))
+			continue
+		}
+		urls = append(urls, u)
+	}
+	return urls, errors.Join(errs...)
+}
+
+// remember adds to the removed members; only one that is a peer again is
+// forgotten. It needs e.mu.
+func (e *endpoint) remember(removed []transport.RemovedMember, peers map[uint64]*peer) *map[uint64]transport.RemovedMember {
+	all := maps.Clone(*e.removed.Load())
+	for _, m := range removed {
+		all[m.Id] = m
+	}
+	for id := range peers {
+		delete(all, id)
+	}
+	return &all
+}
+
+// beginClose ends everything and closes finished when it has ended. Only the
+// first call has an effect.
+func (e *endpoint) beginClose() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closing {
+		return
+	}
+	e.closing = true
+	e.cancel()
+	go func() {
+		defer close(e.finished)
+		_ = e.server.Close()
+		for _, p := range *e.peers.Load() {
+			p.stop()
+		}
+		e.running.Wait()
+		e.reporter.close()
+		e.clients.close()
+	}()
+}

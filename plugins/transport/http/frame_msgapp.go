@@ -1,0 +1,250 @@
+package httptransport
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// The msgapp stream, rafthttp's msgappv2. A frame starts with a tag:
+//
+//	0x00  heartbeat, nothing else
+//	0x01  AppEntries: count, count × (length, Entry), commit
+//	0x02  MsgApp: length, Message
+//
+// All integers are 8 bytes, big-endian. Both ends keep the term and index at
+// which the log that went over the connection ends; an AppEntries frame
+// continues there and needs to repeat neither.
+const (
+	tagHeartbeat  = 0x00
+	tagAppEntries = 0x01
+	tagMsgApp     = 0x02
+)
+
+var errUnknownTag = errors.New("unknown frame tag")
+
+// position is the state of either end of a msgapp stream.
+type position struct{ term, index uint64 }
+
+// continues reports whether a message goes on exactly where the stream is.
+func (p position) continues(s *shape) bool {
+	return s.index == p.index && s.logTerm == p.term && s.term == s.logTerm
+}
+
+// msgappEncoder is the sending end of a msgapp stream. Of the two frames that
+// could carry a message it takes the shorter one.
+type msgappEncoder struct {
+	link link
+	at   position
+}
+
+// header appends all of an AppEntries frame, or what comes before the payload
+// of a MsgApp frame; the result says whether the payload has yet to follow.
+func (e *msgappEncoder) header(dst, payload []byte) ([]byte, bool, error) {
+	s, err := scan(payload)
+	if err != nil {
+		return dst, false, err
+	}
+	if e.short(&s, len(payload)) {
+		e.at.index += uint64(s.entries)
+		return appendAppEntries(dst, payload, &s), false, nil
+	}
+	last, err := s.lastIndex()
+	if err != nil {
+		return dst, false, err
+	}
+	e.at = position{s.term, last}
+	dst = append(dst, tagMsgApp)
+	return binary.BigEndian.AppendUint64(dst, uint64(len(payload))), true, nil
+}
+
+func (e *msgappEncoder) heartbeat(dst []byte) []byte { return append(dst, tagHeartbeat) }
+
+// short reports whether an AppEntries frame says all that the message does,
+// in fewer bytes.
+func (e *msgappEncoder) short(s *shape, size int) bool {
+	return s.kind == typeApp && s.plain && s.from == e.link.from && s.to == e.link.to &&
+		e.at.continues(s) && 1+8+8*s.entries+s.entryBytes+8 < 1+8+size
+}
+
+// appendAppEntries copies the entries out of a payload that scan accepted.
+func appendAppEntries(dst, payload []byte, s *shape) []byte {
+	dst = append(dst, tagAppEntries)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(s.entries))
+	for rest := payload; len(rest) > 0; {
+		number, _, body, n, err := nextField(rest)
+		if err != nil {
+			break
+		}
+		rest = rest[n:]
+		if number == fieldEntries {
+			dst = binary.BigEndian.AppendUint64(dst, uint64(len(body)))
+			dst = append(dst, body...)
+		}
+	}
+	return binary.BigEndian.AppendUint64(dst, s.commit)
+}
+
+// msgappDecoder is the receiving end of a msgapp stream.
+type msgappDecoder struct {
+	r       *bufio.Reader
+	link    link
+	limit   int
+	at      position
+	shape   shape
+	scratch []byte // entries of the AppEntries frame being read
+}
+
+func (d *msgappDecoder) next() ([]byte, *shape, error) {
+	tag, err := d.r.ReadByte()
+	if err != nil {
+		return nil, nil, err
+	}
+	switch tag {
+	case tagHeartbeat:
+		return nil, nil, nil
+	case tagAppEntries:
+		return d.appEntries()
+	case tagMsgApp:
+		return d.msgApp()
+	default:
+		return nil, nil, fmt.Errorf("%w: %#02x", errUnknownTag, tag)
+	}
+}
+
+func (d *msgappDecoder) msgApp() ([]byte, *shape, error) {
+	payload, err := readFrame(d.r, d.limit)
+	if err != nil {
+		return nil, nil, unexpected(err, 1)
+	}
+	if d.shape, err = scan(payload); err != nil {
+		return nil, nil, fmt.Errorf("msgapp frame: %w", err)
+	}
+	if d.shape.kind != typeApp {
+		return nil, nil, fmt.Errorf("msgapp frame: %w: type %d", errMalformed, d.shape.kind)
+	}
+	if err := d.link.check(&d.shape); err != nil {
+		return nil, nil, fmt.Errorf("msgapp frame: %w", err)
+	}
+	last, err := d.shape.lastIndex()
+	if err != nil {
+		return nil, nil, fmt.Errorf("msgapp frame: %w", err)
+	}
+	d.at = position{d.shape.term, last}
+	return payload, &d.shape, nil
+}
+
+// appEntries rebuilds the message that the frame stands for.
+func (d *msgappDecoder) appEntries() ([]byte, *shape, error) {
+	count, err := readUint64(d.r)
+	if err != nil {
+		return nil, nil, unexpected(err, 1)
+	}
+	d.scratch = d.scratch[:0]
+	for range count {
+		if err := d.entry(); err != nil {
+			return nil, nil, unexpected(err, 1)
+		}
+	}
+	commit, err := readUint64(d.r)
+	if err != nil {
+		return nil, nil, unexpected(err, 1)
+	}
+	d.shape = shape{
+		kind: typeApp, to: d.link.to, from: d.link.from,
+		term: d.at.term, logTerm: d.at.term, index: d.at.index, commit: commit,
+	}
+	payload := rebuild(&d.shape, d.scratch)
+	d.at.index += count
+	if cap(d.scratch) > growBytes {
+		d.scratch = nil
+	}
+	return payload, &d.shape, nil
+}
+
+// entry reads one entry and keeps it in the form it has inside a Message.
+func (d *msgappDecoder) entry() error {
+	room := d.limit - len(d.scratch) - 1 - binary.MaxVarintLen64
+	if room < 0 {
+		return fmt.Errorf("append entries of more than %d bytes: %w", d.limit, plugins.ErrLimit)
+	}
+	n, err := readLength(d.r, room)
+	if err != nil {
+		return err
+	}
+	d.scratch = append(d.scratch, fieldEntries<<3|wireBytes)
+	d.scratch = binary.AppendUvarint(d.scratch, uint64(n))
+	d.scratch, err = readBytes(d.r, slices.Grow(d.scratch, min(n, growBytes)), n)
+	return err
+}
+
+// rebuild encodes a MsgApp around entries that are encoded already.
+func rebuild(s *shape, entries []byte) []byte {
+	var array [8 * (1 + binary.MaxVarintLen64)]byte
+	head := array[:0]
+	head = appendField(head, fieldType, s.kind)
+	head = appendField(head, fieldTo, s.to)
+	head = appendField(head, fieldFrom, s.from)
+	head = appendField(head, fieldTerm, s.term)
+	head = appendField(head, fieldLogTerm, s.logTerm)
+	head = appendField(head, fieldIndex, s.index)
+	split := len(head)
+	head = appendField(head, fieldCommit, s.commit)
+
+	payload := make([]byte, 0, len(head)+len(entries))
+	payload = append(payload, head[:split]...)
+	payload = append(payload, entries...)
+	return append(payload, head[split:]...)
+}
+
+func appendField(dst []byte, number int, value uint64) []byte {
+	if value == 0 {
+		return dst
+	}
+	dst = append(dst, byte(number<<3|wireVarint))
+	return binary.AppendUvarint(dst, value)
+}
+
+func (d *msgappDecoder) complete() bool {
+	if d.r.Buffered() == 0 {
+		return false
+	}
+	tag, err := d.r.Peek(1)
+	if err != nil {
+		return false
+	}
+	switch tag[0] {
+	case tagMsgApp:
+		return frameBuffered(d.r, 1)
+	case tagAppEntries:
+		return appEntriesBuffered(d.r)
+	default:
+		return true
+	}
+}
+
+// appEntriesBuffered reports whether all of an AppEntries frame is in r's
+// buffer.
+func appEntriesBuffered(r *bufio.Reader) bool {
+	b, err := r.Peek(r.Buffered())
+	if err != nil || len(b) < 9 {
+		return false
+	}
+	count := binary.BigEndian.Uint64(b[1:])
+	b = b[9:]
+	for ; count > 0; count-- {
+		if len(b) < 8 {
+			return false
+		}
+		n := binary.BigEndian.Uint64(b)
+		if n > uint64(len(b)-8) {
+			return false
+		}
+		b = b[8+n:]
+	}
+	return len(b) >= 8
+}

@@ -1,0 +1,170 @@
+package httptransport
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+// A streamKind is one of the two streams that go each way between two peers.
+type streamKind int
+
+const (
+	messageStream streamKind = iota
+	appendStream
+	streamKinds
+)
+
+// path is the last part but one of the stream's URL.
+func (k streamKind) path() string {
+	if k == appendStream {
+		return "msgapp"
+	}
+	return "message"
+}
+
+// smallAppend is the largest append that may use the message stream while
+// the append stream is down: more would hold up control messages.
+const smallAppend = 32 << 10
+
+// peer is another member. A remote one has a pipeline and nothing else.
+type peer struct {
+	e        *endpoint
+	id       uint64
+	remote   bool
+	urls     urlPicker
+	pipeline *pipeline
+	writers  [streamKinds]atomic.Pointer[streamWriter]
+
+	ctx    context.Context // ends with the peer
+	cancel context.CancelFunc
+
+	mu        sync.Mutex
+	stopped   bool
+	connected int  // streams in both directions
+	reached   bool // the last POST of a remote peer got through
+}
+
+func newPeer(e *endpoint, id uint64, remote bool) *peer {
+	p := &peer{e: e, id: id, remote: remote}
+	p.ctx, p.cancel = context.WithCancel(e.ctx)
+	p.pipeline = &pipeline{peer: p}
+	return p
+}
+
+// start begins to dial the peer's streams.
+func (p *peer) start() {
+	if p.remote {
+		return
+	}
+	for kind := range streamKinds {
+		r := &streamReader{peer: p, kind: kind}
+		p.e.running.Go(func() { r.run(p.ctx) })
+	}
+}
+
+// stop ends everything that belongs to the peer, without waiting for it.
+func (p *peer) stop() {
+	p.mu.Lock()
+	p.stopped = true
+	p.mu.Unlock()
+	p.cancel()
+	p.pipeline.close()
+}
+
+// send puts a message into one of the peer's queues, or reports it.
+func (p *peer) send(m transport.Envelope) {
+	kind := messageStream
+	switch m.Class {
+	case pluginv1.MessageClass_CLASS_SNAPSHOT:
+		p.e.reporter.unreachable(p.id, "a snapshot message must not be sent without its snapshot")
+		return
+	case pluginv1.MessageClass_CLASS_APPEND:
+		kind = appendStream
+	}
+	if p.enqueue(kind, m) {
+		return
+	}
+	if kind == appendStream && len(m.Payload) <= smallAppend && p.enqueue(messageStream, m) {
+		return
+	}
+	if !p.pipeline.put(m) {
+		p.e.reporter.unreachable(p.id, "no stream, and the pipeline is full")
+	}
+}
+
+// enqueue reports whether the stream has taken care of the message: it will
+// send it, or it had no room for it and said so.
+func (p *peer) enqueue(kind streamKind, m transport.Envelope) bool {
+	w := p.writers[kind].Load()
+	if w == nil {
+		return false
+	}
+	switch w.queue.put(m) {
+	case putAccepted:
+		return true
+	case putFull:
+		p.e.reporter.unreachable(p.id, "the stream's queue is full")
+		return true
+	default:
+		return false
+	}
+}
+
+// attach makes w the peer's stream of its kind and ends the one before it. It
+// reports false if the peer is gone.
+func (p *peer) attach(w *streamWriter) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stopped {
+		return false
+	}
+	if old := p.writers[w.kind].Swap(w); old != nil {
+		old.cancel()
+	}
+	p.count(1)
+	return true
+}
+
+// detach undoes attach.
+func (p *peer) detach(w *streamWriter) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.writers[w.kind].CompareAndSwap(w, nil)
+	p.count(-1)
+}
+
+// readerUp and readerDown count the streams that this node has dialled.
+func (p *peer) readerUp() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.count(1)
+}
+
+func (p *peer) readerDown() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.count(-1)
+}
+
+// count needs p.mu.
+func (p *peer) count(delta int) {
+	was := p.connected > 0
+	p.connected += delta
+	if is := p.connected > 0; is != was {
+		p.e.reporter.activity(p.id, is)
+	}
+}
+
+// posted notes how the last POST went. Only remote peers are judged by it.
+func (p *peer) posted(ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.remote && ok != p.reached {
+		p.reached = ok
+		p.e.reporter.activity(p.id, ok)
+	}
+}

@@ -1,0 +1,128 @@
+package httptransport
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+const (
+	pipelineWorkers = 4
+	pipelineSlots   = 64
+)
+
+// A pipeline sends messages as requests of their own: while there is no
+// stream, and to remote peers. Its workers exist only while there is work.
+type pipeline struct {
+	peer *peer
+
+	mu      sync.Mutex
+	waiting []transport.Envelope
+	workers int
+	closed  bool
+}
+
+// put reports whether there was room for the message.
+func (p *pipeline) put(m transport.Envelope) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || len(p.waiting) >= pipelineSlots {
+		return false
+	}
+	p.waiting = append(p.waiting, m)
+	if p.workers < pipelineWorkers && p.peer.e.goRunning(p.work) {
+		p.workers++
+	}
+	return p.workers > 0
+}
+
+// next takes a message, or ends the worker that asked.
+func (p *pipeline) next() (transport.Envelope, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.waiting) == 0 {
+		p.workers--
+		return transport.Envelope{}, false
+	}
+	m := p.waiting[0]
+	p.waiting[0] = transport.Envelope{}
+	p.waiting = p.waiting[1:]
+	return m, true
+}
+
+func (p *pipeline) work() {
+	for {
+		m, ok := p.next()
+		if !ok {
+			return
+		}
+		err := p.post(m.Payload)
+		p.peer.posted(err == nil)
+		if err == nil {
+			continue
+		}
+		// What waits is as outdated as what has just failed.
+		p.drop()
+		p.peer.e.reporter.unreachable(p.peer.id, err.Error())
+		var removed *removedError
+		if errors.As(err, &removed) {
+			p.peer.e.reporter.removed(p.peer.id, removed.proof)
+		}
+	}
+}
+
+// drop forgets all that waits and returns how much it was.
+func (p *pipeline) drop() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.waiting)
+	p.waiting = nil
+	return n
+}
+
+// close refuses further messages and reports those that wait.
+func (p *pipeline) close() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	if p.drop() > 0 {
+		p.peer.e.reporter.unreachable(p.peer.id, "peer was removed from the set")
+	}
+}
+
+// post sends one message and waits for the peer's answer.
+func (p *pipeline) post(payload []byte) error {
+	e := p.peer.e
+	base := p.peer.urls.pick()
+	if base == nil {
+		return errNoURL
+	}
+	ctx, cancel := context.WithTimeout(p.peer.ctx, e.timing.dial+e.timing.link)
+	defer cancel()
+	target := base.JoinPath(pathPipeline).String()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(payload))
+	if err != nil {
+		return fmt.Errorf("post to %s: %w", target, err)
+	}
+	// Without GetBody the client does not repeat the request on another
+	// connection, which would deliver an outdated message.
+	request.GetBody = nil
+	e.self.mark(request.Header, p.peer.id)
+	request.Header.Set("Content-Type", "application/protobuf")
+	response, err := e.clients.pipeline.RoundTrip(request)
+	if err != nil {
+		p.peer.urls.failed(base)
+		return fmt.Errorf("post to %s: %w", target, err)
+	}
+	defer closeAnswer(response)
+	if response.StatusCode != http.StatusNoContent {
+		p.peer.urls.failed(base)
+		return fmt.Errorf("post to %s: %w", target, answerError(response, e.self))
+	}
+	return nil
+}

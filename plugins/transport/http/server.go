@@ -1,0 +1,214 @@
+package httptransport
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+// Paths of rafthttp.
+const (
+	pathPipeline = "/raft"
+	pathStream   = "/raft/stream"
+	pathSnapshot = "/raft/snapshot"
+	pathProbing  = "/raft/probing"
+)
+
+// ServeHTTP serves the requests of peers.
+func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !e.enter() {
+		http.Error(w, "closing", http.StatusServiceUnavailable)
+		return
+	}
+	defer e.running.Done()
+	switch {
+	case r.URL.Path == pathPipeline:
+		e.servePipeline(w, r)
+	case r.URL.Path == pathSnapshot:
+		e.serveSnapshot(w, r)
+	case r.URL.Path == pathProbing:
+		serveProbing(w)
+	case strings.HasPrefix(r.URL.Path, pathStream+"/"):
+		e.serveStream(w, r)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+// serveProbing answers those who measure round trips and clocks.
+func serveProbing(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(struct {
+		OK  bool
+		Now time.Time
+	}{true, time.Now()})
+}
+
+// admit does the checks that all requests of peers begin with.
+func (e *endpoint) admit(w http.ResponseWriter, r *http.Request, method string) bool {
+	if r.Method != method {
+		w.Header().Set("Allow", method)
+		http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
+		return false
+	}
+	w.Header().Set(headerVersion, protocolVersion)
+	w.Header().Set(headerCluster, formatID(e.self.cluster))
+	if err := e.self.check(r.Header); err != nil {
+		http.Error(w, err.Error(), http.StatusPreconditionFailed)
+		return false
+	}
+	return true
+}
+
+// refuseRemoved tells a removed member so, with the proof.
+func (e *endpoint) refuseRemoved(w http.ResponseWriter, from uint64) bool {
+	m, removed := (*e.removed.Load())[from]
+	if removed {
+		markRemoved(w.Header(), m)
+		http.Error(w, errRemovedMember.Error(), http.StatusGone)
+	}
+	return removed
+}
+
+// serveStream is the sending end of a stream that a peer has dialled.
+func (e *endpoint) serveStream(w http.ResponseWriter, r *http.Request) {
+	if !e.admit(w, r, http.MethodGet) {
+		return
+	}
+	kind, err := parseStreamKind(path.Dir(r.URL.Path))
+	if err != nil {
+		http.Error(w, "invalid path", http.StatusNotFound)
+		return
+	}
+	from, err := parseID(path.Base(r.URL.Path))
+	if err != nil {
+		http.Error(w, "invalid from", http.StatusNotFound)
+		return
+	}
+	if e.refuseRemoved(w, from) {
+		return
+	}
+	p := (*e.peers.Load())[from]
+	if p == nil || p.remote {
+		http.Error(w, errUnknownSender.Error(), http.StatusNotFound)
+		return
+	}
+	if r.Header.Get(headerTo) != formatID(e.self.node) {
+		http.Error(w, errToMismatch.Error(), http.StatusPreconditionFailed)
+		return
+	}
+	e.runStream(w, r, p, kind)
+}
+
+// runStream answers and then sends until the connection, the peer or the
+// endpoint ends.
+func (e *endpoint) runStream(w http.ResponseWriter, r *http.Request, p *peer, kind streamKind) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(p.ctx, cancel)()
+	writer := newStreamWriter(p, kind, w, cancel)
+	w.WriteHeader(http.StatusOK)
+	if err := writer.control.Flush(); err != nil {
+		return
+	}
+	if !p.attach(writer) {
+		return
+	}
+	err := writer.run(ctx)
+	e.logger.Debug("stream to peer ended", "peer", formatID(p.id), "stream", kind.path(), "error", err)
+}
+
+func parseStreamKind(dir string) (streamKind, error) {
+	for kind := range streamKinds {
+		if dir == pathStream+"/"+kind.path() {
+			return kind, nil
+		}
+	}
+	return 0, errUnknownTag
+}
+
+// servePipeline takes one message.
+func (e *endpoint) servePipeline(w http.ResponseWriter, r *http.Request) {
+	if !e.admit(w, r, http.MethodPost) {
+		return
+	}
+	from, err := parseID(r.Header.Get(headerFrom))
+	if err != nil {
+		http.Error(w, "invalid from", http.StatusBadRequest)
+		return
+	}
+	if e.refuseRemoved(w, from) {
+		return
+	}
+	payload, err := e.readMessage(w, r)
+	if err != nil {
+		code := http.StatusBadRequest
+		if errors.Is(err, plugins.ErrLimit) {
+			code = http.StatusRequestEntityTooLarge
+		}
+		http.Error(w, "error reading raft message", code)
+		return
+	}
+	s, err := scan(payload)
+	if err != nil {
+		http.Error(w, "error unmarshalling raft message", http.StatusBadRequest)
+		return
+	}
+	if code, err := e.checkMessage(&s, from); err != nil {
+		http.Error(w, err.Error(), code)
+		return
+	}
+	e.handler.Deliver([]transport.Envelope{e.envelope(from, payload, &s)})
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// checkMessage refuses messages that are not from the sender to this node,
+// and snapshots, which have a path of their own. None of the codes means
+// "removed" to any peer.
+func (e *endpoint) checkMessage(s *shape, from uint64) (int, error) {
+	switch {
+	case s.to != e.self.node:
+		return http.StatusPreconditionFailed, errToMismatch
+	case (link{from: from, to: e.self.node}).check(s) != nil:
+		return http.StatusBadRequest, errUnexpectedPeer
+	case s.kind == typeSnap:
+		return http.StatusBadRequest, errors.New("wrong raft message type")
+	}
+	return 0, nil
+}
+
+// readMessage reads a body that is one message.
+func (e *endpoint) readMessage(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	control := http.NewResponseController(w)
+	if err := control.SetReadDeadline(time.Now().Add(e.timing.link)); err != nil {
+		return nil, err
+	}
+	payload, err := readBody(r.Body, r.ContentLength, e.maxMessage)
+	if err != nil {
+		return nil, err
+	}
+	return payload, control.SetReadDeadline(time.Time{})
+}
+
+func readBody(body io.Reader, length int64, limit int) ([]byte, error) {
+	if length > int64(limit) {
+		return nil, fmt.Errorf("message of %d bytes, limit %d: %w", length, limit, plugins.ErrLimit)
+	}
+	if length >= 0 {
+		return readBytes(body, nil, int(length))
+	}
+	payload, err := io.ReadAll(io.LimitReader(body, int64(limit)+1))
+	if err == nil && len(payload) > limit {
+		return nil, fmt.Errorf("message of more than %d bytes: %w", limit, plugins.ErrLimit)
+	}
+	return payload, err
+}

@@ -1,0 +1,199 @@
+package httptransport
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+var errDamagedSnapshot = errors.New("snapshot was damaged on its way")
+
+// serveSnapshot takes one snapshot and answers with the host's verdict.
+func (e *endpoint) serveSnapshot(w http.ResponseWriter, r *http.Request) {
+	if !e.admit(w, r, http.MethodPost) {
+		return
+	}
+	from, err := parseID(r.Header.Get(headerFrom))
+	if err != nil {
+		http.Error(w, "invalid from", http.StatusBadRequest)
+		return
+	}
+	if e.refuseRemoved(w, from) {
+		return
+	}
+	select {
+	case e.snapshots <- struct{}{}:
+		defer func() { <-e.snapshots }()
+	default:
+		http.Error(w, "too many snapshots at one time", http.StatusServiceUnavailable)
+		return
+	}
+	e.receiveSnapshot(w, r, from)
+}
+
+func (e *endpoint) receiveSnapshot(w http.ResponseWriter, r *http.Request, from uint64) {
+	control := http.NewResponseController(w)
+	// The verdict may come before the body has ended; see drain.
+	if err := control.EnableFullDuplex(); err != nil {
+		http.Error(w, "full duplex is needed", http.StatusInternalServerError)
+		return
+	}
+	body := &receivedBody{
+		request: r, hash: sha256.New(),
+		deadline: deadline{set: control.SetReadDeadline, timeout: e.timing.link},
+	}
+	header, code, err := e.snapshotHeader(body, r, from)
+	if err != nil {
+		e.refuse(w, control, body, code, err)
+		return
+	}
+	if err := e.handler.ReceiveSnapshot(r.Context(), header, body); err != nil {
+		e.refuse(w, control, body, http.StatusUnprocessableEntity, err)
+		return
+	}
+	if err := body.finish(); err != nil {
+		e.refuse(w, control, body, http.StatusBadRequest, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// snapshotHeader reads the frame that precedes the snapshot.
+func (e *endpoint) snapshotHeader(body *receivedBody, r *http.Request, from uint64) (transport.SnapshotHeader, int, error) {
+	// The buffer is no larger than the length: it must not eat the rest.
+	length := bufio.NewReaderSize(io.LimitReader(body.frame(), 8), 16)
+	n, err := readLength(length, e.maxMessage)
+	if err != nil {
+		return transport.SnapshotHeader{}, http.StatusBadRequest, fmt.Errorf("read snapshot message: %w", err)
+	}
+	message, err := readBytes(body.frame(), nil, n)
+	if err != nil {
+		return transport.SnapshotHeader{}, http.StatusBadRequest, fmt.Errorf("read snapshot message: %w", err)
+	}
+	s, err := scan(message)
+	if err != nil {
+		return transport.SnapshotHeader{}, http.StatusBadRequest, fmt.Errorf("read snapshot message: %w", err)
+	}
+	if s.kind != typeSnap {
+		return transport.SnapshotHeader{}, http.StatusBadRequest, errors.New("wrong raft message type")
+	}
+	if s.to != e.self.node {
+		return transport.SnapshotHeader{}, http.StatusPreconditionFailed, errToMismatch
+	}
+	if s.from != from {
+		return transport.SnapshotHeader{}, http.StatusBadRequest, errUnexpectedPeer
+	}
+	if err := body.expect(r, 8+uint64(n)); err != nil {
+		return transport.SnapshotHeader{}, http.StatusBadRequest, err
+	}
+	return transport.SnapshotHeader{
+		Group: e.group, To: e.self.node, From: from, Message: message, Size_: body.size,
+	}, 0, nil
+}
+
+// refuse answers and then reads on for a while: a sender that is still
+// writing would otherwise see a broken connection instead of the answer.
+func (e *endpoint) refuse(w http.ResponseWriter, control *http.ResponseController, body *receivedBody, code int, reason error) {
+	e.logger.Warn("snapshot refused", "from", body.request.Header.Get(headerFrom), "error", reason)
+	w.Header().Set("Connection", "close")
+	http.Error(w, reason.Error(), code)
+	if control.Flush() != nil || control.SetReadDeadline(time.Now().Add(e.timing.link)) != nil {
+		return
+	}
+	_, _ = io.Copy(io.Discard, body.request.Body)
+}
+
+// receivedBody is the snapshot as the host reads it. It ends with io.EOF only
+// if size and checksum are right, as far as the sender announced them.
+type receivedBody struct {
+	request  *http.Request
+	deadline deadline
+	hash     hash.Hash
+	size     uint64 // announced; 0 if not
+	summed   bool   // a checksum is announced
+	got      uint64
+	end      error // how the body ended
+}
+
+// frame reads what precedes the snapshot.
+func (b *receivedBody) frame() io.Reader { return readerFunc(b.read) }
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// expect notes what the sender has announced.
+func (b *receivedBody) expect(r *http.Request, frame uint64) error {
+	_, b.summed = r.Trailer[headerSnapshotSHA256]
+	if announced := r.Header.Get(headerSnapshotSize); announced != "" {
+		size, err := strconv.ParseUint(announced, 10, 63)
+		if err != nil {
+			return fmt.Errorf("snapshot size: %w", err)
+		}
+		b.size = size
+	} else if r.ContentLength >= 0 && uint64(r.ContentLength) > frame {
+		b.size = uint64(r.ContentLength) - frame
+	}
+	return nil
+}
+
+// read has an idle deadline, which ends with the body: net/http goes on
+// reading then, to notice a sender that has gone.
+func (b *receivedBody) read(p []byte) (int, error) {
+	if err := b.deadline.extend(); err != nil {
+		return 0, err
+	}
+	n, err := b.request.Body.Read(p)
+	if err != nil {
+		_ = b.deadline.set(time.Time{})
+	}
+	return n, err
+}
+
+func (b *receivedBody) Read(p []byte) (int, error) {
+	if b.end != nil {
+		return 0, b.end
+	}
+	n, err := b.read(p)
+	b.got += uint64(n)
+	b.hash.Write(p[:n])
+	if b.size > 0 && b.got > b.size {
+		err = fmt.Errorf("%w: more than %d bytes", errDamagedSnapshot, b.size)
+	} else if errors.Is(err, io.EOF) {
+		err = b.verify()
+	}
+	b.end = err
+	return n, err
+}
+
+// verify is called at the end of the body and returns io.EOF if all is well.
+func (b *receivedBody) verify() error {
+	if b.size > 0 && b.got != b.size {
+		return fmt.Errorf("%w: %d bytes of %d: %w", errDamagedSnapshot, b.got, b.size, io.ErrUnexpectedEOF)
+	}
+	sum := hex.EncodeToString(b.hash.Sum(nil))
+	if b.summed && b.request.Trailer.Get(headerSnapshotSHA256) != sum {
+		return fmt.Errorf("%w: checksum", errDamagedSnapshot)
+	}
+	return io.EOF
+}
+
+// finish makes sure that a snapshot which the host has accepted had ended
+// well, even if the host did not read its very end.
+func (b *receivedBody) finish() error {
+	var probe [1]byte
+	n, err := b.Read(probe[:])
+	if n > 0 || !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: accepted before its end: %w", errDamagedSnapshot, err)
+	}
+	return nil
+}

@@ -1,0 +1,202 @@
+package httptransport
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+// sendSnapshot posts one snapshot and returns the receiver's verdict.
+func (e *endpoint) sendSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
+	if !e.enter() {
+		return plugins.ErrClosed
+	}
+	defer e.running.Done()
+	p := (*e.peers.Load())[header.To]
+	if p == nil {
+		return fmt.Errorf("send snapshot to %x: %w", header.To, transport.ErrUnknownPeer)
+	}
+	if err := e.checkSnapshot(header); err != nil {
+		return fmt.Errorf("send snapshot to %x: %w", header.To, err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(p.ctx, cancel)()
+
+	body := newSnapshotBody(header, r)
+	defer body.release()
+	for {
+		base := p.urls.pick()
+		if base == nil {
+			return fmt.Errorf("send snapshot to %x: %w: %w", header.To, transport.ErrUnreachable, errNoURL)
+		}
+		err := e.postSnapshot(ctx, p, base, header, body)
+		p.posted(err == nil)
+		if err == nil {
+			return nil
+		}
+		p.urls.failed(base)
+		if next := p.urls.pick(); next != base && ctx.Err() == nil && body.retry(base) {
+			continue
+		}
+		return fmt.Errorf("send snapshot of %d bytes to %x: %w", header.Size_, header.To, err)
+	}
+}
+
+// checkSnapshot holds the caller to the contract: one MsgSnap for that peer.
+func (e *endpoint) checkSnapshot(header transport.SnapshotHeader) error {
+	s, err := scan(header.Message)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", plugins.ErrInvalidArgument, err)
+	case s.kind != typeSnap:
+		return fmt.Errorf("%w: message type %d is not a snapshot", plugins.ErrInvalidArgument, s.kind)
+	case s.to != header.To || s.from != e.self.node:
+		return fmt.Errorf("%w: snapshot message is from %x to %x", plugins.ErrInvalidArgument, s.from, s.to)
+	case header.Group != e.group:
+		return fmt.Errorf("%w: snapshot of group %d", plugins.ErrInvalidArgument, header.Group)
+	case len(header.Message) > e.maxMessage:
+		return fmt.Errorf("snapshot message of %d bytes: %w", len(header.Message), plugins.ErrLimit)
+	}
+	return nil
+}
+
+func (e *endpoint) postSnapshot(ctx context.Context, p *peer, base *url.URL, header transport.SnapshotHeader, body *snapshotBody) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, base.JoinPath(pathSnapshot).String(), body)
+	if err != nil {
+		return err
+	}
+	request.ContentLength = -1 // chunked: a trailer follows
+	request.Trailer = http.Header{headerSnapshotSHA256: nil}
+	body.trailer = request.Trailer
+	e.self.mark(request.Header, p.id)
+	request.Header.Set("Content-Type", "application/octet-stream")
+	if header.Size_ > 0 {
+		request.Header.Set(headerSnapshotSize, strconv.FormatUint(header.Size_, 10))
+	}
+	response, err := e.clients.snapshot.RoundTrip(request)
+	if err != nil {
+		return errors.Join(body.failure(), ctx.Err(), fmt.Errorf("%w: %w", transport.ErrUnreachable, err))
+	}
+	defer closeAnswer(response)
+	return e.snapshotVerdict(p, response)
+}
+
+func (e *endpoint) snapshotVerdict(p *peer, response *http.Response) error {
+	switch response.StatusCode {
+	case http.StatusNoContent:
+		return nil
+	case http.StatusServiceUnavailable, http.StatusRequestTimeout:
+		return fmt.Errorf("%w: %w", transport.ErrUnreachable, answerError(response, e.self))
+	}
+	err := answerError(response, e.self)
+	var removed *removedError
+	if errors.As(err, &removed) {
+		e.reporter.removed(p.id, removed.proof)
+	}
+	return fmt.Errorf("%w: %w", transport.ErrSnapshotRefused, err)
+}
+
+// snapshotBody is the body of a snapshot request: a frame with the message,
+// then the snapshot. It fails if the snapshot has another size than its
+// header says, and sets the trailer when it ends.
+type snapshotBody struct {
+	size uint64
+	hash hash.Hash
+
+	// mu is held while r is read: after release, nobody reads it any more.
+	mu       sync.Mutex
+	frame    []byte // what is left of the frame
+	whole    []byte
+	r        io.Reader
+	sent     uint64 // bytes of the snapshot
+	started  bool
+	released bool
+	err      error // of r
+	tried    map[*url.URL]bool
+	trailer  http.Header
+}
+
+func newSnapshotBody(header transport.SnapshotHeader, r io.Reader) *snapshotBody {
+	frame := binary.BigEndian.AppendUint64(nil, uint64(len(header.Message)))
+	frame = append(frame, header.Message...)
+	return &snapshotBody{
+		size: header.Size_, hash: sha256.New(), frame: frame, whole: frame, r: r,
+		tried: map[*url.URL]bool{},
+	}
+}
+
+func (b *snapshotBody) Read(buf []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.released {
+		return 0, io.ErrClosedPipe
+	}
+	if len(b.frame) > 0 {
+		n := copy(buf, b.frame)
+		b.frame = b.frame[n:]
+		return n, nil
+	}
+	b.started = true
+	n, err := b.r.Read(buf)
+	b.sent += uint64(n)
+	b.hash.Write(buf[:n])
+	if err == nil && b.size > 0 && b.sent > b.size {
+		err = fmt.Errorf("%w: snapshot is longer than %d bytes", plugins.ErrInvalidArgument, b.size)
+	}
+	if errors.Is(err, io.EOF) && b.size > 0 && b.sent != b.size {
+		err = fmt.Errorf("%w: snapshot has %d bytes instead of %d", plugins.ErrInvalidArgument, b.sent, b.size)
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, io.EOF):
+		b.trailer.Set(headerSnapshotSHA256, hex.EncodeToString(b.hash.Sum(nil)))
+		err = io.EOF
+	default:
+		b.err = err
+	}
+	return n, err
+}
+
+// Close implements io.Closer for net/http; the end of the life of b is
+// release.
+func (b *snapshotBody) Close() error { return nil }
+
+// retry makes b ready for another URL, if nothing of the snapshot has been
+// read yet and base is not one that was tried before.
+func (b *snapshotBody) retry(base *url.URL) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.started || b.tried[base] {
+		return false
+	}
+	b.tried[base] = true
+	b.frame = b.whole
+	return true
+}
+
+// release waits for a read that is running and ends all later ones.
+func (b *snapshotBody) release() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.released = true
+}
+
+// failure is the error of the snapshot's reader, if that was the reason.
+func (b *snapshotBody) failure() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err
+}

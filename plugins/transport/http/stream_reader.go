@@ -1,0 +1,204 @@
+package httptransport
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+// batchMessages is the most messages delivered in one call.
+const batchMessages = 1024
+
+var errNoURL = errors.New("peer has no usable URL")
+
+// A streamReader keeps one stream from a peer open and delivers what arrives.
+type streamReader struct {
+	peer *peer
+	kind streamKind
+
+	wasUp bool // the last attempt got a stream: its end is worth a warning
+	hint  int  // size of the last batch
+}
+
+// run dials, and dials again, until ctx ends.
+func (r *streamReader) run(ctx context.Context) {
+	for {
+		started := time.Now()
+		err := r.session(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		r.log(err)
+		wait := r.peer.e.timing.redial
+		var removed *removedError
+		if errors.As(err, &removed) {
+			r.peer.e.reporter.removed(r.peer.id, removed.proof)
+			wait = r.peer.e.timing.removed
+		}
+		if !pause(ctx, wait-time.Since(started)) {
+			return
+		}
+	}
+}
+
+func (r *streamReader) log(err error) {
+	level := slog.LevelDebug
+	if r.wasUp {
+		level = slog.LevelWarn
+	}
+	r.wasUp = false
+	r.peer.e.logger.Log(context.Background(), level, "stream from peer is down",
+		"peer", formatID(r.peer.id), "stream", r.kind.path(), "error", err)
+}
+
+// session is the life of one connection.
+func (r *streamReader) session(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	body, err := r.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	r.wasUp = true
+	r.peer.readerUp()
+	defer r.peer.readerDown()
+	return r.receive(r.decoder(body))
+}
+
+func (r *streamReader) decoder(body io.Reader) frameReader {
+	e := r.peer.e
+	buffered := bufio.NewReaderSize(body, readBufferBytes)
+	ends := link{from: r.peer.id, to: e.self.node}
+	if r.kind == appendStream {
+		return &msgappDecoder{r: buffered, link: ends, limit: e.maxMessage}
+	}
+	return &messageDecoder{r: buffered, link: ends, limit: e.maxMessage}
+}
+
+// dial asks the peer for the stream.
+func (r *streamReader) dial(ctx context.Context) (io.ReadCloser, error) {
+	e := r.peer.e
+	base := r.peer.urls.pick()
+	if base == nil {
+		return nil, errNoURL
+	}
+	target := base.JoinPath(pathStream, r.kind.path(), formatID(e.self.node)).String()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return nil, fmt.Errorf("dial %s: %w", target, err)
+	}
+	e.self.mark(request.Header, r.peer.id)
+	response, err := e.clients.stream.RoundTrip(request)
+	if err != nil {
+		r.peer.urls.failed(base)
+		return nil, fmt.Errorf("dial %s: %w", target, err)
+	}
+	if err := checkStreamAnswer(response, e.self); err != nil {
+		r.peer.urls.failed(base)
+		closeAnswer(response)
+		return nil, fmt.Errorf("dial %s: %w", target, err)
+	}
+	return response.Body, nil
+}
+
+func checkStreamAnswer(response *http.Response, self identity) error {
+	if response.StatusCode != http.StatusOK {
+		return answerError(response, self)
+	}
+	if version := response.Header.Get(headerVersion); !streams(version) {
+		return fmt.Errorf("%w: peer announces %q", errIncompatibleVersion, version)
+	}
+	if cluster := response.Header.Get(headerCluster); cluster != "" && cluster != formatID(self.cluster) {
+		return fmt.Errorf("%w: peer is in cluster %s", errClusterMismatch, cluster)
+	}
+	return nil
+}
+
+// answerError turns an answer that is no success into an error.
+func answerError(response *http.Response, self identity) error {
+	if response.StatusCode == http.StatusGone {
+		return &removedError{removedProof(response.Header, self.node)}
+	}
+	text, err := io.ReadAll(io.LimitReader(response.Body, 1<<10))
+	if err != nil {
+		return fmt.Errorf("answer %s: %w", response.Status, err)
+	}
+	reason := strings.TrimSpace(string(text))
+	for _, known := range []error{errIncompatibleVersion, errClusterMismatch, errToMismatch, errUnknownSender} {
+		if reason == known.Error() {
+			return fmt.Errorf("answer %s: %w", response.Status, known)
+		}
+	}
+	return fmt.Errorf("answer %s: %q", response.Status, reason)
+}
+
+// closeAnswer reads a little of what is left, so that the connection can be
+// used again.
+func closeAnswer(response *http.Response) {
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 4<<10))
+	_ = response.Body.Close()
+}
+
+// receive delivers batches until the stream fails.
+func (r *streamReader) receive(frames frameReader) error {
+	for {
+		batch, err := r.gather(frames)
+		if len(batch) > 0 {
+			r.peer.e.handler.Deliver(batch)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// gather waits for one message and takes all others that are there already.
+func (r *streamReader) gather(frames frameReader) ([]transport.Envelope, error) {
+	batch := make([]transport.Envelope, 0, max(1, min(r.hint, batchMessages)))
+	for {
+		payload, s, err := frames.next()
+		if err != nil {
+			return batch, err
+		}
+		if payload != nil {
+			batch = append(batch, r.peer.e.envelope(r.peer.id, payload, s))
+		}
+		if n := len(batch); n == batchMessages || (n > 0 && !frames.complete()) {
+			r.hint = n
+			return batch, nil
+		}
+	}
+}
+
+// envelope wraps a message from a peer for the host.
+func (e *endpoint) envelope(from uint64, payload []byte, s *shape) transport.Envelope {
+	return transport.Envelope{
+		Group: e.group, To: e.self.node, From: from,
+		Class: class(s.kind), Payload: payload,
+	}
+}
+
+// class tells a message's class from its raft type.
+func class(kind uint64) pluginv1.MessageClass {
+	const typeProp, typeReadIndex = 2, 15
+	switch kind {
+	case typeApp:
+		return pluginv1.MessageClass_CLASS_APPEND
+	case typeSnap:
+		return pluginv1.MessageClass_CLASS_SNAPSHOT
+	case typeProp, typeReadIndex:
+		return pluginv1.MessageClass_CLASS_PROPOSAL
+	default:
+		return pluginv1.MessageClass_CLASS_CONTROL
+	}
+}
