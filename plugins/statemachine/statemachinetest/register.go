@@ -1,0 +1,220 @@
+package statemachinetest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+)
+
+// RefusePrefix begins the data of an entry that a Register refuses; the rest is
+// the text of Result.Error.
+const RefusePrefix = "refuse:"
+
+// Register is a state machine whose state is the list of entries that it has
+// applied, in order. The result of an entry is its place in the list in
+// decimal, from 1; an entry that starts with RefusePrefix is refused and leaves
+// no trace.
+//
+// Queries are text: "count", "last" (the data of the last entry), "at N" (that
+// of place N) and "digest" (a hash over all data in order).
+//
+// All methods may be called concurrently. The zero value is not usable; see
+// NewRegister.
+type Register struct {
+	faults faults
+
+	mu      sync.Mutex // guards what follows
+	entries []statemachine.Entry
+	applied uint64
+	opened  bool
+	closed  bool
+	moved   chan struct{} // closed and replaced when applied changes
+}
+
+// NewRegister returns a Register without entries that is not open yet.
+func NewRegister() *Register {
+	return &Register{moved: make(chan struct{}), faults: newFaults()}
+}
+
+// Successor returns a Register that finds, when it is opened, what r has
+// applied by now: what a state machine on disk finds after a crash. A plain
+// NewRegister is what one in memory finds.
+func (r *Register) Successor() *Register {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next := NewRegister()
+	next.entries, next.applied = slices.Clone(r.entries), r.applied
+	return next
+}
+
+// Entries returns the applied entries in order, without those that were
+// refused. Their Data must not be changed.
+func (r *Register) Entries() []statemachine.Entry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.entries)
+}
+
+// Applied returns the applied index.
+func (r *Register) Applied() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.applied
+}
+
+// WaitApplied waits until the applied index is at least index, or ctx ends.
+func (r *Register) WaitApplied(ctx context.Context, index uint64) error {
+	for {
+		r.mu.Lock()
+		applied, moved := r.applied, r.moved
+		r.mu.Unlock()
+		if applied >= index {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for index %d, applied is %d: %w", index, applied, ctx.Err())
+		}
+	}
+}
+
+// Describe implements statemachine.StateMachine.
+func (r *Register) Describe() plugins.Info {
+	return plugins.Info{
+		Kind:      plugins.StateMachine,
+		Name:      "register",
+		Version:   "1.0.0",
+		Protocols: []uint32{plugins.ProtocolVersion},
+	}
+}
+
+// Open implements statemachine.StateMachine. A Register takes no config.
+func (r *Register) Open(_ context.Context, opts plugins.Options) (uint64, error) {
+	if err := r.faults.gone(); err != nil {
+		return 0, err
+	}
+	var keys map[string]any
+	if err := yaml.Unmarshal(opts.Config, &keys); err != nil {
+		return 0, fmt.Errorf("register: %w: %w", plugins.ErrInvalidConfig, err)
+	}
+	for key := range keys {
+		return 0, fmt.Errorf("register: %w: unknown key %q", plugins.ErrInvalidConfig, key)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return 0, fmt.Errorf("register: %w", plugins.ErrClosed)
+	}
+	if r.opened {
+		return 0, fmt.Errorf("register: %w: open twice", plugins.ErrInvalidArgument)
+	}
+	r.opened = true
+	return r.applied, nil
+}
+
+// usable says whether calls may go on. The lock must be held.
+func (r *Register) usable() error {
+	switch {
+	case r.closed:
+		return fmt.Errorf("register: %w", plugins.ErrClosed)
+	case !r.opened:
+		return fmt.Errorf("register: %w", plugins.ErrNotOpen)
+	}
+	return r.faults.gone()
+}
+
+// Apply implements statemachine.StateMachine. It waits while Hold is in force.
+func (r *Register) Apply(ctx context.Context, b statemachine.Batch) ([]statemachine.Result, error) {
+	if err := r.faults.beforeApply(ctx); err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.usable(); err != nil {
+		return nil, err
+	}
+	results := make([]statemachine.Result, len(b.Entries))
+	for i, entry := range b.Entries {
+		results[i] = r.apply(entry)
+	}
+	r.move(max(r.applied, b.Through))
+	return results, nil
+}
+
+func (r *Register) apply(entry statemachine.Entry) statemachine.Result {
+	if entry.Index <= r.applied {
+		return statemachine.Result{Skipped: true}
+	}
+	r.applied = entry.Index
+	if why, refused := strings.CutPrefix(string(entry.Data), RefusePrefix); refused {
+		return statemachine.Result{Error: why}
+	}
+	r.entries = append(r.entries, entry)
+	return statemachine.Result{Data: strconv.AppendInt(nil, int64(len(r.entries)), 10)}
+}
+
+// move sets the applied index and wakes those who wait. The lock must be held.
+func (r *Register) move(applied uint64) {
+	r.applied = applied
+	close(r.moved)
+	r.moved = make(chan struct{})
+}
+
+// Query implements statemachine.StateMachine.
+func (r *Register) Query(_ context.Context, data []byte) ([]byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.usable(); err != nil {
+		return nil, err
+	}
+	switch string(data) {
+	case "count":
+		return strconv.AppendInt(nil, int64(len(r.entries)), 10), nil
+	case "last":
+		return r.at(len(r.entries)), nil
+	case "digest":
+		return digest(r.entries), nil
+	}
+	if text, ok := strings.CutPrefix(string(data), "at "); ok {
+		if place, err := strconv.Atoi(text); err == nil {
+			return r.at(place), nil
+		}
+	}
+	return nil, fmt.Errorf("register: %w: %.32q", statemachine.ErrInvalidQuery, data)
+}
+
+// at returns the data of a place, nil if there is none.
+func (r *Register) at(place int) []byte {
+	if place < 1 || place > len(r.entries) {
+		return nil
+	}
+	return slices.Clone(r.entries[place-1].Data)
+}
+
+func digest(entries []statemachine.Entry) []byte {
+	h := sha256.New()
+	for _, e := range entries {
+		fmt.Fprintf(h, "%d\n", len(e.Data))
+		h.Write(e.Data)
+	}
+	return hex.AppendEncode(nil, h.Sum(nil))
+}
+
+// Close implements statemachine.StateMachine.
+func (r *Register) Close(context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	return nil
+}
