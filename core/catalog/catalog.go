@@ -1,0 +1,203 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
+)
+
+// Options configure a catalog. Zero values mean the defaults.
+type Options struct {
+	// Logger gets what plugins write, with the attributes kind, plugin and
+	// pid; slog.Default if nil.
+	Logger *slog.Logger
+	// RuntimeDir is the parent of a private directory, made for this catalog
+	// and removed by Close, that holds the plugins' sockets. Its path must be
+	// short; New says so if it is not. It is created if it is missing. Empty
+	// means the system's directory for temporary files. A service should use a
+	// directory below /run.
+	RuntimeDir string
+	// Backends are those shipped in Executable, which serves one of them when
+	// it is started with the arguments "plugin-serve <kind> <name>".
+	Backends []backend.Backend
+	// Executable is the host's own; on Linux /proc/self/exe, which stays what
+	// it is when the file is replaced by an upgrade.
+	Executable string
+	// ProbeInterval is the time between probes of a healthy plugin, and
+	// ProbeTimeout the time for each answer; 250 ms and 500 ms by default. A
+	// plugin that misses three in a row is declared hung: within
+	// ProbeInterval + 3 * ProbeTimeout.
+	ProbeInterval, ProbeTimeout time.Duration
+	// Limits bound the messages of plugin connections.
+	Limits    plugins.Limits
+	Backoff   Backoff
+	CrashLoop CrashLoop
+	// StopTimeout is the time Instance.Stop gives a process before it sends
+	// SIGKILL; 3 s by default.
+	StopTimeout time.Duration
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Executable == "" {
+		path, err := ownExecutable()
+		if err != nil {
+			return o, err
+		}
+		o.Executable = path
+	}
+	setDefault(&o.ProbeInterval, 250*time.Millisecond)
+	setDefault(&o.ProbeTimeout, 500*time.Millisecond)
+	setDefault(&o.Backoff.Min, 100*time.Millisecond)
+	setDefault(&o.Backoff.Max, 10*time.Second)
+	setDefault(&o.CrashLoop.Within, time.Minute)
+	setDefault(&o.CrashLoop.Exits, 5)
+	setDefault(&o.StopTimeout, 3*time.Second)
+	if o.Limits == (plugins.Limits{}) {
+		o.Limits = plugins.DefaultLimits()
+	}
+	o.Backends = slices.Clone(o.Backends)
+	return o, nil
+}
+
+func setDefault[T int | time.Duration](value *T, otherwise T) {
+	if *value <= 0 {
+		*value = otherwise
+	}
+}
+
+func ownExecutable() (string, error) {
+	if runtime.GOOS == "linux" {
+		return "/proc/self/exe", nil
+	}
+	return os.Executable()
+}
+
+// A Catalog runs the plugin processes of one host. Its methods may be called
+// concurrently.
+type Catalog struct {
+	options Options
+	// closing ends when Close begins: nothing waits or starts any longer.
+	closing context.Context
+	close   context.CancelFunc
+
+	mu    sync.Mutex
+	slots []*Slot
+	// dir is made when the first slot needs it.
+	dir *runtimeDir
+	// closed is set by the first Close.
+	closed bool
+	// lives counts starts and instances that are not gone yet.
+	lives sync.WaitGroup
+}
+
+// New returns a catalog that has started nothing yet. It fails if
+// Options.RuntimeDir has too long a path.
+func New(options Options) (*Catalog, error) {
+	options, err := options.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := runtimeParent(options.RuntimeDir); err != nil {
+		return nil, err
+	}
+	closing, cancel := context.WithCancel(context.Background())
+	return &Catalog{options: options, closing: closing, close: cancel}, nil
+}
+
+// Validate finds out, without starting anything, whether the plugin can be
+// started: whether the backend is known, or the executable is there, is a
+// regular file that may be executed, and has the right SHA-256. An error that
+// wraps ErrPermanent is one of configuration.
+func (c *Catalog) Validate(spec Spec) error {
+	pl, err := c.plan(spec)
+	if err != nil || pl.inproc != nil {
+		return err
+	}
+	exe, err := openExecutable(pl.path, pl.sum)
+	if err != nil {
+		return &StartError{Kind: pl.kind, Plugin: pl.label, Permanent: isPermanentFile(err), Cause: err}
+	}
+	exe.close()
+	return nil
+}
+
+// Slot returns a new supervised place for one plugin; nothing is started yet.
+func (c *Catalog) Slot(spec Spec) (*Slot, error) {
+	pl, err := c.plan(spec)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, ErrClosed
+	}
+	if pl.inproc == nil && c.dir == nil {
+		if c.dir, err = newRuntimeDir(c.options.RuntimeDir); err != nil {
+			return nil, err
+		}
+	}
+	s := newSlot(c, pl)
+	c.slots = append(c.slots, s)
+	return s, nil
+}
+
+// Close ends every plugin that still runs, at once, and returns when all
+// processes are gone and the runtime directory is removed. Closing twice is
+// harmless.
+func (c *Catalog) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	slots := c.slots
+	c.mu.Unlock()
+	c.close()
+	for _, s := range slots {
+		s.kill()
+	}
+	c.lives.Wait()
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.dir == nil {
+		return nil
+	}
+	dir := c.dir
+	c.dir = nil
+	return dir.remove()
+}
+
+// begin registers one more life, unless the catalog is closed. Each begin is
+// followed by one lives.Done.
+func (c *Catalog) begin() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return ErrClosed
+	}
+	c.lives.Add(1)
+	return nil
+}
+
+func isPermanentFile(err error) bool {
+	var permanent errPermanentFile
+	return errors.As(err, &permanent)
+}
+
+// runtimePath is where socket directories are made. It is called only between
+// begin and lives.Done of a process, while the directory exists.
+func (c *Catalog) runtimePath() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.dir.path
+}

@@ -1,0 +1,31 @@
+// Package catalog starts, verifies, watches, restarts and stops the processes
+// in which a host's plugins run. It knows nothing of raft.
+//
+// The caller's duties, in order:
+//
+//  1. New, with the table of backends shipped in the host's own binary.
+//  2. Validate every Spec before anything is started: it finds a missing file,
+//     a wrong checksum or a misspelt backend without running foreign code.
+//  3. Slot for each plugin, once; then Slot.Start for each life of it. Start
+//     again after Instance.Done, never before.
+//  4. Open what Instance.Storage, Transport or StateMachine returned, and call
+//     Instance.Ready when it serves.
+//  5. To end a plugin: the contract's Close, then Instance.Stop. Instance.Kill
+//     is for a plugin that broke its contract or does not answer.
+//  6. Close the catalog; every process is gone when it returns.
+//
+// What the catalog promises:
+//
+//   - A process that is started is reaped, its process group is killed and its
+//     socket directory removed, however it ends. If the host itself is killed,
+//     its plugins die: on Linux by the parent-death signal, everywhere else by
+//     the end of file on their standard input.
+//   - The bytes that were hashed are the bytes that are executed.
+//   - Nothing that a plugin writes, on standard output, standard error or its
+//     socket, stalls or ends the host.
+//   - Every wait has a deadline, except for those that only the end of a
+//     process that got SIGKILL can end.
+//
+// The protocol between host and plugin process is described for authors of
+// plugins in docs/plugins/protocol.md.
+package catalog

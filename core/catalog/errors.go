@@ -1,0 +1,108 @@
+package catalog
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// Errors of the catalog.
+var (
+	// ErrPermanent marks errors of configuration: trying again cannot help
+	// until somebody changes the configuration or the plugin's file.
+	ErrPermanent = errors.New("plugin cannot be used as configured")
+	// ErrCrashLoop: the plugin ended too often too soon after its start. The
+	// slot does not start it again.
+	ErrCrashLoop = errors.New("plugin keeps crashing")
+	// ErrRunning: the slot's last instance has not ended yet.
+	ErrRunning = errors.New("plugin is still running")
+	// ErrClosed: the catalog was closed.
+	ErrClosed = errors.New("catalog is closed")
+)
+
+// StartError says why a plugin could not be started. errors.Is finds
+// ErrPermanent in it if trying again cannot help, and what Cause wraps.
+type StartError struct {
+	Kind plugins.Kind
+	// Plugin is the backend's name or the path of the executable.
+	Plugin string
+	// Permanent: see ErrPermanent.
+	Permanent bool
+	Cause     error
+	// Stderr is what the plugin last wrote to standard error; may be empty.
+	Stderr string
+}
+
+// Error implements error. If the plugin wrote something to standard error, its
+// last lines follow, each on a line of its own.
+func (e *StartError) Error() string {
+	return fmt.Sprintf("%s plugin %s: %v%s", e.Kind, e.Plugin, e.Cause, indentStderr(e.Stderr))
+}
+
+// Unwrap returns the cause.
+func (e *StartError) Unwrap() error { return e.Cause }
+
+// Is makes errors.Is find ErrPermanent.
+func (e *StartError) Is(target error) bool { return target == ErrPermanent && e.Permanent }
+
+// ExitError says how a plugin's process ended that was not asked to stop.
+// errors.Is finds plugins.ErrGone in it.
+type ExitError struct {
+	Kind plugins.Kind
+	// Plugin is the plugin's name.
+	Plugin string
+	PID    int
+	// Code is the exit status, -1 if a signal ended the process.
+	Code int
+	// Signal ended the process; 0 if it exited by itself.
+	Signal syscall.Signal
+	// Reason is why the host ended the process; empty if it did not.
+	Reason string
+	// Stderr is what the plugin last wrote to standard error; may be empty.
+	Stderr string
+}
+
+// Error implements error.
+func (e *ExitError) Error() string {
+	return fmt.Sprintf("%s plugin %s (pid %d): %s%s", e.Kind, e.Plugin, e.PID, e.how(), indentStderr(e.Stderr))
+}
+
+// Unwrap makes errors.Is find plugins.ErrGone.
+func (e *ExitError) Unwrap() error { return plugins.ErrGone }
+
+func (e *ExitError) how() string {
+	switch {
+	case e.Reason != "":
+		return e.Reason
+	case e.Signal != 0:
+		return fmt.Sprintf("ended by signal %d (%v)", int(e.Signal), e.Signal)
+	default:
+		return fmt.Sprintf("exited with code %d", e.Code)
+	}
+}
+
+// The most of a plugin's standard error that an error's text shows.
+const (
+	maxErrorLines = 12
+	maxErrorBytes = 4 << 10
+)
+
+// indentStderr renders the last lines of a plugin's standard error as the tail
+// of an error's text.
+func indentStderr(stderr string) string {
+	stderr = strings.TrimSpace(stderr)
+	if stderr == "" {
+		return ""
+	}
+	if len(stderr) > maxErrorBytes {
+		stderr = strings.ToValidUTF8(stderr[len(stderr)-maxErrorBytes:], "")
+	}
+	lines := strings.Split(stderr, "\n")
+	if len(lines) > maxErrorLines {
+		lines = lines[len(lines)-maxErrorLines:]
+	}
+	return "; last lines on stderr:\n\t" + strings.Join(lines, "\n\t")
+}

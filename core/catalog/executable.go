@@ -1,0 +1,130 @@
+package catalog
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// An executable is an open file whose bytes were verified and which is executed
+// through this very descriptor, so that a file put in its place between the
+// check and the start is never run.
+type executable struct {
+	// path is where it was found; only for messages and argv[0].
+	path string
+	file *os.File
+	// checked is the file's state before its bytes were read.
+	checked fs.FileInfo
+	// script: the file begins with "#!", so an interpreter must be able to
+	// read it through an inherited descriptor.
+	script bool
+}
+
+// errPermanentFile marks problems of the file that only a person can mend.
+type errPermanentFile struct{ error }
+
+func (e errPermanentFile) Unwrap() error { return e.error }
+
+// openExecutable opens the file at path and verifies that it is a regular file
+// that this process may execute. If wantSum is not empty, the file's SHA-256
+// must be wantSum.
+func openExecutable(path, wantSum string) (*executable, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	// O_NONBLOCK: opening a FIFO must not wait for a writer.
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, openError(err)
+	}
+	e := &executable{path: path, file: file}
+	if err := e.check(wantSum); err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+	return e, nil
+}
+
+func openError(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return errPermanentFile{errors.New("no such file")}
+	case errors.Is(err, fs.ErrPermission):
+		return errPermanentFile{errors.New("permission denied: the host cannot read it")}
+	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ELOOP):
+		return errPermanentFile{err}
+	default:
+		return err
+	}
+}
+
+func (e *executable) check(wantSum string) error {
+	var err error
+	if e.checked, err = e.file.Stat(); err != nil {
+		return err
+	}
+	if e.checked.IsDir() {
+		return errPermanentFile{errors.New("is a directory")}
+	}
+	if !e.checked.Mode().IsRegular() {
+		return errPermanentFile{errors.New("is not a regular file")}
+	}
+	if !mayExecute(e.path, e.checked) {
+		return errPermanentFile{fmt.Errorf("is not executable (mode %#o)", e.checked.Mode().Perm())}
+	}
+	if wantSum != "" {
+		if err := e.checkSum(wantSum); err != nil {
+			return err
+		}
+	}
+	start := make([]byte, 2)
+	n, err := e.file.ReadAt(start, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if n == 0 {
+		return errPermanentFile{errors.New("is empty")}
+	}
+	e.script = bytes.Equal(start, []byte("#!"))
+	return nil
+}
+
+func (e *executable) checkSum(wantSum string) error {
+	want, err := hex.DecodeString(wantSum)
+	if err != nil || len(want) != sha256.Size {
+		return errPermanentFile{fmt.Errorf("sha256 %s is not 64 hex digits", quote(wantSum))}
+	}
+	sum := sha256.New()
+	if _, err := io.Copy(sum, io.NewSectionReader(e.file, 0, e.checked.Size())); err != nil {
+		return err
+	}
+	if got := sum.Sum(nil); subtle.ConstantTimeCompare(got, want) != 1 {
+		return errPermanentFile{fmt.Errorf("its sha256 is %x, but %x is configured", got, want)}
+	}
+	return nil
+}
+
+// unchanged verifies that the file was not written to since it was checked. It
+// is called once the process runs: from then on the system itself refuses to
+// write to the file of a running program.
+func (e *executable) unchanged() error {
+	now, err := e.file.Stat()
+	if err != nil {
+		return err
+	}
+	if now.Size() != e.checked.Size() || !now.ModTime().Equal(e.checked.ModTime()) || changeTime(now) != changeTime(e.checked) {
+		return errors.New("the file was changed while it was being checked and started")
+	}
+	return nil
+}
+
+func (e *executable) close() { _ = e.file.Close() }

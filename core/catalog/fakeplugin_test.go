@@ -1,0 +1,215 @@
+package catalog_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	plugin "github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinerpc"
+)
+
+// fakeInfo is how the fake of a kind describes itself.
+func fakeInfo(kind, name string) plugins.Info {
+	return plugins.Info{Kind: plugins.Kind(kind), Name: name, Version: "1.2.3", Protocols: []uint32{1}}
+}
+
+// echoMachine is a state machine that answers queries with their own bytes.
+type echoMachine struct {
+	statemachine.StateMachine
+	closed chan struct{}
+}
+
+func newEchoMachine() *echoMachine { return &echoMachine{closed: make(chan struct{}, 8)} }
+
+func (*echoMachine) Describe() plugins.Info { return fakeInfo("statemachine", "echo") }
+
+func (*echoMachine) Open(context.Context, plugins.Options) (uint64, error) { return 7, nil }
+
+// Query also does what some tests need a plugin to do.
+func (*echoMachine) Query(_ context.Context, data []byte) ([]byte, error) {
+	if name, ok := bytes.CutPrefix(data, []byte("env ")); ok {
+		return []byte(os.Getenv(string(name))), nil
+	}
+	return data, nil
+}
+
+func (m *echoMachine) Close(context.Context) error {
+	m.closed <- struct{}{}
+	return nil
+}
+
+// serveFake serves a well-behaved plugin until its host is gone.
+func serveFake(kind, name string) {
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
+	serveGoPlugin(func(r grpc.ServiceRegistrar) {
+		pluginrpc.Service{
+			Info:    fakeInfo(kind, name),
+			Metrics: func() []byte { return []byte("fake_metric 1\n") },
+		}.Register(r)
+		if kind == "statemachine" {
+			statemachinerpc.Register(r, newEchoMachine())
+		}
+	})
+}
+
+func serveGoPlugin(register func(grpc.ServiceRegistrar)) {
+	plugin.Serve(&plugin.ServeConfig{
+		HandshakeConfig:  pluginrpc.Handshake(),
+		VersionedPlugins: pluginrpc.VersionedPlugins(register),
+		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
+			return grpc.NewServer(append(opts, pluginrpc.ServerOptions()...)...)
+		},
+	})
+}
+
+// listen makes the socket that a plugin written without go-plugin makes.
+func listen() (net.Listener, string) {
+	path := filepath.Join(os.Getenv("PLUGIN_UNIX_SOCKET_DIR"), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		fatal(err)
+	}
+	return l, path
+}
+
+// handshake prints the handshake line of a plugin that is right.
+func handshake(path string) { fmt.Printf("1|1|unix|%s|grpc|\n", path) }
+
+// foreverUnlessKilled keeps the process alive whatever its host asks for.
+func foreverUnlessKilled() {
+	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	select {}
+}
+
+// untilHostEnds waits for the end of standard input.
+func untilHostEnds() { _, _ = io.Copy(io.Discard, os.Stdin) }
+
+// runFakePlugin is a third party's plugin that behaves as the mode says.
+func runFakePlugin(mode string) {
+	mode, argument, _ := strings.Cut(mode, "=")
+	behaviours := map[string]func(){
+		"echo":         func() { serveFake("statemachine", "echo") },
+		"describes-as": func() { kind, name, _ := strings.Cut(argument, "/"); serveFake(kind, name) },
+		"exits": func() {
+			fmt.Fprintln(os.Stderr, "first line\n\nno configuration found")
+			os.Exit(3)
+		},
+		"prints":          func() { fmt.Println(argument); foreverUnlessKilled() },
+		"prints-and-ends": func() { fmt.Print(argument) },
+		"silent":          foreverUnlessKilled,
+		"closes-stdout":   func() { _ = os.Stdout.Close(); foreverUnlessKilled() },
+		"listens-outside": func() { handshake("/tmp/elsewhere"); foreverUnlessKilled() },
+		"never-accepts":   func() { _, path := listen(); handshake(path); foreverUnlessKilled() },
+		"ends-after-handshake": func() {
+			_, path := listen()
+			handshake(path)
+			fmt.Fprintln(os.Stderr, "regrets")
+			os.Exit(4)
+		},
+		"no-controller": func() { go serveBare(false); untilHostEnds() },
+		"stubborn":      func() { go serveBare(false); foreverUnlessKilled() },
+		"deaf":          func() { go serveBare(true); foreverUnlessKilled() },
+		"leaves-child":  func() { leaveChild(); serveFake("statemachine", "echo") },
+		"floods": func() {
+			go flood()
+			serveFake("statemachine", "echo")
+		},
+		"logs": func() {
+			logs()
+			serveFake("statemachine", "echo")
+		},
+	}
+	behave, ok := behaviours[mode]
+	if !ok {
+		fatal(errors.New("unknown mode " + mode))
+	}
+	behave()
+}
+
+// serveBare serves the plugin's own services and none of go-plugin's.
+func serveBare(deaf bool) {
+	l, path := listen()
+	s := grpc.NewServer(pluginrpc.ServerOptions()...)
+	if deaf {
+		pluginv1.RegisterPluginServer(s, &deafServer{})
+	} else {
+		pluginrpc.Service{Info: fakeInfo("statemachine", "echo")}.Register(s)
+	}
+	handshake(path)
+	_ = s.Serve(l)
+}
+
+// deafServer answers the first request of its session and no other.
+type deafServer struct{ pluginv1.UnimplementedPluginServer }
+
+func (*deafServer) Describe(context.Context, *pluginv1.DescribeRequest) (*pluginv1.DescribeResponse, error) {
+	return &pluginv1.DescribeResponse{Kind: "statemachine", Name: "echo", Protocols: []uint32{1}}, nil
+}
+
+func (*deafServer) Session(stream grpc.BidiStreamingServer[pluginv1.SessionRequest, pluginv1.SessionResponse]) error {
+	req, err := stream.Recv()
+	if err != nil {
+		return err
+	}
+	if err := stream.Send(&pluginv1.SessionResponse{Seq: req.Seq}); err != nil {
+		return err
+	}
+	deadlocked()
+	return nil
+}
+
+// deadlocked has a name that shows in a dump of the goroutines.
+//
+//go:noinline
+func deadlocked() { select {} }
+
+// leaveChild starts a process that outlives its parent, holds its standard
+// error and tells its pid.
+func leaveChild() {
+	child := exec.Command("/bin/sleep", "3600")
+	child.Stderr = os.Stderr
+	if err := child.Start(); err != nil {
+		fatal(err)
+	}
+	slog.New(slog.NewJSONHandler(os.Stderr, nil)).Info("left a child", "child", child.Process.Pid)
+}
+
+func flood() {
+	line := []byte(strings.Repeat("x", 1023) + "\n")
+	block := bytes.Repeat(line, 64)
+	for {
+		if _, err := os.Stderr.Write(block); err != nil {
+			return
+		}
+	}
+}
+
+// logs writes what loggers write, and what would break a careless parser.
+func logs() {
+	fmt.Fprintln(os.Stderr, `{"@level":"warn","@message":"from hclog","@timestamp":"2026-11-21T10:00:00.000000Z","size":3,"pid":1}`)
+	fmt.Fprintln(os.Stderr, `{"level":"ERROR","msg":"from slog","time":"2026-11-21T10:00:00Z"}`)
+	fmt.Fprintln(os.Stderr, `{"@message":1,"@level":2,"@timestamp":3}`)
+	fmt.Fprintln(os.Stderr, "[DEBUG] with a prefix")
+	fmt.Fprintln(os.Stderr, "plain words")
+	fmt.Fprintln(os.Stderr, strings.Repeat("y", 1<<20))
+}

@@ -1,0 +1,67 @@
+package catalog
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
+)
+
+// inprocLife is that of a backend inside the host: there is no process to
+// watch or to end, so its end is its Close.
+type inprocLife struct {
+	in    *Instance
+	close func(context.Context) error
+	once  sync.Once
+	// timeout bounds the Close of a killed backend.
+	timeout time.Duration
+}
+
+// startInproc creates a new backend inside the host.
+func (s *Slot) startInproc() *Instance {
+	env := backend.Env{Logger: s.catalog.options.Logger.With(
+		"kind", string(s.plan.kind), "plugin", s.plan.name, "pid", 0)}
+	in := newInstance(s, plugins.Info{})
+	life := &inprocLife{in: in, timeout: s.catalog.options.StopTimeout}
+	switch b := s.plan.inproc; s.plan.kind {
+	case plugins.Storage:
+		in.storage = b.NewStorage(env)
+		in.info, life.close = in.storage.Describe(), in.storage.Close
+	case plugins.Transport:
+		in.transport = b.NewTransport(env)
+		in.info, life.close = in.transport.Describe(), in.transport.Close
+	case plugins.StateMachine:
+		in.stateMachine = b.NewStateMachine(env)
+		in.info, life.close = in.stateMachine.Describe(), in.stateMachine.Close
+	}
+	in.life = life
+	s.started(in)
+	return in
+}
+
+func (l *inprocLife) pid() int { return 0 }
+
+func (l *inprocLife) stop(ctx context.Context) (err error) {
+	l.once.Do(func() {
+		defer close(l.in.gone)
+		err = l.close(ctx)
+		l.in.end(nil)
+	})
+	<-l.in.gone
+	return err
+}
+
+func (l *inprocLife) kill(reason string) {
+	go l.once.Do(func() {
+		defer close(l.in.gone)
+		l.in.end(&ExitError{Kind: l.in.info.Kind, Plugin: l.in.info.Name, Code: -1, Reason: reason})
+		ctx, cancel := context.WithTimeout(context.Background(), l.timeout)
+		defer cancel()
+		// The backend failed its host already; how it closes changes nothing.
+		_ = l.close(ctx)
+	})
+}
+
+func (l *inprocLife) metrics(context.Context) ([]byte, error) { return nil, nil }

@@ -1,0 +1,123 @@
+package catalog
+
+import (
+	"context"
+	"sync"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+// An Instance is one life of a plugin, from Slot.Start to the end of its
+// process. Its methods may be called concurrently.
+type Instance struct {
+	slot *Slot
+	info plugins.Info
+	life life
+
+	// One of these is set.
+	storage      storage.Storage
+	transport    transport.Transport
+	stateMachine statemachine.StateMachine
+
+	// done is closed when the plugin cannot be used any more; gone, later,
+	// when nothing of it is left.
+	done, gone chan struct{}
+
+	mu    sync.Mutex
+	ended bool
+	err   error
+}
+
+// life is what differs between a process and a backend inside the host.
+type life interface {
+	pid() int
+	// stop ends the plugin in good order and returns when it is gone.
+	stop(ctx context.Context) error
+	// kill ends it at once and does not wait.
+	kill(reason string)
+	metrics(ctx context.Context) ([]byte, error)
+}
+
+func newInstance(s *Slot, info plugins.Info) *Instance {
+	return &Instance{slot: s, info: info, done: make(chan struct{}), gone: make(chan struct{})}
+}
+
+// Info returns what the plugin said of itself.
+func (in *Instance) Info() plugins.Info { return in.info }
+
+// PID returns the id of the plugin's process, or 0 if it runs inside the host.
+func (in *Instance) PID() int { return in.life.pid() }
+
+// Storage returns the plugin's contract if it is a storage plugin, else nil.
+func (in *Instance) Storage() storage.Storage { return in.storage }
+
+// Transport returns the plugin's contract if it is a transport plugin, else
+// nil.
+func (in *Instance) Transport() transport.Transport { return in.transport }
+
+// StateMachine returns the plugin's contract if it is a state machine plugin,
+// else nil.
+func (in *Instance) StateMachine() statemachine.StateMachine { return in.stateMachine }
+
+// Done is closed when the plugin's process has ended or was declared hung, or
+// when Stop or Kill has ended it. Calls that were in flight fail with
+// plugins.ErrGone.
+func (in *Instance) Done() <-chan struct{} { return in.done }
+
+// Err returns an ExitError that says how the plugin ended, with the last lines
+// of its standard error; nil before Done is closed, and nil if it ended because
+// of Stop.
+func (in *Instance) Err() error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.err
+}
+
+// Ready is how the host says that it has opened the plugin and that it serves.
+// It moves the slot's state from starting to ready.
+func (in *Instance) Ready() { in.slot.ready(in) }
+
+// Metrics returns the plugin's own metrics in Prometheus text format, unchecked;
+// nil if it has none or runs inside the host.
+func (in *Instance) Metrics(ctx context.Context) ([]byte, error) { return in.life.metrics(ctx) }
+
+// Stop ends the plugin, after the contract's Close: it asks the process to end,
+// and sends SIGKILL to its group when ctx ends or Options.StopTimeout has
+// passed. It returns when the process is gone and its sockets are removed, with
+// an ExitError if it ended by force or with an exit code that is not 0.
+//
+// A stop is no failure of the plugin: the next Start does not wait. Stopping
+// what has already ended waits until it is gone and returns nil. A backend
+// inside the host is closed once more, which does nothing if it was closed.
+func (in *Instance) Stop(ctx context.Context) error { return in.life.stop(ctx) }
+
+// Kill ends the plugin at once because it failed its host: the next Start
+// waits for the backoff, and the crash-loop limit counts it. It does not wait;
+// Done is closed when the process is gone. A backend inside the host cannot be
+// killed: Done is closed, Close is called, and the next Start waits for that.
+func (in *Instance) Kill() { in.life.kill("killed by the host") }
+
+// end closes Done. Only the first call counts.
+func (in *Instance) end(err error) {
+	in.mu.Lock()
+	if in.ended {
+		in.mu.Unlock()
+		return
+	}
+	in.ended, in.err = true, err
+	in.mu.Unlock()
+	in.slot.ended(in, err)
+	close(in.done)
+}
+
+func (in *Instance) isDone() bool {
+	select {
+	case <-in.done:
+		return true
+	default:
+		return false
+	}
+}

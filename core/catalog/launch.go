@@ -1,0 +1,234 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	plugin "github.com/hashicorp/go-plugin"
+	"github.com/hashicorp/go-plugin/runner"
+	"google.golang.org/grpc"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+)
+
+// A launch is one attempt to start a plugin process and to get to know it. All
+// of it is made anew for each attempt: go-plugin's clients cannot start twice.
+type launch struct {
+	slot    *Slot
+	output  *output
+	runner  *pluginRunner
+	client  *plugin.Client
+	options []grpc.DialOption
+	// socketDir is made by go-plugin when it prepares the runner.
+	socketDir string
+
+	// dialled is the connection that go-plugin made, even if it failed to
+	// hand it out. connected: it did hand it out.
+	dialled   atomic.Pointer[grpc.ClientConn]
+	connected bool
+	conn      *grpc.ClientConn
+	session   *pluginrpc.Session
+}
+
+// startProcess starts the plugin in a process of its own.
+func (s *Slot) startProcess(ctx context.Context) (*Instance, error) {
+	startCtx, cancel := context.WithTimeout(ctx, s.plan.startTimeout)
+	defer cancel()
+	l, err := s.newLaunch(startCtx)
+	if err != nil {
+		return nil, err
+	}
+	// Whatever hangs below, the end of the context ends the process, and the
+	// end of the process ends what hangs.
+	stopWatching := context.AfterFunc(startCtx, func() { l.runner.kill("killed during its start") })
+	info, err := l.connect(startCtx)
+	if !stopWatching() && err == nil {
+		err = context.Cause(startCtx)
+	}
+	if err == nil {
+		return l.instance(info), nil
+	}
+	err = l.startError(ctx, startCtx, err)
+	l.abandon()
+	return nil, err
+}
+
+func (s *Slot) newLaunch(ctx context.Context) (*launch, error) {
+	options, err := pluginrpc.DialOptions(s.catalog.options.Limits)
+	if err != nil {
+		return nil, &StartError{Kind: s.plan.kind, Plugin: s.plan.label, Permanent: true, Cause: err}
+	}
+	name := s.Status().Name
+	logger := s.catalog.options.Logger.With("kind", string(s.plan.kind))
+	out := newOutput(logger, name)
+	l := &launch{slot: s, output: out}
+	l.runner = &pluginRunner{process: newProcess(s.plan.args, out), plan: s.plan, ctx: ctx, served: s.hasServed()}
+	l.options = append(options, grpc.WithChainStreamInterceptor(l.remember))
+	l.client = plugin.NewClient(l.config(logger.With("plugin", name)))
+	return l, nil
+}
+
+// config is that of go-plugin's client: everything that it would do to or with
+// the process is the runner's.
+func (l *launch) config(logger *slog.Logger) *plugin.ClientConfig {
+	return &plugin.ClientConfig{
+		HandshakeConfig:  pluginrpc.Handshake(),
+		VersionedPlugins: pluginrpc.VersionedPlugins(nil),
+		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
+		RunnerFunc:       l.prepare,
+		SkipHostEnv:      true,
+		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: l.slot.catalog.runtimePath()},
+		GRPCDialOptions:  l.options,
+		SyncStdout:       l.output.writer(stdoutStream),
+		SyncStderr:       l.output.writer(stderrStream),
+		Logger:           newHCLog(logger),
+		// The runner's own deadline comes first.
+		StartTimeout: l.slot.plan.startTimeout + time.Minute,
+	}
+}
+
+// prepare is go-plugin's RunnerFunc.
+func (l *launch) prepare(_ hclog.Logger, cmd *exec.Cmd, socketDir string) (runner.Runner, error) {
+	l.socketDir = socketDir
+	l.runner.env, l.runner.socketDir = cmd.Env, socketDir
+	return l.runner, nil
+}
+
+// remember is an interceptor that keeps hold of go-plugin's connection:
+// go-plugin forgets to close it if it cannot open its own streams on it.
+func (l *launch) remember(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
+	streamer grpc.Streamer, opts ...grpc.CallOption,
+) (grpc.ClientStream, error) {
+	l.dialled.Store(cc)
+	return streamer(ctx, desc, cc, method, opts...)
+}
+
+// connect starts the process and has the first conversation with it.
+func (l *launch) connect(ctx context.Context) (plugins.Info, error) {
+	if _, err := l.client.Start(); err != nil {
+		return plugins.Info{}, err
+	}
+	protocol, err := l.client.Client()
+	if err != nil {
+		return plugins.Info{}, err
+	}
+	l.connected = true
+	dispensed, err := protocol.Dispense(pluginrpc.PluginName)
+	if err != nil {
+		return plugins.Info{}, err
+	}
+	conn, ok := dispensed.(*grpc.ClientConn)
+	if !ok {
+		return plugins.Info{}, fmt.Errorf("go-plugin dispensed a %T instead of a connection", dispensed)
+	}
+	l.conn = conn
+	info, err := l.describe(ctx)
+	if err != nil {
+		return plugins.Info{}, err
+	}
+	// The session outlives the start; its end is that of the instance.
+	if l.session, err = pluginrpc.OpenSession(context.WithoutCancel(ctx), conn); err != nil {
+		return plugins.Info{}, err
+	}
+	return info, l.session.SetLogLevel(ctx, logLevel(l.slot.catalog.options.Logger))
+}
+
+// describe asks the plugin what it is and compares that with the plan.
+func (l *launch) describe(ctx context.Context) (plugins.Info, error) {
+	info, err := pluginrpc.Describe(ctx, l.conn)
+	if err != nil {
+		return plugins.Info{}, err
+	}
+	pl := l.slot.plan
+	if info.Kind != pl.kind {
+		return plugins.Info{}, misconfigured{fmt.Errorf("is a %s plugin (%q) but is configured as %s", info.Kind, info.Name, pl.kind)}
+	}
+	if pl.name != "" && info.Name != pl.name {
+		return plugins.Info{}, misconfigured{fmt.Errorf("calls itself %q but is configured as %q", info.Name, pl.name)}
+	}
+	return info, nil
+}
+
+// startError turns what went wrong into the one error that the caller gets.
+func (l *launch) startError(ctx, startCtx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	if context.Cause(startCtx) != nil {
+		err = l.timedOut()
+	} else {
+		err = l.whyGone(err)
+	}
+	var wrong misconfigured
+	permanent := errors.As(err, &wrong) || errors.Is(err, plugins.ErrBadAnswer)
+	return &StartError{
+		Kind: l.slot.plan.kind, Plugin: l.slot.plan.label, Permanent: permanent,
+		Cause: err, Stderr: l.output.tail.String(),
+	}
+}
+
+func (l *launch) timedOut() error {
+	what := "wrote its handshake but did not answer"
+	if l.runner.handshake == "" {
+		what = "wrote no handshake"
+	}
+	return fmt.Errorf("%s within the start timeout of %v", what, l.slot.plan.startTimeout)
+}
+
+// whyGone replaces the error of a broken connection by the exit of the process
+// that broke it, for which it waits a moment.
+func (l *launch) whyGone(err error) error {
+	var wrong misconfigured
+	if l.runner.handshake == "" || errors.As(err, &wrong) || errors.Is(err, plugins.ErrBadAnswer) {
+		return err
+	}
+	select {
+	case <-l.runner.exited:
+	case <-time.After(exitGrace):
+	}
+	return l.runner.startCause(err)
+}
+
+// abandon ends what a failed launch started, and returns when it is gone.
+func (l *launch) abandon() {
+	l.runner.kill("its start failed")
+	l.release()
+}
+
+// release waits for the end of the process, if there ever was one, and gives
+// back everything that the launch took.
+func (l *launch) release() {
+	if l.runner.pid() != 0 {
+		<-l.runner.drained
+	}
+	if l.session != nil {
+		l.session.Close()
+	}
+	if l.connected {
+		l.client.Kill()
+	}
+	if conn := l.dialled.Load(); conn != nil {
+		_ = conn.Close()
+	}
+	if l.socketDir != "" {
+		_ = os.RemoveAll(l.socketDir)
+	}
+}
+
+// logLevel is the least level that the logger takes.
+func logLevel(logger *slog.Logger) slog.Level {
+	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn} {
+		if logger.Enabled(context.Background(), level) {
+			return level
+		}
+	}
+	return slog.LevelError
+}

@@ -1,0 +1,152 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/go-plugin/runner"
+)
+
+// misconfigured marks the causes of failed starts that only a change of
+// configuration or of the plugin mends.
+type misconfigured struct{ error }
+
+func (m misconfigured) Unwrap() error { return m.error }
+
+// A pluginRunner presents a process to go-plugin, as its runner.Runner. It
+// does the part of the start that can go wrong in many ways itself, with an
+// error for each: go-plugin sees a handshake that is right, and none of the
+// plugin's output.
+type pluginRunner struct {
+	*process
+	plan plan
+	// ctx bounds the start; the one that go-plugin passes knows only its own
+	// timeout.
+	ctx context.Context
+	// env and socketDir are what go-plugin prepared.
+	env       []string
+	socketDir string
+	// served: an earlier life of this plugin was ready.
+	served bool
+
+	handshake string
+}
+
+var _ runner.Runner = (*pluginRunner)(nil)
+
+// Start implements runner.Runner: it verifies and executes the file and waits
+// for the handshake.
+func (r *pluginRunner) Start(context.Context) error {
+	exe, err := openExecutable(r.plan.path, r.plan.sum)
+	if err != nil {
+		if isPermanentFile(err) {
+			return misconfigured{err}
+		}
+		return err
+	}
+	if err := r.process.start(exe, environment(r.plan.env, r.env)); err != nil {
+		return err
+	}
+	line, err := r.handshakeLine(r.ctx)
+	if err != nil {
+		return r.startCause(err)
+	}
+	socket, err := checkHandshake(line, r.socketDir)
+	if err != nil {
+		return misconfigured{err}
+	}
+	r.handshake = strings.Join([]string{"1", strings.Split(line, "|")[1], "unix", socket, "grpc", ""}, "|") + "\n"
+	return nil
+}
+
+// startCause tells why a conversation during the start failed, given how it
+// failed: if the process has ended, that is the reason. An exit by its own will
+// of a plugin that never worked is one of configuration; a signal, or an exit
+// of a plugin that has served before, may be an accident.
+func (r *pluginRunner) startCause(err error) error {
+	select {
+	case <-r.exited:
+	default:
+		if errors.Is(err, errNoHandshake) {
+			return misconfigured{err}
+		}
+		return err
+	}
+	<-r.drained
+	exit := r.exit()
+	if exit.Reason != "" {
+		return errors.New(exit.Reason)
+	}
+	cause := fmt.Errorf("%s before it was ready", exit.how())
+	if exit.Code >= 0 && !r.served {
+		return misconfigured{cause}
+	}
+	return cause
+}
+
+// Diagnose implements runner.Runner; the errors say it all.
+func (r *pluginRunner) Diagnose(context.Context) string { return "" }
+
+// Stdout implements runner.Runner: it carries the handshake and then nothing
+// until the process has ended.
+func (r *pluginRunner) Stdout() io.ReadCloser {
+	return &untilClosed{Reader: strings.NewReader(r.handshake), end: r.exited}
+}
+
+// Stderr implements runner.Runner: the catalog logs standard error itself,
+// because go-plugin's parser panics on lines that only look like hclog's.
+func (r *pluginRunner) Stderr() io.ReadCloser {
+	return &untilClosed{Reader: strings.NewReader(""), end: r.exited}
+}
+
+// Name implements runner.Runner.
+func (r *pluginRunner) Name() string { return r.plan.label }
+
+// ID implements runner.Runner.
+func (r *pluginRunner) ID() string { return strconv.Itoa(r.pid()) }
+
+// Wait implements runner.Runner. How the process ended is the instance's to
+// report.
+func (r *pluginRunner) Wait(context.Context) error {
+	<-r.exited
+	return nil
+}
+
+// Kill implements runner.Runner.
+func (r *pluginRunner) Kill(context.Context) error {
+	r.kill("did not end when it was asked to")
+	return nil
+}
+
+// PluginToHost implements runner.AddrTranslator.
+func (r *pluginRunner) PluginToHost(network, address string) (string, string, error) {
+	return network, address, nil
+}
+
+// HostToPlugin implements runner.AddrTranslator.
+func (r *pluginRunner) HostToPlugin(network, address string) (string, string, error) {
+	return network, address, nil
+}
+
+// untilClosed reads from Reader, and is then at its end only when the channel
+// is closed.
+type untilClosed struct {
+	io.Reader
+	end <-chan struct{}
+}
+
+// Read implements io.Reader.
+func (u *untilClosed) Read(p []byte) (int, error) {
+	n, err := u.Reader.Read(p)
+	if n == 0 && errors.Is(err, io.EOF) {
+		<-u.end
+	}
+	return n, err
+}
+
+// Close implements io.Closer.
+func (u *untilClosed) Close() error { return nil }

@@ -1,0 +1,271 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// closedReason is why instances end that the host left running.
+const closedReason = "the host closed its catalog"
+
+// State is what becomes of a plugin.
+type State string
+
+// The states of a slot.
+const (
+	// Starting: the process is being started, or runs but is not Ready yet.
+	Starting State = "starting"
+	// Ready: the host said that the plugin is open and serves.
+	Ready State = "ready"
+	// Waiting: the plugin ended unasked, or did not start; Start waits until
+	// it may be tried again.
+	Waiting State = "backoff"
+	// Failed: Start will not succeed any more; see Status.LastError.
+	Failed State = "failed"
+	// Stopped: not started yet, or ended as asked.
+	Stopped State = "stopped"
+)
+
+// Status is a slot's state at one moment.
+type Status struct {
+	Kind plugins.Kind
+	// Name and Version are what the plugin said of itself when it last ran;
+	// before that, Name is the configured name or path.
+	Name, Version string
+	// PID is 0 if there is no process.
+	PID   int
+	State State
+	// Restarts counts the starts after the first.
+	Restarts int
+	// LastError says why the plugin last ended or failed to start; empty if
+	// it never did.
+	LastError string
+}
+
+// A Slot is the supervised place of one plugin, in which one process after the
+// other runs it. Its methods may be called concurrently.
+type Slot struct {
+	catalog *Catalog
+	plan    plan
+
+	mu      sync.Mutex
+	history history
+	current *Instance
+	// busy: a Start is running.
+	busy      bool
+	state     State
+	info      plugins.Info
+	starts    int
+	startedAt time.Time
+	// served: an instance was ready once, so the configuration can work.
+	served  bool
+	lastErr error
+}
+
+func newSlot(c *Catalog, pl plan) *Slot {
+	return &Slot{
+		catalog: c, plan: pl, state: Stopped,
+		info:    plugins.Info{Kind: pl.kind, Name: pl.label},
+		history: history{backoff: c.options.Backoff, crashLoop: c.options.CrashLoop},
+	}
+}
+
+// Start starts the plugin and returns it described but not opened. It first
+// waits until the process before is gone, and, if that one ended unasked, for
+// the backoff. It starts one process and never retries by itself.
+//
+// Errors: a StartError; one that wraps ErrPermanent means that there is no use
+// in trying again. ErrCrashLoop, with the last error, once the limit is
+// reached. ErrRunning, ErrClosed, or the cause of ctx.
+func (s *Slot) Start(ctx context.Context) (*Instance, error) {
+	if err := s.catalog.begin(); err != nil {
+		return nil, err
+	}
+	previous, err := s.enter()
+	if err != nil {
+		s.catalog.lives.Done()
+		return nil, err
+	}
+	in, err := s.start(ctx, previous)
+	if err != nil {
+		s.catalog.lives.Done()
+		return nil, s.startFailed(err)
+	}
+	go func() {
+		<-in.gone
+		s.catalog.lives.Done()
+	}()
+	if s.catalog.closing.Err() != nil {
+		// Close may have looked for instances just before there was this one.
+		in.life.kill(closedReason)
+	}
+	return in, nil
+}
+
+// enter makes this the only Start and returns the instance before.
+func (s *Slot) enter() (*Instance, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.busy || s.current != nil && !s.current.isDone() {
+		return nil, fmt.Errorf("%s plugin %s: %w", s.plan.kind, s.info.Name, ErrRunning)
+	}
+	if err := s.crashLoopLocked(); err != nil {
+		return nil, err
+	}
+	s.busy = true
+	return s.current, nil
+}
+
+func (s *Slot) start(ctx context.Context, previous *Instance) (*Instance, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(s.catalog.closing, func() { cancel(ErrClosed) })()
+	if err := s.await(ctx, previous); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.state = Starting
+	s.starts++
+	s.startedAt = time.Now()
+	s.mu.Unlock()
+	if s.plan.inproc != nil {
+		return s.startInproc(), nil
+	}
+	return s.startProcess(ctx)
+}
+
+// await waits until the process before is gone and the backoff is over.
+func (s *Slot) await(ctx context.Context, previous *Instance) error {
+	if previous != nil {
+		select {
+		case <-previous.gone:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	s.mu.Lock()
+	wait := time.Until(s.history.notBefore)
+	s.mu.Unlock()
+	if wait <= 0 {
+		return context.Cause(ctx)
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// started makes in the current instance; it ends the Start.
+func (s *Slot) started(in *Instance) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.busy = false
+	s.current = in
+	s.info = in.info
+}
+
+// startFailed ends a Start that failed and returns what to tell the caller.
+func (s *Slot) startFailed(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.busy = false
+	var startErr *StartError
+	if !errors.As(err, &startErr) {
+		// Given up by the caller: nothing is known against the plugin.
+		s.state = Stopped
+		return fmt.Errorf("start %s plugin %s: %w", s.plan.kind, s.info.Name, err)
+	}
+	s.lastErr = err
+	if startErr.Permanent {
+		s.state = Failed
+		return err
+	}
+	s.crashedLocked()
+	if loop := s.crashLoopLocked(); loop != nil {
+		return loop
+	}
+	return err
+}
+
+// ready is called when in serves.
+func (s *Slot) ready(in *Instance) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current == in && s.state == Starting {
+		s.state = Ready
+		s.served = true
+	}
+}
+
+// ended is called once for each instance, before its Done is closed. err is nil
+// if it ended because it was asked to stop.
+func (s *Slot) ended(in *Instance, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		s.history.stopped()
+		s.state = Stopped
+		return
+	}
+	s.lastErr = err
+	s.crashedLocked()
+}
+
+func (s *Slot) crashedLocked() {
+	s.history.exited(s.startedAt, time.Now())
+	s.state = Waiting
+	if s.history.failed {
+		s.state = Failed
+	}
+}
+
+// crashLoopLocked returns an ErrCrashLoop if the limit is reached.
+func (s *Slot) crashLoopLocked() error {
+	if !s.history.failed {
+		return nil
+	}
+	return fmt.Errorf("%w: it ended %d times in a row within %v of its start; the last: %w",
+		ErrCrashLoop, s.history.early, s.history.crashLoop.Within, s.lastErr)
+}
+
+// kill ends what runs, for Catalog.Close.
+func (s *Slot) kill() {
+	s.mu.Lock()
+	in := s.current
+	s.mu.Unlock()
+	if in != nil {
+		in.life.kill(closedReason)
+	}
+}
+
+// Status returns the slot's state.
+func (s *Slot) Status() Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := Status{
+		Kind: s.plan.kind, Name: s.info.Name, Version: s.info.Version,
+		State: s.state, Restarts: max(0, s.starts-1),
+	}
+	if s.current != nil && !s.current.isDone() {
+		st.PID = s.current.PID()
+	}
+	if s.lastErr != nil {
+		st.LastError = s.lastErr.Error()
+	}
+	return st
+}
+
+func (s *Slot) hasServed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.served
+}

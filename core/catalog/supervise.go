@@ -1,0 +1,190 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinerpc"
+	"github.com/pontoon-raft/pontoon/plugins/storage/storagerpc"
+	"github.com/pontoon-raft/pontoon/plugins/transport/transportrpc"
+)
+
+const (
+	// maxMisses is how many probes in a row a plugin may leave unanswered.
+	maxMisses = 3
+	// dumpGrace is what a hung plugin gets to write the stacks of its
+	// goroutines.
+	dumpGrace = time.Second
+	// exitGrace is how long after a broken session the process's end is
+	// expected, before the session itself counts as the failure.
+	exitGrace = time.Second
+)
+
+// processLife is that of a plugin in a process of its own.
+type processLife struct {
+	*launch
+	in *Instance
+	// stopping is closed when Stop was called.
+	stopping chan struct{}
+	stopOnce sync.Once
+}
+
+// instance makes a launch that succeeded the slot's current instance.
+func (l *launch) instance(info plugins.Info) *Instance {
+	in := newInstance(l.slot, info)
+	in.attach(l.conn)
+	pl := &processLife{launch: l, in: in, stopping: make(chan struct{})}
+	in.life = pl
+	l.output.identify(info.Name)
+	l.slot.started(in)
+	go pl.supervise()
+	return in
+}
+
+// attach creates the host's end of the contract.
+func (in *Instance) attach(conn grpc.ClientConnInterface) {
+	switch in.info.Kind {
+	case plugins.Storage:
+		in.storage = storagerpc.NewClient(conn, in.info)
+	case plugins.Transport:
+		in.transport = transportrpc.NewClient(conn, in.info)
+	case plugins.StateMachine:
+		in.stateMachine = statemachinerpc.NewClient(conn, in.info)
+	}
+}
+
+// supervise is the goroutine of an instance, from its start until nothing is
+// left of it.
+func (l *processLife) supervise() {
+	defer close(l.in.gone)
+	if reason := l.watch(); reason != "" {
+		l.output.log().Warn("plugin is hung: ending it", "reason", reason)
+		l.in.end(&ExitError{
+			Kind: l.in.info.Kind, Plugin: l.in.info.Name, PID: l.pid(), Code: -1,
+			Reason: reason, Stderr: l.output.tail.String(),
+		})
+		// Calls in flight fail now and not only when the process is gone.
+		_ = l.conn.Close()
+		l.putDown(reason)
+	}
+	<-l.runner.drained
+	if l.isStopping() {
+		l.in.end(nil)
+	} else {
+		l.in.end(l.exitError())
+	}
+	l.release()
+}
+
+// watch returns when the process has ended or was asked to stop, or with the
+// reason why it has to be put down.
+func (l *processLife) watch() (reason string) {
+	timer := time.NewTimer(l.slot.catalog.options.ProbeInterval)
+	defer timer.Stop()
+	for misses := 0; ; {
+		select {
+		case <-l.runner.exited:
+			return ""
+		case <-l.stopping:
+			return ""
+		case <-l.session.Done():
+			return l.sessionEnded()
+		case <-timer.C:
+		}
+		// A miss is followed by the next probe at once. Each gets its whole
+		// time, so a host that was itself asleep counts one miss at most.
+		misses++
+		if l.probe() {
+			misses = 0
+			timer.Reset(l.slot.catalog.options.ProbeInterval)
+			continue
+		}
+		if misses == maxMisses {
+			return fmt.Sprintf("did not answer %d probes of %v each", misses, l.slot.catalog.options.ProbeTimeout)
+		}
+		timer.Reset(0)
+	}
+}
+
+func (l *processLife) probe() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), l.slot.catalog.options.ProbeTimeout)
+	defer cancel()
+	return l.session.Probe(ctx) == nil
+}
+
+// sessionEnded waits for the end of the process that most often explains the
+// end of its session.
+func (l *processLife) sessionEnded() (reason string) {
+	select {
+	case <-l.runner.exited:
+		return ""
+	case <-l.stopping:
+		return ""
+	case <-time.After(exitGrace):
+		return fmt.Sprintf("ended its session: %v", l.session.Err())
+	}
+}
+
+// putDown ends a process that does not answer. A program that was stopped by a
+// signal could not write its stacks, so it is not asked to.
+func (l *processLife) putDown(reason string) {
+	if !suspended(l.pid()) {
+		l.runner.dump(reason)
+		select {
+		case <-l.runner.exited:
+		case <-time.After(dumpGrace):
+		}
+	}
+	l.runner.kill(reason)
+}
+
+func (l *processLife) exitError() *ExitError {
+	e := l.runner.exit()
+	e.Kind, e.Plugin = l.in.info.Kind, l.in.info.Name
+	return &e
+}
+
+func (l *processLife) isStopping() bool {
+	select {
+	case <-l.stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+func (l *processLife) pid() int { return l.runner.pid() }
+
+func (l *processLife) kill(reason string) { l.runner.kill(reason) }
+
+func (l *processLife) metrics(ctx context.Context) ([]byte, error) { return l.session.Metrics(ctx) }
+
+func (l *processLife) stop(ctx context.Context) error {
+	if l.in.isDone() {
+		<-l.in.gone
+		return nil
+	}
+	timeout := l.slot.catalog.options.StopTimeout
+	// go-plugin's Kill waits for the plugin without a deadline. A plugin that
+	// does not know go-plugin's shutdown call knows its lifeline.
+	cut := time.AfterFunc(timeout/6, l.runner.cutLifeline)
+	defer cut.Stop()
+	force := time.AfterFunc(timeout, func() { l.runner.kill(fmt.Sprintf("did not end within %v of being asked to", timeout)) })
+	defer force.Stop()
+	defer context.AfterFunc(ctx, func() { l.runner.kill("did not end before its host ran out of patience") })()
+	l.stopOnce.Do(func() {
+		close(l.stopping)
+		l.session.Close()
+		l.client.Kill()
+	})
+	<-l.in.gone
+	if e := l.exitError(); l.in.Err() == nil && (e.Code != 0 || e.Signal != 0) {
+		return e
+	}
+	return nil
+}
