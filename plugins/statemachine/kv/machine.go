@@ -63,6 +63,13 @@ func (m *machine) usable() error {
 	return fmt.Errorf("kv: %w", plugins.ErrClosed)
 }
 
+// ready is usable for those who do not hold the lock.
+func (m *machine) ready() error {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.usable()
+}
+
 // Describe implements statemachine.StateMachine.
 func (m *machine) Describe() plugins.Info {
 	return plugins.Info{

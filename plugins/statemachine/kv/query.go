@@ -62,6 +62,19 @@ func (q *query) merge(body []byte) bool {
 	return !f.bad
 }
 
+// refusal says why the query cannot be answered; empty if it can.
+func (q *query) refusal(decoded bool) string {
+	switch {
+	case !decoded:
+		return "malformed kv query"
+	case q.op == 0:
+		return "query has no operation"
+	case q.op == queryGet && len(q.key) == 0:
+		return "key is empty"
+	}
+	return ""
+}
+
 // Query implements statemachine.StateMachine. It holds up Apply only while it
 // collects what it will answer, which max_answer_bytes bounds.
 func (m *machine) Query(ctx context.Context, data []byte) ([]byte, error) {
@@ -69,14 +82,11 @@ func (m *machine) Query(ctx context.Context, data []byte) ([]byte, error) {
 		return nil, err
 	}
 	q, ok := decodeQuery(data)
-	if !ok {
-		return nil, fmt.Errorf("%w: %d bytes are not a kv query", statemachine.ErrInvalidQuery, len(data))
-	}
-	switch {
-	case q.op == queryGet && len(q.key) == 0:
-		return nil, fmt.Errorf("%w: key is empty", statemachine.ErrInvalidQuery)
-	case q.op == 0:
-		return nil, fmt.Errorf("%w: query has no operation", statemachine.ErrInvalidQuery)
+	if why := q.refusal(ok); why != "" {
+		if err := m.ready(); err != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("%w: %s", statemachine.ErrInvalidQuery, why)
 	}
 	found, err := m.find(q)
 	if err != nil {

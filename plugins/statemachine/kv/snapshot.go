@@ -52,10 +52,7 @@ func (s *snapshot) Save(ctx context.Context, w io.Writer) error {
 // Restore implements statemachine.StateMachine. The new state is built beside
 // the old one, which stays if the snapshot cannot be used.
 func (m *machine) Restore(ctx context.Context, index uint64, r io.Reader) error {
-	m.mu.RLock()
-	err := m.usable()
-	m.mu.RUnlock()
-	if err != nil {
+	if err := m.ready(); err != nil {
 		return err
 	}
 	restored, err := readSnapshot(ctx, r)

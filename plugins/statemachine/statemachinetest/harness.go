@@ -1,0 +1,90 @@
+package statemachinetest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+)
+
+// Harness says how to make the state machine under test and how to talk to it.
+// Only New and Command are needed; each of the others lets the kit see more,
+// and what it cannot see it reports as a skipped test with the name of the
+// missing field.
+type Harness struct {
+	// New returns a state machine that is not open. What it needs is released
+	// by t.Cleanup; the kit itself calls Close. For an RPC lane it returns the
+	// host's end of a connection to a plugin made for this call alone.
+	New func(t testing.TB) statemachine.StateMachine
+
+	// Command returns the data of the i-th command of an endless series, from
+	// 0. Applied in the order of the series every one of them is accepted and
+	// changes the state.
+	Command func(i int) []byte
+
+	// Config is given to every Open. It need not be set.
+	Config []byte
+
+	// Refused are commands that are answered by Result.Error, whatever the
+	// state, and change nothing.
+	Refused []Refusal
+
+	// Observe reads, by Query, a text that each Command changes and that never
+	// comes back to an earlier one.
+	Observe func(ctx context.Context, sm statemachine.StateMachine) (string, error)
+
+	// BadQueries make no sense to the application.
+	BadQueries [][]byte
+
+	// Sized returns a command of exactly n bytes that is accepted in any
+	// state; n is at least 1 KiB.
+	Sized func(n int) []byte
+
+	// Fingerprint reduces a snapshot to what must be equal on two replicas. By
+	// default that is all of its bytes.
+	Fingerprint func(snapshot []byte) (string, error)
+
+	// Checksummed says that Restore notices any changed bit.
+	Checksummed bool
+
+	// Durable says that the state outlives the state machine in its DataDir.
+	Durable bool
+
+	// Kill ends a state machine that New returned as kill -9 would. It is used
+	// for Durable ones.
+	Kill func(t testing.TB, sm statemachine.StateMachine)
+}
+
+// Refusal is a command that is refused.
+type Refusal struct {
+	Name string
+	Data []byte
+}
+
+// Run checks a state machine against the contract, in subtests of t.
+func Run(t *testing.T, h Harness) {
+	for _, section := range []struct {
+		name string
+		run  func(*testing.T, Harness)
+	}{
+		{"Lifecycle", testLifecycle},
+		{"Apply", testApply},
+		{"Determinism", testDeterminism},
+		{"Query", testQuery},
+		{"Snapshot", testSnapshot},
+		{"Restore", testRestore},
+		{"Applier", testApplier},
+		{"Limits", testLimits},
+		{"Durable", testDurable},
+	} {
+		t.Run(section.name, func(t *testing.T) { section.run(t, h) })
+	}
+}
+
+// needs skips the test unless the harness has what it needs.
+func needs(t *testing.T, field string, has bool) {
+	t.Helper()
+	if !has {
+		t.Skipf("the harness has no %s", field)
+	}
+}
