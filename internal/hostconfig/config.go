@@ -28,6 +28,10 @@ type Node struct {
 	// DataDir holds all that the host and its plugins keep, by default
 	// data/<name> below the working directory.
 	DataDir string
+	// RuntimeDir is where the plugins' sockets live, in a private directory
+	// made at the start and removed at the end. Its path must be short. Empty
+	// means the system's directory for temporary files.
+	RuntimeDir string
 }
 
 // State says how a node comes into being the first time it starts. A node

@@ -140,6 +140,7 @@ func TestOrderOfSources(t *testing.T) {
 		"node.name":                      {"n2", "n2", "n2"},
 		"node.id":                        {"2", "2", "2"},
 		"node.data_dir":                  {"/f", "/e", "/g"},
+		"node.runtime_dir":               {"/f", "/e", "/g"},
 		"cluster.id":                     {"f1", "e1", "a1"},
 		"cluster.state":                  {"existing", "new", "existing"},
 		"raft.tick":                      {"50ms", "100ms", "200ms"},

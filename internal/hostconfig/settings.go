@@ -29,6 +29,7 @@ func settings(c *Config) []setting {
 		{key: "node.id", value: idValue{&c.Node.ID}},
 		{key: "node.name", value: textValue{&c.Node.Name}},
 		{key: "node.data_dir", value: textValue{&c.Node.DataDir}},
+		{key: "node.runtime_dir", value: textValue{&c.Node.RuntimeDir}},
 		{key: "cluster.id", value: idValue{&c.Cluster.ID}},
 		{key: "cluster.state", def: "new", value: choice(&c.Cluster.State, StateNew, StateExisting)},
 		{key: "raft.tick", def: "100ms", value: durationValue{&c.Raft.Tick}},

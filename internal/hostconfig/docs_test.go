@@ -1,0 +1,44 @@
+package hostconfig
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// docs/configuration.md lists every setting with its default.
+func TestEverySettingIsDocumented(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("..", "..", "docs", "configuration.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]string{}
+	for line := range strings.Lines(string(data)) {
+		cells := strings.Split(line, "|")
+		if len(cells) > 3 {
+			rows[strings.Trim(cells[1], " `")] = strings.Trim(cells[2], " `")
+		}
+	}
+	s := newSchema(&Config{})
+	for _, key := range append(s.whole, keysOf(s.settings)...) {
+		def, ok := rows[key]
+		if !ok {
+			def, ok = rows["…"+key[strings.LastIndexByte(key, '.'):]]
+		}
+		if !ok {
+			t.Errorf("%s is not documented", key)
+		}
+		if want := s.settings[key].def; want != "" && def != want {
+			t.Errorf("%s: documented default %q, real one %q", key, def, want)
+		}
+	}
+}
+
+func keysOf(settings map[string]setting) []string {
+	var keys []string
+	for k := range settings {
+		keys = append(keys, k)
+	}
+	return keys
+}
