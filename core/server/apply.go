@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/core/node"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
@@ -46,32 +45,40 @@ func (s *Server) run() {
 }
 
 // ended tells whether nothing more is to be applied.
-func (s *Server) ended() bool { return s.queue.isClosed() }
+func (s *Server) ended() bool {
+	select {
+	case <-s.queue.done:
+		return true
+	default:
+		return false
+	}
+}
 
 // startMachine starts the plugin, but not while the host is stopping.
 func (s *Server) startMachine(ctx context.Context) (RunningStateMachine, error) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := s.untilEnded(ctx)
 	defer cancel()
-	started := make(chan struct{})
-	defer close(started)
-	go func() { // a stop must not wait out a backoff
-		for !s.ended() {
-			select {
-			case <-started:
-				return
-			case <-s.queue.wake:
-			}
-		}
-		cancel()
-	}()
 	return s.cfg.StateMachine.Start(ctx)
+}
+
+// untilEnded is a context that ends with the use of the state machine.
+func (s *Server) untilEnded(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-s.queue.done:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
 
 // drive uses one state machine until it fails or the queue is closed, and
 // returns the work that it did not answer.
 func (s *Server) drive(ctx context.Context, m RunningStateMachine, unanswered [][]work) ([][]work, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	defer cancel() // an Apply that runs is not cancelled by a stop: law 4
 	if err := s.recoverMachine(ctx, m, m.Applied()); err != nil {
 		return unanswered, err
 	}
@@ -149,9 +156,8 @@ func (d *driver) loop() error {
 				return err
 			}
 		case <-d.s.queue.wake:
-			if d.s.ended() {
-				return nil
-			}
+		case <-d.s.queue.done:
+			return nil
 		case <-d.m.Done():
 			return errors.New("process ended")
 		}
@@ -280,8 +286,7 @@ func (s *Server) answer(items []work, results []statemachine.Result) {
 func (s *Server) applied(items []work) {
 	last := &items[len(items)-1]
 	s.progress.advance(last.last(), last.apply.Registry)
-	var n *node.Node
-	if n = last.node; n != nil {
-		n.ApplyDone(last.apply.Number)
+	if last.node != nil {
+		last.node.ApplyDone(last.apply.Number)
 	}
 }

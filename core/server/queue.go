@@ -28,7 +28,8 @@ func (w *work) last() uint64 {
 // goroutine puts things in; what raft has out for apply is bounded in bytes,
 // so the queue is too.
 type applyQueue struct {
-	wake chan struct{} // capacity 1: something changed
+	wake chan struct{} // capacity 1: something came in
+	done chan struct{} // closed by close
 
 	mu     sync.Mutex
 	items  []work
@@ -36,11 +37,11 @@ type applyQueue struct {
 	closed bool
 }
 
-func newApplyQueue() *applyQueue { return &applyQueue{wake: make(chan struct{}, 1)} }
+func newApplyQueue() *applyQueue { return &applyQueue{wake: make(chan struct{}, 1), done: make(chan struct{})} }
 
 // attach begins a generation: raft hands out again everything above its
 // snapshot.
-func (q *applyQueue) attach(n *node.Node, _ uint64) {
+func (q *applyQueue) attach(n *node.Node) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.items, q.node = nil, n
@@ -57,10 +58,6 @@ func (q *applyQueue) push(w work) {
 	q.mu.Lock()
 	q.items = append(q.items, w)
 	q.mu.Unlock()
-	q.signal()
-}
-
-func (q *applyQueue) signal() {
 	select {
 	case q.wake <- struct{}{}:
 	default:
@@ -70,15 +67,11 @@ func (q *applyQueue) signal() {
 // close ends the queue; what is in it is not given out any more.
 func (q *applyQueue) close() {
 	q.mu.Lock()
-	q.items, q.closed = nil, true
-	q.mu.Unlock()
-	q.signal()
-}
-
-func (q *applyQueue) isClosed() bool {
-	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.closed
+	if !q.closed {
+		q.items, q.closed = nil, true
+		close(q.done)
+	}
 }
 
 // take removes what waits: a restore alone, or as many applies as fit limit

@@ -54,10 +54,8 @@ func (s *Server) waitStorage(ctx context.Context) (storage.Storage, error) {
 		case <-changed:
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-s.queue.wake:
-			if s.ended() {
-				return nil, ErrStopping
-			}
+		case <-s.queue.done:
+			return nil, ErrStopping
 		}
 	}
 }

@@ -176,7 +176,7 @@ func (s *Server) Attach(n *node.Node, st storage.Storage, applied uint64, regist
 	s.mu.Unlock()
 	s.progress.advance(applied, registry)
 	s.snapshots.attached(applied)
-	s.queue.attach(n, applied)
+	s.queue.attach(n)
 	s.changed.notify()
 }
 

@@ -86,3 +86,13 @@ func (s *Server) Ready() error {
 	}
 	return nil
 }
+
+// ApplyStalled is how long the state machine has left a batch unanswered; 0 if
+// it has none.
+func (s *Server) ApplyStalled() time.Duration {
+	since := s.applyStall.Load()
+	if since == 0 {
+		return 0
+	}
+	return time.Since(time.Unix(0, since))
+}

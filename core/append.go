@@ -1,0 +1,265 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/core/node"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+// ports hands the raft goroutine's output to those who do the work.
+type ports struct{ g *generation }
+
+var _ node.Ports = ports{}
+
+func (p ports) Append(a node.Append)                     { p.g.pump.push(a) }
+func (p ports) Apply(a node.Apply)                       { p.g.h.server.Apply(a) }
+func (p ports) Send(envelopes []transport.Envelope)      { p.g.h.courier.send(envelopes) }
+func (p ports) SendSnapshot(s node.SnapshotSend)         { p.g.wg.Go(func() { p.g.sendSnapshot(s) }) }
+func (p ports) Fetch(f node.Fetch)                       { p.g.wg.Go(func() { p.g.fetch(f) }) }
+func (p ports) Read(r node.Read)                         { p.g.h.server.Read(r) }
+func (p ports) Rejected(ids []node.RequestID, err error) { p.g.h.server.Rejected(ids, err) }
+func (p ports) StateChanged(st node.State)               { p.g.h.stateChanged(st) }
+
+// appendPump carries batches to the storage plugin and acknowledgements back.
+// What is in flight is bounded by raft and by the node's back-pressure.
+type appendPump struct {
+	g    *generation
+	wake chan struct{}
+
+	mu      sync.Mutex
+	waiting []node.Append
+	sent    []uint64 // numbers of the batches sent and not acknowledged
+	oldest  time.Time
+	closed  bool
+	settled chan struct{} // signalled when sent becomes empty
+}
+
+func newAppendPump(g *generation) *appendPump {
+	return &appendPump{g: g, wake: make(chan struct{}, 1), settled: make(chan struct{}, 1)}
+}
+
+// push queues a batch.
+func (p *appendPump) push(a node.Append) {
+	p.mu.Lock()
+	p.waiting = append(p.waiting, a)
+	p.mu.Unlock()
+	signal(p.wake)
+}
+
+func (p *appendPump) close() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	signal(p.wake)
+}
+
+func signal(ch chan<- struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// take returns what waits.
+func (p *appendPump) take() (batches []node.Append, closed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	batches, p.waiting = p.waiting, nil
+	return batches, p.closed
+}
+
+// run sends batches until the pump is closed or the storage fails.
+func (p *appendPump) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	appender, err := storage.OpenAppender(ctx, p.g.storage)
+	if err != nil {
+		p.g.fail(fmt.Errorf("open append stream: %w", err))
+		return
+	}
+	p.g.wg.Go(func() { p.receive(appender) })
+	p.g.wg.Go(p.watch)
+	for {
+		batches, closed := p.take()
+		for i := range batches {
+			if err := p.send(ctx, appender, &batches[i]); err != nil {
+				p.g.fail(err)
+				return
+			}
+		}
+		if closed {
+			p.wait(p.isSettled)
+			_ = appender.Close() // nothing is in flight or the stream is broken
+			return
+		}
+		select {
+		case <-p.wake:
+		case <-p.g.failed:
+			return
+		}
+	}
+}
+
+// send hands one batch to the plugin; a snapshot is installed first, when
+// nothing else is in flight.
+func (p *appendPump) send(ctx context.Context, appender storage.Appender, a *node.Append) error {
+	if a.Install != nil {
+		if err := p.install(ctx, a); err != nil {
+			return err
+		}
+		if len(a.Batch.Entries) == 0 {
+			p.g.node.AppendDone(a.Number)
+			return nil
+		}
+	}
+	p.mu.Lock()
+	if len(p.sent) == 0 {
+		p.oldest = time.Now()
+	}
+	p.sent = append(p.sent, a.Number)
+	p.mu.Unlock()
+	if err := appender.Send(a.Batch); err != nil {
+		return fmt.Errorf("append %s: %w", indexes(a.Batch.Entries), err)
+	}
+	return nil
+}
+
+// install makes a received snapshot the start of the log and queues its
+// restore, before raft hears of it: every later apply comes after it.
+func (p *appendPump) install(ctx context.Context, a *node.Append) error {
+	p.wait(p.isSettled)
+	ctx, cancel := context.WithTimeout(ctx, AppendTimeout(p.g.h.cfg.Election))
+	defer cancel()
+	if err := p.g.storage.InstallSnapshot(ctx, a.Install.Index, a.Batch.HardState); err != nil {
+		return fmt.Errorf("install snapshot %d: %w", a.Install.Index, err)
+	}
+	p.g.h.logger.Info("snapshot installed", "index", a.Install.Index, "term", a.Install.Term)
+	p.g.h.server.Restore(*a.Install)
+	return nil
+}
+
+// receive takes acknowledgements.
+func (p *appendPump) receive(appender storage.Appender) {
+	var acked uint64
+	for {
+		durable, err := appender.Recv()
+		if err != nil {
+			if _, closed := p.take(); !closed || !p.isSettled() {
+				p.g.fail(fmt.Errorf("append: %w", err))
+			}
+			return
+		}
+		p.mu.Lock()
+		n := durable - acked
+		if durable < acked || n > uint64(len(p.sent)) {
+			p.mu.Unlock()
+			p.g.fail(fmt.Errorf("append: storage acknowledged batch %d of %d", durable, acked))
+			return
+		}
+		var number uint64
+		if n > 0 {
+			number = p.sent[n-1]
+			p.sent = p.sent[n:]
+			p.oldest = time.Now()
+		}
+		empty := len(p.sent) == 0
+		p.mu.Unlock()
+		acked = durable
+		p.g.node.AppendDone(number)
+		if empty {
+			signal(p.settled)
+		}
+	}
+}
+
+func (p *appendPump) isSettled() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.sent) == 0
+}
+
+// wait returns when the condition holds or the generation has failed.
+func (p *appendPump) wait(condition func() bool) {
+	for !condition() {
+		select {
+		case <-p.settled:
+		case <-p.g.failed:
+			return
+		}
+	}
+}
+
+// watch fails the generation when an append is unanswered for too long.
+func (p *appendPump) watch() {
+	limit := AppendTimeout(p.g.h.cfg.Election)
+	ticker := time.NewTicker(p.g.h.cfg.Election)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-p.g.failed:
+			return
+		case <-p.g.stop:
+			return
+		case now := <-ticker.C:
+			p.mu.Lock()
+			stalled := len(p.sent) > 0 && now.Sub(p.oldest) > limit
+			p.mu.Unlock()
+			if stalled {
+				p.g.fail(fmt.Errorf("storage(%s) has not answered an append for %v", p.g.instance.Info().Name, limit))
+				return
+			}
+		}
+	}
+}
+
+// fetch reads entries for a follower that is behind the memory.
+func (g *generation) fetch(f node.Fetch) {
+	ctx, cancel := context.WithTimeout(context.Background(), CallTimeout(g.h.cfg.Election))
+	defer cancel()
+	var entries []storage.Entry
+	var size uint64
+	for lo := f.Lo; lo < f.Hi && size < f.MaxBytes; {
+		part, err := g.storage.Read(ctx, lo, f.Hi, min(f.MaxBytes-size, g.h.cfg.Limits.MaxBatchBytes))
+		if err != nil || len(part) == 0 {
+			if !errors.Is(err, storage.ErrCompacted) {
+				g.h.logger.Warn("entries for a slow peer could not be read", "from", lo, "to", f.Hi-1, "error", err)
+			}
+			break
+		}
+		for i := range part {
+			size += uint64(len(part[i].Data))
+		}
+		entries = append(entries, part...)
+		lo += uint64(len(part))
+	}
+	g.node.Do(func(c *node.Core) error { c.Fetched(entries); return nil })
+}
+
+// stateChanged passes on what raft says of itself and of the membership.
+func (h *Host) stateChanged(st node.State) {
+	h.server.StateChanged(st)
+	h.courier.setPeers(st.Registry)
+	if proof, removed := st.Registry.WasRemoved(h.cfg.ID); removed {
+		// Stay for an election, so that the others learn of the commit too.
+		time.AfterFunc(h.cfg.Election, func() { h.removed(proof.Index, proof.Term) })
+	}
+	if voters := st.Registry.Voters(); st.Leader == 0 && len(voters) == 1 && voters[0] == uint64(h.cfg.ID) {
+		if g := h.current(); g != nil {
+			g.node.Do((*node.Core).Campaign) // nobody else could win
+		}
+	}
+}
+
+// indexes prints the range of entries for messages.
+func indexes(entries []storage.Entry) string {
+	if len(entries) == 0 {
+		return "hard state"
+	}
+	return fmt.Sprintf("entries [%d,%d]", entries[0].Index, entries[len(entries)-1].Index)
+}

@@ -1,0 +1,110 @@
+package core
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/pontoon-raft/pontoon/core/catalog"
+	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
+)
+
+// Config is what a Host is made from. Zero values mean the defaults where a
+// default is named.
+type Config struct {
+	ClusterID uint64
+	ID        member.ID
+	Name      string
+	Version   string
+	// DataDir holds one folder for each plugin; it is created with mode 0700.
+	DataDir string
+	// RuntimeDir is for the sockets of plugins; see catalog.Options.
+	RuntimeDir string
+	// Members are the cluster's members as configured, in the order of their
+	// ids, this one among them. With Bootstrap they found the cluster if the
+	// store is empty; otherwise they only say whom to ask.
+	Members   []member.Member
+	Bootstrap bool
+
+	Tick, Election     time.Duration
+	SnapshotEntries    uint64
+	SnapshotBytes      uint64
+	CatchUpEntries     uint64
+	MaxInflightAppends int
+	Limits             plugins.Limits
+
+	MaxValueBytes   int
+	MaxPending      int
+	MaxPendingBytes int64
+	// ClientAddress and AdminAddress are listened on; no admin port if empty.
+	ClientAddress, AdminAddress string
+
+	Storage, StateMachine PluginConfig
+	Transport             TransportConfig
+
+	// Backends are those shipped in Executable; see catalog.Options.
+	Backends   []backend.Backend
+	Executable string
+
+	Logger *slog.Logger
+	// Metrics is where metrics are registered and gathered; a new registry if
+	// nil.
+	Metrics *prometheus.Registry
+}
+
+// PluginConfig is one plugin and its own config section.
+type PluginConfig struct {
+	catalog.Spec
+	Config []byte
+}
+
+// TransportConfig is the transport plugin with its addresses.
+type TransportConfig struct {
+	PluginConfig
+	Listen    string
+	Advertise []string
+}
+
+// Errors that end a host.
+var (
+	// ErrRemoved: the cluster has removed this member.
+	ErrRemoved = errors.New("this member was removed from the cluster")
+	// ErrForced: Stop ran out of time; what it names did not end.
+	ErrForced = errors.New("stop was forced")
+)
+
+// AppendTimeout is how long an append may be unanswered before the storage
+// plugin counts as hung: slow disks stall for seconds, so this is generous.
+func AppendTimeout(election time.Duration) time.Duration { return 20*time.Second + 5*election }
+
+// CallTimeout bounds calls to plugins that do no bulk work.
+func CallTimeout(election time.Duration) time.Duration { return 5*time.Second + election }
+
+// OpenTimeout bounds Open, which may recover a large log.
+func OpenTimeout(election time.Duration) time.Duration { return 5*time.Minute + election }
+
+func (c Config) withDefaults() Config {
+	if c.Tick == 0 {
+		c.Tick = 100 * time.Millisecond
+	}
+	if c.Election == 0 {
+		c.Election = 10 * c.Tick
+	}
+	if c.CatchUpEntries == 0 {
+		c.CatchUpEntries = 5000
+	}
+	if c.Limits == (plugins.Limits{}) {
+		c.Limits = plugins.DefaultLimits()
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Metrics == nil {
+		c.Metrics = prometheus.NewRegistry()
+	}
+	return c
+}

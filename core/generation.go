@@ -1,0 +1,245 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/core/catalog"
+	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/core/node"
+	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// generation is one raft node over one opened storage. It ends as a whole:
+// when the storage fails nothing of it is kept (law 3).
+type generation struct {
+	h        *Host
+	instance *catalog.Instance
+	storage  storage.Storage
+	state    storage.State
+	node     *node.Node
+	registry *member.Registry // at the newest snapshot
+	pump     *appendPump
+
+	stop     chan struct{}
+	stopOnce sync.Once
+	failed   chan struct{} // closed by the first fail
+	failOnce sync.Once
+	err      error
+	raftDone chan struct{} // the raft goroutine has ended
+	wg       sync.WaitGroup
+}
+
+// openGeneration starts the storage plugin, reads what is on disk, and makes a
+// raft node from it.
+func (h *Host) openGeneration(ctx context.Context) (*generation, error) {
+	g := &generation{
+		h: h, stop: make(chan struct{}), failed: make(chan struct{}), raftDone: make(chan struct{}),
+	}
+	in, err := h.launch(ctx, plugins.Storage, h.cfg.Storage.Config, func(ctx context.Context, in *catalog.Instance, opts plugins.Options) (err error) {
+		g.storage = in.Storage()
+		g.state, err = g.storage.Open(ctx, opts)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	g.instance = in
+	if err := g.build(ctx); err != nil {
+		g.abandon()
+		return nil, err
+	}
+	return g, nil
+}
+
+// build makes the raft node.
+func (g *generation) build(ctx context.Context) error {
+	cfg := &g.h.cfg
+	snapshot, err := g.usableSnapshot(ctx)
+	if err != nil {
+		return err
+	}
+	entries, err := g.load(ctx, snapshot+1, g.state.LastIndex+1)
+	if err != nil {
+		return err
+	}
+	nc := node.Config{
+		ID: cfg.ID, Group: group, HeartbeatTicks: 1, ElectionTicks: int(cfg.Election / cfg.Tick),
+		Limits: cfg.Limits, MaxAppends: cfg.MaxInflightAppends, Logger: g.h.logger,
+		State: g.state, Entries: entries, Registry: g.registry,
+	}
+	if cfg.Bootstrap {
+		nc.Bootstrap = cfg.Members
+	}
+	core, err := node.NewCore(nc)
+	if err != nil {
+		return fmt.Errorf("storage(%s): %w", g.instance.Info().Name, err)
+	}
+	g.pump = newAppendPump(g)
+	g.node = node.New(core, ports{g})
+	return nil
+}
+
+// usableSnapshot returns the index of the newest snapshot whose header can be
+// read, with the membership in it; 0 if there is none. Its data are verified
+// when they are used.
+func (g *generation) usableSnapshot(ctx context.Context) (uint64, error) {
+	if len(g.state.Snapshots) == 0 {
+		return 0, nil
+	}
+	meta := g.state.Snapshots[len(g.state.Snapshots)-1].Metadata
+	r, err := g.storage.OpenSnapshot(ctx, meta.Index)
+	if err != nil {
+		return 0, fmt.Errorf("open snapshot %d: %w", meta.Index, err)
+	}
+	defer r.Close()
+	header, err := server.ReadSnapshotHeader(r)
+	if err != nil {
+		return 0, fmt.Errorf("snapshot %d: %w: %w", meta.Index, storage.ErrCorrupt, err)
+	}
+	g.registry = header.Registry
+	return meta.Index, nil
+}
+
+// load reads entries [lo, hi) into memory.
+func (g *generation) load(ctx context.Context, lo, hi uint64) ([]storage.Entry, error) {
+	entries := make([]storage.Entry, 0, hi-min(lo, hi))
+	for lo < hi {
+		part, err := g.storage.Read(ctx, lo, hi, g.h.cfg.Limits.MaxBatchBytes)
+		if err != nil {
+			return nil, fmt.Errorf("read entries [%d,%d]: %w", lo, hi-1, err)
+		}
+		if len(part) == 0 {
+			return nil, fmt.Errorf("read entries [%d,%d]: %w", lo, hi-1, storage.ErrUnavailable)
+		}
+		entries = append(entries, part...)
+		lo += uint64(len(part))
+	}
+	return entries, nil
+}
+
+// run starts the raft goroutine and what it hands its work to.
+func (h *Host) run(g *generation) {
+	var applied uint64
+	if n := len(g.state.Snapshots); n > 0 {
+		applied = g.state.Snapshots[n-1].Metadata.Index
+	}
+	h.setGeneration(g)
+	h.server.Attach(g.node, g.storage, applied, g.registry)
+	h.courier.setPeers(g.node.State().Registry)
+	g.wg.Go(g.pump.run)
+	go g.raft()
+}
+
+// raft is the raft goroutine.
+func (g *generation) raft() {
+	defer close(g.raftDone)
+	ticker := time.NewTicker(g.h.cfg.Tick)
+	defer ticker.Stop()
+	if err := g.node.Run(g.stop, ticker.C); err != nil {
+		g.h.fail(err) // raft's own invariants: another try would find the same
+		g.fail(err)
+	}
+}
+
+// fail ends the generation. The first reason counts.
+func (g *generation) fail(err error) {
+	g.failOnce.Do(func() {
+		g.err = err
+		close(g.failed)
+	})
+}
+
+// end stops the raft goroutine, waits for it, and then for everything that
+// worked for it.
+func (g *generation) end() {
+	g.stopOnce.Do(func() { close(g.stop) })
+	<-g.raftDone
+	g.pump.close()
+}
+
+// abandon gets rid of a generation that was never run.
+func (g *generation) abandon() {
+	ctx, cancel := context.WithTimeout(context.Background(), CallTimeout(g.h.cfg.Election))
+	defer cancel()
+	if g.storage != nil {
+		_ = g.storage.Close(ctx) // the process is stopped next either way
+	}
+	_ = g.instance.Stop(ctx)
+}
+
+// superviseStorage builds the node anew whenever its storage fails.
+func (h *Host) superviseStorage(g *generation) {
+	for {
+		select {
+		case <-h.quit:
+			return
+		case <-g.failed:
+		case <-g.instance.Done():
+			g.fail(exitReason(g.instance))
+		}
+		if h.isQuitting() {
+			return
+		}
+		h.logger.Error("storage failed, building the node anew from disk", "error", g.err)
+		h.setGeneration(nil)
+		g.instance.Kill()
+		g.end()
+		h.server.Detach(server.ErrStorageRestart)
+		g.wg.Wait()
+		var err error
+		g, err = h.reopenGeneration()
+		switch {
+		case err != nil && !h.isQuitting():
+			h.fail(fmt.Errorf("storage cannot be used: %w", err))
+			return
+		case err != nil:
+			return
+		case h.isQuitting():
+			g.abandon()
+			return
+		}
+		h.run(g)
+		h.logger.Info("node was built anew", "last_index", g.state.LastIndex, "commit", g.state.HardState.Commit)
+	}
+}
+
+// reopenGeneration tries until it succeeds, or trying cannot help. The slot
+// makes it wait between tries.
+func (h *Host) reopenGeneration() (*generation, error) {
+	ctx, cancel := h.untilQuit()
+	defer cancel()
+	for {
+		g, err := h.openGeneration(ctx)
+		if err == nil || isPermanent(err) || errors.Is(err, node.ErrInconsistent) || ctx.Err() != nil {
+			return g, err
+		}
+		h.logger.Error("storage could not be opened, trying again", "error", err)
+	}
+}
+
+// untilQuit is a context that ends when the host does.
+func (h *Host) untilQuit() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		select {
+		case <-h.quit:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
+// exitReason says why an instance ended.
+func exitReason(in *catalog.Instance) error {
+	if err := in.Err(); err != nil {
+		return err
+	}
+	return plugins.ErrGone
+}

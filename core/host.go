@@ -1,0 +1,230 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/core/api"
+	"github.com/pontoon-raft/pontoon/core/catalog"
+	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// Host is one running member of a cluster.
+type Host struct {
+	cfg     Config
+	logger  *slog.Logger
+	catalog *catalog.Catalog
+	slots   map[plugins.Kind]*catalog.Slot
+	server  *server.Server
+	api     *api.Server
+	machine *machineSource
+	courier *courier
+
+	incarnation atomic.Uint64
+
+	mu         sync.Mutex
+	started    bool
+	stopped    bool
+	generation *generation
+	err        error
+
+	quit     chan struct{} // closed when the host begins to end
+	quitOnce sync.Once
+	keepers  sync.WaitGroup // those who restart plugins
+	wg       sync.WaitGroup // everything else
+	stopOnce sync.Once
+	stopErr  error
+	done     chan struct{} // closed when nothing is left
+}
+
+// New checks cfg as far as that is possible without starting anything.
+func New(cfg Config) (*Host, error) {
+	cfg = cfg.withDefaults()
+	c, err := catalog.New(catalog.Options{
+		Logger: cfg.Logger, RuntimeDir: cfg.RuntimeDir, Backends: cfg.Backends,
+		Executable: cfg.Executable, Limits: cfg.Limits,
+	})
+	if err != nil {
+		return nil, err
+	}
+	h := &Host{
+		cfg: cfg, logger: cfg.Logger, catalog: c, slots: map[plugins.Kind]*catalog.Slot{},
+		quit: make(chan struct{}), done: make(chan struct{}),
+	}
+	h.incarnation.Store(uint64(time.Now().UnixNano()))
+	specs := map[plugins.Kind]catalog.Spec{
+		plugins.Storage: cfg.Storage.Spec, plugins.StateMachine: cfg.StateMachine.Spec, plugins.Transport: cfg.Transport.Spec,
+	}
+	for _, kind := range plugins.Kinds() {
+		spec := specs[kind]
+		spec.Kind = kind
+		if h.slots[kind], err = c.Slot(spec); err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+	}
+	h.machine = &machineSource{h: h}
+	h.courier = newCourier(h)
+	h.server = server.New(server.Config{
+		ClusterID: cfg.ClusterID, ID: cfg.ID, Name: cfg.Name, Version: cfg.Version,
+		Tick: cfg.Tick, Election: cfg.Election, Limits: cfg.Limits,
+		MaxValueBytes: cfg.MaxValueBytes, MaxPending: cfg.MaxPending, MaxPendingBytes: cfg.MaxPendingBytes,
+		SnapshotEntries: cfg.SnapshotEntries, SnapshotBytes: cfg.SnapshotBytes, CatchUpEntries: cfg.CatchUpEntries,
+		StateMachine: h.machine, Plugins: h.pluginStatus, Logger: cfg.Logger, Metrics: cfg.Metrics,
+	})
+	h.api = api.New(api.Options{
+		Service: h.server, Logger: cfg.Logger, Gatherer: cfg.Metrics, Version: cfg.Version,
+		Limits: api.Limits{MaxValueBytes: cfg.MaxValueBytes},
+	})
+	return h, nil
+}
+
+// Start brings the host up: ports, plugins, raft, in that order. It returns
+// when the node runs; whether it has a leader is what Service().Ready tells.
+// After an error nothing is left running.
+func (h *Host) Start(ctx context.Context) error {
+	h.mu.Lock()
+	if h.started || h.stopped {
+		h.mu.Unlock()
+		return errors.New("a host starts once")
+	}
+	h.started = true
+	h.mu.Unlock()
+	if err := h.start(ctx); err != nil {
+		h.fail(err)
+		stopCtx, cancel := context.WithTimeout(context.Background(), CallTimeout(h.cfg.Election))
+		defer cancel()
+		return errors.Join(err, h.Stop(stopCtx))
+	}
+	return nil
+}
+
+func (h *Host) start(ctx context.Context) error {
+	if err := os.MkdirAll(h.cfg.DataDir, 0o700); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	if err := h.api.Listen(h.cfg.ClientAddress, h.cfg.AdminAddress); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { // a Stop during boot ends the boot
+		select {
+		case <-h.quit:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	h.server.Start()
+	h.wg.Go(h.watchServer)
+	transported := make(chan error, 1)
+	go func() { transported <- h.courier.connectFirst(ctx) }()
+	g, err := h.openFirstGeneration(ctx)
+	if err == nil {
+		if err = <-transported; err == nil {
+			h.run(g)
+			h.keepers.Go(func() { h.superviseStorage(g) })
+			h.keepers.Go(h.courier.supervise)
+			h.wg.Go(h.watchApply)
+			h.wg.Go(h.serve)
+			h.logger.Info("host is running", "id", h.cfg.ID, "client", h.api.Addr(), "data_dir", h.cfg.DataDir)
+			return nil
+		}
+		g.abandon()
+		return err
+	}
+	cancel()
+	<-transported
+	return err
+}
+
+// serve answers clients until the API is stopped.
+func (h *Host) serve() {
+	if err := h.api.Serve(); err != nil {
+		h.fail(err)
+	}
+}
+
+// watchServer ends the host when its server goroutine cannot go on.
+func (h *Host) watchServer() {
+	<-h.server.Done()
+	if err := h.server.Err(); err != nil {
+		h.fail(err)
+	}
+}
+
+// fail records why the host ends, and begins the end. The first reason counts.
+func (h *Host) fail(err error) {
+	h.mu.Lock()
+	if h.err == nil && err != nil {
+		h.err = err
+	}
+	h.mu.Unlock()
+	h.quitOnce.Do(func() { close(h.quit) })
+}
+
+// Failed is closed when the host cannot go on, or is being stopped. The caller
+// then calls Stop; Err has the reason.
+func (h *Host) Failed() <-chan struct{} { return h.quit }
+
+// Done is closed when the host has stopped and nothing of it is left.
+func (h *Host) Done() <-chan struct{} { return h.done }
+
+// Err is why the host ended by itself; nil if it was asked to.
+func (h *Host) Err() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.err
+}
+
+// Service is what the host offers to its clients, for embedders.
+func (h *Host) Service() server.Service { return h.server }
+
+// Addr is the address for clients, with the real port.
+func (h *Host) Addr() net.Addr { return h.api.Addr() }
+
+// AdminAddr is the admin address; nil if there is none.
+func (h *Host) AdminAddr() net.Addr { return h.api.AdminAddr() }
+
+// pluginStatus reports on all plugins.
+func (h *Host) pluginStatus() []server.PluginStatus {
+	list := make([]server.PluginStatus, 0, len(h.slots))
+	for _, kind := range plugins.Kinds() {
+		st := h.slots[kind].Status()
+		list = append(list, server.PluginStatus{
+			Kind: string(st.Kind), Name: st.Name, Version: st.Version, PID: st.PID,
+			State: string(st.State), Restarts: st.Restarts, LastError: st.LastError,
+		})
+	}
+	return list
+}
+
+// current is the generation that runs; nil while the storage is restarting.
+func (h *Host) current() *generation {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.generation
+}
+
+func (h *Host) setGeneration(g *generation) {
+	h.mu.Lock()
+	h.generation = g
+	h.mu.Unlock()
+}
+
+// isQuitting tells whether the host has begun to end.
+func (h *Host) isQuitting() bool {
+	select {
+	case <-h.quit:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,163 @@
+package core
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/core/node"
+	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+// inbound is what the transport plugin calls.
+type inbound struct{ h *Host }
+
+var _ transport.Handler = inbound{}
+
+// errNoNode: there is no raft node to take something.
+var errNoNode = errors.New("the storage plugin is starting")
+
+// Deliver implements transport.Handler. While the storage restarts there is no
+// node, and messages are lost, as on a node that is down.
+func (in inbound) Deliver(envelopes []transport.Envelope) {
+	if g := in.h.current(); g != nil {
+		g.node.Deliver(envelopes)
+	}
+}
+
+// Notify implements transport.Handler.
+func (in inbound) Notify(events []transport.Event) {
+	for i := range events {
+		e := &events[i]
+		switch e.Type {
+		case pluginv1.EventType_EVENT_UNREACHABLE, pluginv1.EventType_EVENT_INACTIVE:
+			in.h.courier.unreachable([]uint64{e.Peer})
+		case pluginv1.EventType_EVENT_REMOVED:
+			in.h.toldRemoved(e)
+		case pluginv1.EventType_EVENT_ACTIVE:
+			in.h.logger.Info("peer is reachable", "peer", member.ID(e.Peer))
+		}
+	}
+}
+
+// toldRemoved takes a peer's word that this member was removed. It counts only
+// with the position of the removal, which must be beyond what is applied here:
+// up to there this node knows better.
+func (h *Host) toldRemoved(e *transport.Event) {
+	applied := h.server.Status().Applied
+	if e.Index <= applied || e.Term == 0 {
+		h.logger.Warn("a peer says without proof that this member was removed", "peer", member.ID(e.Peer), "detail", e.Detail)
+		return
+	}
+	h.removed(e.Index, e.Term)
+}
+
+// removed ends the host: it is no longer a member.
+func (h *Host) removed(index, term uint64) {
+	h.fail(fmt.Errorf("%w by the change at index %d, term %d", ErrRemoved, index, term))
+}
+
+// ReceiveSnapshot implements transport.Handler: it spools the snapshot into
+// the storage, checks it, and offers it to raft.
+func (in inbound) ReceiveSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
+	g := in.h.current()
+	if g == nil {
+		return errNoNode
+	}
+	return g.receiveSnapshot(ctx, header, r)
+}
+
+func (g *generation) receiveSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
+	meta, err := node.SnapshotHeader(header.Message, g.h.cfg.Limits)
+	if err != nil {
+		return err
+	}
+	if header.To != uint64(g.h.cfg.ID) || header.Group != group {
+		return fmt.Errorf("snapshot %d is for node %x in group %d", meta.Index, header.To, header.Group)
+	}
+	g.h.logger.Info("receiving a snapshot", "from", member.ID(header.From), "index", meta.Index)
+	w, err := g.storage.CreateSnapshot(ctx, meta, true)
+	if err != nil {
+		return fmt.Errorf("create snapshot %d: %w", meta.Index, err)
+	}
+	defer w.Abort()
+	var head bytes.Buffer
+	own, err := server.ReadSnapshotHeader(io.TeeReader(r, &head))
+	if err != nil {
+		return err
+	}
+	if own.ClusterID != g.h.cfg.ClusterID || own.Index != meta.Index || own.Term != meta.Term {
+		return fmt.Errorf("snapshot of cluster %x at (%d, %d), announced at (%d, %d)", own.ClusterID, own.Index, own.Term, meta.Index, meta.Term)
+	}
+	if _, err := w.Write(head.Bytes()); err != nil {
+		return fmt.Errorf("write snapshot %d: %w", meta.Index, err)
+	}
+	if _, err := io.CopyBuffer(w, r, make([]byte, g.h.cfg.Limits.MaxChunkBytes)); err != nil {
+		return fmt.Errorf("receive snapshot %d: %w", meta.Index, err)
+	}
+	if _, err := w.Commit(); err != nil {
+		return fmt.Errorf("commit snapshot %d: %w", meta.Index, err)
+	}
+	taken := make(chan error, 1)
+	if err := g.node.SnapshotReceived(header.Message, own.Registry, func(err error) { taken <- err }); err != nil {
+		return err
+	}
+	select {
+	case err := <-taken:
+		return err
+	case <-g.raftDone:
+		return errNoNode
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// sendSnapshot sends a snapshot to a follower and tells raft the outcome,
+// exactly once, whatever happens.
+func (g *generation) sendSnapshot(s node.SnapshotSend) {
+	err := g.trySendSnapshot(s)
+	if err != nil {
+		g.h.logger.Warn("snapshot could not be sent", "to", s.To, "index", s.Index, "error", err)
+	} else {
+		g.h.logger.Info("snapshot sent", "to", s.To, "index", s.Index)
+	}
+	g.node.Do(func(c *node.Core) error { return c.SnapshotStatus(s.To, err == nil) })
+}
+
+func (g *generation) trySendSnapshot(s node.SnapshotSend) error {
+	release := g.h.server.Hold(s.Index)
+	defer release()
+	t := g.h.courier.transport.Load()
+	if t == nil {
+		return transport.ErrUnreachable
+	}
+	ctx, cancel := g.untilStopped()
+	defer cancel()
+	r, err := g.storage.OpenSnapshot(ctx, s.Index)
+	if err != nil {
+		return fmt.Errorf("open snapshot %d: %w", s.Index, err)
+	}
+	defer r.Close()
+	return (*t).SendSnapshot(ctx, transport.SnapshotHeader{
+		Group: group, To: uint64(s.To), From: uint64(g.h.cfg.ID), Message: s.Message, Size_: r.Info().Size_,
+	}, r)
+}
+
+// untilStopped is a context that ends with the generation.
+func (g *generation) untilStopped() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		select {
+		case <-g.stop:
+		case <-g.failed:
+		case <-ctx.Done():
+		}
+		cancel()
+	}()
+	return ctx, cancel
+}

@@ -1,0 +1,109 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/core/catalog"
+	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+)
+
+// machineSource starts the state machine plugin for the server.
+type machineSource struct {
+	h *Host
+
+	mu       sync.Mutex
+	instance *catalog.Instance
+}
+
+// runningMachine is an opened state machine plugin.
+type runningMachine struct {
+	statemachine.StateMachine
+	instance *catalog.Instance
+	applied  uint64
+}
+
+// Applied implements server.RunningStateMachine.
+func (m *runningMachine) Applied() uint64 { return m.applied }
+
+// Done implements server.RunningStateMachine.
+func (m *runningMachine) Done() <-chan struct{} { return m.instance.Done() }
+
+// Kill implements server.RunningStateMachine.
+func (m *runningMachine) Kill() { m.instance.Kill() }
+
+// Applier passes on the pipeline of the plugin's connection, which embedding
+// the interface would hide.
+func (m *runningMachine) Applier(ctx context.Context) (statemachine.Applier, error) {
+	return statemachine.OpenApplier(ctx, m.StateMachine)
+}
+
+// Start implements server.StateMachineSource.
+func (s *machineSource) Start(ctx context.Context) (server.RunningStateMachine, error) {
+	m := &runningMachine{}
+	in, err := s.h.launch(ctx, plugins.StateMachine, s.h.cfg.StateMachine.Config, func(ctx context.Context, in *catalog.Instance, opts plugins.Options) (err error) {
+		m.StateMachine = in.StateMachine()
+		m.applied, err = m.StateMachine.Open(ctx, opts)
+		return err
+	})
+	if err != nil {
+		if isPermanent(err) {
+			err = fmt.Errorf("%w: %w", server.ErrPermanent, err)
+		}
+		return nil, err
+	}
+	m.instance = in
+	s.mu.Lock()
+	s.instance = in
+	s.mu.Unlock()
+	return m, nil
+}
+
+// current is the instance that was started last; nil if none was.
+func (s *machineSource) current() *catalog.Instance {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.instance
+}
+
+// Apply is never cancelled half-way (law 4), but watched: after this much it
+// is complained about, then leadership is given up, then the plugin is killed
+// and its successor replays.
+func applyLimits(election time.Duration) (warn, transfer, kill time.Duration) {
+	return 2 * election, 5 * election, 30*time.Second + 10*election
+}
+
+// watchApply is the watchdog of Apply.
+func (h *Host) watchApply() {
+	warn, transfer, kill := applyLimits(h.cfg.Election)
+	ticker := time.NewTicker(h.cfg.Election)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-h.quit:
+			return
+		case <-ticker.C:
+		}
+		stalled := h.server.ApplyStalled()
+		in := h.machine.current()
+		if stalled < warn || in == nil {
+			continue
+		}
+		h.logger.Warn("state machine has not answered an apply", "plugin", in.Info().Name, "for", stalled.Round(time.Millisecond))
+		if stalled >= kill {
+			in.Kill()
+			continue
+		}
+		if stalled >= transfer && h.server.Status().Role == "leader" {
+			ctx, cancel := context.WithTimeout(context.Background(), h.cfg.Election)
+			if _, err := h.server.TransferLeader(ctx, 0); err != nil {
+				h.logger.Warn("leadership could not be given up", "error", err)
+			}
+			cancel()
+		}
+	}
+}

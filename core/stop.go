@@ -1,0 +1,161 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/core/catalog"
+	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// Stop ends the host in the order of law 5: who owns a lock stops last.
+//
+//  1. New requests are refused; leadership is handed over.
+//  2. Requests in flight are answered, or fail.
+//  3. The raft goroutine ends, and is waited for.
+//  4. State machine, transport and storage are closed, in this order, each
+//     through its contract, and their processes end. The lock is free.
+//  5. The server goroutine ends.
+//
+// It may be called at any time, more than once, and before or during Start. It
+// returns when nothing is left, or with ErrForced when ctx has ended and
+// something would not: the error names it.
+func (h *Host) Stop(ctx context.Context) error {
+	h.mu.Lock()
+	started := h.started
+	h.stopped = true
+	h.mu.Unlock()
+	h.stopOnce.Do(func() {
+		if started {
+			h.stopErr = h.stop(ctx)
+		} else {
+			h.fail(nil)
+			h.stopErr = h.catalog.Close()
+		}
+		close(h.done)
+	})
+	<-h.done
+	return h.stopErr
+}
+
+func (h *Host) stop(ctx context.Context) error {
+	h.logger.Info("stopping")
+	h.api.Drain()
+	h.handOver(ctx)
+	h.server.Drain()
+	h.drain(ctx)
+	h.fail(nil) // from here on nothing is started any more
+	h.keepers.Wait()
+
+	g := h.current()
+	if g != nil {
+		g.end()
+		h.logger.Info("raft goroutine ended")
+	}
+	h.server.Detach(server.ErrStopped)
+	apiStopped := make(chan error, 1)
+	go func() { apiStopped <- h.api.Stop(ctx) }()
+	h.server.StopApplying()
+
+	var problems []error
+	if in := h.machine.current(); in != nil {
+		problems = append(problems, h.closePlugin(ctx, in, in.StateMachine().Close))
+	}
+	if in := h.courier.instance; in != nil {
+		problems = append(problems, h.closePlugin(ctx, in, in.Transport().Close))
+	}
+	if g != nil {
+		problems = append(problems, h.closePlugin(ctx, g.instance, g.storage.Close))
+		g.fail(plugins.ErrClosed)
+		g.wg.Wait()
+	}
+	if err := h.catalog.Close(); err != nil {
+		problems = append(problems, err)
+	}
+	problems = append(problems, <-apiStopped)
+	if err := h.endServer(ctx); err != nil {
+		return errors.Join(append(problems, err)...)
+	}
+	h.wg.Wait()
+	return errors.Join(problems...)
+}
+
+// handOver gives leadership away, so that the cluster need not wait for an
+// election.
+func (h *Host) handOver(ctx context.Context) {
+	st := h.server.Status()
+	if st.Role != "leader" || len(h.server.Membership().Members) < 2 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, min(h.cfg.Election, time.Second))
+	defer cancel()
+	if leader, err := h.server.TransferLeader(ctx, 0); err != nil {
+		h.logger.Warn("leadership could not be handed over", "error", err)
+	} else {
+		h.logger.Info("leadership handed over", "to", leader)
+	}
+}
+
+// drain waits for the requests in flight, for at most a second.
+func (h *Host) drain(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, min(h.cfg.Election, time.Second))
+	defer cancel()
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for h.server.Pending() > 0 && h.current() != nil {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// closePlugin closes a plugin by its contract, and then ends its process.
+func (h *Host) closePlugin(ctx context.Context, in *catalog.Instance, closeContract func(context.Context) error) error {
+	info := in.Info()
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
+	if !isDone(in) {
+		if err := closeContract(ctx); err != nil {
+			h.logger.Warn("plugin did not close", "kind", info.Kind, "plugin", info.Name, "error", err)
+		}
+	}
+	if err := in.Stop(ctx); err != nil {
+		return fmt.Errorf("%w: %s(%s): %w", ErrForced, info.Kind, info.Name, err)
+	}
+	h.logger.Info(string(info.Kind)+" closed", "plugin", info.Name)
+	return nil
+}
+
+// closeTimeout bounds the end of one plugin: three of them and the rest fit
+// into five seconds.
+const closeTimeout = time.Second
+
+func isDone(in *catalog.Instance) bool {
+	select {
+	case <-in.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+// endServer ends the server goroutine, the last of all.
+func (h *Host) endServer(ctx context.Context) error {
+	ended := make(chan struct{})
+	go func() {
+		h.server.Stop()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		h.logger.Info("server goroutine ended")
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: state machine %s is still applying", ErrForced, h.cfg.StateMachine.Name)
+	}
+}
