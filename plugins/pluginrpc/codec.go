@@ -1,0 +1,72 @@
+package pluginrpc
+
+import (
+	"fmt"
+
+	"google.golang.org/grpc/encoding"
+	_ "google.golang.org/grpc/encoding/proto" // the fallback codec
+	"google.golang.org/grpc/mem"
+)
+
+// gogoMessage is what gogofaster generates for every message of api/plugin/v1.
+type gogoMessage interface {
+	Size() int
+	MarshalToSizedBuffer(b []byte) (int, error)
+	Unmarshal(b []byte) error
+}
+
+// codec encodes gogo messages with their generated code into pooled buffers.
+// Other messages (go-plugin's own, health, reflection) go through gRPC's
+// codec. It is set per connection, never registered for the process, so that
+// it does not change what other gRPC users in a plugin's process get.
+type codec struct {
+	pool     mem.BufferPool
+	fallback encoding.CodecV2
+}
+
+// Codec returns the codec of plugin connections.
+func Codec() encoding.CodecV2 {
+	return codec{pool: mem.DefaultBufferPool(), fallback: encoding.GetCodecV2("proto")}
+}
+
+// Name implements encoding.CodecV2: on the wire it is plain protobuf.
+func (codec) Name() string { return "proto" }
+
+// Marshal implements encoding.CodecV2. The message is encoded before it
+// returns, so the caller may reuse it.
+func (c codec) Marshal(v any) (mem.BufferSlice, error) {
+	m, ok := v.(gogoMessage)
+	if !ok {
+		return c.fallback.Marshal(v)
+	}
+	size := m.Size()
+	if mem.IsBelowBufferPoolingThreshold(size) {
+		b := make([]byte, size)
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, fmt.Errorf("encode %T: %w", v, err)
+		}
+		return mem.BufferSlice{mem.SliceBuffer(b[size-n:])}, nil
+	}
+	buf := c.pool.Get(size)
+	if n, err := m.MarshalToSizedBuffer((*buf)[:size]); err != nil || n != size {
+		c.pool.Put(buf)
+		return nil, fmt.Errorf("encode %T: %d of %d bytes: %w", v, n, size, err)
+	}
+	return mem.BufferSlice{mem.NewBuffer(buf, c.pool)}, nil
+}
+
+// Unmarshal implements encoding.CodecV2. Generated code copies byte fields, so
+// nothing of data is kept.
+func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	m, ok := v.(gogoMessage)
+	if !ok {
+		return c.fallback.Unmarshal(data, v)
+	}
+	buf := data.MaterializeToBuffer(c.pool)
+	defer buf.Free()
+	if err := m.Unmarshal(buf.ReadOnlyData()); err != nil {
+		return fmt.Errorf("decode %T of %d bytes: %w", v, buf.Len(), err)
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+package pluginrpc
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// Bounds of what a plugin may say of itself.
+const (
+	maxNameBytes    = 64
+	maxVersionBytes = 256
+	maxCapabilities = 256
+	maxSchemaBytes  = 256 << 10
+)
+
+// Describe asks the plugin behind conn what it is and checks the answer.
+func Describe(ctx context.Context, conn grpc.ClientConnInterface) (plugins.Info, error) {
+	res, err := pluginv1.NewPluginClient(conn).Describe(ctx, &pluginv1.DescribeRequest{})
+	if err != nil {
+		return plugins.Info{}, fmt.Errorf("describe: %w", NewTable().Error(ctx, err))
+	}
+	info := plugins.Info{
+		Kind:         plugins.Kind(res.Kind),
+		Name:         res.Name,
+		Version:      res.Version,
+		Protocols:    res.Protocols,
+		ConfigSchema: res.ConfigSchema,
+	}
+	for _, c := range res.Capabilities {
+		info.Capabilities = append(info.Capabilities, plugins.Capability(c))
+	}
+	if err := CheckInfo(info); err != nil {
+		return plugins.Info{}, fmt.Errorf("describe: %w", err)
+	}
+	return info, nil
+}
+
+// CheckInfo reports what makes info unusable, as a plugins.ErrBadAnswer.
+func CheckInfo(info plugins.Info) error {
+	switch {
+	case !slices.Contains(plugins.Kinds(), info.Kind):
+		return BadAnswer("unknown kind %.64q", string(info.Kind))
+	case info.Name == "" || len(info.Name) > maxNameBytes || strings.IndexFunc(info.Name, notNameRune) >= 0:
+		return BadAnswer("name %.64q", info.Name)
+	case len(info.Version) > maxVersionBytes:
+		return BadAnswer("version of %d bytes, at most %d", len(info.Version), maxVersionBytes)
+	case !slices.Contains(info.Protocols, plugins.ProtocolVersion):
+		return BadAnswer("speaks protocols %v, not %d", info.Protocols, plugins.ProtocolVersion)
+	case len(info.Capabilities) > maxCapabilities:
+		return BadAnswer("%d capabilities, at most %d", len(info.Capabilities), maxCapabilities)
+	case len(info.ConfigSchema) > maxSchemaBytes:
+		return BadAnswer("config schema of %d bytes, at most %d", len(info.ConfigSchema), maxSchemaBytes)
+	}
+	return nil
+}
+
+// notNameRune keeps names usable in file names, metrics and logs.
+func notNameRune(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
+}
+
+// describeResponse is info as it travels.
+func describeResponse(info plugins.Info) *pluginv1.DescribeResponse {
+	res := &pluginv1.DescribeResponse{
+		Kind:         string(info.Kind),
+		Name:         info.Name,
+		Version:      info.Version,
+		Protocols:    info.Protocols,
+		ConfigSchema: info.ConfigSchema,
+	}
+	for _, c := range info.Capabilities {
+		res.Capabilities = append(res.Capabilities, string(c))
+	}
+	return res
+}

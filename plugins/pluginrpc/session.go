@@ -1,0 +1,222 @@
+package pluginrpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+
+	"google.golang.org/grpc"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// maxUnanswered is how many requests may be on their way; a plugin that is so
+// far behind is not probed any further.
+const maxUnanswered = 64
+
+// A Session is the host's end of a plugin's session stream. Its methods may
+// be called concurrently.
+type Session struct {
+	stream grpc.BidiStreamingClient[pluginv1.SessionRequest, pluginv1.SessionResponse]
+	cancel context.CancelFunc
+	done   chan struct{} // closed when receive has ended
+
+	sending sync.Mutex // orders SendMsg; a request's seq is given under it
+
+	mu      sync.Mutex
+	seq     uint64
+	answers uint64                   // last seq answered
+	waiting map[uint64]chan<- []byte // by seq; abandoned ones are absent
+	err     error                    // why the session ended
+}
+
+// OpenSession opens the session stream, which lasts until Close, the end of
+// ctx, or that of the plugin.
+func OpenSession(ctx context.Context, conn grpc.ClientConnInterface) (*Session, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	stream, err := pluginv1.NewPluginClient(conn).Session(ctx)
+	if err != nil {
+		cancel()
+		return nil, fmt.Errorf("open session: %w", NewTable().Error(ctx, err))
+	}
+	s := &Session{
+		stream:  stream,
+		cancel:  cancel,
+		done:    make(chan struct{}),
+		waiting: make(map[uint64]chan<- []byte),
+	}
+	go s.receive(ctx)
+	return s, nil
+}
+
+// Probe asks the plugin for a sign of life and waits for it.
+func (s *Session) Probe(ctx context.Context) error {
+	_, err := s.ask(ctx, pluginv1.SessionRequest{})
+	if err != nil {
+		return fmt.Errorf("probe: %w", err)
+	}
+	return nil
+}
+
+// Metrics returns the plugin's metrics in Prometheus text format. They are
+// the plugin's words: whoever parses them must expect anything.
+func (s *Session) Metrics(ctx context.Context) ([]byte, error) {
+	text, err := s.ask(ctx, pluginv1.SessionRequest{Metrics: true})
+	if err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	return text, nil
+}
+
+// SetLogLevel makes the plugin log from level on.
+func (s *Session) SetLogLevel(ctx context.Context, level slog.Level) error {
+	name := levelName(level)
+	if _, err := s.ask(ctx, pluginv1.SessionRequest{LogLevel: name}); err != nil {
+		return fmt.Errorf("set log level %s: %w", name, err)
+	}
+	return nil
+}
+
+// Done is closed when the session has ended.
+func (s *Session) Done() <-chan struct{} { return s.done }
+
+// Err says why the session ended: nil before the end, and after Close.
+func (s *Session) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if errors.Is(s.err, io.EOF) {
+		return nil
+	}
+	return s.err
+}
+
+// Close ends the session and waits for its goroutine.
+func (s *Session) Close() {
+	s.end(io.EOF)
+	s.cancel()
+	<-s.done
+}
+
+// ask sends one request and waits for its answer.
+func (s *Session) ask(ctx context.Context, req pluginv1.SessionRequest) ([]byte, error) {
+	answer := make(chan []byte, 1)
+	seq, err := s.send(req, answer)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case text := <-answer:
+		return text, nil
+	case <-s.done:
+		select { // an answer that came just before the end counts
+		case text := <-answer:
+			return text, nil
+		default:
+		}
+		return nil, s.ended()
+	case <-ctx.Done():
+		s.mu.Lock()
+		delete(s.waiting, seq)
+		s.mu.Unlock()
+		return nil, ctx.Err()
+	}
+}
+
+func (s *Session) send(req pluginv1.SessionRequest, answer chan<- []byte) (uint64, error) {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	s.mu.Lock()
+	if s.err != nil {
+		s.mu.Unlock()
+		return 0, s.ended()
+	}
+	if behind := s.seq - s.answers; behind >= maxUnanswered {
+		s.mu.Unlock()
+		return 0, fmt.Errorf("%d session requests are unanswered: %w", behind, context.DeadlineExceeded)
+	}
+	s.seq++
+	req.Seq = s.seq
+	s.waiting[req.Seq] = answer
+	s.mu.Unlock()
+	if err := s.stream.Send(&req); err != nil {
+		<-s.done // receive learns the cause
+		return 0, s.ended()
+	}
+	return req.Seq, nil
+}
+
+// receive hands out answers until the stream ends.
+func (s *Session) receive(ctx context.Context) {
+	defer close(s.done)
+	defer s.cancel()
+	for {
+		res, err := s.stream.Recv()
+		if err != nil {
+			s.end(fmt.Errorf("session: %w", NewTable().Error(ctx, err)))
+			return
+		}
+		if err := s.answer(res); err != nil {
+			s.end(fmt.Errorf("session: %w", err))
+			return
+		}
+	}
+}
+
+func (s *Session) answer(res *pluginv1.SessionResponse) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if want := s.answers + 1; res.Seq != want || res.Seq > s.seq {
+		return BadAnswer("answer %d, expected %d of %d requests", res.Seq, want, s.seq)
+	}
+	s.answers++
+	if answer, ok := s.waiting[res.Seq]; ok {
+		delete(s.waiting, res.Seq)
+		answer <- res.Metrics // capacity 1, one answer each
+	}
+	return nil
+}
+
+// end records the first reason.
+func (s *Session) end(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = err
+	}
+}
+
+// ended is what callers get after the end.
+func (s *Session) ended() error {
+	if err := s.Err(); err != nil {
+		return err
+	}
+	return fmt.Errorf("session is closed: %w", plugins.ErrClosed)
+}
+
+func levelName(l slog.Level) string {
+	switch {
+	case l < slog.LevelInfo:
+		return "debug"
+	case l < slog.LevelWarn:
+		return "info"
+	case l < slog.LevelError:
+		return "warn"
+	default:
+		return "error"
+	}
+}
+
+func parseLevel(s string) (slog.Level, error) {
+	var l slog.Level
+	switch strings.ToLower(s) {
+	case "debug", "info", "warn", "error":
+		return l, l.UnmarshalText([]byte(s))
+	default:
+		return 0, fmt.Errorf("log level %.16q: %w", s, plugins.ErrInvalidArgument)
+	}
+}

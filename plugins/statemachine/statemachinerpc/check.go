@@ -1,0 +1,75 @@
+package statemachinerpc
+
+import (
+	"fmt"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+)
+
+// entryOverhead is at least what an entry takes on the wire beside its data.
+const entryOverhead = 24
+
+// checkBatch refuses, at either end, a batch that breaks the contract.
+func checkBatch(b statemachine.Batch, limits plugins.Limits) error {
+	total, last := uint64(0), uint64(0)
+	for i := range b.Entries {
+		e := &b.Entries[i]
+		n := uint64(len(e.Data))
+		switch {
+		case e.Index <= last:
+			return fmt.Errorf("entry %d after entry %d: %w", e.Index, last, plugins.ErrInvalidArgument)
+		case n > limits.MaxEntryBytes:
+			return fmt.Errorf("entry %d has %d bytes, at most %d: %w", e.Index, n, limits.MaxEntryBytes, plugins.ErrLimit)
+		}
+		last = e.Index
+		total += n + entryOverhead
+	}
+	if b.Through < last {
+		return fmt.Errorf("batch through %d has entry %d: %w", b.Through, last, plugins.ErrInvalidArgument)
+	}
+	if most := uint64(limits.MaxMessageBytes() - 1<<10); total > most {
+		return fmt.Errorf("batch of %d entries has %d bytes, at most %d: %w", len(b.Entries), total, most, plugins.ErrLimit)
+	}
+	return nil
+}
+
+// check holds an answer against what was submitted.
+func (e expected) check(res *pluginv1.ApplyResponse) error {
+	switch {
+	case res.Seq != e.seq:
+		return pluginrpc.BadAnswer("answer %d to batch %d", res.Seq, e.seq)
+	case len(res.Results) != e.results:
+		return pluginrpc.BadAnswer("%d results for %d entries", len(res.Results), e.results)
+	case !e.appliedFits(res.AppliedIndex):
+		return pluginrpc.BadAnswer("applied index %d after a batch through %d", res.AppliedIndex, e.through)
+	case e.prepare != (res.Snapshot != 0):
+		return pluginrpc.BadAnswer("snapshot %d, asked for one: %t", res.Snapshot, e.prepare)
+	}
+	return e.checkSkipped(res.Results)
+}
+
+// appliedFits: the batch moved the applied index to its end, or, in a replay,
+// left it where it was beyond that.
+func (e expected) appliedFits(applied uint64) bool {
+	return applied == e.through || applied >= e.floor && applied <= e.ceiling && applied > e.through
+}
+
+// checkSkipped: an entry is skipped if and only if its effect is there. One
+// that is applied twice, or never, would make replicas differ.
+func (e expected) checkSkipped(results []pluginv1.ApplyResult) error {
+	for i := range results {
+		skipped := results[i].Skipped
+		switch {
+		case skipped && i >= e.maySkip:
+			return pluginrpc.BadAnswer("entry %d of %d was skipped, the first %d may be", i+1, len(results), e.maySkip)
+		case !skipped && i < e.mustSkip:
+			return pluginrpc.BadAnswer("entry %d of %d was applied twice", i+1, len(results))
+		case skipped && i > 0 && !results[i-1].Skipped:
+			return pluginrpc.BadAnswer("entry %d of %d was skipped after one that was not", i+1, len(results))
+		}
+	}
+	return nil
+}

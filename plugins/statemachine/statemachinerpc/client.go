@@ -1,0 +1,170 @@
+package statemachinerpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"sync"
+	"sync/atomic"
+
+	"google.golang.org/grpc"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+)
+
+// Client is the host's end of a state machine plugin.
+type Client struct {
+	rpc    pluginv1.StateMachineClient
+	info   plugins.Info
+	table  *pluginrpc.Table
+	opened atomic.Pointer[pluginrpc.Opened]
+
+	mu sync.Mutex
+	// applied is the applied index that the plugin has confirmed; submitted
+	// is how far it may be, if answers were not waited for.
+	applied, submitted uint64
+
+	own     *applier // of Apply; used by one goroutine at a time
+	ownStop context.CancelFunc
+}
+
+var (
+	_ statemachine.StateMachine = (*Client)(nil)
+	_ statemachine.Streamer     = (*Client)(nil)
+)
+
+// NewClient returns the state machine behind conn. info is what the plugin
+// answered to Describe.
+func NewClient(conn grpc.ClientConnInterface, info plugins.Info) *Client {
+	return &Client{rpc: pluginv1.NewStateMachineClient(conn), info: info, table: errorTable()}
+}
+
+// Describe implements statemachine.StateMachine.
+func (c *Client) Describe() plugins.Info { return c.info }
+
+// Open implements statemachine.StateMachine.
+func (c *Client) Open(ctx context.Context, opts plugins.Options) (uint64, error) {
+	opts, err := pluginrpc.CheckOptions(opts)
+	if err != nil {
+		return 0, fmt.Errorf("open state machine: %w", err)
+	}
+	res, err := c.rpc.Open(ctx, &pluginv1.StateMachineOpenRequest{Options: pluginrpc.WireOptions(opts)})
+	if err != nil {
+		return 0, fmt.Errorf("open state machine: %w", c.table.Error(ctx, err))
+	}
+	if res.AppliedIndex == math.MaxUint64 {
+		return 0, fmt.Errorf("open state machine: %w", pluginrpc.BadAnswer("applied index %d", res.AppliedIndex))
+	}
+	c.setApplied(res.AppliedIndex)
+	c.opened.Store(pluginrpc.NewOpened(opts))
+	return res.AppliedIndex, nil
+}
+
+// Query implements statemachine.StateMachine.
+func (c *Client) Query(ctx context.Context, data []byte) ([]byte, error) {
+	o := c.opened.Load()
+	if o == nil {
+		return nil, plugins.ErrNotOpen
+	}
+	res, err := c.rpc.Query(ctx, &pluginv1.QueryRequest{Call: o.Call, Data: data})
+	if err != nil {
+		return nil, fmt.Errorf("query: %w", c.table.Error(ctx, err))
+	}
+	return res.Data, nil
+}
+
+// Restore implements statemachine.StateMachine. An error of r is returned as
+// it is.
+func (c *Client) Restore(ctx context.Context, index uint64, r io.Reader) error {
+	o := c.opened.Load()
+	if o == nil {
+		return plugins.ErrNotOpen
+	}
+	if index == 0 {
+		return fmt.Errorf("restore a snapshot of index 0: %w", plugins.ErrInvalidArgument)
+	}
+	c.closeOwn(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := c.restore(ctx, o, index, r); err != nil {
+		return fmt.Errorf("restore snapshot %d: %w", index, err)
+	}
+	c.setApplied(index)
+	return nil
+}
+
+func (c *Client) restore(ctx context.Context, o *pluginrpc.Opened, index uint64, r io.Reader) error {
+	stream, err := c.rpc.Restore(ctx)
+	if err != nil {
+		return c.table.Error(ctx, err)
+	}
+	err = sendSnapshot(stream, o, index, r)
+	if err != nil && !errors.Is(err, errStreamEnded) {
+		return err
+	}
+	res, err := stream.CloseAndRecv()
+	if err != nil {
+		return c.table.Error(ctx, err)
+	}
+	if res.AppliedIndex != index {
+		return pluginrpc.BadAnswer("applied index %d after it", res.AppliedIndex)
+	}
+	return nil
+}
+
+// errStreamEnded says that the other end has ended the stream: its status
+// tells why.
+var errStreamEnded = errors.New("stream has ended")
+
+func sendSnapshot(stream grpc.ClientStreamingClient[pluginv1.RestoreRequest, pluginv1.RestoreResponse],
+	o *pluginrpc.Opened, index uint64, r io.Reader,
+) error {
+	req := pluginv1.RestoreRequest{Call: o.Call, Index: index}
+	buf := make([]byte, o.Limits.MaxChunkBytes)
+	for !req.Done {
+		if err := stream.Send(&req); err != nil {
+			return errStreamEnded
+		}
+		n, last, err := pluginrpc.ReadChunk(r, buf)
+		if err != nil {
+			return err
+		}
+		req = pluginv1.RestoreRequest{Chunk: buf[:n], Done: last}
+	}
+	if err := stream.Send(&req); err != nil {
+		return errStreamEnded
+	}
+	return nil
+}
+
+// Close implements statemachine.StateMachine.
+func (c *Client) Close(ctx context.Context) error {
+	c.closeOwn(ctx)
+	var call pluginv1.Call
+	if o := c.opened.Load(); o != nil {
+		call = o.Call
+	}
+	if _, err := c.rpc.Close(ctx, &pluginv1.CloseRequest{Call: call}); err != nil {
+		return fmt.Errorf("close state machine: %w", c.table.Error(ctx, err))
+	}
+	return nil
+}
+
+// setApplied records an applied index that is certain.
+func (c *Client) setApplied(index uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.applied, c.submitted = index, index
+}
+
+// progress returns the confirmed applied index and the one that it may be.
+func (c *Client) progress() (applied, submitted uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.applied, c.submitted
+}

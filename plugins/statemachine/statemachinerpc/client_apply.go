@@ -1,0 +1,254 @@
+package statemachinerpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"google.golang.org/grpc"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+)
+
+// window is how many batches may be on their way; Submit waits beyond it.
+const window = 8
+
+// Applier implements statemachine.Streamer. The stream ends with ctx.
+func (c *Client) Applier(ctx context.Context) (statemachine.Applier, error) {
+	c.closeOwn(ctx)
+	return c.openApplier(ctx)
+}
+
+func (c *Client) openApplier(ctx context.Context) (*applier, error) {
+	o := c.opened.Load()
+	if o == nil {
+		return nil, plugins.ErrNotOpen
+	}
+	stream, err := c.rpc.Apply(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open apply stream: %w", c.table.Error(ctx, err))
+	}
+	return &applier{
+		ctx: ctx, client: c, opened: o, stream: stream,
+		pending: make(chan expected, window),
+		done:    make(chan struct{}),
+		req:     pluginv1.ApplyRequest{Call: o.Call},
+	}, nil
+}
+
+// applier is one Apply stream. Encoding happens within SendMsg, so the
+// request is reused.
+type applier struct {
+	ctx     context.Context
+	client  *Client
+	opened  *pluginrpc.Opened
+	stream  grpc.BidiStreamingClient[pluginv1.ApplyRequest, pluginv1.ApplyResponse]
+	pending chan expected // in the order of submission
+	req     pluginv1.ApplyRequest
+
+	mu     sync.Mutex
+	closed bool
+	done   chan struct{} // closed when Recv has ended; err is set then
+	err    error
+}
+
+// expected is what the answer to one batch must be like.
+type expected struct {
+	seq, through uint64
+	results      int
+	// mustSkip entries at the head of the batch are certainly applied
+	// already, maySkip possibly.
+	mustSkip, maySkip int
+	// floor and ceiling bound an applied index that is beyond through.
+	floor, ceiling uint64
+	prepare        bool
+}
+
+// Submit implements statemachine.Applier.
+func (a *applier) Submit(b statemachine.Batch, prepare bool) error {
+	if err := a.check(b); err != nil {
+		return err
+	}
+	a.req.Seq++
+	select {
+	case a.pending <- a.expect(b, prepare):
+	case <-a.done:
+		return a.err
+	case <-a.ctx.Done():
+		return a.ctx.Err()
+	}
+	a.req.Entries, a.req.Through, a.req.PrepareSnapshot = b.Entries, b.Through, prepare
+	err := a.stream.SendMsg(&a.req)
+	a.req.Entries = nil
+	if errors.Is(err, io.EOF) {
+		// The stream has ended; its status is Recv's to learn.
+		return fmt.Errorf("apply through %d: stream has ended: %w", b.Through, plugins.ErrClosed)
+	}
+	if err != nil {
+		return fmt.Errorf("apply through %d: %w", b.Through, a.client.table.Error(a.ctx, err))
+	}
+	return nil
+}
+
+// check refuses what the other end would not accept.
+func (a *applier) check(b statemachine.Batch) error {
+	a.mu.Lock()
+	closed := a.closed
+	a.mu.Unlock()
+	if closed {
+		return fmt.Errorf("apply stream: %w", plugins.ErrClosed)
+	}
+	return checkBatch(b, a.opened.Limits)
+}
+
+func (a *applier) expect(b statemachine.Batch, prepare bool) expected {
+	c := a.client
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := expected{
+		seq: a.req.Seq, through: b.Through, results: len(b.Entries), prepare: prepare,
+		floor: c.applied, ceiling: c.submitted,
+	}
+	for i := range b.Entries {
+		if b.Entries[i].Index <= c.applied {
+			e.mustSkip++
+		}
+		if b.Entries[i].Index <= c.submitted {
+			e.maySkip++
+		}
+	}
+	c.submitted = max(c.submitted, b.Through)
+	return e
+}
+
+// Recv implements statemachine.Applier.
+func (a *applier) Recv() (statemachine.Outcome, error) {
+	out, err := a.receive()
+	if err != nil {
+		a.end(err)
+	}
+	return out, err
+}
+
+func (a *applier) receive() (statemachine.Outcome, error) {
+	res, err := a.stream.Recv()
+	if errors.Is(err, io.EOF) {
+		return statemachine.Outcome{}, a.eof()
+	}
+	if err != nil {
+		return statemachine.Outcome{}, fmt.Errorf("apply: %w", a.client.table.Error(a.ctx, err))
+	}
+	select {
+	case e := <-a.pending:
+		if err := e.check(res); err != nil {
+			return statemachine.Outcome{}, fmt.Errorf("apply through %d: %w", e.through, err)
+		}
+		return a.outcome(e, res), nil
+	default:
+		return statemachine.Outcome{}, fmt.Errorf("apply: %w", pluginrpc.BadAnswer("answer %d without a batch", res.Seq))
+	}
+}
+
+// eof tells the expected end from an early one.
+func (a *applier) eof() error {
+	a.mu.Lock()
+	closed := a.closed
+	a.mu.Unlock()
+	if n := len(a.pending); n > 0 || !closed {
+		return fmt.Errorf("apply: %w", pluginrpc.BadAnswer("stream ended with %d batches unanswered", n))
+	}
+	return io.EOF
+}
+
+func (a *applier) outcome(e expected, res *pluginv1.ApplyResponse) statemachine.Outcome {
+	c := a.client
+	c.mu.Lock()
+	c.applied = max(c.applied, res.AppliedIndex)
+	c.mu.Unlock()
+	out := statemachine.Outcome{Results: res.Results, Applied: res.AppliedIndex}
+	if e.prepare {
+		out.Snapshot = &snapshot{client: c, opened: a.opened, id: res.Snapshot, index: res.AppliedIndex}
+	}
+	return out
+}
+
+// end records why there is nothing more to come.
+func (a *applier) end(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.err == nil {
+		a.err = err
+		close(a.done)
+	}
+}
+
+// Close implements statemachine.Applier.
+func (a *applier) Close() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return nil
+	}
+	a.closed = true
+	return a.stream.CloseSend()
+}
+
+// Apply implements statemachine.StateMachine, over a stream of its own that
+// stays open for the next call.
+func (c *Client) Apply(ctx context.Context, b statemachine.Batch) ([]statemachine.Result, error) {
+	out, err := c.applyOne(ctx, b, false)
+	return out.Results, err
+}
+
+// PrepareSnapshot implements statemachine.StateMachine.
+func (c *Client) PrepareSnapshot(ctx context.Context) (statemachine.Snapshot, error) {
+	applied, _ := c.progress()
+	out, err := c.applyOne(ctx, statemachine.Batch{Through: applied}, true)
+	return out.Snapshot, err
+}
+
+func (c *Client) applyOne(ctx context.Context, b statemachine.Batch, prepare bool) (statemachine.Outcome, error) {
+	if c.own == nil {
+		streamCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+		own, err := c.openApplier(streamCtx)
+		if err != nil {
+			stop()
+			return statemachine.Outcome{}, err
+		}
+		c.own, c.ownStop = own, stop
+	}
+	unwatch := context.AfterFunc(ctx, c.ownStop)
+	err := c.own.Submit(b, prepare)
+	var out statemachine.Outcome
+	if err == nil || errors.Is(err, plugins.ErrClosed) {
+		out, err = c.own.Recv()
+	}
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	if !unwatch() || err != nil { // the stream is of no more use
+		c.ownStop()
+		c.own = nil
+	}
+	return out, err
+}
+
+// closeOwn ends the stream of Apply, which is idle, and waits for the other
+// end to be done with it.
+func (c *Client) closeOwn(ctx context.Context) {
+	if c.own == nil {
+		return
+	}
+	unwatch := context.AfterFunc(ctx, c.ownStop)
+	if c.own.Close() == nil {
+		_, _ = c.own.Recv() // io.EOF, or whatever ended it before
+	}
+	unwatch()
+	c.ownStop()
+	c.own = nil
+}

@@ -1,0 +1,168 @@
+package statemachinerpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"google.golang.org/grpc"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+)
+
+// Register serves backend.
+func Register(r grpc.ServiceRegistrar, backend statemachine.StateMachine) {
+	pluginv1.RegisterStateMachineServer(r, &server{
+		backend:  backend,
+		table:    errorTable(),
+		applying: make(chan struct{}, 1),
+	})
+}
+
+type server struct {
+	pluginv1.UnimplementedStateMachineServer
+	backend   statemachine.StateMachine
+	table     *pluginrpc.Table
+	gate      pluginrpc.Gate
+	snapshots snapshots
+	// applying holds one token while an Apply or Restore stream is served:
+	// the contract has them one after the other.
+	applying chan struct{}
+}
+
+// Open implements pluginv1.StateMachineServer.
+func (s *server) Open(ctx context.Context, req *pluginv1.StateMachineOpenRequest) (*pluginv1.StateMachineOpenResponse, error) {
+	var applied uint64
+	err := s.gate.Open(req.Options, func(opts plugins.Options) (err error) {
+		applied, err = s.backend.Open(ctx, opts)
+		return err
+	})
+	if err != nil {
+		return nil, s.table.Status(err)
+	}
+	return &pluginv1.StateMachineOpenResponse{AppliedIndex: applied}, nil
+}
+
+// Query implements pluginv1.StateMachineServer.
+func (s *server) Query(ctx context.Context, req *pluginv1.QueryRequest) (*pluginv1.QueryResponse, error) {
+	if _, err := s.gate.Check(req.Call); err != nil {
+		return nil, s.table.Status(err)
+	}
+	data, err := s.backend.Query(ctx, req.Data)
+	if err != nil {
+		return nil, s.table.Status(err)
+	}
+	return &pluginv1.QueryResponse{Data: data}, nil
+}
+
+// Close implements pluginv1.StateMachineServer. Snapshots that nobody took
+// are released.
+func (s *server) Close(ctx context.Context, req *pluginv1.CloseRequest) (*pluginv1.CloseResponse, error) {
+	if err := s.gate.CheckClose(req.Call); err != nil {
+		return nil, s.table.Status(err)
+	}
+	s.snapshots.releaseAll()
+	if err := s.backend.Close(ctx); err != nil {
+		return nil, s.table.Status(err)
+	}
+	return &pluginv1.CloseResponse{}, nil
+}
+
+// acquire waits until no other Apply or Restore stream is served.
+func (s *server) acquire(ctx context.Context) error {
+	select {
+	case s.applying <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *server) release() { <-s.applying }
+
+// Restore implements pluginv1.StateMachineServer.
+func (s *server) Restore(stream grpc.ClientStreamingServer[pluginv1.RestoreRequest, pluginv1.RestoreResponse]) error {
+	if err := s.acquire(stream.Context()); err != nil {
+		return s.table.Status(err)
+	}
+	defer s.release()
+	index, err := s.restore(stream)
+	if err != nil {
+		return s.table.Status(err)
+	}
+	return stream.SendAndClose(&pluginv1.RestoreResponse{AppliedIndex: index})
+}
+
+func (s *server) restore(stream grpc.ClientStreamingServer[pluginv1.RestoreRequest, pluginv1.RestoreResponse]) (uint64, error) {
+	first, err := stream.Recv()
+	if err != nil {
+		return 0, fmt.Errorf("snapshot without a header: %w", plugins.ErrInvalidArgument)
+	}
+	o, err := s.gate.Check(first.Call)
+	if err != nil {
+		return 0, err
+	}
+	if first.Index == 0 {
+		return 0, fmt.Errorf("snapshot of index 0: %w", plugins.ErrInvalidArgument)
+	}
+	r := &restoreReader{stream: stream, maxChunk: o.Limits.MaxChunkBytes, rest: first.Chunk, done: first.Done}
+	if err := s.backend.Restore(stream.Context(), first.Index, r); err != nil {
+		return 0, err
+	}
+	// Whatever the backend did not care to read must have arrived all the
+	// same: a snapshot that was cut off is none.
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		return 0, err
+	}
+	return first.Index, nil
+}
+
+// restoreReader reads the chunks of a Restore stream. It ends with io.EOF only
+// after the message that says so.
+type restoreReader struct {
+	stream   grpc.ClientStreamingServer[pluginv1.RestoreRequest, pluginv1.RestoreResponse]
+	maxChunk uint64
+	rest     []byte
+	done     bool
+	err      error
+}
+
+// Read implements io.Reader.
+func (r *restoreReader) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for len(r.rest) == 0 {
+		if r.done {
+			return 0, io.EOF
+		}
+		if r.err == nil {
+			r.err = r.next()
+		}
+		if r.err != nil {
+			return 0, r.err
+		}
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+func (r *restoreReader) next() error {
+	req, err := r.stream.Recv()
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("snapshot stream: %w", io.ErrUnexpectedEOF)
+	}
+	if err != nil {
+		return err
+	}
+	if n := uint64(len(req.Chunk)); n > r.maxChunk {
+		return fmt.Errorf("chunk of %d bytes, at most %d: %w", n, r.maxChunk, plugins.ErrLimit)
+	}
+	r.rest, r.done = req.Chunk, req.Done
+	return nil
+}

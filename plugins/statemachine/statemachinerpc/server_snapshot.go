@@ -1,0 +1,124 @@
+package statemachinerpc
+
+import (
+	"bufio"
+	"fmt"
+	"sync"
+
+	"google.golang.org/grpc"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+)
+
+// maxPrepared is how many prepared snapshots may wait to be taken: each pins
+// a view of the state.
+const maxPrepared = 16
+
+// snapshots are the prepared ones, by id. The zero value is ready for use.
+type snapshots struct {
+	mu       sync.Mutex
+	reserved int // asked for, including those in byID
+	lastID   uint64
+	byID     map[uint64]statemachine.Snapshot
+}
+
+// reserve makes sure that there is room for one more.
+func (t *snapshots) reserve() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.reserved >= maxPrepared {
+		return fmt.Errorf("%d snapshots are prepared and not taken: %w", t.reserved, plugins.ErrLimit)
+	}
+	t.reserved++
+	return nil
+}
+
+func (t *snapshots) add(s statemachine.Snapshot) uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.byID == nil {
+		t.byID = make(map[uint64]statemachine.Snapshot)
+	}
+	t.lastID++
+	t.byID[t.lastID] = s
+	return t.lastID
+}
+
+// take removes the snapshot, so that whoever takes it is alone in using it.
+func (t *snapshots) take(id uint64) (statemachine.Snapshot, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s, ok := t.byID[id]
+	if ok {
+		delete(t.byID, id)
+		t.reserved--
+	}
+	return s, ok
+}
+
+// drop releases the snapshot if it is still there.
+func (t *snapshots) drop(id uint64) {
+	if s, ok := t.take(id); ok {
+		s.Release()
+	}
+}
+
+func (t *snapshots) releaseAll() {
+	t.mu.Lock()
+	ids := make([]uint64, 0, len(t.byID))
+	for id := range t.byID {
+		ids = append(ids, id)
+	}
+	t.mu.Unlock()
+	for _, id := range ids {
+		t.drop(id)
+	}
+}
+
+// SaveSnapshot implements pluginv1.StateMachineServer. Whatever becomes of
+// the stream, the snapshot is released at its end.
+func (s *server) SaveSnapshot(req *pluginv1.StateSnapshotRequest, stream grpc.ServerStreamingServer[pluginv1.StateSnapshotChunk]) error {
+	o, err := s.gate.Check(req.Call)
+	if err != nil {
+		return s.table.Status(err)
+	}
+	snap, ok := s.snapshots.take(req.Snapshot)
+	if !ok {
+		return s.table.Status(fmt.Errorf("no prepared snapshot %d: %w", req.Snapshot, plugins.ErrInvalidArgument))
+	}
+	defer snap.Release()
+	if req.Discard {
+		return nil
+	}
+	// Backends may write in small pieces; each message is a full chunk.
+	w := bufio.NewWriterSize(&chunkWriter{stream: stream, most: int(o.Limits.MaxChunkBytes)}, int(o.Limits.MaxChunkBytes))
+	if err := snap.Save(stream.Context(), w); err != nil {
+		return s.table.Status(err)
+	}
+	return s.table.Status(w.Flush())
+}
+
+// chunkWriter sends what is written as chunks.
+type chunkWriter struct {
+	stream grpc.ServerStreamingServer[pluginv1.StateSnapshotChunk]
+	most   int
+	msg    pluginv1.StateSnapshotChunk
+}
+
+// Write implements io.Writer.
+func (w *chunkWriter) Write(p []byte) (int, error) {
+	written := 0
+	for written < len(p) {
+		n := min(len(p)-written, w.most)
+		w.msg.Chunk = p[written : written+n]
+		err := w.stream.SendMsg(&w.msg)
+		w.msg.Chunk = nil
+		if err != nil {
+			return written, err
+		}
+		written += n
+	}
+	return written, nil
+}

@@ -1,0 +1,133 @@
+package storagerpc
+
+import (
+	"math"
+
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// maxSnapshots is far more than a backend keeps.
+const maxSnapshots = 64
+
+// checkState holds an Open's answer against the contract.
+func checkState(s storage.State) error {
+	switch {
+	case s.FirstIndex == 0 || s.LastIndex < s.FirstIndex-1 || s.LastIndex == math.MaxUint64:
+		return pluginrpc.BadAnswer("log [%d,%d]", s.FirstIndex, s.LastIndex)
+	case s.HardState.Commit > s.LastIndex:
+		return pluginrpc.BadAnswer("commit %d beyond last index %d", s.HardState.Commit, s.LastIndex)
+	}
+	if err := checkTerms(s); err != nil {
+		return err
+	}
+	if err := checkSnapshots(s.Snapshots); err != nil {
+		return err
+	}
+	for _, info := range s.Snapshots {
+		m := &info.Metadata
+		if m.Index > s.LastIndex {
+			return pluginrpc.BadAnswer("snapshot %d beyond last index %d", m.Index, s.LastIndex)
+		}
+		if term, ok := termOf(s.Terms, m.Index); ok && term != m.Term {
+			return pluginrpc.BadAnswer("snapshot %d of term %d, its entry has term %d", m.Index, m.Term, term)
+		}
+	}
+	return nil
+}
+
+// checkTerms holds the term boundaries against the log's range.
+func checkTerms(s storage.State) error {
+	before := s.FirstIndex - 1
+	if len(s.Terms) == 0 {
+		return pluginrpc.BadAnswer("no term boundaries for log [%d,%d]", s.FirstIndex, s.LastIndex)
+	}
+	if b := s.Terms[0]; b.Index != before || (b.Term == 0) != (before == 0) {
+		return pluginrpc.BadAnswer("first term boundary is index %d term %d, first index is %d", b.Index, b.Term, s.FirstIndex)
+	}
+	for i := 1; i < len(s.Terms); i++ {
+		a, b := s.Terms[i-1], s.Terms[i]
+		if b.Index <= a.Index || b.Term <= a.Term {
+			return pluginrpc.BadAnswer("term boundary (index %d, term %d) after (%d, %d)", b.Index, b.Term, a.Index, a.Term)
+		}
+		if b.Index > s.LastIndex {
+			return pluginrpc.BadAnswer("term boundary at %d beyond last index %d", b.Index, s.LastIndex)
+		}
+	}
+	if s.LastIndex > before && before == 0 && (len(s.Terms) == 1 || s.Terms[1].Index != 1) {
+		return pluginrpc.BadAnswer("no term for entry 1 of log [1,%d]", s.LastIndex)
+	}
+	return nil
+}
+
+// termOf finds the term of index, if the boundaries cover it. What is beyond
+// the last index is not asked.
+func termOf(terms []storage.TermBoundary, index uint64) (uint64, bool) {
+	for i := len(terms) - 1; i >= 0; i-- {
+		if terms[i].Index <= index {
+			return terms[i].Term, true
+		}
+	}
+	return 0, false
+}
+
+// checkSnapshots holds a list of snapshots against the contract.
+func checkSnapshots(infos []storage.SnapshotInfo) error {
+	if len(infos) > maxSnapshots {
+		return pluginrpc.BadAnswer("%d snapshots, at most %d", len(infos), maxSnapshots)
+	}
+	var last storage.SnapshotMetadata
+	for _, info := range infos {
+		m := info.Metadata
+		if err := checkMetadata(m); err != nil {
+			return err
+		}
+		if m.Index <= last.Index || m.Term < last.Term {
+			return pluginrpc.BadAnswer("snapshot (index %d, term %d) after (%d, %d)", m.Index, m.Term, last.Index, last.Term)
+		}
+		last = m
+	}
+	return nil
+}
+
+func checkMetadata(m storage.SnapshotMetadata) error {
+	if m.Index == 0 || m.Index == math.MaxUint64 || m.Term == 0 {
+		return pluginrpc.BadAnswer("snapshot of index %d, term %d", m.Index, m.Term)
+	}
+	return nil
+}
+
+// readCheck holds the entries of one Read against what was asked for.
+type readCheck struct {
+	lo, hi, maxBytes, maxEntry uint64
+
+	count, bytes, term uint64
+}
+
+// add checks the next entries of the answer.
+func (c *readCheck) add(entries []storage.Entry) error {
+	for i := range entries {
+		e := &entries[i]
+		size := uint64(len(e.Data))
+		switch want := c.lo + c.count; {
+		case e.Index != want || e.Index >= c.hi:
+			return pluginrpc.BadAnswer("entry %d, expected %d of [%d,%d)", e.Index, want, c.lo, c.hi)
+		case e.Term == 0 || e.Term < c.term:
+			return pluginrpc.BadAnswer("entry %d of term %d after term %d", e.Index, e.Term, c.term)
+		case size > c.maxEntry:
+			return pluginrpc.BadAnswer("entry %d of %d bytes, at most %d", e.Index, size, c.maxEntry)
+		case c.count > 0 && c.bytes+size > c.maxBytes:
+			return pluginrpc.BadAnswer("entries [%d,%d] of %d bytes, asked for %d", c.lo, e.Index, c.bytes+size, c.maxBytes)
+		}
+		c.count, c.bytes, c.term = c.count+1, c.bytes+size, e.Term
+	}
+	return nil
+}
+
+// end checks that there was an answer.
+func (c *readCheck) end() error {
+	if c.count == 0 && c.lo < c.hi {
+		return pluginrpc.BadAnswer("no entry of [%d,%d)", c.lo, c.hi)
+	}
+	return nil
+}

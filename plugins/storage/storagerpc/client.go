@@ -1,0 +1,176 @@
+package storagerpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"google.golang.org/grpc"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// Client is the host's end of a storage plugin.
+type Client struct {
+	rpc    pluginv1.StorageClient
+	info   plugins.Info
+	table  *pluginrpc.Table
+	opened atomic.Pointer[pluginrpc.Opened]
+
+	mu    sync.Mutex // held while the head of the log moves
+	first uint64     // first index as last heard of, 0 before Open
+
+	own     *appender // of Append; used by one goroutine at a time
+	ownStop context.CancelFunc
+}
+
+var (
+	_ storage.Storage  = (*Client)(nil)
+	_ storage.Streamer = (*Client)(nil)
+)
+
+// NewClient returns the storage behind conn. info is what the plugin answered
+// to Describe.
+func NewClient(conn grpc.ClientConnInterface, info plugins.Info) *Client {
+	return &Client{rpc: pluginv1.NewStorageClient(conn), info: info, table: errorTable()}
+}
+
+// Describe implements storage.Storage.
+func (c *Client) Describe() plugins.Info { return c.info }
+
+// Open implements storage.Storage.
+func (c *Client) Open(ctx context.Context, opts plugins.Options) (storage.State, error) {
+	opts, err := pluginrpc.CheckOptions(opts)
+	if err != nil {
+		return storage.State{}, fmt.Errorf("open storage: %w", err)
+	}
+	res, err := c.rpc.Open(ctx, &pluginv1.StorageOpenRequest{Options: pluginrpc.WireOptions(opts)})
+	if err != nil {
+		return storage.State{}, fmt.Errorf("open storage: %w", c.table.Error(ctx, err))
+	}
+	state := storage.State{
+		HardState:  res.HardState,
+		Snapshots:  res.Snapshots,
+		FirstIndex: res.FirstIndex,
+		LastIndex:  res.LastIndex,
+		Terms:      res.Terms,
+	}
+	if err := checkState(state); err != nil {
+		return storage.State{}, fmt.Errorf("open storage: %w", err)
+	}
+	c.mu.Lock()
+	c.first = state.FirstIndex
+	c.mu.Unlock()
+	c.opened.Store(pluginrpc.NewOpened(opts))
+	return state, nil
+}
+
+// Read implements storage.Storage.
+func (c *Client) Read(ctx context.Context, lo, hi, maxBytes uint64) ([]storage.Entry, error) {
+	o := c.opened.Load()
+	if o == nil {
+		return nil, plugins.ErrNotOpen
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // an answer that is given up must not flow on
+	entries, err := c.read(ctx, o, &pluginv1.ReadRequest{Call: o.Call, Lo: lo, Hi: hi, MaxBytes: maxBytes})
+	if err != nil {
+		return nil, fmt.Errorf("read entries [%d,%d): %w", lo, hi, err)
+	}
+	return entries, nil
+}
+
+func (c *Client) read(ctx context.Context, o *pluginrpc.Opened, req *pluginv1.ReadRequest) ([]storage.Entry, error) {
+	stream, err := c.rpc.Read(ctx, req)
+	if err != nil {
+		return nil, c.table.Error(ctx, err)
+	}
+	check := readCheck{lo: req.Lo, hi: req.Hi, maxBytes: req.MaxBytes, maxEntry: o.Limits.MaxEntryBytes}
+	var entries []storage.Entry
+	for {
+		res, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return entries, check.end()
+		}
+		if err != nil {
+			return nil, c.table.Error(ctx, err)
+		}
+		if err := check.add(res.Entries); err != nil {
+			return nil, err
+		}
+		if entries == nil {
+			entries = res.Entries
+		} else {
+			entries = append(entries, res.Entries...)
+		}
+	}
+}
+
+// Compact implements storage.Storage.
+func (c *Client) Compact(ctx context.Context, index uint64) (uint64, error) {
+	o := c.opened.Load()
+	if o == nil {
+		return 0, plugins.ErrNotOpen
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	res, err := c.rpc.Compact(ctx, &pluginv1.CompactRequest{Call: o.Call, Index: index})
+	if err != nil {
+		return 0, fmt.Errorf("compact to %d: %w", index, c.table.Error(ctx, err))
+	}
+	if want := max(index+1, c.first); res.FirstIndex != want {
+		return 0, fmt.Errorf("compact to %d: %w", index, pluginrpc.BadAnswer("first index %d, expected %d", res.FirstIndex, want))
+	}
+	c.first = res.FirstIndex
+	return res.FirstIndex, nil
+}
+
+// ListSnapshots implements storage.Storage.
+func (c *Client) ListSnapshots(ctx context.Context) ([]storage.SnapshotInfo, error) {
+	o := c.opened.Load()
+	if o == nil {
+		return nil, plugins.ErrNotOpen
+	}
+	res, err := c.rpc.ListSnapshots(ctx, &pluginv1.ListSnapshotsRequest{Call: o.Call})
+	if err != nil {
+		return nil, fmt.Errorf("list snapshots: %w", c.table.Error(ctx, err))
+	}
+	if err := checkSnapshots(res.Snapshots); err != nil {
+		return nil, fmt.Errorf("list snapshots: %w", err)
+	}
+	return res.Snapshots, nil
+}
+
+// InstallSnapshot implements storage.Storage.
+func (c *Client) InstallSnapshot(ctx context.Context, index uint64, hs storage.HardState) error {
+	o := c.opened.Load()
+	if o == nil {
+		return plugins.ErrNotOpen
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, err := c.rpc.InstallSnapshot(ctx, &pluginv1.InstallSnapshotRequest{Call: o.Call, Index: index, HardState: hs})
+	if err != nil {
+		return fmt.Errorf("install snapshot %d: %w", index, c.table.Error(ctx, err))
+	}
+	c.first = index + 1
+	return nil
+}
+
+// Close implements storage.Storage.
+func (c *Client) Close(ctx context.Context) error {
+	var call pluginv1.Call
+	if o := c.opened.Load(); o != nil {
+		call = o.Call
+	}
+	if _, err := c.rpc.Close(ctx, &pluginv1.CloseRequest{Call: call}); err != nil {
+		return fmt.Errorf("close storage: %w", c.table.Error(ctx, err))
+	}
+	return nil
+}

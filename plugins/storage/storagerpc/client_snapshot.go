@@ -1,0 +1,245 @@
+package storagerpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"google.golang.org/grpc"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// CreateSnapshot implements storage.Storage. What the plugin has against the
+// snapshot shows at the latest in Commit.
+func (c *Client) CreateSnapshot(ctx context.Context, meta storage.SnapshotMetadata, received bool) (storage.SnapshotWriter, error) {
+	o := c.opened.Load()
+	if o == nil {
+		return nil, plugins.ErrNotOpen
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	w := &snapshotWriter{ctx: ctx, cancel: cancel, table: c.table, meta: meta, chunk: int(o.Limits.MaxChunkBytes)}
+	stream, err := c.rpc.SaveSnapshot(ctx)
+	if err == nil {
+		w.stream = stream
+		err = w.send(&pluginv1.SaveSnapshotRequest{Call: o.Call, Metadata: meta, Received: received})
+	} else {
+		err = c.table.Error(ctx, err)
+	}
+	if err != nil {
+		cancel()
+		return nil, fmt.Errorf("create snapshot %d: %w", meta.Index, err)
+	}
+	return w, nil
+}
+
+// snapshotWriter is one SaveSnapshot stream.
+type snapshotWriter struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	table  *pluginrpc.Table
+	stream grpc.ClientStreamingClient[pluginv1.SaveSnapshotRequest, pluginv1.SaveSnapshotResponse]
+	meta   storage.SnapshotMetadata
+	chunk  int
+	size   uint64
+	req    pluginv1.SaveSnapshotRequest // of Write
+	ended  error
+}
+
+// Write implements io.Writer; it cuts p into chunks.
+func (w *snapshotWriter) Write(p []byte) (int, error) {
+	written := 0
+	for written < len(p) {
+		n := min(len(p)-written, w.chunk)
+		w.req.Chunk = p[written : written+n]
+		err := w.send(&w.req)
+		w.req.Chunk = nil
+		if err != nil {
+			return written, fmt.Errorf("write snapshot %d at %d: %w", w.meta.Index, w.size, err)
+		}
+		written += n
+		w.size += uint64(n)
+	}
+	return written, nil
+}
+
+// Commit implements storage.SnapshotWriter.
+func (w *snapshotWriter) Commit() (storage.SnapshotInfo, error) {
+	info, err := w.commit()
+	if err != nil {
+		return storage.SnapshotInfo{}, fmt.Errorf("commit snapshot %d: %w", w.meta.Index, err)
+	}
+	return info, nil
+}
+
+func (w *snapshotWriter) commit() (storage.SnapshotInfo, error) {
+	if err := w.send(&pluginv1.SaveSnapshotRequest{Commit: true}); err != nil {
+		return storage.SnapshotInfo{}, err
+	}
+	w.ended = fmt.Errorf("snapshot is committed: %w", plugins.ErrClosed)
+	defer w.cancel()
+	res, err := w.stream.CloseAndRecv()
+	if err != nil {
+		return storage.SnapshotInfo{}, w.table.Error(w.ctx, err)
+	}
+	got := res.Info
+	if got.Metadata.Index != w.meta.Index || got.Metadata.Term != w.meta.Term || got.Size_ != w.size {
+		return storage.SnapshotInfo{}, pluginrpc.BadAnswer("committed index %d term %d of %d bytes, sent index %d term %d of %d",
+			got.Metadata.Index, got.Metadata.Term, got.Size_, w.meta.Index, w.meta.Term, w.size)
+	}
+	return got, nil
+}
+
+// Abort implements storage.SnapshotWriter. It waits for the plugin to have
+// removed what was written.
+func (w *snapshotWriter) Abort() error {
+	if w.ended != nil {
+		return nil
+	}
+	w.ended = fmt.Errorf("snapshot is aborted: %w", plugins.ErrClosed)
+	defer w.cancel()
+	_, err := w.stream.CloseAndRecv()
+	switch err = w.table.Error(w.ctx, err); {
+	case err == nil:
+		return fmt.Errorf("abort snapshot %d: %w", w.meta.Index, pluginrpc.BadAnswer("snapshot was committed"))
+	case errors.Is(err, context.Canceled):
+		return nil // the plugin's word for an abandoned snapshot
+	default:
+		return fmt.Errorf("abort snapshot %d: %w", w.meta.Index, err)
+	}
+}
+
+// send sends one message. If the stream has ended it finds out why.
+func (w *snapshotWriter) send(req *pluginv1.SaveSnapshotRequest) error {
+	if w.ended != nil {
+		return w.ended
+	}
+	err := w.stream.Send(req)
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, io.EOF) {
+		if err = w.stream.RecvMsg(new(pluginv1.SaveSnapshotResponse)); err == nil {
+			err = pluginrpc.BadAnswer("answer before the snapshot was complete")
+		}
+	}
+	w.ended = w.table.Error(w.ctx, err)
+	w.cancel()
+	return w.ended
+}
+
+// OpenSnapshot implements storage.Storage.
+func (c *Client) OpenSnapshot(ctx context.Context, index uint64) (storage.SnapshotReader, error) {
+	o := c.opened.Load()
+	if o == nil {
+		return nil, plugins.ErrNotOpen
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	r := &snapshotReader{ctx: ctx, cancel: cancel, table: c.table, maxChunk: o.Limits.MaxChunkBytes}
+	if err := r.open(c.rpc, &pluginv1.OpenSnapshotRequest{Call: o.Call, Index: index}); err != nil {
+		cancel()
+		return nil, fmt.Errorf("open snapshot %d: %w", index, err)
+	}
+	return r, nil
+}
+
+// snapshotReader is one OpenSnapshot stream.
+type snapshotReader struct {
+	ctx      context.Context
+	cancel   context.CancelFunc
+	table    *pluginrpc.Table
+	stream   grpc.ServerStreamingClient[pluginv1.OpenSnapshotResponse]
+	maxChunk uint64
+	info     storage.SnapshotInfo
+	rest     []byte // of the last chunk
+	received uint64
+	err      error
+}
+
+// open waits for the first message, which says what the snapshot is.
+func (r *snapshotReader) open(rpc pluginv1.StorageClient, req *pluginv1.OpenSnapshotRequest) error {
+	stream, err := rpc.OpenSnapshot(r.ctx, req)
+	if err != nil {
+		return r.table.Error(r.ctx, err)
+	}
+	r.stream = stream
+	first, err := stream.Recv()
+	if err != nil {
+		return r.table.Error(r.ctx, err)
+	}
+	r.info = first.Info
+	if err := checkMetadata(r.info.Metadata); err != nil {
+		return err
+	}
+	if req.Index != 0 && r.info.Metadata.Index != req.Index {
+		return pluginrpc.BadAnswer("snapshot %d, asked for %d", r.info.Metadata.Index, req.Index)
+	}
+	return r.take(first.Chunk)
+}
+
+// Info implements storage.SnapshotReader.
+func (r *snapshotReader) Info() storage.SnapshotInfo { return r.info }
+
+// Read implements io.Reader.
+func (r *snapshotReader) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for len(r.rest) == 0 {
+		if r.err == nil {
+			r.err = r.next()
+		}
+		if r.err != nil {
+			return 0, r.err
+		}
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+// next receives a chunk, or says why there is none.
+func (r *snapshotReader) next() error {
+	res, err := r.stream.Recv()
+	switch {
+	case errors.Is(err, io.EOF) && r.received == r.info.Size_:
+		return io.EOF
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("read snapshot %d: %w", r.info.Metadata.Index,
+			pluginrpc.BadAnswer("ended after %d of %d bytes", r.received, r.info.Size_))
+	case err != nil:
+		return fmt.Errorf("read snapshot %d at %d: %w", r.info.Metadata.Index, r.received, r.table.Error(r.ctx, err))
+	}
+	if err := r.take(res.Chunk); err != nil {
+		return fmt.Errorf("read snapshot %d: %w", r.info.Metadata.Index, err)
+	}
+	return nil
+}
+
+// take checks a chunk.
+func (r *snapshotReader) take(chunk []byte) error {
+	size := uint64(len(chunk))
+	if size > r.maxChunk {
+		return pluginrpc.BadAnswer("chunk of %d bytes, at most %d", size, r.maxChunk)
+	}
+	if r.received+size > r.info.Size_ {
+		return pluginrpc.BadAnswer("%d bytes, announced as %d", r.received+size, r.info.Size_)
+	}
+	r.received += size
+	r.rest = chunk
+	return nil
+}
+
+// Close implements io.Closer. It may be called before the end.
+func (r *snapshotReader) Close() error {
+	r.cancel()
+	if r.err == nil {
+		r.err = fmt.Errorf("snapshot reader: %w", plugins.ErrClosed)
+	}
+	r.rest = nil
+	return nil
+}

@@ -1,0 +1,220 @@
+package storagerpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"google.golang.org/grpc"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// Register serves backend.
+func Register(r grpc.ServiceRegistrar, backend storage.Storage) {
+	pluginv1.RegisterStorageServer(r, &server{
+		backend:   backend,
+		table:     errorTable(),
+		appending: make(chan struct{}, 1),
+	})
+}
+
+type server struct {
+	pluginv1.UnimplementedStorageServer
+	backend storage.Storage
+	table   *pluginrpc.Table
+	gate    pluginrpc.Gate
+	// appending holds one token while an Append stream is served: the
+	// contract has one appender at a time.
+	appending chan struct{}
+}
+
+// Open implements pluginv1.StorageServer.
+func (s *server) Open(ctx context.Context, req *pluginv1.StorageOpenRequest) (*pluginv1.StorageOpenResponse, error) {
+	var state storage.State
+	err := s.gate.Open(req.Options, func(opts plugins.Options) (err error) {
+		state, err = s.backend.Open(ctx, opts)
+		return err
+	})
+	if err != nil {
+		return nil, s.table.Status(err)
+	}
+	return &pluginv1.StorageOpenResponse{
+		HardState:  state.HardState,
+		Snapshots:  state.Snapshots,
+		FirstIndex: state.FirstIndex,
+		LastIndex:  state.LastIndex,
+		Terms:      state.Terms,
+	}, nil
+}
+
+// Read implements pluginv1.StorageServer. A long answer is read and sent
+// piece by piece, so that it is never in memory as a whole.
+func (s *server) Read(req *pluginv1.ReadRequest, stream grpc.ServerStreamingServer[pluginv1.ReadResponse]) error {
+	o, err := s.gate.Check(req.Call)
+	if err != nil {
+		return s.table.Status(err)
+	}
+	return s.table.Status(s.read(req, stream, o.Limits.MaxBatchBytes))
+}
+
+func (s *server) read(req *pluginv1.ReadRequest, stream grpc.ServerStreamingServer[pluginv1.ReadResponse], piece uint64) error {
+	budget := req.MaxBytes
+	for lo := req.Lo; ; {
+		entries, err := s.backend.Read(stream.Context(), lo, req.Hi, min(budget, piece))
+		if err != nil {
+			return err
+		}
+		size := uint64(0)
+		for i := range entries {
+			size += uint64(len(entries[i].Data))
+		}
+		if lo != req.Lo && size > budget {
+			return nil // one entry that would exceed what was asked for
+		}
+		if len(entries) > 0 {
+			if err := stream.Send(&pluginv1.ReadResponse{Entries: entries}); err != nil {
+				return err
+			}
+		}
+		lo += uint64(len(entries))
+		if len(entries) == 0 || lo >= req.Hi || budget <= piece || size >= budget {
+			return nil
+		}
+		budget -= size
+	}
+}
+
+// Compact implements pluginv1.StorageServer.
+func (s *server) Compact(ctx context.Context, req *pluginv1.CompactRequest) (*pluginv1.CompactResponse, error) {
+	if _, err := s.gate.Check(req.Call); err != nil {
+		return nil, s.table.Status(err)
+	}
+	first, err := s.backend.Compact(ctx, req.Index)
+	if err != nil {
+		return nil, s.table.Status(err)
+	}
+	return &pluginv1.CompactResponse{FirstIndex: first}, nil
+}
+
+// ListSnapshots implements pluginv1.StorageServer.
+func (s *server) ListSnapshots(ctx context.Context, req *pluginv1.ListSnapshotsRequest) (*pluginv1.ListSnapshotsResponse, error) {
+	if _, err := s.gate.Check(req.Call); err != nil {
+		return nil, s.table.Status(err)
+	}
+	infos, err := s.backend.ListSnapshots(ctx)
+	if err != nil {
+		return nil, s.table.Status(err)
+	}
+	return &pluginv1.ListSnapshotsResponse{Snapshots: infos}, nil
+}
+
+// InstallSnapshot implements pluginv1.StorageServer.
+func (s *server) InstallSnapshot(ctx context.Context, req *pluginv1.InstallSnapshotRequest) (*pluginv1.InstallSnapshotResponse, error) {
+	if _, err := s.gate.Check(req.Call); err != nil {
+		return nil, s.table.Status(err)
+	}
+	// The install is finished even if the caller goes away: half of one must
+	// not depend on the network.
+	if err := s.backend.InstallSnapshot(context.WithoutCancel(ctx), req.Index, req.HardState); err != nil {
+		return nil, s.table.Status(err)
+	}
+	return &pluginv1.InstallSnapshotResponse{}, nil
+}
+
+// Close implements pluginv1.StorageServer.
+func (s *server) Close(ctx context.Context, req *pluginv1.CloseRequest) (*pluginv1.CloseResponse, error) {
+	if err := s.gate.CheckClose(req.Call); err != nil {
+		return nil, s.table.Status(err)
+	}
+	if err := s.backend.Close(ctx); err != nil {
+		return nil, s.table.Status(err)
+	}
+	return &pluginv1.CloseResponse{}, nil
+}
+
+// SaveSnapshot implements pluginv1.StorageServer.
+func (s *server) SaveSnapshot(stream grpc.ClientStreamingServer[pluginv1.SaveSnapshotRequest, pluginv1.SaveSnapshotResponse]) error {
+	first, err := stream.Recv()
+	if err != nil {
+		return s.table.Status(fmt.Errorf("snapshot without a header: %w", plugins.ErrInvalidArgument))
+	}
+	o, err := s.gate.Check(first.Call)
+	if err != nil {
+		return s.table.Status(err)
+	}
+	w, err := s.backend.CreateSnapshot(stream.Context(), first.Metadata, first.Received)
+	if err != nil {
+		return s.table.Status(err)
+	}
+	info, err := saveChunks(stream, first, w, o.Limits.MaxChunkBytes)
+	if err != nil {
+		return s.table.Status(errors.Join(err, w.Abort()))
+	}
+	return stream.SendAndClose(&pluginv1.SaveSnapshotResponse{Info: info})
+}
+
+// saveChunks writes what comes, until commit.
+func saveChunks(stream grpc.ClientStreamingServer[pluginv1.SaveSnapshotRequest, pluginv1.SaveSnapshotResponse],
+	req *pluginv1.SaveSnapshotRequest, w storage.SnapshotWriter, maxChunk uint64,
+) (storage.SnapshotInfo, error) {
+	for {
+		if n := uint64(len(req.Chunk)); n > maxChunk {
+			return storage.SnapshotInfo{}, fmt.Errorf("chunk of %d bytes, at most %d: %w", n, maxChunk, plugins.ErrLimit)
+		}
+		if len(req.Chunk) > 0 {
+			if _, err := w.Write(req.Chunk); err != nil {
+				return storage.SnapshotInfo{}, err
+			}
+		}
+		if req.Commit {
+			return w.Commit()
+		}
+		*req = pluginv1.SaveSnapshotRequest{}
+		if err := stream.RecvMsg(req); errors.Is(err, io.EOF) {
+			return storage.SnapshotInfo{}, fmt.Errorf("snapshot was abandoned: %w", context.Canceled)
+		} else if err != nil {
+			return storage.SnapshotInfo{}, err
+		}
+	}
+}
+
+// OpenSnapshot implements pluginv1.StorageServer.
+func (s *server) OpenSnapshot(req *pluginv1.OpenSnapshotRequest, stream grpc.ServerStreamingServer[pluginv1.OpenSnapshotResponse]) error {
+	o, err := s.gate.Check(req.Call)
+	if err != nil {
+		return s.table.Status(err)
+	}
+	r, err := s.backend.OpenSnapshot(stream.Context(), req.Index)
+	if err != nil {
+		return s.table.Status(err)
+	}
+	return s.table.Status(errors.Join(sendChunks(stream, r, o.Limits.MaxChunkBytes), r.Close()))
+}
+
+func sendChunks(stream grpc.ServerStreamingServer[pluginv1.OpenSnapshotResponse], r storage.SnapshotReader, maxChunk uint64) error {
+	if err := stream.Send(&pluginv1.OpenSnapshotResponse{Info: r.Info()}); err != nil {
+		return err
+	}
+	var res pluginv1.OpenSnapshotResponse
+	buf := make([]byte, maxChunk)
+	for {
+		n, last, err := pluginrpc.ReadChunk(r, buf)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			res.Chunk = buf[:n]
+			if err := stream.SendMsg(&res); err != nil {
+				return err
+			}
+		}
+		if last {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,118 @@
+package transportrpc
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+const (
+	// envelopeOverhead is at least what an envelope takes on the wire beside
+	// its payload.
+	envelopeOverhead = 48
+	// maxDetail bounds the text of an event.
+	maxDetail = 4 << 10
+	// maxEvents bounds the events of one message.
+	maxEvents = 4096
+	// maxAddress bounds the address that Open answers.
+	maxAddress = 512
+)
+
+// maxPayload is the largest payload that fits a message.
+func maxPayload(l plugins.Limits) int { return l.MaxMessageBytes() - 4<<10 }
+
+// checkOutbound refuses envelopes that the plugin could not take.
+func checkOutbound(envelopes []transport.Envelope, limits plugins.Limits) error {
+	for i := range envelopes {
+		e := &envelopes[i]
+		switch n := len(e.Payload); {
+		case n > maxPayload(limits):
+			return fmt.Errorf("message to %x has %d bytes, at most %d: %w", e.To, n, maxPayload(limits), plugins.ErrLimit)
+		case e.Class == pluginv1.MessageClass_CLASS_SNAPSHOT:
+			return fmt.Errorf("snapshot message to %x on the message stream: %w", e.To, plugins.ErrInvalidArgument)
+		}
+	}
+	return nil
+}
+
+// checkInbound holds what a plugin delivers against the contract.
+func checkInbound(m *pluginv1.RaftInbound, o *pluginrpc.Opened) error {
+	for i := range m.Envelopes {
+		e := &m.Envelopes[i]
+		switch {
+		case e.Group != o.Call.Group:
+			return pluginrpc.BadAnswer("message of group %d, expected %d", e.Group, o.Call.Group)
+		case e.To != o.NodeID:
+			return pluginrpc.BadAnswer("message to %x, this is %x", e.To, o.NodeID)
+		case e.From == 0 || e.From == o.NodeID:
+			return pluginrpc.BadAnswer("message from %x to %x", e.From, o.NodeID)
+		case len(e.Payload) > maxPayload(o.Limits):
+			return pluginrpc.BadAnswer("message from %x of %d bytes, at most %d", e.From, len(e.Payload), maxPayload(o.Limits))
+		case e.Class < pluginv1.MessageClass_CLASS_CONTROL || e.Class > pluginv1.MessageClass_CLASS_PROPOSAL:
+			return pluginrpc.BadAnswer("message from %x of class %d", e.From, e.Class)
+		}
+	}
+	if n := len(m.Events); n > maxEvents {
+		return pluginrpc.BadAnswer("%d events at once, at most %d", n, maxEvents)
+	}
+	for i := range m.Events {
+		if err := checkEvent(&m.Events[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkEvent(e *transport.Event) error {
+	switch {
+	case len(e.Detail) > maxDetail:
+		return pluginrpc.BadAnswer("event with a detail of %d bytes, at most %d", len(e.Detail), maxDetail)
+	case e.Type == pluginv1.EventType_EVENT_SNAPSHOT_OFFERED && e.Offer == 0:
+		return pluginrpc.BadAnswer("snapshot offer without a number")
+	case e.Type == pluginv1.EventType_EVENT_REMOVED && (e.Index == 0 || e.Term == 0):
+		return pluginrpc.BadAnswer("removal without proof: index %d, term %d", e.Index, e.Term)
+	case known(e.Type) && e.Type != pluginv1.EventType_EVENT_REMOVED && e.Peer == 0:
+		return pluginrpc.BadAnswer("%s without a peer", e.Type)
+	}
+	return nil
+}
+
+// known tells the events of this version; others are skipped.
+func known(t pluginv1.EventType) bool {
+	return t >= pluginv1.EventType_EVENT_UNREACHABLE && t <= pluginv1.EventType_EVENT_SNAPSHOT_OFFERED
+}
+
+// checkAddress holds the answer to Open against the contract.
+func checkAddress(address string) error {
+	if len(address) > maxAddress {
+		return pluginrpc.BadAnswer("address of %d bytes, at most %d", len(address), maxAddress)
+	}
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return pluginrpc.BadAnswer("address %q: %v", address, err)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return pluginrpc.BadAnswer("address %q without a real port", address)
+	}
+	return nil
+}
+
+// checkHeader holds the header of a received snapshot against the contract.
+func checkHeader(h transport.SnapshotHeader, from uint64, o *pluginrpc.Opened) error {
+	switch {
+	case h.Group != o.Call.Group:
+		return pluginrpc.BadAnswer("snapshot of group %d, expected %d", h.Group, o.Call.Group)
+	case h.To != o.NodeID:
+		return pluginrpc.BadAnswer("snapshot to %x, this is %x", h.To, o.NodeID)
+	case h.From != from:
+		return pluginrpc.BadAnswer("snapshot from %x, offered by %x", h.From, from)
+	case len(h.Message) == 0:
+		return pluginrpc.BadAnswer("snapshot without a message")
+	}
+	return nil
+}

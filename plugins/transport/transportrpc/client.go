@@ -1,0 +1,264 @@
+package transportrpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"google.golang.org/grpc"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+// Client is the host's end of a transport plugin.
+type Client struct {
+	rpc    pluginv1.TransportClient
+	info   plugins.Info
+	table  *pluginrpc.Table
+	opened atomic.Pointer[pluginrpc.Opened]
+
+	// ctx is the life of the Raft stream and of snapshots being received.
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	handler transport.Handler
+	tasks   sync.WaitGroup // goroutines that call the handler
+	offers  chan struct{}  // a token for each snapshot being received
+	done    chan struct{}  // closed when the Raft stream has ended; err is set then
+	err     error
+
+	sending chan struct{} // capacity 1: held while something is sent
+	stream  grpc.BidiStreamingClient[pluginv1.RaftOutbound, pluginv1.RaftInbound]
+	req     pluginv1.RaftOutbound
+
+	closing   sync.Mutex
+	closed    bool
+	closedErr error
+}
+
+var _ transport.Transport = (*Client)(nil)
+
+// maxReceiving is how many snapshots may be received at a time; others are
+// refused, and their senders try again.
+const maxReceiving = 4
+
+// NewClient returns the transport behind conn. info is what the plugin
+// answered to Describe.
+func NewClient(conn grpc.ClientConnInterface, info plugins.Info) *Client {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	return &Client{
+		rpc: pluginv1.NewTransportClient(conn), info: info, table: errorTable(),
+		ctx: ctx, cancel: cancel,
+		offers:  make(chan struct{}, maxReceiving),
+		done:    make(chan struct{}),
+		sending: make(chan struct{}, 1),
+	}
+}
+
+// Describe implements transport.Transport.
+func (c *Client) Describe() plugins.Info { return c.info }
+
+// Open implements transport.Transport. The handler is called from one
+// goroutine, except for ReceiveSnapshot, which has one for each snapshot.
+func (c *Client) Open(ctx context.Context, opts transport.Options, h transport.Handler) (string, error) {
+	address, err := c.open(ctx, opts, h)
+	if err != nil {
+		return "", fmt.Errorf("open transport: %w", err)
+	}
+	return address, nil
+}
+
+func (c *Client) open(ctx context.Context, opts transport.Options, h transport.Handler) (string, error) {
+	if c.opened.Load() != nil {
+		return "", fmt.Errorf("is open: %w", plugins.ErrInvalidArgument)
+	}
+	common, err := pluginrpc.CheckOptions(opts.Options)
+	if err != nil {
+		return "", err
+	}
+	res, err := c.rpc.Open(ctx, &pluginv1.TransportOpenRequest{
+		Options: pluginrpc.WireOptions(common), Listen: opts.Listen, Advertise: opts.Advertise,
+	})
+	if err != nil {
+		return "", c.table.Error(ctx, err)
+	}
+	if err := checkAddress(res.Address); err != nil {
+		return "", err
+	}
+	o := pluginrpc.NewOpened(common)
+	if err := c.start(ctx, o, h); err != nil {
+		return "", err
+	}
+	return res.Address, nil
+}
+
+// start opens the Raft stream, which outlives ctx.
+func (c *Client) start(ctx context.Context, o *pluginrpc.Opened, h transport.Handler) error {
+	stream, err := c.rpc.Raft(c.ctx)
+	if err != nil {
+		return c.table.Error(ctx, err)
+	}
+	c.stream, c.handler = stream, h
+	c.req.Call = o.Call
+	// The first message carries the call, so that the plugin knows whose
+	// stream it is.
+	if err := stream.SendMsg(&c.req); err != nil && !errors.Is(err, io.EOF) {
+		return c.table.Error(ctx, err)
+	}
+	c.closing.Lock()
+	defer c.closing.Unlock()
+	if c.closed {
+		return plugins.ErrClosed
+	}
+	c.opened.Store(o)
+	c.tasks.Add(1)
+	go c.receive(o)
+	return nil
+}
+
+// Done is closed when the plugin can no longer send or deliver anything: after
+// Close, when it is gone, or when it broke the contract. Err says which.
+func (c *Client) Done() <-chan struct{} { return c.done }
+
+// Err says why Done is closed: nil after Close, otherwise plugins.ErrGone,
+// plugins.ErrBadAnswer or the plugin's own error.
+func (c *Client) Err() error {
+	select {
+	case <-c.done:
+		return c.err
+	default:
+		return nil
+	}
+}
+
+// SetPeers implements transport.Transport.
+func (c *Client) SetPeers(ctx context.Context, set transport.PeerSet) error {
+	o := c.opened.Load()
+	if o == nil {
+		return plugins.ErrNotOpen
+	}
+	_, err := c.rpc.SetPeers(ctx, &pluginv1.SetPeersRequest{Call: o.Call, Peers: set.Peers, Removed: set.Removed})
+	if err != nil {
+		return fmt.Errorf("set %d peers: %w", len(set.Peers), c.table.Error(ctx, err))
+	}
+	return nil
+}
+
+// Send implements transport.Transport. It waits only while the plugin does not
+// read its stream at all. If ctx ends meanwhile the stream is given up, because
+// half a message cannot be taken back: the transport is gone then.
+func (c *Client) Send(ctx context.Context, envelopes []transport.Envelope) error {
+	o := c.opened.Load()
+	if o == nil {
+		return plugins.ErrNotOpen
+	}
+	if err := checkOutbound(envelopes, o.Limits); err != nil {
+		return fmt.Errorf("send %d messages: %w", len(envelopes), err)
+	}
+	if err := c.send(ctx, o, envelopes); err != nil {
+		return fmt.Errorf("send %d messages: %w", len(envelopes), err)
+	}
+	return nil
+}
+
+func (c *Client) send(ctx context.Context, o *pluginrpc.Opened, envelopes []transport.Envelope) error {
+	select {
+	case c.sending <- struct{}{}:
+		defer func() { <-c.sending }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if ctx.Done() != nil {
+		defer context.AfterFunc(ctx, func() {
+			c.cancel(fmt.Errorf("%w: it took no messages: %w", plugins.ErrGone, context.Cause(ctx)))
+		})()
+	}
+	for len(envelopes) > 0 {
+		n := head(envelopes, o.Limits)
+		c.req.Envelopes = envelopes[:n]
+		err := c.stream.SendMsg(&c.req)
+		c.req.Envelopes = nil
+		if err != nil {
+			return c.broken(ctx, err)
+		}
+		envelopes = envelopes[n:]
+	}
+	return nil
+}
+
+// head is how many envelopes go into one message: all, nearly always.
+func head(envelopes []transport.Envelope, limits plugins.Limits) int {
+	total := 0
+	for i := range envelopes {
+		total += len(envelopes[i].Payload) + envelopeOverhead
+		if i > 0 && total > int(limits.MaxBatchBytes) {
+			return i
+		}
+	}
+	return len(envelopes)
+}
+
+// broken explains a failed SendMsg.
+func (c *Client) broken(ctx context.Context, err error) error {
+	if !errors.Is(err, io.EOF) {
+		return c.table.Error(c.ctx, err)
+	}
+	select {
+	case <-c.done: // receive learns the stream's status
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if c.err != nil {
+		return c.err
+	}
+	return fmt.Errorf("transport: %w", plugins.ErrClosed)
+}
+
+// Close implements transport.Transport. The handler is not called any more
+// when it returns, unless ctx ended before.
+func (c *Client) Close(ctx context.Context) error {
+	c.closing.Lock()
+	defer c.closing.Unlock()
+	if c.closed {
+		return c.closedErr
+	}
+	c.closed = true
+	var call pluginv1.Call
+	if o := c.opened.Load(); o != nil {
+		call = o.Call
+	}
+	if _, err := c.rpc.Close(ctx, &pluginv1.CloseRequest{Call: call}); err != nil {
+		c.closedErr = fmt.Errorf("close transport: %w", c.table.Error(ctx, err))
+	}
+	c.cancel(errClosed)
+	if c.opened.Load() == nil {
+		close(c.done) // there was never a stream
+	}
+	if err := c.wait(ctx); err != nil && c.closedErr == nil {
+		c.closedErr = fmt.Errorf("close transport: handler is still running: %w", err)
+	}
+	return c.closedErr
+}
+
+// errClosed is the cause of an end that was asked for.
+var errClosed = errors.New("transport was closed")
+
+// wait waits for the goroutines that call the handler.
+func (c *Client) wait(ctx context.Context) error {
+	ended := make(chan struct{})
+	go func() {
+		c.tasks.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

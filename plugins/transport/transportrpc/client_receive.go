@@ -1,0 +1,227 @@
+package transportrpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"google.golang.org/grpc"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+// receive hands what the plugin delivers to the handler until the stream ends.
+func (c *Client) receive(o *pluginrpc.Opened) {
+	defer c.tasks.Done()
+	err := c.deliver(o)
+	if cause := context.Cause(c.ctx); cause != nil {
+		err = cause
+	}
+	if !errors.Is(err, errClosed) {
+		c.err = fmt.Errorf("raft stream: %w", err)
+	}
+	c.cancel(err) // ends the snapshots that are being received
+	close(c.done)
+}
+
+func (c *Client) deliver(o *pluginrpc.Opened) error {
+	for {
+		// Envelopes and events belong to the handler.
+		m, err := c.stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return fmt.Errorf("plugin ended it: %w", plugins.ErrGone)
+		}
+		if err != nil {
+			return c.table.Error(c.ctx, err)
+		}
+		if err := checkInbound(m, o); err != nil {
+			return err
+		}
+		if len(m.Envelopes) > 0 {
+			c.handler.Deliver(m.Envelopes)
+		}
+		if events := c.takeOffers(o, m.Events); len(events) > 0 {
+			c.handler.Notify(events)
+		}
+	}
+}
+
+// takeOffers starts receiving what is offered and returns the other events.
+func (c *Client) takeOffers(o *pluginrpc.Opened, events []transport.Event) []transport.Event {
+	rest := events[:0]
+	for _, e := range events {
+		switch {
+		case e.Type == pluginv1.EventType_EVENT_SNAPSHOT_OFFERED:
+			c.takeOffer(o, e)
+		case known(e.Type):
+			rest = append(rest, e)
+		}
+	}
+	return rest
+}
+
+func (c *Client) takeOffer(o *pluginrpc.Opened, e transport.Event) {
+	var refusal string
+	select {
+	case c.offers <- struct{}{}:
+	default:
+		refusal = fmt.Sprintf("%d snapshots are being received", maxReceiving)
+	}
+	c.tasks.Add(1)
+	go func() {
+		defer c.tasks.Done()
+		if refusal == "" {
+			defer func() { <-c.offers }()
+		}
+		if err := c.receiveSnapshot(o, e, refusal); err != nil && errors.Is(err, plugins.ErrBadAnswer) {
+			c.cancel(fmt.Errorf("snapshot from %x: %w", e.Peer, err))
+		}
+	}()
+}
+
+// receiveSnapshot runs one ReceiveSnapshot stream. The plugin reports its end
+// to the sender; this end needs to know only whether the contract was broken.
+func (c *Client) receiveSnapshot(o *pluginrpc.Opened, e transport.Event, refusal string) error {
+	ctx, cancel := context.WithCancel(c.ctx)
+	defer cancel()
+	stream, err := c.rpc.ReceiveSnapshot(ctx)
+	if err != nil {
+		return c.table.Error(ctx, err)
+	}
+	if err := stream.Send(&pluginv1.ReceiveSnapshotRequest{Call: o.Call, Offer: e.Offer}); err != nil {
+		return c.end(ctx, stream)
+	}
+	if refusal == "" {
+		if refusal, err = c.handle(ctx, o, e, stream); err != nil {
+			return err
+		}
+	}
+	if err := stream.Send(&pluginv1.ReceiveSnapshotRequest{Verdict: true, Error: refusal}); err == nil {
+		err = stream.CloseSend()
+	}
+	if err != nil {
+		return c.table.Error(ctx, err)
+	}
+	return c.end(ctx, stream)
+}
+
+// handle lets the handler take the snapshot and returns its verdict: empty if
+// it accepted. A broken contract is an error and no verdict.
+func (c *Client) handle(ctx context.Context, o *pluginrpc.Opened, e transport.Event,
+	stream grpc.BidiStreamingClient[pluginv1.ReceiveSnapshotRequest, pluginv1.ReceiveSnapshotResponse],
+) (string, error) {
+	first, err := stream.Recv()
+	if err != nil {
+		return "", c.table.Error(ctx, err)
+	}
+	if err := checkHeader(first.Header, e.Peer, o); err != nil {
+		return "", err
+	}
+	r := &offerReader{ctx: ctx, table: c.table, stream: stream, header: first.Header, maxChunk: o.Limits.MaxChunkBytes}
+	if err := r.take(first); err != nil {
+		return "", err
+	}
+	err = c.handler.ReceiveSnapshot(ctx, first.Header, r)
+	switch {
+	case errors.Is(r.err, plugins.ErrBadAnswer):
+		return "", r.err
+	case err != nil:
+		return refusalText(err), nil
+	case !errors.Is(r.err, io.EOF):
+		return "snapshot was not read to its end", nil
+	}
+	return "", nil
+}
+
+// maxRefusal bounds the text of a refusal.
+const maxRefusal = 1 << 10
+
+// refusalText is never empty.
+func refusalText(err error) string {
+	text := err.Error()
+	if text == "" {
+		return "refused"
+	}
+	return text[:min(len(text), maxRefusal)]
+}
+
+// end reads the stream's rest, which is of no more use, and its status.
+func (c *Client) end(ctx context.Context,
+	stream grpc.BidiStreamingClient[pluginv1.ReceiveSnapshotRequest, pluginv1.ReceiveSnapshotResponse],
+) error {
+	for {
+		_, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return c.table.Error(ctx, err)
+		}
+	}
+}
+
+// offerReader reads a snapshot that a peer offers.
+type offerReader struct {
+	ctx      context.Context
+	table    *pluginrpc.Table
+	stream   grpc.BidiStreamingClient[pluginv1.ReceiveSnapshotRequest, pluginv1.ReceiveSnapshotResponse]
+	header   transport.SnapshotHeader
+	maxChunk uint64
+	rest     []byte
+	received uint64
+	done     bool
+	err      error
+}
+
+// Read implements io.Reader. It ends with io.EOF only if the plugin said that
+// everything arrived.
+func (r *offerReader) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for len(r.rest) == 0 {
+		if r.err == nil {
+			r.err = r.next()
+		}
+		if r.err != nil {
+			return 0, r.err
+		}
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+func (r *offerReader) next() error {
+	if r.done {
+		return io.EOF
+	}
+	res, err := r.stream.Recv()
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("snapshot after %d bytes: %w", r.received, io.ErrUnexpectedEOF)
+	}
+	if err != nil {
+		return fmt.Errorf("snapshot after %d bytes: %w", r.received, r.table.Error(r.ctx, err))
+	}
+	return r.take(res)
+}
+
+// take checks a chunk. A header with size 0 announces none.
+func (r *offerReader) take(res *pluginv1.ReceiveSnapshotResponse) error {
+	size, announced := uint64(len(res.Chunk)), r.header.Size_
+	r.received += size
+	switch {
+	case size > r.maxChunk:
+		return pluginrpc.BadAnswer("chunk of %d bytes, at most %d", size, r.maxChunk)
+	case announced > 0 && r.received > announced:
+		return pluginrpc.BadAnswer("%d bytes, announced as %d", r.received, announced)
+	case announced > 0 && res.Done && r.received < announced:
+		return pluginrpc.BadAnswer("ended after %d of %d bytes", r.received, announced)
+	}
+	r.rest, r.done = res.Chunk, res.Done
+	return nil
+}

@@ -1,0 +1,67 @@
+package transportrpc
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"google.golang.org/grpc"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+// SendSnapshot implements transport.Transport. An error of r ends the stream,
+// so that the plugin never takes a part for the whole.
+func (c *Client) SendSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
+	o := c.opened.Load()
+	if o == nil {
+		return plugins.ErrNotOpen
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := c.sendSnapshot(ctx, o, header, r); err != nil {
+		return fmt.Errorf("send snapshot to %x: %w", header.To, err)
+	}
+	return nil
+}
+
+func (c *Client) sendSnapshot(ctx context.Context, o *pluginrpc.Opened, header transport.SnapshotHeader, r io.Reader) error {
+	stream, err := c.rpc.SendSnapshot(ctx)
+	if err != nil {
+		return c.table.Error(ctx, err)
+	}
+	complete, err := sendChunks(stream, o, header, r)
+	if err != nil {
+		return err
+	}
+	if _, err := stream.CloseAndRecv(); err != nil {
+		return c.table.Error(ctx, err)
+	}
+	if !complete {
+		return pluginrpc.BadAnswer("accepted before it was complete")
+	}
+	return nil
+}
+
+// sendChunks sends header and chunks. It is not complete if the plugin ended
+// the stream before. Errors are those of r.
+func sendChunks(stream grpc.ClientStreamingClient[pluginv1.SendSnapshotRequest, pluginv1.SendSnapshotResponse],
+	o *pluginrpc.Opened, header transport.SnapshotHeader, r io.Reader,
+) (complete bool, err error) {
+	req := pluginv1.SendSnapshotRequest{Call: o.Call, Header: header}
+	buf := make([]byte, o.Limits.MaxChunkBytes)
+	for !req.Done {
+		if stream.Send(&req) != nil {
+			return false, nil
+		}
+		n, last, err := pluginrpc.ReadChunk(r, buf)
+		if err != nil {
+			return false, err
+		}
+		req = pluginv1.SendSnapshotRequest{Chunk: buf[:n], Done: last}
+	}
+	return stream.Send(&req) == nil, nil
+}

@@ -1,0 +1,165 @@
+package sdk
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/hashicorp/go-hclog"
+	plugin "github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+)
+
+// Exit codes of a plugin's process. A host tries again after other ones.
+const (
+	// ExitUsage: started by hand, or with arguments that make no sense.
+	ExitUsage = 64
+	// ExitBackend: the backend cannot be served at all; a new start will not
+	// help.
+	ExitBackend = 78
+)
+
+// BuiltinCommand is the first argument of a host's executable that is to
+// serve one of its own backends: BuiltinCommand, kind, name.
+const BuiltinCommand = "plugin-serve"
+
+// Serve serves b and does not return: it is the whole of a plugin's main.
+func Serve(b Backend) {
+	os.Exit(serve(process{args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}, b))
+}
+
+// ServeBuiltin serves one of backends, and then does not return, if args
+// (os.Args[1:]) begin with BuiltinCommand. Otherwise it returns false. It is
+// the first statement of a host's main, and of TestMain where tests start
+// their own executable as a plugin.
+func ServeBuiltin(args []string, backends []Backend) (served bool) {
+	if len(args) == 0 || args[0] != BuiltinCommand {
+		return false
+	}
+	p := process{args: args[1:], stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	os.Exit(serveBuiltin(p, backends))
+	return true
+}
+
+func serveBuiltin(p process, backends []Backend) int {
+	if len(p.args) < 2 {
+		fmt.Fprintf(p.stderr, "usage: %s KIND NAME; a host starts it so, people need not\n", BuiltinCommand)
+		return ExitUsage
+	}
+	kind, name := plugins.Kind(p.args[0]), p.args[1]
+	for _, b := range backends {
+		if b.Kind == kind && b.Name == name {
+			p.args = p.args[2:]
+			return serve(p, b)
+		}
+	}
+	fmt.Fprintf(p.stderr, "there is no shipped %s plugin %q; shipped are:", kind, name)
+	for _, b := range backends {
+		fmt.Fprintf(p.stderr, " %s %s", b.Kind, b.Name)
+	}
+	fmt.Fprintln(p.stderr)
+	return ExitBackend
+}
+
+// process is what a plugin sees of its own process.
+type process struct {
+	args           []string
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// serve does what the arguments say and returns the exit code.
+func serve(p process, b Backend) int {
+	switch {
+	case len(p.args) == 1 && p.args[0] == "describe":
+		return serveDescribe(p, b)
+	case os.Getenv(pluginrpc.CookieKey) != pluginrpc.CookieValue:
+		fmt.Fprintf(p.stderr, "this is a Pontoon plugin: %s %s. It is run by the host, which finds it through the\n"+
+			"plugins section of its configuration. To see what it is, run it with the argument \"describe\".\n", b.Kind, b.Name)
+		return ExitUsage
+	}
+	return run(p, b)
+}
+
+func serveDescribe(p process, b Backend) int {
+	in, err := create(b, newLogger(p.stderr, slog.LevelWarn))
+	if err == nil {
+		err = describe(p.stdout, in.info)
+	}
+	if err != nil {
+		fmt.Fprintf(p.stderr, "%s plugin %s: %v\n", b.Kind, b.Name, err)
+		return ExitBackend
+	}
+	return 0
+}
+
+// run serves until the host says otherwise.
+func run(p process, b Backend) int {
+	// Taken before go-plugin replaces os.Stderr: logs go to the real one.
+	level := new(slog.LevelVar)
+	log := newLogger(p.stderr, level)
+	slog.SetDefault(log) // and with it package log
+
+	// Not signal.Ignore, which children of the plugin would inherit.
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		for s := range signals {
+			log.Debug("ignoring signal: the host stops its plugins itself", "signal", s.String())
+		}
+	}()
+
+	in, err := create(b, log)
+	if err != nil {
+		log.Error("plugin cannot be served", "kind", string(b.Kind), "plugin", b.Name, "error", err.Error())
+		return ExitBackend
+	}
+	go watchLifeline(p.stdin, log)
+	served := false // go-plugin returns in the same way if it never listened
+	register := in.registerAll(level)
+	plugin.Serve(&plugin.ServeConfig{
+		HandshakeConfig: pluginrpc.Handshake(),
+		VersionedPlugins: pluginrpc.VersionedPlugins(func(r grpc.ServiceRegistrar) {
+			served = true
+			register(r)
+		}),
+		GRPCServer: newServer,
+		Logger: hclog.New(&hclog.LoggerOptions{
+			Name: "go-plugin", Level: hclog.Warn, Output: p.stderr, JSONFormat: true,
+		}),
+	})
+	if !served {
+		return 1
+	}
+	return 0
+}
+
+// newServer adds our options to those of go-plugin.
+func newServer(opts []grpc.ServerOption) *grpc.Server {
+	return grpc.NewServer(append(opts, pluginrpc.ServerOptions()...)...)
+}
+
+// watchLifeline ends the process at once when stdin ends, which it does when
+// the host is gone. There is nothing to save: a plugin must be safe against
+// losing its process at any time, and a process that lingers would keep its
+// lock from the next one.
+func watchLifeline(stdin io.Reader, log *slog.Logger) {
+	buf := make([]byte, 64)
+	for {
+		_, err := stdin.Read(buf)
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, io.EOF) {
+			log.Warn("lifeline broke", "error", err.Error())
+		}
+		os.Exit(0)
+	}
+}
