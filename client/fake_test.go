@@ -1,0 +1,259 @@
+package client_test
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/client"
+	"github.com/pontoon-raft/pontoon/core/api"
+	"github.com/pontoon-raft/pontoon/core/server"
+)
+
+var _ server.Service = (*member)(nil)
+
+// A member is a fake host of a fake cluster, behind the real core/api. By
+// default it applies proposals at once and echoes them.
+type member struct {
+	cluster *cluster
+	id      server.NodeID
+	srv     *api.Server
+	addr    string
+	served  chan error
+	stopped atomic.Bool
+
+	// proposals counts what was proposed here, streams and unary.
+	proposals atomic.Int64
+
+	mu sync.Mutex
+	// fail answers a proposal with its error if that is not nil.
+	fail func() error
+	// hold keeps proposals in held.
+	hold bool
+	held []func(error)
+}
+
+// A cluster is what its members agree on.
+type cluster struct {
+	mu      sync.Mutex
+	leader  server.NodeID
+	members []*member
+	index   atomic.Uint64
+}
+
+// newCluster serves n members on loopback; the first, with id 1, leads.
+func newCluster(t testing.TB, n int) *cluster {
+	t.Helper()
+	c := &cluster{leader: 1}
+	for i := range n {
+		m := &member{cluster: c, id: server.NodeID(i + 1)}
+		c.members = append(c.members, m)
+		m.start(t, "127.0.0.1:0")
+		t.Cleanup(func() { m.stop(t) })
+	}
+	return c
+}
+
+func (m *member) start(t testing.TB, addr string) {
+	t.Helper()
+	srv := api.New(api.Options{Service: m, Logger: slog.New(slog.DiscardHandler)})
+	if err := srv.Listen(addr, ""); err != nil {
+		t.Fatal(err)
+	}
+	m.srv, m.addr = srv, srv.Addr().String()
+	m.served = make(chan error, 1)
+	m.stopped.Store(false)
+	go func(served chan error) { served <- srv.Serve() }(m.served)
+}
+
+func (m *member) stop(t testing.TB) {
+	t.Helper()
+	if m.stopped.Swap(true) {
+		return
+	}
+	m.srv.Drain()
+	m.release(&server.Error{Err: server.ErrStopped})
+	m.kill(t, time.Minute)
+}
+
+// kill stops without a grace if given none.
+func (m *member) kill(t testing.TB, grace time.Duration) {
+	t.Helper()
+	m.stopped.Store(true)
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	_ = m.srv.Stop(ctx)
+	if err := <-m.served; err != nil {
+		t.Errorf("Serve() = %v", err)
+	}
+}
+
+func (c *cluster) endpoints() []string {
+	var out []string
+	for _, m := range c.members {
+		out = append(out, m.addr)
+	}
+	return out
+}
+
+func (c *cluster) setLeader(id server.NodeID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leader = id
+}
+
+func (c *cluster) leaderID() server.NodeID {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.leader
+}
+
+func (m *member) setFail(f func() error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fail = f
+}
+
+func (m *member) setHold(hold bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.hold = hold
+}
+
+func (m *member) heldCount() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.held)
+}
+
+// release applies what is held, or fails it.
+func (m *member) release(err error) {
+	m.mu.Lock()
+	held := m.held
+	m.held = nil
+	m.mu.Unlock()
+	for _, done := range held {
+		done(err)
+	}
+}
+
+func (m *member) Propose(ctx context.Context, data []byte) (server.Result, error) {
+	type outcome struct {
+		result server.Result
+		err    error
+	}
+	done := make(chan outcome, 1)
+	m.ProposeAsync(data, 0, func(r server.Result, err error) { done <- outcome{r, err} })
+	select {
+	case o := <-done:
+		return o.result, o.err
+	case <-ctx.Done():
+		return server.Result{}, &server.Error{Err: server.ErrCanceled}
+	}
+}
+
+func (m *member) ProposeAsync(data []byte, _ time.Duration, done func(server.Result, error)) {
+	m.proposals.Add(1)
+	answer := func(err error) {
+		if err != nil {
+			done(server.Result{}, err)
+			return
+		}
+		done(server.Result{Index: m.cluster.index.Add(1), Data: data}, nil)
+	}
+	m.mu.Lock()
+	if m.hold {
+		m.held = append(m.held, answer)
+		m.mu.Unlock()
+		return
+	}
+	fail := m.fail
+	m.mu.Unlock()
+	if fail != nil {
+		answer(fail())
+		return
+	}
+	answer(nil)
+}
+
+func (m *member) Query(_ context.Context, data []byte, c server.Consistency) (server.Answer, error) {
+	m.mu.Lock()
+	fail := m.fail
+	m.mu.Unlock()
+	if fail != nil {
+		if err := fail(); err != nil {
+			return server.Answer{}, err
+		}
+	}
+	return server.Answer{Data: append([]byte{byte(c)}, data...), Index: m.cluster.index.Load()}, nil
+}
+
+func (m *member) Status() server.Status {
+	leader := m.cluster.leaderID()
+	role := "follower"
+	if leader == m.id {
+		role = "leader"
+	}
+	return server.Status{ClusterID: 0xc, ID: m.id, Role: role, Leader: leader, Term: 1}
+}
+
+func (m *member) Membership() server.Membership {
+	out := server.Membership{ClusterID: 0xc, Leader: m.cluster.leaderID()}
+	for _, o := range m.cluster.members {
+		out.Members = append(out.Members, server.Member{ID: o.id, ClientAddress: o.addr})
+	}
+	return out
+}
+
+func (m *member) AddMember(_ context.Context, add server.Member) (server.Membership, error) {
+	out := m.Membership()
+	out.Members = append(out.Members, add)
+	return out, nil
+}
+
+func (m *member) RemoveMember(_ context.Context, id server.NodeID) (server.Membership, error) {
+	if id > 100 {
+		return server.Membership{}, &server.Error{Err: server.ErrUnknownMember}
+	}
+	return m.Membership(), nil
+}
+
+func (m *member) TransferLeader(_ context.Context, to server.NodeID) (server.NodeID, error) {
+	if to == 0 {
+		to = 2
+	}
+	m.cluster.setLeader(to)
+	return to, nil
+}
+
+func (m *member) Live() error  { return nil }
+func (m *member) Ready() error { return nil }
+
+func newClient(t testing.TB, o client.Options) *client.Client {
+	t.Helper()
+	c, err := client.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// within fails the test unless cond becomes true in time.
+func within(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(15 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("not in time: %s", what)
+		}
+	}
+}

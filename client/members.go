@@ -1,0 +1,159 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+)
+
+// Members returns the membership as one member has it.
+func (c *Client) Members(ctx context.Context) (*hostv1.MembersResponse, error) {
+	var out *hostv1.MembersResponse
+	err := c.do(ctx, request{reads: true, send: func(ctx context.Context, host hostv1.HostClient) (err error) {
+		out, err = host.Members(ctx, &hostv1.MembersRequest{})
+		return err
+	}})
+	if err != nil {
+		return nil, err
+	}
+	c.learn(out, "")
+	return out, nil
+}
+
+// AddMember adds m and returns the membership with it. Without an Id the host
+// draws one; then a call whose outcome is unknown may have added a member that
+// only Members shows.
+func (c *Client) AddMember(ctx context.Context, m *hostv1.Member) (*hostv1.MembersResponse, error) {
+	var out *hostv1.MembersResponse
+	err := c.do(ctx, request{send: func(ctx context.Context, host hostv1.HostClient) (err error) {
+		out, err = host.AddMember(ctx, &hostv1.AddMemberRequest{Member: m})
+		return err
+	}})
+	return out, err
+}
+
+// RemoveMember removes the member with the given hex id and returns the
+// membership without it. Removing an unknown member does nothing.
+func (c *Client) RemoveMember(ctx context.Context, id string) (*hostv1.MembersResponse, error) {
+	var out *hostv1.MembersResponse
+	err := c.do(ctx, request{send: func(ctx context.Context, host hostv1.HostClient) (err error) {
+		out, err = host.RemoveMember(ctx, &hostv1.RemoveMemberRequest{Id: id})
+		return err
+	}})
+	return out, err
+}
+
+// TransferLeader hands leadership to the member with the given hex id, or to
+// the most up-to-date follower if to is empty, and returns the new leader's
+// hex id.
+func (c *Client) TransferLeader(ctx context.Context, to string) (leader string, err error) {
+	err = c.do(ctx, request{send: func(ctx context.Context, host hostv1.HostClient) error {
+		out, err := host.TransferLeader(ctx, &hostv1.TransferLeaderRequest{To: to})
+		leader = out.GetLeader()
+		return err
+	}})
+	c.pokeSession()
+	return leader, err
+}
+
+// Status asks the member at endpoint, once, what it knows of itself.
+func (c *Client) Status(ctx context.Context, endpoint string) (*hostv1.StatusResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.opts.RequestTimeout)
+	defer cancel()
+	stop := context.AfterFunc(c.ctx, cancel)
+	defer stop()
+	var out *hostv1.StatusResponse
+	e := c.try(ctx, endpoint, request{reads: true, send: func(ctx context.Context, host hostv1.HostClient) (err error) {
+		out, err = host.Status(ctx, &hostv1.StatusRequest{})
+		return err
+	}})
+	if e != nil {
+		return nil, e
+	}
+	return out, nil
+}
+
+// MemberStatus is one row of StatusAll.
+type MemberStatus struct {
+	// Endpoint is where the member was asked; empty if it has no client
+	// address.
+	Endpoint string
+	// Member is what the membership says of it; nil for an endpoint of the
+	// options that no member has as its client address.
+	Member *hostv1.Member
+	// Status is the member's answer, nil if there is Err.
+	Status *hostv1.StatusResponse
+	Err    error
+}
+
+// StatusAll asks every member and every endpoint of the options at the same
+// time and returns a row for each, members in the order of their ids first.
+// An endpoint through which a member answered that has a row already gets
+// none. The error is that of the membership; there are rows then, too.
+func (c *Client) StatusAll(ctx context.Context) ([]MemberStatus, error) {
+	members, membersErr := c.firstMembers(ctx)
+	var rows []MemberStatus
+	for _, m := range members.GetMembers() {
+		rows = append(rows, MemberStatus{Endpoint: m.GetClientAddress(), Member: m})
+	}
+	for _, e := range c.opts.Endpoints {
+		if !slices.ContainsFunc(rows, func(r MemberStatus) bool { return r.Endpoint == e }) {
+			rows = append(rows, MemberStatus{Endpoint: e})
+		}
+	}
+	var asking sync.WaitGroup
+	for i := range rows {
+		asking.Go(func() { c.fill(ctx, &rows[i]) })
+	}
+	asking.Wait()
+	return merge(rows), membersErr
+}
+
+// firstMembers is Members in a single round: who is not there now is shown as
+// such, not waited for.
+func (c *Client) firstMembers(ctx context.Context) (*hostv1.MembersResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.opts.RequestTimeout)
+	defer cancel()
+	last := unreachable("", errors.New("no address"))
+	for _, addr := range c.conns.addresses(c.preferred()) {
+		var out *hostv1.MembersResponse
+		last = c.try(ctx, addr, request{reads: true, send: func(ctx context.Context, host hostv1.HostClient) (err error) {
+			out, err = host.Members(ctx, &hostv1.MembersRequest{})
+			return err
+		}})
+		if last == nil {
+			c.learn(out, "")
+			return out, nil
+		}
+	}
+	return nil, last
+}
+
+func (c *Client) fill(ctx context.Context, row *MemberStatus) {
+	if row.Endpoint == "" {
+		row.Err = &Error{Outcome: NotApplied, Reason: ReasonUnreachable, Message: "member has no client address"}
+		return
+	}
+	row.Status, row.Err = c.Status(ctx, row.Endpoint)
+}
+
+// merge drops the rows of endpoints whose member has a row of its own, and
+// gives that row the answer if it has none.
+func merge(rows []MemberStatus) []MemberStatus {
+	var out []MemberStatus
+	for _, r := range rows {
+		i := slices.IndexFunc(out, func(o MemberStatus) bool {
+			return r.Member == nil && r.Status != nil && o.Member != nil && o.Member.GetId() == r.Status.GetId()
+		})
+		switch {
+		case i < 0:
+			out = append(out, r)
+		case out[i].Err != nil:
+			out[i].Endpoint, out[i].Status, out[i].Err = r.Endpoint, r.Status, nil
+		}
+	}
+	return out
+}

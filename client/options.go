@@ -1,0 +1,72 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"time"
+)
+
+// Options is what a Client is made of. A zero value means the default.
+type Options struct {
+	// Endpoints are client addresses of members, host:port; at least one. The
+	// client learns the others from the cluster.
+	Endpoints []string
+	// DialTimeout bounds one attempt to connect; 2 s by default.
+	DialTimeout time.Duration
+	// RequestTimeout bounds one call, retries included; 10 s by default. The
+	// context of a call can only shorten it.
+	RequestTimeout time.Duration
+	// AnyMember stays with the first member that answers. By default a client
+	// looks for the leader, which saves a hop and a forwarding; any member
+	// takes any request.
+	AnyMember bool
+	// MaxAnswerBytes is the largest answer that is accepted; 64 MiB by
+	// default. The outcome of a proposal with a larger one is unknown.
+	MaxAnswerBytes int
+	// Logger gets connects and disconnects, at the debug level; none if nil.
+	Logger *slog.Logger
+}
+
+// Timings that no caller needs to turn.
+const (
+	// leaderCheck is how often a client asks who leads.
+	leaderCheck = 2 * time.Second
+	// moveGap is the least time between two looks.
+	moveGap = 50 * time.Millisecond
+	// Retries wait backoffMin, doubling to backoffMax, give or take a
+	// quarter.
+	backoffMin = 10 * time.Millisecond
+	backoffMax = 500 * time.Millisecond
+	// A silent connection is probed after pingAfter and given up after
+	// pingTimeout more.
+	pingAfter   = 10 * time.Second
+	pingTimeout = 3 * time.Second
+)
+
+func (o Options) withDefaults() (Options, error) {
+	if len(o.Endpoints) == 0 {
+		return o, errors.New("client: no endpoints")
+	}
+	for _, e := range o.Endpoints {
+		if _, _, err := net.SplitHostPort(e); err != nil {
+			return o, fmt.Errorf("client: endpoint %q is not host:port: %w", e, err)
+		}
+	}
+	o.Endpoints = slices.Compact(slices.Clone(o.Endpoints))
+	if o.DialTimeout <= 0 {
+		o.DialTimeout = 2 * time.Second
+	}
+	if o.RequestTimeout <= 0 {
+		o.RequestTimeout = 10 * time.Second
+	}
+	if o.MaxAnswerBytes <= 0 {
+		o.MaxAnswerBytes = 64 << 20
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o, nil
+}

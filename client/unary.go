@@ -1,0 +1,144 @@
+package client
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+)
+
+// A request is one unary call, wherever it may be sent.
+type request struct {
+	// reads: it changes nothing, so that a second try never harms.
+	reads bool
+	send  func(ctx context.Context, host hostv1.HostClient) error
+}
+
+// do sends r to one member after another until one answers, it makes no sense
+// to go on, or the time is over.
+func (c *Client) do(ctx context.Context, r request) error {
+	deadline := c.deadline(ctx)
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(deadline-c.now()))
+	defer cancel()
+	stop := context.AfterFunc(c.ctx, cancel)
+	defer stop()
+
+	preferred := c.preferred()
+	for round := 0; ; round++ {
+		var last *Error
+		for _, addr := range c.conns.addresses(preferred) {
+			e := c.try(ctx, addr, r)
+			switch {
+			case e == nil:
+				return nil
+			case c.ctx.Err() != nil:
+				e.Reason, e.Message, e.Err = ReasonClosed, ErrClosed.Error(), ErrClosed
+				return e
+			case ctx.Err() != nil:
+				return ended(ctx, e.Outcome, last)
+			case !e.retryable() && !(r.reads && !pointless(e.Reason)):
+				return e
+			}
+			last = e
+			if e.LeaderAddress != "" && e.LeaderAddress != addr {
+				preferred = e.LeaderAddress
+				break
+			}
+		}
+		if err := c.pause(ctx, deadline, round, last); err != nil {
+			return err
+		}
+	}
+}
+
+// preferred is where proposals go, if they go anywhere.
+func (c *Client) preferred() string {
+	if p := c.current.Load(); p != nil {
+		return p.endpoint
+	}
+	return ""
+}
+
+func (c *Client) try(ctx context.Context, addr string, r request) *Error {
+	conn, err := c.conns.ready(ctx, addr)
+	if err != nil {
+		return unreachable(addr, err)
+	}
+	if err := r.send(ctx, hostv1.NewHostClient(conn)); err != nil {
+		e := fromRPC(addr, err)
+		if r.reads {
+			e.Outcome = NotApplied
+		}
+		return e
+	}
+	return nil
+}
+
+// proposeAlone is Propose for a large value.
+func (c *Client) proposeAlone(ctx context.Context, data []byte) (result Result, err error) {
+	err = c.do(ctx, request{send: func(ctx context.Context, host hostv1.HostClient) error {
+		var header metadata.MD
+		resp, err := host.Propose(ctx, &hostv1.ProposeRequest{Data: data}, grpc.Header(&header))
+		if err != nil {
+			return tooLargeToRead(err, len(header) == 0)
+		}
+		result = Result{Index: resp.GetIndex(), Data: resp.GetData(), Error: resp.GetError(), Lost: resp.GetResultLost()}
+		return nil
+	}})
+	return result, err
+}
+
+// tooLargeToRead adds to gRPC's own refusal of a large request what the host
+// had no occasion to say. Without a header no answer was begun, so it is not
+// this side that refuses a large answer.
+func tooLargeToRead(err error, headerless bool) error {
+	st := status.Convert(err)
+	if st.Code() != codes.ResourceExhausted || len(st.Details()) > 0 || !headerless {
+		return err
+	}
+	with, detailErr := st.WithDetails(&hostv1.Failure{
+		Outcome: hostv1.Outcome_OUTCOME_NOT_APPLIED, Reason: "too_large", Message: st.Message(),
+	})
+	if detailErr != nil {
+		return err
+	}
+	return with.Err()
+}
+
+// Consistency says how fresh a query's answer must be.
+type Consistency int
+
+// The consistency levels.
+const (
+	// Linearizable: reflects every proposal acknowledged before the query.
+	Linearizable Consistency = iota
+	// Stale: whatever the member has.
+	Stale
+)
+
+// Answer is a query's answer and the applied index it reflects at least.
+type Answer struct {
+	Data  []byte
+	Index uint64
+}
+
+// Query asks the state machine. Queries change nothing: all errors are
+// NotApplied.
+func (c *Client) Query(ctx context.Context, data []byte, level Consistency) (Answer, error) {
+	req := &hostv1.QueryRequest{Data: data}
+	if level == Stale {
+		req.Consistency = hostv1.Consistency_CONSISTENCY_STALE
+	}
+	var answer Answer
+	err := c.do(ctx, request{reads: true, send: func(ctx context.Context, host hostv1.HostClient) error {
+		resp, err := host.Query(ctx, req)
+		answer = Answer{Data: resp.GetData(), Index: resp.GetIndex()}
+		return err
+	}})
+	return answer, err
+}
