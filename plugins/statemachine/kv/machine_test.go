@@ -284,3 +284,18 @@ func TestWhatTheStoreKeeps(t *testing.T) {
 		}
 	}
 }
+
+func TestMetrics(t *testing.T) {
+	d := newDriver(t, "")
+	d.do(put("a", "1"))
+	d.do(put("a", "2"))
+	var out strings.Builder
+	if err := d.sm.(*machine).WriteMetrics(&out); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"\npontoon_statemachine_kv_keys 1\n", "\npontoon_statemachine_kv_revision 2\n"} {
+		if !strings.Contains(out.String(), line) {
+			t.Errorf("metrics are without %q:\n%s", line, out.String())
+		}
+	}
+}

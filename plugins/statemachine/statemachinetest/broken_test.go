@@ -1,0 +1,257 @@
+package statemachinetest_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
+)
+
+// brokenVariable makes the test binary run the kit on one broken machine.
+const brokenVariable = "STATEMACHINETEST_BROKEN"
+
+// broken is a Register with one fault: a method that is set replaces that of
+// the Register.
+type broken struct {
+	*statemachinetest.Register
+	open     func(context.Context, plugins.Options) (uint64, error)
+	apply    func(context.Context, statemachine.Batch) ([]statemachine.Result, error)
+	query    func(context.Context, []byte) ([]byte, error)
+	prepare  func(context.Context) (statemachine.Snapshot, error)
+	restore  func(context.Context, uint64, io.Reader) error
+	closeIt  func(context.Context) error
+	describe func() plugins.Info
+}
+
+func (b *broken) Open(ctx context.Context, o plugins.Options) (uint64, error) { return b.open(ctx, o) }
+
+func (b *broken) Apply(ctx context.Context, batch statemachine.Batch) ([]statemachine.Result, error) {
+	return b.apply(ctx, batch)
+}
+func (b *broken) Query(ctx context.Context, q []byte) ([]byte, error) { return b.query(ctx, q) }
+func (b *broken) PrepareSnapshot(ctx context.Context) (statemachine.Snapshot, error) {
+	return b.prepare(ctx)
+}
+
+func (b *broken) Restore(ctx context.Context, index uint64, r io.Reader) error {
+	return b.restore(ctx, index, r)
+}
+func (b *broken) Close(ctx context.Context) error { return b.closeIt(ctx) }
+func (b *broken) Describe() plugins.Info          { return b.describe() }
+
+func sound() *broken {
+	r := statemachinetest.NewRegister()
+	return &broken{
+		Register: r, open: r.Open, apply: r.Apply, query: r.Query, prepare: r.PrepareSnapshot,
+		restore: r.Restore, closeIt: r.Close, describe: r.Describe,
+	}
+}
+
+// faults says how to break a machine, by what is wrong with it.
+func faults() map[string]func(*broken) {
+	return map[string]func(*broken){
+		"nothing": func(*broken) {},
+		"describes another kind": func(b *broken) {
+			b.describe = func() plugins.Info { i := b.Register.Describe(); i.Kind = plugins.Storage; return i }
+		},
+		"ignores its config": func(b *broken) {
+			b.open = func(ctx context.Context, o plugins.Options) (uint64, error) {
+				o.Config = nil
+				return b.Register.Open(ctx, o)
+			}
+		},
+		"refuses a second Close": func(b *broken) {
+			calls := 0
+			b.closeIt = func(ctx context.Context) error {
+				if calls++; calls > 1 {
+					return plugins.ErrClosed
+				}
+				return b.Register.Close(ctx)
+			}
+		},
+		"loses a result": func(b *broken) {
+			b.apply = changeResults(b, func(r []statemachine.Result) []statemachine.Result { return r[:max(0, len(r)-1)] })
+		},
+		"exchanges results": func(b *broken) {
+			b.apply = changeResults(b, func(r []statemachine.Result) []statemachine.Result { slices.Reverse(r); return r })
+		},
+		"applies entries again": func(b *broken) {
+			shift := uint64(0)
+			b.apply = func(ctx context.Context, batch statemachine.Batch) ([]statemachine.Result, error) {
+				for i := range batch.Entries {
+					if batch.Entries[i].Index <= b.Applied() {
+						shift = b.Applied()
+					}
+					batch.Entries[i].Index += shift
+				}
+				batch.Through += shift
+				return b.Register.Apply(ctx, batch)
+			}
+		},
+		"answers a skipped entry as if applied": func(b *broken) {
+			b.apply = changeResults(b, func(r []statemachine.Result) []statemachine.Result {
+				for i := range r {
+					r[i].Skipped = false
+				}
+				return r
+			})
+		},
+		"depends on how the log is cut": func(b *broken) {
+			b.apply = changeResults(b, func(r []statemachine.Result) []statemachine.Result {
+				if len(r) > 0 {
+					r[0].Data = fmt.Appendf(nil, "%d of %d", 1, len(r))
+				}
+				return r
+			})
+		},
+		"reuses the memory of results": func(b *broken) {
+			var buf [8]byte
+			b.apply = changeResults(b, func(r []statemachine.Result) []statemachine.Result {
+				for i := range r {
+					r[i].Data = buf[:copy(buf[:], r[i].Data)]
+				}
+				return r
+			})
+		},
+		"writes to the data of entries": func(b *broken) {
+			b.apply = func(ctx context.Context, batch statemachine.Batch) ([]statemachine.Result, error) {
+				for _, e := range batch.Entries {
+					if len(e.Data) > 0 {
+						e.Data[0] ^= 0x20
+					}
+				}
+				return b.Register.Apply(ctx, batch)
+			}
+		},
+		"answers any query": func(b *broken) {
+			b.query = func(ctx context.Context, q []byte) ([]byte, error) {
+				if out, err := b.Register.Query(ctx, q); !errors.Is(err, statemachine.ErrInvalidQuery) {
+					return out, err
+				}
+				return nil, nil
+			}
+		},
+		"answers queries from a cache": func(b *broken) {
+			var cached []byte
+			b.query = func(ctx context.Context, q []byte) ([]byte, error) {
+				out, err := b.Register.Query(ctx, q)
+				if err == nil && cached == nil {
+					cached = out
+				}
+				return cached, err
+			}
+		},
+		"saves later entries too": func(b *broken) {
+			b.prepare = changeSnapshots(b, func(s lateSnapshot) statemachine.Snapshot { return s })
+		},
+		"says a wrong index": func(b *broken) {
+			b.prepare = changeSnapshots(b, func(s lateSnapshot) statemachine.Snapshot { return wrongIndex{s.Snapshot} })
+		},
+		"swallows errors of the writer": func(b *broken) {
+			b.prepare = changeSnapshots(b, func(s lateSnapshot) statemachine.Snapshot { return deafSave{s.Snapshot} })
+		},
+		"restores anything": func(b *broken) {
+			b.restore = func(ctx context.Context, index uint64, r io.Reader) error {
+				if err := b.Register.Restore(ctx, index, r); !errors.Is(err, statemachine.ErrBadSnapshot) {
+					return err
+				}
+				return nil
+			}
+		},
+		"reads a part of the snapshot": func(b *broken) {
+			b.restore = func(ctx context.Context, index uint64, r io.Reader) error {
+				raw, _ := io.ReadAll(r)
+				return b.Register.Restore(ctx, index, bytes.NewReader(raw[:len(raw)/2]))
+			}
+		},
+		"keeps the old state at a restore": func(b *broken) {
+			b.restore = func(ctx context.Context, index uint64, r io.Reader) error {
+				if b.Applied() > 0 {
+					return nil
+				}
+				return b.Register.Restore(ctx, index, r)
+			}
+		},
+	}
+}
+
+func changeResults(b *broken, change func([]statemachine.Result) []statemachine.Result) func(context.Context, statemachine.Batch) ([]statemachine.Result, error) {
+	return func(ctx context.Context, batch statemachine.Batch) ([]statemachine.Result, error) {
+		results, err := b.Register.Apply(ctx, batch)
+		if err != nil {
+			return nil, err
+		}
+		return change(results), nil
+	}
+}
+
+func changeSnapshots(b *broken, change func(lateSnapshot) statemachine.Snapshot) func(context.Context) (statemachine.Snapshot, error) {
+	return func(ctx context.Context) (statemachine.Snapshot, error) {
+		s, err := b.Register.PrepareSnapshot(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return change(lateSnapshot{s, b.Register}), nil
+	}
+}
+
+// lateSnapshot is taken when it is saved.
+type lateSnapshot struct {
+	statemachine.Snapshot
+	register *statemachinetest.Register
+}
+
+func (s lateSnapshot) Save(ctx context.Context, w io.Writer) error {
+	now, err := s.register.PrepareSnapshot(ctx)
+	if err != nil {
+		return err
+	}
+	return now.Save(ctx, w)
+}
+
+type wrongIndex struct{ statemachine.Snapshot }
+
+func (s wrongIndex) Index() uint64 { return s.Snapshot.Index() + 1 }
+
+type deafSave struct{ statemachine.Snapshot }
+
+func (s deafSave) Save(ctx context.Context, w io.Writer) error {
+	_ = s.Snapshot.Save(ctx, w)
+	return nil
+}
+
+// The kit fails each of the broken machines, and not the one that is sound.
+func TestTheKitFailsBrokenMachines(t *testing.T) {
+	if name := os.Getenv(brokenVariable); name != "" {
+		statemachinetest.Run(t, statemachinetest.RegisterHarness(func(testing.TB) statemachine.StateMachine {
+			b := sound()
+			faults()[name](b)
+			return b
+		}))
+		return
+	}
+	for name := range faults() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestTheKitFailsBrokenMachines$")
+			cmd.Env = append(os.Environ(), brokenVariable+"="+name)
+			out, err := cmd.CombinedOutput()
+			if passed := err == nil; passed != (name == "nothing") {
+				t.Fatalf("passed: %t\n%s", passed, out)
+			}
+			if err != nil && (strings.Contains(string(out), "panic:") || !strings.Contains(string(out), "--- FAIL")) {
+				t.Fatalf("it ended in another way than by a failed test:\n%s", out)
+			}
+		})
+	}
+}
