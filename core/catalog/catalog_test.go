@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -172,13 +171,19 @@ func children(t *testing.T) []int {
 	return pids
 }
 
-// alive reports whether the process runs; one that waits to be reaped does not.
-func alive(pid int) bool {
+// processState is the letter of a process's state in proc(5), 'X' if there is
+// no such process.
+func processState(pid int) byte {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
-		return false
+		return 'X'
 	}
-	state := text[strings.LastIndexByte(string(text), ')')+2]
+	return text[strings.LastIndexByte(string(text), ')')+2]
+}
+
+// alive reports whether the process runs; one that waits to be reaped does not.
+func alive(pid int) bool {
+	state := processState(pid)
 	return state != 'Z' && state != 'X'
 }
 
@@ -288,5 +293,3 @@ func runFakeHost(dir string) {
 	}
 	select {}
 }
-
-var _ = exec.Command

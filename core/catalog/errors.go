@@ -3,6 +3,7 @@ package catalog
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"syscall"
 
@@ -86,23 +87,45 @@ func (e *ExitError) how() string {
 
 // The most of a plugin's standard error that an error's text shows.
 const (
-	maxErrorLines = 12
-	maxErrorBytes = 4 << 10
+	maxErrorLines     = 12
+	maxErrorLineBytes = 300
 )
 
 // indentStderr renders the last lines of a plugin's standard error as the tail
 // of an error's text.
 func indentStderr(stderr string) string {
-	stderr = strings.TrimSpace(stderr)
-	if stderr == "" {
+	var lines []string
+	for line := range strings.SplitSeq(stderr, "\n") {
+		if text := errorLine(strings.TrimSpace(line)); text != "" {
+			lines = append(lines, text)
+		}
+	}
+	if len(lines) == 0 {
 		return ""
 	}
-	if len(stderr) > maxErrorBytes {
-		stderr = strings.ToValidUTF8(stderr[len(stderr)-maxErrorBytes:], "")
-	}
-	lines := strings.Split(stderr, "\n")
 	if len(lines) > maxErrorLines {
 		lines = lines[len(lines)-maxErrorLines:]
 	}
 	return "; last lines on stderr:\n\t" + strings.Join(lines, "\n\t")
+}
+
+// errorLine shortens a line and makes a logger's JSON readable. Debug messages
+// are left out.
+func errorLine(line string) string {
+	if line == "" {
+		return ""
+	}
+	if record, ok := parseJSONLine([]byte(line)); ok {
+		if record.level < slog.LevelInfo {
+			return ""
+		}
+		line = strings.ToLower(record.level.String()) + ": " + record.message
+		for _, attr := range record.attrs {
+			line += " " + attr.String()
+		}
+	}
+	if len(line) > maxErrorLineBytes {
+		line = line[:maxErrorLineBytes] + "…"
+	}
+	return strings.ToValidUTF8(line, "\uFFFD")
 }

@@ -160,7 +160,9 @@ func serveBare(deaf bool) {
 }
 
 // deafServer answers the first request of its session and no other.
-type deafServer struct{ pluginv1.UnimplementedPluginServer }
+type deafServer struct {
+	pluginv1.UnimplementedPluginServer
+}
 
 func (*deafServer) Describe(context.Context, *pluginv1.DescribeRequest) (*pluginv1.DescribeResponse, error) {
 	return &pluginv1.DescribeResponse{Kind: "statemachine", Name: "echo", Protocols: []uint32{1}}, nil

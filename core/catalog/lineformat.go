@@ -28,10 +28,8 @@ type lineFormat struct {
 }
 
 func (f *lineFormat) parse(line []byte) lineRecord {
-	if line[0] == '{' {
-		if record, ok := parseJSONLine(line); ok {
-			return record
-		}
+	if record, ok := parseJSONLine(line); ok {
+		return record
 	}
 	text := strings.ToValidUTF8(string(line), "\uFFFD")
 	if level, ok := bracketLevel(text); ok {
@@ -49,6 +47,9 @@ func (f *lineFormat) parse(line []byte) lineRecord {
 // parseJSONLine reads a JSON object with a level and a message. It never
 // trusts the types of the values: go-plugin's own parser panics on them.
 func parseJSONLine(line []byte) (lineRecord, bool) {
+	if len(line) == 0 || line[0] != '{' {
+		return lineRecord{}, false
+	}
 	var fields map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(line))
 	decoder.UseNumber()

@@ -90,7 +90,7 @@ func (o *output) writer(stream string) *lineWriter {
 }
 
 func (o *output) logLine(stream string, format *lineFormat, line []byte, cut int) {
-	if !o.rate.allow(len(line) + cut) {
+	if !o.rate.allow(len(line)) {
 		return
 	}
 	record := format.parse(line)

@@ -1,0 +1,100 @@
+package catalog_test
+
+import (
+	"log/slog"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/core/catalog"
+)
+
+func quickProbes(o *catalog.Options) {
+	o.ProbeInterval, o.ProbeTimeout = 20*time.Millisecond, 200*time.Millisecond
+}
+
+func TestASuspendedPluginIsDeclaredHungAndReplaced(t *testing.T) {
+	c := newCatalog(t, quickProbes)
+	slot := mustSlot(t, c, shipped())
+	in := mustStart(t, slot)
+	in.Ready()
+	pid := in.PID()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "declared hung", in.Done())
+	if err := in.Err(); err == nil || !strings.Contains(err.Error(), "did not answer 3 probes") {
+		t.Errorf("err: %v", err)
+	}
+	// Start waits until the suspended process is gone: it may hold a lock.
+	again := mustStart(t, slot)
+	if alive(pid) {
+		t.Error("the hung process still runs beside the new one")
+	}
+	if err := again.Stop(t.Context()); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+}
+
+func TestTheStacksOfADeafPluginGoToTheLog(t *testing.T) {
+	log := newLogRecorder()
+	c := newCatalog(t, func(o *catalog.Options) {
+		quickProbes(o)
+		o.Logger = log.logger()
+	})
+	in := mustStart(t, mustSlot(t, c, fakePlugin(t, "deaf")))
+	await(t, "declared hung", in.Done())
+	eventually(t, "the dump is logged", func() bool {
+		for _, r := range log.all() {
+			if strings.Contains(r.message, "catalog_test.deadlocked") && r.level == slog.LevelError {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func TestLinesKeepTheirLevelAndTellTheirOrigin(t *testing.T) {
+	log := newLogRecorder()
+	c := newCatalog(t, func(o *catalog.Options) { o.Logger = log.logger() })
+	in := mustStart(t, mustSlot(t, c, fakePlugin(t, "logs")))
+	for message, level := range map[string]slog.Level{
+		"from hclog": slog.LevelWarn, "from slog": slog.LevelError, "with a prefix": slog.LevelDebug, "plain words": slog.LevelInfo,
+	} {
+		var got logRecord
+		eventually(t, message+" is logged", func() (ok bool) { got, ok = log.find(message); return ok })
+		if got.level != level || got.attrs["kind"] != "statemachine" || got.number("pid") != in.PID() || got.attrs["plugin"] == "" {
+			t.Errorf("%s: %+v, pid %d", message, got, in.PID())
+		}
+	}
+	if got, _ := log.find("from hclog"); got.attrs["size"] != "3" || got.attrs["plugin_pid"] != "1" {
+		t.Errorf("attributes of hclog's line: %+v", got)
+	}
+	eventually(t, "the long line is logged, cut", func() bool {
+		for _, r := range log.all() {
+			if strings.HasPrefix(r.message, "yyy") {
+				return len(r.message) == 16<<10 && r.number("bytes_cut") == 1<<20-16<<10
+			}
+		}
+		return false
+	})
+}
+
+func TestAFloodOnStandardErrorNeitherStallsNorFillsTheLog(t *testing.T) {
+	log := newLogRecorder()
+	c := newCatalog(t, func(o *catalog.Options) { o.Logger = log.logger() })
+	in := mustStart(t, mustSlot(t, c, fakePlugin(t, "floods")))
+	eventually(t, "dropped lines are counted", func() bool {
+		_, ok := log.find("plugin writes too much: log lines were dropped")
+		return ok
+	})
+	if _, err := in.Metrics(t.Context()); err != nil {
+		t.Errorf("metrics during the flood: %v", err)
+	}
+	in.Kill()
+	await(t, "done", in.Done())
+	if err := in.Err(); err == nil || len(err.Error()) > 8<<10 {
+		t.Errorf("err: %v", err)
+	}
+}
