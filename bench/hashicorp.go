@@ -38,6 +38,7 @@ const (
 // store and TCP between them. The load calls the leader's Apply: hashicorp/raft is a library, and a
 // call within the process is its client interface.
 type hashicorp struct {
+	logger hclog.Logger
 	nodes  []*hashicorpNode
 	leader atomic.Pointer[raft.Raft]
 }
@@ -52,18 +53,21 @@ type hashicorpNode struct {
 }
 
 // newHashicorp prepares a cluster.
-func newHashicorp() *hashicorp { return new(hashicorp) }
+func newHashicorp() *hashicorp {
+	return &hashicorp{
+		logger: hclog.New(&hclog.LoggerOptions{Name: nameHashicorp, Level: hclog.Error, Output: os.Stderr}),
+	}
+}
 
 // Name implements system.
 func (h *hashicorp) Name() string { return nameHashicorp }
 
 // Start implements system.
 func (h *hashicorp) Start(ctx context.Context, dir string) error {
-	logger := hclog.New(&hclog.LoggerOptions{Name: nameHashicorp, Level: hclog.Error, Output: os.Stderr})
 	const n = 3
 	var members raft.Configuration
 	for i := range n {
-		node, err := openHashicorpNode(filepath.Join(dir, fmt.Sprintf("n%d", i+1)), logger)
+		node, err := openHashicorpNode(filepath.Join(dir, fmt.Sprintf("n%d", i+1)), h.logger)
 		if err != nil {
 			return fmt.Errorf("open node n%d: %w", i+1, err)
 		}
@@ -74,7 +78,7 @@ func (h *hashicorp) Start(ctx context.Context, dir string) error {
 		})
 	}
 	for i, node := range h.nodes {
-		if err := node.start(members, i, filepath.Join(dir, fmt.Sprintf("n%d", i+1)), logger); err != nil {
+		if err := node.start(members, i, filepath.Join(dir, fmt.Sprintf("n%d", i+1)), h.logger); err != nil {
 			return fmt.Errorf("start node n%d: %w", i+1, err)
 		}
 	}
@@ -164,8 +168,10 @@ func (h *hashicorp) Propose(_ context.Context, _ int, key, value []byte) error {
 	return err
 }
 
-// Stop implements system: all nodes leave raft before the first log is closed.
+// Stop implements system: all nodes leave raft before the first log is closed. What the nodes log about
+// each other's end is no news.
 func (h *hashicorp) Stop() error {
+	h.logger.SetLevel(hclog.Off)
 	var stopped []raft.Future
 	for _, node := range h.nodes {
 		if node.raft != nil {
