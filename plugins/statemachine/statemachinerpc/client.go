@@ -85,9 +85,6 @@ func (c *Client) Restore(ctx context.Context, index uint64, r io.Reader) error {
 	if o == nil {
 		return plugins.ErrNotOpen
 	}
-	if index == 0 {
-		return fmt.Errorf("restore a snapshot of index 0: %w", plugins.ErrInvalidArgument)
-	}
 	c.closeOwn(ctx)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

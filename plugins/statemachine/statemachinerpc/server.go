@@ -106,9 +106,6 @@ func (s *server) restore(stream grpc.ClientStreamingServer[pluginv1.RestoreReque
 	if err != nil {
 		return 0, err
 	}
-	if first.Index == 0 {
-		return 0, fmt.Errorf("snapshot of index 0: %w", plugins.ErrInvalidArgument)
-	}
 	r := &restoreReader{stream: stream, maxChunk: o.Limits.MaxChunkBytes, rest: first.Chunk, done: first.Done}
 	if err := s.backend.Restore(stream.Context(), first.Index, r); err != nil {
 		return 0, err

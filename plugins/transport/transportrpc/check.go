@@ -1,9 +1,10 @@
 package transportrpc
 
 import (
-	"fmt"
 	"net"
 	"strconv"
+	"strings"
+	"unicode"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -25,20 +26,6 @@ const (
 
 // maxPayload is the largest payload that fits a message.
 func maxPayload(l plugins.Limits) int { return l.MaxMessageBytes() - 4<<10 }
-
-// checkOutbound refuses envelopes that the plugin could not take.
-func checkOutbound(envelopes []transport.Envelope, limits plugins.Limits) error {
-	for i := range envelopes {
-		e := &envelopes[i]
-		switch n := len(e.Payload); {
-		case n > maxPayload(limits):
-			return fmt.Errorf("message to %x has %d bytes, at most %d: %w", e.To, n, maxPayload(limits), plugins.ErrLimit)
-		case e.Class == pluginv1.MessageClass_CLASS_SNAPSHOT:
-			return fmt.Errorf("snapshot message to %x on the message stream: %w", e.To, plugins.ErrInvalidArgument)
-		}
-	}
-	return nil
-}
 
 // checkInbound holds what a plugin delivers against the contract.
 func checkInbound(m *pluginv1.RaftInbound, o *pluginrpc.Opened) error {
@@ -87,17 +74,19 @@ func known(t pluginv1.EventType) bool {
 	return t >= pluginv1.EventType_EVENT_UNREACHABLE && t <= pluginv1.EventType_EVENT_SNAPSHOT_OFFERED
 }
 
-// checkAddress holds the answer to Open against the contract.
+// checkAddress holds the answer to Open against the contract. A transport may
+// have addresses of its own form; one with a port must have a real one.
 func checkAddress(address string) error {
-	if len(address) > maxAddress {
-		return pluginrpc.BadAnswer("address of %d bytes, at most %d", len(address), maxAddress)
+	if address == "" || len(address) > maxAddress {
+		return pluginrpc.BadAnswer("address of %d bytes, at least 1 and at most %d", len(address), maxAddress)
 	}
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return pluginrpc.BadAnswer("address %q: %v", address, err)
+	if strings.ContainsFunc(address, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return pluginrpc.BadAnswer("address %q", address)
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return pluginrpc.BadAnswer("address %q without a real port", address)
+	if _, port, err := net.SplitHostPort(address); err == nil {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return pluginrpc.BadAnswer("address %q without a real port", address)
+		}
 	}
 	return nil
 }

@@ -136,87 +136,29 @@ func (c *Client) Err() error {
 	}
 }
 
-// SetPeers implements transport.Transport.
-func (c *Client) SetPeers(ctx context.Context, set transport.PeerSet) error {
+// usable returns what Open left, or why there is nothing.
+func (c *Client) usable() (*pluginrpc.Opened, error) {
+	if errors.Is(context.Cause(c.ctx), errClosed) {
+		return nil, plugins.ErrClosed
+	}
 	o := c.opened.Load()
 	if o == nil {
-		return plugins.ErrNotOpen
+		return nil, plugins.ErrNotOpen
 	}
-	_, err := c.rpc.SetPeers(ctx, &pluginv1.SetPeersRequest{Call: o.Call, Peers: set.Peers, Removed: set.Removed})
+	return o, nil
+}
+
+// SetPeers implements transport.Transport.
+func (c *Client) SetPeers(ctx context.Context, set transport.PeerSet) error {
+	o, err := c.usable()
+	if err != nil {
+		return err
+	}
+	_, err = c.rpc.SetPeers(ctx, &pluginv1.SetPeersRequest{Call: o.Call, Peers: set.Peers, Removed: set.Removed})
 	if err != nil {
 		return fmt.Errorf("set %d peers: %w", len(set.Peers), c.table.Error(ctx, err))
 	}
 	return nil
-}
-
-// Send implements transport.Transport. It waits only while the plugin does not
-// read its stream at all. If ctx ends meanwhile the stream is given up, because
-// half a message cannot be taken back: the transport is gone then.
-func (c *Client) Send(ctx context.Context, envelopes []transport.Envelope) error {
-	o := c.opened.Load()
-	if o == nil {
-		return plugins.ErrNotOpen
-	}
-	if err := checkOutbound(envelopes, o.Limits); err != nil {
-		return fmt.Errorf("send %d messages: %w", len(envelopes), err)
-	}
-	if err := c.send(ctx, o, envelopes); err != nil {
-		return fmt.Errorf("send %d messages: %w", len(envelopes), err)
-	}
-	return nil
-}
-
-func (c *Client) send(ctx context.Context, o *pluginrpc.Opened, envelopes []transport.Envelope) error {
-	select {
-	case c.sending <- struct{}{}:
-		defer func() { <-c.sending }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	if ctx.Done() != nil {
-		defer context.AfterFunc(ctx, func() {
-			c.cancel(fmt.Errorf("%w: it took no messages: %w", plugins.ErrGone, context.Cause(ctx)))
-		})()
-	}
-	for len(envelopes) > 0 {
-		n := head(envelopes, o.Limits)
-		c.req.Envelopes = envelopes[:n]
-		err := c.stream.SendMsg(&c.req)
-		c.req.Envelopes = nil
-		if err != nil {
-			return c.broken(ctx, err)
-		}
-		envelopes = envelopes[n:]
-	}
-	return nil
-}
-
-// head is how many envelopes go into one message: all, nearly always.
-func head(envelopes []transport.Envelope, limits plugins.Limits) int {
-	total := 0
-	for i := range envelopes {
-		total += len(envelopes[i].Payload) + envelopeOverhead
-		if i > 0 && total > int(limits.MaxBatchBytes) {
-			return i
-		}
-	}
-	return len(envelopes)
-}
-
-// broken explains a failed SendMsg.
-func (c *Client) broken(ctx context.Context, err error) error {
-	if !errors.Is(err, io.EOF) {
-		return c.table.Error(c.ctx, err)
-	}
-	select {
-	case <-c.done: // receive learns the stream's status
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	if c.err != nil {
-		return c.err
-	}
-	return fmt.Errorf("transport: %w", plugins.ErrClosed)
 }
 
 // Close implements transport.Transport. The handler is not called any more

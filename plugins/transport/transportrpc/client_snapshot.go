@@ -8,7 +8,6 @@ import (
 	"google.golang.org/grpc"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
-	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
@@ -16,9 +15,9 @@ import (
 // SendSnapshot implements transport.Transport. An error of r ends the stream,
 // so that the plugin never takes a part for the whole.
 func (c *Client) SendSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
-	o := c.opened.Load()
-	if o == nil {
-		return plugins.ErrNotOpen
+	o, err := c.usable()
+	if err != nil {
+		return fmt.Errorf("send snapshot to %x: %w", header.To, err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -96,22 +96,18 @@ func (s *Server) Raft(stream raftStream) error {
 	if err := stream.RecvMsg(&first); err != nil {
 		return s.table.Status(fmt.Errorf("raft stream without a call: %w", plugins.ErrInvalidArgument))
 	}
-	o, err := s.gate.Check(first.Call)
-	if err != nil {
+	if _, err := s.gate.Check(first.Call); err != nil {
 		return s.table.Status(err)
 	}
 	read := make(chan error, 1)
-	go func() { read <- s.forward(stream, o, &first) }()
+	go func() { read <- s.forward(stream, &first) }()
 	return s.table.Status(s.pump(stream, s.inbound.Load(), read))
 }
 
 // forward hands messages to the backend until the host closes its half.
-func (s *Server) forward(stream raftStream, o *pluginrpc.Opened, req *pluginv1.RaftOutbound) error {
+func (s *Server) forward(stream raftStream, req *pluginv1.RaftOutbound) error {
 	for {
 		if _, err := s.gate.Check(req.Call); err != nil {
-			return err
-		}
-		if err := checkOutbound(req.Envelopes, o.Limits); err != nil {
 			return err
 		}
 		if len(req.Envelopes) > 0 {

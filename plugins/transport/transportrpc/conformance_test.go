@@ -1,0 +1,35 @@
+package transportrpc_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/rpctest"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/transportrpc"
+	"github.com/pontoon-raft/pontoon/plugins/transport/transporttest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// over returns the host's end of a connection to a plugin that is backend.
+func over(t testing.TB, backend transport.Transport) *transportrpc.Client {
+	conn := rpctest.Dial(t, func(r grpc.ServiceRegistrar) { transportrpc.Register(r, backend) })
+	return transportrpc.NewClient(conn, backend.Describe())
+}
+
+// A transport behind RPC promises what a transport does.
+func TestConformance(t *testing.T) {
+	networks := map[string]*transporttest.Network{}
+	transporttest.Run(t, transporttest.Harness{
+		New: func(t *testing.T) transport.Transport {
+			if networks[t.Name()] == nil {
+				networks[t.Name()] = transporttest.NewNetwork()
+			}
+			return over(t, networks[t.Name()].New())
+		},
+		URL: transporttest.URL,
+	})
+}
