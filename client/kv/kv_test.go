@@ -1,0 +1,102 @@
+package kv_test
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	kvv1 "github.com/pontoon-raft/pontoon/api/kv/v1"
+	"github.com/pontoon-raft/pontoon/client/kv"
+)
+
+func TestCommands(t *testing.T) {
+	for name, test := range map[string]struct {
+		got  []byte
+		want *kvv1.Command
+	}{
+		"put":             {kv.EncodePut([]byte("k"), []byte("v")), &kvv1.Command{Op: &kvv1.Command_Put{Put: &kvv1.Put{Key: []byte("k"), Value: []byte("v")}}}},
+		"delete":          {kv.EncodeDelete([]byte("k")), &kvv1.Command{Op: &kvv1.Command_Delete{Delete: &kvv1.Delete{Key: []byte("k")}}}},
+		"delete range":    {kv.EncodeDeleteRange([]byte("k"), []byte("m")), &kvv1.Command{Op: &kvv1.Command_Delete{Delete: &kvv1.Delete{Key: []byte("k"), End: []byte("m")}}}},
+		"compare and set": {kv.EncodeCompareAndSet([]byte("k"), 7, []byte("v")), &kvv1.Command{Op: &kvv1.Command_CompareAndSet{CompareAndSet: &kvv1.CompareAndSet{Key: []byte("k"), ModRevision: 7, Value: []byte("v")}}}},
+	} {
+		var got kvv1.Command
+		if err := proto.Unmarshal(test.got, &got); err != nil || !proto.Equal(&got, test.want) {
+			t.Errorf("%s: %v, %v, want %v", name, &got, err, test.want)
+		}
+	}
+}
+
+func TestQueries(t *testing.T) {
+	for name, test := range map[string]struct {
+		got  []byte
+		want *kvv1.Query
+	}{
+		"get": {kv.EncodeGet([]byte("k")), &kvv1.Query{Op: &kvv1.Query_Get{Get: &kvv1.Get{Key: []byte("k")}}}},
+		"range": {
+			kv.EncodeRange(kv.Range{Key: []byte("a"), End: []byte("b"), Limit: 3, KeysOnly: true}),
+			&kvv1.Query{Op: &kvv1.Query_Range{Range: &kvv1.Range{Key: []byte("a"), End: []byte("b"), Limit: 3, KeysOnly: true}}},
+		},
+	} {
+		var got kvv1.Query
+		if err := proto.Unmarshal(test.got, &got); err != nil || !proto.Equal(&got, test.want) {
+			t.Errorf("%s: %v, %v, want %v", name, &got, err, test.want)
+		}
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	entry := kv.Entry{Key: []byte("k"), Value: []byte("v"), CreateRevision: 1, ModRevision: 5, Version: 2}
+	wire := &kvv1.KeyValue{Key: []byte("k"), Value: []byte("v"), CreateRevision: 1, ModRevision: 5, Version: 2}
+	raw := func(m proto.Message) []byte {
+		data, err := proto.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	result, err := kv.DecodeResult(raw(&kvv1.CommandResult{Revision: 9, Deleted: 2, Succeeded: true, Current: wire}))
+	if want := (kv.Result{Revision: 9, Deleted: 2, Succeeded: true, Current: &entry}); err != nil || !reflect.DeepEqual(result, want) {
+		t.Errorf("result %+v, %v, want %+v", result, err, want)
+	}
+	if result, err := kv.DecodeResult(nil); err != nil || !reflect.DeepEqual(result, kv.Result{}) {
+		t.Errorf("empty result %+v, %v", result, err)
+	}
+	page, err := kv.DecodePage(raw(&kvv1.QueryResult{Kvs: []*kvv1.KeyValue{wire}, More: true, Revision: 9}))
+	if want := (kv.Page{Entries: []kv.Entry{entry}, More: true, Revision: 9}); err != nil || !reflect.DeepEqual(page, want) {
+		t.Errorf("page %+v, %v, want %+v", page, err, want)
+	}
+	if got := page.Next(); string(got) != "k\x00" {
+		t.Errorf("Next = %q", got)
+	}
+	page.More = false
+	if got := page.Next(); got != nil {
+		t.Errorf("Next of the last page = %q", got)
+	}
+	if _, err := kv.DecodeResult([]byte{0xff}); err == nil {
+		t.Error("garbage is a result")
+	}
+	if _, err := kv.DecodePage([]byte{0xff}); err == nil {
+		t.Error("garbage is a page")
+	}
+}
+
+func TestPrefixEnd(t *testing.T) {
+	for prefix, want := range map[string]string{"": "", "a": "b", "ab": "ac", "a\xff": "b", "\xff\xff": "", "a\xfe\xff": "a\xff"} {
+		if got := kv.PrefixEnd([]byte(prefix)); string(got) != want {
+			t.Errorf("PrefixEnd(%q) = %q, want %q", prefix, got, want)
+		}
+	}
+	prefix := []byte("ab")
+	if kv.PrefixEnd(prefix); !bytes.Equal(prefix, []byte("ab")) {
+		t.Errorf("PrefixEnd changed its argument to %q", prefix)
+	}
+}
+
+func ExamplePrefixEnd() {
+	prefix := []byte("users/")
+	fmt.Printf("[%s, %s)\n", prefix, kv.PrefixEnd(prefix))
+	// Output: [users/, users0)
+}
