@@ -58,9 +58,9 @@ func (h *Host) stop(ctx context.Context) error {
 	h.server.Detach(server.ErrStopped)
 	apiStopped := make(chan error, 1)
 	go func() { apiStopped <- h.api.Stop(ctx) }()
-	h.server.StopApplying()
 
 	var problems []error
+	problems = append(problems, h.stopApplying(ctx))
 	if in := h.machine.current(); in != nil {
 		problems = append(problems, h.closePlugin(ctx, in, in.StateMachine().Close))
 	}
@@ -144,6 +144,16 @@ func isDone(in *catalog.Instance) bool {
 	}
 }
 
+// stopApplying ends the use of the state machine.
+func (h *Host) stopApplying(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
+	if err := h.server.StopApplying(ctx); err != nil {
+		return fmt.Errorf("%w: state machine %s: %w", ErrForced, h.cfg.StateMachine.Name, err)
+	}
+	return nil
+}
+
 // endServer ends the server goroutine, the last of all.
 func (h *Host) endServer(ctx context.Context) error {
 	ended := make(chan struct{})
@@ -156,6 +166,6 @@ func (h *Host) endServer(ctx context.Context) error {
 		h.logger.Info("server goroutine ended")
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("%w: state machine %s is still applying", ErrForced, h.cfg.StateMachine.Name)
+		return fmt.Errorf("%w: the server goroutine did not end", ErrForced)
 	}
 }

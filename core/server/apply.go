@@ -41,6 +41,7 @@ func (s *Server) run() {
 		}
 		s.logger.Error("state machine failed, starting it again", "error", err)
 	}
+	close(s.idle)
 	<-s.stop // law 5: the server goroutine ends last
 }
 
@@ -157,7 +158,7 @@ func (d *driver) loop() error {
 			}
 		case <-d.s.queue.wake:
 		case <-d.s.queue.done:
-			return nil
+			return d.settle() // an Apply is never cancelled half-way
 		case <-d.m.Done():
 			return errors.New("process ended")
 		}

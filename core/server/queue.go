@@ -37,7 +37,9 @@ type applyQueue struct {
 	closed bool
 }
 
-func newApplyQueue() *applyQueue { return &applyQueue{wake: make(chan struct{}, 1), done: make(chan struct{})} }
+func newApplyQueue() *applyQueue {
+	return &applyQueue{wake: make(chan struct{}, 1), done: make(chan struct{})}
+}
 
 // attach begins a generation: raft hands out again everything above its
 // snapshot.

@@ -101,6 +101,7 @@ type Server struct {
 	changed *broadcast // of state changes
 
 	stop chan struct{}
+	idle chan struct{} // closed when the state machine is no longer used
 	done chan struct{}
 	err  error // why run ended by itself; set before done is closed
 	wg   sync.WaitGroup
@@ -139,6 +140,7 @@ func New(cfg Config) *Server {
 		progress: newProgress(),
 		changed:  newBroadcast(),
 		stop:     make(chan struct{}),
+		idle:     make(chan struct{}),
 		done:     make(chan struct{}),
 	}
 	boot := randomNumber()
@@ -210,12 +212,24 @@ func (s *Server) Pending() int {
 	return len(s.waiters)
 }
 
-// StopApplying ends the use of the state machine and waits for it. The state
-// machine itself is the caller's to close. Law 5: this comes after the raft
-// goroutine has ended and before the plugins are closed.
-func (s *Server) StopApplying() {
+// StopApplying ends the use of the state machine: it waits until what was
+// submitted is answered, or ctx ends. The state machine itself is the caller's
+// to close. Law 5: this comes after the raft goroutine has ended and before the
+// plugins are closed.
+func (s *Server) StopApplying(ctx context.Context) error {
 	s.queue.close()
+	select {
+	case <-s.idle:
+		return nil
+	case <-s.done:
+		return nil
+	case <-ctx.Done():
+		return ErrStillApplying
+	}
 }
+
+// ErrStillApplying: the state machine has not answered its last batch.
+var ErrStillApplying = errors.New("still applying")
 
 // Stop ends the server goroutine and waits for it: the last step of a stop.
 func (s *Server) Stop() {

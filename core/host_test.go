@@ -1,0 +1,339 @@
+package core_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+func TestWritesAndReadsOnEveryMember(t *testing.T) {
+	for _, size := range []int{1, 3} {
+		t.Run(fmt.Sprintf("%d nodes", size), func(t *testing.T) {
+			c := newCluster(t, size, nil)
+			c.leader()
+			for i := range 20 {
+				c.propose(member.ID(i%size+1), fmt.Sprintf("w%d", i))
+			}
+			for _, m := range c.members {
+				if got := c.query(m.ID, "count"); got != "20" {
+					t.Errorf("node %s counts %s entries, want 20", m.ID, got)
+				}
+			}
+			if got := c.converged(); len(got) != 20 {
+				t.Errorf("state is %v", got)
+			}
+		})
+	}
+}
+
+func TestRestartKeepsEverything(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	c.leader()
+	for round := range 3 {
+		c.propose(1, fmt.Sprintf("round %d", round))
+		for _, m := range c.members {
+			c.stop(m.ID)
+		}
+		for _, m := range c.members {
+			c.start(m.ID, true)
+		}
+		c.leader()
+	}
+	want := []string{"round 0", "round 1", "round 2"}
+	c.query(1, "count")
+	if got := c.converged(); !slices.Equal(got, want) {
+		t.Errorf("state is %v, want %v", got, want)
+	}
+}
+
+// A storage that fails is a crash of the raft node, not of the host (law 3).
+func TestStorageFailureBuildsTheNodeAnew(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	leader := c.leader()
+	c.propose(leader, "before")
+	n := c.nodes[leader]
+	failed := make(chan struct{})
+	n.disk.OnAppend(func([]storage.Batch) error {
+		select {
+		case <-failed:
+			return nil
+		default:
+			close(failed)
+			return errDisk
+		}
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	if _, err := c.service(leader).Propose(ctx, []byte("during")); err == nil {
+		t.Error("a proposal whose append failed was acknowledged by the node that failed")
+	}
+	<-failed
+	c.leader()
+	c.propose(leader, "after")
+	if n.host.Err() != nil {
+		t.Errorf("the host ended: %v", n.host.Err())
+	}
+	got := c.converged()
+	if got[0] != "before" || got[len(got)-1] != "after" {
+		t.Errorf("state is %v", got)
+	}
+}
+
+// A state machine that dies is restarted and replayed; nothing is applied
+// twice or left out.
+func TestStateMachineDeathReplays(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	leader := c.leader()
+	for i := range 50 {
+		c.propose(leader, fmt.Sprint(i))
+	}
+	for _, id := range []member.ID{leader, c.other(leader)} {
+		c.nodes[id].machine().FailNext(errors.New("out of cheese"))
+		c.propose(id, fmt.Sprintf("to %s", id))
+	}
+	c.propose(leader, "last")
+	got := c.converged()
+	if len(got) != 53 || got[52] != "last" {
+		t.Errorf("state has %d entries: %v", len(got), got)
+	}
+}
+
+// A follower that is behind the compacted log is caught up by a snapshot.
+func TestLaggingFollowerIsCaughtUpBySnapshot(t *testing.T) {
+	c := newCluster(t, 3, func(cfg *core.Config) {
+		cfg.SnapshotEntries, cfg.CatchUpEntries = 50, 10
+	})
+	leader := c.leader()
+	behind := c.other(leader)
+	c.network.Isolate(uint64(behind))
+	for i := range 200 {
+		c.propose(leader, fmt.Sprint(i))
+	}
+	c.eventually("a compacted log", func() bool { return c.service(leader).Status().FirstIndex > 50 })
+	c.network.HealAll()
+	c.eventually("the follower to have a snapshot", func() bool { return c.service(behind).Status().SnapshotIndex > 0 })
+	c.propose(leader, "end")
+	if got := c.converged(); len(got) != 201 {
+		t.Errorf("state has %d entries", len(got))
+	}
+	if c.nodes[behind].log.position("snapshot installed") < 0 {
+		t.Error("the follower installed no snapshot")
+	}
+	// What was restored from a snapshot must survive a restart.
+	c.stop(behind)
+	c.start(behind, true)
+	c.leader()
+	c.converged()
+}
+
+// A follower behind the leader's memory, but not behind its log, gets entries
+// from the leader's disk, not a snapshot (statement A9).
+func TestSlowFollowerIsServedFromDisk(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	leader := c.leader()
+	behind := c.other(leader)
+	c.network.Isolate(uint64(behind))
+	for i := range 12 {
+		c.propose(leader, fmt.Sprintf("%d:%s", i, strings.Repeat("x", 1<<20)))
+	}
+	c.network.HealAll()
+	c.propose(leader, "end")
+	if got := c.converged(); len(got) != 13 {
+		t.Errorf("state has %d entries", len(got))
+	}
+	if c.nodes[behind].log.position("receiving a snapshot") >= 0 {
+		t.Error("the follower was sent a snapshot")
+	}
+}
+
+func TestMembersAreAddedAndRemoved(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	leader := c.leader()
+	c.propose(leader, "one")
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+
+	fourth := c.member(4)
+	if _, err := c.service(c.other(leader)).AddMember(ctx, fourth); !errors.Is(err, server.ErrNotLeader) {
+		t.Errorf("a follower answered %v, want %v", err, server.ErrNotLeader)
+	}
+	ms, err := c.service(leader).AddMember(ctx, fourth)
+	if err != nil || len(ms.Members) != 4 {
+		t.Fatalf("add: %v, members %v", err, ms.Members)
+	}
+	c.members = append(c.members, fourth)
+	c.start(4, false)
+	c.eventually("the new member to catch up", func() bool { return c.service(4).Ready() == nil })
+	c.propose(4, "two")
+	if got := c.converged(); !slices.Equal(got, []string{"one", "two"}) {
+		t.Errorf("state is %v", got)
+	}
+
+	if _, err := c.service(leader).AddMember(ctx, fourth); !errors.Is(err, server.ErrChangeRefused) {
+		t.Errorf("adding a member twice: %v", err)
+	}
+	gone := c.other(leader)
+	if _, err := c.service(leader).RemoveMember(ctx, gone); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-c.nodes[gone].host.Failed():
+	case <-ctx.Done():
+		t.Fatal("the removed member did not stop")
+	}
+	if err := c.nodes[gone].host.Err(); !errors.Is(err, core.ErrRemoved) {
+		t.Errorf("the removed member ended with %v", err)
+	}
+	if _, err := c.service(leader).RemoveMember(ctx, 99); err != nil {
+		t.Errorf("removing an unknown member: %v", err)
+	}
+	readd := c.member(gone)
+	if _, err := c.service(leader).AddMember(ctx, readd); !errors.Is(err, server.ErrChangeRefused) {
+		t.Errorf("a removed id came back: %v", err)
+	}
+	c.members = slices.DeleteFunc(c.members, func(m member.Member) bool { return m.ID == gone })
+	c.propose(leader, "three")
+}
+
+func TestLeadershipIsTransferred(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	leader := c.leader()
+	to := c.other(leader)
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	got, err := c.service(leader).TransferLeader(ctx, to)
+	if err != nil || got != to {
+		t.Fatalf("transfer to %s gave %s, %v", to, got, err)
+	}
+	if got := c.leader(); got != to {
+		t.Errorf("leader is %s, want %s", got, to)
+	}
+}
+
+// Law 5: the raft goroutine ends before the storage is closed, and the server
+// goroutine ends last.
+func TestStopOrder(t *testing.T) {
+	c := newCluster(t, 1, nil)
+	c.leader()
+	c.propose(1, "x")
+	c.stop(1)
+	var at []int
+	steps := []string{"stopping", "raft goroutine ended", "statemachine closed", "transport closed", "storage closed", "server goroutine ended"}
+	for _, s := range steps {
+		at = append(at, c.nodes[1].log.position(s))
+	}
+	if at[0] < 0 || !slices.IsSorted(at) {
+		t.Errorf("steps %v stand at %v in the log:\n%s", steps, at, strings.Join(c.nodes[1].log.all(), "\n"))
+	}
+}
+
+// Statement A8 and bug #11308: a restart at once finds the lock free.
+func TestFiftyRoundsOfStopAndReopen(t *testing.T) {
+	c := newCluster(t, 1, nil)
+	for i := range 50 {
+		c.leader()
+		c.propose(1, fmt.Sprint(i))
+		c.stop(1)
+		c.start(1, true)
+	}
+	c.leader()
+	c.query(1, "count")
+	if got := c.converged(); len(got) != 50 {
+		t.Errorf("state has %d entries, want 50", len(got))
+	}
+}
+
+func TestStopAtAnyTime(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	t.Run("twice", func(t *testing.T) {
+		c := newCluster(t, 1, nil)
+		c.stop(1)
+		c.stop(1)
+	})
+	t.Run("before start", func(t *testing.T) {
+		c := newCluster(t, 1, nil)
+		h, err := core.New(c.config(&testNode{log: &recorder{}}, 9, true))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+		if err := h.Start(ctx); err == nil {
+			t.Error("a stopped host started")
+		}
+	})
+	t.Run("while an apply hangs", func(t *testing.T) {
+		stuck := &stuckMachine{applying: make(chan struct{}), release: make(chan struct{})}
+		c := newCluster(t, 1, func(cfg *core.Config) {
+			cfg.Backends[1] = backend.StateMachine("register", func(backend.Env) statemachine.StateMachine {
+				stuck.Register = statemachinetest.NewRegister()
+				return stuck
+			})
+		})
+		c.leader()
+		result := make(chan error, 1)
+		go func() {
+			_, err := c.service(1).Propose(ctx, []byte("stuck"))
+			result <- err
+		}()
+		<-stuck.applying
+		short, cancel := context.WithTimeout(ctx, 3*time.Second)
+		defer cancel()
+		err := c.nodes[1].host.Stop(short)
+		if !errors.Is(err, core.ErrForced) || !strings.Contains(err.Error(), "register") {
+			t.Errorf("stop gave %v, want an error that names the state machine", err)
+		}
+		if err := <-result; !errors.Is(err, server.ErrStopped) {
+			t.Errorf("the request in flight ended with %v", err)
+		}
+		close(stuck.release)
+		delete(c.nodes, 1)
+	})
+}
+
+// stuckMachine hangs in Apply as soon as it gets an entry.
+type stuckMachine struct {
+	*statemachinetest.Register
+	applying, release chan struct{}
+}
+
+func (m *stuckMachine) Apply(ctx context.Context, b statemachine.Batch) ([]statemachine.Result, error) {
+	if len(b.Entries) > 0 {
+		close(m.applying)
+		<-m.release
+	}
+	return m.Register.Apply(ctx, b)
+}
+
+func TestBadProposalsAreRefused(t *testing.T) {
+	c := newCluster(t, 1, func(cfg *core.Config) { cfg.MaxValueBytes = 100 })
+	c.leader()
+	for _, tc := range []struct {
+		name string
+		data []byte
+		want error
+	}{
+		{"empty", nil, server.ErrEmpty},
+		{"too large", make([]byte, 101), server.ErrTooLarge},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if _, err := c.service(1).Propose(context.Background(), tc.data); !errors.Is(err, tc.want) {
+				t.Errorf("got %v, want %v", err, tc.want)
+			}
+		})
+	}
+}
