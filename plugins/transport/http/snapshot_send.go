@@ -35,7 +35,7 @@ func (e *endpoint) sendSnapshot(ctx context.Context, header transport.SnapshotHe
 	defer cancel()
 	defer context.AfterFunc(p.ctx, cancel)()
 
-	body := newSnapshotBody(header, r)
+	body := newSnapshotBody(ctx, header, r)
 	defer body.release()
 	for {
 		base := p.urls.pick()
@@ -113,6 +113,7 @@ func (e *endpoint) snapshotVerdict(p *peer, response *http.Response) error {
 // then the snapshot. It fails if the snapshot has another size than its
 // header says, and sets the trailer when it ends.
 type snapshotBody struct {
+	ctx  context.Context // once it has ended, the body does not end well
 	size uint64
 	hash hash.Hash
 
@@ -129,11 +130,11 @@ type snapshotBody struct {
 	trailer  http.Header
 }
 
-func newSnapshotBody(header transport.SnapshotHeader, r io.Reader) *snapshotBody {
+func newSnapshotBody(ctx context.Context, header transport.SnapshotHeader, r io.Reader) *snapshotBody {
 	frame := binary.BigEndian.AppendUint64(nil, uint64(len(header.Message)))
 	frame = append(frame, header.Message...)
 	return &snapshotBody{
-		size: header.Size_, hash: sha256.New(), frame: frame, whole: frame, r: r,
+		ctx: ctx, size: header.Size_, hash: sha256.New(), frame: frame, whole: frame, r: r,
 		tried: map[*url.URL]bool{},
 	}
 }
@@ -151,6 +152,9 @@ func (b *snapshotBody) Read(buf []byte) (int, error) {
 	}
 	b.started = true
 	n, err := b.r.Read(buf)
+	if ended := b.ctx.Err(); ended != nil {
+		return 0, ended
+	}
 	b.sent += uint64(n)
 	b.hash.Write(buf[:n])
 	if err == nil && b.size > 0 && b.sent > b.size {

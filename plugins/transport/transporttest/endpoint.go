@@ -141,6 +141,9 @@ func (e *endpoint) Close(ctx context.Context) error {
 		for in := range e.receiving {
 			in.fail(transport.ErrUnreachable)
 		}
+		for _, other := range n.endpoints {
+			other.breakSnapshots(e.opts.NodeID)
+		}
 		n.refresh()
 	}
 	n.mu.Unlock()
@@ -176,7 +179,6 @@ func (e *endpoint) run() {
 		e.network.mu.Unlock()
 		e.pass(items)
 		if closed {
-			e.poke() // run may be asked for once more by a second Close
 			return
 		}
 	}

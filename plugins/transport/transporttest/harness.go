@@ -1,0 +1,43 @@
+package transporttest
+
+import (
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+// A Harness says how to make the transports under test.
+type Harness struct {
+	// New returns a transport that is not open, and that nobody else uses.
+	// What has to happen after its Close is registered with t.Cleanup.
+	New func(t *testing.T) transport.Transport
+	// Config is the config section that every one is opened with.
+	Config []byte
+	// Listen is an address to listen on for which the system, or the
+	// transport, chooses the port: "127.0.0.1:0".
+	Listen string
+	// URL makes the URL of a peer from the address that its Open returned.
+	URL func(address string) string
+	// TCP says that URL's addresses are those of TCP listeners. Links can
+	// then be led through a Relay, which the tests of stalled and broken
+	// connections need; without it they are left out.
+	TCP bool
+}
+
+// Run puts a transport to the test. Each subtest uses transports of its own.
+func Run(t *testing.T, h Harness) {
+	for _, concern := range []struct {
+		name string
+		test func(*testing.T, Harness)
+	}{
+		{"delivery", testDelivery},
+		{"loss", testLoss},
+		{"reconnect", testReconnect},
+		{"snapshot", testSnapshot},
+		{"peers", testPeers},
+		{"limits", testLimits},
+		{"close", testClose},
+	} {
+		t.Run(concern.name, func(t *testing.T) { concern.test(t, h) })
+	}
+}

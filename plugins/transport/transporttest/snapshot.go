@@ -1,0 +1,240 @@
+package transporttest
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"testing"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+const snapshotBytes = 16 << 20
+
+var (
+	errSource  = errors.New("the snapshot cannot be read")
+	errVerdict = errors.New("the snapshot is not wanted")
+)
+
+// arrival is what a receiver saw of one snapshot.
+type arrival struct {
+	header transport.SnapshotHeader
+	sum    [sha256.Size]byte
+	size   uint64
+	err    error
+}
+
+// testSnapshot: a snapshot arrives whole, or both ends learn once that it did
+// not.
+func testSnapshot(t *testing.T, h Harness) {
+	t.Run("bytes are equal", func(t *testing.T) {
+		for _, size := range []uint64{1, 300 << 10, snapshotBytes} {
+			t.Run(fmt.Sprint(size), func(t *testing.T) { testWholeSnapshot(t, h, size) })
+		}
+	})
+	t.Run("both ways at once, with messages", func(t *testing.T) { testSnapshotBesideMessages(t, h) })
+	t.Run("unknown peer", func(t *testing.T) {
+		c := newCluster(t, h, 1)
+		err := c.sendSnapshot(deadline(t), 1, 99, 8, nil)
+		if !errors.Is(err, transport.ErrUnknownPeer) {
+			t.Errorf("got %v, want ErrUnknownPeer", err)
+		}
+	})
+	t.Run("closed peer", func(t *testing.T) {
+		c := newCluster(t, h, 2)
+		closeNode(t, c.nodes[2])
+		if err := c.sendSnapshot(deadline(t), 1, 2, 1<<20, nil); !errors.Is(err, transport.ErrUnreachable) {
+			t.Errorf("got %v, want ErrUnreachable", err)
+		}
+	})
+	t.Run("refused at its end", func(t *testing.T) { testRefused(t, h, true) })
+	t.Run("refused at its beginning", func(t *testing.T) { testRefused(t, h, false) })
+	t.Run("the source fails half-way", func(t *testing.T) { testSourceFails(t, h) })
+	t.Run("the sender gives up half-way", func(t *testing.T) { testSnapshotCut(t, h, giveUp) })
+	t.Run("the receiver closes half-way", func(t *testing.T) { testSnapshotCut(t, h, closeReceiver) })
+	if h.TCP {
+		t.Run("the connection breaks half-way", func(t *testing.T) { testSnapshotCut(t, h, breakLink) })
+	}
+}
+
+// take makes the node accept snapshots and returns what it sees of them.
+func (n *node) take() <-chan arrival {
+	arrivals := make(chan arrival, 16)
+	n.onSnapshot(func(_ context.Context, header transport.SnapshotHeader, r io.Reader) error {
+		hash := sha256.New()
+		size, err := io.Copy(hash, r)
+		arrivals <- arrival{header, [sha256.Size]byte(hash.Sum(nil)), uint64(size), err}
+		return err
+	})
+	return arrivals
+}
+
+// sendSnapshot sends size bytes made of a seed. wrap, if not nil, may change
+// what the transport reads.
+func (c *cluster) sendSnapshot(ctx context.Context, from, to, size uint64, wrap func(io.Reader) io.Reader) error {
+	var r io.Reader = source(size)
+	if wrap != nil {
+		r = wrap(r)
+	}
+	m := pluginv1.Message{Type: typeSnap, From: from, To: to, Term: 3, Snapshot: pluginv1.Snapshot{
+		Metadata: pluginv1.SnapshotMetadata{Index: 7, Term: 2, ConfState: pluginv1.ConfState{Voters: []uint64{1, 2}}},
+	}}
+	return c.nodes[from].transport.SendSnapshot(ctx, transport.SnapshotHeader{
+		Group: testGroup, From: from, To: to, Size_: size,
+		Message: envelope(pluginv1.MessageClass_CLASS_SNAPSHOT, m).Payload,
+	}, r)
+}
+
+// source yields size bytes that look random and are always the same.
+func source(size uint64) io.Reader {
+	return io.LimitReader(rand.NewChaCha8([32]byte{1}), int64(size))
+}
+
+func sumOf(size uint64) [sha256.Size]byte {
+	hash := sha256.New()
+	_, _ = io.Copy(hash, source(size))
+	return [sha256.Size]byte(hash.Sum(nil))
+}
+
+func testWholeSnapshot(t *testing.T, h Harness, size uint64) {
+	c := newCluster(t, h, 2)
+	arrivals := c.nodes[2].take()
+	if err := c.sendSnapshot(deadline(t), 1, 2, size, nil); err != nil {
+		t.Fatalf("send snapshot: %v", err)
+	}
+	checkArrival(t, arrivals, 1, 2, size)
+	if len(arrivals) > 0 {
+		t.Error("the snapshot arrived twice")
+	}
+}
+
+func checkArrival(t *testing.T, arrivals <-chan arrival, from, to, size uint64) {
+	t.Helper()
+	a := <-arrivals
+	if a.err != nil || a.size != size || a.sum != sumOf(size) {
+		t.Errorf("arrived with %d bytes of %d, checksum equal: %t, error %v", a.size, size, a.sum == sumOf(size), a.err)
+	}
+	var m pluginv1.Message
+	if err := m.Unmarshal(a.header.Message); err != nil || m.Type != typeSnap || m.Snapshot.Metadata.Index != 7 {
+		t.Errorf("its message arrived as %v, error %v", &m, err)
+	}
+	if a.header.From != from || a.header.To != to || a.header.Size_ != size || a.header.Group != testGroup {
+		t.Errorf("its header arrived as group %d, %d to %d, size %d", a.header.Group, a.header.From, a.header.To, a.header.Size_)
+	}
+}
+
+func testSnapshotBesideMessages(t *testing.T, h Harness) {
+	c := newCluster(t, h, 2)
+	c.establish()
+	arrivals := map[uint64]<-chan arrival{1: c.nodes[1].take(), 2: c.nodes[2].take()}
+	results := make(chan error, 2)
+	for _, way := range []direction{{1, 2}, {2, 1}} {
+		go func() { results <- c.sendSnapshot(deadline(t), way.from, way.to, snapshotBytes, nil) }()
+	}
+	for range 50 {
+		m := newProbe(1, 2, pluginv1.MessageClass_CLASS_CONTROL)
+		c.send(m)
+		c.nodes[2].await(t, "a message beside snapshots", func() bool { return c.nodes[2].has(m) }, nil)
+	}
+	for range 2 {
+		if err := <-results; err != nil {
+			t.Errorf("send snapshot: %v", err)
+		}
+	}
+	checkArrival(t, arrivals[1], 2, 1, snapshotBytes)
+	checkArrival(t, arrivals[2], 1, 2, snapshotBytes)
+}
+
+func testRefused(t *testing.T, h Harness, readAll bool) {
+	c := newCluster(t, h, 2)
+	c.nodes[2].onSnapshot(func(_ context.Context, _ transport.SnapshotHeader, r io.Reader) error {
+		if readAll {
+			_, _ = io.Copy(io.Discard, r)
+		}
+		return errVerdict
+	})
+	if err := c.sendSnapshot(deadline(t), 1, 2, snapshotBytes, nil); !errors.Is(err, transport.ErrSnapshotRefused) {
+		t.Errorf("got %v, want ErrSnapshotRefused", err)
+	}
+}
+
+func testSourceFails(t *testing.T, h Harness) {
+	c := newCluster(t, h, 2)
+	arrivals := c.nodes[2].take()
+	err := c.sendSnapshot(deadline(t), 1, 2, snapshotBytes, func(r io.Reader) io.Reader {
+		return io.MultiReader(io.LimitReader(r, snapshotBytes/2), failing{})
+	})
+	if !errors.Is(err, errSource) {
+		t.Errorf("got %v, want the error of the source", err)
+	}
+	if a := <-arrivals; a.err == nil {
+		t.Errorf("%d bytes of %d arrived as a whole snapshot", a.size, snapshotBytes)
+	}
+	if len(arrivals) > 0 {
+		t.Error("there was a second attempt")
+	}
+}
+
+type failing struct{}
+
+func (failing) Read([]byte) (int, error) { return 0, errSource }
+
+// Ways to end a snapshot half-way. Each returns what the sender must see.
+type ending func(t *testing.T, c *cluster, cancel context.CancelFunc) error
+
+func giveUp(_ *testing.T, _ *cluster, cancel context.CancelFunc) error {
+	cancel()
+	return nil
+}
+
+func closeReceiver(t *testing.T, c *cluster, _ context.CancelFunc) error {
+	closeNode(t, c.nodes[2])
+	return transport.ErrUnreachable
+}
+
+func breakLink(_ *testing.T, c *cluster, _ context.CancelFunc) error {
+	c.nodes[2].relay.Break()
+	return transport.ErrUnreachable
+}
+
+// testSnapshotCut: the receiver has half of the snapshot when the end comes.
+// Either end has one result, and it is a failure.
+func testSnapshotCut(t *testing.T, h Harness, end ending) {
+	c := newCluster(t, h, 2)
+	half := make(chan struct{})
+	failures := make(chan error, 16)
+	c.nodes[2].onSnapshot(func(_ context.Context, _ transport.SnapshotHeader, r io.Reader) error {
+		if _, err := io.CopyN(io.Discard, r, snapshotBytes/2); err != nil {
+			failures <- err
+			return err
+		}
+		close(half)
+		_, err := io.Copy(io.Discard, r)
+		failures <- err
+		return err
+	})
+	ctx, cancel := context.WithCancel(deadline(t))
+	defer cancel()
+	held := newTap(snapshotBytes * 3 / 4)
+	defer held.open()
+	result := make(chan error, 1)
+	go func() {
+		result <- c.sendSnapshot(ctx, 1, 2, snapshotBytes, held.wrap)
+	}()
+	<-half
+	want := end(t, c, cancel)
+	held.open()
+	if err := <-result; err == nil || want != nil && !errors.Is(err, want) {
+		t.Errorf("the sender got %v, want %v", err, want)
+	}
+	if err := <-failures; err == nil {
+		t.Error("the receiver read to the end of a snapshot that was cut off")
+	}
+	if len(failures) > 0 {
+		t.Error("there was a second attempt")
+	}
+}

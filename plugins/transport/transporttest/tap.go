@@ -1,0 +1,35 @@
+package transporttest
+
+import (
+	"io"
+	"sync"
+)
+
+// A tap lets a first part of a reader through, and the rest once it is open.
+type tap struct {
+	first  int64
+	opened chan struct{}
+	once   sync.Once
+}
+
+func newTap(first int64) *tap { return &tap{first: first, opened: make(chan struct{})} }
+
+func (t *tap) open() { t.once.Do(func() { close(t.opened) }) }
+
+func (t *tap) wrap(r io.Reader) io.Reader { return &tapReader{tap: t, r: r, left: t.first} }
+
+type tapReader struct {
+	tap  *tap
+	r    io.Reader
+	left int64
+}
+
+func (r *tapReader) Read(p []byte) (int, error) {
+	if r.left <= 0 {
+		<-r.tap.opened
+		return r.r.Read(p)
+	}
+	n, err := r.r.Read(p[:min(int64(len(p)), r.left)])
+	r.left -= int64(n)
+	return n, err
+}
