@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"net/url"
 
 	"go.etcd.io/etcd/server/v3/embed"
@@ -12,12 +13,12 @@ import (
 // etcdNodeMode as first argument makes this program one etcd node.
 const etcdNodeMode = "etcd-node"
 
-// runEtcdNode serves one etcd node until ctx is done. All that is not named here is etcd's default,
+// runEtcdNode serves one etcd node until lifeline ends or ctx is done. All that is not named here is etcd's default,
 // among it fsync of each write, a heartbeat of 100 ms and an election timeout of 1000 ms.
 //
 // The node isn't closed at the end: its data is thrown away, and the last of three nodes that close at the
 // same time spends seconds on handing its leadership to one that is gone.
-func runEtcdNode(ctx context.Context, args []string) error {
+func runEtcdNode(ctx context.Context, args []string, lifeline io.Reader) error {
 	config, err := etcdNodeConfig(args)
 	if err != nil {
 		return err
@@ -26,8 +27,16 @@ func runEtcdNode(ctx context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("start etcd: %w", err)
 	}
+	parentGone := make(chan struct{})
+	go func() {
+		// Nothing is ever written to a lifeline; how it ends makes no difference.
+		_, _ = io.Copy(io.Discard, lifeline)
+		close(parentGone)
+	}()
 	select {
 	case <-ctx.Done():
+		return nil
+	case <-parentGone:
 		return nil
 	case err := <-node.Err():
 		return fmt.Errorf("etcd ended: %w", err)

@@ -24,17 +24,17 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
 // run is the program: a benchmark, or, when the first argument says so, one etcd node that a
-// benchmark started.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// benchmark started and that ends with its standard input.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var err error
 	if len(args) > 0 && args[0] == etcdNodeMode {
-		err = runEtcdNode(ctx, args[1:])
+		err = runEtcdNode(ctx, args[1:], stdin)
 	} else {
 		err = runBenchmark(ctx, args, stdout, stderr)
 	}

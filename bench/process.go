@@ -3,24 +3,26 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os/exec"
 	"sync"
-	"syscall"
 	"time"
 )
 
 const (
-	// stopTime is how long a node may take to end after SIGTERM before it is killed.
+	// stopTime is how long a node may take to end before it is killed.
 	stopTime = 20 * time.Second
 	// keptOutput is how much of a node's last output is kept for error messages.
 	keptOutput = 4096
 )
 
-// process is a node that runs as a process of its own. Where the system allows, it dies with this one.
+// process is a node that runs as a process of its own. Its standard input is a lifeline: it ends when that
+// does, be it that stop closes it or that this process dies.
 type process struct {
-	name   string
-	cmd    *exec.Cmd
-	output *outputTail
+	name     string
+	cmd      *exec.Cmd
+	lifeline io.Closer
+	output   *outputTail
 	// done is closed when the process has ended; err is set before.
 	done chan struct{}
 	err  error
@@ -30,7 +32,11 @@ type process struct {
 func startProcess(name, path string, args ...string) (*process, error) {
 	p := &process{name: name, cmd: exec.Command(path, args...), output: new(outputTail), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
-	p.cmd.SysProcAttr = dieWithParent()
+	lifeline, err := p.cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	p.lifeline = lifeline
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
@@ -54,14 +60,14 @@ func (p *process) exited() error {
 	}
 }
 
-// stop asks the process to end, waits for it, and kills it when it takes too long, which is an error.
+// stop closes the lifeline, waits for the process, and kills it when it takes too long, which is an error.
 // To stop a process that has ended already is not an error.
 func (p *process) stop() error {
 	if p.exited() != nil {
 		return nil
 	}
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && p.exited() == nil {
-		return fmt.Errorf("signal %s: %w", p.name, err)
+	if err := p.lifeline.Close(); err != nil && p.exited() == nil {
+		return fmt.Errorf("close the lifeline of %s: %w", p.name, err)
 	}
 	select {
 	case <-p.done:
@@ -72,7 +78,7 @@ func (p *process) stop() error {
 		return fmt.Errorf("kill %s: %w", p.name, err)
 	}
 	<-p.done
-	return fmt.Errorf("%s did not end within %v of SIGTERM and was killed; its last output: %s", p.name, stopTime, p.output)
+	return fmt.Errorf("%s did not end within %v and was killed; its last output: %s", p.name, stopTime, p.output)
 }
 
 // stopAll stops all processes at the same time.

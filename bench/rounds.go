@@ -29,10 +29,6 @@ type sample struct {
 // run one after the other, each on a new cluster, so that a machine that slows down or speeds up in the
 // course of the run meets all of them alike. Each round starts with another system for the same reason.
 func measure(ctx context.Context, s settings, progress io.Writer) ([]sample, error) {
-	executable, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find this program's path: %w", err)
-	}
 	dir, err := os.MkdirTemp(s.dataDir, "run-")
 	if err != nil {
 		return nil, fmt.Errorf("create the run's directory: %w", err)
@@ -41,13 +37,18 @@ func measure(ctx context.Context, s settings, progress io.Writer) ([]sample, err
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, fmt.Errorf("find the run's directory: %w", err)
 	}
+	built, err := prepare(ctx, s, dir)
+	if err != nil {
+		return nil, err
+	}
 
 	var samples []sample
 	for round := range s.rounds {
 		for _, clients := range s.clients {
 			for i := range s.systems {
 				name := s.systems[(i+round)%len(s.systems)]
-				c := cluster{clients: clients, executable: executable, etcdConnections: s.etcdConnections}
+				c := built
+				c.clients = clients
 				l := load{clients: clients, size: s.size, warmup: s.warmup, duration: s.duration}
 				one, err := measureOne(ctx, name, c, l, filepath.Join(dir, name))
 				if err != nil {
@@ -60,6 +61,21 @@ func measure(ctx context.Context, s settings, progress io.Writer) ([]sample, err
 		}
 	}
 	return samples, nil
+}
+
+// prepare finds or builds the executables of the nodes. What it builds is in dir.
+func prepare(ctx context.Context, s settings, dir string) (cluster, error) {
+	executable, err := os.Executable()
+	if err != nil {
+		return cluster{}, fmt.Errorf("find this program's path: %w", err)
+	}
+	c := cluster{executable: executable, host: s.host, etcdConnections: s.etcdConnections}
+	if s.host == "" && s.needsHost() {
+		if c.host, err = buildHost(ctx, dir); err != nil {
+			return cluster{}, err
+		}
+	}
+	return c, nil
 }
 
 // measureOne starts a cluster in dir, loads it, stops it and removes its data.

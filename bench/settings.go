@@ -30,7 +30,13 @@ type settings struct {
 	output   string
 	jsonFile string
 
+	host            string
 	etcdConnections int
+}
+
+// needsHost says whether Pontoon is among the systems.
+func (s settings) needsHost() bool {
+	return slices.Contains(s.systems, namePontoon) || slices.Contains(s.systems, namePontoonInproc)
 }
 
 // usageError is a mistake on the command line.
@@ -55,6 +61,7 @@ func parseSettings(args []string, stderr io.Writer) (settings, error) {
 	f.StringVar(&s.dataDir, "data-dir", "data", "directory for the nodes' data, on the disk to be measured; emptied afterwards")
 	f.StringVar(&s.output, "o", outputTable, "form of the report on standard output: table or json")
 	f.StringVar(&s.jsonFile, "json", "", "file that gets the report as JSON as well")
+	f.StringVar(&s.host, "host", "", "executable of Pontoon's host; built from source if empty")
 	f.IntVar(&s.etcdConnections, "etcd-connections", 0, "gRPC connections of the load on etcd; 0 means two for each CPU, at most one for each client")
 	if err := f.Parse(args); err != nil {
 		if err == flag.ErrHelp {

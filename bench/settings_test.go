@@ -29,7 +29,7 @@ func TestSettingsRefuseWhatMeasuresNothing(t *testing.T) {
 	for _, c := range cases {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
 			var stderr bytes.Buffer
-			if code := run(context.Background(), c.args, io.Discard, &stderr); code != exitUsage {
+			if code := run(context.Background(), c.args, strings.NewReader(""), io.Discard, &stderr); code != exitUsage {
 				t.Errorf("exit code %d, want %d", code, exitUsage)
 			}
 			if !strings.Contains(stderr.String(), c.want) {
@@ -55,7 +55,7 @@ func TestSettingsReadLists(t *testing.T) {
 
 func TestHelpIsNotAnError(t *testing.T) {
 	var stderr bytes.Buffer
-	if code := run(context.Background(), []string{"-help"}, io.Discard, &stderr); code != exitOK {
+	if code := run(context.Background(), []string{"-help"}, strings.NewReader(""), io.Discard, &stderr); code != exitOK {
 		t.Errorf("exit code %d, want %d", code, exitOK)
 	}
 	if !strings.Contains(stderr.String(), "-rounds") {

@@ -8,8 +8,10 @@ import (
 
 // Names of the systems, as given to -systems and printed in the table.
 const (
-	nameEtcd      = "etcd"
-	nameHashicorp = "hashicorp"
+	namePontoon       = "pontoon"
+	namePontoonInproc = "pontoon-inproc"
+	nameEtcd          = "etcd"
+	nameHashicorp     = "hashicorp"
 )
 
 // system is one three-node cluster that can be loaded with writes.
@@ -38,8 +40,10 @@ type system interface {
 type cluster struct {
 	// clients is the number of closed-loop clients that will call Propose.
 	clients int
-	// executable is the path of this program, which some systems start again as their nodes.
+	// executable is the path of this program, which starts again as the nodes of etcd.
 	executable string
+	// host is the path of Pontoon's host; empty if no system of this run needs it.
+	host string
 	// etcdConnections is the number of gRPC connections etcd's load is spread over; 0 lets the
 	// number of clients decide.
 	etcdConnections int
@@ -47,12 +51,16 @@ type cluster struct {
 
 // systemNames lists all systems in the order of the table.
 func systemNames() []string {
-	return []string{nameEtcd, nameHashicorp}
+	return []string{namePontoon, namePontoonInproc, nameEtcd, nameHashicorp}
 }
 
 // newSystem builds the named system without starting it.
 func newSystem(name string, c cluster) (system, error) {
 	switch name {
+	case namePontoon:
+		return newPontoon(c), nil
+	case namePontoonInproc:
+		return newPontoonInproc(c), nil
 	case nameEtcd:
 		return newEtcd(c), nil
 	case nameHashicorp:

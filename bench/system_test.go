@@ -30,7 +30,7 @@ func TestEverySystemIsMeasured(t *testing.T) {
 			dir := t.TempDir()
 			var stdout, stderr bytes.Buffer
 			args := []string{"-systems", name, "-clients", "2", "-duration", "300ms", "-warmup", "100ms", "-data-dir", dir, "-o", "json"}
-			if code := run(t.Context(), args, &stdout, &stderr); code != exitOK {
+			if code := run(t.Context(), args, strings.NewReader(""), &stdout, &stderr); code != exitOK {
 				t.Fatalf("exit code %d: %s", code, stderr.String())
 			}
 			var r report
@@ -123,7 +123,7 @@ func TestInterruptedRunLeavesNothing(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 	defer cancel()
 	args := []string{"-systems", nameEtcd, "-clients", "4", "-duration", "10m", "-data-dir", dir}
-	if code := run(ctx, args, new(bytes.Buffer), new(bytes.Buffer)); code != exitFailed {
+	if code := run(ctx, args, strings.NewReader(""), new(bytes.Buffer), new(bytes.Buffer)); code != exitFailed {
 		t.Errorf("exit code %d, want %d", code, exitFailed)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {

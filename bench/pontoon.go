@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/client"
+	"github.com/pontoon-raft/pontoon/client/kv"
+)
+
+// pontoon is a cluster of three host processes, loaded through one client of package client from this
+// process, over one stream. With plugins out of process there are nine plugin processes besides.
+type pontoon struct {
+	name       string
+	executable string
+	isolation  string
+
+	nodes  []*process
+	client *client.Client
+}
+
+var _ system = (*pontoon)(nil)
+
+// newPontoon prepares a cluster of the built host with its plugins out of process.
+func newPontoon(c cluster) *pontoon {
+	return &pontoon{name: namePontoon, executable: c.host}
+}
+
+// newPontoonInproc prepares one whose hosts run the plugins inside themselves.
+func newPontoonInproc(c cluster) *pontoon {
+	return &pontoon{name: namePontoonInproc, executable: c.host, isolation: "inproc"}
+}
+
+// Name implements system.
+func (p *pontoon) Name() string { return p.name }
+
+// Start implements system.
+func (p *pontoon) Start(ctx context.Context, dir string) error {
+	endpoints, err := p.startNodes(dir)
+	if err != nil {
+		return err
+	}
+	if p.client, err = client.New(client.Options{Endpoints: endpoints}); err != nil {
+		return fmt.Errorf("make a client: %w", err)
+	}
+	if err := p.waitForLeader(ctx, endpoints); err != nil {
+		return err
+	}
+	return p.Propose(ctx, 0, []byte("connect"), nil)
+}
+
+// startNodes writes each node's config file, starts the hosts and returns their addresses for clients.
+func (p *pontoon) startNodes(dir string) (endpoints []string, err error) {
+	members, err := newPontoonMembers()
+	if err != nil {
+		return nil, err
+	}
+	for _, self := range members {
+		text, err := pontoonConfig(self, members, filepath.Join(dir, self.Name), p.isolation)
+		if err != nil {
+			return nil, fmt.Errorf("config of %s: %w", self.Name, err)
+		}
+		path := filepath.Join(dir, self.Name+".yaml")
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			return nil, fmt.Errorf("write config of %s: %w", self.Name, err)
+		}
+		node, err := startProcess("host "+self.Name, p.executable, "serve", "--config", path, "--stop-on-stdin-eof")
+		if err != nil {
+			return nil, err
+		}
+		p.nodes = append(p.nodes, node)
+		endpoints = append(endpoints, self.ClientAddress)
+	}
+	return endpoints, nil
+}
+
+// waitForLeader returns as soon as all nodes answer and agree on a leader.
+func (p *pontoon) waitForLeader(ctx context.Context, endpoints []string) error {
+	for {
+		err := p.agreeOnLeader(ctx, endpoints)
+		if err == nil {
+			return nil
+		}
+		for _, node := range p.nodes {
+			if err := node.exited(); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the leader: %w: %w", ctx.Err(), err)
+		case <-time.After(statusInterval):
+		}
+	}
+}
+
+// agreeOnLeader asks every node once who leads.
+func (p *pontoon) agreeOnLeader(ctx context.Context, endpoints []string) error {
+	var leader string
+	for _, endpoint := range endpoints {
+		ctx, cancel := context.WithTimeout(ctx, statusTime)
+		status, err := p.client.Status(ctx, endpoint)
+		cancel()
+		if err != nil {
+			return fmt.Errorf("status of %s: %w", endpoint, err)
+		}
+		if status.GetLeader() == "" || leader != "" && status.GetLeader() != leader {
+			return fmt.Errorf("%s sees leader %q, another node sees %q", endpoint, status.GetLeader(), leader)
+		}
+		leader = status.GetLeader()
+	}
+	return nil
+}
+
+// Propose implements system with a put of the shipped key-value state machine.
+func (p *pontoon) Propose(ctx context.Context, _ int, key, value []byte) error {
+	result, err := p.client.Propose(ctx, kv.EncodePut(key, value))
+	if err != nil {
+		return err
+	}
+	if result.Error != "" {
+		return fmt.Errorf("the state machine refused a put: %s", result.Error)
+	}
+	return nil
+}
+
+// Stop implements system.
+func (p *pontoon) Stop() error {
+	var err error
+	if p.client != nil {
+		err = p.client.Close()
+	}
+	return errors.Join(err, stopAll(p.nodes))
+}
