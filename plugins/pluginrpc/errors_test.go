@@ -1,0 +1,111 @@
+package pluginrpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+func TestEveryCommonSentinelCrossesTheConnection(t *testing.T) {
+	table := NewTable()
+	for _, m := range Common() {
+		err := fmt.Errorf("do 17 things: %w", m.Err)
+		sent := table.Status(err)
+		if code := status.Code(sent); code != m.Code {
+			t.Errorf("%v: code %s, expected %s", m.Err, code, m.Code)
+		}
+		got := table.Error(context.Background(), sent)
+		if !errors.Is(got, m.Err) || got.Error() != err.Error() {
+			t.Errorf("%v arrived as %v", err, got)
+		}
+	}
+}
+
+func TestReasonsAreUnique(t *testing.T) {
+	seen := map[string]error{}
+	for _, m := range Common() {
+		if other, ok := seen[m.Reason]; ok {
+			t.Errorf("%s stands for %v and %v", m.Reason, other, m.Err)
+		}
+		seen[m.Reason] = m.Err
+	}
+}
+
+func TestAnErrorKeepsAllItsSentinels(t *testing.T) {
+	table := NewTable()
+	got := table.Error(context.Background(), table.Status(errors.Join(plugins.ErrClosed, plugins.ErrLimit)))
+	if !errors.Is(got, plugins.ErrClosed) || !errors.Is(got, plugins.ErrLimit) || errors.Is(got, plugins.ErrNotOpen) {
+		t.Errorf("arrived as %#v", got)
+	}
+}
+
+func TestAnUnknownErrorKeepsItsText(t *testing.T) {
+	table := NewTable()
+	sent := table.Status(errors.New("disk 3 is on fire"))
+	if status.Code(sent) != codes.Unknown {
+		t.Errorf("code %s", status.Code(sent))
+	}
+	if got := table.Error(context.Background(), sent); got.Error() != "disk 3 is on fire" {
+		t.Errorf("arrived as %v", got)
+	}
+}
+
+func TestErrorsOfTheHostsEndAreNotTakenFromAPlugin(t *testing.T) {
+	table := NewTable()
+	for _, sentinel := range []error{plugins.ErrGone, plugins.ErrBadAnswer} {
+		if got := table.Error(context.Background(), table.Status(sentinel)); errors.Is(got, sentinel) {
+			t.Errorf("%v crossed the connection", sentinel)
+		}
+	}
+}
+
+func TestLongTextsAreCut(t *testing.T) {
+	table := NewTable()
+	sent := table.Status(fmt.Errorf("%s: %w", strings.Repeat("é\xff", 100_000), plugins.ErrClosed))
+	if n := len(status.Convert(sent).Message()); n > maxErrorText {
+		t.Errorf("text of %d bytes", n)
+	}
+	if got := table.Error(context.Background(), sent); !errors.Is(got, plugins.ErrClosed) {
+		t.Errorf("arrived as %.60v", got)
+	}
+}
+
+func TestStatusesThatNoTableMade(t *testing.T) {
+	live := context.Background()
+	ended, cancel := context.WithCancel(live)
+	cancel()
+	for _, c := range []struct {
+		name string
+		ctx  context.Context
+		err  error
+		want error
+	}{
+		{"connection lost", live, status.Error(codes.Unavailable, "error reading from server: EOF"), plugins.ErrGone},
+		{"connection closed here", live, status.Error(codes.Canceled, "grpc: the client connection is closing"), plugins.ErrGone},
+		{"caller gave up", ended, status.Error(codes.Canceled, "context canceled"), context.Canceled},
+		{"deadline", live, status.Error(codes.DeadlineExceeded, "deadline"), context.DeadlineExceeded},
+		{"no answer", live, io.EOF, plugins.ErrGone},
+		{"message too large", live, status.Error(codes.ResourceExhausted, "grpc: message larger than max"), plugins.ErrLimit},
+		{"undecodable answer", live, status.Error(codes.Internal, "grpc: failed to unmarshal"), plugins.ErrBadAnswer},
+		{"method is missing", live, status.Error(codes.Unimplemented, "unknown method Read"), plugins.ErrBadAnswer},
+		{"plugin that knows no reasons", live, status.Error(codes.InvalidArgument, "no"), plugins.ErrInvalidArgument},
+	} {
+		if got := NewTable().Error(c.ctx, c.err); !errors.Is(got, c.want) {
+			t.Errorf("%s: %v, expected %v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestStatusesOfGRPCKeepTheirCode(t *testing.T) {
+	if got := NewTable().Status(status.Error(codes.ResourceExhausted, "too large")); status.Code(got) != codes.ResourceExhausted {
+		t.Errorf("sent as %v", got)
+	}
+}
