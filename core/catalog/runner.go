@@ -63,6 +63,10 @@ func (r *pluginRunner) Start(context.Context) error {
 	return nil
 }
 
+// Exit codes from sysexits.h, EX_USAGE to EX_CONFIG, by which a plugin says that
+// a new start will not help.
+const firstConfigCode, lastConfigCode = 64, 78
+
 // startCause tells why a conversation during the start failed, given how it
 // failed: if the process has ended, that is the reason. An exit by its own will
 // of a plugin that never worked is one of configuration; a signal, or an exit
@@ -82,7 +86,8 @@ func (r *pluginRunner) startCause(err error) error {
 		return errors.New(exit.Reason)
 	}
 	cause := fmt.Errorf("%s before it was ready", exit.how())
-	if exit.Code >= 0 && !r.served {
+	config := exit.Code >= firstConfigCode && exit.Code <= lastConfigCode
+	if config || exit.Code >= 0 && !r.served {
 		return misconfigured{cause}
 	}
 	return cause

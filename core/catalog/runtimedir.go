@@ -46,28 +46,37 @@ func newRuntimeDir(parent string) (*runtimeDir, error) {
 		return nil, fmt.Errorf("runtime directory: %w", err)
 	}
 	sweep(parent, ownerPrefix())
-	// A sweeping host may catch the new directory before it is locked, and
-	// then removes it; one more round makes another.
-	for range 10 {
-		path, err := os.MkdirTemp(parent, hostPrefix())
+	for number := range maxCatalogs {
+		path := filepath.Join(parent, hostName(number))
+		err := os.Mkdir(path, 0o700)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("runtime directory: %w", err)
 		}
+		// A sweeping host may have caught the new directory before it was
+		// locked and removed it; the next name is as good.
 		if lock := lockDir(path); lock != nil {
 			return &runtimeDir{path: path, lock: lock}, nil
 		}
 	}
-	return nil, fmt.Errorf("runtime directory in %s: another process removes it again and again", parent)
+	return nil, fmt.Errorf("runtime directory in %s: all names up to %s are taken", parent, hostName(maxCatalogs-1))
 }
 
-// The names of runtime directories tell whose they are.
-func ownerPrefix() string { return fmt.Sprintf("pontoon-%d-", os.Getuid()) }
-func hostPrefix() string  { return fmt.Sprintf("%s%d-", ownerPrefix(), os.Getpid()) }
+// maxCatalogs bounds the runtime directories of one process.
+const maxCatalogs = 100
+
+// The names of runtime directories tell whose they are: the user's and the
+// host's. They are short rather than random, for the sake of socket paths;
+// making a directory fails if somebody else was there first.
+func ownerPrefix() string        { return fmt.Sprintf("pontoon-%d-", os.Getuid()) }
+func hostName(number int) string { return fmt.Sprintf("%s%d-%d", ownerPrefix(), os.Getpid(), number) }
 
 // runtimeParent chooses the parent and verifies that sockets below it have
 // paths that the system accepts.
 func runtimeParent(parent string) (string, error) {
-	room := maxSocketPath() - socketSuffix - len("/1234567890") - len(hostPrefix())
+	room := maxSocketPath() - socketSuffix - len("/") - len(hostName(maxCatalogs-1))
 	if parent == "" {
 		parent = os.TempDir()
 		if len(parent) > room && runtime.GOOS != "windows" {

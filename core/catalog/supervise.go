@@ -20,6 +20,9 @@ const (
 	// dumpGrace is what a hung plugin gets to write the stacks of its
 	// goroutines.
 	dumpGrace = time.Second
+	// lifelineGrace is how long after go-plugin's shutdown call a plugin that
+	// has not ended loses its lifeline.
+	lifelineGrace = 250 * time.Millisecond
 	// exitGrace is how long after a broken session the process's end is
 	// expected, before the session itself counts as the failure.
 	exitGrace = time.Second
@@ -96,8 +99,7 @@ func (l *processLife) watch() (reason string) {
 			return l.sessionEnded()
 		case <-timer.C:
 		}
-		// A miss is followed by the next probe at once. Each gets its whole
-		// time, so a host that was itself asleep counts one miss at most.
+		// A miss is followed by the next probe at once.
 		misses++
 		if l.probe() {
 			misses = 0
@@ -111,10 +113,15 @@ func (l *processLife) watch() (reason string) {
 	}
 }
 
+// probe reports whether the plugin gave a sign of life. A host that was itself
+// suspended or starved of processor time, and so sees its own deadline late,
+// does not hold that against the plugin.
 func (l *processLife) probe() bool {
-	ctx, cancel := context.WithTimeout(context.Background(), l.slot.catalog.options.ProbeTimeout)
+	timeout := l.slot.catalog.options.ProbeTimeout
+	start := time.Now()
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	return l.session.Probe(ctx) == nil
+	return l.session.Probe(ctx) == nil || time.Since(start) > timeout+timeout/2
 }
 
 // sessionEnded waits for the end of the process that most often explains the
@@ -172,7 +179,7 @@ func (l *processLife) stop(ctx context.Context) error {
 	timeout := l.slot.catalog.options.StopTimeout
 	// go-plugin's Kill waits for the plugin without a deadline. A plugin that
 	// does not know go-plugin's shutdown call knows its lifeline.
-	cut := time.AfterFunc(timeout/6, l.runner.cutLifeline)
+	cut := time.AfterFunc(min(lifelineGrace, timeout/2), l.runner.cutLifeline)
 	defer cut.Stop()
 	force := time.AfterFunc(timeout, func() { l.runner.kill(fmt.Sprintf("did not end within %v of being asked to", timeout)) })
 	defer force.Stop()

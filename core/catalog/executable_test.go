@@ -1,0 +1,86 @@
+package catalog
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func script(t *testing.T, dir, name, says string) (path, sum string) {
+	t.Helper()
+	text := []byte("#!/bin/sh\necho " + says + "\n")
+	path = filepath.Join(dir, name)
+	if err := os.WriteFile(path, text, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	digest := sha256.Sum256(text)
+	return path, hex.EncodeToString(digest[:])
+}
+
+func TestTheFileThatWasCheckedIsTheFileThatRuns(t *testing.T) {
+	dir := t.TempDir()
+	path, sum := script(t, dir, "plugin", "checked")
+	exe, err := openExecutable(path, sum)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer exe.close()
+	other, _ := script(t, dir, "other", "swapped")
+	if err := os.Rename(other, path); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exe.command([]string{path}).Output()
+	if err != nil || string(out) != "checked\n" {
+		t.Errorf("ran %q, %v", out, err)
+	}
+}
+
+func TestAFileWrittenToAfterItsCheckIsNoticed(t *testing.T) {
+	path, sum := script(t, t.TempDir(), "plugin", "checked")
+	exe, err := openExecutable(path, sum)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer exe.close()
+	if err := exe.unchanged(); err != nil {
+		t.Fatalf("before: %v", err)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString("echo more\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := exe.unchanged(); err == nil {
+		t.Error("a longer file passes for the one that was checked")
+	}
+}
+
+func TestOpeningAFIFODoesNotWait(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	_, err := openExecutable(path, strings.Repeat("0", 64))
+	if !isPermanentFile(err) || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("open: %v", err)
+	}
+}
+
+func TestPassingTroubleOfTheSystemIsNotPermanent(t *testing.T) {
+	for _, number := range []syscall.Errno{syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ETXTBSY} {
+		var wrong misconfigured
+		if err := execError(&os.PathError{Op: "fork/exec", Path: "/proc/self/fd/9", Err: number}); errors.As(err, &wrong) || strings.Contains(err.Error(), "/proc") {
+			t.Errorf("%v: %v", number, err)
+		}
+	}
+}
