@@ -29,12 +29,14 @@ func (c *Client) openApplier(ctx context.Context) (*applier, error) {
 	if o == nil {
 		return nil, plugins.ErrNotOpen
 	}
+	ctx, cancel := context.WithCancel(ctx)
 	stream, err := c.rpc.Apply(ctx)
 	if err != nil {
+		cancel()
 		return nil, fmt.Errorf("open apply stream: %w", c.table.Error(ctx, err))
 	}
 	return &applier{
-		ctx: ctx, client: c, opened: o, stream: stream,
+		ctx: ctx, cancel: cancel, client: c, opened: o, stream: stream,
 		pending: make(chan expected, window),
 		done:    make(chan struct{}),
 		req:     pluginv1.ApplyRequest{Call: o.Call},
@@ -45,6 +47,7 @@ func (c *Client) openApplier(ctx context.Context) (*applier, error) {
 // request is reused.
 type applier struct {
 	ctx     context.Context
+	cancel  context.CancelFunc // when Recv has ended
 	client  *Client
 	opened  *pluginrpc.Opened
 	stream  grpc.BidiStreamingClient[pluginv1.ApplyRequest, pluginv1.ApplyResponse]
@@ -98,8 +101,11 @@ func (a *applier) Submit(b statemachine.Batch, prepare bool) error {
 // check refuses what the other end would not accept.
 func (a *applier) check(b statemachine.Batch) error {
 	a.mu.Lock()
-	closed := a.closed
+	closed, err := a.closed, a.err
 	a.mu.Unlock()
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
 	if closed {
 		return fmt.Errorf("apply stream: %w", plugins.ErrClosed)
 	}
@@ -184,6 +190,7 @@ func (a *applier) end(err error) {
 	if a.err == nil {
 		a.err = err
 		close(a.done)
+		a.cancel()
 	}
 }
 

@@ -28,17 +28,23 @@ func (c *Client) openAppender(ctx context.Context) (*appender, error) {
 	if o == nil {
 		return nil, plugins.ErrNotOpen
 	}
+	ctx, cancel := context.WithCancel(ctx)
 	stream, err := c.rpc.Append(ctx)
 	if err != nil {
+		cancel()
 		return nil, fmt.Errorf("open append stream: %w", c.table.Error(ctx, err))
 	}
-	return &appender{ctx: ctx, table: c.table, stream: stream, limits: o.Limits, req: pluginv1.AppendRequest{Call: o.Call}}, nil
+	return &appender{
+		ctx: ctx, cancel: cancel, table: c.table, stream: stream, limits: o.Limits,
+		req: pluginv1.AppendRequest{Call: o.Call},
+	}, nil
 }
 
 // appender is one Append stream. Encoding happens within SendMsg, so requests
 // and answers are reused.
 type appender struct {
 	ctx    context.Context
+	cancel context.CancelFunc // when Recv has ended
 	table  *pluginrpc.Table
 	stream grpc.BidiStreamingClient[pluginv1.AppendRequest, pluginv1.AppendResponse]
 	limits plugins.Limits
@@ -56,6 +62,9 @@ func (a *appender) Send(b storage.Batch) error {
 	if a.closed.Load() {
 		return fmt.Errorf("append stream: %w", plugins.ErrClosed)
 	}
+	if final := a.final.Load(); final != nil {
+		return *final
+	}
 	if err := checkBatchSize(b.Entries, a.limits); err != nil {
 		return err
 	}
@@ -66,9 +75,6 @@ func (a *appender) Send(b storage.Batch) error {
 	a.req.Entries = nil
 	if err == nil {
 		return nil
-	}
-	if final := a.final.Load(); final != nil {
-		return *final
 	}
 	if errors.Is(err, io.EOF) {
 		// The stream has ended; its status is Recv's to learn.
@@ -82,6 +88,7 @@ func (a *appender) Recv() (uint64, error) {
 	durable, err := a.receive()
 	if err != nil {
 		a.final.CompareAndSwap(nil, &err)
+		a.cancel()
 	}
 	return durable, err
 }

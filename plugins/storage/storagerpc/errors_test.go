@@ -1,0 +1,38 @@
+package storagerpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+func TestEverySentinelCrossesTheConnection(t *testing.T) {
+	table := errorTable()
+	mapped := map[error]string{}
+	for _, m := range table.Mappings() {
+		err := fmt.Errorf("append entries [17,20]: %w", m.Err)
+		got := table.Error(context.Background(), table.Status(err))
+		if !errors.Is(got, m.Err) || got.Error() != err.Error() {
+			t.Errorf("%v arrived as %v", err, got)
+		}
+		mapped[m.Err] = m.Reason
+	}
+	for _, err := range []error{
+		storage.ErrLocked, storage.ErrCorrupt, storage.ErrCompacted,
+		storage.ErrUnavailable, storage.ErrNoSnapshot, storage.ErrNoSpace,
+	} {
+		if mapped[err] == "" {
+			t.Errorf("%v is not in the table", err)
+		}
+	}
+	reasons := map[string]bool{}
+	for err, reason := range mapped {
+		if reasons[reason] {
+			t.Errorf("reason %s of %v is not its own", reason, err)
+		}
+		reasons[reason] = true
+	}
+}
