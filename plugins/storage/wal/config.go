@@ -1,0 +1,69 @@
+package wal
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+const (
+	// minSegmentBytes is the smallest segment; a shorter file is a damaged one.
+	minSegmentBytes = 16 << 10
+	// maxSegmentBytes keeps every offset within 32 bits, with room for one
+	// record beyond the configured size.
+	maxSegmentBytes     = 1 << 30
+	defaultSegmentBytes = 64 << 20
+	// firstSegmentBytes lets a new store open without zeroing a full segment.
+	firstSegmentBytes = 4 << 20
+)
+
+// config is the backend's section of the host's configuration.
+type config struct {
+	// SegmentBytes is the size that segments grow to.
+	SegmentBytes int64 `yaml:"segment_bytes"`
+}
+
+// configSchema is what Describe says of config. The numbers are those above.
+const configSchema = `{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "title": "storage backend wal",
+  "type": "object",
+  "additionalProperties": false,
+  "properties": {
+    "segment_bytes": {
+      "description": "Size in bytes that log segments grow to. Disk space is freed one segment at a time.",
+      "type": "integer",
+      "minimum": 16384,
+      "maximum": 1073741824,
+      "default": 67108864
+    }
+  }
+}
+`
+
+// parseConfig reads a config section strictly; an empty one gives the
+// defaults.
+func parseConfig(section []byte) (config, error) {
+	c := config{SegmentBytes: defaultSegmentBytes}
+	d := yaml.NewDecoder(bytes.NewReader(section))
+	d.KnownFields(true)
+	err := d.Decode(&c)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return config{}, fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, err)
+	}
+	if err == nil {
+		if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+			return config{}, fmt.Errorf("%w: more than one document", plugins.ErrInvalidConfig)
+		}
+	}
+	if c.SegmentBytes < minSegmentBytes || c.SegmentBytes > maxSegmentBytes {
+		return config{}, fmt.Errorf("%w: segment_bytes: %d is not between %d and %d",
+			plugins.ErrInvalidConfig, c.SegmentBytes, minSegmentBytes, maxSegmentBytes)
+	}
+	return c, nil
+}

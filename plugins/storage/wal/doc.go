@@ -1,0 +1,20 @@
+// Package wal is the default storage backend: a segmented write-ahead log with
+// snapshots beside it, in one flat directory.
+//
+// The bytes are described in docs/formats/wal.md and docs/formats/snapshot.md;
+// this code follows them. The parts, in the order of a write:
+//
+//   - store.go: the contract, lifecycle and what may run when;
+//   - journal.go, append.go, rotate.go: batches become records in preallocated
+//     segments, one write and one fdatasync for all that waited;
+//   - logstate.go: what is in the log, in memory: 16 bytes per entry;
+//   - read.go, compact.go, upkeep.go: reading by index, giving up the head,
+//     and what happens in the background;
+//   - scan.go, recover.go, salvage.go: opening, and telling a torn tail from
+//     damage;
+//   - shelf.go, snapshot_*.go: snapshots.
+//
+// Three things are always true. Nothing is acknowledged or readable before
+// fdatasync returned. After a write or a sync failed, nothing is written again
+// by the same store. And no byte on disk is used before a checksum proved it.
+package wal

@@ -1,0 +1,155 @@
+package wal
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+const (
+	identityName  = "identity"
+	identityTemp  = "identity.tmp"
+	identityMagic = "PONTWAL\x01"
+	identityBytes = 48
+)
+
+// owner says whose data it is.
+type owner struct{ cluster, node, group uint64 }
+
+func (o owner) String() string {
+	return fmt.Sprintf("cluster %x, node %x, group %d", o.cluster, o.node, o.group)
+}
+
+// identity is what a store keeps about itself.
+type identity struct {
+	owner owner
+	// salt is the initial value of header CRCs: random and never shown, so
+	// that entry data cannot imitate a record.
+	salt uint32
+	// begun is set once the first segment exists: from then on a directory
+	// without segments is a damaged one.
+	begun bool
+}
+
+func (id identity) encode() []byte {
+	le := binary.LittleEndian
+	b := append(make([]byte, 0, identityBytes), identityMagic...)
+	b = le.AppendUint32(b, formatVersion)
+	b = le.AppendUint32(b, id.salt)
+	b = le.AppendUint64(b, id.owner.cluster)
+	b = le.AppendUint64(b, id.owner.node)
+	b = le.AppendUint64(b, id.owner.group)
+	begun := uint32(0)
+	if id.begun {
+		begun = 1
+	}
+	b = le.AppendUint32(b, begun)
+	return le.AppendUint32(b, checksum(b))
+}
+
+func decodeIdentity(b []byte) (identity, bool) {
+	le := binary.LittleEndian
+	if len(b) != identityBytes || string(b[:8]) != identityMagic || le.Uint32(b[40:]) > 1 ||
+		le.Uint32(b[44:]) != checksum(b[:44]) || le.Uint32(b[8:]) != formatVersion {
+		return identity{}, false
+	}
+	return identity{
+		salt:  le.Uint32(b[12:]),
+		begun: le.Uint32(b[40:]) == 1,
+		owner: owner{cluster: le.Uint64(b[16:]), node: le.Uint64(b[24:]), group: le.Uint64(b[32:])},
+	}, true
+}
+
+// loadIdentity reads the identity and compares it with who asks, or creates it
+// in a directory that has no data. hasLog says whether there are segments.
+func loadIdentity(fsys vfs.FS, who owner, hasLog, hasSnapshots bool) (identity, error) {
+	id, err := readIdentity(fsys)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !hasLog && !hasSnapshots:
+		return createIdentity(fsys, who)
+	case errors.Is(err, fs.ErrNotExist):
+		return identity{}, fmt.Errorf("%w: there is data but no file %q; %s", storage.ErrCorrupt, identityName, wayOut)
+	case err != nil:
+		return identity{}, err
+	case id.owner != who:
+		return identity{}, fmt.Errorf("%w: the directory is of %v, and was opened for %v",
+			plugins.ErrWrongIdentity, id.owner, who)
+	case id.begun && !hasLog:
+		return identity{}, fmt.Errorf("%w: all files of the log are missing; %s", storage.ErrCorrupt, wayOut)
+	}
+	return id, nil
+}
+
+func readIdentity(fsys vfs.FS) (id identity, err error) {
+	f, err := fsys.Open(identityName)
+	if err != nil {
+		return identity{}, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	size, err := f.Size()
+	if err != nil {
+		return identity{}, err
+	}
+	b := make([]byte, identityBytes)
+	if size == identityBytes {
+		if _, err := f.ReadAt(b, 0); err != nil {
+			return identity{}, unreadable(identityName, 0, err)
+		}
+	}
+	id, ok := decodeIdentity(b)
+	if !ok {
+		return identity{}, damagef(identityName, 0, "it is not a valid identity of %d bytes", size)
+	}
+	return id, nil
+}
+
+func createIdentity(fsys vfs.FS, who owner) (identity, error) {
+	var salt [4]byte
+	if _, err := rand.Read(salt[:]); err != nil {
+		return identity{}, err
+	}
+	id := identity{owner: who, salt: binary.LittleEndian.Uint32(salt[:])}
+	return id, writeIdentity(fsys, id)
+}
+
+// markBegun notes that the log exists.
+func markBegun(fsys vfs.FS, id identity) error {
+	if id.begun {
+		return nil
+	}
+	id.begun = true
+	return writeIdentity(fsys, id)
+}
+
+// writeIdentity puts the file in place, durably.
+func writeIdentity(fsys vfs.FS, id identity) error {
+	if err := fsys.Remove(identityTemp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := fsys.Create(identityTemp)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(id.encode(), 0)
+	if err == nil {
+		err = f.SyncAll()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return putInPlace(fsys, identityTemp, identityName)
+}
+
+// putInPlace gives a synced file its final name, durably.
+func putInPlace(fsys vfs.FS, from, to string) error {
+	if err := fsys.Rename(from, to); err != nil {
+		return err
+	}
+	return fsys.SyncDir(".")
+}

@@ -1,0 +1,212 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+const (
+	// maxWriteBytes is how much is gathered for one write at most, unless a
+	// single record is larger.
+	maxWriteBytes = 4 << 20
+	// keptBufferBytes bounds what the buffer keeps after an unusual record.
+	keptBufferBytes = maxWriteBytes + 1<<20
+)
+
+// journal is the log: segments on disk and the state they amount to.
+//
+// Locks, in the order in which they are taken: writing, prepare.mu, mu.
+type journal struct {
+	fs     vfs.FS
+	logger *slog.Logger
+	config config
+	id     identity
+	limits plugins.Limits
+
+	// broken is set once, by the first failed write or sync.
+	broken atomic.Pointer[error]
+
+	// mu guards state and segments. They change only with writing held as
+	// well, so whoever holds that may read them without mu.
+	mu       sync.RWMutex
+	state    logState
+	segments []*segment // consecutive; the last one is written to
+
+	// writing serialises everything that writes records.
+	writing sync.Mutex
+	tail    tail
+	buf     []byte     // encoded records for tail.off
+	refs    []entryRef // of the entries in buf, in order
+
+	prepare preparation
+	upkeep  upkeep
+}
+
+// tail is where the log goes on; guarded by journal.writing.
+type tail struct {
+	segment *segment
+	off     int64  // where journal.buf will be written
+	seq     uint64 // of the next record
+	chain   uint32 // header CRC of the last record
+	durable uint64 // last sequence that is known to be synced
+	marked  uint64 // last sequence that a written record says is synced
+}
+
+// room is what a record may take in the segment, behind what waits in the
+// buffer. The seal's place is never given away.
+func (j *journal) room() int64 {
+	return j.tail.segment.size - j.tail.off - int64(len(j.buf)) - headerBytes
+}
+
+// fail poisons the journal and returns the error for the call that met it.
+func (j *journal) fail(err error) error {
+	err = spaceError(err)
+	if j.broken.CompareAndSwap(nil, &err) {
+		j.logger.Error("storage is poisoned until it is opened again", "error", err)
+	}
+	return err
+}
+
+// health returns ErrClosed after a failure.
+func (j *journal) health() error {
+	if cause := j.broken.Load(); cause != nil {
+		return fmt.Errorf("%w after: %w", plugins.ErrClosed, *cause)
+	}
+	return nil
+}
+
+// openRecord makes room for a header at the end of the buffer and returns its
+// place; the caller appends the payload and calls closeRecord.
+func (j *journal) openRecord() int {
+	at := len(j.buf)
+	j.buf = append(j.buf, make([]byte, headerBytes)...)
+	return at
+}
+
+// closeRecord completes the record begun at place at. The caller has set kind,
+// flags, index, term and count.
+func (j *journal) closeRecord(at int, h header) {
+	payload := at + headerBytes
+	h.length = uint32(len(j.buf) - payload)
+	for len(j.buf)%recordAlign != at%recordAlign {
+		j.buf = append(j.buf, 0)
+	}
+	h.payloadCRC = checksum(j.buf[payload:])
+	h.segment = j.tail.segment.number
+	h.seq = j.tail.seq
+	h.mark = max(h.mark, j.tail.durable)
+	h.chain = j.tail.chain
+	h.encode(j.buf[at:], j.id.salt)
+	j.tail.seq++
+	j.tail.chain = h.crc
+	j.tail.marked = max(j.tail.marked, h.mark)
+}
+
+// flush writes the buffer at the tail, in one write, and syncs if asked to. An error
+// is final.
+func (j *journal) flush(sync bool) error {
+	if len(j.buf) > 0 {
+		if _, err := j.tail.segment.file.WriteAt(j.buf, j.tail.off); err != nil {
+			return j.fail(fmt.Errorf("write %s at offset %d: %w", j.tail.segment.name(), j.tail.off, err))
+		}
+		j.tail.off += int64(len(j.buf))
+		j.buf = j.buf[:0]
+	}
+	if cap(j.buf) > keptBufferBytes {
+		j.buf = nil
+	}
+	if !sync || j.tail.durable == j.tail.seq-1 {
+		return nil
+	}
+	if err := j.tail.segment.file.Sync(); err != nil {
+		return j.fail(fmt.Errorf("sync %s: %w", j.tail.segment.name(), err))
+	}
+	j.tail.durable = j.tail.seq - 1
+	return nil
+}
+
+// startRecord encodes the first record of the segment at the tail.
+func (j *journal) startRecord(mark uint64) {
+	s := start{
+		salt:          j.id.salt,
+		owner:         j.id.owner,
+		size:          j.tail.segment.size,
+		hard:          j.state.hard,
+		compacted:     j.state.compacted,
+		compactedTerm: j.state.compactedTerm,
+	}
+	at := j.openRecord()
+	j.buf = s.append(j.buf)
+	j.closeRecord(at, header{kind: kindStart, index: j.state.last(), term: j.state.lastTerm(), mark: mark})
+}
+
+// control writes and syncs one record without entries, and then applies it to
+// the state.
+func (j *journal) control(h header, payload []byte, apply func(*logState)) error {
+	if err := j.health(); err != nil {
+		return err
+	}
+	if err := j.makeRoom(headerBytes+padded(int64(len(payload))), nil); err != nil {
+		return err
+	}
+	at := j.openRecord()
+	j.buf = append(j.buf, payload...)
+	j.closeRecord(at, h)
+	if err := j.flush(true); err != nil {
+		return err
+	}
+	j.mu.Lock()
+	apply(&j.state)
+	j.mu.Unlock()
+	return nil
+}
+
+// describe returns what Open answers, without the snapshots.
+func (j *journal) describe() storage.State {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	hard := j.state.hard
+	// What was compacted was in a snapshot of applied entries, so it was
+	// committed even if the last commit index was never synced.
+	hard.Commit = max(hard.Commit, j.state.compacted)
+	return storage.State{
+		HardState:  hard,
+		FirstIndex: j.state.base + 1,
+		LastIndex:  j.state.last(),
+		Terms:      append([]storage.TermBoundary(nil), j.state.terms...),
+	}
+}
+
+// close ends the background work, says in the log that all of it is durable,
+// and closes the files. Nobody else uses the journal any more.
+func (j *journal) close() error {
+	j.upkeep.end()
+	j.writing.Lock()
+	defer j.writing.Unlock()
+	var err error
+	if j.health() == nil {
+		if err = j.flush(true); err == nil {
+			err = j.writeMark(true)
+		}
+	}
+	return errors.Join(err, j.abandon())
+}
+
+// abandon closes the files as they are.
+func (j *journal) abandon() error {
+	var errs []error
+	for _, s := range append(j.upkeep.retired, j.segments...) {
+		errs = append(errs, s.retire())
+	}
+	if next := j.prepare.take(); next != nil {
+		errs = append(errs, next.retire())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,118 @@
+package wal
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+const (
+	hardStateBytes  = 24
+	entryHeadBytes  = 16 // before an entry's data
+	startBytes      = 80
+	formatVersion   = 1
+	maxEntriesBytes = math.MaxInt32 // of one record
+)
+
+// errMalformed: the payload's checksum is right but its content is not what
+// its header says. Callers add file and offset.
+var errMalformed = errors.New("malformed record")
+
+// batchBytes is the payload size of a batch.
+func batchBytes(b *storage.Batch) int64 {
+	n := int64(0)
+	if b.HardState != (storage.HardState{}) {
+		n = hardStateBytes
+	}
+	for i := range b.Entries {
+		n += entryHeadBytes + int64(len(b.Entries[i].Data))
+	}
+	return n
+}
+
+func appendHardState(p []byte, hs storage.HardState) []byte {
+	le := binary.LittleEndian
+	p = le.AppendUint64(p, hs.Term)
+	p = le.AppendUint64(p, hs.Vote)
+	return le.AppendUint64(p, hs.Commit)
+}
+
+func decodeHardState(p []byte) storage.HardState {
+	le := binary.LittleEndian
+	return storage.HardState{Term: le.Uint64(p), Vote: le.Uint64(p[8:]), Commit: le.Uint64(p[16:])}
+}
+
+// appendEntry encodes one entry; its index is implied by its place.
+func appendEntry(p []byte, e *storage.Entry) []byte {
+	le := binary.LittleEndian
+	p = le.AppendUint32(p, uint32(len(e.Data)))
+	p = append(p, byte(e.Type), 0, 0, 0)
+	p = le.AppendUint64(p, e.Term)
+	return append(p, e.Data...)
+}
+
+// decodeEntry returns the entry at the start of p and its encoded size. Its
+// data is a part of p.
+func decodeEntry(p []byte, index uint64) (storage.Entry, int, error) {
+	if len(p) < entryHeadBytes {
+		return storage.Entry{}, 0, errMalformed
+	}
+	le := binary.LittleEndian
+	n := uint64(le.Uint32(p))
+	if n > uint64(len(p)-entryHeadBytes) || p[5]|p[6]|p[7] != 0 {
+		return storage.Entry{}, 0, errMalformed
+	}
+	e := storage.Entry{Type: pluginv1.EntryType(p[4]), Term: le.Uint64(p[8:]), Index: index}
+	end := entryHeadBytes + int(n)
+	if n > 0 {
+		e.Data = p[entryHeadBytes:end:end]
+	}
+	return e, end, nil
+}
+
+// start is the payload of a start record: what the segments before it say, in
+// short.
+type start struct {
+	salt          uint32
+	owner         owner
+	size          int64 // of the segment
+	hard          storage.HardState
+	compacted     uint64
+	compactedTerm uint64
+}
+
+func (s *start) append(p []byte) []byte {
+	le := binary.LittleEndian
+	p = le.AppendUint32(p, formatVersion)
+	p = le.AppendUint32(p, s.salt)
+	p = le.AppendUint64(p, s.owner.cluster)
+	p = le.AppendUint64(p, s.owner.node)
+	p = le.AppendUint64(p, s.owner.group)
+	p = le.AppendUint64(p, uint64(s.size))
+	p = appendHardState(p, s.hard)
+	p = le.AppendUint64(p, s.compacted)
+	return le.AppendUint64(p, s.compactedTerm)
+}
+
+func decodeStart(p []byte) (start, error) {
+	le := binary.LittleEndian
+	if len(p) != startBytes || le.Uint32(p) != formatVersion {
+		return start{}, errMalformed
+	}
+	s := start{
+		salt:          le.Uint32(p[4:]),
+		owner:         owner{cluster: le.Uint64(p[8:]), node: le.Uint64(p[16:]), group: le.Uint64(p[24:])},
+		hard:          decodeHardState(p[40:]),
+		compacted:     le.Uint64(p[64:]),
+		compactedTerm: le.Uint64(p[72:]),
+	}
+	size := le.Uint64(p[32:])
+	if size < minSegmentBytes || size > math.MaxUint32 {
+		return start{}, errMalformed
+	}
+	s.size = int64(size)
+	return s, nil
+}

@@ -1,0 +1,109 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// maxGapBytes is how much of no interest is read over at most, to fetch two
+// neighbours at once: record headers, and now and then a discarded entry.
+const maxGapBytes = 4 << 10
+
+// span is a run of entries that are read from one segment with one call.
+type span struct {
+	segment *segment
+	refs    []entryRef
+	index   uint64 // of the first
+}
+
+// read returns the entries of [lo, hi), fewer if they exceed maxBytes. The
+// data of entries from one span share one array.
+func (j *journal) read(lo, hi, maxBytes uint64) ([]storage.Entry, error) {
+	spans, count, err := j.plan(lo, hi, maxBytes)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]storage.Entry, 0, count)
+	for i, s := range spans {
+		if err == nil {
+			entries, err = s.read(entries)
+		}
+		err = errors.Join(err, spans[i].segment.release())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read [%d,%d): %w", lo, hi, err)
+	}
+	return entries, nil
+}
+
+// plan finds what to read and holds the segments open until it is read. An
+// entry discarded or given up meanwhile is still where it was.
+func (j *journal) plan(lo, hi, maxBytes uint64) ([]span, int, error) {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	switch base, last := j.state.base, j.state.last(); {
+	case lo > hi:
+		return nil, 0, fmt.Errorf("%w: read [%d,%d)", plugins.ErrInvalidArgument, lo, hi)
+	case lo <= base:
+		return nil, 0, fmt.Errorf("read [%d,%d): %w: the first index is %d", lo, hi, storage.ErrCompacted, base+1)
+	case hi > last+1:
+		return nil, 0, fmt.Errorf("read [%d,%d): %w: the last index is %d", lo, hi, storage.ErrUnavailable, last)
+	}
+	refs := limit(j.state.refs[lo-j.state.base-1:hi-j.state.base-1], maxBytes)
+	refs = append([]entryRef(nil), refs...)
+	var spans []span
+	for from := 0; from < len(refs); {
+		to := from + 1
+		for to < len(refs) && adjacent(refs[to-1], refs[to]) {
+			to++
+		}
+		s := j.segments[uint64(refs[from].segment)-j.segments[0].number]
+		s.acquire()
+		spans = append(spans, span{segment: s, refs: refs[from:to], index: lo + uint64(from)})
+		from = to
+	}
+	return spans, len(refs), nil
+}
+
+// limit cuts refs to maxBytes of encoded entries, but never to nothing.
+func limit(refs []entryRef, maxBytes uint64) []entryRef {
+	size := uint64(0)
+	for i, r := range refs {
+		size += uint64(r.length)
+		if i > 0 && size > maxBytes {
+			return refs[:i]
+		}
+	}
+	return refs
+}
+
+func adjacent(a, b entryRef) bool {
+	end := uint64(a.offset) + uint64(a.length)
+	return a.segment == b.segment && uint64(b.offset) >= end && uint64(b.offset)-end <= maxGapBytes
+}
+
+// read appends the span's entries, each checked against what was written.
+func (s *span) read(entries []storage.Entry) ([]storage.Entry, error) {
+	first, last := s.refs[0], s.refs[len(s.refs)-1]
+	p := make([]byte, uint64(last.offset)+uint64(last.length)-uint64(first.offset))
+	if _, err := s.segment.file.ReadAt(p, int64(first.offset)); err != nil {
+		return nil, unreadable(s.segment.name(), int64(first.offset), err)
+	}
+	for i, r := range s.refs {
+		from := r.offset - first.offset
+		b := p[from : from+r.length]
+		index := s.index + uint64(i)
+		if checksum(b) != r.crc {
+			return nil, damagef(s.segment.name(), int64(r.offset), "entry %d is not what was written", index)
+		}
+		e, _, err := decodeEntry(b, index)
+		if err != nil {
+			return nil, damagef(s.segment.name(), int64(r.offset), "entry %d: %v", index, err)
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}

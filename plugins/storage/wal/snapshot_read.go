@@ -1,0 +1,77 @@
+package wal
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"hash"
+	"io"
+	"os"
+
+	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// snapshotReader reads a snapshot's content and checks it on the way. It is
+// used by one goroutine.
+type snapshotReader struct {
+	snapshot snapshotFile
+	file     vfs.File
+	sum      hash.Hash
+	off      int64 // in the content
+	verified bool
+}
+
+func newSnapshotReader(f vfs.File, s snapshotFile) *snapshotReader {
+	r := &snapshotReader{snapshot: s, file: f, sum: sha256.New()}
+	r.sum.Write(s.head)
+	return r
+}
+
+// Info implements storage.SnapshotReader.
+func (r *snapshotReader) Info() storage.SnapshotInfo { return cloneInfo(r.snapshot.info) }
+
+// Read implements storage.SnapshotReader.
+func (r *snapshotReader) Read(p []byte) (int, error) {
+	left := int64(r.snapshot.info.Size_) - r.off
+	if left == 0 {
+		return 0, r.verify()
+	}
+	if int64(len(p)) > left {
+		p = p[:left]
+	}
+	at := int64(len(r.snapshot.head)) + r.off
+	n, err := r.file.ReadAt(p, at)
+	r.sum.Write(p[:n])
+	r.off += int64(n)
+	if n < len(p) {
+		if err == nil || errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return n, unreadable(r.snapshot.name.String(), at+int64(n), err)
+	}
+	return n, nil
+}
+
+// verify compares the checksum, and is the only source of io.EOF.
+func (r *snapshotReader) verify() error {
+	if !r.verified {
+		var sum [sha256.Size]byte
+		r.sum.Sum(sum[:0])
+		if subtle.ConstantTimeCompare(sum[:], r.snapshot.sum[:]) == 0 {
+			return damagef(r.snapshot.name.String(), int64(len(r.snapshot.head)), "its content is not what was written")
+		}
+		r.verified = true
+	}
+	return io.EOF
+}
+
+// Close implements storage.SnapshotReader.
+func (r *snapshotReader) Close() error { return ignoreClosed(r.file.Close()) }
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, os.ErrClosed) {
+		return nil
+	}
+	return err
+}

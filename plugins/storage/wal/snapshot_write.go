@@ -1,0 +1,142 @@
+package wal
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+
+	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+const (
+	snapshotBufferBytes = 256 << 10
+	// snapshotSyncBytes is how much of a snapshot waits for the disk at most:
+	// the kernel writing out a gigabyte at once holds up the log's syncs.
+	snapshotSyncBytes = 8 << 20
+)
+
+// snapshotWriter writes one .part file. It is used by one goroutine.
+type snapshotWriter struct {
+	shelf    *shelf
+	part     string
+	final    snapshotName
+	meta     storage.SnapshotMetadata
+	file     vfs.File // nil after Commit or Abort
+	buf      *bufio.Writer
+	sum      hash.Hash
+	size     uint64
+	unsynced int
+	err      error // of a write: nothing can be committed any more
+}
+
+func newSnapshotWriter(sh *shelf, part string, final snapshotName, meta storage.SnapshotMetadata) (*snapshotWriter, error) {
+	head, err := encodeSnapshotHead(meta)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", plugins.ErrInvalidArgument, err)
+	}
+	f, err := sh.fs.Create(part)
+	if err != nil {
+		return nil, err
+	}
+	w := &snapshotWriter{
+		shelf: sh, part: part, final: final, meta: meta, file: f, sum: sha256.New(),
+		buf: bufio.NewWriterSize(io.NewOffsetWriter(f, 0), snapshotBufferBytes),
+	}
+	if w.put(head) != nil {
+		return nil, errors.Join(w.err, w.Abort())
+	}
+	return w, nil
+}
+
+// put writes p and counts it into the checksum.
+func (w *snapshotWriter) put(p []byte) error {
+	if w.err != nil {
+		return w.err
+	}
+	w.sum.Write(p)
+	if _, err := w.buf.Write(p); err != nil {
+		w.err = fmt.Errorf("write snapshot %d: %w", w.meta.Index, spaceError(err))
+		return w.err
+	}
+	if w.unsynced += len(p); w.unsynced >= snapshotSyncBytes {
+		w.unsynced = 0
+		if err := w.file.Sync(); err != nil {
+			w.err = fmt.Errorf("sync snapshot %d: %w", w.meta.Index, spaceError(err))
+		}
+	}
+	return w.err
+}
+
+// Write implements storage.SnapshotWriter.
+func (w *snapshotWriter) Write(p []byte) (int, error) {
+	if w.file == nil {
+		return 0, plugins.ErrClosed
+	}
+	if err := w.put(p); err != nil {
+		return 0, err
+	}
+	w.size += uint64(len(p))
+	return len(p), nil
+}
+
+// Commit implements storage.SnapshotWriter.
+func (w *snapshotWriter) Commit() (storage.SnapshotInfo, error) {
+	if w.file == nil {
+		return storage.SnapshotInfo{}, plugins.ErrClosed
+	}
+	s, err := w.finish()
+	if err != nil {
+		return storage.SnapshotInfo{}, errors.Join(err, w.Abort())
+	}
+	w.file = nil
+	if err := w.shelf.put(w.part, s); err != nil {
+		_ = w.shelf.discard(w.part) // it may have its final name already
+		return storage.SnapshotInfo{}, fmt.Errorf("commit snapshot %d: %w", w.meta.Index, err)
+	}
+	return s.info, nil
+}
+
+// finish writes the trailer, makes all of it durable and closes the file.
+func (w *snapshotWriter) finish() (snapshotFile, error) {
+	if w.err != nil {
+		return snapshotFile{}, w.err
+	}
+	s := snapshotFile{name: w.final, info: storage.SnapshotInfo{Metadata: w.meta, Size_: w.size}}
+	w.sum.Sum(s.sum[:0])
+	head, err := encodeSnapshotHead(w.meta)
+	if err != nil {
+		return snapshotFile{}, err
+	}
+	s.head = head
+	_, err = w.buf.Write(encodeSnapshotTail(w.size, s.sum))
+	if err == nil {
+		err = w.buf.Flush()
+	}
+	if err == nil {
+		err = w.file.SyncAll()
+	}
+	if err == nil {
+		err = w.file.Close()
+	}
+	if err != nil {
+		return snapshotFile{}, fmt.Errorf("write snapshot %d: %w", w.meta.Index, spaceError(err))
+	}
+	return s, nil
+}
+
+// Abort implements storage.SnapshotWriter.
+func (w *snapshotWriter) Abort() error {
+	if w.file == nil {
+		return nil
+	}
+	f := w.file
+	w.file = nil
+	// The file is in no directory listing that matters; that it was closed
+	// before is no error.
+	return errors.Join(ignoreClosed(f.Close()), w.shelf.discard(w.part))
+}

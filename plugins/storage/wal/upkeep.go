@@ -1,0 +1,187 @@
+package wal
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// upkeep is what happens to the journal in the background, in one goroutine:
+// preparing the next segment, removing old ones, and writing a mark when
+// the log is idle.
+type upkeep struct {
+	idle time.Duration
+	wake chan struct{} // capacity 1: "look what there is to do"
+	stop chan struct{} // closed by end
+	done chan struct{} // closed when the goroutine has ended; nil if it never ran
+	once sync.Once
+	// armed says that the goroutine watches for an idle moment.
+	armed atomic.Bool
+	// retired are segments to remove, oldest first; guarded by journal.mu, as
+	// is stuck, which is set when one could not be removed: removing younger
+	// ones would leave a hole in the numbers, so the next Open does it.
+	retired []*segment
+	stuck   bool
+}
+
+func newUpkeep(idle time.Duration) upkeep {
+	return upkeep{idle: idle, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+}
+
+func (u *upkeep) begin(j *journal) {
+	u.done = make(chan struct{})
+	go u.run(j)
+}
+
+// end stops the goroutine and waits for it.
+func (u *upkeep) end() {
+	u.once.Do(func() { close(u.stop) })
+	if u.done != nil {
+		<-u.done
+	}
+}
+
+func (u *upkeep) nudge() {
+	select {
+	case u.wake <- struct{}{}:
+	default:
+	}
+}
+
+// appended is called after each append, with journal.writing held: it costs
+// two loads unless there is something to do.
+func (u *upkeep) appended(j *journal) {
+	halfFull := j.tail.off > j.tail.segment.size/2
+	if !u.armed.Load() && !u.armed.Swap(true) || halfFull && j.wantsNext() {
+		u.nudge()
+	}
+}
+
+// wantsNext reports whether the background should prepare a segment. It does
+// not wait for one that is being made.
+func (j *journal) wantsNext() bool {
+	p := &j.prepare
+	if !p.mu.TryLock() {
+		return false
+	}
+	defer p.mu.Unlock()
+	return p.next == nil && p.failed != j.tail.segment.number+1
+}
+
+func (u *upkeep) run(j *journal) {
+	defer close(u.done)
+	timer := time.NewTimer(u.idle)
+	defer timer.Stop()
+	seen := uint64(0)
+	for {
+		select {
+		case <-u.stop:
+			return
+		case <-u.wake:
+			timer.Reset(u.idle)
+		case <-timer.C:
+			var again bool
+			if seen, again = u.markIfIdle(j, seen); again {
+				timer.Reset(u.idle)
+			}
+			continue
+		}
+		u.prepare(j)
+		u.remove(j)
+	}
+}
+
+// markIfIdle writes a mark if nothing was written since seen. It returns the
+// sequence it saw and whether to look again.
+func (u *upkeep) markIfIdle(j *journal, seen uint64) (uint64, bool) {
+	j.writing.Lock()
+	defer j.writing.Unlock()
+	if now := j.tail.seq; now != seen {
+		return now, true
+	}
+	u.armed.Store(false)
+	if j.health() == nil && j.tail.marked < j.tail.durable {
+		// The error has poisoned the journal and is logged there.
+		_ = j.writeMark(false)
+	}
+	return j.tail.seq, false
+}
+
+// writeMark writes a record that says what is durable, if there is room. A
+// segment that ends without one is only slower to open.
+func (j *journal) writeMark(sync bool) error {
+	if j.tail.marked >= j.tail.durable || j.room() < headerBytes {
+		return nil
+	}
+	at := j.openRecord()
+	j.closeRecord(at, header{kind: kindMark, index: j.state.last(), term: j.state.lastTerm()})
+	return j.flush(sync)
+}
+
+func (u *upkeep) prepare(j *journal) {
+	j.writing.Lock()
+	current, halfFull := j.tail.segment, j.tail.off > j.tail.segment.size/2
+	j.writing.Unlock()
+	if !halfFull || j.health() != nil {
+		return
+	}
+	if err := j.prepareNext(current); err != nil && !errors.Is(err, errStopped) {
+		j.logger.Warn("cannot prepare the next log segment", "error", err)
+	}
+}
+
+// retireBefore hands the segments before the one with that number to the
+// background.
+func (j *journal) retireBefore(number uint64) {
+	j.mu.Lock()
+	n := 0
+	for n < len(j.segments)-1 && j.segments[n].number < number {
+		n++
+	}
+	j.upkeep.retired = append(j.upkeep.retired, j.segments[:n]...)
+	j.segments = append([]*segment(nil), j.segments[n:]...)
+	j.mu.Unlock()
+	if n > 0 {
+		j.upkeep.nudge()
+	}
+}
+
+// remove removes retired segments, one after the other: each directory sync
+// comes before the next removal, so that a crash never leaves a hole in the
+// numbers.
+func (u *upkeep) remove(j *journal) {
+	for {
+		select {
+		case <-u.stop:
+			return
+		default:
+		}
+		s := u.nextToRemove(j)
+		if s == nil {
+			return
+		}
+		err := errors.Join(s.retire(), j.fs.Remove(s.name()))
+		if err == nil {
+			err = j.fs.SyncDir(".")
+		}
+		if err != nil {
+			j.logger.Warn("cannot remove an old log segment", "file", s.name(), "error", err)
+			j.mu.Lock()
+			u.stuck = true
+			j.mu.Unlock()
+			return
+		}
+	}
+}
+
+func (u *upkeep) nextToRemove(j *journal) *segment {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if u.stuck || len(u.retired) == 0 {
+		return nil
+	}
+	s := u.retired[0]
+	u.retired = u.retired[1:]
+	return s
+}
