@@ -31,7 +31,7 @@ func putData(tb testing.TB, i int) []byte {
 	return data
 }
 
-// opened returns a machine with keys keys, written in a random order.
+// benchMachine returns a machine with keys keys, written in a random order.
 func benchMachine(b *testing.B, keys int) (sm statemachine.StateMachine, data [][]byte, applied uint64) {
 	b.Helper()
 	sm = New(backend.Env{})

@@ -3,12 +3,16 @@ package kv_test
 import (
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/kv"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/kv/kvtest"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func direct(testing.TB) statemachine.StateMachine { return kv.New(backend.Env{}) }
 

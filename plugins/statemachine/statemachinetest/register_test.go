@@ -6,10 +6,14 @@ import (
 	"fmt"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestRegister(t *testing.T) {
 	statemachinetest.Run(t, statemachinetest.RegisterHarness(func(testing.TB) statemachine.StateMachine {

@@ -77,13 +77,31 @@ func (r *Register) Restore(_ context.Context, index uint64, rd io.Reader) error 
 	if err := r.usable(); err != nil {
 		return err
 	}
-	entries, err := readRegister(bufio.NewReader(rd), index)
+	src := &source{r: rd}
+	entries, err := readRegister(bufio.NewReader(src), index)
+	if src.err != nil {
+		return fmt.Errorf("register: read snapshot %d: %w", index, src.err)
+	}
 	if err != nil {
 		return fmt.Errorf("register: %w: %w", statemachine.ErrBadSnapshot, err)
 	}
 	r.entries = entries
 	r.move(index)
 	return nil
+}
+
+// source remembers why reading failed, which is not the snapshot's fault.
+type source struct {
+	r   io.Reader
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.err = err
+	}
+	return n, err
 }
 
 func readRegister(rd *bufio.Reader, index uint64) ([]statemachine.Entry, error) {
