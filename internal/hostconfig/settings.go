@@ -48,6 +48,10 @@ func settings(c *Config) []setting {
 		{key: "limits.max_batch_bytes", def: "1MiB", value: sizeValue{&c.Limits.MaxBatchBytes}},
 		{key: "limits.max_chunk_bytes", def: "256KiB", value: sizeValue{&c.Limits.MaxChunkBytes}},
 	}
+	t := &c.Plugins.Transport
+	all = append(all,
+		setting{key: "plugins.transport.listen", value: textValue{&t.Listen}},
+		setting{key: "plugins.transport.advertise", value: listValue{&t.Advertise}, list: true})
 	for _, p := range plugins(c) {
 		all = append(all,
 			setting{key: p.key + ".name", value: textValue{&p.plugin.Name}},
@@ -57,10 +61,7 @@ func settings(c *Config) []setting {
 				value: choice(&p.plugin.Isolation, IsolationProcess, IsolationInproc),
 			})
 	}
-	t := &c.Plugins.Transport
-	return append(all,
-		setting{key: "plugins.transport.listen", value: textValue{&t.Listen}},
-		setting{key: "plugins.transport.advertise", value: listValue{&t.Advertise}, list: true})
+	return all
 }
 
 // pluginAt is a plugin of the configuration with its place in the file and

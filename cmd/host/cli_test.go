@@ -1,0 +1,433 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/sdk"
+)
+
+// The tests' own executable is a host, too: it serves plugins and runs as a
+// member for the demo.
+func TestMain(m *testing.M) {
+	sdk.ServeBuiltin(os.Args[1:], backends())
+	if len(os.Args) > 1 && os.Args[1] == "serve" {
+		os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+// outcome is what a command left behind.
+type outcome struct {
+	code           int
+	stdout, stderr string
+}
+
+// host runs a command as the shell would.
+func host(t *testing.T, given ...string) outcome {
+	t.Helper()
+	return hostWith(t, "", given...)
+}
+
+func hostWith(t *testing.T, stdin string, given ...string) outcome {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), given, strings.NewReader(stdin), &stdout, &stderr)
+	return outcome{code, stdout.String(), stderr.String()}
+}
+
+// nowhere is an address that nobody listens on.
+func nowhere(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func TestExitCodes(t *testing.T) {
+	h := startFake(t)
+	dead := nowhere(t)
+	config := filepath.Join("..", "..", "configs", "single.yaml")
+	for _, x := range []struct {
+		name  string
+		err   error // of the host
+		given string
+		code  int
+		says  string // on stderr
+	}{
+		{name: "ok", given: "kv put a 1", code: exitOK},
+		{name: "help", given: "kv put --help", code: exitOK},
+		{name: "no command", given: "", code: exitOK},
+
+		{name: "refused by the state machine", given: "propose garbage", code: exitFailed, says: "the state machine refused it"},
+		{name: "refused by the host", err: server.ErrTooLarge, given: "kv put a 1", code: exitFailed, says: "too large"},
+
+		{name: "unknown command", given: "stats", code: exitUsage, says: `unknown command "stats" (did you mean status?)`},
+		{name: "unknown command of a group", given: "member ad", code: exitUsage, says: `unknown command "ad" (did you mean add?)`},
+		{name: "a group alone", given: "kv", code: exitUsage, says: "delete, get, put, range"},
+		{name: "unknown flag", given: "status --verbose", code: exitUsage, says: "unknown flag: --verbose"},
+		{name: "missing argument", given: "kv get", code: exitUsage, says: "host kv get KEY"},
+		{name: "too many arguments", given: "status all", code: exitUsage, says: `unknown command "all"`},
+		{name: "bad format", given: "status -o yaml", code: exitUsage, says: "use table or json"},
+		{name: "bad endpoints", given: "status --endpoints here", code: exitUsage, says: `"here" is not host:port`},
+		{name: "bad timeout", given: "status --timeout 0s", code: exitUsage, says: "--timeout must be above 0"},
+		{name: "bad id", given: "member remove n1", code: exitUsage, says: `"n1" is not an id`},
+		{name: "missing flag", given: "member add --id 2", code: exitUsage, says: "give --name"},
+		{name: "no clients", given: "bench propose --clients 0", code: exitUsage, says: "at least one client"},
+		{name: "too many nodes", given: "demo --nodes 8", code: exitUsage, says: "choose from 1 to 7"},
+		{name: "no config", given: "serve", code: exitUsage, says: "give --config"},
+		{name: "config not there", given: "serve -c none.yaml", code: exitUsage, says: "open none.yaml"},
+		{name: "config invalid", given: "serve -c " + config + " --set raft.tick=soon", code: exitUsage, says: `--set raft.tick: raft.tick: "soon" is not a duration`},
+		{name: "set without value", given: "config validate -c " + config + " --set raft.tick", code: exitUsage, says: "write key=value"},
+
+		{name: "unreachable", given: "status --timeout 2s --endpoints " + dead, code: exitUnreachable, says: "no member could be reached: " + dead},
+		{name: "out of time", given: "kv get a --timeout 200ms --endpoints " + dead, code: exitUnreachable, says: "timed out"},
+		{name: "no leader", err: server.ErrNoLeader, given: "kv put a 1 --timeout 200ms", code: exitUnreachable, says: "no leader"},
+		{name: "effect unknown", err: server.ErrLeaderLost, given: "kv put a 1", code: exitUnreachable, says: "outcome unknown"},
+
+		{name: "no such key", given: "kv get none", code: exitNotFound, says: "key none: not found"},
+		{name: "nothing deleted", given: "kv delete none", code: exitNotFound, says: "key none: not found"},
+		{name: "wrong revision", given: "kv put a 2 --if-revision 0", code: exitNotFound, says: "a: precondition failed: its last write was at revision"},
+		{name: "no such member", given: "member remove 9", code: exitNotFound, says: "member 9: not found"},
+		{name: "change refused", err: server.ErrChangeRefused, given: "member remove 1", code: exitNotFound, says: "membership change was refused"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			h.set(func(h *fakeHost) { h.err = x.err })
+			given := strings.Fields(x.given)
+			if !strings.Contains(x.given, "--endpoints") {
+				t.Setenv("PONTOON_ENDPOINTS", h.address)
+			}
+			got := host(t, given...)
+			if got.code != x.code || !strings.Contains(got.stderr, x.says) {
+				t.Errorf("exit code %d, want %d\nstdout: %s\nstderr: %s\nwant there: %s", got.code, x.code, got.stdout, got.stderr, x.says)
+			}
+			if got.code != exitOK && !strings.Contains(x.given, "status") && !strings.Contains(x.given, "propose") &&
+				!strings.Contains(x.given, "delete") && got.stdout != "" {
+				t.Errorf("a message went to standard output: %s", got.stdout)
+			}
+		})
+	}
+}
+
+func TestInterruptedCommandExitsWith130(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out bytes.Buffer
+	given := []string{"kv", "get", "a", "--endpoints", nowhere(t)}
+	if code := run(ctx, given, strings.NewReader(""), &out, &out); code != exitInterrupted {
+		t.Errorf("exit code %d: %s", code, out.String())
+	}
+}
+
+// The shape of status is an interface: names, order and types.
+func TestStatusJSON(t *testing.T) {
+	h := startFake(t)
+	dead := nowhere(t)
+	h.set(func(h *fakeHost) {
+		h.members.Members = append(h.members.Members, server.Member{ID: 0xab, Name: "n2", ClientAddress: dead})
+	})
+	got := host(t, "status", "-o", "json", "--endpoints", h.address, "--timeout", "2s")
+	if got.code != exitOK || got.stderr != "" {
+		t.Fatalf("%+v", got)
+	}
+	want := `{
+  "cluster_id": "c1",
+  "leader": "1",
+  "members": [
+    {
+      "id": "1",
+      "name": "n1",
+      "role": "leader",
+      "term": 7,
+      "commit": 20,
+      "applied": 19,
+      "first_index": 3,
+      "last_index": 21,
+      "snapshot_index": 2,
+      "reachable": true,
+      "error": "",
+      "plugins": [
+        {
+          "kind": "transport",
+          "name": "http",
+          "version": "1.0",
+          "pid": 11,
+          "state": "ready",
+          "restarts": 0
+        },
+        {
+          "kind": "storage",
+          "name": "wal",
+          "version": "1.0",
+          "pid": 12,
+          "state": "ready",
+          "restarts": 2
+        },
+        {
+          "kind": "statemachine",
+          "name": "kv",
+          "version": "1.0",
+          "pid": 13,
+          "state": "ready",
+          "restarts": 0
+        }
+      ]
+    },
+    {
+      "id": "ab",
+      "name": "n2",
+      "role": "",
+      "term": 0,
+      "commit": 0,
+      "applied": 0,
+      "first_index": 0,
+      "last_index": 0,
+      "snapshot_index": 0,
+      "reachable": false,
+      "error": "ERROR",
+      "plugins": []
+    }
+  ]
+}
+`
+	text := regexp.MustCompile(`"error": "[^"]*refused[^"]*"`).ReplaceAllString(got.stdout, `"error": "ERROR"`)
+	if text != want {
+		t.Errorf("got\n%s\nwant\n%s", text, want)
+	}
+}
+
+func TestStatusTableHasARowForEveryMember(t *testing.T) {
+	h := startFake(t)
+	h.set(func(h *fakeHost) {
+		h.members.Members = append(h.members.Members, server.Member{ID: 2, Name: "n2", ClientAddress: nowhere(t)})
+	})
+	got := host(t, "status", "--endpoints", h.address, "--timeout", "2s")
+	lines := strings.Split(strings.TrimSpace(got.stdout), "\n")
+	if len(lines) != 4 || lines[0] != "cluster c1, leader 1" {
+		t.Fatalf("%s", got.stdout)
+	}
+	if columns := strings.Fields(lines[1]); len(columns) != 8 {
+		t.Errorf("%d columns: %v", len(columns), columns)
+	}
+	for i, want := range []string{`^1 +n1 +leader +7 +20 +19 +2 +http, wal \(2 restarts\), kv$`, `^2 +n2 +unreachable .*refused`} {
+		if !regexp.MustCompile(want).MatchString(lines[2+i]) {
+			t.Errorf("%q does not match %q", lines[2+i], want)
+		}
+	}
+}
+
+func TestStatusCheckGivesAVerdict(t *testing.T) {
+	for _, x := range []struct {
+		name   string
+		change func(*fakeHost)
+		code   int
+	}{
+		{"all is well", func(*fakeHost) {}, exitOK},
+		{"no leader", func(h *fakeHost) { h.status.Role = "follower" }, exitUnhealthy},
+		{"a plugin restarts", func(h *fakeHost) { h.status.Plugins[1].State = "backoff" }, exitUnhealthy},
+		{"a member is down", func(h *fakeHost) {
+			h.members.Members = append(h.members.Members, server.Member{ID: 2, Name: "n2"})
+		}, exitUnhealthy},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			h := startFake(t)
+			h.set(x.change)
+			got := host(t, "status", "--check", "--endpoints", h.address, "--timeout", "2s")
+			if got.code != x.code || got.stderr != "" {
+				t.Errorf("%+v, want %d", got, x.code)
+			}
+		})
+	}
+}
+
+func TestKV(t *testing.T) {
+	h := startFake(t)
+	t.Setenv("PONTOON_ENDPOINTS", h.address)
+	for _, x := range []struct{ stdin, given, want string }{
+		{"", "kv put greeting hello", "revision 1\n"},
+		{"from\nstdin", "kv put file -", "revision 2\n"},
+		{"\xff\x00", "kv put binary", "revision 3\n"},
+		{"", "kv get greeting", "hello"},
+		{"", "kv get --stale file", "from\nstdin"},
+		{"", "kv get binary", "\xff\x00"},
+		{"", "kv put greeting hi --if-revision 1", "revision 4\n"},
+		{"", "kv put new 1 --if-revision 0 -o json", "{\n  \"revision\": 5,\n  \"deleted\": 0\n}\n"},
+		{"", "kv range --keys-only", "KEY       REVISION\nbinary    3\nfile      2\ngreeting  4\nnew       5\n"},
+		{"", "kv range f h", "KEY       REVISION  VALUE\nfile      2         \"from\\nstdin\"\ngreeting  4         hi\n"},
+		{"", "kv range --prefix gre --keys-only", "KEY       REVISION\ngreeting  4\n"},
+		{"", "kv delete b g", "deleted 2\n"},
+		{"", "kv range --keys-only -o json", `{
+  "revision": 6,
+  "more": false,
+  "kvs": [
+    {
+      "key": "greeting",
+      "value": "",
+      "create_revision": 1,
+      "mod_revision": 4,
+      "version": 2
+    },
+    {
+      "key": "new",
+      "value": "",
+      "create_revision": 5,
+      "mod_revision": 5,
+      "version": 1
+    }
+  ]
+}
+`},
+	} {
+		got := hostWith(t, x.stdin, strings.Fields(x.given)...)
+		if got.code != exitOK || got.stdout != x.want || got.stderr != "" {
+			t.Errorf("%s: %+v, want %q", x.given, got, x.want)
+		}
+	}
+	got := hostWith(t, "\xff", "kv", "put", "b")
+	if got = host(t, "kv", "get", "b", "-o", "json"); !strings.Contains(got.stdout, `"value_base64": "/w=="`) {
+		t.Errorf("%+v", got)
+	}
+	if got = host(t, "kv", "range", "--limit", "1"); !strings.Contains(got.stderr, "more keys") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestRawBytes(t *testing.T) {
+	h := startFake(t)
+	t.Setenv("PONTOON_ENDPOINTS", h.address)
+	got := hostWith(t, "\x0a\x06\x0a\x01k\x12\x01v", "propose") // a put of kv, spelt out
+	if got.code != exitOK || got.stdout == "" {
+		t.Fatalf("%+v", got)
+	}
+	got = hostWith(t, "\x0a\x03\x0a\x01k", "query", "-", "-o", "json")
+	var answer struct {
+		Index uint64 `json:"index"`
+		Data  string `json:"data"`
+	}
+	if err := json.Unmarshal([]byte(got.stdout), &answer); err != nil || answer.Index != 1 || !strings.Contains(answer.Data, "v") {
+		t.Errorf("%+v: %v", got, err)
+	}
+}
+
+func TestMembers(t *testing.T) {
+	h := startFake(t)
+	t.Setenv("PONTOON_ENDPOINTS", h.address)
+	host(t, strings.Fields("member add --id 0xAB --name n2 --peer-url http://h:1 --client-address h:2")...)
+	got := host(t, "member", "list", "-o", "json")
+	var m membership
+	if err := json.Unmarshal([]byte(got.stdout), &m); err != nil {
+		t.Fatalf("%v: %+v", err, got)
+	}
+	if m.ClusterID != "c1" || m.Leader != "1" || len(m.Members) != 2 || m.Members[1].ID != "ab" || m.Members[1].PeerURLs[0] != "http://h:1" {
+		t.Errorf("%+v", m)
+	}
+	if got = host(t, "member", "remove", "AB"); got.code != exitOK || strings.Contains(got.stdout, "n2") {
+		t.Errorf("%+v", got)
+	}
+	if got = host(t, "leader", "transfer", "1"); got.stdout != "1\n" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// The shape of bench is an interface, too.
+func TestBenchJSON(t *testing.T) {
+	h := startFake(t)
+	t.Setenv("PONTOON_ENDPOINTS", h.address)
+	for _, kind := range []string{"propose", "query"} {
+		got := host(t, "bench", kind, "--clients", "4", "--size", "16", "--duration", "100ms", "--warmup", "10ms", "-o", "json")
+		if got.code != exitOK || got.stderr != "" {
+			t.Fatalf("%+v", got)
+		}
+		var fields map[string]float64
+		if err := json.Unmarshal([]byte(got.stdout), &fields); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"clients", "size", "seconds", "ops", "ops_per_second", "p50_ms", "p99_ms", "errors"} {
+			if _, ok := fields[name]; !ok {
+				t.Errorf("bench %s: no %s in %s", kind, name, got.stdout)
+			}
+			delete(fields, name)
+		}
+		if len(fields) > 0 {
+			t.Errorf("bench %s: more than promised: %v", kind, fields)
+		}
+	}
+}
+
+func TestConfigShowGivesOrigins(t *testing.T) {
+	t.Setenv("PONTOON_RAFT_TICK", "50ms")
+	t.Setenv("PONTOON_SERVICE_HOST", "10.0.0.1")
+	config := filepath.Join("..", "..", "configs", "single.yaml")
+	got := host(t, "config", "show", "-c", config, "--origin", "--data-dir", "/d")
+	for _, want := range []string{
+		`node\.data_dir +/d +flag --data-dir\n`,
+		`raft\.tick +50ms +environment PONTOON_RAFT_TICK\n`,
+		`raft\.election +1s +file .*single\.yaml:\d+\n`,
+		`raft\.catch_up_entries +5000 +default\n`,
+	} {
+		if !regexp.MustCompile(want).MatchString(got.stdout) {
+			t.Errorf("%q is not in\n%s", want, got.stdout)
+		}
+	}
+	if !strings.Contains(got.stderr, "PONTOON_SERVICE_HOST names no setting and is ignored") {
+		t.Errorf("stderr: %s", got.stderr)
+	}
+	got = host(t, "config", "show", "-c", config, "-o", "json")
+	var shown struct{ Settings []shownSetting }
+	if err := json.Unmarshal([]byte(got.stdout), &shown); err != nil || len(shown.Settings) < 30 {
+		t.Errorf("%v: %+v", err, got)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	got := host(t, "version", "-o", "json")
+	var v versionInfo
+	if err := json.Unmarshal([]byte(got.stdout), &v); err != nil || v.PluginProtocol != 1 || len(v.Plugins) != len(backends()) {
+		t.Errorf("%v: %+v", err, got)
+	}
+}
+
+// Every command says what it does and how, and what prints data can print
+// JSON.
+func TestEveryCommandIsDocumented(t *testing.T) {
+	docs, err := os.ReadFile(filepath.Join("..", "..", "docs", "cli.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	visit(newRoot(), func(path, short, example string, runs bool) {
+		if !runs || strings.HasPrefix(path, "host completion") || path == "host help" {
+			return
+		}
+		checked++
+		if short == "" || !strings.Contains(example, path) {
+			t.Errorf("%s: no description, or no example of it", path)
+		}
+		if !strings.Contains(string(docs), strings.TrimPrefix(path, "host ")) {
+			t.Errorf("%s is not in docs/cli.md", path)
+		}
+	})
+	if checked < 15 {
+		t.Errorf("only %d commands", checked)
+	}
+}
+
+func visit(cmd *cobra.Command, f func(path, short, example string, runs bool)) {
+	f(cmd.CommandPath(), cmd.Short, cmd.Example, cmd.Runnable() && !cmd.HasSubCommands())
+	for _, c := range cmd.Commands() {
+		visit(c, f)
+	}
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pontoon-raft/pontoon/client"
+)
+
+// defaultEndpoints are the members of configs/local3.
+const defaultEndpoints = "127.0.0.1:7401,127.0.0.1:7402,127.0.0.1:7403"
+
+// clusterFlags say which cluster a command talks to, and how patiently.
+type clusterFlags struct {
+	endpoints string
+	timeout   time.Duration
+}
+
+func addCluster(cmd *cobra.Command) *clusterFlags {
+	f := &clusterFlags{}
+	fromEnv := os.Getenv("PONTOON_ENDPOINTS")
+	if fromEnv == "" {
+		fromEnv = defaultEndpoints
+	}
+	cmd.Flags().StringVar(&f.endpoints, "endpoints", fromEnv, "comma `list` of members' client addresses; environment PONTOON_ENDPOINTS")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 10*time.Second, "how long one request may take, retries included")
+	return f
+}
+
+// dial makes a client. It connects when it is first used.
+func (f *clusterFlags) dial(cmd *cobra.Command) (*client.Client, error) {
+	return f.dialWith(cmd, client.Options{})
+}
+
+func (f *clusterFlags) dialWith(cmd *cobra.Command, o client.Options) (*client.Client, error) {
+	if f.timeout <= 0 {
+		return nil, &usageError{cmd.CommandPath(), "--timeout must be above 0"}
+	}
+	for e := range strings.SplitSeq(f.endpoints, ",") {
+		if e = strings.TrimSpace(e); e != "" {
+			o.Endpoints = append(o.Endpoints, e)
+		}
+	}
+	o.RequestTimeout = f.timeout
+	o.DialTimeout = min(f.timeout, 2*time.Second)
+	c, err := client.New(o)
+	if err != nil {
+		return nil, &usageError{cmd.CommandPath(), fmt.Sprintf("--endpoints %s: %v", f.endpoints, err)}
+	}
+	return c, nil
+}
+
+// with runs a command's work with a client and closes it.
+func (f *clusterFlags) with(cmd *cobra.Command, work func(*client.Client) error) error {
+	c, err := f.dial(cmd)
+	if err != nil {
+		return err
+	}
+	return errors.Join(work(c), c.Close())
+}
+
+// addConsistency gives a command the flag --stale.
+func addConsistency(cmd *cobra.Command) *bool {
+	return cmd.Flags().Bool("stale", false, "answer at once with whatever the member has, which may be old")
+}
+
+func level(stale bool) client.Consistency {
+	if stale {
+		return client.Stale
+	}
+	return client.Linearizable
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/pontoon-raft/pontoon/client"
+	"github.com/pontoon-raft/pontoon/internal/hostconfig"
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// The exit codes, documented in docs/cli.md.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitUnreachable = 3
+	exitUnhealthy   = 4
+	exitNotFound    = 5
+	exitInterrupted = 130
+)
+
+// A usageError is a mistake on the command line.
+type usageError struct {
+	command string
+	text    string
+}
+
+// Error implements error.
+func (e *usageError) Error() string {
+	return fmt.Sprintf("%s\nrun '%s --help' to see how it is used", e.text, e.command)
+}
+
+var (
+	// errUnhealthy is the verdict of a check, already printed.
+	errUnhealthy = errors.New("the cluster is not healthy")
+	// errNotFound is the end of commands that found nothing to act on, and
+	// errPrecondition of those whose condition did not hold.
+	errNotFound     = errors.New("not found")
+	errPrecondition = errors.New("precondition failed")
+	errInterrupted  = errors.New("interrupted")
+	// errUnreachable: no member answered, or none in time.
+	errUnreachable = errors.New("no member could be reached")
+)
+
+// exitCode is the code for what a command returned.
+func exitCode(err error) int {
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errInterrupted):
+		return exitInterrupted
+	case errors.As(err, new(*usageError)), errors.Is(err, hostconfig.ErrInvalid), errors.Is(err, plugins.ErrInvalidConfig):
+		return exitUsage
+	case errors.Is(err, errUnhealthy):
+		return exitUnhealthy
+	case errors.Is(err, errNotFound), errors.Is(err, errPrecondition):
+		return exitNotFound
+	case errors.Is(err, errUnreachable), errors.Is(err, context.DeadlineExceeded):
+		return exitUnreachable
+	}
+	return codeOfReason(client.Reason(err))
+}
+
+// codeOfReason tells a refusal from a cluster that cannot answer now: the
+// latter is worth another try.
+func codeOfReason(reason string) int {
+	switch reason {
+	case client.ReasonUnreachable, client.ReasonConnectionLost, client.ReasonTimeout,
+		"no_leader", "leader_lost", "read_timeout", "not_ready", "stopping", "stopped",
+		"storage_restart", "proposal_dropped", "too_many_requests":
+		return exitUnreachable
+	case "unknown_member", "change_pending", "change_refused":
+		return exitNotFound
+	}
+	return exitFailed
+}
+
+// report prints an error to people.
+func report(w io.Writer, err error) {
+	if err == nil || errors.Is(err, errUnhealthy) {
+		return
+	}
+	var invalid *hostconfig.InvalidError
+	if errors.As(err, &invalid) {
+		fmt.Fprintln(w, invalid) // begins each line with a place
+		return
+	}
+	fmt.Fprintln(w, "host:", strings.TrimRight(err.Error(), "\n"))
+}

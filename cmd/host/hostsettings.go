@@ -1,0 +1,64 @@
+package main
+
+import (
+	"log/slog"
+
+	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/core/catalog"
+	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/internal/hostconfig"
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// entryHeader is room for the host's own header in an entry, so that the
+// largest value fits the plugins' limit with it.
+const entryHeader = 4 << 10
+
+// hostSettings is the configuration in the words of core.
+func hostSettings(c *hostconfig.Config, logger *slog.Logger) core.Config {
+	return core.Config{
+		ClusterID: c.Cluster.ID, ID: member.ID(c.Node.ID), Name: c.Node.Name, Version: versionText(),
+		DataDir: c.Node.DataDir, RuntimeDir: c.Node.RuntimeDir,
+		Members: foundingMembers(c.Cluster.Members), Bootstrap: c.Cluster.State == hostconfig.StateNew,
+
+		Tick: c.Raft.Tick, Election: c.Raft.Election,
+		SnapshotEntries: c.Raft.SnapshotEntries, SnapshotBytes: c.Raft.SnapshotLogBytes,
+		CatchUpEntries: c.Raft.CatchUpEntries, MaxInflightAppends: c.Raft.MaxInflightAppends,
+		Limits: plugins.Limits{
+			MaxEntryBytes: c.API.MaxValueBytes + entryHeader,
+			MaxBatchBytes: c.Limits.MaxBatchBytes,
+			MaxChunkBytes: c.Limits.MaxChunkBytes,
+		},
+
+		MaxValueBytes: int(c.API.MaxValueBytes), MaxPending: c.API.MaxPendingProposals,
+		MaxPendingBytes: int64(c.API.MaxPendingBytes),
+		ClientAddress:   c.API.Listen, AdminAddress: c.Admin.Listen,
+
+		Storage:      pluginSettings(plugins.Storage, c.Plugins.Storage),
+		StateMachine: pluginSettings(plugins.StateMachine, c.Plugins.StateMachine),
+		Transport: core.TransportConfig{
+			PluginConfig: pluginSettings(plugins.Transport, c.Plugins.Transport.Plugin),
+			Listen:       c.Plugins.Transport.Listen, Advertise: c.Plugins.Transport.Advertise,
+		},
+
+		Backends: backends(), Logger: logger,
+	}
+}
+
+func foundingMembers(configured []hostconfig.Member) []member.Member {
+	all := make([]member.Member, len(configured))
+	for i, m := range configured {
+		all[i] = member.Member{ID: member.ID(m.ID), Name: m.Name, PeerURLs: m.PeerURLs, ClientAddress: m.ClientAddress}
+	}
+	return all
+}
+
+func pluginSettings(kind plugins.Kind, p hostconfig.Plugin) core.PluginConfig {
+	return core.PluginConfig{
+		Spec: catalog.Spec{
+			Kind: kind, Name: p.Name, Command: p.Command, SHA256: p.SHA256,
+			Isolation: catalog.Isolation(p.Isolation), Env: p.Env,
+		},
+		Config: p.Config,
+	}
+}

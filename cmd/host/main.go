@@ -1,0 +1,38 @@
+// Command host runs one member of a Raft cluster, and is the client of one.
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/pontoon-raft/pontoon/sdk"
+)
+
+func main() {
+	sdk.ServeBuiltin(os.Args[1:], backends())
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends a command that does not react
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run runs one command and returns its exit code. When ctx ends, the command
+// was interrupted; serve and demo take that as the request to stop.
+func run(ctx context.Context, given []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(given)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err != nil && ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, errInterrupted)) {
+		err = errInterrupted
+	}
+	report(stderr, err)
+	return exitCode(err)
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/internal/hostconfig"
+)
+
+func newServe() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve --config FILE",
+		Short: "Run one member of a cluster",
+		Long: `serve runs a host and its three plugins until SIGTERM, SIGINT or SIGHUP, and
+then stops in order: clients first, the lock on the data last. A second signal
+does not wait any longer. Exit code 0 after a stop that was asked for.`,
+		Example: `  host serve --config configs/single.yaml
+  host serve --config configs/local3/n1.yaml --data-dir /tmp/n1 --set raft.election=2s`,
+		Args:    args(cobra.NoArgs),
+		GroupID: groupServer,
+	}
+	flags := addConfig(cmd)
+	untilEOF := cmd.Flags().Bool("stop-on-stdin-eof", false, "stop when standard input ends, as when the parent process dies")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, o, err := flags.load(cmd)
+		if err != nil {
+			return err
+		}
+		logger := newLogger(cmd.ErrOrStderr(), c.Log)
+		for _, name := range o.Ignored() {
+			logger.Warn("variable names no setting and is ignored", "variable", name)
+		}
+		h, err := core.New(hostSettings(c, logger))
+		if err != nil {
+			return fmt.Errorf("%s: %w", flags.path, err)
+		}
+		ctx, cancel := stopRequests(cmd, *untilEOF)
+		defer cancel()
+		if err := serve(ctx, h, core.CallTimeout(c.Raft.Election)); err != nil {
+			return fmt.Errorf("%s: %w", flags.path, err)
+		}
+		return nil
+	}
+	return cmd
+}
+
+// newLogger makes the host's log as configured.
+func newLogger(w io.Writer, c hostconfig.Log) *slog.Logger {
+	o := &slog.HandlerOptions{Level: c.Level}
+	if c.Format == hostconfig.FormatText || (c.Format == hostconfig.FormatAuto && onTerminal(w)) {
+		return slog.New(slog.NewTextHandler(w, o))
+	}
+	return slog.New(slog.NewJSONHandler(w, o))
+}
+
+// stopRequests returns a context that ends when somebody asks the host to
+// stop. From then on a second signal ends the process at once; its plugins
+// notice and end too.
+func stopRequests(cmd *cobra.Command, untilEOF bool) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(cmd.Context())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	// A reader of the log that goes away must not take the host with it.
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		fmt.Fprintln(cmd.ErrOrStderr(), "host: second signal, not waiting any longer")
+		os.Exit(exitFailed)
+	}()
+	if untilEOF {
+		go func() {
+			_, _ = io.Copy(io.Discard, cmd.InOrStdin())
+			cancel()
+		}()
+	}
+	return ctx, func() {
+		signal.Stop(signals)
+		signal.Stop(broken)
+		cancel()
+	}
+}

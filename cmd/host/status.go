@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/client"
+)
+
+// clusterStatus is the JSON of status.
+type clusterStatus struct {
+	ClusterID string         `json:"cluster_id"`
+	Leader    string         `json:"leader"`
+	Members   []memberStatus `json:"members"`
+}
+
+type memberStatus struct {
+	ID            string         `json:"id"`
+	Name          string         `json:"name"`
+	Role          string         `json:"role"`
+	Term          uint64         `json:"term"`
+	Commit        uint64         `json:"commit"`
+	Applied       uint64         `json:"applied"`
+	FirstIndex    uint64         `json:"first_index"`
+	LastIndex     uint64         `json:"last_index"`
+	SnapshotIndex uint64         `json:"snapshot_index"`
+	Reachable     bool           `json:"reachable"`
+	Error         string         `json:"error"`
+	Plugins       []pluginStatus `json:"plugins"`
+}
+
+type pluginStatus struct {
+	Kind     string `json:"kind"`
+	Name     string `json:"name"`
+	Version  string `json:"version"`
+	PID      int32  `json:"pid"`
+	State    string `json:"state"`
+	Restarts uint32 `json:"restarts"`
+}
+
+func newStatus() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show every member and its plugins",
+		Long: `status asks every member what it knows of itself. A member that cannot be
+reached has a row too, with the reason. Exit code 3 if no member answered; with
+--check, 4 unless all members answer, follow one leader and have all plugins
+ready.`,
+		Example: `  host status
+  host status -o json | jq -r .leader
+  host status --check --endpoints 10.0.0.1:7401`,
+		Args:    args(cobra.NoArgs),
+		GroupID: groupCluster,
+	}
+	flags, out := addCluster(cmd), addOutput(cmd)
+	check := cmd.Flags().Bool("check", false, "exit with 4 unless everything is well")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return flags.with(cmd, func(c *client.Client) error {
+			s, err := askAll(cmd.Context(), c)
+			if printErr := out.print(cmd.OutOrStdout(), s, s.table); printErr != nil {
+				return printErr
+			}
+			if err == nil && *check && !s.healthy() {
+				return errUnhealthy
+			}
+			return err
+		})
+	}
+	return cmd
+}
+
+// askAll asks every member. The error says that none answered; the status has
+// rows all the same.
+func askAll(ctx context.Context, c *client.Client) (clusterStatus, error) {
+	rows, err := c.StatusAll(ctx)
+	s := summarise(rows)
+	for _, m := range s.Members {
+		if m.Reachable {
+			return s, ctx.Err()
+		}
+	}
+	if ctx.Err() != nil {
+		return s, ctx.Err()
+	}
+	return s, fmt.Errorf("%w: %s", errUnreachable, plainly(err))
+}
+
+// summarise puts the members' answers together. The leader is the one that the
+// member with the highest term follows.
+func summarise(rows []client.MemberStatus) clusterStatus {
+	s := clusterStatus{Members: []memberStatus{}}
+	var term uint64
+	for _, r := range rows {
+		st := r.Status
+		if st == nil {
+			continue
+		}
+		if s.ClusterID == "" {
+			s.ClusterID = st.GetClusterId()
+		}
+		if st.GetLeader() != "" && st.GetTerm() >= term {
+			s.Leader, term = st.GetLeader(), st.GetTerm()
+		}
+	}
+	for _, r := range rows {
+		s.Members = append(s.Members, memberOf(r, s.ClusterID))
+	}
+	return s
+}
+
+// memberOf is one row. An endpoint that no member claims and nobody answers at
+// is shown by its address.
+func memberOf(r client.MemberStatus, cluster string) memberStatus {
+	m := memberStatus{Name: r.Endpoint, Plugins: []pluginStatus{}}
+	if r.Member != nil {
+		m.ID, m.Name = r.Member.GetId(), r.Member.GetName()
+	}
+	if r.Err != nil {
+		m.Error = plainly(r.Err)
+	}
+	st := r.Status
+	if st == nil {
+		return m
+	}
+	m = memberStatus{
+		ID: st.GetId(), Name: st.GetName(), Role: st.GetRole(), Term: st.GetTerm(),
+		Commit: st.GetCommit(), Applied: st.GetApplied(),
+		FirstIndex: st.GetFirstIndex(), LastIndex: st.GetLastIndex(), SnapshotIndex: st.GetSnapshotIndex(),
+		Reachable: true, Plugins: pluginsOf(st),
+	}
+	if st.GetClusterId() != cluster {
+		m.Error = fmt.Sprintf("%s is a member of another cluster, %s", r.Endpoint, st.GetClusterId())
+	}
+	return m
+}
+
+// plainly is an error without what it says of a request's effect: status has
+// none.
+func plainly(err error) string {
+	var refusal *client.Error
+	if errors.As(err, &refusal) {
+		return refusal.Endpoint + ": " + refusal.Message
+	}
+	return fmt.Sprint(err)
+}
+
+func pluginsOf(st *hostv1.StatusResponse) []pluginStatus {
+	all := []pluginStatus{}
+	for _, p := range st.GetPlugins() {
+		all = append(all, pluginStatus{
+			Kind: p.GetKind(), Name: p.GetName(), Version: p.GetVersion(),
+			PID: p.GetPid(), State: p.GetState(), Restarts: p.GetRestarts(),
+		})
+	}
+	return all
+}
+
+// pluginReady is the state of a plugin that serves.
+const pluginReady = "ready"
+
+// healthy reports whether all members answer, belong to one cluster, follow
+// one leader and have all plugins ready.
+func (s clusterStatus) healthy() bool {
+	leaders := 0
+	for _, m := range s.Members {
+		if !m.Reachable || m.Error != "" || m.Role == "none" {
+			return false
+		}
+		if m.Role == "leader" {
+			leaders++
+		}
+		for _, p := range m.Plugins {
+			if p.State != pluginReady {
+				return false
+			}
+		}
+	}
+	return leaders == 1
+}
+
+func (s clusterStatus) table(w io.Writer) error {
+	fmt.Fprintf(w, "cluster %s, leader %s\n", orDash(s.ClusterID), orDash(s.Leader))
+	return table(w, func(w io.Writer) {
+		row(w, "ID", "NAME", "ROLE", "TERM", "COMMIT", "APPLIED", "SNAPSHOT", "PLUGINS")
+		for _, m := range s.Members {
+			if !m.Reachable {
+				row(w, orDash(m.ID), orDash(m.Name), "unreachable", "-", "-", "-", "-", m.Error)
+				continue
+			}
+			row(w, m.ID, orDash(m.Name), m.Role, m.Term, m.Commit, m.Applied, m.SnapshotIndex, m.note())
+		}
+	})
+}
+
+// note is what the last column says: the plugins, and what is wrong with them.
+func (m memberStatus) note() string {
+	if m.Error != "" {
+		return m.Error
+	}
+	var parts []string
+	for _, p := range m.Plugins {
+		text := p.Name
+		if p.State != pluginReady {
+			text += " " + p.State
+		}
+		if p.Restarts > 0 {
+			text += fmt.Sprintf(" (%d restarts)", p.Restarts)
+		}
+		parts = append(parts, text)
+	}
+	return orDash(strings.Join(parts, ", "))
+}
