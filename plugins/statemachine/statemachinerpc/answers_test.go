@@ -1,0 +1,211 @@
+package statemachinerpc_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/rpctest"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinerpc"
+)
+
+// liar answers what a test tells it to, in place of a state machine plugin.
+type liar struct {
+	pluginv1.UnimplementedStateMachineServer
+	applied  uint64
+	answers  []pluginv1.ApplyResponse // one for each batch, then the stream ends
+	unasked  bool                     // the answers come without a batch
+	chunks   []int                    // sizes
+	restored uint64
+}
+
+func (l *liar) Open(context.Context, *pluginv1.StateMachineOpenRequest) (*pluginv1.StateMachineOpenResponse, error) {
+	return &pluginv1.StateMachineOpenResponse{AppliedIndex: l.applied}, nil
+}
+
+func (l *liar) Apply(stream grpc.BidiStreamingServer[pluginv1.ApplyRequest, pluginv1.ApplyResponse]) error {
+	for i := range l.answers {
+		if !l.unasked {
+			if _, err := stream.Recv(); err != nil {
+				return err
+			}
+		}
+		if err := stream.Send(&l.answers[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *liar) SaveSnapshot(_ *pluginv1.StateSnapshotRequest, stream grpc.ServerStreamingServer[pluginv1.StateSnapshotChunk]) error {
+	for _, n := range l.chunks {
+		if err := stream.Send(&pluginv1.StateSnapshotChunk{Chunk: make([]byte, n)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *liar) Restore(stream grpc.ClientStreamingServer[pluginv1.RestoreRequest, pluginv1.RestoreResponse]) error {
+	for {
+		req, err := stream.Recv()
+		if err != nil {
+			return err
+		}
+		if req.Done {
+			return stream.SendAndClose(&pluginv1.RestoreResponse{AppliedIndex: l.restored})
+		}
+	}
+}
+
+func (l *liar) client(t *testing.T) *statemachinerpc.Client {
+	conn := rpctest.Dial(t, func(r grpc.ServiceRegistrar) { pluginv1.RegisterStateMachineServer(r, l) })
+	return statemachinerpc.NewClient(conn, plugins.Info{})
+}
+
+func (l *liar) dial(t *testing.T) *statemachinerpc.Client {
+	t.Helper()
+	c := l.client(t)
+	if _, err := c.Open(t.Context(), options()); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func options() plugins.Options {
+	return plugins.Options{ClusterID: 1, NodeID: 1, Group: 1, Incarnation: 1}
+}
+
+func checkBad(t *testing.T, err error) {
+	t.Helper()
+	if !errors.Is(err, plugins.ErrBadAnswer) {
+		t.Errorf("got %v, want a bad answer", err)
+	} else {
+		t.Log(err)
+	}
+}
+
+func TestAWrongAppliedIndexIsRefused(t *testing.T) {
+	_, err := (&liar{applied: math.MaxUint64}).client(t).Open(t.Context(), options())
+	checkBad(t, err)
+}
+
+// batch is 8 to 12, for a plugin that has applied 10.
+func batch() statemachine.Batch {
+	b := statemachine.Batch{Through: 13}
+	for i := uint64(8); i <= 12; i++ {
+		b.Entries = append(b.Entries, statemachine.Entry{Index: i, Data: []byte("x")})
+	}
+	return b
+}
+
+func results(skipped ...bool) []statemachine.Result {
+	rs := make([]statemachine.Result, len(skipped))
+	for i, s := range skipped {
+		rs[i].Skipped = s
+	}
+	return rs
+}
+
+func TestWrongOutcomesAreRefused(t *testing.T) {
+	good := func() pluginv1.ApplyResponse {
+		return pluginv1.ApplyResponse{Seq: 1, Results: results(true, true, true, false, false), AppliedIndex: 13}
+	}
+	for name, spoil := range map[string]func(*pluginv1.ApplyResponse){
+		"answer to no batch":            func(r *pluginv1.ApplyResponse) { r.Seq = 0 },
+		"answer to another batch":       func(r *pluginv1.ApplyResponse) { r.Seq = 2 },
+		"too few results":               func(r *pluginv1.ApplyResponse) { r.Results = r.Results[:4] },
+		"too many results":              func(r *pluginv1.ApplyResponse) { r.Results = append(r.Results, statemachine.Result{}) },
+		"no results":                    func(r *pluginv1.ApplyResponse) { r.Results = nil },
+		"applied less":                  func(r *pluginv1.ApplyResponse) { r.AppliedIndex = 12 },
+		"applied more":                  func(r *pluginv1.ApplyResponse) { r.AppliedIndex = 14 },
+		"a snapshot nobody asked for":   func(r *pluginv1.ApplyResponse) { r.Snapshot = 1 },
+		"an entry was applied twice":    func(r *pluginv1.ApplyResponse) { r.Results[2].Skipped = false },
+		"a new entry was skipped":       func(r *pluginv1.ApplyResponse) { r.Results[3].Skipped = true },
+		"the last entry was skipped":    func(r *pluginv1.ApplyResponse) { r.Results[4].Skipped = true },
+		"skipped after one that wasn't": func(r *pluginv1.ApplyResponse) { r.Results[0].Skipped = false },
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer := good()
+			spoil(&answer)
+			c := (&liar{applied: 10, answers: []pluginv1.ApplyResponse{answer}}).dial(t)
+			_, err := c.Apply(t.Context(), batch())
+			checkBad(t, err)
+		})
+	}
+	c := (&liar{applied: 10, answers: []pluginv1.ApplyResponse{good()}}).dial(t)
+	if rs, err := c.Apply(t.Context(), batch()); err != nil || len(rs) != 5 {
+		t.Errorf("good outcome: %v, error %v", rs, err)
+	}
+}
+
+func TestAPreparedSnapshotNeedsANumber(t *testing.T) {
+	c := (&liar{answers: []pluginv1.ApplyResponse{{Seq: 1}}}).dial(t)
+	_, err := c.PrepareSnapshot(t.Context())
+	checkBad(t, err)
+}
+
+func TestAnswersThatNobodyAskedFor(t *testing.T) {
+	c := (&liar{answers: []pluginv1.ApplyResponse{{Seq: 1, AppliedIndex: 1}}, unasked: true}).dial(t)
+	a, err := c.Applier(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = a.Recv()
+	checkBad(t, err)
+	if err := a.Submit(statemachine.Batch{Through: 1}, false); !errors.Is(err, plugins.ErrBadAnswer) {
+		t.Errorf("submit after it: %v", err)
+	}
+}
+
+func TestAnApplyStreamThatEndsUnasked(t *testing.T) {
+	c := (&liar{answers: []pluginv1.ApplyResponse{{Seq: 1, AppliedIndex: 1}}}).dial(t)
+	a, err := c.Applier(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for through := range uint64(2) {
+		if err := a.Submit(statemachine.Batch{Through: through + 1}, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := a.Recv(); err != nil || out.Applied != 1 {
+		t.Fatalf("outcome %+v, error %v", out, err)
+	}
+	_, err = a.Recv()
+	checkBad(t, err)
+}
+
+func TestAReplayMayFindThePluginAhead(t *testing.T) {
+	for _, applied := range []uint64{5, 10} { // its word for the batch, or for the state
+		c := (&liar{applied: 10, answers: []pluginv1.ApplyResponse{{Seq: 1, Results: results(true), AppliedIndex: applied}}}).dial(t)
+		b := statemachine.Batch{Entries: []statemachine.Entry{{Index: 5}}, Through: 5}
+		if _, err := c.Apply(t.Context(), b); err != nil {
+			t.Errorf("applied %d: %v", applied, err)
+		}
+	}
+}
+
+func TestChunksOverTheLimitAreRefused(t *testing.T) {
+	c := (&liar{answers: []pluginv1.ApplyResponse{{Seq: 1, Snapshot: 3}}, chunks: []int{100, 257 << 10}}).dial(t)
+	s, err := c.PrepareSnapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkBad(t, s.Save(t.Context(), io.Discard))
+}
+
+func TestAWrongIndexAfterRestoreIsRefused(t *testing.T) {
+	checkBad(t, (&liar{restored: 6}).dial(t).Restore(t.Context(), 7, strings.NewReader("state")))
+	if err := (&liar{restored: 7}).dial(t).Restore(t.Context(), 7, strings.NewReader("state")); err != nil {
+		t.Errorf("good restore: %v", err)
+	}
+}
