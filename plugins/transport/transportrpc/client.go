@@ -141,6 +141,9 @@ func (c *Client) usable() (*pluginrpc.Opened, error) {
 	if errors.Is(context.Cause(c.ctx), errClosed) {
 		return nil, plugins.ErrClosed
 	}
+	if err := c.Err(); err != nil {
+		return nil, err
+	}
 	o := c.opened.Load()
 	if o == nil {
 		return nil, plugins.ErrNotOpen
