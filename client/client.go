@@ -83,6 +83,9 @@ func (c *Client) deadline(ctx context.Context) int64 {
 // not change until Propose returns. See the package comment for what an error
 // says.
 func (c *Client) Propose(ctx context.Context, data []byte) (Result, error) {
+	if ctx.Err() != nil {
+		return Result{}, ended(ctx, NotApplied, nil)
+	}
 	if len(data) > aloneBytes {
 		return c.proposeAlone(ctx, data)
 	}

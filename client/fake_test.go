@@ -208,7 +208,19 @@ func (m *member) Membership() server.Membership {
 	return out
 }
 
+// onlyLeader is the refusal of a follower, with its hint.
+func (m *member) onlyLeader() error {
+	leader := m.cluster.leaderID()
+	if leader == m.id {
+		return nil
+	}
+	return &server.Error{Err: server.ErrNotLeader, Leader: leader, LeaderAddress: m.cluster.members[leader-1].addr}
+}
+
 func (m *member) AddMember(_ context.Context, add server.Member) (server.Membership, error) {
+	if err := m.onlyLeader(); err != nil {
+		return server.Membership{}, err
+	}
 	out := m.Membership()
 	out.Members = append(out.Members, add)
 	return out, nil

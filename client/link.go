@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -19,6 +20,11 @@ const (
 	// save the pings by which gRPC measures the path.
 	streamWindow     = 1 << 20
 	connectionWindow = 4 << 20
+
+	// A broken connection is tried again after redialMin, doubling to
+	// redialMax.
+	redialMin = 20 * time.Millisecond
+	redialMax = 500 * time.Millisecond
 )
 
 // A link is the connection to one address. gRPC keeps it up; the link knows
@@ -28,7 +34,7 @@ type link struct {
 
 	mu sync.Mutex
 	// failed is closed, and replaced, when an attempt to connect has failed;
-	// why is the last such failure.
+	// why is the last attempt's error, nil if it succeeded.
 	failed chan struct{}
 	why    error
 }
@@ -46,7 +52,7 @@ func newLink(addr string, o Options) (*link, error) {
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(o.MaxAnswerBytes)),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingAfter, Timeout: pingTimeout}),
 		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 2, Jitter: 0.2, MaxDelay: time.Second},
+			Backoff:           backoff.Config{BaseDelay: redialMin, Multiplier: 2, Jitter: 0.2, MaxDelay: redialMax},
 			MinConnectTimeout: o.DialTimeout,
 		}),
 	)
@@ -61,10 +67,10 @@ func newLink(addr string, o Options) (*link, error) {
 func (l *link) dial(ctx context.Context, addr string) (net.Conn, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", addr)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.why = err
 	if err != nil {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.why = err
 		close(l.failed)
 		l.failed = make(chan struct{})
 	}
@@ -78,7 +84,9 @@ func (l *link) failure() (<-chan struct{}, error) {
 }
 
 // connect waits until the connection is up, an attempt has failed, or timeout
-// has passed.
+// has passed. While gRPC waits before its next attempt, the last one stands
+// for it: there are other members to try meanwhile. (Its ResetConnectBackoff
+// is no way out, because it races with the connection's own goroutines.)
 func (l *link) connect(ctx context.Context, timeout time.Duration) error {
 	failed, _ := l.failure()
 	ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -94,8 +102,6 @@ func (l *link) connect(ctx context.Context, timeout time.Duration) error {
 	defer watch.Wait()
 	defer cancel()
 
-	// A broken connection waits before it tries again; a caller does not.
-	l.conn.ResetConnectBackoff()
 	for {
 		l.conn.Connect()
 		state := l.conn.GetState()
@@ -104,14 +110,21 @@ func (l *link) connect(ctx context.Context, timeout time.Duration) error {
 			return nil
 		case connectivity.Shutdown:
 			return ErrClosed
+		case connectivity.TransientFailure:
+			if _, why := l.failure(); why != nil {
+				return why
+			}
 		}
 		if l.conn.WaitForStateChange(ctx, state) {
 			continue
 		}
 		select {
 		case <-failed:
-			_, why := l.failure()
-			return why
+			if _, why := l.failure(); why != nil {
+				return why
+			}
+			// Another attempt has begun already.
+			return errors.New("connection attempt failed")
 		default:
 			return fmt.Errorf("no connection within %v: %w", timeout, ctx.Err())
 		}

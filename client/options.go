@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -51,8 +52,12 @@ func (o Options) withDefaults() (Options, error) {
 		return o, errors.New("client: no endpoints")
 	}
 	for _, e := range o.Endpoints {
-		if _, _, err := net.SplitHostPort(e); err != nil {
+		_, port, err := net.SplitHostPort(e)
+		if err != nil {
 			return o, fmt.Errorf("client: endpoint %q is not host:port: %w", e, err)
+		}
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return o, fmt.Errorf("client: endpoint %q has no port number", e)
 		}
 	}
 	o.Endpoints = slices.Compact(slices.Clone(o.Endpoints))

@@ -9,7 +9,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/mem"
-	"google.golang.org/protobuf/proto"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 )
@@ -311,13 +310,10 @@ func (p *pipeline) take(found []*waiter, answers []answer) []*waiter {
 // failure is what an answer says of a proposal that was not applied, or may
 // not have been.
 func (p *pipeline) failure(a *answer) *Error {
-	if a.failed {
-		var f hostv1.Failure
-		if err := proto.Unmarshal(a.failure, &f); err == nil && f.GetOutcome() != hostv1.Outcome_OUTCOME_UNSPECIFIED {
-			return fromFailure(p.endpoint, &f)
-		}
-	}
-	if a.responded {
+	switch {
+	case a.failure.GetOutcome() != hostv1.Outcome_OUTCOME_UNSPECIFIED:
+		return fromFailure(p.endpoint, a.failure)
+	case a.responded:
 		return nil
 	}
 	return &Error{Outcome: Unknown, Reason: ReasonBadAnswer, Message: "answer without response or failure", Endpoint: p.endpoint}

@@ -9,6 +9,9 @@ import (
 	grpcproto "google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 )
 
 // The two messages of the Proposals stream are coded by hand: the same bytes
@@ -87,13 +90,14 @@ func appendProposal(b []byte, id uint64, data []byte, timeoutMs uint32) []byte {
 	return b
 }
 
-// answer is a hostv1.ProposalResult. Its data and its failure are copies.
+// answer is a hostv1.ProposalResult. Its data is a copy.
 type answer struct {
-	id      uint64
-	result  Result
-	failure []byte
-	// responded and failed say which of the two came.
-	responded, failed bool
+	id     uint64
+	result Result
+	// responded says that there was a response, failure is nil unless there
+	// was one.
+	responded bool
+	failure   *hostv1.Failure
 }
 
 // resultBatch is a hostv1.ProposalResultBatch, used again for every message.
@@ -120,10 +124,10 @@ func (a *answer) decode(b []byte) error {
 			a.responded = true
 			return a.decodeResponse(value)
 		case num == 3 && typ == protowire.BytesType:
-			// Parts of a message that comes in several are merged, which is
-			// what decoding their concatenation does.
-			a.failed = true
-			a.failure = append(a.failure, value...)
+			if a.failure == nil {
+				a.failure = new(hostv1.Failure)
+			}
+			return proto.UnmarshalOptions{Merge: true}.Unmarshal(value, a.failure)
 		}
 		return nil
 	})
