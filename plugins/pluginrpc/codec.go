@@ -56,12 +56,15 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	return mem.BufferSlice{mem.NewBuffer(buf, c.pool)}, nil
 }
 
-// Unmarshal implements encoding.CodecV2. Generated code copies byte fields, so
-// nothing of data is kept.
+// Unmarshal implements encoding.CodecV2. Nothing of data is kept: generated
+// code copies byte fields, and shared copies the whole.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	m, ok := v.(gogoMessage)
 	if !ok {
 		return c.fallback.Unmarshal(data, v)
+	}
+	if shared(data, v) {
+		return nil
 	}
 	buf := data.MaterializeToBuffer(c.pool)
 	defer buf.Free()
