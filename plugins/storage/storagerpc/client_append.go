@@ -184,7 +184,8 @@ func drain(a *appender, sendErr error) error {
 	}
 }
 
-// checkBatchSize refuses what the other end would not accept.
+// checkBatchSize refuses, at either end, what the contract's limits forbid or
+// no message could carry.
 func checkBatchSize(entries []storage.Entry, limits plugins.Limits) error {
 	total := uint64(0)
 	for i := range entries {
@@ -192,10 +193,13 @@ func checkBatchSize(entries []storage.Entry, limits plugins.Limits) error {
 		if n > limits.MaxEntryBytes {
 			return fmt.Errorf("entry %d has %d bytes, at most %d: %w", entries[i].Index, n, limits.MaxEntryBytes, plugins.ErrLimit)
 		}
-		total += n + entryOverhead
+		total += n
 	}
-	if most := uint64(limits.MaxMessageBytes() - 1<<10); total > most {
-		return fmt.Errorf("batch of %d entries has %d bytes, at most %d: %w", len(entries), total, most, plugins.ErrLimit)
+	if len(entries) > 1 && total > limits.MaxBatchBytes {
+		return fmt.Errorf("batch of %d entries has %d bytes, at most %d: %w", len(entries), total, limits.MaxBatchBytes, plugins.ErrLimit)
+	}
+	if most := uint64(limits.MaxMessageBytes() - 1<<10); total+uint64(len(entries))*entryOverhead > most {
+		return fmt.Errorf("batch of %d entries and %d bytes is more than a message of %d: %w", len(entries), total, most, plugins.ErrLimit)
 	}
 	return nil
 }

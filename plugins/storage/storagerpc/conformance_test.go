@@ -1,0 +1,29 @@
+package storagerpc_test
+
+import (
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/storagetest"
+)
+
+// A store behind RPC promises what a store does.
+func TestConformance(t *testing.T) {
+	disks := map[string]*storagetest.Disk{}
+	backends := map[storage.Storage]*storagetest.Memory{}
+	storagetest.Run(t, storagetest.Harness{
+		// Connections outlive the subtests, which close stores in cleanups that
+		// may run later than those of New.
+		New: func(_ testing.TB, dir string) storage.Storage {
+			if disks[dir] == nil {
+				disks[dir] = storagetest.NewDisk()
+			}
+			backend := disks[dir].Store()
+			c := over(t, backend)
+			backends[c] = backend
+			return c
+		},
+		Kill:      func(_ testing.TB, s storage.Storage) { backends[s].Kill() },
+		ModelRuns: 50,
+	})
+}
