@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"runtime"
@@ -194,10 +195,21 @@ func isPermanentFile(err error) bool {
 	return errors.As(err, &permanent)
 }
 
-// runtimePath is where socket directories are made. It is called only between
-// begin and lives.Done of a process, while the directory exists.
-func (c *Catalog) runtimePath() string {
+// runtimePath returns the directory in which socket directories are made; if
+// somebody removed it under the host, it makes another. It is called only
+// between begin and lives.Done of a process, while there is one.
+func (c *Catalog) runtimePath() (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.dir.path
+	if _, err := os.Lstat(c.dir.path); !errors.Is(err, fs.ErrNotExist) {
+		return c.dir.path, nil
+	}
+	dir, err := newRuntimeDir(c.options.RuntimeDir)
+	if err != nil {
+		return "", err
+	}
+	// The new directory may have the old one's name.
+	_ = c.dir.lock.Close()
+	c.dir = dir
+	return dir.path, nil
 }

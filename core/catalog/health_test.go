@@ -1,3 +1,5 @@
+//go:build linux
+
 package catalog_test
 
 import (

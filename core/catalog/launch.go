@@ -66,26 +66,30 @@ func (s *Slot) newLaunch(ctx context.Context) (*launch, error) {
 	if err != nil {
 		return nil, &StartError{Kind: s.plan.kind, Plugin: s.plan.label, Permanent: true, Cause: err}
 	}
+	socketParent, err := s.catalog.runtimePath()
+	if err != nil {
+		return nil, &StartError{Kind: s.plan.kind, Plugin: s.plan.label, Cause: err}
+	}
 	name := s.Status().Name
 	logger := s.catalog.options.Logger.With("kind", string(s.plan.kind))
 	out := newOutput(logger, name)
 	l := &launch{slot: s, output: out}
 	l.runner = &pluginRunner{process: newProcess(s.plan.args, out), plan: s.plan, ctx: ctx, served: s.hasServed()}
 	l.options = append(options, grpc.WithChainStreamInterceptor(l.remember))
-	l.client = plugin.NewClient(l.config(logger.With("plugin", name)))
+	l.client = plugin.NewClient(l.config(socketParent, logger.With("plugin", name)))
 	return l, nil
 }
 
 // config is that of go-plugin's client: everything that it would do to or with
 // the process is the runner's.
-func (l *launch) config(logger *slog.Logger) *plugin.ClientConfig {
+func (l *launch) config(socketParent string, logger *slog.Logger) *plugin.ClientConfig {
 	return &plugin.ClientConfig{
 		HandshakeConfig:  pluginrpc.Handshake(),
 		VersionedPlugins: pluginrpc.VersionedPlugins(nil),
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
 		RunnerFunc:       l.prepare,
 		SkipHostEnv:      true,
-		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: l.slot.catalog.runtimePath()},
+		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: socketParent},
 		GRPCDialOptions:  l.options,
 		SyncStdout:       l.output.writer(stdoutStream),
 		SyncStderr:       l.output.writer(stderrStream),

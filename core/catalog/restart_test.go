@@ -1,3 +1,5 @@
+//go:build linux
+
 package catalog_test
 
 import (
@@ -21,7 +23,7 @@ func tinyPlugin(t *testing.T, mode string) catalog.Spec {
 	t.Helper()
 	script := "#!/bin/sh\nexec '" + ownPath(t) + "' fake-plugin '" + mode + "'\n"
 	path := writeFile(t, "plugin.sh", script, 0o755)
-	return catalog.Spec{Kind: plugins.StateMachine, Command: []string{path}, SHA256: sumOf(t, path), StartTimeout: patience}
+	return catalog.Spec{Kind: plugins.StateMachine, Command: []string{path}, SHA256: sumOf(t, path), StartTimeout: patience, Env: quickExit()}
 }
 
 func TestAPluginWithAChecksumCanBeRestartedAHundredTimes(t *testing.T) {
@@ -158,5 +160,51 @@ func TestAStartThatIsGivenUpLeavesNothing(t *testing.T) {
 	}
 	if got := slot.Status(); got.State != catalog.Stopped || got.LastError != "" {
 		t.Errorf("status: %+v", got)
+	}
+}
+
+func TestDeletedSocketsHurtNeitherTheRunningPluginNorTheNextOne(t *testing.T) {
+	var dir string
+	c := newCatalog(t, func(o *catalog.Options) { dir = o.RuntimeDir })
+	slot := mustSlot(t, c, shipped())
+	in := mustStart(t, slot)
+	for _, entry := range entries(t, dir) {
+		if err := os.RemoveAll(filepath.Join(dir, entry.Name())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := in.Metrics(t.Context()); err != nil {
+		t.Errorf("metrics after its socket was deleted: %v", err)
+	}
+	if err := in.Stop(t.Context()); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+	mustStart(t, slot)
+}
+
+// A plugin that has served before may fail to come up by accident, unless it
+// says with its exit code that its configuration is wrong.
+func TestAnExitOfAPluginThatHasServedIsPermanentOnlyByItsCode(t *testing.T) {
+	for code, permanent := range map[string]bool{"1": false, "63": false, "64": true, "78": true, "79": false} {
+		t.Run(code, func(t *testing.T) {
+			marker := filepath.Join(t.TempDir(), "broken")
+			text := "#!/bin/sh\n[ -e '" + marker + "' ] && exit " + code + "\nexec '" + ownPath(t) + "' fake-plugin echo\n"
+			path := writeFile(t, "plugin.sh", text, 0o755)
+			c := newCatalog(t, nil)
+			slot := mustSlot(t, c, catalog.Spec{
+				Kind: plugins.StateMachine, Command: []string{path}, SHA256: sumOf(t, path), StartTimeout: patience, Env: quickExit(),
+			})
+			in := mustStart(t, slot)
+			in.Ready()
+			if err := in.Stop(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(marker, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := slot.Start(t.Context()); errors.Is(err, catalog.ErrPermanent) != permanent || !strings.Contains(err.Error(), "exited with code "+code) {
+				t.Errorf("start: %v", err)
+			}
+		})
 	}
 }

@@ -70,7 +70,8 @@ const maxCatalogs = 100
 // The names of runtime directories tell whose they are: the user's and the
 // host's. They are short rather than random, for the sake of socket paths;
 // making a directory fails if somebody else was there first.
-func ownerPrefix() string        { return fmt.Sprintf("pontoon-%d-", os.Getuid()) }
+func ownerPrefix() string { return fmt.Sprintf("pontoon-%d-", os.Getuid()) }
+
 func hostName(number int) string { return fmt.Sprintf("%s%d-%d", ownerPrefix(), os.Getpid(), number) }
 
 // runtimeParent chooses the parent and verifies that sockets below it have

@@ -1,0 +1,40 @@
+package catalog
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+)
+
+// What the page for authors of plugins says is what the catalog does.
+func TestTheProtocolPageSaysWhatHolds(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "plugins", "protocol.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(text)
+	for _, words := range []string{pluginrpc.CookieKey, pluginrpc.CookieValue} {
+		if !strings.Contains(page, words) {
+			t.Errorf("the page does not have %s", words)
+		}
+	}
+	handshake := regexp.MustCompile(`(?m)^    (1\|.*)$`).FindStringSubmatch(page)
+	if handshake == nil {
+		t.Fatal("the page shows no handshake line")
+	}
+	dir := filepath.Dir(strings.Split(handshake[1], "|")[3])
+	if _, err := checkHandshake(handshake[1], dir); err != nil {
+		t.Errorf("the page's handshake line: %v", err)
+	}
+	for _, row := range regexp.MustCompile("(?m)^\\| (`[A-Z_` *]+).*\\| the host's").FindAllStringSubmatch(page, -1) {
+		for name := range strings.FieldsSeq(strings.NewReplacer("`", "", "*", "ALL").Replace(row[1])) {
+			if !inherited(name) {
+				t.Errorf("the page says that %s is inherited", name)
+			}
+		}
+	}
+}
