@@ -1,7 +1,6 @@
 package wal
 
 import (
-	"slices"
 	"sort"
 
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -26,7 +25,7 @@ type logState struct {
 	// replay, when the segments with the entries between were given up by a
 	// record that is still to come.
 	base uint64
-	refs []entryRef // refs[i] is of entry base+1+i
+	refs refList // ref i is of entry base+1+i
 	// terms are the boundaries; terms[0] is that of base.
 	terms []storage.TermBoundary
 }
@@ -41,7 +40,7 @@ func newLogState(s *start, last, lastTerm uint64) logState {
 	}
 }
 
-func (l *logState) last() uint64 { return l.base + uint64(len(l.refs)) }
+func (l *logState) last() uint64 { return l.base + uint64(l.refs.len()) }
 
 // term returns the term of index i, which must be in [base, last].
 func (l *logState) term(i uint64) uint64 {
@@ -54,11 +53,11 @@ func (l *logState) lastTerm() uint64 { return l.terms[len(l.terms)-1].Term }
 // cut discards the entries from index first on.
 func (l *logState) cut(first uint64) {
 	if first <= l.base {
-		l.base, l.refs = first-1, l.refs[:0]
+		l.base, l.refs = first-1, refList{}
 		l.terms = append(l.terms[:0], storage.TermBoundary{Index: l.base})
 		return
 	}
-	l.refs = l.refs[:first-l.base-1]
+	l.refs.truncate(int(first - l.base - 1))
 	for n := len(l.terms); n > 1 && l.terms[n-1].Index >= first; n-- {
 		l.terms = l.terms[:n-1]
 	}
@@ -66,7 +65,7 @@ func (l *logState) cut(first uint64) {
 
 // add appends the entry after the last one.
 func (l *logState) add(term uint64, ref entryRef) {
-	l.refs = append(l.refs, ref)
+	l.refs.push(ref)
 	if term != l.lastTerm() {
 		l.terms = append(l.terms, storage.TermBoundary{Index: l.last(), Term: term})
 	}
@@ -88,16 +87,11 @@ func (l *logState) compact(index, term uint64) {
 		return
 	}
 	if index >= l.last() {
-		l.base, l.refs = index, nil
+		l.base, l.refs = index, refList{}
 		l.terms = append(l.terms[:0], storage.TermBoundary{Index: index, Term: term})
 		return
 	}
-	dropped := index - l.base
-	if dropped > uint64(len(l.refs))/2 {
-		l.refs = slices.Clone(l.refs[dropped:]) // or the old array would stay for the sake of a few
-	} else {
-		l.refs = l.refs[dropped:]
-	}
+	l.refs.drop(int(index - l.base))
 	l.base = index
 	n := sort.Search(len(l.terms), func(k int) bool { return l.terms[k].Index > index })
 	l.terms = l.terms[max(n, 1)-1:]
@@ -118,8 +112,8 @@ func (l *logState) install(index, term uint64, hs storage.HardState) {
 // firstSegment is the number of the oldest segment that is needed; without
 // entries it is the one given.
 func (l *logState) firstSegment(active uint64) uint64 {
-	if len(l.refs) == 0 {
+	if l.refs.len() == 0 {
 		return active
 	}
-	return uint64(l.refs[0].segment)
+	return uint64(l.refs.at(0).segment)
 }

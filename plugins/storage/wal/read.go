@@ -52,8 +52,7 @@ func (j *journal) plan(lo, hi, maxBytes uint64) ([]span, int, error) {
 	case hi > last+1:
 		return nil, 0, fmt.Errorf("read [%d,%d): %w: the last index is %d", lo, hi, storage.ErrUnavailable, last)
 	}
-	refs := limit(j.state.refs[lo-j.state.base-1:hi-j.state.base-1], maxBytes)
-	refs = append([]entryRef(nil), refs...)
+	refs := j.refsOf(lo, hi, maxBytes)
 	var spans []span
 	for from := 0; from < len(refs); {
 		to := from + 1
@@ -68,16 +67,18 @@ func (j *journal) plan(lo, hi, maxBytes uint64) ([]span, int, error) {
 	return spans, len(refs), nil
 }
 
-// limit cuts refs to maxBytes of encoded entries, but never to nothing.
-func limit(refs []entryRef, maxBytes uint64) []entryRef {
+// refsOf returns the refs of [lo,hi), cut to maxBytes of encoded entries but
+// never to nothing.
+func (j *journal) refsOf(lo, hi, maxBytes uint64) []entryRef {
+	from, to := int(lo-j.state.base-1), int(hi-j.state.base-1)
 	size := uint64(0)
-	for i, r := range refs {
-		size += uint64(r.length)
-		if i > 0 && size > maxBytes {
-			return refs[:i]
+	for i := from; i < to; i++ {
+		size += uint64(j.state.refs.at(i).length)
+		if i > from && size > maxBytes {
+			to = i
 		}
 	}
-	return refs
+	return j.state.refs.appendTo(make([]entryRef, 0, to-from), from, to)
 }
 
 func adjacent(a, b entryRef) bool {

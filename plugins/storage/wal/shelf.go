@@ -64,7 +64,11 @@ func (sh *shelf) open(state storage.State) error {
 		}
 	}
 	slices.SortFunc(sh.visible, byIndex)
-	return sh.verify(state)
+	if err := sh.verify(state); err != nil {
+		return err
+	}
+	sh.trimLocked() // a removal may not have survived a crash
+	return nil
 }
 
 // sweepReceived removes a received snapshot, unless it is the one at which the
@@ -177,6 +181,10 @@ func (sh *shelf) put(part string, s snapshotFile) error {
 func (sh *shelf) showLocked(s snapshotFile) {
 	sh.visible = replace(sh.visible, s)
 	slices.SortFunc(sh.visible, byIndex)
+	sh.trimLocked()
+}
+
+func (sh *shelf) trimLocked() {
 	for len(sh.visible) > keptSnapshots {
 		sh.removeLocked(sh.visible[0])
 		sh.visible = sh.visible[1:]

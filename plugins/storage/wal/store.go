@@ -25,6 +25,8 @@ type store struct {
 	mu    sync.RWMutex
 	phase phase
 	calls sync.WaitGroup // calls in flight; Close waits for them
+	ended chan struct{}  // made by the first Close of an open store, closed when it is done
+	endOf error          // what that Close met; set before ended is closed
 
 	fs      vfs.FS
 	lock    io.Closer
@@ -210,23 +212,27 @@ func (s *store) Compact(ctx context.Context, index uint64) (uint64, error) {
 }
 
 // Close implements storage.Storage. When ctx ends first, the calls that are
-// still running keep the lock until they end or the process does.
+// still running keep the lock until they end or the process does; another
+// Close waits for the same end.
 func (s *store) Close(ctx context.Context) error {
 	s.mu.Lock()
-	was := s.phase
+	if s.phase == phaseOpen {
+		s.ended = make(chan struct{})
+		go func() {
+			defer close(s.ended)
+			s.calls.Wait()
+			s.endOf = s.shutdown()
+		}()
+	}
 	s.phase = phaseClosed
+	ended := s.ended
 	s.mu.Unlock()
-	if was != phaseOpen {
+	if ended == nil {
 		return nil
 	}
-	closed := make(chan error, 1)
-	go func() {
-		s.calls.Wait()
-		closed <- s.shutdown()
-	}()
 	select {
-	case err := <-closed:
-		return err
+	case <-ended:
+		return s.endOf
 	case <-ctx.Done():
 		return fmt.Errorf("close: %w", ctx.Err())
 	}
