@@ -312,7 +312,9 @@ func (c *Core) accepts(m *pb.Message) error {
 				ErrLostData, m.GetFrom(), m.GetCommit(), last)
 		}
 	case pb.MsgAppResp:
-		if !m.GetReject() && m.GetTerm() == c.term && m.GetIndex() > last {
+		// A former leader that restarted may get the answers to what it lost.
+		leads := c.raft.BasicStatus().RaftState == raft.StateLeader
+		if leads && !m.GetReject() && m.GetTerm() == c.term && m.GetIndex() > last {
 			return invalid("%x acknowledges entry %d, the last one is %d", m.GetFrom(), m.GetIndex(), last)
 		}
 	case pb.MsgHeartbeatResp:

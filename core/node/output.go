@@ -46,7 +46,8 @@ type Apply struct {
 	Number uint64
 	// First and Last bound the run, Term is the last entry's.
 	First, Last, Term uint64
-	// Commands are the entries with a client's data. Bytes is their size.
+	// Commands are the entries with a client's data. Bytes is their size, and
+	// that of what surrounds each on the way.
 	Commands []Command
 	Bytes    uint64
 	// Changes are the membership changes among them, accepted or not.
@@ -204,7 +205,7 @@ func (c *Core) putApply(m *pb.Message) {
 				panic(fmt.Sprintf("entry %d: %v", e.GetIndex(), err))
 			}
 			a.Commands = append(a.Commands, Command{ID: id, Index: e.GetIndex(), Data: data})
-			a.Bytes += uint64(len(data))
+			a.Bytes += uint64(len(data)) + entryOverhead
 		}
 	}
 	a.Registry = c.registry

@@ -1,0 +1,426 @@
+package node
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand"
+	"slices"
+	"testing"
+	"testing/cryptotest"
+
+	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+var (
+	simSeed      = flag.Uint64("sim.seed", 0, "run this one schedule of the simulation")
+	simSchedules = flag.Int("sim.schedules", 150, "how many schedules to simulate")
+)
+
+// Random schedules of ticks, lost and reordered messages, slow disks, crashes
+// that lose what was not acknowledged, snapshots and compactions. After each:
+// what was acknowledged is applied on all nodes, in the same order.
+//
+// A failure prints its seed; -sim.seed runs it again, step by step the same.
+func TestSchedules(t *testing.T) {
+	if *simSeed != 0 {
+		simulate(t, *simSeed)
+		return
+	}
+	for seed := range uint64(*simSchedules) {
+		t.Run(fmt.Sprint(seed+1), func(t *testing.T) { simulate(t, seed+1) })
+	}
+}
+
+// The same seed gives the same trace, so a failure can be found again.
+func TestSchedulesReplay(t *testing.T) {
+	for seed := uint64(1); seed <= 5; seed++ {
+		if a, b := simulate(t, seed), simulate(t, seed); a != b {
+			t.Errorf("seed %d: traces %x and %x", seed, a, b)
+		}
+	}
+}
+
+// sim is a cluster of Cores on simulated disks and wires.
+type sim struct {
+	t       *testing.T
+	rnd     *rand.Rand
+	nodes   []*simNode
+	members []member.Member
+	wire    []simMessage
+	cut     int // node that is cut off; -1 if none
+
+	log      map[uint64]string // applied by anybody, by index
+	leaders  map[uint64]member.ID
+	acked    map[string]bool
+	proposed int
+	trace    uint64
+}
+
+// simDisk is what survives a crash.
+type simDisk struct {
+	hs       storage.HardState
+	first    uint64
+	before   uint64          // term of the entry before first
+	entries  []storage.Entry // from first on
+	snapshot *simSnapshot
+	received map[uint64]*simSnapshot
+}
+
+type simSnapshot struct {
+	meta     storage.SnapshotMetadata
+	registry *member.Registry
+	applied  []string
+}
+
+type simNode struct {
+	s       *sim
+	id      member.ID
+	core    *Core
+	disk    simDisk
+	appends []Append
+	applies []simApply
+	applied []string // what the state machine has
+	index   uint64   // up to here
+	taken   *member.Registry
+	term    uint64
+}
+
+// simApply is work for the state machine: committed entries, or a snapshot to
+// restore from.
+type simApply struct {
+	Apply
+	restore *simSnapshot
+}
+
+type simMessage struct {
+	from, to member.ID
+	payload  []byte
+	snapshot *simSnapshot
+}
+
+func simulate(t *testing.T, seed uint64) uint64 {
+	t.Helper()
+	cryptotest.SetGlobalRandom(t, seed)
+	s := &sim{
+		t: t, rnd: rand.New(rand.NewSource(int64(seed))), cut: -1,
+		log: map[uint64]string{}, leaders: map[uint64]member.ID{}, acked: map[string]bool{},
+	}
+	var members []member.Member
+	for i := range 3 {
+		members = append(members, member.Member{ID: member.ID(i + 1), Name: fmt.Sprint(i), PeerURLs: []string{fmt.Sprint("http://", i)}})
+	}
+	s.members = members
+	for _, m := range members {
+		n := &simNode{s: s, id: m.ID, disk: simDisk{first: 1, received: map[uint64]*simSnapshot{}}}
+		s.nodes = append(s.nodes, n)
+		n.boot(members)
+	}
+	for range 4000 {
+		s.step()
+	}
+	s.settle()
+	return s.trace
+}
+
+// boot makes a Core from the disk.
+func (n *simNode) boot(bootstrap []member.Member) {
+	d := &n.disk
+	st := storage.State{HardState: d.hs, FirstIndex: d.first, LastIndex: d.first - 1 + uint64(len(d.entries))}
+	entries := d.entries
+	var registry *member.Registry
+	n.appends, n.applies, n.applied, n.index = nil, nil, nil, 0
+	terms := termIndex{bounds: []storage.TermBoundary{{}}}
+	if d.snapshot != nil {
+		st.Snapshots = []storage.SnapshotInfo{{Metadata: d.snapshot.meta}}
+		entries = entries[d.snapshot.meta.Index+1-d.first:]
+		registry = d.snapshot.registry
+		n.applied, n.index = slices.Clone(d.snapshot.applied), d.snapshot.meta.Index
+		terms.bounds[0] = storage.TermBoundary{Index: d.first - 1, Term: d.before}
+	}
+	for _, e := range d.entries {
+		terms.note(e.Index, e.Term)
+	}
+	st.Terms = terms.bounds
+	var err error
+	n.core, err = NewCore(Config{
+		ID: n.id, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(), MaxTailBytes: 200,
+		Bootstrap: bootstrap, State: st, Entries: slices.Clone(entries), Registry: registry,
+	})
+	if err != nil {
+		n.s.t.Fatalf("node %s does not boot: %v", n.id, err)
+	}
+	n.collect()
+}
+
+func (s *sim) note(parts ...any) {
+	for _, b := range []byte(fmt.Sprint(parts...)) {
+		s.trace = (s.trace ^ uint64(b)) * 1099511628211
+	}
+}
+
+// step does one random thing.
+func (s *sim) step() {
+	n := s.nodes[s.rnd.Intn(len(s.nodes))]
+	switch p := s.rnd.Intn(1000); {
+	case p < 150:
+		n.check(n.core.Tick())
+	case p < 600:
+		s.deliver()
+	case p < 720:
+		n.finishAppend(1 + s.rnd.Intn(3))
+	case p < 850:
+		n.finishApply()
+	case p < 960:
+		s.proposed++
+		text := fmt.Sprintf("p%d", s.proposed)
+		err := n.core.Propose([]Proposal{NewProposal(RequestID{Origin: n.id, Number: uint64(s.proposed)}, []byte(text))})
+		n.check(err)
+	case p < 975:
+		n.snapshot()
+	case p < 990:
+		s.cut = s.rnd.Intn(len(s.nodes)+2) - 1
+		if s.cut >= len(s.nodes) {
+			s.cut = -1
+		}
+	default:
+		n.crash()
+	}
+	n.collect()
+}
+
+// check fails on anything but a refusal.
+func (n *simNode) check(err error) {
+	if err != nil && errors.Is(err, ErrFailed) {
+		n.s.t.Fatalf("node %s: %v", n.id, err)
+	}
+	n.collect()
+}
+
+// collect takes the output.
+func (n *simNode) collect() {
+	s := n.s
+	out := n.core.Output()
+	n.appends = append(n.appends, out.Appends...)
+	for _, a := range out.Applies {
+		n.applies = append(n.applies, simApply{Apply: a})
+	}
+	for _, m := range out.Messages {
+		s.wire = append(s.wire, simMessage{from: n.id, to: member.ID(m.To), payload: m.Payload})
+	}
+	for _, m := range out.Snapshots {
+		if n.disk.snapshot == nil || n.disk.snapshot.meta.Index != m.Index {
+			n.check(n.core.SnapshotStatus(m.To, false))
+			continue
+		}
+		s.wire = append(s.wire, simMessage{from: n.id, to: m.To, payload: m.Message, snapshot: n.disk.snapshot})
+	}
+	for _, f := range out.Fetches {
+		var entries []storage.Entry
+		if f.Lo >= n.disk.first {
+			entries = n.disk.entries[f.Lo-n.disk.first : f.Hi-n.disk.first]
+		}
+		n.core.Fetched(slices.Clone(entries))
+	}
+	if out.StateChanged {
+		st := n.core.raft.BasicStatus()
+		if roleName(st) == "leader" {
+			if other, ok := s.leaders[st.GetTerm()]; ok && other != n.id {
+				s.t.Fatalf("two leaders in term %d: %s and %s", st.GetTerm(), other, n.id)
+			}
+			s.leaders[st.GetTerm()] = n.id
+		}
+		s.note(n.id, st.GetTerm(), st.Lead)
+	}
+}
+
+// deliver takes a random message off the wire; some are lost.
+func (s *sim) deliver() {
+	if len(s.wire) == 0 {
+		return
+	}
+	i := s.rnd.Intn(min(len(s.wire), 8)) // mostly in order
+	m := s.wire[i]
+	s.wire = slices.Delete(s.wire, i, i+1)
+	from, to := s.nodes[m.from-1], s.nodes[m.to-1]
+	lost := s.rnd.Intn(20) == 0 || s.cut == int(m.from-1) || s.cut == int(m.to-1)
+	if m.snapshot != nil {
+		ok := !lost && to.receive(m)
+		from.check(from.core.SnapshotStatus(m.to, ok))
+		return
+	}
+	if lost {
+		from.check(from.core.Unreachable(m.to))
+		return
+	}
+	msg, err := decode(m.payload, to.core.limits)
+	if err != nil {
+		s.t.Fatalf("a message of %s does not decode: %v", m.from, err)
+	}
+	if err := to.core.Step(msg); errors.Is(err, ErrInvalidMessage) || errors.Is(err, ErrLostData) {
+		s.t.Fatalf("a message of %s was refused by %s: %v", m.from, m.to, err)
+	}
+	to.check(nil)
+}
+
+// receive spools a snapshot and offers it to raft.
+func (n *simNode) receive(m simMessage) bool {
+	msg, err := decode(m.payload, n.core.limits)
+	if err != nil {
+		n.s.t.Fatal(err)
+	}
+	n.disk.received[m.snapshot.meta.Index] = m.snapshot
+	err = n.core.SnapshotReceived(msg, m.snapshot.registry)
+	n.check(err)
+	return err == nil
+}
+
+// finishAppend makes the oldest appends durable and says so.
+func (n *simNode) finishAppend(count int) {
+	for range min(count, len(n.appends)) {
+		a := n.appends[0]
+		n.appends = n.appends[1:]
+		n.persist(a)
+		if a.Install != nil { // the restore comes before every later apply
+			n.applies = append(n.applies, simApply{restore: n.disk.snapshot})
+		}
+		n.check(n.core.AppendDone(a.Number))
+	}
+}
+
+// persist writes one append to the disk.
+func (n *simNode) persist(a Append) {
+	d := &n.disk
+	if a.Install != nil {
+		d.snapshot = d.received[a.Install.Index]
+		d.first, d.entries, d.before = a.Install.Index+1, nil, a.Install.Term
+	}
+	if es := a.Batch.Entries; len(es) > 0 {
+		d.entries = append(slices.Clone(d.entries[:es[0].Index-d.first]), es...)
+	}
+	if a.Batch.HardState != (storage.HardState{}) {
+		d.hs = a.Batch.HardState
+	}
+}
+
+// finishApply gives the oldest run to the state machine.
+func (n *simNode) finishApply() {
+	if len(n.applies) == 0 {
+		return
+	}
+	a := n.applies[0]
+	n.applies = n.applies[1:]
+	if snap := a.restore; snap != nil {
+		if snap.meta.Index > n.index {
+			n.applied, n.index, n.taken, n.term = slices.Clone(snap.applied), snap.meta.Index, snap.registry, snap.meta.Term
+		}
+		return
+	}
+	if a.First > n.index+1 {
+		n.s.t.Fatalf("node %s is given [%d,%d] after %d", n.id, a.First, a.Last, n.index)
+	}
+	for _, c := range a.Commands {
+		if old, ok := n.s.log[c.Index]; ok && old != string(c.Data) {
+			n.s.t.Fatalf("node %s applies %q at %d, another applied %q", n.id, c.Data, c.Index, old)
+		}
+		n.s.log[c.Index] = string(c.Data)
+		if c.Index > n.index {
+			n.applied = append(n.applied, string(c.Data))
+		}
+		if c.ID.Origin == n.id {
+			n.s.acked[string(c.Data)] = true
+		}
+	}
+	n.index, n.taken, n.term = max(n.index, a.Last), a.Registry, a.Term
+	n.s.note(n.id, a.Last)
+	n.check(n.core.ApplyDone(a.Number))
+}
+
+// snapshot saves the state machine's state and compacts behind it.
+func (n *simNode) snapshot() {
+	d := &n.disk
+	if n.index < d.first || n.taken == nil || d.snapshot != nil && n.index <= d.snapshot.meta.Index || n.index > d.first-1+uint64(len(d.entries)) {
+		return
+	}
+	meta := storage.SnapshotMetadata{Index: n.index, Term: n.term, ConfState: storage.ConfState{Voters: n.taken.Voters()}}
+	d.snapshot = &simSnapshot{meta: meta, registry: n.taken, applied: slices.Clone(n.applied)}
+	n.core.SnapshotSaved(meta)
+	if keep := uint64(n.s.rnd.Intn(20)); n.index > keep && n.index-keep >= d.first {
+		to := n.index - keep
+		d.before = d.entries[to-d.first].Term
+		d.entries = slices.Clone(d.entries[to+1-d.first:])
+		d.first = to + 1
+		n.core.Compacted(d.first)
+	}
+}
+
+// crash loses what is in memory; of the writes under way a prefix survives.
+func (n *simNode) crash() {
+	for range n.s.rnd.Intn(len(n.appends) + 1) {
+		n.persist(n.appends[0])
+		n.appends = n.appends[1:]
+	}
+	if n.s.rnd.Intn(2) == 0 {
+		n.s.wire = slices.DeleteFunc(n.s.wire, func(m simMessage) bool {
+			if m.to == n.id && m.snapshot != nil && m.from != n.id {
+				from := n.s.nodes[m.from-1] // every snapshot ends in one status
+				_ = from.core.SnapshotStatus(n.id, false)
+			}
+			return m.to == n.id
+		})
+	}
+	n.s.note("crash", n.id)
+	clear(n.disk.received)
+	n.boot(n.s.members) // what counts only on an empty disk
+}
+
+// settle ends the faults and expects everybody to agree.
+func (s *sim) settle() {
+	s.cut = -1
+	for range 600 {
+		for _, n := range s.nodes {
+			n.check(n.core.Tick())
+		}
+		for range 40 {
+			s.deliver()
+			for _, n := range s.nodes {
+				n.finishAppend(3)
+				n.finishApply()
+			}
+		}
+		if s.agreed() {
+			return
+		}
+	}
+	for _, n := range s.nodes {
+		s.t.Logf("node %s: %+v applied %d, %d entries", n.id, n.core.raft.BasicStatus(), n.index, len(n.applied))
+	}
+	s.t.Fatal("the nodes do not agree after the faults ended")
+}
+
+// agreed tells whether all nodes have applied the same, with every acknowledged
+// proposal once.
+func (s *sim) agreed() bool {
+	want := s.nodes[0]
+	for _, n := range s.nodes[1:] {
+		if n.index != want.index || !slices.Equal(n.applied, want.applied) {
+			return false
+		}
+	}
+	seen := map[string]int{}
+	for _, text := range want.applied {
+		seen[text]++
+	}
+	for text := range s.acked {
+		switch seen[text] {
+		case 0:
+			return false // it must come, before the time is up
+		case 1:
+		default:
+			s.t.Fatalf("acknowledged %s is applied %d times", text, seen[text])
+		}
+	}
+	return len(s.wire) < 30
+}
