@@ -15,9 +15,6 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// entryOverhead is at least what an entry takes on the wire beside its data.
-const entryOverhead = 40
-
 // Appender implements storage.Streamer. The stream ends with ctx.
 func (c *Client) Appender(ctx context.Context) (storage.Appender, error) {
 	return c.openAppender(ctx)
@@ -120,7 +117,9 @@ func (a *appender) Close() error {
 }
 
 // Append implements storage.Storage, over a stream of its own that stays open
-// for the next call.
+// for the next call. Batches travel one by one: those before one that the
+// plugin refuses may be durable. What is wrong among them is found before any
+// is sent.
 func (c *Client) Append(ctx context.Context, batches []storage.Batch) error {
 	if len(batches) == 0 {
 		return nil
@@ -160,6 +159,9 @@ func sendAll(a *appender, batches []storage.Batch) error {
 			return err
 		}
 	}
+	if err := checkSequence(batches); err != nil {
+		return err
+	}
 	for i := range batches {
 		if err := a.Send(batches[i]); err != nil {
 			return drain(a, err)
@@ -182,24 +184,4 @@ func drain(a *appender, sendErr error) error {
 			return err
 		}
 	}
-}
-
-// checkBatchSize refuses, at either end, what the contract's limits forbid or
-// no message could carry.
-func checkBatchSize(entries []storage.Entry, limits plugins.Limits) error {
-	total := uint64(0)
-	for i := range entries {
-		n := uint64(len(entries[i].Data))
-		if n > limits.MaxEntryBytes {
-			return fmt.Errorf("entry %d has %d bytes, at most %d: %w", entries[i].Index, n, limits.MaxEntryBytes, plugins.ErrLimit)
-		}
-		total += n
-	}
-	if len(entries) > 1 && total > limits.MaxBatchBytes {
-		return fmt.Errorf("batch of %d entries has %d bytes, at most %d: %w", len(entries), total, limits.MaxBatchBytes, plugins.ErrLimit)
-	}
-	if most := uint64(limits.MaxMessageBytes() - 1<<10); total+uint64(len(entries))*entryOverhead > most {
-		return fmt.Errorf("batch of %d entries and %d bytes is more than a message of %d: %w", len(entries), total, most, plugins.ErrLimit)
-	}
-	return nil
 }

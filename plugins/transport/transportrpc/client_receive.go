@@ -92,7 +92,7 @@ func (c *Client) receiveSnapshot(o *pluginrpc.Opened, e transport.Event, refusal
 	if err != nil {
 		return c.table.Error(ctx, err)
 	}
-	if err := stream.Send(&pluginv1.ReceiveSnapshotRequest{Call: o.Call, Offer: e.Offer}); err != nil {
+	if stream.Send(&pluginv1.ReceiveSnapshotRequest{Call: o.Call, Offer: e.Offer}) != nil {
 		return c.end(ctx, stream)
 	}
 	if refusal == "" {
@@ -100,11 +100,8 @@ func (c *Client) receiveSnapshot(o *pluginrpc.Opened, e transport.Event, refusal
 			return err
 		}
 	}
-	if err := stream.Send(&pluginv1.ReceiveSnapshotRequest{Verdict: true, Error: refusal}); err == nil {
-		err = stream.CloseSend()
-	}
-	if err != nil {
-		return c.table.Error(ctx, err)
+	if stream.Send(&pluginv1.ReceiveSnapshotRequest{Verdict: true, Error: refusal}) == nil {
+		_ = stream.CloseSend() // if either failed, end finds out why
 	}
 	return c.end(ctx, stream)
 }
