@@ -7,6 +7,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -152,5 +153,24 @@ func TestTextIsAlwaysValid(t *testing.T) {
 	f := failureOf(&server.Error{Err: server.ErrInvalid, Detail: "bad \xff byte"})
 	if b := encodeFailure(f); len(b) == 0 {
 		t.Errorf("failure %v cannot be encoded", f)
+	}
+}
+
+// TestVerdictsAreDocumented: the table in the documentation is the table in
+// the code.
+func TestVerdictsAreDocumented(t *testing.T) {
+	raw, err := os.ReadFile("../../docs/client-api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(raw)
+	outcomes := map[hostv1.Outcome]string{notApplied: "not applied", unknown: "unknown"}
+	table := verdicts()
+	rows := append(table[:], verdictOf(errors.New("odd")))
+	for _, v := range rows {
+		row := fmt.Sprintf("| `%s` | %s | %v | %d |", v.reason, outcomes[v.outcome], v.code, v.http)
+		if !strings.Contains(page, row) {
+			t.Errorf("docs/client-api.md lacks the row %s", row)
+		}
 	}
 }

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"math"
@@ -140,8 +142,14 @@ func writeJSON(w http.ResponseWriter, code int, m proto.Message) {
 		code = http.StatusInternalServerError
 		body, _ = protojson.Marshal(&hostv1.Failure{Outcome: unknown, Reason: "internal", Message: "encode answer"})
 	}
+	// protojson puts spaces here and there on purpose; people compare answers.
+	var line bytes.Buffer
+	if json.Compact(&line, body) != nil {
+		line = *bytes.NewBuffer(body)
+	}
+	line.WriteByte('\n')
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(code)
-	_, _ = w.Write(append(body, '\n'))
+	_, _ = w.Write(line.Bytes())
 }
