@@ -162,9 +162,6 @@ func TestWrongDeliveriesEndTheConnection(t *testing.T) {
 	for name, in := range map[string]pluginv1.RaftInbound{
 		"message of another group":    message(func(e *transport.Envelope) { e.Group = 2 }),
 		"message to another node":     message(func(e *transport.Envelope) { e.To = 3 }),
-		"message from nobody":         message(func(e *transport.Envelope) { e.From = 0 }),
-		"message from this node":      message(func(e *transport.Envelope) { e.From = 1 }),
-		"snapshot as a message":       message(func(e *transport.Envelope) { e.Class = pluginv1.MessageClass_CLASS_SNAPSHOT }),
 		"message of no known class":   message(func(e *transport.Envelope) { e.Class = 9 }),
 		"message of a negative class": message(func(e *transport.Envelope) { e.Class = -1 }),
 		"payload over the limit": message(func(e *transport.Envelope) {
@@ -211,6 +208,28 @@ func TestGoodDeliveriesReachTheHandlerAndUnknownEventsDoNot(t *testing.T) {
 	}
 	if _, events := r.counts(); events != 1 {
 		t.Errorf("%d events", events)
+	}
+}
+
+func TestMessagesThatNoHonestPeerSendsAreDropped(t *testing.T) {
+	r := newRecorder()
+	nobody, self, snapshot := envelope(), envelope(), envelope()
+	nobody.From, self.From, snapshot.Class = 0, 1, pluginv1.MessageClass_CLASS_SNAPSHOT
+	c, err := (&liar{address: "a:1", inbound: []pluginv1.RaftInbound{{
+		Envelopes: []transport.Envelope{nobody, envelope(), self, snapshot},
+		Events:    []transport.Event{{Type: pluginv1.EventType_EVENT_ACTIVE, Peer: 2}},
+	}}}).dial(t, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, events := r.counts(); events < 1; _, events = r.counts() {
+		<-r.told
+	}
+	if messages, _ := r.counts(); messages != 1 || c.Refused() != 3 {
+		t.Errorf("%d messages, %d refused", messages, c.Refused())
+	}
+	if c.Err() != nil {
+		t.Errorf("the connection ended with %v", c.Err())
 	}
 }
 

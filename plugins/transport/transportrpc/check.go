@@ -27,6 +27,14 @@ const (
 // maxPayload is the largest payload that fits a message.
 func maxPayload(l plugins.Limits) int { return l.MaxMessageBytes() - 4<<10 }
 
+// dubious tells messages that a transport should not have let in but that a
+// peer, not the plugin, made up: from nobody, from this very node, or a
+// snapshot beside its stream. They are dropped; ending the connection for them
+// would let any peer stop the transport.
+func dubious(e *transport.Envelope, o *pluginrpc.Opened) bool {
+	return e.From == 0 || e.From == o.NodeID || e.Class == pluginv1.MessageClass_CLASS_SNAPSHOT
+}
+
 // checkInbound holds what a plugin delivers against the contract.
 func checkInbound(m *pluginv1.RaftInbound, o *pluginrpc.Opened) error {
 	for i := range m.Envelopes {
@@ -36,11 +44,9 @@ func checkInbound(m *pluginv1.RaftInbound, o *pluginrpc.Opened) error {
 			return pluginrpc.BadAnswer("message of group %d, expected %d", e.Group, o.Call.Group)
 		case e.To != o.NodeID:
 			return pluginrpc.BadAnswer("message to %x, this is %x", e.To, o.NodeID)
-		case e.From == 0 || e.From == o.NodeID:
-			return pluginrpc.BadAnswer("message from %x to %x", e.From, o.NodeID)
 		case len(e.Payload) > maxPayload(o.Limits):
 			return pluginrpc.BadAnswer("message from %x of %d bytes, at most %d", e.From, len(e.Payload), maxPayload(o.Limits))
-		case e.Class < pluginv1.MessageClass_CLASS_CONTROL || e.Class > pluginv1.MessageClass_CLASS_PROPOSAL:
+		case e.Class < pluginv1.MessageClass_CLASS_CONTROL || e.Class > pluginv1.MessageClass_CLASS_SNAPSHOT:
 			return pluginrpc.BadAnswer("message from %x of class %d", e.From, e.Class)
 		}
 	}

@@ -22,6 +22,8 @@ type Client struct {
 	info   plugins.Info
 	table  *pluginrpc.Table
 	opened atomic.Pointer[pluginrpc.Opened]
+	// refused counts messages that no honest peer sends.
+	refused atomic.Uint64
 
 	// ctx is the life of the Raft stream and of snapshots being received.
 	ctx     context.Context
@@ -135,6 +137,10 @@ func (c *Client) Err() error {
 		return nil
 	}
 }
+
+// Refused is how many messages were dropped because no honest peer sends them:
+// from nobody, from this node itself, or snapshots among messages.
+func (c *Client) Refused() uint64 { return c.refused.Load() }
 
 // usable returns what Open left, or why there is nothing.
 func (c *Client) usable() (*pluginrpc.Opened, error) {
