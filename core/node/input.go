@@ -19,6 +19,8 @@ var (
 	ErrDropped = errors.New("proposal dropped")
 	// ErrNotLeader: only the leader takes membership changes and transfers.
 	ErrNotLeader = errors.New("not the leader")
+	// ErrNoSuccessor: no other voter was active lately.
+	ErrNoSuccessor = errors.New("no other voter can take over")
 	// ErrChangePending: another membership change is not applied yet.
 	ErrChangePending = errors.New("another membership change is pending")
 )
@@ -130,7 +132,9 @@ func (c *Core) Transfer(to member.ID) error {
 			return ErrNotLeader
 		}
 		if to == 0 {
-			to = mostUpToDate(st)
+			if to = mostUpToDate(st); to == 0 {
+				return ErrNoSuccessor
+			}
 		}
 		if p, ok := st.Progress[uint64(to)]; !ok || p.IsLearner {
 			return fmt.Errorf("transfer leadership to %s: %w", to, member.ErrUnknown)

@@ -76,6 +76,8 @@ func (s *Server) changeError(err error) error {
 		return &Error{Err: ErrChangePending, RetryAfter: s.cfg.Election}
 	case errors.Is(err, node.ErrDropped):
 		return s.hint(&Error{Err: ErrProposalDropped, RetryAfter: s.cfg.Tick})
+	case errors.Is(err, node.ErrNoSuccessor):
+		return &Error{Err: ErrProposalDropped, Detail: err.Error(), RetryAfter: s.cfg.Election}
 	case errors.Is(err, member.ErrUnknown):
 		return fmt.Errorf("%w: %w", &Error{Err: ErrUnknownMember, Detail: err.Error()}, err)
 	default:
