@@ -14,18 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pontoon-raft/pontoon/core/server"
-	"github.com/pontoon-raft/pontoon/sdk"
 )
-
-// The tests' own executable is a host, too: it serves plugins and runs as a
-// member for the demo.
-func TestMain(m *testing.M) {
-	sdk.ServeBuiltin(os.Args[1:], backends())
-	if len(os.Args) > 1 && os.Args[1] == "serve" {
-		os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
-	}
-	os.Exit(m.Run())
-}
 
 // outcome is what a command left behind.
 type outcome struct {

@@ -64,7 +64,7 @@ func (d demoClient) Put(ctx context.Context, key, value string) error {
 	const tries = 10
 	var err error
 	for range tries {
-		_, err = kvStore{d.c}.command(ctx, kv.EncodePut([]byte(key), []byte(value)))
+		_, err = kvStore(d).command(ctx, kv.EncodePut([]byte(key), []byte(value)))
 		if err == nil || ctx.Err() != nil {
 			break
 		}
@@ -81,7 +81,7 @@ func (d demoClient) Put(ctx context.Context, key, value string) error {
 
 // Get implements demo.Client.
 func (d demoClient) Get(ctx context.Context, key string) (string, bool, error) {
-	e, err := kvStore{d.c}.get(ctx, []byte(key), client.Linearizable)
+	e, err := kvStore(d).get(ctx, []byte(key), client.Linearizable)
 	if err != nil || e == nil {
 		return "", false, err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/core"
 )
 
 // lifetime is the part of a host that serve needs; *core.Host has it.
@@ -19,8 +21,8 @@ type lifetime interface {
 // stop that was asked for while the host was starting is no failure.
 func serve(ctx context.Context, h lifetime, patience time.Duration) error {
 	if err := h.Start(ctx); err != nil {
-		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-			return nil
+		if ctx.Err() != nil && !errors.Is(err, core.ErrForced) {
+			return nil // whatever was interrupted, it has been stopped
 		}
 		return err
 	}

@@ -103,7 +103,7 @@ func (n *node) stop(ctx context.Context) error {
 	case <-n.exited:
 		n.lifeline.Close()
 		if n.err != nil {
-			return fmt.Errorf("stop %s: %w", n.name, n.err)
+			return fmt.Errorf("stop %s: %w; its last lines:\n%s", n.name, n.err, n.lastLines())
 		}
 		return nil
 	case <-ctx.Done():

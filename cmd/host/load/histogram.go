@@ -8,23 +8,25 @@ import (
 	"time"
 )
 
-// direct is how many microseconds have a counter of their own: about a
-// second. Longer latencies are rare and kept one by one.
+// direct is how many microseconds have a counter of their own in a run: about
+// a second. Longer latencies are rare and kept one by one.
 const direct = 1 << 20
 
 // A histogram counts latencies to the microsecond, in constant memory however
 // long a run takes. All methods may be called concurrently.
 type histogram struct {
-	counts [direct]atomic.Uint64
+	counts []atomic.Uint64 // by microsecond
 	total  atomic.Uint64
 	mu     sync.Mutex
 	longer []time.Duration // under mu; whole microseconds
 }
 
+func newHistogram(direct int) *histogram { return &histogram{counts: make([]atomic.Uint64, direct)} }
+
 // add counts one latency, rounded up to a microsecond.
 func (h *histogram) add(d time.Duration) {
 	micros := (max(d, 0) + time.Microsecond - 1) / time.Microsecond
-	if micros < direct {
+	if int64(micros) < int64(len(h.counts)) {
 		h.counts[micros].Add(1)
 	} else {
 		h.mu.Lock()

@@ -55,7 +55,7 @@ type run struct {
 	op        Operation
 	measuring atomic.Bool
 	ended     atomic.Bool
-	latencies histogram
+	latencies *histogram
 	errors    atomic.Uint64
 	once      sync.Once
 	firstErr  error
@@ -66,7 +66,7 @@ type run struct {
 // ctx ends earlier, the result covers the time until then. Progress, if not
 // nil, is called once a second while measuring, with the operations so far.
 func Run(ctx context.Context, s Settings, op Operation, progress func(time.Duration, uint64)) Result {
-	r := &run{settings: s, op: op}
+	r := &run{settings: s, op: op, latencies: newHistogram(direct)}
 	var clients sync.WaitGroup
 	for i := range s.Clients {
 		clients.Go(func() { r.client(ctx, i) })

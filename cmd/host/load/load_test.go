@@ -65,13 +65,9 @@ func TestInterruptedRunReportsWhatItHas(t *testing.T) {
 
 // The histogram agrees with a sorted list.
 func TestQuantilesAreExact(t *testing.T) {
-	var h histogram
+	const direct = 64
 	rapid.Check(t, func(t *rapid.T) {
-		for i := range h.counts {
-			h.counts[i].Store(0)
-		}
-		h.total.Store(0)
-		h.longer = nil
+		h := newHistogram(direct)
 		micros := rapid.SliceOfN(rapid.IntRange(0, 3*direct), 1, 40).Draw(t, "micros")
 		for _, m := range micros {
 			h.add(time.Duration(m) * time.Microsecond)
