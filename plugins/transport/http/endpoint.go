@@ -45,7 +45,7 @@ type endpoint struct {
 	removed atomic.Pointer[map[uint64]transport.RemovedMember]
 }
 
-func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logger) (*endpoint, error) {
+func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logger, t timing) (*endpoint, error) {
 	c, err := parseConfig(opts.Config)
 	if err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 		maxMessage: messageLimit(opts.Limits),
 		config:     c,
 		security:   s,
-		timing:     newTiming(opts.Election),
+		timing:     t,
 		logger:     logger,
 		handler:    h,
 		snapshots:  make(chan struct{}, c.MaxSnapshots),

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -106,25 +107,30 @@ func (e *endpoint) serveStream(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, errToMismatch.Error(), http.StatusPreconditionFailed)
 		return
 	}
-	e.runStream(w, r, p, kind)
+	e.runStream(w, p, kind)
 }
 
 // runStream answers and then sends until the connection, the peer or the
 // endpoint ends.
-func (e *endpoint) runStream(w http.ResponseWriter, r *http.Request, p *peer, kind streamKind) {
-	ctx, cancel := context.WithCancel(r.Context())
+func (e *endpoint) runStream(w http.ResponseWriter, p *peer, kind streamKind) {
+	out, answered, err := takeOver(w, e.timing.link)
+	if err != nil {
+		if !answered {
+			http.Error(w, "streams need HTTP/1.1", http.StatusHTTPVersionNotSupported)
+		}
+		return
+	}
+	ctx, cancel := context.WithCancel(p.ctx)
 	defer cancel()
-	defer context.AfterFunc(p.ctx, cancel)()
-	writer := newStreamWriter(p, kind, w, cancel)
-	w.WriteHeader(http.StatusOK)
-	if err := writer.control.Flush(); err != nil {
-		return
+	writer := newStreamWriter(p, kind, out, cancel)
+	var watching sync.WaitGroup
+	watching.Go(func() { out.watch(cancel) })
+	defer watching.Wait()
+	defer out.close()
+	if p.attach(writer) {
+		err = writer.run(ctx)
+		e.logger.Debug("stream to peer ended", "peer", formatID(p.id), "stream", kind.path(), "error", err)
 	}
-	if !p.attach(writer) {
-		return
-	}
-	err := writer.run(ctx)
-	e.logger.Debug("stream to peer ended", "peer", formatID(p.id), "stream", kind.path(), "error", err)
 }
 
 func parseStreamKind(dir string) (streamKind, error) {

@@ -2,7 +2,6 @@ package httptransport
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport"
@@ -35,20 +34,16 @@ type streamWriter struct {
 	encoder frameEncoder
 	cancel  context.CancelFunc
 
-	out      http.ResponseWriter
-	control  *http.ResponseController
-	deadline deadline
-	buffer   []byte // encoded, not written yet
-	unsent   bool   // written, not flushed yet
+	out    *chunks
+	buffer []byte // chunkRoom bytes, then what is encoded and not written yet
 }
 
-func newStreamWriter(p *peer, kind streamKind, out http.ResponseWriter, cancel context.CancelFunc) *streamWriter {
-	control := http.NewResponseController(out)
+func newStreamWriter(p *peer, kind streamKind, out *chunks, cancel context.CancelFunc) *streamWriter {
 	w := &streamWriter{
-		peer: p, kind: kind, cancel: cancel, out: out, control: control,
-		queue:    newQueue(p.e.config.QueueBytes),
-		encoder:  messageEncoder{},
-		deadline: deadline{set: control.SetWriteDeadline, timeout: p.e.timing.link},
+		peer: p, kind: kind, cancel: cancel, out: out,
+		queue:   newQueue(p.e.config.QueueBytes),
+		encoder: messageEncoder{},
+		buffer:  make([]byte, chunkRoom, 4<<10),
 	}
 	if kind == appendStream {
 		w.encoder = &msgappEncoder{link: link{from: p.e.self.node, to: p.id}}
@@ -60,7 +55,7 @@ func newStreamWriter(p *peer, kind streamKind, out http.ResponseWriter, cancel c
 // closed, and what may have been lost is reported.
 func (w *streamWriter) run(ctx context.Context) error {
 	// A write that is stuck ends at once when ctx does.
-	stop := context.AfterFunc(ctx, func() { _ = w.control.SetWriteDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, w.out.interrupt)
 	defer stop()
 	err := w.loop(ctx)
 	w.queue.close()
@@ -93,7 +88,7 @@ func (w *streamWriter) loop(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := w.flush(ctx); err != nil {
+		if err := w.write(ctx); err != nil {
 			return err
 		}
 	}
@@ -111,7 +106,10 @@ func (w *streamWriter) encode(ctx context.Context, batch []transport.Envelope) e
 		}
 		w.buffer = buffer
 		if follows && len(payload) >= directBytes {
-			if err := w.writeThrough(ctx, payload); err != nil {
+			if err := w.write(ctx); err != nil {
+				return err
+			}
+			if err := w.out.writeDirect(ctx, payload); err != nil {
 				return err
 			}
 			continue
@@ -128,46 +126,12 @@ func (w *streamWriter) encode(ctx context.Context, batch []transport.Envelope) e
 	return nil
 }
 
-// writeThrough writes the buffer and then a payload, without copying it.
-func (w *streamWriter) writeThrough(ctx context.Context, payload []byte) error {
-	if err := w.write(ctx); err != nil {
-		return err
-	}
-	if err := w.extend(ctx); err != nil {
-		return err
-	}
-	_, err := w.out.Write(payload)
-	return err
-}
-
-// write hands the buffer to the connection.
+// write puts everything that is encoded on the wire.
 func (w *streamWriter) write(ctx context.Context) error {
-	if len(w.buffer) == 0 {
+	if len(w.buffer) == chunkRoom {
 		return nil
 	}
-	if err := w.extend(ctx); err != nil {
-		return err
-	}
-	w.unsent = true
-	_, err := w.out.Write(w.buffer)
-	w.buffer = w.buffer[:0]
+	err := w.out.write(ctx, w.buffer)
+	w.buffer = w.buffer[:chunkRoom]
 	return err
-}
-
-// flush puts everything on the wire.
-func (w *streamWriter) flush(ctx context.Context) error {
-	if err := w.write(ctx); err != nil || !w.unsent {
-		return err
-	}
-	w.unsent = false
-	return w.control.Flush()
-}
-
-// extend moves the write deadline. The order matters: if ctx ends after the
-// check, run's AfterFunc sets a deadline of its own after this one.
-func (w *streamWriter) extend(ctx context.Context) error {
-	if err := w.deadline.extend(); err != nil {
-		return err
-	}
-	return ctx.Err()
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
@@ -28,13 +29,14 @@ func New(env backend.Env) transport.Transport {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	return &httpTransport{logger: logger}
+	return &httpTransport{logger: logger, timing: newTiming}
 }
 
 // httpTransport is the contract's side: it has a life cycle, and an endpoint
 // does the work while it is open.
 type httpTransport struct {
 	logger *slog.Logger
+	timing func(election time.Duration) timing // newTiming but in tests
 
 	mu     sync.Mutex // serialises Open and Close
 	closed atomic.Bool
@@ -64,7 +66,7 @@ func (t *httpTransport) Open(ctx context.Context, opts transport.Options, h tran
 	case t.open.Load() != nil:
 		return "", fmt.Errorf("%w: open already", plugins.ErrInvalidArgument)
 	}
-	e, err := newEndpoint(opts, h, t.logger)
+	e, err := newEndpoint(opts, h, t.logger, t.timing(opts.Election))
 	if err != nil {
 		return "", err
 	}

@@ -1,0 +1,101 @@
+package httptransport
+
+import (
+	"bufio"
+	"bytes"
+	"testing"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+)
+
+const fuzzLimit = 1 << 16
+
+// fuzzDecoder feeds bytes to a decoder: whatever they are, it returns
+// messages that a protobuf decoder accepts at the same depth, or an error.
+func fuzzDecoder(f *testing.F, open func(*bufio.Reader) frameReader) {
+	entry := pluginv1.Entry{Term: 1, Index: 2, Data: []byte("data")}
+	m := pluginv1.Message{Type: typeApp, From: 1, To: 2, Term: 1, LogTerm: 1, Index: 1, Commit: 1, Entries: []pluginv1.Entry{entry}}
+	encoder := &msgappEncoder{link: testLink}
+	wire := frame(f, encoder, encode(f, m))
+	m.Index, m.Entries[0].Index = 2, 3
+	wire = append(wire, frame(f, encoder, encode(f, m))...)
+	f.Add(encoder.heartbeat(wire))
+	f.Add(messageEncoder{}.heartbeat(frame(f, messageEncoder{}, encode(f, m))))
+	f.Add([]byte("\x01\xff\xff\xff\xff\xff\xff\xff\xff"))
+	f.Add([]byte("\xff\xff\xff\xff\xff\xff\xff\xff"))
+	f.Fuzz(func(t *testing.T, wire []byte) {
+		decoder := open(bufio.NewReaderSize(bytes.NewReader(wire), 4<<10))
+		for {
+			complete := decoder.complete()
+			payload, s, err := decoder.next()
+			if err != nil {
+				return
+			}
+			if len(payload) > fuzzLimit {
+				t.Fatalf("message of %d bytes, limit %d (complete: %t)", len(payload), fuzzLimit, complete)
+			}
+			var got pluginv1.Message
+			if payload != nil && got.Unmarshal(payload) == nil {
+				checkShape(t, s, &got)
+			}
+		}
+	})
+}
+
+// checkShape compares the scanner with a whole decoder.
+func checkShape(t *testing.T, s *shape, m *pluginv1.Message) {
+	if uint32(s.kind) != m.Type || s.from != m.From || s.to != m.To || s.term != m.Term ||
+		s.logTerm != m.LogTerm || s.index != m.Index || s.commit != m.Commit {
+		t.Fatalf("shape %+v of %v", s, m)
+	}
+}
+
+func FuzzMessageDecoder(f *testing.F) {
+	fuzzDecoder(f, func(r *bufio.Reader) frameReader {
+		return &messageDecoder{r: r, link: testLink, limit: fuzzLimit}
+	})
+}
+
+func FuzzMsgAppDecoder(f *testing.F) {
+	fuzzDecoder(f, func(r *bufio.Reader) frameReader {
+		return &msgappDecoder{r: r, link: testLink, limit: fuzzLimit}
+	})
+}
+
+// FuzzScan: what the scanner accepts and a protobuf decoder accepts too has
+// the shape that the decoded message has, and survives an AppEntries frame.
+func FuzzScan(f *testing.F) {
+	f.Add(encode(f, pluginv1.Message{
+		Type: typeApp, From: 1, To: 2, Term: 1, LogTerm: 1, Index: 1, Commit: 1,
+		Entries: []pluginv1.Entry{{Term: 1, Index: 2, Data: []byte("data")}},
+	}))
+	f.Add([]byte("\x08\x88\x80\x80\x80\x10"))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		s, err := scan(payload)
+		var m pluginv1.Message
+		if err != nil || m.Unmarshal(payload) != nil {
+			return
+		}
+		checkShape(t, &s, &m)
+		if s.entries != len(m.Entries) {
+			t.Fatalf("%d entries of %d", s.entries, len(m.Entries))
+		}
+		last, err := s.lastIndex()
+		if err != nil {
+			t.Fatalf("last index: %v", err)
+		}
+		if n := len(m.Entries); n > 0 && last != m.Entries[n-1].Index {
+			t.Fatalf("last index %d of %d", last, m.Entries[n-1].Index)
+		}
+		if !s.plain {
+			return
+		}
+		again := pluginv1.Message{
+			Type: m.Type, From: m.From, To: m.To, Term: m.Term, LogTerm: m.LogTerm,
+			Index: m.Index, Commit: m.Commit, Entries: m.Entries,
+		}
+		if !bytes.Equal(encode(t, again), encode(t, m)) {
+			t.Fatalf("%v is not plain", &m)
+		}
+	})
+}
