@@ -94,11 +94,12 @@ const fetchBytes = 8 << 20
 func (c *Core) collect() {
 	for c.raft.HasReady() {
 		rd := c.raft.Ready()
-		if rd.SoftState != nil || rd.HardState != nil {
+		if rd.SoftState != nil {
 			c.out.StateChanged = true
 		}
 		if rd.HardState != nil && rd.GetTerm() != c.term {
 			c.term, c.heartbeat = rd.GetTerm(), 0
+			c.out.StateChanged = true
 		}
 		for _, s := range rd.ReadStates {
 			c.out.Reads = append(c.out.Reads, Read{Context: s.RequestCtx, Index: s.Index})
