@@ -1,0 +1,84 @@
+package transporttest
+
+import (
+	"testing"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+const control = pluginv1.MessageClass_CLASS_CONTROL
+
+// network starts nodes on one Network.
+func network(t *testing.T, size int) (*Network, *cluster) {
+	n := NewNetwork()
+	c := newCluster(t, Harness{New: func(*testing.T) transport.Transport { return n.New() }, URL: URL}, size)
+	return n, c
+}
+
+func TestCutLinkDropsAndReports(t *testing.T) {
+	n, c := network(t, 3)
+	n.Cut(1, 2)
+	for _, way := range []direction{{1, 2}, {2, 1}} {
+		m := newProbe(way.from, way.to, control)
+		checkReport(t, c, way.from, way.to, func() { c.send(m) })
+		if c.nodes[way.to].has(m) {
+			t.Error("a message went over a link that is cut")
+		}
+	}
+	c.establishLink(1, 3)
+	n.Heal(1, 2)
+	c.establish()
+}
+
+func TestIsolatedNodeReachesNobody(t *testing.T) {
+	n, c := network(t, 3)
+	n.Isolate(3)
+	checkReport(t, c, 3, 1, func() { c.send(newProbe(3, 1, control)) })
+	checkReport(t, c, 2, 3, func() { c.send(newProbe(2, 3, control)) })
+	n.HealAll()
+	c.establish()
+}
+
+func TestGateHoldsMessagesBack(t *testing.T) {
+	n, c := network(t, 2)
+	gate := n.Hold(1, 2)
+	sent := burst(1, 2, control, 5)
+	c.send(sent...)
+	if gate.Len() != 5 {
+		t.Fatalf("%d messages are held, want 5", gate.Len())
+	}
+	gate.Release(2)
+	c.nodes[2].await(t, "two messages", func() bool { return c.nodes[2].hasAll(sent[:2]) }, nil)
+	if len(c.nodes[2].received()) != 2 {
+		t.Error("more came than were released")
+	}
+	gate.Open()
+	c.nodes[2].await(t, "all messages", func() bool { return c.nodes[2].hasAll(sent) }, nil)
+	checkOrder(t, c.nodes[2].received(), sent)
+}
+
+func TestCutLosesWhatIsHeldBack(t *testing.T) {
+	n, c := network(t, 2)
+	gate := n.Hold(1, 2)
+	m := newProbe(1, 2, control)
+	c.send(m)
+	checkReport(t, c, 1, 2, func() { n.Cut(1, 2) })
+	n.Heal(1, 2)
+	gate.Open()
+	c.establish()
+	if c.nodes[2].has(m) {
+		t.Error("a message outlived its link")
+	}
+}
+
+func TestDropLosesSomeMessages(t *testing.T) {
+	n, c := network(t, 2)
+	n.Drop(func(m transport.Envelope) bool { return m.Class == control })
+	lost, kept := newProbe(1, 2, control), newProbe(1, 2, pluginv1.MessageClass_CLASS_APPEND)
+	checkReport(t, c, 1, 2, func() { c.send(lost, kept) })
+	c.nodes[2].await(t, "the other message", func() bool { return c.nodes[2].has(kept) }, nil)
+	if c.nodes[2].has(lost) {
+		t.Error("a message that was to be dropped arrived")
+	}
+}
