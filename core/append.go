@@ -118,16 +118,28 @@ func (p *appendPump) send(ctx context.Context, appender storage.Appender, a *nod
 			return nil
 		}
 	}
+	parts := splitBatch(a.Batch, p.g.h.cfg.Limits.MaxBatchBytes)
+	for i, part := range parts {
+		var number uint64 // raft hears of the last part only
+		if i == len(parts)-1 {
+			number = a.Number
+		}
+		p.sending(number)
+		if err := appender.Send(part); err != nil {
+			return fmt.Errorf("append %s: %w", indexes(part.Entries), err)
+		}
+	}
+	return nil
+}
+
+// sending notes a batch before it is sent.
+func (p *appendPump) sending(number uint64) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	if len(p.sent) == 0 {
 		p.oldest = time.Now()
 	}
-	p.sent = append(p.sent, a.Number)
-	p.mu.Unlock()
-	if err := appender.Send(a.Batch); err != nil {
-		return fmt.Errorf("append %s: %w", indexes(a.Batch.Entries), err)
-	}
-	return nil
+	p.sent = append(p.sent, number)
 }
 
 // install makes a received snapshot the start of the log and queues its
@@ -163,11 +175,11 @@ func (p *appendPump) receive(appender storage.Appender) {
 			return
 		}
 		var number uint64
-		if n > 0 {
-			number = p.sent[n-1]
-			p.sent = p.sent[n:]
-			p.oldest = time.Now()
+		for _, done := range p.sent[:n] {
+			number = max(number, done)
 		}
+		p.sent = p.sent[n:]
+		p.oldest = time.Now()
 		empty := len(p.sent) == 0
 		p.mu.Unlock()
 		acked = durable
