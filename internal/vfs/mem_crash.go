@@ -119,3 +119,27 @@ func (m *Mem) PendingSectors(op int) int {
 	}
 	return total
 }
+
+// Files returns a copy of the content of all files, by name.
+func (m *Mem) Files() map[string][]byte {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	files := make(map[string][]byte, len(m.names))
+	for name, n := range m.names {
+		if !n.dir {
+			files[name] = append([]byte(nil), n.data...)
+		}
+	}
+	return files
+}
+
+// MemOf returns a file system with these files in its root, all of them
+// durable. It takes over the slices.
+func MemOf(files map[string][]byte) *Mem {
+	m := NewMem()
+	for name, data := range files {
+		n := &inode{data: data, synced: append([]byte(nil), data...)}
+		m.names[name], m.synced[name] = n, n
+	}
+	return m
+}

@@ -139,7 +139,7 @@ func (j *journal) salvage(c *candidate, e ending) error {
 	if err != nil {
 		return err
 	}
-	need := bytes + 2*(headerBytes+startBytes)
+	need := bytes + headerBytes + startBytes + 2*headerBytes + sectorBytes + headerBytes
 	size := nextSegmentBytes(min(firstSegmentBytes, j.config.SegmentBytes)/2, need, j.config.SegmentBytes)
 	j.tail.seq, j.tail.chain = e.suspect.seq, e.suspect.chain
 	if err := j.replaceTail(number, size, records); err != nil {
@@ -200,7 +200,7 @@ func (j *journal) replaceTail(number uint64, size int64, records []record) error
 	}
 	j.segments = append(j.segments, s)
 	first := max(j.tail.seq, 1)
-	all := first + uint64(len(records)) // sequence of the last record
+	all := first + uint64(len(records)) + 2 // sequence of the last record, behind two marks
 	j.tail = tail{segment: s, seq: first, chain: j.tail.chain}
 	j.startRecord(all)
 	for _, r := range records {
@@ -218,6 +218,7 @@ func (j *journal) replaceTail(number uint64, size int64, records []record) error
 			}
 		}
 	}
+	j.markRecords(all)
 	if err := j.flush(false); err != nil {
 		return err
 	}

@@ -17,6 +17,8 @@ const (
 	// zeroStep is how much is zeroed, and synced, at a time: a background
 	// write must not queue up in front of an append's sync.
 	zeroStep = 1 << 20
+	// sectorBytes is what a disk damages together.
+	sectorBytes = 512
 )
 
 // errStopped: Close began while a segment was being prepared.

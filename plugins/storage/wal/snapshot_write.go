@@ -96,7 +96,7 @@ func (w *snapshotWriter) Commit() (storage.SnapshotInfo, error) {
 	w.file = nil
 	if err := w.shelf.put(w.part, s); err != nil {
 		_ = w.shelf.discard(w.part) // it may have its final name already
-		return storage.SnapshotInfo{}, fmt.Errorf("commit snapshot %d: %w", w.meta.Index, err)
+		return storage.SnapshotInfo{}, fmt.Errorf("commit snapshot %d: %w", w.meta.Index, spaceError(err))
 	}
 	return s.info, nil
 }

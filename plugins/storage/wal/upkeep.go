@@ -108,15 +108,26 @@ func (u *upkeep) markIfIdle(j *journal, seen uint64) (uint64, bool) {
 	return j.tail.seq, false
 }
 
-// writeMark writes a record that says what is durable, if there is room. A
-// segment that ends without one is only slower to open.
+// writeMark says in the log what is durable, if it does not say so yet. At the
+// end of a segment there may be no room; it is then only slower to open.
 func (j *journal) writeMark(sync bool) error {
-	if j.tail.marked >= j.tail.durable || j.room() < headerBytes {
+	if j.tail.marked >= j.tail.durable || j.room() < 2*headerBytes+sectorBytes {
 		return nil
 	}
-	at := j.openRecord()
-	j.closeRecord(at, header{kind: kindMark, index: j.state.last(), term: j.state.lastTerm()})
+	j.markRecords(0)
 	return j.flush(sync)
+}
+
+// markRecords encodes two marks, the second at the beginning of a sector: the
+// loss of one sector must not take a record together with all that says
+// it was there.
+func (j *journal) markRecords(mark uint64) {
+	h := header{kind: kindMark, index: j.state.last(), term: j.state.lastTerm(), mark: mark}
+	at := j.openRecord()
+	end := j.tail.off + int64(len(j.buf))
+	j.buf = append(j.buf, make([]byte, (sectorBytes-end%sectorBytes)%sectorBytes)...)
+	j.closeRecord(at, h)
+	j.closeRecord(j.openRecord(), h)
 }
 
 func (u *upkeep) prepare(j *journal) {

@@ -1,0 +1,107 @@
+package wal
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync/atomic"
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/internal/vfs"
+)
+
+// TestCrashPoints crashes the machine before every operation of a workload,
+// and looks at what can be left: nothing that was not synced, all of it, random
+// parts of it, and the last write torn at every sector. Whatever is left must
+// open, with everything that was acknowledged and nothing that was never asked
+// for. Some of the openings are crashed again.
+func TestCrashPoints(t *testing.T) {
+	w := newWorkload(vfs.NewMem())
+	c := &crasher{t: t, h: w.h, random: rand.New(rand.NewPCG(7, 7)), again: 12, busy: make(chan struct{}, 1)}
+	w.fs.OnOp(func(op vfs.Op) { c.look(w.fs, op) })
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d crash states", c.states.Load())
+	if n := c.states.Load(); n < 3000 {
+		t.Errorf("only %d crash states were looked at", n)
+	}
+}
+
+type crasher struct {
+	t      *testing.T
+	h      *history
+	random *rand.Rand // used by one goroutine at a time: under busy
+	again  int        // one opening in so many is crashed as well
+
+	busy      chan struct{} // capacity 1: a lock, as the background does operations too
+	states    atomic.Int64
+	lastWrite int
+}
+
+// look is called before each operation.
+func (c *crasher) look(fs *vfs.Mem, op vfs.Op) {
+	if !op.Mutates() || c.t.Failed() {
+		return
+	}
+	c.busy <- struct{}{}
+	defer func() { <-c.busy }()
+	pieces := 0
+	c.check(fs, "everything", op, func(vfs.Unsynced) bool { pieces++; return true })
+	if pieces > 0 {
+		c.check(fs, "nothing", op, vfs.KeepNothing)
+		for i := range 8 {
+			c.check(fs, fmt.Sprintf("random part %d", i), op, vfs.KeepRandom(c.random))
+		}
+		for k := range fs.PendingSectors(c.lastWrite) {
+			c.check(fs, fmt.Sprintf("torn at sector %d", k), op, vfs.KeepTorn(c.lastWrite, k))
+		}
+	}
+	if op.Kind == vfs.OpWrite {
+		c.lastWrite = op.N
+	}
+}
+
+// check opens what is left of fs and compares it with the history.
+func (c *crasher) check(fs *vfs.Mem, what string, op vfs.Op, keep vfs.Keep) {
+	n := c.states.Add(1)
+	acked, mustHave := c.h.bounds()
+	after := fs.Crash(keep)
+	if n%int64(c.again) == 0 {
+		c.crashTheOpening(fs.Crash(keep), acked, mustHave, what)
+	}
+	c.verify(after, acked, mustHave, fmt.Sprintf("before %s of %s (%d), keeping %s", op.Kind, op.Name, op.N, what))
+}
+
+func (c *crasher) verify(after *vfs.Mem, acked int, mustHave []uint64, when string) {
+	state, snapshots, err := found(after)
+	if err != nil {
+		c.t.Errorf("crash %s: Open: %v", when, err)
+		return
+	}
+	if !c.h.possible(acked, state) {
+		c.t.Errorf("crash %s: found\n%s\nwhich is none of the states that were possible", when, state)
+	}
+	for _, index := range mustHave {
+		if !slices.Contains(snapshots, index) {
+			c.t.Errorf("crash %s: snapshots %v, want %v among them", when, snapshots, mustHave)
+		}
+	}
+}
+
+// crashTheOpening crashes before each operation of an Open.
+func (c *crasher) crashTheOpening(fs *vfs.Mem, acked int, mustHave []uint64, what string) {
+	fs.OnOp(func(op vfs.Op) {
+		if !op.Mutates() || c.t.Failed() {
+			return
+		}
+		for i, keep := range []vfs.Keep{vfs.KeepNothing, vfs.KeepAll, vfs.KeepRandom(rand.New(rand.NewPCG(uint64(op.N), 3)))} {
+			c.states.Add(1)
+			c.verify(fs.Crash(keep), acked, mustHave, fmt.Sprintf("(%s), then before %s of %s in Open, keeping %d", what, op.Kind, op.Name, i))
+		}
+	})
+	if s, _, err := openOn(fs); err == nil {
+		fs.OnOp(nil)
+		s.kill()
+	}
+}

@@ -1,0 +1,133 @@
+package wal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// TestErrorSites makes every call of a workload fail once, in every way. After
+// the failure nothing more may be acknowledged by a log that could not be
+// written, and what was acknowledged before is found by the next store: in the
+// same machine, and after a crash that takes all that was never synced.
+func TestErrorSites(t *testing.T) {
+	sites, failed := 0, 0
+	for _, kind := range vfs.FailableKinds() {
+		for _, fault := range []error{syscall.EIO, syscall.ENOSPC, io.ErrShortWrite} {
+			if fault == io.ErrShortWrite && kind != vfs.OpWrite {
+				continue
+			}
+			for n := 1; ; n++ {
+				w := newWorkload(vfs.NewMem())
+				ops := 0
+				w.fs.OnOp(func(op vfs.Op) {
+					if op.Kind == kind {
+						ops++
+					}
+				})
+				w.fs.FailNth(kind, n, fault)
+				err := w.run()
+				if ops < n {
+					break // the workload has no n-th call of this kind
+				}
+				sites++
+				if err != nil {
+					failed++
+				}
+				w.fs.OnOp(nil)
+				checkAfterFault(t, w, fmt.Sprintf("%v at %s number %d", fault, kind, n), err, fault)
+				if t.Failed() {
+					return
+				}
+			}
+		}
+	}
+	t.Logf("%d error sites, %d of them ended the workload", sites, failed)
+}
+
+func checkAfterFault(t *testing.T, w *workload, what string, err, fault error) {
+	t.Helper()
+	if err != nil && errors.Is(fault, syscall.ENOSPC) && errors.Is(err, fault) && !errors.Is(err, storage.ErrNoSpace) {
+		t.Errorf("%s: the error is not ErrNoSpace: %v", what, err)
+	}
+	if err != nil && w.s.phase == phaseOpen && w.s.journal.health() != nil {
+		b := w.batch(w.im.last()+1, 1, w.im.hard.Term+1, 10)
+		if again := w.s.Append(context.Background(), []storage.Batch{b}); !errors.Is(again, plugins.ErrClosed) {
+			t.Errorf("%s: Append afterwards = %v, want ErrClosed", what, again)
+		}
+	}
+	if w.s != nil && w.s.phase == phaseOpen {
+		w.s.kill()
+	}
+	w.fs.Halt()
+	acked, _ := w.h.bounds()
+	for name, keep := range map[string]vfs.Keep{"the page cache": vfs.KeepAll, "nothing": vfs.KeepNothing} {
+		state, _, err := found(w.fs.Crash(keep))
+		if err != nil || !w.h.possible(acked, state) {
+			t.Errorf("%s, keeping %s: found %s, %v", what, name, state, err)
+		}
+	}
+}
+
+// TestSalvageAfterAFailedSync: the kernel has marked pages clean that are on
+// no disk. A store that opens in the same machine can still read them; what it
+// then reports must survive a power cut.
+func TestSalvageAfterAFailedSync(t *testing.T) {
+	for n := 1; n < 12; n++ {
+		w := newWorkload(vfs.NewMem())
+		w.fs.FailNth(vfs.OpSync, n, syscall.EIO)
+		if err := w.run(); err == nil {
+			continue
+		}
+		if w.s.phase == phaseOpen {
+			w.s.kill()
+		}
+		s, state, err := openOn(w.fs)
+		if err != nil {
+			t.Fatalf("sync %d: Open in the same machine: %v", n, err)
+		}
+		s.kill()
+		after, afterState, err := openOn(w.fs.Crash(vfs.KeepNothing))
+		if err != nil {
+			t.Fatalf("sync %d: Open after a power cut: %v", n, err)
+		}
+		after.kill()
+		if fmt.Sprint(state) != fmt.Sprint(afterState) {
+			t.Errorf("sync %d: Open reported\n%+v\nafter a power cut it is\n%+v", n, state, afterState)
+		}
+	}
+}
+
+// TestPoison: after a failed sync every call but Close is refused, although
+// the disk works again.
+func TestPoison(t *testing.T) {
+	fs := vfs.NewMem()
+	w := newWorkload(fs)
+	if err := errors.Join(w.open(), w.append(true, w.batch(1, 3, 1, 10))); err != nil {
+		t.Fatal(err)
+	}
+	fs.FailNth(vfs.OpSync, 1, syscall.EIO)
+	if err := w.append(true, w.batch(4, 1, 1, 10)); !errors.Is(err, syscall.EIO) {
+		t.Fatalf("Append with a failed sync = %v", err)
+	}
+	ctx := context.Background()
+	_, readErr := w.s.Read(ctx, 1, 2, 1)
+	_, listErr := w.s.ListSnapshots(ctx)
+	for name, err := range map[string]error{
+		"Append": w.s.Append(ctx, []storage.Batch{w.batch(4, 1, 1, 10)}), "Read": readErr, "ListSnapshots": listErr,
+	} {
+		if !errors.Is(err, plugins.ErrClosed) || !errors.Is(err, syscall.EIO) {
+			t.Errorf("%s of a poisoned store = %v, want ErrClosed and its cause", name, err)
+		}
+	}
+	if err := w.s.Close(ctx); err != nil {
+		t.Errorf("Close of a poisoned store: %v", err)
+	}
+}
