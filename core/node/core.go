@@ -59,7 +59,7 @@ type appendRecord struct {
 	responses []*pb.Message
 }
 
-// applyRecord is an apply in flight.
+// applyRecord is an apply in flight. last is 0 if raft does not hear of it.
 type applyRecord struct {
 	last      uint64
 	responses []*pb.Message

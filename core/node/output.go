@@ -188,14 +188,17 @@ func (c *Core) watchChange(entries []*pb.Entry) {
 
 // putApply puts out committed entries. Membership changes take effect here, in
 // the order of the log, before anything later is stepped.
+//
+// What raft gives out at once may be more than a batch may hold, so it comes
+// out in several runs; raft hears of the last one.
 func (c *Core) putApply(m *pb.Message) {
 	entries := m.GetEntries()
-	last := entries[len(entries)-1]
-	a := Apply{
-		First: entries[0].GetIndex(), Last: last.GetIndex(), Term: last.GetTerm(),
-		Commands: make([]Command, 0, len(entries)),
-	}
-	for _, e := range entries {
+	a := Apply{First: entries[0].GetIndex(), Commands: make([]Command, 0, len(entries))}
+	for i, e := range entries {
+		if i > 0 && a.Bytes+entrySize(e) > c.cfg.Limits.MaxBatchBytes {
+			c.emitApply(a, entries[i-1], applyRecord{})
+			a = Apply{First: e.GetIndex(), Commands: make([]Command, 0, len(entries)-i)}
+		}
 		switch {
 		case e.GetType() == pb.EntryConfChange:
 			a.Changes = append(a.Changes, c.applyChange(e))
@@ -209,8 +212,14 @@ func (c *Core) putApply(m *pb.Message) {
 			a.Bytes += uint64(len(data)) + entryOverhead
 		}
 	}
-	a.Registry = c.registry
-	a.Number = c.applies.push(applyRecord{last: a.Last, responses: m.GetResponses()})
+	last := entries[len(entries)-1]
+	c.emitApply(a, last, applyRecord{last: last.GetIndex(), responses: m.GetResponses()})
+}
+
+// emitApply puts out a run that ends with entry last.
+func (c *Core) emitApply(a Apply, last *pb.Entry, record applyRecord) {
+	a.Last, a.Term, a.Registry = last.GetIndex(), last.GetTerm(), c.registry
+	a.Number = c.applies.push(record)
 	c.out.Applies = append(c.out.Applies, a)
 }
 

@@ -145,8 +145,10 @@ func (n *simNode) boot(bootstrap []member.Member) {
 	}
 	st.Terms = terms.bounds
 	var err error
+	limits := plugins.DefaultLimits()
+	limits.MaxBatchBytes = 150 // a few entries
 	n.core, err = NewCore(Config{
-		ID: n.id, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(), MaxTailBytes: 200,
+		ID: n.id, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: limits, MaxTailBytes: 200,
 		Bootstrap: bootstrap, State: st, Entries: slices.Clone(entries), Registry: registry,
 	})
 	if err != nil {
