@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pontoon-raft/pontoon/client"
+	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/internal/hostconfig"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
@@ -53,7 +54,8 @@ func exitCode(err error) int {
 		return exitOK
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
-	case errors.As(err, new(*usageError)), errors.Is(err, hostconfig.ErrInvalid), errors.Is(err, plugins.ErrInvalidConfig):
+	case errors.As(err, new(*usageError)), errors.Is(err, hostconfig.ErrInvalid),
+		errors.Is(err, plugins.ErrInvalidConfig), errors.Is(err, catalog.ErrPermanent):
 		return exitUsage
 	case errors.Is(err, errUnhealthy):
 		return exitUnhealthy

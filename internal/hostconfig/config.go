@@ -161,7 +161,8 @@ type Plugin struct {
 	// allow-list, as KEY=VALUE.
 	Env []string
 	// Config is the plugin's own section: a YAML document, empty if none was
-	// given. Keys are as they were written.
+	// given. Keys are as they were written, and each is on the line on which
+	// the host's file has it, so that a plugin's errors point there.
 	Config []byte
 }
 

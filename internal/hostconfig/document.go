@@ -20,6 +20,9 @@ const maxFileBytes = 1 << 20
 // A document is what one file says.
 type document struct {
 	path string
+	// source is the file's content and root what it was parsed to.
+	source []byte
+	root   *yaml.Node
 	// scalars are the texts of the settings that the file has, by key.
 	scalars map[string]string
 	// whole are the nodes of the keys that only the file can set.
@@ -35,6 +38,7 @@ type document struct {
 func readDocument(path string, data []byte, s schema) (*document, error) {
 	d := &document{
 		path:    path,
+		source:  data,
 		scalars: map[string]string{},
 		whole:   map[string]*yaml.Node{},
 		lines:   map[string]int{},
@@ -47,6 +51,7 @@ func readDocument(path string, data []byte, s schema) (*document, error) {
 		d.at(1, "the file holds no configuration; it needs at least node.id, cluster.id and cluster.members")
 		return nil, d.err()
 	}
+	d.root = root
 	if d.plain(root) {
 		d.section(root, "", s)
 	}

@@ -123,24 +123,28 @@ func TestAllProblemsAreReportedInOrder(t *testing.T) {
 }
 
 // A plugin's section reaches the plugin as it was written: case, dots,
-// numbers that look like others, quoting and order.
+// numbers that look like others, quoting, comments, order and lines.
 func TestPluginConfigIsUntouched(t *testing.T) {
-	section := "    config:\n" +
+	section := "      # what follows is the plugin's\n" +
 		"      MaxConns: 5\n" +
-		"      maxconns: 6\n" +
+		"      maxconns: 6\n\n" +
 		"      SQL.Mode: 'strict'\n" +
 		"      version: 1.10\n" +
 		"      mode: 0755\n" +
 		"      yes: \"no\"\n" +
+		"      text: |\n        one\n\n        two\n" +
 		"      nested: {b: [1, 2], A: null}\n"
-	env := []string{"PONTOON_NODE_NAME=n2"}
-	c, _, err := Load(write(t, minimal+"plugins:\n  storage:\n"+section), nil, env)
+	text := minimal + "plugins:\n  storage:\n    config:\n" + section + "  statemachine:\n    name: kv\n"
+	c, _, err := Load(write(t, text), nil, []string{"PONTOON_NODE_NAME=n2"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "MaxConns: 5\nmaxconns: 6\nSQL.Mode: 'strict'\nversion: 1.10\nmode: 0755\nyes: \"no\"\nnested: {b: [1, 2], A: null}\n"
-	if got := string(c.Plugins.Storage.Config); got != want {
+	got := string(c.Plugins.Storage.Config)
+	if want := section[strings.Index(section, "      MaxConns"):]; strings.TrimLeft(got, "\n") != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if before, _, _ := strings.Cut(text, "      MaxConns"); strings.Count(got, "\n")-strings.Count(section, "\n")+1 != strings.Count(before, "\n") {
+		t.Errorf("the first key is not on its line:\n%q", got)
 	}
 	var v struct {
 		Version string `yaml:"version"`
@@ -150,6 +154,37 @@ func TestPluginConfigIsUntouched(t *testing.T) {
 	}
 	if len(c.Plugins.Transport.Config) != 0 {
 		t.Errorf("transport has %q", c.Plugins.Transport.Config)
+	}
+}
+
+// Whatever its style, a section means the same to the plugin, and what is
+// wrong in it is found on the line of the host's file.
+func TestPluginConfigKeepsItsLines(t *testing.T) {
+	for _, x := range []struct {
+		name, plugins string
+		line          int
+	}{
+		{"block", "plugins:\n  storage:\n    config:\n      a: 1\n\n      # so\n      b: 2\n", 13},
+		{"flow", "plugins:\n  storage:\n    config: {a: 1,\n      b: 2}\n", 10},
+		{"flow in flow", "plugins: {storage: {config: {a: 1, b: 2}, name: wal}}\n", 7},
+		{"tagged", "plugins:\n  storage:\n    config: !!map\n      a: 1\n      b: 2\n", 11},
+		{"quoted keys, and a document's end", "plugins:\n  storage:\n    config:\n      'a': 1\n      \"b\": 2\n...\n", 11},
+		{"windows line ends", "plugins:\r\n  storage:\r\n    config:\r\n      a: 1\r\n      b: 2\r\n", 11},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			c, _, err := load("n1.yaml", []byte(minimal+x.plugins), nil, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var doc yaml.Node
+			if err := yaml.Unmarshal(c.Plugins.Storage.Config, &doc); err != nil {
+				t.Fatalf("%v in %q", err, c.Plugins.Storage.Config)
+			}
+			b := doc.Content[0].Content[2]
+			if len(doc.Content[0].Content) != 4 || b.Value != "b" || b.Line != x.line {
+				t.Errorf("%s is on line %d, want b on %d, in %q", b.Value, b.Line, x.line, c.Plugins.Storage.Config)
+			}
+		})
 	}
 }
 
@@ -189,6 +224,12 @@ func FuzzLoad(f *testing.F) {
 		}
 		if err := c.Validate(); err != nil {
 			t.Errorf("a loaded configuration is invalid: %v", err)
+		}
+		for _, p := range plugins(c) {
+			var section yaml.Node
+			if err := yaml.Unmarshal(p.plugin.Config, &section); err != nil {
+				t.Errorf("%s.config is handed on as %q: %v", p.key, p.plugin.Config, err)
+			}
 		}
 		for _, e := range o.Entries() {
 			if e.Origin.Source == SourceFile && !strings.HasPrefix(e.Origin.Place, "n1.yaml:") {

@@ -36,20 +36,6 @@ func (d *document) command(n *yaml.Node, key string) []string {
 	return d.texts(n, key)
 }
 
-// raw returns a plugin's own section as the bytes of a YAML document of its
-// own, with keys, order and quoting as they were written.
-func (d *document) raw(n *yaml.Node, key string) []byte {
-	if isNull(n) {
-		return nil
-	}
-	text, err := yaml.Marshal(n)
-	if err != nil {
-		d.at(n.Line, "%s cannot be handed on: %v", key, err)
-		return nil
-	}
-	return text
-}
-
 // members reads the list of members. Places are remembered as
 // cluster.members[i].key, with the list sorted by id.
 func (d *document) members(n *yaml.Node) []Member {
