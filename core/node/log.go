@@ -37,6 +37,7 @@ type log struct {
 	tailBytes uint64 // of data, in the part at or below applied and above
 	maxTail   uint64
 	applied   uint64
+	compactTo uint64 // given up on disk; here only up to applied
 
 	snapshot *pb.SnapshotMetadata // newest visible one; nil if none
 
@@ -154,7 +155,11 @@ func size(entries []*pb.Entry) (n uint64) {
 // appliedTo records the applied index and drops from the tail what is no
 // longer needed and over the bound.
 func (l *log) appliedTo(index uint64) {
-	l.applied = max(l.applied, index)
+	if index <= l.applied {
+		return
+	}
+	l.applied = index
+	l.compact(l.compactTo)
 	drop := 0
 	for l.tailBytes > l.maxTail && drop < len(l.tail) && l.tail[drop].GetIndex() <= l.applied {
 		l.tailBytes -= entrySize(l.tail[drop])
@@ -165,9 +170,11 @@ func (l *log) appliedTo(index uint64) {
 	l.tailFirst += uint64(drop)
 }
 
-// compact gives up entries up to and including index.
+// compact gives up entries up to and including index; those that raft has not
+// heard applied as soon as it does.
 func (l *log) compact(index uint64) {
-	if index < l.first {
+	l.compactTo = max(l.compactTo, index)
+	if index = min(l.compactTo, l.applied); index < l.first {
 		return
 	}
 	l.terms.compact(index)
