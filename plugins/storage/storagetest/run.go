@@ -47,6 +47,7 @@ func Run(t *testing.T, h Harness) {
 	t.Run("Reopen", h.testReopen)
 	t.Run("Lock", h.testLock)
 	t.Run("Limits", h.testLimits)
+	t.Run("Concurrent", h.testConcurrent)
 	t.Run("Model", h.testModel)
 }
 

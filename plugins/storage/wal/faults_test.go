@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -26,15 +27,15 @@ func TestErrorSites(t *testing.T) {
 			}
 			for n := 1; ; n++ {
 				w := newWorkload(vfs.NewMem())
-				ops := 0
+				var ops atomic.Int64 // the background calls too
 				w.fs.OnOp(func(op vfs.Op) {
 					if op.Kind == kind {
-						ops++
+						ops.Add(1)
 					}
 				})
 				w.fs.FailNth(kind, n, fault)
 				err := w.run()
-				if ops < n {
+				if ops.Load() < int64(n) {
 					break // the workload has no n-th call of this kind
 				}
 				sites++
