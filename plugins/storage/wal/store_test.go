@@ -53,7 +53,7 @@ func TestTornTailIsCutAndTold(t *testing.T) {
 	s := newSpecimen(t, true)
 	name := segmentName(1)
 	data := bytes.Clone(s.files[name])
-	torn := usedBytes(data) + 7&^7
+	torn := int(padded(int64(usedBytes(data))))
 	copy(data[torn:], "half a record")
 	fs := s.with(name, data)
 
