@@ -84,6 +84,10 @@ func AppendTimeout(election time.Duration) time.Duration { return 20*time.Second
 // CallTimeout bounds calls to plugins that do no bulk work.
 func CallTimeout(election time.Duration) time.Duration { return 5*time.Second + election }
 
+// ProgressTimeout is how long a snapshot on its way to a peer may stand still,
+// the wait for the peer's verdict included.
+func ProgressTimeout(election time.Duration) time.Duration { return 30*time.Second + 2*election }
+
 // OpenTimeout bounds Open, which may recover a large log.
 func OpenTimeout(election time.Duration) time.Duration { return 5*time.Minute + election }
 

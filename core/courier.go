@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -216,7 +217,11 @@ func (c *courier) applyPeers(ctx context.Context) {
 	c.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, CallTimeout(c.h.cfg.Election))
 	defer cancel()
-	if err := (*t).SetPeers(ctx, set); err != nil && ctx.Err() == nil {
+	switch err := (*t).SetPeers(ctx, set); {
+	case err == nil || ctx.Err() != nil:
+	case errors.Is(err, plugins.ErrInvalidArgument):
+		c.h.logger.Error("transport cannot use a peer's address; correct it with a member update", "error", err)
+	default:
 		c.h.logger.Error("transport did not take the peers; it is started again", "error", err)
 		c.instance.Kill()
 	}

@@ -51,6 +51,7 @@ func New(cfg Config) (*Host, error) {
 	c, err := catalog.New(catalog.Options{
 		Logger: cfg.Logger, RuntimeDir: cfg.RuntimeDir, Backends: cfg.Backends,
 		Executable: cfg.Executable, Limits: cfg.Limits,
+		ProbeInterval: max(cfg.Election/4, 250*time.Millisecond), ProbeTimeout: max(cfg.Election/2, 500*time.Millisecond),
 	})
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/storagetest"
 )
 
 func TestWritesAndReadsOnEveryMember(t *testing.T) {
@@ -336,4 +338,23 @@ func TestBadProposalsAreRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A host that cannot have its port says so at once and leaves nothing behind.
+func TestPortInUse(t *testing.T) {
+	c := newCluster(t, 1, nil)
+	c.leader()
+	cfg := c.config(&testNode{log: &recorder{}, disk: storagetest.NewDisk()}, 2, true)
+	cfg.ClientAddress = c.nodes[1].host.Addr().String()
+	h, err := core.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	err = h.Start(ctx)
+	if !errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, core.ErrForced) || !strings.Contains(err.Error(), cfg.ClientAddress) {
+		t.Errorf("start gave %v, want an error that names %s and nothing that was forced", err, cfg.ClientAddress)
+	}
+	<-h.Done()
 }

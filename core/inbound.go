@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/core/member"
@@ -143,10 +144,31 @@ func (g *generation) trySendSnapshot(s node.SnapshotSend) error {
 		return fmt.Errorf("open snapshot %d: %w", s.Index, err)
 	}
 	defer r.Close()
+	progress := newProgressReader(r, ProgressTimeout(g.h.cfg.Election), cancel)
+	defer progress.stop()
 	return (*t).SendSnapshot(ctx, transport.SnapshotHeader{
 		Group: group, To: uint64(s.To), From: uint64(g.h.cfg.ID), Message: s.Message, Size_: r.Info().Size_,
-	}, r)
+	}, progress)
 }
+
+// progressReader cancels a transfer from which nothing was read for a while. A
+// limit on the whole would bound the size of a state by the speed of a link.
+type progressReader struct {
+	r     io.Reader
+	limit time.Duration
+	timer *time.Timer
+}
+
+func newProgressReader(r io.Reader, limit time.Duration, cancel func()) *progressReader {
+	return &progressReader{r: r, limit: limit, timer: time.AfterFunc(limit, cancel)}
+}
+
+func (p *progressReader) Read(b []byte) (int, error) {
+	p.timer.Reset(p.limit)
+	return p.r.Read(b)
+}
+
+func (p *progressReader) stop() { p.timer.Stop() }
 
 // untilStopped is a context that ends with the generation.
 func (g *generation) untilStopped() (context.Context, context.CancelFunc) {

@@ -33,7 +33,8 @@ func (b Backoff) delay(exits int, fraction float64) time.Duration {
 }
 
 // CrashLoop says when a slot gives up: after more than Exits exits in a row
-// that each came within Within of the start. They default to 5 and one minute.
+// that each came within Within of the start. They default to 10 and 10 seconds:
+// a plugin that is killed now and then is none that keeps crashing.
 type CrashLoop struct {
 	Exits  int
 	Within time.Duration

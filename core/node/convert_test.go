@@ -66,14 +66,18 @@ func TestEncodeDecodeKeepsMessages(t *testing.T) {
 	limits := messageLimits{entry: 1 << 20, message: 4 << 20}
 	command := encodeCommand(RequestID{Origin: 1, Number: 2}, []byte("data"))
 	messages := []*pb.Message{
-		{Type: pb.MsgApp.Enum(), To: new(uint64(2)), From: new(uint64(1)), Term: new(uint64(3)), LogTerm: new(uint64(2)), Index: new(uint64(9)), Commit: new(uint64(8)),
-			Entries: fromEntries([]pluginv1.Entry{{Term: 2, Index: 10, Data: command}, {Term: 3, Index: 11}})},
+		{
+			Type: pb.MsgApp.Enum(), To: new(uint64(2)), From: new(uint64(1)), Term: new(uint64(3)), LogTerm: new(uint64(2)), Index: new(uint64(9)), Commit: new(uint64(8)),
+			Entries: fromEntries([]pluginv1.Entry{{Term: 2, Index: 10, Data: command}, {Term: 3, Index: 11}}),
+		},
 		{Type: pb.MsgHeartbeat.Enum(), To: new(uint64(2)), From: new(uint64(1)), Term: new(uint64(3)), Commit: new(uint64(8)), Context: bytes.Repeat([]byte{1}, 8)},
 		{Type: pb.MsgAppResp.Enum(), To: new(uint64(1)), From: new(uint64(2)), Term: new(uint64(3)), Index: new(uint64(9)), Reject: new(true), RejectHint: new(uint64(4)), LogTerm: new(uint64(2))},
 		{Type: pb.MsgVote.Enum(), To: new(uint64(1)), From: new(uint64(2)), Term: new(uint64(3)), Index: new(uint64(9)), LogTerm: new(uint64(2))},
 		{Type: pb.MsgProp.Enum(), To: new(uint64(1)), From: new(uint64(2)), Entries: proposalEntries([][]byte{command})},
-		{Type: pb.MsgSnap.Enum(), To: new(uint64(1)), From: new(uint64(2)), Term: new(uint64(3)),
-			Snapshot: &pb.Snapshot{Metadata: fromMetadata(pluginv1.SnapshotMetadata{Index: 5, Term: 2, ConfState: pluginv1.ConfState{Voters: []uint64{1, 2}}})}},
+		{
+			Type: pb.MsgSnap.Enum(), To: new(uint64(1)), From: new(uint64(2)), Term: new(uint64(3)),
+			Snapshot: &pb.Snapshot{Metadata: fromMetadata(pluginv1.SnapshotMetadata{Index: 5, Term: 2, ConfState: pluginv1.ConfState{Voters: []uint64{1, 2}}})},
+		},
 	}
 	var enc encoder
 	for _, m := range messages {

@@ -137,7 +137,7 @@ func (c *Core) Transfer(to member.ID) error {
 			}
 		}
 		if p, ok := st.Progress[uint64(to)]; !ok || p.IsLearner {
-			return fmt.Errorf("transfer leadership to %s: %w", to, member.ErrUnknown)
+			return fmt.Errorf("%s is no voter: %w", to, member.ErrUnknown)
 		}
 		c.raft.TransferLeader(uint64(to))
 		c.collect()

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/node"
@@ -26,7 +25,7 @@ func (s *Server) AddMember(ctx context.Context, m Member) (Membership, error) {
 // RemoveMember implements Service.
 func (s *Server) RemoveMember(ctx context.Context, id NodeID) (Membership, error) {
 	m, err := s.change(ctx, member.Change{Op: member.Remove, Member: Member{ID: id}})
-	if errors.Is(err, member.ErrUnknown) {
+	if errors.Is(err, ErrUnknownMember) {
 		return s.Membership(), nil
 	}
 	return m, err
@@ -79,7 +78,7 @@ func (s *Server) changeError(err error) error {
 	case errors.Is(err, node.ErrNoSuccessor):
 		return &Error{Err: ErrProposalDropped, Detail: err.Error(), RetryAfter: s.cfg.Election}
 	case errors.Is(err, member.ErrUnknown):
-		return fmt.Errorf("%w: %w", &Error{Err: ErrUnknownMember, Detail: err.Error()}, err)
+		return &Error{Err: ErrUnknownMember, Detail: err.Error()}
 	default:
 		return &Error{Err: ErrChangeRefused, Detail: err.Error()}
 	}

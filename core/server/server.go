@@ -90,6 +90,7 @@ type Server struct {
 	leaderID member.ID
 	lastLost time.Time // when this member last saw a leader go
 
+	started     atomic.Bool
 	nextRequest atomic.Uint64
 	reads       *readRounds
 	queue       *applyQueue
@@ -159,8 +160,10 @@ func randomNumber() uint64 {
 	return binary.BigEndian.Uint64(b[:])
 }
 
-// Start runs the server goroutine and its attendants.
+// Start runs the server goroutine and its attendants. It is called once, and
+// not after Stop.
 func (s *Server) Start() {
+	s.started.Store(true)
 	s.wg.Add(3)
 	go func() { defer s.wg.Done(); s.expireWaiters() }()
 	go func() { defer s.wg.Done(); s.reads.run() }()
@@ -218,6 +221,9 @@ func (s *Server) Pending() int {
 // plugins are closed.
 func (s *Server) StopApplying(ctx context.Context) error {
 	s.queue.close()
+	if !s.started.Load() {
+		return nil
+	}
 	select {
 	case <-s.idle:
 		return nil
@@ -239,6 +245,9 @@ func (s *Server) Stop() {
 	case <-s.stop:
 	default:
 		close(s.stop)
+	}
+	if !s.started.Load() {
+		return
 	}
 	<-s.done
 	s.wg.Wait()
