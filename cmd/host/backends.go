@@ -3,11 +3,12 @@ package main
 import (
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/kv"
+	"github.com/pontoon-raft/pontoon/plugins/storage/memory"
 	"github.com/pontoon-raft/pontoon/plugins/storage/wal"
 	httptransport "github.com/pontoon-raft/pontoon/plugins/transport/http"
 )
 
 // backends are the plugins shipped in this binary.
 func backends() []backend.Backend {
-	return []backend.Backend{httptransport.Backend(), wal.Backend(), kv.Backend()}
+	return []backend.Backend{httptransport.Backend(), wal.Backend(), memory.Backend(), kv.Backend()}
 }

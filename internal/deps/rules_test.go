@@ -21,11 +21,11 @@ type rule struct {
 const module = "github.com/pontoon-raft/pontoon"
 
 // backends are the packages two levels below plugins that are neither a wire
-// adapter nor a conformance kit.
+// adapter nor a conformance kit, nor what the backends of one kind share.
 func backends() []string {
 	return []string{
 		"plugins/storage/*/...", "plugins/transport/*/...", "plugins/statemachine/*/...",
-		"!plugins/*/*rpc/...", "!plugins/*/*test/...",
+		"!plugins/*/*rpc/...", "!plugins/*/*test/...", "!plugins/*/internal/...",
 	}
 }
 

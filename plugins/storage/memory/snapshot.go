@@ -1,4 +1,4 @@
-package storagetest
+package memory
 
 import (
 	"bytes"
@@ -30,7 +30,7 @@ func cloneMetadata(m storage.SnapshotMetadata) storage.SnapshotMetadata {
 }
 
 // CreateSnapshot implements storage.Storage.
-func (m *Memory) CreateSnapshot(ctx context.Context, meta storage.SnapshotMetadata, received bool) (storage.SnapshotWriter, error) {
+func (m *Store) CreateSnapshot(ctx context.Context, meta storage.SnapshotMetadata, received bool) (storage.SnapshotWriter, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (m *Memory) CreateSnapshot(ctx context.Context, meta storage.SnapshotMetada
 
 // checkMetadataLocked refuses a snapshot of nothing, and one of this node's
 // own that is not a prefix of its log.
-func (m *Memory) checkMetadataLocked(meta storage.SnapshotMetadata, received bool) error {
+func (m *Store) checkMetadataLocked(meta storage.SnapshotMetadata, received bool) error {
 	switch {
 	case meta.Index == 0 || meta.Term == 0:
 		return fmt.Errorf("%w: a snapshot at index %d, term %d", plugins.ErrInvalidArgument, meta.Index, meta.Term)
@@ -63,7 +63,7 @@ func (m *Memory) checkMetadataLocked(meta storage.SnapshotMetadata, received boo
 }
 
 type memoryWriter struct {
-	store    *Memory
+	store    *Store
 	meta     storage.SnapshotMetadata
 	received bool
 	data     []byte
@@ -110,7 +110,7 @@ func (w *memoryWriter) Commit() (storage.SnapshotInfo, error) {
 }
 
 // showLocked makes s visible and forgets all but the newest two.
-func (m *Memory) showLocked(s memorySnapshot) {
+func (m *Store) showLocked(s memorySnapshot) {
 	kept := slices.DeleteFunc(slices.Clone(m.now.snapshots), func(o memorySnapshot) bool {
 		return o.meta.Index == s.meta.Index
 	})
@@ -125,7 +125,7 @@ func (m *Memory) showLocked(s memorySnapshot) {
 }
 
 // OpenSnapshot implements storage.Storage.
-func (m *Memory) OpenSnapshot(ctx context.Context, index uint64) (storage.SnapshotReader, error) {
+func (m *Store) OpenSnapshot(ctx context.Context, index uint64) (storage.SnapshotReader, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -162,7 +162,7 @@ func (r *memoryReader) Info() storage.SnapshotInfo { return r.info }
 func (r *memoryReader) Close() error               { return nil }
 
 // ListSnapshots implements storage.Storage.
-func (m *Memory) ListSnapshots(ctx context.Context) ([]storage.SnapshotInfo, error) {
+func (m *Store) ListSnapshots(ctx context.Context) ([]storage.SnapshotInfo, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -179,7 +179,7 @@ func (m *Memory) ListSnapshots(ctx context.Context) ([]storage.SnapshotInfo, err
 }
 
 // InstallSnapshot implements storage.Storage.
-func (m *Memory) InstallSnapshot(ctx context.Context, index uint64, hs storage.HardState) error {
+func (m *Store) InstallSnapshot(ctx context.Context, index uint64, hs storage.HardState) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

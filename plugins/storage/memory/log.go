@@ -1,4 +1,4 @@
-package storagetest
+package memory
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 )
 
 // Append implements storage.Storage.
-func (m *Memory) Append(_ context.Context, batches []storage.Batch) error {
+func (m *Store) Append(_ context.Context, batches []storage.Batch) error {
 	hook := m.hook()
 	m.mu.Lock()
 	if err := m.usableLocked(); err != nil {
@@ -41,7 +41,7 @@ func (m *Memory) Append(_ context.Context, batches []storage.Batch) error {
 
 // publish makes next the content. Compact and snapshots may have run while the
 // hook did, so only the log is taken over.
-func (m *Memory) publish(next image, sync bool) error {
+func (m *Store) publish(next image, sync bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.usableLocked(); err != nil {
@@ -63,7 +63,7 @@ func (m *Memory) publish(next image, sync bool) error {
 	return nil
 }
 
-func (m *Memory) hook() func([]storage.Batch) error {
+func (m *Store) hook() func([]storage.Batch) error {
 	m.disk.mu.Lock()
 	defer m.disk.mu.Unlock()
 	return m.disk.onAppend
@@ -127,7 +127,7 @@ func (im *image) apply(b storage.Batch) {
 
 // Read implements storage.Storage. maxBytes counts entry data and a few bytes
 // for what surrounds it.
-func (m *Memory) Read(ctx context.Context, lo, hi, maxBytes uint64) ([]storage.Entry, error) {
+func (m *Store) Read(ctx context.Context, lo, hi, maxBytes uint64) ([]storage.Entry, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -157,7 +157,7 @@ func (m *Memory) Read(ctx context.Context, lo, hi, maxBytes uint64) ([]storage.E
 }
 
 // Compact implements storage.Storage.
-func (m *Memory) Compact(ctx context.Context, index uint64) (uint64, error) {
+func (m *Store) Compact(ctx context.Context, index uint64) (uint64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}

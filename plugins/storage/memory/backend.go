@@ -1,0 +1,166 @@
+package memory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// Name is what a host's configuration calls this backend.
+const Name = "memory"
+
+const version = "1.0.0"
+
+// lockName is the file whose lock is the store's, as in the other backends.
+const lockName = "LOCK"
+
+// Backend describes the backend to the catalog and to sdk.Serve. All stores
+// that it creates in one process share their disks: a store that was closed is
+// found again by the next one that opens the same data directory.
+func Backend() backend.Backend {
+	r := &room{disks: map[string]*Disk{}}
+	return backend.Storage(Name, func(env backend.Env) storage.Storage { return r.newPlugin(env) })
+}
+
+// room has the disks of one process by data directory.
+type room struct {
+	mu    sync.Mutex
+	disks map[string]*Disk
+}
+
+func (r *room) newPlugin(env backend.Env) *plugin {
+	logger := env.Logger
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	return &plugin{Store: NewStore(), room: r, logger: logger}
+}
+
+// disk returns the disk of a directory, made anew if fresh is set, and false
+// if this process has none.
+func (r *room) disk(dir string, fresh bool) (*Disk, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if fresh && r.disks[dir] == nil {
+		r.disks[dir] = NewDisk()
+	}
+	d, ok := r.disks[dir]
+	return d, ok
+}
+
+// plugin is a Store with a data directory: a lock and a mark in it, no data.
+type plugin struct {
+	*Store
+	room   *room
+	logger *slog.Logger
+
+	mu   sync.Mutex // guards what follows
+	fs   vfs.FS
+	lock io.Closer
+}
+
+var _ storage.Storage = (*plugin)(nil)
+
+// Describe implements storage.Storage.
+func (p *plugin) Describe() plugins.Info {
+	info := p.Store.Describe()
+	info.ConfigSchema = []byte(configSchema)
+	return info
+}
+
+// Open implements storage.Storage.
+func (p *plugin) Open(ctx context.Context, opts plugins.Options) (storage.State, error) {
+	cfg, err := parseConfig(opts.Config)
+	if err != nil {
+		return storage.State{}, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.lock != nil {
+		return storage.State{}, fmt.Errorf("%w: the store is open", plugins.ErrInvalidArgument)
+	}
+	state, err := p.openLocked(ctx, opts, cfg)
+	if err != nil {
+		return storage.State{}, fmt.Errorf("open %s: %w", opts.DataDir, errors.Join(err, p.releaseLocked()))
+	}
+	p.logger.Warn("THIS STORAGE KEEPS NOTHING: log, votes and snapshots are in memory only and end with this "+
+		"process. It is for tests. Use another storage backend for data that matters",
+		"backend", Name, "node", opts.NodeName, "last_index", state.LastIndex)
+	return state, nil
+}
+
+func (p *plugin) openLocked(ctx context.Context, opts plugins.Options, cfg config) (storage.State, error) {
+	var err error
+	if p.fs, err = vfs.OS(opts.DataDir); err != nil {
+		return storage.State{}, err
+	}
+	if p.lock, err = takeLock(p.fs, opts); err != nil {
+		return storage.State{}, err
+	}
+	used, err := hasMark(p.fs)
+	if err != nil {
+		return storage.State{}, err
+	}
+	dir, err := filepath.Abs(opts.DataDir)
+	if err != nil {
+		return storage.State{}, err
+	}
+	disk, ok := p.room.disk(dir, !used || cfg.StartOver)
+	if !ok {
+		return storage.State{}, fmt.Errorf("%w: the entries and votes of this store ended with the process that had them, "+
+			"and a member that forgot a vote must not vote again: remove the member from the cluster, empty the directory "+
+			"and add it as a new one, or, to lose all of it, set start_over: true", storage.ErrCorrupt)
+	}
+	if !used {
+		if err := writeMark(p.fs); err != nil {
+			return storage.State{}, err
+		}
+	}
+	p.disk = disk
+	return p.Store.Open(ctx, opts)
+}
+
+// takeLock takes the directory for this process without waiting.
+func takeLock(fsys vfs.FS, opts plugins.Options) (io.Closer, error) {
+	holder := fmt.Sprintf("plugin pid %d (host pid %d, node %q) since %s",
+		os.Getpid(), os.Getppid(), opts.NodeName, time.Now().UTC().Format(time.RFC3339))
+	lock, err := fsys.Lock(lockName, holder)
+	var held *vfs.HeldError
+	if errors.As(err, &held) {
+		if held.Holder == "" {
+			held.Holder = "a process that has just started"
+		}
+		return nil, &storage.LockedError{Path: filepath.Join(opts.DataDir, lockName), Holder: held.Holder}
+	}
+	return lock, err
+}
+
+// Close implements storage.Storage.
+func (p *plugin) Close(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return errors.Join(p.Store.Close(ctx), p.releaseLocked())
+}
+
+func (p *plugin) releaseLocked() error {
+	var errs []error
+	if p.lock != nil {
+		errs = append(errs, p.lock.Close())
+	}
+	if p.fs != nil {
+		errs = append(errs, p.fs.Close())
+	}
+	p.lock, p.fs = nil, nil
+	return errors.Join(errs...)
+}

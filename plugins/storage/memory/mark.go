@@ -1,0 +1,102 @@
+package memory
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// markName has the name that the backends with files give to the file that
+// says whose data it is, so that they refuse the directory too.
+const markName = "identity"
+
+const markText = "PONTMEM\x01 a memory store was here, and kept nothing\n"
+
+// config is the backend's section of the host's configuration.
+type config struct {
+	// StartOver makes a store begin empty where an earlier one was.
+	StartOver bool `yaml:"start_over"`
+}
+
+const configSchema = `{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "title": "storage backend memory",
+  "type": "object",
+  "additionalProperties": false,
+  "properties": {
+    "start_over": {
+      "description": "Begin empty where an earlier store lost its data. Unsafe in a cluster: the member may vote twice in one term.",
+      "type": "boolean",
+      "default": false
+    }
+  }
+}
+`
+
+func parseConfig(section []byte) (config, error) {
+	var c config
+	d := yaml.NewDecoder(bytes.NewReader(section))
+	d.KnownFields(true)
+	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		return config{}, fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, err)
+	}
+	return c, nil
+}
+
+// hasMark reports whether a memory store was here before. A directory with
+// the data of another backend is refused.
+func hasMark(fsys vfs.FS) (has bool, err error) {
+	f, err := fsys.Open(markName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, onlyLock(fsys)
+	}
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	b := make([]byte, len(markText))
+	if _, err := f.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	if string(b) != markText {
+		return false, fmt.Errorf("%w: the directory has the data of another backend", storage.ErrCorrupt)
+	}
+	return true, nil
+}
+
+func onlyLock(fsys vfs.FS) error {
+	names, err := fsys.List(".")
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if name != lockName {
+			return fmt.Errorf("%w: the directory has a file %q of something else", storage.ErrCorrupt, name)
+		}
+	}
+	return nil
+}
+
+// writeMark is durable on return.
+func writeMark(fsys vfs.FS) error {
+	f, err := fsys.Create(markName)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt([]byte(markText), 0)
+	if err == nil {
+		err = f.SyncAll()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return fsys.SyncDir(".")
+}

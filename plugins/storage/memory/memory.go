@@ -1,0 +1,203 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// A Disk is what outlives a Store: the durable part of its data, and
+// its lock. The zero value is an empty disk. All methods may be called
+// concurrently.
+type Disk struct {
+	mu       sync.Mutex
+	holder   *Store
+	durable  image
+	onAppend func([]storage.Batch) error
+}
+
+// NewDisk returns an empty disk.
+func NewDisk() *Disk { return &Disk{} }
+
+// Store returns a new store over the disk, not yet opened. Any number may be
+// made, but only one can be open at a time.
+func (d *Disk) Store() *Store { return &Store{disk: d} }
+
+// OnAppend sets a function that every later Append calls before it takes
+// effect; nil removes it. The function may block, which is a slow disk; an
+// error that it returns is a failed write: the batches are lost and the store
+// is poisoned.
+func (d *Disk) OnAppend(f func([]storage.Batch) error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.onAppend = f
+}
+
+// identity says whose data it is.
+type identity struct{ cluster, node, group uint64 }
+
+// image is the content of a store at one moment. Its slices are never changed
+// in place below their length, so that a copy of the struct is a copy of the
+// content.
+type image struct {
+	owner identity // zero until the first Open
+	hard  storage.HardState
+	// base is the last index that was given up; entries begin behind it.
+	base      uint64
+	baseTerm  uint64
+	entries   []storage.Entry
+	snapshots []memorySnapshot // visible ones, oldest first
+}
+
+func (im *image) last() uint64 { return im.base + uint64(len(im.entries)) }
+
+// term returns the term of index i, which is in [base, last].
+func (im *image) term(i uint64) uint64 {
+	if i == im.base {
+		return im.baseTerm
+	}
+	return im.entries[i-im.base-1].Term
+}
+
+func (im *image) boundaries() []storage.TermBoundary {
+	terms := []storage.TermBoundary{{Index: im.base, Term: im.baseTerm}}
+	for _, e := range im.entries {
+		if e.Term != terms[len(terms)-1].Term {
+			terms = append(terms, storage.TermBoundary{Index: e.Index, Term: e.Term})
+		}
+	}
+	return terms
+}
+
+// Store is the reference implementation of storage.Storage. What was not
+// synced is lost by Kill, as by a power cut.
+type Store struct {
+	disk *Disk
+
+	mu       sync.Mutex
+	opened   bool
+	closed   bool
+	poison   error
+	limits   plugins.Limits
+	now      image
+	received map[uint64]memorySnapshot
+}
+
+var _ storage.Storage = (*Store)(nil)
+
+// NewStore returns a store over a disk of its own.
+func NewStore() *Store { return NewDisk().Store() }
+
+// Disk returns the disk under the store.
+func (m *Store) Disk() *Disk { return m.disk }
+
+// Describe implements storage.Storage.
+func (m *Store) Describe() plugins.Info {
+	return plugins.Info{
+		Kind:      plugins.Storage,
+		Name:      Name,
+		Version:   version,
+		Protocols: []uint32{plugins.ProtocolVersion},
+	}
+}
+
+// Open implements storage.Storage. It takes no config, and opts.DataDir is
+// only what the lock error names.
+func (m *Store) Open(ctx context.Context, opts plugins.Options) (storage.State, error) {
+	if err := ctx.Err(); err != nil {
+		return storage.State{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return storage.State{}, plugins.ErrClosed
+	}
+	if m.opened {
+		return storage.State{}, fmt.Errorf("%w: the store is open", plugins.ErrInvalidArgument)
+	}
+	d := m.disk
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.holder != nil {
+		return storage.State{}, &storage.LockedError{Path: opts.DataDir, Holder: "another store of this process"}
+	}
+	owner := identity{opts.ClusterID, opts.NodeID, opts.Group}
+	if d.durable.owner != (identity{}) && d.durable.owner != owner {
+		return storage.State{}, fmt.Errorf("%w: the disk is of %x, not of %x", plugins.ErrWrongIdentity, d.durable.owner, owner)
+	}
+	d.durable.owner = owner
+	d.holder = m
+	m.opened, m.now, m.limits = true, d.durable, opts.Limits
+	m.received = map[uint64]memorySnapshot{}
+	return m.stateLocked(), nil
+}
+
+func (m *Store) stateLocked() storage.State {
+	hard := m.now.hard
+	// What was compacted was in a snapshot of applied entries, so it was
+	// committed even if the last commit index was never synced.
+	hard.Commit = max(hard.Commit, m.now.base)
+	s := storage.State{
+		HardState:  hard,
+		FirstIndex: m.now.base + 1,
+		LastIndex:  m.now.last(),
+		Terms:      m.now.boundaries(),
+	}
+	for _, sn := range m.now.snapshots {
+		s.Snapshots = append(s.Snapshots, sn.info())
+	}
+	return s
+}
+
+// usableLocked returns the error of a call that needs an open store.
+func (m *Store) usableLocked() error {
+	switch {
+	case m.closed:
+		return plugins.ErrClosed
+	case !m.opened:
+		return plugins.ErrNotOpen
+	case m.poison != nil:
+		return fmt.Errorf("%w after: %w", plugins.ErrClosed, m.poison)
+	}
+	return nil
+}
+
+// syncLocked makes everything durable.
+func (m *Store) syncLocked() {
+	m.disk.mu.Lock()
+	defer m.disk.mu.Unlock()
+	if m.disk.holder == m {
+		m.disk.durable = m.now
+	}
+}
+
+// Close implements storage.Storage.
+func (m *Store) Close(context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.opened && !m.closed && m.poison == nil {
+		m.syncLocked()
+	}
+	m.releaseLocked()
+	return nil
+}
+
+// Kill ends the store as a power cut ends a process: what was not synced is
+// lost, and the lock is free.
+func (m *Store) Kill() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.releaseLocked()
+}
+
+func (m *Store) releaseLocked() {
+	m.closed = true
+	m.disk.mu.Lock()
+	defer m.disk.mu.Unlock()
+	if m.disk.holder == m {
+		m.disk.holder = nil
+	}
+}
