@@ -261,11 +261,6 @@ func (h *Host) stateChanged(st node.State) {
 		// Stay for an election, so that the others learn of the commit too.
 		time.AfterFunc(h.cfg.Election, func() { h.removed(proof.Index, proof.Term) })
 	}
-	if voters := st.Registry.Voters(); st.Role == "follower" && st.Leader == 0 && len(voters) == 1 && voters[0] == uint64(h.cfg.ID) {
-		if g := h.current(); g != nil {
-			g.node.Do((*node.Core).Campaign) // nobody else could win
-		}
-	}
 }
 
 // indexes prints the range of entries for messages.

@@ -40,7 +40,8 @@ type Core struct {
 	applies queue[applyRecord]
 
 	term          uint64
-	heartbeat     uint64 // largest read position sent in this term's heartbeats
+	reads         [][]byte // contexts not handed to raft yet; see readsTooEarly
+	heartbeat     uint64   // largest read position sent in this term's heartbeats
 	changePending changeProposal
 	received      receivedSnapshot
 	failed        error

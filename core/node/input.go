@@ -46,17 +46,30 @@ func (c *Core) Tick() error {
 		if c.lazyCommit {
 			c.flushCommit()
 		}
+		c.campaignAlone()
 		return nil
 	})
 }
 
-// Campaign starts an election.
-func (c *Core) Campaign() error {
-	return c.step(func() error {
-		err := c.raft.Campaign()
-		c.collect()
-		return err
-	})
+// campaignAlone starts an election if nobody else could win one, without
+// waiting for the election timeout. Raft refuses to campaign before everything
+// committed is applied, so this is tried when something was.
+func (c *Core) campaignAlone() {
+	if !c.alone() {
+		return
+	}
+	st := c.raft.BasicStatus()
+	if st.RaftState != raft.StateFollower || st.Lead != raft.None || st.Applied < st.GetCommit() {
+		return
+	}
+	_ = c.raft.Campaign() // the election timeout tries again
+	c.collect()
+}
+
+// alone tells whether this node is the only voter.
+func (c *Core) alone() bool {
+	voters := c.registry.Voters()
+	return len(voters) == 1 && voters[0] == uint64(c.cfg.ID)
 }
 
 // Propose hands in proposals, all as one message: at the leader they go into
@@ -117,7 +130,7 @@ func dropped(err error) error {
 // out as a Read with this context, or not at all.
 func (c *Core) ReadIndex(context []byte) error {
 	return c.step(func() error {
-		c.raft.ReadIndex(context)
+		c.reads = append(c.reads, context)
 		c.collect()
 		return nil
 	})
@@ -166,6 +179,9 @@ func (c *Core) Step(m *pb.Message) error {
 	return c.step(func() error {
 		if err := c.accepts(m); err != nil {
 			return err
+		}
+		if m.GetType() == pb.MsgReadIndex && c.readsTooEarly() {
+			return nil // a learner's; it asks again
 		}
 		err := c.raft.Step(m)
 		c.collect()
@@ -262,6 +278,7 @@ func (c *Core) ApplyDone(n uint64) error {
 			c.log.appliedTo(r.last)
 		}
 		c.collect()
+		c.campaignAlone()
 		return nil
 	})
 }

@@ -92,7 +92,11 @@ const fetchBytes = 8 << 20
 
 // collect moves everything that raft has ready into the output.
 func (c *Core) collect() {
-	for c.raft.HasReady() {
+	for {
+		c.askReads()
+		if !c.raft.HasReady() {
+			break
+		}
 		rd := c.raft.Ready()
 		if rd.SoftState != nil {
 			c.out.StateChanged = true
