@@ -128,7 +128,7 @@ func (s *Server) waitOtherLeader(ctx context.Context, to NodeID) (NodeID, error)
 		case <-changed:
 		case <-ctx.Done():
 			return 0, s.hint(&Error{Err: ErrTimeout, Detail: "leadership was not taken over"})
-		case <-s.stop:
+		case <-s.queue.done: // after the raft goroutine: no leader is seen any more
 			return 0, &Error{Err: ErrStopped}
 		}
 	}

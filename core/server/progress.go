@@ -54,8 +54,9 @@ func (p *progress) get() (uint64, *member.Registry) {
 	return p.applied, p.registry
 }
 
-// wait returns when index is applied or ctx has ended.
-func (p *progress) wait(ctx context.Context, index uint64) error {
+// wait returns when index is applied, ctx has ended, or nothing is applied any
+// more because end is closed: ErrStopping.
+func (p *progress) wait(ctx context.Context, index uint64, end <-chan struct{}) error {
 	p.mu.Lock()
 	if p.applied >= index {
 		p.mu.Unlock()
@@ -70,6 +71,9 @@ func (p *progress) wait(ctx context.Context, index uint64) error {
 	case <-ctx.Done():
 		p.forget(w.ch)
 		return ctx.Err()
+	case <-end:
+		p.forget(w.ch)
+		return ErrStopping
 	}
 }
 

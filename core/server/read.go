@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/core/node"
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
@@ -37,6 +38,10 @@ func (s *Server) Query(ctx context.Context, data []byte, c Consistency) (Answer,
 		return Answer{}, &Error{Err: ErrInvalid, Detail: err.Error()}
 	case ctx.Err() != nil:
 		return Answer{}, s.readError(ctx)
+	case s.ended():
+		return Answer{}, &Error{Err: ErrStopping}
+	case errors.Is(err, plugins.ErrGone), errors.Is(err, plugins.ErrClosed):
+		return Answer{}, &Error{Err: ErrNotReady, Detail: "the state machine plugin is starting again", RetryAfter: s.cfg.Tick}
 	default:
 		return Answer{}, &Error{Err: ErrQueryFailed, Detail: err.Error(), RetryAfter: s.cfg.Tick}
 	}
@@ -49,10 +54,13 @@ func (s *Server) readBarrier(ctx context.Context) error {
 		return err
 	}
 	index, err := s.reads.join(ctx)
-	if err != nil {
-		return s.readError(ctx)
+	if err == nil {
+		err = s.progress.wait(ctx, index, s.queue.done)
 	}
-	if err := s.progress.wait(ctx, index); err != nil {
+	switch {
+	case errors.Is(err, ErrStopping):
+		return &Error{Err: ErrStopping}
+	case err != nil:
 		return s.readError(ctx)
 	}
 	return nil
@@ -94,7 +102,8 @@ func newReadRounds(s *Server, boot uint64) *readRounds {
 	return &readRounds{s: s, boot: boot, wake: make(chan struct{}, 1), next: &readRound{done: make(chan struct{})}}
 }
 
-// join waits for a round that starts after the call and returns its index.
+// join waits for a round that starts after the call and returns its index. When
+// nothing is applied any more, there is nothing to wait for: ErrStopping.
 func (r *readRounds) join(ctx context.Context) (uint64, error) {
 	r.mu.Lock()
 	round := r.next
@@ -108,7 +117,7 @@ func (r *readRounds) join(ctx context.Context) (uint64, error) {
 		return round.index, nil
 	case <-ctx.Done():
 		return 0, ctx.Err()
-	case <-r.s.stop:
+	case <-r.s.queue.done:
 		return 0, ErrStopping
 	}
 }
