@@ -21,7 +21,9 @@ func (s *Server) Status() Status {
 	}
 	ns := n.State()
 	st.Role, st.Leader, st.Term = ns.Role, ns.Leader, ns.Term
-	st.Commit, st.FirstIndex, st.LastIndex, st.SnapshotIndex = ns.Commit, ns.First, ns.Last, ns.Snapshot
+	// The node's numbers are as of its last tick, the applied index is not.
+	st.Commit, st.LastIndex = max(ns.Commit, applied), max(ns.Last, applied)
+	st.FirstIndex, st.SnapshotIndex = ns.First, ns.Snapshot
 	if ns.Leader == s.cfg.ID {
 		st.Progress = s.peerProgress(n)
 	}
