@@ -44,6 +44,7 @@ type Core struct {
 	heartbeat     uint64   // largest read position sent in this term's heartbeats
 	changePending changeProposal
 	received      receivedSnapshot
+	news          commitNews
 	failed        error
 }
 

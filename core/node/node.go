@@ -65,6 +65,7 @@ type Node struct {
 	dropped  atomic.Uint64
 	refused  atomic.Uint64
 	lost     error
+	held     heldProposals
 }
 
 // New returns a Node around c, which it owns from here on.
@@ -96,6 +97,12 @@ func (n *Node) Run(stop <-chan struct{}, ticks <-chan time.Time) error {
 			return err
 		}
 		spare = in.empty()
+		if ticked {
+			n.held.tick(n.core.cfg.ElectionTicks)
+		}
+		if err := n.stepHeld(); err != nil {
+			return err
+		}
 		// What completed above may have made room. If there is none, the
 		// proposals wait for the next completion, and go in together.
 		if n.core.WantsProposals() {
@@ -149,7 +156,10 @@ func (n *Node) takeIn(in *inputs, ticked bool) error {
 func (n *Node) stepMessage(m *pb.Message) error {
 	err := n.core.Step(m)
 	switch {
-	case err == nil, errors.Is(err, raft.ErrStepPeerNotFound), errors.Is(err, ErrDropped):
+	case err == nil, errors.Is(err, raft.ErrStepPeerNotFound):
+		return nil
+	case errors.Is(err, ErrDropped):
+		n.held.add(m)
 		return nil
 	case errors.Is(err, ErrFailed):
 		return err

@@ -102,7 +102,7 @@ func (c *Core) collect() {
 			c.out.StateChanged = true
 		}
 		if rd.HardState != nil && rd.GetTerm() != c.term {
-			c.term, c.heartbeat = rd.GetTerm(), 0
+			c.term, c.heartbeat, c.news = rd.GetTerm(), 0, commitNews{}
 			c.out.StateChanged = true
 		}
 		for _, s := range rd.ReadStates {
@@ -147,6 +147,7 @@ func (c *Core) putAppend(m *pb.Message) {
 		return
 	}
 	c.watchChange(m.GetEntries())
+	c.news.appended(c.cfg.ID, m.GetEntries())
 	record := appendRecord{entries: m.GetEntries(), responses: m.GetResponses()}
 	a := Append{Batch: storage.Batch{
 		Entries:   toEntries(make([]storage.Entry, 0, len(m.GetEntries())), m.GetEntries()),
@@ -261,6 +262,10 @@ func (c *Core) send(m *pb.Message) {
 	switch m.GetType() {
 	case pb.MsgApp:
 		class = pluginv1.MessageClass_CLASS_APPEND
+		if c.canWait(m) {
+			return
+		}
+		c.news.sent(member.ID(m.GetTo()), m.GetCommit())
 	case pb.MsgProp:
 		class = pluginv1.MessageClass_CLASS_PROPOSAL
 		m.From = new(self) // passed on for another: the origin is in each entry

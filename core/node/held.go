@@ -1,0 +1,80 @@
+package node
+
+import (
+	"errors"
+
+	"go.etcd.io/raft/v3"
+	pb "go.etcd.io/raft/v3/raftpb"
+)
+
+// maxHeldBytes bounds the forwarded proposals that wait for a leader.
+const maxHeldBytes = 4 << 20
+
+// heldProposals are proposals that peers have forwarded here and that raft did
+// not take: leadership is being transferred, or the next leader is not known
+// yet. Their origin cannot see that, and would wait for nothing until its
+// timeout. What raft has dropped is in no log, so it may be handed in again: a
+// leader takes it then, anybody else passes it on.
+type heldProposals struct {
+	messages []heldProposal
+	bytes    int
+	ticks    uint64 // raft's clock
+}
+
+type heldProposal struct {
+	message *pb.Message
+	since   uint64
+}
+
+// add keeps a dropped message if there is room.
+func (h *heldProposals) add(m *pb.Message) {
+	size := proposalBytes(m)
+	if h.bytes+size > maxHeldBytes {
+		return
+	}
+	h.messages = append(h.messages, heldProposal{m, h.ticks})
+	h.bytes += size
+}
+
+// tick forgets what has waited for longer than an election: its origin has
+// given up, or soon will.
+func (h *heldProposals) tick(election int) {
+	h.ticks++
+	for len(h.messages) > 0 && h.ticks-h.messages[0].since > uint64(election) {
+		h.pop()
+	}
+}
+
+func (h *heldProposals) pop() {
+	h.bytes -= proposalBytes(h.messages[0].message)
+	h.messages[0].message = nil
+	if h.messages = h.messages[1:]; len(h.messages) == 0 {
+		h.messages = nil
+	}
+}
+
+func proposalBytes(m *pb.Message) (size int) {
+	for _, e := range m.GetEntries() {
+		size += len(e.GetData()) + entryOverhead
+	}
+	return size
+}
+
+// stepHeld hands in again what was held, in order, if raft may take it now.
+// Only ErrFailed is returned.
+func (n *Node) stepHeld() error {
+	for len(n.held.messages) > 0 {
+		if st := n.core.raft.BasicStatus(); st.Lead == raft.None || st.LeadTransferee != raft.None {
+			return nil
+		}
+		err := n.core.Step(n.held.messages[0].message)
+		switch {
+		case errors.Is(err, ErrFailed):
+			return err
+		case errors.Is(err, ErrDropped):
+			return nil
+		}
+		n.held.pop()
+	}
+	return nil
+}
