@@ -9,7 +9,7 @@ import (
 )
 
 // commitNews decides which messages that only carry a new commit index a
-// leader sends at once (ADR 0014). Raft makes one for every follower at every
+// leader sends at once (ADR 0017). Raft makes one for every follower at every
 // commit, and each costs both ends several hops and an answer. But the next
 // append carries the commit index too, and so does the heartbeat of every
 // tick; losing such a message is losing nothing. So it is sent only to a
