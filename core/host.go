@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -100,6 +101,8 @@ func (h *Host) Start(ctx context.Context) error {
 	h.mu.Unlock()
 	if err := h.start(ctx); err != nil {
 		h.fail(err)
+		// What went wrong first ended the rest of the start.
+		err = cmp.Or(h.Err(), err)
 		stopCtx, cancel := context.WithTimeout(context.Background(), CallTimeout(h.cfg.Election))
 		defer cancel()
 		return errors.Join(err, h.Stop(stopCtx))

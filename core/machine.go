@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -52,7 +51,7 @@ func (s *machineSource) Start(ctx context.Context) (server.RunningStateMachine, 
 	})
 	if err != nil {
 		if isPermanent(err) {
-			err = fmt.Errorf("%w: %w", server.ErrPermanent, err)
+			err = permanentError{err}
 		}
 		return nil, err
 	}
@@ -62,6 +61,15 @@ func (s *machineSource) Start(ctx context.Context) (server.RunningStateMachine, 
 	s.mu.Unlock()
 	return m, nil
 }
+
+// permanentError adds to err that trying again does not help, and no words.
+type permanentError struct{ error }
+
+// Is makes errors.Is find server.ErrPermanent.
+func (permanentError) Is(target error) bool { return target == server.ErrPermanent }
+
+// Unwrap returns the error itself.
+func (e permanentError) Unwrap() error { return e.error }
 
 // current is the instance that was started last; nil if none was.
 func (s *machineSource) current() *catalog.Instance {

@@ -33,7 +33,7 @@ func (s *Server) run() {
 			break
 		}
 		if errors.Is(err, ErrPermanent) {
-			s.err = fmt.Errorf("state machine: %w", err)
+			s.err = fmt.Errorf("state machine cannot be used: %w", err)
 			return
 		}
 		if m != nil {
