@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -47,6 +48,7 @@ type journal struct {
 
 	prepare preparation
 	upkeep  upkeep
+	stats   stats
 }
 
 // tail is where the log goes on; guarded by journal.writing.
@@ -117,6 +119,7 @@ func (j *journal) flush(sync bool) error {
 			return j.fail(fmt.Errorf("write %s at offset %d: %w", j.tail.segment.name(), j.tail.off, err))
 		}
 		j.tail.off += int64(len(j.buf))
+		j.stats.written.Add(uint64(len(j.buf)))
 		j.buf = j.buf[:0]
 	}
 	if cap(j.buf) > keptBufferBytes {
@@ -125,11 +128,20 @@ func (j *journal) flush(sync bool) error {
 	if !sync || j.tail.durable == j.tail.seq-1 {
 		return nil
 	}
+	start := time.Now()
 	if err := j.tail.segment.file.Sync(); err != nil {
 		return j.fail(fmt.Errorf("sync %s: %w", j.tail.segment.name(), err))
 	}
+	j.stats.synced(time.Since(start))
 	j.tail.durable = j.tail.seq - 1
 	return nil
+}
+
+// segmentCount is how many segments the log has.
+func (j *journal) segmentCount() int {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	return len(j.segments)
 }
 
 // startRecord encodes the first record of the segment at the tail.
