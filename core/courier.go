@@ -25,6 +25,7 @@ type courier struct {
 	h         *Host
 	transport atomic.Pointer[transport.Transport]
 	instance  *catalog.Instance // of the supervising goroutine
+	running   atomic.Pointer[catalog.Instance]
 	wake      chan struct{}
 	peersWake chan struct{}
 	dropped   atomic.Uint64
@@ -57,9 +58,30 @@ func (c *courier) connect(ctx context.Context) error {
 		return err
 	}
 	c.instance = in
+	c.running.Store(in)
 	c.transport.Store(&opened)
+	go watchStream(opened, in)
 	signal(c.peersWake)
 	return nil
+}
+
+// watchStream ends a transport whose process lives but whose stream to the
+// host is broken: it would swallow every message.
+func watchStream(t transport.Transport, in *catalog.Instance) {
+	stream, ok := t.(interface {
+		Done() <-chan struct{}
+		Err() error
+	})
+	if !ok {
+		return
+	}
+	select {
+	case <-stream.Done():
+		if stream.Err() != nil { // not closed by its host
+			in.Kill()
+		}
+	case <-in.Done():
+	}
 }
 
 // supervise sends what waits, and restarts the transport when it dies.
@@ -220,7 +242,7 @@ func (c *courier) applyPeers(ctx context.Context) {
 	switch err := (*t).SetPeers(ctx, set); {
 	case err == nil || ctx.Err() != nil:
 	case errors.Is(err, plugins.ErrInvalidArgument):
-		c.h.logger.Error("transport cannot use a peer's address; correct it with a member update", "error", err)
+		c.h.logger.Error("transport cannot use a peer's address; remove the member and add it with another", "error", err)
 	default:
 		c.h.logger.Error("transport did not take the peers; it is started again", "error", err)
 		c.instance.Kill()

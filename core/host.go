@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/pontoon-raft/pontoon/core/api"
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/server"
@@ -82,7 +84,7 @@ func New(cfg Config) (*Host, error) {
 		StateMachine: h.machine, Plugins: h.pluginStatus, Logger: cfg.Logger, Metrics: cfg.Metrics,
 	})
 	h.api = api.New(api.Options{
-		Service: h.server, Logger: cfg.Logger, Gatherer: cfg.Metrics, Version: cfg.Version,
+		Service: h.server, Logger: cfg.Logger, Gatherer: prometheus.Gatherers{cfg.Metrics, pluginGatherer{h}}, Version: cfg.Version,
 		Limits: api.Limits{MaxValueBytes: cfg.MaxValueBytes},
 	})
 	return h, nil
@@ -138,7 +140,7 @@ func (h *Host) start(ctx context.Context) error {
 			h.keepers.Go(h.courier.supervise)
 			h.wg.Go(h.watchApply)
 			h.wg.Go(h.serve)
-			h.logger.Info("host is running", "id", h.cfg.ID, "client", h.api.Addr(), "data_dir", h.cfg.DataDir)
+			h.logger.Info("host is running", "id", h.cfg.ID, "client", h.api.Addr().String(), "data_dir", h.cfg.DataDir)
 			return nil
 		}
 		g.abandon()

@@ -50,9 +50,13 @@ func (in inbound) Notify(events []transport.Event) {
 // with the position of the removal, which must be beyond what is applied here:
 // up to there this node knows better.
 func (h *Host) toldRemoved(e *transport.Event) {
-	applied := h.server.Status().Applied
-	if e.Index <= applied || e.Term == 0 {
+	if e.Index == 0 || e.Term == 0 {
 		h.logger.Warn("a peer says without proof that this member was removed", "peer", member.ID(e.Peer), "detail", e.Detail)
+		return
+	}
+	if e.Index <= h.server.Status().Applied {
+		h.logger.Warn("a peer says that this member was removed by a change that is applied here and says otherwise",
+			"peer", member.ID(e.Peer), "index", e.Index, "detail", e.Detail)
 		return
 	}
 	h.removed(e.Index, e.Term)

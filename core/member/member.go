@@ -6,6 +6,7 @@ package member
 
 import (
 	"fmt"
+	"log/slog"
 	"strconv"
 )
 
@@ -15,6 +16,9 @@ type ID uint64
 
 // String returns the id as lower-case hex without padding.
 func (id ID) String() string { return strconv.FormatUint(uint64(id), 16) }
+
+// LogValue shows an id in logs as everywhere else: in hex.
+func (id ID) LogValue() slog.Value { return slog.StringValue(id.String()) }
 
 // ParseID reads the hex form of an id.
 func ParseID(s string) (ID, error) {
