@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pontoon-raft/pontoon/client"
+	"github.com/pontoon-raft/pontoon/cmd/host/offline"
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/internal/hostconfig"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -21,6 +22,7 @@ const (
 	exitUnreachable = 3
 	exitUnhealthy   = 4
 	exitNotFound    = 5
+	exitInUse       = 6
 	exitInterrupted = 130
 )
 
@@ -57,9 +59,12 @@ func exitCode(err error) int {
 	case errors.As(err, new(*usageError)), errors.Is(err, hostconfig.ErrInvalid),
 		errors.Is(err, plugins.ErrInvalidConfig), errors.Is(err, catalog.ErrPermanent):
 		return exitUsage
-	case errors.Is(err, errUnhealthy):
+	case errors.Is(err, offline.ErrInUse):
+		return exitInUse
+	case errors.Is(err, errUnhealthy), errors.Is(err, errDamaged), errors.Is(err, offline.ErrDamaged):
 		return exitUnhealthy
-	case errors.Is(err, errNotFound), errors.Is(err, errPrecondition):
+	case errors.Is(err, errNotFound), errors.Is(err, errPrecondition), errors.Is(err, offline.ErrNoStore),
+		errors.Is(err, offline.ErrNoSnapshot), errors.Is(err, offline.ErrRefused):
 		return exitNotFound
 	case errors.Is(err, errUnreachable), errors.Is(err, context.DeadlineExceeded):
 		return exitUnreachable
@@ -83,7 +88,7 @@ func codeOfReason(reason string) int {
 
 // report prints an error to people.
 func report(w io.Writer, err error) {
-	if err == nil || errors.Is(err, errUnhealthy) {
+	if err == nil || errors.Is(err, errUnhealthy) || errors.Is(err, errDamaged) {
 		return
 	}
 	var invalid *hostconfig.InvalidError

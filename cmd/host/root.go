@@ -12,6 +12,7 @@ const (
 	groupServer  = "server"
 	groupCluster = "cluster"
 	groupData    = "data"
+	groupOffline = "offline"
 )
 
 func newRoot() *cobra.Command {
@@ -33,11 +34,13 @@ The same program is the client of a running cluster.`,
 		&cobra.Group{ID: groupServer, Title: "Running a host:"},
 		&cobra.Group{ID: groupCluster, Title: "Looking after a cluster:"},
 		&cobra.Group{ID: groupData, Title: "Using a cluster:"},
+		&cobra.Group{ID: groupOffline, Title: "On the files of a stopped node:"},
 	)
 	root.AddCommand(
 		newServe(), newDemo(), newConfig(),
 		newStatus(), newMember(), newLeader(), newBench(),
 		newKV(), newPropose(), newQuery(), newVersion(),
+		newLog(), newSnapshot(),
 	)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{cmd.CommandPath(), err.Error()}

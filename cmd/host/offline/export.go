@@ -1,0 +1,143 @@
+package offline
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/pontoon-raft/pontoon/core/server"
+)
+
+// An exported snapshot is the magic, the snapshot's stream
+// (docs/formats/snapshot-stream.md), and the SHA-256 of both.
+const exportMagic = "PONTEXP\x01"
+
+// ExportSnapshot writes the snapshot at index, or the newest for 0, to a file
+// of its own, which must not exist yet. The file is durable on return.
+func ExportSnapshot(ctx context.Context, place Place, node *Node, index uint64, path string) (_ SnapshotVerdict, err error) {
+	s, err := OpenToRead(ctx, place, node)
+	if err != nil {
+		return SnapshotVerdict{}, err
+	}
+	defer func() { err = errors.Join(err, s.Release()) }()
+	all := listed(s.State.Snapshots)
+	for i := len(all) - 1; i >= 0; i-- {
+		if index == 0 || all[i].Index == index {
+			return all[i], writeExport(path, func(w io.Writer) error { return classify(readSnapshot(ctx, s, all[i].Index, w)) })
+		}
+	}
+	if index == 0 {
+		return SnapshotVerdict{}, fmt.Errorf("%w: the node has no snapshot yet", ErrNoSnapshot)
+	}
+	return SnapshotVerdict{}, fmt.Errorf("%w at %d", ErrNoSnapshot, index)
+}
+
+// ErrNoSnapshot: the store has no such snapshot.
+var ErrNoSnapshot = errors.New("no such snapshot")
+
+// writeExport makes the file whole or not at all.
+func writeExport(path string, content func(io.Writer) error) (err error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(path))
+		}
+	}()
+	buf := bufio.NewWriterSize(f, 256<<10)
+	sum := sha256.New()
+	w := io.MultiWriter(buf, sum)
+	_, err = w.Write([]byte(exportMagic))
+	if err == nil {
+		err = content(w)
+	}
+	if err == nil {
+		_, err = buf.Write(sum.Sum(nil))
+	}
+	if err == nil {
+		err = buf.Flush()
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// syncDir makes the names in a directory durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// export is an exported snapshot that was checked.
+type export struct {
+	file   *os.File
+	size   int64 // of the stream
+	header *server.SnapshotHeader
+}
+
+// openExport opens a file that ExportSnapshot wrote and verifies all of it.
+func openExport(path string) (_ *export, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	e := &export{file: f, size: info.Size() - int64(len(exportMagic)) - sha256.Size}
+	if e.size < 0 {
+		return nil, fmt.Errorf("%s: %w: it is too short for a snapshot", path, ErrDamaged)
+	}
+	magic := make([]byte, len(exportMagic))
+	if _, err := f.ReadAt(magic, 0); err != nil || !bytes.Equal(magic, []byte(exportMagic)) {
+		return nil, errors.Join(fmt.Errorf("%s: %w: it is no exported snapshot", path, ErrDamaged), err)
+	}
+	if err := e.verify(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if e.header, err = server.ReadSnapshotHeader(e.stream()); err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
+	}
+	return e, nil
+}
+
+func (e *export) stream() io.Reader {
+	return io.NewSectionReader(e.file, int64(len(exportMagic)), e.size)
+}
+
+func (e *export) verify() error {
+	end := int64(len(exportMagic)) + e.size
+	sum, want := sha256.New(), make([]byte, sha256.Size)
+	if _, err := io.Copy(sum, io.NewSectionReader(e.file, 0, end)); err != nil {
+		return err
+	}
+	if _, err := e.file.ReadAt(want, end); err != nil {
+		return err
+	}
+	if subtle.ConstantTimeCompare(want, sum.Sum(nil)) == 0 {
+		return fmt.Errorf("%w: its checksum is wrong", ErrDamaged)
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+package offline
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+var (
+	// ErrNoStore: there is no store in the directory.
+	ErrNoStore = errors.New("no store there")
+	// ErrInUse: a running process holds the store. The text names it.
+	ErrInUse = errors.New("the node is running; stop it first")
+	// ErrDamaged: the store is not what was written.
+	ErrDamaged = errors.New("the store is damaged")
+	// ErrRefused: what was asked for does not fit what is there.
+	ErrRefused = errors.New("refused")
+)
+
+// The file in which the backends with files say whose data a directory has,
+// and what it begins with.
+const (
+	identityName = "identity"
+	magicBytes   = 8
+)
+
+func backendOf(magic string) string {
+	switch magic {
+	case "PONTWAL\x01":
+		return "wal"
+	case "PONTPEB\x01":
+		return "pebble"
+	case "PONTMEM\x01":
+		return "memory"
+	}
+	return ""
+}
+
+// Place is where a node's storage plugin keeps its data.
+type Place struct {
+	// Dir is the plugin's directory.
+	Dir string
+	// Backend is whose data it is, as far as the files tell; empty if they do
+	// not.
+	Backend string
+}
+
+// Locate finds the storage directory below a node's data directory. The
+// storage directory itself is accepted too.
+func Locate(dataDir string) (Place, error) {
+	candidates := []string{filepath.Join(dataDir, string(plugins.Storage)), dataDir}
+	for _, dir := range candidates {
+		name, found, err := look(dir)
+		if err != nil {
+			return Place{}, err
+		}
+		if found {
+			return Place{Dir: dir, Backend: name}, nil
+		}
+	}
+	return Place{}, fmt.Errorf("%s: %w; give the data directory of a node", dataDir, ErrNoStore)
+}
+
+// look reports whether a store is in dir, and which.
+func look(dir string) (name string, found bool, err error) {
+	names, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, err
+	}
+	for _, e := range names {
+		switch {
+		case e.Name() == identityName:
+			magic, err := readMagic(filepath.Join(dir, identityName))
+			if err != nil {
+				return "", false, err
+			}
+			name, found = backendOf(magic), true
+		case !found && strings.HasSuffix(e.Name(), ".log") && len(e.Name()) == 20:
+			name, found = "wal", true // its identity is lost, the log is not
+		}
+	}
+	return name, found, nil
+}
+
+func readMagic(path string) (_ string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	b, err := io.ReadAll(io.LimitReader(f, magicBytes))
+	return string(b), err
+}
+
+// classify adds what kind of trouble an error of a store is.
+func classify(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, storage.ErrLocked):
+		return fmt.Errorf("%w: %w", ErrInUse, err)
+	case errors.Is(err, storage.ErrCorrupt):
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return err
+}

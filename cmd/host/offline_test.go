@@ -1,0 +1,295 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/wal"
+)
+
+// The node of configs/single.yaml.
+const (
+	singleConfig  = "../../configs/single.yaml"
+	singleCluster = 0x51
+	singleNode    = 1
+)
+
+// openStore opens the storage directory of a node as its host would.
+func openStore(t *testing.T, dataDir string) (storage.Storage, storage.State) {
+	t.Helper()
+	dir := filepath.Join(dataDir, "storage")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s := wal.New(backend.Env{})
+	state, err := s.Open(t.Context(), plugins.Options{
+		ClusterID: singleCluster, NodeID: singleNode, NodeName: "n1", Group: 1, DataDir: dir, Limits: plugins.DefaultLimits(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close(context.Background()) })
+	return s, state
+}
+
+// snapshotStream is what a host writes into a snapshot.
+func snapshotStream(index, term uint64, content string) []byte {
+	header := fmt.Sprintf(`{"version":1,"cluster_id":%d,"index":%d,"term":%d,"state_machine":"kv","registry":{"members":[`+
+		`{"id":1,"name":"n1","peer_urls":["http://127.0.0.1:7501"],"client_address":"127.0.0.1:7401"},`+
+		`{"id":2,"name":"n2","peer_urls":["http://127.0.0.1:7502"],"client_address":"127.0.0.1:7402"}]}}`, singleCluster, index, term)
+	b := binary.BigEndian.AppendUint32(nil, uint32(len(header)))
+	return append(append(b, header...), content...)
+}
+
+func saveSnapshot(t *testing.T, s storage.Storage, index, term uint64, content string) {
+	t.Helper()
+	w, err := s.CreateSnapshot(t.Context(), storage.SnapshotMetadata{
+		Index: index, Term: term, ConfState: storage.ConfState{Voters: []uint64{1, 2}},
+	}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(snapshotStream(index, term, content)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Commit(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// stoppedNode makes a data directory with twelve entries and two snapshots,
+// compacted to 3.
+func stoppedNode(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "n1")
+	s, _ := openStore(t, dir)
+	var entries []storage.Entry
+	for i := range uint64(12) {
+		entries = append(entries, storage.Entry{Index: i + 1, Term: 1 + i/6, Data: fmt.Appendf(nil, "entry %d", i+1)})
+	}
+	batches := []storage.Batch{
+		{Entries: entries[:8], MustSync: true},
+		{Entries: entries[8:], HardState: storage.HardState{Term: 2, Vote: 2, Commit: 11}, MustSync: true},
+	}
+	if err := s.Append(t.Context(), batches); err != nil {
+		t.Fatal(err)
+	}
+	saveSnapshot(t, s, 5, 1, "five")
+	saveSnapshot(t, s, 9, 2, strings.Repeat("nine", 1000))
+	if _, err := s.Compact(t.Context(), 3); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// flip changes one bit of a file of the store whose name ends with suffix.
+func flip(t *testing.T, dataDir, suffix string, at int64) {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dataDir, "storage", "*"+suffix))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("files *%s: %v, %v", suffix, names, err)
+	}
+	b, err := os.ReadFile(names[len(names)-1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[at] ^= 1
+	if err := os.WriteFile(names[len(names)-1], b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func decode[T any](t *testing.T, o outcome) (v T) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(o.stdout), &v); err != nil {
+		t.Fatalf("%v in %s%s", err, o.stdout, o.stderr)
+	}
+	return v
+}
+
+type dump struct {
+	Records []struct {
+		Kind    string
+		Offset  int64
+		Index   uint64
+		Problem string
+		Entries []struct {
+			Index uint64
+			Data  []byte `json:"data_base64"`
+		}
+	}
+}
+
+func TestLogCommands(t *testing.T) {
+	dir := stoppedNode(t)
+	o := host(t, "log", "verify", "--data-dir", dir, "-o", "json")
+	v := decode[struct {
+		Sound      bool
+		FirstIndex uint64 `json:"first_index"`
+		LastIndex  uint64 `json:"last_index"`
+		Entries    uint64
+		Commit     uint64
+	}](t, o)
+	if o.code != exitOK || !v.Sound || v.FirstIndex != 4 || v.LastIndex != 12 || v.Entries != 9 || v.Commit != 11 {
+		t.Errorf("verify: code %d, %+v", o.code, v)
+	}
+	o = host(t, "log", "dump", "--data-dir", dir, "--from", "9", "--to", "10", "--entries", "-o", "json")
+	d := decode[dump](t, o)
+	if len(d.Records) != 1 || len(d.Records[0].Entries) != 2 || string(d.Records[0].Entries[0].Data) != "entry 9" {
+		t.Errorf("dump of [9,10]: %+v", d)
+	}
+	if o = host(t, "log", "inspect", "--data-dir", dir); o.code != exitOK || !strings.Contains(o.stdout, "0000000000000001.log") {
+		t.Errorf("inspect: code %d\n%s%s", o.code, o.stdout, o.stderr)
+	}
+	if o = host(t, "log", "dump", "--data-dir", filepath.Join(dir, "storage")); !strings.Contains(o.stdout, "compact") || !strings.Contains(o.stdout, "vote 2") {
+		t.Errorf("dump:\n%s%s", o.stdout, o.stderr)
+	}
+}
+
+func TestLogCommandsOnADamagedLog(t *testing.T) {
+	dir := stoppedNode(t)
+	flip(t, dir, ".log", 600)
+	before := decode[dump](t, host(t, "log", "dump", "--data-dir", dir, "-o", "json"))
+	kinds := map[string]int{}
+	for _, r := range before.Records {
+		kinds[r.Kind]++
+	}
+	if kinds["unreadable"] != 1 || kinds["batch"] != 1 || kinds["compact"] != 1 {
+		t.Errorf("a dump of %v, want one unreadable stretch and what follows it", kinds)
+	}
+	o := host(t, "log", "verify", "--data-dir", dir)
+	for _, part := range []string{"DAMAGED", "0000000000000001.log at offset", "way out"} {
+		if o.code != exitUnhealthy || !strings.Contains(o.stdout, part) {
+			t.Errorf("verify: code %d, does not say %q:\n%s%s", o.code, part, o.stdout, o.stderr)
+		}
+	}
+	if after := decode[dump](t, host(t, "log", "dump", "--data-dir", dir, "-o", "json")); len(after.Records) != len(before.Records) {
+		t.Error("verify changed the log")
+	}
+	if err := os.Remove(filepath.Join(dir, "storage", "identity")); err != nil {
+		t.Fatal(err)
+	}
+	if again := decode[dump](t, host(t, "log", "dump", "--data-dir", dir, "-o", "json")); len(again.Records) != len(before.Records) {
+		t.Errorf("without its identity the log has %d records, not %d", len(again.Records), len(before.Records))
+	}
+}
+
+// A store that a process holds is refused by every command, with the holder.
+func TestOfflineCommandsRefuseAStoreInUse(t *testing.T) {
+	dir := stoppedNode(t)
+	openStore(t, dir)
+	export := filepath.Join(t.TempDir(), "export")
+	for _, given := range []string{"log inspect", "log dump", "log verify", "snapshot list", "snapshot verify", "snapshot export --to " + export} {
+		o := host(t, append(strings.Fields(given), "--data-dir", dir)...)
+		if o.code != exitInUse || !strings.Contains(o.stderr, fmt.Sprintf("pid %d", os.Getpid())) {
+			t.Errorf("%s: code %d, %s", given, o.code, o.stderr)
+		}
+	}
+	if _, err := os.Stat(export); err == nil {
+		t.Error("a refused export left a file")
+	}
+}
+
+func TestOfflineCommandsSayWhatIsMissing(t *testing.T) {
+	empty := t.TempDir()
+	for given, code := range map[string]int{
+		"log verify":                             exitUsage,
+		"log verify --data-dir " + empty:         exitNotFound,
+		"log verify --data-dir /no/such/place":   exitNotFound,
+		"snapshot export --data-dir " + empty:    exitUsage,
+		"snapshot verify x --data-dir " + empty:  exitUsage,
+		"snapshot restore nothing":               exitUsage,
+		"snapshot list --config /no/such/config": exitUsage,
+	} {
+		if o := host(t, strings.Fields(given)...); o.code != code {
+			t.Errorf("%s: code %d, want %d: %s", given, o.code, code, o.stderr)
+		}
+	}
+	if left, _ := os.ReadDir(empty); len(left) > 0 {
+		t.Errorf("%s was left behind", left[0].Name())
+	}
+}
+
+func TestSnapshotCommands(t *testing.T) {
+	dir := stoppedNode(t)
+	type listing struct {
+		Snapshots []struct{ Index, Bytes uint64 }
+	}
+	l := decode[listing](t, host(t, "snapshot", "list", "--data-dir", dir, "-o", "json"))
+	if len(l.Snapshots) != 2 || l.Snapshots[0].Index != 5 || l.Snapshots[1].Index != 9 {
+		t.Fatalf("list: %+v", l)
+	}
+	if o := host(t, "snapshot", "verify", "--data-dir", dir); o.code != exitOK || strings.Count(o.stdout, "sound") != 2 {
+		t.Errorf("verify: code %d\n%s%s", o.code, o.stdout, o.stderr)
+	}
+	if o := host(t, "snapshot", "verify", "--data-dir", dir, "7"); o.code != exitNotFound {
+		t.Errorf("verify 7: code %d", o.code)
+	}
+	flip(t, dir, ".snap", 1000) // in the content of the newest
+	if o := host(t, "snapshot", "verify", "--data-dir", dir); o.code != exitUnhealthy || !strings.Contains(o.stdout, "corrupt data") {
+		t.Errorf("verify of a damaged one: code %d\n%s%s", o.code, o.stdout, o.stderr)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if o := host(t, "snapshot", "export", "--data-dir", dir, "--to", file); o.code != exitUnhealthy {
+		t.Errorf("export of a damaged one: code %d %s", o.code, o.stderr)
+	}
+	if _, err := os.Stat(file); err == nil {
+		t.Error("a failed export left a file")
+	}
+}
+
+func TestSnapshotExportAndRestore(t *testing.T) {
+	from, file := stoppedNode(t), filepath.Join(t.TempDir(), "backup")
+	if o := host(t, "snapshot", "export", "--data-dir", from, "--to", file); o.code != exitOK {
+		t.Fatalf("export: %s", o.stderr)
+	}
+	if o := host(t, "snapshot", "export", "--data-dir", from, "--to", file); o.code != exitFailed {
+		t.Errorf("export over a file: code %d", o.code)
+	}
+	to := filepath.Join(t.TempDir(), "new")
+	restore := func(file string) outcome {
+		return host(t, "snapshot", "restore", file, "--config", singleConfig, "--data-dir", to,
+			"--set", fmt.Sprintf("cluster.id=%x", singleCluster), "--set", "plugins.storage.isolation=inproc")
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []int{0, 100, len(b) - 1} {
+		damaged := bytes.Clone(b)
+		damaged[at] ^= 1
+		bad := filepath.Join(t.TempDir(), "bad")
+		if err := os.WriteFile(bad, damaged, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if o := restore(bad); o.code != exitUnhealthy {
+			t.Errorf("restore with byte %d damaged: code %d %s", at, o.code, o.stderr)
+		}
+	}
+	if o := restore(file); o.code != exitOK {
+		t.Fatalf("restore: %s", o.stderr)
+	}
+	if o := restore(file); o.code != exitNotFound || !strings.Contains(o.stderr, "not empty") {
+		t.Errorf("restore over data: code %d %s", o.code, o.stderr)
+	}
+	s, state := openStore(t, to)
+	if state.FirstIndex != 10 || state.LastIndex != 9 || state.HardState != (storage.HardState{Term: 2, Commit: 9}) {
+		t.Errorf("the restored store has %+v", state)
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}

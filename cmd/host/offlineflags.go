@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pontoon-raft/pontoon/cmd/host/offline"
+	"github.com/pontoon-raft/pontoon/internal/hostconfig"
+)
+
+// offlineFlags say which stopped node a command is about: by its data
+// directory alone, or by its configuration.
+type offlineFlags struct{ *configFlags }
+
+func addOffline(cmd *cobra.Command) offlineFlags {
+	return offlineFlags{addConfig(cmd)}
+}
+
+// node reads the configuration; nil if none was given.
+func (f offlineFlags) node(cmd *cobra.Command) (*offline.Node, *hostconfig.Config, error) {
+	if f.path == "" {
+		return nil, nil, nil
+	}
+	c, o, err := f.load(cmd)
+	if err != nil {
+		return nil, nil, err
+	}
+	warnIgnored(cmd.ErrOrStderr(), o)
+	s := hostSettings(c, nil)
+	return &offline.Node{
+		ClusterID: s.ClusterID, NodeID: uint64(s.ID), Name: s.Name,
+		Limits: s.Limits, Tick: s.Tick, Election: s.Election,
+		Spec: s.Storage.Spec, Config: s.Storage.Config,
+		Backends: s.Backends, RuntimeDir: s.RuntimeDir,
+	}, c, nil
+}
+
+// need is node for commands that cannot do without a configuration.
+func (f offlineFlags) need(cmd *cobra.Command) (*offline.Node, *hostconfig.Config, error) {
+	if f.path == "" {
+		return nil, nil, &usageError{cmd.CommandPath(), "no configuration file: give --config"}
+	}
+	return f.node(cmd)
+}
+
+// place finds the store, and the node if a configuration was given.
+func (f offlineFlags) place(cmd *cobra.Command) (offline.Place, *offline.Node, error) {
+	node, c, err := f.node(cmd)
+	if err != nil {
+		return offline.Place{}, nil, err
+	}
+	dir := f.dataDir
+	if c != nil {
+		dir = c.Node.DataDir
+	}
+	if dir == "" {
+		return offline.Place{}, nil, &usageError{cmd.CommandPath(), "which node? give --data-dir or --config"}
+	}
+	place, err := offline.Locate(dir)
+	return place, node, err
+}
+
+// list shows ids in a cell.
+func list(ids []string) string {
+	if len(ids) == 0 {
+		return "-"
+	}
+	return strings.Join(ids, ",")
+}
+
+// verdictError is the end of a check whose verdict was printed.
+func verdictError(v offline.Verdict) error {
+	if v.Sound {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", errDamaged, v.Dir)
+}

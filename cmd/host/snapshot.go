@@ -1,0 +1,193 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pontoon-raft/pontoon/cmd/host/offline"
+)
+
+func newSnapshot() *cobra.Command {
+	cmd := group(&cobra.Command{
+		Use:     "snapshot",
+		Short:   "List, check, export and restore snapshots of a stopped node",
+		GroupID: groupOffline,
+	})
+	cmd.AddCommand(newSnapshotList(), newSnapshotVerify(), newSnapshotExport(), newSnapshotRestore())
+	return cmd
+}
+
+func newSnapshotList() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "list --data-dir DIR",
+		Short: "List the snapshots of a node",
+		Long: `list shows the snapshots that a node would use, oldest first. One whose header
+or trailer is damaged is not among them and is reported on standard error.`,
+		Example: `  host snapshot list --data-dir ./data/n1
+  host snapshot list --config configs/local3/n1.yaml -o json`,
+		Args: args(cobra.NoArgs),
+	}
+	flags, out := addOffline(cmd), addOutput(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		place, node, err := flags.place(cmd)
+		if err != nil {
+			return err
+		}
+		s, err := offline.OpenToRead(cmd.Context(), place, node)
+		if err != nil {
+			return err
+		}
+		for _, n := range s.Notes {
+			fmt.Fprintln(cmd.ErrOrStderr(), "host:", n)
+		}
+		snapshots := s.Snapshots()
+		if err := s.Release(); err != nil {
+			return err
+		}
+		return out.print(cmd.OutOrStdout(), map[string]any{"snapshots": snapshots}, func(w io.Writer) error {
+			return snapshotTable(w, snapshots, false)
+		})
+	}
+	return cmd
+}
+
+func snapshotTable(w io.Writer, snapshots []offline.SnapshotVerdict, verdicts bool) error {
+	return table(w, func(w io.Writer) {
+		head := []any{"INDEX", "TERM", "BYTES", "VOTERS", "LEARNERS"}
+		if verdicts {
+			head = append(head, "VERDICT")
+		}
+		row(w, head...)
+		for _, s := range snapshots {
+			cells := []any{s.Index, s.Term, s.Bytes, list(s.Voters), list(s.Learners)}
+			if verdicts {
+				verdict := "sound"
+				if !s.Sound {
+					verdict = s.Problem
+				}
+				cells = append(cells, verdict)
+			}
+			row(w, cells...)
+		}
+	})
+}
+
+func newSnapshotVerify() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "verify --data-dir DIR [INDEX]",
+		Short: "Read the snapshots of a node and check their checksums",
+		Long: `verify reads all of every snapshot, or of the one at INDEX, and compares the
+checksums. Exit code 4 if one is damaged.`,
+		Example: `  host snapshot verify --data-dir ./data/n1
+  host snapshot verify --data-dir ./data/n1 100000`,
+		Args: args(cobra.MaximumNArgs(1)),
+	}
+	flags, out := addOffline(cmd), addOutput(cmd)
+	cmd.RunE = func(cmd *cobra.Command, given []string) error {
+		index, err := indexArgument(cmd, given)
+		if err != nil {
+			return err
+		}
+		place, node, err := flags.place(cmd)
+		if err != nil {
+			return err
+		}
+		v, err := offline.VerifySnapshots(cmd.Context(), place, node, index)
+		if err != nil {
+			return err
+		}
+		if len(v.Snapshots) == 0 && index != 0 {
+			return fmt.Errorf("%w at %d", offline.ErrNoSnapshot, index)
+		}
+		for _, n := range v.Notes {
+			fmt.Fprintln(cmd.ErrOrStderr(), "host:", n)
+		}
+		if err := out.print(cmd.OutOrStdout(), v, func(w io.Writer) error { return snapshotTable(w, v.Snapshots, true) }); err != nil {
+			return err
+		}
+		return verdictError(v)
+	}
+	return cmd
+}
+
+// indexArgument is the snapshot that an optional argument names; 0 for none.
+func indexArgument(cmd *cobra.Command, given []string) (uint64, error) {
+	if len(given) == 0 {
+		return 0, nil
+	}
+	index, err := strconv.ParseUint(given[0], 10, 64)
+	if err != nil || index == 0 {
+		return 0, &usageError{cmd.CommandPath(), fmt.Sprintf("%q is not the index of a snapshot", given[0])}
+	}
+	return index, nil
+}
+
+func newSnapshotExport() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "export --data-dir DIR --to FILE [INDEX]",
+		Short: "Copy a snapshot into a file of its own",
+		Long: `export writes the newest snapshot, or the one at INDEX, with a checksum into a
+file that must not exist yet: a backup that "host snapshot restore" reads.`,
+		Example: `  host snapshot export --data-dir ./data/n1 --to backup.pontoon`,
+		Args:    args(cobra.MaximumNArgs(1)),
+	}
+	flags, out := addOffline(cmd), addOutput(cmd)
+	to := cmd.Flags().String("to", "", "the new `file`")
+	cmd.RunE = func(cmd *cobra.Command, given []string) error {
+		index, err := indexArgument(cmd, given)
+		if err != nil {
+			return err
+		}
+		if *to == "" {
+			return &usageError{cmd.CommandPath(), "where to? give --to"}
+		}
+		place, node, err := flags.place(cmd)
+		if err != nil {
+			return err
+		}
+		s, err := offline.ExportSnapshot(cmd.Context(), place, node, index, *to)
+		if err != nil {
+			return err
+		}
+		return out.print(cmd.OutOrStdout(), map[string]any{"file": *to, "snapshot": s}, func(w io.Writer) error {
+			_, err := fmt.Fprintf(w, "snapshot %d of %d bytes is in %s\n", s.Index, s.Bytes, *to)
+			return err
+		})
+	}
+	return cmd
+}
+
+func newSnapshotRestore() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "restore FILE --config FILE",
+		Short: "Begin a node's data with an exported snapshot",
+		Long: `restore makes the data of one member from an exported snapshot. The node must be
+a voting member in the snapshot, and its data directory must be empty.
+
+To bring back a cluster that is lost, restore the same file on every member
+and start them: the cluster is as it was at the snapshot's index. What came
+after is gone. To bring back one member only, and let it found the cluster
+alone, restore it there and run "host recover --force-new-cluster".`,
+		Example: `  host snapshot restore backup.pontoon --config n1.yaml`,
+		Args:    args(cobra.ExactArgs(1)),
+	}
+	flags, out := addOffline(cmd), addOutput(cmd)
+	cmd.RunE = func(cmd *cobra.Command, given []string) error {
+		node, c, err := flags.need(cmd)
+		if err != nil {
+			return err
+		}
+		s, err := offline.RestoreSnapshot(cmd.Context(), given[0], c.Node.DataDir, *node)
+		if err != nil {
+			return err
+		}
+		return out.print(cmd.OutOrStdout(), map[string]any{"data_dir": c.Node.DataDir, "snapshot": s}, func(w io.Writer) error {
+			_, err := fmt.Fprintf(w, "%s begins with the snapshot at %d, term %d, of members %s\n", c.Node.DataDir, s.Index, s.Term, list(s.Voters))
+			return err
+		})
+	}
+	return cmd
+}
