@@ -25,8 +25,9 @@ type streamReader struct {
 	peer *peer
 	kind streamKind
 
-	wasUp bool // the last attempt got a stream: its end is worth a warning
-	hint  int  // size of the last batch
+	wasUp   bool // the last attempt got a stream: its end is worth a warning
+	refused bool // the peer will not have this node, and that was said
+	hint    int  // size of the last batch
 }
 
 // run dials, and dials again, until ctx ends.
@@ -51,6 +52,10 @@ func (r *streamReader) run(ctx context.Context) {
 }
 
 func (r *streamReader) log(err error) {
+	if misconfigured(err) {
+		r.logRefusal(err)
+		return
+	}
 	level := slog.LevelDebug
 	if r.wasUp {
 		level = slog.LevelWarn
@@ -58,6 +63,23 @@ func (r *streamReader) log(err error) {
 	r.wasUp = false
 	r.peer.e.logger.Log(context.Background(), level, "stream from peer is down",
 		"peer", formatID(r.peer.id), "stream", r.kind.path(), "error", err)
+}
+
+// logRefusal says once, and for both streams together, that somebody has to
+// correct the configuration here or there.
+func (r *streamReader) logRefusal(err error) {
+	if r.refused || r.kind != appendStream {
+		return
+	}
+	r.refused = true
+	r.peer.e.logger.Error("peer and this node do not belong together: check cluster.id, node.id and cluster.members of both",
+		"peer", formatID(r.peer.id), "error", err)
+}
+
+// misconfigured reports whether trying again will not help. A peer that does
+// not know this node may still hear of it.
+func misconfigured(err error) bool {
+	return errors.Is(err, errClusterMismatch) || errors.Is(err, errToMismatch) || errors.Is(err, errIncompatibleVersion)
 }
 
 // session is the life of one connection.
@@ -69,7 +91,7 @@ func (r *streamReader) session(ctx context.Context) error {
 		return err
 	}
 	defer body.Close()
-	r.wasUp = true
+	r.wasUp, r.refused = true, false
 	r.peer.readerUp()
 	defer r.peer.readerDown()
 	return r.receive(r.decoder(body))
@@ -119,9 +141,13 @@ func checkStreamAnswer(response *http.Response, self identity) error {
 		return fmt.Errorf("%w: peer announces %q", errIncompatibleVersion, version)
 	}
 	if cluster := response.Header.Get(headerCluster); cluster != "" && cluster != formatID(self.cluster) {
-		return fmt.Errorf("%w: peer is in cluster %s", errClusterMismatch, cluster)
+		return clusterMismatch(cluster, self)
 	}
 	return nil
+}
+
+func clusterMismatch(cluster string, self identity) error {
+	return fmt.Errorf("%w: the peer is in cluster %.16s, this node in %s", errClusterMismatch, cluster, formatID(self.cluster))
 }
 
 // answerError turns an answer that is no success into an error.
@@ -134,6 +160,9 @@ func answerError(response *http.Response, self identity) error {
 		return fmt.Errorf("answer %s: %w", response.Status, err)
 	}
 	reason := strings.TrimSpace(string(text))
+	if cluster := response.Header.Get(headerCluster); reason == errClusterMismatch.Error() && cluster != "" {
+		return clusterMismatch(cluster, self)
+	}
 	for _, known := range []error{errIncompatibleVersion, errClusterMismatch, errToMismatch, errUnknownSender} {
 		if reason == known.Error() {
 			return fmt.Errorf("answer %s: %w", response.Status, known)
