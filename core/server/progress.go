@@ -47,6 +47,15 @@ func (p *progress) advance(applied uint64, registry *member.Registry) {
 	p.waiting = kept
 }
 
+// seed sets the membership as long as nothing is applied.
+func (p *progress) seed(registry *member.Registry) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.applied == 0 && registry != nil {
+		p.registry = registry
+	}
+}
+
 // get returns the applied index and the membership at it.
 func (p *progress) get() (uint64, *member.Registry) {
 	p.mu.Lock()

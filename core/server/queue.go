@@ -3,6 +3,7 @@ package server
 import (
 	"sync"
 
+	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/node"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -11,9 +12,10 @@ import (
 // work is one item for the state machine, in the order of the log: a run of
 // committed entries, or an installed snapshot to restore from.
 type work struct {
-	node    *node.Node // who hears that it is done; nil if nobody does
-	apply   node.Apply
-	restore *storage.SnapshotMetadata
+	node     *node.Node // who hears that it is done; nil if nobody does
+	apply    node.Apply
+	restore  *storage.SnapshotMetadata
+	registry *member.Registry // at restore; nil if only the snapshot has it
 }
 
 // last is the applied index after the work.
@@ -42,11 +44,16 @@ func newApplyQueue() *applyQueue {
 }
 
 // attach begins a generation: raft hands out again everything above its
-// snapshot.
-func (q *applyQueue) attach(n *node.Node) {
+// newest snapshot, at index, and counts on the state machine to have that. It
+// may not, even if it runs: the storage may have installed the snapshot, and
+// died before it could say so.
+func (q *applyQueue) attach(n *node.Node, index uint64, registry *member.Registry) {
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	q.items, q.node = nil, n
+	q.mu.Unlock()
+	if index > 0 {
+		q.push(work{restore: &storage.SnapshotMetadata{Index: index}, registry: registry})
+	}
 }
 
 // detach ends a generation.
@@ -58,7 +65,9 @@ func (q *applyQueue) detach() {
 
 func (q *applyQueue) push(w work) {
 	q.mu.Lock()
-	q.items = append(q.items, w)
+	if !q.closed {
+		q.items = append(q.items, w)
+	}
 	q.mu.Unlock()
 	select {
 	case q.wake <- struct{}{}:

@@ -26,11 +26,12 @@ func (s *Server) Query(ctx context.Context, data []byte, c Consistency) (Answer,
 		}
 	}
 	index, _ := s.progress.get()
-	m := s.machine.Load()
-	if m == nil {
+	m, lease, done, ok := s.machine.use(ctx)
+	if !ok {
 		return Answer{}, &Error{Err: ErrNotReady, Detail: "the state machine plugin is starting", RetryAfter: s.cfg.Tick}
 	}
-	answer, err := (*m).Query(ctx, data)
+	defer done()
+	answer, err := m.Query(lease, data)
 	switch {
 	case err == nil:
 		return Answer{Data: answer, Index: index}, nil
@@ -40,7 +41,7 @@ func (s *Server) Query(ctx context.Context, data []byte, c Consistency) (Answer,
 		return Answer{}, s.readError(ctx)
 	case s.ended():
 		return Answer{}, &Error{Err: ErrStopping}
-	case errors.Is(err, plugins.ErrGone), errors.Is(err, plugins.ErrClosed):
+	case lease.Err() != nil, errors.Is(err, plugins.ErrGone), errors.Is(err, plugins.ErrClosed):
 		return Answer{}, &Error{Err: ErrNotReady, Detail: "the state machine plugin is starting again", RetryAfter: s.cfg.Tick}
 	default:
 		return Answer{}, &Error{Err: ErrQueryFailed, Detail: err.Error(), RetryAfter: s.cfg.Tick}

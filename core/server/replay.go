@@ -5,42 +5,103 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/core/node"
-	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// recoverMachine brings a state machine that was opened at index has to the
-// applied index: by the newest snapshot if the log no longer reaches back that
-// far, then by the log. Results were given to the clients before, or never
-// will be; they are dropped.
-func (s *Server) recoverMachine(ctx context.Context, m RunningStateMachine, has uint64) error {
-	st, err := s.waitStorage(ctx)
-	if err != nil {
+// recover brings a state machine that was just opened to the applied index.
+// Results were given to the clients before, or never will be; they are dropped.
+func (d *driver) recover() error {
+	s := d.s
+	if _, err := s.waitStorage(d.ctx); err != nil {
 		return err
 	}
-	applied, _ := s.progress.get()
-	if n, _ := s.attached(); n != nil && has > n.State().Last {
-		return fmt.Errorf("%w: it has applied entry %d, the log ends at %d: the log was lost or is another one's", ErrPermanent, has, n.State().Last)
+	// The node's state is as of its last tick; what was given was in the log.
+	if n, _ := s.attached(); n != nil && d.at > max(n.State().Last, s.given) {
+		return fmt.Errorf("%w: it has applied entry %d, the log ends at %d: the log was lost or is another one's", ErrPermanent, d.at, n.State().Last)
 	}
-	if has >= applied {
+	applied, _ := s.progress.get()
+	return d.bringTo(applied)
+}
+
+// restore continues from an installed snapshot, when everything before it is
+// answered and nobody else uses the state machine.
+func (d *driver) restore(w *work) error {
+	if err := d.settle(); err != nil {
+		return err
+	}
+	index := w.restore.Index
+	if d.at < index {
+		if err := d.closeApplier(); err != nil {
+			return err
+		}
+		if err := d.bringTo(index); err != nil {
+			return err
+		}
+	}
+	d.s.snapshots.attached(index)
+	d.s.progress.advance(index, w.registry)
+	if d.applier != nil {
 		return nil
+	}
+	return d.open()
+}
+
+// closeApplier closes the pipeline and waits until nobody uses the state
+// machine.
+func (d *driver) closeApplier() error {
+	idle := d.s.machine.close()
+	if d.applier != nil {
+		if err := d.applier.Close(); err != nil {
+			return fmt.Errorf("close apply stream: %w", err)
+		}
+		d.applier = nil
+	}
+	select {
+	case <-idle:
+		return nil
+	case <-d.m.Done():
+		return errEnded
+	case <-d.s.queue.done:
+		return ErrStopping
+	}
+}
+
+// bringTo brings the state machine to at least the index target: by the newest
+// snapshot that can be read if it is ahead of the state machine, then by the
+// log. The pipeline is closed.
+func (d *driver) bringTo(target uint64) error {
+	if d.at >= target {
+		return nil
+	}
+	ctx, cancel := d.s.untilEnded(d.ctx)
+	defer cancel()
+	st, err := d.s.waitStorage(ctx)
+	if err != nil {
+		return err
 	}
 	snapshots, err := st.ListSnapshots(ctx)
 	if err != nil {
 		return fmt.Errorf("list snapshots: %w", err)
 	}
-	if n := len(snapshots); n > 0 && snapshots[n-1].Metadata.Index > has {
-		if err := s.restoreMachine(ctx, m, snapshots[n-1].Metadata.Index); err != nil {
+	for i := len(snapshots) - 1; i >= 0; i-- {
+		index := snapshots[i].Metadata.Index
+		if index <= d.at || d.s.unreadable[index] {
+			continue
+		}
+		if err := d.s.restoreMachine(ctx, d.m, st, index); err != nil {
 			return err
 		}
-		has = snapshots[n-1].Metadata.Index
+		d.at = index
+		break
 	}
-	if has >= applied {
-		return nil
+	err = d.replay(ctx, st, target)
+	if errors.Is(err, storage.ErrCompacted) && len(d.s.unreadable) > 0 {
+		return fmt.Errorf("%w: no snapshot can be read: %w", ErrPermanent, err)
 	}
-	return s.replay(ctx, m, st, has, applied)
+	return err
 }
 
 // waitStorage waits until there is a node with a storage.
@@ -60,16 +121,26 @@ func (s *Server) waitStorage(ctx context.Context) (storage.Storage, error) {
 	}
 }
 
-// replay applies the log's entries (has, applied].
-func (s *Server) replay(ctx context.Context, m statemachine.StateMachine, st storage.Storage, has, applied uint64) error {
-	s.logger.Info("replaying the log to the state machine", "from", has+1, "to", applied)
-	for has < applied && !s.ended() {
-		entries, err := st.Read(ctx, has+1, applied+1, s.cfg.Limits.MaxBatchBytes)
-		if err != nil {
-			return fmt.Errorf("read entries [%d,%d]: %w", has+1, applied, err)
+// replay applies the log's entries up to target. It ends between two batches
+// when the host stops, and then with an error: what follows must not be given
+// to a state machine with a gap.
+func (d *driver) replay(ctx context.Context, st storage.Storage, target uint64) error {
+	if d.at >= target {
+		return nil
+	}
+	s := d.s
+	s.logger.Info("replaying the log to the state machine", "from", d.at+1, "to", target)
+	for d.at < target {
+		if s.ended() {
+			return ErrStopping
 		}
-		if len(entries) == 0 || entries[0].Index != has+1 {
-			return fmt.Errorf("read entries [%d,%d]: %w", has+1, applied, storage.ErrUnavailable)
+		from := d.at + 1
+		entries, err := st.Read(ctx, from, target+1, s.cfg.Limits.MaxBatchBytes)
+		if err != nil {
+			return fmt.Errorf("read entries [%d,%d]: %w", from, target, err)
+		}
+		if err := checkRun(entries, from, target); err != nil {
+			return err
 		}
 		commands, err := node.Commands(entries)
 		if err != nil {
@@ -77,20 +148,44 @@ func (s *Server) replay(ctx context.Context, m statemachine.StateMachine, st sto
 		}
 		through := entries[len(entries)-1].Index
 		b := batch([]work{{apply: node.Apply{Commands: commands, Last: through}}})
-		if _, err := m.Apply(ctx, b); err != nil {
-			return fmt.Errorf("replay [%d,%d]: %w", has+1, through, err)
+		s.given = max(s.given, through)
+		now := time.Now()
+		s.applyStall.Store(&now) // the watchdog of Apply holds here too
+		_, err = d.m.Apply(d.ctx, b)
+		s.applyStall.Store(nil)
+		if err != nil {
+			return fmt.Errorf("replay [%d,%d]: %w", from, through, err)
 		}
-		has = through
+		d.at = through
+	}
+	return nil
+}
+
+// checkRun checks that entries are a run that begins at from.
+func checkRun(entries []storage.Entry, from, to uint64) error {
+	if len(entries) == 0 {
+		return fmt.Errorf("read entries [%d,%d]: none: %w", from, to, storage.ErrUnavailable)
+	}
+	for i := range entries {
+		if want := from + uint64(i); entries[i].Index != want || want > to {
+			return fmt.Errorf("read entries [%d,%d]: entry %d stands where %d should: %w", from, to, entries[i].Index, want, storage.ErrCorrupt)
+		}
 	}
 	return nil
 }
 
 // restoreMachine replaces the state machine's state by the snapshot at index.
-func (s *Server) restoreMachine(ctx context.Context, m statemachine.StateMachine, index uint64) error {
-	st, err := s.waitStorage(ctx)
-	if err != nil {
-		return err
+// After an error the state is undefined. A snapshot that turned out damaged is
+// remembered, so that the next state machine is given an older one.
+func (s *Server) restoreMachine(ctx context.Context, m RunningStateMachine, st storage.Storage, index uint64) error {
+	err := s.tryRestore(ctx, m, st, index)
+	if errors.Is(err, storage.ErrCorrupt) || errors.Is(err, storage.ErrNoSnapshot) {
+		s.unreadable[index] = true
 	}
+	return err
+}
+
+func (s *Server) tryRestore(ctx context.Context, m RunningStateMachine, st storage.Storage, index uint64) error {
 	r, err := st.OpenSnapshot(ctx, index)
 	if err != nil {
 		return fmt.Errorf("open snapshot %d: %w", index, err)
@@ -104,14 +199,34 @@ func (s *Server) restoreMachine(ctx context.Context, m statemachine.StateMachine
 		return fmt.Errorf("%w: snapshot %d: %w", ErrPermanent, index, err)
 	}
 	s.logger.Info("restoring the state machine from a snapshot", "index", index, "bytes", r.Info().Size_)
-	if err := m.Restore(ctx, index, r); err != nil {
-		return fmt.Errorf("restore snapshot %d: %w", index, err)
+	source := &readErrors{r: r}
+	if err := m.Restore(ctx, index, source); err != nil {
+		// What the state machine makes of a failed read is its own affair.
+		return fmt.Errorf("restore snapshot %d: %w", index, errors.Join(err, source.err))
 	}
 	// A state machine may stop reading before the end; the checksum must have
 	// been seen all the same.
-	if _, err := io.Copy(io.Discard, r); err != nil && !errors.Is(err, io.EOF) {
+	if _, err := io.Copy(io.Discard, source); err != nil {
 		return fmt.Errorf("restore snapshot %d: %w", index, err)
+	}
+	if source.err != nil {
+		return fmt.Errorf("restore snapshot %d: %w", index, source.err)
 	}
 	s.progress.advance(index, header.Registry)
 	return nil
+}
+
+// readErrors remembers why reading failed.
+type readErrors struct {
+	r   io.Reader
+	err error
+}
+
+// Read implements io.Reader.
+func (r *readErrors) Read(b []byte) (int, error) {
+	n, err := r.r.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		r.err = err
+	}
+	return n, err
 }

@@ -96,8 +96,12 @@ type Server struct {
 	queue       *applyQueue
 	progress    *progress
 	snapshots   *snapshotter
-	machine     atomic.Pointer[RunningStateMachine]
-	applyStall  atomic.Int64 // UnixNano since when an apply has been unanswered; 0 if none
+	machine     access
+	applyStall  atomic.Pointer[time.Time] // since when an apply has been unanswered; nil if none
+
+	// Of the server goroutine.
+	given      uint64          // highest index that any state machine was given
+	unreadable map[uint64]bool // snapshots that turned out damaged
 
 	changed *broadcast // of state changes
 
@@ -140,9 +144,12 @@ func New(cfg Config) *Server {
 		queue:    newApplyQueue(),
 		progress: newProgress(),
 		changed:  newBroadcast(),
-		stop:     make(chan struct{}),
-		idle:     make(chan struct{}),
-		done:     make(chan struct{}),
+
+		unreadable: map[uint64]bool{},
+
+		stop: make(chan struct{}),
+		idle: make(chan struct{}),
+		done: make(chan struct{}),
 	}
 	boot := randomNumber()
 	s.nextRequest.Store(boot)
@@ -171,17 +178,17 @@ func (s *Server) Start() {
 	go s.run()
 }
 
-// Attach gives the server a raft node and the storage below it. Entries up to
-// the storage's newest snapshot, at index applied with the given membership,
-// are taken as applied; the state machine catches up before anything later is
-// applied.
-func (s *Server) Attach(n *node.Node, st storage.Storage, applied uint64, registry *member.Registry) {
+// Attach gives the server a raft node and the storage below it. Raft takes
+// entries up to the storage's newest snapshot, at the given index and with the
+// given membership, for applied: the state machine is brought there before
+// anything later is applied. It is called before the node runs.
+func (s *Server) Attach(n *node.Node, st storage.Storage, snapshot uint64, registry *member.Registry) {
+	s.progress.seed(registry)
+	s.snapshots.attached(snapshot)
+	s.queue.attach(n, snapshot, registry)
 	s.mu.Lock()
 	s.node, s.storage = n, st
 	s.mu.Unlock()
-	s.progress.advance(applied, registry)
-	s.snapshots.attached(applied)
-	s.queue.attach(n)
 	s.changed.notify()
 }
 
@@ -216,7 +223,8 @@ func (s *Server) Pending() int {
 }
 
 // StopApplying ends the use of the state machine: it waits until what was
-// submitted is answered, or ctx ends. The state machine itself is the caller's
+// submitted is answered and a snapshot that is being saved is given up, or ctx
+// ends. The state machine itself is the caller's
 // to close. Law 5: this comes after the raft goroutine has ended and before the
 // plugins are closed.
 func (s *Server) StopApplying(ctx context.Context) error {
@@ -226,15 +234,20 @@ func (s *Server) StopApplying(ctx context.Context) error {
 	}
 	select {
 	case <-s.idle:
-		return nil
 	case <-s.done:
+	case <-ctx.Done():
+		return ErrStillApplying
+	}
+	select {
+	case <-s.snapshots.ended:
 		return nil
 	case <-ctx.Done():
 		return ErrStillApplying
 	}
 }
 
-// ErrStillApplying: the state machine has not answered its last batch.
+// ErrStillApplying: the state machine has not answered its last batch, or does
+// not give up saving a snapshot.
 var ErrStillApplying = errors.New("still applying")
 
 // Stop ends the server goroutine and waits for it: the last step of a stop.

@@ -83,7 +83,7 @@ func (s *Server) Ready() error {
 			return &Error{Err: ErrNotReady, Detail: fmt.Sprintf("%s plugin %s is in state %s", p.Kind, p.Name, p.State)}
 		}
 	}
-	if s.machine.Load() == nil {
+	if !s.machine.isOpen() {
 		return &Error{Err: ErrNotReady, Detail: "the state machine is catching up"}
 	}
 	return nil
@@ -93,8 +93,8 @@ func (s *Server) Ready() error {
 // it has none.
 func (s *Server) ApplyStalled() time.Duration {
 	since := s.applyStall.Load()
-	if since == 0 {
+	if since == nil {
 		return 0
 	}
-	return time.Since(time.Unix(0, since))
+	return time.Since(*since) // monotonic: a clock that is set is no stall
 }

@@ -1,0 +1,81 @@
+package server
+
+import (
+	"context"
+	"sync"
+)
+
+// access lends the running state machine to those who use it beside the
+// driver: queries, and the saving of a snapshot. The contract allows them at
+// any time but during a Restore, so the driver closes the access before one.
+type access struct {
+	mu      sync.Mutex
+	machine RunningStateMachine // nil while closed
+	ctx     context.Context     // ends when the access is closed
+	cancel  context.CancelFunc
+	users   int
+	idle    chan struct{} // closed when users becomes 0 after a close
+}
+
+// open begins to lend m.
+func (a *access) open(m RunningStateMachine) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.machine = m
+	a.ctx, a.cancel = context.WithCancel(context.Background())
+}
+
+// close stops lending and cancels what is under way. The channel is closed
+// when nobody uses the state machine any more.
+func (a *access) close() <-chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.machine != nil {
+		a.machine = nil
+		a.cancel()
+	}
+	idle := make(chan struct{})
+	if a.users == 0 {
+		close(idle)
+		return idle
+	}
+	if a.idle == nil {
+		a.idle = idle
+	}
+	return a.idle
+}
+
+// isOpen tells whether the state machine can be used.
+func (a *access) isOpen() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.machine != nil
+}
+
+// use lends the state machine until done is called, which must happen once.
+// The context ends when parent does, and when the state machine is needed back.
+// ok is false while there is none.
+func (a *access) use(parent context.Context) (m RunningStateMachine, ctx context.Context, done func(), ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.machine == nil {
+		return nil, nil, nil, false
+	}
+	a.users++
+	ctx, cancel := context.WithCancel(parent)
+	stop := context.AfterFunc(a.ctx, cancel)
+	return a.machine, ctx, func() {
+		stop()
+		cancel()
+		a.leave()
+	}, true
+}
+
+func (a *access) leave() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.users--; a.users == 0 && a.idle != nil {
+		close(a.idle)
+		a.idle = nil
+	}
+}

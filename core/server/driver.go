@@ -1,0 +1,226 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+)
+
+// applyWindow is how many batches the state machine may have at a time. With
+// one it would idle while the next is on its way; more only splits batches.
+const applyWindow = 2
+
+// driver feeds one state machine. Work goes from the queue to the backlog, from
+// there to inflight, and is answered in this order; what was not answered when
+// the state machine fails is the backlog of the next one.
+type driver struct {
+	s        *Server
+	ctx      context.Context
+	m        RunningStateMachine
+	at       uint64 // index that the state machine is known to have
+	backlog  [][]work
+	inflight []submission
+	applier  statemachine.Applier // nil while closed
+	outcomes chan outcome
+}
+
+// submission is a batch that the state machine has not answered.
+type submission struct {
+	items   []work
+	prepare bool // it asked for a snapshot
+}
+
+// outcome is one Recv.
+type outcome struct {
+	statemachine.Outcome
+	err error
+}
+
+// errEnded: the state machine's process is gone.
+var errEnded = errors.New("process ended")
+
+// run brings the state machine to the applied index and feeds it from there.
+func (d *driver) run() error {
+	if err := d.recover(); err != nil {
+		return err
+	}
+	d.refill()
+	if len(d.backlog) == 0 || d.backlog[0][0].restore == nil {
+		if err := d.open(); err != nil {
+			return err
+		}
+	} // else the restore opens
+	return d.loop()
+}
+
+// unanswered is what the next state machine is to be given.
+func (d *driver) unanswered() [][]work {
+	var list [][]work
+	for i := range d.inflight {
+		if d.inflight[i].prepare {
+			d.s.snapshots.abandoned()
+		}
+		list = append(list, d.inflight[i].items)
+	}
+	return append(list, d.backlog...)
+}
+
+// open opens the pipeline, begins to receive, and lets queries in.
+func (d *driver) open() error {
+	applier, err := statemachine.OpenApplier(d.ctx, d.m)
+	if err != nil {
+		return fmt.Errorf("open apply stream: %w", err)
+	}
+	d.applier = applier
+	// Room for the whole window and an error: an honest receiver never waits.
+	d.outcomes = make(chan outcome, applyWindow+1)
+	go receive(d.ctx, applier, d.outcomes)
+	d.s.machine.open(d.m)
+	return nil
+}
+
+func receive(ctx context.Context, applier statemachine.Applier, outcomes chan<- outcome) {
+	for {
+		out, err := applier.Recv()
+		select {
+		case outcomes <- outcome{out, err}:
+		case <-ctx.Done():
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// refill takes from the queue if nothing older waits.
+func (d *driver) refill() {
+	if len(d.backlog) > 0 {
+		return
+	}
+	if items := d.s.queue.take(d.s.cfg.Limits.MaxBatchBytes); items != nil {
+		d.backlog = append(d.backlog, items)
+	}
+}
+
+// loop gives work while there is room in the window.
+func (d *driver) loop() error {
+	for {
+		for len(d.inflight) < applyWindow && !d.s.ended() {
+			d.refill()
+			if len(d.backlog) == 0 {
+				break
+			}
+			if err := d.give(); err != nil {
+				return err
+			}
+		}
+		select {
+		case out := <-d.outcomes:
+			if err := d.finish(out); err != nil {
+				return err
+			}
+		case <-d.s.queue.wake:
+		case <-d.s.queue.done:
+			return d.settle() // an Apply is never cancelled half-way
+		case <-d.m.Done():
+			return errEnded
+		}
+	}
+}
+
+// give hands the oldest work of the backlog to the state machine.
+func (d *driver) give() error {
+	items := d.backlog[0]
+	if items[0].restore != nil {
+		if err := d.restore(&items[0]); err != nil {
+			return err // it stays in the backlog
+		}
+		d.backlog = d.backlog[1:]
+		return nil
+	}
+	d.backlog = d.backlog[1:]
+	return d.submit(items)
+}
+
+// submit hands a batch to the state machine. What is applied already, because
+// raft gives it out again after a restart of the storage or because a snapshot
+// has it, is only acknowledged; the results of what is above the applied index
+// and yet known to the state machine come back as skipped.
+func (d *driver) submit(items []work) error {
+	s := d.s
+	last := items[len(items)-1].last()
+	if applied, _ := s.progress.get(); last <= applied {
+		s.answer(items, nil)
+		return nil
+	}
+	b := batch(items)
+	prepare := s.snapshots.due(b.Through, items)
+	d.inflight = append(d.inflight, submission{items, prepare})
+	s.given = max(s.given, last)
+	now := time.Now()
+	s.applyStall.CompareAndSwap(nil, &now)
+	if err := d.applier.Submit(b, prepare); err != nil {
+		return fmt.Errorf("apply [%d,%d]: %w", items[0].apply.First, b.Through, err)
+	}
+	return nil
+}
+
+// settle waits until everything submitted is answered.
+func (d *driver) settle() error {
+	for len(d.inflight) > 0 {
+		select {
+		case out := <-d.outcomes:
+			if err := d.finish(out); err != nil {
+				return err
+			}
+		case <-d.m.Done():
+			return errEnded
+		}
+	}
+	return nil
+}
+
+// finish takes the answer to the oldest batch.
+func (d *driver) finish(out outcome) error {
+	if out.err != nil {
+		return fmt.Errorf("apply: %w", out.err)
+	}
+	if len(d.inflight) == 0 {
+		return errors.New("state machine answered a batch that it was not given")
+	}
+	sub := d.inflight[0]
+	last := &sub.items[len(sub.items)-1]
+	n := 0
+	for i := range sub.items {
+		n += len(sub.items[i].apply.Commands)
+	}
+	switch {
+	case len(out.Results) != n:
+		return fmt.Errorf("state machine gave %d results for %d entries up to %d", len(out.Results), n, last.last())
+	case out.Applied < last.last():
+		return fmt.Errorf("state machine has applied %d after a batch up to %d", out.Applied, last.last())
+	}
+	d.inflight[0] = submission{}
+	d.inflight = d.inflight[1:]
+	d.at = max(d.at, last.last())
+	d.s.applyStall.Store(nil)
+	if len(d.inflight) > 0 {
+		now := time.Now()
+		d.s.applyStall.Store(&now)
+	}
+	results := make([]Result, n)
+	for i := range results {
+		r := &out.Results[i]
+		results[i] = Result{Data: r.Data, Error: r.Error, Lost: r.Skipped}
+	}
+	d.s.answer(sub.items, results)
+	d.s.metrics.applyEntries.Observe(float64(n))
+	if sub.prepare || out.Snapshot != nil {
+		d.s.snapshots.take(out.Snapshot, last.apply)
+	}
+	return nil
+}

@@ -1,0 +1,223 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/core/node"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// snapshotter decides when a snapshot is due, saves it, and compacts the log
+// behind it: one at a time, in a goroutine of its own.
+type snapshotter struct {
+	s     *Server
+	jobs  chan snapshotJob
+	ended chan struct{} // closed when run has ended
+
+	mu      sync.Mutex
+	last    uint64 // index of the newest snapshot
+	bytes   uint64 // applied since
+	busy    bool   // from due until the end of the job, or abandoned
+	retryAt time.Time
+	sending map[uint64]int // snapshots being sent, by index
+}
+
+// snapshotJob is a prepared snapshot, with the use of the state machine that
+// prepared it.
+type snapshotJob struct {
+	snapshot statemachine.Snapshot
+	apply    node.Apply
+	machine  RunningStateMachine
+	ctx      context.Context
+	done     func()
+}
+
+func newSnapshotter(s *Server) *snapshotter {
+	return &snapshotter{s: s, jobs: make(chan snapshotJob, 1), ended: make(chan struct{}), sending: map[uint64]int{}}
+}
+
+// attached tells of the newest snapshot in the storage.
+func (p *snapshotter) attached(index uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last = max(p.last, index)
+}
+
+// due tells whether a snapshot is to be prepared after the given work. If so,
+// take or abandoned follows.
+func (p *snapshotter) due(through uint64, items []work) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range items {
+		p.bytes += items[i].apply.Bytes
+	}
+	cfg := &p.s.cfg
+	if p.busy || through <= p.last || through-p.last < cfg.SnapshotEntries && p.bytes < cfg.SnapshotBytes {
+		return false
+	}
+	if items[len(items)-1].apply.Term == 0 || time.Now().Before(p.retryAt) {
+		return false
+	}
+	p.busy = true
+	return true
+}
+
+// abandoned tells that what was due will not be taken: the state machine ended.
+func (p *snapshotter) abandoned() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.busy = false
+}
+
+// take hands over the snapshot that was due, nil if there is none. Only one
+// that reflects exactly the entries up to its place can be used: a state
+// machine that kept more than the log gave it so far is ahead of that.
+func (p *snapshotter) take(snapshot statemachine.Snapshot, a node.Apply) {
+	if snapshot == nil {
+		p.s.logger.Warn("state machine prepared no snapshot", "index", a.Last)
+		p.abandoned()
+		return
+	}
+	m, ctx, done, ok := p.s.machine.use(context.Background())
+	if !ok || snapshot.Index() != a.Last {
+		p.s.logger.Info("snapshot not used", "index", a.Last, "state_machine_index", snapshot.Index())
+		snapshot.Release()
+		if ok {
+			done()
+		}
+		p.abandoned()
+		return
+	}
+	p.jobs <- snapshotJob{snapshot, a, m, ctx, done} // busy keeps it at one
+}
+
+// Hold keeps the log from index on until release is called, for a follower
+// that is being sent the snapshot at index.
+func (s *Server) Hold(index uint64) (release func()) {
+	p := s.snapshots
+	p.mu.Lock()
+	p.sending[index]++
+	p.mu.Unlock()
+	return sync.OnceFunc(func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.sending[index]--; p.sending[index] == 0 {
+			delete(p.sending, index)
+		}
+	})
+}
+
+// run saves snapshots until nothing is applied any more.
+func (p *snapshotter) run() {
+	defer close(p.ended)
+	for {
+		select {
+		case <-p.s.queue.done:
+			select {
+			case job := <-p.jobs: // prepared at the last moment
+				p.end(job)
+			default:
+			}
+			return
+		case job := <-p.jobs:
+			p.do(job)
+		}
+	}
+}
+
+// end gives up what a job holds.
+func (p *snapshotter) end(job snapshotJob) {
+	job.snapshot.Release()
+	job.done()
+}
+
+// do saves one snapshot, and compacts behind it.
+func (p *snapshotter) do(job snapshotJob) {
+	ctx, cancel := p.s.untilEnded(context.Background())
+	defer cancel()
+	start, index := time.Now(), job.apply.Last
+	n, st := p.s.attached()
+	err := p.save(ctx, n, st, job)
+	p.end(job)
+	p.mu.Lock()
+	p.busy = false
+	if err == nil {
+		p.last, p.bytes = max(p.last, index), 0
+	} else {
+		p.retryAt = time.Now().Add(p.s.cfg.Election)
+	}
+	p.mu.Unlock()
+	switch {
+	case err == nil:
+		p.s.metrics.snapshotSave.Observe(time.Since(start).Seconds())
+		p.s.logger.Info("snapshot saved", "index", index, "took", time.Since(start))
+		if err := p.compact(ctx, n, st, index); err != nil && !p.s.ended() {
+			p.s.logger.Error("log was not compacted; the next snapshot does it", "error", err)
+		}
+	case p.s.ended():
+		p.s.logger.Info("snapshot given up: the host is stopping", "index", index)
+	default:
+		p.s.metrics.snapshotFailures.Inc()
+		p.s.logger.Error("snapshot failed, the next one is tried soon", "index", index, "error", err)
+	}
+}
+
+// save streams a prepared snapshot into the storage. What is applied is in the
+// log of every later generation too, so it does not matter which one this is.
+func (p *snapshotter) save(ctx context.Context, n *node.Node, st storage.Storage, job snapshotJob) error {
+	if n == nil {
+		return &Error{Err: ErrNotReady}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(job.ctx, cancel)() // the state machine is needed back
+	a := &job.apply
+	meta := storage.SnapshotMetadata{
+		Index: a.Last, Term: a.Term,
+		ConfState: storage.ConfState{Voters: a.Registry.Voters(), Learners: a.Registry.Learners()},
+	}
+	w, err := st.CreateSnapshot(ctx, meta, false)
+	if err != nil {
+		return fmt.Errorf("create snapshot %d: %w", a.Last, err)
+	}
+	defer w.Abort()
+	header := &SnapshotHeader{
+		Version: snapshotVersion, ClusterID: p.s.cfg.ClusterID, Index: a.Last, Term: a.Term,
+		StateMachine: job.machine.Describe().Name, Registry: a.Registry,
+	}
+	if err := header.writeTo(w); err != nil {
+		return fmt.Errorf("write snapshot %d: %w", a.Last, err)
+	}
+	if err := job.snapshot.Save(ctx, w); err != nil {
+		return fmt.Errorf("write snapshot %d: %w", a.Last, err)
+	}
+	if _, err := w.Commit(); err != nil {
+		return fmt.Errorf("commit snapshot %d: %w", a.Last, err)
+	}
+	n.Do(func(c *node.Core) error { c.SnapshotSaved(meta); return nil })
+	return nil
+}
+
+// compact gives up the log up to the catch-up entries before index, and not
+// what a follower needs that is being sent a snapshot.
+func (p *snapshotter) compact(ctx context.Context, n *node.Node, st storage.Storage, index uint64) error {
+	p.mu.Lock()
+	to := index - min(index, p.s.cfg.CatchUpEntries)
+	for held := range p.sending {
+		to = min(to, held)
+	}
+	p.mu.Unlock()
+	if to == 0 {
+		return nil
+	}
+	first, err := st.Compact(ctx, to)
+	if err != nil {
+		return fmt.Errorf("compact to %d: %w", to, err)
+	}
+	n.Do(func(c *node.Core) error { c.Compacted(first); return nil })
+	return nil
+}
