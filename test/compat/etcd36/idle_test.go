@@ -1,0 +1,59 @@
+package etcd36
+
+import (
+	"testing"
+	"time"
+
+	"go.etcd.io/etcd/client/pkg/v3/types"
+
+	"github.com/pontoon-raft/pontoon/plugins/transport/transporttest"
+)
+
+// Streams live on link heartbeats through 12 s in which nothing else goes
+// over them, and end in a freeze of 6 s: both ends agree on the 5 s between.
+func TestIdleStreamsStayAndFrozenOnesEnd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 20 s")
+	}
+	t.Parallel()
+	etcd, ours := startEtcd(t, etcdID), startOurs(t, ourID, "", "127.0.0.1:0")
+	etcdRelay, ourRelay := transporttest.NewRelay(t, etcd.address()), transporttest.NewRelay(t, ours.address)
+	toEtcd, toOurs := newFront(t, etcdRelay.Address()), newFront(t, ourRelay.Address())
+	etcd.transport.AddPeer(types.ID(ourID), []string{"http://" + toOurs.address()})
+	ours.peer(t, etcdID, toEtcd.address())
+	dialled := func() (n [4]int) {
+		for i, f := range []*front{toEtcd, toOurs} {
+			n[2*i], n[2*i+1] = f.count("/raft/stream/message"), f.count("/raft/stream/msgapp")
+		}
+		return n
+	}
+	etcd.await(t, "four streams", func() bool {
+		n := dialled()
+		return min(n[0], n[1], n[2], n[3]) > 0 && etcd.transport.ActivePeers() == 1
+	}, nil)
+	posts := func() int { return toEtcd.count("/raft") + toOurs.count("/raft") }
+	settle(t, etcd.send, ours.seen, posts, etcdID, ourID)
+	settle(t, ours.send, etcd.seen, posts, ourID, etcdID)
+	before := dialled()
+	<-time.After(12 * time.Second)
+	if after := dialled(); after != before {
+		t.Errorf("idle streams were dialled again: %v, before %v", after, before)
+	}
+	for _, r := range []*transporttest.Relay{etcdRelay, ourRelay} {
+		r.Stall()
+	}
+	<-time.After(6 * time.Second)
+	for _, r := range []*transporttest.Relay{etcdRelay, ourRelay} {
+		r.Resume()
+	}
+	etcd.await(t, "all streams to be dialled again", func() bool {
+		for i, n := range dialled() {
+			if n <= before[i] {
+				return false
+			}
+		}
+		return true
+	}, nil)
+	settle(t, etcd.send, ours.seen, posts, etcdID, ourID)
+	settle(t, ours.send, etcd.seen, posts, ourID, etcdID)
+}
