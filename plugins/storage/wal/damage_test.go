@@ -10,6 +10,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/snapfile"
 )
 
 // specimen is a small store to damage: its files, and the logs that may be
@@ -164,7 +165,7 @@ func TestEveryBitOfASnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := specimen{files: w.fs.Files()}
-	name := snapshotName{index: 7, term: 1, suffix: visibleSuffix}.String()
+	name := snapfile.Name{Index: 7, Term: 1, Suffix: snapfile.Visible}.String()
 	data := s.files[name]
 	unusable := 0
 	try := func(what string, damaged []byte) {

@@ -12,7 +12,7 @@
 //     and what happens in the background;
 //   - scan.go, recover.go, salvage.go: opening, and telling a torn tail from
 //     damage;
-//   - shelf.go, snapshot_*.go: snapshots.
+//   - snapshots.go: snapshots, which package snapfile keeps.
 //
 // Three things are always true. Nothing is acknowledged or readable before
 // fdatasync returned. After a write or a sync failed, nothing is written again

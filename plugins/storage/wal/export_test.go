@@ -7,7 +7,7 @@ func (s *store) kill() {
 	s.phase = phaseClosed
 	s.mu.Unlock()
 	s.calls.Wait()
-	s.shelf.close()
+	s.shelf.Close()
 	s.journal.upkeep.end()
 	_ = s.journal.abandon()
 	_ = s.lock.Close()

@@ -1,7 +1,6 @@
 package wal
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"strings"
@@ -94,19 +93,12 @@ func TestFileNames(t *testing.T) {
 	if n, ok := parseSegmentName(segmentName(0x1f)); !ok || n != 0x1f {
 		t.Errorf("%q is segment %d, %v", segmentName(0x1f), n, ok)
 	}
-	for _, suffix := range []string{visibleSuffix, receivedSuffix} {
-		want := snapshotName{index: 1 << 63, term: 3, suffix: suffix}
-		if got, ok := parseSnapshotName(want.String()); !ok || got != want {
-			t.Errorf("%q is %+v, %v", want, got, ok)
-		}
-	}
 	for _, name := range []string{"LOCK", "x.tmp", "notes.part", "1-1.snap", "0000000000000001.tmp.bak"} {
-		_, snap := parseSnapshotName(name)
-		if snap || isPart(name) || isTemp(name) {
+		if isTemp(name) {
 			t.Errorf("%q is taken for one of ours", name)
 		}
 	}
-	if !isPart(partName(5, 6, 7)) || !isTemp(tempName(4)) || !isTemp(identityTemp) {
+	if !isTemp(tempName(4)) || !isTemp(identityTemp) {
 		t.Error("an unfinished file is not recognised")
 	}
 }
@@ -201,47 +193,6 @@ func FuzzBatchPayload(f *testing.F) {
 		}
 		if got := j.state.last(); count > 0 && got != index+uint64(count)-1 {
 			t.Fatalf("the log ends at %d after %d entries from %d on", got, count, index)
-		}
-	})
-}
-
-// FuzzSnapshot inspects and reads arbitrary bytes as a snapshot.
-func FuzzSnapshot(f *testing.F) {
-	meta := storage.SnapshotMetadata{Index: 7, Term: 2, ConfState: storage.ConfState{Voters: []uint64{1, 2, 3}}}
-	head, err := encodeSnapshotHead(meta)
-	if err != nil {
-		f.Fatal(err)
-	}
-	whole := append(head, "content"...)
-	whole = append(whole, encodeSnapshotTail(7, sha256.Sum256(whole))...)
-	f.Add(whole)
-	f.Add(whole[:len(whole)-1])
-	f.Add(whole[:snapshotHeadBytes+snapshotTailBytes])
-	f.Add([]byte(snapshotMagic))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		name := snapshotName{index: 7, term: 2, suffix: visibleSuffix}
-		file, err := vfs.MemOf(map[string][]byte{name.String(): b}).Open(name.String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := inspectSnapshot(file, name)
-		if err != nil {
-			if !errors.Is(err, storage.ErrCorrupt) {
-				t.Fatalf("inspect: %v", err)
-			}
-			return
-		}
-		r := newSnapshotReader(file, s)
-		p, total := make([]byte, 5), uint64(0)
-		for {
-			n, err := r.Read(p)
-			total += uint64(n)
-			if err != nil {
-				break
-			}
-		}
-		if total > s.info.Size_ {
-			t.Fatalf("read %d bytes of %d", total, s.info.Size_)
 		}
 	})
 }

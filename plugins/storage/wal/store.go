@@ -12,6 +12,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/snapfile"
 )
 
 // store implements the contract: it knows whether it is open, and hands calls
@@ -31,7 +32,7 @@ type store struct {
 	fs      vfs.FS
 	lock    io.Closer
 	journal *journal
-	shelf   *shelf
+	shelf   *snapfile.Shelf
 }
 
 type phase int
@@ -156,12 +157,12 @@ func (s *store) recover(opts plugins.Options) (state storage.State, err error) {
 		return storage.State{}, err
 	}
 	state = s.journal.describe()
-	s.shelf = newShelf(s.fs, s.logger)
-	if err := s.shelf.open(state); err != nil {
+	s.shelf = snapfile.New(s.fs, s.logger)
+	if err := s.shelf.Open(state); err != nil {
 		return storage.State{}, errors.Join(err, s.journal.abandon())
 	}
 	s.journal.run()
-	state.Snapshots = s.shelf.list()
+	state.Snapshots = s.shelf.List()
 	return state, nil
 }
 
@@ -170,7 +171,7 @@ func (s *store) recover(opts plugins.Options) (state storage.State, err error) {
 func dataIn(names []string) (hasLog, hasSnapshots bool) {
 	for _, name := range names {
 		_, isSegment := parseSegmentName(name)
-		_, isSnapshot := parseSnapshotName(name)
+		_, isSnapshot := snapfile.ParseName(name)
 		hasLog = hasLog || isSegment
 		hasSnapshots = hasSnapshots || isSnapshot
 	}
@@ -208,7 +209,7 @@ func (s *store) Compact(ctx context.Context, index uint64) (uint64, error) {
 		return 0, err
 	}
 	defer s.leave()
-	return s.journal.compact(index, s.shelf.newest())
+	return s.journal.compact(index, s.shelf.Newest())
 }
 
 // Close implements storage.Storage. When ctx ends first, the calls that are
@@ -240,6 +241,6 @@ func (s *store) Close(ctx context.Context) error {
 
 // shutdown ends everything, the lock last.
 func (s *store) shutdown() error {
-	s.shelf.close()
+	s.shelf.Close()
 	return errors.Join(s.journal.close(), s.lock.Close(), s.fs.Close())
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/snapfile"
 )
 
 // TestLockNamesItsHolder, also through a symbolic link to the directory.
@@ -111,7 +112,7 @@ func TestOlderSnapshotIsUsed(t *testing.T) {
 		}
 	}
 	files := w.fs.Files()
-	newest := snapshotName{index: 7, term: 1, suffix: visibleSuffix}.String()
+	newest := snapfile.Name{Index: 7, Term: 1, Suffix: snapfile.Visible}.String()
 	files[newest][3] ^= 1
 	fs := vfs.MemOf(files)
 	_, snapshots, err := found(fs)

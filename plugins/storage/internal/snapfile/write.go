@@ -1,4 +1,4 @@
-package wal
+package snapfile
 
 import (
 	"bufio"
@@ -14,17 +14,17 @@ import (
 )
 
 const (
-	snapshotBufferBytes = 256 << 10
-	// snapshotSyncBytes is how much of a snapshot waits for the disk at most:
+	bufferBytes = 256 << 10
+	// syncBytes is how much of a snapshot waits for the disk at most:
 	// the kernel writing out a gigabyte at once holds up the log's syncs.
-	snapshotSyncBytes = 8 << 20
+	syncBytes = 8 << 20
 )
 
-// snapshotWriter writes one .part file. It is used by one goroutine.
-type snapshotWriter struct {
-	shelf    *shelf
+// writer writes one .part file. It is used by one goroutine.
+type writer struct {
+	shelf    *Shelf
 	part     string
-	final    snapshotName
+	final    Name
 	meta     storage.SnapshotMetadata
 	file     vfs.File // nil after Commit or Abort
 	buf      *bufio.Writer
@@ -34,8 +34,8 @@ type snapshotWriter struct {
 	err      error // of a write: nothing can be committed any more
 }
 
-func newSnapshotWriter(sh *shelf, part string, final snapshotName, meta storage.SnapshotMetadata) (*snapshotWriter, error) {
-	head, err := encodeSnapshotHead(meta)
+func newWriter(sh *Shelf, part string, final Name, meta storage.SnapshotMetadata) (*writer, error) {
+	head, err := encodeHead(meta)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", plugins.ErrInvalidArgument, err)
 	}
@@ -43,9 +43,9 @@ func newSnapshotWriter(sh *shelf, part string, final snapshotName, meta storage.
 	if err != nil {
 		return nil, err
 	}
-	w := &snapshotWriter{
+	w := &writer{
 		shelf: sh, part: part, final: final, meta: meta, file: f, sum: sha256.New(),
-		buf: bufio.NewWriterSize(io.NewOffsetWriter(f, 0), snapshotBufferBytes),
+		buf: bufio.NewWriterSize(io.NewOffsetWriter(f, 0), bufferBytes),
 	}
 	if w.put(head) != nil {
 		return nil, errors.Join(w.err, w.Abort())
@@ -54,7 +54,7 @@ func newSnapshotWriter(sh *shelf, part string, final snapshotName, meta storage.
 }
 
 // put writes p and counts it into the checksum.
-func (w *snapshotWriter) put(p []byte) error {
+func (w *writer) put(p []byte) error {
 	if w.err != nil {
 		return w.err
 	}
@@ -63,7 +63,7 @@ func (w *snapshotWriter) put(p []byte) error {
 		w.err = fmt.Errorf("write snapshot %d: %w", w.meta.Index, spaceError(err))
 		return w.err
 	}
-	if w.unsynced += len(p); w.unsynced >= snapshotSyncBytes {
+	if w.unsynced += len(p); w.unsynced >= syncBytes {
 		w.unsynced = 0
 		if err := w.file.Sync(); err != nil {
 			w.err = fmt.Errorf("sync snapshot %d: %w", w.meta.Index, spaceError(err))
@@ -73,7 +73,7 @@ func (w *snapshotWriter) put(p []byte) error {
 }
 
 // Write implements storage.SnapshotWriter.
-func (w *snapshotWriter) Write(p []byte) (int, error) {
+func (w *writer) Write(p []byte) (int, error) {
 	if w.file == nil {
 		return 0, plugins.ErrClosed
 	}
@@ -85,7 +85,7 @@ func (w *snapshotWriter) Write(p []byte) (int, error) {
 }
 
 // Commit implements storage.SnapshotWriter.
-func (w *snapshotWriter) Commit() (storage.SnapshotInfo, error) {
+func (w *writer) Commit() (storage.SnapshotInfo, error) {
 	if w.file == nil {
 		return storage.SnapshotInfo{}, plugins.ErrClosed
 	}
@@ -102,18 +102,18 @@ func (w *snapshotWriter) Commit() (storage.SnapshotInfo, error) {
 }
 
 // finish writes the trailer, makes all of it durable and closes the file.
-func (w *snapshotWriter) finish() (snapshotFile, error) {
+func (w *writer) finish() (file, error) {
 	if w.err != nil {
-		return snapshotFile{}, w.err
+		return file{}, w.err
 	}
-	s := snapshotFile{name: w.final, info: storage.SnapshotInfo{Metadata: w.meta, Size_: w.size}}
+	s := file{name: w.final, info: storage.SnapshotInfo{Metadata: w.meta, Size_: w.size}}
 	w.sum.Sum(s.sum[:0])
-	head, err := encodeSnapshotHead(w.meta)
+	head, err := encodeHead(w.meta)
 	if err != nil {
-		return snapshotFile{}, err
+		return file{}, err
 	}
 	s.head = head
-	_, err = w.buf.Write(encodeSnapshotTail(w.size, s.sum))
+	_, err = w.buf.Write(encodeTail(w.size, s.sum))
 	if err == nil {
 		err = w.buf.Flush()
 	}
@@ -124,13 +124,13 @@ func (w *snapshotWriter) finish() (snapshotFile, error) {
 		err = w.file.Close()
 	}
 	if err != nil {
-		return snapshotFile{}, fmt.Errorf("write snapshot %d: %w", w.meta.Index, spaceError(err))
+		return file{}, fmt.Errorf("write snapshot %d: %w", w.meta.Index, spaceError(err))
 	}
 	return s, nil
 }
 
 // Abort implements storage.SnapshotWriter.
-func (w *snapshotWriter) Abort() error {
+func (w *writer) Abort() error {
 	if w.file == nil {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package wal
+package snapfile
 
 import (
 	"cmp"
@@ -13,40 +13,42 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// keptSnapshots is how many visible snapshots stay.
-const keptSnapshots = 2
+// kept is how many visible snapshots stay.
+const kept = 2
 
-// shelf is where the snapshots are. Files change their names only with mu
+// Shelf is where the snapshots are. Files change their names only with mu
 // held, so that what is listed is there.
-type shelf struct {
+type Shelf struct {
 	fs     vfs.FS
 	logger *slog.Logger
 
 	mu       sync.Mutex
 	closed   bool
-	parts    uint64         // counts .part files
-	visible  []snapshotFile // ascending by index
-	received []snapshotFile // in no order
+	parts    uint64 // counts .part files
+	visible  []file // ascending by index
+	received []file // in no order
 }
 
-func newShelf(fsys vfs.FS, logger *slog.Logger) *shelf {
-	return &shelf{fs: fsys, logger: logger}
+// New returns a shelf over fsys, which stays the caller's; call Open before
+// anything else.
+func New(fsys vfs.FS, logger *slog.Logger) *Shelf {
+	return &Shelf{fs: fsys, logger: logger}
 }
 
-// open reads the directory, finishes an installation that the log knows of,
+// Open reads the directory, finishes an installation that the log knows of,
 // and removes what was never installed.
-func (sh *shelf) open(state storage.State) error {
+func (sh *Shelf) Open(state storage.State) error {
 	names, err := sh.fs.List(".")
 	if err != nil {
 		return err
 	}
 	base := state.Terms[0]
 	for _, name := range names {
-		n, ok := parseSnapshotName(name)
+		n, ok := ParseName(name)
 		switch {
 		case isPart(name):
 			err = sh.fs.Remove(name)
-		case ok && n.suffix == receivedSuffix:
+		case ok && n.Suffix == Received:
 			err = sh.sweepReceived(n, base, names)
 		}
 		if err != nil {
@@ -57,7 +59,7 @@ func (sh *shelf) open(state storage.State) error {
 		return err
 	}
 	for _, name := range names {
-		if n, ok := parseSnapshotName(name); ok && n.suffix == visibleSuffix {
+		if n, ok := ParseName(name); ok && n.Suffix == Visible {
 			if err := sh.admit(n); err != nil {
 				return err
 			}
@@ -73,17 +75,17 @@ func (sh *shelf) open(state storage.State) error {
 
 // sweepReceived removes a received snapshot, unless it is the one at which the
 // log begins: then it was installed, and only its name is missing.
-func (sh *shelf) sweepReceived(n snapshotName, base storage.TermBoundary, names []string) error {
+func (sh *Shelf) sweepReceived(n Name, base storage.TermBoundary, names []string) error {
 	installed := n
-	installed.suffix = visibleSuffix
-	if n.index != base.Index || n.term != base.Term || slices.Contains(names, installed.String()) {
+	installed.Suffix = Visible
+	if n.Index != base.Index || n.Term != base.Term || slices.Contains(names, installed.String()) {
 		return sh.fs.Remove(n.String())
 	}
 	return putInPlace(sh.fs, n.String(), installed.String())
 }
 
 // admit takes in a visible snapshot, unless it is damaged.
-func (sh *shelf) admit(n snapshotName) error {
+func (sh *Shelf) admit(n Name) error {
 	s, err := sh.inspect(n)
 	if errors.Is(err, storage.ErrCorrupt) {
 		sh.logger.Error("a snapshot is damaged and will not be used", "file", n.String(), "error", err)
@@ -96,21 +98,21 @@ func (sh *shelf) admit(n snapshotName) error {
 	return nil
 }
 
-func (sh *shelf) inspect(n snapshotName) (s snapshotFile, err error) {
+func (sh *Shelf) inspect(n Name) (s file, err error) {
 	f, err := sh.fs.Open(n.String())
 	if err != nil {
-		return snapshotFile{}, err
+		return file{}, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	return inspectSnapshot(f, n)
+	return inspect(f, n)
 }
 
 // verify compares the snapshots with the log.
-func (sh *shelf) verify(state storage.State) error {
+func (sh *Shelf) verify(state storage.State) error {
 	newest := uint64(0)
 	if n := len(sh.visible); n > 0 {
 		s := sh.visible[n-1]
-		newest = s.name.index
+		newest = s.name.Index
 		if newest > state.LastIndex {
 			return damagef(s.name.String(), 0, "it is a snapshot at %d, but the log ends at %d: entries are missing",
 				newest, state.LastIndex)
@@ -122,9 +124,10 @@ func (sh *shelf) verify(state storage.State) error {
 	return nil
 }
 
-func byIndex(a, b snapshotFile) int { return cmp.Compare(a.name.index, b.name.index) }
+func byIndex(a, b file) int { return cmp.Compare(a.name.Index, b.name.Index) }
 
-func (sh *shelf) list() []storage.SnapshotInfo {
+// List returns the visible snapshots, oldest first.
+func (sh *Shelf) List() []storage.SnapshotInfo {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	var infos []storage.SnapshotInfo
@@ -134,21 +137,34 @@ func (sh *shelf) list() []storage.SnapshotInfo {
 	return infos
 }
 
-// newest returns the index of the newest visible snapshot, or 0.
-func (sh *shelf) newest() uint64 {
+// Newest returns the index of the newest visible snapshot, or 0.
+func (sh *Shelf) Newest() uint64 {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if n := len(sh.visible); n > 0 {
-		return sh.visible[n-1].name.index
+		return sh.visible[n-1].name.Index
 	}
 	return 0
 }
 
-// create starts a snapshot.
-func (sh *shelf) create(meta storage.SnapshotMetadata, received bool) (*snapshotWriter, error) {
-	name := snapshotName{index: meta.Index, term: meta.Term, suffix: visibleSuffix}
+// Create starts a snapshot; received sets it aside until Install. The caller
+// has checked that it fits the log.
+func (sh *Shelf) Create(meta storage.SnapshotMetadata, received bool) (storage.SnapshotWriter, error) {
+	if meta.Index == 0 || meta.Term == 0 {
+		return nil, fmt.Errorf("%w: a snapshot at index %d, term %d", plugins.ErrInvalidArgument, meta.Index, meta.Term)
+	}
+	meta = cloneInfo(storage.SnapshotInfo{Metadata: meta}).Metadata
+	w, err := sh.create(meta, received)
+	if err != nil {
+		return nil, fmt.Errorf("create snapshot %d: %w", meta.Index, spaceError(err))
+	}
+	return w, nil
+}
+
+func (sh *Shelf) create(meta storage.SnapshotMetadata, received bool) (*writer, error) {
+	name := Name{Index: meta.Index, Term: meta.Term, Suffix: Visible}
 	if received {
-		name.suffix = receivedSuffix
+		name.Suffix = Received
 	}
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -156,11 +172,11 @@ func (sh *shelf) create(meta storage.SnapshotMetadata, received bool) (*snapshot
 		return nil, plugins.ErrClosed
 	}
 	sh.parts++
-	return newSnapshotWriter(sh, partName(meta.Index, meta.Term, sh.parts), name, meta)
+	return newWriter(sh, partName(meta.Index, meta.Term, sh.parts), name, meta)
 }
 
 // put gives a finished snapshot its name and takes it in.
-func (sh *shelf) put(part string, s snapshotFile) error {
+func (sh *Shelf) put(part string, s file) error {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if sh.closed {
@@ -169,7 +185,7 @@ func (sh *shelf) put(part string, s snapshotFile) error {
 	if err := putInPlace(sh.fs, part, s.name.String()); err != nil {
 		return err
 	}
-	if s.name.suffix == receivedSuffix {
+	if s.name.Suffix == Received {
 		sh.received = replace(sh.received, s)
 		return nil
 	}
@@ -178,14 +194,14 @@ func (sh *shelf) put(part string, s snapshotFile) error {
 }
 
 // showLocked makes a snapshot visible and removes those beyond the newest two.
-func (sh *shelf) showLocked(s snapshotFile) {
+func (sh *Shelf) showLocked(s file) {
 	sh.visible = replace(sh.visible, s)
 	slices.SortFunc(sh.visible, byIndex)
 	sh.trimLocked()
 }
 
-func (sh *shelf) trimLocked() {
-	for len(sh.visible) > keptSnapshots {
+func (sh *Shelf) trimLocked() {
+	for len(sh.visible) > kept {
 		sh.removeLocked(sh.visible[0])
 		sh.visible = sh.visible[1:]
 	}
@@ -193,20 +209,20 @@ func (sh *shelf) trimLocked() {
 
 // removeLocked removes a file that nothing depends on: if that fails the next
 // Open finds it again.
-func (sh *shelf) removeLocked(s snapshotFile) {
+func (sh *Shelf) removeLocked(s file) {
 	if err := sh.fs.Remove(s.name.String()); err != nil {
 		sh.logger.Warn("cannot remove an old snapshot", "file", s.name.String(), "error", err)
 	}
 }
 
 // replace returns list with s in the place of the one at the same index.
-func replace(list []snapshotFile, s snapshotFile) []snapshotFile {
-	list = slices.DeleteFunc(slices.Clone(list), func(o snapshotFile) bool { return o.name == s.name })
+func replace(list []file, s file) []file {
+	list = slices.DeleteFunc(slices.Clone(list), func(o file) bool { return o.name == s.name })
 	return append(list, s)
 }
 
 // discard removes an unfinished snapshot.
-func (sh *shelf) discard(part string) error {
+func (sh *Shelf) discard(part string) error {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if sh.closed {
@@ -216,7 +232,7 @@ func (sh *shelf) discard(part string) error {
 }
 
 // find returns the snapshot at index, or the newest visible one for 0.
-func (sh *shelf) find(index uint64) (snapshotFile, bool) {
+func (sh *Shelf) find(index uint64) (file, bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if n := len(sh.visible); index == 0 && n > 0 {
@@ -228,66 +244,70 @@ func (sh *shelf) find(index uint64) (snapshotFile, bool) {
 	return findIndex(sh.received, index)
 }
 
-func findIndex(list []snapshotFile, index uint64) (snapshotFile, bool) {
+func findIndex(list []file, index uint64) (file, bool) {
 	for i := len(list) - 1; i >= 0; i-- {
-		if list[i].name.index == index {
+		if list[i].name.Index == index {
 			return list[i], true
 		}
 	}
-	return snapshotFile{}, false
+	return file{}, false
 }
 
-// install makes the received snapshot visible once record, which writes it
+// Install makes the received snapshot visible once record, which writes it
 // into the log, has succeeded.
-func (sh *shelf) install(index uint64, record func(term uint64) error) error {
+func (sh *Shelf) Install(index uint64, record func(term uint64) error) error {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	s, ok := findIndex(sh.received, index)
 	if !ok {
 		return storage.ErrNoSnapshot
 	}
-	if err := record(s.name.term); err != nil {
+	if err := record(s.name.Term); err != nil {
 		return err
 	}
 	visible := s
-	visible.name.suffix = visibleSuffix
+	visible.name.Suffix = Visible
 	if err := putInPlace(sh.fs, s.name.String(), visible.name.String()); err != nil {
-		return &afterRecordError{err}
+		return &AfterRecordError{err}
 	}
-	sh.received = slices.DeleteFunc(sh.received, func(o snapshotFile) bool {
-		if o.name.index <= index && o.name != s.name {
+	sh.received = slices.DeleteFunc(sh.received, func(o file) bool {
+		if o.name.Index <= index && o.name != s.name {
 			sh.removeLocked(o)
 		}
-		return o.name.index <= index
+		return o.name.Index <= index
 	})
 	sh.showLocked(visible)
 	return nil
 }
 
-// afterRecordError is a failure after the log says that the snapshot is
+// AfterRecordError is a failure after the log says that the snapshot is
 // installed: the store cannot go on until it is opened again.
-type afterRecordError struct{ error }
+type AfterRecordError struct{ Err error }
 
-func (e *afterRecordError) Unwrap() error { return e.error }
+// Error implements error.
+func (e *AfterRecordError) Error() string { return e.Err.Error() }
 
-// forgetBelow removes received snapshots below the commit index: raft has
+// Unwrap returns the cause.
+func (e *AfterRecordError) Unwrap() error { return e.Err }
+
+// ForgetBelow removes received snapshots below the commit index: raft has
 // passed them, so they will never be installed.
-func (sh *shelf) forgetBelow(commit uint64) {
+func (sh *Shelf) ForgetBelow(commit uint64) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if sh.closed {
 		return
 	}
-	sh.received = slices.DeleteFunc(sh.received, func(o snapshotFile) bool {
-		if o.name.index < commit {
+	sh.received = slices.DeleteFunc(sh.received, func(o file) bool {
+		if o.name.Index < commit {
 			sh.removeLocked(o)
 		}
-		return o.name.index < commit
+		return o.name.Index < commit
 	})
 }
 
-// close makes every later change of the directory impossible.
-func (sh *shelf) close() {
+// Close makes every later change of the directory impossible.
+func (sh *Shelf) Close() {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.closed = true

@@ -1,4 +1,4 @@
-package wal
+package snapfile
 
 import (
 	"crypto/sha256"
@@ -12,27 +12,27 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// snapshotReader reads a snapshot's content and checks it on the way. It is
+// reader reads a snapshot's content and checks it on the way. It is
 // used by one goroutine.
-type snapshotReader struct {
-	snapshot snapshotFile
+type reader struct {
+	snapshot file
 	file     vfs.File
 	sum      hash.Hash
 	off      int64 // in the content
 	verified bool
 }
 
-func newSnapshotReader(f vfs.File, s snapshotFile) *snapshotReader {
-	r := &snapshotReader{snapshot: s, file: f, sum: sha256.New()}
+func newReader(f vfs.File, s file) *reader {
+	r := &reader{snapshot: s, file: f, sum: sha256.New()}
 	r.sum.Write(s.head)
 	return r
 }
 
 // Info implements storage.SnapshotReader.
-func (r *snapshotReader) Info() storage.SnapshotInfo { return cloneInfo(r.snapshot.info) }
+func (r *reader) Info() storage.SnapshotInfo { return cloneInfo(r.snapshot.info) }
 
 // Read implements storage.SnapshotReader.
-func (r *snapshotReader) Read(p []byte) (int, error) {
+func (r *reader) Read(p []byte) (int, error) {
 	left := int64(r.snapshot.info.Size_) - r.off
 	if left == 0 {
 		return 0, r.verify()
@@ -54,7 +54,7 @@ func (r *snapshotReader) Read(p []byte) (int, error) {
 }
 
 // verify compares the checksum, and is the only source of io.EOF.
-func (r *snapshotReader) verify() error {
+func (r *reader) verify() error {
 	if !r.verified {
 		var sum [sha256.Size]byte
 		r.sum.Sum(sum[:0])
@@ -67,7 +67,7 @@ func (r *snapshotReader) verify() error {
 }
 
 // Close implements storage.SnapshotReader.
-func (r *snapshotReader) Close() error { return ignoreClosed(r.file.Close()) }
+func (r *reader) Close() error { return ignoreClosed(r.file.Close()) }
 
 func ignoreClosed(err error) error {
 	if errors.Is(err, os.ErrClosed) {

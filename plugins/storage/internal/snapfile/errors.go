@@ -1,0 +1,45 @@
+package snapfile
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"syscall"
+
+	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// wayOut ends reports of damage after which the store does not open.
+const wayOut = "the way out is to remove this member from the cluster, " +
+	"empty its data directory and add it as a new member"
+
+// damagef is an ErrCorrupt that names the place.
+func damagef(file string, off int64, format string, args ...any) error {
+	return fmt.Errorf("%w: %s at offset %d: %s; %s", storage.ErrCorrupt, file, off, fmt.Sprintf(format, args...), wayOut)
+}
+
+// unreadable is an ErrCorrupt for bytes that the disk does not give back.
+func unreadable(file string, off int64, err error) error {
+	return fmt.Errorf("%w: %s at offset %d: %w", storage.ErrCorrupt, file, off, err)
+}
+
+// spaceError adds ErrNoSpace to a system error that means it.
+func spaceError(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, errQuota) {
+		return fmt.Errorf("%w: %w", storage.ErrNoSpace, err)
+	}
+	return err
+}
+
+func checksum(p []byte) uint32 {
+	return crc32.Update(0, crc32.MakeTable(crc32.Castagnoli), p)
+}
+
+// putInPlace gives a synced file its final name, durably.
+func putInPlace(fsys vfs.FS, from, to string) error {
+	if err := fsys.Rename(from, to); err != nil {
+		return err
+	}
+	return fsys.SyncDir(".")
+}

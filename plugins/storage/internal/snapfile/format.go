@@ -1,0 +1,181 @@
+package snapfile
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+const (
+	version   = 1
+	magic     = "PONTSNP\x01"
+	endMark   = "PSND"
+	headBytes = 40
+	tailBytes = 48
+	// maxMetadataBytes bounds what is read before the SHA-256 is known.
+	maxMetadataBytes = 1 << 20
+
+	partSuffix = ".part"
+)
+
+// The suffixes of finished snapshots.
+const (
+	// Visible is that of a snapshot of the log.
+	Visible = ".snap"
+	// Received is that of one that waits for its installation.
+	Received = ".recv"
+)
+
+// Name is what a snapshot's file name says.
+type Name struct {
+	Index, Term uint64
+	// Suffix is Visible or Received.
+	Suffix string
+}
+
+// String is the file's name.
+func (n Name) String() string {
+	return fmt.Sprintf("%016x-%016x%s", n.Index, n.Term, n.Suffix)
+}
+
+// partName is the name of an unfinished snapshot, the n-th of this process.
+func partName(index, term, n uint64) string {
+	return fmt.Sprintf("%016x-%016x-%d%s", index, term, n, partSuffix)
+}
+
+// ParseName accepts visible and received snapshots.
+func ParseName(name string) (Name, bool) {
+	for _, suffix := range []string{Visible, Received} {
+		digits, ok := strings.CutSuffix(name, suffix)
+		if !ok || len(digits) != 33 || digits[16] != '-' {
+			continue
+		}
+		index, err1 := strconv.ParseUint(digits[:16], 16, 64)
+		term, err2 := strconv.ParseUint(digits[17:], 16, 64)
+		n := Name{Index: index, Term: term, Suffix: suffix}
+		return n, err1 == nil && err2 == nil && n.String() == name
+	}
+	return Name{}, false
+}
+
+// isPart reports whether name is that of an unfinished snapshot.
+func isPart(name string) bool {
+	digits, ok := strings.CutSuffix(name, partSuffix)
+	if !ok || len(digits) < 35 || digits[33] != '-' {
+		return false
+	}
+	_, ok = ParseName(digits[:33] + Visible)
+	_, err := strconv.ParseUint(digits[34:], 10, 64)
+	return ok && err == nil
+}
+
+// encodeHead returns header and metadata.
+func encodeHead(meta storage.SnapshotMetadata) ([]byte, error) {
+	m, err := meta.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	if len(m) > maxMetadataBytes {
+		return nil, fmt.Errorf("snapshot metadata of %d bytes", len(m))
+	}
+	le := binary.LittleEndian
+	b := append(make([]byte, 0, headBytes+len(m)), magic...)
+	b = le.AppendUint32(b, version)
+	b = le.AppendUint32(b, uint32(len(m)))
+	b = le.AppendUint64(b, meta.Index)
+	b = le.AppendUint64(b, meta.Term)
+	b = le.AppendUint32(b, checksum(b))
+	b = le.AppendUint32(b, 0)
+	return append(b, m...), nil
+}
+
+// decodeHead checks the fixed part of the header and returns index, term
+// and the length of the metadata.
+func decodeHead(b []byte) (index, term uint64, metadata int64, err error) {
+	le := binary.LittleEndian
+	if len(b) != headBytes || string(b[:8]) != magic ||
+		le.Uint32(b[32:]) != checksum(b[:32]) || le.Uint32(b[36:]) != 0 || le.Uint32(b[8:]) != version {
+		return 0, 0, 0, errors.New("it has no valid header")
+	}
+	metadata = int64(le.Uint32(b[12:]))
+	if metadata > maxMetadataBytes {
+		return 0, 0, 0, fmt.Errorf("its metadata has %d bytes", metadata)
+	}
+	return le.Uint64(b[16:]), le.Uint64(b[24:]), metadata, nil
+}
+
+func encodeTail(size uint64, sum [sha256.Size]byte) []byte {
+	le := binary.LittleEndian
+	b := le.AppendUint64(make([]byte, 0, tailBytes), size)
+	b = append(b, sum[:]...)
+	b = le.AppendUint32(b, checksum(b))
+	return append(b, endMark...)
+}
+
+func decodeTail(b []byte) (size uint64, sum [sha256.Size]byte, ok bool) {
+	le := binary.LittleEndian
+	if len(b) != tailBytes || string(b[44:]) != endMark || le.Uint32(b[40:]) != checksum(b[:40]) {
+		return 0, sum, false
+	}
+	copy(sum[:], b[8:])
+	return le.Uint64(b), sum, true
+}
+
+// file is a finished snapshot whose header, metadata and trailer were
+// checked.
+type file struct {
+	name Name
+	info storage.SnapshotInfo
+	head []byte // header and metadata as they are in the file
+	sum  [sha256.Size]byte
+}
+
+// inspect checks what can be checked without reading the content.
+func inspect(f vfs.File, name Name) (file, error) {
+	s := file{name: name}
+	length, err := f.Size()
+	if err != nil {
+		return s, err
+	}
+	if length < headBytes+tailBytes {
+		return s, damagef(name.String(), length, "it ends too soon")
+	}
+	head := make([]byte, headBytes)
+	if _, err := f.ReadAt(head, 0); err != nil {
+		return s, unreadable(name.String(), 0, err)
+	}
+	index, term, metadata, err := decodeHead(head)
+	if err != nil {
+		return s, damagef(name.String(), 0, "%v", err)
+	}
+	content := length - headBytes - tailBytes - metadata
+	if content < 0 {
+		return s, damagef(name.String(), length, "it ends too soon")
+	}
+	s.head = append(head, make([]byte, metadata)...)
+	tail := make([]byte, tailBytes)
+	if _, err := f.ReadAt(s.head[headBytes:], headBytes); err != nil && metadata > 0 {
+		return s, unreadable(name.String(), headBytes, err)
+	}
+	if _, err := f.ReadAt(tail, length-tailBytes); err != nil {
+		return s, unreadable(name.String(), length-tailBytes, err)
+	}
+	var ok bool
+	if s.info.Size_, s.sum, ok = decodeTail(tail); !ok || s.info.Size_ != uint64(content) {
+		return s, damagef(name.String(), length-tailBytes, "it has no valid trailer")
+	}
+	meta := &s.info.Metadata
+	if err := meta.Unmarshal(s.head[headBytes:]); err != nil {
+		return s, damagef(name.String(), headBytes, "its metadata: %v", err)
+	}
+	if index != name.Index || term != name.Term || meta.Index != index || meta.Term != term {
+		return s, damagef(name.String(), 0, "it says index %d, term %d, and index %d, term %d", index, term, meta.Index, meta.Term)
+	}
+	return s, nil
+}
