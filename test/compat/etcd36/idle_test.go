@@ -10,7 +10,10 @@ import (
 )
 
 // Streams live on link heartbeats through 12 s in which nothing else goes
-// over them, and end in a freeze of 6 s: both ends agree on the 5 s between.
+// over them, both ways. In a freeze of 6 s ours gives up those that it has
+// dialled. etcd means to, but does not: its transport sets http.Transport.Dial,
+// with the timeouts, beside DialContext, which net/http prefers. Its streams
+// go on after the freeze, and nothing is lost but time.
 func TestIdleStreamsStayAndFrozenOnesEnd(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 20 s")
@@ -46,13 +49,9 @@ func TestIdleStreamsStayAndFrozenOnesEnd(t *testing.T) {
 	for _, r := range []*transporttest.Relay{etcdRelay, ourRelay} {
 		r.Resume()
 	}
-	etcd.await(t, "all streams to be dialled again", func() bool {
-		for i, n := range dialled() {
-			if n <= before[i] {
-				return false
-			}
-		}
-		return true
+	etcd.await(t, "our streams to be dialled again", func() bool {
+		now := dialled()
+		return now[0] > before[0] && now[1] > before[1]
 	}, nil)
 	settle(t, etcd.send, ours.seen, posts, etcdID, ourID)
 	settle(t, ours.send, etcd.seen, posts, ourID, etcdID)

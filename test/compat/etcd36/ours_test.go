@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,9 +24,8 @@ type ourEnd struct {
 	transport transport.Transport
 	address   string
 	events    chan pluginv1.Event
-	deliver   func(raftpb.Message)    // nil: record it
-	receive   func(r io.Reader) error // nil: read all and accept
-	set       transport.PeerSet
+	deliver   atomic.Pointer[func(raftpb.Message)] // nil: record it
+	receive   func(r io.Reader) error              // nil: read all and accept
 }
 
 // startOurs starts a node that knows nobody. advertise is the URL that it
@@ -98,6 +98,9 @@ func encode(m raftpb.Message) []byte {
 	return b
 }
 
+// delivers makes f take the messages that arrive.
+func (n *ourEnd) delivers(f func(raftpb.Message)) { n.deliver.Store(&f) }
+
 // Deliver implements transport.Handler.
 func (n *ourEnd) Deliver(envelopes []transport.Envelope) {
 	for i := range envelopes {
@@ -106,8 +109,8 @@ func (n *ourEnd) Deliver(envelopes []transport.Envelope) {
 			n.received(raftpb.Message{Type: -1})
 			continue
 		}
-		if n.deliver != nil {
-			n.deliver(m)
+		if deliver := n.deliver.Load(); deliver != nil {
+			(*deliver)(m)
 			continue
 		}
 		n.received(m)

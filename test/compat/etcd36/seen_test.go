@@ -17,14 +17,15 @@ const patience = 60 * time.Second
 type seen struct {
 	changed chan struct{} // capacity 1
 
-	guard    sync.Mutex
-	messages [][]byte
-	reports  map[uint64]int
-	finished int // snapshots that arrived
-	failed   int // snapshots that did not
+	guard     sync.Mutex
+	messages  [][]byte
+	reportsOf map[uint64]int
+	finished  int // snapshots that arrived
+	failed    int // snapshots that did not
+	report    func(id uint64)
 }
 
-func newSeen() *seen { return &seen{changed: make(chan struct{}, 1), reports: map[uint64]int{}} }
+func newSeen() *seen { return &seen{changed: make(chan struct{}, 1), reportsOf: map[uint64]int{}} }
 
 func (s *seen) change(f func()) {
 	s.guard.Lock()
@@ -41,7 +42,19 @@ func (s *seen) received(m raftpb.Message) {
 	s.change(func() { s.messages = append(s.messages, b) })
 }
 
-func (s *seen) lost(id uint64) { s.change(func() { s.reports[id]++ }) }
+func (s *seen) lost(id uint64) {
+	var report func(uint64)
+	s.change(func() {
+		s.reportsOf[id]++
+		report = s.report
+	})
+	if report != nil {
+		report(id)
+	}
+}
+
+// reports passes every report of an unreachable peer on to f.
+func (s *seen) reports(f func(id uint64)) { s.change(func() { s.report = f }) }
 
 func (s *seen) ended(well bool) {
 	s.change(func() {
@@ -70,7 +83,7 @@ func (s *seen) times(m raftpb.Message) int {
 func (s *seen) reported(id uint64) int {
 	s.guard.Lock()
 	defer s.guard.Unlock()
-	return s.reports[id]
+	return s.reportsOf[id]
 }
 
 func (s *seen) snapshots() (finished, failed int) {

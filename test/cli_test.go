@@ -1,0 +1,88 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// The shape of "status -o json": these keys and no others.
+type statusJSON struct {
+	ClusterID string             `json:"cluster_id"`
+	Leader    string             `json:"leader"`
+	Members   []statusMemberJSON `json:"members"`
+}
+
+type statusMemberJSON struct {
+	ID            string `json:"id"`
+	Name          string `json:"name"`
+	Role          string `json:"role"`
+	Term          uint64 `json:"term"`
+	Commit        uint64 `json:"commit"`
+	Applied       uint64 `json:"applied"`
+	FirstIndex    uint64 `json:"first_index"`
+	LastIndex     uint64 `json:"last_index"`
+	SnapshotIndex uint64 `json:"snapshot_index"`
+	Reachable     bool   `json:"reachable"`
+	Error         string `json:"error"`
+	Plugins       []struct {
+		Kind     string `json:"kind"`
+		Name     string `json:"name"`
+		Version  string `json:"version"`
+		PID      int    `json:"pid"`
+		State    string `json:"state"`
+		Restarts int    `json:"restarts"`
+	} `json:"plugins"`
+}
+
+// And that of "bench propose -o json".
+type benchJSON struct {
+	Clients      int     `json:"clients"`
+	Size         int     `json:"size"`
+	Seconds      float64 `json:"seconds"`
+	Ops          uint64  `json:"ops"`
+	OpsPerSecond float64 `json:"ops_per_second"`
+	P50          float64 `json:"p50_ms"`
+	P99          float64 `json:"p99_ms"`
+	Errors       uint64  `json:"errors"`
+}
+
+// command runs a client command, which has to succeed and to be silent on
+// standard error, and returns what it printed.
+func (c *cluster) command(args ...string) string {
+	c.t.Helper()
+	cmd := hostCommand(c.t, append(args, "--endpoints", c.endpoints())...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil || stderr.Len() > 0 {
+		c.t.Fatalf("host %s: %v\n%s", strings.Join(args, " "), err, &stderr)
+	}
+	return stdout.String()
+}
+
+// decode reads JSON that has every key of v, once, and no other.
+func decode(t testing.TB, text string, v any) {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil || d.More() {
+		t.Fatalf("%v in:\n%s", err, text)
+	}
+	again, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := keysOf(text), keysOf(string(again)); got != want {
+		t.Fatalf("has the keys %s, not %s", got, want)
+	}
+}
+
+// keysOf lists the keys of a JSON text in their order.
+func keysOf(text string) string {
+	return fmt.Sprint(regexp.MustCompile(`"[a-z0-9_]+" ?:`).FindAllString(strings.ReplaceAll(text, `" :`, `":`), -1))
+}

@@ -1,0 +1,57 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/client"
+)
+
+// kill -9 of a host, fifty times on the same data: its plugins follow it
+// within two seconds, and a host that is started at once succeeds.
+func TestPluginsDieWithTheirHost(t *testing.T) {
+	n := newSingle(t)
+	n.startReady()
+	load := startWorkload(t, n)
+	for range rounds(50) {
+		load.progress(1)
+		dead := n.host
+		if children := childrenOf(dead.pid()); len(children) != 3 {
+			t.Fatalf("the host has these children: %v", children)
+		}
+		n.kill()
+		killed := time.Now()
+		n.start()
+		if !within(2*time.Second-time.Since(killed), func() bool { return len(dead.left()) == 0 }) {
+			t.Fatalf("alive two seconds after their host: %v", dead.left())
+		}
+		n.awaitReady()
+	}
+	load.progress(1)
+	load.stop()
+	load.history.check(t, n.state(client.Linearizable))
+	n.stop()
+	n.leftNothing() // also not by those that were killed
+}
+
+// The same for a member of a cluster that goes on without it.
+func TestKilledMemberComesBackAtOnce(t *testing.T) {
+	c := startCluster(t)
+	load := startWorkload(t, c.nodes...)
+	for i := range rounds(10) {
+		n := c.nodes[i%len(c.nodes)]
+		load.progress(10)
+		n.kill()
+		n.startReady()
+		if got := fmt.Sprint(len(childrenOf(n.host.pid()))); got != "3" {
+			t.Errorf("%s has %s children", n.name, got)
+		}
+	}
+	load.progress(10)
+	load.stop()
+	load.history.check(t, c.agreed())
+	c.stop()
+}

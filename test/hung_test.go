@@ -1,0 +1,62 @@
+//go:build linux
+
+package e2e
+
+import (
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A plugin that does not die but stops answering is found out and replaced, on
+// a follower and on the leader; the cluster goes on.
+func TestHungPluginIsReplaced(t *testing.T) {
+	c := startCluster(t)
+	load := startWorkload(t, c.nodes...)
+	load.progress(50)
+	for _, kind := range kinds() {
+		for _, n := range []*node{c.follower(), c.leader()} {
+			pid := n.host.pid()
+			before := n.signalPlugin(kind, syscall.SIGSTOP)
+			load.progress(50)
+			n.awaitReplaced(before)
+			n.awaitReady()
+			if p := processes(func(p procEntry) bool { return p.pid == int(before.GetPid()) }); len(p) > 0 {
+				t.Errorf("the hung %s of %s is still there: %v", kind, n.name, p)
+			}
+			if n.host.pid() != pid || !n.host.running() {
+				t.Fatalf("%s died of its hung %s", n.name, kind)
+			}
+			load.progress(50)
+		}
+	}
+	load.stop()
+	load.history.check(t, c.agreed())
+	c.stop()
+}
+
+// hungStopTime is how long a stop may take with a plugin that does not react.
+const hungStopTime = 2 * stopTime
+
+// A stop is bounded while a plugin hangs, and leaves nothing.
+func TestStopWithAHungPlugin(t *testing.T) {
+	for _, kind := range kinds() {
+		t.Run(kind, func(t *testing.T) {
+			n := newSingle(t)
+			n.startReady()
+			load := startWorkload(t, n)
+			load.progress(10)
+			n.signalPlugin(kind, syscall.SIGSTOP)
+			began := time.Now()
+			n.host.signal(t, syscall.SIGTERM)
+			n.host.exitsWithin(t, hungStopTime)
+			t.Logf("stopped after %v: %v", time.Since(began).Round(time.Millisecond), n.host.cmd.ProcessState)
+			n.leftNothing()
+			n.startReady()
+			load.progress(1)
+			load.stop()
+			load.history.check(t, n.state(0))
+			n.stop()
+		})
+	}
+}

@@ -1,0 +1,248 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/pontoon-raft/pontoon/client/kv"
+)
+
+// configs/local3 as it is documented: status, processes, bench, HTTP, health,
+// metrics.
+func TestLocal3(t *testing.T) {
+	c := startCluster(t)
+	c.leader()
+	t.Run("status", c.testStatus)
+	t.Run("processes", c.testProcesses)
+	t.Run("bench", c.testBench)
+	t.Run("JSON over HTTP", c.testHTTP)
+	t.Run("gRPC health", c.testHealth)
+	t.Run("admin", c.testAdmin)
+	t.Run("unreachable member", c.testUnreachable)
+	c.stop()
+}
+
+func (c *cluster) testStatus(t *testing.T) {
+	var st statusJSON
+	decode(t, c.command("status", "-o", "json"), &st)
+	if st.ClusterID != "a3" || len(st.Members) != 3 {
+		t.Fatalf("status: %+v", st)
+	}
+	leaders := 0
+	for i, m := range st.Members {
+		if id := fmt.Sprint(i + 1); m.ID != id || m.Name != "n"+id || !m.Reachable || m.Error != "" || m.Commit == 0 || m.LastIndex < m.Commit {
+			t.Errorf("member %d: %+v", i+1, m)
+		}
+		if m.Role == "leader" {
+			leaders++
+			if m.ID != st.Leader {
+				t.Errorf("leader is %s, but %s leads", st.Leader, m.ID)
+			}
+		}
+		var found []string
+		for _, p := range m.Plugins {
+			found = append(found, p.Kind+" "+p.Name+" "+p.State)
+			if p.PID <= 0 || p.Version == "" || p.Restarts != 0 {
+				t.Errorf("%s: plugin %+v", m.Name, p)
+			}
+		}
+		if got := fmt.Sprint(found); got != "[storage wal ready statemachine kv ready transport http ready]" {
+			t.Errorf("%s: plugins %s", m.Name, got)
+		}
+	}
+	if leaders != 1 {
+		t.Errorf("%d leaders", leaders)
+	}
+	c.command("status", "--check")
+}
+
+// Each host has three children, those that status names, and nothing else.
+func (c *cluster) testProcesses(t *testing.T) {
+	for _, n := range c.nodes {
+		status := map[int]bool{}
+		for _, kind := range kinds() {
+			status[int(n.plugin(kind).GetPid())] = true
+		}
+		for _, p := range childrenOf(n.host.pid()) {
+			if !status[p.pid] {
+				t.Errorf("%s has a child that status does not name: %v", n.name, p)
+			}
+			delete(status, p.pid)
+		}
+		if len(status) > 0 {
+			t.Errorf("status of %s names %v, which are no children", n.name, status)
+		}
+		if all := sessionOf(n.host.pid()); len(all) != 4 {
+			t.Errorf("%s consists of %v", n.name, all)
+		}
+	}
+}
+
+func (c *cluster) testBench(t *testing.T) {
+	var b benchJSON
+	decode(t, c.command("bench", "propose", "--clients", "64", "--size", "256", "--duration", "1s", "--warmup", "200ms", "-o", "json"), &b)
+	if b.Clients != 64 || b.Size != 256 || b.Errors != 0 || b.Ops == 0 || b.Seconds < 0.9 || b.OpsPerSecond <= 0 || b.P50 <= 0 || b.P99 < b.P50 {
+		t.Errorf("bench propose: %+v", b)
+	}
+	decode(t, c.command("bench", "query", "--clients", "16", "--duration", "300ms", "--warmup", "100ms", "-o", "json"), &b)
+	if b.Errors != 0 || b.Ops == 0 {
+		t.Errorf("bench query: %+v", b)
+	}
+}
+
+// testHTTP does what the documentation shows with curl, on every member.
+func (c *cluster) testHTTP(t *testing.T) {
+	for _, n := range c.nodes {
+		command := base64.StdEncoding.EncodeToString(kv.EncodePut([]byte("http/"+n.name), []byte("v")))
+		var written struct {
+			Index      string `json:"index"`
+			Data       string `json:"data"`
+			Error      string `json:"error"`
+			ResultLost bool   `json:"result_lost"`
+		}
+		decode(t, n.post(t, "/v1/propose", `{"data":"`+command+`"}`), &written)
+		if written.Error != "" || written.Index == "" || written.Data == "" {
+			t.Errorf("propose on %s: %+v", n.name, written)
+		}
+		query := base64.StdEncoding.EncodeToString(kv.EncodeGet([]byte("http/" + n.name)))
+		var answer struct {
+			Data  []byte `json:"data"`
+			Index string `json:"index"`
+		}
+		decode(t, n.post(t, "/v1/query", `{"data":"`+query+`"}`), &answer)
+		if page, err := kv.DecodePage(answer.Data); err != nil || len(page.Entries) != 1 || string(page.Entries[0].Value) != "v" {
+			t.Errorf("query on %s: %+v, %v", n.name, page, err)
+		}
+		for _, path := range []string{"/v1/status", "/v1/members"} {
+			if code, body, err := n.get(n.client, path); err != nil || code != http.StatusOK || !strings.Contains(body, `"cluster_id":"a3"`) {
+				t.Errorf("%s on %s: %d %s, %v", path, n.name, code, body, err)
+			}
+		}
+	}
+}
+
+func (n *node) post(t *testing.T, path, body string) string {
+	t.Helper()
+	resp, err := web().Post("http://"+n.client+path, "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var answer bytes.Buffer
+	if _, err := answer.ReadFrom(resp.Body); err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s on %s: %s %s, %v", path, n.name, resp.Status, &answer, err)
+	}
+	return answer.String()
+}
+
+func (c *cluster) testHealth(t *testing.T) {
+	for _, n := range c.nodes {
+		conn, err := grpc.NewClient(n.client, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		for _, service := range []string{"", "pontoon.host.v1.Host"} {
+			answer, err := healthv1.NewHealthClient(conn).Check(t.Context(), &healthv1.HealthCheckRequest{Service: service})
+			if err != nil || answer.GetStatus() != healthv1.HealthCheckResponse_SERVING {
+				t.Errorf("health of %q on %s: %v, %v", service, n.name, answer, err)
+			}
+		}
+	}
+}
+
+// metricNames are those that the documentation promises.
+func metricNames() []string {
+	return []string{
+		"pontoon_raft_has_leader 1", "pontoon_raft_is_leader ", "pontoon_raft_term ", "pontoon_raft_commit_index ",
+		"pontoon_raft_applied_index ", "pontoon_raft_last_index ", "pontoon_raft_snapshot_index ",
+		"pontoon_raft_leader_changes_total ", "pontoon_proposals_pending ", `pontoon_proposals_total{result="applied"}`,
+		`pontoon_plugin_up{kind="storage",name="wal"} 1`, `pontoon_plugin_restarts_total{kind="transport",name="http"} 0`,
+		"pontoon_apply_batch_entries_count ",
+	}
+}
+
+func (c *cluster) testAdmin(t *testing.T) {
+	for _, n := range c.nodes {
+		for _, path := range []string{"/livez", "/readyz", "/metrics", "/debug/pprof/goroutine?debug=1"} {
+			code, body, err := n.get(n.admin, path)
+			if err != nil || code != http.StatusOK {
+				t.Errorf("%s of %s: %d %s, %v", path, n.name, code, body, err)
+			}
+			if path != "/metrics" {
+				continue
+			}
+			for _, name := range metricNames() {
+				if !strings.Contains(body, "\n"+name) {
+					t.Errorf("/metrics of %s has no line %q", n.name, name)
+				}
+			}
+		}
+	}
+}
+
+// testUnreachable: who does not answer has a row with the reason.
+func (c *cluster) testUnreachable(t *testing.T) {
+	n := c.follower()
+	n.kill()
+	var st statusJSON
+	decode(t, c.command("status", "-o", "json"), &st)
+	if len(st.Members) != 3 {
+		t.Fatalf("%d rows", len(st.Members))
+	}
+	for _, m := range st.Members {
+		if down := m.Name == n.name; m.Reachable == down || (m.Error != "") != down || m.ID == "" || (len(m.Plugins) == 0) != down {
+			t.Errorf("%s is down, and there is this row: %+v", n.name, m)
+		}
+	}
+	n.startReady()
+	c.agreed()
+}
+
+// Nobody is there at all: exit code 3, and the rows that are known.
+func TestStatusOfNobody(t *testing.T) {
+	dead := freeAddress(t)
+	r := refusedWithin(t, patience, "", "status", "-o", "json", "--endpoints", dead, "--timeout", "2s")
+	r.says(t, exitUnreachable, dead)
+	var st statusJSON
+	decode(t, r.stdout, &st)
+	if len(st.Members) != 1 || st.Members[0].Reachable || st.Members[0].Error == "" {
+		t.Errorf("rows: %+v", st.Members)
+	}
+}
+
+// The files in configs/ themselves are valid, with the documented addresses.
+func TestExampleConfigurations(t *testing.T) {
+	for file, want := range map[string][]string{
+		"single.yaml":    {"127.0.0.1:7401", "127.0.0.1:7501", "127.0.0.1:7601", "./data/single"},
+		"local3/n1.yaml": {"127.0.0.1:7401", "127.0.0.1:7501", "127.0.0.1:7601", "./data/n1"},
+		"local3/n2.yaml": {"127.0.0.1:7402", "127.0.0.1:7502", "127.0.0.1:7602", "./data/n2"},
+		"local3/n3.yaml": {"127.0.0.1:7403", "127.0.0.1:7503", "127.0.0.1:7603", "./data/n3"},
+	} {
+		path := filepath.Join("..", "configs", file)
+		for _, command := range []string{"validate", "show"} {
+			var stdout, stderr bytes.Buffer
+			cmd := hostCommand(t, "config", command, "--config", path)
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			if err := cmd.Run(); err != nil || stderr.Len() > 0 {
+				t.Errorf("config %s --config %s: %v\n%s", command, path, err, &stderr)
+			}
+			for _, text := range want {
+				if command == "show" && !strings.Contains(stdout.String(), text) {
+					t.Errorf("%s does not set %s:\n%s", path, text, &stdout)
+				}
+			}
+		}
+	}
+}
