@@ -236,10 +236,11 @@ func (g *generation) fetch(f node.Fetch) {
 	defer cancel()
 	var entries []storage.Entry
 	var size uint64
+	compacted := false
 	for lo := f.Lo; lo < f.Hi && size < f.MaxBytes; {
 		part, err := g.storage.Read(ctx, lo, f.Hi, min(f.MaxBytes-size, g.h.cfg.Limits.MaxBatchBytes))
 		if err != nil || len(part) == 0 {
-			if !errors.Is(err, storage.ErrCompacted) {
+			if compacted = errors.Is(err, storage.ErrCompacted) && lo == f.Lo; !compacted {
 				g.h.logger.Warn("entries for a slow peer could not be read", "from", lo, "to", f.Hi-1, "error", err)
 			}
 			break
@@ -250,7 +251,14 @@ func (g *generation) fetch(f node.Fetch) {
 		entries = append(entries, part...)
 		lo += uint64(len(part))
 	}
-	g.node.Do(func(c *node.Core) error { c.Fetched(entries); return nil })
+	g.node.Do(func(c *node.Core) error {
+		if compacted {
+			c.FetchCompacted(f.Lo)
+		} else {
+			c.Fetched(entries)
+		}
+		return nil
+	})
 }
 
 // stateChanged passes on what raft says of itself and of the membership.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 )
 
@@ -16,6 +17,17 @@ var (
 	ErrUnknown   = errors.New("no such member")
 	ErrLastVoter = errors.New("the last voter cannot be removed")
 	ErrInvalid   = errors.New("incomplete member")
+)
+
+// Limits of a member. They are part of what every replica decides alike, so
+// they are no configuration; with them a change fits into any entry, and a
+// registry of hundreds of members into a snapshot's header.
+const (
+	maxName    = 256  // bytes
+	maxAddress = 1024 // bytes, of a peer URL or a client address
+	maxURLs    = 16
+	// maxID leaves out the ids that raft uses for its own storage threads.
+	maxID = math.MaxUint64 - 2
 )
 
 // Registry is an immutable membership as of some index: a change makes a new
@@ -72,8 +84,8 @@ func (r *Registry) Check(c Change) error {
 
 // checkNew says whether m may stand in the registry beside the others.
 func (r *Registry) checkNew(m Member) error {
-	if m.ID == 0 || m.Name == "" || len(m.PeerURLs) == 0 {
-		return fmt.Errorf("member %s needs an id, a name and a peer URL: %w", m.ID, ErrInvalid)
+	if err := checkShape(m); err != nil {
+		return err
 	}
 	if _, gone := r.removed[m.ID]; gone {
 		return fmt.Errorf("member %s: %w", m.ID, ErrRemovedID)
@@ -89,6 +101,26 @@ func (r *Registry) checkNew(m Member) error {
 			if slices.Contains(o.PeerURLs, u) {
 				return fmt.Errorf("peer URL %s belongs to member %s: %w", u, o.ID, ErrExists)
 			}
+		}
+	}
+	return nil
+}
+
+// checkShape says whether m can be a member of any cluster.
+func checkShape(m Member) error {
+	switch {
+	case m.ID == 0 || m.Name == "" || len(m.PeerURLs) == 0 || slices.Contains(m.PeerURLs, ""):
+		return fmt.Errorf("member %s needs an id, a name and a peer URL: %w", m.ID, ErrInvalid)
+	case m.ID > maxID:
+		return fmt.Errorf("member id %s is reserved: %w", m.ID, ErrInvalid)
+	case len(m.Name) > maxName:
+		return fmt.Errorf("name of %d bytes, limit %d: %w", len(m.Name), maxName, ErrInvalid)
+	case len(m.PeerURLs) > maxURLs:
+		return fmt.Errorf("%d peer URLs, limit %d: %w", len(m.PeerURLs), maxURLs, ErrInvalid)
+	}
+	for _, a := range append([]string{m.ClientAddress}, m.PeerURLs...) {
+		if len(a) > maxAddress {
+			return fmt.Errorf("address of %d bytes, limit %d: %w", len(a), maxAddress, ErrInvalid)
 		}
 	}
 	return nil
@@ -176,21 +208,29 @@ func (r *Registry) MarshalJSON() ([]byte, error) {
 	return json.Marshal(registryJSON{Members: r.Members(), Removed: r.RemovedMembers()})
 }
 
-// UnmarshalJSON implements json.Unmarshaler.
+// UnmarshalJSON implements json.Unmarshaler. It takes only what changes can
+// have led to: no id twice, none both member and removed.
 func (r *Registry) UnmarshalJSON(b []byte) error {
 	var j registryJSON
 	if err := json.Unmarshal(b, &j); err != nil {
 		return err
 	}
 	next := Registry{members: map[ID]Member{}, removed: map[ID]Removed{}}
+	for _, p := range j.Removed {
+		if _, twice := next.removed[p.ID]; twice || p.ID == 0 {
+			return fmt.Errorf("removed member %s: %w", p.ID, ErrInvalid)
+		}
+		next.removed[p.ID] = p
+	}
 	for _, m := range j.Members {
+		if _, twice := next.members[m.ID]; twice {
+			return fmt.Errorf("member %s: %w", m.ID, ErrExists)
+		}
 		if err := next.checkNew(m); err != nil {
 			return err
 		}
+		m.PeerURLs = slices.Sorted(slices.Values(m.PeerURLs))
 		next.members[m.ID] = m
-	}
-	for _, p := range j.Removed {
-		next.removed[p.ID] = p
 	}
 	*r = next
 	return nil

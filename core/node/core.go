@@ -68,10 +68,11 @@ type applyRecord struct {
 }
 
 // changeProposal watches for the entry of a proposed membership change: raft
-// replaces a change that it refuses by an empty entry without a word.
+// replaces a change that it refuses by an empty entry without a word. index is
+// 0 if there is none.
 type changeProposal struct {
-	index uint64
-	id    RequestID
+	index, term uint64
+	id          RequestID
 }
 
 // ErrFailed: raft found its own invariants broken. The node must stop.
@@ -163,7 +164,13 @@ func newLog(cfg *Config) (*log, error) {
 // of them do the same, so their logs agree from the start.
 func (c *Core) bootstrap(members []member.Member) error {
 	peers := make([]raft.Peer, len(members))
+	registry := c.registry
 	for i, m := range members {
+		// Raft takes them as they are; the registry must take them too.
+		var err error
+		if registry, err = registry.Apply(member.Change{Op: member.Add, Member: m}, uint64(i+1), 1); err != nil {
+			return fmt.Errorf("bootstrap: %w", err)
+		}
 		if i > 0 && members[i-1].ID >= m.ID {
 			return fmt.Errorf("bootstrap members must ascend: %s after %s", m.ID, members[i-1].ID)
 		}

@@ -106,13 +106,16 @@ func (c *Core) ProposeChange(id RequestID, change member.Change) error {
 		if err != nil {
 			return err
 		}
+		if len(data) > c.limits.entry { // no peer would take it
+			return fmt.Errorf("change of %d bytes, limit %d: %w", len(data), c.limits.entry, member.ErrInvalid)
+		}
 		index := c.lastIndex() + 1
 		err = c.raft.Step(&pb.Message{
 			Type: pb.MsgProp.Enum(), From: new(uint64(c.cfg.ID)),
 			Entries: []*pb.Entry{{Type: pb.EntryConfChange.Enum(), Data: data}},
 		})
 		if err == nil {
-			c.changePending = changeProposal{index: index, id: id}
+			c.changePending = changeProposal{index: index, term: c.term, id: id}
 		}
 		c.collect()
 		return dropped(err)
@@ -257,6 +260,7 @@ func (c *Core) AppendDone(n uint64) error {
 			if r.snapshot != nil {
 				c.log.restore(r.snapshot)
 				c.registry = c.received.registry
+				c.out.StateChanged = true // the members are others
 			}
 			c.log.append(r.entries)
 			c.respond(r.responses)
@@ -291,15 +295,24 @@ func (c *Core) SnapshotSaved(meta storage.SnapshotMetadata) {
 	}
 }
 
-// Compacted says that the storage plugin's log starts at first now.
+// Compacted says that the storage plugin's log starts at first now. What no
+// snapshot covers is kept whatever the plugin says: a follower could not be
+// caught up any more.
 func (c *Core) Compacted(first uint64) {
-	if first > 0 {
-		c.log.compact(first - 1)
+	if first > 0 && c.log.snapshot != nil {
+		c.log.compact(min(first-1, c.log.snapshot.GetIndex()))
 	}
 }
 
 // Fetched answers a Fetch; without entries it failed and may be asked again.
 func (c *Core) Fetched(entries []storage.Entry) { c.log.fetched(entries) }
+
+// FetchCompacted answers a Fetch from lo on: the storage plugin has not got
+// the entry at lo any more. The follower gets a snapshot.
+func (c *Core) FetchCompacted(lo uint64) {
+	c.log.fetched(nil)
+	c.Compacted(lo + 1)
+}
 
 // respond delivers the responses that waited for a write: to raft itself, or
 // out to peers.

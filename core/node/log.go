@@ -213,8 +213,8 @@ func (l *log) fetched(entries []storage.Entry) {
 	if lo < l.first || hi > l.last {
 		return
 	}
-	for _, e := range window {
-		if l.terms.term(e.GetIndex()) != e.GetTerm() {
+	for i, e := range window {
+		if e.GetIndex() != lo+uint64(i) || l.terms.term(e.GetIndex()) != e.GetTerm() {
 			return
 		}
 	}

@@ -61,7 +61,7 @@ type Node struct {
 	limits messageLimits
 
 	state    atomic.Pointer[State]
-	lastTick atomic.Int64 // UnixNano
+	lastTick atomic.Pointer[time.Time] // with its monotonic reading
 	dropped  atomic.Uint64
 	refused  atomic.Uint64
 	lost     error
@@ -71,6 +71,8 @@ type Node struct {
 // New returns a Node around c, which it owns from here on.
 func New(c *Core, ports Ports) *Node {
 	n := &Node{core: c, ports: ports, logger: c.cfg.Logger, box: newMailbox(), limits: c.limits}
+	made := time.Now()
+	n.lastTick.Store(&made)
 	n.publish()
 	return n
 }
@@ -78,7 +80,8 @@ func New(c *Core, ports Ports) *Node {
 // Run is the raft goroutine. Each value from ticks advances raft's clock. It
 // returns nil after stop is closed, and ErrFailed if raft failed.
 func (n *Node) Run(stop <-chan struct{}, ticks <-chan time.Time) error {
-	n.lastTick.Store(time.Now().UnixNano())
+	started := time.Now()
+	n.lastTick.Store(&started)
 	n.dispatch() // what NewCore put out
 	var spare inputs
 	var proposals []Proposal
@@ -89,7 +92,7 @@ func (n *Node) Run(stop <-chan struct{}, ticks <-chan time.Time) error {
 			return nil
 		case now := <-ticks:
 			ticked = true
-			n.lastTick.Store(now.UnixNano())
+			n.lastTick.Store(&now)
 		case <-n.box.wake:
 		}
 		in := n.box.take(spare)
@@ -254,8 +257,9 @@ func roleName(st raft.BasicStatus) string {
 // State is the node's state as of the last tick or change of leadership.
 func (n *Node) State() State { return *n.state.Load() }
 
-// LastTick is when raft's clock last advanced.
-func (n *Node) LastTick() time.Time { return time.Unix(0, n.lastTick.Load()) }
+// LastTick is when raft's clock last advanced; when the node was made if it
+// has not run yet.
+func (n *Node) LastTick() time.Time { return *n.lastTick.Load() }
 
 // Dropped counts messages of peers that found the mailbox full.
 func (n *Node) Dropped() uint64 { return n.dropped.Load() }

@@ -158,6 +158,9 @@ func (c *Core) putAppend(m *pb.Message) {
 		record.snapshot = snapshot
 		meta := toMetadata(snapshot)
 		a.Install = &meta
+		if c.changePending.index <= meta.Index {
+			c.changePending = changeProposal{} // whatever became of it, it is in the snapshot
+		}
 	}
 	a.Number = c.appends.push(record)
 	c.lazyCommit = false
@@ -187,7 +190,11 @@ func (c *Core) watchChange(entries []*pb.Entry) {
 			return // in the log; its Apply will tell
 		}
 	}
-	c.out.Refused = append(c.out.Refused, p.id)
+	if e.GetTerm() == p.term { // this node's own entry as the leader
+		c.out.Refused = append(c.out.Refused, p.id)
+	}
+	// Another leader's entry stands there: ours may still come back by a third
+	// one, so nothing can be said of the outcome.
 	*p = changeProposal{}
 }
 

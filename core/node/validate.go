@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
 
@@ -44,7 +45,9 @@ func validate(m *pluginv1.Message, limits messageLimits) error {
 	switch {
 	case !ok:
 		return invalid("type %d is not one for the network", m.Type)
-	case m.From == 0 || m.To == 0 || m.From == m.To:
+	case m.From == 0 || m.To == 0 || m.From == m.To || raft.IsLocalMsgTarget(m.From) || raft.IsLocalMsgTarget(m.To):
+		// Raft's answers to one of its own local targets would come out as
+		// work for the disk.
 		return invalid("%s from %x to %x", kind, m.From, m.To)
 	case hasTerm && (m.Term == 0 || m.Term > maxTerm):
 		return invalid("%s with term %d", kind, m.Term)
@@ -61,6 +64,9 @@ func validate(m *pluginv1.Message, limits messageLimits) error {
 	case pb.MsgProp:
 		return validateForwarded(m, limits)
 	case pb.MsgSnap:
+		if m.Snapshot.Metadata.Term > m.Term || m.Snapshot.Metadata.Index > maxTerm {
+			return invalid("snapshot at (%d, %d) in term %d", m.Snapshot.Metadata.Index, m.Snapshot.Metadata.Term, m.Term)
+		}
 		return validateSnapshot(&m.Snapshot.Metadata)
 	case pb.MsgReadIndex, pb.MsgReadIndexResp:
 		if len(m.Entries) != 1 || len(m.Entries[0].Data) != readContextSize {

@@ -56,6 +56,15 @@ func TestInvalidMessagesAreRefused(t *testing.T) {
 		"voter and learner": msg(pb.MsgSnap, func(m *pluginv1.Message) {
 			m.Snapshot.Metadata = storage.SnapshotMetadata{Index: 1, Term: 1, ConfState: storage.ConfState{Voters: []uint64{1}, Learners: []uint64{1}}}
 		}),
+		"from raft's own append target": msg(pb.MsgVote, func(m *pluginv1.Message) { m.From = math.MaxUint64 }),
+		"from raft's own apply target":  msg(pb.MsgVote, func(m *pluginv1.Message) { m.From = math.MaxUint64 - 1 }),
+		"to raft's own append target":   msg(pb.MsgVote, func(m *pluginv1.Message) { m.To = math.MaxUint64 }),
+		"snapshot of a later term": msg(pb.MsgSnap, func(m *pluginv1.Message) {
+			m.Snapshot.Metadata = storage.SnapshotMetadata{Index: 1, Term: 6, ConfState: storage.ConfState{Voters: []uint64{1}}}
+		}),
+		"snapshot at an absurd index": msg(pb.MsgSnap, func(m *pluginv1.Message) {
+			m.Snapshot.Metadata = storage.SnapshotMetadata{Index: math.MaxUint64, Term: 5, ConfState: storage.ConfState{Voters: []uint64{1}}}
+		}),
 		"short read context":     msg(pb.MsgHeartbeatResp, func(m *pluginv1.Message) { m.Context = []byte{1, 2} }),
 		"read without context":   msg(pb.MsgReadIndex, func(m *pluginv1.Message) { m.Term = 0 }),
 		"heartbeat with entries": msg(pb.MsgHeartbeat, func(m *pluginv1.Message) { m.Entries = []pluginv1.Entry{entry(5, 1, nil)} }),

@@ -41,7 +41,6 @@ type world struct {
 	node     *node.Node
 	registry *member.Registry
 	last     uint64
-	first    uint64 // of the run that is committed next
 }
 
 // newWorld starts a server at an empty log. Tests run it in a synctest bubble.
