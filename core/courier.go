@@ -60,14 +60,15 @@ func (c *courier) connect(ctx context.Context) error {
 	c.instance = in
 	c.running.Store(in)
 	c.transport.Store(&opened)
-	go watchStream(opened, in)
+	go c.watchStream(opened, in)
 	signal(c.peersWake)
 	return nil
 }
 
 // watchStream ends a transport whose process lives but whose stream to the
-// host is broken: it would swallow every message.
-func watchStream(t transport.Transport, in *catalog.Instance) {
+// host is broken: it would swallow every message. While the host ends, it is the
+// host that ends the stream.
+func (c *courier) watchStream(t transport.Transport, in *catalog.Instance) {
 	stream, ok := t.(interface {
 		Done() <-chan struct{}
 		Err() error
@@ -77,7 +78,7 @@ func watchStream(t transport.Transport, in *catalog.Instance) {
 	}
 	select {
 	case <-stream.Done():
-		if stream.Err() != nil { // not closed by its host
+		if stream.Err() != nil && !c.h.isQuitting() { // not closed by its host
 			in.Kill()
 		}
 	case <-in.Done():
