@@ -88,6 +88,9 @@ func testOutdated(t *testing.T, h Harness) {
 		}
 	}
 	c.send(sent...)
+	// Behind all of them, so that its report says that the transport has taken
+	// them: there may be a queue to its process.
+	checkReport(t, c, 1, 99, func() { c.send(newProbe(1, 99, classes[len(classes)-1])) })
 	checkReport(t, c, 1, 2, func() {
 		for _, n := range c.nodes {
 			n.relay.Cut()
