@@ -10,33 +10,64 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 )
 
-// TestCrashPoints crashes the machine before every operation of a workload,
-// and looks at what can be left: nothing that was not synced, all of it, random
-// parts of it, and the last write torn at every sector. Whatever is left must
-// open, with everything that was acknowledged and nothing that was never asked
-// for. Some of the openings are crashed again.
+// leastCrashStates is how many crash states TestCrashPoints must have seen.
+const leastCrashStates = 50_000
+
+// TestCrashPoints crashes the machine before every operation of several
+// workloads, and looks at what can be left: nothing that was not synced, all of
+// it, random parts of it, and the last write torn at every sector. Whatever is
+// left must open, with everything that was acknowledged and nothing that was
+// never asked for. Some of the openings are crashed again. With -short only the
+// first workload is crashed.
 func TestCrashPoints(t *testing.T) {
-	w := newWorkload(vfs.NewMem())
-	c := &crasher{t: t, h: w.h, random: rand.New(rand.NewPCG(7, 7)), again: 12, busy: make(chan struct{}, 1)}
-	w.fs.OnOp(func(op vfs.Op) { c.look(w.fs, op) })
-	if err := w.run(); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("%d crash states", c.states.Load())
-	if n := c.states.Load(); n < 3000 {
-		t.Errorf("only %d crash states were looked at", n)
+	var total tally
+	t.Run("Workload", func(t *testing.T) {
+		t.Run("Scripted", func(t *testing.T) {
+			t.Parallel()
+			crashAll(t, &total, 7, (*workload).run)
+		})
+		for seed := range uint64(8) {
+			if testing.Short() {
+				return
+			}
+			t.Run(fmt.Sprintf("Random%d", seed), func(t *testing.T) {
+				t.Parallel()
+				crashAll(t, &total, seed, func(w *workload) error { return w.runRandom(seed, 45) })
+			})
+		}
+	})
+	t.Logf("%d crash states before %d operations: %d lost an acknowledged entry or vote, %d were refused, %d lost a snapshot",
+		total.states.Load(), total.operations.Load(), total.lost.Load(), total.refused.Load(), total.snapshots.Load())
+	if n := total.states.Load(); n < leastCrashStates && !t.Failed() && !testing.Short() {
+		t.Errorf("only %d crash states were looked at, want %d", n, leastCrashStates)
 	}
 }
 
+// crashAll crashes a machine at every operation of a workload.
+func crashAll(t *testing.T, total *tally, seed uint64, run func(*workload) error) {
+	w := newWorkload(vfs.NewMem())
+	c := &crasher{t: t, tally: total, h: w.h, random: rand.New(rand.NewPCG(7, seed)), again: 12, busy: make(chan struct{}, 1)}
+	w.fs.OnOp(func(op vfs.Op) { c.look(w.fs, op) })
+	if err := run(w); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tally counts crash states and what was wrong with them.
+type tally struct {
+	operations, states, lost, refused, snapshots atomic.Int64
+}
+
 type crasher struct {
+	*tally
 	t      *testing.T
 	h      *history
 	random *rand.Rand // used by one goroutine at a time: under busy
 	again  int        // one opening in so many is crashed as well
 
 	busy      chan struct{} // capacity 1: a lock, as the background does operations too
-	states    atomic.Int64
 	lastWrite int
+	seen      int
 }
 
 // look is called before each operation.
@@ -46,6 +77,7 @@ func (c *crasher) look(fs *vfs.Mem, op vfs.Op) {
 	}
 	c.busy <- struct{}{}
 	defer func() { <-c.busy }()
+	c.operations.Add(1)
 	pieces := 0
 	c.check(fs, "everything", op, func(vfs.Unsynced) bool { pieces++; return true })
 	if pieces > 0 {
@@ -64,26 +96,29 @@ func (c *crasher) look(fs *vfs.Mem, op vfs.Op) {
 
 // check opens what is left of fs and compares it with the history.
 func (c *crasher) check(fs *vfs.Mem, what string, op vfs.Op, keep vfs.Keep) {
-	n := c.states.Add(1)
 	acked, mustHave := c.h.bounds()
 	after := fs.Crash(keep)
-	if n%int64(c.again) == 0 {
+	if c.seen++; c.seen%c.again == 0 {
 		c.crashTheOpening(fs.Crash(keep), acked, mustHave, what)
 	}
 	c.verify(after, acked, mustHave, fmt.Sprintf("before %s of %s (%d), keeping %s", op.Kind, op.Name, op.N, what))
 }
 
 func (c *crasher) verify(after *vfs.Mem, acked int, mustHave []uint64, when string) {
+	c.states.Add(1)
 	state, snapshots, err := found(after)
 	if err != nil {
+		c.refused.Add(1)
 		c.t.Errorf("crash %s: Open: %v", when, err)
 		return
 	}
 	if !c.h.possible(acked, state) {
+		c.lost.Add(1)
 		c.t.Errorf("crash %s: found\n%s\nwhich is none of the states that were possible", when, state)
 	}
 	for _, index := range mustHave {
 		if !slices.Contains(snapshots, index) {
+			c.snapshots.Add(1)
 			c.t.Errorf("crash %s: snapshots %v, want %v among them", when, snapshots, mustHave)
 		}
 	}
@@ -96,7 +131,6 @@ func (c *crasher) crashTheOpening(fs *vfs.Mem, acked int, mustHave []uint64, wha
 			return
 		}
 		for i, keep := range []vfs.Keep{vfs.KeepNothing, vfs.KeepAll, vfs.KeepRandom(rand.New(rand.NewPCG(uint64(op.N), 3)))} {
-			c.states.Add(1)
 			c.verify(fs.Crash(keep), acked, mustHave, fmt.Sprintf("(%s), then before %s of %s in Open, keeping %d", what, op.Kind, op.Name, i))
 		}
 	})

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync/atomic"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -16,8 +16,9 @@ import (
 
 // TestErrorSites makes every call of a workload fail once, in every way. After
 // the failure nothing more may be acknowledged by a log that could not be
-// written, and what was acknowledged before is found by the next store: in the
-// same machine, and after a crash that takes all that was never synced.
+// written, nothing is written or synced through the descriptor that failed, and
+// what was acknowledged before is found by the next store: in the same machine,
+// and after a crash that takes all that was never synced.
 func TestErrorSites(t *testing.T) {
 	sites, failed := 0, 0
 	for _, kind := range vfs.FailableKinds() {
@@ -27,33 +28,65 @@ func TestErrorSites(t *testing.T) {
 			}
 			for n := 1; ; n++ {
 				w := newWorkload(vfs.NewMem())
-				var ops atomic.Int64 // the background calls too
-				w.fs.OnOp(func(op vfs.Op) {
-					if op.Kind == kind {
-						ops.Add(1)
-					}
-				})
+				watch := &retryWatch{kind: kind, n: n}
+				w.fs.OnOp(watch.see)
 				w.fs.FailNth(kind, n, fault)
 				err := w.run()
-				if ops.Load() < int64(n) {
+				if watch.seen() < n {
 					break // the workload has no n-th call of this kind
 				}
 				sites++
 				if err != nil {
 					failed++
 				}
-				w.fs.OnOp(nil)
-				checkAfterFault(t, w, fmt.Sprintf("%v at %s number %d", fault, kind, n), err, fault)
+				what := fmt.Sprintf("%v at %s number %d", fault, kind, n)
+				checkAfterFault(t, w, what, err, fault, watch)
 				if t.Failed() {
 					return
 				}
 			}
 		}
 	}
-	t.Logf("%d error sites, %d of them ended the workload", sites, failed)
+	t.Logf("%d error sites, %d of them ended the workload: no acknowledgement was lost, no descriptor used again", sites, failed)
 }
 
-func checkAfterFault(t *testing.T, w *workload, what string, err, fault error) {
+// retryWatch sees the n-th call of a kind, which fails, and what is done to the
+// same descriptor after it.
+type retryWatch struct {
+	kind vfs.OpKind
+	n    int
+
+	mu      sync.Mutex // the background does calls too
+	count   int
+	suspect string // file whose write or sync failed, until it is opened anew
+	retries []vfs.Op
+}
+
+func (r *retryWatch) see(op vfs.Op) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	writes := op.Kind == vfs.OpWrite || op.Kind == vfs.OpSync || op.Kind == vfs.OpSyncAll
+	switch {
+	case op.Name != r.suspect:
+	case op.Kind == vfs.OpCreate || op.Kind == vfs.OpOpen:
+		r.suspect = ""
+	case writes:
+		r.retries = append(r.retries, op)
+	}
+	if op.Kind == r.kind {
+		if r.count++; r.count == r.n && writes {
+			r.suspect = op.Name
+		}
+	}
+}
+
+func (r *retryWatch) seen() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.count
+}
+
+func checkAfterFault(t *testing.T, w *workload, what string, err, fault error, watch *retryWatch) {
 	t.Helper()
 	if err != nil && errors.Is(fault, syscall.ENOSPC) && errors.Is(err, fault) && !errors.Is(err, storage.ErrNoSpace) {
 		t.Errorf("%s: the error is not ErrNoSpace: %v", what, err)
@@ -66,6 +99,10 @@ func checkAfterFault(t *testing.T, w *workload, what string, err, fault error) {
 	}
 	if w.s != nil && w.s.phase == phaseOpen {
 		w.s.kill()
+	}
+	w.fs.OnOp(nil)
+	if len(watch.retries) > 0 {
+		t.Errorf("%s: the descriptor was used again: %v", what, watch.retries)
 	}
 	w.fs.Halt()
 	acked, _ := w.h.bounds()

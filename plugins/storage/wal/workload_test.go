@@ -2,6 +2,7 @@ package wal
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -131,6 +132,8 @@ type workload struct {
 	s  *store
 	h  *history
 	im image
+	// config is the section to open with; empty means smallSegments.
+	config string
 }
 
 func newWorkload(fs *vfs.Mem) *workload {
@@ -145,9 +148,13 @@ func testOptions() plugins.Options {
 	}
 }
 
-func openOn(fs *vfs.Mem) (*store, storage.State, error) {
+func openOn(fs vfs.FS) (*store, storage.State, error) { return openWith(fs, smallSegments) }
+
+func openWith(fs vfs.FS, config string) (*store, storage.State, error) {
 	s := newStore(backend.Env{}, func(string) (vfs.FS, error) { return fs, nil })
-	state, err := s.Open(context.Background(), testOptions())
+	opts := testOptions()
+	opts.Config = []byte(config)
+	state, err := s.Open(context.Background(), opts)
 	return s, state, err
 }
 
@@ -196,7 +203,7 @@ func (w *workload) script() []func() error {
 }
 
 func (w *workload) open() (err error) {
-	w.s, _, err = openOn(w.fs)
+	w.s, _, err = openWith(w.fs, cmp.Or(w.config, smallSegments))
 	return err
 }
 
@@ -295,7 +302,7 @@ func (w *workload) install(index, term uint64) error {
 }
 
 // found opens a store over fs, reads all of it and kills it.
-func found(fs *vfs.Mem) (state string, snapshots []uint64, err error) {
+func found(fs vfs.FS) (state string, snapshots []uint64, err error) {
 	s, st, err := openOn(fs)
 	if err != nil {
 		return "", nil, err
