@@ -166,6 +166,8 @@ func decodeOutbound(b []byte, m *pluginv1.RaftOutbound) bool {
 		case tag2Bytes:
 			m.Envelopes = append(m.Envelopes, pluginv1.Envelope{})
 			f.bad = !decodeEnvelope(f.bytes, &m.Envelopes[len(m.Envelopes)-1])
+		case tag3Varint:
+			m.Heard = f.varint
 		default:
 			f.bad = true
 		}

@@ -30,7 +30,7 @@ func samples(t testing.TB) [][]byte {
 	var encoded [][]byte
 	for _, m := range []interface{ Marshal() ([]byte, error) }{
 		&pluginv1.AppendRequest{Call: call(1, 2), Seq: 3, Entries: entries, HardState: pluginv1.HardState{Term: 4, Vote: 5, Commit: 6}, MustSync: true},
-		&pluginv1.RaftOutbound{Call: call(1, 2), Envelopes: envelopes},
+		&pluginv1.RaftOutbound{Call: call(1, 2), Envelopes: envelopes, Heard: 7},
 		&pluginv1.RaftInbound{Envelopes: envelopes, Events: events},
 		&pluginv1.RaftInbound{},
 	} {

@@ -8,7 +8,12 @@
 //   - Every message that is dropped is followed by an Unreachable report for
 //     its receiver (one report may stand for many messages). Law 7.
 //   - A message accepted before a connection broke is not delivered after the
-//     connection is back (statement B5: it is outdated).
+//     connection is back (statement B5: it is outdated). Accepted means that
+//     Send was called, wherever the message is then: what is on its way to a
+//     plugin when it hears that a connection broke, the plugin drops and
+//     reports. One gap is left: a message that reaches the transport after its
+//     connection broke, but before the transport has noticed and said so, may
+//     go out on the next connection. Raft tolerates it, as any delayed message.
 //   - A snapshot never travels on the connection of other messages, and every
 //     SendSnapshot ends in exactly one result (statement B6).
 //   - Large appends never hold up control messages for long, and no slow peer

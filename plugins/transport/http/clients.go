@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// clients are the sending ends of the three kinds of request. They share
+// clients are the sending ends of the four kinds of request. They share
 // nothing, so that none can starve another of connections.
 type clients struct {
-	stream, pipeline, snapshot *http.Transport
+	stream, pipeline, snapshot, probe *http.Transport
 }
 
 func newClients(t timing, s security) *clients {
@@ -20,6 +20,8 @@ func newClients(t timing, s security) *clients {
 		stream: newClient(t, s, t.link, t.link),
 		// The pipeline's requests have a deadline as a whole.
 		pipeline: newClient(t, s, 0, t.link),
+		// So have probes.
+		probe: newClient(t, s, 0, t.link),
 		// A snapshot must make progress, but its verdict may take long.
 		snapshot: newClient(t, s, 0, t.link),
 	}
@@ -62,4 +64,5 @@ func (c *clients) close() {
 	c.stream.CloseIdleConnections()
 	c.pipeline.CloseIdleConnections()
 	c.snapshot.CloseIdleConnections()
+	c.probe.CloseIdleConnections()
 }

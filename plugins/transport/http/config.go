@@ -18,6 +18,7 @@ type config struct {
 	MaxConnectionsPerAddress int   `yaml:"max_connections_per_address"`
 	MaxSnapshots             int   `yaml:"max_snapshots"`
 	QueueBytes               int64 `yaml:"queue_bytes"`
+	LearnRemotes             bool  `yaml:"learn_remotes"`
 }
 
 func defaultConfig() config {
@@ -64,6 +65,11 @@ const configSchema = `{
       "minimum": 1048576,
       "default": 67108864,
       "description": "The most bytes of messages that wait for one stream of one peer; more are dropped and reported."
+    },
+    "learn_remotes": {
+      "type": "boolean",
+      "default": false,
+      "description": "Believe unknown senders where they can be reached even if no certificate vouches for them. Anyone who can connect can then make this node send requests to addresses of his choice."
     }
   }
 }

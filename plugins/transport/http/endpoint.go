@@ -43,6 +43,7 @@ type endpoint struct {
 	closing bool
 	peers   atomic.Pointer[map[uint64]*peer]
 	removed atomic.Pointer[map[uint64]transport.RemovedMember]
+	learned map[uint64]learnedPeer // needs mu
 }
 
 func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logger, t timing) (*endpoint, error) {
@@ -70,6 +71,7 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 		handler:    h,
 		snapshots:  make(chan struct{}, c.MaxSnapshots),
 		finished:   make(chan struct{}),
+		learned:    map[uint64]learnedPeer{},
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.clients = newClients(e.timing, s)
@@ -115,7 +117,7 @@ func (e *endpoint) enter() bool {
 
 // send passes a message to its peer, or reports why not.
 func (e *endpoint) send(m transport.Envelope) {
-	p := (*e.peers.Load())[m.To]
+	p := e.peer(m.To)
 	switch {
 	case p == nil:
 		e.reporter.unreachable(m.To, transport.ErrUnknownPeer.Error())
@@ -166,7 +168,7 @@ func (e *endpoint) reconcile(set transport.PeerSet) ([]*peer, error) {
 	}
 	e.peers.Store(&next)
 	e.removed.Store(e.remember(set.Removed, next))
-	stopped := make([]*peer, 0, len(gone))
+	stopped := e.forgetLearned()
 	for _, p := range gone {
 		stopped = append(stopped, p)
 	}
@@ -210,10 +212,14 @@ func (e *endpoint) beginClose() {
 	}
 	e.closing = true
 	e.cancel()
+	learned := e.forgetLearned()
 	go func() {
 		defer close(e.finished)
 		_ = e.server.Close()
 		for _, p := range *e.peers.Load() {
+			p.stop()
+		}
+		for _, p := range learned {
 			p.stop()
 		}
 		e.running.Wait()

@@ -38,6 +38,7 @@ type peer struct {
 	urls     urlPicker
 	pipeline *pipeline
 	writers  [streamKinds]atomic.Pointer[streamWriter]
+	facts    facts
 
 	ctx    context.Context // ends with the peer
 	cancel context.CancelFunc
@@ -57,6 +58,7 @@ func newPeer(e *endpoint, id uint64, remote bool) *peer {
 
 // start begins to dial the peer's streams.
 func (p *peer) start() {
+	p.e.running.Go(func() { prober{p}.run(p.ctx) })
 	if p.remote {
 		return
 	}
@@ -80,6 +82,7 @@ func (p *peer) send(m transport.Envelope) {
 	kind := messageStream
 	switch m.Class {
 	case pluginv1.MessageClass_CLASS_SNAPSHOT:
+		p.facts.dropped.Add(1)
 		p.e.reporter.unreachable(p.id, "a snapshot message must not be sent without its snapshot")
 		return
 	case pluginv1.MessageClass_CLASS_APPEND:
@@ -91,7 +94,10 @@ func (p *peer) send(m transport.Envelope) {
 	if kind == appendStream && len(m.Payload) <= smallAppend && p.enqueue(messageStream, m) {
 		return
 	}
-	if !p.pipeline.put(m) {
+	if p.pipeline.put(m) {
+		p.facts.posted.Add(uint64(len(m.Payload)))
+	} else {
+		p.facts.dropped.Add(1)
 		p.e.reporter.unreachable(p.id, "no stream, and the pipeline is full")
 	}
 }
@@ -105,8 +111,10 @@ func (p *peer) enqueue(kind streamKind, m transport.Envelope) bool {
 	}
 	switch w.queue.put(m) {
 	case putAccepted:
+		p.facts.stream[kind].Add(uint64(len(m.Payload)))
 		return true
 	case putFull:
+		p.facts.dropped.Add(1)
 		p.e.reporter.unreachable(p.id, "the stream's queue is full")
 		return true
 	default:
@@ -155,8 +163,24 @@ func (p *peer) count(delta int) {
 	was := p.connected > 0
 	p.connected += delta
 	if is := p.connected > 0; is != was {
+		p.facts.active(is)
 		p.e.reporter.activity(p.id, is)
 	}
+}
+
+// isConnected reports whether a stream in either direction is up.
+func (p *peer) isConnected() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.connected > 0
+}
+
+// waiting is how many messages wait for a stream.
+func (p *peer) waiting(kind streamKind) int {
+	if w := p.writers[kind].Load(); w != nil {
+		return w.queue.length()
+	}
+	return 0
 }
 
 // posted notes how the last POST went. Only remote peers are judged by it.
@@ -165,6 +189,7 @@ func (p *peer) posted(ok bool) {
 	defer p.mu.Unlock()
 	if p.remote && ok != p.reached {
 		p.reached = ok
+		p.facts.active(ok)
 		p.e.reporter.activity(p.id, ok)
 	}
 }

@@ -66,6 +66,7 @@ func (p *pipeline) work() {
 		if err == nil {
 			continue
 		}
+		p.peer.facts.dropped.Add(1)
 		// What waits is as outdated as what has just failed.
 		p.drop()
 		p.peer.e.reporter.unreachable(p.peer.id, err.Error())
@@ -76,11 +77,19 @@ func (p *pipeline) work() {
 	}
 }
 
+// length is how many messages wait.
+func (p *pipeline) length() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.waiting)
+}
+
 // drop forgets all that waits and returns how much it was.
 func (p *pipeline) drop() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := len(p.waiting)
+	p.peer.facts.dropped.Add(uint64(n))
 	p.waiting = nil
 	return n
 }

@@ -69,6 +69,13 @@ func (q *queue) take(spare []transport.Envelope) []transport.Envelope {
 	return items
 }
 
+// length is how many messages wait.
+func (q *queue) length() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.items)
+}
+
 // close refuses further messages and returns how many had been waiting.
 func (q *queue) close() int {
 	q.mu.Lock()

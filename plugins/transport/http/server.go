@@ -37,7 +37,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == pathSnapshot:
 		e.serveSnapshot(w, r)
 	case r.URL.Path == pathProbing:
-		serveProbing(w)
+		e.serveProbing(w, r)
 	case strings.HasPrefix(r.URL.Path, pathStream+"/"):
 		e.serveStream(w, r)
 	default:
@@ -45,13 +45,15 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveProbing answers those who measure round trips and clocks.
-func serveProbing(w http.ResponseWriter) {
+// serveProbing answers those who measure round trips and clocks, and tells a
+// removed member of this cluster so. It asks for no headers.
+func (e *endpoint) serveProbing(w http.ResponseWriter, r *http.Request) {
+	from, err := parseID(r.Header.Get(headerFrom))
+	if err == nil && e.self.check(r.Header) == nil && e.refuseRemoved(w, from) {
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(struct {
-		OK  bool
-		Now time.Time
-	}{true, time.Now()})
+	_ = json.NewEncoder(w).Encode(probeAnswer{true, time.Now()})
 }
 
 // admit does the checks that all requests of peers begin with.
@@ -100,6 +102,7 @@ func (e *endpoint) serveStream(w http.ResponseWriter, r *http.Request) {
 	}
 	p := (*e.peers.Load())[from]
 	if p == nil || p.remote {
+		e.learn(r, from)
 		http.Error(w, errUnknownSender.Error(), http.StatusNotFound)
 		return
 	}
@@ -155,6 +158,7 @@ func (e *endpoint) servePipeline(w http.ResponseWriter, r *http.Request) {
 	if e.refuseRemoved(w, from) {
 		return
 	}
+	e.learn(r, from)
 	payload, err := e.readMessage(w, r)
 	if err != nil {
 		code := http.StatusBadRequest

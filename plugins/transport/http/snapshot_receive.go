@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -30,6 +31,7 @@ func (e *endpoint) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	if e.refuseRemoved(w, from) {
 		return
 	}
+	e.learn(r, from)
 	select {
 	case e.snapshots <- struct{}{}:
 		defer func() { <-e.snapshots }()
@@ -57,7 +59,11 @@ func (e *endpoint) receiveSnapshot(w http.ResponseWriter, r *http.Request, from 
 		return
 	}
 	if err := e.handler.ReceiveSnapshot(r.Context(), header, body); err != nil {
-		e.refuse(w, control, body, http.StatusUnprocessableEntity, err)
+		code := http.StatusUnprocessableEntity
+		if e.ctx.Err() != nil || errors.Is(err, plugins.ErrClosed) {
+			code = http.StatusServiceUnavailable // no verdict on the snapshot
+		}
+		e.refuse(w, control, body, code, err)
 		return
 	}
 	if err := body.finish(); err != nil {

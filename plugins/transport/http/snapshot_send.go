@@ -24,7 +24,7 @@ func (e *endpoint) sendSnapshot(ctx context.Context, header transport.SnapshotHe
 		return plugins.ErrClosed
 	}
 	defer e.running.Done()
-	p := (*e.peers.Load())[header.To]
+	p := e.peer(header.To)
 	if p == nil {
 		return fmt.Errorf("send snapshot to %x: %w", header.To, transport.ErrUnknownPeer)
 	}

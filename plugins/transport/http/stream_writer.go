@@ -58,7 +58,7 @@ func (w *streamWriter) run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, w.out.interrupt)
 	defer stop()
 	err := w.loop(ctx)
-	w.queue.close()
+	w.peer.facts.dropped.Add(uint64(w.queue.close()))
 	w.peer.detach(w)
 	// What was written last may not have arrived; nobody can tell.
 	w.peer.e.reporter.unreachable(w.peer.id, "the "+w.kind.path()+" stream ended")

@@ -17,6 +17,9 @@ type timing struct {
 	redial time.Duration
 	// removed is the same after the peer said that this node was removed.
 	removed time.Duration
+	// probe is the time between two probes of a peer whose streams are up, and
+	// knock while none is.
+	probe, knock time.Duration
 	// idle is how long an inbound connection may wait for its next request.
 	// Clients of ours give up theirs sooner, after link.
 	idle time.Duration
@@ -31,6 +34,8 @@ func newTiming(election time.Duration) timing {
 		heartbeat: link / 3,
 		redial:    100 * time.Millisecond,
 		removed:   dial,
+		probe:     4 * link / 5,
+		knock:     link / 10,
 		idle:      2*link - time.Second,
 	}
 }

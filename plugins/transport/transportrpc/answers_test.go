@@ -167,12 +167,11 @@ func TestWrongDeliveriesEndTheConnection(t *testing.T) {
 		"payload over the limit": message(func(e *transport.Envelope) {
 			e.Payload = make([]byte, plugins.DefaultLimits().MaxMessageBytes()-1<<10)
 		}),
-		"unreachable nobody":    event(transport.Event{Type: pluginv1.EventType_EVENT_UNREACHABLE}),
-		"active nobody":         event(transport.Event{Type: pluginv1.EventType_EVENT_ACTIVE}),
-		"removed without proof": event(transport.Event{Type: pluginv1.EventType_EVENT_REMOVED, Peer: 2}),
-		"offer without number":  event(transport.Event{Type: pluginv1.EventType_EVENT_SNAPSHOT_OFFERED, Peer: 2}),
-		"endless detail":        event(transport.Event{Type: pluginv1.EventType_EVENT_ACTIVE, Peer: 2, Detail: strings.Repeat("a", 5000)}),
-		"countless events":      {Events: make([]transport.Event, 5000)},
+		"unreachable nobody":   event(transport.Event{Type: pluginv1.EventType_EVENT_UNREACHABLE}),
+		"active nobody":        event(transport.Event{Type: pluginv1.EventType_EVENT_ACTIVE}),
+		"offer without number": event(transport.Event{Type: pluginv1.EventType_EVENT_SNAPSHOT_OFFERED, Peer: 2}),
+		"endless detail":       event(transport.Event{Type: pluginv1.EventType_EVENT_ACTIVE, Peer: 2, Detail: strings.Repeat("a", 5000)}),
+		"countless events":     {Events: make([]transport.Event, 5000)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRecorder()

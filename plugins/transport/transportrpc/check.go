@@ -61,14 +61,14 @@ func checkInbound(m *pluginv1.RaftInbound, o *pluginrpc.Opened) error {
 	return nil
 }
 
+// checkEvent lets a removal without proof pass: a peer, not the plugin, left it
+// out, and the host judges it.
 func checkEvent(e *transport.Event) error {
 	switch {
 	case len(e.Detail) > maxDetail:
 		return pluginrpc.BadAnswer("event with a detail of %d bytes, at most %d", len(e.Detail), maxDetail)
 	case e.Type == pluginv1.EventType_EVENT_SNAPSHOT_OFFERED && e.Offer == 0:
 		return pluginrpc.BadAnswer("snapshot offer without a number")
-	case e.Type == pluginv1.EventType_EVENT_REMOVED && (e.Index == 0 || e.Term == 0):
-		return pluginrpc.BadAnswer("removal without proof: index %d, term %d", e.Index, e.Term)
 	case known(e.Type) && e.Type != pluginv1.EventType_EVENT_REMOVED && e.Peer == 0:
 		return pluginrpc.BadAnswer("%s without a peer", e.Type)
 	}

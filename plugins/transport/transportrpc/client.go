@@ -24,6 +24,8 @@ type Client struct {
 	opened atomic.Pointer[pluginrpc.Opened]
 	// refused counts messages that no honest peer sends.
 	refused atomic.Uint64
+	// heard counts what came on the Raft stream.
+	heard atomic.Uint64
 
 	// ctx is the life of the Raft stream and of snapshots being received.
 	ctx     context.Context

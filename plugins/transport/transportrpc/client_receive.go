@@ -39,6 +39,7 @@ func (c *Client) deliver(o *pluginrpc.Opened) error {
 		if err != nil {
 			return c.table.Error(c.ctx, err)
 		}
+		c.heard.Add(1)
 		if err := checkInbound(m, o); err != nil {
 			return err
 		}

@@ -47,7 +47,7 @@ func (c *Client) send(ctx context.Context, o *pluginrpc.Opened, envelopes []tran
 			envelopes = envelopes[1:]
 			continue
 		}
-		c.req.Envelopes = envelopes[:n]
+		c.req.Envelopes, c.req.Heard = envelopes[:n], c.heard.Load()+1
 		err := c.stream.SendMsg(&c.req) // encodes before it returns
 		c.req.Envelopes = nil
 		if err != nil {

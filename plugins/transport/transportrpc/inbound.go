@@ -45,9 +45,11 @@ type inbound struct {
 	spare    []transport.Envelope // recycled, empty
 	bytes    int
 	events   int
-	reported map[report]struct{} // events that wait and need not be said twice
-	offers   map[uint64]*offer   // by number, not taken up yet
-	last     uint64              // number of the last offer
+	reported map[report]uint64 // events that wait and need not be said twice, and their messages' numbers
+	taken    uint64            // messages taken so far
+	broken   map[uint64]uint64 // by peer: the number of the message that says it was last unreachable
+	offers   map[uint64]*offer // by number, not taken up yet
+	last     uint64            // number of the last offer
 }
 
 // segment is one message to be.
@@ -69,7 +71,8 @@ func newInbound(o *pluginrpc.Opened, drops *atomic.Uint64) *inbound {
 		wake:     make(chan struct{}, 1),
 		ended:    make(chan struct{}),
 		drops:    drops,
-		reported: make(map[report]struct{}),
+		reported: make(map[report]uint64),
+		broken:   make(map[uint64]uint64),
 		offers:   make(map[uint64]*offer),
 	}
 }
@@ -129,24 +132,24 @@ func (q *inbound) Notify(events []transport.Event) {
 		if len(e.Detail) > maxDetail {
 			e.Detail = e.Detail[:maxDetail]
 		}
-		q.report(e)
+		number := q.report(e)
+		if e.Type == pluginv1.EventType_EVENT_UNREACHABLE {
+			q.broken[e.Peer] = number
+		}
 	}
 	q.signal()
 }
 
-// report adds an event, unless the same report waits already.
-func (q *inbound) report(e transport.Event) {
+// report adds an event, unless the same report waits already. It returns the
+// number of the message that says so.
+func (q *inbound) report(e transport.Event) uint64 {
 	key := report{e.Type, e.Peer}
-	if e.Type == pluginv1.EventType_EVENT_UNREACHABLE {
-		if _, waits := q.reported[key]; waits {
-			return
-		}
-		q.reported[key] = struct{}{}
+	if number, waits := q.reported[key]; waits {
+		return number
 	}
 	if q.events >= inboundEvents {
 		q.drops.Add(1)
-		delete(q.reported, key)
-		return
+		return q.taken + uint64(len(q.segments))
 	}
 	if len(q.segments) == 0 {
 		q.segments = append(q.segments, segment{})
@@ -154,6 +157,11 @@ func (q *inbound) report(e transport.Event) {
 	tail := q.tail()
 	tail.events = append(tail.events, e)
 	q.events++
+	number := q.taken + uint64(len(q.segments))
+	if e.Type == pluginv1.EventType_EVENT_UNREACHABLE {
+		q.reported[key] = number
+	}
+	return number
 }
 
 func (q *inbound) signal() {
@@ -176,6 +184,7 @@ func (q *inbound) take(m *pluginv1.RaftInbound) bool {
 	if q.segments = q.segments[1:]; len(q.segments) == 0 {
 		q.segments = nil
 	}
+	q.taken++
 	q.bytes -= s.bytes
 	q.events -= len(s.events)
 	for _, e := range s.events {
@@ -209,6 +218,7 @@ func (q *inbound) close() {
 	q.closed = true
 	q.segments, q.bytes, q.events = nil, 0, 0
 	clear(q.reported)
+	clear(q.broken)
 	close(q.ended)
 }
 

@@ -100,15 +100,21 @@ func (s *Server) Raft(stream raftStream) error {
 		return s.table.Status(err)
 	}
 	read := make(chan error, 1)
-	go func() { read <- s.forward(stream, &first) }()
-	return s.table.Status(s.pump(stream, s.inbound.Load(), read))
+	q := s.inbound.Load()
+	base := q.begin()
+	go func() { read <- s.forward(stream, &first, q, base) }()
+	return s.table.Status(s.pump(stream, q, read))
 }
 
-// forward hands messages to the backend until the host closes its half.
-func (s *Server) forward(stream raftStream, req *pluginv1.RaftOutbound) error {
+// forward hands messages to the backend until the host closes its half. base
+// is the number of the last message before this stream's first.
+func (s *Server) forward(stream raftStream, req *pluginv1.RaftOutbound, q *inbound, base uint64) error {
 	for {
 		if _, err := s.gate.Check(req.Call); err != nil {
 			return err
+		}
+		if req.Heard > 0 {
+			req.Envelopes = q.current(req.Envelopes, base+req.Heard-1)
 		}
 		if len(req.Envelopes) > 0 {
 			if err := s.backend.Send(stream.Context(), req.Envelopes); err != nil {

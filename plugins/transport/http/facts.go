@@ -1,0 +1,82 @@
+package httptransport
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// facts are what can be said of a peer. They are written and read by any
+// goroutine.
+type facts struct {
+	since   atomic.Int64 // when the peer became active, Unix nanoseconds; 0 if it is not
+	rtt     atomic.Int64 // nanoseconds; 0 if never measured
+	skew    atomic.Int64 // nanoseconds by which the peer's clock is ahead
+	dropped atomic.Uint64
+	stream  [streamKinds]atomic.Uint64 // payload bytes queued for each stream
+	posted  atomic.Uint64              // payload bytes queued for the pipeline
+}
+
+func (f *facts) probed(rtt, skew time.Duration) {
+	f.rtt.Store(max(int64(rtt), 1))
+	f.skew.Store(int64(skew))
+}
+
+func (f *facts) active(is bool) {
+	if is {
+		f.since.Store(time.Now().UnixNano())
+	} else {
+		f.since.Store(0)
+	}
+}
+
+// WriteMetrics implements sdk.MetricsWriter.
+func (t *httpTransport) WriteMetrics(w io.Writer) error {
+	e := t.open.Load()
+	if e == nil || t.closed.Load() {
+		return nil
+	}
+	e.mu.Lock()
+	learned := len(e.learned)
+	e.mu.Unlock()
+	peers := slices.SortedFunc(maps.Values(*e.peers.Load()), func(a, b *peer) int { return cmp.Compare(a.id, b.id) })
+	if _, err := fmt.Fprintf(w, "# HELP pontoon_transport_http_learned_peers Senders known from their own words only.\n"+
+		"# TYPE pontoon_transport_http_learned_peers gauge\npontoon_transport_http_learned_peers %d\n", learned); err != nil {
+		return err
+	}
+	for _, family := range peerFamilies() {
+		if err := family.write(w, peers); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// family is one metric of each peer.
+type family struct {
+	name, kind, help string
+	samples          func(*peer) []sample
+}
+
+type sample struct {
+	labels string // beyond the peer, with a comma before them
+	value  float64
+}
+
+func (f family) write(w io.Writer, peers []*peer) error {
+	if _, err := fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s %s\n", f.name, f.help, f.name, f.kind); err != nil {
+		return err
+	}
+	for _, p := range peers {
+		for _, s := range f.samples(p) {
+			if _, err := fmt.Fprintf(w, "%s{peer=\"%s\"%s} %g\n", f.name, formatID(p.id), s.labels, s.value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

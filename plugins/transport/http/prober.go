@@ -1,0 +1,77 @@
+package httptransport
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+// probeAnswer is what GET /raft/probing answers.
+type probeAnswer struct {
+	OK  bool
+	Now time.Time
+}
+
+// A prober asks a peer from time to time how long a round trip takes and what
+// its clock says. While no stream to or from the peer is up, it asks more
+// often: a member that was removed, and has nothing to send, learns so from
+// the answer (statement B1).
+type prober struct{ peer *peer }
+
+func (b prober) run(ctx context.Context) {
+	t := b.peer.e.timing
+	for {
+		err := b.probe(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		wait := t.probe
+		if !b.peer.isConnected() {
+			wait = t.knock
+		}
+		var removed *removedError
+		if errors.As(err, &removed) {
+			b.peer.e.reporter.removed(b.peer.id, removed.proof)
+			wait = t.removed
+		}
+		if !pause(ctx, wait) {
+			return
+		}
+	}
+}
+
+// probe asks once.
+func (b prober) probe(ctx context.Context) error {
+	e := b.peer.e
+	base := b.peer.urls.pick()
+	if base == nil {
+		return errNoURL
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.timing.dial)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath(pathProbing).String(), nil)
+	if err != nil {
+		return fmt.Errorf("probe: %w", err)
+	}
+	e.self.mark(request.Header, b.peer.id)
+	started := time.Now()
+	response, err := e.clients.probe.RoundTrip(request)
+	if err != nil {
+		return fmt.Errorf("probe: %w", err)
+	}
+	defer closeAnswer(response)
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("probe: %w", answerError(response, e.self))
+	}
+	took := time.Since(started)
+	var answer probeAnswer
+	if err := json.NewDecoder(io.LimitReader(response.Body, 1<<10)).Decode(&answer); err != nil {
+		return fmt.Errorf("probe: %w", err)
+	}
+	b.peer.facts.probed(took, answer.Now.Sub(started.Add(took/2)))
+	return nil
+}

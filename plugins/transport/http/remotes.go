@@ -1,0 +1,120 @@
+package httptransport
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+const (
+	// maxLearned bounds the senders known from their own words only.
+	maxLearned = 16
+	// maxLearnedURLs bounds what one of them may say.
+	maxLearnedURLs = 8
+)
+
+// learnedPeer is a remote that the host has not named: it called, and said
+// where it can be reached. A joiner answers members in this way that it has
+// not heard of yet (statement B2).
+type learnedPeer struct {
+	*peer
+	heard time.Time
+}
+
+// vouches reports whether the connection itself proves who is calling.
+func (s security) vouches(r *http.Request) bool {
+	return r.TLS != nil && len(r.TLS.VerifiedChains) > 0
+}
+
+// learn notes where an unknown sender says that it can be reached. Anyone who
+// knows the cluster's id could otherwise make this node dial any address, so
+// only those are believed whom their certificate vouches for, or all if the
+// configuration says so. When there are too many, the one that was not heard
+// of for the longest time goes.
+func (e *endpoint) learn(r *http.Request, from uint64) {
+	if from == 0 || from == e.self.node || (!e.config.LearnRemotes && !e.security.vouches(r)) {
+		return
+	}
+	if (*e.peers.Load())[from] != nil {
+		return
+	}
+	urls := e.senderURLs(r.Header.Get(headerURLs))
+	if len(urls) == 0 {
+		return
+	}
+	if gone := e.addLearned(from, urls); gone != nil {
+		gone.stop()
+	}
+}
+
+// addLearned returns the peer that had to go for it.
+func (e *endpoint) addLearned(from uint64, urls []*url.URL) *peer {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_, removed := (*e.removed.Load())[from]
+	if e.closing || removed || (*e.peers.Load())[from] != nil {
+		return nil
+	}
+	if known, ok := e.learned[from]; ok {
+		known.urls.set(urls)
+		e.learned[from] = learnedPeer{known.peer, time.Now()}
+		return nil
+	}
+	var gone *peer
+	if len(e.learned) >= maxLearned {
+		gone = e.longestUnheard()
+		delete(e.learned, gone.id)
+	}
+	p := newPeer(e, from, true)
+	p.urls.set(urls)
+	e.learned[from] = learnedPeer{p, time.Now()}
+	e.logger.Info("learned where an unknown member can be reached", "peer", formatID(from), "url", urls[0].String())
+	return gone
+}
+
+// longestUnheard needs e.mu and at least one learned peer.
+func (e *endpoint) longestUnheard() *peer {
+	var oldest learnedPeer
+	for _, l := range e.learned {
+		if oldest.peer == nil || l.heard.Before(oldest.heard) {
+			oldest = l
+		}
+	}
+	return oldest.peer
+}
+
+// forgetLearned drops those that the host has named or that were removed, and
+// returns them. It needs e.mu.
+func (e *endpoint) forgetLearned() (gone []*peer) {
+	for id, l := range e.learned {
+		_, removed := (*e.removed.Load())[id]
+		if removed || e.closing || (*e.peers.Load())[id] != nil {
+			delete(e.learned, id)
+			gone = append(gone, l.peer)
+		}
+	}
+	return gone
+}
+
+// peer returns a peer that was named by the host, or else has been learned;
+// nil if neither.
+func (e *endpoint) peer(id uint64) *peer {
+	if p := (*e.peers.Load())[id]; p != nil {
+		return p
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.learned[id].peer
+}
+
+// senderURLs are those of the header that could be dialled.
+func (e *endpoint) senderURLs(header string) []*url.URL {
+	var urls []*url.URL
+	for raw := range strings.SplitSeq(header, ",") {
+		if u, err := e.security.parseURL(raw); err == nil && len(urls) < maxLearnedURLs {
+			urls = append(urls, u)
+		}
+	}
+	return urls
+}
