@@ -120,6 +120,7 @@ func (c *courier) reconnect(ctx context.Context) error {
 			return err
 		}
 		c.h.logger.Error("transport could not be opened, trying again", "error", err)
+		c.h.pause()
 	}
 }
 
@@ -238,10 +239,10 @@ func (c *courier) applyPeers(ctx context.Context) {
 	c.mu.Lock()
 	set := c.peers
 	c.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, CallTimeout(c.h.cfg.Election))
+	limited, cancel := context.WithTimeout(ctx, CallTimeout(c.h.cfg.Election))
 	defer cancel()
-	switch err := (*t).SetPeers(ctx, set); {
-	case err == nil || ctx.Err() != nil:
+	switch err := (*t).SetPeers(limited, set); {
+	case err == nil || ctx.Err() != nil: // done, or the host is ending
 	case errors.Is(err, plugins.ErrInvalidArgument):
 		c.h.logger.Error("transport cannot use a peer's address; remove the member and add it with another", "error", err)
 	default:

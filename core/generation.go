@@ -64,6 +64,10 @@ func (g *generation) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if applied := g.h.server.Status().Applied; applied > g.state.LastIndex {
+		return fmt.Errorf("storage(%s): %w: entry %d is applied, the log ends at %d: acknowledged entries were lost",
+			g.instance.Info().Name, node.ErrInconsistent, applied, g.state.LastIndex)
+	}
 	entries, err := g.load(ctx, snapshot+1, g.state.LastIndex+1)
 	if err != nil {
 		return err
@@ -86,29 +90,59 @@ func (g *generation) build(ctx context.Context) error {
 }
 
 // usableSnapshot returns the index of the newest snapshot whose header can be
-// read, with the membership in it; 0 if there is none. Its data are verified
-// when they are used.
+// read and from which the log goes on, with the membership in it; 0 if there is
+// none. Newer ones are left out of the state. Its data are verified when they
+// are used.
 func (g *generation) usableSnapshot(ctx context.Context) (uint64, error) {
-	if len(g.state.Snapshots) == 0 {
-		return 0, nil
+	var damaged error
+	for n := len(g.state.Snapshots); n > 0; n-- {
+		meta := g.state.Snapshots[n-1].Metadata
+		if damaged != nil && meta.Index+1 < g.state.FirstIndex {
+			break // what lies between is in no log
+		}
+		header, err := g.snapshotHeader(ctx, meta)
+		if err == nil {
+			g.registry = header.Registry
+			g.state.Snapshots = g.state.Snapshots[:n]
+			return meta.Index, nil
+		}
+		if !errors.Is(err, storage.ErrCorrupt) {
+			return 0, err
+		}
+		g.h.logger.Error("snapshot cannot be read", "error", err)
+		damaged = errors.Join(damaged, err)
 	}
-	meta := g.state.Snapshots[len(g.state.Snapshots)-1].Metadata
+	if damaged != nil && g.state.FirstIndex > 1 {
+		return 0, damaged
+	}
+	g.state.Snapshots = nil // the log has everything
+	return 0, nil
+}
+
+// snapshotHeader reads a snapshot's header and checks that it is the right one.
+func (g *generation) snapshotHeader(ctx context.Context, meta storage.SnapshotMetadata) (*server.SnapshotHeader, error) {
 	r, err := g.storage.OpenSnapshot(ctx, meta.Index)
 	if err != nil {
-		return 0, fmt.Errorf("open snapshot %d: %w", meta.Index, err)
+		return nil, fmt.Errorf("open snapshot %d: %w", meta.Index, err)
 	}
 	defer r.Close()
 	header, err := server.ReadSnapshotHeader(r)
-	if err != nil {
-		return 0, fmt.Errorf("snapshot %d: %w: %w", meta.Index, storage.ErrCorrupt, err)
+	switch {
+	case err != nil && ctx.Err() != nil, errors.Is(err, plugins.ErrGone):
+		return nil, fmt.Errorf("snapshot %d: %w", meta.Index, err)
+	case err != nil:
+		return nil, fmt.Errorf("snapshot %d: %w: %w", meta.Index, storage.ErrCorrupt, err)
+	case header.ClusterID != g.h.cfg.ClusterID || header.Index != meta.Index || header.Term != meta.Term:
+		return nil, fmt.Errorf("snapshot %d: %w: its header says cluster %x and (%d, %d)",
+			meta.Index, storage.ErrCorrupt, header.ClusterID, header.Index, header.Term)
 	}
-	g.registry = header.Registry
-	return meta.Index, nil
+	return header, nil
 }
 
 // load reads entries [lo, hi) into memory.
 func (g *generation) load(ctx context.Context, lo, hi uint64) ([]storage.Entry, error) {
-	entries := make([]storage.Entry, 0, hi-min(lo, hi))
+	// How many there are is the plugin's word; it gets no memory for that.
+	entries := make([]storage.Entry, 0, min(hi-min(lo, hi), 64<<10))
 	for lo < hi {
 		part, err := g.storage.Read(ctx, lo, hi, g.h.cfg.Limits.MaxBatchBytes)
 		if err != nil {
@@ -189,6 +223,10 @@ func (h *Host) superviseStorage(g *generation) {
 		h.logger.Error("storage failed, building the node anew from disk", "error", g.err)
 		h.setGeneration(nil)
 		g.instance.Kill()
+		select { // the slot starts no second one
+		case <-g.instance.Done():
+		case <-h.quit:
+		}
 		g.end()
 		h.server.Detach(server.ErrStorageRestart)
 		g.wg.Wait()
@@ -220,6 +258,18 @@ func (h *Host) reopenGeneration() (*generation, error) {
 			return g, err
 		}
 		h.logger.Error("storage could not be opened, trying again", "error", err)
+		h.pause()
+	}
+}
+
+// pause keeps an error that comes before any process, whose restart the slot
+// would delay, from being a busy loop.
+func (h *Host) pause() {
+	timer := time.NewTimer(h.cfg.Tick)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-h.quit:
 	}
 }
 

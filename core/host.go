@@ -45,6 +45,7 @@ type Host struct {
 	wg       sync.WaitGroup // everything else
 	stopOnce sync.Once
 	stopErr  error
+	booted   chan struct{} // closed when start has returned
 	done     chan struct{} // closed when nothing is left
 }
 
@@ -61,7 +62,7 @@ func New(cfg Config) (*Host, error) {
 	}
 	h := &Host{
 		cfg: cfg, logger: cfg.Logger, catalog: c, slots: map[plugins.Kind]*catalog.Slot{},
-		quit: make(chan struct{}), done: make(chan struct{}),
+		quit: make(chan struct{}), booted: make(chan struct{}), done: make(chan struct{}),
 	}
 	h.incarnation.Store(uint64(time.Now().UnixNano()))
 	specs := map[plugins.Kind]catalog.Spec{
@@ -101,7 +102,9 @@ func (h *Host) Start(ctx context.Context) error {
 	}
 	h.started = true
 	h.mu.Unlock()
-	if err := h.start(ctx); err != nil {
+	err := h.start(ctx)
+	close(h.booted)
+	if err != nil {
 		h.fail(err)
 		// What went wrong first ended the rest of the start.
 		err = cmp.Or(h.Err(), err)

@@ -43,12 +43,14 @@ func (h *Host) Stop(ctx context.Context) error {
 
 func (h *Host) stop(ctx context.Context) error {
 	h.logger.Info("stopping")
+	var problems []error
+	problems = append(problems, h.endBoot(ctx))
 	h.api.Drain()
 	h.handOver(ctx)
 	h.server.Drain()
 	h.drain(ctx)
 	h.fail(nil) // from here on nothing is started any more
-	h.keepers.Wait()
+	problems = append(problems, within(closeTimeout, "a plugin that was being restarted", h.keepers.Wait))
 
 	g := h.current()
 	if g != nil {
@@ -59,21 +61,22 @@ func (h *Host) stop(ctx context.Context) error {
 	apiStopped := make(chan error, 1)
 	go func() { apiStopped <- h.api.Stop(ctx) }()
 
-	var problems []error
 	problems = append(problems, h.stopApplying(ctx))
 	if in := h.machine.current(); in != nil {
 		problems = append(problems, h.closePlugin(ctx, in, in.StateMachine().Close))
 	}
-	if in := h.courier.instance; in != nil {
+	if in := h.courier.running.Load(); in != nil {
 		problems = append(problems, h.closePlugin(ctx, in, in.Transport().Close))
 	}
 	if g != nil {
 		problems = append(problems, h.closePlugin(ctx, g.instance, g.storage.Close))
 		g.fail(plugins.ErrClosed)
-		g.wg.Wait()
+		problems = append(problems, within(closeTimeout, "storage "+g.instance.Info().Name, g.wg.Wait))
 	}
-	if err := h.catalog.Close(); err != nil {
-		problems = append(problems, err)
+	var closeErr error
+	problems = append(problems, within(closeTimeout, "the catalog of plugins", func() { closeErr = h.catalog.Close() }))
+	if problems[len(problems)-1] == nil {
+		problems = append(problems, closeErr)
 	}
 	problems = append(problems, <-apiStopped)
 	if err := h.endServer(ctx); err != nil {
@@ -81,6 +84,41 @@ func (h *Host) stop(ctx context.Context) error {
 	}
 	h.wg.Wait()
 	return errors.Join(problems...)
+}
+
+// endBoot ends a start that is under way: what it has started by then is
+// stopped like the rest.
+func (h *Host) endBoot(ctx context.Context) error {
+	select {
+	case <-h.booted:
+		return nil
+	default:
+	}
+	h.fail(nil)
+	select {
+	case <-h.booted:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: the start did not end", ErrForced)
+	}
+}
+
+// within waits until f returns, but not longer than limit: a backend inside the
+// host cannot be killed, and must not keep the host from ending.
+func within(limit time.Duration, what string, f func()) error {
+	done := make(chan struct{})
+	go func() {
+		f()
+		close(done)
+	}()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-timer.C:
+		return fmt.Errorf("%w: %s did not end", ErrForced, what)
+	}
 }
 
 // handOver gives leadership away, so that the cluster need not wait for an
@@ -131,13 +169,22 @@ func (h *Host) closePlugin(ctx context.Context, in *catalog.Instance, closeContr
 	info := in.Info()
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
-	if !isDone(in) {
-		if err := closeContract(ctx); err != nil {
-			h.logger.Warn("plugin did not close", "kind", info.Kind, "plugin", info.Name, "error", err)
+	var stopErr error
+	// A process is killed when ctx ends, so only a backend inside the host can
+	// take longer.
+	forced := within(closeTimeout+closeTimeout/2, fmt.Sprintf("%s(%s)", info.Kind, info.Name), func() {
+		if !isDone(in) {
+			if err := closeContract(ctx); err != nil {
+				h.logger.Warn("plugin did not close", "kind", info.Kind, "plugin", info.Name, "error", err)
+			}
 		}
+		stopErr = in.Stop(ctx)
+	})
+	if forced != nil {
+		return forced
 	}
-	if err := in.Stop(ctx); err != nil {
-		return fmt.Errorf("%w: %s(%s): %w", ErrForced, info.Kind, info.Name, err)
+	if stopErr != nil {
+		return fmt.Errorf("%w: %s(%s): %w", ErrForced, info.Kind, info.Name, stopErr)
 	}
 	h.logger.Info(string(info.Kind)+" closed", "plugin", info.Name)
 	return nil

@@ -1,0 +1,213 @@
+package core_test
+
+import (
+	"context"
+	"errors"
+	"math/rand"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/storagetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// wrapped is a storage of which a test changes some methods.
+type wrapped struct {
+	storage.Storage
+	open     func(context.Context, storage.State) (storage.State, error)
+	snapshot func(index uint64) error
+}
+
+func (w *wrapped) Open(ctx context.Context, opts plugins.Options) (storage.State, error) {
+	st, err := w.Storage.Open(ctx, opts)
+	if err == nil && w.open != nil {
+		return w.open(ctx, st)
+	}
+	return st, err
+}
+
+func (w *wrapped) OpenSnapshot(ctx context.Context, index uint64) (storage.SnapshotReader, error) {
+	if w.snapshot != nil {
+		if err := w.snapshot(index); err != nil {
+			return nil, err
+		}
+	}
+	return w.Storage.OpenSnapshot(ctx, index)
+}
+
+// over makes every store of a config a wrapped one.
+func over(cfg *core.Config, n *testNode, change func(*wrapped)) {
+	cfg.Backends[0] = backend.Storage("memory", func(env backend.Env) storage.Storage {
+		w := &wrapped{Storage: n.newStore(env)}
+		change(w)
+		return w
+	})
+}
+
+func newHost(t *testing.T, c *cluster, n *testNode, change func(*wrapped)) *core.Host {
+	t.Helper()
+	cfg := c.config(n, 1, true)
+	over(&cfg, n, change)
+	h, err := core.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func fresh() *testNode { return &testNode{disk: storagetest.NewDisk(), log: &recorder{}} }
+
+// A stop during the boot ends it, and nothing of it is left running.
+func TestStopDuringBoot(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	c := newCluster(t, 0, nil)
+	c.members = append(c.members, c.member(1))
+	opening := make(chan struct{})
+	h := newHost(t, c, fresh(), func(w *wrapped) {
+		w.open = func(ctx context.Context, _ storage.State) (storage.State, error) {
+			close(opening)
+			<-ctx.Done()
+			return storage.State{}, ctx.Err()
+		}
+	})
+	started := make(chan error, 1)
+	go func() { started <- h.Start(ctx) }()
+	<-opening
+	if err := h.Stop(ctx); err != nil {
+		t.Errorf("stop gave %v", err)
+	}
+	if err := <-started; err == nil {
+		t.Error("the start succeeded")
+	}
+}
+
+// Whenever the stop comes: both return, and the same disk opens at once.
+func TestStopAtRandomMomentsOfTheBoot(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	c := newCluster(t, 0, nil)
+	c.members = append(c.members, c.member(1))
+	n := fresh()
+	for range 60 {
+		h := newHost(t, c, n, func(*wrapped) {})
+		started := make(chan error, 1)
+		go func() { started <- h.Start(ctx) }()
+		<-time.After(time.Duration(rand.Intn(2000)) * time.Microsecond)
+		if err := h.Stop(ctx); err != nil {
+			t.Fatalf("stop gave %v", err)
+		}
+		<-started
+		<-h.Done()
+	}
+}
+
+// Statement A5: a disk that hangs does not keep the host from ending.
+func TestStopWhileAnAppendHangs(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	c := newCluster(t, 1, nil)
+	c.leader()
+	hanging, release := make(chan struct{}), make(chan struct{})
+	c.nodes[1].disk.OnAppend(func([]storage.Batch) error {
+		select {
+		case <-hanging:
+		default:
+			close(hanging)
+		}
+		<-release
+		return nil
+	})
+	outcome := make(chan error, 1)
+	go func() {
+		_, err := c.service(1).Propose(ctx, []byte("stuck"))
+		outcome <- err
+	}()
+	<-hanging
+	start := time.Now()
+	err := c.nodes[1].host.Stop(ctx)
+	if !errors.Is(err, core.ErrForced) || !strings.Contains(err.Error(), "memory") {
+		t.Errorf("stop gave %v, want an error that names the storage", err)
+	}
+	if took := time.Since(start); took > wait/2 {
+		t.Errorf("stop took %v", took)
+	}
+	if err := <-outcome; !errors.Is(err, server.ErrStopped) {
+		t.Errorf("the request in flight ended with %v", err)
+	}
+	close(release)
+	delete(c.nodes, 1)
+}
+
+// What a storage says of itself is no reason to panic, or to take memory.
+func TestLyingStoreIsRefused(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	for name, lie := range map[string]func(*storage.State){
+		"a log that ends nowhere": func(st *storage.State) { st.LastIndex = 1 << 62; st.HardState.Commit = 1 },
+		"a log without a start":   func(st *storage.State) { st.FirstIndex = 0 },
+		"a commit index beyond":   func(st *storage.State) { st.HardState.Commit = 99 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, 0, nil)
+			c.members = append(c.members, c.member(1))
+			h := newHost(t, c, fresh(), func(w *wrapped) {
+				w.open = func(_ context.Context, st storage.State) (storage.State, error) {
+					lie(&st)
+					return st, nil
+				}
+			})
+			if err := h.Start(ctx); err == nil {
+				t.Error("started")
+				_ = h.Stop(ctx)
+			}
+		})
+	}
+}
+
+// The newest snapshot is damaged, but an older one and the log lead as far.
+func TestDamagedSnapshotDoesNotKeepTheHostFromStarting(t *testing.T) {
+	c := newCluster(t, 1, func(cfg *core.Config) { cfg.SnapshotEntries, cfg.CatchUpEntries = 10, 1000 })
+	c.leader()
+	count := 0
+	for c.service(1).Status().SnapshotIndex < 22 { // the second one
+		count++
+		c.propose(1, strings.Repeat("x", count))
+	}
+	c.stop(1)
+	n := c.nodes[1]
+	var newest uint64
+	c.tune = func(cfg *core.Config) {
+		cfg.SnapshotEntries, cfg.CatchUpEntries = 1000, 1000
+		over(cfg, n, func(w *wrapped) {
+			w.open = func(_ context.Context, st storage.State) (storage.State, error) {
+				newest = st.Snapshots[len(st.Snapshots)-1].Metadata.Index
+				return st, nil
+			}
+			w.snapshot = func(index uint64) error {
+				if index == newest {
+					return storage.ErrCorrupt
+				}
+				return nil
+			}
+		})
+	}
+	c.start(1, true)
+	c.leader()
+	if got := c.query(1, "count"); got != strconv.Itoa(count) {
+		t.Errorf("%s entries, want %d", got, count)
+	}
+	if newest == 0 || n.log.position("snapshot cannot be read") < 0 {
+		t.Errorf("the snapshot at %d was not found damaged", newest)
+	}
+}
