@@ -26,7 +26,7 @@ func (h Harness) testConcurrent(t *testing.T) {
 		for i := uint64(1); i <= total; i += 3 {
 			hs := storage.HardState{Term: 1, Commit: i - 1}
 			if err := se.s.Append(ctx, []storage.Batch{{Entries: entries(i, 3, 1), HardState: hs, MustSync: true}}); err != nil {
-				errs <- fmt.Errorf("Append: %w", err)
+				errs <- fmt.Errorf("append: %w", err)
 				return
 			}
 			last.Store(i + 2)
@@ -55,7 +55,7 @@ func (h Harness) testConcurrent(t *testing.T) {
 				return
 			}
 			if _, err := se.s.Compact(ctx, index-keep); err != nil {
-				errs <- fmt.Errorf("Compact: %w", err)
+				errs <- fmt.Errorf("compact: %w", err)
 				return
 			}
 		}
@@ -86,15 +86,15 @@ func readBack(se *session, lo, hi uint64) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("Read [%d,%d): %w", lo, hi, err)
+		return fmt.Errorf("read [%d,%d): %w", lo, hi, err)
 	}
 	want := entries(lo, hi-lo, 1)
 	if len(got) != len(want) {
-		return fmt.Errorf("Read [%d,%d) returned %d entries", lo, hi, len(got))
+		return fmt.Errorf("read [%d,%d) returned %d entries", lo, hi, len(got))
 	}
 	for i := range got {
 		if !equalEntry(got[i], want[i]) {
-			return fmt.Errorf("Read [%d,%d): entry %d is %+v", lo, hi, want[i].Index, got[i])
+			return fmt.Errorf("read [%d,%d): entry %d is %+v", lo, hi, want[i].Index, got[i])
 		}
 	}
 	return nil

@@ -9,6 +9,9 @@
 //		storagetest.Run(t, storagetest.Harness{New: ..., Kill: ...})
 //	}
 //
+// TestMutants proves that the kit finds faults: it runs it on stores with one
+// fault each.
+//
 // Disk and Memory are the reference: a store without files, small enough to
 // be read as a specification, which is also what the tests of core use.
 package storagetest
