@@ -6,24 +6,20 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/dirlock"
 )
 
 // Name is what a host's configuration calls this backend.
 const Name = "memory"
 
 const version = "1.0.0"
-
-// lockName is the file whose lock is the store's, as in the other backends.
-const lockName = "LOCK"
 
 // Backend describes the backend to the catalog and to sdk.Serve. All stores
 // that it creates in one process share their disks: a store that was closed is
@@ -105,7 +101,7 @@ func (p *plugin) openLocked(ctx context.Context, opts plugins.Options, cfg confi
 	if p.fs, err = vfs.OS(opts.DataDir); err != nil {
 		return storage.State{}, err
 	}
-	if p.lock, err = takeLock(p.fs, opts); err != nil {
+	if p.lock, err = dirlock.Take(p.fs, opts); err != nil {
 		return storage.State{}, err
 	}
 	used, err := hasMark(p.fs)
@@ -129,21 +125,6 @@ func (p *plugin) openLocked(ctx context.Context, opts plugins.Options, cfg confi
 	}
 	p.disk = disk
 	return p.Store.Open(ctx, opts)
-}
-
-// takeLock takes the directory for this process without waiting.
-func takeLock(fsys vfs.FS, opts plugins.Options) (io.Closer, error) {
-	holder := fmt.Sprintf("plugin pid %d (host pid %d, node %q) since %s",
-		os.Getpid(), os.Getppid(), opts.NodeName, time.Now().UTC().Format(time.RFC3339))
-	lock, err := fsys.Lock(lockName, holder)
-	var held *vfs.HeldError
-	if errors.As(err, &held) {
-		if held.Holder == "" {
-			held.Holder = "a process that has just started"
-		}
-		return nil, &storage.LockedError{Path: filepath.Join(opts.DataDir, lockName), Holder: held.Holder}
-	}
-	return lock, err
 }
 
 // Close implements storage.Storage.

@@ -12,6 +12,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/dirlock"
 )
 
 // markName has the name that the backends with files give to the file that
@@ -78,7 +79,7 @@ func onlyLock(fsys vfs.FS) error {
 		return err
 	}
 	for _, name := range names {
-		if name != lockName {
+		if name != dirlock.Name {
 			return fmt.Errorf("%w: the directory has a file %q of something else", storage.ErrCorrupt, name)
 		}
 	}

@@ -1,0 +1,70 @@
+package pebble
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+const (
+	minBytes            = 1 << 20
+	maxBytes            = 1 << 30
+	defaultMemtable     = 16 << 20
+	defaultCacheBytes   = 16 << 20
+	defaultMaxOpenFiles = 500
+)
+
+// config is the backend's section of the host's configuration.
+type config struct {
+	// MemtableBytes is how much pebble gathers in memory before it writes a
+	// table; up to two of them are alive at a time.
+	MemtableBytes int64 `yaml:"memtable_bytes"`
+	// CacheBytes bounds the cache of table blocks.
+	CacheBytes int64 `yaml:"cache_bytes"`
+}
+
+const configSchema = `{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "title": "storage backend pebble",
+  "type": "object",
+  "additionalProperties": false,
+  "properties": {
+    "memtable_bytes": {
+      "description": "Size in bytes of the tables in memory, and of the write-ahead log behind each.",
+      "type": "integer",
+      "minimum": 1048576,
+      "maximum": 1073741824,
+      "default": 16777216
+    },
+    "cache_bytes": {
+      "description": "Most bytes of table blocks that are cached for reads.",
+      "type": "integer",
+      "minimum": 1048576,
+      "maximum": 1073741824,
+      "default": 16777216
+    }
+  }
+}
+`
+
+// parseConfig reads a config section strictly; an empty one gives the
+// defaults.
+func parseConfig(section []byte) (config, error) {
+	c := config{MemtableBytes: defaultMemtable, CacheBytes: defaultCacheBytes}
+	d := yaml.NewDecoder(bytes.NewReader(section))
+	d.KnownFields(true)
+	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		return config{}, fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, err)
+	}
+	for key, n := range map[string]int64{"memtable_bytes": c.MemtableBytes, "cache_bytes": c.CacheBytes} {
+		if n < minBytes || n > maxBytes {
+			return config{}, fmt.Errorf("%w: %s: %d is not between %d and %d", plugins.ErrInvalidConfig, key, n, minBytes, maxBytes)
+		}
+	}
+	return c, nil
+}

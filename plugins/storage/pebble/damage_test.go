@@ -1,0 +1,124 @@
+package pebble_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/pebble"
+	"github.com/pontoon-raft/pontoon/plugins/storage/wal"
+)
+
+func options(dir, config string) plugins.Options {
+	return plugins.Options{Config: []byte(config), ClusterID: 1, NodeID: 1, Group: 1, DataDir: dir, Limits: plugins.DefaultLimits()}
+}
+
+// closedStore makes a store with entries in tables as well as in pebble's log.
+func closedStore(t *testing.T) string {
+	t.Helper()
+	dir, ctx := t.TempDir(), t.Context()
+	for first := uint64(1); first < 200; first += 100 {
+		s := pebble.New(testEnv(t))
+		if _, err := s.Open(ctx, options(dir, "")); err != nil {
+			t.Fatal(err)
+		}
+		for i := first; i < first+100; i++ {
+			b := storage.Batch{MustSync: true, Entries: []storage.Entry{{Index: i, Term: 1, Data: []byte(strings.Repeat("x", 300))}}}
+			if err := s.Append(ctx, []storage.Batch{b}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Close(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func openError(t *testing.T, create func() storage.Storage, dir string) error {
+	t.Helper()
+	s := create()
+	_, err := s.Open(t.Context(), options(dir, ""))
+	if err := s.Close(context.Background()); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	return err
+}
+
+// TestDamageIsRefused: what is missing or changed is found at Open, with the way
+// out.
+func TestDamageIsRefused(t *testing.T) {
+	for name, damage := range map[string]func(dir string) error{
+		"a table": func(dir string) error {
+			tables, _ := filepath.Glob(filepath.Join(dir, "db", "*.sst"))
+			if len(tables) == 0 {
+				return errors.New("no table")
+			}
+			b, err := os.ReadFile(tables[0])
+			if err != nil {
+				return err
+			}
+			b[len(b)/3] ^= 1
+			return os.WriteFile(tables[0], b, 0o600)
+		},
+		"a missing table": func(dir string) error {
+			tables, _ := filepath.Glob(filepath.Join(dir, "db", "*.sst"))
+			return os.Remove(tables[0])
+		},
+		"the identity": func(dir string) error { return os.Truncate(filepath.Join(dir, "identity"), 20) },
+		"no identity":  func(dir string) error { return os.Remove(filepath.Join(dir, "identity")) },
+		"no database":  func(dir string) error { return os.RemoveAll(filepath.Join(dir, "db")) },
+		"another, empty store": func(dir string) error {
+			return errors.Join(os.RemoveAll(filepath.Join(dir, "db")), os.Mkdir(filepath.Join(dir, "db"), 0o700))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := closedStore(t)
+			if err := damage(dir); err != nil {
+				t.Fatal(err)
+			}
+			err := openError(t, func() storage.Storage { return pebble.New(testEnv(t)) }, dir)
+			if !errors.Is(err, storage.ErrCorrupt) || !strings.Contains(err.Error(), "way out") {
+				t.Errorf("Open = %v, want ErrCorrupt with the way out", err)
+			}
+		})
+	}
+}
+
+// TestBackendsRefuseEachOther: the data of one is never an empty store of
+// another.
+func TestBackendsRefuseEachOther(t *testing.T) {
+	dir := closedStore(t)
+	newWAL := func() storage.Storage { return wal.New(testEnv(t)) }
+	if err := openError(t, newWAL, dir); !errors.Is(err, storage.ErrCorrupt) {
+		t.Errorf("wal opens the data of pebble: %v", err)
+	}
+	dir = t.TempDir()
+	if err := openError(t, newWAL, dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := openError(t, func() storage.Storage { return pebble.New(testEnv(t)) }, dir); !errors.Is(err, storage.ErrCorrupt) {
+		t.Errorf("pebble opens the data of wal: %v", err)
+	}
+}
+
+func TestConfig(t *testing.T) {
+	for config, ok := range map[string]bool{
+		"": true, "# nothing\n": true, "memtable_bytes: 4194304\ncache_bytes: 8388608\n": true,
+		"memtable_bytes: 1\n": false, "cache_bytes: -1\n": false, "segment_bytes: 16384\n": false,
+	} {
+		s := pebble.New(testEnv(t))
+		_, err := s.Open(t.Context(), options(t.TempDir(), config))
+		if ok != (err == nil) || !ok && !errors.Is(err, plugins.ErrInvalidConfig) {
+			t.Errorf("config %q: %v", config, err)
+		}
+		if err := s.Close(t.Context()); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	}
+}

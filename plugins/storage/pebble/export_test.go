@@ -1,0 +1,75 @@
+package pebble
+
+import (
+	"context"
+	"sync"
+
+	pebblevfs "github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// Machines are in-memory file systems by directory: ours beside pebble's.
+type Machines struct {
+	mu sync.Mutex
+	by map[string]*machine
+}
+
+type machine struct {
+	files *vfs.Mem
+	db    *pebblevfs.MemFS
+}
+
+// NewMachines returns none yet.
+func NewMachines() *Machines { return &Machines{by: map[string]*machine{}} }
+
+// New returns a store over them.
+func (m *Machines) New(env backend.Env) storage.Storage {
+	return newStore(env, func(dir string) (vfs.FS, pebblevfs.FS, error) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.by[dir] == nil {
+			m.by[dir] = &machine{files: vfs.NewMem(), db: pebblevfs.NewCrashableMem()}
+			if err := m.by[dir].db.MkdirAll(dir, 0o700); err != nil {
+				return nil, nil, err
+			}
+			// A host makes the directory durable before it starts a plugin.
+			for d := dir; ; {
+				f, err := m.by[dir].db.OpenDir(d)
+				if err != nil {
+					return nil, nil, err
+				}
+				if err := f.Sync(); err != nil {
+					return nil, nil, err
+				}
+				if err := f.Close(); err != nil {
+					return nil, nil, err
+				}
+				parent := m.by[dir].db.PathDir(d)
+				if parent == d {
+					break
+				}
+				d = parent
+			}
+		}
+		return m.by[dir].files, m.by[dir].db, nil
+	})
+}
+
+// Crash replaces the machine that a store runs on by what a power cut leaves
+// of it.
+func (m *Machines) Crash(st storage.Storage) {
+	s := st.(*store)
+	m.mu.Lock()
+	for dir, old := range m.by {
+		if vfs.FS(old.files) == s.fs {
+			db := old.db.CrashClone(pebblevfs.CrashCloneCfg{})
+			old.files.Halt()
+			m.by[dir] = &machine{files: old.files.Crash(vfs.KeepNothing), db: db}
+		}
+	}
+	m.mu.Unlock()
+	_ = s.Close(context.Background()) // of the machine that is gone
+}

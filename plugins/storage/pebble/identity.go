@@ -1,0 +1,137 @@
+package pebble
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+
+	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/dirlock"
+)
+
+const (
+	// identityName is that of the other backends too, so that each refuses the
+	// data of the others.
+	identityName    = "identity"
+	identityTemp    = "identity.tmp"
+	identityMagic   = "PONTPEB\x01"
+	identityVersion = 1
+	identityBytes   = 44
+)
+
+// identity says whose data a directory holds.
+type identity struct {
+	cluster, node, group uint64
+	// begun is set once the database exists: from then on its absence is
+	// damage.
+	begun bool
+}
+
+func (id identity) encode() []byte {
+	le := binary.LittleEndian
+	b := append(make([]byte, 0, identityBytes), identityMagic...)
+	b = le.AppendUint32(b, identityVersion)
+	b = le.AppendUint64(b, id.cluster)
+	b = le.AppendUint64(b, id.node)
+	b = le.AppendUint64(b, id.group)
+	begun := uint32(0)
+	if id.begun {
+		begun = 1
+	}
+	b = le.AppendUint32(b, begun)
+	return le.AppendUint32(b, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
+}
+
+func decodeIdentity(b []byte) (identity, bool) {
+	le := binary.LittleEndian
+	if len(b) != identityBytes || string(b[:8]) != identityMagic || le.Uint32(b[8:]) != identityVersion ||
+		le.Uint32(b[36:]) > 1 || le.Uint32(b[40:]) != crc32.Checksum(b[:40], crc32.MakeTable(crc32.Castagnoli)) {
+		return identity{}, false
+	}
+	return identity{
+		cluster: le.Uint64(b[12:]), node: le.Uint64(b[20:]), group: le.Uint64(b[28:]), begun: le.Uint32(b[36:]) == 1,
+	}, true
+}
+
+// loadIdentity reads the identity and compares it with who asks, or writes it
+// into a directory that has nothing.
+func loadIdentity(fsys vfs.FS, opts plugins.Options) (identity, error) {
+	who := identity{cluster: opts.ClusterID, node: opts.NodeID, group: opts.Group}
+	id, err := readIdentity(fsys)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := mustBeNew(fsys); err != nil {
+			return identity{}, err
+		}
+		return who, writeIdentity(fsys, who)
+	}
+	if err != nil {
+		return identity{}, err
+	}
+	if who.begun = id.begun; id != who {
+		return identity{}, fmt.Errorf("%w: the directory is of cluster %x, node %x, group %d, and was opened for %x, %x, %d",
+			plugins.ErrWrongIdentity, id.cluster, id.node, id.group, who.cluster, who.node, who.group)
+	}
+	return id, nil
+}
+
+func mustBeNew(fsys vfs.FS) error {
+	names, err := fsys.List(".")
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if name != dirlock.Name && name != identityTemp {
+			return fmt.Errorf("%w: there is %q but no file %q; %s", storage.ErrCorrupt, name, identityName, wayOut)
+		}
+	}
+	return nil
+}
+
+func readIdentity(fsys vfs.FS) (id identity, err error) {
+	f, err := fsys.Open(identityName)
+	if err != nil {
+		return identity{}, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	size, err := f.Size()
+	if err != nil {
+		return identity{}, err
+	}
+	b := make([]byte, identityBytes)
+	if size == identityBytes {
+		if _, err := f.ReadAt(b, 0); err != nil {
+			return identity{}, fmt.Errorf("%w: %s: %w", storage.ErrCorrupt, identityName, err)
+		}
+	}
+	id, ok := decodeIdentity(b)
+	if !ok {
+		return identity{}, fmt.Errorf("%w: %s is not a valid identity of this backend; %s", storage.ErrCorrupt, identityName, wayOut)
+	}
+	return id, nil
+}
+
+// writeIdentity puts the file in place, durably.
+func writeIdentity(fsys vfs.FS, id identity) error {
+	if err := fsys.Remove(identityTemp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := fsys.Create(identityTemp)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(id.encode(), 0)
+	if err == nil {
+		err = f.SyncAll()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := fsys.Rename(identityTemp, identityName); err != nil {
+		return err
+	}
+	return fsys.SyncDir(".")
+}

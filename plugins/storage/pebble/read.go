@@ -1,0 +1,75 @@
+package pebble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// entryOverhead is what maxBytes counts for an entry besides its data.
+const entryOverhead = 16
+
+// Read implements storage.Storage.
+func (s *store) Read(ctx context.Context, lo, hi, maxBytes uint64) (_ []storage.Entry, err error) {
+	if err := s.enterWith(ctx); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	it, err := s.iterate(lo, hi)
+	if err != nil || it == nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	var entries []storage.Entry
+	size, want := uint64(0), lo
+	for ok := it.First(); ok; ok = it.Next() {
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return nil, damaged(err)
+		}
+		size += uint64(len(value)-min(len(value), entryHeadBytes)) + entryOverhead
+		if len(entries) > 0 && size > maxBytes {
+			return entries, nil
+		}
+		e, ok := decodeEntry(it.Key(), value)
+		if !ok || e.Index != want {
+			return nil, corruptf("entry %d is not what was written", want)
+		}
+		entries = append(entries, e)
+		want++
+	}
+	if err := it.Error(); err != nil {
+		return nil, damaged(err)
+	}
+	if want != hi {
+		return nil, corruptf("entry %d is missing", want)
+	}
+	return entries, nil
+}
+
+// iterate returns an iterator over [lo, hi), which sees the log as it is now;
+// nil if the range is empty.
+func (s *store) iterate(lo, hi uint64) (*pebble.Iterator, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	switch l := &s.state; {
+	case lo > hi:
+		return nil, fmt.Errorf("%w: read [%d,%d)", plugins.ErrInvalidArgument, lo, hi)
+	case lo <= l.base:
+		return nil, fmt.Errorf("read [%d,%d): %w: the first index is %d", lo, hi, storage.ErrCompacted, l.base+1)
+	case hi > l.last+1:
+		return nil, fmt.Errorf("read [%d,%d): %w: the last index is %d", lo, hi, storage.ErrUnavailable, l.last)
+	case lo == hi:
+		return nil, nil
+	}
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: entryKey(lo), UpperBound: entryKey(hi)})
+	if err != nil {
+		return nil, damaged(err)
+	}
+	return it, nil
+}
