@@ -15,7 +15,7 @@ NESTED := $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -
 FUZZTIME  ?= 20s
 TESTFLAGS ?=
 
-.PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz bench bench-peers clean
+.PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz bench bench-peers bench-storage clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ bench: ## run the Go benchmarks
 
 bench-peers: build ## measure this system against others, in one run
 	cd bench && go run .
+
+bench-storage: ## measure appends of the wal beside etcd and hashicorp, in one run
+	cd bench && go run ./storage
 
 clean: ## remove what was built
 	rm -rf bin
