@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/node"
@@ -34,7 +35,7 @@ func (s *Server) RemoveMember(ctx context.Context, id NodeID) (Membership, error
 // change proposes a membership change at the leader and waits until it is
 // applied or refused.
 func (s *Server) change(ctx context.Context, c member.Change) (Membership, error) {
-	id := s.newRequest()
+	id, start := s.newRequest(), time.Now()
 	outcome := make(chan error, 1)
 	n, err := s.register(id, 0, 0, func(_ Result, err error) { outcome <- err })
 	if err != nil {
@@ -55,7 +56,7 @@ func (s *Server) change(ctx context.Context, c member.Change) (Membership, error
 	select {
 	case err = <-outcome:
 	case <-ctx.Done():
-		return Membership{}, &Error{Err: ErrCanceled}
+		return Membership{}, s.abandoned(ctx, start)
 	}
 	if err != nil {
 		return Membership{}, s.changeError(err)

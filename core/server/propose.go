@@ -30,14 +30,38 @@ func (s *Server) Propose(ctx context.Context, data []byte) (Result, error) {
 			return Result{}, &Error{Err: ErrProposalDropped, Detail: "its deadline had passed"}
 		}
 	}
+	start := time.Now()
 	ch := make(chan answer, 1)
 	s.ProposeAsync(data, timeout, func(r Result, err error) { ch <- answer{r, err} })
 	select {
 	case a := <-ch:
 		return a.result, a.err
 	case <-ctx.Done():
-		return Result{}, &Error{Err: ErrCanceled}
+		return Result{}, s.abandoned(ctx, start)
 	}
+}
+
+// abandoned is what a request ends with whose context ended first: the effect
+// is unknown, and a deadline has the same reasons as the request timeout.
+func (s *Server) abandoned(ctx context.Context, start time.Time) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return s.timedOut(start, time.Now())
+	}
+	return &Error{Err: ErrCanceled}
+}
+
+// timedOut is what a request from start on ends with when its time is up. If a
+// leader was lost while it was on its way, or shortly before it, that is the
+// likely reason (statement A1).
+func (s *Server) timedOut(start, now time.Time) error {
+	s.mu.Lock()
+	lost := s.lastLost
+	s.mu.Unlock()
+	reason := ErrTimeout
+	if lost.After(start.Add(-2 * s.cfg.Election)) {
+		reason = ErrLeaderLost
+	}
+	return s.hint(&Error{Err: reason, Detail: fmt.Sprintf("after %v", now.Sub(start).Round(time.Millisecond))})
 }
 
 // ProposeAsync implements Service.
@@ -157,9 +181,7 @@ func (s *Server) expireWaiters() {
 	}
 }
 
-// expire ends the requests whose deadline is before now. If a leader was lost
-// while a request was on its way, or shortly before it, that is the likely
-// reason (statement A1).
+// expire ends the requests whose deadline is before now.
 func (s *Server) expire(now time.Time) {
 	s.mu.Lock()
 	var expired []*waiter
@@ -170,14 +192,9 @@ func (s *Server) expire(now time.Time) {
 			expired = append(expired, w)
 		}
 	}
-	lost := s.lastLost
 	s.mu.Unlock()
 	for _, w := range expired {
-		reason := ErrTimeout
-		if lost.After(w.start.Add(-2 * s.cfg.Election)) {
-			reason = ErrLeaderLost
-		}
 		s.metrics.proposals.WithLabelValues("unknown").Inc()
-		w.done(Result{}, s.hint(&Error{Err: reason, Detail: fmt.Sprintf("after %v", now.Sub(w.start).Round(time.Millisecond))}))
+		w.done(Result{}, s.timedOut(w.start, now))
 	}
 }
