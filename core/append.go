@@ -266,9 +266,11 @@ func (h *Host) stateChanged(st node.State) {
 	h.server.StateChanged(st)
 	h.courier.setPeers(st.Registry)
 	if proof, removed := st.Registry.WasRemoved(h.cfg.ID); removed {
+		h.removal.Store(&proof)
 		// Stay, so that the others learn of the commit too. If this was the
 		// leader and its last message was lost, they must elect another first,
-		// and of two that takes this one's vote: at most two election timeouts.
+		// and of two that takes this one's vote: at most two election timeouts. A peer
+		// that says so first has learned it; see toldRemoved.
 		time.AfterFunc(3*h.cfg.Election, func() { h.removed(proof.Index, proof.Term) })
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/core/api"
 	"github.com/pontoon-raft/pontoon/core/catalog"
+	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/server"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
@@ -32,6 +33,7 @@ type Host struct {
 	courier *courier
 
 	incarnation atomic.Uint64
+	removal     atomic.Pointer[member.Removed] // of this member, as its own log says
 
 	mu         sync.Mutex
 	started    bool

@@ -47,9 +47,13 @@ func (in inbound) Notify(events []transport.Event) {
 }
 
 // toldRemoved takes a peer's word that this member was removed. It counts only
-// with the position of the removal, which must be beyond what is applied here:
-// up to there this node knows better.
+// with the position of the removal, which must be beyond what is applied here,
+// or be the one that was applied here: up to there this node knows better.
 func (h *Host) toldRemoved(e *transport.Event) {
+	if own := h.removal.Load(); own != nil && own.Index == e.Index && own.Term == e.Term {
+		h.removed(e.Index, e.Term)
+		return
+	}
 	if e.Index == 0 || e.Term == 0 {
 		h.logger.Warn("a peer says without proof that this member was removed", "peer", member.ID(e.Peer), "detail", e.Detail)
 		return
