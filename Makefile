@@ -18,7 +18,7 @@ TESTFLAGS ?=
 .PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz bench bench-peers bench-storage clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/host, a static binary
 	CGO_ENABLED=0 go build -trimpath -o bin/host ./cmd/host
@@ -79,6 +79,12 @@ fuzz: ## run every fuzz target for FUZZTIME (20s)
 
 bench: ## run the Go benchmarks
 	go test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...
+
+test-compat: ## the http transport against etcd 3.6's rafthttp
+	cd test/compat/etcd36 && go vet ./... && go test $(TESTFLAGS) ./...
+
+bench-transport: ## the speed of the http transport and of etcd's rafthttp, in one run
+	cd test/compat/etcd36 && BENCH=1 go test -v -benchtime=1s -run '^TestSpeed$$' . | grep -v '^[=-]'
 
 bench-peers: build ## measure this system against others, in one run
 	cd bench && go run .
