@@ -304,6 +304,8 @@ type machine struct {
 	restore func(index uint64) error // before it has an effect
 	query   func(context.Context)
 	ahead   uint64 // what a prepared snapshot claims to be ahead
+
+	snapshot func(statemachine.Snapshot) statemachine.Snapshot
 }
 
 func (m *machine) Applied() uint64       { return m.applied }
@@ -351,6 +353,9 @@ func (m *machine) Query(ctx context.Context, data []byte) ([]byte, error) {
 
 func (m *machine) PrepareSnapshot(ctx context.Context) (statemachine.Snapshot, error) {
 	sn, err := m.Register.PrepareSnapshot(ctx)
+	if err == nil && m.snapshot != nil {
+		return m.snapshot(sn), nil
+	}
 	if err == nil && m.ahead > 0 {
 		return aheadSnapshot{sn, m.ahead}, nil
 	}
