@@ -293,3 +293,26 @@ func TestSnapshotExportAndRestore(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestMigrateRefuses(t *testing.T) {
+	dir := stoppedNode(t)
+	for given, says := range map[string]string{
+		"--to wal":                        "already",
+		"--to memory":                     "keep nothing",
+		"--from pebble --to wal":          `of the backend "wal"`,
+		"--to pebble":                     "no such backend",
+		"--to pebble --command /no/such":  "sha256",
+		"--to pebble --config other.yaml": "other.yaml",
+	} {
+		args := append([]string{"storage", "migrate", "--config", singleConfig, "--data-dir", dir}, strings.Fields(given)...)
+		if o := host(t, args...); o.code == exitOK || !strings.Contains(o.stderr, says) {
+			t.Errorf("%s: code %d, does not say %q: %s", given, o.code, says, o.stderr)
+		}
+	}
+	if o := host(t, "log", "verify", "--data-dir", dir); o.code != exitOK {
+		t.Errorf("after refusals the store is %s%s", o.stdout, o.stderr)
+	}
+	if left, _ := filepath.Glob(dir + "/*"); len(left) != 1 {
+		t.Errorf("refusals left %v", left)
+	}
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pontoon-raft/pontoon/cmd/host/offline"
+	"github.com/pontoon-raft/pontoon/core/catalog"
+)
+
+func newStorage() *cobra.Command {
+	cmd := group(&cobra.Command{
+		Use:     "storage",
+		Short:   "Change the storage backend of a stopped node",
+		GroupID: groupOffline,
+	})
+	cmd.AddCommand(newStorageMigrate())
+	return cmd
+}
+
+func newStorageMigrate() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "migrate --config FILE --to NAME",
+		Short: "Copy a node's log and snapshots to another backend",
+		Long: `migrate copies the store of a stopped node into one of another backend, reads
+both, compares them, and puts the new one in the old one's place. The old one
+stays beside it, under the name that is printed, until you remove it. Then set
+plugins.storage in the node's file to the new backend.
+
+--config is the node's file as it is, with the old backend. The new one is a
+shipped backend, or an executable given by --command and --sha256.
+
+A log that was compacted begins in the copy after the oldest snapshot that it
+reaches: entries before that, kept for slow followers, are not copied.`,
+		Example: `  host storage migrate --config n1.yaml --from wal --to pebble \
+    --command ./pontoon-storage-pebble --sha256 $(sha256sum ./pontoon-storage-pebble | cut -d' ' -f1)
+  host storage migrate --config n1.yaml --to wal`,
+		Args: args(cobra.NoArgs),
+	}
+	flags, out := addOffline(cmd), addOutput(cmd)
+	var from string
+	var to catalog.Spec
+	cmd.Flags().StringVar(&from, "from", "", "the backend that the data has; refused if it is another")
+	cmd.Flags().StringVar(&to.Name, "to", "", "the `name` of the new backend")
+	cmd.Flags().StringArrayVar(&to.Command, "command", nil, "`path` of the new backend's executable; repeat for its arguments")
+	cmd.Flags().StringVar(&to.SHA256, "sha256", "", "hex `digest` of the executable")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if to.Name == "" {
+			return &usageError{cmd.CommandPath(), "which backend? give --to"}
+		}
+		node, c, err := flags.need(cmd)
+		if err != nil {
+			return err
+		}
+		place, err := offline.Locate(c.Node.DataDir)
+		if err != nil {
+			return err
+		}
+		if from != "" && from != place.Backend {
+			return fmt.Errorf("%w: the data in %s is of the backend %q, not %q", offline.ErrRefused, place.Dir, place.Backend, from)
+		}
+		if to.Name == place.Backend {
+			return fmt.Errorf("%w: the data in %s is of the backend %q already", offline.ErrRefused, place.Dir, to.Name)
+		}
+		target := *node
+		target.Spec, target.Config = to, nil
+		if to.Name == "memory" {
+			return fmt.Errorf("%w: the backend memory would keep nothing", offline.ErrRefused)
+		}
+		m, err := offline.Migrate(cmd.Context(), place, node, target)
+		if err != nil {
+			return migrateError(err)
+		}
+		return out.print(cmd.OutOrStdout(), m, func(w io.Writer) error {
+			_, err := fmt.Fprintf(w, "%s: %d entries [%d,%d] and %d snapshots are in %s now, and the same as in %s\nthe old store is in %s: remove it when you no longer want it\n"+
+				"set plugins.storage to the new backend before you start the node\n",
+				m.Dir, m.Entries, m.FirstIndex, m.LastIndex, m.Snapshots, m.To, m.From, m.Old)
+			return err
+		})
+	}
+	return cmd
+}
+
+// migrateError says that nothing has changed.
+func migrateError(err error) error {
+	if errors.Is(err, offline.ErrInUse) {
+		return err
+	}
+	return fmt.Errorf("the old store is as it was: %w", err)
+}
