@@ -19,7 +19,7 @@ func inherited(name string) bool {
 	case "PATH", "HOME", "TMPDIR", "LANG", "LANGUAGE", "TZ",
 		"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
 		"http_proxy", "https_proxy", "no_proxy", "all_proxy",
-		"GODEBUG", "GOTRACEBACK", "GOMAXPROCS", "GOCOVERDIR",
+		"GODEBUG", "GOTRACEBACK", "GOMAXPROCS", "GOCOVERDIR", "GORACE",
 		"SYSTEMROOT", "TEMP", "TMP":
 		return true
 	}
