@@ -200,6 +200,9 @@ func (c *Core) SnapshotReceived(m *pb.Message, registry *member.Registry) error 
 	if err := matches(registry, meta.ConfState); err != nil {
 		return fmt.Errorf("snapshot %d: %w", meta.Index, err)
 	}
+	if _, in := registry.Member(c.cfg.ID); !in {
+		return fmt.Errorf("snapshot %d does not know this member: %w", meta.Index, member.ErrUnknown) // raft would ignore it
+	}
 	if c.appends.len() > 0 && c.installing() {
 		return fmt.Errorf("snapshot %d: another one is being installed", meta.Index)
 	}
@@ -346,18 +349,20 @@ func (c *Core) accepts(m *pb.Message) error {
 				ErrLostData, m.GetFrom(), m.GetCommit(), last)
 		}
 	case pb.MsgAppResp:
-		// A former leader that restarted may get the answers to what it lost.
-		leads := c.raft.BasicStatus().RaftState == raft.StateLeader
-		if leads && !m.GetReject() && m.GetTerm() == c.term && m.GetIndex() > last {
+		if c.leads() && !m.GetReject() && m.GetTerm() == c.term && m.GetIndex() > last {
 			return invalid("%x acknowledges entry %d, the last one is %d", m.GetFrom(), m.GetIndex(), last)
 		}
 	case pb.MsgHeartbeatResp:
-		if n := readPosition(m.GetContext()); m.GetTerm() == c.term && n > c.heartbeat {
+		if n := readPosition(m.GetContext()); c.leads() && m.GetTerm() == c.term && n > c.heartbeat {
 			return invalid("%x confirms read %d, the last one asked for is %d", m.GetFrom(), n, c.heartbeat)
 		}
 	}
 	return nil
 }
+
+// leads tells whether answers of peers concern this node: a former leader that
+// restarted may get those to what it no longer knows of.
+func (c *Core) leads() bool { return c.raft.BasicStatus().RaftState == raft.StateLeader }
 
 // ErrLostData: the cluster counts on entries that this node does not have: its
 // disk was wiped or replaced.

@@ -26,6 +26,8 @@ type Ports interface {
 	Send([]transport.Envelope)
 	// SendSnapshot starts sending a snapshot.
 	SendSnapshot(SnapshotSend)
+	// SnapshotWanted asks for a snapshot of the present state, soon.
+	SnapshotWanted()
 	// Fetch starts reading entries for a slow follower.
 	Fetch(Fetch)
 	// Read delivers the answer to a ReadIndex.
@@ -211,6 +213,9 @@ func (n *Node) dispatch() {
 	}
 	for _, f := range out.Fetches {
 		n.ports.Fetch(f)
+	}
+	if out.SnapshotWanted {
+		n.ports.SnapshotWanted()
 	}
 	if len(out.Refused) > 0 {
 		n.ports.Rejected(out.Refused, ErrChangePending)

@@ -3,6 +3,7 @@ package node
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
@@ -25,6 +26,9 @@ type Output struct {
 	// Refused are membership changes that raft would not take: another one
 	// was pending.
 	Refused []RequestID
+	// SnapshotWanted tells that a new member can be caught up only by a
+	// snapshot newer than the newest: that one does not know it.
+	SnapshotWanted bool
 	// StateChanged tells that leader, term or role may have changed.
 	StateChanged bool
 }
@@ -281,6 +285,14 @@ func (c *Core) send(m *pb.Message) {
 		if m.GetFrom() != self {
 			return // another's read: its answer could not find the way back
 		}
+	case pb.MsgSnap:
+		if !knows(m.GetSnapshot().GetMetadata().GetConfState(), m.GetTo()) {
+			// Its receiver would not take it. Raft asks again at the next
+			// heartbeat.
+			c.out.SnapshotWanted = true
+			c.raft.ReportSnapshot(m.GetTo(), raft.SnapshotFailure)
+			return
+		}
 	case pb.MsgHeartbeat:
 		c.heartbeat = max(c.heartbeat, readPosition(m.GetContext()))
 	}
@@ -297,6 +309,11 @@ func (c *Core) send(m *pb.Message) {
 	c.out.Messages = append(c.out.Messages, transport.Envelope{
 		Group: c.cfg.Group, To: m.GetTo(), From: self, Class: class, Payload: payload,
 	})
+}
+
+// knows tells whether a node is among the members of a snapshot.
+func knows(cs *pb.ConfState, id uint64) bool {
+	return slices.Contains(cs.GetVoters(), id) || slices.Contains(cs.GetLearners(), id)
 }
 
 // readPosition is the position of a read that a heartbeat carries.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/cryptotest"
 
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -19,9 +20,12 @@ var (
 	simSchedules = flag.Int("sim.schedules", 150, "how many schedules to simulate")
 )
 
-// Random schedules of ticks, lost and reordered messages, slow disks, crashes
-// that lose what was not acknowledged, snapshots and compactions. After each:
-// what was acknowledged is applied on all nodes, in the same order.
+// Random schedules of ticks, lost, doubled and reordered messages, slow disks,
+// crashes that lose what was not acknowledged, snapshots and compactions,
+// members that come and go, and leaders that hand over. At all times: a read
+// reflects what was acknowledged before it, and the members at an index are the
+// same everywhere. After each: what was acknowledged is applied on all members,
+// in the same order.
 //
 // A failure prints its seed; -sim.seed runs it again, step by step the same.
 func TestSchedules(t *testing.T) {
@@ -45,13 +49,13 @@ func TestSchedulesReplay(t *testing.T) {
 
 // sim is a cluster of Cores on simulated disks and wires.
 type sim struct {
-	t       *testing.T
-	rnd     *rand.Rand
-	nodes   []*simNode
-	members []member.Member
-	wire    []simMessage
-	cut     int // node that is cut off; -1 if none
+	t     *testing.T
+	rnd   *rand.Rand
+	nodes []*simNode
+	wire  []simMessage
+	cut   int // node that is cut off; -1 if none
 
+	memberSim
 	log      map[uint64]string // applied by anybody, by index
 	leaders  map[uint64]member.ID
 	acked    map[string]bool
@@ -86,6 +90,10 @@ type simNode struct {
 	index   uint64   // up to here
 	taken   *member.Registry
 	term    uint64
+	wanted  bool // a snapshot
+
+	bootstrap []member.Member
+	reads     map[string]uint64 // by context: what was acknowledged when it was asked
 }
 
 // simApply is work for the state machine: committed entries, or a snapshot to
@@ -98,6 +106,7 @@ type simApply struct {
 type simMessage struct {
 	from, to member.ID
 	payload  []byte
+	once     bool // a forwarded proposal: twice on the wire is twice in the log
 	snapshot *simSnapshot
 }
 
@@ -109,14 +118,17 @@ func simulate(t *testing.T, seed uint64) uint64 {
 		log: map[uint64]string{}, leaders: map[uint64]member.ID{}, acked: map[string]bool{},
 	}
 	var members []member.Member
+	s.memberSim = newMemberSim()
 	for i := range 3 {
 		members = append(members, member.Member{ID: member.ID(i + 1), Name: fmt.Sprint(i), PeerURLs: []string{fmt.Sprint("http://", i)}})
 	}
-	s.members = members
-	for _, m := range members {
-		n := &simNode{s: s, id: m.ID, disk: simDisk{first: 1, received: map[uint64]*simSnapshot{}}}
+	for id := member.ID(1); id <= 5; id++ { // 4 and 5 wait to be added
+		n := &simNode{s: s, id: id, disk: simDisk{first: 1, received: map[uint64]*simSnapshot{}}}
+		if int(id) <= len(members) {
+			n.bootstrap = members
+		}
 		s.nodes = append(s.nodes, n)
-		n.boot(members)
+		n.boot()
 	}
 	for range 4000 {
 		s.step()
@@ -126,7 +138,8 @@ func simulate(t *testing.T, seed uint64) uint64 {
 }
 
 // boot makes a Core from the disk.
-func (n *simNode) boot(bootstrap []member.Member) {
+func (n *simNode) boot() {
+	n.reads = map[string]uint64{}
 	d := &n.disk
 	st := storage.State{HardState: d.hs, FirstIndex: d.first, LastIndex: d.first - 1 + uint64(len(d.entries))}
 	entries := d.entries
@@ -149,7 +162,7 @@ func (n *simNode) boot(bootstrap []member.Member) {
 	limits.MaxBatchBytes = 150 // a few entries
 	n.core, err = NewCore(Config{
 		ID: n.id, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: limits, MaxTailBytes: 200,
-		Bootstrap: bootstrap, State: st, Entries: slices.Clone(entries), Registry: registry,
+		Bootstrap: n.bootstrap, State: st, Entries: slices.Clone(entries), Registry: registry,
 	})
 	if err != nil {
 		n.s.t.Fatalf("node %s does not boot: %v", n.id, err)
@@ -167,6 +180,12 @@ func (s *sim) note(parts ...any) {
 func (s *sim) step() {
 	n := s.nodes[s.rnd.Intn(len(s.nodes))]
 	switch p := s.rnd.Intn(1000); {
+	case p < 4:
+		n.change()
+	case p < 6:
+		n.check(n.core.Transfer(member.ID(s.rnd.Intn(6))))
+	case p < 20:
+		n.read()
 	case p < 150:
 		n.check(n.core.Tick())
 	case p < 600:
@@ -210,7 +229,7 @@ func (n *simNode) collect() {
 		n.applies = append(n.applies, simApply{Apply: a})
 	}
 	for _, m := range out.Messages {
-		s.wire = append(s.wire, simMessage{from: n.id, to: member.ID(m.To), payload: m.Payload})
+		s.wire = append(s.wire, simMessage{from: n.id, to: member.ID(m.To), payload: m.Payload, once: m.Class == pluginv1.MessageClass_CLASS_PROPOSAL})
 	}
 	for _, m := range out.Snapshots {
 		if n.disk.snapshot == nil || n.disk.snapshot.meta.Index != m.Index {
@@ -219,12 +238,17 @@ func (n *simNode) collect() {
 		}
 		s.wire = append(s.wire, simMessage{from: n.id, to: m.To, payload: m.Message, snapshot: n.disk.snapshot})
 	}
+	n.wanted = n.wanted || out.SnapshotWanted
 	for _, f := range out.Fetches {
 		var entries []storage.Entry
 		if f.Lo >= n.disk.first {
 			entries = n.disk.entries[f.Lo-n.disk.first : f.Hi-n.disk.first]
 		}
 		n.core.Fetched(slices.Clone(entries))
+	}
+	n.answered(out.Reads)
+	for _, id := range out.Refused {
+		s.refused[id] = true
 	}
 	if out.StateChanged {
 		st := n.core.raft.BasicStatus()
@@ -245,7 +269,9 @@ func (s *sim) deliver() {
 	}
 	i := s.rnd.Intn(min(len(s.wire), 8)) // mostly in order
 	m := s.wire[i]
-	s.wire = slices.Delete(s.wire, i, i+1)
+	if m.snapshot != nil || m.once || s.rnd.Intn(40) > 0 { // else it comes again
+		s.wire = slices.Delete(s.wire, i, i+1)
+	}
 	from, to := s.nodes[m.from-1], s.nodes[m.to-1]
 	lost := s.rnd.Intn(20) == 0 || s.cut == int(m.from-1) || s.cut == int(m.to-1)
 	if m.snapshot != nil {
@@ -333,8 +359,10 @@ func (n *simNode) finishApply() {
 		}
 		if c.ID.Origin == n.id {
 			n.s.acked[string(c.Data)] = true
+			n.s.ackedIndex = max(n.s.ackedIndex, c.Index)
 		}
 	}
+	n.s.applied(a.Apply)
 	n.index, n.taken, n.term = max(n.index, a.Last), a.Registry, a.Term
 	n.s.note(n.id, a.Last)
 	n.check(n.core.ApplyDone(a.Number))
@@ -346,7 +374,7 @@ func (n *simNode) snapshot() {
 	if n.index < d.first || n.taken == nil || d.snapshot != nil && n.index <= d.snapshot.meta.Index || n.index > d.first-1+uint64(len(d.entries)) {
 		return
 	}
-	meta := storage.SnapshotMetadata{Index: n.index, Term: n.term, ConfState: storage.ConfState{Voters: n.taken.Voters()}}
+	meta := storage.SnapshotMetadata{Index: n.index, Term: n.term, ConfState: storage.ConfState{Voters: n.taken.Voters(), Learners: n.taken.Learners()}}
 	d.snapshot = &simSnapshot{meta: meta, registry: n.taken, applied: slices.Clone(n.applied)}
 	n.core.SnapshotSaved(meta)
 	if keep := uint64(n.s.rnd.Intn(20)); n.index > keep && n.index-keep >= d.first {
@@ -375,7 +403,7 @@ func (n *simNode) crash() {
 	}
 	n.s.note("crash", n.id)
 	clear(n.disk.received)
-	n.boot(n.s.members) // what counts only on an empty disk
+	n.boot()
 }
 
 // settle ends the faults and expects everybody to agree.
@@ -385,11 +413,15 @@ func (s *sim) settle() {
 		for _, n := range s.nodes {
 			n.check(n.core.Tick())
 		}
-		for range 40 {
+		for range 80 {
 			s.deliver()
 			for _, n := range s.nodes {
 				n.finishAppend(3)
 				n.finishApply()
+				if n.wanted {
+					n.wanted = false
+					n.snapshot()
+				}
 			}
 		}
 		if s.agreed() {
@@ -402,11 +434,14 @@ func (s *sim) settle() {
 	s.t.Fatal("the nodes do not agree after the faults ended")
 }
 
-// agreed tells whether all nodes have applied the same, with every acknowledged
-// proposal once.
+// agreed tells whether all members have applied the same, with every
+// acknowledged proposal once.
 func (s *sim) agreed() bool {
-	want := s.nodes[0]
-	for _, n := range s.nodes[1:] {
+	want := s.furthest()
+	for _, n := range s.nodes {
+		if _, in := want.core.Registry().Member(n.id); !in {
+			continue // removed, or never added
+		}
 		if n.index != want.index || !slices.Equal(n.applied, want.applied) {
 			return false
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/core/node"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
@@ -118,6 +119,9 @@ func (d *driver) loop() error {
 				return err
 			}
 		}
+		if err := d.prepareNow(); err != nil {
+			return err
+		}
 		select {
 		case out := <-d.outcomes:
 			if err := d.finish(out); err != nil {
@@ -169,6 +173,26 @@ func (d *driver) submit(items []work) error {
 	return nil
 }
 
+// prepareNow asks for a snapshot that is wanted although nothing is left to be
+// applied: with a batch without entries.
+func (d *driver) prepareNow() error {
+	s := d.s
+	a := s.latest
+	applied, _ := s.progress.get()
+	if len(d.inflight)+len(d.backlog) > 0 || a.Last != applied || !s.snapshots.isWanted() || s.ended() {
+		return nil
+	}
+	items := []work{{apply: a}}
+	if !s.snapshots.due(a.Last, items) {
+		return nil
+	}
+	d.inflight = append(d.inflight, submission{items, true})
+	if err := d.applier.Submit(batch(items), true); err != nil {
+		return fmt.Errorf("prepare snapshot %d: %w", a.Last, err)
+	}
+	return nil
+}
+
 // settle waits until everything submitted is answered.
 func (d *driver) settle() error {
 	for len(d.inflight) > 0 {
@@ -207,6 +231,9 @@ func (d *driver) finish(out outcome) error {
 	d.inflight[0] = submission{}
 	d.inflight = d.inflight[1:]
 	d.at = max(d.at, last.last())
+	if a := last.apply; a.Term > 0 {
+		d.s.latest = node.Apply{First: a.Last, Last: a.Last, Term: a.Term, Registry: a.Registry}
+	}
 	d.s.applyStall.Store(nil)
 	if len(d.inflight) > 0 {
 		now := time.Now()

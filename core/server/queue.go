@@ -69,6 +69,11 @@ func (q *applyQueue) push(w work) {
 		q.items = append(q.items, w)
 	}
 	q.mu.Unlock()
+	q.signal()
+}
+
+// signal wakes the driver.
+func (q *applyQueue) signal() {
 	select {
 	case q.wake <- struct{}{}:
 	default:

@@ -102,6 +102,7 @@ type Server struct {
 	// Of the server goroutine.
 	given      uint64          // highest index that any state machine was given
 	unreadable map[uint64]bool // snapshots that turned out damaged
+	latest     node.Apply      // the last run that was answered, without its entries
 
 	changed *broadcast // of state changes
 

@@ -22,6 +22,7 @@ type snapshotter struct {
 	last    uint64 // index of the newest snapshot
 	bytes   uint64 // applied since
 	busy    bool   // from due until the end of the job, or abandoned
+	wanted  bool   // one is asked for, however little was applied
 	retryAt time.Time
 	sending map[uint64]int // snapshots being sent, by index
 }
@@ -56,14 +57,35 @@ func (p *snapshotter) due(through uint64, items []work) bool {
 		p.bytes += items[i].apply.Bytes
 	}
 	cfg := &p.s.cfg
-	if p.busy || through <= p.last || through-p.last < cfg.SnapshotEntries && p.bytes < cfg.SnapshotBytes {
+	if p.busy || through <= p.last {
+		return false
+	}
+	if !p.wanted && through-p.last < cfg.SnapshotEntries && p.bytes < cfg.SnapshotBytes {
 		return false
 	}
 	if items[len(items)-1].apply.Term == 0 || time.Now().Before(p.retryAt) {
 		return false
 	}
-	p.busy = true
+	p.busy, p.wanted = true, false
 	return true
+}
+
+// SnapshotWanted implements the node's port: a member that was added after the
+// newest snapshot needs a newer one. It is asked for again as long as that is
+// so.
+func (s *Server) SnapshotWanted() {
+	p := s.snapshots
+	p.mu.Lock()
+	p.wanted = !p.busy
+	p.mu.Unlock()
+	s.queue.signal()
+}
+
+// isWanted tells whether a snapshot is asked for.
+func (p *snapshotter) isWanted() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.wanted
 }
 
 // abandoned tells that what was due will not be taken: the state machine ended.

@@ -92,6 +92,31 @@ func TestSnapshotsAreDue(t *testing.T) {
 	})
 }
 
+// One that is asked for is taken at once, however little was applied and if
+// nothing follows; not twice at the same place.
+func TestWantedSnapshot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.s.SnapshotWanted()
+		synctest.Wait()
+		if got := w.snapshots(); len(got) != 0 {
+			t.Errorf("snapshots %v of nothing", got)
+		}
+		w.one("a", "b")
+		for range 3 {
+			w.s.SnapshotWanted()
+			synctest.Wait()
+		}
+		w.one("c")
+		w.s.SnapshotWanted()
+		synctest.Wait()
+		if got := w.snapshots(); fmt.Sprint(got) != "[2 3]" {
+			t.Errorf("snapshots %v, want [2 3]", got)
+		}
+		w.wantState("a", "b", "c")
+	})
+}
+
 // What is being sent is not compacted away.
 func TestHoldsKeepTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
