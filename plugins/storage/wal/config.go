@@ -18,6 +18,7 @@ const (
 	// record beyond the configured size.
 	maxSegmentBytes     = 1 << 30
 	defaultSegmentBytes = 64 << 20
+	maxReserveBytes     = 1 << 40
 	// firstSegmentBytes lets a new store open without zeroing a full segment.
 	firstSegmentBytes = 4 << 20
 )
@@ -26,6 +27,16 @@ const (
 type config struct {
 	// SegmentBytes is the size that segments grow to.
 	SegmentBytes int64 `yaml:"segment_bytes"`
+	// ReserveBytes is the space set aside for a full disk; nil is one segment,
+	// 0 none.
+	ReserveBytes *int64 `yaml:"reserve_bytes"`
+}
+
+func (c *config) reserveBytes() int64 {
+	if c.ReserveBytes == nil {
+		return c.SegmentBytes
+	}
+	return *c.ReserveBytes
 }
 
 // configSchema is what Describe says of config. The numbers are those above.
@@ -41,6 +52,12 @@ const configSchema = `{
       "minimum": 16384,
       "maximum": 1073741824,
       "default": 67108864
+    },
+    "reserve_bytes": {
+      "description": "Space in bytes that is set aside in a file and given up when the disk is full, so that the log goes on for a while. 0 sets none aside; the default is segment_bytes.",
+      "type": "integer",
+      "minimum": 0,
+      "maximum": 1099511627776
     }
   }
 }
@@ -64,6 +81,10 @@ func parseConfig(section []byte) (config, error) {
 	if c.SegmentBytes < minSegmentBytes || c.SegmentBytes > maxSegmentBytes {
 		return config{}, fmt.Errorf("%w: segment_bytes: %d is not between %d and %d",
 			plugins.ErrInvalidConfig, c.SegmentBytes, minSegmentBytes, maxSegmentBytes)
+	}
+	if r := c.reserveBytes(); r < 0 || r > maxReserveBytes {
+		return config{}, fmt.Errorf("%w: reserve_bytes: %d is not between 0 and %d",
+			plugins.ErrInvalidConfig, r, int64(maxReserveBytes))
 	}
 	return c, nil
 }

@@ -23,7 +23,7 @@ const (
 
 // journal is the log: segments on disk and the state they amount to.
 //
-// Locks, in the order in which they are taken: writing, prepare.mu, mu.
+// Locks, in the order in which they are taken: writing, prepare.mu, reserve.mu, mu.
 type journal struct {
 	fs     vfs.FS
 	logger *slog.Logger
@@ -47,6 +47,7 @@ type journal struct {
 	refs    []entryRef // of the entries in buf, in order
 
 	prepare preparation
+	reserve reserve
 	upkeep  upkeep
 	stats   stats
 }

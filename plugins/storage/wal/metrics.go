@@ -34,7 +34,7 @@ func (s *stats) synced(took time.Duration) {
 
 // WriteMetrics implements sdk.MetricsWriter.
 func (s *store) WriteMetrics(w io.Writer) error {
-	st, segments := s.measured()
+	st, segments, reserved := s.measured()
 	if st == nil {
 		return nil
 	}
@@ -44,9 +44,12 @@ pontoon_storage_wal_written_bytes_total %d
 # HELP pontoon_storage_wal_segments Segment files of the log.
 # TYPE pontoon_storage_wal_segments gauge
 pontoon_storage_wal_segments %d
+# HELP pontoon_storage_wal_reserve_bytes Space set aside for a full disk; 0 after it was needed.
+# TYPE pontoon_storage_wal_reserve_bytes gauge
+pontoon_storage_wal_reserve_bytes %d
 # HELP pontoon_storage_wal_fsync_duration_seconds Time of one sync of the log.
 # TYPE pontoon_storage_wal_fsync_duration_seconds histogram
-`, st.written.Load(), segments); err != nil {
+`, st.written.Load(), segments, reserved); err != nil {
 		return err
 	}
 	var count uint64
@@ -66,11 +69,11 @@ pontoon_storage_wal_segments %d
 }
 
 // measured returns the journal's counters; nil before Open and after Close.
-func (s *store) measured() (st *stats, segments int) {
+func (s *store) measured() (st *stats, segments int, reserved int64) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.phase != phaseOpen {
-		return nil, 0
+		return nil, 0, 0
 	}
-	return &s.journal.stats, s.journal.segmentCount()
+	return &s.journal.stats, s.journal.segmentCount(), s.journal.reserve.have.Load()
 }

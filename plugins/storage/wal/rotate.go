@@ -37,23 +37,22 @@ func (j *journal) prepareNext(current *segment) error {
 	if p.next != nil || p.failed == number {
 		return nil
 	}
-	next, err := j.newSegment(number, nextSegmentBytes(current.size, 0, j.config.SegmentBytes))
+	size := nextSegmentBytes(current.size, 0, j.config.SegmentBytes)
+	s, err := prepareSegment(j.fs, number, size, j.upkeep.stop)
+	if err == nil {
+		p.next, err = j.named(s)
+	}
 	if err != nil {
 		p.failed = number
-		return err
+		return fmt.Errorf("prepare segment %d of %d bytes: %w", number, size, err)
 	}
-	p.next = next
 	return nil
 }
 
-// newSegment prepares a segment and gives it its name.
-func (j *journal) newSegment(number uint64, size int64) (*segment, error) {
-	s, err := prepareSegment(j.fs, number, size, j.upkeep.stop)
-	if err != nil {
-		return nil, fmt.Errorf("prepare segment %d of %d bytes: %w", number, size, err)
-	}
+// named gives a prepared segment its name.
+func (j *journal) named(s *segment) (*segment, error) {
 	if err := s.place(j.fs); err != nil {
-		return nil, fmt.Errorf("prepare segment %d of %d bytes: %w", number, size, errors.Join(err, s.retire()))
+		return nil, errors.Join(err, s.retire())
 	}
 	return s, nil
 }
@@ -75,7 +74,16 @@ func (j *journal) takeNext(current *segment, need int64) (*segment, error) {
 			return nil, err
 		}
 	}
-	return j.newSegment(current.number+1, nextSegmentBytes(current.size, need, j.config.SegmentBytes))
+	number, size := current.number+1, nextSegmentBytes(current.size, need, j.config.SegmentBytes)
+	s, err := j.makeSegment(number, size)
+	if err == nil {
+		s, err = j.named(s)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make segment %d of %d bytes: %w", number, size, err)
+	}
+	p.failed = 0
+	return s, nil
 }
 
 // makeRoom makes sure that a record of need bytes fits, going on to the next
@@ -88,6 +96,9 @@ func (j *journal) makeRoom(need int64, waiting []storage.Batch) error {
 	}
 	next, err := j.takeNext(j.tail.segment, need)
 	if err != nil {
+		if err := spaceError(err); errors.Is(err, storage.ErrNoSpace) && len(j.buf) == 0 && len(waiting) == 0 {
+			return err // nothing was written: the log is as it was, and may be tried again
+		}
 		return j.fail(err)
 	}
 	at := j.openRecord()

@@ -188,7 +188,7 @@ func (j *journal) suspects(c *candidate, e ending) ([]record, int64, error) {
 // then the given records, and makes it the last one. It gets its name when all of it
 // is durable, so its marks vouch for all of it.
 func (j *journal) replaceTail(number uint64, size int64, records []record) error {
-	s, err := prepareSegment(j.fs, number, size, j.upkeep.stop)
+	s, err := j.makeSegment(number, size)
 	if err != nil {
 		return fmt.Errorf("prepare segment %d of %d bytes: %w", number, size, spaceError(err))
 	}

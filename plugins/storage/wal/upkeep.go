@@ -8,8 +8,8 @@ import (
 )
 
 // upkeep is what happens to the journal in the background, in one goroutine:
-// preparing the next segment, removing old ones, and writing a mark when
-// the log is idle.
+// preparing the next segment, removing old ones, setting space aside, and
+// writing a mark when the log is idle.
 type upkeep struct {
 	idle time.Duration
 	wake chan struct{} // capacity 1: "look what there is to do"
@@ -89,6 +89,7 @@ func (u *upkeep) run(j *journal) {
 		}
 		u.prepare(j)
 		u.remove(j)
+		j.keepReserve(time.Now())
 	}
 }
 
