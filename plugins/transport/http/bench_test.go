@@ -57,7 +57,7 @@ func appEntry(t testing.TB, size int, continues bool) []byte {
 
 // Encoder and decoder together allocate at most 4 times for an append of one
 // entry (statement B3).
-func TestAppEntryAllocations(t *testing.T) {
+func TestB3AppEntryAllocations(t *testing.T) {
 	for _, continues := range []bool{false, true} {
 		l := newLoop()
 		l.encoder.at, l.decoder.at = position{term: 1}, position{term: 1}

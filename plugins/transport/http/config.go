@@ -18,8 +18,13 @@ type config struct {
 	MaxConnectionsPerAddress int   `yaml:"max_connections_per_address"`
 	MaxSnapshots             int   `yaml:"max_snapshots"`
 	QueueBytes               int64 `yaml:"queue_bytes"`
+	SnapshotRate             int64 `yaml:"snapshot_rate"`
 	LearnRemotes             bool  `yaml:"learn_remotes"`
 }
+
+// minSnapshotRate is fast enough that no receiver takes a slow snapshot for
+// one that stands still.
+const minSnapshotRate = 64 << 10
 
 func defaultConfig() config {
 	return config{
@@ -66,6 +71,12 @@ const configSchema = `{
       "default": 67108864,
       "description": "The most bytes of messages that wait for one stream of one peer; more are dropped and reported."
     },
+    "snapshot_rate": {
+      "type": "integer",
+      "minimum": 0,
+      "default": 0,
+      "description": "The most bytes of snapshots sent in a second, to all peers together; 0 means no limit, otherwise at least 65536."
+    },
     "learn_remotes": {
       "type": "boolean",
       "default": false,
@@ -95,6 +106,9 @@ func parseConfig(document []byte) (config, error) {
 		if limit.value < limit.min {
 			return c, fmt.Errorf("%w: %s is %d, must be at least %d", plugins.ErrInvalidConfig, limit.key, limit.value, limit.min)
 		}
+	}
+	if c.SnapshotRate != 0 && c.SnapshotRate < minSnapshotRate {
+		return c, fmt.Errorf("%w: snapshot_rate is %d, must be 0 or at least %d", plugins.ErrInvalidConfig, c.SnapshotRate, minSnapshotRate)
 	}
 	return c, nil
 }

@@ -28,6 +28,7 @@ type endpoint struct {
 	reporter   *reporter
 	clients    *clients
 	server     *http.Server
+	pace       *pace         // of snapshots being sent
 	snapshots  chan struct{} // a token for each snapshot being received
 
 	ctx      context.Context // ends when closing begins
@@ -69,6 +70,7 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 		timing:     t,
 		logger:     logger,
 		handler:    h,
+		pace:       &pace{rate: c.SnapshotRate},
 		snapshots:  make(chan struct{}, c.MaxSnapshots),
 		finished:   make(chan struct{}),
 		learned:    map[uint64]learnedPeer{},

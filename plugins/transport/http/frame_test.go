@@ -77,7 +77,7 @@ func messages(t *rapid.T) []pluginv1.Message {
 
 // The decoded messages mean exactly what the encoded ones did, in order
 // (statement B4), whichever frames the encoder chose.
-func TestMsgAppStreamKeepsMessages(t *testing.T) {
+func TestB4MsgAppStreamKeepsMessages(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		sent := messages(rt)
 		encoder := &msgappEncoder{link: testLink}
@@ -236,7 +236,7 @@ func TestDecodersRefuse(t *testing.T) {
 }
 
 // A length costs its receiver no more memory than a step before bytes come.
-func TestLengthAloneCostsLittle(t *testing.T) {
+func TestB4LengthAloneCostsLittle(t *testing.T) {
 	const limit = 1 << 30
 	wire := binary.BigEndian.AppendUint64(nil, limit)
 	if got := testing.AllocsPerRun(1, func() {

@@ -35,7 +35,7 @@ func (e *endpoint) sendSnapshot(ctx context.Context, header transport.SnapshotHe
 	defer cancel()
 	defer context.AfterFunc(p.ctx, cancel)()
 
-	body := newSnapshotBody(ctx, header, r)
+	body := newSnapshotBody(ctx, header, r, e.pace)
 	defer body.release()
 	for {
 		base := p.urls.pick()
@@ -114,6 +114,7 @@ func (e *endpoint) snapshotVerdict(p *peer, response *http.Response) error {
 // header says, and sets the trailer when it ends.
 type snapshotBody struct {
 	ctx  context.Context // once it has ended, the body does not end well
+	pace *pace
 	size uint64
 	hash hash.Hash
 
@@ -130,16 +131,28 @@ type snapshotBody struct {
 	trailer  http.Header
 }
 
-func newSnapshotBody(ctx context.Context, header transport.SnapshotHeader, r io.Reader) *snapshotBody {
+func newSnapshotBody(ctx context.Context, header transport.SnapshotHeader, r io.Reader, p *pace) *snapshotBody {
 	frame := binary.BigEndian.AppendUint64(nil, uint64(len(header.Message)))
 	frame = append(frame, header.Message...)
 	return &snapshotBody{
-		ctx: ctx, size: header.Size_, hash: sha256.New(), frame: frame, whole: frame, r: r,
+		ctx: ctx, pace: p, size: header.Size_, hash: sha256.New(), frame: frame, whole: frame, r: r,
 		tried: map[*url.URL]bool{},
 	}
 }
 
+// paceStep is the most that is read at one time under a rate limit.
+const paceStep = 64 << 10
+
 func (b *snapshotBody) Read(buf []byte) (int, error) {
+	if b.pace.rate > 0 {
+		buf = buf[:min(len(buf), paceStep)]
+	}
+	n, err := b.read(buf)
+	b.pace.spend(b.ctx, n)
+	return n, err
+}
+
+func (b *snapshotBody) read(buf []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.released {
