@@ -29,7 +29,7 @@ func batch(data [][]byte, first uint64) storage.Batch {
 // openStore opens a store with the defaults of a host.
 func openStore(ctx context.Context, s storage.Storage, dir string) error {
 	dir = filepath.Join(dir, "storage")
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	_, err := s.Open(ctx, plugins.Options{
@@ -76,34 +76,44 @@ func openPipeline(ctx context.Context, dir string) (sink, error) {
 	return newPipeline(ctx, s, func() error { return s.Close(context.Background()) })
 }
 
-// openRPC runs the backend as a host does: this program, started again.
+// openRPC runs the backend as a host does.
 func openRPC(ctx context.Context, dir string) (sink, error) {
-	runtimeDir, err := os.MkdirTemp("", "bench-")
+	p, err := startPlugin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c, err := catalog.New(catalog.Options{Logger: slog.New(slog.DiscardHandler), RuntimeDir: runtimeDir, Backends: backends()})
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(runtimeDir))
+	if err := openStore(ctx, p.store, dir); err != nil {
+		return nil, errors.Join(err, p.end())
 	}
-	end := func() error { return errors.Join(c.Close(), os.RemoveAll(runtimeDir)) }
-	s, err := startPlugin(ctx, c, dir)
+	return newPipeline(ctx, p.store, func() error { return errors.Join(p.store.Close(context.Background()), p.end()) })
+}
+
+// plugin is the backend in a process: this program, started again.
+type plugin struct {
+	store storage.Storage
+	pid   int
+	end   func() error
+}
+
+func startPlugin(ctx context.Context) (*plugin, error) {
+	dir, err := os.MkdirTemp("", "bench-")
+	if err != nil {
+		return nil, err
+	}
+	c, err := catalog.New(catalog.Options{Logger: slog.New(slog.DiscardHandler), RuntimeDir: dir, Backends: backends()})
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	end := func() error { return errors.Join(c.Close(), os.RemoveAll(dir)) }
+	slot, err := c.Slot(catalog.Spec{Kind: plugins.Storage, Name: wal.Name})
 	if err != nil {
 		return nil, errors.Join(err, end())
 	}
-	return newPipeline(ctx, s, func() error { return errors.Join(s.Close(context.Background()), end()) })
-}
-
-func startPlugin(ctx context.Context, c *catalog.Catalog, dir string) (storage.Storage, error) {
-	slot, err := c.Slot(catalog.Spec{Kind: plugins.Storage, Name: wal.Name})
-	if err != nil {
-		return nil, err
-	}
 	in, err := slot.Start(ctx)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, end())
 	}
-	return in.Storage(), openStore(ctx, in.Storage(), dir)
+	return &plugin{store: in.Storage(), pid: in.PID(), end: end}, nil
 }
 
 func newPipeline(ctx context.Context, s storage.Storage, end func() error) (sink, error) {
