@@ -316,3 +316,44 @@ func TestMigrateRefuses(t *testing.T) {
 		t.Errorf("refusals left %v", left)
 	}
 }
+
+func TestRecoverForcesANewCluster(t *testing.T) {
+	dir := stoppedNode(t)
+	recoverNode := func(words string, more ...string) outcome {
+		given := append([]string{
+			"recover", "--config", singleConfig, "--data-dir", dir, "-o", "json",
+			"--set", fmt.Sprintf("cluster.id=%x", singleCluster), "--set", "plugins.storage.isolation=inproc",
+		}, more...)
+		return hostWith(t, words, given...)
+	}
+	if o := recoverNode(""); o.code != exitUsage {
+		t.Errorf("without the flag: code %d %s", o.code, o.stderr)
+	}
+	for _, words := range []string{"", "y\n", "force new cluster 52\n", "force new cluster\n"} {
+		if o := recoverNode(words, "--force-new-cluster"); o.code != exitNotFound || !strings.Contains(o.stderr, "nothing was changed") {
+			t.Errorf("confirmed by %q: code %d %s", words, o.code, o.stderr)
+		}
+	}
+	s, state := openStore(t, dir)
+	if o := recoverNode("force new cluster 51\n", "--force-new-cluster"); o.code != exitInUse || !strings.Contains(o.stderr, "pid") {
+		t.Errorf("a store in use: code %d %s", o.code, o.stderr)
+	}
+	if err := s.Close(t.Context()); err != nil || state.LastIndex != 12 {
+		t.Fatalf("before the words were said the log ends at %d, %v", state.LastIndex, err)
+	}
+	o := recoverNode("force new cluster 51\n", "--force-new-cluster")
+	r := decode[struct {
+		Removed     []string
+		Uncommitted uint64
+		Term        uint64
+	}](t, o)
+	if o.code != exitOK || len(r.Removed) != 1 || r.Removed[0] != "2" || r.Uncommitted != 1 || r.Term != 3 {
+		t.Fatalf("code %d, %+v\n%s", o.code, r, o.stderr)
+	}
+	if !strings.Contains(o.stderr, "Members 2 will be removed from cluster 51") {
+		t.Errorf("it does not say what it will do: %s", o.stderr)
+	}
+	if _, state = openStore(t, dir); state.LastIndex != 13 || state.HardState != (storage.HardState{Term: 3, Vote: 1, Commit: 13}) {
+		t.Errorf("the store has %+v", state)
+	}
+}

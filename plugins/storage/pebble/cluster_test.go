@@ -192,3 +192,46 @@ func TestMigrateThereAndBack(t *testing.T) {
 		}
 	}
 }
+
+// TestForceNewCluster: two of three members are lost, and the third, on
+// pebble, goes on alone with everything, and takes a new member in.
+func TestForceNewCluster(t *testing.T) {
+	d := deploy(t)
+	for i, storage := range []string{d.pebbleSection(), "name: wal", "name: wal"} {
+		d.serve(i, d.configure(i, storage))
+	}
+	d.until("kv", "put", "a", "1", "--endpoints", d.endpoints())
+	d.until("kv", "get", "a", "--endpoints", d.clients[0]) // it has the entry
+	recoverNode := func(words string) (string, error) {
+		cmd := exec.Command(d.host, "recover", "--config", filepath.Join(d.dir, "n1.yaml"), "--force-new-cluster")
+		cmd.Stdin = strings.NewReader(words + "\n")
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := recoverNode("force new cluster c1"); err == nil || !strings.Contains(out, "pid") {
+		t.Fatalf("recover of a running node: %v\n%s", err, out)
+	}
+	for i := range 3 {
+		d.stop(i)
+	}
+	if out, err := recoverNode("yes"); err == nil || !strings.Contains(out, "nothing was changed") {
+		t.Fatalf("recover without the words: %v\n%s", err, out)
+	}
+	if out, err := recoverNode("force new cluster c1"); err != nil {
+		t.Fatalf("recover: %v\n%s", err, out)
+	}
+	if out, err := recoverNode("force new cluster c1"); err == nil || !strings.Contains(out, "only member already") {
+		t.Fatalf("recover twice: %v\n%s", err, out)
+	}
+	d.serve(0, filepath.Join(d.dir, "n1.yaml"))
+	d.until("status", "--check", "--endpoints", d.clients[0])
+	if got := d.until("kv", "get", "a", "--endpoints", d.clients[0]); got != "1" {
+		t.Errorf("a is %q", got)
+	}
+	d.until("kv", "put", "b", "2", "--endpoints", d.clients[0])
+	if got := d.until("member", "list", "--endpoints", d.clients[0]); strings.Contains(got, "n2") || strings.Contains(got, "n3") {
+		t.Errorf("the members are\n%s", got)
+	}
+	d.until("member", "add", "--id", "4", "--name", "n4", "--peer-url", "http://"+freeAddress(t),
+		"--client-address", freeAddress(t), "--endpoints", d.clients[0])
+}

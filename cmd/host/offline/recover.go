@@ -1,0 +1,125 @@
+package offline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/core/node"
+	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// Recovery is what makes a survivor a cluster of its own.
+type Recovery struct {
+	ClusterID string `json:"cluster_id"`
+	Self      string `json:"self"`
+	// Removed are the members that will be no more, in the order of their ids.
+	Removed []string `json:"removed"`
+	// LastIndex is the end of the log before, of which Uncommitted entries
+	// were not known to be committed and will be.
+	LastIndex   uint64 `json:"last_index"`
+	Uncommitted uint64 `json:"uncommitted"`
+	Term        uint64 `json:"term"`
+
+	batch storage.Batch
+}
+
+// PlanRecovery says what ForceNewCluster would do with the store in place, and
+// changes nothing.
+func PlanRecovery(ctx context.Context, place Place, n Node) (r Recovery, err error) {
+	s, err := OpenToRead(ctx, place, &n)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, s.Release()) }()
+	registry, err := membership(ctx, s, n.ClusterID)
+	if err != nil {
+		return r, classify(err)
+	}
+	return plan(registry, s.State, n)
+}
+
+// membership is that at the end of the log.
+func membership(ctx context.Context, s *Store, cluster uint64) (*member.Registry, error) {
+	registry, from := &member.Registry{}, uint64(1)
+	if n := len(s.State.Snapshots); n > 0 {
+		index := s.State.Snapshots[n-1].Metadata.Index
+		header, err := snapshotHeader(ctx, s, index)
+		if err != nil {
+			return nil, err
+		}
+		if header.ClusterID != cluster {
+			return nil, fmt.Errorf("%w: the snapshot at %d is of cluster %x, the node of cluster %x", ErrRefused, index, header.ClusterID, cluster)
+		}
+		registry, from = header.Registry, index+1
+	}
+	err := readLog(ctx, s, from, func(entries []storage.Entry) (err error) {
+		registry, err = node.ReplayMembership(registry, entries)
+		return err
+	})
+	return registry, err
+}
+
+func snapshotHeader(ctx context.Context, s *Store, index uint64) (_ *server.SnapshotHeader, err error) {
+	r, err := s.OpenSnapshot(ctx, index)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	return server.ReadSnapshotHeader(r)
+}
+
+// plan makes the entries: the survivor becomes a voter if it is none, and all
+// others are removed, one by one as in any change.
+func plan(registry *member.Registry, st storage.State, n Node) (Recovery, error) {
+	self, ok := registry.Member(member.ID(n.NodeID))
+	if !ok {
+		return Recovery{}, fmt.Errorf("%w: node %x is no member; the members are %v", ErrRefused, n.NodeID, hexIDs(registry.Voters()))
+	}
+	lastTerm := st.Terms[len(st.Terms)-1].Term
+	r := Recovery{
+		ClusterID: hexID(n.ClusterID), Self: self.ID.String(), Removed: []string{},
+		LastIndex: st.LastIndex, Uncommitted: st.LastIndex - st.HardState.Commit, Term: max(lastTerm, st.HardState.Term) + 1,
+	}
+	var changes []member.Change
+	if self.Learner {
+		self.Learner = false
+		changes = append(changes, member.Change{Op: member.Add, Member: self})
+	}
+	for _, m := range registry.Members() {
+		if m.ID != self.ID {
+			changes = append(changes, member.Change{Op: member.Remove, Member: member.Member{ID: m.ID}})
+			r.Removed = append(r.Removed, m.ID.String())
+		}
+	}
+	if len(changes) == 0 {
+		return r, fmt.Errorf("%w: node %s is the only member already", ErrRefused, r.Self)
+	}
+	for i, c := range changes {
+		e, err := node.ChangeEntry(st.LastIndex+1+uint64(i), r.Term, c)
+		if err != nil {
+			return r, err
+		}
+		r.batch.Entries = append(r.batch.Entries, e)
+	}
+	r.batch.HardState = storage.HardState{Term: r.Term, Vote: n.NodeID, Commit: st.LastIndex + uint64(len(changes))}
+	r.batch.MustSync = true
+	return r, nil
+}
+
+// ForceNewCluster does what was planned, in one append: all of it or nothing
+// is in the log. The whole log counts as committed from then on: what the
+// survivor has may have been acknowledged.
+func ForceNewCluster(ctx context.Context, place Place, n Node, r Recovery) (err error) {
+	s, err := OpenWithPlugin(ctx, place.Dir, n)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Release()) }()
+	if s.State.LastIndex != r.LastIndex || s.State.HardState.Term >= r.Term {
+		return fmt.Errorf("%w: the log has changed since: it ends at %d in term %d", ErrRefused, s.State.LastIndex, s.State.HardState.Term)
+	}
+	return s.Append(ctx, []storage.Batch{r.batch})
+}

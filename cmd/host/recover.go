@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pontoon-raft/pontoon/cmd/host/offline"
+)
+
+func newRecover() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "recover --config FILE --force-new-cluster",
+		Short: "Make the last survivor of a cluster a cluster of its own",
+		Long: `recover --force-new-cluster is for a cluster that has lost its majority for
+good. On one stopped member it removes all others from the membership, so that this
+one can go on alone; add new members to it afterwards.
+
+Everything in this member's log counts as committed from then on. What only the
+lost members had is gone, acknowledged or not: choose the member whose log ends last
+(host log verify). The lost members must never be started again with their
+data: they would be the same cluster a second time. Copy the data directory
+before.
+
+It asks for a confirmation, typed in full, on standard input.`,
+		Example: `  host recover --config n1.yaml --force-new-cluster
+  echo "force new cluster a3" | host recover --config n1.yaml --force-new-cluster`,
+		Args:    args(cobra.NoArgs),
+		GroupID: groupOffline,
+	}
+	flags, out := addOffline(cmd), addOutput(cmd)
+	force := cmd.Flags().Bool("force-new-cluster", false, "remove all other members")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if !*force {
+			return &usageError{cmd.CommandPath(), "say what is to be done: --force-new-cluster"}
+		}
+		node, c, err := flags.need(cmd)
+		if err != nil {
+			return err
+		}
+		place, err := offline.Locate(c.Node.DataDir)
+		if err != nil {
+			return err
+		}
+		plan, err := offline.PlanRecovery(cmd.Context(), place, *node)
+		if err != nil {
+			return err
+		}
+		if err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), plan); err != nil {
+			return err
+		}
+		if err := offline.ForceNewCluster(cmd.Context(), place, *node, plan); err != nil {
+			return err
+		}
+		return out.print(cmd.OutOrStdout(), plan, func(w io.Writer) error {
+			_, err := fmt.Fprintf(w, "member %s is cluster %s alone, from term %d on; removed: %s\n", plan.Self, plan.ClusterID, plan.Term, list(plan.Removed))
+			return err
+		})
+	}
+	return cmd
+}
+
+// confirm asks for the words that name what is about to happen.
+func confirm(in io.Reader, w io.Writer, plan offline.Recovery) error {
+	words := "force new cluster " + plan.ClusterID
+	fmt.Fprintf(w, "Members %s will be removed from cluster %s for good, and member %s goes on alone with a log\n"+
+		"that ends at %d, %d entries of which were not known to be committed.\nType %q to go on: ",
+		list(plan.Removed), plan.ClusterID, plan.Self, plan.LastIndex, plan.Uncommitted, words)
+	line, err := bufio.NewReader(io.LimitReader(in, 1<<10)).ReadString('\n')
+	if err != nil && err != io.EOF {
+		return err
+	}
+	fmt.Fprintln(w)
+	if strings.TrimSpace(line) != words {
+		return fmt.Errorf("%w: not confirmed, nothing was changed", offline.ErrRefused)
+	}
+	return nil
+}
