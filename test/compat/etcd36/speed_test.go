@@ -172,10 +172,12 @@ func TestSpeed(t *testing.T) {
 		t.Skip("make bench-transport")
 	}
 	inProcess := func(testing.TB) transport.Transport { return httptransport.New(backend.Env{}) }
+	// Both ends of each connection are in this process: what the hops cost in
+	// encoding and copying, without what two more processes gain and lose.
 	overRPC := func(t testing.TB) transport.Transport {
 		tr := inProcess(t)
 		conn := rpctest.Dial(t, func(r grpc.ServiceRegistrar) { transportrpc.Register(r, tr) })
-		return transportrpc.NewClient(conn, tr.Describe())
+		return withCourier(t, transportrpc.NewClient(conn, tr.Describe()))
 	}
 	variants := []struct {
 		name string
