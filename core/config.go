@@ -34,6 +34,7 @@ type Config struct {
 	SnapshotEntries    uint64
 	SnapshotBytes      uint64
 	CatchUpEntries     uint64
+	CatchUpBytes       uint64
 	MaxInflightAppends int
 	Limits             plugins.Limits
 

@@ -84,6 +84,7 @@ func New(cfg Config) (*Host, error) {
 		Tick: cfg.Tick, Election: cfg.Election, Limits: cfg.Limits,
 		MaxValueBytes: cfg.MaxValueBytes, MaxPending: cfg.MaxPending, MaxPendingBytes: cfg.MaxPendingBytes,
 		SnapshotEntries: cfg.SnapshotEntries, SnapshotBytes: cfg.SnapshotBytes, CatchUpEntries: cfg.CatchUpEntries,
+		CatchUpBytes: cfg.CatchUpBytes,
 		StateMachine: h.machine, Plugins: h.pluginStatus, Logger: cfg.Logger, Metrics: cfg.Metrics,
 	})
 	h.api = api.New(api.Options{

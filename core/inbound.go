@@ -58,7 +58,7 @@ func (h *Host) toldRemoved(e *transport.Event) {
 		h.logger.Warn("a peer says without proof that this member was removed", "peer", member.ID(e.Peer), "detail", e.Detail)
 		return
 	}
-	if e.Index <= h.server.Status().Applied {
+	if st := h.server.Status(); e.Index <= max(st.Applied, st.SnapshotIndex) {
 		h.logger.Warn("a peer says that this member was removed by a change that is applied here and says otherwise",
 			"peer", member.ID(e.Peer), "index", e.Index, "detail", e.Detail)
 		return

@@ -14,7 +14,6 @@ type memberSim struct {
 	ackedIndex uint64            // highest index of an acknowledged proposal
 	numbers    uint64
 	removals   int
-	answers    int // reads that were answered
 }
 
 func newMemberSim() memberSim {
@@ -79,7 +78,6 @@ func (n *simNode) answered(reads []Read) {
 		if !ok {
 			continue // of an earlier life
 		}
-		n.s.answers++
 		if r.Index < floor {
 			n.s.t.Fatalf("node %s reads at %d, entry %d was acknowledged before", n.id, r.Index, floor)
 		}

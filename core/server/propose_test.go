@@ -33,6 +33,8 @@ func TestAdmission(t *testing.T) {
 		{"empty", nil, nil, "", ErrEmpty},
 		{"as large as allowed", func(c *Config) { c.MaxValueBytes = 4 }, nil, "1234", nil},
 		{"too large", func(c *Config) { c.MaxValueBytes = 4 }, nil, "12345", ErrTooLarge},
+		{"as large as an entry", func(c *Config) { c.Limits.MaxEntryBytes = 4 + node.CommandOverhead }, nil, "1234", nil},
+		{"too large for an entry", func(c *Config) { c.Limits.MaxEntryBytes = 4 + node.CommandOverhead }, nil, "12345", ErrTooLarge},
 		{"the last place", func(c *Config) { c.MaxPending = 2 }, func(w *world) { w.propose("x") }, "x", nil},
 		{"one too many", func(c *Config) { c.MaxPending = 1 }, func(w *world) { w.propose("x") }, "x", ErrTooManyRequests},
 		{"the last bytes", func(c *Config) { c.MaxPendingBytes = 10 }, func(w *world) { w.propose("123456") }, "1234", nil},

@@ -28,7 +28,8 @@ type Config struct {
 	// Tick and Election are raft's timings; every timeout follows from them.
 	Tick, Election time.Duration
 	Limits         plugins.Limits
-	// MaxValueBytes is the largest proposal; 0 means 1.5 MiB.
+	// MaxValueBytes is the largest proposal; 0 means 1.5 MiB. It is never more
+	// than fits into an entry of Limits, which peers would refuse.
 	MaxValueBytes int
 	// MaxPending and MaxPendingBytes bound the proposals that wait for an
 	// answer; 0 means 16,384 and 64 MiB.
@@ -36,8 +37,9 @@ type Config struct {
 	MaxPendingBytes int64
 	// SnapshotEntries and SnapshotBytes are how much may be applied before the
 	// next snapshot; 0 means 100,000 and 64 MiB. CatchUpEntries stay in the
-	// log behind a snapshot, for followers a little behind.
-	SnapshotEntries, SnapshotBytes, CatchUpEntries uint64
+	// log behind a snapshot, for followers a little behind, but not more than
+	// CatchUpBytes of them; 0 means 1 GiB.
+	SnapshotEntries, SnapshotBytes, CatchUpEntries, CatchUpBytes uint64
 
 	// StateMachine starts the state machine plugin and opens it.
 	StateMachine StateMachineSource
@@ -120,6 +122,9 @@ func New(cfg Config) *Server {
 	if cfg.MaxValueBytes == 0 {
 		cfg.MaxValueBytes = 3 << 19
 	}
+	if most := cfg.Limits.MaxEntryBytes; most > node.CommandOverhead {
+		cfg.MaxValueBytes = int(min(uint64(cfg.MaxValueBytes), most-node.CommandOverhead))
+	}
 	if cfg.MaxPending == 0 {
 		cfg.MaxPending = 16384
 	}
@@ -128,6 +133,9 @@ func New(cfg Config) *Server {
 	}
 	if cfg.SnapshotEntries == 0 {
 		cfg.SnapshotEntries = 100_000
+	}
+	if cfg.CatchUpBytes == 0 {
+		cfg.CatchUpBytes = 1 << 30
 	}
 	if cfg.SnapshotBytes == 0 {
 		cfg.SnapshotBytes = 64 << 20

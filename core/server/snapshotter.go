@@ -25,6 +25,7 @@ type snapshotter struct {
 	wanted  bool   // one is asked for, however little was applied
 	retryAt time.Time
 	sending map[uint64]int // snapshots being sent, by index
+	kept    retention
 }
 
 // snapshotJob is a prepared snapshot, with the use of the state machine that
@@ -38,7 +39,10 @@ type snapshotJob struct {
 }
 
 func newSnapshotter(s *Server) *snapshotter {
-	return &snapshotter{s: s, jobs: make(chan snapshotJob, 1), ended: make(chan struct{}), sending: map[uint64]int{}}
+	return &snapshotter{
+		s: s, jobs: make(chan snapshotJob, 1), ended: make(chan struct{}), sending: map[uint64]int{},
+		kept: retention{limit: s.cfg.CatchUpBytes},
+	}
 }
 
 // attached tells of the newest snapshot in the storage.
@@ -55,6 +59,7 @@ func (p *snapshotter) due(through uint64, items []work) bool {
 	defer p.mu.Unlock()
 	for i := range items {
 		p.bytes += items[i].apply.Bytes
+		p.kept.applied(items[i].last(), items[i].apply.Bytes)
 	}
 	cfg := &p.s.cfg
 	if p.busy || through <= p.last {
@@ -224,11 +229,11 @@ func (p *snapshotter) save(ctx context.Context, n *node.Node, st storage.Storage
 	return nil
 }
 
-// compact gives up the log up to the catch-up entries before index, and not
-// what a follower needs that is being sent a snapshot.
+// compact gives up the log up to the catch-up entries or bytes before index,
+// whichever are fewer, and not what a follower needs that is being sent a snapshot.
 func (p *snapshotter) compact(ctx context.Context, n *node.Node, st storage.Storage, index uint64) error {
 	p.mu.Lock()
-	to := index - min(index, p.s.cfg.CatchUpEntries)
+	to := max(index-min(index, p.s.cfg.CatchUpEntries), p.kept.floor(index))
 	for held := range p.sending {
 		to = min(to, held)
 	}

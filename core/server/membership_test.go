@@ -1,0 +1,119 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/core/node"
+)
+
+// Each end of a membership change is said in the class that it belongs to.
+func TestEndsOfAMembershipChange(t *testing.T) {
+	applied := func(reason error) func(*world, node.RequestID) {
+		return func(w *world, id node.RequestID) {
+			w.last++
+			w.s.Apply(node.Apply{
+				Number: w.last, First: w.last, Last: w.last, Term: 1, Registry: w.registry,
+				Changes: []node.ChangeResult{{ID: id, Err: reason}},
+			})
+		}
+	}
+	for _, tc := range []struct {
+		name string
+		end  func(*world, node.RequestID)
+		want error
+	}{
+		{"applied", applied(nil), nil},
+		{"refused by the registry", applied(member.ErrExists), ErrChangeRefused},
+		{"of an unknown member", applied(member.ErrUnknown), ErrUnknownMember},
+		{"refused by raft", func(w *world, id node.RequestID) {
+			w.s.Rejected([]node.RequestID{id}, node.ErrChangePending)
+		}, ErrChangePending},
+		{"the storage fails", func(w *world, _ node.RequestID) { w.rebuild() }, ErrStorageRestart},
+		{"the host stops", func(w *world, _ node.RequestID) { w.s.Detach(ErrStopped) }, ErrStopped},
+		{"nothing happens", func(*world, node.RequestID) { time.Sleep(RequestTimeout(election) + 2*tick) }, ErrTimeout},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, nil)
+				outcome := make(chan error, 1)
+				go func() {
+					_, err := w.s.AddMember(context.Background(), Member{ID: 2, Name: "n2", PeerURLs: []string{"http://n2:1"}})
+					outcome <- err
+				}()
+				synctest.Wait()
+				tc.end(w, node.RequestID{Origin: 1, Number: w.s.nextRequest.Load()})
+				if err := <-outcome; !errors.Is(err, tc.want) || (err == nil) != (tc.want == nil) {
+					t.Errorf("got %v, want %v", err, tc.want)
+				}
+			})
+		})
+	}
+}
+
+// What the node itself will not take is refused at once; nothing stays behind.
+func TestChangesAwayFromTheLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		stop, ended := make(chan struct{}), make(chan error, 1)
+		go func() { ended <- w.node.Run(stop, nil) }()
+		ctx := context.Background()
+		if _, err := w.s.AddMember(ctx, Member{ID: 2, Name: "n2", PeerURLs: []string{"http://n2:1"}}); !errors.Is(err, ErrNoLeader) {
+			t.Errorf("add: %v, want %v", err, ErrNoLeader)
+		}
+		if _, err := w.s.RemoveMember(ctx, 2); !errors.Is(err, ErrNoLeader) {
+			t.Errorf("remove: %v, want %v", err, ErrNoLeader)
+		}
+		if _, err := w.s.TransferLeader(ctx, 2); !errors.Is(err, ErrNoLeader) {
+			t.Errorf("transfer: %v, want %v", err, ErrNoLeader)
+		}
+		if n := w.s.Pending(); n != 0 {
+			t.Errorf("%d requests are pending", n)
+		}
+		close(stop)
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestRemovingAnUnknownMemberIsDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		outcome := make(chan error, 1)
+		go func() {
+			_, err := w.s.RemoveMember(context.Background(), 9)
+			outcome <- err
+		}()
+		synctest.Wait()
+		w.last++
+		w.s.Apply(node.Apply{
+			First: 1, Last: 1, Term: 1, Registry: w.registry,
+			Changes: []node.ChangeResult{{ID: node.RequestID{Origin: 1, Number: w.s.nextRequest.Load()}, Err: member.ErrUnknown}},
+		})
+		if err := <-outcome; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A request that its caller gave up is unknown to him; its place is free when
+// its time is up.
+func TestChangeThatItsCallerGaveUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		ctx, cancel := context.WithCancel(context.Background())
+		go cancel()
+		if _, err := w.s.RemoveMember(ctx, 9); !errors.Is(err, ErrCanceled) {
+			t.Errorf("got %v, want %v", err, ErrCanceled)
+		}
+		time.Sleep(RequestTimeout(election) + 2*tick)
+		if n := w.s.Pending(); n != 0 {
+			t.Errorf("%d requests are pending", n)
+		}
+	})
+}
