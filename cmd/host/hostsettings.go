@@ -23,7 +23,7 @@ func hostSettings(c *hostconfig.Config, logger *slog.Logger) core.Config {
 
 		Tick: c.Raft.Tick, Election: c.Raft.Election,
 		SnapshotEntries: c.Raft.SnapshotEntries, SnapshotBytes: c.Raft.SnapshotLogBytes,
-		CatchUpEntries: c.Raft.CatchUpEntries, MaxInflightAppends: c.Raft.MaxInflightAppends,
+		CatchUpEntries: c.Raft.CatchUpEntries, CatchUpBytes: c.Raft.CatchUpBytes, MaxInflightAppends: c.Raft.MaxInflightAppends,
 		Limits: plugins.Limits{
 			MaxEntryBytes: c.API.MaxValueBytes + entryHeader,
 			MaxBatchBytes: c.Limits.MaxBatchBytes,

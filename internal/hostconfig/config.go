@@ -80,6 +80,8 @@ type Raft struct {
 	SnapshotLogBytes uint64
 	// CatchUpEntries stay in the log behind a snapshot, for slow followers.
 	CatchUpEntries uint64
+	// CatchUpBytes is how many bytes of entries stay at most behind a snapshot.
+	CatchUpBytes uint64
 	// MaxInflightAppends is how many batches may be on their way to storage
 	// at once. What waits meanwhile forms the next batch.
 	MaxInflightAppends int

@@ -37,6 +37,7 @@ func settings(c *Config) []setting {
 		{key: "raft.snapshot_entries", def: "100000", value: countValue{&c.Raft.SnapshotEntries}},
 		{key: "raft.snapshot_log_bytes", def: "256MiB", value: sizeValue{&c.Raft.SnapshotLogBytes}},
 		{key: "raft.catch_up_entries", def: "5000", value: countValue{&c.Raft.CatchUpEntries}},
+		{key: "raft.catch_up_bytes", def: "1GiB", value: sizeValue{&c.Raft.CatchUpBytes}},
 		{key: "raft.max_inflight_appends", def: "2", value: intValue{&c.Raft.MaxInflightAppends}},
 		{key: "api.listen", value: textValue{&c.API.Listen}},
 		{key: "api.max_value_bytes", def: "1.5MiB", value: sizeValue{&c.API.MaxValueBytes}},
