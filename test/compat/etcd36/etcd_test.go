@@ -64,16 +64,6 @@ func startEtcd(t testing.TB, id uint64) *etcdEnd {
 
 func (n *etcdEnd) address() string { return n.server.Listener.Addr().String() }
 
-// advertise gives the URL under which others are told to reach the node.
-func (n *etcdEnd) advertise(t testing.TB, url string) {
-	t.Helper()
-	urls, err := types.NewURLs([]string{url})
-	if err != nil {
-		t.Fatal(err)
-	}
-	n.transport.URLs = urls
-}
-
 func (n *etcdEnd) send(messages ...raftpb.Message) { n.transport.Send(messages) }
 
 // Process implements rafthttp.Raft.
