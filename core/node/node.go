@@ -159,6 +159,9 @@ func (n *Node) takeIn(in *inputs, ticked bool) error {
 
 // stepMessage steps a peer's message; only ErrFailed is returned.
 func (n *Node) stepMessage(m *pb.Message) error {
+	if n.lost != nil && (m.GetType() == pb.MsgVote || m.GetType() == pb.MsgPreVote) {
+		return nil // what was lost may be the vote that it gave
+	}
 	err := n.core.Step(m)
 	switch {
 	case err == nil, errors.Is(err, raft.ErrStepPeerNotFound):

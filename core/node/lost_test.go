@@ -1,0 +1,37 @@
+package node
+
+import (
+	"errors"
+	"testing"
+
+	pb "go.etcd.io/raft/v3/raftpb"
+)
+
+// A node whose disk was wiped may have voted before: once it knows of its
+// loss, it votes for nobody.
+func TestNodeThatLostDataDoesNotVote(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		l := newTrio(t)
+		n := New(l.core, statePorts{})
+		last := l.core.lastIndex()
+		if lost {
+			heartbeat := &pb.Message{
+				Type: pb.MsgHeartbeat.Enum(), From: new(uint64(2)), To: new(uint64(1)), Term: new(uint64(1)), Commit: new(last + 9),
+			}
+			l.must(n.stepMessage(heartbeat))
+			if err := n.State().LostData; !errors.Is(err, ErrLostData) {
+				t.Fatalf("state says %v", err)
+			}
+		}
+		l.must(n.stepMessage(&pb.Message{
+			Type: pb.MsgVote.Enum(), From: new(uint64(3)), To: new(uint64(1)), Term: new(uint64(7)),
+			LogTerm: new(uint64(6)), Index: new(last + 9), Context: []byte("CampaignTransfer"),
+		}))
+		if voted := l.core.saved.Vote == 3; voted == lost {
+			t.Errorf("lost data: %t, voted: %t", lost, voted)
+		}
+	}
+}
+
+// statePorts are for a Node whose output nobody needs.
+type statePorts struct{ Ports }
