@@ -6,8 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"runtime"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/hashicorp/go-hclog"
