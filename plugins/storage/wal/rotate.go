@@ -17,6 +17,9 @@ type preparation struct {
 	// failed is the number of the segment that the background could not
 	// make. It does not try that one again; the append that needs it will.
 	failed uint64
+	// taken is the number of the last segment that was handed out: one of that
+	// number must never be made again, as it would replace the log's.
+	taken uint64
 }
 
 // take hands out the prepared segment, or nil.
@@ -34,8 +37,8 @@ func (j *journal) prepareNext(current *segment) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	number := current.number + 1
-	if p.next != nil || p.failed == number {
-		return nil
+	if p.next != nil || p.failed == number || number <= p.taken {
+		return nil // the log may have gone on since current was looked at
 	}
 	size := nextSegmentBytes(current.size, 0, j.config.SegmentBytes)
 	s, err := prepareSegment(j.fs, number, size, j.upkeep.stop)
@@ -66,6 +69,7 @@ func (j *journal) takeNext(current *segment, need int64) (*segment, error) {
 	next := p.next
 	p.next = nil
 	if next != nil && next.size >= need {
+		p.taken = next.number
 		return next, nil
 	}
 	if next != nil {
@@ -82,7 +86,7 @@ func (j *journal) takeNext(current *segment, need int64) (*segment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make segment %d of %d bytes: %w", number, size, err)
 	}
-	p.failed = 0
+	p.failed, p.taken = 0, number
 	return s, nil
 }
 

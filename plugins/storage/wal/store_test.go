@@ -153,3 +153,28 @@ func TestStrangersAreLeftAlone(t *testing.T) {
 		}
 	}
 }
+
+// TestALatePreparation: the background looked at a segment, and by the time it
+// prepares the next one the log is there already. It must not replace it.
+func TestALatePreparation(t *testing.T) {
+	w := newWorkload(vfs.NewMem())
+	if err := w.open(); err != nil {
+		t.Fatal(err)
+	}
+	j := w.s.journal
+	looked := j.tail.segment
+	for j.tail.segment == looked {
+		if err := w.append(true, w.batch(w.im.last()+1, 1, 1, 3000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.prepareNext(looked); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.append(true, w.batch(w.im.last()+1, 1, 1, 3000)), w.close()); err != nil {
+		t.Fatal(err)
+	}
+	if state, _, err := found(w.fs); err != nil || state != w.im.String() {
+		t.Errorf("found %s, %v\nwant %s", state, err, w.im)
+	}
+}
