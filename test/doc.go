@@ -3,6 +3,7 @@
 // whatever is killed, every stop is orderly, every mistake gets one clear
 // error, and nothing is left running.
 //
-// All of it is in tests, which need Linux: they look into /proc for processes
+// Tests of bounds that hosts promise run one after the other, those that mostly
+// wait at the same time. They need Linux: they look into /proc for processes
 // that should be gone. With -short the long repetitions are short.
 package e2e

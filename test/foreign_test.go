@@ -12,6 +12,7 @@ import (
 // A member of another cluster that has the addresses of this one is kept out:
 // both sides say why, once, and nothing of it gets in.
 func TestPeerOfAnotherCluster(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	load := startWorkload(t, c.nodes[:2]...)
 	load.progress(20)

@@ -13,6 +13,7 @@ import (
 // kill -9 of a host, fifty times on the same data: its plugins follow it
 // within two seconds, and a host that is started at once succeeds.
 func TestPluginsDieWithTheirHost(t *testing.T) {
+	t.Parallel()
 	n := newSingle(t)
 	n.startReady()
 	load := startWorkload(t, n)
@@ -39,6 +40,7 @@ func TestPluginsDieWithTheirHost(t *testing.T) {
 
 // The same for a member of a cluster that goes on without it.
 func TestKilledMemberComesBackAtOnce(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	load := startWorkload(t, c.nodes...)
 	for i := range rounds(10) {

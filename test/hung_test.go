@@ -11,6 +11,7 @@ import (
 // A plugin that does not die but stops answering is found out and replaced, on
 // a follower and on the leader; the cluster goes on.
 func TestHungPluginIsReplaced(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	load := startWorkload(t, c.nodes...)
 	load.progress(50)
@@ -40,6 +41,7 @@ const hungStopTime = 2 * stopTime
 
 // A stop is bounded while a plugin hangs, and leaves nothing.
 func TestStopWithAHungPlugin(t *testing.T) {
+	t.Parallel()
 	for _, kind := range kinds() {
 		t.Run(kind, func(t *testing.T) {
 			n := newSingle(t)

@@ -10,6 +10,7 @@ import (
 // Whatever dies, nothing that was acknowledged is lost: writers on all nodes,
 // while each of the nine plugins and then each host is killed with -9.
 func TestEveryAcknowledgedWriteSurvivesEveryKill(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	load := startWorkload(t, c.nodes...)
 	load.progress(200)
@@ -37,6 +38,7 @@ func TestEveryAcknowledgedWriteSurvivesEveryKill(t *testing.T) {
 // All three plugins of a node at once, and then all plugins of a kind in the
 // whole cluster at once: no quorum is left for a moment.
 func TestKillsThatLeaveNoQuorum(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	load := startWorkload(t, c.nodes...)
 	load.progress(100)

@@ -93,8 +93,6 @@ func (l *lane) kill(t testing.TB, contract any) {
 	<-in.Done()
 }
 
-// stop ends the process once the test is over. Kits close what they opened, in
-// cleanups that may run later: what is gone by then is closed too.
 func (l *lane) stateMachine(spec catalog.Spec) func(testing.TB) statemachine.StateMachine {
 	return func(t testing.TB) statemachine.StateMachine {
 		in := l.start(t, spec)

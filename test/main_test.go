@@ -38,6 +38,9 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	programs.dir = dir
+	if raceDetector { // which would make every process end a second late
+		os.Setenv("GORACE", "atexit_sleep_ms=0")
+	}
 	programs.host = sync.OnceValues(func() (string, error) { return build("host", "..", "./cmd/host") })
 	programs.counter = sync.OnceValues(func() (string, error) {
 		return build("counter", filepath.Join("..", "examples", "counter"), ".")

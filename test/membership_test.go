@@ -14,6 +14,7 @@ import (
 // Members come and go while the others write: one is added on the command
 // line, catches up, leads, and is removed.
 func TestMemberIsAddedAndRemoved(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	load := startWorkload(t, c.nodes...)
 	load.progress(50)

@@ -11,6 +11,7 @@ import (
 // Isolation is each node's own affair: in one cluster a node has three plugin
 // processes, one has none, and one has one.
 func TestMixedIsolation(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t)
 	inproc := func(kind string) string { return "plugins." + kind + ".isolation=inproc" }
 	c.nodes[1].settings = []string{inproc("transport"), inproc("storage"), inproc("statemachine")}

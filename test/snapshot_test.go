@@ -34,6 +34,7 @@ func (n *node) awaitSnapshots(more int) {
 // A node that was away while the others compacted what it lacks is caught up
 // by a snapshot, killed or stopped, and while the log goes on.
 func TestAbsentNodeIsCaughtUpBySnapshot(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, snapshotting()...)
 	load := startWorkload(t, c.nodes...)
 	leader := c.leader()
@@ -57,6 +58,7 @@ func TestAbsentNodeIsCaughtUpBySnapshot(t *testing.T) {
 // The state machine of a node that has compacted its log is rebuilt from the
 // snapshot and what follows it: kv keeps nothing of its own.
 func TestStateMachineIsRebuiltFromSnapshotAndLog(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, snapshotting()...)
 	load := startWorkload(t, c.nodes...)
 	for _, n := range c.nodes {

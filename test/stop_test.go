@@ -16,6 +16,7 @@ import (
 // process and no socket left, and the next host takes the data at once. What
 // was acknowledged is there at the end.
 func TestEveryStopIsOrderly(t *testing.T) {
+	t.Parallel()
 	n := newSingle(t)
 	n.startReady()
 	load := startWorkload(t, n)
@@ -55,6 +56,7 @@ func checkStopOrder(t *testing.T, log string) {
 // A stop while the host starts is as orderly as any other, at whatever point
 // it comes.
 func TestStopDuringStart(t *testing.T) {
+	t.Parallel()
 	n := newSingle(t)
 	for _, x := range []struct {
 		name  string
@@ -101,6 +103,7 @@ func TestSecondSignalForcesTheStop(t *testing.T) {
 // A leader that is stopped hands over: the others lose no write, and the next
 // leader has the next term, not one after a failed election.
 func TestStoppedLeaderHandsOver(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	for range rounds(10) {
 		leader := c.leader()
@@ -143,6 +146,7 @@ func (h *history) checkNoneUnknown(t testing.TB) {
 // A host that is stopped while clients wait for a quorum that is not there ends
 // their requests; it does not wait for them.
 func TestStopEndsRequestsWithoutQuorum(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	leader := c.leader()
 	for _, n := range c.others(leader) {
