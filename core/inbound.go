@@ -155,7 +155,7 @@ func (g *generation) trySendSnapshot(s node.SnapshotSend) error {
 	progress := newProgressReader(r, ProgressTimeout(g.h.cfg.Election), cancel)
 	defer progress.stop()
 	return (*t).SendSnapshot(ctx, transport.SnapshotHeader{
-		Group: group, To: uint64(s.To), From: uint64(g.h.cfg.ID), Message: s.Message, Size_: r.Info().Size_,
+		Group: group, To: uint64(s.To), From: uint64(g.h.cfg.ID), Message: s.Message, Bytes: r.Info().Bytes,
 	}, progress)
 }
 

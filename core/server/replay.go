@@ -198,7 +198,7 @@ func (s *Server) tryRestore(ctx context.Context, m RunningStateMachine, st stora
 	if err := header.check(s.cfg.ClusterID, r.Info().Metadata, m.Describe()); err != nil {
 		return fmt.Errorf("%w: snapshot %d: %w", ErrPermanent, index, err)
 	}
-	s.logger.Info("restoring the state machine from a snapshot", "index", index, "bytes", r.Info().Size_)
+	s.logger.Info("restoring the state machine from a snapshot", "index", index, "bytes", r.Info().Bytes)
 	source := &readErrors{r: r}
 	if err := m.Restore(ctx, index, source); err != nil {
 		// What the state machine makes of a failed read is its own affair.

@@ -232,7 +232,7 @@ func digest(ctx context.Context, h hash.Hash, s *Store, from uint64, snapshots [
 			return err
 		}
 		info := r.Info()
-		fmt.Fprintf(h, "%v %d:", info.Metadata, info.Size_)
+		fmt.Fprintf(h, "%v %d:", info.Metadata, info.Bytes)
 		if _, err := io.Copy(h, r); err != nil {
 			return errors.Join(err, r.Close())
 		}

@@ -121,7 +121,7 @@ func listed(infos []storage.SnapshotInfo) []SnapshotVerdict {
 	for _, i := range infos {
 		m := i.Metadata
 		all = append(all, SnapshotVerdict{
-			Index: m.Index, Term: m.Term, Bytes: i.Size_, Sound: true,
+			Index: m.Index, Term: m.Term, Bytes: i.Bytes, Sound: true,
 			Voters: hexIDs(m.ConfState.Voters), Learners: hexIDs(m.ConfState.Learners),
 		})
 	}

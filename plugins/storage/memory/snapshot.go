@@ -17,7 +17,7 @@ type memorySnapshot struct {
 }
 
 func (s memorySnapshot) info() storage.SnapshotInfo {
-	return storage.SnapshotInfo{Metadata: cloneMetadata(s.meta), Size_: uint64(len(s.data))}
+	return storage.SnapshotInfo{Metadata: cloneMetadata(s.meta), Bytes: uint64(len(s.data))}
 }
 
 func cloneMetadata(m storage.SnapshotMetadata) storage.SnapshotMetadata {

@@ -87,9 +87,9 @@ func (w *snapshotWriter) commit() (storage.SnapshotInfo, error) {
 		return storage.SnapshotInfo{}, w.table.Error(w.ctx, err)
 	}
 	got := res.Info
-	if got.Metadata.Index != w.meta.Index || got.Metadata.Term != w.meta.Term || got.Size_ != w.size {
+	if got.Metadata.Index != w.meta.Index || got.Metadata.Term != w.meta.Term || got.Bytes != w.size {
 		return storage.SnapshotInfo{}, pluginrpc.BadAnswer("committed index %d term %d of %d bytes, sent index %d term %d of %d",
-			got.Metadata.Index, got.Metadata.Term, got.Size_, w.meta.Index, w.meta.Term, w.size)
+			got.Metadata.Index, got.Metadata.Term, got.Bytes, w.meta.Index, w.meta.Term, w.size)
 	}
 	return got, nil
 }
@@ -206,11 +206,11 @@ func (r *snapshotReader) Read(p []byte) (int, error) {
 func (r *snapshotReader) next() error {
 	res, err := r.stream.Recv()
 	switch {
-	case errors.Is(err, io.EOF) && r.received == r.info.Size_:
+	case errors.Is(err, io.EOF) && r.received == r.info.Bytes:
 		return io.EOF
 	case errors.Is(err, io.EOF):
 		return fmt.Errorf("read snapshot %d: %w", r.info.Metadata.Index,
-			pluginrpc.BadAnswer("ended after %d of %d bytes", r.received, r.info.Size_))
+			pluginrpc.BadAnswer("ended after %d of %d bytes", r.received, r.info.Bytes))
 	case err != nil:
 		return fmt.Errorf("read snapshot %d at %d: %w", r.info.Metadata.Index, r.received, r.table.Error(r.ctx, err))
 	}
@@ -226,8 +226,8 @@ func (r *snapshotReader) take(chunk []byte) error {
 	if size > r.maxChunk {
 		return pluginrpc.BadAnswer("chunk of %d bytes, at most %d", size, r.maxChunk)
 	}
-	if r.received+size > r.info.Size_ {
-		return pluginrpc.BadAnswer("%d bytes, announced as %d", r.received+size, r.info.Size_)
+	if r.received+size > r.info.Bytes {
+		return pluginrpc.BadAnswer("%d bytes, announced as %d", r.received+size, r.info.Bytes)
 	}
 	r.received += size
 	r.rest = chunk

@@ -101,7 +101,7 @@ func goodOpen() pluginv1.StorageOpenResponse {
 }
 
 func snapshotInfo(index, term, size uint64) storage.SnapshotInfo {
-	return storage.SnapshotInfo{Metadata: storage.SnapshotMetadata{Index: index, Term: term}, Size_: size}
+	return storage.SnapshotInfo{Metadata: storage.SnapshotMetadata{Index: index, Term: term}, Bytes: size}
 }
 
 func options() plugins.Options {

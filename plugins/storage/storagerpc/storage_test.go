@@ -143,7 +143,7 @@ func TestSnapshotsOverRPC(t *testing.T) {
 		t.Errorf("open a snapshot that is not there: %v", err)
 	}
 	list, err := c.ListSnapshots(t.Context())
-	if err != nil || len(list) != 1 || list[0].Size_ != uint64(len(text)) {
+	if err != nil || len(list) != 1 || list[0].Bytes != uint64(len(text)) {
 		t.Errorf("listed %v, error %v", list, err)
 	}
 }

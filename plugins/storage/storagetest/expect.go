@@ -122,7 +122,7 @@ func (se *session) expectInfo(info storage.SnapshotInfo, m storage.SnapshotMetad
 	if err := errors.Join(err1, err2); err != nil {
 		se.t.Fatal(err)
 	}
-	if !bytes.Equal(got, want) || info.Size_ != uint64(len(content)) {
+	if !bytes.Equal(got, want) || info.Bytes != uint64(len(content)) {
 		se.t.Fatalf("snapshot is %+v, want %+v with %d bytes", info, m, len(content))
 	}
 }

@@ -17,7 +17,7 @@ import (
 func snapshotTo(t *testing.T, id, size uint64) transport.SnapshotHeader {
 	t.Helper()
 	message := encode(t, pluginv1.Message{Type: typeSnap, From: 1, To: id, Term: 1})
-	return transport.SnapshotHeader{Group: 1, From: 1, To: id, Message: message, Size_: size}
+	return transport.SnapshotHeader{Group: 1, From: 1, To: id, Message: message, Bytes: size}
 }
 
 func randomBytes(size int64) io.Reader { return io.LimitReader(rand.NewChaCha8([32]byte{}), size) }

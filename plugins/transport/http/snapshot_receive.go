@@ -102,7 +102,7 @@ func (e *endpoint) snapshotHeader(body *receivedBody, r *http.Request, from uint
 		return transport.SnapshotHeader{}, http.StatusBadRequest, err
 	}
 	return transport.SnapshotHeader{
-		Group: e.group, To: e.self.node, From: from, Message: message, Size_: body.size,
+		Group: e.group, To: e.self.node, From: from, Message: message, Bytes: body.size,
 	}, 0, nil
 }
 

@@ -51,7 +51,7 @@ func (e *endpoint) sendSnapshot(ctx context.Context, header transport.SnapshotHe
 		if next := p.urls.pick(); next != base && ctx.Err() == nil && body.retry(base) {
 			continue
 		}
-		return fmt.Errorf("send snapshot of %d bytes to %x: %w", header.Size_, header.To, err)
+		return fmt.Errorf("send snapshot of %d bytes to %x: %w", header.Bytes, header.To, err)
 	}
 }
 
@@ -83,8 +83,8 @@ func (e *endpoint) postSnapshot(ctx context.Context, p *peer, base *url.URL, hea
 	body.trailer = request.Trailer
 	e.self.mark(request.Header, p.id)
 	request.Header.Set("Content-Type", "application/octet-stream")
-	if header.Size_ > 0 {
-		request.Header.Set(headerSnapshotSize, strconv.FormatUint(header.Size_, 10))
+	if header.Bytes > 0 {
+		request.Header.Set(headerSnapshotSize, strconv.FormatUint(header.Bytes, 10))
 	}
 	response, err := e.clients.snapshot.RoundTrip(request)
 	if err != nil {
@@ -135,7 +135,7 @@ func newSnapshotBody(ctx context.Context, header transport.SnapshotHeader, r io.
 	frame := binary.BigEndian.AppendUint64(nil, uint64(len(header.Message)))
 	frame = append(frame, header.Message...)
 	return &snapshotBody{
-		ctx: ctx, pace: p, size: header.Size_, hash: sha256.New(), frame: frame, whole: frame, r: r,
+		ctx: ctx, pace: p, size: header.Bytes, hash: sha256.New(), frame: frame, whole: frame, r: r,
 		tried: map[*url.URL]bool{},
 	}
 }

@@ -264,7 +264,7 @@ func offer() []pluginv1.RaftInbound {
 }
 
 func header() transport.SnapshotHeader {
-	return transport.SnapshotHeader{Group: 1, To: 1, From: 2, Message: []byte("m"), Size_: 5}
+	return transport.SnapshotHeader{Group: 1, To: 1, From: 2, Message: []byte("m"), Bytes: 5}
 }
 
 func TestWrongSnapshotsEndTheConnection(t *testing.T) {
@@ -282,7 +282,7 @@ func TestWrongSnapshotsEndTheConnection(t *testing.T) {
 		"without a message":      {head(func(h *transport.SnapshotHeader) { h.Message = nil })},
 		"longer than announced":  {good, {Chunk: []byte("123456")}},
 		"shorter than announced": {good, {Chunk: []byte("1234"), Done: true}},
-		"chunk over the limit":   {head(func(h *transport.SnapshotHeader) { h.Size_ = 1 << 30 }), {Chunk: make([]byte, 257<<10)}},
+		"chunk over the limit":   {head(func(h *transport.SnapshotHeader) { h.Bytes = 1 << 30 }), {Chunk: make([]byte, 257<<10)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := &liar{address: "a:1", inbound: offer(), offered: offered, verdict: make(chan pluginv1.ReceiveSnapshotRequest, 1)}

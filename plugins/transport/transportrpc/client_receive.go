@@ -222,7 +222,7 @@ func (r *offerReader) next() error {
 
 // take checks a chunk. A header with size 0 announces none.
 func (r *offerReader) take(res *pluginv1.ReceiveSnapshotResponse) error {
-	size, announced := uint64(len(res.Chunk)), r.header.Size_
+	size, announced := uint64(len(res.Chunk)), r.header.Bytes
 	r.received += size
 	switch {
 	case size > r.maxChunk:

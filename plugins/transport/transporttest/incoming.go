@@ -64,7 +64,7 @@ func (i *incoming) finish() error {
 func (e *endpoint) SendSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	in := &incoming{from: e.opts.NodeID, size: header.Size_, r: r, ctx: ctx, cancel: cancel}
+	in := &incoming{from: e.opts.NodeID, size: header.Bytes, r: r, ctx: ctx, cancel: cancel}
 	to, err := e.offer(in, header)
 	if err != nil {
 		return fmt.Errorf("send snapshot to %x: %w", header.To, err)

@@ -84,7 +84,7 @@ func (c *cluster) sendSnapshot(ctx context.Context, from, to, size uint64, wrap 
 		Metadata: pluginv1.SnapshotMetadata{Index: 7, Term: 2, ConfState: pluginv1.ConfState{Voters: []uint64{1, 2}}},
 	}}
 	return c.nodes[from].transport.SendSnapshot(ctx, transport.SnapshotHeader{
-		Group: testGroup, From: from, To: to, Size_: size,
+		Group: testGroup, From: from, To: to, Bytes: size,
 		Message: envelope(pluginv1.MessageClass_CLASS_SNAPSHOT, m).Payload,
 	}, r)
 }
@@ -122,8 +122,8 @@ func checkArrival(t *testing.T, arrivals <-chan arrival, from, to, size uint64) 
 	if err := m.Unmarshal(a.header.Message); err != nil || m.Type != typeSnap || m.Snapshot.Metadata.Index != 7 {
 		t.Errorf("its message arrived as %v, error %v", &m, err)
 	}
-	if a.header.From != from || a.header.To != to || a.header.Size_ != size || a.header.Group != testGroup {
-		t.Errorf("its header arrived as group %d, %d to %d, size %d", a.header.Group, a.header.From, a.header.To, a.header.Size_)
+	if a.header.From != from || a.header.To != to || a.header.Bytes != size || a.header.Group != testGroup {
+		t.Errorf("its header arrived as group %d, %d to %d, size %d", a.header.Group, a.header.From, a.header.To, a.header.Bytes)
 	}
 }
 

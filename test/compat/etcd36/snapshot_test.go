@@ -121,7 +121,7 @@ func TestSnapshotToEtcd(t *testing.T) {
 			ours.peer(t, etcdID, relay.Address())
 			m := snapshotMessage(ourID, etcdID)
 			err := ours.transport.SendSnapshot(context.Background(), transport.SnapshotHeader{
-				Group: 1, To: etcdID, From: ourID, Message: encode(m), Size_: snapshotBytes,
+				Group: 1, To: etcdID, From: ourID, Message: encode(m), Bytes: snapshotBytes,
 			}, &halfway{Reader: database(), f: func() {
 				if cut {
 					relay.Cut()

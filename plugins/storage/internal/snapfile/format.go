@@ -167,7 +167,7 @@ func inspect(f vfs.File, name Name) (file, error) {
 		return s, unreadable(name.String(), length-tailBytes, err)
 	}
 	var ok bool
-	if s.info.Size_, s.sum, ok = decodeTail(tail); !ok || s.info.Size_ != uint64(content) {
+	if s.info.Bytes, s.sum, ok = decodeTail(tail); !ok || s.info.Bytes != uint64(content) {
 		return s, damagef(name.String(), length-tailBytes, "it has no valid trailer")
 	}
 	meta := &s.info.Metadata

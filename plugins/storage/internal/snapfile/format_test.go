@@ -61,8 +61,8 @@ func FuzzSnapshot(f *testing.F) {
 				break
 			}
 		}
-		if total > s.info.Size_ {
-			t.Fatalf("read %d bytes of %d", total, s.info.Size_)
+		if total > s.info.Bytes {
+			t.Fatalf("read %d bytes of %d", total, s.info.Bytes)
 		}
 	})
 }

@@ -33,7 +33,7 @@ func (r *reader) Info() storage.SnapshotInfo { return cloneInfo(r.snapshot.info)
 
 // Read implements storage.SnapshotReader.
 func (r *reader) Read(p []byte) (int, error) {
-	left := int64(r.snapshot.info.Size_) - r.off
+	left := int64(r.snapshot.info.Bytes) - r.off
 	if left == 0 {
 		return 0, r.verify()
 	}

@@ -106,7 +106,7 @@ func (w *writer) finish() (file, error) {
 	if w.err != nil {
 		return file{}, w.err
 	}
-	s := file{name: w.final, info: storage.SnapshotInfo{Metadata: w.meta, Size_: w.size}}
+	s := file{name: w.final, info: storage.SnapshotInfo{Metadata: w.meta, Bytes: w.size}}
 	w.sum.Sum(s.sum[:0])
 	head, err := encodeHead(w.meta)
 	if err != nil {
