@@ -21,12 +21,18 @@ type snapshotter struct {
 	mu      sync.Mutex
 	last    uint64 // index of the newest snapshot
 	bytes   uint64 // applied since
+	covered uint64 // of these, what the snapshot under way has
+	size    uint64 // of the newest snapshot that this host has saved
 	busy    bool   // from due until the end of the job, or abandoned
 	wanted  bool   // one is asked for, however little was applied
 	retryAt time.Time
 	sending map[uint64]int // snapshots being sent, by index
 	kept    retention
 }
+
+// smallSnapshot is the size up to which a snapshot is cheap however often it is
+// taken.
+const smallSnapshot = 4 << 20
 
 // snapshotJob is a prepared snapshot, with the use of the state machine that
 // prepared it.
@@ -65,13 +71,17 @@ func (p *snapshotter) due(through uint64, items []work) bool {
 	if p.busy || through <= p.last {
 		return false
 	}
-	if !p.wanted && through-p.last < cfg.SnapshotEntries && p.bytes < cfg.SnapshotBytes {
+	// A snapshot writes the whole state, so it must be worth it: with a large
+	// state and small entries their number alone would have it written over
+	// and over again (ADR 0018).
+	byEntries := through-p.last >= cfg.SnapshotEntries && (p.bytes >= p.size || p.size <= smallSnapshot)
+	if !p.wanted && !byEntries && p.bytes < cfg.SnapshotBytes {
 		return false
 	}
 	if items[len(items)-1].apply.Term == 0 || time.Now().Before(p.retryAt) {
 		return false
 	}
-	p.busy, p.wanted = true, false
+	p.busy, p.wanted, p.covered = true, false, p.bytes
 	return true
 }
 
@@ -168,12 +178,13 @@ func (p *snapshotter) do(job snapshotJob) {
 	defer cancel()
 	start, index := time.Now(), job.apply.Last
 	n, st := p.s.attached()
-	err := p.save(ctx, n, st, job)
+	size, err := p.save(ctx, n, st, job)
 	p.end(job)
 	p.mu.Lock()
 	p.busy = false
 	if err == nil {
-		p.last, p.bytes = max(p.last, index), 0
+		p.last, p.size = max(p.last, index), size
+		p.bytes -= min(p.bytes, p.covered)
 	} else {
 		p.retryAt = time.Now().Add(p.s.cfg.Election)
 	}
@@ -181,7 +192,7 @@ func (p *snapshotter) do(job snapshotJob) {
 	switch {
 	case err == nil:
 		p.s.metrics.snapshotSave.Observe(time.Since(start).Seconds())
-		p.s.logger.Info("snapshot saved", "index", index, "took", time.Since(start))
+		p.s.logger.Info("snapshot saved", "index", index, "bytes", size, "took", time.Since(start))
 		if err := p.compact(ctx, n, st, index); err != nil && !p.s.ended() {
 			p.s.logger.Error("log was not compacted; the next snapshot does it", "error", err)
 		}
@@ -193,11 +204,11 @@ func (p *snapshotter) do(job snapshotJob) {
 	}
 }
 
-// save streams a prepared snapshot into the storage. What is applied is in the
+// save streams a prepared snapshot into the storage and returns its size. What is applied is in the
 // log of every later generation too, so it does not matter which one this is.
-func (p *snapshotter) save(ctx context.Context, n *node.Node, st storage.Storage, job snapshotJob) error {
+func (p *snapshotter) save(ctx context.Context, n *node.Node, st storage.Storage, job snapshotJob) (size uint64, err error) {
 	if n == nil {
-		return &Error{Err: ErrNotReady}
+		return 0, &Error{Err: ErrNotReady}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -209,7 +220,7 @@ func (p *snapshotter) save(ctx context.Context, n *node.Node, st storage.Storage
 	}
 	w, err := st.CreateSnapshot(ctx, meta, false)
 	if err != nil {
-		return fmt.Errorf("create snapshot %d: %w", a.Last, err)
+		return 0, fmt.Errorf("create snapshot %d: %w", a.Last, err)
 	}
 	defer w.Abort()
 	header := &SnapshotHeader{
@@ -217,16 +228,17 @@ func (p *snapshotter) save(ctx context.Context, n *node.Node, st storage.Storage
 		StateMachine: job.machine.Describe().Name, Registry: a.Registry,
 	}
 	if err := header.writeTo(w); err != nil {
-		return fmt.Errorf("write snapshot %d: %w", a.Last, err)
+		return 0, fmt.Errorf("write snapshot %d: %w", a.Last, err)
 	}
 	if err := job.snapshot.Save(ctx, w); err != nil {
-		return fmt.Errorf("write snapshot %d: %w", a.Last, err)
+		return 0, fmt.Errorf("write snapshot %d: %w", a.Last, err)
 	}
-	if _, err := w.Commit(); err != nil {
-		return fmt.Errorf("commit snapshot %d: %w", a.Last, err)
+	info, err := w.Commit()
+	if err != nil {
+		return 0, fmt.Errorf("commit snapshot %d: %w", a.Last, err)
 	}
 	n.Do(func(c *node.Core) error { c.SnapshotSaved(meta); return nil })
-	return nil
+	return info.Bytes, nil
 }
 
 // compact gives up the log up to the catch-up entries or bytes before index,

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/core/node"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
@@ -279,4 +280,30 @@ func TestSnapshotHeader(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A large state is written again only when as much log has come.
+func TestEntriesAloneDoNotMakeALargeSnapshotDue(t *testing.T) {
+	const entries, bytes = 10, 100 << 20
+	for name, tc := range map[string]struct {
+		size, applied uint64
+		through       uint64
+		want          bool
+	}{
+		"few entries":                   {size: 0, applied: 1000, through: 9, want: false},
+		"enough entries, no snapshot":   {size: 0, applied: 1000, through: 10, want: true},
+		"enough entries, small state":   {size: smallSnapshot, applied: 1000, through: 10, want: true},
+		"enough entries, large state":   {size: smallSnapshot + 1, applied: 1000, through: 10, want: false},
+		"as much log as state":          {size: smallSnapshot + 1, applied: smallSnapshot + 1, through: 10, want: true},
+		"bytes alone, whatever is kept": {size: 10 * bytes, applied: bytes, through: 1, want: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := New(Config{SnapshotEntries: entries, SnapshotBytes: bytes})
+			s.snapshots.size = tc.size
+			items := []work{{apply: node.Apply{First: tc.through, Last: tc.through, Term: 1, Bytes: tc.applied}}}
+			if got := s.snapshots.due(tc.through, items); got != tc.want {
+				t.Errorf("due is %v, want %v", got, tc.want)
+			}
+		})
+	}
 }
