@@ -10,6 +10,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/dirlock"
 )
 
 // Identity says whose data a directory holds. Open wants the same in its
@@ -75,7 +76,7 @@ func Inspect(dir string) (_ *Inspection, err error) {
 	if hasLog, _ := dataIn(names); !hasLog {
 		return nil, fmt.Errorf("no segment of a log: %w", fs.ErrNotExist)
 	}
-	if in.lock, err = takeLock(in.fs, plugins.Options{NodeName: "an offline tool", DataDir: dir}); err != nil {
+	if in.lock, err = dirlock.Take(in.fs, plugins.Options{NodeName: "an offline tool", DataDir: dir}); err != nil {
 		return nil, err
 	}
 	if id, err := readIdentity(in.fs); err == nil {

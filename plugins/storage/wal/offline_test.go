@@ -15,6 +15,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/dirlock"
 )
 
 // onDisk writes files to a new directory.
@@ -42,7 +43,7 @@ func content(t *testing.T, dir string) map[string][]byte {
 			t.Fatal(err)
 		}
 	}
-	delete(files, lockName)
+	delete(files, dirlock.Name)
 	return files
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/dirlock"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/snapfile"
 )
 
@@ -135,7 +136,7 @@ func (s *store) recover(opts plugins.Options) (state storage.State, err error) {
 			err = errors.Join(err, s.fs.Close())
 		}
 	}()
-	if s.lock, err = takeLock(s.fs, opts); err != nil {
+	if s.lock, err = dirlock.Take(s.fs, opts); err != nil {
 		return storage.State{}, err
 	}
 	defer func() {

@@ -14,6 +14,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/dirlock"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/snapfile"
 )
 
@@ -43,7 +44,7 @@ func TestLockNamesItsHolder(t *testing.T) {
 			t.Errorf("the holder is %q, without %q", locked.Holder, part)
 		}
 	}
-	if want := filepath.Join(link, lockName); locked.Path != want {
+	if want := filepath.Join(link, dirlock.Name); locked.Path != want {
 		t.Errorf("the path is %q, want %q", locked.Path, want)
 	}
 }
