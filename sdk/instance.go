@@ -7,12 +7,14 @@ import (
 	"io"
 	"log/slog"
 	"runtime"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/frames"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinerpc"
 	"github.com/pontoon-raft/pontoon/plugins/storage/storagerpc"
 	"github.com/pontoon-raft/pontoon/plugins/transport/transportrpc"
@@ -51,6 +53,7 @@ func create(b Backend, log *slog.Logger) (*instance, error) {
 	if w, ok := made.(MetricsWriter); ok {
 		in.metrics = w.WriteMetrics
 	}
+	in.info.Capabilities = append(slices.Clip(in.info.Capabilities), frames.Capability)
 	return in, in.check(b)
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/frames"
 )
 
 // Exit codes of a plugin's process. A host tries again after other ones.
@@ -136,14 +137,17 @@ func run(p process, b Backend) int {
 	}
 	go watchLifeline(p.stdin, log)
 	served := false // go-plugin returns in the same way if it never listened
-	register := in.registerAll(level)
+	register, streams := in.registerAll(level), frames.NewServer()
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig: pluginrpc.Handshake(),
 		VersionedPlugins: pluginrpc.VersionedPlugins(func(r grpc.ServiceRegistrar) {
 			served = true
-			register(r)
+			register(streams.With(r))
 		}),
-		GRPCServer: newServer,
+		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
+			opts = append(opts, pluginrpc.ServerOptions()...)
+			return grpc.NewServer(append(opts, grpc.Creds(streams.Credentials()))...)
+		},
 		Logger: hclog.New(&hclog.LoggerOptions{
 			Name: "go-plugin", Level: hclog.Warn, Output: p.stderr, JSONFormat: true,
 		}),
@@ -152,11 +156,6 @@ func run(p process, b Backend) int {
 		return 1
 	}
 	return 0
-}
-
-// newServer adds our options to those of go-plugin.
-func newServer(opts []grpc.ServerOption) *grpc.Server {
-	return grpc.NewServer(append(opts, pluginrpc.ServerOptions()...)...)
 }
 
 // watchLifeline ends the process at once when stdin ends, which it does when

@@ -23,6 +23,7 @@ import (
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/frames"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinerpc"
 )
@@ -52,20 +53,37 @@ func (*echoMachine) Query(_ context.Context, data []byte) ([]byte, error) {
 	return data, nil
 }
 
+// Apply answers each command with its own bytes.
+func (*echoMachine) Apply(_ context.Context, b statemachine.Batch) ([]statemachine.Result, error) {
+	results := make([]statemachine.Result, len(b.Entries))
+	for i := range b.Entries {
+		results[i].Data = b.Entries[i].Data
+	}
+	return results, nil
+}
+
 func (m *echoMachine) Close(context.Context) error {
 	m.closed <- struct{}{}
 	return nil
 }
 
-// serveFake serves a well-behaved plugin until its host is gone.
-func serveFake(kind, name string) {
+// serveFake serves a well-behaved plugin, without frames, until its host is
+// gone.
+func serveFake(kind, name string) { serveFakeOver(nil, kind, name) }
+
+// serveFakeOver serves it with frames too, unless streams is nil.
+func serveFakeOver(streams *frames.Server, kind, name string) {
+	info := fakeInfo(kind, name)
+	if streams != nil {
+		info.Capabilities = append(info.Capabilities, frames.Capability)
+	}
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()
-	serveGoPlugin(func(r grpc.ServiceRegistrar) {
+	serveGoPlugin(streams, func(r grpc.ServiceRegistrar) {
 		pluginrpc.Service{
-			Info:    fakeInfo(kind, name),
+			Info:    info,
 			Metrics: func() []byte { return []byte("fake_metric 1\n") },
 		}.Register(r)
 		if kind == "statemachine" {
@@ -74,12 +92,18 @@ func serveFake(kind, name string) {
 	})
 }
 
-func serveGoPlugin(register func(grpc.ServiceRegistrar)) {
+func serveGoPlugin(streams *frames.Server, register func(grpc.ServiceRegistrar)) {
+	options := pluginrpc.ServerOptions()
+	both := register
+	if streams != nil {
+		options = append(options, grpc.Creds(streams.Credentials()))
+		both = func(r grpc.ServiceRegistrar) { register(streams.With(r)) }
+	}
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig:  pluginrpc.Handshake(),
-		VersionedPlugins: pluginrpc.VersionedPlugins(register),
+		VersionedPlugins: pluginrpc.VersionedPlugins(both),
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
-			return grpc.NewServer(append(opts, pluginrpc.ServerOptions()...)...)
+			return grpc.NewServer(append(opts, options...)...)
 		},
 	})
 }

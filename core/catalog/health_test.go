@@ -3,6 +3,7 @@
 package catalog_test
 
 import (
+	"errors"
 	"log/slog"
 	"strings"
 	"syscall"
@@ -10,6 +11,9 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/core/catalog"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/frames"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
 func quickProbes(o *catalog.Options) {
@@ -36,6 +40,46 @@ func TestASuspendedPluginIsDeclaredHungAndReplaced(t *testing.T) {
 	}
 	if err := again.Stop(t.Context()); err != nil {
 		t.Errorf("stop: %v", err)
+	}
+}
+
+// Streams of a plugin that hangs end when it is declared hung, whether they are
+// gRPC's or go by frames: whoever waits for an answer must not wait for ever.
+func TestTheStreamsOfAHungPluginEnd(t *testing.T) {
+	for name, spec := range map[string]catalog.Spec{"frames": shipped(), "grpc": fakePlugin(t, "echo")} {
+		t.Run(name, func(t *testing.T) {
+			in := mustStart(t, mustSlot(t, newCatalog(t, quickProbes), spec))
+			if has := in.Info().Has(frames.Capability); has != (name == "frames") {
+				t.Fatalf("capability for frames: %t", has)
+			}
+			sm := in.StateMachine()
+			if _, err := sm.Open(t.Context(), plugins.Options{Limits: plugins.DefaultLimits(), Group: 1, Incarnation: 1}); err != nil {
+				t.Fatal(err)
+			}
+			a, err := statemachine.OpenApplier(t.Context(), sm)
+			if err != nil {
+				t.Fatal(err)
+			}
+			submit := func(index uint64) error {
+				return a.Submit(statemachine.Batch{Through: index, Entries: []statemachine.Entry{{Index: index, Data: []byte("x")}}}, false)
+			}
+			if err := submit(8); err != nil {
+				t.Fatal(err)
+			}
+			if out, err := a.Recv(); err != nil || string(out.Results[0].Data) != "x" {
+				t.Fatalf("apply: %v, %v", out, err)
+			}
+			if err := syscall.Kill(in.PID(), syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			if err := submit(9); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := a.Recv(); !errors.Is(err, plugins.ErrGone) {
+				t.Errorf("apply of a hung plugin: %v", err)
+			}
+			await(t, "declared hung", in.Done())
+		})
 	}
 }
 

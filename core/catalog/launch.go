@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"sync/atomic"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/frames"
 )
 
 // A launch is one attempt to start a plugin process and to get to know it. All
@@ -36,6 +38,8 @@ type launch struct {
 	connected bool
 	conn      *grpc.ClientConn
 	session   *pluginrpc.Session
+	// frames is for the streams of a plugin that takes them so, else nil.
+	frames *frames.Conn
 }
 
 // startProcess starts the plugin in a process of its own.
@@ -138,11 +142,39 @@ func (l *launch) connect(ctx context.Context) (plugins.Info, error) {
 	if err != nil {
 		return plugins.Info{}, err
 	}
+	if info.Has(frames.Capability) {
+		if l.frames, err = frames.NewConn(conn, l.slot.catalog.options.Limits, l.dialSocket); err != nil {
+			return plugins.Info{}, err
+		}
+	}
 	// The session outlives the start; its end is that of the instance.
 	if l.session, err = pluginrpc.OpenSession(context.WithoutCancel(ctx), conn); err != nil {
 		return plugins.Info{}, err
 	}
 	return info, l.session.SetLogLevel(ctx, logLevel(l.slot.catalog.options.Logger))
+}
+
+// dialSocket makes one more connection to the plugin.
+func (l *launch) dialSocket(ctx context.Context) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, "unix", l.runner.socket)
+}
+
+// contract is the connection for the calls of the plugin's kind.
+func (l *launch) contract() grpc.ClientConnInterface {
+	if l.frames != nil {
+		return l.frames
+	}
+	return l.conn
+}
+
+// hangUp ends the calls in flight and those to come.
+func (l *launch) hangUp() {
+	if l.frames != nil {
+		l.frames.Close()
+	}
+	if conn := l.dialled.Load(); conn != nil {
+		_ = conn.Close()
+	}
 }
 
 // describe asks the plugin what it is and compares that with the plan.
@@ -219,9 +251,7 @@ func (l *launch) release() {
 	if l.connected {
 		l.client.Kill()
 	}
-	if conn := l.dialled.Load(); conn != nil {
-		_ = conn.Close()
-	}
+	l.hangUp()
 	if l.socketDir != "" {
 		_ = os.RemoveAll(l.socketDir)
 	}

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/frames"
 )
 
 // The test binary is also the programs that the tests start: a shipped
@@ -17,7 +19,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case "plugin-serve":
-			serveFake(os.Args[2], os.Args[3])
+			serveFakeOver(frames.NewServer(), os.Args[2], os.Args[3])
 			return
 		case "fake-plugin":
 			runFakePlugin(os.Args[2])

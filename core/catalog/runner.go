@@ -33,7 +33,9 @@ type pluginRunner struct {
 	// served: an earlier life of this plugin was ready.
 	served bool
 
-	handshake string
+	// handshake is the plugin's line, once it was right, and socket where it
+	// says that it listens.
+	handshake, socket string
 }
 
 var _ runner.Runner = (*pluginRunner)(nil)
@@ -59,6 +61,7 @@ func (r *pluginRunner) Start(context.Context) error {
 	if err != nil {
 		return misconfigured{err}
 	}
+	r.socket = socket
 	r.handshake = strings.Join([]string{"1", strings.Split(line, "|")[1], "unix", socket, "grpc", ""}, "|") + "\n"
 	return nil
 }

@@ -40,7 +40,7 @@ type processLife struct {
 // instance makes a launch that succeeded the slot's current instance.
 func (l *launch) instance(info plugins.Info) *Instance {
 	in := newInstance(l.slot, info)
-	in.attach(l.conn)
+	in.attach(l.contract())
 	pl := &processLife{launch: l, in: in, stopping: make(chan struct{})}
 	in.life = pl
 	l.output.identify(info.Name)
@@ -72,7 +72,7 @@ func (l *processLife) supervise() {
 			Reason: reason, Stderr: l.output.tail.String(),
 		})
 		// Calls in flight fail now and not only when the process is gone.
-		_ = l.conn.Close()
+		l.hangUp()
 		l.putDown(reason)
 	}
 	<-l.runner.drained

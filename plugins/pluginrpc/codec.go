@@ -8,10 +8,14 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// gogoMessage is what gogofaster generates for every message of api/plugin/v1.
-type gogoMessage interface {
+// Message is what gogofaster generates for every message of api/plugin/v1.
+type Message interface {
+	// Size is how many bytes the message has when encoded.
 	Size() int
+	// MarshalToSizedBuffer encodes the message into the end of b and returns
+	// how many bytes that were.
 	MarshalToSizedBuffer(b []byte) (int, error)
+	// Unmarshal decodes b, of which nothing is kept.
 	Unmarshal(b []byte) error
 }
 
@@ -35,7 +39,7 @@ func (codec) Name() string { return "proto" }
 // Marshal implements encoding.CodecV2. The message is encoded before it
 // returns, so the caller may reuse it.
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
-	m, ok := v.(gogoMessage)
+	m, ok := v.(Message)
 	if !ok {
 		return c.fallback.Marshal(v)
 	}
@@ -56,20 +60,25 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	return mem.BufferSlice{mem.NewBuffer(buf, c.pool)}, nil
 }
 
-// Unmarshal implements encoding.CodecV2. Nothing of data is kept: generated
-// code copies byte fields, and shared copies the whole.
+// Unmarshal implements encoding.CodecV2. Nothing of data is kept.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
-	m, ok := v.(gogoMessage)
+	m, ok := v.(Message)
 	if !ok {
 		return c.fallback.Unmarshal(data, v)
 	}
-	if shared(data, v) {
-		return nil
-	}
 	buf := data.MaterializeToBuffer(c.pool)
 	defer buf.Free()
-	if err := m.Unmarshal(buf.ReadOnlyData()); err != nil {
-		return fmt.Errorf("decode %T of %d bytes: %w", v, buf.Len(), err)
+	return Decode(buf.ReadOnlyData(), m)
+}
+
+// Decode decodes b into m, which must be zero. Nothing of b is kept: generated
+// code copies byte fields, and shared copies the whole.
+func Decode(b []byte, m Message) error {
+	if shared(b, m) {
+		return nil
+	}
+	if err := m.Unmarshal(b); err != nil {
+		return fmt.Errorf("decode %T of %d bytes: %w", m, len(b), err)
 	}
 	return nil
 }

@@ -1,9 +1,8 @@
 package pluginrpc
 
 import (
+	"bytes"
 	"encoding/binary"
-
-	"google.golang.org/grpc/mem"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 )
@@ -20,25 +19,25 @@ import (
 // may keep one small value and with it, for ever, all the others that came
 // along.
 
-// shared decodes data into v if v is one of those messages. If it returns
-// false v is unchanged. v must be zero.
-func shared(data mem.BufferSlice, v any) bool {
+// shared decodes a copy of b into v if v is one of those messages. If it
+// returns false v is unchanged. v must be zero.
+func shared(b []byte, v Message) bool {
 	switch m := v.(type) {
 	case *pluginv1.AppendRequest:
 		var out pluginv1.AppendRequest
-		if !decodeAppend(data.Materialize(), &out) {
+		if !decodeAppend(bytes.Clone(b), &out) {
 			return false
 		}
 		*m = out
 	case *pluginv1.RaftOutbound:
 		var out pluginv1.RaftOutbound
-		if !decodeOutbound(data.Materialize(), &out) {
+		if !decodeOutbound(bytes.Clone(b), &out) {
 			return false
 		}
 		*m = out
 	case *pluginv1.RaftInbound:
 		var out pluginv1.RaftInbound
-		if !decodeInbound(data.Materialize(), &out) {
+		if !decodeInbound(bytes.Clone(b), &out) {
 			return false
 		}
 		*m = out

@@ -10,8 +10,8 @@ import (
 )
 
 // sharedMessages are those that decode.go decodes.
-func sharedMessages() []gogoMessage {
-	return []gogoMessage{new(pluginv1.AppendRequest), new(pluginv1.RaftOutbound), new(pluginv1.RaftInbound)}
+func sharedMessages() []Message {
+	return []Message{new(pluginv1.AppendRequest), new(pluginv1.RaftOutbound), new(pluginv1.RaftInbound)}
 }
 
 func samples(t testing.TB) [][]byte {
@@ -47,7 +47,7 @@ func samples(t testing.TB) [][]byte {
 func sameAsGenerated(t *testing.T, b []byte) {
 	t.Helper()
 	for _, m := range sharedMessages() {
-		generated := reflect.New(reflect.TypeOf(m).Elem()).Interface().(gogoMessage)
+		generated := reflect.New(reflect.TypeOf(m).Elem()).Interface().(Message)
 		wantErr := generated.Unmarshal(b)
 		err := Codec().Unmarshal(mem.BufferSlice{mem.SliceBuffer(b)}, m)
 		if (err == nil) != (wantErr == nil) {
@@ -108,10 +108,9 @@ func BenchmarkDecode(b *testing.B) {
 	})
 	b.Run("shared", func(b *testing.B) {
 		b.ReportAllocs()
-		data := mem.BufferSlice{mem.SliceBuffer(encoded)}
 		for b.Loop() {
 			var m pluginv1.AppendRequest
-			if !shared(data, &m) {
+			if !shared(encoded, &m) {
 				b.Fatal("not decoded")
 			}
 		}

@@ -1,11 +1,14 @@
 // Package rpctest connects a client of a plugin with a server in the same
-// process, over real gRPC on an in-memory connection: the second of the three
-// lanes on which conformance kits run.
+// process: the second of the three lanes on which conformance kits run. It has
+// two carriers: gRPC alone, as plugins in other languages speak it, and gRPC
+// with frames beside it, as those do that use the sdk.
 package rpctest
 
 import (
 	"context"
 	"net"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -14,13 +17,64 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/frames"
 )
+
+// A Carrier serves what register adds and returns a connection to it. Both end
+// with the test.
+type Carrier func(t testing.TB, register func(grpc.ServiceRegistrar)) grpc.ClientConnInterface
+
+// Carriers are the ways in which the streams of a plugin may travel, by name.
+func Carriers() map[string]Carrier {
+	return map[string]Carrier{
+		"grpc": func(t testing.TB, register func(grpc.ServiceRegistrar)) grpc.ClientConnInterface {
+			return Dial(t, register)
+		},
+		"frames": func(t testing.TB, register func(grpc.ServiceRegistrar)) grpc.ClientConnInterface {
+			return DialFrames(t, register)
+		},
+	}
+}
 
 // Dial serves what register adds and returns a connection to it with the
 // options of a plugin connection. Both end with the test.
 func Dial(t testing.TB, register func(grpc.ServiceRegistrar)) *grpc.ClientConn {
 	t.Helper()
 	return DialListener(t, bufconn.Listen(1<<20), register)
+}
+
+// DialFrames is Dial on a unix socket, with frames for bidirectional streams.
+func DialFrames(t testing.TB, register func(grpc.ServiceRegistrar)) *frames.Conn {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "frames") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	l, err := net.Listen("unix", filepath.Join(dir, "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := unixListener{l}
+	streams := frames.NewServer()
+	conn := dial(t, socket, func(r grpc.ServiceRegistrar) { register(streams.With(r)) }, grpc.Creds(streams.Credentials()))
+	beside, err := frames.NewConn(conn, plugins.Limits{}, socket.DialContext)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		beside.Close()
+		streams.Close()
+	})
+	return beside
+}
+
+// unixListener is a plugin's socket.
+type unixListener struct{ net.Listener }
+
+// DialContext implements Listener.
+func (l unixListener) DialContext(ctx context.Context) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, "unix", l.Addr().String())
 }
 
 // Listener is what DialListener needs of a listener.
@@ -32,7 +86,12 @@ type Listener interface {
 // DialListener is Dial over a listener of the caller's choice.
 func DialListener(t testing.TB, l Listener, register func(grpc.ServiceRegistrar)) *grpc.ClientConn {
 	t.Helper()
-	server := grpc.NewServer(pluginrpc.ServerOptions()...)
+	return dial(t, l, register)
+}
+
+func dial(t testing.TB, l Listener, register func(grpc.ServiceRegistrar), more ...grpc.ServerOption) *grpc.ClientConn {
+	t.Helper()
+	server := grpc.NewServer(append(pluginrpc.ServerOptions(), more...)...)
 	register(server)
 	served := make(chan struct{})
 	go func() {

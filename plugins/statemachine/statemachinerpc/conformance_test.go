@@ -16,13 +16,21 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // over returns the host's end of a connection to a plugin that is backend.
 func over(t testing.TB, backend statemachine.StateMachine) *statemachinerpc.Client {
-	conn := rpctest.Dial(t, func(r grpc.ServiceRegistrar) { statemachinerpc.Register(r, backend) })
+	return overCarrier(t, rpctest.Carriers()["grpc"], backend)
+}
+
+func overCarrier(t testing.TB, carrier rpctest.Carrier, backend statemachine.StateMachine) *statemachinerpc.Client {
+	conn := carrier(t, func(r grpc.ServiceRegistrar) { statemachinerpc.Register(r, backend) })
 	return statemachinerpc.NewClient(conn, backend.Describe())
 }
 
 // A state machine behind RPC promises what a state machine does.
 func TestConformance(t *testing.T) {
-	statemachinetest.Run(t, statemachinetest.RegisterHarness(func(t testing.TB) statemachine.StateMachine {
-		return over(t, statemachinetest.NewRegister())
-	}))
+	for name, carrier := range rpctest.Carriers() {
+		t.Run(name, func(t *testing.T) {
+			statemachinetest.Run(t, statemachinetest.RegisterHarness(func(t testing.TB) statemachine.StateMachine {
+				return overCarrier(t, carrier, statemachinetest.NewRegister())
+			}))
+		})
+	}
 }

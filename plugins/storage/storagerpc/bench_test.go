@@ -2,8 +2,6 @@ package storagerpc_test
 
 import (
 	"context"
-	"net"
-	"path/filepath"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -14,13 +12,6 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage/storagerpc"
 )
 
-// unixListener is a plugin's socket.
-type unixListener struct{ net.Listener }
-
-func (l unixListener) DialContext(ctx context.Context) (net.Conn, error) {
-	return new(net.Dialer).DialContext(ctx, "unix", l.Addr().String())
-}
-
 // nothing stores nothing: what is measured is the way there and back.
 type nothing struct{ storage.Storage }
 
@@ -30,12 +21,18 @@ func (nothing) Open(context.Context, plugins.Options) (storage.State, error) {
 
 func (nothing) Append(context.Context, []storage.Batch) error { return nil }
 
-func benchAppender(b *testing.B) storage.Appender {
-	l, err := net.Listen("unix", filepath.Join(b.TempDir(), "s"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	conn := rpctest.DialListener(b, unixListener{l}, func(r grpc.ServiceRegistrar) { storagerpc.Register(r, nothing{}) })
+// benchCarriers runs a benchmark on both carriers, each on a unix socket.
+func benchCarriers(b *testing.B, run func(*testing.B, storage.Appender)) {
+	b.Run("grpc", func(b *testing.B) {
+		run(b, benchAppender(b, func(t testing.TB, register func(grpc.ServiceRegistrar)) grpc.ClientConnInterface {
+			return rpctest.DialFrames(t, register).ClientConnInterface
+		}))
+	})
+	b.Run("frames", func(b *testing.B) { run(b, benchAppender(b, rpctest.Carriers()["frames"])) })
+}
+
+func benchAppender(b *testing.B, carrier rpctest.Carrier) storage.Appender {
+	conn := carrier(b, func(r grpc.ServiceRegistrar) { storagerpc.Register(r, nothing{}) })
 	c := storagerpc.NewClient(conn, plugins.Info{})
 	if _, err := c.Open(b.Context(), options()); err != nil {
 		b.Fatal(err)
@@ -57,8 +54,10 @@ func benchBatch() storage.Batch {
 
 // BenchmarkAppendRoundTrip sends a batch of 64 entries of 256 bytes and waits
 // for its acknowledgement.
-func BenchmarkAppendRoundTrip(b *testing.B) {
-	a, batch := benchAppender(b), benchBatch()
+func BenchmarkAppendRoundTrip(b *testing.B) { benchCarriers(b, appendRoundTrip) }
+
+func appendRoundTrip(b *testing.B, a storage.Appender) {
+	batch := benchBatch()
 	b.SetBytes(64 * 256)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -73,8 +72,10 @@ func BenchmarkAppendRoundTrip(b *testing.B) {
 
 // BenchmarkAppendSmall is the round trip of one small entry, which bounds the
 // latency of a lone client.
-func BenchmarkAppendSmall(b *testing.B) {
-	a, batch := benchAppender(b), benchBatch()
+func BenchmarkAppendSmall(b *testing.B) { benchCarriers(b, appendSmall) }
+
+func appendSmall(b *testing.B, a storage.Appender) {
+	batch := benchBatch()
 	batch.Entries = batch.Entries[:1]
 	b.ReportAllocs()
 	for b.Loop() {
@@ -88,8 +89,10 @@ func BenchmarkAppendSmall(b *testing.B) {
 }
 
 // BenchmarkAppendPipelined keeps eight batches on their way.
-func BenchmarkAppendPipelined(b *testing.B) {
-	a, batch := benchAppender(b), benchBatch()
+func BenchmarkAppendPipelined(b *testing.B) { benchCarriers(b, appendPipelined) }
+
+func appendPipelined(b *testing.B, a storage.Appender) {
+	batch := benchBatch()
 	b.SetBytes(64 * 256)
 	b.ReportAllocs()
 	sent, durable := uint64(0), uint64(0)

@@ -3,12 +3,19 @@ package storagerpc_test
 import (
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/rpctest"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/storagetest"
 )
 
 // A store behind RPC promises what a store does.
 func TestConformance(t *testing.T) {
+	for name, carrier := range rpctest.Carriers() {
+		t.Run(name, func(t *testing.T) { conformance(t, carrier) })
+	}
+}
+
+func conformance(t *testing.T, carrier rpctest.Carrier) {
 	disks := map[string]*storagetest.Disk{}
 	backends := map[storage.Storage]*storagetest.Memory{}
 	storagetest.Run(t, storagetest.Harness{
@@ -19,7 +26,7 @@ func TestConformance(t *testing.T) {
 				disks[dir] = storagetest.NewDisk()
 			}
 			backend := disks[dir].Store()
-			c := over(t, backend)
+			c := overCarrier(t, carrier, backend)
 			backends[c] = backend
 			return c
 		},

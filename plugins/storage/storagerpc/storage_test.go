@@ -23,7 +23,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // over returns the host's end of a connection to a plugin that is backend.
 func over(t testing.TB, backend storage.Storage) *storagerpc.Client {
-	conn := rpctest.Dial(t, func(r grpc.ServiceRegistrar) { storagerpc.Register(r, backend) })
+	return overCarrier(t, rpctest.Carriers()["grpc"], backend)
+}
+
+func overCarrier(t testing.TB, carrier rpctest.Carrier, backend storage.Storage) *storagerpc.Client {
+	conn := carrier(t, func(r grpc.ServiceRegistrar) { storagerpc.Register(r, backend) })
 	return storagerpc.NewClient(conn, backend.Describe())
 }
 

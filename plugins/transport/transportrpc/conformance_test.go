@@ -16,20 +16,28 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // over returns the host's end of a connection to a plugin that is backend.
 func over(t testing.TB, backend transport.Transport) *transportrpc.Client {
-	conn := rpctest.Dial(t, func(r grpc.ServiceRegistrar) { transportrpc.Register(r, backend) })
+	return overCarrier(t, rpctest.Carriers()["grpc"], backend)
+}
+
+func overCarrier(t testing.TB, carrier rpctest.Carrier, backend transport.Transport) *transportrpc.Client {
+	conn := carrier(t, func(r grpc.ServiceRegistrar) { transportrpc.Register(r, backend) })
 	return transportrpc.NewClient(conn, backend.Describe())
 }
 
 // A transport behind RPC promises what a transport does.
 func TestConformance(t *testing.T) {
-	networks := map[string]*transporttest.Network{}
-	transporttest.Run(t, transporttest.Harness{
-		New: func(t *testing.T) transport.Transport {
-			if networks[t.Name()] == nil {
-				networks[t.Name()] = transporttest.NewNetwork()
-			}
-			return over(t, networks[t.Name()].New())
-		},
-		URL: transporttest.URL,
-	})
+	for name, carrier := range rpctest.Carriers() {
+		t.Run(name, func(t *testing.T) {
+			networks := map[string]*transporttest.Network{}
+			transporttest.Run(t, transporttest.Harness{
+				New: func(t *testing.T) transport.Transport {
+					if networks[t.Name()] == nil {
+						networks[t.Name()] = transporttest.NewNetwork()
+					}
+					return overCarrier(t, carrier, networks[t.Name()].New())
+				},
+				URL: transporttest.URL,
+			})
+		})
+	}
 }
