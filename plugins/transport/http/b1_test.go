@@ -88,7 +88,7 @@ func TestB1WrongMemberIsNotRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	for {
-		e := <-heard.notified
+		e := next(t, "a report", heard.notified)
 		if e.Type == pluginv1.EventType_EVENT_REMOVED {
 			t.Fatalf("got %v", e)
 		}

@@ -36,7 +36,7 @@ func TestB6HeartbeatsPassASnapshot(t *testing.T) {
 	go func() {
 		ended <- one.SendSnapshot(context.Background(), snapshotTo(t, 2, size), io.MultiReader(onRead(func() { close(begun) }), randomBytes(size)))
 	}()
-	<-begun
+	next(t, "the snapshot to begin", begun)
 	payload := encode(t, pluginv1.Message{Type: typeHeartbeat, From: 1, To: 2, Term: 1})
 	for range heartbeats {
 		if err := one.Send(context.Background(), []transport.Envelope{{Group: 1, To: 2, From: 1, Payload: payload}}); err != nil {
@@ -48,7 +48,7 @@ func TestB6HeartbeatsPassASnapshot(t *testing.T) {
 			t.Fatalf("the snapshot was faster than a heartbeat; it ended with %v", err)
 		}
 	}
-	if err := <-ended; err != nil {
+	if err := next(t, "the verdict", ended); err != nil {
 		t.Error(err)
 	}
 }

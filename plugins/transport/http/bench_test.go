@@ -8,6 +8,7 @@ import (
 	"io"
 	"runtime"
 	"testing"
+	"time"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -135,7 +136,10 @@ func openPair(b testing.TB) (transport.Transport, *sink) {
 	}
 	e := ends[0].(*httpTransport).open.Load()
 	for kind := range streamKinds {
-		for (*e.peers.Load())[2].writers[kind].Load() == nil {
+		for end := time.Now().Add(20 * time.Second); (*e.peers.Load())[2].writers[kind].Load() == nil; {
+			if time.Now().After(end) {
+				b.Fatal("no stream")
+			}
 			runtime.Gosched()
 		}
 	}

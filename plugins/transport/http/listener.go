@@ -100,6 +100,7 @@ type admittedConn struct {
 }
 
 func (c *admittedConn) Close() error {
-	defer c.release()
+	// First, so that whoever sees the connection close finds a place.
+	c.release()
 	return c.Conn.Close()
 }

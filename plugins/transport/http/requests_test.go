@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -208,12 +209,15 @@ func TestSilentConnections(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
+		if err := c.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
 		silent = append(silent, c)
 	}
 	// The third is closed at once, the others when their time is over.
 	for _, i := range []int{2, 0, 1} {
-		if _, err := silent[i].Read(make([]byte, 1)); errors.Is(err, nil) {
-			t.Errorf("connection %d got an answer", i)
+		if _, err := silent[i].Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("connection %d was not closed: %v", i, err)
 		}
 	}
 	if response, text := call(t, "GET", url+"/raft/stream/message/2", 2, nil, nil); response.StatusCode != 200 {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -83,16 +85,42 @@ func waitWriter(t *testing.T, tr *httpTransport, id uint64, kind streamKind) *st
 	return nil
 }
 
-// A peer that accepts and then says nothing is given up.
+// next takes what must come soon. Nothing in these tests waits without it: a
+// message that is lost fails its test, with a name, and not the whole run.
+func next[T any](t *testing.T, what string, from <-chan T) T {
+	t.Helper()
+	timeout := time.NewTimer(20 * time.Second)
+	defer timeout.Stop()
+	select {
+	case v := <-from:
+		return v
+	case <-timeout.C:
+		t.Fatalf("waited 20s for %s", what)
+		panic("not reached")
+	}
+}
+
+// A peer that accepts and then says nothing is given up. It accepts each of
+// the two streams once: if it did so again, one could be back before the other
+// is given up, and the peer would never be without.
 func TestSilentPeerIsDropped(t *testing.T) {
 	asked := make(chan string, 1000)
+	var accepted sync.Map
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	peer := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, pathStream) {
+			http.NotFound(w, r)
+			return
+		}
 		asked <- r.URL.Path
 		w.Header().Set(headerVersion, protocolVersion)
+		if _, again := accepted.LoadOrStore(r.URL.Path, true); again {
+			http.Error(w, "once is enough", http.StatusServiceUnavailable)
+			return
+		}
 		w.WriteHeader(http.StatusOK)
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
@@ -101,7 +129,7 @@ func TestSilentPeerIsDropped(t *testing.T) {
 	go func() { served <- peer.Serve(listener) }()
 	defer func() {
 		_ = peer.Close()
-		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		if err := next(t, "the peer to end", served); !errors.Is(err, http.ErrServerClosed) {
 			t.Error(err)
 		}
 	}()
@@ -111,7 +139,7 @@ func TestSilentPeerIsDropped(t *testing.T) {
 	h.wait(t, pluginv1.EventType_EVENT_ACTIVE)
 	h.wait(t, pluginv1.EventType_EVENT_INACTIVE)
 	for range 3 { // two streams, and one of them again
-		<-asked
+		next(t, "a stream to be dialled", asked)
 	}
 	connect(t, tr, 2, "http://127.0.0.1:1")
 }
@@ -139,7 +167,10 @@ func TestPeerThatNeverReads(t *testing.T) {
 		Type: typeApp, From: 1, To: 2, Entries: []pluginv1.Entry{{Data: make([]byte, 1<<20)}},
 	})
 	m := transport.Envelope{Group: 1, To: 2, From: 1, Class: pluginv1.MessageClass_CLASS_APPEND, Payload: payload}
-	for {
+	for end := time.Now().Add(20 * time.Second); ; {
+		if time.Now().After(end) {
+			t.Fatal("a peer that never reads is still there")
+		}
 		if err := tr.Send(context.Background(), []transport.Envelope{m}); err != nil {
 			t.Fatal(err)
 		}

@@ -103,9 +103,9 @@ func testCloseInSnapshot(t *testing.T, h Harness) {
 	})
 	result := make(chan error, 1)
 	go func() { result <- c.sendSnapshot(deadline(t), 1, 2, 1<<20, nil) }()
-	<-started
+	next(t, "the snapshot to be read", started)
 	closeNode(t, c.nodes[2])
-	if err := <-result; err == nil {
+	if err := next(t, "the sender's result", result); err == nil {
 		t.Error("the sender was told that the snapshot was accepted")
 	}
 	if n := c.nodes[2]; n.late > 0 {

@@ -185,6 +185,21 @@ func (c *cluster) settleLink(from, to uint64, class pluginv1.MessageClass) {
 	c.t.Fatalf("no burst from %d to %d arrived in order within %v", from, to, patience)
 }
 
+// next takes what must come soon. Nothing in the kit waits without a bound: a
+// transport that loses something fails a test, and does not hang a run.
+func next[T any](t *testing.T, what string, from <-chan T) T {
+	t.Helper()
+	timeout := time.NewTimer(2 * patience) // calls themselves have patience
+	defer timeout.Stop()
+	select {
+	case v := <-from:
+		return v
+	case <-timeout.C:
+		t.Fatalf("waited %v for %s", 2*patience, what)
+		panic("not reached")
+	}
+}
+
 // deadline is the context of calls that must return soon.
 func deadline(t *testing.T) context.Context {
 	// Not t.Context: that one has ended when cleanups run.

@@ -114,7 +114,7 @@ func testWholeSnapshot(t *testing.T, h Harness, size uint64) {
 
 func checkArrival(t *testing.T, arrivals <-chan arrival, from, to, size uint64) {
 	t.Helper()
-	a := <-arrivals
+	a := next(t, "the snapshot", arrivals)
 	if a.err != nil || a.size != size || a.sum != sumOf(size) {
 		t.Errorf("arrived with %d bytes of %d, checksum equal: %t, error %v", a.size, size, a.sum == sumOf(size), a.err)
 	}
@@ -141,7 +141,7 @@ func testSnapshotBesideMessages(t *testing.T, h Harness) {
 		c.nodes[2].await(t, "a message beside snapshots", func() bool { return c.nodes[2].has(m) }, nil)
 	}
 	for range 2 {
-		if err := <-results; err != nil {
+		if err := next(t, "a sender's result", results); err != nil {
 			t.Errorf("send snapshot: %v", err)
 		}
 	}
@@ -171,7 +171,7 @@ func testSourceFails(t *testing.T, h Harness) {
 	if !errors.Is(err, errSource) {
 		t.Errorf("got %v, want the error of the source", err)
 	}
-	if a := <-arrivals; a.err == nil {
+	if a := next(t, "the receiver's result", arrivals); a.err == nil {
 		t.Errorf("%d bytes of %d arrived as a whole snapshot", a.size, snapshotBytes)
 	}
 	if len(arrivals) > 0 {
@@ -225,13 +225,13 @@ func testSnapshotCut(t *testing.T, h Harness, end ending) {
 	go func() {
 		result <- c.sendSnapshot(ctx, 1, 2, snapshotBytes, held.wrap)
 	}()
-	<-half
+	next(t, "half of the snapshot to arrive", half)
 	want := end(t, c, cancel)
 	held.open()
-	if err := <-result; err == nil || want != nil && !errors.Is(err, want) {
+	if err := next(t, "the sender's result", result); err == nil || want != nil && !errors.Is(err, want) {
 		t.Errorf("the sender got %v, want %v", err, want)
 	}
-	if err := <-failures; err == nil {
+	if err := next(t, "the receiver's result", failures); err == nil {
 		t.Error("the receiver read to the end of a snapshot that was cut off")
 	}
 	if len(failures) > 0 {
