@@ -3,9 +3,6 @@ package httptransport
 import (
 	"context"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"strings"
 	"testing"
 
@@ -16,25 +13,13 @@ import (
 // withoutStreams stands before a node and refuses its streams.
 func withoutStreams(t *testing.T, target string) string {
 	t.Helper()
-	u, err := url.Parse(target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	onward := &http.Transport{}
-	proxy := httputil.NewSingleHostReverseProxy(u)
-	proxy.Transport = onward
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, pathStream) {
+	return front(t, target, func(w http.ResponseWriter, r *http.Request) bool {
+		streams := strings.HasPrefix(r.URL.Path, pathStream)
+		if streams {
 			http.Error(w, "no streams", http.StatusServiceUnavailable)
-			return
 		}
-		proxy.ServeHTTP(w, r)
-	}))
-	t.Cleanup(func() {
-		front.Close()
-		onward.CloseIdleConnections()
+		return streams
 	})
-	return front.URL
 }
 
 // B1: a removed member that has nothing to send hears of it, with the proof:

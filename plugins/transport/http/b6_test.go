@@ -78,12 +78,12 @@ func TestB6SnapshotToAFrozenReceiver(t *testing.T) {
 // it have the right bytes.
 func TestB6TwentyFollowers(t *testing.T) {
 	const size, followers = 1 << 20, 20
-	one, _ := openNode(t, 1, "snapshot_rate: 33554432", newEvents())
+	one, _ := openNode(t, 1, "snapshot_rate: 33554432", newEvents(), newTiming)
 	var set transport.PeerSet
 	for id := uint64(2); id < 2+followers; id++ {
 		peer := transport.Peer{Id: id, Urls: []string{"http://127.0.0.1:1"}}
 		if id%2 == 0 {
-			_, peer.Urls[0] = openNode(t, id, "", newEvents())
+			_, peer.Urls[0] = openNode(t, id, "", newEvents(), newTiming)
 		}
 		set.Peers = append(set.Peers, peer)
 	}

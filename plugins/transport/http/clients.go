@@ -27,7 +27,6 @@ func newClients(t timing, s security) *clients {
 	}
 	c.stream.ResponseHeaderTimeout = t.dial
 	c.stream.ReadBufferSize = readBufferBytes
-	c.snapshot.DisableKeepAlives = true
 	c.snapshot.WriteBufferSize = 128 << 10
 	return c
 }

@@ -63,7 +63,7 @@ const configSchema = `{
       "type": "integer",
       "minimum": 1,
       "default": 4,
-      "description": "The most snapshots received at one time; more are told to come back."
+      "description": "The most snapshots received at one time, and sent at one time; of those to send more wait, of those that come more are told to come back."
     },
     "queue_bytes": {
       "type": "integer",

@@ -17,6 +17,6 @@ func TestConformance(t *testing.T) {
 		New:    func(*testing.T) transport.Transport { return New(backend.Env{}) },
 		Listen: "127.0.0.1:0",
 		URL:    func(address string) string { return "http://" + address },
-		TCP:    true,
+		TCP:    true, Resumes: true,
 	})
 }

@@ -30,6 +30,7 @@ type endpoint struct {
 	server     *http.Server
 	pace       *pace         // of snapshots being sent
 	snapshots  chan struct{} // a token for each snapshot being received
+	sending    chan struct{} // a token for each snapshot being sent
 
 	ctx      context.Context // ends when closing begins
 	cancel   context.CancelFunc
@@ -45,6 +46,8 @@ type endpoint struct {
 	peers   atomic.Pointer[map[uint64]*peer]
 	removed atomic.Pointer[map[uint64]transport.RemovedMember]
 	learned map[uint64]learnedPeer // needs mu
+	// transfers are the snapshots that come in parts; needs mu.
+	transfers map[transferKey]*transfer
 }
 
 func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logger, t timing) (*endpoint, error) {
@@ -72,8 +75,10 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 		handler:    h,
 		pace:       &pace{rate: c.SnapshotRate},
 		snapshots:  make(chan struct{}, c.MaxSnapshots),
+		sending:    make(chan struct{}, c.MaxSnapshots),
 		finished:   make(chan struct{}),
 		learned:    map[uint64]learnedPeer{},
+		transfers:  map[transferKey]*transfer{},
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.clients = newClients(e.timing, s)

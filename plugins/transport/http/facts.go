@@ -19,6 +19,9 @@ type facts struct {
 	dropped atomic.Uint64
 	stream  [streamKinds]atomic.Uint64 // payload bytes queued for each stream
 	posted  atomic.Uint64              // payload bytes queued for the pipeline
+	// Bytes of snapshots given to connections, and how often one went on
+	// after a break.
+	snapshot, resumed atomic.Uint64
 }
 
 func (f *facts) probed(rtt, skew time.Duration) {

@@ -28,6 +28,12 @@ func peerFamilies() []family {
 				{`,channel="pipeline"`, float64(p.facts.posted.Load())},
 			}
 		}},
+		{prefix + "snapshot_bytes_total", "counter", "Bytes of snapshots put on connections, again after a break included.", one(func(p *peer) float64 {
+			return float64(p.facts.snapshot.Load())
+		})},
+		{prefix + "snapshot_resumes_total", "counter", "How often a snapshot went on after a broken connection.", one(func(p *peer) float64 {
+			return float64(p.facts.resumed.Load())
+		})},
 		{prefix + "waiting_messages", "gauge", "Messages that wait, by channel.", func(p *peer) []sample {
 			return []sample{
 				{`,channel="message"`, float64(p.waiting(messageStream))},

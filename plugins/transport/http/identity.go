@@ -11,7 +11,7 @@ import (
 )
 
 // Headers of rafthttp, in the canonical form that net/http uses. The last
-// four are ours; others ignore them.
+// five are ours; others ignore them.
 const (
 	headerFrom       = "X-Server-From"
 	headerVersion    = "X-Server-Version"
@@ -24,6 +24,7 @@ const (
 	headerRemovedTerm    = "X-Pontoon-Removed-Term"
 	headerSnapshotSize   = "X-Pontoon-Snapshot-Size"
 	headerSnapshotSHA256 = "X-Pontoon-Snapshot-Sha256"
+	headerSnapshotOffset = "X-Pontoon-Snapshot-Offset"
 )
 
 // What we announce. Every etcd from 3.5 on has 3.5.0 in its table of versions

@@ -32,11 +32,15 @@ func testOptions(node uint64, config string) transport.Options {
 	}
 }
 
-// openNode opens a transport that ends with the test and returns its URL.
-func openNode(t *testing.T, node uint64, config string, h transport.Handler) (*httpTransport, string) {
+// openNode opens a transport that ends with the test and returns its URL. Its
+// timing is quick unless another one is given.
+func openNode(t *testing.T, node uint64, config string, h transport.Handler, other ...func(time.Duration) timing) (*httpTransport, string) {
 	t.Helper()
 	tr := New(backend.Env{}).(*httpTransport)
 	tr.timing = quick
+	for _, timing := range other {
+		tr.timing = timing
+	}
 	address, err := tr.Open(context.Background(), testOptions(node, config), h)
 	if err != nil {
 		t.Fatal(err)

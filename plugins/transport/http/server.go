@@ -36,6 +36,8 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.servePipeline(w, r)
 	case r.URL.Path == pathSnapshot:
 		e.serveSnapshot(w, r)
+	case strings.HasPrefix(r.URL.Path, pathSnapshot+"/"):
+		e.serveTransfer(w, r)
 	case r.URL.Path == pathProbing:
 		e.serveProbing(w, r)
 	case strings.HasPrefix(r.URL.Path, pathStream+"/"):

@@ -13,12 +13,13 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
-// sendSnapshot posts one snapshot and returns the receiver's verdict.
+// sendSnapshot sends one snapshot and returns the receiver's verdict.
 func (e *endpoint) sendSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
 	if !e.enter() {
 		return plugins.ErrClosed
@@ -35,15 +36,35 @@ func (e *endpoint) sendSnapshot(ctx context.Context, header transport.SnapshotHe
 	defer cancel()
 	defer context.AfterFunc(p.ctx, cancel)()
 
+	select {
+	case e.sending <- struct{}{}:
+		defer func() { <-e.sending }()
+	case <-ctx.Done():
+		return fmt.Errorf("send snapshot of %d bytes to %x: waiting for others: %w", header.Bytes, header.To, ctx.Err())
+	}
+	err := e.sendInParts(ctx, p, header, r)
+	if errors.Is(err, errNoParts) {
+		err = e.sendWhole(ctx, p, header, r)
+	}
+	p.posted(err == nil)
+	if err != nil {
+		return fmt.Errorf("send snapshot of %d bytes to %x: %w", header.Bytes, header.To, err)
+	}
+	return nil
+}
+
+// sendWhole posts the snapshot in one request, as rafthttp does: for peers
+// that do not know of parts.
+func (e *endpoint) sendWhole(ctx context.Context, p *peer, header transport.SnapshotHeader, r io.Reader) error {
 	body := newSnapshotBody(ctx, header, r, e.pace)
+	body.count = &p.facts.snapshot
 	defer body.release()
 	for {
 		base := p.urls.pick()
 		if base == nil {
-			return fmt.Errorf("send snapshot to %x: %w: %w", header.To, transport.ErrUnreachable, errNoURL)
+			return fmt.Errorf("%w: %w", transport.ErrUnreachable, errNoURL)
 		}
 		err := e.postSnapshot(ctx, p, base, header, body)
-		p.posted(err == nil)
 		if err == nil {
 			return nil
 		}
@@ -51,7 +72,7 @@ func (e *endpoint) sendSnapshot(ctx context.Context, header transport.SnapshotHe
 		if next := p.urls.pick(); next != base && ctx.Err() == nil && body.retry(base) {
 			continue
 		}
-		return fmt.Errorf("send snapshot of %d bytes to %x: %w", header.Bytes, header.To, err)
+		return err
 	}
 }
 
@@ -117,6 +138,8 @@ type snapshotBody struct {
 	pace *pace
 	size uint64
 	hash hash.Hash
+	// count counts the bytes that go to a connection.
+	count *atomic.Uint64
 
 	// mu is held while r is read: after release, nobody reads it any more.
 	mu       sync.Mutex
@@ -169,6 +192,7 @@ func (b *snapshotBody) read(buf []byte) (int, error) {
 		return 0, ended
 	}
 	b.sent += uint64(n)
+	b.count.Add(uint64(n))
 	b.hash.Write(buf[:n])
 	if err == nil && b.size > 0 && b.sent > b.size {
 		err = fmt.Errorf("%w: snapshot is longer than %d bytes", plugins.ErrInvalidArgument, b.size)

@@ -44,3 +44,10 @@ func (p *urlPicker) failed(u *url.URL) {
 		p.current = (p.current + 1) % len(p.urls)
 	}
 }
+
+// count is how many there are.
+func (p *urlPicker) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.urls)
+}

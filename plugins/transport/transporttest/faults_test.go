@@ -82,3 +82,14 @@ func TestDropLosesSomeMessages(t *testing.T) {
 		t.Error("a message that was to be dropped arrived")
 	}
 }
+
+func TestGateReorders(t *testing.T) {
+	n, c := network(t, 2)
+	gate := n.Hold(1, 2)
+	sent := burst(1, 2, control, 3)
+	c.send(sent...)
+	gate.Reorder(func(int) []int { return []int{2, 0, 1} })
+	gate.Open()
+	c.nodes[2].await(t, "all messages", func() bool { return c.nodes[2].hasAll(sent) }, nil)
+	checkOrder(t, c.nodes[2].received(), []transport.Envelope{sent[2], sent[0], sent[1]})
+}

@@ -22,6 +22,10 @@ type Harness struct {
 	// then be led through a Relay, which the tests of stalled and broken
 	// connections need; without it they are left out.
 	TCP bool
+	// Resumes says that a snapshot whose connection breaks goes on over the
+	// next one, and so arrives, as long as there is a next one soon. It needs
+	// TCP.
+	Resumes bool
 }
 
 // Run puts a transport to the test. Each subtest uses transports of its own.

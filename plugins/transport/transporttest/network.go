@@ -241,6 +241,19 @@ func (g *Gate) Release(count int) int {
 	return g.release(count)
 }
 
+// Reorder arranges the messages that wait anew: the one that would go first
+// goes as order(n)[0] says, and so on. order returns a permutation of the n
+// first numbers; rand.Perm is one.
+func (g *Gate) Reorder(order func(n int) []int) {
+	g.network.mu.Lock()
+	defer g.network.mu.Unlock()
+	held := make([]transport.Envelope, 0, len(g.held))
+	for _, i := range order(len(g.held)) {
+		held = append(held, g.held[i])
+	}
+	g.held = held
+}
+
 // Open lets all messages go, and from now on those to come.
 func (g *Gate) Open() {
 	g.network.mu.Lock()

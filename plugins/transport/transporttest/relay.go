@@ -5,16 +5,24 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 )
 
-// A Relay stands in front of a TCP listener. Connections through it can be
-// stalled and broken.
+// A Relay stands in front of a TCP listener: the faulty network of transports
+// that use a real one. Connections through it can be stalled, delayed,
+// throttled, broken, at once or after so many bytes, and cut. All links through
+// one relay share its faults.
 type Relay struct {
 	target   string
 	listener net.Listener
 	running  sync.WaitGroup
+	ending   chan struct{} // closed when the relay ends
 
 	mu      sync.Mutex
+	delay   time.Duration
+	rate    int64 // bytes in a second each way of a connection; 0: no limit
+	carried int64 // bytes, both ways
+	breakAt int64 // what carried must reach for connections to break; 0: nothing
 	cut     bool
 	closed  bool
 	flowing chan struct{} // closed while bytes may flow
@@ -28,7 +36,7 @@ func NewRelay(t *testing.T, target string) *Relay {
 	if err != nil {
 		t.Fatalf("start relay: %v", err)
 	}
-	r := &Relay{target: target, listener: listener, flowing: make(chan struct{}), open: map[net.Conn]struct{}{}}
+	r := &Relay{target: target, listener: listener, flowing: make(chan struct{}), ending: make(chan struct{}), open: map[net.Conn]struct{}{}}
 	close(r.flowing)
 	r.running.Go(r.accept)
 	t.Cleanup(r.close)
@@ -83,6 +91,37 @@ func (r *Relay) Heal() {
 	r.resume()
 }
 
+// Delay holds back every piece that is read for d before it goes on, from now
+// on. 0 ends it.
+func (r *Relay) Delay(d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.delay = d
+}
+
+// Throttle lets no more than so many bytes in a second through, each way of
+// each connection. 0 ends it.
+func (r *Relay) Throttle(bytesPerSecond int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rate = bytesPerSecond
+}
+
+// BreakAfter breaks all connections, once, when n more bytes have been
+// carried: the last of them go on, and what is behind them is lost.
+func (r *Relay) BreakAfter(n int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.breakAt = r.carried + n
+}
+
+// Carried is how many bytes went through so far, both ways.
+func (r *Relay) Carried() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.carried
+}
+
 // Break breaks all connections once.
 func (r *Relay) Break() {
 	r.mu.Lock()
@@ -107,6 +146,7 @@ func abort(c net.Conn) {
 
 func (r *Relay) close() {
 	_ = r.listener.Close()
+	close(r.ending)
 	r.mu.Lock()
 	r.closed = true
 	r.resume()
@@ -148,12 +188,13 @@ func (r *Relay) pump(dst, src net.Conn) {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := src.Read(buf)
-		r.mu.Lock()
-		flowing := r.flowing
-		r.mu.Unlock()
-		<-flowing
+		n, last := r.carry(n)
 		if _, writeErr := dst.Write(buf[:n]); writeErr != nil {
 			abort(src)
+			return
+		}
+		if last {
+			r.Break()
 			return
 		}
 		if err == io.EOF {
@@ -166,6 +207,38 @@ func (r *Relay) pump(dst, src net.Conn) {
 			abort(dst)
 			return
 		}
+	}
+}
+
+// carry waits until n bytes that were read may go on, and says how many of
+// them do; after the last ones connections break.
+func (r *Relay) carry(n int) (pass int, last bool) {
+	r.mu.Lock()
+	flowing, wait := r.flowing, r.delay
+	if r.rate > 0 {
+		wait += time.Duration(int64(n) * int64(time.Second) / r.rate)
+	}
+	r.mu.Unlock()
+	<-flowing
+	if wait > 0 {
+		r.hold(wait)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.breakAt > 0 && r.carried+int64(n) >= r.breakAt {
+		n, last = int(r.breakAt-r.carried), true
+		r.breakAt = 0
+	}
+	r.carried += int64(n)
+	return n, last
+}
+
+func (r *Relay) hold(wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.ending:
 	}
 }
 

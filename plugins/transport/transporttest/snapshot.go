@@ -57,7 +57,8 @@ func testSnapshot(t *testing.T, h Harness) {
 	t.Run("the sender gives up half-way", func(t *testing.T) { testSnapshotCut(t, h, giveUp) })
 	t.Run("the receiver closes half-way", func(t *testing.T) { testSnapshotCut(t, h, closeReceiver) })
 	if h.TCP {
-		t.Run("the connection breaks half-way", func(t *testing.T) { testSnapshotCut(t, h, breakLink) })
+		t.Run("the connection is cut half-way", func(t *testing.T) { testSnapshotCut(t, h, cutLink) })
+		t.Run("connections break half-way, again and again", func(t *testing.T) { testSnapshotBreaks(t, h) })
 	}
 }
 
@@ -196,8 +197,8 @@ func closeReceiver(t *testing.T, c *cluster, _ context.CancelFunc) error {
 	return transport.ErrUnreachable
 }
 
-func breakLink(_ *testing.T, c *cluster, _ context.CancelFunc) error {
-	c.nodes[2].relay.Break()
+func cutLink(_ *testing.T, c *cluster, _ context.CancelFunc) error {
+	c.nodes[2].relay.Cut()
 	return transport.ErrUnreachable
 }
 
@@ -237,4 +238,65 @@ func testSnapshotCut(t *testing.T, h Harness, end ending) {
 	if len(failures) > 0 {
 		t.Error("there was a second attempt")
 	}
+}
+
+// testSnapshotBreaks: connections break at random places. Whatever becomes of
+// the snapshot, both ends agree; and a transport that resumes delivers it, and
+// does not begin anew.
+func testSnapshotBreaks(t *testing.T, h Harness) {
+	const breaks = 5
+	random := rand.New(rand.NewPCG(3, 4))
+	c := newCluster(t, h, 2)
+	c.establish()
+	arrivals := c.nodes[2].take()
+	relay := c.nodes[2].relay
+	before := relay.Carried()
+	broken := 0
+	arm := func() {
+		if broken < breaks {
+			broken++
+			relay.BreakAfter(1 + random.Int64N(snapshotBytes/(breaks+1)))
+		}
+	}
+	// The source sees how far the snapshot has come, and breaks it again.
+	every := &milestones{step: snapshotBytes / (breaks + 1), pass: arm}
+	arm()
+	err := c.sendSnapshot(deadline(t), 1, 2, snapshotBytes, func(r io.Reader) io.Reader {
+		return io.TeeReader(r, every)
+	})
+	if h.Resumes && err != nil {
+		t.Fatalf("the snapshot did not arrive: %v", err)
+	}
+	a := next(t, "the snapshot", arrivals)
+	if (a.err == nil) != (err == nil) {
+		t.Errorf("the sender got %v, the receiver %v", err, a.err)
+	}
+	if len(arrivals) > 0 {
+		t.Error("there was a second attempt")
+	}
+	if err != nil {
+		return
+	}
+	if a.size != snapshotBytes || a.sum != sumOf(snapshotBytes) {
+		t.Errorf("arrived with %d bytes of %d, changed on their way", a.size, snapshotBytes)
+	}
+	carried := relay.Carried() - before
+	t.Logf("%d bytes, %d breaks, %d bytes carried", snapshotBytes, broken, carried)
+	if most := int64(snapshotBytes) * 3 / 2; h.Resumes && carried > most {
+		t.Errorf("%d bytes were carried for a snapshot of %d, at most %d", carried, snapshotBytes, most)
+	}
+}
+
+// milestones calls pass each time that another step of bytes was written.
+type milestones struct {
+	step, count int
+	pass        func()
+}
+
+func (m *milestones) Write(p []byte) (int, error) {
+	before := m.count / m.step
+	if m.count += len(p); m.count/m.step > before {
+		m.pass()
+	}
+	return len(p), nil
 }
