@@ -1,0 +1,144 @@
+package peertls
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// Files is the config section tls: three PEM files. Relative paths begin where
+// the host was started.
+type Files struct {
+	// Cert is the member's certificate, followed by intermediate ones if any.
+	Cert string `yaml:"cert"`
+	// Key is its private key.
+	Key string `yaml:"key"`
+	// CA are the authorities that sign members' certificates.
+	CA string `yaml:"ca"`
+}
+
+// Schema is the JSON Schema of Files.
+const Schema = `{
+      "type": "object",
+      "additionalProperties": false,
+      "required": ["cert", "key", "ca"],
+      "properties": {
+        "cert": {
+          "type": "string",
+          "description": "PEM file with this member's certificate, followed by intermediate ones if any. Its only URI is pontoon://<cluster id>/<member id>."
+        },
+        "key": {
+          "type": "string",
+          "description": "PEM file with the certificate's private key."
+        },
+        "ca": {
+          "type": "string",
+          "description": "PEM file with the authorities that sign the certificates of members."
+        }
+      },
+      "description": "Mutual TLS 1.3 between members. The files are read again when they change."
+    }`
+
+// Check reports a section that is not complete.
+func (f Files) Check() error {
+	for _, file := range f.named() {
+		if file.path == "" {
+			return fmt.Errorf("%w: tls.%s is missing: name a PEM file", plugins.ErrInvalidConfig, file.key)
+		}
+	}
+	return nil
+}
+
+type namedFile struct{ key, path string }
+
+func (f Files) named() [3]namedFile {
+	return [3]namedFile{{"cert", f.Cert}, {"key", f.Key}, {"ca", f.CA}}
+}
+
+// texts are what was in the three files at one time.
+type texts struct{ cert, key, ca string }
+
+// read reads the files. It may run between two changes that belong together;
+// the texts do not fit each other then.
+func (f Files) read() (texts, error) {
+	var all [3]string
+	for i, file := range f.named() {
+		text, err := readFile(file.path)
+		if err != nil {
+			return texts{}, fmt.Errorf("%w: tls.%s: %w", plugins.ErrInvalidConfig, file.key, err)
+		}
+		all[i] = text
+	}
+	return texts{all[0], all[1], all[2]}, nil
+}
+
+func readFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, membercert.MaxPEMBytes+1))
+	if err != nil {
+		return "", err
+	}
+	if len(text) > membercert.MaxPEMBytes {
+		return "", fmt.Errorf("%s is larger than %d bytes: it holds something else", path, membercert.MaxPEMBytes)
+	}
+	return string(text), nil
+}
+
+// material is a pair that can be used, with the authorities to judge others by.
+type material struct {
+	pair        *tls.Certificate
+	authorities *x509.CertPool
+}
+
+// material makes of the texts what connections need, or says which file is
+// wrong. A pair that other members would refuse is refused here already.
+func (f Files) material(t texts, self membercert.Name) (*material, error) {
+	pair, err := tls.X509KeyPair([]byte(t.cert), []byte(t.key))
+	if err != nil {
+		return nil, fmt.Errorf("%w: tls.cert %s and tls.key %s: %w", plugins.ErrInvalidConfig, f.Cert, f.Key, err)
+	}
+	authorities, err := membercert.Certificates([]byte(t.ca))
+	if err != nil {
+		return nil, fmt.Errorf("%w: tls.ca %s: %w", plugins.ErrInvalidConfig, f.CA, err)
+	}
+	m := &material{&pair, x509.NewCertPool()}
+	for _, c := range authorities {
+		m.authorities.AddCert(c)
+	}
+	chain, err := parseChain(&pair)
+	if err != nil {
+		return nil, fmt.Errorf("%w: tls.cert %s: %w", plugins.ErrInvalidConfig, f.Cert, err)
+	}
+	for _, usage := range []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth} {
+		name, err := m.judge(chain, usage)
+		if err != nil {
+			return nil, fmt.Errorf("%w: tls.cert %s: %w", plugins.ErrInvalidConfig, f.Cert, err)
+		}
+		if name != self {
+			return nil, fmt.Errorf("%w: tls.cert %s: it is the certificate of %v, and this node is %v",
+				plugins.ErrInvalidConfig, f.Cert, name, self)
+		}
+	}
+	return m, nil
+}
+
+func parseChain(pair *tls.Certificate) ([]*x509.Certificate, error) {
+	chain := []*x509.Certificate{pair.Leaf}
+	for _, der := range pair.Certificate[1:] {
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, err
+		}
+		chain = append(chain, c)
+	}
+	return chain, nil
+}
