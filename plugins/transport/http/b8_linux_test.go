@@ -50,7 +50,7 @@ func TestB8BlackHole(t *testing.T) {
 	address := blackHole(t)
 	started := time.Now()
 	timing := newTiming(time.Second)
-	_, err := newClient(timing, security{}, 0, 0).DialContext(context.Background(), "tcp", address)
+	_, err := newClient(timing, security{}, 2, 0, 0).DialContext(context.Background(), "tcp", address)
 	if took := time.Since(started); err == nil || took < timing.dial-50*time.Millisecond || took > timing.dial+3*time.Second {
 		t.Errorf("failed after %v with %v, want about %v", took, err, timing.dial)
 	}

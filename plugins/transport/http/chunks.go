@@ -2,6 +2,7 @@ package httptransport
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
@@ -72,7 +73,15 @@ func (c *chunks) watch(ended func()) {
 // interrupt makes a write that is stuck fail.
 func (c *chunks) interrupt() { _ = c.conn.SetWriteDeadline(time.Unix(1, 0)) }
 
-func (c *chunks) close() { _ = c.conn.Close() }
+// close does not wait for a peer that does not read, as TLS would do to say
+// goodbye.
+func (c *chunks) close() {
+	if secured, ok := c.conn.(*tls.Conn); ok {
+		_ = secured.NetConn().Close()
+		return
+	}
+	_ = c.conn.Close()
+}
 
 // write writes one chunk: what is in buffer after its first chunkRoom bytes.
 // It may change those, and append.

@@ -8,22 +8,40 @@ import (
 	"time"
 )
 
-// clients are the sending ends of the four kinds of request. They share
-// nothing, so that none can starve another of connections.
+// clients are the sending ends of the four kinds of request to one peer. They
+// share nothing, so that none can starve another of connections. Nor do peers:
+// a connection has shown that it leads to one of them, whatever URLs they have.
 type clients struct {
-	stream, pipeline, snapshot, probe *http.Transport
+	stream, pipeline, snapshot, probe *client
 }
 
-func newClients(t timing, s security) *clients {
+// A client sends requests of one kind to one peer.
+type client struct {
+	*http.Transport
+	peer     uint64
+	refusals *refusals
+}
+
+// RoundTrip implements http.RoundTripper. It notes when one end did not like
+// the other's certificate.
+func (c *client) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := c.Transport.RoundTrip(r)
+	if err != nil {
+		c.refusals.dialled(c.peer, err)
+	}
+	return response, err
+}
+
+func newClients(t timing, s security, peer uint64) *clients {
 	c := &clients{
 		// A stream that is silent for too long is dropped.
-		stream: newClient(t, s, t.link, t.link),
+		stream: newClient(t, s, peer, t.link, t.link),
 		// The pipeline's requests have a deadline as a whole.
-		pipeline: newClient(t, s, 0, t.link),
+		pipeline: newClient(t, s, peer, 0, t.link),
 		// So have probes.
-		probe: newClient(t, s, 0, t.link),
+		probe: newClient(t, s, peer, 0, t.link),
 		// A snapshot must make progress, but its verdict may take long.
-		snapshot: newClient(t, s, 0, t.link),
+		snapshot: newClient(t, s, peer, 0, t.link),
 	}
 	c.stream.ResponseHeaderTimeout = t.dial
 	c.stream.ReadBufferSize = readBufferBytes
@@ -31,9 +49,9 @@ func newClients(t timing, s security) *clients {
 	return c
 }
 
-func newClient(t timing, s security, read, write time.Duration) *http.Transport {
+func newClient(t timing, s security, peer uint64, read, write time.Duration) *client {
 	dialer := net.Dialer{Timeout: t.dial, KeepAliveConfig: keepAlive(t)}
-	client := &http.Transport{
+	c := &client{peer: peer, refusals: s.refusals, Transport: &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			c, err := dialer.DialContext(ctx, network, address)
 			if err != nil {
@@ -49,9 +67,9 @@ func newClient(t timing, s security, read, write time.Duration) *http.Transport 
 		MaxIdleConnsPerHost:    pipelineWorkers,
 		IdleConnTimeout:        t.link,
 		MaxResponseHeaderBytes: 16 << 10,
-	}
-	s.dialer(client)
-	return client
+	}}
+	s.dialer(c.Transport, peer)
+	return c
 }
 
 // keepAlive finds a dead peer on a connection over which nothing goes.

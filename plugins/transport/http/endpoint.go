@@ -26,7 +26,6 @@ type endpoint struct {
 	logger     *slog.Logger
 	handler    transport.Handler
 	reporter   *reporter
-	clients    *clients
 	server     *http.Server
 	pace       *pace         // of snapshots being sent
 	snapshots  chan struct{} // a token for each snapshot being received
@@ -55,7 +54,11 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 	if err != nil {
 		return nil, err
 	}
-	s := security{insecure: c.Insecure}
+	self := identity{node: opts.NodeID, cluster: opts.ClusterID, urls: opts.Advertise}
+	s, err := newSecurity(c, self, logger)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.checkListen(opts.Listen); err != nil {
 		return nil, err
 	}
@@ -65,7 +68,7 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 		}
 	}
 	e := &endpoint{
-		self:       identity{node: opts.NodeID, cluster: opts.ClusterID, urls: opts.Advertise},
+		self:       self,
 		group:      opts.Group,
 		maxMessage: messageLimit(opts.Limits),
 		config:     c,
@@ -81,7 +84,6 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 		transfers:  map[transferKey]*transfer{},
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
-	e.clients = newClients(e.timing, s)
 	e.peers.Store(&map[uint64]*peer{})
 	e.removed.Store(&map[uint64]transport.RemovedMember{})
 	return e, nil
@@ -231,6 +233,8 @@ func (e *endpoint) beginClose() {
 		}
 		e.running.Wait()
 		e.reporter.close()
-		e.clients.close()
+		for _, p := range *e.peers.Load() {
+			p.clients.close() // of what ended after stop
+		}
 	}()
 }

@@ -51,6 +51,9 @@ func (t *httpTransport) WriteMetrics(w io.Writer) error {
 		"# TYPE pontoon_transport_http_learned_peers gauge\npontoon_transport_http_learned_peers %d\n", learned); err != nil {
 		return err
 	}
+	if err := e.security.write(w); err != nil {
+		return err
+	}
 	for _, family := range peerFamilies() {
 		if err := family.write(w, peers); err != nil {
 			return err

@@ -37,6 +37,9 @@ type link struct{ from, to uint64 }
 // A forwarded MsgTransferLeader is the one message whose sender field names
 // somebody else: the member that shall lead.
 func (l link) check(s *shape) error {
+	if local(s.kind) {
+		return fmt.Errorf("%w: type %d from %x", errLocalType, s.kind, l.from)
+	}
 	if s.to != l.to || (s.from != l.from && s.kind != typeTransferLeader) {
 		return fmt.Errorf("%w: %x to %x instead of %x to %x", errUnexpectedPeer, s.from, s.to, l.from, l.to)
 	}

@@ -38,8 +38,10 @@ func (e *endpoint) listen(ctx context.Context, address string) (string, error) {
 		Listener: l, total: e.config.MaxConnections, each: e.config.MaxConnectionsPerAddress,
 		unacknowledged: e.timing.link, open: map[string]int{},
 	}
+	secured := e.security.listener(limited, e.timing.link)
+	e.running.Go(func() { e.security.watch(e.ctx) })
 	e.running.Go(func() {
-		if err := e.server.Serve(e.security.listener(limited)); !errors.Is(err, http.ErrServerClosed) {
+		if err := e.server.Serve(secured); !errors.Is(err, http.ErrServerClosed) {
 			e.logger.Error("transport stopped listening", "address", l.Addr().String(), "error", err)
 		}
 	})

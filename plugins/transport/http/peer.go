@@ -36,6 +36,7 @@ type peer struct {
 	id       uint64
 	remote   bool
 	urls     urlPicker
+	clients  *clients
 	pipeline *pipeline
 	writers  [streamKinds]atomic.Pointer[streamWriter]
 	facts    facts
@@ -50,7 +51,7 @@ type peer struct {
 }
 
 func newPeer(e *endpoint, id uint64, remote bool) *peer {
-	p := &peer{e: e, id: id, remote: remote}
+	p := &peer{e: e, id: id, remote: remote, clients: newClients(e.timing, e.security, id)}
 	p.ctx, p.cancel = context.WithCancel(e.ctx)
 	p.pipeline = &pipeline{peer: p}
 	return p
@@ -75,6 +76,7 @@ func (p *peer) stop() {
 	p.mu.Unlock()
 	p.cancel()
 	p.pipeline.close()
+	p.clients.close()
 }
 
 // send puts a message into one of the peer's queues, or reports it.

@@ -123,7 +123,7 @@ func (p *pipeline) post(payload []byte) error {
 	request.GetBody = nil
 	e.self.mark(request.Header, p.peer.id)
 	request.Header.Set("Content-Type", "application/protobuf")
-	response, err := e.clients.pipeline.RoundTrip(request)
+	response, err := p.peer.clients.pipeline.RoundTrip(request)
 	if err != nil {
 		p.peer.urls.failed(base)
 		return fmt.Errorf("post to %s: %w", target, err)

@@ -59,7 +59,7 @@ func (b prober) probe(ctx context.Context) error {
 	}
 	e.self.mark(request.Header, b.peer.id)
 	started := time.Now()
-	response, err := e.clients.probe.RoundTrip(request)
+	response, err := b.peer.clients.probe.RoundTrip(request)
 	if err != nil {
 		return fmt.Errorf("probe: %w", err)
 	}

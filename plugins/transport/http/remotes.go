@@ -22,18 +22,13 @@ type learnedPeer struct {
 	heard time.Time
 }
 
-// vouches reports whether the connection itself proves who is calling.
-func (s security) vouches(r *http.Request) bool {
-	return r.TLS != nil && len(r.TLS.VerifiedChains) > 0
-}
-
 // learn notes where an unknown sender says that it can be reached. Anyone who
 // knows the cluster's id could otherwise make this node dial any address, so
-// only those are believed whom their certificate vouches for, or all if the
-// configuration says so. When there are too many, the one that was not heard
+// only those are believed whom their certificate vouches for, which vouched has
+// checked, or all if the configuration says so. When there are too many, the one that was not heard
 // of for the longest time goes.
 func (e *endpoint) learn(r *http.Request, from uint64) {
-	if from == 0 || from == e.self.node || (!e.config.LearnRemotes && !e.security.vouches(r)) {
+	if from == 0 || from == e.self.node || (!e.config.LearnRemotes && e.security.members == nil) {
 		return
 	}
 	if (*e.peers.Load())[from] != nil {

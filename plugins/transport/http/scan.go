@@ -14,6 +14,24 @@ const (
 	typeTransferLeader = 13
 )
 
+// errLocalType: raft's messages to itself have no business on a network.
+var errLocalType = errors.New("message type is not one for the network")
+
+// local tells the types that raft sends to itself, and those that it does not
+// have.
+func local(kind uint64) bool {
+	const (
+		hup, beat, checkQuorum = 0, 1, 12
+		unreachable, status    = 10, 11
+		firstOfStorage         = 19 // and all above
+	)
+	switch kind {
+	case hup, beat, checkQuorum, unreachable, status:
+		return true
+	}
+	return kind >= firstOfStorage
+}
+
 var errMalformed = errors.New("malformed message")
 
 // Wire types of protobuf.

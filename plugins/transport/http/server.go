@@ -51,7 +51,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // removed member of this cluster so. It asks for no headers.
 func (e *endpoint) serveProbing(w http.ResponseWriter, r *http.Request) {
 	from, err := parseID(r.Header.Get(headerFrom))
-	if err == nil && e.self.check(r.Header) == nil && e.refuseRemoved(w, from) {
+	if err == nil && e.self.check(r.Header) == nil && e.speaksFor(r, from) == nil && e.refuseRemoved(w, from) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -97,6 +97,9 @@ func (e *endpoint) serveStream(w http.ResponseWriter, r *http.Request) {
 	from, err := parseID(path.Base(r.URL.Path))
 	if err != nil {
 		http.Error(w, "invalid from", http.StatusNotFound)
+		return
+	}
+	if !e.vouched(w, r, from) {
 		return
 	}
 	if e.refuseRemoved(w, from) {
@@ -152,12 +155,8 @@ func (e *endpoint) servePipeline(w http.ResponseWriter, r *http.Request) {
 	if !e.admit(w, r, http.MethodPost) {
 		return
 	}
-	from, err := parseID(r.Header.Get(headerFrom))
-	if err != nil {
-		http.Error(w, "invalid from", http.StatusBadRequest)
-		return
-	}
-	if e.refuseRemoved(w, from) {
+	from, ok := e.sender(w, r)
+	if !ok || e.refuseRemoved(w, from) {
 		return
 	}
 	e.learn(r, from)
@@ -190,6 +189,8 @@ func (e *endpoint) checkMessage(s *shape, from uint64) (int, error) {
 	switch {
 	case s.to != e.self.node:
 		return http.StatusPreconditionFailed, errToMismatch
+	case local(s.kind):
+		return http.StatusBadRequest, errLocalType
 	case (link{from: from, to: e.self.node}).check(s) != nil:
 		return http.StatusBadRequest, errUnexpectedPeer
 	case s.kind == typeSnap:

@@ -23,12 +23,8 @@ func (e *endpoint) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	if !e.admit(w, r, http.MethodPost) {
 		return
 	}
-	from, err := parseID(r.Header.Get(headerFrom))
-	if err != nil {
-		http.Error(w, "invalid from", http.StatusBadRequest)
-		return
-	}
-	if e.refuseRemoved(w, from) {
+	from, ok := e.sender(w, r)
+	if !ok || e.refuseRemoved(w, from) {
 		return
 	}
 	e.learn(r, from)

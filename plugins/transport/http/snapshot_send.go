@@ -107,7 +107,7 @@ func (e *endpoint) postSnapshot(ctx context.Context, p *peer, base *url.URL, hea
 	if header.Bytes > 0 {
 		request.Header.Set(headerSnapshotSize, strconv.FormatUint(header.Bytes, 10))
 	}
-	response, err := e.clients.snapshot.RoundTrip(request)
+	response, err := p.clients.snapshot.RoundTrip(request)
 	if err != nil {
 		return errors.Join(body.failure(), ctx.Err(), fmt.Errorf("%w: %w", transport.ErrUnreachable, err))
 	}

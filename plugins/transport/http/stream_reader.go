@@ -120,7 +120,7 @@ func (r *streamReader) dial(ctx context.Context) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("dial %s: %w", target, err)
 	}
 	e.self.mark(request.Header, r.peer.id)
-	response, err := e.clients.stream.RoundTrip(request)
+	response, err := r.peer.clients.stream.RoundTrip(request)
 	if err != nil {
 		r.peer.urls.failed(base)
 		return nil, fmt.Errorf("dial %s: %w", target, err)

@@ -88,7 +88,7 @@ func (c *cluster) restart(id uint64) *node {
 func (c *cluster) options(id uint64, listen string) transport.Options {
 	return transport.Options{
 		Options: plugins.Options{
-			Config: c.h.Config, ClusterID: testCluster, NodeID: id, Group: testGroup, Incarnation: 1,
+			Config: c.h.config(c.t, testCluster, id), ClusterID: testCluster, NodeID: id, Group: testGroup, Incarnation: 1,
 			DataDir: c.t.TempDir(), Limits: plugins.DefaultLimits(),
 			Tick: 100 * time.Millisecond, Election: time.Second,
 		},

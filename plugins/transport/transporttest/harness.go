@@ -13,6 +13,13 @@ type Harness struct {
 	New func(t *testing.T) transport.Transport
 	// Config is the config section that every one is opened with.
 	Config []byte
+	// NodeConfig, if not nil, makes the config section of a node instead, for
+	// transports whose nodes have certificates. It may be called more than
+	// once for a node.
+	NodeConfig func(t *testing.T, cluster, node uint64) []byte
+	// Strangers are those who must not be heard, nor told anything, although
+	// they are at a member's address; see Stranger.
+	Strangers []Stranger
 	// Listen is an address to listen on for which the system, or the
 	// transport, chooses the port: "127.0.0.1:0".
 	Listen string
@@ -28,6 +35,13 @@ type Harness struct {
 	Resumes bool
 }
 
+func (h *Harness) config(t *testing.T, cluster, node uint64) []byte {
+	if h.NodeConfig == nil {
+		return h.Config
+	}
+	return h.NodeConfig(t, cluster, node)
+}
+
 // Run puts a transport to the test. Each subtest uses transports of its own.
 func Run(t *testing.T, h Harness) {
 	for _, concern := range []struct {
@@ -41,6 +55,7 @@ func Run(t *testing.T, h Harness) {
 		{"peers", testPeers},
 		{"limits", testLimits},
 		{"close", testClose},
+		{"strangers", testStrangers},
 	} {
 		t.Run(concern.name, func(t *testing.T) { concern.test(t, h) })
 	}

@@ -110,6 +110,7 @@ func testOtherCluster(t *testing.T, h Harness) {
 	stranger := &node{id: 2, recorder: newRecorder(), transport: h.New(t)}
 	opts := c.options(2, h.Listen)
 	opts.ClusterID++
+	opts.Config = h.config(t, opts.ClusterID, opts.NodeID)
 	address, err := stranger.transport.Open(deadline(t), opts, stranger.recorder)
 	if err != nil {
 		t.Fatalf("open: %v", err)

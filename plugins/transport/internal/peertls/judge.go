@@ -79,8 +79,8 @@ func inTime(c *x509.Certificate, now time.Time) error {
 	return nil
 }
 
-// Reason is a word for why a handshake failed, for metrics and for telling one
-// refusal from another. There are few of them.
+// Reason is a word for why somebody was refused, for metrics and for telling one
+// refusal from another; empty if err is of another kind. There are few words.
 func Reason(err error) string {
 	for _, known := range reasons() {
 		if errors.Is(err, known.err) {
@@ -92,17 +92,17 @@ func Reason(err error) string {
 	switch {
 	case errors.As(err, new(tls.RecordHeaderError)):
 		return "not_tls"
-	case errors.As(err, &operation) && operation.Op == "remote error":
-		return "refused_by_peer"
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return "timeout"
 	// crypto/tls has no errors for these, only texts.
 	case strings.Contains(err.Error(), "didn't provide a certificate"):
 		return "no_certificate"
 	case strings.Contains(err.Error(), "unsupported versions"), strings.Contains(err.Error(), "protocol version not supported"):
 		return "old_tls"
+	case errors.As(err, &operation) && operation.Op == "remote error":
+		return "refused_by_peer"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "timeout"
 	}
-	return "handshake"
+	return ""
 }
 
 type reason struct {

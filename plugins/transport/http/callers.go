@@ -1,0 +1,52 @@
+package httptransport
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
+)
+
+// errOtherSender: the caller says that it is another member than its
+// certificate says.
+var errOtherSender = errors.New("sender is not the member of the certificate")
+
+// speaksFor reports why a caller may not speak for a member, nil if it may.
+// Without TLS nobody can tell, and all may.
+func (e *endpoint) speaksFor(r *http.Request, member uint64) error {
+	if e.security.members == nil {
+		return nil
+	}
+	if r.TLS == nil {
+		return peertls.ErrNoCertificate
+	}
+	caller, err := e.security.members.PeerID(*r.TLS)
+	if err == nil && caller != member {
+		err = fmt.Errorf("%w: member %x says that it is %x", errOtherSender, caller, member)
+	}
+	return err
+}
+
+// vouched refuses a caller that may not speak for the member. It has to call
+// anew, because its certificate may be another by then.
+func (e *endpoint) vouched(w http.ResponseWriter, r *http.Request, member uint64) bool {
+	err := e.speaksFor(r, member)
+	if err != nil {
+		e.security.refusals.called(r.RemoteAddr, err)
+		w.Header().Set("Connection", "close")
+		http.Error(w, err.Error(), http.StatusForbidden)
+	}
+	return err == nil
+}
+
+// sender is the member that a request says it is from, if the caller may speak
+// for it. Otherwise the request is answered.
+func (e *endpoint) sender(w http.ResponseWriter, r *http.Request) (uint64, bool) {
+	from, err := parseID(r.Header.Get(headerFrom))
+	if err != nil || from == 0 || from == e.self.node {
+		http.Error(w, "invalid from", http.StatusBadRequest)
+		return 0, false
+	}
+	return from, e.vouched(w, r, from)
+}

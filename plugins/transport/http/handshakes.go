@@ -1,0 +1,98 @@
+package httptransport
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+// handshakes accepts connections whose TLS handshake is done. It does not leave
+// that to net/http, which would keep to itself why one failed. Connections that
+// are at it count for the listener below, which bounds them.
+type handshakes struct {
+	net.Listener
+	config   *tls.Config
+	timeout  time.Duration // of one handshake
+	refusals *refusals
+
+	ctx     context.Context // ends with the listener
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+	ready   chan net.Conn
+	failed  chan error // gets the error that ends the listener below
+}
+
+// newHandshakes begins to accept; Close ends it.
+func newHandshakes(l net.Listener, config *tls.Config, timeout time.Duration, r *refusals) *handshakes {
+	h := &handshakes{
+		Listener: l, config: config, timeout: timeout, refusals: r,
+		ready: make(chan net.Conn), failed: make(chan error, 1),
+	}
+	h.ctx, h.cancel = context.WithCancel(context.Background())
+	h.running.Go(h.run)
+	return h
+}
+
+func (h *handshakes) run() {
+	for {
+		c, err := h.Listener.Accept()
+		if err != nil {
+			h.failed <- err
+			return
+		}
+		h.running.Go(func() { h.shake(c) })
+	}
+}
+
+// shake hands a connection over, or closes it.
+func (h *handshakes) shake(c net.Conn) {
+	secured := tls.Server(c, h.config)
+	ctx, cancel := context.WithTimeout(h.ctx, h.timeout)
+	defer cancel()
+	if err := secured.HandshakeContext(ctx); err != nil {
+		h.refuse(c, err)
+		return
+	}
+	select {
+	case h.ready <- secured:
+	case <-h.ctx.Done():
+		_ = c.Close()
+	}
+}
+
+func (h *handshakes) refuse(c net.Conn, err error) {
+	if h.ctx.Err() == nil {
+		h.refusals.called(c.RemoteAddr().String(), err)
+	}
+	var plain tls.RecordHeaderError
+	if errors.As(err, &plain) && plain.Conn != nil {
+		// It may be HTTP, and then whoever asks should see this.
+		_ = c.SetWriteDeadline(time.Now().Add(time.Second))
+		_, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"+
+			"this node uses TLS: use https, and set tls in the transport's config\n")
+	}
+	_ = c.Close()
+}
+
+// Accept implements net.Listener.
+func (h *handshakes) Accept() (net.Conn, error) {
+	select {
+	case c := <-h.ready:
+		return c, nil
+	case err := <-h.failed:
+		h.failed <- err
+		return nil, err
+	}
+}
+
+// Close implements net.Listener. It ends handshakes that are under way.
+func (h *handshakes) Close() error {
+	h.cancel()
+	err := h.Listener.Close()
+	h.running.Wait()
+	return err
+}
