@@ -134,6 +134,7 @@ func TestIdentityOfRequests(t *testing.T) {
 	good := encode(t, pluginv1.Message{Type: typeHeartbeat, From: 2, To: 1, Term: 1})
 	snap := pluginv1.Message{Type: typeSnap, From: 2, To: 1, Term: 1}
 	const stream, pipeline, snapshot = "/raft/stream/message/", "/raft", "/raft/snapshot"
+	part, first := pathSnapshot+"/7", header(headerSnapshotOffset, "0")
 	for _, c := range []struct {
 		name         string
 		member       uint64 // of the certificate
@@ -157,6 +158,14 @@ func TestIdentityOfRequests(t *testing.T) {
 		{"a removed member, pipeline", 4, 4, "POST", pipeline, encode(t, pluginv1.Message{Type: 8, From: 4, To: 1, Term: 1}), nil, 410},
 		{"a removed member, stream", 4, 4, "GET", stream + "4", nil, nil, 410},
 		{"a removed member, snapshot", 4, 4, "POST", snapshot, snapFrame(t, pluginv1.Message{Type: typeSnap, From: 4, To: 1}), nil, 410},
+		{"wrong cluster, part of a snapshot", 2, 2, "POST", part, snapFrame(t, snap), header(headerCluster, "1"), 412},
+		{"wrong to, part of a snapshot", 2, 2, "POST", part, snapFrame(t, snap), header(headerTo, "9"), 412},
+		{"another's header, part of a snapshot", 3, 2, "POST", part, snapFrame(t, snap), first, 403},
+		{"another's header, question for a snapshot", 3, 2, "GET", part, nil, nil, 403},
+		{"another's header, end of a snapshot", 3, 2, "DELETE", part, nil, nil, 403},
+		{"a removed member, part of a snapshot", 4, 4, "POST", part, snapFrame(t, pluginv1.Message{Type: typeSnap, From: 4, To: 1}), first, 410},
+		{"from this node, part of a snapshot", 2, 1, "POST", part, snapFrame(t, pluginv1.Message{Type: typeSnap, From: 1, To: 1}), first, 400},
+		{"another's message in a part", 2, 2, "POST", part, snapFrame(t, pluginv1.Message{Type: typeSnap, From: 3, To: 1}), first, 400},
 		{"another's message", 2, 2, "POST", pipeline, encode(t, pluginv1.Message{Type: 8, From: 3, To: 1, Term: 1}), nil, 400},
 		{"another's message in a snapshot", 2, 2, "POST", snapshot, snapFrame(t, pluginv1.Message{Type: typeSnap, From: 3, To: 1}), nil, 400},
 		{"from nobody", 2, 0, "POST", pipeline, encode(t, pluginv1.Message{Type: 8, To: 1, Term: 1}), nil, 400},

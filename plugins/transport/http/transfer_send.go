@@ -178,7 +178,7 @@ func (d *delivery) request(ctx context.Context, method string, base *url.URL, bo
 // exchange makes a request. An answer that the peer has less than least is no
 // progress, and the attempt failed.
 func (d *delivery) exchange(request *http.Request, least uint64) (step, error) {
-	response, err := d.e.clients.snapshot.RoundTrip(request)
+	response, err := d.peer.clients.snapshot.RoundTrip(request)
 	if err != nil {
 		return stepAsk, brokenError{fmt.Errorf("%w: %w", transport.ErrUnreachable, err)}
 	}
@@ -239,7 +239,7 @@ func (d *delivery) abandon() {
 		return
 	}
 	// Without an answer the receiver finds out for itself, a little later.
-	if response, err := d.e.clients.snapshot.RoundTrip(request); err == nil {
+	if response, err := d.peer.clients.snapshot.RoundTrip(request); err == nil {
 		closeAnswer(response)
 	}
 }

@@ -27,9 +27,8 @@ func (e *endpoint) serveTransfer(w http.ResponseWriter, r *http.Request) {
 	if !e.admit(w, r, method) {
 		return
 	}
-	from, err := parseID(r.Header.Get(headerFrom))
-	if err != nil {
-		http.Error(w, "invalid from", http.StatusBadRequest)
+	from, ok := e.sender(w, r)
+	if !ok {
 		return
 	}
 	number, err := parseID(path.Base(r.URL.Path))
