@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// A cluster is made of the files in configs/local3, with free ports.
+// A cluster is made of the files in one folder of configs, with free ports.
 type cluster struct {
 	t     testing.TB
 	nodes []*node
@@ -19,6 +19,11 @@ type cluster struct {
 
 // newCluster makes three nodes and starts none.
 func newCluster(t testing.TB) *cluster {
+	t.Helper()
+	return newClusterOf(t, "local3")
+}
+
+func newClusterOf(t testing.TB, folder string) *cluster {
 	t.Helper()
 	c := &cluster{t: t}
 	var replace []string
@@ -32,7 +37,7 @@ func newCluster(t testing.TB) *cluster {
 	}
 	for i := 1; i <= 3; i++ {
 		name := fmt.Sprintf("n%d", i)
-		n := newNode(t, name, filepath.Join("local3", name+".yaml"), strings.NewReplacer(replace...))
+		n := newNode(t, name, filepath.Join(folder, name+".yaml"), strings.NewReplacer(replace...))
 		n.client = addresses[fmt.Sprintf("127.0.0.1:740%d", i)]
 		n.peer = addresses[fmt.Sprintf("127.0.0.1:750%d", i)]
 		n.admin = addresses[fmt.Sprintf("127.0.0.1:760%d", i)]

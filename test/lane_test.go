@@ -137,6 +137,14 @@ func TestHTTPInAProcess(t *testing.T) {
 	})
 }
 
+func TestQUICInAProcess(t *testing.T) {
+	transporttest.Run(t, transporttest.Harness{
+		New:    newLane(t).transport(catalog.Spec{Kind: plugins.Transport, Name: "quic"}),
+		Listen: "127.0.0.1:0",
+		URL:    func(address string) string { return "quic://" + address },
+	})
+}
+
 // The external lane: this very binary, as if it were somebody else's.
 func TestExternalPluginsInProcesses(t *testing.T) {
 	own, err := os.Executable()
@@ -164,6 +172,13 @@ func TestExternalPluginsInProcesses(t *testing.T) {
 			Listen: "127.0.0.1:0",
 			URL:    func(address string) string { return "http://" + address },
 			TCP:    true,
+		})
+	})
+	t.Run("quic", func(t *testing.T) {
+		transporttest.Run(t, transporttest.Harness{
+			New:    newLane(t).transport(external(plugins.Transport, "quic")),
+			Listen: "127.0.0.1:0",
+			URL:    func(address string) string { return "quic://" + address },
 		})
 	})
 	t.Run("counter", func(t *testing.T) {

@@ -229,6 +229,9 @@ func TestExampleConfigurations(t *testing.T) {
 		"local3/n1.yaml": {"127.0.0.1:7401", "127.0.0.1:7501", "127.0.0.1:7601", "./data/n1"},
 		"local3/n2.yaml": {"127.0.0.1:7402", "127.0.0.1:7502", "127.0.0.1:7602", "./data/n2"},
 		"local3/n3.yaml": {"127.0.0.1:7403", "127.0.0.1:7503", "127.0.0.1:7603", "./data/n3"},
+		"quic3/n1.yaml":  {"127.0.0.1:7401", "quic://127.0.0.1:7501", "127.0.0.1:7601", "plugins.transport.name          quic"},
+		"quic3/n2.yaml":  {"127.0.0.1:7402", "quic://127.0.0.1:7502", "127.0.0.1:7602", "plugins.transport.name          quic"},
+		"quic3/n3.yaml":  {"127.0.0.1:7403", "quic://127.0.0.1:7503", "127.0.0.1:7603", "plugins.transport.name          quic"},
 	} {
 		path := filepath.Join("..", "configs", file)
 		for _, command := range []string{"validate", "show"} {

@@ -15,13 +15,14 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/kv"
 	"github.com/pontoon-raft/pontoon/plugins/storage/wal"
 	httptransport "github.com/pontoon-raft/pontoon/plugins/transport/http"
+	quictransport "github.com/pontoon-raft/pontoon/plugins/transport/quic"
 	"github.com/pontoon-raft/pontoon/sdk"
 )
 
 // shipped are the backends that this test binary serves when it is started
 // again as a plugin, as a host does with its own executable.
 func shipped() []backend.Backend {
-	return []backend.Backend{httptransport.Backend(), wal.Backend(), kv.Backend()}
+	return []backend.Backend{httptransport.Backend(), quictransport.Backend(), wal.Backend(), kv.Backend()}
 }
 
 // programs are built once for all tests of a run, when first needed.

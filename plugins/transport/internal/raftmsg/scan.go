@@ -1,0 +1,202 @@
+// Package raftmsg takes a shallow look at encoded raft messages, as a
+// transport needs it: who sent it, to whom, and what kind it is.
+package raftmsg
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// Message types of raft that transports have to tell apart.
+const (
+	TypeApp            = 3
+	TypeSnap           = 7
+	TypeHeartbeat      = 8
+	TypeTransferLeader = 13
+)
+
+// ErrMalformed: the bytes are no message.
+var ErrMalformed = errors.New("malformed message")
+
+// ErrUnexpectedPeer: a message names another sender or receiver than the
+// connection does.
+var ErrUnexpectedPeer = errors.New("message of another connection")
+
+// Wire types of protobuf.
+const (
+	wireVarint  = 0
+	wireFixed64 = 1
+	wireBytes   = 2
+	wireFixed32 = 5
+)
+
+// Field numbers of Message and Entry that the scanner knows.
+const (
+	fieldType     = 1
+	fieldTo       = 2
+	fieldFrom     = 3
+	fieldTerm     = 4
+	fieldLogTerm  = 5
+	fieldIndex    = 6
+	fieldEntries  = 7
+	fieldCommit   = 8
+	fieldSnapshot = 9
+
+	entryFieldIndex = 3
+)
+
+// A Shape is what a shallow look at an encoded Message tells. Entries stay as
+// they are; only the position of each is noted by whoever walks them.
+type Shape struct {
+	Kind                                   uint64 // the type
+	To, From, Term, LogTerm, Index, Commit uint64
+
+	Entries    int
+	EntryBytes int    // of all entries, without tags and lengths
+	LastEntry  []byte // the last one, nil if there is none
+	Plain      bool   // nothing is set beyond the fields above
+}
+
+// Scan takes the shape of an encoded Message. It allocates nothing, and
+// accepts only what a protobuf decoder accepts too at this depth.
+func Scan(message []byte) (Shape, error) {
+	s := Shape{Plain: true}
+	for rest := message; len(rest) > 0; {
+		number, value, body, n, err := NextField(rest)
+		if err != nil {
+			return s, err
+		}
+		rest = rest[n:]
+		if err := s.take(number, value, body); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// take notes one field. body is nil exactly for varints.
+func (s *Shape) take(number int, value uint64, body []byte) error {
+	target := s.varint(number)
+	switch {
+	case number == fieldType && body == nil:
+		s.Kind = uint64(uint32(value)) // as decoders truncate it
+	case target != nil && body == nil:
+		*target = value
+	case target != nil:
+		return fmt.Errorf("%w: field %d is not a varint", ErrMalformed, number)
+	case number == fieldEntries && body != nil:
+		s.Entries++
+		s.EntryBytes += len(body)
+		s.LastEntry = body
+	case number == fieldSnapshot && body != nil:
+		// Every message of a gogo-encoded raftpb has a snapshot; one of only
+		// zeros is an absent one.
+		if !zeroMessage(body, 3) {
+			s.Plain = false
+		}
+	case number == fieldEntries || number == fieldSnapshot:
+		return fmt.Errorf("%w: field %d is not a message", ErrMalformed, number)
+	case value != 0 || len(body) > 0:
+		s.Plain = false
+	}
+	return nil
+}
+
+func (s *Shape) varint(number int) *uint64 {
+	switch number {
+	case fieldType:
+		return &s.Kind
+	case fieldTo:
+		return &s.To
+	case fieldFrom:
+		return &s.From
+	case fieldTerm:
+		return &s.Term
+	case fieldLogTerm:
+		return &s.LogTerm
+	case fieldIndex:
+		return &s.Index
+	case fieldCommit:
+		return &s.Commit
+	default:
+		return nil
+	}
+}
+
+// LinkHeartbeat reports whether the message is the one that rafthttp sends
+// only to show that a stream is alive: a heartbeat of nobody to nobody.
+func (s *Shape) LinkHeartbeat() bool {
+	return s.Kind == TypeHeartbeat && s.From == 0 && s.To == 0
+}
+
+// LastIndex is the index of the last entry, or of the message if it has none.
+func (s *Shape) LastIndex() (uint64, error) {
+	if s.Entries == 0 {
+		return s.Index, nil
+	}
+	index := uint64(0)
+	for rest := s.LastEntry; len(rest) > 0; {
+		number, value, body, n, err := NextField(rest)
+		if err != nil {
+			return 0, fmt.Errorf("last entry: %w", err)
+		}
+		rest = rest[n:]
+		if number == entryFieldIndex && body == nil {
+			index = value
+		}
+	}
+	return index, nil
+}
+
+// zeroMessage reports whether body encodes nothing but zeros, in messages
+// nested at most depth deep.
+func zeroMessage(body []byte, depth int) bool {
+	for len(body) > 0 {
+		_, value, inner, n, err := NextField(body)
+		if err != nil || value != 0 {
+			return false
+		}
+		if len(inner) > 0 && (depth == 0 || !zeroMessage(inner, depth-1)) {
+			return false
+		}
+		body = body[n:]
+	}
+	return true
+}
+
+// NextField reads one field and says how long it was. body is nil for a
+// varint, and not nil, though perhaps empty, for every other wire type.
+func NextField(b []byte) (number int, value uint64, body []byte, n int, err error) {
+	tag, n := binary.Uvarint(b)
+	if n <= 0 || tag>>3 == 0 || tag>>3 > 1<<29-1 {
+		return 0, 0, nil, 0, fmt.Errorf("%w: bad tag", ErrMalformed)
+	}
+	number = int(tag >> 3)
+	size := uint64(0)
+	switch tag & 7 {
+	case wireVarint:
+		v, m := binary.Uvarint(b[n:])
+		if m <= 0 {
+			return 0, 0, nil, 0, fmt.Errorf("%w: bad varint in field %d", ErrMalformed, number)
+		}
+		return number, v, nil, n + m, nil
+	case wireBytes:
+		v, m := binary.Uvarint(b[n:])
+		if m <= 0 {
+			return 0, 0, nil, 0, fmt.Errorf("%w: bad length of field %d", ErrMalformed, number)
+		}
+		size, n = v, n+m
+	case wireFixed64:
+		size = 8
+	case wireFixed32:
+		size = 4
+	default:
+		return 0, 0, nil, 0, fmt.Errorf("%w: wire type %d in field %d", ErrMalformed, tag&7, number)
+	}
+	if size > uint64(len(b)-n) {
+		return 0, 0, nil, 0, fmt.Errorf("%w: field %d has %d bytes, %d are left", ErrMalformed, number, size, len(b)-n)
+	}
+	end := n + int(size)
+	return number, 0, b[n:end:end], end, nil
+}

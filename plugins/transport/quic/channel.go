@@ -1,0 +1,161 @@
+package quictransport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/sendqueue"
+)
+
+const (
+	// writeBytes is how much a channel collects before it writes without
+	// having seen the end of its queue.
+	writeBytes = 256 << 10
+	// directBytes is the size from which a payload is written as it is instead
+	// of being copied into the channel's buffer first.
+	directBytes = 64 << 10
+	// writeStep is the most that must go within one timeout.
+	writeStep = 64 << 10
+)
+
+// A channel is the sending end of one kind of message stream of a link: a
+// queue and its writer.
+type channel struct {
+	link   *link
+	kind   streamKind
+	queue  *sendqueue.Queue
+	out    *timedWriter
+	buffer []byte // what is encoded and not written yet
+}
+
+func newChannel(l *link, kind streamKind) *channel {
+	return &channel{link: l, kind: kind, queue: sendqueue.New(l.peer.e.config.QueueBytes)}
+}
+
+// run sends until the connection ends, which it makes end if it cannot send.
+func (c *channel) run(ctx context.Context) {
+	err := c.send(ctx)
+	if ctx.Err() != nil {
+		return
+	}
+	number := closeProtocol
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		number = closeSlow
+	}
+	c.link.fail(number, fmt.Errorf("%v stream: %w", c.kind, err))
+}
+
+func (c *channel) send(ctx context.Context) error {
+	stream, err := c.link.conn.OpenUniStreamSync(ctx)
+	if err != nil {
+		return err
+	}
+	stream.SetPriority(c.kind.urgency(), true)
+	t := c.link.peer.e.timing
+	c.out = newTimedWriter(stream, t.link)
+	c.buffer = append(c.buffer, byte(c.kind))
+	var heartbeat <-chan time.Time
+	if c.kind == streamControl {
+		ticker := time.NewTicker(t.heartbeat)
+		defer ticker.Stop()
+		heartbeat = ticker.C
+		c.buffer = appendHeartbeat(c.buffer, time.Now())
+	}
+	var batch []transport.Envelope
+	for {
+		for {
+			batch = c.queue.Take(batch)
+			if len(batch) == 0 {
+				break
+			}
+			err := c.encode(batch)
+			clear(batch)
+			if err != nil {
+				return err
+			}
+		}
+		if err := c.write(); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-heartbeat:
+			c.buffer = appendHeartbeat(c.buffer, time.Now())
+		case <-c.queue.Wake():
+		}
+	}
+}
+
+func (c *channel) encode(batch []transport.Envelope) error {
+	for i := range batch {
+		payload := batch[i].Payload
+		c.buffer = appendFrameHead(c.buffer, tagMessage, len(payload))
+		if len(payload) < directBytes {
+			c.buffer = append(c.buffer, payload...)
+			if len(c.buffer) < writeBytes {
+				continue
+			}
+		}
+		if err := c.write(); err != nil {
+			return err
+		}
+		if len(payload) >= directBytes {
+			if _, err := c.out.Write(payload); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// write puts everything that is encoded on the stream.
+func (c *channel) write() error {
+	if len(c.buffer) == 0 {
+		return nil
+	}
+	_, err := c.out.Write(c.buffer)
+	c.buffer = c.buffer[:0]
+	return err
+}
+
+// sendStream is what a timedWriter needs of a stream.
+type sendStream interface {
+	Write([]byte) (int, error)
+	SetWriteDeadline(time.Time) error
+}
+
+var _ sendStream = (*quic.SendStream)(nil)
+
+// A timedWriter fails if a step of what is written is stuck for the timeout.
+type timedWriter struct {
+	stream   sendStream
+	deadline pace.Deadline
+}
+
+func newTimedWriter(s sendStream, timeout time.Duration) *timedWriter {
+	return &timedWriter{stream: s, deadline: pace.Deadline{Set: s.SetWriteDeadline, Timeout: timeout}}
+}
+
+// Write implements io.Writer.
+func (w *timedWriter) Write(p []byte) (int, error) {
+	written := 0
+	for written < len(p) {
+		if err := w.deadline.Extend(); err != nil {
+			return written, err
+		}
+		n, err := w.stream.Write(p[written:min(written+writeStep, len(p))])
+		written += n
+		if err != nil {
+			return written, err
+		}
+	}
+	return written, nil
+}

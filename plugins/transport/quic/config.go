@@ -1,0 +1,123 @@
+package quictransport
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// config is the backend's config section.
+type config struct {
+	Insecure                 bool  `yaml:"insecure"`
+	MaxConnections           int   `yaml:"max_connections"`
+	MaxConnectionsPerAddress int   `yaml:"max_connections_per_address"`
+	MaxSnapshots             int   `yaml:"max_snapshots"`
+	QueueBytes               int64 `yaml:"queue_bytes"`
+	SnapshotRate             int64 `yaml:"snapshot_rate"`
+	LearnRemotes             bool  `yaml:"learn_remotes"`
+}
+
+const (
+	// minSnapshotRate is fast enough that no receiver takes a slow snapshot
+	// for one that stands still.
+	minSnapshotRate = 64 << 10
+	// mostSnapshots bounds what a connection may have waiting: each snapshot
+	// has a receive window.
+	mostSnapshots = 64
+)
+
+func defaultConfig() config {
+	return config{
+		MaxConnections:           256,
+		MaxConnectionsPerAddress: 64,
+		MaxSnapshots:             4,
+		QueueBytes:               64 << 20,
+	}
+}
+
+// configSchema is the JSON Schema of config.
+const configSchema = `{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "title": "transport quic",
+  "type": "object",
+  "additionalProperties": false,
+  "properties": {
+    "insecure": {
+      "type": "boolean",
+      "default": false,
+      "description": "Allow addresses other than loopback without tls. Connections are encrypted then, but nobody's identity is verified: anyone who can reach such an address can speak for any member."
+    },
+    "max_connections": {
+      "type": "integer",
+      "minimum": 1,
+      "default": 256,
+      "description": "The most inbound connections at one time. Each pair of members has one."
+    },
+    "max_connections_per_address": {
+      "type": "integer",
+      "minimum": 1,
+      "default": 64,
+      "description": "The most inbound connections at one time from one IP address."
+    },
+    "max_snapshots": {
+      "type": "integer",
+      "minimum": 1,
+      "maximum": 64,
+      "default": 4,
+      "description": "The most snapshots received at one time; more are told to come back."
+    },
+    "queue_bytes": {
+      "type": "integer",
+      "minimum": 1048576,
+      "default": 67108864,
+      "description": "The most bytes of messages that wait for one stream of one peer; more are dropped and reported."
+    },
+    "snapshot_rate": {
+      "type": "integer",
+      "minimum": 0,
+      "default": 0,
+      "description": "The most bytes of snapshots sent in a second, to all peers together; 0 means no limit, otherwise at least 65536."
+    },
+    "learn_remotes": {
+      "type": "boolean",
+      "default": false,
+      "description": "Dial unknown senders where they say they can be reached even if no certificate vouches for them. Anyone who can connect can then make this node dial addresses of his choice. They are answered on their own connection in any case."
+    }
+  }
+}
+`
+
+// parseConfig reads the config section. Unknown keys are errors.
+func parseConfig(document []byte) (config, error) {
+	c := defaultConfig()
+	decoder := yaml.NewDecoder(bytes.NewReader(document))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		return c, fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, err)
+	}
+	for _, limit := range []struct {
+		key        string
+		value, min int64
+	}{
+		{"max_connections", int64(c.MaxConnections), 1},
+		{"max_connections_per_address", int64(c.MaxConnectionsPerAddress), 1},
+		{"max_snapshots", int64(c.MaxSnapshots), 1},
+		{"queue_bytes", c.QueueBytes, 1 << 20},
+	} {
+		if limit.value < limit.min {
+			return c, fmt.Errorf("%w: %s is %d, must be at least %d", plugins.ErrInvalidConfig, limit.key, limit.value, limit.min)
+		}
+	}
+	if c.MaxSnapshots > mostSnapshots {
+		return c, fmt.Errorf("%w: max_snapshots is %d, must be at most %d", plugins.ErrInvalidConfig, c.MaxSnapshots, mostSnapshots)
+	}
+	if c.SnapshotRate != 0 && c.SnapshotRate < minSnapshotRate {
+		return c, fmt.Errorf("%w: snapshot_rate is %d, must be 0 or at least %d", plugins.ErrInvalidConfig, c.SnapshotRate, minSnapshotRate)
+	}
+	return c, nil
+}

@@ -1,0 +1,262 @@
+package quictransport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/quic-go/quic-go"
+)
+
+var errNoURL = errors.New("peer has no usable URL")
+
+// A dialler makes a connection to its peer whenever there is none.
+type dialler struct {
+	peer *peer
+
+	insist  bool // the peer said "connected already", and it is not so
+	refused bool // the peer will not have this node, and that was said
+	tries   int  // of the addresses of a host with several
+}
+
+// startDialler starts the peer's dialler unless there is one.
+func (p *peer) startDialler() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.dialling || p.stopped {
+		return
+	}
+	p.dialling = true
+	d := &dialler{peer: p}
+	p.e.running.Go(func() { d.run(p.ctx) })
+}
+
+func (d *dialler) run(ctx context.Context) {
+	p, t := d.peer, d.peer.e.timing
+	for d.needed(ctx) {
+		started := time.Now()
+		err := d.dial(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		wait := t.redial
+		if p.remote.Load() {
+			wait = max(t.knock, t.redial)
+		}
+		if err != nil {
+			d.log(err)
+			var removed *removedError
+			if errors.As(err, &removed) {
+				p.e.reporter.Removed(p.id, removed.proof)
+				wait = t.removed
+			}
+			p.dialFailed(err)
+		}
+		if !d.pause(ctx, started, wait) {
+			return
+		}
+	}
+}
+
+// needed waits until the peer has no link. The node with the higher id then
+// gives the peer a moment to dial first, so that both seldom do at one time.
+func (d *dialler) needed(ctx context.Context) bool {
+	p := d.peer
+	for {
+		if !d.unlinked(ctx) {
+			return false
+		}
+		if p.e.self.node < p.id {
+			return true
+		}
+		if !d.pause(ctx, time.Now(), p.e.timing.redial) {
+			return false
+		}
+		if p.link.Load() == nil {
+			return true
+		}
+	}
+}
+
+func (d *dialler) unlinked(ctx context.Context) bool {
+	p := d.peer
+	for {
+		p.mu.Lock()
+		l, changed := p.link.Load(), p.changed
+		p.mu.Unlock()
+		if l == nil {
+			return ctx.Err() == nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// pause waits until so long after started. Somebody who wants a connection
+// shortens that to the least time between two dials.
+func (d *dialler) pause(ctx context.Context, started time.Time, wait time.Duration) bool {
+	timer := time.NewTimer(wait - time.Since(started))
+	defer timer.Stop()
+	kick := d.peer.kick
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-timer.C:
+			return true
+		case <-kick:
+			kick = nil
+			timer.Reset(min(wait, d.peer.e.timing.redial) - time.Since(started))
+		}
+	}
+}
+
+func (d *dialler) log(err error) {
+	log := d.peer.e.logger.With("peer", formatID(d.peer.id), "error", err)
+	misconfigured := errors.Is(err, errOtherCluster) || errors.Is(err, errNotForMe) || errors.Is(err, errIncompatible) || errors.Is(err, errAnotherMember)
+	if misconfigured && !d.refused {
+		log.Error("peer and this node do not belong together: check cluster.id, node.id and cluster.members of both")
+	} else {
+		log.Debug("dialling a peer failed")
+	}
+	d.refused = misconfigured
+}
+
+// dial tries one URL. It is no failure if the peer has been faster.
+func (d *dialler) dial(ctx context.Context) error {
+	p := d.peer
+	u := p.urls.Pick()
+	if u == nil {
+		return errNoURL
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.e.timing.dial)
+	defer cancel()
+	conn, a, err := d.connect(ctx, u)
+	if p.link.Load() != nil && (err != nil || errors.Is(a.err(p.e.self.node), errConnected)) {
+		closeConn(conn, closeReplaced, errReplaced)
+		return nil
+	}
+	if err == nil {
+		err = d.judge(a)
+	}
+	if err != nil {
+		closeConn(conn, closeRefused, err)
+		d.insist = errors.Is(err, errConnected)
+		p.urls.Failed(u)
+		return fmt.Errorf("dial %s: %w", u, err)
+	}
+	d.insist = false
+	return d.begin(conn, a)
+}
+
+// begin makes the connection the peer's link, if it is still wanted.
+func (d *dialler) begin(conn *quic.Conn, a answer) error {
+	p := d.peer
+	l := newLink(p, conn, p.e.self.node, a.run, true)
+	if err := p.adopt(l); err != nil {
+		closeConn(conn, closeReplaced, err)
+		return nil
+	}
+	p.e.running.Go(l.run)
+	return nil
+}
+
+// judge refuses answers that are no welcome, or of somebody else.
+func (d *dialler) judge(a answer) error {
+	e := d.peer.e
+	if err := a.err(e.self.node); err != nil {
+		return err
+	}
+	switch {
+	case a.cluster != e.self.cluster:
+		return fmt.Errorf("%w: the peer is in cluster %x, this node in %x", errOtherCluster, a.cluster, e.self.cluster)
+	case a.from != d.peer.id:
+		return fmt.Errorf("%w: %x instead of %x", errAnotherMember, a.from, d.peer.id)
+	}
+	return nil
+}
+
+// connect makes a connection and greets. The connection may be there even if
+// there is an error.
+func (d *dialler) connect(ctx context.Context, u *url.URL) (*quic.Conn, answer, error) {
+	p := d.peer
+	address, err := d.resolve(ctx, u)
+	if err != nil {
+		return nil, answer{}, err
+	}
+	conn, err := p.e.quic.Dial(ctx, address, p.e.security.client(p.id), p.e.quicConfig())
+	if err != nil {
+		return nil, answer{}, err
+	}
+	a, err := d.greet(ctx, conn)
+	return conn, a, err
+}
+
+// greet says Hello and returns the Answer.
+func (d *dialler) greet(ctx context.Context, conn *quic.Conn) (answer, error) {
+	self := d.peer.e.self
+	stream, err := conn.OpenStreamSync(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	if end, ok := ctx.Deadline(); ok {
+		_ = stream.SetDeadline(end)
+	}
+	defer context.AfterFunc(ctx, func() { _ = stream.SetDeadline(time.Unix(1, 0)) })()
+	h := hello{
+		version: protocolVersion, oldest: oldestVersion, cluster: self.cluster, from: self.node, to: d.peer.id,
+		run: self.run, insist: d.insist, urls: self.urls,
+	}
+	if err := writeGreeting(stream, []byte{byte(streamGreeting)}, h.encode()); err != nil {
+		return answer{}, err
+	}
+	_ = stream.Close()
+	b, err := readGreeting(stream)
+	stream.CancelRead(streamErrorStop)
+	if err != nil {
+		return answer{}, err
+	}
+	return decodeAnswer(b)
+}
+
+// resolve looks up the URL's host. With several addresses, each dial takes
+// the next one.
+func (d *dialler) resolve(ctx context.Context, u *url.URL) (net.Addr, error) {
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	if err != nil {
+		return nil, fmt.Errorf("port %q: %w", u.Port(), err)
+	}
+	all, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
+	if err != nil {
+		return nil, err
+	}
+	usable := all[:0]
+	for _, ip := range all {
+		if suits(d.peer.e.socket.LocalAddr(), ip.Unmap().Is4()) {
+			usable = append(usable, ip)
+		}
+	}
+	if len(usable) == 0 {
+		return nil, fmt.Errorf("%s has no address that can be reached from %s", u.Hostname(), d.peer.e.socket.LocalAddr())
+	}
+	d.tries++
+	ip := usable[d.tries%len(usable)]
+	return &net.UDPAddr{IP: ip.AsSlice(), Port: int(port), Zone: ip.Zone()}, nil
+}
+
+// suits reports whether a socket can send to an IPv4 address, or else to an
+// IPv6 one. A socket on the unspecified IPv6 address does both.
+func suits(local net.Addr, v4 bool) bool {
+	udp, ok := local.(*net.UDPAddr)
+	if !ok || (udp.IP.IsUnspecified() && udp.IP.To4() == nil) {
+		return true
+	}
+	return (udp.IP.To4() != nil) == v4
+}

@@ -1,0 +1,18 @@
+// Package quictransport is the transport backend "quic": one QUIC connection
+// for each pair of members, with a stream for each class of messages and one
+// for each snapshot. docs/formats/quic.md lays it down byte by byte.
+//
+// Who runs where, for each peer:
+//
+//   - a dialer, which makes a connection whenever there is none. The peer has
+//     one too; which of two connections stays is settled by the ids.
+//   - a link for the connection there is: three channels, each with a queue
+//     and a writer, and a reader for each stream of the peer. All of it lives
+//     exactly as long as the connection, so nothing can outlive it (statement
+//     B5), and a new link begins only when the last one has ended.
+//
+// Send puts a message into one of these queues, never waits, and reports what
+// it had to drop. Snapshots are streams of their own on the same connection:
+// QUIC's flow control is for each stream, so none holds another one up. All
+// reports to the host leave through one reporter.
+package quictransport

@@ -1,0 +1,253 @@
+package quictransport
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/url"
+	"sync"
+	"sync/atomic"
+
+	"github.com/quic-go/quic-go"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/report"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
+)
+
+// endpoint is an open transport.
+type endpoint struct {
+	self       identity
+	group      uint64
+	maxMessage int
+	config     config
+	security   security
+	timing     timing
+	logger     *slog.Logger
+	handler    transport.Handler
+	reporter   *report.Reporter
+	pace       *pace.Pace    // of snapshots being sent
+	snapshots  chan struct{} // a token for each snapshot being received
+	doors      *doors
+	socket     net.PacketConn
+	quic       *quic.Transport
+
+	ctx      context.Context // ends when closing begins
+	cancel   context.CancelFunc
+	finished chan struct{} // closed when nothing runs any more
+
+	// running counts goroutines and calls. They are added through goRunning
+	// and enter, or by one that is counted already, so that none starts after
+	// closing has begun to wait.
+	running sync.WaitGroup
+
+	mu      sync.Mutex // guards closing and changes of the sets
+	closing bool
+	peers   atomic.Pointer[map[uint64]*peer]
+	removed atomic.Pointer[map[uint64]transport.RemovedMember]
+	learned map[uint64]learnedPeer // needs mu
+}
+
+// identity is who this node is and what it tells each peer. run tells one
+// life of it from the next.
+type identity struct {
+	node, cluster, run uint64
+	urls               []string
+}
+
+func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logger, t timing) (*endpoint, error) {
+	c, err := parseConfig(opts.Config)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newSecurity(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkListen(opts.Listen); err != nil {
+		return nil, err
+	}
+	for _, raw := range opts.Advertise {
+		if _, err := s.parseURL(raw); err != nil {
+			return nil, fmt.Errorf("%w: advertised: %w", plugins.ErrInvalidConfig, err)
+		}
+	}
+	var run [8]byte
+	if _, err := rand.Read(run[:]); err != nil {
+		return nil, err
+	}
+	e := &endpoint{
+		self: identity{
+			node: opts.NodeID, cluster: opts.ClusterID, urls: opts.Advertise,
+			run: binary.BigEndian.Uint64(run[:]),
+		},
+		group:      opts.Group,
+		maxMessage: wire.MessageLimit(opts.Limits),
+		config:     c,
+		security:   s,
+		timing:     t,
+		logger:     logger,
+		handler:    h,
+		pace:       pace.New(c.SnapshotRate),
+		snapshots:  make(chan struct{}, c.MaxSnapshots),
+		doors:      newDoors(c.MaxConnections, c.MaxConnectionsPerAddress),
+		finished:   make(chan struct{}),
+		learned:    map[uint64]learnedPeer{},
+	}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.peers.Store(&map[uint64]*peer{})
+	e.removed.Store(&map[uint64]transport.RemovedMember{})
+	return e, nil
+}
+
+// goRunning starts f unless closing has begun.
+func (e *endpoint) goRunning(f func()) bool {
+	if !e.enter() {
+		return false
+	}
+	go func() {
+		defer e.running.Done()
+		f()
+	}()
+	return true
+}
+
+// enter counts the caller as running unless closing has begun.
+func (e *endpoint) enter() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closing {
+		return false
+	}
+	e.running.Add(1)
+	return true
+}
+
+// send passes a message to its peer, or reports why not.
+func (e *endpoint) send(m transport.Envelope) {
+	p := e.peer(m.To)
+	switch {
+	case p == nil:
+		e.reporter.Unreachable(m.To, transport.ErrUnknownPeer.Error())
+	case m.Group != e.group:
+		e.reporter.Unreachable(m.To, fmt.Sprintf("message of group %d on a transport of group %d", m.Group, e.group))
+	case len(m.Payload) > e.maxMessage:
+		e.reporter.Unreachable(m.To, fmt.Sprintf("message of %d bytes, limit %d", len(m.Payload), e.maxMessage))
+	default:
+		p.send(m)
+	}
+}
+
+// setPeers makes set what the endpoint knows of others.
+func (e *endpoint) setPeers(set transport.PeerSet) error {
+	gone, err := e.reconcile(set)
+	for _, p := range gone {
+		p.stop()
+	}
+	return err
+}
+
+// reconcile returns the peers that are to be stopped.
+func (e *endpoint) reconcile(set transport.PeerSet) ([]*peer, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closing {
+		return nil, plugins.ErrClosed
+	}
+	var errs []error
+	gone := maps.Clone(*e.peers.Load())
+	next := make(map[uint64]*peer, len(set.Peers))
+	for _, member := range set.Peers {
+		if member.Id == e.self.node || next[member.Id] != nil {
+			errs = append(errs, fmt.Errorf("%w: peer %x is this node or there twice", plugins.ErrInvalidArgument, member.Id))
+			continue
+		}
+		urls, err := e.parseURLs(member)
+		errs = append(errs, err)
+		p := gone[member.Id]
+		if p == nil {
+			p = e.takeLearned(member.Id)
+		}
+		delete(gone, member.Id)
+		p.remote.Store(member.Remote)
+		p.urls.Set(urls)
+		p.startDialler()
+		next[member.Id] = p
+	}
+	e.peers.Store(&next)
+	e.removed.Store(e.remember(set.Removed, next))
+	stopped := e.forgetRemoved()
+	for _, p := range gone {
+		stopped = append(stopped, p)
+	}
+	return stopped, errors.Join(errs...)
+}
+
+func (e *endpoint) parseURLs(member transport.Peer) ([]*url.URL, error) {
+	var urls []*url.URL
+	var errs []error
+	for _, raw := range member.Urls {
+		u, err := e.security.parseURL(raw)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("peer %x: %w", member.Id, err))
+			continue
+		}
+		urls = append(urls, u)
+	}
+	return urls, errors.Join(errs...)
+}
+
+// remember adds to the removed members; only one that is a peer again is
+// forgotten. It needs e.mu.
+func (e *endpoint) remember(removed []transport.RemovedMember, peers map[uint64]*peer) *map[uint64]transport.RemovedMember {
+	all := maps.Clone(*e.removed.Load())
+	for _, m := range removed {
+		all[m.Id] = m
+	}
+	for id := range peers {
+		delete(all, id)
+	}
+	return &all
+}
+
+// beginClose ends everything and closes finished when it has ended. Only the
+// first call has an effect.
+func (e *endpoint) beginClose() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closing {
+		return
+	}
+	e.closing = true
+	e.cancel()
+	peers := e.everybody()
+	go func() {
+		defer close(e.finished)
+		for _, p := range peers {
+			p.stop()
+		}
+		e.running.Wait()
+		e.reporter.Close()
+		_ = e.quic.Close()
+		_ = e.socket.Close()
+	}()
+}
+
+// everybody is all peers, learned ones included. It needs e.mu.
+func (e *endpoint) everybody() []*peer {
+	var all []*peer
+	for _, p := range *e.peers.Load() {
+		all = append(all, p)
+	}
+	for _, l := range e.learned {
+		all = append(all, l.peer)
+	}
+	return all
+}

@@ -1,0 +1,196 @@
+package quictransport
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peerurls"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/sendqueue"
+)
+
+var errNoConnection = errors.New("no connection to the peer")
+
+// peer is another member, with at most one link at a time.
+type peer struct {
+	e      *endpoint
+	id     uint64
+	urls   peerurls.Picker
+	remote atomic.Bool // known by hearsay: knocked at, not urged
+	facts  facts
+
+	ctx    context.Context // ends with the peer
+	cancel context.CancelFunc
+	kick   chan struct{}        // holds a token while somebody wants a connection now
+	link   atomic.Pointer[link] // the one that messages go to; changes need mu
+
+	mu        sync.Mutex
+	stopped   bool
+	dialling  bool          // there is a dialler
+	connected int           // links, of which all but one are ending
+	changed   chan struct{} // closed, and replaced, when link changes or a dial has failed
+	failures  int           // of all dials so far
+	failure   error         // the last one
+}
+
+func newPeer(e *endpoint, id uint64) *peer {
+	p := &peer{e: e, id: id, kick: make(chan struct{}, 1), changed: make(chan struct{})}
+	p.ctx, p.cancel = context.WithCancel(e.ctx)
+	return p
+}
+
+func formatID(id uint64) string { return strconv.FormatUint(id, 16) }
+
+// stop ends everything that belongs to the peer, without waiting for it.
+func (p *peer) stop() {
+	p.mu.Lock()
+	p.stopped = true
+	l := p.link.Load()
+	p.mu.Unlock()
+	p.cancel()
+	if l != nil {
+		l.fail(closeNoPeer, errNoLongerPeer)
+	}
+}
+
+// send puts a message into one of the link's queues, or reports it.
+func (p *peer) send(m transport.Envelope) {
+	if m.Class == pluginv1.MessageClass_CLASS_SNAPSHOT {
+		p.drop("a snapshot message must not be sent without its snapshot")
+		return
+	}
+	l := p.link.Load()
+	if l == nil {
+		p.drop(errNoConnection.Error())
+		return
+	}
+	kind := kindOf(m.Class)
+	switch l.channel(kind).queue.Put(m) {
+	case sendqueue.Accepted:
+		p.facts.queued[kind.channelIndex()].Add(uint64(len(m.Payload)))
+	case sendqueue.Full:
+		p.drop("the stream's queue is full")
+	case sendqueue.Closed:
+		p.drop("the connection ended")
+	}
+}
+
+func (p *peer) drop(why string) {
+	p.facts.dropped.Add(1)
+	p.e.reporter.Unreachable(p.id, why)
+}
+
+// adopt makes l the peer's link, unless the one that stands is better. The
+// one before it ends; l begins when it has. Whoever gets nil must run l.
+func (p *peer) adopt(l *link) error {
+	old, err := p.replace(l)
+	if old != nil {
+		old.fail(closeReplaced, errReplaced)
+	}
+	return err
+}
+
+func (p *peer) replace(l *link) (old *link, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	old = p.link.Load()
+	switch {
+	case p.stopped:
+		return nil, errNoLongerPeer
+	case old != nil && !l.betterThan(old):
+		return nil, errConnected
+	}
+	l.before = old
+	p.link.Store(l)
+	p.count(1)
+	p.announce()
+	return old, nil
+}
+
+// detach undoes adopt.
+func (p *peer) detach(l *link) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.link.CompareAndSwap(l, nil)
+	p.count(-1)
+	p.announce()
+}
+
+// count needs p.mu.
+func (p *peer) count(delta int) {
+	was := p.connected > 0
+	p.connected += delta
+	if is := p.connected > 0; is != was {
+		p.facts.active(is)
+		p.e.reporter.Activity(p.id, is)
+	}
+}
+
+// announce wakes those who wait for a change. It needs p.mu.
+func (p *peer) announce() {
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// dialFailed notes that a dial has failed.
+func (p *peer) dialFailed(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failures++
+	p.failure = err
+	p.announce()
+}
+
+// await returns the link, and waits for one if there is none: until every URL
+// has failed, or the peer has said that this node was removed.
+func (p *peer) await(ctx context.Context) (*link, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := p.failures
+	for {
+		l := p.link.Load()
+		failed := p.failures - before
+		switch {
+		case l != nil && l.conn.Context().Err() == nil:
+			return l, nil
+		case l == nil && (p.stopped || !p.dialling):
+			return nil, errNoConnection
+		case failed > 0 && (failed >= p.urls.Count() || errors.Is(p.failure, errRemovedMember)):
+			return nil, p.failure
+		}
+		changed := p.changed
+		p.mu.Unlock()
+		err := p.awaitChange(ctx, changed)
+		p.mu.Lock()
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (p *peer) awaitChange(ctx context.Context, changed <-chan struct{}) error {
+	select {
+	case p.kick <- struct{}{}:
+	default:
+	}
+	select {
+	case <-changed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-p.ctx.Done():
+		return errNoLongerPeer
+	}
+}
+
+// waiting is how many messages wait for a stream.
+func (p *peer) waiting(kind streamKind) int {
+	if l := p.link.Load(); l != nil {
+		return l.channel(kind).queue.Length()
+	}
+	return 0
+}

@@ -1,0 +1,149 @@
+package quictransport
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
+)
+
+const (
+	// batchMessages is the most messages delivered in one call.
+	batchMessages = 1024
+	// readBufferBytes is the buffer of one message stream. What it holds is
+	// delivered as one batch.
+	readBufferBytes = 64 << 10
+)
+
+var (
+	errSecondStream = errors.New("second stream of its kind")
+	errNoControl    = errors.New("peer has opened no control stream")
+)
+
+// acceptMessages takes the message streams of the peer until the connection
+// ends. It is counted in running, and counts their readers there too.
+func (l *link) acceptMessages(ctx context.Context, running *sync.WaitGroup) {
+	for {
+		stream, err := l.conn.AcceptUniStream(ctx)
+		if err != nil {
+			return
+		}
+		running.Go(func() { l.read(ctx, stream) })
+	}
+}
+
+// read delivers what arrives on one stream. Its end is the connection's.
+func (l *link) read(ctx context.Context, stream *quic.ReceiveStream) {
+	timeout := l.peer.e.timing.link
+	in := &timedReader{stream: stream, deadline: pace.Deadline{Set: stream.SetReadDeadline, Timeout: timeout}}
+	buffered := bufio.NewReaderSize(in, readBufferBytes)
+	first, err := buffered.ReadByte()
+	kind := streamKind(first)
+	if err == nil && kind.channelIndex() < 0 {
+		stream.CancelRead(streamErrorUnknown)
+		return
+	}
+	if err == nil {
+		err = l.open(kind)
+	}
+	if err == nil {
+		if kind != streamControl {
+			in.deadline.Timeout = 0
+			_ = stream.SetReadDeadline(time.Time{})
+		}
+		err = l.receive(kind, &frameReader{
+			r: buffered, link: raftmsg.Link{From: l.peer.id, To: l.peer.e.self.node}, limit: l.peer.e.maxMessage,
+		})
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	number := closeProtocol
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		number = closeSlow
+	}
+	l.fail(number, fmt.Errorf("%v stream of the peer: %w", kind, err))
+}
+
+// open notes that the peer has opened a stream of the kind.
+func (l *link) open(kind streamKind) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.seen[kind.channelIndex()] {
+		return errSecondStream
+	}
+	l.seen[kind.channelIndex()] = true
+	return nil
+}
+
+// receive delivers batches until the stream fails.
+func (l *link) receive(kind streamKind, frames *frameReader) error {
+	hint := 1
+	for {
+		batch, err := l.gather(kind, frames, hint)
+		if len(batch) > 0 {
+			hint = len(batch)
+			l.peer.e.handler.Deliver(batch)
+		}
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF // the stream lasts as long as the connection
+			}
+			return err
+		}
+	}
+}
+
+// gather waits for one message and takes all others that are there already.
+func (l *link) gather(kind streamKind, frames *frameReader, hint int) ([]transport.Envelope, error) {
+	e := l.peer.e
+	batch := make([]transport.Envelope, 0, hint)
+	for {
+		f, err := frames.next()
+		if err != nil {
+			return batch, err
+		}
+		if f.message == nil {
+			l.heard(f.clock)
+		} else {
+			batch = append(batch, transport.Envelope{
+				Group: e.group, To: e.self.node, From: l.peer.id, Class: kind.class(), Payload: f.message,
+			})
+		}
+		if n := len(batch); n == batchMessages || (n > 0 && !frames.complete()) {
+			return batch, nil
+		}
+	}
+}
+
+// heard notes the peer's clock.
+func (l *link) heard(clock time.Time) {
+	rtt := l.conn.ConnectionStats().SmoothedRTT
+	l.peer.facts.skew.Store(int64(clock.Add(rtt / 2).Sub(time.Now())))
+}
+
+// A timedReader fails if nothing arrives for the timeout; 0 means never.
+type timedReader struct {
+	stream   io.Reader
+	deadline pace.Deadline
+}
+
+// Read implements io.Reader.
+func (r *timedReader) Read(p []byte) (int, error) {
+	if r.deadline.Timeout > 0 {
+		if err := r.deadline.Extend(); err != nil {
+			return 0, err
+		}
+	}
+	return r.stream.Read(p)
+}

@@ -1,0 +1,92 @@
+package quictransport
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/quic-go/quic-go"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
+)
+
+var (
+	errNotASnapshot     = errors.New("stream is no snapshot")
+	errTooManySnapshots = errors.New("too many snapshots at one time")
+)
+
+// acceptSnapshots takes the peer's snapshots until the connection ends. They
+// are not waited for: a host may take long, and the next link need not.
+func (l *link) acceptSnapshots(ctx context.Context) {
+	for {
+		stream, err := l.conn.AcceptStream(ctx)
+		if err != nil {
+			return
+		}
+		if !l.peer.e.goRunning(func() { l.serveSnapshot(stream) }) {
+			cut(stream)
+		}
+	}
+}
+
+// serveSnapshot takes one snapshot and answers with the host's verdict.
+func (l *link) serveSnapshot(stream *quic.Stream) {
+	e := l.peer.e
+	in := &timedReader{stream: stream, deadline: pace.Deadline{Set: stream.SetReadDeadline, Timeout: e.timing.link}}
+	body := newReceivedSnapshot(bufio.NewReaderSize(in, readBufferBytes))
+	err := l.takeSnapshot(stream.Context(), body)
+	if errors.Is(err, errNotASnapshot) {
+		stream.CancelRead(streamErrorUnknown)
+		stream.CancelWrite(streamErrorUnknown)
+		return
+	}
+	if err != nil {
+		e.logger.Warn("snapshot refused", "from", formatID(l.peer.id), "error", err)
+	}
+	out := newTimedWriter(stream, e.timing.link)
+	if _, err := out.Write(verdictOf(err, e.ctx.Err() != nil).encode()); err == nil {
+		_ = stream.Close()
+	}
+	stream.CancelRead(streamErrorStop)
+}
+
+// takeSnapshot reads the header and lets the host have the rest. ctx ends when
+// the sender gives up, or the connection.
+func (l *link) takeSnapshot(ctx context.Context, body *receivedSnapshot) error {
+	e := l.peer.e
+	kind, err := body.r.ReadByte()
+	if err != nil || streamKind(kind) != streamSnapshot {
+		return fmt.Errorf("%w: kind %d", errNotASnapshot, kind)
+	}
+	message, err := body.header(e.maxMessage, l.peer.id, e.self.node)
+	if err != nil {
+		return fmt.Errorf("read snapshot message: %w", err)
+	}
+	select {
+	case e.snapshots <- struct{}{}:
+		defer func() { <-e.snapshots }()
+	default:
+		return errTooManySnapshots
+	}
+	err = e.handler.ReceiveSnapshot(ctx, transport.SnapshotHeader{
+		Group: e.group, To: e.self.node, From: l.peer.id, Message: message, Bytes: body.size,
+	}, body)
+	if err != nil {
+		return err
+	}
+	return body.finish()
+}
+
+// verdictOf says what a sender is told.
+func verdictOf(err error, closing bool) verdict {
+	switch {
+	case err == nil:
+		return verdict{code: verdictAccepted}
+	case closing, errors.Is(err, errTooManySnapshots), errors.Is(err, plugins.ErrClosed):
+		return verdict{code: verdictLater, text: err.Error()} // no verdict on the snapshot
+	}
+	return verdict{code: verdictRefused, text: err.Error()}
+}

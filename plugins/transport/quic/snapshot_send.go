@@ -1,0 +1,169 @@
+package quictransport
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
+)
+
+// chunkBytes is the largest chunk of a snapshot.
+const chunkBytes = 256 << 10
+
+// sendSnapshot sends one snapshot and returns the receiver's verdict.
+func (e *endpoint) sendSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
+	if !e.enter() {
+		return plugins.ErrClosed
+	}
+	defer e.running.Done()
+	p := e.peer(header.To)
+	if p == nil {
+		return fmt.Errorf("send snapshot to %x: %w", header.To, transport.ErrUnknownPeer)
+	}
+	if err := e.checkSnapshot(header); err != nil {
+		return fmt.Errorf("send snapshot to %x: %w", header.To, err)
+	}
+	if err := p.sendSnapshot(ctx, header, r); err != nil {
+		return fmt.Errorf("send snapshot of %d bytes to %x: %w", header.Bytes, header.To, err)
+	}
+	return nil
+}
+
+// checkSnapshot holds the caller to the contract: one MsgSnap for that peer.
+func (e *endpoint) checkSnapshot(header transport.SnapshotHeader) error {
+	s, err := raftmsg.Scan(header.Message)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", plugins.ErrInvalidArgument, err)
+	case s.Kind != raftmsg.TypeSnap:
+		return fmt.Errorf("%w: message type %d is not a snapshot", plugins.ErrInvalidArgument, s.Kind)
+	case s.To != header.To || s.From != e.self.node:
+		return fmt.Errorf("%w: snapshot message is from %x to %x", plugins.ErrInvalidArgument, s.From, s.To)
+	case header.Group != e.group:
+		return fmt.Errorf("%w: snapshot of group %d", plugins.ErrInvalidArgument, header.Group)
+	case len(header.Message) > e.maxMessage:
+		return fmt.Errorf("snapshot message of %d bytes: %w", len(header.Message), plugins.ErrLimit)
+	}
+	return nil
+}
+
+func (p *peer) sendSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
+	l, err := p.await(ctx)
+	switch {
+	case errors.Is(err, errRemovedMember):
+		return fmt.Errorf("%w: %w", transport.ErrSnapshotRefused, err)
+	case err != nil:
+		return fmt.Errorf("%w: %w", transport.ErrUnreachable, err)
+	}
+	stream, err := l.conn.OpenStream()
+	if err != nil {
+		return fmt.Errorf("%w: %w", transport.ErrUnreachable, err)
+	}
+	stream.SetPriority(streamSnapshot.urgency(), true)
+	// If the caller gives up, whatever is stuck ends at once. The receiver
+	// notices by its stream being cut.
+	stop := context.AfterFunc(ctx, func() { cut(stream) })
+	defer stop()
+	s := &snapshotSender{
+		ctx: ctx, header: header, pace: p.e.pace, hash: sha256.New(), out: newTimedWriter(stream, p.e.timing.link),
+	}
+	if err := s.send(stream, r); err != nil {
+		cut(stream)
+		return err
+	}
+	return nil
+}
+
+// cut ends both halves of a stream as a failure.
+func cut(stream *quic.Stream) {
+	stream.CancelWrite(streamErrorCut)
+	stream.CancelRead(streamErrorCut)
+}
+
+// snapshotSender is the sending end of one snapshot.
+type snapshotSender struct {
+	ctx    context.Context // once it has ended, the snapshot does not end well
+	header transport.SnapshotHeader
+	pace   *pace.Pace
+	hash   hash.Hash
+	out    *timedWriter
+	sent   uint64
+}
+
+func (s *snapshotSender) send(stream *quic.Stream, r io.Reader) error {
+	failed, err := s.write(r)
+	switch {
+	case err != nil:
+		return err // the source's
+	case failed == nil:
+		failed = stream.Close()
+	}
+	if failed != nil {
+		// The receiver may have decided before the end: it says so, or nothing.
+		_ = stream.SetReadDeadline(time.Now().Add(s.out.deadline.Timeout))
+	}
+	v, err := readVerdict(stream)
+	if err != nil || (failed != nil && v.code == verdictAccepted) {
+		return fmt.Errorf("%w: %w", transport.ErrUnreachable, errors.Join(s.ctx.Err(), failed, err))
+	}
+	return v.err()
+}
+
+// write sends everything up to the checksum. It returns what failed: the
+// stream, or the source.
+func (s *snapshotSender) write(r io.Reader) (stream, source error) {
+	head := []byte{byte(streamSnapshot)}
+	head = binary.BigEndian.AppendUint64(head, s.header.Bytes)
+	head = binary.BigEndian.AppendUint32(head, uint32(len(s.header.Message)))
+	if _, err := s.out.Write(append(head, s.header.Message...)); err != nil {
+		return err, nil
+	}
+	buffer := make([]byte, 4+chunkBytes)
+	for {
+		n, end := io.ReadAtLeast(r, s.pace.Step(buffer[4:]), 1)
+		if err := s.ctx.Err(); err != nil {
+			return err, nil
+		}
+		s.sent += uint64(n)
+		s.hash.Write(buffer[4 : 4+n])
+		if err := s.check(end); err != nil {
+			return nil, err
+		}
+		if errors.Is(end, io.EOF) {
+			break
+		}
+		s.pace.Spend(s.ctx, n)
+		binary.BigEndian.PutUint32(buffer, uint32(n))
+		if _, err := s.out.Write(buffer[:4+n]); err != nil {
+			return err, nil
+		}
+	}
+	_, err := s.out.Write(s.hash.Sum(make([]byte, 4)))
+	return err, nil
+}
+
+// check judges what the source has yielded so far, and how its last read
+// ended.
+func (s *snapshotSender) check(end error) error {
+	size := s.header.Bytes
+	switch {
+	case end != nil && !errors.Is(end, io.EOF):
+		return end
+	case size > 0 && s.sent > size:
+		return fmt.Errorf("%w: snapshot is longer than %d bytes", plugins.ErrInvalidArgument, size)
+	case size > 0 && end != nil && s.sent != size:
+		return fmt.Errorf("%w: snapshot has %d bytes instead of %d", plugins.ErrInvalidArgument, s.sent, size)
+	}
+	return nil
+}
