@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -137,11 +138,16 @@ func TestHTTPInAProcess(t *testing.T) {
 	})
 }
 
+// silenceOverQUIC is how long both ends need to give up a connection on which
+// nothing goes any more.
+const silenceOverQUIC = 7 * time.Second
+
 func TestQUICInAProcess(t *testing.T) {
 	transporttest.Run(t, transporttest.Harness{
 		New:    newLane(t).transport(catalog.Spec{Kind: plugins.Transport, Name: "quic"}),
 		Listen: "127.0.0.1:0",
 		URL:    func(address string) string { return "quic://" + address },
+		UDP:    silenceOverQUIC,
 	})
 }
 
@@ -179,6 +185,7 @@ func TestExternalPluginsInProcesses(t *testing.T) {
 			New:    newLane(t).transport(external(plugins.Transport, "quic")),
 			Listen: "127.0.0.1:0",
 			URL:    func(address string) string { return "quic://" + address },
+			UDP:    silenceOverQUIC,
 		})
 	})
 	t.Run("counter", func(t *testing.T) {

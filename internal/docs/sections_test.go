@@ -9,10 +9,10 @@ import (
 )
 
 // docs/configuration.md has every key of the shipped plugins' own sections, and
-// docs/plugins/storage-backends.md those of backends with a binary of their own.
+// docs/plugins/…-backends.md those of the backends described there.
 func TestPluginSectionsAreDocumented(t *testing.T) {
 	var page []byte
-	for _, name := range []string{"configuration.md", "plugins/storage-backends.md"} {
+	for _, name := range []string{"configuration.md", "plugins/storage-backends.md", "plugins/transport-backends.md"} {
 		text, err := os.ReadFile(filepath.Join(root, "docs", filepath.FromSlash(name)))
 		if err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
 )
 
 // config is the backend's config section.
@@ -20,6 +21,8 @@ type config struct {
 	QueueBytes               int64 `yaml:"queue_bytes"`
 	SnapshotRate             int64 `yaml:"snapshot_rate"`
 	LearnRemotes             bool  `yaml:"learn_remotes"`
+
+	TLS *peertls.Files `yaml:"tls"` // nil: nobody's identity is verified
 }
 
 const (
@@ -83,6 +86,7 @@ const configSchema = `{
       "default": 0,
       "description": "The most bytes of snapshots sent in a second, to all peers together; 0 means no limit, otherwise at least 65536."
     },
+    "tls": ` + peertls.Schema + `,
     "learn_remotes": {
       "type": "boolean",
       "default": false,
@@ -118,6 +122,9 @@ func parseConfig(document []byte) (config, error) {
 	}
 	if c.SnapshotRate != 0 && c.SnapshotRate < minSnapshotRate {
 		return c, fmt.Errorf("%w: snapshot_rate is %d, must be 0 or at least %d", plugins.ErrInvalidConfig, c.SnapshotRate, minSnapshotRate)
+	}
+	if c.TLS != nil && c.Insecure {
+		return c, fmt.Errorf("%w: insecure is for members without identities: remove it, or tls", plugins.ErrInvalidConfig)
 	}
 	return c, nil
 }

@@ -23,5 +23,6 @@ func TestConformanceOverRPC(t *testing.T) {
 		},
 		Listen: "127.0.0.1:0",
 		URL:    func(address string) string { return "quic://" + address },
+		UDP:    silence,
 	})
 }

@@ -2,6 +2,7 @@ package quictransport
 
 import (
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -12,10 +13,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// silence is how long both ends need to give up a connection on which nothing
+// goes any more.
+const silence = 7 * time.Second
+
 func TestConformance(t *testing.T) {
 	transporttest.Run(t, transporttest.Harness{
 		New:    func(*testing.T) transport.Transport { return New(backend.Env{}) },
 		Listen: "127.0.0.1:0",
 		URL:    func(address string) string { return "quic://" + address },
+		UDP:    silence,
 	})
 }

@@ -120,13 +120,23 @@ func (d *dialler) pause(ctx context.Context, started time.Time, wait time.Durati
 
 func (d *dialler) log(err error) {
 	log := d.peer.e.logger.With("peer", formatID(d.peer.id), "error", err)
-	misconfigured := errors.Is(err, errOtherCluster) || errors.Is(err, errNotForMe) || errors.Is(err, errIncompatible) || errors.Is(err, errAnotherMember)
-	if misconfigured && !d.refused {
-		log.Error("peer and this node do not belong together: check cluster.id, node.id and cluster.members of both")
+	if misconfigured(err) && !d.refused {
+		log.Error("peer and this node do not belong together: check cluster.id, node.id, cluster.members and certificates of both")
 	} else {
 		log.Debug("dialling a peer failed")
 	}
-	d.refused = misconfigured
+	d.refused = misconfigured(err)
+}
+
+// misconfigured reports whether trying again will not help.
+func misconfigured(err error) bool {
+	for _, known := range []error{errOtherCluster, errNotForMe, errIncompatible, errAnotherMember, errRefused} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	var failed *quic.TransportError
+	return errors.As(err, &failed) && failed.ErrorCode.IsCryptoError()
 }
 
 // dial tries one URL. It is no failure if the peer has been faster.

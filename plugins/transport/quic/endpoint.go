@@ -67,7 +67,14 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 	if err != nil {
 		return nil, err
 	}
-	s, err := newSecurity(c)
+	var run [8]byte
+	if _, err := rand.Read(run[:]); err != nil {
+		return nil, err
+	}
+	self := identity{
+		node: opts.NodeID, cluster: opts.ClusterID, run: binary.BigEndian.Uint64(run[:]), urls: opts.Advertise,
+	}
+	s, err := newSecurity(c, self, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -79,15 +86,8 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 			return nil, fmt.Errorf("%w: advertised: %w", plugins.ErrInvalidConfig, err)
 		}
 	}
-	var run [8]byte
-	if _, err := rand.Read(run[:]); err != nil {
-		return nil, err
-	}
 	e := &endpoint{
-		self: identity{
-			node: opts.NodeID, cluster: opts.ClusterID, urls: opts.Advertise,
-			run: binary.BigEndian.Uint64(run[:]),
-		},
+		self:       self,
 		group:      opts.Group,
 		maxMessage: wire.MessageLimit(opts.Limits),
 		config:     c,

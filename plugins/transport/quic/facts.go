@@ -46,13 +46,23 @@ func (t *quicTransport) WriteMetrics(w io.Writer) error {
 	e.mu.Lock()
 	learned := len(e.learned)
 	e.mu.Unlock()
-	for _, gauge := range []struct {
+	type gauge struct {
 		name, help string
-		value      int
-	}{
-		{"learned_peers", "Senders known from their own words only.", learned},
-		{"inbound_connections", "Connections that were dialled by others, unfinished ones included.", e.doors.count()},
-	} {
+		value      int64
+	}
+	gauges := []gauge{
+		{"learned_peers", "Senders known from their own words only.", int64(learned)},
+		{"inbound_connections", "Connections that were dialled by others, unfinished ones included.", int64(e.doors.count())},
+	}
+	if e.security.authenticated() {
+		gauges = append(gauges, gauge{"certificate_expires_seconds", "When this member's certificate runs out, Unix time.", e.security.members.Expires().Unix()})
+	}
+	const refused = "pontoon_transport_quic_refused_certificates_total"
+	if _, err := fmt.Fprintf(w, "# HELP %s Callers whose certificate was refused.\n# TYPE %s counter\n%s %d\n",
+		refused, refused, refused, e.security.refusals.count.Load()); err != nil {
+		return err
+	}
+	for _, gauge := range gauges {
 		name := "pontoon_transport_quic_" + gauge.name
 		if _, err := fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s gauge\n%s %d\n", name, gauge.help, name, name, gauge.value); err != nil {
 			return err

@@ -51,6 +51,7 @@ func (e *endpoint) listen(ctx context.Context, address string) (string, error) {
 	}
 	e.reporter = report.New(e.handler.Notify)
 	e.running.Go(func() { e.accept(listener) })
+	e.running.Go(func() { e.security.watch(e.ctx) })
 	return socket.LocalAddr().String(), nil
 }
 

@@ -1,18 +1,22 @@
 package quictransport
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/url"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/membercert"
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
 )
 
 // Scheme is that of the URLs that peers can be reached under.
@@ -22,19 +26,29 @@ const Scheme = "quic"
 const alpn = "pontoon-raft"
 
 // security decides how members prove who they are and which addresses may be
-// used. Without identities, a certificate made at Open encrypts, and proves
-// nothing.
+// used. With members, both ends know which member the other one is. Without, a
+// certificate made at Open encrypts and proves nothing: it is believed what
+// the other end says, and addresses are those of loopback unless insecure is
+// set.
 type security struct {
-	insecure  bool // addresses off loopback are allowed all the same
-	throwaway tls.Certificate
+	insecure  bool
+	members   *peertls.Identity
+	throwaway tls.Certificate // without members
+	refusals  *refusals
 }
 
-func newSecurity(c config) (security, error) {
-	pair, err := throwaway()
-	if err != nil {
-		return security{}, fmt.Errorf("make a certificate: %w", err)
+// newSecurity reads the certificates, or makes one.
+func newSecurity(c config, self identity, logger *slog.Logger) (security, error) {
+	s := security{insecure: c.Insecure, refusals: &refusals{logger: logger}}
+	var err error
+	if c.TLS != nil {
+		s.members, err = peertls.Open(*c.TLS, membercert.Name{Cluster: self.cluster, Member: self.node}, logger)
+		return s, err
 	}
-	return security{insecure: c.Insecure, throwaway: pair}, nil
+	if s.throwaway, err = throwaway(); err != nil {
+		err = fmt.Errorf("make a certificate: %w", err)
+	}
+	return s, err
 }
 
 // throwaway makes a certificate that nobody vouches for.
@@ -55,27 +69,53 @@ func throwaway() (tls.Certificate, error) {
 }
 
 // authenticated reports whether members prove who they are.
-func (s security) authenticated() bool { return false }
+func (s security) authenticated() bool { return s.members != nil }
 
 // server is the configuration of who is dialled.
 func (s security) server() *tls.Config {
-	return &tls.Config{
-		MinVersion: tls.VersionTLS13, NextProtos: []string{alpn},
-		Certificates: []tls.Certificate{s.throwaway}, SessionTicketsDisabled: true,
+	c := &tls.Config{
+		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{s.throwaway}, SessionTicketsDisabled: true,
 	}
+	if s.authenticated() {
+		c = s.members.Server()
+		c.VerifyConnection = s.refusals.watching(c.VerifyConnection)
+	}
+	c.NextProtos = []string{alpn}
+	return c
 }
 
 // client is the configuration of who dials the peer.
-func (s security) client(uint64) *tls.Config {
-	return &tls.Config{
-		MinVersion: tls.VersionTLS13, NextProtos: []string{alpn},
-		// There is nothing to verify: see security.
-		InsecureSkipVerify: true,
+func (s security) client(peer uint64) *tls.Config {
+	// There is nothing to verify: see security.
+	c := &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true}
+	if s.authenticated() {
+		c = s.members.Client(peer)
 	}
+	c.NextProtos = []string{alpn}
+	return c
 }
 
 // checkCaller refuses a caller whose certificate is not the claimed member's.
-func (s security) checkCaller(tls.ConnectionState, uint64) error { return nil }
+func (s security) checkCaller(state tls.ConnectionState, claimed uint64) error {
+	if !s.authenticated() {
+		return nil
+	}
+	member, err := s.members.PeerID(state)
+	if err == nil && member != claimed {
+		err = fmt.Errorf("%w: it is of member %x, and the caller says %x", peertls.ErrOtherMember, member, claimed)
+	}
+	if err != nil {
+		s.refusals.note(err)
+	}
+	return err
+}
+
+// watch keeps the certificates up to date until ctx ends.
+func (s security) watch(ctx context.Context) {
+	if s.authenticated() {
+		s.members.Watch(ctx)
+	}
+}
 
 // checkListen refuses to be open to the world unasked.
 func (s security) checkListen(address string) error {
@@ -85,7 +125,7 @@ func (s security) checkListen(address string) error {
 	}
 	if !s.authenticated() && !s.insecure && !loopback(host) {
 		return fmt.Errorf("%w: %s is not a loopback address and members do not prove who they are; "+
-			"set insecure: true to listen there all the same", plugins.ErrInvalidConfig, address)
+			"set tls, or insecure: true to listen there all the same", plugins.ErrInvalidConfig, address)
 	}
 	return nil
 }
@@ -105,7 +145,7 @@ func (s security) parseURL(raw string) (*url.URL, error) {
 		return nil, fmt.Errorf("%w: peer URL %q: must be nothing but scheme, host and port", plugins.ErrInvalidArgument, raw)
 	case !s.authenticated() && !s.insecure && !loopback(u.Hostname()):
 		return nil, fmt.Errorf("%w: peer URL %q: not a loopback address and members do not prove who they are; "+
-			"set insecure: true to use it all the same", plugins.ErrInvalidArgument, raw)
+			"set tls, or insecure: true to use it all the same", plugins.ErrInvalidArgument, raw)
 	}
 	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
 }

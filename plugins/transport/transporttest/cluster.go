@@ -27,7 +27,7 @@ type node struct {
 	transport transport.Transport
 	address   string
 	url       string // under which the others reach it
-	relay     *Relay // in front of it; nil without TCP
+	relay     relay  // in front of it; nil without TCP and UDP
 }
 
 // cluster is a set of nodes that may know each other.
@@ -61,11 +61,27 @@ func (c *cluster) start(id uint64, listen string) *node {
 		}
 	})
 	n.address, n.url = address, c.h.URL(address)
-	if c.h.TCP {
-		n.relay = NewRelay(c.t, address)
+	if c.h.relayed() {
+		n.relay = newRelay(c.t, c.h, address)
 		n.url = strings.Replace(n.url, address, n.relay.Address(), 1)
 	}
 	return n
+}
+
+// A relay stands in front of a node.
+type relay interface {
+	Address() string
+	Stall()
+	Cut()
+	Heal()
+	Break()
+}
+
+func newRelay(t *testing.T, h Harness, address string) relay {
+	if h.UDP > 0 {
+		return NewUDPRelay(t, address, h.UDP)
+	}
+	return NewRelay(t, address)
 }
 
 // restart puts a new transport in the place of a node that was closed. The

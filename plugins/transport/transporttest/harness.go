@@ -2,6 +2,7 @@ package transporttest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
@@ -29,6 +30,9 @@ type Harness struct {
 	// then be led through a Relay, which the tests of stalled and broken
 	// connections need; without it they are left out.
 	TCP bool
+	// UDP, if not 0, says the same of UDP sockets, and how long nothing may go
+	// through until both ends have given up a connection.
+	UDP time.Duration
 	// Resumes says that a snapshot whose connection breaks goes on over the
 	// next one, and so arrives, as long as there is a next one soon. It needs
 	// TCP.
@@ -41,6 +45,9 @@ func (h *Harness) config(t *testing.T, cluster, node uint64) []byte {
 	}
 	return h.NodeConfig(t, cluster, node)
 }
+
+// relayed reports whether links can be stalled and broken.
+func (h Harness) relayed() bool { return h.TCP || h.UDP > 0 }
 
 // Run puts a transport to the test. Each subtest uses transports of its own.
 func Run(t *testing.T, h Harness) {

@@ -35,7 +35,7 @@ func testLoss(t *testing.T, h Harness) {
 		}
 	})
 	t.Run("a peer that is slow does not hold up another", func(t *testing.T) { testSlowPeer(t, h) })
-	if h.TCP {
+	if h.relayed() {
 		t.Run("breaking connections under load", func(t *testing.T) { testBreaking(t, h) })
 	}
 }

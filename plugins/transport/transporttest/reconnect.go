@@ -27,7 +27,7 @@ func testReconnect(t *testing.T, h Harness) {
 		c.establish()
 	})
 	t.Run("activity is reported", func(t *testing.T) { testActivity(t, h) })
-	if h.TCP {
+	if h.relayed() {
 		t.Run("nothing outdated arrives", func(t *testing.T) { testOutdated(t, h) })
 		t.Run("connections break while idle", func(t *testing.T) {
 			c := newCluster(t, h, 3)
