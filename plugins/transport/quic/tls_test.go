@@ -1,0 +1,151 @@
+package quictransport
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/quic-go/quic-go"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls/peertlstest"
+)
+
+func member(id uint64) membercert.Name { return membercert.Name{Cluster: testCluster, Member: id} }
+
+// Members with certificates of their cluster talk to each other.
+func TestMembersWithCertificates(t *testing.T) {
+	forge := peertlstest.New(t)
+	atOne, atTwo := &events{}, &events{}
+	one, urlOne := openNode(t, 1, forge.Config(t, member(1)), atOne)
+	two, urlTwo := openNode(t, 2, forge.Config(t, member(2)), atTwo)
+	connect(t, one, 2, urlTwo)
+	connect(t, two, 1, urlOne)
+	establish(t, one, atTwo, 1, 2)
+	establish(t, two, atOne, 2, 1)
+}
+
+// With certificates there is no need for insecure off loopback.
+func TestCertificatesAllowAllAddresses(t *testing.T) {
+	opts := testOptions(1, peertlstest.New(t).Config(t, member(1)))
+	opts.Listen = "0.0.0.0:0"
+	tr, _ := openWith(t, quick, opts, &events{})
+	connect(t, tr, 2, "quic://198.51.100.1:1")
+}
+
+// Whoever pretends to be member 2 is refused, as a caller and as who is
+// called; nobody else's connection is harmed, and no message gets through.
+func TestStrangersAreRefused(t *testing.T) {
+	forge := peertlstest.New(t)
+	for _, stranger := range forge.Strangers(t, member(2)) {
+		t.Run(stranger.Name, func(t *testing.T) {
+			got := &events{}
+			tr, url := openNode(t, 1, forge.Config(t, member(1)), got)
+			a, err := pretend(t, url, stranger.Certificate, testHello(2, 1))
+			if err == nil {
+				t.Errorf("as a caller: answered %+v", a)
+			}
+			connect(t, tr, 2, strangeServer(t, stranger.Certificate))
+			eventually(t, "failed dials", func() bool {
+				p := (*tr.open.Load().peers.Load())[2]
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				return p.failures > 1
+			}, nil)
+			if got.count(pluginv1.EventType_EVENT_ACTIVE, 2) > 0 {
+				t.Error("a stranger became active")
+			}
+		})
+	}
+}
+
+// A member with a good certificate cannot speak for another one.
+func TestClaimsAreCompared(t *testing.T) {
+	forge := peertlstest.New(t)
+	_, url := openNode(t, 1, forge.Config(t, member(1)), &events{})
+	certificate := forge.Certificate(t, member(3), nil)
+	if a, err := pretend(t, url, certificate, testHello(2, 1)); err != nil || a.code != codeRefused {
+		t.Errorf("member 3 as member 2: got %+v, error %v, want a refusal", a, err)
+	}
+	if a, err := pretend(t, url, certificate, testHello(3, 1)); err != nil || a.code != codeWelcome {
+		t.Errorf("member 3 as itself: got %+v, error %v, want a welcome", a, err)
+	}
+}
+
+// A node with certificates and one without do not talk.
+func TestCertificatesOnOneSideOnly(t *testing.T) {
+	forge := peertlstest.New(t)
+	atOne, atTwo := &events{}, &events{}
+	one, urlOne := openNode(t, 1, forge.Config(t, member(1)), atOne)
+	two, urlTwo := openNode(t, 2, "", atTwo)
+	connect(t, one, 2, urlTwo)
+	connect(t, two, 1, urlOne)
+	eventually(t, "failed dials", func() bool {
+		for _, p := range []*peer{(*one.open.Load().peers.Load())[2], (*two.open.Load().peers.Load())[1]} {
+			p.mu.Lock()
+			failures := p.failures
+			p.mu.Unlock()
+			if failures < 2 {
+				return false
+			}
+		}
+		return true
+	}, nil)
+	if atOne.count(pluginv1.EventType_EVENT_ACTIVE, 2)+atTwo.count(pluginv1.EventType_EVENT_ACTIVE, 1) > 0 {
+		t.Error("they are connected")
+	}
+}
+
+// pretend dials with a certificate, says h and returns the answer.
+func pretend(t *testing.T, url string, certificate tls.Certificate, h hello) (answer, error) {
+	t.Helper()
+	c := newCaller(t)
+	address, err := net.ResolveUDPAddr("udp", strings.TrimPrefix(url, "quic://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := clientOf(alpn)
+	if len(certificate.Certificate) > 0 {
+		config.Certificates = []tls.Certificate{certificate}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	conn, err := c.quic.Dial(ctx, address, config, &quic.Config{})
+	if err != nil {
+		return answer{}, err
+	}
+	defer closeConn(conn, closeDone, errClosing)
+	stream, err := conn.OpenStreamSync(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	if _, err := stream.Write(greeting(h)); err != nil {
+		return answer{}, err
+	}
+	b, err := readGreeting(stream)
+	if err != nil {
+		return answer{}, err
+	}
+	return decodeAnswer(b)
+}
+
+// strangeServer welcomes everybody as if it were member 2.
+func strangeServer(t *testing.T, certificate tls.Certificate) string {
+	t.Helper()
+	if len(certificate.Certificate) == 0 {
+		var err error
+		if certificate, err = throwaway(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := newCaller(t)
+	l, err := c.quic.Listen(&tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{alpn}}, &quic.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("quic://%s", l.Addr())
+}
