@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/client"
 	"github.com/pontoon-raft/pontoon/core/server"
 )
@@ -263,6 +264,14 @@ func TestMembership(t *testing.T) {
 	// Only the leader changes the membership: the client goes there.
 	if m, err := c.AddMember(background, m.GetMembers()[0]); err != nil || len(m.GetMembers()) != 4 {
 		t.Errorf("AddMember() = %v, %v", m, err)
+	}
+	moved := &hostv1.Member{Id: "1", PeerUrls: []string{"quic://h:1"}}
+	if m, err := c.UpdateMember(background, moved); err != nil || m.GetMembers()[0].GetPeerUrls()[0] != "quic://h:1" {
+		t.Errorf("UpdateMember() = %v, %v", m, err)
+	}
+	moved.Id = "fff"
+	if _, err := c.UpdateMember(background, moved); client.Reason(err) != "unknown_member" || !client.IsNotApplied(err) {
+		t.Errorf("UpdateMember(unknown) = %v", err)
 	}
 	if _, err := c.RemoveMember(background, "2"); err != nil {
 		t.Errorf("RemoveMember() = %v", err)

@@ -226,6 +226,20 @@ func (m *member) AddMember(_ context.Context, add server.Member) (server.Members
 	return out, nil
 }
 
+func (m *member) UpdateMember(_ context.Context, update server.Member) (server.Membership, error) {
+	if err := m.onlyLeader(); err != nil {
+		return server.Membership{}, err
+	}
+	out := m.Membership()
+	for i := range out.Members {
+		if out.Members[i].ID == update.ID {
+			out.Members[i].PeerURLs = update.PeerURLs
+			return out, nil
+		}
+	}
+	return server.Membership{}, &server.Error{Err: server.ErrUnknownMember}
+}
+
 func (m *member) RemoveMember(_ context.Context, id server.NodeID) (server.Membership, error) {
 	if id > 100 {
 		return server.Membership{}, &server.Error{Err: server.ErrUnknownMember}

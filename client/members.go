@@ -35,6 +35,18 @@ func (c *Client) AddMember(ctx context.Context, m *hostv1.Member) (*hostv1.Membe
 	return out, err
 }
 
+// UpdateMember gives the member with m.Id another name or other addresses and
+// returns the membership with them. What is empty in m stays as it is. Doing it
+// again changes nothing, so a call whose outcome is unknown may be repeated.
+func (c *Client) UpdateMember(ctx context.Context, m *hostv1.Member) (*hostv1.MembersResponse, error) {
+	var out *hostv1.MembersResponse
+	err := c.do(ctx, request{send: func(ctx context.Context, host hostv1.HostClient) (err error) {
+		out, err = host.UpdateMember(ctx, &hostv1.UpdateMemberRequest{Member: m})
+		return err
+	}})
+	return out, err
+}
+
 // RemoveMember removes the member with the given hex id and returns the
 // membership without it. Removing an unknown member does nothing.
 func (c *Client) RemoveMember(ctx context.Context, id string) (*hostv1.MembersResponse, error) {

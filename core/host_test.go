@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
@@ -207,6 +208,55 @@ func TestMembersAreAddedAndRemoved(t *testing.T) {
 	}
 	c.members = slices.DeleteFunc(c.members, func(m member.Member) bool { return m.ID == gone })
 	c.propose(leader, "three")
+}
+
+// New addresses are known to every member, survive a restart, and cost nobody
+// his place. Who says the same again is told the same.
+func TestMemberIsUpdated(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	leader := c.leader()
+	moved := c.other(leader)
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	update := member.Member{ID: moved, PeerURLs: append(c.member(moved).PeerURLs, "quic://elsewhere:1")}
+	for range 2 {
+		ms, err := c.service(leader).UpdateMember(ctx, update)
+		if err != nil || len(ms.Members) != 3 {
+			t.Fatalf("update: %v, members %v", err, ms.Members)
+		}
+	}
+	c.stop(moved)
+	c.start(moved, true)
+	c.leader()
+	want := c.member(moved)
+	want.PeerURLs = update.PeerURLs
+	for _, m := range c.members {
+		c.eventually("the update on "+m.ID.String(), func() bool {
+			for _, have := range c.service(m.ID).Membership().Members {
+				if have.ID == moved {
+					return reflect.DeepEqual(have, want)
+				}
+			}
+			return false
+		})
+	}
+	c.propose(moved, "still there")
+	for _, tc := range []struct {
+		name   string
+		update member.Member
+		want   error
+	}{
+		{"a stranger", member.Member{ID: 9, Name: "n9"}, server.ErrUnknownMember},
+		{"another's address", member.Member{ID: moved, PeerURLs: c.member(leader).PeerURLs}, server.ErrChangeRefused},
+	} {
+		if _, err := c.service(c.leader()).UpdateMember(ctx, tc.update); !errors.Is(err, tc.want) {
+			t.Errorf("%s: %v, want %v", tc.name, err, tc.want)
+		}
+	}
+	follower := c.other(c.leader())
+	if _, err := c.service(follower).UpdateMember(ctx, update); !errors.Is(err, server.ErrNotLeader) {
+		t.Errorf("a follower answered %v, want %v", err, server.ErrNotLeader)
+	}
 }
 
 func TestLeadershipIsTransferred(t *testing.T) {

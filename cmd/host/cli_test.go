@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,6 +76,7 @@ func TestExitCodes(t *testing.T) {
 		{name: "bad timeout", given: "status --timeout 0s", code: exitUsage, says: "--timeout must be above 0"},
 		{name: "bad id", given: "member remove n1", code: exitUsage, says: `"n1" is not an id`},
 		{name: "missing flag", given: "member add --id 2", code: exitUsage, says: "give --name"},
+		{name: "nothing to update", given: "member update 2", code: exitUsage, says: "give --peer-urls, --client-address or --name"},
 		{name: "no clients", given: "bench propose --clients 0", code: exitUsage, says: "at least one client"},
 		{name: "too many nodes", given: "demo --nodes 8", code: exitUsage, says: "choose from 1 to 7"},
 		{name: "no config", given: "serve", code: exitUsage, says: "give --config"},
@@ -91,6 +93,7 @@ func TestExitCodes(t *testing.T) {
 		{name: "nothing deleted", given: "kv delete none", code: exitNotFound, says: "key none: not found"},
 		{name: "wrong revision", given: "kv put a 2 --if-revision 0", code: exitNotFound, says: "a: precondition failed: its last write was at revision"},
 		{name: "no such member", given: "member remove 9", code: exitNotFound, says: "member 9: not found"},
+		{name: "update refused", err: server.ErrUnknownMember, given: "member update 9 --name n9", code: exitNotFound, says: "unknown member (not applied"},
 		{name: "change refused", err: server.ErrChangeRefused, given: "member remove 1", code: exitNotFound, says: "membership change was refused"},
 	} {
 		t.Run(x.name, func(t *testing.T) {
@@ -322,6 +325,11 @@ func TestMembers(t *testing.T) {
 	}
 	if m.ClusterID != "c1" || m.Leader != "1" || len(m.Members) != 2 || m.Members[1].ID != "ab" || m.Members[1].PeerURLs[0] != "http://h:1" {
 		t.Errorf("%+v", m)
+	}
+	got = host(t, strings.Fields("member update AB --peer-urls http://h:1,quic://h:1 -o json")...)
+	if err := json.Unmarshal([]byte(got.stdout), &m); err != nil || got.code != exitOK ||
+		!slices.Equal(m.Members[1].PeerURLs, []string{"http://h:1", "quic://h:1"}) {
+		t.Errorf("%v: %+v", err, got)
 	}
 	if got = host(t, "member", "remove", "AB"); got.code != exitOK || strings.Contains(got.stdout, "n2") {
 		t.Errorf("%+v", got)

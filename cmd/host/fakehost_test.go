@@ -136,6 +136,17 @@ func (h *fakeHost) AddMember(_ context.Context, m server.Member) (server.Members
 	return h.Membership(), h.err
 }
 
+func (h *fakeHost) UpdateMember(_ context.Context, m server.Member) (server.Membership, error) {
+	h.set(func(h *fakeHost) {
+		for i := range h.members.Members {
+			if h.err == nil && h.members.Members[i].ID == m.ID {
+				h.members.Members[i].PeerURLs = m.PeerURLs
+			}
+		}
+	})
+	return h.Membership(), h.err
+}
+
 func (h *fakeHost) RemoveMember(_ context.Context, id server.NodeID) (server.Membership, error) {
 	h.set(func(h *fakeHost) {
 		if h.err == nil {

@@ -50,10 +50,10 @@ func (m membership) table(w io.Writer) error {
 func newMember() *cobra.Command {
 	cmd := group(&cobra.Command{
 		Use:     "member",
-		Short:   "List, add and remove members",
+		Short:   "List, add, change and remove members",
 		GroupID: groupCluster,
 	})
-	cmd.AddCommand(newMemberList(), newMemberAdd(), newMemberRemove())
+	cmd.AddCommand(newMemberList(), newMemberAdd(), newMemberUpdate(), newMemberRemove())
 	return cmd
 }
 
@@ -108,6 +108,43 @@ cluster.state: existing and a list of members that has all of them.`,
 		m.Id = id
 		return flags.with(cmd, func(c *client.Client) error {
 			r, err := c.AddMember(cmd.Context(), &m)
+			if err != nil {
+				return err
+			}
+			members := membershipOf(r)
+			return out.print(cmd.OutOrStdout(), members, members.table)
+		})
+	}
+	return cmd
+}
+
+func newMemberUpdate() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "update ID [--peer-urls URL,URL] [--client-address HOST:PORT] [--name NAME]",
+		Short: "Change a member's addresses or name",
+		Long: `update tells the cluster where a member is reached from now on. What is not
+given stays as it is; --peer-urls replaces all of the member's peer URLs. It
+changes nothing in the member's own configuration: its host must listen where the
+new addresses say.`,
+		Example: `  host member update 1 --peer-urls http://10.0.0.1:7501,quic://10.0.0.1:7501`,
+		Args:    args(cobra.ExactArgs(1)),
+	}
+	flags, out := addCluster(cmd), addOutput(cmd)
+	var m hostv1.Member
+	cmd.Flags().StringSliceVar(&m.PeerUrls, "peer-urls", nil, "comma list of `urls` where other members reach it")
+	cmd.Flags().StringVar(&m.ClientAddress, "client-address", "", "`address` where clients reach it")
+	cmd.Flags().StringVar(&m.Name, "name", "", "its `name`; it must be that of the member's configuration")
+	cmd.RunE = func(cmd *cobra.Command, given []string) error {
+		id, err := hexID(cmd, given[0])
+		if err != nil {
+			return err
+		}
+		if len(m.PeerUrls) == 0 && m.ClientAddress == "" && m.Name == "" {
+			return &usageError{cmd.CommandPath(), "give --peer-urls, --client-address or --name"}
+		}
+		m.Id = id
+		return flags.with(cmd, func(c *client.Client) error {
+			r, err := c.UpdateMember(cmd.Context(), &m)
 			if err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"net/url"
 	"strconv"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
@@ -61,6 +62,26 @@ func fromMember(m *hostv1.Member) (server.Member, error) {
 		ClientAddress: m.GetClientAddress(),
 		Learner:       m.GetLearner(),
 	}, nil
+}
+
+// fromUpdate reads what changes of a member. An address that no transport could
+// read would cut the member off, so it is refused before it is in the log.
+func fromUpdate(m *hostv1.Member) (server.Member, error) {
+	update, err := fromMember(m)
+	switch {
+	case err != nil:
+		return update, err
+	case update.ID == 0:
+		return update, malformed("member.id is missing")
+	case update.Name == "" && update.ClientAddress == "" && len(update.PeerURLs) == 0:
+		return update, malformed("nothing is to be changed: give name, peer_urls or client_address")
+	}
+	for _, text := range update.PeerURLs {
+		if u, err := url.Parse(text); err != nil || u.Scheme == "" || u.Host == "" {
+			return update, malformed("peer URL %q is not scheme://host:port", text)
+		}
+	}
+	return update, nil
 }
 
 func toMembers(m server.Membership) *hostv1.MembersResponse {

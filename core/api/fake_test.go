@@ -140,6 +140,13 @@ func (f *fakeService) AddMember(_ context.Context, m server.Member) (server.Memb
 	return f.Membership(), f.fail
 }
 
+func (f *fakeService) UpdateMember(_ context.Context, m server.Member) (server.Membership, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lastMember = m
+	return f.Membership(), f.fail
+}
+
 func (f *fakeService) RemoveMember(_ context.Context, id server.NodeID) (server.Membership, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

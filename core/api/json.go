@@ -44,6 +44,7 @@ func newJSONAPI(r *requests) *jsonAPI {
 			"/v1/status":          {http.MethodGet, unary(r.Status)},
 			"/v1/members":         {http.MethodGet, unary(r.Members)},
 			"/v1/members/add":     {http.MethodPost, unary(r.AddMember)},
+			"/v1/members/update":  {http.MethodPost, unary(r.UpdateMember)},
 			"/v1/members/remove":  {http.MethodPost, unary(r.RemoveMember)},
 			"/v1/leader/transfer": {http.MethodPost, unary(r.TransferLeader)},
 		},

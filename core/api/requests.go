@@ -98,6 +98,22 @@ func (r *requests) AddMember(ctx context.Context, req *hostv1.AddMemberRequest) 
 	return toMembers(members), nil
 }
 
+// UpdateMember implements hostv1.HostServer.
+func (r *requests) UpdateMember(ctx context.Context, req *hostv1.UpdateMemberRequest) (*hostv1.MembersResponse, error) {
+	if err := r.end.refusal(); err != nil {
+		return nil, err
+	}
+	member, err := fromUpdate(req.GetMember())
+	if err != nil {
+		return nil, err
+	}
+	members, err := r.svc.UpdateMember(ctx, member)
+	if err != nil {
+		return nil, err
+	}
+	return toMembers(members), nil
+}
+
 // RemoveMember implements hostv1.HostServer.
 func (r *requests) RemoveMember(ctx context.Context, req *hostv1.RemoveMemberRequest) (*hostv1.MembersResponse, error) {
 	if err := r.end.refusal(); err != nil {

@@ -43,6 +43,13 @@ func TestUnaryForms(t *testing.T) {
 	if svc.lastMember.ID != 0x1f || svc.lastMember.Name != "n3" || len(svc.lastMember.PeerURLs) != 1 {
 		t.Errorf("added %+v", svc.lastMember)
 	}
+	update := &hostv1.Member{Id: "a", PeerUrls: []string{"quic://127.0.0.1:7702"}}
+	if m, err := c.UpdateMember(ctx, &hostv1.UpdateMemberRequest{Member: update}); err != nil || len(m.GetMembers()) != 2 {
+		t.Errorf("UpdateMember() = %v, %v", m, err)
+	}
+	if svc.lastMember.ID != 0xa || svc.lastMember.Name != "" || svc.lastMember.PeerURLs[0] != "quic://127.0.0.1:7702" {
+		t.Errorf("updated %+v", svc.lastMember)
+	}
 	if _, err := c.RemoveMember(ctx, &hostv1.RemoveMemberRequest{Id: "ff"}); err != nil || svc.lastID != 0xff {
 		t.Errorf("RemoveMember() = %v, removed %v", err, svc.lastID)
 	}
@@ -67,6 +74,10 @@ func TestUnaryRefusals(t *testing.T) {
 		_, err := c.AddMember(ctx, &hostv1.AddMemberRequest{Member: m})
 		return err
 	}
+	update := func(m *hostv1.Member) error {
+		_, err := c.UpdateMember(ctx, &hostv1.UpdateMemberRequest{Member: m})
+		return err
+	}
 	query := func(q *hostv1.QueryRequest) error {
 		_, err := c.Query(ctx, q)
 		return err
@@ -86,6 +97,11 @@ func TestUnaryRefusals(t *testing.T) {
 		{"id not hex", remove("xyz"), "malformed", codes.InvalidArgument},
 		{"id of 65 bits", remove("10000000000000000"), "malformed", codes.InvalidArgument},
 		{"no member", add(nil), "malformed", codes.InvalidArgument},
+		{"nobody to update", update(nil), "malformed", codes.InvalidArgument},
+		{"no id to update", update(&hostv1.Member{Name: "n2"}), "malformed", codes.InvalidArgument},
+		{"nothing to update", update(&hostv1.Member{Id: "2"}), "malformed", codes.InvalidArgument},
+		{"a peer URL without a scheme", update(&hostv1.Member{Id: "2", PeerUrls: []string{"10.0.0.1:7501"}}), "malformed", codes.InvalidArgument},
+		{"an empty peer URL", update(&hostv1.Member{Id: "2", PeerUrls: []string{""}}), "malformed", codes.InvalidArgument},
 		{"member id not hex", add(&hostv1.Member{Id: "n3"}), "malformed", codes.InvalidArgument},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -53,6 +53,23 @@ type Change struct {
 	Member Member `json:"member"`
 }
 
+// Complete fills in what an update leaves empty with what the member has. It is
+// for whoever proposes the change: what stands in the log is the whole member,
+// so that applying it needs nothing but the log.
+func (r *Registry) Complete(c Change) Change {
+	old, exists := r.members[c.Member.ID]
+	if c.Op != Update || !exists {
+		return c
+	}
+	c.Member.Name = cmp.Or(c.Member.Name, old.Name)
+	c.Member.ClientAddress = cmp.Or(c.Member.ClientAddress, old.ClientAddress)
+	if len(c.Member.PeerURLs) == 0 {
+		c.Member.PeerURLs = old.PeerURLs
+	}
+	c.Member.Learner = old.Learner
+	return c
+}
+
 // Check says whether c is acceptable to r: nil, or one of the refusals.
 // Removing an unknown member is ErrUnknown, which callers may take for done.
 func (r *Registry) Check(c Change) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -100,6 +101,39 @@ func TestRefusals(t *testing.T) {
 	one := grown(t, plain(1), learner(2))
 	if _, err := one.Apply(Change{Remove, plain(1)}, 3, 1); !errors.Is(err, ErrLastVoter) {
 		t.Errorf("removing the last voter beside a learner: %v", err)
+	}
+}
+
+// An update names what changes; the rest is filled in before it is proposed.
+func TestUpdateOfAPartIsCompleted(t *testing.T) {
+	whole := learner(2)
+	whole.ClientAddress = "n2:2"
+	r := grown(t, plain(1), whole)
+	urls := []string{"http://n2:1", "quic://n2:1"}
+	for _, tc := range []struct {
+		name        string
+		given, want Change
+	}{
+		{
+			"peer URLs",
+			Change{Update, Member{ID: 2, PeerURLs: urls}},
+			Change{Update, edited(whole, func(m *Member) { m.PeerURLs = urls })},
+		},
+		{
+			"the client address",
+			Change{Update, Member{ID: 2, ClientAddress: "x:1"}},
+			Change{Update, edited(whole, func(m *Member) { m.ClientAddress = "x:1" })},
+		},
+		{"the name", Change{Update, Member{ID: 2, Name: "new"}}, Change{Update, edited(whole, func(m *Member) { m.Name = "new" })}},
+		{"nothing", Change{Update, Member{ID: 2}}, Change{Update, whole}},
+		{"nobody's", Change{Update, Member{ID: 9, Name: "x"}}, Change{Update, Member{ID: 9, Name: "x"}}},
+		{"another operation", Change{Add, Member{ID: 2}}, Change{Add, Member{ID: 2}}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := r.Complete(tc.given); !reflect.DeepEqual(got, tc.want) {
+				t.Errorf("got %+v, want %+v", got, tc.want)
+			}
+		})
 	}
 }
 

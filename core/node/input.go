@@ -89,8 +89,9 @@ func (c *Core) Propose(proposals []Proposal) error {
 	})
 }
 
-// ProposeChange hands in a membership change at the leader. The outcome
-// appears in the Apply that carries its entry, or in Output.Refused.
+// ProposeChange hands in a membership change at the leader. What an update
+// leaves empty stays as it is. The outcome appears in the Apply that carries its
+// entry, or in Output.Refused.
 func (c *Core) ProposeChange(id RequestID, change member.Change) error {
 	return c.step(func() error {
 		if c.raft.BasicStatus().RaftState != raft.StateLeader {
@@ -99,6 +100,9 @@ func (c *Core) ProposeChange(id RequestID, change member.Change) error {
 		if c.changePending.index != 0 {
 			return ErrChangePending
 		}
+		// No other change can come before this one: raft refuses it if one is
+		// in the log and not in the registry yet.
+		change = c.registry.Complete(change)
 		if err := c.registry.Check(change); err != nil {
 			return err
 		}

@@ -23,6 +23,11 @@ func (s *Server) AddMember(ctx context.Context, m Member) (Membership, error) {
 	return s.change(ctx, member.Change{Op: member.Add, Member: m})
 }
 
+// UpdateMember implements Service.
+func (s *Server) UpdateMember(ctx context.Context, m Member) (Membership, error) {
+	return s.change(ctx, member.Change{Op: member.Update, Member: m})
+}
+
 // RemoveMember implements Service.
 func (s *Server) RemoveMember(ctx context.Context, id NodeID) (Membership, error) {
 	m, err := s.change(ctx, member.Change{Op: member.Remove, Member: Member{ID: id}})

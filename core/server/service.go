@@ -38,6 +38,10 @@ type Service interface {
 	// AddMember adds m as a voter (or learner) and waits until the change is
 	// applied here. A zero m.ID is replaced by a random one.
 	AddMember(ctx context.Context, m Member) (Membership, error)
+	// UpdateMember gives the member with m.ID another name or other addresses
+	// and waits until the change is applied here. What is empty in m stays as it
+	// is, and whether it is a learner does too. The same update twice is as one.
+	UpdateMember(ctx context.Context, m Member) (Membership, error)
 	// RemoveMember removes a member and waits until the change is applied
 	// here. Removing an unknown member does nothing.
 	RemoveMember(ctx context.Context, id NodeID) (Membership, error)

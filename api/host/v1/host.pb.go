@@ -1221,6 +1221,52 @@ func (x *AddMemberRequest) GetMember() *Member {
 	return nil
 }
 
+type UpdateMemberRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id says who; of the rest, what is empty stays as it is. Whether the
+	// member is a learner does not change.
+	Member        *Member `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateMemberRequest) Reset() {
+	*x = UpdateMemberRequest{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateMemberRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateMemberRequest) ProtoMessage() {}
+
+func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateMemberRequest.ProtoReflect.Descriptor instead.
+func (*UpdateMemberRequest) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *UpdateMemberRequest) GetMember() *Member {
+	if x != nil {
+		return x.Member
+	}
+	return nil
+}
+
 type RemoveMemberRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -1230,7 +1276,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1242,7 +1288,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1255,7 +1301,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{17}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RemoveMemberRequest) GetId() string {
@@ -1275,7 +1321,7 @@ type TransferLeaderRequest struct {
 
 func (x *TransferLeaderRequest) Reset() {
 	*x = TransferLeaderRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1287,7 +1333,7 @@ func (x *TransferLeaderRequest) String() string {
 func (*TransferLeaderRequest) ProtoMessage() {}
 
 func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1300,7 +1346,7 @@ func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderRequest.ProtoReflect.Descriptor instead.
 func (*TransferLeaderRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{18}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TransferLeaderRequest) GetTo() string {
@@ -1319,7 +1365,7 @@ type TransferLeaderResponse struct {
 
 func (x *TransferLeaderResponse) Reset() {
 	*x = TransferLeaderResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1331,7 +1377,7 @@ func (x *TransferLeaderResponse) String() string {
 func (*TransferLeaderResponse) ProtoMessage() {}
 
 func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1344,7 +1390,7 @@ func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderResponse.ProtoReflect.Descriptor instead.
 func (*TransferLeaderResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{19}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *TransferLeaderResponse) GetLeader() string {
@@ -1441,6 +1487,8 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\amembers\x18\x02 \x03(\v2\x17.pontoon.host.v1.MemberR\amembers\x12\x16\n" +
 	"\x06leader\x18\x03 \x01(\tR\x06leader\"C\n" +
 	"\x10AddMemberRequest\x12/\n" +
+	"\x06member\x18\x01 \x01(\v2\x17.pontoon.host.v1.MemberR\x06member\"F\n" +
+	"\x13UpdateMemberRequest\x12/\n" +
 	"\x06member\x18\x01 \x01(\v2\x17.pontoon.host.v1.MemberR\x06member\"%\n" +
 	"\x13RemoveMemberRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"'\n" +
@@ -1455,7 +1503,7 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x0fOUTCOME_UNKNOWN\x10\x03*B\n" +
 	"\vConsistency\x12\x1c\n" +
 	"\x18CONSISTENCY_LINEARIZABLE\x10\x00\x12\x15\n" +
-	"\x11CONSISTENCY_STALE\x10\x012\x99\x05\n" +
+	"\x11CONSISTENCY_STALE\x10\x012\xf1\x05\n" +
 	"\x04Host\x12L\n" +
 	"\aPropose\x12\x1f.pontoon.host.v1.ProposeRequest\x1a .pontoon.host.v1.ProposeResponse\x12U\n" +
 	"\tProposals\x12\x1e.pontoon.host.v1.ProposalBatch\x1a$.pontoon.host.v1.ProposalResultBatch(\x010\x01\x12F\n" +
@@ -1463,6 +1511,7 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x06Status\x12\x1e.pontoon.host.v1.StatusRequest\x1a\x1f.pontoon.host.v1.StatusResponse\x12L\n" +
 	"\aMembers\x12\x1f.pontoon.host.v1.MembersRequest\x1a .pontoon.host.v1.MembersResponse\x12P\n" +
 	"\tAddMember\x12!.pontoon.host.v1.AddMemberRequest\x1a .pontoon.host.v1.MembersResponse\x12V\n" +
+	"\fUpdateMember\x12$.pontoon.host.v1.UpdateMemberRequest\x1a .pontoon.host.v1.MembersResponse\x12V\n" +
 	"\fRemoveMember\x12$.pontoon.host.v1.RemoveMemberRequest\x1a .pontoon.host.v1.MembersResponse\x12a\n" +
 	"\x0eTransferLeader\x12&.pontoon.host.v1.TransferLeaderRequest\x1a'.pontoon.host.v1.TransferLeaderResponseB4Z2github.com/pontoon-raft/pontoon/api/host/v1;hostv1b\x06proto3"
 
@@ -1479,7 +1528,7 @@ func file_pontoon_host_v1_host_proto_rawDescGZIP() []byte {
 }
 
 var file_pontoon_host_v1_host_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(Outcome)(0),                   // 0: pontoon.host.v1.Outcome
 	(Consistency)(0),               // 1: pontoon.host.v1.Consistency
@@ -1500,9 +1549,10 @@ var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(*MembersRequest)(nil),         // 16: pontoon.host.v1.MembersRequest
 	(*MembersResponse)(nil),        // 17: pontoon.host.v1.MembersResponse
 	(*AddMemberRequest)(nil),       // 18: pontoon.host.v1.AddMemberRequest
-	(*RemoveMemberRequest)(nil),    // 19: pontoon.host.v1.RemoveMemberRequest
-	(*TransferLeaderRequest)(nil),  // 20: pontoon.host.v1.TransferLeaderRequest
-	(*TransferLeaderResponse)(nil), // 21: pontoon.host.v1.TransferLeaderResponse
+	(*UpdateMemberRequest)(nil),    // 19: pontoon.host.v1.UpdateMemberRequest
+	(*RemoveMemberRequest)(nil),    // 20: pontoon.host.v1.RemoveMemberRequest
+	(*TransferLeaderRequest)(nil),  // 21: pontoon.host.v1.TransferLeaderRequest
+	(*TransferLeaderResponse)(nil), // 22: pontoon.host.v1.TransferLeaderResponse
 }
 var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	0,  // 0: pontoon.host.v1.Failure.outcome:type_name -> pontoon.host.v1.Outcome
@@ -1515,27 +1565,30 @@ var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	14, // 7: pontoon.host.v1.StatusResponse.progress:type_name -> pontoon.host.v1.PeerProgress
 	15, // 8: pontoon.host.v1.MembersResponse.members:type_name -> pontoon.host.v1.Member
 	15, // 9: pontoon.host.v1.AddMemberRequest.member:type_name -> pontoon.host.v1.Member
-	3,  // 10: pontoon.host.v1.Host.Propose:input_type -> pontoon.host.v1.ProposeRequest
-	6,  // 11: pontoon.host.v1.Host.Proposals:input_type -> pontoon.host.v1.ProposalBatch
-	9,  // 12: pontoon.host.v1.Host.Query:input_type -> pontoon.host.v1.QueryRequest
-	11, // 13: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
-	16, // 14: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
-	18, // 15: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
-	19, // 16: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
-	20, // 17: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
-	4,  // 18: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
-	8,  // 19: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
-	10, // 20: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
-	13, // 21: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
-	17, // 22: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
-	17, // 23: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
-	17, // 24: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
-	21, // 25: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
-	18, // [18:26] is the sub-list for method output_type
-	10, // [10:18] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	15, // 10: pontoon.host.v1.UpdateMemberRequest.member:type_name -> pontoon.host.v1.Member
+	3,  // 11: pontoon.host.v1.Host.Propose:input_type -> pontoon.host.v1.ProposeRequest
+	6,  // 12: pontoon.host.v1.Host.Proposals:input_type -> pontoon.host.v1.ProposalBatch
+	9,  // 13: pontoon.host.v1.Host.Query:input_type -> pontoon.host.v1.QueryRequest
+	11, // 14: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
+	16, // 15: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
+	18, // 16: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
+	19, // 17: pontoon.host.v1.Host.UpdateMember:input_type -> pontoon.host.v1.UpdateMemberRequest
+	20, // 18: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
+	21, // 19: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
+	4,  // 20: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
+	8,  // 21: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
+	10, // 22: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
+	13, // 23: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
+	17, // 24: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
+	17, // 25: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
+	17, // 26: pontoon.host.v1.Host.UpdateMember:output_type -> pontoon.host.v1.MembersResponse
+	17, // 27: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
+	22, // 28: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
+	20, // [20:29] is the sub-list for method output_type
+	11, // [11:20] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_pontoon_host_v1_host_proto_init() }
@@ -1549,7 +1602,7 @@ func file_pontoon_host_v1_host_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pontoon_host_v1_host_proto_rawDesc), len(file_pontoon_host_v1_host_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   20,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

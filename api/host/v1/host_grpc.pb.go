@@ -28,6 +28,7 @@ const (
 	Host_Status_FullMethodName         = "/pontoon.host.v1.Host/Status"
 	Host_Members_FullMethodName        = "/pontoon.host.v1.Host/Members"
 	Host_AddMember_FullMethodName      = "/pontoon.host.v1.Host/AddMember"
+	Host_UpdateMember_FullMethodName   = "/pontoon.host.v1.Host/UpdateMember"
 	Host_RemoveMember_FullMethodName   = "/pontoon.host.v1.Host/RemoveMember"
 	Host_TransferLeader_FullMethodName = "/pontoon.host.v1.Host/TransferLeader"
 )
@@ -52,6 +53,8 @@ type HostClient interface {
 	Members(ctx context.Context, in *MembersRequest, opts ...grpc.CallOption) (*MembersResponse, error)
 	// JSON: POST /v1/members/add
 	AddMember(ctx context.Context, in *AddMemberRequest, opts ...grpc.CallOption) (*MembersResponse, error)
+	// JSON: POST /v1/members/update
+	UpdateMember(ctx context.Context, in *UpdateMemberRequest, opts ...grpc.CallOption) (*MembersResponse, error)
 	// JSON: POST /v1/members/remove
 	RemoveMember(ctx context.Context, in *RemoveMemberRequest, opts ...grpc.CallOption) (*MembersResponse, error)
 	// JSON: POST /v1/leader/transfer
@@ -129,6 +132,16 @@ func (c *hostClient) AddMember(ctx context.Context, in *AddMemberRequest, opts .
 	return out, nil
 }
 
+func (c *hostClient) UpdateMember(ctx context.Context, in *UpdateMemberRequest, opts ...grpc.CallOption) (*MembersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MembersResponse)
+	err := c.cc.Invoke(ctx, Host_UpdateMember_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *hostClient) RemoveMember(ctx context.Context, in *RemoveMemberRequest, opts ...grpc.CallOption) (*MembersResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MembersResponse)
@@ -169,6 +182,8 @@ type HostServer interface {
 	Members(context.Context, *MembersRequest) (*MembersResponse, error)
 	// JSON: POST /v1/members/add
 	AddMember(context.Context, *AddMemberRequest) (*MembersResponse, error)
+	// JSON: POST /v1/members/update
+	UpdateMember(context.Context, *UpdateMemberRequest) (*MembersResponse, error)
 	// JSON: POST /v1/members/remove
 	RemoveMember(context.Context, *RemoveMemberRequest) (*MembersResponse, error)
 	// JSON: POST /v1/leader/transfer
@@ -200,6 +215,9 @@ func (UnimplementedHostServer) Members(context.Context, *MembersRequest) (*Membe
 }
 func (UnimplementedHostServer) AddMember(context.Context, *AddMemberRequest) (*MembersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AddMember not implemented")
+}
+func (UnimplementedHostServer) UpdateMember(context.Context, *UpdateMemberRequest) (*MembersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateMember not implemented")
 }
 func (UnimplementedHostServer) RemoveMember(context.Context, *RemoveMemberRequest) (*MembersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RemoveMember not implemented")
@@ -325,6 +343,24 @@ func _Host_AddMember_Handler(srv interface{}, ctx context.Context, dec func(inte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Host_UpdateMember_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateMemberRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HostServer).UpdateMember(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Host_UpdateMember_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HostServer).UpdateMember(ctx, req.(*UpdateMemberRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Host_RemoveMember_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(RemoveMemberRequest)
 	if err := dec(in); err != nil {
@@ -387,6 +423,10 @@ var Host_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AddMember",
 			Handler:    _Host_AddMember_Handler,
+		},
+		{
+			MethodName: "UpdateMember",
+			Handler:    _Host_UpdateMember_Handler,
 		},
 		{
 			MethodName: "RemoveMember",
