@@ -112,9 +112,10 @@ func (c *cluster) config(n *testNode, id member.ID, bootstrap bool) core.Config 
 	}
 	cfg.Storage.Spec = catalog.Spec{Name: "memory", Isolation: catalog.Inproc}
 	cfg.StateMachine.Spec = catalog.Spec{Name: "register", Isolation: catalog.Inproc}
-	cfg.Transport.Spec = catalog.Spec{Name: "network", Isolation: catalog.Inproc}
-	cfg.Transport.Listen = address(id)
-	cfg.Transport.Advertise = self.PeerURLs
+	cfg.Transports = []core.TransportConfig{{
+		PluginConfig: core.PluginConfig{Spec: catalog.Spec{Name: "network", Isolation: catalog.Inproc}},
+		Listen:       address(id), Advertise: self.PeerURLs,
+	}}
 	if c.tune != nil {
 		c.tune(&cfg)
 	}

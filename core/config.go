@@ -45,7 +45,11 @@ type Config struct {
 	ClientAddress, AdminAddress string
 
 	Storage, StateMachine PluginConfig
-	Transport             TransportConfig
+	// Transports are the transport plugins in the order of preference: one, or
+	// while the cluster moves from one to another, both. No two may serve URLs
+	// of one scheme (transport.Scheme). What a peer has no URL for, or what has
+	// no connection to it, leaves it to the next.
+	Transports []TransportConfig
 
 	// Backends are those shipped in Executable; see catalog.Options.
 	Backends   []backend.Backend
@@ -63,7 +67,7 @@ type PluginConfig struct {
 	Config []byte
 }
 
-// TransportConfig is the transport plugin with its addresses.
+// TransportConfig is a transport plugin with its addresses.
 type TransportConfig struct {
 	PluginConfig
 	Listen    string

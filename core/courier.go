@@ -1,171 +1,67 @@
 package core
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
-	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/node"
-	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/core/server"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
-// What may wait for the transport at most. Beyond that messages are dropped
-// and their receivers reported unreachable.
-const maxCourierBytes = 64 << 20
-
-// courier keeps a transport plugin running and carries messages to it. It
-// outlives generations: peers see one address, whatever the storage does.
+// courier brings messages to the transport that carries them: the only one, or
+// while a cluster moves from one transport to another, the one that routes
+// names (ADR 0019). It outlives generations: peers see the same addresses,
+// whatever the storage does.
 type courier struct {
-	h         *Host
-	transport atomic.Pointer[transport.Transport]
-	instance  *catalog.Instance // of the supervising goroutine
-	running   atomic.Pointer[catalog.Instance]
-	wake      chan struct{}
-	peersWake chan struct{}
-	dropped   atomic.Uint64
+	h        *Host
+	carriers []*carrier // in the order of preference
+	dropped  atomic.Uint64
 
-	mu      sync.Mutex
-	waiting []transport.Envelope
-	bytes   int
-	peers   transport.PeerSet
+	mu     sync.Mutex // also guards what each carrier says it does
+	peers  transport.PeerSet
+	routes *routes
+	// complained are the peers without a way that were logged.
+	complained []uint64
 }
 
+// newCourier makes a courier whose transports are added by add.
 func newCourier(h *Host) *courier {
-	c := &courier{h: h, wake: make(chan struct{}, 1), peersWake: make(chan struct{}, 1)}
-	c.setPeers(&member.Registry{})
-	return c
-}
-
-// connect starts the transport plugin and opens it.
-func (c *courier) connect(ctx context.Context) error {
-	cfg := &c.h.cfg.Transport
-	var opened transport.Transport
-	in, err := c.h.launch(ctx, plugins.Transport, cfg.Config, func(ctx context.Context, in *catalog.Instance, opts plugins.Options) error {
-		opened = in.Transport()
-		address, err := opened.Open(ctx, transport.Options{Options: opts, Listen: cfg.Listen, Advertise: cfg.Advertise}, inbound{c.h})
-		if err == nil {
-			c.h.logger.Info("listening for peers", "address", address)
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	c.instance = in
-	c.running.Store(in)
-	c.transport.Store(&opened)
-	go c.watchStream(opened, in)
-	signal(c.peersWake)
-	return nil
-}
-
-// watchStream ends a transport whose process lives but whose stream to the
-// host is broken: it would swallow every message. While the host ends, it is the
-// host that ends the stream.
-func (c *courier) watchStream(t transport.Transport, in *catalog.Instance) {
-	stream, ok := t.(interface {
-		Done() <-chan struct{}
-		Err() error
-	})
-	if !ok {
-		return
-	}
-	select {
-	case <-stream.Done():
-		if stream.Err() != nil && !c.h.isQuitting() { // not closed by its host
-			in.Kill()
-		}
-	case <-in.Done():
-	}
-}
-
-// supervise sends what waits, and restarts the transport when it dies.
-func (c *courier) supervise() {
-	ctx, cancel := c.h.untilQuit()
-	defer cancel()
-	for {
-		select {
-		case <-c.h.quit:
-			return
-		case <-c.wake:
-			c.flush(ctx)
-		case <-c.peersWake:
-			c.applyPeers(ctx)
-		case <-c.instance.Done():
-			if c.h.isQuitting() {
-				return
-			}
-			c.h.logger.Error("transport failed, starting it again", "error", exitReason(c.instance))
-			c.transport.Store(nil)
-			c.lostAll()
-			if err := c.reconnect(ctx); err != nil {
-				c.h.fail(fmt.Errorf("transport cannot be used: %w", err))
-				return
-			}
-		}
-	}
-}
-
-// reconnect tries until it succeeds, or trying cannot help.
-func (c *courier) reconnect(ctx context.Context) error {
-	for {
-		err := c.connect(ctx)
-		if err == nil || ctx.Err() != nil || isPermanent(err) {
-			return err
-		}
-		c.h.logger.Error("transport could not be opened, trying again", "error", err)
-		c.h.pause()
-	}
+	return &courier{h: h, routes: newRoutes(len(h.cfg.Transports), h.cfg.Election)}
 }
 
 // send queues messages; it never waits.
 func (c *courier) send(envelopes []transport.Envelope) {
-	size := 0
-	for i := range envelopes {
-		size += len(envelopes[i].Payload)
-	}
+	now := time.Now()
+	var lost []transport.Envelope
 	c.mu.Lock()
-	full := c.bytes+size > maxCourierBytes || c.transport.Load() == nil
-	if !full {
-		c.waiting = append(c.waiting, envelopes...)
-		c.bytes += size
+	for i := range envelopes {
+		chosen, moved := c.routes.choose(envelopes[i].To, now)
+		if moved {
+			c.h.logger.Info("messages to a peer go by another transport",
+				"peer", member.ID(envelopes[i].To), "plugin", c.carriers[chosen].name)
+		}
+		if chosen == noWay || !c.carriers[chosen].put(envelopes[i]) {
+			lost = append(lost, envelopes[i])
+		}
 	}
 	c.mu.Unlock()
-	if full {
-		c.drop(envelopes)
-		return
+	for _, k := range c.carriers {
+		signal(k.wake)
 	}
-	signal(c.wake)
+	c.drop(noWay, lost)
 }
 
-// flush hands everything that waits to the transport.
-func (c *courier) flush(ctx context.Context) {
-	c.mu.Lock()
-	envelopes := c.waiting
-	c.waiting, c.bytes = nil, 0
-	c.mu.Unlock()
+// drop reports the receivers of lost messages unreachable (law 7). carrier is
+// the one that did not take them, or noWay if that is for the routes to say.
+func (c *courier) drop(carrier int, envelopes []transport.Envelope) {
 	if len(envelopes) == 0 {
 		return
 	}
-	t := c.transport.Load()
-	if t == nil {
-		c.drop(envelopes)
-		return
-	}
-	if err := (*t).Send(ctx, envelopes); err != nil {
-		c.h.logger.Warn("transport refused messages", "count", len(envelopes), "error", err)
-		c.drop(envelopes)
-	}
-}
-
-// drop reports the receivers of lost messages unreachable (law 7).
-func (c *courier) drop(envelopes []transport.Envelope) {
 	c.dropped.Add(uint64(len(envelopes)))
 	var ids []uint64
 	for i := range envelopes {
@@ -173,24 +69,93 @@ func (c *courier) drop(envelopes []transport.Envelope) {
 			ids = append(ids, envelopes[i].To)
 		}
 	}
-	c.unreachable(ids)
-}
-
-// lostAll reports every peer unreachable: whatever was on its way is lost.
-func (c *courier) lostAll() {
 	c.mu.Lock()
-	c.waiting, c.bytes = nil, 0
-	var ids []uint64
-	for _, p := range c.peers.Peers {
-		ids = append(ids, p.Id)
+	for _, id := range ids {
+		by := carrier
+		if p := c.routes.peers[id]; by == noWay && p != nil {
+			by = p.current
+		}
+		if by != noWay {
+			c.routes.loss(id, by, time.Now())
+		}
 	}
 	c.mu.Unlock()
 	c.unreachable(ids)
 }
 
+// lost takes a transport's word that it has lost something for a peer, and
+// passes it on if it was given something.
+func (c *courier) lost(k *carrier, peer uint64) {
+	c.mu.Lock()
+	tell := c.routes.loss(peer, k.number, time.Now())
+	c.mu.Unlock()
+	if tell {
+		c.unreachable([]uint64{peer})
+	}
+}
+
+// snapshotLost notes that a transport could not bring a peer a snapshot. Raft is
+// told by the snapshot's status.
+func (c *courier) snapshotLost(k *carrier, to member.ID) {
+	c.mu.Lock()
+	c.routes.doubt(uint64(to), k.number, time.Now())
+	c.mu.Unlock()
+}
+
+// connection takes a transport's word that it has, or has no longer, a
+// connection to a peer.
+func (c *courier) connection(k *carrier, peer uint64, active bool) {
+	c.mu.Lock()
+	c.routes.connection(peer, k.number, active)
+	c.mu.Unlock()
+	if !active {
+		c.lost(k, peer)
+	}
+}
+
+// heard notes which transport delivers a sender's messages.
+func (c *courier) heard(k *carrier, envelopes []transport.Envelope) {
+	if len(c.carriers) == 1 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range envelopes {
+		c.routes.heard(envelopes[i].From, k.number)
+	}
+}
+
+// started and ended say that a transport runs, and that it has ended with all
+// that was on its way.
+func (c *courier) started(k *carrier) {
+	c.mu.Lock()
+	c.routes.start(k.number)
+	c.mu.Unlock()
+}
+
+func (c *courier) ended(k *carrier) {
+	c.mu.Lock()
+	k.waiting, k.bytes = nil, 0
+	ids := c.routes.end(k.number, time.Now())
+	c.mu.Unlock()
+	c.unreachable(ids)
+}
+
+// forSnapshot is the transport that carries a snapshot to a peer; nil if none
+// can.
+func (c *courier) forSnapshot(to member.ID) *carrier {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	chosen, _ := c.routes.choose(uint64(to), time.Now())
+	if chosen == noWay {
+		return nil
+	}
+	return c.carriers[chosen]
+}
+
 func (c *courier) unreachable(ids []uint64) {
 	g := c.h.current()
-	if g == nil {
+	if g == nil || len(ids) == 0 {
 		return
 	}
 	g.node.Do(func(core *node.Core) error {
@@ -203,7 +168,7 @@ func (c *courier) unreachable(ids []uint64) {
 	})
 }
 
-// setPeers tells the transport whom to talk to: the members, and as long as
+// setPeers tells the transports whom to talk to: the members, and as long as
 // this node does not find itself among them, the configured ones as remotes.
 func (c *courier) setPeers(registry *member.Registry) {
 	self := c.h.cfg.ID
@@ -227,26 +192,85 @@ func (c *courier) setPeers(registry *member.Registry) {
 	}
 	c.mu.Lock()
 	c.peers = set
+	c.reroute()
 	c.mu.Unlock()
-	signal(c.peersWake)
+	for _, k := range c.carriers {
+		signal(k.peersWake)
+	}
 }
 
-func (c *courier) applyPeers(ctx context.Context) {
-	t := c.transport.Load()
-	if t == nil {
-		return
+// reroute works out which transports can reach which peers. It needs c.mu.
+func (c *courier) reroute() {
+	usable := make(map[uint64][]bool, len(c.peers.Peers))
+	for _, p := range c.peers.Peers {
+		can := make([]bool, len(c.carriers))
+		for i, k := range c.carriers {
+			can[i] = len(k.reach.of(p.Urls)) > 0
+		}
+		usable[p.Id] = can
 	}
+	c.routes.set(usable)
+	if slices.ContainsFunc(c.carriers, func(k *carrier) bool { return !k.reach.known }) {
+		return // nobody knows yet
+	}
+	without := c.routes.without()
+	for _, id := range without {
+		if !slices.Contains(c.complained, id) {
+			c.h.logger.Error("a peer cannot be reached", "peer", member.ID(id), "error", c.noWayTo(id))
+		}
+	}
+	c.complained = without
+}
+
+// noWayTo says why no transport reaches a peer. It needs c.mu.
+func (c *courier) noWayTo(id uint64) string {
+	var urls, schemes []string
+	for _, p := range c.peers.Peers {
+		if p.Id == id {
+			urls = p.Urls
+		}
+	}
+	for _, k := range c.carriers {
+		schemes = append(schemes, k.reach.schemes...)
+	}
+	return "none of its peer URLs (" + strings.Join(urls, ", ") + ") has a scheme that a transport of this member has (" +
+		strings.Join(schemes, ", ") + ")"
+}
+
+// peersOf is what one transport should know of others: the peers that it can
+// dial, and everybody who was removed.
+func (c *courier) peersOf(k *carrier) transport.PeerSet {
 	c.mu.Lock()
-	set := c.peers
-	c.mu.Unlock()
-	limited, cancel := context.WithTimeout(ctx, CallTimeout(c.h.cfg.Election))
-	defer cancel()
-	switch err := (*t).SetPeers(limited, set); {
-	case err == nil || ctx.Err() != nil: // done, or the host is ending
-	case errors.Is(err, plugins.ErrInvalidArgument):
-		c.h.logger.Error("transport cannot use a peer's address; remove the member and add it with another", "error", err)
-	default:
-		c.h.logger.Error("transport did not take the peers; it is started again", "error", err)
-		c.instance.Kill()
+	defer c.mu.Unlock()
+	set := transport.PeerSet{Removed: c.peers.Removed}
+	for _, p := range c.peers.Peers {
+		if p.Urls = k.reach.of(p.Urls); len(p.Urls) > 0 {
+			set.Peers = append(set.Peers, p)
+		}
 	}
+	return set
+}
+
+// links tells how each peer is reached.
+func (c *courier) links() []server.PeerLink {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	var all []server.PeerLink
+	for _, p := range c.peers.Peers {
+		link := server.PeerLink{ID: member.ID(p.Id)}
+		r := c.routes.peers[p.Id]
+		for i := range r.ways {
+			if r.ways[i].usable {
+				link.Usable = append(link.Usable, c.carriers[i].name)
+			}
+		}
+		if best := c.routes.best(r, now); best != noWay {
+			link.Transport, link.Active = c.carriers[best].name, r.ways[best].active
+		} else {
+			link.Error = c.noWayTo(p.Id)
+		}
+		all = append(all, link)
+	}
+	return all
 }

@@ -41,7 +41,7 @@ func (h *Host) openGeneration(ctx context.Context) (*generation, error) {
 	g := &generation{
 		h: h, stop: make(chan struct{}), failed: make(chan struct{}), raftDone: make(chan struct{}),
 	}
-	in, err := h.launch(ctx, plugins.Storage, h.cfg.Storage.Config, func(ctx context.Context, in *catalog.Instance, opts plugins.Options) (err error) {
+	in, err := h.launch(ctx, plugins.Storage, h.slots[plugins.Storage], h.cfg.Storage.Config, func(ctx context.Context, in *catalog.Instance, opts plugins.Options) (err error) {
 		g.storage = in.Storage()
 		g.state, err = g.storage.Open(ctx, opts)
 		return err

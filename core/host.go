@@ -26,7 +26,7 @@ type Host struct {
 	cfg     Config
 	logger  *slog.Logger
 	catalog *catalog.Catalog
-	slots   map[plugins.Kind]*catalog.Slot
+	slots   map[plugins.Kind]*catalog.Slot // but those of the transports
 	server  *server.Server
 	api     *api.Server
 	machine *machineSource
@@ -67,31 +67,46 @@ func New(cfg Config) (*Host, error) {
 		quit: make(chan struct{}), booted: make(chan struct{}), done: make(chan struct{}),
 	}
 	h.incarnation.Store(uint64(time.Now().UnixNano()))
-	specs := map[plugins.Kind]catalog.Spec{
-		plugins.Storage: cfg.Storage.Spec, plugins.StateMachine: cfg.StateMachine.Spec, plugins.Transport: cfg.Transport.Spec,
-	}
-	for _, kind := range plugins.Kinds() {
-		spec := specs[kind]
-		spec.Kind = kind
-		if h.slots[kind], err = c.Slot(spec); err != nil {
-			return nil, errors.Join(err, c.Close())
-		}
+	if err := h.makeSlots(); err != nil {
+		return nil, errors.Join(err, c.Close())
 	}
 	h.machine = &machineSource{h: h}
-	h.courier = newCourier(h)
 	h.server = server.New(server.Config{
 		ClusterID: cfg.ClusterID, ID: cfg.ID, Name: cfg.Name, Version: cfg.Version,
 		Tick: cfg.Tick, Election: cfg.Election, Limits: cfg.Limits,
 		MaxValueBytes: cfg.MaxValueBytes, MaxPending: cfg.MaxPending, MaxPendingBytes: cfg.MaxPendingBytes,
 		SnapshotEntries: cfg.SnapshotEntries, SnapshotBytes: cfg.SnapshotBytes, CatchUpEntries: cfg.CatchUpEntries,
 		CatchUpBytes: cfg.CatchUpBytes,
-		StateMachine: h.machine, Plugins: h.pluginStatus, Logger: cfg.Logger, Metrics: cfg.Metrics,
+		StateMachine: h.machine, Plugins: h.pluginStatus, Links: h.courier.links, Logger: cfg.Logger, Metrics: cfg.Metrics,
 	})
 	h.api = api.New(api.Options{
 		Service: h.server, Logger: cfg.Logger, Gatherer: prometheus.Gatherers{cfg.Metrics, pluginGatherer{h}}, Version: cfg.Version,
 		Limits: api.Limits{MaxValueBytes: cfg.MaxValueBytes},
 	})
 	return h, nil
+}
+
+// makeSlots gives every plugin its place.
+func (h *Host) makeSlots() (err error) {
+	for kind, spec := range map[plugins.Kind]catalog.Spec{
+		plugins.Storage: h.cfg.Storage.Spec, plugins.StateMachine: h.cfg.StateMachine.Spec,
+	} {
+		spec.Kind = kind
+		if h.slots[kind], err = h.catalog.Slot(spec); err != nil {
+			return err
+		}
+	}
+	h.courier = newCourier(h)
+	if len(h.cfg.Transports) == 0 {
+		return fmt.Errorf("%w: a host needs a transport", plugins.ErrInvalidConfig)
+	}
+	for i := range h.cfg.Transports {
+		if err := h.courier.addCarrier(&h.cfg.Transports[i]); err != nil {
+			return err
+		}
+	}
+	h.courier.setPeers(&member.Registry{})
+	return nil
 }
 
 // Start brings the host up: ports, plugins, raft, in that order. It returns
@@ -143,7 +158,9 @@ func (h *Host) start(ctx context.Context) error {
 		if err = <-transported; err == nil {
 			h.run(g)
 			h.keepers.Go(func() { h.superviseStorage(g) })
-			h.keepers.Go(h.courier.supervise)
+			for _, k := range h.courier.carriers {
+				h.keepers.Go(k.supervise)
+			}
 			h.wg.Go(h.watchApply)
 			h.wg.Go(h.serve)
 			h.logger.Info("host is running", "id", h.cfg.ID, "client", h.api.Addr().String(), "data_dir", h.cfg.DataDir)
@@ -205,17 +222,22 @@ func (h *Host) Addr() net.Addr { return h.api.Addr() }
 // AdminAddr is the admin address; nil if there is none.
 func (h *Host) AdminAddr() net.Addr { return h.api.AdminAddr() }
 
-// pluginStatus reports on all plugins.
+// pluginStatus reports on all plugins, in the order in which they start.
 func (h *Host) pluginStatus() []server.PluginStatus {
-	list := make([]server.PluginStatus, 0, len(h.slots))
-	for _, kind := range plugins.Kinds() {
-		st := h.slots[kind].Status()
-		list = append(list, server.PluginStatus{
-			Kind: string(st.Kind), Name: st.Name, Version: st.Version, PID: st.PID,
-			State: string(st.State), Restarts: st.Restarts, LastError: st.LastError,
-		})
+	list := []server.PluginStatus{
+		statusOf(h.slots[plugins.Storage].Status()), statusOf(h.slots[plugins.StateMachine].Status()),
+	}
+	for _, k := range h.courier.carriers {
+		list = append(list, statusOf(k.status()))
 	}
 	return list
+}
+
+func statusOf(st catalog.Status) server.PluginStatus {
+	return server.PluginStatus{
+		Kind: string(st.Kind), Name: st.Name, Version: st.Version, PID: st.PID,
+		State: string(st.State), Restarts: st.Restarts, LastError: st.LastError,
+	}
 }
 
 // current is the generation that runs; nil while the storage is restarting.

@@ -15,8 +15,11 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
-// inbound is what the transport plugin calls.
-type inbound struct{ h *Host }
+// inbound is what a transport plugin calls.
+type inbound struct {
+	h  *Host
+	by *carrier
+}
 
 var _ transport.Handler = inbound{}
 
@@ -26,6 +29,7 @@ var errNoNode = errors.New("the storage plugin is starting")
 // Deliver implements transport.Handler. While the storage restarts there is no
 // node, and messages are lost, as on a node that is down.
 func (in inbound) Deliver(envelopes []transport.Envelope) {
+	in.h.courier.heard(in.by, envelopes)
 	if g := in.h.current(); g != nil {
 		g.node.Deliver(envelopes)
 	}
@@ -36,12 +40,15 @@ func (in inbound) Notify(events []transport.Event) {
 	for i := range events {
 		e := &events[i]
 		switch e.Type {
-		case pluginv1.EventType_EVENT_UNREACHABLE, pluginv1.EventType_EVENT_INACTIVE:
-			in.h.courier.unreachable([]uint64{e.Peer})
+		case pluginv1.EventType_EVENT_UNREACHABLE:
+			in.h.courier.lost(in.by, e.Peer)
+		case pluginv1.EventType_EVENT_INACTIVE:
+			in.h.courier.connection(in.by, e.Peer, false)
 		case pluginv1.EventType_EVENT_REMOVED:
 			in.h.toldRemoved(e)
 		case pluginv1.EventType_EVENT_ACTIVE:
-			in.h.logger.Info("peer is reachable", "peer", member.ID(e.Peer))
+			in.h.courier.connection(in.by, e.Peer, true)
+			in.h.logger.Info("peer is reachable", "peer", member.ID(e.Peer), "plugin", in.by.slot.Status().Name)
 		}
 	}
 }
@@ -141,7 +148,11 @@ func (g *generation) sendSnapshot(s node.SnapshotSend) {
 func (g *generation) trySendSnapshot(s node.SnapshotSend) error {
 	release := g.h.server.Hold(s.Index)
 	defer release()
-	t := g.h.courier.transport.Load()
+	by := g.h.courier.forSnapshot(s.To)
+	if by == nil {
+		return transport.ErrUnreachable
+	}
+	t := by.transport.Load()
 	if t == nil {
 		return transport.ErrUnreachable
 	}
@@ -154,9 +165,13 @@ func (g *generation) trySendSnapshot(s node.SnapshotSend) error {
 	defer r.Close()
 	progress := newProgressReader(r, ProgressTimeout(g.h.cfg.Election), cancel)
 	defer progress.stop()
-	return (*t).SendSnapshot(ctx, transport.SnapshotHeader{
+	err = (*t).SendSnapshot(ctx, transport.SnapshotHeader{
 		Group: group, To: uint64(s.To), From: uint64(g.h.cfg.ID), Message: s.Message, Bytes: r.Info().Bytes,
 	}, progress)
+	if errors.Is(err, transport.ErrUnreachable) {
+		g.h.courier.snapshotLost(by, s.To) // the next one goes another way, if there is one
+	}
+	return err
 }
 
 // progressReader cancels a transfer from which nothing was read for a while. A

@@ -44,7 +44,7 @@ func (m *runningMachine) Applier(ctx context.Context) (statemachine.Applier, err
 // Start implements server.StateMachineSource.
 func (s *machineSource) Start(ctx context.Context) (server.RunningStateMachine, error) {
 	m := &runningMachine{}
-	in, err := s.h.launch(ctx, plugins.StateMachine, s.h.cfg.StateMachine.Config, func(ctx context.Context, in *catalog.Instance, opts plugins.Options) (err error) {
+	in, err := s.h.launch(ctx, plugins.StateMachine, s.h.slots[plugins.StateMachine], s.h.cfg.StateMachine.Config, func(ctx context.Context, in *catalog.Instance, opts plugins.Options) (err error) {
 		m.StateMachine = in.StateMachine()
 		m.applied, err = m.StateMachine.Open(ctx, opts)
 		return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/core/catalog"
@@ -30,15 +31,22 @@ func isPermanent(err error) bool {
 	return false
 }
 
-// options makes what a plugin of kind is opened with: a new incarnation, and a
-// folder of its own.
-func (h *Host) options(kind plugins.Kind, config []byte) (plugins.Options, error) {
-	dir, err := filepath.Abs(filepath.Join(h.cfg.DataDir, string(kind)))
+// options makes what a plugin is opened with: a new incarnation, and a folder of
+// its own.
+func (h *Host) options(info plugins.Info, config []byte) (plugins.Options, error) {
+	folder := string(info.Kind)
+	if info.Kind == plugins.Transport {
+		// There may be two, and each keeps its own whichever comes first.
+		if folder = filepath.Join(folder, info.Name); filepath.Dir(folder) != string(info.Kind) {
+			return plugins.Options{}, fmt.Errorf("%w: %q names no folder", plugins.ErrInvalidConfig, info.Name)
+		}
+	}
+	dir, err := filepath.Abs(filepath.Join(h.cfg.DataDir, folder))
 	if err != nil {
 		return plugins.Options{}, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return plugins.Options{}, fmt.Errorf("data directory of the %s plugin: %w", kind, err)
+		return plugins.Options{}, fmt.Errorf("data directory of the %s plugin: %w", info.Kind, err)
 	}
 	return plugins.Options{
 		Config: config, ClusterID: h.cfg.ClusterID, NodeID: uint64(h.cfg.ID), NodeName: h.cfg.Name,
@@ -50,20 +58,23 @@ func (h *Host) options(kind plugins.Kind, config []byte) (plugins.Options, error
 // group is the number of the one Raft group that a host runs.
 const group = 1
 
-// launch starts a plugin of kind and opens it with open; after an error its
+// opener opens a plugin that was started.
+type opener func(context.Context, *catalog.Instance, plugins.Options) error
+
+// launch starts the plugin of a slot and opens it with open; after an error its
 // process is gone. Every error says which plugin it is about.
-func (h *Host) launch(ctx context.Context, kind plugins.Kind, config []byte, open func(context.Context, *catalog.Instance, plugins.Options) error) (*catalog.Instance, error) {
-	opts, err := h.options(kind, config)
-	if err != nil {
-		return nil, err
-	}
-	in, err := h.slots[kind].Start(ctx)
+func (h *Host) launch(ctx context.Context, kind plugins.Kind, slot *catalog.Slot, config []byte, open opener) (*catalog.Instance, error) {
+	in, err := slot.Start(ctx)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, OpenTimeout(h.cfg.Election))
 	defer cancel()
-	if err := open(ctx, in, opts); err != nil {
+	opts, err := h.options(in.Info(), config)
+	if err == nil {
+		err = open(ctx, in, opts)
+	}
+	if err != nil {
 		name := in.Info().Name
 		if isPermanent(err) || ctx.Err() != nil {
 			stopCtx, stopped := context.WithTimeout(context.Background(), CallTimeout(h.cfg.Election))
@@ -96,9 +107,18 @@ func (h *Host) openFirstGeneration(ctx context.Context) (*generation, error) {
 	return g, err
 }
 
-// connectFirst is connect at boot.
+// connectFirst connects all transports at boot. Here each of them must work:
+// what is wrong now is the configuration.
 func (c *courier) connectFirst(ctx context.Context) error {
-	return retryWhile(ctx, transport.ErrAddressInUse, func() error { return c.connect(ctx) })
+	errs := make([]error, len(c.carriers))
+	var wg sync.WaitGroup
+	for i, k := range c.carriers {
+		wg.Go(func() {
+			errs[i] = retryWhile(ctx, transport.ErrAddressInUse, func() error { return k.connect(ctx) })
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 // retryWhile repeats try while it fails with held, for the time of a handover.

@@ -61,8 +61,10 @@ func (h *Host) instances() []*catalog.Instance {
 	if in := h.machine.current(); in != nil {
 		list = append(list, in)
 	}
-	if in := h.courier.running.Load(); in != nil {
-		list = append(list, in)
+	for _, k := range h.courier.carriers {
+		if in := k.running.Load(); in != nil {
+			list = append(list, in)
+		}
 	}
 	return list
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/core/catalog"
@@ -16,7 +17,7 @@ import (
 //  1. New requests are refused; leadership is handed over.
 //  2. Requests in flight are answered, or fail.
 //  3. The raft goroutine ends, and is waited for.
-//  4. State machine, transport and storage are closed, in this order, each
+//  4. State machine, transports and storage are closed, in this order, each
 //     through its contract, and their processes end. The lock is free.
 //  5. The server goroutine ends.
 //
@@ -65,9 +66,7 @@ func (h *Host) stop(ctx context.Context) error {
 	if in := h.machine.current(); in != nil {
 		problems = append(problems, h.closePlugin(ctx, in, in.StateMachine().Close))
 	}
-	if in := h.courier.running.Load(); in != nil {
-		problems = append(problems, h.closePlugin(ctx, in, in.Transport().Close))
-	}
+	problems = append(problems, h.closeTransports(ctx))
 	if g != nil {
 		problems = append(problems, h.closePlugin(ctx, g.instance, g.storage.Close))
 		g.fail(plugins.ErrClosed)
@@ -188,6 +187,19 @@ func (h *Host) closePlugin(ctx context.Context, in *catalog.Instance, closeContr
 	}
 	h.logger.Info(string(info.Kind)+" closed", "plugin", info.Name)
 	return nil
+}
+
+// closeTransports closes all transports at the same time.
+func (h *Host) closeTransports(ctx context.Context) error {
+	errs := make([]error, len(h.courier.carriers))
+	var wg sync.WaitGroup
+	for i, k := range h.courier.carriers {
+		if in := k.running.Load(); in != nil {
+			wg.Go(func() { errs[i] = h.closePlugin(ctx, in, in.Transport().Close) })
+		}
+	}
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 // closeTimeout bounds the end of one plugin: three of them and the rest fit

@@ -38,6 +38,13 @@ type statusMemberJSON struct {
 		State    string `json:"state"`
 		Restarts int    `json:"restarts"`
 	} `json:"plugins"`
+	Links []struct {
+		ID        string   `json:"id"`
+		Transport string   `json:"transport"`
+		Active    bool     `json:"active"`
+		Usable    []string `json:"usable"`
+		Error     string   `json:"error"`
+	} `json:"links"`
 }
 
 // And that of "bench propose -o json".

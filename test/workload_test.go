@@ -21,6 +21,7 @@ type workload struct {
 	clients []*client.Client
 	history history
 	acked   atomic.Int64
+	pauses  pauses
 	stopped atomic.Bool
 	wg      sync.WaitGroup
 }
@@ -84,6 +85,7 @@ func (w *workload) ended(at int, result client.Result, err error) {
 	w.history.end(at, o)
 	if err == nil {
 		w.acked.Add(1)
+		w.pauses.acknowledged()
 	}
 }
 

@@ -130,6 +130,7 @@ func TestStatusJSON(t *testing.T) {
 	dead := nowhere(t)
 	h.set(func(h *fakeHost) {
 		h.members.Members = append(h.members.Members, server.Member{ID: 0xab, Name: "n2", ClientAddress: dead})
+		h.status.Links = []server.PeerLink{{ID: 0xab, Transport: "http", Active: true, Usable: []string{"http"}}}
 	})
 	got := host(t, "status", "-o", "json", "--endpoints", h.address, "--timeout", "2s")
 	if got.code != exitOK || got.stderr != "" {
@@ -176,6 +177,17 @@ func TestStatusJSON(t *testing.T) {
           "state": "ready",
           "restarts": 0
         }
+      ],
+      "links": [
+        {
+          "id": "ab",
+          "transport": "http",
+          "active": true,
+          "usable": [
+            "http"
+          ],
+          "error": ""
+        }
       ]
     },
     {
@@ -190,7 +202,8 @@ func TestStatusJSON(t *testing.T) {
       "snapshot_index": 0,
       "reachable": false,
       "error": "ERROR",
-      "plugins": []
+      "plugins": [],
+      "links": []
     }
   ]
 }
@@ -221,6 +234,25 @@ func TestStatusTableHasARowForEveryMember(t *testing.T) {
 	}
 }
 
+// While a cluster moves from one transport to another, a member has two; the
+// table tells which of them carries what, and whom none reaches.
+func TestStatusShowsWhichTransportCarries(t *testing.T) {
+	h := startFake(t)
+	h.set(func(h *fakeHost) {
+		h.status.Plugins = append(h.status.Plugins, server.PluginStatus{Kind: "transport", Name: "quic", State: "ready"})
+		h.status.Links = []server.PeerLink{
+			{ID: 2, Transport: "quic", Usable: []string{"quic", "http"}},
+			{ID: 3, Transport: "quic", Usable: []string{"quic"}},
+			{ID: 4, Error: "it is far away"},
+		}
+	})
+	got := host(t, "status", "--endpoints", h.address)
+	want := "http, wal (2 restarts), kv, quic to 2 3, no way to 4: it is far away"
+	if lines := strings.Split(got.stdout, "\n"); len(lines) < 3 || !strings.HasSuffix(lines[2], want) {
+		t.Errorf("got\n%s\nwant %q at the end of the row", got.stdout, want)
+	}
+}
+
 func TestStatusCheckGivesAVerdict(t *testing.T) {
 	for _, x := range []struct {
 		name   string
@@ -230,6 +262,9 @@ func TestStatusCheckGivesAVerdict(t *testing.T) {
 		{"all is well", func(*fakeHost) {}, exitOK},
 		{"no leader", func(h *fakeHost) { h.status.Role = "follower" }, exitUnhealthy},
 		{"a plugin restarts", func(h *fakeHost) { h.status.Plugins[1].State = "backoff" }, exitUnhealthy},
+		{"no way to a peer", func(h *fakeHost) {
+			h.status.Links = []server.PeerLink{{ID: 2, Error: "none of its peer URLs fits"}}
+		}, exitUnhealthy},
 		{"a member is down", func(h *fakeHost) {
 			h.members.Members = append(h.members.Members, server.Member{ID: 2, Name: "n2"})
 		}, exitUnhealthy},

@@ -36,10 +36,7 @@ func hostSettings(c *hostconfig.Config, logger *slog.Logger) core.Config {
 
 		Storage:      pluginSettings(plugins.Storage, c.Plugins.Storage),
 		StateMachine: pluginSettings(plugins.StateMachine, c.Plugins.StateMachine),
-		Transport: core.TransportConfig{
-			PluginConfig: pluginSettings(plugins.Transport, c.Plugins.Transport.Plugin),
-			Listen:       c.Plugins.Transport.Listen, Advertise: c.Plugins.Transport.Advertise,
-		},
+		Transports:   transportSettings(c.Plugins.Transports()),
 
 		Backends: backends(), Logger: logger,
 	}
@@ -49,6 +46,16 @@ func foundingMembers(configured []hostconfig.Member) []member.Member {
 	all := make([]member.Member, len(configured))
 	for i, m := range configured {
 		all[i] = member.Member{ID: member.ID(m.ID), Name: m.Name, PeerURLs: m.PeerURLs, ClientAddress: m.ClientAddress}
+	}
+	return all
+}
+
+func transportSettings(configured []hostconfig.TransportPlugin) []core.TransportConfig {
+	all := make([]core.TransportConfig, len(configured))
+	for i, t := range configured {
+		all[i] = core.TransportConfig{
+			PluginConfig: pluginSettings(plugins.Transport, t.Plugin), Listen: t.Listen, Advertise: t.Advertise,
+		}
 	}
 	return all
 }

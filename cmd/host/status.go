@@ -33,6 +33,16 @@ type memberStatus struct {
 	Reachable     bool           `json:"reachable"`
 	Error         string         `json:"error"`
 	Plugins       []pluginStatus `json:"plugins"`
+	Links         []linkStatus   `json:"links"`
+}
+
+// linkStatus is how a member reaches another one.
+type linkStatus struct {
+	ID        string   `json:"id"`
+	Transport string   `json:"transport"`
+	Active    bool     `json:"active"`
+	Usable    []string `json:"usable"`
+	Error     string   `json:"error"`
 }
 
 type pluginStatus struct {
@@ -117,7 +127,7 @@ func summarise(rows []client.MemberStatus) clusterStatus {
 // memberOf is one row. An endpoint that no member claims and nobody answers at
 // is shown by its address.
 func memberOf(r client.MemberStatus, cluster string) memberStatus {
-	m := memberStatus{Name: r.Endpoint, Plugins: []pluginStatus{}}
+	m := memberStatus{Name: r.Endpoint, Plugins: []pluginStatus{}, Links: []linkStatus{}}
 	if r.Member != nil {
 		m.ID, m.Name = r.Member.GetId(), r.Member.GetName()
 	}
@@ -132,7 +142,7 @@ func memberOf(r client.MemberStatus, cluster string) memberStatus {
 		ID: st.GetId(), Name: st.GetName(), Role: st.GetRole(), Term: st.GetTerm(),
 		Commit: st.GetCommit(), Applied: st.GetApplied(),
 		FirstIndex: st.GetFirstIndex(), LastIndex: st.GetLastIndex(), SnapshotIndex: st.GetSnapshotIndex(),
-		Reachable: true, Plugins: pluginsOf(st),
+		Reachable: true, Plugins: pluginsOf(st), Links: linksOf(st),
 	}
 	if st.GetClusterId() != cluster {
 		m.Error = fmt.Sprintf("%s is a member of another cluster, %s", r.Endpoint, st.GetClusterId())
@@ -161,11 +171,22 @@ func pluginsOf(st *hostv1.StatusResponse) []pluginStatus {
 	return all
 }
 
+func linksOf(st *hostv1.StatusResponse) []linkStatus {
+	all := []linkStatus{}
+	for _, l := range st.GetLinks() {
+		all = append(all, linkStatus{
+			ID: l.GetId(), Transport: l.GetTransport(), Active: l.GetActive(),
+			Usable: append([]string{}, l.GetUsable()...), Error: l.GetError(),
+		})
+	}
+	return all
+}
+
 // pluginReady is the state of a plugin that serves.
 const pluginReady = "ready"
 
 // healthy reports whether all members answer, belong to one cluster, follow
-// one leader and have all plugins ready.
+// one leader, have all plugins ready and a way to each other.
 func (s clusterStatus) healthy() bool {
 	leaders := 0
 	for _, m := range s.Members {
@@ -177,6 +198,11 @@ func (s clusterStatus) healthy() bool {
 		}
 		for _, p := range m.Plugins {
 			if p.State != pluginReady {
+				return false
+			}
+		}
+		for _, l := range m.Links {
+			if l.Error != "" {
 				return false
 			}
 		}
@@ -204,8 +230,17 @@ func (m memberStatus) note() string {
 		return m.Error
 	}
 	var parts []string
+	transports := 0
+	for _, p := range m.Plugins {
+		if p.Kind == "transport" {
+			transports++
+		}
+	}
 	for _, p := range m.Plugins {
 		text := p.Name
+		if to := m.carriedBy(p.Name); p.Kind == "transport" && transports > 1 && len(to) > 0 {
+			text += " to " + strings.Join(to, " ")
+		}
 		if p.State != pluginReady {
 			text += " " + p.State
 		}
@@ -214,5 +249,21 @@ func (m memberStatus) note() string {
 		}
 		parts = append(parts, text)
 	}
+	for _, l := range m.Links {
+		if l.Error != "" {
+			parts = append(parts, "no way to "+l.ID+": "+l.Error)
+		}
+	}
 	return orDash(strings.Join(parts, ", "))
+}
+
+// carriedBy lists the members that a transport carries messages to.
+func (m memberStatus) carriedBy(transport string) []string {
+	var ids []string
+	for _, l := range m.Links {
+		if l.Transport == transport {
+			ids = append(ids, l.ID)
+		}
+	}
+	return ids
 }

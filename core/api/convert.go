@@ -122,6 +122,11 @@ func toStatus(s server.Status) *hostv1.StatusResponse {
 			LastError: text(p.LastError),
 		})
 	}
+	for _, l := range s.Links {
+		out.Links = append(out.Links, &hostv1.PeerLink{
+			Id: hex(uint64(l.ID)), Transport: text(l.Transport), Active: l.Active, Usable: texts(l.Usable), Error: text(l.Error),
+		})
+	}
 	for _, p := range s.Progress {
 		out.Progress = append(out.Progress, &hostv1.PeerProgress{
 			Id: hex(uint64(p.ID)), Match: p.Match, Next: p.Next, State: text(p.State), Active: p.Active,

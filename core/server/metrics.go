@@ -94,7 +94,14 @@ func (c *pluginCollector) Describe(ch chan<- *prometheus.Desc) { ch <- c.up; ch 
 
 // Collect implements prometheus.Collector.
 func (c *pluginCollector) Collect(ch chan<- prometheus.Metric) {
+	seen := map[[2]string]bool{}
 	for _, p := range c.plugins() {
+		// Two external transports may have one name until they have said their
+		// own. A name twice would spoil all metrics.
+		if seen[[2]string{p.Kind, p.Name}] {
+			continue
+		}
+		seen[[2]string{p.Kind, p.Name}] = true
 		up := 0.0
 		if p.State == "ready" {
 			up = 1

@@ -45,7 +45,9 @@ type Config struct {
 	StateMachine StateMachineSource
 	// Plugins reports the state of all plugins; Ready asks too.
 	Plugins func() []PluginStatus
-	Logger  *slog.Logger
+	// Links tells how peers are reached; nil if nobody knows.
+	Links  func() []PeerLink
+	Logger *slog.Logger
 	// Metrics is where the server's metrics are registered; may be nil.
 	Metrics prometheus.Registerer
 }

@@ -50,8 +50,8 @@ type Service interface {
 	TransferLeader(ctx context.Context, to NodeID) (NodeID, error)
 	// Live reports whether the raft goroutine ticked lately.
 	Live() error
-	// Ready reports whether this member can serve: it knows a leader, its
-	// plugins are ready, and it is not stopping. The error says what is
+	// Ready reports whether this member can serve: it knows a leader, a
+	// plugin of each kind is ready, and it is not stopping. The error says what is
 	// missing.
 	Ready() error
 }
@@ -107,6 +107,22 @@ type Status struct {
 	Plugins  []PluginStatus
 	Progress []PeerProgress
 	Version  string
+	// Links are the other members, in the order of their ids.
+	Links []PeerLink
+}
+
+// PeerLink is how this member reaches another one.
+type PeerLink struct {
+	ID NodeID
+	// Transport is the plugin that carries the next message; empty if none can.
+	Transport string
+	// Active: that plugin has a connection to the peer, by its own word.
+	Active bool
+	// Usable are the plugins that the peer has a URL for, the preferred one
+	// first.
+	Usable []string
+	// Error says why no plugin can; empty otherwise.
+	Error string
 }
 
 // PluginStatus is the state of one plugin.

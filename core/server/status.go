@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/core/node"
@@ -14,6 +15,9 @@ func (s *Server) Status() Status {
 	st := Status{
 		ClusterID: s.cfg.ClusterID, ID: s.cfg.ID, Name: s.cfg.Name, Role: "none",
 		Applied: applied, Plugins: s.cfg.Plugins(), Version: s.cfg.Version,
+	}
+	if s.cfg.Links != nil {
+		st.Links = s.cfg.Links()
 	}
 	n, _ := s.attached()
 	if n == nil {
@@ -78,13 +82,23 @@ func (s *Server) Ready() error {
 	if ns.Leader == 0 {
 		return &Error{Err: ErrNoLeader}
 	}
-	for _, p := range s.cfg.Plugins() {
-		if p.State != "ready" {
-			return &Error{Err: ErrNotReady, Detail: fmt.Sprintf("%s plugin %s is in state %s", p.Kind, p.Name, p.State)}
-		}
+	if err := pluginsReady(s.cfg.Plugins()); err != nil {
+		return err
 	}
 	if !s.machine.isOpen() {
 		return &Error{Err: ErrNotReady, Detail: "the state machine is catching up"}
+	}
+	return nil
+}
+
+// pluginsReady reports whether there is a plugin of each kind that works: of two
+// transports one is enough.
+func pluginsReady(all []PluginStatus) error {
+	for _, p := range all {
+		works := func(o PluginStatus) bool { return o.Kind == p.Kind && o.State == "ready" }
+		if !slices.ContainsFunc(all, works) {
+			return &Error{Err: ErrNotReady, Detail: fmt.Sprintf("%s plugin %s is in state %s", p.Kind, p.Name, p.State)}
+		}
 	}
 	return nil
 }

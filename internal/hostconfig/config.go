@@ -140,11 +140,23 @@ const (
 	IsolationInproc Isolation = "inproc"
 )
 
-// Plugins are the host's three plugins.
+// Plugins are the host's plugins: three, or four while the cluster moves from
+// one transport to another.
 type Plugins struct {
-	Transport    TransportPlugin
-	Storage      Plugin
-	StateMachine Plugin
+	// Transport is the only transport, or the preferred one.
+	Transport TransportPlugin
+	// FurtherTransports are those beside it, in the order of preference.
+	FurtherTransports []TransportPlugin
+	Storage           Plugin
+	StateMachine      Plugin
+	// listed: the file has a list of transports, if only of one.
+	listed bool
+}
+
+// Transports are all transports in the order of preference. The elements are
+// copies.
+func (p Plugins) Transports() []TransportPlugin {
+	return append([]TransportPlugin{p.Transport}, p.FurtherTransports...)
 }
 
 // Plugin is one plugin: a shipped one by its Name, or any executable by its
@@ -172,10 +184,11 @@ type Plugin struct {
 type TransportPlugin struct {
 	Plugin
 	// Listen is the address to listen on for peers, host:port. By default it
-	// is that of this member's first peer URL.
+	// is that of the first URL in Advertise.
 	Listen string
 	// Advertise are the URLs under which peers reach this node. By default
-	// they are this member's peer URLs.
+	// they are this member's peer URLs; in a list of transports each must have
+	// its own, and so must the only one if the peer URLs have several schemes.
 	Advertise []string
 }
 

@@ -28,6 +28,12 @@ func (c *Config) complete(o *Origins) {
 		set("node.data_dir", &c.Node.DataDir, "."+string(filepath.Separator)+filepath.Join("data", c.Node.Name), "from node.name")
 	}
 	set("api.listen", &c.API.Listen, self.ClientAddress, "from "+membersKey)
+	for _, t := range c.transports() {
+		set(t.key+".listen", &t.Listen, hostPort(t.Advertise), "from "+t.key+".advertise")
+	}
+	if c.transports()[0].key != transportKey || len(schemesOf(self.PeerURLs)) > 1 {
+		return // which of the peer URLs are a transport's is for the file to say
+	}
 	t := &c.Plugins.Transport
 	set("plugins.transport.listen", &t.Listen, hostPort(self.PeerURLs), "from "+membersKey)
 	if len(t.Advertise) == 0 {

@@ -203,6 +203,8 @@ func (d *document) entry(key, content *yaml.Node, section string, s schema) {
 	switch {
 	case strings.Contains(key.Value, "."):
 		d.at(key.Line, "unknown key %q in %s; write sections as nested keys", key.Value, orFile(section))
+	case full == transportKey && slices.Contains(s.whole, full):
+		d.transportList(content, s)
 	case slices.Contains(s.sections, full):
 		d.section(content, full, s)
 	case slices.Contains(s.whole, full):

@@ -47,8 +47,8 @@ func readEnvironment(environ []string, s schema, ps *problems) (map[string]strin
 
 // keyOf returns the setting of a variable, or "".
 func (s schema) keyOf(name string) string {
-	for key := range s.settings {
-		if variable(key) == name {
+	for key, x := range s.settings {
+		if variable(key) == name && !x.fileOnly {
 			return key
 		}
 	}
@@ -73,8 +73,10 @@ func (s schema) refusal(name string) string {
 			continue
 		}
 		var candidates []string
-		for k := range s.settings {
-			candidates = append(candidates, strings.ToLower(variable(k)))
+		for k, x := range s.settings {
+			if !x.fileOnly {
+				candidates = append(candidates, strings.ToLower(variable(k)))
+			}
 		}
 		slices.Sort(candidates)
 		near := strings.ToUpper(suggest(name, candidates))
@@ -94,11 +96,13 @@ func flagName(key string) string {
 // checkFlags refuses flags that are no settings.
 func checkFlags(flags map[string]string, s schema, ps *problems) {
 	for key := range flags {
-		if _, ok := s.settings[key]; ok {
+		x, known := s.settings[key]
+		if known && !x.fileOnly {
 			continue
 		}
 		text := "no such setting" + s.flagHint(key)
-		if slices.Contains(s.whole, key) || slices.Contains(s.sections, key) {
+		inList := slices.Contains(s.whole, transportKey) && strings.HasPrefix(key, transportKey)
+		if x.fileOnly || inList || slices.Contains(s.whole, key) || slices.Contains(s.sections, key) {
 			text = "cannot be set by a flag; set it in the file"
 		}
 		ps.add(Problem{Place: flagName(key), Text: text})

@@ -25,6 +25,7 @@ func Load(path string, flags map[string]string, environ []string) (*Config, *Ori
 // load is Load of a file that has been read.
 func load(path string, data []byte, flags map[string]string, environ []string) (*Config, *Origins, error) {
 	c := &Config{}
+	c.Plugins.shape(data)
 	s := newSchema(c)
 	doc, err := readDocument(path, data, s)
 	if err != nil {

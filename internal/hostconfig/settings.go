@@ -16,6 +16,9 @@ type setting struct {
 	value value
 	// list settings are YAML lists in the file and comma lists elsewhere.
 	list bool
+	// fileOnly settings are those in a list, which flags and the environment
+	// cannot name.
+	fileOnly bool
 }
 
 // settings lists every scalar setting, bound to c.
@@ -49,10 +52,11 @@ func settings(c *Config) []setting {
 		{key: "limits.max_batch_bytes", def: "1MiB", value: sizeValue{&c.Limits.MaxBatchBytes}},
 		{key: "limits.max_chunk_bytes", def: "256KiB", value: sizeValue{&c.Limits.MaxChunkBytes}},
 	}
-	t := &c.Plugins.Transport
-	all = append(all,
-		setting{key: "plugins.transport.listen", value: textValue{&t.Listen}},
-		setting{key: "plugins.transport.advertise", value: listValue{&t.Advertise}, list: true})
+	for _, t := range c.transports() {
+		all = append(all,
+			setting{key: t.key + ".listen", value: textValue{&t.Listen}},
+			setting{key: t.key + ".advertise", value: listValue{&t.Advertise}, list: true})
+	}
 	for _, p := range plugins(c) {
 		all = append(all,
 			setting{key: p.key + ".name", value: textValue{&p.plugin.Name}},
@@ -62,11 +66,14 @@ func settings(c *Config) []setting {
 				value: choice(&p.plugin.Isolation, IsolationProcess, IsolationInproc),
 			})
 	}
+	for i := range all {
+		all[i].fileOnly = strings.Contains(all[i].key, "[")
+	}
 	return all
 }
 
 // pluginAt is a plugin of the configuration with its place in the file and
-// the shipped backend it is by default.
+// the shipped backend it is by default; empty if it must be named.
 type pluginAt struct {
 	key     string
 	plugin  *Plugin
@@ -74,11 +81,17 @@ type pluginAt struct {
 }
 
 func plugins(c *Config) []pluginAt {
-	return []pluginAt{
-		{"plugins.transport", &c.Plugins.Transport.Plugin, "http"},
-		{"plugins.storage", &c.Plugins.Storage, "wal"},
-		{"plugins.statemachine", &c.Plugins.StateMachine, "kv"},
+	var all []pluginAt
+	for _, t := range c.transports() {
+		shipped := "http"
+		if t.key != transportKey {
+			shipped = ""
+		}
+		all = append(all, pluginAt{t.key, &t.Plugin, shipped})
 	}
+	return append(all,
+		pluginAt{"plugins.storage", &c.Plugins.Storage, "wal"},
+		pluginAt{"plugins.statemachine", &c.Plugins.StateMachine, "kv"})
 }
 
 // membersKey is the one list of mappings.
@@ -97,6 +110,9 @@ func newSchema(c *Config) schema {
 	s := schema{settings: map[string]setting{}, whole: []string{membersKey}}
 	for _, p := range plugins(c) {
 		s.whole = append(s.whole, p.key+".command", p.key+".env", p.key+".config")
+	}
+	if c.transports()[0].key != transportKey {
+		s.whole = append(s.whole, transportKey)
 	}
 	keys := slices.Clone(s.whole)
 	for _, x := range settings(c) {

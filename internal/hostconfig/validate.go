@@ -128,18 +128,21 @@ func (c *Config) checkAPI(ps *problems) {
 // checkListeners refuses two services of this host on one address.
 func (c *Config) checkListeners(ps *problems) {
 	seen := map[string]string{}
-	for _, l := range []struct{ key, address string }{
-		{"api.listen", c.API.Listen},
-		{"admin.listen", c.Admin.Listen},
-		{"plugins.transport.listen", c.Plugins.Transport.Listen},
-	} {
-		if l.address == "" || strings.HasSuffix(l.address, ":0") {
-			continue
+	check := func(key, address string) {
+		if address == "" || strings.HasSuffix(address, ":0") {
+			return
 		}
-		if other, taken := seen[l.address]; taken {
-			ps.about(l.key, "%s is taken by %s already", l.address, other)
+		if other, taken := seen[address]; taken {
+			ps.about(key, "%s is taken by %s already", address, other)
 		}
-		seen[l.address] = l.key
+	}
+	check("api.listen", c.API.Listen)
+	seen[c.API.Listen] = "api.listen"
+	check("admin.listen", c.Admin.Listen)
+	seen[c.Admin.Listen] = "admin.listen"
+	// Two transports may share a port: one of TCP, one of UDP.
+	for _, t := range c.transports() {
+		check(t.key+".listen", t.Listen)
 	}
 }
 

@@ -15,9 +15,7 @@ func (c *Config) checkPlugins(ps *problems) {
 			ps.about(p.key+".isolation", "%q is not possible; use process or inproc", p.plugin.Isolation)
 		}
 	}
-	t := c.Plugins.Transport
-	checkListen(ps, "plugins.transport.listen", t.Listen, "0.0.0.0:7501")
-	checkPeerURLs(ps, "plugins.transport.advertise", t.Advertise)
+	c.checkTransports(ps)
 }
 
 // checkSource checks what a plugin is made from: a shipped backend, or an

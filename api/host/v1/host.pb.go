@@ -794,6 +794,8 @@ type StatusResponse struct {
 	Plugins       []*PluginStatus `protobuf:"bytes,12,rep,name=plugins,proto3" json:"plugins,omitempty"`
 	Version       string          `protobuf:"bytes,13,opt,name=version,proto3" json:"version,omitempty"`
 	Progress      []*PeerProgress `protobuf:"bytes,14,rep,name=progress,proto3" json:"progress,omitempty"`
+	// How this member reaches the others.
+	Links         []*PeerLink `protobuf:"bytes,15,rep,name=links,proto3" json:"links,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -926,6 +928,95 @@ func (x *StatusResponse) GetProgress() []*PeerProgress {
 	return nil
 }
 
+func (x *StatusResponse) GetLinks() []*PeerLink {
+	if x != nil {
+		return x.Links
+	}
+	return nil
+}
+
+// PeerLink is how a member reaches another one.
+type PeerLink struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The transport plugin that carries the next message; empty if none can.
+	Transport string `protobuf:"bytes,2,opt,name=transport,proto3" json:"transport,omitempty"`
+	// That plugin has a connection to the peer.
+	Active bool `protobuf:"varint,3,opt,name=active,proto3" json:"active,omitempty"`
+	// The transport plugins that the peer has a URL for, the preferred one
+	// first.
+	Usable []string `protobuf:"bytes,4,rep,name=usable,proto3" json:"usable,omitempty"`
+	// Why no transport can reach the peer; empty otherwise.
+	Error         string `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PeerLink) Reset() {
+	*x = PeerLink{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PeerLink) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PeerLink) ProtoMessage() {}
+
+func (x *PeerLink) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PeerLink.ProtoReflect.Descriptor instead.
+func (*PeerLink) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *PeerLink) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PeerLink) GetTransport() string {
+	if x != nil {
+		return x.Transport
+	}
+	return ""
+}
+
+func (x *PeerLink) GetActive() bool {
+	if x != nil {
+		return x.Active
+	}
+	return false
+}
+
+func (x *PeerLink) GetUsable() []string {
+	if x != nil {
+		return x.Usable
+	}
+	return nil
+}
+
+func (x *PeerLink) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
 // PeerProgress is the leader's view of a follower.
 type PeerProgress struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -941,7 +1032,7 @@ type PeerProgress struct {
 
 func (x *PeerProgress) Reset() {
 	*x = PeerProgress{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[12]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -953,7 +1044,7 @@ func (x *PeerProgress) String() string {
 func (*PeerProgress) ProtoMessage() {}
 
 func (x *PeerProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[12]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -966,7 +1057,7 @@ func (x *PeerProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerProgress.ProtoReflect.Descriptor instead.
 func (*PeerProgress) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{12}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PeerProgress) GetId() string {
@@ -1017,7 +1108,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[13]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1029,7 +1120,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[13]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1042,7 +1133,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{13}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Member) GetId() string {
@@ -1088,7 +1179,7 @@ type MembersRequest struct {
 
 func (x *MembersRequest) Reset() {
 	*x = MembersRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[14]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1100,7 +1191,7 @@ func (x *MembersRequest) String() string {
 func (*MembersRequest) ProtoMessage() {}
 
 func (x *MembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[14]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1113,7 +1204,7 @@ func (x *MembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersRequest.ProtoReflect.Descriptor instead.
 func (*MembersRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{14}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{15}
 }
 
 type MembersResponse struct {
@@ -1127,7 +1218,7 @@ type MembersResponse struct {
 
 func (x *MembersResponse) Reset() {
 	*x = MembersResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[15]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1139,7 +1230,7 @@ func (x *MembersResponse) String() string {
 func (*MembersResponse) ProtoMessage() {}
 
 func (x *MembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[15]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1152,7 +1243,7 @@ func (x *MembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersResponse.ProtoReflect.Descriptor instead.
 func (*MembersResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{15}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *MembersResponse) GetClusterId() string {
@@ -1186,7 +1277,7 @@ type AddMemberRequest struct {
 
 func (x *AddMemberRequest) Reset() {
 	*x = AddMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1198,7 +1289,7 @@ func (x *AddMemberRequest) String() string {
 func (*AddMemberRequest) ProtoMessage() {}
 
 func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1211,7 +1302,7 @@ func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddMemberRequest.ProtoReflect.Descriptor instead.
 func (*AddMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{16}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *AddMemberRequest) GetMember() *Member {
@@ -1232,7 +1323,7 @@ type UpdateMemberRequest struct {
 
 func (x *UpdateMemberRequest) Reset() {
 	*x = UpdateMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1244,7 +1335,7 @@ func (x *UpdateMemberRequest) String() string {
 func (*UpdateMemberRequest) ProtoMessage() {}
 
 func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1257,7 +1348,7 @@ func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMemberRequest.ProtoReflect.Descriptor instead.
 func (*UpdateMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{17}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *UpdateMemberRequest) GetMember() *Member {
@@ -1276,7 +1367,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1288,7 +1379,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1301,7 +1392,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{18}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RemoveMemberRequest) GetId() string {
@@ -1321,7 +1412,7 @@ type TransferLeaderRequest struct {
 
 func (x *TransferLeaderRequest) Reset() {
 	*x = TransferLeaderRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1333,7 +1424,7 @@ func (x *TransferLeaderRequest) String() string {
 func (*TransferLeaderRequest) ProtoMessage() {}
 
 func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1346,7 +1437,7 @@ func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderRequest.ProtoReflect.Descriptor instead.
 func (*TransferLeaderRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{19}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *TransferLeaderRequest) GetTo() string {
@@ -1365,7 +1456,7 @@ type TransferLeaderResponse struct {
 
 func (x *TransferLeaderResponse) Reset() {
 	*x = TransferLeaderResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1377,7 +1468,7 @@ func (x *TransferLeaderResponse) String() string {
 func (*TransferLeaderResponse) ProtoMessage() {}
 
 func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1390,7 +1481,7 @@ func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderResponse.ProtoReflect.Descriptor instead.
 func (*TransferLeaderResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{20}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *TransferLeaderResponse) GetLeader() string {
@@ -1448,7 +1539,7 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x05state\x18\x05 \x01(\tR\x05state\x12\x1a\n" +
 	"\brestarts\x18\x06 \x01(\rR\brestarts\x12\x1d\n" +
 	"\n" +
-	"last_error\x18\a \x01(\tR\tlastError\"\xba\x03\n" +
+	"last_error\x18\a \x01(\tR\tlastError\"\xeb\x03\n" +
 	"\x0eStatusResponse\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x0e\n" +
@@ -1467,7 +1558,14 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x0esnapshot_index\x18\v \x01(\x04R\rsnapshotIndex\x127\n" +
 	"\aplugins\x18\f \x03(\v2\x1d.pontoon.host.v1.PluginStatusR\aplugins\x12\x18\n" +
 	"\aversion\x18\r \x01(\tR\aversion\x129\n" +
-	"\bprogress\x18\x0e \x03(\v2\x1d.pontoon.host.v1.PeerProgressR\bprogress\"v\n" +
+	"\bprogress\x18\x0e \x03(\v2\x1d.pontoon.host.v1.PeerProgressR\bprogress\x12/\n" +
+	"\x05links\x18\x0f \x03(\v2\x19.pontoon.host.v1.PeerLinkR\x05links\"~\n" +
+	"\bPeerLink\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
+	"\ttransport\x18\x02 \x01(\tR\ttransport\x12\x16\n" +
+	"\x06active\x18\x03 \x01(\bR\x06active\x12\x16\n" +
+	"\x06usable\x18\x04 \x03(\tR\x06usable\x12\x14\n" +
+	"\x05error\x18\x05 \x01(\tR\x05error\"v\n" +
 	"\fPeerProgress\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05match\x18\x02 \x01(\x04R\x05match\x12\x12\n" +
@@ -1528,7 +1626,7 @@ func file_pontoon_host_v1_host_proto_rawDescGZIP() []byte {
 }
 
 var file_pontoon_host_v1_host_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(Outcome)(0),                   // 0: pontoon.host.v1.Outcome
 	(Consistency)(0),               // 1: pontoon.host.v1.Consistency
@@ -1544,15 +1642,16 @@ var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(*StatusRequest)(nil),          // 11: pontoon.host.v1.StatusRequest
 	(*PluginStatus)(nil),           // 12: pontoon.host.v1.PluginStatus
 	(*StatusResponse)(nil),         // 13: pontoon.host.v1.StatusResponse
-	(*PeerProgress)(nil),           // 14: pontoon.host.v1.PeerProgress
-	(*Member)(nil),                 // 15: pontoon.host.v1.Member
-	(*MembersRequest)(nil),         // 16: pontoon.host.v1.MembersRequest
-	(*MembersResponse)(nil),        // 17: pontoon.host.v1.MembersResponse
-	(*AddMemberRequest)(nil),       // 18: pontoon.host.v1.AddMemberRequest
-	(*UpdateMemberRequest)(nil),    // 19: pontoon.host.v1.UpdateMemberRequest
-	(*RemoveMemberRequest)(nil),    // 20: pontoon.host.v1.RemoveMemberRequest
-	(*TransferLeaderRequest)(nil),  // 21: pontoon.host.v1.TransferLeaderRequest
-	(*TransferLeaderResponse)(nil), // 22: pontoon.host.v1.TransferLeaderResponse
+	(*PeerLink)(nil),               // 14: pontoon.host.v1.PeerLink
+	(*PeerProgress)(nil),           // 15: pontoon.host.v1.PeerProgress
+	(*Member)(nil),                 // 16: pontoon.host.v1.Member
+	(*MembersRequest)(nil),         // 17: pontoon.host.v1.MembersRequest
+	(*MembersResponse)(nil),        // 18: pontoon.host.v1.MembersResponse
+	(*AddMemberRequest)(nil),       // 19: pontoon.host.v1.AddMemberRequest
+	(*UpdateMemberRequest)(nil),    // 20: pontoon.host.v1.UpdateMemberRequest
+	(*RemoveMemberRequest)(nil),    // 21: pontoon.host.v1.RemoveMemberRequest
+	(*TransferLeaderRequest)(nil),  // 22: pontoon.host.v1.TransferLeaderRequest
+	(*TransferLeaderResponse)(nil), // 23: pontoon.host.v1.TransferLeaderResponse
 }
 var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	0,  // 0: pontoon.host.v1.Failure.outcome:type_name -> pontoon.host.v1.Outcome
@@ -1562,33 +1661,34 @@ var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	7,  // 4: pontoon.host.v1.ProposalResultBatch.results:type_name -> pontoon.host.v1.ProposalResult
 	1,  // 5: pontoon.host.v1.QueryRequest.consistency:type_name -> pontoon.host.v1.Consistency
 	12, // 6: pontoon.host.v1.StatusResponse.plugins:type_name -> pontoon.host.v1.PluginStatus
-	14, // 7: pontoon.host.v1.StatusResponse.progress:type_name -> pontoon.host.v1.PeerProgress
-	15, // 8: pontoon.host.v1.MembersResponse.members:type_name -> pontoon.host.v1.Member
-	15, // 9: pontoon.host.v1.AddMemberRequest.member:type_name -> pontoon.host.v1.Member
-	15, // 10: pontoon.host.v1.UpdateMemberRequest.member:type_name -> pontoon.host.v1.Member
-	3,  // 11: pontoon.host.v1.Host.Propose:input_type -> pontoon.host.v1.ProposeRequest
-	6,  // 12: pontoon.host.v1.Host.Proposals:input_type -> pontoon.host.v1.ProposalBatch
-	9,  // 13: pontoon.host.v1.Host.Query:input_type -> pontoon.host.v1.QueryRequest
-	11, // 14: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
-	16, // 15: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
-	18, // 16: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
-	19, // 17: pontoon.host.v1.Host.UpdateMember:input_type -> pontoon.host.v1.UpdateMemberRequest
-	20, // 18: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
-	21, // 19: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
-	4,  // 20: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
-	8,  // 21: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
-	10, // 22: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
-	13, // 23: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
-	17, // 24: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
-	17, // 25: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
-	17, // 26: pontoon.host.v1.Host.UpdateMember:output_type -> pontoon.host.v1.MembersResponse
-	17, // 27: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
-	22, // 28: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
-	20, // [20:29] is the sub-list for method output_type
-	11, // [11:20] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	15, // 7: pontoon.host.v1.StatusResponse.progress:type_name -> pontoon.host.v1.PeerProgress
+	14, // 8: pontoon.host.v1.StatusResponse.links:type_name -> pontoon.host.v1.PeerLink
+	16, // 9: pontoon.host.v1.MembersResponse.members:type_name -> pontoon.host.v1.Member
+	16, // 10: pontoon.host.v1.AddMemberRequest.member:type_name -> pontoon.host.v1.Member
+	16, // 11: pontoon.host.v1.UpdateMemberRequest.member:type_name -> pontoon.host.v1.Member
+	3,  // 12: pontoon.host.v1.Host.Propose:input_type -> pontoon.host.v1.ProposeRequest
+	6,  // 13: pontoon.host.v1.Host.Proposals:input_type -> pontoon.host.v1.ProposalBatch
+	9,  // 14: pontoon.host.v1.Host.Query:input_type -> pontoon.host.v1.QueryRequest
+	11, // 15: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
+	17, // 16: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
+	19, // 17: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
+	20, // 18: pontoon.host.v1.Host.UpdateMember:input_type -> pontoon.host.v1.UpdateMemberRequest
+	21, // 19: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
+	22, // 20: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
+	4,  // 21: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
+	8,  // 22: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
+	10, // 23: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
+	13, // 24: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
+	18, // 25: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
+	18, // 26: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
+	18, // 27: pontoon.host.v1.Host.UpdateMember:output_type -> pontoon.host.v1.MembersResponse
+	18, // 28: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
+	23, // 29: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
+	21, // [21:30] is the sub-list for method output_type
+	12, // [12:21] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_pontoon_host_v1_host_proto_init() }
@@ -1602,7 +1702,7 @@ func file_pontoon_host_v1_host_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pontoon_host_v1_host_proto_rawDesc), len(file_pontoon_host_v1_host_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   21,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -47,7 +47,10 @@ var _ transport.Transport = (*endpoint)(nil)
 
 // Describe implements transport.Transport.
 func (e *endpoint) Describe() plugins.Info {
-	return plugins.Info{Kind: plugins.Transport, Name: "memory", Version: "1", Protocols: []uint32{plugins.ProtocolVersion}}
+	return plugins.Info{
+		Kind: plugins.Transport, Name: "memory", Version: "1", Protocols: []uint32{plugins.ProtocolVersion},
+		Capabilities: []plugins.Capability{transport.Scheme("memory")},
+	}
 }
 
 // Open implements transport.Transport.

@@ -55,6 +55,7 @@ func Run(t *testing.T, h Harness) {
 		name string
 		test func(*testing.T, Harness)
 	}{
+		{"describe", testDescribe},
 		{"delivery", testDelivery},
 		{"loss", testLoss},
 		{"reconnect", testReconnect},

@@ -1,0 +1,211 @@
+package core
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+)
+
+// routes says which of several transports carries messages to each peer. A
+// transport is known by its place in the order of preference. The rules:
+//
+//   - The first transport carries that the peer has a URL for, that has a
+//     connection to it, and that has lost nothing for it lately.
+//   - If there is none, one that has a connection; else one that has lost
+//     nothing lately; else the one whose last loss is longest ago.
+//   - So a peer is moved only when something was lost, or a connection was made.
+//     A transport that has lost something is preferred again only after hold:
+//     with two transports a peer is moved at most twice in that time, unless both
+//     lose all that they are given.
+//   - Raft hears of a loss only from a transport that was given something since
+//     it was last told: that the other one has no connection concerns nobody.
+//
+// Raft bears that what is under way by one transport is overtaken by what
+// follows by the other; it costs a probe. The value is not for concurrent use.
+type routes struct {
+	hold  time.Duration
+	up    []bool // the transports that run
+	peers map[uint64]*route
+	// strangers are senders that are no peers, with the transport that last
+	// delivered something of theirs: answers go back by it (statement B2).
+	strangers map[uint64]int
+}
+
+// maxStrangers bounds what senders can make a host remember.
+const maxStrangers = 64
+
+// route is what is known of the ways to one peer, one for each transport.
+type route struct {
+	ways    []way
+	current int // the way that was chosen last; noWay at first
+}
+
+// noWay is no transport.
+const noWay = -1
+
+type way struct {
+	usable bool      // the peer has a URL for the transport
+	active bool      // there is a connection, as the transport says
+	lost   time.Time // when something was lost last; zero if nothing ever was
+	given  bool      // it was given something since raft was last told of a loss
+}
+
+func newRoutes(transports int, hold time.Duration) *routes {
+	return &routes{hold: hold, up: make([]bool, transports), peers: map[uint64]*route{}, strangers: map[uint64]int{}}
+}
+
+// set replaces the peers; usable tells for each which transports it has a URL
+// for. What is known of those that stay is kept.
+func (r *routes) set(usable map[uint64][]bool) {
+	for id := range r.peers {
+		if usable[id] == nil {
+			delete(r.peers, id)
+		}
+	}
+	for id, can := range usable {
+		p := r.peers[id]
+		if p == nil {
+			p = &route{ways: make([]way, len(r.up)), current: noWay}
+			r.peers[id] = p
+		}
+		for k := range p.ways {
+			if p.ways[k].usable = can[k]; !can[k] {
+				p.ways[k] = way{given: p.ways[k].given}
+			}
+		}
+		delete(r.strangers, id)
+	}
+}
+
+// choose returns the transport for the next message to a peer, or noWay; moved
+// tells that another one had the peer before.
+func (r *routes) choose(peer uint64, now time.Time) (chosen int, moved bool) {
+	p := r.peers[peer]
+	if p == nil {
+		return r.strangers[peer], false // the first one, if it never called
+	}
+	if chosen = r.best(p, now); chosen == noWay {
+		return noWay, false
+	}
+	moved = p.current != noWay && p.current != chosen
+	p.current = chosen
+	p.ways[chosen].given = true
+	return chosen, moved
+}
+
+// best is the transport that the rules name now.
+func (r *routes) best(p *route, now time.Time) int {
+	best := noWay
+	for k := range p.ways {
+		if p.ways[k].usable && (best == noWay || r.better(p, k, best, now)) {
+			best = k
+		}
+	}
+	return best
+}
+
+// better reports whether transport a, the less preferred one, is nevertheless
+// to be chosen before b.
+func (r *routes) better(p *route, a, b int, now time.Time) bool {
+	rankA, rankB := r.rank(p, a, now), r.rank(p, b, now)
+	if rankA != rankB {
+		return rankA < rankB
+	}
+	return (rankA == connectedLossy || rankA == lossy) && p.ways[a].lost.Before(p.ways[b].lost)
+}
+
+// The ranks of a way, the best first.
+const (
+	connected = iota
+	connectedLossy
+	untried
+	lossy
+	gone
+)
+
+func (r *routes) rank(p *route, k int, now time.Time) int {
+	w := &p.ways[k]
+	recent := !w.lost.IsZero() && now.Sub(w.lost) < r.hold
+	switch {
+	case !r.up[k]:
+		return gone
+	case w.active && !recent:
+		return connected
+	case w.active:
+		return connectedLossy
+	case !recent:
+		return untried
+	}
+	return lossy
+}
+
+// connection notes that a transport has, or has no longer, a connection to a
+// peer.
+func (r *routes) connection(peer uint64, k int, active bool) {
+	if p := r.peers[peer]; p != nil && p.ways[k].usable {
+		p.ways[k].active = active
+	}
+}
+
+// doubt notes that a transport has lost something for a peer that raft hears of
+// in another way.
+func (r *routes) doubt(peer uint64, k int, now time.Time) {
+	if p := r.peers[peer]; p != nil {
+		p.ways[k].lost = now
+	}
+}
+
+// loss notes that a transport has lost something for a peer, and returns
+// whether raft must hear of it.
+func (r *routes) loss(peer uint64, k int, now time.Time) bool {
+	p := r.peers[peer]
+	if p == nil {
+		return true
+	}
+	w := &p.ways[k]
+	w.lost = now
+	tell := w.given || len(p.ways) == 1
+	w.given = false
+	return tell
+}
+
+// start notes that a transport runs.
+func (r *routes) start(k int) { r.up[k] = true }
+
+// end notes that a transport has ended with all that it was given, and returns
+// the peers of which raft must hear.
+func (r *routes) end(k int, now time.Time) []uint64 {
+	r.up[k] = false
+	var told []uint64
+	for _, id := range slices.Sorted(maps.Keys(r.peers)) {
+		r.connection(id, k, false)
+		if r.loss(id, k, now) {
+			told = append(told, id)
+		}
+	}
+	return told
+}
+
+// heard notes by which transport a sender was heard.
+func (r *routes) heard(from uint64, k int) {
+	if r.peers[from] != nil {
+		return
+	}
+	if _, known := r.strangers[from]; !known && len(r.strangers) >= maxStrangers {
+		clear(r.strangers)
+	}
+	r.strangers[from] = k
+}
+
+// without lists the peers that no transport has a URL for.
+func (r *routes) without() []uint64 {
+	var ids []uint64
+	for id, p := range r.peers {
+		if !slices.ContainsFunc(p.ways, func(w way) bool { return w.usable }) {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, cmp.Compare)
+	return ids
+}

@@ -1,0 +1,173 @@
+package core
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+const hold = time.Second
+
+// twoWays are routes to peer 7 that both of two running transports reach.
+func twoWays() *routes {
+	r := newRoutes(2, hold)
+	r.start(0)
+	r.start(1)
+	r.set(map[uint64][]bool{7: {true, true}})
+	return r
+}
+
+// chosen is the transport for the next message to peer 7.
+func chosen(t *testing.T, r *routes, now time.Time, want int) {
+	t.Helper()
+	if got, _ := r.choose(7, now); got != want {
+		t.Errorf("transport %d carries, want %d", got, want)
+	}
+}
+
+func TestFirstTransportThatWorksCarries(t *testing.T) {
+	t0 := time.Unix(1000, 0)
+	for _, tc := range []struct {
+		name   string
+		before func(*routes)
+		want   int
+	}{
+		{"nothing is known", func(*routes) {}, 0},
+		{"only the second is connected", func(r *routes) { r.connection(7, 1, true) }, 1},
+		{"both are connected", func(r *routes) { r.connection(7, 1, true); r.connection(7, 0, true) }, 0},
+		{"the first has lost something, and the second is connected", func(r *routes) {
+			r.connection(7, 0, true)
+			r.connection(7, 1, true)
+			r.loss(7, 0, t0)
+		}, 1},
+		{"the first has lost something, and the second is not connected", func(r *routes) {
+			r.connection(7, 0, true)
+			r.loss(7, 0, t0)
+		}, 0},
+		{"the first has lost something, and neither is connected", func(r *routes) { r.loss(7, 0, t0) }, 1},
+		{"the first lost its connection", func(r *routes) {
+			r.connection(7, 0, true)
+			r.connection(7, 1, true)
+			r.connection(7, 0, false)
+			r.loss(7, 0, t0)
+		}, 1},
+		{"the first does not run", func(r *routes) { r.end(0, t0.Add(-time.Hour)) }, 1},
+		{"neither runs", func(r *routes) { r.end(0, t0); r.end(1, t0) }, 0},
+		{"the peer has no URL for the first", func(r *routes) { r.set(map[uint64][]bool{7: {false, true}}) }, 1},
+		{"the peer has no URL", func(r *routes) { r.set(map[uint64][]bool{7: {false, false}}) }, noWay},
+		{"the peer is unknown", func(r *routes) { r.set(nil) }, 0},
+		{"the peer is unknown and called by the second", func(r *routes) { r.set(nil); r.heard(7, 1) }, 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := twoWays()
+			tc.before(r)
+			chosen(t, r, t0, tc.want)
+		})
+	}
+}
+
+// A transport whose connection comes and goes is left at the first loss, and
+// preferred again when it has lost nothing for a while.
+func TestAPeerIsNotMovedToAndFro(t *testing.T) {
+	r := twoWays()
+	now := time.Unix(1000, 0)
+	r.connection(7, 0, true)
+	r.connection(7, 1, true)
+	chosen(t, r, now, 0)
+	moves := 0
+	const rounds = 1000
+	for range rounds { // a break and a new connection in each tenth of the time
+		now = now.Add(hold / 10)
+		r.connection(7, 0, false)
+		r.loss(7, 0, now)
+		r.connection(7, 0, true)
+		if _, moved := r.choose(7, now); moved {
+			moves++
+		}
+	}
+	if moves != 1 {
+		t.Errorf("moved %d times, want once", moves)
+	}
+	chosen(t, r, now.Add(hold-1), 1)
+	chosen(t, r, now.Add(hold), 0)
+}
+
+// With both transports broken each of them is tried in its turn.
+func TestBothBroken(t *testing.T) {
+	r := twoWays()
+	now := time.Unix(1000, 0)
+	var tried []int
+	for range 6 {
+		k, _ := r.choose(7, now)
+		tried = append(tried, k)
+		now = now.Add(hold / 10)
+		r.loss(7, k, now)
+	}
+	if want := []int{0, 1, 0, 1, 0, 1}; !slices.Equal(tried, want) {
+		t.Errorf("tried %v, want %v", tried, want)
+	}
+}
+
+// Raft hears of what was lost, once, and never of a transport that had nothing.
+func TestRaftHearsOnlyOfLosses(t *testing.T) {
+	now := time.Unix(1000, 0)
+	r := twoWays()
+	if r.loss(7, 1, now) {
+		t.Error("told of the second transport, which was given nothing")
+	}
+	chosen(t, r, now, 0)
+	if r.loss(7, 1, now) {
+		t.Error("told of the second transport, when the first was given something")
+	}
+	if !r.loss(7, 0, now) {
+		t.Error("not told of a loss")
+	}
+	if r.loss(7, 0, now) {
+		t.Error("told twice of one loss")
+	}
+	r.connection(7, 1, true)
+	chosen(t, r, now, 1)
+	if got := r.end(0, now); len(got) != 0 {
+		t.Errorf("told of %v at the end of a transport that had nothing", got)
+	}
+	if got := r.end(1, now); !slices.Equal(got, []uint64{7}) {
+		t.Errorf("told of %v at the end of a transport, want peer 7", got)
+	}
+	// With one transport raft hears everything, as that transport says it.
+	one := newRoutes(1, hold)
+	one.set(map[uint64][]bool{7: {true}})
+	for _, peer := range []uint64{7, 7, 8} {
+		if !one.loss(peer, 0, now) {
+			t.Errorf("a report of the only transport about %d was kept back", peer)
+		}
+	}
+}
+
+// What is known of a peer outlives a change of another one's addresses.
+func TestPeersThatStayKeepTheirWay(t *testing.T) {
+	r := twoWays()
+	now := time.Unix(1000, 0)
+	r.connection(7, 1, true)
+	chosen(t, r, now, 1)
+	r.set(map[uint64][]bool{7: {true, true}, 8: {true, false}})
+	chosen(t, r, now, 1)
+	r.set(map[uint64][]bool{7: {true, false}})
+	chosen(t, r, now, 0)
+	r.set(map[uint64][]bool{7: {true, true}}) // the connection was to the old address
+	chosen(t, r, now, 0)
+	r.set(map[uint64][]bool{8: {false, false}})
+	if got := r.without(); !slices.Equal(got, []uint64{8}) {
+		t.Errorf("without a way: %v, want 8", got)
+	}
+}
+
+// Strangers cannot fill the memory.
+func TestStrangersAreBounded(t *testing.T) {
+	r := newRoutes(2, hold)
+	for id := range uint64(10 * maxStrangers) {
+		r.heard(id, 1)
+	}
+	if len(r.strangers) > maxStrangers {
+		t.Errorf("%d strangers are remembered", len(r.strangers))
+	}
+}

@@ -1,0 +1,25 @@
+package transporttest
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+// testDescribe: what a transport says of itself is complete, and the URLs that
+// its peers have are of a scheme that it states, if it states any.
+func testDescribe(t *testing.T, h Harness) {
+	info := h.New(t).Describe()
+	if info.Kind != plugins.Transport || info.Name == "" || info.Version == "" {
+		t.Errorf("describes itself as %+v, want kind transport, a name and a version", info)
+	}
+	if !slices.Contains(info.Protocols, plugins.ProtocolVersion) {
+		t.Errorf("speaks protocols %v, want %d among them", info.Protocols, plugins.ProtocolVersion)
+	}
+	url := h.URL("127.0.0.1:1")
+	if stated := transport.Schemes(info); len(stated) > 0 && !slices.Contains(stated, transport.SchemeOf(url)) {
+		t.Errorf("states the schemes %v, but peers have URLs like %s", stated, url)
+	}
+}

@@ -1,0 +1,151 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+)
+
+// A move brings a cluster from http to another transport, as the runbook says.
+type move struct {
+	*cluster
+	load *workload
+	// to is the new transport and source what the configuration says of where
+	// it comes from.
+	to, source string
+	addresses  map[*node]string // where it listens
+	was        map[*node]string // what the configuration said of transports
+}
+
+// Each member gets the new transport, then the new address, then loses the old
+// transport, then the old address, while all of them serve: writers on every
+// member, and nothing that was acknowledged is lost.
+func TestClusterMovesToAnExternalTransportUnderLoad(t *testing.T) {
+	t.Parallel()
+	own, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	moveCluster(t, webScheme, fmt.Sprintf("command: [%q, plugin-serve, transport, %s]\n      sha256: %s", own, webScheme, digest(t, own)))
+}
+
+func moveCluster(t *testing.T, to, source string) {
+	m := &move{cluster: newCluster(t), to: to, source: source, addresses: map[*node]string{}, was: map[*node]string{}}
+	for _, n := range m.nodes {
+		m.addresses[n] = freeAddress(t)
+		m.was[n] = fmt.Sprintf("  transport:\n    name: http\n    # The address for other members; by default that of the first peer URL.\n    listen: %s\n", n.peer)
+	}
+	m.start()
+	m.load = startWorkload(t, m.nodes...)
+	m.load.progress(200)
+	m.load.pauses.take()
+
+	both := func(n *node) string { return "  transport:\n" + m.newTransport(n) + oldTransport(n) }
+	m.step("both transports on every member", func(n *node) {
+		m.restart(n, both(n))
+		for _, peer := range m.others(n) {
+			m.carries("http", n, peer, "http")
+		}
+	})
+	m.step("both addresses in the cluster", func(n *node) {
+		m.command("member", "update", n.id(), "--peer-urls", m.oldURL(n)+","+m.newURL(n))
+	})
+	for _, n := range m.nodes {
+		for _, peer := range m.others(n) {
+			m.carries(to, n, peer, to, "http")
+		}
+	}
+	m.step("the new transport alone", func(n *node) {
+		m.restart(n, "  transport:\n"+m.newTransport(n))
+	})
+	m.step("the new addresses alone", func(n *node) {
+		m.command("member", "update", n.id(), "--peer-urls", m.newURL(n))
+	})
+	for _, n := range m.nodes {
+		for _, peer := range m.others(n) {
+			m.carries(to, n, peer, to)
+		}
+		if got := childrenOf(n.host.pid()); len(got) != 3 {
+			t.Errorf("%s has the processes %v, want three plugins", n, got)
+		}
+	}
+	m.load.stop()
+	m.load.history.check(t, m.agreed())
+	m.stop()
+}
+
+// step does something to one member after the other, each time under load and
+// until the cluster is whole again.
+func (m *move) step(what string, do func(*node)) {
+	m.t.Helper()
+	for _, n := range m.nodes {
+		do(n)
+		m.leader()
+		m.load.progress(50)
+	}
+	m.t.Logf("%s: no write was acknowledged for %v at most", what, m.load.pauses.take())
+}
+
+// restart gives a member other transports.
+func (m *move) restart(n *node, transports string) {
+	m.t.Helper()
+	n.stop()
+	n.rewrite(m.was[n], transports)
+	m.was[n] = transports
+	n.startReady()
+	want := strings.Count(transports, "advertise:")
+	if got := childrenOf(n.host.pid()); len(got) != 2+want {
+		m.t.Errorf("%s has the processes %v, want %d transports and two plugins besides", n, got, want)
+	}
+	st, _ := n.status()
+	named := 0
+	for _, p := range st.GetPlugins() {
+		if p.GetKind() == "transport" {
+			named++
+		}
+	}
+	if named != want {
+		m.t.Errorf("status of %s has %d transports, want %d", n, named, want)
+	}
+}
+
+// carries waits until a transport carries messages from a member to another,
+// which has URLs for all usable ones.
+func (m *move) carries(by string, from, to *node, usable ...string) {
+	m.t.Helper()
+	from.await("to reach "+to.name+" by "+by, func() bool {
+		st, _ := from.status()
+		for _, l := range st.GetLinks() {
+			if l.GetId() == to.id() {
+				return carriedBy(l, by, usable)
+			}
+		}
+		return false
+	})
+}
+
+func carriedBy(l *hostv1.PeerLink, by string, usable []string) bool {
+	return l.GetTransport() == by && l.GetActive() && l.GetError() == "" && slices.Equal(l.GetUsable(), usable)
+}
+
+// newTransport and oldTransport are items of a list of transports.
+func (m *move) newTransport(n *node) string {
+	return fmt.Sprintf("    - name: %s\n      %s\n      advertise: [%q]\n", m.to, m.source, m.newURL(n))
+}
+
+func oldTransport(n *node) string {
+	return fmt.Sprintf("    - name: http\n      advertise: [%q]\n", "http://"+n.peer)
+}
+
+func (m *move) newURL(n *node) string { return m.to + "://" + m.addresses[n] }
+
+func (m *move) oldURL(n *node) string { return "http://" + n.peer }
+
+// id is the member's, which its name ends with.
+func (n *node) id() string { return strings.TrimPrefix(n.name, "n") }
