@@ -41,7 +41,7 @@ func (c *courier) send(envelopes []transport.Envelope) {
 	c.mu.Lock()
 	for i := range envelopes {
 		chosen, moved := c.routes.choose(envelopes[i].To, now)
-		if moved {
+		if moved && c.routes.active(envelopes[i].To) {
 			c.h.logger.Info("messages to a peer go by another transport",
 				"peer", member.ID(envelopes[i].To), "plugin", c.carriers[chosen].name)
 		}

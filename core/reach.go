@@ -12,21 +12,24 @@ import (
 // reach is which URLs a transport can dial. The zero value is that of one that
 // has not described itself yet.
 type reach struct {
-	known   bool
-	any     bool // it is the only transport, and states no scheme
+	known bool
+	// any: it is the only transport, and states no scheme. The schemes are then
+	// what it advertises.
+	any bool
 	schemes []string
 }
 
-// of returns the URLs that the transport can dial.
+// of returns the URLs that the transport can dial. One that takes any is given
+// those like its own, if there are some: the others are for another transport.
 func (r reach) of(urls []string) []string {
-	if r.any {
-		return urls
-	}
 	var usable []string
 	for _, u := range urls {
 		if slices.Contains(r.schemes, transport.SchemeOf(u)) {
 			usable = append(usable, u)
 		}
+	}
+	if r.any && len(usable) == 0 {
+		return urls
 	}
 	return usable
 }

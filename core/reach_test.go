@@ -22,7 +22,8 @@ func TestReach(t *testing.T) {
 	}{
 		{"what it states", []string{"http", "https"}, []string{"http://b:1"}, true, urls[:2], ""},
 		{"what it states, in capitals", []string{"QUIC"}, nil, false, urls[2:3], ""},
-		{"nothing stated, alone", nil, []string{"http://b:1"}, true, urls, ""},
+		{"nothing stated, alone, URLs like its own", nil, []string{"http://b:1"}, true, urls[:1], ""},
+		{"nothing stated, alone, no URL like its own", nil, []string{"pigeon://b:1"}, true, urls, ""},
 		{"nothing stated, beside another", nil, []string{"http://b:1"}, false, urls[:1], ""},
 		{"nothing stated or advertised, alone", nil, nil, true, urls, ""},
 		{"nothing stated or advertised, beside another", nil, nil, false, nil, "it states no URL scheme and advertises none"},

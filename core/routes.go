@@ -14,6 +14,9 @@ import (
 //     connection to it, and that has lost nothing for it lately.
 //   - If there is none, one that has a connection; else one that has lost
 //     nothing lately; else the one whose last loss is longest ago.
+//   - A peer that leaves everything unanswered for half of hold counts as a loss
+//     of the transport that had it: a network can swallow what it is given for
+//     longer than raft can wait for a transport to notice.
 //   - So a peer is moved only when something was lost, or a connection was made.
 //     A transport that has lost something is preferred again only after hold:
 //     with two transports a peer is moved at most twice in that time, unless both
@@ -39,6 +42,9 @@ const maxStrangers = 64
 type route struct {
 	ways    []way
 	current int // the way that was chosen last; noWay at first
+	// unanswered is when the first message went to the peer since something
+	// last came from it; zero if none did.
+	unanswered time.Time
 }
 
 // noWay is no transport.
@@ -70,9 +76,7 @@ func (r *routes) set(usable map[uint64][]bool) {
 			r.peers[id] = p
 		}
 		for k := range p.ways {
-			if p.ways[k].usable = can[k]; !can[k] {
-				p.ways[k] = way{given: p.ways[k].given}
-			}
+			p.ways[k].usable = can[k]
 		}
 		delete(r.strangers, id)
 	}
@@ -85,6 +89,7 @@ func (r *routes) choose(peer uint64, now time.Time) (chosen int, moved bool) {
 	if p == nil {
 		return r.strangers[peer], false // the first one, if it never called
 	}
+	r.expectAnswer(p, now)
 	if chosen = r.best(p, now); chosen == noWay {
 		return noWay, false
 	}
@@ -92,6 +97,25 @@ func (r *routes) choose(peer uint64, now time.Time) (chosen int, moved bool) {
 	p.current = chosen
 	p.ways[chosen].given = true
 	return chosen, moved
+}
+
+// expectAnswer doubts the way in use if nothing has come from the peer for too
+// long.
+func (r *routes) expectAnswer(p *route, now time.Time) {
+	switch {
+	case p.unanswered.IsZero():
+		p.unanswered = now
+	case p.current != noWay && now.Sub(p.unanswered) >= r.hold/2:
+		p.ways[p.current].lost = now
+		p.unanswered = now
+	}
+}
+
+// active reports whether the transport that a peer has now has a connection to
+// it.
+func (r *routes) active(peer uint64) bool {
+	p := r.peers[peer]
+	return p != nil && p.current != noWay && p.ways[p.current].active
 }
 
 // best is the transport that the rules name now.
@@ -143,7 +167,7 @@ func (r *routes) rank(p *route, k int, now time.Time) int {
 // connection notes that a transport has, or has no longer, a connection to a
 // peer.
 func (r *routes) connection(peer uint64, k int, active bool) {
-	if p := r.peers[peer]; p != nil && p.ways[k].usable {
+	if p := r.peers[peer]; p != nil {
 		p.ways[k].active = active
 	}
 }
@@ -189,7 +213,8 @@ func (r *routes) end(k int, now time.Time) []uint64 {
 
 // heard notes by which transport a sender was heard.
 func (r *routes) heard(from uint64, k int) {
-	if r.peers[from] != nil {
+	if p := r.peers[from]; p != nil {
+		p.unanswered = time.Time{}
 		return
 	}
 	if _, known := r.strangers[from]; !known && len(r.strangers) >= maxStrangers {

@@ -78,6 +78,7 @@ func TestAPeerIsNotMovedToAndFro(t *testing.T) {
 	const rounds = 1000
 	for range rounds { // a break and a new connection in each tenth of the time
 		now = now.Add(hold / 10)
+		r.heard(7, 1)
 		r.connection(7, 0, false)
 		r.loss(7, 0, now)
 		r.connection(7, 0, true)
@@ -88,7 +89,32 @@ func TestAPeerIsNotMovedToAndFro(t *testing.T) {
 	if moves != 1 {
 		t.Errorf("moved %d times, want once", moves)
 	}
+	r.heard(7, 1)
 	chosen(t, r, now.Add(hold-1), 1)
+	r.heard(7, 1)
+	chosen(t, r, now.Add(hold), 0)
+}
+
+// A network may swallow everything without a word. The peer is given to the other
+// transport long before an election, and stays with it for a while.
+func TestSilenceIsALoss(t *testing.T) {
+	r := twoWays()
+	now := time.Unix(1000, 0)
+	r.connection(7, 0, true)
+	r.connection(7, 1, true)
+	for range 20 { // each is answered: it stays where it is
+		now = now.Add(hold / 10)
+		chosen(t, r, now, 0)
+		r.heard(7, 0)
+	}
+	now = now.Add(time.Hour) // nothing was said, so nothing was to be answered
+	chosen(t, r, now, 0)
+	chosen(t, r, now.Add(hold/2-1), 0)
+	now = now.Add(hold / 2)
+	chosen(t, r, now, 1)
+	r.heard(7, 1)
+	chosen(t, r, now.Add(hold-1), 1)
+	r.heard(7, 1)
 	chosen(t, r, now.Add(hold), 0)
 }
 
@@ -153,7 +179,8 @@ func TestPeersThatStayKeepTheirWay(t *testing.T) {
 	chosen(t, r, now, 1)
 	r.set(map[uint64][]bool{7: {true, false}})
 	chosen(t, r, now, 0)
-	r.set(map[uint64][]bool{7: {true, true}}) // the connection was to the old address
+	r.connection(7, 1, false) // as a transport says that is not given the peer any more
+	r.set(map[uint64][]bool{7: {true, true}})
 	chosen(t, r, now, 0)
 	r.set(map[uint64][]bool{8: {false, false}})
 	if got := r.without(); !slices.Equal(got, []uint64{8}) {

@@ -351,6 +351,26 @@ func TestOneNetworkFailsUnderLoad(t *testing.T) {
 	w.check()
 }
 
+// A network that swallows everything and says that all is well is left as well:
+// the transports notice nothing, the members do.
+func TestOneNetworkSwallowsEverything(t *testing.T) {
+	l := newLines(t, "old", "new")
+	both := []string{"new", "old"}
+	l.found(map[member.ID][]string{1: both, 2: both, 3: both})
+	l.leader()
+	w := l.write()
+	l.all("new")
+	for _, a := range l.members {
+		for _, b := range l.members {
+			l.networks["new"].Hold(uint64(a.ID), uint64(b.ID))
+		}
+	}
+	w.more(300)
+	l.networks["new"].HealAll()
+	w.more(100)
+	w.check()
+}
+
 // A transport that dies is started again, alone; the other one carries its
 // messages meanwhile.
 func TestDeathOfOneOfTwoTransports(t *testing.T) {

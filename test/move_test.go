@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
@@ -61,6 +62,10 @@ func moveCluster(t *testing.T, to, source string) {
 			m.carries(to, n, peer, to, "http")
 		}
 	}
+	m.step("a kill of each of two transports", func(n *node) {
+		m.kill(n, to, "http")
+		m.kill(n, "http", to)
+	})
 	m.step("the new transport alone", func(n *node) {
 		m.restart(n, "  transport:\n"+m.newTransport(n))
 	})
@@ -113,6 +118,34 @@ func (m *move) restart(n *node, transports string) {
 	if named != want {
 		m.t.Errorf("status of %s has %d transports, want %d", n, named, want)
 	}
+}
+
+// kill ends one of two transports with -9: it is started again, and the other
+// one is not.
+func (m *move) kill(n *node, name, other string) {
+	m.t.Helper()
+	before, spared := n.transport(name), n.transport(other)
+	if err := syscall.Kill(int(before.GetPid()), syscall.SIGKILL); err != nil {
+		m.t.Fatal(err)
+	}
+	n.await("to replace its transport "+name, func() bool {
+		p := n.transport(name)
+		return p.GetState() == "ready" && p.GetRestarts() == before.GetRestarts()+1
+	})
+	if p := n.transport(other); p.GetPid() != spared.GetPid() || p.GetRestarts() != spared.GetRestarts() {
+		m.t.Errorf("%s: with %s ended %s too: %v, before %v", n, name, other, p, spared)
+	}
+}
+
+// transport is the status of one transport.
+func (n *node) transport(name string) *hostv1.PluginStatus {
+	st, _ := n.status()
+	for _, p := range st.GetPlugins() {
+		if p.GetKind() == "transport" && p.GetName() == name {
+			return p
+		}
+	}
+	return &hostv1.PluginStatus{}
 }
 
 // carries waits until a transport carries messages from a member to another,

@@ -16,8 +16,9 @@ const schemePrefix = "scheme:"
 // have none; it refuses to advertise others; and it runs no two transports that
 // share one.
 //
-// One that states none is given all URLs while it is a host's only transport,
-// and beside another those of the schemes that it advertises.
+// One that states none is given those of the schemes that it advertises. While it
+// is a host's only transport it is given all URLs of a peer that has none of
+// these.
 func Scheme(name string) plugins.Capability { return plugins.Capability(schemePrefix + name) }
 
 // Schemes are those that a transport states, in lower case; nil if it states
