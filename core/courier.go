@@ -25,13 +25,13 @@ type courier struct {
 	mu     sync.Mutex // also guards what each carrier says it does
 	peers  transport.PeerSet
 	routes *routes
-	// complained are the peers without a way that were logged.
-	complained []uint64
+	// complained are the peers for which the log says that there is no way.
+	complained map[uint64]bool
 }
 
 // newCourier makes a courier whose transports are added by add.
 func newCourier(h *Host) *courier {
-	return &courier{h: h, routes: newRoutes(len(h.cfg.Transports), h.cfg.Election)}
+	return &courier{h: h, routes: newRoutes(len(h.cfg.Transports), h.cfg.Election), complained: map[uint64]bool{}}
 }
 
 // send queues messages; it never waits.
@@ -44,6 +44,9 @@ func (c *courier) send(envelopes []transport.Envelope) {
 		if moved && c.routes.active(envelopes[i].To) {
 			c.h.logger.Info("messages to a peer go by another transport",
 				"peer", member.ID(envelopes[i].To), "plugin", c.carriers[chosen].name)
+		}
+		if chosen == noWay {
+			c.complain(envelopes[i].To)
 		}
 		if chosen == noWay || !c.carriers[chosen].put(envelopes[i]) {
 			lost = append(lost, envelopes[i])
@@ -210,16 +213,21 @@ func (c *courier) reroute() {
 		usable[p.Id] = can
 	}
 	c.routes.set(usable)
-	if slices.ContainsFunc(c.carriers, func(k *carrier) bool { return !k.reach.known }) {
-		return // nobody knows yet
-	}
-	without := c.routes.without()
-	for _, id := range without {
-		if !slices.Contains(c.complained, id) {
-			c.h.logger.Error("a peer cannot be reached", "peer", member.ID(id), "error", c.noWayTo(id))
+	for id := range c.complained {
+		if usable[id] == nil || slices.Contains(usable[id], true) {
+			delete(c.complained, id)
 		}
 	}
-	c.complained = without
+}
+
+// complain logs, once, that a peer cannot be reached although there is something
+// to be sent to it. Earlier it would be too early: a log that is replayed begins
+// with addresses of long ago. It needs c.mu.
+func (c *courier) complain(id uint64) {
+	if !c.complained[id] {
+		c.complained[id] = true
+		c.h.logger.Error("a peer cannot be reached", "peer", member.ID(id), "error", c.noWayTo(id))
+	}
 }
 
 // noWayTo says why no transport reaches a peer. It needs c.mu.

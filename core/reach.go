@@ -15,7 +15,7 @@ type reach struct {
 	known bool
 	// any: it is the only transport, and states no scheme. The schemes are then
 	// what it advertises.
-	any bool
+	any     bool
 	schemes []string
 }
 

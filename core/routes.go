@@ -1,7 +1,6 @@
 package core
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -221,16 +220,4 @@ func (r *routes) heard(from uint64, k int) {
 		clear(r.strangers)
 	}
 	r.strangers[from] = k
-}
-
-// without lists the peers that no transport has a URL for.
-func (r *routes) without() []uint64 {
-	var ids []uint64
-	for id, p := range r.peers {
-		if !slices.ContainsFunc(p.ways, func(w way) bool { return w.usable }) {
-			ids = append(ids, id)
-		}
-	}
-	slices.SortFunc(ids, cmp.Compare)
-	return ids
 }
