@@ -24,22 +24,30 @@ type move struct {
 	was        map[*node]string // what the configuration said of transports
 }
 
-// Each member gets the new transport, then the new address, then loses the old
+// From http to quic, on the same ports: each member gets the new transport, then the new address, then loses the old
 // transport, then the old address, while all of them serve: writers on every
 // member, and nothing that was acknowledged is lost.
+func TestClusterMovesFromHTTPToQUICUnderLoad(t *testing.T) {
+	t.Parallel()
+	moveCluster(t, "quic", "isolation: process", func(n *node) string { return n.peer })
+}
+
+// The same with a transport that the host knows nothing of but what it says of
+// itself.
 func TestClusterMovesToAnExternalTransportUnderLoad(t *testing.T) {
 	t.Parallel()
 	own, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	moveCluster(t, webScheme, fmt.Sprintf("command: [%q, plugin-serve, transport, %s]\n      sha256: %s", own, webScheme, digest(t, own)))
+	moveCluster(t, webScheme, fmt.Sprintf("command: [%q, plugin-serve, transport, %s]\n      sha256: %s", own, webScheme, digest(t, own)),
+		func(*node) string { return freeAddress(t) })
 }
 
-func moveCluster(t *testing.T, to, source string) {
+func moveCluster(t *testing.T, to, source string, address func(*node) string) {
 	m := &move{cluster: newCluster(t), to: to, source: source, addresses: map[*node]string{}, was: map[*node]string{}}
 	for _, n := range m.nodes {
-		m.addresses[n] = freeAddress(t)
+		m.addresses[n] = address(n)
 		m.was[n] = fmt.Sprintf("  transport:\n    name: http\n    # The address for other members; by default that of the first peer URL.\n    listen: %s\n", n.peer)
 	}
 	m.start()
@@ -78,6 +86,13 @@ func moveCluster(t *testing.T, to, source string) {
 		}
 		if got := childrenOf(n.host.pid()); len(got) != 3 {
 			t.Errorf("%s has the processes %v, want three plugins", n, got)
+		}
+	}
+	for _, n := range m.nodes {
+		for _, line := range strings.Split(n.host.log(), "\n") {
+			if strings.Contains(line, "ERROR") {
+				t.Errorf("%s logged after its last start: %s", n, line)
+			}
 		}
 	}
 	m.load.stop()
