@@ -11,22 +11,23 @@ import (
 	"testing"
 )
 
-// A cluster is made of the files in one folder of configs, with free ports.
+// A cluster is made of the files in a directory of configs, with free ports.
 type cluster struct {
 	t     testing.TB
 	nodes []*node
 }
 
-// newCluster makes three nodes and starts none.
+// newCluster makes the three nodes of configs/local3 and starts none.
 func newCluster(t testing.TB) *cluster {
 	t.Helper()
-	return newClusterOf(t, "local3")
+	return newClusterOf(t, "local3", "n")
 }
 
-func newClusterOf(t testing.TB, folder string) *cluster {
+// newClusterOf makes three nodes of the files in that directory, whose names
+// begin with prefix, and starts none. What is in replace is replaced in them.
+func newClusterOf(t testing.TB, examples, prefix string, replace ...string) *cluster {
 	t.Helper()
 	c := &cluster{t: t}
-	var replace []string
 	addresses := map[string]string{}
 	for _, service := range []int{74, 75, 76} {
 		for i := 1; i <= 3; i++ {
@@ -36,8 +37,8 @@ func newClusterOf(t testing.TB, folder string) *cluster {
 		}
 	}
 	for i := 1; i <= 3; i++ {
-		name := fmt.Sprintf("n%d", i)
-		n := newNode(t, name, filepath.Join(folder, name+".yaml"), strings.NewReplacer(replace...))
+		name := fmt.Sprintf("%s%d", prefix, i)
+		n := newNode(t, name, filepath.Join(examples, name+".yaml"), strings.NewReplacer(replace...))
 		n.client = addresses[fmt.Sprintf("127.0.0.1:740%d", i)]
 		n.peer = addresses[fmt.Sprintf("127.0.0.1:750%d", i)]
 		n.admin = addresses[fmt.Sprintf("127.0.0.1:760%d", i)]

@@ -232,6 +232,9 @@ func TestExampleConfigurations(t *testing.T) {
 		"quic3/n1.yaml":  {"127.0.0.1:7401", "quic://127.0.0.1:7501", "127.0.0.1:7601", "plugins.transport.name          quic"},
 		"quic3/n2.yaml":  {"127.0.0.1:7402", "quic://127.0.0.1:7502", "127.0.0.1:7602", "plugins.transport.name          quic"},
 		"quic3/n3.yaml":  {"127.0.0.1:7403", "quic://127.0.0.1:7503", "127.0.0.1:7603", "plugins.transport.name          quic"},
+		"tls3/t1.yaml":   {"127.0.0.1:7401", "https://127.0.0.1:7501", "127.0.0.1:7601", "./data/t1", "certs/t1.crt"},
+		"tls3/t2.yaml":   {"127.0.0.1:7402", "https://127.0.0.1:7502", "127.0.0.1:7602", "./data/t2", "certs/t2.crt"},
+		"tls3/t3.yaml":   {"127.0.0.1:7403", "https://127.0.0.1:7503", "127.0.0.1:7603", "./data/t3", "certs/t3.crt"},
 	} {
 		path := filepath.Join("..", "configs", file)
 		for _, command := range []string{"validate", "show"} {

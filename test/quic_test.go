@@ -13,7 +13,7 @@ import (
 // snapshot, and all have the same state.
 func TestClusterOverQUIC(t *testing.T) {
 	t.Parallel()
-	c := newClusterOf(t, "quic3")
+	c := newClusterOf(t, "quic3", "n")
 	for _, n := range c.nodes {
 		n.settings = snapshotting()
 	}

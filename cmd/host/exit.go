@@ -61,7 +61,8 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, offline.ErrInUse):
 		return exitInUse
-	case errors.Is(err, errUnhealthy), errors.Is(err, errDamaged), errors.Is(err, offline.ErrDamaged):
+	case errors.Is(err, errUnhealthy), errors.Is(err, errDamaged), errors.Is(err, offline.ErrDamaged),
+		errors.Is(err, errBadCertificate):
 		return exitUnhealthy
 	case errors.Is(err, errNotFound), errors.Is(err, errPrecondition), errors.Is(err, offline.ErrNoStore),
 		errors.Is(err, offline.ErrNoSnapshot), errors.Is(err, offline.ErrRefused):
@@ -88,7 +89,7 @@ func codeOfReason(reason string) int {
 
 // report prints an error to people.
 func report(w io.Writer, err error) {
-	if err == nil || errors.Is(err, errUnhealthy) || errors.Is(err, errDamaged) {
+	if err == nil || errors.Is(err, errUnhealthy) || errors.Is(err, errDamaged) || errors.Is(err, errBadCertificate) {
 		return
 	}
 	var invalid *hostconfig.InvalidError

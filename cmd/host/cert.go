@@ -1,0 +1,169 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pontoon-raft/pontoon/internal/hostconfig"
+	"github.com/pontoon-raft/pontoon/internal/membercert"
+)
+
+func newCert() *cobra.Command {
+	cmd := group(&cobra.Command{
+		Use:     "cert",
+		Short:   "Make and show certificates for TLS between members",
+		GroupID: groupServer,
+	})
+	cmd.AddCommand(newCertInit(), newCertShow())
+	return cmd
+}
+
+// certRequest is what cert init is asked for.
+type certRequest struct {
+	dir     string
+	config  string // a host's file
+	cluster string
+	members map[string]string // ids by name
+	hosts   []string
+	valid   time.Duration
+}
+
+func newCertInit() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "init --dir DIR (--config FILE | --cluster ID --members NAME=ID,...)",
+		Short: "Make an authority and a certificate for each member, for trying out",
+		Long: `init makes certificates for TLS between members. Cluster and members are those
+of a host's file, or are given by flags. For each member NAME it writes NAME.crt
+and NAME.key into the directory.
+
+The authority that signs them is ca.crt and ca.key. If the directory has them
+already, they are used again: so members are added, and so a certificate is
+renewed after its old files were moved away. Other files are never overwritten.
+
+The authority's key lies in the directory without a password: this is for
+trying things out, and not for keeping strangers from a cluster.`,
+		Example: `  host cert init --dir certs --config configs/tls3/t1.yaml
+  host cert init --dir certs --cluster a3 --members n1=1,n2=2,n3=3 --hosts 127.0.0.1,localhost`,
+		Args: args(cobra.NoArgs),
+	}
+	out := addOutput(cmd)
+	var r certRequest
+	cmd.Flags().StringVar(&r.dir, "dir", "", "`directory` to write to; made if it is missing")
+	cmd.Flags().StringVarP(&r.config, "config", "c", "", "a host's YAML `file` that names cluster and members")
+	cmd.Flags().StringVar(&r.cluster, "cluster", "", "the cluster's `id`, in hex")
+	cmd.Flags().StringToStringVar(&r.members, "members", nil, "names and ids, in hex, of the members (`name=id,...`)")
+	cmd.Flags().StringSliceVar(&r.hosts, "hosts", nil, "DNS names and IP addresses for all certificates; members don't need them (`host,...`)")
+	cmd.Flags().DurationVar(&r.valid, "valid", 365*24*time.Hour, "how long the certificates are valid; never longer than their authority, which has ten times that")
+	_ = cmd.MarkFlagDirname("dir")
+	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := r.check(); err != nil {
+			return &usageError{cmd.CommandPath(), err.Error()}
+		}
+		names, err := r.names()
+		if err != nil {
+			return err
+		}
+		written, err := r.write(names)
+		if err != nil {
+			return err
+		}
+		return out.print(cmd.OutOrStdout(), map[string]any{"files": written}, func(w io.Writer) error {
+			return table(w, func(w io.Writer) {
+				row(w, "FILE", "OF")
+				for _, f := range written {
+					row(w, f.Path, f.Of)
+				}
+			})
+		})
+	}
+	return cmd
+}
+
+// check reports what is missing, or too much, on the command line.
+func (r *certRequest) check() error {
+	byFlags := r.cluster != "" || len(r.members) > 0
+	switch {
+	case r.dir == "":
+		return errors.New("where to? give --dir")
+	case r.valid <= 0:
+		return fmt.Errorf("--valid %v: must be more than 0", r.valid)
+	case r.config != "" && byFlags:
+		return errors.New("give either --config, or --cluster and --members")
+	case r.config == "" && (r.cluster == "" || len(r.members) == 0):
+		return errors.New("for whom? give --config, or --cluster and --members")
+	case r.config != "":
+		return nil
+	}
+	names, err := r.named()
+	if err != nil {
+		return err
+	}
+	return checkNames(names)
+}
+
+// names are the members to make certificates for, by file name.
+func (r *certRequest) names() (map[string]membercert.Name, error) {
+	if r.config == "" {
+		return r.named()
+	}
+	c, _, err := hostconfig.Load(r.config, nil, os.Environ())
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]membercert.Name{}
+	for _, m := range c.Cluster.Members {
+		names[m.Name] = membercert.Name{Cluster: c.Cluster.ID, Member: m.ID}
+	}
+	return names, checkNames(names)
+}
+
+// named are those that flags name.
+func (r *certRequest) named() (map[string]membercert.Name, error) {
+	cluster, err := parseID("--cluster", r.cluster)
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]membercert.Name{}
+	for name, id := range r.members {
+		member, err := parseID("--members "+name, id)
+		if err != nil {
+			return nil, err
+		}
+		names[name] = membercert.Name{Cluster: cluster, Member: member}
+	}
+	return names, nil
+}
+
+// checkNames keeps names from being paths, or two of the same member.
+func checkNames(names map[string]membercert.Name) error {
+	good := regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+	seen := map[membercert.Name]string{}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if !good.MatchString(name) || name == authorityName {
+			return fmt.Errorf("member %q: use letters, digits, dots, dashes and underscores, and not the name ca", name)
+		}
+		if other, ok := seen[names[name]]; ok {
+			return fmt.Errorf("members %s and %s have the same id", other, name)
+		}
+		seen[names[name]] = name
+	}
+	return nil
+}
+
+func parseID(what, text string) (uint64, error) {
+	id, err := strconv.ParseUint(text, 16, 64)
+	if err != nil || id == 0 {
+		return 0, fmt.Errorf("%s: %q is not an id in hex other than 0", what, text)
+	}
+	return id, nil
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// cert init makes what it says, for nobody else to read, and cert show tells
+// whom it is for.
+func TestCertInitAndShow(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "certs")
+	made := host(t, "cert", "init", "--dir", dir, "--cluster", "a3", "--members", "n1=1,n2=ff", "--hosts", "127.0.0.1,n.example", "-o", "json")
+	if made.code != exitOK {
+		t.Fatalf("%+v", made)
+	}
+	var list struct{ Files []writtenFile }
+	if err := json.Unmarshal([]byte(made.stdout), &list); err != nil || len(list.Files) != 6 {
+		t.Fatalf("%v: %s", err, made.stdout)
+	}
+	for _, f := range list.Files {
+		if info, err := os.Stat(f.Path); err != nil || info.Mode() != 0o600 {
+			t.Errorf("%s: %v, error %v", f.Path, info.Mode(), err)
+		}
+	}
+	shown := host(t, "cert", "show", filepath.Join(dir, "n2.crt"), "-o", "json")
+	var certs struct{ Certificates []shownCert }
+	if err := json.Unmarshal([]byte(shown.stdout), &certs); err != nil || shown.code != exitOK || len(certs.Certificates) != 1 {
+		t.Fatalf("%v: %+v", err, shown)
+	}
+	c := certs.Certificates[0]
+	if c.Cluster != "a3" || c.Member != "ff" || c.Authority || strings.Join(c.Hosts, ",") != "n.example,127.0.0.1" || c.Problem != "" {
+		t.Errorf("%+v", c)
+	}
+	authority := host(t, "cert", "show", filepath.Join(dir, "ca.crt"))
+	if authority.code != exitOK || !strings.Contains(authority.stdout, "authority") {
+		t.Errorf("%+v", authority)
+	}
+}
+
+// What is there stays as it is, and a member is added by the same authority.
+func TestCertInitOverwritesNothing(t *testing.T) {
+	dir := t.TempDir()
+	init := func(members string) outcome {
+		return host(t, "cert", "init", "--dir", dir, "--cluster", "a3", "--members", members)
+	}
+	read := func(name string) string {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	if got := init("n1=1"); got.code != exitOK {
+		t.Fatalf("%+v", got)
+	}
+	key, authority := read("n1.key"), read("ca.crt")
+	if got := init("n1=1,n2=2"); got.code == exitOK || !strings.Contains(got.stderr, "n1.crt") {
+		t.Errorf("a second time: %+v", got)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "n2.crt")); err == nil {
+		t.Error("half of what was asked for was done")
+	}
+	if got := init("n2=2"); got.code != exitOK || strings.Contains(got.stdout, "ca.crt") {
+		t.Errorf("another member: %+v", got)
+	}
+	if read("n1.key") != key || read("ca.crt") != authority {
+		t.Error("files were overwritten")
+	}
+	if err := os.Remove(filepath.Join(dir, "ca.key")); err != nil {
+		t.Fatal(err)
+	}
+	if got := init("n3=3"); got.code == exitOK || !strings.Contains(got.stderr, "ca.key") {
+		t.Errorf("with half an authority: %+v", got)
+	}
+}
+
+func TestCertInitUsage(t *testing.T) {
+	dir := t.TempDir()
+	config := filepath.Join("..", "..", "configs", "tls3", "t1.yaml")
+	for _, c := range []struct{ given, says string }{
+		{"", "--dir"},
+		{"--dir " + dir, "--config, or --cluster and --members"},
+		{"--dir " + dir + " --cluster a3", "--config, or --cluster and --members"},
+		{"--dir " + dir + " --cluster a3 --members n1=1 --config " + config, "give either"},
+		{"--dir " + dir + " --cluster x --members n1=1", `"x" is not an id`},
+		{"--dir " + dir + " --cluster a3 --members n1=0", `"0" is not an id`},
+		{"--dir " + dir + " --cluster a3 --members n1=1,n2=1", "same id"},
+		{"--dir " + dir + " --cluster a3 --members ../n1=1", "../n1"},
+		{"--dir " + dir + " --cluster a3 --members ca=1", "not the name ca"},
+		{"--dir " + dir + " --valid -1h --cluster a3 --members n1=1", "--valid"},
+	} {
+		got := host(t, append([]string{"cert", "init"}, strings.Fields(c.given)...)...)
+		if got.code != exitUsage || !strings.Contains(got.stderr, c.says) {
+			t.Errorf("%s: %+v", c.given, got)
+		}
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("files were written: %v, error %v", entries, err)
+	}
+	if got := host(t, "cert", "init", "--dir", dir, "--config", config); got.code != exitOK || !strings.Contains(got.stdout, "pontoon://b3/3") {
+		t.Errorf("from a configuration: %+v", got)
+	}
+	if got := host(t, "cert", "show", filepath.Join(dir, "t1.key")); got.code != exitFailed {
+		t.Errorf("show of a key: %+v", got)
+	}
+}
