@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 	"path"
 	"slices"
 	"sync"
@@ -31,6 +32,7 @@ type Mem struct {
 	faults  []*fault
 	onOp    func(Op)
 	ops     int
+	free    int64
 }
 
 // inode is a file's content, or a directory if dir is set. Mem.mu guards it.
@@ -62,6 +64,7 @@ func NewMem() *Mem {
 		names:  map[string]*inode{".": root},
 		synced: map[string]*inode{".": root},
 		locks:  map[string]*memLock{},
+		free:   math.MaxInt64,
 	}
 }
 
@@ -246,6 +249,23 @@ func (m *Mem) SyncDir(dir string) error {
 		return true
 	})
 	return nil
+}
+
+// Free implements FS: what SetFree said last. Writes do not change it.
+func (m *Mem) Free() (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.halted {
+		return 0, pathError("statfs", ".", ErrCrashed)
+	}
+	return m.free, nil
+}
+
+// SetFree sets what Free returns; a new Mem has no end of space.
+func (m *Mem) SetFree(bytes int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.free = bytes
 }
 
 // Close implements FS.

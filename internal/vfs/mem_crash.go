@@ -47,6 +47,7 @@ func (m *Mem) Crash(keep Keep) *Mem {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	after := NewMem()
+	after.free = m.free
 	names := make(map[string]*inode, len(m.synced))
 	for name, n := range m.synced {
 		names[name] = n

@@ -49,6 +49,15 @@ func (o *osFS) Remove(name string) error     { return o.root.Remove(name) }
 func (o *osFS) Mkdir(name string) error      { return o.root.Mkdir(name, 0o700) }
 func (o *osFS) Close() error                 { return o.root.Close() }
 
+func (o *osFS) Free() (int64, error) {
+	d, err := o.root.Open(".")
+	if err != nil {
+		return 0, err
+	}
+	n, err := freeBytes(d)
+	return n, errors.Join(err, d.Close())
+}
+
 func (o *osFS) List(dir string) ([]string, error) {
 	d, err := o.root.Open(dir)
 	if err != nil {

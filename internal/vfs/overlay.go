@@ -52,6 +52,8 @@ func (o *overlay) Create(name string) (File, error) {
 	return n, nil
 }
 
+func (o *overlay) Free() (int64, error) { return o.base.Free() }
+
 func (o *overlay) Open(name string) (File, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -48,6 +48,10 @@ type FS interface {
 	// another FS holds it, the error is a *HeldError. The lock ends with Close
 	// of what is returned, or with the process.
 	Lock(name, holder string) (io.Closer, error)
+	// Free returns how many bytes this program may still write to the file
+	// system that the root is on. The error matches errors.ErrUnsupported
+	// where nobody can tell.
+	Free() (int64, error)
 	// Close releases the root. Open files and locks are not affected.
 	Close() error
 }

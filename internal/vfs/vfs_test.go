@@ -172,3 +172,21 @@ func TestRootCannotBeLeft(t *testing.T) {
 		t.Errorf("a new file has mode %v, %v", info.Mode(), err)
 	}
 }
+
+// TestFree: a file system says how much room it has.
+func TestFree(t *testing.T) {
+	for name, fsys := range systems(t) {
+		t.Run(name, func(t *testing.T) {
+			for what, fsys := range map[string]FS{"itself": fsys, "under an overlay": &overlay{base: fsys}} {
+				if n, err := fsys.Free(); err != nil && !errors.Is(err, errors.ErrUnsupported) || err == nil && n <= 0 {
+					t.Errorf("%s: Free() = %d, %v", what, n, err)
+				}
+			}
+		})
+	}
+	m := NewMem()
+	m.SetFree(17)
+	if n, err := m.Crash(KeepNothing).Free(); n != 17 || err != nil {
+		t.Errorf("Free() = %d, %v after SetFree(17) and a crash", n, err)
+	}
+}
