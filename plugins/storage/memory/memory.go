@@ -17,6 +17,7 @@ type Disk struct {
 	holder   *Store
 	durable  image
 	onAppend func([]storage.Batch) error
+	short    string
 }
 
 // NewDisk returns an empty disk.
@@ -34,6 +35,14 @@ func (d *Disk) OnAppend(f func([]storage.Batch) error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.onAppend = f
+}
+
+// RunShort makes the disk short of space, for the reason given; "" ends that.
+// Nothing else changes: there is always room for the next append.
+func (d *Disk) RunShort(why string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.short = why
 }
 
 // identity says whose data it is.
@@ -86,7 +95,10 @@ type Store struct {
 	received map[uint64]memorySnapshot
 }
 
-var _ storage.Storage = (*Store)(nil)
+var (
+	_ storage.Storage       = (*Store)(nil)
+	_ storage.SpaceReporter = (*Store)(nil)
+)
 
 // NewStore returns a store over a disk of its own.
 func NewStore() *Store { return NewDisk().Store() }
@@ -97,11 +109,27 @@ func (m *Store) Disk() *Disk { return m.disk }
 // Describe implements storage.Storage.
 func (m *Store) Describe() plugins.Info {
 	return plugins.Info{
-		Kind:      plugins.Storage,
-		Name:      Name,
-		Version:   version,
-		Protocols: []uint32{plugins.ProtocolVersion},
+		Kind:         plugins.Storage,
+		Name:         Name,
+		Version:      version,
+		Protocols:    []uint32{plugins.ProtocolVersion},
+		Capabilities: []plugins.Capability{storage.CapabilitySpace},
 	}
+}
+
+// Space implements storage.SpaceReporter.
+func (m *Store) Space(ctx context.Context) (storage.Space, error) {
+	if err := ctx.Err(); err != nil {
+		return storage.Space{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.usableLocked(); err != nil {
+		return storage.Space{}, err
+	}
+	m.disk.mu.Lock()
+	defer m.disk.mu.Unlock()
+	return storage.Space{Short: m.disk.short != "", Detail: m.disk.short}, nil
 }
 
 // Open implements storage.Storage. It takes no config, and opts.DataDir is

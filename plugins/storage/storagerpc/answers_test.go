@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"strings"
 	"testing"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
@@ -251,5 +252,31 @@ func TestNoAnswerAtAll(t *testing.T) {
 	c := (&liar{}).dial(t)
 	if _, err := c.OpenSnapshot(t.Context(), 5); !errors.Is(err, plugins.ErrGone) {
 		t.Errorf("open snapshot: %v", err)
+	}
+}
+
+// A store that is short of space says why, within bounds, and one that is not
+// gives no reason.
+func TestWrongReportsOnSpaceAreRefused(t *testing.T) {
+	for name, answer := range map[string]pluginv1.SpaceResponse{
+		"short without a reason":    {Short: true},
+		"a reason without shortage": {Detail: "none"},
+		"a reason without end":      {Short: true, Detail: strings.Repeat("x", storage.MaxSpaceDetail+1)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := (&liar{space: answer}).dial(t).Space(t.Context())
+			checkBad(t, err)
+		})
+	}
+	if got, err := (&liar{space: pluginv1.SpaceResponse{Short: true, Detail: "x"}}).dial(t).Space(t.Context()); err != nil || !got.Short || got.Detail != "x" {
+		t.Errorf("Space = %+v, %v", got, err)
+	}
+}
+
+// A plugin is not asked for what it does not say that it can.
+func TestNoReportOnSpaceWithoutTheCapability(t *testing.T) {
+	c := (&liar{space: pluginv1.SpaceResponse{Short: true, Detail: "x"}}).dial(t) // describes itself without it
+	if got, err := storage.SpaceOf(t.Context(), c); err != nil || got.Short {
+		t.Errorf("SpaceOf = %+v, %v", got, err)
 	}
 }

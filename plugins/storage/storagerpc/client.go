@@ -31,8 +31,9 @@ type Client struct {
 }
 
 var (
-	_ storage.Storage  = (*Client)(nil)
-	_ storage.Streamer = (*Client)(nil)
+	_ storage.Storage       = (*Client)(nil)
+	_ storage.Streamer      = (*Client)(nil)
+	_ storage.SpaceReporter = (*Client)(nil)
 )
 
 // NewClient returns the storage behind conn. info is what the plugin answered
@@ -161,6 +162,23 @@ func (c *Client) InstallSnapshot(ctx context.Context, index uint64, hs storage.H
 	}
 	c.first = index + 1
 	return nil
+}
+
+// Space implements storage.SpaceReporter; only a plugin with the capability is
+// asked.
+func (c *Client) Space(ctx context.Context) (storage.Space, error) {
+	o := c.opened.Load()
+	if o == nil {
+		return storage.Space{}, plugins.ErrNotOpen
+	}
+	res, err := c.rpc.Space(ctx, &pluginv1.SpaceRequest{Call: o.Call})
+	if err != nil {
+		return storage.Space{}, c.table.Error(ctx, err)
+	}
+	if n := len(res.Detail); n > storage.MaxSpaceDetail || res.Short != (n > 0) {
+		return storage.Space{}, pluginrpc.BadAnswer("short of space: %t, with a detail of %d bytes", res.Short, n)
+	}
+	return storage.Space{Short: res.Short, Detail: res.Detail}, nil
 }
 
 // Close implements storage.Storage.

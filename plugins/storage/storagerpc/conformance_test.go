@@ -30,6 +30,13 @@ func conformance(t *testing.T, carrier rpctest.Carrier) {
 			backends[c] = backend
 			return c
 		},
+		Fill: func(_ testing.TB, dir string, full bool) {
+			if full {
+				disks[dir].RunShort("a test says so")
+			} else {
+				disks[dir].RunShort("")
+			}
+		},
 		Kill:      func(_ testing.TB, s storage.Storage) { backends[s].Kill() },
 		ModelRuns: 50,
 	})

@@ -27,6 +27,11 @@ type liar struct {
 	early   bool // answers SaveSnapshot before its end
 	opened  []pluginv1.OpenSnapshotResponse
 	holdEnd bool // does not end Append by itself
+	space   pluginv1.SpaceResponse
+}
+
+func (l *liar) Space(context.Context, *pluginv1.SpaceRequest) (*pluginv1.SpaceResponse, error) {
+	return &l.space, nil
 }
 
 func (l *liar) Open(context.Context, *pluginv1.StorageOpenRequest) (*pluginv1.StorageOpenResponse, error) {

@@ -113,6 +113,18 @@ func (s *server) ListSnapshots(ctx context.Context, req *pluginv1.ListSnapshotsR
 	return &pluginv1.ListSnapshotsResponse{Snapshots: infos}, nil
 }
 
+// Space implements pluginv1.StorageServer.
+func (s *server) Space(ctx context.Context, req *pluginv1.SpaceRequest) (*pluginv1.SpaceResponse, error) {
+	if _, err := s.gate.Check(req.Call); err != nil {
+		return nil, s.table.Status(err)
+	}
+	space, err := storage.SpaceOf(ctx, s.backend)
+	if err != nil {
+		return nil, s.table.Status(err)
+	}
+	return &pluginv1.SpaceResponse{Short: space.Short, Detail: space.Detail}, nil
+}
+
 // InstallSnapshot implements pluginv1.StorageServer.
 func (s *server) InstallSnapshot(ctx context.Context, req *pluginv1.InstallSnapshotRequest) (*pluginv1.InstallSnapshotResponse, error) {
 	if _, err := s.gate.Check(req.Call); err != nil {

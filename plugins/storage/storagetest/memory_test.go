@@ -20,6 +20,16 @@ func memoryHarness() storagetest.Harness {
 			return disks[dir].Store()
 		},
 		Kill: func(_ testing.TB, s storage.Storage) { s.(*storagetest.Memory).Kill() },
+		Fill: func(_ testing.TB, dir string, full bool) { fill(disks[dir], full) },
+	}
+}
+
+// fill makes a disk of the reference short of space.
+func fill(d *storagetest.Disk, full bool) {
+	if full {
+		d.RunShort("this disk is as small as a test wants it")
+	} else {
+		d.RunShort("")
 	}
 }
 

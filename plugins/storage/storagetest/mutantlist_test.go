@@ -13,7 +13,7 @@ import (
 
 // mutants are the faults that the kit must find.
 func mutants() []mutant {
-	return slices.Concat(logMutants(), openMutants(), snapshotMutants())
+	return slices.Concat(logMutants(), openMutants(), snapshotMutants(), spaceMutants())
 }
 
 // logMutants are faults of the log and the hard state.
@@ -73,6 +73,31 @@ func logMutants() []mutant {
 				return index + 1, nil
 			}
 			return m.Memory.Compact(ctx, index)
+		}},
+	}
+}
+
+// spaceMutants are faults of the report on space.
+func spaceMutants() []mutant {
+	lie := func(change func(*storage.Space)) func(m *mutantStore, ctx context.Context) (storage.Space, error) {
+		return func(m *mutantStore, ctx context.Context) (storage.Space, error) {
+			sp, err := m.Memory.Space(ctx)
+			change(&sp)
+			return sp, err
+		}
+	}
+	return []mutant{
+		{name: "ShortWithoutAReason", part: "Space", space: lie(func(sp *storage.Space) { sp.Detail = "" })},
+		{name: "AReasonWithoutBeingShort", part: "Space", space: lie(func(sp *storage.Space) { sp.Detail = "none" })},
+		{name: "SpeaksOfSpaceWhenItIsClosed", part: "Space", space: func(m *mutantStore, ctx context.Context) (storage.Space, error) {
+			sp, err := m.Memory.Space(ctx)
+			return sp, unless(err, plugins.ErrClosed)
+		}},
+		{name: "RefusesAppendsWhenItIsShort", part: "Space", append: func(m *mutantStore, ctx context.Context, b []storage.Batch) error {
+			if sp, err := m.Memory.Space(ctx); err != nil || sp.Short {
+				return errors.Join(err, storage.ErrNoSpace)
+			}
+			return m.Memory.Append(ctx, b)
 		}},
 	}
 }

@@ -85,6 +85,11 @@ func mutantHarness(m mutant) storagetest.Harness {
 			return &mutantStore{Memory: disks[dir].Store(), fault: m}
 		},
 		Kill: func(_ testing.TB, s storage.Storage) { s.(*mutantStore).Kill() },
+		Fill: func(_ testing.TB, dir string, full bool) {
+			mu.Lock()
+			defer mu.Unlock()
+			fill(disks[dir], full)
+		},
 	}
 }
 

@@ -35,6 +35,7 @@ type mutant struct {
 	openSnap   func(m *mutantStore, ctx context.Context, index uint64) (storage.SnapshotReader, error)
 	list       func(m *mutantStore, ctx context.Context) ([]storage.SnapshotInfo, error)
 	install    func(m *mutantStore, ctx context.Context, index uint64, hs storage.HardState) error
+	space      func(m *mutantStore, ctx context.Context) (storage.Space, error)
 	closeStore func(m *mutantStore, ctx context.Context) error
 }
 
@@ -92,6 +93,13 @@ func (m *mutantStore) InstallSnapshot(ctx context.Context, index uint64, hs stor
 		return f(m, ctx, index, hs)
 	}
 	return m.Memory.InstallSnapshot(ctx, index, hs)
+}
+
+func (m *mutantStore) Space(ctx context.Context) (storage.Space, error) {
+	if f := m.fault.space; f != nil {
+		return f(m, ctx)
+	}
+	return m.Memory.Space(ctx)
 }
 
 func (m *mutantStore) Close(ctx context.Context) error {

@@ -27,6 +27,10 @@ type Harness struct {
 	// it, which says so.
 	Kill func(t testing.TB, s storage.Storage)
 
+	// Fill makes the disk under a store's directory short of space, or puts an
+	// end to that. Nil leaves out the tests that need it, which says so.
+	Fill func(t testing.TB, dir string, full bool)
+
 	// Config is the config section that stores are opened with.
 	Config []byte
 
@@ -47,6 +51,7 @@ func Run(t *testing.T, h Harness) {
 	t.Run("Reopen", h.testReopen)
 	t.Run("Lock", h.testLock)
 	t.Run("Limits", h.testLimits)
+	t.Run("Space", h.testSpace)
 	t.Run("Concurrent", h.testConcurrent)
 	t.Run("Model", h.testModel)
 }

@@ -38,6 +38,7 @@ func (s *store) Describe() plugins.Info {
 		Name:         Name,
 		Version:      version,
 		Protocols:    []uint32{plugins.ProtocolVersion},
+		Capabilities: []plugins.Capability{storage.CapabilitySpace},
 		ConfigSchema: []byte(configSchema),
 	}
 }

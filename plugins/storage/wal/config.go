@@ -19,6 +19,7 @@ const (
 	maxSegmentBytes     = 1 << 30
 	defaultSegmentBytes = 64 << 20
 	maxReserveBytes     = 1 << 40
+	maxMinFreeBytes     = 1 << 60
 	// firstSegmentBytes lets a new store open without zeroing a full segment.
 	firstSegmentBytes = 4 << 20
 )
@@ -30,6 +31,9 @@ type config struct {
 	// ReserveBytes is the space set aside for a full disk; nil is one segment,
 	// 0 none.
 	ReserveBytes *int64 `yaml:"reserve_bytes"`
+	// MinFreeBytes is the free space below which the store is short of it; 0
+	// means that only a segment or a reserve that does not fit counts.
+	MinFreeBytes int64 `yaml:"min_free_bytes"`
 }
 
 func (c *config) reserveBytes() int64 {
@@ -58,6 +62,13 @@ const configSchema = `{
       "type": "integer",
       "minimum": 0,
       "maximum": 1099511627776
+    },
+    "min_free_bytes": {
+      "description": "Free space in bytes on the file system of the log below which the store is short of space, so that the host refuses proposals before the disk is full. 0 leaves it at noticing that the next segment or the reserve does not fit.",
+      "type": "integer",
+      "minimum": 0,
+      "maximum": 1152921504606846976,
+      "default": 0
     }
   }
 }
@@ -85,6 +96,10 @@ func parseConfig(section []byte) (config, error) {
 	if r := c.reserveBytes(); r < 0 || r > maxReserveBytes {
 		return config{}, fmt.Errorf("%w: reserve_bytes: %d is not between 0 and %d",
 			plugins.ErrInvalidConfig, r, int64(maxReserveBytes))
+	}
+	if c.MinFreeBytes < 0 || c.MinFreeBytes > maxMinFreeBytes {
+		return config{}, fmt.Errorf("%w: min_free_bytes: %d is not between 0 and %d",
+			plugins.ErrInvalidConfig, c.MinFreeBytes, int64(maxMinFreeBytes))
 	}
 	return c, nil
 }

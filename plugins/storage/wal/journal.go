@@ -50,6 +50,8 @@ type journal struct {
 	reserve reserve
 	upkeep  upkeep
 	stats   stats
+	// underFloor: the last look found less free space than min_free_bytes.
+	underFloor atomic.Bool
 }
 
 // tail is where the log goes on; guarded by journal.writing.

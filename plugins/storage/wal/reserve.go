@@ -15,13 +15,10 @@ import (
 // full and the log needs a segment.
 const reserveName = "reserve"
 
-// reserveRetries is after how many idle times the reserve is tried again: an
-// idle time is a tenth of a tick.
-const reserveRetries = 100
-
 // reserve is the space that the log has aside.
 type reserve struct {
 	have atomic.Int64 // bytes; 0 after it was spent
+	full atomic.Bool  // it was spent, or does not fit
 
 	mu    sync.Mutex // held while the file is made or removed
 	tried time.Time
@@ -37,15 +34,18 @@ func (j *journal) keepReserve(now time.Time) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.tried.IsZero() && now.Sub(r.tried) < reserveRetries*j.upkeep.idle {
+	if !r.tried.IsZero() && now.Sub(r.tried) < j.upkeep.spaceRetry() {
 		return
 	}
 	r.tried = now
-	if err := j.makeReserve(want); err != nil {
-		j.logger.Warn("cannot set aside space for a full disk", "bytes", want, "error", spaceError(err))
+	if err := spaceError(j.makeReserve(want)); err != nil {
+		if full := errors.Is(err, storage.ErrNoSpace); !full || !r.full.Swap(true) {
+			j.logger.Warn("cannot set aside space for a full disk", "bytes", want, "error", err)
+		}
 		return
 	}
 	r.have.Store(want)
+	r.full.Store(false)
 	j.logger.Info("space is set aside for a full disk", "bytes", want)
 }
 
@@ -101,6 +101,7 @@ func (j *journal) spendReserve() (bool, error) {
 	if err := j.fs.SyncDir("."); err != nil {
 		return false, fmt.Errorf("spend the reserve: %w", err)
 	}
+	r.full.Store(true)
 	j.logger.Warn("the disk is full, the log goes on with the space that was set aside: free space now",
 		"bytes", j.config.reserveBytes())
 	return true, nil

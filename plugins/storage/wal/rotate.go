@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
@@ -15,8 +17,12 @@ type preparation struct {
 	mu   sync.Mutex
 	next *segment
 	// failed is the number of the segment that the background could not
-	// make. It does not try that one again; the append that needs it will.
+	// make, tried when that was. It tries that one again when spaceRetries is
+	// over and it is asked to; the append that needs it tries at once.
 	failed uint64
+	tried  time.Time
+	// full is set while the next segment is missing for want of space.
+	full atomic.Bool
 	// taken is the number of the last segment that was handed out: one of that
 	// number must never be made again, as it would replace the log's.
 	taken uint64
@@ -31,24 +37,34 @@ func (p *preparation) take() *segment {
 	return next
 }
 
-// prepareNext makes the segment after current, if there is none yet.
-func (j *journal) prepareNext(current *segment) error {
+// prepareNext makes the segment after current, if there is none yet. An error
+// that it met before it does not return again.
+func (j *journal) prepareNext(current *segment, now time.Time) error {
 	p := &j.prepare
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	number := current.number + 1
-	if p.next != nil || p.failed == number || number <= p.taken {
+	if p.next != nil || number <= p.taken {
 		return nil // the log may have gone on since current was looked at
+	}
+	again := p.failed == number
+	if again && now.Sub(p.tried) < j.upkeep.spaceRetry() {
+		return nil
 	}
 	size := nextSegmentBytes(current.size, 0, j.config.SegmentBytes)
 	s, err := prepareSegment(j.fs, number, size, j.upkeep.stop)
 	if err == nil {
 		p.next, err = j.named(s)
 	}
+	p.full.Store(errors.Is(spaceError(err), storage.ErrNoSpace))
 	if err != nil {
-		p.failed = number
+		p.failed, p.tried = number, now
+		if again {
+			return nil
+		}
 		return fmt.Errorf("prepare segment %d of %d bytes: %w", number, size, err)
 	}
+	p.failed = 0
 	return nil
 }
 
@@ -87,6 +103,7 @@ func (j *journal) takeNext(current *segment, need int64) (*segment, error) {
 		return nil, fmt.Errorf("make segment %d of %d bytes: %w", number, size, err)
 	}
 	p.failed, p.taken = 0, number
+	p.full.Store(false)
 	return s, nil
 }
 

@@ -45,7 +45,10 @@ const (
 	phaseClosed
 )
 
-var _ storage.Storage = (*store)(nil)
+var (
+	_ storage.Storage       = (*store)(nil)
+	_ storage.SpaceReporter = (*store)(nil)
+)
 
 // enter begins a call that needs an open store; leave ends it.
 func (s *store) enter() error {
@@ -154,6 +157,9 @@ func (s *store) recover(opts plugins.Options) (state storage.State, err error) {
 		return storage.State{}, err
 	}
 	s.journal = &journal{fs: s.fs, logger: s.logger, config: cfg, id: id, limits: opts.Limits}
+	if err := s.journal.checkFloor(); err != nil {
+		return storage.State{}, err
+	}
 	if err := s.journal.open(idleTime(opts.Tick)); err != nil {
 		return storage.State{}, err
 	}

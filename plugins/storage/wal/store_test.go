@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
@@ -169,7 +170,7 @@ func TestALatePreparation(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := j.prepareNext(looked); err != nil {
+	if err := j.prepareNext(looked, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(w.append(true, w.batch(w.im.last()+1, 1, 1, 3000)), w.close()); err != nil {

@@ -25,6 +25,12 @@ type upkeep struct {
 	stuck   bool
 }
 
+// spaceRetries is after how many idle times what did not fit is tried again: an
+// idle time is a tenth of a tick.
+const spaceRetries = 100
+
+func (u *upkeep) spaceRetry() time.Duration { return spaceRetries * u.idle }
+
 func newUpkeep(idle time.Duration) upkeep {
 	return upkeep{idle: idle, wake: make(chan struct{}, 1), stop: make(chan struct{})}
 }
@@ -87,8 +93,8 @@ func (u *upkeep) run(j *journal) {
 			}
 			continue
 		}
-		u.prepare(j)
 		u.remove(j)
+		u.prepare(j, time.Now())
 		j.keepReserve(time.Now())
 	}
 }
@@ -131,14 +137,14 @@ func (j *journal) markRecords(mark uint64) {
 	j.closeRecord(j.openRecord(), h)
 }
 
-func (u *upkeep) prepare(j *journal) {
+func (u *upkeep) prepare(j *journal, now time.Time) {
 	j.writing.Lock()
 	current, halfFull := j.tail.segment, j.tail.off > j.tail.segment.size/2
 	j.writing.Unlock()
 	if !halfFull || j.health() != nil {
 		return
 	}
-	if err := j.prepareNext(current); err != nil && !errors.Is(err, errStopped) {
+	if err := j.prepareNext(current, now); err != nil && !errors.Is(err, errStopped) {
 		j.logger.Warn("cannot prepare the next log segment", "error", err)
 	}
 }

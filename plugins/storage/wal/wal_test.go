@@ -68,6 +68,18 @@ func (m *machines) crash(s *store, keep vfs.Keep) {
 	}
 }
 
+// fill leaves less free space in a directory than the tests' min_free_bytes, or
+// more.
+func (m *machines) fill(_ testing.TB, dir string, full bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	free := int64(1 << 40)
+	if full {
+		free = 999
+	}
+	m.by[dir].SetFree(free)
+}
+
 // TestConformanceAfterPowerCuts runs the kit with a Kill that takes unsynced
 // data away.
 func TestConformanceAfterPowerCuts(t *testing.T) {
@@ -81,7 +93,8 @@ func TestConformanceAfterPowerCuts(t *testing.T) {
 					m.crash(s.(*store), keep)
 					s.(*store).kill()
 				},
-				Config: []byte(smallSegments),
+				Fill:   m.fill,
+				Config: []byte(smallSegments + "min_free_bytes: 1000\n"),
 			})
 		})
 	}
