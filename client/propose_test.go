@@ -63,7 +63,7 @@ func TestConcurrentCallersShareBatches(t *testing.T) {
 
 func TestDefiniteRefusalsAreRetried(t *testing.T) {
 	for _, sentinel := range []error{
-		server.ErrNoLeader, server.ErrProposalDropped, server.ErrTooManyRequests, server.ErrNotReady, server.ErrStopping,
+		server.ErrNoLeader, server.ErrProposalDropped, server.ErrTooManyRequests, server.ErrNoSpace, server.ErrNotReady, server.ErrStopping,
 	} {
 		t.Run(sentinel.Error(), func(t *testing.T) {
 			cl := newCluster(t, 1)

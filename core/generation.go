@@ -25,6 +25,7 @@ type generation struct {
 	node     *node.Node
 	registry *member.Registry // at the newest snapshot
 	pump     *appendPump
+	space    spaceWatch
 
 	stop     chan struct{}
 	stopOnce sync.Once
@@ -84,6 +85,12 @@ func (g *generation) build(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("storage(%s): %w", g.instance.Info().Name, err)
 	}
+	space, err := storage.SpaceOf(ctx, g.storage)
+	if err != nil {
+		return fmt.Errorf("storage(%s): %w", g.instance.Info().Name, err)
+	}
+	g.space.seen(g, space)
+	core.SetSpace(space)
 	g.pump = newAppendPump(g)
 	g.node = node.New(core, ports{g})
 	return nil
@@ -167,6 +174,7 @@ func (h *Host) run(g *generation) {
 	h.server.Attach(g.node, g.storage, applied, g.registry)
 	h.courier.setPeers(g.node.State().Registry)
 	g.wg.Go(g.pump.run)
+	g.wg.Go(g.watchSpace)
 	go g.raft()
 }
 

@@ -227,6 +227,9 @@ func (h *Host) pluginStatus() []server.PluginStatus {
 	list := []server.PluginStatus{
 		statusOf(h.slots[plugins.Storage].Status()), statusOf(h.slots[plugins.StateMachine].Status()),
 	}
+	if g := h.current(); g != nil {
+		list[0].Warning = g.space.warning()
+	}
 	for _, k := range h.courier.carriers {
 		list = append(list, statusOf(k.status()))
 	}

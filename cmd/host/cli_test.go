@@ -159,7 +159,8 @@ func TestStatusJSON(t *testing.T) {
           "version": "1.0",
           "pid": 11,
           "state": "ready",
-          "restarts": 0
+          "restarts": 0,
+          "warning": ""
         },
         {
           "kind": "storage",
@@ -167,7 +168,8 @@ func TestStatusJSON(t *testing.T) {
           "version": "1.0",
           "pid": 12,
           "state": "ready",
-          "restarts": 2
+          "restarts": 2,
+          "warning": ""
         },
         {
           "kind": "statemachine",
@@ -175,7 +177,8 @@ func TestStatusJSON(t *testing.T) {
           "version": "1.0",
           "pid": 13,
           "state": "ready",
-          "restarts": 0
+          "restarts": 0,
+          "warning": ""
         }
       ],
       "links": [
@@ -461,5 +464,17 @@ func visit(cmd *cobra.Command, f func(path, short, example string, runs bool)) {
 	f(cmd.CommandPath(), cmd.Short, cmd.Example, cmd.Runnable() && !cmd.HasSubCommands())
 	for _, c := range cmd.Commands() {
 		visit(c, f)
+	}
+}
+
+// A plugin that works and is not well shows in the table, and fails the check.
+func TestStatusWarns(t *testing.T) {
+	member := memberStatus{ID: "1", Role: "leader", Reachable: true, Plugins: []pluginStatus{{Name: "wal", State: pluginReady}}}
+	if s := (clusterStatus{Members: []memberStatus{member}}); !s.healthy() || member.note() != "wal" {
+		t.Errorf("without a warning: healthy %t, note %q", s.healthy(), member.note())
+	}
+	member.Plugins[0].Warning = "short of space: 3 bytes"
+	if s := (clusterStatus{Members: []memberStatus{member}}); s.healthy() || member.note() != "wal (short of space: 3 bytes)" {
+		t.Errorf("with a warning: healthy %t, note %q", s.healthy(), member.note())
 	}
 }

@@ -79,7 +79,7 @@ func codeOfReason(reason string) int {
 	switch reason {
 	case client.ReasonUnreachable, client.ReasonConnectionLost, client.ReasonTimeout,
 		"no_leader", "leader_lost", "read_timeout", "not_ready", "stopping", "stopped",
-		"storage_restart", "proposal_dropped", "too_many_requests":
+		"storage_restart", "proposal_dropped", "too_many_requests", "no_space":
 		return exitUnreachable
 	case "unknown_member", "change_pending", "change_refused":
 		return exitNotFound

@@ -52,6 +52,7 @@ type pluginStatus struct {
 	PID      int32  `json:"pid"`
 	State    string `json:"state"`
 	Restarts uint32 `json:"restarts"`
+	Warning  string `json:"warning"`
 }
 
 func newStatus() *cobra.Command {
@@ -61,7 +62,7 @@ func newStatus() *cobra.Command {
 		Long: `status asks every member what it knows of itself. A member that cannot be
 reached has a row too, with the reason. Exit code 3 if no member answered; with
 --check, 4 unless all members answer, follow one leader and have all plugins
-ready.`,
+ready and without a warning.`,
 		Example: `  host status
   host status -o json | jq -r .leader
   host status --check --endpoints 10.0.0.1:7401`,
@@ -165,7 +166,7 @@ func pluginsOf(st *hostv1.StatusResponse) []pluginStatus {
 	for _, p := range st.GetPlugins() {
 		all = append(all, pluginStatus{
 			Kind: p.GetKind(), Name: p.GetName(), Version: p.GetVersion(),
-			PID: p.GetPid(), State: p.GetState(), Restarts: p.GetRestarts(),
+			PID: p.GetPid(), State: p.GetState(), Restarts: p.GetRestarts(), Warning: p.GetWarning(),
 		})
 	}
 	return all
@@ -186,7 +187,8 @@ func linksOf(st *hostv1.StatusResponse) []linkStatus {
 const pluginReady = "ready"
 
 // healthy reports whether all members answer, belong to one cluster, follow
-// one leader, have all plugins ready and a way to each other.
+// one leader, have all plugins ready and without a warning, and a way to each
+// other.
 func (s clusterStatus) healthy() bool {
 	leaders := 0
 	for _, m := range s.Members {
@@ -197,7 +199,7 @@ func (s clusterStatus) healthy() bool {
 			leaders++
 		}
 		for _, p := range m.Plugins {
-			if p.State != pluginReady {
+			if p.State != pluginReady || p.Warning != "" {
 				return false
 			}
 		}
@@ -246,6 +248,9 @@ func (m memberStatus) note() string {
 		}
 		if p.Restarts > 0 {
 			text += fmt.Sprintf(" (%d restarts)", p.Restarts)
+		}
+		if p.Warning != "" {
+			text += " (" + p.Warning + ")"
 		}
 		parts = append(parts, text)
 	}

@@ -17,13 +17,14 @@ import (
 type check struct {
 	name string
 	err  error
+	note string // what is worth knowing though the check passes
 }
 
 // newAdmin is the handler of the admin port: health, metrics and profiles.
 func newAdmin(svc server.Service, h *healthService, g prometheus.Gatherer) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, r *http.Request) {
-		answerChecks(w, r, []check{{"raft", svc.Live()}})
+		answerChecks(w, r, []check{{name: "raft", err: svc.Live()}})
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		answerChecks(w, r, readyChecks(svc, h))
@@ -48,9 +49,12 @@ func newAdmin(svc server.Service, h *healthService, g prometheus.Gatherer) http.
 // readyChecks are the server's own readiness, which alone decides together
 // with the service's, and a line for each plugin to say where to look.
 func readyChecks(svc server.Service, h *healthService) []check {
-	checks := []check{{"admission", h.end.refusal()}, {"service", svc.Ready()}}
+	checks := []check{{name: "admission", err: h.end.refusal()}, {name: "service", err: svc.Ready()}}
 	for _, p := range svc.Status().Plugins {
 		c := check{name: fmt.Sprintf("%s(%s)", p.Kind, p.Name)}
+		if p.Warning != "" {
+			c.note = ", " + strings.ReplaceAll(p.Warning, "\n", " ")
+		}
 		if p.State != "ready" {
 			c.err = fmt.Errorf("is %s after %d restarts: %s", p.State, p.Restarts, orNone(p.LastError))
 		}
@@ -75,7 +79,7 @@ func answerChecks(w http.ResponseWriter, r *http.Request, checks []check) {
 	code := http.StatusOK
 	for _, c := range checks {
 		if c.err == nil {
-			fmt.Fprintf(&lines, "[+]%s ok\n", c.name)
+			fmt.Fprintf(&lines, "[+]%s ok%s\n", c.name, c.note)
 			continue
 		}
 		code = http.StatusServiceUnavailable

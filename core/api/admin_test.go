@@ -47,7 +47,7 @@ func TestAdminHealth(t *testing.T) {
 		{"live, verbose", nil, nil, "/livez?verbose", 200, []string{"[+]raft ok", "livez check passed"}},
 		{"not live", nil, errors.New("no tick for 3s"), "/livez", 503, []string{"[-]raft: no tick for 3s", "livez check failed"}},
 		{"ready", nil, nil, "/readyz", 200, []string{"ok\n"}},
-		{"ready, verbose", nil, nil, "/readyz?verbose", 200, []string{"[+]admission ok", "[+]service ok", "[+]storage(wal) ok", "readyz check passed"}},
+		{"ready, verbose", nil, nil, "/readyz?verbose", 200, []string{"[+]admission ok", "[+]service ok", "[+]storage(wal) ok, short of space: so it is", "readyz check passed"}},
 		{"not ready", errors.New("no leader"), nil, "/readyz", 503, []string{"[-]service: no leader", "[+]storage(wal) ok"}},
 		{"not ready is live", errors.New("no leader"), nil, "/livez", 200, []string{"ok"}},
 	} {

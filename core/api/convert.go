@@ -120,6 +120,7 @@ func toStatus(s server.Status) *hostv1.StatusResponse {
 			State:     text(p.State),
 			Restarts:  uint32(p.Restarts),
 			LastError: text(p.LastError),
+			Warning:   text(p.Warning),
 		})
 	}
 	for _, l := range s.Links {

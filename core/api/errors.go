@@ -46,12 +46,13 @@ var (
 // verdicts is the one table from errors to what clients see. Unavailable and
 // 503 always mean that the request was not applied, because gRPC clients and
 // proxies retry them unasked.
-func verdicts() [23]verdict {
+func verdicts() [24]verdict {
 	return [...]verdict{
 		{server.ErrNoLeader, notApplied, "no_leader", codes.Unavailable, http.StatusServiceUnavailable},
 		{server.ErrNotLeader, notApplied, "not_leader", codes.FailedPrecondition, http.StatusMisdirectedRequest},
 		{server.ErrProposalDropped, notApplied, "proposal_dropped", codes.Unavailable, http.StatusServiceUnavailable},
 		{server.ErrTooManyRequests, notApplied, "too_many_requests", codes.ResourceExhausted, http.StatusTooManyRequests},
+		{server.ErrNoSpace, notApplied, "no_space", codes.ResourceExhausted, http.StatusInsufficientStorage},
 		{server.ErrTooLarge, notApplied, "too_large", codes.ResourceExhausted, http.StatusRequestEntityTooLarge},
 		{server.ErrEmpty, notApplied, "empty", codes.InvalidArgument, http.StatusBadRequest},
 		{server.ErrInvalid, notApplied, "invalid", codes.InvalidArgument, http.StatusBadRequest},

@@ -117,8 +117,8 @@ func (f *fakeService) Status() server.Status {
 	return server.Status{
 		ClusterID: 0xABCD, ID: 0xff, Name: "n1", Role: "leader", Leader: 0xff, Term: 3, Commit: 12, Applied: 11,
 		FirstIndex: 1, LastIndex: 12, SnapshotIndex: 0,
-		Plugins:  []server.PluginStatus{{Kind: "storage", Name: "wal", Version: "1", PID: 42, State: "ready", Restarts: 1}},
 		Links:    []server.PeerLink{{ID: 0xa, Transport: "http", Active: true, Usable: []string{"quic", "http"}}},
+		Plugins:  []server.PluginStatus{{Kind: "storage", Name: "wal", Version: "1", PID: 42, State: "ready", Restarts: 1, Warning: "short of space: so it is"}},
 		Progress: []server.PeerProgress{{ID: 0xa, Match: 11, Next: 12, State: "replicate", Active: true}},
 	}
 }

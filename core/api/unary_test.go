@@ -30,7 +30,7 @@ func TestUnaryForms(t *testing.T) {
 	}
 	st, err := c.Status(ctx, &hostv1.StatusRequest{})
 	if err != nil || st.GetClusterId() != "abcd" || st.GetId() != "ff" || st.GetLeader() != "ff" || st.GetVersion() != "v9" ||
-		st.GetPlugins()[0].GetPid() != 42 || st.GetProgress()[0].GetId() != "a" ||
+		st.GetPlugins()[0].GetPid() != 42 || st.GetPlugins()[0].GetWarning() != "short of space: so it is" || st.GetProgress()[0].GetId() != "a" ||
 		st.GetLinks()[0].GetId() != "a" || st.GetLinks()[0].GetTransport() != "http" || len(st.GetLinks()[0].GetUsable()) != 2 {
 		t.Errorf("Status() = %v, %v", st, err)
 	}

@@ -45,6 +45,7 @@ type Core struct {
 	changePending changeProposal
 	received      receivedSnapshot
 	news          commitNews
+	space         storage.Space
 	failed        error
 }
 

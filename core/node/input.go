@@ -74,13 +74,16 @@ func (c *Core) alone() bool {
 
 // Propose hands in proposals, all as one message: at the leader they go into
 // the log together, elsewhere they are forwarded to the leader. ErrDropped
-// means that none of them was taken.
+// and ErrNoSpace mean that none of them was taken.
 func (c *Core) Propose(proposals []Proposal) error {
 	data := make([][]byte, len(proposals))
 	for i := range proposals {
 		data[i] = proposals[i].data
 	}
 	return c.step(func() error {
+		if err := c.checkSpace(); err != nil {
+			return err
+		}
 		err := c.raft.Step(&pb.Message{
 			Type: pb.MsgProp.Enum(), From: new(uint64(c.cfg.ID)), Entries: proposalEntries(data),
 		})
@@ -189,6 +192,9 @@ func (c *Core) Step(m *pb.Message) error {
 		}
 		if m.GetType() == pb.MsgReadIndex && c.readsTooEarly() {
 			return nil // a learner's; it asks again
+		}
+		if m.GetType() == pb.MsgProp && c.checkSpace() != nil {
+			return ErrDropped // kept for the next leader, if there is one soon
 		}
 		err := c.raft.Step(m)
 		c.collect()

@@ -15,6 +15,7 @@ var (
 	ErrNotLeader       = errors.New("not the leader")
 	ErrProposalDropped = errors.New("proposal dropped")
 	ErrTooManyRequests = errors.New("too many requests")
+	ErrNoSpace         = errors.New("no space")
 	ErrTooLarge        = errors.New("request is too large")
 	ErrEmpty           = errors.New("request is empty")
 	ErrInvalid         = errors.New("invalid request")

@@ -1,7 +1,11 @@
 package server
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/pontoon-raft/pontoon/plugins"
 )
 
 // metrics are the server's own; names and rules are in docs/metrics.md.
@@ -67,6 +71,11 @@ func (s *Server) gauges() []prometheus.Collector {
 		gauge("raft_commit_index", "Index of the last entry known to be committed.", func(st Status) float64 { return float64(st.Commit) }),
 		gauge("raft_applied_index", "Index of the last applied entry.", func(st Status) float64 { return float64(st.Applied) }),
 		gauge("raft_snapshot_index", "Index of the newest snapshot.", func(st Status) float64 { return float64(st.SnapshotIndex) }),
+		gauge("short_of_space", "1 if the storage of this member is short of space.", func(st Status) float64 {
+			return truth(slices.ContainsFunc(st.Plugins, func(p PluginStatus) bool {
+				return p.Kind == string(plugins.Storage) && p.Warning != ""
+			}))
+		}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "proposals_pending", Help: "Proposals that wait for their answer.",
 		}, func() float64 { return float64(s.Pending()) }),

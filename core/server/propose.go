@@ -140,6 +140,8 @@ func (s *Server) Rejected(ids []node.RequestID, err error) {
 	switch {
 	case errors.Is(err, node.ErrChangePending):
 		reason = &Error{Err: ErrChangePending, RetryAfter: s.cfg.Election}
+	case errors.Is(err, node.ErrNoSpace):
+		reason = &Error{Err: ErrNoSpace, Detail: err.Error(), RetryAfter: s.cfg.Election}
 	case s.leader() == 0:
 		reason = &Error{Err: ErrNoLeader, RetryAfter: s.cfg.Election / 2}
 	}

@@ -142,6 +142,7 @@ func TestRejections(t *testing.T) {
 		for reason, want := range map[error]error{
 			node.ErrDropped:       ErrNoLeader, // the node knows none
 			node.ErrChangePending: ErrChangePending,
+			node.ErrNoSpace:       ErrNoSpace,
 		} {
 			id, outcome := w.propose("x")
 			other := id

@@ -133,6 +133,9 @@ type PluginStatus struct {
 	State     string
 	Restarts  int
 	LastError string
+	// Warning is what is not well with a plugin that works all the same: the
+	// storage is short of space. Empty if there is nothing.
+	Warning string
 }
 
 // PeerProgress is the leader's view of a follower.

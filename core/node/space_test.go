@@ -1,0 +1,123 @@
+package node
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	pb "go.etcd.io/raft/v3/raftpb"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+var short = storage.Space{Short: true, Detail: "3 bytes are free"}
+
+func someProposal() []Proposal {
+	return []Proposal{NewProposal(RequestID{Origin: 1, Number: 1}, []byte("x"))}
+}
+
+// A leader that is short of space takes no proposals, its own or others', but
+// still a membership change; when it has space again it takes them all.
+func TestLeaderShortOfSpaceTakesNoProposals(t *testing.T) {
+	l := newTrio(t)
+	l.elect()
+	last := l.core.lastIndex()
+	l.core.SetSpace(short)
+	if err := l.core.Propose(someProposal()); !errors.Is(err, ErrNoSpace) || !strings.Contains(err.Error(), short.Detail) {
+		t.Errorf("a proposal = %v, want %v with the detail", err, ErrNoSpace)
+	}
+	if err := l.core.Step(forwarded(2, 10)); !errors.Is(err, ErrDropped) {
+		t.Errorf("a forwarded proposal = %v, want %v", err, ErrDropped)
+	}
+	l.settle()
+	if got := l.core.lastIndex(); got != last {
+		t.Fatalf("the log grew from %d to %d", last, got)
+	}
+	l.must(l.core.ProposeChange(RequestID{Origin: 1, Number: 2}, member.Change{Op: member.Remove, Member: member.Member{ID: 3}}))
+	l.core.SetSpace(storage.Space{})
+	l.must(l.core.Propose(someProposal()))
+	l.must(l.core.Step(forwarded(2, 10)))
+	l.settle()
+	if got := l.core.lastIndex(); got != last+3 {
+		t.Errorf("the log ends at %d, want %d: a change and two proposals", got, last+3)
+	}
+}
+
+// A follower that is short of space follows, stores, votes and passes
+// proposals on.
+func TestFollowerShortOfSpaceFollows(t *testing.T) {
+	l := newTrio(t)
+	l.core.SetSpace(short)
+	last := l.core.lastIndex()
+	l.from(2, pb.MsgApp, &pb.Message{
+		Term: new(uint64(2)), Index: new(last), LogTerm: new(uint64(1)), Commit: new(last),
+		Entries: fromEntries([]storage.Entry{{Index: last + 1, Term: 2}}),
+	})
+	if got := l.core.lastIndex(); got != last+1 {
+		t.Errorf("the log ends at %d, want %d", got, last+1)
+	}
+	l.out.Messages = nil
+	l.must(l.core.Propose(someProposal()))
+	l.settle()
+	if n := len(l.out.Messages); n != 1 || l.out.Messages[0].To != 2 || l.out.Messages[0].Class != pluginv1.MessageClass_CLASS_PROPOSAL {
+		t.Errorf("%d messages %+v, want the proposal on its way to the leader 2", n, l.out.Messages)
+	}
+	l.from(3, pb.MsgVote, &pb.Message{
+		Term: new(uint64(7)), LogTerm: new(uint64(6)), Index: new(last + 9), Context: []byte("CampaignTransfer"),
+	})
+	if l.core.saved.Vote != 3 {
+		t.Error("it does not vote")
+	}
+}
+
+// What members forward to a leader that is short of space waits, and goes to
+// the member that takes over.
+func TestForwardedProposalWaitsForALeaderWithSpace(t *testing.T) {
+	l := newTrio(t)
+	l.elect()
+	l.core.SetSpace(short)
+	n := New(l.core, statePorts{})
+	l.must(n.stepMessage(forwarded(2, 100)))
+	l.must(n.stepHeld())
+	l.settle()
+	if len(n.held.messages) != 1 {
+		t.Fatalf("%d messages are held, want one", len(n.held.messages))
+	}
+	l.out.Messages = nil
+	l.from(3, pb.MsgHeartbeat, &pb.Message{Term: new(l.term + 1), Commit: new(uint64(0))})
+	l.must(n.stepHeld())
+	l.settle()
+	var to []uint64
+	for _, m := range l.out.Messages {
+		if m.Class == pluginv1.MessageClass_CLASS_PROPOSAL {
+			to = append(to, m.To)
+		}
+	}
+	if len(to) != 1 || to[0] != 3 || len(n.held.messages) != 0 {
+		t.Errorf("passed on to %v, %d held, want it at the new leader 3", to, len(n.held.messages))
+	}
+}
+
+// Leadership goes round in the order of ids, past members that are silent.
+func TestSuccessor(t *testing.T) {
+	l := newTrio(t)
+	if to := l.core.Successor(1); to != 0 {
+		t.Errorf("a follower names %s", to)
+	}
+	l.elect()
+	for _, tc := range []struct{ after, want member.ID }{{1, 2}, {2, 3}, {3, 2}, {9, 2}, {0, 2}} {
+		if to := l.core.Successor(tc.after); to != tc.want {
+			t.Errorf("after %s comes %s, want %s", tc.after, to, tc.want)
+		}
+	}
+	for range l.core.cfg.ElectionTicks { // raft forgets who was active once in an election timeout
+		l.must(l.core.Tick())
+		l.settle()
+	}
+	l.from(3, pb.MsgHeartbeatResp, &pb.Message{})
+	if to := l.core.Successor(1); to != 3 {
+		t.Errorf("while 2 is silent 1 names %s, want 3", to)
+	}
+}
