@@ -15,7 +15,7 @@ import (
 
 // courier brings messages to the transport that carries them: the only one, or
 // while a cluster moves from one transport to another, the one that routes
-// names (ADR 0019). It outlives generations: peers see the same addresses,
+// names (ADR 0020). It outlives generations: peers see the same addresses,
 // whatever the storage does.
 type courier struct {
 	h        *Host
