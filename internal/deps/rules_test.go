@@ -83,6 +83,11 @@ func rules() []rule {
 			who:    backends(), imports: backends(),
 		},
 		{
+			name:   "what backends share knows none of them",
+			reason: "the peculiarity of one backend would become that of all",
+			who:    []string{"plugins/*/internal/..."}, imports: backends(),
+		},
+		{
 			name:   "contracts know the wire types only",
 			reason: "a contract is an interface; how it is carried is for the rpc packages and the sdk",
 			who:    contracts(), imports: []string{

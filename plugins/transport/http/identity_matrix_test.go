@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -345,7 +346,7 @@ func TestIdentityOfAnswerers(t *testing.T) {
 func TestIdentityOfAReplay(t *testing.T) {
 	f := peertlstest.New(t)
 	tr, url, h := secured(t, f)
-	var record bytes.Buffer
+	var record record
 	client := &http.Transport{DisableKeepAlives: true, TLSClientConfig: showing(f.Certificate(t, named(2), nil))}
 	client.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := (&net.Dialer{}).DialContext(ctx, network, address)
@@ -367,7 +368,7 @@ func TestIdentityOfAReplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer again.Close()
-	if _, err := again.Write(record.Bytes()); err != nil {
+	if _, err := again.Write(record.sofar()); err != nil {
 		t.Fatal(err)
 	}
 	_, _ = io.Copy(io.Discard, again) // until it is closed
@@ -377,13 +378,27 @@ func TestIdentityOfAReplay(t *testing.T) {
 	}
 }
 
+// A record is all that was written on a connection.
+type record struct {
+	mu    sync.Mutex
+	bytes []byte
+}
+
+func (r *record) sofar() []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return bytes.Clone(r.bytes)
+}
+
 type recorded struct {
 	net.Conn
-	to *bytes.Buffer
+	to *record
 }
 
 func (r recorded) Write(p []byte) (int, error) {
-	r.to.Write(p)
+	r.to.mu.Lock()
+	r.to.bytes = append(r.to.bytes, p...)
+	r.to.mu.Unlock()
 	return r.Conn.Write(p)
 }
 
