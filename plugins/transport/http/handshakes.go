@@ -23,28 +23,34 @@ type handshakes struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 	ready   chan net.Conn
-	failed  chan error // gets the error that ends the listener below
+	failed  chan error // what Accept of the listener below returned
 }
 
 // newHandshakes begins to accept; Close ends it.
 func newHandshakes(l net.Listener, config *tls.Config, timeout time.Duration, r *refusals) *handshakes {
 	h := &handshakes{
 		Listener: l, config: config, timeout: timeout, refusals: r,
-		ready: make(chan net.Conn), failed: make(chan error, 1),
+		ready: make(chan net.Conn), failed: make(chan error),
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.running.Go(h.run)
 	return h
 }
 
+// run goes on after an error: which of them is the last one, such as a process
+// that has too many files open is not, the caller of Accept decides.
 func (h *handshakes) run() {
 	for {
 		c, err := h.Listener.Accept()
-		if err != nil {
-			h.failed <- err
+		if err == nil {
+			h.running.Go(func() { h.shake(c) })
+			continue
+		}
+		select {
+		case h.failed <- err:
+		case <-h.ctx.Done():
 			return
 		}
-		h.running.Go(func() { h.shake(c) })
 	}
 }
 
@@ -84,8 +90,9 @@ func (h *handshakes) Accept() (net.Conn, error) {
 	case c := <-h.ready:
 		return c, nil
 	case err := <-h.failed:
-		h.failed <- err
 		return nil, err
+	case <-h.ctx.Done():
+		return nil, net.ErrClosed
 	}
 }
 
