@@ -456,6 +456,33 @@ func TestSnapshotGoesByTheOtherTransport(t *testing.T) {
 	}
 }
 
+// A new member with both transports is caught up by the preferred one, and knows
+// whom to ask before it knows the members.
+func TestMemberJoinsWithTwoTransports(t *testing.T) {
+	l := newLines(t, "old", "new")
+	both := []string{"new", "old"}
+	l.found(map[member.ID][]string{1: both, 2: both, 3: both})
+	leader := l.leader()
+	l.propose(leader, "before")
+	fourth := l.member(4)
+	fourth.PeerURLs = []string{lineURL("new", 4), lineURL("old", 4)}
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	if _, err := l.service(leader).AddMember(ctx, fourth); err != nil {
+		t.Fatal(err)
+	}
+	l.members, l.runs[4] = append(l.members, fourth), both
+	l.start(4, false)
+	l.eventually("the new member to be ready", func() bool { return l.service(4).Ready() == nil })
+	l.propose(4, "after")
+	for id := range member.ID(3) {
+		l.carries("new", 4, id+1)
+	}
+	if got := l.converged(); !slices.Equal(got, []string{"before", "after"}) {
+		t.Errorf("state is %v", got)
+	}
+}
+
 // A removed member is told on whichever transport it calls.
 func TestRemovedMemberLearnsItByEitherTransport(t *testing.T) {
 	for _, name := range []string{"new", "old"} {

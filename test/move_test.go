@@ -71,8 +71,13 @@ func moveCluster(t *testing.T, to, source string, address func(*node) string) {
 		}
 	}
 	m.step("a kill of each of two transports", func(n *node) {
-		m.kill(n, to, "http")
-		m.kill(n, "http", to)
+		m.end(n, to, "http", syscall.SIGKILL)
+		m.end(n, "http", to, syscall.SIGKILL)
+	})
+	// Nobody is told of what a suspended process swallows. Long before its host
+	// finds out, the other transport has its messages.
+	m.step("a suspension of the preferred transport", func(n *node) {
+		m.end(n, to, "http", syscall.SIGSTOP)
 	})
 	m.step("the new transport alone", func(n *node) {
 		m.restart(n, "  transport:\n"+m.newTransport(n))
@@ -130,17 +135,21 @@ func (m *move) restart(n *node, transports string) {
 			named++
 		}
 	}
+	_, metrics, _ := n.get(n.admin, "/metrics")
+	if got := strings.Count(metrics, `pontoon_plugin_up{kind="transport",name="`); got != want {
+		m.t.Errorf("metrics of %s know %d transports, want %d", n, got, want)
+	}
 	if named != want {
 		m.t.Errorf("status of %s has %d transports, want %d", n, named, want)
 	}
 }
 
-// kill ends one of two transports with -9: it is started again, and the other
-// one is not.
-func (m *move) kill(n *node, name, other string) {
+// end ends or suspends one of two transports: it is started again, and the
+// other one is not.
+func (m *move) end(n *node, name, other string, sig syscall.Signal) {
 	m.t.Helper()
 	before, spared := n.transport(name), n.transport(other)
-	if err := syscall.Kill(int(before.GetPid()), syscall.SIGKILL); err != nil {
+	if err := syscall.Kill(int(before.GetPid()), sig); err != nil {
 		m.t.Fatal(err)
 	}
 	n.await("to replace its transport "+name, func() bool {

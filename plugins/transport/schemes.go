@@ -22,15 +22,21 @@ const schemePrefix = "scheme:"
 func Scheme(name string) plugins.Capability { return plugins.Capability(schemePrefix + name) }
 
 // Schemes are those that a transport states, in lower case; nil if it states
-// none.
+// none. What could not be the scheme of a URL is left out.
 func Schemes(info plugins.Info) []string {
 	var all []string
 	for _, c := range info.Capabilities {
-		if name, ok := strings.CutPrefix(string(c), schemePrefix); ok && name != "" {
+		if name, ok := strings.CutPrefix(string(c), schemePrefix); ok && isScheme(name) {
 			all = append(all, strings.ToLower(name))
 		}
 	}
 	return all
+}
+
+// isScheme is RFC 3986's rule; url.Parse has no other.
+func isScheme(name string) bool {
+	u, err := url.Parse(name + ":")
+	return err == nil && u.Scheme == strings.ToLower(name) && u.Scheme != ""
 }
 
 // SchemeOf is the scheme of a peer's URL, in lower case; empty if it has none.
