@@ -266,6 +266,7 @@ func (g *generation) fetch(f node.Fetch) {
 func (h *Host) stateChanged(st node.State) {
 	h.server.StateChanged(st)
 	h.courier.setPeers(st.Registry)
+	h.courier.follow(st.Leader)
 	if proof, removed := st.Registry.WasRemoved(h.cfg.ID); removed {
 		h.removal.Store(&proof)
 		// Stay, so that the others learn of the commit too. If this was the

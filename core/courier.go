@@ -36,21 +36,27 @@ func newCourier(h *Host) *courier {
 func (c *courier) send(envelopes []transport.Envelope) {
 	now := time.Now()
 	var lost []transport.Envelope
+	var silent []uint64
 	c.mu.Lock()
 	for i := range envelopes {
-		chosen, moved := c.routes.choose(envelopes[i].To, now)
-		if moved && c.routes.active(envelopes[i].To) {
+		to := envelopes[i].To
+		choice := c.routes.choose(to, now)
+		if choice.silent {
+			silent = append(silent, to)
+		}
+		if choice.moved && c.routes.active(to) {
 			c.h.logger.Info("messages to a peer go by another transport",
-				"peer", member.ID(envelopes[i].To), "plugin", c.carriers[chosen].name)
+				"peer", member.ID(to), "plugin", c.carriers[choice.transport].name, "silent", choice.silent)
 		}
-		if chosen == noWay {
-			c.complain(envelopes[i].To)
+		if choice.transport == noWay {
+			c.complain(to)
 		}
-		if chosen == noWay || !c.carriers[chosen].put(envelopes[i]) {
+		if choice.transport == noWay || !c.carriers[choice.transport].put(envelopes[i]) {
 			lost = append(lost, envelopes[i])
 		}
 	}
 	c.mu.Unlock()
+	c.unreachable(silent)
 	for _, k := range c.carriers {
 		signal(k.wake)
 	}
@@ -119,10 +125,11 @@ func (c *courier) heard(k *carrier, envelopes []transport.Envelope) {
 	if len(c.carriers) == 1 {
 		return
 	}
+	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range envelopes {
-		c.routes.heard(envelopes[i].From, k.number)
+		c.routes.heard(envelopes[i].From, k.number, now)
 	}
 }
 
@@ -147,11 +154,11 @@ func (c *courier) ended(k *carrier) {
 func (c *courier) forSnapshot(to member.ID) *carrier {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	chosen, _ := c.routes.choose(uint64(to), time.Now())
-	if chosen == noWay {
+	choice := c.routes.choose(uint64(to), time.Now())
+	if choice.transport == noWay {
 		return nil
 	}
-	return c.carriers[chosen]
+	return c.carriers[choice.transport]
 }
 
 func (c *courier) unreachable(ids []uint64) {

@@ -41,6 +41,13 @@ func (c *courier) setPeers(registry *member.Registry) {
 	}
 }
 
+// follow says who leads.
+func (c *courier) follow(leader member.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.routes.leader = uint64(leader)
+}
+
 // reroute works out which transports can reach which peers. It needs c.mu.
 func (c *courier) reroute() {
 	usable := make(map[uint64][]bool, len(c.peers.Peers))
@@ -112,8 +119,8 @@ func (c *courier) links() []server.PeerLink {
 				link.Usable = append(link.Usable, c.carriers[i].name)
 			}
 		}
-		if best := c.routes.best(r, now); best != noWay {
-			link.Transport, link.Active = c.carriers[best].name, r.ways[best].active
+		if next := c.routes.next(p.Id, now); next != noWay {
+			link.Transport, link.Active = c.carriers[next].name, r.ways[next].active
 		} else {
 			link.Error = c.noWayTo(p.Id)
 		}

@@ -15,11 +15,15 @@ import (
 //     nothing lately; else the one whose last loss is longest ago.
 //   - A peer that leaves everything unanswered for half of hold counts as a loss
 //     of the transport that had it: a network can swallow what it is given for
-//     longer than raft can wait for a transport to notice.
-//   - So a peer is moved only when something was lost, or a connection was made.
-//     A transport that has lost something is preferred again only after hold:
-//     with two transports a peer is moved at most twice in that time, unless both
-//     lose all that they are given.
+//     longer than raft can wait for a transport to notice. That transport is not
+//     preferred again for longer, or until it notices itself.
+//   - The leader is answered by the transport by which it speaks. What reaches it
+//     by that one need not reach it by another, and of two ends that both try to
+//     find a way out of silence neither would.
+//   - So a peer is moved only when something was lost, or a connection was made,
+//     or the leader moved. A transport that has lost something is preferred again
+//     only after hold: with two transports a peer is moved at most twice in that
+//     time, unless both lose all that they are given.
 //   - Raft hears of a loss only from a transport that was given something since
 //     it was last told: that the other one has no connection concerns nobody.
 //
@@ -29,6 +33,8 @@ type routes struct {
 	hold  time.Duration
 	up    []bool // the transports that run
 	peers map[uint64]*route
+	// leader is who leads; 0 if nobody is known to.
+	leader uint64
 	// strangers are senders that are no peers, with the transport that last
 	// delivered something of theirs: answers go back by it (statement B2).
 	strangers map[uint64]int
@@ -44,7 +50,14 @@ type route struct {
 	// unanswered is when the first message went to the peer since something
 	// last came from it; zero if none did.
 	unanswered time.Time
+	// heardBy is the transport by which the peer was heard last, at heardAt.
+	heardBy int
+	heardAt time.Time
 }
+
+// silence is how many times hold a transport is not preferred that has left a
+// peer silent, as long as it does not say that the connection broke.
+const silence = 8
 
 // noWay is no transport.
 const noWay = -1
@@ -52,7 +65,7 @@ const noWay = -1
 type way struct {
 	usable bool      // the peer has a URL for the transport
 	active bool      // there is a connection, as the transport says
-	lost   time.Time // when something was lost last; zero if nothing ever was
+	until  time.Time // it has lost something, and is not preferred until then
 	given  bool      // it was given something since raft was last told of a loss
 }
 
@@ -81,33 +94,52 @@ func (r *routes) set(usable map[uint64][]bool) {
 	}
 }
 
-// choose returns the transport for the next message to a peer, or noWay; moved
-// tells that another one had the peer before.
-func (r *routes) choose(peer uint64, now time.Time) (chosen int, moved bool) {
-	p := r.peers[peer]
-	if p == nil {
-		return r.strangers[peer], false // the first one, if it never called
-	}
-	r.expectAnswer(p, now)
-	if chosen = r.best(p, now); chosen == noWay {
-		return noWay, false
-	}
-	moved = p.current != noWay && p.current != chosen
-	p.current = chosen
-	p.ways[chosen].given = true
-	return chosen, moved
+// choice is what carries the next message to a peer.
+type choice struct {
+	transport int  // or noWay
+	moved     bool // another one had the peer before
+	silent    bool // because the peer was silent: what that one was given counts as lost
 }
 
-// expectAnswer doubts the way in use if nothing has come from the peer for too
-// long.
-func (r *routes) expectAnswer(p *route, now time.Time) {
+// choose names the transport for the next message to a peer.
+func (r *routes) choose(peer uint64, now time.Time) choice {
+	p := r.peers[peer]
+	if p == nil {
+		return choice{transport: r.strangers[peer]} // the first one, if it never called
+	}
+	c := choice{silent: r.silent(p, now), transport: r.next(peer, now)}
+	if c.transport == noWay {
+		return c
+	}
+	c.moved = p.current != noWay && p.current != c.transport
+	p.current = c.transport
+	p.ways[p.current].given = true
+	return c
+}
+
+// next is the transport that the rules name now.
+func (r *routes) next(peer uint64, now time.Time) int {
+	p := r.peers[peer]
+	if peer == r.leader && now.Sub(p.heardAt) < r.hold {
+		w := &p.ways[p.heardBy]
+		if w.usable && r.up[p.heardBy] && !now.Before(w.until) {
+			return p.heardBy
+		}
+	}
+	return r.best(p, now)
+}
+
+// silent doubts the way in use if nothing has come from the peer for too long.
+func (r *routes) silent(p *route, now time.Time) bool {
 	switch {
 	case p.unanswered.IsZero():
 		p.unanswered = now
-	case p.current != noWay && now.Sub(p.unanswered) >= r.hold/2:
-		p.ways[p.current].lost = now
+	case p.current != noWay && len(p.ways) > 1 && now.Sub(p.unanswered) >= r.hold/2:
+		p.ways[p.current].until = now.Add(silence * r.hold)
 		p.unanswered = now
+		return true
 	}
+	return false
 }
 
 // active reports whether the transport that a peer has now has a connection to
@@ -117,7 +149,7 @@ func (r *routes) active(peer uint64) bool {
 	return p != nil && p.current != noWay && p.ways[p.current].active
 }
 
-// best is the transport that the rules name now.
+// best is the transport that the rules name if the peer does not lead.
 func (r *routes) best(p *route, now time.Time) int {
 	best := noWay
 	for k := range p.ways {
@@ -135,7 +167,7 @@ func (r *routes) better(p *route, a, b int, now time.Time) bool {
 	if rankA != rankB {
 		return rankA < rankB
 	}
-	return (rankA == connectedLossy || rankA == lossy) && p.ways[a].lost.Before(p.ways[b].lost)
+	return (rankA == connectedLossy || rankA == lossy) && p.ways[a].until.Before(p.ways[b].until)
 }
 
 // The ranks of a way, the best first.
@@ -149,7 +181,7 @@ const (
 
 func (r *routes) rank(p *route, k int, now time.Time) int {
 	w := &p.ways[k]
-	recent := !w.lost.IsZero() && now.Sub(w.lost) < r.hold
+	recent := now.Before(w.until)
 	switch {
 	case !r.up[k]:
 		return gone
@@ -175,7 +207,7 @@ func (r *routes) connection(peer uint64, k int, active bool) {
 // in another way.
 func (r *routes) doubt(peer uint64, k int, now time.Time) {
 	if p := r.peers[peer]; p != nil {
-		p.ways[k].lost = now
+		p.ways[k].until = now.Add(r.hold)
 	}
 }
 
@@ -187,7 +219,7 @@ func (r *routes) loss(peer uint64, k int, now time.Time) bool {
 		return true
 	}
 	w := &p.ways[k]
-	w.lost = now
+	w.until = now.Add(r.hold)
 	tell := w.given || len(p.ways) == 1
 	w.given = false
 	return tell
@@ -211,9 +243,9 @@ func (r *routes) end(k int, now time.Time) []uint64 {
 }
 
 // heard notes by which transport a sender was heard.
-func (r *routes) heard(from uint64, k int) {
+func (r *routes) heard(from uint64, k int, now time.Time) {
 	if p := r.peers[from]; p != nil {
-		p.unanswered = time.Time{}
+		p.unanswered, p.heardBy, p.heardAt = time.Time{}, k, now
 		return
 	}
 	if _, known := r.strangers[from]; !known && len(r.strangers) >= maxStrangers {

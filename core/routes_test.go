@@ -20,7 +20,7 @@ func twoWays() *routes {
 // chosen is the transport for the next message to peer 7.
 func chosen(t *testing.T, r *routes, now time.Time, want int) {
 	t.Helper()
-	if got, _ := r.choose(7, now); got != want {
+	if got := r.choose(7, now).transport; got != want {
 		t.Errorf("transport %d carries, want %d", got, want)
 	}
 }
@@ -56,7 +56,7 @@ func TestFirstTransportThatWorksCarries(t *testing.T) {
 		{"the peer has no URL for the first", func(r *routes) { r.set(map[uint64][]bool{7: {false, true}}) }, 1},
 		{"the peer has no URL", func(r *routes) { r.set(map[uint64][]bool{7: {false, false}}) }, noWay},
 		{"the peer is unknown", func(r *routes) { r.set(nil) }, 0},
-		{"the peer is unknown and called by the second", func(r *routes) { r.set(nil); r.heard(7, 1) }, 1},
+		{"the peer is unknown and called by the second", func(r *routes) { r.set(nil); r.heard(7, 1, t0) }, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := twoWays()
@@ -78,20 +78,20 @@ func TestAPeerIsNotMovedToAndFro(t *testing.T) {
 	const rounds = 1000
 	for range rounds { // a break and a new connection in each tenth of the time
 		now = now.Add(hold / 10)
-		r.heard(7, 1)
+		r.heard(7, 1, now)
 		r.connection(7, 0, false)
 		r.loss(7, 0, now)
 		r.connection(7, 0, true)
-		if _, moved := r.choose(7, now); moved {
+		if r.choose(7, now).moved {
 			moves++
 		}
 	}
 	if moves != 1 {
 		t.Errorf("moved %d times, want once", moves)
 	}
-	r.heard(7, 1)
+	r.heard(7, 1, now)
 	chosen(t, r, now.Add(hold-1), 1)
-	r.heard(7, 1)
+	r.heard(7, 1, now)
 	chosen(t, r, now.Add(hold), 0)
 }
 
@@ -105,16 +105,58 @@ func TestSilenceIsALoss(t *testing.T) {
 	for range 20 { // each is answered: it stays where it is
 		now = now.Add(hold / 10)
 		chosen(t, r, now, 0)
-		r.heard(7, 0)
+		r.heard(7, 0, now)
 	}
 	now = now.Add(time.Hour) // nothing was said, so nothing was to be answered
 	chosen(t, r, now, 0)
 	chosen(t, r, now.Add(hold/2-1), 0)
 	now = now.Add(hold / 2)
+	if got := r.choose(7, now); got != (choice{transport: 1, moved: true, silent: true}) {
+		t.Errorf("after a silence: %+v", got)
+	}
+	r.heard(7, 1, now)
+	chosen(t, r, now.Add(silence*hold-1), 1)
+	r.heard(7, 1, now)
+	chosen(t, r, now.Add(silence*hold), 0)
+	// One that says itself that the connection broke is believed that it is back.
+	r.silent(r.peers[7], now.Add(time.Hour))
+	r.loss(7, 0, now)
+	r.heard(7, 1, now)
+	chosen(t, r, now.Add(hold), 0)
+	// With one transport there is nothing to doubt.
+	one := newRoutes(1, hold)
+	one.start(0)
+	one.set(map[uint64][]bool{7: {true}})
+	for range 10 {
+		now = now.Add(hold)
+		if got := one.choose(7, now); got != (choice{}) {
+			t.Errorf("the only transport: %+v", got)
+		}
+	}
+}
+
+// Who answers the leader does it by the transport by which it speaks, and lets it
+// find out which one works.
+func TestTheLeaderIsFollowed(t *testing.T) {
+	r := twoWays()
+	now := time.Unix(1000, 0)
+	r.connection(7, 0, true)
+	r.connection(7, 1, true)
+	r.heard(7, 1, now)
+	chosen(t, r, now, 0)
+	r.leader = 7
 	chosen(t, r, now, 1)
-	r.heard(7, 1)
+	r.heard(7, 0, now)
+	chosen(t, r, now, 0)
+	r.heard(7, 1, now)
 	chosen(t, r, now.Add(hold-1), 1)
-	r.heard(7, 1)
+	r.heard(7, 1, now)
+	chosen(t, r, now.Add(hold), 0) // it has not spoken for long
+	r.heard(7, 1, now)
+	r.loss(7, 1, now)
+	chosen(t, r, now, 0) // what it speaks by does not take an answer
+	r.end(1, now)
+	r.heard(7, 1, now.Add(hold))
 	chosen(t, r, now.Add(hold), 0)
 }
 
@@ -124,7 +166,7 @@ func TestBothBroken(t *testing.T) {
 	now := time.Unix(1000, 0)
 	var tried []int
 	for range 6 {
-		k, _ := r.choose(7, now)
+		k := r.choose(7, now).transport
 		tried = append(tried, k)
 		now = now.Add(hold / 10)
 		r.loss(7, k, now)
@@ -188,7 +230,7 @@ func TestPeersThatStayKeepTheirWay(t *testing.T) {
 func TestStrangersAreBounded(t *testing.T) {
 	r := newRoutes(2, hold)
 	for id := range uint64(10 * maxStrangers) {
-		r.heard(id, 1)
+		r.heard(id, 1, time.Unix(1000, 0))
 	}
 	if len(r.strangers) > maxStrangers {
 		t.Errorf("%d strangers are remembered", len(r.strangers))
