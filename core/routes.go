@@ -134,7 +134,7 @@ func (r *routes) silent(p *route, now time.Time) bool {
 	switch {
 	case p.unanswered.IsZero():
 		p.unanswered = now
-	case p.current != noWay && len(p.ways) > 1 && now.Sub(p.unanswered) >= r.hold/2:
+	case p.current != noWay && now.Sub(p.unanswered) >= r.hold/2 && r.spare(p):
 		p.ways[p.current].until = now.Add(silence * r.hold)
 		p.unanswered = now
 		return true
@@ -147,6 +147,16 @@ func (r *routes) silent(p *route, now time.Time) bool {
 func (r *routes) active(peer uint64) bool {
 	p := r.peers[peer]
 	return p != nil && p.current != noWay && p.ways[p.current].active
+}
+
+// spare reports whether a peer could be given to another transport.
+func (r *routes) spare(p *route) bool {
+	for k := range p.ways {
+		if k != p.current && p.ways[k].usable && r.up[k] {
+			return true
+		}
+	}
+	return false
 }
 
 // best is the transport that the rules name if the peer does not lead.

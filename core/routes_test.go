@@ -123,14 +123,23 @@ func TestSilenceIsALoss(t *testing.T) {
 	r.loss(7, 0, now)
 	r.heard(7, 1, now)
 	chosen(t, r, now.Add(hold), 0)
-	// With one transport there is nothing to doubt.
-	one := newRoutes(1, hold)
-	one.start(0)
-	one.set(map[uint64][]bool{7: {true}})
-	for range 10 {
-		now = now.Add(hold)
-		if got := one.choose(7, now); got != (choice{}) {
-			t.Errorf("the only transport: %+v", got)
+}
+
+// Without another transport for a peer there is nothing to doubt.
+func TestSilenceOfAPeerWithOneWay(t *testing.T) {
+	alone := newRoutes(1, hold)
+	alone.start(0)
+	alone.set(map[uint64][]bool{7: {true}})
+	oneURL := twoWays()
+	oneURL.set(map[uint64][]bool{7: {true, false}})
+	otherDown := twoWays()
+	now := time.Unix(1000, 0)
+	otherDown.end(1, now)
+	for name, r := range map[string]*routes{"one transport": alone, "one URL": oneURL, "the other does not run": otherDown} {
+		for i := range 10 {
+			if got := r.choose(7, now.Add(time.Duration(i)*hold)); got != (choice{}) {
+				t.Errorf("%s: %+v", name, got)
+			}
 		}
 	}
 }
