@@ -11,8 +11,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
-// patience is how long a test waits for what must happen; it bounds a test
-// that fails, not one that succeeds.
+// patience bounds what no harness has a say in.
 const patience = 30 * time.Second
 
 const (
@@ -50,7 +49,7 @@ func newCluster(t *testing.T, h Harness, size int) *cluster {
 // start opens a node's transport; it is closed when the test ends.
 func (c *cluster) start(id uint64, listen string) *node {
 	c.t.Helper()
-	n := &node{id: id, recorder: newRecorder(), transport: c.h.New(c.t)}
+	n := &node{id: id, recorder: newRecorder(c.h.Patience), transport: c.h.New(c.t)}
 	address, err := n.transport.Open(deadline(c.t), c.options(id, listen), n.recorder)
 	if err != nil {
 		c.t.Fatalf("open node %d: %v", id, err)
@@ -89,7 +88,7 @@ func newRelay(t *testing.T, h Harness, address string) relay {
 func (c *cluster) restart(id uint64) *node {
 	c.t.Helper()
 	old := c.nodes[id]
-	n := &node{id: id, recorder: newRecorder(), transport: c.h.New(c.t), url: old.url, relay: old.relay}
+	n := &node{id: id, recorder: newRecorder(c.h.Patience), transport: c.h.New(c.t), url: old.url, relay: old.relay}
 	address, err := n.transport.Open(deadline(c.t), c.options(id, old.address), n.recorder)
 	if err != nil {
 		c.t.Fatalf("open node %d on %s again: %v", id, old.address, err)
@@ -187,7 +186,7 @@ func (c *cluster) settle() {
 func (c *cluster) settleLink(from, to uint64, class pluginv1.MessageClass) {
 	c.t.Helper()
 	sender, receiver := c.nodes[from], c.nodes[to]
-	for start := time.Now(); time.Since(start) < patience; {
+	for start := time.Now(); time.Since(start) < c.h.Patience; {
 		messages := burst(from, to, class, 300)
 		before := sender.count(unreachable(to))
 		c.send(messages...)
@@ -198,7 +197,7 @@ func (c *cluster) settleLink(from, to uint64, class pluginv1.MessageClass) {
 			return
 		}
 	}
-	c.t.Fatalf("no burst from %d to %d arrived in order within %v", from, to, patience)
+	c.t.Fatalf("no burst from %d to %d arrived in order within %v", from, to, c.h.Patience)
 }
 
 // next takes what must come soon. Nothing in the kit waits without a bound: a

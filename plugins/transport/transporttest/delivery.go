@@ -39,6 +39,11 @@ func testDelivery(t *testing.T, h Harness) {
 			to := c.nodes[2]
 			to.await(t, "all messages", func() bool { return to.hasAll(sent) }, nil)
 			checkOrder(t, to.received(), sent)
+			for _, m := range sent {
+				if n := to.times(m); n != 1 {
+					t.Fatalf("a message was delivered %d times", n)
+				}
+			}
 		}
 	})
 	t.Run("no mixing between peers", func(t *testing.T) { testNoMixing(t, h) })

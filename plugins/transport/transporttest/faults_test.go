@@ -12,7 +12,7 @@ const control = pluginv1.MessageClass_CLASS_CONTROL
 // network starts nodes on one Network.
 func network(t *testing.T, size int) (*Network, *cluster) {
 	n := NewNetwork()
-	c := newCluster(t, Harness{New: func(*testing.T) transport.Transport { return n.New() }, URL: URL}, size)
+	c := newCluster(t, Harness{New: func(*testing.T) transport.Transport { return n.New() }, URL: URL, Patience: patience}, size)
 	return n, c
 }
 

@@ -37,6 +37,9 @@ type Harness struct {
 	// next one, and so arrives, as long as there is a next one soon. It needs
 	// TCP.
 	Resumes bool
+	// Patience is how long a test waits for what must happen; 0 means 30 s. It
+	// bounds a test that fails, not one that succeeds.
+	Patience time.Duration
 }
 
 func (h *Harness) config(t *testing.T, cluster, node uint64) []byte {
@@ -51,6 +54,9 @@ func (h Harness) relayed() bool { return h.TCP || h.UDP > 0 }
 
 // Run puts a transport to the test. Each subtest uses transports of its own.
 func Run(t *testing.T, h Harness) {
+	if h.Patience == 0 {
+		h.Patience = patience
+	}
 	for _, concern := range []struct {
 		name string
 		test func(*testing.T, Harness)

@@ -33,7 +33,7 @@ func testLimits(t *testing.T, h Harness) {
 	t.Run("an address that is taken", func(t *testing.T) {
 		c := newCluster(t, h, 1)
 		second := h.New(t)
-		_, err := second.Open(deadline(t), c.options(2, c.nodes[1].address), newRecorder())
+		_, err := second.Open(deadline(t), c.options(2, c.nodes[1].address), newRecorder(h.Patience))
 		if !errors.Is(err, transport.ErrAddressInUse) {
 			t.Errorf("got %v, want ErrAddressInUse", err)
 		}

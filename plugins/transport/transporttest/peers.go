@@ -107,7 +107,7 @@ func testRemoved(t *testing.T, h Harness) {
 // testOtherCluster: nothing goes between clusters, and nobody is removed.
 func testOtherCluster(t *testing.T, h Harness) {
 	c := newCluster(t, h, 1)
-	stranger := &node{id: 2, recorder: newRecorder(), transport: h.New(t)}
+	stranger := &node{id: 2, recorder: newRecorder(h.Patience), transport: h.New(t)}
 	opts := c.options(2, h.Listen)
 	opts.ClusterID++
 	opts.Config = h.config(t, opts.ClusterID, opts.NodeID)

@@ -12,6 +12,8 @@ import (
 
 // recorder is a Handler that keeps what it gets.
 type recorder struct {
+	patience time.Duration
+
 	mu       sync.Mutex
 	changed  chan struct{} // closed, and replaced, with every change
 	messages []transport.Envelope
@@ -25,8 +27,8 @@ type recorder struct {
 	receive func(context.Context, transport.SnapshotHeader, io.Reader) error
 }
 
-func newRecorder() *recorder {
-	return &recorder{changed: make(chan struct{}), seen: map[string]int{}}
+func newRecorder(patience time.Duration) *recorder {
+	return &recorder{patience: patience, changed: make(chan struct{}), seen: map[string]int{}}
 }
 
 // change runs f with the recorder locked and wakes those who wait.
@@ -88,7 +90,7 @@ func (r *recorder) ReceiveSnapshot(ctx context.Context, header transport.Snapsho
 // every change. nudge, if not nil, is called now and then until it is so.
 func (r *recorder) await(t *testing.T, what string, done func() bool, nudge func()) {
 	t.Helper()
-	end := time.NewTimer(patience)
+	end := time.NewTimer(r.patience)
 	defer end.Stop()
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
@@ -106,7 +108,7 @@ func (r *recorder) await(t *testing.T, what string, done func() bool, nudge func
 				nudge()
 			}
 		case <-end.C:
-			t.Fatalf("waited %v for %s", patience, what)
+			t.Fatalf("waited %v for %s", r.patience, what)
 		}
 	}
 }
