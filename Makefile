@@ -15,7 +15,7 @@ NESTED := $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -
 FUZZTIME  ?= 20s
 TESTFLAGS ?=
 
-.PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz bench bench-peers bench-storage clean
+.PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz bench bench-peers bench-storage large-snapshot lies clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,13 @@ test-compat: ## the http transport against etcd 3.6's rafthttp
 
 bench-transport: ## the speed of the http transport and of etcd's rafthttp, in one run
 	cd test/compat/etcd36 && BENCH=1 go test -v -benchtime=1s -run '^TestSpeed$$' . | grep -v '^[=-]'
+
+large-snapshot: ## a state of 1 GiB to a node that lacks it, at 50 MB/s: memory, leader, heartbeats
+	PONTOON_LARGE_SNAPSHOT=1073741824 go test -v -run '^TestB6HeartbeatGap$$' ./plugins/transport/http | grep -v '^[=]'
+	PONTOON_LARGE_SNAPSHOT=1073741824 go test -v -run '^TestLargeSnapshot$$' ./test | grep -v '^[=]'
+
+lies: ## 10 million made-up messages of peers through the host's checks and raft
+	go test ./core/node -run '^TestStepSafe$$' -lies 10000000
 
 bench-peers: build ## measure this system against others, in one run
 	cd bench && go run .

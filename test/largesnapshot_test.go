@@ -1,0 +1,156 @@
+//go:build linux
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/client/kv"
+)
+
+const (
+	// snapshotRate is the pace at which this snapshot travels, in bytes a second.
+	snapshotRate = 50_000_000
+	// mostGrowth is what it may cost a host or a transport at either end.
+	mostGrowth = 64 << 20
+)
+
+// A large state reaches a node that lacks it, at 50 MB/s, while the others go on:
+// the leader stays, and neither hosts nor transports grow with the state while
+// the snapshot travels. With PONTOON_LARGE_SNAPSHOT=1073741824 it is a gibibyte
+// (make large-snapshot).
+func TestLargeSnapshot(t *testing.T) {
+	size := 48 << 20
+	if s := os.Getenv("PONTOON_LARGE_SNAPSHOT"); s != "" {
+		var err error
+		if size, err = strconv.Atoi(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := newCluster(t)
+	for _, n := range c.nodes {
+		n.settings = []string{"raft.catch_up_entries=10", fmt.Sprintf("raft.snapshot_log_bytes=%d", max(16<<20, size/8))}
+		n.rewrite("name: http", fmt.Sprintf("name: http\n    config: {snapshot_rate: %d}", snapshotRate))
+	}
+	c.start()
+	leader := c.leader()
+	absent := c.others(leader)[0]
+	absent.stop()
+	fill(t, leader, size)
+	before, _ := leader.status()
+	watched := watchMemory(leader)
+
+	started := time.Now()
+	absent.start()
+	absent.await("to run its plugins", func() bool {
+		p := absent.plugin("transport")
+		return p != nil && p.GetPid() > 0
+	})
+	watched = append(watched, watchMemory(absent)...)
+	absent.await("to install a snapshot", func() bool { return strings.Contains(absent.host.log(), `"snapshot installed"`) })
+	took := time.Since(started)
+	// What comes next is the log behind the snapshot, which is another matter.
+	for i := range watched {
+		watched[i].peak = watched[i].memory(t, "VmHWM:")
+	}
+	absent.awaitReady()
+	after, _ := leader.status()
+	if after.GetRole() != "leader" || after.GetTerm() != before.GetTerm() {
+		t.Errorf("the leader of term %d is %s in term %d", before.GetTerm(), after.GetRole(), after.GetTerm())
+	}
+	t.Logf("state of %d MiB, installed %v after the start", size>>20, took.Round(time.Millisecond))
+	for _, p := range watched {
+		grown := p.peak - p.rss
+		t.Logf("%s of %s: %d MiB before, grew by %d MiB", p.what, p.node.name, p.rss>>20, grown>>20)
+		if grown > mostGrowth && p.what != "storage" {
+			t.Errorf("%s of %s grew by %d MiB", p.what, p.node.name, grown>>20)
+		}
+	}
+	c.stop()
+}
+
+// fill writes size bytes of values under keys of their own, and waits until
+// most of them are in a snapshot that the log begins behind.
+func fill(t *testing.T, n *node, size int) {
+	t.Helper()
+	const value, writers = 512 << 10, 4
+	client := n.dial()
+	var count atomic.Int64
+	var wg sync.WaitGroup
+	for range writers {
+		wg.Go(func() {
+			random := rand.NewChaCha8([32]byte{byte(count.Load())})
+			for {
+				i := count.Add(1)
+				if int(i) > size/value {
+					return
+				}
+				data := make([]byte, value)
+				_, _ = random.Read(data)
+				ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+				_, err := client.Propose(ctx, kv.EncodePut([]byte(fmt.Sprintf("large/%d", i)), data))
+				cancel()
+				if err != nil {
+					t.Errorf("put %d: %v", i, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	n.await("to compact its log", func() bool {
+		st, ok := n.status()
+		return ok && st.GetSnapshotIndex() > uint64(size/value)*3/4 && st.GetFirstIndex() > uint64(size/value)/2
+	})
+}
+
+// watchedProcess is a process whose memory is watched from rss on.
+type watchedProcess struct {
+	node *node
+	what string
+	pid  int
+	rss  int64 // when it began to be watched
+	peak int64 // of the time since
+}
+
+// watchMemory begins to watch a node's host, transport and storage.
+func watchMemory(n *node) []watchedProcess {
+	n.t.Helper()
+	all := []watchedProcess{{node: n, what: "host", pid: n.host.pid()}}
+	for _, kind := range []string{"transport", "storage"} {
+		all = append(all, watchedProcess{node: n, what: kind, pid: int(n.plugin(kind).GetPid())})
+	}
+	for i := range all {
+		p := &all[i]
+		// Makes the kernel forget the peak so far.
+		if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.pid), []byte("5"), 0); err != nil {
+			n.t.Fatal(err)
+		}
+		p.rss = p.memory(n.t, "VmRSS:")
+	}
+	return all
+}
+
+// memory reads a line of /proc/<pid>/status, which is in kB.
+func (p watchedProcess) memory(t testing.TB, line string) int64 {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), line)
+	kilobytes, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kilobytes << 10
+}
