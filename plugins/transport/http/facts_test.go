@@ -2,6 +2,7 @@ package httptransport
 
 import (
 	"bytes"
+	"os"
 	"testing"
 	"time"
 
@@ -35,6 +36,15 @@ func TestPeerFacts(t *testing.T) {
 	parsed, err := parser.TextToMetricFamilies(&b)
 	if err != nil {
 		t.Fatal(err)
+	}
+	documented, err := os.ReadFile("../../../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range parsed {
+		if !bytes.Contains(documented, []byte("`"+name+"`")) {
+			t.Errorf("%s is not in docs/metrics.md", name)
+		}
 	}
 	for _, f := range peerFamilies() {
 		if got := parsed[f.name]; got == nil || len(got.GetMetric()) == 0 {
