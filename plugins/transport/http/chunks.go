@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 )
 
 // chunks writes the body of an HTTP/1.1 response, in chunked coding, on a
@@ -18,7 +20,7 @@ import (
 // gains nothing.
 type chunks struct {
 	conn     net.Conn
-	deadline deadline
+	deadline pace.Deadline
 	head     []byte // space to build what precedes a chunk that is not copied
 }
 
@@ -35,7 +37,7 @@ func takeOver(w http.ResponseWriter, timeout time.Duration) (c *chunks, answered
 	if err != nil {
 		return nil, false, err
 	}
-	c = &chunks{conn: conn, deadline: deadline{set: conn.SetWriteDeadline, timeout: timeout}}
+	c = &chunks{conn: conn, deadline: pace.Deadline{Set: conn.SetWriteDeadline, Timeout: timeout}}
 	if err := c.answer(w.Header()); err != nil {
 		_ = conn.Close()
 		return nil, true, err
@@ -47,7 +49,7 @@ func (c *chunks) answer(header http.Header) error {
 	if err := c.conn.SetDeadline(time.Time{}); err != nil {
 		return err
 	}
-	if err := c.deadline.extend(); err != nil {
+	if err := c.deadline.Extend(); err != nil {
 		return err
 	}
 	header.Set("Transfer-Encoding", "chunked")
@@ -114,7 +116,7 @@ func (c *chunks) writeDirect(ctx context.Context, chunk []byte) error {
 // extend moves the write deadline. The order matters: if ctx ends after the
 // check, interrupt sets a deadline of its own after this one.
 func (c *chunks) extend(ctx context.Context) error {
-	if err := c.deadline.extend(); err != nil {
+	if err := c.deadline.Extend(); err != nil {
 		return err
 	}
 	return ctx.Err()

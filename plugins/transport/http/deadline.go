@@ -1,47 +1,30 @@
 package httptransport
 
 import (
-	"context"
 	"net"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 )
-
-// A deadline moves an idle deadline forward. It does so only when an eighth
-// of the timeout has passed since the last time, because moving one costs
-// more than a small frame does.
-type deadline struct {
-	set     func(time.Time) error
-	timeout time.Duration
-	last    time.Time
-}
-
-func (d *deadline) extend() error {
-	now := time.Now()
-	if now.Sub(d.last) < d.timeout/8 {
-		return nil
-	}
-	d.last = now
-	return d.set(now.Add(d.timeout))
-}
 
 // idleConn is a connection whose reads, or writes, each have a deadline.
 type idleConn struct {
 	net.Conn
-	read, write deadline
+	read, write pace.Deadline
 }
 
 // newIdleConn sets the timeouts; 0 means none.
 func newIdleConn(c net.Conn, read, write time.Duration) *idleConn {
 	return &idleConn{
 		Conn:  c,
-		read:  deadline{set: c.SetReadDeadline, timeout: read},
-		write: deadline{set: c.SetWriteDeadline, timeout: write},
+		read:  pace.Deadline{Set: c.SetReadDeadline, Timeout: read},
+		write: pace.Deadline{Set: c.SetWriteDeadline, Timeout: write},
 	}
 }
 
 func (c *idleConn) Read(p []byte) (int, error) {
-	if c.read.timeout > 0 {
-		if err := c.read.extend(); err != nil {
+	if c.read.Timeout > 0 {
+		if err := c.read.Extend(); err != nil {
 			return 0, err
 		}
 	}
@@ -49,22 +32,10 @@ func (c *idleConn) Read(p []byte) (int, error) {
 }
 
 func (c *idleConn) Write(p []byte) (int, error) {
-	if c.write.timeout > 0 {
-		if err := c.write.extend(); err != nil {
+	if c.write.Timeout > 0 {
+		if err := c.write.Extend(); err != nil {
 			return 0, err
 		}
 	}
 	return c.Conn.Write(p)
-}
-
-// pause waits for d and reports whether ctx let it.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -13,6 +13,9 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/report"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
 
 // endpoint is an open transport.
@@ -25,9 +28,9 @@ type endpoint struct {
 	timing     timing
 	logger     *slog.Logger
 	handler    transport.Handler
-	reporter   *reporter
+	reporter   *report.Reporter
 	server     *http.Server
-	pace       *pace         // of snapshots being sent
+	pace       *pace.Pace    // of snapshots being sent
 	snapshots  chan struct{} // a token for each snapshot being received
 	sending    chan struct{} // a token for each snapshot being sent
 
@@ -70,13 +73,13 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 	e := &endpoint{
 		self:       self,
 		group:      opts.Group,
-		maxMessage: messageLimit(opts.Limits),
+		maxMessage: wire.MessageLimit(opts.Limits),
 		config:     c,
 		security:   s,
 		timing:     t,
 		logger:     logger,
 		handler:    h,
-		pace:       &pace{rate: c.SnapshotRate},
+		pace:       pace.New(c.SnapshotRate),
 		snapshots:  make(chan struct{}, c.MaxSnapshots),
 		sending:    make(chan struct{}, c.MaxSnapshots),
 		finished:   make(chan struct{}),
@@ -87,18 +90,6 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 	e.peers.Store(&map[uint64]*peer{})
 	e.removed.Store(&map[uint64]transport.RemovedMember{})
 	return e, nil
-}
-
-// messageLimit is the largest encoded message, in both directions.
-func messageLimit(l plugins.Limits) int {
-	d := plugins.DefaultLimits()
-	if l.MaxEntryBytes == 0 {
-		l.MaxEntryBytes = d.MaxEntryBytes
-	}
-	if l.MaxBatchBytes == 0 {
-		l.MaxBatchBytes = d.MaxBatchBytes
-	}
-	return l.MaxMessageBytes()
 }
 
 // goRunning starts f unless closing has begun.
@@ -129,11 +120,11 @@ func (e *endpoint) send(m transport.Envelope) {
 	p := e.peer(m.To)
 	switch {
 	case p == nil:
-		e.reporter.unreachable(m.To, transport.ErrUnknownPeer.Error())
+		e.reporter.Unreachable(m.To, transport.ErrUnknownPeer.Error())
 	case m.Group != e.group:
-		e.reporter.unreachable(m.To, fmt.Sprintf("message of group %d on a transport of group %d", m.Group, e.group))
+		e.reporter.Unreachable(m.To, fmt.Sprintf("message of group %d on a transport of group %d", m.Group, e.group))
 	case len(m.Payload) > e.maxMessage:
-		e.reporter.unreachable(m.To, fmt.Sprintf("message of %d bytes, limit %d", len(m.Payload), e.maxMessage))
+		e.reporter.Unreachable(m.To, fmt.Sprintf("message of %d bytes, limit %d", len(m.Payload), e.maxMessage))
 	default:
 		p.send(m)
 	}
@@ -172,7 +163,7 @@ func (e *endpoint) reconcile(set transport.PeerSet) ([]*peer, error) {
 			p = newPeer(e, member.Id, member.Remote)
 			defer p.start()
 		}
-		p.urls.set(urls)
+		p.urls.Set(urls)
 		next[member.Id] = p
 	}
 	e.peers.Store(&next)
@@ -232,7 +223,7 @@ func (e *endpoint) beginClose() {
 			p.stop()
 		}
 		e.running.Wait()
-		e.reporter.close()
+		e.reporter.Close()
 		for _, p := range *e.peers.Load() {
 			p.clients.close() // of what ended after stop
 		}

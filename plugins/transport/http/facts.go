@@ -55,33 +55,8 @@ func (t *httpTransport) WriteMetrics(w io.Writer) error {
 		return err
 	}
 	for _, family := range peerFamilies() {
-		if err := family.write(w, peers); err != nil {
+		if err := family.Write(w, peers, func(p *peer) uint64 { return p.id }); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// family is one metric of each peer.
-type family struct {
-	name, kind, help string
-	samples          func(*peer) []sample
-}
-
-type sample struct {
-	labels string // beyond the peer, with a comma before them
-	value  float64
-}
-
-func (f family) write(w io.Writer, peers []*peer) error {
-	if _, err := fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s %s\n", f.name, f.help, f.name, f.kind); err != nil {
-		return err
-	}
-	for _, p := range peers {
-		for _, s := range f.samples(p) {
-			if _, err := fmt.Fprintf(w, "%s{peer=\"%s\"%s} %g\n", f.name, formatID(p.id), s.labels, s.value); err != nil {
-				return err
-			}
 		}
 	}
 	return nil

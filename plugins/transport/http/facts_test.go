@@ -47,8 +47,8 @@ func TestPeerFacts(t *testing.T) {
 		}
 	}
 	for _, f := range peerFamilies() {
-		if got := parsed[f.name]; got == nil || len(got.GetMetric()) == 0 {
-			t.Errorf("%s is missing", f.name)
+		if got := parsed[f.Name]; got == nil || len(got.GetMetric()) == 0 {
+			t.Errorf("%s is missing", f.Name)
 		}
 	}
 }

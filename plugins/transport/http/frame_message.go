@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"encoding/binary"
 	"fmt"
+
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
 
 // The message stream: an 8-byte big-endian length, then an encoded Message.
@@ -52,7 +54,7 @@ func readFrame(r *bufio.Reader, limit int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readBytes(r, nil, n)
+	return wire.ReadBytes(r, nil, n)
 }
 
 func (d *messageDecoder) complete() bool { return frameBuffered(d.r, 0) }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
 
 // The msgapp stream, rafthttp's msgappv2. A frame starts with a tag:
@@ -119,7 +120,7 @@ func (d *msgappDecoder) next() ([]byte, *shape, error) {
 func (d *msgappDecoder) msgApp() ([]byte, *shape, error) {
 	payload, err := readFrame(d.r, d.limit)
 	if err != nil {
-		return nil, nil, unexpected(err, 1)
+		return nil, nil, wire.Unexpected(err, 1)
 	}
 	if d.shape, err = scan(payload); err != nil {
 		return nil, nil, fmt.Errorf("msgapp frame: %w", err)
@@ -142,17 +143,17 @@ func (d *msgappDecoder) msgApp() ([]byte, *shape, error) {
 func (d *msgappDecoder) appEntries() ([]byte, *shape, error) {
 	count, err := readUint64(d.r)
 	if err != nil {
-		return nil, nil, unexpected(err, 1)
+		return nil, nil, wire.Unexpected(err, 1)
 	}
 	d.scratch = d.scratch[:0]
 	for range count {
 		if err := d.entry(); err != nil {
-			return nil, nil, unexpected(err, 1)
+			return nil, nil, wire.Unexpected(err, 1)
 		}
 	}
 	commit, err := readUint64(d.r)
 	if err != nil {
-		return nil, nil, unexpected(err, 1)
+		return nil, nil, wire.Unexpected(err, 1)
 	}
 	d.shape = shape{
 		kind: typeApp, to: d.link.to, from: d.link.from,
@@ -160,7 +161,7 @@ func (d *msgappDecoder) appEntries() ([]byte, *shape, error) {
 	}
 	payload := rebuild(&d.shape, d.scratch)
 	d.at.index += count
-	if cap(d.scratch) > growBytes {
+	if cap(d.scratch) > wire.GrowBytes {
 		d.scratch = nil
 	}
 	return payload, &d.shape, nil
@@ -178,7 +179,7 @@ func (d *msgappDecoder) entry() error {
 	}
 	d.scratch = append(d.scratch, fieldEntries<<3|wireBytes)
 	d.scratch = binary.AppendUvarint(d.scratch, uint64(n))
-	d.scratch, err = readBytes(d.r, slices.Grow(d.scratch, min(n, growBytes)), n)
+	d.scratch, err = wire.ReadBytes(d.r, slices.Grow(d.scratch, min(n, wire.GrowBytes)), n)
 	return err
 }
 

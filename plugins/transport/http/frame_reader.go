@@ -5,18 +5,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
 
 // readBufferBytes is the buffer of one stream's reader. What it holds is
 // delivered as one batch.
 const readBufferBytes = 128 << 10
-
-// growBytes is how much memory a frame's announced length gets before any of
-// its bytes has arrived.
-const growBytes = 1 << 20
 
 // errUnexpectedPeer: a message names another sender or receiver than the
 // connection does.
@@ -61,45 +57,9 @@ func readLength(r *bufio.Reader, limit int) (int, error) {
 func readUint64(r *bufio.Reader) (uint64, error) {
 	b, err := r.Peek(8)
 	if err != nil {
-		return 0, unexpected(err, len(b))
+		return 0, wire.Unexpected(err, len(b))
 	}
 	n := binary.BigEndian.Uint64(b)
 	_, err = r.Discard(8)
 	return n, err
-}
-
-// unexpected turns the end of a stream inside a frame into an error.
-func unexpected(err error, read int) error {
-	if errors.Is(err, io.EOF) && read > 0 {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-// readBytes appends n bytes from r to dst. dst grows with what arrives, so a
-// length alone costs its sender as much as it costs us.
-func readBytes(r io.Reader, dst []byte, n int) ([]byte, error) {
-	for n > 0 {
-		step := min(n, growBytes)
-		dst = grow(dst, step, n)
-		start := len(dst)
-		dst = dst[:start+step]
-		if _, err := io.ReadFull(r, dst[start:]); err != nil {
-			return dst[:start], unexpected(err, 1)
-		}
-		n -= step
-	}
-	return dst, nil
-}
-
-// grow makes room for step more bytes, exactly as much as is missing for the
-// first step and at most twice as much as there is for the others.
-func grow(dst []byte, step, missing int) []byte {
-	if cap(dst)-len(dst) >= step {
-		return dst
-	}
-	room := min(missing, max(step, 2*len(dst)))
-	bigger := make([]byte, len(dst), len(dst)+room)
-	copy(bigger, dst)
-	return bigger
 }

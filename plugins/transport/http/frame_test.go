@@ -246,21 +246,6 @@ func TestB4LengthAloneCostsLittle(t *testing.T) {
 	}); got > 10 {
 		t.Errorf("%v allocations", got)
 	}
-	dst, err := readBytes(bytes.NewReader(nil), nil, limit)
-	if err == nil || cap(dst) > growBytes {
-		t.Errorf("%d bytes were set aside for a length alone, error %v", cap(dst), err)
-	}
-}
-
-func TestLargeFramesAreReadInSteps(t *testing.T) {
-	for _, n := range []int{0, 1, growBytes - 1, growBytes, growBytes + 1, 3*growBytes + 5} {
-		data := make([]byte, n)
-		_, _ = rand.NewChaCha8([32]byte{}).Read(data)
-		got, err := readBytes(bytes.NewReader(data), nil, n)
-		if err != nil || !bytes.Equal(got, data) {
-			t.Errorf("%d bytes: equal %t, error %v", n, bytes.Equal(got, data), err)
-		}
-	}
 }
 
 // A forwarded MsgTransferLeader names the member that shall lead as its

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/report"
 )
 
 // listen starts the server and returns its address.
@@ -25,7 +26,7 @@ func (e *endpoint) listen(ctx context.Context, address string) (string, error) {
 	case err != nil:
 		return "", fmt.Errorf("%w: listen on %s: %w", plugins.ErrInvalidConfig, address, err)
 	}
-	e.reporter = newReporter(e.handler.Notify)
+	e.reporter = report.New(e.handler.Notify)
 	e.server = &http.Server{
 		Handler:           e,
 		ReadHeaderTimeout: e.timing.link,

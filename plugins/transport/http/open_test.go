@@ -116,7 +116,7 @@ func TestSetPeersAppliesTheRest(t *testing.T) {
 		t.Errorf("got %v, want ErrInvalidArgument", err)
 	}
 	peers := *tr.open.Load().peers.Load()
-	if len(peers) != 3 || peers[2].urls.pick() != nil || peers[3].urls.pick() == nil || peers[4].urls.pick() != nil {
+	if len(peers) != 3 || peers[2].urls.Pick() != nil || peers[3].urls.Pick() == nil || peers[4].urls.Pick() != nil {
 		t.Errorf("peers are %v", peers)
 	}
 }

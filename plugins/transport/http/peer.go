@@ -7,6 +7,8 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peerurls"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/sendqueue"
 )
 
 // A streamKind is one of the two streams that go each way between two peers.
@@ -35,7 +37,7 @@ type peer struct {
 	e        *endpoint
 	id       uint64
 	remote   bool
-	urls     urlPicker
+	urls     peerurls.Picker
 	clients  *clients
 	pipeline *pipeline
 	writers  [streamKinds]atomic.Pointer[streamWriter]
@@ -85,7 +87,7 @@ func (p *peer) send(m transport.Envelope) {
 	switch m.Class {
 	case pluginv1.MessageClass_CLASS_SNAPSHOT:
 		p.facts.dropped.Add(1)
-		p.e.reporter.unreachable(p.id, "a snapshot message must not be sent without its snapshot")
+		p.e.reporter.Unreachable(p.id, "a snapshot message must not be sent without its snapshot")
 		return
 	case pluginv1.MessageClass_CLASS_APPEND:
 		kind = appendStream
@@ -100,7 +102,7 @@ func (p *peer) send(m transport.Envelope) {
 		p.facts.posted.Add(uint64(len(m.Payload)))
 	} else {
 		p.facts.dropped.Add(1)
-		p.e.reporter.unreachable(p.id, "no stream, and the pipeline is full")
+		p.e.reporter.Unreachable(p.id, "no stream, and the pipeline is full")
 	}
 }
 
@@ -111,13 +113,13 @@ func (p *peer) enqueue(kind streamKind, m transport.Envelope) bool {
 	if w == nil {
 		return false
 	}
-	switch w.queue.put(m) {
-	case putAccepted:
+	switch w.queue.Put(m) {
+	case sendqueue.Accepted:
 		p.facts.stream[kind].Add(uint64(len(m.Payload)))
 		return true
-	case putFull:
+	case sendqueue.Full:
 		p.facts.dropped.Add(1)
-		p.e.reporter.unreachable(p.id, "the stream's queue is full")
+		p.e.reporter.Unreachable(p.id, "the stream's queue is full")
 		return true
 	default:
 		return false
@@ -166,7 +168,7 @@ func (p *peer) count(delta int) {
 	p.connected += delta
 	if is := p.connected > 0; is != was {
 		p.facts.active(is)
-		p.e.reporter.activity(p.id, is)
+		p.e.reporter.Activity(p.id, is)
 	}
 }
 
@@ -180,7 +182,7 @@ func (p *peer) isConnected() bool {
 // waiting is how many messages wait for a stream.
 func (p *peer) waiting(kind streamKind) int {
 	if w := p.writers[kind].Load(); w != nil {
-		return w.queue.length()
+		return w.queue.Length()
 	}
 	return 0
 }
@@ -192,6 +194,6 @@ func (p *peer) posted(ok bool) {
 	if p.remote && ok != p.reached {
 		p.reached = ok
 		p.facts.active(ok)
-		p.e.reporter.activity(p.id, ok)
+		p.e.reporter.Activity(p.id, ok)
 	}
 }

@@ -69,10 +69,10 @@ func (p *pipeline) work() {
 		p.peer.facts.dropped.Add(1)
 		// What waits is as outdated as what has just failed.
 		p.drop()
-		p.peer.e.reporter.unreachable(p.peer.id, err.Error())
+		p.peer.e.reporter.Unreachable(p.peer.id, err.Error())
 		var removed *removedError
 		if errors.As(err, &removed) {
-			p.peer.e.reporter.removed(p.peer.id, removed.proof)
+			p.peer.e.reporter.Removed(p.peer.id, removed.proof)
 		}
 	}
 }
@@ -100,14 +100,14 @@ func (p *pipeline) close() {
 	p.closed = true
 	p.mu.Unlock()
 	if p.drop() > 0 {
-		p.peer.e.reporter.unreachable(p.peer.id, "peer was removed from the set")
+		p.peer.e.reporter.Unreachable(p.peer.id, "peer was removed from the set")
 	}
 }
 
 // post sends one message and waits for the peer's answer.
 func (p *pipeline) post(payload []byte) error {
 	e := p.peer.e
-	base := p.peer.urls.pick()
+	base := p.peer.urls.Pick()
 	if base == nil {
 		return errNoURL
 	}
@@ -125,12 +125,12 @@ func (p *pipeline) post(payload []byte) error {
 	request.Header.Set("Content-Type", "application/protobuf")
 	response, err := p.peer.clients.pipeline.RoundTrip(request)
 	if err != nil {
-		p.peer.urls.failed(base)
+		p.peer.urls.Failed(base)
 		return fmt.Errorf("post to %s: %w", target, err)
 	}
 	defer closeAnswer(response)
 	if response.StatusCode != http.StatusNoContent {
-		p.peer.urls.failed(base)
+		p.peer.urls.Failed(base)
 		return fmt.Errorf("post to %s: %w", target, answerError(response, e.self))
 	}
 	return nil

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 )
 
 // probeAnswer is what GET /raft/probing answers.
@@ -35,10 +37,10 @@ func (b prober) run(ctx context.Context) {
 		}
 		var removed *removedError
 		if errors.As(err, &removed) {
-			b.peer.e.reporter.removed(b.peer.id, removed.proof)
+			b.peer.e.reporter.Removed(b.peer.id, removed.proof)
 			wait = t.removed
 		}
-		if !pause(ctx, wait) {
+		if !pace.Pause(ctx, wait) {
 			return
 		}
 	}
@@ -47,7 +49,7 @@ func (b prober) run(ctx context.Context) {
 // probe asks once.
 func (b prober) probe(ctx context.Context) error {
 	e := b.peer.e
-	base := b.peer.urls.pick()
+	base := b.peer.urls.Pick()
 	if base == nil {
 		return errNoURL
 	}

@@ -52,7 +52,7 @@ func (e *endpoint) addLearned(from uint64, urls []*url.URL) *peer {
 		return nil
 	}
 	if known, ok := e.learned[from]; ok {
-		known.urls.set(urls)
+		known.urls.Set(urls)
 		e.learned[from] = learnedPeer{known.peer, time.Now()}
 		return nil
 	}
@@ -62,7 +62,7 @@ func (e *endpoint) addLearned(from uint64, urls []*url.URL) *peer {
 		delete(e.learned, gone.id)
 	}
 	p := newPeer(e, from, true)
-	p.urls.set(urls)
+	p.urls.Set(urls)
 	e.learned[from] = learnedPeer{p, time.Now()}
 	e.logger.Info("learned where an unknown member can be reached", "peer", formatID(from), "url", urls[0].String())
 	return gone

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
 
 // Paths of rafthttp.
@@ -217,7 +218,7 @@ func readBody(body io.Reader, length int64, limit int) ([]byte, error) {
 		return nil, fmt.Errorf("message of %d bytes, limit %d: %w", length, limit, plugins.ErrLimit)
 	}
 	if length >= 0 {
-		return readBytes(body, nil, int(length))
+		return wire.ReadBytes(body, nil, int(length))
 	}
 	payload, err := io.ReadAll(io.LimitReader(body, int64(limit)+1))
 	if err == nil && len(payload) > limit {

@@ -14,6 +14,8 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
 
 var errDamagedSnapshot = errors.New("snapshot was damaged on its way")
@@ -47,7 +49,7 @@ func (e *endpoint) receiveSnapshot(w http.ResponseWriter, r *http.Request, from 
 	}
 	body := &receivedBody{
 		request: r, hash: sha256.New(),
-		deadline: deadline{set: control.SetReadDeadline, timeout: e.timing.link},
+		deadline: pace.Deadline{Set: control.SetReadDeadline, Timeout: e.timing.link},
 	}
 	header, code, err := e.snapshotHeader(body, r, from)
 	if err != nil {
@@ -77,7 +79,7 @@ func (e *endpoint) snapshotHeader(body *receivedBody, r *http.Request, from uint
 	if err != nil {
 		return transport.SnapshotHeader{}, http.StatusBadRequest, fmt.Errorf("read snapshot message: %w", err)
 	}
-	message, err := readBytes(body.frame(), nil, n)
+	message, err := wire.ReadBytes(body.frame(), nil, n)
 	if err != nil {
 		return transport.SnapshotHeader{}, http.StatusBadRequest, fmt.Errorf("read snapshot message: %w", err)
 	}
@@ -118,7 +120,7 @@ func (e *endpoint) refuse(w http.ResponseWriter, control *http.ResponseControlle
 // if size and checksum are right, as far as the sender announced them.
 type receivedBody struct {
 	request  *http.Request
-	deadline deadline
+	deadline pace.Deadline
 	hash     hash.Hash
 	size     uint64 // announced; 0 if not
 	summed   bool   // a checksum is announced
@@ -151,12 +153,12 @@ func (b *receivedBody) expect(r *http.Request, frame uint64) error {
 // read has an idle deadline, which ends with the body: net/http goes on
 // reading then, to notice a sender that has gone.
 func (b *receivedBody) read(p []byte) (int, error) {
-	if err := b.deadline.extend(); err != nil {
+	if err := b.deadline.Extend(); err != nil {
 		return 0, err
 	}
 	n, err := b.request.Body.Read(p)
 	if err != nil {
-		_ = b.deadline.set(time.Time{})
+		_ = b.deadline.Set(time.Time{})
 	}
 	return n, err
 }

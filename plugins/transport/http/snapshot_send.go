@@ -17,6 +17,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 )
 
 // sendSnapshot sends one snapshot and returns the receiver's verdict.
@@ -60,7 +61,7 @@ func (e *endpoint) sendWhole(ctx context.Context, p *peer, header transport.Snap
 	body.count = &p.facts.snapshot
 	defer body.release()
 	for {
-		base := p.urls.pick()
+		base := p.urls.Pick()
 		if base == nil {
 			return fmt.Errorf("%w: %w", transport.ErrUnreachable, errNoURL)
 		}
@@ -68,8 +69,8 @@ func (e *endpoint) sendWhole(ctx context.Context, p *peer, header transport.Snap
 		if err == nil {
 			return nil
 		}
-		p.urls.failed(base)
-		if next := p.urls.pick(); next != base && ctx.Err() == nil && body.retry(base) {
+		p.urls.Failed(base)
+		if next := p.urls.Pick(); next != base && ctx.Err() == nil && body.retry(base) {
 			continue
 		}
 		return err
@@ -125,7 +126,7 @@ func (e *endpoint) snapshotVerdict(p *peer, response *http.Response) error {
 	err := answerError(response, e.self)
 	var removed *removedError
 	if errors.As(err, &removed) {
-		e.reporter.removed(p.id, removed.proof)
+		e.reporter.Removed(p.id, removed.proof)
 	}
 	return fmt.Errorf("%w: %w", transport.ErrSnapshotRefused, err)
 }
@@ -135,7 +136,7 @@ func (e *endpoint) snapshotVerdict(p *peer, response *http.Response) error {
 // header says, and sets the trailer when it ends.
 type snapshotBody struct {
 	ctx  context.Context // once it has ended, the body does not end well
-	pace *pace
+	pace *pace.Pace
 	size uint64
 	hash hash.Hash
 	// count counts the bytes that go to a connection.
@@ -154,7 +155,7 @@ type snapshotBody struct {
 	trailer  http.Header
 }
 
-func newSnapshotBody(ctx context.Context, header transport.SnapshotHeader, r io.Reader, p *pace) *snapshotBody {
+func newSnapshotBody(ctx context.Context, header transport.SnapshotHeader, r io.Reader, p *pace.Pace) *snapshotBody {
 	frame := binary.BigEndian.AppendUint64(nil, uint64(len(header.Message)))
 	frame = append(frame, header.Message...)
 	return &snapshotBody{
@@ -163,15 +164,9 @@ func newSnapshotBody(ctx context.Context, header transport.SnapshotHeader, r io.
 	}
 }
 
-// paceStep is the most that is read at one time under a rate limit.
-const paceStep = 64 << 10
-
 func (b *snapshotBody) Read(buf []byte) (int, error) {
-	if b.pace.rate > 0 {
-		buf = buf[:min(len(buf), paceStep)]
-	}
-	n, err := b.read(buf)
-	b.pace.spend(b.ctx, n)
+	n, err := b.read(b.pace.Step(buf))
+	b.pace.Spend(b.ctx, n)
 	return n, err
 }
 

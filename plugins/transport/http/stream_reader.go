@@ -13,6 +13,7 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 )
 
 // batchMessages is the most messages delivered in one call.
@@ -42,10 +43,10 @@ func (r *streamReader) run(ctx context.Context) {
 		wait := r.peer.e.timing.redial
 		var removed *removedError
 		if errors.As(err, &removed) {
-			r.peer.e.reporter.removed(r.peer.id, removed.proof)
+			r.peer.e.reporter.Removed(r.peer.id, removed.proof)
 			wait = r.peer.e.timing.removed
 		}
-		if !pause(ctx, wait-time.Since(started)) {
+		if !pace.Pause(ctx, wait-time.Since(started)) {
 			return
 		}
 	}
@@ -110,7 +111,7 @@ func (r *streamReader) decoder(body io.Reader) frameReader {
 // dial asks the peer for the stream.
 func (r *streamReader) dial(ctx context.Context) (io.ReadCloser, error) {
 	e := r.peer.e
-	base := r.peer.urls.pick()
+	base := r.peer.urls.Pick()
 	if base == nil {
 		return nil, errNoURL
 	}
@@ -122,11 +123,11 @@ func (r *streamReader) dial(ctx context.Context) (io.ReadCloser, error) {
 	e.self.mark(request.Header, r.peer.id)
 	response, err := r.peer.clients.stream.RoundTrip(request)
 	if err != nil {
-		r.peer.urls.failed(base)
+		r.peer.urls.Failed(base)
 		return nil, fmt.Errorf("dial %s: %w", target, err)
 	}
 	if err := checkStreamAnswer(response, e.self); err != nil {
-		r.peer.urls.failed(base)
+		r.peer.urls.Failed(base)
 		closeAnswer(response)
 		return nil, fmt.Errorf("dial %s: %w", target, err)
 	}

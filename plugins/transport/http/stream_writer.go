@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/sendqueue"
 )
 
 const (
@@ -30,7 +31,7 @@ type frameEncoder interface {
 type streamWriter struct {
 	peer    *peer
 	kind    streamKind
-	queue   *queue
+	queue   *sendqueue.Queue
 	encoder frameEncoder
 	cancel  context.CancelFunc
 
@@ -41,7 +42,7 @@ type streamWriter struct {
 func newStreamWriter(p *peer, kind streamKind, out *chunks, cancel context.CancelFunc) *streamWriter {
 	w := &streamWriter{
 		peer: p, kind: kind, cancel: cancel, out: out,
-		queue:   newQueue(p.e.config.QueueBytes),
+		queue:   sendqueue.New(p.e.config.QueueBytes),
 		encoder: messageEncoder{},
 		buffer:  make([]byte, chunkRoom, 4<<10),
 	}
@@ -58,10 +59,10 @@ func (w *streamWriter) run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, w.out.interrupt)
 	defer stop()
 	err := w.loop(ctx)
-	w.peer.facts.dropped.Add(uint64(w.queue.close()))
+	w.peer.facts.dropped.Add(uint64(w.queue.Close()))
 	w.peer.detach(w)
 	// What was written last may not have arrived; nobody can tell.
-	w.peer.e.reporter.unreachable(w.peer.id, "the "+w.kind.path()+" stream ended")
+	w.peer.e.reporter.Unreachable(w.peer.id, "the "+w.kind.path()+" stream ended")
 	return err
 }
 
@@ -75,10 +76,10 @@ func (w *streamWriter) loop(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-heartbeat.C:
 			w.buffer = w.encoder.heartbeat(w.buffer)
-		case <-w.queue.wake:
+		case <-w.queue.Wake():
 		}
 		for {
-			batch = w.queue.take(batch)
+			batch = w.queue.Take(batch)
 			if len(batch) == 0 {
 				break
 			}
@@ -101,7 +102,7 @@ func (w *streamWriter) encode(ctx context.Context, batch []transport.Envelope) e
 		buffer, follows, err := w.encoder.header(w.buffer, payload)
 		if err != nil {
 			w.buffer = buffer[:start]
-			w.peer.e.reporter.unreachable(w.peer.id, err.Error())
+			w.peer.e.reporter.Unreachable(w.peer.id, err.Error())
 			continue
 		}
 		w.buffer = buffer

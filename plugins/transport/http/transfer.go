@@ -73,7 +73,7 @@ func newTransfer(ctx context.Context, key transferKey, size uint64, patience tim
 // read reads from the part's body. The order matters: a stop that comes after
 // the check sets a deadline of its own after this one.
 func (p *part) read(buf []byte) (int, error) {
-	if err := p.body.deadline.extend(); err != nil {
+	if err := p.body.deadline.Extend(); err != nil {
 		return 0, err
 	}
 	if p.stopped.Load() {
@@ -82,7 +82,7 @@ func (p *part) read(buf []byte) (int, error) {
 	n, err := p.body.request.Body.Read(buf)
 	if errors.Is(err, io.EOF) {
 		// net/http goes on reading, to notice a sender that has gone.
-		_ = p.body.deadline.set(time.Time{})
+		_ = p.body.deadline.Set(time.Time{})
 	}
 	return n, err
 }
@@ -90,7 +90,7 @@ func (p *part) read(buf []byte) (int, error) {
 // stop makes a read of the part that is under way fail.
 func (p *part) stop() {
 	p.stopped.Store(true)
-	_ = p.body.deadline.set(time.Unix(1, 0))
+	_ = p.body.deadline.Set(time.Unix(1, 0))
 }
 
 // Read implements io.Reader for the host, which calls it from one goroutine.

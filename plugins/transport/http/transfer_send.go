@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 )
 
 // errNoParts: the peer knows snapshots in one request only.
@@ -72,7 +73,7 @@ func (e *endpoint) sendInParts(ctx context.Context, p *peer, header transport.Sn
 
 func (d *delivery) run(ctx context.Context) error {
 	for next := stepAsk; next != stepDone; {
-		base := d.peer.urls.pick()
+		base := d.peer.urls.Pick()
 		if base == nil {
 			return fmt.Errorf("%w: %w", transport.ErrUnreachable, errNoURL)
 		}
@@ -98,7 +99,7 @@ func (d *delivery) run(ctx context.Context) error {
 
 // again waits a little before the next attempt, or says why there is none.
 func (d *delivery) again(ctx context.Context, base *url.URL, err error) error {
-	d.peer.urls.failed(base)
+	d.peer.urls.Failed(base)
 	if source := d.window.failure(); source != nil {
 		return source
 	}
@@ -107,7 +108,7 @@ func (d *delivery) again(ctx context.Context, base *url.URL, err error) error {
 	}
 	if !d.answered {
 		d.tried[base] = true
-		if next := d.peer.urls.pick(); next == nil || d.tried[next] {
+		if next := d.peer.urls.Pick(); next == nil || d.tried[next] {
 			return err
 		}
 		return nil
@@ -117,14 +118,14 @@ func (d *delivery) again(ctx context.Context, base *url.URL, err error) error {
 	if d.refused++; !errors.Is(err, syscall.ECONNREFUSED) {
 		d.refused = 0
 	}
-	if d.refused > 0 && d.refused >= d.peer.urls.count() {
+	if d.refused > 0 && d.refused >= d.peer.urls.Count() {
 		return fmt.Errorf("after %d bytes: %w", d.offset, err)
 	}
 	if stood := time.Since(d.progress); stood > d.e.timing.resume() {
 		return fmt.Errorf("no progress for %v after %d bytes: %w", stood.Round(time.Millisecond), d.offset, err)
 	}
 	d.broken = true
-	if !pause(ctx, d.e.timing.redial) {
+	if !pace.Pause(ctx, d.e.timing.redial) {
 		return errors.Join(ctx.Err(), err)
 	}
 	return nil
@@ -228,7 +229,7 @@ func (d *delivery) goOn(response *http.Response, least uint64) (step, error) {
 
 // abandon tells the peer, if it can be told, that there will be no more.
 func (d *delivery) abandon() {
-	base := d.peer.urls.pick()
+	base := d.peer.urls.Pick()
 	if base == nil {
 		return
 	}
@@ -254,7 +255,7 @@ type partBody struct {
 	rest     []byte // of the frame
 	offset   uint64
 	window   *window
-	pace     *pace
+	pace     *pace.Pace
 	count    *atomic.Uint64
 	trailer  http.Header
 }
@@ -267,7 +268,7 @@ func (b *partBody) Read(buf []byte) (int, error) {
 	}
 	b.stall.Stop()
 	n, sum, err := b.window.readAt(b.offset, buf[:min(len(buf), readStep)])
-	b.pace.spend(b.ctx, n)
+	b.pace.Spend(b.ctx, n)
 	b.stall.Reset(b.patience)
 	if ended := b.ctx.Err(); ended != nil {
 		return 0, ended

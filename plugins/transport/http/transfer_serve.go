@@ -11,6 +11,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 )
 
 // maxTransfers bounds the transfers that are known: those under way, which
@@ -86,7 +87,7 @@ func (e *endpoint) servePart(w http.ResponseWriter, r *http.Request, key transfe
 	}
 	body := &receivedBody{
 		request:  r,
-		deadline: deadline{set: control.SetReadDeadline, timeout: e.timing.link},
+		deadline: pace.Deadline{Set: control.SetReadDeadline, Timeout: e.timing.link},
 	}
 	offset, err := strconv.ParseUint(r.Header.Get(headerSnapshotOffset), 10, 63)
 	if err != nil {
@@ -182,7 +183,7 @@ func (e *endpoint) runTransfer(t *transfer, header transport.SnapshotHeader) {
 	}
 	t.decide(e.verdict(t, err))
 	<-e.snapshots
-	pause(e.ctx, 2*e.timing.link)
+	pace.Pause(e.ctx, 2*e.timing.link)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.transfers[t.key] == t {

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
 
 const (
@@ -71,7 +72,7 @@ func (w *window) readAt(offset uint64, buf []byte) (n int, sum string, err error
 // fill reads a little more. It needs w.mu.
 func (w *window) fill() {
 	start := len(w.held)
-	w.held = grow(w.held, min(readStep, partBytes-start), partBytes-start)
+	w.held = wire.Grow(w.held, min(readStep, partBytes-start), partBytes-start)
 	n, err := w.r.Read(w.held[start:min(cap(w.held), start+readStep)])
 	w.held = w.held[:start+n]
 	w.hash.Write(w.held[start:])

@@ -61,7 +61,7 @@ func (s Stranger) replace(c *cluster, id uint64) *node {
 		opts.ClusterID = s.Cluster
 	}
 	opts.Config = s.Config(c.t, opts.ClusterID, id)
-	n := &node{id: id, recorder: newRecorder(), transport: c.h.New(c.t), url: old.url, relay: old.relay}
+	n := &node{id: id, recorder: newRecorder(c.h.Patience), transport: c.h.New(c.t), url: old.url, relay: old.relay}
 	address, err := n.transport.Open(deadline(c.t), opts, n.recorder)
 	if err != nil {
 		c.t.Fatalf("open a stranger on %s: %v", old.address, err)

@@ -9,9 +9,9 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
-// growBytes is how much memory an announced length gets before any of its
+// GrowBytes is how much memory an announced length gets before any of its
 // bytes has arrived.
-const growBytes = 1 << 20
+const GrowBytes = 1 << 20
 
 // MessageLimit is the largest encoded message, in both directions, of a
 // transport that was opened with the limits.
@@ -31,8 +31,8 @@ func MessageLimit(l plugins.Limits) int {
 // it costs us. An end before that is io.ErrUnexpectedEOF.
 func ReadBytes(r io.Reader, dst []byte, n int) ([]byte, error) {
 	for n > 0 {
-		step := min(n, growBytes)
-		dst = grow(dst, step, n)
+		step := min(n, GrowBytes)
+		dst = Grow(dst, step, n)
 		start := len(dst)
 		dst = dst[:start+step]
 		if _, err := io.ReadFull(r, dst[start:]); err != nil {
@@ -52,9 +52,9 @@ func Unexpected(err error, read int) error {
 	return err
 }
 
-// grow makes room for step more bytes, exactly as much as is missing for the
+// Grow makes room for step more bytes, exactly as much as is missing for the
 // first step and at most twice as much as there is for the others.
-func grow(dst []byte, step, missing int) []byte {
+func Grow(dst []byte, step, missing int) []byte {
 	if cap(dst)-len(dst) >= step {
 		return dst
 	}
