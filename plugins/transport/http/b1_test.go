@@ -8,6 +8,7 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 )
 
 // withoutStreams stands before a node and refuses its streams.
@@ -68,7 +69,7 @@ func TestB1WrongMemberIsNotRemoved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	payload := encode(t, pluginv1.Message{Type: typeHeartbeat, From: 1, To: 2, Term: 1})
+	payload := encode(t, pluginv1.Message{Type: raftmsg.TypeHeartbeat, From: 1, To: 2, Term: 1})
 	if err := tr.Send(context.Background(), []transport.Envelope{{Group: 1, To: 2, From: 1, Payload: payload}}); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 )
 
 // B2: a thousand senders with random ids leave a bounded number of remotes and
@@ -29,7 +30,7 @@ func TestB2RemotesAreBounded(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for range 1000 {
 		from := rand.Uint64() | 2
-		body := encode(t, pluginv1.Message{Type: typeHeartbeat, From: from, To: 1})
+		body := encode(t, pluginv1.Message{Type: raftmsg.TypeHeartbeat, From: from, To: 1})
 		request, err := http.NewRequest(http.MethodPost, url+pathPipeline, strings.NewReader(string(body)))
 		if err != nil {
 			t.Fatal(err)
@@ -70,7 +71,7 @@ func TestB2SendersAreNotBelieved(t *testing.T) {
 		"learn_remotes: true": "\x01,ftp://127.0.0.1:1,http://,http://192.0.2.1:1",
 	} {
 		tr, url := openNode(t, 1, config, &sink{arrived: make(chan int, 10)})
-		call(t, http.MethodPost, url+pathPipeline, 9, encode(t, pluginv1.Message{Type: typeHeartbeat, From: 9, To: 1}), func(r *http.Request) {
+		call(t, http.MethodPost, url+pathPipeline, 9, encode(t, pluginv1.Message{Type: raftmsg.TypeHeartbeat, From: 9, To: 1}), func(r *http.Request) {
 			r.Header.Set(headerURLs, strings.TrimPrefix(urls, "\x01,"))
 		})
 		if p := tr.open.Load().peer(9); p != nil {
@@ -88,7 +89,7 @@ func TestB2SnapshotToARemoteFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	message := encode(t, pluginv1.Message{Type: typeSnap, From: 1, To: 2, Term: 1})
+	message := encode(t, pluginv1.Message{Type: raftmsg.TypeSnap, From: 1, To: 2, Term: 1})
 	err = tr.SendSnapshot(context.Background(), transport.SnapshotHeader{Group: 1, From: 1, To: 2, Message: message}, strings.NewReader("x"))
 	if !errors.Is(err, transport.ErrUnreachable) {
 		t.Errorf("got %v", err)

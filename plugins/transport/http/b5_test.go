@@ -8,6 +8,7 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 	"github.com/pontoon-raft/pontoon/plugins/transport/transporttest"
 )
 
@@ -24,7 +25,7 @@ func TestB5HeartbeatsAfterABreak(t *testing.T) {
 	}
 	connect(t, one, 2, "http://"+relays[1].Address())
 	connect(t, two, 1, "http://"+relays[0].Address())
-	payload := encode(t, pluginv1.Message{Type: typeHeartbeat, From: 1, To: 2, Term: 1})
+	payload := encode(t, pluginv1.Message{Type: raftmsg.TypeHeartbeat, From: 1, To: 2, Term: 1})
 	m := []transport.Envelope{{Group: 1, To: 2, From: 1, Payload: payload}}
 	for range 5 {
 		writer := waitWriter(t, one, 2, messageStream)

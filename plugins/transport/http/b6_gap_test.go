@@ -9,6 +9,7 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 )
 
 // B6: the longest time between two heartbeats at the receiver, which are sent
@@ -34,7 +35,7 @@ func TestB6HeartbeatGap(t *testing.T) {
 	go func() {
 		ended <- one.SendSnapshot(context.Background(), snapshotTo(t, 2, uint64(size)), randomBytes(int64(size)))
 	}()
-	payload := encode(t, pluginv1.Message{Type: typeHeartbeat, From: 1, To: 2, Term: 1})
+	payload := encode(t, pluginv1.Message{Type: raftmsg.TypeHeartbeat, From: 1, To: 2, Term: 1})
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	var longest time.Duration

@@ -11,12 +11,13 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 	"github.com/pontoon-raft/pontoon/plugins/transport/transporttest"
 )
 
 func snapshotTo(t *testing.T, id, size uint64) transport.SnapshotHeader {
 	t.Helper()
-	message := encode(t, pluginv1.Message{Type: typeSnap, From: 1, To: id, Term: 1})
+	message := encode(t, pluginv1.Message{Type: raftmsg.TypeSnap, From: 1, To: id, Term: 1})
 	return transport.SnapshotHeader{Group: 1, From: 1, To: id, Message: message, Bytes: size}
 }
 
@@ -37,7 +38,7 @@ func TestB6HeartbeatsPassASnapshot(t *testing.T) {
 		ended <- one.SendSnapshot(context.Background(), snapshotTo(t, 2, size), io.MultiReader(onRead(func() { close(begun) }), randomBytes(size)))
 	}()
 	next(t, "the snapshot to begin", begun)
-	payload := encode(t, pluginv1.Message{Type: typeHeartbeat, From: 1, To: 2, Term: 1})
+	payload := encode(t, pluginv1.Message{Type: raftmsg.TypeHeartbeat, From: 1, To: 2, Term: 1})
 	for range heartbeats {
 		if err := one.Send(context.Background(), []transport.Envelope{{Group: 1, To: 2, From: 1, Payload: payload}}); err != nil {
 			t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 )
 
 // blackHole is an address that swallows connection attempts: a listener that
@@ -72,7 +73,7 @@ func TestB8SecondURL(t *testing.T) {
 	waitWriter(t, two, 1, messageStream) // node 1 has dialled node 2
 	t.Logf("the second URL was used after %v", time.Since(started))
 	// More than one: on a busy machine the connection may break under the first.
-	m := encode(t, pluginv1.Message{Type: typeHeartbeat, From: 1, To: 2, Term: 1})
+	m := encode(t, pluginv1.Message{Type: raftmsg.TypeHeartbeat, From: 1, To: 2, Term: 1})
 	for end := time.Now().Add(20 * time.Second); len(receiver.arrived) == 0; {
 		if time.Now().After(end) {
 			t.Fatal("nothing arrives")

@@ -14,6 +14,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 )
 
 // loop is a stream that its encoder writes and its decoder reads.
@@ -47,7 +48,7 @@ func (l *loop) pass(payload []byte) error {
 // appEntry is one append of size bytes, which continues the log or does not.
 func appEntry(t testing.TB, size int, continues bool) []byte {
 	m := pluginv1.Message{
-		Type: typeApp, From: 1, To: 2, Term: 1, LogTerm: 1, Index: 0,
+		Type: raftmsg.TypeApp, From: 1, To: 2, Term: 1, LogTerm: 1, Index: 0,
 		Entries: []pluginv1.Entry{{Term: 1, Index: 1, Data: make([]byte, size)}},
 	}
 	if !continues {
@@ -152,7 +153,7 @@ func BenchmarkLoopback(b *testing.B) {
 	for _, c := range []struct{ entries, window int }{{64, 1}, {64, 16}, {1, 1}, {1, 256}} {
 		b.Run(fmt.Sprintf("entries=%d/window=%d", c.entries, c.window), func(b *testing.B) {
 			sender, receiver := openPair(b)
-			m := pluginv1.Message{Type: typeApp, From: 1, To: 2, Term: 1, LogTerm: 1}
+			m := pluginv1.Message{Type: raftmsg.TypeApp, From: 1, To: 2, Term: 1, LogTerm: 1}
 			for i := range c.entries {
 				m.Entries = append(m.Entries, pluginv1.Entry{Term: 1, Index: uint64(i + 1), Data: make([]byte, 256)})
 			}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
 
@@ -26,23 +27,23 @@ func (messageEncoder) heartbeat(dst []byte) []byte { return append(dst, messageH
 // messageDecoder is the receiving end of a message stream.
 type messageDecoder struct {
 	r     *bufio.Reader
-	link  link
+	link  raftmsg.Link
 	limit int
-	shape shape
+	shape raftmsg.Shape
 }
 
-func (d *messageDecoder) next() ([]byte, *shape, error) {
+func (d *messageDecoder) next() ([]byte, *raftmsg.Shape, error) {
 	payload, err := readFrame(d.r, d.limit)
 	if err != nil {
 		return nil, nil, err
 	}
-	if d.shape, err = scan(payload); err != nil {
+	if d.shape, err = raftmsg.Scan(payload); err != nil {
 		return nil, nil, fmt.Errorf("message frame: %w", err)
 	}
-	if d.shape.linkHeartbeat() {
+	if d.shape.LinkHeartbeat() {
 		return nil, nil, nil
 	}
-	if err := d.link.check(&d.shape); err != nil {
+	if err := d.link.Check(&d.shape); err != nil {
 		return nil, nil, fmt.Errorf("message frame: %w", err)
 	}
 	return payload, &d.shape, nil

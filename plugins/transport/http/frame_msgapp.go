@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
 
@@ -32,33 +33,33 @@ var errUnknownTag = errors.New("unknown frame tag")
 type position struct{ term, index uint64 }
 
 // continues reports whether a message goes on exactly where the stream is.
-func (p position) continues(s *shape) bool {
-	return s.index == p.index && s.logTerm == p.term && s.term == s.logTerm
+func (p position) continues(s *raftmsg.Shape) bool {
+	return s.Index == p.index && s.LogTerm == p.term && s.Term == s.LogTerm
 }
 
 // msgappEncoder is the sending end of a msgapp stream. Of the two frames that
 // could carry a message it takes the shorter one.
 type msgappEncoder struct {
-	link link
+	link raftmsg.Link
 	at   position
 }
 
 // header appends all of an AppEntries frame, or what comes before the payload
 // of a MsgApp frame; the result says whether the payload has yet to follow.
 func (e *msgappEncoder) header(dst, payload []byte) ([]byte, bool, error) {
-	s, err := scan(payload)
+	s, err := raftmsg.Scan(payload)
 	if err != nil {
 		return dst, false, err
 	}
 	if e.short(&s, len(payload)) {
-		e.at.index += uint64(s.entries)
+		e.at.index += uint64(s.Entries)
 		return appendAppEntries(dst, payload, &s), false, nil
 	}
-	last, err := s.lastIndex()
+	last, err := s.LastIndex()
 	if err != nil {
 		return dst, false, err
 	}
-	e.at = position{s.term, last}
+	e.at = position{s.Term, last}
 	dst = append(dst, tagMsgApp)
 	return binary.BigEndian.AppendUint64(dst, uint64(len(payload))), true, nil
 }
@@ -67,40 +68,40 @@ func (e *msgappEncoder) heartbeat(dst []byte) []byte { return append(dst, tagHea
 
 // short reports whether an AppEntries frame says all that the message does,
 // in fewer bytes.
-func (e *msgappEncoder) short(s *shape, size int) bool {
-	return s.kind == typeApp && s.plain && s.from == e.link.from && s.to == e.link.to &&
-		e.at.continues(s) && 1+8+8*s.entries+s.entryBytes+8 < 1+8+size
+func (e *msgappEncoder) short(s *raftmsg.Shape, size int) bool {
+	return s.Kind == raftmsg.TypeApp && s.Plain && s.From == e.link.From && s.To == e.link.To &&
+		e.at.continues(s) && 1+8+8*s.Entries+s.EntryBytes+8 < 1+8+size
 }
 
 // appendAppEntries copies the entries out of a payload that scan accepted.
-func appendAppEntries(dst, payload []byte, s *shape) []byte {
+func appendAppEntries(dst, payload []byte, s *raftmsg.Shape) []byte {
 	dst = append(dst, tagAppEntries)
-	dst = binary.BigEndian.AppendUint64(dst, uint64(s.entries))
+	dst = binary.BigEndian.AppendUint64(dst, uint64(s.Entries))
 	for rest := payload; len(rest) > 0; {
-		number, _, body, n, err := nextField(rest)
+		number, _, body, n, err := raftmsg.NextField(rest)
 		if err != nil {
 			break
 		}
 		rest = rest[n:]
-		if number == fieldEntries {
+		if number == raftmsg.FieldEntries {
 			dst = binary.BigEndian.AppendUint64(dst, uint64(len(body)))
 			dst = append(dst, body...)
 		}
 	}
-	return binary.BigEndian.AppendUint64(dst, s.commit)
+	return binary.BigEndian.AppendUint64(dst, s.Commit)
 }
 
 // msgappDecoder is the receiving end of a msgapp stream.
 type msgappDecoder struct {
 	r       *bufio.Reader
-	link    link
+	link    raftmsg.Link
 	limit   int
 	at      position
-	shape   shape
+	shape   raftmsg.Shape
 	scratch []byte // entries of the AppEntries frame being read
 }
 
-func (d *msgappDecoder) next() ([]byte, *shape, error) {
+func (d *msgappDecoder) next() ([]byte, *raftmsg.Shape, error) {
 	tag, err := d.r.ReadByte()
 	if err != nil {
 		return nil, nil, err
@@ -117,30 +118,30 @@ func (d *msgappDecoder) next() ([]byte, *shape, error) {
 	}
 }
 
-func (d *msgappDecoder) msgApp() ([]byte, *shape, error) {
+func (d *msgappDecoder) msgApp() ([]byte, *raftmsg.Shape, error) {
 	payload, err := readFrame(d.r, d.limit)
 	if err != nil {
 		return nil, nil, wire.Unexpected(err, 1)
 	}
-	if d.shape, err = scan(payload); err != nil {
+	if d.shape, err = raftmsg.Scan(payload); err != nil {
 		return nil, nil, fmt.Errorf("msgapp frame: %w", err)
 	}
-	if d.shape.kind != typeApp {
-		return nil, nil, fmt.Errorf("msgapp frame: %w: type %d", errMalformed, d.shape.kind)
+	if d.shape.Kind != raftmsg.TypeApp {
+		return nil, nil, fmt.Errorf("msgapp frame: %w: type %d", raftmsg.ErrMalformed, d.shape.Kind)
 	}
-	if err := d.link.check(&d.shape); err != nil {
+	if err := d.link.Check(&d.shape); err != nil {
 		return nil, nil, fmt.Errorf("msgapp frame: %w", err)
 	}
-	last, err := d.shape.lastIndex()
+	last, err := d.shape.LastIndex()
 	if err != nil {
 		return nil, nil, fmt.Errorf("msgapp frame: %w", err)
 	}
-	d.at = position{d.shape.term, last}
+	d.at = position{d.shape.Term, last}
 	return payload, &d.shape, nil
 }
 
 // appEntries rebuilds the message that the frame stands for.
-func (d *msgappDecoder) appEntries() ([]byte, *shape, error) {
+func (d *msgappDecoder) appEntries() ([]byte, *raftmsg.Shape, error) {
 	count, err := readUint64(d.r)
 	if err != nil {
 		return nil, nil, wire.Unexpected(err, 1)
@@ -155,9 +156,9 @@ func (d *msgappDecoder) appEntries() ([]byte, *shape, error) {
 	if err != nil {
 		return nil, nil, wire.Unexpected(err, 1)
 	}
-	d.shape = shape{
-		kind: typeApp, to: d.link.to, from: d.link.from,
-		term: d.at.term, logTerm: d.at.term, index: d.at.index, commit: commit,
+	d.shape = raftmsg.Shape{
+		Kind: raftmsg.TypeApp, To: d.link.To, From: d.link.From,
+		Term: d.at.term, LogTerm: d.at.term, Index: d.at.index, Commit: commit,
 	}
 	payload := rebuild(&d.shape, d.scratch)
 	d.at.index += count
@@ -177,24 +178,24 @@ func (d *msgappDecoder) entry() error {
 	if err != nil {
 		return err
 	}
-	d.scratch = append(d.scratch, fieldEntries<<3|wireBytes)
+	d.scratch = append(d.scratch, raftmsg.FieldEntries<<3|raftmsg.WireBytes)
 	d.scratch = binary.AppendUvarint(d.scratch, uint64(n))
 	d.scratch, err = wire.ReadBytes(d.r, slices.Grow(d.scratch, min(n, wire.GrowBytes)), n)
 	return err
 }
 
 // rebuild encodes a MsgApp around entries that are encoded already.
-func rebuild(s *shape, entries []byte) []byte {
+func rebuild(s *raftmsg.Shape, entries []byte) []byte {
 	var array [8 * (1 + binary.MaxVarintLen64)]byte
 	head := array[:0]
-	head = appendField(head, fieldType, s.kind)
-	head = appendField(head, fieldTo, s.to)
-	head = appendField(head, fieldFrom, s.from)
-	head = appendField(head, fieldTerm, s.term)
-	head = appendField(head, fieldLogTerm, s.logTerm)
-	head = appendField(head, fieldIndex, s.index)
+	head = appendField(head, raftmsg.FieldType, s.Kind)
+	head = appendField(head, raftmsg.FieldTo, s.To)
+	head = appendField(head, raftmsg.FieldFrom, s.From)
+	head = appendField(head, raftmsg.FieldTerm, s.Term)
+	head = appendField(head, raftmsg.FieldLogTerm, s.LogTerm)
+	head = appendField(head, raftmsg.FieldIndex, s.Index)
 	split := len(head)
-	head = appendField(head, fieldCommit, s.commit)
+	head = appendField(head, raftmsg.FieldCommit, s.Commit)
 
 	payload := make([]byte, 0, len(head)+len(entries))
 	payload = append(payload, head[:split]...)
@@ -206,7 +207,7 @@ func appendField(dst []byte, number int, value uint64) []byte {
 	if value == 0 {
 		return dst
 	}
-	dst = append(dst, byte(number<<3|wireVarint))
+	dst = append(dst, byte(number<<3|raftmsg.WireVarint))
 	return binary.AppendUvarint(dst, value)
 }
 

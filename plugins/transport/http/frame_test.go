@@ -15,11 +15,12 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 )
 
 const testLimit = 4 << 20
 
-var testLink = link{from: 1, to: 2}
+var testLink = raftmsg.Link{From: 1, To: 2}
 
 func encode(t testing.TB, m pluginv1.Message) []byte {
 	t.Helper()
@@ -58,7 +59,7 @@ func messages(t *rapid.T) []pluginv1.Message {
 		term += rapid.SampledFrom([]uint64{0, 0, 0, 0, 1}).Draw(t, "newer")
 		index += rapid.SampledFrom([]uint64{0, 0, 0, 0, 7}).Draw(t, "gap")
 		m := pluginv1.Message{
-			Type: typeApp, From: testLink.from, To: testLink.to, Term: term, Index: index,
+			Type: raftmsg.TypeApp, From: testLink.From, To: testLink.To, Term: term, Index: index,
 			LogTerm: term - rapid.SampledFrom([]uint64{0, 0, 0, min(term, 1)}).Draw(t, "older"),
 			Commit:  rapid.Uint64Range(0, 5).Draw(t, "commit"),
 		}
@@ -99,7 +100,7 @@ func TestB4MsgAppStreamKeepsMessages(t *testing.T) {
 			if !bytes.Equal(encode(t, got), encode(t, sent[i])) {
 				rt.Fatalf("message %d is %v instead of %v", i, &got, &sent[i])
 			}
-			if s.term != got.Term || s.from != got.From || s.kind != typeApp {
+			if s.Term != got.Term || s.From != got.From || s.Kind != raftmsg.TypeApp {
 				rt.Fatalf("message %d has shape %+v", i, s)
 			}
 			if beat, _, err := decoder.next(); beat != nil || err != nil {
@@ -117,19 +118,19 @@ func TestB4MsgAppStreamKeepsMessages(t *testing.T) {
 func TestAppEntriesFrameIsShort(t *testing.T) {
 	encoder := &msgappEncoder{link: testLink}
 	entry := pluginv1.Entry{Term: 1, Index: 6, Data: []byte("data")}
-	first := pluginv1.Message{Type: typeApp, From: 1, To: 2, Term: 1, LogTerm: 1, Index: 5, Entries: []pluginv1.Entry{entry}}
+	first := pluginv1.Message{Type: raftmsg.TypeApp, From: 1, To: 2, Term: 1, LogTerm: 1, Index: 5, Entries: []pluginv1.Entry{entry}}
 	if wire := frame(t, encoder, encode(t, first)); wire[0] != tagMsgApp {
 		t.Fatalf("first frame has tag %#x", wire[0])
 	}
 	entry.Index = 7
 	next := pluginv1.Message{
-		Type: typeApp, From: 1, To: 2, Term: 1, LogTerm: 1, Index: 6, Commit: 6, Entries: []pluginv1.Entry{entry},
+		Type: raftmsg.TypeApp, From: 1, To: 2, Term: 1, LogTerm: 1, Index: 6, Commit: 6, Entries: []pluginv1.Entry{entry},
 	}
 	wire := frame(t, encoder, encode(t, next))
 	if wire[0] != tagAppEntries || len(wire) != 17+8+entry.Size() {
 		t.Errorf("frame has tag %#x and %d bytes", wire[0], len(wire))
 	}
-	commit := pluginv1.Message{Type: typeApp, From: 1, To: 2, Term: 1, LogTerm: 1, Index: 7, Commit: 7}
+	commit := pluginv1.Message{Type: raftmsg.TypeApp, From: 1, To: 2, Term: 1, LogTerm: 1, Index: 7, Commit: 7}
 	wire = frame(t, encoder, encode(t, commit))
 	if wire[0] != tagAppEntries || len(wire) != 17 {
 		t.Errorf("commit frame has tag %#x and %d bytes", wire[0], len(wire))
@@ -139,7 +140,7 @@ func TestAppEntriesFrameIsShort(t *testing.T) {
 // Frames as rafthttp writes them, byte by byte.
 func TestForeignAppEntriesFrame(t *testing.T) {
 	entry := encode2(t, &pluginv1.Entry{Term: 4, Index: 10, Data: []byte("x")})
-	start := encode(t, pluginv1.Message{Type: typeApp, From: 1, To: 2, Term: 4, LogTerm: 3, Index: 9})
+	start := encode(t, pluginv1.Message{Type: raftmsg.TypeApp, From: 1, To: 2, Term: 4, LogTerm: 3, Index: 9})
 	wire := append([]byte{tagMsgApp}, binary.BigEndian.AppendUint64(nil, uint64(len(start)))...)
 	wire = append(wire, start...)
 	wire = append(wire, tagAppEntries)
@@ -160,7 +161,7 @@ func TestForeignAppEntriesFrame(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := pluginv1.Message{
-		Type: typeApp, From: 1, To: 2, Term: 4, LogTerm: 4, Index: 9, Commit: 8,
+		Type: raftmsg.TypeApp, From: 1, To: 2, Term: 4, LogTerm: 4, Index: 9, Commit: 8,
 		Entries: []pluginv1.Entry{{Term: 4, Index: 10, Data: []byte("x")}},
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -187,7 +188,7 @@ func TestMessageStreamPassesPayloadsThrough(t *testing.T) {
 	wire = append(wire, old...)
 	decoder := decoders(wire)["message"]
 	got, s, err := decoder.next()
-	if err != nil || !bytes.Equal(got, payload) || s.term != 9 {
+	if err != nil || !bytes.Equal(got, payload) || s.Term != 9 {
 		t.Errorf("got %q, shape %+v, error %v", got, s, err)
 	}
 	for range 2 {
@@ -203,7 +204,7 @@ func TestDecodersRefuse(t *testing.T) {
 		payload := encode(t, m)
 		return length(uint64(len(payload))) + string(payload)
 	}
-	app := pluginv1.Message{Type: typeApp, From: 1, To: 2, Term: 1}
+	app := pluginv1.Message{Type: raftmsg.TypeApp, From: 1, To: 2, Term: 1}
 	for _, c := range []struct {
 		name, stream, wire string
 		want               error
@@ -219,12 +220,12 @@ func TestDecodersRefuse(t *testing.T) {
 		{"cut off after its tag", "msgapp", "\x02", io.ErrUnexpectedEOF},
 		{"cut off in its entries", "msgapp", "\x01" + length(2) + length(0), io.ErrUnexpectedEOF},
 		{"cut off before its commit", "msgapp", "\x01" + length(0), io.ErrUnexpectedEOF},
-		{"malformed", "message", length(3) + "\xff\xff\xff", errMalformed},
-		{"wire type of a known field", "message", length(4) + "\x22\x02ab", errMalformed},
-		{"another receiver", "message", whole(pluginv1.Message{Type: 4, From: 1, To: 3}), errUnexpectedPeer},
-		{"another sender", "message", whole(pluginv1.Message{Type: 4, From: 3, To: 2}), errUnexpectedPeer},
-		{"another sender", "msgapp", "\x02" + whole(pluginv1.Message{Type: typeApp, From: 3, To: 2}), errUnexpectedPeer},
-		{"no append", "msgapp", "\x02" + whole(pluginv1.Message{Type: typeSnap, From: 1, To: 2}), errMalformed},
+		{"malformed", "message", length(3) + "\xff\xff\xff", raftmsg.ErrMalformed},
+		{"wire type of a known field", "message", length(4) + "\x22\x02ab", raftmsg.ErrMalformed},
+		{"another receiver", "message", whole(pluginv1.Message{Type: 4, From: 1, To: 3}), raftmsg.ErrUnexpectedPeer},
+		{"another sender", "message", whole(pluginv1.Message{Type: 4, From: 3, To: 2}), raftmsg.ErrUnexpectedPeer},
+		{"another sender", "msgapp", "\x02" + whole(pluginv1.Message{Type: raftmsg.TypeApp, From: 3, To: 2}), raftmsg.ErrUnexpectedPeer},
+		{"no append", "msgapp", "\x02" + whole(pluginv1.Message{Type: raftmsg.TypeSnap, From: 1, To: 2}), raftmsg.ErrMalformed},
 		{"ends well", "msgapp", "\x02" + whole(app), nil},
 	} {
 		t.Run(c.stream+" "+c.name, func(t *testing.T) {
@@ -251,7 +252,7 @@ func TestB4LengthAloneCostsLittle(t *testing.T) {
 // A forwarded MsgTransferLeader names the member that shall lead as its
 // sender; it is the one message that may.
 func TestTransferLeaderMayNameAnother(t *testing.T) {
-	payload := encode(t, pluginv1.Message{Type: typeTransferLeader, From: 3, To: 2})
+	payload := encode(t, pluginv1.Message{Type: raftmsg.TypeTransferLeader, From: 3, To: 2})
 	if _, _, err := decoders(frame(t, messageEncoder{}, payload))["message"].next(); err != nil {
 		t.Error(err)
 	}
@@ -264,7 +265,7 @@ func TestCompleteNeverBlocks(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 1))
 	index := uint64(0)
 	for range 50 {
-		m := pluginv1.Message{Type: typeApp, From: 1, To: 2, Term: 1, LogTerm: 1, Index: index}
+		m := pluginv1.Message{Type: raftmsg.TypeApp, From: 1, To: 2, Term: 1, LogTerm: 1, Index: index}
 		for range random.IntN(3) {
 			index++
 			m.Entries = append(m.Entries, pluginv1.Entry{Term: 1, Index: index, Data: make([]byte, random.IntN(40))})

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 )
 
 const fuzzLimit = 1 << 16
@@ -14,7 +16,7 @@ const fuzzLimit = 1 << 16
 // messages that a protobuf decoder accepts at the same depth, or an error.
 func fuzzDecoder(f *testing.F, open func(*bufio.Reader) frameReader) {
 	entry := pluginv1.Entry{Term: 1, Index: 2, Data: []byte("data")}
-	m := pluginv1.Message{Type: typeApp, From: 1, To: 2, Term: 1, LogTerm: 1, Index: 1, Commit: 1, Entries: []pluginv1.Entry{entry}}
+	m := pluginv1.Message{Type: raftmsg.TypeApp, From: 1, To: 2, Term: 1, LogTerm: 1, Index: 1, Commit: 1, Entries: []pluginv1.Entry{entry}}
 	encoder := &msgappEncoder{link: testLink}
 	wire := frame(f, encoder, encode(f, m))
 	m.Index, m.Entries[0].Index = 2, 3
@@ -43,9 +45,9 @@ func fuzzDecoder(f *testing.F, open func(*bufio.Reader) frameReader) {
 }
 
 // checkShape compares the scanner with a whole decoder.
-func checkShape(t *testing.T, s *shape, m *pluginv1.Message) {
-	if uint32(s.kind) != m.Type || s.from != m.From || s.to != m.To || s.term != m.Term ||
-		s.logTerm != m.LogTerm || s.index != m.Index || s.commit != m.Commit {
+func checkShape(t *testing.T, s *raftmsg.Shape, m *pluginv1.Message) {
+	if uint32(s.Kind) != m.Type || s.From != m.From || s.To != m.To || s.Term != m.Term ||
+		s.LogTerm != m.LogTerm || s.Index != m.Index || s.Commit != m.Commit {
 		t.Fatalf("shape %+v of %v", s, m)
 	}
 }
@@ -66,28 +68,28 @@ func FuzzMsgAppDecoder(f *testing.F) {
 // the shape that the decoded message has, and survives an AppEntries frame.
 func FuzzScan(f *testing.F) {
 	f.Add(encode(f, pluginv1.Message{
-		Type: typeApp, From: 1, To: 2, Term: 1, LogTerm: 1, Index: 1, Commit: 1,
+		Type: raftmsg.TypeApp, From: 1, To: 2, Term: 1, LogTerm: 1, Index: 1, Commit: 1,
 		Entries: []pluginv1.Entry{{Term: 1, Index: 2, Data: []byte("data")}},
 	}))
 	f.Add([]byte("\x08\x88\x80\x80\x80\x10"))
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		s, err := scan(payload)
+		s, err := raftmsg.Scan(payload)
 		var m pluginv1.Message
 		if err != nil || m.Unmarshal(payload) != nil {
 			return
 		}
 		checkShape(t, &s, &m)
-		if s.entries != len(m.Entries) {
-			t.Fatalf("%d entries of %d", s.entries, len(m.Entries))
+		if s.Entries != len(m.Entries) {
+			t.Fatalf("%d entries of %d", s.Entries, len(m.Entries))
 		}
-		last, err := s.lastIndex()
+		last, err := s.LastIndex()
 		if err != nil {
 			t.Fatalf("last index: %v", err)
 		}
 		if n := len(m.Entries); n > 0 && last != m.Entries[n-1].Index {
 			t.Fatalf("last index %d of %d", last, m.Entries[n-1].Index)
 		}
-		if !s.plain {
+		if !s.Plain {
 			return
 		}
 		again := pluginv1.Message{

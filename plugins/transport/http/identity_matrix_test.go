@@ -23,6 +23,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls/peertlstest"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 )
 
 // heard counts what gets past a transport to its host.
@@ -132,8 +133,8 @@ func TestIdentityOfRequests(t *testing.T) {
 	for id := uint64(2); id <= 5; id++ {
 		as[id] = showing(f.Certificate(t, named(id), nil))
 	}
-	good := encode(t, pluginv1.Message{Type: typeHeartbeat, From: 2, To: 1, Term: 1})
-	snap := pluginv1.Message{Type: typeSnap, From: 2, To: 1, Term: 1}
+	good := encode(t, pluginv1.Message{Type: raftmsg.TypeHeartbeat, From: 2, To: 1, Term: 1})
+	snap := pluginv1.Message{Type: raftmsg.TypeSnap, From: 2, To: 1, Term: 1}
 	const stream, pipeline, snapshot = "/raft/stream/message/", "/raft", "/raft/snapshot"
 	part, first := pathSnapshot+"/7", header(headerSnapshotOffset, "0")
 	for _, c := range []struct {
@@ -150,7 +151,7 @@ func TestIdentityOfRequests(t *testing.T) {
 		{"wrong cluster, snapshot", 2, 2, "POST", snapshot, snapFrame(t, snap), header(headerCluster, "1"), 412},
 		{"wrong to, stream", 2, 2, "GET", stream + "2", nil, header(headerTo, "9"), 412},
 		{"wrong to, message", 2, 2, "POST", pipeline, encode(t, pluginv1.Message{Type: 8, From: 2, To: 9, Term: 1}), nil, 412},
-		{"wrong to, snapshot", 2, 2, "POST", snapshot, snapFrame(t, pluginv1.Message{Type: typeSnap, From: 2, To: 9}), nil, 412},
+		{"wrong to, snapshot", 2, 2, "POST", snapshot, snapFrame(t, pluginv1.Message{Type: raftmsg.TypeSnap, From: 2, To: 9}), nil, 412},
 		{"another's header, pipeline", 3, 2, "POST", pipeline, good, nil, 403},
 		{"another's header, snapshot", 3, 2, "POST", snapshot, snapFrame(t, snap), nil, 403},
 		{"another's path, stream", 3, 3, "GET", stream + "2", nil, nil, 403},
@@ -158,20 +159,20 @@ func TestIdentityOfRequests(t *testing.T) {
 		{"a removed member as another", 4, 2, "POST", pipeline, good, nil, 403},
 		{"a removed member, pipeline", 4, 4, "POST", pipeline, encode(t, pluginv1.Message{Type: 8, From: 4, To: 1, Term: 1}), nil, 410},
 		{"a removed member, stream", 4, 4, "GET", stream + "4", nil, nil, 410},
-		{"a removed member, snapshot", 4, 4, "POST", snapshot, snapFrame(t, pluginv1.Message{Type: typeSnap, From: 4, To: 1}), nil, 410},
+		{"a removed member, snapshot", 4, 4, "POST", snapshot, snapFrame(t, pluginv1.Message{Type: raftmsg.TypeSnap, From: 4, To: 1}), nil, 410},
 		{"wrong cluster, part of a snapshot", 2, 2, "POST", part, snapFrame(t, snap), header(headerCluster, "1"), 412},
 		{"wrong to, part of a snapshot", 2, 2, "POST", part, snapFrame(t, snap), header(headerTo, "9"), 412},
 		{"another's header, part of a snapshot", 3, 2, "POST", part, snapFrame(t, snap), first, 403},
 		{"another's header, question for a snapshot", 3, 2, "GET", part, nil, nil, 403},
 		{"another's header, end of a snapshot", 3, 2, "DELETE", part, nil, nil, 403},
-		{"a removed member, part of a snapshot", 4, 4, "POST", part, snapFrame(t, pluginv1.Message{Type: typeSnap, From: 4, To: 1}), first, 410},
-		{"from this node, part of a snapshot", 2, 1, "POST", part, snapFrame(t, pluginv1.Message{Type: typeSnap, From: 1, To: 1}), first, 400},
-		{"another's message in a part", 2, 2, "POST", part, snapFrame(t, pluginv1.Message{Type: typeSnap, From: 3, To: 1}), first, 400},
+		{"a removed member, part of a snapshot", 4, 4, "POST", part, snapFrame(t, pluginv1.Message{Type: raftmsg.TypeSnap, From: 4, To: 1}), first, 410},
+		{"from this node, part of a snapshot", 2, 1, "POST", part, snapFrame(t, pluginv1.Message{Type: raftmsg.TypeSnap, From: 1, To: 1}), first, 400},
+		{"another's message in a part", 2, 2, "POST", part, snapFrame(t, pluginv1.Message{Type: raftmsg.TypeSnap, From: 3, To: 1}), first, 400},
 		{"another's message", 2, 2, "POST", pipeline, encode(t, pluginv1.Message{Type: 8, From: 3, To: 1, Term: 1}), nil, 400},
-		{"another's message in a snapshot", 2, 2, "POST", snapshot, snapFrame(t, pluginv1.Message{Type: typeSnap, From: 3, To: 1}), nil, 400},
+		{"another's message in a snapshot", 2, 2, "POST", snapshot, snapFrame(t, pluginv1.Message{Type: raftmsg.TypeSnap, From: 3, To: 1}), nil, 400},
 		{"from nobody", 2, 0, "POST", pipeline, encode(t, pluginv1.Message{Type: 8, To: 1, Term: 1}), nil, 400},
 		{"from this node", 2, 1, "POST", pipeline, encode(t, pluginv1.Message{Type: 8, From: 1, To: 1, Term: 1}), nil, 400},
-		{"from this node, snapshot", 2, 1, "POST", snapshot, snapFrame(t, pluginv1.Message{Type: typeSnap, From: 1, To: 1}), nil, 400},
+		{"from this node, snapshot", 2, 1, "POST", snapshot, snapFrame(t, pluginv1.Message{Type: raftmsg.TypeSnap, From: 1, To: 1}), nil, 400},
 		{"stream of nobody", 2, 0, "GET", stream + "0", nil, nil, 403},
 		{"stream of this node", 2, 1, "GET", stream + "1", nil, nil, 403},
 		{"no sender", 2, 2, "POST", pipeline, good, header(headerFrom, ""), 400},
@@ -189,8 +190,8 @@ func TestIdentityOfRequests(t *testing.T) {
 	// raft's messages to itself, and types that there are none of.
 	for _, kind := range []uint64{0, 1, 10, 11, 12, 19, 20, 21, 22, 23, 1 << 40} {
 		t.Run(fmt.Sprintf("local message type %d", kind), func(t *testing.T) {
-			body := binary.AppendUvarint([]byte{fieldType << 3}, kind)
-			body = append(body, fieldTo<<3, 1, fieldFrom<<3, 2, fieldTerm<<3, 1)
+			body := binary.AppendUvarint([]byte{raftmsg.FieldType << 3}, kind)
+			body = append(body, raftmsg.FieldTo<<3, 1, raftmsg.FieldFrom<<3, 2, raftmsg.FieldTerm<<3, 1)
 			if code, text := post(t, as[2], "POST", url+pipeline, 2, body, nil); code != 400 {
 				t.Errorf("got %d %q, want 400", code, text)
 			}
@@ -234,7 +235,7 @@ func TestIdentityOfCallers(t *testing.T) {
 		caller{"TLS 1.2", old, "old_tls"},
 		caller{"a server's certificate", showing(serverOnly), "wrong_usage"},
 	)
-	good := encode(t, pluginv1.Message{Type: typeHeartbeat, From: 2, To: 1, Term: 1})
+	good := encode(t, pluginv1.Message{Type: raftmsg.TypeHeartbeat, From: 2, To: 1, Term: 1})
 	for _, c := range callers {
 		t.Run(c.name, func(t *testing.T) {
 			before := refused(tr, c.reason)
@@ -293,7 +294,7 @@ func TestIdentityOfAnswerers(t *testing.T) {
 		t.Cleanup(s.Close)
 		return strings.Replace(s.URL, "http:", "https:", 1)
 	}
-	good := frame(t, messageEncoder{}, encode(t, pluginv1.Message{Type: typeHeartbeat, From: 2, To: 1, Term: 1}))
+	good := frame(t, messageEncoder{}, encode(t, pluginv1.Message{Type: raftmsg.TypeHeartbeat, From: 2, To: 1, Term: 1}))
 	serving := func(c tls.Certificate) *tls.Config { return &tls.Config{Certificates: []tls.Certificate{c}} }
 	t.Run("the peer itself is heard", func(t *testing.T) {
 		_, _, h := secured(t, f, impostor(t, serving(f.Certificate(t, named(2), nil)), good))
@@ -326,9 +327,9 @@ func TestIdentityOfAnswerers(t *testing.T) {
 		})
 	}
 	for name, m := range map[string]pluginv1.Message{
-		"another's message":          {Type: typeHeartbeat, From: 3, To: 1, Term: 1},
-		"a message for another":      {Type: typeHeartbeat, From: 2, To: 3, Term: 1},
-		"a message to itself":        {Type: typeHeartbeat, From: 1, To: 1, Term: 1},
+		"another's message":          {Type: raftmsg.TypeHeartbeat, From: 3, To: 1, Term: 1},
+		"a message for another":      {Type: raftmsg.TypeHeartbeat, From: 2, To: 3, Term: 1},
+		"a message to itself":        {Type: raftmsg.TypeHeartbeat, From: 1, To: 1, Term: 1},
 		"a local message, beat":      {Type: 1, From: 2, To: 1, Term: 1},
 		"a local message, storage's": {Type: 20, From: 2, To: 1, Term: 1},
 	} {
@@ -352,7 +353,7 @@ func TestIdentityOfAReplay(t *testing.T) {
 		c, err := (&net.Dialer{}).DialContext(ctx, network, address)
 		return recorded{c, &record}, err
 	}
-	body := encode(t, pluginv1.Message{Type: typeHeartbeat, From: 2, To: 1, Term: 1})
+	body := encode(t, pluginv1.Message{Type: raftmsg.TypeHeartbeat, From: 2, To: 1, Term: 1})
 	request, err := http.NewRequest("POST", url+"/raft", bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)

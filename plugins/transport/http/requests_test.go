@@ -15,6 +15,7 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 )
 
 // server opens node 1, which knows peer 2, remote peer 3 and that 4 was
@@ -129,7 +130,7 @@ func TestPipelineRequests(t *testing.T) {
 		{"another receiver", encode(t, pluginv1.Message{Type: 8, From: 2, To: 7}), 2, nil, 412},
 		{"another sender", encode(t, pluginv1.Message{Type: 8, From: 3, To: 1}), 2, nil, 400},
 		{"malformed", []byte("\xff"), 2, nil, 400},
-		{"snapshot", encode(t, pluginv1.Message{Type: typeSnap, From: 2, To: 1}), 2, nil, 400},
+		{"snapshot", encode(t, pluginv1.Message{Type: raftmsg.TypeSnap, From: 2, To: 1}), 2, nil, 400},
 		{"no sender", good, 2, header(headerFrom, "?"), 400},
 		{"too large", make([]byte, 8<<20), 2, header("Expect", "100-continue"), 413},
 	} {
@@ -148,7 +149,7 @@ func TestPipelineRequests(t *testing.T) {
 // A snapshot as etcd sends it: no trailer, a length instead.
 func TestForeignSnapshots(t *testing.T) {
 	url, _ := server(t, "")
-	message := encode(t, pluginv1.Message{Type: typeSnap, From: 2, To: 1, Term: 1})
+	message := encode(t, pluginv1.Message{Type: raftmsg.TypeSnap, From: 2, To: 1, Term: 1})
 	frame := append(binary.BigEndian.AppendUint64(nil, uint64(len(message))), message...)
 	heartbeat := encode(t, pluginv1.Message{Type: 8, From: 2, To: 1})
 	for _, c := range []struct {

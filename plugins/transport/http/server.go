@@ -14,6 +14,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
 
@@ -170,7 +171,7 @@ func (e *endpoint) servePipeline(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "error reading raft message", code)
 		return
 	}
-	s, err := scan(payload)
+	s, err := raftmsg.Scan(payload)
 	if err != nil {
 		http.Error(w, "error unmarshalling raft message", http.StatusBadRequest)
 		return
@@ -186,15 +187,15 @@ func (e *endpoint) servePipeline(w http.ResponseWriter, r *http.Request) {
 // checkMessage refuses messages that are not from the sender to this node,
 // and snapshots, which have a path of their own. None of the codes means
 // "removed" to any peer.
-func (e *endpoint) checkMessage(s *shape, from uint64) (int, error) {
+func (e *endpoint) checkMessage(s *raftmsg.Shape, from uint64) (int, error) {
 	switch {
-	case s.to != e.self.node:
+	case s.To != e.self.node:
 		return http.StatusPreconditionFailed, errToMismatch
-	case local(s.kind):
-		return http.StatusBadRequest, errLocalType
-	case (link{from: from, to: e.self.node}).check(s) != nil:
-		return http.StatusBadRequest, errUnexpectedPeer
-	case s.kind == typeSnap:
+	case raftmsg.Local(s.Kind):
+		return http.StatusBadRequest, raftmsg.ErrLocalType
+	case (raftmsg.Link{From: from, To: e.self.node}).Check(s) != nil:
+		return http.StatusBadRequest, raftmsg.ErrUnexpectedPeer
+	case s.Kind == raftmsg.TypeSnap:
 		return http.StatusBadRequest, errors.New("wrong raft message type")
 	}
 	return 0, nil

@@ -15,6 +15,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
 
@@ -83,18 +84,18 @@ func (e *endpoint) snapshotHeader(body *receivedBody, r *http.Request, from uint
 	if err != nil {
 		return transport.SnapshotHeader{}, http.StatusBadRequest, fmt.Errorf("read snapshot message: %w", err)
 	}
-	s, err := scan(message)
+	s, err := raftmsg.Scan(message)
 	if err != nil {
 		return transport.SnapshotHeader{}, http.StatusBadRequest, fmt.Errorf("read snapshot message: %w", err)
 	}
-	if s.kind != typeSnap {
+	if s.Kind != raftmsg.TypeSnap {
 		return transport.SnapshotHeader{}, http.StatusBadRequest, errors.New("wrong raft message type")
 	}
-	if s.to != e.self.node {
+	if s.To != e.self.node {
 		return transport.SnapshotHeader{}, http.StatusPreconditionFailed, errToMismatch
 	}
-	if s.from != from {
-		return transport.SnapshotHeader{}, http.StatusBadRequest, errUnexpectedPeer
+	if s.From != from {
+		return transport.SnapshotHeader{}, http.StatusBadRequest, raftmsg.ErrUnexpectedPeer
 	}
 	if err := body.expect(r, 8+uint64(n)); err != nil {
 		return transport.SnapshotHeader{}, http.StatusBadRequest, err

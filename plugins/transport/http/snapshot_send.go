@@ -18,6 +18,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 )
 
 // sendSnapshot sends one snapshot and returns the receiver's verdict.
@@ -79,14 +80,14 @@ func (e *endpoint) sendWhole(ctx context.Context, p *peer, header transport.Snap
 
 // checkSnapshot holds the caller to the contract: one MsgSnap for that peer.
 func (e *endpoint) checkSnapshot(header transport.SnapshotHeader) error {
-	s, err := scan(header.Message)
+	s, err := raftmsg.Scan(header.Message)
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w: %w", plugins.ErrInvalidArgument, err)
-	case s.kind != typeSnap:
-		return fmt.Errorf("%w: message type %d is not a snapshot", plugins.ErrInvalidArgument, s.kind)
-	case s.to != header.To || s.from != e.self.node:
-		return fmt.Errorf("%w: snapshot message is from %x to %x", plugins.ErrInvalidArgument, s.from, s.to)
+	case s.Kind != raftmsg.TypeSnap:
+		return fmt.Errorf("%w: message type %d is not a snapshot", plugins.ErrInvalidArgument, s.Kind)
+	case s.To != header.To || s.From != e.self.node:
+		return fmt.Errorf("%w: snapshot message is from %x to %x", plugins.ErrInvalidArgument, s.From, s.To)
 	case header.Group != e.group:
 		return fmt.Errorf("%w: snapshot of group %d", plugins.ErrInvalidArgument, header.Group)
 	case len(header.Message) > e.maxMessage:

@@ -14,6 +14,7 @@ import (
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 )
 
 // batchMessages is the most messages delivered in one call.
@@ -101,7 +102,7 @@ func (r *streamReader) session(ctx context.Context) error {
 func (r *streamReader) decoder(body io.Reader) frameReader {
 	e := r.peer.e
 	buffered := bufio.NewReaderSize(body, readBufferBytes)
-	ends := link{from: r.peer.id, to: e.self.node}
+	ends := raftmsg.Link{From: r.peer.id, To: e.self.node}
 	if r.kind == appendStream {
 		return &msgappDecoder{r: buffered, link: ends, limit: e.maxMessage}
 	}
@@ -211,10 +212,10 @@ func (r *streamReader) gather(frames frameReader) ([]transport.Envelope, error) 
 }
 
 // envelope wraps a message from a peer for the host.
-func (e *endpoint) envelope(from uint64, payload []byte, s *shape) transport.Envelope {
+func (e *endpoint) envelope(from uint64, payload []byte, s *raftmsg.Shape) transport.Envelope {
 	return transport.Envelope{
 		Group: e.group, To: e.self.node, From: from,
-		Class: class(s.kind), Payload: payload,
+		Class: class(s.Kind), Payload: payload,
 	}
 }
 
@@ -222,9 +223,9 @@ func (e *endpoint) envelope(from uint64, payload []byte, s *shape) transport.Env
 func class(kind uint64) pluginv1.MessageClass {
 	const typeProp, typeReadIndex = 2, 15
 	switch kind {
-	case typeApp:
+	case raftmsg.TypeApp:
 		return pluginv1.MessageClass_CLASS_APPEND
-	case typeSnap:
+	case raftmsg.TypeSnap:
 		return pluginv1.MessageClass_CLASS_SNAPSHOT
 	case typeProp, typeReadIndex:
 		return pluginv1.MessageClass_CLASS_PROPOSAL

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/sendqueue"
 )
 
@@ -47,7 +48,7 @@ func newStreamWriter(p *peer, kind streamKind, out *chunks, cancel context.Cance
 		buffer:  make([]byte, chunkRoom, 4<<10),
 	}
 	if kind == appendStream {
-		w.encoder = &msgappEncoder{link: link{from: p.e.self.node, to: p.id}}
+		w.encoder = &msgappEncoder{link: raftmsg.Link{From: p.e.self.node, To: p.id}}
 	}
 	return w
 }

@@ -12,6 +12,7 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 )
 
 // events is a handler that passes events on.
@@ -164,7 +165,7 @@ func TestPeerThatNeverReads(t *testing.T) {
 	}
 	writer := waitWriter(t, tr, 2, appendStream)
 	payload := encode(t, pluginv1.Message{
-		Type: typeApp, From: 1, To: 2, Entries: []pluginv1.Entry{{Data: make([]byte, 1<<20)}},
+		Type: raftmsg.TypeApp, From: 1, To: 2, Entries: []pluginv1.Entry{{Data: make([]byte, 1<<20)}},
 	})
 	m := transport.Envelope{Group: 1, To: 2, From: 1, Class: pluginv1.MessageClass_CLASS_APPEND, Payload: payload}
 	for end := time.Now().Add(20 * time.Second); ; {

@@ -18,6 +18,7 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 )
 
 // front stands before a node; serve may answer in its place, and says so.
@@ -87,7 +88,7 @@ func (k *keeper) ReceiveSnapshot(_ context.Context, _ transport.SnapshotHeader, 
 
 // partOf makes the body of one part.
 func partOf(t *testing.T, data string) []byte {
-	message := encode(t, pluginv1.Message{Type: typeSnap, From: 2, To: 1, Term: 1})
+	message := encode(t, pluginv1.Message{Type: raftmsg.TypeSnap, From: 2, To: 1, Term: 1})
 	return append(append(binary.BigEndian.AppendUint64(nil, uint64(len(message))), message...), data...)
 }
 

@@ -25,23 +25,23 @@ var ErrUnexpectedPeer = errors.New("message of another connection")
 
 // Wire types of protobuf.
 const (
-	wireVarint  = 0
-	wireFixed64 = 1
-	wireBytes   = 2
-	wireFixed32 = 5
+	WireVarint  = 0
+	WireFixed64 = 1
+	WireBytes   = 2
+	WireFixed32 = 5
 )
 
 // Field numbers of Message and Entry that the scanner knows.
 const (
-	fieldType     = 1
-	fieldTo       = 2
-	fieldFrom     = 3
-	fieldTerm     = 4
-	fieldLogTerm  = 5
-	fieldIndex    = 6
-	fieldEntries  = 7
-	fieldCommit   = 8
-	fieldSnapshot = 9
+	FieldType     = 1
+	FieldTo       = 2
+	FieldFrom     = 3
+	FieldTerm     = 4
+	FieldLogTerm  = 5
+	FieldIndex    = 6
+	FieldEntries  = 7
+	FieldCommit   = 8
+	FieldSnapshot = 9
 
 	entryFieldIndex = 3
 )
@@ -79,23 +79,23 @@ func Scan(message []byte) (Shape, error) {
 func (s *Shape) take(number int, value uint64, body []byte) error {
 	target := s.varint(number)
 	switch {
-	case number == fieldType && body == nil:
+	case number == FieldType && body == nil:
 		s.Kind = uint64(uint32(value)) // as decoders truncate it
 	case target != nil && body == nil:
 		*target = value
 	case target != nil:
 		return fmt.Errorf("%w: field %d is not a varint", ErrMalformed, number)
-	case number == fieldEntries && body != nil:
+	case number == FieldEntries && body != nil:
 		s.Entries++
 		s.EntryBytes += len(body)
 		s.LastEntry = body
-	case number == fieldSnapshot && body != nil:
+	case number == FieldSnapshot && body != nil:
 		// Every message of a gogo-encoded raftpb has a snapshot; one of only
 		// zeros is an absent one.
 		if !zeroMessage(body, 3) {
 			s.Plain = false
 		}
-	case number == fieldEntries || number == fieldSnapshot:
+	case number == FieldEntries || number == FieldSnapshot:
 		return fmt.Errorf("%w: field %d is not a message", ErrMalformed, number)
 	case value != 0 || len(body) > 0:
 		s.Plain = false
@@ -105,19 +105,19 @@ func (s *Shape) take(number int, value uint64, body []byte) error {
 
 func (s *Shape) varint(number int) *uint64 {
 	switch number {
-	case fieldType:
+	case FieldType:
 		return &s.Kind
-	case fieldTo:
+	case FieldTo:
 		return &s.To
-	case fieldFrom:
+	case FieldFrom:
 		return &s.From
-	case fieldTerm:
+	case FieldTerm:
 		return &s.Term
-	case fieldLogTerm:
+	case FieldLogTerm:
 		return &s.LogTerm
-	case fieldIndex:
+	case FieldIndex:
 		return &s.Index
-	case fieldCommit:
+	case FieldCommit:
 		return &s.Commit
 	default:
 		return nil
@@ -175,21 +175,21 @@ func NextField(b []byte) (number int, value uint64, body []byte, n int, err erro
 	number = int(tag >> 3)
 	size := uint64(0)
 	switch tag & 7 {
-	case wireVarint:
+	case WireVarint:
 		v, m := binary.Uvarint(b[n:])
 		if m <= 0 {
 			return 0, 0, nil, 0, fmt.Errorf("%w: bad varint in field %d", ErrMalformed, number)
 		}
 		return number, v, nil, n + m, nil
-	case wireBytes:
+	case WireBytes:
 		v, m := binary.Uvarint(b[n:])
 		if m <= 0 {
 			return 0, 0, nil, 0, fmt.Errorf("%w: bad length of field %d", ErrMalformed, number)
 		}
 		size, n = v, n+m
-	case wireFixed64:
+	case WireFixed64:
 		size = 8
-	case wireFixed32:
+	case WireFixed32:
 		size = 4
 	default:
 		return 0, 0, nil, 0, fmt.Errorf("%w: wire type %d in field %d", ErrMalformed, tag&7, number)
