@@ -14,8 +14,8 @@
 //     reports. One gap is left: a message that reaches the transport after its
 //     connection broke, but before the transport has noticed and said so, may
 //     go out on the next connection. Raft tolerates it, as any delayed message.
-//   - A snapshot never travels on the connection of other messages, and every
-//     SendSnapshot ends in exactly one result (statement B6).
+//   - A snapshot never travels on a stream of other messages, nor holds one up,
+//     and every SendSnapshot ends in exactly one result (statement B6).
 //   - Large appends never hold up control messages for long, and no slow peer
 //     holds up another one.
 //   - Bytes from the network never crash it; limits hold before allocation.
