@@ -91,8 +91,10 @@ type Read struct {
 // as fit MaxBytes. Fetched follows exactly once.
 type Fetch struct{ Lo, Hi, MaxBytes uint64 }
 
-// fetchBytes is the size of the window that serves a slow follower.
-const fetchBytes = 8 << 20
+// fetchBytes is the size of the window that serves a slow follower. At times
+// the next window and the messages made of both are in memory as well, and as
+// much again until it is collected.
+const fetchBytes = 4 << 20
 
 // collect moves everything that raft has ready into the output.
 func (c *Core) collect() {

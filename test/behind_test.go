@@ -1,0 +1,154 @@
+//go:build linux
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/client"
+	"github.com/pontoon-raft/pontoon/client/kv"
+)
+
+var behind = flag.Int("behind", 2000, "how many entries of 100 kB the follower of TestFarBehindFollower lacks")
+
+const (
+	behindEntryBytes = 100_000
+	// behindGrowth is how much more memory a process of the leader may use
+	// while it serves the follower.
+	behindGrowth = 64 << 20
+)
+
+// A follower that lacks far more than the leader keeps in memory, but not more
+// than it has on disk, gets it all without a snapshot, and the leader's host and
+// storage plugin read it piece by piece (statement A9).
+//
+// make bench-behind has it lack 20,000 entries, 2 GB.
+func TestFarBehindFollower(t *testing.T) {
+	c := startCluster(t, "raft.snapshot_log_bytes=16MiB", "raft.catch_up_entries=1000000", "raft.catch_up_bytes=64GiB")
+	absent := c.nodes[2]
+	absent.stop()
+	lacks := absent.lastIndex()
+	writeLarge(t, c.nodes[:2], *behind)
+	for _, n := range c.nodes[:2] { // what the writing left in memory is not to be measured
+		n.stop()
+	}
+	for _, n := range c.nodes[:2] {
+		n.start()
+	}
+	leader := c.leader()
+	leader.awaitReady()
+	st, _ := leader.status()
+	if st.GetFirstIndex() > lacks+1 {
+		t.Fatalf("the leader's log begins at %d: %s lacks what follows %d", st.GetFirstIndex(), absent.name, lacks)
+	}
+	measured := []*memoryUse{watchMemory(t, "host", leader.host.pid()), watchMemory(t, "storage plugin", int(leader.plugin("storage").GetPid()))}
+	absent.start()
+	absent.await("to catch up", func() bool {
+		own, ok := absent.status()
+		return ok && own.GetApplied() >= st.GetLastIndex()
+	})
+	for _, m := range measured {
+		peak := m.now("VmHWM")
+		t.Logf("%d entries of %d bytes: the leader's %s used %d MiB before and %d MiB at its peak",
+			*behind, behindEntryBytes, m.what, m.before>>20, peak>>20)
+		if growth := peak - m.before; growth > behindGrowth && !raceDetector {
+			t.Errorf("the leader's %s grew by %d MiB", m.what, growth>>20)
+		}
+	}
+	if strings.Contains(absent.host.log(), "receiving a snapshot") {
+		t.Error("the follower was sent a snapshot")
+	}
+	c.stop()
+}
+
+// lastIndex is the end of the log of a node that is stopped, as the tool for it says.
+func (n *node) lastIndex() uint64 {
+	n.t.Helper()
+	out, err := hostCommand(n.t, "log", "verify", "-o", "json", "--data-dir", n.data).Output()
+	if err != nil {
+		n.t.Fatalf("log verify: %v", err)
+	}
+	var answer struct {
+		Last uint64 `json:"last_index"`
+	}
+	if err := json.Unmarshal(out, &answer); err != nil || answer.Last == 0 {
+		n.t.Fatalf("log verify says %s: %v", out, err)
+	}
+	return answer.Last
+}
+
+// writeLarge writes count values to ten keys, several at a time.
+func writeLarge(t *testing.T, nodes []*node, count int) {
+	t.Helper()
+	var endpoints []string
+	for _, n := range nodes {
+		endpoints = append(endpoints, n.client)
+	}
+	c, err := client.New(client.Options{Endpoints: endpoints, RequestTimeout: patience})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var next atomic.Int64
+	var writers sync.WaitGroup
+	value := make([]byte, behindEntryBytes)
+	for range 8 {
+		writers.Go(func() {
+			for i := next.Add(1); i <= int64(count); i = next.Add(1) {
+				if _, err := c.Propose(context.Background(), kv.EncodePut(fmt.Append(nil, i%10), value)); err != nil {
+					t.Errorf("write %d: %v", i, err)
+					return
+				}
+			}
+		})
+	}
+	writers.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
+}
+
+// memoryUse is the resident memory of a process since a moment.
+type memoryUse struct {
+	t      *testing.T
+	what   string
+	pid    int
+	before int64
+}
+
+// watchMemory begins to measure: the peak starts over.
+func watchMemory(t *testing.T, what string, pid int) *memoryUse {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join("/proc", strconv.Itoa(pid), "clear_refs"), []byte("5"), 0); err != nil {
+		t.Fatal(err)
+	}
+	m := &memoryUse{t: t, what: what, pid: pid}
+	m.before = m.now("VmRSS")
+	return m
+}
+
+// now reads a field of the process's status, in bytes.
+func (m *memoryUse) now(field string) int64 {
+	m.t.Helper()
+	raw, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(m.pid), "status"))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(raw), "\n"+field+":")
+	number, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
+	kilobytes, err := strconv.ParseInt(number, 10, 64)
+	if err != nil {
+		m.t.Fatalf("%s of process %d: %v", field, m.pid, err)
+	}
+	return kilobytes << 10
+}
