@@ -7,9 +7,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -51,18 +48,18 @@ func TestFarBehindFollower(t *testing.T) {
 	if st.GetFirstIndex() > lacks+1 {
 		t.Fatalf("the leader's log begins at %d: %s lacks what follows %d", st.GetFirstIndex(), absent.name, lacks)
 	}
-	measured := []*memoryUse{watchMemory(t, "host", leader.host.pid()), watchMemory(t, "storage plugin", int(leader.plugin("storage").GetPid()))}
+	measured := leader.watchMemory("storage")
 	absent.start()
 	absent.await("to catch up", func() bool {
 		own, ok := absent.status()
 		return ok && own.GetApplied() >= st.GetLastIndex()
 	})
 	for _, m := range measured {
-		peak := m.now("VmHWM")
-		t.Logf("%d entries of %d bytes: the leader's %s used %d MiB before and %d MiB at its peak",
-			*behind, behindEntryBytes, m.what, m.before>>20, peak>>20)
-		if growth := peak - m.before; growth > behindGrowth && !raceDetector {
-			t.Errorf("the leader's %s grew by %d MiB", m.what, growth>>20)
+		growth := m.growth()
+		t.Logf("%d entries of %d bytes: the %s used %d MiB before and grew by %d MiB",
+			*behind, behindEntryBytes, m.what, m.before>>20, growth>>20)
+		if growth > behindGrowth && !raceDetector {
+			t.Errorf("the %s grew by %d MiB", m.what, growth>>20)
 		}
 	}
 	if strings.Contains(absent.host.log(), "receiving a snapshot") {
@@ -116,39 +113,4 @@ func writeLarge(t *testing.T, nodes []*node, count int) {
 	if t.Failed() {
 		t.FailNow()
 	}
-}
-
-// memoryUse is the resident memory of a process since a moment.
-type memoryUse struct {
-	t      *testing.T
-	what   string
-	pid    int
-	before int64
-}
-
-// watchMemory begins to measure: the peak starts over.
-func watchMemory(t *testing.T, what string, pid int) *memoryUse {
-	t.Helper()
-	if err := os.WriteFile(filepath.Join("/proc", strconv.Itoa(pid), "clear_refs"), []byte("5"), 0); err != nil {
-		t.Fatal(err)
-	}
-	m := &memoryUse{t: t, what: what, pid: pid}
-	m.before = m.now("VmRSS")
-	return m
-}
-
-// now reads a field of the process's status, in bytes.
-func (m *memoryUse) now(field string) int64 {
-	m.t.Helper()
-	raw, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(m.pid), "status"))
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(raw), "\n"+field+":")
-	number, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
-	kilobytes, err := strconv.ParseInt(number, 10, 64)
-	if err != nil {
-		m.t.Fatalf("%s of process %d: %v", field, m.pid, err)
-	}
-	return kilobytes << 10
 }

@@ -21,7 +21,7 @@ func TestSilentConnectionsCostLittle(t *testing.T) {
 	c := startCluster(t)
 	leader := c.leader()
 	before := c.latency()
-	transport := watchMemory(leader)[1]
+	transport := leader.watchMemory("transport")[1]
 
 	var waiting sync.WaitGroup
 	for i := range silent {
@@ -52,7 +52,7 @@ func TestSilentConnectionsCostLittle(t *testing.T) {
 	}
 	meanwhile := c.latency()
 	waiting.Wait()
-	if grown := transport.memory(t, "VmHWM:") - transport.rss; grown > most {
+	if grown := transport.growth(); grown > most {
 		t.Errorf("the transport grew by %d MiB", grown>>20)
 	} else {
 		t.Logf("the transport grew by %d MiB", grown>>20)
