@@ -14,11 +14,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// over returns the host's end of a connection to a plugin that is backend.
-func over(t testing.TB, backend transport.Transport) *transportrpc.Client {
-	return overCarrier(t, rpctest.Carriers()["grpc"], backend)
-}
-
+// overCarrier returns the host's end of a connection to a plugin that is
+// backend.
 func overCarrier(t testing.TB, carrier rpctest.Carrier, backend transport.Transport) *transportrpc.Client {
 	conn := carrier(t, func(r grpc.ServiceRegistrar) { transportrpc.Register(r, backend) })
 	return transportrpc.NewClient(conn, backend.Describe())
