@@ -37,6 +37,7 @@ type statusMemberJSON struct {
 		PID      int    `json:"pid"`
 		State    string `json:"state"`
 		Restarts int    `json:"restarts"`
+		Warning  string `json:"warning"`
 	} `json:"plugins"`
 	Links []struct {
 		ID        string   `json:"id"`

@@ -53,7 +53,7 @@ func (c *cluster) testStatus(t *testing.T) {
 		var found []string
 		for _, p := range m.Plugins {
 			found = append(found, p.Kind+" "+p.Name+" "+p.State)
-			if p.PID <= 0 || p.Version == "" || p.Restarts != 0 {
+			if p.PID <= 0 || p.Version == "" || p.Restarts != 0 || p.Warning != "" {
 				t.Errorf("%s: plugin %+v", m.Name, p)
 			}
 		}

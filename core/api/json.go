@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"math"
 	"net/http"
@@ -110,25 +109,30 @@ func (j *jsonAPI) serve(w http.ResponseWriter, r *http.Request) (proto.Message, 
 	if err := j.origin.Check(r); err != nil {
 		return nil, detail(errCrossOrigin, err.Error())
 	}
-	body, err := j.body(w, r)
+	body, err := j.body(r)
 	if err != nil {
 		return nil, err
 	}
 	return route.serve(r.Context(), body)
 }
 
-func (j *jsonAPI) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// maxUnwanted is how much of a body that is too large is still read. A client
+// that is cut off while it sends sees a broken connection and no reason.
+const maxUnwanted = 16 << 20
+
+func (j *jsonAPI) body(r *http.Request) ([]byte, error) {
 	limit := j.limits.jsonBytes()
 	if r.ContentLength > limit {
+		_, _ = io.CopyN(io.Discard, r.Body, maxUnwanted)
 		return nil, tooLarge("request body", int(min(r.ContentLength, math.MaxInt)), int(limit))
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	var over *http.MaxBytesError
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	switch {
-	case errors.As(err, &over):
-		return nil, tooLarge("request body of unknown size, at least", int(limit)+1, int(limit))
 	case err != nil:
 		return nil, malformed("read body: %v", err)
+	case int64(len(body)) > limit:
+		_, _ = io.CopyN(io.Discard, r.Body, maxUnwanted)
+		return nil, tooLarge("request body of unknown size, at least", int(limit)+1, int(limit))
 	}
 	return body, nil
 }
