@@ -61,7 +61,7 @@ func (k *carrier) connect(ctx context.Context) error {
 			return err
 		}
 		opened = in.Transport()
-		address, err := opened.Open(ctx, transport.Options{Options: opts, Listen: k.cfg.Listen, Advertise: k.cfg.Advertise}, inbound{k.h, k})
+		address, err := opened.Open(ctx, transport.Options{Options: opts, Listen: k.cfg.Listen, Advertise: k.cfg.Advertise}, inbound{k.h, k, in})
 		if err == nil {
 			k.h.logger.Info("listening for peers", "plugin", in.Info().Name, "address", address)
 		}

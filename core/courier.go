@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/node"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
@@ -110,9 +111,15 @@ func (c *courier) snapshotLost(k *carrier, to member.ID) {
 }
 
 // connection takes a transport's word that it has, or has no longer, a
-// connection to a peer.
-func (c *courier) connection(k *carrier, peer uint64, active bool) {
+// connection to a peer. A word that comes after the transport's end is none:
+// ended has forgotten its connections, and the next one knows of no other's.
+func (c *courier) connection(k *carrier, by *catalog.Instance, peer uint64, active bool) {
 	c.mu.Lock()
+	select {
+	case <-by.Done():
+		active = false
+	default:
+	}
 	c.routes.connection(peer, k.number, active)
 	c.mu.Unlock()
 	if !active {
@@ -143,6 +150,7 @@ func (c *courier) started(k *carrier) {
 
 func (c *courier) ended(k *carrier) {
 	c.mu.Lock()
+	c.dropped.Add(uint64(len(k.waiting)))
 	k.waiting, k.bytes = nil, 0
 	ids := c.routes.end(k.number, time.Now())
 	c.mu.Unlock()
@@ -153,8 +161,11 @@ func (c *courier) ended(k *carrier) {
 // can.
 func (c *courier) forSnapshot(to member.ID) *carrier {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	choice := c.routes.choose(uint64(to), time.Now())
+	c.mu.Unlock()
+	if choice.silent {
+		c.unreachable([]uint64{uint64(to)})
+	}
 	if choice.transport == noWay {
 		return nil
 	}

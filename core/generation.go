@@ -85,12 +85,7 @@ func (g *generation) build(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("storage(%s): %w", g.instance.Info().Name, err)
 	}
-	space, err := storage.SpaceOf(ctx, g.storage)
-	if err != nil {
-		return fmt.Errorf("storage(%s): %w", g.instance.Info().Name, err)
-	}
-	g.space.seen(g, space)
-	core.SetSpace(space)
+	core.SetSpace(g.firstSpace(ctx))
 	g.pump = newAppendPump(g)
 	g.node = node.New(core, ports{g})
 	return nil

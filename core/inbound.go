@@ -9,6 +9,7 @@ import (
 	"time"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/node"
 	"github.com/pontoon-raft/pontoon/core/server"
@@ -17,8 +18,9 @@ import (
 
 // inbound is what a transport plugin calls.
 type inbound struct {
-	h  *Host
-	by *carrier
+	h        *Host
+	by       *carrier
+	instance *catalog.Instance // the life of the plugin that calls
 }
 
 var _ transport.Handler = inbound{}
@@ -43,11 +45,11 @@ func (in inbound) Notify(events []transport.Event) {
 		case pluginv1.EventType_EVENT_UNREACHABLE:
 			in.h.courier.lost(in.by, e.Peer)
 		case pluginv1.EventType_EVENT_INACTIVE:
-			in.h.courier.connection(in.by, e.Peer, false)
+			in.h.courier.connection(in.by, in.instance, e.Peer, false)
 		case pluginv1.EventType_EVENT_REMOVED:
 			in.h.toldRemoved(e)
 		case pluginv1.EventType_EVENT_ACTIVE:
-			in.h.courier.connection(in.by, e.Peer, true)
+			in.h.courier.connection(in.by, in.instance, e.Peer, true)
 			in.h.logger.Info("peer is reachable", "peer", member.ID(e.Peer), "plugin", in.by.slot.Status().Name)
 		}
 	}

@@ -35,9 +35,15 @@ type routes struct {
 	peers map[uint64]*route
 	// leader is who leads; 0 if nobody is known to.
 	leader uint64
-	// strangers are senders that are no peers, with the transport that last
-	// delivered something of theirs: answers go back by it (statement B2).
-	strangers map[uint64]int
+	// strangers are senders that are no peers (statement B2), or none yet: a
+	// member may connect before this host has read in its log that it is one.
+	strangers map[uint64]*stranger
+}
+
+// stranger is what is remembered of a sender that is no peer.
+type stranger struct {
+	by     int    // the transport that last delivered something of its: answers go back by it
+	active []bool // the transports that have a connection to it
 }
 
 // maxStrangers bounds what senders can make a host remember.
@@ -50,6 +56,7 @@ type route struct {
 	// unanswered is when the first message went to the peer since something
 	// last came from it; zero if none did.
 	unanswered time.Time
+	sentAt     time.Time // when the last message went to the peer
 	// heardBy is the transport by which the peer was heard last, at heardAt.
 	heardBy int
 	heardAt time.Time
@@ -70,7 +77,7 @@ type way struct {
 }
 
 func newRoutes(transports int, hold time.Duration) *routes {
-	return &routes{hold: hold, up: make([]bool, transports), peers: map[uint64]*route{}, strangers: map[uint64]int{}}
+	return &routes{hold: hold, up: make([]bool, transports), peers: map[uint64]*route{}, strangers: map[uint64]*stranger{}}
 }
 
 // set replaces the peers; usable tells for each which transports it has a URL
@@ -86,6 +93,11 @@ func (r *routes) set(usable map[uint64][]bool) {
 		if p == nil {
 			p = &route{ways: make([]way, len(r.up)), current: noWay}
 			r.peers[id] = p
+			if s := r.strangers[id]; s != nil {
+				for k := range p.ways {
+					p.ways[k].active = s.active[k]
+				}
+			}
 		}
 		for k := range p.ways {
 			p.ways[k].usable = can[k]
@@ -105,7 +117,10 @@ type choice struct {
 func (r *routes) choose(peer uint64, now time.Time) choice {
 	p := r.peers[peer]
 	if p == nil {
-		return choice{transport: r.strangers[peer]} // the first one, if it never called
+		if s := r.strangers[peer]; s != nil {
+			return choice{transport: s.by}
+		}
+		return choice{} // the first one: it never called
 	}
 	c := choice{silent: r.silent(p, now), transport: r.next(peer, now)}
 	if c.transport == noWay {
@@ -129,10 +144,13 @@ func (r *routes) next(peer uint64, now time.Time) int {
 	return r.best(p, now)
 }
 
-// silent doubts the way in use if nothing has come from the peer for too long.
+// silent doubts the way in use if the peer was spoken to all the time, and
+// nothing has come from it for too long. Who was not spoken to owes no answer.
 func (r *routes) silent(p *route, now time.Time) bool {
+	pause := now.Sub(p.sentAt)
+	p.sentAt = now
 	switch {
-	case p.unanswered.IsZero():
+	case p.unanswered.IsZero() || pause >= r.hold/2:
 		p.unanswered = now
 	case p.current != noWay && now.Sub(p.unanswered) >= r.hold/2 && r.spare(p):
 		p.ways[p.current].until = now.Add(silence * r.hold)
@@ -208,9 +226,26 @@ func (r *routes) rank(p *route, k int, now time.Time) int {
 // connection notes that a transport has, or has no longer, a connection to a
 // peer.
 func (r *routes) connection(peer uint64, k int, active bool) {
-	if p := r.peers[peer]; p != nil {
+	switch p := r.peers[peer]; {
+	case p != nil:
 		p.ways[k].active = active
+	case active || r.strangers[peer] != nil:
+		r.stranger(peer).active[k] = active
 	}
+}
+
+// stranger returns what is remembered of a sender that is no peer, from now on
+// at least.
+func (r *routes) stranger(id uint64) *stranger {
+	s := r.strangers[id]
+	if s == nil {
+		if len(r.strangers) >= maxStrangers {
+			clear(r.strangers)
+		}
+		s = &stranger{active: make([]bool, len(r.up))}
+		r.strangers[id] = s
+	}
+	return s
 }
 
 // doubt notes that a transport has lost something for a peer that raft hears of
@@ -242,6 +277,9 @@ func (r *routes) start(k int) { r.up[k] = true }
 // the peers of which raft must hear.
 func (r *routes) end(k int, now time.Time) []uint64 {
 	r.up[k] = false
+	for _, s := range r.strangers {
+		s.active[k] = false
+	}
 	var told []uint64
 	for _, id := range slices.Sorted(maps.Keys(r.peers)) {
 		r.connection(id, k, false)
@@ -258,8 +296,5 @@ func (r *routes) heard(from uint64, k int, now time.Time) {
 		p.unanswered, p.heardBy, p.heardAt = time.Time{}, k, now
 		return
 	}
-	if _, known := r.strangers[from]; !known && len(r.strangers) >= maxStrangers {
-		clear(r.strangers)
-	}
-	r.strangers[from] = k
+	r.stranger(from).by = k
 }

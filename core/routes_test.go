@@ -245,3 +245,48 @@ func TestStrangersAreBounded(t *testing.T) {
 		t.Errorf("%d strangers are remembered", len(r.strangers))
 	}
 }
+
+// A member may connect before the log that is replayed here says that it is
+// one. Its transport says so once.
+func TestAConnectionOfAStrangerIsThatOfThePeer(t *testing.T) {
+	r := newRoutes(2, hold)
+	r.start(0)
+	r.start(1)
+	r.connection(7, 0, true)
+	r.connection(8, 0, true)
+	r.connection(8, 0, false)
+	r.set(map[uint64][]bool{7: {true, true}, 8: {true, true}})
+	r.connection(7, 1, true)
+	r.connection(8, 1, true)
+	if c := r.choose(7, time.Unix(1000, 0)); c.transport != 0 {
+		t.Errorf("peer 7, connected by the preferred transport: %+v", c)
+	}
+	if c := r.choose(8, time.Unix(1000, 0)); c.transport != 1 {
+		t.Errorf("peer 8, whose connection has gone: %+v", c)
+	}
+}
+
+// Who was not spoken to is not silent: after a change of leaders two followers
+// may have nothing to say to each other for hours.
+func TestAConversationThatEndedIsNoSilence(t *testing.T) {
+	r := newRoutes(2, hold)
+	r.start(0)
+	r.start(1)
+	r.set(map[uint64][]bool{7: {true, true}})
+	r.connection(7, 0, true)
+	r.connection(7, 1, true)
+	now := time.Unix(1000, 0)
+	r.heard(7, 0, now)
+	r.choose(7, now)
+	now = now.Add(time.Hour)
+	if c := r.choose(7, now); c.silent || c.moved {
+		t.Errorf("the first message in an hour: %+v", c)
+	}
+	for range 10 { // and now it is spoken to, and does not answer
+		now = now.Add(hold / 10)
+		if r.choose(7, now).silent {
+			return
+		}
+	}
+	t.Error("a peer that answers nothing is not noticed")
+}

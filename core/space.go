@@ -88,21 +88,32 @@ func (g *generation) watchSpace() {
 	}
 }
 
-// askForSpace asks once and passes on what is new. Without an answer the last
-// one stands: a plugin that is not well shows elsewhere.
-func (g *generation) askForSpace(ctx context.Context) {
+// firstSpace asks before the node runs, so that a node that starts short of
+// space refuses its first proposal. Without an answer there is space.
+func (g *generation) firstSpace(ctx context.Context) storage.Space {
+	space, _ := g.spaceOf(ctx)
+	g.space.seen(g, space)
+	return space
+}
+
+// spaceOf asks the storage once. It complains about the first of several
+// questions without an answer.
+func (g *generation) spaceOf(ctx context.Context) (storage.Space, bool) {
 	ctx, cancel := context.WithTimeout(ctx, CallTimeout(g.h.cfg.Election))
 	defer cancel()
 	space, err := storage.SpaceOf(ctx, g.storage)
-	if err != nil {
-		if !g.space.mute && !errors.Is(err, context.Canceled) {
-			g.h.logger.Warn("storage does not say what space it has", "error", err)
-		}
-		g.space.mute = true
-		return
+	if err != nil && !g.space.mute && !errors.Is(err, context.Canceled) {
+		g.h.logger.Warn("storage does not say what space it has", "error", err)
 	}
-	g.space.mute = false
-	if g.space.seen(g, space) {
+	g.space.mute = err != nil
+	return space, err == nil
+}
+
+// askForSpace asks once and passes on what is new. Without an answer the last
+// one stands: a plugin that is not well shows elsewhere.
+func (g *generation) askForSpace(ctx context.Context) {
+	space, ok := g.spaceOf(ctx)
+	if ok && g.space.seen(g, space) {
 		g.node.Do(func(c *node.Core) error {
 			c.SetSpace(space)
 			return nil

@@ -67,7 +67,7 @@ func (c *Conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method stri
 		_ = conn.Close()
 		return nil, errClosing()
 	}
-	s.unwatch = context.AfterFunc(ctx, s.close)
+	s.unwatch = context.AfterFunc(ctx, s.leave)
 	if err := s.out.control(preface, kindOpen, []byte(method)); err != nil {
 		s.end()
 		return nil, lost(ctx, err)
@@ -93,6 +93,13 @@ func (c *Conn) Close() {
 	for s := range c.streams {
 		s.close()
 	}
+}
+
+// Streams is how many are open.
+func (c *Conn) Streams() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.streams)
 }
 
 // lost is the error of a connection that could not be used, in the form that
@@ -199,6 +206,11 @@ func finalStatus(payload []byte) error {
 // end gives back what the stream holds.
 func (s *clientStream) end() {
 	s.unwatch()
+	s.leave()
+}
+
+// leave closes the connection, and whoever sends or receives on it fails.
+func (s *clientStream) leave() {
 	s.close()
 	s.owner.mu.Lock()
 	defer s.owner.mu.Unlock()

@@ -56,6 +56,9 @@ func newFrameReader(r io.Reader, maxMessage int) *frameReader {
 // next returns the next frame. The payload is valid until the next call. The
 // error is io.EOF only if the connection ended between two frames.
 func (f *frameReader) next() (kind, []byte, error) {
+	if cap(f.kept) > maxKept {
+		f.kept = nil
+	}
 	if f.lying > 0 {
 		_, _ = f.r.Discard(f.lying) // cannot fail: that many were peeked
 		f.lying = 0
@@ -103,7 +106,7 @@ func (f *frameReader) payload(size int) ([]byte, error) {
 		f.lying = len(payload)
 		return payload, err
 	}
-	if cap(f.kept) < size || cap(f.kept) > maxKept {
+	if cap(f.kept) < size {
 		f.kept = make([]byte, size)
 	}
 	payload := f.kept[:size]
@@ -135,6 +138,9 @@ func (f *frameWriter) message(m pluginrpc.Message) error {
 	}
 	putHeader(buf, kindMessage)
 	_, err := f.w.Write(buf)
+	if cap(f.kept) > maxKept {
+		f.kept = nil
+	}
 	return err
 }
 
@@ -152,7 +158,7 @@ func (f *frameWriter) control(prefix string, k kind, payload []byte) error {
 // room returns a buffer for a frame with a payload of size bytes.
 func (f *frameWriter) room(size int) []byte {
 	need := headerBytes + size
-	if cap(f.kept) < need || cap(f.kept) > maxKept {
+	if cap(f.kept) < need {
 		f.kept = make([]byte, need)
 	}
 	return f.kept[:need]

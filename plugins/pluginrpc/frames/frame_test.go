@@ -91,6 +91,29 @@ func TestNothingIsAllocatedForALengthOverTheLimit(t *testing.T) {
 	}
 }
 
+// One large message must not cost its memory for the life of the stream.
+func TestLargeBuffersAreNotKept(t *testing.T) {
+	var wire bytes.Buffer
+	out := frameWriter{w: &wire, maxMessage: 8 << 20}
+	for _, n := range []int{4 << 20, 10} {
+		if err := out.message(&pluginv1.AppendRequest{Entries: []pluginv1.Entry{{Data: make([]byte, n)}}}); err != nil {
+			t.Fatal(err)
+		}
+		if cap(out.kept) > maxKept {
+			t.Errorf("the writer keeps %d bytes after a message of %d", cap(out.kept), n)
+		}
+	}
+	in := newFrameReader(&wire, 8<<20)
+	for range 2 {
+		if _, _, err := in.next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if cap(in.kept) > maxKept {
+		t.Errorf("the reader keeps %d bytes", cap(in.kept))
+	}
+}
+
 func TestAWriterRefusesWhatTheReaderWould(t *testing.T) {
 	var wire bytes.Buffer
 	out := frameWriter{w: &wire, maxMessage: 10}

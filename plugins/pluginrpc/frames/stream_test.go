@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -294,6 +295,32 @@ func TestClosingTheConnectionEndsItsStreams(t *testing.T) {
 	if _, err := c.Append(t.Context()); status.Code(err) != codes.Canceled {
 		t.Errorf("new stream: %v", err)
 	}
+}
+
+// A stream ends with its context, whether anybody asks it once more or not.
+func TestAnEndedContextLeavesNothingOfItsStream(t *testing.T) {
+	far := make(chan net.Conn, 1)
+	conn, err := frames.NewConn(nil, plugins.Limits{}, func(context.Context) (net.Conn, error) {
+		near, other := net.Pipe()
+		far <- other
+		go func() { _, _ = io.Copy(io.Discard, other) }()
+		return near, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	open(t, ctx, pluginv1.NewStorageClient(conn))
+	if n := conn.Streams(); n != 1 {
+		t.Errorf("%d streams are open", n)
+	}
+	cancel()
+	for end := time.Now().Add(10 * time.Second); conn.Streams() > 0; runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatal("the stream is kept")
+		}
+	}
+	_ = (<-far).Close()
 }
 
 func TestAPluginThatIsGone(t *testing.T) {
