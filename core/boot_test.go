@@ -26,6 +26,7 @@ type wrapped struct {
 	storage.Storage
 	open     func(context.Context, storage.State) (storage.State, error)
 	snapshot func(index uint64) error
+	space    func() error
 }
 
 func (w *wrapped) Open(ctx context.Context, opts plugins.Options) (storage.State, error) {
@@ -34,6 +35,13 @@ func (w *wrapped) Open(ctx context.Context, opts plugins.Options) (storage.State
 		return w.open(ctx, st)
 	}
 	return st, err
+}
+
+func (w *wrapped) Space(ctx context.Context) (storage.Space, error) {
+	if w.space != nil {
+		return storage.Space{}, w.space()
+	}
+	return storage.SpaceOf(ctx, w.Storage)
 }
 
 func (w *wrapped) OpenSnapshot(ctx context.Context, index uint64) (storage.SnapshotReader, error) {

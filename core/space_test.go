@@ -118,3 +118,36 @@ func TestStartShortOfSpace(t *testing.T) {
 		t.Errorf("the first proposal: %v, want %v", err, server.ErrNoSpace)
 	}
 }
+
+// A storage that does not say what space it has is none that has none: its node
+// starts and takes proposals.
+func TestStartWithoutAWordOfSpace(t *testing.T) {
+	asked := make(chan struct{}, 1)
+	n := fresh()
+	c := newCluster(t, 0, nil)
+	c.members = append(c.members, c.member(1))
+	h := newHost(t, c, n, func(w *wrapped) {
+		w.space = func() error {
+			select {
+			case asked <- struct{}{}:
+			default:
+			}
+			return errors.New("statfs: input/output error")
+		}
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	if err := h.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := h.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
+	<-asked
+	c.eventually("a leader", func() bool { return h.Service().Status().Leader == 1 })
+	if _, err := h.Service().Propose(ctx, []byte("x")); err != nil {
+		t.Errorf("propose: %v", err)
+	}
+}
