@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// clients are the sending ends of the four kinds of request to one peer. They
+// clients are the sending ends of the kinds of request to one peer. They
 // share nothing, so that none can starve another of connections. Nor do peers:
 // a connection has shown that it leads to one of them, whatever URLs they have.
 type clients struct {
-	stream, pipeline, snapshot, probe *client
+	stream, oldStream, pipeline, snapshot, probe *client
 }
 
 // A client sends requests of one kind to one peer.
@@ -36,6 +36,9 @@ func newClients(t timing, s security, peer uint64) *clients {
 	c := &clients{
 		// A stream that is silent for too long is dropped.
 		stream: newClient(t, s, peer, t.link, t.link),
+		// The first framing had no heartbeats in etcd 2.0: keep-alive finds a
+		// dead peer.
+		oldStream: newClient(t, s, peer, 0, t.link),
 		// The pipeline's requests have a deadline as a whole.
 		pipeline: newClient(t, s, peer, 0, t.link),
 		// So have probes.
@@ -45,6 +48,7 @@ func newClients(t timing, s security, peer uint64) *clients {
 	}
 	c.stream.ResponseHeaderTimeout = t.dial
 	c.stream.ReadBufferSize = readBufferBytes
+	c.oldStream.ResponseHeaderTimeout = t.dial
 	c.snapshot.WriteBufferSize = 128 << 10
 	return c
 }
@@ -79,6 +83,7 @@ func keepAlive(t timing) net.KeepAliveConfig {
 
 func (c *clients) close() {
 	c.stream.CloseIdleConnections()
+	c.oldStream.CloseIdleConnections()
 	c.pipeline.CloseIdleConnections()
 	c.snapshot.CloseIdleConnections()
 	c.probe.CloseIdleConnections()

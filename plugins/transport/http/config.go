@@ -21,6 +21,7 @@ type config struct {
 	QueueBytes               int64 `yaml:"queue_bytes"`
 	SnapshotRate             int64 `yaml:"snapshot_rate"`
 	LearnRemotes             bool  `yaml:"learn_remotes"`
+	OldPeers                 bool  `yaml:"old_peers"`
 
 	TLS *peertls.Files `yaml:"tls"` // nil: plain TCP
 }
@@ -85,6 +86,11 @@ const configSchema = `{
       "type": "boolean",
       "default": false,
       "description": "Believe unknown senders where they can be reached even if no certificate vouches for them. Anyone who can connect can then make this node send requests to addresses of his choice."
+    },
+    "old_peers": {
+      "type": "boolean",
+      "default": false,
+      "description": "Talk to peers that speak the protocol of etcd 2.0 to 2.3 too. Those of 2.0 announce no version and, in single messages, no sender: it is taken from the message."
     }
   }
 }
@@ -116,6 +122,9 @@ func parseConfig(document []byte) (config, error) {
 	}
 	if c.TLS != nil && c.Insecure {
 		return c, fmt.Errorf("%w: insecure is for connections without TLS: remove it, or tls", plugins.ErrInvalidConfig)
+	}
+	if c.TLS != nil && c.OldPeers {
+		return c, fmt.Errorf("%w: old_peers is for connections without TLS: no such peer has a certificate that names it", plugins.ErrInvalidConfig)
 	}
 	return c, nil
 }

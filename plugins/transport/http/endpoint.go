@@ -57,7 +57,7 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 	if err != nil {
 		return nil, err
 	}
-	self := identity{node: opts.NodeID, cluster: opts.ClusterID, urls: opts.Advertise}
+	self := identity{node: opts.NodeID, cluster: opts.ClusterID, urls: opts.Advertise, oldPeers: c.OldPeers}
 	s, err := newSecurity(c, self, logger)
 	if err != nil {
 		return nil, err

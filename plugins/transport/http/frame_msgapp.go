@@ -75,7 +75,13 @@ func (e *msgappEncoder) short(s *raftmsg.Shape, size int) bool {
 
 // appendAppEntries copies the entries out of a payload that scan accepted.
 func appendAppEntries(dst, payload []byte, s *raftmsg.Shape) []byte {
-	dst = append(dst, tagAppEntries)
+	dst = appendEntries(append(dst, tagAppEntries), payload, s)
+	return binary.BigEndian.AppendUint64(dst, s.Commit)
+}
+
+// appendEntries appends the count of a payload's entries, and each with its
+// length.
+func appendEntries(dst, payload []byte, s *raftmsg.Shape) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, uint64(s.Entries))
 	for rest := payload; len(rest) > 0; {
 		number, _, body, n, err := raftmsg.NextField(rest)
@@ -88,7 +94,7 @@ func appendAppEntries(dst, payload []byte, s *raftmsg.Shape) []byte {
 			dst = append(dst, body...)
 		}
 	}
-	return binary.BigEndian.AppendUint64(dst, s.Commit)
+	return dst
 }
 
 // msgappDecoder is the receiving end of a msgapp stream.
@@ -148,7 +154,7 @@ func (d *msgappDecoder) appEntries() ([]byte, *raftmsg.Shape, error) {
 	}
 	d.scratch = d.scratch[:0]
 	for range count {
-		if err := d.entry(); err != nil {
+		if d.scratch, err = readEntry(d.r, d.scratch, d.limit); err != nil {
 			return nil, nil, wire.Unexpected(err, 1)
 		}
 	}
@@ -168,20 +174,20 @@ func (d *msgappDecoder) appEntries() ([]byte, *raftmsg.Shape, error) {
 	return payload, &d.shape, nil
 }
 
-// entry reads one entry and keeps it in the form it has inside a Message.
-func (d *msgappDecoder) entry() error {
-	room := d.limit - len(d.scratch) - 1 - binary.MaxVarintLen64
+// readEntry reads one entry and appends it in the form it has inside a
+// Message, unless dst would become longer than limit.
+func readEntry(r *bufio.Reader, dst []byte, limit int) ([]byte, error) {
+	room := limit - len(dst) - 1 - binary.MaxVarintLen64
 	if room < 0 {
-		return fmt.Errorf("append entries of more than %d bytes: %w", d.limit, plugins.ErrLimit)
+		return dst, fmt.Errorf("append entries of more than %d bytes: %w", limit, plugins.ErrLimit)
 	}
-	n, err := readLength(d.r, room)
+	n, err := readLength(r, room)
 	if err != nil {
-		return err
+		return dst, err
 	}
-	d.scratch = append(d.scratch, raftmsg.FieldEntries<<3|raftmsg.WireBytes)
-	d.scratch = binary.AppendUvarint(d.scratch, uint64(n))
-	d.scratch, err = wire.ReadBytes(d.r, slices.Grow(d.scratch, min(n, wire.GrowBytes)), n)
-	return err
+	dst = append(dst, raftmsg.FieldEntries<<3|raftmsg.WireBytes)
+	dst = binary.AppendUvarint(dst, uint64(n))
+	return wire.ReadBytes(r, slices.Grow(dst, min(n, wire.GrowBytes)), n)
 }
 
 // rebuild encodes a MsgApp around entries that are encoded already.
@@ -236,17 +242,24 @@ func appEntriesBuffered(r *bufio.Reader) bool {
 	if err != nil || len(b) < 9 {
 		return false
 	}
-	count := binary.BigEndian.Uint64(b[1:])
-	b = b[9:]
+	b, whole := skipEntries(b[1:])
+	return whole && len(b) >= 8
+}
+
+// skipEntries returns what follows a count and that many entries in b, which
+// begins with the count, and whether all of them are there.
+func skipEntries(b []byte) ([]byte, bool) {
+	count := binary.BigEndian.Uint64(b)
+	b = b[8:]
 	for ; count > 0; count-- {
 		if len(b) < 8 {
-			return false
+			return nil, false
 		}
 		n := binary.BigEndian.Uint64(b)
 		if n > uint64(len(b)-8) {
-			return false
+			return nil, false
 		}
 		b = b[8+n:]
 	}
-	return len(b) >= 8
+	return b, true
 }

@@ -19,6 +19,7 @@ const (
 	headerCluster    = "X-Etcd-Cluster-Id"
 	headerTo         = "X-Raft-To"
 	headerURLs       = "X-Peerurls"
+	headerTerm       = "X-Raft-Term" // of the older form of the msgapp stream only
 
 	headerRemovedIndex   = "X-Pontoon-Removed-Index"
 	headerRemovedTerm    = "X-Pontoon-Removed-Term"
@@ -48,6 +49,15 @@ var (
 type identity struct {
 	node, cluster uint64
 	urls          []string
+	oldPeers      bool // peers from before minClusterVersion are spoken to
+}
+
+// least is the oldest version of peers that this node speaks to.
+func (i identity) least() string {
+	if i.oldPeers {
+		return versionWithoutName
+	}
+	return minClusterVersion
 }
 
 func formatID(id uint64) string { return strconv.FormatUint(id, 16) }
@@ -58,7 +68,7 @@ func parseID(s string) (uint64, error) { return strconv.ParseUint(s, 16, 64) }
 func (i identity) mark(h http.Header, to uint64) {
 	h.Set(headerFrom, formatID(i.node))
 	h.Set(headerVersion, protocolVersion)
-	h.Set(headerMinVersion, minClusterVersion)
+	h.Set(headerMinVersion, i.least())
 	h.Set(headerCluster, formatID(i.cluster))
 	h.Set(headerTo, formatID(to))
 	if len(i.urls) > 0 {
@@ -68,7 +78,7 @@ func (i identity) mark(h http.Header, to uint64) {
 
 // check refuses requests of incompatible peers and of other clusters.
 func (i identity) check(h http.Header) error {
-	if !compatible(h.Get(headerVersion), h.Get(headerMinVersion)) {
+	if !compatible(h.Get(headerVersion), h.Get(headerMinVersion), i.least()) {
 		return errIncompatibleVersion
 	}
 	if h.Get(headerCluster) != formatID(i.cluster) {
@@ -78,8 +88,9 @@ func (i identity) check(h http.Header) error {
 }
 
 // compatible applies rafthttp's rule to what a peer announces. A version that
-// cannot be read is not compatible; one newer than ours is.
-func compatible(version, minimum string) bool {
+// cannot be read is not compatible; one newer than ours is. oldest is the least
+// version that this node accepts.
+func compatible(version, minimum, oldest string) bool {
 	v, ok := parseVersion(version)
 	if !ok {
 		return false
@@ -89,15 +100,18 @@ func compatible(version, minimum string) bool {
 		return false
 	}
 	ours, _ := parseVersion(protocolVersion)
-	least, _ := parseVersion(minClusterVersion)
+	least, _ := parseVersion(oldest)
 	return !v.less(least) && !ours.less(m)
 }
 
 // streams reports whether a peer of that version has the streams we speak.
 func streams(version string) bool {
 	v, ok := parseVersion(version)
-	return ok && !v.less(release{2, 1})
+	return ok && !v.less(firstWithStreams)
 }
+
+// firstWithStreams is the first release that has the streams we speak.
+var firstWithStreams = release{2, 1}
 
 type release struct{ major, minor uint64 }
 

@@ -64,6 +64,7 @@ func TestOpenRefusesBadConfig(t *testing.T) {
 		{"tls: {cert: a, key: b, cs: c}", "127.0.0.1:0", "cs"},
 		{"tls: {cert: a, key: b}", "127.0.0.1:0", "tls.ca is missing"},
 		{"tls: {cert: /nowhere/a, key: b, ca: c}", "127.0.0.1:0", "/nowhere/a"},
+		{"{old_peers: true, tls: {cert: a, key: b, ca: c}}", "127.0.0.1:0", "old_peers"},
 		{"{insecure: true, tls: {cert: a, key: b, ca: c}}", "127.0.0.1:0", "insecure"},
 		{"", "0.0.0.0:0", "insecure: true"},
 		{"", ":0", "insecure: true"},
@@ -174,7 +175,7 @@ func TestVersionsCompatible(t *testing.T) {
 		{"3.5.0", "x.y.z", false},
 		{"3", "3.0.0", false},
 	} {
-		if got := compatible(c.version, c.minimum); got != c.want {
+		if got := compatible(c.version, c.minimum, minClusterVersion); got != c.want {
 			t.Errorf("%q with minimum %q: %t, want %t", c.version, c.minimum, got, c.want)
 		}
 	}

@@ -42,6 +42,7 @@ type peer struct {
 	pipeline *pipeline
 	writers  [streamKinds]atomic.Pointer[streamWriter]
 	facts    facts
+	old      *oldTerms // nil unless peers may be old
 
 	ctx    context.Context // ends with the peer
 	cancel context.CancelFunc
@@ -56,6 +57,9 @@ func newPeer(e *endpoint, id uint64, remote bool) *peer {
 	p := &peer{e: e, id: id, remote: remote, clients: newClients(e.timing, e.security, id)}
 	p.ctx, p.cancel = context.WithCancel(e.ctx)
 	p.pipeline = &pipeline{peer: p}
+	if e.config.OldPeers && !remote {
+		p.old = newOldTerms()
+	}
 	return p
 }
 
@@ -83,6 +87,9 @@ func (p *peer) stop() {
 
 // send puts a message into one of the peer's queues, or reports it.
 func (p *peer) send(m transport.Envelope) {
+	if p.old != nil {
+		p.old.sent(m.Payload)
+	}
 	kind := messageStream
 	switch m.Class {
 	case pluginv1.MessageClass_CLASS_SNAPSHOT:
@@ -110,7 +117,7 @@ func (p *peer) send(m transport.Envelope) {
 // send it, or it had no room for it and said so.
 func (p *peer) enqueue(kind streamKind, m transport.Envelope) bool {
 	w := p.writers[kind].Load()
-	if w == nil {
+	if w == nil || !w.takes(m.Payload) {
 		return false
 	}
 	switch w.queue.Put(m) {

@@ -67,7 +67,7 @@ func (e *endpoint) admit(w http.ResponseWriter, r *http.Request, method string) 
 		http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
 		return false
 	}
-	w.Header().Set(headerVersion, protocolVersion)
+	w.Header().Set(headerVersion, e.self.answerTo(r.Header.Get(headerVersion)))
 	w.Header().Set(headerCluster, formatID(e.self.cluster))
 	if err := e.self.check(r.Header); err != nil {
 		http.Error(w, err.Error(), http.StatusPreconditionFailed)
@@ -91,7 +91,12 @@ func (e *endpoint) serveStream(w http.ResponseWriter, r *http.Request) {
 	if !e.admit(w, r, http.MethodGet) {
 		return
 	}
-	kind, err := parseStreamKind(path.Dir(r.URL.Path))
+	dir := path.Dir(r.URL.Path)
+	if e.config.OldPeers && dir == pathStream {
+		e.serveOldStream(w, r)
+		return
+	}
+	kind, err := parseStreamKind(dir)
 	if err != nil {
 		http.Error(w, "invalid path", http.StatusNotFound)
 		return
@@ -101,28 +106,32 @@ func (e *endpoint) serveStream(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "invalid from", http.StatusNotFound)
 		return
 	}
-	if !e.vouched(w, r, from) {
-		return
+	if p := e.dialler(w, r, from); p != nil {
+		e.runStream(w, p, kind, nil)
 	}
-	if e.refuseRemoved(w, from) {
-		return
+}
+
+// dialler is the peer that asks for a stream, or nil if it was refused.
+func (e *endpoint) dialler(w http.ResponseWriter, r *http.Request, from uint64) *peer {
+	if !e.vouched(w, r, from) || e.refuseRemoved(w, from) {
+		return nil
 	}
 	p := (*e.peers.Load())[from]
 	if p == nil || p.remote {
 		e.learn(r, from)
 		http.Error(w, errUnknownSender.Error(), http.StatusNotFound)
-		return
+		return nil
 	}
 	if r.Header.Get(headerTo) != formatID(e.self.node) {
 		http.Error(w, errToMismatch.Error(), http.StatusPreconditionFailed)
-		return
+		return nil
 	}
-	e.runStream(w, p, kind)
+	return p
 }
 
 // runStream answers and then sends until the connection, the peer or the
-// endpoint ends.
-func (e *endpoint) runStream(w http.ResponseWriter, p *peer, kind streamKind) {
+// endpoint ends. of is nil but for the older form of the msgapp stream.
+func (e *endpoint) runStream(w http.ResponseWriter, p *peer, kind streamKind, of *entriesTerm) {
 	out, answered, err := takeOver(w, e.timing.link)
 	if err != nil {
 		if !answered {
@@ -133,6 +142,9 @@ func (e *endpoint) runStream(w http.ResponseWriter, p *peer, kind streamKind) {
 	ctx, cancel := context.WithCancel(p.ctx)
 	defer cancel()
 	writer := newStreamWriter(p, kind, out, cancel)
+	if of != nil {
+		writer.of, writer.encoder = of, entriesEncoder{}
+	}
 	var watching sync.WaitGroup
 	watching.Go(func() { out.watch(cancel) })
 	defer watching.Wait()
@@ -157,7 +169,7 @@ func (e *endpoint) servePipeline(w http.ResponseWriter, r *http.Request) {
 	if !e.admit(w, r, http.MethodPost) {
 		return
 	}
-	from, ok := e.sender(w, r)
+	from, ok := e.messageSender(w, r)
 	if !ok || e.refuseRemoved(w, from) {
 		return
 	}
@@ -175,6 +187,11 @@ func (e *endpoint) servePipeline(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		http.Error(w, "error unmarshalling raft message", http.StatusBadRequest)
 		return
+	}
+	if from == 0 {
+		if from, ok = e.namedByMessage(w, &s); !ok {
+			return
+		}
 	}
 	if code, err := e.checkMessage(&s, from); err != nil {
 		http.Error(w, err.Error(), code)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -46,6 +47,9 @@ func (r *streamReader) run(ctx context.Context) {
 		if errors.As(err, &removed) {
 			r.peer.e.reporter.Removed(r.peer.id, removed.proof)
 			wait = r.peer.e.timing.removed
+		}
+		if errors.Is(err, errOldPeer) {
+			wait = r.peer.e.timing.old
 		}
 		if !pace.Pause(ctx, wait-time.Since(started)) {
 			return
@@ -89,14 +93,22 @@ func (r *streamReader) session(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	body, err := r.dial(ctx)
+	if errors.Is(err, errOldPeer) && r.kind == appendStream {
+		return r.oldSession(ctx)
+	}
 	if err != nil {
 		return err
 	}
 	defer body.Close()
+	return r.up(r.decoder(body))
+}
+
+// up receives while the stream counts as one that is up.
+func (r *streamReader) up(frames frameReader) error {
 	r.wasUp, r.refused = true, false
 	r.peer.readerUp()
 	defer r.peer.readerDown()
-	return r.receive(r.decoder(body))
+	return r.receive(frames)
 }
 
 func (r *streamReader) decoder(body io.Reader) frameReader {
@@ -111,24 +123,32 @@ func (r *streamReader) decoder(body io.Reader) frameReader {
 
 // dial asks the peer for the stream.
 func (r *streamReader) dial(ctx context.Context) (io.ReadCloser, error) {
+	return r.ask(ctx, r.peer.clients.stream, checkStreamAnswer, nil, r.kind.path())
+}
+
+// ask sends the request for a stream and returns the body of the answer.
+func (r *streamReader) ask(ctx context.Context, through *client, check func(*http.Response, identity) error, extra http.Header, kind ...string) (io.ReadCloser, error) {
 	e := r.peer.e
 	base := r.peer.urls.Pick()
 	if base == nil {
 		return nil, errNoURL
 	}
-	target := base.JoinPath(pathStream, r.kind.path(), formatID(e.self.node)).String()
+	target := base.JoinPath(pathStream).JoinPath(append(kind, formatID(e.self.node))...).String()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
 		return nil, fmt.Errorf("dial %s: %w", target, err)
 	}
 	e.self.mark(request.Header, r.peer.id)
-	response, err := r.peer.clients.stream.RoundTrip(request)
+	maps.Copy(request.Header, extra)
+	response, err := through.RoundTrip(request)
 	if err != nil {
 		r.peer.urls.Failed(base)
 		return nil, fmt.Errorf("dial %s: %w", target, err)
 	}
-	if err := checkStreamAnswer(response, e.self); err != nil {
-		r.peer.urls.Failed(base)
+	if err := check(response, e.self); err != nil {
+		if !errors.Is(err, errOldPeer) {
+			r.peer.urls.Failed(base)
+		}
 		closeAnswer(response)
 		return nil, fmt.Errorf("dial %s: %w", target, err)
 	}
@@ -136,12 +156,19 @@ func (r *streamReader) dial(ctx context.Context) (io.ReadCloser, error) {
 }
 
 func checkStreamAnswer(response *http.Response, self identity) error {
+	if self.oldPeers && answersAsOld(response) {
+		return errOldPeer
+	}
 	if response.StatusCode != http.StatusOK {
 		return answerError(response, self)
 	}
 	if version := response.Header.Get(headerVersion); !streams(version) {
 		return fmt.Errorf("%w: peer announces %q", errIncompatibleVersion, version)
 	}
+	return checkCluster(response, self)
+}
+
+func checkCluster(response *http.Response, self identity) error {
 	if cluster := response.Header.Get(headerCluster); cluster != "" && cluster != formatID(self.cluster) {
 		return clusterMismatch(cluster, self)
 	}
@@ -162,6 +189,9 @@ func answerError(response *http.Response, self identity) error {
 		return fmt.Errorf("answer %s: %w", response.Status, err)
 	}
 	reason := strings.TrimSpace(string(text))
+	if reason == oldClusterMismatch {
+		reason = errClusterMismatch.Error()
+	}
 	if cluster := response.Header.Get(headerCluster); reason == errClusterMismatch.Error() && cluster != "" {
 		return clusterMismatch(cluster, self)
 	}

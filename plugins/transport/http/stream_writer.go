@@ -35,6 +35,7 @@ type streamWriter struct {
 	queue   *sendqueue.Queue
 	encoder frameEncoder
 	cancel  context.CancelFunc
+	of      *entriesTerm // nil but for the older form of the msgapp stream
 
 	out    *chunks
 	buffer []byte // chunkRoom bytes, then what is encoded and not written yet

@@ -17,6 +17,9 @@ type timing struct {
 	redial time.Duration
 	// removed is the same after the peer said that this node was removed.
 	removed time.Duration
+	// old is the same for a stream that the peer is too old to have, and how
+	// long one waits to learn the term for the older form of it.
+	old time.Duration
 	// probe is the time between two probes of a peer whose streams are up, and
 	// knock while none is.
 	probe, knock time.Duration
@@ -34,6 +37,7 @@ func newTiming(election time.Duration) timing {
 		heartbeat: link / 3,
 		redial:    100 * time.Millisecond,
 		removed:   dial,
+		old:       dial,
 		probe:     4 * link / 5,
 		knock:     link / 10,
 		idle:      2*link - time.Second,

@@ -11,6 +11,7 @@ import (
 // Message types of raft that transports have to tell apart.
 const (
 	TypeApp            = 3
+	TypeAppResp        = 4
 	TypeSnap           = 7
 	TypeHeartbeat      = 8
 	TypeTransferLeader = 13
@@ -43,6 +44,7 @@ const (
 	FieldCommit   = 8
 	FieldSnapshot = 9
 
+	entryFieldTerm  = 2
 	entryFieldIndex = 3
 )
 
@@ -135,18 +137,30 @@ func (s *Shape) LastIndex() (uint64, error) {
 	if s.Entries == 0 {
 		return s.Index, nil
 	}
-	index := uint64(0)
-	for rest := s.LastEntry; len(rest) > 0; {
-		number, value, body, n, err := NextField(rest)
+	_, index, err := EntryPosition(s.LastEntry)
+	if err != nil {
+		return 0, fmt.Errorf("last entry: %w", err)
+	}
+	return index, nil
+}
+
+// EntryPosition reads the term and the index of an encoded Entry.
+func EntryPosition(entry []byte) (term, index uint64, err error) {
+	for len(entry) > 0 {
+		number, value, body, n, err := NextField(entry)
 		if err != nil {
-			return 0, fmt.Errorf("last entry: %w", err)
+			return 0, 0, err
 		}
-		rest = rest[n:]
-		if number == entryFieldIndex && body == nil {
+		entry = entry[n:]
+		switch {
+		case body != nil:
+		case number == entryFieldTerm:
+			term = value
+		case number == entryFieldIndex:
 			index = value
 		}
 	}
-	return index, nil
+	return term, index, nil
 }
 
 // zeroMessage reports whether body encodes nothing but zeros, in messages
