@@ -126,7 +126,9 @@ func TestB7OldPeerIsServed(t *testing.T) {
 	if got := entries(3); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
+	sendMessage(t, tr, app(3, 3, 7, 0))
 	for _, m := range []pluginv1.Message{
+		app(3, 3, 7, 0),               // again, with no news: it asks for an answer
 		app(3, 2, 7, 1),               // after an entry of an older term
 		app(3, 3, 20, 0),              // a probe: not where the stream is
 		app(2, 2, 7, 1),               // of an older term

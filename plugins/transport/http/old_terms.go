@@ -84,8 +84,9 @@ type entriesTerm struct {
 	link raftmsg.Link
 	term uint64
 
-	mu   sync.Mutex
-	last uint64 // index of the last entry that was let on it
+	mu     sync.Mutex
+	last   uint64 // index of the last entry that was let on it
+	commit uint64 // the highest commit index of what was
 }
 
 // A fate is what is to become of a message.
@@ -101,7 +102,8 @@ const (
 // where the stream is, has nothing to say but how far the leader has
 // committed. It becomes a frame without entries, which the peer takes for a
 // heartbeat: over the pipeline it could overtake the entries, and be rejected
-// for want of them.
+// for want of them. If it has not even that to say, it asks whether the entries
+// have arrived, and must get there.
 func (t *entriesTerm) judge(payload []byte) fate {
 	s, err := raftmsg.Scan(payload)
 	if err != nil || s.Kind != raftmsg.TypeApp {
@@ -117,10 +119,10 @@ func (t *entriesTerm) judge(payload []byte) fate {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if s.Entries == 0 && s.Index != t.last {
+	if s.Entries == 0 && (s.Index != t.last || s.Commit <= t.commit) {
 		return elsewhere
 	}
-	t.last = last
+	t.last, t.commit = last, max(t.commit, s.Commit)
 	return carried
 }
 
