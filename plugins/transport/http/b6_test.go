@@ -102,3 +102,27 @@ func TestB6TwentyFollowers(t *testing.T) {
 	}
 	sending.Wait()
 }
+
+// More snapshots than are sent at one time wait, unread. At the least rate
+// those are fewer than the section says.
+func TestSnapshotsWaitForOthers(t *testing.T) {
+	for config, places := range map[string]int{
+		"max_snapshots: 3":                         3,
+		"{max_snapshots: 3, snapshot_rate: 65536}": 2,
+	} {
+		one, _ := openNode(t, 1, config, newEvents(), newTiming)
+		connect(t, one, 2, "http://127.0.0.1:1")
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		for sending := range places + 1 {
+			source := &io.LimitedReader{R: randomBytes(8), N: 8}
+			err := one.SendSnapshot(ctx, snapshotTo(t, 2, 8), source)
+			if waited := err != nil && strings.Contains(err.Error(), "waiting for others"); waited != (sending == places) || source.N != 8 {
+				t.Errorf("%s: with %d others: %v", config, sending, err)
+			}
+			if err := one.open.Load().pace.Enter(ctx); (err == nil) != (sending < places) {
+				t.Errorf("%s: place %d: %v", config, sending, err)
+			}
+		}
+	}
+}

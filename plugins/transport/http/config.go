@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
 )
 
@@ -25,10 +26,6 @@ type config struct {
 
 	TLS *peertls.Files `yaml:"tls"` // nil: plain TCP
 }
-
-// minSnapshotRate is fast enough that no receiver takes a slow snapshot for
-// one that stands still.
-const minSnapshotRate = 64 << 10
 
 func defaultConfig() config {
 	return config{
@@ -79,7 +76,7 @@ const configSchema = `{
       "type": "integer",
       "minimum": 0,
       "default": 0,
-      "description": "The most bytes of snapshots sent in a second, to all peers together; 0 means no limit, otherwise at least 65536."
+      "description": "The most bytes of snapshots sent in a second, to all peers together; 0 means no limit, otherwise at least 65536. Below 26215 for each of max_snapshots, fewer are sent at one time."
     },
     "tls": ` + peertls.Schema + `,
     "learn_remotes": {
@@ -117,8 +114,8 @@ func parseConfig(document []byte) (config, error) {
 			return c, fmt.Errorf("%w: %s is %d, must be at least %d", plugins.ErrInvalidConfig, limit.key, limit.value, limit.min)
 		}
 	}
-	if c.SnapshotRate != 0 && c.SnapshotRate < minSnapshotRate {
-		return c, fmt.Errorf("%w: snapshot_rate is %d, must be 0 or at least %d", plugins.ErrInvalidConfig, c.SnapshotRate, minSnapshotRate)
+	if c.SnapshotRate != 0 && c.SnapshotRate < pace.MinRate {
+		return c, fmt.Errorf("%w: snapshot_rate is %d, must be 0 or at least %d", plugins.ErrInvalidConfig, c.SnapshotRate, pace.MinRate)
 	}
 	if c.TLS != nil && c.Insecure {
 		return c, fmt.Errorf("%w: insecure is for connections without TLS: remove it, or tls", plugins.ErrInvalidConfig)

@@ -30,9 +30,8 @@ type endpoint struct {
 	handler    transport.Handler
 	reporter   *report.Reporter
 	server     *http.Server
-	pace       *pace.Pace    // of snapshots being sent
+	pace       *pace.Pace    // of snapshots being sent, and their places
 	snapshots  chan struct{} // a token for each snapshot being received
-	sending    chan struct{} // a token for each snapshot being sent
 
 	ctx      context.Context // ends when closing begins
 	cancel   context.CancelFunc
@@ -79,9 +78,8 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 		timing:     t,
 		logger:     logger,
 		handler:    h,
-		pace:       pace.New(c.SnapshotRate),
+		pace:       pace.New(c.SnapshotRate, c.MaxSnapshots, t.link),
 		snapshots:  make(chan struct{}, c.MaxSnapshots),
-		sending:    make(chan struct{}, c.MaxSnapshots),
 		finished:   make(chan struct{}),
 		learned:    map[uint64]learnedPeer{},
 		transfers:  map[transferKey]*transfer{},

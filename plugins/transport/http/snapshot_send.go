@@ -38,12 +38,10 @@ func (e *endpoint) sendSnapshot(ctx context.Context, header transport.SnapshotHe
 	defer cancel()
 	defer context.AfterFunc(p.ctx, cancel)()
 
-	select {
-	case e.sending <- struct{}{}:
-		defer func() { <-e.sending }()
-	case <-ctx.Done():
-		return fmt.Errorf("send snapshot of %d bytes to %x: waiting for others: %w", header.Bytes, header.To, ctx.Err())
+	if err := e.pace.Enter(ctx); err != nil {
+		return fmt.Errorf("send snapshot of %d bytes to %x: waiting for others: %w", header.Bytes, header.To, err)
 	}
+	defer e.pace.Leave()
 	err := e.sendInParts(ctx, p, header, r)
 	if errors.Is(err, errNoParts) {
 		err = e.sendWhole(ctx, p, header, r)

@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
 )
 
@@ -25,14 +26,9 @@ type config struct {
 	TLS *peertls.Files `yaml:"tls"` // nil: nobody's identity is verified
 }
 
-const (
-	// minSnapshotRate is fast enough that no receiver takes a slow snapshot
-	// for one that stands still.
-	minSnapshotRate = 64 << 10
-	// mostSnapshots bounds what a connection may have waiting: each snapshot
-	// has a receive window.
-	mostSnapshots = 64
-)
+// mostSnapshots bounds what a connection may have waiting: each snapshot has a
+// receive window.
+const mostSnapshots = 64
 
 func defaultConfig() config {
 	return config{
@@ -72,7 +68,7 @@ const configSchema = `{
       "minimum": 1,
       "maximum": 64,
       "default": 4,
-      "description": "The most snapshots received at one time; more are told to come back."
+      "description": "The most snapshots received at one time, and sent at one time; of those to send more wait, of those that come more are told to come back."
     },
     "queue_bytes": {
       "type": "integer",
@@ -84,7 +80,7 @@ const configSchema = `{
       "type": "integer",
       "minimum": 0,
       "default": 0,
-      "description": "The most bytes of snapshots sent in a second, to all peers together; 0 means no limit, otherwise at least 65536."
+      "description": "The most bytes of snapshots sent in a second, to all peers together; 0 means no limit, otherwise at least 65536. Below 26215 for each of max_snapshots, fewer are sent at one time."
     },
     "tls": ` + peertls.Schema + `,
     "learn_remotes": {
@@ -120,8 +116,8 @@ func parseConfig(document []byte) (config, error) {
 	if c.MaxSnapshots > mostSnapshots {
 		return c, fmt.Errorf("%w: max_snapshots is %d, must be at most %d", plugins.ErrInvalidConfig, c.MaxSnapshots, mostSnapshots)
 	}
-	if c.SnapshotRate != 0 && c.SnapshotRate < minSnapshotRate {
-		return c, fmt.Errorf("%w: snapshot_rate is %d, must be 0 or at least %d", plugins.ErrInvalidConfig, c.SnapshotRate, minSnapshotRate)
+	if c.SnapshotRate != 0 && c.SnapshotRate < pace.MinRate {
+		return c, fmt.Errorf("%w: snapshot_rate is %d, must be 0 or at least %d", plugins.ErrInvalidConfig, c.SnapshotRate, pace.MinRate)
 	}
 	if c.TLS != nil && c.Insecure {
 		return c, fmt.Errorf("%w: insecure is for members without identities: remove it, or tls", plugins.ErrInvalidConfig)

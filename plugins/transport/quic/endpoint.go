@@ -33,7 +33,7 @@ type endpoint struct {
 	logger     *slog.Logger
 	handler    transport.Handler
 	reporter   *report.Reporter
-	pace       *pace.Pace    // of snapshots being sent
+	pace       *pace.Pace    // of snapshots being sent, and their places
 	snapshots  chan struct{} // a token for each snapshot being received
 	doors      *doors
 	socket     net.PacketConn
@@ -95,7 +95,7 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 		timing:     t,
 		logger:     logger,
 		handler:    h,
-		pace:       pace.New(c.SnapshotRate),
+		pace:       pace.New(c.SnapshotRate, c.MaxSnapshots, t.link),
 		snapshots:  make(chan struct{}, c.MaxSnapshots),
 		doors:      newDoors(c.MaxConnections, c.MaxConnectionsPerAddress),
 		finished:   make(chan struct{}),

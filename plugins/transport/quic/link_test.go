@@ -115,25 +115,35 @@ func TestMessagesPassBlockedSnapshots(t *testing.T) {
 	}
 }
 
-// More snapshots than the receiver takes at one time are told to come back.
-func TestTooManySnapshots(t *testing.T) {
-	p := newPair(t, endless, "max_snapshots: 1")
-	begun, release := make(chan struct{}, 1), make(chan struct{})
-	p.atTwo.mu.Lock()
-	p.atTwo.receive = func(_ context.Context, _ transport.SnapshotHeader, r io.Reader) error {
+// hold makes the receiver wait with every snapshot until release is closed.
+func (e *events) hold(begun chan<- struct{}, release <-chan struct{}) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.receive = func(_ context.Context, _ transport.SnapshotHeader, r io.Reader) error {
 		begun <- struct{}{}
 		<-release
 		_, err := io.Copy(io.Discard, r)
 		return err
 	}
-	p.atTwo.mu.Unlock()
+}
+
+// More snapshots than the receiver takes at one time are told to come back.
+func TestTooManySnapshots(t *testing.T) {
+	atTwo := &events{}
+	one, _ := openWith(t, endless, testOptions(1, "max_snapshots: 4"), &events{})
+	two, urlTwo := openWith(t, endless, testOptions(2, "max_snapshots: 1"), atTwo)
+	connect(t, one, 2, urlTwo)
+	connect(t, two, 1)
+	establish(t, one, atTwo, 1, 2)
+	begun, release := make(chan struct{}, 1), make(chan struct{})
+	atTwo.hold(begun, release)
 	first := make(chan error, 1)
 	go func() {
-		first <- p.one.SendSnapshot(context.Background(), snapshotTo(t, 1, 2, 8), io.LimitReader(zeros{}, 8))
+		first <- one.SendSnapshot(context.Background(), snapshotTo(t, 1, 2, 8), io.LimitReader(zeros{}, 8))
 	}()
 	<-begun
 	for range 3 {
-		err := p.one.SendSnapshot(context.Background(), snapshotTo(t, 1, 2, 8), io.LimitReader(zeros{}, 8))
+		err := one.SendSnapshot(context.Background(), snapshotTo(t, 1, 2, 8), io.LimitReader(zeros{}, 8))
 		if !errors.Is(err, transport.ErrUnreachable) {
 			t.Errorf("got %v, want ErrUnreachable", err)
 		}
@@ -141,6 +151,41 @@ func TestTooManySnapshots(t *testing.T) {
 	close(release)
 	if err := <-first; err != nil {
 		t.Error(err)
+	}
+}
+
+// More snapshots than are sent at one time wait, unread, until another has
+// ended, and go then. At the least rate those are fewer than the section says.
+func TestSnapshotsWaitForOthers(t *testing.T) {
+	for config, places := range map[string]int{
+		"max_snapshots: 3":                         3,
+		"{max_snapshots: 3, snapshot_rate: 65536}": 2,
+	} {
+		p := newPair(t, newTiming, config)
+		begun, release := make(chan struct{}, places+1), make(chan struct{})
+		p.atTwo.hold(begun, release)
+		results := make(chan error, places+1)
+		again := func() {
+			results <- p.one.SendSnapshot(context.Background(), snapshotTo(t, 1, 2, 8), io.LimitReader(zeros{}, 8))
+		}
+		for range places {
+			go again()
+			<-begun
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		source := &io.LimitedReader{R: zeros{}, N: 8}
+		err := p.one.SendSnapshot(ctx, snapshotTo(t, 1, 2, 8), source)
+		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "waiting for others") || source.N != 8 {
+			t.Errorf("%s: one more, given up: %v, %d bytes were left unread", config, err, source.N)
+		}
+		go again()
+		close(release)
+		for range places + 1 {
+			if err := <-results; err != nil {
+				t.Errorf("%s: %v", config, err)
+			}
+		}
 	}
 }
 

@@ -34,6 +34,14 @@ func (e *endpoint) sendSnapshot(ctx context.Context, header transport.SnapshotHe
 	if err := e.checkSnapshot(header); err != nil {
 		return fmt.Errorf("send snapshot to %x: %w", header.To, err)
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(p.ctx, cancel)()
+
+	if err := e.pace.Enter(ctx); err != nil {
+		return fmt.Errorf("send snapshot of %d bytes to %x: waiting for others: %w", header.Bytes, header.To, err)
+	}
+	defer e.pace.Leave()
 	if err := p.sendSnapshot(ctx, header, r); err != nil {
 		return fmt.Errorf("send snapshot of %d bytes to %x: %w", header.Bytes, header.To, err)
 	}

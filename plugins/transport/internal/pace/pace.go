@@ -1,5 +1,5 @@
-// Package pace has what a transport waits for: a rate, a deadline that moves,
-// a pause.
+// Package pace has what a transport waits for: a place among the snapshots
+// being sent, a rate, a deadline that moves, a pause.
 package pace
 
 import (
@@ -8,20 +8,57 @@ import (
 	"time"
 )
 
+const (
+	// MinRate is the least limit there is: one step a second, so that a
+	// snapshot that has the rate for itself never seems to stand still.
+	MinRate = step
+
+	// step is the most that is read at one time under a limit.
+	step = 64 << 10
+)
+
 // A Pace keeps all snapshots together below a number of bytes in a second, so
-// that they leave room on the link and on the disk for what cannot wait.
+// that they leave room on the link and on the disk for what cannot wait. It
+// bounds their number, too. Its methods may be called at any time by anyone.
 type Pace struct {
-	rate int64 // bytes in a second; 0: no limit
+	rate    int64         // bytes in a second; 0: no limit
+	sending chan struct{} // a token for each snapshot being sent
 
 	mu   sync.Mutex
 	free time.Time // when the next bytes may go
 }
 
-// New returns a pace of so many bytes in a second; 0 means no limit.
-func New(rate int64) *Pace { return &Pace{rate: rate} }
+// New returns a pace of rate bytes in a second, 0 or at least MinRate; 0 means
+// no limit. It has places for most snapshots, or for fewer if the rate does not
+// give each of so many a step in half of silence, after which a receiver takes
+// a snapshot for one that stands still.
+func New(rate int64, most int, silence time.Duration) *Pace {
+	if rate > 0 {
+		steps := float64(rate) * silence.Seconds() / 2 / step
+		most = max(1, int(min(float64(most), steps)))
+	}
+	return &Pace{rate: rate, sending: make(chan struct{}, most)}
+}
 
-// step is the most that is read at one time under a limit.
-const step = 64 << 10
+// Enter waits for a place among the snapshots being sent. Without an error
+// Leave must follow. It returns the error of ctx if that ends first; a place
+// that is free is given all the same.
+func (p *Pace) Enter(ctx context.Context) error {
+	select {
+	case p.sending <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case p.sending <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Leave gives the place of one Enter back.
+func (p *Pace) Leave() { <-p.sending }
 
 // Step cuts a buffer to what should be spent at one time.
 func (p *Pace) Step(buf []byte) []byte {
