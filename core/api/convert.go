@@ -1,11 +1,11 @@
 package api
 
 import (
-	"net/url"
 	"strconv"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
 // hex is how identifiers look everywhere; none is the empty string.
@@ -47,6 +47,8 @@ func toMember(m server.Member) *hostv1.Member {
 	}
 }
 
+// fromMember reads a member. An address that no transport could read would cut
+// it off, so it is refused before it is in the log.
 func fromMember(m *hostv1.Member) (server.Member, error) {
 	if m == nil {
 		return server.Member{}, malformed("no member")
@@ -54,6 +56,11 @@ func fromMember(m *hostv1.Member) (server.Member, error) {
 	id, err := optionalID("member.id", m.GetId())
 	if err != nil {
 		return server.Member{}, err
+	}
+	for _, raw := range m.GetPeerUrls() {
+		if _, err := transport.ParseURL(raw); err != nil {
+			return server.Member{}, malformed("%v", err)
+		}
 	}
 	return server.Member{
 		ID:            id,
@@ -64,8 +71,7 @@ func fromMember(m *hostv1.Member) (server.Member, error) {
 	}, nil
 }
 
-// fromUpdate reads what changes of a member. An address that no transport could
-// read would cut the member off, so it is refused before it is in the log.
+// fromUpdate reads what changes of a member.
 func fromUpdate(m *hostv1.Member) (server.Member, error) {
 	update, err := fromMember(m)
 	switch {
@@ -75,11 +81,6 @@ func fromUpdate(m *hostv1.Member) (server.Member, error) {
 		return update, malformed("member.id is missing")
 	case update.Name == "" && update.ClientAddress == "" && len(update.PeerURLs) == 0:
 		return update, malformed("nothing is to be changed: give name, peer_urls or client_address")
-	}
-	for _, text := range update.PeerURLs {
-		if u, err := url.Parse(text); err != nil || u.Scheme == "" || u.Host == "" {
-			return update, malformed("peer URL %q is not scheme://host:port", text)
-		}
 	}
 	return update, nil
 }

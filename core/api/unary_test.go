@@ -38,7 +38,7 @@ func TestUnaryForms(t *testing.T) {
 	if err != nil || len(m.GetMembers()) != 2 || m.GetMembers()[0].GetId() != "a" || !m.GetMembers()[0].GetLearner() {
 		t.Errorf("Members() = %v, %v", m, err)
 	}
-	if _, err := c.AddMember(ctx, &hostv1.AddMemberRequest{Member: &hostv1.Member{Id: "1f", Name: "n3", PeerUrls: []string{"u"}}}); err != nil {
+	if _, err := c.AddMember(ctx, &hostv1.AddMemberRequest{Member: &hostv1.Member{Id: "1f", Name: "n3", PeerUrls: []string{"pigeon://loft:1"}}}); err != nil {
 		t.Errorf("AddMember() = %v", err)
 	}
 	if svc.lastMember.ID != 0x1f || svc.lastMember.Name != "n3" || len(svc.lastMember.PeerURLs) != 1 {
@@ -111,6 +111,30 @@ func TestUnaryRefusals(t *testing.T) {
 				t.Errorf("error = %v with %v", tc.err, f)
 			}
 		})
+	}
+}
+
+// A peer URL that no transport could use is refused before the service hears of
+// it, with whatever usable one it comes.
+func TestUnusablePeerURLs(t *testing.T) {
+	svc := &fakeService{}
+	c := hostClient(t, start(t, api.Options{Service: svc}))
+	ctx := context.Background()
+	for _, raw := range []string{
+		"", "10.0.0.1:7501", "http://h", "http://:80", "http://h:0", "quic://h:1/x", "http://u@h:1", "http://h:1?x", "http://h:1#x",
+	} {
+		m := &hostv1.Member{Id: "2", Name: "n2", PeerUrls: []string{"http://h:1", raw}}
+		_, add := c.AddMember(ctx, &hostv1.AddMemberRequest{Member: m})
+		_, update := c.UpdateMember(ctx, &hostv1.UpdateMemberRequest{Member: m})
+		for call, err := range map[string]error{"add": add, "update": update} {
+			f := failureIn(t, err)
+			if status.Code(err) != codes.InvalidArgument || f.GetReason() != "malformed" || f.GetOutcome() != hostv1.Outcome_OUTCOME_NOT_APPLIED {
+				t.Errorf("%s with %q: %v with %v", call, raw, err, f)
+			}
+		}
+	}
+	if svc.lastMember.ID != 0 {
+		t.Errorf("the service was asked for %+v", svc.lastMember)
 	}
 }
 

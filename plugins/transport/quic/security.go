@@ -16,6 +16,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/membercert"
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
 )
 
@@ -132,22 +133,18 @@ func (s security) checkListen(address string) error {
 
 // parseURL reads a peer's URL and refuses those that must not be dialled.
 func (s security) parseURL(raw string) (*url.URL, error) {
-	u, err := url.Parse(raw)
+	u, err := transport.ParseURL(raw)
 	if err != nil {
-		return nil, fmt.Errorf("%w: peer URL: %w", plugins.ErrInvalidArgument, err)
+		return nil, err
 	}
 	switch {
 	case u.Scheme != Scheme:
 		return nil, fmt.Errorf("%w: peer URL %q: scheme must be %s", plugins.ErrInvalidArgument, raw, Scheme)
-	case u.Hostname() == "" || u.Port() == "":
-		return nil, fmt.Errorf("%w: peer URL %q: must have a host and a port", plugins.ErrInvalidArgument, raw)
-	case (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.User != nil:
-		return nil, fmt.Errorf("%w: peer URL %q: must be nothing but scheme, host and port", plugins.ErrInvalidArgument, raw)
 	case !s.authenticated() && !s.insecure && !loopback(u.Hostname()):
 		return nil, fmt.Errorf("%w: peer URL %q: not a loopback address and members do not prove who they are; "+
 			"set tls, or insecure: true to use it all the same", plugins.ErrInvalidArgument, raw)
 	}
-	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
+	return u, nil
 }
 
 func loopback(host string) bool {
