@@ -1,16 +1,11 @@
 package httptransport
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
 )
-
-// errOtherSender: the caller says that it is another member than its
-// certificate says.
-var errOtherSender = errors.New("sender is not the member of the certificate")
 
 // speaksFor reports why a caller may not speak for a member, nil if it may.
 // Without TLS nobody can tell, and all may.
@@ -23,7 +18,7 @@ func (e *endpoint) speaksFor(r *http.Request, member uint64) error {
 	}
 	caller, err := e.security.members.PeerID(*r.TLS)
 	if err == nil && caller != member {
-		err = fmt.Errorf("%w: member %x says that it is %x", errOtherSender, caller, member)
+		err = fmt.Errorf("%w: member %x says that it is %x", peertls.ErrOtherSender, caller, member)
 	}
 	return err
 }
@@ -33,7 +28,7 @@ func (e *endpoint) speaksFor(r *http.Request, member uint64) error {
 func (e *endpoint) vouched(w http.ResponseWriter, r *http.Request, member uint64) bool {
 	err := e.speaksFor(r, member)
 	if err != nil {
-		e.security.refusals.called(r.RemoteAddr, err)
+		e.security.refusals.Called(r.RemoteAddr, err)
 		w.Header().Set("Connection", "close")
 		http.Error(w, err.Error(), http.StatusForbidden)
 	}

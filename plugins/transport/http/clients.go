@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/refusals"
 )
 
 // clients are the sending ends of the kinds of request to one peer. They
@@ -19,7 +21,7 @@ type clients struct {
 type client struct {
 	*http.Transport
 	peer     uint64
-	refusals *refusals
+	refusals *refusals.Refusals
 }
 
 // RoundTrip implements http.RoundTripper. It notes when one end did not like
@@ -27,7 +29,7 @@ type client struct {
 func (c *client) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := c.Transport.RoundTrip(r)
 	if err != nil {
-		c.refusals.dialled(c.peer, err)
+		c.refusals.Dialled(c.peer, err)
 	}
 	return response, err
 }

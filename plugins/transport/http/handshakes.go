@@ -8,6 +8,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/refusals"
 )
 
 // handshakes accepts connections whose TLS handshake is done. It does not leave
@@ -17,7 +19,7 @@ type handshakes struct {
 	net.Listener
 	config   *tls.Config
 	timeout  time.Duration // of one handshake
-	refusals *refusals
+	refusals *refusals.Refusals
 
 	ctx     context.Context // ends with the listener
 	cancel  context.CancelFunc
@@ -27,7 +29,7 @@ type handshakes struct {
 }
 
 // newHandshakes begins to accept; Close ends it.
-func newHandshakes(l net.Listener, config *tls.Config, timeout time.Duration, r *refusals) *handshakes {
+func newHandshakes(l net.Listener, config *tls.Config, timeout time.Duration, r *refusals.Refusals) *handshakes {
 	h := &handshakes{
 		Listener: l, config: config, timeout: timeout, refusals: r,
 		ready: make(chan net.Conn), failed: make(chan error),
@@ -72,7 +74,7 @@ func (h *handshakes) shake(c net.Conn) {
 
 func (h *handshakes) refuse(c net.Conn, err error) {
 	if h.ctx.Err() == nil {
-		h.refusals.called(c.RemoteAddr().String(), err)
+		h.refusals.Called(c.RemoteAddr().String(), err)
 	}
 	var plain tls.RecordHeaderError
 	if errors.As(err, &plain) && plain.Conn != nil {

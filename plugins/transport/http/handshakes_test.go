@@ -12,6 +12,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls/peertlstest"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/refusals"
 )
 
 // flaky is a listener whose first Accept fails, as when the process has too
@@ -40,7 +41,7 @@ func TestHandshakes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := newHandshakes(&flaky{Listener: l}, self.Server(), time.Hour, newRefusals(slog.New(slog.DiscardHandler)))
+	h := newHandshakes(&flaky{Listener: l}, self.Server(), time.Hour, refusals.New(slog.New(slog.DiscardHandler), "refused_total"))
 	if _, err := h.Accept(); !errors.Is(err, syscall.EMFILE) {
 		t.Fatalf("got %v, want EMFILE", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/refusals"
 )
 
 // security decides how connections are protected and which addresses may be
@@ -23,12 +24,12 @@ import (
 type security struct {
 	insecure bool // plain TCP off loopback is allowed
 	members  *peertls.Identity
-	refusals *refusals
+	refusals *refusals.Refusals
 }
 
 // newSecurity reads the certificates, if there are to be any.
 func newSecurity(c config, self identity, logger *slog.Logger) (security, error) {
-	s := security{insecure: c.Insecure, refusals: newRefusals(logger)}
+	s := security{insecure: c.Insecure, refusals: refusals.New(logger, "pontoon_transport_http_refused_total")}
 	if c.TLS == nil {
 		return s, nil
 	}
@@ -77,7 +78,7 @@ func (s security) write(w io.Writer) error {
 	if _, err := fmt.Fprintf(w, "# HELP %s When this member's certificate runs out, Unix time.\n# TYPE %s gauge\n%s %.0f\n", name, name, name, expires); err != nil {
 		return err
 	}
-	return s.refusals.write(w)
+	return s.refusals.Write(w)
 }
 
 // checkListen refuses to offer plain TCP to the world unasked.

@@ -57,10 +57,10 @@ func (t *quicTransport) WriteMetrics(w io.Writer) error {
 	if e.security.authenticated() {
 		gauges = append(gauges, gauge{"certificate_expires_seconds", "When this member's certificate runs out, Unix time.", e.security.members.Expires().Unix()})
 	}
-	const refused = "pontoon_transport_quic_refused_certificates_total"
-	if _, err := fmt.Fprintf(w, "# HELP %s Callers whose certificate was refused.\n# TYPE %s counter\n%s %d\n",
-		refused, refused, refused, e.security.refusals.count.Load()); err != nil {
-		return err
+	if e.security.authenticated() {
+		if err := e.security.refusals.Write(w); err != nil {
+			return err
+		}
 	}
 	for _, gauge := range gauges {
 		name := "pontoon_transport_quic_" + gauge.name

@@ -21,7 +21,7 @@ func checkMetrics(t *testing.T, text string) {
 			t.Errorf("%s is missing", f.Name)
 		}
 	}
-	for _, name := range []string{"learned_peers", "inbound_connections", "refused_certificates_total"} {
+	for _, name := range []string{"learned_peers", "inbound_connections"} {
 		if parsed["pontoon_transport_quic_"+name] == nil {
 			t.Errorf("%s is missing", name)
 		}

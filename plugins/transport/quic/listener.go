@@ -172,7 +172,7 @@ func (e *endpoint) judge(conn *quic.Conn, h hello) (*link, answer) {
 	if h.cluster != e.self.cluster {
 		return nil, e.answer(codeOtherCluster, fmt.Errorf("this node is in cluster %x", e.self.cluster))
 	}
-	if err := e.security.checkCaller(conn.ConnectionState().TLS, h.from); err != nil {
+	if err := e.security.checkCaller(conn.RemoteAddr(), conn.ConnectionState().TLS, h.from); err != nil {
 		return nil, e.answer(codeRefused, err)
 	}
 	if m, removed := (*e.removed.Load())[h.from]; removed {

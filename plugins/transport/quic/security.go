@@ -18,6 +18,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/refusals"
 )
 
 // Scheme is that of the URLs that peers can be reached under.
@@ -35,12 +36,12 @@ type security struct {
 	insecure  bool
 	members   *peertls.Identity
 	throwaway tls.Certificate // without members
-	refusals  *refusals
+	refusals  *refusals.Refusals
 }
 
 // newSecurity reads the certificates, or makes one.
 func newSecurity(c config, self identity, logger *slog.Logger) (security, error) {
-	s := security{insecure: c.Insecure, refusals: &refusals{logger: logger}}
+	s := security{insecure: c.Insecure, refusals: refusals.New(logger, "pontoon_transport_quic_refused_total")}
 	var err error
 	if c.TLS != nil {
 		s.members, err = peertls.Open(*c.TLS, membercert.Name{Cluster: self.cluster, Member: self.node}, logger)
@@ -79,10 +80,29 @@ func (s security) server() *tls.Config {
 	}
 	if s.authenticated() {
 		c = s.members.Server()
-		c.VerifyConnection = s.refusals.watching(c.VerifyConnection)
 	}
 	c.NextProtos = []string{alpn}
+	if s.authenticated() {
+		s.watchCallers(c)
+	}
 	return c
+}
+
+// watchCallers makes c note whose certificate it refuses.
+func (s security) watchCallers(c *tls.Config) {
+	each := c.Clone()
+	c.GetConfigForClient = func(caller *tls.ClientHelloInfo) (*tls.Config, error) {
+		address := caller.Conn.RemoteAddr().String()
+		own := each.Clone()
+		own.VerifyConnection = func(state tls.ConnectionState) error {
+			err := each.VerifyConnection(state)
+			if err != nil {
+				s.refusals.Called(address, err)
+			}
+			return err
+		}
+		return own, nil
+	}
 }
 
 // client is the configuration of who dials the peer.
@@ -96,17 +116,17 @@ func (s security) client(peer uint64) *tls.Config {
 	return c
 }
 
-// checkCaller refuses a caller whose certificate is not the claimed member's.
-func (s security) checkCaller(state tls.ConnectionState, claimed uint64) error {
+// checkCaller refuses a caller at that address whose certificate is not the claimed member's.
+func (s security) checkCaller(address net.Addr, state tls.ConnectionState, claimed uint64) error {
 	if !s.authenticated() {
 		return nil
 	}
 	member, err := s.members.PeerID(state)
 	if err == nil && member != claimed {
-		err = fmt.Errorf("%w: it is of member %x, and the caller says %x", peertls.ErrOtherMember, member, claimed)
+		err = fmt.Errorf("%w: it is of member %x, and the caller says %x", peertls.ErrOtherSender, member, claimed)
 	}
 	if err != nil {
-		s.refusals.note(err)
+		s.refusals.Called(address.String(), err)
 	}
 	return err
 }

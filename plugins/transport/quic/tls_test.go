@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/quic-go/quic-go"
@@ -73,6 +75,56 @@ func TestClaimsAreCompared(t *testing.T) {
 	}
 	if a, err := pretend(t, url, certificate, testHello(3, 1)); err != nil || a.code != codeWelcome {
 		t.Errorf("member 3 as itself: got %+v, error %v, want a welcome", a, err)
+	}
+}
+
+// notes is a log that others write to meanwhile.
+type notes struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (n *notes) Write(p []byte) (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.text.Write(p)
+}
+
+func (n *notes) count(what string) int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return strings.Count(n.text.String(), what)
+}
+
+// Callers that are refused in turn, again and again, have one line each in the
+// log, with their address, and are all counted.
+func TestRefusalsAreLoggedOnce(t *testing.T) {
+	forge, log := peertlstest.New(t), &notes{}
+	tr := newTransport(slog.New(slog.NewTextHandler(log, nil)), quick)
+	address, err := tr.Open(context.Background(), testOptions(1, forge.Config(t, member(1))), &events{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tr.Close(context.Background()) }()
+	elsewhere, other := forge.Certificate(t, membercert.Name{Cluster: testCluster + 1, Member: 2}, nil), forge.Certificate(t, member(3), nil)
+	const rounds = 5
+	for range rounds {
+		_, _ = pretend(t, "quic://"+address, elsewhere, testHello(2, 1))
+		_, _ = pretend(t, "quic://"+address, other, testHello(2, 1))
+	}
+	r := tr.open.Load().security.refusals
+	eventually(t, "all to be counted", func() bool {
+		return r.Count("other_cluster") == rounds && r.Count("other_sender") == rounds
+	}, nil)
+	if log.count("caller refused") != 2 || log.count("address=127.0.0.1:") != 2 {
+		t.Errorf("the log is\n%s", log.text.String())
+	}
+	var metrics strings.Builder
+	if err := tr.WriteMetrics(&metrics); err != nil {
+		t.Fatal(err)
+	}
+	if want := `pontoon_transport_quic_refused_total{reason="other_sender"} 5`; !strings.Contains(metrics.String(), want) {
+		t.Errorf("%s is missing in\n%s", want, metrics.String())
 	}
 }
 

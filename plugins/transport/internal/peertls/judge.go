@@ -31,6 +31,9 @@ var (
 	ErrOtherCluster = errors.New("certificate is of another cluster: compare cluster.id of both nodes and the URI in the certificate")
 	// ErrOtherMember: another member answered than the one that was dialled.
 	ErrOtherMember = errors.New("certificate is of another member: the address leads to the wrong node, or the node has the wrong certificate")
+	// ErrOtherSender: the caller says that it is another member than its
+	// certificate says.
+	ErrOtherSender = errors.New("sender is not the member of the certificate")
 	// ErrOwnName: the caller shows a certificate of this very node.
 	ErrOwnName = errors.New("certificate is of this very node: another node uses a copy of it, or a peer URL of this node leads back to it")
 )
@@ -120,6 +123,7 @@ func reasons() []reason {
 		{ErrUnverifiable, "unverifiable"},
 		{ErrOtherCluster, "other_cluster"},
 		{ErrOtherMember, "other_member"},
+		{ErrOtherSender, "other_sender"},
 		{ErrOwnName, "own_name"},
 		{membercert.ErrNoName, "no_name"},
 		{membercert.ErrSeveralNames, "several_names"},

@@ -1,0 +1,112 @@
+// Package refusals counts and logs whom a transport refuses for who they are.
+package refusals
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
+)
+
+const (
+	// refusalQuiet is how long a refusal for the same reason of the same peer
+	// is not logged again.
+	refusalQuiet = 10 * time.Minute
+	// maxRefusals bounds what is remembered of them. Who connects from many
+	// addresses is counted, but fills neither memory nor log.
+	maxRefusals = 256
+)
+
+// Refusals count connections and requests refused for who they are from, and
+// log them: one line for each peer and reason in a while. The methods may be
+// called at any time by anyone.
+type Refusals struct {
+	logger *slog.Logger
+	metric string
+
+	mu     sync.Mutex
+	counts map[string]uint64 // by reason
+	said   map[refusal]time.Time
+}
+
+type refusal struct{ peer, reason string }
+
+// New returns refusals that are logged there and counted by a metric of that
+// name.
+func New(logger *slog.Logger, metric string) *Refusals {
+	return &Refusals{logger: logger, metric: metric, counts: map[string]uint64{}, said: map[refusal]time.Time{}}
+}
+
+// Called notes that a caller at that address was refused.
+func (r *Refusals) Called(address string, err error) {
+	host, _, splitErr := net.SplitHostPort(address)
+	if splitErr != nil {
+		host = address
+	}
+	reason := peertls.Reason(err)
+	if reason == "" {
+		reason = "handshake"
+	}
+	if r.note(refusal{host, reason}) {
+		r.logger.Warn("caller refused", "address", address, "reason", reason, "error", err)
+	}
+}
+
+// Dialled notes that a peer was refused, or refused this node, if that is what
+// err is about.
+func (r *Refusals) Dialled(peer uint64, err error) {
+	reason := peertls.Reason(err)
+	id := strconv.FormatUint(peer, 16)
+	if reason == "" || reason == "timeout" || !r.note(refusal{id, reason}) {
+		return
+	}
+	if reason == "refused_by_peer" {
+		r.logger.Warn("peer refused this node's certificate: its log says why", "peer", id, "error", err)
+		return
+	}
+	r.logger.Warn("peer refused", "peer", id, "reason", reason, "error", err)
+}
+
+// note counts a refusal and reports whether it should be logged.
+func (r *Refusals) note(x refusal) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.counts[x.reason]++
+	now := time.Now()
+	maps.DeleteFunc(r.said, func(_ refusal, at time.Time) bool { return now.Sub(at) >= refusalQuiet })
+	if _, said := r.said[x]; said || len(r.said) >= maxRefusals {
+		return false
+	}
+	r.said[x] = now
+	return true
+}
+
+// Count is how often somebody was refused for that reason.
+func (r *Refusals) Count(reason string) uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.counts[reason]
+}
+
+// Write writes the counts as a metric with the label reason.
+func (r *Refusals) Write(w io.Writer) error {
+	r.mu.Lock()
+	counts := maps.Clone(r.counts)
+	r.mu.Unlock()
+	if _, err := fmt.Fprintf(w, "# HELP %s Connections and requests refused for the other end's identity, by reason.\n# TYPE %s counter\n", r.metric, r.metric); err != nil {
+		return err
+	}
+	for _, reason := range slices.Sorted(maps.Keys(counts)) {
+		if _, err := fmt.Fprintf(w, "%s{reason=%q} %d\n", r.metric, reason, counts[reason]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
