@@ -20,7 +20,7 @@ func newServe() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve --config FILE",
 		Short: "Run one member of a cluster",
-		Long: `serve runs a host and its three plugins until SIGTERM, SIGINT or SIGHUP, and
+		Long: `serve runs a host and its plugins until SIGTERM, SIGINT or SIGHUP, and
 then stops in order: clients first, the lock on the data last. A second signal
 does not wait any longer. Exit code 0 after a stop that was asked for.`,
 		Example: `  host serve --config configs/single.yaml
