@@ -2,7 +2,6 @@ package transporttest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 
@@ -287,5 +286,3 @@ func (e *endpoint) limit() int {
 	}
 	return plugins.DefaultLimits().MaxMessageBytes()
 }
-
-var errBroken = errors.New("link broke")

@@ -5,75 +5,52 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
-// incoming is a snapshot on its way, as its receiver reads it.
+// pieceBytes is the most that the source of a snapshot is asked for at once.
+const pieceBytes = 64 << 10
+
+// incoming is a snapshot on its way. Its receiver reads the pipe, not the
+// source: a break ends the receiver's read at once, however long the source
+// lets the sender wait.
 type incoming struct {
 	from   uint64
-	size   uint64
 	cancel context.CancelCauseFunc
-	ctx    context.Context
-
-	mu   sync.Mutex // held while r is read
-	r    io.Reader
-	read uint64
-	over bool  // SendSnapshot has returned: r is the caller's again
-	err  error // of r
+	*io.PipeReader
 }
 
 // fail ends the snapshot with err.
-func (i *incoming) fail(err error) { i.cancel(err) }
-
-// Read ends with io.EOF only if everything arrived.
-func (i *incoming) Read(p []byte) (int, error) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.ctx.Err() != nil || i.over {
-		return 0, errBroken
-	}
-	if i.err != nil {
-		return 0, i.err
-	}
-	n, err := i.r.Read(p)
-	i.read += uint64(n)
-	if errors.Is(err, io.EOF) && i.size > 0 && i.read != i.size {
-		err = fmt.Errorf("%w: snapshot has %d bytes instead of %d", plugins.ErrInvalidArgument, i.read, i.size)
-	}
-	if err != nil {
-		i.err = err
-	}
-	return n, err
-}
-
-// finish ends reading and returns the error of the reader, if it had one.
-func (i *incoming) finish() error {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.over = true
-	if errors.Is(i.err, io.EOF) {
-		return nil
-	}
-	return i.err
+func (i *incoming) fail(err error) {
+	i.cancel(err)
+	_ = i.CloseWithError(err)
 }
 
 // SendSnapshot implements transport.Transport.
 func (e *endpoint) SendSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	in := &incoming{from: e.opts.NodeID, size: header.Bytes, r: r, ctx: ctx, cancel: cancel}
+	body, sending := io.Pipe()
+	in := &incoming{from: e.opts.NodeID, cancel: cancel, PipeReader: body}
 	to, err := e.offer(in, header)
 	if err != nil {
 		return fmt.Errorf("send snapshot to %x: %w", header.To, err)
 	}
-	verdict := to.handler.ReceiveSnapshot(ctx, header, in)
-	to.settle(in)
-	e.calls.Done()
+	defer e.calls.Done()
+	defer context.AfterFunc(ctx, func() { _ = sending.CloseWithError(context.Cause(ctx)) })()
+	verdicts := make(chan error, 1)
+	go func() {
+		verdict := to.handler.ReceiveSnapshot(ctx, header, in)
+		_ = body.CloseWithError(errSettled)
+		to.settle(in)
+		verdicts <- verdict
+	}()
+	failed := stream(sending, r, header.Bytes)
+	_ = sending.CloseWithError(failed) // nil is io.EOF
+	verdict := <-verdicts
 	broken := context.Cause(ctx)
-	failed := in.finish()
 	switch {
 	case failed != nil:
 		return fmt.Errorf("send snapshot to %x: %w", header.To, failed)
@@ -83,6 +60,33 @@ func (e *endpoint) SendSnapshot(ctx context.Context, header transport.SnapshotHe
 		return fmt.Errorf("send snapshot to %x: %w: %w", header.To, transport.ErrSnapshotRefused, verdict)
 	}
 	return nil
+}
+
+// errSettled is what the sender's writes get after the receiver's verdict.
+var errSettled = errors.New("the receiver has its result")
+
+// stream copies the source until it ends, fails or has no reader any more. It
+// returns the error of the source, if there was one.
+func stream(w io.Writer, r io.Reader, size uint64) error {
+	piece := make([]byte, pieceBytes)
+	sent := uint64(0)
+	for {
+		n, err := r.Read(piece)
+		sent += uint64(n)
+		if n > 0 {
+			if _, gone := w.Write(piece[:n]); gone != nil {
+				return nil
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF) && size > 0 && sent != size:
+			return fmt.Errorf("%w: snapshot has %d bytes instead of %d", plugins.ErrInvalidArgument, sent, size)
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+	}
 }
 
 // offer finds the receiver and counts the call at both ends.

@@ -204,8 +204,8 @@ func cutLink(_ *testing.T, c *cluster, _ context.CancelFunc) error {
 	return transport.ErrUnreachable
 }
 
-// testSnapshotCut: the receiver has half of the snapshot when the end comes.
-// Either end has one result, and it is a failure.
+// testSnapshotCut: the receiver has half of the snapshot, and the source gives
+// no more, when the end comes. Either end has one result, and it is a failure.
 func testSnapshotCut(t *testing.T, h Harness, end ending) {
 	c := newCluster(t, h, 2)
 	half := make(chan struct{})
@@ -229,6 +229,7 @@ func testSnapshotCut(t *testing.T, h Harness, end ending) {
 		result <- c.sendSnapshot(ctx, 1, 2, snapshotBytes, held.wrap)
 	}()
 	next(t, "half of the snapshot to arrive", half)
+	next(t, "the source to be asked for more than it gives", held.waiting)
 	want := end(t, c, cancel)
 	held.open()
 	if err := next(t, "the sender's result", result); err == nil || want != nil && !errors.Is(err, want) {

@@ -7,12 +7,16 @@ import (
 
 // A tap lets a first part of a reader through, and the rest once it is open.
 type tap struct {
-	first  int64
-	opened chan struct{}
-	once   sync.Once
+	first   int64
+	waiting chan struct{} // closed when a read waits for the tap to open
+	wait    sync.Once
+	opened  chan struct{}
+	once    sync.Once
 }
 
-func newTap(first int64) *tap { return &tap{first: first, opened: make(chan struct{})} }
+func newTap(first int64) *tap {
+	return &tap{first: first, waiting: make(chan struct{}), opened: make(chan struct{})}
+}
 
 func (t *tap) open() { t.once.Do(func() { close(t.opened) }) }
 
@@ -26,6 +30,7 @@ type tapReader struct {
 
 func (r *tapReader) Read(p []byte) (int, error) {
 	if r.left <= 0 {
+		r.tap.wait.Do(func() { close(r.tap.waiting) })
 		<-r.tap.opened
 		return r.r.Read(p)
 	}
