@@ -53,7 +53,7 @@ func testSnapshot(t *testing.T, h Harness) {
 	})
 	t.Run("refused at its end", func(t *testing.T) { testRefused(t, h, true) })
 	t.Run("refused at its beginning", func(t *testing.T) { testRefused(t, h, false) })
-	t.Run("the source fails half-way", func(t *testing.T) { testSourceFails(t, h) })
+	t.Run("the source fails half-way", func(t *testing.T) { testSnapshotCut(t, h, failSource) })
 	t.Run("the sender gives up half-way", func(t *testing.T) { testSnapshotCut(t, h, giveUp) })
 	t.Run("the receiver closes half-way", func(t *testing.T) { testSnapshotCut(t, h, closeReceiver) })
 	if h.relayed() {
@@ -165,42 +165,33 @@ func testRefused(t *testing.T, h Harness, readAll bool) {
 	}
 }
 
-func testSourceFails(t *testing.T, h Harness) {
-	c := newCluster(t, h, 2)
-	arrivals := c.nodes[2].take()
-	err := c.sendSnapshot(deadline(t), 1, 2, snapshotBytes, func(r io.Reader) io.Reader {
-		return io.MultiReader(io.LimitReader(r, snapshotBytes/2), failing{})
-	})
-	if !errors.Is(err, errSource) {
-		t.Errorf("got %v, want the error of the source", err)
-	}
-	if a := next(t, "the receiver's result", arrivals); a.err == nil {
-		t.Errorf("%d bytes of %d arrived as a whole snapshot", a.size, snapshotBytes)
-	}
-	if len(arrivals) > 0 {
-		t.Error("there was a second attempt")
-	}
+// halfway is a snapshot from node 1 to node 2 of which a part has arrived.
+type halfway struct {
+	*cluster
+	cancel context.CancelFunc // the sender's
+	source *tap
 }
 
-type failing struct{}
-
-func (failing) Read([]byte) (int, error) { return 0, errSource }
-
 // Ways to end a snapshot half-way. Each returns what the sender must see.
-type ending func(t *testing.T, c *cluster, cancel context.CancelFunc) error
+type ending func(t *testing.T, s halfway) error
 
-func giveUp(_ *testing.T, _ *cluster, cancel context.CancelFunc) error {
-	cancel()
+func giveUp(_ *testing.T, s halfway) error {
+	s.cancel()
 	return nil
 }
 
-func closeReceiver(t *testing.T, c *cluster, _ context.CancelFunc) error {
-	closeNode(t, c.nodes[2])
+func failSource(_ *testing.T, s halfway) error {
+	s.source.fail(errSource)
+	return errSource
+}
+
+func closeReceiver(t *testing.T, s halfway) error {
+	closeNode(t, s.nodes[2])
 	return transport.ErrUnreachable
 }
 
-func cutLink(_ *testing.T, c *cluster, _ context.CancelFunc) error {
-	c.nodes[2].relay.Cut()
+func cutLink(_ *testing.T, s halfway) error {
+	s.nodes[2].relay.Cut()
 	return transport.ErrUnreachable
 }
 
@@ -230,7 +221,7 @@ func testSnapshotCut(t *testing.T, h Harness, end ending) {
 	}()
 	next(t, "half of the snapshot to arrive", half)
 	next(t, "the source to be asked for more than it gives", held.waiting)
-	want := end(t, c, cancel)
+	want := end(t, halfway{c, cancel, held})
 	held.open()
 	if err := next(t, "the sender's result", result); err == nil || want != nil && !errors.Is(err, want) {
 		t.Errorf("the sender got %v, want %v", err, want)
