@@ -25,14 +25,19 @@ build: ## build bin/host, a static binary
 
 test: lint checkgenerate build unit nested ## everything: linters, generated code, all tests of all modules
 
+# The tests with whole clusters of processes run alone: two cores are few for
+# them, and what else runs would make every process late.
+E2E := ./test
+
 unit:
-	go test $(TESTFLAGS) ./...
+	go test $(TESTFLAGS) $$(go list ./... | grep -v '/$(notdir $(E2E))$$')
+	go test -timeout 40m $(TESTFLAGS) $(E2E)
 
 nested:
 	@for m in $(NESTED); do echo "module $$m"; (cd $$m && go vet ./... && go test $(TESTFLAGS) ./...); done
 
 race: ## all tests of this module with the race detector
-	go test -race $(TESTFLAGS) ./...
+	$(MAKE) unit TESTFLAGS="-race $(TESTFLAGS)"
 
 lint: fmt vet vet-386 staticcheck ## gofumpt, go vet (also for 32 bits), staticcheck
 

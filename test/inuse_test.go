@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,9 +16,9 @@ import (
 	"github.com/pontoon-raft/pontoon/client"
 )
 
-// A second host on the same data gives up within a second and names the first,
-// which is not disturbed: 100 times, under its own name for the directory and
-// through a symbolic link.
+// A second host on the same data gives up within a second, on a machine where
+// hosts start as fast, and names the first, which is not disturbed: 100 times,
+// under its own name for the directory and through a symbolic link.
 func TestDataDirectoryInUse(t *testing.T) {
 	n := newSingle(t)
 	n.startReady()
@@ -28,13 +29,14 @@ func TestDataDirectoryInUse(t *testing.T) {
 	if err := os.Symlink(n.data, link); err != nil {
 		t.Fatal(err)
 	}
+	limit := max(time.Second, handover+2*timeToStart(t))
 	var challengers sync.WaitGroup
 	var late atomic.Int64
 	for _, dir := range []string{n.data, link} {
 		second := newSingle(t)
 		challengers.Go(func() {
 			for range rounds(50) {
-				if took := challenge(t, second, dir, n.host.pid()); took > time.Second {
+				if took := challenge(t, second, dir, n.host.pid()); took > limit {
 					late.Add(1)
 				}
 				load.progress(10)
@@ -43,8 +45,8 @@ func TestDataDirectoryInUse(t *testing.T) {
 	}
 	challengers.Wait()
 	// One in ten may meet a machine that is busy with something else.
-	if late, all := late.Load(), int64(2*rounds(50)); late > all/10 && !raceDetector {
-		t.Errorf("%d of %d second hosts took more than a second to give up", late, all)
+	if late, all := late.Load(), int64(2*rounds(50)); late > all/10 {
+		t.Errorf("%d of %d second hosts took more than %v to give up", late, all, limit)
 	}
 	after, _ := n.status()
 	if before.GetTerm() != after.GetTerm() {
@@ -56,13 +58,32 @@ func TestDataDirectoryInUse(t *testing.T) {
 	n.stop()
 }
 
+// handover is how long a host waits for the locks of one that may be ending.
+const handover = 700 * time.Millisecond
+
+// timeToStart is how long a host takes on this machine, as busy as it is, until
+// it serves: the median of a few.
+func timeToStart(t *testing.T) time.Duration {
+	t.Helper()
+	var took []time.Duration
+	for range 5 {
+		n := newSingle(t)
+		began := time.Now()
+		n.startReady()
+		took = append(took, time.Since(began))
+		n.stop()
+	}
+	slices.Sort(took)
+	return took[len(took)/2]
+}
+
 // challenge starts second on the data of a running host and returns how long it
 // took to be refused.
 func challenge(t *testing.T, second *node, dir string, holder int) time.Duration {
 	t.Helper()
 	args := append([]string{"serve"}, second.args()...)
 	began := time.Now()
-	r := refusedWithin(t, 5*time.Second, "", append(args, "--data-dir", dir)...)
+	r := refusedWithin(t, patience, "", append(args, "--data-dir", dir)...)
 	took := time.Since(began)
 	r.says(t, exitFailed, second.config, dir, fmt.Sprintf("host pid %d", holder), "in use")
 	second.noSockets()
