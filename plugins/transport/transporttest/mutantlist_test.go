@@ -14,7 +14,7 @@ import (
 
 // mutants are the faults that the kit must find.
 func mutants() []mutant {
-	return slices.Concat(messageMutants(), reportMutants(), peerMutants(), snapshotMutants(), lifeMutants())
+	return slices.Concat(describeMutants(), messageMutants(), reportMutants(), peerMutants(), snapshotMutants(), lifeMutants())
 }
 
 const (
@@ -23,6 +23,24 @@ const (
 	partRemoved  = "peers/a removed member learns it, with proof"
 	partSource   = "snapshot/the source fails half-way"
 )
+
+// describeMutants are faults of what a transport says of itself.
+func describeMutants() []mutant {
+	return []mutant{
+		{name: "IsOfAnotherKind", part: "describe", describe: func(i plugins.Info) plugins.Info {
+			i.Kind = plugins.Storage
+			return i
+		}},
+		{name: "SpeaksNoProtocol", part: "describe", describe: func(i plugins.Info) plugins.Info {
+			i.Protocols = nil
+			return i
+		}},
+		{name: "StatesAnotherScheme", part: "describe", describe: func(i plugins.Info) plugins.Info {
+			i.Capabilities = []plugins.Capability{transport.Scheme("web")}
+			return i
+		}},
+	}
+}
 
 // messageMutants are faults of messages on their way.
 func messageMutants() []mutant {
@@ -180,6 +198,10 @@ func peerMutants() []mutant {
 			return set
 		}},
 		{name: "TalksToAnyCluster", part: "peers/another cluster", open: func(_ *mutantTransport, o transport.Options) transport.Options {
+			o.ClusterID = 1
+			return o
+		}},
+		{name: "HearsStrangers", part: "strangers/of another cluster", open: func(_ *mutantTransport, o transport.Options) transport.Options {
 			o.ClusterID = 1
 			return o
 		}},

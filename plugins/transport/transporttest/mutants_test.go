@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/transporttest"
 )
@@ -104,6 +105,9 @@ func mutantHarness(m mutant) transporttest.Harness {
 			return &mutantTransport{Transport: networks[t.Name()].New(), fault: m, shared: shared, lost: map[uint64]bool{}}
 		},
 		URL: transporttest.URL,
+		Strangers: []transporttest.Stranger{
+			{Name: "of another cluster", Cluster: 0xc2, Config: func(*testing.T, uint64, uint64) []byte { return nil }},
+		},
 	}
 }
 
@@ -112,6 +116,7 @@ func mutantHarness(m mutant) transporttest.Harness {
 type mutant struct {
 	name, part string
 
+	describe func(info plugins.Info) plugins.Info
 	open     func(m *mutantTransport, o transport.Options) transport.Options
 	setPeers func(m *mutantTransport, set transport.PeerSet) transport.PeerSet
 	send     func(m *mutantTransport, envelopes []transport.Envelope) []transport.Envelope
@@ -136,6 +141,14 @@ type mutantTransport struct {
 	count int
 	lost  map[uint64]bool
 	known map[uint64][]string
+}
+
+func (m *mutantTransport) Describe() plugins.Info {
+	info := m.Transport.Describe()
+	if m.fault.describe != nil {
+		info = m.fault.describe(info)
+	}
+	return info
 }
 
 func (m *mutantTransport) Open(ctx context.Context, o transport.Options, h transport.Handler) (string, error) {
