@@ -43,7 +43,7 @@ func newLane(t *testing.T) *lane {
 		t.Fatal(err)
 	}
 	c, err := catalog.New(catalog.Options{
-		Logger: slog.New(slog.DiscardHandler), RuntimeDir: dir, Backends: shipped(),
+		Logger: slog.New(slog.DiscardHandler), RuntimeDir: dir, Backends: append(shipped(), memoryBackend()),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -187,6 +187,9 @@ func TestExternalPluginsInProcesses(t *testing.T) {
 			URL:    func(address string) string { return "quic://" + address },
 			UDP:    silenceOverQUIC,
 		})
+	})
+	t.Run(memoryName, func(t *testing.T) {
+		transporttest.Run(t, memoryHarness(t, external(plugins.Transport, memoryName)))
 	})
 	t.Run("counter", func(t *testing.T) {
 		l, path := newLane(t), counterProgram(t)
