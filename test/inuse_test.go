@@ -45,8 +45,10 @@ func TestDataDirectoryInUse(t *testing.T) {
 	}
 	challengers.Wait()
 	// One in ten may meet a machine that is busy with something else.
-	if late, all := late.Load(), int64(2*rounds(50)); late > all/10 {
-		t.Errorf("%d of %d second hosts took more than %v to give up", late, all, limit)
+	refused := int64(2 * rounds(50))
+	t.Logf("%d of %d second hosts took more than %v to give up", late.Load(), refused, limit)
+	if late.Load() > refused/10 {
+		t.Error("second hosts wait for longer than a first one may be ending")
 	}
 	after, _ := n.status()
 	if before.GetTerm() != after.GetTerm() {
