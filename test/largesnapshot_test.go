@@ -78,37 +78,39 @@ func TestLargeSnapshot(t *testing.T) {
 	c.stop()
 }
 
-// fill writes size bytes of values under keys of their own, and waits until
-// most of them are in a snapshot that the log begins behind.
+// fill writes size bytes of values under keys of their own, and then writes on
+// until most of them are in a snapshot that the log begins behind: one is only
+// due after a write, and not while another is being saved.
 func fill(t *testing.T, n *node, size int) {
 	t.Helper()
 	const value, writers = 512 << 10, 4
 	client := n.dial()
+	put := func(i int64) bool {
+		data := make([]byte, value)
+		_, _ = rand.NewChaCha8([32]byte{byte(i), byte(i >> 8)}).Read(data)
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		_, err := client.Propose(ctx, kv.EncodePut([]byte(fmt.Sprintf("large/%d", i)), data))
+		if err != nil {
+			t.Errorf("put %d: %v", i, err)
+		}
+		return err == nil
+	}
 	var count atomic.Int64
 	var wg sync.WaitGroup
 	for range writers {
 		wg.Go(func() {
-			random := rand.NewChaCha8([32]byte{byte(count.Load())})
-			for {
-				i := count.Add(1)
-				if int(i) > size/value {
-					return
-				}
-				data := make([]byte, value)
-				_, _ = random.Read(data)
-				ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-				_, err := client.Propose(ctx, kv.EncodePut([]byte(fmt.Sprintf("large/%d", i)), data))
-				cancel()
-				if err != nil {
-					t.Errorf("put %d: %v", i, err)
-					return
-				}
+			for i := count.Add(1); int(i) <= size/value && put(i); i = count.Add(1) {
 			}
 		})
 	}
 	wg.Wait()
 	n.await("to compact its log", func() bool {
 		st, ok := n.status()
-		return ok && st.GetSnapshotIndex() > uint64(size/value)*3/4 && st.GetFirstIndex() > uint64(size/value)/2
+		if ok && st.GetSnapshotIndex() > uint64(size/value)*3/4 && st.GetFirstIndex() > uint64(size/value)/2 {
+			return true
+		}
+		put(1)
+		return false
 	})
 }
