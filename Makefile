@@ -27,11 +27,9 @@ test: lint checkgenerate build unit nested ## everything: linters, generated cod
 
 # The tests with whole clusters of processes run alone: two cores are few for
 # them, and what else runs would make every process late.
-E2E := ./test
-
 unit:
-	go test $(TESTFLAGS) $$(go list ./... | grep -v '/$(notdir $(E2E))$$')
-	go test -timeout 40m $(TESTFLAGS) $(E2E)
+	go test $(TESTFLAGS) $$(go list ./... | grep -v '/test$$')
+	go test -timeout 40m $(TESTFLAGS) ./test
 
 nested:
 	@for m in $(NESTED); do echo "module $$m"; (cd $$m && go vet ./... && go test $(TESTFLAGS) ./...); done

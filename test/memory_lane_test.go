@@ -19,6 +19,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/rpctest"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/transportrpc"
 	"github.com/pontoon-raft/pontoon/plugins/transport/transporttest"
@@ -117,17 +118,8 @@ func (m *memoryNetworks) config(t *testing.T, _, _ uint64) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := grpc.NewServer(pluginrpc.ServerOptions()...)
-	transportrpc.Register(server, m.networks[t.Name()].New())
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		_ = server.Serve(socket) // ends with Stop
-	}()
-	t.Cleanup(func() {
-		server.Stop()
-		<-served
-	})
+	endpoint := m.networks[t.Name()].New()
+	rpctest.Serve(t, socket, func(r grpc.ServiceRegistrar) { transportrpc.Register(r, endpoint) })
 	return []byte(path)
 }
 

@@ -89,7 +89,9 @@ func DialListener(t testing.TB, l Listener, register func(grpc.ServiceRegistrar)
 	return dial(t, l, register)
 }
 
-func dial(t testing.TB, l Listener, register func(grpc.ServiceRegistrar), more ...grpc.ServerOption) *grpc.ClientConn {
+// Serve serves what register adds, with the options of a plugin's server, until
+// the test ends.
+func Serve(t testing.TB, l net.Listener, register func(grpc.ServiceRegistrar), more ...grpc.ServerOption) {
 	t.Helper()
 	server := grpc.NewServer(append(pluginrpc.ServerOptions(), more...)...)
 	register(server)
@@ -102,6 +104,11 @@ func dial(t testing.TB, l Listener, register func(grpc.ServiceRegistrar), more .
 		server.Stop()
 		<-served
 	})
+}
+
+func dial(t testing.TB, l Listener, register func(grpc.ServiceRegistrar), more ...grpc.ServerOption) *grpc.ClientConn {
+	t.Helper()
+	Serve(t, l, register, more...)
 	opts, err := pluginrpc.DialOptions(plugins.Limits{})
 	if err != nil {
 		t.Fatal(err)
