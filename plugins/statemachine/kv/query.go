@@ -114,7 +114,7 @@ func (m *machine) find(q query) (answer, error) {
 	}
 	a := answer{keysOnly: q.keysOnly, revision: m.store.revision}
 	if q.op == queryGet {
-		if at, ok := m.store.keys.Get(slot{key: q.key}); ok {
+		if at, ok := m.store.keys.Get(newSlot(q.key, nil)); ok {
 			a.add(at)
 		}
 		return a, nil

