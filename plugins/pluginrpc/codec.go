@@ -71,8 +71,9 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	return Decode(buf.ReadOnlyData(), m)
 }
 
-// Decode decodes b into m, which must be zero. Nothing of b is kept: generated
-// code copies byte fields, and shared copies the whole.
+// Decode decodes b into m, which must be zero but for room in byte fields: that
+// is used again. Nothing of b is kept: generated code copies byte fields, and
+// shared copies the whole.
 func Decode(b []byte, m Message) error {
 	if shared(b, m) {
 		return nil

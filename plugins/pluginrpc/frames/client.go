@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 
 	spb "google.golang.org/genproto/googleapis/rpc/status"
@@ -22,9 +23,18 @@ import (
 // Capability is that of a plugin which accepts frames on its socket.
 const Capability plugins.Capability = "frames/1"
 
-// Conn is the host's end of a plugin's connection. Bidirectional streams go by
-// frames, each on a connection that dial makes; all else goes by gRPC. Its
-// methods may be called concurrently.
+// OverGRPC is the option of a stream that stays with gRPC: one whose handler waits
+// for something other than its host, and must learn at once that the host has
+// given up. By frames it would learn that when it reads or writes next.
+func OverGRPC() grpc.CallOption { return overGRPC{} }
+
+type overGRPC struct{ grpc.EmptyCallOption }
+
+func isOverGRPC(o grpc.CallOption) bool { _, is := o.(overGRPC); return is }
+
+// Conn is the host's end of a plugin's connection. Streams go by frames, each on
+// a connection that dial makes; all else goes by gRPC. Its methods may be called
+// concurrently.
 type Conn struct {
 	grpc.ClientConnInterface
 	dial       func(context.Context) (net.Conn, error)
@@ -48,10 +58,10 @@ func NewConn(conn grpc.ClientConnInterface, limits plugins.Limits, dial func(con
 	}, nil
 }
 
-// NewStream implements grpc.ClientConnInterface. Options of a call have no
-// meaning for frames: codec and limits are the connection's.
+// NewStream implements grpc.ClientConnInterface. But for OverGRPC, options of a
+// call have no meaning for frames: codec and limits are the connection's.
 func (c *Conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	if !desc.ClientStreams || !desc.ServerStreams {
+	if slices.ContainsFunc(opts, isOverGRPC) {
 		return c.ClientConnInterface.NewStream(ctx, desc, method, opts...)
 	}
 	conn, err := c.dial(ctx)
@@ -60,6 +70,7 @@ func (c *Conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method stri
 	}
 	s := &clientStream{
 		ctx: ctx, owner: c, conn: conn,
+		oneRequest: !desc.ClientStreams, oneAnswer: !desc.ServerStreams,
 		in:  newFrameReader(conn, c.maxMessage),
 		out: frameWriter{w: conn, maxMessage: c.maxMessage},
 	}
@@ -121,15 +132,20 @@ type clientStream struct {
 	owner   *Conn
 	conn    net.Conn
 	unwatch func() bool
-	in      *frameReader
-	out     frameWriter
-	final   error // of RecvMsg
+	// oneRequest and oneAnswer: the method has a stream in the other direction
+	// only.
+	oneRequest, oneAnswer bool
+
+	in    *frameReader
+	out   frameWriter
+	final error // of RecvMsg
 }
 
 var _ grpc.ClientStream = (*clientStream)(nil)
 
 // SendMsg implements grpc.ClientStream. It waits while the plugin does not
-// read. On a stream that has ended it returns io.EOF, and RecvMsg says why.
+// read. On a stream that has ended it returns io.EOF, and RecvMsg says why; nil if
+// the method has one request, since generated code asks RecvMsg after nil only.
 func (s *clientStream) SendMsg(m any) error {
 	msg, err := message(m)
 	if err != nil {
@@ -143,12 +159,15 @@ func (s *clientStream) SendMsg(m any) error {
 		return refused(err)
 	case s.ctx.Err() != nil:
 		return lost(s.ctx, err)
+	case s.oneRequest:
+		return nil
 	default:
 		return io.EOF
 	}
 }
 
-// RecvMsg implements grpc.ClientStream.
+// RecvMsg implements grpc.ClientStream. An only answer counts once the status
+// behind it has come.
 func (s *clientStream) RecvMsg(m any) error {
 	if s.final != nil {
 		return s.final
@@ -157,13 +176,25 @@ func (s *clientStream) RecvMsg(m any) error {
 	if err == nil {
 		err = s.receive(msg)
 	}
+	answered := err == nil && s.oneAnswer
+	switch {
+	case answered:
+		err = s.receive(nil)
+	case err == io.EOF && s.oneAnswer:
+		err = status.Error(codes.Internal, "stream ended without its answer")
+	}
 	if err != nil {
 		s.final = err
 		s.end()
 	}
+	if answered && err == io.EOF {
+		return nil
+	}
 	return err
 }
 
+// receive reads a message into m, or the status. Without m only the status is in
+// turn.
 func (s *clientStream) receive(m pluginrpc.Message) error {
 	k, payload, err := s.in.next()
 	switch {
@@ -171,12 +202,12 @@ func (s *clientStream) receive(m pluginrpc.Message) error {
 		return s.readError(err)
 	case err != nil:
 		return refused(err)
-	case k == kindMessage:
+	case k == kindMessage && m != nil:
 		return decode(payload, m)
 	case k == kindStatus:
 		return finalStatus(payload)
 	default:
-		return refused(fmt.Errorf("%w: kind %d of a plugin", errMalformed, k))
+		return refused(fmt.Errorf("%w: kind %d of a plugin is out of turn", errMalformed, k))
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package frames carries bidirectional streams of a plugin as length-prefixed
+// Package frames carries the streams of a plugin as length-prefixed
 // protobuf messages on unix connections of their own, beside the plugin's gRPC
 // connection and on the same socket.
 //

@@ -18,8 +18,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 )
 
-// Server is the plugin's end: it serves the bidirectional streams of the
-// services registered with it, on connections that Credentials finds among
+// Server is the plugin's end: it serves the streams of the services
+// registered with it, on connections that Credentials finds among
 // those of a gRPC server. Its methods may be called concurrently, except that
 // services are registered before the gRPC server serves.
 type Server struct {
@@ -31,7 +31,7 @@ type Server struct {
 	served sync.WaitGroup
 }
 
-// method is one bidirectional stream of a registered service.
+// method is one stream of a registered service.
 type method struct {
 	handler grpc.StreamHandler
 	impl    any
@@ -54,9 +54,7 @@ type both struct {
 func (b both) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	b.grpc.RegisterService(desc, impl)
 	for _, stream := range desc.Streams {
-		if stream.ClientStreams && stream.ServerStreams {
-			b.frames.methods["/"+desc.ServiceName+"/"+stream.StreamName] = method{stream.Handler, impl}
-		}
+		b.frames.methods["/"+desc.ServiceName+"/"+stream.StreamName] = method{stream.Handler, impl}
 	}
 }
 
@@ -113,7 +111,7 @@ func (s *Server) handle(stream *serverStream) error {
 	}
 	m, ok := s.methods[string(payload)]
 	if !ok {
-		return status.Errorf(codes.Unimplemented, "no bidirectional stream %.128q", payload)
+		return status.Errorf(codes.Unimplemented, "no stream %.128q", payload)
 	}
 	return m.handler(m.impl, stream)
 }

@@ -43,7 +43,7 @@ func Dial(t testing.TB, register func(grpc.ServiceRegistrar)) *grpc.ClientConn {
 	return DialListener(t, bufconn.Listen(1<<20), register)
 }
 
-// DialFrames is Dial on a unix socket, with frames for bidirectional streams.
+// DialFrames is Dial on a unix socket, with frames for streams.
 func DialFrames(t testing.TB, register func(grpc.ServiceRegistrar)) *frames.Conn {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "frames") // a socket's path must be short

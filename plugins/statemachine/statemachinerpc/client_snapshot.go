@@ -43,8 +43,10 @@ func (s *snapshot) save(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return table.Error(ctx, err)
 	}
+	var res pluginv1.StateSnapshotChunk
 	for {
-		res, err := stream.Recv()
+		res.Chunk = res.Chunk[:0] // the next chunk takes its place
+		err := stream.RecvMsg(&res)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}

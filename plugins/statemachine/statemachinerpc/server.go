@@ -123,7 +123,8 @@ func (s *server) restore(stream grpc.ClientStreamingServer[pluginv1.RestoreReque
 type restoreReader struct {
 	stream   grpc.ClientStreamingServer[pluginv1.RestoreRequest, pluginv1.RestoreResponse]
 	maxChunk uint64
-	rest     []byte
+	req      pluginv1.RestoreRequest // the last one; the next chunk takes its place
+	rest     []byte                  // of its chunk
 	done     bool
 	err      error
 }
@@ -150,7 +151,9 @@ func (r *restoreReader) Read(p []byte) (int, error) {
 }
 
 func (r *restoreReader) next() error {
-	req, err := r.stream.Recv()
+	req := &r.req
+	*req = pluginv1.RestoreRequest{Chunk: req.Chunk[:0]}
+	err := r.stream.RecvMsg(req)
 	if errors.Is(err, io.EOF) {
 		return fmt.Errorf("snapshot stream: %w", io.ErrUnexpectedEOF)
 	}

@@ -155,7 +155,8 @@ type snapshotReader struct {
 	stream   grpc.ServerStreamingClient[pluginv1.OpenSnapshotResponse]
 	maxChunk uint64
 	info     storage.SnapshotInfo
-	rest     []byte // of the last chunk
+	res      pluginv1.OpenSnapshotResponse // the last one; the next chunk takes its place
+	rest     []byte                        // of its chunk
 	received uint64
 	err      error
 }
@@ -204,7 +205,8 @@ func (r *snapshotReader) Read(p []byte) (int, error) {
 
 // next receives a chunk, or says why there is none.
 func (r *snapshotReader) next() error {
-	res, err := r.stream.Recv()
+	r.res = pluginv1.OpenSnapshotResponse{Chunk: r.res.Chunk[:0]}
+	err := r.stream.RecvMsg(&r.res)
 	switch {
 	case errors.Is(err, io.EOF) && r.received == r.info.Bytes:
 		return io.EOF
@@ -214,7 +216,7 @@ func (r *snapshotReader) next() error {
 	case err != nil:
 		return fmt.Errorf("read snapshot %d at %d: %w", r.info.Metadata.Index, r.received, r.table.Error(r.ctx, err))
 	}
-	if err := r.take(res.Chunk); err != nil {
+	if err := r.take(r.res.Chunk); err != nil {
 		return fmt.Errorf("read snapshot %d: %w", r.info.Metadata.Index, err)
 	}
 	return nil

@@ -186,7 +186,7 @@ func saveChunks(stream grpc.ClientStreamingServer[pluginv1.SaveSnapshotRequest, 
 		if req.Commit {
 			return w.Commit()
 		}
-		*req = pluginv1.SaveSnapshotRequest{}
+		*req = pluginv1.SaveSnapshotRequest{Chunk: req.Chunk[:0]} // the next chunk takes its place
 		if err := stream.RecvMsg(req); errors.Is(err, io.EOF) {
 			return storage.SnapshotInfo{}, fmt.Errorf("snapshot was abandoned: %w", context.Canceled)
 		} else if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/frames"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -28,7 +29,7 @@ func (c *Client) SendSnapshot(ctx context.Context, header transport.SnapshotHead
 }
 
 func (c *Client) sendSnapshot(ctx context.Context, o *pluginrpc.Opened, header transport.SnapshotHeader, r io.Reader) error {
-	stream, err := c.rpc.SendSnapshot(ctx)
+	stream, err := c.rpc.SendSnapshot(ctx, frames.OverGRPC()) // the backend waits for the peer
 	if err != nil {
 		return c.table.Error(ctx, err)
 	}

@@ -38,7 +38,8 @@ func (s *Server) SendSnapshot(stream sendStream) error {
 type sendReader struct {
 	stream   sendStream
 	maxChunk uint64
-	rest     []byte
+	req      pluginv1.SendSnapshotRequest // the last one; the next chunk takes its place
+	rest     []byte                       // of its chunk
 	done     bool
 	err      error
 }
@@ -65,7 +66,9 @@ func (r *sendReader) Read(p []byte) (int, error) {
 }
 
 func (r *sendReader) next() error {
-	req, err := r.stream.Recv()
+	req := &r.req
+	*req = pluginv1.SendSnapshotRequest{Chunk: req.Chunk[:0]}
+	err := r.stream.RecvMsg(req)
 	if errors.Is(err, io.EOF) {
 		return fmt.Errorf("snapshot stream: %w", io.ErrUnexpectedEOF)
 	}
