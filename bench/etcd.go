@@ -11,6 +11,8 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+
+	"github.com/pontoon-raft/pontoon/internal/loopback"
 )
 
 const (
@@ -79,13 +81,15 @@ func (e *etcd) Start(ctx context.Context, dir string) error {
 // startNodes starts the three processes and returns their client endpoints.
 func (e *etcd) startNodes(dir string) (endpoints []string, err error) {
 	const n = 3
-	addresses, err := freeAddresses(2 * n)
-	if err != nil {
-		return nil, err
-	}
-	clientAddresses, peerAddresses := addresses[:n], addresses[n:]
-	var members []string
-	for i, peer := range peerAddresses {
+	var ports loopback.Ports
+	var clientAddresses, peerAddresses, members []string
+	for i := range n {
+		client, errClient := ports.Free()
+		peer, errPeer := ports.Free()
+		if err := errors.Join(errClient, errPeer); err != nil {
+			return nil, err
+		}
+		clientAddresses, peerAddresses = append(clientAddresses, client), append(peerAddresses, peer)
 		members = append(members, fmt.Sprintf("n%d=http://%s", i+1, peer))
 	}
 	for i := range n {

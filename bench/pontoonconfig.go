@@ -2,8 +2,11 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"text/template"
+
+	"github.com/pontoon-raft/pontoon/internal/loopback"
 )
 
 // pontoonTemplate is a host's config file. What it doesn't name is the default; tick and election are
@@ -47,16 +50,18 @@ type pontoonMember struct {
 // newPontoonMembers gives three members free ports.
 func newPontoonMembers() ([]pontoonMember, error) {
 	members := make([]pontoonMember, 3)
-	addresses, err := freeAddresses(2 * len(members))
-	if err != nil {
-		return nil, err
-	}
+	var ports loopback.Ports
 	for i := range members {
+		peer, errPeer := ports.Free()
+		client, errClient := ports.Free()
+		if err := errors.Join(errPeer, errClient); err != nil {
+			return nil, err
+		}
 		members[i] = pontoonMember{
 			ID:            i + 1,
 			Name:          fmt.Sprintf("n%d", i+1),
-			PeerAddress:   addresses[2*i],
-			ClientAddress: addresses[2*i+1],
+			PeerAddress:   peer,
+			ClientAddress: client,
 		}
 	}
 	return members, nil

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/loopback"
 )
 
 // outcome is what a command left behind.
@@ -39,12 +39,11 @@ func hostWith(t *testing.T, stdin string, given ...string) outcome {
 // nowhere is an address that nobody listens on.
 func nowhere(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := new(loopback.Ports).Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 func TestExitCodes(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/loopback"
 )
 
 // deployment is a host's program and the plugin beside it.
@@ -22,6 +23,7 @@ type deployment struct {
 	t                    testing.TB
 	dir                  string
 	host, plugin, digest string
+	ports                loopback.Ports
 	clients, peers       [3]string
 	running              [3]*exec.Cmd
 	logs                 [3]*bytes.Buffer
@@ -38,7 +40,7 @@ func deploy(t *testing.T) *deployment {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	for i := range 3 {
-		d.clients[i], d.peers[i] = freeAddress(t), freeAddress(t)
+		d.clients[i], d.peers[i] = d.freeAddress(), d.freeAddress()
 	}
 	t.Cleanup(func() {
 		for i := range 3 {
@@ -51,14 +53,13 @@ func deploy(t *testing.T) *deployment {
 	return d
 }
 
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func (d *deployment) freeAddress() string {
+	d.t.Helper()
+	address, err := d.ports.Free()
 	if err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 func (d *deployment) pebbleSection() string {
@@ -232,6 +233,6 @@ func TestForceNewCluster(t *testing.T) {
 	if got := d.until("member", "list", "--endpoints", d.clients[0]); strings.Contains(got, "n2") || strings.Contains(got, "n3") {
 		t.Errorf("the members are\n%s", got)
 	}
-	d.until("member", "add", "--id", "4", "--name", "n4", "--peer-url", "http://"+freeAddress(t),
-		"--client-address", freeAddress(t), "--endpoints", d.clients[0])
+	d.until("member", "add", "--id", "4", "--name", "n4", "--peer-url", "http://"+d.freeAddress(),
+		"--client-address", d.freeAddress(), "--endpoints", d.clients[0])
 }

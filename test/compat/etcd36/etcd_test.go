@@ -2,7 +2,6 @@ package etcd36
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -16,6 +15,8 @@ import (
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
+
+	"github.com/pontoon-raft/pontoon/internal/loopback"
 )
 
 const cluster = 0xc1
@@ -108,15 +109,14 @@ func (n *etcdEnd) ReportSnapshot(_ uint64, status raft.SnapshotStatus) {
 	n.ended(status == raft.SnapshotFinish)
 }
 
-// freeAddress reserves nothing: it is for peers that nobody listens for.
+// freeAddress is an address that nobody listens on.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := new(loopback.Ports).Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 // refusing is an error that answers a pipeline request itself, as etcd's
