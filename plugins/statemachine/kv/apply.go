@@ -83,8 +83,7 @@ func (a *applier) apply(data []byte) statemachine.Result {
 }
 
 func (a *applier) put(data []byte, c command) {
-	key, value := own(data, c.key, c.value)
-	a.store.put(key, value)
+	a.store.put(own(data, c.key, c.value))
 }
 
 func (a *applier) delete(c command) {
@@ -100,32 +99,33 @@ func (a *applier) delete(c command) {
 
 func (a *applier) compareAndSet(data []byte, c command) {
 	found := a.store.get(c.key)
-	if found == nil && c.modRevision == 0 || found != nil && found.modify == c.modRevision {
+	if found.rec == nil && c.modRevision == 0 || found.rec != nil && found.rec.modify == c.modRevision {
 		a.put(data, c)
 		a.buf = appendNumber(a.buf, 1, a.store.revision)
 		a.buf = appendNumber(a.buf, 3, 1)
 		return
 	}
 	a.buf = appendNumber(a.buf, 1, a.store.revision)
-	if found == nil {
+	if found.rec == nil {
 		return
 	}
-	value := found.value
+	value := found.value()
 	if len(value) > len(data) {
 		value = nil
 	}
-	a.buf = appendKeyValue(a.buf, 4, c.key, value, found)
+	a.buf = appendKeyValue(a.buf, 4, c.key, value, found.rec)
 }
 
-// own returns a key and a value that the store may keep: those given, if little
-// else is kept with them, and copies if data carries much besides or is a part
-// of a large buffer.
-func own(data, key, value []byte) (ownKey, ownValue []byte) {
+// own returns a key that the store may keep, with the value behind it: those
+// given, which are slices of data, if little else is kept with them, and copies
+// if data carries much besides or is a part of a large buffer.
+func own(data, key, value []byte) (ownKey []byte, valueAt int) {
 	n := len(key) + len(value)
-	if cap(data) <= 2*n+64 {
-		return key[:len(key):len(key)], value[:len(value):len(value)]
+	// A slice's capacity tells where in the array it begins.
+	keyFrom, valueFrom := cap(data)-cap(key), cap(data)-cap(value)
+	if cap(data) > 2*n+64 || len(value) == 0 || valueFrom < keyFrom {
+		both := append(append(make([]byte, 0, n), key...), value...)
+		return both[:len(key):n], len(key)
 	}
-	buf := make([]byte, 0, n)
-	buf = append(append(buf, key...), value...)
-	return buf[:len(key):len(key)], buf[len(key):]
+	return data[keyFrom : keyFrom+len(key) : valueFrom+len(value)], valueFrom - keyFrom
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	kvv1 "github.com/pontoon-raft/pontoon/api/kv/v1"
@@ -266,23 +267,39 @@ func TestWhatTheStoreKeeps(t *testing.T) {
 	exact := marshal(t, put(string(key), string(value)))
 	within := append(make([]byte, 0, 1<<20), exact...)
 	padded := append(bytes.Clone(exact), make([]byte, 1000)...)
+	turned := valueFirst(key, value)
+	empty := marshal(t, put(string(key), ""))
 	for name, test := range map[string]struct {
-		data    []byte
-		aliases bool
+		data, value []byte
+		aliases     bool
 	}{
-		"the entry itself":           {exact[:len(exact):len(exact)], true},
-		"not a batch around it":      {within, false},
-		"not what else the entry is": {padded, false},
+		"the entry itself":            {exact[:len(exact):len(exact)], value, true},
+		"not a batch around it":       {within, value, false},
+		"not what else the entry is":  {padded[:len(exact)], value, false},
+		"a copy in the store's order": {turned[:len(turned):len(turned)], value, false},
+		"a key without a value":       {empty[:len(empty):len(empty)], nil, false},
 	} {
-		c, _ := decodeCommand(test.data[:len(exact)])
-		k, v := own(test.data, c.key, c.value)
-		if !bytes.Equal(k, key) || !bytes.Equal(v, value) || cap(k) != len(k) {
-			t.Errorf("%s: %q and %q", name, k, v)
+		c, ok := decodeCommand(test.data)
+		if !ok {
+			t.Fatalf("%s: cannot be decoded", name)
 		}
-		if aliases := &v[0] == &c.value[0]; aliases != test.aliases {
+		k, valueAt := own(test.data, c.key, c.value)
+		at := newSlot(k, &record{valueAt: valueAt})
+		if !bytes.Equal(at.key, key) || !bytes.Equal(at.value(), test.value) {
+			t.Errorf("%s: %q and %q", name, at.key, at.value())
+		}
+		if aliases := &k[0] == &c.key[0]; aliases != test.aliases {
 			t.Errorf("%s: kept in place: %t, want %t", name, aliases, test.aliases)
 		}
 	}
+}
+
+// valueFirst is a Put as no library writes it and every library reads it.
+func valueFirst(key, value []byte) []byte {
+	var fields []byte
+	fields = protowire.AppendBytes(protowire.AppendTag(fields, 2, protowire.BytesType), value)
+	fields = protowire.AppendBytes(protowire.AppendTag(fields, 1, protowire.BytesType), key)
+	return protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), fields)
 }
 
 func TestMetrics(t *testing.T) {

@@ -114,7 +114,7 @@ func (m *machine) find(q query) (answer, error) {
 	}
 	a := answer{keysOnly: q.keysOnly, revision: m.store.revision}
 	if q.op == queryGet {
-		if at, ok := m.store.keys.Get(newSlot(q.key, nil)); ok {
+		if at := m.store.get(q.key); at.rec != nil {
 			a.add(at)
 		}
 		return a, nil
@@ -135,7 +135,7 @@ func (m *machine) find(q query) (answer, error) {
 func (a *answer) size(at slot) uint64 {
 	n := len(at.key) + answerOverhead
 	if !a.keysOnly {
-		n += len(at.rec.value)
+		n += len(at.value())
 	}
 	return uint64(n)
 }
@@ -149,7 +149,7 @@ func (a *answer) add(at slot) {
 func (a *answer) encode() []byte {
 	out := make([]byte, 0, a.bytes+16)
 	for _, at := range a.slots {
-		value := at.rec.value
+		value := at.value()
 		if a.keysOnly {
 			value = nil
 		}

@@ -175,9 +175,10 @@ func decodeRecord(block []byte) (slot, int) {
 	if age >= modify || version == 0 || version-1 > age {
 		return slot{}, 0
 	}
-	buf := append(append(make([]byte, 0, len(key)+len(value)), key...), value...)
-	rec := &record{value: buf[len(key):], create: modify - age, modify: modify, version: version}
-	return newSlot(buf[:len(key):len(key)], rec), len(block) - len(rest)
+	n := len(key) + len(value)
+	both := append(append(make([]byte, 0, n), key...), value...)
+	rec := &record{create: modify - age, modify: modify, version: version, valueAt: len(key)}
+	return newSlot(both[:len(key):n], rec), len(block) - len(rest)
 }
 
 // cutBytes takes a length and so many bytes off the front of b.

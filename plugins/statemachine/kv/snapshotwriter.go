@@ -74,10 +74,11 @@ func (sw *snapshotWriter) header(s *store) error {
 
 // add appends a record to the block.
 func (sw *snapshotWriter) add(at slot) {
+	value := at.value()
 	b := binary.AppendUvarint(sw.buf, uint64(len(at.key)))
 	b = append(b, at.key...)
-	b = binary.AppendUvarint(b, uint64(len(at.rec.value)))
-	b = append(b, at.rec.value...)
+	b = binary.AppendUvarint(b, uint64(len(value)))
+	b = append(b, value...)
 	b = binary.AppendUvarint(b, at.rec.modify)
 	b = binary.AppendUvarint(b, at.rec.modify-at.rec.create)
 	sw.buf = binary.AppendUvarint(b, at.rec.version)

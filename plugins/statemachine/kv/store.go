@@ -16,15 +16,19 @@ const headBytes = 16
 
 // slot is a key's place in the tree. A walk compares some twenty keys, and each
 // that it has to follow a pointer to is a cache miss. So the first bytes of the
-// key stand in the slot itself (measured: half the time of a put), and the
-// pointer to the key beside the one to the record, not behind it. Keys that
-// agree in these bytes are compared as a whole, no slower than without.
+// key stand in the slot itself, and the pointer to the key beside the one to
+// the record, not behind it. Keys that agree in these bytes are compared as a
+// whole, no slower than without.
+//
+// The garbage collector visits every record each time it runs. It finds two
+// pointers in a slot and none in what they point to.
 type slot struct {
 	// high and low are the key's first headBytes, big-endian, filled up with
 	// zeros: they never order two keys otherwise than the keys themselves do.
 	high, low uint64
-	key       []byte
-	rec       *record
+	// key's capacity ends with the value.
+	key []byte
+	rec *record
 }
 
 // newSlot keeps key. A slot to search for needs no record.
@@ -37,6 +41,9 @@ func newSlot(key []byte, rec *record) slot {
 	}
 }
 
+// value is immutable, like the record.
+func (at slot) value() []byte { return at.key[at.rec.valueAt:cap(at.key)] }
+
 // before is the order of the keys' bytes.
 func before(a, b slot) bool {
 	switch {
@@ -48,11 +55,12 @@ func before(a, b slot) bool {
 	return bytes.Compare(a.key, b.key) < 0
 }
 
-// record is a key's value and history. It is immutable once the apply that
-// made it has given up the lock: snapshots and queries keep pointers to it.
+// record is a key's history, and where from the start of the key its value
+// begins. It is immutable once the apply that made it has given up the lock:
+// snapshots and queries keep pointers to it.
 type record struct {
-	value                   []byte
 	create, modify, version uint64
+	valueAt                 int
 }
 
 // store is the replicated state. Methods that change it need exclusive access;
@@ -72,16 +80,17 @@ func (s *store) clone() store {
 	return store{keys: s.keys.Clone(), revision: s.revision, applied: s.applied}
 }
 
-// get returns nil if there is no such key.
-func (s *store) get(key []byte) *record {
+// get returns a slot without a record if there is no such key.
+func (s *store) get(key []byte) slot {
 	found, _ := s.keys.Get(newSlot(key, nil))
-	return found.rec
+	return found
 }
 
-// put sets a key, at the next revision. It keeps both slices.
-func (s *store) put(key, value []byte) {
+// put sets a key, at the next revision. It keeps the key and the value, which
+// begins at valueAt from the start of the key and ends with its capacity.
+func (s *store) put(key []byte, valueAt int) {
 	s.revision++
-	rec := &record{value: value, create: s.revision, modify: s.revision, version: 1}
+	rec := &record{create: s.revision, modify: s.revision, version: 1, valueAt: valueAt}
 	// The history is filled in after the insertion: one walk instead of two.
 	if old, had := s.keys.ReplaceOrInsert(newSlot(key, rec)); had {
 		rec.create, rec.version = old.rec.create, old.rec.version+1
