@@ -29,6 +29,30 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+// What is written by hand is what the library writes, in memory of that size.
+func TestPutIsTheMessage(t *testing.T) {
+	for _, keyBytes := range []int{0, 1, 127, 128, 4096} {
+		for _, valueBytes := range []int{0, 1, 127, 128, 16383, 16384, 1 << 20} {
+			key, value := bytes.Repeat([]byte("k"), keyBytes), bytes.Repeat([]byte("v"), valueBytes)
+			want, err := proto.Marshal(&kvv1.Command{Op: &kvv1.Command_Put{Put: &kvv1.Put{Key: key, Value: value}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := kv.EncodePut(key, value); !bytes.Equal(got, want) || cap(got) != len(want) {
+				t.Errorf("key of %d, value of %d: %d bytes with room for %d, want %d", keyBytes, valueBytes, len(got), cap(got), len(want))
+			}
+		}
+	}
+}
+
+func BenchmarkEncodePut(b *testing.B) {
+	key, value := []byte("key-0001-000042"), make([]byte, 256)
+	b.ReportAllocs()
+	for b.Loop() {
+		kv.EncodePut(key, value)
+	}
+}
+
 func TestQueries(t *testing.T) {
 	for name, test := range map[string]struct {
 		got  []byte
