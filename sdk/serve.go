@@ -120,6 +120,9 @@ func run(p process, b Backend) int {
 	level := new(slog.LevelVar)
 	log := newLogger(p.stderr, level)
 	slog.SetDefault(log) // and with it package log
+	if err := nameProcess(b.Name); err != nil {
+		log.Debug("the process keeps the name that it was started with", "error", err)
+	}
 
 	// Not signal.Ignore, which children of the plugin would inherit.
 	signals := make(chan os.Signal, 1)

@@ -70,13 +70,14 @@ func (c *cluster) testStatus(t *testing.T) {
 // Each host has three children, those that status names, and nothing else.
 func (c *cluster) testProcesses(t *testing.T) {
 	for _, n := range c.nodes {
-		status := map[int]bool{}
+		status := map[int]string{}
 		for _, kind := range kinds() {
-			status[int(n.plugin(kind).GetPid())] = true
+			plugin := n.plugin(kind)
+			status[int(plugin.GetPid())] = "pontoon-" + plugin.GetName()
 		}
 		for _, p := range childrenOf(n.host.pid()) {
-			if !status[p.pid] {
-				t.Errorf("%s has a child that status does not name: %v", n.name, p)
+			if name, ok := status[p.pid]; !ok || p.name != name {
+				t.Errorf("%s has a child that status does not name so: %v", n.name, p)
 			}
 			delete(status, p.pid)
 		}

@@ -14,10 +14,10 @@ import (
 // A procEntry is one process of the system.
 type procEntry struct {
 	pid, parent, session int
-	command              string
+	name, command        string
 }
 
-func (p procEntry) String() string { return fmt.Sprintf("%d (%s)", p.pid, p.command) }
+func (p procEntry) String() string { return fmt.Sprintf("%d %s (%s)", p.pid, p.name, p.command) }
 
 // processes lists all processes that run, without those that have ended and
 // are not reaped yet, and that match.
@@ -41,11 +41,13 @@ func readStat(path string) (p procEntry, running bool) {
 	if err != nil {
 		return p, false
 	}
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	nameEnd := bytes.LastIndexByte(stat, ')')
+	fields := strings.Fields(string(stat[nameEnd+1:]))
 	if len(fields) < 4 || fields[0] == "Z" || fields[0] == "X" {
 		return p, false
 	}
 	p.pid, _ = strconv.Atoi(filepath.Base(filepath.Dir(path)))
+	p.name = string(stat[bytes.IndexByte(stat, '(')+1 : nameEnd])
 	p.parent, _ = strconv.Atoi(fields[1])
 	p.session, _ = strconv.Atoi(fields[3])
 	return p, true

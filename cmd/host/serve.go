@@ -31,11 +31,15 @@ does not wait any longer. Exit code 0 after a stop that was asked for.`,
 	flags := addConfig(cmd)
 	untilEOF := cmd.Flags().Bool("stop-on-stdin-eof", false, "stop when standard input ends, as when the parent process dies")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		notGathered := gatherTimers()
 		c, o, err := flags.load(cmd)
 		if err != nil {
 			return err
 		}
 		logger := newLogger(cmd.ErrOrStderr(), c.Log)
+		if notGathered != nil {
+			logger.Warn("this host and its plugins wake up more often than need be", "error", notGathered)
+		}
 		for _, name := range o.Ignored() {
 			logger.Warn("variable names no setting and is ignored", "variable", name)
 		}
