@@ -8,7 +8,9 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/freespace"
 )
 
 const (
@@ -17,6 +19,9 @@ const (
 	defaultMemtable     = 16 << 20
 	defaultCacheBytes   = 16 << 20
 	defaultMaxOpenFiles = 500
+	// defaultMinFree is eight tables of the default size: about what pebble may
+	// write before it deletes anything.
+	defaultMinFree = 128 << 20
 )
 
 // config is the backend's section of the host's configuration.
@@ -26,6 +31,9 @@ type config struct {
 	MemtableBytes int64 `yaml:"memtable_bytes"`
 	// CacheBytes bounds the cache of table blocks.
 	CacheBytes int64 `yaml:"cache_bytes"`
+	// MinFreeBytes is the free space below which the store is short of it; 0 is
+	// never. Nil is defaultMinFree, where the system can tell how much is free.
+	MinFreeBytes *int64 `yaml:"min_free_bytes"`
 }
 
 const configSchema = `{
@@ -47,6 +55,13 @@ const configSchema = `{
       "minimum": 1048576,
       "maximum": 1073741824,
       "default": 16777216
+    },
+    "min_free_bytes": {
+      "description": "Free space in bytes on the file system of the log below which the store is short of space, so that the host refuses proposals before the disk is full. 0 is never.",
+      "type": "integer",
+      "minimum": 0,
+      "maximum": 1152921504606846976,
+      "default": 134217728
     }
   }
 }
@@ -67,4 +82,15 @@ func parseConfig(section []byte) (config, error) {
 		}
 	}
 	return c, nil
+}
+
+// floor is what the store watches the disk with.
+func (c config) floor(fs vfs.FS) (*freespace.Floor, error) {
+	if c.MinFreeBytes != nil {
+		return freespace.NewFloor(fs, *c.MinFreeBytes)
+	}
+	if _, err := fs.Free(); errors.Is(err, errors.ErrUnsupported) {
+		return freespace.NewFloor(fs, 0)
+	}
+	return freespace.NewFloor(fs, defaultMinFree)
 }

@@ -46,6 +46,8 @@ func TestConformanceAfterPowerCuts(t *testing.T) {
 			return s
 		},
 		Kill:      func(_ testing.TB, s storage.Storage) { m.Crash(s) },
+		Fill:      m.Fill,
+		Config:    []byte("min_free_bytes: 1000"),
 		ModelRuns: 20,
 	})
 }

@@ -110,7 +110,7 @@ func TestBackendsRefuseEachOther(t *testing.T) {
 func TestConfig(t *testing.T) {
 	for config, ok := range map[string]bool{
 		"": true, "# nothing\n": true, "memtable_bytes: 4194304\ncache_bytes: 8388608\n": true,
-		"memtable_bytes: 1\n": false, "cache_bytes: -1\n": false, "segment_bytes: 16384\n": false,
+		"min_free_bytes: 0\n": true, "min_free_bytes: -1\n": false, "memtable_bytes: 1\n": false, "cache_bytes: -1\n": false, "segment_bytes: 16384\n": false,
 	} {
 		s := pebble.New(testEnv(t))
 		_, err := s.Open(t.Context(), options(t.TempDir(), config))

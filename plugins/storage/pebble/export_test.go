@@ -3,6 +3,7 @@ package pebble
 import (
 	"context"
 	"sync"
+	"testing"
 
 	pebblevfs "github.com/cockroachdb/pebble/v2/vfs"
 
@@ -56,6 +57,17 @@ func (m *Machines) New(env backend.Env) storage.Storage {
 		}
 		return m.by[dir].files, m.by[dir].db, nil
 	})
+}
+
+// Fill makes the disk under a store short of space, or puts an end to that.
+func (m *Machines) Fill(_ testing.TB, dir string, full bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	free := int64(1 << 40)
+	if full {
+		free = 999
+	}
+	m.by[dir].files.SetFree(free)
 }
 
 // Crash replaces the machine that a store runs on by what a power cut leaves

@@ -36,6 +36,9 @@ func (s *store) recover(opts plugins.Options) (state storage.State, err error) {
 	if s.lock, err = dirlock.Take(s.fs, opts); err != nil {
 		return storage.State{}, err
 	}
+	if s.floor, err = cfg.floor(s.fs); err != nil {
+		return storage.State{}, err
+	}
 	id, err := loadIdentity(s.fs, opts)
 	if err != nil {
 		return storage.State{}, err

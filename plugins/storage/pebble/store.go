@@ -17,6 +17,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/freespace"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/snapfile"
 )
 
@@ -70,6 +71,7 @@ type store struct {
 	db     *pebble.DB
 	shelf  *snapfile.Shelf
 	limits plugins.Limits
+	floor  *freespace.Floor
 	// broken is set once, by the first failed write.
 	broken atomic.Pointer[error]
 
@@ -90,14 +92,27 @@ const (
 	phaseClosed
 )
 
-var _ storage.Storage = (*store)(nil)
+var (
+	_ storage.Storage       = (*store)(nil)
+	_ storage.SpaceReporter = (*store)(nil)
+)
 
 // Describe implements storage.Storage.
 func (s *store) Describe() plugins.Info {
 	return plugins.Info{
 		Kind: plugins.Storage, Name: Name, Version: version,
 		Protocols: []uint32{plugins.ProtocolVersion}, ConfigSchema: []byte(configSchema),
+		Capabilities: []plugins.Capability{storage.CapabilitySpace},
 	}
+}
+
+// Space implements storage.SpaceReporter.
+func (s *store) Space(ctx context.Context) (storage.Space, error) {
+	if err := s.enterWith(ctx); err != nil {
+		return storage.Space{}, err
+	}
+	defer s.leave()
+	return s.floor.Space()
 }
 
 // fail poisons the store and returns the error for the call that met it.

@@ -19,7 +19,6 @@ const (
 	maxSegmentBytes     = 1 << 30
 	defaultSegmentBytes = 64 << 20
 	maxReserveBytes     = 1 << 40
-	maxMinFreeBytes     = 1 << 60
 	// firstSegmentBytes lets a new store open without zeroing a full segment.
 	firstSegmentBytes = 4 << 20
 )
@@ -96,10 +95,6 @@ func parseConfig(section []byte) (config, error) {
 	if r := c.reserveBytes(); r < 0 || r > maxReserveBytes {
 		return config{}, fmt.Errorf("%w: reserve_bytes: %d is not between 0 and %d",
 			plugins.ErrInvalidConfig, r, int64(maxReserveBytes))
-	}
-	if c.MinFreeBytes < 0 || c.MinFreeBytes > maxMinFreeBytes {
-		return config{}, fmt.Errorf("%w: min_free_bytes: %d is not between 0 and %d",
-			plugins.ErrInvalidConfig, c.MinFreeBytes, int64(maxMinFreeBytes))
 	}
 	return c, nil
 }

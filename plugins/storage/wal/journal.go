@@ -11,6 +11,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/freespace"
 )
 
 const (
@@ -50,8 +51,7 @@ type journal struct {
 	reserve reserve
 	upkeep  upkeep
 	stats   stats
-	// underFloor: the last look found less free space than min_free_bytes.
-	underFloor atomic.Bool
+	floor   *freespace.Floor
 }
 
 // tail is where the log goes on; guarded by journal.writing.

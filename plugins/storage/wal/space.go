@@ -2,10 +2,8 @@ package wal
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
-	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -34,36 +32,5 @@ func (j *journal) space() (storage.Space, error) {
 		j.upkeep.nudge()
 		return storage.Space{Short: true, Detail: missing}, nil
 	}
-	least := j.config.MinFreeBytes
-	if least == 0 {
-		return storage.Space{}, nil
-	}
-	free, err := j.fs.Free()
-	if err != nil {
-		return storage.Space{}, fmt.Errorf("free space: %w", err)
-	}
-	if j.underFloor.Load() {
-		least += least / floorMargin // not back and forth with every file that comes and goes
-	}
-	short := free < least
-	j.underFloor.Store(short)
-	if !short {
-		return storage.Space{}, nil
-	}
-	return storage.Space{Short: true, Detail: fmt.Sprintf("%d bytes are free, min_free_bytes is %d", free, j.config.MinFreeBytes)}, nil
-}
-
-// floorMargin: a store that is short is well again when a tenth more than
-// min_free_bytes is free.
-const floorMargin = 10
-
-// checkFloor refuses a min_free_bytes that could never be acted on.
-func (j *journal) checkFloor() error {
-	if j.config.MinFreeBytes == 0 {
-		return nil
-	}
-	if _, err := j.fs.Free(); errors.Is(err, errors.ErrUnsupported) {
-		return fmt.Errorf("%w: min_free_bytes: %w", plugins.ErrInvalidConfig, err)
-	}
-	return nil
+	return j.floor.Space()
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/dirlock"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/freespace"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/snapfile"
 )
 
@@ -156,10 +157,11 @@ func (s *store) recover(opts plugins.Options) (state storage.State, err error) {
 	if err != nil {
 		return storage.State{}, err
 	}
-	s.journal = &journal{fs: s.fs, logger: s.logger, config: cfg, id: id, limits: opts.Limits}
-	if err := s.journal.checkFloor(); err != nil {
+	floor, err := freespace.NewFloor(s.fs, cfg.MinFreeBytes)
+	if err != nil {
 		return storage.State{}, err
 	}
+	s.journal = &journal{fs: s.fs, logger: s.logger, config: cfg, id: id, limits: opts.Limits, floor: floor}
 	if err := s.journal.open(idleTime(opts.Tick)); err != nil {
 		return storage.State{}, err
 	}
