@@ -63,13 +63,12 @@ func (c *codec) Unmarshal(data mem.BufferSlice, v any) error {
 }
 
 func (c *codec) decodeBatch(data mem.BufferSlice, b *proposalBatch) error {
-	b.proposals = b.proposals[:0]
+	b.release()
 	if n := data.Len(); n > c.messageBytes {
 		return tooLarge("batch of proposals", n, c.messageBytes)
 	}
-	// One allocation for the batch: proposals belong to the service, which
-	// may keep them, so they cannot point into pooled memory.
-	return b.decode(data.Materialize(), c.batchCount)
+	b.held = data.MaterializeToBuffer(mem.DefaultBufferPool())
+	return b.decode(b.held.ReadOnlyData(), c.batchCount)
 }
 
 func (c *codec) decodeRequest(data mem.BufferSlice, into any) error {

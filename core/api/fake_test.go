@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"testing"
@@ -52,6 +53,7 @@ func (f *fakeService) Propose(ctx context.Context, data []byte) (server.Result, 
 }
 
 func (f *fakeService) ProposeAsync(data []byte, timeout time.Duration, done func(server.Result, error)) {
+	data = bytes.Clone(data)
 	f.mu.Lock()
 	f.timeouts = append(f.timeouts, timeout)
 	if f.hold {

@@ -3,11 +3,12 @@ package api
 import (
 	"time"
 
+	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // A proposal is hostv1.Proposal as it is decoded here. Its data points into
-// the batch's bytes.
+// the batch's bytes, and is gone with them.
 type proposal struct {
 	id      uint64
 	data    []byte
@@ -19,6 +20,17 @@ type proposal struct {
 type proposalBatch struct {
 	proposals []proposal
 	err       error
+	held      mem.Buffer // the batch's bytes, which are gRPC's; nil if there are none
+}
+
+// release gives the bytes back. No proposal of the batch may be used any more.
+func (p *proposalBatch) release() {
+	clear(p.proposals)
+	p.proposals = p.proposals[:0]
+	if p.held != nil {
+		p.held.Free()
+		p.held = nil
+	}
 }
 
 // decode reads a batch of at most limit proposals and keeps b's bytes. It

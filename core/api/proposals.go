@@ -65,6 +65,7 @@ func newProposalStream(r *requests, stream grpc.ServerStream) *proposalStream {
 // read runs until the client closed its side or the call is over.
 func (s *proposalStream) read() {
 	var batch proposalBatch
+	defer batch.release()
 	for {
 		if err := s.stream.RecvMsg(&batch); err != nil {
 			if errors.Is(err, io.EOF) {
@@ -80,7 +81,7 @@ func (s *proposalStream) read() {
 		if !s.admit(batch.proposals) {
 			return
 		}
-		clear(batch.proposals)
+		batch.release()
 	}
 }
 

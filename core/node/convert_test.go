@@ -62,6 +62,18 @@ func fields(m *pb.Message) string {
 	return n.String()
 }
 
+// The data is the caller's again: the client API gives its room to the next
+// message.
+func TestAProposalKeepsNothingOfTheData(t *testing.T) {
+	id, data := RequestID{Origin: 1, Number: 2}, []byte("data")
+	p := NewProposal(id, data)
+	clear(data)
+	got, payload, err := decodeCommand(p.data)
+	if err != nil || got != id || string(payload) != "data" {
+		t.Errorf("the proposal is %v, %q, %v", got, payload, err)
+	}
+}
+
 func TestEncodeDecodeKeepsMessages(t *testing.T) {
 	limits := messageLimits{entry: 1 << 20, message: 4 << 20}
 	command := encodeCommand(RequestID{Origin: 1, Number: 2}, []byte("data"))

@@ -26,8 +26,8 @@ type Service interface {
 	Propose(ctx context.Context, data []byte) (Result, error)
 	// ProposeAsync is Propose without waiting: done is called exactly once,
 	// possibly before ProposeAsync returns, from any goroutine, and must not
-	// block. A timeout of 0 means the request timeout. The data belongs to the
-	// service from here on.
+	// block. A timeout of 0 means the request timeout. The service keeps nothing
+	// of data: it is the caller's again when ProposeAsync returns.
 	ProposeAsync(data []byte, timeout time.Duration, done func(Result, error))
 	// Query asks the state machine.
 	Query(ctx context.Context, data []byte, c Consistency) (Answer, error)
