@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"sync"
@@ -156,6 +157,7 @@ func (m *member) Propose(ctx context.Context, data []byte) (server.Result, error
 }
 
 func (m *member) ProposeAsync(data []byte, _ time.Duration, done func(server.Result, error)) {
+	data = bytes.Clone(data)
 	m.proposals.Add(1)
 	answer := func(err error) {
 		if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"slices"
@@ -96,6 +97,7 @@ func (h *fakeHost) Propose(ctx context.Context, data []byte) (server.Result, err
 }
 
 func (h *fakeHost) ProposeAsync(data []byte, _ time.Duration, done func(server.Result, error)) {
+	data = bytes.Clone(data)
 	done(h.Propose(context.Background(), data))
 }
 
