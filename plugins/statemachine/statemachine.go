@@ -11,7 +11,8 @@ import (
 
 // The wire types are the contract's types.
 type (
-	// Entry is a committed entry for the application. Data is immutable.
+	// Entry is a committed entry for the application. Data is immutable, and the
+	// application may keep it, or slices of it.
 	Entry = pluginv1.ApplyEntry
 	// Result is what applying an entry gave. Data and Error must be the same
 	// on every replica; Error is the application's own refusal and not a
