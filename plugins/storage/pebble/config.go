@@ -81,6 +81,11 @@ func parseConfig(section []byte) (config, error) {
 			return config{}, fmt.Errorf("%w: %s: %d is not between %d and %d", plugins.ErrInvalidConfig, key, n, minBytes, maxBytes)
 		}
 	}
+	if c.MinFreeBytes != nil {
+		if err := freespace.Check(*c.MinFreeBytes); err != nil {
+			return config{}, err
+		}
+	}
 	return c, nil
 }
 

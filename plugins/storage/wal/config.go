@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/freespace"
 )
 
 const (
@@ -95,6 +96,9 @@ func parseConfig(section []byte) (config, error) {
 	if r := c.reserveBytes(); r < 0 || r > maxReserveBytes {
 		return config{}, fmt.Errorf("%w: reserve_bytes: %d is not between 0 and %d",
 			plugins.ErrInvalidConfig, r, int64(maxReserveBytes))
+	}
+	if err := freespace.Check(c.MinFreeBytes); err != nil {
+		return config{}, err
 	}
 	return c, nil
 }

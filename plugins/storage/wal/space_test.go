@@ -9,6 +9,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
 // awaitSpace asks, as a host does, until the store is short for a reason that
@@ -99,26 +100,51 @@ func TestNextSegmentIsTriedAgain(t *testing.T) {
 	}
 }
 
-// TestMinFreeBytes: the setting is heeded, and refused at the start if it
-// cannot be.
+// TestMinFreeBytes: the setting is heeded. When exactly a store is well again is
+// tested where the floor is.
 func TestMinFreeBytes(t *testing.T) {
 	w := newWorkload(vfs.NewMem())
 	w.config = smallSegments + "min_free_bytes: 1000\n"
 	if err := w.open(); err != nil {
 		t.Fatal(err)
 	}
-	for free, short := range map[int64]bool{1100: false, 999: true} {
-		w.fs.SetFree(free)
-		if sp, err := w.s.Space(t.Context()); err != nil || sp.Short != short {
-			t.Errorf("with %d bytes free: %+v, %v, want short: %t", free, sp, err, short)
+	for _, step := range []struct {
+		free  int64
+		short bool
+	}{{1000, false}, {999, true}, {1099, true}, {1100, false}} {
+		w.fs.SetFree(step.free)
+		if sp, err := w.s.Space(t.Context()); err != nil || sp.Short != step.short {
+			t.Errorf("with %d bytes free: %+v, %v, want short: %t", step.free, sp, err, step.short)
 		}
 	}
 	if err := w.close(); err != nil {
 		t.Fatal(err)
 	}
-	s, _, err := openWith(vfs.NewMem(), smallSegments+"min_free_bytes: -1\n")
-	if !errors.Is(err, plugins.ErrInvalidConfig) || !strings.Contains(err.Error(), "min_free_bytes") {
-		t.Errorf("Open with min_free_bytes -1 = %v", err)
+}
+
+// blindDisk cannot tell how much is free.
+type blindDisk struct{ vfs.FS }
+
+func (blindDisk) Free() (int64, error) { return 0, errors.ErrUnsupported }
+
+// TestMinFreeBytesNeedsToBeKnown: a floor that nobody could watch is refused,
+// and so is one below zero.
+func TestMinFreeBytesNeedsToBeKnown(t *testing.T) {
+	for name, fs := range map[string]vfs.FS{"1": blindDisk{vfs.NewMem()}, "-1": vfs.NewMem()} {
+		s, _, err := openWith(fs, smallSegments+"min_free_bytes: "+name+"\n")
+		if !errors.Is(err, plugins.ErrInvalidConfig) || !strings.Contains(err.Error(), "min_free_bytes") {
+			t.Errorf("Open with min_free_bytes %s = %v", name, err)
+		}
+		if err := s.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	s, _, err := openOn(blindDisk{vfs.NewMem()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sp, err := storage.SpaceOf(t.Context(), s); err != nil || sp.Short {
+		t.Errorf("without a floor: %+v, %v", sp, err)
 	}
 	if err := s.Close(t.Context()); err != nil {
 		t.Error(err)

@@ -11,8 +11,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// MaxBytes is the highest floor that makes sense.
-const MaxBytes = 1 << 60
+// maxBytes is the highest floor that makes sense.
+const maxBytes = 1 << 60
 
 // margin: a store that is short is well again when a tenth more than the floor
 // is free, so that it does not go back and forth with every file that comes and
@@ -27,12 +27,18 @@ type Floor struct {
 	under atomic.Bool // the last look found less
 }
 
-// NewFloor refuses, with ErrInvalidConfig, a floor that nobody could watch. One
-// of 0 is none.
-func NewFloor(fs vfs.FS, least int64) (*Floor, error) {
-	if least < 0 || least > MaxBytes {
-		return nil, fmt.Errorf("%w: min_free_bytes: %d is not between 0 and %d", plugins.ErrInvalidConfig, least, int64(MaxBytes))
+// Check refuses, with ErrInvalidConfig, a setting that makes no sense on any
+// disk.
+func Check(least int64) error {
+	if least < 0 || least > maxBytes {
+		return fmt.Errorf("%w: min_free_bytes: %d is not between 0 and %d", plugins.ErrInvalidConfig, least, int64(maxBytes))
 	}
+	return nil
+}
+
+// NewFloor refuses, with ErrInvalidConfig, a floor that nobody could watch on
+// this disk. One of 0 is none.
+func NewFloor(fs vfs.FS, least int64) (*Floor, error) {
 	if least == 0 {
 		return &Floor{fs: fs}, nil
 	}

@@ -34,15 +34,20 @@ type blindDisk struct{ vfs.FS }
 
 func (blindDisk) Free() (int64, error) { return 0, errors.ErrUnsupported }
 
-// A floor that nobody could watch is refused, and so is one below zero.
-func TestTheFloorNeedsToBeKnown(t *testing.T) {
-	for _, x := range []struct {
-		fs    vfs.FS
-		least int64
-	}{{blindDisk{vfs.NewMem()}, 1}, {vfs.NewMem(), -1}, {vfs.NewMem(), MaxBytes + 1}} {
-		if _, err := NewFloor(x.fs, x.least); !errors.Is(err, plugins.ErrInvalidConfig) || !strings.Contains(err.Error(), "min_free_bytes") {
-			t.Errorf("NewFloor of %d = %v", x.least, err)
+func TestCheck(t *testing.T) {
+	for least, ok := range map[int64]bool{-1: false, 0: true, maxBytes: true, maxBytes + 1: false} {
+		err := Check(least)
+		if ok != (err == nil) || !ok && (!errors.Is(err, plugins.ErrInvalidConfig) || !strings.Contains(err.Error(), "min_free_bytes")) {
+			t.Errorf("Check of %d = %v", least, err)
 		}
+	}
+}
+
+// A floor that nobody could watch is refused.
+func TestTheFloorNeedsToBeKnown(t *testing.T) {
+	_, err := NewFloor(blindDisk{vfs.NewMem()}, 1)
+	if !errors.Is(err, plugins.ErrInvalidConfig) || !strings.Contains(err.Error(), "min_free_bytes") {
+		t.Errorf("NewFloor = %v", err)
 	}
 	none, err := NewFloor(blindDisk{vfs.NewMem()}, 0)
 	if err != nil {
