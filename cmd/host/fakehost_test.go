@@ -97,8 +97,7 @@ func (h *fakeHost) Propose(ctx context.Context, data []byte) (server.Result, err
 }
 
 func (h *fakeHost) ProposeAsync(data []byte, _ time.Duration, done func(server.Result, error)) {
-	data = bytes.Clone(data)
-	done(h.Propose(context.Background(), data))
+	done(h.Propose(context.Background(), bytes.Clone(data)))
 }
 
 func (h *fakeHost) Query(ctx context.Context, data []byte, _ server.Consistency) (server.Answer, error) {

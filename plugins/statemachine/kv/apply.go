@@ -124,8 +124,7 @@ func own(data, key, value []byte) (ownKey []byte, valueAt int) {
 	// A slice's capacity tells where in the array it begins.
 	keyFrom, valueFrom := cap(data)-cap(key), cap(data)-cap(value)
 	if cap(data) > 2*n+64 || len(value) == 0 || valueFrom < keyFrom {
-		both := append(append(make([]byte, 0, n), key...), value...)
-		return both[:len(key):n], len(key)
+		return joined(key, value), len(key)
 	}
 	return data[keyFrom : keyFrom+len(key) : valueFrom+len(value)], valueFrom - keyFrom
 }

@@ -175,10 +175,8 @@ func decodeRecord(block []byte) (slot, int) {
 	if age >= modify || version == 0 || version-1 > age {
 		return slot{}, 0
 	}
-	n := len(key) + len(value)
-	both := append(append(make([]byte, 0, n), key...), value...)
 	rec := &record{create: modify - age, modify: modify, version: version, valueAt: len(key)}
-	return newSlot(both[:len(key):n], rec), len(block) - len(rest)
+	return newSlot(joined(key, value), rec), len(block) - len(rest)
 }
 
 // cutBytes takes a length and so many bytes off the front of b.

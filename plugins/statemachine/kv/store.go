@@ -41,6 +41,13 @@ func newSlot(key []byte, rec *record) slot {
 	}
 }
 
+// joined is a copy of a key with one of its value behind it, for newSlot.
+func joined(key, value []byte) []byte {
+	n := len(key) + len(value)
+	both := append(append(make([]byte, 0, n), key...), value...)
+	return both[:len(key):n]
+}
+
 // value is immutable, like the record.
 func (at slot) value() []byte { return at.key[at.rec.valueAt:cap(at.key)] }
 
