@@ -5,8 +5,11 @@ package e2e
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -25,6 +28,7 @@ func TestLocal3(t *testing.T) {
 	c.leader()
 	t.Run("status", c.testStatus)
 	t.Run("processes", c.testProcesses)
+	t.Run("timer slack", c.testTimerSlack)
 	t.Run("bench", c.testBench)
 	t.Run("JSON over HTTP", c.testHTTP)
 	t.Run("gRPC health", c.testHealth)
@@ -86,6 +90,39 @@ func (c *cluster) testProcesses(t *testing.T) {
 		}
 		if all := sessionOf(n.host.pid()); len(all) != 4 {
 			t.Errorf("%s consists of %v", n.name, all)
+		}
+	}
+}
+
+// A host that nobody gave a timer slack has executed itself under one, and its
+// plugins have it too (ADR 0023).
+func (c *cluster) testTimerSlack(t *testing.T) {
+	const nobodyChose, ours = "50000\n", "1000000\n"
+	want, err := os.ReadFile("/proc/self/timerslack_ns") // the hosts began with it
+	if err != nil {
+		t.Fatal(err)
+	}
+	byItself := string(want) == nobodyChose
+	if byItself {
+		want = []byte(ours)
+	}
+	for _, n := range c.nodes {
+		pid := n.host.pid()
+		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if marked := bytes.Contains(env, fmt.Appendf(nil, "TIMER_SLACK_SET_IN=%d\x00", pid)); marked != byItself {
+			t.Errorf("%s has executed itself: %t, want %t", n.name, marked, byItself)
+		}
+		for _, p := range sessionOf(pid) {
+			slack, err := os.ReadFile(fmt.Sprintf("/proc/%d/timerslack_ns", p.pid))
+			if errors.Is(err, fs.ErrPermission) {
+				continue // only a privileged user may look; the mark is for all
+			}
+			if err != nil || !bytes.Equal(slack, want) {
+				t.Errorf("%s: timer slack of %v is %q, %v, want %q", n.name, p, slack, err, want)
+			}
 		}
 	}
 }
