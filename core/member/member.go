@@ -36,6 +36,9 @@ type Member struct {
 	PeerURLs      []string `json:"peer_urls"`
 	ClientAddress string   `json:"client_address"`
 	Learner       bool     `json:"learner,omitempty"`
+	// Promote marks a learner that becomes a voter as soon as a leader sees that
+	// it has caught up. Whoever leads then knows it from the log.
+	Promote bool `json:"promote,omitempty"`
 }
 
 // Removed is the proof of a removal: the log position of the change.

@@ -66,7 +66,7 @@ func (r *Registry) Complete(c Change) Change {
 	if len(c.Member.PeerURLs) == 0 {
 		c.Member.PeerURLs = old.PeerURLs
 	}
-	c.Member.Learner = old.Learner
+	c.Member.Learner, c.Member.Promote = old.Learner, old.Promote
 	return c
 }
 
@@ -163,9 +163,10 @@ func (r *Registry) Apply(c Change, index, term uint64) (*Registry, error) {
 		delete(next.members, m.ID)
 		next.removed[m.ID] = Removed{ID: m.ID, Index: index, Term: term}
 	case Update:
-		m.Learner = r.members[m.ID].Learner
+		m.Learner, m.Promote = r.members[m.ID].Learner, r.members[m.ID].Promote
 		next.members[m.ID] = m
 	default:
+		m.Promote = m.Promote && m.Learner
 		next.members[m.ID] = m
 	}
 	return next, nil
@@ -247,6 +248,7 @@ func (r *Registry) UnmarshalJSON(b []byte) error {
 			return err
 		}
 		m.PeerURLs = slices.Sorted(slices.Values(m.PeerURLs))
+		m.Promote = m.Promote && m.Learner
 		next.members[m.ID] = m
 	}
 	*r = next

@@ -137,6 +137,35 @@ func TestUpdateOfAPartIsCompleted(t *testing.T) {
 	}
 }
 
+// The mark of a learner that is to be promoted stands in the registry, so every
+// leader knows it; it lasts until the learner is a voter, whatever else changes.
+func TestPromotionIsRemembered(t *testing.T) {
+	marked := edited(learner(2), func(m *Member) { m.Promote = true })
+	r := grown(t, plain(1), marked)
+	moved := edited(plain(2), func(m *Member) { m.PeerURLs = []string{"http://elsewhere:1"} })
+	r, err := r.Apply(Change{Update, moved}, 3, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read Registry
+	if err := json.Unmarshal(raw, &read); err != nil {
+		t.Fatal(err)
+	}
+	if m, _ := read.Member(2); !m.Promote || !m.Learner || m.PeerURLs[0] != "http://elsewhere:1" {
+		t.Errorf("after an update and a snapshot the member is %+v", m)
+	}
+	if r, err = read.Apply(Change{Add, edited(moved, func(m *Member) { m.Promote = true })}, 4, 1); err != nil {
+		t.Fatal(err)
+	}
+	if m, _ := r.Member(2); m.Promote || m.Learner {
+		t.Errorf("as a voter the member is %+v", m)
+	}
+}
+
 // The registry against the plainest model, with a round trip through JSON at
 // every step. Earlier registries never change.
 func TestRegistryModel(t *testing.T) {
