@@ -24,9 +24,19 @@ type trio struct {
 
 func newTrio(t *testing.T) *trio {
 	t.Helper()
+	return newVoters(t, 3)
+}
+
+// newVoters is a trio of any size.
+func newVoters(t *testing.T, count int) *trio {
+	t.Helper()
+	var members []member.Member
+	for i := range count {
+		members = append(members, voter(member.ID(i+1)))
+	}
 	c, err := NewCore(Config{
 		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(),
-		State: storage.State{FirstIndex: 1}, Bootstrap: []member.Member{voter(1), voter(2), voter(3)},
+		State: storage.State{FirstIndex: 1}, Bootstrap: members, MaxUncommittedBytes: 1000,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -85,13 +95,18 @@ func (n *trio) elect() {
 		n.must(n.core.Tick())
 		n.settle()
 		st := n.core.raft.BasicStatus()
-		if n.term = st.GetTerm(); st.RaftState.String() == "StateLeader" {
-			n.ack(2)
-			n.ack(3)
+		n.term = st.GetTerm()
+		for _, id := range n.core.Registry().Voters()[1:] {
+			if st.RaftState.String() == "StateLeader" {
+				n.ack(id)
+				continue
+			}
+			n.from(id, pb.MsgPreVoteResp, &pb.Message{Term: new(n.term + 1)})
+			n.from(id, pb.MsgVoteResp, &pb.Message{Term: new(n.core.raft.BasicStatus().GetTerm())})
+		}
+		if st.RaftState.String() == "StateLeader" {
 			return
 		}
-		n.from(2, pb.MsgPreVoteResp, &pb.Message{Term: new(n.term + 1)})
-		n.from(2, pb.MsgVoteResp, &pb.Message{Term: new(n.core.raft.BasicStatus().GetTerm())})
 	}
 	n.t.Fatal("not elected")
 }

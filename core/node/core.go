@@ -43,6 +43,10 @@ type Core struct {
 	reads         [][]byte // contexts not handed to raft yet; see readsTooEarly
 	heartbeat     uint64   // largest read position sent in this term's heartbeats
 	changePending changeProposal
+	changes       changeLog
+	hearing       hearing
+	reign         reign
+	uncommitted   uint64 // bytes; see took
 	received      receivedSnapshot
 	news          commitNews
 	space         storage.Space
@@ -60,11 +64,13 @@ type appendRecord struct {
 	entries   []*pb.Entry
 	snapshot  *pb.SnapshotMetadata
 	responses []*pb.Message
+	commit    uint64 // commit index that is durable with it; 0 if it is not synced
 }
 
 // applyRecord is an apply in flight. last is 0 if raft does not hear of it.
 type applyRecord struct {
 	last      uint64
+	bytes     uint64 // of the entries
 	responses []*pb.Message
 }
 
@@ -93,7 +99,9 @@ func NewCore(cfg Config) (c *Core, err error) {
 		limits:   messageLimits{entry: int(cfg.Limits.MaxEntryBytes), message: cfg.Limits.MaxMessageBytes()},
 		saved:    cfg.State.HardState,
 		term:     cfg.State.HardState.Term,
+		changes:  changeLog{durable: cfg.State.HardState.Commit},
 	}
+	c.changes.appended(fromEntries(cfg.Entries))
 	if snap, ok := cfg.snapshot(); ok {
 		if err := matches(cfg.Registry, snap.ConfState); err != nil {
 			return nil, fmt.Errorf("snapshot %d: %w", snap.Index, err)
@@ -112,7 +120,7 @@ func NewCore(cfg Config) (c *Core, err error) {
 		AsyncStorageWrites:        true,
 		MaxSizePerMsg:             cfg.Limits.MaxBatchBytes,
 		MaxCommittedSizePerReady:  maxApplyingBytes,
-		MaxUncommittedEntriesSize: cfg.MaxUncommittedBytes,
+		MaxUncommittedEntriesSize: cfg.MaxUncommittedBytes + changeReserve,
 		MaxInflightMsgs:           maxInflightMessages,
 		MaxInflightBytes:          maxInflightBytes,
 		CheckQuorum:               true,

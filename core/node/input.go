@@ -41,12 +41,18 @@ func NewProposal(id RequestID, data []byte) Proposal {
 // memory is put out now.
 func (c *Core) Tick() error {
 	return c.step(func() error {
+		c.hearing.ticks++
+		if c.raft.BasicStatus().Lead != raft.None {
+			c.hearing.led = c.hearing.ticks
+		}
+		c.sample()
 		c.raft.Tick()
 		c.collect()
 		if c.lazyCommit {
-			c.flushCommit()
+			c.flushCommit(false)
 		}
 		c.campaignAlone()
+		c.promote()
 		return nil
 	})
 }
@@ -76,57 +82,107 @@ func (c *Core) alone() bool {
 // the log together, elsewhere they are forwarded to the leader. ErrDropped
 // and ErrNoSpace mean that none of them was taken.
 func (c *Core) Propose(proposals []Proposal) error {
-	data := make([][]byte, len(proposals))
+	data, size := make([][]byte, len(proposals)), uint64(0)
 	for i := range proposals {
 		data[i] = proposals[i].data
+		size += uint64(len(data[i]))
 	}
 	return c.step(func() error {
 		if err := c.checkSpace(); err != nil {
 			return err
 		}
-		err := c.raft.Step(&pb.Message{
+		if !c.fits(size) {
+			return ErrDropped
+		}
+		err := c.took(size, c.raft.Step(&pb.Message{
 			Type: pb.MsgProp.Enum(), From: new(uint64(c.cfg.ID)), Entries: proposalEntries(data),
-		})
+		}))
 		c.collect()
 		return dropped(err)
 	})
 }
 
 // ProposeChange hands in a membership change at the leader. What an update
-// leaves empty stays as it is. The outcome appears in the Apply that carries its
-// entry, or in Output.Refused.
+// leaves empty stays as it is; a new voter is added as a learner that is to be
+// promoted. A change that would cost the quorum is refused. The outcome appears
+// in the Apply that carries its entry, or in Output.Refused.
 func (c *Core) ProposeChange(id RequestID, change member.Change) error {
 	return c.step(func() error {
-		if c.raft.BasicStatus().RaftState != raft.StateLeader {
-			return ErrNotLeader
+		change, err := c.prepare(change)
+		if err == nil {
+			change, err = c.asLearner(change)
 		}
-		if c.changePending.index != 0 {
-			return ErrChangePending
+		if err == nil {
+			err = c.checkQuorum(change)
 		}
-		// No other change can come before this one: raft refuses it if one is
-		// in the log and not in the registry yet.
-		change = c.registry.Complete(change)
-		if err := c.registry.Check(change); err != nil {
-			return err
-		}
-		data, err := encodeChange(id, change)
 		if err != nil {
 			return err
 		}
-		if len(data) > c.limits.entry { // no peer would take it
-			return fmt.Errorf("change of %d bytes, limit %d: %w", len(data), c.limits.entry, member.ErrInvalid)
-		}
-		index := c.lastIndex() + 1
-		err = c.raft.Step(&pb.Message{
-			Type: pb.MsgProp.Enum(), From: new(uint64(c.cfg.ID)),
-			Entries: []*pb.Entry{{Type: pb.EntryConfChange.Enum(), Data: data}},
-		})
-		if err == nil {
-			c.changePending = changeProposal{index: index, term: c.term, id: id}
-		}
-		c.collect()
-		return dropped(err)
+		return c.hand(id, change)
 	})
+}
+
+// ForceChange is ProposeChange for somebody who knows better: nobody is asked
+// whether a quorum can be reached, and a new voter is one at once.
+func (c *Core) ForceChange(id RequestID, change member.Change) error {
+	return c.step(func() error {
+		change, err := c.prepare(change)
+		if err != nil {
+			return err
+		}
+		return c.hand(id, change)
+	})
+}
+
+// prepare makes a change whole and refuses one that cannot be judged here and
+// now, or that the registry will not take.
+func (c *Core) prepare(change member.Change) (member.Change, error) {
+	switch {
+	case !c.leads():
+		if err := c.leaderless(); err != nil {
+			return change, err
+		}
+		return change, ErrNotLeader
+	case c.changePending.index != 0:
+		return change, ErrChangePending
+	case !c.reigns():
+		return change, ErrTooEarly
+	}
+	// No other change can come before this one: raft refuses it if one is
+	// in the log and not in the registry yet.
+	change = c.registry.Complete(change)
+	if err := c.registry.Check(change); err != nil {
+		return change, err
+	}
+	if voters := c.registry.Voters(); change.Op == member.Remove && change.Member.ID == c.cfg.ID && len(voters) == 2 {
+		// The one that stays must know that the change is committed, or it
+		// could never be elected.
+		c.raft.TransferLeader(voters[0] + voters[1] - uint64(c.cfg.ID))
+		c.collect()
+		return change, ErrHandingOver
+	}
+	return change, nil
+}
+
+// hand gives a change to raft.
+func (c *Core) hand(id RequestID, change member.Change) error {
+	data, err := encodeChange(id, change)
+	if err != nil {
+		return err
+	}
+	if len(data) > c.limits.entry { // no peer would take it
+		return fmt.Errorf("change of %d bytes, limit %d: %w", len(data), c.limits.entry, member.ErrInvalid)
+	}
+	index := c.lastIndex() + 1
+	err = c.took(uint64(len(data)), c.raft.Step(&pb.Message{
+		Type: pb.MsgProp.Enum(), From: new(uint64(c.cfg.ID)),
+		Entries: []*pb.Entry{{Type: pb.EntryConfChange.Enum(), Data: data}},
+	}))
+	if err == nil {
+		c.changePending = changeProposal{index: index, term: c.term, id: id}
+	}
+	c.collect()
+	return dropped(err)
 }
 
 func dropped(err error) error {
@@ -193,13 +249,26 @@ func (c *Core) Step(m *pb.Message) error {
 		if m.GetType() == pb.MsgReadIndex && c.readsTooEarly() {
 			return nil // a learner's; it asks again
 		}
-		if m.GetType() == pb.MsgProp && c.checkSpace() != nil {
-			return ErrDropped // kept for the next leader, if there is one soon
+		c.note(m)
+		if m.GetType() == pb.MsgProp {
+			return c.stepForwarded(m)
 		}
 		err := c.raft.Step(m)
 		c.collect()
 		return dropped(err)
 	})
+}
+
+// stepForwarded takes proposals that a peer has passed on. What is dropped is
+// kept for the next leader, if there is one soon.
+func (c *Core) stepForwarded(m *pb.Message) error {
+	size := payload(m.GetEntries())
+	if c.checkSpace() != nil || !c.fits(size) {
+		return ErrDropped
+	}
+	err := c.took(size, c.raft.Step(m))
+	c.collect()
+	return dropped(err)
 }
 
 // SnapshotReceived announces that the storage plugin has received and verified
@@ -215,6 +284,9 @@ func (c *Core) SnapshotReceived(m *pb.Message, registry *member.Registry) error 
 	}
 	if c.appends.len() > 0 && c.installing() {
 		return fmt.Errorf("snapshot %d: another one is being installed", meta.Index)
+	}
+	if len(c.changes.deferred) > 0 {
+		return fmt.Errorf("snapshot %d: a membership change before it is being stored", meta.Index)
 	}
 	c.received = receivedSnapshot{index: meta.Index, registry: registry}
 	return c.Step(m)
@@ -273,10 +345,12 @@ func (c *Core) AppendDone(n uint64) error {
 			if r.snapshot != nil {
 				c.log.restore(r.snapshot)
 				c.registry = c.received.registry
+				c.changes.applied(r.snapshot.GetIndex())
 				c.out.StateChanged = true // the members are others
 			}
 			c.log.append(r.entries)
 			c.respond(r.responses)
+			c.settle(r.commit)
 		}
 		c.collect()
 		return nil
@@ -292,6 +366,7 @@ func (c *Core) ApplyDone(n uint64) error {
 				break
 			}
 			c.respond(r.responses)
+			c.left(r.bytes)
 			c.log.appliedTo(r.last)
 		}
 		c.collect()

@@ -91,7 +91,7 @@ func (n *Node) Run(stop <-chan struct{}, ticks <-chan time.Time) error {
 		ticked := false
 		select {
 		case <-stop:
-			return nil
+			return n.flush()
 		case now := <-ticks:
 			ticked = true
 			n.lastTick.Store(&now)
@@ -122,6 +122,15 @@ func (n *Node) Run(stop <-chan struct{}, ticks <-chan time.Time) error {
 			n.publish()
 		}
 	}
+}
+
+// flush puts out what an orderly end must not forget, and nothing else.
+func (n *Node) flush() error {
+	err := n.core.Flush()
+	for _, a := range n.core.Output().Appends {
+		n.ports.Append(a)
+	}
+	return err
 }
 
 // takeIn steps everything, completions first: they make room. Only ErrFailed is

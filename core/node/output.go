@@ -109,7 +109,11 @@ func (c *Core) collect() {
 		}
 		if rd.HardState != nil && rd.GetTerm() != c.term {
 			c.term, c.heartbeat, c.news = rd.GetTerm(), 0, commitNews{}
+			c.uncommitted = 0
 			c.out.StateChanged = true
+		}
+		if rd.SoftState != nil && rd.RaftState == raft.StateLeader && c.reign.term != c.term {
+			c.begin()
 		}
 		for _, s := range rd.ReadStates {
 			c.out.Reads = append(c.out.Reads, Read{Context: s.RequestCtx, Index: s.Index})
@@ -119,7 +123,7 @@ func (c *Core) collect() {
 			case raft.LocalAppendThread:
 				c.putAppend(m)
 			case raft.LocalApplyThread:
-				c.putApply(m)
+				c.apply(m)
 			default:
 				c.send(m)
 			}
@@ -154,7 +158,8 @@ func (c *Core) putAppend(m *pb.Message) {
 	}
 	c.watchChange(m.GetEntries())
 	c.news.appended(c.cfg.ID, m.GetEntries())
-	record := appendRecord{entries: m.GetEntries(), responses: m.GetResponses()}
+	c.changes.appended(m.GetEntries())
+	record := appendRecord{entries: m.GetEntries(), responses: m.GetResponses(), commit: hs.Commit}
 	a := Append{Batch: storage.Batch{
 		Entries:   toEntries(make([]storage.Entry, 0, len(m.GetEntries())), m.GetEntries()),
 		HardState: hs,
@@ -173,13 +178,6 @@ func (c *Core) putAppend(m *pb.Message) {
 	c.out.Appends = append(c.out.Appends, a)
 }
 
-// flushCommit puts out a commit index that nothing else has carried.
-func (c *Core) flushCommit() {
-	c.lazyCommit = false
-	n := c.appends.push(appendRecord{})
-	c.out.Appends = append(c.out.Appends, Append{Number: n, Batch: storage.Batch{HardState: c.saved}})
-}
-
 // watchChange finds out what raft made of a proposed membership change.
 func (c *Core) watchChange(entries []*pb.Entry) {
 	p := &c.changePending
@@ -196,7 +194,7 @@ func (c *Core) watchChange(entries []*pb.Entry) {
 			return // in the log; its Apply will tell
 		}
 	}
-	if e.GetTerm() == p.term { // this node's own entry as the leader
+	if e.GetTerm() == p.term && p.id.Number != 0 { // this node's own entry as the leader
 		c.out.Refused = append(c.out.Refused, p.id)
 	}
 	// Another leader's entry stands there: ours may still come back by a third
@@ -231,7 +229,8 @@ func (c *Core) putApply(m *pb.Message) {
 		}
 	}
 	last := entries[len(entries)-1]
-	c.emitApply(a, last, applyRecord{last: last.GetIndex(), responses: m.GetResponses()})
+	c.changes.applied(last.GetIndex())
+	c.emitApply(a, last, applyRecord{last: last.GetIndex(), bytes: payload(entries), responses: m.GetResponses()})
 }
 
 // emitApply puts out a run that ends with entry last.
@@ -275,6 +274,7 @@ func (c *Core) send(m *pb.Message) {
 	switch m.GetType() {
 	case pb.MsgApp:
 		class = pluginv1.MessageClass_CLASS_APPEND
+		c.clamp(m)
 		if c.canWait(m) {
 			return
 		}
@@ -296,6 +296,7 @@ func (c *Core) send(m *pb.Message) {
 			return
 		}
 	case pb.MsgHeartbeat:
+		c.clamp(m)
 		c.heartbeat = max(c.heartbeat, readPosition(m.GetContext()))
 	}
 	payload, err := c.encoder.encode(m)

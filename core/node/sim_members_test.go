@@ -38,7 +38,11 @@ func (n *simNode) change() {
 	case 1:
 		c.Op = member.Update
 	}
-	err := n.core.ProposeChange(id, c)
+	propose := n.core.ProposeChange
+	if s.rnd.Intn(3) == 0 {
+		propose = n.core.ForceChange
+	}
+	err := propose(id, c)
 	if err == nil && c.Op == member.Remove {
 		s.removals++
 	}

@@ -112,29 +112,39 @@ type simMessage struct {
 
 func simulate(t *testing.T, seed uint64) uint64 {
 	t.Helper()
-	cryptotest.SetGlobalRandom(t, seed)
-	s := &sim{
-		t: t, rnd: rand.New(rand.NewSource(int64(seed))), cut: -1,
-		log: map[uint64]string{}, leaders: map[uint64]member.ID{}, acked: map[string]bool{},
-	}
+	s := newSim(t, seed)
 	var members []member.Member
-	s.memberSim = newMemberSim()
 	for i := range 3 {
 		members = append(members, member.Member{ID: member.ID(i + 1), Name: fmt.Sprint(i), PeerURLs: []string{fmt.Sprint("http://", i)}})
 	}
 	for id := member.ID(1); id <= 5; id++ { // 4 and 5 wait to be added
-		n := &simNode{s: s, id: id, disk: simDisk{first: 1, received: map[uint64]*simSnapshot{}}}
 		if int(id) <= len(members) {
-			n.bootstrap = members
+			s.add(id, members)
+		} else {
+			s.add(id, nil)
 		}
-		s.nodes = append(s.nodes, n)
-		n.boot()
 	}
 	for range 4000 {
 		s.step()
 	}
 	s.settle()
 	return s.trace
+}
+
+func newSim(t *testing.T, seed uint64) *sim {
+	t.Helper()
+	cryptotest.SetGlobalRandom(t, seed)
+	return &sim{
+		t: t, rnd: rand.New(rand.NewSource(int64(seed))), cut: -1, memberSim: newMemberSim(),
+		log: map[uint64]string{}, leaders: map[uint64]member.ID{}, acked: map[string]bool{},
+	}
+}
+
+// add starts a node with an empty disk.
+func (s *sim) add(id member.ID, bootstrap []member.Member) {
+	n := &simNode{s: s, id: id, bootstrap: bootstrap, disk: simDisk{first: 1, received: map[uint64]*simSnapshot{}}}
+	s.nodes = append(s.nodes, n)
+	n.boot()
 }
 
 // boot makes a Core from the disk.

@@ -1,0 +1,133 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	pb "go.etcd.io/raft/v3/raftpb"
+
+	"github.com/pontoon-raft/pontoon/core/member"
+)
+
+// Refusals of membership changes that would stop the cluster, or could not be
+// committed. None of them has an effect.
+var (
+	// ErrQuorumAtRisk: after the change, the voters that can be reached would
+	// be no majority.
+	ErrQuorumAtRisk = errors.New("the change would cost the cluster its quorum")
+	// ErrNoQuorum: the voters that can be reached are no majority now, so no
+	// change can be committed.
+	ErrNoQuorum = errors.New("the cluster has no quorum")
+	// ErrTooEarly: this leader cannot judge changes yet: it has not applied an
+	// entry of its own term, or has not had the time to hear from everybody.
+	ErrTooEarly = errors.New("the leader has just begun")
+	// ErrHandingOver: of two voters, the leader does not remove itself: it hands
+	// leadership to the other one, which can.
+	ErrHandingOver = errors.New("leadership is handed to the other voter first")
+)
+
+// hearing is when this node last heard from its peers, in ticks of its own
+// clock. Raft's own RecentActive lags by up to two election timeouts.
+type hearing struct {
+	ticks uint64
+	last  map[member.ID]uint64
+	led   uint64 // the last tick at which there was a leader
+}
+
+// note takes down a peer's message. A leader counts answers alone: who only
+// talks may hear nothing.
+func (c *Core) note(m *pb.Message) {
+	switch m.GetType() {
+	case pb.MsgAppResp, pb.MsgHeartbeatResp, pb.MsgVoteResp, pb.MsgPreVoteResp:
+	default:
+		if c.leads() {
+			return
+		}
+	}
+	if c.hearing.last == nil {
+		c.hearing.last = map[member.ID]uint64{}
+	}
+	if _, known := c.registry.Member(member.ID(m.GetFrom())); known {
+		c.hearing.last[member.ID(m.GetFrom())] = c.hearing.ticks
+	}
+}
+
+// hears tells whether a member was heard from within the last election
+// timeout.
+func (c *Core) hears(id uint64) bool {
+	at, ok := c.hearing.last[member.ID(id)]
+	return id == uint64(c.cfg.ID) || ok && c.hearing.ticks-at <= uint64(c.cfg.ElectionTicks)
+}
+
+// silent returns those of the members that were not heard from lately.
+func (c *Core) silent(ids []uint64) []uint64 {
+	return slices.DeleteFunc(slices.Clone(ids), c.hears)
+}
+
+// hasMajority tells whether a majority of the voters can be reached.
+func (c *Core) hasMajority(voters []uint64) bool {
+	return len(voters)-len(c.silent(voters)) > len(voters)/2
+}
+
+// votersAfter are the voters that an accepted change leads to.
+func (c *Core) votersAfter(change member.Change) []uint64 {
+	voters := slices.DeleteFunc(c.registry.Voters(), func(id uint64) bool { return id == uint64(change.Member.ID) })
+	if change.Op == member.Add && !change.Member.Learner {
+		voters = append(voters, uint64(change.Member.ID))
+	}
+	return voters
+}
+
+// checkQuorum refuses a change that cannot be committed, or after which nothing
+// can. New addresses are never refused: they may be the repair.
+func (c *Core) checkQuorum(change member.Change) error {
+	if change.Op != member.Add && change.Op != member.Remove {
+		return nil
+	}
+	err := c.noQuorum()
+	if after := c.votersAfter(change); err == nil && !c.hasMajority(after) {
+		err = fmt.Errorf("%w: of the %d voters after it %d must be reachable, and %s; bring them back, "+
+			"or remove first what is gone for good; --force if you know better",
+			ErrQuorumAtRisk, len(after), len(after)/2+1, c.unheard(after))
+	}
+	if err != nil && c.hearing.ticks-c.reign.since < uint64(c.cfg.ElectionTicks) {
+		return fmt.Errorf("%w: %w", ErrTooEarly, err)
+	}
+	return err
+}
+
+// noQuorum is why nothing can be committed; nil if a majority is there.
+func (c *Core) noQuorum() error {
+	voters := c.registry.Voters()
+	if c.hasMajority(voters) {
+		return nil
+	}
+	return fmt.Errorf("%w: of %d voters %d must be reachable, and %s; bring them back, "+
+		"or if they are gone for good, stop this host and go on without them: host recover --force-new-cluster",
+		ErrNoQuorum, len(voters), len(voters)/2+1, c.unheard(voters))
+}
+
+// unheard names those of the members that were not heard from.
+func (c *Core) unheard(ids []uint64) string {
+	var names []string
+	for _, id := range c.silent(ids) {
+		name := member.ID(id).String()
+		if m, ok := c.registry.Member(member.ID(id)); ok {
+			name += " (" + m.Name + ")"
+		}
+		names = append(names, name)
+	}
+	return "not heard from within an election timeout: " + strings.Join(names, ", ")
+}
+
+// leaderless is why there is no leader, if the reason is that too few voters
+// can be reached for one: elections that come to nothing go on for longer than
+// those that just happen.
+func (c *Core) leaderless() error {
+	if c.hearing.ticks-c.hearing.led <= 2*uint64(c.cfg.ElectionTicks) {
+		return nil
+	}
+	return c.noQuorum()
+}

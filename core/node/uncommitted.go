@@ -1,0 +1,37 @@
+package node
+
+import (
+	pb "go.etcd.io/raft/v3/raftpb"
+)
+
+// changeReserve is what raft takes without a quorum beyond
+// Config.MaxUncommittedBytes: room for membership changes, one of which may be
+// the way out, when clients have filled the rest.
+const changeReserve = 1 << 20
+
+// fits tells whether the leader takes proposals of so many bytes. One is taken
+// whatever its size if nothing else is uncommitted. Elsewhere they are passed
+// on.
+func (c *Core) fits(size uint64) bool {
+	return c.uncommitted == 0 || c.uncommitted+size <= c.cfg.MaxUncommittedBytes || !c.leads()
+}
+
+// took counts what the leader has put into its log, as raft does for itself:
+// until it is applied, or the term ends.
+func (c *Core) took(size uint64, err error) error {
+	if err == nil && c.leads() {
+		c.uncommitted += size
+	}
+	return err
+}
+
+// left takes from the count what was applied.
+func (c *Core) left(size uint64) { c.uncommitted -= min(c.uncommitted, size) }
+
+// payload is the size of entries as raft counts it.
+func payload(entries []*pb.Entry) (size uint64) {
+	for _, e := range entries {
+		size += uint64(len(e.GetData()))
+	}
+	return size
+}
