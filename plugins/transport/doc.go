@@ -18,6 +18,8 @@
 //     and every SendSnapshot ends in exactly one result (statement B6).
 //   - Large appends never hold up control messages for long, and no slow peer
 //     holds up another one.
+//   - Two members whose greetings do not fit (Greeting.Judge) exchange nothing
+//     but these greetings, on no channel, and both hosts are told.
 //   - Bytes from the network never crash it; limits hold before allocation.
 //
 // The payload of an Envelope is one encoded pluginv1.Message. A transport may

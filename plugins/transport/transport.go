@@ -15,7 +15,7 @@ type (
 	// moment it is handed over, in both directions.
 	Envelope = pluginv1.Envelope
 	// Peer is another member: its id and URLs; Remote if it is known only by
-	// hearsay (statement B2).
+	// hearsay (statement B2); Store if the host knows its store's id.
 	Peer = pluginv1.Peer
 	// RemovedMember is proof that a member was removed.
 	RemovedMember = pluginv1.RemovedMember
@@ -47,9 +47,18 @@ type Options struct {
 	Advertise []string
 }
 
-// PeerSet is the whole of what a transport should know of others.
+// PeerSet is the whole of what a transport should know of others, and what it
+// should say of this node.
 type PeerSet struct {
-	// Peers are the members to talk to, without this node.
+	// Self is what this node says of itself, on every connection from now on.
+	// Zero: nothing. A change of Self.Store ends all connections, which are made
+	// anew; a change of the rest ends those that it contradicts.
+	Self Greeting
+	// Peers are the members to talk to, without this node. A peer's Store is
+	// the one that it must say (Greeting.Judge). While it is 0, the first store
+	// that the transport has seen of the peer takes its place: until the host
+	// names one, takes back one that it had named, or leaves the peer out. A
+	// connection that a Store contradicts ends.
 	Peers []Peer
 	// Removed are members that must be told so when they call (statement B1).
 	Removed []RemovedMember
@@ -57,12 +66,17 @@ type PeerSet struct {
 
 // Handler is the host's side: the transport calls it. Its methods may be
 // called concurrently. Deliver and Notify return quickly; they never wait for
-// raft, a disk or a peer.
+// raft, a disk or a peer, and do not call the transport.
 type Handler interface {
 	// Deliver hands over messages from peers, in the order received on each
 	// connection.
 	Deliver(envelopes []Envelope)
-	// Notify reports events, in order with Deliver.
+	// Notify reports events, in order with Deliver. A peer's greeting is told
+	// with EVENT_GREETED before any message of a connection with it, when it is
+	// seen for the first time and whenever it differs from the last one told.
+	// The greeting that says nothing is not told first. Peers that do not belong
+	// together are told with EVENT_MISMATCH by both ends, at each attempt but at
+	// most once for each peer, reason and verdict in an election timeout.
 	Notify(events []Event)
 	// ReceiveSnapshot takes a whole snapshot from r and returns when it is
 	// accepted (nil) or not. r ends with io.EOF only if everything arrived

@@ -167,11 +167,18 @@ func TestWrongDeliveriesEndTheConnection(t *testing.T) {
 		"payload over the limit": message(func(e *transport.Envelope) {
 			e.Payload = make([]byte, plugins.DefaultLimits().MaxMessageBytes()-1<<10)
 		}),
-		"unreachable nobody":   event(transport.Event{Type: pluginv1.EventType_EVENT_UNREACHABLE}),
-		"active nobody":        event(transport.Event{Type: pluginv1.EventType_EVENT_ACTIVE}),
-		"offer without number": event(transport.Event{Type: pluginv1.EventType_EVENT_SNAPSHOT_OFFERED, Peer: 2}),
-		"endless detail":       event(transport.Event{Type: pluginv1.EventType_EVENT_ACTIVE, Peer: 2, Detail: strings.Repeat("a", 5000)}),
-		"countless events":     {Events: make([]transport.Event, 5000)},
+		"unreachable nobody":             event(transport.Event{Type: pluginv1.EventType_EVENT_UNREACHABLE}),
+		"active nobody":                  event(transport.Event{Type: pluginv1.EventType_EVENT_ACTIVE}),
+		"greeted by nobody":              event(transport.Event{Type: pluginv1.EventType_EVENT_GREETED}),
+		"mismatch with nobody":           event((&transport.Mismatch{Reason: transport.MismatchNumber}).Event(0, transport.VerdictJudged)),
+		"mismatch for no reason":         event((&transport.Mismatch{}).Event(2, transport.VerdictJudged)),
+		"mismatch for an unknown reason": event((&transport.Mismatch{Reason: 4}).Event(2, transport.VerdictJudged)),
+		"mismatch by nobody":             event((&transport.Mismatch{Reason: transport.MismatchNumber}).Event(2, 0)),
+		"mismatch by an unknown side":    event((&transport.Mismatch{Reason: transport.MismatchNumber}).Event(2, 3)),
+		"mismatch with no known store":   event((&transport.Mismatch{Reason: transport.MismatchStore}).Event(2, transport.VerdictJudged)),
+		"offer without number":           event(transport.Event{Type: pluginv1.EventType_EVENT_SNAPSHOT_OFFERED, Peer: 2}),
+		"endless detail":                 event(transport.Event{Type: pluginv1.EventType_EVENT_ACTIVE, Peer: 2, Detail: strings.Repeat("a", 5000)}),
+		"countless events":               {Events: make([]transport.Event, 5000)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRecorder()

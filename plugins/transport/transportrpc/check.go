@@ -71,13 +71,29 @@ func checkEvent(e *transport.Event) error {
 		return pluginrpc.BadAnswer("snapshot offer without a number")
 	case known(e.Type) && e.Type != pluginv1.EventType_EVENT_REMOVED && e.Peer == 0:
 		return pluginrpc.BadAnswer("%s without a peer", e.Type)
+	case e.Type == pluginv1.EventType_EVENT_MISMATCH:
+		return checkMismatch(e)
+	}
+	return nil
+}
+
+// checkMismatch refuses a reason or verdict that this version does not know:
+// what it would mean to the host, nobody can tell.
+func checkMismatch(e *transport.Event) error {
+	switch {
+	case e.Reason < transport.MismatchStore || e.Reason > transport.MismatchNumber:
+		return pluginrpc.BadAnswer("mismatch with %x for the reason %d", e.Peer, e.Reason)
+	case e.Verdict != transport.VerdictJudged && e.Verdict != transport.VerdictRefusedByPeer:
+		return pluginrpc.BadAnswer("mismatch with %x by the verdict %d", e.Peer, e.Verdict)
+	case e.Reason == transport.MismatchStore && e.Verdict == transport.VerdictJudged && e.Known == 0:
+		return pluginrpc.BadAnswer("mismatch of stores with %x, of which none is known", e.Peer)
 	}
 	return nil
 }
 
 // known tells the events of this version; others are skipped.
 func known(t pluginv1.EventType) bool {
-	return t >= pluginv1.EventType_EVENT_UNREACHABLE && t <= pluginv1.EventType_EVENT_SNAPSHOT_OFFERED
+	return t >= pluginv1.EventType_EVENT_UNREACHABLE && t <= pluginv1.EventType_EVENT_MISMATCH
 }
 
 // checkAddress holds the answer to Open against the contract. A transport may

@@ -165,7 +165,9 @@ func (c *Client) SetPeers(ctx context.Context, set transport.PeerSet) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.rpc.SetPeers(ctx, &pluginv1.SetPeersRequest{Call: o.Call, Peers: set.Peers, Removed: set.Removed})
+	_, err = c.rpc.SetPeers(ctx, &pluginv1.SetPeersRequest{
+		Call: o.Call, Peers: set.Peers, Removed: set.Removed, Self: pluginv1.Greeting(set.Self),
+	})
 	if err != nil {
 		return fmt.Errorf("set %d peers: %w", len(set.Peers), c.table.Error(ctx, err))
 	}

@@ -24,6 +24,9 @@ const (
 	// inboundEvents bounds the events that wait. Reports of the same fact are
 	// merged, so that only a backend gone wild reaches it.
 	inboundEvents = 4096
+	// greetedEvents of them are for greetings alone: a host that was not told
+	// one would take the messages after it for those of somebody else.
+	greetedEvents = 512
 	// offerElections is how many election timeouts an offered snapshot waits
 	// for the host to take it up.
 	offerElections = 10
@@ -147,7 +150,11 @@ func (q *inbound) report(e transport.Event) uint64 {
 	if number, waits := q.reported[key]; waits {
 		return number
 	}
-	if q.events >= inboundEvents {
+	most := inboundEvents
+	if e.Type != pluginv1.EventType_EVENT_GREETED {
+		most -= greetedEvents
+	}
+	if q.events >= most {
 		q.drops.Add(1)
 		return q.taken + uint64(len(q.segments))
 	}

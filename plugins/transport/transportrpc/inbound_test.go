@@ -88,6 +88,28 @@ func TestReportsOfOneFactAreMerged(t *testing.T) {
 	}
 }
 
+// A greeting finds room when other events have used up theirs, and goes before
+// the messages that follow it.
+func TestAGreetingIsNotLost(t *testing.T) {
+	q, drops := newQueue()
+	for range inboundEvents {
+		q.Notify([]transport.Event{{Type: pluginv1.EventType_EVENT_ACTIVE, Peer: 2}})
+	}
+	lost := drops.Load()
+	q.Notify([]transport.Event{transport.Greeting{Store: 7}.Greeted(2)})
+	q.Deliver([]transport.Envelope{{Group: 1, To: 1, From: 2}})
+	var m pluginv1.RaftInbound
+	if !q.take(&m) || len(m.Envelopes) > 0 || len(m.Events) > maxEvents || drops.Load() != lost {
+		t.Fatalf("%d messages and %d events come first, %d were dropped", len(m.Envelopes), len(m.Events), drops.Load())
+	}
+	if last := m.Events[len(m.Events)-1]; last.Type != pluginv1.EventType_EVENT_GREETED || last.Greeting.Store != 7 {
+		t.Errorf("the last event is %v", last)
+	}
+	if !q.take(&m) || len(m.Envelopes) != 1 {
+		t.Errorf("then come %d messages", len(m.Envelopes))
+	}
+}
+
 // Whatever is put in comes out in the same order, in messages that fit.
 func TestOrderIsKept(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -61,7 +61,8 @@ func (s *Server) SetPeers(ctx context.Context, req *pluginv1.SetPeersRequest) (*
 	if _, err := s.gate.Check(req.Call); err != nil {
 		return nil, s.table.Status(err)
 	}
-	if err := s.backend.SetPeers(ctx, transport.PeerSet{Peers: req.Peers, Removed: req.Removed}); err != nil {
+	set := transport.PeerSet{Self: transport.Greeting(req.Self), Peers: req.Peers, Removed: req.Removed}
+	if err := s.backend.SetPeers(ctx, set); err != nil {
 		return nil, s.table.Status(err)
 	}
 	return &pluginv1.SetPeersResponse{}, nil

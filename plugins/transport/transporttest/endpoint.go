@@ -8,6 +8,7 @@ import (
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 )
 
 // inboxItems is how many messages and events may wait for a handler.
@@ -29,6 +30,7 @@ type endpoint struct {
 	removed map[uint64]transport.RemovedMember
 	active  map[uint64]bool
 	inbox   []item
+	book    *greetings.Book
 
 	receiving map[*incoming]struct{}
 	calls     sync.WaitGroup // snapshots being received or sent
@@ -70,6 +72,7 @@ func (e *endpoint) Open(_ context.Context, opts transport.Options, h transport.H
 	}
 	e.handler, e.address, e.opened = h, address, true
 	e.receiving = map[*incoming]struct{}{}
+	e.book = greetings.New(e.note, opts.Election)
 	go e.run()
 	n.refresh()
 	return address, nil
@@ -108,6 +111,9 @@ func (e *endpoint) SetPeers(_ context.Context, set transport.PeerSet) error {
 		if _, stays := e.peers[id]; !stays {
 			e.setActive(id, false)
 		}
+	}
+	for _, id := range e.book.Set(set) {
+		e.network.disconnect(e, id)
 	}
 	e.network.refresh()
 	return nil

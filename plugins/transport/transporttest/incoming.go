@@ -101,11 +101,14 @@ func (e *endpoint) offer(in *incoming, header transport.SnapshotHeader) (*endpoi
 		return nil, transport.ErrUnknownPeer
 	}
 	to := e.network.reach(e, p)
-	if to == nil {
+	if to == nil || !to.hears(e) {
 		return nil, transport.ErrUnreachable
 	}
 	if to.refuses(e) {
 		return nil, fmt.Errorf("%w: removed member", transport.ErrSnapshotRefused)
+	}
+	if m := e.network.greet(e, to); m != nil {
+		return nil, fmt.Errorf("%w: %w", transport.ErrSnapshotRefused, m)
 	}
 	to.receiving[in] = struct{}{}
 	to.calls.Add(1)

@@ -164,12 +164,14 @@ func (n *Network) route(from *endpoint, m transport.Envelope) {
 	}
 	to := n.reach(from, p)
 	switch {
-	case to == nil:
+	case to == nil || !to.hears(from):
 		from.report(m.To, transport.ErrUnreachable.Error())
 	case len(m.Payload) > from.limit() || m.Group != from.opts.Group || m.Class == pluginv1.MessageClass_CLASS_SNAPSHOT:
 		from.report(m.To, "message does not fit the transport")
 	case to.refuses(from):
 		from.report(m.To, "removed member")
+	case n.greet(from, to) != nil:
+		from.report(m.To, "the greetings do not fit")
 	case n.drop != nil && n.drop(m):
 		from.report(m.To, "dropped by the test")
 	default:
@@ -215,7 +217,8 @@ func (n *Network) reportTo(way direction, detail string) {
 func (n *Network) refresh() {
 	for _, e := range n.endpoints {
 		for id, p := range e.peers {
-			e.setActive(id, n.reach(e, p) != nil)
+			to := n.reach(e, p)
+			e.setActive(id, to != nil && to.hears(e) && n.connects(e, to))
 		}
 	}
 }
@@ -272,15 +275,14 @@ func (g *Gate) open() {
 // release needs network.mu.
 func (g *Gate) release(count int) int {
 	count = min(count, len(g.held))
-	var to *endpoint
-	for _, e := range g.network.endpoints {
-		if e.opts.NodeID == g.way.to {
-			to = e
-		}
-	}
+	from, to := g.network.node(g.way.from), g.network.node(g.way.to)
 	for _, m := range g.held[:count] {
 		if to == nil {
 			g.network.reportTo(g.way, "the receiver is closed")
+			continue
+		}
+		if from != nil && g.network.greet(from, to) != nil {
+			g.network.reportTo(g.way, "the greetings do not fit")
 			continue
 		}
 		to.push(item{message: m})

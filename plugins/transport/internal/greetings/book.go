@@ -1,0 +1,183 @@
+// Package greetings keeps what one life of a transport says of its node and has
+// seen of others, and decides with it who may talk to whom.
+package greetings
+
+import (
+	"sync"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+// maxStrangers bounds the members that are remembered without being in the
+// host's set. The one unheard of for longest makes room.
+const maxStrangers = 64
+
+// A Book has a page for each peer. It calls notify with its lock held, which is
+// what brings a greeting to the host before the messages that follow it: the
+// host must not call the transport from there. All methods may be called at
+// any time by anyone.
+type Book struct {
+	notify func([]transport.Event)
+	quiet  time.Duration // between two equal mismatches of a peer
+
+	mu    sync.Mutex
+	ready bool // the host has said who this node is
+	self  transport.Greeting
+	pages map[uint64]*page
+}
+
+// page is what is known of one peer.
+type page struct {
+	member bool   // it is in the host's set
+	named  uint64 // its store, says the host; 0 if it does not
+	pinned uint64 // the first store seen of it while the host names none
+	last   transport.Greeting
+	heard  time.Time
+	said   map[line]time.Time
+}
+
+// line is a mismatch that need not be told again at once.
+type line struct {
+	reason  transport.MismatchReason
+	verdict transport.MismatchVerdict
+}
+
+// New returns a book that tells its events with notify. quiet is the host's
+// election timeout.
+func New(notify func([]transport.Event), quiet time.Duration) *Book {
+	return &Book{notify: notify, quiet: quiet, pages: map[uint64]*page{}}
+}
+
+// Set takes what the host says of this node and of others. It returns the peers
+// whose connections, if there are some, end: they were made with another store
+// of this node, or their greetings do not fit any more.
+func (b *Book) Set(set transport.PeerSet) (broken []uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	anew := b.self.Store != set.Self.Store
+	b.self, b.ready = set.Self, true
+	stay := make(map[uint64]bool, len(set.Peers))
+	for _, p := range set.Peers {
+		stay[p.Id] = true
+		b.page(p.Id).name(p.Store)
+	}
+	for id, p := range b.pages {
+		if p.member && !stay[id] {
+			delete(b.pages, id)
+			continue
+		}
+		if anew || b.self.Judge(p.last, p.known()) != nil {
+			broken = append(broken, id)
+		}
+	}
+	return broken
+}
+
+// name notes the store that the host names, or that it names none any more.
+func (p *page) name(store uint64) {
+	if store == 0 && p.named != 0 {
+		p.pinned = 0
+	}
+	p.member, p.named = true, store
+}
+
+func (p *page) known() uint64 {
+	if p.named != 0 {
+		return p.named
+	}
+	return p.pinned
+}
+
+// Self is what this node says of itself.
+func (b *Book) Self() transport.Greeting {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.self
+}
+
+// Ready reports whether the host has said who this node is: whether Set was
+// called. Until then nothing that this node says of itself means anything.
+func (b *Book) Ready() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.ready
+}
+
+// Meet judges the greeting of a peer. If it fits, the host has been told of it
+// when Meet returns, and messages of the peer may be delivered. Otherwise the
+// mismatch has been told, and the peer is refused.
+func (b *Book) Meet(peer uint64, g transport.Greeting) *transport.Mismatch {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.page(peer)
+	p.heard = time.Now()
+	if m := b.self.Judge(g, p.known()); m != nil {
+		b.tell(peer, p, m, transport.VerdictJudged)
+		return m
+	}
+	if p.known() == 0 {
+		p.pinned = g.Store
+	}
+	if g != p.last {
+		p.last = g
+		b.notify([]transport.Event{g.Greeted(peer)})
+	}
+	return nil
+}
+
+// Refused notes that a peer has refused this node. m is seen from here: its Own
+// is what this node had said.
+func (b *Book) Refused(peer uint64, m *transport.Mismatch) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tell(peer, b.page(peer), m, transport.VerdictRefusedByPeer)
+}
+
+// Stands reports whether a connection may stay on which the peer has said g and
+// this node has said said.
+func (b *Book) Stands(peer uint64, g, said transport.Greeting) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return said.Store == b.self.Store && b.self.Judge(g, b.page(peer).known()) == nil
+}
+
+// tell needs b.mu.
+func (b *Book) tell(peer uint64, p *page, m *transport.Mismatch, verdict transport.MismatchVerdict) {
+	l, now := line{m.Reason, verdict}, time.Now()
+	if at, told := p.said[l]; told && now.Sub(at) < b.quiet {
+		return
+	}
+	if p.said == nil {
+		p.said = map[line]time.Time{}
+	}
+	p.said[l] = now
+	b.notify([]transport.Event{m.Event(peer, verdict)})
+}
+
+// page finds or begins the page of a peer. It needs b.mu.
+func (b *Book) page(peer uint64) *page {
+	if p := b.pages[peer]; p != nil {
+		return p
+	}
+	b.makeRoom()
+	p := &page{heard: time.Now()}
+	b.pages[peer] = p
+	return p
+}
+
+// makeRoom forgets a stranger if there are too many. It needs b.mu.
+func (b *Book) makeRoom() {
+	strangers, oldest := 0, uint64(0)
+	for id, p := range b.pages {
+		if p.member {
+			continue
+		}
+		if strangers++; strangers == 1 || p.heard.Before(b.pages[oldest].heard) {
+			oldest = id
+		}
+	}
+	if strangers >= maxStrangers {
+		delete(b.pages, oldest)
+	}
+}

@@ -1,0 +1,153 @@
+package greetings
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+// notes keeps what a book tells.
+type notes struct{ events []transport.Event }
+
+func (n *notes) add(events []transport.Event) { n.events = append(n.events, events...) }
+
+func (n *notes) count(kind pluginv1.EventType) int {
+	all := 0
+	for _, e := range n.events {
+		if e.Type == kind {
+			all++
+		}
+	}
+	return all
+}
+
+func newBook() (*Book, *notes) {
+	n := &notes{}
+	return New(n.add, time.Second), n
+}
+
+func peers(self transport.Greeting, all ...transport.Peer) transport.PeerSet {
+	return transport.PeerSet{Self: self, Peers: all}
+}
+
+var self = transport.Greeting{Store: 1, Number: 10, Founding: 20}
+
+// The first store of a peer is the one that it must say from then on, until the
+// host says otherwise.
+func TestFirstSightPins(t *testing.T) {
+	b, _ := newBook()
+	b.Set(peers(self, transport.Peer{Id: 2}))
+	met := func(store uint64) bool { return b.Meet(2, transport.Greeting{Store: store}) == nil }
+	if !met(0) {
+		t.Error("a peer that says nothing was refused")
+	}
+	if !met(7) || met(8) || met(0) || !met(7) {
+		t.Error("the first store is not pinned")
+	}
+	b.Set(peers(self, transport.Peer{Id: 2}))
+	if met(8) {
+		t.Error("the same set again has forgotten it")
+	}
+	b.Set(peers(self, transport.Peer{Id: 2, Store: 8}))
+	if !met(8) || met(7) {
+		t.Error("the host's word does not count")
+	}
+	b.Set(peers(self, transport.Peer{Id: 2}))
+	if !met(9) || met(8) {
+		t.Error("the host has taken its word back, and it counts")
+	}
+	b.Set(peers(self))
+	b.Set(peers(self, transport.Peer{Id: 2}))
+	if !met(6) {
+		t.Error("a peer that had left is still known")
+	}
+}
+
+// A greeting is told when it is new, and only then.
+func TestGreetingsAreToldOnce(t *testing.T) {
+	b, n := newBook()
+	b.Set(peers(self, transport.Peer{Id: 2}))
+	for i, g := range []transport.Greeting{{}, {Store: 7}, {Store: 7}, {Store: 7, Number: 10}, {Store: 7, Number: 10}, {Store: 7}} {
+		if m := b.Meet(2, g); m != nil {
+			t.Fatalf("greeting %d: %v", i, m)
+		}
+	}
+	if got := n.count(pluginv1.EventType_EVENT_GREETED); got != 3 {
+		t.Errorf("told %d times: %v", got, n.events)
+	}
+}
+
+// Set names the connections that must end, and no others.
+func TestBrokenConnections(t *testing.T) {
+	b, _ := newBook()
+	none := transport.Greeting{}
+	b.Set(peers(none, transport.Peer{Id: 2}, transport.Peer{Id: 3}))
+	b.Meet(2, transport.Greeting{Store: 7, Founding: 20})
+	b.Meet(3, transport.Greeting{Store: 8, Founding: 21})
+	for _, step := range []struct {
+		name string
+		self transport.Greeting
+		two  uint64
+		want []uint64
+	}{
+		{"nothing new", none, 0, nil},
+		{"the number is known now", transport.Greeting{Number: 10}, 0, nil},
+		{"this node has a store now", transport.Greeting{Store: 1, Number: 10}, 0, []uint64{2, 3}},
+		{"the founding contradicts one", transport.Greeting{Store: 1, Number: 10, Founding: 20}, 0, []uint64{3}},
+		{"the store of one is confirmed", transport.Greeting{Store: 1, Number: 10}, 7, nil},
+		{"the store of one is another", transport.Greeting{Store: 1, Number: 10}, 6, []uint64{2}},
+	} {
+		got := b.Set(peers(step.self, transport.Peer{Id: 2, Store: step.two}, transport.Peer{Id: 3}))
+		slices.Sort(got)
+		if !slices.Equal(got, step.want) {
+			t.Errorf("%s: %v end, want %v", step.name, got, step.want)
+		}
+	}
+	if !b.Stands(3, transport.Greeting{Store: 8}, transport.Greeting{Store: 1}) || b.Stands(3, transport.Greeting{Store: 8}, none) ||
+		b.Stands(2, transport.Greeting{Store: 7}, transport.Greeting{Store: 1}) {
+		t.Error("a connection that was made meanwhile is not judged like the others")
+	}
+}
+
+// A peer that calls again and again is told once in an election timeout, for
+// each reason and verdict.
+func TestMismatchesAreRateLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, n := newBook()
+		b.Set(peers(self, transport.Peer{Id: 2, Store: 7}))
+		for range 30 {
+			for range 10 {
+				b.Meet(2, transport.Greeting{Store: 8})
+				b.Meet(2, transport.Greeting{Store: 7, Number: 11})
+				b.Refused(2, &transport.Mismatch{Reason: transport.MismatchStore, Known: 5})
+			}
+			<-time.After(100 * time.Millisecond)
+		}
+		if got := n.count(pluginv1.EventType_EVENT_MISMATCH); got != 9 {
+			t.Errorf("told %d times in three election timeouts, for two reasons and three statements", got)
+		}
+		if got := n.count(pluginv1.EventType_EVENT_GREETED); got != 0 {
+			t.Errorf("greeted %d times by who was refused", got)
+		}
+	})
+}
+
+// Strangers fill no memory and displace no member.
+func TestStrangersAreBounded(t *testing.T) {
+	b, _ := newBook()
+	b.Set(peers(self, transport.Peer{Id: 2}))
+	b.Meet(2, transport.Greeting{Store: 7})
+	for id := range uint64(1000) {
+		b.Meet(100+id, transport.Greeting{Store: id})
+	}
+	if len(b.pages) > maxStrangers+1 {
+		t.Errorf("%d pages", len(b.pages))
+	}
+	if b.Meet(2, transport.Greeting{Store: 8}) == nil {
+		t.Error("a member was forgotten")
+	}
+}

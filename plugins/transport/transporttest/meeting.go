@@ -1,0 +1,60 @@
+package transporttest
+
+import "github.com/pontoon-raft/pontoon/plugins/transport"
+
+// note puts events into the inbox, in order with messages. It needs
+// network.mu, as does all that follows.
+func (e *endpoint) note(events []transport.Event) {
+	for _, event := range events {
+		e.push(item{event: event})
+	}
+}
+
+// hears reports whether the host of e has said enough of its node for e to
+// answer a caller that greets.
+func (e *endpoint) hears(caller *endpoint) bool {
+	return e.book.Ready() || caller.book.Self() == transport.Greeting{}
+}
+
+// greet lets two endpoints exchange their greetings, as on the first bytes of a
+// connection: to judges the caller, and if it has nothing against it, the
+// caller judges the answer. What does not fit, both hosts are told as far as
+// they are concerned.
+func (n *Network) greet(from, to *endpoint) *transport.Mismatch {
+	caller, called := from.book.Self(), to.book.Self()
+	if m := to.book.Meet(from.opts.NodeID, caller); m != nil {
+		from.book.Refused(to.opts.NodeID, &transport.Mismatch{Reason: m.Reason, Own: caller, Peer: called, Known: m.Known})
+		return m
+	}
+	return from.book.Meet(to.opts.NodeID, called)
+}
+
+// connects reports whether a lasting connection comes about. Who does not know
+// the caller is not asked: it learns of the caller with the first message.
+func (n *Network) connects(from, to *endpoint) bool {
+	if _, known := to.peers[from.opts.NodeID]; !known {
+		return true
+	}
+	return n.greet(from, to) == nil
+}
+
+// disconnect ends what is between an endpoint and one of its peers: messages on
+// their way are dropped and reported, snapshots fail.
+func (n *Network) disconnect(e *endpoint, peer uint64) {
+	n.breakLink(direction{e.opts.NodeID, peer})
+	n.breakLink(direction{peer, e.opts.NodeID})
+	e.setActive(peer, false)
+	if other := n.node(peer); other != nil {
+		other.setActive(e.opts.NodeID, false)
+	}
+}
+
+// node finds an open endpoint of that node.
+func (n *Network) node(id uint64) *endpoint {
+	for _, e := range n.endpoints {
+		if e.opts.NodeID == id {
+			return e
+		}
+	}
+	return nil
+}
