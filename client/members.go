@@ -59,7 +59,7 @@ func (c *Client) RemoveMember(ctx context.Context, id string) (*hostv1.MembersRe
 }
 
 // TransferLeader hands leadership to the member with the given hex id, or to
-// the most up-to-date follower if to is empty, and returns the new leader's
+// a follower that is there to take it if to is empty, and returns the new leader's
 // hex id.
 func (c *Client) TransferLeader(ctx context.Context, to string) (leader string, err error) {
 	err = c.do(ctx, request{send: func(ctx context.Context, host hostv1.HostClient) error {

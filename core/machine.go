@@ -107,8 +107,8 @@ func (h *Host) watchApply() {
 			continue
 		}
 		if stalled >= transfer && h.server.Status().Role == "leader" {
-			ctx, cancel := context.WithTimeout(context.Background(), h.cfg.Election)
-			if _, err := h.server.TransferLeader(ctx, 0); err != nil {
+			ctx, cancel := context.WithTimeout(context.Background(), 2*h.cfg.Election)
+			if _, err := h.server.HandOver(ctx); err != nil {
 				h.logger.Warn("leadership could not be given up", "error", err)
 			}
 			cancel()

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -123,7 +122,7 @@ func (g *generation) askForSpace(ctx context.Context) {
 
 // handingOver remembers what a leader that is short of space has tried.
 type handingOver struct {
-	after member.ID     // the last one asked to take over
+	tried []member.ID   // those asked to take over since all were asked
 	next  time.Time     // not before this
 	pause time.Duration // after the last one that worked
 }
@@ -135,11 +134,15 @@ func (g *generation) leaveLeadership(ctx context.Context, away *handingOver) {
 	away.next = time.Now().Add(election)
 	ctx, cancel := context.WithTimeout(ctx, election)
 	defer cancel()
-	to, err := g.successor(ctx, cmp.Or(away.after, g.h.cfg.ID))
+	to, err := g.successor(ctx, away.tried)
+	if to == 0 && err == nil { // all were asked: from the first one again
+		away.tried = nil
+		to, err = g.successor(ctx, nil)
+	}
 	if err != nil || to == 0 {
 		return // nobody else is there
 	}
-	away.after = to
+	away.tried = append(away.tried, to)
 	switch _, err = g.h.server.TransferLeader(ctx, to); {
 	case err == nil:
 		away.pause = min(max(2*away.pause, election), maxHandOverPause*election)
@@ -150,11 +153,11 @@ func (g *generation) leaveLeadership(ctx context.Context, away *handingOver) {
 	}
 }
 
-// successor asks the raft goroutine for the voter after the given one.
-func (g *generation) successor(ctx context.Context, after member.ID) (member.ID, error) {
+// successor asks the raft goroutine for a voter that is none of those tried.
+func (g *generation) successor(ctx context.Context, tried []member.ID) (member.ID, error) {
 	answer := make(chan member.ID, 1)
 	g.node.Do(func(c *node.Core) error {
-		answer <- c.Successor(after)
+		answer <- c.Successor(tried...)
 		return nil
 	})
 	select {

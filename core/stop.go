@@ -120,6 +120,10 @@ func within(limit time.Duration, what string, f func()) error {
 	}
 }
 
+// handOverTimeout bounds what a stop waits for another leader: time for two
+// members to be tried.
+const handOverTimeout = 1500 * time.Millisecond
+
 // handOver gives leadership away, so that the cluster need not wait for an
 // election.
 func (h *Host) handOver(ctx context.Context) {
@@ -127,9 +131,9 @@ func (h *Host) handOver(ctx context.Context) {
 	if st.Role != "leader" || len(h.server.Membership().Members) < 2 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, min(h.cfg.Election, time.Second))
+	ctx, cancel := context.WithTimeout(ctx, min(2*h.cfg.Election, handOverTimeout))
 	defer cancel()
-	if leader, err := h.server.TransferLeader(ctx, 0); err != nil {
+	if leader, err := h.server.HandOver(ctx); err != nil {
 		h.logger.Warn("leadership could not be handed over", "error", err)
 	} else {
 		h.logger.Info("leadership handed over", "to", leader)

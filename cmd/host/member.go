@@ -220,7 +220,7 @@ func newLeader() *cobra.Command {
 func newLeaderTransfer() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "transfer [ID]",
-		Short: "Hand the leadership to a member, or to the most up-to-date one",
+		Short: "Hand the leadership to a member, or to one that is there to take it",
 		Example: `  host leader transfer
   host leader transfer 2`,
 		Args: args(cobra.MaximumNArgs(1)),

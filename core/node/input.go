@@ -19,7 +19,7 @@ var (
 	ErrDropped = errors.New("proposal dropped")
 	// ErrNotLeader: only the leader takes membership changes and transfers.
 	ErrNotLeader = errors.New("not the leader")
-	// ErrNoSuccessor: no other voter was active lately.
+	// ErrNoSuccessor: no other voter was heard lately.
 	ErrNoSuccessor = errors.New("no other voter can take over")
 	// ErrChangePending: another membership change is not applied yet.
 	ErrChangePending = errors.New("another membership change is pending")
@@ -202,8 +202,7 @@ func (c *Core) ReadIndex(context []byte) error {
 	})
 }
 
-// Transfer hands leadership to a voter; 0 chooses the most up-to-date one that
-// was active lately.
+// Transfer hands leadership to a voter; 0 stands for Successor.
 func (c *Core) Transfer(to member.ID) error {
 	return c.step(func() error {
 		st := c.raft.Status()
@@ -211,7 +210,7 @@ func (c *Core) Transfer(to member.ID) error {
 			return ErrNotLeader
 		}
 		if to == 0 {
-			if to = mostUpToDate(st); to == 0 {
+			if to = c.Successor(); to == 0 {
 				return ErrNoSuccessor
 			}
 		}
@@ -222,21 +221,6 @@ func (c *Core) Transfer(to member.ID) error {
 		c.collect()
 		return nil
 	})
-}
-
-// mostUpToDate returns the active voter with the longest log besides the
-// leader; the smaller id among equals; 0 if there is none.
-func mostUpToDate(st raft.Status) (best member.ID) {
-	var match uint64
-	for id, p := range st.Progress {
-		if id == st.ID || p.IsLearner || !p.RecentActive {
-			continue
-		}
-		if best == 0 || p.Match > match || p.Match == match && member.ID(id) < best {
-			best, match = member.ID(id), p.Match
-		}
-	}
-	return best
 }
 
 // Step takes a message of a peer, as it came from decode. An error other than
@@ -315,6 +299,7 @@ func matches(r *member.Registry, cs storage.ConfState) error {
 // Unreachable reports that messages to a peer were lost.
 func (c *Core) Unreachable(id member.ID) error {
 	return c.step(func() error {
+		c.noteLoss(id)
 		c.raft.ReportUnreachable(uint64(id))
 		c.collect()
 		return nil

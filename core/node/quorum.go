@@ -33,7 +33,8 @@ var (
 type hearing struct {
 	ticks uint64
 	last  map[member.ID]uint64
-	led   uint64 // the last tick at which there was a leader
+	lost  map[member.ID]bool // what was sent since is known not to have arrived
+	led   uint64             // the last tick at which there was a leader
 }
 
 // note takes down a peer's message. A leader counts answers alone: who only
@@ -47,10 +48,11 @@ func (c *Core) note(m *pb.Message) {
 		}
 	}
 	if c.hearing.last == nil {
-		c.hearing.last = map[member.ID]uint64{}
+		c.hearing.last, c.hearing.lost = map[member.ID]uint64{}, map[member.ID]bool{}
 	}
 	if _, known := c.registry.Member(member.ID(m.GetFrom())); known {
 		c.hearing.last[member.ID(m.GetFrom())] = c.hearing.ticks
+		delete(c.hearing.lost, member.ID(m.GetFrom()))
 	}
 }
 

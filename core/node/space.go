@@ -3,12 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
-	"slices"
 
-	"go.etcd.io/raft/v3"
-	"go.etcd.io/raft/v3/tracker"
-
-	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -30,29 +25,4 @@ func (c *Core) checkSpace() error {
 		return nil
 	}
 	return fmt.Errorf("%w: %s", ErrNoSpace, c.space.Detail)
-}
-
-// Successor returns the active voter that comes after the given one in the
-// order of ids, or, behind the last one, the first; never this node. Members
-// that hand leadership on in this order, each to the next, miss none. It is 0
-// if no voter is active, or this node does not lead.
-func (c *Core) Successor(after member.ID) member.ID {
-	if !c.leads() {
-		return 0
-	}
-	var active []member.ID
-	c.raft.WithProgress(func(id uint64, kind raft.ProgressType, pr tracker.Progress) {
-		if member.ID(id) != c.cfg.ID && kind == raft.ProgressTypePeer && pr.RecentActive {
-			active = append(active, member.ID(id))
-		}
-	})
-	if len(active) == 0 {
-		return 0
-	}
-	slices.Sort(active)
-	at, found := slices.BinarySearch(active, after)
-	if found {
-		at++
-	}
-	return active[at%len(active)]
 }

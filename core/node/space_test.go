@@ -99,25 +99,3 @@ func TestForwardedProposalWaitsForALeaderWithSpace(t *testing.T) {
 		t.Errorf("passed on to %v, %d held, want it at the new leader 3", to, len(n.held.messages))
 	}
 }
-
-// Leadership goes round in the order of ids, past members that are silent.
-func TestSuccessor(t *testing.T) {
-	l := newTrio(t)
-	if to := l.core.Successor(1); to != 0 {
-		t.Errorf("a follower names %s", to)
-	}
-	l.elect()
-	for _, tc := range []struct{ after, want member.ID }{{1, 2}, {2, 3}, {3, 2}, {9, 2}, {0, 2}} {
-		if to := l.core.Successor(tc.after); to != tc.want {
-			t.Errorf("after %s comes %s, want %s", tc.after, to, tc.want)
-		}
-	}
-	for range l.core.cfg.ElectionTicks { // raft forgets who was active once in an election timeout
-		l.must(l.core.Tick())
-		l.settle()
-	}
-	l.from(3, pb.MsgHeartbeatResp, &pb.Message{})
-	if to := l.core.Successor(1); to != 3 {
-		t.Errorf("while 2 is silent 1 names %s, want 3", to)
-	}
-}

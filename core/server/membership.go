@@ -99,6 +99,9 @@ func (s *Server) notLeader() error {
 
 // TransferLeader implements Service.
 func (s *Server) TransferLeader(ctx context.Context, to NodeID) (NodeID, error) {
+	if to == 0 {
+		return s.HandOver(ctx)
+	}
 	n, err := s.currentNode()
 	if err != nil {
 		return 0, err

@@ -45,8 +45,8 @@ type Service interface {
 	// RemoveMember removes a member and waits until the change is applied
 	// here. Removing an unknown member does nothing.
 	RemoveMember(ctx context.Context, id NodeID) (Membership, error)
-	// TransferLeader hands leadership to the given member, or to the most
-	// up-to-date one if to is 0, and waits until there is a new leader.
+	// TransferLeader hands leadership to the given member, or, if to is 0, to
+	// one that is there to take it, and waits until there is a new leader.
 	TransferLeader(ctx context.Context, to NodeID) (NodeID, error)
 	// Live reports whether the raft goroutine ticked lately.
 	Live() error

@@ -1414,7 +1414,7 @@ func (x *RemoveMemberRequest) GetId() string {
 
 type TransferLeaderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Hex id; empty lets the leader choose the most up-to-date follower.
+	// Hex id; empty lets the leader choose a follower that is there to take it.
 	To            string `protobuf:"bytes,1,opt,name=to,proto3" json:"to,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -1,0 +1,63 @@
+package node
+
+import (
+	"cmp"
+	"slices"
+
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/tracker"
+
+	"github.com/pontoon-raft/pontoon/core/member"
+)
+
+// candidate is a voter that could lead instead of this node.
+type candidate struct {
+	id    member.ID
+	match uint64
+}
+
+// Successor names the voter that leadership goes to: whoever hands it over, for
+// whatever reason, asks here. Those in tried are left out. It is 0 if nobody is
+// left, or this node does not lead.
+//
+// Only a voter counts that was heard within the last election timeout, that
+// nothing sent is known to be lost for since, and that is not waiting for a
+// snapshot. Among those that are in contact and have everything committed it
+// is the next after this node in the order of ids, and behind the last one the
+// first: members that hand leadership on in this order, each to the next, miss
+// none. If there is no such voter, it is the one with the longest log.
+func (c *Core) Successor(tried ...member.ID) member.ID {
+	if !c.leads() {
+		return 0
+	}
+	live := c.candidates(tried)
+	commit := c.raft.BasicStatus().GetCommit()
+	ready := slices.DeleteFunc(slices.Clone(live), func(v candidate) bool { return v.match < commit || !c.InContact(v.id) })
+	switch {
+	case len(ready) > 0:
+		if i := slices.IndexFunc(ready, func(v candidate) bool { return v.id > c.cfg.ID }); i >= 0 {
+			return ready[i].id
+		}
+		return ready[0].id
+	case len(live) > 0:
+		return slices.MaxFunc(live, func(a, b candidate) int { return cmp.Compare(a.match, b.match) }).id
+	}
+	return 0
+}
+
+// candidates are the voters that may live, but those in tried, in the order of
+// their ids.
+func (c *Core) candidates(tried []member.ID) []candidate {
+	var live []candidate
+	c.raft.WithProgress(func(id uint64, kind raft.ProgressType, pr tracker.Progress) {
+		v := candidate{id: member.ID(id), match: pr.Match}
+		switch {
+		case v.id == c.cfg.ID || kind != raft.ProgressTypePeer || pr.State == tracker.StateSnapshot:
+		case slices.Contains(tried, v.id) || !c.hears(id) || c.hearing.lost[v.id]:
+		default:
+			live = append(live, v)
+		}
+	})
+	slices.SortFunc(live, func(a, b candidate) int { return cmp.Compare(a.id, b.id) })
+	return live
+}
