@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/member"
@@ -33,6 +35,7 @@ type cluster struct {
 	members []member.Member
 	nodes   map[member.ID]*testNode
 	tune    func(*core.Config)
+	metrics map[member.ID]*prometheus.Registry // where a test wants them
 }
 
 // testNode is one place in the cluster: its disk outlives its host.
@@ -51,7 +54,7 @@ const wait = 20 * time.Second
 
 func newCluster(t *testing.T, n int, tune func(*core.Config)) *cluster {
 	t.Helper()
-	c := &cluster{t: t, network: transporttest.NewNetwork(), nodes: map[member.ID]*testNode{}, tune: tune}
+	c := &cluster{t: t, network: transporttest.NewNetwork(), nodes: map[member.ID]*testNode{}, tune: tune, metrics: map[member.ID]*prometheus.Registry{}}
 	for i := range n {
 		c.members = append(c.members, c.member(member.ID(i+1)))
 	}

@@ -141,6 +141,7 @@ func (g *generation) sendSnapshot(s node.SnapshotSend) {
 	err := g.trySendSnapshot(s)
 	if err != nil {
 		g.h.logger.Warn("snapshot could not be sent", "to", s.To, "index", s.Index, "error", err)
+		g.node.Do(func(c *node.Core) error { c.SnapshotFailed(s.To, err); return nil })
 	} else {
 		g.h.logger.Info("snapshot sent", "to", s.To, "index", s.Index)
 	}

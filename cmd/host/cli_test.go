@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -130,6 +131,8 @@ func TestStatusJSON(t *testing.T) {
 	h.set(func(h *fakeHost) {
 		h.members.Members = append(h.members.Members, server.Member{ID: 0xab, Name: "n2", ClientAddress: dead})
 		h.status.Links = []server.PeerLink{{ID: 0xab, Transport: "http", Active: true, Usable: []string{"http"}}}
+		h.status.Warnings = []server.Warning{{Reason: server.WarnCommitStalled, Text: "nothing since noon"}}
+		h.status.Uncommitted, h.status.TickAge = 1500*time.Millisecond, 20*time.Millisecond
 	})
 	got := host(t, "status", "-o", "json", "--endpoints", h.address, "--timeout", "2s")
 	if got.code != exitOK || got.stderr != "" {
@@ -190,7 +193,15 @@ func TestStatusJSON(t *testing.T) {
           ],
           "error": ""
         }
-      ]
+      ],
+      "warnings": [
+        {
+          "reason": "commit_stalled",
+          "message": "nothing since noon"
+        }
+      ],
+      "uncommitted_ms": 1500,
+      "tick_age_ms": 20
     },
     {
       "id": "ab",
@@ -205,7 +216,10 @@ func TestStatusJSON(t *testing.T) {
       "reachable": false,
       "error": "ERROR",
       "plugins": [],
-      "links": []
+      "links": [],
+      "warnings": [],
+      "uncommitted_ms": 0,
+      "tick_age_ms": 0
     }
   ]
 }
@@ -266,6 +280,9 @@ func TestStatusCheckGivesAVerdict(t *testing.T) {
 		{"a plugin restarts", func(h *fakeHost) { h.status.Plugins[1].State = "backoff" }, exitUnhealthy},
 		{"no way to a peer", func(h *fakeHost) {
 			h.status.Links = []server.PeerLink{{ID: 2, Error: "none of its peer URLs fits"}}
+		}, exitUnhealthy},
+		{"nothing is committed", func(h *fakeHost) {
+			h.status.Warnings = []server.Warning{{Reason: server.WarnCommitStalled, Text: "nothing since noon"}}
 		}, exitUnhealthy},
 		{"a member is down", func(h *fakeHost) {
 			h.members.Members = append(h.members.Members, server.Member{ID: 2, Name: "n2"})

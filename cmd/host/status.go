@@ -34,6 +34,15 @@ type memberStatus struct {
 	Error         string         `json:"error"`
 	Plugins       []pluginStatus `json:"plugins"`
 	Links         []linkStatus   `json:"links"`
+	Warnings      []warning      `json:"warnings"`
+	UncommittedMs uint64         `json:"uncommitted_ms"`
+	TickAgeMs     uint64         `json:"tick_age_ms"`
+}
+
+// warning is one thing that is not well with a member that runs.
+type warning struct {
+	Reason  string `json:"reason"`
+	Message string `json:"message"`
 }
 
 // linkStatus is how a member reaches another one.
@@ -62,7 +71,7 @@ func newStatus() *cobra.Command {
 		Long: `status asks every member what it knows of itself. A member that cannot be
 reached has a row too, with the reason. Exit code 3 if no member answered; with
 --check, 4 unless all members answer, follow one leader and have all plugins
-ready and without a warning.`,
+ready, and nobody has a warning: what is proposed gets committed.`,
 		Example: `  host status
   host status -o json | jq -r .leader
   host status --check --endpoints 10.0.0.1:7401`,
@@ -128,7 +137,7 @@ func summarise(rows []client.MemberStatus) clusterStatus {
 // memberOf is one row. An endpoint that no member claims and nobody answers at
 // is shown by its address.
 func memberOf(r client.MemberStatus, cluster string) memberStatus {
-	m := memberStatus{Name: r.Endpoint, Plugins: []pluginStatus{}, Links: []linkStatus{}}
+	m := memberStatus{Name: r.Endpoint, Plugins: []pluginStatus{}, Links: []linkStatus{}, Warnings: []warning{}}
 	if r.Member != nil {
 		m.ID, m.Name = r.Member.GetId(), r.Member.GetName()
 	}
@@ -144,6 +153,7 @@ func memberOf(r client.MemberStatus, cluster string) memberStatus {
 		Commit: st.GetCommit(), Applied: st.GetApplied(),
 		FirstIndex: st.GetFirstIndex(), LastIndex: st.GetLastIndex(), SnapshotIndex: st.GetSnapshotIndex(),
 		Reachable: true, Plugins: pluginsOf(st), Links: linksOf(st),
+		Warnings: warningsOf(st), UncommittedMs: st.GetUncommittedMs(), TickAgeMs: st.GetTickAgeMs(),
 	}
 	if st.GetClusterId() != cluster {
 		m.Error = fmt.Sprintf("%s is a member of another cluster, %s", r.Endpoint, st.GetClusterId())
@@ -183,16 +193,24 @@ func linksOf(st *hostv1.StatusResponse) []linkStatus {
 	return all
 }
 
+func warningsOf(st *hostv1.StatusResponse) []warning {
+	all := []warning{}
+	for _, w := range st.GetWarnings() {
+		all = append(all, warning{Reason: w.GetReason(), Message: w.GetMessage()})
+	}
+	return all
+}
+
 // pluginReady is the state of a plugin that serves.
 const pluginReady = "ready"
 
 // healthy reports whether all members answer, belong to one cluster, follow
-// one leader, have all plugins ready and without a warning, and a way to each
+// one leader, have all plugins ready, warn of nothing, and have a way to each
 // other.
 func (s clusterStatus) healthy() bool {
 	leaders := 0
 	for _, m := range s.Members {
-		if !m.Reachable || m.Error != "" || m.Role == "none" {
+		if !m.Reachable || m.Error != "" || m.Role == "none" || len(m.Warnings) > 0 {
 			return false
 		}
 		if m.Role == "leader" {
@@ -258,6 +276,9 @@ func (m memberStatus) note() string {
 		if l.Error != "" {
 			parts = append(parts, "no way to "+l.ID+": "+l.Error)
 		}
+	}
+	for _, w := range m.Warnings {
+		parts = append(parts, w.Message)
 	}
 	return orDash(strings.Join(parts, ", "))
 }

@@ -18,6 +18,8 @@ type check struct {
 	name string
 	err  error
 	note string // what is worth knowing though the check passes
+	// warning: the line says what is not well, and decides nothing.
+	warning bool
 }
 
 // newAdmin is the handler of the admin port: health, metrics and profiles.
@@ -50,7 +52,11 @@ func newAdmin(svc server.Service, h *healthService, g prometheus.Gatherer) http.
 // with the service's, and a line for each plugin to say where to look.
 func readyChecks(svc server.Service, h *healthService) []check {
 	checks := []check{{name: "admission", err: h.end.refusal()}, {name: "service", err: svc.Ready()}}
-	for _, p := range svc.Status().Plugins {
+	st := svc.Status()
+	for _, w := range st.Warnings {
+		checks = append(checks, check{name: w.Reason, note: ": " + strings.ReplaceAll(w.Text, "\n", " "), warning: true})
+	}
+	for _, p := range st.Plugins {
 		c := check{name: fmt.Sprintf("%s(%s)", p.Kind, p.Name)}
 		if p.Warning != "" {
 			c.note = ", " + strings.ReplaceAll(p.Warning, "\n", " ")
@@ -78,6 +84,10 @@ func answerChecks(w http.ResponseWriter, r *http.Request, checks []check) {
 	var lines strings.Builder
 	code := http.StatusOK
 	for _, c := range checks {
+		if c.warning {
+			fmt.Fprintf(&lines, "[!]%s%s\n", c.name, c.note)
+			continue
+		}
 		if c.err == nil {
 			fmt.Fprintf(&lines, "[+]%s ok%s\n", c.name, c.note)
 			continue

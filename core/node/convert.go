@@ -87,7 +87,10 @@ func toMetadata(m *pb.SnapshotMetadata) storage.SnapshotMetadata {
 }
 
 // encoder turns raft's messages into payloads. It reuses one slice of entries.
-type encoder struct{ entries []storage.Entry }
+type encoder struct {
+	entries []storage.Entry
+	gossip  gossip // goes with the next one
+}
 
 func (c *encoder) encode(m *pb.Message) ([]byte, error) {
 	c.entries = toEntries(c.entries[:0], m.GetEntries())
@@ -95,6 +98,7 @@ func (c *encoder) encode(m *pb.Message) ([]byte, error) {
 		Type: uint32(m.GetType()), To: m.GetTo(), From: m.GetFrom(), Term: m.GetTerm(),
 		LogTerm: m.GetLogTerm(), Index: m.GetIndex(), Entries: c.entries, Commit: m.GetCommit(),
 		Reject: m.GetReject(), RejectHint: m.GetRejectHint(), Context: m.GetContext(), Vote: m.GetVote(),
+		Condition: uint64(c.gossip.condition), Uncommitted: c.gossip.uncommitted,
 	}
 	if s := m.GetSnapshot(); s != nil {
 		out.Snapshot.Metadata = toMetadata(s.GetMetadata())
@@ -107,15 +111,21 @@ func (c *encoder) encode(m *pb.Message) ([]byte, error) {
 // decode reads one payload from a peer and checks everything about it that can
 // be checked without raft's state. The result may be handed to Core.Step.
 func decode(payload []byte, limits messageLimits) (*pb.Message, error) {
+	m, _, err := decodeAll(payload, limits)
+	return m, err
+}
+
+// decodeAll is decode with what is not for raft.
+func decodeAll(payload []byte, limits messageLimits) (*pb.Message, gossip, error) {
 	if len(payload) > limits.message {
-		return nil, fmt.Errorf("message of %d bytes, limit %d", len(payload), limits.message)
+		return nil, gossip{}, fmt.Errorf("message of %d bytes, limit %d", len(payload), limits.message)
 	}
 	var in pluginv1.Message
 	if err := in.Unmarshal(payload); err != nil {
-		return nil, fmt.Errorf("malformed message: %w", err)
+		return nil, gossip{}, fmt.Errorf("malformed message: %w", err)
 	}
 	if err := validate(&in, limits); err != nil {
-		return nil, err
+		return nil, gossip{}, err
 	}
 	type slab struct {
 		m                                                         pb.Message
@@ -135,5 +145,5 @@ func decode(payload []byte, limits messageLimits) (*pb.Message, error) {
 	if s.kind == pb.MsgSnap {
 		m.Snapshot = &pb.Snapshot{Metadata: fromMetadata(in.Snapshot.Metadata)}
 	}
-	return m, nil
+	return m, gossip{Condition(in.Condition), in.Uncommitted}, nil
 }

@@ -50,6 +50,10 @@ type Core struct {
 	received      receivedSnapshot
 	news          commitNews
 	space         storage.Space
+	watch         watch
+	refusing      bool                    // messages of peers were refused lately
+	conditions    map[member.ID]Condition // what the others say of themselves
+	leaderStalled uint64                  // what this term's leader says of its oldest uncommitted entry, in ticks
 	failed        error
 }
 

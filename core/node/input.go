@@ -48,6 +48,7 @@ func (c *Core) Tick() error {
 		c.sample()
 		c.raft.Tick()
 		c.collect()
+		c.watch.tick(c)
 		if c.lazyCommit {
 			c.flushCommit(false)
 		}
@@ -237,7 +238,12 @@ func (c *Core) Step(m *pb.Message) error {
 		if m.GetType() == pb.MsgProp {
 			return c.stepForwarded(m)
 		}
-		err := c.raft.Step(m)
+		c.watch.heard(m.GetFrom())
+		step := c.raft.Step
+		if m.GetType() == pb.MsgAppResp && m.GetReject() && m.GetTerm() == c.term {
+			step = c.stepReject
+		}
+		err := step(m)
 		c.collect()
 		return dropped(err)
 	})
@@ -301,6 +307,7 @@ func (c *Core) Unreachable(id member.ID) error {
 	return c.step(func() error {
 		c.noteLoss(id)
 		c.raft.ReportUnreachable(uint64(id))
+		c.watch.lost(id)
 		c.collect()
 		return nil
 	})

@@ -26,6 +26,7 @@ type mailbox struct {
 type inputs struct {
 	messages     []*pb.Message
 	messageBytes int
+	heard        []heard // what came with them and is not for raft
 	proposals    []Proposal
 	calls        []func(*Core) error
 	appended     uint64
@@ -67,12 +68,15 @@ func (b *mailbox) takeProposals(spare []Proposal) []Proposal {
 }
 
 // add puts a message in if there is room.
-func (in *inputs) add(m *pb.Message, size int) {
+func (in *inputs) add(m *pb.Message, g gossip, size int) {
 	if len(in.messages) >= maxWaitingMessages || in.messageBytes+size > maxWaitingBytes {
 		in.dropped++
 		return
 	}
 	in.messages = append(in.messages, m)
+	if t := m.GetType(); t == pb.MsgHeartbeat || t == pb.MsgHeartbeatResp {
+		in.heard = append(in.heard, heard{m, g})
+	}
 	in.messageBytes += size
 }
 
@@ -80,5 +84,5 @@ func (in *inputs) add(m *pb.Message, size int) {
 func (in *inputs) empty() inputs {
 	clear(in.messages)
 	clear(in.calls)
-	return inputs{messages: in.messages[:0], calls: in.calls[:0]}
+	return inputs{messages: in.messages[:0], calls: in.calls[:0], heard: in.heard[:0]}
 }

@@ -51,6 +51,12 @@ type State struct {
 	// LostData is set once a leader counts on entries that this node does not
 	// have.
 	LostData error
+	// UncommittedTicks is the age of the oldest entry that this node has and
+	// does not know to be committed, LeaderUncommittedTicks what the leader
+	// says of its own; in ticks.
+	UncommittedTicks, LeaderUncommittedTicks uint64
+	// Progress is the leader's view of its followers; nil elsewhere.
+	Progress []Progress
 }
 
 // Node runs a Core in one goroutine: the raft goroutine. All methods but Run
@@ -65,7 +71,7 @@ type Node struct {
 	state    atomic.Pointer[State]
 	lastTick atomic.Pointer[time.Time] // with its monotonic reading
 	dropped  atomic.Uint64
-	refused  atomic.Uint64
+	refusals refusals
 	lost     error
 	held     heldProposals
 }
@@ -104,6 +110,7 @@ func (n *Node) Run(stop <-chan struct{}, ticks <-chan time.Time) error {
 		spare = in.empty()
 		if ticked {
 			n.held.tick(n.core.cfg.ElectionTicks)
+			n.core.refusing = n.refusals.tick(n.core.cfg.ElectionTicks)
 		}
 		if err := n.stepHeld(); err != nil {
 			return err
@@ -155,6 +162,9 @@ func (n *Node) takeIn(in *inputs, ticked bool) error {
 			return err
 		}
 	}
+	for _, h := range in.heard {
+		n.core.hear(h)
+	}
 	for _, m := range in.messages {
 		if err := n.stepMessage(m); err != nil {
 			return err
@@ -188,8 +198,7 @@ func (n *Node) stepMessage(m *pb.Message) error {
 		}
 		return nil
 	default:
-		n.refused.Add(1)
-		n.logger.Warn("message refused", "from", member.ID(m.GetFrom()), "error", err)
+		n.refuse(member.ID(m.GetFrom()), err)
 		return nil
 	}
 }
@@ -251,6 +260,10 @@ func (n *Node) publish() {
 		Role: roleName(st), Leader: member.ID(st.Lead), Term: st.GetTerm(), Commit: st.GetCommit(),
 		First: n.core.log.first, Last: n.core.lastIndex(), Snapshot: n.core.log.snapshot.GetIndex(),
 		Registry: n.core.registry, LostData: n.lost,
+		UncommittedTicks: n.core.watch.uncommitted(), LeaderUncommittedTicks: n.core.leaderStalled,
+	}
+	if st.RaftState == raft.StateLeader {
+		s.Progress = n.core.Progress()
 	}
 	if m, ok := s.Registry.Member(n.core.cfg.ID); ok && m.Learner {
 		s.Role = "learner"
@@ -282,7 +295,7 @@ func (n *Node) LastTick() time.Time { return *n.lastTick.Load() }
 func (n *Node) Dropped() uint64 { return n.dropped.Load() }
 
 // Refused counts messages of peers that failed validation.
-func (n *Node) Refused() uint64 { return n.refused.Load() }
+func (n *Node) Refused() uint64 { return n.refusals.count.Load() }
 
 // Propose queues a proposal. If it is not taken, Ports.Rejected says so.
 func (n *Node) Propose(p Proposal) {
@@ -294,7 +307,7 @@ func (n *Node) Propose(p Proposal) {
 func (n *Node) Deliver(envelopes []transport.Envelope) {
 	for i := range envelopes {
 		e := &envelopes[i]
-		m, err := decode(e.Payload, n.limits)
+		m, g, err := decodeAll(e.Payload, n.limits)
 		switch {
 		case err != nil:
 		case m.GetFrom() != e.From || m.GetTo() != e.To:
@@ -305,11 +318,10 @@ func (n *Node) Deliver(envelopes []transport.Envelope) {
 			err = invalid("snapshot on the message stream")
 		}
 		if err != nil {
-			n.refused.Add(1)
-			n.logger.Warn("message refused", "from", member.ID(e.From), "error", err)
+			n.refuse(member.ID(e.From), err)
 			continue
 		}
-		n.box.put(func(in *inputs) { in.add(m, len(e.Payload)) })
+		n.box.put(func(in *inputs) { in.add(m, g, len(e.Payload)) })
 	}
 }
 

@@ -109,7 +109,7 @@ func (c *Core) collect() {
 		}
 		if rd.HardState != nil && rd.GetTerm() != c.term {
 			c.term, c.heartbeat, c.news = rd.GetTerm(), 0, commitNews{}
-			c.uncommitted = 0
+			c.uncommitted, c.leaderStalled = 0, 0
 			c.out.StateChanged = true
 		}
 		if rd.SoftState != nil && rd.RaftState == raft.StateLeader && c.reign.term != c.term {
@@ -299,6 +299,7 @@ func (c *Core) send(m *pb.Message) {
 		c.clamp(m)
 		c.heartbeat = max(c.heartbeat, readPosition(m.GetContext()))
 	}
+	c.encoder.gossip = c.gossip(m)
 	payload, err := c.encoder.encode(m)
 	if err != nil {
 		panic(fmt.Sprintf("encode %s: %v", m.GetType(), err))

@@ -18,6 +18,10 @@ type Progress struct {
 	// State is probe, replicate or snapshot.
 	State  string
 	Active bool
+	// StalledTicks is for how many ticks the peer has not got on though there
+	// is more for it, and Why what keeps it.
+	StalledTicks uint64
+	Why          string
 }
 
 // Progress returns the leader's view of its followers, in the order of their
@@ -28,10 +32,15 @@ func (c *Core) Progress() []Progress {
 		if member.ID(id) == c.cfg.ID {
 			return
 		}
-		list = append(list, Progress{
+		entry := Progress{
 			ID: member.ID(id), Match: pr.Match, Next: pr.Next, Active: pr.RecentActive,
 			State: strings.ToLower(strings.TrimPrefix(pr.State.String(), "State")),
-		})
+		}
+		if p := c.watch.peers[entry.ID]; p != nil && c.watch.ticks > p.since {
+			entry.StalledTicks = c.watch.ticks - p.since
+			entry.Why = p.why(c.watch.ticks, c.cfg.ElectionTicks, c.conditions[entry.ID])
+		}
+		list = append(list, entry)
 	})
 	slices.SortFunc(list, func(a, b Progress) int { return cmp.Compare(a.ID, b.ID) })
 	return list

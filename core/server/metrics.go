@@ -71,6 +71,8 @@ func (s *Server) gauges() []prometheus.Collector {
 		gauge("raft_commit_index", "Index of the last entry known to be committed.", func(st Status) float64 { return float64(st.Commit) }),
 		gauge("raft_applied_index", "Index of the last applied entry.", func(st Status) float64 { return float64(st.Applied) }),
 		gauge("raft_snapshot_index", "Index of the newest snapshot.", func(st Status) float64 { return float64(st.SnapshotIndex) }),
+		gauge("oldest_uncommitted_seconds", "Age of the oldest entry that is not known to be committed, here or at the leader.", func(st Status) float64 { return st.Uncommitted.Seconds() }),
+		gauge("raft_tick_age_seconds", "How long ago raft's clock advanced.", func(st Status) float64 { return st.TickAge.Seconds() }),
 		gauge("short_of_space", "1 if the storage of this member is short of space.", func(st Status) float64 {
 			return truth(slices.ContainsFunc(st.Plugins, func(p PluginStatus) bool {
 				return p.Kind == string(plugins.Storage) && p.Warning != ""
@@ -80,6 +82,7 @@ func (s *Server) gauges() []prometheus.Collector {
 			Namespace: namespace, Name: "proposals_pending", Help: "Proposals that wait for their answer.",
 		}, func() float64 { return float64(s.Pending()) }),
 		newPluginCollector(s.cfg.Plugins),
+		peerCollector{s},
 	}
 }
 

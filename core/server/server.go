@@ -46,8 +46,10 @@ type Config struct {
 	// Plugins reports the state of all plugins; Ready asks too.
 	Plugins func() []PluginStatus
 	// Links tells how peers are reached; nil if nobody knows.
-	Links  func() []PeerLink
-	Logger *slog.Logger
+	Links func() []PeerLink
+	// Warnings tells what the host has to add to a status; may be nil.
+	Warnings func() []Warning
+	Logger   *slog.Logger
 	// Metrics is where the server's metrics are registered; may be nil.
 	Metrics prometheus.Registerer
 }

@@ -50,9 +50,9 @@ type Service interface {
 	TransferLeader(ctx context.Context, to NodeID) (NodeID, error)
 	// Live reports whether the raft goroutine ticked lately.
 	Live() error
-	// Ready reports whether this member can serve: it knows a leader, a
-	// plugin of each kind is ready, and it is not stopping. The error says what is
-	// missing.
+	// Ready reports whether this member can serve: it is live, knows a leader,
+	// what is proposed gets committed, a plugin of each kind is ready, and it is
+	// not stopping. The error says what is missing.
 	Ready() error
 }
 
@@ -109,6 +109,22 @@ type Status struct {
 	Version  string
 	// Links are the other members, in the order of their ids.
 	Links []PeerLink
+	// Warnings are what is not well though this member runs.
+	Warnings []Warning
+	// Uncommitted is the age of the oldest entry that this member, or the
+	// leader by its word, has and does not know to be committed; 0 if
+	// everything is.
+	Uncommitted time.Duration
+	// TickAge is how long ago raft's clock advanced; 0 while there is no node.
+	TickAge time.Duration
+}
+
+// Warning is one thing that is not well.
+type Warning struct {
+	// Reason is a stable word; those of this package are in health.go.
+	Reason string
+	// Text says it to people, with numbers.
+	Text string
 }
 
 // PeerLink is how this member reaches another one.
@@ -145,4 +161,8 @@ type PeerProgress struct {
 	// State is probe, replicate or snapshot.
 	State  string
 	Active bool
+	// Stalled is for how long the peer has not got on though there is more for
+	// it, and Why what keeps it.
+	Stalled time.Duration
+	Why     string
 }

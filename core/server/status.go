@@ -1,12 +1,9 @@
 package server
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/pontoon-raft/pontoon/core/node"
 )
 
 // Status implements Service.
@@ -19,6 +16,9 @@ func (s *Server) Status() Status {
 	if s.cfg.Links != nil {
 		st.Links = s.cfg.Links()
 	}
+	if s.cfg.Warnings != nil {
+		st.Warnings = s.cfg.Warnings()
+	}
 	n, _ := s.attached()
 	if n == nil {
 		return st
@@ -28,31 +28,10 @@ func (s *Server) Status() Status {
 	// The node's numbers are as of its last tick, the applied index is not.
 	st.Commit, st.LastIndex = max(ns.Commit, applied), max(ns.Last, applied)
 	st.FirstIndex, st.SnapshotIndex = ns.First, ns.Snapshot
-	if ns.Leader == s.cfg.ID {
-		st.Progress = s.peerProgress(n)
-	}
+	st.Progress = s.peerProgress(ns)
+	st.TickAge, st.Uncommitted = time.Since(n.LastTick()), s.uncommitted(ns)
+	st.Warnings = append(s.warnings(n), st.Warnings...)
 	return st
-}
-
-// peerProgress asks the raft goroutine, for at most an election timeout.
-func (s *Server) peerProgress(n *node.Node) []PeerProgress {
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Election)
-	defer cancel()
-	answer := make(chan []PeerProgress, 1)
-	n.Do(func(c *node.Core) error {
-		var list []PeerProgress
-		for _, p := range c.Progress() {
-			list = append(list, PeerProgress(p))
-		}
-		answer <- list
-		return nil
-	})
-	select {
-	case list := <-answer:
-		return list
-	case <-ctx.Done():
-		return nil
-	}
 }
 
 // Live implements Service: raft's clock must have advanced within an election
@@ -76,11 +55,17 @@ func (s *Server) Ready() error {
 		return err
 	}
 	ns := n.State()
+	if err := s.Live(); err != nil {
+		return &Error{Err: ErrNotReady, Detail: err.Error()}
+	}
 	if ns.LostData != nil {
 		return ns.LostData
 	}
 	if ns.Leader == 0 {
 		return &Error{Err: ErrNoLeader}
+	}
+	if err := s.committing(ns); err != nil {
+		return err
 	}
 	if err := pluginsReady(s.cfg.Plugins()); err != nil {
 		return err

@@ -805,7 +805,14 @@ type StatusResponse struct {
 	Version       string          `protobuf:"bytes,13,opt,name=version,proto3" json:"version,omitempty"`
 	Progress      []*PeerProgress `protobuf:"bytes,14,rep,name=progress,proto3" json:"progress,omitempty"`
 	// How this member reaches the others.
-	Links         []*PeerLink `protobuf:"bytes,15,rep,name=links,proto3" json:"links,omitempty"`
+	Links []*PeerLink `protobuf:"bytes,15,rep,name=links,proto3" json:"links,omitempty"`
+	// What is not well though the member runs.
+	Warnings []*Warning `protobuf:"bytes,30,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// Age of the oldest entry that this member, or the leader by its word, has
+	// and does not know to be committed; 0 if everything is.
+	UncommittedMs uint64 `protobuf:"varint,31,opt,name=uncommitted_ms,json=uncommittedMs,proto3" json:"uncommitted_ms,omitempty"`
+	// How long ago raft's clock advanced.
+	TickAgeMs     uint64 `protobuf:"varint,32,opt,name=tick_age_ms,json=tickAgeMs,proto3" json:"tick_age_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -945,6 +952,81 @@ func (x *StatusResponse) GetLinks() []*PeerLink {
 	return nil
 }
 
+func (x *StatusResponse) GetWarnings() []*Warning {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+func (x *StatusResponse) GetUncommittedMs() uint64 {
+	if x != nil {
+		return x.UncommittedMs
+	}
+	return 0
+}
+
+func (x *StatusResponse) GetTickAgeMs() uint64 {
+	if x != nil {
+		return x.TickAgeMs
+	}
+	return 0
+}
+
+// Warning is one thing that is not well.
+type Warning struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A stable word, for example "commit_stalled".
+	Reason        string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Warning) Reset() {
+	*x = Warning{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Warning) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Warning) ProtoMessage() {}
+
+func (x *Warning) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Warning.ProtoReflect.Descriptor instead.
+func (*Warning) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Warning) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Warning) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 // PeerLink is how a member reaches another one.
 type PeerLink struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -964,7 +1046,7 @@ type PeerLink struct {
 
 func (x *PeerLink) Reset() {
 	*x = PeerLink{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[12]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -976,7 +1058,7 @@ func (x *PeerLink) String() string {
 func (*PeerLink) ProtoMessage() {}
 
 func (x *PeerLink) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[12]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -989,7 +1071,7 @@ func (x *PeerLink) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerLink.ProtoReflect.Descriptor instead.
 func (*PeerLink) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{12}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PeerLink) GetId() string {
@@ -1034,15 +1116,19 @@ type PeerProgress struct {
 	Match uint64                 `protobuf:"varint,2,opt,name=match,proto3" json:"match,omitempty"`
 	Next  uint64                 `protobuf:"varint,3,opt,name=next,proto3" json:"next,omitempty"`
 	// probe, replicate or snapshot.
-	State         string `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
-	Active        bool   `protobuf:"varint,5,opt,name=active,proto3" json:"active,omitempty"`
+	State  string `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
+	Active bool   `protobuf:"varint,5,opt,name=active,proto3" json:"active,omitempty"`
+	// For how long the peer has not got on though there is more for it, and what
+	// keeps it.
+	StalledMs     uint64 `protobuf:"varint,10,opt,name=stalled_ms,json=stalledMs,proto3" json:"stalled_ms,omitempty"`
+	Why           string `protobuf:"bytes,11,opt,name=why,proto3" json:"why,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PeerProgress) Reset() {
 	*x = PeerProgress{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[13]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1054,7 +1140,7 @@ func (x *PeerProgress) String() string {
 func (*PeerProgress) ProtoMessage() {}
 
 func (x *PeerProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[13]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1067,7 +1153,7 @@ func (x *PeerProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerProgress.ProtoReflect.Descriptor instead.
 func (*PeerProgress) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{13}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PeerProgress) GetId() string {
@@ -1105,6 +1191,20 @@ func (x *PeerProgress) GetActive() bool {
 	return false
 }
 
+func (x *PeerProgress) GetStalledMs() uint64 {
+	if x != nil {
+		return x.StalledMs
+	}
+	return 0
+}
+
+func (x *PeerProgress) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
 type Member struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -1118,7 +1218,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[14]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1130,7 +1230,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[14]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1143,7 +1243,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{14}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Member) GetId() string {
@@ -1189,7 +1289,7 @@ type MembersRequest struct {
 
 func (x *MembersRequest) Reset() {
 	*x = MembersRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[15]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1201,7 +1301,7 @@ func (x *MembersRequest) String() string {
 func (*MembersRequest) ProtoMessage() {}
 
 func (x *MembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[15]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1214,7 +1314,7 @@ func (x *MembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersRequest.ProtoReflect.Descriptor instead.
 func (*MembersRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{15}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{16}
 }
 
 type MembersResponse struct {
@@ -1228,7 +1328,7 @@ type MembersResponse struct {
 
 func (x *MembersResponse) Reset() {
 	*x = MembersResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1240,7 +1340,7 @@ func (x *MembersResponse) String() string {
 func (*MembersResponse) ProtoMessage() {}
 
 func (x *MembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1253,7 +1353,7 @@ func (x *MembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersResponse.ProtoReflect.Descriptor instead.
 func (*MembersResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{16}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *MembersResponse) GetClusterId() string {
@@ -1287,7 +1387,7 @@ type AddMemberRequest struct {
 
 func (x *AddMemberRequest) Reset() {
 	*x = AddMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1299,7 +1399,7 @@ func (x *AddMemberRequest) String() string {
 func (*AddMemberRequest) ProtoMessage() {}
 
 func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1312,7 +1412,7 @@ func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddMemberRequest.ProtoReflect.Descriptor instead.
 func (*AddMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{17}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *AddMemberRequest) GetMember() *Member {
@@ -1333,7 +1433,7 @@ type UpdateMemberRequest struct {
 
 func (x *UpdateMemberRequest) Reset() {
 	*x = UpdateMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1345,7 +1445,7 @@ func (x *UpdateMemberRequest) String() string {
 func (*UpdateMemberRequest) ProtoMessage() {}
 
 func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1358,7 +1458,7 @@ func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMemberRequest.ProtoReflect.Descriptor instead.
 func (*UpdateMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{18}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *UpdateMemberRequest) GetMember() *Member {
@@ -1377,7 +1477,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1389,7 +1489,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1402,7 +1502,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{19}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RemoveMemberRequest) GetId() string {
@@ -1422,7 +1522,7 @@ type TransferLeaderRequest struct {
 
 func (x *TransferLeaderRequest) Reset() {
 	*x = TransferLeaderRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1434,7 +1534,7 @@ func (x *TransferLeaderRequest) String() string {
 func (*TransferLeaderRequest) ProtoMessage() {}
 
 func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1447,7 +1547,7 @@ func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderRequest.ProtoReflect.Descriptor instead.
 func (*TransferLeaderRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{20}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *TransferLeaderRequest) GetTo() string {
@@ -1466,7 +1566,7 @@ type TransferLeaderResponse struct {
 
 func (x *TransferLeaderResponse) Reset() {
 	*x = TransferLeaderResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1478,7 +1578,7 @@ func (x *TransferLeaderResponse) String() string {
 func (*TransferLeaderResponse) ProtoMessage() {}
 
 func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1491,7 +1591,7 @@ func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderResponse.ProtoReflect.Descriptor instead.
 func (*TransferLeaderResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{21}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *TransferLeaderResponse) GetLeader() string {
@@ -1550,7 +1650,7 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\brestarts\x18\x06 \x01(\rR\brestarts\x12\x1d\n" +
 	"\n" +
 	"last_error\x18\a \x01(\tR\tlastError\x12\x18\n" +
-	"\awarning\x18\b \x01(\tR\awarning\"\xeb\x03\n" +
+	"\awarning\x18\b \x01(\tR\awarning\"\xe8\x04\n" +
 	"\x0eStatusResponse\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x0e\n" +
@@ -1570,19 +1670,29 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\aplugins\x18\f \x03(\v2\x1d.pontoon.host.v1.PluginStatusR\aplugins\x12\x18\n" +
 	"\aversion\x18\r \x01(\tR\aversion\x129\n" +
 	"\bprogress\x18\x0e \x03(\v2\x1d.pontoon.host.v1.PeerProgressR\bprogress\x12/\n" +
-	"\x05links\x18\x0f \x03(\v2\x19.pontoon.host.v1.PeerLinkR\x05links\"~\n" +
+	"\x05links\x18\x0f \x03(\v2\x19.pontoon.host.v1.PeerLinkR\x05links\x124\n" +
+	"\bwarnings\x18\x1e \x03(\v2\x18.pontoon.host.v1.WarningR\bwarnings\x12%\n" +
+	"\x0euncommitted_ms\x18\x1f \x01(\x04R\runcommittedMs\x12\x1e\n" +
+	"\vtick_age_ms\x18  \x01(\x04R\ttickAgeMs\";\n" +
+	"\aWarning\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"~\n" +
 	"\bPeerLink\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\ttransport\x18\x02 \x01(\tR\ttransport\x12\x16\n" +
 	"\x06active\x18\x03 \x01(\bR\x06active\x12\x16\n" +
 	"\x06usable\x18\x04 \x03(\tR\x06usable\x12\x14\n" +
-	"\x05error\x18\x05 \x01(\tR\x05error\"v\n" +
+	"\x05error\x18\x05 \x01(\tR\x05error\"\xa7\x01\n" +
 	"\fPeerProgress\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05match\x18\x02 \x01(\x04R\x05match\x12\x12\n" +
 	"\x04next\x18\x03 \x01(\x04R\x04next\x12\x14\n" +
 	"\x05state\x18\x04 \x01(\tR\x05state\x12\x16\n" +
-	"\x06active\x18\x05 \x01(\bR\x06active\"\x8a\x01\n" +
+	"\x06active\x18\x05 \x01(\bR\x06active\x12\x1d\n" +
+	"\n" +
+	"stalled_ms\x18\n" +
+	" \x01(\x04R\tstalledMs\x12\x10\n" +
+	"\x03why\x18\v \x01(\tR\x03why\"\x8a\x01\n" +
 	"\x06Member\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
@@ -1637,7 +1747,7 @@ func file_pontoon_host_v1_host_proto_rawDescGZIP() []byte {
 }
 
 var file_pontoon_host_v1_host_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(Outcome)(0),                   // 0: pontoon.host.v1.Outcome
 	(Consistency)(0),               // 1: pontoon.host.v1.Consistency
@@ -1653,16 +1763,17 @@ var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(*StatusRequest)(nil),          // 11: pontoon.host.v1.StatusRequest
 	(*PluginStatus)(nil),           // 12: pontoon.host.v1.PluginStatus
 	(*StatusResponse)(nil),         // 13: pontoon.host.v1.StatusResponse
-	(*PeerLink)(nil),               // 14: pontoon.host.v1.PeerLink
-	(*PeerProgress)(nil),           // 15: pontoon.host.v1.PeerProgress
-	(*Member)(nil),                 // 16: pontoon.host.v1.Member
-	(*MembersRequest)(nil),         // 17: pontoon.host.v1.MembersRequest
-	(*MembersResponse)(nil),        // 18: pontoon.host.v1.MembersResponse
-	(*AddMemberRequest)(nil),       // 19: pontoon.host.v1.AddMemberRequest
-	(*UpdateMemberRequest)(nil),    // 20: pontoon.host.v1.UpdateMemberRequest
-	(*RemoveMemberRequest)(nil),    // 21: pontoon.host.v1.RemoveMemberRequest
-	(*TransferLeaderRequest)(nil),  // 22: pontoon.host.v1.TransferLeaderRequest
-	(*TransferLeaderResponse)(nil), // 23: pontoon.host.v1.TransferLeaderResponse
+	(*Warning)(nil),                // 14: pontoon.host.v1.Warning
+	(*PeerLink)(nil),               // 15: pontoon.host.v1.PeerLink
+	(*PeerProgress)(nil),           // 16: pontoon.host.v1.PeerProgress
+	(*Member)(nil),                 // 17: pontoon.host.v1.Member
+	(*MembersRequest)(nil),         // 18: pontoon.host.v1.MembersRequest
+	(*MembersResponse)(nil),        // 19: pontoon.host.v1.MembersResponse
+	(*AddMemberRequest)(nil),       // 20: pontoon.host.v1.AddMemberRequest
+	(*UpdateMemberRequest)(nil),    // 21: pontoon.host.v1.UpdateMemberRequest
+	(*RemoveMemberRequest)(nil),    // 22: pontoon.host.v1.RemoveMemberRequest
+	(*TransferLeaderRequest)(nil),  // 23: pontoon.host.v1.TransferLeaderRequest
+	(*TransferLeaderResponse)(nil), // 24: pontoon.host.v1.TransferLeaderResponse
 }
 var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	0,  // 0: pontoon.host.v1.Failure.outcome:type_name -> pontoon.host.v1.Outcome
@@ -1672,34 +1783,35 @@ var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	7,  // 4: pontoon.host.v1.ProposalResultBatch.results:type_name -> pontoon.host.v1.ProposalResult
 	1,  // 5: pontoon.host.v1.QueryRequest.consistency:type_name -> pontoon.host.v1.Consistency
 	12, // 6: pontoon.host.v1.StatusResponse.plugins:type_name -> pontoon.host.v1.PluginStatus
-	15, // 7: pontoon.host.v1.StatusResponse.progress:type_name -> pontoon.host.v1.PeerProgress
-	14, // 8: pontoon.host.v1.StatusResponse.links:type_name -> pontoon.host.v1.PeerLink
-	16, // 9: pontoon.host.v1.MembersResponse.members:type_name -> pontoon.host.v1.Member
-	16, // 10: pontoon.host.v1.AddMemberRequest.member:type_name -> pontoon.host.v1.Member
-	16, // 11: pontoon.host.v1.UpdateMemberRequest.member:type_name -> pontoon.host.v1.Member
-	3,  // 12: pontoon.host.v1.Host.Propose:input_type -> pontoon.host.v1.ProposeRequest
-	6,  // 13: pontoon.host.v1.Host.Proposals:input_type -> pontoon.host.v1.ProposalBatch
-	9,  // 14: pontoon.host.v1.Host.Query:input_type -> pontoon.host.v1.QueryRequest
-	11, // 15: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
-	17, // 16: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
-	19, // 17: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
-	20, // 18: pontoon.host.v1.Host.UpdateMember:input_type -> pontoon.host.v1.UpdateMemberRequest
-	21, // 19: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
-	22, // 20: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
-	4,  // 21: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
-	8,  // 22: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
-	10, // 23: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
-	13, // 24: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
-	18, // 25: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
-	18, // 26: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
-	18, // 27: pontoon.host.v1.Host.UpdateMember:output_type -> pontoon.host.v1.MembersResponse
-	18, // 28: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
-	23, // 29: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
-	21, // [21:30] is the sub-list for method output_type
-	12, // [12:21] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	16, // 7: pontoon.host.v1.StatusResponse.progress:type_name -> pontoon.host.v1.PeerProgress
+	15, // 8: pontoon.host.v1.StatusResponse.links:type_name -> pontoon.host.v1.PeerLink
+	14, // 9: pontoon.host.v1.StatusResponse.warnings:type_name -> pontoon.host.v1.Warning
+	17, // 10: pontoon.host.v1.MembersResponse.members:type_name -> pontoon.host.v1.Member
+	17, // 11: pontoon.host.v1.AddMemberRequest.member:type_name -> pontoon.host.v1.Member
+	17, // 12: pontoon.host.v1.UpdateMemberRequest.member:type_name -> pontoon.host.v1.Member
+	3,  // 13: pontoon.host.v1.Host.Propose:input_type -> pontoon.host.v1.ProposeRequest
+	6,  // 14: pontoon.host.v1.Host.Proposals:input_type -> pontoon.host.v1.ProposalBatch
+	9,  // 15: pontoon.host.v1.Host.Query:input_type -> pontoon.host.v1.QueryRequest
+	11, // 16: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
+	18, // 17: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
+	20, // 18: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
+	21, // 19: pontoon.host.v1.Host.UpdateMember:input_type -> pontoon.host.v1.UpdateMemberRequest
+	22, // 20: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
+	23, // 21: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
+	4,  // 22: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
+	8,  // 23: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
+	10, // 24: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
+	13, // 25: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
+	19, // 26: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
+	19, // 27: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
+	19, // 28: pontoon.host.v1.Host.UpdateMember:output_type -> pontoon.host.v1.MembersResponse
+	19, // 29: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
+	24, // 30: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
+	22, // [22:31] is the sub-list for method output_type
+	13, // [13:22] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_pontoon_host_v1_host_proto_init() }
@@ -1713,7 +1825,7 @@ func file_pontoon_host_v1_host_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pontoon_host_v1_host_proto_rawDesc), len(file_pontoon_host_v1_host_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   22,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

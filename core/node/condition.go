@@ -1,0 +1,106 @@
+package node
+
+import (
+	"strings"
+
+	pb "go.etcd.io/raft/v3/raftpb"
+
+	"github.com/pontoon-raft/pontoon/core/member"
+)
+
+// Condition is what a member says of itself beside raft's own words, as a set
+// of bits. It travels with heartbeats and their answers. A member that says
+// nothing, of an older version say, is well.
+type Condition uint64
+
+// The conditions. All but Refusing make a member unfit to lead.
+const (
+	// ShortOfSpace: its storage is short of space.
+	ShortOfSpace Condition = 1 << iota
+	// DiskStalled: its storage leaves an append unanswered.
+	DiskStalled
+	// MachineDown: its state machine is not up: it starts, restores or replays.
+	MachineDown
+	// ApplyLagging: its state machine does not keep up with what is committed.
+	ApplyLagging
+	// LogStuck: nobody takes its log.
+	LogStuck
+	// Refusing: it refused messages of its peers lately.
+	Refusing
+)
+
+// conditionNames are the words of status and metrics, in the order of the bits.
+func conditionNames() [6]string {
+	return [...]string{"space", "disk", "state_machine", "apply_lag", "log", "refusing"}
+}
+
+// Names are the words for the bits that are set, in the order of the bits.
+func (c Condition) Names() []string {
+	var names []string
+	for i, name := range conditionNames() {
+		if c&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// String is the words in one.
+func (c Condition) String() string { return strings.Join(c.Names(), ", ") }
+
+// Has tells whether any bit of other is set.
+func (c Condition) Has(other Condition) bool { return c&other != 0 }
+
+// Unfitness orders members for leadership: 0 is fit, 1 leads badly, 2 gets
+// nothing done as the leader.
+func (c Condition) Unfitness() int {
+	switch {
+	case c.Has(DiskStalled | MachineDown):
+		return 2
+	case c.Has(ShortOfSpace | ApplyLagging | LogStuck):
+		return 1
+	default:
+		return 0
+	}
+}
+
+// gossip is what a heartbeat or its answer carries besides raft's fields.
+type gossip struct {
+	condition   Condition
+	uncommitted uint64 // of a leader: age of its oldest uncommitted entry, in ticks
+}
+
+// heard is gossip with the message that carried it.
+type heard struct {
+	message *pb.Message
+	gossip  gossip
+}
+
+// gossip is what goes with m.
+func (c *Core) gossip(m *pb.Message) (g gossip) {
+	if t := m.GetType(); t != pb.MsgHeartbeat && t != pb.MsgHeartbeatResp {
+		return g
+	}
+	if c.refusing {
+		g.condition |= Refusing
+	}
+	if c.leads() {
+		g.uncommitted = c.watch.uncommitted()
+	}
+	return g
+}
+
+// hear takes what a peer says of itself.
+func (c *Core) hear(h heard) {
+	from := member.ID(h.message.GetFrom())
+	if _, known := c.registry.Member(from); !known {
+		return
+	}
+	if c.conditions == nil {
+		c.conditions = map[member.ID]Condition{}
+	}
+	c.conditions[from] = h.gossip.condition
+	if h.message.GetType() == pb.MsgHeartbeat && h.message.GetTerm() == c.term {
+		c.leaderStalled = h.gossip.uncommitted
+	}
+}

@@ -1,0 +1,96 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/core/node"
+)
+
+// Reasons of warnings.
+const (
+	// WarnCommitStalled: nothing gets committed, though there is something.
+	WarnCommitStalled = "commit_stalled"
+	// WarnPeerStalled: a follower of this leader gets nowhere.
+	WarnPeerStalled = "peer_stalled"
+	// WarnRefusing: this member refuses messages of its peers.
+	WarnRefusing = "refusing"
+	// WarnRaftStalled: the raft goroutine does not get on.
+	WarnRaftStalled = "raft_stalled"
+)
+
+// StallAfter is how long something that ought to get on may stand still before
+// it is called stalled: two seconds, which no fsync of a sound disk takes, plus
+// three elections.
+func StallAfter(election time.Duration) time.Duration { return 2*time.Second + 3*election }
+
+// ticks is the time that so many ticks take.
+func (s *Server) ticks(n uint64) time.Duration { return time.Duration(n) * s.cfg.Tick }
+
+// uncommitted is the age of the oldest entry that is not known to be committed,
+// here or at the leader.
+func (s *Server) uncommitted(ns node.State) time.Duration {
+	return s.ticks(max(ns.UncommittedTicks, ns.LeaderUncommittedTicks))
+}
+
+// peerProgress is the leader's view with times instead of ticks.
+func (s *Server) peerProgress(ns node.State) []PeerProgress {
+	var list []PeerProgress
+	for _, p := range ns.Progress {
+		list = append(list, PeerProgress{
+			ID: p.ID, Match: p.Match, Next: p.Next, State: p.State, Active: p.Active,
+			Stalled: s.ticks(p.StalledTicks), Why: p.Why,
+		})
+	}
+	return list
+}
+
+// committing is an error while what is proposed does not get committed.
+func (s *Server) committing(ns node.State) error {
+	age := s.uncommitted(ns)
+	if age < StallAfter(s.cfg.Election) {
+		return nil
+	}
+	where := "here"
+	if ns.LeaderUncommittedTicks > ns.UncommittedTicks {
+		where = fmt.Sprintf("at the leader %s", ns.Leader)
+	}
+	text := fmt.Sprintf("the oldest uncommitted entry %s is %v old; the commit index is %d, the last entry %d",
+		where, age.Round(time.Millisecond), ns.Commit, ns.Last)
+	if kept := s.kept(ns); len(kept) > 0 {
+		text += "; " + strings.Join(kept, "; ")
+	}
+	return &Error{Err: ErrNotReady, Detail: text}
+}
+
+// kept says which followers of this leader get nowhere, and why.
+func (s *Server) kept(ns node.State) []string {
+	var list []string
+	for _, p := range s.peerProgress(ns) {
+		if p.Stalled >= StallAfter(s.cfg.Election) {
+			list = append(list, fmt.Sprintf("%s has got nothing after entry %d for %v: %s", p.ID, p.Match, p.Stalled.Round(time.Millisecond), p.Why))
+		}
+	}
+	return list
+}
+
+// warnings are what is not well with raft here.
+func (s *Server) warnings(n *node.Node) []Warning {
+	var list []Warning
+	ns := n.State()
+	if err := s.Live(); err != nil {
+		list = append(list, Warning{WarnRaftStalled, err.Error()})
+	}
+	if err := s.committing(ns); err != nil {
+		list = append(list, Warning{WarnCommitStalled, strings.TrimPrefix(err.Error(), ErrNotReady.Error()+": ")})
+	} else {
+		for _, text := range s.kept(ns) {
+			list = append(list, Warning{WarnPeerStalled, text})
+		}
+	}
+	if r := n.LastRefusal(); r != nil && time.Since(r.At) < StallAfter(s.cfg.Election) {
+		list = append(list, Warning{WarnRefusing, fmt.Sprintf("refuses messages of %s: %s", r.From, r.Reason)})
+	}
+	return list
+}
