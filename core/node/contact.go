@@ -12,6 +12,9 @@ func (c *Core) noteLoss(id member.ID) {
 	if _, known := c.hearing.last[id]; known {
 		c.hearing.lost[id] = true
 	}
+	if p := c.watch.peers[id]; p != nil {
+		p.lost = c.watch.ticks
+	}
 }
 
 // InContact tells whether a member answered one of the last heartbeats, and

@@ -238,7 +238,6 @@ func (c *Core) Step(m *pb.Message) error {
 		if m.GetType() == pb.MsgProp {
 			return c.stepForwarded(m)
 		}
-		c.watch.heard(m.GetFrom())
 		step := c.raft.Step
 		if m.GetType() == pb.MsgAppResp && m.GetReject() && m.GetTerm() == c.term {
 			step = c.stepReject
@@ -307,7 +306,6 @@ func (c *Core) Unreachable(id member.ID) error {
 	return c.step(func() error {
 		c.noteLoss(id)
 		c.raft.ReportUnreachable(uint64(id))
-		c.watch.lost(id)
 		c.collect()
 		return nil
 	})

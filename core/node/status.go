@@ -38,7 +38,7 @@ func (c *Core) Progress() []Progress {
 		}
 		if p := c.watch.peers[entry.ID]; p != nil && c.watch.ticks > p.since {
 			entry.StalledTicks = c.watch.ticks - p.since
-			entry.Why = p.why(c.watch.ticks, c.cfg.ElectionTicks, c.conditions[entry.ID])
+			entry.Why = p.why(c, entry.ID)
 		}
 		list = append(list, entry)
 	})

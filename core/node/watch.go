@@ -34,8 +34,7 @@ type watch struct {
 type peerWatch struct {
 	match    uint64
 	since    uint64 // the tick since which match stands still, though there is more
-	heard    uint64 // the tick of the last message
-	lost     uint64 // the tick of the last loss reported; 0 if there was none
+	lost     uint64 // the tick of the last loss; 0 if there was none
 	at       uint64 // the entry of the last rejected append; 0 if there was none
 	snapshot string // why the last snapshot did not reach it
 	futile   int    // rejects in this tick after which raft would send the same again
@@ -79,7 +78,7 @@ func (w *watch) tick(c *Core) {
 func (w *watch) look(id member.ID, pr *tracker.Progress, last uint64) {
 	p := w.peers[id]
 	if p == nil {
-		p = &peerWatch{match: pr.Match, since: w.ticks, heard: w.ticks}
+		p = &peerWatch{match: pr.Match, since: w.ticks}
 		w.peers[id] = p
 	}
 	p.futile, p.rejects = 0, 0
@@ -101,25 +100,11 @@ func (w *watch) uncommitted() uint64 {
 	return w.ticks - w.mark.since
 }
 
-// heard notes a message of a peer.
-func (w *watch) heard(id uint64) {
-	if p := w.peers[member.ID(id)]; p != nil {
-		p.heard = w.ticks
-	}
-}
-
-// lost notes that messages to a peer were lost.
-func (w *watch) lost(id member.ID) {
-	if p := w.peers[id]; p != nil {
-		p.lost = w.ticks
-	}
-}
-
 // why says what keeps a peer from getting on, as far as a leader can know.
-func (p *peerWatch) why(now uint64, election int, says Condition) string {
-	recent := func(tick uint64) bool { return tick > 0 && now-tick <= uint64(election) }
+func (p *peerWatch) why(c *Core, id member.ID) string {
+	says := c.conditions[id]
 	switch {
-	case !recent(p.heard):
+	case !c.hears(uint64(id)):
 		return "it does not answer"
 	case p.snapshot != "":
 		return "a snapshot did not reach it: " + p.snapshot
@@ -129,7 +114,7 @@ func (p *peerWatch) why(now uint64, election int, says Condition) string {
 		return "it refuses messages; its own status and log say why"
 	case says.Has(DiskStalled):
 		return "its storage does not answer"
-	case recent(p.lost):
+	case c.watch.ticks-p.lost <= uint64(c.cfg.ElectionTicks) && p.lost > 0:
 		return "messages to it are lost"
 	default:
 		return fmt.Sprintf("it answers, but does not acknowledge entry %d: what is large may not reach it", p.match+1)
