@@ -111,7 +111,7 @@ func Reason(err error) string {
 // pointless are the refusals that a second try meets again.
 func pointless(reason string) bool {
 	return slices.Contains([]string{
-		"too_large", "empty", "invalid", "malformed", "change_refused", "unknown_member", "query_failed",
+		"too_large", "empty", "invalid", "malformed", "change_refused", "quorum_at_risk", "unknown_member", "query_failed",
 		"unimplemented", ReasonClosed, ReasonTimeout, ReasonCanceled,
 	}, reason)
 }

@@ -279,6 +279,17 @@ func TestMembership(t *testing.T) {
 	if _, err := c.RemoveMember(background, "fff"); client.Reason(err) != "unknown_member" {
 		t.Errorf("RemoveMember(unknown) = %v", err)
 	}
+	// Each member says that it hears from too few. That is the answer; it is no
+	// use to ask them again until the time is over.
+	if _, err := c.RemoveMember(background, "3"); client.Reason(err) != "no_quorum" || !client.IsNotApplied(err) || cl.noQuorum.Load() != 3 {
+		t.Errorf("RemoveMember(no quorum) = %v after %d tries", err, cl.noQuorum.Load())
+	}
+	if _, err := c.RemoveMember(background, "3", client.Force()); err != nil {
+		t.Errorf("RemoveMember(forced) = %v", err)
+	}
+	if m, err := c.CurrentMembers(background); err != nil || len(m.GetMembers()) != 3 {
+		t.Errorf("CurrentMembers() = %v, %v", m, err)
+	}
 	if leader, err := c.TransferLeader(background, "3"); err != nil || leader != "3" {
 		t.Errorf("TransferLeader() = %q, %v", leader, err)
 	}

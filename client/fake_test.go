@@ -43,6 +43,8 @@ type cluster struct {
 	leader  server.NodeID
 	members []*member
 	index   atomic.Uint64
+	// noQuorum counts removals that were refused for want of a quorum.
+	noQuorum atomic.Uint64
 }
 
 // newCluster serves n members on loopback; the first, with id 1, leads.
@@ -219,7 +221,11 @@ func (m *member) onlyLeader() error {
 	return &server.Error{Err: server.ErrNotLeader, Leader: leader, LeaderAddress: m.cluster.members[leader-1].addr}
 }
 
-func (m *member) AddMember(_ context.Context, add server.Member) (server.Membership, error) {
+func (m *member) CurrentMembership(context.Context) (server.Membership, error) {
+	return m.Membership(), nil
+}
+
+func (m *member) AddMember(_ context.Context, add server.Member, _ server.ChangeOptions) (server.Membership, error) {
 	if err := m.onlyLeader(); err != nil {
 		return server.Membership{}, err
 	}
@@ -242,7 +248,11 @@ func (m *member) UpdateMember(_ context.Context, update server.Member) (server.M
 	return server.Membership{}, &server.Error{Err: server.ErrUnknownMember}
 }
 
-func (m *member) RemoveMember(_ context.Context, id server.NodeID) (server.Membership, error) {
+func (m *member) RemoveMember(_ context.Context, id server.NodeID, o server.ChangeOptions) (server.Membership, error) {
+	if id == 3 && !o.Force {
+		m.cluster.noQuorum.Add(1)
+		return server.Membership{}, &server.Error{Err: server.ErrNoQuorum}
+	}
 	if id > 100 {
 		return server.Membership{}, &server.Error{Err: server.ErrUnknownMember}
 	}

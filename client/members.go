@@ -23,13 +23,47 @@ func (c *Client) Members(ctx context.Context) (*hostv1.MembersResponse, error) {
 	return out, nil
 }
 
-// AddMember adds m and returns the membership with it. Without an Id the host
-// draws one; then a call whose outcome is unknown may have added a member that
-// only Members shows.
-func (c *Client) AddMember(ctx context.Context, m *hostv1.Member) (*hostv1.MembersResponse, error) {
+// CurrentMembers returns the membership with every change that was answered
+// before the call. Like a linearizable query, it needs a quorum.
+func (c *Client) CurrentMembers(ctx context.Context) (*hostv1.MembersResponse, error) {
 	var out *hostv1.MembersResponse
+	err := c.do(ctx, request{reads: true, send: func(ctx context.Context, host hostv1.HostClient) (err error) {
+		out, err = host.Members(ctx, &hostv1.MembersRequest{Linearizable: true})
+		return err
+	}})
+	if err != nil {
+		return nil, err
+	}
+	c.learn(out, "")
+	return out, nil
+}
+
+// A ChangeOption says how a membership change is made.
+type ChangeOption func(*changeOptions)
+
+type changeOptions struct{ force bool }
+
+// Force makes a change that the cluster refuses because it would cost the
+// quorum, and adds a voter as one at once. It is for those who know better.
+func Force() ChangeOption { return func(o *changeOptions) { o.force = true } }
+
+func changeOptionsOf(options []ChangeOption) (o changeOptions) {
+	for _, set := range options {
+		set(&o)
+	}
+	return o
+}
+
+// AddMember adds m and returns the membership with it. The member comes as a
+// learner; unless m.Learner says that it is to stay one, it becomes a voter by
+// itself when it was reached and has caught up (Promote is set until then).
+// Without an Id the host draws one; then a call whose outcome is unknown may
+// have added a member that only Members shows.
+func (c *Client) AddMember(ctx context.Context, m *hostv1.Member, options ...ChangeOption) (*hostv1.MembersResponse, error) {
+	var out *hostv1.MembersResponse
+	force := changeOptionsOf(options).force
 	err := c.do(ctx, request{send: func(ctx context.Context, host hostv1.HostClient) (err error) {
-		out, err = host.AddMember(ctx, &hostv1.AddMemberRequest{Member: m})
+		out, err = host.AddMember(ctx, &hostv1.AddMemberRequest{Member: m, Force: force})
 		return err
 	}})
 	return out, err
@@ -48,11 +82,14 @@ func (c *Client) UpdateMember(ctx context.Context, m *hostv1.Member) (*hostv1.Me
 }
 
 // RemoveMember removes the member with the given hex id and returns the
-// membership without it. Removing an unknown member does nothing.
-func (c *Client) RemoveMember(ctx context.Context, id string) (*hostv1.MembersResponse, error) {
+// membership without it. It is refused (quorum_at_risk) if the voters that can
+// be reached would be no majority of those that stay. Removing an unknown
+// member does nothing.
+func (c *Client) RemoveMember(ctx context.Context, id string, options ...ChangeOption) (*hostv1.MembersResponse, error) {
 	var out *hostv1.MembersResponse
+	force := changeOptionsOf(options).force
 	err := c.do(ctx, request{send: func(ctx context.Context, host hostv1.HostClient) (err error) {
-		out, err = host.RemoveMember(ctx, &hostv1.RemoveMemberRequest{Id: id})
+		out, err = host.RemoveMember(ctx, &hostv1.RemoveMemberRequest{Id: id, Force: force})
 		return err
 	}})
 	return out, err

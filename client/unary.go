@@ -12,6 +12,10 @@ import (
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 )
 
+// reasonNoQuorum is the word of a member that hears from too few voters. One
+// that is cut off says so too, so it ends a call when nobody else does better.
+const reasonNoQuorum = "no_quorum"
+
 // A request is one unary call, wherever it may be sent.
 type request struct {
 	// reads: it changes nothing, so that a second try never harms.
@@ -30,7 +34,7 @@ func (c *Client) do(ctx context.Context, r request) error {
 
 	preferred := c.preferred()
 	for round := 0; ; round++ {
-		var last *Error
+		var last, hopeless *Error
 		for _, addr := range c.conns.addresses(preferred) {
 			e := c.try(ctx, addr, r)
 			switch {
@@ -45,10 +49,16 @@ func (c *Client) do(ctx context.Context, r request) error {
 				return e
 			}
 			last = e
+			if e.Reason == reasonNoQuorum {
+				hopeless = e
+			}
 			if e.LeaderAddress != "" && e.LeaderAddress != addr {
-				preferred = e.LeaderAddress
+				preferred, hopeless = e.LeaderAddress, nil
 				break
 			}
+		}
+		if hopeless != nil { // nobody knows better
+			return hopeless
 		}
 		if err := c.pause(ctx, deadline, round, last); err != nil {
 			return err

@@ -39,10 +39,11 @@ type appendPump struct {
 	oldest  time.Time
 	closed  bool
 	settled chan struct{} // signalled when sent becomes empty
+	ended   chan struct{} // closed when nothing is sent any more and all is acknowledged, or never will be
 }
 
 func newAppendPump(g *generation) *appendPump {
-	return &appendPump{g: g, wake: make(chan struct{}, 1), settled: make(chan struct{}, 1)}
+	return &appendPump{g: g, wake: make(chan struct{}, 1), settled: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
 // push queues a batch.
@@ -77,6 +78,7 @@ func (p *appendPump) take() (batches []node.Append, closed bool) {
 
 // run sends batches until the pump is closed or the storage fails.
 func (p *appendPump) run() {
+	defer close(p.ended)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	appender, err := storage.OpenAppender(ctx, p.g.storage)

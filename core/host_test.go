@@ -169,10 +169,10 @@ func TestMembersAreAddedAndRemoved(t *testing.T) {
 	defer cancel()
 
 	fourth := c.member(4)
-	if _, err := c.service(c.other(leader)).AddMember(ctx, fourth); !errors.Is(err, server.ErrNotLeader) {
+	if _, err := c.service(c.other(leader)).AddMember(ctx, fourth, server.ChangeOptions{}); !errors.Is(err, server.ErrNotLeader) {
 		t.Errorf("a follower answered %v, want %v", err, server.ErrNotLeader)
 	}
-	ms, err := c.service(leader).AddMember(ctx, fourth)
+	ms, err := c.service(leader).AddMember(ctx, fourth, server.ChangeOptions{})
 	if err != nil || len(ms.Members) != 4 {
 		t.Fatalf("add: %v, members %v", err, ms.Members)
 	}
@@ -183,12 +183,13 @@ func TestMembersAreAddedAndRemoved(t *testing.T) {
 	if got := c.converged(); !slices.Equal(got, []string{"one", "two"}) {
 		t.Errorf("state is %v", got)
 	}
+	c.voter(leader, 4)
 
-	if _, err := c.service(leader).AddMember(ctx, fourth); !errors.Is(err, server.ErrChangeRefused) {
+	if _, err := c.service(leader).AddMember(ctx, fourth, server.ChangeOptions{}); !errors.Is(err, server.ErrChangeRefused) {
 		t.Errorf("adding a member twice: %v", err)
 	}
 	gone := c.other(leader)
-	if _, err := c.service(leader).RemoveMember(ctx, gone); err != nil {
+	if _, err := c.service(leader).RemoveMember(ctx, gone, server.ChangeOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	select {
@@ -199,15 +200,34 @@ func TestMembersAreAddedAndRemoved(t *testing.T) {
 	if err := c.nodes[gone].host.Err(); !errors.Is(err, core.ErrRemoved) {
 		t.Errorf("the removed member ended with %v", err)
 	}
-	if _, err := c.service(leader).RemoveMember(ctx, 99); err != nil {
+	if _, err := c.service(leader).RemoveMember(ctx, 99, server.ChangeOptions{}); err != nil {
 		t.Errorf("removing an unknown member: %v", err)
 	}
 	readd := c.member(gone)
-	if _, err := c.service(leader).AddMember(ctx, readd); !errors.Is(err, server.ErrChangeRefused) {
+	if _, err := c.service(leader).AddMember(ctx, readd, server.ChangeOptions{}); !errors.Is(err, server.ErrChangeRefused) {
 		t.Errorf("a removed id came back: %v", err)
 	}
 	c.members = slices.DeleteFunc(c.members, func(m member.Member) bool { return m.ID == gone })
 	c.propose(leader, "three")
+}
+
+// voter waits until a member is a voter in the eyes of another one.
+func (c *cluster) voter(at, id member.ID) {
+	c.t.Helper()
+	c.eventually("member "+id.String()+" to be a voter", func() bool {
+		m, ok := c.memberAt(at, id)
+		return ok && !m.Learner
+	})
+}
+
+// memberAt is what one member knows of another.
+func (c *cluster) memberAt(at, id member.ID) (member.Member, bool) {
+	for _, m := range c.service(at).Membership().Members {
+		if m.ID == id {
+			return m, true
+		}
+	}
+	return member.Member{}, false
 }
 
 // New addresses are known to every member, survive a restart, and cost nobody

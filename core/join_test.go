@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/core/server"
 )
 
 // The log before the newest snapshot is gone, and that snapshot does not know
@@ -21,7 +22,7 @@ func TestMemberJoinsAfterACompaction(t *testing.T) {
 		count++
 	}
 	fourth := c.member(4)
-	if _, err := c.service(leader).AddMember(ctx, fourth); err != nil {
+	if _, err := c.service(leader).AddMember(ctx, fourth, server.ChangeOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	c.members = append(c.members, fourth)

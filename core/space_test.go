@@ -90,7 +90,7 @@ func TestNobodyHasSpace(t *testing.T) {
 				ctx, cancel := context.WithTimeout(context.Background(), wait)
 				defer cancel()
 				c.eventually("a membership change", func() bool {
-					_, err := c.service(c.leader()).AddMember(ctx, c.member(9))
+					_, err := c.service(c.leader()).AddMember(ctx, c.member(9), server.ChangeOptions{})
 					return err == nil
 				})
 			}

@@ -16,7 +16,7 @@ import (
 //
 //  1. New requests are refused; leadership is handed over.
 //  2. Requests in flight are answered, or fail.
-//  3. The raft goroutine ends, and is waited for.
+//  3. The raft goroutine ends, and is waited for. It puts out the commit index.
 //  4. State machine, transports and storage are closed, in this order, each
 //     through its contract, and their processes end. The lock is free.
 //  5. The server goroutine ends.
@@ -68,6 +68,7 @@ func (h *Host) stop(ctx context.Context) error {
 	}
 	problems = append(problems, h.closeTransports(ctx))
 	if g != nil {
+		h.awaitAppends(ctx, g)
 		problems = append(problems, h.closePlugin(ctx, g.instance, g.storage.Close))
 		g.fail(plugins.ErrClosed)
 		problems = append(problems, within(closeTimeout, "storage "+g.instance.Info().Name, g.wg.Wait))
@@ -164,6 +165,19 @@ func (h *Host) drain(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// awaitAppends lets the storage take what raft put out last: the commit index,
+// which is written late. It had the time that the other plugins took to close.
+func (h *Host) awaitAppends(ctx context.Context, g *generation) {
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout/2)
+	defer cancel()
+	select {
+	case <-g.pump.ended:
+	case <-g.failed:
+	case <-ctx.Done():
+		h.logger.Warn("the storage did not acknowledge the last append before it was closed")
 	}
 }
 

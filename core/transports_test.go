@@ -10,6 +10,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/core/server"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
@@ -215,7 +216,7 @@ func TestMemberJoinsWithTwoTransports(t *testing.T) {
 	fourth.PeerURLs = []string{lineURL("new", 4), lineURL("old", 4)}
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
-	if _, err := l.service(leader).AddMember(ctx, fourth); err != nil {
+	if _, err := l.service(leader).AddMember(ctx, fourth, server.ChangeOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	l.members, l.runs[4] = append(l.members, fourth), both
@@ -244,7 +245,7 @@ func TestRemovedMemberLearnsItByEitherTransport(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(context.Background(), wait)
 			defer cancel()
-			if _, err := l.service(l.leader(others(l, gone)...)).RemoveMember(ctx, gone); err != nil {
+			if _, err := l.service(l.leader(others(l, gone)...)).RemoveMember(ctx, gone, server.ChangeOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			l.networks[name].HealAll()

@@ -12,7 +12,7 @@ import (
 )
 
 // Members come and go while the others write: one is added on the command
-// line, catches up, leads, and is removed.
+// line, catches up as a learner, becomes a voter, leads, and is removed.
 func TestMemberIsAddedAndRemoved(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
@@ -26,6 +26,10 @@ func TestMemberIsAddedAndRemoved(t *testing.T) {
 		st, ok := n4.status()
 		leader, _ := c.nodes[0].status()
 		return ok && st.GetApplied() > 0 && st.GetApplied() >= leader.GetSnapshotIndex()
+	})
+	n4.await("to be a voter", func() bool {
+		st, ok := n4.status()
+		return ok && st.GetRole() == "follower"
 	})
 	c.command("leader", "transfer", "4")
 	load.progress(50)

@@ -95,6 +95,9 @@ func TestExitCodes(t *testing.T) {
 		{name: "no such member", given: "member remove 9", code: exitNotFound, says: "member 9: not found"},
 		{name: "update refused", err: server.ErrUnknownMember, given: "member update 9 --name n9", code: exitNotFound, says: "unknown member (not applied"},
 		{name: "change refused", err: server.ErrChangeRefused, given: "member remove 1", code: exitNotFound, says: "membership change was refused"},
+		{name: "quorum at risk", err: &server.Error{Err: server.ErrQuorumAtRisk, Detail: "3 (n3) is not there"}, given: "member remove 1", code: exitNotFound, says: "3 (n3) is not there"},
+		{name: "no quorum", err: server.ErrNoQuorum, given: "member remove 1", code: exitUnreachable, says: "no quorum"},
+		{name: "waiting for a learner that stays one", given: "member add --id 2 --name n2 --peer-url http://h:1 --client-address h:2 --wait --learner", code: exitUsage, says: "never a voter"},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			h.set(func(h *fakeHost) { h.err = x.err })
@@ -146,6 +149,7 @@ func TestStatusJSON(t *testing.T) {
       "id": "1",
       "name": "n1",
       "role": "leader",
+      "promote": false,
       "term": 7,
       "commit": 20,
       "applied": 19,
@@ -207,6 +211,7 @@ func TestStatusJSON(t *testing.T) {
       "id": "ab",
       "name": "n2",
       "role": "",
+      "promote": false,
       "term": 0,
       "commit": 0,
       "applied": 0,
@@ -371,13 +376,16 @@ func TestRawBytes(t *testing.T) {
 func TestMembers(t *testing.T) {
 	h := startFake(t)
 	t.Setenv("PONTOON_ENDPOINTS", h.address)
-	host(t, strings.Fields("member add --id 0xAB --name n2 --peer-url http://h:1 --client-address h:2")...)
-	got := host(t, "member", "list", "-o", "json")
+	got := host(t, strings.Fields("member add --id 0xAB --name n2 --peer-url http://h:1 --client-address h:2")...)
+	if got.code != exitOK || !strings.Contains(got.stderr, "member ab is added as a learner; it becomes a voter when it has caught up") {
+		t.Errorf("%+v", got)
+	}
+	got = host(t, "member", "list", "-o", "json")
 	var m membership
 	if err := json.Unmarshal([]byte(got.stdout), &m); err != nil {
 		t.Fatalf("%v: %+v", err, got)
 	}
-	if m.ClusterID != "c1" || m.Leader != "1" || len(m.Members) != 2 || m.Members[1].ID != "ab" || m.Members[1].PeerURLs[0] != "http://h:1" {
+	if m.ClusterID != "c1" || m.Leader != "1" || len(m.Members) != 2 || m.Members[1].ID != "ab" || m.Members[1].PeerURLs[0] != "http://h:1" || !m.Members[1].Promote {
 		t.Errorf("%+v", m)
 	}
 	got = host(t, strings.Fields("member update AB --peer-urls http://h:1,quic://h:1 -o json")...)
@@ -386,6 +394,10 @@ func TestMembers(t *testing.T) {
 		t.Errorf("%v: %+v", err, got)
 	}
 	if got = host(t, "member", "remove", "AB"); got.code != exitOK || strings.Contains(got.stdout, "n2") {
+		t.Errorf("%+v", got)
+	}
+	got = host(t, strings.Fields("member add --id AC --name n3 --peer-url http://h:1 --client-address h:2 --wait --force")...)
+	if got.code != exitOK || !strings.Contains(got.stderr, "member ac is a voter") || !h.force {
 		t.Errorf("%+v", got)
 	}
 	if got = host(t, "leader", "transfer", "1"); got.stdout != "1\n" {

@@ -28,6 +28,7 @@ type fakeHost struct {
 	err     error // of every request but Status and Membership
 	status  server.Status
 	members server.Membership
+	force   bool // a change was forced
 }
 
 var _ server.Service = (*fakeHost)(nil)
@@ -128,9 +129,15 @@ func (h *fakeHost) Membership() server.Membership {
 	return m
 }
 
-func (h *fakeHost) AddMember(_ context.Context, m server.Member) (server.Membership, error) {
+func (h *fakeHost) CurrentMembership(context.Context) (server.Membership, error) {
+	return h.Membership(), nil
+}
+
+func (h *fakeHost) AddMember(_ context.Context, m server.Member, o server.ChangeOptions) (server.Membership, error) {
 	h.set(func(h *fakeHost) {
+		h.force = h.force || o.Force
 		if h.err == nil {
+			m.Learner, m.Promote = !o.Force, !o.Force
 			h.members.Members = append(h.members.Members, m)
 		}
 	})
@@ -148,8 +155,9 @@ func (h *fakeHost) UpdateMember(_ context.Context, m server.Member) (server.Memb
 	return h.Membership(), h.err
 }
 
-func (h *fakeHost) RemoveMember(_ context.Context, id server.NodeID) (server.Membership, error) {
+func (h *fakeHost) RemoveMember(_ context.Context, id server.NodeID, o server.ChangeOptions) (server.Membership, error) {
 	h.set(func(h *fakeHost) {
+		h.force = h.force || o.Force
 		if h.err == nil {
 			h.members.Members = slices.DeleteFunc(h.members.Members, func(m server.Member) bool { return m.ID == id })
 		}

@@ -26,13 +26,14 @@ type shownMember struct {
 	PeerURLs      []string `json:"peer_urls"`
 	ClientAddress string   `json:"client_address"`
 	Learner       bool     `json:"learner"`
+	Promote       bool     `json:"promote"`
 }
 
 func membershipOf(r *hostv1.MembersResponse) membership {
 	m := membership{ClusterID: r.GetClusterId(), Leader: r.GetLeader(), Members: []shownMember{}}
 	for _, x := range r.GetMembers() {
 		m.Members = append(m.Members, shownMember{
-			x.GetId(), x.GetName(), append([]string{}, x.GetPeerUrls()...), x.GetClientAddress(), x.GetLearner(),
+			x.GetId(), x.GetName(), append([]string{}, x.GetPeerUrls()...), x.GetClientAddress(), x.GetLearner(), x.GetPromote(),
 		})
 	}
 	return m
@@ -42,9 +43,17 @@ func (m membership) table(w io.Writer) error {
 	return table(w, func(w io.Writer) {
 		row(w, "ID", "NAME", "LEADER", "LEARNER", "CLIENT ADDRESS", "PEER URLS")
 		for _, x := range m.Members {
-			row(w, x.ID, orDash(x.Name), x.ID == m.Leader, x.Learner, orDash(x.ClientAddress), strings.Join(x.PeerURLs, ","))
+			row(w, x.ID, orDash(x.Name), x.ID == m.Leader, x.learner(), orDash(x.ClientAddress), strings.Join(x.PeerURLs, ","))
 		}
 	})
+}
+
+// learner says for people whether a member is one, and for how long.
+func (x shownMember) learner() string {
+	if x.Promote {
+		return "until it has caught up"
+	}
+	return strconv.FormatBool(x.Learner)
 }
 
 func newMember() *cobra.Command {
@@ -73,46 +82,6 @@ func newMemberList() *cobra.Command {
 			}
 			m := membershipOf(r)
 			return out.print(cmd.OutOrStdout(), m, m.table)
-		})
-	}
-	return cmd
-}
-
-func newMemberAdd() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "add --id ID --name NAME --peer-url URL --client-address HOST:PORT",
-		Short: "Add a member, before its host is started",
-		Long: `add tells the cluster of a new member. Start its host afterwards, with
-cluster.state: existing and a list of members that has all of them.`,
-		Example: `  host member add --id 4 --name n4 --peer-url http://10.0.0.4:7501 --client-address 10.0.0.4:7401`,
-		Args:    args(cobra.NoArgs),
-	}
-	flags, out := addCluster(cmd), addOutput(cmd)
-	var m hostv1.Member
-	cmd.Flags().StringVar(&m.Id, "id", "", "hex `id` of the new member; never one that was used before")
-	cmd.Flags().StringVar(&m.Name, "name", "", "its `name`")
-	cmd.Flags().StringArrayVar(&m.PeerUrls, "peer-url", nil, "`url` where other members reach it; may be repeated")
-	cmd.Flags().StringVar(&m.ClientAddress, "client-address", "", "`address` where clients reach it")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		for _, x := range []struct{ flag, text string }{
-			{"id", m.Id}, {"name", m.Name}, {"peer-url", strings.Join(m.PeerUrls, "")}, {"client-address", m.ClientAddress},
-		} {
-			if x.text == "" {
-				return &usageError{cmd.CommandPath(), "give --" + x.flag}
-			}
-		}
-		id, err := hexID(cmd, m.Id)
-		if err != nil {
-			return err
-		}
-		m.Id = id
-		return flags.with(cmd, func(c *client.Client) error {
-			r, err := c.AddMember(cmd.Context(), &m)
-			if err != nil {
-				return err
-			}
-			members := membershipOf(r)
-			return out.print(cmd.OutOrStdout(), members, members.table)
 		})
 	}
 	return cmd
@@ -157,12 +126,16 @@ new addresses say.`,
 
 func newMemberRemove() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "remove ID",
-		Short:   "Remove a member",
+		Use:   "remove ID",
+		Short: "Remove a member",
+		Long: `remove takes a member out of the cluster for good. It is refused if the voters
+that can be reached would be no majority of those that stay: nothing could be
+written any more.`,
 		Example: `  host member remove 4`,
 		Args:    args(cobra.ExactArgs(1)),
 	}
 	flags, out := addCluster(cmd), addOutput(cmd)
+	force := addForce(cmd)
 	cmd.RunE = func(cmd *cobra.Command, given []string) error {
 		id, err := hexID(cmd, given[0])
 		if err != nil {
@@ -172,7 +145,7 @@ func newMemberRemove() *cobra.Command {
 			if err := mustBeMember(cmd.Context(), c, id); err != nil {
 				return err
 			}
-			r, err := c.RemoveMember(cmd.Context(), id)
+			r, err := c.RemoveMember(cmd.Context(), id, forced(*force)...)
 			if err != nil {
 				return err
 			}
@@ -184,16 +157,15 @@ func newMemberRemove() *cobra.Command {
 }
 
 // mustBeMember keeps a mistyped id from looking like a success: removing an
-// unknown member does nothing.
+// unknown member does nothing. One that some member knows is good enough; that
+// there is none is for a quorum to say.
 func mustBeMember(ctx context.Context, c *client.Client, id string) error {
 	r, err := c.Members(ctx)
-	if err != nil {
+	if err != nil || find(r, id) != nil {
 		return err
 	}
-	for _, m := range r.GetMembers() {
-		if m.GetId() == id {
-			return nil
-		}
+	if r, err = c.CurrentMembers(ctx); err != nil || find(r, id) != nil {
+		return err
 	}
 	return fmt.Errorf("member %s: %w", id, errNotFound)
 }
@@ -205,46 +177,4 @@ func hexID(cmd *cobra.Command, text string) (string, error) {
 		return "", &usageError{cmd.CommandPath(), fmt.Sprintf("%q is not an id; write it in hex, as status shows it", text)}
 	}
 	return strconv.FormatUint(id, 16), nil
-}
-
-func newLeader() *cobra.Command {
-	cmd := group(&cobra.Command{
-		Use:     "leader",
-		Short:   "Move the leadership",
-		GroupID: groupCluster,
-	})
-	cmd.AddCommand(newLeaderTransfer())
-	return cmd
-}
-
-func newLeaderTransfer() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "transfer [ID]",
-		Short: "Hand the leadership to a member, or to one that is there to take it",
-		Example: `  host leader transfer
-  host leader transfer 2`,
-		Args: args(cobra.MaximumNArgs(1)),
-	}
-	flags, out := addCluster(cmd), addOutput(cmd)
-	cmd.RunE = func(cmd *cobra.Command, given []string) error {
-		to := ""
-		if len(given) == 1 {
-			id, err := hexID(cmd, given[0])
-			if err != nil {
-				return err
-			}
-			to = id
-		}
-		return flags.with(cmd, func(c *client.Client) error {
-			leader, err := c.TransferLeader(cmd.Context(), to)
-			if err != nil {
-				return err
-			}
-			return out.print(cmd.OutOrStdout(), map[string]string{"leader": leader}, func(w io.Writer) error {
-				_, err := fmt.Fprintln(w, leader)
-				return err
-			})
-		})
-	}
-	return cmd
 }

@@ -24,6 +24,7 @@ type memberStatus struct {
 	ID            string         `json:"id"`
 	Name          string         `json:"name"`
 	Role          string         `json:"role"`
+	Promote       bool           `json:"promote"` // a learner that becomes a voter
 	Term          uint64         `json:"term"`
 	Commit        uint64         `json:"commit"`
 	Applied       uint64         `json:"applied"`
@@ -137,7 +138,7 @@ func summarise(rows []client.MemberStatus) clusterStatus {
 // memberOf is one row. An endpoint that no member claims and nobody answers at
 // is shown by its address.
 func memberOf(r client.MemberStatus, cluster string) memberStatus {
-	m := memberStatus{Name: r.Endpoint, Plugins: []pluginStatus{}, Links: []linkStatus{}, Warnings: []warning{}}
+	m := memberStatus{Name: r.Endpoint, Promote: r.Member.GetPromote(), Plugins: []pluginStatus{}, Links: []linkStatus{}, Warnings: []warning{}}
 	if r.Member != nil {
 		m.ID, m.Name = r.Member.GetId(), r.Member.GetName()
 	}
@@ -149,7 +150,7 @@ func memberOf(r client.MemberStatus, cluster string) memberStatus {
 		return m
 	}
 	m = memberStatus{
-		ID: st.GetId(), Name: st.GetName(), Role: st.GetRole(), Term: st.GetTerm(),
+		ID: st.GetId(), Name: st.GetName(), Role: st.GetRole(), Promote: r.Member.GetPromote(), Term: st.GetTerm(),
 		Commit: st.GetCommit(), Applied: st.GetApplied(),
 		FirstIndex: st.GetFirstIndex(), LastIndex: st.GetLastIndex(), SnapshotIndex: st.GetSnapshotIndex(),
 		Reachable: true, Plugins: pluginsOf(st), Links: linksOf(st),
@@ -239,9 +240,17 @@ func (s clusterStatus) table(w io.Writer) error {
 				row(w, orDash(m.ID), orDash(m.Name), "unreachable", "-", "-", "-", "-", m.Error)
 				continue
 			}
-			row(w, m.ID, orDash(m.Name), m.Role, m.Term, m.Commit, m.Applied, m.SnapshotIndex, m.note())
+			row(w, m.ID, orDash(m.Name), m.role(), m.Term, m.Commit, m.Applied, m.SnapshotIndex, m.note())
 		}
 	})
+}
+
+// role says for people what becomes of a learner.
+func (m memberStatus) role() string {
+	if m.Promote {
+		return m.Role + ", until it has caught up"
+	}
+	return m.Role
 }
 
 // note is what the last column says: the plugins, and what is wrong with them.

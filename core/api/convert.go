@@ -44,6 +44,7 @@ func toMember(m server.Member) *hostv1.Member {
 		PeerUrls:      texts(m.PeerURLs),
 		ClientAddress: text(m.ClientAddress),
 		Learner:       m.Learner,
+		Promote:       m.Promote,
 	}
 }
 

@@ -46,7 +46,7 @@ var (
 // verdicts is the one table from errors to what clients see. Unavailable and
 // 503 always mean that the request was not applied, because gRPC clients and
 // proxies retry them unasked.
-func verdicts() [24]verdict {
+func verdicts() [26]verdict {
 	return [...]verdict{
 		{server.ErrNoLeader, notApplied, "no_leader", codes.Unavailable, http.StatusServiceUnavailable},
 		{server.ErrNotLeader, notApplied, "not_leader", codes.FailedPrecondition, http.StatusMisdirectedRequest},
@@ -60,6 +60,8 @@ func verdicts() [24]verdict {
 		{server.ErrNotReady, notApplied, "not_ready", codes.Unavailable, http.StatusServiceUnavailable},
 		{server.ErrChangePending, notApplied, "change_pending", codes.FailedPrecondition, http.StatusConflict},
 		{server.ErrChangeRefused, notApplied, "change_refused", codes.FailedPrecondition, http.StatusConflict},
+		{server.ErrQuorumAtRisk, notApplied, "quorum_at_risk", codes.FailedPrecondition, http.StatusConflict},
+		{server.ErrNoQuorum, notApplied, "no_quorum", codes.Unavailable, http.StatusServiceUnavailable},
 		{server.ErrUnknownMember, notApplied, "unknown_member", codes.NotFound, http.StatusNotFound},
 		{server.ErrQueryFailed, notApplied, "query_failed", codes.FailedPrecondition, http.StatusUnprocessableEntity},
 		{server.ErrReadTimeout, notApplied, "read_timeout", codes.DeadlineExceeded, http.StatusGatewayTimeout},

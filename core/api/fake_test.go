@@ -31,6 +31,8 @@ type fakeService struct {
 	index uint64
 
 	lastQuery  server.Consistency
+	lastChange server.ChangeOptions
+	current    int // how often the present membership was asked for
 	lastMember server.Member
 	lastID     server.NodeID
 	timeouts   []time.Duration
@@ -136,10 +138,17 @@ func (f *fakeService) Membership() server.Membership {
 	}
 }
 
-func (f *fakeService) AddMember(_ context.Context, m server.Member) (server.Membership, error) {
+func (f *fakeService) CurrentMembership(context.Context) (server.Membership, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.lastMember = m
+	f.current++
+	return f.Membership(), f.fail
+}
+
+func (f *fakeService) AddMember(_ context.Context, m server.Member, o server.ChangeOptions) (server.Membership, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lastMember, f.lastChange = m, o
 	return f.Membership(), f.fail
 }
 
@@ -150,10 +159,10 @@ func (f *fakeService) UpdateMember(_ context.Context, m server.Member) (server.M
 	return f.Membership(), f.fail
 }
 
-func (f *fakeService) RemoveMember(_ context.Context, id server.NodeID) (server.Membership, error) {
+func (f *fakeService) RemoveMember(_ context.Context, id server.NodeID, o server.ChangeOptions) (server.Membership, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.lastID = id
+	f.lastID, f.lastChange = id, o
 	return f.Membership(), f.fail
 }
 

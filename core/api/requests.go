@@ -78,8 +78,15 @@ func (r *requests) Status(context.Context, *hostv1.StatusRequest) (*hostv1.Statu
 }
 
 // Members implements hostv1.HostServer. It answers during a stop, too.
-func (r *requests) Members(context.Context, *hostv1.MembersRequest) (*hostv1.MembersResponse, error) {
-	return toMembers(r.svc.Membership()), nil
+func (r *requests) Members(ctx context.Context, req *hostv1.MembersRequest) (*hostv1.MembersResponse, error) {
+	if !req.GetLinearizable() {
+		return toMembers(r.svc.Membership()), nil
+	}
+	members, err := r.svc.CurrentMembership(ctx)
+	if err != nil {
+		return nil, ofRead(err)
+	}
+	return toMembers(members), nil
 }
 
 // AddMember implements hostv1.HostServer.
@@ -91,7 +98,7 @@ func (r *requests) AddMember(ctx context.Context, req *hostv1.AddMemberRequest) 
 	if err != nil {
 		return nil, err
 	}
-	members, err := r.svc.AddMember(ctx, member)
+	members, err := r.svc.AddMember(ctx, member, server.ChangeOptions{Force: req.GetForce()})
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +130,7 @@ func (r *requests) RemoveMember(ctx context.Context, req *hostv1.RemoveMemberReq
 	if err != nil {
 		return nil, err
 	}
-	members, err := r.svc.RemoveMember(ctx, id)
+	members, err := r.svc.RemoveMember(ctx, id, server.ChangeOptions{Force: req.GetForce()})
 	if err != nil {
 		return nil, err
 	}

@@ -51,6 +51,12 @@ func TestUnaryForms(t *testing.T) {
 	if svc.lastMember.ID != 0xa || svc.lastMember.Name != "" || svc.lastMember.PeerURLs[0] != "quic://127.0.0.1:7702" {
 		t.Errorf("updated %+v", svc.lastMember)
 	}
+	if _, err := c.AddMember(ctx, &hostv1.AddMemberRequest{Member: &hostv1.Member{Id: "1f"}, Force: true}); err != nil || !svc.lastChange.Force {
+		t.Errorf("AddMember(force) = %v, %+v", err, svc.lastChange)
+	}
+	if _, err := c.Members(ctx, &hostv1.MembersRequest{Linearizable: true}); err != nil || svc.current != 1 {
+		t.Errorf("Members(linearizable) = %v, asked %d times", err, svc.current)
+	}
 	if _, err := c.RemoveMember(ctx, &hostv1.RemoveMemberRequest{Id: "ff"}); err != nil || svc.lastID != 0xff {
 		t.Errorf("RemoveMember() = %v, removed %v", err, svc.lastID)
 	}

@@ -16,7 +16,8 @@ type Progress struct {
 	ID          member.ID
 	Match, Next uint64
 	// State is probe, replicate or snapshot.
-	State  string
+	State string
+	// Active: it answered within the last election timeout.
 	Active bool
 	// StalledTicks is for how many ticks the peer has not got on though there
 	// is more for it, and Why what keeps it.
@@ -33,7 +34,7 @@ func (c *Core) Progress() []Progress {
 			return
 		}
 		entry := Progress{
-			ID: member.ID(id), Match: pr.Match, Next: pr.Next, Active: pr.RecentActive,
+			ID: member.ID(id), Match: pr.Match, Next: pr.Next, Active: c.hears(id),
 			State: strings.ToLower(strings.TrimPrefix(pr.State.String(), "State")),
 		}
 		if p := c.watch.peers[entry.ID]; p != nil && c.watch.ticks > p.since {

@@ -23,6 +23,8 @@ var (
 	ErrNotReady        = errors.New("host is not ready")
 	ErrChangePending   = errors.New("another membership change is pending")
 	ErrChangeRefused   = errors.New("membership change was refused")
+	ErrQuorumAtRisk    = errors.New("quorum at risk")
+	ErrNoQuorum        = errors.New("no quorum")
 	ErrUnknownMember   = errors.New("unknown member")
 	ErrQueryFailed     = errors.New("query failed")
 	ErrReadTimeout     = errors.New("read timed out")

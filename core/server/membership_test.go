@@ -42,7 +42,7 @@ func TestEndsOfAMembershipChange(t *testing.T) {
 				w := newWorld(t, nil)
 				outcome := make(chan error, 1)
 				go func() {
-					_, err := w.s.AddMember(context.Background(), Member{ID: 2, Name: "n2", PeerURLs: []string{"http://n2:1"}})
+					_, err := w.s.AddMember(context.Background(), Member{ID: 2, Name: "n2", PeerURLs: []string{"http://n2:1"}}, ChangeOptions{})
 					outcome <- err
 				}()
 				synctest.Wait()
@@ -62,10 +62,10 @@ func TestChangesAwayFromTheLeader(t *testing.T) {
 		stop, ended := make(chan struct{}), make(chan error, 1)
 		go func() { ended <- w.node.Run(stop, nil) }()
 		ctx := context.Background()
-		if _, err := w.s.AddMember(ctx, Member{ID: 2, Name: "n2", PeerURLs: []string{"http://n2:1"}}); !errors.Is(err, ErrNoLeader) {
+		if _, err := w.s.AddMember(ctx, Member{ID: 2, Name: "n2", PeerURLs: []string{"http://n2:1"}}, ChangeOptions{}); !errors.Is(err, ErrNoLeader) {
 			t.Errorf("add: %v, want %v", err, ErrNoLeader)
 		}
-		if _, err := w.s.RemoveMember(ctx, 2); !errors.Is(err, ErrNoLeader) {
+		if _, err := w.s.RemoveMember(ctx, 2, ChangeOptions{}); !errors.Is(err, ErrNoLeader) {
 			t.Errorf("remove: %v, want %v", err, ErrNoLeader)
 		}
 		if _, err := w.s.TransferLeader(ctx, 2); !errors.Is(err, ErrNoLeader) {
@@ -86,7 +86,7 @@ func TestRemovingAnUnknownMemberIsDone(t *testing.T) {
 		w := newWorld(t, nil)
 		outcome := make(chan error, 1)
 		go func() {
-			_, err := w.s.RemoveMember(context.Background(), 9)
+			_, err := w.s.RemoveMember(context.Background(), 9, ChangeOptions{})
 			outcome <- err
 		}()
 		synctest.Wait()
@@ -108,12 +108,50 @@ func TestChangeThatItsCallerGaveUp(t *testing.T) {
 		w := newWorld(t, nil)
 		ctx, cancel := context.WithCancel(context.Background())
 		go cancel()
-		if _, err := w.s.RemoveMember(ctx, 9); !errors.Is(err, ErrCanceled) {
+		if _, err := w.s.RemoveMember(ctx, 9, ChangeOptions{}); !errors.Is(err, ErrCanceled) {
 			t.Errorf("got %v, want %v", err, ErrCanceled)
 		}
 		time.Sleep(RequestTimeout(election) + 2*tick)
 		if n := w.s.Pending(); n != 0 {
 			t.Errorf("%d requests are pending", n)
+		}
+	})
+}
+
+// Proposals that have taken all the room there is for them take none from
+// membership changes, which have room of their own, and the other way round.
+func TestChangesHaveRoomOfTheirOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(cfg *Config) { cfg.MaxPending, cfg.MaxPendingBytes = 2, 10 })
+		ended := 0
+		propose := func() (refused error) {
+			w.s.ProposeAsync([]byte("12345"), 0, func(_ Result, err error) { refused = err; ended++ })
+			return refused
+		}
+		for range 2 {
+			if err := propose(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := propose(); !errors.Is(err, ErrTooManyRequests) {
+			t.Fatalf("a third proposal: %v", err)
+		}
+		outcomes := make(chan error, maxChanges+1)
+		for range maxChanges + 1 {
+			go func() {
+				_, err := w.s.RemoveMember(context.Background(), 9, ChangeOptions{})
+				outcomes <- err
+			}()
+		}
+		synctest.Wait()
+		if err := <-outcomes; !errors.Is(err, ErrTooManyRequests) || len(outcomes) != 0 {
+			t.Errorf("a change too many: %v, and %d others", err, len(outcomes))
+		}
+		w.s.Detach(ErrStopped)
+		for range maxChanges {
+			if err := <-outcomes; !errors.Is(err, ErrStopped) {
+				t.Errorf("a change: %v", err)
+			}
 		}
 	})
 }

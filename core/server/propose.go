@@ -16,6 +16,7 @@ type waiter struct {
 	start    time.Time
 	deadline time.Time
 	size     int64
+	change   bool // of the membership: it has room of its own
 }
 
 // Propose implements Service.
@@ -72,7 +73,7 @@ func (s *Server) ProposeAsync(data []byte, timeout time.Duration, done func(Resu
 		return
 	}
 	id := s.newRequest()
-	n, err := s.register(id, int64(len(data)), timeout, done)
+	n, err := s.register(id, s.newWaiter(int64(len(data)), timeout, done))
 	if err != nil {
 		s.metrics.proposals.WithLabelValues("refused").Inc()
 		done(Result{}, err)
@@ -95,15 +96,18 @@ func (s *Server) newRequest() node.RequestID {
 	return node.RequestID{Origin: s.cfg.ID, Number: s.nextRequest.Add(1)}
 }
 
-// register admits a request. A waiter stands in the map exactly while done has
-// not been called; whoever takes it out calls done.
-func (s *Server) register(id node.RequestID, size int64, timeout time.Duration, done func(Result, error)) (*node.Node, error) {
+func (s *Server) newWaiter(size int64, timeout time.Duration, done func(Result, error)) *waiter {
 	limit := RequestTimeout(s.cfg.Election)
 	if timeout <= 0 || timeout > limit {
 		timeout = limit
 	}
 	now := time.Now()
-	w := &waiter{done: done, start: now, deadline: now.Add(timeout), size: size}
+	return &waiter{done: done, start: now, deadline: now.Add(timeout), size: size}
+}
+
+// register admits a request. A waiter stands in the map exactly while done has
+// not been called; whoever takes it out calls done.
+func (s *Server) register(id node.RequestID, w *waiter) (*node.Node, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -111,14 +115,36 @@ func (s *Server) register(id node.RequestID, size int64, timeout time.Duration, 
 		return nil, &Error{Err: ErrStopping}
 	case s.node == nil:
 		return nil, &Error{Err: ErrNotReady, Detail: "the storage plugin is starting", RetryAfter: s.cfg.Tick}
-	case len(s.waiters) >= s.cfg.MaxPending:
-		return nil, &Error{Err: ErrTooManyRequests, Detail: fmt.Sprintf("%d are pending", len(s.waiters)), RetryAfter: s.cfg.Tick}
-	case s.pending+size > s.cfg.MaxPendingBytes:
-		return nil, &Error{Err: ErrTooManyRequests, Detail: fmt.Sprintf("%d bytes are pending", s.pending), RetryAfter: s.cfg.Tick}
+	}
+	if err := s.admit(w); err != nil {
+		return nil, err
 	}
 	s.waiters[id.Number] = w
-	s.pending += size
+	s.count(w, 1)
 	return s.node, nil
+}
+
+// admit refuses what there is no room for. Callers hold mu.
+func (s *Server) admit(w *waiter) error {
+	proposals := len(s.waiters) - s.changes
+	switch {
+	case w.change && s.changes >= maxChanges:
+		return &Error{Err: ErrTooManyRequests, Detail: fmt.Sprintf("%d membership changes are pending", s.changes), RetryAfter: s.cfg.Election}
+	case w.change:
+	case proposals >= s.cfg.MaxPending:
+		return &Error{Err: ErrTooManyRequests, Detail: fmt.Sprintf("%d are pending", proposals), RetryAfter: s.cfg.Tick}
+	case s.pending+w.size > s.cfg.MaxPendingBytes:
+		return &Error{Err: ErrTooManyRequests, Detail: fmt.Sprintf("%d bytes are pending", s.pending), RetryAfter: s.cfg.Tick}
+	}
+	return nil
+}
+
+// count keeps the sums over all waiters: one comes, or goes. Callers hold mu.
+func (s *Server) count(w *waiter, by int) {
+	s.pending += int64(by) * w.size
+	if w.change {
+		s.changes += by
+	}
 }
 
 // takeWaiter removes the waiter of a request of this process. Callers hold mu.
@@ -129,7 +155,7 @@ func (s *Server) takeWaiter(id node.RequestID) *waiter {
 	w := s.waiters[id.Number]
 	if w != nil {
 		delete(s.waiters, id.Number)
-		s.pending -= w.size
+		s.count(w, -1)
 	}
 	return w
 }
@@ -190,7 +216,7 @@ func (s *Server) expire(now time.Time) {
 	for number, w := range s.waiters {
 		if now.After(w.deadline) {
 			delete(s.waiters, number)
-			s.pending -= w.size
+			s.count(w, -1)
 			expired = append(expired, w)
 		}
 	}

@@ -93,6 +93,7 @@ type Server struct {
 	stopping bool
 	waiters  map[uint64]*waiter
 	pending  int64 // bytes of data in waiters
+	changes  int   // membership changes among them
 	leaderID member.ID
 	lastLost time.Time // when this member last saw a leader go
 
@@ -212,7 +213,7 @@ func (s *Server) Detach(reason error) {
 	s.node, s.storage = nil, nil
 	failed := s.waiters
 	s.waiters = map[uint64]*waiter{}
-	s.pending = 0
+	s.pending, s.changes = 0, 0
 	s.mu.Unlock()
 	s.queue.detach()
 	for _, w := range failed {

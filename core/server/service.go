@@ -35,16 +35,24 @@ type Service interface {
 	Status() Status
 	// Membership returns the members as of the applied index.
 	Membership() Membership
-	// AddMember adds m as a voter (or learner) and waits until the change is
-	// applied here. A zero m.ID is replaced by a random one.
-	AddMember(ctx context.Context, m Member) (Membership, error)
+	// CurrentMembership returns the members with every change that was answered
+	// before the call. Like a linearizable query, it needs a quorum.
+	CurrentMembership(ctx context.Context) (Membership, error)
+	// AddMember adds m and waits until the change is applied here. It comes as
+	// a learner, and becomes a voter by itself when it was reached and has
+	// caught up, unless m.Learner says that it is to stay one. Adding a learner
+	// again without m.Learner makes it a voter if it has caught up. A zero m.ID
+	// is replaced by a random one.
+	AddMember(ctx context.Context, m Member, o ChangeOptions) (Membership, error)
 	// UpdateMember gives the member with m.ID another name or other addresses
 	// and waits until the change is applied here. What is empty in m stays as it
 	// is, and whether it is a learner does too. The same update twice is as one.
 	UpdateMember(ctx context.Context, m Member) (Membership, error)
 	// RemoveMember removes a member and waits until the change is applied
-	// here. Removing an unknown member does nothing.
-	RemoveMember(ctx context.Context, id NodeID) (Membership, error)
+	// here. It is refused (ErrQuorumAtRisk) if the voters that can be reached
+	// would be no majority of those that stay. Removing a member that a quorum
+	// does not know does nothing.
+	RemoveMember(ctx context.Context, id NodeID, o ChangeOptions) (Membership, error)
 	// TransferLeader hands leadership to the given member, or, if to is 0, to
 	// one that is there to take it, and waits until there is a new leader.
 	TransferLeader(ctx context.Context, to NodeID) (NodeID, error)
@@ -90,6 +98,13 @@ type Membership struct {
 	Members []Member
 	// Leader is 0 if none is known.
 	Leader NodeID
+}
+
+// ChangeOptions say how careful a membership change is.
+type ChangeOptions struct {
+	// Force leaves out the question whether a quorum can be reached afterwards,
+	// and adds a voter as one at once. It is for those who know better.
+	Force bool
 }
 
 // Status is what a member knows of itself.

@@ -1212,6 +1212,9 @@ type Member struct {
 	PeerUrls      []string               `protobuf:"bytes,3,rep,name=peer_urls,json=peerUrls,proto3" json:"peer_urls,omitempty"`
 	ClientAddress string                 `protobuf:"bytes,4,opt,name=client_address,json=clientAddress,proto3" json:"client_address,omitempty"`
 	Learner       bool                   `protobuf:"varint,5,opt,name=learner,proto3" json:"learner,omitempty"`
+	// A learner that becomes a voter by itself when it has caught up. It is the
+	// cluster's to set; requests leave it out.
+	Promote       bool `protobuf:"varint,6,opt,name=promote,proto3" json:"promote,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1281,8 +1284,18 @@ func (x *Member) GetLearner() bool {
 	return false
 }
 
+func (x *Member) GetPromote() bool {
+	if x != nil {
+		return x.Promote
+	}
+	return false
+}
+
 type MembersRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The answer has every change that was answered before the request. It needs
+	// a quorum then.
+	Linearizable  bool `protobuf:"varint,1,opt,name=linearizable,proto3" json:"linearizable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1315,6 +1328,13 @@ func (x *MembersRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use MembersRequest.ProtoReflect.Descriptor instead.
 func (*MembersRequest) Descriptor() ([]byte, []int) {
 	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *MembersRequest) GetLinearizable() bool {
+	if x != nil {
+		return x.Linearizable
+	}
+	return false
 }
 
 type MembersResponse struct {
@@ -1379,8 +1399,11 @@ func (x *MembersResponse) GetLeader() string {
 
 type AddMemberRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Without an id the host draws one.
-	Member        *Member `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	// Without an id the host draws one. Unless it is to stay a learner, it comes
+	// as one that is promoted when it was reached and has caught up.
+	Member *Member `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	// Do not ask whether a quorum can be reached, and add a voter as one at once.
+	Force         bool `protobuf:"varint,2,opt,name=force,proto3" json:"force,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1420,6 +1443,13 @@ func (x *AddMemberRequest) GetMember() *Member {
 		return x.Member
 	}
 	return nil
+}
+
+func (x *AddMemberRequest) GetForce() bool {
+	if x != nil {
+		return x.Force
+	}
+	return false
 }
 
 type UpdateMemberRequest struct {
@@ -1469,8 +1499,10 @@ func (x *UpdateMemberRequest) GetMember() *Member {
 }
 
 type RemoveMemberRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Do not ask whether a quorum can be reached afterwards.
+	Force         bool `protobuf:"varint,2,opt,name=force,proto3" json:"force,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1510,6 +1542,13 @@ func (x *RemoveMemberRequest) GetId() string {
 		return x.Id
 	}
 	return ""
+}
+
+func (x *RemoveMemberRequest) GetForce() bool {
+	if x != nil {
+		return x.Force
+	}
+	return false
 }
 
 type TransferLeaderRequest struct {
@@ -1692,25 +1731,29 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\n" +
 	"stalled_ms\x18\n" +
 	" \x01(\x04R\tstalledMs\x12\x10\n" +
-	"\x03why\x18\v \x01(\tR\x03why\"\x8a\x01\n" +
+	"\x03why\x18\v \x01(\tR\x03why\"\xa4\x01\n" +
 	"\x06Member\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
 	"\tpeer_urls\x18\x03 \x03(\tR\bpeerUrls\x12%\n" +
 	"\x0eclient_address\x18\x04 \x01(\tR\rclientAddress\x12\x18\n" +
-	"\alearner\x18\x05 \x01(\bR\alearner\"\x10\n" +
-	"\x0eMembersRequest\"{\n" +
+	"\alearner\x18\x05 \x01(\bR\alearner\x12\x18\n" +
+	"\apromote\x18\x06 \x01(\bR\apromote\"4\n" +
+	"\x0eMembersRequest\x12\"\n" +
+	"\flinearizable\x18\x01 \x01(\bR\flinearizable\"{\n" +
 	"\x0fMembersResponse\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x121\n" +
 	"\amembers\x18\x02 \x03(\v2\x17.pontoon.host.v1.MemberR\amembers\x12\x16\n" +
-	"\x06leader\x18\x03 \x01(\tR\x06leader\"C\n" +
+	"\x06leader\x18\x03 \x01(\tR\x06leader\"Y\n" +
 	"\x10AddMemberRequest\x12/\n" +
-	"\x06member\x18\x01 \x01(\v2\x17.pontoon.host.v1.MemberR\x06member\"F\n" +
+	"\x06member\x18\x01 \x01(\v2\x17.pontoon.host.v1.MemberR\x06member\x12\x14\n" +
+	"\x05force\x18\x02 \x01(\bR\x05force\"F\n" +
 	"\x13UpdateMemberRequest\x12/\n" +
-	"\x06member\x18\x01 \x01(\v2\x17.pontoon.host.v1.MemberR\x06member\"%\n" +
+	"\x06member\x18\x01 \x01(\v2\x17.pontoon.host.v1.MemberR\x06member\";\n" +
 	"\x13RemoveMemberRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"'\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05force\x18\x02 \x01(\bR\x05force\"'\n" +
 	"\x15TransferLeaderRequest\x12\x0e\n" +
 	"\x02to\x18\x01 \x01(\tR\x02to\"0\n" +
 	"\x16TransferLeaderResponse\x12\x16\n" +

@@ -48,7 +48,8 @@ type HostClient interface {
 	Query(ctx context.Context, in *QueryRequest, opts ...grpc.CallOption) (*QueryResponse, error)
 	// Status tells what this member knows of itself. JSON: GET /v1/status
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
-	// Members lists the membership as of this member's applied index.
+	// Members lists the membership as of this member's applied index, or the
+	// present one if asked for it.
 	// JSON: GET /v1/members
 	Members(ctx context.Context, in *MembersRequest, opts ...grpc.CallOption) (*MembersResponse, error)
 	// JSON: POST /v1/members/add
@@ -177,7 +178,8 @@ type HostServer interface {
 	Query(context.Context, *QueryRequest) (*QueryResponse, error)
 	// Status tells what this member knows of itself. JSON: GET /v1/status
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
-	// Members lists the membership as of this member's applied index.
+	// Members lists the membership as of this member's applied index, or the
+	// present one if asked for it.
 	// JSON: GET /v1/members
 	Members(context.Context, *MembersRequest) (*MembersResponse, error)
 	// JSON: POST /v1/members/add

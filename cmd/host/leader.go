@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pontoon-raft/pontoon/client"
+)
+
+func newLeader() *cobra.Command {
+	cmd := group(&cobra.Command{
+		Use:     "leader",
+		Short:   "Move the leadership",
+		GroupID: groupCluster,
+	})
+	cmd.AddCommand(newLeaderTransfer())
+	return cmd
+}
+
+func newLeaderTransfer() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "transfer [ID]",
+		Short: "Hand the leadership to a member, or to one that is there to take it",
+		Example: `  host leader transfer
+  host leader transfer 2`,
+		Args: args(cobra.MaximumNArgs(1)),
+	}
+	flags, out := addCluster(cmd), addOutput(cmd)
+	cmd.RunE = func(cmd *cobra.Command, given []string) error {
+		to := ""
+		if len(given) == 1 {
+			id, err := hexID(cmd, given[0])
+			if err != nil {
+				return err
+			}
+			to = id
+		}
+		return flags.with(cmd, func(c *client.Client) error {
+			leader, err := c.TransferLeader(cmd.Context(), to)
+			if err != nil {
+				return err
+			}
+			return out.print(cmd.OutOrStdout(), map[string]string{"leader": leader}, func(w io.Writer) error {
+				_, err := fmt.Fprintln(w, leader)
+				return err
+			})
+		})
+	}
+	return cmd
+}
