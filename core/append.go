@@ -7,7 +7,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/node"
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
@@ -35,12 +37,16 @@ type appendPump struct {
 
 	mu      sync.Mutex
 	waiting []node.Append
-	sent    []uint64 // numbers of the batches sent and not acknowledged
+	sent    []sentBatch // and not acknowledged
 	oldest  time.Time
 	closed  bool
 	settled chan struct{} // signalled when sent becomes empty
 	ended   chan struct{} // closed when nothing is sent any more and all is acknowledged, or never will be
 }
+
+// sentBatch is a batch that the storage plugin has: its number, of which raft
+// hears, or 0, and its last index, or 0.
+type sentBatch struct{ number, last uint64 }
 
 func newAppendPump(g *generation) *appendPump {
 	return &appendPump{g: g, wake: make(chan struct{}, 1), settled: make(chan struct{}, 1), ended: make(chan struct{})}
@@ -92,7 +98,7 @@ func (p *appendPump) run() {
 		batches, closed := p.take()
 		for i := range batches {
 			if err := p.send(ctx, appender, &batches[i]); err != nil {
-				p.g.fail(err)
+				p.g.fail(p.whyBroken(err))
 				return
 			}
 		}
@@ -127,7 +133,11 @@ func (p *appendPump) send(ctx context.Context, appender storage.Appender, a *nod
 		if i == len(parts)-1 {
 			number = a.Number
 		}
-		p.sending(number)
+		batch := sentBatch{number: number}
+		if n := len(part.Entries); n > 0 {
+			batch.last = part.Entries[n-1].Index
+		}
+		p.sending(batch)
 		if err := appender.Send(part); err != nil {
 			return fmt.Errorf("append %s: %w", indexes(part.Entries), err)
 		}
@@ -135,14 +145,28 @@ func (p *appendPump) send(ctx context.Context, appender storage.Appender, a *nod
 	return nil
 }
 
+// whyBroken is why a batch could not be sent: a stream that has ended says so
+// only to receive, which fails the generation.
+func (p *appendPump) whyBroken(err error) error {
+	if errors.Is(err, plugins.ErrClosed) {
+		timer := time.NewTimer(p.g.h.cfg.Election)
+		defer timer.Stop()
+		select {
+		case <-p.g.failed:
+		case <-timer.C:
+		}
+	}
+	return err
+}
+
 // sending notes a batch before it is sent.
-func (p *appendPump) sending(number uint64) {
+func (p *appendPump) sending(b sentBatch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.sent) == 0 {
 		p.oldest = time.Now()
 	}
-	p.sent = append(p.sent, number)
+	p.sent = append(p.sent, b)
 }
 
 // install makes a received snapshot the start of the log and queues its
@@ -156,6 +180,7 @@ func (p *appendPump) install(ctx context.Context, a *node.Append) error {
 	}
 	p.g.h.logger.Info("snapshot installed", "index", a.Install.Index, "term", a.Install.Term)
 	p.g.h.server.Restore(*a.Install)
+	p.g.stored(a.Install.Index)
 	return nil
 }
 
@@ -177,19 +202,29 @@ func (p *appendPump) receive(appender storage.Appender) {
 			p.g.fail(fmt.Errorf("append: storage acknowledged batch %d of %d", durable, acked))
 			return
 		}
-		var number uint64
-		for _, done := range p.sent[:n] {
-			number = max(number, done)
+		var done sentBatch
+		for _, b := range p.sent[:n] {
+			done.number, done.last = max(done.number, b.number), max(done.last, b.last)
 		}
 		p.sent = p.sent[n:]
 		p.oldest = time.Now()
 		empty := len(p.sent) == 0
 		p.mu.Unlock()
 		acked = durable
-		p.g.node.AppendDone(number)
+		p.g.node.AppendDone(done.number)
+		p.g.stored(done.last)
 		if empty {
 			signal(p.settled)
 		}
+	}
+}
+
+// stored notes that the log is durable up to index. Only what no life of the
+// plugin had stored before is progress: one that fails at the same entry again
+// and again makes none.
+func (g *generation) stored(index uint64) {
+	if most := g.h.stored.Load(); index > most && g.h.stored.CompareAndSwap(most, index) {
+		g.instance.Progressed()
 	}
 }
 
@@ -226,7 +261,7 @@ func (p *appendPump) watch() {
 			stalled := len(p.sent) > 0 && now.Sub(p.oldest) > limit
 			p.mu.Unlock()
 			if stalled {
-				p.g.fail(fmt.Errorf("storage(%s) has not answered an append for %v", p.g.instance.Info().Name, limit))
+				p.g.fail(fmt.Errorf("storage(%s) has not answered an append for %v: %w", p.g.instance.Info().Name, limit, catalog.ErrHung))
 				return
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -61,7 +62,7 @@ func (k *carrier) connect(ctx context.Context) error {
 			return err
 		}
 		opened = in.Transport()
-		address, err := opened.Open(ctx, transport.Options{Options: opts, Listen: k.cfg.Listen, Advertise: k.cfg.Advertise}, inbound{k.h, k, in})
+		address, err := opened.Open(ctx, transport.Options{Options: opts, Listen: k.cfg.Listen, Advertise: k.cfg.Advertise}, inbound{k.h, k, in, time.Now()})
 		if err == nil {
 			k.h.logger.Info("listening for peers", "plugin", in.Info().Name, "address", address)
 		}
@@ -92,8 +93,8 @@ func (k *carrier) watchStream(t transport.Transport, in *catalog.Instance) {
 	}
 	select {
 	case <-stream.Done():
-		if stream.Err() != nil && !k.h.isQuitting() { // not closed by its host
-			in.Kill()
+		if err := stream.Err(); err != nil && !k.h.isQuitting() { // not closed by its host
+			in.Fail(err)
 		}
 	case <-in.Done():
 	}
@@ -214,6 +215,6 @@ func (k *carrier) applyPeers(ctx context.Context) {
 		k.h.logger.Error("transport cannot use a peer's address; give the member another with member update", "error", err)
 	default:
 		k.h.logger.Error("transport did not take the peers; it is started again", "error", err)
-		k.instance.Kill()
+		k.instance.Fail(err)
 	}
 }

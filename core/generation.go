@@ -86,6 +86,7 @@ func (g *generation) build(ctx context.Context) error {
 		return fmt.Errorf("storage(%s): %w", g.instance.Info().Name, err)
 	}
 	core.SetSpace(g.firstSpace(ctx))
+	g.h.stored.Store(max(g.h.stored.Load(), g.state.LastIndex))
 	g.pump = newAppendPump(g)
 	g.node = node.New(core, ports{g})
 	return nil
@@ -225,7 +226,7 @@ func (h *Host) superviseStorage(g *generation) {
 		}
 		h.logger.Error("storage failed, building the node anew from disk", "error", g.err)
 		h.setGeneration(nil)
-		g.instance.Kill()
+		g.instance.Fail(g.err)
 		select { // the slot starts no second one
 		case <-g.instance.Done():
 		case <-h.quit:

@@ -33,6 +33,7 @@ type Host struct {
 	courier *courier
 
 	incarnation atomic.Uint64
+	stored      atomic.Uint64                  // the highest index that was ever durable here
 	removal     atomic.Pointer[member.Removed] // of this member, as its own log says
 
 	mu         sync.Mutex

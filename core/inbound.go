@@ -21,6 +21,18 @@ type inbound struct {
 	h        *Host
 	by       *carrier
 	instance *catalog.Instance // the life of the plugin that calls
+	since    time.Time         // when it was opened
+}
+
+// transportTrial is how long a transport must have run for what it carries to
+// count as progress.
+const transportTrial = time.Minute
+
+// carried notes that the transport does what it is for.
+func (in inbound) carried() {
+	if time.Since(in.since) >= transportTrial {
+		in.instance.Progressed()
+	}
 }
 
 var _ transport.Handler = inbound{}
@@ -31,6 +43,7 @@ var errNoNode = errors.New("the storage plugin is starting")
 // Deliver implements transport.Handler. While the storage restarts there is no
 // node, and messages are lost, as on a node that is down.
 func (in inbound) Deliver(envelopes []transport.Envelope) {
+	in.carried()
 	in.h.courier.heard(in.by, envelopes)
 	if g := in.h.current(); g != nil {
 		g.node.Deliver(envelopes)
@@ -49,6 +62,7 @@ func (in inbound) Notify(events []transport.Event) {
 		case pluginv1.EventType_EVENT_REMOVED:
 			in.h.toldRemoved(e)
 		case pluginv1.EventType_EVENT_ACTIVE:
+			in.carried()
 			in.h.courier.connection(in.by, in.instance, e.Peer, true)
 			in.h.logger.Info("peer is reachable", "peer", member.ID(e.Peer), "plugin", in.by.slot.Status().Name)
 		}

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -32,8 +33,14 @@ func (m *runningMachine) Applied() uint64 { return m.applied }
 // Done implements server.RunningStateMachine.
 func (m *runningMachine) Done() <-chan struct{} { return m.instance.Done() }
 
-// Kill implements server.RunningStateMachine.
-func (m *runningMachine) Kill() { m.instance.Kill() }
+// Err implements server.RunningStateMachine.
+func (m *runningMachine) Err() error { return m.instance.Err() }
+
+// Fail implements server.RunningStateMachine.
+func (m *runningMachine) Fail(reason error) { m.instance.Fail(reason) }
+
+// Progressed implements server.RunningStateMachine.
+func (m *runningMachine) Progressed() { m.instance.Progressed() }
 
 // Applier passes on the pipeline of the plugin's connection, which embedding
 // the interface would hide.
@@ -103,7 +110,7 @@ func (h *Host) watchApply() {
 		}
 		h.logger.Warn("state machine has not answered an apply", "plugin", in.Info().Name, "for", stalled.Round(time.Millisecond))
 		if stalled >= kill {
-			in.Kill()
+			in.Fail(fmt.Errorf("has not answered an apply for %v: %w", stalled.Round(time.Millisecond), catalog.ErrHung))
 			continue
 		}
 		if stalled >= transfer && h.server.Status().Role == "leader" {

@@ -68,29 +68,32 @@ func (h *Host) launch(ctx context.Context, kind plugins.Kind, slot *catalog.Slot
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, OpenTimeout(h.cfg.Election))
+	limit := OpenTimeout(h.cfg.Election)
+	opening, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	opts, err := h.options(in.Info(), config)
 	if err == nil {
-		err = open(ctx, in, opts)
+		err = open(opening, in, opts)
 	}
-	if err != nil {
-		name := in.Info().Name
-		if isPermanent(err) || ctx.Err() != nil {
-			stopCtx, stopped := context.WithTimeout(context.Background(), CallTimeout(h.cfg.Election))
-			defer stopped()
-			err = errors.Join(err, in.Stop(stopCtx))
-		} else {
-			in.Kill()
-			<-in.Done()
-			if exit := in.Err(); errors.Is(err, plugins.ErrGone) && exit != nil {
-				err = exit
-			}
+	switch {
+	case err == nil:
+		in.Ready()
+		return in, nil
+	case isPermanent(err) || ctx.Err() != nil:
+		stopCtx, stopped := context.WithTimeout(context.Background(), CallTimeout(h.cfg.Election))
+		defer stopped()
+		err = errors.Join(err, in.Stop(stopCtx))
+	case opening.Err() != nil:
+		err = fmt.Errorf("did not open within %v: %w", limit, catalog.ErrHung)
+		in.Fail(err)
+	default:
+		in.Fail(err)
+		<-in.Done()
+		if exit := in.Err(); errors.Is(err, plugins.ErrGone) && exit != nil {
+			err = exit
 		}
-		return nil, fmt.Errorf("open %s(%s): %w", kind, name, err)
 	}
-	in.Ready()
-	return in, nil
+	return nil, fmt.Errorf("open %s(%s): %w", kind, in.Info().Name, err)
 }
 
 // handover is how long a new host waits for what the processes of a killed

@@ -32,9 +32,12 @@ func (b Backoff) delay(exits int, fraction float64) time.Duration {
 	return d/2 + time.Duration(fraction*float64(d-d/2))
 }
 
-// CrashLoop says when a slot gives up: after more than Exits exits in a row
-// that each came within Within of the start. They default to 10 and 10 seconds:
-// a plugin that is killed now and then is none that keeps crashing.
+// CrashLoop says when a slot gives up: after more than Exits exits in a row of
+// lives that came to nothing. A life has come to something if its host said so
+// (Instance.Progressed), or if it lasted for Within, whatever it did. They
+// default to 10 and 10 minutes: a plugin that is killed now and then is none
+// that keeps crashing, and one that crashes on the same entry every quarter of a
+// minute is.
 type CrashLoop struct {
 	Exits  int
 	Within time.Duration
@@ -45,7 +48,9 @@ type history struct {
 	backoff   Backoff
 	crashLoop CrashLoop
 
-	// early counts the exits in a row that came too soon.
+	// progressed: the present life has come to something.
+	progressed bool
+	// early counts the exits in a row of lives that did not.
 	early int
 	// notBefore is the earliest time of the next start.
 	notBefore time.Time
@@ -54,18 +59,21 @@ type history struct {
 }
 
 // exited records an exit that nobody asked for, of a process that was started
-// at the given time.
-func (h *history) exited(started, now time.Time) {
+// at the given time, and tells whether that life had come to something.
+func (h *history) exited(started, now time.Time) (good bool) {
+	good = h.progressed || now.Sub(started) >= h.crashLoop.Within
+	h.progressed = false
 	h.early++
-	if now.Sub(started) >= h.crashLoop.Within {
+	if good {
 		h.early = 0
 	}
 	h.failed = h.early > h.crashLoop.Exits
 	h.notBefore = now.Add(h.backoff.delay(max(h.early, 1), rand.Float64()))
+	return good
 }
 
 // stopped records an end that was asked for: the next start need not wait.
 func (h *history) stopped() {
-	h.early = 0
+	h.early, h.progressed = 0, false
 	h.notBefore = time.Time{}
 }

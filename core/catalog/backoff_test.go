@@ -55,3 +55,37 @@ func TestOnlyExitsSoonAfterTheStartMakeACrashLoop(t *testing.T) {
 		t.Error("not failed after three early exits in a row")
 	}
 }
+
+// A plugin that crashes on the same entry every quarter of a minute keeps
+// crashing; one that gets further each time is only unlucky, and so is one that is
+// killed once an hour.
+func TestLivesWithoutProgressMakeACrashLoop(t *testing.T) {
+	for name, tc := range map[string]struct {
+		lived      time.Duration
+		progressed bool
+		failed     bool
+	}{
+		"same entry every 15 s":  {lived: 15 * time.Second, failed: true},
+		"further every time":     {lived: 15 * time.Second, progressed: true},
+		"further, and at once":   {lived: time.Millisecond, progressed: true},
+		"idle, and once an hour": {lived: time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			options, err := Options{}.withDefaults()
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := history{backoff: options.Backoff, crashLoop: options.CrashLoop}
+			now := time.Unix(1000, 0)
+			for range options.CrashLoop.Exits + 1 {
+				started := now
+				now = now.Add(tc.lived)
+				h.progressed = tc.progressed
+				h.exited(started, now)
+			}
+			if h.failed != tc.failed {
+				t.Errorf("failed: %t after %d exits", h.failed, options.CrashLoop.Exits+1)
+			}
+		})
+	}
+}

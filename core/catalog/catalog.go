@@ -61,7 +61,7 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.ProbeTimeout, 500*time.Millisecond)
 	setDefault(&o.Backoff.Min, 100*time.Millisecond)
 	setDefault(&o.Backoff.Max, 10*time.Second)
-	setDefault(&o.CrashLoop.Within, 10*time.Second)
+	setDefault(&o.CrashLoop.Within, 10*time.Minute)
 	setDefault(&o.CrashLoop.Exits, 10)
 	setDefault(&o.StopTimeout, 3*time.Second)
 	if o.Limits == (plugins.Limits{}) {

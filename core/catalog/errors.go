@@ -15,9 +15,12 @@ var (
 	// ErrPermanent marks errors of configuration: trying again cannot help
 	// until somebody changes the configuration or the plugin's file.
 	ErrPermanent = errors.New("plugin cannot be used as configured")
-	// ErrCrashLoop: the plugin ended too often too soon after its start. The
+	// ErrCrashLoop: the plugin ended too often without getting anywhere. The
 	// slot does not start it again.
 	ErrCrashLoop = errors.New("plugin keeps crashing")
+	// ErrHung marks reasons for Instance.Fail: the plugin runs but does not
+	// answer.
+	ErrHung = errors.New("plugin is hung")
 	// ErrRunning: the slot's last instance has not ended yet.
 	ErrRunning = errors.New("plugin is still running")
 	// ErrClosed: the catalog was closed.
@@ -78,6 +81,8 @@ func (e *ExitError) how() string {
 	switch {
 	case e.Reason != "":
 		return e.Reason
+	case e.Signal == syscall.SIGKILL:
+		return "killed by signal 9, not by this host (the kernel's out-of-memory killer or an operator)"
 	case e.Signal != 0:
 		return fmt.Sprintf("ended by signal %d (%v)", int(e.Signal), e.Signal)
 	default:

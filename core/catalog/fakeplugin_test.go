@@ -50,6 +50,7 @@ func (*echoMachine) Query(_ context.Context, data []byte) ([]byte, error) {
 	if name, ok := bytes.CutPrefix(data, []byte("env ")); ok {
 		return []byte(os.Getenv(string(name))), nil
 	}
+	exitIfTold(data)
 	return data, nil
 }
 
@@ -57,9 +58,23 @@ func (*echoMachine) Query(_ context.Context, data []byte) ([]byte, error) {
 func (*echoMachine) Apply(_ context.Context, b statemachine.Batch) ([]statemachine.Result, error) {
 	results := make([]statemachine.Result, len(b.Entries))
 	for i := range b.Entries {
+		exitIfTold(b.Entries[i].Data)
+		if string(b.Entries[i].Data) == "hang" {
+			_, _ = syscall.Write(2, []byte("hanging\n"))
+			deadlocked()
+		}
 		results[i].Data = b.Entries[i].Data
 	}
 	return results, nil
+}
+
+// exitIfTold ends the process with words and a code of its own.
+func exitIfTold(data []byte) {
+	if string(data) == "exit" {
+		// os.Stderr goes by go-plugin's stream, which would end half-way.
+		_, _ = syscall.Write(2, []byte("cannot go on\n"))
+		os.Exit(3)
+	}
 }
 
 func (m *echoMachine) Close(context.Context) error {

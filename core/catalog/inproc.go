@@ -64,4 +64,7 @@ func (l *inprocLife) kill(reason string) {
 	})
 }
 
+// hang: there is nobody to ask for stacks but the host itself.
+func (l *inprocLife) hang(reason string) { l.kill(reason) }
+
 func (l *inprocLife) metrics(context.Context) ([]byte, error) { return nil, nil }

@@ -2,7 +2,9 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
@@ -26,6 +28,8 @@ type Instance struct {
 	// when nothing of it is left.
 	done, gone chan struct{}
 
+	progressed atomic.Bool
+
 	mu    sync.Mutex
 	ended bool
 	err   error
@@ -38,6 +42,9 @@ type life interface {
 	stop(ctx context.Context) error
 	// kill ends it at once and does not wait.
 	kill(reason string)
+	// hang ends it after it had the time to write its stacks, and does not
+	// wait.
+	hang(reason string)
 	metrics(ctx context.Context) ([]byte, error)
 }
 
@@ -80,6 +87,17 @@ func (in *Instance) Err() error {
 // It moves the slot's state from starting to ready.
 func (in *Instance) Ready() { in.slot.ready(in) }
 
+// Progressed is how the host says that this life got further than the ones
+// before: a state machine has applied what none of them had, a storage plugin
+// has stored it, a transport has carried something for a while. A life without
+// progress counts against the plugin when it ends; see CrashLoop. It may be
+// called as often as there is progress.
+func (in *Instance) Progressed() {
+	if !in.progressed.Load() {
+		in.progressed.Store(true)
+	}
+}
+
 // Metrics returns the plugin's own metrics in Prometheus text format, unchecked;
 // nil if it has none or runs inside the host.
 func (in *Instance) Metrics(ctx context.Context) ([]byte, error) { return in.life.metrics(ctx) }
@@ -98,7 +116,21 @@ func (in *Instance) Stop(ctx context.Context) error { return in.life.stop(ctx) }
 // waits for the backoff, and the crash-loop limit counts it. It does not wait;
 // Done is closed when the process is gone. A backend inside the host cannot be
 // killed: Done is closed, Close is called, and the next Start waits for that.
+// A plugin that has ended, or that was declared hung and is writing its stacks,
+// is left alone.
 func (in *Instance) Kill() { in.life.kill("killed by the host") }
+
+// Fail is Kill for a reason that is known: it shows in Err, and so in the log and in
+// the slot's status. If the reason wraps ErrHung or context.DeadlineExceeded
+// the plugin is declared hung: Done is closed at once, and the process is killed
+// when it has written its stacks, or after a second.
+func (in *Instance) Fail(reason error) {
+	if errors.Is(reason, ErrHung) || errors.Is(reason, context.DeadlineExceeded) {
+		in.life.hang(reason.Error())
+		return
+	}
+	in.life.kill("killed by the host: " + reason.Error())
+}
 
 // end closes Done. Only the first call counts.
 func (in *Instance) end(err error) {

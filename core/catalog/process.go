@@ -209,10 +209,19 @@ func (p *process) signal(reason string, send func(*os.Process)) {
 	if !p.running {
 		return
 	}
-	if p.reason == "" {
+	// Who was killed by somebody else, or is exiting by itself, is no victim of
+	// the host, which often notices the broken connection first.
+	if p.reason == "" && !ending(p.cmd.Process.Pid) {
 		p.reason = reason
 	}
 	send(p.cmd.Process)
+}
+
+// isEnding tells whether nothing can keep the process from its end any more.
+func (p *process) isEnding() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.running || ending(p.cmd.Process.Pid)
 }
 
 // cutLifeline closes the child's standard input: a plugin takes this for the

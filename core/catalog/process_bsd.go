@@ -22,3 +22,6 @@ func reap(cmd *exec.Cmd, ended func()) error {
 
 // suspended: unknown here.
 func suspended(int) bool { return false }
+
+// ending: unknown here.
+func ending(int) bool { return false }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -31,11 +32,66 @@ func reap(cmd *exec.Cmd, ended func()) error {
 
 // suspended reports whether a signal has stopped the process.
 func suspended(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	fields := statFields(pid)
+	return len(fields) > 0 && (fields[0][0] == 'T' || fields[0][0] == 't')
+}
+
+// What /proc says of a process that is on its way out.
+const (
+	// exitingFlag is PF_EXITING of the kernel's linux/sched.h; flagsField is where
+	// the flags stand in stat, counted from the state on.
+	exitingFlag, flagsField = 0x4, 6
+	// pendingKill is SIGKILL in the sets of pending signals in status.
+	pendingKill = 1 << (syscall.SIGKILL - 1)
+)
+
+// ending tells whether the process, a child that is not reaped, has ended, is
+// exiting, or has been sent SIGKILL: the kernel keeps that signal pending until
+// the process is reaped. What ends it was decided before anything that is done to
+// it from now on.
+func ending(pid int) bool {
+	var info unix.Siginfo
+	err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG, nil)
+	if err == nil && info.Signo != 0 {
+		return true
+	}
+	return isExiting(pid) || hasPendingKill(pid)
+}
+
+func isExiting(pid int) bool {
+	fields := statFields(pid)
+	if len(fields) <= flagsField {
+		return false
+	}
+	flags, err := strconv.ParseUint(string(fields[flagsField]), 10, 64)
+	return err == nil && flags&exitingFlag != 0
+}
+
+func hasPendingKill(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return false
 	}
+	for line := range bytes.Lines(text) {
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		if string(name) != "SigPnd" && string(name) != "ShdPnd" {
+			continue
+		}
+		set, err := strconv.ParseUint(string(bytes.TrimSpace(value)), 16, 64)
+		if err == nil && set&pendingKill != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// statFields are those of /proc/<pid>/stat from the state on; nil if it cannot
+// be read.
+func statFields(pid int) [][]byte {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return nil
+	}
 	// "pid (name) S …": the name may contain anything.
-	i := bytes.LastIndexByte(stat, ')')
-	return i >= 0 && len(stat) > i+2 && (stat[i+2] == 'T' || stat[i+2] == 't')
+	return bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 }

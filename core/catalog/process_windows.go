@@ -24,3 +24,6 @@ func exitStatus(state *os.ProcessState) (int, syscall.Signal) { return state.Exi
 
 // suspended: unknown here.
 func suspended(int) bool { return false }
+
+// ending: unknown here.
+func ending(int) bool { return false }

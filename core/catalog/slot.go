@@ -42,8 +42,9 @@ type Status struct {
 	State State
 	// Restarts counts the starts after the first.
 	Restarts int
-	// LastError says why the plugin last ended or failed to start; empty if
-	// it never did.
+	// LastError says why the plugin ended or failed to start, the first time
+	// since it last got anywhere, and how often it did so again; empty if it never
+	// did.
 	LastError string
 }
 
@@ -63,8 +64,8 @@ type Slot struct {
 	starts    int
 	startedAt time.Time
 	// served: an instance was ready once, so the configuration can work.
-	served  bool
-	lastErr error
+	served bool
+	causes causes
 }
 
 func newSlot(c *Catalog, pl plan) *Slot {
@@ -184,12 +185,12 @@ func (s *Slot) startFailed(err error) error {
 		s.state = Stopped
 		return fmt.Errorf("start %s plugin %s: %w", s.plan.kind, s.info.Name, err)
 	}
-	s.lastErr = err
 	if startErr.Permanent {
+		s.causes = causes{first: err}
 		s.state = Failed
 		return err
 	}
-	s.crashedLocked()
+	s.crashedLocked(err)
 	if loop := s.crashLoopLocked(); loop != nil {
 		return loop
 	}
@@ -213,15 +214,19 @@ func (s *Slot) ended(in *Instance, err error) {
 	defer s.mu.Unlock()
 	if err == nil {
 		s.history.stopped()
+		s.causes = causes{}
 		s.state = Stopped
 		return
 	}
-	s.lastErr = err
-	s.crashedLocked()
+	s.history.progressed = in.progressed.Load()
+	s.crashedLocked(err)
 }
 
-func (s *Slot) crashedLocked() {
-	s.history.exited(s.startedAt, time.Now())
+func (s *Slot) crashedLocked(err error) {
+	if s.history.exited(s.startedAt, time.Now()) {
+		s.causes = causes{}
+	}
+	s.causes.add(err)
 	s.state = Waiting
 	if s.history.failed {
 		s.state = Failed
@@ -233,8 +238,8 @@ func (s *Slot) crashLoopLocked() error {
 	if !s.history.failed {
 		return nil
 	}
-	return fmt.Errorf("%w: it ended %d times in a row within %v of its start; the last: %w",
-		ErrCrashLoop, s.history.early, s.history.crashLoop.Within, s.lastErr)
+	return fmt.Errorf("%w: it ended %d times in a row without getting anywhere; the first time: %w",
+		ErrCrashLoop, s.causes.count(), s.causes)
 }
 
 // kill ends what runs, for Catalog.Close.
@@ -258,9 +263,7 @@ func (s *Slot) Status() Status {
 	if s.current != nil && !s.current.isDone() {
 		st.PID = s.current.PID()
 	}
-	if s.lastErr != nil {
-		st.LastError = s.lastErr.Error()
-	}
+	st.LastError = s.causes.Error()
 	return st
 }
 

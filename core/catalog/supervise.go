@@ -35,13 +35,15 @@ type processLife struct {
 	// stopping is closed when Stop was called.
 	stopping chan struct{}
 	stopOnce sync.Once
+	// hung takes why the host declares the plugin hung.
+	hung chan string
 }
 
 // instance makes a launch that succeeded the slot's current instance.
 func (l *launch) instance(info plugins.Info) *Instance {
 	in := newInstance(l.slot, info)
-	in.attach(l.contract())
-	pl := &processLife{launch: l, in: in, stopping: make(chan struct{})}
+	in.attach(explained{l.contract(), in, l.session})
+	pl := &processLife{launch: l, in: in, stopping: make(chan struct{}), hung: make(chan string, 1)}
 	in.life = pl
 	l.output.identify(info.Name)
 	l.slot.started(in)
@@ -97,6 +99,8 @@ func (l *processLife) watch() (reason string) {
 			return ""
 		case <-l.session.Done():
 			return l.sessionEnded()
+		case reason := <-l.hung:
+			return reason
 		case <-timer.C:
 		}
 		// A miss is followed by the next probe at once.
@@ -133,8 +137,12 @@ func (l *processLife) sessionEnded() (reason string) {
 	case <-l.stopping:
 		return ""
 	case <-time.After(exitGrace):
-		return fmt.Sprintf("ended its session: %v", l.session.Err())
 	}
+	if l.runner.isEnding() { // only slowly
+		<-l.runner.exited
+		return ""
+	}
+	return fmt.Sprintf("ended its session: %v", l.session.Err())
 }
 
 // putDown ends a process that does not answer. A program that was stopped by a
@@ -167,7 +175,22 @@ func (l *processLife) isStopping() bool {
 
 func (l *processLife) pid() int { return l.runner.pid() }
 
-func (l *processLife) kill(reason string) { l.runner.kill(reason) }
+// kill leaves a plugin alone that was declared hung: supervise kills it when it
+// has written its stacks.
+func (l *processLife) kill(reason string) {
+	if !l.in.isDone() {
+		l.runner.kill(reason)
+	}
+}
+
+// hang leaves the rest to supervise, which gives the plugin the time to write
+// its stacks.
+func (l *processLife) hang(reason string) {
+	select {
+	case l.hung <- reason:
+	default: // was declared hung before
+	}
+}
 
 func (l *processLife) metrics(ctx context.Context) ([]byte, error) { return l.session.Metrics(ctx) }
 

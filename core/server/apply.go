@@ -31,18 +31,19 @@ func (s *Server) run() {
 			return
 		}
 		s.logger.Error("state machine failed, starting it again", "error", err)
-		s.discard(m)
+		s.discard(m, err)
 	}
 	close(s.idle)
 	<-s.stop // law 5: the server goroutine ends last
 }
 
-// discard ends a state machine that failed, so that the next can be started.
+// discard ends a state machine that failed with err, so that the next can be
+// started.
 // The source waits out its backoff; the pause here only keeps an error that
 // comes before any process from being a busy loop.
-func (s *Server) discard(m RunningStateMachine) {
+func (s *Server) discard(m RunningStateMachine, err error) {
 	if m != nil {
-		m.Kill()
+		m.Fail(err)
 		select {
 		case <-m.Done():
 		case <-s.queue.done:

@@ -1,12 +1,14 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/core/node"
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
@@ -40,8 +42,11 @@ type outcome struct {
 	err error
 }
 
-// errEnded: the state machine's process is gone.
+// errEnded: the state machine's process is gone, and nothing is known of how.
 var errEnded = errors.New("process ended")
+
+// ended says how the process ended.
+func (d *driver) ended() error { return cmp.Or(d.m.Err(), errEnded) }
 
 // run brings the state machine to the applied index and feeds it from there.
 func (d *driver) run() error {
@@ -131,7 +136,7 @@ func (d *driver) loop() error {
 		case <-d.s.queue.done:
 			return d.settle() // an Apply is never cancelled half-way
 		case <-d.m.Done():
-			return errEnded
+			return d.ended()
 		}
 	}
 }
@@ -168,9 +173,34 @@ func (d *driver) submit(items []work) error {
 	now := time.Now()
 	s.applyStall.CompareAndSwap(nil, &now)
 	if err := d.applier.Submit(b, prepare); err != nil {
-		return fmt.Errorf("apply [%d,%d]: %w", items[0].apply.First, b.Through, err)
+		return fmt.Errorf("apply [%d,%d]: %w", items[0].apply.First, b.Through, d.whyBroken(err))
 	}
 	return nil
+}
+
+// whyBroken is why a batch could not be submitted: a pipeline that has ended
+// says so only to those who receive.
+func (d *driver) whyBroken(err error) error {
+	if !errors.Is(err, plugins.ErrClosed) {
+		return err
+	}
+	timer := time.NewTimer(d.s.cfg.Election)
+	defer timer.Stop()
+	for {
+		select {
+		case out := <-d.outcomes:
+			if out.err != nil {
+				return out.err
+			}
+			if err := d.finish(out); err != nil {
+				return err
+			}
+		case <-d.m.Done():
+			return d.ended()
+		case <-timer.C:
+			return err
+		}
+	}
 }
 
 // prepareNow asks for a snapshot that is wanted although nothing is left to be
@@ -188,7 +218,7 @@ func (d *driver) prepareNow() error {
 	}
 	d.inflight = append(d.inflight, submission{items, true})
 	if err := d.applier.Submit(batch(items), true); err != nil {
-		return fmt.Errorf("prepare snapshot %d: %w", a.Last, err)
+		return fmt.Errorf("prepare snapshot %d: %w", a.Last, d.whyBroken(err))
 	}
 	return nil
 }
@@ -202,16 +232,25 @@ func (d *driver) settle() error {
 				return err
 			}
 		case <-d.m.Done():
-			return errEnded
+			return d.ended()
 		}
 	}
 	return nil
 }
 
+// doing names the oldest batch that is not answered, for errors.
+func (d *driver) doing() string {
+	if len(d.inflight) == 0 {
+		return "apply"
+	}
+	items := d.inflight[0].items
+	return fmt.Sprintf("apply [%d,%d]", items[0].apply.First, items[len(items)-1].last())
+}
+
 // finish takes the answer to the oldest batch.
 func (d *driver) finish(out outcome) error {
 	if out.err != nil {
-		return fmt.Errorf("apply: %w", out.err)
+		return fmt.Errorf("%s: %w", d.doing(), out.err)
 	}
 	if len(d.inflight) == 0 {
 		return errors.New("state machine answered a batch that it was not given")
@@ -243,6 +282,9 @@ func (d *driver) finish(out outcome) error {
 	for i := range results {
 		r := &out.Results[i]
 		results[i] = Result{Data: r.Data, Error: r.Error, Lost: r.Skipped}
+	}
+	if before, _ := d.s.progress.get(); last.last() > before {
+		d.m.Progressed()
 	}
 	d.s.answer(sub.items, results)
 	d.s.metrics.applyEntries.Observe(float64(n))

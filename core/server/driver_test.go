@@ -264,3 +264,32 @@ func fill(ctx context.Context, r *statemachinetest.Register, n uint64) error {
 	_, err := r.Apply(ctx, b)
 	return err
 }
+
+// A state machine has got somewhere when it has applied what none before it had:
+// replaying and being given the same again is no progress.
+func TestOnlyNewEntriesAreProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.commit("a", "b")
+		synctest.Wait()
+		first := w.source.current()
+		if n := first.progress.Load(); n == 0 {
+			t.Error("two entries were no progress")
+		}
+		first.Kill()
+		time.Sleep(election)
+		second := w.source.current()
+		if second == first {
+			t.Fatal("no second state machine")
+		}
+		w.wantState("a", "b")
+		if n := second.progress.Load(); n != 0 {
+			t.Errorf("replaying was progress %d times", n)
+		}
+		w.commit("c")
+		synctest.Wait()
+		if n := second.progress.Load(); n != 1 {
+			t.Errorf("a new entry was progress %d times, want once", n)
+		}
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,10 +43,20 @@ func (s *Server) Query(ctx context.Context, data []byte, c Consistency) (Answer,
 	case s.ended():
 		return Answer{}, &Error{Err: ErrStopping}
 	case lease.Err() != nil, errors.Is(err, plugins.ErrGone), errors.Is(err, plugins.ErrClosed):
-		return Answer{}, &Error{Err: ErrNotReady, Detail: "the state machine plugin is starting again", RetryAfter: s.cfg.Tick}
+		return Answer{}, &Error{Err: ErrNotReady, Detail: "the state machine plugin is starting again" + whyGone(err), RetryAfter: s.cfg.Tick}
 	default:
 		return Answer{}, &Error{Err: ErrQueryFailed, Detail: err.Error(), RetryAfter: s.cfg.Tick}
 	}
+}
+
+// whyGone is how the plugin ended, for clients: what it wrote last is for the log.
+func whyGone(err error) string {
+	if !errors.Is(err, plugins.ErrGone) {
+		return ""
+	}
+	how, _, _ := strings.Cut(err.Error(), "; last lines")
+	how, _, _ = strings.Cut(how, "\n")
+	return ": " + how
 }
 
 // readBarrier returns when everything that was acknowledged before the call is

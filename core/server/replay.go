@@ -63,7 +63,7 @@ func (d *driver) closeApplier() error {
 	case <-idle:
 		return nil
 	case <-d.m.Done():
-		return errEnded
+		return d.ended()
 	case <-d.s.queue.done:
 		return ErrStopping
 	}

@@ -67,10 +67,14 @@ type RunningStateMachine interface {
 	statemachine.StateMachine
 	// Applied is the index that it had applied when it was opened.
 	Applied() uint64
-	// Done is closed when the process has ended.
+	// Done is closed when the process has ended, or was declared hung.
 	Done() <-chan struct{}
-	// Kill ends the process at once.
-	Kill()
+	// Err says how it ended, once Done is closed.
+	Err() error
+	// Fail ends the process for a reason.
+	Fail(reason error)
+	// Progressed says that it has applied what none before it had.
+	Progressed()
 }
 
 // ErrPermanent: trying again does not help.

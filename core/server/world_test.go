@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -300,18 +301,24 @@ type machine struct {
 	hold    chan struct{}
 	free    sync.Once
 
-	apply   func(statemachine.Batch, []statemachine.Result) ([]statemachine.Result, error)
-	restore func(index uint64) error // before it has an effect
-	query   func(context.Context)
-	ahead   uint64 // what a prepared snapshot claims to be ahead
+	apply    func(statemachine.Batch, []statemachine.Result) ([]statemachine.Result, error)
+	restore  func(index uint64) error // before it has an effect
+	query    func(context.Context)
+	progress atomic.Int32 // calls of Progressed
+	ahead    uint64       // what a prepared snapshot claims to be ahead
 
 	snapshot func(statemachine.Snapshot) statemachine.Snapshot
 }
 
 func (m *machine) Applied() uint64       { return m.applied }
 func (m *machine) Done() <-chan struct{} { return m.done }
+func (m *machine) Err() error            { return errors.New("killed by a test") }
+func (m *machine) Progressed()           { m.progress.Add(1) }
 
-// Kill implements RunningStateMachine.
+// Fail implements RunningStateMachine.
+func (m *machine) Fail(error) { m.Kill() }
+
+// Kill is the end of the process.
 func (m *machine) Kill() {
 	m.once.Do(func() {
 		m.Crash()
