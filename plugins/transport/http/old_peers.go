@@ -56,7 +56,7 @@ func (e *endpoint) serveOldStream(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "invalid path", http.StatusNotFound)
 		return
 	}
-	p := e.dialler(w, r, from)
+	p, met := e.dialler(w, r, from)
 	if p == nil {
 		return
 	}
@@ -69,7 +69,7 @@ func (e *endpoint) serveOldStream(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, errTermOver.Error(), http.StatusPreconditionFailed)
 		return
 	}
-	e.runStream(w, p, appendStream, &entriesTerm{link: raftmsg.Link{From: e.self.node, To: from}, term: term})
+	e.runStream(w, p, appendStream, met, &entriesTerm{link: raftmsg.Link{From: e.self.node, To: from}, term: term})
 }
 
 // messageSender is who a pipeline request says it is from, and 0 if it may

@@ -48,6 +48,8 @@ type peer struct {
 	cancel context.CancelFunc
 
 	mu        sync.Mutex
+	life      context.Context // of connections; replaced by renew
+	end       context.CancelFunc
 	stopped   bool
 	connected int  // streams in both directions
 	reached   bool // the last POST of a remote peer got through
@@ -56,6 +58,7 @@ type peer struct {
 func newPeer(e *endpoint, id uint64, remote bool) *peer {
 	p := &peer{e: e, id: id, remote: remote, clients: newClients(e.timing, e.security, id)}
 	p.ctx, p.cancel = context.WithCancel(e.ctx)
+	p.life, p.end = context.WithCancel(p.ctx)
 	p.pipeline = &pipeline{peer: p}
 	if e.config.OldPeers && !remote {
 		p.old = newOldTerms()
@@ -195,10 +198,19 @@ func (p *peer) waiting(kind streamKind) int {
 }
 
 // posted notes how the last POST went. Only remote peers are judged by it.
-func (p *peer) posted(ok bool) {
+func (p *peer) posted(err error) {
+	if !p.remote {
+		return
+	}
+	ok := err == nil
+	if ok {
+		p.e.reach.Reached(p.id)
+	} else {
+		p.failed(err)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.remote && ok != p.reached {
+	if ok != p.reached {
 		p.reached = ok
 		p.facts.active(ok)
 		p.e.reporter.Activity(p.id, ok)

@@ -62,7 +62,7 @@ func (p *pipeline) work() {
 			return
 		}
 		err := p.post(m.Payload)
-		p.peer.posted(err == nil)
+		p.peer.posted(err)
 		if err == nil {
 			continue
 		}
@@ -121,7 +121,7 @@ func (p *pipeline) post(payload []byte) error {
 	// Without GetBody the client does not repeat the request on another
 	// connection, which would deliver an outdated message.
 	request.GetBody = nil
-	e.self.mark(request.Header, p.peer.id)
+	e.mark(request.Header, p.peer.id)
 	request.Header.Set("Content-Type", "application/protobuf")
 	response, err := p.peer.clients.pipeline.RoundTrip(request)
 	if err != nil {
@@ -129,9 +129,15 @@ func (p *pipeline) post(payload []byte) error {
 		return fmt.Errorf("post to %s: %w", target, err)
 	}
 	defer closeAnswer(response)
-	if response.StatusCode != http.StatusNoContent {
+	err = p.peer.judge(response, func() error {
+		if response.StatusCode != http.StatusNoContent {
+			return answerError(response, e.self)
+		}
+		return nil
+	})
+	if err != nil {
 		p.peer.urls.Failed(base)
-		return fmt.Errorf("post to %s: %w", target, answerError(response, e.self))
+		return fmt.Errorf("post to %s: %w", target, err)
 	}
 	return nil
 }

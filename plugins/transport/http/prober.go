@@ -40,10 +40,27 @@ func (b prober) run(ctx context.Context) {
 			b.peer.e.reporter.Removed(b.peer.id, removed.proof)
 			wait = t.removed
 		}
+		if mismatched(err) {
+			wait = t.removed
+		}
 		if !pace.Pause(ctx, wait) {
 			return
 		}
 	}
+}
+
+// judge decides about an answer. One of success without a greeting may be of
+// anybody who happens to be at the URL, so it says nothing of the peer.
+func (b prober) judge(response *http.Response) error {
+	if response.StatusCode == http.StatusOK && response.Header.Get(headerStore) == "" {
+		return nil
+	}
+	return b.peer.judge(response, func() error {
+		if response.StatusCode != http.StatusOK {
+			return answerError(response, b.peer.e.self)
+		}
+		return nil
+	})
 }
 
 // probe asks once.
@@ -59,15 +76,15 @@ func (b prober) probe(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("probe: %w", err)
 	}
-	e.self.mark(request.Header, b.peer.id)
+	e.mark(request.Header, b.peer.id)
 	started := time.Now()
 	response, err := b.peer.clients.probe.RoundTrip(request)
 	if err != nil {
 		return fmt.Errorf("probe: %w", err)
 	}
 	defer closeAnswer(response)
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("probe: %w", answerError(response, e.self))
+	if err := b.judge(response); err != nil {
+		return fmt.Errorf("probe: %w", err)
 	}
 	took := time.Since(started)
 	var answer probeAnswer

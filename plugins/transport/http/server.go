@@ -50,11 +50,19 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveProbing answers those who measure round trips and clocks, and tells a
-// removed member of this cluster so. It asks for no headers.
+// removed member of this cluster so, and one that does not belong here. It asks
+// for no headers.
 func (e *endpoint) serveProbing(w http.ResponseWriter, r *http.Request) {
 	from, err := parseID(r.Header.Get(headerFrom))
-	if err == nil && e.self.check(r.Header) == nil && e.speaksFor(r, from) == nil && e.refuseRemoved(w, from) {
-		return
+	if err == nil && e.self.check(r.Header) == nil && e.speaksFor(r, from) == nil {
+		if e.refuseRemoved(w, from) {
+			return
+		}
+		if (*e.peers.Load())[from] != nil && r.Header.Get(headerTo) == formatID(e.self.node) {
+			if _, ok := e.meet(w, r, from); !ok {
+				return
+			}
+		}
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(probeAnswer{true, time.Now()})
@@ -106,32 +114,41 @@ func (e *endpoint) serveStream(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "invalid from", http.StatusNotFound)
 		return
 	}
-	if p := e.dialler(w, r, from); p != nil {
-		e.runStream(w, p, kind, nil)
+	if p, met := e.dialler(w, r, from); p != nil {
+		e.runStream(w, p, kind, met, nil)
 	}
 }
 
 // dialler is the peer that asks for a stream, or nil if it was refused.
-func (e *endpoint) dialler(w http.ResponseWriter, r *http.Request, from uint64) *peer {
+func (e *endpoint) dialler(w http.ResponseWriter, r *http.Request, from uint64) (*peer, meeting) {
 	if !e.vouched(w, r, from) || e.refuseRemoved(w, from) {
-		return nil
+		return nil, meeting{}
 	}
 	p := (*e.peers.Load())[from]
 	if p == nil || p.remote {
 		e.learn(r, from)
 		http.Error(w, errUnknownSender.Error(), http.StatusNotFound)
-		return nil
+		return nil, meeting{}
 	}
 	if r.Header.Get(headerTo) != formatID(e.self.node) {
 		http.Error(w, errToMismatch.Error(), http.StatusPreconditionFailed)
-		return nil
+		return nil, meeting{}
 	}
-	return p
+	met, ok := e.meet(w, r, from)
+	if !ok {
+		return nil, meeting{}
+	}
+	return p, met
 }
 
 // runStream answers and then sends until the connection, the peer or the
 // endpoint ends. of is nil but for the older form of the msgapp stream.
-func (e *endpoint) runStream(w http.ResponseWriter, p *peer, kind streamKind, of *entriesTerm) {
+func (e *endpoint) runStream(w http.ResponseWriter, p *peer, kind streamKind, met meeting, of *entriesTerm) {
+	living := p.living()
+	if !e.book.Stands(p.id, met.peer, met.said) {
+		http.Error(w, errRenewed.Error(), http.StatusServiceUnavailable)
+		return
+	}
 	out, answered, err := takeOver(w, e.timing.link)
 	if err != nil {
 		if !answered {
@@ -139,7 +156,7 @@ func (e *endpoint) runStream(w http.ResponseWriter, p *peer, kind streamKind, of
 		}
 		return
 	}
-	ctx, cancel := context.WithCancel(p.ctx)
+	ctx, cancel := context.WithCancel(living)
 	defer cancel()
 	writer := newStreamWriter(p, kind, out, cancel)
 	if of != nil {
@@ -172,6 +189,11 @@ func (e *endpoint) servePipeline(w http.ResponseWriter, r *http.Request) {
 	from, ok := e.messageSender(w, r)
 	if !ok || e.refuseRemoved(w, from) {
 		return
+	}
+	if from != 0 {
+		if _, ok := e.meet(w, r, from); !ok {
+			return
+		}
 	}
 	e.learn(r, from)
 	payload, err := e.readMessage(w, r)

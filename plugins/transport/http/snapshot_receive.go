@@ -30,6 +30,9 @@ func (e *endpoint) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	if !ok || e.refuseRemoved(w, from) {
 		return
 	}
+	if _, ok := e.meet(w, r, from); !ok {
+		return
+	}
 	e.learn(r, from)
 	select {
 	case e.snapshots <- struct{}{}:

@@ -36,7 +36,7 @@ func (e *endpoint) sendSnapshot(ctx context.Context, header transport.SnapshotHe
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(p.ctx, cancel)()
+	defer context.AfterFunc(p.living(), cancel)()
 
 	if err := e.pace.Enter(ctx); err != nil {
 		return fmt.Errorf("send snapshot of %d bytes to %x: waiting for others: %w", header.Bytes, header.To, err)
@@ -46,7 +46,7 @@ func (e *endpoint) sendSnapshot(ctx context.Context, header transport.SnapshotHe
 	if errors.Is(err, errNoParts) {
 		err = e.sendWhole(ctx, p, header, r)
 	}
-	p.posted(err == nil)
+	p.posted(err)
 	if err != nil {
 		return fmt.Errorf("send snapshot of %d bytes to %x: %w", header.Bytes, header.To, err)
 	}
@@ -102,7 +102,7 @@ func (e *endpoint) postSnapshot(ctx context.Context, p *peer, base *url.URL, hea
 	request.ContentLength = -1 // chunked: a trailer follows
 	request.Trailer = http.Header{headerSnapshotSHA256: nil}
 	body.trailer = request.Trailer
-	e.self.mark(request.Header, p.id)
+	e.mark(request.Header, p.id)
 	request.Header.Set("Content-Type", "application/octet-stream")
 	if header.Bytes > 0 {
 		request.Header.Set(headerSnapshotSize, strconv.FormatUint(header.Bytes, 10))
@@ -116,6 +116,14 @@ func (e *endpoint) postSnapshot(ctx context.Context, p *peer, base *url.URL, hea
 }
 
 func (e *endpoint) snapshotVerdict(p *peer, response *http.Response) error {
+	err := p.judge(response, func() error { return e.verdictOf(p, response) })
+	if mismatched(err) {
+		return fmt.Errorf("%w: %w", transport.ErrSnapshotRefused, err)
+	}
+	return err
+}
+
+func (e *endpoint) verdictOf(p *peer, response *http.Response) error {
 	switch response.StatusCode {
 	case http.StatusNoContent:
 		return nil

@@ -36,7 +36,7 @@ type streamReader struct {
 // run dials, and dials again, until ctx ends.
 func (r *streamReader) run(ctx context.Context) {
 	for {
-		started := time.Now()
+		started, living := time.Now(), r.peer.living()
 		err := r.session(ctx)
 		if ctx.Err() != nil {
 			return
@@ -48,13 +48,30 @@ func (r *streamReader) run(ctx context.Context) {
 			r.peer.e.reporter.Removed(r.peer.id, removed.proof)
 			wait = r.peer.e.timing.removed
 		}
+		if mismatched(err) {
+			wait = r.peer.e.timing.removed
+		}
 		if errors.Is(err, errOldPeer) {
 			wait = r.peer.e.timing.old
 		}
-		if !pace.Pause(ctx, wait-time.Since(started)) {
+		if !pauseUntil(ctx, living, wait-time.Since(started)) {
 			return
 		}
 	}
+}
+
+// pauseUntil is a pause that early shortens. It reports whether ctx goes on.
+func pauseUntil(ctx, early context.Context, wait time.Duration) bool {
+	short, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(early, cancel)()
+	pace.Pause(short, wait)
+	return ctx.Err() == nil
+}
+
+func mismatched(err error) bool {
+	var m *transport.Mismatch
+	return errors.As(err, &m)
 }
 
 func (r *streamReader) log(err error) {
@@ -65,6 +82,8 @@ func (r *streamReader) log(err error) {
 	level := slog.LevelDebug
 	if r.wasUp {
 		level = slog.LevelWarn
+	} else if !errors.Is(err, errOldPeer) {
+		r.peer.failed(err)
 	}
 	r.wasUp = false
 	r.peer.e.logger.Log(context.Background(), level, "stream from peer is down",
@@ -92,6 +111,7 @@ func misconfigured(err error) bool {
 func (r *streamReader) session(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer context.AfterFunc(r.peer.living(), cancel)()
 	body, err := r.dial(ctx)
 	if errors.Is(err, errOldPeer) && r.kind == appendStream {
 		return r.oldSession(ctx)
@@ -106,6 +126,7 @@ func (r *streamReader) session(ctx context.Context) error {
 // up receives while the stream counts as one that is up.
 func (r *streamReader) up(frames frameReader) error {
 	r.wasUp, r.refused = true, false
+	r.peer.e.reach.Reached(r.peer.id)
 	r.peer.readerUp()
 	defer r.peer.readerDown()
 	return r.receive(frames)
@@ -138,14 +159,14 @@ func (r *streamReader) ask(ctx context.Context, through *client, check func(*htt
 	if err != nil {
 		return nil, fmt.Errorf("dial %s: %w", target, err)
 	}
-	e.self.mark(request.Header, r.peer.id)
+	e.mark(request.Header, r.peer.id)
 	maps.Copy(request.Header, extra)
 	response, err := through.RoundTrip(request)
 	if err != nil {
 		r.peer.urls.Failed(base)
 		return nil, fmt.Errorf("dial %s: %w", target, err)
 	}
-	if err := check(response, e.self); err != nil {
+	if err := r.peer.judge(response, func() error { return check(response, e.self) }); err != nil {
 		if !errors.Is(err, errOldPeer) {
 			r.peer.urls.Failed(base)
 		}
@@ -195,7 +216,7 @@ func answerError(response *http.Response, self identity) error {
 	if cluster := response.Header.Get(headerCluster); reason == errClusterMismatch.Error() && cluster != "" {
 		return clusterMismatch(cluster, self)
 	}
-	for _, known := range []error{errIncompatibleVersion, errClusterMismatch, errToMismatch, errUnknownSender} {
+	for _, known := range []error{errIncompatibleVersion, errClusterMismatch, errToMismatch, errUnknownSender, errNotReady} {
 		if reason == known.Error() {
 			return fmt.Errorf("answer %s: %w", response.Status, known)
 		}

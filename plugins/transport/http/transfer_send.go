@@ -172,7 +172,7 @@ func (d *delivery) request(ctx context.Context, method string, base *url.URL, bo
 	if err != nil {
 		return nil, err
 	}
-	d.e.self.mark(request.Header, d.peer.id)
+	d.e.mark(request.Header, d.peer.id)
 	return request, nil
 }
 
@@ -184,6 +184,12 @@ func (d *delivery) exchange(request *http.Request, least uint64) (step, error) {
 		return stepAsk, brokenError{fmt.Errorf("%w: %w", transport.ErrUnreachable, err)}
 	}
 	defer closeAnswer(response)
+	switch response.StatusCode {
+	case http.StatusOK, http.StatusConflict, http.StatusAccepted, http.StatusNoContent:
+		if err := d.peer.judge(response, func() error { return nil }); err != nil {
+			return stepAsk, fmt.Errorf("%w: %w", transport.ErrSnapshotRefused, err)
+		}
+	}
 	switch response.StatusCode {
 	case http.StatusOK, http.StatusConflict:
 		return d.goOn(response, least)

@@ -44,6 +44,9 @@ func (e *endpoint) serveTransfer(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, errToMismatch.Error(), http.StatusPreconditionFailed)
 		return
 	}
+	if _, ok := e.meet(w, r, from); !ok {
+		return
+	}
 	e.learn(r, from)
 	key := transferKey{from, number}
 	switch r.Method {

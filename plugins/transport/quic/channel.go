@@ -62,10 +62,11 @@ func (c *channel) send(ctx context.Context) error {
 	c.out = newTimedWriter(stream, t.link)
 	c.buffer = append(c.buffer, byte(c.kind))
 	var heartbeat <-chan time.Time
+	var renamed <-chan struct{}
 	if c.kind == streamControl {
 		ticker := time.NewTicker(t.heartbeat)
 		defer ticker.Stop()
-		heartbeat = ticker.C
+		heartbeat, renamed = ticker.C, c.link.renamed
 		c.buffer = appendHeartbeat(c.buffer, time.Now())
 	}
 	var batch []transport.Envelope
@@ -89,6 +90,8 @@ func (c *channel) send(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-heartbeat:
 			c.buffer = appendHeartbeat(c.buffer, time.Now())
+		case <-renamed:
+			c.buffer = appendGreeting(appendFrameHead(c.buffer, tagGreeting, greetingBytes), c.link.peer.e.book.Self())
 		case <-c.queue.Wake():
 		}
 	}

@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/quic-go/quic-go"
+
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
 )
 
 var errNoURL = errors.New("peer has no usable URL")
@@ -52,6 +55,9 @@ func (d *dialler) run(ctx context.Context) {
 			var removed *removedError
 			if errors.As(err, &removed) {
 				p.e.reporter.Removed(p.id, removed.proof)
+				wait = t.removed
+			}
+			if mismatched(err) {
 				wait = t.removed
 			}
 			p.dialFailed(err)
@@ -119,6 +125,7 @@ func (d *dialler) pause(ctx context.Context, started time.Time, wait time.Durati
 }
 
 func (d *dialler) log(err error) {
+	d.tell(err)
 	log := d.peer.e.logger.With("peer", formatID(d.peer.id), "error", err)
 	if misconfigured(err) && !d.refused {
 		log.Error("peer and this node do not belong together: check cluster.id, node.id, cluster.members and certificates of both")
@@ -128,6 +135,22 @@ func (d *dialler) log(err error) {
 	d.refused = misconfigured(err)
 }
 
+// tell notes why the peer cannot be reached. One that says "connected already"
+// has been.
+func (d *dialler) tell(err error) {
+	url := ""
+	if u := d.peer.urls.Pick(); u != nil {
+		url = u.String()
+	}
+	switch {
+	case errors.Is(err, errConnected):
+		return
+	case badHandshake(err) && peertls.Reason(err) == "":
+		err = fmt.Errorf("%w: %w", errTLS, err)
+	}
+	d.peer.e.reach.Failed(d.peer.id, url, err)
+}
+
 // misconfigured reports whether trying again will not help.
 func misconfigured(err error) bool {
 	for _, known := range []error{errOtherCluster, errNotForMe, errIncompatible, errAnotherMember, errRefused} {
@@ -135,6 +158,10 @@ func misconfigured(err error) bool {
 			return true
 		}
 	}
+	return badHandshake(err)
+}
+
+func badHandshake(err error) bool {
 	var failed *quic.TransportError
 	return errors.As(err, &failed) && failed.ErrorCode.IsCryptoError()
 }
@@ -148,13 +175,14 @@ func (d *dialler) dial(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.e.timing.dial)
 	defer cancel()
-	conn, a, err := d.connect(ctx, u)
+	said := p.e.book.Self()
+	conn, a, err := d.connect(ctx, u, said)
 	if p.link.Load() != nil && (err != nil || errors.Is(a.err(p.e.self.node), errConnected)) {
 		closeConn(conn, closeReplaced, errReplaced)
 		return nil
 	}
 	if err == nil {
-		err = d.judge(a)
+		err = d.judge(a, said)
 	}
 	if err != nil {
 		closeConn(conn, closeRefused, err)
@@ -163,13 +191,13 @@ func (d *dialler) dial(ctx context.Context) error {
 		return fmt.Errorf("dial %s: %w", u, err)
 	}
 	d.insist = false
-	return d.begin(conn, a)
+	return d.begin(conn, a, meeting{a.greeting, said})
 }
 
 // begin makes the connection the peer's link, if it is still wanted.
-func (d *dialler) begin(conn *quic.Conn, a answer) error {
+func (d *dialler) begin(conn *quic.Conn, a answer, met meeting) error {
 	p := d.peer
-	l := newLink(p, conn, p.e.self.node, a.run, true)
+	l := newLink(p, conn, p.e.self.node, a.run, true, met)
 	if err := p.adopt(l); err != nil {
 		closeConn(conn, closeReplaced, err)
 		return nil
@@ -179,8 +207,11 @@ func (d *dialler) begin(conn *quic.Conn, a answer) error {
 }
 
 // judge refuses answers that are no welcome, or of somebody else.
-func (d *dialler) judge(a answer) error {
+func (d *dialler) judge(a answer, said transport.Greeting) error {
 	e := d.peer.e
+	if a.code == codeMismatch && a.cluster == e.self.cluster && a.from == d.peer.id {
+		return d.mismatch(a, said)
+	}
 	if err := a.err(e.self.node); err != nil {
 		return err
 	}
@@ -190,12 +221,15 @@ func (d *dialler) judge(a answer) error {
 	case a.from != d.peer.id:
 		return fmt.Errorf("%w: %x instead of %x", errAnotherMember, a.from, d.peer.id)
 	}
+	if m := e.book.Meet(d.peer.id, a.greeting); m != nil {
+		return m
+	}
 	return nil
 }
 
 // connect makes a connection and greets. The connection may be there even if
 // there is an error.
-func (d *dialler) connect(ctx context.Context, u *url.URL) (*quic.Conn, answer, error) {
+func (d *dialler) connect(ctx context.Context, u *url.URL, said transport.Greeting) (*quic.Conn, answer, error) {
 	p := d.peer
 	address, err := d.resolve(ctx, u)
 	if err != nil {
@@ -205,12 +239,12 @@ func (d *dialler) connect(ctx context.Context, u *url.URL) (*quic.Conn, answer, 
 	if err != nil {
 		return nil, answer{}, err
 	}
-	a, err := d.greet(ctx, conn)
+	a, err := d.greet(ctx, conn, said)
 	return conn, a, err
 }
 
 // greet says Hello and returns the Answer.
-func (d *dialler) greet(ctx context.Context, conn *quic.Conn) (answer, error) {
+func (d *dialler) greet(ctx context.Context, conn *quic.Conn, said transport.Greeting) (answer, error) {
 	self := d.peer.e.self
 	stream, err := conn.OpenStreamSync(ctx)
 	if err != nil {
@@ -223,6 +257,7 @@ func (d *dialler) greet(ctx context.Context, conn *quic.Conn) (answer, error) {
 	h := hello{
 		version: protocolVersion, oldest: oldestVersion, cluster: self.cluster, from: self.node, to: d.peer.id,
 		run: self.run, insist: d.insist, urls: self.urls,
+		greeting: said, expected: d.peer.e.book.Expected(d.peer.id),
 	}
 	if err := writeGreeting(stream, []byte{byte(streamGreeting)}, h.encode()); err != nil {
 		return answer{}, err

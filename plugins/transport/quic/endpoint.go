@@ -17,7 +17,9 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/reach"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/report"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
@@ -33,6 +35,8 @@ type endpoint struct {
 	logger     *slog.Logger
 	handler    transport.Handler
 	reporter   *report.Reporter
+	book       *greetings.Book
+	reach      *reach.Log
 	pace       *pace.Pace    // of snapshots being sent, and their places
 	snapshots  chan struct{} // a token for each snapshot being received
 	doors      *doors
@@ -95,6 +99,8 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 		timing:     t,
 		logger:     logger,
 		handler:    h,
+		book:       greetings.New(h.Notify, opts.Election),
+		reach:      reach.New(logger, causes()...),
 		pace:       pace.New(c.SnapshotRate, c.MaxSnapshots, t.link),
 		snapshots:  make(chan struct{}, c.MaxSnapshots),
 		doors:      newDoors(c.MaxConnections, c.MaxConnectionsPerAddress),
@@ -145,11 +151,28 @@ func (e *endpoint) send(m transport.Envelope) {
 	}
 }
 
-// setPeers makes set what the endpoint knows of others.
+// setPeers makes set what the endpoint knows of others, and of its node. The
+// book has it first: what is begun with what was there before is found by
+// renew, or finds out itself (link.keep).
 func (e *endpoint) setPeers(set transport.PeerSet) error {
+	before := e.book.Self()
+	broken := e.book.Set(set)
 	gone, err := e.reconcile(set)
 	for _, p := range gone {
 		p.stop()
+		e.reach.Forget(p.id)
+	}
+	for _, id := range broken {
+		if p := e.peer(id); p != nil {
+			p.renew()
+		}
+	}
+	if before != set.Self {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		for _, p := range e.everybody() {
+			p.announceSelf()
+		}
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
@@ -87,6 +88,7 @@ func kindOf(class pluginv1.MessageClass) streamKind {
 const (
 	tagHeartbeat = 0
 	tagMessage   = 1
+	tagGreeting  = 2
 )
 
 const frameHead = 1 + 4
@@ -108,10 +110,12 @@ type frameReader struct {
 	limit int
 }
 
-// A frame is a message, or else a heartbeat with the sender's clock.
+// A frame is a message, or else a greeting, or else a heartbeat with the
+// sender's clock.
 type frame struct {
-	message []byte
-	clock   time.Time
+	message  []byte
+	greeting *transport.Greeting
+	clock    time.Time
 }
 
 // next reads up to the next frame that this version knows.
@@ -133,6 +137,8 @@ func (f *frameReader) next() (frame, error) {
 			return f.message(int(n))
 		case tag == tagHeartbeat && n == 8:
 			return f.heartbeat()
+		case tag == tagGreeting && n == greetingBytes:
+			return f.greeting()
 		}
 		if _, err := f.r.Discard(int(n)); err != nil {
 			return frame{}, wire.Unexpected(err, 1)
@@ -165,6 +171,15 @@ func (f *frameReader) heartbeat() (frame, error) {
 		return frame{}, wire.Unexpected(err, 1)
 	}
 	return frame{clock: time.Unix(0, int64(binary.BigEndian.Uint64(b[:])))}, nil
+}
+
+func (f *frameReader) greeting() (frame, error) {
+	b, err := wire.ReadBytes(f.r, nil, greetingBytes)
+	if err != nil {
+		return frame{}, err
+	}
+	g := (&fields{rest: b}).greeting()
+	return frame{greeting: &g}, nil
 }
 
 // complete reports whether next can answer without reading from the network.

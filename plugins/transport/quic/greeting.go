@@ -32,6 +32,8 @@ type hello struct {
 	cluster, from, to, run uint64
 	insist                 bool
 	urls                   []string
+	greeting               transport.Greeting
+	expected               uint64 // the store that the accepter must have; 0: any
 }
 
 // A code says what an accepter makes of a hello.
@@ -45,6 +47,8 @@ const (
 	codeIncompatible
 	codeConnected
 	codeRefused
+	codeMismatch
+	codeNotReady
 )
 
 // An answer is what an accepter says to a hello.
@@ -54,6 +58,9 @@ type answer struct {
 	cluster, from, run uint64
 	index, term        uint64 // of codeRemoved
 	text               string
+	greeting           transport.Greeting
+	misfit             misfit // of codeMismatch
+	known              uint64 // of codeMismatch: the dialler's store, as the accepter knows it
 }
 
 const flagInsist = 1
@@ -72,16 +79,17 @@ func (h hello) encode() []byte {
 	b = append(b, flags, 0)
 	count := len(b) - 1
 	for _, u := range h.urls {
-		if b[count] < maxURLs && len(b)+2+len(u) <= maxGreeting {
+		if b[count] < maxURLs && len(b)+2+len(u)+greetingBytes+8 <= maxGreeting {
 			b[count]++
 			b = binary.BigEndian.AppendUint16(b, uint16(len(u)))
 			b = append(b, u...)
 		}
 	}
-	return b
+	return binary.BigEndian.AppendUint64(appendGreeting(b, h.greeting), h.expected)
 }
 
-// decodeHello ignores what a newer version has added at the end.
+// decodeHello ignores what a newer version has added at the end. What an older
+// one does not say is 0.
 func decodeHello(b []byte) (hello, error) {
 	f := fields{rest: b}
 	h := hello{version: f.uint16(), oldest: f.uint16()}
@@ -94,6 +102,9 @@ func decodeHello(b []byte) (hello, error) {
 	for range count {
 		h.urls = append(h.urls, f.text())
 	}
+	if len(f.rest) > 0 {
+		h.greeting, h.expected = f.greeting(), f.uint64()
+	}
 	return h, f.err("hello")
 }
 
@@ -103,7 +114,8 @@ func (a answer) encode() []byte {
 	for _, n := range []uint64{a.cluster, a.from, a.run, a.index, a.term} {
 		b = binary.BigEndian.AppendUint64(b, n)
 	}
-	return appendText(b, a.text)
+	b = append(appendGreeting(appendText(b, a.text), a.greeting), byte(a.misfit))
+	return binary.BigEndian.AppendUint64(b, a.known)
 }
 
 func decodeAnswer(b []byte) (answer, error) {
@@ -111,6 +123,9 @@ func decodeAnswer(b []byte) (answer, error) {
 	a := answer{code: code(f.byte()), version: f.uint16()}
 	a.cluster, a.from, a.run, a.index, a.term = f.uint64(), f.uint64(), f.uint64(), f.uint64(), f.uint64()
 	a.text = f.text()
+	if len(f.rest) > 0 {
+		a.greeting, a.misfit, a.known = f.greeting(), misfit(f.byte()), f.uint64()
+	}
 	return a, f.err("answer")
 }
 
@@ -206,7 +221,7 @@ func (e *removedError) Is(target error) bool { return target == errRemovedMember
 func (a answer) err(self uint64) error {
 	known := map[code]error{
 		codeNotForMe: errNotForMe, codeOtherCluster: errOtherCluster, codeIncompatible: errIncompatible,
-		codeConnected: errConnected, codeRefused: errRefused,
+		codeConnected: errConnected, codeRefused: errRefused, codeMismatch: errMismatch, codeNotReady: errNotReady,
 	}
 	switch {
 	case a.code == codeWelcome:

@@ -18,6 +18,7 @@ const (
 	closeProtocol
 	closeSlow
 	closeRefused
+	closeMismatch
 
 	streamErrorUnknown quic.StreamErrorCode = 1
 	streamErrorCut     quic.StreamErrorCode = 2
@@ -48,7 +49,9 @@ type link struct {
 	conn     *quic.Conn
 	dialler  uint64 // who dialled it
 	theirRun uint64 // of the peer
-	insists  bool   // the dialler knows that it has no other one
+	met      meeting
+	renamed  chan struct{} // holds a token when this node has something new to say of itself
+	insists  bool          // the dialler knows that it has no other one
 	channels [3]*channel
 	before   *link         // must have ended before run begins
 	finished chan struct{} // closed when run has returned
@@ -58,8 +61,11 @@ type link struct {
 	seen  [3]bool
 }
 
-func newLink(p *peer, conn *quic.Conn, dialler, run uint64, insists bool) *link {
-	l := &link{peer: p, conn: conn, dialler: dialler, theirRun: run, insists: insists, finished: make(chan struct{})}
+func newLink(p *peer, conn *quic.Conn, dialler, run uint64, insists bool, met meeting) *link {
+	l := &link{
+		peer: p, conn: conn, dialler: dialler, theirRun: run, insists: insists, met: met,
+		renamed: make(chan struct{}, 1), finished: make(chan struct{}),
+	}
 	for _, kind := range channelKinds() {
 		l.channels[kind.channelIndex()] = newChannel(l, kind)
 	}
@@ -139,8 +145,8 @@ func (l *link) log() {
 	why := l.why()
 	level := slog.LevelWarn
 	var closed *quic.ApplicationError
-	if l.peer.e.ctx.Err() != nil || errors.Is(why, errReplaced) || errors.Is(why, errNoLongerPeer) ||
-		(errors.As(why, &closed) && closed.ErrorCode == closeReplaced) {
+	if l.peer.e.ctx.Err() != nil || errors.Is(why, errReplaced) || errors.Is(why, errRenewed) || errors.Is(why, errNoLongerPeer) ||
+		(errors.As(why, &closed) && (closed.ErrorCode == closeReplaced || closed.ErrorCode == closeMismatch)) {
 		level = slog.LevelDebug
 	}
 	l.peer.e.logger.Log(context.Background(), level, "connection to peer ended", "peer", formatID(l.peer.id), "error", why)

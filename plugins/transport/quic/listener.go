@@ -19,6 +19,9 @@ import (
 const (
 	// streamWindow is what a stream may have waiting to be read.
 	streamWindow = 1 << 20
+	// initialPacketSize is the size of datagrams before it is known that the path
+	// carries larger ones.
+	initialPacketSize = 1200
 	// messageStreams is how many unidirectional streams a peer may open: one
 	// more than this version needs.
 	messageStreams = 4
@@ -71,6 +74,10 @@ func (e *endpoint) quicConfig() *quic.Config {
 		MaxConnectionReceiveWindow:     all,
 		MaxIncomingStreams:             snapshots,
 		MaxIncomingUniStreams:          messageStreams,
+		// QUIC's least: a path that carries IPv6 carries it. quic-go would begin
+		// with 1280, which with its headers is 1308, and would never connect
+		// where a tunnel leaves less. It finds out by itself where more goes.
+		InitialPacketSize: initialPacketSize,
 	}
 }
 
@@ -183,11 +190,17 @@ func (e *endpoint) judge(conn *quic.Conn, h hello) (*link, answer) {
 	if h.to != e.self.node || h.from == e.self.node {
 		return nil, e.answer(codeNotForMe, fmt.Errorf("this node is %x", e.self.node))
 	}
-	return e.welcome(conn, h)
+	met, refusal := e.meet(conn.RemoteAddr().String(), h)
+	if refusal != nil {
+		return nil, *refusal
+	}
+	l, a := e.welcome(conn, h, met)
+	a.greeting = met.said
+	return l, a
 }
 
 // welcome gives a caller its link, unless there is a better one.
-func (e *endpoint) welcome(conn *quic.Conn, h hello) (*link, answer) {
+func (e *endpoint) welcome(conn *quic.Conn, h hello, met meeting) (*link, answer) {
 	p, gone := e.callerPeer(h, e.security.authenticated())
 	if gone != nil {
 		gone.stop()
@@ -195,7 +208,7 @@ func (e *endpoint) welcome(conn *quic.Conn, h hello) (*link, answer) {
 	if p == nil {
 		return nil, e.answer(codeRefused, errClosing)
 	}
-	l := newLink(p, conn, h.from, h.run, h.insist)
+	l := newLink(p, conn, h.from, h.run, h.insist, met)
 	switch err := p.adopt(l); {
 	case errors.Is(err, errConnected):
 		return nil, e.answer(codeConnected, nil)

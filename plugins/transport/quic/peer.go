@@ -91,6 +91,10 @@ func (p *peer) adopt(l *link) error {
 	if old != nil {
 		old.fail(closeReplaced, errReplaced)
 	}
+	if err == nil {
+		p.e.reach.Reached(p.id)
+		l.keep()
+	}
 	return err
 }
 
@@ -159,7 +163,7 @@ func (p *peer) await(ctx context.Context) (*link, error) {
 			return l, nil
 		case l == nil && (p.stopped || !p.dialling):
 			return nil, errNoConnection
-		case failed > 0 && (failed >= p.urls.Count() || errors.Is(p.failure, errRemovedMember)):
+		case failed > 0 && (failed >= p.urls.Count() || errors.Is(p.failure, errRemovedMember) || mismatched(p.failure)):
 			return nil, p.failure
 		}
 		changed := p.changed

@@ -69,8 +69,11 @@ func (l *link) read(ctx context.Context, stream *quic.ReceiveStream) {
 		return
 	}
 	number := closeProtocol
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		number = closeSlow
+	case mismatched(err):
+		number = closeMismatch
 	}
 	l.fail(number, fmt.Errorf("%v stream of the peer: %w", kind, err))
 }
@@ -113,9 +116,18 @@ func (l *link) gather(kind streamKind, frames *frameReader, hint int) ([]transpo
 		if err != nil {
 			return batch, err
 		}
-		if f.message == nil {
+		switch {
+		case f.greeting != nil:
+			if len(batch) > 0 {
+				l.peer.e.handler.Deliver(batch)
+				batch = nil
+			}
+			if err := l.greeted(*f.greeting); err != nil {
+				return nil, err
+			}
+		case f.message == nil:
 			l.heard(f.clock)
-		} else {
+		default:
 			batch = append(batch, transport.Envelope{
 				Group: e.group, To: e.self.node, From: l.peer.id, Class: kind.class(), Payload: f.message,
 			})

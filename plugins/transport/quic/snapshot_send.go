@@ -69,7 +69,7 @@ func (e *endpoint) checkSnapshot(header transport.SnapshotHeader) error {
 func (p *peer) sendSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
 	l, err := p.await(ctx)
 	switch {
-	case errors.Is(err, errRemovedMember):
+	case errors.Is(err, errRemovedMember) || mismatched(err):
 		return fmt.Errorf("%w: %w", transport.ErrSnapshotRefused, err)
 	case err != nil:
 		return fmt.Errorf("%w: %w", transport.ErrUnreachable, err)

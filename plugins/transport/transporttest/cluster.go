@@ -27,6 +27,7 @@ type node struct {
 	address   string
 	url       string // under which the others reach it
 	relay     relay  // in front of it; nil without TCP and UDP
+	self      transport.Greeting
 }
 
 // cluster is a set of nodes that may know each other.
@@ -34,6 +35,8 @@ type cluster struct {
 	t     *testing.T
 	h     Harness
 	nodes map[uint64]*node
+	// stores are those that hosts name of their peers.
+	stores map[uint64]uint64
 }
 
 // newCluster starts nodes 1 to size, each of which knows all others.
@@ -87,8 +90,14 @@ func newRelay(t *testing.T, h Harness, address string) relay {
 // others go on with the URL they have.
 func (c *cluster) restart(id uint64) *node {
 	c.t.Helper()
+	return c.restartAs(id, c.nodes[id].self)
+}
+
+// restartAs is restart of a node that says something else of itself.
+func (c *cluster) restartAs(id uint64, self transport.Greeting) *node {
+	c.t.Helper()
 	old := c.nodes[id]
-	n := &node{id: id, recorder: newRecorder(c.h.Patience), transport: c.h.New(c.t), url: old.url, relay: old.relay}
+	n := &node{id: id, recorder: newRecorder(c.h.Patience), transport: c.h.New(c.t), url: old.url, relay: old.relay, self: self}
 	address, err := n.transport.Open(deadline(c.t), c.options(id, old.address), n.recorder)
 	if err != nil {
 		c.t.Fatalf("open node %d on %s again: %v", id, old.address, err)
@@ -128,10 +137,10 @@ func (c *cluster) setPeers(id uint64) {
 }
 
 func (c *cluster) others(id uint64) transport.PeerSet {
-	var set transport.PeerSet
+	set := transport.PeerSet{Self: c.nodes[id].self}
 	for other, n := range c.nodes {
 		if other != id {
-			set.Peers = append(set.Peers, transport.Peer{Id: other, Urls: []string{n.url}})
+			set.Peers = append(set.Peers, transport.Peer{Id: other, Urls: []string{n.url}, Store: c.stores[other]})
 		}
 	}
 	return set

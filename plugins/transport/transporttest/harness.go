@@ -70,6 +70,7 @@ func Run(t *testing.T, h Harness) {
 		{"limits", testLimits},
 		{"close", testClose},
 		{"strangers", testStrangers},
+		{"greetings", testGreetings},
 	} {
 		t.Run(concern.name, func(t *testing.T) { concern.test(t, h) })
 	}

@@ -18,15 +18,16 @@ func (e *endpoint) hears(caller *endpoint) bool {
 
 // greet lets two endpoints exchange their greetings, as on the first bytes of a
 // connection: to judges the caller, and if it has nothing against it, the
-// caller judges the answer. What does not fit, both hosts are told as far as
-// they are concerned.
+// caller judges the answer. Of what does not fit both hosts are told.
 func (n *Network) greet(from, to *endpoint) *transport.Mismatch {
-	caller, called := from.book.Self(), to.book.Self()
-	if m := to.book.Meet(from.opts.NodeID, caller); m != nil {
-		from.book.Refused(to.opts.NodeID, &transport.Mismatch{Reason: m.Reason, Own: caller, Peer: called, Known: m.Known})
-		return m
+	caller := from.book.Self()
+	called, refusal := to.book.Call(from.opts.NodeID, caller, from.book.Expected(to.opts.NodeID))
+	if refusal == nil || refusal.NotMeant {
+		return from.book.Meet(to.opts.NodeID, called)
 	}
-	return from.book.Meet(to.opts.NodeID, called)
+	m := &transport.Mismatch{Reason: refusal.Reason, Own: caller, Peer: called, Known: refusal.Known}
+	from.book.Refused(to.opts.NodeID, m)
+	return m
 }
 
 // connects reports whether a lasting connection comes about. Who does not know

@@ -141,6 +141,8 @@ type mutantTransport struct {
 	count int
 	lost  map[uint64]bool
 	known map[uint64][]string
+	late  []transport.Event
+	set   transport.PeerSet
 }
 
 func (m *mutantTransport) Describe() plugins.Info {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -19,16 +20,18 @@ type recorder struct {
 	messages []transport.Envelope
 	seen     map[string]int // messages, by meaning, and how often they came
 	events   []transport.Event
-	calls    int  // that are running
-	closed   bool // Close has returned: no call may come
-	late     int  // calls that came all the same
+	greeted  map[uint64]bool // peers whose greeting was told
+	strange  int             // messages that came before it
+	calls    int             // that are running
+	closed   bool            // Close has returned: no call may come
+	late     int             // calls that came all the same
 
 	deliver func([]transport.Envelope) // if set, called in Deliver
 	receive func(context.Context, transport.SnapshotHeader, io.Reader) error
 }
 
 func newRecorder(patience time.Duration) *recorder {
-	return &recorder{patience: patience, changed: make(chan struct{}), seen: map[string]int{}}
+	return &recorder{patience: patience, changed: make(chan struct{}), seen: map[string]int{}, greeted: map[uint64]bool{}}
 }
 
 // change runs f with the recorder locked and wakes those who wait.
@@ -65,6 +68,9 @@ func (r *recorder) Deliver(envelopes []transport.Envelope) {
 		r.messages = append(r.messages, envelopes...)
 		for _, m := range envelopes {
 			r.seen[meaning(m.Payload)]++
+			if !r.greeted[m.From] {
+				r.strange++
+			}
 		}
 	})
 }
@@ -73,7 +79,14 @@ func (r *recorder) Deliver(envelopes []transport.Envelope) {
 func (r *recorder) Notify(events []transport.Event) {
 	r.enter()
 	defer r.leave()
-	r.change(func() { r.events = append(r.events, events...) })
+	r.change(func() {
+		r.events = append(r.events, events...)
+		for _, e := range events {
+			if e.Type == pluginv1.EventType_EVENT_GREETED {
+				r.greeted[e.Peer] = true
+			}
+		}
+	})
 }
 
 // ReceiveSnapshot implements transport.Handler.
@@ -141,6 +154,13 @@ func (r *recorder) received() []transport.Envelope {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]transport.Envelope(nil), r.messages...)
+}
+
+// unannounced is how many messages came before their sender's greeting.
+func (r *recorder) unannounced() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.strange
 }
 
 // count is the number of events for which match is true.

@@ -18,6 +18,7 @@ type UDPRelay struct {
 
 	mu     sync.Mutex
 	lost   bool // nothing goes through
+	widest int  // larger datagrams do not go through; 0: all do
 	closed bool
 	heal   *time.Timer // ends a Break
 	flows  map[netip.AddrPort]*net.UDPConn
@@ -70,6 +71,18 @@ func (r *UDPRelay) set(lost bool, d time.Duration) {
 	}
 }
 
+// Narrow loses the datagrams with more than n bytes, both ways, from now on: a
+// path whose MTU is n and the headers of UDP and IP, and that says nothing of
+// it. 0 ends it.
+func (r *UDPRelay) Narrow(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.widest = n
+}
+
+// fits reports whether a datagram of n bytes may go on. It needs r.mu.
+func (r *UDPRelay) fits(n int) bool { return r.widest == 0 || n <= r.widest }
+
 // Rebind lets all that is under way come from other ports from now on.
 func (r *UDPRelay) Rebind() {
 	r.mu.Lock()
@@ -103,17 +116,17 @@ func (r *UDPRelay) forward() {
 		if err != nil {
 			return
 		}
-		if flow := r.flow(from); flow != nil {
+		if flow := r.flow(from, n); flow != nil {
 			_, _ = flow.Write(buf[:n])
 		}
 	}
 }
 
-// flow is the socket for a sender; nil while everything is lost.
-func (r *UDPRelay) flow(from netip.AddrPort) *net.UDPConn {
+// flow is the socket for a sender's datagram of n bytes; nil if it is lost.
+func (r *UDPRelay) flow(from netip.AddrPort, n int) *net.UDPConn {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.lost || r.closed {
+	if r.lost || r.closed || !r.fits(n) {
 		return nil
 	}
 	if flow := r.flows[from]; flow != nil {
@@ -134,7 +147,7 @@ func (r *UDPRelay) back(flow *net.UDPConn, to netip.AddrPort) {
 	for {
 		n, err := flow.Read(buf)
 		r.mu.Lock()
-		lost, closed := r.lost, r.closed || r.flows[to] != flow
+		lost, closed := r.lost || !r.fits(n), r.closed || r.flows[to] != flow
 		r.mu.Unlock()
 		if closed {
 			return

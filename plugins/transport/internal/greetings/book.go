@@ -110,11 +110,19 @@ func (b *Book) Ready() bool {
 func (b *Book) Meet(peer uint64, g transport.Greeting) *transport.Mismatch {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.meet(peer, g, true)
+}
+
+// meet notes nothing of a peer that fits but will not stay. It needs b.mu.
+func (b *Book) meet(peer uint64, g transport.Greeting, stays bool) *transport.Mismatch {
 	p := b.page(peer)
 	p.heard = time.Now()
 	if m := b.self.Judge(g, p.known()); m != nil {
 		b.tell(peer, p, m, transport.VerdictJudged)
 		return m
+	}
+	if !stays {
+		return nil
 	}
 	if p.known() == 0 {
 		p.pinned = g.Store
@@ -124,6 +132,42 @@ func (b *Book) Meet(peer uint64, g transport.Greeting) *transport.Mismatch {
 		b.notify([]transport.Event{g.Greeted(peer)})
 	}
 	return nil
+}
+
+// Expected is the store that the peer must say; 0 if any will do. A caller tells
+// it with its greeting, so that a peer which is not the one meant knows before
+// anything else reaches it.
+func (b *Book) Expected(peer uint64) uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p := b.pages[peer]; p != nil {
+		return p.known()
+	}
+	return 0
+}
+
+// A Refusal is why a caller is not heard.
+type Refusal struct {
+	*transport.Mismatch
+	// NotMeant says that the caller expects another store of this node. It will
+	// judge the answer itself.
+	NotMeant bool
+}
+
+// Call judges a caller that says g and expects this node to have a store; 0 is
+// any. It returns what this node says to it.
+func (b *Book) Call(caller uint64, g transport.Greeting, expected uint64) (said transport.Greeting, refusal *Refusal) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if m := b.meet(caller, g, expected == 0 || expected == b.self.Store); m != nil {
+		return b.self, &Refusal{Mismatch: m}
+	}
+	if expected == 0 || expected == b.self.Store {
+		return b.self, nil
+	}
+	m := &transport.Mismatch{Reason: transport.MismatchStore, Own: b.self, Peer: g, Known: expected}
+	b.tell(caller, b.page(caller), m, transport.VerdictRefusedByPeer)
+	return b.self, &Refusal{Mismatch: m, NotMeant: true}
 }
 
 // Refused notes that a peer has refused this node. m is seen from here: its Own

@@ -113,6 +113,31 @@ func TestBrokenConnections(t *testing.T) {
 	}
 }
 
+// Who expects another store of this node is refused, and nothing that it says
+// counts: the host hears with which store it is known.
+func TestACallerThatMeansSomebodyElse(t *testing.T) {
+	b, n := newBook()
+	b.Set(peers(self, transport.Peer{Id: 2}))
+	said, refusal := b.Call(2, transport.Greeting{Store: 7}, 99)
+	if said != self || refusal == nil || !refusal.NotMeant || refusal.Known != 99 {
+		t.Fatalf("said %v, refused with %+v", said, refusal)
+	}
+	if len(n.events) != 1 || n.events[0].Verdict != transport.VerdictRefusedByPeer || n.events[0].Known != 99 {
+		t.Errorf("told %v", n.events)
+	}
+	if b.Expected(2) != 0 {
+		t.Error("its store was pinned")
+	}
+	for _, expected := range []uint64{0, self.Store} {
+		if _, refusal := b.Call(2, transport.Greeting{Store: 8}, expected); refusal != nil {
+			t.Errorf("expects %d: %v", expected, refusal)
+		}
+	}
+	if _, refusal := b.Call(2, transport.Greeting{Store: 7}, 99); refusal == nil || refusal.NotMeant || b.Expected(2) != 8 {
+		t.Errorf("another store than the first: %+v", refusal)
+	}
+}
+
 // A peer that calls again and again is told once in an election timeout, for
 // each reason and verdict.
 func TestMismatchesAreRateLimited(t *testing.T) {

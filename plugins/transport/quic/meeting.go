@@ -1,0 +1,142 @@
+package quictransport
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/reach"
+)
+
+var (
+	errMismatch = errors.New("greeting mismatch")
+	errNotReady = errors.New("this node has not been told who it is yet")
+	errRenewed  = errors.New("the connection is made anew")
+	errTLS      = errors.New("the TLS handshake failed")
+)
+
+// greetingBytes is the length of a greeting on the wire.
+const greetingBytes = 3 * 8
+
+// A misfit says what does not fit in the greetings of a Hello and an Answer. Its
+// first values are those of transport.MismatchReason.
+type misfit byte
+
+// misfitExpected: the accepter has another store than the dialler expects.
+const misfitExpected misfit = 4
+
+// A meeting is what the two ends of a connection have said of themselves.
+type meeting struct{ peer, said transport.Greeting }
+
+func appendGreeting(b []byte, g transport.Greeting) []byte {
+	for _, n := range []uint64{g.Store, g.Number, g.Founding} {
+		b = binary.BigEndian.AppendUint64(b, n)
+	}
+	return b
+}
+
+func (f *fields) greeting() transport.Greeting {
+	return transport.Greeting{Store: f.uint64(), Number: f.uint64(), Founding: f.uint64()}
+}
+
+// meet judges a caller. Without an answer that refuses it, it may come in.
+func (e *endpoint) meet(address string, h hello) (meeting, *answer) {
+	if (h.greeting != transport.Greeting{} || h.expected != 0) && !e.book.Ready() {
+		a := e.answer(codeNotReady, errNotReady)
+		return meeting{}, &a
+	}
+	said, refusal := e.book.Call(h.from, h.greeting, h.expected)
+	if refusal == nil {
+		return meeting{h.greeting, said}, nil
+	}
+	e.reach.Failed(h.from, address, refusal.Mismatch)
+	a := e.answer(codeMismatch, errMismatch)
+	a.greeting, a.misfit, a.known = said, misfit(refusal.Reason), refusal.Known
+	if refusal.NotMeant {
+		a.misfit, a.known = misfitExpected, 0
+	}
+	return meeting{}, &a
+}
+
+// mismatch reads a refusal. The peer's word is taken only for what it can know:
+// whether it is the one that is expected is judged here.
+func (d *dialler) mismatch(a answer, said transport.Greeting) error {
+	book := d.peer.e.book
+	reason := transport.MismatchReason(a.misfit)
+	switch {
+	case a.misfit == misfitExpected:
+		if m := book.Meet(d.peer.id, a.greeting); m != nil {
+			return m
+		}
+	case reason >= transport.MismatchStore && reason <= transport.MismatchNumber:
+		m := &transport.Mismatch{Reason: reason, Own: said, Peer: a.greeting, Known: a.known}
+		book.Refused(d.peer.id, m)
+		return m
+	}
+	return fmt.Errorf("%w: %d: %q", errMismatch, a.misfit, a.text)
+}
+
+// keep ends a link that was made with what does not hold any more: the book
+// has changed before the link could be found by renew.
+func (l *link) keep() {
+	if !l.peer.e.book.Stands(l.peer.id, l.met.peer, l.met.said) {
+		l.fail(closeMismatch, errRenewed)
+	} else if l.met.said != l.peer.e.book.Self() {
+		l.announce()
+	}
+}
+
+// greeted judges what the peer says of itself while the connection stands.
+func (l *link) greeted(g transport.Greeting) error {
+	if m := l.peer.e.book.Meet(l.peer.id, g); m != nil {
+		return m
+	}
+	return nil
+}
+
+// renew ends the connection to a peer, which makes a new one, and makes a
+// dialler that waits try again.
+func (p *peer) renew() {
+	if l := p.link.Load(); l != nil {
+		l.fail(closeMismatch, errRenewed)
+	}
+	select {
+	case p.kick <- struct{}{}:
+	default:
+	}
+}
+
+// announceSelf makes the link say what this node is called now.
+func (p *peer) announceSelf() {
+	if l := p.link.Load(); l != nil {
+		l.announce()
+	}
+}
+
+func (l *link) announce() {
+	select {
+	case l.renamed <- struct{}{}:
+	default:
+	}
+}
+
+func mismatched(err error) bool {
+	var m *transport.Mismatch
+	return errors.As(err, &m)
+}
+
+// causes are this backend's own reasons why a peer is not reached.
+func causes() []reach.Cause {
+	return []reach.Cause{
+		{Err: errIncompatible, Word: "version"},
+		{Err: errOtherCluster, Word: "other_cluster"},
+		{Err: errNotForMe, Word: "other_member"},
+		{Err: errAnotherMember, Word: "other_member"},
+		{Err: errRemovedMember, Word: "removed"},
+		{Err: errNoURL, Word: "no_url"},
+		{Err: errNotReady, Word: "starting"},
+		{Err: errRefused, Word: "refused"},
+		{Err: errTLS, Word: "tls"},
+	}
+}
