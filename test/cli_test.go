@@ -22,6 +22,7 @@ type statusMemberJSON struct {
 	ID            string `json:"id"`
 	Name          string `json:"name"`
 	Role          string `json:"role"`
+	Promote       bool   `json:"promote"`
 	Term          uint64 `json:"term"`
 	Commit        uint64 `json:"commit"`
 	Applied       uint64 `json:"applied"`
@@ -46,6 +47,12 @@ type statusMemberJSON struct {
 		Usable    []string `json:"usable"`
 		Error     string   `json:"error"`
 	} `json:"links"`
+	Warnings []struct {
+		Reason  string `json:"reason"`
+		Message string `json:"message"`
+	} `json:"warnings"`
+	UncommittedMs uint64 `json:"uncommitted_ms"`
+	TickAgeMs     uint64 `json:"tick_age_ms"`
 }
 
 // And that of "bench propose -o json".

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -19,7 +20,7 @@ func TestMemberIsAddedAndRemoved(t *testing.T) {
 	load := startWorkload(t, c.nodes...)
 	load.progress(50)
 	n4 := c.fourth()
-	c.command("member", "add", "--id", "4", "--name", "n4", "--peer-url", "http://"+n4.peer, "--client-address", n4.client)
+	c.add("--id", "4", "--name", "n4", "--peer-url", "http://"+n4.peer, "--client-address", n4.client)
 	n4.startReady()
 	c.nodes = append(c.nodes, n4)
 	n4.await("to be a member", func() bool {
@@ -45,6 +46,18 @@ func TestMemberIsAddedAndRemoved(t *testing.T) {
 	n4.leftNothing()
 	load.history.check(t, c.agreed())
 	c.stop()
+}
+
+// add adds a member, which is told to people as a learner.
+func (c *cluster) add(args ...string) {
+	c.t.Helper()
+	cmd := hostCommand(c.t, append([]string{"member", "add", "--endpoints", c.endpoints()}, args...)...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	err := cmd.Run()
+	if said := stderr.String(); err != nil || said != "member 4 is added as a learner; it becomes a voter when it has caught up\n" {
+		c.t.Fatalf("member add: %v: %s", err, said)
+	}
 }
 
 // quiet stops the load and reads the node's state.

@@ -20,9 +20,10 @@ var (
 	// ErrNoQuorum: the voters that can be reached are no majority now, so no
 	// change can be committed.
 	ErrNoQuorum = errors.New("the cluster has no quorum")
-	// ErrTooEarly: this leader cannot judge changes yet: it has not applied an
-	// entry of its own term, or has not had the time to hear from everybody.
-	ErrTooEarly = errors.New("the leader has just begun")
+	// ErrTooEarly: this leader cannot judge the change yet: it has not applied an
+	// entry of its own term, has not had the time to hear from everybody, or
+	// something that it sent was lost and may be answered in a moment.
+	ErrTooEarly = errors.New("it is too early to judge the change")
 	// ErrHandingOver: of two voters, the leader does not remove itself: it hands
 	// leadership to the other one, which can.
 	ErrHandingOver = errors.New("leadership is handed to the other voter first")
@@ -88,16 +89,34 @@ func (c *Core) checkQuorum(change member.Change) error {
 	if change.Op != member.Add && change.Op != member.Remove {
 		return nil
 	}
+	after := c.votersAfter(change)
 	err := c.noQuorum()
-	if after := c.votersAfter(change); err == nil && !c.hasMajority(after) {
+	switch {
+	case err != nil:
+	case !c.hasMajority(after):
 		err = fmt.Errorf("%w: of the %d voters after it %d must be reachable, and %s; bring them back, "+
 			"or remove first what is gone for good; --force if you know better",
 			ErrQuorumAtRisk, len(after), len(after)/2+1, c.unheard(after))
+	case !c.isCertain(c.registry.Voters()) || !c.isCertain(after):
+		return fmt.Errorf("%w: messages to voters that it depends on were lost", ErrTooEarly)
 	}
 	if err != nil && c.hearing.ticks-c.reign.since < uint64(c.cfg.ElectionTicks) {
 		return fmt.Errorf("%w: %w", ErrTooEarly, err)
 	}
 	return err
+}
+
+// isCertain tells whether there is a majority even without the voters that
+// something was lost to since they answered. They may be gone; if they are, the
+// end of the election timeout shows it.
+func (c *Core) isCertain(voters []uint64) bool {
+	doubtful := len(c.silent(voters))
+	for _, id := range voters {
+		if c.hears(id) && c.hearing.lost[member.ID(id)] {
+			doubtful++
+		}
+	}
+	return len(voters)-doubtful > len(voters)/2
 }
 
 // noQuorum is why nothing can be committed; nil if a majority is there.

@@ -119,6 +119,30 @@ func TestNewLeaderDoesNotCallAnybodySilent(t *testing.T) {
 	n.must(n.core.ProposeChange(changeID, leaving(2)))
 }
 
+// A voter that the change depends on answered a moment ago, and what was sent
+// to it since was lost: it may have died. Its next answer decides, or its
+// silence.
+func TestChangeWaitsForAVoterThatMayBeGone(t *testing.T) {
+	for _, comes := range []bool{true, false} {
+		n := newTrio(t)
+		n.elect()
+		n.live(12, 2, 3)
+		n.must(n.core.Unreachable(3))
+		if err := n.core.ProposeChange(changeID, leaving(2)); !errors.Is(err, ErrTooEarly) {
+			t.Fatalf("at once: %v", err)
+		}
+		if comes {
+			n.live(1, 2, 3)
+			n.must(n.core.ProposeChange(changeID, leaving(2)))
+			continue
+		}
+		n.live(11, 2)
+		if err := n.core.ProposeChange(changeID, leaving(2)); !errors.Is(err, ErrQuorumAtRisk) {
+			t.Errorf("when it stays silent: %v", err)
+		}
+	}
+}
+
 // Who only talks may hear nothing: it is no part of a quorum that is to commit
 // something.
 func TestVoterThatOnlyTalksIsSilent(t *testing.T) {
