@@ -3,8 +3,12 @@
 package e2e
 
 import (
+	"fmt"
+	"strings"
 	"syscall"
 	"testing"
+
+	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 )
 
 // Whatever dies, nothing that was acknowledged is lost: writers on all nodes,
@@ -17,7 +21,9 @@ func TestEveryAcknowledgedWriteSurvivesEveryKill(t *testing.T) {
 	for _, n := range c.nodes {
 		pid := n.host.pid()
 		for _, kind := range kinds() {
-			n.awaitReplaced(n.signalPlugin(kind, syscall.SIGKILL))
+			killed := n.signalPlugin(kind, syscall.SIGKILL)
+			n.awaitReplaced(killed)
+			n.wantForeignKill(killed)
 			n.awaitReady()
 			load.progress(100)
 		}
@@ -33,6 +39,19 @@ func TestEveryAcknowledgedWriteSurvivesEveryKill(t *testing.T) {
 	load.stop()
 	load.history.check(t, c.agreed())
 	c.stop()
+}
+
+// wantForeignKill checks that the log says of a killed plugin how it ended, and
+// that it was not its host.
+func (n *node) wantForeignKill(killed *hostv1.PluginStatus) {
+	n.t.Helper()
+	log := n.host.log()
+	if how := fmt.Sprintf("(pid %d): killed by signal 9, not by this host", killed.GetPid()); !strings.Contains(log, how) {
+		n.t.Errorf("the log of %s does not say %q:\n%s", n.name, how, n.host.lastLines(20))
+	}
+	if strings.Contains(log, "killed by the host") {
+		n.t.Errorf("the host claims a kill:\n%s", n.host.lastLines(20))
+	}
 }
 
 // All three plugins of a node at once, and then all plugins of a kind in the

@@ -32,7 +32,7 @@ var programs struct {
 }
 
 func TestMain(m *testing.M) {
-	sdk.ServeBuiltin(os.Args[1:], append(shipped(), webBackend(), memoryBackend()))
+	sdk.ServeBuiltin(os.Args[1:], append(shipped(), webBackend(), memoryBackend(), frailBackend()))
 	dir, err := os.MkdirTemp("", "e2e-bin-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

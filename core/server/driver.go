@@ -45,8 +45,14 @@ type outcome struct {
 // errEnded: the state machine's process is gone, and nothing is known of how.
 var errEnded = errors.New("process ended")
 
-// ended says how the process ended.
-func (d *driver) ended() error { return cmp.Or(d.m.Err(), errEnded) }
+// ended says how the process ended, and over what.
+func (d *driver) ended() error {
+	err := cmp.Or(d.m.Err(), errEnded)
+	if len(d.inflight) > 0 {
+		err = fmt.Errorf("%s: %w", d.doing(), err)
+	}
+	return err
+}
 
 // run brings the state machine to the applied index and feeds it from there.
 func (d *driver) run() error {
@@ -196,7 +202,7 @@ func (d *driver) whyBroken(err error) error {
 				return err
 			}
 		case <-d.m.Done():
-			return d.ended()
+			return cmp.Or(d.m.Err(), err)
 		case <-timer.C:
 			return err
 		}

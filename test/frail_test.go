@@ -1,0 +1,119 @@
+//go:build linux
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
+)
+
+// frailMachine is a state machine that cannot bear certain commands. This test
+// binary serves it, as somebody else's plugin.
+type frailMachine struct{ *statemachinetest.Register }
+
+const (
+	frailName = "frail"
+	lastWords = "this command is more than I can bear"
+)
+
+func frailBackend() backend.Backend {
+	return backend.StateMachine(frailName, func(backend.Env) statemachine.StateMachine {
+		return frailMachine{statemachinetest.NewRegister()}
+	})
+}
+
+func (m frailMachine) Describe() plugins.Info {
+	info := m.Register.Describe()
+	info.Name = frailName
+	return info
+}
+
+// Apply exits at "exit", and hangs at "hang".
+func (m frailMachine) Apply(ctx context.Context, b statemachine.Batch) ([]statemachine.Result, error) {
+	for i := range b.Entries {
+		switch string(b.Entries[i].Data) {
+		case "exit":
+			_, _ = syscall.Write(2, []byte(lastWords+"\n"))
+			os.Exit(3)
+		case "hang":
+			<-make(chan struct{})
+		}
+	}
+	return m.Register.Apply(ctx, b)
+}
+
+// startFrail starts a single node with the frail machine, and has it apply
+// something.
+func startFrail(t *testing.T, settings ...string) *node {
+	t.Helper()
+	n := newSingle(t)
+	own, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.rewrite("    name: kv", fmt.Sprintf("    command: [%q, plugin-serve, statemachine, %s]\n    sha256: %s", own, frailName, digest(t, own)))
+	n.settings = settings
+	n.startReady()
+	if _, err := n.dial().Propose(context.Background(), []byte("bearable")); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// leaveBehind proposes what has no answer.
+func (n *node) leaveBehind(command string) {
+	ctx, cancel := context.WithCancel(context.Background())
+	n.t.Cleanup(cancel)
+	go func() { _, _ = n.dial().Propose(ctx, []byte(command)) }()
+}
+
+// A state machine that crashes on one entry every time ends its host with an
+// error that shows the first crash: entry, process, exit code and last words.
+func TestACrashOnOneEntryEndsTheHostWithTheFirstCause(t *testing.T) {
+	t.Parallel()
+	n := startFrail(t)
+	first := n.plugin("statemachine").GetPid()
+	n.leaveBehind("exit")
+	if code := n.host.exitsWithin(t, 3*time.Minute); code == 0 {
+		t.Error("the host ended as if asked to")
+	}
+	log := n.host.log()
+	end := log[strings.LastIndex(log, "keeps crashing")+1:]
+	for _, words := range []string{
+		"statemachine plugin frail (pid " + fmt.Sprint(first) + "): exited with code 3", lastWords, "and 11 more times, last: pid ",
+	} {
+		if !strings.Contains(end, words) {
+			t.Errorf("the last error does not say %q:\n%s", words, end)
+		}
+	}
+	if strings.Contains(log, "killed by the host") || strings.Contains(log, "EOF") {
+		t.Errorf("a crash is called otherwise:\n%s", n.host.lastLines(80))
+	}
+	if !strings.Contains(log, "apply [") {
+		t.Error("the log does not name the entry")
+	}
+}
+
+// The watchdog of Apply shows where a state machine hangs before it kills it.
+func TestAHangingApplyShowsItsStacks(t *testing.T) {
+	t.Parallel()
+	n := startFrail(t, "raft.tick=10ms", "raft.election=100ms")
+	before := n.plugin("statemachine")
+	n.leaveBehind("hang")
+	n.await("the stacks in the log", func() bool { return strings.Contains(n.host.log(), "frailMachine.Apply") })
+	n.awaitReplaced(before)
+	if log := n.host.log(); !strings.Contains(log, "has not answered an apply for") || strings.Contains(log, "killed by the host") {
+		t.Errorf("the log tells another story:\n%s", n.host.lastLines(60))
+	}
+	n.kill()
+}
