@@ -302,7 +302,11 @@ func (g *generation) fetch(f node.Fetch) {
 // stateChanged passes on what raft says of itself and of the membership.
 func (h *Host) stateChanged(st node.State) {
 	h.server.StateChanged(st)
-	h.courier.setPeers(st.Registry)
+	if st.LostData != nil {
+		h.identity.lostData(st.LostData)
+	}
+	h.identity.learned(st.Registry, st.PutOut)
+	h.courier.setPeers(h.identity.known())
 	h.courier.follow(st.Leader)
 	if proof, removed := st.Registry.WasRemoved(h.cfg.ID); removed {
 		h.removal.Store(&proof)

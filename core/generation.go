@@ -61,11 +61,15 @@ func (h *Host) openGeneration(ctx context.Context) (*generation, error) {
 // build makes the raft node.
 func (g *generation) build(ctx context.Context) error {
 	cfg := &g.h.cfg
+	if err := g.h.identity.pins.admit(g.state.StoreID); err != nil {
+		return fmt.Errorf("storage(%s): %w", g.instance.Info().Name, err)
+	}
 	snapshot, err := g.usableSnapshot(ctx)
 	if err != nil {
 		return err
 	}
 	if applied := g.h.server.Status().Applied; applied > g.state.LastIndex {
+		g.h.identity.lost(fmt.Sprintf("entry %d was applied, and the log ended at %d", applied, g.state.LastIndex))
 		return fmt.Errorf("storage(%s): %w: entry %d is applied, the log ends at %d: acknowledged entries were lost",
 			g.instance.Info().Name, node.ErrInconsistent, applied, g.state.LastIndex)
 	}
@@ -80,6 +84,9 @@ func (g *generation) build(ctx context.Context) error {
 	}
 	if cfg.Bootstrap {
 		nc.Bootstrap = cfg.Members
+	}
+	if err := g.h.identity.admit(nc); err != nil {
+		return err
 	}
 	core, err := node.NewCore(nc)
 	if err != nil {
@@ -168,7 +175,7 @@ func (h *Host) run(g *generation) {
 	}
 	h.setGeneration(g)
 	h.server.Attach(g.node, g.storage, applied, g.registry)
-	h.courier.setPeers(g.node.State().Registry)
+	h.courier.setPeers(h.identity.known())
 	g.wg.Go(g.pump.run)
 	g.wg.Go(g.watchSpace)
 	go g.raft()

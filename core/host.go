@@ -23,14 +23,15 @@ import (
 
 // Host is one running member of a cluster.
 type Host struct {
-	cfg     Config
-	logger  *slog.Logger
-	catalog *catalog.Catalog
-	slots   map[plugins.Kind]*catalog.Slot // but those of the transports
-	server  *server.Server
-	api     *api.Server
-	machine *machineSource
-	courier *courier
+	cfg      Config
+	logger   *slog.Logger
+	catalog  *catalog.Catalog
+	slots    map[plugins.Kind]*catalog.Slot // but those of the transports
+	server   *server.Server
+	api      *api.Server
+	machine  *machineSource
+	courier  *courier
+	identity *identity
 
 	incarnation atomic.Uint64
 	stored      atomic.Uint64                  // the highest index that was ever durable here
@@ -68,6 +69,7 @@ func New(cfg Config) (*Host, error) {
 		quit: make(chan struct{}), booted: make(chan struct{}), done: make(chan struct{}),
 	}
 	h.incarnation.Store(uint64(time.Now().UnixNano()))
+	h.identity = newIdentity(h)
 	if err := h.makeSlots(); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -138,6 +140,9 @@ func (h *Host) start(ctx context.Context) error {
 	if err := os.MkdirAll(h.cfg.DataDir, 0o700); err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}
+	if err := h.identity.open(); err != nil {
+		return err
+	}
 	if err := h.api.Listen(h.cfg.ClientAddress, h.cfg.AdminAddress); err != nil {
 		return err
 	}
@@ -163,6 +168,7 @@ func (h *Host) start(ctx context.Context) error {
 				h.keepers.Go(k.supervise)
 			}
 			h.wg.Go(h.watchApply)
+			h.wg.Go(h.identity.watch)
 			h.wg.Go(h.serve)
 			h.logger.Info("host is running", "id", h.cfg.ID, "client", h.api.Addr().String(), "data_dir", h.cfg.DataDir)
 			return nil

@@ -20,6 +20,7 @@ var permanent = []error{
 	catalog.ErrPermanent, catalog.ErrCrashLoop,
 	plugins.ErrInvalidConfig, plugins.ErrWrongIdentity,
 	storage.ErrCorrupt, storage.ErrLocked,
+	ErrLostData, ErrOtherCluster,
 }
 
 func isPermanent(err error) bool {

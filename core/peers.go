@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -14,10 +15,12 @@ import (
 // this node does not find itself among them, the configured ones as remotes.
 func (c *courier) setPeers(registry *member.Registry) {
 	self := c.h.cfg.ID
-	var set transport.PeerSet
+	set := transport.PeerSet{Self: c.h.identity.greeting()}
 	for _, m := range registry.Members() {
 		if m.ID != self {
-			set.Peers = append(set.Peers, transport.Peer{Id: uint64(m.ID), Urls: m.PeerURLs})
+			set.Peers = append(set.Peers, transport.Peer{
+				Id: uint64(m.ID), Urls: m.PeerURLs, Store: c.h.identity.storeOf(registry, m.ID),
+			})
 		}
 	}
 	if _, in := registry.Member(self); !in {
@@ -25,7 +28,8 @@ func (c *courier) setPeers(registry *member.Registry) {
 			_, known := registry.Member(m.ID)
 			_, removed := registry.WasRemoved(m.ID)
 			if m.ID != self && !known && !removed {
-				set.Peers = append(set.Peers, transport.Peer{Id: uint64(m.ID), Urls: m.PeerURLs, Remote: !c.h.cfg.Bootstrap})
+				set.Peers = append(set.Peers, transport.Peer{Id: uint64(m.ID), Urls: m.PeerURLs, Remote: !c.h.cfg.Bootstrap,
+					Store: c.h.identity.storeOf(registry, m.ID)})
 			}
 		}
 	}
@@ -96,7 +100,10 @@ func (c *courier) noWayTo(id uint64) string {
 func (c *courier) peersOf(k *carrier) transport.PeerSet {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	set := transport.PeerSet{Removed: c.peers.Removed}
+	set := transport.PeerSet{Removed: c.peers.Removed, Self: c.peers.Self}
+	if set.Self.Store == 0 {
+		return set // nobody is called before this member can say who it is
+	}
 	for _, p := range c.peers.Peers {
 		if p.Urls = k.reach.of(p.Urls); len(p.Urls) > 0 {
 			set.Peers = append(set.Peers, p)
@@ -124,6 +131,7 @@ func (c *courier) links() []server.PeerLink {
 		} else {
 			link.Error = c.noWayTo(p.Id)
 		}
+		link.Error = cmp.Or(c.h.identity.conflictWith(link.ID), link.Error)
 		all = append(all, link)
 	}
 	return all

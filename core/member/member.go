@@ -39,6 +39,10 @@ type Member struct {
 	// Promote marks a learner that becomes a voter as soon as a leader sees that
 	// it has caught up. Whoever leads then knows it from the log.
 	Promote bool `json:"promote,omitempty"`
+	// Store is the id of the store that the member keeps its log in, as it was
+	// registered; 0 until then. A member that shows another one has lost its
+	// data. Changes do not set it: see Registration.
+	Store uint64 `json:"store,omitempty"`
 }
 
 // Removed is the proof of a removal: the log position of the change.

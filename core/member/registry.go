@@ -33,8 +33,13 @@ const (
 // Registry is an immutable membership as of some index: a change makes a new
 // one. The zero value has no members.
 type Registry struct {
-	members map[ID]Member
-	removed map[ID]Removed
+	members  map[ID]Member
+	removed  map[ID]Removed
+	number   uint64
+	founding uint64
+	// begun tells that founding is final: the number was drawn, or a tool made
+	// this registry the beginning of a cluster.
+	begun bool
 }
 
 // Op is what a change does.
@@ -149,14 +154,10 @@ func (r *Registry) Apply(c Change, index, term uint64) (*Registry, error) {
 	if err := r.Check(c); err != nil {
 		return r, err
 	}
-	next := &Registry{members: maps.Clone(r.members), removed: maps.Clone(r.removed)}
-	if next.members == nil {
-		next.members = map[ID]Member{}
-	}
-	if next.removed == nil {
-		next.removed = map[ID]Removed{}
-	}
+	next := r.clone()
+	next.founding = r.foundingAfter(c)
 	m := c.Member
+	m.Store = r.members[m.ID].Store
 	m.PeerURLs = slices.Sorted(slices.Values(m.PeerURLs))
 	switch c.Op {
 	case Remove:
@@ -170,6 +171,20 @@ func (r *Registry) Apply(c Change, index, term uint64) (*Registry, error) {
 		next.members[m.ID] = m
 	}
 	return next, nil
+}
+
+// clone copies r for a change.
+func (r *Registry) clone() *Registry {
+	next := &Registry{
+		members: maps.Clone(r.members), removed: maps.Clone(r.removed), number: r.number, founding: r.founding, begun: r.begun,
+	}
+	if next.members == nil {
+		next.members = map[ID]Member{}
+	}
+	if next.removed == nil {
+		next.removed = map[ID]Removed{}
+	}
+	return next
 }
 
 // Members returns all members in the order of their ids.
@@ -217,13 +232,18 @@ func (r *Registry) ids(learners bool) []uint64 {
 
 // registryJSON is the form in which a registry stands in a snapshot.
 type registryJSON struct {
-	Members []Member  `json:"members"`
-	Removed []Removed `json:"removed,omitempty"`
+	Members  []Member  `json:"members"`
+	Removed  []Removed `json:"removed,omitempty"`
+	Number   uint64    `json:"number,omitempty"`
+	Founding uint64    `json:"founding,omitempty"`
+	Begun    bool      `json:"begun,omitempty"`
 }
 
 // MarshalJSON implements json.Marshaler. Equal registries give equal bytes.
 func (r *Registry) MarshalJSON() ([]byte, error) {
-	return json.Marshal(registryJSON{Members: r.Members(), Removed: r.RemovedMembers()})
+	return json.Marshal(registryJSON{
+		Members: r.Members(), Removed: r.RemovedMembers(), Number: r.number, Founding: r.founding, Begun: r.begun,
+	})
 }
 
 // UnmarshalJSON implements json.Unmarshaler. It takes only what changes can
@@ -233,7 +253,7 @@ func (r *Registry) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &j); err != nil {
 		return err
 	}
-	next := Registry{members: map[ID]Member{}, removed: map[ID]Removed{}}
+	next := Registry{members: map[ID]Member{}, removed: map[ID]Removed{}, number: j.Number, founding: j.Founding, begun: j.Begun}
 	for _, p := range j.Removed {
 		if _, twice := next.removed[p.ID]; twice || p.ID == 0 {
 			return fmt.Errorf("removed member %s: %w", p.ID, ErrInvalid)

@@ -43,6 +43,7 @@ func newVoters(t *testing.T, count int) *trio {
 	}
 	n := &trio{t: t, core: c}
 	n.settle()
+	c.registry = c.registry.Register(member.Registration{Number: 7}) // founded: these tests begin after that
 	return n
 }
 

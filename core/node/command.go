@@ -117,7 +117,7 @@ func Commands(entries []storage.Entry) ([]Command, error) {
 	commands := make([]Command, 0, len(entries))
 	for i := range entries {
 		e := &entries[i]
-		if e.Type != pluginv1.EntryType_ENTRY_NORMAL || len(e.Data) == 0 {
+		if e.Type != pluginv1.EntryType_ENTRY_NORMAL || len(e.Data) == 0 || isRegistration(e.Data) {
 			continue
 		}
 		id, data, err := decodeCommand(e.Data)

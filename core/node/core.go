@@ -54,6 +54,10 @@ type Core struct {
 	refusing      bool                    // messages of peers were refused lately
 	conditions    map[member.ID]Condition // what the others say of themselves
 	leaderStalled uint64                  // what this term's leader says of its oldest uncommitted entry, in ticks
+	registrar     registrar
+	putOut        uint64 // the last entry that came out for apply
+	barred        bool
+	lost          error // wraps ErrLostData once a leader counts on what is not here
 	failed        error
 }
 
@@ -106,6 +110,10 @@ func NewCore(cfg Config) (c *Core, err error) {
 		changes:  changeLog{durable: cfg.State.HardState.Commit},
 	}
 	c.changes.appended(fromEntries(cfg.Entries))
+	c.registrar = registrar{known: map[member.ID]uint64{}, due: true}
+	if cfg.State.StoreID != 0 {
+		c.registrar.known[cfg.ID] = cfg.State.StoreID
+	}
 	if snap, ok := cfg.snapshot(); ok {
 		if err := matches(cfg.Registry, snap.ConfState); err != nil {
 			return nil, fmt.Errorf("snapshot %d: %w", snap.Index, err)
@@ -114,6 +122,7 @@ func NewCore(cfg Config) (c *Core, err error) {
 	if c.log, err = newLog(&cfg); err != nil {
 		return nil, err
 	}
+	c.putOut = c.log.applied
 	defer c.recover(&err)
 	c.raft, err = raft.NewRawNode(&raft.Config{
 		ID:                        uint64(cfg.ID),
@@ -176,17 +185,11 @@ func newLog(cfg *Config) (*log, error) {
 // bootstrap writes the first members into the log, as committed entries. All
 // of them do the same, so their logs agree from the start.
 func (c *Core) bootstrap(members []member.Member) error {
+	if _, err := foundingRegistry(c.registry, members); err != nil {
+		return err
+	}
 	peers := make([]raft.Peer, len(members))
-	registry := c.registry
 	for i, m := range members {
-		// Raft takes them as they are; the registry must take them too.
-		var err error
-		if registry, err = registry.Apply(member.Change{Op: member.Add, Member: m}, uint64(i+1), 1); err != nil {
-			return fmt.Errorf("bootstrap: %w", err)
-		}
-		if i > 0 && members[i-1].ID >= m.ID {
-			return fmt.Errorf("bootstrap members must ascend: %s after %s", m.ID, members[i-1].ID)
-		}
 		cc, err := raftChange(RequestID{}, member.Change{Op: member.Add, Member: m})
 		if err != nil {
 			return err
@@ -209,7 +212,10 @@ func (c *Core) AppendsInFlight() int { return c.appends.len() }
 
 // WantsProposals tells whether new proposals should be handed in now, or wait
 // and go together: batching by back-pressure.
-func (c *Core) WantsProposals() bool { return c.appends.len() < c.cfg.MaxAppends }
+// A leader that has not founded the cluster yet lets them wait too.
+func (c *Core) WantsProposals() bool {
+	return c.appends.len() < c.cfg.MaxAppends && (c.founded() || !c.leads())
+}
 
 // Registry is the membership as of the last entry that came out for apply.
 func (c *Core) Registry() *member.Registry { return c.registry }

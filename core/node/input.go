@@ -46,7 +46,10 @@ func (c *Core) Tick() error {
 			c.hearing.led = c.hearing.ticks
 		}
 		c.sample()
-		c.raft.Tick()
+		if !c.isBarred() || c.leads() {
+			c.raft.Tick() // else it might campaign
+		}
+		c.registrar.due = true
 		c.collect()
 		c.watch.tick(c)
 		if c.lazyCommit {
@@ -62,7 +65,7 @@ func (c *Core) Tick() error {
 // waiting for the election timeout. Raft refuses to campaign before everything
 // committed is applied, so this is tried when something was.
 func (c *Core) campaignAlone() {
-	if !c.alone() {
+	if !c.alone() || c.isBarred() {
 		return
 	}
 	st := c.raft.BasicStatus()
@@ -92,8 +95,8 @@ func (c *Core) Propose(proposals []Proposal) error {
 		if err := c.checkSpace(); err != nil {
 			return err
 		}
-		if !c.fits(size) {
-			return ErrDropped
+		if c.leads() && !c.founded() || !c.fits(size) {
+			return ErrDropped // Node lets them wait until there is a founding: see WantsProposals
 		}
 		err := c.took(size, c.raft.Step(&pb.Message{
 			Type: pb.MsgProp.Enum(), From: new(uint64(c.cfg.ID)), Entries: proposalEntries(data),
@@ -146,7 +149,7 @@ func (c *Core) prepare(change member.Change) (member.Change, error) {
 		return change, ErrNotLeader
 	case c.changePending.index != 0:
 		return change, ErrChangePending
-	case !c.reigns():
+	case !c.reigns() || !c.founded(): // a change would be part of what all founders began with
 		return change, ErrTooEarly
 	}
 	// No other change can come before this one: raft refuses it if one is
@@ -231,6 +234,9 @@ func (c *Core) Step(m *pb.Message) error {
 		if err := c.accepts(m); err != nil {
 			return err
 		}
+		if c.keepsOut(m) {
+			return nil
+		}
 		if m.GetType() == pb.MsgReadIndex && c.readsTooEarly() {
 			return nil // a learner's; it asks again
 		}
@@ -252,7 +258,7 @@ func (c *Core) Step(m *pb.Message) error {
 // kept for the next leader, if there is one soon.
 func (c *Core) stepForwarded(m *pb.Message) error {
 	size := payload(m.GetEntries())
-	if c.checkSpace() != nil || !c.fits(size) {
+	if c.checkSpace() != nil || !c.fits(size) || c.leads() && !c.founded() {
 		return ErrDropped
 	}
 	err := c.took(size, c.raft.Step(m))
@@ -420,8 +426,11 @@ func (c *Core) accepts(m *pb.Message) error {
 		}
 	case pb.MsgHeartbeat:
 		if current && m.GetCommit() > last {
-			return fmt.Errorf("%w: leader %x says that this node has entry %d, but its last one is %d",
-				ErrLostData, m.GetFrom(), m.GetCommit(), last)
+			if c.lost == nil {
+				c.lost = fmt.Errorf("%w: leader %x says that this node has entry %d, but its last one is %d",
+					ErrLostData, m.GetFrom(), m.GetCommit(), last)
+			}
+			return c.lost
 		}
 	case pb.MsgAppResp:
 		if c.leads() && !m.GetReject() && m.GetTerm() == c.term && m.GetIndex() > last {

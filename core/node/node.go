@@ -47,7 +47,10 @@ type State struct {
 	First    uint64
 	Last     uint64
 	Snapshot uint64
+	// Registry is the membership after entry PutOut, the last one that came out
+	// for apply.
 	Registry *member.Registry
+	PutOut   uint64
 	// LostData is set once a leader counts on entries that this node does not
 	// have.
 	LostData error
@@ -72,7 +75,6 @@ type Node struct {
 	lastTick atomic.Pointer[time.Time] // with its monotonic reading
 	dropped  atomic.Uint64
 	refusals refusals
-	lost     error
 	held     heldProposals
 }
 
@@ -178,9 +180,7 @@ func (n *Node) takeIn(in *inputs, ticked bool) error {
 
 // stepMessage steps a peer's message; only ErrFailed is returned.
 func (n *Node) stepMessage(m *pb.Message) error {
-	if n.lost != nil && (m.GetType() == pb.MsgVote || m.GetType() == pb.MsgPreVote) {
-		return nil // what was lost may be the vote that it gave
-	}
+	knew := n.core.lost != nil
 	err := n.core.Step(m)
 	switch {
 	case err == nil, errors.Is(err, raft.ErrStepPeerNotFound):
@@ -191,8 +191,7 @@ func (n *Node) stepMessage(m *pb.Message) error {
 	case errors.Is(err, ErrFailed):
 		return err
 	case errors.Is(err, ErrLostData):
-		if n.lost == nil {
-			n.lost = err
+		if !knew {
 			n.logger.Error("refusing to follow", "error", err)
 			n.publish()
 		}
@@ -259,7 +258,7 @@ func (n *Node) publish() {
 	s := &State{
 		Role: roleName(st), Leader: member.ID(st.Lead), Term: st.GetTerm(), Commit: st.GetCommit(),
 		First: n.core.log.first, Last: n.core.lastIndex(), Snapshot: n.core.log.snapshot.GetIndex(),
-		Registry: n.core.registry, LostData: n.lost,
+		Registry: n.core.registry, PutOut: n.core.putOut, LostData: n.core.lost,
 		UncommittedTicks: n.core.watch.uncommitted(), LeaderUncommittedTicks: n.core.leaderStalled,
 	}
 	if st.RaftState == raft.StateLeader {

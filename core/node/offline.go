@@ -23,6 +23,13 @@ func ChangeEntry(index, term uint64, c member.Change) (storage.Entry, error) {
 func ReplayMembership(r *member.Registry, entries []storage.Entry) (*member.Registry, error) {
 	for i := range entries {
 		e := &entries[i]
+		if e.Type == pluginv1.EntryType_ENTRY_NORMAL && isRegistration(e.Data) {
+			g, err := decodeRegistration(e.Data)
+			if err != nil {
+				return nil, fmt.Errorf("entry %d: %w", e.Index, err)
+			}
+			r = r.Register(g)
+		}
 		if e.Type != pluginv1.EntryType_ENTRY_CONF_CHANGE {
 			continue
 		}

@@ -101,6 +101,9 @@ func (c *Core) collect() {
 	for {
 		c.askReads()
 		if !c.raft.HasReady() {
+			c.register()
+		}
+		if !c.raft.HasReady() {
 			break
 		}
 		rd := c.raft.Ready()
@@ -108,7 +111,7 @@ func (c *Core) collect() {
 			c.out.StateChanged = true
 		}
 		if rd.HardState != nil && rd.GetTerm() != c.term {
-			c.term, c.heartbeat, c.news = rd.GetTerm(), 0, commitNews{}
+			c.term, c.heartbeat, c.news, c.registrar.written = rd.GetTerm(), 0, commitNews{}, 0
 			c.uncommitted, c.leaderStalled = 0, 0
 			c.out.StateChanged = true
 		}
@@ -218,6 +221,8 @@ func (c *Core) putApply(m *pb.Message) {
 		switch {
 		case e.GetType() == pb.EntryConfChange:
 			a.Changes = append(a.Changes, c.applyChange(e))
+		case isRegistration(e.GetData()):
+			c.applyRegistration(e)
 		case len(e.GetData()) > 0:
 			id, data, err := decodeCommand(e.GetData())
 			if err != nil {
@@ -236,6 +241,7 @@ func (c *Core) putApply(m *pb.Message) {
 // emitApply puts out a run that ends with entry last.
 func (c *Core) emitApply(a Apply, last *pb.Entry, record applyRecord) {
 	a.Last, a.Term, a.Registry = last.GetIndex(), last.GetTerm(), c.registry
+	c.putOut = a.Last
 	a.Number = c.applies.push(record)
 	c.out.Applies = append(c.out.Applies, a)
 }
@@ -259,6 +265,7 @@ func (c *Core) applyChange(e *pb.Entry) ChangeResult {
 		panic(fmt.Sprintf("entry %d: %v", e.GetIndex(), err))
 	}
 	c.registry = next
+	c.registrar.due = true
 	c.raft.ApplyConfChange(cc)
 	c.out.StateChanged = true
 	return ChangeResult{ID: id}

@@ -10,14 +10,14 @@ import (
 // memberSim is the part of the simulation that is about members and reads.
 type memberSim struct {
 	refused    map[RequestID]bool
-	confs      map[uint64]string // the members at an index
-	ackedIndex uint64            // highest index of an acknowledged proposal
+	confs      map[place]string // the members at an index
+	ackedIndex uint64           // highest index of an acknowledged proposal
 	numbers    uint64
 	removals   int
 }
 
 func newMemberSim() memberSim {
-	return memberSim{refused: map[RequestID]bool{}, confs: map[uint64]string{}}
+	return memberSim{refused: map[RequestID]bool{}, confs: map[place]string{}}
 }
 
 // change proposes to add, promote, update or remove a member.
@@ -58,10 +58,11 @@ func (s *sim) applied(a Apply) {
 		}
 	}
 	conf := fmt.Sprint(a.Registry.Members(), a.Registry.RemovedMembers())
-	if other, ok := s.confs[a.Last]; ok && other != conf {
+	at := place{a.Registry.Number(), a.Last}
+	if other, ok := s.confs[at]; ok && other != conf && at.number != 0 {
 		s.t.Fatalf("members at %d are %s, elsewhere %s", a.Last, conf, other)
 	}
-	s.confs[a.Last] = conf
+	s.confs[at] = conf
 }
 
 // read asks for the read index, with a context that is never used twice.
@@ -79,8 +80,8 @@ func (n *simNode) read() {
 func (n *simNode) answered(reads []Read) {
 	for _, r := range reads {
 		floor, ok := n.reads[string(r.Context)]
-		if !ok {
-			continue // of an earlier life
+		if !ok || n.s.twice {
+			continue // of an earlier life, or of another history
 		}
 		if r.Index < floor {
 			n.s.t.Fatalf("node %s reads at %d, entry %d was acknowledged before", n.id, r.Index, floor)
@@ -88,11 +89,11 @@ func (n *simNode) answered(reads []Read) {
 	}
 }
 
-// furthest is the node that has applied most.
+// furthest is the node that has applied most, of those that lost nothing.
 func (s *sim) furthest() *simNode {
-	best := s.nodes[0]
+	var best *simNode
 	for _, n := range s.nodes {
-		if n.index > best.index {
+		if !n.lostData && (best == nil || n.index > best.index) {
 			best = n
 		}
 	}

@@ -22,7 +22,9 @@ var (
 
 // Random schedules of ticks, lost, doubled and reordered messages, slow disks,
 // crashes that lose what was not acknowledged, snapshots and compactions,
-// members that come and go, and leaders that hand over. At all times: a read
+// members that come and go, leaders that hand over, a disk that is emptied or
+// replaced by an older copy, and a majority whose disks are emptied and that
+// founds the cluster anew. At all times: a read
 // reflects what was acknowledged before it, and the members at an index are the
 // same everywhere. After each: what was acknowledged is applied on all members,
 // in the same order.
@@ -56,8 +58,9 @@ type sim struct {
 	cut   int // node that is cut off; -1 if none
 
 	memberSim
-	log      map[uint64]string // applied by anybody, by index
-	leaders  map[uint64]member.ID
+	lossSim
+	log      map[place]string // applied by anybody
+	leaders  map[place]member.ID
 	acked    map[string]bool
 	proposed int
 	trace    uint64
@@ -80,6 +83,7 @@ type simSnapshot struct {
 }
 
 type simNode struct {
+	simIdentity
 	s       *sim
 	id      member.ID
 	core    *Core
@@ -127,6 +131,10 @@ func simulate(t *testing.T, seed uint64) uint64 {
 	for range 4000 {
 		s.step()
 	}
+	if s.twice {
+		s.neverMixed()
+		return s.trace
+	}
 	s.settle()
 	return s.trace
 }
@@ -136,13 +144,14 @@ func newSim(t *testing.T, seed uint64) *sim {
 	cryptotest.SetGlobalRandom(t, seed)
 	return &sim{
 		t: t, rnd: rand.New(rand.NewSource(int64(seed))), cut: -1, memberSim: newMemberSim(),
-		log: map[uint64]string{}, leaders: map[uint64]member.ID{}, acked: map[string]bool{},
+		log: map[place]string{}, leaders: map[place]member.ID{}, acked: map[string]bool{},
 	}
 }
 
 // add starts a node with an empty disk.
 func (s *sim) add(id member.ID, bootstrap []member.Member) {
 	n := &simNode{s: s, id: id, bootstrap: bootstrap, disk: simDisk{first: 1, received: map[uint64]*simSnapshot{}}}
+	n.newStore()
 	s.nodes = append(s.nodes, n)
 	n.boot()
 }
@@ -170,12 +179,18 @@ func (n *simNode) boot() {
 	var err error
 	limits := plugins.DefaultLimits()
 	limits.MaxBatchBytes = 150 // a few entries
-	n.core, err = NewCore(Config{
+	st.StoreID = n.store
+	cfg := Config{
 		ID: n.id, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: limits, MaxTailBytes: 200,
 		Bootstrap: n.bootstrap, State: st, Entries: slices.Clone(entries), Registry: registry,
-	})
+	}
+	n.readIdentity(cfg)
+	n.core, err = NewCore(cfg)
 	if err != nil {
 		n.s.t.Fatalf("node %s does not boot: %v", n.id, err)
+	}
+	if n.marked {
+		n.check(n.core.Bar(true))
 	}
 	n.collect()
 }
@@ -216,8 +231,10 @@ func (s *sim) step() {
 		if s.cut >= len(s.nodes) {
 			s.cut = -1
 		}
-	default:
+	case p < 999:
 		n.crash()
+	default:
+		s.loseDisk()
 	}
 	n.collect()
 }
@@ -263,10 +280,11 @@ func (n *simNode) collect() {
 	if out.StateChanged {
 		st := n.core.raft.BasicStatus()
 		if roleName(st) == "leader" {
-			if other, ok := s.leaders[st.GetTerm()]; ok && other != n.id {
+			at := place{n.number(), st.GetTerm()}
+			if other, ok := s.leaders[at]; ok && other != n.id && at.number != 0 {
 				s.t.Fatalf("two leaders in term %d: %s and %s", st.GetTerm(), other, n.id)
 			}
-			s.leaders[st.GetTerm()] = n.id
+			s.leaders[at] = n.id
 		}
 		s.note(n.id, st.GetTerm(), st.Lead)
 	}
@@ -283,7 +301,7 @@ func (s *sim) deliver() {
 		s.wire = slices.Delete(s.wire, i, i+1)
 	}
 	from, to := s.nodes[m.from-1], s.nodes[m.to-1]
-	lost := s.rnd.Intn(20) == 0 || s.cut == int(m.from-1) || s.cut == int(m.to-1)
+	lost := s.rnd.Intn(20) == 0 || s.cut == int(m.from-1) || s.cut == int(m.to-1) || !s.meet(from, to)
 	if m.snapshot != nil {
 		ok := !lost && to.receive(m)
 		from.check(from.core.SnapshotStatus(m.to, ok))
@@ -297,7 +315,7 @@ func (s *sim) deliver() {
 	if err != nil {
 		s.t.Fatalf("a message of %s does not decode: %v", m.from, err)
 	}
-	if err := to.core.Step(msg); errors.Is(err, ErrInvalidMessage) || errors.Is(err, ErrLostData) {
+	if err := to.core.Step(msg); errors.Is(err, ErrInvalidMessage) || errors.Is(err, ErrLostData) && !to.lostData {
 		s.t.Fatalf("a message of %s was refused by %s: %v", m.from, m.to, err)
 	}
 	to.check(nil)
@@ -360,10 +378,11 @@ func (n *simNode) finishApply() {
 		n.s.t.Fatalf("node %s is given [%d,%d] after %d", n.id, a.First, a.Last, n.index)
 	}
 	for _, c := range a.Commands {
-		if old, ok := n.s.log[c.Index]; ok && old != string(c.Data) {
+		at := place{a.Registry.Number(), c.Index}
+		if old, ok := n.s.log[at]; ok && old != string(c.Data) {
 			n.s.t.Fatalf("node %s applies %q at %d, another applied %q", n.id, c.Data, c.Index, old)
 		}
-		n.s.log[c.Index] = string(c.Data)
+		n.s.log[at] = string(c.Data)
 		if c.Index > n.index {
 			n.applied = append(n.applied, string(c.Data))
 		}
@@ -449,8 +468,8 @@ func (s *sim) settle() {
 func (s *sim) agreed() bool {
 	want := s.furthest()
 	for _, n := range s.nodes {
-		if _, in := want.core.Registry().Member(n.id); !in {
-			continue // removed, or never added
+		if _, in := want.core.Registry().Member(n.id); !in || n.lostData {
+			continue // removed, never added, or refused by all others
 		}
 		if n.index != want.index || !slices.Equal(n.applied, want.applied) {
 			return false

@@ -134,6 +134,12 @@ func validateData(e *storage.Entry) error {
 		if len(e.Data) == 0 { // a new leader's first entry
 			return nil
 		}
+		if isRegistration(e.Data) {
+			if _, err := decodeRegistration(e.Data); err != nil {
+				return invalid("entry %d: %v", e.Index, err)
+			}
+			return nil
+		}
 		if _, _, err := decodeCommand(e.Data); err != nil {
 			return invalid("entry %d: %v", e.Index, err)
 		}

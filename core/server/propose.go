@@ -110,11 +110,8 @@ func (s *Server) newWaiter(size int64, timeout time.Duration, done func(Result, 
 func (s *Server) register(id node.RequestID, w *waiter) (*node.Node, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.stopping:
-		return nil, &Error{Err: ErrStopping}
-	case s.node == nil:
-		return nil, &Error{Err: ErrNotReady, Detail: "the storage plugin is starting", RetryAfter: s.cfg.Tick}
+	if err := s.unavailable(); err != nil {
+		return nil, err
 	}
 	if err := s.admit(w); err != nil {
 		return nil, err

@@ -95,6 +95,7 @@ type Server struct {
 	node     *node.Node      // nil while there is none
 	storage  storage.Storage // of the same generation
 	stopping bool
+	conflict error // why this member must not serve
 	waiters  map[uint64]*waiter
 	pending  int64 // bytes of data in waiters
 	changes  int   // membership changes among them
@@ -226,6 +227,14 @@ func (s *Server) Detach(reason error) {
 	s.changed.notify()
 }
 
+// SetConflict says that there is doubt whose history this member has: it takes
+// no requests but stale queries, and is not ready. nil ends that.
+func (s *Server) SetConflict(err error) {
+	s.mu.Lock()
+	s.conflict = err
+	s.mu.Unlock()
+}
+
 // Drain refuses new requests from now on; those in flight go on.
 func (s *Server) Drain() {
 	s.mu.Lock()
@@ -302,13 +311,20 @@ func (s *Server) attached() (*node.Node, storage.Storage) {
 func (s *Server) currentNode() (*node.Node, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.node, s.unavailable()
+}
+
+// unavailable is why no request is taken; nil if requests are. It needs s.mu.
+func (s *Server) unavailable() error {
 	switch {
 	case s.stopping:
-		return nil, &Error{Err: ErrStopping}
+		return &Error{Err: ErrStopping}
+	case s.conflict != nil:
+		return &Error{Err: ErrNotReady, Detail: s.conflict.Error()}
 	case s.node == nil:
-		return nil, &Error{Err: ErrNotReady, Detail: "the storage plugin is starting", RetryAfter: s.cfg.Tick}
+		return &Error{Err: ErrNotReady, Detail: "the storage plugin is starting", RetryAfter: s.cfg.Tick}
 	}
-	return s.node, nil
+	return nil
 }
 
 // hint adds to e who leads.

@@ -28,6 +28,7 @@ type (
 
 // State is what a store holds when it is opened.
 type State struct {
+	StoreID uint64
 	// HardState is the last acknowledged one, or a later one that survived.
 	// Its Commit may lag behind what the node knew (commit alone is never
 	// synced), and is never beyond LastIndex.

@@ -1,0 +1,30 @@
+package node
+
+import (
+	pb "go.etcd.io/raft/v3/raftpb"
+)
+
+// Bar keeps this node from voting and from becoming the leader, or lets it
+// again: there is doubt whether its store has what it voted and acknowledged. A
+// barred node follows, and stores what a leader gives it.
+func (c *Core) Bar(barred bool) error {
+	c.barred = barred
+	return nil
+}
+
+// isBarred tells whether this node must not vote or lead: because of doubt, or
+// because what it lost may be a vote that it gave.
+func (c *Core) isBarred() bool { return c.barred || c.lost != nil }
+
+// keepsOut tells whether a barred node must not take m: it would vote, or lead.
+func (c *Core) keepsOut(m *pb.Message) bool {
+	if !c.isBarred() {
+		return false
+	}
+	switch m.GetType() {
+	case pb.MsgVote, pb.MsgPreVote, pb.MsgVoteResp, pb.MsgPreVoteResp, pb.MsgTimeoutNow:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,128 @@
+package node
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+
+	pb "go.etcd.io/raft/v3/raftpb"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// registrationVersion begins the data of an entry that the host writes for
+// itself, where a client's entry has commandVersion (docs/formats/entry.md). A
+// JSON member.Registration follows.
+const registrationVersion = 0xF1
+
+// maxRegistration bounds a registration that is read. Those that are written are
+// much smaller: see member.Registry.Unregistered.
+const maxRegistration = 64 << 10
+
+func isRegistration(data []byte) bool { return len(data) > 0 && data[0] == registrationVersion }
+
+func encodeRegistration(g member.Registration) ([]byte, error) {
+	text, err := json.Marshal(g)
+	if err != nil {
+		return nil, fmt.Errorf("registration: %w", err)
+	}
+	return append([]byte{registrationVersion}, text...), nil
+}
+
+func decodeRegistration(data []byte) (g member.Registration, err error) {
+	if len(data) > maxRegistration {
+		return g, fmt.Errorf("registration of %d bytes, limit %d", len(data), maxRegistration)
+	}
+	if err := json.Unmarshal(data[1:], &g); err != nil {
+		return g, fmt.Errorf("registration: %w", err)
+	}
+	return g, nil
+}
+
+// RegistrationEntry makes the entry of a registration, for tools that write the
+// log of a stopped node.
+func RegistrationEntry(index, term uint64, g member.Registration) (storage.Entry, error) {
+	data, err := encodeRegistration(g)
+	return storage.Entry{Index: index, Term: term, Type: pluginv1.EntryType_ENTRY_NORMAL, Data: data}, err
+}
+
+// registrar is what a leader knows of stores, and what it has written of it.
+type registrar struct {
+	known map[member.ID]uint64
+	// due is whether something may have to be registered: it is looked at when
+	// a store became known, when the members changed, and with each tick.
+	due bool
+	// written is the index of the last registration that this node proposed. It
+	// writes no other before it has seen what became of that one: applied, or
+	// never to be, because another leader's entry stands there.
+	written uint64
+}
+
+// Greeted tells which store a peer showed when a connection with it was made.
+// The first one counts until the members say otherwise.
+func (c *Core) Greeted(id member.ID, store uint64) error {
+	return c.step(func() error {
+		if store != 0 && c.registrar.known[id] == 0 {
+			c.registrar.known[id], c.registrar.due = store, true
+		}
+		c.collect()
+		return nil
+	})
+}
+
+// founded tells whether the cluster has its number. Before that a leader takes
+// no proposals: they would be acknowledged by stores that no log knows of.
+func (c *Core) founded() bool { return c.registry.Number() != 0 }
+
+// register proposes what is not registered yet, if this node leads. It is
+// called with all output collected, so that the registry is that of the last
+// entry which came out.
+func (c *Core) register() {
+	r := &c.registrar
+	if !r.due || !c.leads() {
+		return
+	}
+	if !c.reigns() {
+		return // the registry may lack what an earlier leader registered
+	}
+	r.due = false
+	g, any := c.registry.Unregistered(r.known)
+	if !any || r.written > c.putOut {
+		return
+	}
+	if !c.founded() {
+		g.Number = randomNumber()
+	}
+	data, err := encodeRegistration(g)
+	if err != nil {
+		return // numbers only: it cannot be
+	}
+	index := c.lastIndex() + 1
+	err = c.took(uint64(len(data)), c.raft.Step(&pb.Message{
+		Type: pb.MsgProp.Enum(), From: new(uint64(c.cfg.ID)), Entries: []*pb.Entry{{Data: data}},
+	}))
+	if err == nil {
+		r.written = index
+	}
+}
+
+// applyRegistration takes a committed registration.
+func (c *Core) applyRegistration(e *pb.Entry) {
+	g, err := decodeRegistration(e.GetData())
+	if err != nil {
+		panic(fmt.Sprintf("entry %d: %v", e.GetIndex(), err)) // checked when it came in
+	}
+	c.registry = c.registry.Register(g)
+	c.registrar.due = true
+	c.out.StateChanged = true
+}
+
+// randomNumber is never 0.
+func randomNumber() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return max(binary.BigEndian.Uint64(b[:]), 1)
+}

@@ -1,0 +1,201 @@
+package core
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"strconv"
+	"sync"
+
+	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/internal/vfs"
+)
+
+// pinsName is the file in the data directory that holds what a host remembers
+// beside its store: docs/formats/pins.md.
+const (
+	pinsName = "pins.json"
+	pinsTemp = "pins.json.tmp"
+	// maxPins bounds the file that is read.
+	maxPins = 1 << 20
+)
+
+// errPins: the file of pins cannot be used.
+var errPins = errors.New("pins.json is damaged: restore it, or remove this member from the cluster and add it under a new id")
+
+// pins are what a host remembers of stores outside its own store, so that the
+// loss of a store is noticed: by its own host at the next start, and by every
+// peer that saw it before it was registered in the log. Each of them is written
+// once and stays.
+type pins struct {
+	fs vfs.FS
+
+	mu    sync.Mutex
+	store uint64
+	peers map[member.ID]uint64
+	lost  string
+
+	wake chan struct{}
+}
+
+// pinsFile is the form of pins on disk. Numbers are in hex.
+type pinsFile struct {
+	Version int `json:"version"`
+	// Store is the host's own.
+	Store string `json:"store,omitempty"`
+	// Peers are the stores that peers showed first.
+	Peers map[string]string `json:"peers,omitempty"`
+	// Lost says that the store lost acknowledged data; it is refused from then on.
+	Lost string `json:"lost,omitempty"`
+}
+
+// openPins reads what there is.
+func openPins(fsys vfs.FS) (*pins, error) {
+	p := &pins{fs: fsys, peers: map[member.ID]uint64{}, wake: make(chan struct{}, 1)}
+	b, err := readSmall(fsys, pinsName, maxPins)
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", pinsName, err)
+	}
+	return p, p.decode(b)
+}
+
+func readSmall(fsys vfs.FS, name string, limit int64) (b []byte, err error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	size, err := f.Size()
+	if err != nil || size > limit {
+		return nil, errors.Join(err, fmt.Errorf("%w: %d bytes, limit %d", errPins, size, limit))
+	}
+	b = make([]byte, size)
+	_, err = f.ReadAt(b, 0)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return b, err
+}
+
+func (p *pins) decode(b []byte) error {
+	var f pinsFile
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&f); err != nil {
+		return fmt.Errorf("%w: %w", errPins, err)
+	}
+	if f.Version != 1 {
+		return fmt.Errorf("%w: it has version %d, this host knows 1", errPins, f.Version)
+	}
+	var err error
+	if f.Store != "" {
+		if p.store, err = strconv.ParseUint(f.Store, 16, 64); err != nil {
+			return fmt.Errorf("%w: store: %w", errPins, err)
+		}
+	}
+	for text, store := range f.Peers {
+		id, idErr := member.ParseID(text)
+		n, storeErr := strconv.ParseUint(store, 16, 64)
+		if err := errors.Join(idErr, storeErr); err != nil {
+			return fmt.Errorf("%w: peers: %w", errPins, err)
+		}
+		p.peers[id] = n
+	}
+	p.lost = f.Lost
+	return nil
+}
+
+// admit compares the store that was opened with the one of before, and notes
+// the first one durably. A store that lost data stays refused.
+func (p *pins) admit(store uint64) error {
+	p.mu.Lock()
+	before, lost := p.store, p.lost
+	p.store = store
+	p.mu.Unlock()
+	switch {
+	case before != 0 && before != store:
+		return fmt.Errorf("%w: the store was %x and is %x now: its directory was emptied or replaced", ErrLostData, before, store)
+	case lost != "":
+		return fmt.Errorf("%w: %s", ErrLostData, lost)
+	case before == store:
+		return nil
+	}
+	return p.save()
+}
+
+// lose notes durably that the store lost data, so that the next start refuses
+// it as well.
+func (p *pins) lose(why string) error {
+	p.mu.Lock()
+	p.lost = why
+	p.mu.Unlock()
+	return p.save()
+}
+
+// pin notes the first store that a peer showed. It does not wait for the disk:
+// keep writes it.
+func (p *pins) pin(id member.ID, store uint64) {
+	p.mu.Lock()
+	first := p.peers[id] == 0 && store != 0
+	if first {
+		p.peers[id] = store
+	}
+	p.mu.Unlock()
+	if first {
+		signal(p.wake)
+	}
+}
+
+// of is the store that was pinned for a peer; 0 if none was.
+func (p *pins) of(id member.ID) uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.peers[id]
+}
+
+// save writes everything, durably.
+func (p *pins) save() error {
+	p.mu.Lock()
+	f := pinsFile{Version: 1, Store: strconv.FormatUint(p.store, 16), Peers: map[string]string{}, Lost: p.lost}
+	for id, store := range maps.All(p.peers) {
+		f.Peers[id.String()] = strconv.FormatUint(store, 16)
+	}
+	defer p.mu.Unlock() // one writer at a time, and in order
+	b, err := json.MarshalIndent(f, "", "  ")
+	if err != nil {
+		return fmt.Errorf("pins: %w", err)
+	}
+	if err := replaceFile(p.fs, pinsName, pinsTemp, append(b, '\n')); err != nil {
+		return fmt.Errorf("write %s: %w", pinsName, err)
+	}
+	return nil
+}
+
+// replaceFile puts a file in place whole or not at all.
+func replaceFile(fsys vfs.FS, name, temp string, b []byte) error {
+	if err := fsys.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := fsys.Create(temp)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(b, 0)
+	if err == nil {
+		err = f.SyncAll()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := fsys.Rename(temp, name); err != nil {
+		return err
+	}
+	return fsys.SyncDir(".")
+}
