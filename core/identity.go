@@ -41,7 +41,8 @@ type identity struct {
 	mu        sync.Mutex
 	store     uint64
 	registry  *member.Registry
-	founder   bool // see node.Greeting
+	readTo    uint64 // the index of the registry that was read at boot
+	founder   bool   // see node.Greeting
 	self      transport.Greeting
 	conflicts map[member.ID]conflict
 	met       map[member.ID]bool // greeted, and fitting since
@@ -53,9 +54,9 @@ type identity struct {
 
 // conflict is why a peer and this member have no connection.
 type conflict struct {
-	reason  transport.Mismatch
-	refused bool // the peer's word about this member, not the other way round
-	theirs  transport.Greeting
+	reason  transport.MismatchReason
+	refused bool   // the peer's word about this member, not the other way round
+	detail  string // what does not fit, in the transport's words
 	at      time.Time
 }
 
@@ -148,6 +149,13 @@ func (i *identity) greeted(id member.ID, g transport.Greeting) {
 	}
 }
 
+// remind tells a new node what stores its peers showed to an earlier one.
+func (i *identity) remind(n *node.Node) {
+	for id, store := range i.pins.all() {
+		n.Do(func(c *node.Core) error { return c.Greeted(id, store) })
+	}
+}
+
 // left takes that there is no connection with a peer any more.
 func (i *identity) left(id member.ID) {
 	i.mu.Lock()
@@ -158,7 +166,7 @@ func (i *identity) left(id member.ID) {
 // mismatch takes that a peer's greeting and this member's do not fit.
 func (i *identity) mismatch(id member.ID, c conflict) {
 	c.at = time.Now()
-	text := i.sentence(id, c)
+	text := c.sentence()
 	i.mu.Lock()
 	i.conflicts[id] = c
 	delete(i.met, id)
@@ -172,20 +180,16 @@ func (i *identity) mismatch(id member.ID, c conflict) {
 }
 
 // sentence says what does not fit, and the way out.
-func (i *identity) sentence(id member.ID, c conflict) string {
-	own := i.greeting()
+func (c conflict) sentence() string {
 	switch {
 	case c.reason == transport.MismatchStore && c.refused:
-		return fmt.Sprintf("member %s knows this member by another store than %x: %v", id, own.Store, ErrLostData)
+		return c.detail + ". " + ErrLostData.Error()
 	case c.reason == transport.MismatchStore:
-		return fmt.Sprintf("member %s shows store %x, which is not the one that it is known by: it lost its data, or is a copy. "+
-			"Remove it from the cluster and add it under a new id", id, c.theirs.Store)
+		return c.detail + ". Remove that member from the cluster and add it under a new id"
 	case c.reason == transport.MismatchNumber:
-		return fmt.Sprintf("member %s belongs to cluster number %x, this one to %x, under the same cluster.id: one of them was founded anew, "+
-			"restored or recovered. Stop the one that is wrong; host status shows who follows whom", id, c.theirs.Number, own.Number)
+		return c.detail + ". Stop the one that is wrong"
 	}
-	return fmt.Sprintf("the cluster of member %s began with other members than this one's (founding %x, here %x): "+
-		"cluster.members or cluster.state differ", id, c.theirs.Founding, own.Founding)
+	return c.detail + ". cluster.members or cluster.state differ"
 }
 
 // conflictWith is the sentence about a peer for its row in status; empty if
@@ -197,7 +201,7 @@ func (i *identity) conflictWith(id member.ID) string {
 	if !ok || i.old(c) {
 		return ""
 	}
-	return i.sentence(id, c)
+	return c.sentence()
 }
 
 func (i *identity) old(c conflict) bool { return time.Since(c.at) > conflictAge*i.h.cfg.Election }

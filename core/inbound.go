@@ -59,6 +59,13 @@ func (in inbound) Notify(events []transport.Event) {
 			in.h.courier.lost(in.by, e.Peer)
 		case pluginv1.EventType_EVENT_INACTIVE:
 			in.h.courier.connection(in.by, in.instance, e.Peer, false)
+			in.h.identity.left(member.ID(e.Peer))
+		case pluginv1.EventType_EVENT_GREETED:
+			in.h.identity.greeted(member.ID(e.Peer), transport.Greeting(e.Greeting))
+		case pluginv1.EventType_EVENT_MISMATCH:
+			in.h.identity.mismatch(member.ID(e.Peer), conflict{
+				reason: e.Reason, refused: e.Verdict == transport.VerdictRefusedByPeer, detail: e.Detail,
+			})
 		case pluginv1.EventType_EVENT_REMOVED:
 			in.h.toldRemoved(e)
 		case pluginv1.EventType_EVENT_ACTIVE:

@@ -160,14 +160,21 @@ func (p *pins) of(id member.ID) uint64 {
 	return p.peers[id]
 }
 
+// all returns the pinned stores of peers.
+func (p *pins) all() map[member.ID]uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.peers)
+}
+
 // save writes everything, durably.
 func (p *pins) save() error {
 	p.mu.Lock()
+	defer p.mu.Unlock() // one writer at a time, and in order
 	f := pinsFile{Version: 1, Store: strconv.FormatUint(p.store, 16), Peers: map[string]string{}, Lost: p.lost}
 	for id, store := range maps.All(p.peers) {
 		f.Peers[id.String()] = strconv.FormatUint(store, 16)
 	}
-	defer p.mu.Unlock() // one writer at a time, and in order
 	b, err := json.MarshalIndent(f, "", "  ")
 	if err != nil {
 		return fmt.Errorf("pins: %w", err)

@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -18,10 +19,11 @@ type Disk struct {
 	durable  image
 	onAppend func([]storage.Batch) error
 	short    string
+	id       uint64 // of every store over it
 }
 
 // NewDisk returns an empty disk.
-func NewDisk() *Disk { return &Disk{} }
+func NewDisk() *Disk { return &Disk{id: max(rand.Uint64(), 1)} }
 
 // Store returns a new store over the disk, not yet opened. Any number may be
 // made, but only one can be open at a time.
@@ -169,6 +171,7 @@ func (m *Store) stateLocked() storage.State {
 	// committed even if the last commit index was never synced.
 	hard.Commit = max(hard.Commit, m.now.base)
 	s := storage.State{
+		StoreID:    m.disk.id,
 		HardState:  hard,
 		FirstIndex: m.now.base + 1,
 		LastIndex:  m.now.last(),
