@@ -89,6 +89,10 @@ type Options struct {
 	// carry a smaller one than the last Open are refused with
 	// ErrStaleIncarnation by the RPC layer.
 	Incarnation uint64
+	// StoreID, of storage alone, is the id that a store gets which Open creates;
+	// 0, as in every host, lets it draw one. Only a tool that moves a member's
+	// data from one store to another sets it: the member stays the same.
+	StoreID uint64
 	// DataDir exists, has mode 0700 and belongs to this plugin alone.
 	DataDir string
 	Limits  Limits

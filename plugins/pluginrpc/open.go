@@ -93,6 +93,7 @@ func WireOptions(o plugins.Options) pluginv1.OpenOptions {
 		},
 		TickMs:     milliseconds(o.Tick),
 		ElectionMs: milliseconds(o.Election),
+		StoreId:    o.StoreID,
 	}
 }
 
@@ -117,5 +118,6 @@ func GoOptions(w pluginv1.OpenOptions) plugins.Options {
 		},
 		Tick:     time.Duration(w.TickMs) * time.Millisecond,
 		Election: time.Duration(w.ElectionMs) * time.Millisecond,
+		StoreID:  w.StoreId,
 	}
 }

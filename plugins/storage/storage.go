@@ -28,6 +28,11 @@ type (
 
 // State is what a store holds when it is opened.
 type State struct {
+	// StoreID is what makes this store the one it is: random, drawn when Open
+	// creates the store, durable before that Open returns, never 0, and the same
+	// at every later one. A member is known to its peers by it: a store that lost
+	// its data gets another one, so its votes and acknowledgements are not taken
+	// for those of the member that it was.
 	StoreID uint64
 	// HardState is the last acknowledged one, or a later one that survived.
 	// Its Commit may lag behind what the node knew (commit alone is never
@@ -71,7 +76,8 @@ type Storage interface {
 	Describe() plugins.Info
 
 	// Open takes the store in opts.DataDir, creating it if there is none, and
-	// recovers it. It holds a lock until Close or the end of the process, so
+	// recovers it. A store that it creates takes opts.StoreID as its id, or a
+	// random one if that is 0. It holds a lock until Close or the end of the process, so
 	// that no two processes ever write: a second Open fails with an ErrLocked
 	// that names the holder, within a second.
 	//

@@ -102,6 +102,7 @@ func swap(dir, fresh, old string) error {
 }
 
 func copyStore(ctx context.Context, source *Store, dir string, to Node, m *Migration) (err error) {
+	to.StoreID = source.State.StoreID // the member stays the same for its peers
 	target, err := OpenWithPlugin(ctx, dir, to)
 	if err != nil {
 		return err
@@ -195,6 +196,10 @@ func compareStores(ctx context.Context, source *Store, dir string, to Node) (err
 	}
 	defer func() { err = errors.Join(err, target.Release()) }()
 	a, b := source.State, target.State
+	if a.StoreID != b.StoreID {
+		return fmt.Errorf("%w: the copy has store id %x, the original %x: the backend %s does not take the id of a moved store",
+			ErrRefused, b.StoreID, a.StoreID, to.Spec.Name)
+	}
 	if a.HardState != b.HardState || a.LastIndex != b.LastIndex || b.FirstIndex < a.FirstIndex {
 		return fmt.Errorf("%w: the copy is [%d,%d] with %v, the original [%d,%d] with %v",
 			ErrDamaged, b.FirstIndex, b.LastIndex, b.HardState, a.FirstIndex, a.LastIndex, a.HardState)

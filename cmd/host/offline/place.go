@@ -33,7 +33,7 @@ const (
 
 func backendOf(magic string) string {
 	switch magic {
-	case "PONTWAL\x01":
+	case "PONTWAL\x02":
 		return "wal"
 	case "PONTPEB\x01":
 		return "pebble"

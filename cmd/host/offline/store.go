@@ -19,9 +19,11 @@ import (
 // Node says whose store it is and with which plugin it is opened.
 type Node struct {
 	ClusterID, NodeID uint64
-	Name              string
-	Limits            plugins.Limits
-	Tick, Election    time.Duration
+	// StoreID is the id of a store that is made; 0 for a random one.
+	StoreID        uint64
+	Name           string
+	Limits         plugins.Limits
+	Tick, Election time.Duration
 	// Spec and Config are those of the storage plugin; Backends are what the
 	// host ships. RuntimeDir is for the sockets of the plugin's process.
 	Spec       catalog.Spec
@@ -36,7 +38,7 @@ const group = 1
 // options are those of the Open of a store in dir.
 func (n Node) options(dir string) plugins.Options {
 	o := plugins.Options{
-		Config: n.Config, ClusterID: n.ClusterID, NodeID: n.NodeID, NodeName: n.Name, Group: group,
+		Config: n.Config, StoreID: n.StoreID, ClusterID: n.ClusterID, NodeID: n.NodeID, NodeName: n.Name, Group: group,
 		Incarnation: uint64(time.Now().UnixNano()), DataDir: dir, Limits: n.Limits, Tick: n.Tick, Election: n.Election,
 	}
 	if o.Tick <= 0 {

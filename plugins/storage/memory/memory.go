@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -19,11 +20,10 @@ type Disk struct {
 	durable  image
 	onAppend func([]storage.Batch) error
 	short    string
-	id       uint64 // of every store over it
 }
 
 // NewDisk returns an empty disk.
-func NewDisk() *Disk { return &Disk{id: max(rand.Uint64(), 1)} }
+func NewDisk() *Disk { return &Disk{} }
 
 // Store returns a new store over the disk, not yet opened. Any number may be
 // made, but only one can be open at a time.
@@ -55,6 +55,7 @@ type identity struct{ cluster, node, group uint64 }
 // content.
 type image struct {
 	owner identity // zero until the first Open
+	store uint64   // likewise
 	hard  storage.HardState
 	// base is the last index that was given up; entries begin behind it.
 	base      uint64
@@ -159,6 +160,7 @@ func (m *Store) Open(ctx context.Context, opts plugins.Options) (storage.State, 
 		return storage.State{}, fmt.Errorf("%w: the disk is of %x, not of %x", plugins.ErrWrongIdentity, d.durable.owner, owner)
 	}
 	d.durable.owner = owner
+	d.durable.store = cmp.Or(d.durable.store, opts.StoreID, rand.Uint64(), 1)
 	d.holder = m
 	m.opened, m.now, m.limits = true, d.durable, opts.Limits
 	m.received = map[uint64]memorySnapshot{}
@@ -171,7 +173,7 @@ func (m *Store) stateLocked() storage.State {
 	// committed even if the last commit index was never synced.
 	hard.Commit = max(hard.Commit, m.now.base)
 	s := storage.State{
-		StoreID:    m.disk.id,
+		StoreID:    m.now.store,
 		HardState:  hard,
 		FirstIndex: m.now.base + 1,
 		LastIndex:  m.now.last(),

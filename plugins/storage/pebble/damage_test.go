@@ -95,7 +95,7 @@ func TestDamageIsRefused(t *testing.T) {
 func TestBackendsRefuseEachOther(t *testing.T) {
 	dir := closedStore(t)
 	newWAL := func() storage.Storage { return wal.New(testEnv(t)) }
-	if err := openError(t, newWAL, dir); !errors.Is(err, storage.ErrCorrupt) {
+	if err := openError(t, newWAL, dir); !errors.Is(err, plugins.ErrWrongIdentity) || !strings.Contains(err.Error(), "another storage backend") {
 		t.Errorf("wal opens the data of pebble: %v", err)
 	}
 	dir = t.TempDir()

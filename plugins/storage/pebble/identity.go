@@ -1,6 +1,8 @@
 package pebble
 
 import (
+	"cmp"
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -19,13 +21,14 @@ const (
 	identityName    = "identity"
 	identityTemp    = "identity.tmp"
 	identityMagic   = "PONTPEB\x01"
-	identityVersion = 1
-	identityBytes   = 44
+	identityVersion = 2
+	identityBytes   = 52
 )
 
 // identity says whose data a directory holds.
 type identity struct {
 	cluster, node, group uint64
+	store                uint64 // what peers know the store by
 	// begun is set once the database exists: from then on its absence is
 	// damage.
 	begun bool
@@ -38,6 +41,7 @@ func (id identity) encode() []byte {
 	b = le.AppendUint64(b, id.cluster)
 	b = le.AppendUint64(b, id.node)
 	b = le.AppendUint64(b, id.group)
+	b = le.AppendUint64(b, id.store)
 	begun := uint32(0)
 	if id.begun {
 		begun = 1
@@ -49,11 +53,12 @@ func (id identity) encode() []byte {
 func decodeIdentity(b []byte) (identity, bool) {
 	le := binary.LittleEndian
 	if len(b) != identityBytes || string(b[:8]) != identityMagic || le.Uint32(b[8:]) != identityVersion ||
-		le.Uint32(b[36:]) > 1 || le.Uint32(b[40:]) != crc32.Checksum(b[:40], crc32.MakeTable(crc32.Castagnoli)) {
+		le.Uint64(b[36:]) == 0 || le.Uint32(b[44:]) > 1 || le.Uint32(b[48:]) != crc32.Checksum(b[:48], crc32.MakeTable(crc32.Castagnoli)) {
 		return identity{}, false
 	}
 	return identity{
-		cluster: le.Uint64(b[12:]), node: le.Uint64(b[20:]), group: le.Uint64(b[28:]), begun: le.Uint32(b[36:]) == 1,
+		cluster: le.Uint64(b[12:]), node: le.Uint64(b[20:]), group: le.Uint64(b[28:]),
+		store: le.Uint64(b[36:]), begun: le.Uint32(b[44:]) == 1,
 	}, true
 }
 
@@ -66,12 +71,17 @@ func loadIdentity(fsys vfs.FS, opts plugins.Options) (identity, error) {
 		if err := mustBeNew(fsys); err != nil {
 			return identity{}, err
 		}
+		var random [8]byte
+		if _, err := rand.Read(random[:]); err != nil {
+			return identity{}, err
+		}
+		who.store = cmp.Or(opts.StoreID, binary.LittleEndian.Uint64(random[:]), 1)
 		return who, writeIdentity(fsys, who)
 	}
 	if err != nil {
 		return identity{}, err
 	}
-	if who.begun = id.begun; id != who {
+	if who.begun, who.store = id.begun, id.store; id != who {
 		return identity{}, fmt.Errorf("%w: the directory is of cluster %x, node %x, group %d, and was opened for %x, %x, %d",
 			plugins.ErrWrongIdentity, id.cluster, id.node, id.group, who.cluster, who.node, who.group)
 	}

@@ -60,7 +60,7 @@ func (s *store) recover(opts plugins.Options) (state storage.State, err error) {
 	if err := s.shelf.Open(state); err != nil {
 		return storage.State{}, err
 	}
-	state.Snapshots = s.shelf.List()
+	state.Snapshots, state.StoreID = s.shelf.List(), id.store
 	return state, nil
 }
 

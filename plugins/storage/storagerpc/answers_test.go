@@ -24,6 +24,7 @@ func checkBad(t *testing.T, err error) {
 
 func TestWrongStatesAreRefused(t *testing.T) {
 	for name, spoil := range map[string]func(*pluginv1.StorageOpenResponse){
+		"no store id":                         func(r *pluginv1.StorageOpenResponse) { r.StoreId = 0 },
 		"first index 0":                       func(r *pluginv1.StorageOpenResponse) { r.FirstIndex = 0 },
 		"last index far before first":         func(r *pluginv1.StorageOpenResponse) { r.LastIndex = 2 },
 		"last index without a successor":      func(r *pluginv1.StorageOpenResponse) { r.LastIndex = math.MaxUint64 },
@@ -67,16 +68,16 @@ func TestWrongStatesAreRefused(t *testing.T) {
 
 // newLog is the answer of a store with the log [1,3].
 func newLog(terms ...storage.TermBoundary) pluginv1.StorageOpenResponse {
-	return pluginv1.StorageOpenResponse{FirstIndex: 1, LastIndex: 3, Terms: terms}
+	return pluginv1.StorageOpenResponse{StoreId: 1, FirstIndex: 1, LastIndex: 3, Terms: terms}
 }
 
 func TestGoodStatesAreAccepted(t *testing.T) {
 	for name, answer := range map[string]pluginv1.StorageOpenResponse{
 		"compacted log":   goodOpen(),
-		"new store":       {FirstIndex: 1, Terms: []storage.TermBoundary{{}}},
+		"new store":       {StoreId: 1, FirstIndex: 1, Terms: []storage.TermBoundary{{}}},
 		"never compacted": newLog(storage.TermBoundary{}, storage.TermBoundary{Index: 1, Term: 4}),
 		"just installed": {
-			FirstIndex: 6, LastIndex: 5, Terms: []storage.TermBoundary{{Index: 5, Term: 3}},
+			StoreId: 1, FirstIndex: 6, LastIndex: 5, Terms: []storage.TermBoundary{{Index: 5, Term: 3}},
 			Snapshots: []storage.SnapshotInfo{snapshotInfo(5, 3, 0)},
 		},
 	} {

@@ -16,7 +16,7 @@ import (
 type nothing struct{ storage.Storage }
 
 func (nothing) Open(context.Context, plugins.Options) (storage.State, error) {
-	return storage.State{FirstIndex: 1, Terms: []storage.TermBoundary{{}}}, nil
+	return storage.State{StoreID: 1, FirstIndex: 1, Terms: []storage.TermBoundary{{}}}, nil
 }
 
 func (nothing) Append(context.Context, []storage.Batch) error { return nil }

@@ -13,6 +13,8 @@ const maxSnapshots = 64
 // checkState holds an Open's answer against the contract.
 func checkState(s storage.State) error {
 	switch {
+	case s.StoreID == 0:
+		return pluginrpc.BadAnswer("the store has no id")
 	case s.FirstIndex == 0 || s.LastIndex < s.FirstIndex-1 || s.LastIndex == math.MaxUint64:
 		return pluginrpc.BadAnswer("log [%d,%d]", s.FirstIndex, s.LastIndex)
 	case s.HardState.Commit > s.LastIndex:

@@ -56,6 +56,7 @@ func (c *Client) Open(ctx context.Context, opts plugins.Options) (storage.State,
 		return storage.State{}, fmt.Errorf("open storage: %w", c.table.Error(ctx, err))
 	}
 	state := storage.State{
+		StoreID:    res.StoreId,
 		HardState:  res.HardState,
 		Snapshots:  res.Snapshots,
 		FirstIndex: res.FirstIndex,

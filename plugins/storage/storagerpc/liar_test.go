@@ -98,6 +98,7 @@ func (l *liar) OpenSnapshot(_ *pluginv1.OpenSnapshotRequest, stream grpc.ServerS
 // compacted into the snapshot at 5.
 func goodOpen() pluginv1.StorageOpenResponse {
 	return pluginv1.StorageOpenResponse{
+		StoreId:    1,
 		HardState:  storage.HardState{Term: 7, Vote: 1, Commit: 8},
 		FirstIndex: 4, LastIndex: 9,
 		Terms:     []storage.TermBoundary{{Index: 3, Term: 2}, {Index: 6, Term: 5}},

@@ -44,6 +44,7 @@ func (s *server) Open(ctx context.Context, req *pluginv1.StorageOpenRequest) (*p
 		return nil, s.table.Status(err)
 	}
 	return &pluginv1.StorageOpenResponse{
+		StoreId:    state.StoreID,
 		HardState:  state.HardState,
 		Snapshots:  state.Snapshots,
 		FirstIndex: state.FirstIndex,

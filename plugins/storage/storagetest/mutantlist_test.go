@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -105,6 +106,13 @@ func spaceMutants() []mutant {
 // openMutants are faults of the answer of Open, of the lock and of the end.
 func openMutants() []mutant {
 	return []mutant{
+		{name: "AnotherIDAtEachOpen", part: "StoreID", open: changeState(func(s *storage.State) { s.StoreID = rand.Uint64() })},
+		{name: "TheSameIDEverywhere", part: "StoreID", open: changeState(func(s *storage.State) { s.StoreID = 7 })},
+		{name: "NoID", part: "StoreID", open: changeState(func(s *storage.State) { s.StoreID = 0 })},
+		{name: "IgnoresTheIDOfAMovedStore", part: "StoreID", open: func(m *mutantStore, ctx context.Context, o plugins.Options) (storage.State, error) {
+			o.StoreID = 0
+			return m.Memory.Open(ctx, o)
+		}},
 		{name: "WrongFirstIndexAfterCompaction", part: "Compact", open: changeState(func(s *storage.State) {
 			if s.FirstIndex > 1 {
 				s.FirstIndex++

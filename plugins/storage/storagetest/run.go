@@ -49,6 +49,7 @@ func Run(t *testing.T, h Harness) {
 	t.Run("Install", h.testInstall)
 	t.Run("Compact", h.testCompact)
 	t.Run("Reopen", h.testReopen)
+	t.Run("StoreID", h.testStoreID)
 	t.Run("Lock", h.testLock)
 	t.Run("Limits", h.testLimits)
 	t.Run("Space", h.testSpace)
@@ -89,6 +90,12 @@ type session struct {
 // start opens a new store.
 func (h Harness) start(t testing.TB) *session {
 	t.Helper()
+	return h.begin(t, func(*session) {})
+}
+
+// begin is start with other options.
+func (h Harness) begin(t testing.TB, change func(*session)) *session {
+	t.Helper()
 	se := &session{t: t, h: h, opts: plugins.Options{
 		Config:    h.Config,
 		ClusterID: 0xc1, NodeID: 0xa1, NodeName: "n1",
@@ -99,6 +106,7 @@ func (h Harness) start(t testing.TB) *session {
 		Tick:        100 * time.Millisecond,
 		Election:    time.Second,
 	}}
+	change(se)
 	se.open()
 	t.Cleanup(func() {
 		if err := se.s.Close(se.ctx()); err != nil && !t.Failed() {
@@ -129,6 +137,9 @@ func (se *session) open() {
 func (se *session) checkState() {
 	se.t.Helper()
 	st := se.state
+	if st.StoreID == 0 {
+		se.t.Fatal("Open: a store without an id")
+	}
 	if st.FirstIndex < 1 || st.LastIndex+1 < st.FirstIndex {
 		se.t.Fatalf("Open: a log of [%d,%d]", st.FirstIndex, st.LastIndex)
 	}

@@ -74,7 +74,7 @@ func TestZeroIsNoRecord(t *testing.T) {
 }
 
 func TestIdentityRoundTrip(t *testing.T) {
-	want := identity{owner: owner{cluster: 1 << 60, node: 7, group: 1}, salt: 99, begun: true}
+	want := identity{owner: owner{cluster: 1 << 60, node: 7, group: 1}, store: 1 << 61, salt: 99, begun: true}
 	b := want.encode()
 	if got, ok := decodeIdentity(b); !ok || got != want {
 		t.Errorf("decoded %+v, %v, want %+v", got, ok, want)
@@ -142,7 +142,7 @@ func TestConfig(t *testing.T) {
 // valid start record or not.
 func FuzzSegment(f *testing.F) {
 	// A fixed salt, so that inputs which were found stay what they are.
-	id := identity{salt: 0x5a17, owner: owner{cluster: 0xc1, node: 0xa1, group: 1}}
+	id := identity{salt: 0x5a17, store: 1, owner: owner{cluster: 0xc1, node: 0xa1, group: 1}}
 	w := newWorkload(vfs.MemOf(map[string][]byte{identityName: id.encode()}))
 	for _, step := range w.script()[:4] {
 		if err := step(); err != nil {

@@ -1,11 +1,14 @@
 package wal
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"strings"
 
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -15,8 +18,9 @@ import (
 const (
 	identityName  = "identity"
 	identityTemp  = "identity.tmp"
-	identityMagic = "PONTWAL\x01"
-	identityBytes = 48
+	identityMagic = "PONTWAL\x02"
+	identityBytes = 56
+	maxIdentity   = 256 // of any backend and version
 )
 
 // owner says whose data it is.
@@ -29,6 +33,8 @@ func (o owner) String() string {
 // identity is what a store keeps about itself.
 type identity struct {
 	owner owner
+	// store is what peers know the store by (storage.State.StoreID).
+	store uint64
 	// salt is the initial value of header CRCs: random and never shown, so
 	// that entry data cannot imitate a record.
 	salt uint32
@@ -45,6 +51,7 @@ func (id identity) encode() []byte {
 	b = le.AppendUint64(b, id.owner.cluster)
 	b = le.AppendUint64(b, id.owner.node)
 	b = le.AppendUint64(b, id.owner.group)
+	b = le.AppendUint64(b, id.store)
 	begun := uint32(0)
 	if id.begun {
 		begun = 1
@@ -55,24 +62,26 @@ func (id identity) encode() []byte {
 
 func decodeIdentity(b []byte) (identity, bool) {
 	le := binary.LittleEndian
-	if len(b) != identityBytes || string(b[:8]) != identityMagic || le.Uint32(b[40:]) > 1 ||
-		le.Uint32(b[44:]) != checksum(b[:44]) || le.Uint32(b[8:]) != formatVersion {
+	if len(b) != identityBytes || string(b[:8]) != identityMagic || le.Uint32(b[48:]) > 1 ||
+		le.Uint32(b[52:]) != checksum(b[:52]) || le.Uint32(b[8:]) != formatVersion || le.Uint64(b[40:]) == 0 {
 		return identity{}, false
 	}
 	return identity{
 		salt:  le.Uint32(b[12:]),
-		begun: le.Uint32(b[40:]) == 1,
+		store: le.Uint64(b[40:]),
+		begun: le.Uint32(b[48:]) == 1,
 		owner: owner{cluster: le.Uint64(b[16:]), node: le.Uint64(b[24:]), group: le.Uint64(b[32:])},
 	}, true
 }
 
 // loadIdentity reads the identity and compares it with who asks, or creates it
-// in a directory that has no data. hasLog says whether there are segments.
-func loadIdentity(fsys vfs.FS, who owner, hasLog, hasSnapshots bool) (identity, error) {
+// in a directory that has no data, with the id store or a random one. hasLog says
+// whether there are segments.
+func loadIdentity(fsys vfs.FS, who owner, store uint64, hasLog, hasSnapshots bool) (identity, error) {
 	id, err := readIdentity(fsys)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !hasLog && !hasSnapshots:
-		return createIdentity(fsys, who)
+		return createIdentity(fsys, who, store)
 	case errors.Is(err, fs.ErrNotExist):
 		return identity{}, fmt.Errorf("%w: there is data but no file %q; %s", storage.ErrCorrupt, identityName, wayOut)
 	case err != nil:
@@ -96,11 +105,12 @@ func readIdentity(fsys vfs.FS) (id identity, err error) {
 	if err != nil {
 		return identity{}, err
 	}
-	b := make([]byte, identityBytes)
-	if size == identityBytes {
-		if _, err := f.ReadAt(b, 0); err != nil {
-			return identity{}, unreadable(identityName, 0, err)
-		}
+	b := make([]byte, min(size, maxIdentity))
+	if _, err := f.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
+		return identity{}, unreadable(identityName, 0, err)
+	}
+	if err := foreign(b); err != nil {
+		return identity{}, err
 	}
 	id, ok := decodeIdentity(b)
 	if !ok {
@@ -109,12 +119,31 @@ func readIdentity(fsys vfs.FS) (id identity, err error) {
 	return id, nil
 }
 
-func createIdentity(fsys vfs.FS, who owner) (identity, error) {
-	var salt [4]byte
-	if _, err := rand.Read(salt[:]); err != nil {
+// foreign refuses an identity that is whole, and not of this backend or not of
+// this version of it.
+func foreign(b []byte) error {
+	family, sum := identityMagic[:len(identityMagic)-1], len(b)-4
+	switch {
+	case sum < len(identityMagic) || !strings.HasPrefix(string(b), "PONT") || strings.HasPrefix(string(b), identityMagic) ||
+		binary.LittleEndian.Uint32(b[sum:]) != checksum(b[:sum]):
+		return nil // read on: it is ours, or damaged
+	case strings.HasPrefix(string(b), family):
+		return fmt.Errorf("%w: the directory was written by another version of this backend (format %d, this one is %d)",
+			plugins.ErrWrongIdentity, b[len(family)], identityMagic[len(family)])
+	}
+	return fmt.Errorf("%w: the directory has data of another storage backend (%q): open it with that one, or use host storage migrate",
+		plugins.ErrWrongIdentity, b[:len(family)])
+}
+
+func createIdentity(fsys vfs.FS, who owner, store uint64) (identity, error) {
+	var random [12]byte
+	if _, err := rand.Read(random[:]); err != nil {
 		return identity{}, err
 	}
-	id := identity{owner: who, salt: binary.LittleEndian.Uint32(salt[:])}
+	id := identity{
+		owner: who, salt: binary.LittleEndian.Uint32(random[:]),
+		store: cmp.Or(store, binary.LittleEndian.Uint64(random[4:]), 1),
+	}
 	return id, writeIdentity(fsys, id)
 }
 

@@ -15,7 +15,7 @@ import (
 
 // Identity says whose data a directory holds. Open wants the same in its
 // options.
-type Identity struct{ ClusterID, NodeID, Group uint64 }
+type Identity struct{ ClusterID, NodeID, Group, StoreID uint64 }
 
 // ReadIdentity reads whose data is in dir, which may be in use. The error
 // matches fs.ErrNotExist if there is no store, and storage.ErrCorrupt if the
@@ -30,7 +30,7 @@ func ReadIdentity(dir string) (id Identity, err error) {
 	if err != nil {
 		return Identity{}, fmt.Errorf("%s: %w", dir, err)
 	}
-	return Identity{read.owner.cluster, read.owner.node, read.owner.group}, nil
+	return Identity{read.owner.cluster, read.owner.node, read.owner.group, read.store}, nil
 }
 
 // NewOffline returns a store that does all that New's does and changes nothing

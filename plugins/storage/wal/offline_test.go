@@ -141,7 +141,7 @@ func TestInspectRefuses(t *testing.T) {
 		t.Errorf("ReadIdentity of an empty directory = %v", err)
 	}
 	id, err := ReadIdentity(dir)
-	if want := (Identity{opts.ClusterID, opts.NodeID, opts.Group}); err != nil || id != want {
+	if want := (Identity{opts.ClusterID, opts.NodeID, opts.Group, id.StoreID}); err != nil || id != want || id.StoreID == 0 {
 		t.Errorf("ReadIdentity = %+v, %v, want %+v", id, err, want)
 	}
 }

@@ -153,7 +153,7 @@ func (s *store) recover(opts plugins.Options) (state storage.State, err error) {
 		return storage.State{}, err
 	}
 	hasLog, hasSnapshots := dataIn(names)
-	id, err := loadIdentity(s.fs, owner{opts.ClusterID, opts.NodeID, opts.Group}, hasLog, hasSnapshots)
+	id, err := loadIdentity(s.fs, owner{opts.ClusterID, opts.NodeID, opts.Group}, opts.StoreID, hasLog, hasSnapshots)
 	if err != nil {
 		return storage.State{}, err
 	}
@@ -171,7 +171,7 @@ func (s *store) recover(opts plugins.Options) (state storage.State, err error) {
 		return storage.State{}, errors.Join(err, s.journal.abandon())
 	}
 	s.journal.run()
-	state.Snapshots = s.shelf.List()
+	state.Snapshots, state.StoreID = s.shelf.List(), id.store
 	return state, nil
 }
 
