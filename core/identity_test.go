@@ -146,7 +146,7 @@ func TestA3AMemberThatJoinsAsAFounderEnds(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
 	c.eventually("the addition", func() bool {
-		_, err := c.service(leader).AddMember(ctx, fourth)
+		_, err := c.service(leader).AddMember(ctx, fourth, server.ChangeOptions{})
 		return err == nil || errors.Is(err, server.ErrChangeRefused)
 	})
 	before := c.members
