@@ -268,6 +268,17 @@ func (p *appendPump) watch() {
 	}
 }
 
+// stalled is how long the storage has left an append unanswered; 0 if there is
+// none.
+func (p *appendPump) stalled() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.sent) == 0 {
+		return 0
+	}
+	return time.Since(p.oldest)
+}
+
 // fetch reads entries for a follower that is behind the memory.
 func (g *generation) fetch(f node.Fetch) {
 	ctx, cancel := context.WithTimeout(context.Background(), CallTimeout(g.h.cfg.Election))

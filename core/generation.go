@@ -26,6 +26,7 @@ type generation struct {
 	registry *member.Registry // at the newest snapshot
 	pump     *appendPump
 	space    spaceWatch
+	fitness  fitnessWatch
 
 	stop     chan struct{}
 	stopOnce sync.Once
@@ -92,7 +93,7 @@ func (g *generation) build(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("storage(%s): %w", g.instance.Info().Name, err)
 	}
-	core.SetSpace(g.firstSpace(ctx))
+	core.SetFitness(g.firstFitness(ctx))
 	g.h.stored.Store(max(g.h.stored.Load(), g.state.LastIndex))
 	g.pump = newAppendPump(g)
 	g.node = node.New(core, ports{g})
@@ -179,6 +180,7 @@ func (h *Host) run(g *generation) {
 	h.courier.setPeers(h.identity.known())
 	g.wg.Go(g.pump.run)
 	g.wg.Go(g.watchSpace)
+	g.wg.Go(g.watchFitness)
 	go g.raft()
 }
 

@@ -86,15 +86,15 @@ func (s *machineSource) current() *catalog.Instance {
 }
 
 // Apply is never cancelled half-way (law 4), but watched: after this much it
-// is complained about, then leadership is given up, then the plugin is killed
-// and its successor replays.
-func applyLimits(election time.Duration) (warn, transfer, kill time.Duration) {
-	return 2 * election, 5 * election, 30*time.Second + 10*election
+// is complained about, and the member unfit to lead (judge), then the plugin is
+// killed and its successor replays.
+func applyLimits(election time.Duration) (warn, kill time.Duration) {
+	return 2 * election, 30*time.Second + 10*election
 }
 
 // watchApply is the watchdog of Apply.
 func (h *Host) watchApply() {
-	warn, transfer, kill := applyLimits(h.cfg.Election)
+	warn, kill := applyLimits(h.cfg.Election)
 	ticker := time.NewTicker(h.cfg.Election)
 	defer ticker.Stop()
 	for {
@@ -111,14 +111,6 @@ func (h *Host) watchApply() {
 		h.logger.Warn("state machine has not answered an apply", "plugin", in.Info().Name, "for", stalled.Round(time.Millisecond))
 		if stalled >= kill {
 			in.Fail(fmt.Errorf("has not answered an apply for %v: %w", stalled.Round(time.Millisecond), catalog.ErrHung))
-			continue
-		}
-		if stalled >= transfer && h.server.Status().Role == "leader" {
-			ctx, cancel := context.WithTimeout(context.Background(), 2*h.cfg.Election)
-			if _, err := h.server.HandOver(ctx); err != nil {
-				h.logger.Warn("leadership could not be given up", "error", err)
-			}
-			cancel()
 		}
 	}
 }

@@ -3,13 +3,9 @@ package core
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/core/member"
-	"github.com/pontoon-raft/pontoon/core/node"
-	"github.com/pontoon-raft/pontoon/core/server"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -18,12 +14,6 @@ import (
 func spaceInterval(tick time.Duration) time.Duration {
 	return min(max(tick, 20*time.Millisecond), 250*time.Millisecond)
 }
-
-// maxHandOverPause is how many election timeouts a leader that is short of space
-// waits at most before it gives leadership away once more. The first time it
-// waits for one, and then twice as long each time: if all are short, leadership
-// comes back, and every election costs some of the space that is left.
-const maxHandOverPause = 32
 
 // spaceWatch is what a generation knows of its storage's space.
 type spaceWatch struct {
@@ -39,8 +29,8 @@ func (w *spaceWatch) warning() string {
 	return ""
 }
 
-// seen takes an answer, and tells whether it differs from the one before.
-func (w *spaceWatch) seen(g *generation, s storage.Space) (changed bool) {
+// seen takes an answer.
+func (w *spaceWatch) seen(g *generation, s storage.Space) {
 	before := w.last.Swap(&s)
 	wasShort := before != nil && before.Short
 	switch {
@@ -49,40 +39,28 @@ func (w *spaceWatch) seen(g *generation, s storage.Space) (changed bool) {
 	case !s.Short && wasShort:
 		g.h.logger.Info("storage has space again")
 	}
-	return before == nil || *before != s
 }
 
-// watchSpace asks the storage for its space until the generation ends. While it
-// is short, raft takes no proposals here, and leadership goes to a member
-// that may have more.
+// watchSpace asks the storage for its space until the generation ends. The
+// answer is part of the member's fitness.
 func (g *generation) watchSpace() {
 	if !g.storage.Describe().Has(storage.CapabilitySpace) {
 		return
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := g.untilStopped()
 	defer cancel()
-	g.wg.Go(func() {
-		select {
-		case <-g.failed:
-		case <-g.stop:
-		}
-		cancel()
-	})
 	ticker := time.NewTicker(spaceInterval(g.h.cfg.Tick))
 	defer ticker.Stop()
-	var away handingOver
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		g.askForSpace(ctx)
-		switch {
-		case !g.space.last.Load().Short:
-			away = handingOver{}
-		case g.node.State().Role == "leader" && time.Now().After(away.next):
-			g.leaveLeadership(ctx, &away)
+		// Without an answer the last one stands: a plugin that is not well shows
+		// elsewhere.
+		if space, ok := g.spaceOf(ctx); ok {
+			g.space.seen(g, space)
 		}
 	}
 }
@@ -106,64 +84,4 @@ func (g *generation) spaceOf(ctx context.Context) (storage.Space, bool) {
 	}
 	g.space.mute = err != nil
 	return space, err == nil
-}
-
-// askForSpace asks once and passes on what is new. Without an answer the last
-// one stands: a plugin that is not well shows elsewhere.
-func (g *generation) askForSpace(ctx context.Context) {
-	space, ok := g.spaceOf(ctx)
-	if ok && g.space.seen(g, space) {
-		g.node.Do(func(c *node.Core) error {
-			c.SetSpace(space)
-			return nil
-		})
-	}
-}
-
-// handingOver remembers what a leader that is short of space has tried.
-type handingOver struct {
-	tried []member.ID   // those asked to take over since all were asked
-	next  time.Time     // not before this
-	pause time.Duration // after the last one that worked
-}
-
-// leaveLeadership asks the next member to lead. One that does not is passed over
-// the next time.
-func (g *generation) leaveLeadership(ctx context.Context, away *handingOver) {
-	election := g.h.cfg.Election
-	away.next = time.Now().Add(election)
-	ctx, cancel := context.WithTimeout(ctx, election)
-	defer cancel()
-	to, err := g.successor(ctx, away.tried)
-	if to == 0 && err == nil { // all were asked: from the first one again
-		away.tried = nil
-		to, err = g.successor(ctx, nil)
-	}
-	if err != nil || to == 0 {
-		return // nobody else is there
-	}
-	away.tried = append(away.tried, to)
-	switch _, err = g.h.server.TransferLeader(ctx, to); {
-	case err == nil:
-		away.pause = min(max(2*away.pause, election), maxHandOverPause*election)
-		away.next = time.Now().Add(away.pause)
-		g.h.logger.Info("leadership handed over for want of space", "to", to)
-	case ctx.Err() == nil && !errors.Is(err, server.ErrNotLeader):
-		g.h.logger.Warn("leadership could not be handed over for want of space", "to", to, "error", err)
-	}
-}
-
-// successor asks the raft goroutine for a voter that is none of those tried.
-func (g *generation) successor(ctx context.Context, tried []member.ID) (member.ID, error) {
-	answer := make(chan member.ID, 1)
-	g.node.Do(func(c *node.Core) error {
-		answer <- c.Successor(tried...)
-		return nil
-	})
-	select {
-	case to := <-answer:
-		return to, nil
-	case <-ctx.Done():
-		return 0, fmt.Errorf("successor: %w", ctx.Err())
-	}
 }

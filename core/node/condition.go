@@ -34,6 +34,11 @@ func conditionNames() [6]string {
 	return [...]string{"space", "disk", "state_machine", "apply_lag", "log", "refusing"}
 }
 
+// Unfitting are the conditions that make a member unfit, one by one.
+func Unfitting() []Condition {
+	return []Condition{ShortOfSpace, DiskStalled, MachineDown, ApplyLagging, LogStuck}
+}
+
 // Names are the words for the bits that are set, in the order of the bits.
 func (c Condition) Names() []string {
 	var names []string
@@ -81,7 +86,7 @@ func (c *Core) gossip(m *pb.Message) (g gossip) {
 	if t := m.GetType(); t != pb.MsgHeartbeat && t != pb.MsgHeartbeatResp {
 		return g
 	}
-	if c.refusing {
+	if g.condition = c.fitness.Condition; c.refusing {
 		g.condition |= Refusing
 	}
 	if c.leads() {

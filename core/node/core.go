@@ -49,7 +49,8 @@ type Core struct {
 	uncommitted   uint64 // bytes; see took
 	received      receivedSnapshot
 	news          commitNews
-	space         storage.Space
+	fitness       Fitness
+	holdback      holdback
 	watch         watch
 	refusing      bool                    // messages of peers were refused lately
 	conditions    map[member.ID]Condition // what the others say of themselves
@@ -211,10 +212,11 @@ func (c *Core) Output() Output {
 func (c *Core) AppendsInFlight() int { return c.appends.len() }
 
 // WantsProposals tells whether new proposals should be handed in now, or wait
-// and go together: batching by back-pressure.
-// A leader that has not founded the cluster yet lets them wait too.
+// and go together: batching by back-pressure. Those that will be refused need
+// not wait for that. A leader that has not founded the cluster yet lets them
+// wait too.
 func (c *Core) WantsProposals() bool {
-	return c.appends.len() < c.cfg.MaxAppends && (c.founded() || !c.leads())
+	return c.appends.len() < c.cfg.MaxAppends && (c.founded() || !c.leads()) || c.checkFitness() != nil
 }
 
 // Registry is the membership as of the last entry that came out for apply.

@@ -52,6 +52,7 @@ func (c *Core) Tick() error {
 		c.registrar.due = true
 		c.collect()
 		c.watch.tick(c)
+		c.holdback.tick(c)
 		if c.lazyCommit {
 			c.flushCommit(false)
 		}
@@ -84,7 +85,7 @@ func (c *Core) alone() bool {
 
 // Propose hands in proposals, all as one message: at the leader they go into
 // the log together, elsewhere they are forwarded to the leader. ErrDropped
-// and ErrNoSpace mean that none of them was taken.
+// ErrNoSpace and ErrUnfit mean that none of them was taken.
 func (c *Core) Propose(proposals []Proposal) error {
 	data, size := make([][]byte, len(proposals)), uint64(0)
 	for i := range proposals {
@@ -92,7 +93,7 @@ func (c *Core) Propose(proposals []Proposal) error {
 		size += uint64(len(data[i]))
 	}
 	return c.step(func() error {
-		if err := c.checkSpace(); err != nil {
+		if err := errors.Join(c.checkSpace(), c.checkFitness()); err != nil {
 			return err
 		}
 		if c.leads() && !c.founded() || !c.fits(size) {

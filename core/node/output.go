@@ -302,6 +302,10 @@ func (c *Core) send(m *pb.Message) {
 			c.raft.ReportSnapshot(m.GetTo(), raft.SnapshotFailure)
 			return
 		}
+	case pb.MsgPreVote:
+		if c.holdsBack() {
+			return
+		}
 	case pb.MsgHeartbeat:
 		c.clamp(m)
 		c.heartbeat = max(c.heartbeat, readPosition(m.GetContext()))

@@ -24,7 +24,7 @@ func TestLeaderShortOfSpaceTakesNoProposals(t *testing.T) {
 	l := newTrio(t)
 	l.elect()
 	last := l.core.lastIndex()
-	l.core.SetSpace(short)
+	l.core.SetFitness(Fitness{Condition: ShortOfSpace, Space: short})
 	if err := l.core.Propose(someProposal()); !errors.Is(err, ErrNoSpace) || !strings.Contains(err.Error(), short.Detail) {
 		t.Errorf("a proposal = %v, want %v with the detail", err, ErrNoSpace)
 	}
@@ -36,7 +36,7 @@ func TestLeaderShortOfSpaceTakesNoProposals(t *testing.T) {
 		t.Fatalf("the log grew from %d to %d", last, got)
 	}
 	l.must(l.core.ProposeChange(RequestID{Origin: 1, Number: 2}, member.Change{Op: member.Remove, Member: member.Member{ID: 3}}))
-	l.core.SetSpace(storage.Space{})
+	l.core.SetFitness(Fitness{})
 	l.must(l.core.Propose(someProposal()))
 	l.must(l.core.Step(forwarded(2, 10)))
 	l.settle()
@@ -49,7 +49,7 @@ func TestLeaderShortOfSpaceTakesNoProposals(t *testing.T) {
 // proposals on.
 func TestFollowerShortOfSpaceFollows(t *testing.T) {
 	l := newTrio(t)
-	l.core.SetSpace(short)
+	l.core.SetFitness(Fitness{Condition: ShortOfSpace, Space: short})
 	last := l.core.lastIndex()
 	l.from(2, pb.MsgApp, &pb.Message{
 		Term: new(uint64(2)), Index: new(last), LogTerm: new(uint64(1)), Commit: new(last),
@@ -77,7 +77,7 @@ func TestFollowerShortOfSpaceFollows(t *testing.T) {
 func TestForwardedProposalWaitsForALeaderWithSpace(t *testing.T) {
 	l := newTrio(t)
 	l.elect()
-	l.core.SetSpace(short)
+	l.core.SetFitness(Fitness{Condition: ShortOfSpace, Space: short})
 	n := New(l.core, statePorts{})
 	l.must(n.stepMessage(forwarded(2, 100)))
 	l.must(n.stepHeld())

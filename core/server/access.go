@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // access lends the running state machine to those who use it beside the
@@ -15,6 +16,7 @@ type access struct {
 	cancel  context.CancelFunc
 	users   int
 	idle    chan struct{} // closed when users becomes 0 after a close
+	since   time.Time     // of the last close; zero before the first open
 }
 
 // open begins to lend m.
@@ -31,7 +33,7 @@ func (a *access) close() <-chan struct{} {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.machine != nil {
-		a.machine = nil
+		a.machine, a.since = nil, time.Now()
 		a.cancel()
 	}
 	idle := make(chan struct{})
@@ -43,6 +45,20 @@ func (a *access) close() <-chan struct{} {
 		a.idle = idle
 	}
 	return a.idle
+}
+
+// closedFor is for how long there has been no state machine to lend; 0 if there
+// is one. Before the first one it counts from start.
+func (a *access) closedFor(start time.Time) time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.machine != nil {
+		return 0
+	}
+	if a.since.IsZero() {
+		return time.Since(start)
+	}
+	return time.Since(a.since)
 }
 
 // isOpen tells whether the state machine can be used.

@@ -18,7 +18,31 @@ const (
 	WarnRefusing = "refusing"
 	// WarnRaftStalled: the raft goroutine does not get on.
 	WarnRaftStalled = "raft_stalled"
+	// WarnUnfit: this member is unfit to lead.
+	WarnUnfit = "unfit"
 )
+
+// Unfit is one reason why this member is unfit to lead.
+type Unfit struct {
+	// Condition is the one bit of it.
+	Condition node.Condition
+	// Text says it to people, with numbers.
+	Text string
+}
+
+// unfit are the warnings of that. What a plugin's own warning says is not said
+// twice.
+func (s *Server) unfit() (list []Warning) {
+	if s.cfg.Fitness == nil {
+		return nil
+	}
+	for _, u := range s.cfg.Fitness() {
+		if u.Condition != node.ShortOfSpace {
+			list = append(list, Warning{WarnUnfit, "unfit to lead: " + u.Text})
+		}
+	}
+	return list
+}
 
 // StallAfter is how long something that ought to get on may stand still before
 // it is called stalled: two seconds, which no fsync of a sound disk takes, plus

@@ -83,6 +83,7 @@ func (s *Server) gauges() []prometheus.Collector {
 		}, func() float64 { return float64(s.Pending()) }),
 		newPluginCollector(s.cfg.Plugins),
 		peerCollector{s},
+		unfitCollector{s},
 	}
 }
 

@@ -163,6 +163,8 @@ func (s *Server) Rejected(ids []node.RequestID, err error) {
 	switch {
 	case errors.Is(err, node.ErrChangePending):
 		reason = &Error{Err: ErrChangePending, RetryAfter: s.cfg.Election}
+	case errors.Is(err, node.ErrUnfit):
+		reason = &Error{Err: ErrNotReady, Detail: err.Error(), RetryAfter: s.cfg.Tick}
 	case errors.Is(err, node.ErrNoSpace):
 		reason = &Error{Err: ErrNoSpace, Detail: err.Error(), RetryAfter: s.cfg.Election}
 	case s.leader() == 0:

@@ -29,7 +29,7 @@ func (s *Server) Query(ctx context.Context, data []byte, c Consistency) (Answer,
 	index, _ := s.progress.get()
 	m, lease, done, ok := s.machine.use(ctx)
 	if !ok {
-		return Answer{}, &Error{Err: ErrNotReady, Detail: "the state machine plugin is starting", RetryAfter: s.cfg.Tick}
+		return Answer{}, s.hint(&Error{Err: ErrNotReady, Detail: "the state machine plugin is starting", RetryAfter: s.cfg.Tick})
 	}
 	defer done()
 	answer, err := m.Query(lease, data)

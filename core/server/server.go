@@ -47,9 +47,9 @@ type Config struct {
 	Plugins func() []PluginStatus
 	// Links tells how peers are reached; nil if nobody knows.
 	Links func() []PeerLink
-	// Warnings tells what the host has to add to a status; may be nil.
-	Warnings func() []Warning
-	Logger   *slog.Logger
+	// Fitness tells what makes this member unfit to lead; may be nil.
+	Fitness func() []Unfit
+	Logger  *slog.Logger
 	// Metrics is where the server's metrics are registered; may be nil.
 	Metrics prometheus.Registerer
 }
@@ -103,6 +103,7 @@ type Server struct {
 	lastLost time.Time // when this member last saw a leader go
 
 	started     atomic.Bool
+	made        time.Time
 	nextRequest atomic.Uint64
 	reads       *readRounds
 	queue       *applyQueue
@@ -163,6 +164,7 @@ func New(cfg Config) *Server {
 		queue:    newApplyQueue(),
 		progress: newProgress(),
 		changed:  newBroadcast(),
+		made:     time.Now(),
 
 		unreadable: map[uint64]bool{},
 

@@ -16,9 +16,7 @@ func (s *Server) Status() Status {
 	if s.cfg.Links != nil {
 		st.Links = s.cfg.Links()
 	}
-	if s.cfg.Warnings != nil {
-		st.Warnings = s.cfg.Warnings()
-	}
+	st.Warnings = s.unfit()
 	n, _ := s.attached()
 	if n == nil {
 		return st
@@ -86,6 +84,16 @@ func pluginsReady(all []PluginStatus) error {
 		}
 	}
 	return nil
+}
+
+// MachineDown is for how long the state machine has not been up: it starts,
+// replays or restores; 0 if it is.
+func (s *Server) MachineDown() time.Duration { return s.machine.closedFor(s.made) }
+
+// Applied is the applied index.
+func (s *Server) Applied() uint64 {
+	applied, _ := s.progress.get()
+	return applied
 }
 
 // ApplyStalled is how long the state machine has left a batch unanswered; 0 if

@@ -2,7 +2,36 @@ package server
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/pontoon-raft/pontoon/core/node"
 )
+
+// unfitCollector reports why this member is unfit to lead.
+type unfitCollector struct{ s *Server }
+
+func (c unfitCollector) unfit() *prometheus.Desc {
+	return prometheus.NewDesc(namespace+"_unfit", "1 if this makes the member unfit to lead.", []string{"reason"}, nil)
+}
+
+// Describe implements prometheus.Collector.
+func (c unfitCollector) Describe(ch chan<- *prometheus.Desc) { ch <- c.unfit() }
+
+// Collect implements prometheus.Collector.
+func (c unfitCollector) Collect(ch chan<- prometheus.Metric) {
+	var is node.Condition
+	if c.s.cfg.Fitness != nil {
+		for _, u := range c.s.cfg.Fitness() {
+			is |= u.Condition
+		}
+	}
+	for _, reason := range node.Unfitting() {
+		value := 0.0
+		if is.Has(reason) {
+			value = 1
+		}
+		ch <- prometheus.MustNewConstMetric(c.unfit(), prometheus.GaugeValue, value, reason.String())
+	}
+}
 
 // peerCollector reports which followers of this leader get nowhere.
 type peerCollector struct{ s *Server }

@@ -1,0 +1,90 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/core/node"
+	"github.com/pontoon-raft/pontoon/core/server"
+)
+
+// maxHandOverPause is how many election timeouts an unfit leader waits at most
+// before it gives leadership away once more. The first time it waits for one,
+// and then twice as long each time: members of an older version do not say
+// that they are unfit, and leadership may come back from them.
+const maxHandOverPause = 32
+
+// watchFitness judges this member until the generation ends. While it is unfit
+// and leads, leadership goes to a member that is fitter.
+func (g *generation) watchFitness() {
+	ctx, cancel := g.untilStopped()
+	defer cancel()
+	ticker := time.NewTicker(spaceInterval(g.h.cfg.Tick))
+	defer ticker.Stop()
+	var away handingOver
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		switch unfit := g.assess(); {
+		case unfit == 0:
+			away = handingOver{}
+		case g.node.State().Role == "leader" && time.Now().After(away.next):
+			g.leaveLeadership(ctx, &away, unfit)
+		}
+	}
+}
+
+// handingOver remembers what an unfit leader has tried.
+type handingOver struct {
+	tried []member.ID   // those asked to take over since all were asked
+	next  time.Time     // not before this
+	pause time.Duration // after the last one that worked
+}
+
+// leaveLeadership asks the next member to lead. One that does not is passed over
+// the next time.
+func (g *generation) leaveLeadership(ctx context.Context, away *handingOver, unfit node.Condition) {
+	election := g.h.cfg.Election
+	ctx, cancel := context.WithTimeout(ctx, election)
+	defer cancel()
+	to, err := g.fitter(ctx, away.tried)
+	if to == 0 && err == nil { // all were asked: from the first one again
+		away.tried = nil
+		to, err = g.fitter(ctx, nil)
+	}
+	if err != nil || to == 0 {
+		return // nobody is fitter
+	}
+	away.next = time.Now().Add(election)
+	away.tried = append(away.tried, to)
+	switch _, err = g.h.server.TransferLeader(ctx, to); {
+	case err == nil:
+		away.pause = min(max(2*away.pause, election), maxHandOverPause*election)
+		away.next = time.Now().Add(away.pause)
+		g.h.logger.Info("leadership handed over: this member is unfit", "to", to, "reason", unfit.String())
+	case !errors.Is(err, server.ErrNotLeader) && g.node.State().Role == "leader":
+		g.h.logger.Warn("leadership could not be handed over", "to", to, "reason", unfit.String(), "error", err)
+	}
+}
+
+// fitter asks the raft goroutine for a fitter voter that is none of those
+// tried.
+func (g *generation) fitter(ctx context.Context, tried []member.ID) (member.ID, error) {
+	answer := make(chan member.ID, 1)
+	g.node.Do(func(c *node.Core) error {
+		answer <- c.Fitter(tried...)
+		return nil
+	})
+	select {
+	case to := <-answer:
+		return to, nil
+	case <-ctx.Done():
+		return 0, fmt.Errorf("fitter member: %w", ctx.Err())
+	}
+}

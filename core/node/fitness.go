@@ -1,0 +1,81 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+
+	"go.etcd.io/raft/v3"
+
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// maxHeldBack is how many elections in a row an unfit member leaves to others.
+// If nobody has won one until then, an unfit leader is better than none.
+const maxHeldBack = 3
+
+// ErrUnfit: this node does not lead, and could not answer the proposal for the
+// time being. The proposal has no effect.
+var ErrUnfit = errors.New("this member is unfit")
+
+// Fitness is what the host says of this member's fitness to lead.
+type Fitness struct {
+	// Condition is what is not well; 0 if nothing is.
+	Condition Condition
+	// Space is what the storage plugin says of its space.
+	Space storage.Space
+}
+
+// SetFitness says how fit this node is. An unfit one leaves elections to others
+// for a while (holdsBack), and tells the leader by its heartbeats' answers. It
+// votes, follows, commits, applies and takes membership changes, one of which
+// may be the way out; that an unfit leader hands over is for the host to do
+// (Fitter).
+//
+// While space is short this node takes no proposals as the leader, its own or
+// forwarded ones. A follower passes proposals on, whatever its own space: they
+// cost it the same when they come from another member. But one whose disk or
+// state machine gets nothing done takes no proposals of its own: another member
+// could answer them.
+func (c *Core) SetFitness(f Fitness) { c.fitness = f }
+
+// checkFitness is why this node takes no proposals of its own clients though
+// it knows a leader that would; nil if it does.
+func (c *Core) checkFitness() error {
+	if c.fitness.Condition.Unfitness() < 2 {
+		return nil
+	}
+	if st := c.raft.BasicStatus(); st.RaftState == raft.StateLeader || st.Lead == raft.None {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", ErrUnfit, c.fitness.Condition)
+}
+
+// holdback counts the elections that an unfit member has left to others.
+type holdback struct {
+	elections int
+	held      bool // in this tick
+}
+
+// tick takes stock after a tick of raft.
+func (h *holdback) tick(c *Core) {
+	switch {
+	case h.held:
+		h.elections++
+	case c.fitness.Condition.Unfitness() == 0 || c.raft.BasicStatus().Lead != raft.None:
+		h.elections = 0
+	}
+	h.held = false
+}
+
+// holdsBack tells whether this node keeps its question for votes to itself. The
+// question is that of a pre-vote: for raft it is lost on the way, which changes
+// neither term nor vote, and the node answers those of others as before. A
+// transfer of leadership to this node asks for votes at once and is not held
+// back.
+func (c *Core) holdsBack() bool {
+	if c.fitness.Condition.Unfitness() == 0 || c.holdback.elections >= maxHeldBack {
+		return false
+	}
+	c.holdback.held = true
+	return true
+}
