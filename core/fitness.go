@@ -22,11 +22,11 @@ type vitals struct {
 	logStuck    time.Duration // for how long nobody has taken the log
 }
 
-// judge says what makes a member with these vitals unfit to lead. The limits
+// diagnose says what makes a member with these vitals unfit to lead. The limits
 // are such that a leader hands over, and writes go on, within three elections
 // of a failure; a single slow fsync, or a state machine that is quick to come
 // back, is none.
-func judge(v vitals, election time.Duration) (list []server.Unfit) {
+func diagnose(v vitals, election time.Duration) (list []server.Unfit) {
 	unfit := func(is bool, c node.Condition, format string, args ...any) {
 		if is {
 			list = append(list, server.Unfit{Condition: c, Text: fmt.Sprintf(format, args...)})
@@ -133,7 +133,7 @@ func (g *generation) firstFitness(ctx context.Context) node.Fitness {
 func (g *generation) assess() node.Condition {
 	now := time.Now()
 	v := g.vitals(now)
-	list := g.fitness.settle(judge(v, g.h.cfg.Election), g.h.cfg.Election, now)
+	list := g.fitness.settle(diagnose(v, g.h.cfg.Election), g.h.cfg.Election, now)
 	g.fitness.last.Store(&list)
 	f := node.Fitness{Space: v.space}
 	for _, u := range list {

@@ -86,7 +86,7 @@ func (s *machineSource) current() *catalog.Instance {
 }
 
 // Apply is never cancelled half-way (law 4), but watched: after this much it
-// is complained about, and the member unfit to lead (judge), then the plugin is
+// is complained about, and the member unfit to lead (diagnose), then the plugin is
 // killed and its successor replays.
 func applyLimits(election time.Duration) (warn, kill time.Duration) {
 	return 2 * election, 30*time.Second + 10*election

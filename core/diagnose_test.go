@@ -18,7 +18,7 @@ func conditions(list []server.Unfit) (c node.Condition) {
 
 // What makes a member unfit, at the default timings. Everything is found within
 // two seconds and a half, which leaves time to hand over within three.
-func TestJudge(t *testing.T) {
+func TestDiagnose(t *testing.T) {
 	const election, second = time.Second, time.Second
 	for _, tc := range []struct {
 		name string
@@ -42,7 +42,7 @@ func TestJudge(t *testing.T) {
 			node.ShortOfSpace | node.DiskStalled | node.MachineDown | node.LogStuck,
 		},
 	} {
-		if got := conditions(judge(tc.v, election)); got != tc.want {
+		if got := conditions(diagnose(tc.v, election)); got != tc.want {
 			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
 		}
 		// Law 8: ten times the timing, ten times the limits.
@@ -51,7 +51,7 @@ func TestJudge(t *testing.T) {
 		tc.v.applyStall *= 10
 		tc.v.applyLag *= 10
 		tc.v.logStuck *= 10
-		if got := conditions(judge(tc.v, 10*election)); got != tc.want {
+		if got := conditions(diagnose(tc.v, 10*election)); got != tc.want {
 			t.Errorf("%s, ten times as slow: %q, want %q", tc.name, got, tc.want)
 		}
 	}
