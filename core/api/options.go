@@ -30,7 +30,8 @@ type Limits struct {
 	// refused there or here, in either case as not applied.
 	MaxValueBytes int
 	// MaxConnections counts client connections of both kinds, by default
-	// 1024. Those above it are closed at once.
+	// 1024. Sixteen more are served too, but neither propose nor query there;
+	// those above are closed at once.
 	MaxConnections int
 	// MaxStreams is the most concurrent calls of one connection, by default
 	// 1024; further ones wait in the client.

@@ -51,6 +51,9 @@ type proposalStream struct {
 
 // Proposals implements hostv1.HostServer.
 func (r *requests) Proposals(stream grpc.BidiStreamingServer[hostv1.ProposalBatch, hostv1.ProposalResultBatch]) error {
+	if err := r.forClients(stream.Context()); err != nil {
+		return statusOf(err)
+	}
 	s := newProposalStream(r, stream)
 	r.readers.Go(s.read)
 	return s.write(stream.Context())

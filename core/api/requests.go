@@ -29,6 +29,9 @@ func (r *requests) Propose(ctx context.Context, req *hostv1.ProposeRequest) (*ho
 	if err := r.end.refusal(); err != nil {
 		return nil, err
 	}
+	if err := r.forClients(ctx); err != nil {
+		return nil, err
+	}
 	if n := len(req.GetData()); n > r.limits.MaxValueBytes {
 		return nil, tooLarge("value", n, r.limits.MaxValueBytes)
 	}
@@ -42,6 +45,9 @@ func (r *requests) Propose(ctx context.Context, req *hostv1.ProposeRequest) (*ho
 // Query implements hostv1.HostServer.
 func (r *requests) Query(ctx context.Context, req *hostv1.QueryRequest) (*hostv1.QueryResponse, error) {
 	if err := r.end.refusal(); err != nil {
+		return nil, err
+	}
+	if err := r.forClients(ctx); err != nil {
 		return nil, err
 	}
 	if n := len(req.GetData()); n > r.limits.MaxValueBytes {

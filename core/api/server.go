@@ -74,7 +74,7 @@ func New(o Options) *Server {
 	s.health = newHealthService(o.Service, s.end)
 	s.grpc = newGRPC(s.requests, s.health, &s.streams)
 	s.json, s.cancelJSON = s.newHTTP(newJSONAPI(s.requests))
-	s.json.ConnState = s.silent.note
+	s.json.ConnState, s.json.ConnContext = s.silent.note, noteConnection
 	s.admin, s.cancelAdmin = s.newHTTP(newAdmin(o.Service, s.health, o.Gatherer))
 	return s
 }

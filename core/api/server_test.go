@@ -14,6 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/core/api"
 )
@@ -206,6 +211,16 @@ func TestConnectionLimit(t *testing.T) {
 	if _, err := http.ReadResponse(bufio.NewReader(held), nil); err != nil {
 		t.Fatal(err)
 	}
+	administrationOnly(t, s)
+	for range 14 {
+		connection := connect(t, s)
+		if _, err := io.WriteString(connection, "GET /v1/members HTTP/1.1\r\nHost: h\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := http.ReadResponse(bufio.NewReader(connection), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
 	closedByHost(t, connect(t, s))
 	// A place that is given back can be taken again.
 	held.Close()
@@ -217,6 +232,53 @@ func TestConnectionLimit(t *testing.T) {
 		resp.Body.Close()
 		return resp.StatusCode == http.StatusOK
 	})
+}
+
+// administrationOnly checks what is served on connections beyond the limit, and
+// keeps one of each kind.
+func administrationOnly(t *testing.T, s *api.Server) {
+	t.Helper()
+	conn, err := grpc.NewClient(s.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	ctx, host := context.Background(), hostv1.NewHostClient(conn)
+	if _, err := host.RemoveMember(ctx, &hostv1.RemoveMemberRequest{Id: "a"}); err != nil {
+		t.Errorf("RemoveMember() = %v", err)
+	}
+	if _, err := host.TransferLeader(ctx, &hostv1.TransferLeaderRequest{}); err != nil {
+		t.Errorf("TransferLeader() = %v", err)
+	}
+	if _, err := host.Propose(ctx, &hostv1.ProposeRequest{Data: []byte("x")}); status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("Propose() = %v", err)
+	}
+	if stream, err := host.Proposals(ctx); err != nil {
+		t.Error(err)
+	} else if _, err := stream.Recv(); status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("Proposals() = %v", err)
+	}
+	held := connect(t, s)
+	reader := bufio.NewReader(held)
+	for _, x := range []struct {
+		request string
+		want    int
+	}{
+		{"POST /v1/query HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}", http.StatusTooManyRequests},
+		{"GET /v1/status HTTP/1.1\r\nHost: h\r\n\r\n", http.StatusOK},
+	} {
+		if _, err := io.WriteString(held, x.request); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(reader, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		if resp.StatusCode != x.want {
+			t.Errorf("%q is answered with %d", x.request, resp.StatusCode)
+		}
+	}
 }
 
 func TestStopLetsJSONRequestsFinish(t *testing.T) {

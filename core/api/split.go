@@ -83,7 +83,8 @@ func (s *splitter) wait(d time.Duration) bool {
 }
 
 func (s *splitter) take(conn net.Conn) {
-	if s.open.Add(1) > s.max {
+	open := s.open.Add(1)
+	if open > s.max+reservedConnections {
 		s.open.Add(-1)
 		conn.Close()
 		// Powers of two, so that a flood does not fill the log.
@@ -92,7 +93,10 @@ func (s *splitter) take(conn net.Conn) {
 		}
 		return
 	}
-	c := &clientConn{Conn: conn, release: sync.OnceFunc(func() { s.open.Add(-1) })}
+	c := &clientConn{Conn: conn, from: conn.RemoteAddr(), release: sync.OnceFunc(func() { s.open.Add(-1) })}
+	if open > s.max {
+		c.from = reservedAddr{c.from, func() bool { return s.open.Load() > s.max }}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -158,8 +162,12 @@ func (s *splitter) close() {
 type clientConn struct {
 	net.Conn
 	seen    []byte
+	from    net.Addr
 	release func()
 }
+
+// RemoteAddr implements net.Conn.
+func (c *clientConn) RemoteAddr() net.Addr { return c.from }
 
 // Read implements net.Conn.
 func (c *clientConn) Read(b []byte) (int, error) {
