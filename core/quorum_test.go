@@ -96,8 +96,14 @@ func TestNothingIsSaidOfMembersWithoutAQuorum(t *testing.T) {
 	if _, err := c.service(leader).CurrentMembership(ctx); err == nil {
 		t.Error("the present members were told")
 	}
+	if _, err := c.service(leader).TransferLeader(ctx, leader); err == nil {
+		t.Error("it says that it leads")
+	}
 	c.network.HealAll()
 	leader = c.leader()
+	if _, err := c.service(leader).TransferLeader(ctx, leader); err != nil {
+		t.Errorf("with a quorum, leading: %v", err)
+	}
 	if _, err := c.service(leader).RemoveMember(ctx, 99, server.ChangeOptions{}); err != nil {
 		t.Errorf("with a quorum, removing an unknown member: %v", err)
 	}

@@ -45,6 +45,7 @@ type Core struct {
 	changePending changeProposal
 	changes       changeLog
 	hearing       hearing
+	role          raft.StateType // as of the last collect; leads asks raft, which costs more
 	reign         reign
 	uncommitted   uint64 // bytes; see took
 	received      receivedSnapshot

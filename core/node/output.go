@@ -108,6 +108,7 @@ func (c *Core) collect() {
 		}
 		rd := c.raft.Ready()
 		if rd.SoftState != nil {
+			c.role = rd.RaftState
 			c.out.StateChanged = true
 		}
 		if rd.HardState != nil && rd.GetTerm() != c.term {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
 
 	"github.com/pontoon-raft/pontoon/core/member"
@@ -44,7 +45,7 @@ func (c *Core) note(m *pb.Message) {
 	switch m.GetType() {
 	case pb.MsgAppResp, pb.MsgHeartbeatResp, pb.MsgVoteResp, pb.MsgPreVoteResp:
 	default:
-		if c.leads() {
+		if c.role == raft.StateLeader {
 			return
 		}
 	}

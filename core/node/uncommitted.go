@@ -1,6 +1,7 @@
 package node
 
 import (
+	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
 )
 
@@ -13,13 +14,13 @@ const changeReserve = 1 << 20
 // whatever its size if nothing else is uncommitted. Elsewhere they are passed
 // on.
 func (c *Core) fits(size uint64) bool {
-	return c.uncommitted == 0 || c.uncommitted+size <= c.cfg.MaxUncommittedBytes || !c.leads()
+	return c.uncommitted == 0 || c.uncommitted+size <= c.cfg.MaxUncommittedBytes || c.role != raft.StateLeader
 }
 
 // took counts what the leader has put into its log, as raft does for itself:
 // until it is applied, or the term ends.
 func (c *Core) took(size uint64, err error) error {
-	if err == nil && c.leads() {
+	if err == nil && c.role == raft.StateLeader {
 		c.uncommitted += size
 	}
 	return err

@@ -2,21 +2,60 @@ package server
 
 import (
 	"context"
+	"errors"
 
 	"github.com/pontoon-raft/pontoon/core/node"
 )
+
+// transferTries is how often leadership is offered to a member. Raft gives a
+// transfer up after an election timeout, which a member under load may miss; but
+// while one is under way the leader takes no proposals.
+const transferTries = 3
 
 // TransferLeader implements Service.
 func (s *Server) TransferLeader(ctx context.Context, to NodeID) (NodeID, error) {
 	if to == 0 {
 		return s.HandOver(ctx)
 	}
-	n, err := s.currentNode()
+	ctx, cancel := context.WithTimeout(ctx, RequestTimeout(s.cfg.Election))
+	defer cancel()
+	leader, err := s.offer(ctx, to)
+	if err == nil && leader == s.cfg.ID {
+		err = s.readBarrier(ctx) // it was asked to lead and says that it does: the others know
+	}
 	if err != nil {
 		return 0, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, RequestTimeout(s.cfg.Election))
-	defer cancel()
+	return leader, nil
+}
+
+// offer begins a transfer, again if it comes to nothing, and waits for its end.
+func (s *Server) offer(ctx context.Context, to NodeID) (NodeID, error) {
+	for try := 1; ; try++ {
+		err := s.beginTransfer(ctx, to)
+		taken := try > 1 && errors.Is(err, node.ErrNotLeader) // an earlier one, late
+		if err != nil && !taken {
+			return 0, s.changeError(err)
+		}
+		if taken || try == transferTries {
+			return s.waitOtherLeader(ctx, to)
+		}
+		part, cancel := context.WithTimeout(ctx, s.cfg.Election)
+		leader, err := s.waitOtherLeader(part, to)
+		expired := part.Err() != nil && ctx.Err() == nil
+		cancel()
+		if err == nil || !expired {
+			return leader, err
+		}
+	}
+}
+
+// beginTransfer asks raft to hand leadership over.
+func (s *Server) beginTransfer(ctx context.Context, to NodeID) error {
+	n, err := s.currentNode()
+	if err != nil {
+		return err
+	}
 	outcome := make(chan error, 1)
 	n.Do(func(c *node.Core) error {
 		err := c.Transfer(to)
@@ -25,20 +64,10 @@ func (s *Server) TransferLeader(ctx context.Context, to NodeID) (NodeID, error) 
 	})
 	select {
 	case err := <-outcome:
-		if err != nil {
-			return 0, s.changeError(err)
-		}
+		return err
 	case <-ctx.Done():
-		return 0, &Error{Err: ErrTimeout}
+		return &Error{Err: ErrTimeout}
 	}
-	leader, err := s.waitOtherLeader(ctx, to)
-	if err == nil && leader == s.cfg.ID {
-		err = s.readBarrier(ctx) // it was asked to lead and says that it does: the others know
-	}
-	if err != nil {
-		return 0, err
-	}
-	return leader, nil
 }
 
 // waitOtherLeader waits until somebody else leads; to, unless it is 0.
