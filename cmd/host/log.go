@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,7 +30,8 @@ func newLogInspect() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect --data-dir DIR",
 		Short: "Show the segments of a log",
-		Long: `inspect shows each file of the log: its records, the entries in them, and how
+		Long: `inspect shows the id of the store, by which its peers know the member, and each
+file of the log: its records, the entries in them, and how
 many stretches of bytes are no records. One such stretch at the end of the last
 file may be a torn tail, which is no damage: "host log verify" tells.
 Nothing is changed. It works on the backend wal.`,
@@ -43,11 +45,14 @@ Nothing is changed. It works on the backend wal.`,
 		if err != nil {
 			return err
 		}
-		segments, err := offline.Segments(place)
+		segments, store, err := offline.Segments(place)
 		if err != nil {
 			return err
 		}
-		return out.print(cmd.OutOrStdout(), map[string]any{"dir": place.Dir, "segments": segments}, func(w io.Writer) error {
+		return out.print(cmd.OutOrStdout(), map[string]any{"dir": place.Dir, "store_id": store, "segments": segments}, func(w io.Writer) error {
+			if _, err := fmt.Fprintf(w, "store %s\n", cmp.Or(store, "unknown: its file identity cannot be read")); err != nil {
+				return err
+			}
 			return table(w, func(w io.Writer) {
 				row(w, "FILE", "BYTES", "USED", "RECORDS", "SEQUENCE", "ENTRIES", "INDEX", "UNREADABLE")
 				for _, s := range segments {

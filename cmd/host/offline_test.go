@@ -151,7 +151,12 @@ func TestLogCommands(t *testing.T) {
 	if len(d.Records) != 1 || len(d.Records[0].Entries) != 2 || string(d.Records[0].Entries[0].Data) != "entry 9" {
 		t.Errorf("dump of [9,10]: %+v", d)
 	}
-	if o = host(t, "log", "inspect", "--data-dir", dir); o.code != exitOK || !strings.Contains(o.stdout, "0000000000000001.log") {
+	id, err := wal.ReadIdentity(filepath.Join(dir, "storage"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o = host(t, "log", "inspect", "--data-dir", dir); o.code != exitOK || !strings.Contains(o.stdout, "0000000000000001.log") ||
+		!strings.Contains(o.stdout, fmt.Sprintf("store %x\n", id.StoreID)) {
 		t.Errorf("inspect: code %d\n%s%s", o.code, o.stdout, o.stderr)
 	}
 	if o = host(t, "log", "dump", "--data-dir", filepath.Join(dir, "storage")); !strings.Contains(o.stdout, "compact") || !strings.Contains(o.stdout, "vote 2") {
@@ -353,7 +358,7 @@ func TestRecoverForcesANewCluster(t *testing.T) {
 	if !strings.Contains(o.stderr, "Members 2 will be removed from cluster 51") {
 		t.Errorf("it does not say what it will do: %s", o.stderr)
 	}
-	if _, state = openStore(t, dir); state.LastIndex != 13 || state.HardState != (storage.HardState{Term: 3, Vote: 1, Commit: 13}) {
+	if _, state = openStore(t, dir); state.LastIndex != 14 || state.HardState != (storage.HardState{Term: 3, Vote: 1, Commit: 14}) {
 		t.Errorf("the store has %+v", state)
 	}
 }

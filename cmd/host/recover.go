@@ -21,9 +21,9 @@ one can go on alone; add new members to it afterwards.
 
 Everything in this member's log counts as committed from then on. What only the
 lost members had is gone, acknowledged or not: choose the member whose log ends last
-(host log verify). The lost members must never be started again with their
-data: they would be the same cluster a second time. Copy the data directory
-before.
+(host log verify). It is another cluster from then on, with a number of its own:
+should a lost member come back with its data, the two refuse each other. Copy the
+data directory before.
 
 It asks for a confirmation, typed in full, on standard input.`,
 		Example: `  host recover --config n1.yaml --force-new-cluster

@@ -159,35 +159,3 @@ file that must not exist yet: a backup that "host snapshot restore" reads.`,
 	}
 	return cmd
 }
-
-func newSnapshotRestore() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "restore FILE --config FILE",
-		Short: "Begin a node's data with an exported snapshot",
-		Long: `restore makes the data of one member from an exported snapshot. The node must be
-a voting member in the snapshot, and its data directory must be empty.
-
-To bring back a cluster that is lost, restore the same file on every member
-and start them: the cluster is as it was at the snapshot's index. What came
-after is gone. To bring back one member only, and let it found the cluster
-alone, restore it there and run "host recover --force-new-cluster".`,
-		Example: `  host snapshot restore backup.pontoon --config n1.yaml`,
-		Args:    args(cobra.ExactArgs(1)),
-	}
-	flags, out := addOffline(cmd), addOutput(cmd)
-	cmd.RunE = func(cmd *cobra.Command, given []string) error {
-		node, c, err := flags.need(cmd)
-		if err != nil {
-			return err
-		}
-		s, err := offline.RestoreSnapshot(cmd.Context(), given[0], c.Node.DataDir, *node)
-		if err != nil {
-			return err
-		}
-		return out.print(cmd.OutOrStdout(), map[string]any{"data_dir": c.Node.DataDir, "snapshot": s}, func(w io.Writer) error {
-			_, err := fmt.Fprintf(w, "%s begins with the snapshot at %d, term %d, of members %s\n", c.Node.DataDir, s.Index, s.Term, list(s.Voters))
-			return err
-		})
-	}
-	return cmd
-}

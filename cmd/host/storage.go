@@ -30,6 +30,10 @@ both, compares them, and puts the new one in the old one's place. The old one
 stays beside it, under the name that is printed, until you remove it. Then set
 plugins.storage in the node's file to the new backend.
 
+The new store has the id of the old one: the member stays the same for its peers.
+So the old store must never be used again once the member has run with the new
+one: the peers could not tell that it lacks what came since.
+
 --config is the node's file as it is, with the old backend. The new one is a
 shipped backend, or an executable given by --command and --sha256.
 
@@ -75,9 +79,11 @@ reaches: entries before that, kept for slow followers, are not copied.`,
 			return migrateError(err)
 		}
 		return out.print(cmd.OutOrStdout(), m, func(w io.Writer) error {
-			_, err := fmt.Fprintf(w, "%s: %d entries [%d,%d] and %d snapshots are in %s now, and the same as in %s\nthe old store is in %s: remove it when you no longer want it\n"+
+			_, err := fmt.Fprintf(w, "%s: %d entries [%d,%d] and %d snapshots are in %s now, and the same as in %s\n"+
+				"the store keeps its id %s, so the member is the same for its peers\n"+
+				"the old store, with the same id, is in %s: never start a member with it once the new one has run, and remove it when you no longer want it\n"+
 				"set plugins.storage to the new backend before you start the node\n",
-				m.Dir, m.Entries, m.FirstIndex, m.LastIndex, m.Snapshots, m.To, m.From, m.Old)
+				m.Dir, m.Entries, m.FirstIndex, m.LastIndex, m.Snapshots, m.To, m.From, m.StoreID, m.Old)
 			return err
 		})
 	}

@@ -3,14 +3,12 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/core/node"
-	"github.com/pontoon-raft/pontoon/plugins"
 )
 
 // query asks linearizably and says how it ended.
@@ -146,20 +144,4 @@ func TestReadsThatDoNotFinish(t *testing.T) {
 			t.Errorf("while the host stops: %v, want %v", got.err, ErrStopping)
 		}
 	})
-}
-
-// A client that queries learns how the plugin ended; what the plugin wrote last
-// is for the log.
-func TestAQueryThatItsPluginsEndBrokeSaysHow(t *testing.T) {
-	for text, want := range map[string]string{
-		"query: %w: statemachine plugin kv (pid 7): exited with code 3; last lines on stderr:\n\tsecret": ": query: plugin is gone: statemachine plugin kv (pid 7): exited with code 3",
-		"query: %w": ": query: plugin is gone",
-	} {
-		if got := whyGone(fmt.Errorf(text, plugins.ErrGone)); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	}
-	if got := whyGone(context.Canceled); got != "" {
-		t.Errorf("of a query that was given up: %q", got)
-	}
 }

@@ -27,8 +27,9 @@ const (
 	maxSnapshotHeader = 4 << 20
 )
 
-// writeTo writes the header: its length in 4 bytes, big endian, then JSON.
-func (h *SnapshotHeader) writeTo(w io.Writer) error {
+// Encode writes the header: its length in 4 bytes, big endian, then JSON. The
+// state machine's bytes follow.
+func (h *SnapshotHeader) Encode(w io.Writer) error {
 	b, err := json.Marshal(h)
 	if err != nil {
 		return err

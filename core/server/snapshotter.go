@@ -227,7 +227,7 @@ func (p *snapshotter) save(ctx context.Context, n *node.Node, st storage.Storage
 		Version: snapshotVersion, ClusterID: p.s.cfg.ClusterID, Index: a.Last, Term: a.Term,
 		StateMachine: job.machine.Describe().Name, Registry: a.Registry,
 	}
-	if err := header.writeTo(w); err != nil {
+	if err := header.Encode(w); err != nil {
 		return 0, fmt.Errorf("write snapshot %d: %w", a.Last, err)
 	}
 	if err := job.snapshot.Save(ctx, w); err != nil {

@@ -221,7 +221,7 @@ func (w *world) snapshot(index uint64, received bool, texts ...string) {
 		w.t.Fatal(err)
 	}
 	header := &SnapshotHeader{Version: 1, ClusterID: 7, Index: index, Term: 1, StateMachine: "register", Registry: w.registry}
-	if err := errors.Join(header.writeTo(sw), sn.Save(ctx, sw)); err != nil {
+	if err := errors.Join(header.Encode(sw), sn.Save(ctx, sw)); err != nil {
 		w.t.Fatal(err)
 	}
 	if _, err := sw.Commit(); err != nil {

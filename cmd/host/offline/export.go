@@ -88,6 +88,7 @@ func syncDir(dir string) error {
 type export struct {
 	file   *os.File
 	size   int64 // of the stream
+	sum    [sha256.Size]byte
 	header *server.SnapshotHeader
 }
 
@@ -127,6 +128,19 @@ func (e *export) stream() io.Reader {
 	return io.NewSectionReader(e.file, int64(len(exportMagic)), e.size)
 }
 
+// streamWith returns the stream with another header before the same content.
+func (e *export) streamWith(header *server.SnapshotHeader) (io.Reader, error) {
+	content := e.stream()
+	if _, err := server.ReadSnapshotHeader(content); err != nil {
+		return nil, err
+	}
+	head := &bytes.Buffer{}
+	if err := header.Encode(head); err != nil {
+		return nil, err
+	}
+	return io.MultiReader(head, content), nil
+}
+
 func (e *export) verify() error {
 	end := int64(len(exportMagic)) + e.size
 	sum, want := sha256.New(), make([]byte, sha256.Size)
@@ -136,7 +150,7 @@ func (e *export) verify() error {
 	if _, err := e.file.ReadAt(want, end); err != nil {
 		return err
 	}
-	if subtle.ConstantTimeCompare(want, sum.Sum(nil)) == 0 {
+	if sum.Sum(e.sum[:0]); subtle.ConstantTimeCompare(want, e.sum[:]) == 0 {
 		return fmt.Errorf("%w: its checksum is wrong", ErrDamaged)
 	}
 	return nil

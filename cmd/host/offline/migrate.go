@@ -23,6 +23,7 @@ type Migration struct {
 	To         string `json:"to"`
 	Dir        string `json:"dir"`
 	Old        string `json:"old"`
+	StoreID    string `json:"store_id"` // in hex; that of the old store too
 	FirstIndex uint64 `json:"first_index"`
 	LastIndex  uint64 `json:"last_index"`
 	Entries    uint64 `json:"entries"`
@@ -102,6 +103,7 @@ func swap(dir, fresh, old string) error {
 }
 
 func copyStore(ctx context.Context, source *Store, dir string, to Node, m *Migration) (err error) {
+	m.StoreID = hexID(source.State.StoreID)
 	to.StoreID = source.State.StoreID // the member stays the same for its peers
 	target, err := OpenWithPlugin(ctx, dir, to)
 	if err != nil {

@@ -104,17 +104,21 @@ func inspect(place Place, f func(*wal.Inspection) error) error {
 	return in.Close()
 }
 
-// Segments describes the files of the log in place.
-func Segments(place Place) ([]Segment, error) {
-	all := []Segment{}
-	err := inspect(place, func(in *wal.Inspection) error {
+// Segments describes the files of the log in place, and says its store id in hex:
+// empty if it cannot be read.
+func Segments(place Place) (all []Segment, store string, err error) {
+	all = []Segment{}
+	err = inspect(place, func(in *wal.Inspection) error {
+		if id := in.StoreID(); id != 0 {
+			store = hexID(id)
+		}
 		found, err := in.Scan(nil)
 		for _, s := range found {
 			all = append(all, Segment(s))
 		}
 		return err
 	})
-	return all, err
+	return all, store, err
 }
 
 // Records calls visit for what filter chooses of the log in place.

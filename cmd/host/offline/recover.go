@@ -71,8 +71,9 @@ func snapshotHeader(ctx context.Context, s *Store, index uint64) (_ *server.Snap
 	return server.ReadSnapshotHeader(r)
 }
 
-// plan makes the entries: the survivor becomes a voter if it is none, and all
-// others are removed, one by one as in any change.
+// plan makes the entries: the survivor becomes a voter if it is none, all
+// others are removed, one by one as in any change, and the last one makes it
+// another cluster than that of the others, should they ever be started again.
 func plan(registry *member.Registry, st storage.State, n Node) (Recovery, error) {
 	self, ok := registry.Member(member.ID(n.NodeID))
 	if !ok {
@@ -104,7 +105,15 @@ func plan(registry *member.Registry, st storage.State, n Node) (Recovery, error)
 		}
 		r.batch.Entries = append(r.batch.Entries, e)
 	}
-	r.batch.HardState = storage.HardState{Term: r.Term, Vote: n.NodeID, Commit: st.LastIndex + uint64(len(changes))}
+	end := st.LastIndex + uint64(len(changes)) + 1
+	e, err := node.RegistrationEntry(end, r.Term, member.Registration{
+		Refound: true, Founding: recoveredFounding(st.LastIndex, lastTerm, st.StoreID),
+	})
+	if err != nil {
+		return r, err
+	}
+	r.batch.Entries = append(r.batch.Entries, e)
+	r.batch.HardState = storage.HardState{Term: r.Term, Vote: n.NodeID, Commit: end}
 	r.batch.MustSync = true
 	return r, nil
 }

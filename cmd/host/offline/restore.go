@@ -11,51 +11,107 @@ import (
 	"slices"
 
 	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/core/server"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// RestoreSnapshot begins a new store for node below dataDir with the exported
-// snapshot in path as its only content. The node must be a member in the
-// snapshot, and neither its storage nor its state machine may have data.
-// Restored on all members of a lost cluster, it is that cluster as it was at
-// the snapshot's index.
-func RestoreSnapshot(ctx context.Context, path, dataDir string, node Node) (info SnapshotVerdict, err error) {
-	e, err := openExport(path)
+// Restore says what RestoreSnapshot is to make.
+type Restore struct {
+	// File is the exported snapshot, DataDir the node's data directory.
+	File, DataDir string
+	Node          Node
+	// Members are those of the node's configuration: they, and no others, are
+	// the members of the restored cluster.
+	Members []member.Member
+	// NewClusterID is the id of the restored cluster; 0 for the snapshot's own,
+	// which must then be the node's.
+	NewClusterID uint64
+}
+
+// Restored is what RestoreSnapshot has made. The ids are in hex.
+type Restored struct {
+	DataDir   string          `json:"data_dir"`
+	ClusterID string          `json:"cluster_id"`
+	Founding  string          `json:"founding"`
+	StoreID   string          `json:"store_id"`
+	Snapshot  SnapshotVerdict `json:"snapshot"`
+}
+
+// RestoreSnapshot begins a new store with an exported snapshot as its only
+// content. It makes a cluster of its own, with the members and addresses of the
+// configuration: members restored from one file with one configuration belong
+// together, and neither they nor a live cluster that the snapshot came from take the
+// others for their own.
+func RestoreSnapshot(ctx context.Context, r Restore) (done Restored, err error) {
+	e, err := openExport(r.File)
 	if err != nil {
-		return SnapshotVerdict{}, err
+		return done, err
 	}
 	defer func() { err = errors.Join(err, e.file.Close()) }()
-	if e.header.ClusterID != node.ClusterID {
-		return SnapshotVerdict{}, fmt.Errorf("%w: the snapshot is of cluster %x, the node of cluster %x", ErrRefused, e.header.ClusterID, node.ClusterID)
-	}
-	if m, ok := e.header.Registry.Member(member.ID(node.NodeID)); !ok || m.Learner {
-		return SnapshotVerdict{}, fmt.Errorf("%w: node %x is no voting member in the snapshot, which has %v; restore one of these, "+
-			"and add others with host member add", ErrRefused, node.NodeID, hexIDs(e.header.Registry.Voters()))
-	}
-	for _, kind := range []plugins.Kind{plugins.Storage, plugins.StateMachine} {
-		if err := mustBeEmpty(filepath.Join(dataDir, string(kind))); err != nil {
-			return SnapshotVerdict{}, err
-		}
-	}
-	s, err := OpenWithPlugin(ctx, filepath.Join(dataDir, string(plugins.Storage)), node)
+	header, err := r.header(e)
 	if err != nil {
-		return SnapshotVerdict{}, err
+		return done, err
+	}
+	if err := mustBeNew(r.DataDir); err != nil {
+		return done, err
+	}
+	content, err := e.streamWith(header)
+	if err != nil {
+		return done, err
+	}
+	r.Node.ClusterID = header.ClusterID
+	s, err := OpenWithPlugin(ctx, filepath.Join(r.DataDir, string(plugins.Storage)), r.Node)
+	if err != nil {
+		return done, err
 	}
 	defer func() { err = errors.Join(err, s.Release()) }()
 	meta := storage.SnapshotMetadata{
-		Index: e.header.Index, Term: e.header.Term,
-		ConfState: storage.ConfState{Voters: e.header.Registry.Voters(), Learners: e.header.Registry.Learners()},
+		Index: header.Index, Term: header.Term, ConfState: storage.ConfState{Voters: header.Registry.Voters()},
 	}
 	hs := storage.HardState{Term: meta.Term, Commit: meta.Index}
-	if err := begin(ctx, s.Storage, meta, e.stream(), hs); err != nil {
-		return SnapshotVerdict{}, err
+	if err := begin(ctx, s.Storage, meta, content, hs); err != nil {
+		return done, err
 	}
 	infos, err := s.ListSnapshots(ctx)
 	if err != nil || len(infos) != 1 {
-		return SnapshotVerdict{}, errors.Join(fmt.Errorf("the restored store has %d snapshots, not one", len(infos)), err)
+		return done, errors.Join(fmt.Errorf("the restored store has %d snapshots, not one", len(infos)), err)
 	}
-	return listed(infos)[0], nil
+	return Restored{
+		DataDir: r.DataDir, ClusterID: hexID(header.ClusterID), Founding: hexID(header.Registry.Founding()),
+		StoreID: hexID(s.State.StoreID), Snapshot: listed(infos)[0],
+	}, nil
+}
+
+// header is that of the restored snapshot: the exported one's with another
+// membership, and another cluster if that is wanted.
+func (r Restore) header(e *export) (*server.SnapshotHeader, error) {
+	header := *e.header
+	switch {
+	case r.NewClusterID == 0 && header.ClusterID != r.Node.ClusterID:
+		return nil, fmt.Errorf("%w: the snapshot is of cluster %x, the node of cluster %x; to restore it as another cluster, say so with --new-cluster-id %x",
+			ErrRefused, header.ClusterID, r.Node.ClusterID, r.Node.ClusterID)
+	case r.NewClusterID != 0 && header.ClusterID == r.NewClusterID:
+		return nil, fmt.Errorf("%w: the snapshot is of cluster %x, so that is no new id: choose another, or leave out --new-cluster-id",
+			ErrRefused, header.ClusterID)
+	case r.NewClusterID != 0:
+		header.ClusterID = r.NewClusterID
+	}
+	if !slices.ContainsFunc(r.Members, func(m member.Member) bool { return uint64(m.ID) == r.Node.NodeID }) {
+		return nil, fmt.Errorf("%w: node %x is not among the %d members of its configuration: the restored cluster has exactly those of cluster.members",
+			ErrRefused, r.Node.NodeID, len(r.Members))
+	}
+	registry := &member.Registry{}
+	for _, m := range r.Members {
+		m.Learner = false
+		next, err := registry.Apply(member.Change{Op: member.Add, Member: m}, header.Index, header.Term)
+		if err != nil {
+			return nil, fmt.Errorf("%w: cluster.members cannot be the members of a cluster: %w", ErrRefused, err)
+		}
+		registry = next
+	}
+	header.Registry = registry.Refound(foundingOf(e.sum[:], header.ClusterID, r.Members))
+	return &header, nil
 }
 
 // begin makes a snapshot the start of a store's log.
@@ -76,6 +132,28 @@ func save(ctx context.Context, s storage.Storage, meta storage.SnapshotMetadata,
 		return errors.Join(fmt.Errorf("snapshot %d: %w", meta.Index, err), w.Abort())
 	}
 	_, err = w.Commit()
+	return err
+}
+
+// pinsName is the file in which a host remembers its own store and its peers'
+// (docs/formats/pins.md). It would refuse the new one.
+const pinsName = "pins.json"
+
+// mustBeNew refuses a data directory that a node has used.
+func mustBeNew(dataDir string) error {
+	for _, kind := range []plugins.Kind{plugins.Storage, plugins.StateMachine} {
+		if err := mustBeEmpty(filepath.Join(dataDir, string(kind))); err != nil {
+			return err
+		}
+	}
+	path := filepath.Join(dataDir, pinsName)
+	_, err := os.Lstat(path)
+	if err == nil {
+		return fmt.Errorf("%w: %s is there, so a node has used this data directory: give a new one, or move all of it away first", ErrRefused, path)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	return err
 }
 

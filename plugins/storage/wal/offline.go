@@ -85,6 +85,14 @@ func Inspect(dir string) (_ *Inspection, err error) {
 	return in, nil
 }
 
+// StoreID is the id of the store; 0 if its file cannot be read.
+func (in *Inspection) StoreID() uint64 {
+	if in.id == nil {
+		return 0
+	}
+	return in.id.store
+}
+
 // Close frees the lock.
 func (in *Inspection) Close() error {
 	var err error

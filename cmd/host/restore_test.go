@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/core/node"
+	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
+	"github.com/pontoon-raft/pontoon/plugins/storage/wal"
+)
+
+// exported is a snapshot of stoppedNode in a file of its own.
+func exported(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "backup")
+	if o := host(t, "snapshot", "export", "--data-dir", stoppedNode(t), "--to", file); o.code != exitOK {
+		t.Fatalf("export: %s", o.stderr)
+	}
+	return file
+}
+
+// local3Config is the path of a file for one of three members, with what oldnew
+// says replaced.
+func local3Config(t *testing.T, id int, oldnew ...string) string {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("../../configs/local3/n%d.yaml", id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	oldnew = append(oldnew, "id: a3", fmt.Sprintf("id: %x", singleCluster), "name: wal", "name: wal\n    isolation: inproc")
+	path := filepath.Join(t.TempDir(), "node.yaml")
+	if err := os.WriteFile(path, []byte(strings.NewReplacer(oldnew...).Replace(string(b))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+type restored struct {
+	ClusterID string `json:"cluster_id"`
+	StoreID   string `json:"store_id"`
+	Founding  string
+}
+
+// restoreAs restores a file with a configuration and returns what was made, and where.
+func restoreAs(t *testing.T, file, config string, more ...string) (restored, string) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "data")
+	o := host(t, append([]string{"snapshot", "restore", file, "--config", config, "--data-dir", dir, "-o", "json"}, more...)...)
+	if o.code != exitOK {
+		t.Fatalf("restore %v: code %d %s", more, o.code, o.stderr)
+	}
+	return decode[restored](t, o), dir
+}
+
+// headerOf is the header of the restored snapshot.
+func headerOf(t *testing.T, dataDir string, cluster, id uint64) *server.SnapshotHeader {
+	t.Helper()
+	s := wal.New(backend.Env{})
+	_, err := s.Open(t.Context(), plugins.Options{
+		ClusterID: cluster, NodeID: id, Group: 1, DataDir: filepath.Join(dataDir, "storage"), Limits: plugins.DefaultLimits(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close(context.Background()) }()
+	r, err := s.OpenSnapshot(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	h, err := server.ReadSnapshotHeader(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// The members of a restored cluster are those of the configuration, with its
+// addresses, whoever the members were: node 3 was none of the two.
+func TestRestoredClusterHasTheMembersOfTheConfiguration(t *testing.T) {
+	_, dir := restoreAs(t, exported(t), local3Config(t, 3, "127.0.0.1:7502", "127.0.0.1:17502"))
+	h := headerOf(t, dir, singleCluster, 3)
+	var urls []string
+	for _, m := range h.Registry.Members() {
+		urls = append(urls, m.PeerURLs...)
+		if m.Store != 0 || m.Learner {
+			t.Errorf("%+v is no voter without a store", m)
+		}
+	}
+	if got := strings.Join(urls, " "); got != "http://127.0.0.1:7501 http://127.0.0.1:17502 http://127.0.0.1:7503" {
+		t.Errorf("the members have the addresses %s", got)
+	}
+	if h.Registry.Number() != 0 || h.Registry.Founding() == 0 || !h.Registry.Begun() {
+		t.Errorf("number %x, founding %x: it does not begin a cluster of its own", h.Registry.Number(), h.Registry.Founding())
+	}
+}
+
+// Members restored from one file with one configuration belong together; another
+// file, another address or another id of the cluster makes another cluster.
+func TestRestoredMembersAgree(t *testing.T) {
+	file := exported(t)
+	first, _ := restoreAs(t, file, local3Config(t, 1))
+	second, _ := restoreAs(t, file, local3Config(t, 2))
+	if first.Founding != second.Founding || first.StoreID == second.StoreID {
+		t.Errorf("two members restored from one file have %+v and %+v", first, second)
+	}
+	address, _ := restoreAs(t, file, local3Config(t, 1, "127.0.0.1:7502", "127.0.0.1:17502"))
+	cluster, _ := restoreAs(t, file, local3Config(t, 1), "--new-cluster-id", "d811")
+	again := stoppedNode(t)
+	other := filepath.Join(t.TempDir(), "older")
+	if o := host(t, "snapshot", "export", "--data-dir", again, "--to", other, "5"); o.code != exitOK {
+		t.Fatal(o.stderr)
+	}
+	older, _ := restoreAs(t, other, local3Config(t, 1))
+	for what, r := range map[string]restored{"another address": address, "another cluster id": cluster, "another file": older} {
+		if r.Founding == first.Founding {
+			t.Errorf("with %s the founding is the same", what)
+		}
+	}
+}
+
+func TestRestoreWithANewClusterID(t *testing.T) {
+	file := exported(t)
+	r, dir := restoreAs(t, file, local3Config(t, 1), "--new-cluster-id", "d811")
+	if h := headerOf(t, dir, 0xd811, 1); r.ClusterID != "d811" || h.ClusterID != 0xd811 {
+		t.Errorf("restored as cluster %s, with a header of %x", r.ClusterID, h.ClusterID)
+	}
+	dir = filepath.Join(t.TempDir(), "random")
+	o := host(t, "snapshot", "restore", file, "--config", local3Config(t, 1), "--data-dir", dir, "--new-cluster-id", "random")
+	if o.code != exitOK || !strings.Contains(o.stdout, "set cluster.id: ") || !strings.Contains(o.stdout, "--new-cluster-id") {
+		t.Errorf("it does not say what to set: code %d %s%s", o.code, o.stdout, o.stderr)
+	}
+	for _, c := range []struct {
+		code  int
+		says  string
+		given []string
+	}{
+		{exitNotFound, "that is no new id", []string{"--new-cluster-id", "51"}},
+		{exitNotFound, "--new-cluster-id d811", []string{"--set", "cluster.id=d811"}},
+		{exitUsage, "is not an id in hex", []string{"--new-cluster-id", "new"}},
+		{exitUsage, "is not an id in hex", []string{"--new-cluster-id", "0"}},
+	} {
+		dir := filepath.Join(t.TempDir(), "refused")
+		o := host(t, append([]string{"snapshot", "restore", file, "--config", local3Config(t, 1), "--data-dir", dir}, c.given...)...)
+		if o.code != c.code || !strings.Contains(o.stderr, c.says) {
+			t.Errorf("%v: code %d, does not say %q: %s", c.given, o.code, c.says, o.stderr)
+		}
+		if _, err := os.Stat(dir); err == nil {
+			t.Errorf("%v: a refused restore left a directory", c.given)
+		}
+	}
+}
+
+// A directory in which a host remembers another store is no new one: the host
+// would refuse the restored store.
+func TestRestoreRefusesADirectoryThatANodeHasUsed(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "pins.json"), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := host(t, "snapshot", "restore", exported(t), "--config", local3Config(t, 1), "--data-dir", dir)
+	if o.code != exitNotFound || !strings.Contains(o.stderr, "pins.json") || !strings.Contains(o.stderr, "move all of it away") {
+		t.Errorf("code %d %s", o.code, o.stderr)
+	}
+}
+
+// What is left of a cluster is another one: no number, so that its first leader
+// draws one, and a founding that no other recovery has.
+func TestRecoveredClusterIsAnother(t *testing.T) {
+	foundings := map[uint64]bool{}
+	for range 2 {
+		dir := stoppedNode(t)
+		o := hostWith(t, "force new cluster 51\n", "recover", "--config", singleConfig, "--data-dir", dir, "--force-new-cluster",
+			"--set", fmt.Sprintf("cluster.id=%x", singleCluster), "--set", "plugins.storage.isolation=inproc")
+		if o.code != exitOK {
+			t.Fatalf("recover: %s", o.stderr)
+		}
+		s, state := openStore(t, dir)
+		entries, err := s.Read(t.Context(), 13, state.LastIndex+1, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := (&member.Registry{}).Register(member.Registration{Number: 7})
+		for i := range uint64(2) {
+			m := member.Member{ID: member.ID(i + 1), Name: fmt.Sprintf("n%d", i+1), PeerURLs: []string{fmt.Sprintf("http://127.0.0.1:750%d", i+1)}}
+			if before, err = before.Apply(member.Change{Op: member.Add, Member: m}, i+1, 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		after, err := node.ReplayMembership(before, entries)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(after.Members()) != 1 || after.Number() != 0 || after.Founding() == 0 || after.Founding() == before.Founding() {
+			t.Errorf("it has %v, number %x, founding %x; before %x", after.Members(), after.Number(), after.Founding(), before.Founding())
+		}
+		foundings[after.Founding()] = true
+	}
+	if len(foundings) != 2 {
+		t.Error("two recoveries have the same founding")
+	}
+}
