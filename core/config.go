@@ -9,6 +9,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/core/server"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 )
@@ -55,7 +56,11 @@ type Config struct {
 	Backends   []backend.Backend
 	Executable string
 
+	// Logger must not wait for whoever reads the log: the raft goroutine logs
+	// (law 1). The host program writes through package logsink.
 	Logger *slog.Logger
+	// Log tells how it goes with what Logger writes to; nil if nobody knows.
+	Log server.LogState
 	// Metrics is where metrics are registered and gathered; a new registry if
 	// nil.
 	Metrics *prometheus.Registry

@@ -38,6 +38,7 @@ func (c *courier) send(envelopes []transport.Envelope) {
 	now := time.Now()
 	var lost []transport.Envelope
 	var silent []uint64
+	var say []func()
 	c.mu.Lock()
 	for i := range envelopes {
 		to := envelopes[i].To
@@ -46,22 +47,33 @@ func (c *courier) send(envelopes []transport.Envelope) {
 			silent = append(silent, to)
 		}
 		if choice.moved && c.routes.active(to) {
-			c.h.logger.Info("messages to a peer go by another transport",
-				"peer", member.ID(to), "plugin", c.carriers[choice.transport].name, "silent", choice.silent)
+			say = append(say, c.tellMoved(to, choice))
 		}
 		if choice.transport == noWay {
-			c.complain(to)
+			say = append(say, c.complain(to)...)
 		}
 		if choice.transport == noWay || !c.carriers[choice.transport].put(envelopes[i]) {
 			lost = append(lost, envelopes[i])
 		}
 	}
 	c.mu.Unlock()
+	for _, log := range say {
+		log()
+	}
 	c.unreachable(silent)
 	for _, k := range c.carriers {
 		signal(k.wake)
 	}
 	c.drop(noWay, lost)
+}
+
+// tellMoved returns what says in the log that a peer's messages go by another
+// transport. It needs c.mu; what it returns must not have it.
+func (c *courier) tellMoved(to uint64, choice choice) func() {
+	name := c.carriers[choice.transport].name
+	return func() {
+		c.h.logger.Info("messages to a peer go by another transport", "peer", member.ID(to), "plugin", name, "silent", choice.silent)
+	}
 }
 
 // drop reports the receivers of lost messages unreachable (law 7). carrier is

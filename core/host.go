@@ -81,6 +81,7 @@ func New(cfg Config) (*Host, error) {
 		SnapshotEntries: cfg.SnapshotEntries, SnapshotBytes: cfg.SnapshotBytes, CatchUpEntries: cfg.CatchUpEntries,
 		CatchUpBytes: cfg.CatchUpBytes,
 		StateMachine: h.machine, Plugins: h.pluginStatus, Links: h.courier.links, Fitness: h.unfit, Logger: cfg.Logger, Metrics: cfg.Metrics,
+		Log: cfg.Log,
 	})
 	h.api = api.New(api.Options{
 		Service: h.server, Logger: cfg.Logger, Gatherer: prometheus.Gatherers{cfg.Metrics, pluginGatherer{h}}, Version: cfg.Version,

@@ -70,14 +70,17 @@ func (c *courier) reroute() {
 	}
 }
 
-// complain logs, once, that a peer cannot be reached although there is something
-// to be sent to it. Earlier it would be too early: a log that is replayed begins
-// with addresses of long ago. It needs c.mu.
-func (c *courier) complain(id uint64) {
-	if !c.complained[id] {
-		c.complained[id] = true
-		c.h.logger.Error("a peer cannot be reached", "peer", member.ID(id), "error", c.noWayTo(id))
+// complain returns, once, what says in the log that a peer cannot be reached
+// although there is something to be sent to it. Earlier it would be too early: a
+// log that is replayed begins with addresses of long ago. It needs c.mu; what it
+// returns must not have it.
+func (c *courier) complain(id uint64) []func() {
+	if c.complained[id] {
+		return nil
 	}
+	c.complained[id] = true
+	why := c.noWayTo(id)
+	return []func(){func() { c.h.logger.Error("a peer cannot be reached", "peer", member.ID(id), "error", why) }}
 }
 
 // noWayTo says why no transport reaches a peer. It needs c.mu.

@@ -32,9 +32,16 @@ func startHost(t testing.TB, logPath string, args ...string) *hostProcess {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	start, err := log.Seek(0, io.SeekEnd)
-	if err != nil {
-		t.Fatal(err)
+	return startHostInto(t, logPath, log, args...)
+}
+
+// startHostInto runs "host serve" with what it logs going to log, which may be
+// something else than the file at logPath.
+func startHostInto(t testing.TB, logPath string, log *os.File, args ...string) *hostProcess {
+	t.Helper()
+	var start int64
+	if info, err := os.Stat(logPath); err == nil {
+		start = info.Size()
 	}
 	cmd := hostCommand(t, append([]string{"serve", "--stop-on-stdin-eof"}, args...)...)
 	cmd.Stdout, cmd.Stderr = log, log

@@ -6,6 +6,7 @@ import (
 	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/core/server"
 	"github.com/pontoon-raft/pontoon/internal/hostconfig"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
@@ -15,7 +16,7 @@ import (
 const entryHeader = 4 << 10
 
 // hostSettings is the configuration in the words of core.
-func hostSettings(c *hostconfig.Config, logger *slog.Logger) core.Config {
+func hostSettings(c *hostconfig.Config, logger *slog.Logger, log server.LogState) core.Config {
 	return core.Config{
 		ClusterID: c.Cluster.ID, ID: member.ID(c.Node.ID), Name: c.Node.Name, Version: versionText(),
 		DataDir: c.Node.DataDir, RuntimeDir: c.Node.RuntimeDir,
@@ -38,7 +39,7 @@ func hostSettings(c *hostconfig.Config, logger *slog.Logger) core.Config {
 		StateMachine: pluginSettings(plugins.StateMachine, c.Plugins.StateMachine),
 		Transports:   transportSettings(c.Plugins.Transports()),
 
-		Backends: backends(), Logger: logger,
+		Backends: backends(), Logger: logger, Log: log,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/pontoon-raft/pontoon/internal/logsink"
 	"github.com/pontoon-raft/pontoon/sdk"
 )
 
@@ -33,6 +34,10 @@ func run(ctx context.Context, given []string, stdin io.Reader, stdout, stderr io
 	if err != nil && ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, errInterrupted)) {
 		err = errInterrupted
 	}
-	report(stderr, err)
+	report(root.ErrOrStderr(), err)
+	// Of serve: see there.
+	if sink, ok := root.ErrOrStderr().(*logsink.Sink); ok {
+		sink.Close(lastWords)
+	}
 	return exitCode(err)
 }

@@ -28,7 +28,7 @@ func (f offlineFlags) node(cmd *cobra.Command) (*offline.Node, *hostconfig.Confi
 		return nil, nil, err
 	}
 	warnIgnored(cmd.ErrOrStderr(), o)
-	s := hostSettings(c, nil)
+	s := hostSettings(c, nil, nil)
 	return &offline.Node{
 		ClusterID: s.ClusterID, NodeID: uint64(s.ID), Name: s.Name,
 		Limits: s.Limits, Tick: s.Tick, Election: s.Election,

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/internal/hostconfig"
+	"github.com/pontoon-raft/pontoon/internal/logsink"
 )
 
 func newServe() *cobra.Command {
@@ -32,11 +33,15 @@ does not wait any longer. Exit code 0 after a stop that was asked for.`,
 	untilEOF := cmd.Flags().Bool("stop-on-stdin-eof", false, "stop when standard input ends, as when the parent process dies")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		notGathered := gatherTimers()
+		stderr := cmd.ErrOrStderr()
+		sink := logsink.New(stderr)
+		cmd.Root().SetErr(sink)
 		c, o, err := flags.load(cmd)
 		if err != nil {
 			return err
 		}
-		logger := newLogger(cmd.ErrOrStderr(), c.Log)
+		logger := slog.New(sink.Handler(logForm(stderr, c.Log)))
+		catchStrays(logger)
 		if notGathered != nil {
 			logger.Warn("this host and its plugins wake up more often than need be", "error", notGathered)
 		}
@@ -44,7 +49,7 @@ does not wait any longer. Exit code 0 after a stop that was asked for.`,
 			logger.Warn("variable names no setting and is ignored", "variable", name)
 		}
 		shareProcessors(c.Plugins)
-		h, err := core.New(hostSettings(c, logger))
+		h, err := core.New(hostSettings(c, logger, sink))
 		if err != nil {
 			return fmt.Errorf("%s: %w", flags.path, err)
 		}
@@ -73,15 +78,6 @@ func shareProcessors(p hostconfig.Plugins) {
 	}
 }
 
-// newLogger makes the host's log as configured.
-func newLogger(w io.Writer, c hostconfig.Log) *slog.Logger {
-	o := &slog.HandlerOptions{Level: c.Level}
-	if c.Format == hostconfig.FormatText || (c.Format == hostconfig.FormatAuto && onTerminal(w)) {
-		return slog.New(slog.NewTextHandler(w, o))
-	}
-	return slog.New(slog.NewJSONHandler(w, o))
-}
-
 // stopRequests returns a context that ends when somebody asks the host to
 // stop. From then on a second signal ends the process at once; its plugins
 // notice and end too.
@@ -97,6 +93,9 @@ func stopRequests(cmd *cobra.Command, untilEOF bool) (context.Context, func()) {
 		cancel()
 		<-signals
 		fmt.Fprintln(cmd.ErrOrStderr(), "host: second signal, not waiting any longer")
+		if sink, ok := cmd.ErrOrStderr().(*logsink.Sink); ok {
+			sink.Close(lastWords)
+		}
 		os.Exit(exitFailed)
 	}()
 	if untilEOF {

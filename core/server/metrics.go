@@ -81,6 +81,12 @@ func (s *Server) gauges() []prometheus.Collector {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "proposals_pending", Help: "Proposals that wait for their answer.",
 		}, func() float64 { return float64(s.Pending()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Namespace: namespace, Name: "log_dropped_total", Help: "Log lines that were dropped because the log was not read.",
+		}, func() float64 { return float64(s.log().Dropped()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "log_stuck_seconds", Help: "Age of the oldest log line that is not written yet; 0 if all are.",
+		}, func() float64 { return s.log().Stuck().Seconds() }),
 		newPluginCollector(s.cfg.Plugins),
 		peerCollector{s},
 		unfitCollector{s},

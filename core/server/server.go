@@ -50,6 +50,8 @@ type Config struct {
 	// Fitness tells what makes this member unfit to lead; may be nil.
 	Fitness func() []Unfit
 	Logger  *slog.Logger
+	// Log tells how it goes with the log; nil if nobody knows.
+	Log LogState
 	// Metrics is where the server's metrics are registered; may be nil.
 	Metrics prometheus.Registerer
 }

@@ -16,7 +16,7 @@ func (s *Server) Status() Status {
 	if s.cfg.Links != nil {
 		st.Links = s.cfg.Links()
 	}
-	st.Warnings = s.unfit()
+	st.Warnings = append(s.logWarnings(), s.unfit()...)
 	n, _ := s.attached()
 	if n == nil {
 		return st
