@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -81,7 +80,7 @@ func New(cfg Config) (*Host, error) {
 		SnapshotEntries: cfg.SnapshotEntries, SnapshotBytes: cfg.SnapshotBytes, CatchUpEntries: cfg.CatchUpEntries,
 		CatchUpBytes: cfg.CatchUpBytes,
 		StateMachine: h.machine, Plugins: h.pluginStatus, Links: h.courier.links, Fitness: h.unfit, Logger: cfg.Logger, Metrics: cfg.Metrics,
-		Log: cfg.Log,
+		Log: cfg.Log, RefusedConnections: func() uint64 { return h.api.RefusedConnections() },
 	})
 	h.api = api.New(api.Options{
 		Service: h.server, Logger: cfg.Logger, Gatherer: prometheus.Gatherers{cfg.Metrics, pluginGatherer{h}}, Version: cfg.Version,
@@ -138,8 +137,8 @@ func (h *Host) Start(ctx context.Context) error {
 }
 
 func (h *Host) start(ctx context.Context) error {
-	if err := os.MkdirAll(h.cfg.DataDir, 0o700); err != nil {
-		return fmt.Errorf("data directory: %w", err)
+	if err := makeDataDir(h.cfg.DataDir); err != nil {
+		return err
 	}
 	if err := h.identity.open(); err != nil {
 		return err

@@ -71,6 +71,9 @@ func TestBadPlugin(t *testing.T) {
 			args := append([]string{"serve"}, n.args()...)
 			refusedWithin(t, 10*time.Second, "", args...).says(t, exitUsage, append(x.says, n.config, "statemachine", path)...)
 			n.noSockets()
+			refusedWithin(t, 10*time.Second, "", append([]string{"config", "validate"}, n.args()...)...).
+				says(t, exitUsage, append(x.says, n.config, "statemachine", path)...)
+			n.noSockets()
 		})
 	}
 }

@@ -27,24 +27,40 @@ type hostProcess struct {
 // startHost runs "host serve" with what it logs appended to a file.
 func startHost(t testing.TB, logPath string, args ...string) *hostProcess {
 	t.Helper()
-	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	log := openLog(t, logPath)
+	defer log.Close()
+	return startHostInto(t, logPath, log, args...)
+}
+
+func openLog(t testing.TB, path string) *os.File {
+	t.Helper()
+	log, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer log.Close()
-	return startHostInto(t, logPath, log, args...)
+	return log
 }
 
 // startHostInto runs "host serve" with what it logs going to log, which may be
 // something else than the file at logPath.
 func startHostInto(t testing.TB, logPath string, log *os.File, args ...string) *hostProcess {
 	t.Helper()
+	return startServing(t, logPath, serveCommand(t, log, args...))
+}
+
+func serveCommand(t testing.TB, log *os.File, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := hostCommand(t, append([]string{"serve", "--stop-on-stdin-eof"}, args...)...)
+	cmd.Stdout, cmd.Stderr = log, log
+	return cmd
+}
+
+func startServing(t testing.TB, logPath string, cmd *exec.Cmd) *hostProcess {
+	t.Helper()
 	var start int64
 	if info, err := os.Stat(logPath); err == nil {
 		start = info.Size()
 	}
-	cmd := hostCommand(t, append([]string{"serve", "--stop-on-stdin-eof"}, args...)...)
-	cmd.Stdout, cmd.Stderr = log, log
 	lifeline, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -66,20 +66,25 @@ func newConfig() *cobra.Command {
 func newConfigValidate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate --config FILE",
-		Short: "Check a configuration without starting anything",
+		Short: "Check a configuration without starting a host",
 		Long: `validate reads the file, the environment and the flags as serve would, and
 reports everything that is wrong with file, line and what to write instead.
-What a plugin thinks of its own section only the plugin can say, when it opens.`,
+Executables of others must have the sha256 that is configured, and are started
+until they have said what they are. What a plugin thinks of its own section only
+the plugin can say, when it opens.`,
 		Example: `  host config validate --config configs/single.yaml`,
 		Args:    args(cobra.NoArgs),
 	}
 	flags := addConfig(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		_, o, err := flags.load(cmd)
+		c, o, err := flags.load(cmd)
 		if err != nil {
 			return err
 		}
 		warnIgnored(cmd.ErrOrStderr(), o)
+		if err := checkExternal(cmd.Context(), c); err != nil {
+			return fmt.Errorf("%s: %w", flags.path, err)
+		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: valid\n", flags.path)
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -23,7 +24,8 @@ func newServe() *cobra.Command {
 		Short: "Run one member of a cluster",
 		Long: `serve runs a host and its plugins until SIGTERM, SIGINT or SIGHUP, and
 then stops in order: clients first, the lock on the data last. A second signal
-does not wait any longer. Exit code 0 after a stop that was asked for.`,
+does not wait any longer. Exit code 0 after a stop that was asked for. Under
+nohup a SIGHUP changes nothing.`,
 		Example: `  host serve --config configs/single.yaml
   host serve --config configs/local3/n1.yaml --data-dir /tmp/n1 --set raft.election=2s`,
 		Args:    args(cobra.NoArgs),
@@ -45,8 +47,8 @@ does not wait any longer. Exit code 0 after a stop that was asked for.`,
 		if notGathered != nil {
 			logger.Warn("this host and its plugins wake up more often than need be", "error", notGathered)
 		}
-		for _, name := range o.Ignored() {
-			logger.Warn("variable names no setting and is ignored", "variable", name)
+		if ignored := o.Ignored(); len(ignored) > 0 {
+			logger.Warn("variables name no setting and are ignored", "variables", strings.Join(ignored, " "))
 		}
 		shareProcessors(c.Plugins)
 		h, err := core.New(hostSettings(c, logger, sink))
@@ -78,13 +80,24 @@ func shareProcessors(p hostconfig.Plugins) {
 	}
 }
 
+// stopSignals are the signals that ask a host to stop. A hang-up that the host
+// was started to ignore, as by nohup, stays ignored; executing the program again
+// (gatherTimers) leaves that as it is.
+func stopSignals() []os.Signal {
+	all := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
+}
+
 // stopRequests returns a context that ends when somebody asks the host to
 // stop. From then on a second signal ends the process at once; its plugins
 // notice and end too.
 func stopRequests(cmd *cobra.Command, untilEOF bool) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(cmd.Context())
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(signals, stopSignals()...)
 	// A reader of the log that goes away must not take the host with it.
 	broken := make(chan os.Signal, 1)
 	signal.Notify(broken, syscall.SIGPIPE)

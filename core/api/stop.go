@@ -10,6 +10,17 @@ import (
 	"time"
 )
 
+// RefusedConnections counts the client connections that were closed at once
+// because there were too many.
+func (s *Server) RefusedConnections() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.clients == nil {
+		return 0
+	}
+	return uint64(s.clients.refused.Load())
+}
+
 // Stop drains, waits until everything in flight is answered or ctx ends,
 // closes all connections and ports, and returns when no goroutine of the
 // server is left. Answers come from the service: it is to be stopped before,

@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -79,9 +80,19 @@ func setDefault[T int | time.Duration](value *T, otherwise T) {
 
 func ownExecutable() (string, error) {
 	if runtime.GOOS == "linux" {
-		return "/proc/self/exe", nil
+		return procExecutable("/proc/self/exe")
 	}
 	return os.Executable()
+}
+
+// procExecutable is path if there is such a thing: plugins are started through
+// /proc, the shipped ones and others.
+func procExecutable(path string) (string, error) {
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("%w: plugins are started through /proc, and it cannot be read: %w; mount it (mount -t proc proc /proc), also in a chroot",
+			ErrPermanent, err)
+	}
+	return path, nil
 }
 
 // A Catalog runs the plugin processes of one host. Its methods may be called

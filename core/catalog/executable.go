@@ -26,6 +26,8 @@ type executable struct {
 	// script: the file begins with "#!", so an interpreter must be able to
 	// read it through an inherited descriptor.
 	script bool
+	// sum is what its SHA-256 was found to be; empty if it was not asked for.
+	sum string
 }
 
 // errPermanentFile marks problems of the file that only a person can mend.
@@ -85,6 +87,7 @@ func (e *executable) check(wantSum string) error {
 		if err := e.checkSum(wantSum); err != nil {
 			return err
 		}
+		e.sum = wantSum
 	}
 	start := make([]byte, 2)
 	n, err := e.file.ReadAt(start, 0)
@@ -121,8 +124,16 @@ func (e *executable) unchanged() error {
 	if err != nil {
 		return err
 	}
-	if now.Size() != e.checked.Size() || !now.ModTime().Equal(e.checked.ModTime()) || changeTime(now) != changeTime(e.checked) {
+	if now.Size() != e.checked.Size() || !now.ModTime().Equal(e.checked.ModTime()) {
 		return errors.New("the file was changed while it was being checked and started")
+	}
+	if changeTime(now) == changeTime(e.checked) || e.sum == "" {
+		return nil
+	}
+	// Somebody made a link to it, or changed its mode, or wrote to it and set
+	// its time back: only its bytes tell.
+	if err := e.checkSum(e.sum); err != nil {
+		return fmt.Errorf("the file was changed while it was being checked and started: %w", err)
 	}
 	return nil
 }

@@ -67,6 +67,39 @@ func TestAFileWrittenToAfterItsCheckIsNoticed(t *testing.T) {
 	}
 }
 
+// A link to the file changes its inode's time and not a byte of it. Bytes that
+// were changed are noticed though size and time are as before.
+func TestALinkToTheFileIsNoChange(t *testing.T) {
+	dir := t.TempDir()
+	path, sum := script(t, dir, "plugin", "checked")
+	exe, err := openExecutable(path, sum)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer exe.close()
+	if err := os.Link(path, filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	if err := exe.unchanged(); err != nil {
+		t.Errorf("after a link was made: %v", err)
+	}
+	script(t, dir, "plugin", "CHECKED")
+	if err := os.Chtimes(path, exe.checked.ModTime(), exe.checked.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	if err := exe.unchanged(); err == nil || !strings.Contains(err.Error(), "sha256") {
+		t.Errorf("after its bytes were changed: %v", err)
+	}
+}
+
+// Without /proc nothing can be started; the error says what to do.
+func TestWithoutProc(t *testing.T) {
+	_, err := procExecutable(filepath.Join(t.TempDir(), "self", "exe"))
+	if !errors.Is(err, ErrPermanent) || !strings.Contains(err.Error(), "mount -t proc") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestOpeningAFIFODoesNotWait(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "fifo")
 	if err := syscall.Mkfifo(path, 0o755); err != nil {

@@ -87,6 +87,14 @@ func (s *Server) gauges() []prometheus.Collector {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "log_stuck_seconds", Help: "Age of the oldest log line that is not written yet; 0 if all are.",
 		}, func() float64 { return s.log().Stuck().Seconds() }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Namespace: namespace, Name: "client_connections_refused_total", Help: "Client connections that were closed at once because there were too many.",
+		}, func() float64 {
+			if s.cfg.RefusedConnections == nil {
+				return 0
+			}
+			return float64(s.cfg.RefusedConnections())
+		}),
 		newPluginCollector(s.cfg.Plugins),
 		peerCollector{s},
 		unfitCollector{s},

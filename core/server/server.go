@@ -50,6 +50,9 @@ type Config struct {
 	// Fitness tells what makes this member unfit to lead; may be nil.
 	Fitness func() []Unfit
 	Logger  *slog.Logger
+	// RefusedConnections counts clients' connections that were too many; may be
+	// nil.
+	RefusedConnections func() uint64
 	// Log tells how it goes with the log; nil if nobody knows.
 	Log LogState
 	// Metrics is where the server's metrics are registered; may be nil.

@@ -3,6 +3,7 @@ package hostconfig
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -35,6 +36,10 @@ func readEnvironment(environ []string, s schema, ps *problems) (map[string]strin
 			values[key] = text
 			continue
 		}
+		if isServiceVariable(name, text) {
+			ignored = append(ignored, name)
+			continue
+		}
 		if text := s.refusal(name); text != "" {
 			ps.add(Problem{Place: name, Text: text})
 			continue
@@ -43,6 +48,30 @@ func readEnvironment(environ []string, s schema, ps *problems) (map[string]strin
 	}
 	slices.Sort(ignored)
 	return values, ignored
+}
+
+// isServiceVariable reports whether a variable that is no setting is one of those
+// that Kubernetes makes for each service of a namespace: a service called
+// pontoon-api gives PONTOON_API_SERVICE_HOST, PONTOON_API_PORT=tcp://… and more.
+func isServiceVariable(name, text string) bool {
+	words := strings.Split(strings.TrimPrefix(name, envPrefix), "_")
+	for i, word := range words {
+		rest := words[i+1:]
+		switch {
+		case word == "SERVICE" && len(rest) > 0 && (rest[0] == "PORT" || slices.Equal(rest, []string{"HOST"})):
+			return true
+		case word == "PORT" && len(rest) == 0 && strings.Contains(text, "://"):
+			return true
+		case word == "PORT" && len(rest) > 1 && isNumber(rest[0]) && slices.Contains([]string{"TCP", "UDP", "SCTP"}, rest[1]):
+			return true
+		}
+	}
+	return false
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 16)
+	return err == nil
 }
 
 // keyOf returns the setting of a variable, or "".

@@ -34,7 +34,7 @@ func TestEveryShippedConfigLoads(t *testing.T) {
 	var seen int
 	root := filepath.Join("..", "..", "configs")
 	err := filepath.WalkDir(root, func(path string, e os.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
+		if err != nil || e.IsDir() || filepath.Ext(path) != ".yaml" {
 			return err
 		}
 		seen++
@@ -292,6 +292,33 @@ func TestEnvironment(t *testing.T) {
 			t.Errorf("ignored %v, want %v", o.Ignored(), want)
 		}
 	})
+}
+
+// Kubernetes makes variables of the names of services, whatever these are. What
+// has not their form is a mistake as before.
+func TestVariablesOfServicesAreIgnored(t *testing.T) {
+	env := []string{
+		"PONTOON_ADMIN_PORT_7601_TCP_ADDR=10.0.0.1", "PONTOON_API_PORT=tcp://10.0.0.1:7401", "PONTOON_API_PORT_7401_TCP=tcp://10.0.0.1:7401",
+		"PONTOON_API_PORT_7401_TCP_PROTO=tcp", "PONTOON_API_SERVICE_HOST=10.0.0.1", "PONTOON_API_SERVICE_PORT=7401",
+		"PONTOON_API_SERVICE_PORT_GRPC=7401", "PONTOON_CLUSTER_MEMBERS_SERVICE_HOST=10.0.0.1", "PONTOON_PORT=tcp://10.0.0.1:7401",
+	}
+	c, o, err := Load(write(t, minimal), nil, env)
+	if err != nil || c.Raft.Tick != 100*time.Millisecond {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, v := range env {
+		name, _, _ := strings.Cut(v, "=")
+		names = append(names, name)
+	}
+	if !slices.Equal(o.Ignored(), names) {
+		t.Errorf("ignored %v, want %v", o.Ignored(), names)
+	}
+	for _, v := range []string{"PONTOON_API_PORT=7401", "PONTOON_API_SERVICE=x", "PONTOON_API_PORT_LISTEN=:1", "PONTOON_RAFT_HOST=x"} {
+		if _, _, err := Load(write(t, minimal), nil, []string{v}); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: %v, want ErrInvalid", v, err)
+		}
+	}
 }
 
 func TestFlags(t *testing.T) {

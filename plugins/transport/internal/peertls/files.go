@@ -1,6 +1,7 @@
 package peertls
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -89,6 +90,9 @@ func readFile(path string) (string, error) {
 	}
 	if len(text) > membercert.MaxPEMBytes {
 		return "", fmt.Errorf("%s is larger than %d bytes: it holds something else", path, membercert.MaxPEMBytes)
+	}
+	if bytes.HasPrefix(text, []byte("\xef\xbb\xbf")) {
+		return "", fmt.Errorf("%s begins with a byte order mark, which hides its first block: save it as UTF-8 without one (sed -i '1s/^\\xEF\\xBB\\xBF//' FILE)", path)
 	}
 	return string(text), nil
 }

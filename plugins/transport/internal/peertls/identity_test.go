@@ -202,6 +202,9 @@ func TestOpenRefusesBadFiles(t *testing.T) {
 		{"file does not exist", func(_ *testing.T, f *peertls.Files) { f.Key += "x" }, "key.pemx"},
 		{"a directory", func(t *testing.T, f *peertls.Files) { f.CA = t.TempDir() }, "tls.ca"},
 		{"no PEM", func(t *testing.T, f *peertls.Files) { peertlstest.WriteFile(t, f.CA, []byte("x")) }, "tls.ca"},
+		{"a byte order mark", func(t *testing.T, files *peertls.Files) {
+			peertlstest.WriteFile(t, files.Cert, append([]byte("\xef\xbb\xbf"), f.Pair(t, member(1), nil).Cert...))
+		}, "byte order mark"},
 		{"too large", func(t *testing.T, f *peertls.Files) { peertlstest.WriteFile(t, f.CA, make([]byte, 2<<20)) }, "larger than"},
 		{"another key", func(t *testing.T, files *peertls.Files) {
 			peertlstest.WriteFile(t, files.Key, f.Pair(t, member(1), nil).Key)

@@ -1,0 +1,43 @@
+//go:build linux
+
+package e2e
+
+import (
+	"os/exec"
+	"syscall"
+	"testing"
+)
+
+// A host that was started to ignore a hang-up, as nohup does it, goes on when
+// its terminal is gone; any other one stops in order.
+func TestHangUp(t *testing.T) {
+	t.Run("under nohup", func(t *testing.T) {
+		n := newSingle(t)
+		n.host = startCommand(t, n.logPath, n.args(), func(cmd *exec.Cmd) {
+			cmd.Args = append([]string{"sh", "-c", `trap "" HUP; exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
+			cmd.Path = "/bin/sh"
+		})
+		n.awaitReady()
+		n.host.signal(t, syscall.SIGHUP)
+		load := startWorkload(t, n)
+		load.progress(200)
+		load.stop()
+		n.stop()
+	})
+	t.Run("otherwise", func(t *testing.T) {
+		n := newSingle(t)
+		n.startReady()
+		n.host.signal(t, syscall.SIGHUP)
+		n.stopped(stopTime)
+	})
+}
+
+// startCommand is startHost of a command that edit has changed.
+func startCommand(t testing.TB, logPath string, args []string, edit func(*exec.Cmd)) *hostProcess {
+	t.Helper()
+	log := openLog(t, logPath)
+	defer log.Close()
+	cmd := serveCommand(t, log, args...)
+	edit(cmd)
+	return startServing(t, logPath, cmd)
+}
