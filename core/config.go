@@ -64,9 +64,6 @@ type Config struct {
 	// Metrics is where metrics are registered and gathered; a new registry if
 	// nil.
 	Metrics *prometheus.Registry
-	// LogStuck tells for how long nobody has taken the log; nil if nobody
-	// knows.
-	LogStuck func() time.Duration
 }
 
 // PluginConfig is one plugin and its own config section.

@@ -92,8 +92,8 @@ func (g *generation) vitals(now time.Time) vitals {
 	}
 	commit, applied := g.node.State().Commit, h.server.Applied()
 	v.applyLag, v.behind = g.fitness.lag.age(commit, applied, now), commit-min(commit, applied)
-	if h.cfg.LogStuck != nil {
-		v.logStuck = h.cfg.LogStuck()
+	if h.cfg.Log != nil {
+		v.logStuck = h.cfg.Log.Stuck()
 	}
 	return v
 }
