@@ -76,6 +76,7 @@ func mismatched(err error) bool {
 
 func (r *streamReader) log(err error) {
 	if misconfigured(err) {
+		r.peer.failed(err)
 		r.logRefusal(err)
 		return
 	}
