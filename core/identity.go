@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -44,28 +42,15 @@ type identity struct {
 	readTo    uint64 // the index of the registry that was read at boot
 	founder   bool   // see node.Greeting
 	self      transport.Greeting
-	conflicts map[member.ID]conflict
-	met       map[member.ID]bool // greeted, and fitting since
-	warned    map[member.ID]string
+	conflicts map[conflict]time.Time // when each was last seen
+	met       map[member.ID]bool     // greeted, and fitting since
 	last      verdict
 
 	lossOnce sync.Once
 }
 
-// conflict is why a peer and this member have no connection.
-type conflict struct {
-	reason  transport.MismatchReason
-	refused bool   // the peer's word about this member, not the other way round
-	detail  string // what does not fit, in the transport's words
-	at      time.Time
-}
-
-// conflictAge is how long a conflict counts after it was last seen, in election
-// timeouts: both sides try again much more often.
-const conflictAge = 30
-
 func newIdentity(h *Host) *identity {
-	return &identity{h: h, pins: &pins{}, registry: &member.Registry{}, conflicts: map[member.ID]conflict{}, met: map[member.ID]bool{}, warned: map[member.ID]string{}}
+	return &identity{h: h, pins: &pins{}, registry: &member.Registry{}, conflicts: map[conflict]time.Time{}, met: map[member.ID]bool{}}
 }
 
 // open reads what is remembered of stores.
@@ -78,6 +63,15 @@ func (i *identity) open() error {
 		return fmt.Errorf("data directory: %w", err)
 	}
 	return nil
+}
+
+// close ends the use of the data directory. It is called when nothing of the host
+// runs any more.
+func (i *identity) close() error {
+	if i.pins.fs == nil {
+		return nil // the start failed before open
+	}
+	return i.pins.fs.Close()
 }
 
 // admit takes what a generation opened, before its node is made.
@@ -134,9 +128,13 @@ func (i *identity) storeOf(registry *member.Registry, id member.ID) uint64 {
 func (i *identity) greeted(id member.ID, g transport.Greeting) {
 	i.pins.pin(id, g.Store)
 	i.mu.Lock()
-	_, was := i.conflicts[id]
-	delete(i.conflicts, id)
-	delete(i.warned, id)
+	was := false
+	for c := range maps.All(i.conflicts) {
+		if c.peer == id {
+			was = true
+			delete(i.conflicts, c)
+		}
+	}
 	i.met[id] = true
 	i.mu.Unlock()
 	if was {
@@ -161,83 +159,6 @@ func (i *identity) left(id member.ID) {
 	i.mu.Lock()
 	delete(i.met, id)
 	i.mu.Unlock()
-}
-
-// mismatch takes that a peer's greeting and this member's do not fit.
-func (i *identity) mismatch(id member.ID, c conflict) {
-	c.at = time.Now()
-	text := c.sentence()
-	i.mu.Lock()
-	i.conflicts[id] = c
-	delete(i.met, id)
-	say := i.warned[id] != text
-	i.warned[id] = text
-	i.mu.Unlock()
-	if say {
-		i.h.logger.Error("no connection with a peer", "peer", id, "error", text)
-	}
-	i.judge()
-}
-
-// sentence says what does not fit, and the way out.
-func (c conflict) sentence() string {
-	switch {
-	case c.reason == transport.MismatchStore && c.refused:
-		return c.detail + ". " + ErrLostData.Error()
-	case c.reason == transport.MismatchStore:
-		return c.detail + ". Remove that member from the cluster and add it under a new id"
-	case c.reason == transport.MismatchNumber:
-		return c.detail + ". Stop the one that is wrong"
-	}
-	return c.detail + ". cluster.members or cluster.state differ"
-}
-
-// conflictWith is the sentence about a peer for its row in status; empty if
-// there is no conflict.
-func (i *identity) conflictWith(id member.ID) string {
-	i.mu.Lock()
-	c, ok := i.conflicts[id]
-	i.mu.Unlock()
-	if !ok || i.old(c) {
-		return ""
-	}
-	return c.sentence()
-}
-
-func (i *identity) old(c conflict) bool { return time.Since(c.at) > conflictAge*i.h.cfg.Election }
-
-// verdict is what the conflicts say of this member itself.
-type verdict struct {
-	err error
-	bar bool // it must not vote or lead
-	end bool
-}
-
-// judge acts on what the conflicts say of this member.
-func (i *identity) judge() {
-	i.mu.Lock()
-	v := judge(i.self, i.fresh(), len(i.met), i.others())
-	before := i.last
-	i.last = v
-	i.mu.Unlock()
-	i.h.server.SetConflict(v.err)
-	if g := i.h.current(); g != nil && before.bar != v.bar {
-		g.node.Do(func(c *node.Core) error { return c.Bar(v.bar) })
-	}
-	if v.end {
-		i.end(v.err)
-	}
-}
-
-// fresh are the conflicts that were seen lately. It needs i.mu.
-func (i *identity) fresh() map[member.ID]conflict {
-	fresh := map[member.ID]conflict{}
-	for id, c := range maps.All(i.conflicts) {
-		if !i.old(c) {
-			fresh[id] = c
-		}
-	}
-	return fresh
 }
 
 // watch looks again, since conflicts get old, until the host ends.
@@ -293,33 +214,4 @@ func (i *identity) lost(why string) {
 	if err := i.pins.lose(why); err != nil {
 		i.h.logger.Error("the loss of data could not be noted: the next start has to find it again", "error", err)
 	}
-}
-
-// judge decides from the peers' greetings. One peer's word ends nothing: those
-// that say so must be half of the others at least, and more than those that
-// this member has a connection with. While as many say so as there are
-// connections, this member neither votes nor leads nor serves: of two halves,
-// neither knows whose history is the right one.
-func judge(self transport.Greeting, conflicts map[member.ID]conflict, agreeing, others int) verdict {
-	var strangers, accusers []string
-	for _, id := range slices.Sorted(maps.Keys(conflicts)) {
-		switch c := conflicts[id]; {
-		case c.reason != transport.MismatchStore:
-			strangers = append(strangers, id.String())
-		case c.refused:
-			accusers = append(accusers, id.String())
-		}
-	}
-	most := func(n int) bool { return n > 0 && 2*n >= others && n > agreeing }
-	switch {
-	case len(accusers) > 0 && len(accusers) >= agreeing:
-		err := fmt.Errorf("%w: members %s know it by another store than %x", ErrLostData, strings.Join(accusers, ", "), self.Store)
-		return verdict{err: err, bar: true, end: most(len(accusers))}
-	case most(len(strangers)) && self.Number == 0:
-		return verdict{err: fmt.Errorf("%w (members %s)", ErrOtherCluster, strings.Join(strangers, ", ")), bar: true, end: true}
-	case most(len(strangers)):
-		return verdict{err: fmt.Errorf("members %s belong to another cluster under the same id than this member (number %x): stop the wrong one",
-			strings.Join(strangers, ", "), self.Number)}
-	}
-	return verdict{}
 }

@@ -63,8 +63,8 @@ func (in inbound) Notify(events []transport.Event) {
 		case pluginv1.EventType_EVENT_GREETED:
 			in.h.identity.greeted(member.ID(e.Peer), transport.Greeting(e.Greeting))
 		case pluginv1.EventType_EVENT_MISMATCH:
-			in.h.identity.mismatch(member.ID(e.Peer), conflict{
-				reason: e.Reason, refused: e.Verdict == transport.VerdictRefusedByPeer, detail: e.Detail,
+			in.h.identity.mismatch(conflict{
+				peer: member.ID(e.Peer), reason: e.Reason, refused: e.Verdict == transport.VerdictRefusedByPeer, detail: e.Detail,
 			})
 		case pluginv1.EventType_EVENT_REMOVED:
 			in.h.toldRemoved(e)

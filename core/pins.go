@@ -117,7 +117,9 @@ func (p *pins) decode(b []byte) error {
 func (p *pins) admit(store uint64) error {
 	p.mu.Lock()
 	before, lost := p.store, p.lost
-	p.store = store
+	if before == 0 {
+		p.store = store
+	}
 	p.mu.Unlock()
 	switch {
 	case before != 0 && before != store:

@@ -36,8 +36,7 @@ func (n narrow) Send(ctx context.Context, envelopes []transport.Envelope) error 
 
 // narrowCluster has three members on such a path.
 func narrowCluster(t *testing.T, on *atomic.Bool) *cluster {
-	var c *cluster
-	c = newCluster(t, 0, nil)
+	c := newCluster(t, 0, nil)
 	c.tune = func(cfg *core.Config) {
 		cfg.Metrics = prometheus.NewRegistry()
 		c.metrics[cfg.ID] = cfg.Metrics

@@ -83,7 +83,7 @@ func (h *Host) stop(ctx context.Context) error {
 		return errors.Join(append(problems, err)...)
 	}
 	h.wg.Wait()
-	return errors.Join(problems...)
+	return errors.Join(append(problems, h.identity.close())...)
 }
 
 // endBoot ends a start that is under way: what it has started by then is

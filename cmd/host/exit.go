@@ -9,6 +9,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/client"
 	"github.com/pontoon-raft/pontoon/cmd/host/offline"
+	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/internal/hostconfig"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -23,6 +24,7 @@ const (
 	exitUnhealthy   = 4
 	exitNotFound    = 5
 	exitInUse       = 6
+	exitNotMember   = 7
 	exitInterrupted = 130
 )
 
@@ -59,6 +61,8 @@ func exitCode(err error) int {
 	case errors.As(err, new(*usageError)), errors.Is(err, hostconfig.ErrInvalid),
 		errors.Is(err, plugins.ErrInvalidConfig), errors.Is(err, catalog.ErrPermanent):
 		return exitUsage
+	case errors.Is(err, core.ErrRemoved), errors.Is(err, core.ErrLostData), errors.Is(err, core.ErrOtherCluster):
+		return exitNotMember
 	case errors.Is(err, offline.ErrInUse):
 		return exitInUse
 	case errors.Is(err, errUnhealthy), errors.Is(err, errDamaged), errors.Is(err, offline.ErrDamaged),
