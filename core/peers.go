@@ -28,8 +28,10 @@ func (c *courier) setPeers(registry *member.Registry) {
 			_, known := registry.Member(m.ID)
 			_, removed := registry.WasRemoved(m.ID)
 			if m.ID != self && !known && !removed {
-				set.Peers = append(set.Peers, transport.Peer{Id: uint64(m.ID), Urls: m.PeerURLs, Remote: !c.h.cfg.Bootstrap,
-					Store: c.h.identity.storeOf(registry, m.ID)})
+				set.Peers = append(set.Peers, transport.Peer{
+					Id: uint64(m.ID), Urls: m.PeerURLs, Remote: !c.h.cfg.Bootstrap,
+					Store: c.h.identity.storeOf(registry, m.ID),
+				})
 			}
 		}
 	}
