@@ -138,6 +138,8 @@ func TestLeaderWithoutStateMachineHandsOver(t *testing.T) {
 				return strings.Contains(c.warns(unfit, server.WarnUnfit), "the state machine has not been up for")
 			})
 			third := 6 - unfit - second
+			c.eventually("the third member to follow", func() bool { return c.service(third).Status().Leader == second })
+			c.propose(third, "everywhere") // or the unfit member alone could be elected
 			c.network.Isolate(uint64(second))
 			c.eventually("the third member to lead", func() bool {
 				if l := c.service(third).Status().Leader; l == unfit {

@@ -127,6 +127,17 @@ func TestSuccessorIsFit(t *testing.T) {
 	}
 }
 
+// An operator's transfer is not disturbed by the leader's own unfitness.
+func TestAnUnfitLeaderLeavesATransferAlone(t *testing.T) {
+	l := newTrio(t)
+	l.elect()
+	l.core.SetFitness(Fitness{Condition: MachineDown})
+	l.must(l.core.Transfer(3))
+	if to := l.core.Fitter(); to != 0 {
+		t.Errorf("while leadership goes to 3, %s is asked", to)
+	}
+}
+
 // A follower whose disk or state machine gets nothing done refuses what its own
 // clients propose while it knows a leader, at once, though its appends are full.
 // What others forward is passed on. A leader takes proposals as ever.

@@ -36,9 +36,10 @@ func (c *Core) Successor(tried ...member.ID) member.ID {
 }
 
 // Fitter is Successor for a node that is unfit itself: only those count that
-// are fitter.
+// are fitter. It is 0 too while leadership is being handed over: another
+// transfer would end that one.
 func (c *Core) Fitter(tried ...member.ID) member.ID {
-	if !c.leads() {
+	if !c.leads() || c.raft.BasicStatus().LeadTransferee != raft.None {
 		return 0
 	}
 	own := c.fitness.Condition.Unfitness()
