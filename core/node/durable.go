@@ -8,8 +8,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// changeLog follows the membership changes in the log until they are applied.
-// A change takes effect, is answered, and is told to others as committed, only
+// changeLog follows the membership changes in the log until they are applied,
+// and the registrations of the host, which others are told of as well. A change takes effect, is answered, and is told to others as committed, only
 // when the commit index that covers it is durable here. Otherwise a crash could
 // forget that it was committed, and a node whose only peer was removed, and is
 // gone, could never be elected again (ADR 0024).
@@ -31,7 +31,7 @@ func (l *changeLog) appended(entries []*pb.Entry) {
 		l.indexes = l.indexes[:n-1]
 	}
 	for _, e := range entries {
-		if e.GetType() == pb.EntryConfChange {
+		if e.GetType() == pb.EntryConfChange || isRegistration(e.GetData()) {
 			l.indexes = append(l.indexes, e.GetIndex())
 		}
 	}
