@@ -46,11 +46,14 @@ type identity struct {
 	met       map[member.ID]bool     // greeted, and fitting since
 	last      verdict
 
+	losses   chan loss // for watch, which may wait for the disk
 	lossOnce sync.Once
 }
 
 func newIdentity(h *Host) *identity {
-	return &identity{h: h, pins: &pins{}, registry: &member.Registry{}, conflicts: map[conflict]time.Time{}, met: map[member.ID]bool{}}
+	return &identity{h: h, pins: &pins{}, registry: &member.Registry{}, conflicts: map[conflict]time.Time{}, met: map[member.ID]bool{},
+		losses: make(chan loss, 2),
+	}
 }
 
 // open reads what is remembered of stores.
@@ -171,6 +174,13 @@ func (i *identity) watch() {
 			return
 		case <-ticker.C:
 			i.judge()
+		case l := <-i.losses:
+			if l.why != "" {
+				i.lost(l.why)
+			}
+			if l.end != nil {
+				i.h.fail(l.end)
+			}
 		case <-i.pins.wake:
 			if err := i.pins.save(); err != nil {
 				i.h.logger.Error("what store a peer has could not be noted", "error", err)
@@ -179,18 +189,33 @@ func (i *identity) watch() {
 	}
 }
 
-// end ends the host. A loss of data is noted first: the next start must know.
-func (i *identity) end(err error) {
-	if errors.Is(err, ErrLostData) {
-		i.lost(err.Error())
-	}
-	i.h.fail(err)
+// loss is what is to be noted, and then ends the host.
+type loss struct {
+	why string
+	end error
 }
 
-// lostData takes that a leader counts on entries that this member does not have. It
-// does not wait for the disk.
+// end ends the host. A loss of data is noted first: the next start must know. It
+// does not wait: transports and the raft goroutine call it.
+func (i *identity) end(err error) {
+	l := loss{end: err}
+	if errors.Is(err, ErrLostData) {
+		l.why = err.Error()
+	}
+	i.note(l)
+}
+
+// note hands a loss to watch. If two wait already, the host is ending.
+func (i *identity) note(l loss) {
+	select {
+	case i.losses <- l:
+	default:
+	}
+}
+
+// lostData takes that a leader counts on entries that this member does not have.
 func (i *identity) lostData(err error) {
-	i.lossOnce.Do(func() { i.h.wg.Go(func() { i.lost(err.Error()) }) })
+	i.lossOnce.Do(func() { i.note(loss{why: err.Error()}) })
 }
 
 // others is how many peers there are: members, or before there are any those of

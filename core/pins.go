@@ -32,9 +32,10 @@ var errPins = errors.New("pins.json is damaged: restore it, or remove this membe
 // peer that saw it before it was registered in the log. Each of them is written
 // once and stays.
 type pins struct {
-	fs vfs.FS
+	fs     vfs.FS
+	saving sync.Mutex // held while the file is written
 
-	mu    sync.Mutex
+	mu    sync.Mutex // never held over a write: the raft goroutine asks for pins
 	store uint64
 	peers map[member.ID]uint64
 	lost  string
@@ -171,12 +172,14 @@ func (p *pins) all() map[member.ID]uint64 {
 
 // save writes everything, durably.
 func (p *pins) save() error {
+	p.saving.Lock()
+	defer p.saving.Unlock()
 	p.mu.Lock()
-	defer p.mu.Unlock() // one writer at a time, and in order
 	f := pinsFile{Version: 1, Store: strconv.FormatUint(p.store, 16), Peers: map[string]string{}, Lost: p.lost}
 	for id, store := range maps.All(p.peers) {
 		f.Peers[id.String()] = strconv.FormatUint(store, 16)
 	}
+	p.mu.Unlock()
 	b, err := json.MarshalIndent(f, "", "  ")
 	if err != nil {
 		return fmt.Errorf("pins: %w", err)
