@@ -24,12 +24,17 @@ type conflict struct {
 // timeouts: both sides try again much more often.
 const conflictAge = 30
 
+// maxConflicts bounds what strangers can make a member remember.
+const maxConflicts = 256
+
 // mismatch takes that a peer's greeting and this member's do not fit. Each of the
 // two may say so, for reasons of its own.
 func (i *identity) mismatch(c conflict) {
 	i.mu.Lock()
 	last, known := i.conflicts[c]
-	i.conflicts[c] = time.Now()
+	if known || len(i.conflicts) < maxConflicts {
+		i.conflicts[c] = time.Now()
+	}
 	delete(i.met, c.peer)
 	for c, seen := range maps.All(i.conflicts) {
 		if i.old(seen) {
@@ -95,7 +100,13 @@ type verdict struct {
 // judge acts on what the conflicts say of this member.
 func (i *identity) judge() {
 	i.mu.Lock()
-	v := judge(i.self, i.fresh(), len(i.met), i.others())
+	peers, agreeing := i.peers(), 0
+	for id := range peers {
+		if i.met[id] {
+			agreeing++
+		}
+	}
+	v := judge(i.self, i.fresh(), agreeing, len(peers))
 	before := i.last
 	i.last = v
 	i.mu.Unlock()
@@ -108,11 +119,12 @@ func (i *identity) judge() {
 	}
 }
 
-// fresh are the conflicts that were seen lately. It needs i.mu.
+// fresh are the conflicts that were seen lately, but those with members that were
+// removed: what they say is of the past, as after a recovery. It needs i.mu.
 func (i *identity) fresh() []conflict {
 	var fresh []conflict
 	for c, seen := range maps.All(i.conflicts) {
-		if !i.old(seen) {
+		if _, removed := i.registry.WasRemoved(c.peer); !removed && !i.old(seen) {
 			fresh = append(fresh, c)
 		}
 	}
@@ -143,7 +155,7 @@ func judge(self transport.Greeting, conflicts []conflict, agreeing, others int) 
 		return verdict{err: err, bar: true, end: most(len(accusers))}
 	case most(len(strangers)) && self.Number == 0:
 		return verdict{err: fmt.Errorf("%w (members %s)", ErrOtherCluster, strings.Join(strangers, ", ")), bar: true, end: true}
-	case most(len(strangers)):
+	case most(len(strangers)) && len(strangers) > agreeing+1: // this member counts for its own cluster
 		return verdict{err: fmt.Errorf("members %s belong to another cluster under the same id than this member (number %x): stop the wrong one",
 			strings.Join(strangers, ", "), self.Number)}
 	}

@@ -39,6 +39,7 @@ func TestJudge(t *testing.T) {
 		{name: "a majority belongs elsewhere", number: founded, conflicts: []conflict{other(1), other(2)}, others: 2},
 		{name: "a minority belongs elsewhere", number: founded, conflicts: []conflict{other(3)}, agreeing: 1, others: 2, serves: true},
 		{name: "strangers call a lone member", number: founded, conflicts: []conflict{list(1), list(2)}},
+		{name: "one stranger calls a lone member", number: founded, conflicts: []conflict{list(1)}, serves: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			v := judge(transport.Greeting{Store: 1, Number: tc.number}, tc.conflicts, tc.agreeing, tc.others)

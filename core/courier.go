@@ -139,6 +139,13 @@ func (c *courier) connection(k *carrier, by *catalog.Instance, peer uint64, acti
 	}
 }
 
+// active tells whether any transport has a connection to a peer.
+func (c *courier) active(peer uint64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.routes.active(peer)
+}
+
 // heard notes which transport delivers a sender's messages.
 func (c *courier) heard(k *carrier, envelopes []transport.Envelope) {
 	if len(c.carriers) == 1 {

@@ -130,6 +130,16 @@ func (i *identity) storeOf(registry *member.Registry, id member.ID) uint64 {
 // greeted takes what a peer showed, which fits.
 func (i *identity) greeted(id member.ID, g transport.Greeting) {
 	i.pins.pin(id, g.Store)
+	i.joined(id)
+	if g := i.h.current(); g != nil {
+		store := i.pins.of(id)
+		g.node.Do(func(c *node.Core) error { return c.Greeted(id, store) })
+	}
+}
+
+// joined takes that there is a connection with a peer: its greeting, told now or
+// with an earlier connection, fits.
+func (i *identity) joined(id member.ID) {
 	i.mu.Lock()
 	was := false
 	for c := range maps.All(i.conflicts) {
@@ -138,20 +148,23 @@ func (i *identity) greeted(id member.ID, g transport.Greeting) {
 			delete(i.conflicts, c)
 		}
 	}
-	i.met[id] = true
+	if len(i.met) < maxPeers {
+		i.met[id] = true
+	}
 	i.mu.Unlock()
 	if was {
 		i.h.logger.Info("peer shows the expected store and cluster again", "peer", id)
 		i.judge()
 	}
-	if g := i.h.current(); g != nil {
-		store := i.pins.of(id)
-		g.node.Do(func(c *node.Core) error { return c.Greeted(id, store) })
-	}
 }
 
-// remind tells a new node what stores its peers showed to an earlier one.
+// remind tells a new node what an earlier one knew: what stores its peers showed,
+// and whether it must not vote.
 func (i *identity) remind(n *node.Node) {
+	i.mu.Lock()
+	barred := i.last.bar
+	i.mu.Unlock()
+	n.Do(func(c *node.Core) error { return c.Bar(barred) })
 	for id, store := range i.pins.all() {
 		n.Do(func(c *node.Core) error { return c.Greeted(id, store) })
 	}
@@ -218,9 +231,9 @@ func (i *identity) lostData(err error) {
 	i.lossOnce.Do(func() { i.note(loss{why: err.Error()}) })
 }
 
-// others is how many peers there are: members, or before there are any those of
-// the configuration.
-func (i *identity) others() int {
+// peers are the other members, and before there are any those of the
+// configuration. It needs i.mu.
+func (i *identity) peers() map[member.ID]bool {
 	ids := map[member.ID]bool{}
 	for _, m := range i.registry.Members() {
 		ids[m.ID] = true
@@ -231,7 +244,7 @@ func (i *identity) others() int {
 		}
 	}
 	delete(ids, i.h.cfg.ID)
-	return len(ids)
+	return ids
 }
 
 // lost notes that the store lost data.

@@ -59,7 +59,9 @@ func (in inbound) Notify(events []transport.Event) {
 			in.h.courier.lost(in.by, e.Peer)
 		case pluginv1.EventType_EVENT_INACTIVE:
 			in.h.courier.connection(in.by, in.instance, e.Peer, false)
-			in.h.identity.left(member.ID(e.Peer))
+			if !in.h.courier.active(e.Peer) {
+				in.h.identity.left(member.ID(e.Peer))
+			}
 		case pluginv1.EventType_EVENT_GREETED:
 			in.h.identity.greeted(member.ID(e.Peer), transport.Greeting(e.Greeting))
 		case pluginv1.EventType_EVENT_MISMATCH:
@@ -71,6 +73,7 @@ func (in inbound) Notify(events []transport.Event) {
 		case pluginv1.EventType_EVENT_ACTIVE:
 			in.carried()
 			in.h.courier.connection(in.by, in.instance, e.Peer, true)
+			in.h.identity.joined(member.ID(e.Peer))
 			in.h.logger.Info("peer is reachable", "peer", member.ID(e.Peer), "plugin", in.by.slot.Status().Name)
 		}
 	}

@@ -22,6 +22,9 @@ const (
 	pinsTemp = "pins.json.tmp"
 	// maxPins bounds the file that is read.
 	maxPins = 1 << 20
+	// maxPeers bounds what strangers can make a host remember. The stores of
+	// members are in the log besides.
+	maxPeers = 1024
 )
 
 // errPins: the file of pins cannot be used.
@@ -146,7 +149,7 @@ func (p *pins) lose(why string) error {
 // keep writes it.
 func (p *pins) pin(id member.ID, store uint64) {
 	p.mu.Lock()
-	first := p.peers[id] == 0 && store != 0
+	first := p.peers[id] == 0 && store != 0 && len(p.peers) < maxPeers
 	if first {
 		p.peers[id] = store
 	}

@@ -22,6 +22,10 @@ const registrationVersion = 0xF1
 // much smaller: see member.Registry.Unregistered.
 const maxRegistration = 64 << 10
 
+// maxStrangers bounds the stores that are known of others than members: those
+// who are about to be added, and whoever calls.
+const maxStrangers = 256
+
 func isRegistration(data []byte) bool { return len(data) > 0 && data[0] == registrationVersion }
 
 func encodeRegistration(g member.Registration) ([]byte, error) {
@@ -65,7 +69,8 @@ type registrar struct {
 // The first one counts until the members say otherwise.
 func (c *Core) Greeted(id member.ID, store uint64) error {
 	return c.step(func() error {
-		if store != 0 && c.registrar.known[id] == 0 {
+		_, in := c.registry.Member(id)
+		if store != 0 && c.registrar.known[id] == 0 && (in || len(c.registrar.known) < maxStrangers) {
 			c.registrar.known[id], c.registrar.due = store, true
 		}
 		c.collect()
