@@ -171,7 +171,12 @@ func TestA4FoundingListsThatDiffer(t *testing.T) {
 	c.members = all
 	c.start(1, true)
 	c.start(2, true)
-	c.leader(1, 2)
+	leader := c.leader(1, 2)
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	if _, err := c.service(leader).TransferLeader(ctx, 3-leader); err != nil { // each of them calls the lone one once
+		t.Fatal(err)
+	}
 	c.eventually("the lone one is not ready", func() bool { return c.service(3).Ready() != nil })
 	c.eventually("the leader of the others says why", func() bool {
 		for _, l := range c.service(c.service(1).Status().Leader).Status().Links {

@@ -46,7 +46,7 @@ func TestB1RemovedMemberStopsAtOnce(t *testing.T) {
 			}
 			began := time.Now()
 			signalAll(processes, syscall.SIGCONT)
-			if code := victim.host.exitsWithin(t, removedElection/2); code != exitFailed {
+			if code := victim.host.exitsWithin(t, removedElection/2); code != exitNotMember {
 				t.Errorf("it ended with exit code %d", code)
 			}
 			t.Logf("ended %v after it could hear of it", time.Since(began).Round(time.Millisecond))

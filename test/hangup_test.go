@@ -3,7 +3,9 @@
 package e2e
 
 import (
+	"os"
 	"os/exec"
+	"os/signal"
 	"syscall"
 	"testing"
 )
@@ -25,6 +27,11 @@ func TestHangUp(t *testing.T) {
 		n.stop()
 	})
 	t.Run("otherwise", func(t *testing.T) {
+		// A test that is itself run under nohup would hand on that the signal
+		// is ignored: a signal that is caught is not.
+		caught := make(chan os.Signal, 1)
+		signal.Notify(caught, syscall.SIGHUP)
+		defer signal.Stop(caught)
 		n := newSingle(t)
 		n.startReady()
 		n.host.signal(t, syscall.SIGHUP)

@@ -37,7 +37,7 @@ func TestMemberIsAddedAndRemoved(t *testing.T) {
 	compareStates(t, "n4", n4.quiet(load), c.nodes[0].state(client.Linearizable))
 	c.command("member", "remove", "4")
 	c.nodes = c.nodes[:3]
-	if code := n4.host.exitsWithin(t, patience); code != exitFailed {
+	if code := n4.host.exitsWithin(t, patience); code != exitNotMember {
 		t.Errorf("the removed host ended with exit code %d", code)
 	}
 	if log := n4.host.log(); !strings.Contains(log, "this member was removed from the cluster") {
