@@ -207,6 +207,10 @@ func (c *Core) ReadIndex(context []byte) error {
 	})
 }
 
+// Transferring is the voter that leadership is being handed to; 0 if none, or if
+// this node does not lead. Raft gives a transfer up after an election timeout.
+func (c *Core) Transferring() member.ID { return member.ID(c.raft.BasicStatus().LeadTransferee) }
+
 // Transfer hands leadership to a voter; 0 stands for Successor.
 func (c *Core) Transfer(to member.ID) error {
 	return c.step(func() error {

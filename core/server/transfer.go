@@ -31,13 +31,16 @@ func (s *Server) TransferLeader(ctx context.Context, to NodeID) (NodeID, error) 
 
 // offer begins a transfer, again if it comes to nothing, and waits for its end.
 func (s *Server) offer(ctx context.Context, to NodeID) (NodeID, error) {
-	for try := 1; ; try++ {
-		err := s.beginTransfer(ctx, to)
-		taken := try > 1 && errors.Is(err, node.ErrNotLeader) // an earlier one, late
+	for tries := 0; ; {
+		begun, err := s.beginTransfer(ctx, to)
+		taken := tries > 0 && errors.Is(err, node.ErrNotLeader) // an earlier one, late
 		if err != nil && !taken {
 			return 0, s.changeError(err)
 		}
-		if taken || try == transferTries {
+		if begun {
+			tries++
+		}
+		if taken || tries == transferTries {
 			return s.waitOtherLeader(ctx, to)
 		}
 		part, cancel := context.WithTimeout(ctx, s.cfg.Election)
@@ -50,23 +53,32 @@ func (s *Server) offer(ctx context.Context, to NodeID) (NodeID, error) {
 	}
 }
 
-// beginTransfer asks raft to hand leadership over.
-func (s *Server) beginTransfer(ctx context.Context, to NodeID) error {
+// beginTransfer asks raft to hand leadership over, unless it is at it: raft would
+// pass over another request, which then is none.
+func (s *Server) beginTransfer(ctx context.Context, to NodeID) (begun bool, err error) {
 	n, err := s.currentNode()
 	if err != nil {
-		return err
+		return false, err
 	}
-	outcome := make(chan error, 1)
+	type answer struct {
+		begun bool
+		err   error
+	}
+	outcome := make(chan answer, 1)
 	n.Do(func(c *node.Core) error {
+		if c.Transferring() == to {
+			outcome <- answer{}
+			return nil
+		}
 		err := c.Transfer(to)
-		outcome <- err
+		outcome <- answer{err == nil, err}
 		return err
 	})
 	select {
-	case err := <-outcome:
-		return err
+	case a := <-outcome:
+		return a.begun, a.err
 	case <-ctx.Done():
-		return &Error{Err: ErrTimeout}
+		return false, &Error{Err: ErrTimeout}
 	}
 }
 
