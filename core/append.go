@@ -127,7 +127,7 @@ func (p *appendPump) send(ctx context.Context, appender storage.Appender, a *nod
 			return nil
 		}
 	}
-	parts := splitBatch(a.Batch, p.g.h.cfg.Limits.MaxBatchBytes)
+	parts := splitBatch(a.Batch, p.g.h.cfg.Limits.BatchBytes())
 	for i, part := range parts {
 		var number uint64 // raft hears of the last part only
 		if i == len(parts)-1 {
@@ -287,7 +287,7 @@ func (g *generation) fetch(f node.Fetch) {
 	var size uint64
 	compacted := false
 	for lo := f.Lo; lo < f.Hi && size < f.MaxBytes; {
-		part, err := g.storage.Read(ctx, lo, f.Hi, min(f.MaxBytes-size, g.h.cfg.Limits.MaxBatchBytes))
+		part, err := g.storage.Read(ctx, lo, f.Hi, min(f.MaxBytes-size, g.h.cfg.Limits.BatchBytes()))
 		if err != nil || len(part) == 0 {
 			if compacted = errors.Is(err, storage.ErrCompacted) && lo == f.Lo; !compacted {
 				g.h.logger.Warn("entries for a slow peer could not be read", "from", lo, "to", f.Hi-1, "error", err)

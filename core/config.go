@@ -112,7 +112,7 @@ func (c Config) withDefaults() Config {
 		c.CatchUpEntries = 5000
 	}
 	if c.Limits == (plugins.Limits{}) {
-		c.Limits = plugins.DefaultLimits()
+		c.Limits = plugins.ProtocolLimits(1<<20, 256<<10)
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -155,7 +155,7 @@ func (g *generation) load(ctx context.Context, lo, hi uint64) ([]storage.Entry, 
 	// How many there are is the plugin's word; it gets no memory for that.
 	entries := make([]storage.Entry, 0, min(hi-min(lo, hi), 64<<10))
 	for lo < hi {
-		part, err := g.storage.Read(ctx, lo, hi, g.h.cfg.Limits.MaxBatchBytes)
+		part, err := g.storage.Read(ctx, lo, hi, g.h.cfg.Limits.BatchBytes())
 		if err != nil {
 			return nil, fmt.Errorf("read entries [%d,%d]: %w", lo, hi-1, err)
 		}

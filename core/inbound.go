@@ -139,7 +139,7 @@ func (g *generation) receiveSnapshot(ctx context.Context, header transport.Snaps
 	if _, err := w.Write(head.Bytes()); err != nil {
 		return fmt.Errorf("write snapshot %d: %w", meta.Index, err)
 	}
-	if _, err := io.CopyBuffer(w, r, make([]byte, g.h.cfg.Limits.MaxChunkBytes)); err != nil {
+	if _, err := io.CopyBuffer(w, r, make([]byte, g.h.cfg.Limits.ChunkBytes())); err != nil {
 		return fmt.Errorf("receive snapshot %d: %w", meta.Index, err)
 	}
 	if _, err := w.Commit(); err != nil {

@@ -46,31 +46,6 @@ type Info struct {
 // Has reports whether the plugin has capability c.
 func (i Info) Has(c Capability) bool { return slices.Contains(i.Capabilities, c) }
 
-// Limits hold at both ends of every call. Zero values are replaced by those
-// of DefaultLimits before a plugin sees them.
-type Limits struct {
-	// MaxEntryBytes is the largest data of one entry.
-	MaxEntryBytes uint64
-	// MaxBatchBytes is the most bytes of entries in one batch or message; a
-	// single entry may be larger and then travels alone.
-	MaxBatchBytes uint64
-	// MaxChunkBytes is the largest chunk of a snapshot stream.
-	MaxChunkBytes uint64
-}
-
-// DefaultLimits are the limits of a host that is configured without any: an
-// entry of 1.5 MiB with room for the host's own header, batches of 1 MiB,
-// chunks of 256 KiB.
-func DefaultLimits() Limits {
-	return Limits{MaxEntryBytes: 3<<19 + 4<<10, MaxBatchBytes: 1 << 20, MaxChunkBytes: 256 << 10}
-}
-
-// MaxMessageBytes is the size that the receiving end of a plugin connection
-// must accept: a full batch, or one entry, and what surrounds it.
-func (l Limits) MaxMessageBytes() int {
-	return int(max(l.MaxEntryBytes, l.MaxBatchBytes, l.MaxChunkBytes)) + int(l.MaxBatchBytes) + 64<<10
-}
-
 // Options is the part of Open that is the same for every kind. The plugin
 // owns all of it, slices included.
 type Options struct {

@@ -11,10 +11,6 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
-// entryHeader is room for the host's own header in an entry, so that the
-// largest value fits the plugins' limit with it.
-const entryHeader = 4 << 10
-
 // hostSettings is the configuration in the words of core.
 func hostSettings(c *hostconfig.Config, logger *slog.Logger, log server.LogState) core.Config {
 	return core.Config{
@@ -25,11 +21,7 @@ func hostSettings(c *hostconfig.Config, logger *slog.Logger, log server.LogState
 		Tick: c.Raft.Tick, Election: c.Raft.Election,
 		SnapshotEntries: c.Raft.SnapshotEntries, SnapshotBytes: c.Raft.SnapshotLogBytes,
 		CatchUpEntries: c.Raft.CatchUpEntries, CatchUpBytes: c.Raft.CatchUpBytes, MaxInflightAppends: c.Raft.MaxInflightAppends,
-		Limits: plugins.Limits{
-			MaxEntryBytes: c.API.MaxValueBytes + entryHeader,
-			MaxBatchBytes: c.Limits.MaxBatchBytes,
-			MaxChunkBytes: c.Limits.MaxChunkBytes,
-		},
+		Limits: plugins.ProtocolLimits(c.Limits.MaxBatchBytes, c.Limits.MaxChunkBytes),
 
 		MaxValueBytes: int(c.API.MaxValueBytes), MaxPending: c.API.MaxPendingProposals,
 		MaxPendingBytes: int64(c.API.MaxPendingBytes),

@@ -146,9 +146,15 @@ func malformed(format string, args ...any) error {
 	return &server.Error{Err: errMalformed, Detail: fmt.Sprintf(format, args...)}
 }
 
-// tooLarge names the sizes that collided.
+// tooLarge names the sizes that collided and the setting that the limit follows
+// from.
 func tooLarge(what string, size, limit int) error {
-	return &server.Error{Err: server.ErrTooLarge, Detail: fmt.Sprintf("%s of %d bytes, limit is %d", what, size, limit)}
+	return &server.Error{Err: server.ErrTooLarge, Detail: fmt.Sprintf("%s of %d bytes; api.max_value_bytes allows %d", what, size, limit)}
+}
+
+// valueTooLarge is tooLarge for what the setting itself limits.
+func valueTooLarge(what string, size, limit int) error {
+	return &server.Error{Err: server.ErrTooLarge, Detail: fmt.Sprintf("%s of %d bytes; api.max_value_bytes is %d", what, size, limit)}
 }
 
 // milliseconds rounds up, so that advice to wait never becomes no advice.

@@ -127,7 +127,7 @@ func (s *proposalStream) refuseLocked(batch []proposal, draining error) []propos
 			s.pushRefusalLocked(p.id, &stopping, draining)
 		case len(p.data) > s.limits.MaxValueBytes:
 			var large []byte
-			s.pushRefusalLocked(p.id, &large, tooLarge("value", len(p.data), s.limits.MaxValueBytes))
+			s.pushRefusalLocked(p.id, &large, valueTooLarge("value", len(p.data), s.limits.MaxValueBytes))
 		case s.pending >= s.limits.MaxInFlight || s.bytes+size > s.limits.MaxInFlightBytes:
 			s.pushRefusalLocked(p.id, &full, s.fullLocked())
 		default:

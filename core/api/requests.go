@@ -33,7 +33,7 @@ func (r *requests) Propose(ctx context.Context, req *hostv1.ProposeRequest) (*ho
 		return nil, err
 	}
 	if n := len(req.GetData()); n > r.limits.MaxValueBytes {
-		return nil, tooLarge("value", n, r.limits.MaxValueBytes)
+		return nil, valueTooLarge("value", n, r.limits.MaxValueBytes)
 	}
 	result, err := r.svc.Propose(ctx, req.GetData())
 	if err != nil {
@@ -51,7 +51,7 @@ func (r *requests) Query(ctx context.Context, req *hostv1.QueryRequest) (*hostv1
 		return nil, err
 	}
 	if n := len(req.GetData()); n > r.limits.MaxValueBytes {
-		return nil, tooLarge("query", n, r.limits.MaxValueBytes)
+		return nil, valueTooLarge("query", n, r.limits.MaxValueBytes)
 	}
 	level, err := consistency(req.GetConsistency())
 	if err != nil {

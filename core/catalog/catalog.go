@@ -66,7 +66,7 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.CrashLoop.Exits, 10)
 	setDefault(&o.StopTimeout, 3*time.Second)
 	if o.Limits == (plugins.Limits{}) {
-		o.Limits = plugins.DefaultLimits()
+		o.Limits = plugins.ProtocolLimits(1<<20, 256<<10)
 	}
 	o.Backends = slices.Clone(o.Backends)
 	return o, nil

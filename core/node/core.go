@@ -133,7 +133,7 @@ func NewCore(cfg Config) (c *Core, err error) {
 		Storage:                   c.log,
 		Applied:                   c.log.applied,
 		AsyncStorageWrites:        true,
-		MaxSizePerMsg:             cfg.Limits.MaxBatchBytes,
+		MaxSizePerMsg:             cfg.Limits.BatchBytes(),
 		MaxCommittedSizePerReady:  maxApplyingBytes,
 		MaxUncommittedEntriesSize: cfg.MaxUncommittedBytes + changeReserve,
 		MaxInflightMsgs:           maxInflightMessages,

@@ -215,7 +215,7 @@ func (c *Core) putApply(m *pb.Message) {
 	entries := m.GetEntries()
 	a := Apply{First: entries[0].GetIndex(), Commands: make([]Command, 0, len(entries))}
 	for i, e := range entries {
-		if i > 0 && a.Bytes+entrySize(e) > c.cfg.Limits.MaxBatchBytes {
+		if i > 0 && a.Bytes+entrySize(e) > c.cfg.Limits.BatchBytes() {
 			c.emitApply(a, entries[i-1], applyRecord{})
 			a = Apply{First: e.GetIndex(), Commands: make([]Command, 0, len(entries)-i)}
 		}

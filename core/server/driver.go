@@ -113,7 +113,7 @@ func (d *driver) refill() {
 	if len(d.backlog) > 0 {
 		return
 	}
-	if items := d.s.queue.take(d.s.cfg.Limits.MaxBatchBytes); items != nil {
+	if items := d.s.queue.take(d.s.cfg.Limits.BatchBytes()); items != nil {
 		d.backlog = append(d.backlog, items)
 	}
 }

@@ -87,9 +87,14 @@ func (s *Server) checkValue(data []byte) error {
 	case len(data) == 0:
 		return &Error{Err: ErrEmpty}
 	case len(data) > s.cfg.MaxValueBytes:
-		return &Error{Err: ErrTooLarge, Detail: fmt.Sprintf("%d bytes, the limit is %d", len(data), s.cfg.MaxValueBytes)}
+		return s.tooLarge("value", len(data))
 	}
 	return nil
+}
+
+// tooLarge names the setting and the sizes that collided.
+func (s *Server) tooLarge(what string, size int) *Error {
+	return &Error{Err: ErrTooLarge, Detail: fmt.Sprintf("%s of %d bytes; api.max_value_bytes is %d", what, size, s.cfg.MaxValueBytes)}
 }
 
 func (s *Server) newRequest() node.RequestID {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -17,7 +16,7 @@ import (
 // Query implements Service.
 func (s *Server) Query(ctx context.Context, data []byte, c Consistency) (Answer, error) {
 	if len(data) > s.cfg.MaxValueBytes {
-		return Answer{}, &Error{Err: ErrTooLarge, Detail: fmt.Sprintf("%d bytes, the limit is %d", len(data), s.cfg.MaxValueBytes)}
+		return Answer{}, s.tooLarge("query", len(data))
 	}
 	ctx, cancel := context.WithTimeout(ctx, RequestTimeout(s.cfg.Election))
 	defer cancel()

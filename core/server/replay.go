@@ -135,7 +135,7 @@ func (d *driver) replay(ctx context.Context, st storage.Storage, target uint64) 
 			return ErrStopping
 		}
 		from := d.at + 1
-		entries, err := st.Read(ctx, from, target+1, s.cfg.Limits.MaxBatchBytes)
+		entries, err := st.Read(ctx, from, target+1, s.cfg.Limits.BatchBytes())
 		if err != nil {
 			return fmt.Errorf("read entries [%d,%d]: %w", from, target, err)
 		}

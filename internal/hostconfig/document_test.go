@@ -82,7 +82,7 @@ func TestBadFiles(t *testing.T) {
 		{"an election too long", minimal + "raft: {election: 51s}\n", "raft.election: is 51s; it must be at most 50s"},
 		{"a broken tick", minimal + "raft: {election: 1050ms}\n", "it must be a whole number of ticks of 100ms"},
 		{"no appends", minimal + "raft: {max_inflight_appends: 0}\n", "raft.max_inflight_appends: is 0; it must be from 1 to 64"},
-		{"a value too large", minimal + "api: {max_value_bytes: 65MiB}\n", "api.max_value_bytes: is 65MiB; it must be from 1KiB to 64MiB"},
+		{"a value too large", minimal + "api: {max_value_bytes: 33MiB}\n", "api.max_value_bytes: is 33MiB; it must be from 1KiB to 32MiB"},
 		{"room for no value", minimal + "api: {max_pending_bytes: 1MiB}\n", "api.max_pending_bytes: is 1048576; it must be at least api.max_value_bytes"},
 		{"listen nowhere", minimal + "api: {listen: here}\n", `api.listen: "here" is not host:port`},
 		{"two on one address", minimal + "admin: {listen: 127.0.0.1:7402}\n", "n1.yaml:7: admin.listen: 127.0.0.1:7402 is taken by api.listen already"},

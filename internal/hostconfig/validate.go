@@ -16,9 +16,9 @@ const (
 	// derived from it are tested.
 	maxElection = 50 * time.Second
 	minTick     = 5 * time.Millisecond
-	// maxValue, maxBatch and maxChunk keep one message far below what a gRPC
-	// receiver can take.
-	maxValue = 64 << 20
+	// maxValue, maxBatch and maxChunk are what every member of this protocol
+	// version takes: the constants of package plugins.
+	maxValue = 32 << 20
 	maxBatch = 16 << 20
 	maxChunk = 1 << 20
 	minChunk = 4 << 10

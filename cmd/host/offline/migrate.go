@@ -169,7 +169,7 @@ func copyEntries(ctx context.Context, source, target *Store, from uint64, limits
 		m.Entries += uint64(len(entries))
 		for len(entries) > 0 {
 			n, size := 0, uint64(0)
-			for n < len(entries) && (n == 0 || size+uint64(len(entries[n].Data)) <= limits.MaxBatchBytes) {
+			for n < len(entries) && (n == 0 || size+uint64(len(entries[n].Data)) <= limits.BatchBytes()) {
 				size += uint64(len(entries[n].Data))
 				n++
 			}

@@ -45,7 +45,7 @@ func (n Node) options(dir string) plugins.Options {
 		o.Tick, o.Election = 100*time.Millisecond, time.Second
 	}
 	if o.Limits == (plugins.Limits{}) {
-		o.Limits = plugins.DefaultLimits()
+		o.Limits = plugins.ProtocolLimits(1<<20, 256<<10)
 	}
 	return o
 }

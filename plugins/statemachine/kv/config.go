@@ -39,11 +39,11 @@ type config struct {
 
 // readConfig reads a config section strictly and fills in what is not said.
 func readConfig(raw []byte, limits plugins.Limits) (config, error) {
-	ceiling := limits.MaxBatchBytes
-	if ceiling == 0 {
-		ceiling = plugins.DefaultLimits().MaxBatchBytes
+	if limits.MaxBatchBytes == 0 {
+		limits = plugins.DefaultLimits()
 	}
-	c := config{MaxAnswerBytes: ceiling}
+	ceiling := limits.MaxBatchBytes
+	c := config{MaxAnswerBytes: limits.BatchBytes()}
 	dec := yaml.NewDecoder(bytes.NewReader(raw))
 	dec.KnownFields(true)
 	if err := dec.Decode(&c); err != nil && !errors.Is(err, io.EOF) {

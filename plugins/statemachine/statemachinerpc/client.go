@@ -122,7 +122,7 @@ func sendSnapshot(stream grpc.ClientStreamingClient[pluginv1.RestoreRequest, plu
 	o *pluginrpc.Opened, index uint64, r io.Reader,
 ) error {
 	req := pluginv1.RestoreRequest{Call: o.Call, Index: index}
-	buf := make([]byte, o.Limits.MaxChunkBytes)
+	buf := make([]byte, o.Limits.ChunkBytes())
 	for !req.Done {
 		if err := stream.Send(&req); err != nil {
 			return errStreamEnded

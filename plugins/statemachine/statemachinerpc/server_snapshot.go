@@ -93,7 +93,7 @@ func (s *server) SaveSnapshot(req *pluginv1.StateSnapshotRequest, stream grpc.Se
 		return nil
 	}
 	// Backends may write in small pieces; each message is a full chunk.
-	w := bufio.NewWriterSize(&chunkWriter{stream: stream, most: int(o.Limits.MaxChunkBytes)}, int(o.Limits.MaxChunkBytes))
+	w := bufio.NewWriterSize(&chunkWriter{stream: stream, most: int(o.Limits.ChunkBytes())}, int(o.Limits.ChunkBytes()))
 	if err := snap.Save(stream.Context(), w); err != nil {
 		return s.table.Status(err)
 	}

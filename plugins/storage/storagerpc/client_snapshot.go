@@ -22,7 +22,7 @@ func (c *Client) CreateSnapshot(ctx context.Context, meta storage.SnapshotMetada
 		return nil, plugins.ErrNotOpen
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	w := &snapshotWriter{ctx: ctx, cancel: cancel, table: c.table, meta: meta, chunk: int(o.Limits.MaxChunkBytes)}
+	w := &snapshotWriter{ctx: ctx, cancel: cancel, table: c.table, meta: meta, chunk: int(o.Limits.ChunkBytes())}
 	stream, err := c.rpc.SaveSnapshot(ctx)
 	if err == nil {
 		w.stream = stream

@@ -60,7 +60,7 @@ func (s *server) Read(req *pluginv1.ReadRequest, stream grpc.ServerStreamingServ
 	if err != nil {
 		return s.table.Status(err)
 	}
-	return s.table.Status(s.read(req, stream, o.Limits.MaxBatchBytes))
+	return s.table.Status(s.read(req, stream, o.Limits.BatchBytes()))
 }
 
 func (s *server) read(req *pluginv1.ReadRequest, stream grpc.ServerStreamingServer[pluginv1.ReadResponse], piece uint64) error {
@@ -206,7 +206,7 @@ func (s *server) OpenSnapshot(req *pluginv1.OpenSnapshotRequest, stream grpc.Ser
 	if err != nil {
 		return s.table.Status(err)
 	}
-	return s.table.Status(errors.Join(sendChunks(stream, r, o.Limits.MaxChunkBytes), r.Close()))
+	return s.table.Status(errors.Join(sendChunks(stream, r, o.Limits.ChunkBytes()), r.Close()))
 }
 
 func sendChunks(stream grpc.ServerStreamingServer[pluginv1.OpenSnapshotResponse], r storage.SnapshotReader, maxChunk uint64) error {

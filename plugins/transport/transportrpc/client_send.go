@@ -65,7 +65,7 @@ func head(envelopes []transport.Envelope, limits plugins.Limits) int {
 	for i := range envelopes {
 		size := len(envelopes[i].Payload)
 		total += size + envelopeOverhead
-		if size > maxPayload(limits) || i > 0 && total > int(limits.MaxBatchBytes) {
+		if size > maxPayload(limits) || i > 0 && total > int(limits.BatchBytes()) {
 			return i
 		}
 	}

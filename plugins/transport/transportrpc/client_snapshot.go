@@ -52,7 +52,7 @@ func sendChunks(stream grpc.ClientStreamingClient[pluginv1.SendSnapshotRequest, 
 	o *pluginrpc.Opened, header transport.SnapshotHeader, r io.Reader,
 ) (complete bool, err error) {
 	req := pluginv1.SendSnapshotRequest{Call: o.Call, Header: header}
-	buf := make([]byte, o.Limits.MaxChunkBytes)
+	buf := make([]byte, o.Limits.ChunkBytes())
 	for !req.Done {
 		if stream.Send(&req) != nil {
 			return false, nil

@@ -102,12 +102,12 @@ func (q *inbound) push(e *transport.Envelope) {
 		most += inboundControlBytes
 	}
 	size := len(e.Payload) + envelopeOverhead
-	if q.bytes+size > most {
+	if q.bytes > 0 && q.bytes+size > most { // one that is larger than all room is taken alone
 		q.drops.Add(1)
 		return
 	}
 	tail := q.tail()
-	if tail == nil || len(tail.events) > 0 || len(tail.envelopes) > 0 && tail.bytes+size > int(q.opened.Limits.MaxBatchBytes) {
+	if tail == nil || len(tail.events) > 0 || len(tail.envelopes) > 0 && tail.bytes+size > int(q.opened.Limits.BatchBytes()) {
 		q.segments = append(q.segments, segment{envelopes: q.spare})
 		q.spare = nil
 		tail = q.tail()

@@ -100,7 +100,7 @@ func (s *Server) ReceiveSnapshot(stream receiveStream) error {
 	if !ok {
 		return s.table.Status(fmt.Errorf("no offer %d: %w", first.Offer, plugins.ErrInvalidArgument))
 	}
-	err = relay(stream, q, offered, o.Limits.MaxChunkBytes)
+	err = relay(stream, q, offered, o.Limits.ChunkBytes())
 	offered.verdict <- err // r is not used from here on
 	if errors.Is(err, transport.ErrSnapshotRefused) {
 		return nil // that was the host's own word

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/internal/hostconfig"
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// Whatever a host is configured with, its plugins are opened with the
+// constants of the protocol version.
+func TestReadLimitsAreNoSettings(t *testing.T) {
+	c := &hostconfig.Config{
+		API:    hostconfig.API{MaxValueBytes: 1 << 10},
+		Limits: hostconfig.Limits{MaxBatchBytes: 64 << 10, MaxChunkBytes: 4 << 10},
+	}
+	got := hostSettings(c, nil, nil).Limits
+	want := plugins.ProtocolLimits(64<<10, 4<<10)
+	if got != want || got.MaxEntryBytes < plugins.MaxValueBytes {
+		t.Errorf("limits %+v, want %+v", got, want)
+	}
+}
+
+// The configuration allows exactly what the constants allow.
+func TestSettingsEndAtTheConstants(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "n1.yaml")
+	text, err := os.ReadFile(filepath.Join("..", "..", "configs", "single.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for key, value := range map[string]string{
+		"api.max_value_bytes": "33554432", "limits.max_batch_bytes": "16777216", "limits.max_chunk_bytes": "1048576",
+	} {
+		if _, _, err := hostconfig.Load(path, map[string]string{key: value}, nil); err != nil {
+			t.Errorf("%s=%s: %v", key, value, err)
+		}
+		if _, _, err := hostconfig.Load(path, map[string]string{key: value[:len(value)-1] + "9"}, nil); err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("%s one above: %v", key, err)
+		}
+	}
+	if plugins.MaxValueBytes != 33554432 || plugins.MaxBatchBytes != 16777216 || plugins.MaxChunkBytes != 1048576 {
+		t.Error("the constants of package plugins are others")
+	}
+}
