@@ -54,6 +54,8 @@ func (e *endpoint) SendSnapshot(ctx context.Context, header transport.SnapshotHe
 	switch {
 	case failed != nil:
 		return fmt.Errorf("send snapshot to %x: %w", header.To, failed)
+	case errors.Is(verdict, plugins.ErrClosed): // a receiver that is closing has refused nothing
+		return fmt.Errorf("send snapshot to %x: %w: %w", header.To, transport.ErrUnreachable, verdict)
 	case broken != nil:
 		return fmt.Errorf("send snapshot to %x: %w", header.To, errors.Join(transport.ErrUnreachable, broken))
 	case verdict != nil:
