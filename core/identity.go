@@ -51,7 +51,8 @@ type identity struct {
 }
 
 func newIdentity(h *Host) *identity {
-	return &identity{h: h, pins: &pins{}, registry: &member.Registry{}, conflicts: map[conflict]time.Time{}, met: map[member.ID]bool{},
+	return &identity{
+		h: h, pins: &pins{}, registry: &member.Registry{}, conflicts: map[conflict]time.Time{}, met: map[member.ID]bool{},
 		losses: make(chan loss, 2),
 	}
 }
