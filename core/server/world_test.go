@@ -40,6 +40,7 @@ type world struct {
 	source   *source
 	store    *storagetest.Memory
 	node     *node.Node
+	core     *node.Core // under node
 	registry *member.Registry
 	last     uint64
 }
@@ -121,7 +122,7 @@ func (w *world) attach() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.node = node.New(core, nil)
+	w.core, w.node = core, node.New(core, nil)
 	w.s.Attach(w.node, w.store, snapshot, registry)
 }
 

@@ -1,0 +1,45 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/core/catalog"
+	"github.com/pontoon-raft/pontoon/core/node"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// silent is a storage that takes an append and does not answer it.
+type silent struct{ storage.Storage }
+
+func (silent) Append(ctx context.Context, _ []storage.Batch) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// An append that is not answered for AppendTimeout ends the generation: its
+// storage counts as hung, which is what makes the catalog write its stacks and
+// kill it. Until then nothing is given up, since slow disks stall for seconds.
+func TestAnAppendThatIsNotAnsweredEndsTheGeneration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &Host{cfg: Config{Election: time.Second}.withDefaults(), logger: slog.New(slog.DiscardHandler)}
+		g := &generation{h: h, instance: &catalog.Instance{}, storage: silent{}, stop: make(chan struct{}), failed: make(chan struct{})}
+		g.pump = newAppendPump(g)
+		began := time.Now()
+		g.pump.push(node.Append{Number: 1, Batch: storage.Batch{Entries: []storage.Entry{{Term: 1, Index: 1}}}})
+		g.pump.run()
+		limit := AppendTimeout(h.cfg.Election)
+		if took := time.Since(began); took <= limit || took > limit+2*h.cfg.Election {
+			t.Errorf("given up after %v, want the first look after %v", took, limit)
+		}
+		if !errors.Is(g.err, catalog.ErrHung) || !strings.Contains(g.err.Error(), "has not answered an append for") {
+			t.Errorf("the generation ended with %v, want %v", g.err, catalog.ErrHung)
+		}
+		g.wg.Wait()
+	})
+}
