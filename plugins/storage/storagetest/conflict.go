@@ -49,6 +49,7 @@ func (h Harness) testConflict(t *testing.T) {
 		se.expectBounds(1, 9, boundary(0, 0), boundary(1, 1), boundary(4, 2), boundary(6, 5))
 		se.expectLog(want...)
 	})
+	t.Run("OfTheTermBefore", h.testOverruled)
 	t.Run("ManyTimes", func(t *testing.T) {
 		se := h.start(t)
 		var want []storage.Entry
@@ -60,5 +61,35 @@ func (h Harness) testConflict(t *testing.T) {
 		se.expectLog(want...)
 		se.reopen()
 		se.expectLog(want...)
+	})
+}
+
+// testOverruled replaces a suffix that is longer than what a store keeps in one
+// piece by entries of the term before it, and gives up all before it: no term
+// begins there, however the store finds its end again.
+func (h Harness) testOverruled(t *testing.T) {
+	h.restarts(t, func(t *testing.T, restart func(*session)) {
+		se := h.start(t)
+		se.append(entries(1, 39, 2)...)
+		for index := uint64(40); index < 46; index++ {
+			e := entries(index, 1, 3)
+			e[0].Data = make([]byte, 1<<20)
+			se.append(e...)
+		}
+		want := append(entries(40, 6, 2), entries(46, 1, 4)...)
+		hs := storage.HardState{Term: 4, Commit: 39}
+		se.appendBatches(storage.Batch{Entries: want, HardState: hs, MustSync: true})
+		se.save(meta(39, 2), false, []byte("state"))
+		se.compact(39, 40)
+		for range 5 { // the space before may be given back at any time
+			restart(se)
+			se.expectBounds(40, want[len(want)-1].Index, boundary(39, 2), boundary(46, 4))
+			for range 10 {
+				e := entries(want[len(want)-1].Index+1, 1, 4)
+				se.append(e...)
+				want = append(want, e...)
+			}
+			se.expectLog(want...)
+		}
 	})
 }

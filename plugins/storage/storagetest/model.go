@@ -22,7 +22,7 @@ func (o operation) String() string { return fmt.Sprintf("%s(%d,%d)", o.Kind, o.A
 // operationKinds are weighted: what is here twice comes twice as often.
 func operationKinds(canKill bool) []string {
 	kinds := []string{
-		"append", "append", "append", "replace", "vote", "commit", "batches",
+		"append", "append", "append", "replace", "overrule", "vote", "commit", "batches",
 		"save", "save", "compact", "install", "read", "close",
 	}
 	if canKill {
@@ -107,6 +107,8 @@ func (m *model) run(op operation) {
 		if low := max(m.hard.Commit, m.base.Index) + 1; low <= m.last() {
 			m.append(low+op.A%(m.last()-low+1), 1+op.B, m.term+1, true)
 		}
+	case "overrule":
+		m.overrule(op)
 	case "vote":
 		m.term++
 		m.setHard(storage.HardState{Term: m.term, Vote: op.B, Commit: m.hard.Commit}, true)
@@ -160,6 +162,21 @@ func (m *model) append(first, n, term uint64, withHardState bool) {
 	m.sure = m.hard.Commit
 }
 
+// overrule replaces all that is not committed by entries of the term before it,
+// as a leader does whose log ends in an older term than what it replaces, and
+// compacts the log exactly to there.
+func (m *model) overrule(op operation) {
+	end := max(m.hard.Commit, m.base.Index)
+	for range 1 + op.A%4 {
+		m.append(m.last()+1, 1+op.B, m.term+1, true)
+	}
+	m.append(end+1, 1+op.B, max(m.termOf(end), 1), true)
+	if end > m.base.Index {
+		m.saveAt(end, op)
+		m.compact(end)
+	}
+}
+
 func (m *model) setHard(hs storage.HardState, sync bool) {
 	m.se.appendBatches(storage.Batch{HardState: hs, MustSync: sync})
 	m.hard = hs
@@ -191,6 +208,10 @@ func (m *model) save(op operation) {
 	if index > m.hard.Commit {
 		return // a host has only applied what is committed
 	}
+	m.saveAt(index, op)
+}
+
+func (m *model) saveAt(index uint64, op operation) {
 	s := modelSnapshot{meta: meta(index, m.termOf(index)), content: bytes.Repeat([]byte{byte(op.B)}, int(op.A*1000))}
 	m.se.save(s.meta, false, s.content)
 	m.show(s)

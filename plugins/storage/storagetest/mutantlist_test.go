@@ -113,6 +113,11 @@ func openMutants() []mutant {
 			o.StoreID = 0
 			return m.Memory.Open(ctx, o)
 		}},
+		{name: "BeginsATermTwice", part: "Conflict", open: changeState(func(s *storage.State) {
+			if s.FirstIndex > 1 && s.Terms[len(s.Terms)-1].Index != s.FirstIndex {
+				s.Terms = slices.Insert(s.Terms, 1, storage.TermBoundary{Index: s.FirstIndex, Term: s.Terms[0].Term})
+			}
+		})},
 		{name: "WrongFirstIndexAfterCompaction", part: "Compact", open: changeState(func(s *storage.State) {
 			if s.FirstIndex > 1 {
 				s.FirstIndex++

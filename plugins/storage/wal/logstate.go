@@ -50,7 +50,8 @@ func (l *logState) term(i uint64) uint64 {
 
 func (l *logState) lastTerm() uint64 { return l.terms[len(l.terms)-1].Term }
 
-// cut discards the entries from index first on.
+// cut discards the entries from index first on. Below base, which is where
+// replay may come to, the term before them is not known: begin says it later.
 func (l *logState) cut(first uint64) {
 	if first <= l.base {
 		l.base, l.refs = first-1, refList{}
@@ -95,7 +96,16 @@ func (l *logState) compact(index, term uint64) {
 	l.base = index
 	n := sort.Search(len(l.terms), func(k int) bool { return l.terms[k].Index > index })
 	l.terms = l.terms[max(n, 1)-1:]
-	l.terms[0] = storage.TermBoundary{Index: index, Term: term}
+	l.begin(storage.TermBoundary{Index: index, Term: term})
+}
+
+// begin says what the first boundary is. During replay the term before base may
+// have been unknown (cut), so that a boundary was put where no term begins.
+func (l *logState) begin(first storage.TermBoundary) {
+	l.terms[0] = first
+	if len(l.terms) > 1 && l.terms[1].Term == first.Term {
+		l.terms = append(l.terms[:1], l.terms[2:]...)
+	}
 }
 
 // install starts the log after a snapshot.

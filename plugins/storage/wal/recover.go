@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"math"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
 // candidate is a segment file that recovery found.
@@ -284,6 +286,6 @@ func (j *journal) verifyState() error {
 	if l.hard.Commit > l.last() {
 		return damagef(j.tail.segment.name(), j.tail.off, "the log ends at %d, its commit index is %d", l.last(), l.hard.Commit)
 	}
-	l.terms[0].Term = l.compactedTerm
+	l.begin(storage.TermBoundary{Index: l.base, Term: l.compactedTerm})
 	return nil
 }

@@ -27,7 +27,7 @@ func (w *workload) randomStep(r *rand.Rand) error {
 	between := func(low, high uint64) uint64 { return low + 1 + r.Uint64N(high-low) }
 	low, last, newest := max(w.im.hard.Commit, w.im.base.Index), w.im.last(), w.newestSnapshot()
 	term := max(w.im.hard.Term, 1)
-	switch kind := r.IntN(20); {
+	switch kind := r.IntN(21); {
 	case kind == 0:
 		return w.reopen()
 	case kind == 1:
@@ -40,6 +40,8 @@ func (w *workload) randomStep(r *rand.Rand) error {
 		return w.save(between(max(newest, w.im.base.Index), low))
 	case kind <= 11 && newest > w.im.base.Index:
 		return w.compact(between(w.im.base.Index, newest))
+	case kind == 20:
+		return w.overrule()
 	case kind == 12:
 		return w.install(max(last, newest)+between(0, 20), term+1)
 	case kind == 13: // a group of batches

@@ -26,6 +26,24 @@ type image struct {
 
 func (im image) last() uint64 { return im.base.Index + uint64(len(im.entries)) }
 
+func (im image) term(index uint64) uint64 {
+	if index == im.base.Index {
+		return im.base.Term
+	}
+	return im.entries[index-im.base.Index-1].Term
+}
+
+// terms are the boundaries that Open must answer.
+func (im image) terms() []storage.TermBoundary {
+	terms := []storage.TermBoundary{im.base}
+	for _, e := range im.entries {
+		if e.Term != terms[len(terms)-1].Term {
+			terms = append(terms, storage.TermBoundary{Index: e.Index, Term: e.Term})
+		}
+	}
+	return terms
+}
+
 func (im image) with(b storage.Batch) image {
 	if len(b.Entries) > 0 {
 		keep := b.Entries[0].Index - im.base.Index - 1
@@ -193,6 +211,8 @@ func (w *workload) script() []func() error {
 		func() error { return w.save(13) },
 		func() error { return w.save(14) },
 		func() error { return w.compact(13) },
+		w.overrule,
+		w.reopen,
 		func() error { return w.install(40, 6) },
 		func() error { return w.append(true, w.batch(41, 5, 6, 100)) },
 		func() error { return w.install(90, 7) },
@@ -253,6 +273,29 @@ func (w *workload) commit(index uint64, sync bool) error {
 	return w.append(sync, storage.Batch{HardState: hs})
 }
 
+// overrule replaces all that is not committed, which goes on into another
+// segment, by an entry of the term before it, as a leader does whose log ends
+// in an older term, and compacts the log exactly to there.
+func (w *workload) overrule() error {
+	for range 3 {
+		if err := w.append(true, w.batch(w.im.last()+1, 2, w.im.hard.Term+1, 2800)); err != nil {
+			return err
+		}
+	}
+	end := max(w.im.hard.Commit, w.im.base.Index)
+	b := w.batch(end+1, 2, max(w.im.term(end), 1), 300)
+	b.HardState.Term = w.im.hard.Term + 1
+	if err := w.append(true, b); err != nil || end == w.im.base.Index {
+		return err
+	}
+	if end > w.newestSnapshot() {
+		if err := w.save(end); err != nil {
+			return err
+		}
+	}
+	return w.compact(end)
+}
+
 func (w *workload) write(m storage.SnapshotMetadata, received bool) error {
 	sw, err := w.s.CreateSnapshot(context.Background(), m, received)
 	if err != nil {
@@ -266,9 +309,8 @@ func (w *workload) write(m storage.SnapshotMetadata, received bool) error {
 }
 
 func (w *workload) save(index uint64) error {
-	term := w.im.entries[index-w.im.base.Index-1].Term
 	w.h.snapshot(index, false)
-	if err := w.write(storage.SnapshotMetadata{Index: index, Term: term}, false); err != nil {
+	if err := w.write(storage.SnapshotMetadata{Index: index, Term: w.im.term(index)}, false); err != nil {
 		return err
 	}
 	w.h.snapshot(index, true)
@@ -313,6 +355,9 @@ func found(fs vfs.FS) (state string, snapshots []uint64, err error) {
 		if im.entries, err = s.Read(context.Background(), st.FirstIndex, st.LastIndex+1, 1<<30); err != nil {
 			return "", nil, err
 		}
+	}
+	if got, want := fmt.Sprint(st.Terms), fmt.Sprint(im.terms()); got != want {
+		return "", nil, fmt.Errorf("term boundaries %s, the entries have %s", got, want)
 	}
 	for _, info := range st.Snapshots {
 		snapshots = append(snapshots, info.Metadata.Index)
