@@ -73,17 +73,29 @@ func (g *generation) leaveLeadership(ctx context.Context, away *handingOver, unf
 	}
 }
 
+// errHandingOver: leadership is being handed over. It says nothing of who could
+// take it.
+var errHandingOver = errors.New("leadership is being handed over")
+
 // fitter asks the raft goroutine for a fitter voter that is none of those
 // tried.
 func (g *generation) fitter(ctx context.Context, tried []member.ID) (member.ID, error) {
-	answer := make(chan member.ID, 1)
+	type choice struct {
+		to  member.ID
+		err error
+	}
+	answer := make(chan choice, 1)
 	g.node.Do(func(c *node.Core) error {
-		answer <- c.Fitter(tried...)
+		if c.Transferring() != 0 {
+			answer <- choice{err: errHandingOver}
+		} else {
+			answer <- choice{to: c.Fitter(tried...)}
+		}
 		return nil
 	})
 	select {
-	case to := <-answer:
-		return to, nil
+	case a := <-answer:
+		return a.to, a.err
 	case <-ctx.Done():
 		return 0, fmt.Errorf("fitter member: %w", ctx.Err())
 	}

@@ -13,7 +13,8 @@ import (
 // nothing, of an older version say, is well.
 type Condition uint64
 
-// The conditions. All but Refusing make a member unfit to lead.
+// The conditions. All but Refusing make a member unfit to lead; a Barred one
+// cannot.
 const (
 	// ShortOfSpace: its storage is short of space.
 	ShortOfSpace Condition = 1 << iota
@@ -27,11 +28,13 @@ const (
 	LogStuck
 	// Refusing: it refused messages of its peers lately.
 	Refusing
+	// Barred: it neither votes nor leads; see Core.Bar.
+	Barred
 )
 
 // conditionNames are the words of status and metrics, in the order of the bits.
-func conditionNames() [6]string {
-	return [...]string{"space", "disk", "state_machine", "apply_lag", "log", "refusing"}
+func conditionNames() [7]string {
+	return [...]string{"space", "disk", "state_machine", "apply_lag", "log", "refusing", "barred"}
 }
 
 // Unfitting are the conditions that make a member unfit, one by one.
@@ -88,6 +91,9 @@ func (c *Core) gossip(m *pb.Message) (g gossip) {
 	}
 	if g.condition = c.fitness.Condition; c.refusing {
 		g.condition |= Refusing
+	}
+	if c.isBarred() {
+		g.condition |= Barred
 	}
 	if c.leads() {
 		g.uncommitted = c.watch.uncommitted()

@@ -117,6 +117,8 @@ func TestSuccessorIsFit(t *testing.T) {
 		{MachineDown, DiskStalled, MachineDown, 2, 0},
 		{ShortOfSpace, ShortOfSpace, MachineDown, 2, 0},
 		{ShortOfSpace, Refusing, MachineDown, 2, 2},
+		{MachineDown, Barred, 0, 3, 3},
+		{MachineDown, Barred, Barred, 0, 0},
 	} {
 		l.core.SetFitness(Fitness{Condition: tc.own})
 		l.says(2, tc.two)

@@ -22,12 +22,12 @@ var (
 
 // Random schedules of ticks, lost, doubled and reordered messages, slow disks,
 // crashes that lose what was not acknowledged, snapshots and compactions,
-// members that come and go, leaders that hand over, a disk that is emptied or
-// replaced by an older copy, and a majority whose disks are emptied and that
-// founds the cluster anew. At all times: a read
-// reflects what was acknowledged before it, and the members at an index are the
-// same everywhere. After each: what was acknowledged is applied on all members,
-// in the same order.
+// members that come and go, leaders that hand over, members that become unfit
+// and fit again, a disk that is emptied or replaced by an older copy, and a
+// majority whose disks are emptied and that founds the cluster anew. At all
+// times: a read reflects what was acknowledged before it, and the members at an
+// index are the same everywhere. After each: a fit member leads if one is there,
+// and what was acknowledged is applied on all members, in the same order.
 //
 // A failure prints its seed; -sim.seed runs it again, step by step the same.
 func TestSchedules(t *testing.T) {
@@ -84,6 +84,7 @@ type simSnapshot struct {
 
 type simNode struct {
 	simIdentity
+	unfitSim
 	s       *sim
 	id      member.ID
 	core    *Core
@@ -189,6 +190,7 @@ func (n *simNode) boot() {
 	if err != nil {
 		n.s.t.Fatalf("node %s does not boot: %v", n.id, err)
 	}
+	n.core.SetFitness(n.fitness())
 	if n.marked {
 		n.check(n.core.Bar(true))
 	}
@@ -211,8 +213,13 @@ func (s *sim) step() {
 		n.check(n.core.Transfer(member.ID(s.rnd.Intn(6))))
 	case p < 20:
 		n.read()
+	case p < 25:
+		n.flip()
 	case p < 150:
 		n.check(n.core.Tick())
+		if s.rnd.Intn(5) == 0 {
+			n.handOver()
+		}
 	case p < 600:
 		s.deliver()
 	case p < 720:
@@ -335,6 +342,9 @@ func (n *simNode) receive(m simMessage) bool {
 
 // finishAppend makes the oldest appends durable and says so.
 func (n *simNode) finishAppend(count int) {
+	if n.condition.Has(DiskStalled) {
+		return
+	}
 	for range min(count, len(n.appends)) {
 		a := n.appends[0]
 		n.appends = n.appends[1:]
@@ -363,7 +373,7 @@ func (n *simNode) persist(a Append) {
 
 // finishApply gives the oldest run to the state machine.
 func (n *simNode) finishApply() {
-	if len(n.applies) == 0 {
+	if len(n.applies) == 0 || n.condition.Has(MachineDown) {
 		return
 	}
 	a := n.applies[0]
@@ -438,9 +448,16 @@ func (n *simNode) crash() {
 // settle ends the faults and expects everybody to agree.
 func (s *sim) settle() {
 	s.cut = -1
+	s.fitLeads()
+	s.until("all to agree", s.agreed)
+}
+
+// until goes on without new faults until the condition holds.
+func (s *sim) until(what string, condition func() bool) {
 	for range 600 {
 		for _, n := range s.nodes {
 			n.check(n.core.Tick())
+			n.handOver()
 		}
 		for range 80 {
 			s.deliver()
@@ -453,14 +470,16 @@ func (s *sim) settle() {
 				}
 			}
 		}
-		if s.agreed() {
+		if condition() {
 			return
 		}
 	}
 	for _, n := range s.nodes {
-		s.t.Logf("node %s: %+v applied %d, %d entries", n.id, n.core.raft.BasicStatus(), n.index, len(n.applied))
+		st := n.core.raft.BasicStatus()
+		s.t.Logf("node %s: %s in term %d, vote %d, commit %d, log to %d, unfit for %q, barred %t, applied %d, %d entries",
+			n.id, roleName(st), st.GetTerm(), st.GetVote(), st.GetCommit(), n.core.lastIndex(), n.condition, n.core.isBarred(), n.index, len(n.applied))
 	}
-	s.t.Fatal("the nodes do not agree after the faults ended")
+	s.t.Fatalf("the faults have ended, and this waits in vain for %s", what)
 }
 
 // agreed tells whether all members have applied the same, with every

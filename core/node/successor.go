@@ -22,8 +22,8 @@ type candidate struct {
 // left, or this node does not lead.
 //
 // Only a voter counts that was heard within the last election timeout, that
-// nothing sent is known to be lost for since, and that is not waiting for a
-// snapshot. Among those that are in contact and have everything committed it
+// nothing sent is known to be lost for since, that does not say it is barred,
+// and that is not waiting for a snapshot. Among those that are in contact and have everything committed it
 // is the next after this node in the order of ids, and behind the last one the
 // first: members that hand leadership on in this order, each to the next, miss
 // none. If there is no such voter, it is the one with the longest log. In both
@@ -80,6 +80,7 @@ func (c *Core) candidates(tried []member.ID) []candidate {
 		v := candidate{id: member.ID(id), match: pr.Match, unfit: c.conditions[member.ID(id)].Unfitness()}
 		switch {
 		case v.id == c.cfg.ID || kind != raft.ProgressTypePeer || pr.State == tracker.StateSnapshot:
+		case c.conditions[v.id].Has(Barred):
 		case slices.Contains(tried, v.id) || !c.hears(id) || c.hearing.lost[v.id]:
 		default:
 			live = append(live, v)
