@@ -33,8 +33,9 @@ type Options struct {
 
 // Timings that no caller needs to turn.
 const (
-	// leaderCheck is how often a client asks who leads.
-	leaderCheck = 2 * time.Second
+	// leaderCheck is how often a client asks who leads, and how long it waits for
+	// the answer: a member that stands still is left within two of them.
+	leaderCheck = time.Second
 	// moveGap is the least time between two looks.
 	moveGap = 50 * time.Millisecond
 	// Retries wait backoffMin, doubling to backoffMax, give or take a

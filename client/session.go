@@ -165,7 +165,7 @@ func (s *session) follow() {
 
 // leader is where the current member sees the leader, empty if nowhere.
 func (s *session) leader() (string, error) {
-	ctx, cancel := context.WithTimeout(s.c.ctx, s.c.opts.DialTimeout)
+	ctx, cancel := context.WithTimeout(s.c.ctx, min(leaderCheck, s.c.opts.DialTimeout))
 	defer cancel()
 	conn, err := s.c.conns.ready(ctx, s.current.endpoint)
 	if err != nil {
