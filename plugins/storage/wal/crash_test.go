@@ -36,8 +36,9 @@ func TestCrashPoints(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d crash states before %d operations: %d lost an acknowledged entry or vote, %d were refused, %d lost a snapshot",
-		total.states.Load(), total.operations.Load(), total.lost.Load(), total.refused.Load(), total.snapshots.Load())
+	t.Logf("%d crash states before %d operations: %d lost an acknowledged entry or vote, %d were refused, %d lost a snapshot, %d the store's id",
+		total.states.Load(), total.operations.Load(), total.lost.Load(), total.refused.Load(), total.snapshots.Load(), total.ids.Load())
+	total.shapes.check(t)
 	if n := total.states.Load(); n < leastCrashStates && !t.Failed() && !testing.Short() {
 		t.Errorf("only %d crash states were looked at, want %d", n, leastCrashStates)
 	}
@@ -55,7 +56,35 @@ func crashAll(t *testing.T, total *tally, seed uint64, run func(*workload) error
 
 // tally counts crash states and what was wrong with them.
 type tally struct {
-	operations, states, lost, refused, snapshots atomic.Int64
+	operations, states, lost, refused, snapshots, ids atomic.Int64
+	shapes                                            shapeTally
+}
+
+// shapeTally counts the crash states in which a store had a shape.
+type shapeTally struct{ several, cut, prepared, ballast, compacted, snapshots atomic.Int64 }
+
+func (s *shapeTally) add(c census) {
+	for n, has := range map[*atomic.Int64]bool{
+		&s.several: c.used > 1, &s.cut: c.cut > 0, &s.prepared: c.prepared > 0, &s.ballast: c.ballast > 0,
+		&s.compacted: c.first > 1, &s.snapshots: c.snapshots > 0,
+	} {
+		if has {
+			n.Add(1)
+		}
+	}
+}
+
+// check fails if crash points are missing in a shape that running stores have.
+func (s *shapeTally) check(t *testing.T) {
+	for what, n := range map[string]*atomic.Int64{
+		"several segments": &s.several, "a segment cut by salvage": &s.cut, "a prepared segment": &s.prepared,
+		"a ballast file": &s.ballast, "compacted segments": &s.compacted, "snapshots": &s.snapshots,
+	} {
+		t.Logf("%d crash states with %s", n.Load(), what)
+		if n.Load() == 0 && !t.Failed() {
+			t.Errorf("no crash state with %s", what)
+		}
+	}
 }
 
 type crasher struct {
@@ -96,42 +125,47 @@ func (c *crasher) look(fs *vfs.Mem, op vfs.Op) {
 
 // check opens what is left of fs and compares it with the history.
 func (c *crasher) check(fs *vfs.Mem, what string, op vfs.Op, keep vfs.Keep) {
-	acked, mustHave := c.h.bounds()
+	p := c.h.promised()
 	after := fs.Crash(keep)
 	if c.seen++; c.seen%c.again == 0 {
-		c.crashTheOpening(fs.Crash(keep), acked, mustHave, what)
+		c.crashTheOpening(fs.Crash(keep), p, what)
 	}
-	c.verify(after, acked, mustHave, fmt.Sprintf("before %s of %s (%d), keeping %s", op.Kind, op.Name, op.N, what))
+	c.verify(after, p, fmt.Sprintf("before %s of %s (%d), keeping %s", op.Kind, op.Name, op.N, what))
 }
 
-func (c *crasher) verify(after *vfs.Mem, acked int, mustHave []uint64, when string) {
+func (c *crasher) verify(after *vfs.Mem, p promise, when string) {
 	c.states.Add(1)
-	state, snapshots, err := found(after)
+	c.shapes.add(takeCensus(heads(after)))
+	f, err := examine(after)
 	if err != nil {
 		c.refused.Add(1)
 		c.t.Errorf("crash %s: Open: %v", when, err)
 		return
 	}
-	if !c.h.possible(acked, state) {
+	if !c.h.possible(p.acked, f.log) {
 		c.lost.Add(1)
-		c.t.Errorf("crash %s: found\n%s\nwhich is none of the states that were possible", when, state)
+		c.t.Errorf("crash %s: found\n%s\nwhich is none of the states that were possible", when, f.log)
 	}
-	for _, index := range mustHave {
-		if !slices.Contains(snapshots, index) {
+	if p.store != 0 && f.store != p.store {
+		c.ids.Add(1)
+		c.t.Errorf("crash %s: the store was %x and is %x", when, p.store, f.store)
+	}
+	for _, index := range p.snapshots {
+		if !slices.Contains(f.snapshots, index) {
 			c.snapshots.Add(1)
-			c.t.Errorf("crash %s: snapshots %v, want %v among them", when, snapshots, mustHave)
+			c.t.Errorf("crash %s: snapshots %v, want %v among them", when, f.snapshots, p.snapshots)
 		}
 	}
 }
 
 // crashTheOpening crashes before each operation of an Open.
-func (c *crasher) crashTheOpening(fs *vfs.Mem, acked int, mustHave []uint64, what string) {
+func (c *crasher) crashTheOpening(fs *vfs.Mem, p promise, what string) {
 	fs.OnOp(func(op vfs.Op) {
 		if !op.Mutates() || c.t.Failed() {
 			return
 		}
 		for i, keep := range []vfs.Keep{vfs.KeepNothing, vfs.KeepAll, vfs.KeepRandom(rand.New(rand.NewPCG(uint64(op.N), 3)))} {
-			c.verify(fs.Crash(keep), acked, mustHave, fmt.Sprintf("(%s), then before %s of %s in Open, keeping %d", what, op.Kind, op.Name, i))
+			c.verify(fs.Crash(keep), p, fmt.Sprintf("(%s), then before %s of %s in Open, keeping %d", what, op.Kind, op.Name, i))
 		}
 	})
 	if s, _, err := openOn(fs); err == nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -24,44 +25,51 @@ const everyBitSegment = 64 << 10
 // gone in silence; only without a mark behind it may the last batch be taken
 // for a torn tail. With -short every 29th damage is tried.
 func TestEveryBit(t *testing.T) {
-	for _, c := range []struct {
-		name    string
-		clean   bool
-		mayLose int
-	}{
-		{"AfterClose", true, 0},
-		{"AfterAKill", false, 1},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			s := newFullSpecimen(t, c.clean)
-			var flips, sectors, cuts outcomes
-			for _, name := range slices.Sorted(maps.Keys(s.files)) {
-				size := len(s.files[name])
-				behind := lastHeader(s.files[name]) // no header is behind it
-				flips.add(s.damageAll(t, name, 8*size, func(data []byte, bit int) damage {
-					data[bit/8] ^= 1 << (bit % 8)
-					return damage{from: bit / 8, to: bit/8 + 1, length: size, mayLose: c.mayLose}
-				}))
-				sectors.add(s.damageAll(t, name, (size+sectorBytes-1)/sectorBytes, func(data []byte, n int) damage {
-					d := damage{from: n * sectorBytes, to: min((n+1)*sectorBytes, size), length: size, mayLose: c.mayLose}
-					if !c.clean && behind < d.to {
-						d.mayLose = len(s.states) - 1 // nothing behind the sector says what was in it
-					}
-					clear(data[d.from:d.to])
-					return d
-				}))
-				cuts.add(s.damageAll(t, name, size, func(_ []byte, length int) damage {
-					return damage{length: length}
-				}))
-			}
-			t.Logf("%d single bits: %v", flips.sum(), flips)
-			t.Logf("%d zeroed sectors: %v", sectors.sum(), sectors)
-			t.Logf("%d truncations: %v", cuts.sum(), cuts)
+	for name, clean := range map[string]bool{"AfterClose": true, "AfterAKill": false} {
+		t.Run(name, func(t *testing.T) {
+			s := newFullSpecimen(t, clean)
+			flips, cuts := s.damageEverything(t, clean, sampling{bits: 1, cuts: 1})
 			if cuts.refused == 0 || flips.refused*4 < flips.sum() {
 				t.Error("damage was hardly ever refused")
 			}
 		})
 	}
+}
+
+// sampling says that one in so many bits and truncations is tried.
+type sampling struct{ bits, cuts int }
+
+// damageEverything damages every file of the specimen. Only of the last
+// segment, and only if no mark is behind it, may the last batch be gone.
+func (s specimen) damageEverything(t *testing.T, clean bool, every sampling) (flips, cuts outcomes) {
+	t.Helper()
+	var sectors outcomes
+	for _, name := range slices.Sorted(maps.Keys(s.files)) {
+		size, mayLose, unproven := len(s.files[name]), 0, math.MaxInt
+		if !clean && name == s.tail() {
+			mayLose = min(1, len(s.states)-1)
+			unproven = lastHeader(s.files[name]) // nothing behind a sector with it says what was there
+		}
+		flips.add(s.damageAll(t, name, 8*size, every.bits, func(data []byte, bit int) damage {
+			data[bit/8] ^= 1 << (bit % 8)
+			return damage{from: bit / 8, to: bit/8 + 1, length: size, mayLose: mayLose}
+		}))
+		sectors.add(s.damageAll(t, name, (size+sectorBytes-1)/sectorBytes, 1, func(data []byte, n int) damage {
+			d := damage{from: n * sectorBytes, to: min((n+1)*sectorBytes, size), length: size, mayLose: mayLose}
+			if unproven < d.to {
+				d.mayLose = len(s.states) - 1
+			}
+			clear(data[d.from:d.to])
+			return d
+		}))
+		cuts.add(s.damageAll(t, name, size, every.cuts, func(_ []byte, length int) damage {
+			return damage{length: length}
+		}))
+	}
+	t.Logf("%d single bits: %v", flips.sum(), flips)
+	t.Logf("%d zeroed sectors: %v", sectors.sum(), sectors)
+	t.Logf("%d truncations: %v", cuts.sum(), cuts)
+	return flips, cuts
 }
 
 // newFullSpecimen makes a log that fills one segment. Without a clean end the
@@ -100,13 +108,12 @@ func newFullSpecimen(t *testing.T, clean bool) specimen {
 // cut to length.
 type damage struct{ from, to, length, mayLose int }
 
-// damageAll damages the file in n ways, one after the other, and judges each.
+// damageAll damages the file in one of every of n ways and judges each.
 // Every worker damages a copy in place and repairs it from the original.
-func (s specimen) damageAll(t *testing.T, name string, n int, do func(data []byte, i int) damage) outcomes {
+func (s specimen) damageAll(t *testing.T, name string, n, step int, do func(data []byte, i int) damage) outcomes {
 	t.Helper()
-	step := 1
 	if testing.Short() {
-		step = 29
+		step *= 29
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(800)) // half of the time otherwise
 	workers := runtime.GOMAXPROCS(0)

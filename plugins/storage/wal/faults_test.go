@@ -105,7 +105,7 @@ func checkAfterFault(t *testing.T, w *workload, what string, err, fault error, w
 		t.Errorf("%s: the descriptor was used again: %v", what, watch.retries)
 	}
 	w.fs.Halt()
-	acked, _ := w.h.bounds()
+	acked := w.h.promised().acked
 	for name, keep := range map[string]vfs.Keep{"the page cache": vfs.KeepAll, "nothing": vfs.KeepNothing} {
 		state, _, err := found(w.fs.Crash(keep))
 		if err != nil || !w.h.possible(acked, state) {

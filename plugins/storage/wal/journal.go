@@ -64,10 +64,15 @@ type tail struct {
 	marked  uint64 // last sequence that a written record says is synced
 }
 
+// markBytes is the most that two marks take (markRecords).
+const markBytes = 2*headerBytes + sectorBytes
+
 // room is what a record may take in the segment, behind what waits in the
-// buffer. The seal's place is never given away.
+// buffer. The places of a seal and of the marks behind the last record are
+// never given away: without marks damage to that record would pass for a torn
+// tail, also after an orderly end.
 func (j *journal) room() int64 {
-	return j.tail.segment.size - j.tail.off - int64(len(j.buf)) - headerBytes
+	return j.tail.segment.size - j.tail.off - int64(len(j.buf)) - headerBytes - markBytes
 }
 
 // fail poisons the journal and returns the error for the call that met it.

@@ -78,7 +78,7 @@ func (j *journal) named(s *segment) (*segment, error) {
 
 // takeNext returns a segment to follow current with room for need bytes.
 func (j *journal) takeNext(current *segment, need int64) (*segment, error) {
-	need += headerBytes + startBytes + headerBytes // the record, behind a start and before a seal
+	need += headerBytes + startBytes + markBytes + headerBytes // the record, behind a start and before marks and a seal
 	p := &j.prepare
 	p.mu.Lock()
 	defer p.mu.Unlock()

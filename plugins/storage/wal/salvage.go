@@ -139,7 +139,7 @@ func (j *journal) salvage(c *candidate, e ending) error {
 	if err != nil {
 		return err
 	}
-	need := bytes + headerBytes + startBytes + 2*headerBytes + sectorBytes + headerBytes
+	need := bytes + headerBytes + startBytes + markBytes + headerBytes
 	size := nextSegmentBytes(min(firstSegmentBytes, j.config.SegmentBytes)/2, need, j.config.SegmentBytes)
 	j.tail.seq, j.tail.chain = e.suspect.seq, e.suspect.chain
 	if err := j.replaceTail(number, size, records); err != nil {

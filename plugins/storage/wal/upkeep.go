@@ -115,10 +115,11 @@ func (u *upkeep) markIfIdle(j *journal, seen uint64) (uint64, bool) {
 	return j.tail.seq, false
 }
 
-// writeMark says in the log what is durable, if it does not say so yet. At the
-// end of a segment there may be no room; it is then only slower to open.
+// writeMark says in the log what is durable, if it does not say so yet. There
+// is room behind every record of this version (room), and one mark takes all that
+// is left of it: the next record goes into the next segment.
 func (j *journal) writeMark(sync bool) error {
-	if j.tail.marked >= j.tail.durable || j.room() < 2*headerBytes+sectorBytes {
+	if j.tail.marked >= j.tail.durable || j.room() < 0 {
 		return nil
 	}
 	j.markRecords(0)

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
-	"sync"
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/internal/vfs"
@@ -16,133 +14,6 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
-
-// image is what a log must contain at some moment.
-type image struct {
-	hard    storage.HardState
-	base    storage.TermBoundary
-	entries []storage.Entry
-}
-
-func (im image) last() uint64 { return im.base.Index + uint64(len(im.entries)) }
-
-func (im image) term(index uint64) uint64 {
-	if index == im.base.Index {
-		return im.base.Term
-	}
-	return im.entries[index-im.base.Index-1].Term
-}
-
-// terms are the boundaries that Open must answer.
-func (im image) terms() []storage.TermBoundary {
-	terms := []storage.TermBoundary{im.base}
-	for _, e := range im.entries {
-		if e.Term != terms[len(terms)-1].Term {
-			terms = append(terms, storage.TermBoundary{Index: e.Index, Term: e.Term})
-		}
-	}
-	return terms
-}
-
-func (im image) with(b storage.Batch) image {
-	if len(b.Entries) > 0 {
-		keep := b.Entries[0].Index - im.base.Index - 1
-		im.entries = append(im.entries[:keep:keep], b.Entries...)
-	}
-	if b.HardState != (storage.HardState{}) {
-		im.hard = b.HardState
-	}
-	return im
-}
-
-func (im image) compacted(index uint64) image {
-	term := im.entries[index-im.base.Index-1].Term
-	im.entries = im.entries[index-im.base.Index:]
-	im.base = storage.TermBoundary{Index: index, Term: term}
-	return im
-}
-
-// String is equal for equal logs, and what a failed test shows.
-func (im image) String() string {
-	im.hard.Commit = max(im.hard.Commit, im.base.Index)
-	var b strings.Builder
-	fmt.Fprintf(&b, "term %d vote %d commit %d, behind %d/%d:", im.hard.Term, im.hard.Vote, im.hard.Commit, im.base.Index, im.base.Term)
-	for _, e := range im.entries {
-		fmt.Fprintf(&b, " %d/%d:%x", e.Index, e.Term, checksum(e.Data))
-	}
-	return b.String()
-}
-
-// history is what a workload has asked for and what was acknowledged.
-type history struct {
-	mu sync.Mutex
-	// states are the logs after each step; a crash may leave any from acked
-	// on.
-	states []string
-	acked  int
-	// snapshots by index: true once acknowledged. Only the newest two
-	// acknowledged ones must be there.
-	snapshots map[uint64]bool
-}
-
-func (h *history) intend(im image) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.states = append(h.states, im.String())
-}
-
-// ack says that all that was intended is durable.
-func (h *history) ack() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.acked = len(h.states) - 1
-}
-
-func (h *history) snapshot(index uint64, acked bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.snapshots[index] = acked
-}
-
-// bounds returns which states are possible, and which snapshots must be there.
-func (h *history) bounds() (acked int, mustHave []uint64) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	newest, second := uint64(0), uint64(0)
-	for index, acked := range h.snapshots {
-		switch {
-		case !acked:
-		case index > newest:
-			newest, second = index, newest
-		case index > second:
-			second = index
-		}
-	}
-	inFlight := 0
-	for _, acked := range h.snapshots {
-		if !acked {
-			inFlight++
-		}
-	}
-	if newest > 0 {
-		mustHave = append(mustHave, newest)
-	}
-	if second > 0 && inFlight == 0 {
-		mustHave = append(mustHave, second)
-	}
-	return h.acked, mustHave
-}
-
-func (h *history) possible(acked int, state string) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, s := range h.states[acked:] {
-		if s == state {
-			return true
-		}
-	}
-	return false
-}
 
 // workload drives a store over fs through everything that it can do.
 type workload struct {
@@ -199,12 +70,14 @@ func (w *workload) script() []func() error {
 		},
 		func() error { return w.commit(5, false) },
 		large(2, 3000),
+		w.ballast,
 		func() error { return w.commit(9, true) },
 		large(3, 4000), // on to the next segment
 		func() error { return w.save(8) },
 		func() error { return w.compact(6) },
 		w.reopen,
 		func() error { return w.append(true, w.batch(10, 2, 4, 900)) },
+		w.prepare,
 		large(4, 5000),
 		large(4, 5000),
 		func() error { return w.commit(14, false) },
@@ -223,8 +96,11 @@ func (w *workload) script() []func() error {
 }
 
 func (w *workload) open() (err error) {
-	w.s, _, err = openWith(w.fs, cmp.Or(w.config, smallSegments))
-	return err
+	var state storage.State
+	if w.s, state, err = openWith(w.fs, cmp.Or(w.config, smallSegments)); err != nil {
+		return err
+	}
+	return w.h.opened(state.StoreID)
 }
 
 func (w *workload) close() error {
@@ -343,37 +219,59 @@ func (w *workload) install(index, term uint64) error {
 	return nil
 }
 
+// findings are what was in a store that was opened.
+type findings struct {
+	log       string // an image
+	snapshots []uint64
+	store     uint64
+}
+
 // found opens a store over fs, reads all of it and kills it.
-func found(fs vfs.FS) (state string, snapshots []uint64, err error) {
+func found(fs vfs.FS) (log string, snapshots []uint64, err error) {
+	f, err := examine(fs)
+	return f.log, f.snapshots, err
+}
+
+// examine is found with all that was found.
+func examine(fs vfs.FS) (f findings, err error) {
 	s, st, err := openOn(fs)
 	if err != nil {
-		return "", nil, err
+		return findings{}, err
 	}
 	defer s.kill()
 	im := image{hard: st.HardState, base: st.Terms[0]}
 	if st.LastIndex >= st.FirstIndex {
 		if im.entries, err = s.Read(context.Background(), st.FirstIndex, st.LastIndex+1, 1<<30); err != nil {
-			return "", nil, err
+			return findings{}, err
 		}
 	}
 	if got, want := fmt.Sprint(st.Terms), fmt.Sprint(im.terms()); got != want {
-		return "", nil, fmt.Errorf("term boundaries %s, the entries have %s", got, want)
+		return findings{}, fmt.Errorf("term boundaries %s, the entries have %s", got, want)
 	}
+	f = findings{log: im.String(), store: st.StoreID}
 	for _, info := range st.Snapshots {
-		snapshots = append(snapshots, info.Metadata.Index)
-		r, err := s.OpenSnapshot(context.Background(), info.Metadata.Index)
-		if err != nil {
-			return "", nil, err
-		}
-		content, err := io.ReadAll(r)
-		if err = errors.Join(err, r.Close()); err != nil {
-			return "", nil, err
-		}
-		if want := bytes.Repeat([]byte{byte(info.Metadata.Index)}, 1500); !bytes.Equal(content, want) {
-			return "", nil, fmt.Errorf("snapshot %d has other content", info.Metadata.Index)
+		f.snapshots = append(f.snapshots, info.Metadata.Index)
+		if err := readWhole(s, info.Metadata.Index); err != nil {
+			return findings{}, err
 		}
 	}
-	return im.String(), snapshots, nil
+	return f, nil
+}
+
+// readWhole compares a snapshot with what workload.write wrote.
+func readWhole(s *store, index uint64) error {
+	r, err := s.OpenSnapshot(context.Background(), index)
+	if err != nil {
+		return err
+	}
+	content, err := io.ReadAll(r)
+	if err = errors.Join(err, r.Close()); err != nil {
+		return err
+	}
+	if want := bytes.Repeat([]byte{byte(index)}, 1500); !bytes.Equal(content, want) {
+		return fmt.Errorf("snapshot %d has other content", index)
+	}
+	return nil
 }
 
 func TestWorkloadRuns(t *testing.T) {
