@@ -5,15 +5,16 @@ import (
 	"os"
 	"runtime"
 
+	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
-// makeDataDir creates the data directory, or checks the one that is there: who
-// may write to it can change what this member has promised. That others may
+// makeDataDir creates the data directory, durably, or checks the one that is
+// there: who may write to it can change what this member has promised. That others may
 // read it is the operator's to decide: mode 0755 is what directories have that
 // were made by hand.
 func makeDataDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := vfs.MakeOSDir(dir); err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}
 	info, err := os.Stat(dir)

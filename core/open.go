@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/core/catalog"
+	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
@@ -46,7 +46,7 @@ func (h *Host) options(info plugins.Info, config []byte) (plugins.Options, error
 	if err != nil {
 		return plugins.Options{}, err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := vfs.MakeOSDir(dir); err != nil {
 		return plugins.Options{}, fmt.Errorf("data directory of the %s plugin: %w", info.Kind, err)
 	}
 	return plugins.Options{

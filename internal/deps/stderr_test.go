@@ -1,9 +1,6 @@
 package deps
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -35,25 +32,10 @@ func TestOnlyMainNamesTheStandardStreams(t *testing.T) {
 // calls that print there.
 func standardStreams(t *testing.T, path string) (found []string) {
 	t.Helper()
-	f, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ast.Inspect(f, func(n ast.Node) bool {
-		s, ok := n.(*ast.SelectorExpr)
-		if !ok {
-			return true
-		}
-		of, ok := s.X.(*ast.Ident)
-		if !ok {
-			return true
-		}
-		name := of.Name + "." + s.Sel.Name
-		switch {
-		case name == "os.Stderr", name == "os.Stdout", of.Name == "fmt" && strings.HasPrefix(s.Sel.Name, "Print"):
+	for _, name := range selectors(t, path) {
+		if name == "os.Stderr" || name == "os.Stdout" || strings.HasPrefix(name, "fmt.Print") {
 			found = append(found, name)
 		}
-		return true
-	})
+	}
 	return found
 }

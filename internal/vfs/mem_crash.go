@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"math/rand/v2"
+	"path"
 )
 
 // Unsynced is one piece of what a crash may take away: a change of a name, of
@@ -57,6 +58,7 @@ func (m *Mem) Crash(keep Keep) *Mem {
 			applyDir(names, c)
 		}
 	}
+	dropOrphans(names)
 	copies := map[*inode]*inode{}
 	for name, n := range names {
 		if copies[n] == nil {
@@ -65,6 +67,18 @@ func (m *Mem) Crash(keep Keep) *Mem {
 		after.names[name], after.synced[name] = copies[n], copies[n]
 	}
 	return after
+}
+
+// dropOrphans takes away the names in directories that are gone.
+func dropOrphans(names map[string]*inode) {
+	for name := range names {
+		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+			if names[dir] == nil {
+				delete(names, name)
+				break
+			}
+		}
+	}
 }
 
 // crashed returns what is left of a file.

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/core/catalog"
+	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -109,7 +109,7 @@ func openWAL(ctx context.Context, dir string, create func(backend.Env) storage.S
 // OpenWithPlugin opens the store in dir, which is made if it is missing, as a host
 // would: in the plugin's process, for writing.
 func OpenWithPlugin(ctx context.Context, dir string, node Node) (*Store, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := vfs.MakeOSDir(dir); err != nil {
 		return nil, err
 	}
 	notes := &noteTaker{}

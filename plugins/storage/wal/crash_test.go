@@ -16,9 +16,10 @@ const leastCrashStates = 50_000
 // TestCrashPoints crashes the machine before every operation of several
 // workloads, and looks at what can be left: nothing that was not synced, all of
 // it, random parts of it, and the last write torn at every sector. Whatever is
-// left must open, with everything that was acknowledged and nothing that was
-// never asked for. Some of the openings are crashed again. With -short only the
-// first workload is crashed.
+// left must open, with everything that was acknowledged, nothing that was
+// never asked for, and the id that the first Open answered, also when it is the
+// directories above it that were new. Some of the openings are crashed again.
+// With -short only the first workload is crashed.
 func TestCrashPoints(t *testing.T) {
 	var total tally
 	t.Run("Workload", func(t *testing.T) {
@@ -47,6 +48,7 @@ func TestCrashPoints(t *testing.T) {
 // crashAll crashes a machine at every operation of a workload.
 func crashAll(t *testing.T, total *tally, seed uint64, run func(*workload) error) {
 	w := newWorkload(vfs.NewMem())
+	w.at = dataDir
 	c := &crasher{t: t, tally: total, h: w.h, random: rand.New(rand.NewPCG(7, seed)), again: 12, busy: make(chan struct{}, 1)}
 	w.fs.OnOp(func(op vfs.Op) { c.look(w.fs, op) })
 	if err := run(w); err != nil {
@@ -135,8 +137,13 @@ func (c *crasher) check(fs *vfs.Mem, what string, op vfs.Op, keep vfs.Keep) {
 
 func (c *crasher) verify(after *vfs.Mem, p promise, when string) {
 	c.states.Add(1)
-	c.shapes.add(takeCensus(heads(after)))
-	f, err := examine(after)
+	dir, err := home(after, dataDir)
+	if err != nil {
+		c.t.Errorf("crash %s: make the directory: %v", when, err)
+		return
+	}
+	c.shapes.add(takeCensus(heads(dir)))
+	f, err := examine(dir)
 	if err != nil {
 		c.refused.Add(1)
 		c.t.Errorf("crash %s: Open: %v", when, err)
@@ -168,7 +175,12 @@ func (c *crasher) crashTheOpening(fs *vfs.Mem, p promise, what string) {
 			c.verify(fs.Crash(keep), p, fmt.Sprintf("(%s), then before %s of %s in Open, keeping %d", what, op.Kind, op.Name, i))
 		}
 	})
-	if s, _, err := openOn(fs); err == nil {
+	dir, err := home(fs, dataDir)
+	if err != nil {
+		c.t.Errorf("%s: make the directory: %v", what, err)
+		return
+	}
+	if s, _, err := openOn(dir); err == nil {
 		fs.OnOp(nil)
 		s.kill()
 	}

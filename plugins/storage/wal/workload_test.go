@@ -23,6 +23,20 @@ type workload struct {
 	im image
 	// config is the section to open with; empty means smallSegments.
 	config string
+	// at is the store's directory in fs; empty means its root.
+	at string
+}
+
+// dataDir is a store's directory below that of a node, which is below one that
+// was there before.
+const dataDir = "node/storage"
+
+// home does what a host does before it opens a store: it makes the directory.
+func home(fs *vfs.Mem, at string) (vfs.FS, error) {
+	if at == "" {
+		return fs, nil
+	}
+	return vfs.Sub(fs, at), vfs.MakeDir(fs, at)
 }
 
 func newWorkload(fs *vfs.Mem) *workload {
@@ -96,8 +110,12 @@ func (w *workload) script() []func() error {
 }
 
 func (w *workload) open() (err error) {
+	dir, err := home(w.fs, w.at)
+	if err != nil {
+		return err
+	}
 	var state storage.State
-	if w.s, state, err = openWith(w.fs, cmp.Or(w.config, smallSegments)); err != nil {
+	if w.s, state, err = openWith(dir, cmp.Or(w.config, smallSegments)); err != nil {
 		return err
 	}
 	return w.h.opened(state.StoreID)
