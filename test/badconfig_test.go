@@ -13,6 +13,7 @@ import (
 // The documented exit codes that these tests meet.
 const (
 	exitFailed      = 1
+	exitNotFound    = 5
 	exitNotMember   = 7
 	exitUsage       = 2
 	exitUnreachable = 3

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/pontoon-raft/pontoon/internal/storemark"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
@@ -23,25 +24,6 @@ var (
 	// ErrRefused: what was asked for does not fit what is there.
 	ErrRefused = errors.New("refused")
 )
-
-// The file in which the backends with files say whose data a directory has,
-// and what it begins with.
-const (
-	identityName = "identity"
-	magicBytes   = 8
-)
-
-func backendOf(magic string) string {
-	switch magic {
-	case "PONTWAL\x02":
-		return "wal"
-	case "PONTPEB\x01":
-		return "pebble"
-	case "PONTMEM\x01":
-		return "memory"
-	}
-	return ""
-}
 
 // Place is where a node's storage plugin keeps its data.
 type Place struct {
@@ -79,12 +61,12 @@ func look(dir string) (name string, found bool, err error) {
 	}
 	for _, e := range names {
 		switch {
-		case e.Name() == identityName:
-			magic, err := readMagic(filepath.Join(dir, identityName))
+		case e.Name() == storemark.Identity:
+			magic, err := readMagic(filepath.Join(dir, storemark.Identity))
 			if err != nil {
 				return "", false, err
 			}
-			name, found = backendOf(magic), true
+			name, found = storemark.Backend(magic), true
 		case !found && strings.HasSuffix(e.Name(), ".log") && len(e.Name()) == 20:
 			name, found = "wal", true // its identity is lost, the log is not
 		}
@@ -92,14 +74,22 @@ func look(dir string) (name string, found bool, err error) {
 	return name, found, nil
 }
 
-func readMagic(path string) (_ string, err error) {
+func readMagic(path string) (_ []byte, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	b, err := io.ReadAll(io.LimitReader(f, magicBytes))
-	return string(b), err
+	return io.ReadAll(io.LimitReader(f, storemark.MagicBytes))
+}
+
+// mustBeOf refuses a node whose configuration names another backend than the
+// one whose data is there.
+func (p Place) mustBeOf(node *Node) error {
+	if node == nil || p.Backend == "" || node.Spec.Name == "" || node.Spec.Name == p.Backend {
+		return nil
+	}
+	return fmt.Errorf("%w: %s: %s", ErrRefused, p.Dir, storemark.Sentence(p.Backend, node.Spec.Name))
 }
 
 // classify adds what kind of trouble an error of a store is.

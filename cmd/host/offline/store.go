@@ -78,6 +78,9 @@ func OpenToRead(ctx context.Context, place Place, node *Node) (*Store, error) {
 		return nil, fmt.Errorf("%w: %s has data of the backend %q, which its plugin must open: give --config",
 			ErrRefused, place.Dir, orUnknown(place.Backend))
 	}
+	if err := place.mustBeOf(node); err != nil {
+		return nil, err
+	}
 	return OpenWithPlugin(ctx, place.Dir, *node)
 }
 

@@ -45,6 +45,9 @@ type SnapshotVerdict struct {
 // an error is another reason why there is none.
 func VerifyLog(ctx context.Context, place Place, node *Node) (Verdict, error) {
 	v := Verdict{Backend: orUnknown(place.Backend), Dir: place.Dir, Snapshots: []SnapshotVerdict{}}
+	if err := place.mustBeOf(node); err != nil {
+		return v, err // the node would not start with it
+	}
 	s, err := OpenToRead(ctx, place, node)
 	if errors.Is(err, ErrDamaged) {
 		v.Problem = err.Error()

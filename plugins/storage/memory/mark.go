@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/pontoon-raft/pontoon/internal/storemark"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -17,7 +18,7 @@ import (
 
 // markName has the name that the backends with files give to the file that
 // says whose data it is, so that they refuse the directory too.
-const markName = "identity"
+const markName = storemark.Identity
 
 const markText = "PONTMEM\x01 a memory store was here, and kept nothing\n"
 
@@ -67,8 +68,12 @@ func hasMark(fsys vfs.FS) (has bool, err error) {
 	if _, err := f.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
 		return false, err
 	}
+	if of := storemark.Backend(b); of != "" && of != Name {
+		return false, otherBackend(of)
+	}
 	if string(b) != markText {
-		return false, fmt.Errorf("%w: the directory has the data of another backend", storage.ErrCorrupt)
+		return false, fmt.Errorf("%w: the file %s is none that this backend knows; the way out is to give the member a new data directory",
+			storage.ErrCorrupt, markName)
 	}
 	return true, nil
 }
@@ -78,12 +83,19 @@ func onlyLock(fsys vfs.FS) error {
 	if err != nil {
 		return err
 	}
+	if of := storemark.BackendOfFiles(names); of != "" {
+		return otherBackend(of)
+	}
 	for _, name := range names {
 		if name != dirlock.Name {
 			return fmt.Errorf("%w: the directory has a file %q of something else", storage.ErrCorrupt, name)
 		}
 	}
 	return nil
+}
+
+func otherBackend(of string) error {
+	return fmt.Errorf("%w: %s", plugins.ErrWrongIdentity, storemark.Sentence(of, Name))
 }
 
 // writeMark is durable on return.

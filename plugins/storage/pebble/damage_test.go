@@ -3,6 +3,7 @@ package pebble_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/memory"
 	"github.com/pontoon-raft/pontoon/plugins/storage/pebble"
 	"github.com/pontoon-raft/pontoon/plugins/storage/wal"
 )
@@ -91,19 +93,47 @@ func TestDamageIsRefused(t *testing.T) {
 }
 
 // TestBackendsRefuseEachOther: the data of one is never an empty store of
-// another.
+// another, nor a damaged one; the refusal names both, and what to do.
 func TestBackendsRefuseEachOther(t *testing.T) {
-	dir := closedStore(t)
-	newWAL := func() storage.Storage { return wal.New(testEnv(t)) }
-	if err := openError(t, newWAL, dir); !errors.Is(err, plugins.ErrWrongIdentity) || !strings.Contains(err.Error(), "another storage backend") {
-		t.Errorf("wal opens the data of pebble: %v", err)
+	create := map[string]func() storage.Storage{
+		"wal":    func() storage.Storage { return wal.New(testEnv(t)) },
+		"pebble": func() storage.Storage { return pebble.New(testEnv(t)) },
+		"memory": func() storage.Storage { return memory.Backend().NewStorage(testEnv(t)) },
 	}
-	dir = t.TempDir()
-	if err := openError(t, newWAL, dir); err != nil {
+	for data := range create {
+		dir := t.TempDir()
+		if err := openError(t, create[data], dir); err != nil {
+			t.Fatal(err)
+		}
+		for _, damage := range []string{"none", "identity of another length", "no identity"} {
+			identity := filepath.Join(dir, "identity")
+			switch damage {
+			case "identity of another length":
+				must(t, os.Truncate(identity, 20))
+			case "no identity":
+				must(t, os.Remove(identity))
+			}
+			if damage == "no identity" && data == "memory" {
+				continue // that was all
+			}
+			for opened := range create {
+				if opened == data {
+					continue
+				}
+				err := openError(t, create[opened], dir)
+				if !errors.Is(err, plugins.ErrWrongIdentity) || strings.Contains(err.Error(), "empty its data directory") ||
+					!strings.Contains(err.Error(), fmt.Sprintf("data of the storage backend %s, and was opened with %s;", data, opened)) {
+					t.Errorf("%s opens the data of %s, damage: %s: %v", opened, data, damage, err)
+				}
+			}
+		}
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
 		t.Fatal(err)
-	}
-	if err := openError(t, func() storage.Storage { return pebble.New(testEnv(t)) }, dir); !errors.Is(err, storage.ErrCorrupt) {
-		t.Errorf("pebble opens the data of wal: %v", err)
 	}
 }
 

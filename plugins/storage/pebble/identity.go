@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"io/fs"
 
+	"github.com/pontoon-raft/pontoon/internal/storemark"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -18,11 +20,12 @@ import (
 const (
 	// identityName is that of the other backends too, so that each refuses the
 	// data of the others.
-	identityName    = "identity"
+	identityName    = storemark.Identity
 	identityTemp    = "identity.tmp"
 	identityMagic   = "PONTPEB\x01"
 	identityVersion = 2
 	identityBytes   = 52
+	maxIdentity     = 256 // of any backend and version
 )
 
 // identity says whose data a directory holds.
@@ -93,6 +96,9 @@ func mustBeNew(fsys vfs.FS) error {
 	if err != nil {
 		return err
 	}
+	if of := storemark.BackendOfFiles(names); of != "" && of != Name {
+		return otherBackend(of)
+	}
 	for _, name := range names {
 		if name != dirlock.Name && name != identityTemp {
 			return fmt.Errorf("%w: there is %q but no file %q; %s", storage.ErrCorrupt, name, identityName, wayOut)
@@ -111,17 +117,22 @@ func readIdentity(fsys vfs.FS) (id identity, err error) {
 	if err != nil {
 		return identity{}, err
 	}
-	b := make([]byte, identityBytes)
-	if size == identityBytes {
-		if _, err := f.ReadAt(b, 0); err != nil {
-			return identity{}, fmt.Errorf("%w: %s: %w", storage.ErrCorrupt, identityName, err)
-		}
+	b := make([]byte, min(size, maxIdentity))
+	if _, err := f.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
+		return identity{}, fmt.Errorf("%w: %s: %w", storage.ErrCorrupt, identityName, err)
+	}
+	if of := storemark.Backend(b); of != "" && of != Name {
+		return identity{}, otherBackend(of)
 	}
 	id, ok := decodeIdentity(b)
 	if !ok {
 		return identity{}, fmt.Errorf("%w: %s is not a valid identity of this backend; %s", storage.ErrCorrupt, identityName, wayOut)
 	}
 	return id, nil
+}
+
+func otherBackend(of string) error {
+	return fmt.Errorf("%w: %s", plugins.ErrWrongIdentity, storemark.Sentence(of, Name))
 }
 
 // writeIdentity puts the file in place, durably.

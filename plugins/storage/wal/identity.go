@@ -10,13 +10,14 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/pontoon-raft/pontoon/internal/storemark"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
 const (
-	identityName  = "identity"
+	identityName  = storemark.Identity
 	identityTemp  = "identity.tmp"
 	identityMagic = "PONTWAL\x02"
 	identityBytes = 56
@@ -119,9 +120,12 @@ func readIdentity(fsys vfs.FS) (id identity, err error) {
 	return id, nil
 }
 
-// foreign refuses an identity that is whole, and not of this backend or not of
-// this version of it.
+// foreign refuses an identity of another backend, and one that is whole and not
+// of this version of this one.
 func foreign(b []byte) error {
+	if of := storemark.Backend(b); of != "" && of != Name {
+		return otherBackend(of)
+	}
 	family, sum := identityMagic[:len(identityMagic)-1], len(b)-4
 	switch {
 	case sum < len(identityMagic) || !strings.HasPrefix(string(b), "PONT") || strings.HasPrefix(string(b), identityMagic) ||
@@ -131,8 +135,11 @@ func foreign(b []byte) error {
 		return fmt.Errorf("%w: the directory was written by another version of this backend (format %d, this one is %d)",
 			plugins.ErrWrongIdentity, b[len(family)], identityMagic[len(family)])
 	}
-	return fmt.Errorf("%w: the directory has data of another storage backend (%q): open it with that one, or use host storage migrate",
-		plugins.ErrWrongIdentity, b[:len(family)])
+	return otherBackend(fmt.Sprintf("%q", b[:len(family)]))
+}
+
+func otherBackend(of string) error {
+	return fmt.Errorf("%w: %s", plugins.ErrWrongIdentity, storemark.Sentence(of, Name))
 }
 
 func createIdentity(fsys vfs.FS, who owner, store uint64) (identity, error) {

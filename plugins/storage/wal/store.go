@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/storemark"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -153,6 +155,9 @@ func (s *store) recover(opts plugins.Options) (state storage.State, err error) {
 		return storage.State{}, err
 	}
 	hasLog, hasSnapshots := dataIn(names)
+	if of := storemark.BackendOfFiles(names); of != "" && of != Name && !slices.Contains(names, identityName) {
+		return storage.State{}, otherBackend(of)
+	}
 	id, err := loadIdentity(s.fs, owner{opts.ClusterID, opts.NodeID, opts.Group}, opts.StoreID, hasLog, hasSnapshots)
 	if err != nil {
 		return storage.State{}, err
