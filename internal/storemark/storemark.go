@@ -4,7 +4,9 @@
 package storemark
 
 import (
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"strconv"
 	"strings"
 )
@@ -54,4 +56,20 @@ func BackendOfFiles(names []string) string {
 func Sentence(data, opened string) string {
 	return fmt.Sprintf("the directory has the data of the storage backend %s, and was opened with %s; nothing was changed: "+
 		"set plugins.storage back to %s, and to move the data run host storage migrate --to %s before you change it", data, opened, data, opened)
+}
+
+// IsWhole tells whether an identity of any format of the backends with files is
+// as it was written: it ends with the CRC-32C of what stands before it.
+func IsWhole(identity []byte) bool {
+	end := len(identity) - crc32.Size
+	return end >= MagicBytes &&
+		binary.LittleEndian.Uint32(identity[end:]) == crc32.Checksum(identity[:end], crc32.MakeTable(crc32.Castagnoli))
+}
+
+// OtherFormat says that a directory was written in another format of the same
+// backend, and what to do.
+func OtherFormat(data, ours uint32) string {
+	return fmt.Sprintf("the directory was written by another version of this backend (format %d, this one is %d); nothing was changed: "+
+		"start it with that version; without it the way out is to remove this member from the cluster, empty its data directory "+
+		"and add it as a new member", data, ours)
 }

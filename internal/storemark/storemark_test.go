@@ -1,6 +1,10 @@
 package storemark
 
-import "testing"
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"testing"
+)
 
 // TestBackend: the format after the mark does not matter.
 func TestBackend(t *testing.T) {
@@ -21,5 +25,24 @@ func TestBackendOfFiles(t *testing.T) {
 		if got := BackendOfFiles([]string{"LOCK", name}); got != want {
 			t.Errorf("%q is of %q, want %q", name, got, want)
 		}
+	}
+}
+
+// TestIsWhole: no changed bit and no cut makes another whole one.
+func TestIsWhole(t *testing.T) {
+	text := []byte("PONTWAL\x01 and more")
+	whole := binary.LittleEndian.AppendUint32(text, crc32.Checksum(text, crc32.MakeTable(crc32.Castagnoli)))
+	if !IsWhole(whole) {
+		t.Error("a whole one is not")
+	}
+	for i := range whole {
+		if IsWhole(whole[:i]) {
+			t.Errorf("%d bytes of it are whole", i)
+		}
+		whole[i] ^= 1
+		if IsWhole(whole) {
+			t.Errorf("with byte %d changed it is whole", i)
+		}
+		whole[i] ^= 1
 	}
 }

@@ -23,7 +23,8 @@ const version = "1.0.0"
 
 // Backend describes the backend to the catalog and to sdk.Serve. All stores
 // that it creates in one process share their disks: a store that was closed is
-// found again by the next one that opens the same data directory.
+// found again by the next one that opens the same data directory, as long as its
+// mark is there. In a directory that was emptied there is another store.
 func Backend() backend.Backend {
 	r := &room{disks: map[string]*Disk{}}
 	return backend.Storage(Name, func(env backend.Env) storage.Storage { return r.newPlugin(env) })
@@ -43,12 +44,12 @@ func (r *room) newPlugin(env backend.Env) *plugin {
 	return &plugin{Store: NewStore(), room: r, logger: logger}
 }
 
-// disk returns the disk of a directory, made anew if fresh is set, and false
-// if this process has none.
-func (r *room) disk(dir string, fresh bool) (*Disk, bool) {
+// disk returns the disk of a directory: a new one if there is no mark in it, or
+// if this process has none and startOver allows that; otherwise false.
+func (r *room) disk(dir string, marked, startOver bool) (*Disk, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if fresh && r.disks[dir] == nil {
+	if !marked || startOver && r.disks[dir] == nil {
 		r.disks[dir] = NewDisk()
 	}
 	d, ok := r.disks[dir]
@@ -112,7 +113,7 @@ func (p *plugin) openLocked(ctx context.Context, opts plugins.Options, cfg confi
 	if err != nil {
 		return storage.State{}, err
 	}
-	disk, ok := p.room.disk(dir, !used || cfg.StartOver)
+	disk, ok := p.room.disk(dir, used, cfg.StartOver)
 	if !ok {
 		return storage.State{}, fmt.Errorf("%w: the entries and votes of this store ended with the process that had them, "+
 			"and a member that forgot a vote must not vote again: remove the member from the cluster, empty the directory "+

@@ -2,10 +2,13 @@ package pebble_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -134,6 +137,25 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestAnOlderStoreIsNotDamaged: a directory of an earlier version, whose
+// identity had no store id, is refused as what it is, with the way out.
+func TestAnOlderStoreIsNotDamaged(t *testing.T) {
+	dir := closedStore(t)
+	path := filepath.Join(dir, "identity")
+	b, err := os.ReadFile(path)
+	must(t, err)
+	old := slices.Concat(b[:36], b[44:48])
+	binary.LittleEndian.PutUint32(old[8:], 1)
+	old = binary.LittleEndian.AppendUint32(old, crc32.Checksum(old, crc32.MakeTable(crc32.Castagnoli)))
+	must(t, os.WriteFile(path, old, 0o600))
+	err = openError(t, func() storage.Storage { return pebble.New(testEnv(t)) }, dir)
+	for _, text := range []string{"another version of this backend", "format 1, this one is 2", "start it with that version", "the way out"} {
+		if !errors.Is(err, plugins.ErrWrongIdentity) || !strings.Contains(err.Error(), text) {
+			t.Errorf("Open = %v, want an ErrWrongIdentity that says %q", err, text)
+		}
 	}
 }
 

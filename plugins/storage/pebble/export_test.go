@@ -70,6 +70,13 @@ func (m *Machines) Fill(_ testing.TB, dir string, full bool) {
 	m.by[dir].files.SetFree(free)
 }
 
+// Wipe puts another machine in a directory's place.
+func (m *Machines) Wipe(_ testing.TB, dir string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.by, dir)
+}
+
 // Crash replaces the machine that a store runs on by what a power cut leaves
 // of it.
 func (m *Machines) Crash(st storage.Storage) {

@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
+	"strings"
 
 	"github.com/pontoon-raft/pontoon/internal/storemark"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
@@ -123,6 +124,11 @@ func readIdentity(fsys vfs.FS) (id identity, err error) {
 	}
 	if of := storemark.Backend(b); of != "" && of != Name {
 		return identity{}, otherBackend(of)
+	}
+	if strings.HasPrefix(string(b), identityMagic) && storemark.IsWhole(b) {
+		if version := binary.LittleEndian.Uint32(b[len(identityMagic):]); version != identityVersion {
+			return identity{}, fmt.Errorf("%w: %s", plugins.ErrWrongIdentity, storemark.OtherFormat(version, identityVersion))
+		}
 	}
 	id, ok := decodeIdentity(b)
 	if !ok {

@@ -38,6 +38,7 @@ func conformance(t *testing.T, carrier rpctest.Carrier) {
 			}
 		},
 		Kill:      func(_ testing.TB, s storage.Storage) { backends[s].Kill() },
+		Wipe:      func(_ testing.TB, dir string) { delete(disks, dir) },
 		ModelRuns: 50,
 	})
 }

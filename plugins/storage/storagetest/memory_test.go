@@ -21,6 +21,7 @@ func memoryHarness() storagetest.Harness {
 		},
 		Kill: func(_ testing.TB, s storage.Storage) { s.(*storagetest.Memory).Kill() },
 		Fill: func(_ testing.TB, dir string, full bool) { fill(disks[dir], full) },
+		Wipe: func(_ testing.TB, dir string) { delete(disks, dir) },
 	}
 }
 

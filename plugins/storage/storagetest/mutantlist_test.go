@@ -108,6 +108,7 @@ func openMutants() []mutant {
 	return []mutant{
 		{name: "AnotherIDAtEachOpen", part: "StoreID", open: changeState(func(s *storage.State) { s.StoreID = rand.Uint64() })},
 		{name: "TheSameIDEverywhere", part: "StoreID", open: changeState(func(s *storage.State) { s.StoreID = 7 })},
+		{name: "IsWhatItWasInAWipedDirectory", part: "StoreID", keepsWiped: true},
 		{name: "NoID", part: "StoreID", open: changeState(func(s *storage.State) { s.StoreID = 0 })},
 		{name: "IgnoresTheIDOfAMovedStore", part: "StoreID", open: func(m *mutantStore, ctx context.Context, o plugins.Options) (storage.State, error) {
 			o.StoreID = 0

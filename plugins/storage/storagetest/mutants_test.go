@@ -90,6 +90,13 @@ func mutantHarness(m mutant) storagetest.Harness {
 			defer mu.Unlock()
 			fill(disks[dir], full)
 		},
+		Wipe: func(_ testing.TB, dir string) {
+			mu.Lock()
+			defer mu.Unlock()
+			if !m.keepsWiped {
+				delete(disks, dir)
+			}
+		},
 	}
 }
 

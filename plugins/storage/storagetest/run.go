@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -30,6 +31,10 @@ type Harness struct {
 	// Fill makes the disk under a store's directory short of space, or puts an
 	// end to that. Nil leaves out the tests that need it, which says so.
 	Fill func(t testing.TB, dir string, full bool)
+
+	// Wipe takes everything out of a store's directory, as if its disk were
+	// another one. Nil removes the files in it.
+	Wipe func(t testing.TB, dir string)
 
 	// Config is the config section that stores are opened with.
 	Config []byte
@@ -169,6 +174,35 @@ func (se *session) reopen() {
 	}
 	se.opts.Incarnation++
 	se.open()
+}
+
+// wipe closes the store, empties its directory and opens another one there.
+func (se *session) wipe() {
+	se.t.Helper()
+	if err := se.s.Close(se.ctx()); err != nil {
+		se.t.Fatalf("Close: %v", err)
+	}
+	if se.h.Wipe != nil {
+		se.h.Wipe(se.t, se.opts.DataDir)
+	} else {
+		removeFiles(se.t, se.opts.DataDir)
+	}
+	se.opts.Incarnation++
+	se.open()
+}
+
+func removeFiles(t testing.TB, dir string) {
+	t.Helper()
+	files, err := os.ReadDir(dir)
+	if err == nil && len(files) == 0 {
+		t.Fatalf("there is nothing in %s: this lane needs a Wipe", dir)
+	}
+	for _, f := range files {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, f.Name())))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // crash kills the store and opens another over what is left.

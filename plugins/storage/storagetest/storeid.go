@@ -1,6 +1,10 @@
 package storagetest
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
 
 // testStoreID: a store has one id for all its life, and another store has
 // another one. A member is known by it, so a store that lost its data and says
@@ -23,6 +27,18 @@ func (h Harness) testStoreID(t *testing.T) {
 		a, b := h.start(t), h.start(t)
 		if a.state.StoreID == b.state.StoreID {
 			t.Errorf("two stores have the id %x", a.state.StoreID)
+		}
+	})
+	t.Run("AnotherInAWipedDirectory", func(t *testing.T) {
+		se := h.start(t)
+		first := se.state.StoreID
+		se.append(entries(1, 3, 1)...)
+		se.wipe()
+		if se.state.StoreID == first {
+			t.Errorf("the directory was emptied, and the id is %x still", first)
+		}
+		if se.state.LastIndex != 0 || se.state.HardState != (storage.HardState{}) {
+			t.Errorf("the directory was emptied, and the store begins with %+v", se.state)
 		}
 	})
 	t.Run("OfAMovedStore", func(t *testing.T) {

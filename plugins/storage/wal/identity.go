@@ -126,14 +126,12 @@ func foreign(b []byte) error {
 	if of := storemark.Backend(b); of != "" && of != Name {
 		return otherBackend(of)
 	}
-	family, sum := identityMagic[:len(identityMagic)-1], len(b)-4
+	family := identityMagic[:len(identityMagic)-1]
 	switch {
-	case sum < len(identityMagic) || !strings.HasPrefix(string(b), "PONT") || strings.HasPrefix(string(b), identityMagic) ||
-		binary.LittleEndian.Uint32(b[sum:]) != checksum(b[:sum]):
+	case !strings.HasPrefix(string(b), "PONT") || strings.HasPrefix(string(b), identityMagic) || !storemark.IsWhole(b):
 		return nil // read on: it is ours, or damaged
 	case strings.HasPrefix(string(b), family):
-		return fmt.Errorf("%w: the directory was written by another version of this backend (format %d, this one is %d)",
-			plugins.ErrWrongIdentity, b[len(family)], identityMagic[len(family)])
+		return fmt.Errorf("%w: %s", plugins.ErrWrongIdentity, storemark.OtherFormat(uint32(b[len(family)]), uint32(identityMagic[len(family)])))
 	}
 	return otherBackend(fmt.Sprintf("%q", b[:len(family)]))
 }

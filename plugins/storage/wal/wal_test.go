@@ -68,6 +68,13 @@ func (m *machines) crash(s *store, keep vfs.Keep) {
 	}
 }
 
+// wipe puts another machine in a directory's place.
+func (m *machines) wipe(_ testing.TB, dir string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.by, dir)
+}
+
 // fill leaves less free space in a directory than the tests' min_free_bytes, or
 // more.
 func (m *machines) fill(_ testing.TB, dir string, full bool) {
@@ -94,6 +101,7 @@ func TestConformanceAfterPowerCuts(t *testing.T) {
 					s.(*store).kill()
 				},
 				Fill:   m.fill,
+				Wipe:   m.wipe,
 				Config: []byte(smallSegments + "min_free_bytes: 1000\n"),
 			})
 		})

@@ -38,25 +38,29 @@ func (e *endpoint) learn(r *http.Request, from uint64) {
 	if len(urls) == 0 {
 		return
 	}
-	if gone := e.addLearned(from, urls); gone != nil {
+	added, gone := e.addLearned(from, urls)
+	if gone != nil {
 		gone.stop()
+	}
+	if added { // not under e.mu: a log may be slow
+		e.logger.Info("learned where an unknown member can be reached", "peer", formatID(from), "url", urls[0].String())
 	}
 }
 
-// addLearned returns the peer that had to go for it.
-func (e *endpoint) addLearned(from uint64, urls []*url.URL) *peer {
+// addLearned tells whether the peer is new, and returns the one that had to go
+// for it.
+func (e *endpoint) addLearned(from uint64, urls []*url.URL) (added bool, gone *peer) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	_, removed := (*e.removed.Load())[from]
 	if e.closing || removed || (*e.peers.Load())[from] != nil {
-		return nil
+		return false, nil
 	}
 	if known, ok := e.learned[from]; ok {
 		known.urls.Set(urls)
 		e.learned[from] = learnedPeer{known.peer, time.Now()}
-		return nil
+		return false, nil
 	}
-	var gone *peer
 	if len(e.learned) >= maxLearned {
 		gone = e.longestUnheard()
 		delete(e.learned, gone.id)
@@ -64,8 +68,7 @@ func (e *endpoint) addLearned(from uint64, urls []*url.URL) *peer {
 	p := newPeer(e, from, true)
 	p.urls.Set(urls)
 	e.learned[from] = learnedPeer{p, time.Now()}
-	e.logger.Info("learned where an unknown member can be reached", "peer", formatID(from), "url", urls[0].String())
-	return gone
+	return true, gone
 }
 
 // longestUnheard needs e.mu and at least one learned peer.
