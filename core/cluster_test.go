@@ -300,6 +300,12 @@ func (r *recorder) all() []string {
 	return slices.Clone(r.lines)
 }
 
+// says waits until a node has logged a message.
+func (c *cluster) says(id member.ID, message string) {
+	c.t.Helper()
+	c.eventually("the line "+message, func() bool { return c.nodes[id].log.position(message) >= 0 })
+}
+
 // position is where a message first stands in the log; -1 if nowhere.
 func (r *recorder) position(message string) int {
 	return slices.IndexFunc(r.all(), func(l string) bool { return strings.Contains(l, message) })

@@ -10,6 +10,7 @@ import (
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/logsink"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 )
@@ -56,10 +57,14 @@ type Config struct {
 	Backends   []backend.Backend
 	Executable string
 
-	// Logger must not wait for whoever reads the log: the raft goroutine logs
-	// (law 1). The host program writes through package logsink.
+	// Logger gets what the host and its plugins have to say. Nothing of the host
+	// waits for its handler, which may be as slow as it likes: a goroutine hands
+	// records on, and what comes while 8192 wait is dropped and counted. Enabled
+	// is asked at once and must not wait.
 	Logger *slog.Logger
-	// Log tells how it goes with what Logger writes to; nil if nobody knows.
+	// Log tells how it goes with what Logger writes to, for a Logger that is
+	// known not to wait, as the host program's (package logsink): the raft
+	// goroutine logs (law 1). Nil if nobody knows.
 	Log server.LogState
 	// Metrics is where metrics are registered and gathered; a new registry if
 	// nil.
@@ -121,4 +126,14 @@ func (c Config) withDefaults() Config {
 		c.Metrics = prometheus.NewRegistry()
 	}
 	return c
+}
+
+// relay keeps everybody from waiting for a Logger that nobody vouches for.
+func (c *Config) relay() *logsink.Relay {
+	if c.Log != nil {
+		return nil
+	}
+	r := logsink.NewRelay(c.Logger.Handler())
+	c.Logger, c.Log = slog.New(r.Handler()), r
+	return r
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/logsink"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
@@ -24,6 +25,7 @@ import (
 type Host struct {
 	cfg      Config
 	logger   *slog.Logger
+	relay    *logsink.Relay // behind logger; nil if that does not wait by itself
 	catalog  *catalog.Catalog
 	slots    map[plugins.Kind]*catalog.Slot // but those of the transports
 	server   *server.Server
@@ -55,6 +57,7 @@ type Host struct {
 // New checks cfg as far as that is possible without starting anything.
 func New(cfg Config) (*Host, error) {
 	cfg = cfg.withDefaults()
+	relay := cfg.relay()
 	c, err := catalog.New(catalog.Options{
 		Logger: cfg.Logger, RuntimeDir: cfg.RuntimeDir, Backends: cfg.Backends,
 		Executable: cfg.Executable, Limits: cfg.Limits,
@@ -64,7 +67,7 @@ func New(cfg Config) (*Host, error) {
 		return nil, err
 	}
 	h := &Host{
-		cfg: cfg, logger: cfg.Logger, catalog: c, slots: map[plugins.Kind]*catalog.Slot{},
+		cfg: cfg, logger: cfg.Logger, relay: relay, catalog: c, slots: map[plugins.Kind]*catalog.Slot{},
 		quit: make(chan struct{}), booted: make(chan struct{}), done: make(chan struct{}),
 	}
 	h.incarnation.Store(uint64(time.Now().UnixNano()))

@@ -12,6 +12,9 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
+// logPatience is how long a stop waits for a log that is not read.
+const logPatience = time.Second
+
 // Stop ends the host in the order of law 5: who owns a lock stops last.
 //
 //  1. New requests are refused; leadership is handed over.
@@ -35,6 +38,9 @@ func (h *Host) Stop(ctx context.Context) error {
 		} else {
 			h.fail(nil)
 			h.stopErr = h.catalog.Close()
+		}
+		if h.relay != nil {
+			h.relay.Flush(logPatience)
 		}
 		close(h.done)
 	})

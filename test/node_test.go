@@ -69,16 +69,23 @@ func (n *node) write(path, text string) {
 // rewrite changes the node's configuration for its next start.
 func (n *node) rewrite(oldnew ...string) {
 	n.t.Helper()
+	text := n.configText()
+	for i := 0; i < len(oldnew); i += 2 {
+		if !strings.Contains(text, oldnew[i]) {
+			n.t.Fatalf("%s does not contain %q", n.config, oldnew[i])
+		}
+	}
+	n.write(n.config, strings.NewReplacer(oldnew...).Replace(text))
+}
+
+// configText is the node's configuration as it is now.
+func (n *node) configText() string {
+	n.t.Helper()
 	raw, err := os.ReadFile(n.config)
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	for i := 0; i < len(oldnew); i += 2 {
-		if !strings.Contains(string(raw), oldnew[i]) {
-			n.t.Fatalf("%s does not contain %q", n.config, oldnew[i])
-		}
-	}
-	n.write(n.config, strings.NewReplacer(oldnew...).Replace(string(raw)))
+	return string(raw)
 }
 
 // args are those of "host serve".

@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// lostMessage is the line about lines that were dropped.
+const lostMessage = "the log was not read fast enough: lines were dropped"
+
 // run writes until the sink is closed and empty. It alone calls out.Write.
 func (s *Sink) run() {
 	defer close(s.done)
@@ -64,12 +67,11 @@ func (s *Sink) report() {
 	if lost == 0 {
 		return
 	}
-	const message = "the log was not read fast enough: lines were dropped"
 	var err error
 	if notices == nil {
-		_, err = fmt.Fprintf(s.out, "%s: %d since %s\n", message, lost, since.Format(time.RFC3339Nano))
+		_, err = fmt.Fprintf(s.out, "%s: %d since %s\n", lostMessage, lost, since.Format(time.RFC3339Nano))
 	} else {
-		r := slog.NewRecord(time.Now(), slog.LevelWarn, message, 0)
+		r := slog.NewRecord(time.Now(), slog.LevelWarn, lostMessage, 0)
 		r.AddAttrs(slog.Uint64("lines", lost), slog.Time("since", since))
 		err = notices.Handle(context.Background(), r)
 	}

@@ -1,0 +1,160 @@
+package logsink
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// A Relay stands between loggers and a slog.Handler that may wait, as a Sink
+// stands before a writer: records are taken without waiting and handed on by one
+// goroutine, which is there while there is something to hand on. What comes
+// while MaxRecords wait is dropped and counted. What is logged must not be
+// changed afterwards. Its methods may be called concurrently.
+type Relay struct {
+	handler slog.Handler
+
+	mu sync.Mutex
+	// queue holds what is not handled yet, the oldest first; its head may be
+	// with the handler.
+	queue []relayed
+	// idle is closed while nothing waits and nobody hands anything on.
+	idle chan struct{}
+	// dropped counts what was dropped since the start; lost counts what was
+	// dropped since the last report, and lostSince is when that began.
+	dropped, lost uint64
+	lostSince     time.Time
+}
+
+// relayed is one record for the handler that it was logged with.
+type relayed struct {
+	ctx     context.Context
+	handler slog.Handler
+	record  slog.Record
+	at      time.Time
+}
+
+// NewRelay returns a Relay to h.
+func NewRelay(h slog.Handler) *Relay {
+	r := &Relay{handler: h, idle: make(chan struct{})}
+	close(r.idle)
+	return r
+}
+
+// Handler is what to log with. The handler behind it is asked at once whether it
+// wants a level, and gets records later.
+func (r *Relay) Handler() slog.Handler { return relayHandler{r, r.handler} }
+
+// Dropped counts the records that were dropped since the start.
+func (r *Relay) Dropped() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.dropped
+}
+
+// Stuck is the age of the oldest record that is not handled yet; 0 if all are.
+func (r *Relay) Stuck() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.queue) == 0 {
+		return 0
+	}
+	return time.Since(r.queue[0].at)
+}
+
+// Flush waits until everything is handled, but not longer than patience. It
+// reports whether everything was.
+func (r *Relay) Flush(patience time.Duration) bool {
+	r.mu.Lock()
+	idle := r.idle
+	r.mu.Unlock()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-idle:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// put takes a record, or drops it.
+func (r *Relay) put(q relayed) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.queue) >= MaxRecords {
+		if r.lost == 0 {
+			r.lostSince = q.at
+		}
+		r.lost++
+		r.dropped++
+		return
+	}
+	r.queue = append(r.queue, q)
+	select {
+	case <-r.idle:
+		r.idle = make(chan struct{})
+		go r.run()
+	default:
+	}
+}
+
+// run hands records on until none is left.
+func (r *Relay) run() {
+	for {
+		q, ok := r.head()
+		if !ok {
+			return
+		}
+		_ = q.handler.Handle(q.ctx, q.record) // whoever logs does not hear of errors either
+		r.mu.Lock()
+		r.queue[0] = relayed{}
+		r.queue = r.queue[1:]
+		r.mu.Unlock()
+	}
+}
+
+// head is the oldest record, which stays in the queue: it counts, and its age
+// shows. Behind the last one comes a report of what was dropped.
+func (r *Relay) head() (relayed, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.queue) == 0 && r.lost > 0 {
+		notice := slog.NewRecord(time.Now(), slog.LevelWarn, lostMessage, 0)
+		notice.AddAttrs(slog.Uint64("lines", r.lost), slog.Time("since", r.lostSince))
+		r.lost = 0
+		r.queue = append(r.queue, relayed{context.Background(), r.handler, notice, time.Now()})
+	}
+	if len(r.queue) == 0 {
+		r.queue = nil // what a burst took is given back
+		close(r.idle)
+		return relayed{}, false
+	}
+	return r.queue[0], true
+}
+
+// relayHandler logs through a relay.
+type relayHandler struct {
+	relay *Relay
+	to    slog.Handler
+}
+
+// Enabled implements slog.Handler.
+func (h relayHandler) Enabled(ctx context.Context, l slog.Level) bool { return h.to.Enabled(ctx, l) }
+
+// Handle implements slog.Handler.
+func (h relayHandler) Handle(ctx context.Context, record slog.Record) error {
+	h.relay.put(relayed{context.WithoutCancel(ctx), h.to, record.Clone(), time.Now()})
+	return nil
+}
+
+// WithAttrs implements slog.Handler.
+func (h relayHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return relayHandler{h.relay, h.to.WithAttrs(attrs)}
+}
+
+// WithGroup implements slog.Handler.
+func (h relayHandler) WithGroup(name string) slog.Handler {
+	return relayHandler{h.relay, h.to.WithGroup(name)}
+}

@@ -1,0 +1,63 @@
+package logsink_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/logsink"
+)
+
+// Whoever logs through a relay goes on at once, however long the handler takes.
+// What is kept is bounded, what is dropped is counted and said when the handler
+// goes on, and what was kept arrives in order, with its attributes.
+func TestARelayKeepsNobodyWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newReader()
+		relay := logsink.NewRelay(text(log))
+		logger := slog.New(relay.Handler()).With("member", 1)
+		const more = 10
+		for i := range logsink.MaxRecords + more {
+			logger.WithGroup("g").InfoContext(context.Background(), "line", "i", i)
+		}
+		time.Sleep(3 * time.Second)
+		if d, s := relay.Dropped(), relay.Stuck(); d != more || s < 3*time.Second {
+			t.Errorf("%d records dropped and stuck for %v, want %d and 3s", d, s, more)
+		}
+		if relay.Flush(time.Second) {
+			t.Error("flushed into a handler that waits")
+		}
+		close(log.reads)
+		if !relay.Flush(time.Second) || relay.Stuck() != 0 {
+			t.Error("not flushed")
+		}
+		lines := strings.Split(strings.TrimSpace(log.text()), "\n")
+		if len(lines) != logsink.MaxRecords+1 {
+			t.Fatalf("%d lines", len(lines))
+		}
+		for i, line := range lines[:logsink.MaxRecords] {
+			if !strings.HasSuffix(line, fmt.Sprintf("msg=line member=1 g.i=%d", i)) {
+				t.Fatalf("line %d is %s", i, line)
+			}
+		}
+		if last := lines[logsink.MaxRecords]; !strings.Contains(last, "lines were dropped") || !strings.Contains(last, fmt.Sprint("lines=", more)) {
+			t.Errorf("the last line is %s", last)
+		}
+	})
+}
+
+// A level that the handler does not want costs nothing, and a relay at rest has
+// no goroutine: synctest would find it.
+func TestARelayAtRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		relay := logsink.NewRelay(slog.DiscardHandler)
+		slog.New(relay.Handler()).Error("nobody wants it")
+		if relay.Stuck() != 0 || !relay.Flush(0) {
+			t.Error("something waits")
+		}
+	})
+}
