@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -27,7 +27,13 @@ func damaged(err error) error {
 		return nil
 	case pebble.IsCorruptionError(err), errors.Is(err, pebble.ErrDBDoesNotExist), errors.Is(err, fs.ErrNotExist):
 		return corruptf("%v", err)
-	case errors.Is(err, syscall.ENOSPC):
+	}
+	return spaceError(err)
+}
+
+// spaceError adds ErrNoSpace to a system error that means it.
+func spaceError(err error) error {
+	if vfs.IsFull(err) && !errors.Is(err, storage.ErrNoSpace) {
 		return fmt.Errorf("%w: %w", storage.ErrNoSpace, err)
 	}
 	return err

@@ -92,3 +92,8 @@ func (m *Machines) Crash(st storage.Storage) {
 	m.mu.Unlock()
 	_ = s.Close(context.Background()) // of the machine that is gone
 }
+
+// NewOn returns a store on these file systems.
+func NewOn(env backend.Env, files vfs.FS, db pebblevfs.FS) storage.Storage {
+	return newStore(env, func(string) (vfs.FS, pebblevfs.FS, error) { return files, db, nil })
+}

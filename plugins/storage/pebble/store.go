@@ -166,7 +166,7 @@ func (s *store) Open(ctx context.Context, opts plugins.Options) (storage.State, 
 	}
 	state, err := s.recover(opts)
 	if err != nil {
-		err = fmt.Errorf("open %s: %w", opts.DataDir, err)
+		err = fmt.Errorf("open %s: %w", opts.DataDir, spaceError(err))
 	}
 	if err := s.endOpen(err); err != nil {
 		return storage.State{}, err

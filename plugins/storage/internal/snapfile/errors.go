@@ -1,10 +1,8 @@
 package snapfile
 
 import (
-	"errors"
 	"fmt"
 	"hash/crc32"
-	"syscall"
 
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -26,7 +24,7 @@ func unreadable(file string, off int64, err error) error {
 
 // spaceError adds ErrNoSpace to a system error that means it.
 func spaceError(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, errQuota) {
+	if vfs.IsFull(err) {
 		return fmt.Errorf("%w: %w", storage.ErrNoSpace, err)
 	}
 	return err

@@ -1,8 +1,7 @@
 //go:build unix
 
-package wal
+package vfs
 
 import "syscall"
 
-// errQuota is a full disk for this user only.
 const errQuota = syscall.EDQUOT

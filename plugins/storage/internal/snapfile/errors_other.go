@@ -1,8 +1,0 @@
-//go:build !unix
-
-package snapfile
-
-import "syscall"
-
-// errQuota: there is no such error here.
-const errQuota = syscall.ENOSPC
