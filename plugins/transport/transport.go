@@ -84,6 +84,10 @@ type Handler interface {
 	ReceiveSnapshot(ctx context.Context, header SnapshotHeader, r io.Reader) error
 }
 
+// MostSnapshots is how many snapshots a host takes from its transport at one time. What
+// a backend lets an operator allow is no more than that.
+const MostSnapshots = 64
+
 // Transport is implemented by transport backends, and by the host's end of
 // the RPC connection to one. Methods may be called concurrently after Open.
 type Transport interface {

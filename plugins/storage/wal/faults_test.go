@@ -22,7 +22,7 @@ import (
 func TestErrorSites(t *testing.T) {
 	sites, failed := 0, 0
 	for _, kind := range vfs.FailableKinds() {
-		for _, fault := range []error{syscall.EIO, syscall.ENOSPC, io.ErrShortWrite} {
+		for _, fault := range []error{syscall.EIO, syscall.ENOSPC, syscall.EDQUOT, io.ErrShortWrite} {
 			if fault == io.ErrShortWrite && kind != vfs.OpWrite {
 				continue
 			}
@@ -88,7 +88,7 @@ func (r *retryWatch) seen() int {
 
 func checkAfterFault(t *testing.T, w *workload, what string, err, fault error, watch *retryWatch) {
 	t.Helper()
-	if err != nil && errors.Is(fault, syscall.ENOSPC) && errors.Is(err, fault) && !errors.Is(err, storage.ErrNoSpace) {
+	if err != nil && vfs.IsFull(fault) && errors.Is(err, fault) && !errors.Is(err, storage.ErrNoSpace) {
 		t.Errorf("%s: the error is not ErrNoSpace: %v", what, err)
 	}
 	if err != nil && w.s.phase == phaseOpen && w.s.journal.health() != nil {

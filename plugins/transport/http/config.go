@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
 )
@@ -63,6 +64,7 @@ const configSchema = `{
     "max_snapshots": {
       "type": "integer",
       "minimum": 1,
+      "maximum": 64,
       "default": 4,
       "description": "The most snapshots received at one time, and sent at one time; of those to send more wait, of those that come more are told to come back."
     },
@@ -113,6 +115,9 @@ func parseConfig(document []byte) (config, error) {
 		if limit.value < limit.min {
 			return c, fmt.Errorf("%w: %s is %d, must be at least %d", plugins.ErrInvalidConfig, limit.key, limit.value, limit.min)
 		}
+	}
+	if c.MaxSnapshots > transport.MostSnapshots {
+		return c, fmt.Errorf("%w: max_snapshots is %d, must be at most %d", plugins.ErrInvalidConfig, c.MaxSnapshots, transport.MostSnapshots)
 	}
 	if c.SnapshotRate != 0 && c.SnapshotRate < pace.MinRate {
 		return c, fmt.Errorf("%w: snapshot_rate is %d, must be 0 or at least %d", plugins.ErrInvalidConfig, c.SnapshotRate, pace.MinRate)

@@ -58,6 +58,7 @@ func TestOpenRefusesBadConfig(t *testing.T) {
 		{"max_conections: 3", "127.0.0.1:0", "max_conections"},
 		{"max_connections: 0", "127.0.0.1:0", "max_connections"},
 		{"max_snapshots: -1", "127.0.0.1:0", "max_snapshots"},
+		{"max_snapshots: 65", "127.0.0.1:0", "max_snapshots"},
 		{"queue_bytes: 1", "127.0.0.1:0", "queue_bytes"},
 		{"insecure: perhaps", "127.0.0.1:0", "line 1"},
 		{"tls: {}", "127.0.0.1:0", "tls.cert is missing"},

@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
 )
@@ -25,10 +26,6 @@ type config struct {
 
 	TLS *peertls.Files `yaml:"tls"` // nil: nobody's identity is verified
 }
-
-// mostSnapshots bounds what a connection may have waiting: each snapshot has a
-// receive window.
-const mostSnapshots = 64
 
 func defaultConfig() config {
 	return config{
@@ -113,8 +110,8 @@ func parseConfig(document []byte) (config, error) {
 			return c, fmt.Errorf("%w: %s is %d, must be at least %d", plugins.ErrInvalidConfig, limit.key, limit.value, limit.min)
 		}
 	}
-	if c.MaxSnapshots > mostSnapshots {
-		return c, fmt.Errorf("%w: max_snapshots is %d, must be at most %d", plugins.ErrInvalidConfig, c.MaxSnapshots, mostSnapshots)
+	if c.MaxSnapshots > transport.MostSnapshots {
+		return c, fmt.Errorf("%w: max_snapshots is %d, must be at most %d", plugins.ErrInvalidConfig, c.MaxSnapshots, transport.MostSnapshots)
 	}
 	if c.SnapshotRate != 0 && c.SnapshotRate < pace.MinRate {
 		return c, fmt.Errorf("%w: snapshot_rate is %d, must be 0 or at least %d", plugins.ErrInvalidConfig, c.SnapshotRate, pace.MinRate)

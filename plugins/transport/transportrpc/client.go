@@ -47,9 +47,9 @@ type Client struct {
 
 var _ transport.Transport = (*Client)(nil)
 
-// maxReceiving is how many snapshots may be received at a time; others are
-// refused, and their senders try again.
-const maxReceiving = 4
+// maxReceiving is how many snapshots may be received at a time, whatever a
+// backend allows; others are refused, and their senders try again.
+const maxReceiving = transport.MostSnapshots
 
 // NewClient returns the transport behind conn. info is what the plugin
 // answered to Describe.

@@ -1,0 +1,60 @@
+package transportrpc_test
+
+import (
+	"context"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/rpctest"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/transporttest"
+)
+
+// doorway is a transport whose handler a test calls in the place of peers.
+type doorway struct {
+	transport.Transport
+	handler chan transport.Handler // capacity 1
+}
+
+func (d *doorway) Open(ctx context.Context, opts transport.Options, h transport.Handler) (string, error) {
+	d.handler <- h
+	return d.Transport.Open(ctx, opts, h)
+}
+
+// TestAsManySnapshotsAreReceivedAsMaxSnapshotsAllows: between plugin and host
+// nothing allows fewer than the largest max_snapshots of a backend.
+func TestAsManySnapshotsAreReceivedAsMaxSnapshotsAllows(t *testing.T) {
+	for name, carrier := range rpctest.Carriers() {
+		t.Run(name, func(t *testing.T) {
+			d := &doorway{Transport: transporttest.NewNetwork().New(), handler: make(chan transport.Handler, 1)}
+			c := overCarrier(t, carrier, d)
+			t.Cleanup(func() { _ = c.Close(context.Background()) })
+			var all sync.WaitGroup
+			all.Add(transport.MostSnapshots)
+			r := newRecorder()
+			r.receive = func(rd io.Reader) error {
+				all.Done()
+				all.Wait() // none goes on before all have come
+				_, err := io.Copy(io.Discard, rd)
+				return err
+			}
+			opts := options()
+			if _, err := c.Open(t.Context(), opts, r); err != nil {
+				t.Fatal(err)
+			}
+			h := <-d.handler
+			verdicts := make(chan error, transport.MostSnapshots)
+			for range transport.MostSnapshots {
+				go func() { verdicts <- h.ReceiveSnapshot(t.Context(), header(), strings.NewReader("12345")) }()
+			}
+			for range transport.MostSnapshots {
+				if err := <-verdicts; err != nil {
+					t.Errorf("refused: %v", err)
+					all.Done()
+				}
+			}
+		})
+	}
+}
