@@ -23,6 +23,7 @@ type heldProposals struct {
 
 type heldProposal struct {
 	message *pb.Message
+	size    int // when it came: part of it may have been taken since
 	since   uint64
 }
 
@@ -32,7 +33,7 @@ func (h *heldProposals) add(m *pb.Message) {
 	if h.bytes+size > maxHeldBytes {
 		return
 	}
-	h.messages = append(h.messages, heldProposal{m, h.ticks})
+	h.messages = append(h.messages, heldProposal{m, size, h.ticks})
 	h.bytes += size
 }
 
@@ -46,7 +47,7 @@ func (h *heldProposals) tick(election int) {
 }
 
 func (h *heldProposals) pop() {
-	h.bytes -= proposalBytes(h.messages[0].message)
+	h.bytes -= h.messages[0].size
 	h.messages[0].message = nil
 	if h.messages = h.messages[1:]; len(h.messages) == 0 {
 		h.messages = nil

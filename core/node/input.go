@@ -25,18 +25,6 @@ var (
 	ErrChangePending = errors.New("another membership change is pending")
 )
 
-// A Proposal is a client's data with the request it belongs to.
-type Proposal struct {
-	ID RequestID
-	// Data has the header already: see NewProposal.
-	data []byte
-}
-
-// NewProposal makes a proposal; data is copied once, behind the header.
-func NewProposal(id RequestID, data []byte) Proposal {
-	return Proposal{ID: id, data: encodeCommand(id, data)}
-}
-
 // Tick advances raft's clock by one tick. A commit index that was only kept in
 // memory is put out now.
 func (c *Core) Tick() error {
@@ -81,30 +69,6 @@ func (c *Core) campaignAlone() {
 func (c *Core) alone() bool {
 	voters := c.registry.Voters()
 	return len(voters) == 1 && voters[0] == uint64(c.cfg.ID)
-}
-
-// Propose hands in proposals, all as one message: at the leader they go into
-// the log together, elsewhere they are forwarded to the leader. ErrDropped
-// ErrNoSpace and ErrUnfit mean that none of them was taken.
-func (c *Core) Propose(proposals []Proposal) error {
-	data, size := make([][]byte, len(proposals)), uint64(0)
-	for i := range proposals {
-		data[i] = proposals[i].data
-		size += uint64(len(data[i]))
-	}
-	return c.step(func() error {
-		if err := errors.Join(c.checkSpace(), c.checkFitness()); err != nil {
-			return err
-		}
-		if c.leads() && !c.founded() || !c.fits(size) {
-			return ErrDropped // Node lets them wait until there is a founding: see WantsProposals
-		}
-		err := c.took(size, c.raft.Step(&pb.Message{
-			Type: pb.MsgProp.Enum(), From: new(uint64(c.cfg.ID)), Entries: proposalEntries(data),
-		}))
-		c.collect()
-		return dropped(err)
-	})
 }
 
 // ProposeChange hands in a membership change at the leader. What an update
@@ -257,18 +221,6 @@ func (c *Core) Step(m *pb.Message) error {
 		c.collect()
 		return dropped(err)
 	})
-}
-
-// stepForwarded takes proposals that a peer has passed on. What is dropped is
-// kept for the next leader, if there is one soon.
-func (c *Core) stepForwarded(m *pb.Message) error {
-	size := payload(m.GetEntries())
-	if c.checkSpace() != nil || !c.fits(size) || c.leads() && !c.founded() {
-		return ErrDropped
-	}
-	err := c.took(size, c.raft.Step(m))
-	c.collect()
-	return dropped(err)
 }
 
 // SnapshotReceived announces that the storage plugin has received and verified

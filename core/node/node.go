@@ -202,23 +202,6 @@ func (n *Node) stepMessage(m *pb.Message) error {
 	}
 }
 
-// propose hands in proposals; only ErrFailed is returned.
-func (n *Node) propose(proposals []Proposal) error {
-	if len(proposals) == 0 {
-		return nil
-	}
-	err := n.core.Propose(proposals)
-	if err == nil || errors.Is(err, ErrFailed) {
-		return err
-	}
-	ids := make([]RequestID, len(proposals))
-	for i := range proposals {
-		ids[i] = proposals[i].ID
-	}
-	n.ports.Rejected(ids, err)
-	return nil
-}
-
 // dispatch hands the output to the ports.
 func (n *Node) dispatch() {
 	out := n.core.Output()
@@ -295,11 +278,6 @@ func (n *Node) Dropped() uint64 { return n.dropped.Load() }
 
 // Refused counts messages of peers that failed validation.
 func (n *Node) Refused() uint64 { return n.refusals.count.Load() }
-
-// Propose queues a proposal. If it is not taken, Ports.Rejected says so.
-func (n *Node) Propose(p Proposal) {
-	n.box.put(func(in *inputs) { in.proposals = append(in.proposals, p) })
-}
 
 // Deliver takes messages from the transport: decoded and validated here, in
 // the caller's goroutine, so that the raft goroutine sees only sound ones.

@@ -1,0 +1,109 @@
+package node
+
+import (
+	"errors"
+
+	pb "go.etcd.io/raft/v3/raftpb"
+)
+
+// A Proposal is a client's data with the request it belongs to.
+type Proposal struct {
+	ID RequestID
+	// Data has the header already: see NewProposal.
+	data []byte
+}
+
+// NewProposal makes a proposal; data is copied once, behind the header.
+func NewProposal(id RequestID, data []byte) Proposal {
+	return Proposal{ID: id, data: encodeCommand(id, data)}
+}
+
+// Propose queues a proposal. If it is not taken, Ports.Rejected says so.
+func (n *Node) Propose(p Proposal) {
+	n.box.put(func(in *inputs) { in.proposals = append(in.proposals, p) })
+}
+
+// propose hands in proposals, as many at a time as a batch may hold: a message
+// that is larger would be taken by no member that it is forwarded to. Once some
+// are refused, so are those behind them. Only ErrFailed is returned.
+func (n *Node) propose(proposals []Proposal) error {
+	for len(proposals) > 0 {
+		first := n.core.firstBatch(len(proposals), func(i int) int { return len(proposals[i].data) })
+		err := n.core.Propose(proposals[:first])
+		switch {
+		case errors.Is(err, ErrFailed):
+			return err
+		case err != nil:
+			n.ports.Rejected(requestIDs(proposals), err)
+			return nil
+		}
+		proposals = proposals[first:]
+	}
+	return nil
+}
+
+func requestIDs(proposals []Proposal) []RequestID {
+	ids := make([]RequestID, len(proposals))
+	for i := range proposals {
+		ids[i] = proposals[i].ID
+	}
+	return ids
+}
+
+// firstBatch is how many of n entries, whose data have these sizes, go into one
+// message: as many as a batch may hold. One that is larger goes alone.
+func (c *Core) firstBatch(n int, size func(int) int) int {
+	total, limit := uint64(0), c.cfg.Limits.BatchBytes()
+	for i := range n {
+		total += uint64(size(i)) + entryOverhead
+		if i > 0 && total > limit {
+			return i
+		}
+	}
+	return n
+}
+
+// Propose hands in proposals, all as one message: at the leader they go into
+// the log together, elsewhere they are forwarded to the leader. They should fit
+// a batch. ErrDropped, ErrNoSpace and ErrUnfit mean that none of them was taken.
+func (c *Core) Propose(proposals []Proposal) error {
+	data := make([][]byte, len(proposals))
+	for i := range proposals {
+		data[i] = proposals[i].data
+	}
+	return c.step(func() error {
+		if err := errors.Join(c.checkSpace(), c.checkFitness()); err != nil {
+			return err
+		}
+		return c.handIn(uint64(c.cfg.ID), proposalEntries(data))
+	})
+}
+
+// stepForwarded takes proposals that a peer has passed on, as many at a time as
+// a batch may hold, as propose does. What is dropped stays in m.
+func (c *Core) stepForwarded(m *pb.Message) error {
+	for len(m.GetEntries()) > 0 {
+		if c.checkSpace() != nil {
+			return ErrDropped
+		}
+		entries := m.GetEntries()
+		first := c.firstBatch(len(entries), func(i int) int { return len(entries[i].GetData()) })
+		if err := c.handIn(m.GetFrom(), entries[:first]); err != nil {
+			return err
+		}
+		m.Entries = entries[first:]
+	}
+	return nil
+}
+
+// handIn gives raft the entries of one message. ErrDropped means that none of
+// them was taken.
+func (c *Core) handIn(from uint64, entries []*pb.Entry) error {
+	size := payload(entries)
+	if c.leads() && !c.founded() || !c.fits(size) {
+		return ErrDropped // a node's own wait until there is a founding: see WantsProposals
+	}
+	err := c.took(size, c.raft.Step(&pb.Message{Type: pb.MsgProp.Enum(), From: new(from), Entries: entries}))
+	c.collect()
+	return dropped(err)
+}
