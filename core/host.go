@@ -70,7 +70,6 @@ func New(cfg Config) (*Host, error) {
 		cfg: cfg, logger: cfg.Logger, relay: relay, catalog: c, slots: map[plugins.Kind]*catalog.Slot{},
 		quit: make(chan struct{}), booted: make(chan struct{}), done: make(chan struct{}),
 	}
-	h.incarnation.Store(uint64(time.Now().UnixNano()))
 	h.identity = newIdentity(h)
 	if err := h.makeSlots(); err != nil {
 		return nil, errors.Join(err, c.Close())
@@ -144,6 +143,9 @@ func (h *Host) start(ctx context.Context) error {
 		return err
 	}
 	if err := h.identity.open(); err != nil {
+		return err
+	}
+	if err := h.beginLife(uint64(time.Now().UnixNano())); err != nil {
 		return err
 	}
 	if err := h.api.Listen(h.cfg.ClientAddress, h.cfg.AdminAddress); err != nil {

@@ -42,6 +42,8 @@ type pins struct {
 	store uint64
 	peers map[member.ID]uint64
 	lost  string
+	// incarnations is the last one that was reserved: see begin.
+	incarnations uint64
 
 	wake chan struct{}
 }
@@ -53,6 +55,9 @@ type pinsFile struct {
 	Store string `json:"store,omitempty"`
 	// Peers are the stores that peers showed first.
 	Peers map[string]string `json:"peers,omitempty"`
+	// Incarnations is the highest that a life of this host may have given to an
+	// Open of a plugin.
+	Incarnations string `json:"incarnations,omitempty"`
 	// Lost says that the store lost acknowledged data; it is refused from then on.
 	Lost string `json:"lost,omitempty"`
 }
@@ -102,6 +107,11 @@ func (p *pins) decode(b []byte) error {
 	if f.Store != "" {
 		if p.store, err = strconv.ParseUint(f.Store, 16, 64); err != nil {
 			return fmt.Errorf("%w: store: %w", errPins, err)
+		}
+	}
+	if f.Incarnations != "" {
+		if p.incarnations, err = strconv.ParseUint(f.Incarnations, 16, 64); err != nil {
+			return fmt.Errorf("%w: incarnations: %w", errPins, err)
 		}
 	}
 	for text, store := range f.Peers {
@@ -178,7 +188,7 @@ func (p *pins) save() error {
 	p.saving.Lock()
 	defer p.saving.Unlock()
 	p.mu.Lock()
-	f := pinsFile{Version: 1, Store: strconv.FormatUint(p.store, 16), Peers: map[string]string{}, Lost: p.lost}
+	f := pinsFile{Version: 1, Store: hexOrNone(p.store), Peers: map[string]string{}, Incarnations: hexOrNone(p.incarnations), Lost: p.lost}
 	for id, store := range maps.All(p.peers) {
 		f.Peers[id.String()] = strconv.FormatUint(store, 16)
 	}
@@ -191,6 +201,13 @@ func (p *pins) save() error {
 		return fmt.Errorf("write %s: %w", pinsName, err)
 	}
 	return nil
+}
+
+func hexOrNone(n uint64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatUint(n, 16)
 }
 
 // replaceFile puts a file in place whole or not at all.

@@ -2,10 +2,14 @@ package core
 
 import (
 	"errors"
+	"log/slog"
+	"math"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins"
 )
 
 func open(t *testing.T, dir string) *pins {
@@ -56,9 +60,56 @@ func TestPinsOutliveTheHost(t *testing.T) {
 	}
 }
 
+// A life of a host gives its plugins larger incarnations than every one before,
+// whatever was done to the clock in between; also if it ended before it noted
+// anything else.
+func TestIncarnationsGrowThoughTheClockIsSetBack(t *testing.T) {
+	dir, last := t.TempDir(), uint64(0)
+	for _, now := range []uint64{5_000, 1 << 60, 7, 0, 1 << 60, 1 << 61} {
+		h := &Host{cfg: Config{DataDir: dir, Logger: slog.New(slog.DiscardHandler)}}
+		h.logger, h.identity = h.cfg.Logger, newIdentity(h)
+		if err := errors.Join(h.identity.open(), h.beginLife(now)); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			opts, err := h.options(plugins.Info{Kind: plugins.Storage}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if opts.Incarnation <= last || opts.Incarnation <= now {
+				t.Errorf("at %d: incarnation %d after %d", now, opts.Incarnation, last)
+			}
+			last = opts.Incarnation
+		}
+		if err := h.identity.close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := open(t, dir)
+	p.incarnations = math.MaxUint64 - 1
+	if _, err := p.begin(1); !errors.Is(err, errPins) {
+		t.Errorf("when none are left: %v", err)
+	}
+}
+
+// A start on a full disk goes on: what makes room again may need a host.
+func TestAFullDiskKeepsNoHostFromItsStart(t *testing.T) {
+	fs := vfs.NewMem()
+	fs.FailNth(vfs.OpWrite, 1, syscall.ENOSPC)
+	h := &Host{logger: slog.New(slog.DiscardHandler)}
+	h.identity = newIdentity(h)
+	var err error
+	if h.identity.pins, err = openPins(fs); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.beginLife(100); err != nil || h.incarnation.Load() != 100 {
+		t.Errorf("incarnations after %d, %v", h.incarnation.Load(), err)
+	}
+}
+
 // A file that cannot be read is not taken for a host without memory.
 func TestDamagedPinsAreRefused(t *testing.T) {
-	for _, text := range []string{"", "{", `{"version":2}`, `{"version":1,"store":"xyz"}`, `{"version":1,"peers":{"zz":"1"}}`, `{"version":1,"shop":1}`} {
+	for _, text := range []string{"", "{", `{"version":2}`, `{"version":1,"store":"xyz"}`, `{"version":1,"peers":{"zz":"1"}}`, `{"version":1,"incarnations":"-1"}`, `{"version":1,"shop":1}`} {
 		fsys, err := vfs.OS(t.TempDir())
 		if err != nil {
 			t.Fatal(err)
