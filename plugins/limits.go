@@ -13,6 +13,15 @@ const (
 	// of Limits with these names.
 	MaxBatchBytes = 16 << 20
 	MaxChunkBytes = 1 << 20
+	// MaxBatchEntries is the most entries that a state machine is given in
+	// one batch, however small they are.
+	MaxBatchEntries = 4096
+	// MaxResultBytes is the largest result of one entry, data and error
+	// together, and the most results of one part of an answer.
+	MaxResultBytes = 1 << 20
+	// MaxHeldResultBytes is the most that is held of the results of one
+	// batch.
+	MaxHeldResultBytes = 64 << 20
 )
 
 // Limits hold at both ends of every call. Zero values are replaced by those
@@ -53,9 +62,9 @@ func DefaultLimits() Limits {
 }
 
 // MaxMessageBytes is the size that the receiving end of a plugin connection
-// must accept: a full batch, or one entry, and what surrounds it.
+// must accept: a full batch, or one entry or result, and what surrounds it.
 func (l Limits) MaxMessageBytes() int {
-	return int(max(l.MaxEntryBytes, l.MaxBatchBytes, l.MaxChunkBytes)) + int(l.MaxBatchBytes) + 64<<10
+	return int(max(l.MaxEntryBytes, l.MaxBatchBytes, l.MaxChunkBytes, MaxResultBytes)) + int(l.MaxBatchBytes) + 64<<10
 }
 
 // BatchBytes is where to close a batch that is to be sent.

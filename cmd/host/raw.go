@@ -56,6 +56,8 @@ var errRefused = errors.New("the state machine refused it")
 // resultError is what a proposal's result says against it.
 func resultError(r client.Result) error {
 	switch {
+	case r.Lost && r.Error != "":
+		return errors.New(r.Error)
 	case r.Error != "":
 		return fmt.Errorf("%w: %s", errRefused, r.Error)
 	case r.Lost:

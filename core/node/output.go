@@ -10,6 +10,7 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
@@ -213,11 +214,13 @@ func (c *Core) watchChange(entries []*pb.Entry) {
 // out in several runs; raft hears of the last one.
 func (c *Core) putApply(m *pb.Message) {
 	entries := m.GetEntries()
-	a := Apply{First: entries[0].GetIndex(), Commands: make([]Command, 0, len(entries))}
+	room := func(i int) []Command { return make([]Command, 0, min(len(entries)-i, plugins.MaxBatchEntries)) }
+	a := Apply{First: entries[0].GetIndex(), Commands: room(0)}
 	for i, e := range entries {
-		if i > 0 && a.Bytes+entrySize(e) > c.cfg.Limits.BatchBytes() {
+		full := a.Bytes+entrySize(e) > c.cfg.Limits.BatchBytes() || len(a.Commands) == plugins.MaxBatchEntries
+		if i > 0 && full {
 			c.emitApply(a, entries[i-1], applyRecord{})
-			a = Apply{First: e.GetIndex(), Commands: make([]Command, 0, len(entries)-i)}
+			a = Apply{First: e.GetIndex(), Commands: room(i)}
 		}
 		switch {
 		case e.GetType() == pb.EntryConfChange:

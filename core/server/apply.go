@@ -135,6 +135,22 @@ func (s *Server) answer(items []work, results []Result) {
 	s.metrics.proposals.WithLabelValues("applied").Add(float64(len(list)))
 }
 
+// awaited tells whether a request of this process waits for any of the work's
+// results: of most of what a follower applies, and of a replay, nobody does.
+func (s *Server) awaited(items []work) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range items {
+		for k := range items[i].apply.Commands {
+			id := &items[i].apply.Commands[k].ID
+			if id.Origin == s.cfg.ID && s.waiters[id.Number] != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // applied moves the applied index on and tells raft.
 func (s *Server) applied(items []work) {
 	last := &items[len(items)-1]

@@ -173,6 +173,7 @@ func (d *driver) submit(items []work) error {
 		return nil
 	}
 	b := batch(items)
+	b.NoResults = !s.awaited(items)
 	prepare := s.snapshots.due(b.Through, items)
 	d.inflight = append(d.inflight, submission{items, prepare})
 	s.given = max(s.given, last)
@@ -287,7 +288,7 @@ func (d *driver) finish(out outcome) error {
 	results := make([]Result, n)
 	for i := range results {
 		r := &out.Results[i]
-		results[i] = Result{Data: r.Data, Error: r.Error, Lost: r.Skipped}
+		results[i] = Result{Data: r.Data, Error: r.Error, Lost: r.Skipped || r.LeftOut}
 	}
 	if before, _ := d.s.progress.get(); last.last() > before {
 		d.m.Progressed()

@@ -5,6 +5,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/node"
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
@@ -91,18 +92,22 @@ func (q *applyQueue) close() {
 }
 
 // take removes what waits: a restore alone, or as many applies as fit limit
-// bytes. Several applies go to the state machine as one batch.
+// bytes and plugins.MaxBatchEntries. Several applies go to the state machine as
+// one batch.
 func (q *applyQueue) take(limit uint64) []work {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.items) == 0 {
 		return nil
 	}
-	n, size := 1, q.items[0].apply.Bytes
+	n, size, entries := 1, q.items[0].apply.Bytes, len(q.items[0].apply.Commands)
 	if q.items[0].restore == nil {
-		for n < len(q.items) && q.items[n].restore == nil && size+q.items[n].apply.Bytes <= limit {
-			size += q.items[n].apply.Bytes
-			n++
+		for ; n < len(q.items) && q.items[n].restore == nil; n++ {
+			a := &q.items[n].apply
+			size, entries = size+a.Bytes, entries+len(a.Commands)
+			if size > limit || entries > plugins.MaxBatchEntries {
+				break
+			}
 		}
 	}
 	taken := append([]work(nil), q.items[:n]...)

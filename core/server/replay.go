@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/core/node"
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -131,9 +133,6 @@ func (d *driver) replay(ctx context.Context, st storage.Storage, target uint64) 
 	s := d.s
 	s.logger.Info("replaying the log to the state machine", "from", d.at+1, "to", target)
 	for d.at < target {
-		if s.ended() {
-			return ErrStopping
-		}
 		from := d.at + 1
 		entries, err := st.Read(ctx, from, target+1, s.cfg.Limits.BatchBytes())
 		if err != nil {
@@ -142,22 +141,37 @@ func (d *driver) replay(ctx context.Context, st storage.Storage, target uint64) 
 		if err := checkRun(entries, from, target); err != nil {
 			return err
 		}
-		commands, err := node.Commands(entries)
-		if err != nil {
-			return err
+		for part := range slices.Chunk(entries, plugins.MaxBatchEntries) {
+			if err := d.replayPart(part); err != nil {
+				return err
+			}
 		}
-		through := entries[len(entries)-1].Index
-		b := batch([]work{{apply: node.Apply{Commands: commands, Last: through}}})
-		s.given = max(s.given, through)
-		now := time.Now()
-		s.applyStall.Store(&now) // the watchdog of Apply holds here too
-		_, err = d.m.Apply(d.ctx, b)
-		s.applyStall.Store(nil)
-		if err != nil {
-			return fmt.Errorf("replay [%d,%d]: %w", from, through, err)
-		}
-		d.at = through
 	}
+	return nil
+}
+
+// replayPart applies a run of entries. Nobody waits for their results.
+func (d *driver) replayPart(entries []storage.Entry) error {
+	s := d.s
+	if s.ended() {
+		return ErrStopping
+	}
+	commands, err := node.Commands(entries)
+	if err != nil {
+		return err
+	}
+	through := entries[len(entries)-1].Index
+	b := batch([]work{{apply: node.Apply{Commands: commands, Last: through}}})
+	b.NoResults = true
+	s.given = max(s.given, through)
+	now := time.Now()
+	s.applyStall.Store(&now) // the watchdog of Apply holds here too
+	_, err = d.m.Apply(d.ctx, b)
+	s.applyStall.Store(nil)
+	if err != nil {
+		return fmt.Errorf("replay [%d,%d]: %w", entries[0].Index, through, err)
+	}
+	d.at = through
 	return nil
 }
 

@@ -108,6 +108,10 @@ func (a *loopApplier) apply(s submission) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
+	if s.batch.NoResults {
+		DropResults(results)
+	}
+	LimitResults(results, 0)
 	out := Outcome{Results: results, Applied: s.batch.Through}
 	if s.prepare {
 		if out.Snapshot, err = a.sm.PrepareSnapshot(a.ctx); err != nil {

@@ -16,7 +16,8 @@ type (
 	Entry = pluginv1.ApplyEntry
 	// Result is what applying an entry gave. Data and Error must be the same
 	// on every replica; Error is the application's own refusal and not a
-	// failure of the plugin.
+	// failure of the plugin. They have at most plugins.MaxResultBytes together:
+	// of what is longer the proposer learns that it was applied and left out.
 	Result = pluginv1.ApplyResult
 )
 
@@ -37,6 +38,9 @@ type Batch struct {
 	// Through is the applied index after the batch: at least the last
 	// entry's. A batch without entries only moves the applied index.
 	Through uint64
+	// NoResults says that nobody waits for the results: Data and Error need
+	// not be made, and are dropped if they are. It must not change the state.
+	NoResults bool
 }
 
 // StateMachine is implemented by applications, and by the host's end of the
@@ -56,7 +60,8 @@ type StateMachine interface {
 
 	// Apply applies a batch and returns one result for each entry, in order.
 	// Entries at or below the applied index are skipped and answered with
-	// Result.Skipped: the host replays after a restart.
+	// Result.Skipped: the host replays after a restart. A batch has at most
+	// plugins.MaxBatchEntries entries.
 	//
 	// An Apply is never cancelled: ctx ends only with the process. An error
 	// means that the plugin cannot go on (not that the application refuses:

@@ -267,7 +267,8 @@ type ProposeResponse struct {
 	Data  []byte                 `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
 	// The state machine's own refusal.
 	Error string `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
-	// Applied, but the result was lost in a restart of the state machine.
+	// Applied, but the result was lost in a restart of the state machine, or was
+	// over a limit: then error is not the state machine's and says which.
 	ResultLost    bool `protobuf:"varint,4,opt,name=result_lost,json=resultLost,proto3" json:"result_lost,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -35,7 +35,8 @@ const (
 // package plugins/statemachine.
 type StateMachineClient interface {
 	Open(ctx context.Context, in *StateMachineOpenRequest, opts ...grpc.CallOption) (*StateMachineOpenResponse, error)
-	// Apply is one long-lived stream; answers come in the order of requests.
+	// Apply is one long-lived stream; answers come in the order of requests. An
+	// answer whose results have more than 1 MiB goes in parts, one after the other.
 	Apply(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ApplyRequest, ApplyResponse], error)
 	Query(ctx context.Context, in *QueryRequest, opts ...grpc.CallOption) (*QueryResponse, error)
 	// SaveSnapshot streams the snapshot that an ApplyRequest prepared.
@@ -136,7 +137,8 @@ func (c *stateMachineClient) Close(ctx context.Context, in *CloseRequest, opts .
 // package plugins/statemachine.
 type StateMachineServer interface {
 	Open(context.Context, *StateMachineOpenRequest) (*StateMachineOpenResponse, error)
-	// Apply is one long-lived stream; answers come in the order of requests.
+	// Apply is one long-lived stream; answers come in the order of requests. An
+	// answer whose results have more than 1 MiB goes in parts, one after the other.
 	Apply(grpc.BidiStreamingServer[ApplyRequest, ApplyResponse]) error
 	Query(context.Context, *QueryRequest) (*QueryResponse, error)
 	// SaveSnapshot streams the snapshot that an ApplyRequest prepared.

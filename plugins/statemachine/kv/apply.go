@@ -110,7 +110,7 @@ func (a *applier) compareAndSet(data []byte, c command) {
 		return
 	}
 	value := found.value()
-	if len(value) > len(data) {
+	if len(value) > len(data) || len(c.key)+len(value)+answerOverhead+resultBytes > plugins.MaxResultBytes {
 		value = nil
 	}
 	a.buf = appendKeyValue(a.buf, 4, c.key, value, found.rec)

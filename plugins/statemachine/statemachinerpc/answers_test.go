@@ -22,6 +22,7 @@ type liar struct {
 	pluginv1.UnimplementedStateMachineServer
 	applied  uint64
 	answers  []pluginv1.ApplyResponse // one for each batch, then the stream ends
+	parts    bool                     // the answers are parts of one, for the first batch
 	unasked  bool                     // the answers come without a batch
 	chunks   []int                    // sizes
 	restored uint64
@@ -33,7 +34,7 @@ func (l *liar) Open(context.Context, *pluginv1.StateMachineOpenRequest) (*plugin
 
 func (l *liar) Apply(stream grpc.BidiStreamingServer[pluginv1.ApplyRequest, pluginv1.ApplyResponse]) error {
 	for i := range l.answers {
-		if !l.unasked {
+		if !l.unasked && (i == 0 || !l.parts) {
 			if _, err := stream.Recv(); err != nil {
 				return err
 			}
@@ -144,6 +145,85 @@ func TestWrongOutcomesAreRefused(t *testing.T) {
 	c := (&liar{applied: 10, answers: []pluginv1.ApplyResponse{good()}}).dial(t)
 	if rs, err := c.Apply(t.Context(), batch()); err != nil || len(rs) != 5 {
 		t.Errorf("good outcome: %v, error %v", rs, err)
+	}
+}
+
+// The parts of an answer are held against the batch as they come.
+func TestWrongPartsOfAnAnswerAreRefused(t *testing.T) {
+	good := func() []pluginv1.ApplyResponse {
+		return []pluginv1.ApplyResponse{
+			{Seq: 1, Results: results(true, true), More: true},
+			{Seq: 1, Results: results(true, false), More: true},
+			{Seq: 1, Results: results(false), AppliedIndex: 13},
+		}
+	}
+	for name, spoil := range map[string]func(parts []pluginv1.ApplyResponse) []pluginv1.ApplyResponse{
+		"of another batch":     func(p []pluginv1.ApplyResponse) []pluginv1.ApplyResponse { p[1].Seq = 2; return p },
+		"without results":      func(p []pluginv1.ApplyResponse) []pluginv1.ApplyResponse { p[1].Results = nil; return p },
+		"with a snapshot":      func(p []pluginv1.ApplyResponse) []pluginv1.ApplyResponse { p[1].Snapshot = 3; return p },
+		"the last is missing":  func(p []pluginv1.ApplyResponse) []pluginv1.ApplyResponse { return p[:2] },
+		"one is missing":       func(p []pluginv1.ApplyResponse) []pluginv1.ApplyResponse { return append(p[:1], p[2]) },
+		"one comes twice":      func(p []pluginv1.ApplyResponse) []pluginv1.ApplyResponse { return append(p[:2:2], p[1], p[2]) },
+		"in another order":     func(p []pluginv1.ApplyResponse) []pluginv1.ApplyResponse { p[0], p[1] = p[1], p[0]; return p },
+		"the last says 'more'": func(p []pluginv1.ApplyResponse) []pluginv1.ApplyResponse { p[2].More = true; return p },
+		"applied too little":   func(p []pluginv1.ApplyResponse) []pluginv1.ApplyResponse { p[2].AppliedIndex = 12; return p },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := (&liar{applied: 10, answers: spoil(good()), parts: true}).dial(t)
+			_, err := c.Apply(t.Context(), batch())
+			checkBad(t, err)
+		})
+	}
+	c := (&liar{applied: 10, answers: good(), parts: true}).dial(t)
+	if rs, err := c.Apply(t.Context(), batch()); err != nil || len(rs) != 5 || rs[4].Skipped || !rs[2].Skipped {
+		t.Errorf("good parts: %v, error %v", rs, err)
+	}
+}
+
+// A plugin that knows no limit of results does no harm: what is too long is left
+// out at this end, and what nobody waits for is dropped.
+func TestResultsOverTheLimitAreLeftOut(t *testing.T) {
+	b := batch()
+	b.Entries, b.Through = b.Entries[3:], 12
+	answer := func() []pluginv1.ApplyResponse {
+		return []pluginv1.ApplyResponse{{
+			Seq: 1, AppliedIndex: 12,
+			Results: []pluginv1.ApplyResult{{Data: make([]byte, plugins.MaxResultBytes), Error: "x"}, {Data: []byte("fits")}},
+		}}
+	}
+	rs, err := (&liar{applied: 10, answers: answer()}).dial(t).Apply(t.Context(), b)
+	if err != nil || len(rs) != 2 || !rs[0].LeftOut || len(rs[0].Data) > 0 || string(rs[1].Data) != "fits" {
+		t.Errorf("got %d results, %v", len(rs), err)
+	} else {
+		t.Log(rs[0].Error)
+	}
+	b.NoResults = true
+	rs, err = (&liar{applied: 10, answers: answer()}).dial(t).Apply(t.Context(), b)
+	if err != nil || len(rs) != 2 || rs[0].Error != "" || len(rs[1].Data) > 0 {
+		t.Errorf("results that nobody waits for: %d, %v", len(rs), err)
+	}
+}
+
+// Beyond what is held of one batch, results are left out one by one.
+func TestResultsOfABatchAreHeldUpToALimit(t *testing.T) {
+	held := uint64(plugins.MaxHeldResultBytes - 3)
+	rs := []statemachine.Result{{Data: []byte("ab")}, {Data: []byte("cd")}, {Error: "e"}}
+	if got := statemachine.LimitResults(rs, held); got != plugins.MaxHeldResultBytes {
+		t.Errorf("%d bytes are held, want %d", got, plugins.MaxHeldResultBytes)
+	}
+	if string(rs[0].Data) != "ab" || !rs[1].LeftOut || len(rs[1].Data) > 0 || rs[2].Error != "e" {
+		t.Errorf("got %+v", rs)
+	}
+}
+
+// A batch has a limit in entries besides that in bytes, at both ends.
+func TestBatchesOfTooManyEntriesAreRefused(t *testing.T) {
+	b := statemachine.Batch{Through: plugins.MaxBatchEntries + 1}
+	for i := range b.Through {
+		b.Entries = append(b.Entries, statemachine.Entry{Index: i + 1})
+	}
+	if _, err := (&liar{}).dial(t).Apply(t.Context(), b); !errors.Is(err, plugins.ErrLimit) {
+		t.Errorf("got %v, want %v", err, plugins.ErrLimit)
 	}
 }
 

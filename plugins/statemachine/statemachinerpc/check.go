@@ -12,8 +12,15 @@ import (
 // entryOverhead is at least what an entry takes on the wire beside its data.
 const entryOverhead = 24
 
+// resultOverhead is at most what a result takes on the wire beside its own
+// size, of which there are two fields.
+const resultOverhead = 8
+
 // checkBatch refuses, at either end, a batch that breaks the contract.
 func checkBatch(b statemachine.Batch, limits plugins.Limits) error {
+	if n := len(b.Entries); n > plugins.MaxBatchEntries {
+		return fmt.Errorf("batch of %d entries, at most %d: %w", n, plugins.MaxBatchEntries, plugins.ErrLimit)
+	}
 	total, last := uint64(0), uint64(0)
 	for i := range b.Entries {
 		e := &b.Entries[i]
@@ -36,11 +43,26 @@ func checkBatch(b statemachine.Batch, limits plugins.Limits) error {
 	return nil
 }
 
-// check holds an answer against what was submitted.
-func (e expected) check(res *pluginv1.ApplyResponse) error {
+// checkPart holds a part of an answer against what was submitted: before of its
+// results have come.
+func (e expected) checkPart(res *pluginv1.ApplyResponse, before int) error {
+	n := len(res.Results)
 	switch {
 	case res.Seq != e.seq:
 		return pluginrpc.BadAnswer("answer %d to batch %d", res.Seq, e.seq)
+	case before+n > e.results:
+		return pluginrpc.BadAnswer("%d results and %d more for %d entries", before, n, e.results)
+	case res.More && n == 0:
+		return pluginrpc.BadAnswer("a part without results, after %d of %d", before, e.results)
+	case res.More && res.Snapshot != 0:
+		return pluginrpc.BadAnswer("snapshot %d in a part that is not the last", res.Snapshot)
+	}
+	return nil
+}
+
+// check holds a whole answer against what was submitted.
+func (e expected) check(res *pluginv1.ApplyResponse) error {
+	switch {
 	case len(res.Results) != e.results:
 		return pluginrpc.BadAnswer("%d results for %d entries", len(res.Results), e.results)
 	case !e.appliedFits(res.AppliedIndex):

@@ -64,6 +64,7 @@ type applier struct {
 type expected struct {
 	seq, through uint64
 	results      int
+	unwanted     bool // nobody waits for the results
 	// mustSkip entries at the head of the batch are certainly applied
 	// already, maySkip possibly.
 	mustSkip, maySkip int
@@ -85,7 +86,7 @@ func (a *applier) Submit(b statemachine.Batch, prepare bool) error {
 	case <-a.ctx.Done():
 		return a.ctx.Err()
 	}
-	a.req.Entries, a.req.Through, a.req.PrepareSnapshot = b.Entries, b.Through, prepare
+	a.req.Entries, a.req.Through, a.req.PrepareSnapshot, a.req.NoResults = b.Entries, b.Through, prepare, b.NoResults
 	err := a.stream.SendMsg(&a.req)
 	a.req.Entries = nil
 	if errors.Is(err, io.EOF) {
@@ -117,7 +118,7 @@ func (a *applier) expect(b statemachine.Batch, prepare bool) expected {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := expected{
-		seq: a.req.Seq, through: b.Through, results: len(b.Entries), prepare: prepare,
+		seq: a.req.Seq, through: b.Through, results: len(b.Entries), prepare: prepare, unwanted: b.NoResults,
 		floor: c.applied, ceiling: c.submitted,
 	}
 	for i := range b.Entries {
@@ -141,6 +142,7 @@ func (a *applier) Recv() (statemachine.Outcome, error) {
 	return out, err
 }
 
+// receive waits for the next answer, of one part or more.
 func (a *applier) receive() (statemachine.Outcome, error) {
 	res, err := a.stream.Recv()
 	if errors.Is(err, io.EOF) {
@@ -151,12 +153,46 @@ func (a *applier) receive() (statemachine.Outcome, error) {
 	}
 	select {
 	case e := <-a.pending:
-		if err := e.check(res); err != nil {
+		if res, err = a.gather(e, res); err == nil {
+			err = e.check(res)
+		}
+		if err != nil {
 			return statemachine.Outcome{}, fmt.Errorf("apply through %d: %w", e.through, err)
 		}
 		return a.outcome(e, res), nil
 	default:
 		return statemachine.Outcome{}, fmt.Errorf("apply: %w", pluginrpc.BadAnswer("answer %d without a batch", res.Seq))
+	}
+}
+
+// gather returns the last part of an answer with the results of all of them.
+// What nobody waits for, and what is over the limits, is dropped as it comes.
+func (a *applier) gather(e expected, part *pluginv1.ApplyResponse) (*pluginv1.ApplyResponse, error) {
+	var results []pluginv1.ApplyResult
+	held := uint64(0)
+	for {
+		if err := e.checkPart(part, len(results)); err != nil {
+			return nil, err
+		}
+		if e.unwanted {
+			statemachine.DropResults(part.Results)
+		}
+		held = statemachine.LimitResults(part.Results, held)
+		if results == nil {
+			results = part.Results
+		} else {
+			results = append(results, part.Results...)
+		}
+		if !part.More {
+			part.Results = results
+			return part, nil
+		}
+		var err error
+		if part, err = a.stream.Recv(); errors.Is(err, io.EOF) {
+			return nil, pluginrpc.BadAnswer("stream ended after %d of %d results", len(results), e.results)
+		} else if err != nil {
+			return nil, a.client.table.Error(a.ctx, err)
+		}
 	}
 }
 

@@ -133,6 +133,22 @@ func faults() map[string]func(*broken) {
 				return b.Register.Apply(ctx, batch)
 			}
 		},
+		"applies nothing of which nobody wants to hear": func(b *broken) {
+			b.apply = func(ctx context.Context, batch statemachine.Batch) ([]statemachine.Result, error) {
+				if batch.NoResults {
+					return make([]statemachine.Result, len(batch.Entries)), nil
+				}
+				return b.Register.Apply(ctx, batch)
+			}
+		},
+		"cuts long results": func(b *broken) {
+			b.apply = changeResults(b, func(r []statemachine.Result) []statemachine.Result {
+				for i := range r {
+					r[i].Data = r[i].Data[:min(len(r[i].Data), 64<<10)]
+				}
+				return r
+			})
+		},
 		"answers any query": func(b *broken) {
 			b.query = func(ctx context.Context, q []byte) ([]byte, error) {
 				if out, err := b.Register.Query(ctx, q); !errors.Is(err, statemachine.ErrInvalidQuery) {

@@ -40,6 +40,10 @@ type Harness struct {
 	// state; n is at least 1 KiB.
 	Sized func(n int) []byte
 
+	// Answering returns a command that is accepted in any state, with a result
+	// of exactly n bytes of data.
+	Answering func(n int) []byte
+
 	// Fingerprint reduces a snapshot to what must be equal on two replicas. By
 	// default that is all of its bytes.
 	Fingerprint func(snapshot []byte) (string, error)
@@ -75,6 +79,7 @@ func Run(t *testing.T, h Harness) {
 		{"Restore", testRestore},
 		{"Applier", testApplier},
 		{"Limits", testLimits},
+		{"Results", testResults},
 		{"Durable", testDurable},
 	} {
 		t.Run(section.name, func(t *testing.T) { section.run(t, h) })

@@ -208,7 +208,7 @@ func equalResults(a, b []statemachine.Result) bool {
 		return false
 	}
 	for i := range a {
-		if !bytes.Equal(a[i].Data, b[i].Data) || a[i].Error != b[i].Error || a[i].Skipped != b[i].Skipped {
+		if !bytes.Equal(a[i].Data, b[i].Data) || a[i].Error != b[i].Error || a[i].Skipped != b[i].Skipped || a[i].LeftOut != b[i].LeftOut {
 			return false
 		}
 	}

@@ -29,7 +29,7 @@ func testLimits(t *testing.T, h Harness) {
 		var entries []statemachine.Entry
 		for i, room := 0, int(plugins.DefaultLimits().MaxBatchBytes); ; i++ {
 			data := h.Command(i)
-			if room -= len(data) + entryOverhead; room < 0 {
+			if room -= len(data) + entryOverhead; room < 0 || i == plugins.MaxBatchEntries {
 				break
 			}
 			entries = append(entries, statemachine.Entry{Index: uint64(i + 1), Data: data})

@@ -1,6 +1,7 @@
 package statemachinetest
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -20,9 +21,13 @@ import (
 // the text of Result.Error.
 const RefusePrefix = "refuse:"
 
+// ResultPrefix begins the data of an entry whose result has as many bytes as
+// the decimal number behind it says.
+const ResultPrefix = "result:"
+
 // Register is a state machine whose state is the list of entries that it has
 // applied, in order. The result of an entry is its place in the list in
-// decimal, from 1; an entry that starts with RefusePrefix is refused and leaves
+// decimal, from 1, or what ResultPrefix asks for; an entry that starts with RefusePrefix is refused and leaves
 // no trace.
 //
 // Queries are text: "count", "last" (the data of the last entry), "at N" (that
@@ -161,6 +166,11 @@ func (r *Register) apply(entry statemachine.Entry) statemachine.Result {
 		return statemachine.Result{Error: why}
 	}
 	r.entries = append(r.entries, entry)
+	if text, asked := strings.CutPrefix(string(entry.Data), ResultPrefix); asked {
+		if n, err := strconv.Atoi(text); err == nil && n >= 0 && n <= maxRegisterData {
+			return statemachine.Result{Data: bytes.Repeat([]byte{byte(len(r.entries))}, n)}
+		}
+	}
 	return statemachine.Result{Data: strconv.AppendInt(nil, int64(len(r.entries)), 10)}
 }
 

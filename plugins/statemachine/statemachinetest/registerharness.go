@@ -22,5 +22,6 @@ func RegisterHarness(create func(testing.TB) statemachine.StateMachine) Harness 
 		},
 		BadQueries: [][]byte{nil, []byte("nonsense"), []byte("at x")},
 		Sized:      func(n int) []byte { return make([]byte, n) },
+		Answering:  func(n int) []byte { return fmt.Appendf(nil, "%s%d", ResultPrefix, n) },
 	}
 }

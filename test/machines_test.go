@@ -1,0 +1,159 @@
+//go:build linux
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/client"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
+)
+
+// chattyMachine is a state machine whose results have 4 KiB, wanted or not. This
+// test binary serves it, as somebody else's plugin.
+type chattyMachine struct{ *statemachinetest.Register }
+
+const (
+	chattyName  = "chatty"
+	chattyBytes = 4 << 10
+)
+
+func chattyBackend() backend.Backend {
+	return backend.StateMachine(chattyName, func(backend.Env) statemachine.StateMachine {
+		return chattyMachine{statemachinetest.NewRegister()}
+	})
+}
+
+func (m chattyMachine) Describe() plugins.Info {
+	info := m.Register.Describe()
+	info.Name = chattyName
+	return info
+}
+
+func (m chattyMachine) Apply(ctx context.Context, b statemachine.Batch) ([]statemachine.Result, error) {
+	results, err := m.Register.Apply(ctx, b)
+	for i := range results {
+		if !results[i].Skipped {
+			results[i].Data = fmt.Appendf(nil, "%*s", chattyBytes, results[i].Data)
+		}
+	}
+	return results, err
+}
+
+// A machineLane is a state machine plugin of a language.
+type machineLane struct {
+	name    string
+	command func(t *testing.T) []string // skips the test if it cannot run here
+}
+
+// ownMachine is this test binary as somebody else's plugin.
+func ownMachine(name string) machineLane {
+	return machineLane{"go", func(t *testing.T) []string {
+		own, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []string{own, "plugin-serve", "statemachine", name}
+	}}
+}
+
+// pythonMachine is testdata/statemachine.py with arguments.
+func pythonMachine(args ...string) machineLane {
+	return machineLane{"python", func(t *testing.T) []string {
+		script, err := filepath.Abs(filepath.Join("testdata", "statemachine.py"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return append([]string{pythonWithGRPC(t), script}, args...)
+	}}
+}
+
+// pythonWithGRPC is an interpreter that has the package grpc (in Debian:
+// python3-grpcio).
+func pythonWithGRPC(t *testing.T) string {
+	t.Helper()
+	var tried []string
+	for _, name := range []string{"python3", "/usr/bin/python3"} {
+		path, err := exec.LookPath(name)
+		if err == nil {
+			path, err = filepath.EvalSymlinks(path)
+		}
+		if err == nil {
+			err = exec.Command(path, "-c", "import grpc").Run()
+		}
+		if err == nil {
+			return path
+		}
+		tried = append(tried, fmt.Sprintf("%s: %v", name, err))
+	}
+	t.Skipf("no python3 with the package grpc: %s", strings.Join(tried, "; "))
+	return ""
+}
+
+// startMachine starts a single node with the state machine of a lane.
+func startMachine(t *testing.T, lane machineLane, settings ...string) *node {
+	t.Helper()
+	command := lane.command(t)
+	n := newSingle(t)
+	quoted := make([]string, len(command))
+	for i, word := range command {
+		quoted[i] = fmt.Sprintf("%q", word)
+	}
+	n.rewrite("    name: kv", fmt.Sprintf("    command: [%s]\n    sha256: %s", strings.Join(quoted, ", "), digest(t, command[0])))
+	n.settings = settings
+	n.startReady()
+	return n
+}
+
+// proposeMany has so many commands applied, and hands each result to check.
+func (n *node) proposeMany(commands int, check func(client.Result) error) {
+	n.t.Helper()
+	c := n.dial()
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	var once sync.Once
+	for range 128 {
+		wg.Go(func() {
+			for i := next.Add(1); i <= int64(commands); i = next.Add(1) {
+				r, err := c.Propose(context.Background(), fmt.Appendf(nil, "command %d", i))
+				if err == nil {
+					err = check(r)
+				}
+				if err != nil {
+					once.Do(func() { n.t.Errorf("command %d: %v", i, err) })
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n.t.Failed() {
+		n.t.FailNow()
+	}
+}
+
+// ask is a linearizable query, asked again while the machine is not up.
+func (n *node) ask(query string) string {
+	n.t.Helper()
+	var answer string
+	n.await("to answer a query", func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		a, err := n.dial().Query(ctx, []byte(query), client.Linearizable)
+		answer = string(a.Data)
+		return err == nil
+	})
+	return answer
+}
