@@ -43,6 +43,8 @@ type Config struct {
 	MaxValueBytes   int
 	MaxPending      int
 	MaxPendingBytes int64
+	// MaxConnections bounds the connections of clients; see api.Limits.
+	MaxConnections int
 	// ClientAddress and AdminAddress are listened on; no admin port if empty.
 	ClientAddress, AdminAddress string
 

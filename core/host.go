@@ -86,7 +86,7 @@ func New(cfg Config) (*Host, error) {
 	})
 	h.api = api.New(api.Options{
 		Service: h.server, Logger: cfg.Logger, Gatherer: prometheus.Gatherers{cfg.Metrics, pluginGatherer{h}}, Version: cfg.Version,
-		Limits: api.Limits{MaxValueBytes: cfg.MaxValueBytes},
+		Limits: api.Limits{MaxValueBytes: cfg.MaxValueBytes, MaxConnections: cfg.MaxConnections},
 	})
 	return h, nil
 }

@@ -54,6 +54,7 @@ func differing() map[string][2]string {
 		"api.max_value_bytes":       {"1KiB", "32MiB"},
 		"api.max_pending_proposals": {"100", "100000"},
 		"api.max_pending_bytes":     {"32MiB", "512MiB"},
+		"api.max_connections":       {"16", "4096"},
 		"limits.max_batch_bytes":    {"64KiB", "16MiB"},
 		"limits.max_chunk_bytes":    {"4KiB", "1MiB"},
 		"node.id":                   {}, // each member's own

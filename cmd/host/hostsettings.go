@@ -24,8 +24,8 @@ func hostSettings(c *hostconfig.Config, logger *slog.Logger, log server.LogState
 		Limits: plugins.ProtocolLimits(c.Limits.MaxBatchBytes, c.Limits.MaxChunkBytes),
 
 		MaxValueBytes: int(c.API.MaxValueBytes), MaxPending: c.API.MaxPendingProposals,
-		MaxPendingBytes: int64(c.API.MaxPendingBytes),
-		ClientAddress:   c.API.Listen, AdminAddress: c.Admin.Listen,
+		MaxPendingBytes: int64(c.API.MaxPendingBytes), MaxConnections: c.API.MaxConnections,
+		ClientAddress: c.API.Listen, AdminAddress: c.Admin.Listen,
 
 		Storage:      pluginSettings(plugins.Storage, c.Plugins.Storage),
 		StateMachine: pluginSettings(plugins.StateMachine, c.Plugins.StateMachine),

@@ -44,6 +44,7 @@ nohup a SIGHUP changes nothing.`,
 		}
 		logger := slog.New(sink.Handler(logForm(stderr, c.Log)))
 		catchStrays(logger)
+		reapAsInit(logger)
 		if notGathered != nil {
 			logger.Warn("this host and its plugins wake up more often than need be", "error", notGathered)
 		}

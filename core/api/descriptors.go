@@ -10,11 +10,15 @@ const (
 	fewestConnections = 16
 )
 
-// connectionsWithin is how many client connections fit below a limit of
-// descriptors.
-func connectionsWithin(limit uint64) int {
-	if limit <= descriptorReserve+fewestConnections {
-		return fewestConnections
+// connectionsWithin is how many client connections there may be below a limit of
+// descriptors: as many as wanted, by default mostConnections, or as fit.
+func connectionsWithin(limit uint64, wanted int) int {
+	if wanted <= 0 {
+		wanted = mostConnections
 	}
-	return int(min(limit-descriptorReserve, mostConnections))
+	fit := uint64(fewestConnections)
+	if limit > descriptorReserve+fewestConnections {
+		fit = limit - descriptorReserve
+	}
+	return int(min(fit, uint64(wanted)))
 }

@@ -4,9 +4,26 @@ import "testing"
 
 // Clients never take the descriptors that plugins and storage need.
 func TestConnectionsLeaveDescriptors(t *testing.T) {
-	for limit, want := range map[uint64]int{0: 16, 200: 16, 272: 16, 512: 256, 1024: 768, 1280: 1024, 1 << 20: 1024, 1<<64 - 1: 1024} {
-		if got := connectionsWithin(limit); got != want {
-			t.Errorf("with %d descriptors %d connections, want %d", limit, got, want)
+	for _, tc := range []struct {
+		limit        uint64
+		wanted, want int
+	}{
+		{0, 0, 16},
+		{200, 0, 16},
+		{272, 0, 16},
+		{512, 0, 256},
+		{1024, 0, 768},
+		{1280, 0, 1024},
+		{1 << 20, 0, 1024},
+		{1<<64 - 1, 0, 1024},
+		{0, 5000, 16},
+		{1024, 5000, 768},
+		{1024, 100, 100},
+		{1 << 20, 5000, 5000},
+		{1<<64 - 1, 1 << 30, 1 << 30},
+	} {
+		if got := connectionsWithin(tc.limit, tc.wanted); got != tc.want {
+			t.Errorf("with %d descriptors, %d wanted: %d connections, want %d", tc.limit, tc.wanted, got, tc.want)
 		}
 	}
 	if descriptorLimit() == 0 {

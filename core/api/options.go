@@ -30,8 +30,8 @@ type Limits struct {
 	// refused there or here, in either case as not applied.
 	MaxValueBytes int
 	// MaxConnections counts client connections of both kinds, by default
-	// 1024, or as many as the limit of descriptors allows behind a reserve for
-	// plugins and storage. Sixteen more are served too, but neither propose nor
+	// 1024. It is never more than the limit of descriptors allows behind a
+	// reserve for plugins and storage. Sixteen more are served too, but neither propose nor
 	// query there; those above are closed at once.
 	MaxConnections int
 	// MaxStreams is the most concurrent calls of one connection, by default
@@ -74,7 +74,7 @@ const (
 
 func (l Limits) withDefaults() Limits {
 	orDefault(&l.MaxValueBytes, 3<<19)
-	orDefault(&l.MaxConnections, connectionsWithin(descriptorLimit()))
+	l.MaxConnections = connectionsWithin(descriptorLimit(), l.MaxConnections)
 	orDefault(&l.MaxStreams, 1024)
 	orDefault(&l.MaxInFlight, 16<<10)
 	orDefault(&l.MaxInFlightBytes, 64<<20)

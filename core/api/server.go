@@ -68,7 +68,12 @@ func New(o Options) *Server {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	wanted := o.Limits.MaxConnections
 	o.Limits = o.Limits.withDefaults()
+	if o.Limits.MaxConnections < wanted {
+		o.Logger.Warn("fewer client connections are taken than are configured: raise the limit of descriptors (ulimit -n, LimitNOFILE)",
+			"configured", wanted, "taken", o.Limits.MaxConnections, "descriptors", descriptorLimit())
+	}
 	s := &Server{opts: o, log: o.Logger, end: newEnding(), stopDone: make(chan struct{})}
 	s.requests = &requests{svc: o.Service, limits: o.Limits, version: o.Version, end: s.end}
 	s.health = newHealthService(o.Service, s.end)

@@ -98,6 +98,9 @@ type API struct {
 	// and not answered.
 	MaxPendingProposals int
 	MaxPendingBytes     uint64
+	// MaxConnections bounds the connections of clients; 0 means 1024. The limit
+	// of descriptors may allow fewer.
+	MaxConnections int
 }
 
 // Admin is the HTTP service for health, metrics and profiles.

@@ -156,6 +156,7 @@ func TestOrderOfSources(t *testing.T) {
 		"api.max_value_bytes":            {"2KiB", "3KiB", "4KiB"},
 		"api.max_pending_proposals":      {"5", "6", "7"},
 		"api.max_pending_bytes":          {"2MiB", "3MiB", "4MiB"},
+		"api.max_connections":            {"20", "30", "40"},
 		"admin.listen":                   {":4", ":5", ":6"},
 		"log.level":                      {"debug", "warn", "error"},
 		"log.format":                     {"text", "json", "text"},

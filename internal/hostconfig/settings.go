@@ -46,6 +46,7 @@ func settings(c *Config) []setting {
 		{key: "api.max_value_bytes", def: "1.5MiB", value: sizeValue{&c.API.MaxValueBytes}},
 		{key: "api.max_pending_proposals", def: "20000", value: intValue{&c.API.MaxPendingProposals}},
 		{key: "api.max_pending_bytes", def: "64MiB", value: sizeValue{&c.API.MaxPendingBytes}},
+		{key: "api.max_connections", def: "0", value: intValue{&c.API.MaxConnections}},
 		{key: "admin.listen", value: textValue{&c.Admin.Listen}},
 		{key: "log.level", def: "info", value: levelValue{&c.Log.Level}},
 		{key: "log.format", def: "auto", value: choice(&c.Log.Format, FormatAuto, FormatText, FormatJSON)},

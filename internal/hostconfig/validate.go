@@ -25,6 +25,10 @@ const (
 	// maxNodeID: raft keeps the two largest ids for its own threads.
 	maxNodeID  = math.MaxUint64 - 2
 	maxMembers = 64
+	// With fewer connections than minConnections members and tools would take
+	// them from clients.
+	minConnections = 16
+	maxConnections = 1 << 20
 )
 
 // Validate checks c as a whole, as Load has done already; it is for
@@ -121,6 +125,9 @@ func (c *Config) checkAPI(ps *problems) {
 			c.API.MaxPendingBytes, c.API.MaxValueBytes)
 	case c.API.MaxPendingBytes > math.MaxInt32:
 		ps.about("api.max_pending_bytes", "is %d; it must be below 2GiB", c.API.MaxPendingBytes)
+	}
+	if n := c.API.MaxConnections; n != 0 && (n < minConnections || n > maxConnections) {
+		ps.about("api.max_connections", "is %d; it must be from %d to %d, or 0 for the default", n, minConnections, maxConnections)
 	}
 	c.checkListeners(ps)
 }
