@@ -149,7 +149,7 @@ class Machine:
         for at in range(0, len(state), CHUNK):
             yield data(1, state[at : at + CHUNK])
         if not self.options.truncate:
-            yield data(2, number(1, length) + data(2, digest))
+            yield number(2, 1) + number(3, length) + data(4, digest)
 
     def restore(self, requests, context):
         index, state = 0, bytearray()

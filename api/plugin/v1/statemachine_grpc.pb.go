@@ -39,7 +39,9 @@ type StateMachineClient interface {
 	// answer whose results have more than 1 MiB goes in parts, one after the other.
 	Apply(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ApplyRequest, ApplyResponse], error)
 	Query(ctx context.Context, in *QueryRequest, opts ...grpc.CallOption) (*QueryResponse, error)
-	// SaveSnapshot streams the snapshot that an ApplyRequest prepared.
+	// SaveSnapshot streams the snapshot that an ApplyRequest prepared, in chunks
+	// and an end mark. A stream that ends without the mark, or with one that does not
+	// fit the chunks, is no snapshot.
 	SaveSnapshot(ctx context.Context, in *StateSnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StateSnapshotChunk], error)
 	// Restore: the first request has the index; the last one has done set.
 	Restore(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[RestoreRequest, RestoreResponse], error)
@@ -141,7 +143,9 @@ type StateMachineServer interface {
 	// answer whose results have more than 1 MiB goes in parts, one after the other.
 	Apply(grpc.BidiStreamingServer[ApplyRequest, ApplyResponse]) error
 	Query(context.Context, *QueryRequest) (*QueryResponse, error)
-	// SaveSnapshot streams the snapshot that an ApplyRequest prepared.
+	// SaveSnapshot streams the snapshot that an ApplyRequest prepared, in chunks
+	// and an end mark. A stream that ends without the mark, or with one that does not
+	// fit the chunks, is no snapshot.
 	SaveSnapshot(*StateSnapshotRequest, grpc.ServerStreamingServer[StateSnapshotChunk]) error
 	// Restore: the first request has the index; the last one has done set.
 	Restore(grpc.ClientStreamingServer[RestoreRequest, RestoreResponse]) error

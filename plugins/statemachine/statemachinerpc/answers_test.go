@@ -2,6 +2,7 @@ package statemachinerpc_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"math"
@@ -24,7 +25,8 @@ type liar struct {
 	answers  []pluginv1.ApplyResponse // one for each batch, then the stream ends
 	parts    bool                     // the answers are parts of one, for the first batch
 	unasked  bool                     // the answers come without a batch
-	chunks   []int                    // sizes
+	chunks   []int                    // sizes; all bytes are zero
+	marks    []pluginv1.StateSnapshotChunk
 	restored uint64
 }
 
@@ -49,6 +51,11 @@ func (l *liar) Apply(stream grpc.BidiStreamingServer[pluginv1.ApplyRequest, plug
 func (l *liar) SaveSnapshot(_ *pluginv1.StateSnapshotRequest, stream grpc.ServerStreamingServer[pluginv1.StateSnapshotChunk]) error {
 	for _, n := range l.chunks {
 		if err := stream.Send(&pluginv1.StateSnapshotChunk{Chunk: make([]byte, n)}); err != nil {
+			return err
+		}
+	}
+	for i := range l.marks {
+		if err := stream.Send(&l.marks[i]); err != nil {
 			return err
 		}
 	}
@@ -281,6 +288,42 @@ func TestChunksOverTheLimitAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkBad(t, s.Save(t.Context(), io.Discard))
+}
+
+// A snapshot is good if its end mark says so, not because its stream ended well.
+func TestSnapshotsWithoutTheRightEndMarkAreRefused(t *testing.T) {
+	sum := sha256.Sum256(make([]byte, 300))
+	mark := func() pluginv1.StateSnapshotChunk {
+		return pluginv1.StateSnapshotChunk{Done: true, Length: 300, Sha256: sum[:]}
+	}
+	save := func(l *liar) error {
+		l.answers = []pluginv1.ApplyResponse{{Seq: 1, Snapshot: 3}}
+		s, err := l.dial(t).PrepareSnapshot(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Save(t.Context(), io.Discard)
+	}
+	short := sha256.Sum256(make([]byte, 200))
+	for name, l := range map[string]*liar{
+		"nothing at all":       {},
+		"none":                 {chunks: []int{100, 200}},
+		"a chunk is missing":   {chunks: []int{200}, marks: []pluginv1.StateSnapshotChunk{mark()}},
+		"a chunk came twice":   {chunks: []int{100, 100, 200}, marks: []pluginv1.StateSnapshotChunk{mark()}},
+		"another length":       {chunks: []int{200}, marks: []pluginv1.StateSnapshotChunk{{Done: true, Length: 300, Sha256: short[:]}}},
+		"other bytes":          {chunks: []int{100, 200}, marks: []pluginv1.StateSnapshotChunk{{Done: true, Length: 300, Sha256: short[:]}}},
+		"no sum":               {chunks: []int{100, 200}, marks: []pluginv1.StateSnapshotChunk{{Done: true, Length: 300}}},
+		"a part of the sum":    {chunks: []int{100, 200}, marks: []pluginv1.StateSnapshotChunk{{Done: true, Length: 300, Sha256: sum[:31]}}},
+		"a chunk in the mark":  {chunks: []int{100}, marks: []pluginv1.StateSnapshotChunk{{Done: true, Length: 300, Sha256: sum[:], Chunk: make([]byte, 200)}}},
+		"a chunk behind it":    {chunks: []int{100, 200}, marks: []pluginv1.StateSnapshotChunk{mark(), {Chunk: []byte("x")}}},
+		"two of them":          {chunks: []int{100, 200}, marks: []pluginv1.StateSnapshotChunk{mark(), mark()}},
+		"of nothing, for some": {chunks: []int{100}, marks: []pluginv1.StateSnapshotChunk{{Done: true}}},
+	} {
+		t.Run(name, func(t *testing.T) { checkBad(t, save(l)) })
+	}
+	if err := save(&liar{chunks: []int{100, 200}, marks: []pluginv1.StateSnapshotChunk{mark()}}); err != nil {
+		t.Errorf("good snapshot: %v", err)
+	}
 }
 
 func TestAWrongIndexAfterRestoreIsRefused(t *testing.T) {

@@ -1,9 +1,12 @@
 package statemachinerpc
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"sync/atomic"
 
@@ -43,23 +46,68 @@ func (s *snapshot) save(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return table.Error(ctx, err)
 	}
+	in := received{w: w, digest: sha256.New(), most: s.opened.Limits.MaxChunkBytes}
 	var res pluginv1.StateSnapshotChunk
 	for {
-		res.Chunk = res.Chunk[:0] // the next chunk takes its place
+		res = pluginv1.StateSnapshotChunk{Chunk: res.Chunk[:0], Sha256: res.Sha256[:0]} // the next takes their place
 		err := stream.RecvMsg(&res)
 		if errors.Is(err, io.EOF) {
-			return nil
+			return in.ended()
 		}
 		if err != nil {
 			return table.Error(ctx, err)
 		}
-		if n, most := uint64(len(res.Chunk)), s.opened.Limits.MaxChunkBytes; n > most {
-			return pluginrpc.BadAnswer("chunk of %d bytes, at most %d", n, most)
-		}
-		if _, err := w.Write(res.Chunk); err != nil {
+		if err := in.take(&res); err != nil {
 			return err
 		}
 	}
+}
+
+// received is what has come of a snapshot. The plugin's end mark says what it is
+// to be: a stream that just ends, however well, may have been cut.
+type received struct {
+	w      io.Writer
+	most   uint64 // of a chunk
+	length uint64
+	digest hash.Hash
+	marked bool
+}
+
+func (r *received) take(m *pluginv1.StateSnapshotChunk) error {
+	n := uint64(len(m.Chunk))
+	switch {
+	case r.marked:
+		return pluginrpc.BadAnswer("%d bytes behind the end mark", n)
+	case m.Done && n > 0:
+		return pluginrpc.BadAnswer("an end mark with a chunk of %d bytes", n)
+	case m.Done:
+		r.marked = true
+		return r.check(m)
+	case n > r.most:
+		return pluginrpc.BadAnswer("chunk of %d bytes, at most %d", n, r.most)
+	}
+	r.length += n
+	_, _ = r.digest.Write(m.Chunk) // never fails
+	_, err := r.w.Write(m.Chunk)
+	return err
+}
+
+// check holds the chunks against the end mark.
+func (r *received) check(mark *pluginv1.StateSnapshotChunk) error {
+	if mark.Length != r.length {
+		return pluginrpc.BadAnswer("%d bytes came of a snapshot of %d", r.length, mark.Length)
+	}
+	if sum := r.digest.Sum(nil); !bytes.Equal(sum, mark.Sha256) {
+		return pluginrpc.BadAnswer("the %d bytes that came have SHA-256 %x, the snapshot has %x", r.length, sum, mark.Sha256)
+	}
+	return nil
+}
+
+func (r *received) ended() error {
+	if !r.marked {
+		return pluginrpc.BadAnswer("the stream ended after %d bytes without an end mark", r.length)
+	}
+	return nil
 }
 
 // Release implements statemachine.Snapshot. It waits for the plugin for an

@@ -2,7 +2,11 @@ package statemachinerpc
 
 import (
 	"bufio"
+	"crypto/sha256"
+	"errors"
 	"fmt"
+	"hash"
+	"io"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -79,7 +83,7 @@ func (t *snapshots) releaseAll() {
 
 // SaveSnapshot implements pluginv1.StateMachineServer. Whatever becomes of
 // the stream, the snapshot is released at its end.
-func (s *server) SaveSnapshot(req *pluginv1.StateSnapshotRequest, stream grpc.ServerStreamingServer[pluginv1.StateSnapshotChunk]) error {
+func (s *server) SaveSnapshot(req *pluginv1.StateSnapshotRequest, stream snapshotStream) error {
 	o, err := s.gate.Check(req.Call)
 	if err != nil {
 		return s.table.Status(err)
@@ -92,17 +96,51 @@ func (s *server) SaveSnapshot(req *pluginv1.StateSnapshotRequest, stream grpc.Se
 	if req.Discard {
 		return nil
 	}
+	return s.table.Status(save(stream, snap, int(o.Limits.ChunkBytes())))
+}
+
+// save sends the snapshot and its end mark. The mark is of what the backend
+// wrote, before it is cut into chunks.
+func save(stream snapshotStream, snap statemachine.Snapshot, chunk int) error {
 	// Backends may write in small pieces; each message is a full chunk.
-	w := bufio.NewWriterSize(&chunkWriter{stream: stream, most: int(o.Limits.ChunkBytes())}, int(o.Limits.ChunkBytes()))
+	chunks := bufio.NewWriterSize(&chunkWriter{stream: stream, most: chunk}, chunk)
+	w := &markWriter{w: chunks, digest: sha256.New()}
 	if err := snap.Save(stream.Context(), w); err != nil {
-		return s.table.Status(err)
+		return err
 	}
-	return s.table.Status(w.Flush())
+	// A backend that ignored an error of its writer must not be vouched for.
+	if err := errors.Join(w.err, chunks.Flush()); err != nil {
+		return err
+	}
+	return stream.SendMsg(&pluginv1.StateSnapshotChunk{Done: true, Length: w.length, Sha256: w.digest.Sum(nil)})
+}
+
+type snapshotStream = grpc.ServerStreamingServer[pluginv1.StateSnapshotChunk]
+
+// markWriter makes the end mark of what is written through it. Its first error
+// is its last.
+type markWriter struct {
+	w      io.Writer
+	length uint64
+	digest hash.Hash
+	err    error
+}
+
+// Write implements io.Writer.
+func (m *markWriter) Write(p []byte) (int, error) {
+	if m.err != nil {
+		return 0, m.err
+	}
+	m.length += uint64(len(p))
+	_, _ = m.digest.Write(p) // never fails
+	n, err := m.w.Write(p)
+	m.err = err
+	return n, err
 }
 
 // chunkWriter sends what is written as chunks.
 type chunkWriter struct {
-	stream grpc.ServerStreamingServer[pluginv1.StateSnapshotChunk]
+	stream snapshotStream
 	most   int
 	msg    pluginv1.StateSnapshotChunk
 }

@@ -176,6 +176,12 @@ func faults() map[string]func(*broken) {
 		"swallows errors of the writer": func(b *broken) {
 			b.prepare = changeSnapshots(b, func(s lateSnapshot) statemachine.Snapshot { return deafSave{s.Snapshot} })
 		},
+		"ends its snapshots early": func(b *broken) {
+			b.prepare = changeSnapshots(b, func(s lateSnapshot) statemachine.Snapshot { return cutSave{s.Snapshot, 0} })
+		},
+		"ends large snapshots early": func(b *broken) {
+			b.prepare = changeSnapshots(b, func(s lateSnapshot) statemachine.Snapshot { return cutSave{s.Snapshot, 256 << 10} })
+		},
 		"restores anything": func(b *broken) {
 			b.restore = func(ctx context.Context, index uint64, r io.Reader) error {
 				if err := b.Register.Restore(ctx, index, r); !errors.Is(err, statemachine.ErrBadSnapshot) {
@@ -244,6 +250,26 @@ type deafSave struct{ statemachine.Snapshot }
 func (s deafSave) Save(ctx context.Context, w io.Writer) error {
 	_ = s.Snapshot.Save(ctx, w)
 	return nil
+}
+
+// cutSave writes half of what is beyond the first bytes, and says that all is
+// well.
+type cutSave struct {
+	statemachine.Snapshot
+	whole int
+}
+
+func (s cutSave) Save(ctx context.Context, w io.Writer) error {
+	var buf bytes.Buffer
+	if err := s.Snapshot.Save(ctx, &buf); err != nil {
+		return err
+	}
+	n := buf.Len()
+	if n > s.whole {
+		n = s.whole + (n-s.whole)/2
+	}
+	_, err := w.Write(buf.Bytes()[:n])
+	return err
 }
 
 // The kit fails each of the broken machines, and not the one that is sound.

@@ -56,6 +56,18 @@ func testSnapshot(t *testing.T, h Harness) {
 		in.advance(20)
 		equalState(t, "after a failed save", in.state(), reference(t, h, 20))
 	})
+	t.Run("a writer that fails late ends Save", func(t *testing.T) {
+		in := open(t, h)
+		in.advance(200)
+		size := len(in.snapshot())
+		for _, room := range []int{1, size / 2, size - 1} {
+			snap := in.prepare()
+			if err := snap.Save(in.ctx, &shortWriter{room: room}); err == nil {
+				t.Errorf("Save to a writer that fails after %d of %d bytes: nil, want an error", room, size)
+			}
+			snap.Release()
+		}
+	})
 	t.Run("a cancelled Save harms nothing", func(t *testing.T) {
 		in := open(t, h)
 		in.advance(10)
@@ -115,6 +127,22 @@ func (w *heldWriter) Write(p []byte) (int, error) {
 		}
 	}
 	w.data = append(w.data, p...)
+	return len(p), nil
+}
+
+// shortWriter takes so many bytes and no more; after the first error it takes
+// everything, so that only who looks at each error notices.
+type shortWriter struct {
+	room   int
+	failed bool
+}
+
+func (w *shortWriter) Write(p []byte) (int, error) {
+	if !w.failed && len(p) > w.room {
+		w.failed = true
+		return w.room, errWriter
+	}
+	w.room -= min(len(p), w.room)
 	return len(p), nil
 }
 
