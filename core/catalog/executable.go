@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 )
 
@@ -26,9 +27,15 @@ type executable struct {
 	// script: the file begins with "#!", so an interpreter must be able to
 	// read it through an inherited descriptor.
 	script bool
+	// sealed is a copy of a script that nobody can change, which is what was
+	// verified and what runs; nil where there is no such thing.
+	sealed *os.File
 	// sum is what its SHA-256 was found to be; empty if it was not asked for.
 	sum string
 }
+
+// maxScriptBytes is how long a script may be.
+const maxScriptBytes = 16 << 20
 
 // errPermanentFile marks problems of the file that only a person can mend.
 type errPermanentFile struct{ error }
@@ -50,7 +57,7 @@ func openExecutable(path, wantSum string) (*executable, error) {
 	}
 	e := &executable{path: path, file: file}
 	if err := e.check(wantSum); err != nil {
-		_ = file.Close()
+		e.close()
 		return nil, err
 	}
 	return e, nil
@@ -83,12 +90,18 @@ func (e *executable) check(wantSum string) error {
 	if !mayExecute(e.path, e.checked) {
 		return errPermanentFile{fmt.Errorf("is not executable (mode %#o)", e.checked.Mode().Perm())}
 	}
-	if wantSum != "" {
-		if err := e.checkSum(wantSum); err != nil {
-			return err
-		}
-		e.sum = wantSum
+	if err := e.look(); err != nil {
+		return err
 	}
+	if wantSum == "" {
+		return nil
+	}
+	e.sum = wantSum
+	return e.checkSum(wantSum)
+}
+
+// look finds out whether the file is a script, which it seals then.
+func (e *executable) look() error {
 	start := make([]byte, 2)
 	n, err := e.file.ReadAt(start, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -97,8 +110,31 @@ func (e *executable) check(wantSum string) error {
 	if n == 0 {
 		return errPermanentFile{errors.New("is empty")}
 	}
-	e.script = bytes.Equal(start, []byte("#!"))
-	return nil
+	if e.script = bytes.Equal(start, []byte("#!")); !e.script {
+		return nil
+	}
+	if size := e.checked.Size(); size > maxScriptBytes {
+		return errPermanentFile{fmt.Errorf("is a script of %d bytes, at most %d are taken", size, maxScriptBytes)}
+	}
+	e.sealed, err = seal(e.file, e.checked.Size())
+	return err
+}
+
+// runs is the file whose bytes are verified, and executed.
+func (e *executable) runs() *os.File {
+	if e.sealed != nil {
+		return e.sealed
+	}
+	return e.file
+}
+
+// environment adds to a plugin's environment what a script cannot find out: the
+// path of its file.
+func (e *executable) environment(env []string) []string {
+	if !e.script {
+		return env
+	}
+	return append(slices.Clip(env), "PONTOON_PLUGIN_FILE="+e.path)
 }
 
 func (e *executable) checkSum(wantSum string) error {
@@ -107,7 +143,7 @@ func (e *executable) checkSum(wantSum string) error {
 		return errPermanentFile{fmt.Errorf("sha256 %s is not 64 hex digits", quote(wantSum))}
 	}
 	sum := sha256.New()
-	if _, err := io.Copy(sum, io.NewSectionReader(e.file, 0, e.checked.Size())); err != nil {
+	if _, err := io.Copy(sum, io.NewSectionReader(e.runs(), 0, e.checked.Size())); err != nil {
 		return err
 	}
 	if got := sum.Sum(nil); subtle.ConstantTimeCompare(got, want) != 1 {
@@ -120,6 +156,9 @@ func (e *executable) checkSum(wantSum string) error {
 // is called once the process runs: from then on the system itself refuses to
 // write to the file of a running program.
 func (e *executable) unchanged() error {
+	if e.sealed != nil {
+		return nil // the copy is what runs
+	}
 	now, err := e.file.Stat()
 	if err != nil {
 		return err
@@ -138,4 +177,9 @@ func (e *executable) unchanged() error {
 	return nil
 }
 
-func (e *executable) close() { _ = e.file.Close() }
+func (e *executable) close() {
+	_ = e.file.Close()
+	if e.sealed != nil {
+		_ = e.sealed.Close()
+	}
+}

@@ -24,6 +24,18 @@ func script(t *testing.T, dir, name, says string) (path, sum string) {
 	return path, hex.EncodeToString(digest[:])
 }
 
+// program is a file that is no script, and not executed here.
+func program(t *testing.T, dir, name, says string) (path, sum string) {
+	t.Helper()
+	text := []byte("\x7fELF " + says)
+	path = filepath.Join(dir, name)
+	if err := os.WriteFile(path, text, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	digest := sha256.Sum256(text)
+	return path, hex.EncodeToString(digest[:])
+}
+
 func TestTheFileThatWasCheckedIsTheFileThatRuns(t *testing.T) {
 	dir := t.TempDir()
 	path, sum := script(t, dir, "plugin", "checked")
@@ -43,7 +55,7 @@ func TestTheFileThatWasCheckedIsTheFileThatRuns(t *testing.T) {
 }
 
 func TestAFileWrittenToAfterItsCheckIsNoticed(t *testing.T) {
-	path, sum := script(t, t.TempDir(), "plugin", "checked")
+	path, sum := program(t, t.TempDir(), "plugin", "checked")
 	exe, err := openExecutable(path, sum)
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +83,7 @@ func TestAFileWrittenToAfterItsCheckIsNoticed(t *testing.T) {
 // were changed are noticed though size and time are as before.
 func TestALinkToTheFileIsNoChange(t *testing.T) {
 	dir := t.TempDir()
-	path, sum := script(t, dir, "plugin", "checked")
+	path, sum := program(t, dir, "plugin", "checked")
 	exe, err := openExecutable(path, sum)
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +95,7 @@ func TestALinkToTheFileIsNoChange(t *testing.T) {
 	if err := exe.unchanged(); err != nil {
 		t.Errorf("after a link was made: %v", err)
 	}
-	script(t, dir, "plugin", "CHECKED")
+	program(t, dir, "plugin", "CHECKED")
 	if err := os.Chtimes(path, exe.checked.ModTime(), exe.checked.ModTime()); err != nil {
 		t.Fatal(err)
 	}
