@@ -12,9 +12,11 @@ import (
 )
 
 // maxHandOverPause is how many election timeouts an unfit leader waits at most
-// before it gives leadership away once more. The first time it waits for one,
-// and then twice as long each time: members of an older version do not say
-// that they are unfit, and leadership may come back from them.
+// before it tries to give leadership away once more. The first time it waits for
+// one, and then twice as long each time: leadership may come back from members
+// that do not say that they are unfit, and while it tries it takes no proposals.
+// Only a leader that gets nothing done anyway tries on after a failure without a
+// longer pause.
 const maxHandOverPause = 32
 
 // watchFitness judges this member until the generation ends. While it is unfit
@@ -44,7 +46,7 @@ func (g *generation) watchFitness() {
 type handingOver struct {
 	tried []member.ID   // those asked to take over since all were asked
 	next  time.Time     // not before this
-	pause time.Duration // after the last one that worked
+	pause time.Duration // after the last attempt
 }
 
 // leaveLeadership asks the next member to lead. One that does not is passed over
@@ -61,12 +63,14 @@ func (g *generation) leaveLeadership(ctx context.Context, away *handingOver, unf
 	if err != nil || to == 0 {
 		return // nobody is fitter
 	}
-	away.next = time.Now().Add(election)
 	away.tried = append(away.tried, to)
-	switch _, err = g.h.server.TransferLeader(ctx, to); {
-	case err == nil:
+	_, err = g.h.server.TransferLeader(ctx, to)
+	if err == nil || unfit.Unfitness() < 2 {
 		away.pause = min(max(2*away.pause, election), maxHandOverPause*election)
-		away.next = time.Now().Add(away.pause)
+	}
+	away.next = time.Now().Add(max(away.pause, election))
+	switch {
+	case err == nil:
 		g.h.logger.Info("leadership handed over: this member is unfit", "to", to, "reason", unfit.String())
 	case !errors.Is(err, server.ErrNotLeader) && g.node.State().Role == "leader":
 		g.h.logger.Warn("leadership could not be handed over", "to", to, "reason", unfit.String(), "error", err)

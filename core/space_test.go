@@ -151,3 +151,23 @@ func TestStartWithoutAWordOfSpace(t *testing.T) {
 		t.Errorf("propose: %v", err)
 	}
 }
+
+// While nobody has space, a client of a follower is told so as well, as
+// certainly not applied: its member hears the leader say it with every
+// heartbeat.
+func TestFollowersSayThatNobodyHasSpace(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	c.leader()
+	c.propose(1, "before")
+	for _, n := range c.nodes {
+		n.disk.RunShort(full)
+	}
+	c.eventually("a refusal by every member, in one round", func() bool {
+		for id := range c.nodes {
+			if !errors.Is(c.try(id, "refused"), server.ErrNoSpace) {
+				return false
+			}
+		}
+		return true
+	})
+}

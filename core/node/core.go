@@ -43,6 +43,7 @@ type Core struct {
 	reads         [][]byte // contexts not handed to raft yet; see readsTooEarly
 	heartbeat     uint64   // largest read position sent in this term's heartbeats
 	changePending changeProposal
+	lastChange    changeProposal // the last one that was handed to raft
 	changes       changeLog
 	hearing       hearing
 	role          raft.StateType // as of the last collect; leads asks raft, which costs more
@@ -52,6 +53,7 @@ type Core struct {
 	news          commitNews
 	fitness       Fitness
 	holdback      holdback
+	leaderSpace   leaderSpace
 	watch         watch
 	refusing      bool                    // messages of peers were refused lately
 	conditions    map[member.ID]Condition // what the others say of themselves

@@ -41,6 +41,7 @@ func (c *Core) Tick() error {
 		c.collect()
 		c.watch.tick(c)
 		c.holdback.tick(c)
+		c.leaderSpace.tick(c)
 		if c.lazyCommit {
 			c.flushCommit(false)
 		}
@@ -112,7 +113,7 @@ func (c *Core) prepare(change member.Change) (member.Change, error) {
 			return change, err
 		}
 		return change, ErrNotLeader
-	case c.changePending.index != 0:
+	case c.changePending.index != 0 || c.changeUnapplied():
 		return change, ErrChangePending
 	case !c.reigns() || !c.founded(): // a change would be part of what all founders began with
 		return change, ErrTooEarly
@@ -126,6 +127,9 @@ func (c *Core) prepare(change member.Change) (member.Change, error) {
 	if voters := c.registry.Voters(); change.Op == member.Remove && change.Member.ID == c.cfg.ID && len(voters) == 2 {
 		// The one that stays must know that the change is committed, or it
 		// could never be elected.
+		if err := c.noQuorum(); err != nil {
+			return change, c.early(err)
+		}
 		c.raft.TransferLeader(voters[0] + voters[1] - uint64(c.cfg.ID))
 		c.collect()
 		return change, ErrHandingOver
@@ -149,9 +153,16 @@ func (c *Core) hand(id RequestID, change member.Change) error {
 	}))
 	if err == nil {
 		c.changePending = changeProposal{index: index, term: c.term, id: id}
+		c.lastChange = c.changePending
 	}
 	c.collect()
 	return dropped(err)
+}
+
+// changeUnapplied tells whether a change of this leader is not applied yet. Raft
+// would put an empty entry in the place of another one.
+func (c *Core) changeUnapplied() bool {
+	return c.lastChange.term == c.term && c.lastChange.index > c.raft.BasicStatus().Applied
 }
 
 func dropped(err error) error {
@@ -189,6 +200,9 @@ func (c *Core) Transfer(to member.ID) error {
 		}
 		if p, ok := st.Progress[uint64(to)]; !ok || p.IsLearner {
 			return fmt.Errorf("%s is no voter: %w", to, member.ErrUnknown)
+		}
+		if !c.elects(uint64(to)) { // the leader would take no proposals until raft gives up
+			return fmt.Errorf("%w: %s", ErrNoSuccessor, c.missing([]uint64{uint64(to)}))
 		}
 		c.raft.TransferLeader(uint64(to))
 		c.collect()
@@ -381,7 +395,13 @@ func (c *Core) accepts(m *pb.Message) error {
 		if index := m.GetSnapshot().GetMetadata().GetIndex(); c.received.index != index {
 			return invalid("snapshot %d was announced without its data", index)
 		}
-	case pb.MsgHeartbeat:
+	case pb.MsgApp, pb.MsgHeartbeat:
+		if lead := c.raft.BasicStatus().Lead; m.GetTerm() == c.term && lead != raft.None && lead != m.GetFrom() {
+			return invalid("%x says that it leads in term %d, in which %x does", m.GetFrom(), c.term, lead)
+		}
+		if m.GetType() == pb.MsgApp {
+			return nil
+		}
 		if current && m.GetCommit() > last {
 			if c.lost == nil {
 				c.lost = fmt.Errorf("%w: leader %x says that this node has entry %d, but its last one is %d",

@@ -35,3 +35,17 @@ func TestNodeThatLostDataDoesNotVote(t *testing.T) {
 
 // statePorts are for a Node whose output nobody needs.
 type statePorts struct{ Ports }
+
+// The word of one who does not lead says nothing of what this member lost: a
+// heartbeat in the term of another leader.
+func TestOnlyTheLeaderCanSayThatDataAreLost(t *testing.T) {
+	n := newTrio(t)
+	n.term = 5
+	n.from(2, pb.MsgHeartbeat, &pb.Message{Commit: new(uint64(0))})
+	_ = n.core.Step(&pb.Message{
+		Type: pb.MsgHeartbeat.Enum(), From: new(uint64(3)), To: new(uint64(1)), Term: new(uint64(5)), Commit: new(uint64(1 << 40)),
+	})
+	if n.core.lost != nil || n.core.isBarred() {
+		t.Errorf("on the word of one that does not lead: %v", n.core.lost)
+	}
+}

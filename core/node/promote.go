@@ -82,7 +82,7 @@ func (c *Core) asLearner(change member.Change) (member.Change, error) {
 // caught up, if this costs nobody the quorum. The mark is in the registry, so
 // the next leader goes on where this one ends.
 func (c *Core) promote() {
-	if !c.leads() || !c.reigns() || c.changePending.index != 0 {
+	if !c.leads() || !c.reigns() || c.changePending.index != 0 || c.changeUnapplied() {
 		return
 	}
 	for _, id := range c.registry.Learners() {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	pb "go.etcd.io/raft/v3/raftpb"
+
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -111,13 +113,18 @@ func TestPromotionWaitsForTheQuorum(t *testing.T) {
 	n.ack(5)
 	n.core.hearing.last[3], n.core.hearing.last[4] = 0, 0
 	n.core.hearing.ticks += 100
-	n.core.note(heartbeatFrom(2))
-	n.core.note(heartbeatFrom(5))
+	hear := func(id uint64) {
+		m := heartbeatFrom(id)
+		m.Term = new(n.term)
+		n.core.note(m)
+	}
+	hear(2)
+	hear(5)
 	n.core.promote()
 	if n.core.changePending.index != 0 {
 		t.Fatal("promoted: three of five answer, but of the four only two")
 	}
-	n.core.note(heartbeatFrom(3))
+	hear(3)
 	n.core.promote()
 	if n.core.changePending.index == 0 {
 		t.Error("not promoted though four of five answer")
@@ -154,5 +161,42 @@ func TestNextLeaderPromotes(t *testing.T) {
 	n.ack(2)
 	if m, _ := core.Registry().Member(2); m.Learner {
 		t.Errorf("it is %+v", m)
+	}
+}
+
+// While the state machine does not answer, nothing is written for a learner
+// that waits to be promoted.
+func TestPromotionWritesNothingWhileTheMachineIsDown(t *testing.T) {
+	n := newVoters(t, 1)
+	n.elect()
+	n.must(n.core.ProposeChange(changeID, joining(2)))
+	flush := func() { // the disk answers, the state machine does not
+		for {
+			out := n.core.Output()
+			if len(out.Appends) == 0 {
+				return
+			}
+			for _, a := range out.Appends {
+				n.must(n.core.AppendDone(a.Number))
+			}
+		}
+	}
+	flush()
+	if m, ok := n.core.Registry().Member(2); !ok || !m.Learner {
+		t.Fatalf("the member is %+v", m)
+	}
+	answer := func(kind pb.MessageType, index uint64) {
+		n.must(n.core.Step(&pb.Message{Type: kind.Enum(), From: new(uint64(2)), To: new(uint64(1)), Term: new(n.term), Index: new(index)}))
+		flush()
+	}
+	before := n.core.lastIndex()
+	for range 100 {
+		n.must(n.core.Tick())
+		flush()
+		answer(pb.MsgHeartbeatResp, 0)
+		answer(pb.MsgAppResp, n.core.lastIndex())
+	}
+	if grown := n.core.lastIndex() - before; grown > 2 {
+		t.Errorf("in 100 ticks %d entries were written, and the learner is none the nearer", grown)
 	}
 }

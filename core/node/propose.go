@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"errors"
 
 	pb "go.etcd.io/raft/v3/raftpb"
@@ -72,7 +73,7 @@ func (c *Core) Propose(proposals []Proposal) error {
 		data[i] = proposals[i].data
 	}
 	return c.step(func() error {
-		if err := errors.Join(c.checkSpace(), c.checkFitness()); err != nil {
+		if err := cmp.Or(c.checkSpace(), c.checkLeaderSpace(), c.checkFitness()); err != nil {
 			return err
 		}
 		return c.handIn(uint64(c.cfg.ID), proposalEntries(data))

@@ -39,15 +39,12 @@ type hearing struct {
 	led   uint64             // the last tick at which there was a leader
 }
 
-// note takes down a peer's message. A leader counts answers alone: who only
-// talks may hear nothing.
+// note takes down a peer's message. A leader counts answers to itself alone:
+// a peer that only talks may hear nothing, and an answer of an earlier term may
+// have been on its way for long.
 func (c *Core) note(m *pb.Message) {
-	switch m.GetType() {
-	case pb.MsgAppResp, pb.MsgHeartbeatResp, pb.MsgVoteResp, pb.MsgPreVoteResp:
-	default:
-		if c.role == raft.StateLeader {
-			return
-		}
+	if c.role == raft.StateLeader && (!isAnswer(m.GetType()) || m.GetTerm() != c.term) {
+		return
 	}
 	if c.hearing.last == nil {
 		c.hearing.last, c.hearing.lost = map[member.ID]uint64{}, map[member.ID]bool{}
@@ -55,6 +52,15 @@ func (c *Core) note(m *pb.Message) {
 	if _, known := c.registry.Member(member.ID(m.GetFrom())); known {
 		c.hearing.last[member.ID(m.GetFrom())] = c.hearing.ticks
 		delete(c.hearing.lost, member.ID(m.GetFrom()))
+	}
+}
+
+func isAnswer(t pb.MessageType) bool {
+	switch t {
+	case pb.MsgAppResp, pb.MsgHeartbeatResp, pb.MsgVoteResp, pb.MsgPreVoteResp:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -73,6 +79,20 @@ func (c *Core) silent(ids []uint64) []uint64 {
 // hasMajority tells whether a majority of the voters can be reached.
 func (c *Core) hasMajority(voters []uint64) bool {
 	return len(voters)-len(c.silent(voters)) > len(voters)/2
+}
+
+// elects tells whether a voter can be counted on in an election: it is there, and
+// is not barred from voting.
+func (c *Core) elects(id uint64) bool {
+	if id == uint64(c.cfg.ID) {
+		return !c.isBarred()
+	}
+	return c.hears(id) && !c.conditions[member.ID(id)].Has(Barred)
+}
+
+// canElect tells whether these voters can elect a leader.
+func (c *Core) canElect(voters []uint64) bool {
+	return len(slices.DeleteFunc(slices.Clone(voters), c.elects)) < (len(voters)+1)/2
 }
 
 // votersAfter are the voters that an accepted change leads to.
@@ -94,13 +114,18 @@ func (c *Core) checkQuorum(change member.Change) error {
 	err := c.noQuorum()
 	switch {
 	case err != nil:
-	case !c.hasMajority(after):
-		err = fmt.Errorf("%w: of the %d voters after it %d must be reachable, and %s; bring them back, "+
+	case !c.canElect(after):
+		err = fmt.Errorf("%w: of the %d voters after it %d must be there for an election, and %s; bring them back, "+
 			"or remove first what is gone for good; --force if you know better",
-			ErrQuorumAtRisk, len(after), len(after)/2+1, c.unheard(after))
+			ErrQuorumAtRisk, len(after), len(after)/2+1, c.missing(after))
 	case !c.isCertain(c.registry.Voters()) || !c.isCertain(after):
 		return fmt.Errorf("%w: messages to voters that it depends on were lost", ErrTooEarly)
 	}
+	return c.early(err)
+}
+
+// early marks what a leader finds too soon after it began.
+func (c *Core) early(err error) error {
 	if err != nil && c.hearing.ticks-c.reign.since < uint64(c.cfg.ElectionTicks) {
 		return fmt.Errorf("%w: %w", ErrTooEarly, err)
 	}
@@ -128,20 +153,34 @@ func (c *Core) noQuorum() error {
 	}
 	return fmt.Errorf("%w: of %d voters %d must be reachable, and %s; bring them back, "+
 		"or if they are gone for good, stop this host and go on without them: host recover --force-new-cluster",
-		ErrNoQuorum, len(voters), len(voters)/2+1, c.unheard(voters))
+		ErrNoQuorum, len(voters), len(voters)/2+1, c.missing(voters))
 }
 
-// unheard names those of the members that were not heard from.
-func (c *Core) unheard(ids []uint64) string {
+// missing names those of the members that were not heard from, and those that
+// must not vote.
+func (c *Core) missing(ids []uint64) string {
+	silent := c.silent(ids)
+	var parts []string
+	if len(silent) > 0 {
+		parts = append(parts, "not heard from within an election timeout: "+c.names(silent))
+	}
+	barred := slices.DeleteFunc(slices.Clone(ids), func(id uint64) bool { return !c.hears(id) || c.elects(id) })
+	if len(barred) > 0 {
+		parts = append(parts, "barred from voting, as their status says: "+c.names(barred))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (c *Core) names(ids []uint64) string {
 	var names []string
-	for _, id := range c.silent(ids) {
+	for _, id := range ids {
 		name := member.ID(id).String()
 		if m, ok := c.registry.Member(member.ID(id)); ok {
 			name += " (" + m.Name + ")"
 		}
 		names = append(names, name)
 	}
-	return "not heard from within an election timeout: " + strings.Join(names, ", ")
+	return strings.Join(names, ", ")
 }
 
 // leaderless is why there is no leader, if the reason is that too few voters

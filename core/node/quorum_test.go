@@ -230,3 +230,71 @@ func TestChangeIsTakenWhenTheLeaderIsFull(t *testing.T) {
 	}
 	n.must(n.core.Propose([]Proposal{NewProposal(RequestID{Origin: 1, Number: 200}, make([]byte, 100))}))
 }
+
+// Of two voters the other one is silent: the leader is not removed, forced or
+// not, and is told who is missing; it does not begin to hand over to nobody,
+// which would stop it from taking proposals.
+func TestLeaderOfTwoIsNotHandedOverToASilentOne(t *testing.T) {
+	n := newVoters(t, 2)
+	n.elect()
+	n.live(12)
+	if !n.core.leads() {
+		t.Fatal("the leader has gone: the test asks too late")
+	}
+	err := n.core.ProposeChange(changeID, leaving(1))
+	if !errors.Is(err, ErrNoQuorum) {
+		t.Errorf("got %v, want %v", err, ErrNoQuorum)
+	}
+	if to := n.core.Transferring(); to != 0 {
+		t.Errorf("leadership is being handed to %s, which does not answer", to)
+	}
+}
+
+// An answer from an earlier term, late on its way, is no sign that a peer can
+// be reached now.
+func TestOldAnswersAreNoSignOfLife(t *testing.T) {
+	n := newTrio(t)
+	n.elect()
+	n.live(12, 2)
+	err := n.core.ProposeChange(changeID, leaving(2))
+	if !errors.Is(err, ErrQuorumAtRisk) {
+		t.Fatalf("with 3 silent: %v", err)
+	}
+	n.from(3, pb.MsgHeartbeatResp, &pb.Message{Term: new(n.term - 1)})
+	if err := n.core.ProposeChange(changeID, leaving(2)); !errors.Is(err, ErrQuorumAtRisk) {
+		t.Errorf("after an answer of an earlier term: %v, want %v", err, ErrQuorumAtRisk)
+	}
+}
+
+// An operator's transfer to a voter that does not answer is refused: while one
+// is under way the leader takes no proposals.
+func TestTransferToASilentVoterIsRefused(t *testing.T) {
+	n := newTrio(t)
+	n.elect()
+	n.live(12, 2)
+	err := n.core.Transfer(3)
+	if err == nil || n.core.Transferring() != 0 {
+		t.Errorf("got %v, and leadership is being handed to %s", err, n.core.Transferring())
+	}
+	if err := n.core.Propose([]Proposal{NewProposal(changeID, []byte("x"))}); err != nil {
+		t.Errorf("a proposal meanwhile: %v", err)
+	}
+}
+
+// A removal after which one of two voters is one that must not vote ends the
+// cluster: nobody could be elected. It is refused like one that is silent.
+func TestBarredMemberIsNoPartOfTheQuorum(t *testing.T) {
+	n := newTrio(t)
+	n.elect()
+	n.live(12, 2, 3)
+	barred := newTrio(t).core
+	if err := barred.Bar(true); err != nil {
+		t.Fatal(err)
+	}
+	answer := heartbeatFrom(2)
+	answer.Type = pb.MsgHeartbeatResp.Enum()
+	n.core.hear(heard{answer, barred.gossip(answer)})
+	if err := n.core.ProposeChange(changeID, leaving(1)); !errors.Is(err, ErrQuorumAtRisk) {
+		t.Errorf("member 3 is to be elected by 2, which votes for nobody: %v, want %v", err, ErrQuorumAtRisk)
+	}
+}

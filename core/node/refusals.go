@@ -1,15 +1,20 @@
 package node
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/core/member"
 )
 
-// refusalPause is how long the log says nothing of refusals for one reason
-// after it has said so once: a leader sends what is refused again and again.
+// refusalPause is how long the log says nothing of what a peer's messages are
+// refused for after it has said so once: what is refused is sent again and
+// again, with other numbers in the reason.
 const refusalPause = 10 * time.Second
+
+// maxRefused bounds the peers that are told apart in the log.
+const maxRefused = 256
 
 // refusals are the messages of peers that this node did not take.
 type refusals struct {
@@ -17,6 +22,16 @@ type refusals struct {
 	last  atomic.Pointer[Refusal]
 	ticks int    // since the last one; of the raft goroutine
 	seen  uint64 // count at the last tick; of the raft goroutine
+
+	mu     sync.Mutex // never held over a write to the log
+	logged map[member.ID]loggedRefusal
+}
+
+// loggedRefusal is when the log spoke of a peer last, and how many refusals it
+// has kept to itself since.
+type loggedRefusal struct {
+	at     time.Time
+	silent int
 }
 
 // Refusal is a message of a peer that was not taken.
@@ -24,21 +39,37 @@ type Refusal struct {
 	From   member.ID
 	Reason string
 	At     time.Time
-	logged time.Time
 }
 
 // refuse counts and logs a refusal.
 func (n *Node) refuse(from member.ID, err error) {
 	n.refusals.count.Add(1)
-	now := Refusal{From: from, Reason: err.Error(), At: time.Now()}
-	before := n.refusals.last.Load()
-	if before != nil && before.From == from && before.Reason == now.Reason && now.At.Sub(before.logged) < refusalPause {
-		now.logged = before.logged
-	} else {
-		now.logged = now.At
-		n.logger.Warn("message refused", "from", from, "error", err)
+	now := time.Now()
+	n.refusals.last.Store(&Refusal{From: from, Reason: err.Error(), At: now})
+	if silent, due := n.refusals.due(from, now); due {
+		n.logger.Warn("message refused", "from", from, "error", err, "more_since_last_line", silent)
 	}
-	n.refusals.last.Store(&now)
+}
+
+// due tells whether the log is to speak of a refusal of this peer, and how many
+// it has passed over since it did so last.
+func (r *refusals) due(from member.ID, now time.Time) (silent int, due bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before, known := r.logged[from]
+	if known && now.Sub(before.at) < refusalPause {
+		before.silent++
+		r.logged[from] = before
+		return 0, false
+	}
+	if !known && len(r.logged) >= maxRefused {
+		clear(r.logged)
+	}
+	if r.logged == nil {
+		r.logged = map[member.ID]loggedRefusal{}
+	}
+	r.logged[from] = loggedRefusal{at: now}
+	return before.silent, true
 }
 
 // tick tells whether there was a refusal within the last election timeout.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -49,8 +50,14 @@ func (s *Server) unfit() (list []Warning) {
 // three elections.
 func StallAfter(election time.Duration) time.Duration { return 2*time.Second + 3*election }
 
-// ticks is the time that so many ticks take.
-func (s *Server) ticks(n uint64) time.Duration { return time.Duration(n) * s.cfg.Tick }
+// ticks is the time that so many ticks take. Some of the numbers are a peer's
+// word: those out of range are the longest time there is.
+func (s *Server) ticks(n uint64) time.Duration {
+	if n > uint64(math.MaxInt64/max(s.cfg.Tick, 1)) {
+		return math.MaxInt64
+	}
+	return time.Duration(n) * s.cfg.Tick
+}
 
 // uncommitted is the age of the oldest entry that is not known to be committed,
 // here or at the leader.

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/core/node"
 )
 
 // A raft goroutine that does not tick makes the member not live, not ready, and
@@ -24,6 +26,19 @@ func TestNotReadyWithoutTicks(t *testing.T) {
 		st := w.s.Status()
 		if st.TickAge != election+2*tick || len(st.Warnings) != 1 || st.Warnings[0].Reason != WarnRaftStalled {
 			t.Errorf("last tick %v ago, warnings %v", st.TickAge, st.Warnings)
+		}
+	})
+}
+
+// A leader's word on the age of its oldest uncommitted entry that is out of
+// range hides nothing of what this member sees itself.
+func TestAgeOutOfRangeHidesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		for _, says := range []uint64{0, 1 << 56, 1 << 60, 1 << 62, 1<<64 - 1} {
+			if err := w.s.committing(node.State{UncommittedTicks: 1000, LeaderUncommittedTicks: says}); err == nil {
+				t.Errorf("the leader says %d: an entry that is 100 s old counts as committed", says)
+			}
 		}
 	})
 }
