@@ -69,6 +69,11 @@ func (r *Relay) Flush(patience time.Duration) bool {
 	r.mu.Lock()
 	idle := r.idle
 	r.mu.Unlock()
+	select {
+	case <-idle:
+		return true
+	default:
+	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
