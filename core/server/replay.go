@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -73,11 +72,24 @@ func (d *driver) closeApplier() error {
 
 // bringTo brings the state machine to at least the index target: by the newest
 // snapshot that can be read if it is ahead of the state machine, then by the
-// log. The pipeline is closed.
+// log. The pipeline is closed. While the storage cannot be read it waits, with
+// the state machine as it is: that one has done nothing wrong.
 func (d *driver) bringTo(target uint64) error {
-	if d.at >= target {
-		return nil
+	for p := (patience{d: d}); d.at < target; {
+		n, _ := d.s.attached()
+		err := d.tryBringTo(target)
+		if !isOfStorage(err) {
+			p.over()
+			return err
+		}
+		if err := p.wait(n, err); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func (d *driver) tryBringTo(target uint64) error {
 	ctx, cancel := d.s.untilEnded(d.ctx)
 	defer cancel()
 	st, err := d.s.waitStorage(ctx)
@@ -86,22 +98,25 @@ func (d *driver) bringTo(target uint64) error {
 	}
 	snapshots, err := st.ListSnapshots(ctx)
 	if err != nil {
-		return fmt.Errorf("list snapshots: %w", err)
+		return storageError{fmt.Errorf("list snapshots: %w", err)}
 	}
 	for i := len(snapshots) - 1; i >= 0; i-- {
 		index := snapshots[i].Metadata.Index
 		if index <= d.at || d.s.unreadable[index] {
 			continue
 		}
-		if err := d.s.restoreMachine(ctx, d.m, st, index); err != nil {
+		if err := d.restoreMachine(ctx, st, index); err != nil {
 			return err
 		}
 		d.at = index
 		break
 	}
 	err = d.replay(ctx, st, target)
-	if errors.Is(err, storage.ErrCompacted) && len(d.s.unreadable) > 0 {
+	switch {
+	case errors.Is(err, storage.ErrCompacted) && len(d.s.unreadable) > 0:
 		return fmt.Errorf("%w: no snapshot can be read: %w", ErrPermanent, err)
+	case isOfStorage(err) && errors.Is(err, storage.ErrCorrupt):
+		return fmt.Errorf("%w: %w", ErrPermanent, err)
 	}
 	return err
 }
@@ -136,10 +151,10 @@ func (d *driver) replay(ctx context.Context, st storage.Storage, target uint64) 
 		from := d.at + 1
 		entries, err := st.Read(ctx, from, target+1, s.cfg.Limits.BatchBytes())
 		if err != nil {
-			return fmt.Errorf("read entries [%d,%d]: %w", from, target, err)
+			return storageError{fmt.Errorf("read entries [%d,%d]: %w", from, target, err)}
 		}
 		if err := checkRun(entries, from, target); err != nil {
-			return err
+			return storageError{err}
 		}
 		for part := range slices.Chunk(entries, plugins.MaxBatchEntries) {
 			if err := d.replayPart(part); err != nil {
@@ -158,7 +173,7 @@ func (d *driver) replayPart(entries []storage.Entry) error {
 	}
 	commands, err := node.Commands(entries)
 	if err != nil {
-		return err
+		return storageError{fmt.Errorf("%w: %w", storage.ErrCorrupt, err)}
 	}
 	through := entries[len(entries)-1].Index
 	b := batch([]work{{apply: node.Apply{Commands: commands, Last: through}}})
@@ -186,61 +201,4 @@ func checkRun(entries []storage.Entry, from, to uint64) error {
 		}
 	}
 	return nil
-}
-
-// restoreMachine replaces the state machine's state by the snapshot at index.
-// After an error the state is undefined. A snapshot that turned out damaged is
-// remembered, so that the next state machine is given an older one.
-func (s *Server) restoreMachine(ctx context.Context, m RunningStateMachine, st storage.Storage, index uint64) error {
-	err := s.tryRestore(ctx, m, st, index)
-	if errors.Is(err, storage.ErrCorrupt) || errors.Is(err, storage.ErrNoSnapshot) {
-		s.unreadable[index] = true
-	}
-	return err
-}
-
-func (s *Server) tryRestore(ctx context.Context, m RunningStateMachine, st storage.Storage, index uint64) error {
-	r, err := st.OpenSnapshot(ctx, index)
-	if err != nil {
-		return fmt.Errorf("open snapshot %d: %w", index, err)
-	}
-	defer r.Close()
-	header, err := ReadSnapshotHeader(r)
-	if err != nil {
-		return fmt.Errorf("snapshot %d: %w", index, err)
-	}
-	if err := header.check(s.cfg.ClusterID, r.Info().Metadata, m.Describe()); err != nil {
-		return fmt.Errorf("%w: snapshot %d: %w", ErrPermanent, index, err)
-	}
-	s.logger.Info("restoring the state machine from a snapshot", "index", index, "bytes", r.Info().Bytes)
-	source := &readErrors{r: r}
-	if err := m.Restore(ctx, index, source); err != nil {
-		// What the state machine makes of a failed read is its own affair.
-		return fmt.Errorf("restore snapshot %d: %w", index, errors.Join(err, source.err))
-	}
-	// A state machine may stop reading before the end; the checksum must have
-	// been seen all the same.
-	if _, err := io.Copy(io.Discard, source); err != nil {
-		return fmt.Errorf("restore snapshot %d: %w", index, err)
-	}
-	if source.err != nil {
-		return fmt.Errorf("restore snapshot %d: %w", index, source.err)
-	}
-	s.progress.advance(index, header.Registry)
-	return nil
-}
-
-// readErrors remembers why reading failed.
-type readErrors struct {
-	r   io.Reader
-	err error
-}
-
-// Read implements io.Reader.
-func (r *readErrors) Read(b []byte) (int, error) {
-	n, err := r.r.Read(b)
-	if err != nil && !errors.Is(err, io.EOF) {
-		r.err = err
-	}
-	return n, err
 }

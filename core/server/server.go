@@ -116,6 +116,7 @@ type Server struct {
 	snapshots   *snapshotter
 	machine     access
 	applyStall  atomic.Pointer[time.Time] // since when an apply has been unanswered; nil if none
+	unread      atomic.Pointer[string]    // why the storage cannot be read for the state machine; nil if it can
 
 	// Of the server goroutine.
 	given      uint64          // highest index that any state machine was given

@@ -69,9 +69,18 @@ func (s *Server) Ready() error {
 		return err
 	}
 	if !s.machine.isOpen() {
-		return &Error{Err: ErrNotReady, Detail: "the state machine is catching up"}
+		return &Error{Err: ErrNotReady, Detail: s.catchingUp()}
 	}
 	return nil
+}
+
+// catchingUp says what the state machine waits for.
+func (s *Server) catchingUp() string {
+	text := "the state machine is catching up"
+	if why := s.unread.Load(); why != nil {
+		text += ", and the storage cannot be read: " + *why
+	}
+	return text
 }
 
 // pluginsReady reports whether there is a plugin of each kind that works: of two

@@ -1,0 +1,143 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// A state machine that cannot be given the log, because the storage does not
+// read it, has done nothing wrong: it is not ended, which would count for its
+// crash-loop limit and end the host for good. The member says what it waits
+// for, and goes on with the same state machine.
+func TestStorageThatCannotBeReadEndsNoStateMachine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.commit("a", "b")
+		synctest.Wait()
+		store := &unreadable{Storage: w.store}
+		store.fails.Store(true)
+		w.rebuildOver(store)
+		w.source.current().Kill() // once: its successor has to replay
+		<-time.After(30 * time.Second)
+		if n := len(w.source.all()); n != 2 {
+			t.Errorf("%d state machines were started within 30 s in which the storage could not be read, want 2", n)
+		}
+		if n := store.tries.Load(); n < 5 || n > 20 {
+			t.Errorf("the storage was asked %d times within 30 s, want growing pauses", n)
+		}
+		if text := w.s.catchingUp(); !strings.Contains(text, "read entries [1,2]: input/output error") {
+			t.Errorf("the member says %q, want the storage's error", text)
+		}
+		store.fails.Store(false)
+		<-time.After(5*election + tick)
+		w.wantState("a", "b")
+		if n := len(w.source.all()); n != 2 {
+			t.Errorf("%d state machines were started in all, want 2", n)
+		}
+	})
+}
+
+// A storage that comes back is asked at once, not after the pause.
+func TestAnotherStorageIsReadAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.commit("a", "b")
+		synctest.Wait()
+		store := &unreadable{Storage: w.store}
+		store.fails.Store(true)
+		w.rebuildOver(store)
+		w.source.current().Kill()
+		<-time.After(30 * time.Second)
+		w.rebuild()
+		synctest.Wait() // no time passes
+		w.wantState("a", "b")
+	})
+}
+
+// A snapshot that cannot be read to its end is opened again, and the state
+// machine gets the rest of it: a failed Restore would end it.
+func TestRestoreGoesOnWhereTheStorageFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.commit("a", "b", "c")
+		synctest.Wait()
+		w.snapshot(3, false, "a", "b", "c")
+		if _, err := w.store.Compact(context.Background(), 3); err != nil {
+			t.Fatal(err)
+		}
+		store := &brokenOff{Storage: w.store, times: 3}
+		w.s.mu.Lock()
+		w.s.storage = store
+		w.s.mu.Unlock()
+		w.source.current().Kill()
+		<-time.After(30 * time.Second)
+		w.wantState("a", "b", "c")
+		if n := len(w.source.all()); n != 2 {
+			t.Errorf("%d state machines were started, want 2", n)
+		}
+		if store.times != 0 {
+			t.Errorf("the snapshot is to break off %d times more: this shows nothing", store.times)
+		}
+	})
+}
+
+// rebuildOver is a new generation over another storage.
+func (w *world) rebuildOver(st storage.Storage) {
+	w.t.Helper()
+	w.s.Detach(ErrStorageRestart)
+	w.s.Attach(w.node, st, 0, nil)
+}
+
+// unreadable is a storage whose log cannot be read for a while.
+type unreadable struct {
+	storage.Storage
+	fails atomic.Bool
+	tries atomic.Int32
+}
+
+func (u *unreadable) Read(ctx context.Context, lo, hi, most uint64) ([]storage.Entry, error) {
+	u.tries.Add(1)
+	if u.fails.Load() {
+		return nil, errors.New("input/output error")
+	}
+	return u.Storage.Read(ctx, lo, hi, most)
+}
+
+// brokenOff is a storage whose snapshots break off so many times, each time
+// some bytes later.
+type brokenOff struct {
+	storage.Storage
+	times, opened int
+}
+
+func (b *brokenOff) OpenSnapshot(ctx context.Context, index uint64) (storage.SnapshotReader, error) {
+	r, err := b.Storage.OpenSnapshot(ctx, index)
+	if err != nil || b.times == 0 {
+		return r, err
+	}
+	b.times--
+	b.opened++
+	most := int64(r.Info().Bytes) - 8 + int64(b.opened)
+	return brokenReader{r, io.LimitReader(r, most)}, nil
+}
+
+type brokenReader struct {
+	storage.SnapshotReader
+	some io.Reader
+}
+
+func (b brokenReader) Read(p []byte) (int, error) {
+	n, err := b.some.Read(p)
+	if errors.Is(err, io.EOF) {
+		err = errors.New("input/output error")
+	}
+	return n, err
+}

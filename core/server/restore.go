@@ -1,0 +1,140 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// restoreMachine replaces the state machine's state by the snapshot at index.
+// After an error that is not the storage's, the state is undefined. A snapshot
+// that turned out damaged is remembered, so that an older one is taken.
+func (d *driver) restoreMachine(ctx context.Context, st storage.Storage, index uint64) error {
+	err := d.tryRestore(ctx, st, index)
+	if isDamage(err) {
+		d.s.unreadable[index] = true
+	}
+	return err
+}
+
+// isDamage tells whether err says that a snapshot is of no use, now and later.
+func isDamage(err error) bool {
+	return errors.Is(err, storage.ErrCorrupt) || errors.Is(err, storage.ErrNoSnapshot)
+}
+
+func (d *driver) tryRestore(ctx context.Context, st storage.Storage, index uint64) error {
+	s, m := d.s, d.m
+	r, err := st.OpenSnapshot(ctx, index)
+	if err != nil {
+		return storageError{fmt.Errorf("open snapshot %d: %w", index, err)}
+	}
+	source := &snapshotSource{d: d, ctx: ctx, index: index, r: r, size: r.Info().Bytes}
+	defer source.close()
+	metadata := r.Info().Metadata
+	header, err := ReadSnapshotHeader(source)
+	if err != nil {
+		if source.err == nil {
+			err = fmt.Errorf("%w: %w", storage.ErrCorrupt, err)
+		}
+		return storageError{fmt.Errorf("snapshot %d: %w", index, err)}
+	}
+	if err := header.check(s.cfg.ClusterID, metadata, m.Describe()); err != nil {
+		return fmt.Errorf("%w: snapshot %d: %w", ErrPermanent, index, err)
+	}
+	s.logger.Info("restoring the state machine from a snapshot", "index", index, "bytes", source.size)
+	if err := m.Restore(ctx, index, source); err != nil {
+		// What the state machine makes of a failed read is its own affair.
+		return fmt.Errorf("restore snapshot %d: %w", index, errors.Join(err, source.err))
+	}
+	// A state machine may stop reading before the end; the checksum must have
+	// been seen all the same.
+	if _, err := io.Copy(io.Discard, source); err != nil {
+		return fmt.Errorf("restore snapshot %d: %w", index, err)
+	}
+	if source.err != nil {
+		return fmt.Errorf("restore snapshot %d: %w", index, source.err)
+	}
+	s.progress.advance(index, header.Registry)
+	return nil
+}
+
+// snapshotSource is a stored snapshot as a state machine reads it. A state
+// machine whose Restore failed has to be started anew, so a storage that cannot
+// be read for a while is kept from it: the source waits, opens the snapshot
+// again, and goes on where it was.
+type snapshotSource struct {
+	d     *driver
+	ctx   context.Context
+	index uint64
+	r     storage.SnapshotReader // nil while it has to be opened again
+	size  uint64
+	at    int64 // bytes that were read
+	err   error // why reading failed for good
+}
+
+// Read implements io.Reader.
+func (s *snapshotSource) Read(b []byte) (int, error) {
+	for p := (patience{d: s.d}); s.err == nil; {
+		n, _ := s.d.s.attached()
+		read, err := s.tryRead(b)
+		s.at += int64(read)
+		if read > 0 || err == nil || errors.Is(err, io.EOF) {
+			p.over()
+			if read > 0 {
+				err = nil // what follows says it again
+			}
+			return read, err
+		}
+		s.close()
+		if isDamage(err) || s.ctx.Err() != nil {
+			s.err = err
+			break
+		}
+		if ended := p.wait(n, fmt.Errorf("read snapshot %d: %w", s.index, err)); ended != nil {
+			s.err = errors.Join(err, ended)
+		}
+	}
+	return 0, s.err
+}
+
+func (s *snapshotSource) tryRead(b []byte) (int, error) {
+	if s.r == nil {
+		if err := s.reopen(); err != nil {
+			return 0, err
+		}
+	}
+	return s.r.Read(b)
+}
+
+// reopen opens the snapshot again and goes to where reading ended.
+func (s *snapshotSource) reopen() error {
+	_, st := s.d.s.attached()
+	if st == nil {
+		return &Error{Err: ErrNotReady, Detail: "the storage plugin is starting"}
+	}
+	r, err := st.OpenSnapshot(s.ctx, s.index)
+	if err != nil {
+		return err
+	}
+	if size := r.Info().Bytes; size != s.size {
+		return errors.Join(fmt.Errorf("%w: it had %d bytes and has %d now", storage.ErrCorrupt, s.size, size), r.Close())
+	}
+	if _, err := io.CopyN(io.Discard, r, s.at); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = fmt.Errorf("%w: it ends before byte %d", storage.ErrCorrupt, s.at)
+		}
+		return errors.Join(err, r.Close())
+	}
+	s.r = r
+	return nil
+}
+
+func (s *snapshotSource) close() {
+	if s.r != nil {
+		_ = s.r.Close() // nothing was written
+		s.r = nil
+	}
+}
