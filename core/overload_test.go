@@ -2,7 +2,9 @@ package core_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/core/server"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
@@ -79,4 +82,72 @@ func TestAStalledFollowerForwardsWhatHasGathered(t *testing.T) {
 	if n := applied.Load(); n != 64 {
 		t.Errorf("%d of 64 were applied", n)
 	}
+}
+
+// impatient proposes with a time of a millisecond, and returns what it ended with.
+func (c *cluster) impatient(id member.ID, value []byte) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	_, err := c.service(id).Propose(ctx, value)
+	var e *server.Error
+	if !errors.As(err, &e) {
+		c.t.Errorf("a write on a disk that answers nothing ended with %v", err)
+		return err
+	}
+	return e.Err
+}
+
+// Clients with a patience of a millisecond, on a disk that answers nothing, offer
+// forty times what may wait. Memory is bounded by what may, and what is said not to
+// be applied is not.
+func TestImpatientClientsDoNotFillTheMemory(t *testing.T) {
+	const size, writers, rounds = 256 << 10, 31, 40
+	c := measuredCluster(t, 1, func(cfg *core.Config) { cfg.MaxPendingBytes = 8 << 20 })
+	leader := c.leader()
+	c.propose(leader, "before")
+	release := c.nodes[leader].stall()
+	defer release()
+	c.eventually("raft to have no room", func() bool {
+		return errors.Is(c.impatient(leader, []byte("filler")), server.ErrProposalDropped)
+	})
+	before := heap()
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	outcomes, refused := map[error]int{}, map[string]bool{}
+	for w := range writers {
+		wg.Go(func() {
+			for r := range rounds {
+				value := make([]byte, size)
+				copy(value, fmt.Sprintf("%d/%d.", w, r))
+				err := c.impatient(leader, value)
+				mu.Lock()
+				outcomes[err]++
+				refused[string(value[:16])] = !errors.Is(err, server.ErrTimeout)
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if grown := heap() - before; grown > 16<<20 {
+		t.Errorf("%d MiB more are in memory; 8 MiB may wait", grown>>20)
+	}
+	if n := outcomes[server.ErrProposalDropped]; n < writers*rounds/2 {
+		t.Errorf("%d of %d were withdrawn, want nearly all: %v", n, writers*rounds, outcomes)
+	}
+	release()
+	c.propose(leader, "after")
+	for _, text := range c.converged() {
+		if len(text) == size && refused[text[:16]] {
+			t.Errorf("%.6q was applied, and its client was told that it was not", text)
+		}
+	}
+	c.eventually("all places to be free", func() bool { return c.gauge(leader, "pontoon_proposals_pending") == 0 })
+}
+
+// heap is how many bytes are in use.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

@@ -1,13 +1,17 @@
 package node
 
 import (
+	"slices"
 	"sync"
 
 	pb "go.etcd.io/raft/v3/raftpb"
 )
 
-// What a mailbox holds at most. Messages beyond that are dropped, which raft
-// allows; the bound on proposals is the admission of core/server.
+// What a mailbox holds at most of messages. Those beyond that are dropped and
+// counted: raft sends its own again, but proposals that a peer has forwarded are
+// lost, and end at their origin as unknown. The bound on a node's own proposals is
+// the admission of core/server, which counts each until it is applied, rejected
+// or withdrawn.
 const (
 	maxWaitingMessages = 8192
 	maxWaitingBytes    = 128 << 20
@@ -65,6 +69,24 @@ func (b *mailbox) takeProposals(spare []Proposal) []Proposal {
 	taken := b.in.proposals
 	b.in.proposals = spare
 	return taken
+}
+
+// withdraw takes out the waiting proposals for which gone says so. The raft
+// goroutine does not wait for it: meanwhile it finds no proposals.
+func (b *mailbox) withdraw(gone func(RequestID) bool) (ids []RequestID) {
+	waiting := b.takeProposals(nil)
+	if len(waiting) == 0 {
+		return nil
+	}
+	kept := slices.DeleteFunc(waiting, func(p Proposal) bool {
+		if !gone(p.ID) {
+			return false
+		}
+		ids = append(ids, p.ID)
+		return true
+	})
+	b.put(func(in *inputs) { in.proposals = append(kept, in.proposals...) })
+	return ids
 }
 
 // add puts a message in if there is room.

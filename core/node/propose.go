@@ -24,6 +24,10 @@ func (n *Node) Propose(p Proposal) {
 	n.box.put(func(in *inputs) { in.proposals = append(in.proposals, p) })
 }
 
+// Withdraw takes back those of the queued proposals for which gone says so, and
+// returns their requests: raft has not seen them, and never will.
+func (n *Node) Withdraw(gone func(RequestID) bool) []RequestID { return n.box.withdraw(gone) }
+
 // propose hands in proposals, as many at a time as a batch may hold: a message
 // that is larger would be taken by no member that it is forwarded to. Once some
 // are refused, so are those behind them. Only ErrFailed is returned.

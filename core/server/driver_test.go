@@ -92,18 +92,18 @@ func TestBatchesInFlightAreGivenToTheNextStateMachine(t *testing.T) {
 	}
 }
 
-type ending struct {
-	result Result
-	err    error
-}
-
-// propose registers a proposal; the node that it goes to does not run.
+// propose registers a proposal. The node that it goes to does not run; it has it
+// all the same, as if raft had seen it.
 func (w *world) propose(text string) (node.RequestID, <-chan ending) {
 	outcome := make(chan ending, 2) // a second one would be seen
 	number := w.s.nextRequest.Load() + 1
 	w.s.ProposeAsync([]byte(text), 0, func(r Result, err error) { outcome <- ending{r, err} })
+	w.see()
 	return node.RequestID{Origin: 1, Number: number}, outcome
 }
+
+// see takes what waits for raft, as raft does when it has room.
+func (w *world) see() int { return len(w.node.Withdraw(func(node.RequestID) bool { return true })) }
 
 // A state machine on disk that dies with answers still to give has applied
 // what it was given; its successor says so, and its word must not be taken for

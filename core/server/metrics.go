@@ -79,8 +79,8 @@ func (s *Server) gauges() []prometheus.Collector {
 			}))
 		}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Namespace: namespace, Name: "proposals_pending", Help: "Proposals that wait for their answer.",
-		}, func() float64 { return float64(s.Pending()) }),
+			Namespace: namespace, Name: "proposals_pending", Help: "Proposals that were admitted and whose outcome is not known yet.",
+		}, func() float64 { return float64(s.admitted()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Namespace: namespace, Name: "log_dropped_total", Help: "Log lines that were dropped because the log was not read.",
 		}, func() float64 { return float64(s.log().Dropped()) }),

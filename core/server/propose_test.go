@@ -121,6 +121,7 @@ func TestTimeoutsSayWhetherALeaderWasLost(t *testing.T) {
 					waiting <- err
 				}()
 				time.Sleep(time.Second)
+				w.see()
 				tc.during(w)
 				if err := <-waiting; !errors.Is(err, tc.want) {
 					t.Errorf("with a deadline of the client: %v, want %v", err, tc.want)
@@ -148,6 +149,7 @@ func TestRejections(t *testing.T) {
 			other := id
 			other.Origin = 9
 			w.s.Rejected([]node.RequestID{other}, reason) // another member's
+			synctest.Wait()
 			if len(outcome) != 0 {
 				t.Error("another member's request ended it")
 			}

@@ -104,13 +104,17 @@ type Server struct {
 	waiters  map[uint64]*waiter
 	pending  int64 // bytes of data in waiters
 	changes  int   // membership changes among them
+	answered int   // those among them whose clients have their answer
 	leaderID member.ID
+	term     uint64
+	reign    uint64    // counts changes of leader and term
 	lastLost time.Time // when this member last saw a leader go
 
 	started     atomic.Bool
 	made        time.Time
 	nextRequest atomic.Uint64
 	reads       *readRounds
+	rejections  *rejections
 	queue       *applyQueue
 	progress    *progress
 	snapshots   *snapshotter
@@ -164,13 +168,14 @@ func New(cfg Config) *Server {
 		cfg.Plugins = func() []PluginStatus { return nil }
 	}
 	s := &Server{
-		cfg:      cfg,
-		logger:   cfg.Logger,
-		waiters:  map[uint64]*waiter{},
-		queue:    newApplyQueue(),
-		progress: newProgress(),
-		changed:  newBroadcast(),
-		made:     time.Now(),
+		cfg:        cfg,
+		logger:     cfg.Logger,
+		waiters:    map[uint64]*waiter{},
+		queue:      newApplyQueue(),
+		rejections: newRejections(),
+		progress:   newProgress(),
+		changed:    newBroadcast(),
+		made:       time.Now(),
 
 		unreadable: map[uint64]bool{},
 
@@ -198,8 +203,9 @@ func randomNumber() uint64 {
 // not after Stop.
 func (s *Server) Start() {
 	s.started.Store(true)
-	s.wg.Add(3)
+	s.wg.Add(4)
 	go func() { defer s.wg.Done(); s.expireWaiters() }()
+	go func() { defer s.wg.Done(); s.endRejected() }()
 	go func() { defer s.wg.Done(); s.reads.run() }()
 	go func() { defer s.wg.Done(); s.snapshots.run() }()
 	go s.run()
@@ -219,18 +225,35 @@ func (s *Server) Attach(n *node.Node, st storage.Storage, snapshot uint64, regis
 	s.changed.notify()
 }
 
-// Detach takes the node away: its storage failed or it is stopped. Requests in
-// flight end with reason; whether they have an effect is unknown.
+// Detach takes the node away, which has ended: its storage failed or it is
+// stopped. Requests in flight end with reason; whether they have an effect is
+// unknown. Those that raft has not seen have none.
 func (s *Server) Detach(reason error) {
+	for _, r := range s.takeRejections() {
+		s.reject(r)
+	}
 	s.mu.Lock()
+	n, stopping := s.node, s.stopping
 	s.node, s.storage = nil, nil
 	failed := s.waiters
 	s.waiters = map[uint64]*waiter{}
-	s.pending, s.changes = 0, 0
+	s.pending, s.changes, s.answered = 0, 0, 0
 	s.mu.Unlock()
 	s.queue.detach()
-	for _, w := range failed {
-		w.done(Result{}, &Error{Err: reason})
+	withdrawn := withdraw(n, func(node.RequestID) bool { return true })
+	for number, w := range failed {
+		switch {
+		case w.done == nil:
+		case !withdrawn[number]:
+			s.metrics.proposals.WithLabelValues("unknown").Inc()
+			w.done(Result{}, &Error{Err: reason})
+		case stopping:
+			s.metrics.proposals.WithLabelValues("refused").Inc()
+			w.done(Result{}, &Error{Err: ErrStopping})
+		default:
+			s.metrics.proposals.WithLabelValues("refused").Inc()
+			w.done(Result{}, &Error{Err: ErrNotReady, Detail: "the storage plugin is starting", RetryAfter: s.cfg.Tick})
+		}
 	}
 	s.changed.notify()
 }
@@ -248,13 +271,6 @@ func (s *Server) Drain() {
 	s.mu.Lock()
 	s.stopping = true
 	s.mu.Unlock()
-}
-
-// Pending is how many proposals wait for their answer.
-func (s *Server) Pending() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.waiters)
 }
 
 // StopApplying ends the use of the state machine: it waits until what was
@@ -357,7 +373,10 @@ func (s *Server) StateChanged(st node.State) {
 		s.lastLost = time.Now()
 		s.metrics.leaderChanges.Inc()
 	}
-	s.leaderID = st.Leader
+	if st.Leader != s.leaderID || st.Term != s.term {
+		s.reign++
+	}
+	s.leaderID, s.term = st.Leader, st.Term
 	s.mu.Unlock()
 	s.changed.notify()
 }

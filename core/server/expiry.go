@@ -1,0 +1,153 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/core/node"
+)
+
+// abandoned is what a request ends with whose context ended first: the effect
+// is unknown, and a deadline has the same reasons as the request timeout.
+func (s *Server) abandoned(ctx context.Context, start time.Time) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return s.timedOut(start, time.Now())
+	}
+	return &Error{Err: ErrCanceled}
+}
+
+// timedOut is what a request from start on ends with when its time is up. If a
+// leader was lost while it was on its way, or shortly before it, that is the
+// likely reason (statement A1).
+func (s *Server) timedOut(start, now time.Time) error {
+	s.mu.Lock()
+	lost := s.lastLost
+	s.mu.Unlock()
+	reason := ErrTimeout
+	if lost.After(start.Add(-2 * s.cfg.Election)) {
+		reason = ErrLeaderLost
+	}
+	return s.hint(&Error{Err: reason, Detail: fmt.Sprintf("after %v", now.Sub(start).Round(time.Millisecond))})
+}
+
+// notHandedIn is what a proposal ends with that raft has not seen when its time
+// is up.
+func (s *Server) notHandedIn(start, now time.Time) error {
+	return s.hint(&Error{
+		Err: ErrProposalDropped, RetryAfter: s.cfg.Tick,
+		Detail: fmt.Sprintf("its time was up after %v, while it waited for proposals before it", now.Sub(start).Round(time.Millisecond)),
+	})
+}
+
+// hurry makes the time of a request be up: its client waits no longer.
+func (s *Server) hurry(id node.RequestID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w := s.waiters[id.Number]; w != nil {
+		w.deadline = w.start
+	}
+}
+
+// expireWaiters ends requests whose time is up, looking once a tick.
+func (s *Server) expireWaiters() {
+	ticker := time.NewTicker(s.cfg.Tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case now := <-ticker.C:
+			s.expire(now)
+		}
+	}
+}
+
+// expire ends the requests whose deadline is before now. Those that raft has not
+// seen yet are withdrawn: they are not applied, and give their places back. What
+// became of the others is unknown, and they keep theirs until they are over.
+func (s *Server) expire(now time.Time) {
+	n, late := s.late(now)
+	if len(late) == 0 {
+		return
+	}
+	withdrawn := withdraw(n, func(id node.RequestID) bool { return late[id.Number] != nil })
+	type ended struct {
+		done func(Result, error)
+		w    *waiter
+		err  error
+	}
+	var list []ended
+	s.mu.Lock()
+	for number, w := range late {
+		if s.waiters[number] != w {
+			continue // its outcome came meanwhile
+		}
+		done := w.done
+		if done != nil {
+			list = append(list, ended{done: done, w: w})
+			w.done = nil
+			s.answered++
+		}
+		if withdrawn[number] || s.over(w, now) {
+			delete(s.waiters, number)
+			s.count(w, -1)
+		}
+		if done != nil && withdrawn[number] {
+			list[len(list)-1].err = ErrProposalDropped
+		}
+	}
+	s.mu.Unlock()
+	for _, e := range list {
+		if e.err != nil {
+			s.metrics.proposals.WithLabelValues("refused").Inc()
+			e.done(Result{}, s.notHandedIn(e.w.start, now))
+			continue
+		}
+		s.metrics.proposals.WithLabelValues("unknown").Inc()
+		e.done(Result{}, s.timedOut(e.w.start, now))
+	}
+}
+
+// late returns the node and the requests whose deadline is before now.
+func (s *Server) late(now time.Time) (*node.Node, map[uint64]*waiter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var late map[uint64]*waiter
+	for number, w := range s.waiters {
+		if now.After(w.deadline) {
+			if late == nil {
+				late = map[uint64]*waiter{}
+			}
+			late[number] = w
+		}
+	}
+	return s.node, late
+}
+
+// withdraw takes proposals back from a node, if there is one.
+func withdraw(n *node.Node, gone func(node.RequestID) bool) map[uint64]bool {
+	if n == nil {
+		return nil
+	}
+	numbers := map[uint64]bool{}
+	for _, id := range n.Withdraw(gone) {
+		numbers[id.Number] = true
+	}
+	return numbers
+}
+
+// over tells whether nobody will ever say what became of a request that raft has
+// seen. The leader that took a proposal says so as long as it leads; one that was
+// forwarded may have been lost on the way, and then nobody does. Callers hold mu.
+func (s *Server) over(w *waiter, now time.Time) bool {
+	switch {
+	case w.change, w.reign != s.reign:
+		return true
+	case s.leaderID == s.cfg.ID:
+		return false
+	default:
+		return now.After(w.start.Add(RequestTimeout(s.cfg.Election)))
+	}
+}

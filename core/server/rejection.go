@@ -1,0 +1,99 @@
+package server
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/core/node"
+)
+
+// rejections are requests that raft did not take and whose clients were not told
+// yet. The raft goroutine puts them in, and never waits for a client.
+type rejections struct {
+	wake chan struct{} // capacity 1: something came in
+
+	mu   sync.Mutex
+	list []rejection
+}
+
+type rejection struct {
+	ids    []node.RequestID
+	reason *Error
+}
+
+func newRejections() *rejections { return &rejections{wake: make(chan struct{}, 1)} }
+
+// Rejected implements the node's port: the requests have no effect.
+func (s *Server) Rejected(ids []node.RequestID, err error) {
+	r := rejection{ids: ids, reason: s.whyRejected(err)}
+	s.rejections.mu.Lock()
+	s.rejections.list = append(s.rejections.list, r)
+	s.rejections.mu.Unlock()
+	select {
+	case s.rejections.wake <- struct{}{}:
+	default:
+	}
+}
+
+// whyRejected puts the node's reason into the service's words.
+func (s *Server) whyRejected(err error) *Error {
+	reason := &Error{Err: ErrProposalDropped, Detail: "leadership is being transferred, or too much is uncommitted", RetryAfter: s.cfg.Tick}
+	switch {
+	case errors.Is(err, node.ErrChangePending):
+		reason = &Error{Err: ErrChangePending, RetryAfter: s.cfg.Election}
+	case errors.Is(err, node.ErrUnfit):
+		reason = &Error{Err: ErrNotReady, Detail: err.Error(), RetryAfter: s.cfg.Tick}
+	case errors.Is(err, node.ErrNoSpace):
+		reason = &Error{Err: ErrNoSpace, Detail: err.Error(), RetryAfter: s.cfg.Election}
+	case s.leader() == 0:
+		reason = &Error{Err: ErrNoLeader, RetryAfter: s.cfg.Election / 2}
+	}
+	return s.hint(reason)
+}
+
+// endRejected tells the clients.
+func (s *Server) endRejected() {
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-s.rejections.wake:
+		}
+		for _, r := range s.takeRejections() {
+			s.reject(r)
+		}
+	}
+}
+
+func (s *Server) takeRejections() []rejection {
+	s.rejections.mu.Lock()
+	defer s.rejections.mu.Unlock()
+	list := s.rejections.list
+	s.rejections.list = nil
+	return list
+}
+
+func (s *Server) reject(r rejection) {
+	failed := make([]*waiter, 0, len(r.ids))
+	s.mu.Lock()
+	for _, id := range r.ids {
+		if w := s.takeWaiter(id); w != nil {
+			failed = append(failed, w)
+		}
+	}
+	s.mu.Unlock()
+	s.metrics.proposals.WithLabelValues("refused").Add(float64(len(failed)))
+	for _, w := range failed {
+		w.done(Result{}, r.reason)
+	}
+}
+
+// leader is the present leader as the node knows it.
+func (s *Server) leader() member.ID {
+	n, _ := s.attached()
+	if n == nil {
+		return 0
+	}
+	return n.State().Leader
+}
