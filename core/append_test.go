@@ -27,7 +27,7 @@ func (silent) Append(ctx context.Context, _ []storage.Batch) error {
 // kill it. Until then nothing is given up, since slow disks stall for seconds.
 func TestAnAppendThatIsNotAnsweredEndsTheGeneration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := &Host{cfg: Config{Election: time.Second}.withDefaults(), logger: slog.New(slog.DiscardHandler)}
+		h := &Host{cfg: Config{Election: time.Second}.WithDefaults(), logger: slog.New(slog.DiscardHandler)}
 		g := &generation{h: h, instance: &catalog.Instance{}, storage: silent{}, stop: make(chan struct{}), failed: make(chan struct{})}
 		g.pump = newAppendPump(g)
 		began := time.Now()

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"time"
@@ -10,13 +11,14 @@ import (
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/logsink"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 )
 
-// Config is what a Host is made from. Zero values mean the defaults where a
-// default is named.
+// Config is what a Host is made from. Zero values mean the defaults where one is
+// named here or in package defaults, which the host's configuration shows.
 type Config struct {
 	ClusterID uint64
 	ID        member.ID
@@ -108,19 +110,20 @@ func ProgressTimeout(election time.Duration) time.Duration { return 30*time.Seco
 // OpenTimeout bounds Open, which may recover a large log.
 func OpenTimeout(election time.Duration) time.Duration { return 5*time.Minute + election }
 
-func (c Config) withDefaults() Config {
-	if c.Tick == 0 {
-		c.Tick = 100 * time.Millisecond
-	}
-	if c.Election == 0 {
-		c.Election = 10 * c.Tick
-	}
-	if c.CatchUpEntries == 0 {
-		c.CatchUpEntries = 5000
-	}
-	if c.Limits == (plugins.Limits{}) {
-		c.Limits = plugins.ProtocolLimits(1<<20, 256<<10)
-	}
+// WithDefaults returns c with the defaults in the place of what is zero, which is
+// what New takes.
+func (c Config) WithDefaults() Config {
+	c.Tick = cmp.Or(c.Tick, defaults.Tick)
+	c.Election = cmp.Or(c.Election, defaults.ElectionTicks*c.Tick)
+	c.SnapshotEntries = cmp.Or(c.SnapshotEntries, defaults.SnapshotEntries)
+	c.SnapshotBytes = cmp.Or(c.SnapshotBytes, defaults.SnapshotBytes)
+	c.CatchUpEntries = cmp.Or(c.CatchUpEntries, defaults.CatchUpEntries)
+	c.CatchUpBytes = cmp.Or(c.CatchUpBytes, defaults.CatchUpBytes)
+	c.MaxInflightAppends = cmp.Or(c.MaxInflightAppends, defaults.MaxInflightAppends)
+	c.MaxValueBytes = cmp.Or(c.MaxValueBytes, defaults.MaxValueBytes)
+	c.MaxPending = cmp.Or(c.MaxPending, defaults.MaxPending)
+	c.MaxPendingBytes = cmp.Or(c.MaxPendingBytes, defaults.MaxPendingBytes)
+	c.Limits = cmp.Or(c.Limits, plugins.ProtocolLimits(defaults.MaxBatchBytes, defaults.MaxChunkBytes))
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

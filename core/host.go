@@ -56,7 +56,7 @@ type Host struct {
 
 // New checks cfg as far as that is possible without starting anything.
 func New(cfg Config) (*Host, error) {
-	cfg = cfg.withDefaults()
+	cfg = cfg.WithDefaults()
 	relay := cfg.relay()
 	c, err := catalog.New(catalog.Options{
 		Logger: cfg.Logger, RuntimeDir: cfg.RuntimeDir, Backends: cfg.Backends,

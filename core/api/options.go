@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 )
 
 // Options is what a Server is made of.
@@ -73,7 +74,7 @@ const (
 )
 
 func (l Limits) withDefaults() Limits {
-	orDefault(&l.MaxValueBytes, 3<<19)
+	orDefault(&l.MaxValueBytes, defaults.MaxValueBytes)
 	l.MaxConnections = connectionsWithin(descriptorLimit(), l.MaxConnections)
 	orDefault(&l.MaxStreams, 1024)
 	orDefault(&l.MaxInFlight, 16<<10)

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 )
@@ -66,7 +67,7 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.CrashLoop.Exits, 10)
 	setDefault(&o.StopTimeout, 3*time.Second)
 	if o.Limits == (plugins.Limits{}) {
-		o.Limits = plugins.ProtocolLimits(1<<20, 256<<10)
+		o.Limits = plugins.ProtocolLimits(defaults.MaxBatchBytes, defaults.MaxChunkBytes)
 	}
 	o.Backends = slices.Clone(o.Backends)
 	return o, nil

@@ -1,11 +1,13 @@
 package node
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
 
 	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
@@ -44,9 +46,7 @@ var ErrInconsistent = errors.New("inconsistent store")
 
 // withDefaults fills in what is 0.
 func (c Config) withDefaults() Config {
-	if c.MaxAppends == 0 {
-		c.MaxAppends = 2
-	}
+	c.MaxAppends = cmp.Or(c.MaxAppends, defaults.MaxInflightAppends)
 	if c.MaxUncommittedBytes == 0 {
 		c.MaxUncommittedBytes = 64 << 20
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/node"
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -28,17 +30,17 @@ type Config struct {
 	// Tick and Election are raft's timings; every timeout follows from them.
 	Tick, Election time.Duration
 	Limits         plugins.Limits
-	// MaxValueBytes is the largest proposal; 0 means 1.5 MiB. It is never more
+	// MaxValueBytes is the largest proposal; 0 means defaults.MaxValueBytes. It is never more
 	// than fits into an entry of Limits, which peers would refuse.
 	MaxValueBytes int
 	// MaxPending and MaxPendingBytes bound the proposals that wait for an
-	// answer; 0 means 16,384 and 64 MiB.
+	// answer; 0 means those of package defaults.
 	MaxPending      int
 	MaxPendingBytes int64
 	// SnapshotEntries and SnapshotBytes are how much may be applied before the
-	// next snapshot; 0 means 100,000 and 64 MiB. CatchUpEntries stay in the
+	// next snapshot; 0 means those of package defaults. CatchUpEntries stay in the
 	// log behind a snapshot, for followers a little behind, but not more than
-	// CatchUpBytes of them; 0 means 1 GiB.
+	// CatchUpBytes of them; 0 means defaults.CatchUpBytes.
 	SnapshotEntries, SnapshotBytes, CatchUpEntries, CatchUpBytes uint64
 
 	// StateMachine starts the state machine plugin and opens it.
@@ -140,27 +142,15 @@ var _ Service = (*Server)(nil)
 
 // New makes a Server; Start runs it.
 func New(cfg Config) *Server {
-	if cfg.MaxValueBytes == 0 {
-		cfg.MaxValueBytes = 3 << 19
-	}
+	cfg.MaxValueBytes = cmp.Or(cfg.MaxValueBytes, defaults.MaxValueBytes)
 	if most := cfg.Limits.MaxEntryBytes; most > node.CommandOverhead {
 		cfg.MaxValueBytes = int(min(uint64(cfg.MaxValueBytes), most-node.CommandOverhead))
 	}
-	if cfg.MaxPending == 0 {
-		cfg.MaxPending = 16384
-	}
-	if cfg.MaxPendingBytes == 0 {
-		cfg.MaxPendingBytes = 64 << 20
-	}
-	if cfg.SnapshotEntries == 0 {
-		cfg.SnapshotEntries = 100_000
-	}
-	if cfg.CatchUpBytes == 0 {
-		cfg.CatchUpBytes = 1 << 30
-	}
-	if cfg.SnapshotBytes == 0 {
-		cfg.SnapshotBytes = 64 << 20
-	}
+	cfg.MaxPending = cmp.Or(cfg.MaxPending, defaults.MaxPending)
+	cfg.MaxPendingBytes = cmp.Or(cfg.MaxPendingBytes, defaults.MaxPendingBytes)
+	cfg.SnapshotEntries = cmp.Or(cfg.SnapshotEntries, defaults.SnapshotEntries)
+	cfg.CatchUpBytes = cmp.Or(cfg.CatchUpBytes, defaults.CatchUpBytes)
+	cfg.SnapshotBytes = cmp.Or(cfg.SnapshotBytes, defaults.SnapshotBytes)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -3,6 +3,9 @@ package hostconfig
 import (
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 )
 
 // A setting is one scalar of the configuration: the only things that flags
@@ -21,12 +24,8 @@ type setting struct {
 	fileOnly bool
 }
 
-// settings lists every scalar setting, bound to c.
-//
-// The snapshot defaults: a snapshot costs as much as the whole state, so it
-// should be rare against the writes in between; a state machine that died
-// replays what follows the snapshot, so it must not be too rare. 100,000
-// entries replay in seconds, and 256 MiB keeps that true for large values.
+// settings lists every scalar setting, bound to c. The defaults that the host has
+// too are those of package defaults.
 func settings(c *Config) []setting {
 	all := []setting{
 		{key: "node.id", value: idValue{&c.Node.ID}},
@@ -35,23 +34,23 @@ func settings(c *Config) []setting {
 		{key: "node.runtime_dir", value: textValue{&c.Node.RuntimeDir}},
 		{key: "cluster.id", value: idValue{&c.Cluster.ID}},
 		{key: "cluster.state", def: "new", value: choice(&c.Cluster.State, StateNew, StateExisting)},
-		{key: "raft.tick", def: "100ms", value: durationValue{&c.Raft.Tick}},
-		{key: "raft.election", def: "1s", value: durationValue{&c.Raft.Election}},
-		{key: "raft.snapshot_entries", def: "100000", value: countValue{&c.Raft.SnapshotEntries}},
-		{key: "raft.snapshot_log_bytes", def: "256MiB", value: sizeValue{&c.Raft.SnapshotLogBytes}},
-		{key: "raft.catch_up_entries", def: "5000", value: countValue{&c.Raft.CatchUpEntries}},
-		{key: "raft.catch_up_bytes", def: "1GiB", value: sizeValue{&c.Raft.CatchUpBytes}},
-		{key: "raft.max_inflight_appends", def: "2", value: intValue{&c.Raft.MaxInflightAppends}},
+		{key: "raft.tick", def: duration(defaults.Tick), value: durationValue{&c.Raft.Tick}},
+		{key: "raft.election", def: duration(defaults.Election), value: durationValue{&c.Raft.Election}},
+		{key: "raft.snapshot_entries", def: count(defaults.SnapshotEntries), value: countValue{&c.Raft.SnapshotEntries}},
+		{key: "raft.snapshot_log_bytes", def: size(defaults.SnapshotBytes), value: sizeValue{&c.Raft.SnapshotLogBytes}},
+		{key: "raft.catch_up_entries", def: count(defaults.CatchUpEntries), value: countValue{&c.Raft.CatchUpEntries}},
+		{key: "raft.catch_up_bytes", def: size(defaults.CatchUpBytes), value: sizeValue{&c.Raft.CatchUpBytes}},
+		{key: "raft.max_inflight_appends", def: count(defaults.MaxInflightAppends), value: intValue{&c.Raft.MaxInflightAppends}},
 		{key: "api.listen", value: textValue{&c.API.Listen}},
-		{key: "api.max_value_bytes", def: "1.5MiB", value: sizeValue{&c.API.MaxValueBytes}},
-		{key: "api.max_pending_proposals", def: "20000", value: intValue{&c.API.MaxPendingProposals}},
-		{key: "api.max_pending_bytes", def: "64MiB", value: sizeValue{&c.API.MaxPendingBytes}},
+		{key: "api.max_value_bytes", def: size(defaults.MaxValueBytes), value: sizeValue{&c.API.MaxValueBytes}},
+		{key: "api.max_pending_proposals", def: count(defaults.MaxPending), value: intValue{&c.API.MaxPendingProposals}},
+		{key: "api.max_pending_bytes", def: size(defaults.MaxPendingBytes), value: sizeValue{&c.API.MaxPendingBytes}},
 		{key: "api.max_connections", def: "0", value: intValue{&c.API.MaxConnections}},
 		{key: "admin.listen", value: textValue{&c.Admin.Listen}},
 		{key: "log.level", def: "info", value: levelValue{&c.Log.Level}},
 		{key: "log.format", def: "auto", value: choice(&c.Log.Format, FormatAuto, FormatText, FormatJSON)},
-		{key: "limits.max_batch_bytes", def: "1MiB", value: sizeValue{&c.Limits.MaxBatchBytes}},
-		{key: "limits.max_chunk_bytes", def: "256KiB", value: sizeValue{&c.Limits.MaxChunkBytes}},
+		{key: "limits.max_batch_bytes", def: size(defaults.MaxBatchBytes), value: sizeValue{&c.Limits.MaxBatchBytes}},
+		{key: "limits.max_chunk_bytes", def: size(defaults.MaxChunkBytes), value: sizeValue{&c.Limits.MaxChunkBytes}},
 	}
 	for _, t := range c.transports() {
 		all = append(all,
@@ -72,6 +71,11 @@ func settings(c *Config) []setting {
 	}
 	return all
 }
+
+// duration, count and size are defaults as text.
+func duration(d time.Duration) string { return durationValue{&d}.String() }
+func count(n uint64) string           { return countValue{&n}.String() }
+func size(n uint64) string            { return sizeValue{&n}.String() }
 
 // pluginAt is a plugin of the configuration with its place in the file and
 // the shipped backend it is by default; empty if it must be named.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/core/catalog"
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
@@ -42,10 +43,10 @@ func (n Node) options(dir string) plugins.Options {
 		Incarnation: uint64(time.Now().UnixNano()), DataDir: dir, Limits: n.Limits, Tick: n.Tick, Election: n.Election,
 	}
 	if o.Tick <= 0 {
-		o.Tick, o.Election = 100*time.Millisecond, time.Second
+		o.Tick, o.Election = defaults.Tick, defaults.Election
 	}
 	if o.Limits == (plugins.Limits{}) {
-		o.Limits = plugins.ProtocolLimits(1<<20, 256<<10)
+		o.Limits = plugins.ProtocolLimits(defaults.MaxBatchBytes, defaults.MaxChunkBytes)
 	}
 	return o
 }

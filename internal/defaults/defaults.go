@@ -1,0 +1,46 @@
+// Package defaults is the table of what holds where nothing is configured: the
+// configuration shows it to operators, and the host uses it for whoever embeds
+// it. A number that is both is here and nowhere else.
+package defaults
+
+import "time"
+
+const (
+	// Tick is raft's unit of time, and Election how long a follower waits for
+	// its leader.
+	Tick = 100 * time.Millisecond
+	// Election is ElectionTicks ticks.
+	Election = ElectionTicks * Tick
+	// ElectionTicks is Election where only the tick is configured.
+	ElectionTicks = 10
+
+	// SnapshotEntries and SnapshotBytes are how much log follows a snapshot
+	// before the next one is taken. A snapshot costs as much as the whole state,
+	// so it should be rare against the writes in between; a state machine that
+	// died replays what follows the snapshot, so it must not be too rare. 100,000
+	// entries replay in seconds, and 256 MiB keeps that true for large values.
+	SnapshotEntries = 100_000
+	// SnapshotBytes: see SnapshotEntries.
+	SnapshotBytes = 256 << 20
+	// CatchUpEntries stay in the log behind a snapshot, for slow followers, but
+	// no more than CatchUpBytes of them.
+	CatchUpEntries = 5000
+	// CatchUpBytes: see CatchUpEntries.
+	CatchUpBytes = 1 << 30
+	// MaxInflightAppends is how many batches are on their way to the storage.
+	MaxInflightAppends = 2
+
+	// MaxValueBytes is the largest proposal.
+	MaxValueBytes = 3 << 19
+	// MaxPending and MaxPendingBytes bound the proposals that wait for an
+	// answer.
+	MaxPending = 20_000
+	// MaxPendingBytes: see MaxPending.
+	MaxPendingBytes = 64 << 20
+
+	// MaxBatchBytes and MaxChunkBytes are what a host sends its plugins at most
+	// in a batch of entries and in a piece of a snapshot.
+	MaxBatchBytes = 1 << 20
+	// MaxChunkBytes: see MaxBatchBytes.
+	MaxChunkBytes = 256 << 10
+)
