@@ -71,7 +71,7 @@ func (d *driver) closeApplier() error {
 }
 
 // bringTo brings the state machine to at least the index target: by the newest
-// snapshot that can be read if it is ahead of the state machine, then by the
+// snapshot that is of use if it is ahead of the state machine, then by the
 // log. The pipeline is closed. While the storage cannot be read it waits, with
 // the state machine as it is: that one has done nothing wrong.
 func (d *driver) bringTo(target uint64) error {
@@ -102,7 +102,11 @@ func (d *driver) tryBringTo(target uint64) error {
 	}
 	for i := len(snapshots) - 1; i >= 0; i-- {
 		index := snapshots[i].Metadata.Index
-		if index <= d.at || d.s.unreadable[index] {
+		if index <= d.at {
+			break
+		}
+		if d.s.useless[index] {
+			d.s.snapshots.want() // what this member has is of no use to others, either
 			continue
 		}
 		if err := d.restoreMachine(ctx, st, index); err != nil {
@@ -113,8 +117,8 @@ func (d *driver) tryBringTo(target uint64) error {
 	}
 	err = d.replay(ctx, st, target)
 	switch {
-	case errors.Is(err, storage.ErrCompacted) && len(d.s.unreadable) > 0:
-		return fmt.Errorf("%w: no snapshot can be read: %w", ErrPermanent, err)
+	case errors.Is(err, storage.ErrCompacted) && len(d.s.useless) > 0:
+		return helpless(err)
 	case isOfStorage(err) && errors.Is(err, storage.ErrCorrupt):
 		return fmt.Errorf("%w: %w", ErrPermanent, err)
 	}

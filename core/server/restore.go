@@ -1,23 +1,50 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
 // restoreMachine replaces the state machine's state by the snapshot at index.
 // After an error that is not the storage's, the state is undefined. A snapshot
-// that turned out damaged is remembered, so that an older one is taken.
+// that turned out to be of no use is remembered, so that an older one is taken.
 func (d *driver) restoreMachine(ctx context.Context, st storage.Storage, index uint64) error {
 	err := d.tryRestore(ctx, st, index)
-	if isDamage(err) {
-		d.s.unreadable[index] = true
+	if err == nil || ctx.Err() != nil || errors.Is(err, ErrPermanent) {
+		return err
+	}
+	s, useless := d.s, isDamage(err) || errors.Is(err, statemachine.ErrBadSnapshot)
+	if errors.Is(err, errRestoreFailed) {
+		s.restores[index]++
+		useless = useless || s.restores[index] >= restoreTries
+	}
+	if useless {
+		s.useless[index] = true
+		s.logger.Error("a snapshot is of no use; the one before it and the log are tried next", "index", index, "error", err)
 	}
 	return err
+}
+
+// restoreTries is how often a snapshot is tried that state machines fail over
+// without calling it bad: they may have had another reason.
+const restoreTries = 3
+
+// errRestoreFailed: a state machine could not be restored, and reading the
+// snapshot was not what failed.
+var errRestoreFailed = errors.New("the state machine failed over it")
+
+// helpless makes of a log that begins too late the error of a member whose
+// snapshots are all of no use: it cannot help itself.
+func helpless(err error) error {
+	return fmt.Errorf("%w: no snapshot here can be restored, and the log does not reach back far enough: %w; "+
+		"start it with a state machine that can read them, or remove this member and add it anew with an empty data directory, "+
+		"so that it gets its state from the leader", ErrPermanent, err)
 }
 
 // isDamage tells whether err says that a snapshot is of no use, now and later.
@@ -47,7 +74,7 @@ func (d *driver) tryRestore(ctx context.Context, st storage.Storage, index uint6
 	s.logger.Info("restoring the state machine from a snapshot", "index", index, "bytes", source.size)
 	if err := m.Restore(ctx, index, source); err != nil {
 		// What the state machine makes of a failed read is its own affair.
-		return fmt.Errorf("restore snapshot %d: %w", index, errors.Join(err, source.err))
+		return fmt.Errorf("restore snapshot %d: %w: %w", index, cmp.Or(source.err, errRestoreFailed), err)
 	}
 	// A state machine may stop reading before the end; the checksum must have
 	// been seen all the same.

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -137,4 +140,70 @@ func (r damagedReader) Read(b []byte) (int, error) {
 		err = storage.ErrCorrupt
 	}
 	return n, err
+}
+
+// A state machine may be unable to read what is sound on disk: the older
+// snapshot and the log do as well, and a new snapshot is taken soon, for this member has
+// nothing else to give to others.
+func TestASnapshotThatCannotBeRestoredIsReplacedByAnOlderOneAndTheLog(t *testing.T) {
+	for name, c := range map[string]struct {
+		err   error
+		tries int32
+	}{
+		"called bad at once":               {statemachine.ErrBadSnapshot, 1},
+		"failed over, for any reason":      {errors.New("out of memory"), restoreTries},
+		"the machine dies over every time": {plugins.ErrGone, restoreTries},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, every(3))
+				w.one("a", "b", "c", "d", "e", "f", "g") // snapshots at 3 and 6
+				if got := w.firstIndex(); got != 4 {
+					t.Errorf("the log begins at %d, want 4: behind the older snapshot", got)
+				}
+				var tries atomic.Int32
+				w.source.prepare = func(_ int, m *machine) error {
+					m.restore = func(index uint64) error {
+						if index == 6 {
+							tries.Add(1)
+							return c.err
+						}
+						return nil
+					}
+					return nil
+				}
+				w.source.current().Kill()
+				time.Sleep(20 * tick)
+				synctest.Wait()
+				w.wantState("a", "b", "c", "d", "e", "f", "g")
+				if n := tries.Load(); n != c.tries {
+					t.Errorf("the snapshot was tried %d times, want %d", n, c.tries)
+				}
+				w.one("h")
+				if got := w.snapshots(); got[len(got)-1] < 7 {
+					t.Errorf("snapshots %v: no new one was taken", got)
+				}
+				w.wantState("a", "b", "c", "d", "e", "f", "g", "h")
+			})
+		})
+	}
+}
+
+// Without any snapshot that can be restored, and without the log, the member
+// cannot help itself, and its last words say who can.
+func TestNoRestorableSnapshotNamesTheWayOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, every(2))
+		w.one("a", "b", "c", "d", "e")
+		w.source.prepare = func(_ int, m *machine) error {
+			m.restore = func(uint64) error { return statemachine.ErrBadSnapshot }
+			return nil
+		}
+		w.source.current().Kill()
+		<-w.s.Done()
+		err := w.s.Err()
+		if !errors.Is(err, ErrPermanent) || !errors.Is(err, storage.ErrCompacted) || !strings.Contains(err.Error(), "from the leader") {
+			t.Errorf("ended with %v", err)
+		}
+	})
 }

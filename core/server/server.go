@@ -125,9 +125,10 @@ type Server struct {
 	unread      atomic.Pointer[string]    // why the storage cannot be read for the state machine; nil if it can
 
 	// Of the server goroutine.
-	given      uint64          // highest index that any state machine was given
-	unreadable map[uint64]bool // snapshots that turned out damaged
-	latest     node.Apply      // the last run that was answered, without its entries
+	given    uint64          // highest index that any state machine was given
+	useless  map[uint64]bool // snapshots that turned out damaged, or cannot be restored
+	restores map[uint64]int  // restores that failed, by the snapshot's index
+	latest   node.Apply      // the last run that was answered, without its entries
 
 	changed *broadcast // of state changes
 
@@ -167,7 +168,7 @@ func New(cfg Config) *Server {
 		changed:    newBroadcast(),
 		made:       time.Now(),
 
-		unreadable: map[uint64]bool{},
+		useless: map[uint64]bool{}, restores: map[uint64]int{},
 
 		stop: make(chan struct{}),
 		idle: make(chan struct{}),

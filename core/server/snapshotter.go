@@ -98,6 +98,13 @@ func (s *Server) SnapshotWanted() {
 	s.queue.signal()
 }
 
+// want asks for one, without waking anybody: the server goroutine does it.
+func (p *snapshotter) want() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wanted = !p.busy
+}
+
 // isWanted tells whether a snapshot is asked for.
 func (p *snapshotter) isWanted() bool {
 	p.mu.Lock()
@@ -259,24 +266,4 @@ func (w *writeErrors) Write(b []byte) (int, error) {
 	n, err := w.w.Write(b)
 	w.err = err
 	return n, err
-}
-
-// compact gives up the log up to the catch-up entries or bytes before index,
-// whichever are fewer, and not what a follower needs that is being sent a snapshot.
-func (p *snapshotter) compact(ctx context.Context, n *node.Node, st storage.Storage, index uint64) error {
-	p.mu.Lock()
-	to := max(index-min(index, p.s.cfg.CatchUpEntries), p.kept.floor(index))
-	for held := range p.sending {
-		to = min(to, held)
-	}
-	p.mu.Unlock()
-	if to == 0 {
-		return nil
-	}
-	first, err := st.Compact(ctx, to)
-	if err != nil {
-		return fmt.Errorf("compact to %d: %w", to, err)
-	}
-	n.Do(func(c *node.Core) error { c.Compacted(first); return nil })
-	return nil
 }

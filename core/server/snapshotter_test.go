@@ -62,8 +62,8 @@ func TestSnapshotsAreDue(t *testing.T) {
 			if got := w.snapshots(); fmt.Sprint(got) != "[3 6]" {
 				t.Errorf("snapshots %v, want [3 6]", got)
 			}
-			if got := w.firstIndex(); got != 6 {
-				t.Errorf("the log begins at %d, want 6: one entry behind the snapshot stays", got)
+			if got := w.firstIndex(); got != 4 {
+				t.Errorf("the log begins at %d, want 4: what follows the older snapshot stays", got)
 			}
 		})
 	})
@@ -118,6 +118,31 @@ func TestWantedSnapshot(t *testing.T) {
 	})
 }
 
+// Catch-up entries stay that reach back further than the older snapshot, and
+// neither they nor what follows it stay beyond the bytes that may.
+func TestWhatStaysOfTheLog(t *testing.T) {
+	for name, c := range map[string]struct {
+		entries, bytes uint64
+		first          uint64
+	}{
+		"what follows the older snapshot": {1, 1 << 20, 4},
+		"catch-up entries":                {5, 1 << 20, 2},
+		"no more bytes than may":          {5, 2 * (32 + 1), 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, func(cfg *Config) {
+					cfg.SnapshotEntries, cfg.CatchUpEntries, cfg.CatchUpBytes = 3, c.entries, c.bytes
+				})
+				w.one("a", "b", "c", "d", "e", "f")
+				if got := w.firstIndex(); got != c.first {
+					t.Errorf("the log begins at %d, want %d", got, c.first)
+				}
+			})
+		})
+	}
+}
+
 // What is being sent is not compacted away.
 func TestHoldsKeepTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -133,8 +158,8 @@ func TestHoldsKeepTheLog(t *testing.T) {
 		}
 		second()
 		w.one("m", "n", "o", "p")
-		if got := w.firstIndex(); got != 17 {
-			t.Errorf("the log begins at %d, want 17", got)
+		if got := w.firstIndex(); got != 13 {
+			t.Errorf("the log begins at %d, want 13", got)
 		}
 	})
 }
