@@ -1,7 +1,6 @@
 package httptransport
 
 import (
-	"context"
 	"crypto/tls"
 	"io"
 	"net"
@@ -19,9 +18,9 @@ import (
 // append of 64 entries at a time: 24 µs instead of 50. A single small entry
 // gains nothing.
 type chunks struct {
-	conn     net.Conn
-	deadline pace.Deadline
-	head     []byte // space to build what precedes a chunk that is not copied
+	conn net.Conn
+	out  *pace.Writer
+	head []byte // space to build what precedes a chunk that is not copied
 }
 
 // chunkRoom is left free at the start of a buffer for the chunk's length.
@@ -37,7 +36,7 @@ func takeOver(w http.ResponseWriter, timeout time.Duration) (c *chunks, answered
 	if err != nil {
 		return nil, false, err
 	}
-	c = &chunks{conn: conn, deadline: pace.Deadline{Set: conn.SetWriteDeadline, Timeout: timeout}}
+	c = newChunks(conn, timeout)
 	if err := c.answer(w.Header()); err != nil {
 		_ = conn.Close()
 		return nil, true, err
@@ -45,22 +44,23 @@ func takeOver(w http.ResponseWriter, timeout time.Duration) (c *chunks, answered
 	return c, true, nil
 }
 
+func newChunks(conn net.Conn, timeout time.Duration) *chunks {
+	return &chunks{conn: conn, out: pace.NewWriter(conn, timeout)}
+}
+
 func (c *chunks) answer(header http.Header) error {
 	if err := c.conn.SetDeadline(time.Time{}); err != nil {
 		return err
 	}
-	if err := c.deadline.Extend(); err != nil {
-		return err
-	}
 	header.Set("Transfer-Encoding", "chunked")
 	header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
-	if _, err := io.WriteString(c.conn, "HTTP/1.1 200 OK\r\n"); err != nil {
+	if _, err := io.WriteString(c.out, "HTTP/1.1 200 OK\r\n"); err != nil {
 		return err
 	}
-	if err := header.Write(c.conn); err != nil {
+	if err := header.Write(c.out); err != nil {
 		return err
 	}
-	_, err := io.WriteString(c.conn, "\r\n")
+	_, err := io.WriteString(c.out, "\r\n")
 	return err
 }
 
@@ -71,9 +71,6 @@ func (c *chunks) watch(ended func()) {
 	_, _ = c.conn.Read(probe[:])
 	ended()
 }
-
-// interrupt makes a write that is stuck fail.
-func (c *chunks) interrupt() { _ = c.conn.SetWriteDeadline(time.Unix(1, 0)) }
 
 // close does not wait for a peer that does not read, as TLS would do to say
 // goodbye.
@@ -87,37 +84,22 @@ func (c *chunks) close() {
 
 // write writes one chunk: what is in buffer after its first chunkRoom bytes.
 // It may change those, and append.
-func (c *chunks) write(ctx context.Context, buffer []byte) error {
-	if err := c.extend(ctx); err != nil {
-		return err
-	}
+func (c *chunks) write(buffer []byte) error {
 	var digits [chunkRoom]byte
 	head := append(strconv.AppendUint(digits[:0], uint64(len(buffer)-chunkRoom), 16), chunkEnd...)
 	start := chunkRoom - len(head)
 	copy(buffer[start:], head)
-	_, err := c.conn.Write(append(buffer, chunkEnd...)[start:])
+	_, err := c.out.Write(append(buffer, chunkEnd...)[start:])
 	return err
 }
 
 // writeDirect writes one chunk without copying it.
-func (c *chunks) writeDirect(ctx context.Context, chunk []byte) error {
-	if err := c.extend(ctx); err != nil {
-		return err
-	}
+func (c *chunks) writeDirect(chunk []byte) error {
 	c.head = append(strconv.AppendUint(c.head[:0], uint64(len(chunk)), 16), chunkEnd...)
 	for _, part := range [][]byte{c.head, chunk, []byte(chunkEnd)} {
-		if _, err := c.conn.Write(part); err != nil {
+		if _, err := c.out.Write(part); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// extend moves the write deadline. The order matters: if ctx ends after the
-// check, interrupt sets a deadline of its own after this one.
-func (c *chunks) extend(ctx context.Context) error {
-	if err := c.deadline.Extend(); err != nil {
-		return err
-	}
-	return ctx.Err()
 }

@@ -41,9 +41,9 @@ func newClients(t timing, s security, peer uint64) *clients {
 		// The first framing had no heartbeats in etcd 2.0: keep-alive finds a
 		// dead peer.
 		oldStream: newClient(t, s, peer, 0, t.link),
-		// The pipeline's requests have a deadline as a whole.
+		// The pipeline's requests watch their own progress.
 		pipeline: newClient(t, s, peer, 0, t.link),
-		// So have probes.
+		// Probes have a deadline as a whole.
 		probe: newClient(t, s, peer, 0, t.link),
 		// A snapshot must make progress, but its verdict may take long.
 		snapshot: newClient(t, s, peer, 0, t.link),
@@ -63,7 +63,7 @@ func newClient(t timing, s security, peer uint64, read, write time.Duration) *cl
 			if err != nil {
 				return nil, err
 			}
-			limitUnacknowledged(c, t.link)
+			boundSocket(c, t.link)
 			return newIdleConn(c, read, write), nil
 		},
 		TLSHandshakeTimeout: t.dial,

@@ -7,10 +7,12 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 )
 
-// idleConn is a connection whose reads, or writes, each have a deadline.
+// idleConn is a connection whose reads each have a deadline, and whose writes
+// have one for each step.
 type idleConn struct {
 	net.Conn
-	read, write pace.Deadline
+	read  pace.Deadline
+	write *pace.Writer
 }
 
 // newIdleConn sets the timeouts; 0 means none.
@@ -18,7 +20,7 @@ func newIdleConn(c net.Conn, read, write time.Duration) *idleConn {
 	return &idleConn{
 		Conn:  c,
 		read:  pace.Deadline{Set: c.SetReadDeadline, Timeout: read},
-		write: pace.Deadline{Set: c.SetWriteDeadline, Timeout: write},
+		write: pace.NewWriter(c, write),
 	}
 }
 
@@ -31,11 +33,4 @@ func (c *idleConn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-func (c *idleConn) Write(p []byte) (int, error) {
-	if c.write.Timeout > 0 {
-		if err := c.write.Extend(); err != nil {
-			return 0, err
-		}
-	}
-	return c.Conn.Write(p)
-}
+func (c *idleConn) Write(p []byte) (int, error) { return c.write.Write(p) }

@@ -71,7 +71,7 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 			_ = c.Close()
 			continue
 		}
-		limitUnacknowledged(c, l.unacknowledged)
+		boundSocket(c, l.unacknowledged)
 		return &admittedConn{Conn: c, release: sync.OnceFunc(func() { l.release(host) })}, nil
 	}
 }

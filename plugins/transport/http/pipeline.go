@@ -5,10 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 )
 
 const (
@@ -104,23 +107,48 @@ func (p *pipeline) close() {
 	}
 }
 
-// post sends one message and waits for the peer's answer.
+// errStalled: a POST whose body does not move, or that is not answered.
+var errStalled = errors.New("nothing has moved")
+
+// postBody is the body of a request, and says when some of it has gone.
+type postBody struct {
+	*bytes.Reader
+	moved func()
+}
+
+// Read implements io.Reader. What was read before has been written.
+func (b postBody) Read(p []byte) (int, error) {
+	b.moved()
+	return b.Reader.Read(p[:min(len(p), pace.Step)])
+}
+
+// WriteTo implements io.WriterTo, which would read all at one time.
+func (b postBody) WriteTo(w io.Writer) (int64, error) {
+	return io.Copy(w, struct{ io.Reader }{b})
+}
+
+// post sends one message and waits for the peer's answer, as long as the message
+// moves. Each step of it has its timeout from the connection.
 func (p *pipeline) post(payload []byte) error {
 	e := p.peer.e
 	base := p.peer.urls.Pick()
 	if base == nil {
 		return errNoURL
 	}
-	ctx, cancel := context.WithTimeout(p.peer.ctx, e.timing.dial+e.timing.link)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(p.peer.ctx)
+	defer cancel(nil)
+	patience := e.timing.dial + e.timing.link
+	stall := time.AfterFunc(patience, func() { cancel(fmt.Errorf("%w for %v", errStalled, patience)) })
+	defer stall.Stop()
+	body := postBody{bytes.NewReader(payload), func() { stall.Reset(patience) }}
 	target := base.JoinPath(pathPipeline).String()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(payload))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target, body)
 	if err != nil {
 		return fmt.Errorf("post to %s: %w", target, err)
 	}
-	// Without GetBody the client does not repeat the request on another
+	// There is no GetBody: the client does not repeat the request on another
 	// connection, which would deliver an outdated message.
-	request.GetBody = nil
+	request.ContentLength = int64(len(payload))
 	e.mark(request.Header, p.peer.id)
 	request.Header.Set("Content-Type", "application/protobuf")
 	response, err := p.peer.clients.pipeline.RoundTrip(request)

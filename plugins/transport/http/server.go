@@ -14,6 +14,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
@@ -240,13 +241,11 @@ func (e *endpoint) checkMessage(s *raftmsg.Shape, from uint64) (int, error) {
 	return 0, nil
 }
 
-// readMessage reads a body that is one message.
+// readMessage reads a body that is one message. Its size bounds for how long.
 func (e *endpoint) readMessage(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	control := http.NewResponseController(w)
-	if err := control.SetReadDeadline(time.Now().Add(e.timing.link)); err != nil {
-		return nil, err
-	}
-	payload, err := readBody(r.Body, r.ContentLength, e.maxMessage)
+	body := pace.NewReader(r.Body, control.SetReadDeadline, e.timing.link)
+	payload, err := readBody(body, r.ContentLength, e.maxMessage)
 	if err != nil {
 		return nil, err
 	}

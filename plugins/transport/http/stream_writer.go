@@ -58,9 +58,12 @@ func newStreamWriter(p *peer, kind streamKind, out *chunks, cancel context.Cance
 // closed, and what may have been lost is reported.
 func (w *streamWriter) run(ctx context.Context) error {
 	// A write that is stuck ends at once when ctx does.
-	stop := context.AfterFunc(ctx, w.out.interrupt)
+	stop := context.AfterFunc(ctx, w.out.out.Interrupt)
 	defer stop()
 	err := w.loop(ctx)
+	if ended := context.Cause(ctx); ended != nil {
+		err = ended
+	}
 	w.peer.facts.dropped.Add(uint64(w.queue.Close()))
 	w.peer.detach(w)
 	// What was written last may not have arrived; nobody can tell.
@@ -85,19 +88,19 @@ func (w *streamWriter) loop(ctx context.Context) error {
 			if len(batch) == 0 {
 				break
 			}
-			err := w.encode(ctx, batch)
+			err := w.encode(batch)
 			clear(batch)
 			if err != nil {
 				return err
 			}
 		}
-		if err := w.write(ctx); err != nil {
+		if err := w.write(); err != nil {
 			return err
 		}
 	}
 }
 
-func (w *streamWriter) encode(ctx context.Context, batch []transport.Envelope) error {
+func (w *streamWriter) encode(batch []transport.Envelope) error {
 	for i := range batch {
 		payload := batch[i].Payload
 		start := len(w.buffer)
@@ -109,10 +112,10 @@ func (w *streamWriter) encode(ctx context.Context, batch []transport.Envelope) e
 		}
 		w.buffer = buffer
 		if follows && len(payload) >= directBytes {
-			if err := w.write(ctx); err != nil {
+			if err := w.write(); err != nil {
 				return err
 			}
-			if err := w.out.writeDirect(ctx, payload); err != nil {
+			if err := w.out.writeDirect(payload); err != nil {
 				return err
 			}
 			continue
@@ -121,7 +124,7 @@ func (w *streamWriter) encode(ctx context.Context, batch []transport.Envelope) e
 			w.buffer = append(w.buffer, payload...)
 		}
 		if len(w.buffer) >= writeBytes {
-			if err := w.write(ctx); err != nil {
+			if err := w.write(); err != nil {
 				return err
 			}
 		}
@@ -130,11 +133,11 @@ func (w *streamWriter) encode(ctx context.Context, batch []transport.Envelope) e
 }
 
 // write puts everything that is encoded on the wire.
-func (w *streamWriter) write(ctx context.Context) error {
+func (w *streamWriter) write() error {
 	if len(w.buffer) == chunkRoom {
 		return nil
 	}
-	err := w.out.write(ctx, w.buffer)
+	err := w.out.write(w.buffer)
 	w.buffer = w.buffer[:chunkRoom]
 	return err
 }

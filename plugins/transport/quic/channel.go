@@ -21,8 +21,6 @@ const (
 	// directBytes is the size from which a payload is written as it is instead
 	// of being copied into the channel's buffer first.
 	directBytes = 64 << 10
-	// writeStep is the most that must go within one timeout.
-	writeStep = 64 << 10
 )
 
 // A channel is the sending end of one kind of message stream of a link: a
@@ -31,7 +29,7 @@ type channel struct {
 	link   *link
 	kind   streamKind
 	queue  *sendqueue.Queue
-	out    *timedWriter
+	out    *pace.Writer
 	buffer []byte // what is encoded and not written yet
 }
 
@@ -59,7 +57,7 @@ func (c *channel) send(ctx context.Context) error {
 	}
 	stream.SetPriority(c.kind.urgency(), true)
 	t := c.link.peer.e.timing
-	c.out = newTimedWriter(stream, t.link)
+	c.out = pace.NewWriter(stream, t.link)
 	c.buffer = append(c.buffer, byte(c.kind))
 	var heartbeat <-chan time.Time
 	var renamed <-chan struct{}
@@ -129,36 +127,4 @@ func (c *channel) write() error {
 	return err
 }
 
-// sendStream is what a timedWriter needs of a stream.
-type sendStream interface {
-	Write([]byte) (int, error)
-	SetWriteDeadline(time.Time) error
-}
-
-var _ sendStream = (*quic.SendStream)(nil)
-
-// A timedWriter fails if a step of what is written is stuck for the timeout.
-type timedWriter struct {
-	stream   sendStream
-	deadline pace.Deadline
-}
-
-func newTimedWriter(s sendStream, timeout time.Duration) *timedWriter {
-	return &timedWriter{stream: s, deadline: pace.Deadline{Set: s.SetWriteDeadline, Timeout: timeout}}
-}
-
-// Write implements io.Writer.
-func (w *timedWriter) Write(p []byte) (int, error) {
-	written := 0
-	for written < len(p) {
-		if err := w.deadline.Extend(); err != nil {
-			return written, err
-		}
-		n, err := w.stream.Write(p[written:min(written+writeStep, len(p))])
-		written += n
-		if err != nil {
-			return written, err
-		}
-	}
-	return written, nil
-}
+var _ pace.Stream = (*quic.SendStream)(nil)

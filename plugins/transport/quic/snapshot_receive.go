@@ -46,7 +46,7 @@ func (l *link) serveSnapshot(stream *quic.Stream) {
 	if err != nil {
 		e.logger.Warn("snapshot refused", "from", formatID(l.peer.id), "error", err)
 	}
-	out := newTimedWriter(stream, e.timing.link)
+	out := pace.NewWriter(stream, e.timing.link)
 	if _, err := out.Write(verdictOf(err, e.ctx.Err() != nil).encode()); err == nil {
 		_ = stream.Close()
 	}

@@ -84,7 +84,8 @@ func (p *peer) sendSnapshot(ctx context.Context, header transport.SnapshotHeader
 	stop := context.AfterFunc(ctx, func() { cut(stream) })
 	defer stop()
 	s := &snapshotSender{
-		ctx: ctx, header: header, pace: p.e.pace, hash: sha256.New(), out: newTimedWriter(stream, p.e.timing.link),
+		ctx: ctx, header: header, pace: p.e.pace, hash: sha256.New(), out: pace.NewWriter(stream, p.e.timing.link),
+		patience: p.e.timing.link,
 	}
 	if err := s.send(stream, r); err != nil {
 		cut(stream)
@@ -105,7 +106,9 @@ type snapshotSender struct {
 	header transport.SnapshotHeader
 	pace   *pace.Pace
 	hash   hash.Hash
-	out    *timedWriter
+	out    *pace.Writer
+	// patience is how long a verdict is waited for after a failure.
+	patience time.Duration
 	sent   uint64
 }
 
@@ -119,7 +122,7 @@ func (s *snapshotSender) send(stream *quic.Stream, r io.Reader) error {
 	}
 	if failed != nil {
 		// The receiver may have decided before the end: it says so, or nothing.
-		_ = stream.SetReadDeadline(time.Now().Add(s.out.deadline.Timeout))
+		_ = stream.SetReadDeadline(time.Now().Add(s.patience))
 	}
 	v, err := readVerdict(stream)
 	if err != nil || (failed != nil && v.code == verdictAccepted) {
