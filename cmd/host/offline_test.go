@@ -192,6 +192,34 @@ func TestLogCommandsOnADamagedLog(t *testing.T) {
 	}
 }
 
+// A log that was cut is damaged, also when the next segment is prepared
+// already: what is behind the cut may have been acknowledged.
+func TestLogVerifyOfACutLog(t *testing.T) {
+	for _, prepared := range []bool{false, true} {
+		dir := stoppedNode(t)
+		segment := filepath.Join(dir, "storage", "0000000000000001.log")
+		info, err := os.Stat(segment)
+		if err == nil && prepared {
+			err = os.WriteFile(filepath.Join(dir, "storage", "0000000000000002.log"), make([]byte, info.Size()), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o := host(t, "log", "verify", "--data-dir", dir); o.code != exitOK {
+			t.Errorf("prepared %v: the whole log: code %d\n%s%s", prepared, o.code, o.stdout, o.stderr)
+		}
+		if err := os.Truncate(segment, info.Size()/3); err != nil {
+			t.Fatal(err)
+		}
+		o := host(t, "log", "verify", "--data-dir", dir)
+		for _, part := range []string{"DAMAGED", "0000000000000001.log", "was cut", "way out"} {
+			if o.code != exitUnhealthy || !strings.Contains(o.stdout, part) {
+				t.Errorf("prepared %v: code %d, does not say %q:\n%s%s", prepared, o.code, part, o.stdout, o.stderr)
+			}
+		}
+	}
+}
+
 // A store that a process holds is refused by every command, with the holder.
 func TestOfflineCommandsRefuseAStoreInUse(t *testing.T) {
 	dir := stoppedNode(t)
