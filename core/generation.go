@@ -53,8 +53,7 @@ func (h *Host) openGeneration(ctx context.Context) (*generation, error) {
 	}
 	g.instance = in
 	if err := g.build(ctx); err != nil {
-		g.abandon()
-		return nil, err
+		return nil, h.giveUp(ctx, in, err)
 	}
 	return g, nil
 }
@@ -268,7 +267,7 @@ func (h *Host) reopenGeneration() (*generation, error) {
 	defer cancel()
 	for {
 		g, err := h.openGeneration(ctx)
-		if err == nil || isPermanent(err) || errors.Is(err, node.ErrInconsistent) || ctx.Err() != nil {
+		if err == nil || isPermanent(err) || ctx.Err() != nil {
 			return g, err
 		}
 		h.logger.Error("storage could not be opened, trying again", "error", err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/core/catalog"
+	"github.com/pontoon-raft/pontoon/core/node"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -20,7 +21,7 @@ var permanent = []error{
 	catalog.ErrPermanent, catalog.ErrCrashLoop,
 	plugins.ErrInvalidConfig, plugins.ErrWrongIdentity,
 	storage.ErrCorrupt, storage.ErrLocked,
-	ErrLostData, ErrOtherCluster,
+	node.ErrInconsistent, ErrLostData, ErrOtherCluster,
 }
 
 func isPermanent(err error) bool {
@@ -76,25 +77,35 @@ func (h *Host) launch(ctx context.Context, kind plugins.Kind, slot *catalog.Slot
 	if err == nil {
 		err = open(opening, in, opts)
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		in.Ready()
 		return in, nil
-	case isPermanent(err) || ctx.Err() != nil:
+	}
+	if opening.Err() != nil && ctx.Err() == nil && !isPermanent(err) {
+		err = fmt.Errorf("did not open within %v: %w", limit, catalog.ErrHung)
+	}
+	return nil, fmt.Errorf("open %s(%s): %w", kind, in.Info().Name, h.giveUp(ctx, in, err))
+}
+
+// giveUp ends a plugin that cannot be used because of err, and returns err with
+// what the end of its process adds. If another try may help, the end is a
+// failure of the plugin: the next start waits for the backoff, and the crash-loop
+// limit counts.
+func (h *Host) giveUp(ctx context.Context, in *catalog.Instance, err error) error {
+	if isPermanent(err) || ctx.Err() != nil {
 		stopCtx, stopped := context.WithTimeout(context.Background(), CallTimeout(h.cfg.Election))
 		defer stopped()
-		err = errors.Join(err, in.Stop(stopCtx))
-	case opening.Err() != nil:
-		err = fmt.Errorf("did not open within %v: %w", limit, catalog.ErrHung)
-		in.Fail(err)
-	default:
-		in.Fail(err)
-		<-in.Done()
-		if exit := in.Err(); errors.Is(err, plugins.ErrGone) && exit != nil {
-			err = exit
-		}
+		return errors.Join(err, in.Stop(stopCtx))
 	}
-	return nil, fmt.Errorf("open %s(%s): %w", kind, in.Info().Name, err)
+	in.Fail(err)
+	if errors.Is(err, catalog.ErrHung) {
+		return err // the next start waits until it is gone
+	}
+	<-in.Done()
+	if exit := in.Err(); errors.Is(err, plugins.ErrGone) && exit != nil {
+		return exit
+	}
+	return err
 }
 
 // handover is how long a new host waits for what the processes of a killed
