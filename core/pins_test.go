@@ -7,9 +7,19 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
+	"github.com/pontoon-raft/pontoon/core/catalog"
+	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/storagetest"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/transporttest"
 )
 
 func open(t *testing.T, dir string) *pins {
@@ -122,4 +132,69 @@ func TestDamagedPinsAreRefused(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
+}
+
+// stalledFS is a disk that does not come back from a write until it is freed.
+type stalledFS struct {
+	vfs.FS
+	reached, free chan struct{}
+}
+
+func (f stalledFS) Remove(name string) error {
+	close(f.reached)
+	<-f.free
+	return f.FS.Remove(name)
+}
+
+// A stop ends within its patience and says what would not, although the disk of
+// the data directory stands still while it is to be noted what store a peer
+// showed.
+func TestStopEndsWhileTheDataDirectoryStandsStill(t *testing.T) {
+	h := alone(t)
+	if err := h.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	disk := stalledFS{h.identity.pins.fs, make(chan struct{}), make(chan struct{})}
+	h.identity.pins.fs = disk
+	h.identity.pins.pin(9, 5)
+	<-disk.reached
+	stopped := make(chan error, 1)
+	go func() { stopped <- h.Stop(t.Context()) }()
+	select {
+	case err := <-stopped:
+		if !errors.Is(err, ErrForced) || !strings.Contains(err.Error(), "data directory") {
+			t.Errorf("the stop ends with %v, want %v and what did not end", err, ErrForced)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("the stop does not end: only a kill would")
+	}
+	close(disk.free)
+	h.wg.Wait()
+}
+
+// alone is the host of a cluster of one, with everything inside it.
+func alone(t *testing.T) *Host {
+	t.Helper()
+	self := member.Member{ID: 1, Name: "n1", PeerURLs: []string{"memory://1"}}
+	cfg := Config{
+		ClusterID: 7, ID: 1, Name: "n1", DataDir: t.TempDir(), Version: "test", Members: []member.Member{self}, Bootstrap: true,
+		Tick: 10 * time.Millisecond, Election: 100 * time.Millisecond, ClientAddress: "127.0.0.1:0",
+		Logger: slog.New(slog.DiscardHandler),
+		Backends: []backend.Backend{
+			backend.Storage("memory", func(backend.Env) storage.Storage { return storagetest.NewMemory() }),
+			backend.StateMachine("register", func(backend.Env) statemachine.StateMachine { return statemachinetest.NewRegister() }),
+			backend.Transport("network", func(backend.Env) transport.Transport { return transporttest.NewNetwork().New() }),
+		},
+	}
+	cfg.Storage.Spec = catalog.Spec{Name: "memory", Isolation: catalog.Inproc}
+	cfg.StateMachine.Spec = catalog.Spec{Name: "register", Isolation: catalog.Inproc}
+	cfg.Transports = []TransportConfig{{
+		PluginConfig: PluginConfig{Spec: catalog.Spec{Name: "network", Isolation: catalog.Inproc}},
+		Listen:       "memory://1", Advertise: self.PeerURLs,
+	}}
+	h, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
 }

@@ -88,8 +88,20 @@ func (h *Host) stop(ctx context.Context) error {
 	if err := h.endServer(ctx); err != nil {
 		return errors.Join(append(problems, err)...)
 	}
-	h.wg.Wait()
-	return errors.Join(append(problems, h.identity.close())...)
+	return errors.Join(append(problems, h.endAttendants())...)
+}
+
+// endAttendants waits for what else runs in the host, and ends the use of the
+// data directory. Its disk may stand still while somebody writes there.
+func (h *Host) endAttendants() error {
+	if err := within(closeTimeout, "a write to the data directory", h.wg.Wait); err != nil {
+		return err // the directory is in use
+	}
+	closed := make(chan error, 1)
+	if err := within(closeTimeout, "the data directory", func() { closed <- h.identity.close() }); err != nil {
+		return err
+	}
+	return <-closed
 }
 
 // endBoot ends a start that is under way: what it has started by then is
