@@ -30,6 +30,10 @@ func run(ctx context.Context, given []string, stdin io.Reader, stdout, stderr io
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	// First of all, so that a mistake on the command line keeps its code too.
+	if cmd, _, err := root.Find(given); err == nil && cmd.Name() == nameOfServe {
+		outliveReaders()
+	}
 	err := root.ExecuteContext(ctx)
 	if err != nil && ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, errInterrupted)) {
 		err = errInterrupted

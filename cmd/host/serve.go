@@ -18,9 +18,12 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/logsink"
 )
 
+// nameOfServe is the command that runs a host.
+const nameOfServe = "serve"
+
 func newServe() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "serve --config FILE",
+		Use:   nameOfServe + " --config FILE",
 		Short: "Run one member of a cluster",
 		Long: `serve runs a host and its plugins until SIGTERM, SIGINT or SIGHUP, and
 then stops in order: clients first, the lock on the data last. A second signal
@@ -81,6 +84,14 @@ func shareProcessors(p hostconfig.Plugins) {
 	}
 }
 
+// outliveReaders makes a write to a pipe that nobody reads fail, instead of
+// ending the process by a signal: a host whose log has no reader any more goes
+// on, and its exit code is the one by which a supervisor decides. It holds until
+// the end of the process. Plugins do not inherit it.
+func outliveReaders() {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+}
+
 // stopSignals are the signals that ask a host to stop. A hang-up that the host
 // was started to ignore, as by nohup, stays ignored; executing the program again
 // (gatherTimers) leaves that as it is.
@@ -99,9 +110,6 @@ func stopRequests(cmd *cobra.Command, untilEOF bool) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(cmd.Context())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, stopSignals()...)
-	// A reader of the log that goes away must not take the host with it.
-	broken := make(chan os.Signal, 1)
-	signal.Notify(broken, syscall.SIGPIPE)
 	go func() {
 		<-signals
 		cancel()
@@ -120,7 +128,6 @@ func stopRequests(cmd *cobra.Command, untilEOF bool) (context.Context, func()) {
 	}
 	return ctx, func() {
 		signal.Stop(signals)
-		signal.Stop(broken)
 		cancel()
 	}
 }
