@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/client"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
@@ -50,6 +51,14 @@ func (m frailMachine) Apply(ctx context.Context, b statemachine.Batch) ([]statem
 		}
 	}
 	return m.Register.Apply(ctx, b)
+}
+
+// Query exits at "exit".
+func (m frailMachine) Query(ctx context.Context, data []byte) ([]byte, error) {
+	if string(data) == "exit" {
+		os.Exit(3)
+	}
+	return m.Register.Query(ctx, data)
 }
 
 // startFrail starts a single node with the frail machine, and has it apply
@@ -116,4 +125,26 @@ func TestAHangingApplyShowsItsStacks(t *testing.T) {
 		t.Errorf("the log tells another story:\n%s", n.host.lastLines(60))
 	}
 	n.kill()
+}
+
+// A client repeats a query that ends the state machine every time. It soon gets
+// a failure instead, and the state machine stays up for all others.
+func TestADeadlyQueryEndsTheStateMachineTwice(t *testing.T) {
+	t.Parallel()
+	n := startFrail(t)
+	c := n.dial()
+	n.await("a deadly query to be refused", func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		_, err := c.Query(ctx, []byte("exit"), client.Stale)
+		return err != nil && strings.Contains(err.Error(), "is kept from the state machine")
+	})
+	if got := n.ask("count"); got != "1" {
+		t.Errorf("another query says %s, want 1", got)
+	}
+	n.await("the plugin to be ready", func() bool { p := n.plugin("statemachine"); return p != nil && p.GetState() == "ready" })
+	if p := n.plugin("statemachine"); p.GetRestarts() != 2 {
+		t.Errorf("it was started again %d times, want 2", p.GetRestarts())
+	}
+	n.stop()
 }

@@ -15,6 +15,7 @@ type metrics struct {
 	applyEntries     prometheus.Histogram
 	snapshotSave     prometheus.Histogram
 	snapshotFailures prometheus.Counter
+	quarantined      prometheus.Counter
 }
 
 const namespace = "pontoon"
@@ -43,9 +44,13 @@ func newMetrics(s *Server, r prometheus.Registerer) *metrics {
 			Namespace: namespace, Name: "snapshot_failures_total",
 			Help: "Snapshots of this member's own state that could not be saved.",
 		}),
+		quarantined: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "queries_quarantined_total",
+			Help: "Queries that were kept from the state machine because they had hung in it or ended it.",
+		}),
 	}
 	if r != nil {
-		r.MustRegister(m.proposals, m.leaderChanges, m.applyEntries, m.snapshotSave, m.snapshotFailures)
+		r.MustRegister(m.proposals, m.leaderChanges, m.applyEntries, m.snapshotSave, m.snapshotFailures, m.quarantined)
 		r.MustRegister(s.gauges()...)
 	}
 	return m

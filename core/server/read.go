@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +19,10 @@ func (s *Server) Query(ctx context.Context, data []byte, c Consistency) (Answer,
 	if len(data) > s.cfg.MaxValueBytes {
 		return Answer{}, s.tooLarge("query", len(data))
 	}
+	if err := s.quarantine.refuse(data); err != nil {
+		s.metrics.quarantined.Inc()
+		return Answer{}, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, RequestTimeout(s.cfg.Election))
 	defer cancel()
 	if c == Linearizable {
@@ -25,13 +30,31 @@ func (s *Server) Query(ctx context.Context, data []byte, c Consistency) (Answer,
 			return Answer{}, err
 		}
 	}
+	leave, err := s.quarantine.enter(ctx, data)
+	switch {
+	case ctx.Err() != nil:
+		return Answer{}, s.readError(ctx)
+	case err != nil:
+		s.metrics.quarantined.Inc()
+		return Answer{}, err
+	}
+	defer leave()
+	return s.ask(ctx, data)
+}
+
+// ask gives a query to the state machine.
+func (s *Server) ask(ctx context.Context, data []byte) (Answer, error) {
 	index, _ := s.progress.get()
 	m, lease, done, ok := s.machine.use(ctx)
 	if !ok {
 		return Answer{}, s.hint(&Error{Err: ErrNotReady, Detail: "the state machine plugin is starting", RetryAfter: s.cfg.Tick})
 	}
-	defer done()
+	begun := time.Now()
 	answer, err := m.Query(lease, data)
+	neededBack := lease.Err() != nil
+	done() // whoever needs the state machine back waits no longer
+	broken := err != nil && (neededBack || errors.Is(err, plugins.ErrGone))
+	s.judge(ctx, data, begun, err, broken && hasEnded(ctx, m, s.cfg.Tick))
 	switch {
 	case err == nil:
 		return Answer{Data: answer, Index: index}, nil
@@ -41,10 +64,49 @@ func (s *Server) Query(ctx context.Context, data []byte, c Consistency) (Answer,
 		return Answer{}, s.readError(ctx)
 	case s.ended():
 		return Answer{}, &Error{Err: ErrStopping}
-	case lease.Err() != nil, errors.Is(err, plugins.ErrGone), errors.Is(err, plugins.ErrClosed):
+	case neededBack, errors.Is(err, plugins.ErrGone), errors.Is(err, plugins.ErrClosed):
 		return Answer{}, &Error{Err: ErrNotReady, Detail: "the state machine plugin is starting again" + whyGone(err), RetryAfter: s.cfg.Tick}
 	default:
 		return Answer{}, &Error{Err: ErrQueryFailed, Detail: err.Error(), RetryAfter: s.cfg.Tick}
+	}
+}
+
+// hasEnded tells whether the state machine has ended, or does within a moment: its
+// users may learn that something broke before it is known what.
+func hasEnded(ctx context.Context, m RunningStateMachine, moment time.Duration) bool {
+	timer := time.NewTimer(moment)
+	defer timer.Stop()
+	select {
+	case <-m.Done():
+		return true
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return false
+	}
+}
+
+// judge holds against a query that the state machine ended while it was under
+// way, or that it took half of a request's time and was not answered; not while
+// an apply is unanswered too, which is then the likelier reason.
+func (s *Server) judge(ctx context.Context, data []byte, begun time.Time, err error, ended bool) {
+	var what string
+	switch {
+	case err == nil, errors.Is(err, statemachine.ErrInvalidQuery):
+		s.quarantine.clear(data)
+		return
+	case s.ended():
+		return
+	case ended:
+		what = "was under way when the state machine ended"
+	case ctx.Err() != nil && time.Since(begun) >= RequestTimeout(s.cfg.Election)/2 && s.applyStall.Load() == nil:
+		what = "was not answered in time"
+	default:
+		return
+	}
+	if s.quarantine.strike(data, begun, what) {
+		s.logger.Error("a query is kept from the state machine for a while", "reason", "twice in a row it "+what, "for", quarantineTime,
+			"bytes", len(data), "begins", fmt.Sprintf("%.64q", data))
 	}
 }
 

@@ -120,6 +120,7 @@ type Server struct {
 	queue       *applyQueue
 	progress    *progress
 	snapshots   *snapshotter
+	quarantine  *quarantine
 	machine     access
 	applyStall  atomic.Pointer[time.Time] // since when an apply has been unanswered; nil if none
 	unread      atomic.Pointer[string]    // why the storage cannot be read for the state machine; nil if it can
@@ -165,6 +166,7 @@ func New(cfg Config) *Server {
 		queue:      newApplyQueue(),
 		rejections: newRejections(),
 		progress:   newProgress(),
+		quarantine: newQuarantine(),
 		changed:    newBroadcast(),
 		made:       time.Now(),
 

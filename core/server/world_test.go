@@ -305,8 +305,9 @@ type machine struct {
 	apply    func(statemachine.Batch, []statemachine.Result) ([]statemachine.Result, error)
 	restore  func(index uint64) error // before it has an effect
 	query    func(context.Context)
-	progress atomic.Int32 // calls of Progressed
-	ahead    uint64       // what a prepared snapshot claims to be ahead
+	asked    func(ctx context.Context, data string) // before a query has an answer
+	progress atomic.Int32                           // calls of Progressed
+	ahead    uint64                                 // what a prepared snapshot claims to be ahead
 
 	snapshot func(statemachine.Snapshot) statemachine.Snapshot
 }
@@ -352,6 +353,9 @@ func (m *machine) Restore(ctx context.Context, index uint64, r io.Reader) error 
 func (m *machine) Query(ctx context.Context, data []byte) ([]byte, error) {
 	if m.query != nil {
 		m.query(ctx)
+	}
+	if m.asked != nil {
+		m.asked(ctx, string(data))
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
