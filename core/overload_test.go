@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -150,4 +151,26 @@ func heap() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
+}
+
+// A leader that takes no proposals, for want of space say, holds what is forwarded
+// for an election. Then the client at the other member is told that it was not
+// applied, and waits no longer.
+func TestAFollowersClientIsToldWhatTheLeaderDropped(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	c.leader()
+	c.propose(1, "before")
+	for _, n := range c.nodes {
+		n.disk.RunShort(full)
+	}
+	c.eventually("the leader to refuse", func() bool { return errors.Is(c.try(c.leader(), "refused"), server.ErrNoSpace) })
+	tries, told := 0, ""
+	c.eventually("a follower's client to be told", func() bool {
+		tries++
+		told = fmt.Sprint("try ", tries)
+		return errors.Is(c.try(c.other(c.leader()), told), server.ErrProposalDropped)
+	})
+	if slices.Contains(c.converged(), told) {
+		t.Error("it was applied")
+	}
 }

@@ -27,31 +27,34 @@ type heldProposal struct {
 	since   uint64
 }
 
-// add keeps a dropped message if there is room.
-func (h *heldProposals) add(m *pb.Message) {
+// add keeps a dropped message if there is room; false if there is none.
+func (h *heldProposals) add(m *pb.Message) bool {
 	size := proposalBytes(m)
 	if h.bytes+size > maxHeldBytes {
-		return
+		return false
 	}
 	h.messages = append(h.messages, heldProposal{m, size, h.ticks})
 	h.bytes += size
+	return true
 }
 
-// tick forgets what has waited for longer than an election: its origin has
-// given up, or soon will.
-func (h *heldProposals) tick(election int) {
+// tick gives out what has waited for longer than an election.
+func (h *heldProposals) tick(election int) (over []*pb.Message) {
 	h.ticks++
 	for len(h.messages) > 0 && h.ticks-h.messages[0].since > uint64(election) {
-		h.pop()
+		over = append(over, h.pop())
 	}
+	return over
 }
 
-func (h *heldProposals) pop() {
+func (h *heldProposals) pop() *pb.Message {
+	m := h.messages[0].message
 	h.bytes -= h.messages[0].size
 	h.messages[0].message = nil
 	if h.messages = h.messages[1:]; len(h.messages) == 0 {
 		h.messages = nil
 	}
+	return m
 }
 
 func proposalBytes(m *pb.Message) (size int) {

@@ -224,7 +224,11 @@ func (c *Core) Step(m *pb.Message) error {
 			return nil // a learner's; it asks again
 		}
 		c.note(m)
-		if m.GetType() == pb.MsgProp {
+		switch {
+		case m.GetType() == pb.MsgProp && m.GetReject():
+			c.noteDropped(m.GetContext())
+			return nil
+		case m.GetType() == pb.MsgProp:
 			return c.stepForwarded(m)
 		}
 		step := c.raft.Step

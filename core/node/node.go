@@ -73,7 +73,7 @@ type Node struct {
 
 	state    atomic.Pointer[State]
 	lastTick atomic.Pointer[time.Time] // with its monotonic reading
-	dropped  atomic.Uint64
+	drops    drops
 	refusals refusals
 	held     heldProposals
 }
@@ -111,7 +111,10 @@ func (n *Node) Run(stop <-chan struct{}, ticks <-chan time.Time) error {
 		}
 		spare = in.empty()
 		if ticked {
-			n.held.tick(n.core.cfg.ElectionTicks)
+			for _, m := range n.held.tick(n.core.cfg.ElectionTicks) {
+				n.drop(m)
+			}
+			n.drops.tick(n)
 			n.core.refusing = n.refusals.tick(n.core.cfg.ElectionTicks)
 		}
 		if err := n.stepHeld(); err != nil {
@@ -146,8 +149,8 @@ func (n *Node) flush() error {
 // returned.
 func (n *Node) takeIn(in *inputs, ticked bool) error {
 	if in.dropped > 0 {
-		n.dropped.Add(in.dropped)
-		n.logger.Warn("messages from peers dropped: the raft goroutine is behind", "count", in.dropped)
+		n.drops.messages.Add(in.dropped)
+		n.drops.unsaid.messages += in.dropped
 	}
 	if in.appended > 0 {
 		if err := n.core.AppendDone(in.appended); err != nil {
@@ -186,7 +189,9 @@ func (n *Node) stepMessage(m *pb.Message) error {
 	case err == nil, errors.Is(err, raft.ErrStepPeerNotFound):
 		return nil
 	case errors.Is(err, ErrDropped):
-		n.held.add(m)
+		if !n.held.add(m) {
+			n.drop(m)
+		}
 		return nil
 	case errors.Is(err, ErrFailed):
 		return err
@@ -222,6 +227,9 @@ func (n *Node) dispatch() {
 	}
 	if len(out.Refused) > 0 {
 		n.ports.Rejected(out.Refused, ErrChangePending)
+	}
+	if len(out.Dropped) > 0 {
+		n.ports.Rejected(out.Dropped, ErrDropped)
 	}
 	if out.StateChanged {
 		n.publish()
@@ -272,9 +280,6 @@ func (n *Node) State() State { return *n.state.Load() }
 // LastTick is when raft's clock last advanced; when the node was made if it
 // has not run yet.
 func (n *Node) LastTick() time.Time { return *n.lastTick.Load() }
-
-// Dropped counts messages of peers that found the mailbox full.
-func (n *Node) Dropped() uint64 { return n.dropped.Load() }
 
 // Refused counts messages of peers that failed validation.
 func (n *Node) Refused() uint64 { return n.refusals.count.Load() }

@@ -27,6 +27,9 @@ type Output struct {
 	// Refused are membership changes that raft would not take: another one
 	// was pending.
 	Refused []RequestID
+	// Dropped are proposals of this node that a member, to which they were
+	// forwarded, has dropped: they are in no log.
+	Dropped []RequestID
 	// SnapshotWanted tells that a new member can be caught up only by a
 	// snapshot newer than the newest: that one does not know it.
 	SnapshotWanted bool

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/cryptotest"
 
+	pb "go.etcd.io/raft/v3/raftpb"
+
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -62,6 +64,7 @@ type sim struct {
 	log      map[place]string // applied by anybody
 	leaders  map[place]member.ID
 	acked    map[string]bool
+	dropped  map[RequestID]bool // what its origin knows to be in no log
 	proposed int
 	trace    uint64
 }
@@ -145,7 +148,7 @@ func newSim(t *testing.T, seed uint64) *sim {
 	cryptotest.SetGlobalRandom(t, seed)
 	return &sim{
 		t: t, rnd: rand.New(rand.NewSource(int64(seed))), cut: -1, memberSim: newMemberSim(),
-		log: map[place]string{}, leaders: map[place]member.ID{}, acked: map[string]bool{},
+		log: map[place]string{}, leaders: map[place]member.ID{}, acked: map[string]bool{}, dropped: map[RequestID]bool{},
 	}
 }
 
@@ -230,6 +233,9 @@ func (s *sim) step() {
 		s.proposed++
 		text := fmt.Sprintf("p%d", s.proposed)
 		err := n.core.Propose([]Proposal{NewProposal(RequestID{Origin: n.id, Number: uint64(s.proposed)}, []byte(text))})
+		if errors.Is(err, ErrDropped) {
+			s.dropped[RequestID{Origin: n.id, Number: uint64(s.proposed)}] = true
+		}
 		n.check(err)
 	case p < 975:
 		n.snapshot()
@@ -280,6 +286,9 @@ func (n *simNode) collect() {
 		}
 		n.core.Fetched(slices.Clone(entries))
 	}
+	for _, id := range out.Dropped {
+		s.dropped[id] = true
+	}
 	n.answered(out.Reads)
 	for _, id := range out.Refused {
 		s.refused[id] = true
@@ -322,7 +331,11 @@ func (s *sim) deliver() {
 	if err != nil {
 		s.t.Fatalf("a message of %s does not decode: %v", m.from, err)
 	}
-	if err := to.core.Step(msg); errors.Is(err, ErrInvalidMessage) || errors.Is(err, ErrLostData) && !to.lostData {
+	err = to.core.Step(msg)
+	if errors.Is(err, ErrDropped) && msg.GetType() == pb.MsgProp { // what Node holds in vain
+		to.core.tellDropped(msg.GetEntries())
+	}
+	if errors.Is(err, ErrInvalidMessage) || errors.Is(err, ErrLostData) && !to.lostData {
 		s.t.Fatalf("a message of %s was refused by %s: %v", m.from, m.to, err)
 	}
 	to.check(nil)
@@ -388,6 +401,9 @@ func (n *simNode) finishApply() {
 		n.s.t.Fatalf("node %s is given [%d,%d] after %d", n.id, a.First, a.Last, n.index)
 	}
 	for _, c := range a.Commands {
+		if n.s.dropped[c.ID] {
+			n.s.t.Fatalf("node %s applies %q, which was dropped by the word of a member", n.id, c.Data)
+		}
 		at := place{a.Registry.Number(), c.Index}
 		if old, ok := n.s.log[at]; ok && old != string(c.Data) {
 			n.s.t.Fatalf("node %s applies %q at %d, another applied %q", n.id, c.Data, c.Index, old)

@@ -62,6 +62,9 @@ func validate(m *pluginv1.Message, limits messageLimits) error {
 	case pb.MsgApp:
 		return validateAppend(m, limits)
 	case pb.MsgProp:
+		if m.Reject {
+			return validateDropped(m)
+		}
 		return validateForwarded(m, limits)
 	case pb.MsgSnap:
 		if m.Snapshot.Metadata.Term > m.Term || m.Snapshot.Metadata.Index > maxTerm {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/pontoon-raft/pontoon/core/node"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
@@ -86,6 +87,8 @@ func (s *Server) gauges() []prometheus.Collector {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "proposals_pending", Help: "Proposals that were admitted and whose outcome is not known yet.",
 		}, func() float64 { return float64(s.admitted()) }),
+		s.nodeCounter("peer_messages_dropped_total", "Messages of peers that were dropped because the raft goroutine was behind.", (*node.Node).Dropped),
+		s.nodeCounter("forwarded_proposals_dropped_total", "Proposals that peers have forwarded here and that no leader took.", (*node.Node).DroppedProposals),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Namespace: namespace, Name: "log_dropped_total", Help: "Log lines that were dropped because the log was not read.",
 		}, func() float64 { return float64(s.log().Dropped()) }),
@@ -104,6 +107,17 @@ func (s *Server) gauges() []prometheus.Collector {
 		peerCollector{s},
 		unfitCollector{s},
 	}
+}
+
+// nodeCounter counts for the raft node that is there; another one begins at 0.
+func (s *Server) nodeCounter(name, help string, count func(*node.Node) uint64) prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, func() float64 {
+		n, _ := s.attached()
+		if n == nil {
+			return 0
+		}
+		return float64(count(n))
+	})
 }
 
 // pluginCollector reports the state of plugins.

@@ -382,6 +382,9 @@ func (m *Snapshot) GetMetadata() SnapshotMetadata {
 // Message is what one node's raft says to another's. Types are raftpb's
 // MessageType numbers; the ones a plugin may care about are 3 (MsgApp), 7
 // (MsgSnap) and 8 (MsgHeartbeat). Field 14 (responses) never leaves a host.
+//
+// A 2 (MsgProp) with reject has no entries: its sender dropped proposals of the
+// receiver, whose request numbers are the context, 8 bytes each in big endian.
 type Message struct {
 	Type       uint32   `protobuf:"varint,1,opt,name=type,proto3" json:"type,omitempty"`
 	To         uint64   `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
