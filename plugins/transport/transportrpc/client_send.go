@@ -18,9 +18,12 @@ import (
 // that are too large for the connection are reported to the handler as any
 // other that is dropped.
 func (c *Client) Send(ctx context.Context, envelopes []transport.Envelope) error {
+	// What the host knew when it made the messages: what it hears while they
+	// wait, or in the middle of them, must not make outdated ones pass.
+	heard := c.heard.Load() + 1
 	o, err := c.usable()
 	if err == nil {
-		err = c.send(ctx, o, envelopes)
+		err = c.send(ctx, o, envelopes, heard)
 	}
 	if err != nil {
 		return fmt.Errorf("send %d messages: %w", len(envelopes), err)
@@ -28,7 +31,7 @@ func (c *Client) Send(ctx context.Context, envelopes []transport.Envelope) error
 	return nil
 }
 
-func (c *Client) send(ctx context.Context, o *pluginrpc.Opened, envelopes []transport.Envelope) error {
+func (c *Client) send(ctx context.Context, o *pluginrpc.Opened, envelopes []transport.Envelope, heard uint64) error {
 	select {
 	case c.sending <- struct{}{}:
 		defer func() { <-c.sending }()
@@ -47,7 +50,7 @@ func (c *Client) send(ctx context.Context, o *pluginrpc.Opened, envelopes []tran
 			envelopes = envelopes[1:]
 			continue
 		}
-		c.req.Envelopes, c.req.Heard = envelopes[:n], c.heard.Load()+1
+		c.req.Envelopes, c.req.Heard = envelopes[:n], heard
 		err := c.stream.SendMsg(&c.req) // encodes before it returns
 		c.req.Envelopes = nil
 		if err != nil {
