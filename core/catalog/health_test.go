@@ -4,7 +4,10 @@ package catalog_test
 
 import (
 	"errors"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -83,6 +86,57 @@ func TestTheStreamsOfAHungPluginEnd(t *testing.T) {
 			}
 			await(t, "declared hung", in.Done())
 		})
+	}
+}
+
+// A plugin whose socket's file somebody has tidied away serves on over the
+// connection that it has, streams too, and the log says why once.
+func TestAPluginWhoseSocketWasRemovedServesOn(t *testing.T) {
+	log, dir := newLogRecorder(), ""
+	c := newCatalog(t, func(o *catalog.Options) {
+		o.Logger = log.logger()
+		dir = o.RuntimeDir
+	})
+	in := mustStart(t, mustSlot(t, c, shipped()))
+	sm := in.StateMachine()
+	if _, err := sm.Open(t.Context(), plugins.Options{Limits: plugins.DefaultLimits(), Group: 1, Incarnation: 1}); err != nil {
+		t.Fatal(err)
+	}
+	removed := 0
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type()&fs.ModeSocket != 0 {
+			removed++
+			err = os.Remove(path)
+		}
+		return err
+	})
+	if err != nil || removed == 0 {
+		t.Fatalf("%d sockets removed: %v", removed, err)
+	}
+	for index := range uint64(2) {
+		a, err := statemachine.OpenApplier(t.Context(), sm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := statemachine.Batch{Through: 8 + index, Entries: []statemachine.Entry{{Index: 8 + index, Data: []byte("x")}}}
+		if err := a.Submit(b, false); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := a.Recv(); err != nil || string(out.Results[0].Data) != "x" {
+			t.Fatalf("apply: %v, %v", out, err)
+		}
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	said := 0
+	for _, r := range log.all() {
+		if strings.Contains(r.message, "socket cannot be reached") {
+			said++
+		}
+	}
+	if said != 1 {
+		t.Errorf("it was said %d times", said)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -40,6 +41,9 @@ type launch struct {
 	session   *pluginrpc.Session
 	// frames is for the streams of a plugin that takes them so, else nil.
 	frames *frames.Conn
+	// unreachable is spent when its socket could not be reached for the first
+	// time.
+	unreachable sync.Once
 }
 
 // startProcess starts the plugin in a process of its own.
@@ -156,7 +160,14 @@ func (l *launch) connect(ctx context.Context) (plugins.Info, error) {
 
 // dialSocket makes one more connection to the plugin.
 func (l *launch) dialSocket(ctx context.Context) (net.Conn, error) {
-	return new(net.Dialer).DialContext(ctx, "unix", l.runner.socket)
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", l.runner.socket)
+	if err != nil && ctx.Err() == nil && !l.runner.isEnding() {
+		l.unreachable.Do(func() {
+			l.output.log().Warn("the plugin's socket cannot be reached: further streams share its first connection. Keep what tidies temporary files off it",
+				"socket", l.runner.socket, "error", err)
+		})
+	}
+	return conn, err
 }
 
 // contract is the connection for the calls of the plugin's kind.

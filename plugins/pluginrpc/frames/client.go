@@ -60,13 +60,20 @@ func NewConn(conn grpc.ClientConnInterface, limits plugins.Limits, dial func(con
 
 // NewStream implements grpc.ClientConnInterface. But for OverGRPC, options of a
 // call have no meaning for frames: codec and limits are the connection's.
+//
+// If the socket cannot be reached, because somebody tidied its file away, the
+// stream goes over gRPC's connection, which is open. If that is broken too the
+// plugin is gone.
 func (c *Conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	if slices.ContainsFunc(opts, isOverGRPC) {
 		return c.ClientConnInterface.NewStream(ctx, desc, method, opts...)
 	}
 	conn, err := c.dial(ctx)
 	if err != nil {
-		return nil, lost(ctx, err)
+		if ctx.Err() != nil || c.isClosed() {
+			return nil, lost(ctx, err)
+		}
+		return c.ClientConnInterface.NewStream(ctx, desc, method, opts...)
 	}
 	s := &clientStream{
 		ctx: ctx, owner: c, conn: conn,
@@ -93,6 +100,12 @@ func (c *Conn) add(s *clientStream) bool {
 		c.streams[s] = struct{}{}
 	}
 	return !c.closed
+}
+
+func (c *Conn) isClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
 }
 
 // Close ends all streams, and refuses new ones. Calls in flight on them fail

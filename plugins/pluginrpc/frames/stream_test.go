@@ -324,14 +324,34 @@ func TestAnEndedContextLeavesNothingOfItsStream(t *testing.T) {
 }
 
 func TestAPluginThatIsGone(t *testing.T) {
-	conn, err := frames.NewConn(nil, plugins.Limits{}, func(ctx context.Context) (net.Conn, error) {
+	beside := rpctest.Dial(t, func(grpc.ServiceRegistrar) {})
+	_ = beside.Close()
+	if _, err := withoutSocket(t, beside).Append(t.Context()); status.Code(err) != codes.Canceled {
+		t.Errorf("no socket, and no connection of gRPC's: %v", err)
+	}
+}
+
+// withoutSocket is a plugin whose socket's file is gone, beside conn.
+func withoutSocket(t *testing.T, conn grpc.ClientConnInterface) pluginv1.StorageClient {
+	c, err := frames.NewConn(conn, plugins.Limits{}, func(ctx context.Context) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(t.TempDir(), "nobody"))
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := pluginv1.NewStorageClient(conn).Append(t.Context()); status.Code(err) != codes.Unavailable {
-		t.Errorf("no socket: %v", err)
+	return pluginv1.NewStorageClient(c)
+}
+
+// A plugin whose socket's file was removed is not gone: its streams go over the
+// connection that is open.
+func TestARemovedSocket(t *testing.T) {
+	c := withoutSocket(t, rpctest.Dial(t, func(r grpc.ServiceRegistrar) { pluginv1.RegisterStorageServer(r, plugin{append: echo}) }))
+	s := open(t, t.Context(), c)
+	if err := s.Send(&pluginv1.AppendRequest{Seq: 7}); err != nil {
+		t.Fatal(err)
+	}
+	if res, err := s.Recv(); err != nil || res.Seq != 7 {
+		t.Errorf("answer %v, error %v", res, err)
 	}
 }
 
