@@ -42,7 +42,11 @@ func create(b Backend, log *slog.Logger) (*instance, error) {
 	case b.Kind == plugins.Transport && b.NewTransport != nil:
 		t := b.NewTransport(env)
 		made, in.info = t, t.Describe()
-		in.register = func(r grpc.ServiceRegistrar) { in.registerTransport(transportrpc.Register(r, t)) }
+		in.register = func(r grpc.ServiceRegistrar) {
+			s := transportrpc.Register(r, t)
+			s.LogTo(log)
+			in.registerTransport(s)
+		}
 	case b.Kind == plugins.StateMachine && b.NewStateMachine != nil:
 		s := b.NewStateMachine(env)
 		made, in.info = s, s.Describe()

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -17,7 +19,7 @@ import (
 
 // Register serves backend.
 func Register(r grpc.ServiceRegistrar, backend transport.Transport) *Server {
-	s := &Server{backend: backend, table: errorTable(), streaming: make(chan struct{}, 1)}
+	s := &Server{backend: backend, table: errorTable(), streaming: make(chan struct{}, 1), losses: losses{logger: slog.New(slog.DiscardHandler)}}
 	pluginv1.RegisterTransportServer(r, s)
 	return s
 }
@@ -30,9 +32,13 @@ type Server struct {
 	gate    pluginrpc.Gate
 	inbound atomic.Pointer[inbound]
 	dropped atomic.Uint64
+	losses  losses // of the goroutine that holds the token of streaming
 	// streaming holds one token while a Raft stream is served.
 	streaming chan struct{}
 }
+
+// LogTo gives the server a log. It is called before the server serves.
+func (s *Server) LogTo(logger *slog.Logger) { s.losses.logger = logger }
 
 // Dropped is how many messages and events did not fit the queue to the host.
 func (s *Server) Dropped() uint64 { return s.dropped.Load() }
@@ -143,6 +149,7 @@ func (s *Server) pump(stream raftStream, q *inbound, read <-chan error) error {
 				return err
 			}
 		}
+		s.losses.tell(s.dropped.Load(), time.Now())
 		select {
 		case <-q.wake:
 		case err := <-read:
