@@ -149,6 +149,7 @@ func TestStatusJSON(t *testing.T) {
       "id": "1",
       "name": "n1",
       "role": "leader",
+      "leader": "1",
       "promote": false,
       "term": 7,
       "commit": 20,
@@ -211,6 +212,7 @@ func TestStatusJSON(t *testing.T) {
       "id": "ab",
       "name": "n2",
       "role": "",
+      "leader": "",
       "promote": false,
       "term": 0,
       "commit": 0,
@@ -497,12 +499,12 @@ func visit(cmd *cobra.Command, f func(path, short, example string, runs bool)) {
 
 // A plugin that works and is not well shows in the table, and fails the check.
 func TestStatusWarns(t *testing.T) {
-	member := memberStatus{ID: "1", Role: "leader", Reachable: true, Plugins: []pluginStatus{{Name: "wal", State: pluginReady}}}
-	if s := (clusterStatus{Members: []memberStatus{member}}); !s.healthy() || member.note() != "wal" {
-		t.Errorf("without a warning: healthy %t, note %q", s.healthy(), member.note())
+	member := memberStatus{Leader: "1", Term: 7, ID: "1", Role: "leader", Reachable: true, Plugins: []pluginStatus{{Name: "wal", State: pluginReady}}}
+	if s := (clusterStatus{Leader: "1", term: 7, Members: []memberStatus{member}}); !s.healthy() || s.note(member) != "wal" {
+		t.Errorf("without a warning: healthy %t, note %q", s.healthy(), s.note(member))
 	}
 	member.Plugins[0].Warning = "short of space: 3 bytes"
-	if s := (clusterStatus{Members: []memberStatus{member}}); s.healthy() || member.note() != "wal (short of space: 3 bytes)" {
-		t.Errorf("with a warning: healthy %t, note %q", s.healthy(), member.note())
+	if s := (clusterStatus{Leader: "1", term: 7, Members: []memberStatus{member}}); s.healthy() || s.note(member) != "wal (short of space: 3 bytes)" {
+		t.Errorf("with a warning: healthy %t, note %q", s.healthy(), s.note(member))
 	}
 }

@@ -18,12 +18,14 @@ type clusterStatus struct {
 	ClusterID string         `json:"cluster_id"`
 	Leader    string         `json:"leader"`
 	Members   []memberStatus `json:"members"`
+	term      uint64         // in which leader leads
 }
 
 type memberStatus struct {
 	ID            string         `json:"id"`
 	Name          string         `json:"name"`
 	Role          string         `json:"role"`
+	Leader        string         `json:"leader"`  // as this member sees it; empty if it knows none
 	Promote       bool           `json:"promote"` // a learner that becomes a voter
 	Term          uint64         `json:"term"`
 	Commit        uint64         `json:"commit"`
@@ -70,9 +72,14 @@ func newStatus() *cobra.Command {
 		Use:   "status",
 		Short: "Show every member and its plugins",
 		Long: `status asks every member what it knows of itself. A member that cannot be
-reached has a row too, with the reason. Exit code 3 if no member answered; with
---check, 4 unless all members answer, follow one leader and have all plugins
-ready, and nobody has a warning: what is proposed gets committed.`,
+reached has a row too, with the reason. Exit code 3 if no member answered.
+
+With --check, exit code 4 unless all members answer as members of one cluster,
+exactly one leads, all others follow it in its term, all plugins are ready
+without a warning, every member has a way to every other, and no member has a
+warning. Whatever keeps a member from serving is a warning: "host status" and
+the admin port's /readyz know the same reasons. Having no leader for a moment
+is none, but a member that names no leader fails the check at once.`,
 		Example: `  host status
   host status -o json | jq -r .leader
   host status --check --endpoints 10.0.0.1:7401`,
@@ -116,7 +123,6 @@ func askAll(ctx context.Context, c *client.Client) (clusterStatus, error) {
 // member with the highest term follows.
 func summarise(rows []client.MemberStatus) clusterStatus {
 	s := clusterStatus{Members: []memberStatus{}}
-	var term uint64
 	for _, r := range rows {
 		st := r.Status
 		if st == nil {
@@ -125,8 +131,8 @@ func summarise(rows []client.MemberStatus) clusterStatus {
 		if s.ClusterID == "" {
 			s.ClusterID = st.GetClusterId()
 		}
-		if st.GetLeader() != "" && st.GetTerm() >= term {
-			s.Leader, term = st.GetLeader(), st.GetTerm()
+		if st.GetLeader() != "" && st.GetTerm() >= s.term {
+			s.Leader, s.term = st.GetLeader(), st.GetTerm()
 		}
 	}
 	for _, r := range rows {
@@ -150,7 +156,7 @@ func memberOf(r client.MemberStatus, cluster string) memberStatus {
 		return m
 	}
 	m = memberStatus{
-		ID: st.GetId(), Name: st.GetName(), Role: st.GetRole(), Promote: r.Member.GetPromote(), Term: st.GetTerm(),
+		ID: st.GetId(), Name: st.GetName(), Role: st.GetRole(), Leader: st.GetLeader(), Promote: r.Member.GetPromote(), Term: st.GetTerm(),
 		Commit: st.GetCommit(), Applied: st.GetApplied(),
 		FirstIndex: st.GetFirstIndex(), LastIndex: st.GetLastIndex(), SnapshotIndex: st.GetSnapshotIndex(),
 		Reachable: true, Plugins: pluginsOf(st), Links: linksOf(st),
@@ -202,35 +208,6 @@ func warningsOf(st *hostv1.StatusResponse) []warning {
 	return all
 }
 
-// pluginReady is the state of a plugin that serves.
-const pluginReady = "ready"
-
-// healthy reports whether all members answer, belong to one cluster, follow
-// one leader, have all plugins ready, warn of nothing, and have a way to each
-// other.
-func (s clusterStatus) healthy() bool {
-	leaders := 0
-	for _, m := range s.Members {
-		if !m.Reachable || m.Error != "" || m.Role == "none" || len(m.Warnings) > 0 {
-			return false
-		}
-		if m.Role == "leader" {
-			leaders++
-		}
-		for _, p := range m.Plugins {
-			if p.State != pluginReady || p.Warning != "" {
-				return false
-			}
-		}
-		for _, l := range m.Links {
-			if l.Error != "" {
-				return false
-			}
-		}
-	}
-	return leaders == 1
-}
-
 func (s clusterStatus) table(w io.Writer) error {
 	fmt.Fprintf(w, "cluster %s, leader %s\n", orDash(s.ClusterID), orDash(s.Leader))
 	return table(w, func(w io.Writer) {
@@ -240,7 +217,7 @@ func (s clusterStatus) table(w io.Writer) error {
 				row(w, orDash(m.ID), orDash(m.Name), "unreachable", "-", "-", "-", "-", m.Error)
 				continue
 			}
-			row(w, m.ID, orDash(m.Name), m.role(), m.Term, m.Commit, m.Applied, m.SnapshotIndex, m.note())
+			row(w, m.ID, orDash(m.Name), m.role(), m.Term, m.Commit, m.Applied, m.SnapshotIndex, s.note(m))
 		}
 	})
 }
@@ -253,8 +230,9 @@ func (m memberStatus) role() string {
 	return m.Role
 }
 
-// note is what the last column says: the plugins, and what is wrong with them.
-func (m memberStatus) note() string {
+// note is what the last column says: the plugins, and what is wrong with them
+// and with the member.
+func (s clusterStatus) note(m memberStatus) string {
 	if m.Error != "" {
 		return m.Error
 	}
@@ -285,6 +263,9 @@ func (m memberStatus) note() string {
 		if l.Error != "" {
 			parts = append(parts, "no way to "+l.ID+": "+l.Error)
 		}
+	}
+	if text := s.astray(m); text != "" {
+		parts = append(parts, text)
 	}
 	for _, w := range m.Warnings {
 		parts = append(parts, w.Message)

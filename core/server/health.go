@@ -21,6 +21,20 @@ const (
 	WarnRaftStalled = "raft_stalled"
 	// WarnUnfit: this member is unfit to lead.
 	WarnUnfit = "unfit"
+	// WarnNoLeader: this member has known no leader for StallAfter.
+	WarnNoLeader = "no_leader"
+	// WarnLostData: a leader counts on what this member does not have any more.
+	WarnLostData = "lost_data"
+	// WarnConflict: there is doubt whose history this member has.
+	WarnConflict = "conflict"
+	// WarnNoStorage: there is no raft node, since its storage is starting.
+	WarnNoStorage = "no_storage"
+	// WarnPluginDown: of the plugins of one kind none works.
+	WarnPluginDown = "plugin_down"
+	// WarnCatchingUp: the state machine starts, replays or restores.
+	WarnCatchingUp = "catching_up"
+	// WarnStopping: this member is being stopped.
+	WarnStopping = "stopping"
 )
 
 // Unfit is one reason why this member is unfit to lead.
@@ -106,17 +120,27 @@ func (s *Server) kept(ns node.State) []string {
 	return list
 }
 
-// warnings are what is not well with raft here.
-func (s *Server) warnings(n *node.Node) []Warning {
-	var list []Warning
-	ns := n.State()
-	if err := s.Live(); err != nil {
-		list = append(list, Warning{WarnRaftStalled, err.Error()})
+// warnings are what is not well here, with n as the present node: whatever keeps
+// this member from serving, and what does not.
+func (s *Server) warnings(n *node.Node) (list []Warning) {
+	stalled := false
+	for _, o := range s.obstacles() {
+		stalled = stalled || o.reason == WarnCommitStalled
+		if !o.passing {
+			list = append(list, o.warning())
+		}
 	}
-	if err := s.committing(ns); err != nil {
-		list = append(list, Warning{WarnCommitStalled, strings.TrimPrefix(err.Error(), ErrNotReady.Error()+": ")})
-	} else {
-		for _, text := range s.kept(ns) {
+	if n != nil {
+		list = append(list, s.warningsOf(n, stalled)...)
+	}
+	return append(append(list, s.logWarnings()...), s.unfit()...)
+}
+
+// warningsOf are those of a node that serves all the same. If nothing is
+// committed, the followers that get nowhere are named with that.
+func (s *Server) warningsOf(n *node.Node, stalled bool) (list []Warning) {
+	if !stalled {
+		for _, text := range s.kept(n.State()) {
 			list = append(list, Warning{WarnPeerStalled, text})
 		}
 	}

@@ -98,19 +98,20 @@ type Server struct {
 	logger  *slog.Logger
 	metrics *metrics
 
-	mu       sync.Mutex
-	node     *node.Node      // nil while there is none
-	storage  storage.Storage // of the same generation
-	stopping bool
-	conflict error // why this member must not serve
-	waiters  map[uint64]*waiter
-	pending  int64 // bytes of data in waiters
-	changes  int   // membership changes among them
-	answered int   // those among them whose clients have their answer
-	leaderID member.ID
-	term     uint64
-	reign    uint64    // counts changes of leader and term
-	lastLost time.Time // when this member last saw a leader go
+	mu         sync.Mutex
+	node       *node.Node      // nil while there is none
+	storage    storage.Storage // of the same generation
+	stopping   bool
+	conflict   error // why this member must not serve
+	waiters    map[uint64]*waiter
+	pending    int64 // bytes of data in waiters
+	changes    int   // membership changes among them
+	answered   int   // those among them whose clients have their answer
+	leaderID   member.ID
+	term       uint64
+	reign      uint64    // counts changes of leader and term
+	lastLost   time.Time // when this member last saw a leader go
+	attachedAt time.Time // when node was attached
 
 	started     atomic.Bool
 	made        time.Time
@@ -213,7 +214,7 @@ func (s *Server) Attach(n *node.Node, st storage.Storage, snapshot uint64, regis
 	s.snapshots.attached(snapshot)
 	s.queue.attach(n, snapshot, registry)
 	s.mu.Lock()
-	s.node, s.storage = n, st
+	s.node, s.storage, s.attachedAt = n, st, time.Now()
 	s.mu.Unlock()
 	s.changed.notify()
 }
@@ -329,19 +330,6 @@ func (s *Server) currentNode() (*node.Node, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.node, s.unavailable()
-}
-
-// unavailable is why no request is taken; nil if requests are. It needs s.mu.
-func (s *Server) unavailable() error {
-	switch {
-	case s.stopping:
-		return &Error{Err: ErrStopping}
-	case s.conflict != nil:
-		return &Error{Err: ErrNotReady, Detail: s.conflict.Error()}
-	case s.node == nil:
-		return &Error{Err: ErrNotReady, Detail: "the storage plugin is starting", RetryAfter: s.cfg.Tick}
-	}
-	return nil
 }
 
 // hint adds to e who leads.

@@ -2,7 +2,6 @@ package server
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -16,8 +15,8 @@ func (s *Server) Status() Status {
 	if s.cfg.Links != nil {
 		st.Links = s.cfg.Links()
 	}
-	st.Warnings = append(s.logWarnings(), s.unfit()...)
 	n, _ := s.attached()
+	st.Warnings = s.warnings(n)
 	if n == nil {
 		return st
 	}
@@ -28,7 +27,6 @@ func (s *Server) Status() Status {
 	st.FirstIndex, st.SnapshotIndex = ns.First, ns.Snapshot
 	st.Progress = s.peerProgress(ns)
 	st.TickAge, st.Uncommitted = time.Since(n.LastTick()), s.uncommitted(ns)
-	st.Warnings = append(s.warnings(n), st.Warnings...)
 	return st
 }
 
@@ -42,55 +40,6 @@ func (s *Server) Live() error {
 	}
 	if age := time.Since(n.LastTick()); age > s.cfg.Election+s.cfg.Tick {
 		return fmt.Errorf("the raft goroutine ticked %v ago", age.Round(time.Millisecond))
-	}
-	return nil
-}
-
-// Ready implements Service.
-func (s *Server) Ready() error {
-	n, err := s.currentNode()
-	if err != nil {
-		return err
-	}
-	ns := n.State()
-	if err := s.Live(); err != nil {
-		return &Error{Err: ErrNotReady, Detail: err.Error()}
-	}
-	if ns.LostData != nil {
-		return ns.LostData
-	}
-	if ns.Leader == 0 {
-		return &Error{Err: ErrNoLeader}
-	}
-	if err := s.committing(ns); err != nil {
-		return err
-	}
-	if err := pluginsReady(s.cfg.Plugins()); err != nil {
-		return err
-	}
-	if !s.machine.isOpen() {
-		return &Error{Err: ErrNotReady, Detail: s.catchingUp()}
-	}
-	return nil
-}
-
-// catchingUp says what the state machine waits for.
-func (s *Server) catchingUp() string {
-	text := "the state machine is catching up"
-	if why := s.unread.Load(); why != nil {
-		text += ", and the storage cannot be read: " + *why
-	}
-	return text
-}
-
-// pluginsReady reports whether there is a plugin of each kind that works: of two
-// transports one is enough.
-func pluginsReady(all []PluginStatus) error {
-	for _, p := range all {
-		works := func(o PluginStatus) bool { return o.Kind == p.Kind && o.State == "ready" }
-		if !slices.ContainsFunc(all, works) {
-			return &Error{Err: ErrNotReady, Detail: fmt.Sprintf("%s plugin %s is in state %s", p.Kind, p.Name, p.State)}
-		}
 	}
 	return nil
 }

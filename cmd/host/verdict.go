@@ -1,0 +1,44 @@
+package main
+
+import "fmt"
+
+// pluginReady is the state of a plugin that serves.
+const pluginReady = "ready"
+
+// healthy reports whether all members answer, belong to one cluster, follow
+// one leader in its term, have all plugins ready, warn of nothing, and have a
+// way to each other.
+func (s clusterStatus) healthy() bool {
+	leaders := 0
+	for _, m := range s.Members {
+		if !m.Reachable || m.Error != "" || m.Role == "none" || s.astray(m) != "" || len(m.Warnings) > 0 {
+			return false
+		}
+		if m.Role == "leader" {
+			leaders++
+		}
+		for _, p := range m.Plugins {
+			if p.State != pluginReady || p.Warning != "" {
+				return false
+			}
+		}
+		for _, l := range m.Links {
+			if l.Error != "" {
+				return false
+			}
+		}
+	}
+	return leaders == 1
+}
+
+// astray says of a member that answers how it is not with the leader; empty if
+// it is.
+func (s clusterStatus) astray(m memberStatus) string {
+	switch {
+	case m.Leader == "":
+		return "knows no leader"
+	case m.Leader != s.Leader || m.Term != s.term:
+		return fmt.Sprintf("follows %s in term %d, and %s leads in term %d", m.Leader, m.Term, orDash(s.Leader), s.term)
+	}
+	return ""
+}
