@@ -34,11 +34,14 @@ type Config struct {
 	Members   []member.Member
 	Bootstrap bool
 
-	Tick, Election     time.Duration
-	SnapshotEntries    uint64
-	SnapshotBytes      uint64
-	CatchUpEntries     uint64
-	CatchUpBytes       uint64
+	Tick, Election  time.Duration
+	SnapshotEntries uint64
+	SnapshotBytes   uint64
+	CatchUpEntries  uint64
+	CatchUpBytes    uint64
+	// RehearseSnapshots has each snapshot of this member's own state restored
+	// into a second state machine plugin before it is stored.
+	RehearseSnapshots  bool
 	MaxInflightAppends int
 	Limits             plugins.Limits
 

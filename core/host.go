@@ -75,12 +75,17 @@ func New(cfg Config) (*Host, error) {
 		return nil, errors.Join(err, c.Close())
 	}
 	h.machine = &machineSource{h: h}
+	rehearse, err := h.rehearsal()
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
 	h.server = server.New(server.Config{
 		ClusterID: cfg.ClusterID, ID: cfg.ID, Name: cfg.Name, Version: cfg.Version,
 		Tick: cfg.Tick, Election: cfg.Election, Limits: cfg.Limits,
 		MaxValueBytes: cfg.MaxValueBytes, MaxPending: cfg.MaxPending, MaxPendingBytes: cfg.MaxPendingBytes,
 		SnapshotEntries: cfg.SnapshotEntries, SnapshotBytes: cfg.SnapshotBytes, CatchUpEntries: cfg.CatchUpEntries,
 		CatchUpBytes: cfg.CatchUpBytes,
+		Rehearse:     rehearse,
 		StateMachine: h.machine, Plugins: h.pluginStatus, Links: h.courier.links, Fitness: h.unfit, Logger: cfg.Logger, Metrics: cfg.Metrics,
 		Log: cfg.Log, RefusedConnections: func() uint64 { return h.api.RefusedConnections() },
 	})

@@ -3,8 +3,10 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,6 +52,40 @@ func (m chattyMachine) Apply(ctx context.Context, b statemachine.Batch) ([]state
 		}
 	}
 	return results, err
+}
+
+// truncatingMachine is a state machine whose snapshots have half of its state, with
+// an end mark of just that.
+type truncatingMachine struct{ *statemachinetest.Register }
+
+const truncatingName = "truncating"
+
+func truncatingBackend() backend.Backend {
+	return backend.StateMachine(truncatingName, func(backend.Env) statemachine.StateMachine {
+		return truncatingMachine{statemachinetest.NewRegister()}
+	})
+}
+
+func (m truncatingMachine) Describe() plugins.Info {
+	info := m.Register.Describe()
+	info.Name = truncatingName
+	return info
+}
+
+func (m truncatingMachine) PrepareSnapshot(ctx context.Context) (statemachine.Snapshot, error) {
+	s, err := m.Register.PrepareSnapshot(ctx)
+	return truncatedSnapshot{s}, err
+}
+
+type truncatedSnapshot struct{ statemachine.Snapshot }
+
+func (s truncatedSnapshot) Save(ctx context.Context, w io.Writer) error {
+	var buf bytes.Buffer
+	if err := s.Snapshot.Save(ctx, &buf); err != nil {
+		return err
+	}
+	_, err := w.Write(buf.Bytes()[:buf.Len()/2])
+	return err
 }
 
 // A machineLane is a state machine plugin of a language.

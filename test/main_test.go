@@ -32,7 +32,7 @@ var programs struct {
 }
 
 func TestMain(m *testing.M) {
-	sdk.ServeBuiltin(os.Args[1:], append(shipped(), webBackend(), memoryBackend(), frailBackend(), chattyBackend()))
+	sdk.ServeBuiltin(os.Args[1:], append(shipped(), webBackend(), memoryBackend(), frailBackend(), chattyBackend(), truncatingBackend()))
 	dir, err := os.MkdirTemp("", "e2e-bin-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -3,6 +3,9 @@
 package e2e
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,13 +16,20 @@ import (
 // costs a byte: none of them is stored, the log is not compacted, and the state
 // is whole after every kind of death.
 func TestATruncatedSnapshotIsNotStored(t *testing.T) {
-	for name, fault := range map[string]struct{ flag, says string }{
-		"without an end mark":            {"--truncate", "without an end mark"},
-		"with the end mark of the whole": {"--miscount", "bytes came of a snapshot of"},
+	for name, fault := range map[string]struct {
+		lane     machineLane
+		says     string
+		settings []string
+	}{
+		"python, without an end mark":            {pythonMachine("--truncate"), "without an end mark", nil},
+		"python, with the end mark of the whole": {pythonMachine("--miscount"), "bytes came of a snapshot of", nil},
+		"go, with the end mark of what it wrote": {
+			ownMachine(truncatingName), "a second state machine cannot be restored from it", []string{"raft.check_snapshots=restore"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n := startMachine(t, pythonMachine(fault.flag), snapshotting()...)
+			n := startMachine(t, fault.lane, append(snapshotting(), fault.settings...)...)
 			applied := func(client.Result) error { return nil }
 			n.proposeMany(500, applied)
 			n.await("to try a snapshot", func() bool { return strings.Contains(n.host.log(), fault.says) })
@@ -47,12 +57,19 @@ func TestATruncatedSnapshotIsNotStored(t *testing.T) {
 	}
 }
 
-// The same plugin without the fault has its snapshots stored, and restored.
+// The same plugin without the fault has its snapshots stored, and restored: in a
+// second process first.
 func TestASnapshotWithItsEndMarkIsStored(t *testing.T) {
 	t.Parallel()
-	n := startMachine(t, pythonMachine(), snapshotting()...)
-	n.proposeMany(1000, func(client.Result) error { return nil })
-	n.await("to take a snapshot", func() bool { st, ok := n.status(); return ok && st.GetSnapshotIndex() > 500 })
+	n := startMachine(t, pythonMachine(), append(snapshotting(), "raft.check_snapshots=restore")...)
+	for _, above := range []uint64{0, 500} {
+		n.proposeMany(500, func(client.Result) error { return nil })
+		n.await("to take a snapshot", func() bool { st, ok := n.status(); return ok && st.GetSnapshotIndex() > above })
+	}
+	n.await("to have removed what its rehearsals left", func() bool {
+		_, err := os.Stat(filepath.Join(n.data, "rehearsal"))
+		return errors.Is(err, os.ErrNotExist)
+	})
 	want := n.ask("digest")
 	n.kill()
 	n.startReady()

@@ -21,7 +21,8 @@ func hostSettings(c *hostconfig.Config, logger *slog.Logger, log server.LogState
 		Tick: c.Raft.Tick, Election: c.Raft.Election,
 		SnapshotEntries: c.Raft.SnapshotEntries, SnapshotBytes: c.Raft.SnapshotLogBytes,
 		CatchUpEntries: c.Raft.CatchUpEntries, CatchUpBytes: c.Raft.CatchUpBytes, MaxInflightAppends: c.Raft.MaxInflightAppends,
-		Limits: plugins.ProtocolLimits(c.Limits.MaxBatchBytes, c.Limits.MaxChunkBytes),
+		RehearseSnapshots: c.Raft.CheckSnapshots == hostconfig.CheckRestore,
+		Limits:            plugins.ProtocolLimits(c.Limits.MaxBatchBytes, c.Limits.MaxChunkBytes),
 
 		MaxValueBytes: int(c.API.MaxValueBytes), MaxPending: c.API.MaxPendingProposals,
 		MaxPendingBytes: int64(c.API.MaxPendingBytes), MaxConnections: c.API.MaxConnections,

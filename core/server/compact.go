@@ -14,9 +14,12 @@ import (
 // caught up are not kept for either, but always what a follower needs that is
 // being sent a snapshot.
 func (p *snapshotter) compact(ctx context.Context, n *node.Node, st storage.Storage, index uint64) error {
-	older, err := olderSnapshot(ctx, st, index)
-	if err != nil {
-		return err
+	older := index // one that was restored for trial can be restored
+	if p.s.cfg.Rehearse == nil {
+		var err error
+		if older, err = olderSnapshot(ctx, st, index); err != nil {
+			return err
+		}
 	}
 	p.mu.Lock()
 	to := max(min(index-min(index, p.s.cfg.CatchUpEntries), older), p.kept.floor(index))

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -43,6 +44,10 @@ type Config struct {
 	// CatchUpBytes of them; 0 means defaults.CatchUpBytes.
 	SnapshotEntries, SnapshotBytes, CatchUpEntries, CatchUpBytes uint64
 
+	// Rehearse restores the state of a snapshot, which is read from r to its
+	// end, into a second state machine; nil if snapshots are stored without
+	// that.
+	Rehearse func(ctx context.Context, index uint64, r io.Reader) error
 	// StateMachine starts the state machine plugin and opens it.
 	StateMachine StateMachineSource
 	// Plugins reports the state of all plugins; Ready asks too.

@@ -2,9 +2,7 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"time"
 
@@ -239,8 +237,7 @@ func (p *snapshotter) save(ctx context.Context, n *node.Node, st storage.Storage
 	if err := header.Encode(w); err != nil {
 		return 0, fmt.Errorf("write snapshot %d: %w", a.Last, err)
 	}
-	to := &writeErrors{w: w}
-	if err := errors.Join(job.snapshot.Save(ctx, to), to.err); err != nil {
+	if err := p.saveState(ctx, job, w); err != nil {
 		return 0, fmt.Errorf("write snapshot %d: %w", a.Last, err)
 	}
 	info, err := w.Commit()
@@ -249,21 +246,4 @@ func (p *snapshotter) save(ctx context.Context, n *node.Node, st storage.Storage
 	}
 	n.Do(func(c *node.Core) error { c.SnapshotSaved(meta); return nil })
 	return info.Bytes, nil
-}
-
-// writeErrors remembers why writing failed: a state machine that ignores it has
-// not saved its state.
-type writeErrors struct {
-	w   io.Writer
-	err error
-}
-
-// Write implements io.Writer.
-func (w *writeErrors) Write(b []byte) (int, error) {
-	if w.err != nil {
-		return 0, w.err
-	}
-	n, err := w.w.Write(b)
-	w.err = err
-	return n, err
 }

@@ -82,10 +82,24 @@ type Raft struct {
 	CatchUpEntries uint64
 	// CatchUpBytes is how many bytes of entries stay at most behind a snapshot.
 	CatchUpBytes uint64
+	// CheckSnapshots says what must be known of a snapshot before it is stored.
+	CheckSnapshots SnapshotCheck
 	// MaxInflightAppends is how many batches may be on their way to storage
 	// at once. What waits meanwhile forms the next batch.
 	MaxInflightAppends int
 }
+
+// SnapshotCheck is what must be known of a snapshot before it is stored, and the
+// log given up behind it.
+type SnapshotCheck string
+
+// The checks.
+const (
+	// CheckSum: its bytes are those that the state machine vouches for.
+	CheckSum SnapshotCheck = "sum"
+	// CheckRestore: a second state machine could be restored from it besides.
+	CheckRestore SnapshotCheck = "restore"
+)
 
 // API is the service for clients.
 type API struct {

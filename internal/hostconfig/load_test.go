@@ -151,6 +151,7 @@ func TestOrderOfSources(t *testing.T) {
 		"raft.snapshot_log_bytes":        {"2MiB", "3MiB", "4MiB"},
 		"raft.catch_up_entries":          {"1", "2", "3"},
 		"raft.catch_up_bytes":            {"2MiB", "3MiB", "4MiB"},
+		"raft.check_snapshots":           {"restore", "sum", "restore"},
 		"raft.max_inflight_appends":      {"3", "4", "5"},
 		"api.listen":                     {":1", ":2", ":3"},
 		"api.max_value_bytes":            {"2KiB", "3KiB", "4KiB"},

@@ -40,6 +40,7 @@ func settings(c *Config) []setting {
 		{key: "raft.snapshot_log_bytes", def: size(defaults.SnapshotBytes), value: sizeValue{&c.Raft.SnapshotLogBytes}},
 		{key: "raft.catch_up_entries", def: count(defaults.CatchUpEntries), value: countValue{&c.Raft.CatchUpEntries}},
 		{key: "raft.catch_up_bytes", def: size(defaults.CatchUpBytes), value: sizeValue{&c.Raft.CatchUpBytes}},
+		{key: "raft.check_snapshots", def: "sum", value: choice(&c.Raft.CheckSnapshots, CheckSum, CheckRestore)},
 		{key: "raft.max_inflight_appends", def: count(defaults.MaxInflightAppends), value: intValue{&c.Raft.MaxInflightAppends}},
 		{key: "api.listen", value: textValue{&c.API.Listen}},
 		{key: "api.max_value_bytes", def: size(defaults.MaxValueBytes), value: sizeValue{&c.API.MaxValueBytes}},

@@ -55,6 +55,9 @@ func (c *Config) checkIdentity(ps *problems) {
 	if c.Cluster.State != StateNew && c.Cluster.State != StateExisting {
 		ps.about("cluster.state", "%q is not possible; use new or existing", c.Cluster.State)
 	}
+	if c.Raft.CheckSnapshots != CheckSum && c.Raft.CheckSnapshots != CheckRestore {
+		ps.about("raft.check_snapshots", "%q is not possible; use sum or restore", c.Raft.CheckSnapshots)
+	}
 	switch c.Log.Format {
 	case FormatAuto, FormatText, FormatJSON:
 	default:

@@ -1,0 +1,83 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/pontoon-raft/pontoon/core/catalog"
+	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+)
+
+// rehearsalDir is the data directory of the state machines that snapshots are
+// restored into to see whether they can be. It is empty before and after.
+const rehearsalDir = "rehearsal"
+
+// rehearsal restores snapshots into a state machine plugin that is there for
+// nothing else, with a place in the catalog of its own: its ends say nothing of
+// the one that serves.
+type rehearsal struct {
+	h    *Host
+	slot *catalog.Slot
+}
+
+// rehearsal returns how to restore a snapshot for trial; nil if that is not
+// wanted.
+func (h *Host) rehearsal() (func(context.Context, uint64, io.Reader) error, error) {
+	if !h.cfg.RehearseSnapshots {
+		return nil, nil
+	}
+	spec := h.cfg.StateMachine.Spec
+	spec.Kind = plugins.StateMachine
+	slot, err := h.catalog.Slot(spec)
+	if err != nil {
+		return nil, err
+	}
+	return (&rehearsal{h, slot}).restore, nil
+}
+
+// restore starts a state machine, restores it from r, and ends it.
+func (r *rehearsal) restore(ctx context.Context, index uint64, from io.Reader) (err error) {
+	dir, err := filepath.Abs(filepath.Join(r.h.cfg.DataDir, rehearsalDir))
+	if err != nil {
+		return err
+	}
+	if err := r.clear(dir); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.clear(dir)) }()
+	if err := vfs.MakeOSDir(dir); err != nil {
+		return fmt.Errorf("data directory of a rehearsal: %w", err)
+	}
+	var m statemachine.StateMachine
+	in, err := r.h.launch(ctx, plugins.StateMachine, r.slot, r.h.cfg.StateMachine.Config, func(ctx context.Context, in *catalog.Instance, opts plugins.Options) error {
+		m, opts.DataDir = in.StateMachine(), dir
+		_, err := m.Open(ctx, opts)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer r.end(m, in)
+	return m.Restore(ctx, index, from)
+}
+
+// end ends the state machine. What it has to say about that is of no interest.
+func (r *rehearsal) end(m statemachine.StateMachine, in *catalog.Instance) {
+	ctx, cancel := context.WithTimeout(context.Background(), CallTimeout(r.h.cfg.Election))
+	defer cancel()
+	_ = m.Close(ctx)
+	_ = in.Stop(ctx)
+}
+
+func (r *rehearsal) clear(dir string) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("remove what a rehearsal left: %w", err)
+	}
+	return nil
+}
