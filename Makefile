@@ -15,7 +15,7 @@ NESTED := $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -
 FUZZTIME  ?= 20s
 TESTFLAGS ?=
 
-.PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz bench bench-peers bench-storage bench-behind large-snapshot lies clean
+.PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz bench bench-peers bench-storage bench-behind large-snapshot lies overload clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -104,6 +104,9 @@ bench-storage: ## measure appends of the wal beside etcd and hashicorp, in one r
 
 bench-behind: ## the leader's memory while a follower gets 20,000 entries of 100 kB from its disk
 	go test ./test -count=1 -v -run '^TestFarBehindFollower$$' -behind 20000
+
+overload: ## a minute of far more writes than a cluster gets done, through a follower: memory, answers, recovery
+	go test ./test -count=1 -v -run '^TestOverloadThroughAFollower$$' -overload 60s
 
 clean: ## remove what was built
 	rm -rf bin
