@@ -30,8 +30,9 @@ const (
 	headerBytes = 32 << 10
 )
 
-// newGRPC makes the gRPC server with all its services.
-func newGRPC(r *requests, h *healthService, waiting *sync.WaitGroup) *grpc.Server {
+// newGRPC makes a gRPC server with all services. Connections are closed after
+// they have been idle for so long; 0 means never.
+func newGRPC(r *requests, h *healthService, waiting *sync.WaitGroup, idle time.Duration) *grpc.Server {
 	l := r.limits
 	s := grpc.NewServer(
 		grpc.ForceServerCodecV2(newCodec(l)),
@@ -43,7 +44,7 @@ func newGRPC(r *requests, h *healthService, waiting *sync.WaitGroup) *grpc.Serve
 		grpc.StaticConnWindowSize(connectionWindow),
 		grpc.WaitForHandlers(true),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingEvery, PermitWithoutStream: true}),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingAfter, Timeout: pingTimeout}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: idle, Time: pingAfter, Timeout: pingTimeout}),
 		grpc.ChainStreamInterceptor(endWithServer(r.end, waiting)),
 	)
 	s.RegisterService(withFailures(hostv1.Host_ServiceDesc), r)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"math"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/core/server"
 )
 
 // A route is one path of the JSON API: its method and what it does with the
@@ -87,6 +89,9 @@ func (j *jsonAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	resp, err := j.serve(w, r)
 	if err != nil {
 		f := failureOf(err)
+		if placeOf(r.Context()) != nil && errors.Is(err, server.ErrTooManyRequests) {
+			w.Header().Set("Connection", "close") // see forClients
+		}
 		if f.GetRetryAfterMs() > 0 {
 			seconds := math.Ceil(float64(f.GetRetryAfterMs()) / 1000)
 			w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))

@@ -33,7 +33,8 @@ type Limits struct {
 	// MaxConnections counts client connections of both kinds, by default
 	// 1024. It is never more than the limit of descriptors allows behind a
 	// reserve for plugins and storage. Sixteen more are served too, but neither propose nor
-	// query there; those above are closed at once.
+	// query there: who does is refused and the connection closed. Those above are
+	// closed at once.
 	MaxConnections int
 	// MaxStreams is the most concurrent calls of one connection, by default
 	// 1024; further ones wait in the client.
@@ -50,6 +51,9 @@ type Limits struct {
 	// default 1 min. Idle is how long such a connection stays open between
 	// requests, by default 2 min.
 	ReadRequest, Idle time.Duration
+	// ReservedIdle is how long a connection beyond MaxConnections stays open
+	// between requests, by default 5 s.
+	ReservedIdle time.Duration
 	// HealthInterval is how often health watchers are brought up to date, by
 	// default 200 ms.
 	HealthInterval time.Duration
@@ -82,6 +86,7 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.FirstBytes, 10*time.Second)
 	orDefault(&l.ReadRequest, time.Minute)
 	orDefault(&l.Idle, 2*time.Minute)
+	orDefault(&l.ReservedIdle, 5*time.Second)
 	orDefault(&l.HealthInterval, 200*time.Millisecond)
 	return l
 }

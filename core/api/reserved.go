@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc/peer"
 
@@ -15,11 +18,32 @@ import (
 // out.
 const reservedConnections = 16
 
+// A place is what a reserved connection has. It is for a moment: a client that is
+// refused there, or that is idle, gives it up.
+type place struct {
+	full func() bool // the limit is still reached
+	// leave closes an HTTP/2 connection when what is under way there is
+	// answered; nil for HTTP/1.1.
+	leave func()
+	idle  atomic.Pointer[time.Timer] // closes an HTTP/1.1 connection
+}
+
 // A reservedAddr is the remote address of a connection that came when the limit
 // was reached. The address is what gRPC tells its handlers of a connection.
 type reservedAddr struct {
 	net.Addr
-	full func() bool // the limit is still reached
+	place *place
+}
+
+// placeOf is the reserved place that a request came on; nil if it came on
+// another connection.
+func placeOf(ctx context.Context) *place {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return nil
+	}
+	addr, _ := p.Addr.(reservedAddr)
+	return addr.place
 }
 
 // noteConnection makes the connection known to the handlers of HTTP/1.1 as
@@ -28,19 +52,35 @@ func noteConnection(ctx context.Context, conn net.Conn) context.Context {
 	return peer.NewContext(ctx, &peer.Peer{Addr: conn.RemoteAddr()})
 }
 
-// forClients refuses proposals and queries on a reserved connection, as long as the limit
-// is reached.
+// forClients refuses proposals and queries on a reserved connection, as long as
+// the limit is reached, and has it closed: who would keep it keeps an operator
+// out.
 func (r *requests) forClients(ctx context.Context) error {
-	p, ok := peer.FromContext(ctx)
-	if !ok {
+	p := placeOf(ctx)
+	if p == nil || !p.full() {
 		return nil
 	}
-	if addr, reserved := p.Addr.(reservedAddr); !reserved || !addr.full() {
-		return nil
+	if p.leave != nil {
+		p.leave()
 	}
 	return &server.Error{
 		Err:        server.ErrTooManyRequests,
 		Detail:     fmt.Sprintf("%d client connections are open; beyond that only administration is served", r.limits.MaxConnections),
 		RetryAfter: fullRetryAfter,
+	}
+}
+
+// noteIdle closes a reserved HTTP/1.1 connection that is idle for too long.
+func noteIdle(conn net.Conn, state http.ConnState, limit time.Duration) {
+	c, ok := conn.(*clientConn)
+	if !ok || c.place == nil {
+		return
+	}
+	var next *time.Timer
+	if state == http.StateIdle {
+		next = time.AfterFunc(limit, func() { c.Close() })
+	}
+	if before := c.place.idle.Swap(next); before != nil {
+		before.Stop()
 	}
 }

@@ -40,6 +40,7 @@ type Server struct {
 	requests *requests
 	health   *healthService
 	grpc     *grpc.Server
+	reserved *reservedServers
 	json     *http.Server
 	admin    *http.Server
 	silent   silentConns
@@ -77,9 +78,15 @@ func New(o Options) *Server {
 	s := &Server{opts: o, log: o.Logger, end: newEnding(), stopDone: make(chan struct{})}
 	s.requests = &requests{svc: o.Service, limits: o.Limits, version: o.Version, end: s.end}
 	s.health = newHealthService(o.Service, s.end)
-	s.grpc = newGRPC(s.requests, s.health, &s.streams)
+	s.grpc = newGRPC(s.requests, s.health, &s.streams, 0)
+	s.reserved = &reservedServers{limits: o.Limits, running: map[*grpc.Server]struct{}{}, make: func() *grpc.Server {
+		return newGRPC(s.requests, s.health, &s.streams, o.Limits.ReservedIdle)
+	}}
 	s.json, s.cancelJSON = s.newHTTP(newJSONAPI(s.requests))
-	s.json.ConnState, s.json.ConnContext = s.silent.note, noteConnection
+	s.json.ConnState, s.json.ConnContext = func(c net.Conn, state http.ConnState) {
+		s.silent.note(c, state)
+		noteIdle(c, state, o.Limits.ReservedIdle)
+	}, noteConnection
 	s.admin, s.cancelAdmin = s.newHTTP(newAdmin(o.Service, s.health, o.Gatherer))
 	return s
 }
@@ -127,7 +134,7 @@ func (s *Server) Listen(clientAddr, adminAddr string) error {
 			return err
 		}
 	}
-	s.clients = newSplitter(clients, s.log, s.opts.Limits)
+	s.clients = newSplitter(clients, s.log, s.opts.Limits, s.reserved)
 	return nil
 }
 

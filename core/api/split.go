@@ -23,6 +23,7 @@ type splitter struct {
 	max        int64
 
 	http1, http2 *branch
+	reserved     *reservedServers // serve HTTP/2 beyond max
 
 	// open counts connections that were accepted and not yet closed; refused
 	// those that were closed because of max.
@@ -35,7 +36,7 @@ type splitter struct {
 	sorting   sync.WaitGroup
 }
 
-func newSplitter(base net.Listener, log *slog.Logger, l Limits) *splitter {
+func newSplitter(base net.Listener, log *slog.Logger, l Limits, reserved *reservedServers) *splitter {
 	return &splitter{
 		base:       base,
 		log:        log,
@@ -43,6 +44,7 @@ func newSplitter(base net.Listener, log *slog.Logger, l Limits) *splitter {
 		max:        int64(l.MaxConnections),
 		http1:      newBranch(base.Addr()),
 		http2:      newBranch(base.Addr()),
+		reserved:   reserved,
 		undecided:  map[net.Conn]struct{}{},
 	}
 }
@@ -93,9 +95,14 @@ func (s *splitter) take(conn net.Conn) {
 		}
 		return
 	}
-	c := &clientConn{Conn: conn, from: conn.RemoteAddr(), release: sync.OnceFunc(func() { s.open.Add(-1) })}
+	c := &clientConn{Conn: conn, from: conn.RemoteAddr(), closed: make(chan struct{})}
+	c.release = sync.OnceFunc(func() {
+		s.open.Add(-1)
+		close(c.closed)
+	})
 	if open > s.max {
-		c.from = reservedAddr{c.from, func() bool { return s.open.Load() > s.max }}
+		c.place = &place{full: func() bool { return s.open.Load() > s.max }}
+		c.from = reservedAddr{c.from, c.place}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,6 +122,10 @@ func (s *splitter) sort(c *clientConn) {
 	s.mu.Unlock()
 	if err != nil {
 		c.Close()
+		return
+	}
+	if c.place != nil && to == s.http2 {
+		s.reserved.serve(c)
 		return
 	}
 	to.hand(c)
@@ -163,6 +174,8 @@ type clientConn struct {
 	net.Conn
 	seen    []byte
 	from    net.Addr
+	place   *place        // nil unless reserved
+	closed  chan struct{} // closed by release
 	release func()
 }
 

@@ -47,7 +47,9 @@ func (s *Server) stop(ctx context.Context) error {
 	}
 	graceful := make(chan struct{})
 	go func() {
+		s.reserved.drain()
 		s.grpc.GracefulStop()
+		s.reserved.serving.Wait()
 		close(graceful)
 	}()
 	s.silent.close()
@@ -83,6 +85,7 @@ func (s *Server) waitForHandlers(graceful <-chan struct{}) error {
 	go func() {
 		defer close(gone)
 		s.grpc.Stop()
+		s.reserved.stop()
 		<-graceful
 		s.requests.readers.Wait()
 		s.streams.Wait()

@@ -1,0 +1,114 @@
+package api_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/core/api"
+	"github.com/pontoon-raft/pontoon/core/server"
+)
+
+// crowded is a server with two places for clients, both taken, and a client for
+// each of the sixteen places that are reserved.
+func crowded(t *testing.T, idle time.Duration) (*api.Server, []hostv1.HostClient) {
+	t.Helper()
+	s := start(t, api.Options{
+		Service: &fakeService{}, Logger: slog.New(slog.DiscardHandler),
+		Limits: api.Limits{MaxConnections: 2, ReservedIdle: idle},
+	})
+	for range 2 {
+		if _, err := hostClient(t, s).Status(t.Context(), &hostv1.StatusRequest{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var reserved []hostv1.HostClient
+	for range 16 {
+		reserved = append(reserved, hostClient(t, s))
+	}
+	return s, reserved
+}
+
+// slowChange is a service whose changes of the membership wait.
+type slowChange struct {
+	*fakeService
+	begun, free chan struct{}
+}
+
+func (s slowChange) AddMember(ctx context.Context, m server.Member, o server.ChangeOptions) (server.Membership, error) {
+	close(s.begun)
+	<-s.free
+	return s.fakeService.AddMember(ctx, m, o)
+}
+
+// An administrator's request that takes long is answered, although another one
+// is refused on the same connection meanwhile, or nothing else comes.
+func TestLongRequestsOnAReservedPlaceAreAnswered(t *testing.T) {
+	svc := slowChange{&fakeService{}, make(chan struct{}), make(chan struct{})}
+	s := start(t, api.Options{
+		Service: svc, Logger: slog.New(slog.DiscardHandler),
+		Limits: api.Limits{MaxConnections: 1, ReservedIdle: 10 * time.Millisecond},
+	})
+	if _, err := hostClient(t, s).Status(t.Context(), &hostv1.StatusRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	operator := hostClient(t, s)
+	added := make(chan error, 1)
+	go func() {
+		_, err := operator.AddMember(t.Context(), &hostv1.AddMemberRequest{Member: &hostv1.Member{
+			Id: "4", Name: "n4", PeerUrls: []string{"http://n4:1"}, ClientAddress: "n4:2",
+		}})
+		added <- err
+	}()
+	<-svc.begun
+	if _, err := operator.Propose(t.Context(), &hostv1.ProposeRequest{Data: []byte("x")}); status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("a proposal beside it: %v", err)
+	}
+	<-time.After(50 * time.Millisecond) // several times the idle limit
+	close(svc.free)
+	if err := <-added; err != nil {
+		t.Errorf("the change ended with %v", err)
+	}
+}
+
+// getsIn waits until an operator who tries again gets an answer.
+func getsIn(t *testing.T, s *api.Server) {
+	t.Helper()
+	operator := hostClient(t, s)
+	within(t, "an operator gets in", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := operator.Status(ctx, &hostv1.StatusRequest{})
+		return err == nil
+	})
+}
+
+// However many clients keep their connections, an operator gets in: a place
+// that is reserved for administration is not kept by who was refused on it. The
+// refusal arrives whole before the connection is closed.
+func TestRefusedClientsDoNotKeepTheReservedPlaces(t *testing.T) {
+	s, clients := crowded(t, time.Hour)
+	for i, c := range clients {
+		if _, err := c.Propose(t.Context(), &hostv1.ProposeRequest{Data: []byte("x")}); status.Code(err) != codes.ResourceExhausted {
+			t.Fatalf("client %d: %v", i, err)
+		}
+	}
+	getsIn(t, s)
+}
+
+// Nor is it kept by who has asked something that is served, and asks nothing
+// more.
+func TestIdleConnectionsDoNotKeepTheReservedPlaces(t *testing.T) {
+	s, clients := crowded(t, 50*time.Millisecond)
+	for i, c := range clients {
+		if _, err := c.Status(t.Context(), &hostv1.StatusRequest{}); err != nil {
+			t.Fatalf("client %d: %v", i, err)
+		}
+	}
+	getsIn(t, s)
+}
