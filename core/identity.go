@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 var (
 	// ErrLostData: this member acknowledged what its store does not have any
 	// more. It must not vote or count again under its id.
-	ErrLostData = errors.New("this member lost data: remove it from the cluster, empty its data directory, and add it under a new id")
+	ErrLostData = node.ErrLostData
 	// ErrOtherCluster: the cluster that the peers belong to began with other
 	// members than this one's log, which has nothing but its own beginning.
 	ErrOtherCluster = errors.New("this member has founded a cluster of its own, and its peers belong to another: " +
@@ -214,7 +215,7 @@ type loss struct {
 func (i *identity) end(err error) {
 	l := loss{end: err}
 	if errors.Is(err, ErrLostData) {
-		l.why = err.Error()
+		l.why = strings.TrimPrefix(err.Error(), ErrLostData.Error()+": ")
 	}
 	i.note(l)
 }
@@ -229,7 +230,7 @@ func (i *identity) note(l loss) {
 
 // lostData takes that a leader counts on entries that this member does not have.
 func (i *identity) lostData(err error) {
-	i.lossOnce.Do(func() { i.note(loss{why: err.Error()}) })
+	i.lossOnce.Do(func() { i.end(err) })
 }
 
 // peers are the other members, and before there are any those of the

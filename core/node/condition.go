@@ -76,6 +76,11 @@ func (c Condition) Unfitness() int {
 type gossip struct {
 	condition   Condition
 	uncommitted uint64 // of a leader: age of its oldest uncommitted entry, in ticks
+	run         uint64 // see doubling
+	// acknowledged, in a heartbeat, is the entry up to which the receiver has
+	// acknowledged this leader's log.
+	acknowledged uint64
+	doubled      bool // the sender sees two processes that serve the receiver
 }
 
 // heard is gossip with the message that carried it.
@@ -84,10 +89,26 @@ type heard struct {
 	gossip  gossip
 }
 
+// gossips tells whether messages of this type carry gossip.
+func gossips(t pb.MessageType) bool {
+	return saysCondition(t) || t == pb.MsgVote || t == pb.MsgPreVote || t == pb.MsgAppResp
+}
+
+// saysCondition tells whether the gossip has the sender's condition.
+func saysCondition(t pb.MessageType) bool { return t == pb.MsgHeartbeat || t == pb.MsgHeartbeatResp }
+
 // gossip is what goes with m.
 func (c *Core) gossip(m *pb.Message) (g gossip) {
-	if t := m.GetType(); t != pb.MsgHeartbeat && t != pb.MsgHeartbeatResp {
+	if !gossips(m.GetType()) {
 		return g
+	}
+	to := member.ID(m.GetTo())
+	g.run, g.doubled = c.doubling.own, c.doubled(to)
+	if !saysCondition(m.GetType()) {
+		return g
+	}
+	if m.GetType() == pb.MsgHeartbeat {
+		g.acknowledged = c.match(to)
 	}
 	if g.condition = c.fitness.Condition; c.refusing {
 		g.condition |= Refusing
@@ -104,13 +125,20 @@ func (c *Core) gossip(m *pb.Message) (g gossip) {
 // hear takes what a peer says of itself.
 func (c *Core) hear(h heard) {
 	from := member.ID(h.message.GetFrom())
+	if h.message.GetType() == pb.MsgHeartbeat {
+		c.hearAcknowledged(h)
+	}
 	if _, known := c.registry.Member(from); !known {
 		return
 	}
 	if c.conditions == nil {
 		c.conditions = map[member.ID]Condition{}
 	}
-	c.conditions[from] = h.gossip.condition
+	if saysCondition(h.message.GetType()) {
+		c.conditions[from] = h.gossip.condition
+	}
+	c.doubling.see(from, h.gossip.run, c.hearing.ticks, c.cfg.ElectionTicks)
+	c.hearDoubled(h.gossip)
 	if h.message.GetType() == pb.MsgHeartbeat && h.message.GetTerm() == c.term {
 		c.leaderStalled = h.gossip.uncommitted
 	}

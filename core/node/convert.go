@@ -99,6 +99,7 @@ func (c *encoder) encode(m *pb.Message) ([]byte, error) {
 		LogTerm: m.GetLogTerm(), Index: m.GetIndex(), Entries: c.entries, Commit: m.GetCommit(),
 		Reject: m.GetReject(), RejectHint: m.GetRejectHint(), Context: m.GetContext(), Vote: m.GetVote(),
 		Condition: uint64(c.gossip.condition), Uncommitted: c.gossip.uncommitted,
+		Run: c.gossip.run, Acknowledged: c.gossip.acknowledged, Doubled: c.gossip.doubled,
 	}
 	if s := m.GetSnapshot(); s != nil {
 		out.Snapshot.Metadata = toMetadata(s.GetMetadata())
@@ -145,5 +146,8 @@ func decodeAll(payload []byte, limits messageLimits) (*pb.Message, gossip, error
 	if s.kind == pb.MsgSnap {
 		m.Snapshot = &pb.Snapshot{Metadata: fromMetadata(in.Snapshot.Metadata)}
 	}
-	return m, gossip{Condition(in.Condition), in.Uncommitted}, nil
+	return m, gossip{
+		condition: Condition(in.Condition), uncommitted: in.Uncommitted,
+		run: in.Run, acknowledged: in.Acknowledged, doubled: in.Doubled,
+	}, nil
 }

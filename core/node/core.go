@@ -54,6 +54,7 @@ type Core struct {
 	fitness       Fitness
 	holdback      holdback
 	leaderSpace   leaderSpace
+	doubling      doubling
 	watch         watch
 	refusing      bool                    // messages of peers were refused lately
 	conditions    map[member.ID]Condition // what the others say of themselves
@@ -112,6 +113,7 @@ func NewCore(cfg Config) (c *Core, err error) {
 		saved:    cfg.State.HardState,
 		term:     cfg.State.HardState.Term,
 		changes:  changeLog{durable: cfg.State.HardState.Commit},
+		doubling: doubling{own: randomNumber()},
 	}
 	c.changes.appended(fromEntries(cfg.Entries))
 	c.registrar = registrar{known: map[member.ID]uint64{}, due: true}

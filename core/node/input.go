@@ -392,6 +392,9 @@ func (c *Core) accepts(m *pb.Message) error {
 	if m.GetTo() != uint64(c.cfg.ID) {
 		return invalid("%s for %x reached %s", m.GetType(), m.GetTo(), c.cfg.ID)
 	}
+	if err := c.checkDoubled(m); err != nil {
+		return err
+	}
 	last := c.lastIndex()
 	current := m.GetTerm() >= c.term
 	switch m.GetType() {
@@ -406,7 +409,7 @@ func (c *Core) accepts(m *pb.Message) error {
 		if m.GetType() == pb.MsgApp {
 			return nil
 		}
-		if current && m.GetCommit() > last {
+		if current && (m.GetCommit() > last || c.lost != nil) {
 			if c.lost == nil {
 				c.lost = fmt.Errorf("%w: leader %x says that this node has entry %d, but its last one is %d",
 					ErrLostData, m.GetFrom(), m.GetCommit(), last)
@@ -430,5 +433,7 @@ func (c *Core) accepts(m *pb.Message) error {
 func (c *Core) leads() bool { return c.raft.BasicStatus().RaftState == raft.StateLeader }
 
 // ErrLostData: the cluster counts on entries that this node does not have: its
-// disk was wiped or replaced.
-var ErrLostData = errors.New("this node lost data: remove it from the cluster and add it under a new id")
+// disk was wiped or replaced, or another process serves the member and this one
+// has a copy of its directory.
+var ErrLostData = errors.New("this member lost data: remove it from the cluster, empty its data directory, and add it under a new id; " +
+	"if it is a copy of a member that serves elsewhere, delete the copy")

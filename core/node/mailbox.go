@@ -96,7 +96,7 @@ func (in *inputs) add(m *pb.Message, g gossip, size int) {
 		return
 	}
 	in.messages = append(in.messages, m)
-	if t := m.GetType(); t == pb.MsgHeartbeat || t == pb.MsgHeartbeatResp {
+	if gossips(m.GetType()) {
 		in.heard = append(in.heard, heard{m, g})
 	}
 	in.messageBytes += size

@@ -54,6 +54,9 @@ type State struct {
 	// LostData is set once a leader counts on entries that this node does not
 	// have.
 	LostData error
+	// Doubled are the members that two processes serve, this one among them if
+	// a peer says so.
+	Doubled []member.ID
 	// UncommittedTicks is the age of the oldest entry that this node has and
 	// does not know to be committed, LeaderUncommittedTicks what the leader
 	// says of its own; in ticks.
@@ -76,6 +79,7 @@ type Node struct {
 	drops    drops
 	refusals refusals
 	held     heldProposals
+	saidLost bool // the log has it; of the raft goroutine
 }
 
 // New returns a Node around c, which it owns from here on.
@@ -183,7 +187,6 @@ func (n *Node) takeIn(in *inputs, ticked bool) error {
 
 // stepMessage steps a peer's message; only ErrFailed is returned.
 func (n *Node) stepMessage(m *pb.Message) error {
-	knew := n.core.lost != nil
 	err := n.core.Step(m)
 	switch {
 	case err == nil, errors.Is(err, raft.ErrStepPeerNotFound):
@@ -196,7 +199,8 @@ func (n *Node) stepMessage(m *pb.Message) error {
 	case errors.Is(err, ErrFailed):
 		return err
 	case errors.Is(err, ErrLostData):
-		if !knew {
+		if !n.saidLost {
+			n.saidLost = true
 			n.logger.Error("refusing to follow", "error", err)
 			n.publish()
 		}
@@ -249,7 +253,7 @@ func (n *Node) publish() {
 	s := &State{
 		Role: roleName(st), Leader: member.ID(st.Lead), Term: st.GetTerm(), Commit: st.GetCommit(),
 		First: n.core.log.first, Last: n.core.lastIndex(), Snapshot: n.core.log.snapshot.GetIndex(),
-		Registry: n.core.registry, PutOut: n.core.putOut, LostData: n.core.lost,
+		Registry: n.core.registry, PutOut: n.core.putOut, LostData: n.core.lost, Doubled: n.core.Doubled(),
 		UncommittedTicks: n.core.watch.uncommitted(), LeaderUncommittedTicks: n.core.leaderStalled,
 	}
 	if st.RaftState == raft.StateLeader {

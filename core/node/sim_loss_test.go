@@ -153,7 +153,7 @@ func (s *sim) oldCopy(n *simNode) {
 			continue
 		}
 		p, has := l.core.raft.Status().Progress[uint64(n.id)]
-		if commit := l.core.raft.BasicStatus().GetCommit(); has && min(p.Match, commit) > last && s.meet(l, n) {
+		if has && p.Match > last && s.meet(l, n) {
 			s.ends(n)
 			s.t.Logf("node %s gets an older copy of its disk", n.id)
 			s.note("old copy", n.id)
@@ -161,10 +161,11 @@ func (s *sim) oldCopy(n *simNode) {
 			n.boot()
 			heartbeat := &pb.Message{
 				Type: pb.MsgHeartbeat.Enum(), From: new(uint64(l.id)), To: new(uint64(n.id)), Term: new(l.core.term),
-				Commit: new(min(p.Match, commit)),
+				Commit: new(min(p.Match, last)),
 			}
+			n.core.hear(heard{heartbeat, gossip{acknowledged: p.Match}})
 			if err := n.core.Step(heartbeat); err == nil {
-				s.t.Fatalf("node %s does not notice that entry %d is missing", n.id, min(p.Match, commit))
+				s.t.Fatalf("node %s does not notice that entry %d is missing", n.id, p.Match)
 			}
 			n.marked = true
 			return

@@ -327,9 +327,15 @@ func (s *sim) deliver() {
 		from.check(from.core.Unreachable(m.to))
 		return
 	}
-	msg, err := decode(m.payload, to.core.limits)
+	msg, g, err := decodeAll(m.payload, to.core.limits)
 	if err != nil {
 		s.t.Fatalf("a message of %s does not decode: %v", m.from, err)
+	}
+	if g.run != from.core.doubling.own {
+		g.run = 0 // connections of a process that has ended hold little
+	}
+	if gossips(msg.GetType()) {
+		to.core.hear(heard{msg, g})
 	}
 	err = to.core.Step(msg)
 	if errors.Is(err, ErrDropped) && msg.GetType() == pb.MsgProp { // what Node holds in vain

@@ -153,6 +153,16 @@ func (c *Core) next(of uint64) (next uint64) {
 	return next
 }
 
+// match is the entry up to which a peer has acknowledged the log.
+func (c *Core) match(of member.ID) (match uint64) {
+	c.raft.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) {
+		if member.ID(id) == of {
+			match = pr.Match
+		}
+	})
+	return match
+}
+
 // SnapshotFailed notes why a snapshot did not reach a peer. SnapshotStatus tells
 // raft.
 func (c *Core) SnapshotFailed(id member.ID, err error) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/node"
 )
 
@@ -19,6 +20,8 @@ const (
 	WarnRefusing = "refusing"
 	// WarnRaftStalled: the raft goroutine does not get on.
 	WarnRaftStalled = "raft_stalled"
+	// WarnDoubled: two processes serve a member.
+	WarnDoubled = "doubled"
 	// WarnUnfit: this member is unfit to lead.
 	WarnUnfit = "unfit"
 	// WarnNoLeader: this member has known no leader for StallAfter.
@@ -144,8 +147,18 @@ func (s *Server) warningsOf(n *node.Node, stalled bool) (list []Warning) {
 			list = append(list, Warning{WarnPeerStalled, text})
 		}
 	}
+	for _, id := range n.State().Doubled {
+		if id != s.cfg.ID { // else it is why this member does not serve
+			list = append(list, Warning{WarnDoubled, doubledText(id)})
+		}
+	}
 	if r := n.LastRefusal(); r != nil && time.Since(r.At) < StallAfter(s.cfg.Election) {
 		list = append(list, Warning{WarnRefusing, fmt.Sprintf("refuses messages of %s: %s", r.From, r.Reason)})
 	}
 	return list
+}
+
+func doubledText(id member.ID) string {
+	return fmt.Sprintf("two processes serve member %s, with copies of one data directory: its messages are refused; stop the copy; "+
+		"if it cannot be told which one that is, stop both, remove the member, and add it under a new id", id)
 }

@@ -75,6 +75,9 @@ func (s *Server) obstaclesOf(ns node.State, leaderless time.Duration) (list []ob
 	if ns.LostData != nil {
 		list = append(list, obstacle{reason: WarnLostData, err: ns.LostData})
 	}
+	if slices.Contains(ns.Doubled, s.cfg.ID) {
+		list = append(list, notReady(WarnDoubled, doubledText(s.cfg.ID)))
+	}
 	if ns.Leader == 0 {
 		list = append(list, obstacle{
 			reason: WarnNoLeader, err: &Error{Err: ErrNoLeader},

@@ -1,0 +1,116 @@
+//go:build linux
+
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/core/server"
+)
+
+// warns tells whether the node's status has a warning with that reason.
+func (n *node) warns(reason string) bool {
+	st, ok := n.status()
+	if !ok {
+		return false
+	}
+	for _, w := range st.GetWarnings() {
+		if w.GetReason() == reason {
+			return true
+		}
+	}
+	return false
+}
+
+// clone makes a second host for the member on a copy of its data, which stands
+// still.
+func (n *node) clone() *node {
+	n.t.Helper()
+	dir := n.t.TempDir()
+	twin := &node{
+		t: n.t, name: n.name + "-copy", client: freeAddress(n.t), peer: freeAddress(n.t), admin: freeAddress(n.t),
+		config: n.config, data: filepath.Join(dir, "data"), runtime: n.runtime + "-copy", logPath: filepath.Join(dir, "log"),
+	}
+	n.t.Cleanup(func() {
+		if n.t.Failed() && twin.host != nil {
+			n.t.Logf("the log of the copy ends with:\n%s", twin.host.lastLines(60))
+		}
+		os.RemoveAll(twin.runtime)
+	})
+	twin.settings = append([]string{
+		"api.listen=" + twin.client, "admin.listen=" + twin.admin, "plugins.transport.listen=" + twin.peer,
+	}, n.settings...)
+	if err := os.CopyFS(twin.data, os.DirFS(n.data)); err != nil {
+		n.t.Fatal(err)
+	}
+	if err := os.Chmod(twin.data, 0o700); err != nil {
+		n.t.Fatal(err)
+	}
+	return twin
+}
+
+// A data directory is copied and a second host started on the copy, while nobody
+// writes: the member is served by two processes that have the same. The others
+// say so, take the word of neither, and serve on; "status --check" fails. When
+// the copy has ended, all is well again after a while.
+func TestTwoHostsOnOneClonedDirectory(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, "raft.tick=20ms", "raft.election=200ms")
+	put(t, c.nodes[0], "before")
+	n := c.follower()
+	n.stop()
+	twin := n.clone()
+	n.startReady()
+	twin.start()
+	others := c.others(n)
+	eventually(t, "the others to name the member that is doubled", func() bool {
+		return slices.ContainsFunc(others, func(o *node) bool { return o.warns(server.WarnDoubled) })
+	})
+	if hostCommand(t, "status", "--check", "--endpoints", c.endpoints()).Run() == nil {
+		t.Error("status --check finds nothing")
+	}
+	if logs := others[0].host.log() + others[1].host.log(); !strings.Contains(logs, "two processes serve member") {
+		t.Error("no log says that two processes serve one member")
+	}
+	twin.host.kill(t)
+	put(t, others[0], "by the others")
+	c.checked(t)
+	put(t, n, "afterwards")
+	c.stop()
+}
+
+// The same while clients write: the others say that there are two, or the one
+// of the two that lacks what the leader counts on ends for good, with the exit
+// code that says so. The cluster takes writes all the time.
+func TestACopyOfADirectoryWhileClientsWrite(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t)
+	put(t, c.nodes[0], "before")
+	n := c.follower()
+	others := c.others(n)
+	n.stop()
+	twin := n.clone()
+	n.startReady()
+	for range 10 {
+		put(t, others[0], "what the copy does not have")
+	}
+	twin.start()
+	eventually(t, "the two to be noticed", func() bool {
+		put(t, others[0], "meanwhile")
+		for _, one := range []*node{n, twin} {
+			if one.host.running() {
+				continue
+			}
+			if code := one.host.cmd.ProcessState.ExitCode(); code != exitNotMember || !strings.Contains(one.host.log(), "delete the copy") {
+				t.Fatalf("%s ended with %d\n%s", one.name, code, one.host.lastLines(5))
+			}
+			return true
+		}
+		return slices.ContainsFunc(others, func(o *node) bool { return o.warns(server.WarnDoubled) })
+	})
+	put(t, others[1], "afterwards")
+}
