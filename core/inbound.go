@@ -173,7 +173,11 @@ func (g *generation) sendSnapshot(s node.SnapshotSend) {
 }
 
 func (g *generation) trySendSnapshot(s node.SnapshotSend) error {
-	release := g.h.server.Hold(s.Index)
+	stopped, cancelAll := g.untilStopped()
+	defer cancelAll()
+	ctx, cancel := context.WithCancelCause(stopped)
+	defer cancel(nil)
+	release := g.h.server.Hold(s.Index, cancel)
 	defer release()
 	by := g.h.courier.forSnapshot(s.To)
 	if by == nil {
@@ -183,8 +187,6 @@ func (g *generation) trySendSnapshot(s node.SnapshotSend) error {
 	if t == nil {
 		return transport.ErrUnreachable
 	}
-	ctx, cancel := g.untilStopped()
-	defer cancel()
 	r, err := g.storage.OpenSnapshot(ctx, s.Index)
 	if err != nil {
 		return fmt.Errorf("open snapshot %d: %w", s.Index, err)
@@ -195,27 +197,42 @@ func (g *generation) trySendSnapshot(s node.SnapshotSend) error {
 	err = (*t).SendSnapshot(ctx, transport.SnapshotHeader{
 		Group: group, To: uint64(s.To), From: uint64(g.h.cfg.ID), Message: s.Message, Bytes: r.Info().Bytes,
 	}, progress)
+	if cause := context.Cause(ctx); err != nil && cause != nil && stopped.Err() == nil {
+		err = fmt.Errorf("%w: %w", cause, err)
+	}
 	if errors.Is(err, transport.ErrUnreachable) {
 		g.h.courier.snapshotLost(by, s.To) // the next one goes another way, if there is one
 	}
 	return err
 }
 
-// progressReader cancels a transfer from which nothing was read for a while. A
+// sendStep is how much of a snapshot must go in each ProgressTimeout: a snapshot
+// of n bytes is on its way for n/sendStep+1 of them at most, though its receiver
+// trickles.
+const sendStep = 64 << 10
+
+// progressReader cancels a transfer of which no step was read for a while. A
 // limit on the whole would bound the size of a state by the speed of a link.
 type progressReader struct {
 	r     io.Reader
 	limit time.Duration
 	timer *time.Timer
+	rest  int // of the step
 }
 
-func newProgressReader(r io.Reader, limit time.Duration, cancel func()) *progressReader {
-	return &progressReader{r: r, limit: limit, timer: time.AfterFunc(limit, cancel)}
+func newProgressReader(r io.Reader, limit time.Duration, cancel context.CancelCauseFunc) *progressReader {
+	return &progressReader{r: r, limit: limit, rest: sendStep, timer: time.AfterFunc(limit, func() {
+		cancel(fmt.Errorf("less than %d bytes of it have gone in %v", sendStep, limit))
+	})}
 }
 
 func (p *progressReader) Read(b []byte) (int, error) {
-	p.timer.Reset(p.limit)
-	return p.r.Read(b)
+	n, err := p.r.Read(b)
+	if p.rest -= n; p.rest <= 0 || err != nil {
+		p.timer.Reset(p.limit) // after the end for the verdict
+		p.rest = sendStep
+	}
+	return n, err
 }
 
 func (p *progressReader) stop() { p.timer.Stop() }

@@ -11,8 +11,8 @@ import (
 // compact gives up the log up to the snapshot before the one at index, so that a
 // state machine that cannot be restored from that has the older one and the log; and up to
 // the catch-up entries if those reach back further. More bytes than are to be
-// caught up are not kept for either, but always what a follower needs that is
-// being sent a snapshot.
+// caught up are not kept for either, but, up to a multiple of them, what a
+// follower needs that is being sent a snapshot.
 func (p *snapshotter) compact(ctx context.Context, n *node.Node, st storage.Storage, index uint64) error {
 	older := index // one that was restored for trial can be restored
 	if p.s.cfg.Rehearse == nil {
@@ -23,9 +23,7 @@ func (p *snapshotter) compact(ctx context.Context, n *node.Node, st storage.Stor
 	}
 	p.mu.Lock()
 	to := max(min(index-min(index, p.s.cfg.CatchUpEntries), older), p.kept.floor(index))
-	for held := range p.sending {
-		to = min(to, held)
-	}
+	to = p.held(to)
 	p.mu.Unlock()
 	if to == 0 {
 		return nil

@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -136,7 +137,7 @@ func (s *Server) warnings(n *node.Node) (list []Warning) {
 	if n != nil {
 		list = append(list, s.warningsOf(n, stalled)...)
 	}
-	return append(append(list, s.logWarnings()...), s.unfit()...)
+	return slices.Concat(list, s.logWarnings(), s.unfit(), s.snapshotWarnings())
 }
 
 // warningsOf are those of a node that serves all the same. If nothing is

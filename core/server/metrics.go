@@ -1,12 +1,9 @@
 package server
 
 import (
-	"slices"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pontoon-raft/pontoon/core/node"
-	"github.com/pontoon-raft/pontoon/plugins"
 )
 
 // metrics are the server's own; names and rules are in docs/metrics.md.
@@ -17,6 +14,7 @@ type metrics struct {
 	snapshotSave     prometheus.Histogram
 	snapshotFailures prometheus.Counter
 	quarantined      prometheus.Counter
+	overtaken        prometheus.Counter
 }
 
 const namespace = "pontoon"
@@ -49,9 +47,13 @@ func newMetrics(s *Server, r prometheus.Registerer) *metrics {
 			Namespace: namespace, Name: "queries_quarantined_total",
 			Help: "Queries that were kept from the state machine because they had hung in it or ended it.",
 		}),
+		overtaken: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "snapshot_sends_overtaken_total",
+			Help: "Snapshots on their way to a follower that were given up because they held back too much of the log.",
+		}),
 	}
 	if r != nil {
-		r.MustRegister(m.proposals, m.leaderChanges, m.applyEntries, m.snapshotSave, m.snapshotFailures, m.quarantined)
+		r.MustRegister(m.overtaken, m.proposals, m.leaderChanges, m.applyEntries, m.snapshotSave, m.snapshotFailures, m.quarantined)
 		r.MustRegister(s.gauges()...)
 	}
 	return m
@@ -80,10 +82,12 @@ func (s *Server) gauges() []prometheus.Collector {
 		gauge("oldest_uncommitted_seconds", "Age of the oldest entry that is not known to be committed, here or at the leader.", func(st Status) float64 { return st.Uncommitted.Seconds() }),
 		gauge("raft_tick_age_seconds", "How long ago raft's clock advanced.", func(st Status) float64 { return st.TickAge.Seconds() }),
 		gauge("short_of_space", "1 if the storage of this member is short of space.", func(st Status) float64 {
-			return truth(slices.ContainsFunc(st.Plugins, func(p PluginStatus) bool {
-				return p.Kind == string(plugins.Storage) && p.Warning != ""
-			}))
+			return truth(shortOfSpace(st.Plugins))
 		}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "snapshot_held_bytes",
+			Help: "Bytes of the log that a snapshot on its way to a follower holds back.",
+		}, func() float64 { _, bytes := s.snapshots.heldMost(); return float64(bytes) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "proposals_pending", Help: "Proposals that were admitted and whose outcome is not known yet.",
 		}, func() float64 { return float64(s.admitted()) }),

@@ -25,8 +25,8 @@ type snapshotter struct {
 	size    uint64 // of the newest snapshot that this host has saved
 	busy    bool   // from due until the end of the job, or abandoned
 	wanted  bool   // one is asked for, however little was applied
-	retryAt time.Time
-	sending map[uint64]int // snapshots being sent, by index
+	health  snapshotHealth
+	sending map[*hold]struct{}
 	kept    retention
 }
 
@@ -46,7 +46,7 @@ type snapshotJob struct {
 
 func newSnapshotter(s *Server) *snapshotter {
 	return &snapshotter{
-		s: s, jobs: make(chan snapshotJob, 1), ended: make(chan struct{}), sending: map[uint64]int{},
+		s: s, jobs: make(chan snapshotJob, 1), ended: make(chan struct{}), sending: map[*hold]struct{}{},
 		kept: retention{limit: s.cfg.CatchUpBytes},
 	}
 }
@@ -78,7 +78,7 @@ func (p *snapshotter) due(through uint64, items []work) bool {
 	if !p.wanted && !byEntries && p.bytes < cfg.SnapshotBytes {
 		return false
 	}
-	if items[len(items)-1].apply.Term == 0 || time.Now().Before(p.retryAt) {
+	if items[len(items)-1].apply.Term == 0 || !p.mayTry() {
 		return false
 	}
 	p.busy, p.wanted, p.covered = true, false, p.bytes
@@ -139,22 +139,6 @@ func (p *snapshotter) take(snapshot statemachine.Snapshot, a node.Apply) {
 	p.jobs <- snapshotJob{snapshot, a, m, ctx, done} // busy keeps it at one
 }
 
-// Hold keeps the log from index on until release is called, for a follower
-// that is being sent the snapshot at index.
-func (s *Server) Hold(index uint64) (release func()) {
-	p := s.snapshots
-	p.mu.Lock()
-	p.sending[index]++
-	p.mu.Unlock()
-	return sync.OnceFunc(func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if p.sending[index]--; p.sending[index] == 0 {
-			delete(p.sending, index)
-		}
-	})
-}
-
 // run saves snapshots until nothing is applied any more.
 func (p *snapshotter) run() {
 	defer close(p.ended)
@@ -192,9 +176,8 @@ func (p *snapshotter) do(job snapshotJob) {
 	if err == nil {
 		p.last, p.size = max(p.last, index), size
 		p.bytes -= min(p.bytes, p.covered)
-	} else {
-		p.retryAt = time.Now().Add(p.s.cfg.Election)
 	}
+	p.health.saved(err, p.s.cfg.Election)
 	p.mu.Unlock()
 	switch {
 	case err == nil:
@@ -220,6 +203,8 @@ func (p *snapshotter) save(ctx context.Context, n *node.Node, st storage.Storage
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(job.ctx, cancel)() // the state machine is needed back
+	ctx, moved, end := p.watch(ctx, job.apply.Last)
+	defer func() { err = end(err) }()
 	a := &job.apply
 	meta := storage.SnapshotMetadata{
 		Index: a.Last, Term: a.Term,
@@ -237,7 +222,7 @@ func (p *snapshotter) save(ctx context.Context, n *node.Node, st storage.Storage
 	if err := header.Encode(w); err != nil {
 		return 0, fmt.Errorf("write snapshot %d: %w", a.Last, err)
 	}
-	if err := p.saveState(ctx, job, w); err != nil {
+	if err := p.saveState(ctx, job, movingWriter{w, moved}); err != nil {
 		return 0, fmt.Errorf("write snapshot %d: %w", a.Last, err)
 	}
 	info, err := w.Commit()

@@ -148,7 +148,8 @@ func TestHoldsKeepTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, func(c *Config) { c.SnapshotEntries = 4 })
 		w.one("a", "b", "c", "d")
-		first, second := w.s.Hold(4), w.s.Hold(4)
+		never := func(err error) { t.Error(err) }
+		first, second := w.s.Hold(4, never), w.s.Hold(4, never)
 		w.one("e", "f", "g", "h")
 		first()
 		first() // twice counts once

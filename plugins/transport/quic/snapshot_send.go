@@ -109,7 +109,7 @@ type snapshotSender struct {
 	out    *pace.Writer
 	// patience is how long a verdict is waited for after a failure.
 	patience time.Duration
-	sent   uint64
+	sent     uint64
 }
 
 func (s *snapshotSender) send(stream *quic.Stream, r io.Reader) error {
