@@ -90,7 +90,11 @@ func (s *Server) expire(now time.Time) {
 			w.done = nil
 			s.answered++
 		}
-		if withdrawn[number] || s.over(w, now) {
+		over := s.over(w, now)
+		if over && !withdrawn[number] {
+			s.missed(w, now)
+		}
+		if withdrawn[number] || over {
 			delete(s.waiters, number)
 			s.count(w, -1)
 		}

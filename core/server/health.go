@@ -21,6 +21,8 @@ const (
 	WarnRefusing = "refusing"
 	// WarnRaftStalled: the raft goroutine does not get on.
 	WarnRaftStalled = "raft_stalled"
+	// WarnUnanswered: what this member passes on to the leader is not answered.
+	WarnUnanswered = "unanswered"
 	// WarnDoubled: two processes serve a member.
 	WarnDoubled = "doubled"
 	// WarnUnfit: this member is unfit to lead.

@@ -1,0 +1,66 @@
+package core_test
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+// oneWay is a path that swallows what is large in one direction.
+type oneWay struct {
+	transport.Transport
+	on *atomic.Bool
+}
+
+func (n oneWay) Send(ctx context.Context, envelopes []transport.Envelope) error {
+	return narrow{n.Transport, n.on}.Send(ctx, envelopes)
+}
+
+// The path from a follower to the leader swallows what is large. Nothing that
+// its clients write is ever answered, while it is reachable for heartbeats: it
+// says so.
+func TestFollowerWhoseProposalsVanishSaysSo(t *testing.T) {
+	c := newCluster(t, 0, nil)
+	on := map[member.ID]*atomic.Bool{}
+	for id := range member.ID(3) {
+		c.members = append(c.members, c.member(id+1))
+		on[id+1] = &atomic.Bool{}
+	}
+	c.tune = func(cfg *core.Config) {
+		cfg.Backends[2] = backend.Transport("network", func(backend.Env) transport.Transport { return oneWay{c.network.New(), on[cfg.ID]} })
+	}
+	for _, m := range c.members {
+		c.start(m.ID, true)
+	}
+	leader := c.leader()
+	follower := c.other(leader)
+	c.propose(follower, "before")
+	on[follower].Store(true)
+	failed := make(chan error, 20)
+	for range 20 {
+		c.service(follower).ProposeAsync([]byte(strings.Repeat("x", 2000)), 0, func(_ server.Result, err error) { failed <- err })
+	}
+	for range 20 {
+		if err := <-failed; err == nil {
+			t.Fatal("the path is not narrow")
+		}
+	}
+	if l := c.service(follower).Status().Leader; l != leader {
+		t.Fatalf("%s leads: the test shows nothing", l)
+	}
+	if c.service(follower).Ready() == nil || c.warns(follower, server.WarnUnanswered) == "" {
+		t.Errorf("20 writes in a row were lost: member %s is ready, or warns of nothing", follower)
+	}
+	on[follower].Store(false)
+	c.propose(follower, "after")
+	if err := c.service(follower).Ready(); err != nil {
+		t.Errorf("the path is wide again: %v", err)
+	}
+}
