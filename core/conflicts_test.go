@@ -2,9 +2,17 @@ package core
 
 import (
 	"errors"
+	"fmt"
+	"log/slog"
 	"testing"
+	"time"
 
+	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -20,6 +28,7 @@ func TestJudge(t *testing.T) {
 	for _, tc := range []struct {
 		name             string
 		number           uint64
+		registered       bool
 		conflicts        []conflict
 		agreeing, others int
 		serves           bool
@@ -31,6 +40,8 @@ func TestJudge(t *testing.T) {
 		{name: "both others lost theirs", number: founded, conflicts: []conflict{lost(2), lost(3)}, others: 2, serves: true},
 		{name: "both say that this one did", number: founded, conflicts: []conflict{accuses(2), accuses(3)}, others: 2, bar: true, end: true, is: ErrLostData},
 		{name: "the only one that answers says so", conflicts: []conflict{accuses(2)}, others: 2, bar: true, end: true, is: ErrLostData},
+		{name: "the only one that answers says so, against the log", number: founded, registered: true, conflicts: []conflict{accuses(2)}, others: 2, bar: true, is: ErrLostData},
+		{name: "both say so, against the log", number: founded, registered: true, conflicts: []conflict{accuses(2), accuses(3)}, others: 2, bar: true, end: true, is: ErrLostData},
 		{name: "one says so, one agrees", conflicts: []conflict{accuses(2)}, agreeing: 1, others: 2, bar: true, is: ErrLostData},
 		{name: "one of many says so", number: founded, conflicts: []conflict{accuses(2)}, agreeing: 3, others: 4, serves: true},
 		{name: "one peer says two things", conflicts: []conflict{accuses(2), other(2)}, agreeing: 1, others: 2, bar: true, is: ErrLostData},
@@ -39,13 +50,147 @@ func TestJudge(t *testing.T) {
 		{name: "a majority belongs elsewhere", number: founded, conflicts: []conflict{other(1), other(2)}, others: 2},
 		{name: "a minority belongs elsewhere", number: founded, conflicts: []conflict{other(3)}, agreeing: 1, others: 2, serves: true},
 		{name: "strangers call a lone member", number: founded, conflicts: []conflict{list(1), list(2)}},
+		{name: "strangers accuse a lone member", number: founded, registered: true, conflicts: []conflict{accuses(1), accuses(2)}},
+		{name: "strangers call a lone member without a number", conflicts: []conflict{list(1), list(2), list(3)}},
 		{name: "one stranger calls a lone member", number: founded, conflicts: []conflict{list(1)}, serves: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			v := judge(transport.Greeting{Store: 1, Number: tc.number}, tc.conflicts, tc.agreeing, tc.others)
+			self := transport.Greeting{Store: 1, Number: tc.number}
+			v := judge(standing{self, tc.registered, tc.agreeing, tc.others}, tc.conflicts)
 			if (v.err == nil) != tc.serves || v.bar != tc.bar || v.end != tc.end || tc.is != nil && !errors.Is(v.err, tc.is) {
 				t.Errorf("got %+v", v)
 			}
 		})
+	}
+}
+
+const ownStore = 0xa1
+
+// foundedMember is the identity of member 1 of a founded cluster whose log
+// has the store of every voter. Nothing of its host runs.
+func foundedMember(t *testing.T, voters, learners int) *identity {
+	t.Helper()
+	cfg := Config{
+		ClusterID: 7, ID: 1, Name: "n1", DataDir: t.TempDir(), Tick: time.Second, Election: time.Minute,
+		ClientAddress: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler),
+		Backends: []backend.Backend{
+			backend.Storage("s", func(backend.Env) storage.Storage { return nil }),
+			backend.StateMachine("m", func(backend.Env) statemachine.StateMachine { return nil }),
+			backend.Transport("t", func(backend.Env) transport.Transport { return nil }),
+		},
+	}
+	cfg.Storage.Spec = catalog.Spec{Name: "s", Isolation: catalog.Inproc}
+	cfg.StateMachine.Spec = catalog.Spec{Name: "m", Isolation: catalog.Inproc}
+	registry, stores := &member.Registry{}, []member.MemberStore{}
+	for i := range voters + learners {
+		id := member.ID(i + 1)
+		m := member.Member{ID: id, Name: fmt.Sprintf("n%d", id), PeerURLs: []string{fmt.Sprintf("x://n%d", id)}, Learner: i >= voters}
+		var err error
+		if registry, err = registry.Apply(member.Change{Op: member.Add, Member: m}, uint64(id), 1); err != nil {
+			t.Fatal(err)
+		}
+		if i < voters {
+			stores = append(stores, member.MemberStore{ID: id, Store: ownStore + uint64(i)})
+		}
+		cfg.Members = append(cfg.Members, m)
+	}
+	cfg.Transports = []TransportConfig{{
+		PluginConfig: PluginConfig{Spec: catalog.Spec{Name: "t", Isolation: catalog.Inproc}},
+		Listen:       "n1", Advertise: cfg.Members[0].PeerURLs,
+	}}
+	h, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := h.identity
+	if i.pins, err = openPins(vfs.NewMem()); err != nil {
+		t.Fatal(err)
+	}
+	i.store, i.registry = ownStore, registry.Register(member.Registration{Number: 0x77, Stores: stores})
+	i.self = transport.Greeting{Store: ownStore, Number: 0x77, Founding: registry.Founding()}
+	return i
+}
+
+func accusation(id member.ID, known uint64) conflict {
+	return conflict{
+		peer: id, reason: transport.MismatchStore, refused: true,
+		detail: fmt.Sprintf("the peer knows this member with the store %x", known),
+	}
+}
+
+// Who is no member has no say: not in whether a member serves, and not in
+// whether it goes on. Whoever can make a connection can call itself anything.
+func TestStrangersDoNotAccuse(t *testing.T) {
+	i := foundedMember(t, 3, 0)
+	i.joined(2)
+	i.joined(3)
+	for id := member.ID(0xa); id < 0xd; id++ {
+		i.mismatch(accusation(id, 0xbad))
+	}
+	if i.last.bar || i.last.end || i.last.err != nil {
+		t.Errorf("both other members agree with it, and strangers made of that: %+v", i.last)
+	}
+}
+
+// Nor do strangers of another cluster put a whole one out of service.
+func TestStrangersDoNotEndTheService(t *testing.T) {
+	i := foundedMember(t, 3, 0)
+	i.joined(2)
+	i.joined(3)
+	for id := member.ID(0xa); id < 0xe; id++ {
+		i.mismatch(conflict{peer: id, reason: transport.MismatchNumber, refused: true})
+	}
+	if i.last.err != nil {
+		t.Errorf("both other members agree with it, and strangers made of that: %+v", i.last)
+	}
+}
+
+// A learner counts in no majority. The only voter of a cluster has all of it: a
+// learner that is confused must not end it, and less so for good.
+func TestALearnerDoesNotEndTheOnlyVoter(t *testing.T) {
+	i := foundedMember(t, 1, 1)
+	i.mismatch(accusation(2, 0xbad))
+	if i.last.bar || i.last.end {
+		t.Errorf("the word of a learner: %+v", i.last)
+	}
+}
+
+// While the third member is away, the word of the second one is that of half of
+// the others. A member whose committed log has its store can wait: what says
+// otherwise is a pin, or another cluster. An end is for good, since the next start
+// refuses the store too.
+func TestOnePeersWordDoesNotEndARegisteredMember(t *testing.T) {
+	i := foundedMember(t, 3, 0)
+	i.mismatch(accusation(2, 0xbad))
+	if i.last.end {
+		t.Errorf("one word against the log: %+v", i.last)
+	}
+	select {
+	case l := <-i.losses:
+		t.Errorf("noted for every start to come: %+v", l)
+	default:
+	}
+}
+
+// Strangers that show ever new stores and numbers hide nothing that members say,
+// and fill no memory.
+func TestStrangersHideNoAccusation(t *testing.T) {
+	i := foundedMember(t, 3, 0)
+	i.registry = &member.Registry{} // emptied: it knows itself only from its configuration
+	i.self = transport.Greeting{Store: ownStore}
+	for n := range member.ID(1000) {
+		i.mismatch(conflict{peer: 0xf, reason: transport.MismatchStore, detail: fmt.Sprint(n)})
+		i.mismatch(conflict{peer: 0x1000 + n, reason: transport.MismatchNumber, detail: fmt.Sprint(n)})
+	}
+	if n := len(i.conflicts); n > maxStrangeConflicts {
+		t.Errorf("%d conflicts with strangers are remembered", n)
+	}
+	i.mismatch(accusation(2, 0xb))
+	i.mismatch(accusation(3, 0xb))
+	if !i.last.bar || !i.last.end {
+		t.Errorf("both other members accuse it: %+v", i.last)
+	}
+	if i.conflictWith(2) == "" {
+		t.Error("and the operator is not told of it")
 	}
 }

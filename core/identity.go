@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"strings"
 	"sync"
-	"time"
 
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/node"
@@ -37,13 +35,15 @@ type identity struct {
 	h    *Host
 	pins *pins
 
+	judging sync.Mutex // held while a judgement is made and acted on
+
 	mu        sync.Mutex
 	store     uint64
 	registry  *member.Registry
 	readTo    uint64 // the index of the registry that was read at boot
 	founder   bool   // see node.Greeting
 	self      transport.Greeting
-	conflicts map[conflict]time.Time // when each was last seen
+	conflicts map[conflict]sighting // by kind
 	met       map[member.ID]bool     // greeted, and fitting since
 	last      verdict
 
@@ -53,7 +53,7 @@ type identity struct {
 
 func newIdentity(h *Host) *identity {
 	return &identity{
-		h: h, pins: &pins{}, registry: &member.Registry{}, conflicts: map[conflict]time.Time{}, met: map[member.ID]bool{},
+		h: h, pins: &pins{}, registry: &member.Registry{}, conflicts: map[conflict]sighting{}, met: map[member.ID]bool{},
 		losses: make(chan loss, 2),
 	}
 }
@@ -163,10 +163,7 @@ func (i *identity) joined(id member.ID) {
 // remind tells a new node what an earlier one knew: what stores its peers showed,
 // and whether it must not vote.
 func (i *identity) remind(n *node.Node) {
-	i.mu.Lock()
-	barred := i.last.bar
-	i.mu.Unlock()
-	n.Do(func(c *node.Core) error { return c.Bar(barred) })
+	n.Do(i.bar)
 	for id, store := range i.pins.all() {
 		n.Do(func(c *node.Core) error { return c.Greeted(id, store) })
 	}
@@ -177,81 +174,4 @@ func (i *identity) left(id member.ID) {
 	i.mu.Lock()
 	delete(i.met, id)
 	i.mu.Unlock()
-}
-
-// watch looks again, since conflicts get old, until the host ends.
-func (i *identity) watch() {
-	ticker := time.NewTicker(max(i.h.cfg.Election, 10*time.Millisecond))
-	defer ticker.Stop()
-	for {
-		select {
-		case <-i.h.quit:
-			return
-		case <-ticker.C:
-			i.judge()
-		case l := <-i.losses:
-			if l.why != "" {
-				i.lost(l.why)
-			}
-			if l.end != nil {
-				i.h.fail(l.end)
-			}
-		case <-i.pins.wake:
-			if err := i.pins.save(); err != nil {
-				i.h.logger.Error("what store a peer has could not be noted", "error", err)
-			}
-		}
-	}
-}
-
-// loss is what is to be noted, and then ends the host.
-type loss struct {
-	why string
-	end error
-}
-
-// end ends the host. A loss of data is noted first: the next start must know. It
-// does not wait: transports and the raft goroutine call it.
-func (i *identity) end(err error) {
-	l := loss{end: err}
-	if errors.Is(err, ErrLostData) {
-		l.why = strings.TrimPrefix(err.Error(), ErrLostData.Error()+": ")
-	}
-	i.note(l)
-}
-
-// note hands a loss to watch. If two wait already, the host is ending.
-func (i *identity) note(l loss) {
-	select {
-	case i.losses <- l:
-	default:
-	}
-}
-
-// lostData takes that a leader counts on entries that this member does not have.
-func (i *identity) lostData(err error) {
-	i.lossOnce.Do(func() { i.end(err) })
-}
-
-// peers are the other members, and before there are any those of the
-// configuration. It needs i.mu.
-func (i *identity) peers() map[member.ID]bool {
-	ids := map[member.ID]bool{}
-	for _, m := range i.registry.Members() {
-		ids[m.ID] = true
-	}
-	for _, m := range i.h.cfg.Members {
-		if _, removed := i.registry.WasRemoved(m.ID); !removed {
-			ids[m.ID] = true
-		}
-	}
-	delete(ids, i.h.cfg.ID)
-	return ids
-}
-
-// lost notes that the store lost data.
-func (i *identity) lost(why string) {
-	if err := i.pins.lose(why); err != nil {
-		i.h.logger.Error("the loss of data could not be noted: the next start has to find it again", "error", err)
-	}
 }

@@ -22,6 +22,7 @@ func (p *pins) begin(now uint64) (uint64, error) {
 		return 0, fmt.Errorf("%w: incarnations up to %d are used", errPins, before)
 	}
 	p.incarnations = before + incarnationsOfALife
+	p.changes++
 	p.mu.Unlock()
 	return before, p.save()
 }

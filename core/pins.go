@@ -45,6 +45,10 @@ type pins struct {
 	// incarnations is the last one that was reserved: see begin.
 	incarnations uint64
 
+	noted   uint64 // the own store that is durable
+	changes uint64 // how often anything was changed
+	saved   uint64 // the changes that are durable
+
 	wake chan struct{}
 }
 
@@ -100,6 +104,9 @@ func (p *pins) decode(b []byte) error {
 	if err := d.Decode(&f); err != nil {
 		return fmt.Errorf("%w: %w", errPins, err)
 	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: something follows its one value", errPins)
+	}
 	if f.Version != 1 {
 		return fmt.Errorf("%w: it has version %d, this host knows 1", errPins, f.Version)
 	}
@@ -122,7 +129,7 @@ func (p *pins) decode(b []byte) error {
 		}
 		p.peers[id] = n
 	}
-	p.lost = f.Lost
+	p.lost, p.noted = f.Lost, p.store
 	return nil
 }
 
@@ -130,9 +137,10 @@ func (p *pins) decode(b []byte) error {
 // the first one durably. A store that lost data stays refused.
 func (p *pins) admit(store uint64) error {
 	p.mu.Lock()
-	before, lost := p.store, p.lost
+	before, lost, noted := p.store, p.lost, p.noted
 	if before == 0 {
 		p.store = store
+		p.changes++
 	}
 	p.mu.Unlock()
 	switch {
@@ -140,10 +148,10 @@ func (p *pins) admit(store uint64) error {
 		return fmt.Errorf("%w: the store was %x and is %x now: its directory was emptied or replaced", ErrLostData, before, store)
 	case lost != "":
 		return fmt.Errorf("%w: %s", ErrLostData, lost)
-	case before == store:
+	case noted == store:
 		return nil
 	}
-	return p.save()
+	return p.save() // also what an earlier attempt could not
 }
 
 // lose notes durably that the store lost data, so that the next start refuses
@@ -151,6 +159,7 @@ func (p *pins) admit(store uint64) error {
 func (p *pins) lose(why string) error {
 	p.mu.Lock()
 	p.lost = why
+	p.changes++
 	p.mu.Unlock()
 	return p.save()
 }
@@ -162,6 +171,7 @@ func (p *pins) pin(id member.ID, store uint64) {
 	first := p.peers[id] == 0 && store != 0 && len(p.peers) < maxPeers
 	if first {
 		p.peers[id] = store
+		p.changes++
 	}
 	p.mu.Unlock()
 	if first {
@@ -183,6 +193,13 @@ func (p *pins) all() map[member.ID]uint64 {
 	return maps.Clone(p.peers)
 }
 
+// unsaved tells whether there is something that a save has not written yet.
+func (p *pins) unsaved() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.saved != p.changes
+}
+
 // save writes everything, durably.
 func (p *pins) save() error {
 	p.saving.Lock()
@@ -192,6 +209,7 @@ func (p *pins) save() error {
 	for id, store := range maps.All(p.peers) {
 		f.Peers[id.String()] = strconv.FormatUint(store, 16)
 	}
+	changes, store := p.changes, p.store
 	p.mu.Unlock()
 	b, err := json.MarshalIndent(f, "", "  ")
 	if err != nil {
@@ -200,6 +218,9 @@ func (p *pins) save() error {
 	if err := replaceFile(p.fs, pinsName, pinsTemp, append(b, '\n')); err != nil {
 		return fmt.Errorf("write %s: %w", pinsName, err)
 	}
+	p.mu.Lock()
+	p.saved, p.noted = changes, store
+	p.mu.Unlock()
 	return nil
 }
 
