@@ -139,10 +139,10 @@ func (e *endpoint) send(m transport.Envelope) {
 // renew, or finds out itself (Book.Stands).
 func (e *endpoint) setPeers(set transport.PeerSet) error {
 	broken := e.book.Set(set)
+	e.reach.Set(set)
 	gone, err := e.reconcile(set)
 	for _, p := range gone {
 		p.stop()
-		e.reach.Forget(p.id)
 	}
 	for _, id := range broken {
 		e.renew(id)

@@ -103,6 +103,7 @@ func (e *endpoint) meet(w http.ResponseWriter, r *http.Request, from uint64) (me
 	if refusal == nil {
 		return meeting{peer, said}, true
 	}
+	w.Header().Set(headerCluster, formatID(e.self.cluster))
 	e.reach.Failed(from, r.RemoteAddr, refusal.Mismatch)
 	w.Header().Set(headerMismatch, mismatchWords()[refusal.Reason])
 	setNumber(w.Header(), headerKnown, refusal.Known)
@@ -120,6 +121,9 @@ func (e *endpoint) meet(w http.ResponseWriter, r *http.Request, from uint64) (me
 func (p *peer) judge(response *http.Response, check func() error) error {
 	greeting, err := greetingOf(response.Header)
 	if word := response.Header.Get(headerMismatch); err == nil && word != "" && response.StatusCode == http.StatusPreconditionFailed {
+		if err := checkCluster(response, p.e.self); err != nil {
+			return err // a stranger's word, which does not accuse
+		}
 		return p.refused(response, word, greeting)
 	}
 	if err := errors.Join(check(), err); err != nil {

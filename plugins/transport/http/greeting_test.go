@@ -3,9 +3,11 @@ package httptransport
 import (
 	"context"
 	"net/http"
+	"sync"
 	"testing"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -120,5 +122,84 @@ func TestBeforeTheFirstPeers(t *testing.T) {
 	}
 	if response, text := call(t, "POST", url+"/raft", 2, body, nil); response.StatusCode != http.StatusNoContent {
 		t.Errorf("who does not: %d %q", response.StatusCode, text)
+	}
+}
+
+// accused keeps what the host is told of itself.
+type accused struct {
+	heard
+	mu     sync.Mutex
+	events []transport.Event
+}
+
+func (a *accused) Notify(events []transport.Event) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, e := range events {
+		if e.Type == pluginv1.EventType_EVENT_MISMATCH && e.Verdict == transport.VerdictRefusedByPeer {
+			a.events = append(a.events, e)
+		}
+	}
+}
+
+// One program that posts three messages under three numbers of nobody accuses a
+// member of a loss, as three others would.
+func TestStrangersDoNotAccuseByThePipeline(t *testing.T) {
+	h := &accused{}
+	tr := New(backend.Env{}).(*httpTransport)
+	tr.timing = quick
+	address, err := tr.Open(context.Background(), testOptions(1, ""), h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tr.Close(context.Background()) })
+	set := transport.PeerSet{Self: transport.Greeting{Store: 1, Number: 10, Founding: 20}, Peers: []transport.Peer{{Id: 2, Urls: []string{"http://127.0.0.1:1"}, Store: 2}}}
+	if err := tr.SetPeers(context.Background(), set); err != nil {
+		t.Fatal(err)
+	}
+	for from := uint64(0xa); from < 0xd; from++ {
+		status, _ := post(t, nil, http.MethodPost, "http://"+address+pathPipeline, from, nil, func(r *http.Request) {
+			setNumber(r.Header, headerExpected, 0xbad)
+		})
+		if status != http.StatusPreconditionFailed {
+			t.Errorf("%x is answered with %d", from, status)
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.events) != 0 {
+		t.Errorf("the host is told: %+v", h.events)
+	}
+}
+
+// A refusal of another cluster's member, which has the peer's address now, accuses
+// nobody.
+func TestAnotherClustersRefusalIsNoAccusation(t *testing.T) {
+	for cluster, want := range map[uint64]int{testCluster: 1, testCluster + 1: 0} {
+		h := &accused{}
+		tr := New(backend.Env{}).(*httpTransport)
+		tr.timing = quick
+		if _, err := tr.Open(context.Background(), testOptions(1, ""), h); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = tr.Close(context.Background()) })
+		if err := tr.SetPeers(context.Background(), transport.PeerSet{Self: ownGreeting, Peers: []transport.Peer{{Id: 2}}}); err != nil {
+			t.Fatal(err)
+		}
+		request := &http.Request{Header: http.Header{}}
+		setGreeting(request.Header, ownGreeting)
+		answer := http.Header{}
+		answer.Set(headerCluster, formatID(cluster))
+		answer.Set(headerMismatch, "store")
+		setNumber(answer, headerKnown, 0xbad)
+		response := &http.Response{StatusCode: http.StatusPreconditionFailed, Header: answer, Request: request, Body: http.NoBody}
+		if err := tr.open.Load().peer(2).judge(response, func() error { return nil }); err == nil {
+			t.Error("a refusal was taken for an answer")
+		}
+		h.mu.Lock()
+		if len(h.events) != want {
+			t.Errorf("cluster %x: the host is told %+v", cluster, h.events)
+		}
+		h.mu.Unlock()
 	}
 }

@@ -157,10 +157,10 @@ func (e *endpoint) send(m transport.Envelope) {
 func (e *endpoint) setPeers(set transport.PeerSet) error {
 	before := e.book.Self()
 	broken := e.book.Set(set)
+	e.reach.Set(set)
 	gone, err := e.reconcile(set)
 	for _, p := range gone {
 		p.stop()
-		e.reach.Forget(p.id)
 	}
 	for _, id := range broken {
 		if p := e.peer(id); p != nil {

@@ -23,6 +23,7 @@ type Book struct {
 
 	mu    sync.Mutex
 	ready bool // the host has said who this node is
+	alone bool // its set has no members
 	self  transport.Greeting
 	pages map[uint64]*page
 }
@@ -31,8 +32,9 @@ type Book struct {
 type page struct {
 	member bool   // it is in the host's set
 	named  uint64 // its store, says the host; 0 if it does not
-	pinned uint64 // the first store seen of it while the host names none
+	pinned uint64 // the first store seen of it as a member while the host names none
 	last   transport.Greeting
+	again  bool // what it said as a stranger is to be told once more
 	heard  time.Time
 	said   map[line]time.Time
 }
@@ -56,7 +58,7 @@ func (b *Book) Set(set transport.PeerSet) (broken []uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	anew := b.self.Store != set.Self.Store
-	b.self, b.ready = set.Self, true
+	b.self, b.ready, b.alone = set.Self, true, len(set.Peers) == 0
 	stay := make(map[uint64]bool, len(set.Peers))
 	for _, p := range set.Peers {
 		stay[p.Id] = true
@@ -78,6 +80,9 @@ func (b *Book) Set(set transport.PeerSet) (broken []uint64) {
 func (p *page) name(store uint64) {
 	if store == 0 && p.named != 0 {
 		p.pinned = 0
+	}
+	if !p.member {
+		p.again = true
 	}
 	p.member, p.named = true, store
 }
@@ -124,11 +129,11 @@ func (b *Book) meet(peer uint64, g transport.Greeting, stays bool) *transport.Mi
 	if !stays {
 		return nil
 	}
-	if p.known() == 0 {
+	if p.known() == 0 && p.member { // a stranger has acknowledged nothing yet
 		p.pinned = g.Store
 	}
-	if g != p.last {
-		p.last = g
+	if g != p.last || p.again {
+		p.last, p.again = g, false
 		b.notify([]transport.Event{g.Greeted(peer)})
 	}
 	return nil
@@ -171,8 +176,12 @@ func (b *Book) Call(caller uint64, g transport.Greeting, expected uint64) (said 
 }
 
 // Refused notes that a peer has refused this node. m is seen from here: its Own
-// is what this node had said.
+// is what this node had said. One that contradicts itself, because it names the
+// very store that this node said or none, is no accusation and is not told.
 func (b *Book) Refused(peer uint64, m *transport.Mismatch) {
+	if m.Reason == transport.MismatchStore && (m.Known == 0 || m.Known == m.Own.Store) {
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.tell(peer, b.page(peer), m, transport.VerdictRefusedByPeer)
@@ -186,8 +195,12 @@ func (b *Book) Stands(peer uint64, g, said transport.Greeting) bool {
 	return said.Store == b.self.Store && b.self.Judge(g, b.page(peer).known()) == nil
 }
 
-// tell needs b.mu.
+// tell tells the host of a mismatch with a member. Of strangers it is told only
+// while it has no members: they may be its cluster. It needs b.mu.
 func (b *Book) tell(peer uint64, p *page, m *transport.Mismatch, verdict transport.MismatchVerdict) {
+	if !p.member && !b.alone {
+		return
+	}
 	l, now := line{m.Reason, verdict}, time.Now()
 	if at, told := p.said[l]; told && now.Sub(at) < b.quiet {
 		return

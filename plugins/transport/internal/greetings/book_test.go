@@ -176,3 +176,56 @@ func TestStrangersAreBounded(t *testing.T) {
 		t.Error("a member was forgotten")
 	}
 }
+
+// Before a peer is a member it has acknowledged nothing: its disk may be made anew,
+// and what it said first does not bind it later. As a member it is told once more,
+// and bound by what it says then.
+func TestAStrangersStoreDoesNotBindIt(t *testing.T) {
+	b, n := newBook()
+	b.Set(peers(self, transport.Peer{Id: 3}))
+	met := func(store uint64) bool { return b.Meet(2, transport.Greeting{Store: store}) == nil }
+	if !met(7) || !met(8) || b.Expected(2) != 0 {
+		t.Error("a stranger was pinned")
+	}
+	b.Set(peers(self, transport.Peer{Id: 2}, transport.Peer{Id: 3}))
+	told := n.count(pluginv1.EventType_EVENT_GREETED)
+	if !met(8) || n.count(pluginv1.EventType_EVENT_GREETED) != told+1 {
+		t.Error("the host does not hear what the new member says")
+	}
+	if met(7) || met(9) || !met(8) {
+		t.Error("a member is not pinned")
+	}
+}
+
+// A refusal that names the very store which this node has said contradicts
+// itself, and one that names none says nothing of a store: neither is an
+// accusation, with which the host might end.
+func TestARefusalThatContradictsItselfIsNoAccusation(t *testing.T) {
+	for known, want := range map[uint64]int{self.Store: 0, 0: 0, 99: 1} {
+		b, n := newBook()
+		b.Set(peers(self, transport.Peer{Id: 2}))
+		b.Refused(2, &transport.Mismatch{Reason: transport.MismatchStore, Own: self, Known: known})
+		if n.count(pluginv1.EventType_EVENT_MISMATCH) != want {
+			t.Errorf("known with %x: %+v", known, n.events)
+		}
+	}
+}
+
+// The host hears of no conflict with strangers, which might call themselves
+// anything, unless it has no members: then they may be its cluster.
+func TestStrangersAccuseNobody(t *testing.T) {
+	for _, alone := range []bool{false, true} {
+		b, n := newBook()
+		set := peers(self, transport.Peer{Id: 2})
+		if alone {
+			set.Peers = nil
+		}
+		b.Set(set)
+		b.Call(0xa, transport.Greeting{Store: 7}, 99)
+		b.Call(0xb, transport.Greeting{Store: 7, Number: 11}, 0)
+		b.Refused(0xc, &transport.Mismatch{Reason: transport.MismatchStore, Own: self, Known: 5})
+		if got := n.count(pluginv1.EventType_EVENT_MISMATCH); (got > 0) != alone {
+			t.Errorf("alone %v: told of %d conflicts", alone, got)
+		}
+	}
+}

@@ -20,8 +20,9 @@ import (
 const (
 	// quiet is how long the same reason of the same peer is not logged again.
 	quiet = time.Minute
-	// maxPeers bounds what is remembered; peers beyond are not logged.
-	maxPeers = 256
+	// maxStrangers bounds what is remembered of callers that are no members, and
+	// so how many of them are logged in a minute.
+	maxStrangers = 64
 )
 
 // A Cause is an error of a backend and the word for it.
@@ -38,8 +39,9 @@ type Log struct {
 	logger *slog.Logger
 	causes []Cause
 
-	mu    sync.Mutex
-	peers map[uint64]*outage
+	mu      sync.Mutex
+	members map[uint64]bool
+	peers   map[uint64]*outage
 }
 
 // outage is what was said of a peer.
@@ -47,6 +49,7 @@ type outage struct {
 	since  time.Time // zero while the peer is reached, as far as was said
 	reason string
 	said   map[string]time.Time
+	last   time.Time // when anything was said
 }
 
 // New returns a log whose reasons are those of the causes, in this order,
@@ -86,11 +89,21 @@ func (l *Log) Reached(peer uint64) {
 	l.logger.Info("peer can be reached again", "peer", strconv.FormatUint(peer, 16), "reason_was", reason, "after", took.Round(time.Millisecond))
 }
 
-// Forget drops what was said of peers that are left out of the set.
-func (l *Log) Forget(peer uint64) {
+// Set takes who the members are, which always have room, and drops what was said
+// of those that are left out.
+func (l *Log) Set(set transport.PeerSet) {
+	members := make(map[uint64]bool, len(set.Peers))
+	for _, p := range set.Peers {
+		members[p.Id] = true
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.peers, peer)
+	for id := range l.members {
+		if !members[id] {
+			delete(l.peers, id)
+		}
+	}
+	l.members = members
 }
 
 // note reports whether the reason has to be said.
@@ -99,7 +112,7 @@ func (l *Log) note(peer uint64, reason string) bool {
 	defer l.mu.Unlock()
 	o := l.peers[peer]
 	if o == nil {
-		if len(l.peers) >= maxPeers {
+		if !l.members[peer] && !l.makeRoom() {
 			return false
 		}
 		o = &outage{said: map[string]time.Time{}}
@@ -109,10 +122,34 @@ func (l *Log) note(peer uint64, reason string) bool {
 	if at, said := o.said[reason]; said && now.Sub(at) < quiet {
 		return false
 	}
-	o.said[reason] = now
+	o.said[reason], o.last = now, now
 	if o.reason = reason; o.since.IsZero() {
 		o.since = now
 	}
+	return true
+}
+
+// makeRoom forgets the stranger of whom nothing was said for longest, if there are
+// too many, and tells whether there is room for another one. Nobody is forgotten
+// within a minute: callers under ever new numbers would fill the log. It needs
+// l.mu.
+func (l *Log) makeRoom() bool {
+	strangers, oldest := 0, uint64(0)
+	for id, o := range l.peers {
+		if l.members[id] {
+			continue
+		}
+		if strangers++; strangers == 1 || o.last.Before(l.peers[oldest].last) {
+			oldest = id
+		}
+	}
+	if strangers < maxStrangers {
+		return true
+	}
+	if time.Since(l.peers[oldest].last) < quiet {
+		return false
+	}
+	delete(l.peers, oldest)
 	return true
 }
 

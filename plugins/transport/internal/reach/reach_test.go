@@ -101,3 +101,30 @@ func TestReasons(t *testing.T) {
 		}
 	}
 }
+
+// Callers that are no members silence nothing that is said of a member, and
+// neither fill the log nor keep each other out of it for good.
+func TestStrangersDoNotSilenceAMembersOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, out := newLog()
+		l.Set(transport.PeerSet{Peers: []transport.Peer{{Id: 2}}})
+		for id := range uint64(1000) {
+			l.Failed(1000+id, "192.0.2.1:1", syscall.ECONNREFUSED)
+		}
+		if n := strings.Count(out.String(), "level=WARN"); n != maxStrangers {
+			t.Errorf("%d lines of strangers in a minute", n)
+		}
+		l.Failed(2, "http://two", syscall.ECONNREFUSED)
+		if !strings.Contains(out.String(), "peer=2 ") {
+			t.Error("nothing is said of member 2")
+		}
+		<-time.After(quiet)
+		l.Failed(0xabcdef, "192.0.2.1:1", syscall.ECONNREFUSED)
+		if !strings.Contains(out.String(), "peer=abcdef ") {
+			t.Error("nothing is said of a stranger although others have been quiet")
+		}
+		if len(l.peers) > maxStrangers+1 {
+			t.Errorf("%d peers are remembered", len(l.peers))
+		}
+	})
+}
