@@ -194,3 +194,38 @@ func TestStrangersHideNoAccusation(t *testing.T) {
 		t.Error("and the operator is not told of it")
 	}
 }
+
+// Strangers do not use up the room in which members are remembered.
+func TestStrangersDoNotUseUpThePins(t *testing.T) {
+	i := foundedMember(t, 3, 0)
+	for n := range 2000 {
+		i.greeted(member.ID(1000+n), transport.Greeting{Store: 1})
+	}
+	i.greeted(2, transport.Greeting{Store: 0xb2})
+	if got := i.pins.of(2); got != 0xb2 {
+		t.Errorf("member 2 is remembered with the store %x", got)
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !i.met[2] {
+		t.Error("member 2 does not count as one that agrees")
+	}
+	if pinned := i.pins.all(); len(pinned) != 1 || len(i.met) > maxStrangersMet+1 {
+		t.Errorf("%d pins, %d met", len(pinned), len(i.met))
+	}
+}
+
+// A number that is not added yet has voted and acknowledged nothing: what it
+// showed first does not bind the member that is added under it later.
+func TestAStrangersStoreDoesNotBindAMemberThatIsAdded(t *testing.T) {
+	i := foundedMember(t, 3, 0)
+	i.greeted(4, transport.Greeting{Store: 0xdead})
+	i.greeted(4, transport.Greeting{Store: 0xb4}) // its disk was prepared anew
+	grown, err := i.registry.Apply(member.Change{Op: member.Add, Member: member.Member{ID: 4, Name: "n4", PeerURLs: []string{"x://n4"}}}, 10, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := i.storeOf(grown, 4); got == 0xdead {
+		t.Errorf("member 4 is refused for good: it is to show %x", got)
+	}
+}

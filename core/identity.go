@@ -44,7 +44,7 @@ type identity struct {
 	founder   bool   // see node.Greeting
 	self      transport.Greeting
 	conflicts map[conflict]sighting // by kind
-	met       map[member.ID]bool     // greeted, and fitting since
+	met       map[member.ID]bool    // greeted, and fitting since
 	last      verdict
 
 	losses   chan loss // for watch, which may wait for the disk
@@ -120,8 +120,8 @@ func (i *identity) greeting() transport.Greeting {
 	return i.self
 }
 
-// storeOf is the store that a peer is expected to show: the registered one, or
-// else the first one that was seen.
+// storeOf is the store that a member is expected to show: the registered one, or
+// else the first one that was seen of it.
 func (i *identity) storeOf(registry *member.Registry, id member.ID) uint64 {
 	if store := registry.Store(id); store != 0 {
 		return store
@@ -129,12 +129,23 @@ func (i *identity) storeOf(registry *member.Registry, id member.ID) uint64 {
 	return i.pins.of(id)
 }
 
-// greeted takes what a peer showed, which fits.
+// maxStrangersMet bounds the callers that are remembered without being members.
+const maxStrangersMet = 64
+
+// greeted takes what a peer showed, which fits. A member is bound by it from then
+// on. One that is not added yet has acknowledged nothing, and may come with
+// another store.
 func (i *identity) greeted(id member.ID, g transport.Greeting) {
-	i.pins.pin(id, g.Store)
+	i.mu.Lock()
+	_, in := i.others()[id]
+	i.mu.Unlock()
+	store := g.Store
+	if in {
+		i.pins.pin(id, store)
+		store = i.pins.of(id)
+	}
 	i.joined(id)
 	if g := i.h.current(); g != nil {
-		store := i.pins.of(id)
 		g.node.Do(func(c *node.Core) error { return c.Greeted(id, store) })
 	}
 }
@@ -150,13 +161,26 @@ func (i *identity) joined(id member.ID) {
 			delete(i.conflicts, c)
 		}
 	}
-	if len(i.met) < maxPeers {
-		i.met[id] = true
-	}
+	i.meet(id)
 	i.mu.Unlock()
 	if was {
 		i.h.logger.Info("peer shows the expected store and cluster again", "peer", id)
 		i.judge()
+	}
+}
+
+// meet notes that there is a connection. Strangers are noted too, since they may
+// be members that this one has not heard of yet; they take no room of members. It
+// needs i.mu.
+func (i *identity) meet(id member.ID) {
+	others, strangers := i.others(), 0
+	for known := range i.met {
+		if _, in := others[known]; !in {
+			strangers++
+		}
+	}
+	if _, in := others[id]; in || strangers < maxStrangersMet {
+		i.met[id] = true
 	}
 }
 

@@ -22,9 +22,6 @@ const (
 	pinsTemp = "pins.json.tmp"
 	// maxPins bounds the file that is read.
 	maxPins = 1 << 20
-	// maxPeers bounds what strangers can make a host remember. The stores of
-	// members are in the log besides.
-	maxPeers = 1024
 )
 
 // errPins: the file of pins cannot be used.
@@ -57,7 +54,7 @@ type pinsFile struct {
 	Version int `json:"version"`
 	// Store is the host's own.
 	Store string `json:"store,omitempty"`
-	// Peers are the stores that peers showed first.
+	// Peers are the stores that members showed first.
 	Peers map[string]string `json:"peers,omitempty"`
 	// Incarnations is the highest that a life of this host may have given to an
 	// Open of a plugin.
@@ -164,11 +161,11 @@ func (p *pins) lose(why string) error {
 	return p.save()
 }
 
-// pin notes the first store that a peer showed. It does not wait for the disk:
-// keep writes it.
+// pin notes the first store that a member showed. Strangers are not pinned: there
+// is no end of them. It does not wait for the disk: watch writes it.
 func (p *pins) pin(id member.ID, store uint64) {
 	p.mu.Lock()
-	first := p.peers[id] == 0 && store != 0 && len(p.peers) < maxPeers
+	first := p.peers[id] == 0 && store != 0
 	if first {
 		p.peers[id] = store
 		p.changes++

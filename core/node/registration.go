@@ -65,17 +65,37 @@ type registrar struct {
 	written uint64
 }
 
-// Greeted tells which store a peer showed when a connection with it was made.
-// The first one counts until the members say otherwise.
+// Greeted tells which store a peer showed when a connection with it was made. Of
+// a member the first one counts until the members say otherwise; of one that is
+// not added yet, and has acknowledged nothing, the last one.
 func (c *Core) Greeted(id member.ID, store uint64) error {
 	return c.step(func() error {
 		_, in := c.registry.Member(id)
-		if store != 0 && c.registrar.known[id] == 0 && (in || len(c.registrar.known) < maxStrangers) {
+		if known := c.registrar.known[id]; store != 0 && (known == 0 || !in) {
+			if known == 0 && !in {
+				c.forgetStranger()
+			}
 			c.registrar.known[id], c.registrar.due = store, true
 		}
 		c.collect()
 		return nil
 	})
+}
+
+// forgetStranger makes room for the store of another one, if too many are known
+// of others than members.
+func (c *Core) forgetStranger() {
+	strangers, lowest := 0, member.ID(0)
+	for id := range c.registrar.known {
+		if _, in := c.registry.Member(id); !in {
+			if strangers++; strangers == 1 || id < lowest {
+				lowest = id
+			}
+		}
+	}
+	if strangers >= maxStrangers {
+		delete(c.registrar.known, lowest)
+	}
 }
 
 // founded tells whether the cluster has its number. Before that a leader takes

@@ -82,7 +82,7 @@ func (p *page) name(store uint64) {
 		p.pinned = 0
 	}
 	if !p.member {
-		p.again = true
+		p.again = p.last != transport.Greeting{}
 	}
 	p.member, p.named = true, store
 }
