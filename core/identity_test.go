@@ -211,37 +211,3 @@ func TestA5ALossIsRemembered(t *testing.T) {
 		cancel()
 	}
 }
-
-// A new member is started before it is added, its disk is made anew, and it is
-// started again. It has acknowledged nothing: it can be added.
-func TestACandidateWhoseDiskIsMadeAnewCanJoin(t *testing.T) {
-	c := newCluster(t, 3, nil)
-	leader := c.leader()
-	c.registered()
-	fourth := c.member(4)
-	c.members = append(c.members, fourth)
-	noticed := func() {
-		c.eventually("the candidate to be noticed", func() bool {
-			return strings.Contains(strings.Join(c.nodes[4].log.all(), "\n"), "peer is reachable peer="+leader.String())
-		})
-	}
-	c.start(4, false)
-	noticed()
-	c.wipe(4)
-	c.start(4, false)
-	noticed()
-	ctx, cancel := context.WithTimeout(context.Background(), wait)
-	defer cancel()
-	if _, err := c.service(leader).AddMember(ctx, fourth, server.ChangeOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	c.propose(leader, "after")
-	c.eventually("the write on the new member", func() bool {
-		select {
-		case <-c.nodes[4].host.Failed():
-			t.Fatalf("the candidate ended: %v", c.nodes[4].host.Err())
-		default:
-		}
-		return c.has(4, "after")
-	})
-}

@@ -42,9 +42,8 @@ type pins struct {
 	// incarnations is the last one that was reserved: see begin.
 	incarnations uint64
 
-	noted   uint64 // the own store that is durable
-	changes uint64 // how often anything was changed
-	saved   uint64 // the changes that are durable
+	noted          uint64 // the own store that is durable
+	changes, saved uint64 // how often anything was changed, and what of it is durable
 
 	wake chan struct{}
 }

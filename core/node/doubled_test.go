@@ -104,3 +104,28 @@ func TestLossOfAnAcknowledgedEntryIsFound(t *testing.T) {
 		t.Errorf("got %v, want %v", err, ErrLostData)
 	}
 }
+
+// A member is known by the store that it showed first, one that is not added yet
+// by the last one; and of strangers the latest are known, however many there were.
+func TestTheLastStoreOfAStrangerCounts(t *testing.T) {
+	n := newTrio(t)
+	for _, store := range []uint64{0xa, 0xb} {
+		for _, id := range []member.ID{2, 1 << 40} {
+			if err := n.core.Greeted(id, store); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for id := range member.ID(2 * maxStrangers) {
+		if err := n.core.Greeted(1000+id, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	known := n.core.registrar.known
+	if known[2] != 0xa || known[1<<40] != 0xb || known[1000+2*maxStrangers-1] != 1 {
+		t.Errorf("member 2 is known with %x, a stranger with %x, the latest one with %x", known[2], known[1<<40], known[1000+2*maxStrangers-1])
+	}
+	if len(known) > maxStrangers+3 {
+		t.Errorf("%d stores are known", len(known))
+	}
+}
