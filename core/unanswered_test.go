@@ -1,7 +1,6 @@
 package core_test
 
 import (
-	"context"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -12,16 +11,6 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
-
-// oneWay is a path that swallows what is large in one direction.
-type oneWay struct {
-	transport.Transport
-	on *atomic.Bool
-}
-
-func (n oneWay) Send(ctx context.Context, envelopes []transport.Envelope) error {
-	return narrow{n.Transport, n.on}.Send(ctx, envelopes)
-}
 
 // The path from a follower to the leader swallows what is large. Nothing that
 // its clients write is ever answered, while it is reachable for heartbeats: it
@@ -34,7 +23,7 @@ func TestFollowerWhoseProposalsVanishSaysSo(t *testing.T) {
 		on[id+1] = &atomic.Bool{}
 	}
 	c.tune = func(cfg *core.Config) {
-		cfg.Backends[2] = backend.Transport("network", func(backend.Env) transport.Transport { return oneWay{c.network.New(), on[cfg.ID]} })
+		cfg.Backends[2] = backend.Transport("network", func(backend.Env) transport.Transport { return narrow{c.network.New(), on[cfg.ID]} })
 	}
 	for _, m := range c.members {
 		c.start(m.ID, true)
