@@ -1,0 +1,61 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+
+	"go.etcd.io/raft/v3"
+	pb "go.etcd.io/raft/v3/raftpb"
+)
+
+// accepts checks a peer's message against raft's state, where raft itself
+// would panic or be misled.
+func (c *Core) accepts(m *pb.Message) error {
+	if m.GetTo() != uint64(c.cfg.ID) {
+		return invalid("%s for %x reached %s", m.GetType(), m.GetTo(), c.cfg.ID)
+	}
+	if err := c.checkDoubled(m); err != nil {
+		return err
+	}
+	last := c.lastIndex()
+	current := m.GetTerm() >= c.term
+	switch m.GetType() {
+	case pb.MsgSnap:
+		if index := m.GetSnapshot().GetMetadata().GetIndex(); c.received.index != index {
+			return invalid("snapshot %d was announced without its data", index)
+		}
+	case pb.MsgApp, pb.MsgHeartbeat:
+		if lead := c.raft.BasicStatus().Lead; m.GetTerm() == c.term && lead != raft.None && lead != m.GetFrom() {
+			return invalid("%x says that it leads in term %d, in which %x does", m.GetFrom(), c.term, lead)
+		}
+		if m.GetType() == pb.MsgApp {
+			return nil
+		}
+		if current && (m.GetCommit() > last || c.lost != nil) {
+			if c.lost == nil {
+				c.lost = fmt.Errorf("%w: leader %x says that this node has entry %d, but its last one is %d",
+					ErrLostData, m.GetFrom(), m.GetCommit(), last)
+			}
+			return c.lost
+		}
+	case pb.MsgAppResp:
+		if c.leads() && !m.GetReject() && m.GetTerm() == c.term && m.GetIndex() > last {
+			return invalid("%x acknowledges entry %d, the last one is %d", m.GetFrom(), m.GetIndex(), last)
+		}
+	case pb.MsgHeartbeatResp:
+		if n := readPosition(m.GetContext()); c.leads() && m.GetTerm() == c.term && n > c.heartbeat {
+			return invalid("%x confirms read %d, the last one asked for is %d", m.GetFrom(), n, c.heartbeat)
+		}
+	}
+	return nil
+}
+
+// leads tells whether answers of peers concern this node: a former leader that
+// restarted may get those to what it no longer knows of.
+func (c *Core) leads() bool { return c.raft.BasicStatus().RaftState == raft.StateLeader }
+
+// ErrLostData: the cluster counts on entries that this node does not have: its
+// disk was wiped or replaced, or another process serves the member and this one
+// has a copy of its directory.
+var ErrLostData = errors.New("this member lost data: remove it from the cluster, empty its data directory, and add it under a new id; " +
+	"if it is a copy of a member that serves elsewhere, delete the copy")
