@@ -3,8 +3,6 @@ package core
 import (
 	"fmt"
 	"math"
-
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 )
 
 // incarnationsOfALife is how many Opens the plugins of one life of a host may
@@ -13,7 +11,8 @@ const incarnationsOfALife = 1 << 32
 
 // begin reserves the incarnations of this life of the host and returns the one
 // before its first. They are above those of every life before, also of one that
-// the clock, now, was ahead in, or behind. What is reserved is durable.
+// the clock, now, was ahead in, or behind. The reservation is written when the
+// storage is open: before that the directory may be another host's.
 func (p *pins) begin(now uint64) (uint64, error) {
 	p.mu.Lock()
 	before := max(p.incarnations, now)
@@ -24,17 +23,12 @@ func (p *pins) begin(now uint64) (uint64, error) {
 	p.incarnations = before + incarnationsOfALife
 	p.changes++
 	p.mu.Unlock()
-	return before, p.save()
+	return before, nil
 }
 
-// beginLife makes incarnations grow from life to life. A full disk keeps no
-// host from its start, which may be what makes room: then only the clock does.
+// beginLife makes incarnations grow from life to life.
 func (h *Host) beginLife(now uint64) error {
 	before, err := h.identity.pins.begin(now)
-	if vfs.IsFull(err) {
-		h.logger.Warn("incarnations of plugins grow only with the clock: there is no room to note them", "file", pinsName, "error", err)
-		err = nil
-	}
 	if err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}

@@ -30,7 +30,9 @@ func (i *identity) watch() {
 				i.h.fail(l.end)
 			}
 		case <-i.pins.wake:
-			i.save()
+			if i.pins.unsaved() {
+				i.save()
+			}
 		case <-again.C:
 			if i.pins.unsaved() {
 				i.save()

@@ -47,6 +47,7 @@ func TestWhatCouldNotBeNotedIsTriedAgain(t *testing.T) {
 				disk := vfs.NewMem()
 				disk.FailNth(vfs.OpCreate, 1, syscall.ENOSPC)
 				i.pins.fs = disk
+				i.pins.owned.Store(true) // the storage is open
 				i.h.quit = make(chan struct{})
 				i.losses, i.pins.wake = make(chan loss, 2), make(chan struct{}, 1)
 				go i.watch()

@@ -2,6 +2,7 @@ package core
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"maps"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
@@ -45,7 +47,9 @@ type pins struct {
 	noted          uint64 // the own store that is durable
 	changes, saved uint64 // how often anything was changed, and what of it is durable
 
-	wake chan struct{}
+	// owned is whether the directory is this host's. Nothing is written before.
+	owned atomic.Bool
+	wake  chan struct{}
 }
 
 // pinsFile is the form of pins on disk. Numbers are in hex.
@@ -132,6 +136,9 @@ func (p *pins) decode(b []byte) error {
 // admit compares the store that was opened with the one of before, and notes
 // the first one durably. A store that lost data stays refused.
 func (p *pins) admit(store uint64) error {
+	if err := p.own(); err != nil {
+		return err
+	}
 	p.mu.Lock()
 	before, lost, noted := p.store, p.lost, p.noted
 	if before == 0 {
@@ -144,10 +151,34 @@ func (p *pins) admit(store uint64) error {
 		return fmt.Errorf("%w: the store was %x and is %x now: its directory was emptied or replaced", ErrLostData, before, store)
 	case lost != "":
 		return fmt.Errorf("%w: %s", ErrLostData, lost)
-	case noted == store:
+	}
+	err := p.save() // also what an earlier attempt could not
+	if noted == store && vfs.IsFull(err) {
+		// What is missing can wait for room, and watch tries again: a full disk
+		// keeps no host from its start, which may be what makes room.
 		return nil
 	}
-	return p.save() // also what an earlier attempt could not
+	return err
+}
+
+// own takes the file: the storage is open, and its lock keeps other hosts away
+// from the directory. What another one has written since it was read, while it
+// was ending, counts as if it had been read.
+func (p *pins) own() error {
+	if p.owned.Load() {
+		return nil
+	}
+	last, err := openPins(p.fs)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.incarnations = max(p.incarnations, last.incarnations)
+	p.store, p.lost, p.noted = cmp.Or(last.store, p.store), cmp.Or(last.lost, p.lost), last.store
+	maps.Copy(p.peers, last.peers)
+	p.owned.Store(true)
+	return nil
 }
 
 // lose notes durably that the store lost data, so that the next start refuses
@@ -189,11 +220,12 @@ func (p *pins) all() map[member.ID]uint64 {
 	return maps.Clone(p.peers)
 }
 
-// unsaved tells whether there is something that a save has not written yet.
+// unsaved tells whether there is something that a save has not written yet, and
+// may.
 func (p *pins) unsaved() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.saved != p.changes
+	return p.saved != p.changes && p.owned.Load()
 }
 
 // save writes everything, durably.

@@ -71,8 +71,7 @@ func TestPinsOutliveTheHost(t *testing.T) {
 }
 
 // A life of a host gives its plugins larger incarnations than every one before,
-// whatever was done to the clock in between; also if it ended before it noted
-// anything else.
+// whatever was done to the clock in between, if it has had a storage.
 func TestIncarnationsGrowThoughTheClockIsSetBack(t *testing.T) {
 	dir, last := t.TempDir(), uint64(0)
 	for _, now := range []uint64{5_000, 1 << 60, 7, 0, 1 << 60, 1 << 61} {
@@ -91,6 +90,9 @@ func TestIncarnationsGrowThoughTheClockIsSetBack(t *testing.T) {
 			}
 			last = opts.Incarnation
 		}
+		if err := h.identity.pins.admit(7); err != nil { // the storage is open
+			t.Fatal(err)
+		}
 		if err := h.identity.close(); err != nil {
 			t.Fatal(err)
 		}
@@ -105,15 +107,52 @@ func TestIncarnationsGrowThoughTheClockIsSetBack(t *testing.T) {
 // A start on a full disk goes on: what makes room again may need a host.
 func TestAFullDiskKeepsNoHostFromItsStart(t *testing.T) {
 	fs := vfs.NewMem()
-	fs.FailNth(vfs.OpWrite, 1, syscall.ENOSPC)
+	before, err := openPins(fs)
+	if err = errors.Join(err, before.admit(7)); err != nil {
+		t.Fatal(err)
+	}
 	h := &Host{logger: slog.New(slog.DiscardHandler)}
 	h.identity = newIdentity(h)
-	var err error
 	if h.identity.pins, err = openPins(fs); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.beginLife(100); err != nil || h.incarnation.Load() != 100 {
 		t.Errorf("incarnations after %d, %v", h.incarnation.Load(), err)
+	}
+	fs.FailNth(vfs.OpWrite, 1, syscall.ENOSPC)
+	if err := h.identity.pins.admit(7); err != nil {
+		t.Errorf("the storage is open: %v", err)
+	}
+	if !h.identity.pins.unsaved() {
+		t.Error("the incarnations count as noted")
+	}
+}
+
+// A second host on the directory of one that runs, or is ending, writes nothing
+// there before it has the storage's lock, and then knows what the first one has
+// noted meanwhile.
+func TestASecondHostWritesNoPins(t *testing.T) {
+	fs := vfs.NewMem()
+	first, err := openPins(fs)
+	if err = errors.Join(err, first.admit(7)); err != nil {
+		t.Fatal(err)
+	}
+	second, err := openPins(fs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := second.begin(100); err != nil || second.unsaved() {
+		t.Errorf("it wants to write what is not its own: %v", err)
+	}
+	first.pin(2, 22)
+	if err := first.lose("entry 9 is missing"); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.admit(7); !errors.Is(err, ErrLostData) {
+		t.Errorf("it does not know what the first one has noted: %v", err)
+	}
+	if second.of(2) != 22 {
+		t.Error("it does not know the peer's store")
 	}
 }
 

@@ -22,6 +22,7 @@ type statusMemberJSON struct {
 	ID            string `json:"id"`
 	Name          string `json:"name"`
 	Role          string `json:"role"`
+	Leader        string `json:"leader"`
 	Promote       bool   `json:"promote"`
 	Term          uint64 `json:"term"`
 	Commit        uint64 `json:"commit"`
