@@ -18,26 +18,22 @@ func (c *Core) accepts(m *pb.Message) error {
 		return err
 	}
 	last := c.lastIndex()
-	current := m.GetTerm() >= c.term
 	switch m.GetType() {
 	case pb.MsgSnap:
 		if index := m.GetSnapshot().GetMetadata().GetIndex(); c.received.index != index {
 			return invalid("snapshot %d was announced without its data", index)
 		}
-	case pb.MsgApp, pb.MsgHeartbeat:
-		if lead := c.raft.BasicStatus().Lead; m.GetTerm() == c.term && lead != raft.None && lead != m.GetFrom() {
-			return invalid("%x says that it leads in term %d, in which %x does", m.GetFrom(), c.term, lead)
+	case pb.MsgApp:
+		return c.checkLeads(m)
+	case pb.MsgHeartbeat:
+		if err := c.checkLeads(m); err != nil || m.GetTerm() < c.term {
+			return err
 		}
-		if m.GetType() == pb.MsgApp {
-			return nil
+		if m.GetCommit() > last && c.lost == nil {
+			c.lost = fmt.Errorf("%w: leader %x says that this node has entry %d, but its last one is %d",
+				ErrLostData, m.GetFrom(), m.GetCommit(), last)
 		}
-		if current && (m.GetCommit() > last || c.lost != nil) {
-			if c.lost == nil {
-				c.lost = fmt.Errorf("%w: leader %x says that this node has entry %d, but its last one is %d",
-					ErrLostData, m.GetFrom(), m.GetCommit(), last)
-			}
-			return c.lost
-		}
+		return c.lost
 	case pb.MsgAppResp:
 		if c.leads() && !m.GetReject() && m.GetTerm() == c.term && m.GetIndex() > last {
 			return invalid("%x acknowledges entry %d, the last one is %d", m.GetFrom(), m.GetIndex(), last)
@@ -50,9 +46,17 @@ func (c *Core) accepts(m *pb.Message) error {
 	return nil
 }
 
+// checkLeads refuses the word of a leader if another one leads in its term.
+func (c *Core) checkLeads(m *pb.Message) error {
+	if m.GetTerm() == c.term && c.lead != raft.None && c.lead != m.GetFrom() {
+		return invalid("%x says that it leads in term %d, in which %x does", m.GetFrom(), c.term, c.lead)
+	}
+	return nil
+}
+
 // leads tells whether answers of peers concern this node: a former leader that
 // restarted may get those to what it no longer knows of.
-func (c *Core) leads() bool { return c.raft.BasicStatus().RaftState == raft.StateLeader }
+func (c *Core) leads() bool { return c.role == raft.StateLeader }
 
 // ErrLostData: the cluster counts on entries that this node does not have: its
 // disk was wiped or replaced, or another process serves the member and this one

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
 	"go.etcd.io/raft/v3/tracker"
 
@@ -58,11 +57,6 @@ func (c *Core) canWait(m *pb.Message) bool {
 	if len(m.GetEntries()) > 0 || c.news.due(member.ID(m.GetTo())) {
 		return false
 	}
-	replicating := false
-	c.raft.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) {
-		if id == m.GetTo() {
-			replicating = pr.State == tracker.StateReplicate && pr.Match == m.GetIndex()
-		}
-	})
-	return replicating
+	pr := c.progressOf(m.GetTo())
+	return pr.State == tracker.StateReplicate && pr.Match == m.GetIndex()
 }

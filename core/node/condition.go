@@ -102,13 +102,12 @@ func (c *Core) gossip(m *pb.Message) (g gossip) {
 	if !gossips(m.GetType()) {
 		return g
 	}
-	to := member.ID(m.GetTo())
-	g.run, g.doubled = c.doubling.own, c.doubled(to)
+	g.run, g.doubled = c.doubling.own, c.doubled(member.ID(m.GetTo()))
 	if !saysCondition(m.GetType()) {
 		return g
 	}
 	if m.GetType() == pb.MsgHeartbeat {
-		g.acknowledged = c.match(to)
+		g.acknowledged = c.progressOf(m.GetTo()).Match
 	}
 	if g.condition = c.fitness.Condition; c.refusing {
 		g.condition |= Refusing

@@ -46,7 +46,8 @@ type Core struct {
 	lastChange    changeProposal // the last one that was handed to raft
 	changes       changeLog
 	hearing       hearing
-	role          raft.StateType // as of the last collect; leads asks raft, which costs more
+	role          raft.StateType // as of the last collect, like lead: asking raft allocates
+	lead          uint64
 	reign         reign
 	uncommitted   uint64 // bytes; see took
 	received      receivedSnapshot

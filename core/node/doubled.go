@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
 
 	"github.com/pontoon-raft/pontoon/core/member"
@@ -14,6 +13,7 @@ import (
 // directory by its run: a random number that each node draws when it is made,
 // and that travels with heartbeats, the answers to them and to appends, and the
 // questions for votes.
+//
 // A run that comes back after another one was seen has not ended: both serve
 // the member, and what one has acknowledged or voted the other does not know.
 const (
@@ -127,8 +127,7 @@ func (c *Core) hearDoubled(g gossip) {
 // leader counts on what is gone.
 func (c *Core) hearAcknowledged(h heard) {
 	m, acknowledged := h.message, h.gossip.acknowledged
-	lead := c.raft.BasicStatus().Lead
-	if m.GetTerm() < c.term || m.GetTerm() == c.term && lead != raft.None && lead != m.GetFrom() || c.lost != nil {
+	if m.GetTerm() < c.term || c.checkLeads(m) != nil || c.lost != nil {
 		return
 	}
 	if last := c.lastIndex(); acknowledged > last || acknowledged > 0 && m.GetTerm() > c.term {

@@ -44,7 +44,7 @@ func (c *Core) checkFitness() error {
 	if c.fitness.Condition.Unfitness() < 2 {
 		return nil
 	}
-	if st := c.raft.BasicStatus(); st.RaftState == raft.StateLeader || st.Lead == raft.None {
+	if c.leads() || c.lead == raft.None {
 		return nil
 	}
 	return fmt.Errorf("%w: %s", ErrUnfit, c.fitness.Condition)
@@ -61,7 +61,7 @@ func (h *holdback) tick(c *Core) {
 	switch {
 	case h.held:
 		h.elections++
-	case c.fitness.Condition.Unfitness() == 0 || c.raft.BasicStatus().Lead != raft.None:
+	case c.fitness.Condition.Unfitness() == 0 || c.lead != raft.None:
 		h.elections = 0
 	}
 	h.held = false

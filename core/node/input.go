@@ -28,7 +28,7 @@ var (
 func (c *Core) Tick() error {
 	return c.step(func() error {
 		c.hearing.ticks++
-		if c.raft.BasicStatus().Lead != raft.None {
+		if c.lead != raft.None {
 			c.hearing.led = c.hearing.ticks
 		}
 		c.sample()

@@ -112,7 +112,7 @@ func (c *Core) collect() {
 		}
 		rd := c.raft.Ready()
 		if rd.SoftState != nil {
-			c.role = rd.RaftState
+			c.role, c.lead = rd.RaftState, rd.Lead
 			c.out.StateChanged = true
 		}
 		if rd.HardState != nil && rd.GetTerm() != c.term {

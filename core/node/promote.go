@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/tracker"
 
 	"github.com/pontoon-raft/pontoon/core/member"
@@ -47,18 +46,11 @@ func (c *Core) reigns() bool {
 // caughtUp is nil for a member that was heard from lately and keeps up with the
 // log.
 func (c *Core) caughtUp(id member.ID) error {
-	var match uint64
-	replicating := false
-	c.raft.WithProgress(func(of uint64, _ raft.ProgressType, pr tracker.Progress) {
-		if of == uint64(id) {
-			match, replicating = pr.Match, pr.State == tracker.StateReplicate
-		}
-	})
-	switch {
+	switch pr := c.progressOf(uint64(id)); {
 	case !c.hears(uint64(id)):
 		return fmt.Errorf("%w: member %s was not heard from within an election timeout; is it started, and are its peer URLs right?", ErrNotCaughtUp, id)
-	case !replicating || match < c.reign.older:
-		return fmt.Errorf("%w: member %s has %d of %d entries", ErrNotCaughtUp, id, match, c.lastIndex())
+	case pr.State != tracker.StateReplicate || pr.Match < c.reign.older:
+		return fmt.Errorf("%w: member %s has %d of %d entries", ErrNotCaughtUp, id, pr.Match, c.lastIndex())
 	}
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
 
 	"github.com/pontoon-raft/pontoon/core/member"
@@ -43,7 +42,7 @@ type hearing struct {
 // a peer that only talks may hear nothing, and an answer of an earlier term may
 // have been on its way for long.
 func (c *Core) note(m *pb.Message) {
-	if c.role == raft.StateLeader && (!isAnswer(m.GetType()) || m.GetTerm() != c.term) {
+	if c.leads() && (!isAnswer(m.GetType()) || m.GetTerm() != c.term) {
 		return
 	}
 	if c.hearing.last == nil {
@@ -71,14 +70,15 @@ func (c *Core) hears(id uint64) bool {
 	return id == uint64(c.cfg.ID) || ok && c.hearing.ticks-at <= uint64(c.cfg.ElectionTicks)
 }
 
-// silent returns those of the members that were not heard from lately.
-func (c *Core) silent(ids []uint64) []uint64 {
-	return slices.DeleteFunc(slices.Clone(ids), c.hears)
-}
-
-// hasMajority tells whether a majority of the voters can be reached.
-func (c *Core) hasMajority(voters []uint64) bool {
-	return len(voters)-len(c.silent(voters)) > len(voters)/2
+// isMajority tells whether a majority of the voters fulfils a condition.
+func isMajority(voters []uint64, fulfils func(id uint64) bool) bool {
+	count := 0
+	for _, id := range voters {
+		if fulfils(id) {
+			count++
+		}
+	}
+	return count > len(voters)/2
 }
 
 // elects tells whether a voter can be counted on in an election: it is there, and
@@ -88,11 +88,6 @@ func (c *Core) elects(id uint64) bool {
 		return !c.isBarred()
 	}
 	return c.hears(id) && !c.conditions[member.ID(id)].Has(Barred)
-}
-
-// canElect tells whether these voters can elect a leader.
-func (c *Core) canElect(voters []uint64) bool {
-	return len(slices.DeleteFunc(slices.Clone(voters), c.elects)) < (len(voters)+1)/2
 }
 
 // votersAfter are the voters that an accepted change leads to.
@@ -114,7 +109,7 @@ func (c *Core) checkQuorum(change member.Change) error {
 	err := c.noQuorum()
 	switch {
 	case err != nil:
-	case !c.canElect(after):
+	case !isMajority(after, c.elects):
 		err = fmt.Errorf("%w: of the %d voters after it %d must be there for an election, and %s; bring them back, "+
 			"or remove first what is gone for good; --force if you know better",
 			ErrQuorumAtRisk, len(after), len(after)/2+1, c.missing(after))
@@ -136,19 +131,13 @@ func (c *Core) early(err error) error {
 // something was lost to since they answered. They may be gone; if they are, the
 // end of the election timeout shows it.
 func (c *Core) isCertain(voters []uint64) bool {
-	doubtful := len(c.silent(voters))
-	for _, id := range voters {
-		if c.hears(id) && c.hearing.lost[member.ID(id)] {
-			doubtful++
-		}
-	}
-	return len(voters)-doubtful > len(voters)/2
+	return isMajority(voters, func(id uint64) bool { return c.hears(id) && !c.hearing.lost[member.ID(id)] })
 }
 
 // noQuorum is why nothing can be committed; nil if a majority is there.
 func (c *Core) noQuorum() error {
 	voters := c.registry.Voters()
-	if c.hasMajority(voters) {
+	if isMajority(voters, c.hears) {
 		return nil
 	}
 	return fmt.Errorf("%w: of %d voters %d must be reachable, and %s; bring them back, "+
@@ -159,7 +148,7 @@ func (c *Core) noQuorum() error {
 // missing names those of the members that were not heard from, and those that
 // must not vote.
 func (c *Core) missing(ids []uint64) string {
-	silent := c.silent(ids)
+	silent := slices.DeleteFunc(slices.Clone(ids), c.hears)
 	var parts []string
 	if len(silent) > 0 {
 		parts = append(parts, "not heard from within an election timeout: "+c.names(silent))

@@ -30,9 +30,8 @@ type leaderSpace struct {
 }
 
 func (l *leaderSpace) tick(c *Core) {
-	lead := c.raft.BasicStatus().Lead
-	if lead == raft.None || lead != l.leader || !c.conditions[member.ID(lead)].Has(ShortOfSpace) {
-		*l = leaderSpace{leader: lead}
+	if c.lead == raft.None || c.lead != l.leader || !c.conditions[member.ID(c.lead)].Has(ShortOfSpace) {
+		*l = leaderSpace{leader: c.lead}
 		return
 	}
 	l.ticks++
@@ -43,7 +42,7 @@ func (l *leaderSpace) tick(c *Core) {
 // What was passed on would be dropped there, and its client left without an
 // answer.
 func (c *Core) checkLeaderSpace() error {
-	if l := c.leaderSpace; l.ticks <= uint64(c.cfg.ElectionTicks) || l.leader != c.raft.BasicStatus().Lead {
+	if l := c.leaderSpace; l.ticks <= uint64(c.cfg.ElectionTicks) || l.leader != c.lead {
 		return nil
 	}
 	return fmt.Errorf("%w: leader %s says so", ErrNoSpace, member.ID(c.leaderSpace.leader))

@@ -1,9 +1,6 @@
 package node
 
-import (
-	"go.etcd.io/raft/v3"
-	pb "go.etcd.io/raft/v3/raftpb"
-)
+import pb "go.etcd.io/raft/v3/raftpb"
 
 // changeReserve is what raft takes without a quorum beyond
 // Config.MaxUncommittedBytes: room for membership changes, one of which may be
@@ -14,13 +11,13 @@ const changeReserve = 1 << 20
 // whatever its size if nothing else is uncommitted. Elsewhere they are passed
 // on.
 func (c *Core) fits(size uint64) bool {
-	return c.uncommitted == 0 || c.uncommitted+size <= c.cfg.MaxUncommittedBytes || c.role != raft.StateLeader
+	return c.uncommitted == 0 || c.uncommitted+size <= c.cfg.MaxUncommittedBytes || !c.leads()
 }
 
 // took counts what the leader has put into its log, as raft does for itself:
 // until it is applied, or the term ends.
 func (c *Core) took(size uint64, err error) error {
-	if err == nil && c.role == raft.StateLeader {
+	if err == nil && c.leads() {
 		c.uncommitted += size
 	}
 	return err

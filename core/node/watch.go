@@ -134,33 +134,24 @@ func (c *Core) stepReject(m *pb.Message) error {
 	if p.futile >= maxFutileRejects || p.rejects >= maxRejects {
 		return nil
 	}
-	before := c.next(m.GetFrom())
+	before := c.progressOf(m.GetFrom()).Next
 	err := c.raft.Step(m)
 	p.rejects++
-	if c.next(m.GetFrom()) >= before {
+	if c.progressOf(m.GetFrom()).Next >= before {
 		p.futile, p.at = p.futile+1, m.GetIndex()
 	}
 	return err
 }
 
-// next is the entry that a leader sends to a peer next.
-func (c *Core) next(of uint64) (next uint64) {
+// progressOf is what a leader knows of a peer's log; the zero Progress if it
+// knows no such peer.
+func (c *Core) progressOf(peer uint64) (of tracker.Progress) {
 	c.raft.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) {
-		if id == of {
-			next = pr.Next
+		if id == peer {
+			of = pr
 		}
 	})
-	return next
-}
-
-// match is the entry up to which a peer has acknowledged the log.
-func (c *Core) match(of member.ID) (match uint64) {
-	c.raft.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) {
-		if member.ID(id) == of {
-			match = pr.Match
-		}
-	})
-	return match
+	return of
 }
 
 // SnapshotFailed notes why a snapshot did not reach a peer. SnapshotStatus tells

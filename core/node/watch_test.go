@@ -127,7 +127,7 @@ func TestFutileRejectsAreBounded(t *testing.T) {
 		l.tick(1)
 		l.from(2, pb.MsgHeartbeatResp, &pb.Message{})
 		for range 1000 {
-			at := l.core.next(2) - 1
+			at := l.core.progressOf(2).Next - 1
 			l.from(2, pb.MsgAppResp, &pb.Message{Index: new(at), Reject: new(true), RejectHint: new(at - 1)})
 		}
 	}
