@@ -74,9 +74,9 @@ func (s *Server) expire(now time.Time) {
 	}
 	withdrawn := withdraw(n, func(id node.RequestID) bool { return late[id.Number] != nil })
 	type ended struct {
-		done func(Result, error)
-		w    *waiter
-		err  error
+		done      func(Result, error)
+		start     time.Time
+		withdrawn bool
 	}
 	var list []ended
 	s.mu.Lock()
@@ -84,9 +84,8 @@ func (s *Server) expire(now time.Time) {
 		if s.waiters[number] != w {
 			continue // its outcome came meanwhile
 		}
-		done := w.done
-		if done != nil {
-			list = append(list, ended{done: done, w: w})
+		if w.done != nil {
+			list = append(list, ended{w.done, w.start, withdrawn[number]})
 			w.done = nil
 			s.answered++
 		}
@@ -94,23 +93,19 @@ func (s *Server) expire(now time.Time) {
 		if over && !withdrawn[number] {
 			s.missed(w, now)
 		}
-		if withdrawn[number] || over {
+		if over || withdrawn[number] {
 			delete(s.waiters, number)
 			s.count(w, -1)
-		}
-		if done != nil && withdrawn[number] {
-			list[len(list)-1].err = ErrProposalDropped
 		}
 	}
 	s.mu.Unlock()
 	for _, e := range list {
-		if e.err != nil {
-			s.metrics.proposals.WithLabelValues("refused").Inc()
-			e.done(Result{}, s.notHandedIn(e.w.start, now))
-			continue
+		outcome, err := "unknown", s.timedOut
+		if e.withdrawn {
+			outcome, err = "refused", s.notHandedIn
 		}
-		s.metrics.proposals.WithLabelValues("unknown").Inc()
-		e.done(Result{}, s.timedOut(e.w.start, now))
+		s.metrics.proposals.WithLabelValues(outcome).Inc()
+		e.done(Result{}, err(e.start, now))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/node"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -55,7 +56,16 @@ func TestStatusWarnsOfWhateverKeepsAMemberFromServing(t *testing.T) {
 		WarnConflict:  func(w *world) { w.s.SetConflict(errors.New("members 2, 3 belong to another cluster")) },
 		WarnNoStorage: func(w *world) { w.s.Detach(ErrStorageRestart) },
 		WarnLostData:  func(w *world) { w.loseData() },
-		WarnNoLeader:  func(*world) { <-time.After(StallAfter(election)) },
+		WarnDoubled:   func(w *world) { w.hears(&pluginv1.Message{Type: 8, From: 2, To: 1, Term: 5, Run: 1, Doubled: true}) },
+		WarnUnanswered: func(w *world) {
+			w.leads(2, 5)
+			for range minMisses {
+				w.impatient("x")
+			}
+			w.see() // raft passes them on
+			<-time.After(RequestTimeout(election) + 2*tick)
+		},
+		WarnNoLeader: func(*world) { <-time.After(StallAfter(election)) },
 		WarnPluginDown: func(w *world) {
 			w.s.cfg.Plugins = func() []PluginStatus { return []PluginStatus{{Kind: "transport", State: "backoff"}} }
 		},
@@ -83,34 +93,53 @@ func TestStatusWarnsOfWhateverKeepsAMemberFromServing(t *testing.T) {
 	}
 }
 
-// silent are ports of a node that has nothing to put out.
+// silent are ports of a node of which nobody hears.
 type silent struct{ node.Ports }
 
-func (silent) StateChanged(node.State) {}
+func (silent) StateChanged(node.State)   {}
+func (silent) Append(node.Append)        {}
+func (silent) Send([]transport.Envelope) {}
 
 // loseData has a leader count on entries that this member does not have.
 func (w *world) loseData() {
 	w.t.Helper()
+	w.hears(&pluginv1.Message{Type: 8, From: 2, To: 1, Term: 5, Commit: 100})
+	if err := w.s.Ready(); !errors.Is(err, node.ErrLostData) {
+		w.t.Fatalf("ready: %v, want %v: this shows nothing", err, node.ErrLostData)
+	}
+}
+
+// hears gives the server another node, one of two members, that has heard a
+// heartbeat.
+func (w *world) hears(heartbeat *pluginv1.Message) {
+	w.t.Helper()
+	other := member.Member{ID: 2, Name: "n2", PeerURLs: []string{"http://n2:1"}}
+	registry, err := w.registry.Apply(member.Change{Op: member.Add, Member: other}, 1, 1)
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	core, err := node.NewCore(node.Config{
-		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(), State: storage.State{FirstIndex: 1},
+		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(), Registry: registry,
+		State: storage.State{
+			FirstIndex: 2, LastIndex: 1, HardState: storage.HardState{Term: 1, Commit: 1},
+			Snapshots: []storage.SnapshotInfo{{Metadata: storage.SnapshotMetadata{Index: 1, Term: 1, ConfState: storage.ConfState{Voters: []uint64{1, 2}}}}},
+			Terms:     []storage.TermBoundary{{Index: 1, Term: 1}},
+		},
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	heartbeat, err := (&pluginv1.Message{Type: 8, From: 2, To: 1, Term: 5, Commit: 100}).Marshal()
+	payload, err := heartbeat.Marshal()
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.s.Detach(ErrStorageRestart)
 	w.node = node.New(core, silent{})
-	w.node.Deliver([]transport.Envelope{{Group: 1, From: 2, To: 1, Payload: heartbeat}})
+	w.node.Deliver([]transport.Envelope{{Group: 1, From: 2, To: 1, Payload: payload}})
 	stop := make(chan struct{})
 	w.node.Do(func(*node.Core) error { close(stop); return nil })
 	if err := w.node.Run(stop, nil); err != nil {
 		w.t.Fatal(err)
 	}
 	w.s.Attach(w.node, w.store, 0, nil)
-	if err := w.s.Ready(); !errors.Is(err, node.ErrLostData) {
-		w.t.Fatalf("ready: %v, want %v: this shows nothing", err, node.ErrLostData)
-	}
 }

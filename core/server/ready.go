@@ -36,8 +36,8 @@ func notReady(reason, text string) obstacle {
 
 // Ready implements Service.
 func (s *Server) Ready() error {
-	for _, o := range s.obstacles() {
-		return o.err
+	if list := s.obstacles(); len(list) > 0 {
+		return list[0].err
 	}
 	return nil
 }
@@ -85,7 +85,7 @@ func (s *Server) obstaclesOf(ns node.State, leaderless time.Duration) (list []ob
 			passing: leaderless < StallAfter(s.cfg.Election),
 		})
 	}
-	if text := s.missing(time.Now()); text != "" && s.Applied() >= ns.Commit { // else they may be answered yet
+	if text := s.whyMissing(time.Now()); text != "" && s.Applied() >= ns.Commit { // else they may be answered yet
 		list = append(list, notReady(WarnUnanswered, text))
 	}
 	if err := s.committing(ns); err != nil {

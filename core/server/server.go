@@ -114,7 +114,7 @@ type Server struct {
 	answered   int   // those among them whose clients have their answer
 	leaderID   member.ID
 	term       uint64
-	unanswered unanswered
+	misses     misses
 	reign      uint64    // counts changes of leader and term
 	lastLost   time.Time // when this member last saw a leader go
 	attachedAt time.Time // when node was attached

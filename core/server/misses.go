@@ -9,17 +9,17 @@ import (
 // its leader all the same: a path may carry heartbeats and swallow what is
 // large. After some in a row it is not ready, so that clients go elsewhere.
 const (
-	// minUnanswered is how many proposals in a row must end so: one or two may
+	// minMisses is how many proposals in a row must end so: one or two may
 	// go down with a connection.
-	minUnanswered = 3
-	// unansweredElections is for how many election timeouts the last of them
+	minMisses = 3
+	// missedElections is for how many election timeouts the last of them
 	// counts: without clients there is nothing that could show an end.
-	unansweredElections = 30
+	missedElections = 30
 )
 
-// unanswered are proposals in a row that this member passed on to one leader, and
+// misses are proposals in a row that this member passed on to one leader, and
 // whose outcome it has not learnt within their time.
-type unanswered struct {
+type misses struct {
 	reign uint64
 	count int
 	since time.Time // the start of the first
@@ -31,23 +31,23 @@ func (s *Server) missed(w *waiter, now time.Time) {
 	if w.change || w.reign != s.reign || s.leaderID == 0 || s.leaderID == s.cfg.ID {
 		return
 	}
-	u := &s.unanswered
-	if u.reign != s.reign || u.count == 0 {
-		*u = unanswered{reign: s.reign, since: w.start}
+	m := &s.misses
+	if m.reign != s.reign || m.count == 0 {
+		*m = misses{reign: s.reign, since: w.start}
 	}
-	u.count, u.last = u.count+1, now
+	m.count, m.last = m.count+1, now
 }
 
-// missing is why this member does not serve, if it is that; otherwise empty.
-func (s *Server) missing(now time.Time) string {
+// whyMissing is why this member does not serve, if it is that; otherwise empty.
+func (s *Server) whyMissing(now time.Time) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u := s.unanswered
+	m := s.misses
 	switch {
-	case u.count < minUnanswered, u.reign != s.reign, now.Sub(u.last) > unansweredElections*s.cfg.Election,
-		u.last.Sub(u.since) < StallAfter(s.cfg.Election):
+	case m.count < minMisses, m.reign != s.reign, now.Sub(m.last) > missedElections*s.cfg.Election,
+		m.last.Sub(m.since) < StallAfter(s.cfg.Election):
 		return ""
 	}
 	return fmt.Sprintf("the last %d proposals that were passed on to leader %s were not answered within their time: what is large may not reach it",
-		u.count, s.leaderID)
+		m.count, s.leaderID)
 }
