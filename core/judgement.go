@@ -34,7 +34,8 @@ func (i *identity) judge() {
 	i.judging.Lock()
 	defer i.judging.Unlock()
 	i.mu.Lock()
-	v := judge(i.standing(), i.heard())
+	others := i.others()
+	v := judge(i.standing(others), i.heard(others))
 	before := i.last
 	i.last = v
 	i.mu.Unlock()
@@ -56,9 +57,9 @@ func (i *identity) bar(c *node.Core) error {
 }
 
 // standing needs i.mu.
-func (i *identity) standing() standing {
+func (i *identity) standing(others map[member.ID]bool) standing {
 	s := standing{self: i.self, registered: i.self.Store != 0 && i.registry.Store(i.h.cfg.ID) == i.self.Store}
-	for id, votes := range i.others() {
+	for id, votes := range others {
 		if votes {
 			s.others++
 			if i.met[id] {
@@ -72,8 +73,7 @@ func (i *identity) standing() standing {
 // heard are the conflicts that were seen lately and count: those with the other
 // voters, and if there are none those with strangers. What members say that were
 // removed is of the past, as after a recovery. It needs i.mu.
-func (i *identity) heard() []conflict {
-	others := i.others()
+func (i *identity) heard(others map[member.ID]bool) []conflict {
 	alone := !slices.Contains(slices.Collect(maps.Values(others)), true)
 	var heard []conflict
 	for c, seen := range maps.All(i.conflicts) {

@@ -30,18 +30,17 @@ func (i *identity) watch() {
 				i.h.fail(l.end)
 			}
 		case <-i.pins.wake:
-			if i.pins.unsaved() {
-				i.save()
-			}
+			i.save()
 		case <-again.C:
-			if i.pins.unsaved() {
-				i.save()
-			}
+			i.save()
 		}
 	}
 }
 
 func (i *identity) save() {
+	if !i.pins.unsaved() {
+		return
+	}
 	if err := i.pins.save(); err != nil {
 		i.h.logger.Error("what this host remembers of stores could not be noted: it tries again", "file", pinsName, "error", err)
 	}

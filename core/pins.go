@@ -151,6 +151,8 @@ func (p *pins) admit(store uint64) error {
 		return fmt.Errorf("%w: the store was %x and is %x now: its directory was emptied or replaced", ErrLostData, before, store)
 	case lost != "":
 		return fmt.Errorf("%w: %s", ErrLostData, lost)
+	case !p.unsaved():
+		return nil
 	}
 	err := p.save() // also what an earlier attempt could not
 	if noted == store && vfs.IsFull(err) {
