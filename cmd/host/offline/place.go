@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 
 	"github.com/pontoon-raft/pontoon/internal/storemark"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -52,26 +52,23 @@ func Locate(dataDir string) (Place, error) {
 
 // look reports whether a store is in dir, and which.
 func look(dir string) (name string, found bool, err error) {
-	names, err := os.ReadDir(dir)
+	files, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", false, nil
 	}
 	if err != nil {
 		return "", false, err
 	}
-	for _, e := range names {
-		switch {
-		case e.Name() == storemark.Identity:
-			magic, err := readMagic(filepath.Join(dir, storemark.Identity))
-			if err != nil {
-				return "", false, err
-			}
-			name, found = storemark.Backend(magic), true
-		case !found && strings.HasSuffix(e.Name(), ".log") && len(e.Name()) == 20:
-			name, found = "wal", true // its identity is lost, the log is not
-		}
+	names := make([]string, len(files))
+	for i := range files {
+		names[i] = files[i].Name()
 	}
-	return name, found, nil
+	if !slices.Contains(names, storemark.Identity) {
+		name = storemark.BackendOfFiles(names) // an identity may be lost, and the log not
+		return name, name != "", nil
+	}
+	magic, err := readMagic(filepath.Join(dir, storemark.Identity))
+	return storemark.Backend(magic), err == nil, err
 }
 
 func readMagic(path string) (_ []byte, err error) {
