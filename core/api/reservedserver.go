@@ -57,21 +57,16 @@ func (r *reservedServers) end(g *grpc.Server) {
 
 // drain takes no connections any more and lets those that there are answer what
 // is under way.
-func (r *reservedServers) drain() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.closed = true
-	for g := range r.running {
-		r.serving.Go(g.GracefulStop)
-	}
-}
+func (r *reservedServers) drain() { r.endAll((*grpc.Server).GracefulStop) }
 
 // stop ends all connections at once. Their goroutines end then.
-func (r *reservedServers) stop() {
+func (r *reservedServers) stop() { r.endAll((*grpc.Server).Stop) }
+
+func (r *reservedServers) endAll(end func(*grpc.Server)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
 	for g := range r.running {
-		r.serving.Go(g.Stop)
+		r.serving.Go(func() { end(g) })
 	}
 }

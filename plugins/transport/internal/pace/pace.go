@@ -11,10 +11,12 @@ import (
 const (
 	// MinRate is the least limit there is: one step a second, so that a
 	// snapshot that has the rate for itself never seems to stand still.
-	MinRate = step
+	MinRate = Step
 
-	// step is the most that is read at one time under a limit.
-	step = 64 << 10
+	// Step is the most that is read at one time under a limit, and the most that
+	// must go, or come, within one timeout of a Writer or a Reader. What is slower
+	// than that is taken for something that stands still.
+	Step = 64 << 10
 )
 
 // A Pace keeps all snapshots together below a number of bytes in a second, so
@@ -34,7 +36,7 @@ type Pace struct {
 // a snapshot for one that stands still.
 func New(rate int64, most int, silence time.Duration) *Pace {
 	if rate > 0 {
-		steps := float64(rate) * silence.Seconds() / 2 / step
+		steps := float64(rate) * silence.Seconds() / 2 / Step
 		most = max(1, int(min(float64(most), steps)))
 	}
 	return &Pace{rate: rate, sending: make(chan struct{}, most)}
@@ -65,7 +67,7 @@ func (p *Pace) Step(buf []byte) []byte {
 	if p.rate == 0 {
 		return buf
 	}
-	return buf[:min(len(buf), step)]
+	return buf[:min(len(buf), Step)]
 }
 
 // Spend takes n bytes and waits until they may go, or ctx ends. What was not

@@ -67,7 +67,7 @@ func TestEachSnapshotGetsAStepInTime(t *testing.T) {
 				defer p.Leave()
 				for range 5 {
 					before := time.Now()
-					p.Spend(context.Background(), len(p.Step(make([]byte, 4*step))))
+					p.Spend(context.Background(), len(p.Step(make([]byte, 4*Step))))
 					// A Deadline is moved late by at most an eighth.
 					if gap := time.Since(before); gap >= silence-silence/8 {
 						t.Errorf("nothing for %v", gap)

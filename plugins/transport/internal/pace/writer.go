@@ -7,10 +7,6 @@ import (
 	"time"
 )
 
-// Step is the most that must go, or come, within one timeout of a Writer or a
-// Reader. What is slower than that is taken for something that stands still.
-const Step = step
-
 // A Stream is what a Writer needs of a connection.
 type Stream interface {
 	Write([]byte) (int, error)
