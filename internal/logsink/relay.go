@@ -3,7 +3,6 @@ package logsink
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"time"
 )
 
@@ -15,16 +14,9 @@ import (
 type Relay struct {
 	handler slog.Handler
 
-	mu sync.Mutex
-	// queue holds what is not handled yet, the oldest first; its head may be
-	// with the handler.
-	queue []relayed
+	backlog[relayed]
 	// idle is closed while nothing waits and nobody hands anything on.
 	idle chan struct{}
-	// dropped counts what was dropped since the start; lost counts what was
-	// dropped since the last report, and lostSince is when that began.
-	dropped, lost uint64
-	lostSince     time.Time
 }
 
 // relayed is one record for the handler that it was logged with.
@@ -32,7 +24,6 @@ type relayed struct {
 	ctx     context.Context
 	handler slog.Handler
 	record  slog.Record
-	at      time.Time
 }
 
 // NewRelay returns a Relay to h.
@@ -45,23 +36,6 @@ func NewRelay(h slog.Handler) *Relay {
 // Handler is what to log with. The handler behind it is asked at once whether it
 // wants a level, and gets records later.
 func (r *Relay) Handler() slog.Handler { return relayHandler{r, r.handler} }
-
-// Dropped counts the records that were dropped since the start.
-func (r *Relay) Dropped() uint64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.dropped
-}
-
-// Stuck is the age of the oldest record that is not handled yet; 0 if all are.
-func (r *Relay) Stuck() time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.queue) == 0 {
-		return 0
-	}
-	return time.Since(r.queue[0].at)
-}
 
 // Flush waits until everything is handled, but not longer than patience. It
 // reports whether everything was.
@@ -84,19 +58,15 @@ func (r *Relay) Flush(patience time.Duration) bool {
 	}
 }
 
-// put takes a record, or drops it.
-func (r *Relay) put(q relayed) {
+// take takes a record, or drops it.
+func (r *Relay) take(q relayed) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.queue) >= MaxRecords {
-		if r.lost == 0 {
-			r.lostSince = q.at
-		}
-		r.lost++
-		r.dropped++
+	if !r.hasRoom(0) {
+		r.drop()
 		return
 	}
-	r.queue = append(r.queue, q)
+	r.put(q, 0)
 	select {
 	case <-r.idle:
 		r.idle = make(chan struct{})
@@ -114,8 +84,7 @@ func (r *Relay) run() {
 		}
 		_ = q.handler.Handle(q.ctx, q.record) // whoever logs does not hear of errors either
 		r.mu.Lock()
-		r.queue[0] = relayed{}
-		r.queue = r.queue[1:]
+		r.pop()
 		r.mu.Unlock()
 	}
 }
@@ -129,14 +98,13 @@ func (r *Relay) head() (relayed, bool) {
 		notice := slog.NewRecord(time.Now(), slog.LevelWarn, lostMessage, 0)
 		notice.AddAttrs(slog.Uint64("lines", r.lost), slog.Time("since", r.lostSince))
 		r.lost = 0
-		r.queue = append(r.queue, relayed{context.Background(), r.handler, notice, time.Now()})
+		r.put(relayed{context.Background(), r.handler, notice}, 0)
 	}
 	if len(r.queue) == 0 {
-		r.queue = nil // what a burst took is given back
 		close(r.idle)
 		return relayed{}, false
 	}
-	return r.queue[0], true
+	return r.queue[0].record, true
 }
 
 // relayHandler logs through a relay.
@@ -150,7 +118,7 @@ func (h relayHandler) Enabled(ctx context.Context, l slog.Level) bool { return h
 
 // Handle implements slog.Handler.
 func (h relayHandler) Handle(ctx context.Context, record slog.Record) error {
-	h.relay.put(relayed{context.WithoutCancel(ctx), h.to, record.Clone(), time.Now()})
+	h.relay.take(relayed{context.WithoutCancel(ctx), h.to, record.Clone()})
 	return nil
 }
 

@@ -3,7 +3,6 @@ package logsink
 import (
 	"io"
 	"log/slog"
-	"sync"
 	"time"
 )
 
@@ -24,26 +23,10 @@ type Sink struct {
 	wake chan struct{}
 	done chan struct{} // closed when run has returned
 
-	mu sync.Mutex
-	// queue holds what is not written yet, the oldest first; its head may be
-	// with the writer. bytes is its size.
-	queue []record
-	bytes int
-	// taken counts what was queued since the start, dropped what was not; lost
-	// counts what was dropped since the last report: from lostSince on, after
-	// lostAfter had been queued.
-	taken, dropped, lost, lostAfter uint64
-	lostSince                       time.Time
+	backlog[[]byte] // lines
 	// notices gets the reports of what was dropped; nil before Handler.
 	notices slog.Handler
 	closed  bool
-}
-
-// A record is one line with its number, from 1 on, and its time.
-type record struct {
-	line   []byte
-	number uint64
-	at     time.Time
 }
 
 // New returns a Sink that writes to out from a goroutine of its own, which
@@ -69,24 +52,13 @@ func (s *Sink) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	size := len(p) + recordOverhead
-	if s.closed || len(s.queue) >= MaxRecords || s.bytes+size > MaxBytes {
+	if s.closed || !s.hasRoom(size) {
 		s.drop()
 		return len(p), nil
 	}
-	s.taken++
-	s.queue = append(s.queue, record{line: append([]byte(nil), p...), number: s.taken, at: time.Now()})
-	s.bytes += size
+	s.put(append([]byte(nil), p...), size)
 	s.signal()
 	return len(p), nil
-}
-
-// drop counts a record that is lost. It needs s.mu.
-func (s *Sink) drop() {
-	if s.lost == 0 {
-		s.lostSince, s.lostAfter = time.Now(), s.taken
-	}
-	s.lost++
-	s.dropped++
 }
 
 func (s *Sink) signal() {
@@ -94,24 +66,6 @@ func (s *Sink) signal() {
 	case s.wake <- struct{}{}:
 	default:
 	}
-}
-
-// Dropped counts the records that were dropped since the start.
-func (s *Sink) Dropped() uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.dropped
-}
-
-// Stuck is the age of the oldest record that is not written yet; 0 if all are.
-// More than a moment means that nobody reads the log.
-func (s *Sink) Stuck() time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.queue) == 0 {
-		return 0
-	}
-	return time.Since(s.queue[0].at)
 }
 
 // Close takes nothing more and waits until everything is written, but not

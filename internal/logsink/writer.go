@@ -28,7 +28,6 @@ func (s *Sink) run() {
 func (s *Sink) writeHead() bool {
 	s.mu.Lock()
 	if len(s.queue) == 0 {
-		s.queue = nil // what a burst took is given back
 		s.mu.Unlock()
 		return false
 	}
@@ -38,15 +37,13 @@ func (s *Sink) writeHead() bool {
 	if due { // the report stands where the gap is
 		s.report()
 	}
-	_, err := s.out.Write(head.line)
+	_, err := s.out.Write(head.record)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
 		s.drop()
 	}
-	s.queue[0] = record{}
-	s.queue = s.queue[1:]
-	s.bytes -= len(head.line) + recordOverhead
+	s.pop()
 	return true
 }
 
