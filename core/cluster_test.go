@@ -55,18 +55,24 @@ const wait = 20 * time.Second
 func newCluster(t *testing.T, n int, tune func(*core.Config)) *cluster {
 	t.Helper()
 	c := &cluster{t: t, network: transporttest.NewNetwork(), nodes: map[member.ID]*testNode{}, tune: tune, metrics: map[member.ID]*prometheus.Registry{}}
-	for i := range n {
-		c.members = append(c.members, c.member(member.ID(i+1)))
-	}
-	for _, m := range c.members {
-		c.start(m.ID, true)
-	}
+	c.found(n)
 	t.Cleanup(func() {
 		for id := range c.nodes {
 			c.stop(id)
 		}
 	})
 	return c
+}
+
+// found founds the cluster with so many members.
+func (c *cluster) found(n int) {
+	c.t.Helper()
+	for i := range n {
+		c.members = append(c.members, c.member(member.ID(i+1)))
+	}
+	for _, m := range c.members {
+		c.start(m.ID, true)
+	}
 }
 
 func (c *cluster) member(id member.ID) member.Member {

@@ -80,7 +80,6 @@ func gatedCluster(t *testing.T, fails bool) (*cluster, map[member.ID]*gate) {
 	c := newCluster(t, 0, nil)
 	gates := map[member.ID]*gate{}
 	for id := range member.ID(3) {
-		c.members = append(c.members, c.member(id+1))
 		gates[id+1] = &gate{}
 	}
 	c.tune = func(cfg *core.Config) {
@@ -94,9 +93,7 @@ func gatedCluster(t *testing.T, fails bool) (*cluster, map[member.ID]*gate) {
 			g.open()
 		}
 	})
-	for _, m := range c.members {
-		c.start(m.ID, true)
-	}
+	c.found(3)
 	return c, gates
 }
 

@@ -46,12 +46,7 @@ func measuredCluster(t *testing.T, n int, tune func(*core.Config)) *cluster {
 			tune(cfg)
 		}
 	}
-	for i := range n {
-		c.members = append(c.members, c.member(member.ID(i+1)))
-	}
-	for _, m := range c.members {
-		c.start(m.ID, true)
-	}
+	c.found(n)
 	return c
 }
 

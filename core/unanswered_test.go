@@ -19,15 +19,12 @@ func TestFollowerWhoseProposalsVanishSaysSo(t *testing.T) {
 	c := newCluster(t, 0, nil)
 	on := map[member.ID]*atomic.Bool{}
 	for id := range member.ID(3) {
-		c.members = append(c.members, c.member(id+1))
 		on[id+1] = &atomic.Bool{}
 	}
 	c.tune = func(cfg *core.Config) {
 		cfg.Backends[2] = backend.Transport("network", func(backend.Env) transport.Transport { return narrow{c.network.New(), on[cfg.ID]} })
 	}
-	for _, m := range c.members {
-		c.start(m.ID, true)
-	}
+	c.found(3)
 	leader := c.leader()
 	follower := c.other(leader)
 	c.propose(follower, "before")

@@ -51,16 +51,13 @@ func TestUnfitLeaderThatNobodyRelievesTakesWrites(t *testing.T) {
 	c := newCluster(t, 0, nil)
 	stuck := map[member.ID]*atomic.Bool{}
 	for id := range member.ID(3) {
-		c.members = append(c.members, c.member(id+1))
 		stuck[id+1] = &atomic.Bool{}
 	}
 	c.tune = func(cfg *core.Config) {
 		cfg.Log = unread{stuck[cfg.ID]}
 		cfg.Backends[2] = backend.Transport("network", func(backend.Env) transport.Transport { return noHandOver{c.network.New()} })
 	}
-	for _, m := range c.members {
-		c.start(m.ID, true)
-	}
+	c.found(3)
 	leader := c.leader()
 	c.propose(leader, "before")
 	stuck[leader].Store(true)

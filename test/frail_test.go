@@ -12,15 +12,13 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/client"
-	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
-	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
 )
 
 // frailMachine is a state machine that cannot bear certain commands. This test
 // binary serves it, as somebody else's plugin.
-type frailMachine struct{ *statemachinetest.Register }
+type frailMachine struct{ namedMachine }
 
 const (
 	frailName = "frail"
@@ -29,14 +27,8 @@ const (
 
 func frailBackend() backend.Backend {
 	return backend.StateMachine(frailName, func(backend.Env) statemachine.StateMachine {
-		return frailMachine{statemachinetest.NewRegister()}
+		return frailMachine{named(frailName)}
 	})
-}
-
-func (m frailMachine) Describe() plugins.Info {
-	info := m.Register.Describe()
-	info.Name = frailName
-	return info
 }
 
 // Apply exits at "exit", and hangs at "hang".

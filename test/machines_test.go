@@ -23,9 +23,23 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
 )
 
+// namedMachine is a register under a name of its own.
+type namedMachine struct {
+	*statemachinetest.Register
+	name string
+}
+
+func named(name string) namedMachine { return namedMachine{statemachinetest.NewRegister(), name} }
+
+func (m namedMachine) Describe() plugins.Info {
+	info := m.Register.Describe()
+	info.Name = m.name
+	return info
+}
+
 // chattyMachine is a state machine whose results have 4 KiB, wanted or not. This
 // test binary serves it, as somebody else's plugin.
-type chattyMachine struct{ *statemachinetest.Register }
+type chattyMachine struct{ namedMachine }
 
 const (
 	chattyName  = "chatty"
@@ -34,14 +48,8 @@ const (
 
 func chattyBackend() backend.Backend {
 	return backend.StateMachine(chattyName, func(backend.Env) statemachine.StateMachine {
-		return chattyMachine{statemachinetest.NewRegister()}
+		return chattyMachine{named(chattyName)}
 	})
-}
-
-func (m chattyMachine) Describe() plugins.Info {
-	info := m.Register.Describe()
-	info.Name = chattyName
-	return info
 }
 
 func (m chattyMachine) Apply(ctx context.Context, b statemachine.Batch) ([]statemachine.Result, error) {
@@ -56,20 +64,14 @@ func (m chattyMachine) Apply(ctx context.Context, b statemachine.Batch) ([]state
 
 // truncatingMachine is a state machine whose snapshots have half of its state, with
 // an end mark of just that.
-type truncatingMachine struct{ *statemachinetest.Register }
+type truncatingMachine struct{ namedMachine }
 
 const truncatingName = "truncating"
 
 func truncatingBackend() backend.Backend {
 	return backend.StateMachine(truncatingName, func(backend.Env) statemachine.StateMachine {
-		return truncatingMachine{statemachinetest.NewRegister()}
+		return truncatingMachine{named(truncatingName)}
 	})
-}
-
-func (m truncatingMachine) Describe() plugins.Info {
-	info := m.Register.Describe()
-	info.Name = truncatingName
-	return info
 }
 
 func (m truncatingMachine) PrepareSnapshot(ctx context.Context) (statemachine.Snapshot, error) {
