@@ -173,7 +173,7 @@ type ApplyRequest struct {
 	Through uint64 `protobuf:"varint,4,opt,name=through,proto3" json:"through,omitempty"`
 	// Prepare a snapshot of the state after this batch.
 	PrepareSnapshot bool `protobuf:"varint,5,opt,name=prepare_snapshot,json=prepareSnapshot,proto3" json:"prepare_snapshot,omitempty"`
-	// Nobody waits for the results, as in most of a replay: data and error of
+	// No client waits for the results, as in most of a replay: data and error of
 	// each are to be left out. A plugin that sends them all the same does no harm.
 	NoResults bool `protobuf:"varint,6,opt,name=no_results,json=noResults,proto3" json:"no_results,omitempty"`
 }
@@ -261,8 +261,8 @@ type ApplyResult struct {
 	Error string `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`
 	// The entry was already applied before; its result is not known any more.
 	Skipped bool `protobuf:"varint,3,opt,name=skipped,proto3" json:"skipped,omitempty"`
-	// The entry was applied, and its result was over a limit: there is no data,
-	// and error is not the application's but says which limit.
+	// The entry was applied, and its result was over a limit: data is empty, and
+	// error is not the application's but says which limit.
 	LeftOut bool `protobuf:"varint,4,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
 }
 
@@ -568,8 +568,8 @@ func (m *StateSnapshotRequest) GetDiscard() bool {
 type StateSnapshotChunk struct {
 	Chunk []byte `protobuf:"bytes,1,opt,name=chunk,proto3" json:"chunk,omitempty"`
 	// The end mark: the last message, without a chunk. Length and SHA-256 are
-	// those of the whole state, as the machine knows it, and not counted along
-	// by whoever sends the chunks.
+	// those of the whole state, as the machine knows it, and not what the sender
+	// of the chunks has counted along.
 	Done   bool   `protobuf:"varint,2,opt,name=done,proto3" json:"done,omitempty"`
 	Length uint64 `protobuf:"varint,3,opt,name=length,proto3" json:"length,omitempty"`
 	Sha256 []byte `protobuf:"bytes,4,opt,name=sha256,proto3" json:"sha256,omitempty"`

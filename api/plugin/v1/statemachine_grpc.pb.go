@@ -40,8 +40,8 @@ type StateMachineClient interface {
 	Apply(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ApplyRequest, ApplyResponse], error)
 	Query(ctx context.Context, in *QueryRequest, opts ...grpc.CallOption) (*QueryResponse, error)
 	// SaveSnapshot streams the snapshot that an ApplyRequest prepared, in chunks
-	// and an end mark. A stream that ends without the mark, or with one that does not
-	// fit the chunks, is no snapshot.
+	// and an end mark. The host stores nothing of a stream that ends without the
+	// mark, or with one that does not fit the chunks.
 	SaveSnapshot(ctx context.Context, in *StateSnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StateSnapshotChunk], error)
 	// Restore: the first request has the index; the last one has done set.
 	Restore(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[RestoreRequest, RestoreResponse], error)
@@ -144,8 +144,8 @@ type StateMachineServer interface {
 	Apply(grpc.BidiStreamingServer[ApplyRequest, ApplyResponse]) error
 	Query(context.Context, *QueryRequest) (*QueryResponse, error)
 	// SaveSnapshot streams the snapshot that an ApplyRequest prepared, in chunks
-	// and an end mark. A stream that ends without the mark, or with one that does not
-	// fit the chunks, is no snapshot.
+	// and an end mark. The host stores nothing of a stream that ends without the
+	// mark, or with one that does not fit the chunks.
 	SaveSnapshot(*StateSnapshotRequest, grpc.ServerStreamingServer[StateSnapshotChunk]) error
 	// Restore: the first request has the index; the last one has done set.
 	Restore(grpc.ClientStreamingServer[RestoreRequest, RestoreResponse]) error
