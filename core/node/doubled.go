@@ -26,6 +26,10 @@ const (
 	// doubledElections is for how many election timeouts after the last return
 	// a member counts as doubled.
 	doubledElections = 60
+	// toldElections is for how many election timeouts a member goes by a peer's
+	// word that it is doubled. While that holds, the peer says so with each
+	// heartbeat.
+	toldElections = 10
 )
 
 // runs are those of one member, as this node has seen them, the last one at the
@@ -85,11 +89,15 @@ func (s *seenRun) comesBack(now, election uint64) {
 // doubled tells whether two processes serve a member, as far as this node knows.
 func (c *Core) doubled(id member.ID) bool {
 	d := &c.doubling
-	lately := func(at uint64) bool { return c.hearing.ticks-at <= doubledElections*uint64(c.cfg.ElectionTicks) }
-	if id == c.cfg.ID {
-		return d.told && lately(d.since)
+	within := func(elections uint64, at uint64) bool {
+		return c.hearing.ticks-at <= elections*uint64(c.cfg.ElectionTicks)
 	}
-	return slices.ContainsFunc(d.of[id], func(s seenRun) bool { return s.returns >= minReturns && lately(s.at) })
+	if id == c.cfg.ID {
+		return d.told && within(toldElections, d.since)
+	}
+	return slices.ContainsFunc(d.of[id], func(s seenRun) bool {
+		return s.returns >= minReturns && within(doubledElections, s.at)
+	})
 }
 
 // Doubled are the members that two processes serve, in the order of their ids.

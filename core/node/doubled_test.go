@@ -81,7 +81,7 @@ func TestDoubledMemberDoesNotVote(t *testing.T) {
 	if !n.core.isBarred() {
 		t.Fatal("it votes")
 	}
-	for range doubledElections*n.core.cfg.ElectionTicks + 1 {
+	for range toldElections*n.core.cfg.ElectionTicks + 1 {
 		if err := n.core.Tick(); err != nil {
 			t.Fatal(err)
 		}
