@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 // TestEverySystemIsMeasured runs the whole program, shortly, on real clusters.
 func TestEverySystemIsMeasured(t *testing.T) {
 	if testing.Short() {
-		t.Skip("starts real clusters")
+		t.Skip("-short: it starts a real cluster of each system")
 	}
 	for _, name := range systemNames() {
 		t.Run(name, func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestUnknownSystem(t *testing.T) {
 
 func TestInterruptedRunLeavesNothing(t *testing.T) {
 	if testing.Short() {
-		t.Skip("starts real clusters")
+		t.Skip("-short: it starts a real cluster of each system")
 	}
 	dir := t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)

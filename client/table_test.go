@@ -30,7 +30,7 @@ func TestTableIsAMap(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"put": func(t *rapid.T) {
 				if len(used) > 25 {
-					t.Skip("enough")
+					t.Skip("the model holds 25 requests: this step does not apply")
 				}
 				w := &waiter{}
 				id := table.put(w)

@@ -15,7 +15,7 @@ import (
 // refused with what to do.
 func TestDataDirectoryIsItsOwnersAlone(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("modes say nothing here")
+		t.Skip("on Windows the mode of a file does not say who may write to it")
 	}
 	dir := filepath.Join(t.TempDir(), "parent", "data")
 	if err := makeDataDir(dir); err != nil {

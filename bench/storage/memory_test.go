@@ -9,7 +9,7 @@ import (
 // TestMemoryGrowth: what is touched after the start counts, and not before.
 func TestMemoryGrowth(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("needs /proc")
+		t.Skip("memory is read from /proc, which only Linux has")
 	}
 	m, err := watchMemory(os.Getpid())
 	if err != nil {

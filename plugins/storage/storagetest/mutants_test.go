@@ -20,7 +20,7 @@ const mutantVariable = "STORAGETEST_MUTANT"
 // that is about that fault, and not only in the model that tries everything.
 func TestMutants(t *testing.T) {
 	if os.Getenv(mutantVariable) != "" {
-		t.Skip("this is the child")
+		t.Skip("this process runs the kit on one mutant, for TestMutants in its parent")
 	}
 	for _, m := range mutants() {
 		t.Run(m.name, func(t *testing.T) {
@@ -40,7 +40,7 @@ func TestMutants(t *testing.T) {
 // TestNoMutant: the wrapper that mutants are made of has no fault of its own.
 func TestNoMutant(t *testing.T) {
 	if os.Getenv(mutantVariable) != "" {
-		t.Skip("this is the child")
+		t.Skip("this process runs the kit on one mutant, for TestMutants in its parent")
 	}
 	storagetest.Run(t, mutantHarness(mutant{}))
 }

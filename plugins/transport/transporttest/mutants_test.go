@@ -28,7 +28,7 @@ const mutantPatience = time.Second
 // kit that is about that fault.
 func TestMutants(t *testing.T) {
 	if os.Getenv(mutantVariable) != "" {
-		t.Skip("this is the child")
+		t.Skip("this process runs the kit on one mutant, for TestMutants in its parent")
 	}
 	seen := map[string]bool{}
 	for _, m := range mutants() {
@@ -54,7 +54,7 @@ func TestMutants(t *testing.T) {
 // TestNoMutant: the wrapper that mutants are made of has no fault of its own.
 func TestNoMutant(t *testing.T) {
 	if os.Getenv(mutantVariable) != "" {
-		t.Skip("this is the child")
+		t.Skip("this process runs the kit on one mutant, for TestMutants in its parent")
 	}
 	transporttest.Run(t, mutantHarness(mutant{}))
 }
