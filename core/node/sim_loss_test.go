@@ -34,10 +34,6 @@ type simIdentity struct {
 	marked   bool // it noticed the loss itself, and remembers that
 }
 
-func (n *simNode) newStore() {
-	n.store, n.pins = randomNumber(), map[member.ID]uint64{}
-}
-
 func (n *simNode) readIdentity(cfg Config) {
 	var err error
 	if n.atBoot, n.readTo, err = BootRegistry(cfg); err != nil {
@@ -128,8 +124,7 @@ func (s *sim) wipe(n *simNode) {
 	s.ends(n)
 	s.t.Logf("disk of node %s is emptied", n.id)
 	s.note("wipe", n.id)
-	n.newStore()
-	n.disk = simDisk{first: 1, received: map[uint64]*simSnapshot{}}
+	n.emptyHome()
 	if s.rnd.Intn(2) == 0 {
 		n.bootstrap = nil
 	}

@@ -22,14 +22,15 @@ var (
 	simSchedules = flag.Int("sim.schedules", 150, "how many schedules to simulate")
 )
 
-// Random schedules of ticks, lost, doubled and reordered messages, slow disks,
-// crashes that lose what was not acknowledged, snapshots and compactions,
-// members that come and go, leaders that hand over, members that become unfit
-// and fit again, a disk that is emptied or replaced by an older copy, and a
-// majority whose disks are emptied and that founds the cluster anew. At all
-// times: a read reflects what was acknowledged before it, and the members at an
-// index are the same everywhere. After each: a fit member leads if one is there,
-// and what was acknowledged is applied on all members, in the same order.
+// Random schedules of ticks, lost, doubled and reordered messages, slow disks and
+// slow state machines, crashes that lose what was not acknowledged or whose name
+// was not synced, snapshots and compactions, members that come and go, leaders
+// that hand over, members that become unfit and fit again, a disk that is emptied
+// or replaced by an older copy, and a majority whose disks are emptied and that
+// founds the cluster anew. At all times: a read reflects what was acknowledged
+// before it, the members at an index are the same everywhere, and one member that
+// stands still does not stop the others. After each: a fit member leads if one is
+// there, and what was acknowledged is applied on all members, in the same order.
 //
 // A failure prints its seed; -sim.seed runs it again, step by step the same.
 func TestSchedules(t *testing.T) {
@@ -69,24 +70,10 @@ type sim struct {
 	trace    uint64
 }
 
-// simDisk is what survives a crash.
-type simDisk struct {
-	hs       storage.HardState
-	first    uint64
-	before   uint64          // term of the entry before first
-	entries  []storage.Entry // from first on
-	snapshot *simSnapshot
-	received map[uint64]*simSnapshot
-}
-
-type simSnapshot struct {
-	meta     storage.SnapshotMetadata
-	registry *member.Registry
-	applied  []string
-}
-
 type simNode struct {
 	simIdentity
+	simHome
+	simSlow
 	unfitSim
 	s       *sim
 	id      member.ID
@@ -118,6 +105,9 @@ type simMessage struct {
 	snapshot *simSnapshot
 }
 
+// steps is how long a schedule is; in the first of them crashes come more often.
+const steps, young = 4000, 150
+
 func simulate(t *testing.T, seed uint64) uint64 {
 	t.Helper()
 	s := newSim(t, seed)
@@ -132,7 +122,14 @@ func simulate(t *testing.T, seed uint64) uint64 {
 			s.add(id, nil)
 		}
 	}
-	for range 4000 {
+	still := s.rnd.Intn(12 * steps) // beyond the last step in most schedules
+	for i := range steps {
+		if i == still {
+			s.standStill()
+		}
+		if i < young && s.rnd.Intn(young/3) == 0 {
+			s.nodes[s.rnd.Intn(len(s.nodes))].crash()
+		}
 		s.step()
 	}
 	if s.twice {
@@ -154,20 +151,21 @@ func newSim(t *testing.T, seed uint64) *sim {
 
 // add starts a node with an empty disk.
 func (s *sim) add(id member.ID, bootstrap []member.Member) {
-	n := &simNode{s: s, id: id, bootstrap: bootstrap, disk: simDisk{first: 1, received: map[uint64]*simSnapshot{}}}
-	n.newStore()
+	n := &simNode{s: s, id: id, bootstrap: bootstrap}
+	n.emptyHome()
 	s.nodes = append(s.nodes, n)
 	n.boot()
 }
 
 // boot makes a Core from the disk.
 func (n *simNode) boot() {
+	n.openHome()
 	n.reads = map[string]uint64{}
 	d := &n.disk
 	st := storage.State{HardState: d.hs, FirstIndex: d.first, LastIndex: d.first - 1 + uint64(len(d.entries))}
 	entries := d.entries
 	var registry *member.Registry
-	n.appends, n.applies, n.applied, n.index = nil, nil, nil, 0
+	n.appends, n.written, n.applies, n.applied, n.index = nil, 0, nil, nil, 0
 	terms := termIndex{bounds: []storage.TermBoundary{{}}}
 	if d.snapshot != nil {
 		st.Snapshots = []storage.SnapshotInfo{{Metadata: d.snapshot.meta}}
@@ -185,7 +183,7 @@ func (n *simNode) boot() {
 	limits.MaxBatchBytes = 150 // a few entries
 	st.StoreID = n.store
 	cfg := Config{
-		ID: n.id, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: limits, MaxTailBytes: 200,
+		ID: n.id, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: limits, MaxTailBytes: 200, MaxUncommittedBytes: 3000,
 		Bootstrap: n.bootstrap, State: st, Entries: slices.Clone(entries), Registry: registry,
 	}
 	n.readIdentity(cfg)
@@ -218,8 +216,10 @@ func (s *sim) step() {
 		n.read()
 	case p < 25:
 		n.flip()
+	case p < 27:
+		n.slowDown()
 	case p < 150:
-		n.check(n.core.Tick())
+		n.tick()
 		if s.rnd.Intn(5) == 0 {
 			n.handOver()
 		}
@@ -230,13 +230,7 @@ func (s *sim) step() {
 	case p < 850:
 		n.finishApply()
 	case p < 960:
-		s.proposed++
-		text := fmt.Sprintf("p%d", s.proposed)
-		err := n.core.Propose([]Proposal{NewProposal(RequestID{Origin: n.id, Number: uint64(s.proposed)}, []byte(text))})
-		if errors.Is(err, ErrDropped) {
-			s.dropped[RequestID{Origin: n.id, Number: uint64(s.proposed)}] = true
-		}
-		n.check(err)
+		n.propose()
 	case p < 975:
 		n.snapshot()
 	case p < 990:
@@ -250,6 +244,17 @@ func (s *sim) step() {
 		s.loseDisk()
 	}
 	n.collect()
+}
+
+func (n *simNode) propose() {
+	s := n.s
+	s.proposed++
+	id := RequestID{Origin: n.id, Number: uint64(s.proposed)}
+	err := n.core.Propose([]Proposal{NewProposal(id, fmt.Appendf(nil, "p%d", s.proposed))})
+	if errors.Is(err, ErrDropped) {
+		s.dropped[id] = true
+	}
+	n.check(err)
 }
 
 // check fails on anything but a refusal.
@@ -359,40 +364,9 @@ func (n *simNode) receive(m simMessage) bool {
 	return err == nil
 }
 
-// finishAppend makes the oldest appends durable and says so.
-func (n *simNode) finishAppend(count int) {
-	if n.condition.Has(DiskStalled) {
-		return
-	}
-	for range min(count, len(n.appends)) {
-		a := n.appends[0]
-		n.appends = n.appends[1:]
-		n.persist(a)
-		if a.Install != nil { // the restore comes before every later apply
-			n.applies = append(n.applies, simApply{restore: n.disk.snapshot})
-		}
-		n.check(n.core.AppendDone(a.Number))
-	}
-}
-
-// persist writes one append to the disk.
-func (n *simNode) persist(a Append) {
-	d := &n.disk
-	if a.Install != nil {
-		d.snapshot = d.received[a.Install.Index]
-		d.first, d.entries, d.before = a.Install.Index+1, nil, a.Install.Term
-	}
-	if es := a.Batch.Entries; len(es) > 0 {
-		d.entries = append(slices.Clone(d.entries[:es[0].Index-d.first]), es...)
-	}
-	if a.Batch.HardState != (storage.HardState{}) {
-		d.hs = a.Batch.HardState
-	}
-}
-
 // finishApply gives the oldest run to the state machine.
 func (n *simNode) finishApply() {
-	if len(n.applies) == 0 || n.condition.Has(MachineDown) {
+	if len(n.applies) == 0 || n.condition.Has(MachineDown) || n.slowApply.waits(n.s.rnd) {
 		return
 	}
 	a := n.applies[0]
@@ -429,47 +403,12 @@ func (n *simNode) finishApply() {
 	n.check(n.core.ApplyDone(a.Number))
 }
 
-// snapshot saves the state machine's state and compacts behind it.
-func (n *simNode) snapshot() {
-	d := &n.disk
-	if n.index < d.first || n.taken == nil || d.snapshot != nil && n.index <= d.snapshot.meta.Index || n.index > d.first-1+uint64(len(d.entries)) {
-		return
-	}
-	meta := storage.SnapshotMetadata{Index: n.index, Term: n.term, ConfState: storage.ConfState{Voters: n.taken.Voters(), Learners: n.taken.Learners()}}
-	d.snapshot = &simSnapshot{meta: meta, registry: n.taken, applied: slices.Clone(n.applied)}
-	n.core.SnapshotSaved(meta)
-	if keep := uint64(n.s.rnd.Intn(20)); n.index > keep && n.index-keep >= d.first {
-		to := n.index - keep
-		d.before = d.entries[to-d.first].Term
-		d.entries = slices.Clone(d.entries[to+1-d.first:])
-		d.first = to + 1
-		n.core.Compacted(d.first)
-	}
-}
-
-// crash loses what is in memory; of the writes under way a prefix survives.
-func (n *simNode) crash() {
-	for range n.s.rnd.Intn(len(n.appends) + 1) {
-		n.persist(n.appends[0])
-		n.appends = n.appends[1:]
-	}
-	if n.s.rnd.Intn(2) == 0 {
-		n.s.wire = slices.DeleteFunc(n.s.wire, func(m simMessage) bool {
-			if m.to == n.id && m.snapshot != nil && m.from != n.id {
-				from := n.s.nodes[m.from-1] // every snapshot ends in one status
-				_ = from.core.SnapshotStatus(n.id, false)
-			}
-			return m.to == n.id
-		})
-	}
-	n.s.note("crash", n.id)
-	clear(n.disk.received)
-	n.boot()
-}
-
 // settle ends the faults and expects everybody to agree.
 func (s *sim) settle() {
 	s.cut = -1
+	for _, n := range s.nodes {
+		n.slowApply, n.slowDisk = slowness{}, slowness{}
+	}
 	s.fitLeads()
 	s.until("all to agree", s.agreed)
 }
@@ -478,7 +417,7 @@ func (s *sim) settle() {
 func (s *sim) until(what string, condition func() bool) {
 	for range 600 {
 		for _, n := range s.nodes {
-			n.check(n.core.Tick())
+			n.tick()
 			n.handOver()
 		}
 		for range 80 {
