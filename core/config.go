@@ -48,6 +48,9 @@ type Config struct {
 	MaxValueBytes   int
 	MaxPending      int
 	MaxPendingBytes int64
+	// HostNames are names under which the client and the admin port may be
+	// addressed; see api.Options.
+	HostNames []string
 	// MaxConnections bounds the connections of clients; see api.Limits.
 	MaxConnections int
 	// ClientAddress and AdminAddress are listened on; no admin port if empty.

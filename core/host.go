@@ -91,7 +91,8 @@ func New(cfg Config) (*Host, error) {
 	})
 	h.api = api.New(api.Options{
 		Service: h.server, Logger: cfg.Logger, Gatherer: prometheus.Gatherers{cfg.Metrics, pluginGatherer{h}}, Version: cfg.Version,
-		Limits: api.Limits{MaxValueBytes: cfg.MaxValueBytes, MaxConnections: cfg.MaxConnections},
+		Limits:    api.Limits{MaxValueBytes: cfg.MaxValueBytes, MaxConnections: cfg.MaxConnections},
+		HostNames: cfg.HostNames,
 	})
 	return h, nil
 }

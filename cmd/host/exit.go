@@ -98,8 +98,8 @@ func report(w io.Writer, err error) {
 	}
 	var invalid *hostconfig.InvalidError
 	if errors.As(err, &invalid) {
-		fmt.Fprintln(w, invalid) // begins each line with a place
+		fmt.Fprintln(w, printableLines(invalid.Error())) // begins each line with a place
 		return
 	}
-	fmt.Fprintln(w, "host:", strings.TrimRight(err.Error(), "\n"))
+	fmt.Fprintln(w, "host:", printableLines(strings.TrimRight(err.Error(), "\n")))
 }

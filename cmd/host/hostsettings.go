@@ -26,7 +26,7 @@ func hostSettings(c *hostconfig.Config, logger *slog.Logger, log server.LogState
 
 		MaxValueBytes: int(c.API.MaxValueBytes), MaxPending: c.API.MaxPendingProposals,
 		MaxPendingBytes: int64(c.API.MaxPendingBytes), MaxConnections: c.API.MaxConnections,
-		ClientAddress: c.API.Listen, AdminAddress: c.Admin.Listen,
+		HostNames: c.API.HostNames, ClientAddress: c.API.Listen, AdminAddress: c.Admin.Listen,
 
 		Storage:      pluginSettings(plugins.Storage, c.Plugins.Storage),
 		StateMachine: pluginSettings(plugins.StateMachine, c.Plugins.StateMachine),

@@ -43,7 +43,7 @@ func newLeaderTransfer() *cobra.Command {
 				return err
 			}
 			return out.print(cmd.OutOrStdout(), map[string]string{"leader": leader}, func(w io.Writer) error {
-				_, err := fmt.Fprintln(w, leader)
+				_, err := fmt.Fprintln(w, printable(leader))
 				return err
 			})
 		})

@@ -177,7 +177,7 @@ recover on the way.`,
 
 func logVerdict(w io.Writer, v offline.Verdict) error {
 	for _, n := range v.Notes {
-		fmt.Fprintln(w, "note:", n)
+		fmt.Fprintln(w, "note:", printable(n))
 	}
 	if v.Problem != "" {
 		_, err := fmt.Fprintf(w, "%s: DAMAGED\n%s\n", v.Dir, v.Problem)

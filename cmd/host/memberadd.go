@@ -110,7 +110,7 @@ func (a *addition) await(ctx context.Context, c *client.Client, notes io.Writer)
 			return r, nil
 		}
 		if line := a.progress(ctx, c, r); line != shown {
-			fmt.Fprintln(notes, line)
+			fmt.Fprintln(notes, printable(line))
 			shown = line
 		}
 		select {

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -58,7 +60,7 @@ func (f *format) print(w io.Writer, v any, table func(io.Writer) error) error {
 func row(w io.Writer, cells ...any) {
 	texts := make([]string, len(cells))
 	for i, c := range cells {
-		texts[i] = strings.NewReplacer("\t", " ", "\n", " ", "\r", " ").Replace(fmt.Sprint(c))
+		texts[i] = printable(strings.NewReplacer("\t", " ", "\n", " ", "\r", " ").Replace(fmt.Sprint(c)))
 	}
 	fmt.Fprintln(w, strings.Join(texts, "\t"))
 }
@@ -78,10 +80,44 @@ func orDash(s string) string {
 	return s
 }
 
+// printable is s with escapes in place of what could steer a terminal, or make a
+// line look like another one: control characters, those that change the direction
+// of text, and bytes that are not text.
+func printable(s string) string {
+	if utf8.ValidString(s) && !strings.ContainsFunc(s, steers) {
+		return s
+	}
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\ufffd"):
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case steers(r):
+			quoted := strconv.QuoteRuneToASCII(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// printableLines is printable for a text of several lines.
+func printableLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = printable(strings.ReplaceAll(lines[i], "\t", "    "))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// steers tells whether r is anything but a visible character or a space.
+func steers(r rune) bool { return !unicode.IsPrint(r) }
+
 // readable is bytes as text for a cell: as they are if they are printable, and
 // quoted if not.
 func readable(b []byte) string {
-	if !utf8.Valid(b) || strings.ContainsFunc(string(b), func(r rune) bool { return r < ' ' || r == 0x7f }) {
+	if !utf8.Valid(b) || strings.ContainsFunc(string(b), steers) {
 		return fmt.Sprintf("%q", b)
 	}
 	return string(b)

@@ -209,7 +209,7 @@ func warningsOf(st *hostv1.StatusResponse) []warning {
 }
 
 func (s clusterStatus) table(w io.Writer) error {
-	fmt.Fprintf(w, "cluster %s, leader %s\n", orDash(s.ClusterID), orDash(s.Leader))
+	fmt.Fprintf(w, "cluster %s, leader %s\n", printable(orDash(s.ClusterID)), printable(orDash(s.Leader)))
 	return table(w, func(w io.Writer) {
 		row(w, "ID", "NAME", "ROLE", "TERM", "COMMIT", "APPLIED", "SNAPSHOT", "PLUGINS")
 		for _, m := range s.Members {

@@ -46,7 +46,7 @@ var (
 // verdicts is the one table from errors to what clients see. Unavailable and
 // 503 always mean that the request was not applied, because gRPC clients and
 // proxies retry them unasked.
-func verdicts() [26]verdict {
+func verdicts() [27]verdict {
 	return [...]verdict{
 		{server.ErrNoLeader, notApplied, "no_leader", codes.Unavailable, http.StatusServiceUnavailable},
 		{server.ErrNotLeader, notApplied, "not_leader", codes.FailedPrecondition, http.StatusMisdirectedRequest},
@@ -76,6 +76,7 @@ func verdicts() [26]verdict {
 		{errNoSuchPath, notApplied, "not_found", codes.Unimplemented, http.StatusNotFound},
 		{errWrongMethod, notApplied, "method_not_allowed", codes.Unimplemented, http.StatusMethodNotAllowed},
 		{errCrossOrigin, notApplied, "cross_origin", codes.PermissionDenied, http.StatusForbidden},
+		{errUnknownHost, notApplied, "unknown_host", codes.PermissionDenied, http.StatusMisdirectedRequest},
 	}
 }
 

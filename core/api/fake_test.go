@@ -37,6 +37,7 @@ type fakeService struct {
 	lastID     server.NodeID
 	timeouts   []time.Duration
 	result     func(data []byte) server.Result
+	joined     []server.Member // besides the two that are always there
 }
 
 func (f *fakeService) Propose(ctx context.Context, data []byte) (server.Result, error) {
@@ -131,10 +132,10 @@ func (f *fakeService) Membership() server.Membership {
 	return server.Membership{
 		ClusterID: 0xABCD,
 		Leader:    0xff,
-		Members: []server.Member{
+		Members: append([]server.Member{
 			{ID: 0xa, Name: "n2", PeerURLs: []string{"http://127.0.0.1:7502"}, ClientAddress: "127.0.0.1:7402", Learner: true},
 			{ID: 0xff, Name: "n1", PeerURLs: []string{"http://127.0.0.1:7501"}, ClientAddress: "127.0.0.1:7401"},
-		},
+		}, f.joined...),
 	}
 }
 

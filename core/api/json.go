@@ -32,11 +32,12 @@ type jsonAPI struct {
 	routes map[string]route
 	limits Limits
 	origin *http.CrossOriginProtection
+	names  *hostNames
 }
 
-func newJSONAPI(r *requests) *jsonAPI {
+func newJSONAPI(r *requests, names *hostNames) *jsonAPI {
 	return &jsonAPI{
-		limits: r.limits,
+		limits: r.limits, names: names,
 		// A web page must not propose to the host on its reader's machine.
 		origin: http.NewCrossOriginProtection(),
 		routes: map[string]route{
@@ -110,6 +111,9 @@ func (j *jsonAPI) serve(w http.ResponseWriter, r *http.Request) (proto.Message, 
 	if r.Method != route.method {
 		w.Header().Set("Allow", route.method)
 		return nil, detail(errWrongMethod, r.Method+" on "+r.URL.Path+", use "+route.method)
+	}
+	if err := j.names.check(r.Host); err != nil {
+		return nil, err
 	}
 	if err := j.origin.Check(r); err != nil {
 		return nil, detail(errCrossOrigin, err.Error())

@@ -20,6 +20,10 @@ type Options struct {
 	// Gatherer answers /metrics; without one there is no such path.
 	Gatherer prometheus.Gatherer
 	Limits   Limits
+	// HostNames are names, besides addresses and the members' own, under which
+	// HTTP/1.1 requests may address the two ports. A name that begins with a dot
+	// stands for all names below it, "*" for all names.
+	HostNames []string
 	// Version is what Status reports if the service leaves it empty.
 	Version string
 }

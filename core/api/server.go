@@ -82,13 +82,23 @@ func New(o Options) *Server {
 	s.reserved = &reservedServers{limits: o.Limits, running: map[*grpc.Server]struct{}{}, make: func() *grpc.Server {
 		return newGRPC(s.requests, s.health, &s.streams, o.Limits.ReservedIdle)
 	}}
-	s.json, s.cancelJSON = s.newHTTP(newJSONAPI(s.requests))
+	names := newHostNames(o.HostNames, s.clientAddresses)
+	s.json, s.cancelJSON = s.newHTTP(newJSONAPI(s.requests, names))
 	s.json.ConnState, s.json.ConnContext = func(c net.Conn, state http.ConnState) {
 		s.silent.note(c, state)
 		noteIdle(c, state, o.Limits.ReservedIdle)
 	}, noteConnection
-	s.admin, s.cancelAdmin = s.newHTTP(newAdmin(o.Service, s.health, o.Gatherer))
+	s.admin, s.cancelAdmin = s.newHTTP(names.guard(newAdmin(o.Service, s.health, o.Gatherer)))
 	return s
+}
+
+// clientAddresses are those of all members.
+func (s *Server) clientAddresses() []string {
+	var all []string
+	for _, m := range s.opts.Service.Membership().Members {
+		all = append(all, m.ClientAddress)
+	}
+	return all
 }
 
 func (s *Server) newHTTP(h http.Handler) (*http.Server, context.CancelFunc) {

@@ -16,7 +16,7 @@ var (
 	ErrExists    = errors.New("a member with this id, name or address exists")
 	ErrUnknown   = errors.New("no such member")
 	ErrLastVoter = errors.New("the last voter cannot be removed")
-	ErrInvalid   = errors.New("incomplete member")
+	ErrInvalid   = errors.New("incomplete or ill-formed member")
 )
 
 // Limits of a member. They are part of what every replica decides alike, so

@@ -57,7 +57,7 @@ func (c *Core) prepare(change member.Change) (member.Change, error) {
 	// No other change can come before this one: raft refuses it if one is
 	// in the log and not in the registry yet.
 	change = c.registry.Complete(change)
-	if err := c.registry.Check(change); err != nil {
+	if err := c.registry.Admit(change); err != nil {
 		return change, err
 	}
 	if voters := c.registry.Voters(); change.Op == member.Remove && change.Member.ID == c.cfg.ID && len(voters) == 2 {

@@ -48,7 +48,7 @@ func newVoters(t *testing.T, count int) *trio {
 }
 
 func voter(id member.ID) member.Member {
-	return member.Member{ID: id, Name: id.String(), PeerURLs: []string{"http://" + id.String()}}
+	return member.Member{ID: id, Name: id.String(), PeerURLs: []string{"http://" + id.String() + ":1"}}
 }
 
 func (n *trio) settle() {

@@ -46,7 +46,7 @@ func TestMistypedAddressDoesNotCostTheQuorum(t *testing.T) {
 		}
 		n.must(n.core.ProposeChange(changeID, repair))
 		n.settle()
-		if m, in := n.core.Registry().Member(2); in && m.PeerURLs[0] != "http://elsewhere" {
+		if m, in := n.core.Registry().Member(2); in && m.PeerURLs[0] != "http://elsewhere:1" {
 			t.Errorf("after %s the member is %+v", repair.Op, m)
 		}
 	}

@@ -29,7 +29,7 @@ func leaving(id member.ID) member.Change {
 }
 
 func moving(id member.ID) member.Change {
-	return member.Change{Op: member.Update, Member: member.Member{ID: id, PeerURLs: []string{"http://elsewhere"}}}
+	return member.Change{Op: member.Update, Member: member.Member{ID: id, PeerURLs: []string{"http://elsewhere:1"}}}
 }
 
 // A change is refused if the voters that answer would be no majority after it,

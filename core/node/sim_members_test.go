@@ -26,7 +26,7 @@ func (n *simNode) change() {
 	s.numbers++
 	id := RequestID{Origin: n.id, Number: s.numbers}
 	m := member.Member{ID: member.ID(1 + s.rnd.Intn(5))}
-	m.Name, m.PeerURLs = m.ID.String(), []string{"http://" + m.ID.String()}
+	m.Name, m.PeerURLs = m.ID.String(), []string{"http://" + m.ID.String() + ":1"}
 	m.Learner = s.rnd.Intn(2) == 0
 	c := member.Change{Op: member.Add, Member: m}
 	switch s.rnd.Intn(4) {

@@ -103,7 +103,7 @@ func (s *Server) confirm(ctx context.Context, c member.Change) error {
 		return err
 	}
 	_, registry := s.progress.get()
-	return registry.Check(registry.Complete(c))
+	return registry.Admit(registry.Complete(c))
 }
 
 // pause waits for a tick; it returns false if ctx has ended.

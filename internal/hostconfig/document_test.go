@@ -84,6 +84,7 @@ func TestBadFiles(t *testing.T) {
 		{"no appends", minimal + "raft: {max_inflight_appends: 0}\n", "raft.max_inflight_appends: is 0; it must be from 1 to 64"},
 		{"a value too large", minimal + "api: {max_value_bytes: 33MiB}\n", "api.max_value_bytes: is 33MiB; it must be from 1KiB to 32MiB"},
 		{"too few connections", minimal + "api: {max_connections: 15}\n", "api.max_connections: is 15; it must be from 16 to 1048576, or 0 for the default"},
+		{"a name with a port", minimal + "api: {host_names: [\"raft.example.org:7401\"]}\n", `api.host_names: "raft.example.org:7401" is not a name`},
 		{"room for no value", minimal + "api: {max_pending_bytes: 1MiB}\n", "api.max_pending_bytes: is 1048576; it must be at least api.max_value_bytes"},
 		{"listen nowhere", minimal + "api: {listen: here}\n", `api.listen: "here" is not host:port`},
 		{"two on one address", minimal + "admin: {listen: 127.0.0.1:7402}\n", "n1.yaml:7: admin.listen: 127.0.0.1:7402 is taken by api.listen already"},

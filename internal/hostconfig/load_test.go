@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -89,7 +90,7 @@ func TestCommentsInShippedConfigsShowTheDefaults(t *testing.T) {
 			t.Errorf("%s was not uncommented", key)
 		}
 	}
-	if c.Raft != plain.Raft || c.API != plain.API || c.Node != plain.Node {
+	if c.Raft != plain.Raft || !reflect.DeepEqual(c.API, plain.API) || c.Node != plain.Node {
 		t.Errorf("uncommented %+v %+v %+v, defaults %+v %+v %+v", c.Raft, c.API, c.Node, plain.Raft, plain.API, plain.Node)
 	}
 }
@@ -158,6 +159,7 @@ func TestOrderOfSources(t *testing.T) {
 		"api.max_pending_proposals":      {"5", "6", "7"},
 		"api.max_pending_bytes":          {"2MiB", "3MiB", "4MiB"},
 		"api.max_connections":            {"20", "30", "40"},
+		"api.host_names":                 {"a.example.org", ".b.example.org", "c.example.org,d"},
 		"admin.listen":                   {":4", ":5", ":6"},
 		"log.level":                      {"debug", "warn", "error"},
 		"log.format":                     {"text", "json", "text"},

@@ -47,6 +47,7 @@ func settings(c *Config) []setting {
 		{key: "api.max_pending_proposals", def: count(defaults.MaxPending), value: intValue{&c.API.MaxPendingProposals}},
 		{key: "api.max_pending_bytes", def: size(defaults.MaxPendingBytes), value: sizeValue{&c.API.MaxPendingBytes}},
 		{key: "api.max_connections", def: "0", value: intValue{&c.API.MaxConnections}},
+		{key: "api.host_names", value: listValue{&c.API.HostNames}, list: true},
 		{key: "admin.listen", value: textValue{&c.Admin.Listen}},
 		{key: "log.level", def: "info", value: levelValue{&c.Log.Level}},
 		{key: "log.format", def: "auto", value: choice(&c.Log.Format, FormatAuto, FormatText, FormatJSON)},

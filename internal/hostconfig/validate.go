@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/memberform"
 )
 
 // Bounds of the settings, where they are not obvious.
@@ -74,15 +76,13 @@ func checkNodeID(ps *problems, key string, id uint64) {
 	}
 }
 
-// nodeName is what may be part of a path on every system.
-const nodeName = `^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`
-
 func checkName(ps *problems, key, name string) {
-	switch {
-	case name == "":
+	if name == "" {
 		ps.about(key, "is missing; name the node, for example n1")
-	case !regexp.MustCompile(nodeName).MatchString(name):
-		ps.about(key, "%q is not a name; use up to 63 letters, digits, dots, dashes and underscores", name)
+		return
+	}
+	if err := memberform.CheckName(name); err != nil {
+		ps.about(key, "%v", err)
 	}
 }
 
@@ -132,7 +132,19 @@ func (c *Config) checkAPI(ps *problems) {
 	if n := c.API.MaxConnections; n != 0 && (n < minConnections || n > maxConnections) {
 		ps.about("api.max_connections", "is %d; it must be from %d to %d, or 0 for the default", n, minConnections, maxConnections)
 	}
+	for _, name := range c.API.HostNames {
+		checkHostName(ps, name)
+	}
 	c.checkListeners(ps)
+}
+
+// hostName is a name of DNS, or a dot and one for all names below it.
+const hostName = `^\.?([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?\.?)+$`
+
+func checkHostName(ps *problems, name string) {
+	if name != "*" && !regexp.MustCompile(hostName).MatchString(name) {
+		ps.about("api.host_names", "%q is not a name; write it without scheme and port, for example raft.example.org, .example.org for all names below it, or * for all", name)
+	}
 }
 
 // checkListeners refuses two services of this host on one address.

@@ -1,13 +1,6 @@
 package hostconfig
 
-import (
-	"errors"
-	"fmt"
-	"net"
-	"net/url"
-	"strconv"
-	"strings"
-)
+import "github.com/pontoon-raft/pontoon/internal/memberform"
 
 // checkMembers checks the list of members: every id, name, URL and address
 // once, and this node among them.
@@ -66,30 +59,10 @@ func checkPeerURLs(ps *problems, key string, urls []string) {
 		ps.about(key, "is missing; list at least one, for example http://10.0.0.1:7501")
 	}
 	for _, u := range urls {
-		if err := checkURL(u); err != nil {
+		if err := memberform.CheckPeerURL(u); err != nil {
 			ps.about(key, "%v", err)
 		}
 	}
-}
-
-// checkURL checks a peer URL. What a scheme other than http and https needs
-// is for its transport to say.
-func checkURL(text string) error {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil:
-		return fmt.Errorf("%q is not a URL; write for example http://10.0.0.1:7501", text)
-	case u.Scheme == "" || u.Host == "":
-		return fmt.Errorf("%q has no scheme or no host; write for example http://10.0.0.1:7501", text)
-	case u.Scheme != "http" && u.Scheme != "https":
-		return nil
-	case u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(text, "?"):
-		return fmt.Errorf("%q must end after the port; write %s://%s", text, u.Scheme, u.Host)
-	}
-	if err := checkAddress(u.Host, false); err != nil {
-		return fmt.Errorf("%q: %w", text, err)
-	}
-	return nil
 }
 
 func checkClientAddress(ps *problems, key, address string) {
@@ -97,7 +70,7 @@ func checkClientAddress(ps *problems, key, address string) {
 		ps.about(key, "is missing; write where clients reach this member, for example 10.0.0.1:7401")
 		return
 	}
-	if err := checkAddress(address, false); err != nil {
+	if err := memberform.CheckAddress(address); err != nil {
 		ps.about(key, "%v", err)
 	}
 }
@@ -107,34 +80,7 @@ func checkListen(ps *problems, key, address, example string) {
 		ps.about(key, "is missing; write where to listen, for example %s", example)
 		return
 	}
-	if err := checkAddress(address, true); err != nil {
+	if err := memberform.CheckListener(address); err != nil {
 		ps.about(key, "%v", err)
 	}
-}
-
-var (
-	errNoHost   = errors.New("has no host; write one that others can reach")
-	errWildcard = errors.New("is the address of no host; write one that others can reach")
-	errPort     = errors.New("has no port from 1 to 65535")
-)
-
-// checkAddress checks a host:port. A listener's may leave out the host, name
-// the wildcard address, or leave the port to the system with 0.
-func checkAddress(address string, listener bool) error {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return fmt.Errorf("%q is not host:port", address)
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	switch ip := net.ParseIP(host); {
-	case err != nil || (n == 0 && !listener):
-		return fmt.Errorf("%q %w", address, errPort)
-	case listener:
-		return nil
-	case host == "":
-		return fmt.Errorf("%q %w", address, errNoHost)
-	case ip != nil && ip.IsUnspecified():
-		return fmt.Errorf("%q %w", address, errWildcard)
-	}
-	return nil
 }

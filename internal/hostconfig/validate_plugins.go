@@ -3,6 +3,8 @@ package hostconfig
 import (
 	"regexp"
 	"strings"
+
+	"github.com/pontoon-raft/pontoon/internal/memberform"
 )
 
 func (c *Config) checkPlugins(ps *problems) {
@@ -22,7 +24,7 @@ func (c *Config) checkPlugins(ps *problems) {
 // executable with its digest.
 func checkSource(ps *problems, p pluginAt) {
 	name, command, digest := p.plugin.Name, p.plugin.Command, p.plugin.SHA256
-	if name != "" && !regexp.MustCompile(nodeName).MatchString(name) {
+	if name != "" && memberform.CheckName(name) != nil {
 		ps.about(p.key+".name", "%q is not a plugin's name", name)
 	}
 	if len(command) == 0 {

@@ -35,6 +35,8 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer e.running.Done()
 	switch {
+	case sentByBrowser(r):
+		http.Error(w, "a web page has no business here", http.StatusForbidden)
 	case r.URL.Path == pathPipeline:
 		e.servePipeline(w, r)
 	case r.URL.Path == pathSnapshot:

@@ -1,0 +1,45 @@
+package member
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/pontoon-raft/pontoon/internal/memberform"
+)
+
+// Admit says whether c may be proposed: it is acceptable to r, and what it brings
+// in is held to the rules of the configuration. It is for the leader that proposes
+// c; what stands in the log already is judged by Check alone, so that replicas of
+// different builds decide alike. Changes are proposed one at a time, so no two
+// members can come to share a client address.
+func (r *Registry) Admit(c Change) error {
+	if err := r.Check(c); err != nil || c.Op == Remove {
+		return err
+	}
+	m, old := c.Member, r.members[c.Member.ID]
+	if m.Name != old.Name {
+		if err := memberform.CheckName(m.Name); err != nil {
+			return fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
+	}
+	for _, u := range m.PeerURLs {
+		if slices.Contains(old.PeerURLs, u) {
+			continue
+		}
+		if err := memberform.CheckPeerURL(u); err != nil {
+			return fmt.Errorf("%w: peer URL %w", ErrInvalid, err)
+		}
+	}
+	if m.ClientAddress == "" || m.ClientAddress == old.ClientAddress {
+		return nil
+	}
+	if err := memberform.CheckAddress(m.ClientAddress); err != nil {
+		return fmt.Errorf("%w: client address %w", ErrInvalid, err)
+	}
+	for _, o := range r.members {
+		if o.ID != m.ID && o.ClientAddress == m.ClientAddress {
+			return fmt.Errorf("client address %s belongs to member %s: %w", m.ClientAddress, o.ID, ErrExists)
+		}
+	}
+	return nil
+}

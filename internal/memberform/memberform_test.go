@@ -1,0 +1,44 @@
+package memberform
+
+import "testing"
+
+func TestNames(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"n1": true, "a.b-c_d": true, "": false, ".a": false, "a b": false, "a/b": false, "a\nb": false,
+		"a\x1b[2J": false, "a\u202eb": false, "a\u0085": false, "ä": false,
+		"a234567890123456789012345678901234567890123456789012345678901234": false,
+	} {
+		if err := CheckName(name); (err == nil) != ok {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	for address, ok := range map[string]bool{
+		"10.0.0.1:7401": true, "[::1]:7401": true, "n1.example.org:1": true, "n1:65535": true,
+		"": false, "n1": false, ":7401": false, "0.0.0.0:1": false, "[::]:1": false, "n1:0": false, "n1:65536": false,
+		"n1\n:1": false, "n1\x1b[2J:1": false, "n\u202e1:1": false, "n\u00a01:1": false, "n 1:1": false,
+	} {
+		if err := CheckAddress(address); (err == nil) != ok {
+			t.Errorf("%q: %v", address, err)
+		}
+	}
+	for address, ok := range map[string]bool{":7401": true, "0.0.0.0:0": true, "here": false, "a\n:1": false} {
+		if err := CheckListener(address); (err == nil) != ok {
+			t.Errorf("listen on %q: %v", address, err)
+		}
+	}
+}
+
+func TestPeerURLs(t *testing.T) {
+	for text, ok := range map[string]bool{
+		"http://10.0.0.1:7501": true, "https://n1.example.org:1": true, "quic://n1:1": true, "carrier+pigeon://loft": true,
+		"http://n1:1/": false, "http://u@n1:1": false, "http://n1:1?": false, "http://n1": false, "n1:1": false,
+		"quic://n1:1\n": false, "quic://n\u202e1:1": false, "pigeon://a b": false, "http://0.0.0.0:1": false,
+	} {
+		if err := CheckPeerURL(text); (err == nil) != ok {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
