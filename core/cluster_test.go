@@ -45,6 +45,8 @@ type testNode struct {
 	log  *recorder
 
 	mu       sync.Mutex
+	refuses  func(index uint64) bool // snapshots that its state machines call bad
+	damaged  func(index uint64) bool // snapshots whose checksum is wrong
 	stores   []*storagetest.Memory
 	machines []*statemachinetest.Register
 }
@@ -136,6 +138,9 @@ func (n *testNode) newStore(backend.Env) storage.Storage {
 	defer n.mu.Unlock()
 	s := n.disk.Store()
 	n.stores = append(n.stores, s)
+	if n.damaged != nil {
+		return damagedStore{s, n.damaged}
+	}
 	return s
 }
 
@@ -144,6 +149,9 @@ func (n *testNode) newMachine(backend.Env) statemachine.StateMachine {
 	defer n.mu.Unlock()
 	m := statemachinetest.NewRegister()
 	n.machines = append(n.machines, m)
+	if n.refuses != nil {
+		return picky{m, n.refuses}
+	}
 	return m
 }
 

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/node"
-	"github.com/pontoon-raft/pontoon/core/server"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -114,55 +112,14 @@ func (in inbound) ReceiveSnapshot(ctx context.Context, header transport.Snapshot
 	return g.receiveSnapshot(ctx, header, r)
 }
 
-func (g *generation) receiveSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
-	meta, err := node.SnapshotHeader(header.Message, g.h.cfg.Limits)
-	if err != nil {
-		return err
-	}
-	if header.To != uint64(g.h.cfg.ID) || header.Group != group {
-		return fmt.Errorf("snapshot %d is for node %x in group %d", meta.Index, header.To, header.Group)
-	}
-	g.h.logger.Info("receiving a snapshot", "from", member.ID(header.From), "index", meta.Index)
-	w, err := g.storage.CreateSnapshot(ctx, meta, true)
-	if err != nil {
-		return fmt.Errorf("create snapshot %d: %w", meta.Index, err)
-	}
-	defer w.Abort()
-	var head bytes.Buffer
-	own, err := server.ReadSnapshotHeader(io.TeeReader(r, &head))
-	if err != nil {
-		return err
-	}
-	if own.ClusterID != g.h.cfg.ClusterID || own.Index != meta.Index || own.Term != meta.Term {
-		return fmt.Errorf("snapshot of cluster %x at (%d, %d), announced at (%d, %d)", own.ClusterID, own.Index, own.Term, meta.Index, meta.Term)
-	}
-	if _, err := w.Write(head.Bytes()); err != nil {
-		return fmt.Errorf("write snapshot %d: %w", meta.Index, err)
-	}
-	if _, err := io.CopyBuffer(w, r, make([]byte, g.h.cfg.Limits.ChunkBytes())); err != nil {
-		return fmt.Errorf("receive snapshot %d: %w", meta.Index, err)
-	}
-	if _, err := w.Commit(); err != nil {
-		return fmt.Errorf("commit snapshot %d: %w", meta.Index, err)
-	}
-	taken := make(chan error, 1)
-	if err := g.node.SnapshotReceived(header.Message, own.Registry, func(err error) { taken <- err }); err != nil {
-		return err
-	}
-	select {
-	case err := <-taken:
-		return err
-	case <-g.raftDone:
-		return errNoNode
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // sendSnapshot sends a snapshot to a follower and tells raft the outcome,
 // exactly once, whatever happens.
 func (g *generation) sendSnapshot(s node.SnapshotSend) {
 	err := g.trySendSnapshot(s)
+	if s.StateOnly {
+		g.stateSent(s, err)
+		return
+	}
 	if err != nil {
 		g.h.logger.Warn("snapshot could not be sent", "to", s.To, "index", s.Index, "error", err)
 		g.node.Do(func(c *node.Core) error { c.SnapshotFailed(s.To, err); return nil })
@@ -170,6 +127,16 @@ func (g *generation) sendSnapshot(s node.SnapshotSend) {
 		g.h.logger.Info("snapshot sent", "to", s.To, "index", s.Index)
 	}
 	g.node.Do(func(c *node.Core) error { return c.SnapshotStatus(s.To, err == nil) })
+}
+
+// stateSent tells of the end of sending a snapshot for a state machine alone.
+func (g *generation) stateSent(s node.SnapshotSend, err error) {
+	if err != nil {
+		g.h.logger.Warn("a snapshot could not be sent to a member that asks for a state", "to", s.To, "index", s.Index, "error", err)
+	} else {
+		g.h.logger.Info("snapshot sent to a member that asked for a state", "to", s.To, "index", s.Index)
+	}
+	g.node.Do(func(c *node.Core) error { c.StateSent(s.To); return nil })
 }
 
 func (g *generation) trySendSnapshot(s node.SnapshotSend) error {

@@ -80,7 +80,9 @@ type gossip struct {
 	// acknowledged, in a heartbeat, is the entry up to which the receiver has
 	// acknowledged this leader's log.
 	acknowledged uint64
-	doubled      bool // the sender sees two processes that serve the receiver
+	doubled      bool   // the sender sees two processes that serve the receiver
+	wanted       uint64 // in an answer to a heartbeat: see wishes
+	stateOnly    bool   // in a MsgSnap: see SnapshotSend.StateOnly
 }
 
 // heard is gossip with the message that carried it.
@@ -106,8 +108,11 @@ func (c *Core) gossip(m *pb.Message) (g gossip) {
 	if !saysCondition(m.GetType()) {
 		return g
 	}
-	if m.GetType() == pb.MsgHeartbeat {
+	switch m.GetType() {
+	case pb.MsgHeartbeat:
 		g.acknowledged = c.progressOf(m.GetTo()).Match
+	case pb.MsgHeartbeatResp:
+		g.wanted = c.wishes.own
 	}
 	if g.condition = c.fitness.Condition; c.refusing {
 		g.condition |= Refusing
@@ -135,6 +140,9 @@ func (c *Core) hear(h heard) {
 	}
 	if saysCondition(h.message.GetType()) {
 		c.conditions[from] = h.gossip.condition
+	}
+	if h.message.GetType() == pb.MsgHeartbeatResp {
+		c.wishes.hear(from, h.gossip.wanted)
 	}
 	c.doubling.see(from, h.gossip.run, c.hearing.ticks, c.cfg.ElectionTicks)
 	c.hearDoubled(h.gossip)

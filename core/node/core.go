@@ -59,7 +59,8 @@ type Core struct {
 	watch         watch
 	refusing      bool                    // messages of peers were refused lately
 	conditions    map[member.ID]Condition // what the others say of themselves
-	leaderStalled uint64                  // what this term's leader says of its oldest uncommitted entry, in ticks
+	wishes        wishes
+	leaderStalled uint64 // what this term's leader says of its oldest uncommitted entry, in ticks
 	registrar     registrar
 	putOut        uint64 // the last entry that came out for apply
 	barred        bool

@@ -45,6 +45,7 @@ func (c *Core) Tick() error {
 		}
 		c.campaignAlone()
 		c.promote()
+		c.grant()
 		return nil
 	})
 }

@@ -345,14 +345,21 @@ func (n *Node) SnapshotReceived(payload []byte, registry *member.Registry, done 
 	return nil
 }
 
-// SnapshotHeader reads the metadata of the snapshot that a MsgSnap announces.
-func SnapshotHeader(payload []byte, limits plugins.Limits) (storage.SnapshotMetadata, error) {
-	m, err := decode(payload, messageLimits{entry: int(limits.MaxEntryBytes), message: limits.MaxMessageBytes()})
+// Announcement is what a MsgSnap says of the snapshot that it announces.
+type Announcement struct {
+	Metadata storage.SnapshotMetadata
+	// StateOnly: see SnapshotSend. Such a MsgSnap is never stepped.
+	StateOnly bool
+}
+
+// SnapshotHeader reads the announcement of a snapshot.
+func SnapshotHeader(payload []byte, limits plugins.Limits) (Announcement, error) {
+	m, g, err := decodeAll(payload, messageLimits{entry: int(limits.MaxEntryBytes), message: limits.MaxMessageBytes()})
 	if err != nil {
-		return storage.SnapshotMetadata{}, err
+		return Announcement{}, err
 	}
 	if m.GetType() != pb.MsgSnap {
-		return storage.SnapshotMetadata{}, invalid("%s announces a snapshot", m.GetType())
+		return Announcement{}, invalid("%s announces a snapshot", m.GetType())
 	}
-	return toMetadata(m.GetSnapshot().GetMetadata()), nil
+	return Announcement{toMetadata(m.GetSnapshot().GetMetadata()), g.stateOnly}, nil
 }

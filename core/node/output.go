@@ -83,6 +83,9 @@ type SnapshotSend struct {
 	To      member.ID
 	Index   uint64
 	Message []byte
+	// StateOnly: it is for the receiver's state machine, and no part of what raft
+	// does. StateSent follows instead.
+	StateOnly bool
 }
 
 // Read is the answer to a ReadIndex.

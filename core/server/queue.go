@@ -130,6 +130,7 @@ func (s *Server) Apply(a node.Apply) {
 // it comes before every later apply.
 func (s *Server) Restore(meta storage.SnapshotMetadata) {
 	s.queue.push(work{restore: &meta})
+	s.endPlea() // whatever it was for: the log begins anew
 }
 
 // batch makes the state machine's form of applies.

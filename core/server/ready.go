@@ -117,6 +117,9 @@ func (s *Server) unavailable() error {
 
 // catchingUp says what the state machine waits for.
 func (s *Server) catchingUp() string {
+	if p := s.plea.Load(); p != nil {
+		return p.text
+	}
 	text := "the state machine is catching up"
 	if why := s.unread.Load(); why != nil {
 		text += ", and the storage cannot be read: " + *why

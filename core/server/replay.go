@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -78,8 +79,18 @@ func (d *driver) bringTo(target uint64) error {
 	for p := (patience{d: d}); d.at < target; {
 		n, _ := d.s.attached()
 		err := d.tryBringTo(target)
+		if h := (helpless{}); errors.As(err, &h) {
+			p.over()
+			if err := d.plead(n, h); err != nil {
+				return err
+			}
+			continue
+		}
 		if !isOfStorage(err) {
 			p.over()
+			if err == nil {
+				d.s.pleas = pleas{}
+			}
 			return err
 		}
 		if err := p.wait(n, err); err != nil {
@@ -118,7 +129,7 @@ func (d *driver) tryBringTo(target uint64) error {
 	err = d.replay(ctx, st, target)
 	switch {
 	case errors.Is(err, storage.ErrCompacted) && len(d.s.useless) > 0:
-		return helpless(err)
+		return helpless{error: err, newest: slices.Max(slices.Collect(maps.Keys(d.s.useless)))}
 	case isOfStorage(err) && errors.Is(err, storage.ErrCorrupt):
 		return fmt.Errorf("%w: %w", ErrPermanent, err)
 	}

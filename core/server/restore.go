@@ -26,6 +26,7 @@ func (d *driver) restoreMachine(ctx context.Context, st storage.Storage, index u
 	}
 	if useless {
 		s.useless[index] = true
+		s.pleas.refused = s.pleas.refused || index == s.pleas.last && !isDamage(err)
 		s.logger.Error("a snapshot is of no use; the one before it and the log are tried next", "index", index, "error", err)
 	}
 	return err
@@ -38,14 +39,6 @@ const restoreTries = 3
 // errRestoreFailed: a state machine could not be restored, and reading the
 // snapshot was not what failed.
 var errRestoreFailed = errors.New("the state machine failed over it")
-
-// helpless makes of a log that begins too late the error of a member whose
-// snapshots are all of no use: it cannot help itself.
-func helpless(err error) error {
-	return fmt.Errorf("%w: no snapshot here can be restored, and the log does not reach back far enough: %w; "+
-		"start it with a state machine that can read them, or remove this member and add it anew with an empty data directory, "+
-		"so that it gets its state from the leader", ErrPermanent, err)
-}
 
 // isDamage tells whether err says that a snapshot is of no use, now and later.
 func isDamage(err error) bool {

@@ -131,12 +131,14 @@ type Server struct {
 	machine     access
 	applyStall  atomic.Pointer[time.Time] // since when an apply has been unanswered; nil if none
 	unread      atomic.Pointer[string]    // why the storage cannot be read for the state machine; nil if it can
+	plea        atomic.Pointer[plea]      // what the leader is asked for; nil if it is asked for nothing
 
 	// Of the server goroutine.
 	given    uint64          // highest index that any state machine was given
 	useless  map[uint64]bool // snapshots that turned out damaged, or cannot be restored
 	restores map[uint64]int  // restores that failed, by the snapshot's index
-	latest   node.Apply      // the last run that was answered, without its entries
+	pleas    pleas
+	latest   node.Apply // the last run that was answered, without its entries
 
 	changed *broadcast // of state changes
 

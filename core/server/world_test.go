@@ -72,6 +72,17 @@ func newWorld(t *testing.T, tune func(*Config)) *world {
 
 var self = member.Member{ID: 1, Name: "n1", PeerURLs: []string{"http://n1:1"}}
 
+// joined makes a second voter known.
+func (w *world) joined() {
+	w.t.Helper()
+	other := member.Member{ID: 2, Name: "n2", PeerURLs: []string{"http://n2:1"}}
+	registry, err := w.registry.Apply(member.Change{Op: member.Add, Member: other}, 1, 1)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.registry = registry
+}
+
 func (w *world) stop() {
 	w.s.Detach(ErrStopped)
 	for _, m := range w.source.all() {
@@ -216,7 +227,7 @@ func (w *world) snapshot(index uint64, received bool, texts ...string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	meta := storage.SnapshotMetadata{Index: index, Term: 1, ConfState: storage.ConfState{Voters: []uint64{1}}}
+	meta := storage.SnapshotMetadata{Index: index, Term: 1, ConfState: storage.ConfState{Voters: w.registry.Voters()}}
 	sw, err := w.store.CreateSnapshot(ctx, meta, received)
 	if err != nil {
 		w.t.Fatal(err)
