@@ -5,15 +5,19 @@ import (
 	"os"
 	"runtime"
 
+	"github.com/pontoon-raft/pontoon/internal/ownership"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
 // makeDataDir creates the data directory, durably, or checks the one that is
-// there: who may write to it can change what this member has promised. That others may
+// there: whoever owns it, or may write to it, can change what this member has promised. That others may
 // read it is the operator's to decide: mode 0755 is what directories have that
 // were made by hand.
 func makeDataDir(dir string) error {
+	if err := ownership.CheckDir(dir); err != nil {
+		return fmt.Errorf("%w: data directory: %w", plugins.ErrInvalidConfig, err)
+	}
 	if err := vfs.MakeOSDir(dir); err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}

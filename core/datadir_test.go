@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/internal/ownership"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
@@ -32,5 +33,32 @@ func TestDataDirectoryIsItsOwnersAlone(t *testing.T) {
 		if refused != errors.Is(err, plugins.ErrInvalidConfig) || (err != nil && !strings.Contains(err.Error(), "chmod 0700 "+dir)) {
 			t.Errorf("mode %#o: %v", mode, err)
 		}
+	}
+}
+
+// The owner of a directory can replace what is in it, whatever its mode.
+func TestDirectoriesOfOtherUsersAreRefused(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can give a directory away")
+	}
+	dir := filepath.Join(t.TempDir(), "data")
+	if err := makeDataDir(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Lchown(dir, 12345, 12345); err != nil {
+		t.Fatal(err)
+	}
+	if err := makeDataDir(dir); !errors.Is(err, plugins.ErrInvalidConfig) || !errors.Is(err, ownership.ErrForeign) {
+		t.Errorf("a directory of another user: %v", err)
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(t.TempDir(), link); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Lchown(link, 12345, 12345); err != nil {
+		t.Fatal(err)
+	}
+	if err := makeDataDir(filepath.Join(link, "data")); !errors.Is(err, ownership.ErrForeign) {
+		t.Errorf("below a link of another user: %v", err)
 	}
 }

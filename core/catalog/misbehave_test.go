@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/core/catalog"
+	"github.com/pontoon-raft/pontoon/internal/ownership"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
@@ -183,6 +184,27 @@ func TestFilesThatTheSystemCannotExecuteAreConfigurationErrors(t *testing.T) {
 func TestARuntimeDirectoryWithTooLongAPathIsRefusedEarly(t *testing.T) {
 	_, err := catalog.New(catalog.Options{RuntimeDir: "/tmp/" + strings.Repeat("d", 80)})
 	if err == nil || !strings.Contains(err.Error(), "choose a shorter one") {
+		t.Errorf("new: %v", err)
+	}
+}
+
+func TestARuntimeDirectoryBelowAForeignLinkIsRefused(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can give a link away")
+	}
+	dir, err := os.MkdirTemp("", "ct") // shorter than what t.TempDir gives
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	link := filepath.Join(dir, "l")
+	if err := os.Symlink("..", link); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Lchown(link, 12345, 12345); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := catalog.New(catalog.Options{RuntimeDir: link}); !errors.Is(err, ownership.ErrForeign) {
 		t.Errorf("new: %v", err)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/pontoon-raft/pontoon/internal/ownership"
 )
 
 // socketSuffix is the longest that go-plugin and a plugin append to the
@@ -75,7 +77,7 @@ func ownerPrefix() string { return fmt.Sprintf("pontoon-%d-", os.Getuid()) }
 func hostName(number int) string { return fmt.Sprintf("%s%d-%d", ownerPrefix(), os.Getpid(), number) }
 
 // runtimeParent chooses the parent and verifies that sockets below it have
-// paths that the system accepts.
+// paths that the system accepts and that no other user can lead elsewhere.
 func runtimeParent(parent string) (string, error) {
 	room := maxSocketPath() - socketSuffix - len("/") - len(hostName(maxCatalogs-1))
 	if parent == "" {
@@ -91,6 +93,9 @@ func runtimeParent(parent string) (string, error) {
 	if len(parent) > room {
 		return "", fmt.Errorf("runtime directory %s: its path has %d bytes; more than %d leave no room for the paths of unix sockets below it: choose a shorter one",
 			parent, len(parent), room)
+	}
+	if err := ownership.CheckDir(parent); err != nil {
+		return "", fmt.Errorf("runtime directory: %w", err)
 	}
 	return parent, nil
 }
@@ -127,5 +132,5 @@ func sweep(parent, prefix string) {
 // privateDir reports whether info is that of a directory that only its owner,
 // who is this process's user, can enter.
 func privateDir(info fs.FileInfo) bool {
-	return info.IsDir() && info.Mode().Perm() == 0o700 && ownedByUs(info)
+	return info.IsDir() && info.Mode().Perm() == 0o700 && ownership.Ours(info)
 }

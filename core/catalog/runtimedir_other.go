@@ -2,14 +2,11 @@
 
 package catalog
 
-import (
-	"io/fs"
-	"os"
-)
+import "os"
 
 // lockDir opens a file in the directory at path; without locks of directories
 // there is no telling a stale one from one in use, and sweep finds none
-// because ownedByUs is false.
+// because ownership.Ours is false.
 func lockDir(path string) *os.File {
 	f, err := os.CreateTemp(path, "lock")
 	if err != nil {
@@ -17,5 +14,3 @@ func lockDir(path string) *os.File {
 	}
 	return f
 }
-
-func ownedByUs(fs.FileInfo) bool { return false }

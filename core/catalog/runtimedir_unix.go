@@ -3,9 +3,7 @@
 package catalog
 
 import (
-	"io/fs"
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,9 +27,4 @@ func lockDir(path string) *os.File {
 		return nil
 	}
 	return f
-}
-
-func ownedByUs(info fs.FileInfo) bool {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(stat.Uid) == os.Getuid()
 }
