@@ -27,6 +27,7 @@ func (c conflict) kind() conflict {
 type sighting struct {
 	detail string
 	at     time.Time
+	told   bool // the log has it
 }
 
 // conflictAge is how long a conflict counts after it was last seen, in election
@@ -42,8 +43,10 @@ const maxStrangeConflicts = 16
 func (i *identity) mismatch(c conflict) {
 	i.mu.Lock()
 	fresh := i.see(c)
-	delete(i.met, c.peer)
 	i.mu.Unlock()
+	if !i.h.courier.connected(uint64(c.peer)) { // another one may have called under its id
+		i.left(c.peer)
+	}
 	if fresh {
 		i.h.logger.Error("no connection with a peer", "peer", c.peer, "error", c.sentence())
 	}
@@ -65,14 +68,26 @@ func (i *identity) see(c conflict) bool {
 			}
 		}
 	}
-	_, known := i.conflicts[c.kind()]
+	before, known := i.conflicts[c.kind()]
 	_, in := others[c.peer]
-	crowded := !known && !in && strangers >= maxStrangeConflicts
-	if crowded {
+	if !known && !in && strangers >= maxStrangeConflicts {
 		delete(i.conflicts, oldest)
 	}
-	i.conflicts[c.kind()] = sighting{c.detail, time.Now()}
-	return !known && !crowded
+	fresh := !known && (in || i.roomToTell(c.kind()))
+	i.conflicts[c.kind()] = sighting{c.detail, time.Now(), fresh || before.told}
+	return fresh
+}
+
+// roomToTell tells whether the log may have another line about a stranger: few of
+// them, however often they come back with something that fits in between. It
+// needs i.mu.
+func (i *identity) roomToTell(kind conflict) bool {
+	maps.DeleteFunc(i.strange, func(_ conflict, at time.Time) bool { return i.old(at) })
+	if _, lately := i.strange[kind]; lately || len(i.strange) >= maxStrangeConflicts {
+		return false
+	}
+	i.strange[kind] = time.Now()
+	return true
 }
 
 // sentence says what does not fit, and the way out.

@@ -1,9 +1,11 @@
 package core
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -227,5 +229,97 @@ func TestAStrangersStoreDoesNotBindAMemberThatIsAdded(t *testing.T) {
 	}
 	if got := i.storeOf(grown, 4); got == 0xdead {
 		t.Errorf("member 4 is refused for good: it is to show %x", got)
+	}
+}
+
+// A member that the configuration lists and that is not added yet has acknowledged
+// nothing either.
+func TestAListedMembersStoreDoesNotBindItBeforeItIsAdded(t *testing.T) {
+	i := foundedMember(t, 3, 0)
+	fourth := member.Member{ID: 4, Name: "n4", PeerURLs: []string{"x://n4"}}
+	i.h.cfg.Members = append(i.h.cfg.Members, fourth) // the files are prepared first
+	i.greeted(4, transport.Greeting{Store: 0xdead})
+	i.greeted(4, transport.Greeting{Store: 0xb4}) // its disk was prepared anew
+	grown, err := i.registry.Apply(member.Change{Op: member.Add, Member: fourth}, 10, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := i.storeOf(grown, 4); got == 0xdead {
+		t.Errorf("member 4 is refused for good: it is to show %x", got)
+	}
+}
+
+// The store of a member that was removed is forgotten: its id does not come back,
+// and members come and go.
+func TestStoresOfRemovedMembersAreForgotten(t *testing.T) {
+	i := foundedMember(t, 3, 0)
+	for id := range member.ID(3) {
+		i.greeted(id+1, transport.Greeting{Store: 0xb0 + uint64(id+1)})
+	}
+	smaller, err := i.registry.Apply(member.Change{Op: member.Remove, Member: member.Member{ID: 2}}, 10, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.learned(smaller, 10)
+	if pinned := i.pins.all(); pinned[2] != 0 || pinned[3] == 0 {
+		t.Errorf("the stores %x are remembered", pinned)
+	}
+	i.greeted(2, transport.Greeting{Store: 0xb2}) // it calls once more
+	if got := i.pins.of(2); got != 0 {
+		t.Errorf("and then the store %x", got)
+	}
+}
+
+// Callers that are no members do not fill the log of a cluster of one, which
+// must say that they may be its cluster.
+func TestStrangersDoNotFillTheLog(t *testing.T) {
+	i, lines := foundedMember(t, 1, 0), &lineCounter{}
+	i.h.logger = slog.New(lines)
+	for n := range member.ID(1000) {
+		id := 0x1000 + n%3*1000 + n/2
+		i.mismatch(conflict{peer: id, reason: transport.MismatchNumber})
+		i.greeted(id, transport.Greeting{}) // says nothing: it fits
+	}
+	if n := lines.count.Load(); n == 0 || n > 4*maxStrangeConflicts {
+		t.Errorf("%d lines", n)
+	}
+}
+
+type lineCounter struct{ count atomic.Int64 }
+
+func (l *lineCounter) Enabled(context.Context, slog.Level) bool { return true }
+func (l *lineCounter) WithAttrs([]slog.Attr) slog.Handler       { return l }
+func (l *lineCounter) WithGroup(string) slog.Handler            { return l }
+
+func (l *lineCounter) Handle(context.Context, slog.Record) error {
+	l.count.Add(1)
+	return nil
+}
+
+// A process that calls under a member's id, with another store, does not undo the
+// connection that the member itself has.
+func TestACallerUnderAMembersIDDoesNotUndoItsConnection(t *testing.T) {
+	i := foundedMember(t, 3, 0)
+	i.h.courier.setPeers(i.registry)
+	for id := range member.ID(2) {
+		i.h.courier.routes.connection(uint64(id+2), 0, true)
+		i.greeted(id+2, transport.Greeting{Store: ownStore + uint64(id+1), Number: 0x77})
+	}
+	i.mismatch(conflict{peer: 3, reason: transport.MismatchStore, detail: "a copy calls"})
+	i.mismatch(accusation(3, 0xb))
+	if i.last.bar {
+		t.Errorf("both members have a connection with it, and it does not serve: %v", i.last.err)
+	}
+}
+
+// Of the peers that a transport reached none agrees any more when it has ended.
+func TestPeersOfATransportThatHasEndedDoNotAgree(t *testing.T) {
+	i := foundedMember(t, 3, 0)
+	i.h.courier.setPeers(i.registry)
+	i.h.courier.routes.connection(2, 0, true)
+	i.greeted(2, transport.Greeting{Store: ownStore + 1, Number: 0x77})
+	i.h.courier.ended(i.h.courier.carriers[0])
+	if i.met[2] {
+		t.Error("member 2 counts as one that agrees")
 	}
 }

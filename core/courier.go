@@ -139,11 +139,11 @@ func (c *courier) connection(k *carrier, by *catalog.Instance, peer uint64, acti
 	}
 }
 
-// active tells whether any transport has a connection to a peer.
-func (c *courier) active(peer uint64) bool {
+// connected tells whether any transport has a connection to a peer.
+func (c *courier) connected(peer uint64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.routes.active(peer)
+	return c.routes.connected(peer)
 }
 
 // heard notes which transport delivers a sender's messages.
@@ -173,6 +173,7 @@ func (c *courier) ended(k *carrier) {
 	k.waiting, k.bytes = nil, 0
 	ids := c.routes.end(k.number, time.Now())
 	c.mu.Unlock()
+	c.h.identity.parted()
 	c.unreachable(ids)
 }
 

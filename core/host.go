@@ -148,15 +148,6 @@ func (h *Host) start(ctx context.Context) error {
 	if err := makeDataDir(h.cfg.DataDir); err != nil {
 		return err
 	}
-	if err := h.identity.open(); err != nil {
-		return err
-	}
-	if err := h.beginLife(uint64(time.Now().UnixNano())); err != nil {
-		return err
-	}
-	if err := h.api.Listen(h.cfg.ClientAddress, h.cfg.AdminAddress); err != nil {
-		return err
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() { // a Stop during boot ends the boot
@@ -166,6 +157,15 @@ func (h *Host) start(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}()
+	if err := h.identity.open(ctx); err != nil {
+		return err
+	}
+	if err := h.beginLife(uint64(max(time.Now().UnixNano(), 0))); err != nil {
+		return err
+	}
+	if err := h.api.Listen(h.cfg.ClientAddress, h.cfg.AdminAddress); err != nil {
+		return err
+	}
 	h.server.Start()
 	h.wg.Go(h.watchServer)
 	transported := make(chan error, 1)

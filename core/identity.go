@@ -1,14 +1,19 @@
 package core
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"io"
+	"os"
 	"sync"
+	"time"
 
+	"github.com/pontoon-raft/pontoon/core/datadir"
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/node"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -34,6 +39,8 @@ var (
 type identity struct {
 	h    *Host
 	pins *pins
+	dir  vfs.FS    // the data directory; nil before open
+	lock io.Closer // on it; nil before open
 
 	judging sync.Mutex // held while a judgement is made and acted on
 
@@ -43,8 +50,9 @@ type identity struct {
 	readTo    uint64 // the index of the registry that was read at boot
 	founder   bool   // see node.Greeting
 	self      transport.Greeting
-	conflicts map[conflict]sighting // by kind
-	met       map[member.ID]bool    // greeted, and fitting since
+	conflicts map[conflict]sighting  // by kind
+	strange   map[conflict]time.Time // those with strangers that the log has lately
+	met       map[member.ID]bool     // greeted, and fitting since
 	last      verdict
 
 	losses   chan loss // for watch, which may wait for the disk
@@ -53,30 +61,50 @@ type identity struct {
 
 func newIdentity(h *Host) *identity {
 	return &identity{
-		h: h, pins: &pins{}, registry: &member.Registry{}, conflicts: map[conflict]sighting{}, met: map[member.ID]bool{},
+		h: h, pins: &pins{}, registry: &member.Registry{}, conflicts: map[conflict]sighting{}, strange: map[conflict]time.Time{}, met: map[member.ID]bool{},
 		losses: make(chan loss, 2),
 	}
 }
 
-// open reads what is remembered of stores.
-func (i *identity) open() error {
-	fsys, err := vfs.OS(i.h.cfg.DataDir)
-	if err == nil {
-		i.pins, err = openPins(fsys)
+// open takes the data directory, which is this host's until close, and reads what
+// is remembered of stores. No other host gets in between while the storage, whose
+// lock is its plugin's, is started again.
+func (i *identity) open(ctx context.Context) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("data directory: %w", err)
+		}
+	}()
+	cfg := &i.h.cfg
+	if i.dir, err = vfs.OS(cfg.DataDir); err != nil {
+		return err
 	}
+	who := fmt.Sprintf("host pid %d (node %q)", os.Getpid(), cfg.Name)
+	err = retryWhile(ctx, storage.ErrLocked, func() (err error) {
+		i.lock, err = datadir.Take(i.dir, cfg.DataDir, who)
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("data directory: %w", err)
+		return err
 	}
-	return nil
+	p, err := openPins(i.dir)
+	if err == nil {
+		i.pins = p
+	}
+	return err
 }
 
 // close ends the use of the data directory. It is called when nothing of the host
 // runs any more.
 func (i *identity) close() error {
-	if i.pins.fs == nil {
-		return nil // the start failed before open
+	var errs []error
+	if i.dir != nil {
+		errs = append(errs, i.dir.Close())
 	}
-	return i.pins.fs.Close()
+	if i.lock != nil {
+		errs = append(errs, i.lock.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // admit takes what a generation opened, before its node is made.
@@ -90,7 +118,16 @@ func (i *identity) admit(cfg node.Config) error {
 	i.store, i.registry, i.founder = cfg.State.StoreID, registry, len(cfg.Bootstrap) > 0
 	i.readTo = index
 	i.self = node.Greeting(i.store, registry, i.founder)
+	i.forgetRemoved()
 	return nil
+}
+
+// forgetRemoved needs i.mu.
+func (i *identity) forgetRemoved() {
+	i.pins.forget(func(id member.ID) bool {
+		_, removed := i.registry.WasRemoved(id)
+		return removed
+	})
 }
 
 // learned takes the membership of the running node. While that is behind what
@@ -99,11 +136,12 @@ func (i *identity) admit(cfg node.Config) error {
 func (i *identity) learned(registry *member.Registry, index uint64) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if index < i.readTo {
+	if index < i.readTo || registry == i.registry {
 		return
 	}
 	i.registry = registry
 	i.self = node.Greeting(i.store, registry, i.founder)
+	i.forgetRemoved()
 }
 
 // known is the membership by which peers are known; empty before there is one.
@@ -127,75 +165,4 @@ func (i *identity) storeOf(registry *member.Registry, id member.ID) uint64 {
 		return store
 	}
 	return i.pins.of(id)
-}
-
-// maxStrangersMet bounds the callers that are remembered without being members.
-const maxStrangersMet = 64
-
-// greeted takes what a peer showed, which fits. A member is bound by it from then
-// on. One that is not added yet has acknowledged nothing, and may come with
-// another store.
-func (i *identity) greeted(id member.ID, g transport.Greeting) {
-	i.mu.Lock()
-	_, in := i.others()[id]
-	i.mu.Unlock()
-	store := g.Store
-	if in {
-		i.pins.pin(id, store)
-		store = i.pins.of(id)
-	}
-	i.joined(id)
-	if g := i.h.current(); g != nil {
-		g.node.Do(func(c *node.Core) error { return c.Greeted(id, store) })
-	}
-}
-
-// joined takes that there is a connection with a peer: its greeting, told now or
-// with an earlier connection, fits.
-func (i *identity) joined(id member.ID) {
-	i.mu.Lock()
-	was := false
-	for c := range maps.All(i.conflicts) {
-		if c.peer == id {
-			was = true
-			delete(i.conflicts, c)
-		}
-	}
-	i.meet(id)
-	i.mu.Unlock()
-	if was {
-		i.h.logger.Info("peer shows the expected store and cluster again", "peer", id)
-		i.judge()
-	}
-}
-
-// meet notes that there is a connection. Strangers are noted too, since they may
-// be members that this one has not heard of yet; they take no room of members. It
-// needs i.mu.
-func (i *identity) meet(id member.ID) {
-	others, strangers := i.others(), 0
-	for known := range i.met {
-		if _, in := others[known]; !in {
-			strangers++
-		}
-	}
-	if _, in := others[id]; in || strangers < maxStrangersMet {
-		i.met[id] = true
-	}
-}
-
-// remind tells a new node what an earlier one knew: what stores its peers showed,
-// and whether it must not vote.
-func (i *identity) remind(n *node.Node) {
-	n.Do(i.bar)
-	for id, store := range i.pins.all() {
-		n.Do(func(c *node.Core) error { return c.Greeted(id, store) })
-	}
-}
-
-// left takes that there is no connection with a peer any more.
-func (i *identity) left(id member.ID) {
-	i.mu.Lock()
-	delete(i.met, id)
-	i.mu.Unlock()
 }

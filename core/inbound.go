@@ -57,7 +57,7 @@ func (in inbound) Notify(events []transport.Event) {
 			in.h.courier.lost(in.by, e.Peer)
 		case pluginv1.EventType_EVENT_INACTIVE:
 			in.h.courier.connection(in.by, in.instance, e.Peer, false)
-			if !in.h.courier.active(e.Peer) {
+			if !in.h.courier.connected(e.Peer) {
 				in.h.identity.left(member.ID(e.Peer))
 			}
 		case pluginv1.EventType_EVENT_GREETED:

@@ -12,7 +12,7 @@ const incarnationsOfALife = 1 << 32
 // begin reserves the incarnations of this life of the host and returns the one
 // before its first. They are above those of every life before, also of one that
 // the clock, now, was ahead in, or behind. The reservation is written when the
-// storage is open: before that the directory may be another host's.
+// storage is open, with the store: see admit.
 func (p *pins) begin(now uint64) (uint64, error) {
 	p.mu.Lock()
 	before := max(p.incarnations, now)

@@ -9,13 +9,16 @@ import (
 // savePause is how long what could not be noted waits for the next attempt.
 const savePause = 5 * time.Second
 
-// watch looks again, since conflicts get old, until the host ends. It writes what
-// is to be remembered, and tries again what could not be written.
+// lossPatience is how long the end of the host waits for the disk that is to note
+// why.
+const lossPatience = 2 * time.Second
+
+// watch looks again, since conflicts get old, until the host ends. It does not
+// wait for the disk.
 func (i *identity) watch() {
+	i.h.wg.Go(i.keep)
 	ticker := time.NewTicker(max(i.h.cfg.Election, 10*time.Millisecond))
 	defer ticker.Stop()
-	again := time.NewTicker(savePause)
-	defer again.Stop()
 	for {
 		select {
 		case <-i.h.quit:
@@ -23,17 +26,48 @@ func (i *identity) watch() {
 		case <-ticker.C:
 			i.judge()
 		case l := <-i.losses:
-			if l.why != "" {
-				i.lost(l.why)
-			}
-			if l.end != nil {
-				i.h.fail(l.end)
-			}
+			i.lose(l)
+		}
+	}
+}
+
+// keep writes what is to be remembered, until the host ends, and tries again what
+// could not be written.
+func (i *identity) keep() {
+	again := time.NewTicker(savePause)
+	defer again.Stop()
+	for {
+		select {
+		case <-i.h.quit:
+			i.save()
+			return
 		case <-i.pins.wake:
 			i.save()
 		case <-again.C:
 			i.save()
 		}
+	}
+}
+
+// lose notes a loss, and then ends the host, noted or not: it must not go on
+// because a disk stands still.
+func (i *identity) lose(l loss) {
+	noted := make(chan struct{})
+	i.h.wg.Go(func() {
+		defer close(noted)
+		if l.why != "" {
+			i.lost(l.why)
+		}
+	})
+	patience := time.NewTimer(lossPatience)
+	defer patience.Stop()
+	select {
+	case <-noted:
+	case <-patience.C:
+		i.h.logger.Error("the loss of data could not be noted in time: until it can be, the next start has to find it again")
+	}
+	if l.end != nil {
+		i.h.fail(l.end)
 	}
 }
 

@@ -136,13 +136,21 @@ func (c *courier) connectFirst(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// handoverPause is between two attempts.
+const handoverPause = 10 * time.Millisecond
+
 // retryWhile repeats try while it fails with held, for the time of a handover.
 func retryWhile(ctx context.Context, held error, try func() error) error {
 	deadline := time.Now().Add(handover)
 	for {
 		err := try()
-		if !errors.Is(err, held) || time.Now().After(deadline) || ctx.Err() != nil {
+		if !errors.Is(err, held) || time.Now().After(deadline) {
 			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(handoverPause):
 		}
 	}
 }

@@ -1,38 +1,20 @@
 package core
 
 import (
-	"bytes"
-	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"maps"
-	"strconv"
 	"sync"
-	"sync/atomic"
 
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 )
 
-// pinsName is the file in the data directory that holds what a host remembers
-// beside its store: docs/formats/pins.md.
-const (
-	pinsName = "pins.json"
-	pinsTemp = "pins.json.tmp"
-	// maxPins bounds the file that is read.
-	maxPins = 1 << 20
-)
-
-// errPins: the file of pins cannot be used.
-var errPins = errors.New("pins.json is damaged: restore it, or remove this member from the cluster and add it under a new id")
-
 // pins are what a host remembers of stores outside its own store, so that the
 // loss of a store is noticed: by its own host at the next start, and by every
 // peer that saw it before it was registered in the log. Each of them is written
-// once and stays.
+// once, and stays until the member is removed. Only the host that has taken the
+// directory has pins.
 type pins struct {
 	fs     vfs.FS
 	saving sync.Mutex // held while the file is written
@@ -47,140 +29,32 @@ type pins struct {
 	noted          uint64 // the own store that is durable
 	changes, saved uint64 // how often anything was changed, and what of it is durable
 
-	// owned is whether the directory is this host's. Nothing is written before.
-	owned atomic.Bool
-	wake  chan struct{}
-}
-
-// pinsFile is the form of pins on disk. Numbers are in hex.
-type pinsFile struct {
-	Version int `json:"version"`
-	// Store is the host's own.
-	Store string `json:"store,omitempty"`
-	// Peers are the stores that members showed first.
-	Peers map[string]string `json:"peers,omitempty"`
-	// Incarnations is the highest that a life of this host may have given to an
-	// Open of a plugin.
-	Incarnations string `json:"incarnations,omitempty"`
-	// Lost says that the store lost acknowledged data; it is refused from then on.
-	Lost string `json:"lost,omitempty"`
-}
-
-// openPins reads what there is.
-func openPins(fsys vfs.FS) (*pins, error) {
-	p := &pins{fs: fsys, peers: map[member.ID]uint64{}, wake: make(chan struct{}, 1)}
-	b, err := readSmall(fsys, pinsName, maxPins)
-	if errors.Is(err, fs.ErrNotExist) {
-		return p, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", pinsName, err)
-	}
-	return p, p.decode(b)
-}
-
-func readSmall(fsys vfs.FS, name string, limit int64) (b []byte, err error) {
-	f, err := fsys.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	size, err := f.Size()
-	if err != nil || size > limit {
-		return nil, errors.Join(err, fmt.Errorf("%w: %d bytes, limit %d", errPins, size, limit))
-	}
-	b = make([]byte, size)
-	_, err = f.ReadAt(b, 0)
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return b, err
-}
-
-func (p *pins) decode(b []byte) error {
-	var f pinsFile
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&f); err != nil {
-		return fmt.Errorf("%w: %w", errPins, err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%w: something follows its one value", errPins)
-	}
-	if f.Version != 1 {
-		return fmt.Errorf("%w: it has version %d, this host knows 1", errPins, f.Version)
-	}
-	var err error
-	if f.Store != "" {
-		if p.store, err = strconv.ParseUint(f.Store, 16, 64); err != nil {
-			return fmt.Errorf("%w: store: %w", errPins, err)
-		}
-	}
-	if f.Incarnations != "" {
-		if p.incarnations, err = strconv.ParseUint(f.Incarnations, 16, 64); err != nil {
-			return fmt.Errorf("%w: incarnations: %w", errPins, err)
-		}
-	}
-	for text, store := range f.Peers {
-		id, idErr := member.ParseID(text)
-		n, storeErr := strconv.ParseUint(store, 16, 64)
-		if err := errors.Join(idErr, storeErr); err != nil {
-			return fmt.Errorf("%w: peers: %w", errPins, err)
-		}
-		p.peers[id] = n
-	}
-	p.lost, p.noted = f.Lost, p.store
-	return nil
+	wake chan struct{}
 }
 
 // admit compares the store that was opened with the one of before, and notes
 // the first one durably. A store that lost data stays refused.
 func (p *pins) admit(store uint64) error {
-	if err := p.own(); err != nil {
-		return err
+	if why := p.loss(store); why != "" {
+		return fmt.Errorf("%w: %s", ErrLostData, why)
 	}
 	p.mu.Lock()
-	before, lost, noted := p.store, p.lost, p.noted
-	if before == 0 {
+	noted := p.noted
+	if p.store == 0 {
 		p.store = store
 		p.changes++
 	}
 	p.mu.Unlock()
-	switch {
-	case before != 0 && before != store:
-		return fmt.Errorf("%w: the store was %x and is %x now: its directory was emptied or replaced", ErrLostData, before, store)
-	case lost != "":
-		return fmt.Errorf("%w: %s", ErrLostData, lost)
-	case !p.unsaved():
+	if !p.unsaved() {
 		return nil
 	}
 	err := p.save() // also what an earlier attempt could not
 	if noted == store && vfs.IsFull(err) {
-		// What is missing can wait for room, and watch tries again: a full disk
+		// What is missing can wait for room, and keep tries again: a full disk
 		// keeps no host from its start, which may be what makes room.
 		return nil
 	}
 	return err
-}
-
-// own takes the file: the storage is open, and its lock keeps other hosts away
-// from the directory. What another one has written since it was read, while it
-// was ending, counts as if it had been read.
-func (p *pins) own() error {
-	if p.owned.Load() {
-		return nil
-	}
-	last, err := openPins(p.fs)
-	if err != nil {
-		return err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.incarnations = max(p.incarnations, last.incarnations)
-	p.store, p.lost, p.noted = cmp.Or(last.store, p.store), cmp.Or(last.lost, p.lost), last.store
-	maps.Copy(p.peers, last.peers)
-	p.owned.Store(true)
-	return nil
 }
 
 // lose notes durably that the store lost data, so that the next start refuses
@@ -194,7 +68,7 @@ func (p *pins) lose(why string) error {
 }
 
 // pin notes the first store that a member showed. Strangers are not pinned: there
-// is no end of them. It does not wait for the disk: watch writes it.
+// is no end of them. It does not wait for the disk: keep writes it.
 func (p *pins) pin(id member.ID, store uint64) {
 	p.mu.Lock()
 	first := p.peers[id] == 0 && store != 0
@@ -222,63 +96,51 @@ func (p *pins) all() map[member.ID]uint64 {
 	return maps.Clone(p.peers)
 }
 
-// unsaved tells whether there is something that a save has not written yet, and
-// may.
+// forget drops the stores of members that were removed: their ids do not come
+// back, and there is no end of them.
+func (p *pins) forget(gone func(member.ID) bool) {
+	p.mu.Lock()
+	before := len(p.peers)
+	maps.DeleteFunc(p.peers, func(id member.ID, _ uint64) bool { return gone(id) })
+	dropped := before - len(p.peers)
+	if dropped > 0 {
+		p.changes++
+	}
+	p.mu.Unlock()
+	if dropped > 0 {
+		signal(p.wake)
+	}
+}
+
+// unsaved tells whether there is something that a save has not written yet.
 func (p *pins) unsaved() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.saved != p.changes && p.owned.Load()
+	return p.saved != p.changes
 }
 
-// save writes everything, durably.
-func (p *pins) save() error {
-	p.saving.Lock()
-	defer p.saving.Unlock()
+// loss is why a host does not start on a store; empty if it does.
+func (p *pins) loss(store uint64) string {
 	p.mu.Lock()
-	f := pinsFile{Version: 1, Store: hexOrNone(p.store), Peers: map[string]string{}, Incarnations: hexOrNone(p.incarnations), Lost: p.lost}
-	for id, store := range maps.All(p.peers) {
-		f.Peers[id.String()] = strconv.FormatUint(store, 16)
+	defer p.mu.Unlock()
+	if p.store != 0 && p.store != store {
+		return fmt.Sprintf("the store was %x and is %x now: its directory was emptied or replaced", p.store, store)
 	}
-	changes, store := p.changes, p.store
-	p.mu.Unlock()
-	b, err := json.MarshalIndent(f, "", "  ")
-	if err != nil {
-		return fmt.Errorf("pins: %w", err)
-	}
-	if err := replaceFile(p.fs, pinsName, pinsTemp, append(b, '\n')); err != nil {
-		return fmt.Errorf("write %s: %w", pinsName, err)
-	}
-	p.mu.Lock()
-	p.saved, p.noted = changes, store
-	p.mu.Unlock()
-	return nil
+	return p.lost
 }
 
-func hexOrNone(n uint64) string {
-	if n == 0 {
-		return ""
-	}
-	return strconv.FormatUint(n, 16)
-}
-
-// replaceFile puts a file in place whole or not at all.
-func replaceFile(fsys vfs.FS, name, temp string, b []byte) error {
-	if err := fsys.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := fsys.Create(temp)
+// LossOf tells why a host does not start with the store of that id in the data
+// directory: what an earlier one has noted there. It is empty if nothing keeps a
+// host from it. It is for tools that work on a stopped node.
+func LossOf(dataDir string, store uint64) (_ string, err error) {
+	fsys, err := vfs.OS(dataDir)
 	if err != nil {
-		return err
+		return "", fmt.Errorf("data directory: %w", err)
 	}
-	_, err = f.WriteAt(b, 0)
-	if err == nil {
-		err = f.SyncAll()
+	defer func() { err = errors.Join(err, fsys.Close()) }()
+	p, err := openPins(fsys)
+	if err != nil {
+		return "", fmt.Errorf("data directory %s: %w", dataDir, err)
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := fsys.Rename(temp, name); err != nil {
-		return err
-	}
-	return fsys.SyncDir(".")
+	return p.loss(store), nil
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -77,7 +78,7 @@ func TestIncarnationsGrowThoughTheClockIsSetBack(t *testing.T) {
 	for _, now := range []uint64{5_000, 1 << 60, 7, 0, 1 << 60, 1 << 61} {
 		h := &Host{cfg: Config{DataDir: dir, Logger: slog.New(slog.DiscardHandler)}}
 		h.logger, h.identity = h.cfg.Logger, newIdentity(h)
-		if err := errors.Join(h.identity.open(), h.beginLife(now)); err != nil {
+		if err := errors.Join(h.identity.open(t.Context()), h.beginLife(now)); err != nil {
 			t.Fatal(err)
 		}
 		for range 3 {
@@ -128,34 +129,6 @@ func TestAFullDiskKeepsNoHostFromItsStart(t *testing.T) {
 	}
 }
 
-// A second host on the directory of one that runs, or is ending, writes nothing
-// there before it has the storage's lock, and then knows what the first one has
-// noted meanwhile.
-func TestASecondHostWritesNoPins(t *testing.T) {
-	fs := vfs.NewMem()
-	first, err := openPins(fs)
-	if err = errors.Join(err, first.admit(7)); err != nil {
-		t.Fatal(err)
-	}
-	second, err := openPins(fs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := second.begin(100); err != nil || second.unsaved() {
-		t.Errorf("it wants to write what is not its own: %v", err)
-	}
-	first.pin(2, 22)
-	if err := first.lose("entry 9 is missing"); err != nil {
-		t.Fatal(err)
-	}
-	if err := second.admit(7); !errors.Is(err, ErrLostData) {
-		t.Errorf("it does not know what the first one has noted: %v", err)
-	}
-	if second.of(2) != 22 {
-		t.Error("it does not know the peer's store")
-	}
-}
-
 // A file that cannot be read is not taken for a host without memory.
 func TestDamagedPinsAreRefused(t *testing.T) {
 	for _, text := range []string{
@@ -180,10 +153,16 @@ func TestDamagedPinsAreRefused(t *testing.T) {
 type stalledFS struct {
 	vfs.FS
 	reached, free chan struct{}
+	reach         func()
+}
+
+func stalled(fsys vfs.FS) stalledFS {
+	reached := make(chan struct{})
+	return stalledFS{fsys, reached, make(chan struct{}), sync.OnceFunc(func() { close(reached) })}
 }
 
 func (f stalledFS) Remove(name string) error {
-	close(f.reached)
+	f.reach()
 	<-f.free
 	return f.FS.Remove(name)
 }
@@ -196,7 +175,7 @@ func TestStopEndsWhileTheDataDirectoryStandsStill(t *testing.T) {
 	if err := h.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	disk := stalledFS{h.identity.pins.fs, make(chan struct{}), make(chan struct{})}
+	disk := stalled(h.identity.pins.fs)
 	h.identity.pins.fs = disk
 	h.identity.pins.pin(9, 5)
 	<-disk.reached
@@ -215,7 +194,10 @@ func TestStopEndsWhileTheDataDirectoryStandsStill(t *testing.T) {
 }
 
 // alone is the host of a cluster of one, with everything inside it.
-func alone(t *testing.T) *Host {
+func alone(t *testing.T) *Host { return aloneWith(t, func(*Config) {}) }
+
+// aloneWith is alone with another configuration.
+func aloneWith(t *testing.T, tune func(*Config)) *Host {
 	t.Helper()
 	self := member.Member{ID: 1, Name: "n1", PeerURLs: []string{"memory://1"}}
 	cfg := Config{
@@ -234,6 +216,7 @@ func alone(t *testing.T) *Host {
 		PluginConfig: PluginConfig{Spec: catalog.Spec{Name: "network", Isolation: catalog.Inproc}},
 		Listen:       "memory://1", Advertise: self.PeerURLs,
 	}}
+	tune(&cfg)
 	h, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -167,6 +167,16 @@ func (r *routes) active(peer uint64) bool {
 	return p != nil && p.current != noWay && p.ways[p.current].active
 }
 
+// connected tells whether any transport has a connection to a peer, or to a sender
+// that is no peer.
+func (r *routes) connected(id uint64) bool {
+	if p := r.peers[id]; p != nil {
+		return slices.ContainsFunc(p.ways, func(w way) bool { return w.active })
+	}
+	s := r.strangers[id]
+	return s != nil && slices.Contains(s.active, true)
+}
+
 // spare reports whether a peer could be given to another transport.
 func (r *routes) spare(p *route) bool {
 	for k := range p.ways {

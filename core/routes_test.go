@@ -290,3 +290,26 @@ func TestAConversationThatEndedIsNoSilence(t *testing.T) {
 	}
 	t.Error("a peer that answers nothing is not noticed")
 }
+
+// A peer that one transport has lost and the other one has not is connected,
+// whichever carries its messages; so is a sender that is no peer.
+func TestAPeerIsConnectedByAnyTransport(t *testing.T) {
+	r := newRoutes(2, time.Second)
+	r.set(map[uint64][]bool{2: {true, true}})
+	r.start(0)
+	r.start(1)
+	now := time.Now()
+	r.connection(2, 0, true)
+	r.connection(2, 1, true)
+	if c := r.choose(2, now); c.transport != 0 {
+		t.Fatalf("its messages go by %d", c.transport)
+	}
+	r.connection(2, 0, false)
+	r.connection(9, 1, true)
+	if !r.connected(2) || !r.connected(9) || r.connected(3) {
+		t.Error("the second transport's connections do not count, or some that are not there")
+	}
+	if r.end(1, now); r.connected(2) || r.connected(9) {
+		t.Error("what the second transport had still counts after its end")
+	}
+}

@@ -5,12 +5,16 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/core/datadir"
+	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -345,7 +349,7 @@ func TestMigrateRefuses(t *testing.T) {
 	if o := host(t, "log", "verify", "--data-dir", dir); o.code != exitOK {
 		t.Errorf("after refusals the store is %s%s", o.stdout, o.stderr)
 	}
-	if left, _ := filepath.Glob(dir + "/*"); len(left) != 1 {
+	if left, _ := filepath.Glob(dir + "/storage*"); len(left) != 1 {
 		t.Errorf("refusals left %v", left)
 	}
 }
@@ -388,5 +392,66 @@ func TestRecoverForcesANewCluster(t *testing.T) {
 	}
 	if _, state = openStore(t, dir); state.LastIndex != 14 || state.HardState != (storage.HardState{Term: 3, Vote: 1, Commit: 14}) {
 		t.Errorf("the store has %+v", state)
+	}
+}
+
+// A member of which a host has noted that it lost data is not made a cluster:
+// its host would not start. The log's verdict says so too.
+func TestRecoverRefusesAStoreThatLostData(t *testing.T) {
+	dir := stoppedNode(t)
+	note := `{"version":1,"lost":"entry 20 was applied, and the log ended at 12"}`
+	if err := os.WriteFile(filepath.Join(dir, "pins.json"), []byte(note), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if o := host(t, "log", "verify", "--data-dir", dir); o.code != exitOK || !strings.Contains(o.stdout, "entry 20 was applied") {
+		t.Errorf("the verdict on its log: code %d %s", o.code, o.stdout)
+	}
+	given := []string{
+		"recover", "--config", singleConfig, "--data-dir", dir, "--force-new-cluster",
+		"--set", fmt.Sprintf("cluster.id=%x", singleCluster), "--set", "plugins.storage.isolation=inproc",
+	}
+	o := hostWith(t, "force new cluster 51\n", given...)
+	for _, says := range []string{"entry 20 was applied", "recover another survivor", filepath.Join(dir, "pins.json")} {
+		if o.code != exitNotFound || !strings.Contains(o.stderr, says) {
+			t.Errorf("code %d, does not say %q: %s", o.code, says, o.stderr)
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, "pins.json")); err != nil { // the way out
+		t.Fatal(err)
+	}
+	if o := hostWith(t, "force new cluster 51\n", given...); o.code != exitOK {
+		t.Errorf("with the note moved away: code %d %s", o.code, o.stderr)
+	}
+}
+
+// Commands that change a data directory leave one alone that a host has, also at a
+// moment at which the host's storage does not run.
+func TestCommandsLeaveADataDirectoryAloneThatAHostHas(t *testing.T) {
+	file, dir := exported(t), stoppedNode(t)
+	empty := t.TempDir()
+	for what, given := range map[string][]string{
+		"recover": {
+			"recover", "--config", singleConfig, "--data-dir", dir, "--force-new-cluster",
+			"--set", fmt.Sprintf("cluster.id=%x", singleCluster), "--set", "plugins.storage.isolation=inproc",
+		},
+		"migrate": {"storage", "migrate", "--config", singleConfig, "--data-dir", dir, "--to", "pebble", "--command", "/no/such", "--sha256", strings.Repeat("0", 64)},
+		"restore": {"snapshot", "restore", file, "--config", local3Config(t, 1), "--data-dir", empty},
+	} {
+		held := given[slices.Index(given, "--data-dir")+1]
+		fsys, err := vfs.OS(held)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lock, err := datadir.Take(fsys, held, "host pid 17")
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := hostWith(t, "force new cluster 51\n", given...)
+		if o.code != exitInUse || !strings.Contains(o.stderr, "host pid 17") {
+			t.Errorf("%s: code %d %s", what, o.code, o.stderr)
+		}
+		if err := errors.Join(lock.Close(), fsys.Close()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -2,17 +2,23 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/pontoon-raft/pontoon/cmd/host/offline"
+	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/node"
 	"github.com/pontoon-raft/pontoon/core/server"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/wal"
 )
 
@@ -205,5 +211,39 @@ func TestRecoveredClusterIsAnother(t *testing.T) {
 	}
 	if len(foundings) != 2 {
 		t.Error("two recoveries have the same founding")
+	}
+}
+
+// halfway is a store to which a snapshot can be written, and not installed.
+type halfway struct{ storage.Storage }
+
+func (halfway) InstallSnapshot(context.Context, uint64, storage.HardState) error {
+	return errors.New("input/output error")
+}
+
+// A restore that ends half-way leaves nothing that a host would take for its store
+// and found a new cluster with, and can be done again.
+func TestAnInterruptedRestoreLeavesNoStore(t *testing.T) {
+	file, dir := exported(t), t.TempDir()
+	node := offline.Node{
+		ClusterID: singleCluster, NodeID: 1, Name: "n1", Limits: plugins.DefaultLimits(), Tick: time.Second, Election: time.Minute,
+		Spec:     catalog.Spec{Name: wal.Name, Isolation: catalog.Inproc},
+		Backends: []backend.Backend{backend.Storage(wal.Name, func(e backend.Env) storage.Storage { return halfway{wal.New(e)} })},
+	}
+	members := []member.Member{{ID: 1, Name: "n1", PeerURLs: []string{"http://127.0.0.1:7501"}}}
+	if _, err := offline.RestoreSnapshot(t.Context(), offline.Restore{File: file, DataDir: dir, Node: node, Members: members}); err == nil {
+		t.Fatal("it is not interrupted")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "storage")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a host would find a store there: %v", err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "storage.restoring", "left"), 0o700); err != nil { // as by a kill
+		t.Fatal(err)
+	}
+	if o := host(t, "snapshot", "restore", file, "--config", local3Config(t, 1), "--data-dir", dir); o.code != exitOK {
+		t.Errorf("once more: code %d %s", o.code, o.stderr)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "storage.restoring")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what was left is still there: %v", err)
 	}
 }

@@ -98,7 +98,7 @@ func (o *osFS) Lock(name, holder string) (io.Closer, error) {
 		}
 		return nil, errors.Join(err, f.Close())
 	}
-	if err := writeHolder(f, holder); err != nil {
+	if err := writeHolder(f, holder); err != nil && !IsFull(err) { // a full disk keeps nobody from holding it
 		return nil, errors.Join(fmt.Errorf("write lock file: %w", err), f.Close())
 	}
 	return f, nil

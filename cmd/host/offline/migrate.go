@@ -39,6 +39,11 @@ type Migration struct {
 // it still covers: entries before it, kept for followers, are not copied.
 func Migrate(ctx context.Context, place Place, from *Node, to Node) (m Migration, err error) {
 	m = Migration{From: place.Backend, To: to.Spec.Name, Dir: place.Dir}
+	free, err := hold(place.Data)
+	if err != nil {
+		return m, err
+	}
+	defer func() { err = errors.Join(err, free()) }()
 	source, err := OpenToRead(ctx, place, from)
 	if err != nil {
 		return m, err

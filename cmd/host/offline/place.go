@@ -27,8 +27,8 @@ var (
 
 // Place is where a node's storage plugin keeps its data.
 type Place struct {
-	// Dir is the plugin's directory.
-	Dir string
+	// Data is the node's data directory, and Dir the plugin's in it.
+	Data, Dir string
 	// Backend is whose data it is, as far as the files tell; empty if they do
 	// not.
 	Backend string
@@ -37,14 +37,15 @@ type Place struct {
 // Locate finds the storage directory below a node's data directory. The
 // storage directory itself is accepted too.
 func Locate(dataDir string) (Place, error) {
-	candidates := []string{filepath.Join(dataDir, string(plugins.Storage)), dataDir}
-	for _, dir := range candidates {
-		name, found, err := look(dir)
+	inside := filepath.Join(dataDir, string(plugins.Storage))
+	for _, p := range []Place{{Data: dataDir, Dir: inside}, {Data: filepath.Dir(filepath.Clean(dataDir)), Dir: dataDir}} {
+		name, found, err := look(p.Dir)
 		if err != nil {
 			return Place{}, err
 		}
 		if found {
-			return Place{Dir: dir, Backend: name}, nil
+			p.Backend = name
+			return p, nil
 		}
 	}
 	return Place{}, fmt.Errorf("%s: %w; give the data directory of a node", dataDir, ErrNoStore)

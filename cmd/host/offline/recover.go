@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
+	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/node"
 	"github.com/pontoon-raft/pontoon/core/server"
@@ -34,11 +36,26 @@ func PlanRecovery(ctx context.Context, place Place, n Node) (r Recovery, err err
 		return r, err
 	}
 	defer func() { err = errors.Join(err, s.Release()) }()
+	if err := mustBeWhole(place, s.State.StoreID); err != nil {
+		return r, err
+	}
 	registry, err := membership(ctx, s, n.ClusterID)
 	if err != nil {
 		return r, classify(err)
 	}
 	return plan(registry, s.State, n)
+}
+
+// mustBeWhole refuses a store of which a host has noted that it lost data. No host
+// would start with it, and what it voted and acknowledged is gone.
+func mustBeWhole(place Place, store uint64) error {
+	why, err := core.LossOf(place.Data, store)
+	if err != nil || why == "" {
+		return err
+	}
+	return fmt.Errorf("%w: this member lost data, so no host starts with it: %s; recover another survivor, or restore a snapshot; "+
+		"if there is nothing else, what is missing here is lost for good: move %s away, and recover again",
+		ErrRefused, why, filepath.Join(place.Data, pinsName))
 }
 
 // membership is that at the end of the log.
@@ -122,11 +139,19 @@ func plan(registry *member.Registry, st storage.State, n Node) (Recovery, error)
 // is in the log. The whole log counts as committed from then on: what the
 // survivor has may have been acknowledged.
 func ForceNewCluster(ctx context.Context, place Place, n Node, r Recovery) (err error) {
+	free, err := hold(place.Data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, free()) }()
 	s, err := OpenWithPlugin(ctx, place.Dir, n)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Release()) }()
+	if err := mustBeWhole(place, s.State.StoreID); err != nil {
+		return err
+	}
 	if s.State.LastIndex != r.LastIndex || s.State.HardState.Term >= r.Term {
 		return fmt.Errorf("%w: the log has changed since: it ends at %d in term %d", ErrRefused, s.State.LastIndex, s.State.HardState.Term)
 	}

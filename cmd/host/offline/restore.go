@@ -12,6 +12,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
@@ -39,7 +40,8 @@ type Restored struct {
 }
 
 // RestoreSnapshot begins a new store with an exported snapshot as its only
-// content. It makes a cluster of its own, with the members and addresses of the
+// content. The store has its place when it is whole, so that no host begins a new
+// cluster with a part of it. It makes a cluster of its own, with the members and addresses of the
 // configuration: members restored from one file with one configuration belong
 // together, and neither they nor a live cluster that the snapshot came from take the
 // others for their own.
@@ -54,14 +56,42 @@ func RestoreSnapshot(ctx context.Context, r Restore) (done Restored, err error) 
 		return done, err
 	}
 	if err := mustBeNew(r.DataDir); err != nil {
+		return done, err // and has made nothing
+	}
+	if err := vfs.MakeOSDir(r.DataDir); err != nil {
 		return done, err
 	}
+	free, err := hold(r.DataDir)
+	if err != nil {
+		return done, err
+	}
+	defer func() { err = errors.Join(err, free()) }()
+	if err := mustBeNew(r.DataDir); err != nil {
+		return done, err
+	}
+	r.Node.ClusterID = header.ClusterID
+	place := filepath.Join(r.DataDir, string(plugins.Storage))
+	fresh := place + ".restoring"
+	if err := os.RemoveAll(fresh); err != nil { // what an interrupted one left
+		return done, err
+	}
+	done, err = r.fill(ctx, e, header, fresh)
+	if err == nil {
+		err = putInPlace(fresh, place)
+	}
+	if err != nil {
+		return Restored{}, errors.Join(err, os.RemoveAll(fresh))
+	}
+	return done, nil
+}
+
+// fill makes the store in dir.
+func (r Restore) fill(ctx context.Context, e *export, header *server.SnapshotHeader, dir string) (done Restored, err error) {
 	content, err := e.streamWith(header)
 	if err != nil {
 		return done, err
 	}
-	r.Node.ClusterID = header.ClusterID
-	s, err := OpenWithPlugin(ctx, filepath.Join(r.DataDir, string(plugins.Storage)), r.Node)
+	s, err := OpenWithPlugin(ctx, dir, r.Node)
 	if err != nil {
 		return done, err
 	}
@@ -81,6 +111,20 @@ func RestoreSnapshot(ctx context.Context, r Restore) (done Restored, err error) 
 		DataDir: r.DataDir, ClusterID: hexID(header.ClusterID), Founding: hexID(header.Registry.Founding()),
 		StoreID: hexID(s.State.StoreID), Snapshot: listed(infos)[0],
 	}, nil
+}
+
+// putInPlace gives a whole store its name. There may be an empty directory, or one
+// with a lock file of a start that was refused.
+func putInPlace(fresh, place string) error {
+	for _, name := range []string{filepath.Join(place, lockName), place} {
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if err := os.Rename(fresh, place); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(place))
 }
 
 // header is that of the restored snapshot: the exported one's with another
@@ -157,6 +201,9 @@ func mustBeNew(dataDir string) error {
 	return err
 }
 
+// lockName is the lock file of a storage plugin.
+const lockName = "LOCK"
+
 // mustBeEmpty refuses a directory with anything but a lock file.
 func mustBeEmpty(dir string) error {
 	entries, err := os.ReadDir(dir)
@@ -166,7 +213,7 @@ func mustBeEmpty(dir string) error {
 	if err != nil {
 		return err
 	}
-	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return e.Name() == "LOCK" })
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return e.Name() == lockName })
 	if len(entries) > 0 {
 		return fmt.Errorf("%w: %s is not empty (%s): move it away first", ErrRefused, dir, entries[0].Name())
 	}
