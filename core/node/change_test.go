@@ -65,9 +65,6 @@ func (n *trio) settle() {
 		for _, a := range out.Appends {
 			n.must(n.core.AppendDone(a.Number))
 		}
-		for _, a := range out.Applies {
-			n.must(n.core.ApplyDone(a.Number))
-		}
 	}
 }
 

@@ -36,9 +36,6 @@ type Core struct {
 	saved      storage.HardState // of the last append put out
 	lazyCommit bool              // saved.Commit was not put out yet
 
-	// Applies in flight.
-	applies queue[applyRecord]
-
 	term          uint64
 	reads         [][]byte // contexts not handed to raft yet; see readsTooEarly
 	heartbeat     uint64   // largest read position sent in this term's heartbeats
@@ -82,13 +79,6 @@ type appendRecord struct {
 	commit    uint64 // commit index that is durable with it; 0 if it is not synced
 }
 
-// applyRecord is an apply in flight. last is 0 if raft does not hear of it.
-type applyRecord struct {
-	last      uint64
-	bytes     uint64 // of the entries
-	responses []*pb.Message
-}
-
 // changeProposal watches for the entry of a proposed membership change: raft
 // replaces a change that it refuses by an empty entry without a word. index is
 // 0 if there is none.
@@ -130,14 +120,14 @@ func NewCore(cfg Config) (c *Core, err error) {
 	if c.log, err = newLog(&cfg); err != nil {
 		return nil, err
 	}
-	c.putOut = c.log.applied
+	c.putOut = c.log.putOut
 	defer c.recover(&err)
 	c.raft, err = raft.NewRawNode(&raft.Config{
 		ID:                        uint64(cfg.ID),
 		ElectionTick:              cfg.ElectionTicks,
 		HeartbeatTick:             cfg.HeartbeatTicks,
 		Storage:                   c.log,
-		Applied:                   c.log.applied,
+		Applied:                   c.log.putOut,
 		AsyncStorageWrites:        true,
 		MaxSizePerMsg:             cfg.Limits.BatchBytes(),
 		MaxCommittedSizePerReady:  maxApplyingBytes,
@@ -179,7 +169,7 @@ func newLog(cfg *Config) (*log, error) {
 	if snap, ok := cfg.snapshot(); ok {
 		l.snapshot = fromMetadata(snap)
 		l.confState = l.snapshot.ConfState
-		l.applied = snap.Index
+		l.putOut = snap.Index
 		// The commit index is never synced by itself, so it may be behind the
 		// snapshot, whose entries are committed all the same.
 		hs.Commit = max(hs.Commit, snap.Index)

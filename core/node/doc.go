@@ -17,7 +17,9 @@
 //     is durable, AppendDone is called with its number. Messages that depend
 //     on it come out after that, never before.
 //  2. Applies are handed to the state machine in the order in which they came
-//     out; ApplyDone follows each.
+//     out. The Core is not told when that is done: for raft they are applied
+//     already. What a crash loses of them comes out again, or is read from the
+//     log: it is compacted only up to a snapshot of the state machine.
 //  3. Every message is sent or its receiver reported unreachable; every
 //     snapshot send ends in one SnapshotStatus.
 //  4. When the storage fails, the Core is dropped, not repaired: whether the

@@ -32,11 +32,6 @@ func follower(t *testing.T) *Node {
 				t.Fatal(err)
 			}
 		}
-		for _, a := range out.Applies {
-			if err := core.ApplyDone(a.Number); err != nil {
-				t.Fatal(err)
-			}
-		}
 	}
 	return New(core, nil)
 }

@@ -51,8 +51,8 @@ func (c *Core) Tick() error {
 }
 
 // campaignAlone starts an election if nobody else could win one, without
-// waiting for the election timeout. Raft refuses to campaign before everything
-// committed is applied, so this is tried when something was.
+// waiting for the election timeout. Raft refuses to campaign while a committed
+// change has not come out for apply.
 func (c *Core) campaignAlone() {
 	if !c.alone() || c.isBarred() {
 		return
@@ -152,7 +152,7 @@ func (c *Core) AppendDone(n uint64) error {
 			}
 			if r.snapshot != nil {
 				c.log.restore(r.snapshot)
-				c.registry = c.received.registry
+				c.registry, c.putOut = c.received.registry, r.snapshot.GetIndex()
 				c.changes.applied(r.snapshot.GetIndex())
 				c.out.StateChanged = true // the members are others
 			}
@@ -161,24 +161,6 @@ func (c *Core) AppendDone(n uint64) error {
 			c.settle(r.commit)
 		}
 		c.collect()
-		return nil
-	})
-}
-
-// ApplyDone says that all applies up to number n have been applied.
-func (c *Core) ApplyDone(n uint64) error {
-	return c.step(func() error {
-		for {
-			r, ok := c.applies.pop(n)
-			if !ok {
-				break
-			}
-			c.respond(r.responses)
-			c.left(r.bytes)
-			c.log.appliedTo(r.last)
-		}
-		c.collect()
-		c.campaignAlone()
 		return nil
 	})
 }

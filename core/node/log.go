@@ -14,9 +14,10 @@ import (
 // Invariants:
 //   - first-1 <= snapshot index, if there is a snapshot; every index in
 //     [first-1, last] has a known term.
-//   - tail holds the entries [tailFirst, last] with tailFirst <= applied+1:
-//     what raft may want to apply is always in memory.
-//   - below applied the tail is bounded by maxTail bytes of data.
+//   - tail holds the entries [tailFirst, last] with tailFirst <= putOut+1:
+//     what raft may want to put out for apply is always in memory.
+//   - below putOut the tail is bounded by maxTail bytes of data. What the state
+//     machine has not got yet is not kept here (ADR 0031).
 //
 // For a follower that needs entries of [first, tailFirst), a fetch is asked
 // for: meanwhile Entries answers ErrCompacted and Snapshot answers
@@ -34,10 +35,10 @@ type log struct {
 
 	tail      []*pb.Entry
 	tailFirst uint64
-	tailBytes uint64 // of data, in the part at or below applied and above
+	tailBytes uint64 // of data, in the part at or below putOut and above
 	maxTail   uint64
-	applied   uint64
-	compactTo uint64 // given up on disk; here only up to applied
+	putOut    uint64 // the last entry that came out for apply: to raft it is applied
+	compactTo uint64 // given up on disk; here only up to putOut
 
 	snapshot *pb.SnapshotMetadata // newest visible one; nil if none
 
@@ -152,16 +153,16 @@ func size(entries []*pb.Entry) (n uint64) {
 	return n
 }
 
-// appliedTo records the applied index and drops from the tail what is no
+// putOutTo records what came out for apply and drops from the tail what is no
 // longer needed and over the bound.
-func (l *log) appliedTo(index uint64) {
-	if index <= l.applied {
+func (l *log) putOutTo(index uint64) {
+	if index <= l.putOut {
 		return
 	}
-	l.applied = index
+	l.putOut = index
 	l.compact(l.compactTo)
 	drop := 0
-	for l.tailBytes > l.maxTail && drop < len(l.tail) && l.tail[drop].GetIndex() <= l.applied {
+	for l.tailBytes > l.maxTail && drop < len(l.tail) && l.tail[drop].GetIndex() <= l.putOut {
 		l.tailBytes -= entrySize(l.tail[drop])
 		l.tail[drop] = nil // free the entry before the array
 		drop++
@@ -170,11 +171,11 @@ func (l *log) appliedTo(index uint64) {
 	l.tailFirst += uint64(drop)
 }
 
-// compact gives up entries up to and including index; those that raft has not
-// heard applied as soon as it does.
+// compact gives up entries up to and including index; those that have not
+// come out for apply as soon as they do.
 func (l *log) compact(index uint64) {
 	l.compactTo = max(l.compactTo, index)
-	if index = min(l.compactTo, l.applied); index < l.first {
+	if index = min(l.compactTo, l.putOut); index < l.first {
 		return
 	}
 	l.terms.compact(index)
@@ -196,7 +197,7 @@ func (l *log) restore(meta *pb.SnapshotMetadata) {
 	l.terms.reset(index, meta.GetTerm())
 	l.first, l.last, l.tailFirst = index+1, index, index+1
 	l.tail, l.tailBytes = nil, 0
-	l.applied = max(l.applied, index)
+	l.putOut = max(l.putOut, index)
 	l.dropWindow()
 }
 

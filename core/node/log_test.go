@@ -20,7 +20,7 @@ func TestLogAgreesWithMemoryStorage(t *testing.T) {
 		term := uint64(1)
 		t.Repeat(map[string]func(*rapid.T){
 			"append": func(t *rapid.T) {
-				lo := rapid.Uint64Range(max(l.applied, l.first-1)+1, l.last+1).Draw(t, "from")
+				lo := rapid.Uint64Range(max(l.putOut, l.first-1)+1, l.last+1).Draw(t, "from")
 				if lo <= l.last {
 					term++ // a conflicting suffix has a later term
 				}
@@ -35,10 +35,10 @@ func TestLogAgreesWithMemoryStorage(t *testing.T) {
 			},
 			"new term": func(*rapid.T) { term++ },
 			"apply": func(t *rapid.T) {
-				l.appliedTo(rapid.Uint64Range(l.applied, l.last).Draw(t, "applied"))
+				l.putOutTo(rapid.Uint64Range(l.putOut, l.last).Draw(t, "put out"))
 			},
 			"compact": func(t *rapid.T) {
-				index := rapid.Uint64Range(0, l.applied).Draw(t, "index")
+				index := rapid.Uint64Range(0, l.putOut).Draw(t, "index")
 				l.compact(index)
 				if err := ref.Compact(index); err != nil && !errors.Is(err, raft.ErrCompacted) {
 					t.Fatal(err)
@@ -71,8 +71,8 @@ func compareLogs(t *rapid.T, l *log, ref *raft.MemoryStorage) {
 			t.Fatalf("term of %d is %d, %v; want %d, %v", i, got, gotErr, want, wantErr)
 		}
 	}
-	if l.tailFirst > l.applied+1 || l.tailFirst < l.first {
-		t.Fatalf("tail starts at %d, log at %d, applied is %d", l.tailFirst, l.first, l.applied)
+	if l.tailFirst > l.putOut+1 || l.tailFirst < l.first {
+		t.Fatalf("tail starts at %d, log at %d, applied is %d", l.tailFirst, l.first, l.putOut)
 	}
 	if size(l.tail) != l.tailBytes {
 		t.Fatalf("tail has %d bytes, counted %d", size(l.tail), l.tailBytes)

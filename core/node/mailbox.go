@@ -34,7 +34,6 @@ type inputs struct {
 	proposals    []Proposal
 	calls        []func(*Core) error
 	appended     uint64
-	applied      uint64
 	dropped      uint64 // messages, since the last take
 }
 

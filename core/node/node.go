@@ -161,11 +161,6 @@ func (n *Node) takeIn(in *inputs, ticked bool) error {
 			return err
 		}
 	}
-	if in.applied > 0 {
-		if err := n.core.ApplyDone(in.applied); err != nil {
-			return err
-		}
-	}
 	for _, f := range in.calls {
 		if err := f(n.core); errors.Is(err, ErrFailed) {
 			return err
@@ -314,11 +309,6 @@ func (n *Node) Deliver(envelopes []transport.Envelope) {
 // AppendDone says that all appends up to number are durable.
 func (n *Node) AppendDone(number uint64) {
 	n.box.put(func(in *inputs) { in.appended = max(in.appended, number) })
-}
-
-// ApplyDone says that all applies up to number are applied.
-func (n *Node) ApplyDone(number uint64) {
-	n.box.put(func(in *inputs) { in.applied = max(in.applied, number) })
 }
 
 // Do runs f on the raft goroutine. If the node stops first, f never runs.

@@ -48,10 +48,10 @@ type Append struct {
 	Batch   storage.Batch
 }
 
-// Apply is a run of committed entries. ApplyDone(Number) follows when the
-// state machine has them.
+// Apply is a run of committed entries. For raft they are applied: nothing is
+// heard of it again. Until the state machine has them they are in the log, which
+// is compacted only up to a snapshot.
 type Apply struct {
-	Number uint64
 	// First and Last bound the run, Term is the last entry's.
 	First, Last, Term uint64
 	// Commands are the entries with a client's data. Bytes is their size, and
@@ -217,7 +217,8 @@ func (c *Core) watchChange(entries []*pb.Entry) {
 // the order of the log, before anything later is stepped.
 //
 // What raft gives out at once may be more than a batch may hold, so it comes
-// out in several runs; raft hears of the last one.
+// out in several runs. Raft hears at once that all are applied (ADR 0031).
+// Whoever takes them must see to it that the state machine gets each.
 func (c *Core) putApply(m *pb.Message) {
 	entries := m.GetEntries()
 	room := func(i int) []Command { return make([]Command, 0, min(len(entries)-i, plugins.MaxBatchEntries)) }
@@ -225,7 +226,7 @@ func (c *Core) putApply(m *pb.Message) {
 	for i, e := range entries {
 		full := a.Bytes+entrySize(e) > c.cfg.Limits.BatchBytes() || len(a.Commands) == plugins.MaxBatchEntries
 		if i > 0 && full {
-			c.emitApply(a, entries[i-1], applyRecord{})
+			c.emitApply(a, entries[i-1])
 			a = Apply{First: e.GetIndex(), Commands: room(i)}
 		}
 		switch {
@@ -245,14 +246,16 @@ func (c *Core) putApply(m *pb.Message) {
 	}
 	last := entries[len(entries)-1]
 	c.changes.applied(last.GetIndex())
-	c.emitApply(a, last, applyRecord{last: last.GetIndex(), bytes: payload(entries), responses: m.GetResponses()})
+	c.emitApply(a, last)
+	c.left(payload(entries))
+	c.respond(m.GetResponses())
+	c.log.putOutTo(last.GetIndex())
 }
 
 // emitApply puts out a run that ends with entry last.
-func (c *Core) emitApply(a Apply, last *pb.Entry, record applyRecord) {
+func (c *Core) emitApply(a Apply, last *pb.Entry) {
 	a.Last, a.Term, a.Registry = last.GetIndex(), last.GetTerm(), c.registry
 	c.putOut = a.Last
-	a.Number = c.applies.push(record)
 	c.out.Applies = append(c.out.Applies, a)
 }
 

@@ -50,9 +50,6 @@ func (v *loneVoter) settle() {
 			v.saved = a.Batch.HardState
 			v.done(v.core.AppendDone(a.Number))
 		}
-		for _, a := range out.Applies {
-			v.done(v.core.ApplyDone(a.Number))
-		}
 	}
 }
 
@@ -121,9 +118,6 @@ func (v *loneVoter) held(match func(Append) bool) Append {
 				return a
 			}
 			v.done(v.core.AppendDone(a.Number))
-		}
-		for _, a := range out.Applies {
-			v.done(v.core.ApplyDone(a.Number))
 		}
 	}
 	v.t.Fatal("no such append")

@@ -400,7 +400,6 @@ func (n *simNode) finishApply() {
 	n.s.applied(a.Apply)
 	n.index, n.taken, n.term = max(n.index, a.Last), a.Registry, a.Term
 	n.s.note(n.id, a.Last)
-	n.check(n.core.ApplyDone(a.Number))
 }
 
 // settle ends the faults and expects everybody to agree.

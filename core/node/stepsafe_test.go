@@ -133,9 +133,6 @@ func (l *liar) drain() {
 		}
 		out := l.core.Output()
 		l.pending = append(l.pending, out.Appends...)
-		for _, a := range out.Applies {
-			l.check(l.core.ApplyDone(a.Number))
-		}
 		for _, s := range out.Snapshots {
 			l.check(l.core.SnapshotStatus(s.To, l.rnd.Intn(2) == 0))
 		}

@@ -15,7 +15,7 @@ func (c *Core) fits(size uint64) bool {
 }
 
 // took counts what the leader has put into its log, as raft does for itself:
-// until it is applied, or the term ends.
+// until it comes out for apply, or the term ends.
 func (c *Core) took(size uint64, err error) error {
 	if err == nil && c.leads() {
 		c.uncommitted += size
@@ -23,7 +23,7 @@ func (c *Core) took(size uint64, err error) error {
 	return err
 }
 
-// left takes from the count what was applied.
+// left takes from the count what has come out for apply.
 func (c *Core) left(size uint64) { c.uncommitted -= min(c.uncommitted, size) }
 
 // payload is the size of entries as raft counts it.

@@ -151,11 +151,8 @@ func (s *Server) awaited(items []work) bool {
 	return false
 }
 
-// applied moves the applied index on and tells raft.
+// applied moves the applied index on.
 func (s *Server) applied(items []work) {
 	last := &items[len(items)-1]
 	s.progress.advance(last.last(), last.apply.Registry)
-	if last.node != nil {
-		last.node.ApplyDone(last.apply.Number)
-	}
 }

@@ -17,7 +17,7 @@ func TestEndsOfAMembershipChange(t *testing.T) {
 		return func(w *world, id node.RequestID) {
 			w.last++
 			w.s.Apply(node.Apply{
-				Number: w.last, First: w.last, Last: w.last, Term: 1, Registry: w.registry,
+				First: w.last, Last: w.last, Term: 1, Registry: w.registry,
 				Changes: []node.ChangeResult{{ID: id, Err: reason}},
 			})
 		}

@@ -180,13 +180,13 @@ func (w *world) commitAs(id node.RequestID, text string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.apply(w.last, node.Command{ID: id, Index: w.last, Data: []byte(text)})
+	w.apply(node.Command{ID: id, Index: w.last, Data: []byte(text)})
 }
 
 // apply hands out a run, as raft does.
-func (w *world) apply(number uint64, commands ...node.Command) {
+func (w *world) apply(commands ...node.Command) {
 	first, last := commands[0].Index, commands[len(commands)-1].Index
-	a := node.Apply{Number: number, First: first, Last: last, Term: 1, Commands: commands, Registry: w.registry}
+	a := node.Apply{First: first, Last: last, Term: 1, Commands: commands, Registry: w.registry}
 	for _, c := range commands {
 		a.Bytes += uint64(len(c.Data)) + 32
 	}
@@ -204,7 +204,7 @@ func (w *world) again(lo, hi uint64) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.apply(hi-lo+1, commands...)
+	w.apply(commands...)
 }
 
 // snapshot stores one of a state that has these texts, at index.
