@@ -39,9 +39,9 @@ func TestBrokenInvariantsEndTheHost(t *testing.T) {
 	delete(c.nodes, broken)
 }
 
-// A leader whose state machine hangs has taken as much as it may: 64 MiB that
-// are not applied. The cluster does not stop for that: leadership goes to a
-// member whose state machine works, and writes go on there.
+// A leader whose state machine hangs has taken more than it may have uncommitted:
+// 64 MiB. The cluster does not stop for that: leadership goes to a member whose
+// state machine works, and writes go on there.
 func TestAFullLeaderDoesNotStopTheCluster(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	full := c.leader()

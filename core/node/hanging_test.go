@@ -3,7 +3,10 @@ package node
 import (
 	"testing"
 
+	pb "go.etcd.io/raft/v3/raftpb"
+
 	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
 // pass does all work but that of the state machines in hung.
@@ -42,9 +45,7 @@ func TestAMemberWhoseStateMachineHangsCanLead(t *testing.T) {
 	if len(two.applies) == 0 {
 		t.Fatal("nothing waits for the state machine: the test shows nothing")
 	}
-	if err := one.core.Transfer(2); err != nil {
-		t.Fatal(err)
-	}
+	one.check(one.core.Transfer(2))
 	s.pass(two)
 	if !two.core.leads() {
 		t.Fatal("the member with the state machine that hangs cannot lead")
@@ -53,5 +54,29 @@ func TestAMemberWhoseStateMachineHangsCanLead(t *testing.T) {
 	again.Name = "renamed too"
 	if err := two.core.ProposeChange(changeID, member.Change{Op: member.Update, Member: again}); err != nil {
 		t.Errorf("a change at a leader whose state machine hangs: %v", err)
+	}
+}
+
+// What raft has put out is not its to keep: the log in memory is as large for a
+// member whose state machine has not applied any of it.
+func TestTheLogInMemoryHasABoundHoweverSlowTheStateMachine(t *testing.T) {
+	n := newTrio(t)
+	const size, count = 1 << 20, 40
+	n.supersede(n.core.lastIndex()+1, storage.Entry{Data: NewProposal(changeID, nil).data})
+	n.settle()
+	for range count {
+		last := n.core.lastIndex()
+		e := storage.Entry{Term: n.term, Index: last + 1, Data: NewProposal(changeID, make([]byte, size)).data}
+		n.from(2, pb.MsgApp, &pb.Message{Index: new(last), LogTerm: new(n.term), Commit: new(last + 1), Entries: fromEntries([]storage.Entry{e})})
+		n.settle()
+	}
+	if at := n.core.putOut; at != n.core.lastIndex() || len(n.out.Applies) < count {
+		t.Fatalf("%d of %d entries were put out", at, n.core.lastIndex())
+	}
+	if have, most := n.core.log.tailBytes, n.core.cfg.MaxTailBytes; have > most {
+		t.Errorf("%d MiB of %d are in memory, want up to %d", have>>20, count, most>>20)
+	}
+	if int(n.core.lastIndex()-n.core.log.tailFirst)+1 != len(n.core.log.tail) {
+		t.Error("the tail in memory does not fit its place")
 	}
 }

@@ -153,13 +153,13 @@ func size(entries []*pb.Entry) (n uint64) {
 	return n
 }
 
-// putOutTo records what came out for apply and drops from the tail what is no
-// longer needed and over the bound.
-func (l *log) putOutTo(index uint64) {
-	if index <= l.putOut {
-		return
-	}
-	l.putOut = index
+// putOutTo records what came out for apply.
+func (l *log) putOutTo(index uint64) { l.putOut = max(l.putOut, index) }
+
+// trim drops from the tail what is no longer needed and over the bound. Messages
+// that raft has not handed out yet share the tail's memory, so it is called when
+// there are none.
+func (l *log) trim() {
 	l.compact(l.compactTo)
 	drop := 0
 	for l.tailBytes > l.maxTail && drop < len(l.tail) && l.tail[drop].GetIndex() <= l.putOut {

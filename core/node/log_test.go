@@ -36,6 +36,7 @@ func TestLogAgreesWithMemoryStorage(t *testing.T) {
 			"new term": func(*rapid.T) { term++ },
 			"apply": func(t *rapid.T) {
 				l.putOutTo(rapid.Uint64Range(l.putOut, l.last).Draw(t, "put out"))
+				l.trim()
 			},
 			"compact": func(t *rapid.T) {
 				index := rapid.Uint64Range(0, l.putOut).Draw(t, "index")

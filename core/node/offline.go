@@ -21,25 +21,34 @@ func ChangeEntry(index, term uint64, c member.Change) (storage.Entry, error) {
 // ReplayMembership returns the membership after entries, which follow those
 // that led to r: what a node that has applied them would have.
 func ReplayMembership(r *member.Registry, entries []storage.Entry) (*member.Registry, error) {
+	after, _, err := replayMembership(r, entries)
+	return after, err
+}
+
+// replayMembership is ReplayMembership with what became of each change.
+func replayMembership(r *member.Registry, entries []storage.Entry) (*member.Registry, []ChangeResult, error) {
+	var results []ChangeResult
 	for i := range entries {
 		e := &entries[i]
 		if e.Type == pluginv1.EntryType_ENTRY_NORMAL && isRegistration(e.Data) {
 			g, err := decodeRegistration(e.Data)
 			if err != nil {
-				return nil, fmt.Errorf("entry %d: %w", e.Index, err)
+				return nil, nil, fmt.Errorf("entry %d: %w", e.Index, err)
 			}
 			r = r.Register(g)
 		}
 		if e.Type != pluginv1.EntryType_ENTRY_CONF_CHANGE {
 			continue
 		}
-		_, c, err := decodeChange(e.Data)
+		id, c, err := decodeChange(e.Data)
 		if err != nil {
-			return nil, fmt.Errorf("entry %d: %w", e.Index, err)
+			return nil, nil, fmt.Errorf("entry %d: %w", e.Index, err)
 		}
-		if next, err := r.Apply(c, e.Index, e.Term); err == nil {
+		next, err := r.Apply(c, e.Index, e.Term)
+		if err == nil {
 			r = next // a change that the registry refuses stays without effect
 		}
+		results = append(results, ChangeResult{ID: id, Err: err})
 	}
-	return r, nil
+	return r, results, nil
 }

@@ -60,8 +60,8 @@ type Apply struct {
 	Bytes    uint64
 	// Changes are the membership changes among them, accepted or not.
 	Changes []ChangeResult
-	// Registry is the membership after the run.
-	Registry *member.Registry
+	// Before is the membership before the run, Registry that after it.
+	Before, Registry *member.Registry
 }
 
 // Command is one entry for the state machine.
@@ -140,6 +140,7 @@ func (c *Core) collect() {
 			}
 		}
 	}
+	c.log.trim()
 	if f, ok := c.log.takeFetch(); ok {
 		c.out.Fetches = append(c.out.Fetches, Fetch{Lo: f.lo, Hi: f.hi, MaxBytes: fetchBytes})
 	}
@@ -222,12 +223,12 @@ func (c *Core) watchChange(entries []*pb.Entry) {
 func (c *Core) putApply(m *pb.Message) {
 	entries := m.GetEntries()
 	room := func(i int) []Command { return make([]Command, 0, min(len(entries)-i, plugins.MaxBatchEntries)) }
-	a := Apply{First: entries[0].GetIndex(), Commands: room(0)}
+	a := Apply{First: entries[0].GetIndex(), Before: c.registry, Commands: room(0)}
 	for i, e := range entries {
 		full := a.Bytes+entrySize(e) > c.cfg.Limits.BatchBytes() || len(a.Commands) == plugins.MaxBatchEntries
 		if i > 0 && full {
 			c.emitApply(a, entries[i-1])
-			a = Apply{First: e.GetIndex(), Commands: room(i)}
+			a = Apply{First: e.GetIndex(), Before: c.registry, Commands: room(i)}
 		}
 		switch {
 		case e.GetType() == pb.EntryConfChange:

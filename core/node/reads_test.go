@@ -119,6 +119,7 @@ func (v *loneVoter) held(match func(Append) bool) Append {
 			}
 			v.done(v.core.AppendDone(a.Number))
 		}
+		v.done(v.core.Tick())
 	}
 	v.t.Fatal("no such append")
 	return Append{}

@@ -96,6 +96,7 @@ type simNode struct {
 type simApply struct {
 	Apply
 	restore *simSnapshot
+	named   *Apply // only its bounds are in memory; what it must be when it is read again
 }
 
 type simMessage struct {
@@ -271,7 +272,11 @@ func (n *simNode) collect() {
 	out := n.core.Output()
 	n.appends = append(n.appends, out.Appends...)
 	for _, a := range out.Applies {
-		n.applies = append(n.applies, simApply{Apply: a})
+		w := simApply{Apply: a}
+		if s.rnd.Intn(3) == 0 { // the queue names it only
+			w = simApply{Apply: Apply{First: a.First, Last: a.Last, Before: a.Before}, named: &a}
+		}
+		n.applies = append(n.applies, w)
 	}
 	for _, m := range out.Messages {
 		s.wire = append(s.wire, simMessage{from: n.id, to: member.ID(m.To), payload: m.Payload, once: m.Class == pluginv1.MessageClass_CLASS_PROPOSAL})
@@ -375,6 +380,9 @@ func (n *simNode) finishApply() {
 		if snap.meta.Index > n.index {
 			n.applied, n.index, n.taken, n.term = slices.Clone(snap.applied), snap.meta.Index, snap.registry, snap.meta.Term
 		}
+		return
+	}
+	if a.named != nil && !n.reread(&a) {
 		return
 	}
 	if a.First > n.index+1 {

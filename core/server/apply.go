@@ -93,6 +93,7 @@ func (s *Server) drive(ctx context.Context, m RunningStateMachine, unanswered []
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // an Apply that runs is not cancelled by a stop: law 4
 	d := &driver{s: s, ctx: ctx, m: m, at: m.Applied(), backlog: unanswered}
+	d.reading = patience{d: d}
 	err := d.run()
 	return d.unanswered(), err
 }

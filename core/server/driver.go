@@ -28,6 +28,7 @@ type driver struct {
 	inflight []submission
 	applier  statemachine.Applier // nil while closed
 	outcomes chan outcome
+	reading  patience // with the storage that the queue's rest is in
 }
 
 // submission is a batch that the state machine has not answered.
@@ -108,7 +109,7 @@ func receive(ctx context.Context, applier statemachine.Applier, outcomes chan<- 
 	}
 }
 
-// refill takes from the queue if nothing older waits.
+// refill takes from the queue, of what it has in memory, if nothing older waits.
 func (d *driver) refill() {
 	if len(d.backlog) > 0 {
 		return
@@ -123,6 +124,11 @@ func (d *driver) loop() error {
 	for {
 		for len(d.inflight) < applyWindow && !d.s.ended() {
 			d.refill()
+			if len(d.backlog) == 0 {
+				if err := d.reread(); err != nil {
+					return err
+				}
+			}
 			if len(d.backlog) == 0 {
 				break
 			}
@@ -156,6 +162,9 @@ func (d *driver) give() error {
 		}
 		d.backlog = d.backlog[1:]
 		return nil
+	}
+	if err := d.checkOrder(items); err != nil {
+		return err
 	}
 	d.backlog = d.backlog[1:]
 	return d.submit(items)

@@ -89,6 +89,14 @@ func (s *Server) gauges() []prometheus.Collector {
 			Help: "Bytes of the log that a snapshot on its way to a follower holds back.",
 		}, func() float64 { _, bytes := s.snapshots.heldMost(); return float64(bytes) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "apply_queue_bytes",
+			Help: "Memory of committed entries that wait for the state machine.",
+		}, func() float64 { bytes, _ := s.queue.waiting(); return float64(bytes) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "apply_queue_in_log_entries",
+			Help: "Committed entries that wait for the state machine in the log alone.",
+		}, func() float64 { _, inLog := s.queue.waiting(); return float64(inLog) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "proposals_pending", Help: "Proposals that were admitted and whose outcome is not known yet.",
 		}, func() float64 { return float64(s.admitted()) }),
 		s.nodeCounter("peer_messages_dropped_total", "Messages of peers that were dropped because the raft goroutine was behind.", (*node.Node).Dropped),

@@ -163,13 +163,9 @@ func (d *driver) replay(ctx context.Context, st storage.Storage, target uint64) 
 	s := d.s
 	s.logger.Info("replaying the log to the state machine", "from", d.at+1, "to", target)
 	for d.at < target {
-		from := d.at + 1
-		entries, err := st.Read(ctx, from, target+1, s.cfg.Limits.BatchBytes())
+		entries, err := s.readLog(ctx, st, d.at+1, target)
 		if err != nil {
-			return storageError{fmt.Errorf("read entries [%d,%d]: %w", from, target, err)}
-		}
-		if err := checkRun(entries, from, target); err != nil {
-			return storageError{err}
+			return err
 		}
 		for part := range slices.Chunk(entries, plugins.MaxBatchEntries) {
 			if err := d.replayPart(part); err != nil {
@@ -202,18 +198,5 @@ func (d *driver) replayPart(entries []storage.Entry) error {
 		return fmt.Errorf("replay [%d,%d]: %w", entries[0].Index, through, err)
 	}
 	d.at = through
-	return nil
-}
-
-// checkRun checks that entries are a run that begins at from.
-func checkRun(entries []storage.Entry, from, to uint64) error {
-	if len(entries) == 0 {
-		return fmt.Errorf("read entries [%d,%d]: none: %w", from, to, storage.ErrUnavailable)
-	}
-	for i := range entries {
-		if want := from + uint64(i); entries[i].Index != want || want > to {
-			return fmt.Errorf("read entries [%d,%d]: entry %d stands where %d should: %w", from, to, entries[i].Index, want, storage.ErrCorrupt)
-		}
-	}
 	return nil
 }

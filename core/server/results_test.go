@@ -122,9 +122,9 @@ func TestBatchesAreBoundedInEntries(t *testing.T) {
 
 // raft gives out what is committed in runs that fit a batch.
 func TestRunsAreTakenUpToTheLimitInEntries(t *testing.T) {
-	q := newApplyQueue()
+	q := newApplyQueue(queueBytes)
 	for range 3 {
-		q.push(work{apply: node.Apply{Commands: make([]node.Command, plugins.MaxBatchEntries/2), Last: 1}})
+		q.push(node.Apply{Commands: make([]node.Command, plugins.MaxBatchEntries/2), Last: 1})
 	}
 	if n := len(q.take(1 << 30)); n != 2 {
 		t.Errorf("%d runs were taken, want 2", n)

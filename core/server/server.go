@@ -172,7 +172,7 @@ func New(cfg Config) *Server {
 		cfg:        cfg,
 		logger:     cfg.Logger,
 		waiters:    map[uint64]*waiter{},
-		queue:      newApplyQueue(),
+		queue:      newApplyQueue(queueBytes),
 		rejections: newRejections(),
 		progress:   newProgress(),
 		quarantine: newQuarantine(),
@@ -220,7 +220,7 @@ func (s *Server) Start() {
 func (s *Server) Attach(n *node.Node, st storage.Storage, snapshot uint64, registry *member.Registry) {
 	s.progress.seed(registry)
 	s.snapshots.attached(snapshot)
-	s.queue.attach(n, snapshot, registry)
+	s.queue.attach(snapshot, registry)
 	s.mu.Lock()
 	s.node, s.storage, s.attachedAt = n, st, time.Now()
 	s.mu.Unlock()

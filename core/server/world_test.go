@@ -186,7 +186,7 @@ func (w *world) commitAs(id node.RequestID, text string) {
 // apply hands out a run, as raft does.
 func (w *world) apply(commands ...node.Command) {
 	first, last := commands[0].Index, commands[len(commands)-1].Index
-	a := node.Apply{First: first, Last: last, Term: 1, Commands: commands, Registry: w.registry}
+	a := node.Apply{First: first, Last: last, Term: 1, Commands: commands, Before: w.registry, Registry: w.registry}
 	for _, c := range commands {
 		a.Bytes += uint64(len(c.Data)) + 32
 	}

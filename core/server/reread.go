@@ -1,0 +1,107 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/pontoon-raft/pontoon/core/node"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// reread takes the next part of the queue's rest from the log, if nothing else
+// comes first. While the storage cannot be read it waits, as bringTo does, with
+// nothing in flight: an answer must not wait for a disk. It returns without a
+// part then: meanwhile the rest may have got another place in the log, or none.
+func (d *driver) reread() error {
+	r, now := d.s.queue.next()
+	if r == nil {
+		return nil
+	}
+	n, st := d.s.attached()
+	err := error(&Error{Err: ErrNotReady, Detail: "the storage plugin is starting"})
+	if st != nil {
+		if err = d.rereadPart(st, r, now); err == nil {
+			d.reading.over()
+			return nil
+		}
+	}
+	if errors.Is(err, storage.ErrCorrupt) {
+		return fmt.Errorf("%w: %w", ErrPermanent, err)
+	}
+	if err := d.settle(); err != nil {
+		return err
+	}
+	err = d.reading.wait(n, err)
+	d.s.queue.signal()
+	return err
+}
+
+// rereadPart reads as much of the rest as one batch may hold. Its commands are
+// what they were when raft put them out: those who wait for their results get
+// them.
+func (d *driver) rereadPart(st storage.Storage, r *rest, now rest) error {
+	ctx, cancel := d.s.untilEnded(d.ctx)
+	defer cancel()
+	entries, err := d.s.readLog(ctx, st, now.first, now.last)
+	if err != nil {
+		return err
+	}
+	if e := &entries[len(entries)-1]; e.Index == now.last && now.term != 0 && e.Term != now.term {
+		return fmt.Errorf("%w: entry %d has term %d, it was committed with term %d", storage.ErrCorrupt, e.Index, e.Term, now.term)
+	}
+	before := now.before
+	for part := range slices.Chunk(entries, plugins.MaxBatchEntries) {
+		a, err := node.Reread(before, part)
+		if err != nil {
+			return fmt.Errorf("%w: %w", storage.ErrCorrupt, err)
+		}
+		d.backlog = append(d.backlog, []work{{apply: a}})
+		d.s.queue.taken(r, &a)
+		before = a.Registry
+	}
+	return nil
+}
+
+// readLog reads entries from first on, up to last, as many as fit one batch.
+func (s *Server) readLog(ctx context.Context, st storage.Storage, first, last uint64) ([]storage.Entry, error) {
+	entries, err := st.Read(ctx, first, last+1, s.cfg.Limits.BatchBytes())
+	if err != nil {
+		return nil, storageError{fmt.Errorf("read entries [%d,%d]: %w", first, last, err)}
+	}
+	if err := checkRun(entries, first, last); err != nil {
+		return nil, storageError{err}
+	}
+	return entries, nil
+}
+
+// checkRun checks that entries are a run that begins at from.
+func checkRun(entries []storage.Entry, from, to uint64) error {
+	if len(entries) == 0 {
+		return fmt.Errorf("read entries [%d,%d]: none: %w", from, to, storage.ErrUnavailable)
+	}
+	for i := range entries {
+		if want := from + uint64(i); entries[i].Index != want || want > to {
+			return fmt.Errorf("read entries [%d,%d]: entry %d stands where %d should: %w", from, to, entries[i].Index, want, storage.ErrCorrupt)
+		}
+	}
+	return nil
+}
+
+// checkOrder refuses work that leaves entries out: the queue and the log have
+// kept everything, so it can only be a mistake of this program, and what follows
+// must not be given to a state machine with a gap.
+func (d *driver) checkOrder(items []work) error {
+	have, _ := d.s.progress.get()
+	have = max(have, d.at)
+	if n := len(d.inflight); n > 0 {
+		given := d.inflight[n-1].items
+		have = max(have, given[len(given)-1].last())
+	}
+	if first := items[0].apply.First; first > have+1 {
+		return fmt.Errorf("%w: entries from %d on would be applied after %d", ErrPermanent, first, have)
+	}
+	return nil
+}
