@@ -51,7 +51,7 @@ func TestAMemberWhoseStateMachineHangsCanLead(t *testing.T) {
 		t.Fatal("the member with the state machine that hangs cannot lead")
 	}
 	again := voter(1)
-	again.Name = "renamed too"
+	again.Name = "renamed-too"
 	if err := two.core.ProposeChange(changeID, member.Change{Op: member.Update, Member: again}); err != nil {
 		t.Errorf("a change at a leader whose state machine hangs: %v", err)
 	}

@@ -12,7 +12,9 @@ import (
 func (n *simNode) reread(a *simApply) bool {
 	d := &n.disk
 	if a.First < d.first {
-		if slices.ContainsFunc(n.applies, func(w simApply) bool { return w.restore != nil && w.restore.meta.Index >= a.Last }) {
+		i := slices.IndexFunc(n.applies, func(w simApply) bool { return w.restore != nil && w.restore.meta.Index >= a.Last })
+		if i >= 0 {
+			n.applies = n.applies[i:] // the snapshot has what comes before it, too
 			return false
 		}
 		if !slices.ContainsFunc(n.appends[:n.written], func(p Append) bool { return p.Install != nil && p.Install.Index >= a.Last }) {
