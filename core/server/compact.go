@@ -15,7 +15,7 @@ import (
 // follower needs that is being sent a snapshot.
 func (p *snapshotter) compact(ctx context.Context, n *node.Node, st storage.Storage, index uint64) error {
 	older := index // one that was restored for trial can be restored
-	if p.s.cfg.Rehearse == nil {
+	if !p.s.cfg.RehearseAll {
 		var err error
 		if older, err = olderSnapshot(ctx, st, index); err != nil {
 			return err

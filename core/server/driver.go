@@ -186,12 +186,17 @@ func (d *driver) submit(items []work) error {
 	prepare := s.snapshots.due(b.Through, items)
 	d.inflight = append(d.inflight, submission{items, prepare})
 	s.given = max(s.given, last)
-	now := time.Now()
-	s.applyStall.CompareAndSwap(nil, &now)
+	d.waitsForApply()
 	if err := d.applier.Submit(b, prepare); err != nil {
 		return fmt.Errorf("apply [%d,%d]: %w", items[0].apply.First, b.Through, d.whyBroken(err))
 	}
 	return nil
+}
+
+// waitsForApply has the watchdog of Apply begin to count, unless it does.
+func (d *driver) waitsForApply() {
+	now := time.Now()
+	d.s.applyStall.CompareAndSwap(nil, &now)
 }
 
 // whyBroken is why a batch could not be submitted: a pipeline that has ended
@@ -233,6 +238,7 @@ func (d *driver) prepareNow() error {
 		return nil
 	}
 	d.inflight = append(d.inflight, submission{items, true})
+	d.waitsForApply()
 	if err := d.applier.Submit(batch(items), true); err != nil {
 		return fmt.Errorf("prepare snapshot %d: %w", a.Last, d.whyBroken(err))
 	}

@@ -55,7 +55,8 @@ func (q *quarantine) refuse(data []byte) error {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	s, now := q.suspects[sha256.Sum256(data)], time.Now()
+	now := time.Now()
+	s := q.find(sha256.Sum256(data), now)
 	if s == nil || !now.Before(s.until) {
 		return nil
 	}
@@ -66,18 +67,23 @@ func (q *quarantine) refuse(data []byte) error {
 	}
 }
 
-// enter waits for the turn of a query that is a suspect. leave must be called
-// when it is answered.
-func (q *quarantine) enter(ctx context.Context, data []byte) (leave func(), err error) {
+// enter waits for the turn of a query that is a suspect, but no longer than
+// patience: one that hangs, whose clients give up soon, must not keep the innocent
+// waiting for ever. leave must be called when it is answered.
+func (q *quarantine) enter(ctx context.Context, data []byte, patience time.Duration) (leave func(), err error) {
 	if !q.suspected(data) {
 		return func() {}, nil
 	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
 	select {
 	case q.turn <- struct{}{}:
+		leave = func() { <-q.turn }
+	case <-timer.C:
+		leave = func() {}
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	leave = func() { <-q.turn }
 	if err := q.refuse(data); err != nil || !q.suspected(data) { // while it waited
 		leave()
 		return func() {}, err
@@ -91,7 +97,24 @@ func (q *quarantine) suspected(data []byte) bool {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.suspects[sha256.Sum256(data)] != nil
+	return q.find(sha256.Sum256(data), time.Now()) != nil
+}
+
+// find returns what is known of a query, and forgets it if that was long ago.
+// It needs q.mu.
+func (q *quarantine) find(key digest, now time.Time) *suspect {
+	s := q.suspects[key]
+	if s == nil || now.Sub(s.last) <= strikeMemory {
+		return s
+	}
+	q.forget(key)
+	return nil
+}
+
+// forget needs q.mu.
+func (q *quarantine) forget(key digest) {
+	delete(q.suspects, key)
+	q.known.Store(int32(len(q.suspects)))
 }
 
 // clear forgets a query that was answered.
@@ -101,8 +124,7 @@ func (q *quarantine) clear(data []byte) {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	delete(q.suspects, sha256.Sum256(data))
-	q.known.Store(int32(len(q.suspects)))
+	q.forget(sha256.Sum256(data))
 }
 
 // strike notes what a query did that began at begun, and tells whether that is why
@@ -112,7 +134,7 @@ func (q *quarantine) strike(data []byte, begun time.Time, what string) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	now, key := time.Now(), digest(sha256.Sum256(data))
-	s := q.suspects[key]
+	s := q.find(key, now)
 	if s == nil {
 		q.makeRoom(now)
 		s = &suspect{}

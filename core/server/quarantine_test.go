@@ -183,3 +183,60 @@ func TestSuspectsAreBounded(t *testing.T) {
 		}
 	})
 }
+
+// What a query did long ago does not count: neither does it make a second time of
+// the first one since, nor has the query to wait for its turn.
+func TestStrikesAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQuarantine()
+		query := []byte("last")
+		for range 2 * maxStrikes {
+			if q.strike(query, time.Now(), "hung") {
+				t.Fatal("it is kept away for what it did long ago")
+			}
+			time.Sleep(strikeMemory + time.Second)
+			if q.suspected(query) {
+				t.Error("it is still a suspect")
+			}
+		}
+	})
+}
+
+// A query that hangs, asked again and again by clients that give up soon, does
+// not keep those waiting that were only under way with it once.
+func TestASuspectThatHangsDoesNotKeepTheOthersWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.one("a")
+		m := w.source.current()
+		m.asked = func(context.Context, string) { <-m.done }
+		ended := make(chan error, 2)
+		for _, query := range []string{"count", "last"} {
+			go func() { ended <- w.askStale(query) }()
+		}
+		time.Sleep(tick)
+		m.Kill()
+		for range cap(ended) {
+			<-ended
+		}
+		restarted()
+		w.frail(func(ctx context.Context, _ *machine) { <-ctx.Done() })
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		for range 5 {
+			go func() {
+				for ctx.Err() == nil {
+					short, over := context.WithTimeout(ctx, RequestTimeout(election)/2-tick)
+					_, _ = w.s.Query(short, []byte("last"), Stale)
+					over()
+				}
+			}()
+		}
+		time.Sleep(tick)
+		for range 2 {
+			if err := w.askStale("count"); err != nil {
+				t.Errorf("an innocent query: %v", err)
+			}
+		}
+	})
+}

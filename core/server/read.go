@@ -27,7 +27,7 @@ func (s *Server) Query(ctx context.Context, data []byte, c Consistency) (Answer,
 			return Answer{}, err
 		}
 	}
-	leave, err := s.quarantine.enter(ctx, data)
+	leave, err := s.quarantine.enter(ctx, data, RequestTimeout(s.cfg.Election)/4)
 	switch {
 	case ctx.Err() != nil:
 		return Answer{}, s.readError(ctx)

@@ -81,7 +81,12 @@ func (d *driver) bringTo(target uint64) error {
 		err := d.tryBringTo(target)
 		if h := (helpless{}); errors.As(err, &h) {
 			p.over()
-			if err := d.plead(n, h); err != nil {
+			err := d.plead(n, h)
+			if errors.Is(err, ErrPermanent) && d.s.tryOn() {
+				d.s.pleas = pleas{}
+				err = nil
+			}
+			if err != nil {
 				return err
 			}
 			continue

@@ -16,6 +16,9 @@ import (
 // that turned out to be of no use is remembered, so that an older one is taken.
 func (d *driver) restoreMachine(ctx context.Context, st storage.Storage, index uint64) error {
 	err := d.tryRestore(ctx, st, index)
+	if err == nil {
+		delete(d.s.restores, index)
+	}
 	if err == nil || ctx.Err() != nil || errors.Is(err, ErrPermanent) {
 		return err
 	}
@@ -26,6 +29,9 @@ func (d *driver) restoreMachine(ctx context.Context, st storage.Storage, index u
 	}
 	if useless {
 		s.useless[index] = true
+		if !isDamage(err) { // then the next one may be no better
+			s.snapshots.doubt()
+		}
 		s.pleas.refused = s.pleas.refused || index == s.pleas.last && !isDamage(err)
 		s.logger.Error("a snapshot is of no use; the one before it and the log are tried next", "index", index, "error", err)
 	}
@@ -33,8 +39,23 @@ func (d *driver) restoreMachine(ctx context.Context, st storage.Storage, index u
 }
 
 // restoreTries is how often a snapshot is tried that state machines fail over
-// without calling it bad: they may have had another reason.
+// without calling it bad: they may have had another reason. If nothing else is left
+// it is tried on.
 const restoreTries = 3
+
+// tryOn gives those snapshots another chance that state machines have failed over
+// without calling them bad; false if there are none. How often a state machine is
+// started for that is for its source to say.
+func (s *Server) tryOn() (some bool) {
+	for index, n := range s.restores {
+		if n >= restoreTries {
+			some = true
+			delete(s.useless, index)
+		}
+	}
+	clear(s.restores)
+	return some
+}
 
 // errRestoreFailed: a state machine could not be restored, and reading the
 // snapshot was not what failed.

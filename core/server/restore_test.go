@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"sync/atomic"
@@ -205,5 +206,90 @@ func TestNoRestorableSnapshotNamesTheWayOut(t *testing.T) {
 		if !errors.Is(err, ErrPermanent) || !errors.Is(err, storage.ErrCompacted) || !strings.Contains(err.Error(), "from the leader") {
 			t.Errorf("ended with %v", err)
 		}
+	})
+}
+
+// A state machine writes snapshots that it cannot read. The one that it could be
+// restored from is kept, and so is the log after it, however often the next ones are
+// tried: there is nothing else that its state can be had from. When it writes one
+// that can be read, all is as before.
+func TestTheSnapshotThatCouldBeRestoredIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		readable := func(index uint64) error {
+			if index < 6 || index > 20 {
+				return nil
+			}
+			return statemachine.ErrBadSnapshot
+		}
+		w := newWorld(t, func(c *Config) {
+			c.SnapshotEntries, c.CatchUpEntries = 3, 1
+			c.Rehearse = func(_ context.Context, index uint64, r io.Reader) error {
+				if _, err := io.Copy(io.Discard, r); err != nil {
+					return err
+				}
+				return readable(index)
+			}
+		})
+		w.source.prepare = func(_ int, m *machine) error {
+			m.restore = readable
+			return nil
+		}
+		texts := strings.Split("a b c d e f g", " ")
+		w.one(texts...) // snapshots at 3 and 6
+		for range 5 {
+			w.source.current().Kill()
+			time.Sleep(20 * tick)
+			synctest.Wait()
+			w.wantState(texts...)
+			w.one("h")
+			texts = append(texts, "h")
+			if got := fmt.Sprint(w.snapshots()); got != "[3 6]" || w.firstIndex() != 4 {
+				t.Fatalf("snapshots %s and a log from %d on, want [3 6] and 4", got, w.firstIndex())
+			}
+		}
+		if warning := w.warned(WarnSnapshotStalled); !strings.Contains(warning, "cannot be restored") {
+			t.Errorf("status says %q", warning)
+		}
+		for range 12 {
+			time.Sleep(longestRetry)
+			w.one("i")
+			texts = append(texts, "i")
+		}
+		if got := w.snapshots(); got[len(got)-1] <= 20 || w.warned(WarnSnapshotStalled) != "" {
+			t.Errorf("snapshots %v; status says %q", got, w.warned(WarnSnapshotStalled))
+		}
+		w.source.current().Kill()
+		time.Sleep(20 * tick)
+		synctest.Wait()
+		w.wantState(texts...)
+	})
+}
+
+// A state machine that dies in a restore, for whatever reason, is restored anew as
+// often as it is started, if there is no other way to its state: how often that
+// is, is for the one to say who starts it.
+func TestASnapshotThatIsTheOnlyWayIsTriedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.install(50, "a", "b")
+		left := 2 * restoreTries
+		prepare := func(_ int, m *machine) error {
+			m.restore = func(uint64) error {
+				if left--; left >= 0 {
+					return plugins.ErrGone
+				}
+				return nil
+			}
+			return nil
+		}
+		w.source.prepare = prepare
+		_ = prepare(0, w.source.current())
+		w.s.Restore(storage.SnapshotMetadata{Index: 50, Term: 1})
+		time.Sleep(10 * election)
+		synctest.Wait()
+		if err := w.s.Err(); err != nil {
+			t.Fatalf("ended with %v", err)
+		}
+		w.wantState("a", "b")
 	})
 }

@@ -8,12 +8,32 @@ import (
 	"io"
 )
 
-// saveState writes the state machine's bytes of a snapshot to w. If snapshots are
+// errNotRestored: a rehearsal has failed.
+var errNotRestored = errors.New("a second state machine cannot be restored from it")
+
+// rehearses tells whether the next snapshot has to be restored for trial. After
+// one that could not be restored it has to: it takes the place of the older one, to
+// which this member owes its state.
+func (p *snapshotter) rehearses() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.s.cfg.Rehearse != nil && (p.s.cfg.RehearseAll || p.doubtful)
+}
+
+// doubt tells that a state machine could not be restored from a snapshot of its
+// own.
+func (p *snapshotter) doubt() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.doubtful = true
+}
+
+// saveState writes the state machine's bytes of a snapshot to w. If it is
 // rehearsed, a second state machine is restored from the same bytes at the same
 // time, and an error of that is one of the snapshot: it is not stored, and the
 // log stays.
 func (p *snapshotter) saveState(ctx context.Context, job snapshotJob, w io.Writer) error {
-	if p.s.cfg.Rehearse == nil {
+	if !job.rehearse {
 		to := &writeErrors{w: w}
 		return errors.Join(job.snapshot.Save(ctx, to), to.err)
 	}
@@ -31,7 +51,7 @@ func (p *snapshotter) saveState(ctx context.Context, job snapshotJob, w io.Write
 	err := errors.Join(job.snapshot.Save(ctx, to), to.err)
 	pipe.CloseWithError(err) // io.EOF if there is none
 	if failed := <-rehearsed; failed != nil && (err == nil || errors.Is(err, failed)) {
-		return fmt.Errorf("a second state machine cannot be restored from it: %w", failed)
+		return fmt.Errorf("%w: %w", errNotRestored, failed)
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
@@ -54,7 +55,7 @@ func TestASnapshotThatFailsItsRehearsalIsNotStored(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, func(cfg *Config) {
-					cfg.SnapshotEntries, cfg.CatchUpEntries, cfg.Rehearse = 3, 1, c.rehearse
+					cfg.SnapshotEntries, cfg.CatchUpEntries, cfg.Rehearse, cfg.RehearseAll = 3, 1, c.rehearse, true
 				})
 				if c.half {
 					w.source.current().snapshot = func(s statemachine.Snapshot) statemachine.Snapshot { return halfSave{s} }
@@ -70,4 +71,23 @@ func TestASnapshotThatFailsItsRehearsalIsNotStored(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Each attempt writes the whole state, so a snapshot that fails its rehearsal
+// again and again is tried ever more rarely.
+func TestRehearsalsThatFailBecomeRare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries := 0
+		w := newWorld(t, func(cfg *Config) {
+			cfg.SnapshotEntries, cfg.RehearseAll = 1, true
+			cfg.Rehearse = func(context.Context, uint64, io.Reader) error { tries++; return errors.New("out of memory") }
+		})
+		for range 60 {
+			w.one("a")
+			time.Sleep(election)
+		}
+		if tries != 6 { // after 1, 2, 4, 8, 16 and 32 s
+			t.Errorf("%d were tried in a minute, want 6", tries)
+		}
+	})
 }

@@ -45,9 +45,11 @@ type Config struct {
 	SnapshotEntries, SnapshotBytes, CatchUpEntries, CatchUpBytes uint64
 
 	// Rehearse restores the state of a snapshot, which is read from r to its
-	// end, into a second state machine; nil if snapshots are stored without
-	// that.
-	Rehearse func(ctx context.Context, index uint64, r io.Reader) error
+	// end, into a second state machine; nil if that cannot be done. It is asked
+	// for each snapshot if RehearseAll is set, and otherwise for the next one after
+	// one that could not be restored.
+	Rehearse    func(ctx context.Context, index uint64, r io.Reader) error
+	RehearseAll bool
 	// StateMachine starts the state machine plugin and opens it.
 	StateMachine StateMachineSource
 	// Plugins reports the state of all plugins; Ready asks too.
@@ -136,7 +138,7 @@ type Server struct {
 	// Of the server goroutine.
 	given    uint64          // highest index that any state machine was given
 	useless  map[uint64]bool // snapshots that turned out damaged, or cannot be restored
-	restores map[uint64]int  // restores that failed, by the snapshot's index
+	restores map[uint64]int  // restores that failed in a row, by the snapshot's index
 	pleas    pleas
 	latest   node.Apply // the last run that was answered, without its entries
 

@@ -30,7 +30,7 @@ const (
 	// failuresToTell is after how many snapshots in a row that failed status
 	// says so: one that fails with its state machine is nothing to tell.
 	failuresToTell = 2
-	// longestRetry bounds the pause after snapshots that found no space.
+	// longestRetry bounds the pause after snapshots that wrote much for nothing.
 	longestRetry = 10 * time.Minute
 )
 
@@ -40,8 +40,9 @@ var errSaveStalled = errors.New("nothing of it has moved")
 type snapshotHealth struct {
 	index    uint64 // of the one that is being saved; 0 if none is
 	moved    time.Time
-	failures int // in a row
-	full     int // those among them, in a row, for which there was no space
+	failures int  // in a row
+	dear     int  // those among them, in a row, that wrote much for nothing
+	full     bool // the last one found no space
 	why      error
 	retryAt  time.Time
 }
@@ -85,19 +86,21 @@ func (w movingWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// saved notes how it ended, and when to try again. For space there is a longer
-// pause each time: every attempt writes what the disk has left. It needs p.mu.
+// saved notes how it ended, and when to try again. After one that found no
+// space, or that failed its rehearsal, the pause is longer each time: every
+// attempt writes what the disk has left, or the whole state. It needs p.mu.
 func (h *snapshotHealth) saved(err error, election time.Duration) {
-	*h = snapshotHealth{failures: h.failures + 1, full: h.full + 1, why: err}
+	full := errors.Is(err, storage.ErrNoSpace)
+	*h = snapshotHealth{failures: h.failures + 1, dear: h.dear + 1, full: full, why: err}
 	if err == nil {
 		*h = snapshotHealth{}
 		return
 	}
 	pause := election
-	if !errors.Is(err, storage.ErrNoSpace) {
-		h.full = 0
+	if !full && !errors.Is(err, errNotRestored) {
+		h.dear = 0
 	}
-	for n := 1; n < h.full && pause < longestRetry; n++ {
+	for n := 1; n < h.dear && pause < longestRetry; n++ {
 		pause *= 2
 	}
 	h.retryAt = time.Now().Add(min(pause, max(longestRetry, election)))
@@ -110,7 +113,7 @@ func (p *snapshotter) mayTry() bool {
 	if now.Before(p.health.retryAt) {
 		return false
 	}
-	if p.health.full > 0 && shortOfSpace(p.s.cfg.Plugins()) {
+	if p.health.full && shortOfSpace(p.s.cfg.Plugins()) {
 		p.health.retryAt = now.Add(p.s.cfg.Election)
 		return false
 	}

@@ -25,6 +25,8 @@ type snapshotter struct {
 	size    uint64 // of the newest snapshot that this host has saved
 	busy    bool   // from due until the end of the job, or abandoned
 	wanted  bool   // one is asked for, however little was applied
+	// doubtful: the newest one could not be restored.
+	doubtful bool
 	health  snapshotHealth
 	sending map[*hold]struct{}
 	kept    retention
@@ -42,6 +44,7 @@ type snapshotJob struct {
 	machine  RunningStateMachine
 	ctx      context.Context
 	done     func()
+	rehearse bool
 }
 
 func newSnapshotter(s *Server) *snapshotter {
@@ -91,7 +94,7 @@ func (p *snapshotter) due(through uint64, items []work) bool {
 func (s *Server) SnapshotWanted() {
 	p := s.snapshots
 	p.mu.Lock()
-	p.wanted = !p.busy
+	p.wanted = p.wanted || !p.busy
 	p.mu.Unlock()
 	s.queue.signal()
 }
@@ -100,7 +103,7 @@ func (s *Server) SnapshotWanted() {
 func (p *snapshotter) want() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.wanted = !p.busy
+	p.wanted = true // the one under way may be given up
 }
 
 // isWanted tells whether a snapshot is asked for.
@@ -136,7 +139,7 @@ func (p *snapshotter) take(snapshot statemachine.Snapshot, a node.Apply) {
 		p.abandoned()
 		return
 	}
-	p.jobs <- snapshotJob{snapshot, a, m, ctx, done} // busy keeps it at one
+	p.jobs <- snapshotJob{snapshot, a, m, ctx, done, p.rehearses()} // busy keeps it at one
 }
 
 // run saves snapshots until nothing is applied any more.
@@ -176,6 +179,7 @@ func (p *snapshotter) do(job snapshotJob) {
 	if err == nil {
 		p.last, p.size = max(p.last, index), size
 		p.bytes -= min(p.bytes, p.covered)
+		p.doubtful = p.doubtful && !job.rehearse
 	}
 	p.health.saved(err, p.s.cfg.Election)
 	p.mu.Unlock()

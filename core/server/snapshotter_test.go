@@ -333,3 +333,24 @@ func TestEntriesAloneDoNotMakeALargeSnapshotDue(t *testing.T) {
 		})
 	}
 }
+
+// A state machine that does not get ready for a snapshot is noticed like one that
+// hangs in an apply, also if there is nothing to be applied.
+func TestAPrepareThatHangsIsNoticed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.one("a")
+		m := w.source.current()
+		m.snapshot = func(s statemachine.Snapshot) statemachine.Snapshot { <-m.hold; return s }
+		w.s.SnapshotWanted()
+		time.Sleep(10 * election)
+		if got := w.s.ApplyStalled(); got != 10*election {
+			t.Errorf("it has hung for %v, want %v", got, 10*election)
+		}
+		m.release()
+		synctest.Wait()
+		if got := w.s.ApplyStalled(); got != 0 || len(w.snapshots()) != 1 {
+			t.Errorf("then for %v, snapshots %v", got, w.snapshots())
+		}
+	})
+}
