@@ -85,7 +85,7 @@ func New(cfg Config) (*Host, error) {
 		MaxValueBytes: cfg.MaxValueBytes, MaxPending: cfg.MaxPending, MaxPendingBytes: cfg.MaxPendingBytes,
 		SnapshotEntries: cfg.SnapshotEntries, SnapshotBytes: cfg.SnapshotBytes, CatchUpEntries: cfg.CatchUpEntries,
 		CatchUpBytes: cfg.CatchUpBytes,
-		Rehearse:     rehearse,
+		Rehearse:     rehearse, RehearseAll: cfg.RehearseSnapshots,
 		StateMachine: h.machine, Plugins: h.pluginStatus, Links: h.courier.links, Fitness: h.unfit, Logger: cfg.Logger, Metrics: cfg.Metrics,
 		Log: cfg.Log, RefusedConnections: func() uint64 { return h.api.RefusedConnections() },
 	})

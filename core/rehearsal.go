@@ -26,12 +26,8 @@ type rehearsal struct {
 	slot *catalog.Slot
 }
 
-// rehearsal returns how to restore a snapshot for trial; nil if that is not
-// wanted.
+// rehearsal returns how to restore a snapshot for trial.
 func (h *Host) rehearsal() (func(context.Context, uint64, io.Reader) error, error) {
-	if !h.cfg.RehearseSnapshots {
-		return nil, nil
-	}
 	spec := h.cfg.StateMachine.Spec
 	spec.Kind = plugins.StateMachine
 	slot, err := h.catalog.Slot(spec)
@@ -41,7 +37,9 @@ func (h *Host) rehearsal() (func(context.Context, uint64, io.Reader) error, erro
 	return (&rehearsal{h, slot}).restore, nil
 }
 
-// restore starts a state machine, restores it from r, and ends it.
+// restore starts a state machine, restores it from r, and ends it. How earlier
+// ones ended does not count: the one that failed may have wanted for memory, or for
+// another state, and who asks makes pauses of its own.
 func (r *rehearsal) restore(ctx context.Context, index uint64, from io.Reader) (err error) {
 	dir, err := filepath.Abs(filepath.Join(r.h.cfg.DataDir, rehearsalDir))
 	if err != nil {
@@ -54,6 +52,7 @@ func (r *rehearsal) restore(ctx context.Context, index uint64, from io.Reader) (
 	if err := vfs.MakeOSDir(dir); err != nil {
 		return fmt.Errorf("data directory of a rehearsal: %w", err)
 	}
+	r.slot.Forgive()
 	var m statemachine.StateMachine
 	in, err := r.h.launch(ctx, plugins.StateMachine, r.slot, r.h.cfg.StateMachine.Config, func(ctx context.Context, in *catalog.Instance, opts plugins.Options) error {
 		m, opts.DataDir = in.StateMachine(), dir
@@ -63,13 +62,19 @@ func (r *rehearsal) restore(ctx context.Context, index uint64, from io.Reader) (
 	if err != nil {
 		return err
 	}
-	defer r.end(m, in)
+	defer r.end(ctx, m, in)
 	return m.Restore(ctx, index, from)
 }
 
-// end ends the state machine. What it has to say about that is of no interest.
-func (r *rehearsal) end(m statemachine.StateMachine, in *catalog.Instance) {
-	ctx, cancel := context.WithTimeout(context.Background(), CallTimeout(r.h.cfg.Election))
+// end ends the state machine: at once if the rehearsal was given up, as a stop
+// does not wait for it. What it has to say about that is of no interest.
+func (r *rehearsal) end(ctx context.Context, m statemachine.StateMachine, in *catalog.Instance) {
+	if ctx.Err() != nil {
+		in.Kill()
+		<-in.Done()
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, CallTimeout(r.h.cfg.Election))
 	defer cancel()
 	_ = m.Close(ctx)
 	_ = in.Stop(ctx)

@@ -62,6 +62,9 @@ func (f *fakeService) ProposeAsync(data []byte, timeout time.Duration, done func
 	if f.hold {
 		f.index++
 		r := server.Result{Index: f.index, Data: data}
+		if f.result != nil {
+			r = f.result(data)
+		}
 		f.held = append(f.held, func(_ server.Result, err error) {
 			if err != nil {
 				done(server.Result{}, err)

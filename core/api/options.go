@@ -45,7 +45,9 @@ type Limits struct {
 	MaxStreams uint32
 	// MaxInFlight and MaxInFlightBytes bound the proposals of one Proposals
 	// stream that were read and whose answers were not yet sent, by default
-	// 16384 and 64 MiB. What is above is refused as too_many_requests.
+	// 16384 and 64 MiB. What is above is refused as too_many_requests. Of results
+	// that the client does not read no more bytes are kept, either: those beyond are
+	// left out, and their entries were applied.
 	MaxInFlight      int
 	MaxInFlightBytes int
 	// FirstBytes is how long a new connection may take to show its protocol,

@@ -41,6 +41,9 @@ type proposalStream struct {
 	// pending and bytes are what the admission limits count: proposals read
 	// and not yet taken by the writer as answers, and the bytes of either.
 	pending, bytes int
+	// unsent are the bytes of all answers that were not handed to gRPC yet: those
+	// that wait, and those that the writer has.
+	unsent int
 	// closing: nothing more reaches the service. why is the call's error, nil
 	// if the client closed its side.
 	closing bool
@@ -159,6 +162,7 @@ func (s *proposalStream) pushRefusalLocked(id uint64, encoded *[]byte, err error
 // pushLocked queues an answer to a proposal that pending counts already.
 func (s *proposalStream) pushLocked(a answer) {
 	s.bytes += a.outer
+	s.unsent += a.outer
 	s.answers = append(s.answers, a)
 	if len(s.answers) == 1 {
 		s.signal()
@@ -179,7 +183,7 @@ func (s *proposalStream) answer(id uint64, size int, result server.Result, err e
 	if s.dead {
 		return
 	}
-	s.pushLocked(a)
+	s.pushLocked(s.boundedLocked(a))
 }
 
 // write sends answers until the call is to end and returns its error.
@@ -237,7 +241,9 @@ func (s *proposalStream) send(answers []answer) error {
 		if err := s.stream.SendMsg(&resultBatch{answers: answers[:n]}); err != nil {
 			return err
 		}
+		clear(answers[:n])
 		answers = answers[n:]
+		s.sent(size)
 	}
 	return nil
 }

@@ -224,6 +224,34 @@ func TestStreamStopsReadingFromAClientThatDoesNot(t *testing.T) {
 	receive(t, other, 1)
 }
 
+// A client that proposes little and gets much does not read: what the host keeps
+// for it is bounded, and what is left out says so. Each proposal is answered, as
+// applied.
+func TestResultsThatAreNotReadAreBounded(t *testing.T) {
+	const many, large, most = 200, 256 << 10, 4 << 20
+	svc := &fakeService{hold: true}
+	svc.result = func([]byte) server.Result { return server.Result{Index: svc.index, Data: make([]byte, large)} }
+	s := start(t, api.Options{Service: svc, Limits: api.Limits{MaxInFlightBytes: most}})
+	stream := openStream(t, s)
+	send(t, stream, 0, strings.Split(strings.Repeat("x", many), "")...)
+	within(t, "all proposals to be with the service", func() bool { return svc.heldCount() == many })
+	svc.release(nil)
+	kept, left := 0, 0
+	for _, r := range receive(t, stream, many) {
+		switch response := r.GetResponse(); {
+		case response.GetResultLost() && strings.Contains(response.GetError(), "wait for this client"):
+			left++
+		case len(response.GetData()) == large:
+			kept += large
+		default:
+			t.Errorf("got %v", r)
+		}
+	}
+	if kept < most/2 || kept > 2*most || left == 0 {
+		t.Errorf("%d bytes were kept and %d results left out, want no more than %d and some", kept, left, most)
+	}
+}
+
 func TestStopAnswersWhatIsInFlight(t *testing.T) {
 	svc := &fakeService{hold: true}
 	s := start(t, api.Options{Service: svc})

@@ -233,6 +233,16 @@ func (s *Slot) crashedLocked(err error) {
 	}
 }
 
+// Forgive forgets how the plugin has ended so far: the next Start does not wait
+// for that, nor is it refused.
+func (s *Slot) Forgive() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.history.stopped()
+	s.history.failed = false
+	s.causes = causes{}
+}
+
 // crashLoopLocked returns an ErrCrashLoop if the limit is reached.
 func (s *Slot) crashLoopLocked() error {
 	if !s.history.failed {
