@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -51,10 +52,8 @@ func (e *endpoint) receiveSnapshot(w http.ResponseWriter, r *http.Request, from 
 		http.Error(w, "full duplex is needed", http.StatusInternalServerError)
 		return
 	}
-	body := &receivedBody{
-		request: r, hash: sha256.New(),
-		deadline: pace.Deadline{Set: control.SetReadDeadline, Timeout: e.timing.link},
-	}
+	body := newReceivedBody(r, control, e.timing.link)
+	body.hash = sha256.New()
 	header, code, err := e.snapshotHeader(body, r, from)
 	if err != nil {
 		e.refuse(w, control, body, code, err)
@@ -123,13 +122,36 @@ func (e *endpoint) refuse(w http.ResponseWriter, control *http.ResponseControlle
 // receivedBody is the snapshot as the host reads it. It ends with io.EOF only
 // if size and checksum are right, as far as the sender announced them.
 type receivedBody struct {
-	request  *http.Request
-	deadline pace.Deadline
-	hash     hash.Hash
-	size     uint64 // announced; 0 if not
-	summed   bool   // a checksum is announced
-	got      uint64
-	end      error // how the body ended
+	request *http.Request
+	in      *pace.Reader // the body, of which each step has its time
+	set     func(time.Time) error
+	stopped atomic.Bool
+	hash    hash.Hash
+	size    uint64 // announced; 0 if not
+	summed  bool   // a checksum is announced
+	got     uint64
+	end     error // how the body ended
+}
+
+func newReceivedBody(r *http.Request, control *http.ResponseController, timeout time.Duration) *receivedBody {
+	b := &receivedBody{request: r, set: control.SetReadDeadline}
+	b.in = pace.NewReader(readerFunc(b.source), b.set, timeout)
+	return b
+}
+
+// source reads the body itself. The order matters: a stop that comes after the
+// check sets a deadline of its own after that of the reader.
+func (b *receivedBody) source(p []byte) (int, error) {
+	if b.stopped.Load() {
+		return 0, errOver
+	}
+	return b.request.Body.Read(p)
+}
+
+// stop makes a read that is under way fail, and all later ones.
+func (b *receivedBody) stop() {
+	b.stopped.Store(true)
+	_ = b.set(time.Unix(1, 0))
 }
 
 // frame reads what precedes the snapshot.
@@ -154,15 +176,12 @@ func (b *receivedBody) expect(r *http.Request, frame uint64) error {
 	return nil
 }
 
-// read has an idle deadline, which ends with the body: net/http goes on
-// reading then, to notice a sender that has gone.
+// read has a deadline, which ends with the body: net/http goes on reading then,
+// to notice a sender that has gone.
 func (b *receivedBody) read(p []byte) (int, error) {
-	if err := b.deadline.Extend(); err != nil {
-		return 0, err
-	}
-	n, err := b.request.Body.Read(p)
+	n, err := b.in.Read(p)
 	if err != nil {
-		_ = b.deadline.Set(time.Time{})
+		_ = b.set(time.Time{})
 	}
 	return n, err
 }

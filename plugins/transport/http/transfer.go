@@ -10,10 +10,10 @@ import (
 	"io"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 )
 
 // Why a snapshot that comes in parts ends without all of them.
@@ -36,7 +36,10 @@ type transfer struct {
 	patience time.Duration // how long Read waits for the next part
 	ctx      context.Context
 	cancel   context.CancelFunc // ends the host's call
-	hash     hash.Hash          // of the one goroutine that reads
+	// hash, left and rest are of the one goroutine that reads.
+	hash hash.Hash
+	left time.Duration // that waiting for the rest of the step may take
+	rest int           // of the step
 
 	mu      sync.Mutex
 	changed chan struct{} // closed, and replaced, with every change below
@@ -57,45 +60,49 @@ type answer struct {
 // part is one request of a transfer. Its handler waits for done, which is
 // closed when nobody reads its body any more.
 type part struct {
-	body    *receivedBody
-	offset  uint64
-	stopped atomic.Bool
-	whole   bool // the body has ended as it must; set before done is closed
-	done    chan struct{}
+	body   *receivedBody
+	offset uint64
+	whole  bool // the body has ended as it must; set before done is closed
+	done   chan struct{}
 }
 
 func newTransfer(ctx context.Context, key transferKey, size uint64, patience time.Duration) *transfer {
-	t := &transfer{key: key, size: size, patience: patience, hash: sha256.New(), changed: make(chan struct{})}
+	t := &transfer{
+		key: key, size: size, patience: patience, hash: sha256.New(),
+		left: stepPatience * patience, rest: pace.Step, changed: make(chan struct{}),
+	}
 	t.ctx, t.cancel = context.WithCancel(ctx)
 	return t
 }
 
-// read reads from the part's body. The order matters: a stop that comes after
-// the check sets a deadline of its own after this one.
+// read reads from the part's body.
 func (p *part) read(buf []byte) (int, error) {
-	if err := p.body.deadline.Extend(); err != nil {
-		return 0, err
-	}
-	if p.stopped.Load() {
-		return 0, errOver
-	}
-	n, err := p.body.request.Body.Read(buf)
+	n, err := p.body.in.Read(buf)
 	if errors.Is(err, io.EOF) {
 		// net/http goes on reading, to notice a sender that has gone.
-		_ = p.body.deadline.Set(time.Time{})
+		_ = p.body.set(time.Time{})
 	}
 	return n, err
 }
 
-// stop makes a read of the part that is under way fail.
-func (p *part) stop() {
-	p.stopped.Store(true)
-	_ = p.body.deadline.Set(time.Unix(1, 0))
-}
+// stepPatience is for how many times its patience a transfer waits for one step,
+// whatever it waits for: a sender that comes back in time, with a byte each time,
+// must not keep a place among the snapshots for ever.
+const stepPatience = 4
 
 // Read implements io.Reader for the host, which calls it from one goroutine.
 // It ends with io.EOF only if size and checksum are right.
 func (t *transfer) Read(buf []byte) (int, error) {
+	began := time.Now()
+	n, err := t.read(buf)
+	t.left -= time.Since(began)
+	if t.rest -= n; t.rest <= 0 {
+		t.left, t.rest = stepPatience*t.patience, pace.Step
+	}
+	return n, err
+}
+
+func (t *transfer) read(buf []byte) (int, error) {
 	for {
 		p, err := t.await()
 		if err != nil {
@@ -123,7 +130,7 @@ func (t *transfer) await() (*part, error) {
 		case p != nil:
 			return p, nil
 		case late == nil:
-			timer := time.NewTimer(t.patience)
+			timer := time.NewTimer(min(t.patience, t.left))
 			defer timer.Stop()
 			late = timer.C
 		}
@@ -155,7 +162,7 @@ func (t *transfer) took(p *part, b []byte, err error) {
 			t.end = t.verify(sum)
 		}
 	}
-	if err != nil || t.end != nil || p.stopped.Load() {
+	if err != nil || t.end != nil || p.body.stopped.Load() {
 		t.drop()
 	}
 	t.change()
@@ -190,7 +197,7 @@ func (t *transfer) drop() {
 // before asking again. It needs t.mu.
 func (t *transfer) free() <-chan struct{} {
 	if t.reading {
-		t.part.stop()
+		t.part.body.stop()
 		return t.changed
 	}
 	t.drop()

@@ -88,10 +88,7 @@ func (e *endpoint) servePart(w http.ResponseWriter, r *http.Request, key transfe
 		http.Error(w, "full duplex is needed", http.StatusInternalServerError)
 		return
 	}
-	body := &receivedBody{
-		request:  r,
-		deadline: pace.Deadline{Set: control.SetReadDeadline, Timeout: e.timing.link},
-	}
+	body := newReceivedBody(r, control, e.timing.link)
 	offset, err := strconv.ParseUint(r.Header.Get(headerSnapshotOffset), 10, 63)
 	if err != nil {
 		e.refuse(w, control, body, http.StatusBadRequest, fmt.Errorf("offset: %w", err))

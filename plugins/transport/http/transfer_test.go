@@ -12,11 +12,14 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 )
@@ -284,5 +287,68 @@ func TestWindow(t *testing.T) {
 	}
 	if _, _, err := w.readAt(0, make([]byte, 1)); !errors.Is(err, errOver) {
 		t.Errorf("what was given up: %v", err)
+	}
+}
+
+// A sender that trickles, within one part or with parts of a byte each, never
+// stands still, and keeps the place of a snapshot no longer than one that does.
+func TestASenderThatTricklesIsGivenUp(t *testing.T) {
+	for name, trickle := range map[string]func(t *testing.T, url string, next <-chan time.Time){
+		"in one part": func(t *testing.T, url string, next <-chan time.Time) {
+			r, w := io.Pipe()
+			go func() {
+				_, err := w.Write(partOf(t, "x"))
+				for err == nil {
+					<-next
+					_, err = w.Write([]byte("x"))
+				}
+			}()
+			request, err := http.NewRequest(http.MethodPost, url+pathSnapshot+"/7", r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			identity{node: 2, cluster: testCluster}.mark(request.Header, 1)
+			at("0", "")(request)
+			response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
+			if err == nil {
+				closeAnswer(response)
+			}
+			_ = r.CloseWithError(errOver)
+		},
+		"in parts of a byte": func(t *testing.T, url string, next <-chan time.Time) {
+			for offset := 0; ; offset++ {
+				response, _ := call(t, http.MethodPost, url+pathSnapshot+"/7", 2, partOf(t, "x"), at(strconv.Itoa(offset), ""))
+				if response.StatusCode != http.StatusOK {
+					return
+				}
+				<-next
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tr := New(backend.Env{}).(*httpTransport)
+			tr.timing = quick
+			address, err := tr.Open(context.Background(), testOptions(1, "max_snapshots: 1"), newKeeper())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = tr.Close(context.Background()) }()
+			connect(t, tr, 2, "http://127.0.0.1:1")
+			url := "http://" + address
+			byByte := time.NewTicker(quick(0).link / 4)
+			defer byByte.Stop()
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				trickle(t, url, byByte.C)
+			}()
+			eventually(t, "the snapshot that trickles has the only place", func() bool { return len(tr.open.Load().snapshots) == 1 })
+			select {
+			case <-ended:
+			case <-time.After(20 * time.Second):
+				t.Fatal("it keeps it")
+			}
+			eventually(t, "its place is free", func() bool { return len(tr.open.Load().snapshots) == 0 })
+		})
 	}
 }

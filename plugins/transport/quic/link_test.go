@@ -352,3 +352,26 @@ func TestPeerFacts(t *testing.T) {
 	}
 	checkMetrics(t, b.String())
 }
+
+// A snapshot that trickles never stands still, and is given up like one that does: it
+// would keep one of its receiver's places for ever.
+func TestASnapshotThatTricklesIsGivenUp(t *testing.T) {
+	p := newPair(t, quick, "")
+	byByte := time.NewTicker(quick(0).link / 4)
+	defer byByte.Stop()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	err := p.one.SendSnapshot(ctx, snapshotTo(t, 1, 2, 1<<20), trickle(byByte.C))
+	if err == nil || ctx.Err() != nil {
+		t.Errorf("got %v: %v", err, ctx.Err())
+	}
+}
+
+// trickle is a snapshot's source of which a byte comes each time.
+type trickle <-chan time.Time
+
+func (next trickle) Read(p []byte) (int, error) {
+	<-next
+	p[0] = 0
+	return 1, nil
+}

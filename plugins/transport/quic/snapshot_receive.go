@@ -35,7 +35,7 @@ func (l *link) acceptSnapshots(ctx context.Context) {
 // serveSnapshot takes one snapshot and answers with the host's verdict.
 func (l *link) serveSnapshot(stream *quic.Stream) {
 	e := l.peer.e
-	in := &timedReader{stream: stream, deadline: pace.Deadline{Set: stream.SetReadDeadline, Timeout: e.timing.link}}
+	in := pace.NewReader(stream, stream.SetReadDeadline, e.timing.link)
 	body := newReceivedSnapshot(bufio.NewReaderSize(in, readBufferBytes))
 	err := l.takeSnapshot(stream.Context(), body)
 	if errors.Is(err, errNotASnapshot) {

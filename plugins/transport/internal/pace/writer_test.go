@@ -133,3 +133,18 @@ func TestReader(t *testing.T) {
 		})
 	}
 }
+
+// Who reads late does not lose the time of the sender for it.
+func TestTheTimeBetweenReadsDoesNotCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		go func() { _, _ = far.Write(make([]byte, 8)) }()
+		r := NewReader(near, near.SetReadDeadline, timeout)
+		for n := range 8 {
+			if _, err := io.ReadFull(r, make([]byte, 1)); err != nil {
+				t.Fatalf("byte %d: %v", n, err)
+			}
+			time.Sleep(2 * timeout)
+		}
+	})
+}
