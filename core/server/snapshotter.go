@@ -27,9 +27,9 @@ type snapshotter struct {
 	wanted  bool   // one is asked for, however little was applied
 	// doubtful: the newest one could not be restored.
 	doubtful bool
-	health  snapshotHealth
-	sending map[*hold]struct{}
-	kept    retention
+	health   snapshotHealth
+	sending  map[*hold]struct{}
+	kept     retention
 }
 
 // smallSnapshot is the size up to which a snapshot is cheap however often it is
