@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
@@ -147,12 +149,17 @@ func (n *testNode) newStore(backend.Env) storage.Storage {
 func (n *testNode) newMachine(backend.Env) statemachine.StateMachine {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	m := statemachinetest.NewRegister()
-	n.machines = append(n.machines, m)
-	if n.refuses != nil {
-		return picky{m, n.refuses}
+	return picky{statemachinetest.NewRegister(), n, n.refuses}
+}
+
+// opened notes a state machine that serves: others are there for rehearsals.
+func (n *testNode) opened(m *statemachinetest.Register, dataDir string) {
+	if filepath.Base(dataDir) != string(plugins.StateMachine) {
+		return
 	}
-	return m
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.machines = append(n.machines, m)
 }
 
 // machine is the state machine started last.

@@ -11,20 +11,28 @@ import (
 	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/storagetest"
 )
 
-// picky is a state machine that calls some snapshots bad.
+// picky is a state machine of a node that calls some snapshots bad, if refuses is
+// set.
 type picky struct {
 	*statemachinetest.Register
+	node    *testNode
 	refuses func(index uint64) bool
 }
 
+func (p picky) Open(ctx context.Context, opts plugins.Options) (uint64, error) {
+	p.node.opened(p.Register, opts.DataDir)
+	return p.Register.Open(ctx, opts)
+}
+
 func (p picky) Restore(ctx context.Context, index uint64, r io.Reader) error {
-	if p.refuses(index) {
+	if p.refuses != nil && p.refuses(index) {
 		return statemachine.ErrBadSnapshot
 	}
 	return p.Register.Restore(ctx, index, r)
