@@ -120,6 +120,7 @@ func NewCore(cfg Config) (c *Core, err error) {
 	if c.log, err = newLog(&cfg); err != nil {
 		return nil, err
 	}
+	c.cfg.Entries = nil // the log has them, and gives them up in time
 	c.putOut = c.log.putOut
 	defer c.recover(&err)
 	c.raft, err = raft.NewRawNode(&raft.Config{

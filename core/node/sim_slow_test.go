@@ -123,3 +123,16 @@ func (s *sim) majorityWithout(n *simNode, disk bool) bool {
 	}
 	return count > len(voters)/2
 }
+
+// lean checks that a node does not keep in memory what waits for its state machine:
+// of what has come out it has no more than the tail for slow followers.
+func (n *simNode) lean() {
+	l := n.core.log
+	if l.tailBytes > l.maxTail && l.tail[0].GetIndex() <= l.putOut {
+		n.s.t.Fatalf("node %s keeps %d bytes from entry %d on, where %d are enough; all up to %d has come out, the state machine has %d",
+			n.id, l.tailBytes, l.tail[0].GetIndex(), l.maxTail, l.putOut, n.index)
+	}
+	if kept := len(n.core.cfg.Entries); kept > 0 {
+		n.s.t.Fatalf("node %s keeps %d entries that it was made from", n.id, kept)
+	}
+}

@@ -299,6 +299,7 @@ func (n *simNode) collect() {
 	for _, id := range out.Dropped {
 		s.dropped[id] = true
 	}
+	n.lean()
 	n.answered(out.Reads)
 	for _, id := range out.Refused {
 		s.refused[id] = true
