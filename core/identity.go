@@ -99,6 +99,7 @@ func (i *identity) open(ctx context.Context) (err error) {
 func (i *identity) close() error {
 	var errs []error
 	if i.dir != nil {
+		i.noteRest(func(l loss) { i.lost(l.why) }) // what raft found after watch had ended
 		errs = append(errs, i.dir.Close())
 	}
 	if i.lock != nil {

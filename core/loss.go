@@ -22,6 +22,7 @@ func (i *identity) watch() {
 	for {
 		select {
 		case <-i.h.quit:
+			i.noteRest(i.lose)
 			return
 		case <-ticker.C:
 			i.judge()
@@ -68,6 +69,19 @@ func (i *identity) lose(l loss) {
 	}
 	if l.end != nil {
 		i.h.fail(l.end)
+	}
+}
+
+// noteRest notes what still waits when the host ends: the next start must know of
+// a loss, whatever else this end is for.
+func (i *identity) noteRest(note func(loss)) {
+	for {
+		select {
+		case l := <-i.losses:
+			note(l)
+		default:
+			return
+		}
 	}
 }
 

@@ -1,9 +1,6 @@
 package node
 
 import (
-	"errors"
-	"fmt"
-
 	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
 )
@@ -23,17 +20,16 @@ func (c *Core) accepts(m *pb.Message) error {
 		if index := m.GetSnapshot().GetMetadata().GetIndex(); c.received.index != index {
 			return invalid("snapshot %d was announced without its data", index)
 		}
+		return c.checkLeader(m)
 	case pb.MsgApp:
-		return c.checkLeads(m)
+		return c.checkLeader(m)
 	case pb.MsgHeartbeat:
-		if err := c.checkLeads(m); err != nil || m.GetTerm() < c.term {
+		if err := c.checkLeader(m); err != nil || m.GetTerm() < c.term {
 			return err
 		}
-		if m.GetCommit() > last && c.lost == nil {
-			c.lost = fmt.Errorf("%w: leader %x says that this node has entry %d, but its last one is %d",
-				ErrLostData, m.GetFrom(), m.GetCommit(), last)
+		if m.GetCommit() > last {
+			return invalid("%x commits entry %d, the last one here is %d", m.GetFrom(), m.GetCommit(), last)
 		}
-		return c.lost
 	case pb.MsgAppResp:
 		if c.leads() && !m.GetReject() && m.GetTerm() == c.term && m.GetIndex() > last {
 			return invalid("%x acknowledges entry %d, the last one is %d", m.GetFrom(), m.GetIndex(), last)
@@ -44,6 +40,15 @@ func (c *Core) accepts(m *pb.Message) error {
 		}
 	}
 	return nil
+}
+
+// checkLeader refuses the word of a leader if there is another one, and that of
+// any while this node may have lost data.
+func (c *Core) checkLeader(m *pb.Message) error {
+	if err := c.checkLeads(m); err != nil {
+		return err
+	}
+	return c.checkAccused(m)
 }
 
 // checkLeads refuses the word of a leader if another one leads in its term.
@@ -57,9 +62,3 @@ func (c *Core) checkLeads(m *pb.Message) error {
 // leads tells whether answers of peers concern this node: a former leader that
 // restarted may get those to what it no longer knows of.
 func (c *Core) leads() bool { return c.role == raft.StateLeader }
-
-// ErrLostData: the cluster counts on entries that this node does not have: its
-// disk was wiped or replaced, or another process serves the member and this one
-// has a copy of its directory.
-var ErrLostData = errors.New("this member lost data: remove it from the cluster, empty its data directory, and add it under a new id; " +
-	"if it is a copy of a member that serves elsewhere, delete the copy")

@@ -15,7 +15,9 @@ func (c *Core) Bar(barred bool) error {
 // isBarred tells whether this node must not vote or lead: because of doubt,
 // because what it lost may be a vote that it gave, or because another process
 // votes in its name.
-func (c *Core) isBarred() bool { return c.barred || c.lost != nil || c.doubled(c.cfg.ID) }
+func (c *Core) isBarred() bool {
+	return c.barred || c.lost != nil || c.accused() != nil || c.doubled(c.cfg.ID)
+}
 
 // keepsOut tells whether a barred node must not take m: it would vote, or lead.
 func (c *Core) keepsOut(m *pb.Message) bool {

@@ -126,27 +126,44 @@ func (c *Core) gossip(m *pb.Message) (g gossip) {
 	return g
 }
 
-// hear takes what a peer says of itself.
+// hear takes what comes with a message and is not for raft. What is for another
+// member is not heard, and of a member that two processes serve only that they
+// are two.
 func (c *Core) hear(h heard) {
-	from := member.ID(h.message.GetFrom())
-	if h.message.GetType() == pb.MsgHeartbeat {
-		c.hearAcknowledged(h)
-	}
-	if _, known := c.registry.Member(from); !known {
+	m, from := h.message, member.ID(h.message.GetFrom())
+	if m.GetTo() != uint64(c.cfg.ID) {
 		return
 	}
-	if c.conditions == nil {
-		c.conditions = map[member.ID]Condition{}
+	_, known := c.registry.Member(from)
+	if known {
+		c.doubling.see(from, h.gossip.run, c.hearing.ticks, c.cfg.ElectionTicks)
 	}
+	if c.doubled(from) {
+		return
+	}
+	if m.GetType() == pb.MsgHeartbeat {
+		c.hearLeader(h)
+	}
+	if known {
+		c.hearMember(from, h)
+	}
+}
+
+// hearMember takes what a member says of itself, and of this one.
+func (c *Core) hearMember(from member.ID, h heard) {
 	if saysCondition(h.message.GetType()) {
+		if c.conditions == nil {
+			c.conditions = map[member.ID]Condition{}
+		}
 		c.conditions[from] = h.gossip.condition
 	}
 	if h.message.GetType() == pb.MsgHeartbeatResp {
 		c.wishes.hear(from, h.gossip.wanted)
 	}
-	c.doubling.see(from, h.gossip.run, c.hearing.ticks, c.cfg.ElectionTicks)
-	c.hearDoubled(h.gossip)
-	if h.message.GetType() == pb.MsgHeartbeat && h.message.GetTerm() == c.term {
+	if c.isVoter(uint64(from)) {
+		c.hearDoubled(from, h.gossip)
+	}
+	if h.message.GetType() == pb.MsgHeartbeat && h.message.GetTerm() == c.term && uint64(from) == c.lead {
 		c.leaderStalled = h.gossip.uncommitted
 	}
 }

@@ -61,7 +61,8 @@ type Core struct {
 	registrar     registrar
 	putOut        uint64 // the last entry that came out for apply
 	barred        bool
-	lost          error // wraps ErrLostData once a leader counts on what is not here
+	accusation    accusation
+	lost          error // wraps ErrLostData once it is believed that a leader counts on what is not here
 	failed        error
 }
 

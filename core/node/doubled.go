@@ -1,7 +1,6 @@
 package node
 
 import (
-	"fmt"
 	"slices"
 
 	pb "go.etcd.io/raft/v3/raftpb"
@@ -26,10 +25,6 @@ const (
 	// doubledElections is for how many election timeouts after the last return
 	// a member counts as doubled.
 	doubledElections = 60
-	// toldElections is for how many election timeouts a member goes by a peer's
-	// word that it is doubled. While that holds, the peer says so with each
-	// heartbeat.
-	toldElections = 10
 )
 
 // runs are those of one member, as this node has seen them, the last one at the
@@ -46,8 +41,8 @@ type seenRun struct {
 type doubling struct {
 	own   uint64 // this node's run
 	of    map[member.ID]runs
-	told  bool   // a peer says that it sees two of this member
-	since uint64 // the tick at which it said so last
+	words map[member.ID]doubleWord
+	told  bool // enough voters say that they see two of this member
 }
 
 // see takes a message's run.
@@ -88,16 +83,18 @@ func (s *seenRun) comesBack(now, election uint64) {
 
 // doubled tells whether two processes serve a member, as far as this node knows.
 func (c *Core) doubled(id member.ID) bool {
-	d := &c.doubling
-	within := func(elections uint64, at uint64) bool {
-		return c.hearing.ticks-at <= elections*uint64(c.cfg.ElectionTicks)
-	}
 	if id == c.cfg.ID {
-		return d.told && within(toldElections, d.since)
+		return c.doubling.told
 	}
-	return slices.ContainsFunc(d.of[id], func(s seenRun) bool {
-		return s.returns >= minReturns && within(doubledElections, s.at)
+	return slices.ContainsFunc(c.doubling.of[id], func(s seenRun) bool {
+		return s.returns >= minReturns && c.isWithin(doubledElections, s.at)
 	})
+}
+
+// isWithin tells whether no more than so many election timeouts have gone since a
+// tick.
+func (c *Core) isWithin(elections, at uint64) bool {
+	return c.hearing.ticks-at <= elections*uint64(c.cfg.ElectionTicks)
 }
 
 // Doubled are the members that two processes serve, in the order of their ids.
@@ -118,28 +115,4 @@ func (c *Core) checkDoubled(m *pb.Message) error {
 		return invalid("two processes serve member %s, with copies of one data directory", from)
 	}
 	return nil
-}
-
-// hearDoubled takes a peer's word that it sees two of this member. A member
-// that is not doubled cannot rid itself of a wrong word before its time; it
-// still follows.
-func (c *Core) hearDoubled(g gossip) {
-	if g.doubled {
-		c.doubling.told, c.doubling.since = true, c.hearing.ticks
-	}
-}
-
-// hearAcknowledged takes what the leader says that this node has acknowledged in
-// the leader's term. Before that answer the term was durable, and within a term
-// the log never ends before what was acknowledged in it. Less is a loss, and the
-// leader counts on what is gone.
-func (c *Core) hearAcknowledged(h heard) {
-	m, acknowledged := h.message, h.gossip.acknowledged
-	if m.GetTerm() < c.term || c.checkLeads(m) != nil || c.lost != nil {
-		return
-	}
-	if last := c.lastIndex(); acknowledged > last || acknowledged > 0 && m.GetTerm() > c.term {
-		c.lost = fmt.Errorf("%w: leader %x says that this node has acknowledged entry %d in term %d, but its last one is %d, and its term %d",
-			ErrLostData, m.GetFrom(), acknowledged, m.GetTerm(), last, c.term)
-	}
 }

@@ -74,34 +74,30 @@ func TestSuccessorOfAProcessIsNoSecondOne(t *testing.T) {
 	}
 }
 
-// A member that a peer sees twice does not vote or lead, while it is told so.
+// A member that a peer sees twice does not vote or lead, while it is told so and
+// for some time longer: the peer may have ended.
 func TestDoubledMemberDoesNotVote(t *testing.T) {
-	n := follower(t)
-	n.core.hear(heard{heartbeatFrom(2), gossip{run: 1, doubled: true}})
+	n := newTrio(t)
+	word := n.follow()
+	word.doubled = true
+	for range n.core.cfg.ElectionTicks + 1 {
+		_ = n.takes(word)
+		n.must(n.core.Tick())
+	}
 	if !n.core.isBarred() {
 		t.Fatal("it votes")
 	}
-	for range toldElections*n.core.cfg.ElectionTicks + 1 {
-		if err := n.core.Tick(); err != nil {
-			t.Fatal(err)
+	word.run, word.doubled = word.run+1, false // it has started anew, and has seen nothing yet
+	_ = n.takes(word)
+	for range (toldElections - 1) * n.core.cfg.ElectionTicks {
+		n.must(n.core.Tick())
+		if !n.core.isBarred() {
+			t.Fatal("it votes, by the word of a process that has just started")
 		}
 	}
+	n.ticks(n.core.cfg.ElectionTicks + 1)
 	if n.core.isBarred() {
 		t.Error("it does not vote though nobody has said so for long")
-	}
-}
-
-// A leader that counts on an entry which this node acknowledged in its term, and
-// does not have any more, is enough to find the loss: the entry need not be
-// committed.
-func TestLossOfAnAcknowledgedEntryIsFound(t *testing.T) {
-	n := newTrio(t)
-	n.term = 5
-	n.from(2, pb.MsgHeartbeat, &pb.Message{Commit: new(uint64(0))})
-	m := &pb.Message{Type: pb.MsgHeartbeat.Enum(), From: new(uint64(2)), To: new(uint64(1)), Term: new(n.term), Commit: new(uint64(0))}
-	n.core.hear(heard{m, gossip{acknowledged: n.core.lastIndex() + 1}})
-	if err := n.core.Step(m); !errors.Is(err, ErrLostData) || !n.core.isBarred() {
-		t.Errorf("got %v, want %v", err, ErrLostData)
 	}
 }
 
@@ -127,5 +123,59 @@ func TestTheLastStoreOfAStrangerCounts(t *testing.T) {
 	}
 	if len(known) > maxStrangers+3 {
 		t.Errorf("%d stores are known", len(known))
+	}
+}
+
+// A peer's word that is not said again bars nobody: the peer's next message says
+// otherwise, and of a peer that sends nothing more one word is not enough.
+func TestOneWordOfADoubleBarsNobody(t *testing.T) {
+	n := newTrio(t)
+	well := n.follow()
+	wrong := well
+	wrong.doubled = true
+	_ = n.takes(wrong)
+	_ = n.takes(led{from: 3, term: 4, doubled: true, run: 33})
+	n.must(n.core.Tick())
+	n.must(n.takes(well))
+	if n.core.isBarred() {
+		t.Error("it is barred by one word")
+	}
+}
+
+// Learners decide nothing: what one of them sees takes no voter out of service.
+func TestALearnersWordOfADoubleBarsNobody(t *testing.T) {
+	n := newVoters(t, 1)
+	learner := voter(2)
+	learner.Learner = true
+	grown, err := n.core.registry.Apply(member.Change{Op: member.Add, Member: learner}, 10, 1)
+	n.must(err)
+	n.core.registry = grown
+	for range 4 * n.core.cfg.ElectionTicks {
+		n.must(n.core.Tick())
+		n.core.hear(heard{
+			&pb.Message{Type: pb.MsgHeartbeatResp.Enum(), From: new(uint64(2)), To: new(uint64(1)), Term: new(n.core.term)},
+			gossip{run: 22, doubled: true},
+		})
+	}
+	if n.core.isBarred() || len(n.core.Doubled()) > 0 {
+		t.Errorf("the only voter is barred by the word of a learner; doubled are %v", n.core.Doubled())
+	}
+}
+
+// A leader that one follower takes for two, and most others for one, is one.
+func TestMostVotersDenyADouble(t *testing.T) {
+	n := newVoters(t, 5)
+	n.elect()
+	for range 4 * n.core.cfg.ElectionTicks {
+		n.must(n.core.Tick())
+		n.settle()
+		for id := uint64(2); id <= 5; id++ {
+			m := &pb.Message{Type: pb.MsgHeartbeatResp.Enum(), From: new(id), To: new(uint64(1)), Term: new(n.term)}
+			n.core.hear(heard{m, gossip{run: id, doubled: id == 2}})
+			n.must(n.core.Step(m))
+		}
+	}
+	if n.core.isBarred() {
+		t.Error("one of four bars the leader")
 	}
 }

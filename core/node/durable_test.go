@@ -12,7 +12,7 @@ import (
 )
 
 func heartbeatFrom(id uint64) *pb.Message {
-	return &pb.Message{Type: pb.MsgHeartbeatResp.Enum(), From: new(id)}
+	return &pb.Message{Type: pb.MsgHeartbeatResp.Enum(), From: new(id), To: new(uint64(1))}
 }
 
 // newPair is a simulation of two voters of which node 1 leads.

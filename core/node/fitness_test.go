@@ -12,7 +12,7 @@ import (
 
 // says makes a peer say what it says of itself.
 func (n *trio) says(id uint64, c Condition) {
-	n.core.hear(heard{&pb.Message{Type: pb.MsgHeartbeatResp.Enum(), From: new(id)}, gossip{condition: c}})
+	n.core.hear(heard{&pb.Message{Type: pb.MsgHeartbeatResp.Enum(), From: new(id), To: new(uint64(1))}, gossip{condition: c}})
 }
 
 // asked counts the rounds in which the node asked for votes since the last

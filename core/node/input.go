@@ -32,6 +32,7 @@ func (c *Core) Tick() error {
 			c.hearing.led = c.hearing.ticks
 		}
 		c.sample()
+		c.judgeDoubled()
 		if !c.isBarred() || c.leads() {
 			c.raft.Tick() // else it might campaign
 		}

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"errors"
 	"testing"
 
 	pb "go.etcd.io/raft/v3/raftpb"
@@ -18,9 +17,9 @@ func TestNodeThatLostDataDoesNotVote(t *testing.T) {
 			heartbeat := &pb.Message{
 				Type: pb.MsgHeartbeat.Enum(), From: new(uint64(2)), To: new(uint64(1)), Term: new(uint64(1)), Commit: new(last + 9),
 			}
-			l.must(n.stepMessage(heartbeat))
-			if err := n.State().LostData; !errors.Is(err, ErrLostData) {
-				t.Fatalf("state says %v", err)
+			l.must(n.takeIn(&inputs{messages: []*pb.Message{heartbeat}, heard: []heard{{heartbeat, gossip{}}}}, true))
+			if n.publish(); n.State().Accused == nil {
+				t.Fatal("state says nothing of it")
 			}
 		}
 		l.must(n.stepMessage(&pb.Message{
@@ -42,10 +41,8 @@ func TestOnlyTheLeaderCanSayThatDataAreLost(t *testing.T) {
 	n := newTrio(t)
 	n.term = 5
 	n.from(2, pb.MsgHeartbeat, &pb.Message{Commit: new(uint64(0))})
-	_ = n.core.Step(&pb.Message{
-		Type: pb.MsgHeartbeat.Enum(), From: new(uint64(3)), To: new(uint64(1)), Term: new(uint64(5)), Commit: new(uint64(1 << 40)),
-	})
+	_ = n.takes(led{from: 3, term: 5, commit: 1 << 40, acknowledged: 1 << 40})
 	if n.core.lost != nil || n.core.isBarred() {
-		t.Errorf("on the word of one that does not lead: %v", n.core.lost)
+		t.Errorf("on the word of one that does not lead: %v", n.core.accused())
 	}
 }

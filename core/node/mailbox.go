@@ -105,5 +105,6 @@ func (in *inputs) add(m *pb.Message, g gossip, size int) {
 func (in *inputs) empty() inputs {
 	clear(in.messages)
 	clear(in.calls)
+	clear(in.heard)
 	return inputs{messages: in.messages[:0], calls: in.calls[:0], heard: in.heard[:0]}
 }

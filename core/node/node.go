@@ -51,9 +51,10 @@ type State struct {
 	// for apply.
 	Registry *member.Registry
 	PutOut   uint64
-	// LostData is set once a leader counts on entries that this node does not
-	// have.
-	LostData error
+	// LostData is set once it is believed that a leader counts on entries that
+	// this node does not have. Accused is what a leader says of that while it is
+	// not: the node neither votes nor acknowledges anything meanwhile.
+	LostData, Accused error
 	// Doubled are the members that two processes serve, this one among them if
 	// a peer says so.
 	Doubled []member.ID
@@ -248,7 +249,7 @@ func (n *Node) publish() {
 	s := &State{
 		Role: roleName(st), Leader: member.ID(st.Lead), Term: st.GetTerm(), Commit: st.GetCommit(),
 		First: n.core.log.first, Last: n.core.lastIndex(), Snapshot: n.core.log.snapshot.GetIndex(),
-		Registry: n.core.registry, PutOut: n.core.putOut, LostData: n.core.lost, Doubled: n.core.Doubled(),
+		Registry: n.core.registry, PutOut: n.core.putOut, LostData: n.core.lost, Accused: n.core.accused(), Doubled: n.core.Doubled(),
 		UncommittedTicks: n.core.watch.uncommitted(), LeaderUncommittedTicks: n.core.leaderStalled,
 	}
 	if st.RaftState == raft.StateLeader {

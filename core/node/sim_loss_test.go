@@ -18,6 +18,7 @@ type place struct{ number, at uint64 }
 // schedule has one such loss.
 type lossSim struct {
 	lost     bool
+	settled  bool                  // the faults have ended
 	twice    bool                  // a majority was emptied: two histories, and no end to wait for
 	survivor uint64                // its number
 	copies   map[member.ID]simDisk // older copies of disks
@@ -80,7 +81,7 @@ func (s *sim) meet(a, b *simNode) bool {
 // a majority. It happens where the cluster promises to survive it: all others
 // have met the store; with an older copy, a leader that counts on it is there.
 func (s *sim) loseDisk() {
-	if s.lost || s.removals > 0 {
+	if s.lost || s.removals > 0 || s.inDoubt() {
 		return
 	}
 	n := s.nodes[s.rnd.Intn(3)]
@@ -162,10 +163,45 @@ func (s *sim) oldCopy(n *simNode) {
 			if err := n.core.Step(heartbeat); err == nil {
 				s.t.Fatalf("node %s does not notice that entry %d is missing", n.id, p.Match)
 			}
-			n.marked = true
+			n.marked = true // for the next start: none within the election timeout that the proof takes
 			return
 		}
 	}
+}
+
+// marks remembers a loss that is believed, as a host does.
+func (n *simNode) marks() {
+	if n.core.lost == nil {
+		return
+	}
+	if !n.lostData {
+		n.s.t.Fatalf("node %s lost nothing, and believes: %v", n.id, n.core.lost)
+	}
+	n.marked = true
+}
+
+// inDoubt tells whether a member may have lost data, as far as it knows.
+func (s *sim) inDoubt() bool {
+	return slices.ContainsFunc(s.nodes, func(n *simNode) bool { return n.core.accused() != nil })
+}
+
+// lie falsifies one message in some hundred: a voter or a learner says by mistake
+// that the receiver has lost data, or that it is served by two processes.
+func (s *sim) lie(m *pb.Message, g gossip) gossip {
+	if s.rnd.Intn(300) > 0 || s.settled {
+		return g
+	}
+	switch p := s.rnd.Intn(3); {
+	case p == 0:
+		g.doubled = true
+	case s.lost || s.inDoubt(): // one member at a time is out of it
+	case p == 1:
+		g.acknowledged = s.rnd.Uint64()
+	default:
+		g.acknowledged = uint64(s.rnd.Intn(500))
+	}
+	s.note("lie", m.GetFrom(), m.GetTo())
+	return g
 }
 
 // foundTwice empties the disks of two founders, which are cut off from nobody:

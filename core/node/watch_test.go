@@ -73,7 +73,7 @@ func TestAFollowerThatGetsNowhere(t *testing.T) {
 		}, "messages to it are lost"},
 		{"refused", func(l *trio) {
 			answers(l)
-			l.core.hear(heard{&pb.Message{Type: pb.MsgHeartbeatResp.Enum(), From: new(uint64(2))}, gossip{condition: Refusing}})
+			l.says(2, Refusing)
 		}, "it refuses messages"},
 		{"snapshot", func(l *trio) {
 			answers(l)

@@ -56,7 +56,9 @@ func TestStatusWarnsOfWhateverKeepsAMemberFromServing(t *testing.T) {
 		WarnConflict:  func(w *world) { w.s.SetConflict(errors.New("members 2, 3 belong to another cluster")) },
 		WarnNoStorage: func(w *world) { w.s.Detach(ErrStorageRestart) },
 		WarnLostData:  func(w *world) { w.loseData() },
-		WarnDoubled:   func(w *world) { w.hears(&pluginv1.Message{Type: 8, From: 2, To: 1, Term: 5, Run: 1, Doubled: true}) },
+		WarnDoubled: func(w *world) {
+			w.hears(&pluginv1.Message{Type: 8, From: 2, To: 1, Term: 5, Run: 1, Doubled: true}, 12)
+		},
 		WarnUnanswered: func(w *world) {
 			w.leads(2, 5)
 			for range minMisses {
@@ -93,6 +95,19 @@ func TestStatusWarnsOfWhateverKeepsAMemberFromServing(t *testing.T) {
 	}
 }
 
+// A member does not serve from the first word on that it may have lost data, and
+// says that it is not certain yet.
+func TestAMemberThatMayHaveLostDataDoesNotServe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.hears(&pluginv1.Message{Type: 8, From: 2, To: 1, Term: 5, Commit: 100}, 1)
+		err := w.s.Ready()
+		if !errors.Is(err, ErrNotReady) || errors.Is(err, node.ErrLostData) || !strings.Contains(err.Error(), "may have lost data") {
+			t.Errorf("ready: %v", err)
+		}
+	})
+}
+
 // silent are ports of a node of which nobody hears.
 type silent struct{ node.Ports }
 
@@ -103,7 +118,7 @@ func (silent) Send([]transport.Envelope) {}
 // loseData has a leader count on entries that this member does not have.
 func (w *world) loseData() {
 	w.t.Helper()
-	w.hears(&pluginv1.Message{Type: 8, From: 2, To: 1, Term: 5, Commit: 100})
+	w.hears(&pluginv1.Message{Type: 8, From: 2, To: 1, Term: 5, Commit: 100}, 12)
 	if err := w.s.Ready(); !errors.Is(err, node.ErrLostData) {
 		w.t.Fatalf("ready: %v, want %v: this shows nothing", err, node.ErrLostData)
 	}
@@ -111,7 +126,7 @@ func (w *world) loseData() {
 
 // hears gives the server another node, one of two members, that has heard a
 // heartbeat.
-func (w *world) hears(heartbeat *pluginv1.Message) {
+func (w *world) hears(heartbeat *pluginv1.Message, times int) {
 	w.t.Helper()
 	other := member.Member{ID: 2, Name: "n2", PeerURLs: []string{"http://n2:1"}}
 	registry, err := w.registry.Apply(member.Change{Op: member.Add, Member: other}, 1, 1)
@@ -135,10 +150,16 @@ func (w *world) hears(heartbeat *pluginv1.Message) {
 	}
 	w.s.Detach(ErrStorageRestart)
 	w.node = node.New(core, silent{})
-	w.node.Deliver([]transport.Envelope{{Group: 1, From: 2, To: 1, Payload: payload}})
-	stop := make(chan struct{})
-	w.node.Do(func(*node.Core) error { close(stop); return nil })
-	if err := w.node.Run(stop, nil); err != nil {
+	ticks, stop, ended := make(chan time.Time), make(chan struct{}), make(chan error)
+	go func() { ended <- w.node.Run(stop, ticks) }()
+	for range times {
+		w.node.Deliver([]transport.Envelope{{Group: 1, From: 2, To: 1, Payload: payload}})
+		synctest.Wait()
+		ticks <- time.Now()
+	}
+	synctest.Wait()
+	close(stop)
+	if err := <-ended; err != nil {
 		w.t.Fatal(err)
 	}
 	w.s.Attach(w.node, w.store, 0, nil)

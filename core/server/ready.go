@@ -72,8 +72,12 @@ func (s *Server) obstaclesOf(ns node.State, leaderless time.Duration) (list []ob
 	if err := s.Live(); err != nil {
 		list = append(list, notReady(WarnRaftStalled, err.Error()))
 	}
-	if ns.LostData != nil {
+	switch {
+	case ns.LostData != nil:
 		list = append(list, obstacle{reason: WarnLostData, err: ns.LostData})
+	case ns.Accused != nil:
+		list = append(list, notReady(WarnLostData, fmt.Sprintf(
+			"this member may have lost data, and does not vote: %v; it ends if that is said on, and serves again if it is taken back", ns.Accused)))
 	}
 	if slices.Contains(ns.Doubled, s.cfg.ID) {
 		list = append(list, notReady(WarnDoubled, doubledText(s.cfg.ID)))

@@ -1,0 +1,29 @@
+package core
+
+import (
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/internal/vfs"
+)
+
+// A loss that was found is noted, although the host ends in that moment for
+// whatever reason: the next start must not begin without that.
+func TestALossIsNotedWhenTheHostEnds(t *testing.T) {
+	for range 20 { // the end and the loss are there at once
+		i := foundedMember(t, 3, 0)
+		disk := vfs.NewMem()
+		i.pins.fs = disk
+		i.h.quit = make(chan struct{})
+		i.note(loss{why: "entry 10 is gone"})
+		close(i.h.quit)
+		i.watch()
+		i.h.wg.Wait()
+		next, err := openPins(disk.Crash(vfs.KeepNothing))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if next.lost == "" {
+			t.Fatal("the next start knows of no loss")
+		}
+	}
+}
