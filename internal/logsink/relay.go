@@ -9,7 +9,7 @@ import (
 // A Relay stands between loggers and a slog.Handler that may wait, as a Sink
 // stands before a writer: records are taken without waiting and handed on by one
 // goroutine, which is there while there is something to hand on. What comes
-// while MaxRecords wait is dropped and counted. What is logged must not be
+// while MaxRecords or MaxBytes wait is dropped and counted. What is logged must not be
 // changed afterwards. Its methods may be called concurrently.
 type Relay struct {
 	handler slog.Handler
@@ -60,13 +60,14 @@ func (r *Relay) Flush(patience time.Duration) bool {
 
 // take takes a record, or drops it.
 func (r *Relay) take(q relayed) {
+	size := recordSize(q.record)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.hasRoom(0) {
+	if !r.hasRoom(size) {
 		r.drop()
 		return
 	}
-	r.put(q, 0)
+	r.put(q, size)
 	select {
 	case <-r.idle:
 		r.idle = make(chan struct{})

@@ -2,7 +2,10 @@ package logsink_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"log/slog"
 	"strings"
 	"testing"
@@ -46,6 +49,44 @@ func TestARelayKeepsNobodyWaiting(t *testing.T) {
 		}
 		if last := lines[logsink.MaxRecords]; !strings.Contains(last, "lines were dropped") || !strings.Contains(last, fmt.Sprint("lines=", more)) {
 			t.Errorf("the last line is %s", last)
+		}
+	})
+}
+
+// What a relay keeps is bounded in bytes too, whatever form they have in a record.
+func TestARelayKeepsSoManyBytes(t *testing.T) {
+	text4k := strings.Repeat("x", 4<<10)
+	for name, value := range map[string]any{
+		"a text": text4k, "an error": errors.New(text4k), "bytes": []byte(text4k), "texts": []string{text4k[1:], "x"},
+		"a group": slog.GroupValue(slog.String("inner", text4k)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				log := newReader()
+				relay := logsink.NewRelay(text(log))
+				const most = logsink.MaxBytes / (4 << 10)
+				for range 2 * most {
+					slog.New(relay.Handler()).Info("large", "value", value)
+				}
+				if kept := 2*most - relay.Dropped(); kept > most || kept < most/2 {
+					t.Errorf("%d records of 4 KiB are kept, want not much less than %d", kept, most)
+				}
+				close(log.reads)
+				if !relay.Flush(time.Second) {
+					t.Error("not flushed")
+				}
+			})
+		})
+	}
+}
+
+// An error that is a nil pointer is for the handler to put up with.
+func TestARelayAsksNoNilPointer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		relay := logsink.NewRelay(text(io.Discard))
+		slog.New(relay.Handler()).Info("failed", "error", (*fs.PathError)(nil))
+		if !relay.Flush(time.Second) {
+			t.Error("not flushed")
 		}
 	})
 }
