@@ -39,7 +39,7 @@ func (s *Server) register(id node.RequestID, w *waiter) (*node.Node, error) {
 	if err := s.admit(w); err != nil {
 		return nil, err
 	}
-	w.reign = s.reign
+	w.reign = s.reigns.Load().number
 	s.waiters[id.Number] = w
 	s.count(w, 1)
 	return s.node, nil

@@ -22,11 +22,8 @@ func (s *Server) abandoned(ctx context.Context, start time.Time) error {
 // leader was lost while it was on its way, or shortly before it, that is the
 // likely reason (statement A1).
 func (s *Server) timedOut(start, now time.Time) error {
-	s.mu.Lock()
-	lost := s.lastLost
-	s.mu.Unlock()
 	reason := ErrTimeout
-	if lost.After(start.Add(-2 * s.cfg.Election)) {
+	if lost := s.reigns.Load().lastLost; lost.After(start.Add(-2 * s.cfg.Election)) {
 		reason = ErrLeaderLost
 	}
 	return s.hint(&Error{Err: reason, Detail: fmt.Sprintf("after %v", now.Sub(start).Round(time.Millisecond))})
@@ -141,10 +138,11 @@ func withdraw(n *node.Node, gone func(node.RequestID) bool) map[uint64]bool {
 // seen. The leader that took a proposal says so as long as it leads; one that was
 // forwarded may have been lost on the way, and then nobody does. Callers hold mu.
 func (s *Server) over(w *waiter, now time.Time) bool {
+	reign := s.reigns.Load()
 	switch {
-	case w.change, w.reign != s.reign:
+	case w.change, w.reign != reign.number:
 		return true
-	case s.leaderID == s.cfg.ID:
+	case reign.leader == s.cfg.ID:
 		return false
 	default:
 		return now.After(w.start.Add(RequestTimeout(s.cfg.Election)))

@@ -28,12 +28,13 @@ type misses struct {
 
 // missed takes note of one. Callers hold mu.
 func (s *Server) missed(w *waiter, now time.Time) {
-	if w.change || w.reign != s.reign || s.leaderID == 0 || s.leaderID == s.cfg.ID {
+	reign := s.reigns.Load()
+	if w.change || w.reign != reign.number || reign.leader == 0 || reign.leader == s.cfg.ID {
 		return
 	}
 	m := &s.misses
-	if m.reign != s.reign || m.count == 0 {
-		*m = misses{reign: s.reign, since: w.start}
+	if m.reign != reign.number || m.count == 0 {
+		*m = misses{reign: reign.number, since: w.start}
 	}
 	m.count, m.last = m.count+1, now
 }
@@ -42,12 +43,12 @@ func (s *Server) missed(w *waiter, now time.Time) {
 func (s *Server) whyMissing(now time.Time) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := s.misses
+	m, reign := s.misses, s.reigns.Load()
 	switch {
-	case m.count < minMisses, m.reign != s.reign, now.Sub(m.last) > missedElections*s.cfg.Election,
+	case m.count < minMisses, m.reign != reign.number, now.Sub(m.last) > missedElections*s.cfg.Election,
 		m.last.Sub(m.since) < StallAfter(s.cfg.Election):
 		return ""
 	}
 	return fmt.Sprintf("the last %d proposals that were passed on to leader %s were not answered within their time: what is large may not reach it",
-		m.count, s.leaderID)
+		m.count, reign.leader)
 }

@@ -46,7 +46,7 @@ func (s *Server) Ready() error {
 // first.
 func (s *Server) obstacles() (list []obstacle) {
 	s.mu.Lock()
-	n, first, ledSince := s.node, s.refusing(), s.lastLost
+	n, first, ledSince := s.node, s.refusing(), s.reigns.Load().lastLost
 	if s.attachedAt.After(ledSince) {
 		ledSince = s.attachedAt
 	}

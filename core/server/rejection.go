@@ -9,7 +9,8 @@ import (
 )
 
 // rejections are requests that raft did not take and whose clients were not told
-// yet. The raft goroutine puts them in, and never waits for a client.
+// yet. The raft goroutine puts them in, and waits neither for a client nor for the
+// lock of all requests: this one is held for moments.
 type rejections struct {
 	wake chan struct{} // capacity 1: something came in
 
@@ -18,17 +19,16 @@ type rejections struct {
 }
 
 type rejection struct {
-	ids    []node.RequestID
-	reason *Error
+	ids []node.RequestID
+	err error // the node's reason
 }
 
 func newRejections() *rejections { return &rejections{wake: make(chan struct{}, 1)} }
 
 // Rejected implements the node's port: the requests have no effect.
 func (s *Server) Rejected(ids []node.RequestID, err error) {
-	r := rejection{ids: ids, reason: s.whyRejected(err)}
 	s.rejections.mu.Lock()
-	s.rejections.list = append(s.rejections.list, r)
+	s.rejections.list = append(s.rejections.list, rejection{ids, err})
 	s.rejections.mu.Unlock()
 	select {
 	case s.rejections.wake <- struct{}{}:
@@ -75,7 +75,7 @@ func (s *Server) takeRejections() []rejection {
 }
 
 func (s *Server) reject(r rejection) {
-	failed := make([]*waiter, 0, len(r.ids))
+	reason, failed := s.whyRejected(r.err), make([]*waiter, 0, len(r.ids))
 	s.mu.Lock()
 	for _, id := range r.ids {
 		if w := s.takeWaiter(id); w != nil {
@@ -85,7 +85,7 @@ func (s *Server) reject(r rejection) {
 	s.mu.Unlock()
 	s.metrics.proposals.WithLabelValues("refused").Add(float64(len(failed)))
 	for _, w := range failed {
-		w.done(Result{}, r.reason)
+		w.done(Result{}, reason)
 	}
 }
 

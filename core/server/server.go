@@ -114,12 +114,10 @@ type Server struct {
 	pending    int64 // bytes of data in waiters
 	changes    int   // membership changes among them
 	answered   int   // those among them whose clients have their answer
-	leaderID   member.ID
-	term       uint64
 	misses     misses
-	reign      uint64    // counts changes of leader and term
-	lastLost   time.Time // when this member last saw a leader go
 	attachedAt time.Time // when node was attached
+
+	reigns atomic.Pointer[reign] // written by the raft goroutine
 
 	started     atomic.Bool
 	made        time.Time
@@ -187,6 +185,7 @@ func New(cfg Config) *Server {
 		idle: make(chan struct{}),
 		done: make(chan struct{}),
 	}
+	s.reigns.Store(&reign{})
 	boot := randomNumber()
 	s.nextRequest.Store(boot)
 	s.reads = newReadRounds(s, boot)
@@ -354,20 +353,4 @@ func (s *Server) hint(e *Error) *Error {
 		e.LeaderAddress = m.ClientAddress
 	}
 	return e
-}
-
-// StateChanged implements the node's port: it records when a leader was lost,
-// on every member, and wakes whoever waits for a change.
-func (s *Server) StateChanged(st node.State) {
-	s.mu.Lock()
-	if s.leaderID != 0 && st.Leader != s.leaderID {
-		s.lastLost = time.Now()
-		s.metrics.leaderChanges.Inc()
-	}
-	if st.Leader != s.leaderID || st.Term != s.term {
-		s.reign++
-	}
-	s.leaderID, s.term = st.Leader, st.Term
-	s.mu.Unlock()
-	s.changed.notify()
 }
