@@ -105,7 +105,7 @@ bench-storage: ## measure appends of the wal beside etcd and hashicorp, in one r
 bench-behind: ## the leader's memory while a follower gets 20,000 entries of 100 kB from its disk
 	go test ./test -count=1 -v -run '^TestFarBehindFollower$$' -behind 20000
 
-overload: ## a minute of far more writes than a cluster gets done, through a follower: memory, answers, recovery
+overload: ## a minute of ten times the writes that a cluster gets done, through a follower: goodput, refusals, memory, answers, recovery
 	go test ./test -count=1 -v -run '^TestOverloadThroughAFollower$$' -overload 60s
 
 clean: ## remove what was built

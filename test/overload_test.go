@@ -5,47 +5,73 @@ package e2e
 import (
 	"context"
 	"flag"
-	"fmt"
-	"math"
-	"math/rand"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/client"
 	"github.com/pontoon-raft/pontoon/client/kv"
 )
 
-var overload = flag.Duration("overload", 2*time.Second, "for how long TestOverloadThroughAFollower offers too much")
+var overload = flag.Duration("overload", 8*time.Second, "for how long TestOverloadThroughAFollower offers too much")
 
+// What a cluster promises under overload.
 const (
-	// overloadWriters write at the same time through one follower: what they
-	// have in flight is more than a host admits.
-	overloadWriters = 800
-	// overloadMemory is how much a host may use.
+	// overloadMemory is how much a host uses at most, at default settings.
 	overloadMemory = 256 << 20
+	// overloadGoodput is the share of the peak that is acknowledged in time, and
+	// that is back overloadRecovery after the end.
+	overloadGoodput  = 0.8
+	overloadRecovery = 2 * time.Second
+	// overloadRefusal is within how long 99 % of those are refused for which there
+	// is no room.
+	overloadRefusal = 10 * time.Millisecond
 )
 
-// Clients offer a follower far more than the cluster gets done, with values of
-// 100 B to 1 MiB and a patience of 1 ms to 5 s. Every request is answered, what is
-// said not to be applied may be tried again, no host needs more memory than it
-// should, and when it is over all is as before.
+// On a machine where clients, hosts and disks share two cores with whatever else
+// runs, time and throughput are asserted with so much slack; whether the promise
+// itself is kept is in the test's log.
+const (
+	slackGoodput  = 0.4
+	slackRecovery = 10 * time.Second
+	slackRefusal  = time.Second
+)
+
+const (
+	peakInFlight = 32 // writes under way at the peak
+	overloadRate = 10 // times the peak are offered
+)
+
+// Clients offer a follower ten times what the cluster gets done, with values of
+// 100 B to 1 MiB and a patience of 1 ms to 5 s, and try nothing again. Every host
+// has its default settings. Every request is answered, most of what can be done is
+// done in time, no host needs more memory than it should, and when it is over all
+// is as before.
 //
-// Each host admits 8 MiB. make overload does so for a minute.
+// make overload does so for a minute.
 func TestOverloadThroughAFollower(t *testing.T) {
-	c := startCluster(t, "raft.snapshot_log_bytes=16MiB", "raft.catch_up_bytes=32MiB", "api.max_pending_bytes=8MiB")
+	c := startCluster(t)
 	follower := c.follower()
+	phase := max(*overload/4, 2*time.Second)
+	closedLoop(t, follower, peakInFlight, time.Second) // warm up
+	peak := closedLoop(t, follower, peakInFlight, phase)
+	t.Logf("at the peak: %s", peak)
 	var measured []*memoryUse
 	for _, n := range c.nodes {
-		measured = append(measured, n.watchMemory()...)
+		measured = append(measured, n.watchMemory("transport", "storage", "statemachine")...)
 	}
-	tally := offer(t, follower, *overload)
-	t.Logf("in %v: %s", *overload, tally)
-	if tally.applied.Load() == 0 {
-		t.Error("nothing was applied")
-	}
+	flood := openLoop(t, follower, overloadRate*peak.goodput(), *overload)
+	recovered := recovery(t, follower)
+	closedLoop(t, follower, peakInFlight, overloadRecovery)
+	flood.wg.Wait()
+	back := closedLoop(t, follower, peakInFlight, phase)
+	t.Logf("in the flood, of %.1f times the peak: %s", flood.tally.rate()/peak.goodput(), &flood.tally)
+	t.Logf("after it: %s", back)
+
+	f := figures{t}
+	f.share("acknowledged in time", flood.tally.goodput()/peak.goodput(), overloadGoodput, slackGoodput)
+	f.share("acknowledged 2s after the end", back.goodput()/peak.goodput(), overloadGoodput, slackGoodput)
+	f.within("a write after the end", recovered, overloadRecovery, slackRecovery)
+	f.within("99 % of the refusals", flood.tally.refusal(0.99), overloadRefusal, slackRefusal)
 	for _, n := range c.nodes {
 		n.await("to have no request left", func() bool {
 			_, body, err := n.get(n.admin, "/metrics")
@@ -53,10 +79,10 @@ func TestOverloadThroughAFollower(t *testing.T) {
 		})
 	}
 	for _, m := range measured {
-		peak := m.now("VmHWM")
-		t.Logf("the %s used %d MiB at most", m.what, peak>>20)
-		if peak > overloadMemory && !raceDetector {
-			t.Errorf("the %s used %d MiB", m.what, peak>>20)
+		used := m.now("VmHWM")
+		t.Logf("the %s used %d MiB at most", m.what, used>>20)
+		if strings.HasPrefix(m.what, "host") && used > overloadMemory && !raceDetector {
+			t.Errorf("the %s used %d MiB", m.what, used>>20)
 		}
 	}
 	w := startWorkload(t, c.nodes...)
@@ -65,53 +91,41 @@ func TestOverloadThroughAFollower(t *testing.T) {
 	c.stop()
 }
 
-// overloadTally counts what requests ended with.
-type overloadTally struct{ offered, applied, notApplied, unknown atomic.Int64 }
-
-func (o *overloadTally) String() string {
-	return fmt.Sprintf("%d offered, %d applied, %d not applied, %d unknown",
-		o.offered.Load(), o.applied.Load(), o.notApplied.Load(), o.unknown.Load())
-}
-
-// offer writes through a node for some time and waits for every answer.
-func offer(t *testing.T, n *node, during time.Duration) *overloadTally {
+// recovery is how long it takes until a node acknowledges a write.
+func recovery(t *testing.T, n *node) time.Duration {
 	t.Helper()
-	tally, over := &overloadTally{}, time.After(during)
-	var stopped atomic.Bool
-	var wg sync.WaitGroup
-	for w := range overloadWriters {
-		if w%100 == 0 {
-			n := n.dial()
-			for i := range 100 {
-				wg.Go(func() {
-					random := rand.New(rand.NewSource(int64(w + i)))
-					for !stopped.Load() {
-						tally.write(n, random)
-					}
-				})
-			}
-		}
-	}
-	<-over
-	stopped.Store(true)
-	wg.Wait()
-	return tally
+	began := time.Now()
+	probe := n.dial()
+	eventually(t, "a write after the flood", func() bool {
+		_, err := probe.Propose(context.Background(), kv.EncodePut([]byte("probe"), []byte("after")))
+		return err == nil
+	})
+	return time.Since(began)
 }
 
-// write proposes one value; sizes and times are spread over all magnitudes.
-func (o *overloadTally) write(c *client.Client, random *rand.Rand) {
-	spread := func(from, to float64) float64 { return from * math.Pow(to/from, random.Float64()) }
-	value := make([]byte, int(spread(100, 1<<20)))
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(spread(float64(time.Millisecond), float64(5*time.Second))))
-	defer cancel()
-	o.offered.Add(1)
-	_, err := c.Propose(ctx, kv.EncodePut(fmt.Append(nil, random.Intn(10)), value))
-	switch {
-	case err == nil:
-		o.applied.Add(1)
-	case client.IsNotApplied(err):
-		o.notApplied.Add(1)
-	default:
-		o.unknown.Add(1)
+// figures compares what was measured with what is promised, and with what even a
+// busy machine must reach.
+type figures struct{ t *testing.T }
+
+func (f figures) share(what string, got, promised, slack float64) {
+	f.t.Helper()
+	f.t.Logf("%s: %.2f of the peak, promised is %.2f: %s", what, got, promised, verdict(got >= promised))
+	if got < slack && !raceDetector {
+		f.t.Errorf("%s: %.2f of the peak, less than %.2f", what, got, slack)
 	}
+}
+
+func (f figures) within(what string, got, promised, slack time.Duration) {
+	f.t.Helper()
+	f.t.Logf("%s: within %v, promised is %v: %s", what, got.Round(time.Millisecond/10), promised, verdict(got <= promised))
+	if got > slack && !raceDetector {
+		f.t.Errorf("%s: within %v, more than %v", what, got, slack)
+	}
+}
+
+func verdict(reached bool) string {
+	if reached {
+		return "reached"
+	}
+	return "NOT REACHED"
 }

@@ -194,6 +194,9 @@ func (r *Registry) Members() []Member {
 	})
 }
 
+// Len is how many members there are.
+func (r *Registry) Len() int { return len(r.members) }
+
 // Member returns the member with the id.
 func (r *Registry) Member(id ID) (Member, bool) {
 	m, ok := r.members[id]

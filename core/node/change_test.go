@@ -28,16 +28,20 @@ func newTrio(t *testing.T) *trio {
 }
 
 // newVoters is a trio of any size.
-func newVoters(t *testing.T, count int) *trio {
+func newVoters(t *testing.T, count int, tune ...func(*Config)) *trio {
 	t.Helper()
 	var members []member.Member
 	for i := range count {
 		members = append(members, voter(member.ID(i+1)))
 	}
-	c, err := NewCore(Config{
+	cfg := Config{
 		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(),
 		State: storage.State{FirstIndex: 1}, Bootstrap: members, MaxUncommittedBytes: 1000,
-	})
+	}
+	for _, f := range tune {
+		f(&cfg)
+	}
+	c, err := NewCore(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,6 +47,7 @@ type Core struct {
 	lead          uint64
 	reign         reign
 	uncommitted   uint64 // bytes; see took
+	window        window
 	received      receivedSnapshot
 	news          commitNews
 	fitness       Fitness
@@ -209,14 +210,6 @@ func (c *Core) Output() Output {
 
 // AppendsInFlight is how many appends have come out and are not done.
 func (c *Core) AppendsInFlight() int { return c.appends.len() }
-
-// WantsProposals tells whether new proposals should be handed in now, or wait
-// and go together: batching by back-pressure. Those that will be refused need
-// not wait for that. A leader that has not founded the cluster yet lets them
-// wait too.
-func (c *Core) WantsProposals() bool {
-	return c.appends.len() < c.cfg.MaxAppends && (c.founded() || !c.leads()) || c.checkFitness() != nil
-}
 
 // Registry is the membership as of the last entry that came out for apply.
 func (c *Core) Registry() *member.Registry { return c.registry }

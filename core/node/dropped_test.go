@@ -42,7 +42,7 @@ func TestTheOriginIsToldWhatWasDropped(t *testing.T) {
 		step(t, n, forwarded(2, 100))
 		for range n.core.cfg.ElectionTicks + 1 {
 			for _, m := range n.held.tick(n.core.cfg.ElectionTicks) {
-				n.drop(m)
+				n.drop(requestsOf(m))
 			}
 		}
 		if got := toldDropped(t, n, 2); len(got) != 1 || got[0] != 1 || n.DroppedProposals() != 1 {
@@ -60,7 +60,7 @@ func TestTheOriginIsToldWhatWasDropped(t *testing.T) {
 	})
 	t.Run("its own, which came back to it", func(t *testing.T) {
 		n := follower(t)
-		n.drop(forwarded(1, 100))
+		n.drop(requestsOf(forwarded(1, 100)))
 		if out := n.core.Output(); len(out.Dropped) != 1 || out.Dropped[0] != (RequestID{1, 1}) {
 			t.Errorf("dropped are %v", out.Dropped)
 		}
@@ -97,7 +97,7 @@ func TestDropsAreLoggedAtLeisure(t *testing.T) {
 	pass := func(ticks int) (lines string) {
 		log.Reset()
 		for range ticks {
-			n.drop(forwarded(2, 10))
+			n.drop(requestsOf(forwarded(2, 10)))
 			n.drops.tick(n)
 		}
 		return log.String()

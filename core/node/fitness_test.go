@@ -152,12 +152,12 @@ func TestUnfitMembersRefuseProposals(t *testing.T) {
 	for range l.core.cfg.MaxAppends {
 		l.core.appends.push(appendRecord{})
 	}
-	if l.core.WantsProposals() {
+	if l.core.Room() > 0 {
 		t.Fatal("appends are not full: the test shows nothing")
 	}
 	l.core.SetFitness(Fitness{Condition: DiskStalled})
-	if err := l.core.Propose(someProposal()); !errors.Is(err, ErrUnfit) || !l.core.WantsProposals() {
-		t.Errorf("propose: %v, wants proposals %t; want %v at once", err, l.core.WantsProposals(), ErrUnfit)
+	if err := l.core.Propose(someProposal()); !errors.Is(err, ErrUnfit) || l.core.Room() == 0 {
+		t.Errorf("propose: %v, room for %d; want %v at once", err, l.core.Room(), ErrUnfit)
 	}
 	l.core.SetFitness(Fitness{Condition: ShortOfSpace})
 	l.must(l.core.Propose(someProposal()))

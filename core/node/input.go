@@ -15,6 +15,9 @@ var (
 	// ErrDropped: there is no leader, or leadership is being transferred, or
 	// the uncommitted part of the log is full.
 	ErrDropped = errors.New("proposal dropped")
+	// ErrTooLate: its client would wait no longer by the time that it is applied,
+	// and there are others that have the time.
+	ErrTooLate = errors.New("proposal would come too late")
 	// ErrNotLeader: only the leader takes membership changes and transfers.
 	ErrNotLeader = errors.New("not the leader")
 	// ErrNoSuccessor: no other voter was heard lately.
@@ -41,6 +44,7 @@ func (c *Core) Tick() error {
 		c.watch.tick(c)
 		c.holdback.tick(c)
 		c.leaderSpace.tick(c)
+		c.window.tick(c.cfg.ElectionTicks)
 		if c.lazyCommit {
 			c.flushCommit(false)
 		}

@@ -3,18 +3,21 @@ package node
 import (
 	"slices"
 	"sync"
+	"time"
 
 	pb "go.etcd.io/raft/v3/raftpb"
 )
 
-// What a mailbox holds at most of messages. Those beyond that are dropped and
-// counted: raft sends its own again, but proposals that a peer has forwarded are
-// lost, and end at their origin as unknown. The bound on a node's own proposals is
-// the admission of core/server, which counts each until it is applied, rejected
-// or withdrawn.
+// What a mailbox holds at most of messages, and of those that forward proposals.
+// What is beyond that is dropped and counted: raft sends its own messages again,
+// and the origins of proposals are told, as long as maxWaitingLost of them are
+// known. The bound on a node's own proposals is the admission of core/server,
+// which counts each until it is applied, rejected or withdrawn.
 const (
-	maxWaitingMessages = 8192
-	maxWaitingBytes    = 128 << 20
+	maxWaitingMessages  = 8192
+	maxWaitingBytes     = 128 << 20
+	maxWaitingForwarded = 2 * windowBytes
+	maxWaitingLost      = 1 << 16
 )
 
 // mailbox collects what the raft goroutine has to take in. Any goroutine puts
@@ -30,11 +33,14 @@ type mailbox struct {
 type inputs struct {
 	messages     []*pb.Message
 	messageBytes int
+	forwarded    int     // bytes of those that forward proposals
 	heard        []heard // what came with them and is not for raft
 	proposals    []Proposal
 	calls        []func(*Core) error
 	appended     uint64
-	dropped      uint64 // messages, since the last take
+	applied      uint64
+	dropped      uint64      // messages, since the last take
+	lost         []RequestID // that were in them
 }
 
 func newMailbox() *mailbox { return &mailbox{wake: make(chan struct{}, 1)} }
@@ -61,19 +67,46 @@ func (b *mailbox) take(spare inputs) inputs {
 	return taken
 }
 
-// takeProposals exchanges the waiting proposals for spare.
-func (b *mailbox) takeProposals(spare []Proposal) []Proposal {
+// takeProposals takes the oldest of the waiting proposals that have so many bytes
+// together; the last one may have more than is left. If that is not all, those
+// whose time will be up by soon are taken out in favour of the others, and are
+// late. Into is where the taken ones go, which is empty.
+func (b *mailbox) takeProposals(into []Proposal, room uint64, soon time.Time) (taken []Proposal, late []RequestID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	waiting := b.in.proposals
+	if size := uint64(0); !slices.ContainsFunc(waiting, func(p Proposal) bool { size += p.size(); return size > room }) {
+		b.in.proposals = into
+		return waiting, nil
+	}
+	n := 0
+	for size := uint64(0); n < len(waiting) && size < room; n++ {
+		p := waiting[n]
+		if !p.Until.IsZero() && p.Until.Before(soon) {
+			late = append(late, p.ID)
+			continue
+		}
+		into = append(into, p)
+		size += p.size()
+	}
+	clear(waiting[:n])
+	b.in.proposals = waiting[n:]
+	return into, late
+}
+
+// takeAll takes all waiting proposals.
+func (b *mailbox) takeAll() []Proposal {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	taken := b.in.proposals
-	b.in.proposals = spare
+	b.in.proposals = nil
 	return taken
 }
 
 // withdraw takes out the waiting proposals for which gone says so. The raft
 // goroutine does not wait for it: meanwhile it finds no proposals.
 func (b *mailbox) withdraw(gone func(RequestID) bool) (ids []RequestID) {
-	waiting := b.takeProposals(nil)
+	waiting := b.takeAll()
 	if len(waiting) == 0 {
 		return nil
 	}
@@ -90,9 +123,17 @@ func (b *mailbox) withdraw(gone func(RequestID) bool) (ids []RequestID) {
 
 // add puts a message in if there is room.
 func (in *inputs) add(m *pb.Message, g gossip, size int) {
-	if len(in.messages) >= maxWaitingMessages || in.messageBytes+size > maxWaitingBytes {
+	forwards := m.GetType() == pb.MsgProp && !m.GetReject()
+	full := len(in.messages) >= maxWaitingMessages || in.messageBytes+size > maxWaitingBytes
+	if full || forwards && in.forwarded > 0 && in.forwarded+size > maxWaitingForwarded {
 		in.dropped++
+		if forwards && len(in.lost) < maxWaitingLost {
+			in.lost = append(in.lost, requestsOf(m)...)
+		}
 		return
+	}
+	if forwards {
+		in.forwarded += size
 	}
 	in.messages = append(in.messages, m)
 	if gossips(m.GetType()) {

@@ -100,6 +100,7 @@ func (n *Node) Run(stop <-chan struct{}, ticks <-chan time.Time) error {
 	n.dispatch() // what NewCore put out
 	var spare inputs
 	var proposals []Proposal
+	var err error
 	for {
 		ticked := false
 		select {
@@ -117,7 +118,7 @@ func (n *Node) Run(stop <-chan struct{}, ticks <-chan time.Time) error {
 		spare = in.empty()
 		if ticked {
 			for _, m := range n.held.tick(n.core.cfg.ElectionTicks) {
-				n.drop(m)
+				n.drop(requestsOf(m))
 			}
 			n.drops.tick(n)
 			n.core.refusing = n.refusals.tick(n.core.cfg.ElectionTicks)
@@ -125,14 +126,10 @@ func (n *Node) Run(stop <-chan struct{}, ticks <-chan time.Time) error {
 		if err := n.stepHeld(); err != nil {
 			return err
 		}
-		// What completed above may have made room. If there is none, the
-		// proposals wait for the next completion, and go in together.
-		if n.core.WantsProposals() {
-			clear(proposals)
-			proposals = n.box.takeProposals(proposals[:0])
-			if err := n.propose(proposals); err != nil {
-				return err
-			}
+		// What completed above may have made room. What finds none waits for the
+		// next completion, and goes in together.
+		if proposals, err = n.handIn(proposals); err != nil {
+			return err
 		}
 		n.dispatch()
 		if ticked {
@@ -156,6 +153,10 @@ func (n *Node) takeIn(in *inputs, ticked bool) error {
 	if in.dropped > 0 {
 		n.drops.messages.Add(in.dropped)
 		n.drops.unsaid.messages += in.dropped
+	}
+	n.drop(in.lost)
+	if in.applied > 0 {
+		n.core.Applied(in.applied)
 	}
 	if in.appended > 0 {
 		if err := n.core.AppendDone(in.appended); err != nil {
@@ -189,7 +190,7 @@ func (n *Node) stepMessage(m *pb.Message) error {
 		return nil
 	case errors.Is(err, ErrDropped):
 		if !n.held.add(m) {
-			n.drop(m)
+			n.drop(requestsOf(m))
 		}
 		return nil
 	case errors.Is(err, ErrFailed):
@@ -310,6 +311,11 @@ func (n *Node) Deliver(envelopes []transport.Envelope) {
 // AppendDone says that all appends up to number are durable.
 func (n *Node) AppendDone(number uint64) {
 	n.box.put(func(in *inputs) { in.appended = max(in.appended, number) })
+}
+
+// Applied says that the state machine has everything up to index.
+func (n *Node) Applied(index uint64) {
+	n.box.put(func(in *inputs) { in.applied = max(in.applied, index) })
 }
 
 // Do runs f on the raft goroutine. If the node stops first, f never runs.

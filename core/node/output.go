@@ -116,11 +116,13 @@ func (c *Core) collect() {
 		rd := c.raft.Ready()
 		if rd.SoftState != nil {
 			c.role, c.lead = rd.RaftState, rd.Lead
+			c.window.reset()
 			c.out.StateChanged = true
 		}
 		if rd.HardState != nil && rd.GetTerm() != c.term {
 			c.term, c.heartbeat, c.news, c.registrar.written = rd.GetTerm(), 0, commitNews{}, 0
 			c.uncommitted, c.leaderStalled = 0, 0
+			c.window.reset()
 			c.out.StateChanged = true
 		}
 		if rd.SoftState != nil && rd.RaftState == raft.StateLeader && c.reign.term != c.term {
@@ -257,6 +259,7 @@ func (c *Core) putApply(m *pb.Message) {
 func (c *Core) emitApply(a Apply, last *pb.Entry) {
 	a.Last, a.Term, a.Registry = last.GetIndex(), last.GetTerm(), c.registry
 	c.putOut = a.Last
+	c.window.out(c.cfg.ID, a.Commands)
 	c.out.Applies = append(c.out.Applies, a)
 }
 

@@ -3,6 +3,7 @@ package node
 import (
 	"cmp"
 	"errors"
+	"time"
 
 	pb "go.etcd.io/raft/v3/raftpb"
 )
@@ -10,9 +11,14 @@ import (
 // A Proposal is a client's data with the request it belongs to.
 type Proposal struct {
 	ID RequestID
+	// Until is when its client waits no longer; never if it is zero.
+	Until time.Time
 	// Data has the header already: see NewProposal.
 	data []byte
 }
+
+// size is what it counts for where bytes are bounded.
+func (p *Proposal) size() uint64 { return uint64(len(p.data)) + entryOverhead }
 
 // NewProposal makes a proposal; data is copied once, behind the header.
 func NewProposal(id RequestID, data []byte) Proposal {
@@ -27,6 +33,21 @@ func (n *Node) Propose(p Proposal) {
 // Withdraw takes back those of the queued proposals for which gone says so, and
 // returns their requests: raft has not seen them, and never will.
 func (n *Node) Withdraw(gone func(RequestID) bool) []RequestID { return n.box.withdraw(gone) }
+
+// handIn hands in of the waiting proposals what there is room for. It uses spare
+// and returns it. Only ErrFailed is returned.
+func (n *Node) handIn(spare []Proposal) ([]Proposal, error) {
+	room := n.core.Room()
+	if room == 0 {
+		return spare, nil
+	}
+	clear(spare)
+	taken, late := n.box.takeProposals(spare[:0], room, time.Now().Add(n.core.window.latency))
+	if len(late) > 0 {
+		n.ports.Rejected(late, ErrTooLate)
+	}
+	return taken, n.propose(taken)
+}
 
 // propose hands in proposals, as many at a time as a batch may hold: a message
 // that is larger would be taken by no member that it is forwarded to. Once some
@@ -80,7 +101,11 @@ func (c *Core) Propose(proposals []Proposal) error {
 		if err := cmp.Or(c.checkSpace(), c.checkLeaderSpace(), c.checkFitness()); err != nil {
 			return err
 		}
-		return c.handIn(uint64(c.cfg.ID), proposalEntries(data))
+		if err := c.handIn(uint64(c.cfg.ID), proposalEntries(data)); err != nil {
+			return err
+		}
+		c.window.add(proposals)
+		return nil
 	})
 }
 
@@ -106,7 +131,7 @@ func (c *Core) stepForwarded(m *pb.Message) error {
 func (c *Core) handIn(from uint64, entries []*pb.Entry) error {
 	size := payload(entries)
 	if c.leads() && !c.founded() || !c.fits(size) {
-		return ErrDropped // a node's own wait until there is a founding: see WantsProposals
+		return ErrDropped // a node's own wait until there is a founding: see Room
 	}
 	err := c.took(size, c.raft.Step(&pb.Message{Type: pb.MsgProp.Enum(), From: new(from), Entries: entries}))
 	c.collect()

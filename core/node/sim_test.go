@@ -351,7 +351,7 @@ func (s *sim) deliver() {
 	}
 	err = to.core.Step(msg)
 	if errors.Is(err, ErrDropped) && msg.GetType() == pb.MsgProp { // what Node holds in vain
-		to.core.tellDropped(msg.GetEntries())
+		to.core.tellDropped(requestsOf(msg))
 	}
 	if errors.Is(err, ErrInvalidMessage) && to.core.accused() == nil || errors.Is(err, ErrLostData) && !to.lostData {
 		s.t.Fatalf("a message of %s was refused by %s: %v", m.from, m.to, err)

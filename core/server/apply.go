@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/core/member"
 )
 
 // run is the server goroutine: it starts the state machine, brings it to the
@@ -155,5 +157,14 @@ func (s *Server) awaited(items []work) bool {
 // applied moves the applied index on.
 func (s *Server) applied(items []work) {
 	last := &items[len(items)-1]
-	s.progress.advance(last.last(), last.apply.Registry)
+	s.advance(last.last(), last.apply.Registry)
+}
+
+// advance moves the applied index on, and tells the node, which makes room for
+// proposals.
+func (s *Server) advance(index uint64, registry *member.Registry) {
+	s.progress.advance(index, registry)
+	if n, _ := s.attached(); n != nil {
+		n.Applied(index)
+	}
 }

@@ -51,15 +51,19 @@ func (s *Server) ProposeAsync(data []byte, timeout time.Duration, done func(Resu
 func (s *Server) propose(data []byte, timeout time.Duration, done func(Result, error)) node.RequestID {
 	id := s.newRequest()
 	n, err := (*node.Node)(nil), s.checkValue(data)
+	w := s.newWaiter(int64(len(data)), timeout, done)
+	until := w.deadline
 	if err == nil {
-		n, err = s.register(id, s.newWaiter(int64(len(data)), timeout, done))
+		n, err = s.register(id, w)
 	}
 	if err != nil {
 		s.metrics.proposals.WithLabelValues("refused").Inc()
 		done(Result{}, err)
 		return id
 	}
-	n.Propose(node.NewProposal(id, data))
+	p := node.NewProposal(id, data)
+	p.Until = until
+	n.Propose(p)
 	return id
 }
 

@@ -42,6 +42,8 @@ func (s *Server) whyRejected(err error) *Error {
 	switch {
 	case errors.Is(err, node.ErrChangePending):
 		reason = &Error{Err: ErrChangePending, RetryAfter: s.cfg.Election}
+	case errors.Is(err, node.ErrTooLate):
+		reason.Detail = "its time would be up before it is applied, and others wait"
 	case errors.Is(err, node.ErrUnfit):
 		reason = &Error{Err: ErrNotReady, Detail: err.Error(), RetryAfter: s.cfg.Tick}
 	case errors.Is(err, node.ErrNoSpace):

@@ -44,7 +44,7 @@ func (d *driver) restore(w *work) error {
 		}
 	}
 	d.s.snapshots.attached(index)
-	d.s.progress.advance(index, w.registry)
+	d.s.advance(index, w.registry)
 	if d.applier != nil {
 		return nil
 	}

@@ -35,8 +35,10 @@ const (
 	// MaxPending and MaxPendingBytes bound the proposals that wait for an
 	// answer.
 	MaxPending = 20_000
-	// MaxPendingBytes: see MaxPending.
-	MaxPendingBytes = 64 << 20
+	// MaxPendingBytes is twice what a leader has under way of its own clients'
+	// (windowBytes in core/node): what waits beyond that is for bursts, and grows
+	// old before it is its turn.
+	MaxPendingBytes = 32 << 20
 
 	// MaxBatchBytes and MaxChunkBytes are what a host sends its plugins at most
 	// in a batch of entries and in a piece of a snapshot.

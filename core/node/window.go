@@ -1,0 +1,141 @@
+package node
+
+import (
+	"math"
+	"time"
+
+	"go.etcd.io/raft/v3"
+
+	"github.com/pontoon-raft/pontoon/core/member"
+)
+
+const (
+	// windowBytes bounds what one leader has of proposals on their way: so much of
+	// its own, and so much of all others together.
+	windowBytes = 16 << 20
+	// windowTurn is for how many elections at least a proposal counts of which
+	// nothing was heard.
+	windowTurn = 3
+)
+
+// window is what this node has handed in of its own proposals, or forwarded, and
+// its state machine has not applied: each counts until then, or until its leader
+// says that it has dropped it. Before it is committed it also ends when leader or
+// term change, or when it must be lost. What does not fit waits in the mailbox,
+// from which it can be withdrawn, and costs the leader nothing.
+type window struct {
+	open  map[uint64]underWay // not committed, by the numbers of requests
+	older map[uint64]underWay // those of them from before the last turn
+	put   []underWay          // put out for apply, in the order of the log
+	bytes uint64              // of all
+	ticks int                 // since the last turn
+	lost  bool                // something was lost on its way to the leader since then
+	// latency is for how long those that were applied lately were on their way.
+	latency time.Duration
+}
+
+// underWay is a proposal that was handed in.
+type underWay struct {
+	size  uint64
+	at    time.Time
+	index uint64 // in put
+}
+
+func (w *window) add(proposals []Proposal) {
+	if w.open == nil {
+		w.open = map[uint64]underWay{}
+	}
+	now := time.Now()
+	for i := range proposals {
+		p := underWay{size: proposals[i].size(), at: now}
+		w.open[proposals[i].ID.Number] = p
+		w.bytes += p.size
+	}
+}
+
+// take takes a request that is not committed out, if it is there.
+func (w *window) take(number uint64) (p underWay, ok bool) {
+	if p, ok = w.open[number]; ok {
+		delete(w.open, number)
+	} else if p, ok = w.older[number]; ok {
+		delete(w.older, number)
+	}
+	w.bytes -= p.size
+	return p, ok
+}
+
+// out notes commands that come out for apply.
+func (w *window) out(self member.ID, commands []Command) {
+	for i := range commands {
+		if id := commands[i].ID; id.Origin == self {
+			if p, ok := w.take(id.Number); ok {
+				p.index = commands[i].Index
+				w.put = append(w.put, p)
+				w.bytes += p.size
+			}
+		}
+	}
+}
+
+// applied gives back the room of what the state machine has.
+func (w *window) applied(index uint64) {
+	now := time.Now()
+	for len(w.put) > 0 && w.put[0].index <= index {
+		w.bytes -= w.put[0].size
+		w.latency += (now.Sub(w.put[0].at) - w.latency) / 8
+		if w.put = w.put[1:]; len(w.put) == 0 {
+			w.put = nil
+		}
+	}
+}
+
+// Applied says that the state machine has everything up to index. It makes room
+// for proposals; raft knows it already.
+func (c *Core) Applied(index uint64) { c.window.applied(index) }
+
+// tick gives up what must be lost: after a loss everything, but not twice in an
+// election; otherwise what is from before the last turn but one.
+func (w *window) tick(election int) {
+	w.ticks++
+	switch {
+	case w.lost && w.ticks >= election:
+		w.reset()
+	case w.ticks >= windowTurn*election:
+		w.forget(w.older)
+		w.open, w.older, w.ticks = nil, w.open, 0
+	}
+}
+
+// reset gives up all that is not committed.
+func (w *window) reset() {
+	w.forget(w.open)
+	w.forget(w.older)
+	*w = window{put: w.put, bytes: w.bytes, latency: w.latency}
+}
+
+func (w *window) forget(list map[uint64]underWay) {
+	for _, p := range list {
+		w.bytes -= p.size
+	}
+}
+
+// Room is how many bytes of proposals should be handed in now; what is beyond
+// waits, and goes in together: batching by back-pressure. Those that will be
+// refused need not wait. A leader that has not founded the cluster yet lets them
+// wait too.
+func (c *Core) Room() uint64 {
+	const all = math.MaxUint64
+	switch {
+	case c.checkFitness() != nil:
+		return all
+	case c.appends.len() >= c.cfg.MaxAppends, c.leads() && !c.founded():
+		return 0
+	case c.lead == raft.None, c.checkSpace() != nil, c.checkLeaderSpace() != nil:
+		return all
+	}
+	most := uint64(windowBytes)
+	if !c.leads() {
+		most = max(windowBytes/uint64(max(1, c.registry.Len()-1)), c.cfg.Limits.BatchBytes())
+	}
+	return most - min(most, c.window.bytes)
+}
