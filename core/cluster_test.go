@@ -58,6 +58,7 @@ const wait = 20 * time.Second
 
 func newCluster(t *testing.T, n int, tune func(*core.Config)) *cluster {
 	t.Helper()
+	t.TempDir() // so that the directories go after the hosts have stopped
 	c := &cluster{t: t, network: transporttest.NewNetwork(), nodes: map[member.ID]*testNode{}, tune: tune, metrics: map[member.ID]*prometheus.Registry{}}
 	c.found(n)
 	t.Cleanup(func() {

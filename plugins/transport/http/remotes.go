@@ -43,7 +43,7 @@ func (e *endpoint) learn(r *http.Request, from uint64) {
 		gone.stop()
 	}
 	if added { // not under e.mu: a log may be slow
-		e.logger.Info("learned where an unknown member can be reached", "peer", formatID(from), "url", urls[0].String())
+		e.reach.Learned(from, "learned where an unknown member can be reached", urls[0].String())
 	}
 }
 

@@ -167,6 +167,11 @@ func (e *endpoint) setPeers(set transport.PeerSet) error {
 			p.renew()
 		}
 	}
+	for id, p := range *e.peers.Load() {
+		if p.link.Load() != nil {
+			e.book.Named(id)
+		}
+	}
 	if before != set.Self {
 		e.mu.Lock()
 		defer e.mu.Unlock()

@@ -28,6 +28,12 @@ func (e *endpoint) callerPeer(h hello, vouched bool) (p, gone *peer) {
 	if vouched || e.config.LearnRemotes {
 		urls = e.usableURLs(h.urls)
 	}
+	added := false
+	defer func() {
+		if added { // not under e.mu: a log may be slow
+			e.reach.Learned(h.from, "an unknown member called", "")
+		}
+	}()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closing {
@@ -44,7 +50,7 @@ func (e *endpoint) callerPeer(h hello, vouched bool) (p, gone *peer) {
 		}
 		known.peer = newPeer(e, h.from)
 		known.remote.Store(true)
-		e.logger.Info("an unknown member called", "peer", formatID(h.from))
+		added = true
 	}
 	known.heard = time.Now()
 	e.learned[h.from] = known

@@ -78,8 +78,9 @@ func (d *dialler) mismatch(a answer, said transport.Greeting) error {
 }
 
 // keep ends a link that was made with what does not hold any more: the book
-// has changed before the link could be found by renew.
+// has changed before the link could be found.
 func (l *link) keep() {
+	l.peer.e.book.Named(l.peer.id)
 	if !l.peer.e.book.Stands(l.peer.id, l.met.peer, l.met.said) {
 		l.fail(closeMismatch, errRenewed)
 	} else if l.met.said != l.peer.e.book.Self() {

@@ -44,6 +44,7 @@ type inbound struct {
 
 	mu       sync.Mutex
 	closed   bool
+	why      error // that it is closed
 	segments []segment
 	spare    []transport.Envelope // recycled, empty
 	bytes    int
@@ -155,8 +156,16 @@ func (q *inbound) report(e transport.Event) uint64 {
 		most -= greetedEvents
 	}
 	if q.events >= most {
+		number := q.taken + uint64(len(q.segments))
 		q.drops.Add(1)
-		return q.taken + uint64(len(q.segments))
+		if e.Type == pluginv1.EventType_EVENT_GREETED {
+			// Backends say it once: the messages after it must not arrive without it.
+			q.end(fmt.Errorf("a greeting of peer %x found no room among %d events that the host has not taken: %w", e.Peer, q.events, plugins.ErrLimit))
+		}
+		return number
+	}
+	if q.closed {
+		return q.taken
 	}
 	if len(q.segments) == 0 {
 		q.segments = append(q.segments, segment{})
@@ -219,10 +228,22 @@ func (q *inbound) recycle(m *pluginv1.RaftInbound) {
 func (q *inbound) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.end(plugins.ErrClosed)
+}
+
+// reason is why it is closed.
+func (q *inbound) reason() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.why
+}
+
+// end needs q.mu. The first reason counts.
+func (q *inbound) end(why error) {
 	if q.closed {
 		return
 	}
-	q.closed = true
+	q.closed, q.why = true, why
 	q.segments, q.bytes, q.events = nil, 0, 0
 	clear(q.reported)
 	clear(q.broken)

@@ -231,3 +231,36 @@ func TestOffersAreBounded(t *testing.T) {
 		t.Errorf("one more: %v", err)
 	}
 }
+
+// A greeting for which there is no room, because callers under ever new names have
+// used up all of it, ends the stream, and with it the transport: what comes
+// after the greeting does not arrive without it.
+func TestAGreetingWithoutRoomEndsTheStream(t *testing.T) {
+	q, _ := newQueue()
+	for id := range uint64(inboundEvents) {
+		q.Notify([]transport.Event{transport.Greeting{Store: 7}.Greeted(100 + id)})
+	}
+	q.Notify([]transport.Event{transport.Greeting{Store: 7}.Greeted(2)})
+	q.Deliver([]transport.Envelope{{Group: 1, To: 1, From: 2}})
+	var m pluginv1.RaftInbound
+	greeted := false
+	for q.take(&m) {
+		for _, e := range m.Events {
+			greeted = greeted || e.Peer == 2
+		}
+		if len(m.Envelopes) > 0 && !greeted {
+			t.Error("a message of peer 2 arrives without its greeting")
+		}
+		q.recycle(&m)
+	}
+	select {
+	case <-q.ended:
+		if err := q.reason(); !errors.Is(err, plugins.ErrLimit) || !strings.Contains(err.Error(), "peer 2") {
+			t.Errorf("it ends with %v", err)
+		}
+	default:
+		if !greeted {
+			t.Error("the greeting of peer 2 is lost, and nobody will say it again")
+		}
+	}
+}

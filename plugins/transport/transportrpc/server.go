@@ -155,7 +155,7 @@ func (s *Server) pump(stream raftStream, q *inbound, read <-chan error) error {
 		case err := <-read:
 			return err
 		case <-q.ended:
-			return plugins.ErrClosed
+			return q.reason()
 		}
 	}
 }

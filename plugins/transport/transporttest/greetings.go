@@ -28,6 +28,7 @@ func testGreetings(t *testing.T, h Harness) {
 	t.Run("first sight pins", func(t *testing.T) { testWiped(t, h, false) })
 	t.Run("a store that the host names ends a connection", func(t *testing.T) { testNamed(t, h) })
 	t.Run("a store that this node gets makes connections anew", func(t *testing.T) { testOwnStore(t, h) })
+	t.Run("a caller that is added", func(t *testing.T) { testAdded(t, h) })
 	t.Run("another founding", func(t *testing.T) {
 		testForeign(t, h, transport.MismatchFounding, transport.Greeting{Store: storeTwo, Number: 7, Founding: 9})
 	})
@@ -150,6 +151,28 @@ func testNamed(t *testing.T, h Harness) {
 		awaitEvent(t, c, 1, mismatch(2, c.nodes[2].self, transport.MismatchStore, transport.VerdictJudged, otherStore))
 		awaitEvent(t, c, 2, mismatch(1, c.nodes[1].self, transport.MismatchStore, transport.VerdictRefusedByPeer, otherStore))
 	})
+}
+
+// testAdded: a caller that the host had not named becomes a peer while it is
+// connected. The host hears what it had said once more: what a peer says counts
+// otherwise than what a stranger does.
+func testAdded(t *testing.T, h Harness) {
+	two := transport.Greeting{Store: storeTwo}
+	c := &cluster{t: t, h: h, nodes: map[uint64]*node{}, stores: map[uint64]uint64{}}
+	for id := range uint64(2) {
+		c.nodes[id+1] = c.start(id+1, h.Listen)
+	}
+	one := c.nodes[1]
+	one.self, c.nodes[2].self = transport.Greeting{Store: storeOne}, two
+	if err := one.transport.SetPeers(deadline(t), transport.PeerSet{Self: one.self}); err != nil {
+		t.Fatal(err)
+	}
+	c.setPeers(2)
+	one.await(t, "the stranger's greeting", func() bool { return one.count(greeted(2, two)) > 0 }, func() { c.send(newProbe(2, 1, classes[0])) })
+	before := one.count(greeted(2, two))
+	c.setPeers(1)
+	one.await(t, "the peer's greeting", func() bool { return one.count(greeted(2, two)) > before }, func() { c.sendBothWays() })
+	c.establish()
 }
 
 // testOwnStore: a node that had nothing to say gets a store. Its connections

@@ -26,6 +26,10 @@ type Book struct {
 	alone bool // its set has no members
 	self  transport.Greeting
 	pages map[uint64]*page
+	// told is how many greetings of strangers the host was told of in the window
+	// that began at since.
+	told  int
+	since time.Time
 }
 
 // page is what is known of one peer.
@@ -34,7 +38,7 @@ type page struct {
 	named  uint64 // its store, says the host; 0 if it does not
 	pinned uint64 // the first store seen of it as a member while the host names none
 	last   transport.Greeting
-	again  bool // what it said as a stranger is to be told once more
+	again  bool // what it said as a stranger is to be told, or told once more
 	heard  time.Time
 	said   map[line]time.Time
 }
@@ -133,10 +137,33 @@ func (b *Book) meet(peer uint64, g transport.Greeting, stays bool) *transport.Mi
 		p.pinned = g.Store
 	}
 	if g != p.last || p.again {
-		p.last, p.again = g, false
-		b.notify([]transport.Event{g.Greeted(peer)})
+		p.last, p.again = g, !p.member && !b.roomToTell(p.heard)
+		if !p.again {
+			b.notify([]transport.Event{g.Greeted(peer)})
+		}
 	}
 	return nil
+}
+
+// roomToTell tells whether the host may hear of one more stranger: of few in a
+// while, or callers under ever new names would keep it busy. It needs b.mu.
+func (b *Book) roomToTell(now time.Time) bool {
+	if now.Sub(b.since) >= b.quiet {
+		b.told, b.since = 0, now
+	}
+	b.told++
+	return b.told <= maxStrangers
+}
+
+// Named tells the host what a peer said as a stranger, if it has become a member
+// since. Backends call it for each peer with a connection after every Set, and for
+// one whose connection has just come about: it says nothing more by itself.
+func (b *Book) Named(peer uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p := b.pages[peer]; p != nil && p.member && p.again {
+		_ = b.meet(peer, p.last, true) // what does not fit is broken by Set
+	}
 }
 
 // Expected is the store that the peer must say; 0 if any will do. A caller tells

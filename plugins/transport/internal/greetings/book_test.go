@@ -229,3 +229,48 @@ func TestStrangersAccuseNobody(t *testing.T) {
 		}
 	}
 }
+
+// Callers under ever new names, or with ever new stores, do not keep the host busy.
+// A member's greeting is told among them, and a stranger's later.
+func TestStrangersGreetingsAreToldAtLeisure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, n := newBook()
+		b.Set(peers(self, transport.Peer{Id: 2}))
+		for i := range uint64(1000) {
+			b.Meet(100+i, transport.Greeting{Store: 1})
+			b.Meet(9, transport.Greeting{Store: i + 1})
+		}
+		if told := n.count(pluginv1.EventType_EVENT_GREETED); told == 0 || told > maxStrangers {
+			t.Errorf("the host was told of %d greetings of strangers", told)
+		}
+		before := len(n.events)
+		b.Meet(2, transport.Greeting{Store: 7})
+		if len(n.events) != before+1 || n.events[before].Peer != 2 {
+			t.Errorf("a member's greeting is not told: %v", n.events[before:])
+		}
+		<-time.After(time.Second)
+		b.Meet(9, transport.Greeting{Store: 1000})
+		if last := n.events[len(n.events)-1]; last.Peer != 9 || last.Greeting.Store != 1000 {
+			t.Errorf("the last greeting is %v", last)
+		}
+	})
+}
+
+// What a stranger said counts anew when it is a member, though it says nothing more
+// on its connection.
+func TestWhatAStrangerSaidIsToldWhenItIsAdded(t *testing.T) {
+	b, n := newBook()
+	b.Set(peers(self, transport.Peer{Id: 2}))
+	b.Meet(9, transport.Greeting{Store: 7})
+	b.Named(9) // it is none yet
+	b.Set(peers(self, transport.Peer{Id: 2}, transport.Peer{Id: 9}))
+	b.Named(9)
+	b.Named(9)
+	b.Named(2) // never met
+	if told := n.count(pluginv1.EventType_EVENT_GREETED); told != 2 {
+		t.Errorf("told %d times, as a stranger and as a member: %v", told, n.events)
+	}
+	if b.Meet(9, transport.Greeting{Store: 8}) == nil {
+		t.Error("and it may come with another store")
+	}
+}

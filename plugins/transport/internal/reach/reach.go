@@ -42,6 +42,7 @@ type Log struct {
 	mu      sync.Mutex
 	members map[uint64]bool
 	peers   map[uint64]*outage
+	callers map[uint64]time.Time // senders that the host has not named, and that the log has
 }
 
 // outage is what was said of a peer.
@@ -55,7 +56,7 @@ type outage struct {
 // New returns a log whose reasons are those of the causes, in this order,
 // before those that all backends share.
 func New(logger *slog.Logger, causes ...Cause) *Log {
-	return &Log{logger: logger, causes: causes, peers: map[uint64]*outage{}}
+	return &Log{logger: logger, causes: causes, peers: map[uint64]*outage{}, callers: map[uint64]time.Time{}}
 }
 
 // Failed notes why an attempt to reach the peer, at the URL, has failed.
