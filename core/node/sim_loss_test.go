@@ -18,7 +18,7 @@ type place struct{ number, at uint64 }
 // schedule has one such loss.
 type lossSim struct {
 	lost     bool
-	settled  bool                  // the faults have ended
+	honest   bool                  // nobody says anything wrong by mistake
 	twice    bool                  // a majority was emptied: two histories, and no end to wait for
 	survivor uint64                // its number
 	copies   map[member.ID]simDisk // older copies of disks
@@ -188,7 +188,7 @@ func (s *sim) inDoubt() bool {
 // lie falsifies one message in some hundred: a voter or a learner says by mistake
 // that the receiver has lost data, or that it is served by two processes.
 func (s *sim) lie(m *pb.Message, g gossip) gossip {
-	if s.rnd.Intn(300) > 0 || s.settled {
+	if s.rnd.Intn(300) > 0 || s.honest {
 		return g
 	}
 	switch p := s.rnd.Intn(3); {

@@ -46,6 +46,11 @@ func (n *simNode) slowDown() {
 // nothing. It crashes and restarts meanwhile. All other faults but lost messages
 // rest, so that the cluster must go on if it has a majority without the member.
 func (s *sim) standStill() {
+	if s.inDoubt() {
+		return // of a majority without the one that stands still another may be missing
+	}
+	s.honest = true
+	defer func() { s.honest = false }()
 	n, disk := s.nodes[s.rnd.Intn(3)], s.rnd.Intn(2) == 0
 	for _, l := range s.nodes {
 		if s.rnd.Intn(2) == 0 && l.core.leads() && !l.lostData {

@@ -414,7 +414,7 @@ func (n *simNode) finishApply() {
 
 // settle ends the faults and expects everybody to agree.
 func (s *sim) settle() {
-	s.cut, s.settled = -1, true
+	s.cut, s.honest = -1, true
 	for _, n := range s.nodes {
 		n.slowApply, n.slowDisk = slowness{}, slowness{}
 	}

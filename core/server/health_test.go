@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -93,6 +94,36 @@ func TestStatusWarnsOfWhateverKeepsAMemberFromServing(t *testing.T) {
 			})
 		})
 	}
+}
+
+// While the leader commits nothing, proposals that were passed on to it end
+// unanswered: that says nothing of the path to it.
+func TestAStalledLeaderIsNotTakenForANarrowPath(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.leads(2, 5)
+		for range minMisses {
+			w.impatient("x")
+		}
+		w.see()
+		<-time.After(RequestTimeout(election) + 2*tick)
+		ns := node.State{Leader: 2, Term: 5}
+		reasons := func() (list []string) {
+			for _, o := range w.s.obstaclesOf(ns, 0) {
+				if o.reason == WarnUnanswered || o.reason == WarnCommitStalled {
+					list = append(list, o.reason)
+				}
+			}
+			return list
+		}
+		if got := reasons(); !slices.Equal(got, []string{WarnUnanswered}) {
+			t.Fatalf("beside a leader that commits: %v", got)
+		}
+		ns.LeaderUncommittedTicks = 1000
+		if got := reasons(); !slices.Equal(got, []string{WarnCommitStalled}) {
+			t.Errorf("beside one that does not: %v", got)
+		}
+	})
 }
 
 // A member does not serve from the first word on that it may have lost data, and

@@ -89,11 +89,11 @@ func (s *Server) obstaclesOf(ns node.State, leaderless time.Duration) (list []ob
 			passing: leaderless < StallAfter(s.cfg.Election),
 		})
 	}
+	if err := s.committing(ns); err != nil {
+		return append(list, obstacle{reason: WarnCommitStalled, err: err}) // and so proposals are unanswered
+	}
 	if text := s.whyMissing(time.Now()); text != "" && s.Applied() >= ns.Commit { // else they may be answered yet
 		list = append(list, notReady(WarnUnanswered, text))
-	}
-	if err := s.committing(ns); err != nil {
-		list = append(list, obstacle{reason: WarnCommitStalled, err: err})
 	}
 	return list
 }
