@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -73,14 +72,14 @@ func (g *generation) build(ctx context.Context) error {
 		return fmt.Errorf("storage(%s): %w: entry %d is applied, the log ends at %d: acknowledged entries were lost",
 			g.instance.Info().Name, node.ErrInconsistent, applied, g.state.LastIndex)
 	}
-	entries, err := g.load(ctx, snapshot+1, g.state.LastIndex+1)
+	replayed, entries, err := g.load(ctx, snapshot)
 	if err != nil {
-		return err
+		return fmt.Errorf("storage(%s): %w", g.instance.Info().Name, err)
 	}
 	nc := node.Config{
 		ID: cfg.ID, Group: group, HeartbeatTicks: 1, ElectionTicks: int(cfg.Election / cfg.Tick),
 		Limits: cfg.Limits, MaxAppends: cfg.MaxInflightAppends, Logger: g.h.logger,
-		State: g.state, Entries: entries, Registry: g.registry,
+		State: g.state, Entries: entries, Registry: g.registry, Replayed: replayed,
 	}
 	if cfg.Bootstrap {
 		nc.Bootstrap = cfg.Members
@@ -97,74 +96,6 @@ func (g *generation) build(ctx context.Context) error {
 	g.pump = newAppendPump(g)
 	g.node = node.New(core, ports{g})
 	return nil
-}
-
-// usableSnapshot returns the index of the newest snapshot whose header can be
-// read and from which the log goes on, with the membership in it; 0 if there is
-// none. Newer ones are left out of the state. Its data are verified when they
-// are used.
-func (g *generation) usableSnapshot(ctx context.Context) (uint64, error) {
-	var damaged error
-	for n := len(g.state.Snapshots); n > 0; n-- {
-		meta := g.state.Snapshots[n-1].Metadata
-		if damaged != nil && meta.Index+1 < g.state.FirstIndex {
-			break // what lies between is in no log
-		}
-		header, err := g.snapshotHeader(ctx, meta)
-		if err == nil {
-			g.registry = header.Registry
-			g.state.Snapshots = g.state.Snapshots[:n]
-			return meta.Index, nil
-		}
-		if !errors.Is(err, storage.ErrCorrupt) {
-			return 0, err
-		}
-		g.h.logger.Error("snapshot cannot be read", "error", err)
-		damaged = errors.Join(damaged, err)
-	}
-	if damaged != nil && g.state.FirstIndex > 1 {
-		return 0, damaged
-	}
-	g.state.Snapshots = nil // the log has everything
-	return 0, nil
-}
-
-// snapshotHeader reads a snapshot's header and checks that it is the right one.
-func (g *generation) snapshotHeader(ctx context.Context, meta storage.SnapshotMetadata) (*server.SnapshotHeader, error) {
-	r, err := g.storage.OpenSnapshot(ctx, meta.Index)
-	if err != nil {
-		return nil, fmt.Errorf("open snapshot %d: %w", meta.Index, err)
-	}
-	defer r.Close()
-	header, err := server.ReadSnapshotHeader(r)
-	switch {
-	case err != nil && ctx.Err() != nil, errors.Is(err, plugins.ErrGone):
-		return nil, fmt.Errorf("snapshot %d: %w", meta.Index, err)
-	case err != nil:
-		return nil, fmt.Errorf("snapshot %d: %w: %w", meta.Index, storage.ErrCorrupt, err)
-	case header.ClusterID != g.h.cfg.ClusterID || header.Index != meta.Index || header.Term != meta.Term:
-		return nil, fmt.Errorf("snapshot %d: %w: its header says cluster %x and (%d, %d)",
-			meta.Index, storage.ErrCorrupt, header.ClusterID, header.Index, header.Term)
-	}
-	return header, nil
-}
-
-// load reads entries [lo, hi) into memory.
-func (g *generation) load(ctx context.Context, lo, hi uint64) ([]storage.Entry, error) {
-	// How many there are is the plugin's word; it gets no memory for that.
-	entries := make([]storage.Entry, 0, min(hi-min(lo, hi), 64<<10))
-	for lo < hi {
-		part, err := g.storage.Read(ctx, lo, hi, g.h.cfg.Limits.BatchBytes())
-		if err != nil {
-			return nil, fmt.Errorf("read entries [%d,%d]: %w", lo, hi-1, err)
-		}
-		if len(part) == 0 {
-			return nil, fmt.Errorf("read entries [%d,%d]: %w", lo, hi-1, storage.ErrUnavailable)
-		}
-		entries = append(entries, part...)
-		lo += uint64(len(part))
-	}
-	return entries, nil
 }
 
 // run starts the raft goroutine and what it hands its work to.

@@ -17,9 +17,9 @@ func BootRegistry(cfg Config) (r *member.Registry, index uint64, err error) {
 		r, err = foundingRegistry(cfg.Registry, cfg.Bootstrap)
 		return r, uint64(len(cfg.Bootstrap)), err
 	}
-	snap, _ := cfg.snapshot()
-	index = min(max(cfg.State.HardState.Commit, snap.Index), snap.Index+uint64(len(cfg.Entries)))
-	r, err = ReplayMembership(cfg.Registry, cfg.Entries[:index-snap.Index])
+	start, registry := cfg.start()
+	index = min(max(cfg.State.HardState.Commit, start), start+uint64(len(cfg.Entries)))
+	r, err = ReplayMembership(registry, cfg.Entries[:index-start])
 	return r, index, err
 }
 

@@ -34,11 +34,15 @@ type Config struct {
 	Logger    *slog.Logger
 
 	// State is what the storage plugin opened with; Entries are those above
-	// the newest snapshot, up to the last one.
+	// Replayed, up to the last one.
 	State   storage.State
 	Entries []storage.Entry
 	// Registry is the membership at the newest snapshot; nil if there is none.
 	Registry *member.Registry
+	// Replayed is how far the log was gone through already: what is known to be
+	// committed need not be in memory. The zero value stands for the newest
+	// snapshot.
+	Replayed Replayed
 }
 
 // ErrInconsistent: what the storage plugin holds cannot be a node's state.
@@ -70,10 +74,21 @@ func (c *Config) snapshot() (storage.SnapshotMetadata, bool) {
 	return storage.SnapshotMetadata{}, false
 }
 
+// start is the last entry that the node takes for put out when it begins, with
+// the membership there.
+func (c *Config) start() (uint64, *member.Registry) {
+	snap, _ := c.snapshot()
+	if c.Replayed.Index > snap.Index {
+		return c.Replayed.Index, c.Replayed.Registry
+	}
+	return snap.Index, c.Registry
+}
+
 // check refuses a state that raft would panic on.
 func (c *Config) check() error {
 	s := &c.State
 	snap, _ := c.snapshot()
+	start, _ := c.start()
 	switch {
 	case s.FirstIndex == 0 || s.LastIndex+1 < s.FirstIndex:
 		return fmt.Errorf("%w: log [%d,%d]", ErrInconsistent, s.FirstIndex, s.LastIndex)
@@ -83,17 +98,10 @@ func (c *Config) check() error {
 		return fmt.Errorf("%w: newest snapshot is at %d, the log starts at %d: what lies between is lost", ErrInconsistent, snap.Index, s.FirstIndex)
 	case snap.Index > s.LastIndex:
 		return fmt.Errorf("%w: newest snapshot is at %d, beyond the last entry %d", ErrInconsistent, snap.Index, s.LastIndex)
-	case uint64(len(c.Entries)) != s.LastIndex-snap.Index:
-		return fmt.Errorf("%w: %d entries in (%d,%d]", ErrInconsistent, len(c.Entries), snap.Index, s.LastIndex)
+	case start > max(s.HardState.Commit, snap.Index):
+		return fmt.Errorf("%w: replayed up to %d, the commit index is %d", ErrInconsistent, start, s.HardState.Commit)
+	case uint64(len(c.Entries)) != s.LastIndex-start:
+		return fmt.Errorf("%w: %d entries in (%d,%d]", ErrInconsistent, len(c.Entries), start, s.LastIndex)
 	}
-	for i := range c.Entries {
-		e := &c.Entries[i]
-		if e.Index != snap.Index+1+uint64(i) {
-			return fmt.Errorf("%w: entry %d stands where index %d should", ErrInconsistent, e.Index, snap.Index+1+uint64(i))
-		}
-		if err := validateData(e); err != nil {
-			return fmt.Errorf("%w: %w", ErrInconsistent, err)
-		}
-	}
-	return nil
+	return checkEntries(c.Entries, start+1)
 }

@@ -100,9 +100,10 @@ func NewCore(cfg Config) (c *Core, err error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
+	start, registry := cfg.start()
 	c = &Core{
 		cfg:      cfg,
-		registry: cfg.Registry,
+		registry: registry,
 		limits:   messageLimits{entry: int(cfg.Limits.MaxEntryBytes), message: cfg.Limits.MaxMessageBytes()},
 		saved:    cfg.State.HardState,
 		term:     cfg.State.HardState.Term,
@@ -123,14 +124,15 @@ func NewCore(cfg Config) (c *Core, err error) {
 		return nil, err
 	}
 	c.cfg.Entries = nil // the log has them, and gives them up in time
-	c.putOut = c.log.putOut
+	c.putOut = start
+	c.out.StateChanged = start > c.log.snapshot.GetIndex() // what the log says of the members is news
 	defer c.recover(&err)
 	c.raft, err = raft.NewRawNode(&raft.Config{
 		ID:                        uint64(cfg.ID),
 		ElectionTick:              cfg.ElectionTicks,
 		HeartbeatTick:             cfg.HeartbeatTicks,
 		Storage:                   c.log,
-		Applied:                   c.log.putOut,
+		Applied:                   start,
 		AsyncStorageWrites:        true,
 		MaxSizePerMsg:             cfg.Limits.BatchBytes(),
 		MaxCommittedSizePerReady:  maxApplyingBytes,
@@ -172,11 +174,15 @@ func newLog(cfg *Config) (*log, error) {
 	if snap, ok := cfg.snapshot(); ok {
 		l.snapshot = fromMetadata(snap)
 		l.confState = l.snapshot.ConfState
-		l.putOut = snap.Index
 		// The commit index is never synced by itself, so it may be behind the
 		// snapshot, whose entries are committed all the same.
 		hs.Commit = max(hs.Commit, snap.Index)
 	}
+	start, registry := cfg.start()
+	if start > l.snapshot.GetIndex() {
+		l.confState = fromConfState(storage.ConfState{Voters: registry.Voters(), Learners: registry.Learners()})
+	}
+	l.putOut = start
 	if hs != (storage.HardState{}) {
 		l.hardState = &pb.HardState{Term: new(hs.Term), Vote: new(hs.Vote), Commit: new(hs.Commit)}
 	}

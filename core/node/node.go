@@ -71,6 +71,7 @@ type State struct {
 type Node struct {
 	core   *Core
 	ports  Ports
+	began  uint64
 	logger *slog.Logger
 	box    *mailbox
 	limits messageLimits
@@ -85,7 +86,8 @@ type Node struct {
 
 // New returns a Node around c, which it owns from here on.
 func New(c *Core, ports Ports) *Node {
-	n := &Node{core: c, ports: ports, logger: c.cfg.Logger, box: newMailbox(), limits: c.limits}
+	began, _ := c.cfg.start()
+	n := &Node{core: c, ports: ports, began: began, logger: c.cfg.Logger, box: newMailbox(), limits: c.limits}
 	made := time.Now()
 	n.lastTick.Store(&made)
 	n.publish()
@@ -277,6 +279,11 @@ func roleName(st raft.BasicStatus) string {
 
 // State is the node's state as of the last tick or change of leadership.
 func (n *Node) State() State { return *n.state.Load() }
+
+// Began is the last entry that the node took for put out when it was made: what is
+// above the newest snapshot and not above this comes out of no Apply, it is in the
+// log alone.
+func (n *Node) Began() uint64 { return n.began }
 
 // LastTick is when raft's clock last advanced; when the node was made if it
 // has not run yet.

@@ -96,7 +96,8 @@ type simNode struct {
 type simApply struct {
 	Apply
 	restore *simSnapshot
-	named   *Apply // only its bounds are in memory; what it must be when it is read again
+	inLog   bool   // only its bounds are in memory
+	was     *Apply // what it must be when it is read again; nil if nobody knows
 }
 
 type simMessage struct {
@@ -187,6 +188,7 @@ func (n *simNode) boot() {
 		ID: n.id, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: limits, MaxTailBytes: 200, MaxUncommittedBytes: 3000,
 		Bootstrap: n.bootstrap, State: st, Entries: slices.Clone(entries), Registry: registry,
 	}
+	n.replay(&cfg)
 	n.readIdentity(cfg)
 	n.core, err = NewCore(cfg)
 	if err != nil {
@@ -275,7 +277,7 @@ func (n *simNode) collect() {
 	for _, a := range out.Applies {
 		w := simApply{Apply: a}
 		if s.rnd.Intn(3) == 0 { // the queue names it only
-			w = simApply{Apply: Apply{First: a.First, Last: a.Last, Before: a.Before}, named: &a}
+			w = simApply{Apply: Apply{First: a.First, Last: a.Last, Before: a.Before}, inLog: true, was: &a}
 		}
 		n.applies = append(n.applies, w)
 	}
@@ -384,7 +386,7 @@ func (n *simNode) finishApply() {
 		}
 		return
 	}
-	if a.named != nil && !n.reread(&a) {
+	if a.inLog && !n.reread(&a) {
 		return
 	}
 	if a.First > n.index+1 {

@@ -74,15 +74,27 @@ func newApplyQueue(limit uint64) *applyQueue {
 	return &applyQueue{wake: make(chan struct{}, 1), done: make(chan struct{}), limit: limit}
 }
 
-// attach begins a generation: raft hands out again everything above its
-// newest snapshot, at index, and counts on the state machine to have that. It
-// may not, even if it runs: the storage may have installed the snapshot, and
-// died before it could say so.
-func (q *applyQueue) attach(index uint64, registry *member.Registry) {
+// attach begins a generation. The state machine is to have its newest snapshot, at
+// index, and may not, even if it runs: the storage may have installed the
+// snapshot, and died before it could say so. Then come the entries up to began, which
+// raft takes for put out, from the log; what is above that raft puts out.
+func (q *applyQueue) attach(index uint64, registry *member.Registry, began uint64) {
 	q.detach()
 	if index > 0 {
 		q.restore(work{restore: &storage.SnapshotMetadata{Index: index}, registry: registry})
 	}
+	if began <= index {
+		return
+	}
+	if registry == nil {
+		registry = &member.Registry{}
+	}
+	q.mu.Lock()
+	if !q.closed {
+		q.rest = &rest{first: index + 1, last: began, before: registry}
+	}
+	q.mu.Unlock()
+	q.signal()
 }
 
 // detach ends a generation.

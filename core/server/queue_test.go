@@ -103,7 +103,7 @@ func TestQueueGivesEverythingOnceAndStaysSmall(t *testing.T) {
 			"snapshot": func(*rapid.T) { m.install() },
 			"drive":    func(*rapid.T) { m.drive() },
 			"generation": func(*rapid.T) { // everything comes out again
-				m.q.attach(0, nil)
+				m.q.attach(0, nil, 0)
 				last := m.last
 				for m.last = m.at; m.last < last; {
 					m.push()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/node"
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
@@ -240,4 +241,47 @@ func TestMembershipAmongTheRest(t *testing.T) {
 			t.Errorf("snapshots %+v, %v; want one with two voters", snapshots, err)
 		}
 	})
+}
+
+// A node that begins at its commit index puts nothing out again: the state machine
+// gets the log up to there from the disk, and what is committed then after it.
+func TestTheLogUpToWhereTheNodeBeganIsReadAgain(t *testing.T) {
+	for name, snapshot := range map[string]uint64{"without a snapshot": 0, "behind a snapshot": 40} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, nil)
+				w.commit(numbers(200)...)
+				synctest.Wait()
+				if snapshot > 0 {
+					w.snapshot(snapshot, false, numbers(snapshot)...)
+				}
+				w.s.Detach(ErrStorageRestart)
+				w.source.current().Kill()
+				st, err := w.state()
+				if err != nil {
+					t.Fatal(err)
+				}
+				at := node.Replayed{Index: snapshot, Registry: w.registry}
+				entries, err := w.store.Read(context.Background(), snapshot+1, st.LastIndex+1, 1<<30)
+				if err == nil {
+					err = at.Add(entries)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				core, err := node.NewCore(node.Config{
+					ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(), State: st, Registry: w.registry, Replayed: at,
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.node = node.New(core, nil)
+				w.s.Attach(w.node, w.store, snapshot, w.registry)
+				w.commit("200")
+				time.Sleep(3 * tick)
+				synctest.Wait()
+				w.wantState(numbers(201)...)
+			})
+		})
+	}
 }

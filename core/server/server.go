@@ -214,14 +214,14 @@ func (s *Server) Start() {
 	go s.run()
 }
 
-// Attach gives the server a raft node and the storage below it. Raft takes
-// entries up to the storage's newest snapshot, at the given index and with the
-// given membership, for applied: the state machine is brought there before
-// anything later is applied. It is called before the node runs.
+// Attach gives the server a raft node and the storage below it. The state machine
+// is brought to the storage's newest snapshot, at the given index and with the
+// given membership, and is given the log from there up to where the node
+// began, before anything later is applied. It is called before the node runs.
 func (s *Server) Attach(n *node.Node, st storage.Storage, snapshot uint64, registry *member.Registry) {
 	s.progress.seed(registry)
 	s.snapshots.attached(snapshot)
-	s.queue.attach(snapshot, registry)
+	s.queue.attach(snapshot, registry, n.Began())
 	s.mu.Lock()
 	s.node, s.storage, s.attachedAt = n, st, time.Now()
 	s.mu.Unlock()

@@ -1,0 +1,109 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/core/node"
+	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// usableSnapshot returns the index of the newest snapshot whose header can be
+// read and from which the log goes on, with the membership in it; 0 if there is
+// none. Newer ones are left out of the state. Its data are verified when they
+// are used.
+func (g *generation) usableSnapshot(ctx context.Context) (uint64, error) {
+	var damaged error
+	for n := len(g.state.Snapshots); n > 0; n-- {
+		meta := g.state.Snapshots[n-1].Metadata
+		if damaged != nil && meta.Index+1 < g.state.FirstIndex {
+			break // what lies between is in no log
+		}
+		header, err := g.snapshotHeader(ctx, meta)
+		if err == nil {
+			g.registry = header.Registry
+			g.state.Snapshots = g.state.Snapshots[:n]
+			return meta.Index, nil
+		}
+		if !errors.Is(err, storage.ErrCorrupt) {
+			return 0, err
+		}
+		g.h.logger.Error("snapshot cannot be read", "error", err)
+		damaged = errors.Join(damaged, err)
+	}
+	if damaged != nil && g.state.FirstIndex > 1 {
+		return 0, damaged
+	}
+	g.state.Snapshots = nil // the log has everything
+	return 0, nil
+}
+
+// snapshotHeader reads a snapshot's header and checks that it is the right one.
+func (g *generation) snapshotHeader(ctx context.Context, meta storage.SnapshotMetadata) (*server.SnapshotHeader, error) {
+	r, err := g.storage.OpenSnapshot(ctx, meta.Index)
+	if err != nil {
+		return nil, fmt.Errorf("open snapshot %d: %w", meta.Index, err)
+	}
+	defer r.Close()
+	header, err := server.ReadSnapshotHeader(r)
+	switch {
+	case err != nil && ctx.Err() != nil, errors.Is(err, plugins.ErrGone):
+		return nil, fmt.Errorf("snapshot %d: %w", meta.Index, err)
+	case err != nil:
+		return nil, fmt.Errorf("snapshot %d: %w: %w", meta.Index, storage.ErrCorrupt, err)
+	case header.ClusterID != g.h.cfg.ClusterID || header.Index != meta.Index || header.Term != meta.Term:
+		return nil, fmt.Errorf("snapshot %d: %w: its header says cluster %x and (%d, %d)",
+			meta.Index, storage.ErrCorrupt, header.ClusterID, header.Index, header.Term)
+	}
+	return header, nil
+}
+
+// load goes through the log from the newest snapshot on. What is known to be
+// committed passes through memory, a batch at a time, for the membership in it: the
+// server reads it again for the state machine. What comes after that raft must have at
+// hand, since it may be overwritten, sent on or committed: that is what leaders
+// have taken without a quorum (node.Config.MaxUncommittedBytes each) and the few
+// batches since the commit index was last written, which goes with every batch.
+func (g *generation) load(ctx context.Context, snapshot uint64) (node.Replayed, []storage.Entry, error) {
+	at := node.Replayed{Index: snapshot, Registry: g.registry}
+	if at.Registry == nil {
+		at.Registry = &member.Registry{}
+	}
+	last := g.state.LastIndex
+	committed := min(max(g.state.HardState.Commit, snapshot), last)
+	for at.Index < committed {
+		part, err := g.read(ctx, at.Index+1, committed)
+		if err == nil {
+			err = at.Add(part)
+		}
+		if err != nil {
+			return at, nil, err
+		}
+	}
+	var entries []storage.Entry // how many there are is the plugin's word; it gets no memory for that
+	for lo := at.Index + 1; lo <= last; {
+		part, err := g.read(ctx, lo, last)
+		if err != nil {
+			return at, nil, err
+		}
+		entries = append(entries, part...)
+		lo += uint64(len(part))
+	}
+	return at, entries, nil
+}
+
+// read reads entries from lo on, up to hi, as many as fit one batch.
+func (g *generation) read(ctx context.Context, lo, hi uint64) ([]storage.Entry, error) {
+	part, err := g.storage.Read(ctx, lo, hi+1, g.h.cfg.Limits.BatchBytes())
+	if err == nil && len(part) == 0 {
+		err = storage.ErrUnavailable
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read entries [%d,%d]: %w", lo, hi, err)
+	}
+	return part, nil
+}
