@@ -9,7 +9,6 @@ import (
 	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
-	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -39,7 +38,7 @@ func TestABootTakesNoMemoryForTheLog(t *testing.T) {
 		cfg.Backends[1] = backend.StateMachine("register", func(e backend.Env) statemachine.StateMachine {
 			m := n.newMachine(e)
 			if hangs.Load() {
-				_, release := m.(*statemachinetest.Register).Hold()
+				_, release := m.(picky).Hold()
 				t.Cleanup(release)
 			}
 			return m
