@@ -120,7 +120,8 @@ func (c *Client) receiveSnapshot(o *pluginrpc.Opened, e transport.Event, refusal
 }
 
 // handle lets the handler take the snapshot and returns its verdict: empty if
-// it accepted. A broken contract is an error and no verdict.
+// it accepted. A broken contract, or an end of the transport, is an error and no
+// verdict.
 func (c *Client) handle(ctx context.Context, o *pluginrpc.Opened, e transport.Event,
 	stream grpc.BidiStreamingClient[pluginv1.ReceiveSnapshotRequest, pluginv1.ReceiveSnapshotResponse],
 ) (string, error) {
@@ -139,6 +140,8 @@ func (c *Client) handle(ctx context.Context, o *pluginrpc.Opened, e transport.Ev
 	switch {
 	case errors.Is(r.err, plugins.ErrBadAnswer):
 		return "", r.err
+	case errors.Is(err, plugins.ErrClosed): // a receiver that is closing has refused nothing
+		return "", err
 	case err != nil:
 		return refusalText(err), nil
 	case !errors.Is(r.err, io.EOF):

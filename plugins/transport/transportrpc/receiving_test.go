@@ -2,11 +2,14 @@ package transportrpc_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/rpctest"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/transporttest"
@@ -54,6 +57,29 @@ func TestAsManySnapshotsAreReceivedAsMaxSnapshotsAllows(t *testing.T) {
 					t.Errorf("refused: %v", err)
 					all.Done()
 				}
+			}
+		})
+	}
+}
+
+// TestAHostThatClosesRefusesNothing: a handler may be the end of another
+// connection, which closes. The sender hears of an end and not of a refusal, or it
+// would not send the snapshot again.
+func TestAHostThatClosesRefusesNothing(t *testing.T) {
+	for name, carrier := range rpctest.Carriers() {
+		t.Run(name, func(t *testing.T) {
+			d := &doorway{Transport: transporttest.NewNetwork().New(), handler: make(chan transport.Handler, 1)}
+			c := overCarrier(t, carrier, d)
+			t.Cleanup(func() { _ = c.Close(context.Background()) })
+			r := newRecorder()
+			r.receive = func(io.Reader) error { return fmt.Errorf("receive: %w", plugins.ErrClosed) }
+			if _, err := c.Open(t.Context(), options(), r); err != nil {
+				t.Fatal(err)
+			}
+			h := <-d.handler
+			err := h.ReceiveSnapshot(t.Context(), header(), strings.NewReader("12345"))
+			if !errors.Is(err, plugins.ErrClosed) || errors.Is(err, transport.ErrSnapshotRefused) {
+				t.Errorf("got %v, want ErrClosed", err)
 			}
 		})
 	}

@@ -1,7 +1,6 @@
 package transportrpc
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -152,12 +151,13 @@ func early(err error) error {
 	return err
 }
 
-// receiveVerdict waits for the host's second message.
+// receiveVerdict waits for the host's second message. A host that is gone without
+// one has refused nothing.
 func receiveVerdict(stream receiveStream) error {
 	req, err := stream.Recv()
 	switch {
 	case err != nil:
-		return fmt.Errorf("host gave no verdict: %w", errors.Join(context.Canceled, err))
+		return fmt.Errorf("host gave no verdict: %w", errors.Join(plugins.ErrClosed, err))
 	case !req.Verdict:
 		return fmt.Errorf("second message without a verdict: %w", plugins.ErrInvalidArgument)
 	case req.Error != "":
