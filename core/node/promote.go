@@ -25,6 +25,7 @@ func (c *Core) begin() {
 	last := c.lastIndex()
 	c.reign = reign{term: c.term, since: c.hearing.ticks, older: last, newer: last, sampled: c.hearing.ticks}
 	c.registrar.due = true
+	c.uncommitted = c.inherited()
 }
 
 // sample takes down the last index once in an election timeout.

@@ -1,6 +1,10 @@
 package node
 
-import pb "go.etcd.io/raft/v3/raftpb"
+import (
+	"slices"
+
+	pb "go.etcd.io/raft/v3/raftpb"
+)
 
 // changeReserve is what raft takes without a quorum beyond
 // Config.MaxUncommittedBytes: room for membership changes, one of which may be
@@ -21,6 +25,27 @@ func (c *Core) took(size uint64, err error) error {
 		c.uncommitted += size
 	}
 	return err
+}
+
+// inherited is the size of what a new leader has in its log and has not put out
+// for apply: it is uncommitted, or not known to be committed. What follows entries that
+// are on their way to the storage takes the place of those.
+func (c *Core) inherited() (size uint64) {
+	above := c.putOut + 1
+	var entries []*pb.Entry
+	if n := uint64(len(c.log.tail)); above < c.log.tailFirst+n {
+		entries = slices.Clone(c.log.tail[max(above, c.log.tailFirst)-c.log.tailFirst:])
+	}
+	for i := range c.appends.items {
+		next := c.appends.items[i].entries
+		if len(next) == 0 {
+			continue
+		}
+		first := next[0].GetIndex()
+		entries = slices.DeleteFunc(entries, func(e *pb.Entry) bool { return e.GetIndex() >= first })
+		entries = append(entries, next...)
+	}
+	return payload(entries)
 }
 
 // left takes from the count what has come out for apply.
