@@ -74,6 +74,9 @@ func (m *queueModel) drive() bool {
 	}
 	if rapid.IntRange(0, 9).Draw(m.t, "installed meanwhile") == 0 {
 		m.install()
+		for range rapid.IntRange(0, 9).Draw(m.t, "runs since") {
+			m.push()
+		}
 	}
 	m.apply(&a)
 	m.q.taken(r, &a)

@@ -25,8 +25,13 @@ func (d *driver) reread() error {
 	if st != nil {
 		if err = d.rereadPart(st, r, now); err == nil {
 			d.reading.over()
+			d.reading.pause = 0
 			return nil
 		}
+	}
+	if errors.Is(err, storage.ErrCompacted) && d.skipApplied(r, now) {
+		d.s.queue.signal()
+		return nil
 	}
 	if errors.Is(err, storage.ErrCorrupt) {
 		return fmt.Errorf("%w: %w", ErrPermanent, err)
@@ -37,6 +42,18 @@ func (d *driver) reread() error {
 	err = d.reading.wait(n, err)
 	d.s.queue.signal()
 	return err
+}
+
+// skipApplied leaves out of the rest what is applied. A new generation has its log
+// given out from the snapshot on that it found; one that was saved since then, of
+// what the state machine had before, may have cost the log its head.
+func (d *driver) skipApplied(r *rest, now rest) bool {
+	applied, registry := d.s.progress.get()
+	if applied < now.first {
+		return false
+	}
+	d.s.queue.taken(r, &node.Apply{Last: applied, Registry: registry})
+	return true
 }
 
 // rereadPart reads as much of the rest as one batch may hold. Its commands are

@@ -149,6 +149,10 @@ func TestRunsBehindARestoreWaitInTheLog(t *testing.T) {
 func TestTheRestWaitsForTheStorage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, release := newSlowWorld(t)
+		w.commit("1")
+		synctest.Wait() // both are at the state machine; what follows goes together
+		id, outcome := w.propose("2")
+		w.commitAs(id, "2")
 		w.fill(100)
 		store := &unreadable{Storage: w.store}
 		store.fails.Store(true)
@@ -156,6 +160,12 @@ func TestTheRestWaitsForTheStorage(t *testing.T) {
 		w.s.storage = store
 		w.s.mu.Unlock()
 		release()
+		synctest.Wait() // no time passes
+		select {
+		case <-outcome:
+		default:
+			t.Error("a request that was kept in memory is not answered while the storage cannot be read")
+		}
 		time.Sleep(30 * time.Second)
 		if stalled := w.s.ApplyStalled(); stalled != 0 {
 			t.Errorf("the state machine is said to hang for %v, it is the storage that does not answer", stalled)
@@ -191,6 +201,31 @@ func TestTheRestOfAnotherGeneration(t *testing.T) {
 		w.commit(fmt.Sprint(w.last))
 		synctest.Wait()
 		w.wantState(numbers(w.last)...)
+	})
+}
+
+// A snapshot of what the state machine had before is saved into the storage of a
+// new generation, and the log compacted behind it: what the generation would
+// have read from there is applied.
+func TestTheRestWhoseHeadIsCompactedIsApplied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.commit(numbers(200)...)
+		synctest.Wait()
+		w.s.Detach(ErrStorageRestart)
+		w.begin(0, func() {
+			w.snapshot(150, false, numbers(150)...)
+			if _, err := w.store.Compact(context.Background(), 150); err != nil {
+				t.Fatal(err)
+			}
+		})
+		w.commit("200")
+		time.Sleep(tick)
+		synctest.Wait()
+		w.wantState(numbers(201)...)
+		if _, inLog := w.s.queue.waiting(); inLog != 0 || w.s.Applied() != 201 {
+			t.Errorf("%d entries wait in the log, %d are applied", inLog, w.s.Applied())
+		}
 	})
 }
 
@@ -257,26 +292,7 @@ func TestTheLogUpToWhereTheNodeBeganIsReadAgain(t *testing.T) {
 				}
 				w.s.Detach(ErrStorageRestart)
 				w.source.current().Kill()
-				st, err := w.state()
-				if err != nil {
-					t.Fatal(err)
-				}
-				at := node.Replayed{Index: snapshot, Registry: w.registry}
-				entries, err := w.store.Read(context.Background(), snapshot+1, st.LastIndex+1, 1<<30)
-				if err == nil {
-					err = at.Add(entries)
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				core, err := node.NewCore(node.Config{
-					ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(), State: st, Registry: w.registry, Replayed: at,
-				})
-				if err != nil {
-					t.Fatal(err)
-				}
-				w.node = node.New(core, nil)
-				w.s.Attach(w.node, w.store, snapshot, w.registry)
+				w.begin(snapshot, func() {})
 				w.commit("200")
 				time.Sleep(3 * tick)
 				synctest.Wait()
@@ -284,4 +300,31 @@ func TestTheLogUpToWhereTheNodeBeganIsReadAgain(t *testing.T) {
 			})
 		})
 	}
+}
+
+// begin attaches a node that begins at the end of its log, which is committed. meanwhile
+// comes between.
+func (w *world) begin(snapshot uint64, meanwhile func()) {
+	w.t.Helper()
+	st, err := w.state()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	at := node.Replayed{Index: snapshot, Registry: w.registry}
+	entries, err := w.store.Read(context.Background(), snapshot+1, st.LastIndex+1, 1<<30)
+	if err == nil {
+		err = at.Add(entries)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	core, err := node.NewCore(node.Config{
+		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(), State: st, Registry: w.registry, Replayed: at,
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	meanwhile()
+	w.node = node.New(core, nil)
+	w.s.Attach(w.node, w.store, snapshot, w.registry)
 }
