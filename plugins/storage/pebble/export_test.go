@@ -2,6 +2,7 @@ package pebble
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 
@@ -33,26 +34,9 @@ func (m *Machines) New(env backend.Env) storage.Storage {
 		defer m.mu.Unlock()
 		if m.by[dir] == nil {
 			m.by[dir] = &machine{files: vfs.NewMem(), db: pebblevfs.NewCrashableMem()}
-			if err := m.by[dir].db.MkdirAll(dir, 0o700); err != nil {
-				return nil, nil, err
-			}
 			// A host makes the directory durable before it starts a plugin.
-			for d := dir; ; {
-				f, err := m.by[dir].db.OpenDir(d)
-				if err != nil {
-					return nil, nil, err
-				}
-				if err := f.Sync(); err != nil {
-					return nil, nil, err
-				}
-				if err := f.Close(); err != nil {
-					return nil, nil, err
-				}
-				parent := m.by[dir].db.PathDir(d)
-				if parent == d {
-					break
-				}
-				d = parent
+			if err := MakeDurable(m.by[dir].db, dir); err != nil {
+				return nil, nil, err
 			}
 		}
 		return m.by[dir].files, m.by[dir].db, nil
@@ -96,4 +80,23 @@ func (m *Machines) Crash(st storage.Storage) {
 // NewOn returns a store on these file systems.
 func NewOn(env backend.Env, files vfs.FS, db pebblevfs.FS) storage.Storage {
 	return newStore(env, func(string) (vfs.FS, pebblevfs.FS, error) { return files, db, nil })
+}
+
+// MakeDurable makes a directory whose name a crash does not take away.
+func MakeDurable(db *pebblevfs.MemFS, dir string) error {
+	if err := db.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for d := dir; ; d = db.PathDir(d) {
+		f, err := db.OpenDir(d)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(f.Sync(), f.Close()); err != nil {
+			return err
+		}
+		if db.PathDir(d) == d {
+			return nil
+		}
+	}
 }

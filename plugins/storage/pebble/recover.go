@@ -46,7 +46,7 @@ func (s *store) recover(opts plugins.Options) (state storage.State, err error) {
 	s.limits = opts.Limits
 	s.cache = pebble.NewCache(cfg.CacheBytes)
 	path := filepath.Join(opts.DataDir, dbName)
-	if s.db, err = pebble.Open(path, dbOptions(cfg, dbfs, s.logger, s.cache, !id.begun, s.poison)); err != nil {
+	if s.db, err = pebble.Open(path, dbOptions(cfg, orderedFS{dbfs}, s.logger, s.cache, !id.begun, s.poison)); err != nil {
 		return storage.State{}, damaged(err)
 	}
 	if err := s.begin(id); err != nil {

@@ -12,6 +12,9 @@
 // TestMutants proves that the kit finds faults: it runs it on stores with one
 // fault each.
 //
+// A CrashWorkload is for a backend whose file system can be crashed at any
+// operation: its CrashHistory judges what is left.
+//
 // Disk and Memory are the reference: a store without files, small enough to
 // be read as a specification, which is also what the tests of core use.
 package storagetest

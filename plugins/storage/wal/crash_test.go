@@ -3,11 +3,11 @@ package wal
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"sync/atomic"
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins/storage/storagetest"
 )
 
 // leastCrashStates is how many crash states TestCrashPoints must have seen.
@@ -33,7 +33,7 @@ func TestCrashPoints(t *testing.T) {
 			}
 			t.Run(fmt.Sprintf("Random%d", seed), func(t *testing.T) {
 				t.Parallel()
-				crashAll(t, &total, seed, func(w *workload) error { return w.runRandom(seed, 45) })
+				crashAll(t, &total, seed, func(w *workload) error { return w.RunRandom(seed, 45) })
 			})
 		}
 	})
@@ -49,7 +49,7 @@ func TestCrashPoints(t *testing.T) {
 func crashAll(t *testing.T, total *tally, seed uint64, run func(*workload) error) {
 	w := newWorkload(vfs.NewMem())
 	w.at = dataDir
-	c := &crasher{t: t, tally: total, h: w.h, random: rand.New(rand.NewPCG(7, seed)), again: 12, busy: make(chan struct{}, 1)}
+	c := &crasher{t: t, tally: total, h: w.History, random: rand.New(rand.NewPCG(7, seed)), again: 12, busy: make(chan struct{}, 1)}
 	w.fs.OnOp(func(op vfs.Op) { c.look(w.fs, op) })
 	if err := run(w); err != nil {
 		t.Fatal(err)
@@ -92,7 +92,7 @@ func (s *shapeTally) check(t *testing.T) {
 type crasher struct {
 	*tally
 	t      *testing.T
-	h      *history
+	h      *storagetest.CrashHistory
 	random *rand.Rand // used by one goroutine at a time: under busy
 	again  int        // one opening in so many is crashed as well
 
@@ -127,7 +127,7 @@ func (c *crasher) look(fs *vfs.Mem, op vfs.Op) {
 
 // check opens what is left of fs and compares it with the history.
 func (c *crasher) check(fs *vfs.Mem, what string, op vfs.Op, keep vfs.Keep) {
-	p := c.h.promised()
+	p := c.h.Promised()
 	after := fs.Crash(keep)
 	if c.seen++; c.seen%c.again == 0 {
 		c.crashTheOpening(fs.Crash(keep), p, what)
@@ -135,7 +135,7 @@ func (c *crasher) check(fs *vfs.Mem, what string, op vfs.Op, keep vfs.Keep) {
 	c.verify(after, p, fmt.Sprintf("before %s of %s (%d), keeping %s", op.Kind, op.Name, op.N, what))
 }
 
-func (c *crasher) verify(after *vfs.Mem, p promise, when string) {
+func (c *crasher) verify(after *vfs.Mem, p storagetest.CrashPromise, when string) {
 	c.states.Add(1)
 	dir, err := home(after, dataDir)
 	if err != nil {
@@ -149,24 +149,23 @@ func (c *crasher) verify(after *vfs.Mem, p promise, when string) {
 		c.t.Errorf("crash %s: Open: %v", when, err)
 		return
 	}
-	if !c.h.possible(p.acked, f.log) {
+	v := c.h.Judge(p, f)
+	if v.Lost {
 		c.lost.Add(1)
-		c.t.Errorf("crash %s: found\n%s\nwhich is none of the states that were possible", when, f.log)
+		c.t.Errorf("crash %s: found\n%s\nwhich is none of the states that were possible", when, f.Log)
 	}
-	if p.store != 0 && f.store != p.store {
+	if v.Renamed {
 		c.ids.Add(1)
-		c.t.Errorf("crash %s: the store was %x and is %x", when, p.store, f.store)
+		c.t.Errorf("crash %s: the store was %x and is %x", when, p.Store, f.Store)
 	}
-	for _, index := range p.snapshots {
-		if !slices.Contains(f.snapshots, index) {
-			c.snapshots.Add(1)
-			c.t.Errorf("crash %s: snapshots %v, want %v among them", when, f.snapshots, p.snapshots)
-		}
+	for range v.Missing {
+		c.snapshots.Add(1)
+		c.t.Errorf("crash %s: snapshots %v, want %v among them", when, f.Snapshots, p.Snapshots)
 	}
 }
 
 // crashTheOpening crashes before each operation of an Open.
-func (c *crasher) crashTheOpening(fs *vfs.Mem, p promise, what string) {
+func (c *crasher) crashTheOpening(fs *vfs.Mem, p storagetest.CrashPromise, what string) {
 	fs.OnOp(func(op vfs.Op) {
 		if !op.Mutates() || c.t.Failed() {
 			return

@@ -24,14 +24,14 @@ func newSpecimen(t *testing.T, clean bool) specimen {
 	t.Helper()
 	w := newWorkload(vfs.NewMem())
 	return takeSpecimen(t, w, []func() error{
-		w.open,
-		func() error { return w.append(true, w.batch(1, 3, 1, 50)) },
-		func() error { return w.append(true, w.batch(4, 2, 2, 200), w.batch(5, 3, 3, 70)) },
-		func() error { return w.commit(4, false) },
+		w.Open,
+		func() error { return w.Append(true, w.Batch(1, 3, 1, 50)) },
+		func() error { return w.Append(true, w.Batch(4, 2, 2, 200), w.Batch(5, 3, 3, 70)) },
+		func() error { return w.Commit(4, false) },
 		func() error {
-			return w.append(true, storage.Batch{HardState: storage.HardState{Term: 9, Vote: 2, Commit: 4}})
+			return w.Append(true, storage.Batch{HardState: storage.HardState{Term: 9, Vote: 2, Commit: 4}})
 		},
-		func() error { return w.append(true, w.batch(8, 1, 9, 400)) },
+		func() error { return w.Append(true, w.Batch(8, 1, 9, 400)) },
 	}, clean)
 }
 
@@ -47,12 +47,12 @@ func takeSpecimen(t *testing.T, w *workload, steps []func() error, clean bool) s
 		w.s.journal.upkeep.end() // no mark
 		files := w.fs.Files()
 		w.s.kill()
-		return specimen{files: files, states: w.h.states}
+		return specimen{files: files, states: w.History.States()}
 	}
-	if err := w.close(); err != nil {
+	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return specimen{files: w.fs.Files(), states: w.h.states}
+	return specimen{files: w.fs.Files(), states: w.History.States()}
 }
 
 // with returns a machine whose file has other content.
@@ -68,18 +68,18 @@ func (s specimen) with(name string, data []byte) *vfs.Mem {
 // TestMissingFiles: a file that is gone is damage, not a shorter log.
 func TestMissingFiles(t *testing.T) {
 	w := newWorkload(vfs.NewMem())
-	if err := errors.Join(w.open(), w.append(true, w.batch(1, 2, 1, 10))); err != nil {
+	if err := errors.Join(w.Open(), w.Append(true, w.Batch(1, 2, 1, 10))); err != nil {
 		t.Fatal(err)
 	}
 	for range 6 {
-		if err := w.append(true, w.batch(w.im.last()+1, 2, 1, 4000)); err != nil {
+		if err := w.Append(true, w.Batch(w.Log.Last()+1, 2, 1, 4000)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := w.close(); err != nil {
+	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s := specimen{files: w.fs.Files(), states: w.h.states}
+	s := specimen{files: w.fs.Files(), states: w.History.States()}
 	delete(s.files, reserveName) // it holds nothing
 	for name, data := range s.files {
 		if usedBytes(data) == 0 {

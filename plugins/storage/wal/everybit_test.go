@@ -79,20 +79,20 @@ func newFullSpecimen(t *testing.T, clean bool) specimen {
 	w := newWorkload(vfs.NewMem())
 	w.config = fmt.Sprintf("segment_bytes: %d\n", everyBitSegment)
 	steps := []func() error{
-		w.open,
-		func() error { return w.append(true, w.batch(1, 3, 1, 50)) },
-		func() error { return w.append(true, w.batch(4, 2, 2, 200), w.batch(5, 3, 3, 70)) },
-		func() error { return w.commit(4, false) },
+		w.Open,
+		func() error { return w.Append(true, w.Batch(1, 3, 1, 50)) },
+		func() error { return w.Append(true, w.Batch(4, 2, 2, 200), w.Batch(5, 3, 3, 70)) },
+		func() error { return w.Commit(4, false) },
 	}
 	for i := range uint64(19) {
-		steps = append(steps, func() error { return w.append(true, w.batch(w.im.last()+1, 1+i%4, 3+i/4, 1100)) })
+		steps = append(steps, func() error { return w.Append(true, w.Batch(w.Log.Last()+1, 1+i%4, 3+i/4, 1100)) })
 	}
 	steps = append(steps,
-		func() error { return w.append(true, w.batch(w.im.last()+1, 1, 9, 4000)) },
+		func() error { return w.Append(true, w.Batch(w.Log.Last()+1, 1, 9, 4000)) },
 		func() error {
-			return w.append(true, storage.Batch{HardState: storage.HardState{Term: 11, Vote: 2, Commit: 4}})
+			return w.Append(true, storage.Batch{HardState: storage.HardState{Term: 11, Vote: 2, Commit: 4}})
 		},
-		func() error { return w.append(true, w.batch(w.im.last()+1, 1, 11, 400)) },
+		func() error { return w.Append(true, w.Batch(w.Log.Last()+1, 1, 11, 400)) },
 	)
 	s := takeSpecimen(t, w, steps, clean)
 	name := segmentName(1)
@@ -209,7 +209,7 @@ func lastHeader(b []byte) int {
 // the end has read what was written.
 func TestEveryBitOfASnapshot(t *testing.T) {
 	w := newWorkload(vfs.NewMem())
-	if err := errors.Join(w.open(), w.append(true, w.batch(1, 9, 1, 10)), w.save(7), w.close()); err != nil {
+	if err := errors.Join(w.Open(), w.Append(true, w.Batch(1, 9, 1, 10)), w.Save(7), w.Close()); err != nil {
 		t.Fatal(err)
 	}
 	s := specimen{files: w.fs.Files()}

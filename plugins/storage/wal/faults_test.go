@@ -92,7 +92,7 @@ func checkAfterFault(t *testing.T, w *workload, what string, err, fault error, w
 		t.Errorf("%s: the error is not ErrNoSpace: %v", what, err)
 	}
 	if err != nil && w.s.phase == phaseOpen && w.s.journal.health() != nil {
-		b := w.batch(w.im.last()+1, 1, w.im.hard.Term+1, 10)
+		b := w.Batch(w.Log.Last()+1, 1, w.Log.Hard.Term+1, 10)
 		if again := w.s.Append(context.Background(), []storage.Batch{b}); !errors.Is(again, plugins.ErrClosed) {
 			t.Errorf("%s: Append afterwards = %v, want ErrClosed", what, again)
 		}
@@ -105,10 +105,10 @@ func checkAfterFault(t *testing.T, w *workload, what string, err, fault error, w
 		t.Errorf("%s: the descriptor was used again: %v", what, watch.retries)
 	}
 	w.fs.Halt()
-	acked := w.h.promised().acked
+	acked := w.History.Promised().Acked
 	for name, keep := range map[string]vfs.Keep{"the page cache": vfs.KeepAll, "nothing": vfs.KeepNothing} {
 		state, _, err := found(w.fs.Crash(keep))
-		if err != nil || !w.h.possible(acked, state) {
+		if err != nil || !w.History.Possible(acked, state) {
 			t.Errorf("%s, keeping %s: found %s, %v", what, name, state, err)
 		}
 	}
@@ -148,18 +148,18 @@ func TestSalvageAfterAFailedSync(t *testing.T) {
 func TestPoison(t *testing.T) {
 	fs := vfs.NewMem()
 	w := newWorkload(fs)
-	if err := errors.Join(w.open(), w.append(true, w.batch(1, 3, 1, 10))); err != nil {
+	if err := errors.Join(w.Open(), w.Append(true, w.Batch(1, 3, 1, 10))); err != nil {
 		t.Fatal(err)
 	}
 	fs.FailNth(vfs.OpSync, 1, syscall.EIO)
-	if err := w.append(true, w.batch(4, 1, 1, 10)); !errors.Is(err, syscall.EIO) {
+	if err := w.Append(true, w.Batch(4, 1, 1, 10)); !errors.Is(err, syscall.EIO) {
 		t.Fatalf("Append with a failed sync = %v", err)
 	}
 	ctx := context.Background()
 	_, readErr := w.s.Read(ctx, 1, 2, 1)
 	_, listErr := w.s.ListSnapshots(ctx)
 	for name, err := range map[string]error{
-		"Append": w.s.Append(ctx, []storage.Batch{w.batch(4, 1, 1, 10)}), "Read": readErr, "ListSnapshots": listErr,
+		"Append": w.s.Append(ctx, []storage.Batch{w.Batch(4, 1, 1, 10)}), "Read": readErr, "ListSnapshots": listErr,
 	} {
 		if !errors.Is(err, plugins.ErrClosed) || !errors.Is(err, syscall.EIO) {
 			t.Errorf("%s of a poisoned store = %v, want ErrClosed and its cause", name, err)

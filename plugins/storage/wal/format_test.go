@@ -144,7 +144,7 @@ func FuzzSegment(f *testing.F) {
 	// A fixed salt, so that inputs which were found stay what they are.
 	id := identity{salt: 0x5a17, store: 1, owner: owner{cluster: 0xc1, node: 0xa1, group: 1}}
 	w := newWorkload(vfs.MemOf(map[string][]byte{identityName: id.encode()}))
-	for _, step := range w.script()[:4] {
+	for _, step := range w.Script(w.ballast, w.prepare)[:4] {
 		if err := step(); err != nil {
 			f.Fatal(err)
 		}

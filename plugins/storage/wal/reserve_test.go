@@ -55,8 +55,8 @@ func (f *fullFile) Preallocate(size int64) error {
 // acknowledged.
 func (w *workload) fill(most int) (int, error) {
 	for n := range most {
-		if err := w.append(true, w.batch(w.im.last()+1, 1, 1, 3000)); err != nil {
-			w.im.entries = w.im.entries[:len(w.im.entries)-1]
+		if err := w.Append(true, w.Batch(w.Log.Last()+1, 1, 1, 3000)); err != nil {
+			w.Log.Entries = w.Log.Entries[:len(w.Log.Entries)-1]
 			return n, err
 		}
 	}
@@ -74,6 +74,7 @@ func TestAFullDisk(t *testing.T) {
 	if w.s, _, err = openOn(disk); err != nil {
 		t.Fatal(err)
 	}
+	w.Store = w.s
 	j := w.s.journal
 	reserved := func() int64 {
 		_, _, n := w.s.measured()
@@ -102,8 +103,8 @@ func TestAFullDisk(t *testing.T) {
 	if _, err := w.fill(1); !errors.Is(err, storage.ErrNoSpace) || errors.Is(err, plugins.ErrClosed) {
 		t.Errorf("another append = %v, want ErrNoSpace and no poison", err)
 	}
-	if es, err := w.s.Read(ctx, 1, w.im.last()+1, 1<<30); err != nil || len(es) != len(w.im.entries) {
-		t.Errorf("Read on a full disk = %d entries, %v, want %d", len(es), err, len(w.im.entries))
+	if es, err := w.s.Read(ctx, 1, w.Log.Last()+1, 1<<30); err != nil || len(es) != len(w.Log.Entries) {
+		t.Errorf("Read on a full disk = %d entries, %v, want %d", len(es), err, len(w.Log.Entries))
 	}
 
 	disk.full.Store(false)
@@ -116,8 +117,8 @@ func TestAFullDisk(t *testing.T) {
 	if err := w.s.Close(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if state, _, err := found(disk); err != nil || state != w.im.String() {
-		t.Errorf("found %s, %v\nwant %s", state, err, w.im)
+	if state, _, err := found(disk); err != nil || state != w.Log.String() {
+		t.Errorf("found %s, %v\nwant %s", state, err, w.Log)
 	}
 }
 
@@ -126,7 +127,7 @@ func TestAFullDisk(t *testing.T) {
 func TestOpenOnAFullDisk(t *testing.T) {
 	mem := vfs.NewMem()
 	w := newWorkload(mem)
-	if err := errors.Join(w.open(), w.append(true, w.batch(1, 3, 1, 10))); err != nil {
+	if err := errors.Join(w.Open(), w.Append(true, w.Batch(1, 3, 1, 10))); err != nil {
 		t.Fatal(err)
 	}
 	w.s.journal.keepReserve(time.Now().Add(time.Hour))
@@ -134,8 +135,8 @@ func TestOpenOnAFullDisk(t *testing.T) {
 	w.s.kill()
 	disk := &fullDisk{FS: mem}
 	disk.full.Store(true)
-	if state, _, err := found(disk); err != nil || state != w.im.String() {
-		t.Errorf("found %s, %v\nwant %s", state, err, w.im)
+	if state, _, err := found(disk); err != nil || state != w.Log.String() {
+		t.Errorf("found %s, %v\nwant %s", state, err, w.Log)
 	}
 	if _, err := mem.Stat(reserveName); err == nil {
 		t.Error("the reserve is still there")
@@ -146,11 +147,11 @@ func TestOpenOnAFullDisk(t *testing.T) {
 func TestNoReserve(t *testing.T) {
 	w := newWorkload(vfs.NewMem())
 	w.config = smallSegments + "reserve_bytes: 0\n"
-	if err := errors.Join(w.open(), w.append(true, w.batch(1, 3, 1, 10))); err != nil {
+	if err := errors.Join(w.Open(), w.Append(true, w.Batch(1, 3, 1, 10))); err != nil {
 		t.Fatal(err)
 	}
 	w.s.journal.keepReserve(time.Now().Add(time.Hour))
-	if err := w.close(); err != nil {
+	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.fs.Stat(reserveName); err == nil {

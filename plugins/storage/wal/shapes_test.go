@@ -111,19 +111,19 @@ func shapes() []shape {
 	kept := map[string][]byte{}
 	return []shape{
 		{name: "Fresh", want: census{used: 1, first: 1}, steps: func(w *workload) []func() error {
-			return []func() error{w.open}
+			return []func() error{w.Open}
 		}},
 		{name: "Prepared", want: census{used: 1, prepared: 1, first: 1}, steps: func(w *workload) []func() error {
-			return []func() error{w.open, w.fillHalf, w.prepare, w.grow(1, 300)}
+			return []func() error{w.Open, w.fillHalf, w.prepare, w.grow(1, 300)}
 		}},
 		{name: "Full", want: census{used: 1, prepared: 1, first: 1}, steps: func(w *workload) []func() error {
-			return []func() error{w.open, w.fillHalf, w.prepare, w.fillSegment}
+			return []func() error{w.Open, w.fillHalf, w.prepare, w.fillSegment}
 		}},
 		{name: "SealedOnly", want: census{used: 1, prepared: 1, first: 1}, steps: func(w *workload) []func() error {
-			return []func() error{w.open, w.fillHalf, w.prepare, w.fillSegment, w.grow(1, 900)}
+			return []func() error{w.Open, w.fillHalf, w.prepare, w.fillSegment, w.grow(1, 900)}
 		}, finish: unbegin, killed: true},
 		{name: "Several", want: census{used: 4, prepared: 1, ballast: 1, first: 1}, steps: func(w *workload) []func() error {
-			return []func() error{w.open, w.grow(16, 3000), w.ballast, w.fillHalf, w.prepare, w.grow(1, 300)}
+			return []func() error{w.Open, w.grow(16, 3000), w.ballast, w.fillHalf, w.prepare, w.grow(1, 300)}
 		}},
 		{name: "Compacted", want: census{used: 2, prepared: 1, ballast: 1, snapshots: 2, first: 2}, steps: func(w *workload) []func() error {
 			return w.compacted(map[string][]byte{})
@@ -139,15 +139,15 @@ func shapes() []shape {
 		}},
 		{name: "Overruled", want: census{used: 1, prepared: 1, snapshots: 1, first: 2}, steps: func(w *workload) []func() error {
 			return []func() error{
-				w.open, w.grow(3, 300), func() error { return w.commit(2, true) }, w.overrule, w.fillHalf, w.prepare, w.grow(1, 300),
+				w.Open, w.grow(3, 300), func() error { return w.Commit(2, true) }, w.Overrule, w.fillHalf, w.prepare, w.grow(1, 300),
 			}
 		}},
 		{name: "Salvaged", want: census{used: 2, cut: 1, prepared: 1, first: 1}, steps: func(w *workload) []func() error {
-			return []func() error{w.open, w.grow(3, 2200), w.tear, w.fillHalf, w.prepare, w.grow(1, 300)}
+			return []func() error{w.Open, w.grow(3, 2200), w.tear, w.fillHalf, w.prepare, w.grow(1, 300)}
 		}},
 		{name: "Installed", want: census{used: 1, prepared: 1, snapshots: 1, first: 1}, steps: func(w *workload) []func() error {
 			return []func() error{
-				w.open, w.grow(3, 2200), func() error { return w.install(40, 6) }, w.fillHalf, w.prepare, w.grow(1, 300),
+				w.Open, w.grow(3, 2200), func() error { return w.Install(40, 6) }, w.fillHalf, w.prepare, w.grow(1, 300),
 			}
 		}},
 	}
@@ -156,10 +156,10 @@ func shapes() []shape {
 // compacted gives up the first segments, which are put into kept before.
 func (w *workload) compacted(kept map[string][]byte) []func() error {
 	return []func() error{
-		w.open, w.grow(12, 3000), func() error { return w.commit(12, true) },
-		func() error { return w.save(10) }, func() error { return w.save(12) },
+		w.Open, w.grow(12, 3000), func() error { return w.Commit(12, true) },
+		func() error { return w.Save(10) }, func() error { return w.Save(12) },
 		func() error { maps.Copy(kept, w.fs.Files()); return nil },
-		func() error { return w.compact(11) },
+		func() error { return w.Compact(11) },
 		w.ballast, w.grow(4, 3000), w.fillHalf, w.prepare, w.grow(1, 300),
 	}
 }
@@ -213,7 +213,7 @@ func (s specimen) tail() string {
 func (w *workload) grow(n, size int) func() error {
 	return func() error {
 		for range n {
-			if err := w.append(true, w.batch(w.im.last()+1, 1, max(w.im.hard.Term, 1), size)); err != nil {
+			if err := w.Append(true, w.Batch(w.Log.Last()+1, 1, max(w.Log.Hard.Term, 1), size)); err != nil {
 				return err
 			}
 		}
@@ -260,7 +260,7 @@ func (w *workload) fillSegment() error {
 	if err != nil {
 		return err
 	}
-	if err := w.append(true, w.batch(w.im.last()+1, 1, 1, int(room-headerBytes-hardStateBytes-entryHeadBytes)&^7)); err != nil {
+	if err := w.Append(true, w.Batch(w.Log.Last()+1, 1, 1, int(room-headerBytes-hardStateBytes-entryHeadBytes)&^7)); err != nil {
 		return err
 	}
 	j.writing.Lock()
@@ -285,7 +285,7 @@ func (w *workload) tear() error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return w.open()
+	return w.Open()
 }
 
 // TestEveryShape damages stores of every shape, each of their files in bits of every

@@ -43,6 +43,7 @@ func TestShortOfSpace(t *testing.T) {
 	if w.s, _, err = openOn(disk); err != nil {
 		t.Fatal(err)
 	}
+	w.Store = w.s
 	reserve := &w.s.journal.reserve
 	if _, err := w.fill(1); err != nil {
 		t.Fatal(err)
@@ -83,6 +84,7 @@ func TestNextSegmentIsTriedAgain(t *testing.T) {
 	if w.s, _, err = openWith(disk, smallSegments+"reserve_bytes: 0\n"); err != nil {
 		t.Fatal(err)
 	}
+	w.Store = w.s
 	disk.full.Store(true)
 	if n, err := w.fill(3); err != nil {
 		t.Fatalf("append %d of the first half of a segment: %v", n, err)
@@ -105,7 +107,7 @@ func TestNextSegmentIsTriedAgain(t *testing.T) {
 func TestMinFreeBytes(t *testing.T) {
 	w := newWorkload(vfs.NewMem())
 	w.config = smallSegments + "min_free_bytes: 1000\n"
-	if err := w.open(); err != nil {
+	if err := w.Open(); err != nil {
 		t.Fatal(err)
 	}
 	for _, step := range []struct {
@@ -117,7 +119,7 @@ func TestMinFreeBytes(t *testing.T) {
 			t.Errorf("with %d bytes free: %+v, %v, want short: %t", step.free, sp, err, step.short)
 		}
 	}
-	if err := w.close(); err != nil {
+	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -88,7 +88,7 @@ func TestDataCannotImitateARecord(t *testing.T) {
 	h.encode(forged, 0) // its writer does not know the salt
 	w := newWorkload(vfs.NewMem())
 	b := storage.Batch{Entries: []storage.Entry{{Index: 1, Term: 1, Data: bytes.Repeat(forged, 8)}}}
-	if err := errors.Join(w.open(), w.append(true, b)); err != nil {
+	if err := errors.Join(w.Open(), w.Append(true, b)); err != nil {
 		t.Fatal(err)
 	}
 	w.s.journal.upkeep.end()
@@ -97,7 +97,7 @@ func TestDataCannotImitateARecord(t *testing.T) {
 	data := files[segmentName(1)]
 	data[lastHeader(data)+20] ^= 1 // the record's own header is torn
 	state, _, err := found(vfs.MemOf(files))
-	if err != nil || state != w.h.states[0] {
+	if err != nil || state != w.History.States()[0] {
 		t.Errorf("found %s, %v, want an empty log", state, err)
 	}
 }
@@ -107,7 +107,7 @@ func TestDataCannotImitateARecord(t *testing.T) {
 func TestOlderSnapshotIsUsed(t *testing.T) {
 	w := newWorkload(vfs.NewMem())
 	for _, err := range []error{
-		w.open(), w.append(true, w.batch(1, 9, 1, 10)), w.save(3), w.save(7), w.compact(2), w.close(),
+		w.Open(), w.Append(true, w.Batch(1, 9, 1, 10)), w.Save(3), w.Save(7), w.Compact(2), w.Close(),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -129,7 +129,7 @@ func TestOlderSnapshotIsUsed(t *testing.T) {
 // TestStrangersAreLeftAlone: files that the store did not make stay.
 func TestStrangersAreLeftAlone(t *testing.T) {
 	w := newWorkload(vfs.NewMem())
-	if err := errors.Join(w.open(), w.close()); err != nil {
+	if err := errors.Join(w.Open(), w.Close()); err != nil {
 		t.Fatal(err)
 	}
 	files := w.fs.Files()
@@ -160,23 +160,23 @@ func TestStrangersAreLeftAlone(t *testing.T) {
 // prepares the next one the log is there already. It must not replace it.
 func TestALatePreparation(t *testing.T) {
 	w := newWorkload(vfs.NewMem())
-	if err := w.open(); err != nil {
+	if err := w.Open(); err != nil {
 		t.Fatal(err)
 	}
 	j := w.s.journal
 	looked := j.tail.segment
 	for j.tail.segment == looked {
-		if err := w.append(true, w.batch(w.im.last()+1, 1, 1, 3000)); err != nil {
+		if err := w.Append(true, w.Batch(w.Log.Last()+1, 1, 1, 3000)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := j.prepareNext(looked, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(w.append(true, w.batch(w.im.last()+1, 1, 1, 3000)), w.close()); err != nil {
+	if err := errors.Join(w.Append(true, w.Batch(w.Log.Last()+1, 1, 1, 3000)), w.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if state, _, err := found(w.fs); err != nil || state != w.im.String() {
-		t.Errorf("found %s, %v\nwant %s", state, err, w.im)
+	if state, _, err := found(w.fs); err != nil || state != w.Log.String() {
+		t.Errorf("found %s, %v\nwant %s", state, err, w.Log)
 	}
 }
