@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
@@ -141,7 +143,11 @@ func startStore(ctx context.Context, c *catalog.Catalog, dir string, node Node) 
 	if err != nil {
 		return nil, err
 	}
-	state, err := in.Storage().Open(ctx, node.options(dir))
+	opts := node.options(dir)
+	if filepath.Base(dir) == string(plugins.Storage) {
+		opts.Incarnation = core.OfflineIncarnation(filepath.Dir(dir), opts.Incarnation)
+	}
+	state, err := in.Storage().Open(ctx, opts)
 	if err != nil {
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
