@@ -13,11 +13,12 @@ import (
 )
 
 // replayed is how many entries are replayed: at 4 KiB for each, their results are
-// more than any message may have. PONTOON_REPLAY makes it another number.
-func replayed(t *testing.T) int {
+// more than any message may have. PONTOON_REPLAY makes it another number than
+// usual.
+func replayed(t *testing.T, usual int) int {
 	text := os.Getenv("PONTOON_REPLAY")
 	if text == "" {
-		return 15000
+		return usual
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
@@ -30,15 +31,18 @@ func replayed(t *testing.T) int {
 // of a replay: of the whole log after kill -9 of the host, and again after that of the
 // plugin. That holds for a plugin that sends the results all the same.
 func TestResultsDoNotStopAReplay(t *testing.T) {
-	for name, lane := range map[string]machineLane{
-		"go":                ownMachine(chattyName),
-		"python":            pythonMachine("--result-bytes=4096"),
-		"python, insisting": pythonMachine("--result-bytes=4096", "--insist"),
+	for name, c := range map[string]struct {
+		lane    machineLane
+		entries int
+	}{
+		"go":                {ownMachine(chattyName), 100_000},
+		"python":            {pythonMachine("--result-bytes=4096"), 15_000},
+		"python, insisting": {pythonMachine("--result-bytes=4096", "--insist"), 15_000},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n := startMachine(t, lane, "raft.snapshot_entries=10000000", "raft.catch_up_entries=1")
-			entries := replayed(t)
+			n := startMachine(t, c.lane, "raft.snapshot_entries=10000000", "raft.catch_up_entries=1")
+			entries := replayed(t, c.entries)
 			n.proposeMany(entries, func(r client.Result) error {
 				if len(r.Data) != chattyBytes || r.Lost || r.Error != "" {
 					return fmt.Errorf("result of %d bytes, lost: %t, error %q", len(r.Data), r.Lost, r.Error)
