@@ -19,6 +19,14 @@ func (c *Core) isBarred() bool {
 	return c.barred || c.lost != nil || c.accused() != nil || c.doubled(c.cfg.ID)
 }
 
+// mayTick tells whether raft's clock may go on. That of a barred node goes on too,
+// so that it knows when its leader has gone: its questions for votes are not
+// sent, and answers not taken. But the only voter would elect itself, and one that
+// may have lost data takes no heartbeats to miss.
+func (c *Core) mayTick() bool {
+	return !c.isBarred() || c.leads() || !c.alone() && c.lost == nil && c.accused() == nil
+}
+
 // keepsOut tells whether a barred node must not take m: it would vote, or lead.
 func (c *Core) keepsOut(m *pb.Message) bool {
 	if !c.isBarred() {

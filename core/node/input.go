@@ -36,8 +36,8 @@ func (c *Core) Tick() error {
 		}
 		c.sample()
 		c.judgeDoubled()
-		if !c.isBarred() || c.leads() {
-			c.raft.Tick() // else it might campaign
+		if c.mayTick() {
+			c.raft.Tick()
 		}
 		c.registrar.due = true
 		c.collect()

@@ -320,7 +320,7 @@ func (c *Core) send(m *pb.Message) {
 			return
 		}
 	case pb.MsgPreVote:
-		if c.holdsBack() {
+		if c.isBarred() || c.holdsBack() {
 			return
 		}
 	case pb.MsgHeartbeat:

@@ -1,0 +1,43 @@
+package node
+
+import (
+	"testing"
+
+	"go.etcd.io/raft/v3"
+	pb "go.etcd.io/raft/v3/raftpb"
+)
+
+// A barred member notices that its leader has gone: it names none in its status,
+// and passes nothing on to the dead one. It asks nobody for votes all the same,
+// and takes none.
+func TestABarredMemberNamesNoDeadLeader(t *testing.T) {
+	n := newTrio(t)
+	n.follow()
+	n.must(n.core.Bar(true))
+	n.out = Output{}
+	n.ticks(10 * n.core.cfg.ElectionTicks)
+	if n.core.lead != raft.None {
+		t.Errorf("it follows %x, which has said nothing for ten elections", n.core.lead)
+	}
+	term := n.core.term
+	for id := uint64(2); id <= 3; id++ {
+		n.from(id, pb.MsgPreVoteResp, &pb.Message{Term: new(term + 1)})
+	}
+	if len(n.out.Messages) > 0 || n.core.term != term {
+		t.Errorf("it has sent %d messages, and is in term %d after %d", len(n.out.Messages), n.core.term, term)
+	}
+	n.must(n.takes(led{from: 2, term: term, run: 22}))
+	if n.core.lead != 2 {
+		t.Errorf("it follows %x though 2 leads again", n.core.lead)
+	}
+}
+
+// The only voter needs nobody's vote: barred, it does not elect itself.
+func TestABarredOnlyVoterDoesNotLead(t *testing.T) {
+	n := newVoters(t, 1)
+	n.must(n.core.Bar(true))
+	n.ticks(10 * n.core.cfg.ElectionTicks)
+	if n.core.leads() {
+		t.Error("it leads")
+	}
+}
