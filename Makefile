@@ -15,7 +15,7 @@ NESTED := $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -
 FUZZTIME  ?= 20s
 TESTFLAGS ?=
 
-.PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz bench bench-peers bench-storage bench-behind large-snapshot lies overload clean
+.PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz bench bench-peers bench-storage bench-behind large-snapshot lies overload slow-machine clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -107,6 +107,9 @@ bench-behind: ## the leader's memory while a follower gets 20,000 entries of 100
 
 overload: ## a minute of ten times the writes that a cluster gets done, through a follower: goodput, refusals, memory, answers, recovery
 	go test ./test -count=1 -v -run '^TestOverloadThroughAFollower$$' -overload 60s
+
+slow-machine: ## a minute of writes with a slow state machine on a follower, on the leader, and while it restores 1 GiB: memory
+	go test ./test -count=1 -v -run '^TestSlowMachine$$' -slow-machine 60s -slow-machine.state 1073741824
 
 clean: ## remove what was built
 	rm -rf bin

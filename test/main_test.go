@@ -32,7 +32,7 @@ var programs struct {
 }
 
 func TestMain(m *testing.M) {
-	sdk.ServeBuiltin(os.Args[1:], append(shipped(), webBackend(), memoryBackend(), frailBackend(), chattyBackend(), truncatingBackend()))
+	sdk.ServeBuiltin(os.Args[1:], append(shipped(), webBackend(), memoryBackend(), frailBackend(), chattyBackend(), truncatingBackend(), sluggishBackend()))
 	dir, err := os.MkdirTemp("", "e2e-bin-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
