@@ -223,3 +223,47 @@ func aloneWith(t *testing.T, tune func(*Config)) *Host {
 	}
 	return h
 }
+
+// At whatever moment the machine crashes: what was noted before is there at the
+// next start, what is being noted is there whole or not at all, and the file can
+// be written again.
+func TestPinsAtEveryCrash(t *testing.T) {
+	disk := vfs.NewMem()
+	durable, crashes := uint64(0), 0
+	disk.OnOp(func(op vfs.Op) {
+		if !op.Mutates() {
+			return
+		}
+		for _, keep := range []vfs.Keep{vfs.KeepNothing, vfs.KeepAll} {
+			crashes++
+			after := disk.Crash(keep)
+			p, err := openPins(after)
+			if err != nil {
+				t.Fatalf("a crash before %v: %v", op, err)
+			}
+			if p.store != 7 && durable > 0 || uint64(len(p.peers)) < durable {
+				t.Errorf("a crash before %v: the store %x and those of %d members are known, not of %d", op, p.store, len(p.peers), durable)
+			}
+			if err := p.admit(7); err != nil {
+				t.Errorf("a crash before %v: the next start: %v", op, err)
+			}
+			if next, err := openPins(after.Crash(vfs.KeepNothing)); err != nil || next.store != 7 {
+				t.Errorf("a crash before %v: the start after the next one: %v", op, err)
+			}
+		}
+	})
+	p, err := openPins(disk)
+	if err = errors.Join(err, p.admit(7)); err != nil {
+		t.Fatal(err)
+	}
+	for id := range member.ID(3) {
+		p.pin(id+1, 5)
+		if err := p.save(); err != nil {
+			t.Fatal(err)
+		}
+		durable = uint64(id + 1)
+	}
+	if crashes < 20 {
+		t.Errorf("only %d crashes", crashes)
+	}
+}
