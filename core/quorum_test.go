@@ -53,8 +53,17 @@ func TestRemovalThatCostsTheQuorumIsRefused(t *testing.T) {
 	leader := c.leader()
 	healthy := c.other(leader)
 	down := 6 - leader - healthy
-	c.network.Isolate(uint64(down))
 	ctx := c.patience()
+	c.eventually("the leader to hear both", func() bool {
+		heard := 0
+		for _, p := range c.service(leader).Status().Progress {
+			if p.ID != leader && p.Active {
+				heard++
+			}
+		}
+		return heard == 2
+	})
+	c.network.Isolate(uint64(down))
 	c.eventually("the leader to miss the one that is cut off", func() bool {
 		for _, p := range c.service(leader).Status().Progress {
 			if p.ID == down && !p.Active {
