@@ -37,6 +37,7 @@ type Host struct {
 	incarnation atomic.Uint64
 	stored      atomic.Uint64                  // the highest index that was ever durable here
 	removal     atomic.Pointer[member.Removed] // of this member, as its own log says
+	removals    removalWords                   // what peers say of that
 
 	mu         sync.Mutex
 	started    bool

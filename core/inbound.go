@@ -77,31 +77,6 @@ func (in inbound) Notify(events []transport.Event) {
 	}
 }
 
-// toldRemoved takes a peer's word that this member was removed. It counts only
-// with the position of the removal, which must be beyond what is applied here,
-// or be the one that was applied here: up to there this node knows better.
-func (h *Host) toldRemoved(e *transport.Event) {
-	if own := h.removal.Load(); own != nil && own.Index == e.Index && own.Term == e.Term {
-		h.removed(e.Index, e.Term)
-		return
-	}
-	if e.Index == 0 || e.Term == 0 {
-		h.logger.Warn("a peer says without proof that this member was removed", "peer", member.ID(e.Peer), "detail", e.Detail)
-		return
-	}
-	if st := h.server.Status(); e.Index <= max(st.Applied, st.SnapshotIndex) {
-		h.logger.Warn("a peer says that this member was removed by a change that is applied here and says otherwise",
-			"peer", member.ID(e.Peer), "index", e.Index, "detail", e.Detail)
-		return
-	}
-	h.removed(e.Index, e.Term)
-}
-
-// removed ends the host: it is no longer a member.
-func (h *Host) removed(index, term uint64) {
-	h.fail(fmt.Errorf("%w by the change at index %d, term %d", ErrRemoved, index, term))
-}
-
 // ReceiveSnapshot implements transport.Handler: it spools the snapshot into
 // the storage, checks it, and offers it to raft.
 func (in inbound) ReceiveSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
