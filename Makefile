@@ -95,6 +95,7 @@ large-snapshot: ## a state of 1 GiB to a node that lacks it, at 50 MB/s: memory,
 
 lies: ## 10 million made-up messages of peers through the host's checks and raft
 	go test ./core/node -run '^TestStepSafe$$' -lies 10000000
+	go test ./core/node -run '^TestNoMessageStopsACluster$$' -lies.every 1
 
 bench-peers: build ## measure this system against others, in one run
 	cd bench && go run .

@@ -14,15 +14,24 @@ func (c *Core) accepts(m *pb.Message) error {
 	if err := c.checkDoubled(m); err != nil {
 		return err
 	}
+	if err := c.checkTerm(m); err != nil {
+		return err
+	}
 	last := c.lastIndex()
 	switch m.GetType() {
 	case pb.MsgSnap:
-		if index := m.GetSnapshot().GetMetadata().GetIndex(); c.received.index != index {
-			return invalid("snapshot %d was announced without its data", index)
+		if err := c.checkSnapshot(m); err != nil {
+			return err
 		}
 		return c.checkLeader(m)
 	case pb.MsgApp:
 		return c.checkLeader(m)
+	case pb.MsgReadIndexResp:
+		return c.checkLeads(m)
+	case pb.MsgTimeoutNow:
+		if by := (reignOf{m.GetFrom(), m.GetTerm()}); by.term >= c.term && by != c.ledBy {
+			return invalid("%x hands over term %d, which it is not known to lead in", by.leader, by.term)
+		}
 	case pb.MsgHeartbeat:
 		if err := c.checkLeader(m); err != nil || m.GetTerm() < c.term {
 			return err
@@ -55,6 +64,24 @@ func (c *Core) checkLeader(m *pb.Message) error {
 func (c *Core) checkLeads(m *pb.Message) error {
 	if m.GetTerm() == c.term && c.lead != raft.None && c.lead != m.GetFrom() {
 		return invalid("%x says that it leads in term %d, in which %x does", m.GetFrom(), c.term, c.lead)
+	}
+	return nil
+}
+
+// reignOf is the leadership of a member in a term.
+type reignOf struct{ leader, term uint64 }
+
+// checkSnapshot refuses a snapshot whose data have not come, or that is not of
+// the leader that this member follows, or has followed last, in its term: what
+// is here would be given up for it. A leader is heard before its snapshot
+// arrives, and sends again what was refused.
+func (c *Core) checkSnapshot(m *pb.Message) error {
+	index := m.GetSnapshot().GetMetadata().GetIndex()
+	switch by := (reignOf{m.GetFrom(), m.GetTerm()}); {
+	case c.received.index != index:
+		return invalid("snapshot %d was announced without its data", index)
+	case by.term >= c.term && by != c.ledBy:
+		return invalid("snapshot %d is of %x in term %d, which is not known to lead in it", index, by.leader, by.term)
 	}
 	return nil
 }

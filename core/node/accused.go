@@ -85,7 +85,7 @@ func (c *Core) isVoter(id uint64) bool {
 // counts on what is gone.
 func (c *Core) hearLeader(h heard) {
 	m, acknowledged := h.message, h.gossip.acknowledged
-	if m.GetTerm() < c.term || c.checkLeads(m) != nil {
+	if m.GetTerm() < c.term || c.checkLeads(m) != nil || c.checkTerm(m) != nil {
 		return
 	}
 	switch last := c.lastIndex(); {
@@ -95,6 +95,7 @@ func (c *Core) hearLeader(h heard) {
 		c.accuse(m, fmt.Errorf("leader %x says that this node has acknowledged entry %d in term %d, but its last one is %d, and its term %d",
 			m.GetFrom(), acknowledged, m.GetTerm(), last, c.term))
 	default:
+		c.vouched = c.vouched || m.GetTerm() == c.term
 		c.deny(m)
 	}
 }
@@ -103,6 +104,11 @@ func (c *Core) hearLeader(h heard) {
 // lead only where this node's membership is out of date, as when it has heard no
 // leader. One that leads has the answers of a majority, in which the accuser has
 // none: raft judges between the two.
+//
+// Data are lost between two runs, and what a process has it does not lose. So
+// what the first leader says that a run hears decides: once it has vouched for
+// this member, words to the contrary are false. An acknowledgement was forged, or
+// a copy of this member gave it, and the accuser is told.
 func (c *Core) accuse(m *pb.Message, why error) {
 	a, now := &c.accusation, c.hearing.ticks
 	if c.lost != nil || c.leads() || !c.isVoter(m.GetFrom()) && c.hearsLeader() {
@@ -113,6 +119,10 @@ func (c *Core) accuse(m *pb.Message, why error) {
 	}
 	a.why, a.denies = why, spell{}
 	a.says.add(now, uint64(c.cfg.ElectionTicks))
+	if c.vouched {
+		c.contradict(m)
+		return
+	}
 	if a.says.lasts(uint64(c.cfg.ElectionTicks)) {
 		c.lost = fmt.Errorf("%w: %w", ErrLostData, why)
 		c.out.StateChanged = true // else the host might hear of it much later

@@ -60,7 +60,11 @@ type Core struct {
 	wishes        wishes
 	leaderStalled uint64 // what this term's leader says of its oldest uncommitted entry, in ticks
 	registrar     registrar
-	putOut        uint64 // the last entry that came out for apply
+	farTerms      farTerms
+	denials       map[member.ID]contradicted
+	ledBy         reignOf // the last leader that this node has followed, in this term or an earlier one
+	vouched       bool    // a leader has said what this run knows to be so; see accuse
+	putOut        uint64  // the last entry that came out for apply
 	barred        bool
 	accusation    accusation
 	lost          error // wraps ErrLostData once it is believed that a leader counts on what is not here
@@ -109,6 +113,7 @@ func NewCore(cfg Config) (c *Core, err error) {
 		term:     cfg.State.HardState.Term,
 		changes:  changeLog{durable: cfg.State.HardState.Commit},
 		doubling: doubling{own: randomNumber()},
+		farTerms: farTerms{base: cfg.State.HardState.Term},
 	}
 	c.changes.appended(fromEntries(cfg.Entries))
 	c.registrar = registrar{known: map[member.ID]uint64{}, due: true}

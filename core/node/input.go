@@ -41,6 +41,7 @@ func (c *Core) Tick() error {
 		}
 		c.registrar.due = true
 		c.collect()
+		c.farTerms.tick(c)
 		c.watch.tick(c)
 		c.holdback.tick(c)
 		c.leaderSpace.tick(c)
@@ -115,7 +116,7 @@ func (c *Core) Step(m *pb.Message) error {
 			return c.stepForwarded(m)
 		}
 		step := c.raft.Step
-		if m.GetType() == pb.MsgAppResp && m.GetReject() && m.GetTerm() == c.term {
+		if m.GetType() == pb.MsgAppResp && m.GetReject() && m.GetTerm() == c.term && c.leads() {
 			step = c.stepReject
 		}
 		err := step(m)

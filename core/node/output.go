@@ -125,6 +125,9 @@ func (c *Core) collect() {
 			c.window.reset()
 			c.out.StateChanged = true
 		}
+		if c.lead != raft.None {
+			c.ledBy = reignOf{c.lead, c.term}
+		}
 		if rd.SoftState != nil && rd.RaftState == raft.StateLeader && c.reign.term != c.term {
 			c.begin()
 		}
@@ -320,7 +323,7 @@ func (c *Core) send(m *pb.Message) {
 			return
 		}
 	case pb.MsgPreVote:
-		if c.isBarred() || c.holdsBack() {
+		if m.GetIndex() > 0 && (c.isBarred() || c.holdsBack()) { // else it asks for terms alone
 			return
 		}
 	case pb.MsgHeartbeat:

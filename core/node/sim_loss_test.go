@@ -188,7 +188,7 @@ func (s *sim) inDoubt() bool {
 // lie falsifies one message in some hundred: a voter or a learner says by mistake
 // that the receiver has lost data, or that it is served by two processes.
 func (s *sim) lie(m *pb.Message, g gossip) gossip {
-	if s.rnd.Intn(300) > 0 || s.honest {
+	if s.lied || s.rnd.Intn(300) > 0 || s.honest {
 		return g
 	}
 	switch p := s.rnd.Intn(3); {

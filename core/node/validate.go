@@ -18,8 +18,9 @@ import (
 // raft, which panics on several of them (reliability notes, finding 6).
 var ErrInvalidMessage = errors.New("invalid message")
 
-// maxTerm keeps an absurd term from wedging the cluster for good.
-const maxTerm = math.MaxUint64 >> 1
+// maxIndex bounds the positions in a log that a peer may speak of, far from
+// where sums of them would overflow.
+const maxIndex = math.MaxUint64 >> 1
 
 // messageLimits bound what a peer may send.
 type messageLimits struct {
@@ -55,8 +56,10 @@ func validate(m *pluginv1.Message, limits messageLimits) error {
 		return invalid("%s with term %d, want none", kind, m.Term)
 	case m.LogTerm > m.Term && hasTerm:
 		return invalid("%s with log term %d above term %d", kind, m.LogTerm, m.Term)
-	case m.Index > maxTerm || m.Commit > maxTerm || m.RejectHint > maxTerm:
+	case m.Index > maxIndex || m.Commit > maxIndex || m.RejectHint > maxIndex:
 		return invalid("%s with index %d, commit %d, hint %d", kind, m.Index, m.Commit, m.RejectHint)
+	case m.Acknowledged > maxIndex:
+		return invalid("%s with acknowledged index %d", kind, m.Acknowledged)
 	}
 	switch kind {
 	case pb.MsgApp:
@@ -67,7 +70,7 @@ func validate(m *pluginv1.Message, limits messageLimits) error {
 		}
 		return validateForwarded(m, limits)
 	case pb.MsgSnap:
-		if m.Snapshot.Metadata.Term > m.Term || m.Snapshot.Metadata.Index > maxTerm {
+		if m.Snapshot.Metadata.Term > m.Term || m.Snapshot.Metadata.Index > maxIndex {
 			return invalid("snapshot at (%d, %d) in term %d", m.Snapshot.Metadata.Index, m.Snapshot.Metadata.Term, m.Term)
 		}
 		return validateSnapshot(&m.Snapshot.Metadata)

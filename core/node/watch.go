@@ -131,6 +131,7 @@ func (c *Core) stepReject(m *pb.Message) error {
 	if p == nil {
 		return c.raft.Step(m)
 	}
+	c.hearDenial(m)
 	if p.futile >= maxFutileRejects || p.rejects >= maxRejects {
 		return nil
 	}
