@@ -10,8 +10,6 @@ import (
 	pb "go.etcd.io/raft/v3/raftpb"
 
 	"github.com/pontoon-raft/pontoon/core/member"
-	"github.com/pontoon-raft/pontoon/plugins"
-	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -36,34 +34,6 @@ type Ports interface {
 	Rejected(ids []RequestID, err error)
 	// StateChanged tells of a new leader, term, role or membership.
 	StateChanged(State)
-}
-
-// State is what a node knows of itself.
-type State struct {
-	Role     string
-	Leader   member.ID
-	Term     uint64
-	Commit   uint64
-	First    uint64
-	Last     uint64
-	Snapshot uint64
-	// Registry is the membership after entry PutOut, the last one that came out
-	// for apply.
-	Registry *member.Registry
-	PutOut   uint64
-	// LostData is set once it is believed that a leader counts on entries that
-	// this node does not have. Accused is what a leader says of that while it is
-	// not: the node neither votes nor acknowledges anything meanwhile.
-	LostData, Accused error
-	// Doubled are the members that two processes serve, this one among them if
-	// a peer says so.
-	Doubled []member.ID
-	// UncommittedTicks is the age of the oldest entry that this node has and
-	// does not know to be committed, LeaderUncommittedTicks what the leader
-	// says of its own; in ticks.
-	UncommittedTicks, LeaderUncommittedTicks uint64
-	// Progress is the leader's view of its followers; nil elsewhere.
-	Progress []Progress
 }
 
 // Node runs a Core in one goroutine: the raft goroutine. All methods but Run
@@ -246,75 +216,6 @@ func (n *Node) dispatch() {
 	}
 }
 
-// publish makes the present state visible to State.
-func (n *Node) publish() {
-	st := n.core.raft.BasicStatus()
-	s := &State{
-		Role: roleName(st), Leader: member.ID(st.Lead), Term: st.GetTerm(), Commit: st.GetCommit(),
-		First: n.core.log.first, Last: n.core.lastIndex(), Snapshot: n.core.log.snapshot.GetIndex(),
-		Registry: n.core.registry, PutOut: n.core.putOut, LostData: n.core.lost, Accused: n.core.accused(), Doubled: n.core.Doubled(),
-		UncommittedTicks: n.core.watch.uncommitted(), LeaderUncommittedTicks: n.core.leaderStalled,
-	}
-	if st.RaftState == raft.StateLeader {
-		s.Progress = n.core.Progress()
-	}
-	if m, ok := s.Registry.Member(n.core.cfg.ID); ok && m.Learner {
-		s.Role = "learner"
-	}
-	n.state.Store(s)
-}
-
-func roleName(st raft.BasicStatus) string {
-	switch st.RaftState {
-	case raft.StateLeader:
-		return "leader"
-	case raft.StateCandidate:
-		return "candidate"
-	case raft.StatePreCandidate:
-		return "pre_candidate"
-	default:
-		return "follower"
-	}
-}
-
-// State is the node's state as of the last tick or change of leadership.
-func (n *Node) State() State { return *n.state.Load() }
-
-// Began is the last entry that the node took for put out when it was made: what is
-// above the newest snapshot and not above this comes out of no Apply, it is in the
-// log alone.
-func (n *Node) Began() uint64 { return n.began }
-
-// LastTick is when raft's clock last advanced; when the node was made if it
-// has not run yet.
-func (n *Node) LastTick() time.Time { return *n.lastTick.Load() }
-
-// Refused counts messages of peers that failed validation.
-func (n *Node) Refused() uint64 { return n.refusals.count.Load() }
-
-// Deliver takes messages from the transport: decoded and validated here, in
-// the caller's goroutine, so that the raft goroutine sees only sound ones.
-func (n *Node) Deliver(envelopes []transport.Envelope) {
-	for i := range envelopes {
-		e := &envelopes[i]
-		m, g, err := decodeAll(e.Payload, n.limits)
-		switch {
-		case err != nil:
-		case m.GetFrom() != e.From || m.GetTo() != e.To:
-			err = invalid("%x to %x in an envelope from %x to %x", m.GetFrom(), m.GetTo(), e.From, e.To)
-		case e.Group != n.core.cfg.Group:
-			err = invalid("group %d, this is group %d", e.Group, n.core.cfg.Group)
-		case m.GetType() == pb.MsgSnap:
-			err = invalid("snapshot on the message stream")
-		}
-		if err != nil {
-			n.refuse(member.ID(e.From), err)
-			continue
-		}
-		n.box.put(func(in *inputs) { in.add(m, g, len(e.Payload)) })
-	}
-}
-
 // AppendDone says that all appends up to number are durable.
 func (n *Node) AppendDone(number uint64) {
 	n.box.put(func(in *inputs) { in.appended = max(in.appended, number) })
@@ -328,42 +229,4 @@ func (n *Node) Applied(index uint64) {
 // Do runs f on the raft goroutine. If the node stops first, f never runs.
 func (n *Node) Do(f func(*Core) error) {
 	n.box.put(func(in *inputs) { in.calls = append(in.calls, f) })
-}
-
-// SnapshotReceived steps the MsgSnap that announced a received snapshot; see
-// Core.SnapshotReceived. done is called with the outcome on the raft
-// goroutine.
-func (n *Node) SnapshotReceived(payload []byte, registry *member.Registry, done func(error)) error {
-	m, err := decode(payload, n.limits)
-	if err != nil {
-		return err
-	}
-	if m.GetType() != pb.MsgSnap {
-		return invalid("%s announces a snapshot", m.GetType())
-	}
-	n.Do(func(c *Core) error {
-		err := c.SnapshotReceived(m, registry)
-		done(err)
-		return err
-	})
-	return nil
-}
-
-// Announcement is what a MsgSnap says of the snapshot that it announces.
-type Announcement struct {
-	Metadata storage.SnapshotMetadata
-	// StateOnly: see SnapshotSend. Such a MsgSnap is never stepped.
-	StateOnly bool
-}
-
-// SnapshotHeader reads the announcement of a snapshot.
-func SnapshotHeader(payload []byte, limits plugins.Limits) (Announcement, error) {
-	m, g, err := decodeAll(payload, messageLimits{entry: int(limits.MaxEntryBytes), message: limits.MaxMessageBytes()})
-	if err != nil {
-		return Announcement{}, err
-	}
-	if m.GetType() != pb.MsgSnap {
-		return Announcement{}, invalid("%s announces a snapshot", m.GetType())
-	}
-	return Announcement{toMetadata(m.GetSnapshot().GetMetadata()), g.stateOnly}, nil
 }

@@ -2,101 +2,22 @@ package server
 
 import (
 	"cmp"
-	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
-	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/node"
 	"github.com/pontoon-raft/pontoon/internal/defaults"
-	"github.com/pontoon-raft/pontoon/plugins"
-	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// Config is what a Server is made from.
-type Config struct {
-	ClusterID uint64
-	ID        member.ID
-	Name      string
-	Version   string
-	// Tick and Election are raft's timings; every timeout follows from them.
-	Tick, Election time.Duration
-	Limits         plugins.Limits
-	// MaxValueBytes is the largest proposal; 0 means defaults.MaxValueBytes. It is never more
-	// than fits into an entry of Limits, which peers would refuse.
-	MaxValueBytes int
-	// MaxPending and MaxPendingBytes bound the proposals that wait for an
-	// answer; 0 means those of package defaults.
-	MaxPending      int
-	MaxPendingBytes int64
-	// SnapshotEntries and SnapshotBytes are how much may be applied before the
-	// next snapshot; 0 means those of package defaults. CatchUpEntries stay in the
-	// log behind a snapshot, for followers a little behind, but not more than
-	// CatchUpBytes of them; 0 means defaults.CatchUpBytes.
-	SnapshotEntries, SnapshotBytes, CatchUpEntries, CatchUpBytes uint64
-
-	// Rehearse restores the state of a snapshot, which is read from r to its
-	// end, into a second state machine; nil if that cannot be done. It is asked
-	// for each snapshot if RehearseAll is set, and otherwise for the next one after
-	// one that could not be restored.
-	Rehearse    func(ctx context.Context, index uint64, r io.Reader) error
-	RehearseAll bool
-	// StateMachine starts the state machine plugin and opens it.
-	StateMachine StateMachineSource
-	// Plugins reports the state of all plugins; Ready asks too.
-	Plugins func() []PluginStatus
-	// Links tells how peers are reached; nil if nobody knows.
-	Links func() []PeerLink
-	// Fitness tells what makes this member unfit to lead; may be nil.
-	Fitness func() []Unfit
-	Logger  *slog.Logger
-	// RefusedConnections counts clients' connections that were too many; may be
-	// nil.
-	RefusedConnections func() uint64
-	// Log tells how it goes with the log; nil if nobody knows.
-	Log LogState
-	// Metrics is where the server's metrics are registered; may be nil.
-	Metrics prometheus.Registerer
-}
-
-// StateMachineSource starts state machines.
-type StateMachineSource interface {
-	// Start returns a state machine that is open, and the index that it has
-	// applied. It waits out a restart backoff. An error that cannot be helped
-	// by trying again wraps ErrPermanent.
-	Start(ctx context.Context) (RunningStateMachine, error)
-}
-
-// RunningStateMachine is an open state machine and the end of its process.
-type RunningStateMachine interface {
-	statemachine.StateMachine
-	// Applied is the index that it had applied when it was opened.
-	Applied() uint64
-	// Done is closed when the process has ended, or was declared hung.
-	Done() <-chan struct{}
-	// Err says how it ended, once Done is closed.
-	Err() error
-	// Fail ends the process for a reason.
-	Fail(reason error)
-	// Progressed says that it has applied what none before it had.
-	Progressed()
-}
-
 // ErrPermanent: trying again does not help.
 var ErrPermanent = errors.New("permanent failure")
-
-// RequestTimeout is how long a request may take: five seconds plus two
-// elections, so that it survives a failed one (statement A2).
-func RequestTimeout(election time.Duration) time.Duration { return 5*time.Second + 2*election }
 
 // Server is the server goroutine and what it serves. It is made once; raft
 // nodes come and go below it with Attach and Detach.
@@ -268,64 +189,6 @@ func (s *Server) SetConflict(err error) {
 	s.conflict = err
 	s.mu.Unlock()
 }
-
-// Drain refuses new requests from now on; those in flight go on.
-func (s *Server) Drain() {
-	s.mu.Lock()
-	s.stopping = true
-	s.mu.Unlock()
-}
-
-// StopApplying ends the use of the state machine: it waits until what was
-// submitted is answered and a snapshot that is being saved is given up, or ctx
-// ends. The state machine itself is the caller's
-// to close. Law 5: this comes after the raft goroutine has ended and before the
-// plugins are closed.
-func (s *Server) StopApplying(ctx context.Context) error {
-	s.queue.close()
-	if !s.started.Load() {
-		return nil
-	}
-	select {
-	case <-s.idle:
-	case <-s.done:
-	case <-ctx.Done():
-		return ErrStillApplying
-	}
-	select {
-	case <-s.snapshots.ended:
-		return nil
-	case <-ctx.Done():
-		return ErrStillApplying
-	}
-}
-
-// ErrStillApplying: the state machine has not answered its last batch, or does
-// not give up saving a snapshot.
-var ErrStillApplying = errors.New("still applying")
-
-// Stop ends the server goroutine and waits for it: the last step of a stop.
-func (s *Server) Stop() {
-	s.Drain()
-	s.queue.close()
-	select {
-	case <-s.stop:
-	default:
-		close(s.stop)
-	}
-	if !s.started.Load() {
-		return
-	}
-	<-s.done
-	s.wg.Wait()
-}
-
-// Done is closed when the server goroutine has ended.
-func (s *Server) Done() <-chan struct{} { return s.done }
-
-// Err tells why the server goroutine ended by itself: a state machine that
-// cannot go on. It is valid after Done is closed.
-func (s *Server) Err() error { return s.err }
 
 // attached returns the present node and storage; nil while there is none.
 func (s *Server) attached() (*node.Node, storage.Storage) {

@@ -1,0 +1,138 @@
+package node
+
+import (
+	"go.etcd.io/raft/v3"
+	pb "go.etcd.io/raft/v3/raftpb"
+
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// collect moves everything that raft has ready into the output.
+func (c *Core) collect() {
+	for {
+		c.askReads()
+		if !c.raft.HasReady() {
+			c.register()
+		}
+		if !c.raft.HasReady() {
+			break
+		}
+		rd := c.raft.Ready()
+		if rd.SoftState != nil {
+			c.role, c.lead = rd.RaftState, rd.Lead
+			c.window.reset()
+			c.out.StateChanged = true
+		}
+		if rd.HardState != nil && rd.GetTerm() != c.term {
+			c.term, c.heartbeat, c.news, c.registrar.written = rd.GetTerm(), 0, commitNews{}, 0
+			c.uncommitted, c.leaderStalled = 0, 0
+			c.window.reset()
+			c.out.StateChanged = true
+		}
+		if c.lead != raft.None {
+			c.ledBy = reignOf{c.lead, c.term}
+		}
+		if rd.SoftState != nil && rd.RaftState == raft.StateLeader && c.reign.term != c.term {
+			c.begin()
+		}
+		for _, s := range rd.ReadStates {
+			c.out.Reads = append(c.out.Reads, Read{Context: s.RequestCtx, Index: s.Index})
+		}
+		for _, m := range rd.Messages {
+			switch m.GetTo() {
+			case raft.LocalAppendThread:
+				c.putAppend(m)
+			case raft.LocalApplyThread:
+				c.apply(m)
+			default:
+				c.send(m)
+			}
+		}
+	}
+	c.log.trim()
+	if f, ok := c.log.takeFetch(); ok {
+		c.out.Fetches = append(c.out.Fetches, Fetch{Lo: f.lo, Hi: f.hi, MaxBytes: fetchBytes})
+	}
+}
+
+// putAppend puts out what must be stored. A commit index alone waits for the
+// next batch or tick: nothing depends on its being on disk.
+func (c *Core) putAppend(m *pb.Message) {
+	hs := c.saved
+	if m.Term != nil {
+		hs = storage.HardState{Term: m.GetTerm(), Vote: m.GetVote(), Commit: m.GetCommit()}
+	}
+	voted := hs.Term != c.saved.Term || hs.Vote != c.saved.Vote
+	c.lazyCommit = c.lazyCommit || hs.Commit != c.saved.Commit
+	c.saved = hs
+	snapshot := m.GetSnapshot().GetMetadata()
+	if len(m.GetEntries()) == 0 && snapshot.GetIndex() == 0 && !voted {
+		// Nothing to write, but the responses must not overtake earlier
+		// writes.
+		if c.appends.len() > 0 {
+			last := c.appends.last()
+			last.responses = append(last.responses, m.GetResponses()...)
+			return
+		}
+		c.respond(m.GetResponses())
+		return
+	}
+	c.watchChange(m.GetEntries())
+	c.news.appended(c.cfg.ID, m.GetEntries())
+	c.changes.appended(m.GetEntries())
+	record := appendRecord{entries: m.GetEntries(), responses: m.GetResponses(), commit: hs.Commit}
+	a := Append{Batch: storage.Batch{
+		Entries:   toEntries(make([]storage.Entry, 0, len(m.GetEntries())), m.GetEntries()),
+		HardState: hs,
+		MustSync:  true,
+	}}
+	if snapshot.GetIndex() != 0 {
+		record.snapshot = snapshot
+		meta := toMetadata(snapshot)
+		a.Install = &meta
+		if c.changePending.index <= meta.Index {
+			c.changePending = changeProposal{} // whatever became of it, it is in the snapshot
+		}
+	}
+	a.Number = c.appends.push(record)
+	c.lazyCommit = false
+	c.out.Appends = append(c.out.Appends, a)
+}
+
+// watchChange finds out what raft made of a proposed membership change.
+func (c *Core) watchChange(entries []*pb.Entry) {
+	p := &c.changePending
+	if p.index == 0 || len(entries) == 0 || p.index < entries[0].GetIndex() {
+		return
+	}
+	at := p.index - entries[0].GetIndex()
+	if at >= uint64(len(entries)) {
+		return
+	}
+	e := entries[at]
+	if e.GetType() == pb.EntryConfChange {
+		if id, _, err := decodeChange(e.GetData()); err == nil && id == p.id {
+			return // in the log; its Apply will tell
+		}
+	}
+	if e.GetTerm() == p.term && p.id.Number != 0 { // this node's own entry as the leader
+		c.out.Refused = append(c.out.Refused, p.id)
+	}
+	// Another leader's entry stands there: ours may still come back by a third
+	// one, so nothing can be said of the outcome.
+	*p = changeProposal{}
+}
+
+// lastIndex is raft's last index, unstable entries included.
+func (c *Core) lastIndex() uint64 {
+	last := c.log.last
+	for _, r := range c.appends.items {
+		if r.snapshot != nil {
+			last = r.snapshot.GetIndex()
+		}
+		if n := len(r.entries); n > 0 {
+			last = r.entries[n-1].GetIndex()
+		}
+	}
+	return last
+}
