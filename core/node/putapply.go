@@ -3,7 +3,6 @@ package node
 import (
 	"fmt"
 
-	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
 
 	"github.com/pontoon-raft/pontoon/plugins"
