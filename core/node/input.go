@@ -45,7 +45,7 @@ func (c *Core) Tick() error {
 		c.watch.tick(c)
 		c.holdback.tick(c)
 		c.leaderSpace.tick(c)
-		c.window.tick(c.cfg.ElectionTicks)
+		c.window.tick(c.cfg.ElectionTicks, c.leads())
 		if c.lazyCommit {
 			c.flushCommit(false)
 		}

@@ -30,7 +30,8 @@ type window struct {
 	bytes uint64              // of all
 	ticks int                 // since the last turn
 	lost  bool                // something was lost on its way to the leader since then
-	// latency is for how long those that were applied lately were on their way.
+	// latency is for how long those that were applied lately were on their way. It
+	// comes down while nothing is: what took so long is over then.
 	latency time.Duration
 }
 
@@ -94,13 +95,17 @@ func (w *window) applied(index uint64) {
 func (c *Core) Applied(index uint64) { c.window.applied(index) }
 
 // tick gives up what must be lost: after a loss everything, but not twice in an
-// election; otherwise what is from before the last turn but one.
-func (w *window) tick(election int) {
+// election; otherwise what is from before the last turn but one. A leader has its
+// own in its log: none of them is lost.
+func (w *window) tick(election int, leads bool) {
 	w.ticks++
+	if w.bytes == 0 {
+		w.latency -= w.latency / 8
+	}
 	switch {
 	case w.lost && w.ticks >= election:
 		w.reset()
-	case w.ticks >= windowTurn*election:
+	case !leads && w.ticks >= windowTurn*election:
 		w.forget(w.older)
 		w.open, w.older, w.ticks = nil, w.open, 0
 	}
