@@ -2,6 +2,7 @@ package node
 
 import (
 	"math"
+	"slices"
 
 	pb "go.etcd.io/raft/v3/raftpb"
 
@@ -68,8 +69,9 @@ func (c *Core) termBound() uint64 {
 }
 
 // checkTerm refuses a message whose term is far beyond this node's, unless a
-// majority of the voters has shown such terms: this node was away for long. One
-// that knows no voters yet has nothing to compare with.
+// majority of the voters has shown such terms: this node was away for long. Of two
+// voters the other one is enough, since nobody else can. One that knows no voters
+// yet has nothing to compare with.
 func (c *Core) checkTerm(m *pb.Message) error {
 	f, term, now := &c.farTerms, m.GetTerm(), c.hearing.ticks
 	voters := c.registry.Voters()
@@ -86,7 +88,7 @@ func (c *Core) checkTerm(m *pb.Message) error {
 		s, ok := f.shown[member.ID(id)]
 		return ok && now-s.at <= shownElections*uint64(c.cfg.ElectionTicks) && term <= plusTerm(s.term, maxTermJump)
 	}
-	if isMajority(voters, shows) {
+	if isMajority(voters, shows) || len(voters) == 2 && slices.ContainsFunc(voters, shows) {
 		return nil
 	}
 	c.askTerms(voters)
