@@ -28,12 +28,12 @@ func (w *removalWords) say(peer member.ID, proof member.Removed) (new bool) {
 }
 
 // confirmed tells whether more than half of the other voters say the same. A
-// member that knows of no other has nobody to ask.
+// member that knows of no voter has nobody to ask; the only voter knows by itself.
 func (w *removalWords) confirmed(self member.ID, registry *member.Registry, proof member.Removed) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	others, say := 0, 0
-	for _, id := range registry.Voters() {
+	others, say, voters := 0, 0, registry.Voters()
+	for _, id := range voters {
 		if member.ID(id) == self {
 			continue
 		}
@@ -42,7 +42,7 @@ func (w *removalWords) confirmed(self member.ID, registry *member.Registry, proo
 			say++
 		}
 	}
-	return others == 0 || 2*say > others
+	return len(voters) == 0 || 2*say > others
 }
 
 // toldRemoved takes a peer's word that this member was removed. It counts only

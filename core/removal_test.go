@@ -20,7 +20,8 @@ func TestARemovalIsConfirmedByAMajority(t *testing.T) {
 		words   map[member.ID]member.Removed
 		want    bool
 	}{
-		{"nobody else is known", 1, 0, map[member.ID]member.Removed{2: proof}, true},
+		{"no voter is known", 0, 0, map[member.ID]member.Removed{2: proof}, true},
+		{"the only voter, and a learner", 1, 2, map[member.ID]member.Removed{2: proof}, false},
 		{"the only other one", 2, 0, map[member.ID]member.Removed{2: proof}, true},
 		{"one of two", 3, 0, map[member.ID]member.Removed{2: proof}, false},
 		{"both of two", 3, 0, map[member.ID]member.Removed{2: proof, 3: proof}, true},
