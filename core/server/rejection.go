@@ -79,10 +79,14 @@ func (s *Server) takeRejections() []rejection {
 func (s *Server) reject(r rejection) {
 	reason, failed := s.whyRejected(r.err), make([]*waiter, 0, len(r.ids))
 	s.mu.Lock()
+	misses := s.misses
 	for _, id := range r.ids {
 		if w := s.takeWaiter(id); w != nil {
 			failed = append(failed, w)
 		}
+	}
+	if errors.Is(r.err, node.ErrTooLate) {
+		s.misses = misses // no leader was asked
 	}
 	s.mu.Unlock()
 	s.metrics.proposals.WithLabelValues("refused").Add(float64(len(failed)))
