@@ -293,3 +293,30 @@ func TestOnlyNewEntriesAreProgress(t *testing.T) {
 		}
 	})
 }
+
+// The same holds for one that has restored an installed snapshot, and died at once.
+func TestSuccessorOfARestoreIsAheadOfTheNodesLastTick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.source.mu.Lock()
+		w.source.prepare = func(n int, m *machine) error {
+			m.Register = w.source.machines[n-1].Successor()
+			return nil
+		}
+		w.source.mu.Unlock()
+		w.install(5, "a", "b", "c", "d", "e")
+		w.s.Restore(storage.SnapshotMetadata{Index: 5, Term: 1}) // the node's state says that the log is empty
+		synctest.Wait()
+		w.source.current().Kill()
+		time.Sleep(2 * tick)
+		synctest.Wait()
+		select {
+		case <-w.s.Done():
+			t.Fatalf("the server has ended: %v", w.s.Err())
+		default:
+		}
+		w.commit("f")
+		synctest.Wait()
+		w.wantState("a", "b", "c", "d", "e", "f")
+	})
+}

@@ -35,8 +35,7 @@ func (p *patience) wait(n *node.Node, why error) error {
 	if s.ended() {
 		return ErrStopping
 	}
-	text := why.Error()
-	s.unread.Store(&text)
+	p.say(why)
 	p.pause = min(max(2*p.pause, s.cfg.Tick), 5*s.cfg.Election)
 	s.logger.Warn("the state machine waits for a storage that cannot be read", "error", why, "again_in", p.pause)
 	timer := time.NewTimer(p.pause)
@@ -57,6 +56,12 @@ func (p *patience) wait(n *node.Node, why error) error {
 			return ErrStopping
 		}
 	}
+}
+
+// say says why the storage cannot be read.
+func (p *patience) say(why error) {
+	text := why.Error()
+	p.d.s.unread.Store(&text)
 }
 
 // over says that the storage can be read.

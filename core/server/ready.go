@@ -60,7 +60,7 @@ func (s *Server) obstacles() (list []obstacle) {
 	for _, text := range pluginsDown(s.cfg.Plugins()) {
 		list = append(list, notReady(WarnPluginDown, text))
 	}
-	if !s.machine.isOpen() {
+	if !s.machine.isOpen() || s.unread.Load() != nil {
 		list = append(list, notReady(WarnCatchingUp, s.catchingUp()))
 	}
 	return list

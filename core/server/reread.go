@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/core/node"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -18,10 +19,11 @@ import (
 func (d *driver) reread() error {
 	r, now := d.s.queue.next()
 	if r == nil {
+		d.reading.over() // a rest that is gone need not be read
 		return nil
 	}
 	n, st := d.s.attached()
-	err := error(&Error{Err: ErrNotReady, Detail: "the storage plugin is starting"})
+	err := error(storageError{&Error{Err: ErrNotReady, Detail: "the storage plugin is starting"}})
 	if st != nil {
 		if err = d.rereadPart(st, r, now); err == nil {
 			d.reading.over()
@@ -29,11 +31,13 @@ func (d *driver) reread() error {
 			return nil
 		}
 	}
-	if errors.Is(err, storage.ErrCompacted) && d.skipApplied(r, now) {
+	switch {
+	case !isOfStorage(err):
+		return err
+	case errors.Is(err, storage.ErrCompacted) && d.skipApplied(r, now):
 		d.s.queue.signal()
 		return nil
-	}
-	if errors.Is(err, storage.ErrCorrupt) {
+	case errors.Is(err, storage.ErrCorrupt):
 		return fmt.Errorf("%w: %w", ErrPermanent, err)
 	}
 	if err := d.settle(); err != nil {
@@ -60,26 +64,59 @@ func (d *driver) skipApplied(r *rest, now rest) bool {
 // what they were when raft put them out: those who wait for their results get
 // them.
 func (d *driver) rereadPart(st storage.Storage, r *rest, now rest) error {
-	ctx, cancel := d.s.untilEnded(d.ctx)
-	defer cancel()
-	entries, err := d.s.readLog(ctx, st, now.first, now.last)
+	entries, err := d.readMeanwhile(st, now.first, now.last)
 	if err != nil {
 		return err
 	}
 	if e := &entries[len(entries)-1]; e.Index == now.last && now.term != 0 && e.Term != now.term {
-		return fmt.Errorf("%w: entry %d has term %d, it was committed with term %d", storage.ErrCorrupt, e.Index, e.Term, now.term)
+		return storageError{fmt.Errorf("%w: entry %d has term %d, it was committed with term %d", storage.ErrCorrupt, e.Index, e.Term, now.term)}
 	}
 	before := now.before
 	for part := range slices.Chunk(entries, plugins.MaxBatchEntries) {
 		a, err := node.Reread(before, part)
 		if err != nil {
-			return fmt.Errorf("%w: %w", storage.ErrCorrupt, err)
+			return storageError{fmt.Errorf("%w: %w", storage.ErrCorrupt, err)}
 		}
 		d.backlog = append(d.backlog, []work{{apply: a}})
 		d.s.queue.taken(r, &a)
 		before = a.Registry
 	}
 	return nil
+}
+
+// readMeanwhile is readLog while the state machine is at work: its answers are
+// given, and its end is noticed, however long the storage takes. What takes an
+// election is told as what cannot be read.
+func (d *driver) readMeanwhile(st storage.Storage, first, last uint64) ([]storage.Entry, error) {
+	ctx, cancel := d.s.untilEnded(d.ctx)
+	defer cancel()
+	type part struct {
+		entries []storage.Entry
+		err     error
+	}
+	done := make(chan part, 1)
+	go func() {
+		entries, err := d.s.readLog(ctx, st, first, last)
+		done <- part{entries, err}
+	}()
+	slow := time.NewTimer(d.s.cfg.Election)
+	defer slow.Stop()
+	for {
+		select {
+		case p := <-done:
+			return p.entries, p.err
+		case out := <-d.outcomes:
+			if err := d.finish(out); err != nil {
+				return nil, err
+			}
+		case <-slow.C:
+			d.reading.say(fmt.Errorf("read entries [%d,%d]: no answer for %v", first, last, d.s.cfg.Election))
+		case <-d.m.Done():
+			return nil, d.ended()
+		case <-d.s.queue.done:
+			return nil, storageError{ErrStopping}
+		}
+	}
 }
 
 // readLog reads entries from first on, up to last, as many as fit one batch.

@@ -98,6 +98,7 @@ func (d *driver) tryRestore(ctx context.Context, st storage.Storage, index uint6
 	if source.err != nil {
 		return fmt.Errorf("restore snapshot %d: %w", index, source.err)
 	}
+	s.given = max(s.given, index)
 	s.advance(index, header.Registry)
 	return nil
 }

@@ -268,6 +268,7 @@ func (w *world) wantState(texts ...string) {
 type source struct {
 	mu       sync.Mutex
 	machines []*machine
+	sparse   bool                          // see machine
 	prepare  func(n int, m *machine) error // before the n-th starts, from 0
 }
 
@@ -278,7 +279,7 @@ func (s *source) Start(ctx context.Context) (RunningStateMachine, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := &machine{Register: statemachinetest.NewRegister(), done: make(chan struct{}), hold: make(chan struct{})}
+	m := &machine{Register: statemachinetest.NewRegister(), done: make(chan struct{}), hold: make(chan struct{}), sparse: s.sparse}
 	if s.prepare != nil {
 		if err := s.prepare(len(s.machines), m); err != nil {
 			return nil, err
@@ -318,6 +319,7 @@ type machine struct {
 	query    func(context.Context)
 	asked    func(ctx context.Context, data string) // before a query has an answer
 	progress atomic.Int32                           // calls of Progressed
+	sparse   bool                                   // not every entry is a command
 	ahead    uint64                                 // what a prepared snapshot claims to be ahead
 
 	snapshot func(statemachine.Snapshot) statemachine.Snapshot
@@ -342,7 +344,7 @@ func (m *machine) Kill() {
 func (m *machine) release() { m.free.Do(func() { close(m.hold) }) }
 
 func (m *machine) Apply(ctx context.Context, b statemachine.Batch) ([]statemachine.Result, error) {
-	if have := m.Register.Applied(); len(b.Entries) > 0 && b.Entries[0].Index > have+1 {
+	if have := m.Register.Applied(); !m.sparse && len(b.Entries) > 0 && b.Entries[0].Index > have+1 {
 		return nil, fmt.Errorf("gap: entry %d after %d", b.Entries[0].Index, have)
 	}
 	results, err := m.Register.Apply(ctx, b)
