@@ -130,7 +130,7 @@ func NewCore(cfg Config) (c *Core, err error) {
 	}
 	c.cfg.Entries = nil // the log has them, and gives them up in time
 	c.putOut = start
-	c.out.StateChanged = start > c.log.snapshot.GetIndex() // what the log says of the members is news
+	c.out.StateChanged = start > 0 // what snapshot and log say of the members is news
 	defer c.recover(&err)
 	c.raft, err = raft.NewRawNode(&raft.Config{
 		ID:                        uint64(cfg.ID),
