@@ -140,7 +140,7 @@ func TestDamagedPinsAreRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer fsys.Close()
-		if err := replaceFile(fsys, pinsName, pinsTemp, []byte(text)); err != nil {
+		if err := vfs.Replace(fsys, pinsName, pinsTemp, []byte(text)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := openPins(fsys); !errors.Is(err, errPins) {

@@ -125,7 +125,7 @@ func (p *pins) save() error {
 	if err != nil {
 		return fmt.Errorf("pins: %w", err)
 	}
-	if err := replaceFile(p.fs, pinsName, pinsTemp, append(b, '\n')); err != nil {
+	if err := vfs.Replace(p.fs, pinsName, pinsTemp, append(b, '\n')); err != nil {
 		return fmt.Errorf("write %s: %w", pinsName, err)
 	}
 	p.mu.Lock()
@@ -139,26 +139,4 @@ func hexOrNone(n uint64) string {
 		return ""
 	}
 	return strconv.FormatUint(n, 16)
-}
-
-// replaceFile puts a file in place whole or not at all.
-func replaceFile(fsys vfs.FS, name, temp string, b []byte) error {
-	if err := fsys.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := fsys.Create(temp)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt(b, 0)
-	if err == nil {
-		err = f.SyncAll()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := fsys.Rename(temp, name); err != nil {
-		return err
-	}
-	return fsys.SyncDir(".")
 }

@@ -47,19 +47,9 @@ type damagedStore struct {
 func (s damagedStore) OpenSnapshot(ctx context.Context, index uint64) (storage.SnapshotReader, error) {
 	r, err := s.Memory.OpenSnapshot(ctx, index)
 	if err == nil && s.damaged(r.Info().Metadata.Index) {
-		return damagedReader{r}, nil
+		return storagetest.Damaged(r), nil
 	}
 	return r, err
-}
-
-type damagedReader struct{ storage.SnapshotReader }
-
-func (r damagedReader) Read(b []byte) (int, error) {
-	n, err := r.SnapshotReader.Read(b)
-	if errors.Is(err, io.EOF) {
-		err = storage.ErrCorrupt
-	}
-	return n, err
 }
 
 // withSnapshots is a cluster of which every member has compacted its log. No

@@ -14,6 +14,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/storagetest"
 )
 
 func options() plugins.Options { return plugins.Options{} }
@@ -128,19 +129,9 @@ func (s *damagedStore) OpenSnapshot(ctx context.Context, index uint64) (storage.
 	r, err := s.Storage.OpenSnapshot(ctx, index)
 	if err == nil && index == s.index {
 		s.opened++
-		return damagedReader{r}, nil
+		return storagetest.Damaged(r), nil
 	}
 	return r, err
-}
-
-type damagedReader struct{ storage.SnapshotReader }
-
-func (r damagedReader) Read(b []byte) (int, error) {
-	n, err := r.SnapshotReader.Read(b)
-	if errors.Is(err, io.EOF) {
-		err = storage.ErrCorrupt
-	}
-	return n, err
 }
 
 // A state machine may be unable to read what is sound on disk: the older

@@ -80,7 +80,7 @@ func loadIdentity(fsys vfs.FS, opts plugins.Options) (identity, error) {
 			return identity{}, err
 		}
 		who.store = cmp.Or(opts.StoreID, binary.LittleEndian.Uint64(random[:]), 1)
-		return who, writeIdentity(fsys, who)
+		return who, vfs.Replace(fsys, identityName, identityTemp, who.encode())
 	}
 	if err != nil {
 		return identity{}, err
@@ -139,26 +139,4 @@ func readIdentity(fsys vfs.FS) (id identity, err error) {
 
 func otherBackend(of string) error {
 	return fmt.Errorf("%w: %s", plugins.ErrWrongIdentity, storemark.Sentence(of, Name))
-}
-
-// writeIdentity puts the file in place, durably.
-func writeIdentity(fsys vfs.FS, id identity) error {
-	if err := fsys.Remove(identityTemp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := fsys.Create(identityTemp)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt(id.encode(), 0)
-	if err == nil {
-		err = f.SyncAll()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := fsys.Rename(identityTemp, identityName); err != nil {
-		return err
-	}
-	return fsys.SyncDir(".")
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/dirlock"
@@ -76,7 +77,7 @@ func (s *store) begin(id identity) error {
 		return err
 	}
 	id.begun = true
-	return writeIdentity(s.fs, id)
+	return vfs.Replace(s.fs, identityName, identityTemp, id.encode())
 }
 
 // load reads the whole log and checks it: every entry is there, and is what

@@ -149,7 +149,7 @@ func createIdentity(fsys vfs.FS, who owner, store uint64) (identity, error) {
 		owner: who, salt: binary.LittleEndian.Uint32(random[:]),
 		store: cmp.Or(store, binary.LittleEndian.Uint64(random[4:]), 1),
 	}
-	return id, writeIdentity(fsys, id)
+	return id, vfs.Replace(fsys, identityName, identityTemp, id.encode())
 }
 
 // markBegun notes that the log exists.
@@ -158,32 +158,5 @@ func markBegun(fsys vfs.FS, id identity) error {
 		return nil
 	}
 	id.begun = true
-	return writeIdentity(fsys, id)
-}
-
-// writeIdentity puts the file in place, durably.
-func writeIdentity(fsys vfs.FS, id identity) error {
-	if err := fsys.Remove(identityTemp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := fsys.Create(identityTemp)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt(id.encode(), 0)
-	if err == nil {
-		err = f.SyncAll()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return putInPlace(fsys, identityTemp, identityName)
-}
-
-// putInPlace gives a synced file its final name, durably.
-func putInPlace(fsys vfs.FS, from, to string) error {
-	if err := fsys.Rename(from, to); err != nil {
-		return err
-	}
-	return fsys.SyncDir(".")
+	return vfs.Replace(fsys, identityName, identityTemp, id.encode())
 }

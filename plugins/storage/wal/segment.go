@@ -138,7 +138,7 @@ func zeroAhead(f vfs.File, size int64, stop <-chan struct{}) error {
 
 // place gives a prepared segment its final name, durably.
 func (s *segment) place(fsys vfs.FS) error {
-	return putInPlace(fsys, tempName(s.number), s.name())
+	return vfs.PutInPlace(fsys, tempName(s.number), s.name())
 }
 
 // nextSegmentBytes is the size of the segment after one of size prev, if it must have

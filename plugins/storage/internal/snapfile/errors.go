@@ -33,11 +33,3 @@ func spaceError(err error) error {
 func checksum(p []byte) uint32 {
 	return crc32.Update(0, crc32.MakeTable(crc32.Castagnoli), p)
 }
-
-// putInPlace gives a synced file its final name, durably.
-func putInPlace(fsys vfs.FS, from, to string) error {
-	if err := fsys.Rename(from, to); err != nil {
-		return err
-	}
-	return fsys.SyncDir(".")
-}

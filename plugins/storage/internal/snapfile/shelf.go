@@ -81,7 +81,7 @@ func (sh *Shelf) sweepReceived(n Name, base storage.TermBoundary, names []string
 	if n.Index != base.Index || n.Term != base.Term || slices.Contains(names, installed.String()) {
 		return sh.fs.Remove(n.String())
 	}
-	return putInPlace(sh.fs, n.String(), installed.String())
+	return vfs.PutInPlace(sh.fs, n.String(), installed.String())
 }
 
 // admit takes in a visible snapshot, unless it is damaged.
@@ -182,7 +182,7 @@ func (sh *Shelf) put(part string, s file) error {
 	if sh.closed {
 		return plugins.ErrClosed
 	}
-	if err := putInPlace(sh.fs, part, s.name.String()); err != nil {
+	if err := vfs.PutInPlace(sh.fs, part, s.name.String()); err != nil {
 		return err
 	}
 	if s.name.Suffix == Received {
@@ -267,7 +267,7 @@ func (sh *Shelf) Install(index uint64, record func(term uint64) error) error {
 	}
 	visible := s
 	visible.name.Suffix = Visible
-	if err := putInPlace(sh.fs, s.name.String(), visible.name.String()); err != nil {
+	if err := vfs.PutInPlace(sh.fs, s.name.String(), visible.name.String()); err != nil {
 		return &AfterRecordError{err}
 	}
 	sh.received = slices.DeleteFunc(sh.received, func(o file) bool {
