@@ -80,7 +80,6 @@ func (s *Server) takeWaiter(id node.RequestID) *waiter {
 	}
 	delete(s.waiters, id.Number)
 	s.count(w, -1)
-	s.misses = misses{}
 	if w.done == nil {
 		return nil
 	}

@@ -114,6 +114,7 @@ func (s *Server) answer(items []work, results []Result) {
 	for k := range items {
 		a := &items[k].apply
 		for _, c := range a.Commands {
+			s.heardOf(c.ID)
 			if w := s.takeWaiter(c.ID); w != nil {
 				r := Result{Lost: true}
 				if results != nil {
@@ -125,6 +126,7 @@ func (s *Server) answer(items []work, results []Result) {
 			i++
 		}
 		for _, c := range a.Changes {
+			s.heardOf(c.ID)
 			if w := s.takeWaiter(c.ID); w != nil {
 				list = append(list, ended{w: w, result: Result{Index: a.Last}, err: c.Err})
 			}

@@ -68,12 +68,7 @@ func (s *Server) tryChange(ctx context.Context, start time.Time, c member.Change
 		}
 		err := propose(id, c)
 		if err != nil && !errors.Is(err, node.ErrFailed) {
-			s.mu.Lock()
-			w := s.takeWaiter(id)
-			s.mu.Unlock()
-			if w != nil {
-				w.done(Result{}, refusal{err})
-			}
+			s.Rejected([]node.RequestID{id}, refusal{err})
 		}
 		return err
 	})

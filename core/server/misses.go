@@ -3,6 +3,8 @@ package server
 import (
 	"fmt"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/core/node"
 )
 
 // A member that passes proposals on and never learns what became of them hears
@@ -37,6 +39,15 @@ func (s *Server) missed(w *waiter, now time.Time) {
 		*m = misses{reign: reign.number, since: w.start}
 	}
 	m.count, m.last = m.count+1, now
+}
+
+// heardOf takes note that the outcome of a request of this process has come, from
+// the log or from its leader. What this member refuses by itself shows no path to
+// a leader. Callers hold mu.
+func (s *Server) heardOf(id node.RequestID) {
+	if s.misses.count > 0 && id.Origin == s.cfg.ID && s.waiters[id.Number] != nil {
+		s.misses = misses{}
+	}
 }
 
 // whyMissing is why this member does not serve, if it is that; otherwise empty.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"runtime"
 	"testing"
@@ -49,4 +50,32 @@ func closesSoon(ch <-chan struct{}) bool {
 		}
 	}
 	return false
+}
+
+// Nor does it wait to refuse a change of the membership.
+func TestTheRaftGoroutineRefusesAChangeWithoutWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		outcome := make(chan error, 1)
+		go func() {
+			_, err := w.s.AddMember(context.Background(), Member{ID: 2, Name: "n2", PeerURLs: []string{"http://n2:1"}}, ChangeOptions{})
+			outcome <- err
+		}()
+		synctest.Wait() // the change waits for the raft goroutine, which does not run yet
+		stop, ended, returned := make(chan struct{}), make(chan error, 1), make(chan struct{})
+		w.node.Do(func(*node.Core) error { close(returned); return nil })
+		w.s.mu.Lock()
+		go func() { ended <- w.node.Run(stop, nil) }()
+		if !closesSoon(returned) {
+			t.Error("it waits")
+		}
+		w.s.mu.Unlock()
+		if err := <-outcome; !errors.Is(err, ErrNoLeader) {
+			t.Errorf("the change ended with %v", err)
+		}
+		close(stop)
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 }

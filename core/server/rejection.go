@@ -77,22 +77,37 @@ func (s *Server) takeRejections() []rejection {
 }
 
 func (s *Server) reject(r rejection) {
-	reason, failed := s.whyRejected(r.err), make([]*waiter, 0, len(r.ids))
+	var reason error
+	var change refusal
+	isChange := errors.As(r.err, &change)
+	if isChange {
+		reason = change // tryChange puts it into words
+	} else {
+		reason = s.whyRejected(r.err)
+	}
+	failed := make([]*waiter, 0, len(r.ids))
 	s.mu.Lock()
-	misses := s.misses
 	for _, id := range r.ids {
+		if !isChange && !refusedHere(r.err) {
+			s.heardOf(id)
+		}
 		if w := s.takeWaiter(id); w != nil {
 			failed = append(failed, w)
 		}
 	}
-	if errors.Is(r.err, node.ErrTooLate) {
-		s.misses = misses // no leader was asked
-	}
 	s.mu.Unlock()
-	s.metrics.proposals.WithLabelValues("refused").Add(float64(len(failed)))
+	if !isChange {
+		s.metrics.proposals.WithLabelValues("refused").Add(float64(len(failed)))
+	}
 	for _, w := range failed {
 		w.done(Result{}, reason)
 	}
+}
+
+// refusedHere tells whether this member has refused a proposal by itself, without
+// a word of the leader.
+func refusedHere(err error) bool {
+	return errors.Is(err, node.ErrTooLate) || errors.Is(err, node.ErrUnfit) || errors.Is(err, node.ErrNoSpace)
 }
 
 // leader is the present leader as the node knows it.
