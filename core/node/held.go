@@ -77,6 +77,8 @@ func (n *Node) stepHeld() error {
 			return err
 		case errors.Is(err, ErrDropped):
 			return nil
+		case err != nil: // what its sender says does not count any more
+			n.drop(requestsOf(n.held.messages[0].message))
 		}
 		n.held.pop()
 	}

@@ -93,3 +93,24 @@ func TestHeldProposalsAreBounded(t *testing.T) {
 		t.Errorf("%d messages with %d bytes are held for longer than an election", len(n.held.messages), n.held.bytes)
 	}
 }
+
+// What was held and is refused by then, since its sender's word does not count any
+// more, is dropped like all that nobody took: counted, and told to its origin.
+func TestWhatIsHeldAndThenRefusedIsTold(t *testing.T) {
+	n := follower(t)
+	step(t, n, forwarded(2, 100))
+	n.core.doubling.of = map[member.ID]runs{2: {{returns: minReturns, at: n.core.hearing.ticks}}}
+	step(t, n, &pb.Message{Type: pb.MsgHeartbeat.Enum(), From: new(uint64(3)), To: new(uint64(1)), Term: new(uint64(2)), Commit: new(uint64(0))})
+	if len(n.held.messages) != 0 || n.DroppedProposals() != 1 {
+		t.Fatalf("%d messages are held, %d proposals are said to be dropped", len(n.held.messages), n.DroppedProposals())
+	}
+	told := 0
+	for _, e := range n.core.Output().Messages {
+		if m, err := decode(e.Payload, n.limits); err == nil && m.GetType() == pb.MsgProp && m.GetReject() && e.To == 2 {
+			told++
+		}
+	}
+	if told != 1 {
+		t.Errorf("the origin is told %d times", told)
+	}
+}
