@@ -27,9 +27,14 @@ const (
 	overloadRefusal = 10 * time.Millisecond
 )
 
-// On a machine where clients, hosts and disks share two cores with whatever else
-// runs, time and throughput are asserted with so much slack; whether the promise
-// itself is kept is in the test's log.
+// overloadProof is for how long too much must be offered for the promises to be
+// asserted: as make overload does.
+const overloadProof = time.Minute
+
+// A short run on a machine where clients, hosts and disks share two cores with
+// other tests asserts time and throughput with so much slack; whether the promise
+// itself is kept is in the test's log. The promise for refusals is not kept on
+// such a machine (ADR 0032), so it has the slack in any case.
 const (
 	slackGoodput  = 0.4
 	slackRecovery = 10 * time.Second
@@ -67,10 +72,14 @@ func TestOverloadThroughAFollower(t *testing.T) {
 	t.Logf("in the flood, of %.1f times the peak: %s", flood.tally.rate()/peak.goodput(), &flood.tally)
 	t.Logf("after it: %s", back)
 
-	f := figures{t}
+	f := figures{t, *overload >= overloadProof}
 	f.share("acknowledged in time", flood.tally.goodput()/peak.goodput(), overloadGoodput, slackGoodput)
 	f.share("acknowledged 2s after the end", back.goodput()/peak.goodput(), overloadGoodput, slackGoodput)
-	f.within("a write after the end", recovered, overloadRecovery, slackRecovery)
+	patience := slackRecovery
+	if f.proof {
+		patience = overloadRecovery
+	}
+	f.within("a write after the end", recovered, overloadRecovery, patience)
 	f.within("99 % of the refusals", flood.tally.refusal(0.99), overloadRefusal, slackRefusal)
 	for _, n := range c.nodes {
 		n.await("to have no request left", func() bool {
@@ -105,13 +114,20 @@ func recovery(t *testing.T, n *node) time.Duration {
 
 // figures compares what was measured with what is promised, and with what even a
 // busy machine must reach.
-type figures struct{ t *testing.T }
+type figures struct {
+	t     *testing.T
+	proof bool // what is promised must be reached
+}
 
 func (f figures) share(what string, got, promised, slack float64) {
 	f.t.Helper()
 	f.t.Logf("%s: %.2f of the peak, promised is %.2f: %s", what, got, promised, verdict(got >= promised))
-	if got < slack && !raceDetector {
-		f.t.Errorf("%s: %.2f of the peak, less than %.2f", what, got, slack)
+	least := slack
+	if f.proof {
+		least = promised
+	}
+	if got < least && !raceDetector {
+		f.t.Errorf("%s: %.2f of the peak, less than %.2f", what, got, least)
 	}
 }
 
