@@ -11,7 +11,7 @@ import (
 )
 
 // makeDataDir creates the data directory, durably, or checks the one that is
-// there: whoever owns it, or may write to it, can change what this member has promised. That others may
+// there: its owner, and all that may write to it, can change what this member has promised. That others may
 // read it is the operator's to decide: mode 0755 is what directories have that
 // were made by hand.
 func makeDataDir(dir string) error {

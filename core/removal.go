@@ -28,7 +28,7 @@ func (w *removalWords) say(peer member.ID, proof member.Removed) (new bool) {
 }
 
 // confirmed tells whether more than half of the other voters say the same. A
-// member that knows of no voter has nobody to ask; the only voter knows by itself.
+// member that knows of no voter has none to ask; the only voter knows by itself.
 func (w *removalWords) confirmed(self member.ID, registry *member.Registry, proof member.Removed) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -48,7 +48,7 @@ func (w *removalWords) confirmed(self member.ID, registry *member.Registry, proo
 // toldRemoved takes a peer's word that this member was removed. It counts only
 // with the position of the removal, which must be beyond what is applied here,
 // or be the one that was applied here: up to there this node knows better. And
-// it must be the word of most others: those who removed it have removed it by a
+// it must be the word of most others: a removal is decided by a
 // majority, while one alone may be wrong, or somebody else under its address.
 func (h *Host) toldRemoved(e *transport.Event) {
 	if own := h.removal.Load(); own != nil && own.Index == e.Index && own.Term == e.Term {

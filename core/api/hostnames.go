@@ -13,7 +13,7 @@ import (
 var errUnknownHost = errors.New("request for another host")
 
 // hostNames are the names under which HTTP/1.1 requests may address the client
-// and the admin port. Whoever owns a name of the public internet can have it
+// and the admin port. The owner of a name of the public internet can have it
 // resolve to any address, so a page of that name could use a host in the
 // network of its reader, and its browser would take the two for one origin. The
 // name is the one thing that gives such a request away.

@@ -31,7 +31,7 @@ func (c *Core) accepts(m *pb.Message) error {
 	case pb.MsgTimeoutNow:
 		// A member that has just started, or that had no part in an election, knows
 		// no leader of the term yet: this may be the first that it hears of the
-		// leader. But nobody hands over a term that is far away: it would be one
+		// leader. But no leader hands over a term that is far away: it would be one
 		// more by then, and too far from the others.
 		by := reignOf{m.GetFrom(), m.GetTerm()}
 		if by != c.ledBy && (by.term == c.ledBy.term || by.term > plusTerm(c.term, termSlack)) {

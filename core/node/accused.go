@@ -23,14 +23,14 @@ const (
 	// beside this node, which answers nothing meanwhile, it leads no longer by
 	// then; and with one there is no room for the accuser's.
 	trustedElections = 4
-	// accusedElections: nobody has led since the last accusation. Perhaps
-	// nobody can be elected without this node.
+	// accusedElections: no leader was heard since the last accusation. Perhaps
+	// none can be elected without this node.
 	accusedElections = 60
 )
 
 // accusation is a leader's word that this node lost data. A loss is for good, and
 // anybody can say that he leads: the word is believed of a peer that says so all
-// along for an election timeout, in which nobody else is heard to lead. From the
+// along for an election timeout, in which no other leader is heard. From the
 // first word on this node neither votes nor acknowledges anything, until the
 // accuser or another leader has said otherwise for long enough.
 type accusation struct {

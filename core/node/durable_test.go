@@ -34,17 +34,26 @@ func newPair(t *testing.T) *sim {
 	return nil
 }
 
+// deliverFirst takes the oldest message to its receiver; it returns false if there
+// is none.
+func (s *sim) deliverFirst() bool {
+	if len(s.wire) == 0 {
+		return false
+	}
+	m := s.wire[0]
+	s.wire = s.wire[1:]
+	msg, err := decode(m.payload, s.nodes[m.to-1].core.limits)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.nodes[m.to-1].check(ignoreRefusal(s.nodes[m.to-1].core.Step(msg)))
+	return true
+}
+
 // advance does one thing that waits: a message, an append, an apply. It
 // returns false if nothing does.
 func (s *sim) advance() bool {
-	if len(s.wire) > 0 {
-		m := s.wire[0]
-		s.wire = s.wire[1:]
-		msg, err := decode(m.payload, s.nodes[m.to-1].core.limits)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		s.nodes[m.to-1].check(ignoreRefusal(s.nodes[m.to-1].core.Step(msg)))
+	if s.deliverFirst() {
 		return true
 	}
 	for _, n := range s.nodes {

@@ -70,7 +70,7 @@ func (c *Core) termBound() uint64 {
 
 // checkTerm refuses a message whose term is far beyond this node's, unless a
 // majority of the voters has shown such terms: this node was away for long. Of two
-// voters the other one is enough, since nobody else can. One that knows no voters
+// voters the other one is enough, since no other voter can. One that knows no voters
 // yet has nothing to compare with.
 func (c *Core) checkTerm(m *pb.Message) error {
 	f, term, now := &c.farTerms, m.GetTerm(), c.hearing.ticks
@@ -97,7 +97,7 @@ func (c *Core) checkTerm(m *pb.Message) error {
 }
 
 // askTerms asks the voters for their terms, once in an election timeout: by the
-// question of a pre-vote that nobody grants, since it speaks of an empty log. To
+// question of a pre-vote that no voter grants, since it speaks of an empty log. To
 // one of an earlier term than its own a voter answers with its own.
 func (c *Core) askTerms(voters []uint64) {
 	f, now := &c.farTerms, c.hearing.ticks

@@ -12,14 +12,7 @@ import (
 // pass does all work but that of the state machines in hung.
 func (s *sim) pass(hung *simNode) {
 	for range 20 {
-		for len(s.wire) > 0 {
-			m := s.wire[0]
-			s.wire = s.wire[1:]
-			msg, err := decode(m.payload, s.nodes[m.to-1].core.limits)
-			if err != nil {
-				s.t.Fatal(err)
-			}
-			s.nodes[m.to-1].check(ignoreRefusal(s.nodes[m.to-1].core.Step(msg)))
+		for s.deliverFirst() {
 		}
 		for _, n := range s.nodes {
 			n.finishAppend(len(n.appends))

@@ -13,7 +13,7 @@ import (
 //
 // What raft gives out at once may be more than a batch may hold, so it comes
 // out in several runs. Raft hears at once that all are applied (ADR 0031).
-// Whoever takes them must see to it that the state machine gets each.
+// The receiver of the runs must see to it that the state machine gets each.
 func (c *Core) putApply(m *pb.Message) {
 	entries := m.GetEntries()
 	room := func(i int) []Command { return make([]Command, 0, min(len(entries)-i, plugins.MaxBatchEntries)) }

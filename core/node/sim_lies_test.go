@@ -302,12 +302,7 @@ func (c *liedTo) round() {
 	for range 40 {
 		c.deliver()
 		for _, n := range c.nodes {
-			n.finishAppend(3)
-			n.finishApply()
-			if n.wanted {
-				n.wanted = false
-				n.snapshot()
-			}
+			n.work()
 		}
 		if len(c.wire) == 0 {
 			return

@@ -425,6 +425,16 @@ func (s *sim) settle() {
 	s.until("all to agree", s.agreed)
 }
 
+// work does what waits at a node: some appends, an apply, a snapshot.
+func (n *simNode) work() {
+	n.finishAppend(3)
+	n.finishApply()
+	if n.wanted {
+		n.wanted = false
+		n.snapshot()
+	}
+}
+
 // until goes on without new faults until the condition holds. A word that a member
 // lost data may stop elections for accusedElections, if a disk is stalled as well.
 func (s *sim) until(what string, condition func() bool) {
@@ -436,12 +446,7 @@ func (s *sim) until(what string, condition func() bool) {
 		for range 80 {
 			s.deliver()
 			for _, n := range s.nodes {
-				n.finishAppend(3)
-				n.finishApply()
-				if n.wanted {
-					n.wanted = false
-					n.snapshot()
-				}
+				n.work()
 			}
 		}
 		if condition() {

@@ -72,7 +72,7 @@ func (c *Core) grant() {
 }
 
 // makeNews makes the log reach index, the one after its end at most, so that
-// there can be a snapshot there though nobody writes: by an entry without data.
+// there can be a snapshot there though no client writes: by an entry without data.
 func (c *Core) makeNews(index uint64) {
 	if c.lastIndex() < index && c.checkSpace() == nil {
 		// What is not taken now is asked for again.

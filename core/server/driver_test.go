@@ -40,12 +40,7 @@ func TestRunningStateMachineIsBroughtToASnapshotThatARebuildFound(t *testing.T) 
 func TestRestoreOutlivesTheStateMachine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
-		w.source.mu.Lock()
-		w.source.prepare = func(n int, m *machine) error {
-			m.Register = w.source.machines[n-1].Successor()
-			return nil
-		}
-		w.source.mu.Unlock()
+		w.source.keepState()
 		w.commit("a", "b")
 		synctest.Wait()
 		w.source.current().restore = func(uint64) error { return errors.New("broke") }
@@ -111,12 +106,7 @@ func (w *world) see() int { return len(w.node.Withdraw(func(node.RequestID) bool
 func TestSuccessorIsAheadOfTheNodesLastTick(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
-		w.source.mu.Lock()
-		w.source.prepare = func(n int, m *machine) error {
-			m.Register = w.source.machines[n-1].Successor()
-			return nil
-		}
-		w.source.mu.Unlock()
+		w.source.keepState()
 		w.commit("a", "b", "c") // the node's state says that the log is empty
 		synctest.Wait()
 		id, outcome := w.propose("d")
@@ -298,12 +288,7 @@ func TestOnlyNewEntriesAreProgress(t *testing.T) {
 func TestSuccessorOfARestoreIsAheadOfTheNodesLastTick(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
-		w.source.mu.Lock()
-		w.source.prepare = func(n int, m *machine) error {
-			m.Register = w.source.machines[n-1].Successor()
-			return nil
-		}
-		w.source.mu.Unlock()
+		w.source.keepState()
 		w.install(5, "a", "b", "c", "d", "e")
 		w.s.Restore(storage.SnapshotMetadata{Index: 5, Term: 1}) // the node's state says that the log is empty
 		synctest.Wait()

@@ -97,11 +97,7 @@ func TestAMemberSaysThatItsRestCannotBeRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, release := newSlowWorld(t)
 		w.fill(100)
-		store := &unreadable{Storage: w.store}
-		store.fails.Store(true)
-		w.s.mu.Lock()
-		w.s.storage = store
-		w.s.mu.Unlock()
+		store := w.cannotRead()
 		release()
 		time.Sleep(30 * time.Second)
 		said := func() bool {
@@ -130,11 +126,7 @@ func TestARestThatIsGoneIsNotUnread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, release := newSlowWorld(t)
 		w.fill(30)
-		store := &unreadable{Storage: w.store}
-		store.fails.Store(true)
-		w.s.mu.Lock()
-		w.s.storage = store
-		w.s.mu.Unlock()
+		w.cannotRead()
 		release()
 		synctest.Wait()
 		w.s.queue.mu.Lock()

@@ -103,6 +103,16 @@ type unreadable struct {
 	tries atomic.Int32
 }
 
+// cannotRead puts a storage that cannot be read in the place of that of the world.
+func (w *world) cannotRead() *unreadable {
+	u := &unreadable{Storage: w.store}
+	u.fails.Store(true)
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	w.s.storage = u
+	return u
+}
+
 func (u *unreadable) Read(ctx context.Context, lo, hi, most uint64) ([]storage.Entry, error) {
 	u.tries.Add(1)
 	if u.fails.Load() {

@@ -19,7 +19,7 @@ type helpless struct {
 // Unwrap returns the error itself.
 func (h helpless) Unwrap() error { return h.error }
 
-// final is the error if nobody else helps either.
+// final is the error if no other member helps either.
 func (h helpless) final(why string) error {
 	return fmt.Errorf("%w: no snapshot here can be restored, and the log does not reach back far enough: %w; %s; "+
 		"start it with a state machine that can read them, or remove this member and add it anew with an empty data directory, "+

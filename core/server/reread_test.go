@@ -154,11 +154,7 @@ func TestTheRestWaitsForTheStorage(t *testing.T) {
 		id, outcome := w.propose("2")
 		w.commitAs(id, "2")
 		w.fill(100)
-		store := &unreadable{Storage: w.store}
-		store.fails.Store(true)
-		w.s.mu.Lock()
-		w.s.storage = store
-		w.s.mu.Unlock()
+		store := w.cannotRead()
 		release()
 		synctest.Wait() // no time passes
 		select {

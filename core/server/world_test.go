@@ -272,6 +272,17 @@ type source struct {
 	prepare  func(n int, m *machine) error // before the n-th starts, from 0
 }
 
+// keepState has each state machine begin with what the one before it has: it lives
+// on disk.
+func (s *source) keepState() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.prepare = func(n int, m *machine) error {
+		m.Register = s.machines[n-1].Successor()
+		return nil
+	}
+}
+
 // Start implements StateMachineSource.
 func (s *source) Start(ctx context.Context) (RunningStateMachine, error) {
 	if ctx.Err() != nil {

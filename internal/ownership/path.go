@@ -21,7 +21,7 @@ const maxLinks = 40
 // does not exist is checked as far as it goes. Where files have no owners in the
 // sense of Unix it returns nil.
 //
-// The answer holds for as long as nobody else can write to the directories above.
+// The answer holds for as long as no other user can write to the directories above.
 func CheckDir(path string) error {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -68,7 +68,7 @@ func checkDir(path, rest string, trusted func(fs.FileInfo) bool) error {
 	return nil
 }
 
-// split is path as names, with dots resolved by whoever joins them: what ".."
+// split is path as names, with dots resolved when they are joined: what ".."
 // means after a link is known only then.
 func split(path string) []string {
 	rest := strings.TrimPrefix(path, filepath.VolumeName(path))
