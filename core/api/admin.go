@@ -48,6 +48,11 @@ func newAdmin(svc server.Service, h *healthService, g prometheus.Gatherer) http.
 	return mux
 }
 
+// refuseAdmin answers a request whose client cannot be identified.
+func refuseAdmin(w http.ResponseWriter, err error) {
+	http.Error(w, err.Error(), verdictOf(err).http)
+}
+
 // readyChecks are the server's own readiness, which alone decides together
 // with the service's, and a line for each plugin to say where to look.
 func readyChecks(svc server.Service, h *healthService) []check {

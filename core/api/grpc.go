@@ -32,7 +32,7 @@ const (
 
 // newGRPC makes a gRPC server with all services. Connections are closed after
 // they have been idle for so long; 0 means never.
-func newGRPC(r *requests, h *healthService, waiting *sync.WaitGroup, idle time.Duration) *grpc.Server {
+func newGRPC(r *requests, h *healthService, who identifier, waiting *sync.WaitGroup, idle time.Duration) *grpc.Server {
 	l := r.limits
 	s := grpc.NewServer(
 		grpc.ForceServerCodecV2(newCodec(l)),
@@ -45,7 +45,8 @@ func newGRPC(r *requests, h *healthService, waiting *sync.WaitGroup, idle time.D
 		grpc.WaitForHandlers(true),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingEvery, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: idle, Time: pingAfter, Timeout: pingTimeout}),
-		grpc.ChainStreamInterceptor(endWithServer(r.end, waiting)),
+		grpc.ChainUnaryInterceptor(who.unary),
+		grpc.ChainStreamInterceptor(who.stream, endWithServer(r.end, waiting)),
 	)
 	s.RegisterService(withFailures(hostv1.Host_ServiceDesc), r)
 	grpc_health_v1.RegisterHealthServer(s, h)

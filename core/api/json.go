@@ -89,18 +89,23 @@ func plainError(err error) string {
 func (j *jsonAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	resp, err := j.serve(w, r)
 	if err != nil {
-		f := failureOf(err)
 		if placeOf(r.Context()) != nil && errors.Is(err, server.ErrTooManyRequests) {
 			w.Header().Set("Connection", "close") // see forClients
 		}
-		if f.GetRetryAfterMs() > 0 {
-			seconds := math.Ceil(float64(f.GetRetryAfterMs()) / 1000)
-			w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
-		}
-		writeJSON(w, verdictOf(err).http, f)
+		writeFailure(w, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, resp)
+}
+
+// writeFailure answers a request that has failed.
+func writeFailure(w http.ResponseWriter, err error) {
+	f := failureOf(err)
+	if f.GetRetryAfterMs() > 0 {
+		seconds := math.Ceil(float64(f.GetRetryAfterMs()) / 1000)
+		w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
+	}
+	writeJSON(w, verdictOf(err).http, f)
 }
 
 func (j *jsonAPI) serve(w http.ResponseWriter, r *http.Request) (proto.Message, error) {

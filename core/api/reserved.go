@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"google.golang.org/grpc/peer"
-
 	"github.com/pontoon-raft/pontoon/core/server"
 )
 
@@ -28,29 +26,9 @@ type place struct {
 	idle  atomic.Pointer[time.Timer] // closes an HTTP/1.1 connection
 }
 
-// A reservedAddr is the remote address of a connection that came when the limit
-// was reached. The address is what gRPC tells its handlers of a connection.
-type reservedAddr struct {
-	net.Addr
-	place *place
-}
-
 // placeOf is the reserved place that a request came on; nil if it came on
 // another connection.
-func placeOf(ctx context.Context) *place {
-	p, ok := peer.FromContext(ctx)
-	if !ok {
-		return nil
-	}
-	addr, _ := p.Addr.(reservedAddr)
-	return addr.place
-}
-
-// noteConnection makes the connection known to the handlers of HTTP/1.1 as
-// gRPC does to its own.
-func noteConnection(ctx context.Context, conn net.Conn) context.Context {
-	return peer.NewContext(ctx, &peer.Peer{Addr: conn.RemoteAddr()})
-}
+func placeOf(ctx context.Context) *place { return connectionOf(ctx).place }
 
 // forClients refuses proposals and queries on a reserved connection, as long as
 // the limit is reached, and has it closed: who would keep it keeps an operator

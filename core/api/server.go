@@ -78,17 +78,18 @@ func New(o Options) *Server {
 	s := &Server{opts: o, log: o.Logger, end: newEnding(), stopDone: make(chan struct{})}
 	s.requests = &requests{svc: o.Service, limits: o.Limits, version: o.Version, end: s.end}
 	s.health = newHealthService(o.Service, s.end)
-	s.grpc = newGRPC(s.requests, s.health, &s.streams, 0)
+	who := identifier(byCertificate)
+	s.grpc = newGRPC(s.requests, s.health, who, &s.streams, 0)
 	s.reserved = &reservedServers{limits: o.Limits, running: map[*grpc.Server]struct{}{}, make: func() *grpc.Server {
-		return newGRPC(s.requests, s.health, &s.streams, o.Limits.ReservedIdle)
+		return newGRPC(s.requests, s.health, who, &s.streams, o.Limits.ReservedIdle)
 	}}
 	names := newHostNames(o.HostNames, s.clientAddresses)
-	s.json, s.cancelJSON = s.newHTTP(newJSONAPI(s.requests, names))
-	s.json.ConnState, s.json.ConnContext = func(c net.Conn, state http.ConnState) {
+	s.json, s.cancelJSON = s.newHTTP(who.http(newJSONAPI(s.requests, names), writeFailure))
+	s.json.ConnState = func(c net.Conn, state http.ConnState) {
 		s.silent.note(c, state)
 		noteIdle(c, state, o.Limits.ReservedIdle)
-	}, noteConnection
-	s.admin, s.cancelAdmin = s.newHTTP(names.guard(newAdmin(o.Service, s.health, o.Gatherer)))
+	}
+	s.admin, s.cancelAdmin = s.newHTTP(names.guard(who.http(newAdmin(o.Service, s.health, o.Gatherer), refuseAdmin)))
 	return s
 }
 
@@ -113,6 +114,7 @@ func (s *Server) newHTTP(h http.Handler) (*http.Server, context.CancelFunc) {
 			h.ServeHTTP(w, r)
 		}),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnContext:       noteConnection,
 		ReadHeaderTimeout: l.FirstBytes,
 		ReadTimeout:       l.ReadRequest,
 		IdleTimeout:       l.Idle,

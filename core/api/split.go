@@ -102,7 +102,7 @@ func (s *splitter) take(conn net.Conn) {
 	})
 	if open > s.max {
 		c.place = &place{full: func() bool { return s.open.Load() > s.max }}
-		c.from = reservedAddr{c.from, c.place}
+		c.from = clientAddr{Addr: c.from, place: c.place}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
