@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
 // removedElection is long, so that a member which heard of its removal only
@@ -27,7 +29,7 @@ func TestB1RemovedMemberStopsAtOnce(t *testing.T) {
 			if !ok {
 				t.Fatal("no status")
 			}
-			processes := sessionOf(victim.host.pid())
+			processes := live.SessionOf(victim.host.PID())
 			if away {
 				signalAll(processes, syscall.SIGSTOP)
 			}
@@ -46,12 +48,12 @@ func TestB1RemovedMemberStopsAtOnce(t *testing.T) {
 			}
 			began := time.Now()
 			signalAll(processes, syscall.SIGCONT)
-			if code := victim.host.exitsWithin(t, removedElection/2); code != exitNotMember {
+			if code := victim.host.ExitsWithin(t, removedElection/2); code != exitNotMember {
 				t.Errorf("it ended with exit code %d", code)
 			}
 			t.Logf("ended %v after it could hear of it", time.Since(began).Round(time.Millisecond))
-			if !strings.Contains(victim.host.log(), "this member was removed from the cluster") {
-				t.Errorf("it does not say so:\n%s", victim.host.lastLines(10))
+			if !strings.Contains(victim.host.Log(), "this member was removed from the cluster") {
+				t.Errorf("it does not say so:\n%s", victim.host.LastLines(10))
 			}
 			victim.leftNothing()
 			c.nodes = survivors.nodes
@@ -60,8 +62,8 @@ func TestB1RemovedMemberStopsAtOnce(t *testing.T) {
 	}
 }
 
-func signalAll(processes []procEntry, signal syscall.Signal) {
+func signalAll(processes []live.Process, signal syscall.Signal) {
 	for _, p := range processes {
-		_ = syscall.Kill(p.pid, signal) // it may have ended
+		_ = syscall.Kill(p.PID, signal) // it may have ended
 	}
 }

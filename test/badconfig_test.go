@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
 // The documented exit codes that these tests meet.
@@ -44,7 +46,7 @@ func refusedWithin(t *testing.T, limit time.Duration, stdin string, args ...stri
 		<-ended
 		t.Fatalf("did not end within %v: %v\n%s", limit, args, &stderr)
 	}
-	if left := sessionOf(cmd.Process.Pid); len(left) > 0 {
+	if left := live.SessionOf(cmd.Process.Pid); len(left) > 0 {
 		t.Errorf("left processes behind: %v", left)
 	}
 	return refusal{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}

@@ -19,6 +19,7 @@ import (
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/client"
 	"github.com/pontoon-raft/pontoon/client/kv"
+	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
 // valueLimit is the default of api.max_value_bytes.
@@ -94,7 +95,7 @@ func TestBadProposals(t *testing.T) {
 	if after := put(t, n, "after"); after != revision+1 {
 		t.Errorf("revision %d before all that and %d after it: something was applied", revision, after)
 	}
-	if children := childrenOf(n.host.pid()); len(children) != 3 || n.restarts() != 0 {
+	if children := live.ChildrenOf(n.host.PID()); len(children) != 3 || n.restarts() != 0 {
 		t.Errorf("plugins did not survive: %v, %d restarts", children, n.restarts())
 	}
 	n.stop()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/client"
 	"github.com/pontoon-raft/pontoon/client/kv"
+	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
 var behind = flag.Int("behind", 2000, "how many entries of 100 kB the follower of TestFarBehindFollower lacks")
@@ -55,14 +56,14 @@ func TestFarBehindFollower(t *testing.T) {
 		return ok && own.GetApplied() >= st.GetLastIndex()
 	})
 	for _, m := range measured {
-		growth := m.growth()
+		growth := m.Growth()
 		t.Logf("%d entries of %d bytes: the %s used %d MiB before and grew by %d MiB",
-			*behind, behindEntryBytes, m.what, m.before>>20, growth>>20)
-		if growth > behindGrowth && !raceDetector {
-			t.Errorf("the %s grew by %d MiB", m.what, growth>>20)
+			*behind, behindEntryBytes, m.What, m.Before>>20, growth>>20)
+		if growth > behindGrowth && !live.RaceDetector {
+			t.Errorf("the %s grew by %d MiB", m.What, growth>>20)
 		}
 	}
-	if strings.Contains(absent.host.log(), "receiving a snapshot") {
+	if strings.Contains(absent.host.Log(), "receiving a snapshot") {
 		t.Error("the follower was sent a snapshot")
 	}
 	c.stop()

@@ -37,7 +37,7 @@ func (n *node) clone() *node {
 	}
 	n.t.Cleanup(func() {
 		if n.t.Failed() && twin.host != nil {
-			n.t.Logf("the log of the copy ends with:\n%s", twin.host.lastLines(60))
+			n.t.Logf("the log of the copy ends with:\n%s", twin.host.LastLines(60))
 		}
 		os.RemoveAll(twin.runtime)
 	})
@@ -73,10 +73,10 @@ func TestTwoHostsOnOneClonedDirectory(t *testing.T) {
 	if hostCommand(t, "status", "--check", "--endpoints", c.endpoints()).Run() == nil {
 		t.Error("status --check finds nothing")
 	}
-	if logs := others[0].host.log() + others[1].host.log(); !strings.Contains(logs, "two processes serve member") {
+	if logs := others[0].host.Log() + others[1].host.Log(); !strings.Contains(logs, "two processes serve member") {
 		t.Error("no log says that two processes serve one member")
 	}
-	twin.host.kill(t)
+	twin.host.Kill(t)
 	put(t, others[0], "by the others")
 	c.checked(t)
 	put(t, n, "afterwards")
@@ -102,11 +102,11 @@ func TestACopyOfADirectoryWhileClientsWrite(t *testing.T) {
 	eventually(t, "the two to be noticed", func() bool {
 		put(t, others[0], "meanwhile")
 		for _, one := range []*node{n, twin} {
-			if one.host.running() {
+			if one.host.Running() {
 				continue
 			}
-			if code := one.host.cmd.ProcessState.ExitCode(); code != exitNotMember || !strings.Contains(one.host.log(), "delete the copy") {
-				t.Fatalf("%s ended with %d\n%s", one.name, code, one.host.lastLines(5))
+			if code := one.host.Cmd.ProcessState.ExitCode(); code != exitNotMember || !strings.Contains(one.host.Log(), "delete the copy") {
+				t.Fatalf("%s ended with %d\n%s", one.name, code, one.host.LastLines(5))
 			}
 			return true
 		}

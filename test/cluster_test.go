@@ -85,7 +85,7 @@ func (c *cluster) leader() *node {
 		ids := map[string]bool{}
 		leader = nil
 		for _, n := range c.nodes {
-			if n.host == nil || !n.host.running() {
+			if n.host == nil || !n.host.Running() {
 				continue
 			}
 			st, ok := n.status()

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/client"
+	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
 // startCounters starts a cluster whose state machine is the third party's
@@ -128,7 +129,7 @@ func TestThirdPartyStateMachine(t *testing.T) {
 		if p := n.plugin("statemachine"); p.GetName() != "counter" || p.GetVersion() != "1.0.0" {
 			t.Errorf("state machine of %s: %v", n.name, p)
 		}
-		if children := childrenOf(n.host.pid()); len(children) != 3 {
+		if children := live.ChildrenOf(n.host.PID()); len(children) != 3 {
 			t.Errorf("%s has the children %v", n.name, children)
 		}
 	}

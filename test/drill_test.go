@@ -93,8 +93,8 @@ func TestRestoreDrillBesideTheLiveCluster(t *testing.T) {
 			live.checked(t)
 			drill.checked(t)
 			for _, n := range append(live.nodes, drill.nodes...) {
-				if strings.Contains(n.host.log(), "no connection with a peer") {
-					t.Errorf("%s met a member of the other cluster:\n%s", n.name, n.host.lastLines(20))
+				if strings.Contains(n.host.Log(), "no connection with a peer") {
+					t.Errorf("%s met a member of the other cluster:\n%s", n.name, n.host.LastLines(20))
 				}
 			}
 			drill.stop()
@@ -131,16 +131,16 @@ func TestRestoredCopiesWithLiveAddressesAreRefused(t *testing.T) {
 			if code, _, err := c.get(c.admin, "/readyz"); err == nil && code == 200 {
 				t.Fatalf("the copy of %s is ready", c.name)
 			}
-			if c.host.running() && !strings.Contains(c.host.log(), "no connection with a peer") {
+			if c.host.Running() && !strings.Contains(c.host.Log(), "no connection with a peer") {
 				return false
 			}
 		}
 		return true
 	})
 	for _, c := range copies {
-		t.Logf("the copy of %s, running %v: %s", c.name, c.host.running(), c.host.lastLines(1))
-		if c.host.running() {
-			c.host.kill(t)
+		t.Logf("the copy of %s, running %v: %s", c.name, c.host.Running(), c.host.LastLines(1))
+		if c.host.Running() {
+			c.host.Kill(t)
 		}
 	}
 	for _, n := range live.nodes {

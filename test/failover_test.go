@@ -13,6 +13,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/client"
 	"github.com/pontoon-raft/pontoon/client/kv"
+	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
 // failoverTime is how long writes may pause when the leader's machine, disk or a
@@ -108,7 +109,7 @@ func TestWritesGoOnWithinThreeSeconds(t *testing.T) {
 				s.progress(t, 100)
 				paused := s.take()
 				t.Logf("no write through %s was acknowledged for %v", s.name, paused)
-				if paused > failoverTime && !raceDetector { // which makes processes several times slower
+				if paused > failoverTime && !live.RaceDetector { // which makes processes several times slower
 					t.Errorf("writes through %s paused for %v, promised are %v", s.name, paused, failoverTime)
 				}
 			}
@@ -164,10 +165,10 @@ func killPluginAgainAndAgain(kind string) func(*testing.T, *node) func() {
 
 // suspendHost stops the host and its plugins, as a machine that stands still.
 func suspendHost(t *testing.T, leader *node) func() {
-	all := sessionOf(leader.host.pid())
+	all := live.SessionOf(leader.host.PID())
 	signal := func(sig syscall.Signal) {
 		for _, p := range all {
-			_ = syscall.Kill(p.pid, sig) // it may have ended
+			_ = syscall.Kill(p.PID, sig) // it may have ended
 		}
 	}
 	signal(syscall.SIGSTOP)

@@ -23,11 +23,11 @@ func TestPeerOfAnotherCluster(t *testing.T) {
 	stranger.rewrite("  id: a3", "  id: b7")
 	stranger.start()
 	stranger.await("to say that it is in the wrong cluster", func() bool {
-		return strings.Contains(stranger.host.log(), "cluster ID mismatch")
+		return strings.Contains(stranger.host.Log(), "cluster ID mismatch")
 	})
 	load.progress(200)
 	for _, n := range append(c.nodes[:2:2], stranger) {
-		if got := strings.Count(n.host.log(), "cluster ID mismatch"); got > 10 {
+		if got := strings.Count(n.host.Log(), "cluster ID mismatch"); got > 10 {
 			t.Errorf("%s says %d times that the cluster is wrong", n.name, got)
 		}
 	}
@@ -47,8 +47,8 @@ func TestPeerOfAnotherCluster(t *testing.T) {
 	stranger.data = strings.TrimSuffix(stranger.data, "-of-another-cluster")
 	stranger.startReady()
 	load.stop()
-	load.history.check(t, c.agreed())
-	load.history.checkNoneUnknown(t)
+	load.history.Check(t, c.agreed())
+	load.history.CheckNoneUnknown(t)
 	if got := len(stranger.state(client.Linearizable)); got == 0 {
 		t.Error("the member that came back has nothing")
 	}

@@ -85,10 +85,10 @@ func TestACrashOnOneEntryEndsTheHostWithTheFirstCause(t *testing.T) {
 	n := startFrail(t)
 	first := n.plugin("statemachine").GetPid()
 	n.leaveBehind("exit")
-	if code := n.host.exitsWithin(t, 3*time.Minute); code == 0 {
+	if code := n.host.ExitsWithin(t, 3*time.Minute); code == 0 {
 		t.Error("the host ended as if asked to")
 	}
-	log := n.host.log()
+	log := n.host.Log()
 	end := log[strings.LastIndex(log, "keeps crashing")+1:]
 	for _, words := range []string{
 		"statemachine plugin frail (pid " + fmt.Sprint(first) + "): exited with code 3", lastWords, "and 11 more times, last: pid ",
@@ -98,7 +98,7 @@ func TestACrashOnOneEntryEndsTheHostWithTheFirstCause(t *testing.T) {
 		}
 	}
 	if strings.Contains(log, "killed by the host") || strings.Contains(log, "EOF") {
-		t.Errorf("a crash is called otherwise:\n%s", n.host.lastLines(80))
+		t.Errorf("a crash is called otherwise:\n%s", n.host.LastLines(80))
 	}
 	if !strings.Contains(log, "apply [") {
 		t.Error("the log does not name the entry")
@@ -111,10 +111,10 @@ func TestAHangingApplyShowsItsStacks(t *testing.T) {
 	n := startFrail(t, "raft.tick=10ms", "raft.election=100ms")
 	before := n.plugin("statemachine")
 	n.leaveBehind("hang")
-	n.await("the stacks in the log", func() bool { return strings.Contains(n.host.log(), "frailMachine.Apply") })
+	n.await("the stacks in the log", func() bool { return strings.Contains(n.host.Log(), "frailMachine.Apply") })
 	n.awaitReplaced(before)
-	if log := n.host.log(); !strings.Contains(log, "has not answered an apply for") || strings.Contains(log, "killed by the host") {
-		t.Errorf("the log tells another story:\n%s", n.host.lastLines(60))
+	if log := n.host.Log(); !strings.Contains(log, "has not answered an apply for") || strings.Contains(log, "killed by the host") {
+		t.Errorf("the log tells another story:\n%s", n.host.LastLines(60))
 	}
 	n.kill()
 }

@@ -8,6 +8,8 @@ import (
 	"os/signal"
 	"syscall"
 	"testing"
+
+	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
 // A host that was started to ignore a hang-up, as nohup does it, goes on when
@@ -20,7 +22,7 @@ func TestHangUp(t *testing.T) {
 			cmd.Path = "/bin/sh"
 		})
 		n.awaitReady()
-		n.host.signal(t, syscall.SIGHUP)
+		n.host.Signal(t, syscall.SIGHUP)
 		load := startWorkload(t, n)
 		load.progress(200)
 		load.stop()
@@ -34,17 +36,17 @@ func TestHangUp(t *testing.T) {
 		defer signal.Stop(caught)
 		n := newSingle(t)
 		n.startReady()
-		n.host.signal(t, syscall.SIGHUP)
+		n.host.Signal(t, syscall.SIGHUP)
 		n.stopped(stopTime)
 	})
 }
 
 // startCommand is startHost of a command that edit has changed.
-func startCommand(t testing.TB, logPath string, args []string, edit func(*exec.Cmd)) *hostProcess {
+func startCommand(t testing.TB, logPath string, args []string, edit func(*exec.Cmd)) *live.Host {
 	t.Helper()
-	log := openLog(t, logPath)
+	log := live.OpenLog(t, logPath)
 	defer log.Close()
-	cmd := serveCommand(t, log, args...)
+	cmd := live.ServeCommand(hostProgram(t), log, args...)
 	edit(cmd)
-	return startServing(t, logPath, cmd)
+	return live.StartServing(t, logPath, cmd)
 }

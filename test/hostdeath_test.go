@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/client"
+	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
 // kill -9 of a host, fifty times on the same data: its plugins follow it
@@ -20,20 +21,20 @@ func TestPluginsDieWithTheirHost(t *testing.T) {
 	for range rounds(50) {
 		load.progress(1)
 		dead := n.host
-		if children := childrenOf(dead.pid()); len(children) != 3 {
+		if children := live.ChildrenOf(dead.PID()); len(children) != 3 {
 			t.Fatalf("the host has these children: %v", children)
 		}
 		n.kill()
 		killed := time.Now()
 		n.start()
-		if !within(2*time.Second-time.Since(killed), func() bool { return len(dead.left()) == 0 }) {
-			t.Fatalf("alive two seconds after their host: %v", dead.left())
+		if !within(2*time.Second-time.Since(killed), func() bool { return len(dead.Left()) == 0 }) {
+			t.Fatalf("alive two seconds after their host: %v", dead.Left())
 		}
 		n.awaitReady()
 	}
 	load.progress(1)
 	load.stop()
-	load.history.check(t, n.state(client.Linearizable))
+	load.history.Check(t, n.state(client.Linearizable))
 	n.stop()
 	n.leftNothing() // also not by those that were killed
 }
@@ -48,12 +49,12 @@ func TestKilledMemberComesBackAtOnce(t *testing.T) {
 		load.progress(10)
 		n.kill()
 		n.startReady()
-		if got := fmt.Sprint(len(childrenOf(n.host.pid()))); got != "3" {
+		if got := fmt.Sprint(len(live.ChildrenOf(n.host.PID()))); got != "3" {
 			t.Errorf("%s has %s children", n.name, got)
 		}
 	}
 	load.progress(10)
 	load.stop()
-	load.history.check(t, c.agreed())
+	load.history.Check(t, c.agreed())
 	c.stop()
 }

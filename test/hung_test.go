@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
 // A plugin that does not die but stops answering is found out and replaced, on
@@ -17,22 +19,22 @@ func TestHungPluginIsReplaced(t *testing.T) {
 	load.progress(50)
 	for _, kind := range kinds() {
 		for _, n := range []*node{c.follower(), c.leader()} {
-			pid := n.host.pid()
+			pid := n.host.PID()
 			before := n.signalPlugin(kind, syscall.SIGSTOP)
 			load.progress(50)
 			n.awaitReplaced(before)
 			n.awaitReady()
-			if p := processes(func(p procEntry) bool { return p.pid == int(before.GetPid()) }); len(p) > 0 {
+			if p := live.Processes(func(p live.Process) bool { return p.PID == int(before.GetPid()) }); len(p) > 0 {
 				t.Errorf("the hung %s of %s is still there: %v", kind, n.name, p)
 			}
-			if n.host.pid() != pid || !n.host.running() {
+			if n.host.PID() != pid || !n.host.Running() {
 				t.Fatalf("%s died of its hung %s", n.name, kind)
 			}
 			load.progress(50)
 		}
 	}
 	load.stop()
-	load.history.check(t, c.agreed())
+	load.history.Check(t, c.agreed())
 	c.stop()
 }
 
@@ -50,14 +52,14 @@ func TestStopWithAHungPlugin(t *testing.T) {
 			load.progress(10)
 			n.signalPlugin(kind, syscall.SIGSTOP)
 			began := time.Now()
-			n.host.signal(t, syscall.SIGTERM)
-			n.host.exitsWithin(t, hungStopTime)
-			t.Logf("stopped after %v: %v", time.Since(began).Round(time.Millisecond), n.host.cmd.ProcessState)
+			n.host.Signal(t, syscall.SIGTERM)
+			n.host.ExitsWithin(t, hungStopTime)
+			t.Logf("stopped after %v: %v", time.Since(began).Round(time.Millisecond), n.host.Cmd.ProcessState)
 			n.leftNothing()
 			n.startReady()
 			load.progress(1)
 			load.stop()
-			load.history.check(t, n.state(0))
+			load.history.Check(t, n.state(0))
 			n.stop()
 		})
 	}

@@ -36,7 +36,7 @@ func TestDataDirectoryInUse(t *testing.T) {
 		second := newSingle(t)
 		challengers.Go(func() {
 			for range rounds(50) {
-				if took := challenge(t, second, dir, n.host.pid(), 5*limit); took > limit {
+				if took := challenge(t, second, dir, n.host.PID(), 5*limit); took > limit {
 					late.Add(1)
 				}
 				load.progress(10)
@@ -55,8 +55,8 @@ func TestDataDirectoryInUse(t *testing.T) {
 		t.Errorf("the first host was disturbed: term %d, then %d", before.GetTerm(), after.GetTerm())
 	}
 	load.stop()
-	load.history.check(t, n.state(client.Linearizable))
-	load.history.checkNoneUnknown(t)
+	load.history.Check(t, n.state(client.Linearizable))
+	load.history.CheckNoneUnknown(t)
 	n.stop()
 }
 

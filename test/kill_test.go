@@ -19,7 +19,7 @@ func TestEveryAcknowledgedWriteSurvivesEveryKill(t *testing.T) {
 	load := startWorkload(t, c.nodes...)
 	load.progress(200)
 	for _, n := range c.nodes {
-		pid := n.host.pid()
+		pid := n.host.PID()
 		for _, kind := range kinds() {
 			killed := n.signalPlugin(kind, syscall.SIGKILL)
 			n.awaitReplaced(killed)
@@ -27,7 +27,7 @@ func TestEveryAcknowledgedWriteSurvivesEveryKill(t *testing.T) {
 			n.awaitReady()
 			load.progress(100)
 		}
-		if !n.host.running() || n.host.pid() != pid {
+		if !n.host.Running() || n.host.PID() != pid {
 			t.Fatalf("%s died of a plugin's death", n.name)
 		}
 	}
@@ -37,7 +37,7 @@ func TestEveryAcknowledgedWriteSurvivesEveryKill(t *testing.T) {
 		load.progress(100)
 	}
 	load.stop()
-	load.history.check(t, c.agreed())
+	load.history.Check(t, c.agreed())
 	c.stop()
 }
 
@@ -45,12 +45,12 @@ func TestEveryAcknowledgedWriteSurvivesEveryKill(t *testing.T) {
 // that it was not its host.
 func (n *node) wantForeignKill(killed *hostv1.PluginStatus) {
 	n.t.Helper()
-	log := n.host.log()
+	log := n.host.Log()
 	if how := fmt.Sprintf("(pid %d): killed by signal 9, not by this host", killed.GetPid()); !strings.Contains(log, how) {
-		n.t.Errorf("the log of %s does not say %q:\n%s", n.name, how, n.host.lastLines(20))
+		n.t.Errorf("the log of %s does not say %q:\n%s", n.name, how, n.host.LastLines(20))
 	}
 	if strings.Contains(log, "killed by the host") {
-		n.t.Errorf("the host claims a kill:\n%s", n.host.lastLines(20))
+		n.t.Errorf("the host claims a kill:\n%s", n.host.LastLines(20))
 	}
 }
 
@@ -82,6 +82,6 @@ func TestKillsThatLeaveNoQuorum(t *testing.T) {
 	c.start()
 	load.progress(100)
 	load.stop()
-	load.history.check(t, c.agreed())
+	load.history.Check(t, c.agreed())
 	c.stop()
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage/storagetest"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/transporttest"
+	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
 // A lane runs plugins in processes of their own, as a host does: shipped ones
@@ -53,7 +54,7 @@ func newLane(t *testing.T) *lane {
 		if err := c.Close(); err != nil {
 			t.Errorf("close catalog: %v", err)
 		}
-		if children := childrenOf(os.Getpid()); len(children) > 0 {
+		if children := live.ChildrenOf(os.Getpid()); len(children) > 0 {
 			t.Errorf("plugins outlive their catalog: %v", children)
 		}
 		os.RemoveAll(dir)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/client/kv"
+	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
 const (
@@ -56,12 +57,12 @@ func TestLargeSnapshot(t *testing.T) {
 		return p != nil && p.GetPid() > 0
 	})
 	watched = append(watched, absent.watchMemory("transport", "storage")...)
-	absent.await("to install a snapshot", func() bool { return strings.Contains(absent.host.log(), `"snapshot installed"`) })
+	absent.await("to install a snapshot", func() bool { return strings.Contains(absent.host.Log(), `"snapshot installed"`) })
 	took := time.Since(started)
 	// What comes next is the log behind the snapshot, which is another matter.
 	grown := make([]int64, len(watched))
 	for i, m := range watched {
-		grown[i] = m.growth()
+		grown[i] = m.Growth()
 	}
 	absent.awaitReady()
 	after, _ := leader.status()
@@ -70,9 +71,9 @@ func TestLargeSnapshot(t *testing.T) {
 	}
 	t.Logf("state of %d MiB, installed %v after the start", size>>20, took.Round(time.Millisecond))
 	for i, m := range watched {
-		t.Logf("%s: %d MiB before, grew by %d MiB", m.what, m.before>>20, grown[i]>>20)
-		if grown[i] > mostGrowth && !raceDetector {
-			t.Errorf("%s grew by %d MiB", m.what, grown[i]>>20)
+		t.Logf("%s: %d MiB before, grew by %d MiB", m.What, m.Before>>20, grown[i]>>20)
+		if grown[i] > mostGrowth && !live.RaceDetector {
+			t.Errorf("%s grew by %d MiB", m.What, grown[i]>>20)
 		}
 	}
 	c.stop()

@@ -19,6 +19,7 @@ import (
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/pontoon-raft/pontoon/client/kv"
+	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
 // configs/local3 as it is documented: status, processes, bench, HTTP, health,
@@ -79,16 +80,16 @@ func (c *cluster) testProcesses(t *testing.T) {
 			plugin := n.plugin(kind)
 			status[int(plugin.GetPid())] = "pontoon-" + plugin.GetName()
 		}
-		for _, p := range childrenOf(n.host.pid()) {
-			if name, ok := status[p.pid]; !ok || p.name != name {
+		for _, p := range live.ChildrenOf(n.host.PID()) {
+			if name, ok := status[p.PID]; !ok || p.Name != name {
 				t.Errorf("%s has a child that status does not name so: %v", n.name, p)
 			}
-			delete(status, p.pid)
+			delete(status, p.PID)
 		}
 		if len(status) > 0 {
 			t.Errorf("status of %s names %v, which are no children", n.name, status)
 		}
-		if all := sessionOf(n.host.pid()); len(all) != 4 {
+		if all := live.SessionOf(n.host.PID()); len(all) != 4 {
 			t.Errorf("%s consists of %v", n.name, all)
 		}
 	}
@@ -107,7 +108,7 @@ func (c *cluster) testTimerSlack(t *testing.T) {
 		want = []byte(ours)
 	}
 	for _, n := range c.nodes {
-		pid := n.host.pid()
+		pid := n.host.PID()
 		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 		if err != nil {
 			t.Fatal(err)
@@ -115,8 +116,8 @@ func (c *cluster) testTimerSlack(t *testing.T) {
 		if marked := bytes.Contains(env, fmt.Appendf(nil, "TIMER_SLACK_SET_IN=%d\x00", pid)); marked != byItself {
 			t.Errorf("%s has executed itself: %t, want %t", n.name, marked, byItself)
 		}
-		for _, p := range sessionOf(pid) {
-			slack, err := os.ReadFile(fmt.Sprintf("/proc/%d/timerslack_ns", p.pid))
+		for _, p := range live.SessionOf(pid) {
+			slack, err := os.ReadFile(fmt.Sprintf("/proc/%d/timerslack_ns", p.PID))
 			if errors.Is(err, fs.ErrPermission) {
 				continue // only a privileged user may look; the mark is for all
 			}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
 // A host whose log nobody reads does all that it does otherwise: it starts,
@@ -23,7 +25,7 @@ func TestNobodyReadsTheLog(t *testing.T) {
 	n := newSingle(t)
 	n.floodingStateMachine()
 	stderr := fullPipe(t)
-	n.host = startHostInto(t, n.logPath, stderr, n.args()...)
+	n.host = live.StartHostInto(t, hostProgram(t), n.logPath, stderr, n.args()...)
 	n.awaitReady()
 	load := startWorkload(t, n)
 	load.progress(500)
@@ -56,7 +58,7 @@ func TestTheLogIsReadAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer read.Close()
-	n.host = startHostInto(t, n.logPath, write, n.args()...)
+	n.host = live.StartHostInto(t, hostProgram(t), n.logPath, write, n.args()...)
 	write.Close()
 	n.awaitReady()
 	n.await("to drop lines", func() bool { return n.metric("pontoon_log_dropped_total") > 0 })

@@ -37,14 +37,14 @@ func TestMemberIsAddedAndRemoved(t *testing.T) {
 	compareStates(t, "n4", n4.quiet(load), c.nodes[0].state(client.Linearizable))
 	c.command("member", "remove", "4")
 	c.nodes = c.nodes[:3]
-	if code := n4.host.exitsWithin(t, patience); code != exitNotMember {
+	if code := n4.host.ExitsWithin(t, patience); code != exitNotMember {
 		t.Errorf("the removed host ended with exit code %d", code)
 	}
-	if log := n4.host.log(); !strings.Contains(log, "this member was removed from the cluster") {
-		t.Errorf("the removed host does not say so:\n%s", n4.host.lastLines(10))
+	if log := n4.host.Log(); !strings.Contains(log, "this member was removed from the cluster") {
+		t.Errorf("the removed host does not say so:\n%s", n4.host.LastLines(10))
 	}
 	n4.leftNothing()
-	load.history.check(t, c.agreed())
+	load.history.Check(t, c.agreed())
 	c.stop()
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/client"
+	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
 // Isolation is each node's own affair: in one cluster a node has three plugin
@@ -22,7 +23,7 @@ func TestMixedIsolation(t *testing.T) {
 	c.start()
 	load := startWorkload(t, c.nodes...)
 	for i, want := range []int{3, 0, 1} {
-		if children := childrenOf(c.nodes[i].host.pid()); len(children) != want {
+		if children := live.ChildrenOf(c.nodes[i].host.PID()); len(children) != want {
 			t.Errorf("%s has %d children: %v", c.nodes[i].name, len(children), children)
 		}
 	}
@@ -43,7 +44,7 @@ func TestMixedIsolation(t *testing.T) {
 		n.startReady()
 	}
 	load.stop()
-	load.history.check(t, c.agreed())
+	load.history.Check(t, c.agreed())
 	for _, n := range c.nodes {
 		if got := len(n.state(client.Stale)); got == 0 {
 			t.Errorf("%s has no keys", n.name)

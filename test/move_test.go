@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
 // A move brings a cluster from http to another transport, as the runbook says.
@@ -89,19 +90,19 @@ func moveCluster(t *testing.T, to, source string, address func(*node) string) {
 		for _, peer := range m.others(n) {
 			m.carries(to, n, peer, to)
 		}
-		if got := childrenOf(n.host.pid()); len(got) != 3 {
+		if got := live.ChildrenOf(n.host.PID()); len(got) != 3 {
 			t.Errorf("%s has the processes %v, want three plugins", n, got)
 		}
 	}
 	for _, n := range m.nodes {
-		for _, line := range strings.Split(n.host.log(), "\n") {
+		for _, line := range strings.Split(n.host.Log(), "\n") {
 			if strings.Contains(line, "ERROR") {
 				t.Errorf("%s logged after its last start: %s", n, line)
 			}
 		}
 	}
 	m.load.stop()
-	m.load.history.check(t, m.agreed())
+	m.load.history.Check(t, m.agreed())
 	m.stop()
 }
 
@@ -125,7 +126,7 @@ func (m *move) restart(n *node, transports string) {
 	m.was[n] = transports
 	n.startReady()
 	want := strings.Count(transports, "advertise:")
-	if got := childrenOf(n.host.pid()); len(got) != 2+want {
+	if got := live.ChildrenOf(n.host.PID()); len(got) != 2+want {
 		m.t.Errorf("%s has the processes %v, want %d transports and two plugins besides", n, got, want)
 	}
 	st, _ := n.status()

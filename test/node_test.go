@@ -18,6 +18,7 @@ import (
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/client"
+	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
 // A node is one member: a host that runs, or could run, on its files.
@@ -29,7 +30,7 @@ type node struct {
 	data, runtime       string // directories
 	logPath             string
 	settings            []string // for --set
-	host                *hostProcess
+	host                *live.Host
 }
 
 // newNode makes a node from an example configuration, rewritten by edit. Name
@@ -52,7 +53,7 @@ func newNode(t testing.TB, name, example string, edit *strings.Replacer) *node {
 	n.write(n.config, edit.Replace(string(raw)))
 	t.Cleanup(func() {
 		if t.Failed() && n.host != nil {
-			t.Logf("the log of %s ends with:\n%s", name, n.host.lastLines(60))
+			t.Logf("the log of %s ends with:\n%s", name, n.host.LastLines(60))
 		}
 		os.RemoveAll(dir)
 	})
@@ -125,8 +126,8 @@ func (n *node) await(what string, condition func() bool) {
 		if condition() {
 			return true
 		}
-		if !n.host.running() {
-			n.t.Fatalf("waiting for %s %s: the host ended with %v\n%s", n.name, what, n.host.cmd.ProcessState, n.host.lastLines(30))
+		if !n.host.Running() {
+			n.t.Fatalf("waiting for %s %s: the host ended with %v\n%s", n.name, what, n.host.Cmd.ProcessState, n.host.LastLines(30))
 		}
 		return false
 	})
@@ -134,7 +135,7 @@ func (n *node) await(what string, condition func() bool) {
 
 func (n *node) kill() {
 	n.t.Helper()
-	n.host.kill(n.t)
+	n.host.Kill(n.t)
 }
 
 // stopTime is how long a stop may take, by promise.
@@ -144,14 +145,14 @@ const stopTime = 5 * time.Second
 // and nothing left.
 func (n *node) stop() {
 	n.t.Helper()
-	n.host.signal(n.t, syscall.SIGTERM)
+	n.host.Signal(n.t, syscall.SIGTERM)
 	n.stopped(stopTime)
 }
 
 func (n *node) stopped(limit time.Duration) {
 	n.t.Helper()
-	if code := n.host.exitsWithin(n.t, limit); code != 0 {
-		n.t.Fatalf("%s ended with %v, not with exit code 0\n%s", n.name, n.host.cmd.ProcessState, n.host.lastLines(30))
+	if code := n.host.ExitsWithin(n.t, limit); code != 0 {
+		n.t.Fatalf("%s ended with %v, not with exit code 0\n%s", n.name, n.host.Cmd.ProcessState, n.host.LastLines(30))
 	}
 	n.leftNothing()
 }
@@ -159,7 +160,7 @@ func (n *node) stopped(limit time.Duration) {
 // leftNothing checks that no process of the host is there, and no socket.
 func (n *node) leftNothing() {
 	n.t.Helper()
-	if left := n.host.left(); len(left) > 0 {
+	if left := n.host.Left(); len(left) > 0 {
 		n.t.Fatalf("%s left processes behind: %v", n.name, left)
 	}
 	n.noSockets()

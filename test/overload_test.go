@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/client/kv"
+	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
 var overload = flag.Duration("overload", 8*time.Second, "for how long TestOverloadThroughAFollower offers too much")
@@ -60,7 +61,7 @@ func TestOverloadThroughAFollower(t *testing.T) {
 	closedLoop(t, follower, peakInFlight, time.Second) // warm up
 	peak := closedLoop(t, follower, peakInFlight, phase)
 	t.Logf("at the peak: %s", peak)
-	var measured []*memoryUse
+	var measured []*live.Memory
 	for _, n := range c.nodes {
 		measured = append(measured, n.watchMemory("transport", "storage", "statemachine")...)
 	}
@@ -88,10 +89,10 @@ func TestOverloadThroughAFollower(t *testing.T) {
 		})
 	}
 	for _, m := range measured {
-		used := m.now("VmHWM")
-		t.Logf("the %s used %d MiB at most", m.what, used>>20)
-		if strings.HasPrefix(m.what, "host") && used > overloadMemory && !raceDetector {
-			t.Errorf("the %s used %d MiB", m.what, used>>20)
+		used := m.Now("VmHWM")
+		t.Logf("the %s used %d MiB at most", m.What, used>>20)
+		if strings.HasPrefix(m.What, "host") && used > overloadMemory && !live.RaceDetector {
+			t.Errorf("the %s used %d MiB", m.What, used>>20)
 		}
 	}
 	w := startWorkload(t, c.nodes...)
@@ -126,7 +127,7 @@ func (f figures) share(what string, got, promised, slack float64) {
 	if f.proof {
 		least = promised
 	}
-	if got < least && !raceDetector {
+	if got < least && !live.RaceDetector {
 		f.t.Errorf("%s: %.2f of the peak, less than %.2f", what, got, least)
 	}
 }
@@ -134,7 +135,7 @@ func (f figures) share(what string, got, promised, slack float64) {
 func (f figures) within(what string, got, promised, slack time.Duration) {
 	f.t.Helper()
 	f.t.Logf("%s: within %v, promised is %v: %s", what, got.Round(time.Millisecond/10), promised, verdict(got <= promised))
-	if got > slack && !raceDetector {
+	if got > slack && !live.RaceDetector {
 		f.t.Errorf("%s: within %v, more than %v", what, got, slack)
 	}
 }

@@ -27,7 +27,7 @@ func TestClusterOverQUIC(t *testing.T) {
 	}
 	load.progress(100)
 	load.stop()
-	load.history.check(t, c.agreed())
+	load.history.Check(t, c.agreed())
 	for _, n := range c.nodes {
 		if got := len(n.state(client.Stale)); got == 0 {
 			t.Errorf("%s has no keys", n.name)

@@ -64,8 +64,8 @@ func TestResultsDoNotStopAReplay(t *testing.T) {
 			if got := n.ask("count"); got != strconv.Itoa(entries) {
 				t.Errorf("%s entries are applied, want %d", got, entries)
 			}
-			if log := n.host.log(); strings.Contains(log, "limit exceeded") || strings.Contains(log, "broke its contract") {
-				t.Errorf("an answer was refused:\n%s", n.host.lastLines(40))
+			if log := n.host.Log(); strings.Contains(log, "limit exceeded") || strings.Contains(log, "broke its contract") {
+				t.Errorf("an answer was refused:\n%s", n.host.LastLines(40))
 			}
 			n.stop()
 		})

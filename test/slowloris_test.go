@@ -52,7 +52,7 @@ func TestSilentConnectionsCostLittle(t *testing.T) {
 	}
 	meanwhile := c.latency()
 	waiting.Wait()
-	if grown := transport.growth(); grown > most {
+	if grown := transport.Growth(); grown > most {
 		t.Errorf("the transport grew by %d MiB", grown>>20)
 	} else {
 		t.Logf("the transport grew by %d MiB", grown>>20)

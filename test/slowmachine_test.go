@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/client"
+	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
 var (
@@ -64,7 +65,7 @@ func TestSlowMachine(t *testing.T) {
 	s.outgrow(slow, leader.node)
 	slow.pace(*slowState / 100)
 	slow.begun()
-	slow.await("to install a snapshot", func() bool { return strings.Contains(slow.host.log(), `"snapshot installed"`) })
+	slow.await("to install a snapshot", func() bool { return strings.Contains(slow.host.Log(), `"snapshot installed"`) })
 	written = s.write(leader.node, slowBacklog)
 	slow.judge(fmt.Sprintf("while it restored %d MiB", *slowState>>20), written)
 	leader.judge("as the leader of that", written)
@@ -104,7 +105,7 @@ func (s sluggishCluster) warm() int64 {
 	written := s.writeFor(0, s.follower(), slowBacklog/3)
 	rate := int64(float64(written) / time.Since(began).Seconds())
 	for _, n := range s.nodes {
-		s.before[n] = n.watchMemory()[0].before
+		s.before[n] = n.watchMemory()[0].Before
 	}
 	return rate
 }
@@ -113,7 +114,7 @@ func (s sluggishCluster) warm() int64 {
 func (s sluggishCluster) watch(n *node) *watched {
 	s.t.Helper()
 	w := &watched{n, n.watchMemory()[0]}
-	w.memory.before = s.before[n]
+	w.memory.Before = s.before[n]
 	return w
 }
 
@@ -202,7 +203,7 @@ func (s sluggishCluster) agree(slow *watched) {
 // watched is a node whose host is measured.
 type watched struct {
 	*node
-	memory *memoryUse
+	memory *live.Memory
 }
 
 // begun starts the host. What it uses is compared with what the one before it
@@ -210,7 +211,7 @@ type watched struct {
 func (w *watched) begun() {
 	w.t.Helper()
 	w.start()
-	w.memory.pid = w.host.pid()
+	w.memory.PID = w.host.PID()
 }
 
 // killed kills the host, and starts one that finds all that its state machine has
@@ -236,11 +237,11 @@ func (w *watched) killed() {
 // judge fails if the host has grown by more than it may.
 func (w *watched) judge(when string, written int64) {
 	w.t.Helper()
-	growth := w.memory.growth()
+	growth := w.memory.Growth()
 	st, _ := w.status()
 	w.t.Logf("the %s %s: %d MiB before, grew by %d MiB; %d MiB were written, %d entries of %d KiB are not applied (%s)",
-		w.memory.what, when, w.memory.before>>20, growth>>20, written>>20, st.GetCommit()-st.GetApplied(), slowValue>>10, st.GetRole())
-	if growth > slowBudget+slowGrowth && !raceDetector {
-		w.t.Errorf("the %s grew by %d MiB %s", w.memory.what, growth>>20, when)
+		w.memory.What, when, w.memory.Before>>20, growth>>20, written>>20, st.GetCommit()-st.GetApplied(), slowValue>>10, st.GetRole())
+	if growth > slowBudget+slowGrowth && !live.RaceDetector {
+		w.t.Errorf("the %s grew by %d MiB %s", w.memory.What, growth>>20, when)
 	}
 }

@@ -47,11 +47,11 @@ func TestAbsentNodeIsCaughtUpBySnapshot(t *testing.T) {
 		}
 		c.leader().awaitSnapshots(3)
 		n.startReady()
-		n.await("to install a snapshot", func() bool { return strings.Contains(n.host.log(), `"snapshot installed"`) })
+		n.await("to install a snapshot", func() bool { return strings.Contains(n.host.Log(), `"snapshot installed"`) })
 		load.progress(50)
 	}
 	load.stop()
-	load.history.check(t, c.agreed())
+	load.history.Check(t, c.agreed())
 	c.stop()
 }
 
@@ -68,7 +68,7 @@ func TestStateMachineIsRebuiltFromSnapshotAndLog(t *testing.T) {
 		}
 		n.awaitReplaced(n.signalPlugin("statemachine", syscall.SIGKILL))
 		n.await("to restore", func() bool {
-			return strings.Contains(n.host.log(), "restoring the state machine from a snapshot")
+			return strings.Contains(n.host.Log(), "restoring the state machine from a snapshot")
 		})
 		n.awaitReady()
 		load.progress(50)
@@ -79,7 +79,7 @@ func TestStateMachineIsRebuiltFromSnapshotAndLog(t *testing.T) {
 	c.start()
 	load.progress(50)
 	load.stop()
-	load.history.check(t, c.agreed())
+	load.history.Check(t, c.agreed())
 	c.stop()
 }
 

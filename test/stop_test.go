@@ -10,6 +10,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/client"
 	"github.com/pontoon-raft/pontoon/client/kv"
+	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
 // SIGTERM under load, fifty times on the same data: exit code 0 in time, no
@@ -23,12 +24,12 @@ func TestEveryStopIsOrderly(t *testing.T) {
 	for range rounds(50) {
 		load.progress(1)
 		n.stop()
-		checkStopOrder(t, n.host.log())
+		checkStopOrder(t, n.host.Log())
 		n.startReady()
 	}
 	load.progress(1)
 	load.stop()
-	load.history.check(t, n.state(client.Linearizable))
+	load.history.Check(t, n.state(client.Linearizable))
 	n.stop()
 }
 
@@ -62,14 +63,14 @@ func TestStopDuringStart(t *testing.T) {
 		name  string
 		point func() bool
 	}{
-		{"first plugin process", func() bool { return len(childrenOf(n.host.pid())) > 0 }},
-		{"all plugin processes", func() bool { return len(childrenOf(n.host.pid())) == 3 }},
-		{"peers can connect", func() bool { return strings.Contains(n.host.log(), "listening for peers") }},
+		{"first plugin process", func() bool { return len(live.ChildrenOf(n.host.PID())) > 0 }},
+		{"all plugin processes", func() bool { return len(live.ChildrenOf(n.host.PID())) == 3 }},
+		{"peers can connect", func() bool { return strings.Contains(n.host.Log(), "listening for peers") }},
 		{"clients can connect", func() bool {
 			code, _, err := n.get(n.admin, "/livez")
 			return err == nil && code > 0
 		}},
-		{"running", func() bool { return strings.Contains(n.host.log(), "host is running") }},
+		{"running", func() bool { return strings.Contains(n.host.Log(), "host is running") }},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			for range rounds(5) {
@@ -88,13 +89,13 @@ func TestSecondSignalForcesTheStop(t *testing.T) {
 	n := newSingle(t)
 	n.startReady()
 	n.signalPlugin("statemachine", syscall.SIGSTOP) // so that the first stop takes its time
-	n.host.signal(t, syscall.SIGTERM)
-	n.await("to begin its stop", func() bool { return strings.Contains(n.host.log(), `"stopping"`) })
-	n.host.signal(t, syscall.SIGTERM)
-	if code := n.host.exitsWithin(t, stopTime); code == 0 {
+	n.host.Signal(t, syscall.SIGTERM)
+	n.await("to begin its stop", func() bool { return strings.Contains(n.host.Log(), `"stopping"`) })
+	n.host.Signal(t, syscall.SIGTERM)
+	if code := n.host.ExitsWithin(t, stopTime); code == 0 {
 		t.Error("a forced stop has exit code 0")
 	}
-	eventually(t, "no process of the host", func() bool { return len(n.host.left()) == 0 })
+	eventually(t, "no process of the host", func() bool { return len(n.host.Left()) == 0 })
 	n.startReady()
 	n.stop()
 	n.leftNothing() // the next host has swept the sockets of the forced one
@@ -112,35 +113,21 @@ func TestStoppedLeaderHandsOver(t *testing.T) {
 		load := startWorkload(t, others...)
 		load.progress(20)
 		leader.stop()
-		if log := leader.host.log(); !strings.Contains(log, "leadership handed over") {
-			t.Errorf("%s did not hand over:\n%s", leader.name, leader.host.lastLines(20))
+		if log := leader.host.Log(); !strings.Contains(log, "leadership handed over") {
+			t.Errorf("%s did not hand over:\n%s", leader.name, leader.host.LastLines(20))
 		}
-		checkStopOrder(t, leader.host.log())
+		checkStopOrder(t, leader.host.Log())
 		load.progress(20)
 		load.stop()
 		after, _ := c.leader().status()
 		if after.GetTerm() != before.GetTerm()+1 {
 			t.Errorf("term %d before the handover, %d after it", before.GetTerm(), after.GetTerm())
 		}
-		load.history.checkNoneUnknown(t)
+		load.history.CheckNoneUnknown(t)
 		leader.startReady()
 	}
 	c.agreed()
 	c.stop()
-}
-
-// checkNoneUnknown checks that every writer was told what became of its write.
-func (h *history) checkNoneUnknown(t testing.TB) {
-	t.Helper()
-	unknown := 0
-	for _, w := range h.writes {
-		if !w.acked && !w.absent {
-			unknown++
-		}
-	}
-	if unknown > 0 {
-		t.Errorf("the outcome of %d of %d writes is unknown", unknown, len(h.writes))
-	}
 }
 
 // A host that is stopped while clients wait for a quorum that is not there ends

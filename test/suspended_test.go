@@ -16,11 +16,11 @@ func TestASuspendedHost(t *testing.T) {
 	load := startWorkload(t, c.nodes...)
 	load.progress(50)
 	n := c.leader()
-	pid, before := n.host.pid(), map[string]int32{}
+	pid, before := n.host.PID(), map[string]int32{}
 	for _, kind := range kinds() {
 		before[kind] = n.plugin(kind).GetPid()
 	}
-	n.host.signal(t, syscall.SIGSTOP)
+	n.host.Signal(t, syscall.SIGSTOP)
 	others := c.others(n)
 	for _, o := range others {
 		o.await("to follow another leader", func() bool {
@@ -29,7 +29,7 @@ func TestASuspendedHost(t *testing.T) {
 		})
 	}
 	load.progress(200)
-	n.host.signal(t, syscall.SIGCONT)
+	n.host.Signal(t, syscall.SIGCONT)
 	n.awaitReady()
 	load.progress(50)
 	for _, kind := range kinds() {
@@ -37,10 +37,10 @@ func TestASuspendedHost(t *testing.T) {
 			t.Errorf("the %s of %s was replaced: it was process %d, and is %v", kind, n.name, before[kind], p)
 		}
 	}
-	if n.host.pid() != pid || !n.host.running() {
+	if n.host.PID() != pid || !n.host.Running() {
 		t.Errorf("%s died of being suspended", n.name)
 	}
 	load.stop()
-	load.history.check(t, c.agreed())
+	load.history.Check(t, c.agreed())
 	c.stop()
 }

@@ -35,7 +35,7 @@ func TestTLSBetweenMembers(t *testing.T) {
 		}
 	}
 	cert("--cluster", "b3", "--members", "t2=2")
-	t2.await("to use its new certificate", func() bool { return strings.Contains(t2.host.log(), "certificates read anew") })
+	t2.await("to use its new certificate", func() bool { return strings.Contains(t2.host.Log(), "certificates read anew") })
 	if after := shownBy(t, t2, certs); bytes.Equal(before, after) || !bytes.Equal(after, inFile(t, filepath.Join(certs, "t2.crt"))) {
 		t.Error("a new connection does not see the new certificate")
 	}

@@ -32,7 +32,7 @@ func TestATruncatedSnapshotIsNotStored(t *testing.T) {
 			n := startMachine(t, fault.lane, append(snapshotting(), fault.settings...)...)
 			applied := func(client.Result) error { return nil }
 			n.proposeMany(500, applied)
-			n.await("to try a snapshot", func() bool { return strings.Contains(n.host.log(), fault.says) })
+			n.await("to try a snapshot", func() bool { return strings.Contains(n.host.Log(), fault.says) })
 			n.proposeMany(500, applied)
 			want := n.ask("digest")
 			if st, _ := n.status(); st.GetSnapshotIndex() != 0 {
@@ -76,7 +76,7 @@ func TestASnapshotWithItsEndMarkIsStored(t *testing.T) {
 	if got := n.ask("digest"); got != want {
 		t.Errorf("after a restore the state is %s, want %s", got, want)
 	}
-	if !strings.Contains(n.host.log(), "restoring the state machine from a snapshot") {
+	if !strings.Contains(n.host.Log(), "restoring the state machine from a snapshot") {
 		t.Error("nothing was restored")
 	}
 	n.stop()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/client"
 	"github.com/pontoon-raft/pontoon/client/kv"
+	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
 // A workload writes through some nodes until it is stopped, and remembers what
@@ -19,7 +20,7 @@ import (
 type workload struct {
 	t       testing.TB
 	clients []*client.Client
-	history history
+	history live.History
 	acked   atomic.Int64
 	pauses  pauses
 	stopped atomic.Bool
@@ -64,7 +65,7 @@ func (w *workload) progress(n int64) {
 func (w *workload) put(i, j int) {
 	for seq := 0; !w.stopped.Load(); seq++ {
 		key := fmt.Sprintf("put/%d/%d/%07d", i, j, seq)
-		at := w.history.begin(key)
+		at := w.history.Begin(key)
 		result, err := w.clients[i].Propose(context.Background(), kv.EncodePut([]byte(key), []byte(key)))
 		w.ended(at, result, err)
 		if err == nil && seq%16 == 0 {
@@ -74,15 +75,15 @@ func (w *workload) put(i, j int) {
 }
 
 func (w *workload) ended(at int, result client.Result, err error) {
-	o := outcome{acked: err == nil, absent: client.IsNotApplied(err)}
+	o := live.Outcome{Acked: err == nil, Absent: client.IsNotApplied(err)}
 	if err == nil && !result.Lost {
 		decoded, decodeErr := kv.DecodeResult(result.Data)
 		if decodeErr != nil || result.Error != "" {
 			w.t.Errorf("result of a put: %q, %v", result.Error, decodeErr)
 		}
-		o.revision = decoded.Revision
+		o.Revision = decoded.Revision
 	}
-	w.history.end(at, o)
+	w.history.End(at, o)
 	if err == nil {
 		w.acked.Add(1)
 		w.pauses.acknowledged()
@@ -97,14 +98,11 @@ func (w *workload) readBack(c *client.Client, key string) {
 	}
 }
 
-// counterKey is a key that all increment by compare-and-set.
-const counterKey = "counter"
-
 // increment reads the counter and writes the next number if nobody else did.
 func (w *workload) increment(i int) {
 	c := w.clients[i]
 	for !w.stopped.Load() {
-		entry, err := get(c, counterKey, client.Linearizable)
+		entry, err := get(c, live.CounterKey, client.Linearizable)
 		if err != nil {
 			continue // the client has tried for long enough
 		}
@@ -113,16 +111,16 @@ func (w *workload) increment(i int) {
 			before, _ := strconv.Atoi(string(entry.Value))
 			next, revision = before+1, entry.ModRevision
 		}
-		result, err := c.Propose(context.Background(), kv.EncodeCompareAndSet([]byte(counterKey), revision, fmt.Append(nil, next)))
+		result, err := c.Propose(context.Background(), kv.EncodeCompareAndSet([]byte(live.CounterKey), revision, fmt.Append(nil, next)))
 		decoded, decodeErr := kv.DecodeResult(result.Data)
 		switch {
 		case client.IsNotApplied(err):
 		case err != nil || result.Lost:
-			w.history.incremented(next, false)
+			w.history.Incremented(next, false)
 		case decodeErr != nil || result.Error != "":
 			w.t.Errorf("result of a compare-and-set: %q, %v", result.Error, decodeErr)
 		case decoded.Succeeded:
-			w.history.incremented(next, true)
+			w.history.Incremented(next, true)
 		}
 	}
 }

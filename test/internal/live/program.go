@@ -1,0 +1,53 @@
+//go:build linux
+
+package live
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// A Program is built once for all tests of a run, when first needed.
+type Program struct{ build func() (string, error) }
+
+// NewProgram is the program of a package in the module at module. It is built
+// into dir; with the race detector if the tests have it, so that a race in a
+// host fails the test that meets it.
+func NewProgram(dir, name, module, pkg string) Program {
+	return Program{sync.OnceValues(func() (string, error) {
+		path := filepath.Join(dir, name)
+		args := []string{"build", "-o", path}
+		if RaceDetector {
+			args = append(args, "-race")
+		}
+		cmd := exec.Command("go", append(args, pkg)...)
+		cmd.Dir = module
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("build %s: %w\n%s", name, err, bytes.TrimSpace(out))
+		}
+		return path, nil
+	})}
+}
+
+// Path is where the program is.
+func (p Program) Path(t testing.TB) string {
+	t.Helper()
+	path, err := p.build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// PrepareRace is for TestMain: processes with the race detector would end a
+// second late.
+func PrepareRace() {
+	if RaceDetector {
+		os.Setenv("GORACE", "atexit_sleep_ms=0")
+	}
+}
