@@ -4,7 +4,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"math"
 	"slices"
 	"testing"
 
@@ -12,6 +11,7 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/core/node/nodetest"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -32,11 +32,11 @@ func TestNoMessageStopsACluster(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := &liedTo{sim: newSim(t, 1), phase: phase}
 			defer func() { t.Logf("%d lies, %d ticks until the worst was got over", c.count / *liesEvery, c.longest) }()
-			for _, kind := range lieTypes() {
+			for _, kind := range nodetest.Types() {
 				c.sim = newSim(t, uint64(kind))
 				c.begin()
 				for field, values := range lieFields() {
-					if ofSnapshot(field) != (kind == pb.MsgSnap) && ofSnapshot(field) {
+					if nodetest.OfSnapshot(field) != (kind == pb.MsgSnap) && nodetest.OfSnapshot(field) {
 						continue
 					}
 					t.Run(fmt.Sprintf("%s %s", kind, field), func(t *testing.T) {
@@ -63,15 +63,6 @@ type liedTo struct {
 	longest int // ticks until a lie was got over
 }
 
-const lieLearner, lieRemoved, lieStranger = 4, 5, 99
-
-func lieTypes() []pb.MessageType {
-	return []pb.MessageType{
-		pb.MsgApp, pb.MsgAppResp, pb.MsgVote, pb.MsgVoteResp, pb.MsgSnap, pb.MsgHeartbeat, pb.MsgHeartbeatResp,
-		pb.MsgTimeoutNow, pb.MsgReadIndex, pb.MsgReadIndexResp, pb.MsgPreVote, pb.MsgPreVoteResp, pb.MsgProp,
-	}
-}
-
 // lieBase is a message that its receiver would take from the one who is named as
 // its sender.
 func (c *liedTo) lieBase(kind pb.MessageType, from, to member.ID) *pluginv1.Message {
@@ -96,73 +87,15 @@ func (c *liedTo) lieBase(kind pb.MessageType, from, to member.ID) *pluginv1.Mess
 		m.Entries = []pluginv1.Entry{{Data: encodeCommand(RequestID{Origin: from, Number: uint64(c.proposed)}, fmt.Append(nil, "p", c.proposed))}}
 	case pb.MsgSnap:
 		m.Snapshot.Metadata = storage.SnapshotMetadata{
-			Index: last + 1, Term: m.Term, ConfState: storage.ConfState{Voters: []uint64{1, 2, 3}, Learners: []uint64{lieLearner}},
+			Index: last + 1, Term: m.Term, ConfState: storage.ConfState{Voters: []uint64{1, 2, 3}, Learners: []uint64{nodetest.Learner}},
 		}
 	}
 	return m
 }
 
-// lieFields are the fields, each with what puts one of its extremes into a
-// message; own is the receiver's value.
-func lieFields() map[string][]func(m *pluginv1.Message) {
-	extremes := func(field func(m *pluginv1.Message) *uint64) (set []func(m *pluginv1.Message)) {
-		for _, v := range []uint64{0, 1, 1 << 31, 1 << 32, 1 << 62, 1<<63 - 1, 1 << 63, maxTerm - 1, maxTerm, math.MaxUint64} {
-			set = append(set, func(m *pluginv1.Message) { *field(m) = v })
-		}
-		for _, d := range []uint64{math.MaxUint64, 0, 1, 2, termSlack, termSlack + 1, maxTermJump - 1, maxTermJump, maxTermJump + 1} {
-			set = append(set, func(m *pluginv1.Message) { *field(m) += d })
-		}
-		return set
-	}
-	sizes := func(grow func(m *pluginv1.Message, n int)) (set []func(m *pluginv1.Message)) {
-		for _, n := range []int{0, 1, 7, 8, 9, readContextSize, 4096} {
-			set = append(set, func(m *pluginv1.Message) { grow(m, n) })
-		}
-		return set
-	}
-	ids := func(field func(m *pluginv1.Message, id uint64)) (set []func(m *pluginv1.Message)) {
-		for _, id := range []uint64{0, 1, 2, 3, lieLearner, lieRemoved, lieStranger, 1 << 63, math.MaxUint64 - 1, math.MaxUint64} {
-			set = append(set, func(m *pluginv1.Message) { field(m, id) })
-		}
-		return set
-	}
-	return map[string][]func(m *pluginv1.Message){
-		"term":         extremes(func(m *pluginv1.Message) *uint64 { return &m.Term }),
-		"log term":     extremes(func(m *pluginv1.Message) *uint64 { return &m.LogTerm }),
-		"index":        extremes(func(m *pluginv1.Message) *uint64 { return &m.Index }),
-		"commit":       extremes(func(m *pluginv1.Message) *uint64 { return &m.Commit }),
-		"reject hint":  extremes(func(m *pluginv1.Message) *uint64 { m.Reject = true; return &m.RejectHint }),
-		"vote":         extremes(func(m *pluginv1.Message) *uint64 { return &m.Vote }),
-		"condition":    extremes(func(m *pluginv1.Message) *uint64 { return &m.Condition }),
-		"uncommitted":  extremes(func(m *pluginv1.Message) *uint64 { return &m.Uncommitted }),
-		"run":          extremes(func(m *pluginv1.Message) *uint64 { return &m.Run }),
-		"acknowledged": extremes(func(m *pluginv1.Message) *uint64 { return &m.Acknowledged }),
-		"wanted":       extremes(func(m *pluginv1.Message) *uint64 { return &m.Wanted }),
-		"doubled":      {func(m *pluginv1.Message) { m.Doubled = true }},
-		"type":         extremes(func(m *pluginv1.Message) *uint64 { m.Type++; return &m.Vote }),
-		"from":         ids(func(m *pluginv1.Message, id uint64) { m.From = id }),
-		"context":      sizes(func(m *pluginv1.Message, n int) { m.Context = make([]byte, n) }),
-		"transfer":     {func(m *pluginv1.Message) { m.Context = []byte("CampaignTransfer") }},
-		"read": sizes(func(m *pluginv1.Message, n int) {
-			m.Entries = []pluginv1.Entry{{Data: slices.Repeat([]byte{255}, n)}}
-		}),
-		"entries": sizes(func(m *pluginv1.Message, n int) { m.Entries = make([]pluginv1.Entry, n) }),
-		"entry term": extremes(func(m *pluginv1.Message) *uint64 {
-			m.Entries = []pluginv1.Entry{{Term: m.Term, Index: m.Index + 1}}
-			return &m.Entries[0].Term
-		}),
-		"entry index": extremes(func(m *pluginv1.Message) *uint64 {
-			m.Entries = []pluginv1.Entry{{Term: m.Term, Index: m.Index + 2}}
-			return &m.Entries[0].Index
-		}),
-		"snapshot index": extremes(func(m *pluginv1.Message) *uint64 { return &m.Snapshot.Metadata.Index }),
-		"snapshot term":  extremes(func(m *pluginv1.Message) *uint64 { return &m.Snapshot.Metadata.Term }),
-		"voters": ids(func(m *pluginv1.Message, id uint64) {
-			m.Snapshot.Metadata.ConfState.Voters = append(m.Snapshot.Metadata.ConfState.Voters, id)
-		}),
-		"voters alone": ids(func(m *pluginv1.Message, id uint64) { m.Snapshot.Metadata.ConfState.Voters = []uint64{id} }),
-		"learners":     ids(func(m *pluginv1.Message, id uint64) { m.Snapshot.Metadata.ConfState.Learners = []uint64{id} }),
-	}
+// lieFields are the lies about each field, at the bounds of this package.
+func lieFields() map[string][]nodetest.Lie {
+	return nodetest.Fields(nodetest.Bounds{MaxTerm: maxTerm, TermSlack: termSlack, MaxTermJump: maxTermJump, ReadContext: readContextSize})
 }
 
 // liePhases bring the cluster to the moment of the lie.
@@ -206,10 +139,6 @@ func liePhases() map[string]func(*liedTo) {
 	}
 }
 
-func ofSnapshot(field string) bool {
-	return slices.Contains([]string{"snapshot index", "snapshot term", "voters", "voters alone", "learners"}, field)
-}
-
 // begin founds the cluster: three voters, a learner, and one that was removed.
 func (c *liedTo) begin() {
 	var members []member.Member
@@ -224,9 +153,9 @@ func (c *liedTo) begin() {
 		}
 	}
 	c.until("the founding", func() bool { return c.leader() != 0 && c.nodes[c.leader()-1].number() != 0 })
-	c.changeTo(member.Change{Op: member.Add, Member: member.Member{ID: lieLearner, Name: "d", PeerURLs: []string{"http://d:1"}, Learner: true}})
-	c.changeTo(member.Change{Op: member.Add, Member: member.Member{ID: lieRemoved, Name: "e", PeerURLs: []string{"http://e:1"}, Learner: true}})
-	c.changeTo(member.Change{Op: member.Remove, Member: member.Member{ID: lieRemoved}})
+	c.changeTo(member.Change{Op: member.Add, Member: member.Member{ID: nodetest.Learner, Name: "d", PeerURLs: []string{"http://d:1"}, Learner: true}})
+	c.changeTo(member.Change{Op: member.Add, Member: member.Member{ID: nodetest.Removed, Name: "e", PeerURLs: []string{"http://e:1"}, Learner: true}})
+	c.changeTo(member.Change{Op: member.Remove, Member: member.Member{ID: nodetest.Removed}})
 	c.nodes = c.nodes[:4]
 	c.lied = true
 	c.recovers("the founding")
