@@ -12,10 +12,10 @@ GOFUMPT     := bin/gofumpt-v0.12.0
 # Modules of their own: measurements, compatibility tests, third-party examples.
 NESTED := $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path '*/testdata/*' -not -path './bin/*'))
 
-FUZZTIME  ?= 20s
+FUZZTIME  ?= 60s
 TESTFLAGS ?=
 
-.PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz bench bench-peers bench-storage bench-behind large-snapshot lies overload slow-machine clean
+.PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz fuzz-brief bench bench-peers bench-storage bench-behind large-snapshot lies overload slow-machine test-hostile clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,11 +25,12 @@ build: ## build bin/host, a static binary
 
 test: lint checkgenerate build unit nested ## everything: linters, generated code, all tests of all modules
 
-# The tests with whole clusters of processes run alone: two cores are few for
-# them, and what else runs would make every process late.
+# The tests with whole clusters of processes run alone, one package after the
+# other: two cores are few for them, and what else runs would make every process
+# late.
 unit:
-	go test $(TESTFLAGS) $$(go list ./... | grep -v '/test$$')
-	go test -timeout 40m $(TESTFLAGS) ./test
+	go test $(TESTFLAGS) $$(go list ./... | grep -v -e '/test$$' -e '/test/hostile$$')
+	go test -p 1 -timeout 40m $(TESTFLAGS) ./test ./test/hostile
 
 nested:
 	@for m in $(NESTED); do echo "module $$m"; (cd $$m && go vet ./... && go test $(TESTFLAGS) ./...); done
@@ -75,10 +76,13 @@ checkgenerate: ## fail if generating would change what is committed
 tidy-check: ## fail if go mod tidy would change a module
 	@for m in . $(NESTED); do echo "module $$m"; (cd $$m && go mod tidy -diff); done
 
-fuzz: ## run every fuzz target for FUZZTIME (20s)
+fuzz: ## run every fuzz target for FUZZTIME (60s)
 	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r dir; do \
 		(cd "$$dir" && go test -list '^Fuzz' . | grep '^Fuzz' | while read -r f; do \
 			echo "$$dir $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) . ; done); done
+
+fuzz-brief: ## run every fuzz target for 2 s, as in CI
+	$(MAKE) fuzz FUZZTIME=2s
 
 bench: ## run the Go benchmarks
 	go test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...
@@ -111,6 +115,9 @@ overload: ## a minute of ten times the writes that a cluster gets done, through 
 
 slow-machine: ## a minute of writes with a slow state machine on a follower, on the leader, and while it restores 1 GiB: memory
 	go test ./test -count=1 -v -run '^TestSlowMachine$$' -slow-machine 60s -slow-machine.state 1073741824
+
+test-hostile: ## attack a cluster by all its ports, each attack at its whole length: a table of writes, memory, restarts
+	go test -count=1 -v -timeout 40m ./test/hostile -hostile.full
 
 clean: ## remove what was built
 	rm -rf bin

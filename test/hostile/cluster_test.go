@@ -1,0 +1,161 @@
+//go:build linux
+
+package hostile
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/test/internal/live"
+)
+
+const clusterID = "a3"
+
+// A cluster is three members with shipped plugins in processes of their own.
+type cluster struct {
+	t       testing.TB
+	members []*member
+	certs   string // directory of certificates; empty without TLS between members
+}
+
+// startCluster founds a cluster and waits until all its members serve.
+func startCluster(t testing.TB, secured bool) *cluster {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "hostile-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	c := &cluster{t: t}
+	for id := uint64(1); id <= 3; id++ {
+		c.members = append(c.members, &member{
+			t: t, id: id, client: freeAddress(t), peer: freeAddress(t), admin: freeAddress(t), dir: filepath.Join(dir, fmt.Sprint(id)),
+		})
+	}
+	if secured {
+		c.certs = filepath.Join(dir, "certs")
+		hostDoes(t, "cert", "init", "--dir", c.certs, "--cluster", clusterID, "--members", "n1=1,n2=2,n3=3")
+	}
+	for _, m := range c.members {
+		if err := os.Mkdir(m.dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(m.configFile(), []byte(c.config(m)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m.start()
+	}
+	c.settle()
+	return c
+}
+
+// config is a member's file.
+func (c *cluster) config(m *member) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "node: {id: %d}\ncluster:\n  id: %s\n  state: new\n  members:\n", m.id, clusterID)
+	scheme, secrets := "http", ""
+	if c.certs != "" {
+		at := func(file string) string { return filepath.Join(c.certs, file) }
+		name := fmt.Sprint("n", m.id)
+		scheme = "https"
+		secrets = fmt.Sprintf(", config: {tls: {cert: %q, key: %q, ca: %q}}", at(name+".crt"), at(name+".key"), at("ca.crt"))
+	}
+	for _, o := range c.members {
+		fmt.Fprintf(&b, "    - {id: %d, name: n%d, peer_urls: [\"%s://%s\"], client_address: %q}\n", o.id, o.id, scheme, o.peer, o.client)
+	}
+	fmt.Fprintf(&b, "raft: {tick: 100ms, election: 1s}\napi: {listen: %q}\nadmin: {listen: %q}\nlog: {format: json}\n", m.client, m.admin)
+	fmt.Fprintf(&b, "plugins:\n  transport: {name: http, listen: %q%s}\n  storage: {name: wal}\n  statemachine: {name: kv}\n", m.peer, secrets)
+	return b.String()
+}
+
+// settle waits until all members are ready and follow one leader in one term.
+func (c *cluster) settle() {
+	c.t.Helper()
+	live.Eventually(c.t, "three members that are ready and follow one leader", func() bool {
+		for _, m := range c.members {
+			if !m.host.Running() {
+				c.t.Fatalf("member %d ended with %v\n%s", m.id, m.host.Cmd.ProcessState, m.host.LastLines(40))
+			}
+			if !m.ready() {
+				return false
+			}
+		}
+		return c.leader() != nil
+	})
+}
+
+// leader is the one that all members follow in one term, nil if there is none.
+func (c *cluster) leader() *member {
+	var leader *member
+	var seen []string
+	for _, m := range c.members {
+		st := m.status()
+		if st.GetLeader() == "" {
+			return nil
+		}
+		if st.GetRole() == "leader" {
+			leader = m
+		}
+		seen = append(seen, fmt.Sprint(st.GetLeader(), " in ", st.GetTerm()))
+	}
+	if len(slices.Compact(seen)) != 1 {
+		return nil
+	}
+	return leader
+}
+
+// term is the latest term that a member knows.
+func (c *cluster) term() (term uint64) {
+	for _, m := range c.members {
+		term = max(term, m.status().GetTerm())
+	}
+	return term
+}
+
+// others are the members but one.
+func (c *cluster) others(not *member) []*member {
+	return slices.DeleteFunc(slices.Clone(c.members), func(m *member) bool { return m == not })
+}
+
+// end kills all hosts.
+func (c *cluster) end() {
+	c.t.Helper()
+	for _, m := range c.members {
+		m.host.Kill(c.t)
+	}
+}
+
+// plugins are the status of a member's plugins by kind.
+func plugins(st *hostv1.StatusResponse) map[string]*hostv1.PluginStatus {
+	all := map[string]*hostv1.PluginStatus{}
+	for _, p := range st.GetPlugins() {
+		all[p.GetKind()] = p
+	}
+	return all
+}
+
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	address, err := ports.Free()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
+// hostCommand prepares the host program for a command.
+func hostCommand(t testing.TB, args ...string) *exec.Cmd { return live.Command(host.Path(t), args...) }
+
+// hostDoes runs a command of the host that must succeed.
+func hostDoes(t testing.TB, args ...string) {
+	t.Helper()
+	if out, err := hostCommand(t, args...).CombinedOutput(); err != nil {
+		t.Fatalf("host %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}

@@ -1,0 +1,38 @@
+//go:build linux
+
+package hostile
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/internal/loopback"
+	"github.com/pontoon-raft/pontoon/test/internal/live"
+)
+
+var full = flag.Bool("hostile.full", false, "give each attack its whole length and size")
+
+var awaited = flag.Bool("hostile.awaited", false, "try the attacks that await a repair, too")
+
+// host is the program under attack, built when first needed.
+var host live.Program
+
+// ports are those of all members of this run.
+var ports loopback.Ports
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "hostile-bin-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	live.PrepareRace()
+	host = live.NewProgram(dir, "host", filepath.Join("..", ".."), "./cmd/host")
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}

@@ -1,0 +1,111 @@
+//go:build linux
+
+package hostile
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+
+	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/client/kv"
+	"github.com/pontoon-raft/pontoon/test/internal/live"
+)
+
+// A member is one host with its plugins, and the addresses of its three ports.
+type member struct {
+	t                   testing.TB
+	id                  uint64
+	client, peer, admin string
+	dir                 string
+	host                *live.Host
+}
+
+// configFile is where the member's configuration is.
+func (m *member) configFile() string { return filepath.Join(m.dir, "host.yaml") }
+
+// start starts the host and does not wait for it.
+func (m *member) start() {
+	m.t.Helper()
+	m.host = live.StartHost(m.t, host.Path(m.t), filepath.Join(m.dir, "log"),
+		"--config", m.configFile(), "--data-dir", filepath.Join(m.dir, "data"), "--set", "node.runtime_dir="+filepath.Join(m.dir, "run"))
+}
+
+// web is how the judges talk HTTP: a connection for each request, so that a port
+// which takes no more is noticed.
+func web(patience time.Duration) *http.Client {
+	return &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+}
+
+// get asks by plain HTTP; the code is 0 if there is no answer.
+func get(address, path string) (code int, body []byte) {
+	resp, err := web(5 * time.Second).Get("http://" + address + path)
+	if err != nil {
+		return 0, []byte(err.Error())
+	}
+	defer resp.Body.Close()
+	body, err = io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, []byte(err.Error())
+	}
+	return resp.StatusCode, body
+}
+
+// status is what the host says of itself, nil if it does not answer.
+func (m *member) status() *hostv1.StatusResponse {
+	code, body := get(m.client, "/v1/status")
+	var st hostv1.StatusResponse
+	if code != http.StatusOK || protojson.Unmarshal(body, &st) != nil {
+		return nil
+	}
+	return &st
+}
+
+func (m *member) ready() bool {
+	code, _ := get(m.admin, "/readyz")
+	return code == http.StatusOK
+}
+
+// write puts a key by a new connection to the member's own port, and returns nil
+// if it was applied.
+func (m *member) write(key string) error {
+	command := base64.StdEncoding.EncodeToString(kv.EncodePut([]byte(key), []byte(key)))
+	resp, err := web(2*time.Second).Post("http://"+m.client+"/v1/propose", "application/json", strings.NewReader(fmt.Sprintf(`{"data":%q}`, command)))
+	if err != nil {
+		return fmt.Errorf("write through member %d: %w", m.id, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("write through member %d: %s: %s %v", m.id, resp.Status, bytes.TrimSpace(body), err)
+	}
+	return nil
+}
+
+// goroutines is how many the host has, by its admin port.
+func (m *member) goroutines() (n int) {
+	_, body := get(m.admin, "/debug/pprof/goroutine?debug=1")
+	line, _ := bufio.NewReader(bytes.NewReader(body)).ReadString('\n')
+	_, _ = fmt.Sscanf(line, "goroutine profile: total %d", &n)
+	return n
+}
+
+// descriptors is how many files and connections the host and its plugins have
+// open.
+func (m *member) descriptors() (n int) {
+	for _, p := range live.SessionOf(m.host.PID()) {
+		open, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.PID))
+		n += len(open)
+	}
+	return n
+}

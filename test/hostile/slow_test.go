@@ -1,0 +1,86 @@
+//go:build linux
+
+package hostile
+
+import (
+	"fmt"
+	"time"
+)
+
+// drip is the time between two bytes.
+const drip = 100 * time.Millisecond
+
+// slowly opens so many connections and sends a byte on each now and then, after
+// what each begins with.
+func (a *assault) slowly(address string, connections int, begin string) {
+	a.times(connections, func(i int) {
+		for !a.over() {
+			c := a.dial(address)
+			if c != nil {
+				_, err := fmt.Fprint(c, begin)
+				for err == nil {
+					a.wait(drip)
+					_, err = c.Write([]byte("x"))
+				}
+				c.Close()
+			}
+			a.wait(drip)
+		}
+	})
+}
+
+// slowAdmin keeps connections to the administration port of every member.
+func slowAdmin(a *assault) {
+	for _, m := range a.members {
+		a.slowly(m.admin, of(1600)/len(a.members), "GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+	}
+}
+
+// slowBodies sends the leader requests whose bodies never come to their end.
+func slowBodies(a *assault) {
+	a.slowly(a.leader.client, of(800), "POST /v1/propose HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{")
+}
+
+// slowSnapshots sends every member snapshots in the name of another one, a byte
+// now and then.
+func slowSnapshots(a *assault) {
+	for _, m := range a.members {
+		for _, o := range a.others(m) {
+			begin := a.requestOf(o, m, "POST", "/raft/snapshot") + "Content-Length: 100000000\r\n\r\n"
+			a.slowly(m.peer, of(100), begin)
+		}
+	}
+}
+
+// largeWebHeaders sends requests of HTTP/1.1 whose headers are larger than is
+// allowed, to all ports.
+func largeWebHeaders(a *assault) {
+	for _, address := range []string{a.leader.client, a.leader.admin, a.leader.peer} {
+		a.times(attackers, func(int) {
+			for !a.over() {
+				c := a.dial(address)
+				if c == nil {
+					continue
+				}
+				_, err := fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: localhost\r\n")
+				for err == nil {
+					_, err = fmt.Fprintf(c, "X-Large: %01000d\r\n", 1)
+				}
+				c.Close()
+			}
+		})
+	}
+}
+
+// scrapes asks the administration port of every member for what is dear to make.
+func scrapes(a *assault) {
+	for _, m := range a.members {
+		for _, path := range []string{"/metrics", "/readyz?verbose", "/debug/pprof/goroutine?debug=2", "/debug/pprof/heap", "/debug/pprof/trace?seconds=60"} {
+			a.times(4, func(int) {
+				for !a.over() {
+					get(m.admin, path)
+				}
+			})
+		}
+	}
+}

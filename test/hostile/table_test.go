@@ -1,0 +1,88 @@
+//go:build linux
+
+package hostile
+
+import (
+	"testing"
+	"time"
+)
+
+// What is still to be repaired.
+const (
+	hostBounds  = "bounds of a host as a whole on streams and queued answers"
+	resetBounds = "a bound on calls that are given up at once"
+	accusations = "greetings in the name of members that are connected are believed against them"
+	strangerCut = "a certificate of somebody who is no member is taken"
+)
+
+// Each attack on a cluster without TLS between its members, which take writes
+// through all ports meanwhile.
+func TestAttacks(t *testing.T) {
+	strikeAll(t, false, []attack{
+		{name: "proposals whose answers are not read, 100 streams", port: clients, long: 10 * time.Second, terms: 0, run: proposals(100, false), awaits: hostBounds},
+		{name: "flood of 20 streams, answers read", port: clients, long: 10 * time.Second, terms: 0, run: proposals(20, true)},
+		{name: "flood of 100 streams, answers read", port: clients, long: 10 * time.Second, terms: 0, run: proposals(100, true), awaits: hostBounds},
+		{name: "rapid reset", port: clients, long: 8 * time.Second, terms: 0, run: rapidReset, awaits: resetBounds},
+		{name: "CONTINUATION without end", port: clients, long: 5 * time.Second, terms: 0, run: continuations},
+		{name: "PING", port: clients, long: 5 * time.Second, terms: 0, run: pings},
+		{name: "SETTINGS", port: clients, long: 5 * time.Second, terms: 0, run: settings},
+		{name: "large headers, HTTP/2", port: clients, long: 5 * time.Second, terms: 0, run: largeHeaders},
+		{name: "large headers, HTTP/1", port: everyPort, long: 5 * time.Second, terms: 0, run: largeWebHeaders},
+		{name: "half introductions", port: clients, long: 10 * time.Second, terms: 0, run: halfHandshakes},
+		{name: "20,000 health watches", port: clients, long: 10 * time.Second, terms: 0, run: healthWatches},
+		{name: "slow bodies", port: clients, long: 10 * time.Second, terms: 0, run: slowBodies},
+		{name: "members with deceptive names", port: clients, long: 10 * time.Second, terms: 0, run: deceptiveMembers},
+		{name: "DNS rebinding", port: everyPort, long: 3 * time.Second, terms: 0, run: rebinding},
+		{name: "1,600 slow connections", port: administration, long: 10 * time.Second, terms: 0, run: slowAdmin},
+		{name: "dear requests", port: administration, long: 5 * time.Second, terms: 0, run: scrapes},
+		{name: "slow snapshots", port: members, long: 10 * time.Second, terms: 0, run: slowSnapshots},
+		{name: "wrong greetings in a member's name", port: members, long: 3 * time.Second, terms: 0, run: wrongGreetings},
+		{name: "wrong greetings in every member's name", port: members, long: 3 * time.Second, terms: 0, run: wrongGreetingsOfAll, awaits: accusations},
+		{name: "strangers", port: members, long: 3 * time.Second, terms: 0, run: strangers},
+		{name: "the term 2^63-1", port: members, long: 5 * time.Second, terms: 0, run: hugeTerms},
+		{name: "the term 2^63-1, in every member's name", port: members, long: 5 * time.Second, terms: anyTerms, run: hugeTermsOfAll},
+		{name: "forged commits", port: members, long: 5 * time.Second, terms: 0, run: forgedCommits},
+		{name: "forged removals", port: members, long: 8 * time.Second, terms: 1, run: forgedRemovals},
+		{name: "each message with each field at its extremes", port: members, long: 5 * time.Minute, terms: anyTerms, run: lies},
+	})
+}
+
+// The same port with mutual TLS: by those that have no certificate, one of the
+// authority's for somebody who is no member, or that of a member.
+func TestAttacksOnTLS(t *testing.T) {
+	strikeAll(t, true, []attack{
+		{name: "half handshakes", port: members, long: 10 * time.Second, terms: 0, run: halfTLS},
+		{name: "a certificate of somebody who is no member", port: members, long: 5 * time.Second, terms: 0, run: signedStrangers, awaits: strangerCut},
+		{name: "the term 2^63-1 by a member's certificate", port: members, long: 5 * time.Second, terms: 0, run: hugeTerms},
+		{name: "forged commits by a member's certificate", port: members, long: 5 * time.Second, terms: 0, run: forgedCommits},
+		{name: "each message by a member's certificate", port: members, long: 5 * time.Minute, terms: anyTerms, run: lies},
+	})
+}
+
+// strikeAll runs the attacks one after the other. After one that failed the next
+// has a new cluster.
+func strikeAll(t *testing.T, secured bool, attacks []attack) {
+	var c *cluster
+	var all []figures
+	for i := range attacks {
+		t.Run(attacks[i].name, func(s *testing.T) {
+			if attacks[i].awaits != "" && !*awaited {
+				s.Skipf("not repaired yet: %s; -hostile.awaited tries it", attacks[i].awaits)
+			}
+			if c == nil {
+				c = startCluster(t, secured) // it outlives this row
+			}
+			f := attacks[i].judged(s, c, i)
+			f.failed = s.Failed()
+			all = append(all, f)
+			if s.Failed() {
+				for _, m := range c.members {
+					s.Logf("the log of member %d ends with:\n%s", m.id, m.host.LastLines(20))
+				}
+				c.end()
+				c = nil
+			}
+		})
+	}
+	report(t, all)
+}
