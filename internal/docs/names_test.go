@@ -15,6 +15,7 @@ import (
 var named = []string{
 	"ARCHITECTURE.md",
 	"docs/failures.md",
+	"docs/decoders.md",
 	"docs/adr/*.md",
 	"docs/formats/entry.md",
 	"docs/formats/snapshot-stream.md",
