@@ -72,14 +72,17 @@ func (i *identity) standing(others map[member.ID]bool) standing {
 
 // heard are the conflicts that were seen lately and count: those with the other
 // voters, and if there are none those with strangers. What members say that were
-// removed is of the past, as after a recovery. It needs i.mu.
+// removed is of the past, as after a recovery. A member that has a connection with
+// this one has agreed on it to this one's store: who accuses in its name is somebody
+// else, or the connection ends and the accusation is repeated. It needs i.mu.
 func (i *identity) heard(others map[member.ID]bool) []conflict {
 	alone := !slices.Contains(slices.Collect(maps.Values(others)), true)
 	var heard []conflict
 	for c, seen := range maps.All(i.conflicts) {
 		votes, in := others[c.peer]
 		_, removed := i.registry.WasRemoved(c.peer)
-		if !removed && !i.old(seen.at) && (votes || alone && !in) {
+		denied := c.refused && i.met[c.peer]
+		if !removed && !denied && !i.old(seen.at) && (votes || alone && !in) {
 			heard = append(heard, c)
 		}
 	}
