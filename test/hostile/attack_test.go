@@ -16,6 +16,9 @@ type attack struct {
 	name string
 	port string // that it comes to
 	long time.Duration
+	// least is how long it lasts in the short form, if brief is too short to show
+	// anything.
+	least time.Duration
 	// terms is how often leadership may move; anyTerms if that is what it is about.
 	terms int
 	run   func(*assault)
@@ -51,7 +54,7 @@ func (a *attack) lasts() time.Duration {
 	if *full {
 		return a.long
 	}
-	return min(a.long, brief)
+	return min(a.long, max(brief, a.least))
 }
 
 // lapTime is for how long the writers are measured without an attack.

@@ -15,9 +15,11 @@ import (
 const (
 	h2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
-	frameData, frameHeaders, frameReset, frameSettings, framePing, frameContinuation = 0, 1, 3, 4, 6, 9
+	frameData, frameHeaders, frameReset, frameSettings, framePing, frameGoAway, frameWindow, frameContinuation = 0, 1, 3, 4, 6, 7, 8, 9
 
 	flagEndStream, flagEndHeaders = 1, 4
+
+	settingWindow = 4
 )
 
 func appendFrame(b []byte, kind, flags byte, stream uint32, payload []byte) []byte {
@@ -148,7 +150,7 @@ func settings(a *assault) {
 	a.floodFrames(a.leader.client, func() func() []byte {
 		var b []byte
 		for i := range 100 {
-			b = appendFrame(b, frameSettings, 0, 0, []byte{0, 4, 0, 0, byte(i), 0}) // the initial window
+			b = appendFrame(b, frameSettings, 0, 0, []byte{0, settingWindow, 0, 0, byte(i), 0})
 		}
 		return func() []byte { return b }
 	})

@@ -78,16 +78,18 @@ func (m *member) ready() bool {
 
 // write puts a key by a new connection to the member's own port, and returns nil
 // if it was applied.
-func (m *member) write(key string) error {
-	command := base64.StdEncoding.EncodeToString(kv.EncodePut([]byte(key), []byte(key)))
-	resp, err := web(2*time.Second).Post("http://"+m.client+"/v1/propose", "application/json", strings.NewReader(fmt.Sprintf(`{"data":%q}`, command)))
+func (m *member) write(key string) error { return m.propose(kv.EncodePut([]byte(key), []byte(key))) }
+
+func (m *member) propose(command []byte) error {
+	body := fmt.Sprintf(`{"data":%q}`, base64.StdEncoding.EncodeToString(command))
+	resp, err := web(2*time.Second).Post("http://"+m.client+"/v1/propose", "application/json", strings.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("write through member %d: %w", m.id, err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	answer, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("write through member %d: %s: %s %v", m.id, resp.Status, bytes.TrimSpace(body), err)
+		return fmt.Errorf("write through member %d: %s: %s %v", m.id, resp.Status, bytes.TrimSpace(answer), err)
 	}
 	return nil
 }
