@@ -36,6 +36,7 @@ type endpoint struct {
 	server     *http.Server
 	pace       *pace.Pace    // of snapshots being sent, and their places
 	snapshots  chan struct{} // a token for each snapshot being received
+	intake     *intake
 
 	ctx      context.Context // ends when closing begins
 	cancel   context.CancelFunc
@@ -86,6 +87,7 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 		reach:      reach.New(logger, causes()...),
 		pace:       pace.New(c.SnapshotRate, c.MaxSnapshots, t.link),
 		snapshots:  make(chan struct{}, c.MaxSnapshots),
+		intake:     newIntake(wire.MessageLimit(opts.Limits)),
 		finished:   make(chan struct{}),
 		learned:    map[uint64]learnedPeer{},
 		transfers:  map[transferKey]*transfer{},

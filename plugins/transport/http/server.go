@@ -199,6 +199,12 @@ func (e *endpoint) servePipeline(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	e.learn(r, from)
+	release, err := e.takeFrom(from, r.ContentLength)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	defer release()
 	payload, err := e.readMessage(w, r)
 	if err != nil {
 		code := http.StatusBadRequest
