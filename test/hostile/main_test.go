@@ -15,6 +15,8 @@ import (
 
 var full = flag.Bool("hostile.full", false, "give each attack its whole length and size")
 
+var other = flag.String("hostile.host", "", "attack this host program instead of the one of this tree")
+
 var awaited = flag.Bool("hostile.awaited", false, "try the attacks that await a repair, too")
 
 // host is the program under attack, built when first needed.
@@ -32,6 +34,9 @@ func TestMain(m *testing.M) {
 	}
 	live.PrepareRace()
 	host = live.NewProgram(dir, "host", filepath.Join("..", ".."), "./cmd/host")
+	if *other != "" {
+		host = live.Built(*other)
+	}
 	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)

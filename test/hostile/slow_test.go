@@ -4,6 +4,7 @@ package hostile
 
 import (
 	"fmt"
+	"net/http"
 	"time"
 )
 
@@ -41,13 +42,21 @@ func slowBodies(a *assault) {
 	a.slowly(a.leader.client, of(800), "POST /v1/propose HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{")
 }
 
-// slowSnapshots sends every member snapshots in the name of another one, a byte
-// now and then.
+// slowSnapshots sends the other members snapshots in the name of one, a byte now and
+// then. A snapshot of the leader is heard meanwhile: it is refused for what is in it,
+// and not for want of a place.
 func slowSnapshots(a *assault) {
-	for _, m := range a.members {
-		for _, o := range a.others(m) {
-			begin := a.requestOf(o, m, "POST", "/raft/snapshot") + "Content-Length: 100000000\r\n\r\n"
-			a.slowly(m.peer, of(100), begin)
+	liar := a.others(a.leader)[0]
+	for _, to := range a.others(liar) {
+		a.slowly(to.peer, of(200), a.requestOf(liar, to, "POST", "/raft/snapshot")+"Content-Length: 100000000\r\n\r\n")
+	}
+	to := a.others(a.leader)[1]
+	for heard := 0; !a.over(); heard++ {
+		m := a.trueMessage(7, "MsgSnap", a.leader, to)
+		m.Snapshot.Metadata.Index = 1 // it is not wanted
+		if code := a.tell(a.leader, to, m); code == http.StatusServiceUnavailable || code == 0 {
+			a.Errorf("snapshot %d of the leader was answered with %d", heard, code)
+			return
 		}
 	}
 }

@@ -34,6 +34,9 @@ func NewProgram(dir, name, module, pkg string) Program {
 	})}
 }
 
+// Built is a program that is there already.
+func Built(path string) Program { return Program{func() (string, error) { return path, nil }} }
+
 // Path is where the program is.
 func (p Program) Path(t testing.TB) string {
 	t.Helper()
