@@ -36,6 +36,11 @@ func (s *Server) Query(ctx context.Context, data []byte, c Consistency) (Answer,
 		return Answer{}, err
 	}
 	defer leave()
+	answered, err := s.queries.enter(ctx)
+	if err != nil {
+		return Answer{}, s.readError(ctx)
+	}
+	defer answered()
 	return s.ask(ctx, data)
 }
 

@@ -49,6 +49,7 @@ type Server struct {
 	progress    *progress
 	snapshots   *snapshotter
 	quarantine  *quarantine
+	queries     *queryGate
 	machine     access
 	applyStall  atomic.Pointer[time.Time] // since when an apply has been unanswered; nil if none
 	unread      atomic.Pointer[string]    // why the storage cannot be read for the state machine; nil if it can
@@ -97,6 +98,7 @@ func New(cfg Config) *Server {
 		rejections: newRejections(),
 		progress:   newProgress(),
 		quarantine: newQuarantine(),
+		queries:    newQueryGate(),
 		changed:    newBroadcast(),
 		made:       time.Now(),
 
