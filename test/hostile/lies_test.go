@@ -47,8 +47,12 @@ func lies(a *assault) {
 			}
 		}
 	}
-	step := 1
-	if !*full {
+	step := *liesEvery
+	switch {
+	case step > 0:
+	case *full:
+		step = 1
+	default:
 		step = 53 // a prime, so that all types and fields have their turn
 	}
 	sent, answers := 0, map[int]int{}

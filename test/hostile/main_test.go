@@ -15,6 +15,8 @@ import (
 
 var full = flag.Bool("hostile.full", false, "give each attack its whole length and size")
 
+var liesEvery = flag.Int("hostile.lies", 0, "of all lies of a peer, tell every so many; 0: all in the full form, every 53rd in the short one")
+
 var other = flag.String("hostile.host", "", "attack this host program instead of the one of this tree")
 
 var awaited = flag.Bool("hostile.awaited", false, "try the attacks that await a repair, too")
