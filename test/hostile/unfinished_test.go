@@ -35,8 +35,11 @@ func unfinishedBodies(a *assault) {
 // bytes.
 func unfinishedPeerMessages(a *assault) {
 	from := a.others(a.leader)[0]
-	begin := a.requestOf(from, a.leader, "POST", "/raft") + fmt.Sprintf("Content-Length: %d\r\n\r\n", largestOfPeer+100_000)
-	a.slowly(a.leader.peer, of(60), begin+string(make([]byte, largestOfPeer)))
+	length := string(binary.BigEndian.AppendUint64(nil, largestOfPeer+50_000))
+	for path, frame := range map[string]string{"/raft": "", "/raft/snapshot": length, "/raft/snapshot/7": length} {
+		begin := a.requestOf(from, a.leader, "POST", path) + fmt.Sprintf("Content-Length: %d\r\n\r\n", largestOfPeer+100_000) + frame
+		a.slowly(a.leader.peer, of(20), begin+string(make([]byte, largestOfPeer)))
+	}
 }
 
 // unfinishedCalls begins calls whose messages come but for their last bytes.

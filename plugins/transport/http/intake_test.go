@@ -43,6 +43,10 @@ func TestMessagesOnTheirWayAreBoundedForEachPeer(t *testing.T) {
 	if code := post(2); code != http.StatusServiceUnavailable {
 		t.Errorf("another message of the same peer got %d", code)
 	}
+	announced := append(make([]byte, 7), 4, 0, 0, 0, 0)
+	if response, _ := call(t, http.MethodPost, url+"/raft/snapshot", 2, announced, nil); response.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("a snapshot of the same peer got %d", response.StatusCode)
+	}
 	if code := post(3); code != http.StatusNoContent {
 		t.Errorf("a message of another sender got %d", code)
 	}

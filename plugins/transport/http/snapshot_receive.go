@@ -82,6 +82,11 @@ func (e *endpoint) snapshotHeader(body *receivedBody, r *http.Request, from uint
 	if err != nil {
 		return transport.SnapshotHeader{}, http.StatusBadRequest, fmt.Errorf("read snapshot message: %w", err)
 	}
+	release, err := e.takeFrom(from, int64(n))
+	if err != nil {
+		return transport.SnapshotHeader{}, http.StatusServiceUnavailable, err
+	}
+	defer release()
 	message, err := wire.ReadBytes(body.frame(), nil, n)
 	if err != nil {
 		return transport.SnapshotHeader{}, http.StatusBadRequest, fmt.Errorf("read snapshot message: %w", err)
