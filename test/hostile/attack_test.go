@@ -62,7 +62,7 @@ func lapTime() time.Duration {
 	if *full {
 		return 2 * time.Second
 	}
-	return 500 * time.Millisecond
+	return 300 * time.Millisecond
 }
 
 // of is n in the full form, and a fifth of it in the short one.
