@@ -10,6 +10,7 @@ import (
 	"github.com/pontoon-raft/pontoon/client"
 	"github.com/pontoon-raft/pontoon/cmd/host/offline"
 	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/core/access"
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/internal/hostconfig"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -68,7 +69,7 @@ func exitCode(err error) int {
 	case errors.Is(err, errUnhealthy), errors.Is(err, errDamaged), errors.Is(err, offline.ErrDamaged),
 		errors.Is(err, errBadCertificate):
 		return exitUnhealthy
-	case errors.Is(err, errNotFound), errors.Is(err, errPrecondition), errors.Is(err, offline.ErrNoStore),
+	case errors.Is(err, errNotFound), errors.Is(err, errPrecondition), errors.Is(err, access.ErrNoToken), errors.Is(err, offline.ErrNoStore),
 		errors.Is(err, offline.ErrNoSnapshot), errors.Is(err, offline.ErrRefused):
 		return exitNotFound
 	case errors.Is(err, errUnreachable), errors.Is(err, context.DeadlineExceeded):

@@ -37,7 +37,7 @@ The same program is the client of a running cluster.`,
 		&cobra.Group{ID: groupOffline, Title: "On the files of a stopped node:"},
 	)
 	root.AddCommand(
-		newServe(), newDemo(), newConfig(), newCert(),
+		newServe(), newDemo(), newConfig(), newCert(), newToken(),
 		newStatus(), newMember(), newLeader(), newBench(),
 		newKV(), newPropose(), newQuery(), newVersion(),
 		newLog(), newSnapshot(), newStorage(), newRecover(),

@@ -52,14 +52,22 @@ func ParseRole(name string) (Role, error) {
 // May reports whether a client of this role may do what needs the other one.
 func (r Role) May(need Role) bool { return r >= need }
 
+// The ways in which a client proves its name.
+const (
+	MethodCertificate = "certificate"
+	MethodToken       = "token"
+)
+
 // An Identity is one client, as far as the host knows it.
 type Identity struct {
 	// Name is what the client's certificate or token says, empty for a client
 	// without either.
 	Name string
-	// Method is how the client proved the name: "certificate", "token" or, without
-	// a name, empty.
+	// Method is how the client proved the name: MethodCertificate, MethodToken or,
+	// without a name, empty.
 	Method string
+	// Token is the id of the token, if there is one. It is not secret.
+	Token string
 	// Role is what the client may do.
 	Role Role
 	// Address is the IP address that the client's connection comes from, without

@@ -119,6 +119,7 @@ type API struct {
 	// admin port, besides addresses and the members' own. One that begins with a
 	// dot stands for all names below it, "*" for all names.
 	HostNames []string
+	Access    Access
 }
 
 // Admin is the HTTP service for health, metrics and profiles.

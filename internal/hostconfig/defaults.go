@@ -20,6 +20,8 @@ func (c *Config) complete(o *Origins) {
 			set(p.key+".name", &p.plugin.Name, p.shipped, "")
 		}
 	}
+	anonymous, from := c.API.Access.byDefault()
+	set("api.access.anonymous", &c.API.Access.Anonymous, anonymous, from)
 	if !known {
 		return // Validate says so
 	}

@@ -16,7 +16,9 @@ func variable(key string) string {
 }
 
 // clientVariables are read by the client commands, not by a host.
-func clientVariables() []string { return []string{"PONTOON_ENDPOINTS", "PONTOON_TIMEOUT"} }
+func clientVariables() []string {
+	return []string{"PONTOON_ENDPOINTS", "PONTOON_TIMEOUT", "PONTOON_TOKEN", "PONTOON_TOKEN_FILE"}
+}
 
 // readEnvironment returns the settings in environ by key, and the variables
 // that name nothing. An empty variable counts as not set. Variables that name

@@ -63,8 +63,11 @@ func (o *Origins) Ignored() []string { return append([]string(nil), o.ignored...
 func (o *Origins) list(c *Config) {
 	for _, s := range settings(c) {
 		o.entries = append(o.entries, Entry{s.key, s.value.String(), o.Of(s.key)})
-		if s.key == "cluster.state" {
+		switch s.key {
+		case "cluster.state":
 			o.listMembers(c)
+		case "api.access.insecure_tokens":
+			o.listAccess(c.API.Access)
 		}
 	}
 	for _, p := range plugins(c) {

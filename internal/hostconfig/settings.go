@@ -48,6 +48,9 @@ func settings(c *Config) []setting {
 		{key: "api.max_pending_bytes", def: size(defaults.MaxPendingBytes), value: sizeValue{&c.API.MaxPendingBytes}},
 		{key: "api.max_connections", def: "0", value: intValue{&c.API.MaxConnections}},
 		{key: "api.host_names", value: listValue{&c.API.HostNames}, list: true},
+		{key: "api.access.anonymous", value: choice(&c.API.Access.Anonymous, roleNames()...)},
+		{key: "api.access.tokens_file", value: textValue{&c.API.Access.TokensFile}},
+		{key: "api.access.insecure_tokens", def: "false", value: boolValue{&c.API.Access.InsecureTokens}},
 		{key: "admin.listen", value: textValue{&c.Admin.Listen}},
 		{key: "log.level", def: "info", value: levelValue{&c.Log.Level}},
 		{key: "log.format", def: "auto", value: choice(&c.Log.Format, FormatAuto, FormatText, FormatJSON)},
@@ -114,7 +117,7 @@ type schema struct {
 }
 
 func newSchema(c *Config) schema {
-	s := schema{settings: map[string]setting{}, whole: []string{membersKey}}
+	s := schema{settings: map[string]setting{}, whole: []string{membersKey, certificatesKey, limitsKey}}
 	for _, p := range plugins(c) {
 		s.whole = append(s.whole, p.key+".command", p.key+".env", p.key+".config")
 	}

@@ -41,6 +41,7 @@ func (c *Config) Validate() error {
 	c.checkMembers(&ps)
 	c.checkRaft(&ps)
 	c.checkAPI(&ps)
+	c.checkAccess(&ps)
 	c.checkPlugins(&ps)
 	return ps.err()
 }

@@ -27,6 +27,7 @@ type (
 	durationValue struct{ p *time.Duration }
 	levelValue    struct{ p *slog.Level }
 	listValue     struct{ p *[]string }
+	boolValue     struct{ p *bool }
 	choiceValue   struct {
 		get     func() string
 		set     func(string)
@@ -182,6 +183,16 @@ func (v listValue) Set(s string) error {
 	return nil
 }
 func (v listValue) String() string { return strings.Join(*v.p, ",") }
+
+func (v boolValue) Set(s string) error {
+	switch s {
+	case "true", "false":
+		*v.p = s == "true"
+		return nil
+	}
+	return fmt.Errorf("%q is not possible; use true or false", s)
+}
+func (v boolValue) String() string { return strconv.FormatBool(*v.p) }
 
 // choice is a setting with a few possible texts.
 func choice[S ~string](p *S, choices ...S) choiceValue {

@@ -15,6 +15,12 @@ func (d *document) readWhole(c *Config) {
 	if n := d.whole[membersKey]; n != nil {
 		c.Cluster.Members = d.members(n)
 	}
+	if n := d.whole[certificatesKey]; n != nil {
+		c.API.Access.Certificates = d.certificates(n)
+	}
+	if n := d.whole[limitsKey]; n != nil {
+		c.API.Access.Limits = d.limits(n)
+	}
 	for _, p := range plugins(c) {
 		if n := d.whole[p.key+".command"]; n != nil {
 			p.plugin.Command = d.command(n, p.key+".command")

@@ -1,0 +1,79 @@
+package hostconfig
+
+import (
+	"errors"
+	"maps"
+	"strings"
+	"testing"
+)
+
+// Access is read as it is written, and names of clients may have any case.
+func TestAccessIsRead(t *testing.T) {
+	c, o, err := Load(write(t, minimal+`
+api:
+  access:
+    tokens_file: tokens.json
+    certificates: {ops: administer, App.Example: write, "*": read}
+    limits:
+      App.Example: {connections: 10, requests_per_second: 100, proposals_in_flight: 50}
+      "*": {requests_per_second: 5}
+`), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := c.API.Access
+	if want := map[string]string{"ops": "administer", "App.Example": "write", "*": "read"}; !maps.Equal(a.Certificates, want) {
+		t.Errorf("certificates %v", a.Certificates)
+	}
+	if want := map[string]ClientLimit{"App.Example": {10, 100, 50}, "*": {0, 5, 0}}; !maps.Equal(a.Limits, want) {
+		t.Errorf("limits %v", a.Limits)
+	}
+	if a.TokensFile != "tokens.json" || a.Anonymous != "none" || o.Of("api.access.anonymous").Place != "from api.access.tokens_file" {
+		t.Errorf("%+v, anonymous %v", a, o.Of("api.access.anonymous"))
+	}
+	shown := map[string]string{}
+	for _, e := range o.Entries() {
+		shown[e.Key] = e.Value
+	}
+	if shown[certificatesKey] != "*=read,App.Example=write,ops=administer" || !strings.Contains(shown[limitsKey], "App.Example: connections 10") {
+		t.Errorf("shown as %q and %q", shown[certificatesKey], shown[limitsKey])
+	}
+}
+
+// Clients without a name may do everything where nobody can have one, and nothing
+// where somebody can; what is configured counts before either.
+func TestTheRoleOfAnonymousClients(t *testing.T) {
+	for access, want := range map[string]string{
+		"{}":                                     "administer",
+		"{limits: {a: {}}}":                      "administer",
+		"{tokens_file: t.json}":                  "none",
+		"{certificates: {a: read}}":              "none",
+		"{tokens_file: t.json, anonymous: read}": "read",
+		"{anonymous: none}":                      "none",
+	} {
+		c, _, err := Load(write(t, minimal+"\napi: {access: "+access+"}\n"), nil, nil)
+		if err != nil || c.API.Access.Anonymous != want {
+			t.Errorf("%s: %v, %v; want %s", access, c.API.Access.Anonymous, err, want)
+		}
+	}
+}
+
+func TestWrongAccessIsRefused(t *testing.T) {
+	for access, want := range map[string]string{
+		"{anonymous: root}":                      `"root" is not possible; use none or read or write or administer`,
+		"{certificates: {a: root}}":              `"root" is not a role`,
+		"{certificates: [a]}":                    "it must be a section from names of clients to roles",
+		"{certificates: {a: [read]}}":            "it must be one word",
+		"{limits: {a: 5}}":                       "it must be a section of keys",
+		"{limits: {a: {request_per_second: 5}}}": `did you mean "requests_per_second"?`,
+		"{limits: {a: {connections: many}}}":     `connections of "a": "many" is not a whole number`,
+		"{limits: {a: {connections: -1}}}":       "is -1; it must be from 0",
+		"{insecure_tokens: maybe}":               "use true or false",
+		"{token_file: t.json}":                   `did you mean "tokens_file"?`,
+	} {
+		_, _, err := Load(write(t, minimal+"\napi: {access: "+access+"}\n"), nil, nil)
+		if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "n1.yaml:") {
+			t.Errorf("%s: %v; want %q", access, err, want)
+		}
+	}
+}
