@@ -172,6 +172,9 @@ func (c *Client) pipeline(ctx context.Context, deadline int64, last *Error) (*pi
 		if p := c.current.Load(); p != nil && p.open() {
 			return p, nil
 		}
+		if why := c.reason(nil); why.barred() {
+			return nil, why
+		}
 		select {
 		case <-changed:
 		case <-ctx.Done():

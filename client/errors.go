@@ -112,7 +112,7 @@ func Reason(err error) string {
 func pointless(reason string) bool {
 	return slices.Contains([]string{
 		"too_large", "empty", "invalid", "malformed", "change_refused", "quorum_at_risk", "unknown_member", "query_failed",
-		"unimplemented", ReasonClosed, ReasonTimeout, ReasonCanceled,
+		ReasonUnauthenticated, ReasonPermissionDenied, "unimplemented", ReasonClosed, ReasonTimeout, ReasonCanceled,
 	}, reason)
 }
 
@@ -157,6 +157,15 @@ func fromRPC(endpoint string, err error) *Error {
 		e.Reason = ReasonBadAnswer
 	}
 	return e
+}
+
+// notOpened is why there is no stream to endpoint: the host's word if it has one
+// on this client.
+func notOpened(endpoint string, err error) *Error {
+	if e := fromRPC(endpoint, err); e.barred() {
+		return e
+	}
+	return unreachable(endpoint, err)
 }
 
 func unreachable(endpoint string, err error) *Error {

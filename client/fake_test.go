@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/client"
+	"github.com/pontoon-raft/pontoon/core/access"
 	"github.com/pontoon-raft/pontoon/core/api"
 	"github.com/pontoon-raft/pontoon/core/server"
 )
@@ -43,6 +44,7 @@ type cluster struct {
 	leader  server.NodeID
 	members []*member
 	index   atomic.Uint64
+	guard   *access.Guard // of every member; nil if clients may do everything
 	// noQuorum counts removals that were refused for want of a quorum.
 	noQuorum atomic.Uint64
 }
@@ -50,7 +52,17 @@ type cluster struct {
 // newCluster serves n members on loopback; the first, with id 1, leads.
 func newCluster(t testing.TB, n int) *cluster {
 	t.Helper()
-	c := &cluster{leader: 1}
+	return newGuardedCluster(t, n, nil)
+}
+
+// newGuardedCluster is newCluster with members that ask who their clients are.
+func newGuardedCluster(t testing.TB, n int, p *access.Policy) *cluster {
+	t.Helper()
+	guard, err := access.New(p, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cluster{leader: 1, guard: guard}
 	for i := range n {
 		m := &member{cluster: c, id: server.NodeID(i + 1)}
 		c.members = append(c.members, m)
@@ -62,7 +74,7 @@ func newCluster(t testing.TB, n int) *cluster {
 
 func (m *member) start(t testing.TB, addr string) {
 	t.Helper()
-	srv := api.New(api.Options{Service: m, Logger: slog.New(slog.DiscardHandler)})
+	srv := api.New(api.Options{Service: m, Logger: slog.New(slog.DiscardHandler), Access: m.cluster.guard})
 	if err := srv.Listen(addr, ""); err != nil {
 		t.Fatal(err)
 	}

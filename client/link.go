@@ -44,6 +44,7 @@ func newLink(addr string, o Options) (*link, error) {
 	conn, err := grpc.NewClient("passthrough:///"+addr,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(l.dial),
+		grpc.WithPerRPCCredentials(bearerFor(o, addr)),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithDisableRetry(),
 		grpc.WithIdleTimeout(0),

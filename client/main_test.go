@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -23,3 +24,17 @@ func (c *Client) waiting() int {
 
 // Waiting shows it to tests outside the package.
 func Waiting(c *Client) int { return c.waiting() }
+
+// Stream tells the stream of a client from another one; nil if it has none.
+func Stream(c *Client) any { return c.current.Load() }
+
+// ShowToken is what happens to the token of a call to addr without TLS.
+func ShowToken(addr string, o Options) error {
+	o.Endpoints = []string{addr}
+	o, err := o.withDefaults()
+	if err != nil {
+		return err
+	}
+	_, err = bearerFor(o, addr).GetRequestMetadata(context.Background())
+	return err
+}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -27,8 +28,18 @@ type Options struct {
 	// MaxAnswerBytes is the largest answer that is accepted; 64 MiB by
 	// default. The outcome of a proposal with a larger one is unknown.
 	MaxAnswerBytes int
+	// Token is what the client shows to prove its name, where members ask for that.
+	// TokenFile is a file that holds it and nothing else, which is read again when it
+	// changes: the way to replace a token without a stop. At most one of the two.
+	Token, TokenFile string
+	// InsecureToken sends the token over connections without TLS from beyond the
+	// loopback interface, too, where others can read it. The hosts must accept that
+	// (api.access.insecure_tokens).
+	InsecureToken bool
 	// Logger gets connects and disconnects, at the debug level; none if nil.
 	Logger *slog.Logger
+
+	token *tokenSource // nil without a token
 }
 
 // Timings that no caller needs to turn.
@@ -60,6 +71,15 @@ func (o Options) withDefaults() (Options, error) {
 		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 			return o, fmt.Errorf("client: endpoint %q has no port number", e)
 		}
+	}
+	if o.Token != "" && o.TokenFile != "" {
+		return o, errors.New("client: both Token and TokenFile are given")
+	}
+	if strings.ContainsAny(o.Token, " \t\r\n") {
+		return o, errors.New("client: Token holds a space or a line end")
+	}
+	if o.Token != "" || o.TokenFile != "" {
+		o.token = &tokenSource{file: o.TokenFile, text: o.Token}
 	}
 	o.Endpoints = slices.Compact(slices.Clone(o.Endpoints))
 	if o.DialTimeout <= 0 {

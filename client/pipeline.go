@@ -25,6 +25,8 @@ type pipeline struct {
 	cancel   context.CancelFunc
 	// member is the id of the member at the other end.
 	member string
+	// token is the one that the stream was begun with; "" without any.
+	token string
 	// begin is when the stream began, on the client's clock.
 	begin int64
 	// leaving: the member said that it stops, so go elsewhere.

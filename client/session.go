@@ -89,7 +89,9 @@ func (s *session) connect(except string) *Error {
 		}
 		p, leader, err := s.open(addr)
 		if err != nil {
-			last = unreachable(addr, err)
+			if !last.barred() {
+				last = notOpened(addr, err)
+			}
 			continue
 		}
 		if leader != "" && leader != addr && leader != except && !s.c.opts.AnyMember {
@@ -139,6 +141,9 @@ func (s *session) follow() {
 	if s.current.leaving.Swap(false) {
 		// If nobody else is there, callers go on trying here.
 		_ = s.connect(s.current.endpoint)
+		return
+	}
+	if s.renew() {
 		return
 	}
 	addr := s.c.takeHint()
@@ -192,30 +197,6 @@ func (s *session) ask(ctx context.Context, endpoint string, host hostv1.HostClie
 	return status.GetId(), s.c.learn(members, status.GetLeader()), nil
 }
 
-// learn remembers where the members are and returns the address of one.
-func (c *Client) learn(members *hostv1.MembersResponse, id string) (addr string) {
-	var addrs []string
-	for _, m := range members.GetMembers() {
-		if m.GetClientAddress() == "" {
-			continue
-		}
-		addrs = append(addrs, m.GetClientAddress())
-		if m.GetId() == id && id != "" {
-			addr = m.GetClientAddress()
-		}
-	}
-	c.conns.learn(addrs)
-	return addr
-}
-
-// takeHint returns the address of the leader that a host has named, once.
-func (c *Client) takeHint() string {
-	if addr := c.hint.Swap(nil); addr != nil {
-		return *addr
-	}
-	return ""
-}
-
 // open connects to addr and begins a stream, within DialTimeout. Leader is
 // where that member sees the leader, if it does.
 func (s *session) open(addr string) (p *pipeline, leader string, err error) {
@@ -231,6 +212,10 @@ func (s *session) open(addr string) (p *pipeline, leader string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
+	token, err := s.c.opts.token.current()
+	if err != nil {
+		return nil, "", unshown(err.Error())
+	}
 	host := hostv1.NewHostClient(conn)
 	member, leader, err := s.ask(ctx, addr, host)
 	if err != nil {
@@ -243,7 +228,9 @@ func (s *session) open(addr string) (p *pipeline, leader string, err error) {
 	if !limit.Stop() {
 		return nil, "", errors.New("no stream in time")
 	}
-	return newPipeline(s.c, addr, member, stream, cancel), leader, nil
+	p = newPipeline(s.c, addr, member, stream, cancel)
+	p.token = token
+	return p, leader, nil
 }
 
 // discard ends a pipeline that was never run.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/pontoon-raft/pontoon/core/access"
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/server"
@@ -51,6 +52,8 @@ type Config struct {
 	// HostNames are names under which the client and the admin port may be
 	// addressed; see api.Options.
 	HostNames []string
+	// Access says which clients may do what; nil lets all of them do everything.
+	Access *access.Policy
 	// MaxConnections bounds the connections of clients; see api.Limits.
 	MaxConnections int
 	// ClientAddress and AdminAddress are listened on; no admin port if empty.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/pontoon-raft/pontoon/core/access"
 	"github.com/pontoon-raft/pontoon/core/api"
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/member"
@@ -59,6 +60,10 @@ type Host struct {
 func New(cfg Config) (*Host, error) {
 	cfg = cfg.WithDefaults()
 	relay := cfg.relay()
+	guard, err := access.New(cfg.Access, cfg.Logger)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, err)
+	}
 	c, err := catalog.New(catalog.Options{
 		Logger: cfg.Logger, RuntimeDir: cfg.RuntimeDir, Backends: cfg.Backends,
 		Executable: cfg.Executable, Limits: cfg.Limits,
@@ -88,12 +93,12 @@ func New(cfg Config) (*Host, error) {
 		CatchUpBytes: cfg.CatchUpBytes,
 		Rehearse:     rehearse, RehearseAll: cfg.RehearseSnapshots,
 		StateMachine: h.machine, Plugins: h.pluginStatus, Links: h.courier.links, Fitness: h.unfit, Logger: cfg.Logger, Metrics: cfg.Metrics,
-		Log: cfg.Log, RefusedConnections: func() uint64 { return h.api.RefusedConnections() },
+		Log: cfg.Log, Access: guard, RefusedConnections: func() uint64 { return h.api.RefusedConnections() },
 	})
 	h.api = api.New(api.Options{
 		Service: h.server, Logger: cfg.Logger, Gatherer: prometheus.Gatherers{cfg.Metrics, pluginGatherer{h}}, Version: cfg.Version,
 		Limits:    api.Limits{MaxValueBytes: cfg.MaxValueBytes, MaxConnections: cfg.MaxConnections},
-		HostNames: cfg.HostNames,
+		HostNames: cfg.HostNames, Access: guard,
 	})
 	return h, nil
 }

@@ -19,6 +19,9 @@ const defaultEndpoints = "127.0.0.1:7401,127.0.0.1:7402,127.0.0.1:7403"
 type clusterFlags struct {
 	endpoints string
 	timeout   time.Duration
+
+	tokenFile     string
+	insecureToken bool
 }
 
 func addCluster(cmd *cobra.Command) *clusterFlags {
@@ -29,7 +32,24 @@ func addCluster(cmd *cobra.Command) *clusterFlags {
 	}
 	cmd.Flags().StringVar(&f.endpoints, "endpoints", fromEnv, "comma `list` of members' client addresses; environment PONTOON_ENDPOINTS")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 10*time.Second, "how long one request may take, retries included")
+	cmd.Flags().StringVar(&f.tokenFile, "token-file", "", "`file` that holds the token of this client; environment PONTOON_TOKEN_FILE, or the token itself in PONTOON_TOKEN")
+	cmd.Flags().BoolVar(&f.insecureToken, "insecure-token", false, "send the token without TLS, too, where others can read it")
+	_ = cmd.MarkFlagFilename("token-file")
 	return f
+}
+
+// token puts the client's token into o: that of the flag, or else of the
+// environment. A token is no flag, since others on the machine see those.
+func (f *clusterFlags) token(o *client.Options) error {
+	o.InsecureToken = f.insecureToken
+	if o.TokenFile = f.tokenFile; o.TokenFile != "" {
+		return nil
+	}
+	o.Token, o.TokenFile = strings.TrimSpace(os.Getenv("PONTOON_TOKEN")), os.Getenv("PONTOON_TOKEN_FILE")
+	if o.Token != "" && o.TokenFile != "" {
+		return errors.New("both PONTOON_TOKEN and PONTOON_TOKEN_FILE are set; keep one")
+	}
+	return nil
 }
 
 // dial makes a client. It connects when it is first used.
@@ -45,6 +65,9 @@ func (f *clusterFlags) dialWith(cmd *cobra.Command, o client.Options) (*client.C
 		if e = strings.TrimSpace(e); e != "" {
 			o.Endpoints = append(o.Endpoints, e)
 		}
+	}
+	if err := f.token(&o); err != nil {
+		return nil, &usageError{cmd.CommandPath(), err.Error()}
 	}
 	o.RequestTimeout = f.timeout
 	o.DialTimeout = min(f.timeout, 2*time.Second)

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 
 	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/core/access"
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/server"
@@ -26,7 +27,7 @@ func hostSettings(c *hostconfig.Config, logger *slog.Logger, log server.LogState
 
 		MaxValueBytes: int(c.API.MaxValueBytes), MaxPending: c.API.MaxPendingProposals,
 		MaxPendingBytes: int64(c.API.MaxPendingBytes), MaxConnections: c.API.MaxConnections,
-		HostNames: c.API.HostNames, ClientAddress: c.API.Listen, AdminAddress: c.Admin.Listen,
+		HostNames: c.API.HostNames, Access: accessSettings(c.API.Access), ClientAddress: c.API.Listen, AdminAddress: c.Admin.Listen,
 
 		Storage:      pluginSettings(plugins.Storage, c.Plugins.Storage),
 		StateMachine: pluginSettings(plugins.StateMachine, c.Plugins.StateMachine),
@@ -34,6 +35,28 @@ func hostSettings(c *hostconfig.Config, logger *slog.Logger, log server.LogState
 
 		Backends: backends(), Logger: logger, Log: log,
 	}
+}
+
+// accessSettings is the policy for clients, whose roles Load has checked.
+func accessSettings(a hostconfig.Access) *access.Policy {
+	role := func(name string) access.Role {
+		r, err := access.ParseRole(name)
+		if err != nil {
+			return access.None
+		}
+		return r
+	}
+	p := &access.Policy{
+		Anonymous: role(a.Anonymous), TokensFile: a.TokensFile, InsecureTokens: a.InsecureTokens,
+		Certificates: map[string]access.Role{}, Limits: map[string]access.Limit{},
+	}
+	for name, r := range a.Certificates {
+		p.Certificates[name] = role(r)
+	}
+	for name, l := range a.Limits {
+		p.Limits[name] = access.Limit(l)
+	}
+	return p
 }
 
 func foundingMembers(configured []hostconfig.Member) []member.Member {

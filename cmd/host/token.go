@@ -120,9 +120,10 @@ func errNoTokensFile() error { return errors.New("which file? give --file") }
 
 func newTokenList() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "list --file FILE",
-		Short: "List the tokens of a file, also those that ended in the last 30 days",
-		Args:  args(cobra.NoArgs),
+		Use:     "list --file FILE",
+		Short:   "List the tokens of a file, also those that ended in the last 30 days",
+		Example: `  host token list --file tokens.json`,
+		Args:    args(cobra.NoArgs),
 	}
 	file, out := addTokensFile(cmd), addOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

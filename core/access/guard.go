@@ -44,12 +44,13 @@ type Guard struct {
 	counts counts
 }
 
-// New makes a Guard. It is nil if the policy asks nothing of anybody. An error says
-// what is wrong with the file of tokens.
-func New(p Policy, logger *slog.Logger) (*Guard, error) {
-	if p.Open() {
+// New makes a Guard. It is nil if there is no policy, or one that asks nothing of
+// anybody. An error says what is wrong with the file of tokens.
+func New(policy *Policy, logger *slog.Logger) (*Guard, error) {
+	if policy == nil || policy.Open() {
 		return nil, nil
 	}
+	p := *policy
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}

@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -178,5 +179,34 @@ func TestWhatLastsEndsWithItsToken(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A client that goes on showing wrong tokens does not fill the log, and the log has
+// no token.
+func TestWrongTokensAreLoggedAtLeisure(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens.json")
+	create(t, path, "app", access.Read, time.Time{})
+	_, wrong := create(t, filepath.Join(t.TempDir(), "other.json"), "app", access.Read, time.Time{})
+	var log strings.Builder
+	g, err := access.New(&access.Policy{TokensFile: path}, slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, after := range []time.Duration{0, 9 * time.Second, 10 * time.Second} {
+		for range 1000 {
+			if _, err := g.Identify(bearer(wrong), noon().Add(after)); err == nil {
+				t.Fatal("accepted")
+			}
+		}
+	}
+	if n := strings.Count(log.String(), "\n"); n != 2 || !strings.Contains(log.String(), "client=192.0.2.7") || !strings.Contains(log.String(), "=2000\n") {
+		t.Errorf("%d lines:\n%s", n, log.String())
+	}
+	if strings.Contains(log.String(), wrong[len("pontoon_")+13:][:64]) {
+		t.Error("the token is in the log")
+	}
+	if st := g.State(noon()); st.WrongTokens != 3000 {
+		t.Errorf("%d were counted", st.WrongTokens)
 	}
 }

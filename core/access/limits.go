@@ -33,10 +33,13 @@ type Client struct {
 	at     time.Time
 }
 
+// Limits reports whether any client has a limit.
+func (g *Guard) Limits() bool { return g != nil && len(g.policy.Limits) > 0 }
+
 // Client is what the client of i uses; nil if there is no limit for it. Release
 // gives it back.
 func (g *Guard) Client(i Identity, now time.Time) *Client {
-	if g == nil || len(g.policy.Limits) == 0 {
+	if !g.Limits() {
 		return nil
 	}
 	limit, ok := g.policy.limitOf(i)
@@ -89,6 +92,13 @@ func (c *Client) idle(now time.Time) bool {
 	defer c.mu.Unlock()
 	c.refill(now)
 	return c.inFlight == 0 && c.connections == 0 && c.tokens >= float64(c.limit.RequestsPerSecond)
+}
+
+// Share is Client for one more holder of c.
+func (g *Guard) Share(c *Client) {
+	g.usage.mu.Lock()
+	defer g.usage.mu.Unlock()
+	c.users++
 }
 
 // Release gives a Client of the Guard back.

@@ -10,10 +10,9 @@ import (
 const Others = "*"
 
 // A Policy says what clients may do, by how they prove their names. The zero
-// Policy gives everybody the role Administer: see Open.
+// Policy lets nobody do anything.
 type Policy struct {
-	// Anonymous is the role of clients without a name. It is not used while the
-	// policy is the zero value otherwise.
+	// Anonymous is the role of clients without a name.
 	Anonymous Role
 	// Certificates are the roles of clients by the name in their certificate.
 	// Others is for names that are not listed; without it these have the role of

@@ -28,7 +28,7 @@ func create(t *testing.T, path, name string, role access.Role, expires time.Time
 
 func guard(t *testing.T, p access.Policy) *access.Guard {
 	t.Helper()
-	g, err := access.New(p, nil)
+	g, err := access.New(&p, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,14 +203,14 @@ func TestDoubtfulFilesOfTokensAreRefused(t *testing.T) {
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := access.New(access.Policy{TokensFile: path}, nil); err == nil || !strings.Contains(err.Error(), "chmod") {
+		if _, err := access.New(&access.Policy{TokensFile: path}, nil); err == nil || !strings.Contains(err.Error(), "chmod") {
 			t.Errorf("mode %o: %v", mode, err)
 		}
 	}
 	if err := os.Chmod(path, 0o640); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := access.New(access.Policy{TokensFile: path}, nil); err != nil {
+	if _, err := access.New(&access.Policy{TokensFile: path}, nil); err != nil {
 		t.Errorf("a file that its group can read: %v", err)
 	}
 	good, err := access.ReadTokens(path)
@@ -241,11 +241,11 @@ func TestDoubtfulFilesOfTokensAreRefused(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := access.New(access.Policy{TokensFile: path}, nil); err == nil || !strings.Contains(err.Error(), path) {
+		if _, err := access.New(&access.Policy{TokensFile: path}, nil); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := access.New(access.Policy{TokensFile: filepath.Join(dir, "missing.json")}, nil); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := access.New(&access.Policy{TokensFile: filepath.Join(dir, "missing.json")}, nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a file that is not there: %v", err)
 	}
 }

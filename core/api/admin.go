@@ -25,31 +25,45 @@ type check struct {
 // newAdmin is the handler of the admin port: health, metrics and profiles.
 func newAdmin(svc server.Service, h *healthService, g prometheus.Gatherer) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, r *http.Request) {
-		answerChecks(w, r, []check{{name: "raft", err: svc.Live()}})
-	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		answerChecks(w, r, readyChecks(svc, h))
-	})
+	for path, serve := range adminRoutes(svc, h, g) {
+		if path == "/" {
+			path = "/{$}"
+		}
+		mux.HandleFunc("GET "+path, serve)
+	}
+	return mux
+}
+
+// adminRoutes are the paths of the admin port; each has a row in needs.
+func adminRoutes(svc server.Service, h *healthService, g prometheus.Gatherer) map[string]http.HandlerFunc {
+	routes := map[string]http.HandlerFunc{
+		"/livez": func(w http.ResponseWriter, r *http.Request) {
+			answerChecks(w, r, []check{{name: "raft", err: svc.Live()}})
+		},
+		"/readyz": func(w http.ResponseWriter, r *http.Request) {
+			answerChecks(w, r, readyChecks(svc, h))
+		},
+		profiles:             pprof.Index,
+		profiles + "cmdline": pprof.Cmdline,
+		profiles + "profile": pprof.Profile,
+		profiles + "symbol":  pprof.Symbol,
+		profiles + "trace":   pprof.Trace,
+		"/": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, "/livez\n/readyz\n/metrics\n/debug/pprof/\n")
+		},
+	}
 	if g != nil {
-		mux.Handle("GET /metrics", promhttp.HandlerFor(g, promhttp.HandlerOpts{
+		routes["/metrics"] = promhttp.HandlerFor(g, promhttp.HandlerOpts{
 			EnableOpenMetrics:   true,
 			MaxRequestsInFlight: 4,
-		}))
+		}).ServeHTTP
 	}
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, "/livez\n/readyz\n/metrics\n/debug/pprof/\n")
-	})
-	return mux
+	return routes
 }
 
 // refuseAdmin answers a request whose client cannot be identified.
 func refuseAdmin(w http.ResponseWriter, err error) {
+	askForToken(w, err)
 	http.Error(w, err.Error(), verdictOf(err).http)
 }
 

@@ -46,7 +46,7 @@ var (
 // verdicts is the one table from errors to what clients see. Unavailable and
 // 503 always mean that the request was not applied, because gRPC clients and
 // proxies retry them unasked.
-func verdicts() [27]verdict {
+func verdicts() [29]verdict {
 	return [...]verdict{
 		{server.ErrNoLeader, notApplied, "no_leader", codes.Unavailable, http.StatusServiceUnavailable},
 		{server.ErrNotLeader, notApplied, "not_leader", codes.FailedPrecondition, http.StatusMisdirectedRequest},
@@ -64,6 +64,8 @@ func verdicts() [27]verdict {
 		{server.ErrNoQuorum, notApplied, "no_quorum", codes.Unavailable, http.StatusServiceUnavailable},
 		{server.ErrUnknownMember, notApplied, "unknown_member", codes.NotFound, http.StatusNotFound},
 		{server.ErrQueryFailed, notApplied, "query_failed", codes.FailedPrecondition, http.StatusUnprocessableEntity},
+		{server.ErrUnauthenticated, notApplied, "unauthenticated", codes.Unauthenticated, http.StatusUnauthorized},
+		{server.ErrPermissionDenied, notApplied, "permission_denied", codes.PermissionDenied, http.StatusForbidden},
 		{server.ErrReadTimeout, notApplied, "read_timeout", codes.DeadlineExceeded, http.StatusGatewayTimeout},
 
 		{server.ErrTimeout, unknown, "timeout", codes.DeadlineExceeded, http.StatusGatewayTimeout},

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/core/access"
 	"github.com/pontoon-raft/pontoon/core/server"
 )
 
@@ -46,7 +47,7 @@ func newGRPC(r *requests, h *healthService, who identifier, waiting *sync.WaitGr
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingEvery, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: idle, Time: pingAfter, Timeout: pingTimeout}),
 		grpc.ChainUnaryInterceptor(who.unary),
-		grpc.ChainStreamInterceptor(who.stream, endWithServer(r.end, waiting)),
+		grpc.ChainStreamInterceptor(who.stream, endWithServer(r.end, r.guard, waiting)),
 	)
 	s.RegisterService(withFailures(hostv1.Host_ServiceDesc), r)
 	grpc_health_v1.RegisterHealthServer(s, h)
@@ -82,17 +83,21 @@ func failing(next grpc.MethodHandler) grpc.MethodHandler {
 }
 
 // endWithServer ends the streams of services that know nothing of the
-// server's end, so that a health watcher does not hold up a stop.
-func endWithServer(end *ending, waiting *sync.WaitGroup) grpc.StreamServerInterceptor {
+// server's end, so that a health watcher does not hold up a stop; and with the
+// token that they came with.
+func endWithServer(end *ending, g *access.Guard, waiting *sync.WaitGroup) grpc.StreamServerInterceptor {
 	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 		if info.FullMethod == hostv1.Host_Proposals_FullMethodName {
 			return next(srv, ss)
 		}
-		over := make(chan error, 1)
+		over, invalid := make(chan error, 1), make(chan error, 1)
+		defer whileValid(ss.Context(), g, func(err error) { invalid <- err })()
 		// The handler ends with its stream's context, just after this.
 		waiting.Go(func() { over <- next(srv, ss) })
 		select {
 		case err := <-over:
+			return err
+		case err := <-invalid:
 			return err
 		case <-end.stopping:
 			return statusOf(&server.Error{Err: server.ErrStopping})

@@ -21,6 +21,10 @@ type caller struct {
 	// tls is the state of the connection, with the certificates that the client
 	// has shown; nil without TLS.
 	tls *tls.ConnectionState
+	// connection is what the client's limits know of it; nil if they don't ask.
+	connection *sharedConnection
+	// request is the full name of a method of gRPC, or the path of an HTTP request.
+	request string
 	// header returns the first value of a field of the request's header; "" if the
 	// request has no such field.
 	header func(field string) string
@@ -55,6 +59,8 @@ type clientAddr struct {
 	net.Addr
 	place *place               // nil unless reserved
 	tls   *tls.ConnectionState // nil without TLS
+	// shared counts it for the clients whose requests it carries; nil without limits.
+	shared *sharedConnection
 }
 
 // connectionOf is the connection that a request came on.
@@ -76,9 +82,9 @@ func noteConnection(ctx context.Context, conn net.Conn) context.Context {
 }
 
 // known is ctx of a request with the identity of the client that makes it.
-func (i identifier) known(ctx context.Context, header func(string) string) (context.Context, error) {
+func (i identifier) known(ctx context.Context, request string, header func(string) string) (context.Context, error) {
 	conn := connectionOf(ctx)
-	who, err := i(caller{address: conn.Addr, tls: conn.tls, header: header})
+	who, err := i(caller{address: conn.Addr, tls: conn.tls, connection: conn.shared, request: request, header: header})
 	if err != nil {
 		return nil, err
 	}
@@ -86,8 +92,8 @@ func (i identifier) known(ctx context.Context, header func(string) string) (cont
 }
 
 // ofRPC is known for a call of gRPC.
-func (i identifier) ofRPC(ctx context.Context) (context.Context, error) {
-	return i.known(ctx, func(field string) string {
+func (i identifier) ofRPC(ctx context.Context, method string) (context.Context, error) {
+	return i.known(ctx, method, func(field string) string {
 		if values := metadata.ValueFromIncomingContext(ctx, field); len(values) > 0 {
 			return values[0]
 		}
@@ -97,7 +103,7 @@ func (i identifier) ofRPC(ctx context.Context) (context.Context, error) {
 
 // unary puts the identity into the context of each unary call.
 func (i identifier) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	ctx, err := i.ofRPC(ctx)
+	ctx, err := i.ofRPC(ctx, info.FullMethod)
 	if err == nil {
 		return next(ctx, req)
 	}
@@ -108,8 +114,8 @@ func (i identifier) unary(ctx context.Context, req any, info *grpc.UnaryServerIn
 }
 
 // stream puts the identity into the context of each stream.
-func (i identifier) stream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	ctx, err := i.ofRPC(ss.Context())
+func (i identifier) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	ctx, err := i.ofRPC(ss.Context(), info.FullMethod)
 	if err != nil {
 		return statusOf(err)
 	}
@@ -129,7 +135,7 @@ func (s knownStream) Context() context.Context { return s.ctx }
 // one whose client cannot be identified.
 func (i identifier) http(h http.Handler, refuse func(http.ResponseWriter, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, err := i.known(r.Context(), r.Header.Get)
+		ctx, err := i.known(r.Context(), r.URL.Path, r.Header.Get)
 		if err != nil {
 			refuse(w, err)
 			return

@@ -105,7 +105,15 @@ func writeFailure(w http.ResponseWriter, err error) {
 		seconds := math.Ceil(float64(f.GetRetryAfterMs()) / 1000)
 		w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
 	}
+	askForToken(w, err)
 	writeJSON(w, verdictOf(err).http, f)
+}
+
+// askForToken says how a client that has shown no name can do so.
+func askForToken(w http.ResponseWriter, err error) {
+	if errors.Is(err, server.ErrUnauthenticated) {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
 }
 
 func (j *jsonAPI) serve(w http.ResponseWriter, r *http.Request) (proto.Message, error) {

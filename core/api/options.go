@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/pontoon-raft/pontoon/core/access"
 	"github.com/pontoon-raft/pontoon/core/server"
 	"github.com/pontoon-raft/pontoon/internal/defaults"
 )
@@ -24,6 +25,8 @@ type Options struct {
 	// HTTP/1.1 requests may address the two ports. A name that begins with a dot
 	// stands for all names below it, "*" for all names.
 	HostNames []string
+	// Access decides what clients may do; nil lets all of them do everything.
+	Access *access.Guard
 	// Version is what Status reports if the service leaves it empty.
 	Version string
 }

@@ -58,6 +58,10 @@ func (r *requests) Proposals(stream grpc.BidiStreamingServer[hostv1.ProposalBatc
 		return statusOf(err)
 	}
 	s := newProposalStream(r, stream)
+	svc, release := r.forClient(stream.Context())
+	s.svc = svc
+	defer release()
+	defer whileValid(stream.Context(), r.guard, s.close)()
 	r.readers.Go(s.read)
 	return s.write(stream.Context())
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/core/access"
 	"github.com/pontoon-raft/pontoon/core/server"
 )
 
@@ -19,6 +20,8 @@ type requests struct {
 	version string
 	// end says how far the server's own end has come.
 	end *ending
+	// guard decides what clients may do; nil if they may do everything.
+	guard *access.Guard
 	// readers are the goroutines that read Proposals streams. They end when
 	// their call does.
 	readers sync.WaitGroup
@@ -35,7 +38,9 @@ func (r *requests) Propose(ctx context.Context, req *hostv1.ProposeRequest) (*ho
 	if n := len(req.GetData()); n > r.limits.MaxValueBytes {
 		return nil, valueTooLarge("value", n, r.limits.MaxValueBytes)
 	}
-	result, err := r.svc.Propose(ctx, req.GetData())
+	svc, release := r.forClient(ctx)
+	defer release()
+	result, err := svc.Propose(ctx, req.GetData())
 	if err != nil {
 		return nil, err
 	}

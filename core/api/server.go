@@ -76,9 +76,9 @@ func New(o Options) *Server {
 			"configured", wanted, "taken", o.Limits.MaxConnections, "descriptors", descriptorLimit())
 	}
 	s := &Server{opts: o, log: o.Logger, end: newEnding(), stopDone: make(chan struct{})}
-	s.requests = &requests{svc: o.Service, limits: o.Limits, version: o.Version, end: s.end}
+	s.requests = &requests{svc: o.Service, limits: o.Limits, version: o.Version, end: s.end, guard: o.Access}
 	s.health = newHealthService(o.Service, s.end)
-	who := identifier(byCertificate)
+	who := byPolicy(o.Access, byCertificate)
 	s.grpc = newGRPC(s.requests, s.health, who, &s.streams, 0)
 	s.reserved = &reservedServers{limits: o.Limits, running: map[*grpc.Server]struct{}{}, make: func() *grpc.Server {
 		return newGRPC(s.requests, s.health, who, &s.streams, o.Limits.ReservedIdle)
@@ -146,7 +146,7 @@ func (s *Server) Listen(clientAddr, adminAddr string) error {
 			return err
 		}
 	}
-	s.clients = newSplitter(clients, s.log, s.opts.Limits, s.reserved)
+	s.clients = newSplitter(clients, s.log, s.opts.Limits, s.reserved, s.opts.Access)
 	return nil
 }
 
@@ -202,6 +202,7 @@ func (s *Server) Serve() error {
 		s.serving.Go(func() { failed <- unlessStopped("admin", s.admin.Serve(admin)) })
 	}
 	s.serving.Go(func() { s.health.run(s.opts.Limits.HealthInterval) })
+	s.serving.Go(func() { s.opts.Access.Run(s.end.stopping) })
 	s.mu.Unlock()
 
 	for {

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/core/access"
 )
 
 // preface is how every HTTP/2 connection begins. No HTTP/1.1 request begins
@@ -24,6 +26,7 @@ type splitter struct {
 
 	http1, http2 *branch
 	reserved     *reservedServers // serve HTTP/2 beyond max
+	guard        *access.Guard    // counts connections for its clients
 
 	// open counts connections that were accepted and not yet closed; refused
 	// those that were closed because of max.
@@ -36,7 +39,7 @@ type splitter struct {
 	sorting   sync.WaitGroup
 }
 
-func newSplitter(base net.Listener, log *slog.Logger, l Limits, reserved *reservedServers) *splitter {
+func newSplitter(base net.Listener, log *slog.Logger, l Limits, reserved *reservedServers, g *access.Guard) *splitter {
 	return &splitter{
 		base:       base,
 		log:        log,
@@ -45,6 +48,7 @@ func newSplitter(base net.Listener, log *slog.Logger, l Limits, reserved *reserv
 		http1:      newBranch(base.Addr()),
 		http2:      newBranch(base.Addr()),
 		reserved:   reserved,
+		guard:      g,
 		undecided:  map[net.Conn]struct{}{},
 	}
 }
@@ -98,11 +102,17 @@ func (s *splitter) take(conn net.Conn) {
 	c := &clientConn{Conn: conn, from: conn.RemoteAddr(), closed: make(chan struct{})}
 	c.release = sync.OnceFunc(func() {
 		s.open.Add(-1)
+		c.shared.end(s.guard)
 		close(c.closed)
 	})
 	if open > s.max {
 		c.place = &place{full: func() bool { return s.open.Load() > s.max }}
-		c.from = clientAddr{Addr: c.from, place: c.place}
+	}
+	if s.guard.Limits() {
+		c.shared = &sharedConnection{}
+	}
+	if c.place != nil || c.shared != nil {
+		c.from = clientAddr{Addr: c.from, place: c.place, shared: c.shared}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -174,7 +184,8 @@ type clientConn struct {
 	net.Conn
 	seen    []byte
 	from    net.Addr
-	place   *place        // nil unless reserved
+	place   *place // nil unless reserved
+	shared  *sharedConnection
 	closed  chan struct{} // closed by release
 	release func()
 }

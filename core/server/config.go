@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	clients "github.com/pontoon-raft/pontoon/core/access"
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
@@ -53,6 +54,8 @@ type Config struct {
 	// RefusedConnections counts clients' connections that were too many; may be
 	// nil.
 	RefusedConnections func() uint64
+	// Access decides what clients may do; nil if they may do everything.
+	Access *clients.Guard
 	// Log tells how it goes with the log; nil if nobody knows.
 	Log LogState
 	// Metrics is where the server's metrics are registered; may be nil.

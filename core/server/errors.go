@@ -28,6 +28,10 @@ var (
 	ErrUnknownMember   = errors.New("unknown member")
 	ErrQueryFailed     = errors.New("query failed")
 	ErrReadTimeout     = errors.New("read timed out")
+	// ErrUnauthenticated: the client proves no name, and without one it may not do
+	// this. ErrPermissionDenied: it has one, whose role does not suffice.
+	ErrUnauthenticated  = errors.New("unauthenticated")
+	ErrPermissionDenied = errors.New("permission denied")
 
 	ErrTimeout        = errors.New("request timed out")
 	ErrLeaderLost     = errors.New("request timed out, possibly due to leader down")

@@ -118,6 +118,7 @@ func (s *Server) gauges() []prometheus.Collector {
 		newPluginCollector(s.cfg.Plugins),
 		peerCollector{s},
 		unfitCollector{s},
+		accessCollector{s.cfg.Access},
 	}
 }
 

@@ -1,0 +1,74 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/core/access"
+	"github.com/pontoon-raft/pontoon/core/server"
+)
+
+// byPolicy is who for requests that a policy decides about: it refuses what the
+// client's role does not allow, and what is over a limit of the client. Without a
+// policy it is who itself.
+func byPolicy(g *access.Guard, who identifier) identifier {
+	if g == nil {
+		return who
+	}
+	table := needs()
+	return func(c caller) (access.Identity, error) {
+		id, err := who(c)
+		if err != nil {
+			return id, err
+		}
+		role, what := need(table, c.request)
+		if role == access.None {
+			id.Role = access.None // not asked for
+			return id, nil
+		}
+		now := time.Now()
+		id, err = g.Identify(access.Presented{
+			Certificate: id.Name, Authorization: c.header("authorization"),
+			Address: id.Address, Private: c.tls != nil || onLoopback(c.address),
+		}, now)
+		if err == nil {
+			err = g.Check(id, role, what)
+		}
+		if err == nil {
+			err = c.connection.limit(g, id, role, now)
+		}
+		return id, refusal(err)
+	}
+}
+
+// onLoopback tells whether a connection does not leave this machine.
+func onLoopback(a net.Addr) bool {
+	ip, err := netip.ParseAddr(addressOf(a))
+	return err == nil && ip.IsLoopback()
+}
+
+// refusal is a Guard's error as one of the service.
+func refusal(err error) error {
+	var r *access.Refusal
+	if !errors.As(err, &r) {
+		return err
+	}
+	e := &server.Error{Err: server.ErrUnauthenticated, Detail: text(r.Detail), RetryAfter: r.RetryAfter}
+	switch {
+	case errors.Is(err, access.ErrPermissionDenied):
+		e.Err = server.ErrPermissionDenied
+	case errors.Is(err, access.ErrLimit):
+		e.Err = server.ErrTooManyRequests
+	}
+	return e
+}
+
+// whileValid calls end with the reason when the token that a request came with is
+// not good any more. Release must be called when the request is over.
+func whileValid(ctx context.Context, g *access.Guard, end func(error)) (release func()) {
+	id, _ := access.From(ctx)
+	return g.Hold(id, func(err error) { end(statusOf(refusal(err))) })
+}
