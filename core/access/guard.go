@@ -164,11 +164,3 @@ func (i Identity) proof() string {
 	}
 	return i.Method
 }
-
-// Warning says what is wrong with the file of tokens; "" if nothing is.
-func (g *Guard) Warning() string {
-	if g == nil || g.tokens == nil {
-		return ""
-	}
-	return g.tokens.warning()
-}

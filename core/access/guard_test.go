@@ -103,21 +103,21 @@ func TestTokensAreReadAgain(t *testing.T) {
 			if err := os.WriteFile(path, []byte(broken), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if !known(first) || !known(second) || g.Warning() == "" {
-				t.Errorf("a file with %q locks clients out, or is not told of: %q", broken, g.Warning())
+			if !known(first) || !known(second) || g.State(noon()).Broken == "" {
+				t.Errorf("a file with %q locks clients out, or is not told of: %q", broken, g.State(noon()).Broken)
 			}
 		}
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
 		}
-		if !known(first) || g.Warning() == "" {
-			t.Errorf("a file that is gone locks clients out, or is not told of: %q", g.Warning())
+		if !known(first) || g.State(noon()).Broken == "" {
+			t.Errorf("a file that is gone locks clients out, or is not told of: %q", g.State(noon()).Broken)
 		}
 		if err := os.WriteFile(path, good, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if !known(second) || g.Warning() != "" {
-			t.Errorf("the repaired file is not used: %q", g.Warning())
+		if !known(second) || g.State(noon()).Broken != "" {
+			t.Errorf("the repaired file is not used: %q", g.State(noon()).Broken)
 		}
 		if _, err := access.RevokeToken(path, "first", noon()); err != nil {
 			t.Fatal(err)

@@ -1,9 +1,6 @@
 package access
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // Others is the name in a Policy that stands for every client without an entry
 // of its own.
@@ -50,11 +47,6 @@ type Limit struct {
 	RequestsPerSecond int
 	// ProposalsInFlight are those without an answer.
 	ProposalsInFlight int
-}
-
-// String is the limit for people: what the refusals name.
-func (l Limit) String() string {
-	return fmt.Sprintf("connections %d, requests_per_second %d, proposals_in_flight %d", l.Connections, l.RequestsPerSecond, l.ProposalsInFlight)
 }
 
 // limitOf is the limit of a client, and whether there is any.
