@@ -108,7 +108,7 @@ func TestClientsProveWhoTheyAre(t *testing.T) {
 		return code == 1 && strings.Contains(stderr, "was revoked at")
 	})
 	for _, token := range []string{read, write, ops, next} {
-		if strings.Contains(n.host.log(), token[len("pontoon_")+13:][:64]) {
+		if strings.Contains(n.host.Log(), token[len("pontoon_")+13:][:64]) {
 			t.Error("a token is in the log of the host")
 		}
 	}
@@ -126,7 +126,7 @@ func TestAHostRefusesADoubtfulFileOfTokens(t *testing.T) {
 	}
 	n.settings = []string{"api.access.tokens_file=" + file}
 	n.start()
-	if code := n.host.exitsWithin(t, stopTime); code != 2 || !strings.Contains(n.host.log(), "chmod 0640 "+file) {
-		t.Errorf("exit code %d\n%s", code, n.host.lastLines(5))
+	if code := n.host.ExitsWithin(t, stopTime); code != 2 || !strings.Contains(n.host.Log(), "chmod 0640 "+file) {
+		t.Errorf("exit code %d\n%s", code, n.host.LastLines(5))
 	}
 }
