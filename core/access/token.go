@@ -77,7 +77,7 @@ func sumOf(text string) string { return fmt.Sprintf("%08x", crc32.ChecksumIEEE([
 func parseToken(text string) (id string, secret []byte, err error) {
 	const length = len(tokenPrefix) + 2*idBytes + 1 + 2*secretBytes + sumDigits
 	rest, ok := strings.CutPrefix(text, tokenPrefix)
-	if !ok || len(text) != length {
+	if !ok || len(text) != length || strings.ToLower(text) != text {
 		return "", nil, errNotAToken
 	}
 	id, rest, ok = strings.Cut(rest, "_")
