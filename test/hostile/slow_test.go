@@ -30,10 +30,20 @@ func (a *assault) slowly(address string, connections int, begin string) {
 	})
 }
 
-// slowAdmin keeps connections to the administration port of every member.
+// mostAdmin is how many descriptors the administration port may cost a member: plugins
+// that die need some to start again.
+const mostAdmin = 128
+
+// slowAdmin keeps connections to the administration port of the leader.
 func slowAdmin(a *assault) {
-	for _, m := range a.members {
-		a.slowly(m.admin, of(1600)/len(a.members), "GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+	a.slowly(a.leader.admin, of(1600), "GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+	before, most := a.judge.before[a.leader].descriptors, 0
+	for !a.over() {
+		most = max(most, a.leader.descriptors())
+		a.wait(drip)
+	}
+	if most > before+mostAdmin {
+		a.Errorf("the leader had %d descriptors, %d before", most, before)
 	}
 }
 

@@ -38,7 +38,7 @@ func TestAttacks(t *testing.T) {
 		{name: "answers to queries that are not read", port: clients, long: 10 * time.Second, terms: 0, run: unreadAnswers, awaits: answerBounds},
 		{name: "members with deceptive names", port: clients, long: 10 * time.Second, terms: 0, run: deceptiveMembers},
 		{name: "DNS rebinding", port: everyPort, long: 3 * time.Second, terms: 0, run: rebinding},
-		{name: "1,600 slow connections", port: administration, long: 10 * time.Second, terms: 0, run: slowAdmin},
+		{name: "1,600 slow connections", port: administration, long: 10 * time.Second, terms: 0, run: slowAdmin, awaits: hostBounds},
 		{name: "dear requests", port: administration, long: 5 * time.Second, terms: 0, run: scrapes},
 		{name: "unfinished messages", port: members, long: 10 * time.Second, terms: 0, run: unfinishedPeerMessages},
 		{name: "slow snapshots", port: members, long: 10 * time.Second, terms: 0, run: slowSnapshots, awaits: snapshotPlaces},
