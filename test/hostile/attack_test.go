@@ -73,14 +73,14 @@ func of(n int) int {
 	return max(1, n/5)
 }
 
-// judged attacks the cluster, judges it, and returns the row of the report.
-func (a *attack) judged(t *testing.T, c *cluster, number int) figures {
-	c.settle()
+// judged attacks the cluster, judges it, and fills in the row of the report.
+func (a *attack) judged(t *testing.T, c *cluster, number int, f *figures) {
+	c.settle(t)
 	j := newJudge(t, c)
 	prefix := fmt.Sprintf("%03d/", number)
 	w := startWriters(t, c, prefix)
 	pause(lapTime())
-	f := figures{attack: a, before: w.lap()}
+	f.before = w.lap()
 	a.strike(t, c, j)
 	f.during = w.lap()
 	f.served = j.awaitWrites(prefix)
@@ -90,7 +90,6 @@ func (a *attack) judged(t *testing.T, c *cluster, number int) figures {
 	w.stop()
 	w.check(c.members[0])
 	f.peak, f.restarts, f.terms = j.survived(a.terms)
-	return f
 }
 
 // strike runs the attack for its time.

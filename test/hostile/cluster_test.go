@@ -51,7 +51,7 @@ func startCluster(t testing.TB, secured bool) *cluster {
 		}
 		m.start()
 	}
-	c.settle()
+	c.settle(t)
 	return c
 }
 
@@ -75,12 +75,12 @@ func (c *cluster) config(m *member) string {
 }
 
 // settle waits until all members are ready and follow one leader in one term.
-func (c *cluster) settle() {
-	c.t.Helper()
-	live.Eventually(c.t, "three members that are ready and follow one leader", func() bool {
+func (c *cluster) settle(t testing.TB) {
+	t.Helper()
+	live.Eventually(t, "three members that are ready and follow one leader", func() bool {
 		for _, m := range c.members {
 			if !m.host.Running() {
-				c.t.Fatalf("member %d ended with %v\n%s", m.id, m.host.Cmd.ProcessState, m.host.LastLines(40))
+				t.Fatalf("member %d ended with %v\n%s", m.id, m.host.Cmd.ProcessState, m.host.LastLines(40))
 			}
 			if !m.ready() {
 				return false
@@ -123,11 +123,12 @@ func (c *cluster) others(not *member) []*member {
 	return slices.DeleteFunc(slices.Clone(c.members), func(m *member) bool { return m == not })
 }
 
-// end kills all hosts.
-func (c *cluster) end() {
-	c.t.Helper()
+// failed shows what the members have logged last, and kills them.
+func (c *cluster) failed(t testing.TB) {
+	t.Helper()
 	for _, m := range c.members {
-		m.host.Kill(c.t)
+		t.Logf("the log of member %d ends with:\n%s", m.id, m.host.LastLines(20))
+		m.host.Kill(t)
 	}
 }
 

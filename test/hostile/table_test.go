@@ -78,16 +78,16 @@ func strikeAll(t *testing.T, secured bool, attacks []attack) {
 			if c == nil {
 				c = startCluster(t, secured) // it outlives this row
 			}
-			f := attacks[i].judged(s, c, i)
-			f.failed = s.Failed()
-			all = append(all, f)
-			if s.Failed() {
-				for _, m := range c.members {
-					s.Logf("the log of member %d ends with:\n%s", m.id, m.host.LastLines(20))
+			f := figures{attack: &attacks[i]}
+			defer func() {
+				f.failed = s.Failed()
+				all = append(all, f)
+				if s.Failed() {
+					c.failed(s)
+					c = nil
 				}
-				c.end()
-				c = nil
-			}
+			}()
+			attacks[i].judged(s, c, i, &f)
 		})
 	}
 	report(t, all)

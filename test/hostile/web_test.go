@@ -20,7 +20,7 @@ import (
 // in its own name, which is not this host's, of one origin with it. Nothing of it
 // is answered but by a refusal, and nothing is applied.
 func rebinding(a *assault) {
-	for !a.over() {
+	for !a.over() && !a.Failed() {
 		for _, m := range a.members {
 			for _, r := range []struct{ method, address, path, body string }{
 				{"POST", m.client, "/v1/propose", `{"data":"AA=="}`},
