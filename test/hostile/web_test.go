@@ -20,6 +20,7 @@ import (
 // in its own name, which is not this host's, of one origin with it. Nothing of it
 // is answered but by a refusal, and nothing is applied.
 func rebinding(a *assault) {
+	_, before := get(a.leader.client, "/v1/members")
 	for !a.over() && !a.Failed() {
 		for _, m := range a.members {
 			for _, r := range []struct{ method, address, path, body string }{
@@ -36,10 +37,8 @@ func rebinding(a *assault) {
 			}
 		}
 	}
-	for _, m := range a.members {
-		if st := m.status(); len(st.GetWarnings()) > 0 {
-			a.Errorf("member %d warns of %v", m.id, st.GetWarnings())
-		}
+	if _, after := get(a.leader.client, "/v1/members"); !bytes.Equal(before, after) {
+		a.Errorf("the members were\n%s\nand are\n%s", before, after)
 	}
 }
 
