@@ -22,7 +22,7 @@ const (
 func TestAttacks(t *testing.T) {
 	strikeAll(t, false, []attack{
 		{name: "proposals whose answers are not read, 100 streams", port: clients, long: 10 * time.Second, terms: 0, run: proposals(100, false), awaits: hostBounds},
-		{name: "flood of 20 streams, answers read", port: clients, long: 10 * time.Second, terms: 0, run: proposals(20, true)},
+		{name: "flood of 20 streams, answers read", port: clients, long: 10 * time.Second, terms: 0, run: proposals(20, true), awaits: hostBounds},
 		{name: "flood of 100 streams, answers read", port: clients, long: 10 * time.Second, terms: 0, run: proposals(100, true), awaits: hostBounds},
 		{name: "rapid reset", port: clients, long: 8 * time.Second, terms: 0, run: rapidReset, awaits: resetBounds},
 		{name: "CONTINUATION without end", port: clients, long: 5 * time.Second, terms: 0, run: continuations},
