@@ -95,6 +95,41 @@ func TestDamageIsRefused(t *testing.T) {
 	}
 }
 
+// TestADamagedSnapshotFrame: the older snapshot and the log do, as long as they go on
+// from each other; otherwise the refusal names the file.
+func TestADamagedSnapshotFrame(t *testing.T) {
+	for name, c := range map[string]struct {
+		compact uint64
+		names   bool
+	}{"the log goes back to the older one": {100, false}, "the log begins at the newest": {150, true}} {
+		t.Run(name, func(t *testing.T) {
+			dir, ctx := closedStore(t), t.Context()
+			s := pebble.New(testEnv(t))
+			_, err := s.Open(ctx, options(dir, ""))
+			must(t, err)
+			for _, index := range []uint64{100, 150} {
+				w, err := s.CreateSnapshot(ctx, storage.SnapshotMetadata{Index: index, Term: 1}, false)
+				must(t, err)
+				_, err = w.Write([]byte("state"))
+				must(t, err)
+				_, err = w.Commit()
+				must(t, err)
+			}
+			_, err = s.Compact(ctx, c.compact)
+			must(t, err)
+			must(t, s.Close(ctx))
+			newest := fmt.Sprintf("%016x-%016x.snap", 150, 1)
+			must(t, os.Truncate(filepath.Join(dir, newest), 30))
+			err = openError(t, func() storage.Storage { return pebble.New(testEnv(t)) }, dir)
+			if !c.names {
+				must(t, err)
+			} else if !errors.Is(err, storage.ErrCorrupt) || !strings.Contains(err.Error(), newest) || !strings.Contains(err.Error(), "way out") {
+				t.Errorf("Open = %v, want ErrCorrupt that names %s and the way out", err, newest)
+			}
+		})
+	}
+}
+
 // TestBackendsRefuseEachOther: the data of one is never an empty store of
 // another, nor a damaged one; the refusal names both, and what to do.
 func TestBackendsRefuseEachOther(t *testing.T) {

@@ -8,9 +8,12 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// wayOut ends reports of damage after which the store does not open.
-const wayOut = "the way out is to remove this member from the cluster, " +
-	"empty its data directory and add it as a new member"
+// otherWay is what helps whatever is damaged; wayOut ends reports of damage after
+// which the store does not open.
+const (
+	otherWay = "remove this member from the cluster, empty its data directory and add it as a new member"
+	wayOut   = "the way out is to " + otherWay
+)
 
 // damagef is an ErrCorrupt that names the place.
 func damagef(file string, off int64, format string, args ...any) error {

@@ -26,6 +26,7 @@ type Shelf struct {
 	closed   bool
 	parts    uint64 // counts .part files
 	visible  []file // ascending by index
+	damaged  []damagedFile
 	received []file // in no order
 }
 
@@ -89,6 +90,7 @@ func (sh *Shelf) admit(n Name) error {
 	s, err := sh.inspect(n)
 	if errors.Is(err, storage.ErrCorrupt) {
 		sh.logger.Error("a snapshot is damaged and will not be used", "file", n.String(), "error", err)
+		sh.damaged = append(sh.damaged, damagedFile{n, err})
 		return nil
 	}
 	if err != nil {
@@ -105,23 +107,6 @@ func (sh *Shelf) inspect(n Name) (s file, err error) {
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	return inspect(f, n)
-}
-
-// verify compares the snapshots with the log.
-func (sh *Shelf) verify(state storage.State) error {
-	newest := uint64(0)
-	if n := len(sh.visible); n > 0 {
-		s := sh.visible[n-1]
-		newest = s.name.Index
-		if newest > state.LastIndex {
-			return damagef(s.name.String(), 0, "it is a snapshot at %d, but the log ends at %d: entries are missing",
-				newest, state.LastIndex)
-		}
-	}
-	if first := state.FirstIndex; newest < first-1 {
-		return fmt.Errorf("%w: the log begins at %d, and no usable snapshot reaches that; %s", storage.ErrCorrupt, first, wayOut)
-	}
-	return nil
 }
 
 func byIndex(a, b file) int { return cmp.Compare(a.name.Index, b.name.Index) }
