@@ -14,6 +14,7 @@ type Client struct {
 	opts    Options
 	conns   conns
 	waiters waiters
+	pacing  pacing
 	begin   time.Time
 
 	// ctx ends with Close.
@@ -86,10 +87,13 @@ func (c *Client) Propose(ctx context.Context, data []byte) (Result, error) {
 	if ctx.Err() != nil {
 		return Result{}, ended(ctx, NotApplied, nil)
 	}
-	if len(data) > aloneBytes {
-		return c.proposeAlone(ctx, data)
-	}
 	deadline := c.deadline(ctx)
+	if err := c.pace(ctx, deadline, len(data)); err != nil {
+		return Result{}, err
+	}
+	if len(data) > aloneBytes {
+		return c.proposeAlone(ctx, deadline, data)
+	}
 	var last *Error
 	for try := 0; ; {
 		p, err := c.pipeline(ctx, deadline, last)
@@ -106,6 +110,7 @@ func (c *Client) Propose(ctx context.Context, data []byte) (Result, error) {
 			return Result{}, fail
 		}
 		last = fail
+		c.pacing.refused(fail, len(data), c.now())
 		c.learnFrom(p, fail)
 		if err := c.pause(ctx, deadline, try, last); err != nil {
 			return Result{}, err

@@ -170,6 +170,8 @@ func (m *member) Propose(ctx context.Context, data []byte) (server.Result, error
 	}
 }
 
+func (m *member) Full(int) error { return nil }
+
 func (m *member) ProposeAsync(data []byte, _ time.Duration, done func(server.Result, error)) {
 	data = bytes.Clone(data)
 	m.proposals.Add(1)

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -21,6 +22,9 @@ func (c *Client) waiting() int {
 	defer p.tableMu.Unlock()
 	return len(p.queue) + len(p.table.slots) - len(p.table.free)
 }
+
+// Paced is for how long a client holds back values of so many bytes.
+func Paced(c *Client, size int) time.Duration { return c.pacing.left(size, c.now()) }
 
 // Waiting shows it to tests outside the package.
 func Waiting(c *Client) int { return c.waiting() }

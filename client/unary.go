@@ -25,8 +25,10 @@ type request struct {
 
 // do sends r to one member after another until one answers, it makes no sense
 // to go on, or the time is over.
-func (c *Client) do(ctx context.Context, r request) error {
-	deadline := c.deadline(ctx)
+func (c *Client) do(ctx context.Context, r request) error { return c.doBy(ctx, c.deadline(ctx), r) }
+
+// doBy is do with the deadline of a call that has begun already.
+func (c *Client) doBy(ctx context.Context, deadline int64, r request) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(deadline-c.now()))
 	defer cancel()
 	stop := context.AfterFunc(c.ctx, cancel)
@@ -90,11 +92,12 @@ func (c *Client) try(ctx context.Context, addr string, r request) *Error {
 }
 
 // proposeAlone is Propose for a large value.
-func (c *Client) proposeAlone(ctx context.Context, data []byte) (result Result, err error) {
-	err = c.do(ctx, request{send: func(ctx context.Context, host hostv1.HostClient) error {
+func (c *Client) proposeAlone(ctx context.Context, deadline int64, data []byte) (result Result, err error) {
+	err = c.doBy(ctx, deadline, request{send: func(ctx context.Context, host hostv1.HostClient) error {
 		var header metadata.MD
 		resp, err := host.Propose(ctx, &hostv1.ProposeRequest{Data: data}, grpc.Header(&header))
 		if err != nil {
+			c.pacing.refused(fromRPC("", err), len(data), c.now())
 			return tooLargeToRead(err, len(header) == 0)
 		}
 		result = Result{Index: resp.GetIndex(), Data: resp.GetData(), Error: resp.GetError(), Lost: resp.GetResultLost()}

@@ -96,7 +96,7 @@ func New(cfg Config) (*Host, error) {
 		Log: cfg.Log, Access: guard, RefusedConnections: func() uint64 { return h.api.RefusedConnections() },
 	})
 	h.api = api.New(api.Options{
-		Service: h.server, Logger: cfg.Logger, Gatherer: prometheus.Gatherers{cfg.Metrics, pluginGatherer{h}}, Version: cfg.Version,
+		Service: h.server, Refusals: h.server.Refusals(), Logger: cfg.Logger, Gatherer: prometheus.Gatherers{cfg.Metrics, pluginGatherer{h}}, Version: cfg.Version,
 		Limits:    api.Limits{MaxValueBytes: cfg.MaxValueBytes, MaxConnections: cfg.MaxConnections},
 		HostNames: cfg.HostNames, Access: guard,
 	})

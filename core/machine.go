@@ -2,9 +2,7 @@ package core
 
 import (
 	"context"
-	"fmt"
 	"sync"
-	"time"
 
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/server"
@@ -83,34 +81,4 @@ func (s *machineSource) current() *catalog.Instance {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.instance
-}
-
-// Apply is never cancelled half-way (law 4), but watched: after this much it
-// is complained about, and the member unfit to lead (diagnose), then the plugin is
-// killed and its successor replays.
-func applyLimits(election time.Duration) (warn, kill time.Duration) {
-	return 2 * election, 30*time.Second + 10*election
-}
-
-// watchApply is the watchdog of Apply.
-func (h *Host) watchApply() {
-	warn, kill := applyLimits(h.cfg.Election)
-	ticker := time.NewTicker(h.cfg.Election)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-h.quit:
-			return
-		case <-ticker.C:
-		}
-		stalled := h.server.ApplyStalled()
-		in := h.machine.current()
-		if stalled < warn || in == nil {
-			continue
-		}
-		h.logger.Warn("state machine has not answered an apply", "plugin", in.Info().Name, "for", stalled.Round(time.Millisecond))
-		if stalled >= kill {
-			in.Fail(fmt.Errorf("has not answered an apply for %v: %w", stalled.Round(time.Millisecond), catalog.ErrHung))
-		}
-	}
 }

@@ -77,6 +77,22 @@ func (c *cluster) gauge(id member.ID, name string) (sum float64) {
 	return sum
 }
 
+// counter is what a member has counted of requests with this result.
+func (c *cluster) counter(id member.ID, name, result string) (n float64) {
+	families, err := c.metrics[id].Gather()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == name && m.GetLabel()[0].GetValue() == result {
+				n += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return n
+}
+
 // readyz is the answer of a member's admin port.
 func (c *cluster) readyz(id member.ID) (int, string) {
 	resp, err := http.Get("http://" + c.nodes[id].host.AdminAddr().String() + "/readyz")

@@ -101,6 +101,8 @@ func (h *fakeHost) ProposeAsync(data []byte, _ time.Duration, done func(server.R
 	done(h.Propose(context.Background(), bytes.Clone(data)))
 }
 
+func (h *fakeHost) Full(int) error { return nil }
+
 func (h *fakeHost) Query(ctx context.Context, data []byte, _ server.Consistency) (server.Answer, error) {
 	h.mu.Lock()
 	err, index := h.err, h.index

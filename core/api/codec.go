@@ -43,10 +43,7 @@ func (c *codec) Marshal(v any) (mem.BufferSlice, error) {
 	if !ok {
 		return c.proto.Marshal(v)
 	}
-	pool := mem.DefaultBufferPool()
-	buf := pool.Get(results.size())
-	*buf = results.appendTo((*buf)[:0])
-	return mem.BufferSlice{mem.NewBuffer(buf, pool)}, nil
+	return mem.BufferSlice{results.buffer()}, nil
 }
 
 // Unmarshal implements encoding.CodecV2.
@@ -63,9 +60,12 @@ func (c *codec) Unmarshal(data mem.BufferSlice, v any) error {
 }
 
 func (c *codec) decodeBatch(data mem.BufferSlice, b *proposalBatch) error {
-	b.release()
+	b.begin()
 	if n := data.Len(); n > c.messageBytes {
 		return tooLarge("batch of proposals", n, c.messageBytes)
+	}
+	if b.refuseEarly(data) {
+		return nil
 	}
 	b.held = data.MaterializeToBuffer(mem.DefaultBufferPool())
 	return b.decode(b.held.ReadOnlyData(), c.batchCount)

@@ -23,6 +23,9 @@ type fakeService struct {
 	mu sync.Mutex
 	// fail is the error of every request, if set.
 	fail error
+	// full is why there is no room for values of more than room bytes.
+	full error
+	room int
 	// hold keeps asynchronous proposals until release.
 	hold  bool
 	held  []func(server.Result, error)
@@ -53,6 +56,15 @@ func (f *fakeService) Propose(ctx context.Context, data []byte) (server.Result, 
 	case <-ctx.Done():
 		return server.Result{}, &server.Error{Err: server.ErrCanceled}
 	}
+}
+
+func (f *fakeService) Full(bytes int) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if bytes <= f.room {
+		return nil
+	}
+	return f.full
 }
 
 func (f *fakeService) ProposeAsync(data []byte, timeout time.Duration, done func(server.Result, error)) {

@@ -16,6 +16,10 @@ import (
 type Options struct {
 	// Service is required.
 	Service server.Service
+	// Refusals observes for each proposal on a stream that there was no room for how
+	// many seconds passed from when it was read until its refusal was given to the
+	// connection. It may be nil.
+	Refusals prometheus.Observer
 	// Logger is slog.Default() if nil.
 	Logger *slog.Logger
 	// Gatherer answers /metrics; without one there is no such path.

@@ -19,8 +19,13 @@ type proposal struct {
 // of a stream; err says that the last message is not to be used.
 type proposalBatch struct {
 	proposals []proposal
-	err       error
-	held      mem.Buffer // the batch's bytes, which are gRPC's; nil if there are none
+	// full says why there is no room for a value of so many bytes, nil if there is.
+	full func(bytes int) error
+	// refused are those of the last message for which there was none.
+	refused []refusedProposal
+	arrived time.Time // when the last message was there
+	err     error
+	held    mem.Buffer // the batch's bytes, which are gRPC's; nil if there are none
 }
 
 // release gives the bytes back. No proposal of the batch may be used any more.

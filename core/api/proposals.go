@@ -3,11 +3,12 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"runtime"
 	"sync"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
@@ -29,6 +30,8 @@ type proposalStream struct {
 	limits Limits
 	end    *ending
 	stream grpc.ServerStream
+	// refusals observes how long refusals take; may be nil.
+	refusals prometheus.Observer
 
 	// wake holds a token while the writer has something to look at.
 	wake chan struct{}
@@ -67,14 +70,14 @@ func (r *requests) Proposals(stream grpc.BidiStreamingServer[hostv1.ProposalBatc
 }
 
 func newProposalStream(r *requests, stream grpc.ServerStream) *proposalStream {
-	s := &proposalStream{svc: r.svc, limits: r.limits, end: r.end, stream: stream, wake: make(chan struct{}, 1)}
+	s := &proposalStream{svc: r.svc, limits: r.limits, end: r.end, stream: stream, refusals: r.refusals, wake: make(chan struct{}, 1)}
 	s.room.L = &s.mu
 	return s
 }
 
 // read runs until the client closed its side or the call is over.
 func (s *proposalStream) read() {
-	var batch proposalBatch
+	batch := proposalBatch{full: s.full}
 	defer batch.release()
 	for {
 		if err := s.stream.RecvMsg(&batch); err != nil {
@@ -88,79 +91,11 @@ func (s *proposalStream) read() {
 			s.close(statusOf(batch.err))
 			return
 		}
-		if !s.admit(batch.proposals) {
+		if !s.admit(&batch) {
 			return
 		}
 		batch.release()
 	}
-}
-
-// admit hands a batch to the service and refuses what is over the limits. It
-// reports false if the stream takes no more; the batch is then not applied.
-func (s *proposalStream) admit(batch []proposal) bool {
-	draining := s.end.refusal()
-	s.mu.Lock()
-	// A client that proposes without reading answers is made to wait.
-	for len(s.answers) > s.limits.MaxInFlight && !s.closing && !s.dead {
-		s.room.Wait()
-	}
-	if s.closing || s.dead {
-		s.mu.Unlock()
-		return false
-	}
-	admitted := s.refuseLocked(batch, draining)
-	s.mu.Unlock()
-
-	for i := range admitted {
-		p := &admitted[i]
-		id, size := p.id, len(p.data)+proposalOverhead
-		s.svc.ProposeAsync(p.data, p.timeout, func(result server.Result, err error) {
-			s.answer(id, size, result, err)
-		})
-	}
-	return true
-}
-
-// refuseLocked counts what is admitted, moves it to the front of the batch and
-// returns it; the rest is answered.
-func (s *proposalStream) refuseLocked(batch []proposal, draining error) []proposal {
-	admitted := batch[:0]
-	// These refusals are the same for a whole batch: encoded once.
-	var stopping, full []byte
-	for _, p := range batch {
-		size := len(p.data) + proposalOverhead
-		switch {
-		case draining != nil:
-			s.pushRefusalLocked(p.id, &stopping, draining)
-		case len(p.data) > s.limits.MaxValueBytes:
-			var large []byte
-			s.pushRefusalLocked(p.id, &large, valueTooLarge("value", len(p.data), s.limits.MaxValueBytes))
-		case s.pending >= s.limits.MaxInFlight || s.bytes+size > s.limits.MaxInFlightBytes:
-			s.pushRefusalLocked(p.id, &full, s.fullLocked())
-		default:
-			s.pending++
-			s.bytes += size
-			admitted = append(admitted, p)
-		}
-	}
-	return admitted
-}
-
-// fullLocked says which bounds of the stream are reached.
-func (s *proposalStream) fullLocked() error {
-	return &server.Error{
-		Err:        server.ErrTooManyRequests,
-		Detail:     fmt.Sprintf("%d proposals of %d bytes in flight on this stream", s.pending, s.bytes),
-		RetryAfter: fullRetryAfter,
-	}
-}
-
-func (s *proposalStream) pushRefusalLocked(id uint64, encoded *[]byte, err error) {
-	if *encoded == nil {
-		*encoded = encodeFailure(failureOf(err))
-	}
-	s.pending++
-	s.pushLocked(refusalOf(id, *encoded))
 }
 
 // pushLocked queues an answer to a proposal that pending counts already.
@@ -174,12 +109,15 @@ func (s *proposalStream) pushLocked(a answer) {
 }
 
 // answer takes the service's answer to a proposal of the given size.
-func (s *proposalStream) answer(id uint64, size int, result server.Result, err error) {
+func (s *proposalStream) answer(id uint64, size int, arrived time.Time, result server.Result, err error) {
 	var a answer
 	if err != nil {
 		a = refusalOf(id, encodeFailure(failureOf(err)))
 	} else {
 		a = answerOf(id, result)
+	}
+	if isFull(err) {
+		a.refusedAt = arrived
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -242,7 +180,7 @@ func (s *proposalStream) send(answers []answer) error {
 			size += answers[n].outer
 			n++
 		}
-		if err := s.stream.SendMsg(&resultBatch{answers: answers[:n]}); err != nil {
+		if err := s.stream.SendMsg(&resultBatch{answers: answers[:n], refusals: s.refusals}); err != nil {
 			return err
 		}
 		clear(answers[:n])

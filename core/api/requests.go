@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/core/access"
 	"github.com/pontoon-raft/pontoon/core/server"
@@ -22,6 +24,8 @@ type requests struct {
 	end *ending
 	// guard decides what clients may do; nil if they may do everything.
 	guard *access.Guard
+	// refusals observes how long the refusals of proposals on streams take.
+	refusals prometheus.Observer
 	// readers are the goroutines that read Proposals streams. They end when
 	// their call does.
 	readers sync.WaitGroup

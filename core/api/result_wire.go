@@ -1,6 +1,9 @@
 package api
 
 import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
@@ -17,6 +20,8 @@ type answer struct {
 	// inner and outer are the encoded sizes of the response and of the whole
 	// answer without its own tag and length.
 	inner, outer int
+	// refusedAt is when the proposal was read, if there was no room for it.
+	refusedAt time.Time
 }
 
 func answerOf(id uint64, result server.Result) answer {
@@ -43,7 +48,11 @@ func encodeFailure(f *hostv1.Failure) []byte {
 }
 
 // A resultBatch is hostv1.ProposalResultBatch.
-type resultBatch struct{ answers []answer }
+type resultBatch struct {
+	answers []answer
+	// refusals observes how long those took that refuse for want of room; may be nil.
+	refusals prometheus.Observer
+}
 
 func (r *resultBatch) size() int {
 	size := 0

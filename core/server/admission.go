@@ -47,24 +47,22 @@ func (s *Server) register(id node.RequestID, w *waiter) (*node.Node, error) {
 
 // admit refuses what there is no room for. Callers hold mu.
 func (s *Server) admit(w *waiter) error {
-	proposals := len(s.waiters) - s.changes
 	switch {
 	case w.change && s.changes >= maxChanges:
 		return &Error{Err: ErrTooManyRequests, Detail: fmt.Sprintf("%d membership changes are pending", s.changes), RetryAfter: s.cfg.Election}
 	case w.change:
-	case proposals >= s.cfg.MaxPending:
-		return &Error{Err: ErrTooManyRequests, Detail: fmt.Sprintf("%d are pending", proposals), RetryAfter: s.cfg.Tick}
-	case s.pending+w.size > s.cfg.MaxPendingBytes:
-		return &Error{Err: ErrTooManyRequests, Detail: fmt.Sprintf("%d bytes are pending", s.pending), RetryAfter: s.cfg.Tick}
+		return nil
 	}
-	return nil
+	return s.full(w.size)
 }
 
 // count keeps the sums over all waiters: one comes, or goes. Callers hold mu.
 func (s *Server) count(w *waiter, by int) {
-	s.pending += int64(by) * w.size
+	s.occupied.bytes.Add(int64(by) * w.size)
 	if w.change {
 		s.changes += by
+	} else {
+		s.occupied.proposals.Add(int64(by))
 	}
 	if w.done == nil {
 		s.answered += by

@@ -15,6 +15,7 @@ type metrics struct {
 	snapshotFailures prometheus.Counter
 	quarantined      prometheus.Counter
 	overtaken        prometheus.Counter
+	refusal          prometheus.Histogram
 }
 
 const namespace = "pontoon"
@@ -51,9 +52,14 @@ func newMetrics(s *Server, r prometheus.Registerer) *metrics {
 			Namespace: namespace, Name: "snapshot_sends_overtaken_total",
 			Help: "Snapshots on their way to a follower that were given up because they held back too much of the log.",
 		}),
+		refusal: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "refusal_duration_seconds",
+			Help:    "Time from when a proposal on a stream was read until its refusal for want of room was given to the connection.",
+			Buckets: refusalBuckets(),
+		}),
 	}
 	if r != nil {
-		r.MustRegister(m.overtaken, m.proposals, m.leaderChanges, m.applyEntries, m.snapshotSave, m.snapshotFailures, m.quarantined)
+		r.MustRegister(m.refusal, m.overtaken, m.proposals, m.leaderChanges, m.applyEntries, m.snapshotSave, m.snapshotFailures, m.quarantined)
 		r.MustRegister(s.gauges()...)
 	}
 	return m

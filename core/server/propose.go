@@ -51,6 +51,9 @@ func (s *Server) ProposeAsync(data []byte, timeout time.Duration, done func(Resu
 func (s *Server) propose(data []byte, timeout time.Duration, done func(Result, error)) node.RequestID {
 	id := s.newRequest()
 	n, err := (*node.Node)(nil), s.checkValue(data)
+	if err == nil {
+		err = s.full(int64(len(data))) // a refusal waits for no lock
+	}
 	w := s.newWaiter(int64(len(data)), timeout, done)
 	until := w.deadline
 	if err == nil {

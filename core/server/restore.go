@@ -86,7 +86,10 @@ func (d *driver) tryRestore(ctx context.Context, st storage.Storage, index uint6
 		return fmt.Errorf("%w: snapshot %d: %w", ErrPermanent, index, err)
 	}
 	s.logger.Info("restoring the state machine from a snapshot", "index", index, "bytes", source.size)
-	if err := m.Restore(ctx, index, source); err != nil {
+	watched, end := s.beginRestore(index, source.size)
+	err = m.Restore(ctx, index, watchedSource{source, watched})
+	end()
+	if err != nil {
 		// What the state machine makes of a failed read is its own affair.
 		return fmt.Errorf("restore snapshot %d: %w: %w", index, cmp.Or(source.err, errRestoreFailed), err)
 	}
@@ -101,6 +104,20 @@ func (d *driver) tryRestore(ctx context.Context, st storage.Storage, index uint6
 	s.given = max(s.given, index)
 	s.advance(index, header.Registry)
 	return nil
+}
+
+// watchedSource is what a state machine reads a snapshot from, under the eyes of the
+// watchdog.
+type watchedSource struct {
+	s *snapshotSource
+	r *restoring
+}
+
+// Read implements io.Reader.
+func (w watchedSource) Read(b []byte) (n int, err error) {
+	w.r.ask()
+	defer func() { w.r.given(n) }()
+	return w.s.Read(b)
 }
 
 // snapshotSource is a stored snapshot as a state machine reads it. A state

@@ -32,13 +32,13 @@ type Server struct {
 	stopping   bool
 	conflict   error // why this member must not serve
 	waiters    map[uint64]*waiter
-	pending    int64 // bytes of data in waiters
-	changes    int   // membership changes among them
-	answered   int   // those among them whose clients have their answer
+	changes    int // membership changes among them
+	answered   int // those among them whose clients have their answer
 	misses     misses
 	attachedAt time.Time // when node was attached
 
-	reigns atomic.Pointer[reign] // written by the raft goroutine
+	occupied occupancy             // changes under mu
+	reigns   atomic.Pointer[reign] // written by the raft goroutine
 
 	started     atomic.Bool
 	made        time.Time
@@ -52,6 +52,7 @@ type Server struct {
 	queries     *queryGate
 	machine     access
 	applyStall  atomic.Pointer[time.Time] // since when an apply has been unanswered; nil if none
+	restoring   atomic.Pointer[restoring] // the Restore under way; nil if there is none
 	unread      atomic.Pointer[string]    // why the storage cannot be read for the state machine; nil if it can
 	plea        atomic.Pointer[plea]      // what the leader is asked for; nil if it is asked for nothing
 
@@ -163,7 +164,8 @@ func (s *Server) Detach(reason error) {
 	s.node, s.storage = nil, nil
 	failed := s.waiters
 	s.waiters = map[uint64]*waiter{}
-	s.pending, s.changes, s.answered = 0, 0, 0
+	s.changes, s.answered = 0, 0
+	s.occupied.none()
 	s.mu.Unlock()
 	s.queue.detach()
 	withdrawn := withdraw(n, func(node.RequestID) bool { return true })

@@ -29,6 +29,10 @@ type Service interface {
 	// block. A timeout of 0 means the request timeout. The service keeps nothing
 	// of data: it is the caller's again when ProposeAsync returns.
 	ProposeAsync(data []byte, timeout time.Duration, done func(Result, error))
+	// Full says why a proposal with so many bytes of data would be refused for want
+	// of room; nil if it may be proposed. Its caller refuses it then, and it counts
+	// as refused. Full waits for nothing.
+	Full(bytes int) error
 	// Query asks the state machine.
 	Query(ctx context.Context, data []byte, c Consistency) (Answer, error)
 	// Status tells what this member knows of itself and its plugins.

@@ -92,8 +92,8 @@ func (w *world) stop() {
 		w.t.Error(err)
 	}
 	w.s.Stop()
-	if n := w.s.Pending(); n != 0 || len(w.s.waiters) != 0 || w.s.pending != 0 {
-		w.t.Errorf("%d requests and %d bytes are left behind", n, w.s.pending)
+	if n := w.s.Pending(); n != 0 || len(w.s.waiters) != 0 || w.s.occupied.bytes.Load() != 0 {
+		w.t.Errorf("%d requests and %d bytes are left behind", n, w.s.occupied.bytes.Load())
 	}
 }
 

@@ -1,0 +1,91 @@
+package api
+
+import (
+	"bytes"
+	"testing"
+
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+
+	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+)
+
+// pieces cuts a message as a connection does.
+func pieces(raw []byte, size int) (s mem.BufferSlice) {
+	for len(raw) > 0 {
+		n := min(size, len(raw))
+		s = append(s, mem.SliceBuffer(raw[:n]))
+		raw = raw[n:]
+	}
+	return s
+}
+
+// What is known of a large proposal from its ends is what all of it says, however it
+// is cut.
+func TestTheEndsOfAProposalSayWhatAllOfItSays(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := &hostv1.Proposal{
+			Id:        rapid.Uint64().Draw(t, "id"),
+			Data:      make([]byte, rapid.IntRange(earlyBytes, 4*earlyBytes).Draw(t, "bytes")),
+			TimeoutMs: rapid.Uint32().Draw(t, "timeout"),
+		}
+		raw, err := proto.Marshal(&hostv1.ProposalBatch{Proposals: []*hostv1.Proposal{p}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, size, ok := readEnds(pieces(raw, rapid.IntRange(1, 3*earlyBytes).Draw(t, "piece")))
+		if !ok || id != p.Id || size != len(p.Data) {
+			t.Fatalf("id %d of %d bytes, %v; want %d of %d", id, size, ok, p.Id, len(p.Data))
+		}
+	})
+}
+
+// Whatever is not one proposal with its data in one piece is left to the decoder: two
+// proposals, an id behind the data, a field that is not known, a message that is cut.
+func TestWhatIsNotOnePlainProposalIsDecoded(t *testing.T) {
+	data := make([]byte, earlyBytes)
+	one := &hostv1.Proposal{Id: 7, Data: data, TimeoutMs: 5}
+	raw, err := proto.Marshal(&hostv1.ProposalBatch{Proposals: []*hostv1.Proposal{one}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner, err := proto.Marshal(one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrap := func(b []byte) []byte { return append(appendLength(nil, 1, len(b)), b...) }
+	for name, message := range map[string][]byte{
+		"two":                     bytes.Repeat(raw, 2),
+		"cut":                     raw[:len(raw)-1],
+		"an id behind":            wrap(append(bytes.Clone(inner), 1<<3, 9)),
+		"data behind":             wrap(append(bytes.Clone(inner), 2<<3|2, 0)),
+		"a field not known":       wrap(append([]byte{9 << 3, 1}, inner...)),
+		"a field not known later": wrap(append(bytes.Clone(inner), 9<<3, 1)),
+		"a field beside":          append(bytes.Clone(raw), 9<<3, 1),
+		"no length":               raw[:1],
+	} {
+		if id, size, ok := readEnds(pieces(message, 1000)); ok {
+			t.Errorf("%s: taken for proposal %d of %d bytes", name, id, size)
+		}
+	}
+}
+
+// FuzzEnds: whatever is read from the ends of a message, the decoder reads too.
+func FuzzEnds(f *testing.F) {
+	raw, err := proto.Marshal(&hostv1.ProposalBatch{Proposals: []*hostv1.Proposal{{Id: 7, Data: make([]byte, 200), TimeoutMs: 5}}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(raw)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		id, size, ok := readEnds(pieces(raw, 7))
+		if !ok {
+			return
+		}
+		var all proposalBatch
+		if err := all.decode(raw, 2); err != nil || len(all.proposals) != 1 || all.proposals[0].id != id || len(all.proposals[0].data) != size {
+			t.Fatalf("%x: the ends say proposal %d of %d bytes; all of it %+v, %v", raw, id, size, all.proposals, err)
+		}
+	})
+}

@@ -1,0 +1,73 @@
+package core
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/core/catalog"
+	"github.com/pontoon-raft/pontoon/core/server"
+)
+
+// Apply is never cancelled half-way (law 4), but watched: after this much it
+// is complained about, and the member unfit to lead (diagnose), then the plugin is
+// killed and its successor replays.
+func applyLimits(election time.Duration) (warn, kill time.Duration) {
+	return 2 * election, 30*time.Second + 10*election
+}
+
+// restorePace is how many bytes a second a state machine works off at least of a
+// snapshot that it has taken whole before it begins.
+const restorePace = 1 << 20
+
+// restoreLimits are the same for a Restore that neither takes bytes nor answers. It
+// has the time of an Apply, and what the snapshot's size may take besides: a state
+// machine may do all its work after it has read everything.
+func restoreLimits(election time.Duration, bytes uint64) (warn, kill time.Duration) {
+	_, kill = applyLimits(election)
+	kill += time.Duration(bytes/restorePace) * time.Second
+	return kill / 2, kill
+}
+
+// stall is a call that the state machine does not answer.
+type stall struct {
+	text       string // of what, and how it stands
+	warn, kill time.Duration
+	since      time.Duration
+}
+
+// stalls are the calls that are watched, as they are now.
+func stalls(apply time.Duration, restore server.RestoreStall, election time.Duration) (list []stall) {
+	warn, kill := applyLimits(election)
+	list = append(list, stall{"has not answered an apply", warn, kill, apply})
+	if restore.For > 0 {
+		warn, kill = restoreLimits(election, restore.Bytes)
+		list = append(list, stall{
+			fmt.Sprintf("has taken %d of %d bytes of the snapshot at index %d, and has neither taken more nor answered", restore.Read, restore.Bytes, restore.Index),
+			warn, kill, restore.For,
+		})
+	}
+	return list
+}
+
+// watchApply is the watchdog of Apply and of Restore.
+func (h *Host) watchApply() {
+	ticker := time.NewTicker(h.cfg.Election)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-h.quit:
+			return
+		case <-ticker.C:
+		}
+		in := h.machine.current()
+		for _, s := range stalls(h.server.ApplyStalled(), h.server.RestoreStalled(), h.cfg.Election) {
+			if s.since < s.warn || in == nil {
+				continue
+			}
+			h.logger.Warn("state machine "+s.text, "plugin", in.Info().Name, "for", s.since.Round(time.Millisecond))
+			if s.since >= s.kill {
+				in.Fail(fmt.Errorf("%s for %v: %w", s.text, s.since.Round(time.Millisecond), catalog.ErrHung))
+			}
+		}
+	}
+}
