@@ -5,7 +5,6 @@ package e2e
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"math/rand"
@@ -17,7 +16,6 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
-	"github.com/pontoon-raft/pontoon/client/kv"
 )
 
 // A load is many writes over a few Proposals calls to one node. It has no client
@@ -32,7 +30,7 @@ type load struct {
 // loadCall is one Proposals call over a connection of its own.
 type loadCall struct {
 	load *load
-	call grpc.BidiStreamingClient[hostv1.ProposalBatch, hostv1.ProposalResultBatch]
+	call grpc.ClientStream
 	room chan struct{} // holds a token for each write that may be sent; nil if any may
 
 	mu   sync.Mutex
@@ -42,7 +40,7 @@ type loadCall struct {
 
 // loadWrite is one that is under way.
 type loadWrite struct {
-	at      time.Time
+	at      time.Time // before it was given to gRPC
 	timeout time.Duration
 	size    int
 }
@@ -54,6 +52,7 @@ const (
 	shortestTimeout, longestTimeout = time.Millisecond, 5 * time.Second
 	loadKeys                        = 10
 	loadCalls                       = 8
+	loadWriteBuffer                 = 256 << 10
 	loadCatchUp                     = 200 * time.Millisecond
 )
 
@@ -63,12 +62,12 @@ func startLoad(t testing.TB, n *node, inFlight int) *load {
 	t.Helper()
 	l := &load{t: t}
 	for range loadCalls {
-		conn, err := grpc.NewClient(n.client, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		conn, err := grpc.NewClient(n.client, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithWriteBufferSize(loadWriteBuffer))
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { conn.Close() })
-		call, err := hostv1.NewHostClient(conn).Proposals(context.Background())
+		call, err := hostv1.NewHostClient(conn).Proposals(context.Background(), grpc.ForceCodecV2(newLoadCodec()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,22 +119,12 @@ func (l *load) send(during time.Duration, rate float64) *loadTally {
 	return &l.tally
 }
 
-// loadValues are writes of all sizes, encoded.
-func loadValues() (values [][]byte) {
-	const steps = 64
-	for i := range steps {
-		size := spread(smallestValue, largestValue, float64(i)/(steps-1))
-		values = append(values, kv.EncodePut(fmt.Append(nil, i%loadKeys), make([]byte, int(size))))
-	}
-	return values
-}
-
 // spread is between from and to, evenly over the magnitudes as x goes from 0 to 1.
 func spread(from, to, x float64) float64 { return from * math.Pow(to/from, x) }
 
 // send sends writes until stopped; with a rate as evenly as the host takes them,
 // and never what was due long ago.
-func (c *loadCall) send(values [][]byte, random *rand.Rand, rate float64, stopped <-chan struct{}) {
+func (c *loadCall) send(values []loadValue, random *rand.Rand, rate float64, stopped <-chan struct{}) {
 	defer func() { _ = c.call.CloseSend() }()
 	due, timer := time.Now(), time.NewTimer(math.MaxInt64) // never, if an answer makes room
 	for {
@@ -160,7 +149,7 @@ func (c *loadCall) send(values [][]byte, random *rand.Rand, rate float64, stoppe
 	}
 }
 
-func (c *loadCall) write(data []byte, timeout time.Duration) bool {
+func (c *loadCall) write(data loadValue, timeout time.Duration) bool {
 	milliseconds := max(timeout.Milliseconds(), 1)
 	c.mu.Lock()
 	c.last++
@@ -168,7 +157,7 @@ func (c *loadCall) write(data []byte, timeout time.Duration) bool {
 	c.open[id] = &loadWrite{at: time.Now(), timeout: time.Duration(milliseconds) * time.Millisecond, size: len(data)}
 	c.mu.Unlock()
 	c.load.tally.offer(len(data))
-	err := c.call.Send(&hostv1.ProposalBatch{Proposals: []*hostv1.Proposal{{Id: id, Data: data, TimeoutMs: uint32(milliseconds)}}})
+	err := c.call.SendMsg(newLoadMessage(id, data, uint32(milliseconds)))
 	if err != nil {
 		c.load.t.Errorf("the host ended the call: %v", err)
 	}
@@ -178,8 +167,8 @@ func (c *loadCall) write(data []byte, timeout time.Duration) bool {
 // receive takes answers until the call is over. Every write has one then.
 func (c *loadCall) receive() {
 	for {
-		batch, err := c.call.Recv()
-		if err != nil {
+		var batch hostv1.ProposalResultBatch
+		if err := c.call.RecvMsg(&batch); err != nil {
 			if !errors.Is(err, io.EOF) {
 				c.load.t.Errorf("the host ended the call: %v", err)
 			}

@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"flag"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -65,12 +66,19 @@ func TestOverloadThroughAFollower(t *testing.T) {
 	for _, n := range c.nodes {
 		measured = append(measured, n.watchMemory("transport", "storage", "statemachine")...)
 	}
+	cores := []*coreUse{watchCores(t, "the clients", os.Getpid()), watchCores(t, "the host of the follower", follower.host.pid())}
+	before := follower.hostRefusals()
 	flood := openLoop(t, follower, overloadRate*peak.goodput(), *overload)
+	refusals := follower.hostRefusals().since(before)
+	for _, u := range cores {
+		t.Logf("in the flood %s", u)
+	}
 	recovered := recovery(t, follower)
 	closedLoop(t, follower, peakInFlight, overloadRecovery)
 	flood.wg.Wait()
 	back := closedLoop(t, follower, peakInFlight, phase)
 	t.Logf("in the flood, of %.1f times the peak: %s", flood.tally.rate()/peak.goodput(), &flood.tally)
+	t.Logf("in the host: %s", refusals)
 	t.Logf("after it: %s", back)
 
 	f := figures{t, *overload >= overloadProof}
