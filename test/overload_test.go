@@ -66,7 +66,7 @@ func TestOverloadThroughAFollower(t *testing.T) {
 	for _, n := range c.nodes {
 		measured = append(measured, n.watchMemory("transport", "storage", "statemachine")...)
 	}
-	cores := []*coreUse{watchCores(t, "the clients", os.Getpid()), watchCores(t, "the host of the follower", follower.host.pid())}
+	cores := []*coreUse{watchCores(t, "the clients", os.Getpid()), watchCores(t, "the host of the follower", follower.host.PID())}
 	before := follower.hostRefusals()
 	flood := openLoop(t, follower, overloadRate*peak.goodput(), *overload)
 	refusals := follower.hostRefusals().since(before)
