@@ -109,3 +109,16 @@ func (s limitedService) Propose(ctx context.Context, data []byte) (server.Result
 	defer s.client.Answered()
 	return s.Service.Propose(ctx, data)
 }
+
+// Full implements server.Service. What is refused is a request of the client all the
+// same.
+func (s limitedService) Full(bytes int) error {
+	err := s.Service.Full(bytes)
+	if err == nil {
+		return nil
+	}
+	if limit := s.client.Request(time.Now()); limit != nil {
+		return refusal(limit)
+	}
+	return err
+}
