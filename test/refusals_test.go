@@ -71,6 +71,38 @@ func (h hostRefusals) String() string {
 	return fmt.Sprintf("%.0f refusals, half of them within %v, 99%% within %v, 99.9%% within %v", h.count, h.within(0.5), h.within(0.99), h.within(0.999))
 }
 
+// lightLoad is how many writes a second are offered to a host that has time for many
+// times as many: 13 MB/s.
+const lightLoad = 100
+
+// On a machine that has a core for it, a host that has no room refuses values of 100 B
+// to 1 MiB within 10 ms, by its own measure and by that of the clients, who send the
+// whole value first.
+//
+// make overload asserts it, for a minute.
+func TestARefusalTakesNoTime(t *testing.T) {
+	n := newSingle(t)
+	n.settings = []string{"api.max_pending_proposals=1"}
+	n.startReady()
+	cores := watchCores(t, "the host", n.host.PID())
+	before := n.hostRefusals()
+	l := openLoop(t, n, lightLoad, *overload)
+	l.wg.Wait()
+	refusals := n.hostRefusals().since(before)
+	t.Logf("%s", &l.tally)
+	t.Logf("in the host: %s; %s", refusals, cores)
+	if refusals.count < 100 {
+		t.Errorf("%.0f refusals: they show nothing", refusals.count)
+	}
+	f, slack := figures{t, false}, slackRefusal
+	if *overload >= overloadProof {
+		slack = overloadRefusal
+	}
+	f.within("99 % of the refusals, in the host", refusals.within(0.99), overloadRefusal, slack)
+	f.within("99 % of the refusals, at the clients", l.tally.refusal(0.99), overloadRefusal, slack)
+	n.stop()
+}
+
 // The share that a histogram shows is that of the least bucket that has it.
 func TestHostRefusals(t *testing.T) {
 	before := hostRefusals{buckets: map[float64]float64{0.001: 5, 0.01: 5, 1: 5}, count: 5}
