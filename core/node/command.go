@@ -124,7 +124,7 @@ func Commands(entries []storage.Entry) ([]Command, error) {
 		if err != nil {
 			return nil, fmt.Errorf("entry %d: %w", e.Index, err)
 		}
-		commands = append(commands, Command{ID: id, Index: e.Index, Data: data})
+		commands = append(commands, Command{ID: id, Index: e.Index, Term: e.Term, Data: data})
 	}
 	return commands, nil
 }

@@ -57,15 +57,17 @@ type Apply struct {
 
 // Command is one entry for the state machine.
 type Command struct {
-	ID    RequestID
-	Index uint64
-	Data  []byte
+	ID          RequestID
+	Index, Term uint64
+	Data        []byte
 }
 
 // ChangeResult is what became of a membership change.
 type ChangeResult struct {
-	ID  RequestID
-	Err error
+	ID RequestID
+	// Index and Term are those of the change's entry.
+	Index, Term uint64
+	Err         error
 }
 
 // SnapshotSend asks for a snapshot to be sent: the one at Index, announced by

@@ -35,7 +35,7 @@ func (c *Core) putApply(m *pb.Message) {
 				// Checked when it came in, so the log changed under us.
 				panic(fmt.Sprintf("entry %d: %v", e.GetIndex(), err))
 			}
-			a.Commands = append(a.Commands, Command{ID: id, Index: e.GetIndex(), Data: data})
+			a.Commands = append(a.Commands, Command{ID: id, Index: e.GetIndex(), Term: e.GetTerm(), Data: data})
 			a.Bytes += uint64(len(data)) + entryOverhead
 		}
 	}
@@ -67,7 +67,7 @@ func (c *Core) applyChange(e *pb.Entry) ChangeResult {
 	}
 	next, err := c.registry.Apply(change, e.GetIndex(), e.GetTerm())
 	if err != nil {
-		return ChangeResult{ID: id, Err: err}
+		return ChangeResult{ID: id, Index: e.GetIndex(), Term: e.GetTerm(), Err: err}
 	}
 	cc, err := unmarshalChange(e.GetData())
 	if err != nil {
@@ -77,5 +77,5 @@ func (c *Core) applyChange(e *pb.Entry) ChangeResult {
 	c.registrar.due = true
 	c.raft.ApplyConfChange(cc)
 	c.out.StateChanged = true
-	return ChangeResult{ID: id}
+	return ChangeResult{ID: id, Index: e.GetIndex(), Term: e.GetTerm()}
 }

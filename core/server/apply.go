@@ -120,7 +120,7 @@ func (s *Server) answer(items []work, results []Result) {
 				if results != nil {
 					r = results[i]
 				}
-				r.Index = c.Index
+				r.Index, r.Term = c.Index, c.Term
 				list = append(list, ended{w: w, result: r})
 			}
 			i++
@@ -128,7 +128,7 @@ func (s *Server) answer(items []work, results []Result) {
 		for _, c := range a.Changes {
 			s.heardOf(c.ID)
 			if w := s.takeWaiter(c.ID); w != nil {
-				list = append(list, ended{w: w, result: Result{Index: a.Last}, err: c.Err})
+				list = append(list, ended{w: w, result: Result{Index: c.Index, Term: c.Term}, err: c.Err})
 			}
 		}
 	}

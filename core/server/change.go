@@ -29,11 +29,13 @@ func (s *Server) change(ctx context.Context, c member.Change, o ChangeOptions) (
 	ctx, cancel := context.WithTimeout(ctx, RequestTimeout(s.cfg.Election))
 	defer cancel()
 	for {
-		err := s.tryChange(ctx, start, c, o)
+		entry, err := s.tryChange(ctx, start, c, o)
 		var refused refusal
 		switch {
 		case err == nil:
-			return s.Membership(), nil
+			members := s.Membership()
+			members.Index, members.Term = entry.Index, entry.Term
+			return members, nil
 		case !errors.As(err, &refused):
 			return Membership{}, s.changeError(err)
 		case errors.Is(err, node.ErrTooEarly):
@@ -51,15 +53,15 @@ func (s *Server) change(ctx context.Context, c member.Change, o ChangeOptions) (
 	}
 }
 
-// tryChange proposes a change once.
-func (s *Server) tryChange(ctx context.Context, start time.Time, c member.Change, o ChangeOptions) error {
+// tryChange proposes a change once. Of the result index and term are set.
+func (s *Server) tryChange(ctx context.Context, start time.Time, c member.Change, o ChangeOptions) (Result, error) {
 	id := s.newRequest()
-	outcome := make(chan error, 1)
+	outcome := make(chan ending, 1)
 	deadline, _ := ctx.Deadline()
-	w := &waiter{done: func(_ Result, err error) { outcome <- err }, start: start, deadline: deadline, change: true}
+	w := &waiter{done: func(r Result, err error) { outcome <- ending{r, err} }, start: start, deadline: deadline, change: true}
 	n, err := s.register(id, w)
 	if err != nil {
-		return err
+		return Result{}, err
 	}
 	n.Do(func(core *node.Core) error {
 		propose := core.ProposeChange
@@ -73,10 +75,10 @@ func (s *Server) tryChange(ctx context.Context, start time.Time, c member.Change
 		return err
 	})
 	select {
-	case err = <-outcome:
-		return err
+	case end := <-outcome:
+		return end.result, end.err
 	case <-ctx.Done():
-		return s.abandoned(ctx, start)
+		return Result{}, s.abandoned(ctx, start)
 	}
 }
 

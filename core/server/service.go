@@ -70,8 +70,9 @@ type Service interface {
 
 // Result is what became of an applied proposal.
 type Result struct {
-	Index uint64
-	Data  []byte
+	// Index and Term are those of the proposal's entry.
+	Index, Term uint64
+	Data        []byte
 	// Error is the state machine's own refusal.
 	Error string
 	// Lost: applied, but the state machine restarted and the result with it.
@@ -102,6 +103,9 @@ type Membership struct {
 	Members []Member
 	// Leader is 0 if none is known.
 	Leader NodeID
+	// Index and Term are those of the entry of the change that this is the answer
+	// to; 0 if it is the answer to a question.
+	Index, Term uint64
 }
 
 // ChangeOptions say how careful a membership change is.
