@@ -45,4 +45,10 @@ const (
 	MaxBatchBytes = 1 << 20
 	// MaxChunkBytes: see MaxBatchBytes.
 	MaxChunkBytes = 256 << 10
+
+	// AuditFileBytes is how long a file of the audit grows, and AuditFiles how many
+	// are kept: a gibibyte in all, which has about two million requests.
+	AuditFileBytes = 64 << 20
+	// AuditFiles: see AuditFileBytes.
+	AuditFiles = 16
 )

@@ -1,0 +1,16 @@
+// Package audit keeps the record of what clients asked of one host: who asked,
+// for what, and what became of it. It never keeps the data itself, only its
+// length and digest.
+//
+// The record is a chain of JSON lines in files of one directory; its form is
+// docs/formats/audit.md. Each line bears its number, the sum of the line before
+// it and its own sum, so that Verify finds a line that was changed, removed or
+// moved. Without a key anybody can compute sums: who may write to the files can
+// write another chain, which is as sound. Two things are out of that reach: the
+// head of the chain, once it was noted elsewhere, and, with a key, the sums of
+// somebody who does not know it.
+//
+// A Log never makes a request wait, unless Options.OnFull is Refuse: then a
+// request is proposed only when its intent is written, and its outcome has a
+// place in memory from that moment on.
+package audit

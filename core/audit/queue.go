@@ -1,0 +1,118 @@
+package audit
+
+import (
+	"sync"
+	"time"
+)
+
+const (
+	// queueRecords is how many records wait at most for the goroutine that writes
+	// them. With 250 bytes each they take 4 MiB.
+	queueRecords = 16 << 10
+	// refusalsPerSecond is how many requests are recorded in a second that were
+	// refused; the others are counted. Whoever may do nothing shall not push out
+	// of the files what others did.
+	refusalsPerSecond = 200
+)
+
+// A queue holds the records that wait to be written. Nothing of it waits.
+type queue struct {
+	// wake holds a token while there is something to take.
+	wake chan struct{}
+
+	mu    sync.Mutex
+	items []Record
+	// reserved is room for outcomes whose intents were taken.
+	reserved int
+	// lost are the records that were dropped since the last take; spared those of
+	// them that were refusals.
+	lost, spared uint64
+	// second is the second that refusals counts in.
+	second   int64
+	refusals int
+}
+
+func newQueue() *queue { return &queue{wake: make(chan struct{}, 1)} }
+
+// put adds a record, or counts it as dropped: it reports how many were.
+func (q *queue) put(r Record) (dropped int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case r.Outcome == NotApplied && !q.spareLocked(r.time):
+		q.spared++
+	case len(q.items)+q.reserved < queueRecords:
+		q.items = append(q.items, r)
+		q.signal()
+		return 0
+	}
+	q.lost++
+	q.signal()
+	return 1
+}
+
+// spareLocked reports whether one more refusal may be recorded at that time.
+func (q *queue) spareLocked(at time.Time) bool {
+	if second := at.Unix(); second != q.second {
+		q.second, q.refusals = second, 0
+	}
+	q.refusals++
+	return q.refusals <= refusalsPerSecond
+}
+
+// intend adds intents and keeps room for their outcomes. It reports whether there
+// was room for all; if not it adds none.
+func (q *queue) intend(intents []Record) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.items)+q.reserved+2*len(intents) > queueRecords {
+		return false
+	}
+	q.items = append(q.items, intents...)
+	q.reserved += len(intents)
+	q.signal()
+	return true
+}
+
+// outcome adds the outcome of an intent, for which there is room.
+func (q *queue) outcome(r Record) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.reserved--
+	q.items = append(q.items, r)
+	q.signal()
+}
+
+// release gives up the room for outcomes that will not come.
+func (q *queue) release(n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.reserved -= n
+}
+
+// count adds requests that were refused because they could not be recorded. The
+// next records bring the number with them.
+func (q *queue) count(refusals int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.lost += uint64(refusals)
+	q.spared += uint64(refusals)
+}
+
+// take swaps what waits for an empty slice. What was dropped was so after that.
+func (q *queue) take(empty []Record) (items []Record, lost, spared uint64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	items, q.items = q.items, empty[:0]
+	lost, spared = q.lost, q.spared
+	q.lost, q.spared = 0, 0
+	return items, lost, spared
+}
+
+// signal wakes the goroutine that writes; q.mu is held.
+func (q *queue) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
