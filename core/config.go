@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pontoon-raft/pontoon/core/access"
+	"github.com/pontoon-raft/pontoon/core/audit"
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/server"
@@ -58,6 +59,12 @@ type Config struct {
 	MaxConnections int
 	// ClientAddress and AdminAddress are listened on; no admin port if empty.
 	ClientAddress, AdminAddress string
+
+	// Audit says of which requests of clients a record is kept, and how; of none if
+	// its Level is empty. Calls of Service are not those of a client. Its directory
+	// is "audit" in DataDir if Dir is empty; Member, Name, Version and Logger are the
+	// host's.
+	Audit audit.Options
 
 	Storage, StateMachine PluginConfig
 	// Transports are the transport plugins in the order of preference: one, or

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/core/access"
 	"github.com/pontoon-raft/pontoon/core/api"
+	"github.com/pontoon-raft/pontoon/core/audit"
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/server"
@@ -34,6 +35,7 @@ type Host struct {
 	machine  *machineSource
 	courier  *courier
 	identity *identity
+	audit    *audit.Log // nil if none is kept
 
 	incarnation atomic.Uint64
 	stored      atomic.Uint64                  // the highest index that was ever durable here
@@ -77,6 +79,9 @@ func New(cfg Config) (*Host, error) {
 		quit: make(chan struct{}), booted: make(chan struct{}), done: make(chan struct{}),
 	}
 	h.identity = newIdentity(h)
+	if h.audit, err = newAudit(&cfg); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, err), c.Close())
+	}
 	if err := h.makeSlots(); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -93,12 +98,12 @@ func New(cfg Config) (*Host, error) {
 		CatchUpBytes: cfg.CatchUpBytes,
 		Rehearse:     rehearse, RehearseAll: cfg.RehearseSnapshots,
 		StateMachine: h.machine, Plugins: h.pluginStatus, Links: h.courier.links, Fitness: h.unfit, Logger: cfg.Logger, Metrics: cfg.Metrics,
-		Log: cfg.Log, Access: guard, RefusedConnections: func() uint64 { return h.api.RefusedConnections() },
+		Log: cfg.Log, Access: guard, Audit: h.audit, RefusedConnections: func() uint64 { return h.api.RefusedConnections() },
 	})
 	h.api = api.New(api.Options{
 		Service: h.server, Refusals: h.server.Refusals(), Logger: cfg.Logger, Gatherer: prometheus.Gatherers{cfg.Metrics, pluginGatherer{h}}, Version: cfg.Version,
 		Limits:    api.Limits{MaxValueBytes: cfg.MaxValueBytes, MaxConnections: cfg.MaxConnections},
-		HostNames: cfg.HostNames, Access: guard,
+		HostNames: cfg.HostNames, Access: guard, Audit: h.audit,
 	})
 	return h, nil
 }
@@ -165,6 +170,9 @@ func (h *Host) start(ctx context.Context) error {
 	}()
 	if err := h.identity.open(ctx); err != nil {
 		return err
+	}
+	if err := h.audit.Start(); err != nil {
+		return fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, err)
 	}
 	if err := h.beginLife(uint64(max(time.Now().UnixNano(), 0))); err != nil {
 		return err

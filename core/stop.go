@@ -91,11 +91,15 @@ func (h *Host) stop(ctx context.Context) error {
 	return errors.Join(append(problems, h.endAttendants())...)
 }
 
-// endAttendants waits for what else runs in the host, and ends the use of the
-// data directory. Its disk may stand still while somebody writes there.
+// endAttendants waits for what else runs in the host, ends the audit, which has
+// every request by now, and ends the use of the data directory. Its disk may stand
+// still while somebody writes there.
 func (h *Host) endAttendants() error {
 	if err := within(closeTimeout, "a write to the data directory", h.wg.Wait); err != nil {
 		return err // the directory is in use
+	}
+	if err := within(closeTimeout, "the audit", h.audit.Close); err != nil {
+		return err
 	}
 	closed := make(chan error, 1)
 	if err := within(closeTimeout, "the data directory", func() { closed <- h.identity.close() }); err != nil {

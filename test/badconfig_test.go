@@ -15,6 +15,7 @@ import (
 // The documented exit codes that these tests meet.
 const (
 	exitFailed      = 1
+	exitUnhealthy   = 4
 	exitNotFound    = 5
 	exitNotMember   = 7
 	exitUsage       = 2

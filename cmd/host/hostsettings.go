@@ -5,6 +5,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/core/access"
+	"github.com/pontoon-raft/pontoon/core/audit"
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/server"
@@ -28,6 +29,8 @@ func hostSettings(c *hostconfig.Config, logger *slog.Logger, log server.LogState
 		MaxValueBytes: int(c.API.MaxValueBytes), MaxPending: c.API.MaxPendingProposals,
 		MaxPendingBytes: int64(c.API.MaxPendingBytes), MaxConnections: c.API.MaxConnections,
 		HostNames: c.API.HostNames, Access: accessSettings(c.API.Access), ClientAddress: c.API.Listen, AdminAddress: c.Admin.Listen,
+
+		Audit: auditSettings(c.Audit),
 
 		Storage:      pluginSettings(plugins.Storage, c.Plugins.Storage),
 		StateMachine: pluginSettings(plugins.StateMachine, c.Plugins.StateMachine),
@@ -57,6 +60,13 @@ func accessSettings(a hostconfig.Access) *access.Policy {
 		p.Limits[name] = access.Limit(l)
 	}
 	return p
+}
+
+func auditSettings(a hostconfig.Audit) audit.Options {
+	return audit.Options{
+		Level: audit.Level(a.Level), Dir: a.Dir, MaxFileBytes: int64(a.MaxFileBytes), MaxFiles: a.MaxFiles,
+		Sync: audit.SyncPolicy(a.Sync), OnFull: audit.FullPolicy(a.OnFull), KeyFile: a.KeyFile,
+	}
 }
 
 func foundingMembers(configured []hostconfig.Member) []member.Member {

@@ -40,7 +40,7 @@ The same program is the client of a running cluster.`,
 		newServe(), newDemo(), newConfig(), newCert(), newToken(),
 		newStatus(), newMember(), newLeader(), newBench(),
 		newKV(), newPropose(), newQuery(), newVersion(),
-		newLog(), newSnapshot(), newStorage(), newRecover(),
+		newLog(), newSnapshot(), newStorage(), newRecover(), newAudit(),
 	)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{cmd.CommandPath(), err.Error()}

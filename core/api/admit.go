@@ -25,6 +25,10 @@ func (s *proposalStream) admit(batch *proposalBatch) bool {
 	s.mu.Unlock()
 
 	arrived := batch.arrived
+	if s.audit != nil {
+		s.audit.admit(s, admitted, arrived)
+		return true
+	}
 	for i := range admitted {
 		p := &admitted[i]
 		id, size := p.id, len(p.data)+proposalOverhead
@@ -74,6 +78,7 @@ func (s *proposalStream) fullLocked() error {
 }
 
 func (s *proposalStream) pushRefusalLocked(id uint64, encoded *[]byte, err error, arrived time.Time) {
+	s.audit.refused(id, err)
 	if *encoded == nil {
 		*encoded = encodeFailure(failureOf(err))
 	}

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/core/audit"
 	"github.com/pontoon-raft/pontoon/core/server"
 )
 
@@ -46,7 +47,7 @@ var (
 // verdicts is the one table from errors to what clients see. Unavailable and
 // 503 always mean that the request was not applied, because gRPC clients and
 // proxies retry them unasked.
-func verdicts() [29]verdict {
+func verdicts() [30]verdict {
 	return [...]verdict{
 		{server.ErrNoLeader, notApplied, "no_leader", codes.Unavailable, http.StatusServiceUnavailable},
 		{server.ErrNotLeader, notApplied, "not_leader", codes.FailedPrecondition, http.StatusMisdirectedRequest},
@@ -78,6 +79,7 @@ func verdicts() [29]verdict {
 		{errNoSuchPath, notApplied, "not_found", codes.Unimplemented, http.StatusNotFound},
 		{errWrongMethod, notApplied, "method_not_allowed", codes.Unimplemented, http.StatusMethodNotAllowed},
 		{errCrossOrigin, notApplied, "cross_origin", codes.PermissionDenied, http.StatusForbidden},
+		{audit.ErrUnavailable, notApplied, "audit_unavailable", codes.Unavailable, http.StatusServiceUnavailable},
 		{errUnknownHost, notApplied, "unknown_host", codes.PermissionDenied, http.StatusMisdirectedRequest},
 	}
 }

@@ -49,7 +49,7 @@ func newGRPC(r *requests, h *healthService, who identifier, waiting *sync.WaitGr
 		grpc.ChainUnaryInterceptor(who.unary),
 		grpc.ChainStreamInterceptor(who.stream, endWithServer(r.end, r.guard, waiting)),
 	)
-	s.RegisterService(withFailures(hostv1.Host_ServiceDesc), r)
+	s.RegisterService(withFailures(hostv1.Host_ServiceDesc), r.service())
 	grpc_health_v1.RegisterHealthServer(s, h)
 	reflection.Register(s)
 	return s

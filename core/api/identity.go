@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
+	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/core/access"
 )
 
@@ -107,7 +108,7 @@ func (i identifier) unary(ctx context.Context, req any, info *grpc.UnaryServerIn
 	if err == nil {
 		return next(ctx, req)
 	}
-	if _, ours := info.Server.(*requests); !ours {
+	if _, ours := info.Server.(hostv1.HostServer); !ours {
 		err = statusOf(err) // withFailures does so for ours
 	}
 	return nil, err

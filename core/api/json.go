@@ -36,19 +36,20 @@ type jsonAPI struct {
 }
 
 func newJSONAPI(r *requests, names *hostNames) *jsonAPI {
+	svc := r.service()
 	return &jsonAPI{
 		limits: r.limits, names: names,
 		// A web page must not propose to the host on its reader's machine.
 		origin: http.NewCrossOriginProtection(),
 		routes: map[string]route{
-			"/v1/propose":         {http.MethodPost, unary(r.Propose)},
-			"/v1/query":           {http.MethodPost, unary(r.Query)},
-			"/v1/status":          {http.MethodGet, unary(r.Status)},
-			"/v1/members":         {http.MethodGet, unary(r.Members)},
-			"/v1/members/add":     {http.MethodPost, unary(r.AddMember)},
-			"/v1/members/update":  {http.MethodPost, unary(r.UpdateMember)},
-			"/v1/members/remove":  {http.MethodPost, unary(r.RemoveMember)},
-			"/v1/leader/transfer": {http.MethodPost, unary(r.TransferLeader)},
+			"/v1/propose":         {http.MethodPost, unary(svc.Propose)},
+			"/v1/query":           {http.MethodPost, unary(svc.Query)},
+			"/v1/status":          {http.MethodGet, unary(svc.Status)},
+			"/v1/members":         {http.MethodGet, unary(svc.Members)},
+			"/v1/members/add":     {http.MethodPost, unary(svc.AddMember)},
+			"/v1/members/update":  {http.MethodPost, unary(svc.UpdateMember)},
+			"/v1/members/remove":  {http.MethodPost, unary(svc.RemoveMember)},
+			"/v1/leader/transfer": {http.MethodPost, unary(svc.TransferLeader)},
 		},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pontoon-raft/pontoon/core/access"
+	"github.com/pontoon-raft/pontoon/core/audit"
 	"github.com/pontoon-raft/pontoon/core/server"
 	"github.com/pontoon-raft/pontoon/internal/defaults"
 )
@@ -31,6 +32,8 @@ type Options struct {
 	HostNames []string
 	// Access decides what clients may do; nil lets all of them do everything.
 	Access *access.Guard
+	// Audit keeps a record of what clients ask for; nil if there is none.
+	Audit *audit.Log
 	// Version is what Status reports if the service leaves it empty.
 	Version string
 }

@@ -27,6 +27,7 @@ import (
 // other proposals that they were not applied.
 type proposalStream struct {
 	svc    server.Service
+	audit  *streamAudit
 	limits Limits
 	end    *ending
 	stream grpc.ServerStream
@@ -70,7 +71,7 @@ func (r *requests) Proposals(stream grpc.BidiStreamingServer[hostv1.ProposalBatc
 }
 
 func newProposalStream(r *requests, stream grpc.ServerStream) *proposalStream {
-	s := &proposalStream{svc: r.svc, limits: r.limits, end: r.end, stream: stream, refusals: r.refusals, wake: make(chan struct{}, 1)}
+	s := &proposalStream{svc: r.svc, limits: r.limits, end: r.end, stream: stream, audit: auditOf(stream.Context(), r.audit), refusals: r.refusals, wake: make(chan struct{}, 1)}
 	s.room.L = &s.mu
 	return s
 }

@@ -8,6 +8,7 @@ import (
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/core/access"
+	"github.com/pontoon-raft/pontoon/core/audit"
 	"github.com/pontoon-raft/pontoon/core/server"
 )
 
@@ -20,6 +21,7 @@ type requests struct {
 	svc     server.Service
 	limits  Limits
 	version string
+	audit   *audit.Log // nil if no record is kept
 	// end says how far the server's own end has come.
 	end *ending
 	// guard decides what clients may do; nil if they may do everything.
@@ -48,6 +50,7 @@ func (r *requests) Propose(ctx context.Context, req *hostv1.ProposeRequest) (*ho
 	if err != nil {
 		return nil, err
 	}
+	tell(ctx, effectOf(result))
 	return toResponse(result), nil
 }
 
@@ -70,6 +73,7 @@ func (r *requests) Query(ctx context.Context, req *hostv1.QueryRequest) (*hostv1
 	if err != nil {
 		return nil, ofRead(err)
 	}
+	tell(ctx, effect{index: answer.Index})
 	return &hostv1.QueryResponse{Data: answer.Data, Index: answer.Index}, nil
 }
 
@@ -117,6 +121,7 @@ func (r *requests) AddMember(ctx context.Context, req *hostv1.AddMemberRequest) 
 	if err != nil {
 		return nil, err
 	}
+	tell(ctx, effect{index: members.Index, term: members.Term})
 	return toMembers(members), nil
 }
 
@@ -133,6 +138,7 @@ func (r *requests) UpdateMember(ctx context.Context, req *hostv1.UpdateMemberReq
 	if err != nil {
 		return nil, err
 	}
+	tell(ctx, effect{index: members.Index, term: members.Term})
 	return toMembers(members), nil
 }
 
@@ -149,6 +155,7 @@ func (r *requests) RemoveMember(ctx context.Context, req *hostv1.RemoveMemberReq
 	if err != nil {
 		return nil, err
 	}
+	tell(ctx, effect{index: members.Index, term: members.Term})
 	return toMembers(members), nil
 }
 

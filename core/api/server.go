@@ -76,9 +76,9 @@ func New(o Options) *Server {
 			"configured", wanted, "taken", o.Limits.MaxConnections, "descriptors", descriptorLimit())
 	}
 	s := &Server{opts: o, log: o.Logger, end: newEnding(), stopDone: make(chan struct{})}
-	s.requests = &requests{svc: o.Service, limits: o.Limits, version: o.Version, end: s.end, guard: o.Access, refusals: o.Refusals}
+	s.requests = &requests{svc: o.Service, limits: o.Limits, version: o.Version, end: s.end, guard: o.Access, audit: o.Audit, refusals: o.Refusals}
 	s.health = newHealthService(o.Service, s.end)
-	who := byPolicy(o.Access, byCertificate)
+	who := recordingRefusals(o.Audit, byPolicy(o.Access, byCertificate))
 	s.grpc = newGRPC(s.requests, s.health, who, &s.streams, 0)
 	s.reserved = &reservedServers{limits: o.Limits, running: map[*grpc.Server]struct{}{}, make: func() *grpc.Server {
 		return newGRPC(s.requests, s.health, who, &s.streams, o.Limits.ReservedIdle)

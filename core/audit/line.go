@@ -89,6 +89,7 @@ func appendSource(b []byte, r *Record) []byte {
 		b = field(b, "address", c.Address)
 		b = field(b, "client", c.Name)
 		b = field(b, "method", c.Method)
+		b = field(b, "token", c.Token)
 	}
 	if r.Call == 0 {
 		return b

@@ -24,6 +24,7 @@ type Line struct {
 	Address string  `json:"address"`
 	Client  string  `json:"client"`
 	Method  string  `json:"method"`
+	Token   string  `json:"token"`
 	Request string  `json:"request"`
 	Target  *Target `json:"target"`
 	Bytes   *int64  `json:"bytes"`

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	clients "github.com/pontoon-raft/pontoon/core/access"
+	"github.com/pontoon-raft/pontoon/core/audit"
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
@@ -58,6 +59,8 @@ type Config struct {
 	Access *clients.Guard
 	// Log tells how it goes with the log; nil if nobody knows.
 	Log LogState
+	// Audit is the record of what clients ask for; nil if there is none.
+	Audit *audit.Log
 	// Metrics is where the server's metrics are registered; may be nil.
 	Metrics prometheus.Registerer
 }

@@ -139,7 +139,7 @@ func (s *Server) warnings(n *node.Node) (list []Warning) {
 	if n != nil {
 		list = append(list, s.warningsOf(n, stalled)...)
 	}
-	return slices.Concat(list, s.logWarnings(), s.unfit(), s.snapshotWarnings(), s.accessWarnings())
+	return slices.Concat(list, s.logWarnings(), s.unfit(), s.snapshotWarnings(), s.accessWarnings(), s.auditWarnings())
 }
 
 // warningsOf are those of a node that serves all the same. If nothing is

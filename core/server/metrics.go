@@ -61,6 +61,7 @@ func newMetrics(s *Server, r prometheus.Registerer) *metrics {
 	if r != nil {
 		r.MustRegister(m.refusal, m.overtaken, m.proposals, m.leaderChanges, m.applyEntries, m.snapshotSave, m.snapshotFailures, m.quarantined)
 		r.MustRegister(s.gauges()...)
+		r.MustRegister(auditMetrics(s.cfg.Audit)...)
 	}
 	return m
 }

@@ -17,6 +17,7 @@ var named = []string{
 	"docs/failures.md",
 	"docs/decoders.md",
 	"docs/adr/*.md",
+	"docs/formats/audit.md",
 	"docs/formats/entry.md",
 	"docs/formats/snapshot-stream.md",
 	"docs/plugins/storage.md",

@@ -14,6 +14,7 @@ type Config struct {
 	API     API
 	Admin   Admin
 	Log     Log
+	Audit   Audit
 	Limits  Limits
 	Plugins Plugins
 }
@@ -141,6 +142,25 @@ type Log struct {
 	Level slog.Level
 	// Format is one of the Format constants.
 	Format string
+}
+
+// Audit says of which requests of clients the host keeps a record, and how.
+type Audit struct {
+	// Level is off, changes, writes or all: each records what those before it
+	// record.
+	Level string
+	// Dir is where the files are; empty means the folder "audit" in the data
+	// directory.
+	Dir string
+	// MaxFileBytes is how long a file grows, MaxFiles how many are kept.
+	MaxFileBytes uint64
+	MaxFiles     int
+	// Sync is each, interval or none: when records are made durable.
+	Sync string
+	// OnFull is drop or refuse: what becomes of a request that cannot be recorded.
+	OnFull string
+	// KeyFile holds the key of the sums; empty means that there is none.
+	KeyFile string
 }
 
 // Limits hold between the host and its plugins.

@@ -54,6 +54,13 @@ func settings(c *Config) []setting {
 		{key: "admin.listen", value: textValue{&c.Admin.Listen}},
 		{key: "log.level", def: "info", value: levelValue{&c.Log.Level}},
 		{key: "log.format", def: "auto", value: choice(&c.Log.Format, FormatAuto, FormatText, FormatJSON)},
+		{key: "audit.level", def: "changes", value: choice(&c.Audit.Level, "off", "changes", "writes", "all")},
+		{key: "audit.dir", value: textValue{&c.Audit.Dir}},
+		{key: "audit.max_file_bytes", def: size(defaults.AuditFileBytes), value: sizeValue{&c.Audit.MaxFileBytes}},
+		{key: "audit.max_files", def: count(defaults.AuditFiles), value: intValue{&c.Audit.MaxFiles}},
+		{key: "audit.sync", def: "interval", value: choice(&c.Audit.Sync, "each", "interval", "none")},
+		{key: "audit.on_full", def: "drop", value: choice(&c.Audit.OnFull, "drop", "refuse")},
+		{key: "audit.key_file", value: textValue{&c.Audit.KeyFile}},
 		{key: "limits.max_batch_bytes", def: size(defaults.MaxBatchBytes), value: sizeValue{&c.Limits.MaxBatchBytes}},
 		{key: "limits.max_chunk_bytes", def: size(defaults.MaxChunkBytes), value: sizeValue{&c.Limits.MaxChunkBytes}},
 	}
