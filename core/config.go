@@ -57,6 +57,9 @@ type Config struct {
 	Access *access.Policy
 	// MaxConnections bounds the connections of clients; see api.Limits.
 	MaxConnections int
+	// MaxStreams and MaxCalls bound what all clients together ask for; see
+	// api.Limits.
+	MaxStreams, MaxCalls int
 	// ClientAddress and AdminAddress are listened on; no admin port if empty.
 	ClientAddress, AdminAddress string
 
@@ -138,6 +141,8 @@ func (c Config) WithDefaults() Config {
 	c.MaxInflightAppends = cmp.Or(c.MaxInflightAppends, defaults.MaxInflightAppends)
 	c.MaxValueBytes = cmp.Or(c.MaxValueBytes, defaults.MaxValueBytes)
 	c.MaxPending = cmp.Or(c.MaxPending, defaults.MaxPending)
+	c.MaxStreams = cmp.Or(c.MaxStreams, defaults.MaxStreams)
+	c.MaxCalls = cmp.Or(c.MaxCalls, defaults.MaxCalls)
 	c.MaxPendingBytes = cmp.Or(c.MaxPendingBytes, defaults.MaxPendingBytes)
 	c.Limits = cmp.Or(c.Limits, plugins.ProtocolLimits(defaults.MaxBatchBytes, defaults.MaxChunkBytes))
 	if c.Logger == nil {

@@ -102,7 +102,12 @@ func New(cfg Config) (*Host, error) {
 	})
 	h.api = api.New(api.Options{
 		Service: h.server, Refusals: h.server.Refusals(), Logger: cfg.Logger, Gatherer: prometheus.Gatherers{cfg.Metrics, pluginGatherer{h}}, Version: cfg.Version,
-		Limits:    api.Limits{MaxValueBytes: cfg.MaxValueBytes, MaxConnections: cfg.MaxConnections},
+		Limits: api.Limits{
+			MaxValueBytes: cfg.MaxValueBytes, MaxConnections: cfg.MaxConnections,
+			MaxPending: cfg.MaxPending, MaxPendingBytes: cfg.MaxPendingBytes,
+			MaxProposalStreams: cfg.MaxStreams, MaxCalls: cfg.MaxCalls,
+		},
+		Metrics:   cfg.Metrics,
 		HostNames: cfg.HostNames, Access: guard, Audit: h.audit,
 	})
 	return h, nil

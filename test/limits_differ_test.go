@@ -55,6 +55,8 @@ func differing() map[string][2]string {
 		"api.max_pending_proposals": {"100", "100000"},
 		"api.max_pending_bytes":     {"32MiB", "512MiB"},
 		"api.max_connections":       {"16", "4096"},
+		"api.max_streams":           {"16", "4096"},
+		"api.max_calls":             {"16", "4096"},
 		"limits.max_batch_bytes":    {"64KiB", "16MiB"},
 		"limits.max_chunk_bytes":    {"4KiB", "1MiB"},
 		"node.id":                   {}, // each member's own

@@ -28,6 +28,7 @@ func hostSettings(c *hostconfig.Config, logger *slog.Logger, log server.LogState
 
 		MaxValueBytes: int(c.API.MaxValueBytes), MaxPending: c.API.MaxPendingProposals,
 		MaxPendingBytes: int64(c.API.MaxPendingBytes), MaxConnections: c.API.MaxConnections,
+		MaxStreams: c.API.MaxStreams, MaxCalls: c.API.MaxCalls,
 		HostNames: c.API.HostNames, Access: accessSettings(c.API.Access), ClientAddress: c.API.Listen, AdminAddress: c.Admin.Listen,
 
 		Audit: auditSettings(c.Audit),

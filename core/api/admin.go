@@ -36,6 +36,7 @@ func newAdmin(svc server.Service, h *healthService, g prometheus.Gatherer) http.
 
 // adminRoutes are the paths of the admin port; each has a row in needs.
 func adminRoutes(svc server.Service, h *healthService, g prometheus.Gatherer) map[string]http.HandlerFunc {
+	few := fewProfiles()
 	routes := map[string]http.HandlerFunc{
 		"/livez": func(w http.ResponseWriter, r *http.Request) {
 			answerChecks(w, r, []check{{name: "raft", err: svc.Live()}})
@@ -43,11 +44,11 @@ func adminRoutes(svc server.Service, h *healthService, g prometheus.Gatherer) ma
 		"/readyz": func(w http.ResponseWriter, r *http.Request) {
 			answerChecks(w, r, readyChecks(svc, h))
 		},
-		profiles:             pprof.Index,
-		profiles + "cmdline": pprof.Cmdline,
-		profiles + "profile": pprof.Profile,
-		profiles + "symbol":  pprof.Symbol,
-		profiles + "trace":   pprof.Trace,
+		profiles:             few(pprof.Index),
+		profiles + "cmdline": few(pprof.Cmdline),
+		profiles + "profile": few(pprof.Profile),
+		profiles + "symbol":  few(pprof.Symbol),
+		profiles + "trace":   few(pprof.Trace),
 		"/": func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "/livez\n/readyz\n/metrics\n/debug/pprof/\n")
 		},

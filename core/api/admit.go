@@ -9,25 +9,23 @@ import (
 )
 
 // admit hands a batch to the service and refuses what is over the limits. It
-// reports false if the stream takes no more; the batch is then not applied.
-func (s *proposalStream) admit(batch *proposalBatch) bool {
+// tells how many were refused for want of room, and reports false if the stream
+// takes no more; what is left of the batch is then not applied.
+func (s *proposalStream) admit(batch *proposalBatch) (refused int, ok bool) {
 	draining := s.end.refusal()
 	s.mu.Lock()
-	// A client that proposes without reading answers is made to wait.
-	for len(s.answers) > s.limits.MaxInFlight && !s.closing && !s.dead {
-		s.room.Wait()
-	}
 	if s.closing || s.dead {
 		s.mu.Unlock()
-		return false
+		return 0, false
 	}
-	admitted := s.refuseLocked(batch, draining)
+	admitted, refused := s.refuseLocked(batch, draining)
+	ok = !s.closing
 	s.mu.Unlock()
 
 	arrived := batch.arrived
 	if s.audit != nil {
 		s.audit.admit(s, admitted, arrived)
-		return true
+		return refused, ok
 	}
 	for i := range admitted {
 		p := &admitted[i]
@@ -36,20 +34,27 @@ func (s *proposalStream) admit(batch *proposalBatch) bool {
 			s.answer(id, size, arrived, result, err)
 		})
 	}
-	return true
+	return refused, ok
 }
 
 // refuseLocked counts what is admitted, moves it to the front of the batch and
-// returns it; the rest is answered.
-func (s *proposalStream) refuseLocked(batch *proposalBatch, draining error) []proposal {
-	admitted := batch.proposals[:0]
+// returns it; the rest is answered. refused are those of the rest for which there
+// was no room.
+func (s *proposalStream) refuseLocked(batch *proposalBatch, draining error) (admitted []proposal, refused int) {
+	admitted = batch.proposals[:0]
 	// These refusals are the same for a whole batch: encoded once.
-	var stopping, full []byte
+	var stopping, full, crowded []byte
 	for _, p := range batch.refused {
 		var early []byte
+		refused++
 		s.pushRefusalLocked(p.id, &early, cmp.Or(draining, p.err), batch.arrived)
 	}
+	s.lane.pool.mu.Lock()
+	defer s.lane.pool.mu.Unlock()
 	for _, p := range batch.proposals {
+		if s.closing {
+			break
+		}
 		size := len(p.data) + proposalOverhead
 		switch {
 		case draining != nil:
@@ -58,31 +63,43 @@ func (s *proposalStream) refuseLocked(batch *proposalBatch, draining error) []pr
 			var large []byte
 			s.pushRefusalLocked(p.id, &large, valueTooLarge("value", len(p.data), s.limits.MaxValueBytes), batch.arrived)
 		case s.pending >= s.limits.MaxInFlight || s.bytes+size > s.limits.MaxInFlightBytes:
+			refused++
 			s.pushRefusalLocked(p.id, &full, s.fullLocked(), batch.arrived)
+		case !s.lane.takeLocked(amount{1, int64(len(p.data))}):
+			refused++
+			s.pushRefusalLocked(p.id, &crowded, s.crowdedLocked(), batch.arrived)
 		default:
 			s.pending++
 			s.bytes += size
 			admitted = append(admitted, p)
 		}
 	}
-	return admitted
+	s.bounds.counts.refused[deniedProposal].Add(uint64(refused))
+	return admitted, refused
 }
 
-// fullLocked says which bounds of the stream are reached.
-func (s *proposalStream) fullLocked() error {
-	return &server.Error{
-		Err:        server.ErrTooManyRequests,
-		Detail:     fmt.Sprintf("%d proposals of %d bytes in flight on this stream", s.pending, s.bytes),
-		RetryAfter: fullRetryAfter,
-	}
-}
-
+// pushRefusalLocked answers a proposal, or ends the stream if there is no room for
+// more refusals.
 func (s *proposalStream) pushRefusalLocked(id uint64, encoded *[]byte, err error, arrived time.Time) {
 	s.audit.refused(id, err)
+	if s.closing {
+		return
+	}
+	if s.bounds.refusals.Add(1) > mostRefusals {
+		s.bounds.refusals.Add(-1)
+		s.bounds.counts.rest.Add(1)
+		s.closeLocked(statusOf(&server.Error{
+			Err:        server.ErrTooManyRequests,
+			Detail:     fmt.Sprintf("%d refusals wait to be read by their clients", mostRefusals),
+			RetryAfter: fullRetryAfter,
+		}))
+		return
+	}
 	if *encoded == nil {
 		*encoded = encodeFailure(failureOf(err))
 	}
 	s.pending++
+	s.refused++
 	a := refusalOf(id, *encoded)
 	if isFull(err) {
 		a.refusedAt = arrived

@@ -47,7 +47,7 @@ var (
 // verdicts is the one table from errors to what clients see. Unavailable and
 // 503 always mean that the request was not applied, because gRPC clients and
 // proxies retry them unasked.
-func verdicts() [30]verdict {
+func verdicts() [31]verdict {
 	return [...]verdict{
 		{server.ErrNoLeader, notApplied, "no_leader", codes.Unavailable, http.StatusServiceUnavailable},
 		{server.ErrNotLeader, notApplied, "not_leader", codes.FailedPrecondition, http.StatusMisdirectedRequest},
@@ -74,6 +74,7 @@ func verdicts() [30]verdict {
 		{server.ErrCanceled, unknown, "canceled", codes.Canceled, statusClientClosed},
 		{server.ErrStopped, unknown, "stopped", codes.Aborted, http.StatusInternalServerError},
 		{server.ErrStorageRestart, unknown, "storage_restart", codes.Aborted, http.StatusInternalServerError},
+		{errSlowClient, unknown, "slow_client", codes.Aborted, http.StatusInternalServerError},
 
 		{errMalformed, notApplied, "malformed", codes.InvalidArgument, http.StatusBadRequest},
 		{errNoSuchPath, notApplied, "not_found", codes.Unimplemented, http.StatusNotFound},

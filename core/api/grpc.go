@@ -11,7 +11,6 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
-	"github.com/pontoon-raft/pontoon/core/access"
 	"github.com/pontoon-raft/pontoon/core/server"
 )
 
@@ -23,10 +22,15 @@ const (
 	pingTimeout = 10 * time.Second
 	pingEvery   = 5 * time.Second
 
-	// Windows that hold the batches of a thousand callers. Fixed ones also
-	// save the pings by which gRPC measures the path.
-	streamWindow     = 1 << 20
-	connectionWindow = 4 << 20
+	// What a client may send on a stream before it is read, but for a message that
+	// is being read: gRPC makes room for all of that. Fixed windows also save the
+	// pings by which gRPC measures the path. That of the connection bounds
+	// nothing: gRPC renews it as it receives.
+	streamWindow     = 64 << 10
+	connectionWindow = 1 << 20
+
+	// readBuffer is what each connection has to read into.
+	readBuffer = 16 << 10
 
 	headerBytes = 32 << 10
 )
@@ -43,11 +47,13 @@ func newGRPC(r *requests, h *healthService, who identifier, waiting *sync.WaitGr
 		grpc.ConnectionTimeout(l.FirstBytes),
 		grpc.StaticStreamWindowSize(streamWindow),
 		grpc.StaticConnWindowSize(connectionWindow),
+		grpc.ReadBufferSize(readBuffer),
+		grpc.InTapHandle(r.bounds.tap),
 		grpc.WaitForHandlers(true),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingEvery, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: idle, Time: pingAfter, Timeout: pingTimeout}),
 		grpc.ChainUnaryInterceptor(who.unary),
-		grpc.ChainStreamInterceptor(who.stream, endWithServer(r.end, r.guard, waiting)),
+		grpc.ChainStreamInterceptor(who.stream, endWithServer(r, waiting)),
 	)
 	s.RegisterService(withFailures(hostv1.Host_ServiceDesc), r.service())
 	grpc_health_v1.RegisterHealthServer(s, h)
@@ -84,14 +90,19 @@ func failing(next grpc.MethodHandler) grpc.MethodHandler {
 
 // endWithServer ends the streams of services that know nothing of the
 // server's end, so that a health watcher does not hold up a stop; and with the
-// token that they came with.
-func endWithServer(end *ending, g *access.Guard, waiting *sync.WaitGroup) grpc.StreamServerInterceptor {
+// token that they came with. It bounds them, too.
+func endWithServer(r *requests, waiting *sync.WaitGroup) grpc.StreamServerInterceptor {
 	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 		if info.FullMethod == hostv1.Host_Proposals_FullMethodName {
 			return next(srv, ss)
 		}
+		place, err := r.bounds.watch(sharerOf(ss.Context()))
+		if err != nil {
+			return statusOf(err)
+		}
+		defer place.leave()
 		over, invalid := make(chan error, 1), make(chan error, 1)
-		defer whileValid(ss.Context(), g, func(err error) { invalid <- err })()
+		defer whileValid(ss.Context(), r.guard, func(err error) { invalid <- err })()
 		// The handler ends with its stream's context, just after this.
 		waiting.Go(func() { over <- next(srv, ss) })
 		select {
@@ -99,7 +110,7 @@ func endWithServer(end *ending, g *access.Guard, waiting *sync.WaitGroup) grpc.S
 			return err
 		case err := <-invalid:
 			return err
-		case <-end.stopping:
+		case <-r.end.stopping:
 			return statusOf(&server.Error{Err: server.ErrStopping})
 		}
 	}

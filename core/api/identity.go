@@ -54,14 +54,21 @@ func addressOf(a net.Addr) string {
 	return ap.Addr().Unmap().WithZone("").String()
 }
 
-// A clientAddr is the remote address of a client's connection, with what else
-// handlers want to know of the connection: the address is what gRPC tells them.
+// A clientAddr is the remote address of a connection to the client port. The
+// address is what gRPC tells its handlers of a connection.
 type clientAddr struct {
 	net.Addr
-	place *place               // nil unless reserved
-	tls   *tls.ConnectionState // nil without TLS
-	// shared counts it for the clients whose requests it carries; nil without limits.
-	shared *sharedConnection
+	conn *clientConn          // nil for connections to the admin port
+	tls  *tls.ConnectionState // nil without TLS
+}
+
+// shared counts the connection for the clients whose requests it carries; nil
+// without limits.
+func (a clientAddr) shared() *sharedConnection {
+	if a.conn == nil {
+		return nil
+	}
+	return a.conn.shared
 }
 
 // connectionOf is the connection that a request came on.
@@ -85,7 +92,7 @@ func noteConnection(ctx context.Context, conn net.Conn) context.Context {
 // known is ctx of a request with the identity of the client that makes it.
 func (i identifier) known(ctx context.Context, request string, header func(string) string) (context.Context, error) {
 	conn := connectionOf(ctx)
-	who, err := i(caller{address: conn.Addr, tls: conn.tls, connection: conn.shared, request: request, header: header})
+	who, err := i(caller{address: conn.Addr, tls: conn.tls, connection: conn.shared(), request: request, header: header})
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ type route struct {
 type jsonAPI struct {
 	routes map[string]route
 	limits Limits
+	bounds *bounds
 	origin *http.CrossOriginProtection
 	names  *hostNames
 }
@@ -38,7 +39,7 @@ type jsonAPI struct {
 func newJSONAPI(r *requests, names *hostNames) *jsonAPI {
 	svc := r.service()
 	return &jsonAPI{
-		limits: r.limits, names: names,
+		limits: r.limits, bounds: r.bounds, names: names,
 		// A web page must not propose to the host on its reader's machine.
 		origin: http.NewCrossOriginProtection(),
 		routes: map[string]route{
@@ -89,6 +90,11 @@ func plainError(err error) string {
 // ServeHTTP implements http.Handler.
 func (j *jsonAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	resp, err := j.serve(w, r)
+	size := 0
+	if err == nil {
+		resp, size, err = j.bounds.reserveJSON(resp)
+	}
+	defer j.bounds.unreserve(size)
 	if err != nil {
 		if placeOf(r.Context()) != nil && errors.Is(err, server.ErrTooManyRequests) {
 			w.Header().Set("Connection", "close") // see forClients
@@ -132,7 +138,16 @@ func (j *jsonAPI) serve(w http.ResponseWriter, r *http.Request) (proto.Message, 
 	if err := j.origin.Check(r); err != nil {
 		return nil, detail(errCrossOrigin, err.Error())
 	}
-	body, err := j.body(r)
+	size := r.ContentLength
+	if limit := j.limits.jsonBytes(); size < 0 || size > limit {
+		size = limit
+	}
+	place, err := j.bounds.body(sharerOf(r.Context()), size)
+	if err != nil {
+		return nil, err
+	}
+	defer place.leave()
+	body, err := j.body(w, r)
 	if err != nil {
 		return nil, err
 	}
@@ -143,20 +158,24 @@ func (j *jsonAPI) serve(w http.ResponseWriter, r *http.Request) (proto.Message, 
 // that is cut off while it sends sees a broken connection and no reason.
 const maxUnwanted = 16 << 20
 
-func (j *jsonAPI) body(r *http.Request) ([]byte, error) {
-	limit := j.limits.jsonBytes()
+func (j *jsonAPI) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	limit, from := j.limits.jsonBytes(), newPacedBody(w, r, j.limits)
 	if r.ContentLength > limit {
-		_, _ = io.CopyN(io.Discard, r.Body, maxUnwanted)
+		_, _ = io.CopyN(io.Discard, from, maxUnwanted)
 		return nil, tooLarge("request body", int(min(r.ContentLength, math.MaxInt)), int(limit))
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	body, err := io.ReadAll(io.LimitReader(from, limit+1))
 	switch {
+	case isSlow(err):
+		j.bounds.counts.closed[closedPace].Add(1)
+		return nil, malformed("read body: each %d bytes of it have %v to come, and all of it %v", paceBytes, j.limits.Pace, j.limits.ReadRequest)
 	case err != nil:
 		return nil, malformed("read body: %v", err)
 	case int64(len(body)) > limit:
-		_, _ = io.CopyN(io.Discard, r.Body, maxUnwanted)
+		_, _ = io.CopyN(io.Discard, from, maxUnwanted)
 		return nil, tooLarge("request body of unknown size, at least", int(limit)+1, int(limit))
 	}
+	from.done()
 	return body, nil
 }
 

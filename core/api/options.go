@@ -25,7 +25,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Gatherer answers /metrics; without one there is no such path.
 	Gatherer prometheus.Gatherer
-	Limits   Limits
+	// Metrics is where the metrics of the client port are registered; may be nil.
+	Metrics prometheus.Registerer
+	Limits  Limits
 	// HostNames are names, besides addresses and the members' own, under which
 	// HTTP/1.1 requests may address the two ports. A name that begins with a dot
 	// stands for all names below it, "*" for all names.
@@ -51,7 +53,7 @@ type Limits struct {
 	// closed at once.
 	MaxConnections int
 	// MaxStreams is the most concurrent calls of one connection, by default
-	// 1024; further ones wait in the client.
+	// 512; further ones wait in the client.
 	MaxStreams uint32
 	// MaxInFlight and MaxInFlightBytes bound the proposals of one Proposals
 	// stream that were read and whose answers were not yet sent, by default
@@ -60,6 +62,39 @@ type Limits struct {
 	// left out, and their entries were applied.
 	MaxInFlight      int
 	MaxInFlightBytes int
+	// MaxPending and MaxPendingBytes bound the proposals of all clients together
+	// that were read and whose answers were not yet sent, by default those of
+	// package defaults. A client that wants everything gets eight ninths, and
+	// several divide them: some are always left for one that comes. What is above is
+	// refused as too_many_requests.
+	MaxPending      int
+	MaxPendingBytes int64
+	// MaxProposalStreams bounds the Proposals streams of all clients together, by
+	// default 512; MaxCalls the other requests for the service that are being
+	// answered, by default 1024. Both are divided as MaxPending is.
+	MaxProposalStreams, MaxCalls int
+	// MaxWatches bounds the streams of health and reflection of all clients
+	// together, by default 128. Not more than 16 are of one connection.
+	MaxWatches int
+	// MaxOpenCalls bounds all calls by gRPC of all clients together, also those
+	// whose request has not come yet, by default 512 more than all of the above.
+	// Connections whose calls never end, because the client takes no answer, are
+	// closed at twice as many.
+	MaxOpenCalls int
+	// MaxAdminConnections bounds the connections of the admin port, by default 64.
+	// The oldest one on which no request is being answered is closed for a new one.
+	MaxAdminConnections int
+	// Pace is how long 16 KiB of the body of an HTTP/1.1 request may take, by
+	// default 5 s.
+	Pace time.Duration
+	// MaxResultBytes bounds the results of all clients together that they have not
+	// read, by default 48 MiB. Results beyond are left out of their answers.
+	MaxResultBytes int
+	// SlowAfter is how long a client may leave a message unread before the results
+	// that wait behind it are left out, by default 2 s. After StalledAfter, by
+	// default 10 s, its stream is ended, and as long after that its connection
+	// closed, unless it reads on.
+	SlowAfter, StalledAfter time.Duration
 	// FirstBytes is how long a new connection may take to show its protocol,
 	// and an HTTP/1.1 request its header; by default 10 s.
 	FirstBytes time.Duration
@@ -86,7 +121,7 @@ const (
 	minReceiveBytes = 16 << 20
 	// resultBatchBytes is where a batch of results is closed; a single larger
 	// result travels alone.
-	resultBatchBytes = 256 << 10
+	resultBatchBytes = 32 << 10
 	// proposalOverhead is what a proposal without data counts for.
 	proposalOverhead = 64
 	// fullRetryAfter is the advice to a client whose stream is full.
@@ -96,9 +131,20 @@ const (
 func (l Limits) withDefaults() Limits {
 	orDefault(&l.MaxValueBytes, defaults.MaxValueBytes)
 	l.MaxConnections = connectionsWithin(descriptorLimit(), l.MaxConnections)
-	orDefault(&l.MaxStreams, 1024)
+	orDefault(&l.MaxStreams, 512)
 	orDefault(&l.MaxInFlight, 16<<10)
 	orDefault(&l.MaxInFlightBytes, 64<<20)
+	orDefault(&l.MaxPending, defaults.MaxPending)
+	orDefault(&l.MaxPendingBytes, defaults.MaxPendingBytes)
+	orDefault(&l.MaxProposalStreams, defaults.MaxStreams)
+	orDefault(&l.MaxCalls, defaults.MaxCalls)
+	orDefault(&l.MaxWatches, 128)
+	orDefault(&l.MaxOpenCalls, l.MaxProposalStreams+l.MaxCalls+l.MaxWatches+512)
+	orDefault(&l.MaxAdminConnections, 64)
+	orDefault(&l.Pace, 5*time.Second)
+	orDefault(&l.MaxResultBytes, 48<<20)
+	orDefault(&l.SlowAfter, 2*time.Second)
+	orDefault(&l.StalledAfter, 10*time.Second)
 	orDefault(&l.FirstBytes, 10*time.Second)
 	orDefault(&l.ReadRequest, time.Minute)
 	orDefault(&l.Idle, 2*time.Minute)
@@ -107,7 +153,7 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-func orDefault[T int | uint32 | time.Duration](v *T, byDefault T) {
+func orDefault[T int | int64 | uint32 | time.Duration](v *T, byDefault T) {
 	if *v <= 0 {
 		*v = byDefault
 	}

@@ -28,10 +28,15 @@ type proposalBatch struct {
 	held    mem.Buffer // the batch's bytes, which are gRPC's; nil if there are none
 }
 
+// spareProposals is how many proposals an empty batch has room for at most.
+const spareProposals = 1024
+
 // release gives the bytes back. No proposal of the batch may be used any more.
 func (p *proposalBatch) release() {
 	clear(p.proposals)
-	p.proposals = p.proposals[:0]
+	if p.proposals = p.proposals[:0]; cap(p.proposals) > spareProposals {
+		p.proposals = nil
+	}
 	if p.held != nil {
 		p.held.Free()
 		p.held = nil

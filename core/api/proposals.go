@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"runtime"
 	"sync"
 	"time"
 
@@ -16,15 +15,16 @@ import (
 )
 
 // A proposalStream serves one Proposals call. Two goroutines share it: the
-// reader hands proposals to the service, the writer, which is the call's
-// handler, sends every answer that has come in since its last message as one
-// batch. The service answers from goroutines of its own and never waits for
-// the client.
+// reader hands proposals to the service, the writer sends every answer that has
+// come in since its last message as one batch. The service answers from
+// goroutines of its own and never waits for the client. The call's handler waits
+// for the writer, or for the word that the client does not read.
 //
 // Every proposal that is read is answered. When the stream is to end before
 // the client wants it to, the reader hands on nothing more, the writer sends
-// what is outstanding and ends the call with a Failure, which says of all
-// other proposals that they were not applied.
+// what is outstanding and the call ends with a Failure, which says of all
+// other proposals that they were not applied. If the client does not read, what
+// is outstanding is given up, and the Failure says that the rest is unknown.
 type proposalStream struct {
 	svc    server.Service
 	audit  *streamAudit
@@ -33,21 +33,38 @@ type proposalStream struct {
 	stream grpc.ServerStream
 	// refusals observes how long refusals take; may be nil.
 	refusals prometheus.Observer
+	bounds   *bounds
+	client   client
+	lane     *lane // of the window
 
 	// wake holds a token while the writer has something to look at.
 	wake chan struct{}
+	// slow is closed when the client is given up, gone when the call is over.
+	slow, gone chan struct{}
 
 	mu sync.Mutex
 	// room is signalled when answers were taken or the stream is dead.
 	room sync.Cond
 	// answers wait for the writer.
-	answers []answer
-	// pending and bytes are what the admission limits count: proposals read
+	answers answerQueue
+	// pending and bytes are what the stream's own limits count: proposals read
 	// and not yet taken by the writer as answers, and the bytes of either.
 	pending, bytes int
 	// unsent are the bytes of all answers that were not handed to gRPC yet: those
-	// that wait, and those that the writer has.
-	unsent int
+	// that wait, and those that the writer has. kept are those of them that count
+	// among the results of all clients.
+	unsent, kept int
+	// refused are the refusals that wait among the answers.
+	refused int
+	// freed are the bytes of proposals that have their answers and still count
+	// in the window.
+	freed int64
+	// message is what the writer hands to gRPC, since when it is zero or the time
+	// at which gRPC was given the message.
+	message parcel
+	since   time.Time
+	// lossy: results are left out, because the client does not read.
+	lossy bool
 	// closing: nothing more reaches the service. why is the call's error, nil
 	// if the client closed its side.
 	closing bool
@@ -58,29 +75,51 @@ type proposalStream struct {
 
 // Proposals implements hostv1.HostServer.
 func (r *requests) Proposals(stream grpc.BidiStreamingServer[hostv1.ProposalBatch, hostv1.ProposalResultBatch]) error {
-	if err := r.forClients(stream.Context()); err != nil {
+	ctx := stream.Context()
+	if err := r.forClients(ctx); err != nil {
 		return statusOf(err)
 	}
-	s := newProposalStream(r, stream)
-	svc, release := r.forClient(stream.Context())
+	c := sharerOf(ctx)
+	place, err := r.bounds.stream(c)
+	if err != nil {
+		return statusOf(err)
+	}
+	defer place.leave()
+	s := newProposalStream(r, stream, c)
+	svc, release := r.forClient(ctx)
 	s.svc = svc
 	defer release()
-	defer whileValid(stream.Context(), r.guard, s.close)()
+	defer whileValid(ctx, r.guard, s.close)()
+	r.bounds.slow.watch(s)
+	defer r.bounds.slow.forget(s)
 	r.readers.Go(s.read)
-	return s.write(stream.Context())
+	written := make(chan error, 1)
+	r.readers.Go(func() { written <- s.write(ctx) })
+	select {
+	case err := <-written:
+		return err
+	case <-s.slow: // the writer ends with the call
+		return statusOf(s.slowness())
+	}
 }
 
-func newProposalStream(r *requests, stream grpc.ServerStream) *proposalStream {
-	s := &proposalStream{svc: r.svc, limits: r.limits, end: r.end, stream: stream, audit: auditOf(stream.Context(), r.audit), refusals: r.refusals, wake: make(chan struct{}, 1)}
+func newProposalStream(r *requests, stream grpc.ServerStream, c client) *proposalStream {
+	s := &proposalStream{
+		svc: r.svc, limits: r.limits, end: r.end, stream: stream,
+		audit: auditOf(stream.Context(), r.audit), refusals: r.refusals,
+		bounds: r.bounds, client: c, lane: r.bounds.window.enter(c),
+		wake: make(chan struct{}, 1), slow: make(chan struct{}), gone: make(chan struct{}),
+	}
 	s.room.L = &s.mu
 	return s
 }
 
-// read runs until the client closed its side or the call is over.
+// read runs until the client closed its side or the call is over. It never waits
+// while it holds a batch.
 func (s *proposalStream) read() {
 	batch := proposalBatch{full: s.full}
 	defer batch.release()
-	for {
+	for s.awaitRoom() {
 		if err := s.stream.RecvMsg(&batch); err != nil {
 			if errors.Is(err, io.EOF) {
 				err = nil
@@ -92,41 +131,28 @@ func (s *proposalStream) read() {
 			s.close(statusOf(batch.err))
 			return
 		}
-		if !s.admit(&batch) {
+		refused, ok := s.admit(&batch)
+		if !ok {
 			return
 		}
 		batch.release()
+		s.pause(refused)
 	}
 }
 
-// pushLocked queues an answer to a proposal that pending counts already.
-func (s *proposalStream) pushLocked(a answer) {
-	s.bytes += a.outer
-	s.unsent += a.outer
-	s.answers = append(s.answers, a)
-	if len(s.answers) == 1 {
-		s.signal()
-	}
-}
+// maxRefusals are the refusals of one stream that wait for its client before no
+// more of its proposals are read.
+const maxRefusals = 1024
 
-// answer takes the service's answer to a proposal of the given size.
-func (s *proposalStream) answer(id uint64, size int, arrived time.Time, result server.Result, err error) {
-	var a answer
-	if err != nil {
-		a = refusalOf(id, encodeFailure(failureOf(err)))
-	} else {
-		a = answerOf(id, result)
-	}
-	if isFull(err) {
-		a.refusedAt = arrived
-	}
+// awaitRoom makes a client wait that proposes without reading answers. It
+// reports false if the stream takes no more.
+func (s *proposalStream) awaitRoom() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.bytes -= size
-	if s.dead {
-		return
+	for (s.answers.len() > s.limits.MaxInFlight || s.refused > maxRefusals) && !s.closing && !s.dead {
+		s.room.Wait()
 	}
-	s.pushLocked(s.boundedLocked(a))
+	return !s.closing && !s.dead
 }
 
 // write sends answers until the call is to end and returns its error.
@@ -143,52 +169,16 @@ func (s *proposalStream) write(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		// Let those who answer right now do so: bigger batches, fewer
-		// messages, and no delay if there are none.
-		runtime.Gosched()
 		var over bool
 		var why error
-		batch, over, why = s.take(batch)
-		if err := s.send(batch); err != nil {
+		var err error
+		if batch, over, why, err = s.send(batch); err != nil {
 			return err
 		}
-		clear(batch)
 		if over {
 			return why
 		}
 	}
-}
-
-// take swaps the waiting answers for an empty slice. It reports over when
-// they are the last.
-func (s *proposalStream) take(empty []answer) (batch []answer, over bool, why error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	batch, s.answers = s.answers, empty[:0]
-	s.pending -= len(batch)
-	for i := range batch {
-		s.bytes -= batch[i].outer
-	}
-	s.room.Signal()
-	return batch, s.closing && s.pending == 0, s.why
-}
-
-// send splits answers into messages of a bounded size.
-func (s *proposalStream) send(answers []answer) error {
-	for len(answers) > 0 {
-		n, size := 0, 0
-		for n < len(answers) && (n == 0 || size+answers[n].outer <= resultBatchBytes) {
-			size += answers[n].outer
-			n++
-		}
-		if err := s.stream.SendMsg(&resultBatch{answers: answers[:n], refusals: s.refusals}); err != nil {
-			return err
-		}
-		clear(answers[:n])
-		answers = answers[n:]
-		s.sent(size)
-	}
-	return nil
 }
 
 // close makes the stream end once everything read is answered; the first
@@ -196,6 +186,10 @@ func (s *proposalStream) send(answers []answer) error {
 func (s *proposalStream) close(why error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.closeLocked(why)
+}
+
+func (s *proposalStream) closeLocked(why error) {
 	if !s.closing {
 		s.closing, s.why = true, why
 	}
@@ -203,12 +197,20 @@ func (s *proposalStream) close(why error) {
 	s.signal()
 }
 
+// kill ends the stream. The proposals that the service has still count in the
+// window, until they are answered.
 func (s *proposalStream) kill() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.dead = true
-	s.answers = nil
+	back := amount{int64(s.message.places + s.answers.places()), s.freed}
+	s.bounds.results.Add(-int64(s.kept))
+	s.bounds.refusals.Add(-int64(s.refused))
+	s.answers, s.message, s.kept, s.refused, s.freed = answerQueue{}, parcel{}, 0, 0, 0
 	s.room.Signal()
+	close(s.gone)
+	s.mu.Unlock()
+	s.lane.give(back)
+	s.lane.leave()
 }
 
 func (s *proposalStream) signal() {

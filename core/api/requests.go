@@ -28,8 +28,10 @@ type requests struct {
 	guard *access.Guard
 	// refusals observes how long the refusals of proposals on streams take.
 	refusals prometheus.Observer
-	// readers are the goroutines that read Proposals streams. They end when
-	// their call does.
+	// bounds are what all clients share.
+	bounds *bounds
+	// readers are the goroutines that read and write Proposals streams. They end
+	// when their call does.
 	readers sync.WaitGroup
 }
 
@@ -46,12 +48,23 @@ func (r *requests) Propose(ctx context.Context, req *hostv1.ProposeRequest) (*ho
 	}
 	svc, release := r.forClient(ctx)
 	defer release()
+	c := sharerOf(ctx)
+	call, err := r.bounds.call(c)
+	if err != nil {
+		return nil, err
+	}
+	defer call.leave()
+	place, err := r.bounds.propose(c, len(req.GetData()))
+	if err != nil {
+		return nil, err
+	}
+	defer place.leave()
 	result, err := svc.Propose(ctx, req.GetData())
 	if err != nil {
 		return nil, err
 	}
 	tell(ctx, effectOf(result))
-	return toResponse(result), nil
+	return r.handResult(ctx, result), nil
 }
 
 // Query implements hostv1.HostServer.
@@ -69,11 +82,19 @@ func (r *requests) Query(ctx context.Context, req *hostv1.QueryRequest) (*hostv1
 	if err != nil {
 		return nil, err
 	}
+	call, err := r.bounds.call(sharerOf(ctx))
+	if err != nil {
+		return nil, err
+	}
+	defer call.leave()
 	answer, err := r.svc.Query(ctx, req.GetData(), level)
 	if err != nil {
 		return nil, ofRead(err)
 	}
 	tell(ctx, effect{index: answer.Index})
+	if err := r.handAnswer(ctx, len(answer.Data)); err != nil {
+		return nil, err
+	}
 	return &hostv1.QueryResponse{Data: answer.Data, Index: answer.Index}, nil
 }
 
@@ -101,6 +122,11 @@ func (r *requests) Members(ctx context.Context, req *hostv1.MembersRequest) (*ho
 	if !req.GetLinearizable() {
 		return toMembers(r.svc.Membership()), nil
 	}
+	call, err := r.bounds.call(sharerOf(ctx))
+	if err != nil {
+		return nil, err
+	}
+	defer call.leave()
 	members, err := r.svc.CurrentMembership(ctx)
 	if err != nil {
 		return nil, ofRead(err)

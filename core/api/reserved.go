@@ -28,7 +28,13 @@ type place struct {
 
 // placeOf is the reserved place that a request came on; nil if it came on
 // another connection.
-func placeOf(ctx context.Context) *place { return connectionOf(ctx).place }
+func placeOf(ctx context.Context) *place {
+	c := connectionOf(ctx).conn
+	if c == nil {
+		return nil
+	}
+	return c.place
+}
 
 // forClients refuses proposals and queries on a reserved connection, as long as
 // the limit is reached, and has it closed: who would keep it keeps an operator

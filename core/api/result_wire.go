@@ -22,6 +22,8 @@ type answer struct {
 	inner, outer int
 	// refusedAt is when the proposal was read, if there was no room for it.
 	refusedAt time.Time
+	// placed: the proposal has a place in the window until this is sent.
+	placed bool
 }
 
 func answerOf(id uint64, result server.Result) answer {

@@ -38,6 +38,7 @@ type Server struct {
 	log      *slog.Logger
 	end      *ending
 	requests *requests
+	bounds   *bounds
 	health   *healthService
 	grpc     *grpc.Server
 	reserved *reservedServers
@@ -76,7 +77,14 @@ func New(o Options) *Server {
 			"configured", wanted, "taken", o.Limits.MaxConnections, "descriptors", descriptorLimit())
 	}
 	s := &Server{opts: o, log: o.Logger, end: newEnding(), stopDone: make(chan struct{})}
-	s.requests = &requests{svc: o.Service, limits: o.Limits, version: o.Version, end: s.end, guard: o.Access, audit: o.Audit, refusals: o.Refusals}
+	s.bounds = newBounds(o.Limits, o.Logger)
+	if o.Metrics != nil {
+		o.Metrics.MustRegister(s.bounds.collectors()...)
+	}
+	s.requests = &requests{
+		svc: o.Service, limits: o.Limits, version: o.Version, end: s.end,
+		guard: o.Access, audit: o.Audit, refusals: o.Refusals, bounds: s.bounds,
+	}
 	s.health = newHealthService(o.Service, s.end)
 	who := recordingRefusals(o.Audit, byPolicy(o.Access, byCertificate))
 	s.grpc = newGRPC(s.requests, s.health, who, &s.streams, 0)
@@ -89,7 +97,7 @@ func New(o Options) *Server {
 		s.silent.note(c, state)
 		noteIdle(c, state, o.Limits.ReservedIdle)
 	}
-	s.admin, s.cancelAdmin = s.newHTTP(names.guard(who.http(newAdmin(o.Service, s.health, o.Gatherer), refuseAdmin)))
+	s.admin, s.cancelAdmin = s.newHTTP(busyWhile(names.guard(who.http(newAdmin(o.Service, s.health, o.Gatherer), refuseAdmin))))
 	return s
 }
 
@@ -146,7 +154,7 @@ func (s *Server) Listen(clientAddr, adminAddr string) error {
 			return err
 		}
 	}
-	s.clients = newSplitter(clients, s.log, s.opts.Limits, s.reserved, s.opts.Access)
+	s.clients = newSplitter(clients, s.log, s.opts.Limits, s.reserved, s.opts.Access, &s.bounds.meters)
 	return nil
 }
 
@@ -199,8 +207,14 @@ func (s *Server) Serve() error {
 	s.serving.Go(func() { failed <- unlessStopped("grpc", s.grpc.Serve(clients.http2)) })
 	s.serving.Go(func() { failed <- unlessStopped("json", s.json.Serve(clients.http1)) })
 	if admin != nil {
-		s.serving.Go(func() { failed <- unlessStopped("admin", s.admin.Serve(admin)) })
+		bounded := &adminListener{
+			Listener: admin, max: s.opts.Limits.MaxAdminConnections, counts: &s.bounds.counts, said: &sparing{log: s.log},
+		}
+		s.admin.ConnContext = noteAdmin
+		s.serving.Go(func() { failed <- unlessStopped("admin", s.admin.Serve(bounded)) })
 	}
+	s.serving.Go(func() { s.bounds.meters.run(s.end) })
+	s.serving.Go(func() { s.bounds.slow.run(s.opts.Limits, s.end, s.log) })
 	s.serving.Go(func() { s.health.run(s.opts.Limits.HealthInterval) })
 	s.serving.Go(func() { s.opts.Access.Run(s.end.stopping) })
 	s.mu.Unlock()

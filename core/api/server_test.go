@@ -112,16 +112,6 @@ func TestLifecycleInAnyOrder(t *testing.T) {
 	})
 }
 
-func connect(t *testing.T, s *api.Server) net.Conn {
-	t.Helper()
-	conn, err := net.Dial("tcp", s.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return conn
-}
-
 // closedByHost fails the test unless the host closes conn.
 func closedByHost(t *testing.T, conn net.Conn) {
 	t.Helper()

@@ -27,6 +27,7 @@ type splitter struct {
 	http1, http2 *branch
 	reserved     *reservedServers // serve HTTP/2 beyond max
 	guard        *access.Guard    // counts connections for its clients
+	meters       *meters
 
 	// open counts connections that were accepted and not yet closed; refused
 	// those that were closed because of max.
@@ -39,7 +40,7 @@ type splitter struct {
 	sorting   sync.WaitGroup
 }
 
-func newSplitter(base net.Listener, log *slog.Logger, l Limits, reserved *reservedServers, g *access.Guard) *splitter {
+func newSplitter(base net.Listener, log *slog.Logger, l Limits, reserved *reservedServers, g *access.Guard, meters *meters) *splitter {
 	return &splitter{
 		base:       base,
 		log:        log,
@@ -49,6 +50,7 @@ func newSplitter(base net.Listener, log *slog.Logger, l Limits, reserved *reserv
 		http2:      newBranch(base.Addr()),
 		reserved:   reserved,
 		guard:      g,
+		meters:     meters,
 		undecided:  map[net.Conn]struct{}{},
 	}
 }
@@ -99,10 +101,12 @@ func (s *splitter) take(conn net.Conn) {
 		}
 		return
 	}
-	c := &clientConn{Conn: conn, from: conn.RemoteAddr(), closed: make(chan struct{})}
+	c := &clientConn{Conn: conn, closed: make(chan struct{})}
+	c.meter = s.meters.add(c)
 	c.release = sync.OnceFunc(func() {
 		s.open.Add(-1)
 		c.shared.end(s.guard)
+		s.meters.remove(c)
 		close(c.closed)
 	})
 	if open > s.max {
@@ -110,9 +114,6 @@ func (s *splitter) take(conn net.Conn) {
 	}
 	if s.guard.Limits() {
 		c.shared = &sharedConnection{}
-	}
-	if c.place != nil || c.shared != nil {
-		c.from = clientAddr{Addr: c.from, place: c.place, shared: c.shared}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,6 +127,9 @@ func (s *splitter) take(conn net.Conn) {
 
 // sort finds the protocol of a connection and hands it on.
 func (s *splitter) sort(c *clientConn) {
+	if s.meters.breaks.spent(c.meter.address, time.Now()) {
+		s.wait(holdBack)
+	}
 	to, err := s.decide(c)
 	s.mu.Lock()
 	delete(s.undecided, c)
@@ -157,7 +161,7 @@ func (s *splitter) decide(c *clientConn) (*branch, error) {
 	if err := c.SetReadDeadline(time.Time{}); err != nil {
 		return nil, err
 	}
-	if string(seen) == preface {
+	if c.http2 = string(seen) == preface; c.http2 {
 		return s.http2, nil
 	}
 	return s.http1, nil
@@ -183,15 +187,16 @@ func (s *splitter) close() {
 type clientConn struct {
 	net.Conn
 	seen    []byte
-	from    net.Addr
 	place   *place // nil unless reserved
 	shared  *sharedConnection
+	meter   *meter        // of its frames
+	http2   bool          // and not HTTP/1.1
 	closed  chan struct{} // closed by release
 	release func()
 }
 
 // RemoteAddr implements net.Conn.
-func (c *clientConn) RemoteAddr() net.Addr { return c.from }
+func (c *clientConn) RemoteAddr() net.Addr { return clientAddr{Addr: c.Conn.RemoteAddr(), conn: c} }
 
 // Read implements net.Conn.
 func (c *clientConn) Read(b []byte) (int, error) {
@@ -200,7 +205,21 @@ func (c *clientConn) Read(b []byte) (int, error) {
 		c.seen = c.seen[n:]
 		return n, nil
 	}
-	return c.Conn.Read(b)
+	n, err := c.Conn.Read(b)
+	if c.http2 && n > 0 && err == nil {
+		err = c.meter.read(b[:n])
+	}
+	return n, err
+}
+
+// Write implements net.Conn.
+func (c *clientConn) Write(b []byte) (int, error) {
+	if !c.http2 {
+		return writePaced(c.Conn, b)
+	}
+	n, err := c.Conn.Write(b)
+	c.meter.wrote(b[:n])
+	return n, err
 }
 
 // Close implements net.Conn.
@@ -208,45 +227,3 @@ func (c *clientConn) Close() error {
 	defer c.release()
 	return c.Conn.Close()
 }
-
-// A branch is the listener of one protocol.
-type branch struct {
-	addr  net.Addr
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func newBranch(addr net.Addr) *branch {
-	return &branch{addr: addr, conns: make(chan net.Conn), done: make(chan struct{})}
-}
-
-// hand gives conn to Accept or closes it when there is none any more.
-func (b *branch) hand(conn net.Conn) {
-	select {
-	case b.conns <- conn:
-	case <-b.done:
-		conn.Close()
-	}
-}
-
-// Accept implements net.Listener.
-func (b *branch) Accept() (net.Conn, error) {
-	select {
-	case conn := <-b.conns:
-		return conn, nil
-	case <-b.done:
-		return nil, net.ErrClosed
-	}
-}
-
-// Close implements net.Listener.
-func (b *branch) Close() error {
-	b.once.Do(func() { close(b.done) })
-	return nil
-}
-
-// Addr implements net.Listener.
-func (b *branch) Addr() net.Addr { return b.addr }
-
-var _ net.Listener = (*branch)(nil)

@@ -12,21 +12,56 @@ const smallAnswer = 512
 
 // boundedLocked leaves the result out of an answer for which there is no room: a
 // few bytes of a proposal may have a result of a MiB, and a client that does not
-// read would have the host keep those of all that it may have in flight.
+// read would have the host keep those of all that it may have in flight. What all
+// clients together have not read is bounded too: a stream may have as much of it
+// as is free, so that those that do not read leave something to the others.
 func (s *proposalStream) boundedLocked(a answer) answer {
-	if a.failure != nil || a.outer <= smallAnswer || s.unsent+a.outer <= s.limits.MaxInFlightBytes {
+	size := a.keeps()
+	if size == 0 {
 		return a
 	}
-	return answerOf(a.id, server.Result{
-		Index: a.result.Index, Lost: true,
-		Error: fmt.Sprintf("the entry was applied; its result of %d bytes is left out: %d bytes of results wait for this client, at most %d do",
-			len(a.result.Data)+len(a.result.Error), s.unsent, s.limits.MaxInFlightBytes),
-	})
+	most := int64(s.limits.MaxResultBytes)
+	all := s.bounds.results.Add(int64(size))
+	switch {
+	case s.lossy:
+		a = s.lose(a, "the client does not read its answers")
+	case s.unsent+size > s.limits.MaxInFlightBytes:
+		a = s.lose(a, fmt.Sprintf("%d bytes of results wait for this client, at most %d do", s.unsent, s.limits.MaxInFlightBytes))
+	case all > most || int64(s.kept) > most-all:
+		a = s.lose(a, fmt.Sprintf("%d bytes of results wait for this client, %d for all, at most %d do", s.unsent, all-int64(size), most))
+	default:
+		s.kept += size
+		return a
+	}
+	s.bounds.results.Add(-int64(size))
+	return a
 }
 
-// sent notes that answers of so many bytes were handed to gRPC.
-func (s *proposalStream) sent(bytes int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.unsent -= bytes
+// lose is a without its result.
+func (s *proposalStream) lose(a answer, why string) answer {
+	s.bounds.counts.leftOut.Add(1)
+	lost := answerOf(a.id, server.Result{
+		Index: a.result.Index, Lost: true,
+		Error: fmt.Sprintf("the entry was applied; its result of %d bytes is left out: %s", len(a.result.Data)+len(a.result.Error), why),
+	})
+	lost.placed = a.placed
+	return lost
+}
+
+// loseLocked leaves the results out of the answers that wait.
+func (s *proposalStream) loseLocked() {
+	s.lossy = true
+	waiting := s.answers.all[s.answers.head:]
+	for i := range waiting {
+		size := waiting[i].keeps()
+		if size == 0 {
+			continue
+		}
+		before := waiting[i].outer
+		waiting[i] = s.lose(waiting[i], "the client does not read its answers")
+		s.kept -= size
+		s.bytes += waiting[i].outer - before
+		s.unsent += waiting[i].outer - before
+		s.bounds.results.Add(-int64(size))
+	}
 }

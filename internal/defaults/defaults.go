@@ -39,6 +39,11 @@ const (
 	// (windowBytes in core/node): what waits beyond that is for bursts, and grows
 	// old before it is its turn.
 	MaxPendingBytes = 32 << 20
+	// MaxStreams are the Proposals streams of all clients of a host, MaxCalls the
+	// other requests that are being answered.
+	MaxStreams = 512
+	// MaxCalls: see MaxStreams.
+	MaxCalls = 1024
 
 	// MaxBatchBytes and MaxChunkBytes are what a host sends its plugins at most
 	// in a batch of entries and in a piece of a snapshot.

@@ -116,6 +116,9 @@ type API struct {
 	// MaxConnections bounds the connections of clients; 0 means 1024. The limit
 	// of descriptors may allow fewer.
 	MaxConnections int
+	// MaxStreams bounds the Proposals streams of all clients together, MaxCalls
+	// the other requests that are being answered.
+	MaxStreams, MaxCalls int
 	// HostNames are names under which HTTP requests may address the client and the
 	// admin port, besides addresses and the members' own. One that begins with a
 	// dot stands for all names below it, "*" for all names.

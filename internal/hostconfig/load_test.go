@@ -160,6 +160,8 @@ func TestOrderOfSources(t *testing.T) {
 		"api.max_pending_proposals":      {"5", "6", "7"},
 		"api.max_pending_bytes":          {"2MiB", "3MiB", "4MiB"},
 		"api.max_connections":            {"20", "30", "40"},
+		"api.max_streams":                {"20", "30", "40"},
+		"api.max_calls":                  {"20", "30", "40"},
 		"api.host_names":                 {"a.example.org", ".b.example.org", "c.example.org,d"},
 		"api.access.anonymous":           {"read", "write", "none"},
 		"api.access.tokens_file":         {"/f", "/e", "/g"},

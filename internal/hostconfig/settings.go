@@ -47,6 +47,8 @@ func settings(c *Config) []setting {
 		{key: "api.max_pending_proposals", def: count(defaults.MaxPending), value: intValue{&c.API.MaxPendingProposals}},
 		{key: "api.max_pending_bytes", def: size(defaults.MaxPendingBytes), value: sizeValue{&c.API.MaxPendingBytes}},
 		{key: "api.max_connections", def: "0", value: intValue{&c.API.MaxConnections}},
+		{key: "api.max_streams", def: count(defaults.MaxStreams), value: intValue{&c.API.MaxStreams}},
+		{key: "api.max_calls", def: count(defaults.MaxCalls), value: intValue{&c.API.MaxCalls}},
 		{key: "api.host_names", value: listValue{&c.API.HostNames}, list: true},
 		{key: "api.access.anonymous", value: choice(&c.API.Access.Anonymous, roleNames()...)},
 		{key: "api.access.tokens_file", value: textValue{&c.API.Access.TokensFile}},

@@ -139,6 +139,12 @@ func (c *Config) checkAPI(ps *problems) {
 	if n := c.API.MaxConnections; n != 0 && (n < minConnections || n > maxConnections) {
 		ps.about("api.max_connections", "is %d; it must be from %d to %d, or 0 for the default", n, minConnections, maxConnections)
 	}
+	if n := c.API.MaxStreams; n < minConnections || n > maxConnections {
+		ps.about("api.max_streams", "is %d; it must be from %d to %d", n, minConnections, maxConnections)
+	}
+	if n := c.API.MaxCalls; n < minConnections || n > maxConnections {
+		ps.about("api.max_calls", "is %d; it must be from %d to %d", n, minConnections, maxConnections)
+	}
 	for _, name := range c.API.HostNames {
 		checkHostName(ps, name)
 	}

@@ -1,0 +1,138 @@
+package api
+
+import (
+	"container/list"
+	"context"
+	"net"
+	"net/http"
+	"sync"
+)
+
+// An adminListener bounds the connections of the admin port. When there are as
+// many as may be, the oldest one on which no request is being answered is closed
+// for a new one: clients that are slow, or ask nothing, keep no operator out.
+type adminListener struct {
+	net.Listener
+	max    int
+	counts *counts
+	said   *sparing
+
+	mu    sync.Mutex
+	conns list.List // of *adminConn, the oldest first
+}
+
+// An adminConn is one connection of the admin port. A client that does not read is
+// given up.
+type adminConn struct {
+	net.Conn
+	of   *adminListener
+	at   *list.Element
+	busy int // requests that are being answered
+	gone bool
+}
+
+// Accept implements net.Listener.
+func (l *adminListener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if c := l.take(conn); c != nil {
+			return c, nil
+		}
+		l.counts.admin.Add(1)
+		l.said.warn("admin connections refused: requests are being answered on all", "limit", l.max)
+		conn.Close()
+	}
+}
+
+// take is nil if there is no place for conn.
+func (l *adminListener) take(conn net.Conn) *adminConn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conns.Len() >= l.max && !l.evictLocked() {
+		return nil
+	}
+	c := &adminConn{Conn: conn, of: l}
+	c.at = l.conns.PushBack(c)
+	return c
+}
+
+func (l *adminListener) evictLocked() bool {
+	for e := l.conns.Front(); e != nil; e = e.Next() {
+		c, ok := e.Value.(*adminConn)
+		if !ok || c.busy > 0 {
+			continue
+		}
+		c.dropLocked()
+		c.Conn.Close()
+		l.counts.admin.Add(1)
+		l.said.warn("the oldest idle admin connection is closed for a new one", "limit", l.max)
+		return true
+	}
+	return false
+}
+
+func (c *adminConn) dropLocked() {
+	if !c.gone {
+		c.gone = true
+		c.of.conns.Remove(c.at)
+	}
+}
+
+// Close implements net.Conn.
+func (c *adminConn) Close() error {
+	c.of.mu.Lock()
+	c.dropLocked()
+	c.of.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// Write implements net.Conn.
+func (c *adminConn) Write(b []byte) (int, error) { return writePaced(c.Conn, b) }
+
+type adminConnKey struct{}
+
+// noteAdmin makes a connection known to its handlers.
+func noteAdmin(ctx context.Context, conn net.Conn) context.Context {
+	return context.WithValue(noteConnection(ctx, conn), adminConnKey{}, conn)
+}
+
+// busyWhile keeps the connection of a request while h answers.
+func busyWhile(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, ok := r.Context().Value(adminConnKey{}).(*adminConn)
+		if ok {
+			c.note(1)
+			defer c.note(-1)
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+func (c *adminConn) note(by int) {
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
+	c.busy += by
+}
+
+// mostProfiles are taken at a time.
+const mostProfiles = 4
+
+// fewProfiles refuses what would be too many profiles at a time: each may take as
+// long as its client says.
+func fewProfiles() func(http.HandlerFunc) http.HandlerFunc {
+	places := make(chan struct{}, mostProfiles)
+	return func(h http.HandlerFunc) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			select {
+			case places <- struct{}{}:
+				defer func() { <-places }()
+				h(w, r)
+			default:
+				http.Error(w, "as many profiles are being taken as may be; try again later", http.StatusTooManyRequests)
+			}
+		}
+	}
+}

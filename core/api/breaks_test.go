@@ -1,0 +1,41 @@
+package api
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// An address may break off a burst of streams, and then some in each second,
+// whatever others do.
+func TestBreaksAreCountedByAddress(t *testing.T) {
+	b, now := breaks{by: map[string]*breakBucket{}}, time.Now()
+	for i := range breakBurst {
+		if !b.spend("a", now) {
+			t.Fatalf("%d of a burst of %d", i, breakBurst)
+		}
+	}
+	if b.spend("a", now) || !b.spent("a", now) {
+		t.Error("more than a burst passes")
+	}
+	if !b.spend("b", now) || b.spent("b", now) {
+		t.Error("another address is refused")
+	}
+	now = now.Add(time.Second)
+	passed := 0
+	for b.spend("a", now) {
+		passed++
+	}
+	if passed != breakRate {
+		t.Errorf("%d pass a second later, want %d", passed, breakRate)
+	}
+	if now = now.Add(time.Minute); b.spent("a", now) {
+		t.Error("a minute later it is not forgotten")
+	}
+	for i := range 10 * mostAddresses {
+		b.spend(fmt.Sprint(i), now)
+	}
+	if len(b.by) > mostAddresses {
+		t.Errorf("%d addresses are remembered", len(b.by))
+	}
+}

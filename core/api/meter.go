@@ -1,0 +1,175 @@
+package api
+
+import (
+	"errors"
+	"sync"
+	"time"
+)
+
+const (
+	// frameCost is what a piece of an unfinished message takes in memory beside
+	// its bytes.
+	frameCost = 128
+	// grpcPrefix is what stands before each message of gRPC: whether it is
+	// compressed, and its length.
+	grpcPrefix = 5
+)
+
+// errCutOff: the connection was closed because of what the client did with it.
+var errCutOff = errors.New("connection was cut off")
+
+// A meter counts what a client has the host keep by way of one HTTP/2 connection,
+// where gRPC does not tell: by the frames in both directions. Those are the
+// streams that are not over, also if gRPC and the host are done with them and the
+// client takes no answer, and the messages of which a part has come.
+type meter struct {
+	all *meters
+
+	mu      sync.Mutex
+	in, out frameReader
+	open    map[uint32]*unfinished
+	last    uint32 // the newest stream of the client
+	bytes   int64  // of all unfinished
+	data    uint64 // bytes of answers that were written
+	handed  int64  // bytes of large answers that were given to gRPC and not written
+	address string
+	broken  int // streams that were broken off just after they were opened
+	cut     bool
+	why     int // closedResets and the like
+	isDone  bool
+	// before are the totals as the host knows them.
+	before meterTotals
+}
+
+type meterTotals struct{ streams, bytes int64 }
+
+// An unfinished is one stream, and what has come of a message of it that is not
+// complete.
+type unfinished struct {
+	opened time.Time
+	prefix [grpcPrefix]byte
+	have   int
+	left   uint32
+	bytes  int64
+	since  time.Time // of the message; zero if there is none
+	opaque bool      // its messages cannot be told apart
+}
+
+func newMeter(all *meters, address string) *meter {
+	return &meter{all: all, open: map[uint32]*unfinished{}, address: address}
+}
+
+// read counts what was read. Its error says that the connection is to be closed.
+func (m *meter) read(b []byte) error {
+	m.mu.Lock()
+	m.in.feed(b, (*meterIn)(m))
+	m.noteLocked()
+	cut, why := m.cut, m.why
+	m.mu.Unlock()
+	if cut {
+		m.all.cutOff(m, why)
+		return errCutOff
+	}
+	m.all.check()
+	return nil
+}
+
+// wrote counts what was written.
+func (m *meter) wrote(b []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.out.feed(b, (*meterOut)(m))
+	m.noteLocked()
+}
+
+// hand counts a large answer until it is written.
+func (m *meter) hand(size int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.isDone {
+		m.all.results.Add(-size)
+		return
+	}
+	m.handed += size
+}
+
+// answered are the bytes of answers that were written.
+func (m *meter) answered() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.data
+}
+
+// done gives back what the connection counts for.
+func (m *meter) done() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.isDone = true
+	m.open, m.bytes = map[uint32]*unfinished{}, 0
+	m.all.results.Add(-m.handed)
+	m.handed = 0
+	m.noteLocked()
+}
+
+// noteLocked tells the host what has changed.
+func (m *meter) noteLocked() {
+	now := meterTotals{int64(len(m.open)), m.bytes}
+	if d := now.streams - m.before.streams; d != 0 {
+		m.all.streams.Add(d)
+	}
+	if d := now.bytes - m.before.bytes; d != 0 {
+		m.all.bytes.Add(d)
+	}
+	m.before = now
+	if len(m.open) == 0 && m.handed > 0 {
+		m.all.results.Add(-m.handed)
+		m.handed = 0
+	}
+}
+
+func (m *meter) closeLocked(stream uint32) bool {
+	u := m.open[stream]
+	if u == nil {
+		return false
+	}
+	m.bytes -= u.bytes
+	delete(m.open, stream)
+	return true
+}
+
+// breakLocked counts a stream that was broken off just after it was opened.
+func (m *meter) breakLocked(stream uint32) {
+	u := m.open[stream]
+	now := time.Now()
+	if m.closeLocked(stream) && now.Sub(u.opened) <= justOpened {
+		m.spendLocked(now)
+	}
+}
+
+// refused counts a stream that is refused before anything is done for it. What
+// gRPC keeps of it may stay for as long as the client has said.
+func (m *meter) refused() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.spendLocked(time.Now())
+}
+
+func (m *meter) spendLocked(now time.Time) {
+	m.broken++
+	if !m.all.breaks.spend(m.address, now) && m.broken > breaksOfOne {
+		m.cut, m.why = true, closedResets
+	}
+}
+
+// overdue tells whether a message does not get on: it has as long as the first
+// bytes of a connection, and a second more for each paceBytes.
+func (m *meter) overdue(now time.Time, l Limits) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, u := range m.open {
+		if !u.since.IsZero() && now.Sub(u.since) > l.FirstBytes+time.Duration(u.bytes)*time.Second/paceBytes {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,138 @@
+package api
+
+import (
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Meters are those of all connections of clients. When all together have the host
+// keep more than it may, the connection with the most is cut off.
+type meters struct {
+	limits         Limits
+	mostBytes      int64 // of messages of which a part has come
+	counts         *counts
+	results        *atomic.Int64 // see bounds
+	streams, bytes atomic.Int64
+	cutting        sync.Mutex
+
+	mu     sync.Mutex
+	conns  map[*meter]*clientConn
+	breaks breaks
+	said   sparing
+}
+
+// mostUnfinished are the bytes of all messages of which a part has come.
+const mostUnfinished = 32 << 20
+
+// add gives a connection a meter, which counts until the connection is closed.
+func (a *meters) add(c *clientConn) *meter {
+	m := newMeter(a, addressOf(c.Conn.RemoteAddr()))
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.conns[m] = c
+	return m
+}
+
+func (a *meters) remove(c *clientConn) {
+	a.mu.Lock()
+	delete(a.conns, c.meter)
+	a.mu.Unlock()
+	c.meter.done()
+}
+
+// check cuts connections off while all together are over a bound.
+func (a *meters) check() {
+	for a.bytes.Load() > a.mostBytes && a.cutMost(closedUnfinished, func(t meterTotals) int64 { return t.bytes }) {
+	}
+	for a.streams.Load() > int64(2*a.limits.MaxOpenCalls) && a.cutMost(closedStreams, func(t meterTotals) int64 { return t.streams }) {
+	}
+}
+
+// cutMost reports false if there is nothing to cut.
+func (a *meters) cutMost(why int, of func(meterTotals) int64) bool {
+	a.cutting.Lock()
+	defer a.cutting.Unlock()
+	var most *meter
+	var has int64
+	for _, m := range a.all() {
+		m.mu.Lock()
+		n, done := of(m.before), m.isDone
+		m.mu.Unlock()
+		if n > has && !done {
+			most, has = m, n
+		}
+	}
+	if most == nil {
+		return false
+	}
+	a.cutOff(most, why)
+	return true
+}
+
+func (a *meters) all() []*meter {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	all := make([]*meter, 0, len(a.conns))
+	for m := range a.conns {
+		all = append(all, m)
+	}
+	return all
+}
+
+// cutOff closes the connection of a meter.
+func (a *meters) cutOff(m *meter, why int) {
+	a.mu.Lock()
+	c := a.conns[m]
+	a.mu.Unlock()
+	if c == nil {
+		return
+	}
+	a.counts.closed[why].Add(1)
+	a.said.warn("client connections are cut off", "reason", closedNames()[why], "client", m.address)
+	c.Close()
+}
+
+// run cuts off clients whose messages do not get on, until the server stops.
+func (a *meters) run(end *ending) {
+	ticker := time.NewTicker(max(a.limits.FirstBytes/10, time.Millisecond))
+	defer ticker.Stop()
+	for {
+		select {
+		case now := <-ticker.C:
+			for _, m := range a.all() {
+				if m.overdue(now, a.limits) {
+					a.cutOff(m, closedPace)
+				}
+			}
+		case <-end.stopping:
+			return
+		}
+	}
+}
+
+// sparing writes one line in a while, however often there is a reason.
+type sparing struct {
+	log *slog.Logger
+
+	mu    sync.Mutex
+	next  time.Time
+	times int
+}
+
+// sayEvery is how often a sparing logger writes the same thing.
+const sayEvery = 10 * time.Second
+
+func (s *sparing) warn(message string, about ...any) {
+	s.mu.Lock()
+	s.times++
+	times, now := s.times, time.Now()
+	if now.Before(s.next) {
+		s.mu.Unlock()
+		return
+	}
+	s.times, s.next = 0, now.Add(sayEvery)
+	s.mu.Unlock()
+	s.log.Warn(message, append(about, "times", times)...)
+}
