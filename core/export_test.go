@@ -3,8 +3,11 @@ package core
 import (
 	"context"
 	"io"
+	"time"
 
+	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/node"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
 // OnRaft runs f on the raft goroutine of a host that runs.
@@ -12,3 +15,12 @@ func OnRaft(h *Host, f func(*node.Core) error) { h.current().node.Do(f) }
 
 // Rehearsal is how a host restores snapshots for trial.
 func Rehearsal(h *Host) (func(context.Context, uint64, io.Reader) error, error) { return h.rehearsal() }
+
+// SayRemoved is a peer's word that a host's member was removed, which it has said
+// for so long already.
+func SayRemoved(h *Host, peer member.ID, proof member.Removed, ago time.Duration) {
+	for at := ago; at > 0; at -= h.cfg.Election {
+		h.removals.say(peer, proof, time.Now().Add(-at), h.lonelyPatience())
+	}
+	h.toldRemoved(&transport.Event{Peer: uint64(peer), Index: proof.Index, Term: proof.Term})
+}

@@ -72,6 +72,7 @@ func (in inbound) Notify(events []transport.Event) {
 			in.carried()
 			in.h.courier.connection(in.by, in.instance, e.Peer, true)
 			in.h.identity.joined(member.ID(e.Peer))
+			in.h.removals.withdraw(member.ID(e.Peer))
 			in.h.logger.Info("peer is reachable", "peer", member.ID(e.Peer), "plugin", in.by.slot.Status().Name)
 		}
 	}

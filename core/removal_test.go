@@ -2,7 +2,9 @@ package core
 
 import (
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/core/member"
 )
@@ -12,7 +14,7 @@ import (
 // learner.
 func TestARemovalIsConfirmedByAMajority(t *testing.T) {
 	proof := member.Removed{ID: 1, Index: 100, Term: 3}
-	other := member.Removed{ID: 1, Index: 101, Term: 3}
+	other, beyond := member.Removed{ID: 1, Index: 101, Term: 3}, member.Removed{ID: 1, Index: 102, Term: 3}
 	for _, tc := range []struct {
 		name    string
 		voters  int
@@ -25,6 +27,8 @@ func TestARemovalIsConfirmedByAMajority(t *testing.T) {
 		{"the only other one", 2, 0, map[member.ID]member.Removed{2: proof}, true},
 		{"one of two", 3, 0, map[member.ID]member.Removed{2: proof}, false},
 		{"both of two", 3, 0, map[member.ID]member.Removed{2: proof, 3: proof}, true},
+		{"the only other one, by a change beyond the log", 2, 0, map[member.ID]member.Removed{2: beyond}, false},
+		{"two of two, by a change beyond the log", 3, 0, map[member.ID]member.Removed{2: beyond, 3: beyond}, true},
 		{"two of two, by different changes", 3, 0, map[member.ID]member.Removed{2: proof, 3: other}, false},
 		{"two of four", 5, 0, map[member.ID]member.Removed{2: proof, 3: proof}, false},
 		{"three of four", 5, 0, map[member.ID]member.Removed{2: proof, 3: proof, 5: proof}, true},
@@ -32,21 +36,83 @@ func TestARemovalIsConfirmedByAMajority(t *testing.T) {
 		{"one of two, often, and a stranger", 3, 0, map[member.ID]member.Removed{2: proof, 99: proof}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			registry := &member.Registry{}
-			for id := member.ID(1); int(id) <= tc.voters || id == tc.learner; id++ {
-				var err error
-				m := member.Member{ID: id, Name: id.String(), PeerURLs: []string{fmt.Sprintf("http://n%s:1", id)}, Learner: id == tc.learner}
-				if registry, err = registry.Apply(member.Change{Op: member.Add, Member: m}, uint64(id), 1); err != nil {
-					t.Fatal(err)
+			registry := votersAndLearner(t, tc.voters, tc.learner)
+			var words removalWords
+			asked := proof
+			for id, word := range tc.words {
+				words.say(id, word, time.Time{}, time.Minute)
+				words.say(id, word, time.Time{}, time.Minute)
+				if word == beyond {
+					asked = beyond
 				}
 			}
-			var words removalWords
-			for id, word := range tc.words {
-				words.say(id, word)
-				words.say(id, word)
-			}
-			if got := words.confirmed(1, registry, proof); got != tc.want {
+			if got := words.confirmed(1, registry, asked, other.Index); got != tc.want {
 				t.Errorf("confirmed: %t, want %t", got, tc.want)
+			}
+		})
+	}
+}
+
+// votersAndLearner is a membership of so many voters, from 1 on, and a learner if
+// its id is not 0.
+func votersAndLearner(t *testing.T, voters int, learner member.ID) *member.Registry {
+	t.Helper()
+	registry := &member.Registry{}
+	for id := member.ID(1); int(id) <= voters || id == learner; id++ {
+		var err error
+		m := member.Member{ID: id, Name: id.String(), PeerURLs: []string{fmt.Sprintf("http://n%s:1", id)}, Learner: id == learner}
+		if registry, err = registry.Apply(member.Change{Op: member.Add, Member: m}, uint64(id), 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return registry
+}
+
+// The word of fewer than most outlasts the silence of the others when more voters
+// say the same for long, and still do, than can be reached and do not.
+func TestAWordOfARemovalOutlastsTheOthers(t *testing.T) {
+	const patience = time.Minute
+	proof := member.Removed{ID: 1, Index: 100, Term: 3}
+	other := member.Removed{ID: 1, Index: 101, Term: 3}
+	long := []int{-60, -40, -20, 0}
+	for _, tc := range []struct {
+		name    string
+		words   map[member.ID][]int // at which seconds
+		other   member.ID           // says that it was another change
+		reached []member.ID
+		back    member.ID // has a connection after that
+		want    bool
+	}{
+		{name: "the only one that is left", words: map[member.ID][]int{2: long}, want: true},
+		{name: "nobody", want: false},
+		{name: "not for long enough", words: map[member.ID][]int{2: {-59, -40, -20, 0}}},
+		{name: "with a pause", words: map[member.ID][]int{2: {-60, -29, 0}}},
+		{name: "not any more", words: map[member.ID][]int{2: {-100, -80, -60, -31}}},
+		{name: "twice, long ago and now", words: map[member.ID][]int{2: {-60, 0}}},
+		{name: "another voter is reached", words: map[member.ID][]int{2: long}, reached: []member.ID{3}},
+		{name: "two say so, another one is reached", words: map[member.ID][]int{2: long, 4: long}, reached: []member.ID{3}, want: true},
+		{name: "two say so, two others are reached", words: map[member.ID][]int{2: long, 4: long}, reached: []member.ID{3, 5}},
+		{name: "two say so, of different changes, and both are reached", words: map[member.ID][]int{2: long, 4: long}, other: 4, reached: []member.ID{2, 4}},
+		{name: "another one says so for a shorter time, and is reached", words: map[member.ID][]int{2: long, 4: {-20, 0}}, reached: []member.ID{4}},
+		{name: "it had a connection since", words: map[member.ID][]int{2: long}, back: 2},
+		{name: "a learner", words: map[member.ID][]int{6: long}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			now := time.Unix(1000, 0)
+			var words removalWords
+			for id, seconds := range tc.words {
+				for _, s := range seconds {
+					said := proof
+					if id == tc.other {
+						said = other
+					}
+					words.say(id, said, now.Add(time.Duration(s)*time.Second), patience)
+				}
+			}
+			words.withdraw(tc.back)
+			reached := func(id member.ID) bool { return slices.Contains(tc.reached, id) }
+			if got := words.outlast(1, votersAndLearner(t, 5, 6), proof, reached, now, patience); got != tc.want {
+				t.Errorf("%t, want %t", got, tc.want)
 			}
 		})
 	}

@@ -26,6 +26,9 @@ const (
 	// accusedElections: no leader was heard since the last accusation. Perhaps
 	// none can be elected without this node.
 	accusedElections = 60
+	// vouchedElections is the same for a run that was vouched for before; see
+	// accusation.
+	vouchedElections = 2
 )
 
 // accusation is a leader's word that this node lost data. A loss is for good, and
@@ -33,8 +36,21 @@ const (
 // along for an election timeout, in which no other leader is heard. From the
 // first word on this node neither votes nor acknowledges anything, until the
 // accuser or another leader has said otherwise for long enough.
+//
+// The word counts for long after its last repetition: a leader that crashes after a
+// single word may be the last one that knew of what is gone. A run that was vouched
+// for before is another case. Its store began with what the cluster counts on, and
+// a process loses nothing of it. So the word is false, or comes of a leader
+// that the one that vouched did not know of, or another process has acknowledged
+// something on a copy of the directory. In each of the true cases the accuser leads,
+// and says it again with each tick. Once it is silent this node goes by raft's own
+// rule: a leader that is not heard has gone, and without a majority beside this
+// node, which answers nothing meanwhile, it has stepped down within two election
+// timeouts. If the word counted for longer, one message in the name of a member that is
+// down would keep the rest, which needs this node, from all writes.
 type accusation struct {
 	why    error // nil if there is none
+	brief  bool  // this run was vouched for before
 	from   member.ID
 	says   spell
 	denier member.ID
@@ -64,7 +80,11 @@ func (s *spell) lasts(ticks uint64) bool {
 
 // accused is why this node may have lost data; nil if no word of that counts.
 func (c *Core) accused() error {
-	if a := &c.accusation; a.why != nil && c.isWithin(accusedElections, a.says.last) {
+	a, elections := &c.accusation, uint64(accusedElections)
+	if a.brief {
+		elections = vouchedElections
+	}
+	if a.why != nil && c.isWithin(elections, a.says.last) {
 		return a.why
 	}
 	return nil
@@ -106,16 +126,17 @@ func (c *Core) hearLeader(h heard) {
 // none: raft judges between the two.
 //
 // Data are lost between two runs, and what a process has it does not lose. So
-// what the first leader says that a run hears decides: once it has vouched for
-// this member, words to the contrary are false. An acknowledgement was forged, or
-// a copy of this member gave it, and the accuser is told.
+// what the first leader says that a run hears decides, or a majority that elects
+// it: once the run is vouched for, words to the contrary are false. An
+// acknowledgement was forged, or a copy of this member gave it, and the accuser is
+// told.
 func (c *Core) accuse(m *pb.Message, why error) {
 	a, now := &c.accusation, c.hearing.ticks
 	if c.lost != nil || c.leads() || !c.isVoter(m.GetFrom()) && c.hearsLeader() {
 		return
 	}
-	if from := member.ID(m.GetFrom()); a.from != from || c.accused() == nil {
-		*a = accusation{from: from}
+	if from, counts := member.ID(m.GetFrom()), c.accused() != nil; a.from != from || !counts {
+		*a = accusation{from: from, brief: c.vouched && (a.brief || !counts)}
 	}
 	a.why, a.denies = why, spell{}
 	a.says.add(now, uint64(c.cfg.ElectionTicks))

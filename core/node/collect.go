@@ -32,6 +32,7 @@ func (c *Core) collect() {
 		if c.lead != raft.None {
 			c.ledBy = reignOf{c.lead, c.term}
 		}
+		c.vouched = c.vouched || c.leads()
 		if rd.SoftState != nil && rd.RaftState == raft.StateLeader && c.reign.term != c.term {
 			c.begin()
 		}

@@ -63,7 +63,7 @@ type Core struct {
 	farTerms      farTerms
 	denials       map[member.ID]contradicted
 	ledBy         reignOf // the last leader that this node has followed, in this term or an earlier one
-	vouched       bool    // a leader has said what this run knows to be so; see accuse
+	vouched       bool    // a leader has said what this run knows to be so, or this run has led; see accuse
 	putOut        uint64  // the last entry that came out for apply
 	barred        bool
 	accusation    accusation

@@ -30,10 +30,7 @@ var (
 // memory is put out now.
 func (c *Core) Tick() error {
 	return c.step(func() error {
-		c.hearing.ticks++
-		if c.lead != raft.None {
-			c.hearing.led = c.hearing.ticks
-		}
+		c.hearing.notice(c)
 		c.sample()
 		c.judgeDoubled()
 		if c.mayTick() {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
 
 	"github.com/pontoon-raft/pontoon/core/member"
@@ -36,6 +37,7 @@ type hearing struct {
 	last  map[member.ID]uint64
 	lost  map[member.ID]bool // what was sent since is known not to have arrived
 	led   uint64             // the last tick at which there was a leader
+	met   uint64             // the last one at which a leader or a majority of the voters was heard
 }
 
 // note takes down a peer's message. A leader counts answers to itself alone:
@@ -51,6 +53,17 @@ func (c *Core) note(m *pb.Message) {
 	if _, known := c.registry.Member(member.ID(m.GetFrom())); known {
 		c.hearing.last[member.ID(m.GetFrom())] = c.hearing.ticks
 		delete(c.hearing.lost, member.ID(m.GetFrom()))
+	}
+}
+
+// notice takes down, with each tick, whether this node has company.
+func (h *hearing) notice(c *Core) {
+	h.ticks++
+	if c.lead != raft.None {
+		h.led = h.ticks
+	}
+	if c.hearsLeader() || isMajority(c.registry.Voters(), c.hears) {
+		h.met = h.ticks
 	}
 }
 

@@ -32,6 +32,9 @@ type State struct {
 	// does not know to be committed, LeaderUncommittedTicks what the leader
 	// says of its own; in ticks.
 	UncommittedTicks, LeaderUncommittedTicks uint64
+	// LonelyTicks is for how many ticks this node has heard neither a leader nor a
+	// majority of the voters that it knows. One that leads hears itself.
+	LonelyTicks uint64
 	// Progress is the leader's view of its followers; nil elsewhere.
 	Progress []Progress
 }
@@ -47,6 +50,7 @@ func (n *Node) publish() {
 		First: n.core.log.first, Last: n.core.lastIndex(), Snapshot: n.core.log.snapshot.GetIndex(),
 		Registry: n.core.registry, PutOut: n.core.putOut, LostData: n.core.lost, Accused: n.core.accused(), Doubled: n.core.Doubled(),
 		UncommittedTicks: n.core.watch.uncommitted(), LeaderUncommittedTicks: n.core.leaderStalled,
+		LonelyTicks: n.core.hearing.ticks - n.core.hearing.met,
 	}
 	if st.RaftState == raft.StateLeader {
 		s.Progress = n.core.Progress()
