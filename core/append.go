@@ -9,6 +9,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/node"
+	"github.com/pontoon-raft/pontoon/internal/owntime"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
@@ -245,22 +246,21 @@ func (p *appendPump) wait(condition func() bool) {
 	}
 }
 
-// watch fails the generation when an append is unanswered for too long.
+// watch fails the generation when an append is unanswered for too long, while
+// this host was there to hear the answer.
 func (p *appendPump) watch() {
 	limit := AppendTimeout(p.g.h.cfg.Election)
 	ticker := time.NewTicker(p.g.h.cfg.Election)
 	defer ticker.Stop()
+	age := owntime.NewAge(p.g.h.cfg.Election)
 	for {
 		select {
 		case <-p.g.failed:
 			return
 		case <-p.g.stop:
 			return
-		case now := <-ticker.C:
-			p.mu.Lock()
-			stalled := len(p.sent) > 0 && now.Sub(p.oldest) > limit
-			p.mu.Unlock()
-			if stalled {
+		case <-ticker.C:
+			if age.Own(p.stalled()) > limit {
 				p.g.fail(fmt.Errorf("storage(%s) has not answered an append for %v: %w", p.g.instance.Info().Name, limit, catalog.ErrHung))
 				return
 			}

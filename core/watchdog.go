@@ -6,6 +6,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/owntime"
 )
 
 // Apply is never cancelled half-way (law 4), but watched: after this much it
@@ -49,10 +50,12 @@ func stalls(apply time.Duration, restore server.RestoreStall, election time.Dura
 	return list
 }
 
-// watchApply is the watchdog of Apply and of Restore.
+// watchApply is the watchdog of Apply and of Restore. It counts the time in which
+// this host was there to hear an answer.
 func (h *Host) watchApply() {
 	ticker := time.NewTicker(h.cfg.Election)
 	defer ticker.Stop()
+	applying, restoring := owntime.NewAge(h.cfg.Election), owntime.NewAge(h.cfg.Election)
 	for {
 		select {
 		case <-h.quit:
@@ -60,7 +63,9 @@ func (h *Host) watchApply() {
 		case <-ticker.C:
 		}
 		in := h.machine.current()
-		for _, s := range stalls(h.server.ApplyStalled(), h.server.RestoreStalled(), h.cfg.Election) {
+		apply, restore := applying.Own(h.server.ApplyStalled()), h.server.RestoreStalled()
+		restore.For = restoring.Own(restore.For)
+		for _, s := range stalls(apply, restore, h.cfg.Election) {
 			if s.since < s.warn || in == nil {
 				continue
 			}

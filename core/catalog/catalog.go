@@ -35,9 +35,11 @@ type Options struct {
 	// it is when the file is replaced by an upgrade.
 	Executable string
 	// ProbeInterval is the time between probes of a healthy plugin, and
-	// ProbeTimeout the time for each answer; 250 ms and 500 ms by default. A
-	// plugin that misses three in a row is declared hung: within
-	// ProbeInterval + 3 * ProbeTimeout.
+	// ProbeTimeout the time for each answer; 250 ms and 500 ms by default, of
+	// time in which this host runs itself. A plugin that misses three in a row
+	// is declared hung: within ProbeInterval + 3 * ProbeTimeout. If it is busy or
+	// waits for a processor, as far as the system tells, or if other plugins
+	// are late too, it is after 20.
 	ProbeInterval, ProbeTimeout time.Duration
 	// Limits bound the messages of plugin connections.
 	Limits    plugins.Limits
@@ -108,6 +110,7 @@ type Catalog struct {
 	slots []*Slot
 	// dir is made when the first slot needs it.
 	dir *runtimeDir
+	tardy tardy
 	// closed is set by the first Close.
 	closed bool
 	// lives counts starts and instances that are not gone yet.

@@ -170,6 +170,11 @@ func runFakePlugin(mode string) {
 		"no-controller": func() { go serveBare(false); untilHostEnds() },
 		"stubborn":      func() { go serveBare(false); foreverUnlessKilled() },
 		"deaf":          func() { go serveBare(true); foreverUnlessKilled() },
+		"deaf-and-busy": func() {
+			go serveBare(true)
+			for { // at work, whatever it is
+			}
+		},
 		"leaves-child":  func() { leaveChild(); serveFake("statemachine", "echo") },
 		"floods": func() {
 			go flood()

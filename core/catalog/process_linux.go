@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"syscall"
 
@@ -35,6 +36,28 @@ func suspended(pid int) bool {
 	fields := statFields(pid)
 	return len(fields) > 0 && (fields[0][0] == 'T' || fields[0][0] == 't')
 }
+
+// activityOf is what /proc says of a process.
+func activityOf(pid int) activity {
+	a := activity{suspended: suspended(pid)}
+	if fields := statFields(pid); len(fields) > stimeField {
+		for _, field := range [][]byte{fields[utimeField], fields[stimeField]} {
+			ticks, _ := strconv.ParseUint(string(field), 10, 64) // what is no number is nothing
+			a.cpu += ticks
+		}
+	}
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid)) // the pattern is right
+	for _, path := range threads {
+		if fields := statFieldsOf(path); len(fields) > 0 && (fields[0][0] == 'R' || fields[0][0] == 'D') {
+			a.runnable = true
+		}
+	}
+	return a
+}
+
+// utimeField and stimeField are where stat has the time that a process has used,
+// counted from the state on.
+const utimeField, stimeField = 11, 12
 
 // What /proc says of a process that is on its way out.
 const (
@@ -87,8 +110,10 @@ func hasPendingKill(pid int) bool {
 
 // statFields are those of /proc/<pid>/stat from the state on; nil if it cannot
 // be read.
-func statFields(pid int) [][]byte {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+func statFields(pid int) [][]byte { return statFieldsOf(fmt.Sprintf("/proc/%d/stat", pid)) }
+
+func statFieldsOf(path string) [][]byte {
+	stat, err := os.ReadFile(path)
 	if err != nil {
 		return nil
 	}

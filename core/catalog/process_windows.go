@@ -25,5 +25,8 @@ func exitStatus(state *os.ProcessState) (int, syscall.Signal) { return state.Exi
 // suspended: unknown here.
 func suspended(int) bool { return false }
 
+// activityOf: unknown here.
+func activityOf(int) activity { return activity{} }
+
 // ending: unknown here.
 func ending(int) bool { return false }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -42,6 +43,8 @@ type Status struct {
 	State State
 	// Restarts counts the starts after the first.
 	Restarts int
+	// Missed counts the probes that were not answered in time.
+	Missed uint64
 	// LastError says why the plugin ended or failed to start, the first time
 	// since it last got anywhere, and how often it did so again; empty if it never
 	// did.
@@ -53,6 +56,7 @@ type Status struct {
 type Slot struct {
 	catalog *Catalog
 	plan    plan
+	missed  atomic.Uint64
 
 	mu      sync.Mutex
 	history history
@@ -268,7 +272,7 @@ func (s *Slot) Status() Status {
 	defer s.mu.Unlock()
 	st := Status{
 		Kind: s.plan.kind, Name: s.info.Name, Version: s.info.Version,
-		State: s.state, Restarts: max(0, s.starts-1),
+		State: s.state, Restarts: max(0, s.starts-1), Missed: s.missed.Load(),
 	}
 	if s.current != nil && !s.current.isDone() {
 		st.PID = s.current.PID()

@@ -15,8 +15,6 @@ import (
 )
 
 const (
-	// maxMisses is how many probes in a row a plugin may leave unanswered.
-	maxMisses = 3
 	// dumpGrace is what a hung plugin gets to write the stacks of its
 	// goroutines.
 	dumpGrace = time.Second
@@ -89,9 +87,10 @@ func (l *processLife) supervise() {
 // watch returns when the process has ended or was asked to stop, or with the
 // reason why it has to be put down.
 func (l *processLife) watch() (reason string) {
+	defer l.slot.catalog.tardy.leave(l)
 	timer := time.NewTimer(l.slot.catalog.options.ProbeInterval)
 	defer timer.Stop()
-	for misses := 0; ; {
+	for t := (trial{}); ; {
 		select {
 		case <-l.runner.exited:
 			return ""
@@ -103,29 +102,16 @@ func (l *processLife) watch() (reason string) {
 			return reason
 		case <-timer.C:
 		}
-		// A miss is followed by the next probe at once.
-		misses++
 		if l.probe() {
-			misses = 0
+			l.answered(&t)
 			timer.Reset(l.slot.catalog.options.ProbeInterval)
 			continue
 		}
-		if misses == maxMisses {
-			return fmt.Sprintf("did not answer %d probes of %v each", misses, l.slot.catalog.options.ProbeTimeout)
+		if reason := l.missed(&t); reason != "" {
+			return reason
 		}
-		timer.Reset(0)
+		timer.Reset(0) // a miss is followed by the next probe at once
 	}
-}
-
-// probe reports whether the plugin gave a sign of life. A host that was itself
-// suspended or starved of processor time, and so sees its own deadline late,
-// does not hold that against the plugin.
-func (l *processLife) probe() bool {
-	timeout := l.slot.catalog.options.ProbeTimeout
-	start := time.Now()
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	return l.session.Probe(ctx) == nil || time.Since(start) > timeout+timeout/2
 }
 
 // sessionEnded waits for the end of the process that most often explains the

@@ -57,6 +57,8 @@ type Config struct {
 	RefusedConnections func() uint64
 	// Access decides what clients may do; nil if they may do everything.
 	Access *clients.Guard
+	// Late is for how long the host was not there for its plugins; may be nil.
+	Late func() time.Duration
 	// Log tells how it goes with the log; nil if nobody knows.
 	Log LogState
 	// Audit is the record of what clients ask for; nil if there is none.

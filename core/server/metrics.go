@@ -122,6 +122,14 @@ func (s *Server) gauges() []prometheus.Collector {
 			}
 			return float64(s.cfg.RefusedConnections())
 		}),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Namespace: namespace, Name: "host_late_seconds_total", Help: "Time in which the host waited for a plugin's answer and did not run itself.",
+		}, func() float64 {
+			if s.cfg.Late == nil {
+				return 0
+			}
+			return s.cfg.Late().Seconds()
+		}),
 		newPluginCollector(s.cfg.Plugins),
 		peerCollector{s},
 		unfitCollector{s},
@@ -142,8 +150,8 @@ func (s *Server) nodeCounter(name, help string, count func(*node.Node) uint64) p
 
 // pluginCollector reports the state of plugins.
 type pluginCollector struct {
-	plugins      func() []PluginStatus
-	up, restarts *prometheus.Desc
+	plugins              func() []PluginStatus
+	up, restarts, missed *prometheus.Desc
 }
 
 func newPluginCollector(plugins func() []PluginStatus) *pluginCollector {
@@ -152,11 +160,12 @@ func newPluginCollector(plugins func() []PluginStatus) *pluginCollector {
 		plugins:  plugins,
 		up:       prometheus.NewDesc(namespace+"_plugin_up", "1 if the plugin is ready.", labels, nil),
 		restarts: prometheus.NewDesc(namespace+"_plugin_restarts_total", "Restarts of the plugin since the host started.", labels, nil),
+		missed:   prometheus.NewDesc(namespace+"_plugin_probes_missed_total", "Probes that the plugin did not answer in time since the host started.", labels, nil),
 	}
 }
 
 // Describe implements prometheus.Collector.
-func (c *pluginCollector) Describe(ch chan<- *prometheus.Desc) { ch <- c.up; ch <- c.restarts }
+func (c *pluginCollector) Describe(ch chan<- *prometheus.Desc) { ch <- c.up; ch <- c.restarts; ch <- c.missed }
 
 // Collect implements prometheus.Collector.
 func (c *pluginCollector) Collect(ch chan<- prometheus.Metric) {
@@ -174,5 +183,6 @@ func (c *pluginCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		ch <- prometheus.MustNewConstMetric(c.up, prometheus.GaugeValue, up, p.Kind, p.Name)
 		ch <- prometheus.MustNewConstMetric(c.restarts, prometheus.CounterValue, float64(p.Restarts), p.Kind, p.Name)
+		ch <- prometheus.MustNewConstMetric(c.missed, prometheus.CounterValue, float64(p.Missed), p.Kind, p.Name)
 	}
 }

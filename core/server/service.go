@@ -172,6 +172,8 @@ type PluginStatus struct {
 	State     string
 	Restarts  int
 	LastError string
+	// Missed counts the probes of the host that were not answered in time.
+	Missed uint64
 	// Warning is what is not well with a plugin that works all the same: the
 	// storage is short of space. Empty if there is nothing.
 	Warning string

@@ -63,6 +63,14 @@ func (s *Session) Probe(ctx context.Context) error {
 	return nil
 }
 
+// Answered counts the requests that the plugin has answered, also those for
+// which nobody waits any more. It grows with each sign of life.
+func (s *Session) Answered() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.answers
+}
+
 // Metrics returns the plugin's metrics in Prometheus text format. They are
 // the plugin's words: whoever parses them must expect anything.
 func (s *Session) Metrics(ctx context.Context) ([]byte, error) {
