@@ -12,10 +12,6 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
-// What may wait for one transport at most. Beyond that messages are dropped
-// and their receivers reported unreachable.
-const maxCarrierBytes = 64 << 20
-
 // carrier keeps one transport plugin running and brings it what the courier
 // has for it.
 type carrier struct {
@@ -28,8 +24,10 @@ type carrier struct {
 	transport atomic.Pointer[transport.Transport]
 	instance  *catalog.Instance // of the supervising goroutine
 	running   atomic.Pointer[catalog.Instance]
-	wake      chan struct{}
-	peersWake chan struct{}
+	// unverified: callers of its port do not prove who they are.
+	unverified atomic.Bool
+	wake       chan struct{}
+	peersWake  chan struct{}
 
 	// The rest is guarded by courier.mu.
 	name    string
@@ -174,7 +172,7 @@ func (k *carrier) status() catalog.Status {
 // put queues a message, if there is a transport and room. It needs
 // courier.mu.
 func (k *carrier) put(e transport.Envelope) bool {
-	if k.bytes+len(e.Payload) > maxCarrierBytes || k.transport.Load() == nil {
+	if !fits(k.bytes, &e) || k.transport.Load() == nil {
 		return false
 	}
 	k.waiting = append(k.waiting, e)
@@ -196,6 +194,7 @@ func (k *carrier) flush(ctx context.Context) {
 		k.courier.drop(k.number, envelopes)
 		return
 	}
+	urgentFirst(envelopes)
 	if err := (*t).Send(ctx, envelopes); err != nil {
 		k.h.logger.Warn("transport refused messages", "count", len(envelopes), "error", err)
 		k.courier.drop(k.number, envelopes)

@@ -66,6 +66,8 @@ func (in inbound) Notify(events []transport.Event) {
 			in.h.identity.mismatch(conflict{
 				peer: member.ID(e.Peer), reason: e.Reason, refused: e.Verdict == transport.VerdictRefusedByPeer, detail: e.Detail,
 			})
+		case pluginv1.EventType_EVENT_UNVERIFIED:
+			in.by.callersUnverified()
 		case pluginv1.EventType_EVENT_REMOVED:
 			in.h.toldRemoved(e)
 		case pluginv1.EventType_EVENT_ACTIVE:

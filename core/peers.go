@@ -24,6 +24,7 @@ func (c *courier) setPeers(registry *member.Registry) {
 		}
 	}
 	if _, in := registry.Member(self); !in {
+		set.Joining = !c.h.cfg.Bootstrap || registry.Begun()
 		for _, m := range c.h.cfg.Members {
 			_, known := registry.Member(m.ID)
 			_, removed := registry.WasRemoved(m.ID)
@@ -105,8 +106,9 @@ func (c *courier) noWayTo(id uint64) string {
 func (c *courier) peersOf(k *carrier) transport.PeerSet {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	set := transport.PeerSet{Removed: c.peers.Removed, Self: c.peers.Self}
+	set := transport.PeerSet{Removed: c.peers.Removed, Self: c.peers.Self, Joining: c.peers.Joining}
 	if set.Self.Store == 0 {
+		set.Joining = true
 		return set // nobody is called before this member can say who it is
 	}
 	for _, p := range c.peers.Peers {

@@ -1,6 +1,11 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+
+	"github.com/pontoon-raft/pontoon/core/server"
+)
 
 // pluginReady is the state of a plugin that serves.
 const pluginReady = "ready"
@@ -11,7 +16,7 @@ const pluginReady = "ready"
 func (s clusterStatus) healthy() bool {
 	leaders := 0
 	for _, m := range s.Members {
-		if !m.Reachable || m.Error != "" || m.Role == "none" || s.astray(m) != "" || len(m.Warnings) > 0 {
+		if !m.Reachable || m.Error != "" || m.Role == "none" || s.astray(m) != "" || slices.ContainsFunc(m.Warnings, warning.unhealthy) {
 			return false
 		}
 		if m.Role == "leader" {
@@ -30,6 +35,10 @@ func (s clusterStatus) healthy() bool {
 	}
 	return leaders == 1
 }
+
+// unhealthy tells whether it is a matter of health: a port that anybody may use is
+// none, and stays as it is configured.
+func (w warning) unhealthy() bool { return w.Reason != server.WarnUnverifiedPeers }
 
 // astray says of a member that answers how it is not with the leader; empty if
 // it is.

@@ -109,7 +109,7 @@ type Catalog struct {
 	mu    sync.Mutex
 	slots []*Slot
 	// dir is made when the first slot needs it.
-	dir *runtimeDir
+	dir   *runtimeDir
 	tardy tardy
 	// closed is set by the first Close.
 	closed bool

@@ -175,7 +175,7 @@ func runFakePlugin(mode string) {
 			for { // at work, whatever it is
 			}
 		},
-		"leaves-child":  func() { leaveChild(); serveFake("statemachine", "echo") },
+		"leaves-child": func() { leaveChild(); serveFake("statemachine", "echo") },
 		"floods": func() {
 			go flood()
 			serveFake("statemachine", "echo")

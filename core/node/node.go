@@ -94,6 +94,7 @@ func (n *Node) Run(stop <-chan struct{}, ticks <-chan time.Time) error {
 			}
 			n.drops.tick(n)
 			n.core.refusing = n.refusals.tick(n.core.cfg.ElectionTicks)
+			n.tellResolved()
 		}
 		if err := n.stepHeld(); err != nil {
 			return err

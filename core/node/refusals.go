@@ -27,11 +27,12 @@ type refusals struct {
 	logged map[member.ID]loggedRefusal
 }
 
-// loggedRefusal is when the log spoke of a peer last, and how many refusals it
-// has kept to itself since.
+// loggedRefusal is when the log spoke of a peer last, how many refusals it has
+// kept to itself since, and when the last one was.
 type loggedRefusal struct {
 	at     time.Time
 	silent int
+	last   time.Time
 }
 
 // Refusal is a message of a peer that was not taken.
@@ -59,17 +60,41 @@ func (r *refusals) due(from member.ID, now time.Time) (silent int, due bool) {
 	before, known := r.logged[from]
 	if known && now.Sub(before.at) < refusalPause {
 		before.silent++
+		before.last = now
 		r.logged[from] = before
 		return 0, false
 	}
 	if !known && len(r.logged) >= maxRefused {
-		clear(r.logged)
+		return 0, false // until one of them is resolved: new names do not fill the log
 	}
 	if r.logged == nil {
 		r.logged = map[member.ID]loggedRefusal{}
 	}
-	r.logged[from] = loggedRefusal{at: now}
+	r.logged[from] = loggedRefusal{at: now, last: now}
 	return before.silent, true
+}
+
+// resolved takes those out of whom nothing was refused for a while.
+func (r *refusals) resolved(now time.Time) (gone map[member.ID]loggedRefusal) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for from, l := range r.logged {
+		if now.Sub(l.last) >= refusalPause {
+			if gone == nil {
+				gone = map[member.ID]loggedRefusal{}
+			}
+			gone[from] = l
+			delete(r.logged, from)
+		}
+	}
+	return gone
+}
+
+// tellResolved logs of whom nothing is refused any more.
+func (n *Node) tellResolved() {
+	for from, l := range n.refusals.resolved(time.Now()) {
+		n.logger.Info("messages are refused no longer", "from", from, "more_since_last_line", l.silent)
+	}
 }
 
 // tick tells whether there was a refusal within the last election timeout.

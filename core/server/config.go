@@ -57,6 +57,8 @@ type Config struct {
 	RefusedConnections func() uint64
 	// Access decides what clients may do; nil if they may do everything.
 	Access *clients.Guard
+	// Exposed says which ports of the members anybody may use; may be nil.
+	Exposed func() []string
 	// Late is for how long the host was not there for its plugins; may be nil.
 	Late func() time.Duration
 	// Log tells how it goes with the log; nil if nobody knows.

@@ -39,6 +39,9 @@ const (
 	WarnPluginDown = "plugin_down"
 	// WarnCatchingUp: the state machine starts, replays or restores.
 	WarnCatchingUp = "catching_up"
+	// WarnUnverifiedPeers: whoever reaches the members' port can speak for any
+	// member. It is no matter of health.
+	WarnUnverifiedPeers = "unverified_peers"
 	// WarnStopping: this member is being stopped.
 	WarnStopping = "stopping"
 )
@@ -49,6 +52,17 @@ type Unfit struct {
 	Condition node.Condition
 	// Text says it to people, with numbers.
 	Text string
+}
+
+// exposed are the warnings of ports that anybody may use.
+func (s *Server) exposed() (list []Warning) {
+	if s.cfg.Exposed == nil {
+		return nil
+	}
+	for _, text := range s.cfg.Exposed() {
+		list = append(list, Warning{WarnUnverifiedPeers, text})
+	}
+	return list
 }
 
 // unfit are the warnings of that. What a plugin's own warning says is not said
@@ -139,7 +153,7 @@ func (s *Server) warnings(n *node.Node) (list []Warning) {
 	if n != nil {
 		list = append(list, s.warningsOf(n, stalled)...)
 	}
-	return slices.Concat(list, s.logWarnings(), s.unfit(), s.snapshotWarnings(), s.accessWarnings(), s.auditWarnings())
+	return slices.Concat(list, s.logWarnings(), s.exposed(), s.unfit(), s.snapshotWarnings(), s.accessWarnings(), s.auditWarnings())
 }
 
 // warningsOf are those of a node that serves all the same. If nothing is

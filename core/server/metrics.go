@@ -165,7 +165,11 @@ func newPluginCollector(plugins func() []PluginStatus) *pluginCollector {
 }
 
 // Describe implements prometheus.Collector.
-func (c *pluginCollector) Describe(ch chan<- *prometheus.Desc) { ch <- c.up; ch <- c.restarts; ch <- c.missed }
+func (c *pluginCollector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- c.up
+	ch <- c.restarts
+	ch <- c.missed
+}
 
 // Collect implements prometheus.Collector.
 func (c *pluginCollector) Collect(ch chan<- prometheus.Metric) {

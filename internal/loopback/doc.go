@@ -1,3 +1,4 @@
-// Package loopback finds ports for programs that are told where to listen:
-// the nodes of a demo, of a benchmark, of a test.
+// Package loopback finds ports for programs that are told where to listen: the
+// nodes of a demo, of a benchmark, of a test. It knows which addresses only
+// programs of the machine reach.
 package loopback

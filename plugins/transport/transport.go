@@ -62,6 +62,11 @@ type PeerSet struct {
 	Peers []Peer
 	// Removed are members that must be told so when they call (statement B1).
 	Removed []RemovedMember
+	// Joining says that this node is no member yet, as far as its host knows:
+	// those that know it as one may be unknown here, and are heard. Otherwise a
+	// transport whose callers prove who they are hears those in Peers, and others
+	// when one of Peers knows them as members.
+	Joining bool
 }
 
 // Handler is the host's side: the transport calls it. Its methods may be

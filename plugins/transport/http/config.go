@@ -53,7 +53,7 @@ const configSchema = `{
       "type": "integer",
       "minimum": 1,
       "default": 1024,
-      "description": "The most inbound connections at one time."
+      "description": "The most inbound connections at one time. Those on which no member was heard yet have half of them at most."
     },
     "max_connections_per_address": {
       "type": "integer",

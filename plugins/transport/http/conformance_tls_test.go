@@ -21,6 +21,7 @@ func TestConformanceWithTLS(t *testing.T) {
 	transporttest.Run(t, transporttest.Harness{
 		New:        func(*testing.T) transport.Transport { return New(backend.Env{}) },
 		NodeConfig: issue(members),
+		Proves:     true,
 		Listen:     "127.0.0.1:0",
 		URL:        func(address string) string { return "https://" + address },
 		TCP:        true,

@@ -11,12 +11,16 @@ import (
 	"sync"
 	"sync/atomic"
 
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/arrivals"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/complaints"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/reach"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/report"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/vouching"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
 
@@ -32,10 +36,13 @@ type endpoint struct {
 	handler    transport.Handler
 	reporter   *report.Reporter
 	book       *greetings.Book
+	desk       *vouching.Desk
+	unverified func() // tells the host, once, that callers prove nothing
 	reach      *reach.Log
 	server     *http.Server
-	pace       *pace.Pace    // of snapshots being sent, and their places
-	snapshots  chan struct{} // a token for each snapshot being received
+	pace       *pace.Pace       // of snapshots being sent, and their places
+	arrivals   *arrivals.Places // of snapshots being received
+	complaints *complaints.Log
 	intake     *intake
 
 	ctx      context.Context // ends when closing begins
@@ -84,14 +91,21 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 		logger:     logger,
 		handler:    h,
 		book:       greetings.New(h.Notify, opts.Election),
+		desk:       vouching.New(opts.Election),
 		reach:      reach.New(logger, causes()...),
 		pace:       pace.New(c.SnapshotRate, c.MaxSnapshots, t.link),
-		snapshots:  make(chan struct{}, c.MaxSnapshots),
+		arrivals:   arrivals.New(c.MaxSnapshots, t.link),
+		complaints: complaints.New(logger),
 		intake:     newIntake(wire.MessageLimit(opts.Limits)),
 		finished:   make(chan struct{}),
 		learned:    map[uint64]learnedPeer{},
 		transfers:  map[transferKey]*transfer{},
 	}
+	e.unverified = sync.OnceFunc(func() {
+		if s.members == nil {
+			h.Notify([]transport.Event{{Type: pluginv1.EventType_EVENT_UNVERIFIED}})
+		}
+	})
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.peers.Store(&map[uint64]*peer{})
 	e.removed.Store(&map[uint64]transport.RemovedMember{})
@@ -141,6 +155,8 @@ func (e *endpoint) send(m transport.Envelope) {
 // renew, or finds out itself (Book.Stands).
 func (e *endpoint) setPeers(set transport.PeerSet) error {
 	broken := e.book.Set(set)
+	e.desk.Set(set)
+	e.unverified()
 	e.reach.Set(set)
 	gone, err := e.reconcile(set)
 	for _, p := range gone {

@@ -54,6 +54,9 @@ func (t *httpTransport) WriteMetrics(w io.Writer) error {
 	if err := e.security.write(w); err != nil {
 		return err
 	}
+	if err := e.arrivals.Write(w, "pontoon_transport_http_"); err != nil {
+		return err
+	}
 	for _, family := range peerFamilies() {
 		if err := family.Write(w, peers, func(p *peer) uint64 { return p.id }); err != nil {
 			return err

@@ -82,7 +82,7 @@ func (e *endpoint) mark(h http.Header, to uint64) {
 type meeting struct{ peer, said transport.Greeting }
 
 // meet judges a caller that may speak for that member, and answers one that is
-// refused.
+// refused, because of what it says of itself or because it is no member.
 func (e *endpoint) meet(w http.ResponseWriter, r *http.Request, from uint64) (meeting, bool) {
 	peer, err := greetingOf(r.Header)
 	expected, errExpected := number(r.Header, headerExpected)
@@ -101,7 +101,12 @@ func (e *endpoint) meet(w http.ResponseWriter, r *http.Request, from uint64) (me
 	said, refusal := e.book.Call(from, peer, expected)
 	setGreeting(w.Header(), said)
 	if refusal == nil {
-		return meeting{peer, said}, true
+		// Only now: a stranger may be of the cluster that this node should be in.
+		ok := e.belongs(w, r, from)
+		if ok && e.knows(from) {
+			recognised(r)
+		}
+		return meeting{peer, said}, ok
 	}
 	w.Header().Set(headerCluster, formatID(e.self.cluster))
 	e.reach.Failed(from, r.RemoteAddr, refusal.Mismatch)

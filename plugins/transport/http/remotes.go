@@ -82,12 +82,13 @@ func (e *endpoint) longestUnheard() *peer {
 	return oldest.peer
 }
 
-// forgetLearned drops those that the host has named or that were removed, and
-// returns them. It needs e.mu.
+// forgetLearned drops those that the host has named, that were removed, or that
+// are not heard any more, and returns them. It needs e.mu.
 func (e *endpoint) forgetLearned() (gone []*peer) {
 	for id, l := range e.learned {
 		_, removed := (*e.removed.Load())[id]
-		if removed || e.closing || (*e.peers.Load())[id] != nil {
+		unheard := e.security.members != nil && !e.desk.Stands(id)
+		if removed || unheard || e.closing || (*e.peers.Load())[id] != nil {
 			delete(e.learned, id)
 			gone = append(gone, l.peer)
 		}

@@ -71,7 +71,7 @@ func (s security) watch(ctx context.Context) {
 // write writes what can be measured of it.
 func (s security) write(w io.Writer) error {
 	if s.members == nil {
-		return nil
+		return s.refusals.Write(w)
 	}
 	const name = "pontoon_transport_http_certificate_expires_seconds"
 	expires := float64(s.members.Expires().Unix())

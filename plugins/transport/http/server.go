@@ -61,6 +61,9 @@ func (e *endpoint) serveProbing(w http.ResponseWriter, r *http.Request) {
 		if e.refuseRemoved(w, from) {
 			return
 		}
+		if (*e.peers.Load())[from] != nil {
+			e.answerInquiry(w, r)
+		}
 		if (*e.peers.Load())[from] != nil && r.Header.Get(headerTo) == formatID(e.self.node) {
 			if _, ok := e.meet(w, r, from); !ok {
 				return
@@ -129,7 +132,9 @@ func (e *endpoint) dialler(w http.ResponseWriter, r *http.Request, from uint64) 
 	}
 	p := (*e.peers.Load())[from]
 	if p == nil || p.remote {
-		e.learn(r, from)
+		if e.hears(from) {
+			e.learn(r, from)
+		}
 		http.Error(w, errUnknownSender.Error(), http.StatusNotFound)
 		return nil, meeting{}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/arrivals"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
@@ -35,13 +36,6 @@ func (e *endpoint) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	e.learn(r, from)
-	select {
-	case e.snapshots <- struct{}{}:
-		defer func() { <-e.snapshots }()
-	default:
-		http.Error(w, "too many snapshots at one time", http.StatusServiceUnavailable)
-		return
-	}
 	e.receiveSnapshot(w, r, from)
 }
 
@@ -59,9 +53,17 @@ func (e *endpoint) receiveSnapshot(w http.ResponseWriter, r *http.Request, from 
 		e.refuse(w, control, body, code, err)
 		return
 	}
-	if err := e.handler.ReceiveSnapshot(r.Context(), header, body); err != nil {
+	place, err := e.arrivals.Enter(from, e.knows(from), body.stop)
+	if err != nil {
+		e.refuse(w, control, body, http.StatusServiceUnavailable, err)
+		return
+	}
+	defer place.Leave()
+	if err := e.handler.ReceiveSnapshot(r.Context(), header, place.Reader(body)); err != nil {
 		code := http.StatusUnprocessableEntity
-		if e.ctx.Err() != nil || errors.Is(err, plugins.ErrClosed) {
+		if place.Lost() {
+			code, err = http.StatusServiceUnavailable, arrivals.ErrGaveWay
+		} else if e.ctx.Err() != nil || errors.Is(err, plugins.ErrClosed) {
 			code = http.StatusServiceUnavailable // no verdict on the snapshot
 		}
 		e.refuse(w, control, body, code, err)
@@ -71,8 +73,15 @@ func (e *endpoint) receiveSnapshot(w http.ResponseWriter, r *http.Request, from 
 		e.refuse(w, control, body, http.StatusBadRequest, err)
 		return
 	}
+	e.complaints.Succeeded(from, snapshotRefused)
 	w.WriteHeader(http.StatusNoContent)
 }
+
+// snapshotRefused is what the log says of a snapshot that was not taken.
+const snapshotRefused = "snapshot refused"
+
+// knows tells whether the host has named the member.
+func (e *endpoint) knows(id uint64) bool { return (*e.peers.Load())[id] != nil }
 
 // snapshotHeader reads the frame that precedes the snapshot.
 func (e *endpoint) snapshotHeader(body *receivedBody, r *http.Request, from uint64) (transport.SnapshotHeader, int, error) {
@@ -115,7 +124,8 @@ func (e *endpoint) snapshotHeader(body *receivedBody, r *http.Request, from uint
 // refuse answers and then reads on for a while: a sender that is still
 // writing would otherwise see a broken connection instead of the answer.
 func (e *endpoint) refuse(w http.ResponseWriter, control *http.ResponseController, body *receivedBody, code int, reason error) {
-	e.logger.Warn("snapshot refused", "from", body.request.Header.Get(headerFrom), "error", reason)
+	from, _ := parseID(body.request.Header.Get(headerFrom)) // was checked
+	e.complaints.Failed(from, snapshotRefused, reason)
 	w.Header().Set("Connection", "close")
 	http.Error(w, reason.Error(), code)
 	if control.Flush() != nil || control.SetReadDeadline(time.Now().Add(e.timing.link)) != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/arrivals"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 )
 
@@ -144,18 +145,18 @@ func (e *endpoint) openTransfer(key transferKey, header transport.SnapshotHeader
 	if offset != 0 {
 		return nil, &answer{code: http.StatusConflict, reason: errors.New("unknown transfer")}
 	}
-	tooMany := &answer{code: http.StatusServiceUnavailable, reason: errors.New("too many snapshots at one time")}
+	tooMany := &answer{code: http.StatusServiceUnavailable, reason: arrivals.ErrTooMany}
 	if e.closing || !e.roomForTransfer() {
 		return nil, tooMany
 	}
-	select {
-	case e.snapshots <- struct{}{}:
-	default:
+	t := newTransfer(e.ctx, key, header.Bytes, e.timing.link)
+	place, err := e.arrivals.Enter(key.from, e.knows(key.from), func() { t.fail(arrivals.ErrGaveWay) })
+	if err != nil {
+		t.cancel()
 		return nil, tooMany
 	}
-	t := newTransfer(e.ctx, key, header.Bytes, e.timing.link)
 	e.transfers[key] = t
-	e.running.Go(func() { e.runTransfer(t, header) })
+	e.running.Go(func() { e.runTransfer(t, header, place) })
 	return t, nil
 }
 
@@ -175,14 +176,14 @@ func (e *endpoint) roomForTransfer() bool {
 
 // runTransfer gives the snapshot to the host, and keeps the verdict for a
 // sender whose connection breaks when it is told.
-func (e *endpoint) runTransfer(t *transfer, header transport.SnapshotHeader) {
+func (e *endpoint) runTransfer(t *transfer, header transport.SnapshotHeader, place *arrivals.Place) {
 	defer t.cancel()
-	err := e.handler.ReceiveSnapshot(t.ctx, header, t)
+	err := e.handler.ReceiveSnapshot(t.ctx, header, place.Reader(t))
 	if err == nil {
 		err = t.finish()
 	}
 	t.decide(e.verdict(t, err))
-	<-e.snapshots
+	place.Leave()
 	pace.Pause(e.ctx, 2*e.timing.link)
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -194,9 +195,10 @@ func (e *endpoint) runTransfer(t *transfer, header transport.SnapshotHeader) {
 // verdict says what the host's result means to the sender.
 func (e *endpoint) verdict(t *transfer, err error) answer {
 	if err == nil {
+		e.complaints.Succeeded(t.key.from, snapshotRefused)
 		return answer{code: http.StatusNoContent}
 	}
-	e.logger.Warn("snapshot refused", "from", formatID(t.key.from), "error", err)
+	e.complaints.Failed(t.key.from, snapshotRefused, err)
 	a := answer{code: http.StatusUnprocessableEntity, reason: err}
 	end := t.ending()
 	switch {

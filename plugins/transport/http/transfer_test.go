@@ -90,8 +90,10 @@ func (k *keeper) ReceiveSnapshot(_ context.Context, _ transport.SnapshotHeader, 
 }
 
 // partOf makes the body of one part.
-func partOf(t *testing.T, data string) []byte {
-	message := encode(t, pluginv1.Message{Type: raftmsg.TypeSnap, From: 2, To: 1, Term: 1})
+func partOf(t *testing.T, data string) []byte { return partFrom(t, 2, data) }
+
+func partFrom(t *testing.T, from uint64, data string) []byte {
+	message := encode(t, pluginv1.Message{Type: raftmsg.TypeSnap, From: from, To: 1, Term: 1})
 	return append(append(binary.BigEndian.AppendUint64(nil, uint64(len(message))), message...), data...)
 }
 
@@ -157,6 +159,27 @@ func TestTransferRequests(t *testing.T) {
 	}
 	if got := next(t, "the snapshot", k.taken); string(got) != "hello world" || len(k.taken) > 0 {
 		t.Errorf("got %q and %d more", got, len(k.taken))
+	}
+}
+
+// A snapshot of no member, here one that has begun and does not go on, gives its
+// place to a member's at once.
+func TestASnapshotOfAStrangerGivesWay(t *testing.T) {
+	k := newKeeper()
+	tr, url := openNode(t, 1, "max_snapshots: 1", k)
+	connect(t, tr, 2, "http://127.0.0.1:1")
+	if response, text := call(t, http.MethodPost, url+pathSnapshot+"/7", 9, partFrom(t, 9, "hello"), at("0", "")); response.StatusCode != 200 {
+		t.Fatalf("the stranger's: got %d %q", response.StatusCode, text)
+	}
+	response, text := call(t, http.MethodPost, url+pathSnapshot+"/7", 2, partOf(t, "hello world"), at("0", sumHex("hello world")))
+	if response.StatusCode != 204 && response.StatusCode != 202 {
+		t.Errorf("the member's: got %d %q", response.StatusCode, text)
+	}
+	if got := next(t, "the snapshot", k.taken); string(got) != "hello world" {
+		t.Errorf("got %q", got)
+	}
+	if _, gaveWay, _ := tr.open.Load().arrivals.Count(); gaveWay != 1 {
+		t.Errorf("%d gave way", gaveWay)
 	}
 }
 
@@ -342,13 +365,13 @@ func TestASenderThatTricklesIsGivenUp(t *testing.T) {
 				defer close(ended)
 				trickle(t, url, byByte.C)
 			}()
-			eventually(t, "the snapshot that trickles has the only place", func() bool { return len(tr.open.Load().snapshots) == 1 })
+			eventually(t, "the snapshot that trickles has the only place", func() bool { taken, _, _ := tr.open.Load().arrivals.Count(); return taken == 1 })
 			select {
 			case <-ended:
 			case <-time.After(20 * time.Second):
 				t.Fatal("it keeps it")
 			}
-			eventually(t, "its place is free", func() bool { return len(tr.open.Load().snapshots) == 0 })
+			eventually(t, "its place is free", func() bool { taken, _, _ := tr.open.Load().arrivals.Count(); return taken == 0 })
 		})
 	}
 }

@@ -52,7 +52,7 @@ const configSchema = `{
       "type": "integer",
       "minimum": 1,
       "default": 256,
-      "description": "The most inbound connections at one time. Each pair of members has one."
+      "description": "The most inbound connections at one time. Each pair of members has one. Those on which no member was heard yet have half of them at most, and half of those of their address."
     },
     "max_connections_per_address": {
       "type": "integer",

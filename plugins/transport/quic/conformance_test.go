@@ -6,8 +6,10 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/pontoon-raft/pontoon/internal/membercert"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls/peertlstest"
 	"github.com/pontoon-raft/pontoon/plugins/transport/transporttest"
 )
 
@@ -20,6 +22,21 @@ const silence = 7 * time.Second
 func TestConformance(t *testing.T) {
 	transporttest.Run(t, transporttest.Harness{
 		New:    func(*testing.T) transport.Transport { return New(backend.Env{}) },
+		Listen: "127.0.0.1:0",
+		URL:    func(address string) string { return "quic://" + address },
+		UDP:    silence,
+	})
+}
+
+// With TLS those who are no members are not heard.
+func TestMembersWithTLS(t *testing.T) {
+	members := peertlstest.New(t)
+	transporttest.RunMembers(t, transporttest.Harness{
+		New: func(*testing.T) transport.Transport { return New(backend.Env{}) },
+		NodeConfig: func(t *testing.T, cluster, node uint64) []byte {
+			return []byte(members.Config(t, membercert.Name{Cluster: cluster, Member: node}))
+		},
+		Proves: true,
 		Listen: "127.0.0.1:0",
 		URL:    func(address string) string { return "quic://" + address },
 		UDP:    silence,

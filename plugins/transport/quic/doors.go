@@ -2,14 +2,13 @@ package quictransport
 
 import (
 	"context"
-	"errors"
 	"net"
 	"sync"
 
 	"github.com/quic-go/quic-go"
-)
 
-var errTooMany = errors.New("too many connections")
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/refusals"
+)
 
 // unfinishedBeforeRetry is how many callers may be between their first packet
 // and their greeting before new ones must show that their address is theirs.
@@ -19,15 +18,17 @@ const unfinishedBeforeRetry = 32
 // that are too many before they cost more than that packet.
 type doors struct {
 	total, each int
+	refused     func(address string) // told of each that is refused
 
 	mu         sync.Mutex
 	all        int
 	open       map[string]int // by IP address
 	unfinished int
+	silent     map[string]int // unfinished ones by IP address
 }
 
-func newDoors(total, each int) *doors {
-	return &doors{total: total, each: each, open: map[string]int{}}
+func newDoors(total, each int, refused func(address string)) *doors {
+	return &doors{total: total, each: each, refused: refused, open: map[string]int{}, silent: map[string]int{}}
 }
 
 // visitorKey is where a connection's context has its visitor.
@@ -43,15 +44,11 @@ func (d *doors) admit(ctx context.Context, info *quic.ClientInfo) (context.Conte
 	if err != nil {
 		return nil, err
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.all >= d.total || d.open[host] >= d.each {
-		return nil, errTooMany
+	if !d.enter(host) {
+		d.refused(info.RemoteAddr.String())
+		return nil, refusals.ErrTooMany
 	}
-	d.all++
-	d.open[host]++
-	d.unfinished++
-	greeted := sync.OnceFunc(d.greeted)
+	greeted := sync.OnceFunc(func() { d.greeted(host) })
 	context.AfterFunc(ctx, func() {
 		greeted()
 		d.leave(host)
@@ -59,10 +56,29 @@ func (d *doors) admit(ctx context.Context, info *quic.ClientInfo) (context.Conte
 	return context.WithValue(ctx, visitorKey{}, visitor{greeted}), nil
 }
 
-func (d *doors) greeted() {
+// enter gives a caller its place. Those that have not greeted yet hold half of the
+// places at most, also of those of their address: members that are connected keep
+// the rest.
+func (d *doors) enter(host string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.all >= d.total || d.open[host] >= d.each || d.unfinished >= max(1, d.total/2) || d.silent[host] >= max(1, d.each/2) {
+		return false
+	}
+	d.all++
+	d.open[host]++
+	d.unfinished++
+	d.silent[host]++
+	return true
+}
+
+func (d *doors) greeted(host string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.unfinished--
+	if d.silent[host]--; d.silent[host] == 0 {
+		delete(d.silent, host)
+	}
 }
 
 func (d *doors) leave(host string) {

@@ -15,12 +15,17 @@ import (
 
 	"github.com/quic-go/quic-go"
 
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/arrivals"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/complaints"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/reach"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/refusals"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/report"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/vouching"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
 
@@ -36,9 +41,12 @@ type endpoint struct {
 	handler    transport.Handler
 	reporter   *report.Reporter
 	book       *greetings.Book
+	desk       *vouching.Desk
+	unverified func() // tells the host, once, that callers prove nothing
 	reach      *reach.Log
-	pace       *pace.Pace    // of snapshots being sent, and their places
-	snapshots  chan struct{} // a token for each snapshot being received
+	pace       *pace.Pace       // of snapshots being sent, and their places
+	arrivals   *arrivals.Places // of snapshots being received
+	complaints *complaints.Log
 	doors      *doors
 	socket     net.PacketConn
 	quic       *quic.Transport
@@ -100,13 +108,20 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 		logger:     logger,
 		handler:    h,
 		book:       greetings.New(h.Notify, opts.Election),
+		desk:       vouching.New(opts.Election),
 		reach:      reach.New(logger, causes()...),
 		pace:       pace.New(c.SnapshotRate, c.MaxSnapshots, t.link),
-		snapshots:  make(chan struct{}, c.MaxSnapshots),
-		doors:      newDoors(c.MaxConnections, c.MaxConnectionsPerAddress),
+		arrivals:   arrivals.New(c.MaxSnapshots, t.link),
+		complaints: complaints.New(logger),
+		doors:      newDoors(c.MaxConnections, c.MaxConnectionsPerAddress, func(address string) { s.refusals.Called(address, refusals.ErrTooMany) }),
 		finished:   make(chan struct{}),
 		learned:    map[uint64]learnedPeer{},
 	}
+	e.unverified = sync.OnceFunc(func() {
+		if !s.authenticated() {
+			h.Notify([]transport.Event{{Type: pluginv1.EventType_EVENT_UNVERIFIED}})
+		}
+	})
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.peers.Store(&map[uint64]*peer{})
 	e.removed.Store(&map[uint64]transport.RemovedMember{})
@@ -157,6 +172,8 @@ func (e *endpoint) send(m transport.Envelope) {
 func (e *endpoint) setPeers(set transport.PeerSet) error {
 	before := e.book.Self()
 	broken := e.book.Set(set)
+	e.desk.Set(set)
+	e.unverified()
 	e.reach.Set(set)
 	gone, err := e.reconcile(set)
 	for _, p := range gone {

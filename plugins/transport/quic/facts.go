@@ -57,10 +57,11 @@ func (t *quicTransport) WriteMetrics(w io.Writer) error {
 	if e.security.authenticated() {
 		gauges = append(gauges, gauge{"certificate_expires_seconds", "When this member's certificate runs out, Unix time.", e.security.members.Expires().Unix()})
 	}
-	if e.security.authenticated() {
-		if err := e.security.refusals.Write(w); err != nil {
-			return err
-		}
+	if err := e.security.refusals.Write(w); err != nil {
+		return err
+	}
+	if err := e.arrivals.Write(w, "pontoon_transport_quic_"); err != nil {
+		return err
 	}
 	for _, gauge := range gauges {
 		name := "pontoon_transport_quic_" + gauge.name

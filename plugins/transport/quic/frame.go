@@ -23,6 +23,7 @@ const (
 	streamAppend
 	streamProposal
 	streamSnapshot
+	streamInquiry // about a member
 )
 
 // channelKinds are the kinds of streams that carry messages.

@@ -82,11 +82,12 @@ func (e *endpoint) takeLearned(id uint64) *peer {
 	return newPeer(e, id)
 }
 
-// forgetRemoved drops the learned peers that were removed, and returns them.
+// forgetRemoved drops the learned peers that were removed, or that are not heard
+// any more, and returns them.
 // It needs e.mu.
 func (e *endpoint) forgetRemoved() (gone []*peer) {
 	for id, l := range e.learned {
-		if _, removed := (*e.removed.Load())[id]; removed {
+		if _, removed := (*e.removed.Load())[id]; removed || e.security.authenticated() && !e.desk.Stands(id) {
 			delete(e.learned, id)
 			gone = append(gone, l.peer)
 		}

@@ -194,6 +194,10 @@ func (e *endpoint) judge(conn *quic.Conn, h hello) (*link, answer) {
 	if refusal != nil {
 		return nil, *refusal
 	}
+	// Only now: a stranger may be of the cluster that this node should be in.
+	if err := e.belongs(conn.RemoteAddr(), h.from); err != nil {
+		return nil, e.answer(codeRefused, err)
+	}
 	l, a := e.welcome(conn, h, met)
 	a.greeting = met.said
 	return l, a

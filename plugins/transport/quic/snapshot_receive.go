@@ -10,13 +10,14 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/arrivals"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 )
 
-var (
-	errNotASnapshot     = errors.New("stream is no snapshot")
-	errTooManySnapshots = errors.New("too many snapshots at one time")
-)
+var errNotASnapshot = errors.New("stream is no snapshot")
+
+// snapshotRefused is what the log says of a snapshot that was not taken.
+const snapshotRefused = "snapshot refused"
 
 // acceptSnapshots takes the peer's snapshots until the connection ends. They
 // are not waited for: a host may take long, and the next link need not.
@@ -37,14 +38,20 @@ func (l *link) serveSnapshot(stream *quic.Stream) {
 	e := l.peer.e
 	in := pace.NewReader(stream, stream.SetReadDeadline, e.timing.link)
 	body := newReceivedSnapshot(bufio.NewReaderSize(in, readBufferBytes))
-	err := l.takeSnapshot(stream.Context(), body)
+	err := l.takeSnapshot(stream.Context(), body, func() { stream.CancelRead(streamErrorStop) })
+	if errors.Is(err, errInquiry) {
+		l.answerInquiry(stream, body.r)
+		return
+	}
 	if errors.Is(err, errNotASnapshot) {
 		stream.CancelRead(streamErrorUnknown)
 		stream.CancelWrite(streamErrorUnknown)
 		return
 	}
 	if err != nil {
-		e.logger.Warn("snapshot refused", "from", formatID(l.peer.id), "error", err)
+		e.complaints.Failed(l.peer.id, snapshotRefused, err)
+	} else {
+		e.complaints.Succeeded(l.peer.id, snapshotRefused)
 	}
 	out := pace.NewWriter(stream, e.timing.link)
 	if _, err := out.Write(verdictOf(err, e.ctx.Err() != nil).encode()); err == nil {
@@ -53,11 +60,15 @@ func (l *link) serveSnapshot(stream *quic.Stream) {
 	stream.CancelRead(streamErrorStop)
 }
 
-// takeSnapshot reads the header and lets the host have the rest. ctx ends when
-// the sender gives up, or the connection.
-func (l *link) takeSnapshot(ctx context.Context, body *receivedSnapshot) error {
+// takeSnapshot reads the header and lets the host have the rest, unless the
+// snapshot has to give way, upon which end is called. ctx ends when the sender
+// gives up, or the connection.
+func (l *link) takeSnapshot(ctx context.Context, body *receivedSnapshot, end func()) error {
 	e := l.peer.e
 	kind, err := body.r.ReadByte()
+	if err == nil && streamKind(kind) == streamInquiry {
+		return errInquiry
+	}
 	if err != nil || streamKind(kind) != streamSnapshot {
 		return fmt.Errorf("%w: kind %d", errNotASnapshot, kind)
 	}
@@ -65,16 +76,18 @@ func (l *link) takeSnapshot(ctx context.Context, body *receivedSnapshot) error {
 	if err != nil {
 		return fmt.Errorf("read snapshot message: %w", err)
 	}
-	select {
-	case e.snapshots <- struct{}{}:
-		defer func() { <-e.snapshots }()
-	default:
-		return errTooManySnapshots
+	place, err := e.arrivals.Enter(l.peer.id, (*e.peers.Load())[l.peer.id] != nil, end)
+	if err != nil {
+		return err
 	}
+	defer place.Leave()
 	err = e.handler.ReceiveSnapshot(ctx, transport.SnapshotHeader{
 		Group: e.group, To: e.self.node, From: l.peer.id, Message: message, Bytes: body.size,
-	}, body)
-	if err != nil {
+	}, place.Reader(body))
+	switch {
+	case place.Lost():
+		return arrivals.ErrGaveWay
+	case err != nil:
 		return err
 	}
 	return body.finish()
@@ -85,7 +98,7 @@ func verdictOf(err error, closing bool) verdict {
 	switch {
 	case err == nil:
 		return verdict{code: verdictAccepted}
-	case closing, errors.Is(err, errTooManySnapshots), errors.Is(err, plugins.ErrClosed):
+	case closing, errors.Is(err, arrivals.ErrTooMany), errors.Is(err, arrivals.ErrGaveWay), errors.Is(err, plugins.ErrClosed):
 		return verdict{code: verdictLater, text: err.Error()} // no verdict on the snapshot
 	}
 	return verdict{code: verdictRefused, text: err.Error()}

@@ -69,7 +69,7 @@ func checkEvent(e *transport.Event) error {
 		return pluginrpc.BadAnswer("event with a detail of %d bytes, at most %d", len(e.Detail), maxDetail)
 	case e.Type == pluginv1.EventType_EVENT_SNAPSHOT_OFFERED && e.Offer == 0:
 		return pluginrpc.BadAnswer("snapshot offer without a number")
-	case known(e.Type) && e.Type != pluginv1.EventType_EVENT_REMOVED && e.Peer == 0:
+	case known(e.Type) && e.Type != pluginv1.EventType_EVENT_REMOVED && e.Type != pluginv1.EventType_EVENT_UNVERIFIED && e.Peer == 0:
 		return pluginrpc.BadAnswer("%s without a peer", e.Type)
 	case e.Type == pluginv1.EventType_EVENT_MISMATCH:
 		return checkMismatch(e)
@@ -93,7 +93,7 @@ func checkMismatch(e *transport.Event) error {
 
 // known tells the events of this version; others are skipped.
 func known(t pluginv1.EventType) bool {
-	return t >= pluginv1.EventType_EVENT_UNREACHABLE && t <= pluginv1.EventType_EVENT_MISMATCH
+	return t >= pluginv1.EventType_EVENT_UNREACHABLE && t <= pluginv1.EventType_EVENT_UNVERIFIED
 }
 
 // checkAddress holds the answer to Open against the contract. A transport may

@@ -166,7 +166,7 @@ func (c *Client) SetPeers(ctx context.Context, set transport.PeerSet) error {
 		return err
 	}
 	_, err = c.rpc.SetPeers(ctx, &pluginv1.SetPeersRequest{
-		Call: o.Call, Peers: set.Peers, Removed: set.Removed, Self: pluginv1.Greeting(set.Self),
+		Call: o.Call, Peers: set.Peers, Removed: set.Removed, Self: pluginv1.Greeting(set.Self), Joining: set.Joining,
 	})
 	if err != nil {
 		return fmt.Errorf("set %d peers: %w", len(set.Peers), c.table.Error(ctx, err))

@@ -67,7 +67,7 @@ func (s *Server) SetPeers(ctx context.Context, req *pluginv1.SetPeersRequest) (*
 	if _, err := s.gate.Check(req.Call); err != nil {
 		return nil, s.table.Status(err)
 	}
-	set := transport.PeerSet{Self: transport.Greeting(req.Self), Peers: req.Peers, Removed: req.Removed}
+	set := transport.PeerSet{Self: transport.Greeting(req.Self), Peers: req.Peers, Removed: req.Removed, Joining: req.Joining}
 	if err := s.backend.SetPeers(ctx, set); err != nil {
 		return nil, s.table.Status(err)
 	}

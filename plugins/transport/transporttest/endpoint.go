@@ -9,6 +9,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/vouching"
 )
 
 // inboxItems is how many messages and events may wait for a handler.
@@ -31,6 +32,7 @@ type endpoint struct {
 	active  map[uint64]bool
 	inbox   []item
 	book    *greetings.Book
+	desk    *vouching.Desk
 
 	receiving map[*incoming]struct{}
 	calls     sync.WaitGroup // snapshots being received or sent
@@ -73,6 +75,7 @@ func (e *endpoint) Open(_ context.Context, opts transport.Options, h transport.H
 	e.handler, e.address, e.opened = h, address, true
 	e.receiving = map[*incoming]struct{}{}
 	e.book = greetings.New(e.note, opts.Election)
+	e.desk = vouching.New(opts.Election)
 	go e.run()
 	n.refresh()
 	return address, nil
@@ -112,6 +115,7 @@ func (e *endpoint) SetPeers(_ context.Context, set transport.PeerSet) error {
 			e.setActive(id, false)
 		}
 	}
+	e.desk.Set(set)
 	for _, id := range e.book.Set(set) {
 		e.network.disconnect(e, id)
 	}

@@ -25,6 +25,11 @@ func greetingMutants() []mutant {
 		}
 	}
 	return []mutant{
+		{name: "HearsEverybody", part: "members/one that is no member is not heard", setPeers: saying(func(s *transport.PeerSet) { s.Joining = true })},
+		{name: "VouchesForNobody", part: "members/one that another member knows is heard", setPeers: saying(func(s *transport.PeerSet) {
+			s.Peers = slices.DeleteFunc(s.Peers, func(p transport.Peer) bool { return p.Id == 3 })
+		})},
+		{name: "JoinsNobody", part: "members/a node that is no member yet hears others", setPeers: saying(func(s *transport.PeerSet) { s.Joining = false })},
 		{name: "SaysNothingOfItself", part: partGreeted, setPeers: saying(func(s *transport.PeerSet) { s.Self = transport.Greeting{} })},
 		{name: "KeepsGreetingsToItself", part: partGreeted, notify: without(pluginv1.EventType_EVENT_GREETED)},
 		{name: "GreetsAfterMessages", part: partGreeted, notify: keepGreetings, deliver: func(m *mutantTransport, es []transport.Envelope) {

@@ -164,7 +164,7 @@ func testAdded(t *testing.T, h Harness) {
 	}
 	one := c.nodes[1]
 	one.self, c.nodes[2].self = transport.Greeting{Store: storeOne}, two
-	if err := one.transport.SetPeers(deadline(t), transport.PeerSet{Self: one.self}); err != nil {
+	if err := one.transport.SetPeers(deadline(t), transport.PeerSet{Self: one.self, Joining: true}); err != nil {
 		t.Fatal(err)
 	}
 	c.setPeers(2)

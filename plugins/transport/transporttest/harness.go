@@ -21,6 +21,9 @@ type Harness struct {
 	// Strangers are those who must not be heard, nor told anything, although
 	// they are at a member's address; see Stranger.
 	Strangers []Stranger
+	// Proves says that members prove who they are, so that those who are none can
+	// be told from them.
+	Proves bool
 	// Listen is an address to listen on for which the system, or the
 	// transport, chooses the port: "127.0.0.1:0".
 	Listen string
@@ -71,6 +74,7 @@ func Run(t *testing.T, h Harness) {
 		{"close", testClose},
 		{"strangers", testStrangers},
 		{"greetings", testGreetings},
+		{"members", testMembers},
 	} {
 		t.Run(concern.name, func(t *testing.T) { concern.test(t, h) })
 	}

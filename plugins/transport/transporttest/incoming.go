@@ -112,6 +112,9 @@ func (e *endpoint) offer(in *incoming, header transport.SnapshotHeader) (*endpoi
 	if m := e.network.greet(e, to); m != nil {
 		return nil, fmt.Errorf("%w: %w", transport.ErrSnapshotRefused, m)
 	}
+	if !to.admits(e) {
+		return nil, fmt.Errorf("%w: not a member", transport.ErrSnapshotRefused)
+	}
 	to.receiving[in] = struct{}{}
 	to.calls.Add(1)
 	e.calls.Add(1)

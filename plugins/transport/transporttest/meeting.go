@@ -1,6 +1,9 @@
 package transporttest
 
-import "github.com/pontoon-raft/pontoon/plugins/transport"
+import (
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/vouching"
+)
 
 // note puts events into the inbox, in order with messages. It needs
 // network.mu, as does all that follows.
@@ -58,4 +61,24 @@ func (n *Network) node(id uint64) *endpoint {
 		}
 	}
 	return nil
+}
+
+// admits reports whether to hears a caller: nobody passes for somebody else on a
+// Network, so a transport on it knows who is no member. It needs n.mu.
+func (e *endpoint) admits(caller *endpoint) bool {
+	id := caller.opts.NodeID
+	heard, ask := e.desk.Admits(id)
+	if ask {
+		answer := vouching.Nobody
+		for _, p := range e.peers {
+			if other := e.network.reach(e, p); other != nil && other.desk.Vouches(id) {
+				answer = vouching.Member
+			} else if other != nil {
+				answer = max(answer, vouching.Unknown)
+			}
+		}
+		e.desk.Told(id, answer)
+		heard = e.desk.Stands(id)
+	}
+	return heard
 }

@@ -104,7 +104,7 @@ func mutantHarness(m mutant) transporttest.Harness {
 			}
 			return &mutantTransport{Transport: networks[t.Name()].New(), fault: m, shared: shared, lost: map[uint64]bool{}}
 		},
-		URL: transporttest.URL,
+		URL: transporttest.URL, Proves: true,
 		Strangers: []transporttest.Stranger{
 			{Name: "of another cluster", Cluster: 0xc2, Config: func(*testing.T, uint64, uint64) []byte { return nil }},
 		},

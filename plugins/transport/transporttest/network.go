@@ -172,6 +172,8 @@ func (n *Network) route(from *endpoint, m transport.Envelope) {
 		from.report(m.To, "removed member")
 	case n.greet(from, to) != nil:
 		from.report(m.To, "the greetings do not fit")
+	case !to.admits(from):
+		from.report(m.To, "not a member")
 	case n.drop != nil && n.drop(m):
 		from.report(m.To, "dropped by the test")
 	default:

@@ -20,6 +20,6 @@ func TestNetworkConforms(t *testing.T) {
 			}
 			return n[t.Name()].New()
 		},
-		URL: URL,
+		URL: URL, Proves: true,
 	})
 }

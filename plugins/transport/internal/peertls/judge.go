@@ -34,6 +34,9 @@ var (
 	// ErrOtherSender: the caller says that it is another member than its
 	// certificate says.
 	ErrOtherSender = errors.New("sender is not the member of the certificate")
+	// ErrNoMember: the certificate is in order, and neither this node nor its
+	// peers know its member.
+	ErrNoMember = errors.New("certificate is of no member of the cluster: add the member first, or replace the authority if it has signed what it should not")
 	// ErrOwnName: the caller shows a certificate of this very node.
 	ErrOwnName = errors.New("certificate is of this very node: another node uses a copy of it, or a peer URL of this node leads back to it")
 )
@@ -124,6 +127,7 @@ func reasons() []reason {
 		{ErrOtherCluster, "other_cluster"},
 		{ErrOtherMember, "other_member"},
 		{ErrOtherSender, "other_sender"},
+		{ErrNoMember, "no_member"},
 		{ErrOwnName, "own_name"},
 		{membercert.ErrNoName, "no_name"},
 		{membercert.ErrSeveralNames, "several_names"},

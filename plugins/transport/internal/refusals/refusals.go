@@ -2,6 +2,7 @@
 package refusals
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -23,6 +24,10 @@ const (
 	// addresses is counted, but fills neither memory nor log.
 	maxRefusals = 256
 )
+
+// ErrTooMany: a connection was closed because there were too many of its address, or
+// of callers that no member has spoken on.
+var ErrTooMany = errors.New("too many connections from there, or of callers that are no members")
 
 // Refusals count connections and requests refused for who they are from, and
 // log them: one line for each peer and reason in a while. The methods may be
@@ -51,7 +56,10 @@ func (r *Refusals) Called(address string, err error) {
 		host = address
 	}
 	reason := peertls.Reason(err)
-	if reason == "" {
+	switch {
+	case errors.Is(err, ErrTooMany):
+		reason = "too_many_connections"
+	case reason == "":
 		reason = "handshake"
 	}
 	if r.note(refusal{host, reason}) {
@@ -100,7 +108,7 @@ func (r *Refusals) Write(w io.Writer) error {
 	r.mu.Lock()
 	counts := maps.Clone(r.counts)
 	r.mu.Unlock()
-	if _, err := fmt.Fprintf(w, "# HELP %s Connections and requests refused for the other end's identity, by reason.\n# TYPE %s counter\n", r.metric, r.metric); err != nil {
+	if _, err := fmt.Fprintf(w, "# HELP %s Connections and requests refused for the other end's identity or number, by reason.\n# TYPE %s counter\n", r.metric, r.metric); err != nil {
 		return err
 	}
 	for _, reason := range slices.Sorted(maps.Keys(counts)) {

@@ -1,0 +1,41 @@
+package core
+
+import (
+	"fmt"
+
+	"github.com/pontoon-raft/pontoon/internal/loopback"
+)
+
+// callersUnverified takes that whoever reaches the members' port of a transport
+// can speak for any member. It is said at every start: as a warning, unless only
+// programs of this machine reach the port.
+func (k *carrier) callersUnverified() {
+	k.unverified.Store(true)
+	if loopback.Address(k.cfg.Listen) {
+		k.h.logger.Info("every program of this machine can speak for any member: members do not prove who they are, and the members' port is on loopback",
+			"plugin", k.slot.Status().Name, "listen", k.cfg.Listen)
+		return
+	}
+	k.h.logger.Warn(k.exposed())
+}
+
+// exposed says what somebody can do who reaches the port; empty if that is
+// nothing, or if nobody can from elsewhere.
+func (k *carrier) exposed() string {
+	if !k.unverified.Load() || loopback.Address(k.cfg.Listen) {
+		return ""
+	}
+	return fmt.Sprintf("whoever reaches the members' port (%s, %s) can speak for any member, depose leaders and read everything: "+
+		"members do not prove who they are. Set tls for the transport, or let nothing but members reach the port",
+		k.slot.Status().Name, k.cfg.Listen)
+}
+
+// exposed lists what the transports say of that.
+func (c *courier) exposed() (list []string) {
+	for _, k := range c.carriers {
+		if text := k.exposed(); text != "" {
+			list = append(list, text)
+		}
+	}
+	return list
+}

@@ -1,0 +1,46 @@
+package complaints
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// What fails a thousand times in two minutes has three lines, which say how many
+// there were, and one when it is over.
+func TestOneLineForEachPeerInAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		l := New(slog.New(slog.NewTextHandler(&out, nil)))
+		for range 1210 {
+			l.Failed(2, "snapshot refused", errors.New("too large"))
+			<-time.After(100 * time.Millisecond)
+		}
+		if n := strings.Count(out.String(), "level=WARN"); n != 3 || !strings.Contains(out.String(), "more_since_last_line=599") {
+			t.Errorf("%d lines:\n%s", n, &out)
+		}
+		l.Succeeded(2, "snapshot refused")
+		l.Succeeded(2, "snapshot refused")
+		if n := strings.Count(out.String(), "level=INFO"); n != 1 {
+			t.Errorf("it is over %d times:\n%s", n, &out)
+		}
+	})
+}
+
+// Senders under ever new names have few lines.
+func TestNewNamesDoNotFillTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		l := New(slog.New(slog.NewTextHandler(&out, nil)))
+		for id := range uint64(5000) {
+			l.Failed(id, "snapshot refused", errors.New("too large"))
+		}
+		if n := strings.Count(out.String(), "\n"); n != most || len(l.all) != most {
+			t.Errorf("%d lines, %d are remembered", n, len(l.all))
+		}
+	})
+}
