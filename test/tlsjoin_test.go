@@ -28,19 +28,15 @@ func TestMembersJoinOverTLS(t *testing.T) {
 			"    listen: "+n.peer, fmt.Sprintf("    listen: %s\n    config: {tls: {cert: %[2]s/%[3]s.crt, key: %[2]s/%[3]s.key, ca: %[2]s/ca.crt}}", n.peer, certs, name))
 		hostDoes(t, "member", "add", "--endpoints", c.endpoints(), "--id", fmt.Sprint(id), "--name", name, "--peer-url", "https://"+n.peer, "--client-address", n.client)
 		n.startReady()
-		n.await("to be a voter", func() bool {
-			st, ok := n.status()
-			return ok && st.GetRole() == "follower"
+		n.await("to be a voter, which is given the leadership", func() bool {
+			return hostCommand(t, "leader", "transfer", fmt.Sprint(id), "--endpoints", c.endpoints()).Run() == nil
 		})
+		load.progress(50)
 		return n
 	}
 	n4 := joins(4)
-	c.command("leader", "transfer", "4")
-	load.progress(50)
 	n5 := joins(5) // its list has neither the leader nor anybody who came after the first three
 	c.nodes = append(c.nodes, n4, n5)
-	c.command("leader", "transfer", "5")
-	load.progress(50)
 	load.stop()
 	load.history.Check(t, c.agreed())
 	c.stop()

@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	plugin "github.com/hashicorp/go-plugin"
@@ -172,7 +173,8 @@ func runFakePlugin(mode string) {
 		"deaf":          func() { go serveBare(true); foreverUnlessKilled() },
 		"deaf-and-busy": func() {
 			go serveBare(true)
-			for { // at work, whatever it is
+			var over atomic.Bool
+			for !over.Load() { // at work, whatever it is
 			}
 		},
 		"leaves-child": func() { leaveChild(); serveFake("statemachine", "echo") },
