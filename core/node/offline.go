@@ -48,7 +48,7 @@ func replayMembership(r *member.Registry, entries []storage.Entry) (*member.Regi
 		if err == nil {
 			r = next // a change that the registry refuses stays without effect
 		}
-		results = append(results, ChangeResult{ID: id, Err: err})
+		results = append(results, ChangeResult{ID: id, Index: e.Index, Term: e.Term, Err: err})
 	}
 	return r, results, nil
 }
