@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -217,6 +218,23 @@ func TestAKeyedChainNeedsItsKey(t *testing.T) {
 	x.write(5, 2)
 	x.w.finish()
 	if v := verdict(t, clone(x.w.fs.(*vfs.Mem).Files()), Check{Directory: true, Keys: []Key{key}}); !v.Sound || v.Files != 3 {
+		t.Errorf("%+v", v)
+	}
+}
+
+// A record that was replaced by another one with a sum of its own is found by the
+// next one, which continues what was there.
+func TestAReplacedRecordIsFound(t *testing.T) {
+	m := vfs.NewMem()
+	x := open(t, Options{FS: m})
+	x.write(1, 5)
+	x.w.finish()
+	files := clone(m.Files())
+	list := bytes.SplitAfter(files[FileName(1)], []byte("\n"))
+	text := bytes.Replace(list[3][:len(list[3])-tailBytes-1], []byte("192.0.2.7"), []byte("192.0.2.8"), 1)
+	list[3] = fmt.Appendf(nil, "%s,\"sum\":\"%x\"}\n", text, newSummer(Key{}).sum(text))
+	files[FileName(1)] = bytes.Join(list, nil)
+	if v := verdict(t, files, Check{Directory: true}); v.Sound || v.Bad.Line != 5 || !strings.Contains(v.Bad.Why, "replaced") {
 		t.Errorf("%+v", v)
 	}
 }
