@@ -1,13 +1,12 @@
 package peertls
 
 import (
-	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"io"
-	"os"
+	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/certfiles"
 	"github.com/pontoon-raft/pontoon/internal/membercert"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
@@ -48,53 +47,15 @@ const Schema = `{
 // Check reports a section that is not complete.
 func (f Files) Check() error {
 	for _, file := range f.named() {
-		if file.path == "" {
-			return fmt.Errorf("%w: tls.%s is missing: name a PEM file", plugins.ErrInvalidConfig, file.key)
+		if file.Path == "" {
+			return fmt.Errorf("%w: %s is missing: name a PEM file", plugins.ErrInvalidConfig, file.Key)
 		}
 	}
 	return nil
 }
 
-type namedFile struct{ key, path string }
-
-func (f Files) named() [3]namedFile {
-	return [3]namedFile{{"cert", f.Cert}, {"key", f.Key}, {"ca", f.CA}}
-}
-
-// texts are what was in the three files at one time.
-type texts struct{ cert, key, ca string }
-
-// read reads the files. It may run between two changes that belong together;
-// the texts do not fit each other then.
-func (f Files) read() (texts, error) {
-	var all [3]string
-	for i, file := range f.named() {
-		text, err := readFile(file.path)
-		if err != nil {
-			return texts{}, fmt.Errorf("%w: tls.%s: %w", plugins.ErrInvalidConfig, file.key, err)
-		}
-		all[i] = text
-	}
-	return texts{all[0], all[1], all[2]}, nil
-}
-
-func readFile(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, membercert.MaxPEMBytes+1))
-	if err != nil {
-		return "", err
-	}
-	if len(text) > membercert.MaxPEMBytes {
-		return "", fmt.Errorf("%s is larger than %d bytes: it holds something else", path, membercert.MaxPEMBytes)
-	}
-	if bytes.HasPrefix(text, []byte("\xef\xbb\xbf")) {
-		return "", fmt.Errorf("%s begins with a byte order mark, which hides its first block: save it as UTF-8 without one (sed -i '1s/^\\xEF\\xBB\\xBF//' FILE)", path)
-	}
-	return string(text), nil
+func (f Files) named() []certfiles.File {
+	return []certfiles.File{{Key: "tls.cert", Path: f.Cert}, {Key: "tls.key", Path: f.Key}, {Key: "tls.ca", Path: f.CA}}
 }
 
 // material is a pair that can be used, with the authorities to judge others by.
@@ -103,14 +64,17 @@ type material struct {
 	authorities *x509.CertPool
 }
 
+// end is when the certificate runs out.
+func (m *material) end() time.Time { return m.pair.Leaf.NotAfter }
+
 // material makes of the texts what connections need, or says which file is
 // wrong. A pair that other members would refuse is refused here already.
-func (f Files) material(t texts, self membercert.Name) (*material, error) {
-	pair, err := tls.X509KeyPair([]byte(t.cert), []byte(t.key))
+func (f Files) material(texts []string, self membercert.Name) (*material, error) {
+	pair, err := tls.X509KeyPair([]byte(texts[0]), []byte(texts[1]))
 	if err != nil {
 		return nil, fmt.Errorf("%w: tls.cert %s and tls.key %s: %w", plugins.ErrInvalidConfig, f.Cert, f.Key, err)
 	}
-	authorities, err := membercert.Certificates([]byte(t.ca))
+	authorities, err := membercert.Certificates([]byte(texts[2]))
 	if err != nil {
 		return nil, fmt.Errorf("%w: tls.ca %s: %w", plugins.ErrInvalidConfig, f.CA, err)
 	}

@@ -4,54 +4,38 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
-	"sync/atomic"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/certfiles"
 	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/plugins"
 )
-
-// recheck is the least time between two looks at the files.
-const recheck = 2 * time.Second
 
 // Identity is a node's certificate and the authorities it trusts, as they are
 // in the files at the time. Its methods may be called concurrently.
 type Identity struct {
-	files   Files
-	self    membercert.Name
-	logger  *slog.Logger
-	recheck time.Duration
-	current atomic.Pointer[material]
-
-	mu      sync.Mutex // held while the files are looked at
-	checked time.Time
-	used    texts  // what current was made of
-	problem string // of the files as they were found last; "" if none
-	warned  string // the last problem that was logged
+	self   membercert.Name
+	source *certfiles.Source[*material]
 }
 
 // Open reads the files. Errors are plugins.ErrInvalidConfig and name the file.
 // Without a logger, nobody hears of files that are broken later.
 func Open(files Files, self membercert.Name, logger *slog.Logger) (*Identity, error) {
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
 	if err := files.Check(); err != nil {
 		return nil, err
 	}
-	t, err := files.read()
+	build := func(texts []string) (*material, error) { return files.material(texts, self) }
+	source, err := certfiles.Open(files.named(), build, (*material).end, logger)
+	if err != nil && !errors.Is(err, plugins.ErrInvalidConfig) {
+		err = fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, err)
+	}
 	if err != nil {
 		return nil, err
 	}
-	m, err := files.material(t, self)
-	if err != nil {
-		return nil, err
-	}
-	i := &Identity{files: files, self: self, logger: logger, recheck: recheck, checked: time.Now(), used: t}
-	i.current.Store(m)
-	return i, nil
+	return &Identity{self: self, source: source}, nil
 }
 
 // Server is the configuration of who is dialled: it asks for a certificate and
@@ -102,22 +86,11 @@ func (i *Identity) PeerID(s tls.ConnectionState) (uint64, error) {
 }
 
 // Expires is when the certificate in use runs out.
-func (i *Identity) Expires() time.Time { return i.current.Load().pair.Leaf.NotAfter }
+func (i *Identity) Expires() time.Time { return i.source.Last().end() }
 
 // Watch looks at the files from time to time until ctx ends, so that a mistake
 // in them shows before the next connection does.
-func (i *Identity) Watch(ctx context.Context) {
-	ticker := time.NewTicker(i.recheck)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			i.material()
-		}
-	}
-}
+func (i *Identity) Watch(ctx context.Context) { i.source.Watch(ctx) }
 
 func (i *Identity) verifyCaller(s tls.ConnectionState) error {
 	name, err := i.verify(s, x509.ExtKeyUsageClientAuth)
@@ -150,48 +123,5 @@ func (i *Identity) sameCluster(n membercert.Name) error {
 	return nil
 }
 
-// material is what connections are made with now. If somebody else is looking
-// at the files, it is what they were before.
-func (i *Identity) material() *material {
-	if i.mu.TryLock() {
-		i.refresh()
-		i.mu.Unlock()
-	}
-	return i.current.Load()
-}
-
-// refresh looks at the files, unless it is too early. It needs i.mu. Content
-// is compared, not times: nothing that changes it goes unnoticed.
-func (i *Identity) refresh() {
-	if time.Since(i.checked) < i.recheck {
-		return
-	}
-	i.checked = time.Now()
-	t, err := i.files.read()
-	if err == nil && t == i.used {
-		i.problem, i.warned = "", ""
-		return
-	}
-	var m *material
-	if err == nil {
-		m, err = i.files.material(t, i.self)
-	}
-	if err != nil {
-		i.complain(err)
-		return
-	}
-	i.current.Store(m)
-	i.used, i.problem, i.warned = t, "", ""
-	i.logger.Info("certificates read anew: new connections use them", "cert", i.files.Cert, "valid_until", i.Expires())
-}
-
-// complain logs a problem once, and only when it is there at a second look
-// too: three files are not replaced in one moment.
-func (i *Identity) complain(err error) {
-	stood := i.problem == err.Error()
-	i.problem = err.Error()
-	if stood && i.warned != i.problem {
-		i.warned = i.problem
-		i.logger.Warn("certificates have changed and cannot be used: the old ones stay in use", "error", err)
-	}
-}
+// material is what connections are made with now.
+func (i *Identity) material() *material { return i.source.Get() }

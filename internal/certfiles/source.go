@@ -1,0 +1,113 @@
+package certfiles
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// recheck is the least time between two looks at the files.
+const recheck = 2 * time.Second
+
+// A Source is something that is made of the texts of files, as they are at the
+// time. Its methods may be called concurrently.
+type Source[T any] struct {
+	files   []File
+	build   func(texts []string) (T, error)
+	end     func(T) time.Time
+	logger  *slog.Logger
+	current atomic.Pointer[T]
+
+	mu      sync.Mutex // held while the files are looked at
+	checked time.Time
+	used    []string // what current was made of
+	problem string   // of the files as they were found last; "" if none
+	warned  string   // the last problem that was logged
+}
+
+// Open reads the files, and makes with build what they are for. End is until
+// when that is good, which is logged when the files have changed. Without a
+// logger, no one hears of files that are broken later.
+func Open[T any](files []File, build func(texts []string) (T, error), end func(T) time.Time, logger *slog.Logger) (*Source[T], error) {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	texts, err := readAll(files)
+	if err != nil {
+		return nil, err
+	}
+	made, err := build(texts)
+	if err != nil {
+		return nil, err
+	}
+	s := &Source[T]{files: files, build: build, end: end, logger: logger, checked: time.Now(), used: texts}
+	s.current.Store(&made)
+	return s, nil
+}
+
+// Get is what new connections are made with: it looks at the files if the last
+// look is a while ago. While another goroutine is looking, Get is what was there
+// before.
+func (s *Source[T]) Get() T {
+	if s.mu.TryLock() {
+		s.refresh()
+		s.mu.Unlock()
+	}
+	return s.Last()
+}
+
+// Last is what the last look has found, without another one.
+func (s *Source[T]) Last() T { return *s.current.Load() }
+
+// Watch looks at the files from time to time until ctx ends, so that a mistake
+// in them shows before the next connection does.
+func (s *Source[T]) Watch(ctx context.Context) {
+	ticker := time.NewTicker(recheck)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			s.Get()
+		}
+	}
+}
+
+// refresh looks at the files, unless it is too early. It needs s.mu. Content
+// is compared, not times: nothing that changes it goes unnoticed.
+func (s *Source[T]) refresh() {
+	if time.Since(s.checked) < recheck {
+		return
+	}
+	s.checked = time.Now()
+	texts, err := readAll(s.files)
+	if err == nil && slices.Equal(texts, s.used) {
+		s.problem, s.warned = "", ""
+		return
+	}
+	var made T
+	if err == nil {
+		made, err = s.build(texts)
+	}
+	if err != nil {
+		s.complain(err)
+		return
+	}
+	s.current.Store(&made)
+	s.used, s.problem, s.warned = texts, "", ""
+	s.logger.Info("certificates read anew: new connections use them", "cert", s.files[0].Path, "valid_until", s.end(made))
+}
+
+// complain logs a problem once, and only when it is there at a second look too.
+func (s *Source[T]) complain(err error) {
+	stood := s.problem == err.Error()
+	s.problem = err.Error()
+	if stood && s.warned != s.problem {
+		s.warned = s.problem
+		s.logger.Warn("certificates have changed and cannot be used: the old ones stay in use", "error", err)
+	}
+}
