@@ -3,6 +3,7 @@ package api
 import (
 	"container/list"
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"sync"
@@ -96,6 +97,9 @@ type adminConnKey struct{}
 
 // noteAdmin makes a connection known to its handlers.
 func noteAdmin(ctx context.Context, conn net.Conn) context.Context {
+	if secured, ok := conn.(*tls.Conn); ok {
+		conn = secured.NetConn()
+	}
 	return context.WithValue(noteConnection(ctx, conn), adminConnKey{}, conn)
 }
 

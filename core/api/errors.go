@@ -42,12 +42,14 @@ var (
 	errNoSuchPath  = errors.New("no such path")
 	errWrongMethod = errors.New("method not allowed")
 	errCrossOrigin = errors.New("request from another origin")
+	// errBadCertificate: the client's certificate is good no more.
+	errBadCertificate = errors.New("client's certificate is not valid")
 )
 
 // verdicts is the one table from errors to what clients see. Unavailable and
 // 503 always mean that the request was not applied, because gRPC clients and
 // proxies retry them unasked.
-func verdicts() [31]verdict {
+func verdicts() [33]verdict {
 	return [...]verdict{
 		{server.ErrNoLeader, notApplied, "no_leader", codes.Unavailable, http.StatusServiceUnavailable},
 		{server.ErrNotLeader, notApplied, "not_leader", codes.FailedPrecondition, http.StatusMisdirectedRequest},
@@ -81,6 +83,8 @@ func verdicts() [31]verdict {
 		{errWrongMethod, notApplied, "method_not_allowed", codes.Unimplemented, http.StatusMethodNotAllowed},
 		{errCrossOrigin, notApplied, "cross_origin", codes.PermissionDenied, http.StatusForbidden},
 		{audit.ErrUnavailable, notApplied, "audit_unavailable", codes.Unavailable, http.StatusServiceUnavailable},
+		{errWantsTLS, notApplied, "wants_tls", codes.FailedPrecondition, http.StatusBadRequest},
+		{errBadCertificate, notApplied, "bad_certificate", codes.Unauthenticated, http.StatusUnauthorized},
 		{errUnknownHost, notApplied, "unknown_host", codes.PermissionDenied, http.StatusMisdirectedRequest},
 	}
 }

@@ -3,9 +3,11 @@ package api
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -13,6 +15,7 @@ import (
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/core/access"
+	"github.com/pontoon-raft/pontoon/internal/membercert"
 )
 
 // A caller is what a request shows of the client that makes it.
@@ -36,9 +39,23 @@ type caller struct {
 type identifier func(caller) (access.Identity, error)
 
 // byCertificate knows a client by the certificate of its connection, and any
-// other one by its address alone.
+// other one by its address alone. A connection does not speak for a client longer
+// than the certificate does.
 func byCertificate(c caller) (access.Identity, error) {
-	return access.Identity{Role: access.Administer, Address: addressOf(c.address)}, nil
+	who := access.Identity{Role: access.Administer, Address: addressOf(c.address)}
+	if c.tls == nil || len(c.tls.PeerCertificates) == 0 {
+		return who, nil
+	}
+	leaf := c.tls.PeerCertificates[0]
+	name, err := membercert.ClientOf(leaf)
+	if err != nil {
+		return who, detail(errBadCertificate, err.Error())
+	}
+	if time.Now().After(leaf.NotAfter) {
+		return who, detail(errBadCertificate, fmt.Sprintf("that of %s was valid until %s; connect again with a new one", name, leaf.NotAfter.UTC().Format(time.RFC3339)))
+	}
+	who.Name, who.Method = name, "certificate"
+	return who, nil
 }
 
 // addressOf is the IP address of a connection's end, in the one form that it has
@@ -58,8 +75,7 @@ func addressOf(a net.Addr) string {
 // address is what gRPC tells its handlers of a connection.
 type clientAddr struct {
 	net.Addr
-	conn *clientConn          // nil for connections to the admin port
-	tls  *tls.ConnectionState // nil without TLS
+	conn *clientConn // nil for connections to the admin port
 }
 
 // shared counts the connection for the clients whose requests it carries; nil
@@ -69,6 +85,14 @@ func (a clientAddr) shared() *sharedConnection {
 		return nil
 	}
 	return a.conn.shared
+}
+
+// state is that of a connection to the client port; nil without TLS.
+func (a clientAddr) state() *tls.ConnectionState {
+	if a.conn == nil || a.conn.secured == nil {
+		return nil
+	}
+	return &a.conn.state
 }
 
 // connectionOf is the connection that a request came on.
@@ -89,10 +113,14 @@ func noteConnection(ctx context.Context, conn net.Conn) context.Context {
 	return peer.NewContext(ctx, &peer.Peer{Addr: conn.RemoteAddr()})
 }
 
-// known is ctx of a request with the identity of the client that makes it.
-func (i identifier) known(ctx context.Context, request string, header func(string) string) (context.Context, error) {
+// known is ctx of a request with the identity of the client that makes it. State
+// is that of the connection, if it is not one to the client port.
+func (i identifier) known(ctx context.Context, state *tls.ConnectionState, request string, header func(string) string) (context.Context, error) {
 	conn := connectionOf(ctx)
-	who, err := i(caller{address: conn.Addr, tls: conn.tls, connection: conn.shared(), request: request, header: header})
+	if state == nil {
+		state = conn.state()
+	}
+	who, err := i(caller{address: conn.Addr, tls: state, connection: conn.shared(), request: request, header: header})
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +129,7 @@ func (i identifier) known(ctx context.Context, request string, header func(strin
 
 // ofRPC is known for a call of gRPC.
 func (i identifier) ofRPC(ctx context.Context, method string) (context.Context, error) {
-	return i.known(ctx, method, func(field string) string {
+	return i.known(ctx, nil, method, func(field string) string {
 		if values := metadata.ValueFromIncomingContext(ctx, field); len(values) > 0 {
 			return values[0]
 		}
@@ -143,7 +171,7 @@ func (s knownStream) Context() context.Context { return s.ctx }
 // one whose client cannot be identified.
 func (i identifier) http(h http.Handler, refuse func(http.ResponseWriter, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, err := i.known(r.Context(), r.URL.Path, r.Header.Get)
+		ctx, err := i.known(r.Context(), r.TLS, r.URL.Path, r.Header.Get)
 		if err != nil {
 			refuse(w, err)
 			return

@@ -36,6 +36,11 @@ type Options struct {
 	Access *access.Guard
 	// Audit keeps a record of what clients ask for; nil if there is none.
 	Audit *audit.Log
+	// TLS and AdminTLS protect the client and the admin port.
+	TLS, AdminTLS TLS
+	// Insecure and AdminInsecure allow a port without TLS on an address other than
+	// loopback.
+	Insecure, AdminInsecure bool
 	// Version is what Status reports if the service leaves it empty.
 	Version string
 }

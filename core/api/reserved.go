@@ -29,11 +29,10 @@ type place struct {
 // placeOf is the reserved place that a request came on; nil if it came on
 // another connection.
 func placeOf(ctx context.Context) *place {
-	c := connectionOf(ctx).conn
-	if c == nil {
-		return nil
+	if conn := connectionOf(ctx).conn; conn != nil {
+		return conn.place
 	}
-	return c.place
+	return nil
 }
 
 // forClients refuses proposals and queries on a reserved connection, as long as

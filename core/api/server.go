@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -41,10 +42,14 @@ type Server struct {
 	bounds   *bounds
 	health   *healthService
 	grpc     *grpc.Server
+	refusing *grpc.Server // to whom TLS is to be used
 	reserved *reservedServers
 	json     *http.Server
 	admin    *http.Server
 	silent   silentConns
+	// clientTLS and adminTLS are nil without TLS.
+	clientTLS, adminTLS *security
+	failed              failedHandshakes
 	// These end the contexts of HTTP requests.
 	cancelJSON, cancelAdmin context.CancelFunc
 
@@ -77,6 +82,7 @@ func New(o Options) *Server {
 			"configured", wanted, "taken", o.Limits.MaxConnections, "descriptors", descriptorLimit())
 	}
 	s := &Server{opts: o, log: o.Logger, end: newEnding(), stopDone: make(chan struct{})}
+	s.failed.log = o.Logger
 	s.bounds = newBounds(o.Limits, o.Logger)
 	if o.Metrics != nil {
 		o.Metrics.MustRegister(s.bounds.collectors()...)
@@ -88,6 +94,7 @@ func New(o Options) *Server {
 	s.health = newHealthService(o.Service, s.end)
 	who := recordingRefusals(o.Audit, byPolicy(o.Access, byCertificate))
 	s.grpc = newGRPC(s.requests, s.health, who, &s.streams, 0)
+	s.refusing = newRefusing(errWantsTLS, o.Limits)
 	s.reserved = &reservedServers{limits: o.Limits, running: map[*grpc.Server]struct{}{}, make: func() *grpc.Server {
 		return newGRPC(s.requests, s.health, who, &s.streams, o.Limits.ReservedIdle)
 	}}
@@ -144,6 +151,9 @@ func (s *Server) Listen(clientAddr, adminAddr string) error {
 	case s.clients != nil:
 		return fmt.Errorf("%s: already listening on %v", clientKey, s.clients.base.Addr())
 	}
+	if err := s.secure(clientAddr, adminAddr); err != nil {
+		return err
+	}
 	clients, err := listen(clientKey, clientAddr)
 	if err != nil {
 		return err
@@ -154,8 +164,25 @@ func (s *Server) Listen(clientAddr, adminAddr string) error {
 			return err
 		}
 	}
-	s.clients = newSplitter(clients, s.log, s.opts.Limits, s.reserved, s.opts.Access, &s.bounds.meters)
+	s.clients = newSplitter(clients, s.clientTLS.server(), &s.failed, s.log, s.opts.Limits, s.reserved, s.opts.Access, &s.bounds.meters)
 	return nil
+}
+
+// secure reads the certificates of both ports, and refuses addresses that must
+// not go without.
+func (s *Server) secure(clientAddr, adminAddr string) (err error) {
+	o := s.opts
+	if err := checkExposure(clientKey, "api", clientAddr, o.TLS, o.Insecure); err != nil {
+		return err
+	}
+	if s.clientTLS, err = openSecurity("api.tls", o.TLS, []string{protocolHTTP1, protocolHTTP2}, s.log); err != nil || adminAddr == "" {
+		return err
+	}
+	if err := checkExposure(adminKey, "admin", adminAddr, o.AdminTLS, o.AdminInsecure); err != nil {
+		return err
+	}
+	s.adminTLS, err = openSecurity("admin.tls", o.AdminTLS, []string{protocolHTTP1}, s.log)
+	return err
 }
 
 func listen(key, addr string) (net.Listener, error) {
@@ -202,21 +229,23 @@ func (s *Server) Serve() error {
 		return ErrNotListening
 	}
 	clients, admin := s.clients, s.adminLn
-	failed := make(chan error, 4)
+	failed := make(chan error, 5)
 	s.serving.Go(func() { failed <- clients.serve() })
 	s.serving.Go(func() { failed <- unlessStopped("grpc", s.grpc.Serve(clients.http2)) })
+	s.serving.Go(func() { failed <- unlessStopped("grpc without tls", s.refusing.Serve(clients.plain)) })
 	s.serving.Go(func() { failed <- unlessStopped("json", s.json.Serve(clients.http1)) })
 	if admin != nil {
 		bounded := &adminListener{
 			Listener: admin, max: s.opts.Limits.MaxAdminConnections, counts: &s.bounds.counts, said: &sparing{log: s.log},
 		}
 		s.admin.ConnContext = noteAdmin
-		s.serving.Go(func() { failed <- unlessStopped("admin", s.admin.Serve(bounded)) })
+		s.serving.Go(func() { failed <- unlessStopped("admin", s.admin.Serve(s.adminTLS.over(bounded))) })
 	}
 	s.serving.Go(func() { s.bounds.meters.run(s.end) })
 	s.serving.Go(func() { s.bounds.slow.run(s.opts.Limits, s.end, s.log) })
 	s.serving.Go(func() { s.health.run(s.opts.Limits.HealthInterval) })
 	s.serving.Go(func() { s.opts.Access.Run(s.end.stopping) })
+	s.serving.Go(s.watchCertificates)
 	s.mu.Unlock()
 
 	for {

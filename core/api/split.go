@@ -1,7 +1,10 @@
 package api
 
 import (
+	"container/list"
+	"crypto/tls"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -23,8 +26,11 @@ type splitter struct {
 	log        *slog.Logger
 	firstBytes time.Duration
 	max        int64
+	tls        *tls.Config // nil without TLS
+	failed     *failedHandshakes
 
 	http1, http2 *branch
+	plain        *branch          // HTTP/2 without TLS, where that is wanted
 	reserved     *reservedServers // serve HTTP/2 beyond max
 	guard        *access.Guard    // counts connections for its clients
 	meters       *meters
@@ -35,12 +41,15 @@ type splitter struct {
 
 	mu     sync.Mutex
 	closed bool
-	// undecided are the connections whose protocol is not known yet.
-	undecided map[net.Conn]struct{}
+	// undecided are the connections whose protocol is not known yet, the oldest
+	// first.
+	undecided list.List
 	sorting   sync.WaitGroup
 }
 
-func newSplitter(base net.Listener, log *slog.Logger, l Limits, reserved *reservedServers, g *access.Guard, meters *meters) *splitter {
+func newSplitter(base net.Listener, secure *tls.Config, failed *failedHandshakes, log *slog.Logger, l Limits,
+	reserved *reservedServers, g *access.Guard, meters *meters,
+) *splitter {
 	return &splitter{
 		base:       base,
 		log:        log,
@@ -48,10 +57,12 @@ func newSplitter(base net.Listener, log *slog.Logger, l Limits, reserved *reserv
 		max:        int64(l.MaxConnections),
 		http1:      newBranch(base.Addr()),
 		http2:      newBranch(base.Addr()),
+		plain:      newBranch(base.Addr()),
 		reserved:   reserved,
 		guard:      g,
 		meters:     meters,
-		undecided:  map[net.Conn]struct{}{},
+		tls:        secure,
+		failed:     failed,
 	}
 }
 
@@ -91,6 +102,7 @@ func (s *splitter) wait(d time.Duration) bool {
 }
 
 func (s *splitter) take(conn net.Conn) {
+	s.makeRoom()
 	open := s.open.Add(1)
 	if open > s.max+reservedConnections {
 		s.open.Add(-1)
@@ -101,7 +113,7 @@ func (s *splitter) take(conn net.Conn) {
 		}
 		return
 	}
-	c := &clientConn{Conn: conn, closed: make(chan struct{})}
+	c := &clientConn{Conn: conn, since: time.Now(), closed: make(chan struct{})}
 	c.meter = s.meters.add(c)
 	c.release = sync.OnceFunc(func() {
 		s.open.Add(-1)
@@ -121,23 +133,56 @@ func (s *splitter) take(conn net.Conn) {
 		c.Close()
 		return
 	}
-	s.undecided[c] = struct{}{}
-	s.sorting.Go(func() { s.sort(c) })
+	at := s.undecided.PushBack(c)
+	s.sorting.Go(func() { s.sort(c, at) })
+}
+
+// undecidedGrace is how long a connection may show nothing, or be in its
+// handshake, while many others are too.
+const undecidedGrace = time.Second
+
+// makeRoom closes connections that have shown nothing for a while, if they hold
+// many of the places: others must find some beside them.
+func (s *splitter) makeRoom() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.undecided.Len() < int(max(fewestConnections, s.max/4)) {
+		return
+	}
+	for e := s.undecided.Front(); e != nil; e = s.undecided.Front() {
+		c := e.Value.(*clientConn)
+		if time.Since(c.since) < undecidedGrace {
+			return
+		}
+		s.undecided.Remove(e)
+		c.Close()
+	}
 }
 
 // sort finds the protocol of a connection and hands it on.
-func (s *splitter) sort(c *clientConn) {
+func (s *splitter) sort(c *clientConn, at *list.Element) {
 	if s.meters.breaks.spent(c.meter.address, time.Now()) {
 		s.wait(holdBack)
 	}
-	to, err := s.decide(c)
+	secured, to, err := s.decide(c)
 	s.mu.Lock()
-	delete(s.undecided, c)
+	s.undecided.Remove(at)
+	closed := s.closed
 	s.mu.Unlock()
+	if errors.Is(err, errHandedOn) {
+		return
+	}
 	if err != nil {
+		if s.tls != nil && !closed && !errors.Is(err, io.EOF) {
+			s.failed.note(c.Conn.RemoteAddr(), err)
+		}
 		c.Close()
 		return
 	}
+	if secured != nil {
+		c.secured, c.state = secured, secured.ConnectionState()
+	}
+	c.http2 = to == s.http2
 	if c.place != nil && to == s.http2 {
 		s.reserved.serve(c)
 		return
@@ -145,26 +190,44 @@ func (s *splitter) sort(c *clientConn) {
 	to.hand(c)
 }
 
-func (s *splitter) decide(c *clientConn) (*branch, error) {
-	if err := c.SetReadDeadline(time.Now().Add(s.firstBytes)); err != nil {
-		return nil, err
+// decide says where a connection belongs. With TLS it makes the handshake, which
+// tells that of most.
+func (s *splitter) decide(c *clientConn) (secured *tls.Conn, to *branch, err error) {
+	if err := c.SetDeadline(time.Now().Add(s.firstBytes)); err != nil {
+		return nil, nil, err
 	}
-	seen := make([]byte, 0, len(preface))
-	for string(seen) == preface[:len(seen)] && len(seen) < len(preface) {
-		n, err := c.Conn.Read(seen[len(seen):cap(seen)])
-		seen = seen[:len(seen)+n]
-		if err != nil {
-			return nil, err
+	from := c.Conn
+	if s.tls != nil {
+		if secured, err = s.shake(c); err != nil {
+			return nil, nil, err
+		}
+		from, to = secured, s.protocolOf(secured)
+	}
+	if to == nil || to == s.http2 { // the preface is none of the frames that are counted
+		to = s.http1
+		var isHTTP2 bool
+		if c.seen, isHTTP2, err = readPreface(from, nil); err != nil {
+			return nil, nil, err
+		}
+		if isHTTP2 {
+			to = s.http2
 		}
 	}
-	c.seen = seen
-	if err := c.SetReadDeadline(time.Time{}); err != nil {
-		return nil, err
+	return secured, to, c.SetDeadline(time.Time{})
+}
+
+// readPreface reads on after what was seen until it is clear whether HTTP/2
+// begins, and returns all that it has read with what was seen.
+func readPreface(from io.Reader, first []byte) (seen []byte, isHTTP2 bool, err error) {
+	seen = append(make([]byte, 0, len(preface)), first...)
+	for string(seen) == preface[:len(seen)] && len(seen) < len(preface) {
+		n, err := from.Read(seen[len(seen):cap(seen)])
+		seen = seen[:len(seen)+n]
+		if err != nil {
+			return seen, false, err
+		}
 	}
-	if c.http2 = string(seen) == preface; c.http2 {
-		return s.http2, nil
-	}
-	return s.http1, nil
+	return seen, string(seen) == preface, nil
 }
 
 // close ends serve, closes what is undecided and waits for it. Connections
@@ -172,13 +235,14 @@ func (s *splitter) decide(c *clientConn) (*branch, error) {
 func (s *splitter) close() {
 	s.mu.Lock()
 	s.closed = true
-	for c := range s.undecided {
-		c.Close()
+	for e := s.undecided.Front(); e != nil; e = e.Next() {
+		e.Value.(*clientConn).Close()
 	}
 	s.mu.Unlock()
 	s.base.Close()
 	s.http1.Close()
 	s.http2.Close()
+	s.plain.Close()
 	s.sorting.Wait()
 }
 
@@ -186,8 +250,11 @@ func (s *splitter) close() {
 // under the connection limit once closed.
 type clientConn struct {
 	net.Conn
+	since   time.Time // of Accept
 	seen    []byte
-	place   *place // nil unless reserved
+	secured *tls.Conn           // nil without TLS
+	state   tls.ConnectionState // of secured
+	place   *place              // nil unless reserved
 	shared  *sharedConnection
 	meter   *meter        // of its frames
 	http2   bool          // and not HTTP/1.1
@@ -205,19 +272,27 @@ func (c *clientConn) Read(b []byte) (int, error) {
 		c.seen = c.seen[n:]
 		return n, nil
 	}
-	n, err := c.Conn.Read(b)
+	n, err := c.carrier().Read(b)
 	if c.http2 && n > 0 && err == nil {
 		err = c.meter.read(b[:n])
 	}
 	return n, err
 }
 
+// carrier is what the bytes of requests and answers go over.
+func (c *clientConn) carrier() net.Conn {
+	if c.secured != nil {
+		return c.secured
+	}
+	return c.Conn
+}
+
 // Write implements net.Conn.
 func (c *clientConn) Write(b []byte) (int, error) {
 	if !c.http2 {
-		return writePaced(c.Conn, b)
+		return writePaced(c.carrier(), b)
 	}
-	n, err := c.Conn.Write(b)
+	n, err := c.carrier().Write(b)
 	c.meter.wrote(b[:n])
 	return n, err
 }
@@ -225,5 +300,5 @@ func (c *clientConn) Write(b []byte) (int, error) {
 // Close implements net.Conn.
 func (c *clientConn) Close() error {
 	defer c.release()
-	return c.Conn.Close()
+	return c.carrier().Close()
 }

@@ -21,6 +21,10 @@ func (s *Server) RefusedConnections() uint64 {
 	return uint64(s.clients.refused.Load())
 }
 
+// RefusedHandshakes counts the TLS handshakes of clients that have failed, by
+// reason.
+func (s *Server) RefusedHandshakes() map[string]uint64 { return s.failed.byReason() }
+
 // Stop drains, waits until everything in flight is answered or ctx ends,
 // closes all connections and ports, and returns when no goroutine of the
 // server is left. Answers come from the service: it is to be stopped before,
@@ -47,6 +51,7 @@ func (s *Server) stop(ctx context.Context) error {
 	}
 	graceful := make(chan struct{})
 	go func() {
+		s.refusing.Stop()
 		s.reserved.drain()
 		s.grpc.GracefulStop()
 		s.reserved.serving.Wait()

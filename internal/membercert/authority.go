@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"net/url"
 	"slices"
 	"time"
 )
@@ -21,7 +22,8 @@ const backdated = time.Hour
 // Pair is a certificate with its private key, both PEM.
 type Pair struct{ Cert, Key []byte }
 
-// Authority issues certificates for the members of clusters. It is meant for
+// Authority issues certificates for the members of clusters, for clients, and
+// for the ports that clients use. It is meant for
 // trying things out and for tests: its key lies in memory, and on disk where
 // its user puts it, without a password.
 type Authority struct {
@@ -86,17 +88,33 @@ func (a *Authority) Issue(n Name, hosts []string, valid time.Duration) (Pair, er
 // Sign is Issue with a certificate that change has changed, which the tests of
 // those who have to refuse it need.
 func (a *Authority) Sign(n Name, hosts []string, valid time.Duration, change func(*x509.Certificate)) (Pair, error) {
-	template, err := template("member "+n.String(), valid)
+	return a.issue(subject{
+		commonName: "member " + n.String(), uri: n.URI(), hosts: hosts,
+		usage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}, valid, change)
+}
+
+// A subject is whom a certificate is for, and what for.
+type subject struct {
+	commonName string
+	uri        *url.URL // nil for none
+	hosts      []string // DNS names and IP addresses
+	usage      []x509.ExtKeyUsage
+}
+
+func (a *Authority) issue(s subject, valid time.Duration, change func(*x509.Certificate)) (Pair, error) {
+	template, err := template(s.commonName, valid)
 	if err != nil {
 		return Pair{}, err
 	}
 	if a.Certificate.NotAfter.Before(template.NotAfter) {
 		template.NotAfter = a.Certificate.NotAfter
 	}
-	template.KeyUsage = x509.KeyUsageDigitalSignature
-	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
-	template.URIs = append(template.URIs, n.URI())
-	for _, host := range hosts {
+	template.KeyUsage, template.ExtKeyUsage = x509.KeyUsageDigitalSignature, s.usage
+	if s.uri != nil {
+		template.URIs = append(template.URIs, s.uri)
+	}
+	for _, host := range s.hosts {
 		if ip := net.ParseIP(host); ip != nil {
 			template.IPAddresses = append(template.IPAddresses, ip)
 		} else {
@@ -108,11 +126,11 @@ func (a *Authority) Sign(n Name, hosts []string, valid time.Duration, change fun
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return Pair{}, fmt.Errorf("make a key for %v: %w", n, err)
+		return Pair{}, fmt.Errorf("make a key for %s: %w", s.commonName, err)
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.Certificate, key.Public(), a.key)
 	if err != nil {
-		return Pair{}, fmt.Errorf("make a certificate for %v: %w", n, err)
+		return Pair{}, fmt.Errorf("make a certificate for %s: %w", s.commonName, err)
 	}
 	return encode(der, key)
 }

@@ -3,6 +3,7 @@ package membercert
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"net/url"
 	"slices"
@@ -137,5 +138,47 @@ func TestReadAuthorityRefusesWhatIsNone(t *testing.T) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
 		})
+	}
+}
+
+func TestNamesOfClients(t *testing.T) {
+	uri := func(raw ...string) *x509.Certificate {
+		c := &x509.Certificate{Subject: pkix.Name{CommonName: "other"}}
+		for _, s := range raw {
+			u, err := url.Parse(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.URIs = append(c.URIs, u)
+		}
+		return c
+	}
+	common := func(name string) *x509.Certificate { return &x509.Certificate{Subject: pkix.Name{CommonName: name}} }
+	for _, c := range []struct {
+		name string
+		cert *x509.Certificate
+		want string
+		err  error
+	}{
+		{"by its URI", uri("pontoon://client/app"), "app", nil},
+		{"by its common name", common("alice@example.org"), "alice@example.org", nil},
+		{"nothing", common(""), "", ErrNoClient},
+		{"a name that steers terminals", common("a\x1b[31m"), "", ErrNoClient},
+		{"a name of several words", common("Alice Smith"), "", ErrNoClient},
+		{"a member", uri("pontoon://a3/1"), "", ErrMember},
+		{"another system's", uri("spiffe://client/app"), "", ErrNoClient},
+		{"a deeper path", uri("pontoon://client/a/b"), "", ErrNoClient},
+		{"a query", uri("pontoon://client/app?x"), "", ErrNoClient},
+		{"no name in the URI", uri("pontoon://client/"), "", ErrNoClient},
+		{"two", uri("pontoon://client/a", "pontoon://client/b"), "", ErrSeveralNames},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got, err := ClientOf(c.cert); got != c.want || !errors.Is(err, c.err) || (err == nil) != (c.err == nil) {
+				t.Errorf("got %q, error %v, want %q, %v", got, err, c.want, c.err)
+			}
+		})
+	}
+	if _, err := Of(uri("pontoon://client/app")); !errors.Is(err, ErrBadName) {
+		t.Errorf("a client is taken for a member: %v", err)
 	}
 }

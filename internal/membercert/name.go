@@ -1,10 +1,12 @@
 // Package membercert is how a certificate says which member of which cluster
-// it belongs to, and how such certificates are made for trying things out.
+// it belongs to, or which client, and how such certificates are made for trying
+// things out.
 //
 // A member's certificate has exactly one URI among its subject alternative
 // names, pontoon://<cluster>/<member>, both ids in lower-case hex without
 // leading zeros. DNS names and IP addresses may stand beside it; between
-// members nobody looks at them.
+// members nobody looks at them. A client's has pontoon://client/<name>, see
+// ClientOf.
 package membercert
 
 import (

@@ -87,3 +87,17 @@ func checkCharacters(text string) error {
 	}
 	return nil
 }
+
+// IsLoopback tells whether only this machine can reach address, a host or a
+// host:port. One without a host is that of all interfaces.
+func IsLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = strings.TrimSuffix(strings.TrimPrefix(address, "["), "]")
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/internal/memberform"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
@@ -87,7 +88,7 @@ func (s security) checkListen(address string) error {
 	if err != nil {
 		return fmt.Errorf("%w: listen address %q: %w", plugins.ErrInvalidConfig, address, err)
 	}
-	if s.members == nil && !s.insecure && !loopback(host) {
+	if s.members == nil && !s.insecure && !memberform.IsLoopback(host) {
 		return fmt.Errorf("%w: %s is not a loopback address and connections are not encrypted; "+
 			"set tls, or insecure: true to listen there all the same", plugins.ErrInvalidConfig, address)
 	}
@@ -103,17 +104,9 @@ func (s security) parseURL(raw string) (*url.URL, error) {
 	switch {
 	case u.Scheme != s.scheme():
 		return nil, fmt.Errorf("%w: peer URL %q: scheme must be %s", plugins.ErrInvalidArgument, raw, s.scheme())
-	case s.members == nil && !s.insecure && !loopback(u.Hostname()):
+	case s.members == nil && !s.insecure && !memberform.IsLoopback(u.Hostname()):
 		return nil, fmt.Errorf("%w: peer URL %q: not a loopback address and connections are not encrypted; "+
 			"set tls, or insecure: true to use it all the same", plugins.ErrInvalidArgument, raw)
 	}
 	return u, nil
-}
-
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }

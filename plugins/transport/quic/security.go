@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/internal/memberform"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
@@ -144,7 +145,7 @@ func (s security) checkListen(address string) error {
 	if err != nil {
 		return fmt.Errorf("%w: listen address %q: %w", plugins.ErrInvalidConfig, address, err)
 	}
-	if !s.authenticated() && !s.insecure && !loopback(host) {
+	if !s.authenticated() && !s.insecure && !memberform.IsLoopback(host) {
 		return fmt.Errorf("%w: %s is not a loopback address and members do not prove who they are; "+
 			"set tls, or insecure: true to listen there all the same", plugins.ErrInvalidConfig, address)
 	}
@@ -160,17 +161,9 @@ func (s security) parseURL(raw string) (*url.URL, error) {
 	switch {
 	case u.Scheme != Scheme:
 		return nil, fmt.Errorf("%w: peer URL %q: scheme must be %s", plugins.ErrInvalidArgument, raw, Scheme)
-	case !s.authenticated() && !s.insecure && !loopback(u.Hostname()):
+	case !s.authenticated() && !s.insecure && !memberform.IsLoopback(u.Hostname()):
 		return nil, fmt.Errorf("%w: peer URL %q: not a loopback address and members do not prove who they are; "+
 			"set tls, or insecure: true to use it all the same", plugins.ErrInvalidArgument, raw)
 	}
 	return u, nil
-}
-
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }

@@ -1,0 +1,201 @@
+package api
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/certfiles"
+	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/internal/memberform"
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// ClientAuth says whether a port asks its clients for certificates.
+type ClientAuth string
+
+// The ways to ask.
+const (
+	// AuthNone does not ask.
+	AuthNone ClientAuth = "none"
+	// AuthOptional takes a client without a certificate too, and refuses one with a
+	// certificate that is not good.
+	AuthOptional ClientAuth = "optional"
+	// AuthRequired refuses whoever shows no good certificate.
+	AuthRequired ClientAuth = "required"
+)
+
+// TLS is how a port is protected. Files are PEM; they are read again when they
+// change.
+type TLS struct {
+	// Cert and Key are the certificate that the port shows, followed by
+	// intermediate ones if any, and its private key. Without Cert the port speaks
+	// plain TCP.
+	Cert, Key string
+	// ClientCA are the authorities that sign the certificates of clients.
+	ClientCA   string
+	ClientAuth ClientAuth
+}
+
+// The application protocols of the two ports. A client that speaks both gets
+// HTTP/1.1, since what knows HTTP/2 without gRPC wants JSON.
+const (
+	protocolHTTP1 = "http/1.1"
+	protocolHTTP2 = "h2"
+)
+
+// security is the TLS of one port.
+type security struct{ source *certfiles.Source[*material] }
+
+// material is what handshakes are made with.
+type material struct {
+	config *tls.Config
+	leaf   *x509.Certificate
+}
+
+func (m *material) end() time.Time { return m.leaf.NotAfter }
+
+// openSecurity reads the files of the section of that name; nil without TLS.
+func openSecurity(section string, t TLS, protocols []string, logger *slog.Logger) (*security, error) {
+	if t.Cert == "" {
+		return nil, nil
+	}
+	files := []certfiles.File{{Key: section + ".cert", Path: t.Cert}, {Key: section + ".key", Path: t.Key}}
+	if t.ClientCA != "" {
+		files = append(files, certfiles.File{Key: section + ".client_ca", Path: t.ClientCA})
+	}
+	build := func(texts []string) (*material, error) { return newMaterial(t, files, texts, protocols) }
+	source, err := certfiles.Open(files, build, (*material).end, logger)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, err)
+	}
+	return &security{source}, nil
+}
+
+// newMaterial makes of the texts what handshakes need, or says which file is
+// wrong.
+func newMaterial(t TLS, files []certfiles.File, texts, protocols []string) (*material, error) {
+	pair, err := tls.X509KeyPair([]byte(texts[0]), []byte(texts[1]))
+	if err != nil {
+		return nil, fmt.Errorf("%s %s and %s %s: %w", files[0].Key, files[0].Path, files[1].Key, files[1].Path, err)
+	}
+	if u := pair.Leaf.ExtKeyUsage; len(u) > 0 && !slices.Contains(u, x509.ExtKeyUsageServerAuth) && !slices.Contains(u, x509.ExtKeyUsageAny) {
+		return nil, fmt.Errorf("%s %s: certificate is not a server's: it needs the extended key usage serverAuth (host cert init --server NAME makes one)", files[0].Key, files[0].Path)
+	}
+	m := &material{leaf: pair.Leaf, config: &tls.Config{
+		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{pair}, NextProtos: protocols,
+		// Every connection has shown its certificate to the authorities of today.
+		SessionTicketsDisabled: true,
+		VerifyConnection:       verifyClient,
+	}}
+	if len(texts) < 3 {
+		return m, nil
+	}
+	authorities, err := membercert.Certificates([]byte(texts[2]))
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", files[2].Key, files[2].Path, err)
+	}
+	m.config.ClientCAs = x509.NewCertPool()
+	for _, c := range authorities {
+		m.config.ClientCAs.AddCert(c)
+	}
+	switch t.ClientAuth {
+	case AuthRequired:
+		m.config.ClientAuth = tls.RequireAndVerifyClientCert
+	case AuthOptional:
+		m.config.ClientAuth = tls.VerifyClientCertIfGiven
+	}
+	return m, nil
+}
+
+// verifyClient refuses a client whose certificate names no client.
+func verifyClient(s tls.ConnectionState) error {
+	if len(s.PeerCertificates) == 0 {
+		return nil
+	}
+	_, err := membercert.ClientOf(s.PeerCertificates[0])
+	return err
+}
+
+// server is the configuration of the port. It is nil without TLS.
+func (s *security) server() *tls.Config {
+	if s == nil {
+		return nil
+	}
+	return &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		return s.source.Get().config, nil
+	}}
+}
+
+// over is the listener of a port whose connections ln accepts.
+func (s *security) over(ln net.Listener) net.Listener {
+	if s == nil {
+		return ln
+	}
+	return tls.NewListener(ln, s.server())
+}
+
+// checkExposure refuses to offer plain TCP to the world unasked.
+func checkExposure(key, section, addr string, t TLS, insecure bool) error {
+	if t.Cert != "" || insecure || memberform.IsLoopback(addr) {
+		return nil
+	}
+	return fmt.Errorf("%w: %s: %q is not a loopback address, and connections there are neither encrypted nor is it known who makes them; "+
+		"set %s.tls (cert and key), or %s.insecure: true to listen there all the same", plugins.ErrInvalidConfig, key, addr, section, section)
+}
+
+// handshakeReason is a word for why a handshake has failed, for metrics.
+func handshakeReason(err error) string {
+	var operation *net.OpError
+	var timeout net.Error
+	var invalid *tls.CertificateVerificationError
+	var judged x509.CertificateInvalidError
+	switch {
+	case errors.Is(err, errWantsTLS):
+		return "not_tls"
+	case errors.Is(err, membercert.ErrMember):
+		return "member"
+	case errors.Is(err, membercert.ErrNoClient), errors.Is(err, membercert.ErrSeveralNames):
+		return "no_name"
+	case errors.As(err, &judged) && judged.Reason == x509.Expired:
+		return "expired"
+	case errors.As(err, &judged) && judged.Reason == x509.IncompatibleUsage:
+		return "wrong_usage"
+	case errors.As(err, new(x509.UnknownAuthorityError)):
+		return "unknown_authority"
+	case errors.As(err, &invalid):
+		return "unverifiable"
+	case errors.As(err, &operation) && operation.Op == "remote error":
+		return "refused_by_client"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "timeout"
+	// crypto/tls has no errors for these, only texts.
+	case strings.Contains(err.Error(), "didn't provide a certificate"):
+		return "no_certificate"
+	case strings.Contains(err.Error(), "unsupported versions"):
+		return "old_tls"
+	}
+	return "handshake"
+}
+
+// watchCertificates looks at the files of both ports until the server stops.
+func (s *Server) watchCertificates() {
+	ctx, cancel := context.WithCancel(context.Background())
+	var watching sync.WaitGroup
+	for _, port := range []*security{s.clientTLS, s.adminTLS} {
+		if port != nil {
+			watching.Go(func() { port.source.Watch(ctx) })
+		}
+	}
+	<-s.end.stopping
+	cancel()
+	watching.Wait()
+}

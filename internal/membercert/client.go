@@ -1,0 +1,83 @@
+package membercert
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// clientHost is where a member's URI has the cluster. It is no id in hex, so a
+// client's certificate is never a member's, nor the reverse.
+const clientHost = "client"
+
+// clientName is what may stand in a log, a table and a file's name.
+const clientName = `^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$`
+
+// Errors of ClientOf. The texts say what to do, because they end up in a log.
+var (
+	// ErrNoClient: the certificate names no client.
+	ErrNoClient = errors.New("certificate names no client: it needs the URI pontoon://client/<name> as a subject alternative name, or no URI and the name as its common name")
+	// ErrMember: the certificate is a member's. Members speak for nobody on the
+	// ports for clients.
+	ErrMember = errors.New("certificate is of a member, and clients have certificates of their own: make one with host cert init --client NAME")
+)
+
+// CheckClientName says whether name can be a client's. The error quotes it.
+func CheckClientName(name string) error {
+	if !regexp.MustCompile(clientName).MatchString(name) {
+		return fmt.Errorf("%.80q is not a client's name; use up to 63 letters, digits, dots, dashes, underscores and @", name)
+	}
+	return nil
+}
+
+// ClientURI is a client's name as it stands in a certificate.
+func ClientURI(name string) *url.URL {
+	return &url.URL{Scheme: Scheme, Host: clientHost, Path: "/" + name}
+}
+
+// ClientOf reads the client's name in a certificate: that of its only URI,
+// pontoon://client/<name>, or without any URI its common name. It does not judge
+// the certificate.
+func ClientOf(c *x509.Certificate) (string, error) {
+	name := c.Subject.CommonName
+	switch {
+	case len(c.URIs) > 1:
+		return "", fmt.Errorf("%w: there are %d", ErrSeveralNames, len(c.URIs))
+	case len(c.URIs) == 1:
+		if _, err := parse(c.URIs[0]); err == nil {
+			return "", ErrMember
+		}
+		name = strings.TrimPrefix(c.URIs[0].Path, "/")
+		if c.URIs[0].String() != ClientURI(name).String() {
+			return "", fmt.Errorf("%w: its URI is %.80q", ErrNoClient, c.URIs[0].String())
+		}
+	case name == "":
+		return "", ErrNoClient
+	}
+	if err := CheckClientName(name); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrNoClient, err)
+	}
+	return name, nil
+}
+
+// IssueClient makes a certificate for a client.
+func (a *Authority) IssueClient(name string, valid time.Duration) (Pair, error) {
+	if err := CheckClientName(name); err != nil {
+		return Pair{}, err
+	}
+	return a.issue(subject{
+		commonName: name, uri: ClientURI(name), usage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}, valid, nil)
+}
+
+// IssueServer makes a certificate for the client and the admin port of hosts:
+// hosts are the DNS names and IP addresses under which clients reach them.
+func (a *Authority) IssueServer(name string, hosts []string, valid time.Duration) (Pair, error) {
+	return a.issue(subject{
+		commonName: name, hosts: hosts, usage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}, valid, nil)
+}
