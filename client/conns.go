@@ -68,6 +68,16 @@ func (c *conns) get(addr string) (*link, error) {
 	return l, nil
 }
 
+// drop closes the connection to addr, so that the next one is made anew.
+func (c *conns) drop(addr string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l := c.byAddr[addr]; l != nil {
+		delete(c.byAddr, addr)
+		l.conn.Close()
+	}
+}
+
 // ready returns a connection to addr that is up. If it fails, nothing was
 // sent.
 func (c *conns) ready(ctx context.Context, addr string) (*grpc.ClientConn, error) {

@@ -50,6 +50,13 @@ const (
 	ReasonBadAnswer = "bad_answer"
 )
 
+// reasonWantsTLS is the word of a port that speaks TLS only, reasonBadCertificate
+// that of a host when this client's certificate has ended since it connected.
+const (
+	reasonWantsTLS       = "wants_tls"
+	reasonBadCertificate = "bad_certificate"
+)
+
 // ErrClosed is the cause of errors after Close.
 var ErrClosed = errors.New("client is closed")
 
@@ -112,7 +119,7 @@ func Reason(err error) string {
 func pointless(reason string) bool {
 	return slices.Contains([]string{
 		"too_large", "empty", "invalid", "malformed", "change_refused", "quorum_at_risk", "unknown_member", "query_failed",
-		ReasonUnauthenticated, ReasonPermissionDenied, "unimplemented", ReasonClosed, ReasonTimeout, ReasonCanceled,
+		ReasonUnauthenticated, ReasonPermissionDenied, "unimplemented", reasonWantsTLS, ReasonClosed, ReasonTimeout, ReasonCanceled,
 	}, reason)
 }
 

@@ -24,6 +24,7 @@ type member struct {
 	id      server.NodeID
 	srv     *api.Server
 	addr    string
+	tls     api.TLS // none if empty
 	served  chan error
 	stopped atomic.Bool
 
@@ -74,7 +75,7 @@ func newGuardedCluster(t testing.TB, n int, p *access.Policy) *cluster {
 
 func (m *member) start(t testing.TB, addr string) {
 	t.Helper()
-	srv := api.New(api.Options{Service: m, Logger: slog.New(slog.DiscardHandler), Access: m.cluster.guard})
+	srv := api.New(api.Options{Service: m, Logger: slog.New(slog.DiscardHandler), Access: m.cluster.guard, TLS: m.tls})
 	if err := srv.Listen(addr, ""); err != nil {
 		t.Fatal(err)
 	}

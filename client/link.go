@@ -11,7 +11,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/connectivity"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 )
 
@@ -42,7 +41,7 @@ type link struct {
 func newLink(addr string, o Options) (*link, error) {
 	l := &link{failed: make(chan struct{})}
 	conn, err := grpc.NewClient("passthrough:///"+addr,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithTransportCredentials(l.credentials(o)),
 		grpc.WithContextDialer(l.dial),
 		grpc.WithPerRPCCredentials(bearerFor(o, addr)),
 		grpc.WithDisableServiceConfig(),
@@ -76,6 +75,15 @@ func (l *link) dial(ctx context.Context, addr string) (net.Conn, error) {
 		l.failed = make(chan struct{})
 	}
 	return conn, err
+}
+
+// fail notes why an attempt to connect has failed after it was dialled.
+func (l *link) fail(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.why = err
+	close(l.failed)
+	l.failed = make(chan struct{})
 }
 
 func (l *link) failure() (<-chan struct{}, error) {

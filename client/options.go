@@ -1,6 +1,7 @@
 package client
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,9 +14,13 @@ import (
 
 // Options is what a Client is made of. A zero value means the default.
 type Options struct {
-	// Endpoints are client addresses of members, host:port; at least one. The
-	// client learns the others from the cluster.
+	// Endpoints are client addresses of members, host:port or https://host:port; at
+	// least one. The client learns the others from the cluster.
 	Endpoints []string
+	// TLS encrypts the connections to all members; none if nil, unless an endpoint
+	// begins with https://, which then is trusted if the system's authorities are.
+	// TLSFiles makes it of files.
+	TLS *tls.Config
 	// DialTimeout bounds one attempt to connect; 2 s by default.
 	DialTimeout time.Duration
 	// RequestTimeout bounds one call, retries included; 10 s by default. The
@@ -62,6 +67,9 @@ const (
 func (o Options) withDefaults() (Options, error) {
 	if len(o.Endpoints) == 0 {
 		return o, errors.New("client: no endpoints")
+	}
+	if err := o.secure(); err != nil {
+		return o, err
 	}
 	for _, e := range o.Endpoints {
 		_, port, err := net.SplitHostPort(e)

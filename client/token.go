@@ -30,7 +30,14 @@ const (
 
 // barred reports whether a host refuses this client, whatever it asks for.
 func (e *Error) barred() bool {
-	return e != nil && (e.Reason == ReasonUnauthenticated || e.Reason == ReasonPermissionDenied)
+	if e == nil {
+		return false
+	}
+	switch e.Reason {
+	case ReasonUnauthenticated, ReasonPermissionDenied, reasonWantsTLS:
+		return true
+	}
+	return false
 }
 
 // maxTokenBytes bounds a file that is to hold one token.
@@ -98,7 +105,7 @@ var _ credentials.PerRPCCredentials = bearer{}
 
 // bearerFor is the token of o for calls to addr.
 func bearerFor(o Options, addr string) bearer {
-	return bearer{source: o.token, exposed: !o.InsecureToken && !isLoopback(addr)}
+	return bearer{source: o.token, exposed: o.TLS == nil && !o.InsecureToken && !isLoopback(addr)}
 }
 
 func isLoopback(addr string) bool {

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pontoon-raft/pontoon/core/access"
+	"github.com/pontoon-raft/pontoon/core/api"
 	"github.com/pontoon-raft/pontoon/core/audit"
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/member"
@@ -55,6 +56,10 @@ type Config struct {
 	HostNames []string
 	// Access says which clients may do what; nil lets all of them do everything.
 	Access *access.Policy
+	// ClientTLS and AdminTLS protect the client and the admin port; without, they
+	// must be on loopback, unless ClientInsecure or AdminInsecure is set.
+	ClientTLS, AdminTLS           api.TLS
+	ClientInsecure, AdminInsecure bool
 	// MaxConnections bounds the connections of clients; see api.Limits.
 	MaxConnections int
 	// MaxStreams and MaxCalls bound what all clients together ask for; see

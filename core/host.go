@@ -37,6 +37,8 @@ type Host struct {
 	identity *identity
 	audit    *audit.Log // nil if none is kept
 
+	certificates *certificates
+
 	incarnation atomic.Uint64
 	stored      atomic.Uint64                  // the highest index that was ever durable here
 	removal     atomic.Pointer[member.Removed] // of this member, as its own log says
@@ -82,6 +84,8 @@ func New(cfg Config) (*Host, error) {
 	if h.audit, err = newAudit(&cfg); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, err), c.Close())
 	}
+	h.certificates = newCertificates(&cfg)
+	cfg.Metrics.MustRegister(h.certificates, newRefusedHandshakes(func() map[string]uint64 { return h.api.RefusedHandshakes() }))
 	if err := h.makeSlots(); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -98,7 +102,8 @@ func New(cfg Config) (*Host, error) {
 		CatchUpBytes: cfg.CatchUpBytes,
 		Rehearse:     rehearse, RehearseAll: cfg.RehearseSnapshots,
 		StateMachine: h.machine, Plugins: h.pluginStatus, Links: h.courier.links, Fitness: h.unfit, Logger: cfg.Logger, Metrics: cfg.Metrics,
-		Log: cfg.Log, Access: guard, Audit: h.audit, RefusedConnections: func() uint64 { return h.api.RefusedConnections() }, Late: c.Late, Exposed: h.courier.exposed,
+		Certificates: func() []server.Warning { return h.certificates.warnings(time.Now()) },
+		Log:          cfg.Log, Access: guard, Audit: h.audit, RefusedConnections: func() uint64 { return h.api.RefusedConnections() }, Late: c.Late, Exposed: h.courier.exposed,
 	})
 	h.api = api.New(api.Options{
 		Service: h.server, Refusals: h.server.Refusals(), Logger: cfg.Logger, Gatherer: prometheus.Gatherers{cfg.Metrics, pluginGatherer{h}}, Version: cfg.Version,
@@ -109,6 +114,8 @@ func New(cfg Config) (*Host, error) {
 		},
 		Metrics:   cfg.Metrics,
 		HostNames: cfg.HostNames, Access: guard, Audit: h.audit,
+		TLS: cfg.ClientTLS, Insecure: cfg.ClientInsecure,
+		AdminTLS: cfg.AdminTLS, AdminInsecure: cfg.AdminInsecure,
 	})
 	return h, nil
 }
@@ -199,6 +206,7 @@ func (h *Host) start(ctx context.Context) error {
 			}
 			h.wg.Go(h.watchApply)
 			h.wg.Go(h.identity.watch)
+			h.wg.Go(func() { h.certificates.watch(h.quit) })
 			h.wg.Go(h.serve)
 			h.logger.Info("host is running", "id", h.cfg.ID, "client", h.api.Addr().String(), "data_dir", h.cfg.DataDir)
 			return nil

@@ -107,3 +107,48 @@ func TestCertInitUsage(t *testing.T) {
 		t.Errorf("show of a key: %+v", got)
 	}
 }
+
+// Certificates for clients and for the client port are made by the same authority,
+// and shown for what they are.
+func TestCertInitForClients(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "certs")
+	if got := host(t, "cert", "init", "--dir", dir, "--server", "api", "--hosts", "127.0.0.1,n.example", "--client", "app,ops"); got.code != exitOK {
+		t.Fatalf("%+v", got)
+	}
+	show := func(file string) shownCert {
+		got := host(t, "cert", "show", filepath.Join(dir, file), "-o", "json")
+		var list struct{ Certificates []shownCert }
+		if err := json.Unmarshal([]byte(got.stdout), &list); err != nil || got.code != exitOK || len(list.Certificates) != 1 {
+			t.Fatalf("show %s: %v, %+v", file, err, got)
+		}
+		return list.Certificates[0]
+	}
+	if c := show("app.crt"); c.Client != "app" || c.Member != "" || c.DaysLeft != 364 || len(c.SHA256) != 95 || c.of() != "client app" {
+		t.Errorf("a client's: %+v", c)
+	}
+	if c := show("api.crt"); c.Client != "" || c.of() != "client port" || strings.Join(c.Hosts, " ") != "n.example 127.0.0.1" {
+		t.Errorf("a port's: %+v", c)
+	}
+	config := filepath.Join("..", "..", "configs", "tls3", "t1.yaml")
+	if got := host(t, "cert", "init", "--dir", dir, "--config", config, "--server", "other"); got.code != exitOK || strings.Contains(got.stdout, "t1.crt") {
+		t.Errorf("for the ports of a configuration: %+v", got)
+	}
+	if c := show("other.crt"); strings.Join(c.Hosts, " ") != "127.0.0.1" {
+		t.Errorf("the hosts of the client addresses: %+v", c)
+	}
+	for given, says := range map[string]string{
+		"--server x":                      "--hosts",
+		"--client x --server x":           "--hosts",
+		"--client ../x":                   "../x",
+		"--client x,x":                    "two certificates",
+		"--client ca":                     "not the name ca",
+		"--client x --members n1=1":       "--cluster",
+		"--client x --cluster a3":         "--members",
+		"--client x --hosts h --server x": "two certificates",
+	} {
+		got := host(t, append([]string{"cert", "init", "--dir", dir}, strings.Fields(given)...)...)
+		if got.code != exitUsage || !strings.Contains(got.stderr, says) {
+			t.Errorf("%s: %+v", given, got)
+		}
+	}
+}

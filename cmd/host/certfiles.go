@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/pontoon-raft/pontoon/internal/membercert"
 )
@@ -27,10 +25,9 @@ type writtenFile struct {
 
 // write makes the certificates. It looks first whether any file is in the way,
 // so that it does all or nothing as far as that goes.
-func (r *certRequest) write(names map[string]membercert.Name) ([]writtenFile, error) {
-	members := slices.Sorted(maps.Keys(names))
-	for _, name := range members {
-		for _, path := range []string{name + ".crt", name + ".key"} {
+func (r *certRequest) write(wanted []wantedCert) ([]writtenFile, error) {
+	for _, w := range wanted {
+		for _, path := range []string{w.file + ".crt", w.file + ".key"} {
 			path = filepath.Join(r.dir, path)
 			if _, err := os.Lstat(path); err == nil {
 				return nil, fmt.Errorf("%s: %w: move it away, or choose another directory", path, fs.ErrExist)
@@ -44,12 +41,12 @@ func (r *certRequest) write(names map[string]membercert.Name) ([]writtenFile, er
 	if err != nil {
 		return written, err
 	}
-	for _, name := range members {
-		pair, err := authority.Issue(names[name], r.hosts, r.valid)
+	for _, w := range wanted {
+		pair, err := w.issue(authority)
 		if err != nil {
 			return written, err
 		}
-		files, err := writePair(filepath.Join(r.dir, name), names[name].String(), pair)
+		files, err := writePair(filepath.Join(r.dir, w.file), w.of, pair)
 		written = append(written, files...)
 		if err != nil {
 			return written, err

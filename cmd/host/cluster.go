@@ -22,6 +22,12 @@ type clusterFlags struct {
 
 	tokenFile     string
 	insecureToken bool
+	tls           tlsFlags
+	file          string // a clientFile
+	// given are the endpoints, and endpointsGiven tells whether a flag or the
+	// environment names them.
+	given          []string
+	endpointsGiven bool
 }
 
 func addCluster(cmd *cobra.Command) *clusterFlags {
@@ -30,11 +36,14 @@ func addCluster(cmd *cobra.Command) *clusterFlags {
 	if fromEnv == "" {
 		fromEnv = defaultEndpoints
 	}
-	cmd.Flags().StringVar(&f.endpoints, "endpoints", fromEnv, "comma `list` of members' client addresses; environment PONTOON_ENDPOINTS")
+	cmd.Flags().StringVar(&f.endpoints, "endpoints", fromEnv, "comma `list` of members' client addresses, host:port or https://host:port; environment PONTOON_ENDPOINTS")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 10*time.Second, "how long one request may take, retries included")
 	cmd.Flags().StringVar(&f.tokenFile, "token-file", "", "`file` that holds the token of this client; environment PONTOON_TOKEN_FILE, or the token itself in PONTOON_TOKEN")
 	cmd.Flags().BoolVar(&f.insecureToken, "insecure-token", false, "send the token without TLS, too, where others can read it")
 	_ = cmd.MarkFlagFilename("token-file")
+	cmd.Flags().StringVar(&f.file, "client-config", os.Getenv("PONTOON_CLIENT_CONFIG"), "YAML `file` with endpoints, ca, cert, key and server_name, for what neither flags nor environment say; environment PONTOON_CLIENT_CONFIG")
+	_ = cmd.MarkFlagFilename("client-config", "yaml", "yml")
+	f.tls.add(cmd)
 	return f
 }
 
@@ -61,10 +70,12 @@ func (f *clusterFlags) dialWith(cmd *cobra.Command, o client.Options) (*client.C
 	if f.timeout <= 0 {
 		return nil, &usageError{cmd.CommandPath(), "--timeout must be above 0"}
 	}
-	for e := range strings.SplitSeq(f.endpoints, ",") {
-		if e = strings.TrimSpace(e); e != "" {
-			o.Endpoints = append(o.Endpoints, e)
-		}
+	if err := f.complete(cmd); err != nil {
+		return nil, &usageError{cmd.CommandPath(), err.Error()}
+	}
+	o.Endpoints = f.given
+	if err := f.tls.put(&o); err != nil {
+		return nil, &usageError{cmd.CommandPath(), err.Error()}
 	}
 	if err := f.token(&o); err != nil {
 		return nil, &usageError{cmd.CommandPath(), err.Error()}
@@ -73,9 +84,27 @@ func (f *clusterFlags) dialWith(cmd *cobra.Command, o client.Options) (*client.C
 	o.DialTimeout = min(f.timeout, 2*time.Second)
 	c, err := client.New(o)
 	if err != nil {
-		return nil, &usageError{cmd.CommandPath(), fmt.Sprintf("--endpoints %s: %v", f.endpoints, err)}
+		return nil, &usageError{cmd.CommandPath(), fmt.Sprintf("--endpoints %s: %v", strings.Join(f.given, ","), err)}
 	}
 	return c, nil
+}
+
+// complete reads the client's file, if there is one, and splits the list of
+// endpoints.
+func (f *clusterFlags) complete(cmd *cobra.Command) error {
+	f.given = nil
+	for e := range strings.SplitSeq(f.endpoints, ",") {
+		if e = strings.TrimSpace(e); e != "" {
+			f.given = append(f.given, e)
+		}
+	}
+	f.endpointsGiven = cmd.Flags().Changed("endpoints") || os.Getenv("PONTOON_ENDPOINTS") != ""
+	file, err := readClientFile(f.file)
+	if err != nil {
+		return fmt.Errorf("--client-config: %w", err)
+	}
+	file.fill(f)
+	return nil
 }
 
 // with runs a command's work with a client and closes it.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/core/access"
+	"github.com/pontoon-raft/pontoon/core/api"
 	"github.com/pontoon-raft/pontoon/core/audit"
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/member"
@@ -32,6 +33,9 @@ func hostSettings(c *hostconfig.Config, logger *slog.Logger, log server.LogState
 		HostNames: c.API.HostNames, Access: accessSettings(c.API.Access), ClientAddress: c.API.Listen, AdminAddress: c.Admin.Listen,
 
 		Audit: auditSettings(c.Audit),
+
+		ClientTLS: portTLS(c.API.TLS), ClientInsecure: c.API.Insecure,
+		AdminTLS: portTLS(c.Admin.TLS), AdminInsecure: c.Admin.Insecure,
 
 		Storage:      pluginSettings(plugins.Storage, c.Plugins.Storage),
 		StateMachine: pluginSettings(plugins.StateMachine, c.Plugins.StateMachine),
@@ -68,6 +72,10 @@ func auditSettings(a hostconfig.Audit) audit.Options {
 		Level: audit.Level(a.Level), Dir: a.Dir, MaxFileBytes: int64(a.MaxFileBytes), MaxFiles: a.MaxFiles,
 		Sync: audit.SyncPolicy(a.Sync), OnFull: audit.FullPolicy(a.OnFull), KeyFile: a.KeyFile,
 	}
+}
+
+func portTLS(t hostconfig.TLS) api.TLS {
+	return api.TLS{Cert: t.Cert, Key: t.Key, ClientCA: t.ClientCA, ClientAuth: api.ClientAuth(t.ClientAuth)}
 }
 
 func foundingMembers(configured []hostconfig.Member) []member.Member {

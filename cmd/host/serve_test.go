@@ -24,7 +24,7 @@ cluster:
   state: new
   members:
     - {id: 1, name: n1, peer_urls: ["http://127.0.0.1:1"], client_address: "192.0.2.1:7401"}
-api: {listen: "192.0.2.1:7401"} # an address of nobody
+api: {listen: "192.0.2.1:7401", insecure: true} # an address of nobody
 plugins:
   transport: {name: http, listen: "127.0.0.1:0"}
   storage: {name: wal}

@@ -37,8 +37,10 @@ func (s clusterStatus) healthy() bool {
 }
 
 // unhealthy tells whether it is a matter of health: a port that anybody may use is
-// none, and stays as it is configured.
-func (w warning) unhealthy() bool { return w.Reason != server.WarnUnverifiedPeers }
+// none, and stays as it is configured; a certificate that ends some day is not yet.
+func (w warning) unhealthy() bool {
+	return w.Reason != server.WarnUnverifiedPeers && w.Reason != server.WarnCertificateExpires
+}
 
 // astray says of a member that answers how it is not with the leader; empty if
 // it is.

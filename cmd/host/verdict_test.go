@@ -40,3 +40,19 @@ func TestCheckSeesAMemberWithoutALeader(t *testing.T) {
 		})
 	}
 }
+
+// A certificate that ends some day is a warning that fails no check; one that has
+// ended does.
+func TestCheckBearsACertificateThatEndsSoon(t *testing.T) {
+	for reason, want := range map[string]bool{"certificate_expires": true, "certificate_expired": false, "log_stuck": false} {
+		s := summarise([]client.MemberStatus{{Member: &hostv1.Member{Id: "1"}, Status: &hostv1.StatusResponse{
+			Id: "1", ClusterId: "c1", Role: "leader", Leader: "1", Term: 7, Warnings: []*hostv1.Warning{{Reason: reason, Message: "so it is"}},
+		}}})
+		if got := s.healthy(); got != want {
+			t.Errorf("with the warning %s: healthy %t, want %t", reason, got, want)
+		}
+		if note := s.note(s.Members[0]); !strings.Contains(note, "so it is") {
+			t.Errorf("the table says %q", note)
+		}
+	}
+}

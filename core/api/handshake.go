@@ -38,6 +38,7 @@ func (s *splitter) shake(c *clientConn) (*tls.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.firstBytes)
 	defer cancel()
 	if err := secured.HandshakeContext(ctx); err != nil {
+		s.linger(c)
 		return nil, err
 	}
 	return secured, nil
@@ -68,16 +69,21 @@ func (s *splitter) turnAway(c *clientConn, first []byte) error {
 		return errHandedOn
 	}
 	_, _ = io.WriteString(c.Conn, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"+errWantsTLS.Error()+"\n")
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		_ = half.CloseWrite()
-	}
-	// What is unread when a connection is closed takes the answer along.
-	_ = c.SetDeadline(time.Now().Add(min(s.firstBytes, lastRead)))
-	_, _ = io.CopyN(io.Discard, c.Conn, maxUnwanted)
+	s.linger(c)
 	return errWantsTLS
 }
 
-// lastRead is how long a client may take to read why it is turned away.
+// linger gives a client a moment to read why it is turned away. What is unread
+// when a connection is closed takes that along.
+func (s *splitter) linger(c *clientConn) {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+	_ = c.SetDeadline(time.Now().Add(min(s.firstBytes, lastRead)))
+	_, _ = io.CopyN(io.Discard, c.Conn, maxUnwanted)
+}
+
+// lastRead is the moment of linger.
 const lastRead = 2 * time.Second
 
 // newRefusing makes a gRPC server that answers each call with err, and closes its

@@ -22,7 +22,8 @@ var errUnknownHost = errors.New("request for another host")
 // of a machine), which no page of the internet has; names below localhost; those
 // of the configuration; and those of the members' client addresses.
 //
-// gRPC needs no such check: no browser speaks HTTP/2 without TLS.
+// gRPC needs no such check: no browser speaks HTTP/2 without TLS, and with TLS the
+// port's certificate must have the page's name.
 type hostNames struct {
 	configured []string // lower case; ".example.org" stands for every name below
 	members    func() []string

@@ -12,7 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
@@ -296,4 +298,30 @@ func TestAPortOffLoopbackNeedsTLS(t *testing.T) {
 			_ = s.Stop(t.Context())
 		})
 	}
+}
+
+// A connection does not speak for a client longer than the certificate does.
+func TestAConnectionDoesNotOutliveTheCertificate(t *testing.T) {
+	a := newAuthority(t)
+	s := start(t, api.Options{Service: &fakeService{}, TLS: a.port(t, api.AuthRequired), Logger: slog.New(slog.DiscardHandler)})
+	end := time.Now().Add(2 * time.Second)
+	brief := usable(t)(a.Sign(membercert.Name{Cluster: 1, Member: 2}, nil, time.Hour, func(c *x509.Certificate) {
+		c.URIs[0], c.NotAfter = membercert.ClientURI("app"), end
+	}))
+	conn, err := grpc.NewClient("passthrough:///"+s.Addr().String(), grpc.WithTransportCredentials(credentials.NewTLS(a.trusting(brief))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	host := hostv1.NewHostClient(conn)
+	if _, err := host.Status(t.Context(), &hostv1.StatusRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	within(t, "the connection speaks for the client no more", func() bool {
+		_, err := host.Status(t.Context(), &hostv1.StatusRequest{})
+		if err != nil && status.Code(err) != codes.Unauthenticated {
+			t.Fatal(err)
+		}
+		return err != nil
+	})
 }

@@ -49,6 +49,8 @@ type Config struct {
 	Plugins func() []PluginStatus
 	// Links tells how peers are reached; nil if nobody knows.
 	Links func() []PeerLink
+	// Certificates tells which certificates of the host end; may be nil.
+	Certificates func() []Warning
 	// Fitness tells what makes this member unfit to lead; may be nil.
 	Fitness func() []Unfit
 	Logger  *slog.Logger

@@ -42,6 +42,10 @@ const (
 	// WarnUnverifiedPeers: whoever reaches the members' port can speak for any
 	// member. It is no matter of health.
 	WarnUnverifiedPeers = "unverified_peers"
+	// WarnCertificateExpires: a certificate of this host ends soon.
+	WarnCertificateExpires = "certificate_expires"
+	// WarnCertificateExpired: it has ended.
+	WarnCertificateExpired = "certificate_expired"
 	// WarnStopping: this member is being stopped.
 	WarnStopping = "stopping"
 )
@@ -152,6 +156,9 @@ func (s *Server) warnings(n *node.Node) (list []Warning) {
 	}
 	if n != nil {
 		list = append(list, s.warningsOf(n, stalled)...)
+	}
+	if s.cfg.Certificates != nil {
+		list = append(list, s.cfg.Certificates()...)
 	}
 	return slices.Concat(list, s.logWarnings(), s.exposed(), s.unfit(), s.snapshotWarnings(), s.accessWarnings(), s.auditWarnings())
 }

@@ -124,12 +124,20 @@ type API struct {
 	// dot stands for all names below it, "*" for all names.
 	HostNames []string
 	Access    Access
+	// TLS protects the connections of clients; Insecure allows to listen off
+	// loopback without.
+	TLS      TLS
+	Insecure bool
 }
 
 // Admin is the HTTP service for health, metrics and profiles.
 type Admin struct {
 	// Listen is the address to listen on; empty means none.
 	Listen string
+	// TLS is by default that of API, as far as it says nothing itself. Insecure
+	// means plain HTTP, off loopback too.
+	TLS      TLS
+	Insecure bool
 }
 
 // The formats of the log.

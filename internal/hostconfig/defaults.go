@@ -29,6 +29,7 @@ func (c *Config) complete(o *Origins) {
 	if c.Node.Name != "" {
 		set("node.data_dir", &c.Node.DataDir, "."+string(filepath.Separator)+filepath.Join("data", c.Node.Name), "from node.name")
 	}
+	c.completeTLS(set)
 	set("api.listen", &c.API.Listen, self.ClientAddress, "from "+membersKey)
 	for _, t := range c.transports() {
 		set(t.key+".listen", &t.Listen, hostPort(t.Advertise), "from "+t.key+".advertise")

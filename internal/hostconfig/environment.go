@@ -17,7 +17,10 @@ func variable(key string) string {
 
 // clientVariables are read by the client commands, not by a host.
 func clientVariables() []string {
-	return []string{"PONTOON_ENDPOINTS", "PONTOON_TIMEOUT", "PONTOON_TOKEN", "PONTOON_TOKEN_FILE"}
+	return []string{
+		"PONTOON_ENDPOINTS", "PONTOON_TIMEOUT", "PONTOON_TOKEN", "PONTOON_TOKEN_FILE", "PONTOON_CLIENT_CONFIG",
+		"PONTOON_CA", "PONTOON_CERT", "PONTOON_KEY", "PONTOON_SERVER_NAME",
+	}
 }
 
 // readEnvironment returns the settings in environ by key, and the variables

@@ -155,7 +155,7 @@ func TestOrderOfSources(t *testing.T) {
 		"raft.catch_up_bytes":            {"2MiB", "3MiB", "4MiB"},
 		"raft.check_snapshots":           {"restore", "sum", "restore"},
 		"raft.max_inflight_appends":      {"3", "4", "5"},
-		"api.listen":                     {":1", ":2", ":3"},
+		"api.listen":                     {"127.0.0.1:1", "[::1]:2", "localhost:3"},
 		"api.max_value_bytes":            {"2KiB", "3KiB", "4KiB"},
 		"api.max_pending_proposals":      {"5", "6", "7"},
 		"api.max_pending_bytes":          {"2MiB", "3MiB", "4MiB"},
@@ -166,7 +166,17 @@ func TestOrderOfSources(t *testing.T) {
 		"api.access.anonymous":           {"read", "write", "none"},
 		"api.access.tokens_file":         {"/f", "/e", "/g"},
 		"api.access.insecure_tokens":     {"true", "false", "true"},
-		"admin.listen":                   {":4", ":5", ":6"},
+		"admin.listen":                   {"127.0.0.1:4", "[::1]:5", "localhost:6"},
+		"api.tls.cert":                   {"/f", "/e", "/g"},
+		"api.tls.key":                    {"/f", "/e", "/g"},
+		"api.tls.client_ca":              {"/f", "/e", "/g"},
+		"api.tls.client_auth":            {"optional", "required", "optional"},
+		"api.insecure":                   {"true", "false", "true"},
+		"admin.tls.cert":                 {"/f", "/e", "/g"},
+		"admin.tls.key":                  {"/f", "/e", "/g"},
+		"admin.tls.client_ca":            {"/f", "/e", "/g"},
+		"admin.tls.client_auth":          {"optional", "required", "optional"},
+		"admin.insecure":                 {"true", "false", "true"},
 		"log.level":                      {"debug", "warn", "error"},
 		"log.format":                     {"text", "json", "text"},
 		"audit.level":                    {"off", "writes", "all"},
@@ -230,6 +240,13 @@ func withSetting(key, text string) string {
 		}
 	}
 	b.WriteString(" " + `"` + text + `"` + "\n")
+	if strings.HasSuffix(parent(key), ".tls") { // whose keys belong together
+		for _, name := range []string{"cert", "key", "client_ca"} {
+			if name != names[2] {
+				b.WriteString("    " + name + ": x\n")
+			}
+		}
+	}
 	return b.String()
 }
 

@@ -66,6 +66,8 @@ func settings(c *Config) []setting {
 		{key: "limits.max_batch_bytes", def: size(defaults.MaxBatchBytes), value: sizeValue{&c.Limits.MaxBatchBytes}},
 		{key: "limits.max_chunk_bytes", def: size(defaults.MaxChunkBytes), value: sizeValue{&c.Limits.MaxChunkBytes}},
 	}
+	all = slices.Insert(all, after(all, "admin.listen"), tlsSettings("admin", &c.Admin.TLS, &c.Admin.Insecure)...)
+	all = slices.Insert(all, after(all, "api.host_names"), tlsSettings("api", &c.API.TLS, &c.API.Insecure)...)
 	for _, t := range c.transports() {
 		all = append(all,
 			setting{key: t.key + ".listen", value: textValue{&t.Listen}},
@@ -84,6 +86,11 @@ func settings(c *Config) []setting {
 		all[i].fileOnly = strings.Contains(all[i].key, "[")
 	}
 	return all
+}
+
+// after is the place behind the setting of that key.
+func after(all []setting, key string) int {
+	return 1 + slices.IndexFunc(all, func(s setting) bool { return s.key == key })
 }
 
 // duration, count and size are defaults as text.

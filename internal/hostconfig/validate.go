@@ -148,6 +148,7 @@ func (c *Config) checkAPI(ps *problems) {
 	for _, name := range c.API.HostNames {
 		checkHostName(ps, name)
 	}
+	c.checkTLS(ps)
 	c.checkListeners(ps)
 }
 

@@ -1,0 +1,173 @@
+package core
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/certfiles"
+)
+
+const (
+	// certificateLook is how often the files are looked at.
+	certificateLook = time.Minute
+	// certificateNote is how often the log repeats that a certificate ends.
+	certificateNote = 24 * time.Hour
+)
+
+// certificates know when the certificates end that this host uses: those of its
+// two ports, and those of its transports, whose section tls it reads with them.
+type certificates struct {
+	logger *slog.Logger
+	ends   *prometheus.Desc
+
+	mu    sync.Mutex
+	uses  []certificateUse
+	noted time.Time
+}
+
+// certificateUse is one file. What was found last stays while it cannot be read.
+type certificateUse struct {
+	what, path string
+	authority  bool
+	span       certfiles.Span
+}
+
+func newCertificates(cfg *Config) *certificates {
+	c := &certificates{logger: cfg.Logger, ends: prometheus.NewDesc("pontoon_certificate_expires_seconds",
+		"When a certificate that this host uses runs out, Unix time.", []string{"use"}, nil)}
+	c.add("client port", cfg.ClientTLS.Cert, false)
+	c.add("authorities of clients", cfg.ClientTLS.ClientCA, true)
+	if cfg.AdminAddress != "" {
+		c.add("admin port", cfg.AdminTLS.Cert, false)
+		c.add("authorities of the admin port's clients", cfg.AdminTLS.ClientCA, true)
+	}
+	for _, t := range cfg.Transports {
+		var section struct {
+			TLS struct {
+				Cert string `yaml:"cert"`
+				CA   string `yaml:"ca"`
+			} `yaml:"tls"`
+		}
+		// Another one's transport may have another section: that is no mistake.
+		if yaml.Unmarshal(t.Config, &section) == nil {
+			c.add("member by "+t.Name, section.TLS.Cert, false)
+			c.add("authorities of members by "+t.Name, section.TLS.CA, true)
+		}
+	}
+	return c
+}
+
+// add notes a file, if it is named and not noted yet.
+func (c *certificates) add(what, path string, authority bool) {
+	for _, u := range c.uses {
+		if u.path == path && u.authority == authority {
+			return
+		}
+	}
+	if path != "" {
+		c.uses = append(c.uses, certificateUse{what: what, path: path, authority: authority})
+	}
+}
+
+// watch looks at the files until quit is closed.
+func (c *certificates) watch(quit <-chan struct{}) {
+	ticker := time.NewTicker(certificateLook)
+	defer ticker.Stop()
+	for {
+		c.look(time.Now())
+		select {
+		case <-ticker.C:
+		case <-quit:
+			return
+		}
+	}
+}
+
+// look reads the files, and says once a day what ends.
+func (c *certificates) look(now time.Time) {
+	c.mu.Lock()
+	for i := range c.uses {
+		u := &c.uses[i]
+		text, err := os.ReadFile(u.path)
+		if err != nil {
+			continue // whoever uses it complains
+		}
+		if span, err := certfiles.SpanOf(text, u.authority); err == nil {
+			u.span = span
+		}
+	}
+	note := now.Sub(c.noted) >= certificateNote
+	c.mu.Unlock()
+	if !note {
+		return
+	}
+	for _, w := range c.warnings(now) {
+		c.logger.Warn("certificate ends", "reason", w.Reason, "message", w.Text)
+		c.mu.Lock()
+		c.noted = now
+		c.mu.Unlock()
+	}
+}
+
+// warnings are those of certificates that have ended, or end soon.
+func (c *certificates) warnings(now time.Time) (list []server.Warning) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, u := range c.uses {
+		end := u.span.End.UTC().Format(time.RFC3339)
+		const wayOut = "put a new one into its place: it is read anew without a restart"
+		switch {
+		case u.span.End.IsZero():
+		case now.After(u.span.End):
+			list = append(list, server.Warning{Reason: server.WarnCertificateExpired, Text: fmt.Sprintf(
+				"the certificate of the %s (%s) has ended at %s, and new connections are refused; %s", u.what, u.path, end, wayOut)})
+		case u.span.EndsSoon(now):
+			list = append(list, server.Warning{Reason: server.WarnCertificateExpires, Text: fmt.Sprintf(
+				"the certificate of the %s (%s) ends at %s, in %.1f days; %s", u.what, u.path, end, u.span.End.Sub(now).Hours()/24, wayOut)})
+		}
+	}
+	return list
+}
+
+// Describe implements prometheus.Collector.
+func (c *certificates) Describe(ch chan<- *prometheus.Desc) { ch <- c.ends }
+
+// Collect implements prometheus.Collector.
+func (c *certificates) Collect(ch chan<- prometheus.Metric) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, u := range c.uses {
+		if !u.span.End.IsZero() {
+			ch <- prometheus.MustNewConstMetric(c.ends, prometheus.GaugeValue, float64(u.span.End.Unix()), u.what)
+		}
+	}
+}
+
+// refusedHandshakes are the TLS handshakes of clients that have failed, as a
+// metric.
+type refusedHandshakes struct {
+	byReason func() map[string]uint64
+	desc     *prometheus.Desc
+}
+
+func newRefusedHandshakes(byReason func() map[string]uint64) refusedHandshakes {
+	return refusedHandshakes{byReason, prometheus.NewDesc("pontoon_client_handshakes_refused_total",
+		"TLS handshakes of clients that have failed, by reason.", []string{"reason"}, nil)}
+}
+
+// Describe implements prometheus.Collector.
+func (r refusedHandshakes) Describe(ch chan<- *prometheus.Desc) { ch <- r.desc }
+
+// Collect implements prometheus.Collector.
+func (r refusedHandshakes) Collect(ch chan<- prometheus.Metric) {
+	for reason, n := range r.byReason() {
+		ch <- prometheus.MustNewConstMetric(r.desc, prometheus.CounterValue, float64(n), reason)
+	}
+}
