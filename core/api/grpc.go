@@ -26,7 +26,7 @@ const (
 	// is being read: gRPC makes room for all of that. Fixed windows also save the
 	// pings by which gRPC measures the path. That of the connection bounds
 	// nothing: gRPC renews it as it receives.
-	streamWindow     = 64 << 10
+	streamWindow     = 128 << 10
 	connectionWindow = 1 << 20
 
 	// readBuffer is what each connection has to read into.
