@@ -137,6 +137,9 @@ func (c *Config) checkAccess(ps *problems) {
 	if !slices.Contains(roleNames(), a.Anonymous) {
 		ps.about("api.access.anonymous", "%q is not a role; use %s", a.Anonymous, strings.Join(roleNames(), ", "))
 	}
+	if len(a.Certificates) > 0 && c.API.TLS.ClientCA == "" {
+		ps.about(certificatesKey, "no client can show a certificate; name the authorities that sign those of clients in api.tls.client_ca")
+	}
 	for _, name := range slices.Sorted(maps.Keys(a.Certificates)) {
 		if role := a.Certificates[name]; !slices.Contains(roleNames(), role) {
 			ps.about(certificatesKey, "%q of %q is not a role", role, name)

@@ -11,6 +11,7 @@ import (
 func TestAccessIsRead(t *testing.T) {
 	c, o, err := Load(write(t, minimal+`
 api:
+  tls: {cert: c, key: k, client_ca: ca}
   access:
     tokens_file: tokens.json
     certificates: {ops: administer, App.Example: write, "*": read}
@@ -51,7 +52,7 @@ func TestTheRoleOfAnonymousClients(t *testing.T) {
 		"{tokens_file: t.json, anonymous: read}": "read",
 		"{anonymous: none}":                      "none",
 	} {
-		c, _, err := Load(write(t, minimal+"\napi: {access: "+access+"}\n"), nil, nil)
+		c, _, err := Load(write(t, minimal+"\napi: {tls: {cert: c, key: k, client_ca: ca}, access: "+access+"}\n"), nil, nil)
 		if err != nil || c.API.Access.Anonymous != want {
 			t.Errorf("%s: %v, %v; want %s", access, c.API.Access.Anonymous, err, want)
 		}
@@ -62,6 +63,7 @@ func TestWrongAccessIsRefused(t *testing.T) {
 	for access, want := range map[string]string{
 		"{anonymous: root}":                      `"root" is not possible; use none or read or write or administer`,
 		"{certificates: {a: root}}":              `"root" is not a role`,
+		"{certificates: {a: read}}":              "name the authorities that sign those of clients in api.tls.client_ca",
 		"{certificates: [a]}":                    "it must be a section from names of clients to roles",
 		"{certificates: {a: [read]}}":            "it must be one word",
 		"{limits: {a: 5}}":                       "it must be a section of keys",
