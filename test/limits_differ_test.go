@@ -57,6 +57,8 @@ func differing() map[string][2]string {
 		"api.max_connections":       {"16", "4096"},
 		"api.max_streams":           {"16", "4096"},
 		"api.max_calls":             {"16", "4096"},
+		"audit.max_file_bytes":      {"64KiB", "1GiB"},
+		"audit.max_files":           {"2", "10000"},
 		"limits.max_batch_bytes":    {"64KiB", "16MiB"},
 		"limits.max_chunk_bytes":    {"4KiB", "1MiB"},
 		"node.id":                   {}, // each member's own
