@@ -101,22 +101,6 @@ func newRefusing(err error, l Limits) *grpc.Server {
 	)
 }
 
-// A begunConn gives back the bytes that were read before the handshake.
-type begunConn struct {
-	net.Conn
-	seen []byte
-}
-
-// Read implements net.Conn.
-func (c *begunConn) Read(b []byte) (int, error) {
-	if len(c.seen) > 0 {
-		n := copy(b, c.seen)
-		c.seen = c.seen[n:]
-		return n, nil
-	}
-	return c.Conn.Read(b)
-}
-
 // failedHandshakes counts and logs the handshakes that have failed.
 type failedHandshakes struct {
 	log *slog.Logger
