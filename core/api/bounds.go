@@ -45,7 +45,8 @@ func newBounds(l Limits, log *slog.Logger) *bounds {
 		slow:    slowClients{streams: map[*proposalStream]struct{}{}},
 	}
 	b.meters = meters{
-		limits: l, mostBytes: mostUnfinished, counts: &b.counts, results: &b.results, conns: map[*meter]*clientConn{}, breaks: breaks{by: map[string]*breakBucket{}}, said: sparing{log: log},
+		limits: l, mostBytes: mostUnfinished, counts: &b.counts, results: &b.results, conns: map[*meter]*clientConn{},
+		breaks: breaks{by: map[string]*breakBucket{}}, said: sparing{log: log},
 	}
 	return b
 }
@@ -56,49 +57,40 @@ type entry struct {
 	taken amount
 }
 
-// enter takes a place, or says that there is none.
-func enter(p *pool, c client, a amount) (entry, bool) {
-	e := entry{lane: p.enter(c), taken: a}
-	if !e.lane.take(a) {
-		e.lane.leave()
-		return entry{}, false
-	}
-	return e, true
-}
-
 func (e entry) leave() {
 	e.lane.give(e.taken)
 	e.lane.leave()
 }
 
-// call admits a request of one answer.
-func (b *bounds) call(c client) (entry, error) {
-	e, ok := enter(b.calls, c, amount{count: 1})
-	if !ok {
-		b.counts.refused[deniedCall].Add(1)
-		return e, b.full("requests are being answered", b.calls)
+// admit takes a place for a client, or counts and says that there is none.
+func (b *bounds) admit(p *pool, c client, a amount, denied int, what string) (entry, error) {
+	e := entry{lane: p.enter(c), taken: a}
+	if !e.lane.take(a) {
+		e.lane.leave()
+		b.counts.refused[denied].Add(1)
+		return entry{}, b.full(what, p)
 	}
 	return e, nil
+}
+
+// call admits a request of one answer.
+func (b *bounds) call(c client) (entry, error) {
+	return b.admit(b.calls, c, amount{count: 1}, deniedCall, "requests are being answered")
 }
 
 // propose admits a proposal that comes alone.
 func (b *bounds) propose(c client, size int) (entry, error) {
-	e, ok := enter(b.window, c, amount{1, int64(size)})
-	if !ok {
-		b.counts.refused[deniedProposal].Add(1)
-		return e, b.full("proposals are in flight", b.window)
-	}
-	return e, nil
+	return b.admit(b.window, c, amount{1, int64(size)}, deniedProposal, "proposals are in flight")
 }
 
 // stream admits a Proposals stream.
 func (b *bounds) stream(c client) (entry, error) {
-	e, ok := enter(b.streams, c, amount{count: 1})
-	if !ok {
-		b.counts.refused[deniedStream].Add(1)
-		return e, b.full("Proposals streams are open", b.streams)
-	}
-	return e, nil
+	return b.admit(b.streams, c, amount{count: 1}, deniedStream, "Proposals streams are open")
+}
+
+// body admits the body of a request.
+func (b *bounds) body(c client, size int64) (entry, error) {
+	return b.admit(b.bodies, c, amount{1, size}, deniedBody, "request bodies are being read")
 }
 
 const (
@@ -115,17 +107,7 @@ func (b *bounds) watch(c client) (entry, error) {
 	if !e.lane.takeBelow(e.taken, watchesOfOne) {
 		e.lane.leave()
 		b.counts.refused[deniedWatch].Add(1)
-		return e, b.full(fmt.Sprintf("streams of health and reflection are open, %d on one connection", watchesOfOne), b.watches)
-	}
-	return e, nil
-}
-
-// body admits the body of a request.
-func (b *bounds) body(c client, size int64) (entry, error) {
-	e, ok := enter(b.bodies, c, amount{1, size})
-	if !ok {
-		b.counts.refused[deniedBody].Add(1)
-		return e, b.full("request bodies are being read", b.bodies)
+		return entry{}, b.full(fmt.Sprintf("streams of health and reflection are open, %d on one connection", watchesOfOne), b.watches)
 	}
 	return e, nil
 }
@@ -133,13 +115,12 @@ func (b *bounds) body(c client, size int64) (entry, error) {
 // tap admits a stream before anything is done for it, until it ends.
 func (b *bounds) tap(ctx context.Context, _ *tap.Info) (context.Context, error) {
 	c := sharerOf(ctx)
-	e, ok := enter(b.open, c, amount{count: 1})
-	if !ok {
-		b.counts.refused[deniedOpen].Add(1)
+	e, err := b.admit(b.open, c, amount{count: 1}, deniedOpen, "calls are open")
+	if err != nil {
 		if c.conn != nil {
 			c.conn.meter.refused()
 		}
-		return nil, statusOf(b.full("calls are open", b.open))
+		return nil, statusOf(err)
 	}
 	context.AfterFunc(ctx, e.leave)
 	return ctx, nil
