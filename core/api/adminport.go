@@ -29,7 +29,6 @@ type adminConn struct {
 	of   *adminListener
 	at   *list.Element
 	busy int // requests that are being answered
-	gone bool
 }
 
 // Accept implements net.Listener.
@@ -62,11 +61,11 @@ func (l *adminListener) take(conn net.Conn) *adminConn {
 
 func (l *adminListener) evictLocked() bool {
 	for e := l.conns.Front(); e != nil; e = e.Next() {
-		c, ok := e.Value.(*adminConn)
-		if !ok || c.busy > 0 {
+		c := e.Value.(*adminConn)
+		if c.busy > 0 {
 			continue
 		}
-		c.dropLocked()
+		l.conns.Remove(e)
 		c.Conn.Close()
 		l.counts.admin.Add(1)
 		l.said.warn("the oldest idle admin connection is closed for a new one", "limit", l.max)
@@ -75,17 +74,10 @@ func (l *adminListener) evictLocked() bool {
 	return false
 }
 
-func (c *adminConn) dropLocked() {
-	if !c.gone {
-		c.gone = true
-		c.of.conns.Remove(c.at)
-	}
-}
-
 // Close implements net.Conn.
 func (c *adminConn) Close() error {
 	c.of.mu.Lock()
-	c.dropLocked()
+	c.of.conns.Remove(c.at) // does nothing if it is not there any more
 	c.of.mu.Unlock()
 	return c.Conn.Close()
 }

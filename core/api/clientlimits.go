@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -10,7 +11,7 @@ import (
 )
 
 // A sharedConnection is one connection of the client port, for the clients whose
-// requests it has carried: it counts as one of each. Nil counts for nobody.
+// requests it has carried: it counts as one of each. A nil one counts for no client.
 type sharedConnection struct {
 	mu      sync.Mutex
 	clients []*access.Client
@@ -40,12 +41,7 @@ func (s *sharedConnection) join(g *access.Guard, c *access.Client) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, known := range s.clients {
-		if known == c {
-			return nil
-		}
-	}
-	if s.over {
+	if s.over || slices.Contains(s.clients, c) {
 		return nil
 	}
 	if err := c.Connect(); err != nil {

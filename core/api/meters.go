@@ -2,6 +2,8 @@ package api
 
 import (
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -74,11 +76,7 @@ func (a *meters) cutMost(why int, of func(meterTotals) int64) bool {
 func (a *meters) all() []*meter {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	all := make([]*meter, 0, len(a.conns))
-	for m := range a.conns {
-		all = append(all, m)
-	}
-	return all
+	return slices.Collect(maps.Keys(a.conns))
 }
 
 // cutOff closes the connection of a meter.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,11 +38,7 @@ func (c *slowClients) forget(s *proposalStream) {
 func (c *slowClients) all() []*proposalStream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	all := make([]*proposalStream, 0, len(c.streams))
-	for s := range c.streams {
-		all = append(all, s)
-	}
-	return all
+	return slices.Collect(maps.Keys(c.streams))
 }
 
 // run looks at all streams, four times in the time after which one is slow, until
