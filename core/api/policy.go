@@ -3,12 +3,11 @@ package api
 import (
 	"context"
 	"errors"
-	"net"
-	"net/netip"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/core/access"
 	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/memberform"
 )
 
 // byPolicy is who for requests that a policy decides about: it refuses what the
@@ -32,7 +31,7 @@ func byPolicy(g *access.Guard, who identifier) identifier {
 		now := time.Now()
 		id, err = g.Identify(access.Presented{
 			Certificate: id.Name, Authorization: c.header("authorization"),
-			Address: id.Address, Private: c.tls != nil || onLoopback(c.address),
+			Address: id.Address, Private: c.tls != nil || memberform.IsLoopback(id.Address),
 		}, now)
 		if err == nil {
 			err = g.Check(id, role, what)
@@ -42,12 +41,6 @@ func byPolicy(g *access.Guard, who identifier) identifier {
 		}
 		return id, refusal(err)
 	}
-}
-
-// onLoopback tells whether a connection does not leave this machine.
-func onLoopback(a net.Addr) bool {
-	ip, err := netip.ParseAddr(addressOf(a))
-	return err == nil && ip.IsLoopback()
 }
 
 // refusal is a Guard's error as one of the service.
