@@ -149,6 +149,12 @@ func (c *Client) pause(ctx context.Context, deadline int64, try int, last *Error
 	if left := time.Duration(deadline - c.now()); wait > left {
 		return ended(ctx, NotApplied, last)
 	}
+	return c.sleep(ctx, wait, last)
+}
+
+// sleep waits that long, or returns an error because the call or the client ends
+// before. Last is what kept the call from succeeding earlier; nil if nothing did.
+func (c *Client) sleep(ctx context.Context, wait time.Duration, last *Error) error {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {

@@ -33,7 +33,7 @@ func (h handshakes) ClientHandshake(ctx context.Context, authority string, raw n
 	conn, info, err := h.TransportCredentials.ClientHandshake(ctx, authority, raw)
 	if err != nil {
 		err = explain(err)
-		h.l.fail(err)
+		h.l.note(err)
 		return nil, nil, err
 	}
 	return &firstRead{Conn: conn, l: h.l}, info, nil
@@ -57,7 +57,7 @@ func (c *firstRead) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if !c.done && n == 0 && err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
 		err = explain(err)
-		c.l.fail(err)
+		c.l.note(err)
 	}
 	c.done = true
 	return n, err

@@ -67,6 +67,13 @@ func newLink(addr string, o Options) (*link, error) {
 func (l *link) dial(ctx context.Context, addr string) (net.Conn, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", addr)
+	l.note(err)
+	return conn, err
+}
+
+// note keeps how the last step of an attempt to connect went: the dial, the
+// handshake, or the first read after it.
+func (l *link) note(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.why = err
@@ -74,16 +81,6 @@ func (l *link) dial(ctx context.Context, addr string) (net.Conn, error) {
 		close(l.failed)
 		l.failed = make(chan struct{})
 	}
-	return conn, err
-}
-
-// fail notes why an attempt to connect has failed after it was dialled.
-func (l *link) fail(err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.why = err
-	close(l.failed)
-	l.failed = make(chan struct{})
 }
 
 func (l *link) failure() (<-chan struct{}, error) {

@@ -45,7 +45,7 @@ func (p *pacing) left(size int, now int64) time.Duration {
 // pace waits for the host to have room, a little longer for some than for others, so
 // that not all come at once. A call that has no time for that does not wait: whether
 // there is room is for the host to say.
-func (c *Client) pace(ctx context.Context, deadline int64, size int) *Error {
+func (c *Client) pace(ctx context.Context, deadline int64, size int) error {
 	now := c.now()
 	wait := c.pacing.left(size, now)
 	if wait <= 0 {
@@ -55,14 +55,5 @@ func (c *Client) pace(ctx context.Context, deadline int64, size int) *Error {
 	if wait >= time.Duration(deadline-now) {
 		return nil
 	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ended(ctx, NotApplied, nil)
-	case <-c.ctx.Done():
-		return closedError()
-	}
+	return c.sleep(ctx, wait, nil)
 }
