@@ -3,7 +3,6 @@ package core
 import (
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 
@@ -27,12 +26,14 @@ type certificates struct {
 	logger *slog.Logger
 	ends   *prometheus.Desc
 
-	mu    sync.Mutex
-	uses  []certificateUse
-	noted time.Time
+	noted time.Time // when the log was told last; look's alone
+
+	mu   sync.Mutex // of the spans
+	uses []certificateUse
 }
 
-// certificateUse is one file. What was found last stays while it cannot be read.
+// certificateUse is one file. The span that was found last stays while the file
+// cannot be read.
 type certificateUse struct {
 	what, path string
 	authority  bool
@@ -90,30 +91,34 @@ func (c *certificates) watch(quit <-chan struct{}) {
 	}
 }
 
-// look reads the files, and says once a day what ends.
+// look reads the files, and says once a day what ends. It is for one goroutine.
 func (c *certificates) look(now time.Time) {
-	c.mu.Lock()
 	for i := range c.uses {
-		u := &c.uses[i]
-		text, err := os.ReadFile(u.path)
-		if err != nil {
-			continue // whoever uses it complains
-		}
-		if span, err := certfiles.SpanOf(text, u.authority); err == nil {
-			u.span = span
-		}
+		c.read(&c.uses[i])
 	}
-	note := now.Sub(c.noted) >= certificateNote
-	c.mu.Unlock()
-	if !note {
+	if now.Sub(c.noted) < certificateNote {
 		return
 	}
 	for _, w := range c.warnings(now) {
 		c.logger.Warn("certificate ends", "reason", w.Reason, "message", w.Text)
-		c.mu.Lock()
 		c.noted = now
-		c.mu.Unlock()
 	}
+}
+
+// read reads one file, while those who ask do not wait for the disk. The port or
+// the transport that uses a file complains if it is of no use.
+func (c *certificates) read(u *certificateUse) {
+	text, err := certfiles.File{Key: u.what, Path: u.path}.Read()
+	if err != nil {
+		return
+	}
+	span, err := certfiles.SpanOf([]byte(text), u.authority)
+	if err != nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	u.span = span
 }
 
 // warnings are those of certificates that have ended, or end soon.
