@@ -36,6 +36,13 @@ type Access struct {
 // ClientLimit bounds what one client may ask for; 0 means no bound.
 type ClientLimit struct{ Connections, RequestsPerSecond, ProposalsInFlight int }
 
+// byKey are the numbers of l by their keys in a file.
+func (l *ClientLimit) byKey() map[string]*int {
+	return map[string]*int{
+		"connections": &l.Connections, "requests_per_second": &l.RequestsPerSecond, "proposals_in_flight": &l.ProposalsInFlight,
+	}
+}
+
 // roleNames are the roles that a client may have.
 func roleNames() []string { return []string{"none", "read", "write", "administer"} }
 
@@ -81,9 +88,7 @@ func (d *document) limits(n *yaml.Node) map[string]ClientLimit {
 }
 
 func (d *document) limit(n *yaml.Node, name string) (l ClientLimit) {
-	values := map[string]*int{
-		"connections": &l.Connections, "requests_per_second": &l.RequestsPerSecond, "proposals_in_flight": &l.ProposalsInFlight,
-	}
+	values := l.byKey()
 	known := slices.Sorted(maps.Keys(values))
 	for key, content := range pairs(n) {
 		p := values[key.Value]
@@ -147,10 +152,9 @@ func (c *Config) checkAccess(ps *problems) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Limits)) {
 		l := a.Limits[name]
-		for what, n := range map[string]int{
-			"connections": l.Connections, "requests_per_second": l.RequestsPerSecond, "proposals_in_flight": l.ProposalsInFlight,
-		} {
-			if n < 0 || n > maxAccess {
+		values := l.byKey()
+		for _, what := range slices.Sorted(maps.Keys(values)) {
+			if n := *values[what]; n < 0 || n > maxAccess {
 				ps.about(limitsKey, "%s of %q is %d; it must be from 0, which is no limit, to %d", what, name, n, maxAccess)
 			}
 		}

@@ -155,25 +155,6 @@ type Log struct {
 	Format string
 }
 
-// Audit says of which requests of clients the host keeps a record, and how.
-type Audit struct {
-	// Level is off, changes, writes or all: each records what those before it
-	// record.
-	Level string
-	// Dir is where the files are; empty means the folder "audit" in the data
-	// directory.
-	Dir string
-	// MaxFileBytes is how long a file grows, MaxFiles how many are kept.
-	MaxFileBytes uint64
-	MaxFiles     int
-	// Sync is each, interval or none: when records are made durable.
-	Sync string
-	// OnFull is drop or refuse: what becomes of a request that cannot be recorded.
-	OnFull string
-	// KeyFile holds the key of the sums; empty means that there is none.
-	KeyFile string
-}
-
 // Limits hold between the host and its plugins.
 type Limits struct {
 	// MaxBatchBytes is the most bytes of entries in one batch or message.

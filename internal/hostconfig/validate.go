@@ -31,11 +31,6 @@ const (
 	// them from clients.
 	minConnections = 16
 	maxConnections = 1 << 20
-	// Files of the audit: package audit in core has the same bounds.
-	minAuditFile  = 64 << 10
-	maxAuditFile  = 1 << 30
-	minAuditFiles = 2
-	maxAuditFiles = 10_000
 )
 
 // Validate checks c as a whole, as Load has done already; it is for
@@ -150,13 +145,6 @@ func (c *Config) checkAPI(ps *problems) {
 	}
 	c.checkTLS(ps)
 	c.checkListeners(ps)
-}
-
-func (c *Config) checkAudit(ps *problems) {
-	checkSize(ps, "audit.max_file_bytes", c.Audit.MaxFileBytes, minAuditFile, maxAuditFile)
-	if n := c.Audit.MaxFiles; n < minAuditFiles || n > maxAuditFiles {
-		ps.about("audit.max_files", "is %d; it must be from %d to %d", n, minAuditFiles, maxAuditFiles)
-	}
 }
 
 // hostName is a name of DNS, or a dot and one for all names below it.
