@@ -23,11 +23,13 @@ const (
 type tokenFile struct {
 	Version int     `json:"version"`
 	Tokens  []Token `json:"tokens"`
+	// byID are the tokens as they were read, in the form in which requests find them.
+	byID map[string]known
 }
 
 // ReadTokens reads a file of tokens. It refuses a file that others than its owner
 // and group can read or change, or that belongs to another user than this process's or root:
-// the hashes tell nobody a token, but whoever can write the file makes tokens.
+// the hashes give no token away, but write access to the file is enough to make tokens.
 func ReadTokens(path string) ([]Token, error) {
 	f, _, err := readTokenFile(path)
 	return f.Tokens, err
@@ -80,16 +82,17 @@ func parseTokenFile(text []byte) (tokenFile, error) {
 	if len(f.Tokens) > maxTokens {
 		return tokenFile{}, fmt.Errorf("%d tokens; at most %d are taken", len(f.Tokens), maxTokens)
 	}
-	if _, err := f.byID(); err != nil {
+	var err error
+	if f.byID, err = decodeAll(f.Tokens); err != nil {
 		return tokenFile{}, err
 	}
 	return f, nil
 }
 
-// byID are the tokens in the form in which requests find them.
-func (f tokenFile) byID() (map[string]known, error) {
-	all := make(map[string]known, len(f.Tokens))
-	for i, t := range f.Tokens {
+// decodeAll checks the tokens of a file.
+func decodeAll(tokens []Token) (map[string]known, error) {
+	all := make(map[string]known, len(tokens))
+	for i, t := range tokens {
 		k, err := t.decode()
 		if err != nil {
 			return nil, fmt.Errorf("token %d: %w", i+1, err)

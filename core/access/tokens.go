@@ -16,7 +16,7 @@ type tokens struct {
 	logger *slog.Logger
 	byID   atomic.Pointer[map[string]known]
 
-	mu   sync.Mutex  // of what follows, which only load touches
+	mu   sync.Mutex  // of seen
 	seen fs.FileInfo // the file of the last attempt; nil if there was none
 	// broken is why the file could not be read last; "" if it could.
 	broken atomic.Pointer[string]
@@ -30,17 +30,9 @@ func openTokens(path string, logger *slog.Logger) (*tokens, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t, t.take(f, info)
-}
-
-func (t *tokens) take(f tokenFile, info fs.FileInfo) error {
-	byID, err := f.byID()
-	if err != nil {
-		return err
-	}
-	t.byID.Store(&byID)
+	t.byID.Store(&f.byID)
 	t.seen = info
-	return nil
+	return t, nil
 }
 
 // find is the token of that id.
@@ -60,15 +52,13 @@ func (t *tokens) reload() {
 		return
 	}
 	f, info, err := readTokenFile(t.path)
+	t.seen = info
 	if err == nil {
-		err = t.take(f, info)
-	}
-	if err == nil {
+		t.byID.Store(&f.byID)
 		t.broken.Store(nil)
 		t.logger.Info("tokens were read again", "file", t.path, "tokens", len(f.Tokens))
 		return
 	}
-	t.seen = info
 	if was := t.broken.Load(); was == nil || *was != err.Error() {
 		t.logger.Warn("the file of tokens cannot be used; those of before stay valid, and none is revoked until it is repaired",
 			"file", t.path, "error", err)
