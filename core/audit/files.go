@@ -46,8 +46,8 @@ func numbersOf(names []string) []uint64 {
 	return all
 }
 
-// Files are those of the log in a directory, in their order.
-func Files(dir string) ([]Source, error) {
+// numbersIn are the numbers of the files in a directory, in order.
+func numbersIn(dir string) ([]uint64, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
@@ -56,8 +56,17 @@ func Files(dir string) ([]Source, error) {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
+	return numbersOf(names), nil
+}
+
+// Files are those of the log in a directory, in their order.
+func Files(dir string) ([]Source, error) {
+	numbers, err := numbersIn(dir)
+	if err != nil {
+		return nil, err
+	}
 	var all []Source
-	for _, n := range numbersOf(names) {
+	for _, n := range numbers {
 		all = append(all, File(filepath.Join(dir, FileName(n))))
 	}
 	return all, nil

@@ -1,6 +1,9 @@
 package audit
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // fail notes that the disk fails, and says so, at once and then each minute.
 // Requests that wait for their intents are refused.
@@ -21,14 +24,14 @@ func (w *writer) fail(err error) {
 	w.failIntents()
 }
 
-// failIntents ends the intents that wait. What is left is as many records as there
-// is room for.
+// failIntents ends the intents that wait. The records that are left are no more than
+// there is room for.
 func (w *writer) failIntents() {
 	if !w.log.Refuses() {
 		return
 	}
 	err := w.log.failure.Load().Err
-	left := append([]Record(nil), w.pending...)
+	left := slices.Clone(w.pending)
 	w.take()
 	left = append(left, w.pending...)
 	kept := left[:0]
@@ -60,7 +63,7 @@ func (w *writer) recovered() {
 
 // tellHead tells the head of the chain to the host's log: at the start, at each
 // rotation, once an hour and at the end. A chain that was cut, or written anew by
-// somebody who can write to its files, shows against a head that was kept
+// a program that can write to its files, shows against a head that was kept
 // elsewhere.
 func (w *writer) tellHead() {
 	if w.pos.Number == w.told || time.Since(w.toldAt) < headAfter {

@@ -138,7 +138,7 @@ func (w *writer) rotate() error {
 // file before.
 func (w *writer) newFile(torn, damaged *Tail) error {
 	number := w.number + 1
-	oldest, err := w.oldest(number)
+	oldest, old, err := w.kept(number)
 	if err != nil {
 		return err
 	}
@@ -155,32 +155,30 @@ func (w *writer) newFile(torn, damaged *Tail) error {
 	w.file, w.number, w.end, w.records = file, number, int64(len(line)), 1
 	w.pos, w.durable, w.dirty, w.renew = pos, pos.Number, time.Time{}, false
 	w.log.head.Store(&pos)
-	w.removeBefore(oldest)
+	w.remove(old, oldest)
 	return nil
 }
 
-// oldest is the number of the first file that is kept beside the one of that
-// number.
-func (w *writer) oldest(number uint64) (uint64, error) {
+// kept is the number of the first file that is kept beside the one of that number,
+// and old those before it.
+func (w *writer) kept(number uint64) (oldest uint64, old []uint64, err error) {
 	names, err := w.fs.List(".")
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	numbers := append(numbersOf(names), number)
-	return numbers[max(0, len(numbers)-w.log.opts.MaxFiles)], nil
+	n := max(0, len(numbers)-w.log.opts.MaxFiles)
+	return numbers[n], numbers[:n], nil
 }
 
-// removeBefore removes the files that are not kept. The next rotation tries again
+// remove removes the old files, those before oldest. The next rotation tries again
 // if that fails.
-func (w *writer) removeBefore(oldest uint64) {
-	names, err := w.fs.List(".")
-	for _, n := range numbersOf(names) {
-		if n < oldest && err == nil {
-			err = w.fs.Remove(FileName(n))
+func (w *writer) remove(old []uint64, oldest uint64) {
+	for _, n := range old {
+		if err := w.fs.Remove(FileName(n)); err != nil {
+			w.logger.Warn("old files of the audit cannot be removed", "before", FileName(oldest), "error", err)
+			return
 		}
-	}
-	if err != nil {
-		w.logger.Warn("old files of the audit cannot be removed", "before", FileName(oldest), "error", err)
 	}
 }
 

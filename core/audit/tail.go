@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -23,7 +24,7 @@ type Tailer struct {
 // that moment begin; with the zero Time it begins with the last but one.
 func NewTailer(dir string, since time.Time) (*Tailer, error) {
 	t := &Tailer{dir: dir}
-	numbers, err := t.numbers()
+	numbers, err := numbersIn(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -42,18 +43,6 @@ func NewTailer(dir string, since time.Time) (*Tailer, error) {
 	return t, nil
 }
 
-func (t *Tailer) numbers() ([]uint64, error) {
-	entries, err := os.ReadDir(t.dir)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, e := range entries {
-		names = append(names, e.Name())
-	}
-	return numbersOf(names), nil
-}
-
 // begun is when a file was begun.
 func (t *Tailer) begun(number uint64) (time.Time, error) {
 	f, err := os.Open(filepath.Join(t.dir, FileName(number)))
@@ -69,31 +58,25 @@ func (t *Tailer) begun(number uint64) (time.Time, error) {
 	return l.Time, err
 }
 
-// Read gives each the whole lines that it has not given yet. What is longer than
-// any line of a host is given in pieces.
+// Read gives each the whole lines that it has not given yet. A line that is
+// longer than any of a host is given in pieces.
 func (t *Tailer) Read(each func(text []byte) error) error {
 	for {
 		if err := t.readFile(each); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		numbers, err := t.numbers()
+		numbers, err := numbersIn(t.dir)
 		if err != nil {
 			return err
 		}
-		next := uint64(0)
-		for _, n := range numbers {
-			if n > t.number {
-				next = n
-				break
-			}
-		}
-		if next == 0 {
+		next := slices.IndexFunc(numbers, func(n uint64) bool { return n > t.number })
+		if next < 0 {
 			return nil
 		}
 		if err := t.readFile(each); err != nil && !errors.Is(err, fs.ErrNotExist) { // what came before the rotation
 			return err
 		}
-		t.number, t.offset = next, 0
+		t.number, t.offset = numbers[next], 0
 	}
 }
 
