@@ -56,7 +56,7 @@ func serve(t *testing.T, port api.TLS) string {
 	return m.addr
 }
 
-// What each kind of client and of host say to each other. No client gets through
+// Each kind of client meets each kind of host. No client gets through
 // that should not, and each is told what to do.
 func TestClientsAndHostsWithAndWithoutTLS(t *testing.T) {
 	own, other := newCerts(t), newCerts(t)

@@ -112,8 +112,8 @@ func (s *auditShow) follow(ctx context.Context, t *audit.Tailer) error {
 	}
 }
 
-// show writes one line. What a host has written is visible text; what somebody else
-// has put into a file is escaped.
+// show writes one line. The text of a host is visible; other text in a file is
+// escaped.
 func (s *auditShow) show(text []byte) error {
 	l, err := audit.ParseLine(text)
 	if s.json || err != nil {

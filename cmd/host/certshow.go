@@ -42,8 +42,8 @@ func newCertShow() *cobra.Command {
 		Use:   "show FILE",
 		Short: "Show whom certificates are for and until when",
 		Long: `show prints the certificates of a PEM file: whom each is for, and when it is
-valid. What would be refused in itself, such as a certificate that is not valid
-now or names nobody, is shown as its problem, and the exit code is 4. A fingerprint is the
+valid. The reason to refuse one in itself, such as that it is not valid now or has
+no name, is shown as its problem, and the exit code is 4. A fingerprint is the
 SHA-256 of the certificate, as openssl x509 -fingerprint -sha256 shows it.`,
 		Example: `  host cert show certs/n1.crt`,
 		Args:    args(cobra.ExactArgs(1)),

@@ -68,8 +68,8 @@ func newTokenCreate() *cobra.Command {
 		Use:   "create --file FILE --name NAME --role ROLE",
 		Short: "Make a token and print it: once, here, and never again",
 		Long: `create adds a token to the file, which is made if it is missing, and prints it on
-standard output. The file has a hash of it, so that nobody who reads the file can
-use the token; nobody can print it a second time either. Hosts that use the file
+standard output. The file has a hash of it, so that reading the file is not enough
+to use the token, nor to print it a second time. Hosts that use the file
 accept the token within a second or two. Each member reads a file of its own:
 copy it to all of them.`,
 		Example: `  host token create --file tokens.json --name app --role write --expires 720h > app.token

@@ -2,7 +2,7 @@
 // may do.
 //
 // The two ports of core/api find out the client and put its Identity into the
-// context of the request; whatever decides, counts or records by client reads
+// context of the request; code that decides, counts or records by client reads
 // it from there. A request without an Identity in its context comes from
 // inside the host.
 package access

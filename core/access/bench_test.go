@@ -8,7 +8,7 @@ import (
 	"github.com/pontoon-raft/pontoon/core/access"
 )
 
-// What a request pays for being asked who it is from: nothing without a policy, and
+// The price of asking a request for its client: nothing without a policy, and
 // a hash for a token, right or wrong.
 func BenchmarkIdentify(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "tokens.json")

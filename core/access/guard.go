@@ -75,8 +75,8 @@ type Presented struct {
 	Certificate string
 	// Authorization is the field of that name in the request's header.
 	Authorization string
-	// Address is the client's address, and Private whether nobody else can read
-	// what the connection carries: TLS, or the loopback interface.
+	// Address is the client's address, and Private whether the connection keeps from
+	// others what it carries: by TLS, or on the loopback interface.
 	Address string
 	Private bool
 }
@@ -130,8 +130,8 @@ func (g *Guard) byToken(p Presented, now time.Time) (Identity, error) {
 	return Identity{Name: k.Name, Method: MethodToken, Role: k.role, Address: p.Address, Token: id}, nil
 }
 
-// Check refuses a request that needs a role which its client does not have. What
-// names the request. The error is a Refusal.
+// Check refuses a request that needs a role which its client does not have. The
+// text of what names the request. The error is a Refusal.
 func (g *Guard) Check(i Identity, need Role, what string) error {
 	if g == nil || i.Role.May(need) {
 		return nil

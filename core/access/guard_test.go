@@ -128,7 +128,7 @@ func TestTokensAreReadAgain(t *testing.T) {
 	})
 }
 
-// What lasts ends with the token that it came with, and with no other.
+// A request that lasts ends with the token that it came with, and with no other.
 func TestWhatLastsEndsWithItsToken(t *testing.T) {
 	for name, end := range map[string]func(t *testing.T, path string){
 		"revoked": func(t *testing.T, path string) {

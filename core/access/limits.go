@@ -23,7 +23,7 @@ type Client struct {
 	limit  Limit
 	counts *counts
 
-	users int // those who hold it; of the usage's lock
+	users int // holders; of the usage's lock
 
 	mu          sync.Mutex
 	connections int

@@ -64,7 +64,7 @@ func TestATokenProvesItsName(t *testing.T) {
 	}
 }
 
-// Whatever is not exactly a valid token is refused, with a reason and without a
+// A text that is not exactly a valid token is refused, with a reason and without a
 // word of the token's secret.
 func TestWrongTokensAreRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens.json")
@@ -148,7 +148,7 @@ func TestTokensAreRevokedAndRotated(t *testing.T) {
 	}
 }
 
-// What ended a month ago leaves the file with the next change.
+// A token that ended a month ago leaves the file with the next change.
 func TestEndedTokensAreForgottenAfterAMonth(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens.json")
 	create(t, path, "short", access.Read, noon().Add(time.Hour))
@@ -193,7 +193,7 @@ func TestAChangeOfTokensIsWholeOrNothing(t *testing.T) {
 	}
 }
 
-// A file of tokens that somebody else could have written, or that is damaged, is
+// A file of tokens that another user could have written, or that is damaged, is
 // not believed.
 func TestDoubtfulFilesOfTokensAreRefused(t *testing.T) {
 	dir := t.TempDir()

@@ -17,7 +17,7 @@ var ErrNoToken = errors.New("no such token")
 const keepEnded = 30 * 24 * time.Hour
 
 // CreateToken adds a token to the file, which is made if it is missing, and
-// returns it with its text: the only time that anybody sees that. A token without
+// returns it with its text: the only time that it is shown. A token without
 // an end of its own has the zero time for expires.
 func CreateToken(path, name string, role Role, expires, now time.Time) (t Token, text string, err error) {
 	if err := CheckName(name); err != nil {

@@ -141,8 +141,8 @@ func TestDamageIsNotTakenForACrash(t *testing.T) {
 	}
 }
 
-// What the chain tells of a torn end is exactly that: other bytes in its place, or
-// none, are found.
+// The chain tells of exactly one torn end: other bytes in its place, or none, are
+// found.
 func TestATornEndIsHeldToItsRecord(t *testing.T) {
 	m := vfs.NewMem()
 	x := open(t, Options{FS: m})

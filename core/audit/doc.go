@@ -5,10 +5,9 @@
 // The record is a chain of JSON lines in files of one directory; its form is
 // docs/formats/audit.md. Each line bears its number, the sum of the line before
 // it and its own sum, so that Verify finds a line that was changed, removed or
-// moved. Without a key anybody can compute sums: who may write to the files can
-// write another chain, which is as sound. Two things are out of that reach: the
-// head of the chain, once it was noted elsewhere, and, with a key, the sums of
-// somebody who does not know it.
+// moved. Without a key, write access to the files is enough to write another
+// chain, which is as sound. Two things are out of that reach: the head of the
+// chain, once it was noted elsewhere, and sums that need a key.
 //
 // A Log never makes a request wait, unless Options.OnFull is Refuse: then a
 // request is proposed only when its intent is written, and its outcome has a

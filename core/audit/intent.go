@@ -22,7 +22,7 @@ type intent struct {
 	numbers []uint64
 	left    int
 	err     error
-	// gone: nobody waits any more, and the requests were refused.
+	// gone: the requests wait no longer, and were refused.
 	gone bool
 }
 

@@ -10,8 +10,8 @@ const (
 	// them. With 250 bytes each they take 4 MiB.
 	queueRecords = 16 << 10
 	// refusalsPerSecond is how many requests are recorded in a second that were
-	// refused; the others are counted. Whoever may do nothing shall not push out
-	// of the files what others did.
+	// refused; the others are counted. A client that may do nothing shall not push
+	// out of the files what others did.
 	refusalsPerSecond = 200
 )
 
@@ -99,7 +99,7 @@ func (q *queue) count(refusals int) {
 	q.spared += uint64(refusals)
 }
 
-// take swaps what waits for an empty slice. What was dropped was so after that.
+// take swaps what waits for an empty slice. The dropped records came after those.
 func (q *queue) take(empty []Record) (items []Record, lost, spared uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

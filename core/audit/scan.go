@@ -35,7 +35,7 @@ type scanning struct {
 	keys    map[string]Key
 	lenient bool
 	sums    *summer // nil if sums are not looked at
-	// each is told of each sound line; nil if nobody wants to know.
+	// each is told of each sound line; nil if the lines are not wanted.
 	each func(text []byte, at Position) error
 }
 

@@ -21,7 +21,7 @@ const (
 	maxKeyBytes = 1024
 )
 
-// A Key makes sums that nobody can make who does not have it.
+// A Key makes sums that cannot be made without it.
 type Key struct {
 	// ID tells keys apart, and says nothing of what they are. It is empty if
 	// there is no key.

@@ -30,7 +30,7 @@ type Source[T any] struct {
 
 // Open reads the files, and makes with build what they are for. End is until
 // when that is good, which is logged when the files have changed. Without a
-// logger, no one hears of files that are broken later.
+// logger, files that are broken later are not complained of.
 func Open[T any](files []File, build func(texts []string) (T, error), end func(T) time.Time, logger *slog.Logger) (*Source[T], error) {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)

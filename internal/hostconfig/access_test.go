@@ -41,8 +41,8 @@ api:
 	}
 }
 
-// Clients without a name may do everything where nobody can have one, and nothing
-// where somebody can; what is configured counts before either.
+// Clients without a name may do everything where no client can have one, and nothing
+// where some can; a role that is configured counts before either.
 func TestTheRoleOfAnonymousClients(t *testing.T) {
 	for access, want := range map[string]string{
 		"{}":                                     "administer",

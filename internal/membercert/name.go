@@ -4,9 +4,8 @@
 //
 // A member's certificate has exactly one URI among its subject alternative
 // names, pontoon://<cluster>/<member>, both ids in lower-case hex without
-// leading zeros. DNS names and IP addresses may stand beside it; between
-// members nobody looks at them. A client's has pontoon://client/<name>, see
-// ClientOf.
+// leading zeros. DNS names and IP addresses may stand beside it; members do not
+// look at them. A client's has pontoon://client/<name>, see ClientOf.
 package membercert
 
 import (
