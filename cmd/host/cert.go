@@ -162,8 +162,8 @@ func (r *certRequest) wanted() ([]wantedCert, error) {
 func checkFiles(all []wantedCert) error {
 	seen := map[string]bool{}
 	for _, w := range all {
-		if !regexp.MustCompile(fileName).MatchString(w.file) || w.file == authorityName {
-			return fmt.Errorf("%q: use letters, digits, dots, dashes and underscores, and not the name ca", w.file)
+		if err := checkFile(w.file); err != nil {
+			return err
 		}
 		if seen[w.file] {
 			return fmt.Errorf("%s is the name of two certificates: give each its own", w.file)
@@ -223,13 +223,20 @@ func (r *certRequest) named() (map[string]membercert.Name, error) {
 // fileName is what a certificate's files may be called.
 const fileName = `^[A-Za-z0-9][A-Za-z0-9._@-]*$`
 
+// checkFile says whether a certificate's files may be called so.
+func checkFile(name string) error {
+	if !regexp.MustCompile(fileName).MatchString(name) || name == authorityName {
+		return fmt.Errorf("%q: use letters, digits, dots, dashes and underscores, and not the name ca", name)
+	}
+	return nil
+}
+
 // checkNames keeps names from being paths, or two of the same member.
 func checkNames(names map[string]membercert.Name) error {
-	good := regexp.MustCompile(fileName)
 	seen := map[membercert.Name]string{}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		if !good.MatchString(name) || name == authorityName {
-			return fmt.Errorf("member %q: use letters, digits, dots, dashes and underscores, and not the name ca", name)
+		if err := checkFile(name); err != nil {
+			return fmt.Errorf("member %w", err)
 		}
 		if other, ok := seen[names[name]]; ok {
 			return fmt.Errorf("members %s and %s have the same id", other, name)

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/pontoon-raft/pontoon/client"
 )
 
 // clientFile is the file that --client-config names: what the flags of the same
@@ -44,13 +46,9 @@ func readClientFile(path string) (clientFile, error) {
 	return c, nil
 }
 
-// fill gives the flags that say nothing what the file says. A certificate and its
-// key come from one place.
-func (c clientFile) fill(f *clusterFlags) {
-	if len(c.Endpoints) > 0 && !f.endpointsGiven {
-		f.given = c.Endpoints
-	}
-	files := &f.tls.files
+// fill names those of the flags' files that the flags do not name. A certificate
+// and its key come from one place.
+func (c clientFile) fill(files *client.TLSFiles) {
 	if files.CA == "" {
 		files.CA = c.CA
 	}

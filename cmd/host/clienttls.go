@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -39,13 +38,10 @@ func (f *tlsFlags) all() []tlsFlag {
 	}
 }
 
-// put puts TLS into o, if any of the files is named, or a scheme asks for it.
+// put puts TLS into o, if any of the files is named. The client itself sees to an
+// endpoint whose scheme asks for it.
 func (f *tlsFlags) put(o *client.Options) (err error) {
-	encrypted := f.files != (client.TLSFiles{})
-	for _, e := range o.Endpoints {
-		encrypted = encrypted || strings.HasPrefix(e, "https://")
-	}
-	if encrypted {
+	if f.files != (client.TLSFiles{}) {
 		o.TLS, err = f.files.Config()
 	}
 	return err

@@ -24,10 +24,6 @@ type clusterFlags struct {
 	insecureToken bool
 	tls           tlsFlags
 	file          string // a clientFile
-	// given are the endpoints, and endpointsGiven tells whether a flag or the
-	// environment names them.
-	given          []string
-	endpointsGiven bool
 }
 
 func addCluster(cmd *cobra.Command) *clusterFlags {
@@ -70,10 +66,12 @@ func (f *clusterFlags) dialWith(cmd *cobra.Command, o client.Options) (*client.C
 	if f.timeout <= 0 {
 		return nil, &usageError{cmd.CommandPath(), "--timeout must be above 0"}
 	}
-	if err := f.complete(cmd); err != nil {
-		return nil, &usageError{cmd.CommandPath(), err.Error()}
+	file, err := readClientFile(f.file)
+	if err != nil {
+		return nil, &usageError{cmd.CommandPath(), fmt.Sprintf("--client-config: %v", err)}
 	}
-	o.Endpoints = f.given
+	o.Endpoints = f.members(cmd, file)
+	file.fill(&f.tls.files)
 	if err := f.tls.put(&o); err != nil {
 		return nil, &usageError{cmd.CommandPath(), err.Error()}
 	}
@@ -84,27 +82,25 @@ func (f *clusterFlags) dialWith(cmd *cobra.Command, o client.Options) (*client.C
 	o.DialTimeout = min(f.timeout, 2*time.Second)
 	c, err := client.New(o)
 	if err != nil {
-		return nil, &usageError{cmd.CommandPath(), fmt.Sprintf("--endpoints %s: %v", strings.Join(f.given, ","), err)}
+		return nil, &usageError{cmd.CommandPath(), fmt.Sprintf("--endpoints %s: %v", strings.Join(o.Endpoints, ","), err)}
 	}
 	return c, nil
 }
 
-// complete reads the client's file, if there is one, and splits the list of
-// endpoints.
-func (f *clusterFlags) complete(cmd *cobra.Command) error {
-	f.given = nil
+// members are the endpoints of the flag or the environment, or else those of the
+// client's file, or the default.
+func (f *clusterFlags) members(cmd *cobra.Command, file clientFile) []string {
+	given := cmd.Flags().Changed("endpoints") || os.Getenv("PONTOON_ENDPOINTS") != ""
+	if !given && len(file.Endpoints) > 0 {
+		return file.Endpoints
+	}
+	var all []string
 	for e := range strings.SplitSeq(f.endpoints, ",") {
 		if e = strings.TrimSpace(e); e != "" {
-			f.given = append(f.given, e)
+			all = append(all, e)
 		}
 	}
-	f.endpointsGiven = cmd.Flags().Changed("endpoints") || os.Getenv("PONTOON_ENDPOINTS") != ""
-	file, err := readClientFile(f.file)
-	if err != nil {
-		return fmt.Errorf("--client-config: %w", err)
-	}
-	file.fill(f)
-	return nil
+	return all
 }
 
 // with runs a command's work with a client and closes it.
