@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
-	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -16,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/internal/memberform"
 )
 
 // Reasons of a host that refuses a client. Another try meets them again, unless
@@ -97,7 +96,7 @@ func readToken(file string) (string, error) {
 // bearer shows a token with each call on one connection.
 type bearer struct {
 	source *tokenSource
-	// exposed: nobody but TLS keeps others from reading what the connection carries.
+	// exposed: only TLS would keep others from reading what the connection carries.
 	exposed bool
 }
 
@@ -105,16 +104,7 @@ var _ credentials.PerRPCCredentials = bearer{}
 
 // bearerFor is the token of o for calls to addr.
 func bearerFor(o Options, addr string) bearer {
-	return bearer{source: o.token, exposed: o.TLS == nil && !o.InsecureToken && !isLoopback(addr)}
-}
-
-func isLoopback(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
+	return bearer{source: o.token, exposed: o.TLS == nil && !o.InsecureToken && !memberform.IsLoopback(addr)}
 }
 
 // GetRequestMetadata implements credentials.PerRPCCredentials. A token never

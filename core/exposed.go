@@ -3,7 +3,7 @@ package core
 import (
 	"fmt"
 
-	"github.com/pontoon-raft/pontoon/internal/loopback"
+	"github.com/pontoon-raft/pontoon/internal/memberform"
 )
 
 // callersUnverified takes that whoever reaches the members' port of a transport
@@ -11,7 +11,7 @@ import (
 // programs of this machine reach the port.
 func (k *carrier) callersUnverified() {
 	k.unverified.Store(true)
-	if loopback.Address(k.cfg.Listen) {
+	if memberform.IsLoopback(k.cfg.Listen) {
 		k.h.logger.Info("every program of this machine can speak for any member: members do not prove who they are, and the members' port is on loopback",
 			"plugin", k.slot.Status().Name, "listen", k.cfg.Listen)
 		return
@@ -22,7 +22,7 @@ func (k *carrier) callersUnverified() {
 // exposed says what somebody can do who reaches the port; empty if that is
 // nothing, or if nobody can from elsewhere.
 func (k *carrier) exposed() string {
-	if !k.unverified.Load() || loopback.Address(k.cfg.Listen) {
+	if !k.unverified.Load() || memberform.IsLoopback(k.cfg.Listen) {
 		return ""
 	}
 	return fmt.Sprintf("whoever reaches the members' port (%s, %s) can speak for any member, depose leaders and read everything: "+

@@ -1,4 +1,3 @@
-// Package loopback finds ports for programs that are told where to listen: the
-// nodes of a demo, of a benchmark, of a test. It knows which addresses only
-// programs of the machine reach.
+// Package loopback finds ports for programs that are told where to listen:
+// the nodes of a demo, of a benchmark, of a test.
 package loopback
