@@ -150,6 +150,20 @@ func (l *Log) refuse(n int) {
 	l.queue.count(n)
 }
 
+// forget counts a record that had a place and cannot be written.
+func (l *Log) forget(r *Record) {
+	if r.Op == opDropped {
+		l.queue.lacks(r.count, r.spared)
+		return
+	}
+	l.dropped.Add(1)
+	spared := uint64(0)
+	if r.Outcome == NotApplied {
+		spared = 1
+	}
+	l.queue.lacks(1, spared)
+}
+
 // Dropped counts the requests of which there is no record since the start.
 func (l *Log) Dropped() uint64 {
 	if l == nil {

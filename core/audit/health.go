@@ -43,6 +43,8 @@ func (w *writer) failIntents() {
 		case r.Op == opDropped && last >= 0 && kept[last].Op == opDropped:
 			kept[last].count += r.count
 			kept[last].spared += r.spared
+		case r.of == 0 && len(kept) >= queueRecords:
+			w.log.forget(r)
 		default:
 			kept = append(kept, left[i])
 		}

@@ -92,11 +92,14 @@ func (q *queue) release(n int) {
 
 // count adds requests that were refused because they could not be recorded. The
 // next records bring the number with them.
-func (q *queue) count(refusals int) {
+func (q *queue) count(refusals int) { q.lacks(uint64(refusals), uint64(refusals)) }
+
+// lacks adds records that the chain will lack, and how many of them are refusals.
+func (q *queue) lacks(lost, spared uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.lost += uint64(refusals)
-	q.spared += uint64(refusals)
+	q.lost += lost
+	q.spared += spared
 }
 
 // take swaps what waits for an empty slice. The dropped records came after those.
