@@ -16,7 +16,7 @@ func (m *meterIn) frame(f frame) {
 		m.open[f.stream] = &unfinished{opened: time.Now()}
 	case f.kind == frameReset:
 		(*meter)(m).breakLocked(f.stream)
-	case f.kind == frameData && u != nil:
+	case f.kind == frameData && u != nil && f.length > 0: // gRPC keeps nothing of an empty one
 		u.bytes += frameCost
 		m.bytes += frameCost
 		if f.flags&flagPadded != 0 {

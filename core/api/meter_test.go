@@ -167,3 +167,21 @@ func TestHandedAnswersCountUntilTheyAreWritten(t *testing.T) {
 		t.Errorf("%d bytes count after the end", got)
 	}
 }
+
+// A client that has said all that it has to say waits for its answers as long as it
+// likes: the frame that ends its side has no bytes of a message.
+func TestAStreamWhoseClientIsDoneIsNotOverdue(t *testing.T) {
+	all, conns, _ := metered(t, 1<<30, 1)
+	m := conns[0].meter
+	_ = m.read(frames(func(f *http2.Framer) {
+		_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte("x"), EndHeaders: true})
+		_ = f.WriteData(1, false, part(3, 3))
+		_ = f.WriteData(1, true, nil)
+	}))
+	if m.overdue(time.Now().Add(time.Hour), all.limits) {
+		t.Error("a stream whose client waits for answers is overdue")
+	}
+	if got := m.totals(); got.streams != 1 || got.bytes != 0 {
+		t.Errorf("counted %+v, want one stream without bytes", got)
+	}
+}
