@@ -35,6 +35,7 @@ type frameReader struct {
 	have   int
 	now    frame
 	left   uint32 // of now
+	begun  bool   // a whole frame has come
 }
 
 func (r *frameReader) feed(b []byte, to frameSink) {
@@ -43,6 +44,7 @@ func (r *frameReader) feed(b []byte, to frameSink) {
 			n := min(int64(r.left), int64(len(b)))
 			to.payload(r.now, b[:n])
 			r.left -= uint32(n)
+			r.begun = r.begun || r.left == 0
 			b = b[n:]
 			continue
 		}
@@ -58,7 +60,7 @@ func (r *frameReader) feed(b []byte, to frameSink) {
 			kind: r.header[3], flags: r.header[4], length: length,
 			stream: binary.BigEndian.Uint32(r.header[5:]) &^ (1 << 31),
 		}
-		r.left = length
+		r.left, r.begun = length, r.begun || length == 0
 		to.frame(r.now)
 	}
 }

@@ -65,6 +65,7 @@ func (s *splitter) turnAway(c *clientConn, first []byte) error {
 	case isHTTP2:
 		s.failed.note(c.Conn.RemoteAddr(), errWantsTLS)
 		_ = c.SetDeadline(time.Time{})
+		c.turnedAway = true
 		s.plain.hand(&begunConn{Conn: c, seen: seen})
 		return errHandedOn
 	}

@@ -93,6 +93,13 @@ func (m *meter) hand(size int64) {
 	m.handed += size
 }
 
+// begun tells whether the client has sent a whole frame.
+func (m *meter) begun() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.in.begun
+}
+
 // answered are the bytes of answers that were written.
 func (m *meter) answered() uint64 {
 	m.mu.Lock()

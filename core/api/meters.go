@@ -79,6 +79,22 @@ func (a *meters) all() []*meter {
 	return slices.Collect(maps.Keys(a.conns))
 }
 
+// closeSilent closes the connections that gRPC waits for in a stop, and ends itself
+// only when they have shown a frame or their time is up.
+func (a *meters) closeSilent() {
+	a.mu.Lock()
+	var silent []*clientConn
+	for m, c := range a.conns {
+		if c.turnedAway || c.http2 && !m.begun() {
+			silent = append(silent, c)
+		}
+	}
+	a.mu.Unlock()
+	for _, c := range silent {
+		c.Close()
+	}
+}
+
 // cutOff closes the connection of a meter.
 func (a *meters) cutOff(m *meter, why int) {
 	a.mu.Lock()

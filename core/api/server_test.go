@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/http2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
@@ -298,5 +299,30 @@ func TestStopLetsJSONRequestsFinish(t *testing.T) {
 	}
 	if err := <-stopped; err != nil {
 		t.Errorf("Stop() = %v", err)
+	}
+}
+
+// A client that begins HTTP/2 and says nothing more keeps neither a stop waiting nor
+// those that are to be told of it.
+func TestStopDoesNotWaitForHTTP2ThatOnlyBegins(t *testing.T) {
+	a := newAuthority(t)
+	for name, port := range map[string]api.TLS{"plain": {}, "where TLS is wanted": a.port(t, api.AuthNone)} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, api.Options{Service: &fakeService{}, TLS: port, Limits: api.Limits{FirstBytes: time.Hour}})
+			for _, more := range []string{"", "\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00"} { // none of the first frame, and a part
+				conn := connect(t, s)
+				if _, err := io.WriteString(conn, http2.ClientPreface+more); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := http2.NewFramer(conn, conn).ReadFrame(); err != nil { // gRPC has the connection
+					t.Fatal(err)
+				}
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			if err := s.Stop(ctx); err != nil {
+				t.Errorf("Stop() = %v", err)
+			}
+		})
 	}
 }

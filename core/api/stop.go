@@ -48,6 +48,7 @@ func (s *Server) Stop(ctx context.Context) error {
 func (s *Server) stop(ctx context.Context) error {
 	if s.clients != nil {
 		s.clients.close()
+		s.bounds.meters.closeSilent()
 	}
 	graceful := make(chan struct{})
 	go func() {
