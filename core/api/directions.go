@@ -1,9 +1,6 @@
 package api
 
-import (
-	"encoding/binary"
-	"time"
-)
+import "time"
 
 // meterIn is the direction from the client.
 type meterIn meter
@@ -38,25 +35,15 @@ func (m *meterIn) payload(f frame, chunk []byte) {
 // complete.
 func (m *meterIn) message(u *unfinished, chunk []byte) {
 	for len(chunk) > 0 && !u.opaque {
-		if u.have < grpcPrefix {
-			n := copy(u.prefix[u.have:], chunk)
-			u.have += n
-			chunk = chunk[n:]
-			if u.have < grpcPrefix {
-				break
-			}
-			u.left = binary.BigEndian.Uint32(u.prefix[1:])
+		var whole bool
+		if chunk, whole = u.messages.feed(chunk); !whole {
+			break
 		}
-		n := min(int64(u.left), int64(len(chunk)))
-		u.left -= uint32(n)
-		chunk = chunk[n:]
-		if u.left == 0 {
-			m.bytes -= u.bytes
-			u.have, u.bytes, u.since = 0, 0, time.Time{}
-			if len(chunk) > 0 {
-				u.bytes = frameCost + int64(len(chunk))
-				m.bytes += u.bytes
-			}
+		m.bytes -= u.bytes
+		u.bytes, u.since = 0, time.Time{}
+		if len(chunk) > 0 {
+			u.bytes = frameCost + int64(len(chunk))
+			m.bytes += u.bytes
 		}
 	}
 	if u.bytes > 0 && u.since.IsZero() {
@@ -77,11 +64,16 @@ func (m *meterOut) frame(f frame) {
 		}
 	case frameData:
 		m.data += uint64(f.length)
-		if gone := min(m.handed, int64(f.length)); gone > 0 {
-			m.handed -= gone
-			m.all.results.Add(-gone)
-		}
+		(*meter)(m).writtenLocked(int64(f.length))
 	}
 }
 
-func (m *meterOut) payload(frame, []byte) {}
+func (m *meterOut) payload(f frame, chunk []byte) {
+	u := m.open[f.stream]
+	if u == nil || f.kind != frameData {
+		return
+	}
+	for len(chunk) > 0 {
+		chunk, u.served = u.answers.feed(chunk)
+	}
+}

@@ -14,18 +14,42 @@ import (
 // results of all clients, until it is written.
 const largeAnswer = 64 << 10
 
+// leftToOthers is the part of what answers may take that clients with some leave to
+// those with none.
+const leftToOthers = 8
+
+// A backlog are the bytes of large answers that wait for a client, by one connection
+// and by all of its address.
+type backlog struct{ connection, address int64 }
+
+// fits tells whether one more answer of that size may wait, which makes all of them
+// that many bytes. A client without any gets what there is. Another connection of one
+// that has some leaves a part, and a connection with some may have as much as stays
+// free.
+func (l backlog) fits(size, all, most int64) bool {
+	free := most - all
+	switch {
+	case l.connection > 0:
+		return l.connection+size <= free
+	case l.address > 0:
+		return free >= most/leftToOthers
+	}
+	return free >= 0 || all == size
+}
+
 // reserve makes room for an answer, or says why there is none.
-func (b *bounds) reserve(size int) error {
+func (b *bounds) reserve(size int, has backlog) error {
 	if size <= largeAnswer {
 		return nil
 	}
-	waiting := b.results.Add(int64(size)) - int64(size)
-	if most := int64(b.limits.MaxResultBytes); waiting+int64(size) > most && waiting > 0 {
+	most, all := int64(b.limits.MaxResultBytes), b.results.Add(int64(size))
+	waiting := all - int64(size)
+	if !has.fits(int64(size), all, most) {
 		b.results.Add(-int64(size))
 		b.counts.leftOut.Add(1)
 		return &server.Error{
 			Err:        server.ErrTooManyRequests,
-			Detail:     fmt.Sprintf("an answer of %d bytes, and %d bytes of answers wait to be read by their clients, at most %d may", size, waiting, most),
+			Detail:     fmt.Sprintf("an answer of %d bytes, and %d bytes of answers wait to be read by their clients, %d of them by this one; at most %d may, and a client leaves some to others", size, waiting, has.address, most),
 			RetryAfter: fullRetryAfter,
 		}
 	}
@@ -45,7 +69,7 @@ func (r *requests) handAnswer(ctx context.Context, size int) error {
 	if conn == nil || !conn.http2 || size <= largeAnswer {
 		return nil
 	}
-	if err := r.bounds.reserve(size); err != nil {
+	if err := r.bounds.reserve(size, conn.meter.backlog()); err != nil {
 		return ofRead(err)
 	}
 	conn.meter.hand(int64(size))
@@ -72,12 +96,12 @@ func leaveOut(resp *hostv1.ProposeResponse, why error) {
 func (b *bounds) reserveJSON(m proto.Message) (_ proto.Message, size int, err error) {
 	switch m := m.(type) {
 	case *hostv1.QueryResponse:
-		if err := b.reserve(len(m.GetData())); err != nil {
+		if err := b.reserve(len(m.GetData()), backlog{}); err != nil {
 			return nil, 0, ofRead(err)
 		}
 		return m, len(m.GetData()), nil
 	case *hostv1.ProposeResponse:
-		if err := b.reserve(len(m.GetData())); err != nil {
+		if err := b.reserve(len(m.GetData()), backlog{}); err != nil {
 			leaveOut(m, err)
 		}
 		return m, len(m.GetData()), nil

@@ -6,14 +6,9 @@ import (
 	"time"
 )
 
-const (
-	// frameCost is what a piece of an unfinished message takes in memory beside
-	// its bytes.
-	frameCost = 128
-	// grpcPrefix is what stands before each message of gRPC: whether it is
-	// compressed, and its length.
-	grpcPrefix = 5
-)
+// frameCost is what a piece of an unfinished message takes in memory beside
+// its bytes.
+const frameCost = 128
 
 // errCutOff: the connection was closed because of what the client did with it.
 var errCutOff = errors.New("connection was cut off")
@@ -46,13 +41,14 @@ type meterTotals struct{ streams, bytes int64 }
 // An unfinished is one stream, and what has come of a message of it that is not
 // complete.
 type unfinished struct {
-	opened time.Time
-	prefix [grpcPrefix]byte
-	have   int
-	left   uint32
-	bytes  int64
-	since  time.Time // of the message; zero if there is none
-	opaque bool      // its messages cannot be told apart
+	opened   time.Time
+	messages messageReader
+	bytes    int64
+	since    time.Time // of the message; zero if there is none
+	opaque   bool      // its messages cannot be told apart
+
+	answers messageReader
+	served  bool // messages were written, and the last one wholly
 }
 
 func newMeter(all *meters, address string) *meter {
@@ -82,17 +78,6 @@ func (m *meter) wrote(b []byte) {
 	m.noteLocked()
 }
 
-// hand counts a large answer until it is written.
-func (m *meter) hand(size int64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.isDone {
-		m.all.results.Add(-size)
-		return
-	}
-	m.handed += size
-}
-
 // begun tells whether the client has sent a whole frame.
 func (m *meter) begun() bool {
 	m.mu.Lock()
@@ -113,8 +98,6 @@ func (m *meter) done() {
 	defer m.mu.Unlock()
 	m.isDone = true
 	m.open, m.bytes = map[uint32]*unfinished{}, 0
-	m.all.results.Add(-m.handed)
-	m.handed = 0
 	m.noteLocked()
 }
 
@@ -128,9 +111,8 @@ func (m *meter) noteLocked() {
 		m.all.bytes.Add(d)
 	}
 	m.before = now
-	if len(m.open) == 0 && m.handed > 0 {
-		m.all.results.Add(-m.handed)
-		m.handed = 0
+	if m.handed > 0 && !m.owesLocked() {
+		m.writtenLocked(m.handed)
 	}
 }
 

@@ -157,7 +157,7 @@ func TestHandedAnswersCountUntilTheyAreWritten(t *testing.T) {
 	}))
 	all.results.Add(100_000)
 	m.hand(100_000)
-	m.wrote(frames(func(f *http2.Framer) { _ = f.WriteData(1, false, make([]byte, 10_000)) }))
+	m.wrote(frames(func(f *http2.Framer) { _ = f.WriteData(1, false, part(100_000, 10_000-grpcPrefix)) }))
 	if got := all.results.Load(); got != 90_000 {
 		t.Errorf("%d bytes count, want 90000", got)
 	}

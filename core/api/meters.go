@@ -16,6 +16,7 @@ type meters struct {
 	mostBytes      int64 // of messages of which a part has come
 	counts         *counts
 	results        *atomic.Int64 // see bounds
+	handed         handedBytes
 	streams, bytes atomic.Int64
 	cutting        sync.Mutex
 
