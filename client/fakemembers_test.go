@@ -1,0 +1,82 @@
+package client_test
+
+import (
+	"context"
+
+	"github.com/pontoon-raft/pontoon/core/server"
+)
+
+func (m *member) Status() server.Status {
+	leader := m.cluster.leaderID()
+	role := "follower"
+	if leader == m.id {
+		role = "leader"
+	}
+	return server.Status{ClusterID: 0xc, ID: m.id, Role: role, Leader: leader, Term: 1}
+}
+
+func (m *member) Membership() server.Membership {
+	out := server.Membership{ClusterID: 0xc, Leader: m.cluster.leaderID()}
+	for _, o := range m.cluster.members {
+		out.Members = append(out.Members, server.Member{ID: o.id, ClientAddress: o.addr})
+	}
+	return out
+}
+
+// onlyLeader is the refusal of a follower, with its hint.
+func (m *member) onlyLeader() error {
+	leader := m.cluster.leaderID()
+	if leader == m.id {
+		return nil
+	}
+	return &server.Error{Err: server.ErrNotLeader, Leader: leader, LeaderAddress: m.cluster.members[leader-1].addr}
+}
+
+func (m *member) CurrentMembership(context.Context) (server.Membership, error) {
+	return m.Membership(), nil
+}
+
+func (m *member) AddMember(_ context.Context, add server.Member, _ server.ChangeOptions) (server.Membership, error) {
+	if err := m.onlyLeader(); err != nil {
+		return server.Membership{}, err
+	}
+	out := m.Membership()
+	out.Members = append(out.Members, add)
+	return out, nil
+}
+
+func (m *member) UpdateMember(_ context.Context, update server.Member) (server.Membership, error) {
+	if err := m.onlyLeader(); err != nil {
+		return server.Membership{}, err
+	}
+	out := m.Membership()
+	for i := range out.Members {
+		if out.Members[i].ID == update.ID {
+			out.Members[i].PeerURLs = update.PeerURLs
+			return out, nil
+		}
+	}
+	return server.Membership{}, &server.Error{Err: server.ErrUnknownMember}
+}
+
+func (m *member) RemoveMember(_ context.Context, id server.NodeID, o server.ChangeOptions) (server.Membership, error) {
+	if id == 3 && !o.Force {
+		m.cluster.noQuorum.Add(1)
+		return server.Membership{}, &server.Error{Err: server.ErrNoQuorum}
+	}
+	if id > 100 {
+		return server.Membership{}, &server.Error{Err: server.ErrUnknownMember}
+	}
+	return m.Membership(), nil
+}
+
+func (m *member) TransferLeader(_ context.Context, to server.NodeID) (server.NodeID, error) {
+	if to == 0 {
+		to = 2
+	}
+	m.cluster.setLeader(to)
+	return to, nil
+}
+
+func (m *member) Live() error  { return nil }
+func (m *member) Ready() error { return nil }
