@@ -6,8 +6,8 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/memberform"
 )
 
-// callersUnverified takes that whoever reaches the members' port of a transport
-// can speak for any member. It is said at every start: as a warning, unless only
+// callersUnverified takes that every caller of a transport's members' port can
+// speak for any member. It is said at every start: as a warning, unless only
 // programs of this machine reach the port.
 func (k *carrier) callersUnverified() {
 	k.unverified.Store(true)
@@ -19,13 +19,13 @@ func (k *carrier) callersUnverified() {
 	k.h.logger.Warn(k.exposed())
 }
 
-// exposed says what somebody can do who reaches the port; empty if that is
-// nothing, or if nobody can from elsewhere.
+// exposed says what a program from elsewhere can do that reaches the port; empty
+// if that is nothing, or if none does.
 func (k *carrier) exposed() string {
 	if !k.unverified.Load() || memberform.IsLoopback(k.cfg.Listen) {
 		return ""
 	}
-	return fmt.Sprintf("whoever reaches the members' port (%s, %s) can speak for any member, depose leaders and read everything: "+
+	return fmt.Sprintf("every program that reaches the members' port (%s, %s) can speak for any member, depose leaders and read everything: "+
 		"members do not prove who they are. Set tls for the transport, or let nothing but members reach the port",
 		k.slot.Status().Name, k.cfg.Listen)
 }

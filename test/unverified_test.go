@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A host whose members' port anybody may use says so at its start and in status,
+// A host whose members' port is open to all says so at its start and in status,
 // and passes the check of its health; one that only its own machine reaches has
 // nothing to warn of.
 func TestAnOpenPortOfTheMembersIsSaid(t *testing.T) {
@@ -31,7 +31,7 @@ func TestAnOpenPortOfTheMembersIsSaid(t *testing.T) {
 				level = "WARN"
 				n.await("to warn in status", warns)
 			} else if warns() {
-				t.Error("a warning of a port that nobody reaches from elsewhere")
+				t.Error("a warning of a port that no other machine reaches")
 			}
 			n.await("to say it in the log", func() bool {
 				log, err := os.ReadFile(n.logPath)

@@ -59,7 +59,7 @@ type Config struct {
 	RefusedConnections func() uint64
 	// Access decides what clients may do; nil if they may do everything.
 	Access *clients.Guard
-	// Exposed says which ports of the members anybody may use; may be nil.
+	// Exposed says which members' ports have callers that prove nothing; may be nil.
 	Exposed func() []string
 	// Late is for how long the host was not there for its plugins; may be nil.
 	Late func() time.Duration

@@ -39,8 +39,8 @@ const (
 	WarnPluginDown = "plugin_down"
 	// WarnCatchingUp: the state machine starts, replays or restores.
 	WarnCatchingUp = "catching_up"
-	// WarnUnverifiedPeers: whoever reaches the members' port can speak for any
-	// member. It is no matter of health.
+	// WarnUnverifiedPeers: every program that reaches the members' port can speak
+	// for any member. It is not a matter of health.
 	WarnUnverifiedPeers = "unverified_peers"
 	// WarnCertificateExpires: a certificate of this host ends soon.
 	WarnCertificateExpires = "certificate_expires"
@@ -58,7 +58,7 @@ type Unfit struct {
 	Text string
 }
 
-// exposed are the warnings of ports that anybody may use.
+// exposed are the warnings of members' ports whose callers prove nothing.
 func (s *Server) exposed() (list []Warning) {
 	if s.cfg.Exposed == nil {
 		return nil
