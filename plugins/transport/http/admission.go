@@ -42,16 +42,7 @@ func (e *endpoint) hears(from uint64) bool {
 func (e *endpoint) inquire(about uint64) {
 	ctx, cancel := context.WithTimeout(e.ctx, e.timing.dial)
 	defer cancel()
-	peers := *e.peers.Load()
-	answers := make(chan vouching.Answer, len(peers))
-	for _, p := range peers {
-		go func() { answers <- p.vouches(ctx, about) }()
-	}
-	answer := vouching.Nobody
-	for range peers {
-		answer = max(answer, <-answers)
-	}
-	e.desk.Told(about, answer)
+	e.desk.Told(about, vouching.Ask(*e.peers.Load(), func(p *peer) vouching.Answer { return p.vouches(ctx, about) }))
 }
 
 // vouches asks one peer. Its certificate says that it is that peer.

@@ -8,10 +8,10 @@ import (
 // errIntake: as much as one sender may have on its way is on its way.
 var errIntake = errors.New("too many messages at one time")
 
-// An intake bounds what messages that come as requests of their own, and those before
-// snapshots, have in memory before they have come to their end: of each peer as much as one message may have
-// at most, and of all other senders together as much again. A peer that sends
-// slowly takes nothing from the others.
+// An intake bounds what messages that come as requests of their own, and those
+// before snapshots, have in memory before they have come to their end: of each peer
+// as much as one message may have at most, and of all other senders together as much
+// again. A peer that sends slowly takes nothing from the others.
 type intake struct {
 	each int64
 

@@ -61,10 +61,11 @@ func (e *endpoint) serveProbing(w http.ResponseWriter, r *http.Request) {
 		if e.refuseRemoved(w, from) {
 			return
 		}
-		if (*e.peers.Load())[from] != nil {
+		known := e.knows(from)
+		if known {
 			e.answerInquiry(w, r)
 		}
-		if (*e.peers.Load())[from] != nil && r.Header.Get(headerTo) == formatID(e.self.node) {
+		if known && r.Header.Get(headerTo) == formatID(e.self.node) {
 			if _, ok := e.meet(w, r, from); !ok {
 				return
 			}

@@ -48,16 +48,7 @@ func (e *endpoint) belongs(address net.Addr, from uint64) error {
 func (e *endpoint) inquire(about uint64) {
 	ctx, cancel := context.WithTimeout(e.ctx, e.timing.dial)
 	defer cancel()
-	peers := *e.peers.Load()
-	answers := make(chan vouching.Answer, len(peers))
-	for _, p := range peers {
-		go func() { answers <- p.vouches(ctx, about) }()
-	}
-	answer := vouching.Nobody
-	for range peers {
-		answer = max(answer, <-answers)
-	}
-	e.desk.Told(about, answer)
+	e.desk.Told(about, vouching.Ask(*e.peers.Load(), func(p *peer) vouching.Answer { return p.vouches(ctx, about) }))
 }
 
 // vouches asks one peer, if it is connected. One that knows no such stream ends

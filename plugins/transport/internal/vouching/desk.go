@@ -50,6 +50,20 @@ const (
 	Member
 )
 
+// Ask asks all peers at the same time, and returns the best of their answers:
+// Nobody if there are none.
+func Ask[P any](peers map[uint64]P, vouches func(P) Answer) Answer {
+	answers := make(chan Answer, len(peers))
+	for _, p := range peers {
+		go func() { answers <- vouches(p) }()
+	}
+	best := Nobody
+	for range peers {
+		best = max(best, <-answers)
+	}
+	return best
+}
+
 // New returns a desk that asks about a caller once in quiet at most: the host's
 // election timeout. Until Set is called it knows no member and admits everybody.
 func New(quiet time.Duration) *Desk {
