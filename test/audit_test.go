@@ -20,14 +20,11 @@ import (
 // verifyAudit runs "host audit verify" and returns its verdict and its exit code.
 func verifyAudit(t *testing.T, place string, more ...string) (v audit.Verdict, code int) {
 	t.Helper()
-	cmd := hostCommand(t, append([]string{"audit", "verify", place, "-o", "json"}, more...)...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	_ = cmd.Run()
-	if err := json.Unmarshal(stdout.Bytes(), &v); err != nil {
-		t.Fatalf("verify of %s prints %q and %q: %v", place, &stdout, &stderr, err)
+	code, stdout, stderr := result(t, hostCommand(t, append([]string{"audit", "verify", place, "-o", "json"}, more...)...))
+	if err := json.Unmarshal([]byte(stdout), &v); err != nil {
+		t.Fatalf("verify of %s prints %q and %q: %v", place, stdout, stderr, err)
 	}
-	return v, cmd.ProcessState.ExitCode()
+	return v, code
 }
 
 // A host that is killed in the middle of writes leaves an audit that is sound, and

@@ -12,11 +12,7 @@ import (
 // run runs a command of the host on the node's files and returns what it printed.
 func (n *node) run(t *testing.T, args ...string) string {
 	t.Helper()
-	out, err := hostCommand(t, args...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("host %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return string(out)
+	return programs.host.Does(t, args...)
 }
 
 // restore begins the node's data with an exported snapshot.

@@ -6,17 +6,14 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/internal/loopback"
+	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
 // ports are those of all nodes of this run.
 var ports loopback.Ports
 
-// freeAddress returns an address on loopback that nobody listens on.
+// freeAddress returns an address on loopback on which no program listens.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	address, err := ports.Free()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return address
+	return live.FreeAddress(t, &ports)
 }

@@ -55,9 +55,7 @@ func TestTLSBetweenMembers(t *testing.T) {
 // hostDoes runs a command of the host that must succeed.
 func hostDoes(t *testing.T, args ...string) {
 	t.Helper()
-	if out, err := hostCommand(t, args...).CombinedOutput(); err != nil {
-		t.Fatalf("host %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
+	programs.host.Does(t, args...)
 }
 
 // shownBy is the certificate that a node shows to member 1.

@@ -5,7 +5,6 @@ package hostile
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -35,12 +34,13 @@ func startCluster(t testing.TB, secured bool) *cluster {
 	c := &cluster{t: t}
 	for id := uint64(1); id <= 3; id++ {
 		c.members = append(c.members, &member{
-			t: t, id: id, client: freeAddress(t), peer: freeAddress(t), admin: freeAddress(t), dir: filepath.Join(dir, fmt.Sprint(id)),
+			t: t, id: id, dir: filepath.Join(dir, fmt.Sprint(id)),
+			client: live.FreeAddress(t, &ports), peer: live.FreeAddress(t, &ports), admin: live.FreeAddress(t, &ports),
 		})
 	}
 	if secured {
 		c.certs = filepath.Join(dir, "certs")
-		hostDoes(t, "cert", "init", "--dir", c.certs, "--cluster", clusterID, "--members", "n1=1,n2=2,n3=3")
+		host.Does(t, "cert", "init", "--dir", c.certs, "--cluster", clusterID, "--members", "n1=1,n2=2,n3=3")
 	}
 	for _, m := range c.members {
 		if err := os.Mkdir(m.dir, 0o700); err != nil {
@@ -139,24 +139,4 @@ func plugins(st *hostv1.StatusResponse) map[string]*hostv1.PluginStatus {
 		all[p.GetKind()] = p
 	}
 	return all
-}
-
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	address, err := ports.Free()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return address
-}
-
-// hostCommand prepares the host program for a command.
-func hostCommand(t testing.TB, args ...string) *exec.Cmd { return live.Command(host.Path(t), args...) }
-
-// hostDoes runs a command of the host that must succeed.
-func hostDoes(t testing.TB, args ...string) {
-	t.Helper()
-	if out, err := hostCommand(t, args...).CombinedOutput(); err != nil {
-		t.Fatalf("host %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
 }

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"time"
 
+	pb "go.etcd.io/raft/v3/raftpb"
+
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/client/kv"
 	"github.com/pontoon-raft/pontoon/core/node/nodetest"
@@ -30,8 +32,7 @@ func lies(a *assault) {
 	liar := a.others(a.leader)[0]
 	receivers := a.others(liar)
 	type lie struct {
-		kind  uint32
-		name  string
+		kind  pb.MessageType
 		field string
 		set   nodetest.Lie
 	}
@@ -39,11 +40,11 @@ func lies(a *assault) {
 	fields := nodetest.Fields(lieBounds())
 	for _, kind := range nodetest.Types() {
 		for _, field := range slices.Sorted(maps.Keys(fields)) {
-			if nodetest.OfSnapshot(field) && kind.String() != "MsgSnap" || field == lastsLonger {
+			if nodetest.OfSnapshot(field) && kind != pb.MsgSnap || field == lastsLonger {
 				continue
 			}
 			for _, set := range fields[field] {
-				all = append(all, lie{uint32(kind), kind.String(), field, set})
+				all = append(all, lie{kind, field, set})
 			}
 		}
 	}
@@ -58,15 +59,15 @@ func lies(a *assault) {
 	sent, answers := 0, map[int]int{}
 	for i := 0; i < len(all); i += step {
 		l, to := all[i], receivers[sent%len(receivers)]
-		m := a.trueMessage(l.kind, l.name, liar, to)
+		m := a.trueMessage(l.kind, liar, to)
 		l.set(m)
-		if cannotBeChecked(l.name, m) {
+		if cannotBeChecked(l.kind, m) {
 			continue
 		}
 		sent++
 		answers[a.tell(liar, to, m)]++
 		if !live.Within(live.Patience, func() bool { return a.cluster.leader() != nil }) {
-			a.Fatalf("no leader %v after a %s with another %s: %+v", live.Patience, l.name, l.field, m)
+			a.Fatalf("no leader %v after a %s with another %s: %+v", live.Patience, l.kind, l.field, m)
 		}
 	}
 	a.Logf("%d lies of %d, answered with %v", sent, len(all), answers)
@@ -77,25 +78,25 @@ func lies(a *assault) {
 const lastsLonger = "run"
 
 // trueMessage is one that the receiver would take from the sender.
-func (a *assault) trueMessage(kind uint32, name string, from, to *member) *pluginv1.Message {
+func (a *assault) trueMessage(kind pb.MessageType, from, to *member) *pluginv1.Message {
 	st := to.status()
 	term, commit := st.GetTerm(), st.GetCommit()
-	m := &pluginv1.Message{Type: kind, From: from.id, To: to.id, Term: term}
-	switch name {
-	case "MsgApp", "MsgAppResp":
+	m := &pluginv1.Message{Type: uint32(kind), From: from.id, To: to.id, Term: term}
+	switch kind {
+	case pb.MsgApp, pb.MsgAppResp:
 		m.Index, m.LogTerm, m.Commit = commit, term, commit
-	case "MsgVote", "MsgPreVote":
+	case pb.MsgVote, pb.MsgPreVote:
 		m.Index, m.LogTerm, m.Term = commit, term, term+1
-	case "MsgHeartbeat":
+	case pb.MsgHeartbeat:
 		m.Commit = commit
-	case "MsgReadIndex":
+	case pb.MsgReadIndex:
 		m.Term, m.Entries = 0, []pluginv1.Entry{{Data: make([]byte, lieBounds().ReadContext)}}
-	case "MsgReadIndexResp":
+	case pb.MsgReadIndexResp:
 		m.Index, m.Entries = commit, []pluginv1.Entry{{Data: make([]byte, lieBounds().ReadContext)}}
-	case "MsgProp":
+	case pb.MsgProp:
 		m.Term = 0
 		m.Entries = []pluginv1.Entry{{Data: commandOf(from, kv.EncodePut([]byte("lie"), []byte("lie")))}}
-	case "MsgSnap":
+	case pb.MsgSnap:
 		m.Snapshot.Metadata = storage.SnapshotMetadata{Index: commit + 1, Term: term, ConfState: storage.ConfState{Voters: []uint64{1, 2, 3}}}
 	}
 	return m
@@ -109,8 +110,8 @@ func commandOf(m *member, command []byte) []byte {
 
 // cannotBeChecked tells whether a message is what only a leader may say and what
 // looks the same when it is true: entries.
-func cannotBeChecked(name string, m *pluginv1.Message) bool {
-	return name == "MsgApp" && len(m.Entries) > 0
+func cannotBeChecked(kind pb.MessageType, m *pluginv1.Message) bool {
+	return kind == pb.MsgApp && len(m.Entries) > 0
 }
 
 // tell sends a message by the path that it has, and returns the code of the answer.
@@ -119,7 +120,7 @@ func (a *assault) tell(from, to *member, m *pluginv1.Message) int {
 	if err != nil {
 		a.Fatal(err)
 	}
-	if m.Type == 7 { // MsgSnap, with a state
+	if m.Type == uint32(pb.MsgSnap) { // with a state
 		frame := binary.BigEndian.AppendUint64(nil, uint64(len(payload)))
 		return a.post(from, to, "/raft/snapshot", append(append(frame, payload...), "no state at all"...))
 	}
@@ -145,9 +146,9 @@ func (a *assault) claimTerms(liars []*member) {
 		for _, from := range liars {
 			for _, to := range a.others(from) {
 				for _, kind := range nodetest.Types() {
-					m := a.trueMessage(uint32(kind), kind.String(), from, to)
+					m := a.trueMessage(kind, from, to)
 					m.Term = 1<<63 - 1
-					if cannotBeChecked(kind.String(), m) || kind.String() == "MsgSnap" {
+					if cannotBeChecked(kind, m) || kind == pb.MsgSnap {
 						continue
 					}
 					a.tell(from, to, m)
@@ -165,10 +166,10 @@ func forgedCommits(a *assault) {
 	told := 0
 	for !a.over() {
 		for _, to := range a.others(a.leader) {
-			m := a.trueMessage(8, "MsgHeartbeat", a.leader, to)
+			m := a.trueMessage(pb.MsgHeartbeat, a.leader, to)
 			m.Commit += 1000
 			a.tell(a.leader, to, m)
-			m = a.trueMessage(3, "MsgApp", a.leader, to)
+			m = a.trueMessage(pb.MsgApp, a.leader, to)
 			m.Commit += 1000
 			a.tell(a.leader, to, m)
 			told += 2
@@ -177,7 +178,7 @@ func forgedCommits(a *assault) {
 	a.Logf("%d forged commits", told)
 }
 
-// forgedRemovals stops a follower and answers in its place that whoever asks was
+// forgedRemovals stops a follower and answers in its place that each caller was
 // removed, by a change that is still to come. No member ends by that.
 func forgedRemovals(a *assault) {
 	away := a.others(a.leader)[0]
@@ -219,7 +220,7 @@ func (a *assault) greetWrongly(liars []*member) {
 					"X-Pontoon-Store": "1", "X-Pontoon-Number": "1", "X-Pontoon-Founding": "1", "X-Pontoon-Expected-Store": "1",
 					"X-Etcd-Cluster-Id": "b7", "X-Raft-To": "63",
 				} {
-					m := a.trueMessage(8, "MsgHeartbeat", from, to)
+					m := a.trueMessage(pb.MsgHeartbeat, from, to)
 					m.Term += 2
 					if code := a.postWith(from, to, "/raft", m, http.Header{header: {value}}); code/100 == 2 {
 						a.Errorf("member %d takes a message in the name of member %d with %s: %s", to.id, from.id, header, value)
@@ -238,7 +239,7 @@ func strangers(a *assault) {
 		id := strangerID + n%16
 		stranger := &member{id: id}
 		for _, to := range a.members {
-			m := &pluginv1.Message{Type: 8, From: id, To: to.id, Term: 1}
+			m := &pluginv1.Message{Type: uint32(pb.MsgHeartbeat), From: id, To: to.id, Term: 1}
 			a.postWith(stranger, to, "/raft", m, http.Header{"X-Peerurls": {"http://127.0.0.1:1"}})
 			a.postWith(stranger, to, fmt.Sprintf("/raft/stream/message/%x", id), m, nil)
 		}

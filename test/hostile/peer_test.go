@@ -19,19 +19,26 @@ import (
 // headersOf are those of requests from one member to another, with the store by
 // which the receiver knows the sender.
 func (a *assault) headersOf(from, to *member) http.Header {
-	h := http.Header{}
-	h.Set("X-Server-From", fmt.Sprintf("%x", from.id))
-	h.Set("X-Server-Version", "3.5.0")
-	h.Set("X-Min-Cluster-Version", "3.0.0")
-	h.Set("X-Etcd-Cluster-Id", clusterID)
-	h.Set("X-Raft-To", fmt.Sprintf("%x", to.id))
+	h := introduction(from, to)
 	if store := a.storeOf(from, to); store != "" {
 		h.Set("X-Pontoon-Store", store)
 	}
 	return h
 }
 
-// storeOf is the store of a member: it tells whoever greets it in the name of
+// introduction is what a request says of its sender and its receiver, without their
+// stores.
+func introduction(from, to *member) http.Header {
+	h := http.Header{}
+	h.Set("X-Server-From", fmt.Sprintf("%x", from.id))
+	h.Set("X-Server-Version", "3.5.0")
+	h.Set("X-Min-Cluster-Version", "3.0.0")
+	h.Set("X-Etcd-Cluster-Id", clusterID)
+	h.Set("X-Raft-To", fmt.Sprintf("%x", to.id))
+	return h
+}
+
+// storeOf is the store of a member, which tells it to a caller in the name of
 // another one.
 func (a *assault) storeOf(m, asker *member) string {
 	if m.peer == "" {
@@ -47,11 +54,7 @@ func (a *assault) storeOf(m, asker *member) string {
 	if err != nil {
 		a.Fatal(err)
 	}
-	req.Header.Set("X-Server-From", fmt.Sprintf("%x", asker.id))
-	req.Header.Set("X-Etcd-Cluster-Id", clusterID)
-	req.Header.Set("X-Server-Version", "3.5.0")
-	req.Header.Set("X-Min-Cluster-Version", "3.0.0")
-	req.Header.Set("X-Raft-To", fmt.Sprintf("%x", m.id))
+	req.Header = introduction(asker, m)
 	resp, err := a.peerClient(asker).Do(req)
 	if err != nil {
 		a.Logf("ask member %d for its store: %v", m.id, err)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	pb "go.etcd.io/raft/v3/raftpb"
 )
 
 // drip is the time between two bytes.
@@ -62,7 +64,7 @@ func slowSnapshots(a *assault) {
 	}
 	to := a.others(a.leader)[1]
 	for heard := 0; !a.over(); heard++ {
-		m := a.trueMessage(7, "MsgSnap", a.leader, to)
+		m := a.trueMessage(pb.MsgSnap, a.leader, to)
 		m.Snapshot.Metadata.Index = 1 // it is not wanted
 		if code := a.tell(a.leader, to, m); code == http.StatusServiceUnavailable || code == 0 {
 			a.Errorf("snapshot %d of the leader was answered with %d", heard, code)

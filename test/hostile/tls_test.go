@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 
+	pb "go.etcd.io/raft/v3/raftpb"
+
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 )
 
@@ -36,34 +38,34 @@ func halfTLS(a *assault) {
 	}
 }
 
-// strangerID is the id in a certificate that the authority has signed for somebody
-// who is no member.
+// strangerID is the id in a certificate that the authority has signed for a
+// stranger.
 const strangerID = 9
 
 // signedStrangers does with such a certificate what members do. No message of it is
 // taken, and no stream is given.
 func signedStrangers(a *assault) {
-	hostDoes(a, "cert", "init", "--dir", a.certs, "--cluster", clusterID, "--members", fmt.Sprintf("n%d=%d", strangerID, strangerID))
+	host.Does(a, "cert", "init", "--dir", a.certs, "--cluster", clusterID, "--members", fmt.Sprintf("n%d=%d", strangerID, strangerID))
 	stranger := &member{id: strangerID}
 	taken := map[string]int{}
 	for !a.over() {
 		for _, to := range a.members {
-			for _, kind := range []uint32{3, 5, 8, 14, 17} { // append, vote, heartbeat, order to campaign, pre-vote
-				m := a.trueMessage(kind, "", stranger, to)
+			for _, kind := range []pb.MessageType{pb.MsgApp, pb.MsgVote, pb.MsgHeartbeat, pb.MsgTimeoutNow, pb.MsgPreVote} {
+				m := a.trueMessage(kind, stranger, to)
 				m.Term += 2
 				if code := a.tell(stranger, to, m); code/100 == 2 {
-					taken[fmt.Sprint("a message of type ", kind)]++
+					taken[fmt.Sprint("a ", kind)]++
 				}
 			}
 			if code := a.get(stranger, to, fmt.Sprintf("/raft/stream/message/%x", strangerID)); code/100 == 2 {
 				taken["a stream"]++
 			}
-			if code := a.tell(stranger, to, &pluginv1.Message{Type: 7, From: strangerID, To: to.id, Term: 1}); code/100 == 2 {
+			if code := a.tell(stranger, to, &pluginv1.Message{Type: uint32(pb.MsgSnap), From: strangerID, To: to.id, Term: 1}); code/100 == 2 {
 				taken["a snapshot"]++
 			}
 		}
 	}
 	if len(taken) > 0 {
-		a.Errorf("taken from somebody who is no member: %v", taken)
+		a.Errorf("taken from a stranger: %v", taken)
 	}
 }

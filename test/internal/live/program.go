@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -45,6 +46,17 @@ func (p Program) Path(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// Does runs a command of the host program that must succeed, and returns what it
+// printed.
+func (p Program) Does(t testing.TB, args ...string) string {
+	t.Helper()
+	out, err := Command(p.Path(t), args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("host %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
 }
 
 // PrepareRace is for TestMain: processes with the race detector would end a
