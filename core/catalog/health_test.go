@@ -23,6 +23,17 @@ func quickProbes(o *catalog.Options) {
 	o.ProbeInterval, o.ProbeTimeout = 20*time.Millisecond, 200*time.Millisecond
 }
 
+// withQuickProbes is a catalog with quickProbes, and what it logs.
+func withQuickProbes(t *testing.T) (*catalog.Catalog, *logRecorder) {
+	t.Helper()
+	log := newLogRecorder()
+	c := newCatalog(t, func(o *catalog.Options) {
+		quickProbes(o)
+		o.Logger = log.logger()
+	})
+	return c, log
+}
+
 func TestASuspendedPluginIsDeclaredHungAndReplaced(t *testing.T) {
 	c := newCatalog(t, quickProbes)
 	slot := mustSlot(t, c, shipped())
@@ -141,11 +152,7 @@ func TestAPluginWhoseSocketWasRemovedServesOn(t *testing.T) {
 }
 
 func TestTheStacksOfADeafPluginGoToTheLog(t *testing.T) {
-	log := newLogRecorder()
-	c := newCatalog(t, func(o *catalog.Options) {
-		quickProbes(o)
-		o.Logger = log.logger()
-	})
+	c, log := withQuickProbes(t)
 	in := mustStart(t, mustSlot(t, c, fakePlugin(t, "deaf")))
 	await(t, "declared hung", in.Done())
 	eventually(t, "the dump is logged", func() bool {

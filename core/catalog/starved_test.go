@@ -84,11 +84,7 @@ func TestABusyPluginGetsMoreTime(t *testing.T) {
 // Two plugins that do not answer at the same time accuse their host, which gives
 // them more time; that too has an end.
 func TestSeveralLatePluginsAccuseTheHost(t *testing.T) {
-	log := newLogRecorder()
-	c := newCatalog(t, func(o *catalog.Options) {
-		quickProbes(o)
-		o.Logger = log.logger()
-	})
+	c, log := withQuickProbes(t)
 	one := mustStart(t, mustSlot(t, c, fakePlugin(t, "deaf")))
 	two := mustStart(t, mustSlot(t, c, fakePlugin(t, "deaf")))
 	await(t, "one is declared hung", one.Done())
