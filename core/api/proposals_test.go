@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -225,34 +224,6 @@ func TestStreamStopsReadingFromAClientThatDoesNot(t *testing.T) {
 	receive(t, other, 1)
 }
 
-// A client that proposes little and gets much does not read: what the host keeps
-// for it is bounded, and what is left out says so. Each proposal is answered, as
-// applied.
-func TestResultsThatAreNotReadAreBounded(t *testing.T) {
-	const many, large, most = 200, 256 << 10, 4 << 20
-	svc := &fakeService{hold: true}
-	svc.result = func([]byte) server.Result { return server.Result{Index: svc.index, Data: make([]byte, large)} }
-	s := start(t, api.Options{Service: svc, Limits: api.Limits{MaxInFlightBytes: most}})
-	stream := openStream(t, s)
-	send(t, stream, 0, strings.Split(strings.Repeat("x", many), "")...)
-	within(t, "all proposals to be with the service", func() bool { return svc.heldCount() == many })
-	svc.release(nil)
-	kept, left := 0, 0
-	for _, r := range receive(t, stream, many) {
-		switch response := r.GetResponse(); {
-		case response.GetResultLost() && strings.Contains(response.GetError(), "wait for this client"):
-			left++
-		case len(response.GetData()) == large:
-			kept += large
-		default:
-			t.Errorf("got %v", r)
-		}
-	}
-	if kept < most/2 || kept > 2*most || left == 0 {
-		t.Errorf("%d bytes were kept and %d results left out, want no more than %d and some", kept, left, most)
-	}
-}
-
 func TestStopAnswersWhatIsInFlight(t *testing.T) {
 	svc := &fakeService{hold: true}
 	s := start(t, api.Options{Service: svc})
@@ -299,37 +270,3 @@ func TestStopIsHardWhenItsContextEnds(t *testing.T) {
 	// The service answers too late: nobody is there, nothing breaks.
 	svc.release(nil)
 }
-
-// A large value for which there is no room is refused without being given to the
-// service, with the service's reason; a small one, and the next for which there is room,
-// are not.
-func TestALargeValueWithoutRoomIsRefusedByItsHead(t *testing.T) {
-	var observed observer
-	svc := &fakeService{full: &server.Error{Err: server.ErrTooManyRequests, Detail: "7 are pending", RetryAfter: time.Second}, room: 1000}
-	stream := openStream(t, start(t, api.Options{Service: svc, Refusals: &observed}))
-	large := strings.Repeat("x", 1<<20)
-	send(t, stream, 1, large)
-	send(t, stream, 2, "small")
-	got := receive(t, stream, 2)
-	f := got[1].GetFailure()
-	if f.GetReason() != "too_many_requests" || f.GetOutcome() != hostv1.Outcome_OUTCOME_NOT_APPLIED || f.GetRetryAfterMs() != 1000 {
-		t.Errorf("the large one: %v", got[1])
-	}
-	if string(got[2].GetResponse().GetData()) != "small" || len(svc.timeouts) != 1 {
-		t.Errorf("the small one: %v; %d were proposed", got[2], len(svc.timeouts))
-	}
-	within(t, "the refusal to be observed", func() bool { return observed.count.Load() == 1 })
-	svc.set(func(f *fakeService) { f.room = 2 << 20 })
-	send(t, stream, 3, large)
-	if r := receive(t, stream, 1)[3]; len(r.GetResponse().GetData()) != len(large) {
-		t.Errorf("with room: %v", r.GetFailure())
-	}
-	if n := observed.count.Load(); n != 1 {
-		t.Errorf("%d refusals were observed, want 1", n)
-	}
-}
-
-// observer counts what is observed.
-type observer struct{ count atomic.Int32 }
-
-func (o *observer) Observe(float64) { o.count.Add(1) }

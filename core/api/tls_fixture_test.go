@@ -99,7 +99,7 @@ func usable(t *testing.T) func(membercert.Pair, error) tls.Certificate {
 	}
 }
 
-// rpc asks s for its status over gRPC and returns what becomes of that.
+// rpc proposes to s over gRPC and returns the error.
 func rpc(t *testing.T, s *api.Server, c *tls.Config) error {
 	t.Helper()
 	conn, err := grpc.NewClient("passthrough:///"+s.Addr().String(), grpc.WithTransportCredentials(credentials.NewTLS(c)))
