@@ -142,11 +142,10 @@ func TestWatchesAreBounded(t *testing.T) {
 	})
 }
 
-// The body of a request has a minimum rate, whatever the time for all of it.
-func TestABodyThatTricklesIsGivenUp(t *testing.T) {
-	r := prometheus.NewRegistry()
-	s := start(t, api.Options{Service: &fakeService{}, Metrics: r, Limits: api.Limits{Pace: 50 * time.Millisecond, ReadRequest: time.Hour}})
-	conn := connect(t, s)
+// trickle sends a request whose body does not come, and reads the answer.
+func trickle(t *testing.T, s *api.Server) (conn net.Conn, code int, body string) {
+	t.Helper()
+	conn = connect(t, s)
 	if _, err := io.WriteString(conn, "POST /v1/propose HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n{"); err != nil {
 		t.Fatal(err)
 	}
@@ -154,9 +153,17 @@ func TestABodyThatTricklesIsGivenUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	body, _ := io.ReadAll(resp.Body)
-	if resp.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), "to come") {
-		t.Errorf("answered with %d %s", resp.StatusCode, body)
+	text, _ := io.ReadAll(resp.Body)
+	return conn, resp.StatusCode, string(text)
+}
+
+// The body of a request has a minimum rate, whatever the time for all of it.
+func TestABodyThatTricklesIsGivenUp(t *testing.T) {
+	r := prometheus.NewRegistry()
+	s := start(t, api.Options{Service: &fakeService{}, Metrics: r, Limits: api.Limits{Pace: 50 * time.Millisecond, ReadRequest: time.Hour}})
+	conn, code, body := trickle(t, s)
+	if code != http.StatusBadRequest || !strings.Contains(body, "to come") {
+		t.Errorf("answered with %d %s", code, body)
 	}
 	closedByHost(t, conn)
 	if metric(t, r, "pontoon_api_connections_closed_total") != 1 {
@@ -164,26 +171,34 @@ func TestABodyThatTricklesIsGivenUp(t *testing.T) {
 	}
 }
 
-// The time for the body is not that for the answer.
+// The time for the body is not that for the answer, also if there is no body.
 func TestAnAnswerMayTakeLongerThanItsRequest(t *testing.T) {
-	svc := &fakeService{hold: true}
-	s := start(t, api.Options{Service: svc, Limits: api.Limits{Pace: 20 * time.Millisecond, ReadRequest: 20 * time.Millisecond}})
-	answered := make(chan int, 1)
-	go func() {
-		resp, err := httpClient().Post("http://"+s.Addr().String()+"/v1/propose", "application/json", strings.NewReader(`{"data":"eA=="}`))
-		if err != nil {
-			t.Error(err)
-			answered <- 0
-			return
-		}
-		resp.Body.Close()
-		answered <- resp.StatusCode
-	}()
-	within(t, "the proposal is with the service", func() bool { return svc.heldCount() == 1 })
-	<-time.After(100 * time.Millisecond) // several times what the request may take
-	svc.release(nil)
-	if code := <-answered; code != http.StatusOK {
-		t.Errorf("answered with %d", code)
+	for name, body := range map[string]string{"with a body": `{"data":"eA=="}`, "without one": ""} {
+		t.Run(name, func(t *testing.T) {
+			svc := &fakeService{hold: true}
+			s := start(t, api.Options{Service: svc, Limits: api.Limits{Pace: 20 * time.Millisecond, ReadRequest: 20 * time.Millisecond}})
+			answered := make(chan int, 1)
+			go func() {
+				resp, err := httpClient().Post("http://"+s.Addr().String()+"/v1/propose", "application/json", strings.NewReader(body))
+				if err != nil {
+					t.Error(err)
+					answered <- 0
+					return
+				}
+				resp.Body.Close()
+				answered <- resp.StatusCode
+			}()
+			within(t, "the proposal is with the service", func() bool { return svc.heldCount() == 1 })
+			for range 3 { // each has as long as the proposal had, and came later
+				if _, code, text := trickle(t, s); code != http.StatusBadRequest {
+					t.Errorf("a request that does not come is answered with %d %s", code, text)
+				}
+			}
+			svc.release(nil)
+			if code := <-answered; code != http.StatusOK {
+				t.Errorf("answered with %d", code)
+			}
+		})
 	}
 }
 
