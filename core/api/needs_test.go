@@ -52,6 +52,22 @@ func TestEveryRequestHasARole(t *testing.T) {
 	}
 }
 
+// Each request that can change something has an operation in the audit, however it
+// comes in, and nothing else that there is not.
+func TestEveryChangeHasAnOperation(t *testing.T) {
+	table, ops := needs(), auditedOps()
+	for request, role := range table {
+		if _, ok := ops[request]; !ok && (role == access.Write || role == access.Administer) && request != profiles {
+			t.Errorf("%s needs the role %v and is not recorded", request, role)
+		}
+	}
+	for request := range ops {
+		if _, ok := table[request]; !ok {
+			t.Errorf("%s is to be recorded, and is not served", request)
+		}
+	}
+}
+
 func isProfile(request string) bool {
 	return len(request) > len(profiles) && request[:len(profiles)] == profiles
 }
