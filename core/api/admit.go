@@ -10,7 +10,7 @@ import (
 
 // admit hands a batch to the service and refuses what is over the limits. It
 // tells how many were refused for want of room, and reports false if the stream
-// takes no more; what is left of the batch is then not applied.
+// takes no more; the rest of the batch is then not applied.
 func (s *proposalStream) admit(batch *proposalBatch) (refused int, ok bool) {
 	draining := s.end.refusal()
 	s.mu.Lock()

@@ -17,8 +17,8 @@ func (q *answerQueue) len() int { return len(q.all) - q.head }
 
 func (q *answerQueue) push(a answer) { q.all = append(q.all, a) }
 
-// spareAnswers is how many answers an empty queue has room for at most: what a
-// burst has needed is given back.
+// spareAnswers is how many answers an empty queue has room for at most: the
+// room that a burst has needed is given back.
 const spareAnswers = 1024
 
 // pop moves answers to an empty batch, as many as fit one message.

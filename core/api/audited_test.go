@@ -150,7 +150,7 @@ func TestEachWayInIsRecorded(t *testing.T) {
 }
 
 // A request that its client may not make is recorded with the reason, also where
-// those that it may make are not: who tries is worth knowing.
+// those that it may make are not: the attempt is worth knowing.
 func TestWhatARoleForbidsIsRecorded(t *testing.T) {
 	l, m := auditOn(t, audit.Options{Level: audit.Changes})
 	guard, err := access.New(&access.Policy{Anonymous: access.Read}, nil)

@@ -116,8 +116,8 @@ func TestCallsOfAllClientsAreBounded(t *testing.T) {
 }
 
 // While one client proposes more than all that may be in flight, the proposals of
-// another one are taken, by either way. What the flood had comes back, round
-// after round.
+// another one are taken, by either way. The places of the flood come back,
+// round after round.
 func TestAFloodLeavesOthersTheirShare(t *testing.T) {
 	svc := &fakeService{hold: true}
 	s := start(t, api.Options{Service: svc, Limits: api.Limits{MaxPending: 200}})

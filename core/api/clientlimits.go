@@ -106,8 +106,8 @@ func (s limitedService) Propose(ctx context.Context, data []byte) (server.Result
 	return s.Service.Propose(ctx, data)
 }
 
-// Full implements server.Service. What is refused is a request of the client all the
-// same.
+// Full implements server.Service. A value that is refused is a request of
+// the client all the same.
 func (s limitedService) Full(bytes int) error {
 	err := s.Service.Full(bytes)
 	if err == nil {

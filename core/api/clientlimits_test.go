@@ -16,8 +16,8 @@ func (fullService) Full(int) error {
 	return &server.Error{Err: server.ErrTooManyRequests, Detail: "the host's"}
 }
 
-// A value that is refused by its head is a request of its client: whoever sends them
-// comes up against its own limit.
+// A value that is refused by its head is a request of its client: a client that
+// sends many comes up against its own limit.
 func TestAnEarlyRefusalCountsAgainstTheLimitOfItsClient(t *testing.T) {
 	guard, err := access.New(&access.Policy{Anonymous: access.Administer, Limits: map[string]access.Limit{"app": {RequestsPerSecond: 2}}}, nil)
 	if err != nil {

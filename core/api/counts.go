@@ -6,8 +6,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// What can be refused, and why a connection can be closed: the labels of
-// metrics, and places in counts.
+// The kinds of requests that can be refused, and the reasons for which a connection
+// can be closed: labels of metrics, and places in counts.
 const (
 	deniedCall = iota
 	deniedProposal
@@ -40,8 +40,8 @@ type counts struct {
 	refused [deniedKinds]atomic.Uint64
 	closed  [closedKinds]atomic.Uint64
 	// leftOut are the results that were left out of answers, ended the streams
-	// that were ended because their clients did not read.
-	// rest those that were ended because too many refusals waited.
+	// that were ended because their clients did not read, and rest those that were
+	// ended because too many refusals waited.
 	leftOut, ended, rest atomic.Uint64
 	// admin are the connections of the admin port that were closed for want of
 	// room.

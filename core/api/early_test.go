@@ -21,8 +21,7 @@ func pieces(raw []byte, size int) (s mem.BufferSlice) {
 	return s
 }
 
-// What is known of a large proposal from its ends is what all of it says, however it
-// is cut.
+// The ends of a large proposal say the same as all of it, however it is cut.
 func TestTheEndsOfAProposalSayWhatAllOfItSays(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := &hostv1.Proposal{
@@ -41,8 +40,8 @@ func TestTheEndsOfAProposalSayWhatAllOfItSays(t *testing.T) {
 	})
 }
 
-// Whatever is not one proposal with its data in one piece is left to the decoder: two
-// proposals, an id behind the data, a field that is not known, a message that is cut.
+// A message that is not one proposal with its data in one piece is left to the
+// decoder: two proposals, an id after the data, a field that is not known, a message that is cut.
 func TestWhatIsNotOnePlainProposalIsDecoded(t *testing.T) {
 	data := make([]byte, earlyBytes)
 	one := &hostv1.Proposal{Id: 7, Data: data, TimeoutMs: 5}
@@ -71,7 +70,7 @@ func TestWhatIsNotOnePlainProposalIsDecoded(t *testing.T) {
 	}
 }
 
-// FuzzEnds: whatever is read from the ends of a message, the decoder reads too.
+// FuzzEnds: the decoder reads the same as is read from the ends of a message.
 func FuzzEnds(f *testing.F) {
 	raw, err := proto.Marshal(&hostv1.ProposalBatch{Proposals: []*hostv1.Proposal{{Id: 7, Data: make([]byte, 200), TimeoutMs: 5}}})
 	if err != nil {

@@ -74,8 +74,8 @@ func (s *splitter) turnAway(c *clientConn, first []byte) error {
 	return errWantsTLS
 }
 
-// linger gives a client a moment to read why it is turned away. What is unread
-// when a connection is closed takes that along.
+// linger gives a client a moment to read why it is turned away. Bytes that are
+// unread when a connection is closed take that along.
 func (s *splitter) linger(c *clientConn) {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()

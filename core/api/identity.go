@@ -25,7 +25,7 @@ type caller struct {
 	// tls is the state of the connection, with the certificates that the client
 	// has shown; nil without TLS.
 	tls *tls.ConnectionState
-	// connection is what the client's limits know of it; nil if they don't ask.
+	// connection is the count of it for the limits of clients; nil without limits.
 	connection *sharedConnection
 	// request is the full name of a method of gRPC, or the path of an HTTP request.
 	request string

@@ -11,7 +11,7 @@ import (
 )
 
 // FuzzJSON: a request of whatever body for whatever path has one answer, in JSON, and
-// what is refused says why.
+// a refusal says why.
 func FuzzJSON(f *testing.F) {
 	f.Add("/v1/propose", `{"data":"AA=="}`)
 	f.Add("/v1/query", `{"data":"","consistency":"CONSISTENCY_STALE"}`)

@@ -52,8 +52,9 @@ func needs() map[string]access.Role {
 	}
 }
 
-// need is the role that a request needs, and what it is called in a refusal. What
-// is not in the table needs the most: it is better refused than forgotten.
+// need is the role that a request needs, and what it is called in a refusal. A
+// request that is not in the table needs the most: it is better refused than
+// forgotten.
 func need(table map[string]access.Role, request string) (access.Role, string) {
 	if strings.HasPrefix(request, profiles) {
 		return table[profiles], request

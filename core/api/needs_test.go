@@ -72,8 +72,8 @@ func isProfile(request string) bool {
 	return len(request) > len(profiles) && request[:len(profiles)] == profiles
 }
 
-// What nobody has thought of needs the most, and a path cannot be written in a way
-// that needs less.
+// A request that the table does not have needs the most, and a path cannot be
+// written in a way that needs less.
 func TestUnknownRequestsNeedTheMost(t *testing.T) {
 	for request, want := range map[string]access.Role{
 		"/v1/unheard":                   access.Administer,

@@ -52,10 +52,9 @@ type Limits struct {
 	// refused there or here, in either case as not applied.
 	MaxValueBytes int
 	// MaxConnections counts client connections of both kinds, by default
-	// 1024. It is never more than the limit of descriptors allows behind a
-	// reserve for plugins and storage. Sixteen more are served too, but neither propose nor
-	// query there: who does is refused and the connection closed. Those above are
-	// closed at once.
+	// 1024. It is never more than the limit of descriptors allows beside a reserve
+	// for plugins and storage. Sixteen more are served too, but a proposal or query
+	// there is refused and its connection closed. Those above are closed at once.
 	MaxConnections int
 	// MaxStreams is the most concurrent calls of one connection, by default
 	// 512; further ones wait in the client.
@@ -70,8 +69,8 @@ type Limits struct {
 	// MaxPending and MaxPendingBytes bound the proposals of all clients together
 	// that were read and whose answers were not yet sent, by default those of
 	// package defaults. A client that wants everything gets eight ninths, and
-	// several divide them: some are always left for one that comes. What is above is
-	// refused as too_many_requests.
+	// several divide them: some are always left for one that comes. A proposal
+	// above is refused as too_many_requests.
 	MaxPending      int
 	MaxPendingBytes int64
 	// MaxProposalStreams bounds the Proposals streams of all clients together, by
@@ -96,7 +95,7 @@ type Limits struct {
 	// read, by default 48 MiB. Results beyond are left out of their answers.
 	MaxResultBytes int
 	// SlowAfter is how long a client may leave a message unread before the results
-	// that wait behind it are left out, by default 2 s. After StalledAfter, by
+	// that wait after it are left out, by default 2 s. After StalledAfter, by
 	// default 10 s, its stream is ended, and as long after that its connection
 	// closed, unless it reads on.
 	SlowAfter, StalledAfter time.Duration

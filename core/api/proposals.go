@@ -23,8 +23,8 @@ import (
 // Every proposal that is read is answered. When the stream is to end before
 // the client wants it to, the reader hands on nothing more, the writer sends
 // what is outstanding and the call ends with a Failure, which says of all
-// other proposals that they were not applied. If the client does not read, what
-// is outstanding is given up, and the Failure says that the rest is unknown.
+// other proposals that they were not applied. If the client does not read, its
+// answers are given up, and the Failure says that the rest is unknown.
 type proposalStream struct {
 	svc    server.Service
 	audit  *streamAudit

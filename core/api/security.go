@@ -29,7 +29,7 @@ const (
 	// AuthOptional takes a client without a certificate too, and refuses one with a
 	// certificate that is not good.
 	AuthOptional ClientAuth = "optional"
-	// AuthRequired refuses whoever shows no good certificate.
+	// AuthRequired refuses a client that shows no good certificate.
 	AuthRequired ClientAuth = "required"
 )
 
@@ -46,7 +46,7 @@ type TLS struct {
 }
 
 // The application protocols of the two ports. A client that speaks both gets
-// HTTP/1.1, since what knows HTTP/2 without gRPC wants JSON.
+// HTTP/1.1, since one that knows HTTP/2 without gRPC wants JSON.
 const (
 	protocolHTTP1 = "http/1.1"
 	protocolHTTP2 = "h2"

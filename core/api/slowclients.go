@@ -15,8 +15,8 @@ import (
 // errSlowClient: the client has not read its answers for too long.
 var errSlowClient = errors.New("answers were not read")
 
-// slowClients looks after the Proposals streams whose clients do not read. What
-// waits for such a client loses its results first. Then the stream is ended, and
+// slowClients looks after the Proposals streams whose clients do not read. The
+// answers that wait for such a client lose their results first. Then the stream is ended, and
 // at last, if the client does not read the reason either, its connection.
 type slowClients struct {
 	mu      sync.Mutex

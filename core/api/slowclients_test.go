@@ -26,8 +26,8 @@ func silentStreams(t testing.TB, s *api.Server, streams, each int) []proposals {
 	return all
 }
 
-// What the clients of a host do not read is bounded for all of them together, and
-// a client that reads gets its results meanwhile.
+// The results that the clients of a host do not read are bounded for all of them
+// together, and a client that reads gets its own meanwhile.
 func TestResultsOfAllClientsAreBounded(t *testing.T) {
 	const streams, many, large, most = 20, 200, 64 << 10, 8 << 20
 	svc := &fakeService{hold: true}

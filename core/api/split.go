@@ -30,7 +30,7 @@ type splitter struct {
 	failed     *failedHandshakes
 
 	http1, http2 *branch
-	plain        *branch          // HTTP/2 without TLS, where that is wanted
+	plain        *branch          // HTTP/2 without TLS, if the port has TLS
 	reserved     *reservedServers // serve HTTP/2 beyond max
 	guard        *access.Guard    // counts connections for its clients
 	meters       *meters

@@ -39,7 +39,7 @@ func TestThePortsReadTheirCertificatesAnew(t *testing.T) {
 	}
 }
 
-// What is wrong with the files is said at the start, with the key and the file.
+// An error in the files is reported at the start, with the key and the file.
 func TestBadCertificateFilesAreRefused(t *testing.T) {
 	a := newAuthority(t)
 	for _, c := range []struct {

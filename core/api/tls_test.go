@@ -118,8 +118,8 @@ func TestClientsWithoutAGoodCertificateAreRefused(t *testing.T) {
 	}
 }
 
-// The protocol is agreed in the handshake. What speaks both gets JSON; what knows
-// nothing of such agreements is sorted by its first bytes.
+// The protocol is agreed in the handshake. A client that speaks both gets JSON;
+// one that knows nothing of such agreements is sorted by its first bytes.
 func TestTheHandshakeAgreesOnTheProtocol(t *testing.T) {
 	a := newAuthority(t)
 	s := start(t, api.Options{Service: &fakeService{}, TLS: a.port(t, api.AuthNone)})

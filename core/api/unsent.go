@@ -12,8 +12,8 @@ const smallAnswer = 512
 
 // boundedLocked leaves the result out of an answer for which there is no room: a
 // few bytes of a proposal may have a result of a MiB, and a client that does not
-// read would have the host keep those of all that it may have in flight. What all
-// clients together have not read is bounded too: a stream may have as much of it
+// read would have the host keep those of all that it may have in flight. The
+// results that all clients together have not read are bounded too: a stream may have as much of it
 // as is free, so that those that do not read leave something to the others.
 func (s *proposalStream) boundedLocked(a answer) answer {
 	size := a.keeps()
