@@ -73,8 +73,8 @@ func (i *identity) standing(others map[member.ID]bool) standing {
 // heard are the conflicts that were seen lately and count: those with the other
 // voters, and if there are none those with strangers. What members say that were
 // removed is of the past, as after a recovery. A member that has a connection with
-// this one has agreed on it to this one's store: who accuses in its name is somebody
-// else, or the connection ends and the accusation is repeated. It needs i.mu.
+// this one has agreed on it to this one's store: an accusation in its name is another
+// caller's, or the connection ends and the accusation is repeated. It needs i.mu.
 func (i *identity) heard(others map[member.ID]bool) []conflict {
 	alone := !slices.Contains(slices.Collect(maps.Values(others)), true)
 	var heard []conflict

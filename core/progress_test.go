@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/core/member"
@@ -63,34 +64,34 @@ func (c *cluster) warns(id member.ID, reason string) string {
 
 // gauge is the sum of a metric of a member.
 func (c *cluster) gauge(id member.ID, name string) (sum float64) {
-	families, err := c.metrics[id].Gather()
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	for _, f := range families {
-		for _, m := range f.GetMetric() {
-			if f.GetName() == name {
-				sum += m.GetGauge().GetValue()
-			}
-		}
+	for _, m := range c.gathered(id, name) {
+		sum += m.GetGauge().GetValue()
 	}
 	return sum
 }
 
 // counter is what a member has counted of requests with this result.
 func (c *cluster) counter(id member.ID, name, result string) (n float64) {
+	for _, m := range c.gathered(id, name) {
+		if m.GetLabel()[0].GetValue() == result {
+			n += m.GetCounter().GetValue()
+		}
+	}
+	return n
+}
+
+// gathered are a member's metrics of that name.
+func (c *cluster) gathered(id member.ID, name string) []*dto.Metric {
 	families, err := c.metrics[id].Gather()
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	for _, f := range families {
-		for _, m := range f.GetMetric() {
-			if f.GetName() == name && m.GetLabel()[0].GetValue() == result {
-				n += m.GetCounter().GetValue()
-			}
+		if f.GetName() == name {
+			return f.GetMetric()
 		}
 	}
-	return n
+	return nil
 }
 
 // readyz is the answer of a member's admin port.

@@ -75,7 +75,7 @@ func (w *removalWords) confirmed(self member.ID, registry *member.Registry, proo
 	return len(voters) == 0 || 2*say > others
 }
 
-// outlast tells whether the word of fewer than most is enough, since nobody else
+// outlast tells whether the word of fewer than most is enough, since no other voter
 // is left: of the other voters, more say the same, and have said so for as long as
 // the patience lasts, than can be reached and do not say so. It is for a member
 // that was away while it was removed and while others were replaced. Most of those
@@ -112,7 +112,7 @@ func (w *removalWords) outlast(self member.ID, registry *member.Registry, proof 
 // with the position of the removal, which must be beyond what is applied here,
 // or be the one that was applied here: up to there this node knows better. And
 // it must be the word of most others: a removal is decided by a
-// majority, while one alone may be wrong, or somebody else under its address.
+// majority, while one alone may be wrong, or another program under its address.
 func (h *Host) toldRemoved(e *transport.Event) {
 	if own := h.removal.Load(); own != nil && own.Index == e.Index && own.Term == e.Term {
 		h.removed(e.Index, e.Term)
@@ -141,7 +141,7 @@ func (h *Host) toldRemoved(e *transport.Event) {
 			ErrRemoved, e.Index, e.Term, h.lonelyPatience()))
 	default:
 		h.warnRemoval(fresh, "a peer says that this member was removed: that is believed when most of the other voters say so, "+
-			"or when nobody else is heard for long", e)
+			"or when no other voter is heard for long", e)
 	}
 }
 

@@ -53,7 +53,7 @@ func TestARemovedMemberEndsThoughAnotherOneWasReplaced(t *testing.T) {
 }
 
 // A member that leads, or hears a leader, is ended by no single voter's word that
-// it was removed, however long that is said, and though nobody else is reached.
+// it was removed, however long that is said, and though no other voter is reached.
 func TestOneVotersWordOfARemovalEndsNoMemberThatHasCompany(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	leader := c.leader()

@@ -93,7 +93,7 @@ func (h *Host) stop(ctx context.Context) error {
 
 // endAttendants waits for what else runs in the host, ends the audit, which has
 // every request by now, and ends the use of the data directory. Its disk may stand
-// still while somebody writes there.
+// still while a goroutine writes there.
 func (h *Host) endAttendants() error {
 	if err := within(closeTimeout, "a write to the data directory", h.wg.Wait); err != nil {
 		return err // the directory is in use

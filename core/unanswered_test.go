@@ -16,7 +16,7 @@ import (
 )
 
 // The path from a follower to the leader swallows what is large, as a transport does
-// that drops it in its own process and tells nobody. No leader answers what the
+// that drops it in its own process and tells no host. No leader answers what the
 // follower's clients write, while it is reachable for heartbeats. Every client hears at
 // the end of its time that the outcome is unknown, each counts, and the member says so.
 func TestFollowerWhoseProposalsVanishSaysSo(t *testing.T) {

@@ -35,7 +35,7 @@ func TestMembersJoinOverTLS(t *testing.T) {
 		return n
 	}
 	n4 := joins(4)
-	n5 := joins(5) // its list has neither the leader nor anybody who came after the first three
+	n5 := joins(5) // its list has neither the leader nor a member that came after the first three
 	c.nodes = append(c.nodes, n4, n5)
 	load.stop()
 	load.history.Check(t, c.agreed())

@@ -32,17 +32,19 @@ func reap(cmd *exec.Cmd, ended func()) error {
 }
 
 // suspended reports whether a signal has stopped the process.
-func suspended(pid int) bool {
-	fields := statFields(pid)
+func suspended(pid int) bool { return isStopped(statFields(pid)) }
+
+func isStopped(fields [][]byte) bool {
 	return len(fields) > 0 && (fields[0][0] == 'T' || fields[0][0] == 't')
 }
 
 // activityOf is what /proc says of a process.
 func activityOf(pid int) activity {
-	a := activity{suspended: suspended(pid)}
-	if fields := statFields(pid); len(fields) > stimeField {
+	fields := statFields(pid)
+	a := activity{suspended: isStopped(fields)}
+	if len(fields) > stimeField {
 		for _, field := range [][]byte{fields[utimeField], fields[stimeField]} {
-			ticks, _ := strconv.ParseUint(string(field), 10, 64) // what is no number is nothing
+			ticks, _ := strconv.ParseUint(string(field), 10, 64) // a field that is not a number counts as none
 			a.cpu += ticks
 		}
 	}

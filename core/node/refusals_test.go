@@ -62,7 +62,7 @@ func TestTheEndOfRefusalsIsLoggedOnce(t *testing.T) {
 	})
 }
 
-// Senders under ever new names have few lines, and nobody is forgotten for them.
+// Senders under ever new names have few lines, and no other sender is forgotten for them.
 func TestRefusalsUnderNewNamesDoNotFillTheLog(t *testing.T) {
 	n := follower(t)
 	var log bytes.Buffer

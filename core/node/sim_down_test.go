@@ -10,8 +10,8 @@ import (
 )
 
 // While one of three is down, one word in its name that another one has lost
-// data, which nobody repeats, stops the writes for no longer than it does while
-// all are there: whoever is down, and whoever hears it.
+// data, which is not repeated, stops the writes for no longer than it does while
+// all are there: whichever member is down, and whichever hears it.
 func TestOneWordInTheNameOfAMemberThatIsDownStopsNoWrites(t *testing.T) {
 	for name, gone := range map[string]struct {
 		down func(*liedTo) member.ID

@@ -7,9 +7,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// occupancy is how much of MaxPending and MaxPendingBytes is taken. What is refused
-// reads it without a lock: a refusal must not wait for those who are admitted,
-// expire or are answered, thousands at a time.
+// occupancy is how much of MaxPending and MaxPendingBytes is taken. A refusal
+// reads it without a lock, so as not to wait for requests that are admitted, expire or
+// are answered, thousands at a time.
 type occupancy struct {
 	proposals, bytes atomic.Int64
 }

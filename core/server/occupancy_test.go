@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Whoever holds the lock of all requests, and for however long, a proposal for which
-// there is no room is refused.
+// While another goroutine holds the lock of all requests, for however long, a proposal
+// for which there is no room is refused.
 func TestARefusalWaitsForNoLock(t *testing.T) {
 	s := New(Config{MaxPending: 1, Tick: tick, Election: election})
 	s.occupied.proposals.Add(1)

@@ -1,6 +1,6 @@
-// Package owntime tells how much of a wait this process was there for. Somebody
-// else is not late as long as who waits does not run: it was suspended, its
-// goroutines wait for a processor, or the machine stands still.
+// Package owntime tells how much of a wait this process was there for. Another
+// process is not late as long as the one that waits does not run: it was suspended,
+// its goroutines wait for a processor, or the machine stands still.
 package owntime
 
 import (

@@ -8,8 +8,8 @@ import (
 )
 
 // answerBounds is what is still to be repaired. After other attacks answers that are
-// not read bring a host to 255 MiB, which leaves no room below mostMemory.
-const answerBounds = "the memory of answers that are not read is too near to its bound"
+// not read bring a host to 260 MiB, which is beyond mostMemory.
+const answerBounds = "a host needs too much memory for answers that are not read"
 
 // Each attack on a cluster without TLS between its members, which take writes
 // through all ports meanwhile.

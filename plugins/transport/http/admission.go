@@ -26,7 +26,7 @@ func (e *endpoint) belongs(w http.ResponseWriter, r *http.Request, from uint64) 
 }
 
 // hears tells whether a caller that proved who it is may be heard, and has the
-// peers asked if need be. Without TLS nobody can tell.
+// peers asked if need be. Without TLS every caller is heard.
 func (e *endpoint) hears(from uint64) bool {
 	if e.security.members == nil {
 		return true

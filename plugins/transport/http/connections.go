@@ -134,7 +134,7 @@ type admittedConn struct {
 
 // Close implements net.Conn.
 func (c *admittedConn) Close() error {
-	// First, so that whoever sees the connection close finds a place.
+	// First, so that a caller that sees the connection close finds a place.
 	c.listener.mu.Lock()
 	c.listener.leave(c)
 	c.listener.mu.Unlock()

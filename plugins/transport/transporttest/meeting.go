@@ -63,7 +63,7 @@ func (n *Network) node(id uint64) *endpoint {
 	return nil
 }
 
-// admits reports whether to hears a caller: nobody passes for somebody else on a
+// admits reports whether e hears a caller: no endpoint passes for another one on a
 // Network, so a transport on it knows who is no member. It needs n.mu.
 func (e *endpoint) admits(caller *endpoint) bool {
 	id := caller.opts.NodeID

@@ -26,7 +26,7 @@ type History struct {
 	twice      []int // acknowledged more than once
 }
 
-// A Write of a key that nobody else writes. Began and ended are moments of one
+// A Write of a key that no other writer writes. Began and ended are moments of one
 // clock.
 type Write struct {
 	key          string
@@ -131,7 +131,7 @@ func (h *History) checkOrder(t testing.TB, byKey map[string]kv.Entry) {
 
 // checkCounter checks that every increment took place once: the counter's
 // value is the number of writes it has had, none was acknowledged twice, and
-// all that it counts somebody wrote.
+// a writer wrote all that it counts.
 func (h *History) checkCounter(t testing.TB, e kv.Entry) {
 	t.Helper()
 	if len(h.twice) > 0 {
@@ -148,7 +148,7 @@ func (h *History) checkCounter(t testing.TB, e kv.Entry) {
 	}
 	for to := 1; to <= value; to++ {
 		if _, known := h.increments[to]; !known {
-			t.Errorf("nobody incremented the counter to %d, which is %d", to, value)
+			t.Errorf("no writer incremented the counter to %d, which is %d", to, value)
 		}
 	}
 }

@@ -59,7 +59,7 @@ func ChildrenOf(pid int) []Process {
 }
 
 // SessionOf lists a host, which leads a session of its own, and everything
-// that it ever started, whoever its parent is by now.
+// that it ever started, whichever process its parent is by now.
 func SessionOf(pid int) []Process {
 	return Processes(func(p Process) bool { return p.Session == pid })
 }

@@ -1,5 +1,5 @@
 // Package arrivals keeps the places of snapshots that arrive. There are few, and
-// who holds one and sends little must not keep it from others.
+// a sender that holds one and sends little must not keep it from others.
 package arrivals
 
 import (

@@ -42,7 +42,7 @@ func trickle(h *holder, bytes int, seconds int) {
 	}
 }
 
-// Who sends a byte now and then keeps no place from anybody who sends.
+// A sender of a byte now and then keeps no place from one that sends more.
 func TestATricklingSenderGivesWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := New(2, silence)

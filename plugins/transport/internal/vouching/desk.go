@@ -1,5 +1,5 @@
-// Package vouching decides whom a transport hears whose callers prove who they
-// are: members. Whoever signs certificates may have signed those of others too.
+// Package vouching decides which callers a transport hears that prove who they are:
+// members. The signer of certificates may have signed those of others too.
 //
 // A node may be the last to hear of a member, and must not refuse that one for
 // good: it may be needed for an election. So of a caller that it does not know
