@@ -52,10 +52,15 @@ func byCertificate(c caller) (access.Identity, error) {
 		return who, detail(errBadCertificate, err.Error())
 	}
 	if time.Now().After(leaf.NotAfter) {
-		return who, detail(errBadCertificate, fmt.Sprintf("that of %s was valid until %s; connect again with a new one", name, leaf.NotAfter.UTC().Format(time.RFC3339)))
+		return who, outdated(name, leaf.NotAfter)
 	}
 	who.Name, who.Method = name, "certificate"
 	return who, nil
+}
+
+// outdated says that the certificate of a client has ended.
+func outdated(name string, end time.Time) error {
+	return detail(errBadCertificate, fmt.Sprintf("that of %s was valid until %s; connect again with a new one", name, end.UTC().Format(time.RFC3339)))
 }
 
 // addressOf is the IP address of a connection's end, in the one form that it has

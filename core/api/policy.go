@@ -59,9 +59,15 @@ func refusal(err error) error {
 	return e
 }
 
-// whileValid calls end with the reason when the token that a request came with is
-// not good any more. Release must be called when the request is over.
+// whileValid calls end with the reason, once, when the token or the certificate that a
+// request came with is not good any more. Release must be called when the request is
+// over.
 func whileValid(ctx context.Context, g *access.Guard, end func(error)) (release func()) {
 	id, _ := access.From(ctx)
+	if state := connectionOf(ctx).state(); state != nil && id.Method == access.MethodCertificate {
+		leaf := state.PeerCertificates[0]
+		timer := time.AfterFunc(time.Until(leaf.NotAfter), func() { end(statusOf(outdated(id.Name, leaf.NotAfter))) })
+		return func() { timer.Stop() }
+	}
 	return g.Hold(id, func(err error) { end(statusOf(refusal(err))) })
 }
