@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/connectivity"
@@ -16,6 +17,8 @@ type conns struct {
 
 	mu     sync.Mutex
 	byAddr map[string]*link
+	// dropped are closed soon.
+	dropped map[*link]struct{}
 	// learned are the client addresses of the cluster's members.
 	learned []string
 	closed  bool
@@ -68,14 +71,26 @@ func (c *conns) get(addr string) (*link, error) {
 	return l, nil
 }
 
-// drop closes the connection to addr, so that the next one is made anew.
-func (c *conns) drop(addr string) {
+// drop has the next connection to addr made anew, if conn is still the one. What is
+// under way there has its time to end.
+func (c *conns) drop(addr string, conn *grpc.ClientConn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if l := c.byAddr[addr]; l != nil {
-		delete(c.byAddr, addr)
-		l.conn.Close()
+	l := c.byAddr[addr]
+	if l == nil || l.conn != conn {
+		return
 	}
+	delete(c.byAddr, addr)
+	if c.dropped == nil {
+		c.dropped = map[*link]struct{}{}
+	}
+	c.dropped[l] = struct{}{}
+	time.AfterFunc(c.opts.RequestTimeout, func() {
+		c.mu.Lock()
+		delete(c.dropped, l)
+		c.mu.Unlock()
+		l.conn.Close()
+	})
 }
 
 // ready returns a connection to addr that is up. If it fails, nothing was
@@ -96,6 +111,9 @@ func (c *conns) close() {
 	defer c.mu.Unlock()
 	c.closed = true
 	for _, l := range c.byAddr {
+		l.conn.Close()
+	}
+	for l := range c.dropped {
 		l.conn.Close()
 	}
 }

@@ -219,6 +219,9 @@ func (s *session) open(addr string) (p *pipeline, leader string, err error) {
 	host := hostv1.NewHostClient(conn)
 	member, leader, err := s.ask(ctx, addr, host)
 	if err != nil {
+		if fromRPC(addr, err).Reason == reasonBadCertificate {
+			s.c.conns.drop(addr, conn)
+		}
 		return nil, "", err
 	}
 	stream, err := host.Proposals(ctx, grpc.ForceCodecV2(streamCodec{}))

@@ -131,6 +131,30 @@ func TestAClientsCertificateIsReadAnew(t *testing.T) {
 	}
 }
 
+// A client goes on with its new certificate when the one ends that it has connected
+// with: each proposal is applied, whatever else the client asks for.
+func TestAClientOutlivesItsCertificate(t *testing.T) {
+	own := newCerts(t)
+	own.write(t, "port")(own.IssueServer("port", []string{"127.0.0.1"}, time.Hour))
+	own.write(t, "app")(own.IssueClient("app", 3*time.Second))
+	end := time.Now().Add(4 * time.Second)
+	config, err := client.TLSFiles{CA: own.path("ca.crt"), Cert: own.path("app.crt"), Key: own.path("app.key")}.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := api.TLS{Cert: own.path("port.crt"), Key: own.path("port.key"), ClientCA: own.path("ca.crt"), ClientAuth: api.AuthRequired}
+	cl := newClient(t, client.Options{Endpoints: []string{serve(t, port)}, TLS: config, RequestTimeout: 2 * time.Second})
+	if _, err := cl.Propose(background, []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	own.write(t, "app")(own.IssueClient("app", time.Hour))
+	for time.Now().Before(end) {
+		if _, err := cl.Propose(background, []byte("x")); err != nil {
+			t.Fatalf("%v before the certificate has ended for a second: %v", time.Until(end), err)
+		}
+	}
+}
+
 func TestTLSOptions(t *testing.T) {
 	own := newCerts(t)
 	own.write(t, "app")(own.IssueClient("app", time.Hour))

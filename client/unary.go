@@ -84,7 +84,7 @@ func (c *Client) try(ctx context.Context, addr string, r request) *Error {
 	if err := r.send(ctx, hostv1.NewHostClient(conn)); err != nil {
 		e := fromRPC(addr, err)
 		if e.Reason == reasonBadCertificate {
-			c.conns.drop(addr)
+			c.conns.drop(addr, conn)
 		}
 		if r.reads {
 			e.Outcome = NotApplied
