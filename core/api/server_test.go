@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -13,12 +12,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/net/http2"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/status"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/core/api"
@@ -158,171 +151,5 @@ func TestConnectionsThatSayNothingAreClosed(t *testing.T) {
 			t.Fatal(err)
 		}
 		closedByHost(t, conn)
-	}
-}
-
-func TestStopDoesNotWaitForSilentConnections(t *testing.T) {
-	s := start(t, api.Options{Service: &fakeService{}})
-	silent, half := connect(t, s), connect(t, s)
-	if _, err := io.WriteString(half, "GET /v1/status HTTP/1.1\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	idle := connect(t, s)
-	if _, err := io.WriteString(idle, "GET /v1/status HTTP/1.1\r\nHost: h\r\n\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.ReadResponse(bufio.NewReader(idle), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, _ = io.Copy(io.Discard, resp.Body)
-	resp.Body.Close()
-
-	if err := s.Stop(context.Background()); err != nil {
-		t.Errorf("Stop() = %v", err)
-	}
-	for _, conn := range []net.Conn{silent, half, idle} {
-		closedByHost(t, conn)
-	}
-}
-
-func TestConnectionLimit(t *testing.T) {
-	s := start(t, api.Options{
-		Service: &fakeService{}, Limits: api.Limits{MaxConnections: 2}, Logger: slog.New(slog.DiscardHandler),
-	})
-	// Both places are taken once these are answered.
-	_, err := hostClient(t, s).Status(context.Background(), &hostv1.StatusRequest{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	held := connect(t, s)
-	if _, err := io.WriteString(held, "GET /v1/status HTTP/1.1\r\nHost: h\r\n\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := http.ReadResponse(bufio.NewReader(held), nil); err != nil {
-		t.Fatal(err)
-	}
-	administrationOnly(t, s)
-	for range 16 { // those who were refused give theirs back
-		within(t, "a reserved place is free", func() bool {
-			connection := connect(t, s)
-			_, err := io.WriteString(connection, "GET /v1/members HTTP/1.1\r\nHost: h\r\n\r\n")
-			if err == nil {
-				_, err = http.ReadResponse(bufio.NewReader(connection), nil)
-			}
-			return err == nil
-		})
-	}
-	closedByHost(t, connect(t, s))
-	// A place that is given back can be taken again.
-	held.Close()
-	within(t, "a place is free", func() bool {
-		resp, err := httpClient().Get("http://" + s.Addr().String() + "/v1/status")
-		if err != nil {
-			return false
-		}
-		resp.Body.Close()
-		return resp.StatusCode == http.StatusOK
-	})
-}
-
-// administrationOnly checks what is served on connections beyond the limit, and
-// keeps none.
-func administrationOnly(t *testing.T, s *api.Server) {
-	t.Helper()
-	conn, err := grpc.NewClient(s.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	ctx, host := context.Background(), hostv1.NewHostClient(conn)
-	if _, err := host.RemoveMember(ctx, &hostv1.RemoveMemberRequest{Id: "a"}); err != nil {
-		t.Errorf("RemoveMember() = %v", err)
-	}
-	if _, err := host.TransferLeader(ctx, &hostv1.TransferLeaderRequest{}); err != nil {
-		t.Errorf("TransferLeader() = %v", err)
-	}
-	if _, err := host.Propose(ctx, &hostv1.ProposeRequest{Data: []byte("x")}); status.Code(err) != codes.ResourceExhausted {
-		t.Errorf("Propose() = %v", err)
-	}
-	if stream, err := host.Proposals(ctx); err != nil {
-		t.Error(err)
-	} else if _, err := stream.Recv(); status.Code(err) != codes.ResourceExhausted {
-		t.Errorf("Proposals() = %v", err)
-	}
-	for _, x := range []struct {
-		request string
-		want    int
-	}{
-		{"POST /v1/query HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}", http.StatusTooManyRequests},
-		{"GET /v1/status HTTP/1.1\r\nHost: h\r\n\r\n", http.StatusOK},
-	} {
-		connection := connect(t, s)
-		if _, err := io.WriteString(connection, x.request); err != nil {
-			t.Fatal(err)
-		}
-		resp, err := http.ReadResponse(bufio.NewReader(connection), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, _ = io.Copy(io.Discard, resp.Body)
-		if refused := x.want == http.StatusTooManyRequests; resp.Close != refused {
-			t.Errorf("%q: the connection is closed: %v", x.request, resp.Close)
-		}
-		connection.Close()
-		if resp.StatusCode != x.want {
-			t.Errorf("%q is answered with %d", x.request, resp.StatusCode)
-		}
-	}
-}
-
-func TestStopLetsJSONRequestsFinish(t *testing.T) {
-	svc := &fakeService{hold: true}
-	s := start(t, api.Options{Service: svc})
-	answered := make(chan int, 1)
-	go func() {
-		resp, err := httpClient().Post("http://"+s.Addr().String()+"/v1/propose", "application/json", strings.NewReader(`{"data":"eA=="}`))
-		if err != nil {
-			t.Errorf("propose: %v", err)
-			answered <- 0
-			return
-		}
-		resp.Body.Close()
-		answered <- resp.StatusCode
-	}()
-	within(t, "proposal held", func() bool { return svc.heldCount() == 1 })
-	stopped := make(chan error, 1)
-	go func() { stopped <- s.Stop(context.Background()) }()
-	svc.release(nil)
-	if code := <-answered; code != http.StatusOK {
-		t.Errorf("answer %d, want 200", code)
-	}
-	if err := <-stopped; err != nil {
-		t.Errorf("Stop() = %v", err)
-	}
-}
-
-// A client that begins HTTP/2 and says nothing more keeps neither a stop waiting nor
-// those that are to be told of it.
-func TestStopDoesNotWaitForHTTP2ThatOnlyBegins(t *testing.T) {
-	a := newAuthority(t)
-	for name, port := range map[string]api.TLS{"plain": {}, "where TLS is wanted": a.port(t, api.AuthNone)} {
-		t.Run(name, func(t *testing.T) {
-			s := start(t, api.Options{Service: &fakeService{}, TLS: port, Limits: api.Limits{FirstBytes: time.Hour}})
-			for _, more := range []string{"", "\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00"} { // none of the first frame, and a part
-				conn := connect(t, s)
-				if _, err := io.WriteString(conn, http2.ClientPreface+more); err != nil {
-					t.Fatal(err)
-				}
-				if _, err := http2.NewFramer(conn, conn).ReadFrame(); err != nil { // gRPC has the connection
-					t.Fatal(err)
-				}
-			}
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-			defer cancel()
-			if err := s.Stop(ctx); err != nil {
-				t.Errorf("Stop() = %v", err)
-			}
-		})
 	}
 }
