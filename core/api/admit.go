@@ -29,7 +29,7 @@ func (s *proposalStream) admit(batch *proposalBatch) (refused int, ok bool) {
 	}
 	for i := range admitted {
 		p := &admitted[i]
-		id, size := p.id, len(p.data)+proposalOverhead
+		id, size := p.id, p.size()
 		s.svc.ProposeAsync(p.data, p.timeout, func(result server.Result, err error) {
 			s.answer(id, size, arrived, result, err)
 		})
@@ -55,7 +55,7 @@ func (s *proposalStream) refuseLocked(batch *proposalBatch, draining error) (adm
 		if s.closing {
 			break
 		}
-		size := len(p.data) + proposalOverhead
+		size := p.size()
 		switch {
 		case draining != nil:
 			s.pushRefusalLocked(p.id, &stopping, draining, batch.arrived)

@@ -61,13 +61,13 @@ func (a *streamAudit) admitSome(s *proposalStream, batch []proposal, arrived tim
 	}
 	if err := a.log.Begin(s.stream.Context(), records); err != nil {
 		for i := range batch {
-			s.answer(batch[i].id, len(batch[i].data)+proposalOverhead, arrived, server.Result{}, err)
+			s.answer(batch[i].id, batch[i].size(), arrived, server.Result{}, err)
 		}
 		return
 	}
 	for i := range batch {
 		p, r := &batch[i], &records[i]
-		id, size := p.id, len(p.data)+proposalOverhead
+		id, size := p.id, p.size()
 		s.svc.ProposeAsync(p.data, p.timeout, func(result server.Result, err error) {
 			conclude(r, effectOf(result), err)
 			a.log.End(*r)

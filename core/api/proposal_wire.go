@@ -15,6 +15,9 @@ type proposal struct {
 	timeout time.Duration
 }
 
+// size is what the proposal counts for.
+func (p *proposal) size() int { return len(p.data) + proposalOverhead }
+
 // A proposalBatch is hostv1.ProposalBatch. It is used again for every message
 // of a stream; err says that the last message is not to be used.
 type proposalBatch struct {
