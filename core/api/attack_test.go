@@ -22,23 +22,25 @@ import (
 	"github.com/pontoon-raft/pontoon/core/server"
 )
 
+// resets opens so many streams and breaks them off. An error is that of the connection.
+func resets(c *rawClient, n int) error {
+	for range n {
+		id, err := c.begin(hostv1.Host_Proposals_FullMethodName)
+		if err == nil {
+			err = c.framer.WriteRSTStream(id, http2.ErrCodeCancel)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // A client that opens streams to break them off is cut off; one that breaks off
 // some is not.
 func TestRapidResetsCutAClientOff(t *testing.T) {
 	r := prometheus.NewRegistry()
 	s := start(t, api.Options{Service: &fakeService{}, Metrics: r, Logger: slog.New(slog.DiscardHandler)})
-	resets := func(c *rawClient, n int) error {
-		for range n {
-			id, err := c.begin(hostv1.Host_Proposals_FullMethodName)
-			if err == nil {
-				err = c.framer.WriteRSTStream(id, http2.ErrCodeCancel)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 	patient := dialRaw(t, s, 64<<10)
 	if err := resets(patient, 200); err != nil {
 		t.Fatal(err)
@@ -243,4 +245,17 @@ func TestAClientThatTakesNoAnswerLeavesRoomForOthers(t *testing.T) {
 	if err != nil || len(answer.GetData()) != large {
 		t.Errorf("another client is answered with %v", err)
 	}
+}
+
+// A client without TLS, where that is wanted, is held to the same bounds while it is
+// told so.
+func TestAClientWithoutTLSIsHeldToTheBounds(t *testing.T) {
+	r := prometheus.NewRegistry()
+	s := start(t, api.Options{
+		Service: &fakeService{}, Metrics: r, TLS: newAuthority(t).port(t, api.AuthNone), Logger: slog.New(slog.DiscardHandler),
+	})
+	attacker := dialRaw(t, s, 64<<10)
+	go func() { _, _ = io.Copy(io.Discard, attacker.conn) }()
+	_ = resets(attacker, 20_000) // an error is that of the connection
+	within(t, "the attacker is cut off", func() bool { return metric(t, r, "pontoon_api_connections_closed_total") == 1 })
 }

@@ -16,12 +16,10 @@ type clientConn struct {
 	state   tls.ConnectionState // of secured
 	place   *place              // nil unless reserved
 	shared  *sharedConnection
-	meter   *meter // of its frames
-	http2   bool   // and not HTTP/1.1
-	// turnedAway: it goes to gRPC only to be told that TLS is wanted.
-	turnedAway bool
-	closed     chan struct{} // closed by release
-	release    func()
+	meter   *meter        // of its frames
+	http2   bool          // and not HTTP/1.1
+	closed  chan struct{} // closed by release
+	release func()
 }
 
 // RemoteAddr implements net.Conn.

@@ -65,7 +65,7 @@ func (s *splitter) turnAway(c *clientConn, first []byte) error {
 	case isHTTP2:
 		s.failed.note(c.Conn.RemoteAddr(), errWantsTLS)
 		_ = c.SetDeadline(time.Time{})
-		c.turnedAway = true
+		c.http2 = true // which is counted, as that of others
 		s.plain.hand(&begunConn{Conn: c, seen: seen})
 		return errHandedOn
 	}

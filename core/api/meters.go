@@ -86,7 +86,7 @@ func (a *meters) closeSilent() {
 	a.mu.Lock()
 	var silent []*clientConn
 	for m, c := range a.conns {
-		if c.turnedAway || c.http2 && !m.begun() {
+		if c.http2 && !m.begun() {
 			silent = append(silent, c)
 		}
 	}
