@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/server"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
@@ -200,58 +198,6 @@ func (h *Host) awaitAppends(ctx context.Context, g *generation) {
 	case <-g.failed:
 	case <-ctx.Done():
 		h.logger.Warn("the storage did not acknowledge the last append before it was closed")
-	}
-}
-
-// closePlugin closes a plugin by its contract, and then ends its process.
-func (h *Host) closePlugin(ctx context.Context, in *catalog.Instance, closeContract func(context.Context) error) error {
-	info := in.Info()
-	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
-	defer cancel()
-	var stopErr error
-	// A process is killed when ctx ends, so only a backend inside the host can
-	// take longer.
-	forced := within(closeTimeout+closeTimeout/2, fmt.Sprintf("%s(%s)", info.Kind, info.Name), func() {
-		if !isDone(in) {
-			if err := closeContract(ctx); err != nil {
-				h.logger.Warn("plugin did not close", "kind", info.Kind, "plugin", info.Name, "error", err)
-			}
-		}
-		stopErr = in.Stop(ctx)
-	})
-	if forced != nil {
-		return forced
-	}
-	if stopErr != nil {
-		return fmt.Errorf("%w: %s(%s): %w", ErrForced, info.Kind, info.Name, stopErr)
-	}
-	h.logger.Info(string(info.Kind)+" closed", "plugin", info.Name)
-	return nil
-}
-
-// closeTransports closes all transports at the same time.
-func (h *Host) closeTransports(ctx context.Context) error {
-	errs := make([]error, len(h.courier.carriers))
-	var wg sync.WaitGroup
-	for i, k := range h.courier.carriers {
-		if in := k.running.Load(); in != nil {
-			wg.Go(func() { errs[i] = h.closePlugin(ctx, in, in.Transport().Close) })
-		}
-	}
-	wg.Wait()
-	return errors.Join(errs...)
-}
-
-// closeTimeout bounds the end of one plugin: three of them and the rest fit
-// into five seconds.
-const closeTimeout = time.Second
-
-func isDone(in *catalog.Instance) bool {
-	select {
-	case <-in.Done():
-		return true
-	default:
-		return false
 	}
 }
 

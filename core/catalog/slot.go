@@ -32,25 +32,6 @@ const (
 	Stopped State = "stopped"
 )
 
-// Status is a slot's state at one moment.
-type Status struct {
-	Kind plugins.Kind
-	// Name and Version are what the plugin said of itself when it last ran;
-	// before that, Name is the configured name or path.
-	Name, Version string
-	// PID is 0 if there is no process.
-	PID   int
-	State State
-	// Restarts counts the starts after the first.
-	Restarts int
-	// Missed counts the probes that were not answered in time.
-	Missed uint64
-	// LastError says why the plugin ended or failed to start, the first time
-	// since it last got anywhere, and how often it did so again; empty if it never
-	// did.
-	LastError string
-}
-
 // A Slot is the supervised place of one plugin, in which one process after the
 // other runs it. Its methods may be called concurrently.
 type Slot struct {
@@ -264,21 +245,6 @@ func (s *Slot) kill() {
 	if in != nil {
 		in.life.kill(closedReason)
 	}
-}
-
-// Status returns the slot's state.
-func (s *Slot) Status() Status {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	st := Status{
-		Kind: s.plan.kind, Name: s.info.Name, Version: s.info.Version,
-		State: s.state, Restarts: max(0, s.starts-1), Missed: s.missed.Load(),
-	}
-	if s.current != nil && !s.current.isDone() {
-		st.PID = s.current.PID()
-	}
-	st.LastError = s.causes.Error()
-	return st
 }
 
 func (s *Slot) hasServed() bool {
