@@ -40,13 +40,20 @@ func readTokenFile(path string) (tokenFile, fs.FileInfo, error) {
 	if err := ownership.CheckDir(path); err != nil {
 		return tokenFile{}, nil, err
 	}
+	// A pipe that is opened has its reader wait for a writer.
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a file", path)
+	}
+	if err != nil {
+		return tokenFile{}, nil, err
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return tokenFile{}, nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
+	if info, err = f.Stat(); err != nil {
 		return tokenFile{}, nil, err
 	}
 	if err := ownership.CheckSecret(path, info); err != nil {
