@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -113,7 +114,9 @@ func (w *writer) goOn(f *scanned) error {
 	if err != nil {
 		return err
 	}
-	if err := file.Sync(); err != nil { // what another process wrote and did not sync
+	// What was written, or put in place, may not be durable: by another process, or
+	// before a failure.
+	if err := errors.Join(file.Sync(), w.fs.SyncDir(".")); err != nil {
 		return errors.Join(err, file.Close())
 	}
 	w.file, w.end, w.records = file, f.end, f.records
@@ -145,10 +148,12 @@ func (w *writer) newFile(torn, damaged *Tail) error {
 	pos := w.pos
 	line := w.openingLine(&pos, number, oldest, torn, damaged)
 	if err := vfs.Replace(w.fs, FileName(number), tempName, line); err != nil {
+		w.leaveFor(number)
 		return err
 	}
 	file, err := w.fs.Open(FileName(number))
 	if err != nil {
+		w.leaveFor(number)
 		return err
 	}
 	w.abandon()
@@ -157,6 +162,15 @@ func (w *writer) newFile(torn, damaged *Tail) error {
 	w.log.head.Store(&pos)
 	w.remove(old, oldest)
 	return nil
+}
+
+// leaveFor gives the present file up unless that of the next number is known not to
+// stand: the chain must not go on in both. What stands is looked at before the next
+// record.
+func (w *writer) leaveFor(next uint64) {
+	if names, err := w.fs.List("."); err != nil || slices.Contains(numbersOf(names), next) {
+		w.abandon()
+	}
 }
 
 // kept is the number of the first file that is kept beside the one of that number,
