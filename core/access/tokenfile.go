@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 
 	"github.com/pontoon-raft/pontoon/internal/ownership"
+	"github.com/pontoon-raft/pontoon/internal/regular"
 )
 
 // Bounds of a file of tokens.
@@ -40,22 +40,11 @@ func readTokenFile(path string) (tokenFile, fs.FileInfo, error) {
 	if err := ownership.CheckDir(path); err != nil {
 		return tokenFile{}, nil, err
 	}
-	// A pipe that is opened has its reader wait for a writer.
-	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is not a file", path)
-	}
-	if err != nil {
-		return tokenFile{}, nil, err
-	}
-	f, err := os.Open(path)
+	f, info, err := regular.Open(path)
 	if err != nil {
 		return tokenFile{}, nil, err
 	}
 	defer f.Close()
-	if info, err = f.Stat(); err != nil {
-		return tokenFile{}, nil, err
-	}
 	if err := ownership.CheckSecret(path, info); err != nil {
 		return tokenFile{}, info, err
 	}

@@ -11,9 +11,9 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/internal/regular"
 )
 
 // A File is one PEM file, with the key of the configuration that names it.
@@ -29,7 +29,7 @@ func (f File) Read() (string, error) {
 }
 
 func read(path string) (string, error) {
-	f, err := os.Open(path)
+	f, _, err := regular.Open(path)
 	if err != nil {
 		return "", err
 	}
