@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"math/big"
 	"strconv"
 	"strings"
 	"time"
@@ -131,12 +132,15 @@ func parseSize(s string) (uint64, error) {
 	if strings.Trim(number, "0123456789.") != "" {
 		return 0, errSize // no exponents, signs, Inf or NaN
 	}
-	f, err := strconv.ParseFloat(number, 64)
-	f *= float64(unit)
-	if err != nil || f != math.Trunc(f) || f >= math.MaxInt64 {
+	exact, ok := new(big.Rat).SetString(number) // a float has no room for the halves of large sizes
+	if !ok {
 		return 0, errSize
 	}
-	return uint64(f), nil
+	exact.Mul(exact, new(big.Rat).SetUint64(unit))
+	if !exact.IsInt() || !exact.Num().IsInt64() {
+		return 0, errSize
+	}
+	return exact.Num().Uint64(), nil
 }
 
 func (v sizeValue) String() string {

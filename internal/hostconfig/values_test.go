@@ -9,6 +9,7 @@ import (
 func TestSizes(t *testing.T) {
 	for text, want := range map[string]uint64{
 		"0": 0, "17": 17, "4KiB": 4096, "4 KiB": 4096, "1.5MiB": 3 << 19, "2GiB": 2 << 30, "8B": 8,
+		"4503599627370496.5KiB": 1<<62 + 512,
 	} {
 		if got, err := parseSize(text); err != nil || got != want {
 			t.Errorf("%q is %d (%v), want %d", text, got, err, want)
