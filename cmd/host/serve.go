@@ -38,6 +38,8 @@ nohup a SIGHUP changes nothing.`,
 	untilEOF := cmd.Flags().Bool("stop-on-stdin-eof", false, "stop when standard input ends, as when the parent process dies")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		notGathered := gatherTimers()
+		room := roomForGarbage(os.Getenv)
+		defer runtime.KeepAlive(room)
 		stderr := cmd.ErrOrStderr()
 		sink := logsink.New(stderr)
 		cmd.Root().SetErr(sink)

@@ -45,7 +45,7 @@ func newBounds(l Limits, log *slog.Logger) *bounds {
 		slow:    slowClients{streams: map[*proposalStream]struct{}{}},
 	}
 	b.meters = meters{
-		limits: l, mostBytes: mostUnfinished, counts: &b.counts, results: &b.results, conns: map[*meter]*clientConn{},
+		limits: l, mostBytes: mostUnfinished, mostUnread: l.mostUnread(), counts: &b.counts, results: &b.results, conns: map[*meter]*clientConn{},
 		breaks: breaks{by: map[string]*breakBucket{}}, said: sparing{log: log},
 	}
 	return b

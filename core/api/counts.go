@@ -24,6 +24,7 @@ const (
 	closedResets
 	closedUnfinished
 	closedStreams
+	closedUnread
 	closedKinds
 )
 
@@ -32,7 +33,7 @@ func refusedNames() [deniedKinds]string {
 }
 
 func closedNames() [closedKinds]string {
-	return [...]string{"slow", "pace", "resets", "unfinished", "streams"}
+	return [...]string{"slow", "pace", "resets", "unfinished", "streams", "unread"}
 }
 
 // counts are what the bounds have cost clients.
@@ -68,6 +69,7 @@ func (b *bounds) collectors() []prometheus.Collector {
 		counter("api_streams_ended_total", "Proposals streams that were ended because their clients did not read.", nil, &b.counts.ended),
 		gauge("api_open_streams", "HTTP/2 streams that are not over, also those whose clients take no answer.", b.meters.streams.Load),
 		gauge("api_unfinished_bytes", "Bytes of messages of clients of which a part has come.", b.meters.bytes.Load),
+		gauge("api_unread_bytes", "Bytes that clients have sent and the host has not read.", b.meters.unread.Load),
 		counter("api_admin_connections_closed_total", "Connections of the admin port that were closed because there were too many.", nil, &b.counts.admin),
 		counter("api_streams_refused_total", "Proposals streams that were ended with the refusal of all the rest, because too many refusals waited to be read.", nil, &b.counts.rest),
 	}

@@ -16,6 +16,7 @@ func (m *meterIn) frame(f frame) {
 	case f.kind == frameData && u != nil && f.length > 0: // gRPC keeps nothing of an empty one
 		u.bytes += frameCost
 		m.bytes += frameCost
+		m.unread += u.unread.received(int64(f.length))
 		if f.flags&flagPadded != 0 {
 			u.opaque = true
 		}
@@ -70,10 +71,17 @@ func (m *meterOut) frame(f frame) {
 
 func (m *meterOut) payload(f frame, chunk []byte) {
 	u := m.open[f.stream]
-	if u == nil || f.kind != frameData {
+	if u == nil {
 		return
 	}
-	for len(chunk) > 0 {
-		chunk, u.served = u.answers.feed(chunk)
+	switch f.kind {
+	case frameCredit:
+		if by, whole := m.credit.feed(chunk); whole {
+			m.unread -= u.unread.credited(by)
+		}
+	case frameData:
+		for len(chunk) > 0 {
+			chunk, u.served = u.answers.feed(chunk)
+		}
 	}
 }

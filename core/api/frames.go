@@ -9,6 +9,7 @@ const (
 	frameData    = 0x0
 	frameHeaders = 0x1
 	frameReset   = 0x3
+	frameCredit  = 0x8 // WINDOW_UPDATE
 
 	flagEndStream = 0x1
 	flagPadded    = 0x8

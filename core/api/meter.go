@@ -25,6 +25,8 @@ type meter struct {
 	open    map[uint32]*unfinished
 	last    uint32 // the newest stream of the client
 	bytes   int64  // of all unfinished
+	unread  int64  // of all streams
+	credit  creditReader
 	data    uint64 // bytes of answers that were written
 	handed  int64  // bytes of large answers that were given to gRPC and not written
 	address string
@@ -36,7 +38,7 @@ type meter struct {
 	before meterTotals
 }
 
-type meterTotals struct{ streams, bytes int64 }
+type meterTotals struct{ streams, bytes, unread int64 }
 
 // An unfinished is one stream, and what has come of a message of it that is not
 // complete.
@@ -46,6 +48,7 @@ type unfinished struct {
 	bytes    int64
 	since    time.Time // of the message; zero if there is none
 	opaque   bool      // its messages cannot be told apart
+	unread   unread
 
 	answers messageReader
 	served  bool // messages were written, and the last one wholly
@@ -97,18 +100,21 @@ func (m *meter) done() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.isDone = true
-	m.open, m.bytes = map[uint32]*unfinished{}, 0
+	m.open, m.bytes, m.unread = map[uint32]*unfinished{}, 0, 0
 	m.noteLocked()
 }
 
 // noteLocked tells the host what has changed.
 func (m *meter) noteLocked() {
-	now := meterTotals{int64(len(m.open)), m.bytes}
+	now := meterTotals{int64(len(m.open)), m.bytes, m.unread}
 	if d := now.streams - m.before.streams; d != 0 {
 		m.all.streams.Add(d)
 	}
 	if d := now.bytes - m.before.bytes; d != 0 {
 		m.all.bytes.Add(d)
+	}
+	if d := now.unread - m.before.unread; d != 0 {
+		m.all.unread.Add(d)
 	}
 	m.before = now
 	if m.handed > 0 && !m.owesLocked() {
@@ -122,6 +128,7 @@ func (m *meter) closeLocked(stream uint32) bool {
 		return false
 	}
 	m.bytes -= u.bytes
+	m.unread -= u.unread.cost()
 	delete(m.open, stream)
 	return true
 }

@@ -17,7 +17,7 @@ import (
 func metered(t *testing.T, mostBytes int64, conns int) (*meters, []*clientConn, []net.Conn) {
 	t.Helper()
 	all := &meters{
-		limits: Limits{}.withDefaults(), mostBytes: mostBytes, counts: &counts{}, results: &atomic.Int64{},
+		limits: Limits{}.withDefaults(), mostBytes: mostBytes, mostUnread: 1 << 30, counts: &counts{}, results: &atomic.Int64{},
 		conns: map[*meter]*clientConn{}, breaks: breaks{by: map[string]*breakBucket{}}, said: sparing{log: slog.New(slog.DiscardHandler)},
 	}
 	var ours []*clientConn

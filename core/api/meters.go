@@ -12,13 +12,15 @@ import (
 // Meters are those of all connections of clients. When all together have the host
 // keep more than it may, the connection with the most is cut off.
 type meters struct {
-	limits         Limits
-	mostBytes      int64 // of messages of which a part has come
-	counts         *counts
-	results        *atomic.Int64 // see bounds
-	handed         handedBytes
-	streams, bytes atomic.Int64
-	cutting        sync.Mutex
+	limits                 Limits
+	mostBytes              int64 // of messages of which a part has come
+	mostUnread             int64 // bytes of what has come and was not read
+	streams, bytes, unread atomic.Int64
+
+	counts  *counts
+	results *atomic.Int64 // see bounds
+	handed  handedBytes
+	cutting sync.Mutex
 
 	mu     sync.Mutex
 	conns  map[*meter]*clientConn
@@ -48,6 +50,8 @@ func (a *meters) remove(c *clientConn) {
 // check cuts connections off while all together are over a bound.
 func (a *meters) check() {
 	for a.bytes.Load() > a.mostBytes && a.cutMost(closedUnfinished, func(t meterTotals) int64 { return t.bytes }) {
+	}
+	for a.unread.Load() > a.mostUnread && a.cutMost(closedUnread, func(t meterTotals) int64 { return t.unread }) {
 	}
 	for a.streams.Load() > int64(2*a.limits.MaxOpenCalls) && a.cutMost(closedStreams, func(t meterTotals) int64 { return t.streams }) {
 	}
