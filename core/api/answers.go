@@ -21,10 +21,15 @@ func (q *answerQueue) push(a answer) { q.all = append(q.all, a) }
 // room that a burst has needed is given back.
 const spareAnswers = 1024
 
-// pop moves answers to an empty batch, as many as fit one message.
+// pop moves answers to an empty batch, as many as fit one message. With their tags
+// they fit a buffer of that size: the pool's next one is thirty times as large.
 func (q *answerQueue) pop(batch []answer) (_ []answer, size int) {
-	for q.head < len(q.all) && (len(batch) == 0 || size+q.all[q.head].outer <= resultBatchBytes) {
-		size += q.all[q.head].outer
+	for wire := 0; q.head < len(q.all); {
+		outer := q.all[q.head].outer
+		if wire += bytesSize(outer); len(batch) > 0 && wire > resultBatchBytes {
+			break
+		}
+		size += outer
 		batch = append(batch, q.all[q.head])
 		q.all[q.head] = answer{}
 		q.head++

@@ -9,10 +9,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// codec is gRPC's protobuf codec with two additions: the two messages of the
-// Proposals stream are coded by hand (the same bytes, less work), and a
-// request that is too large or malformed is kept as an error for the handler
-// instead of ending the call without a Failure.
+// codec is gRPC's protobuf codec with three additions: the two messages of the
+// Proposals stream are coded by hand (the same bytes, less work), large answers
+// without a copy of their data, and a request that is too large or malformed is
+// kept as an error for the handler instead of ending the call without a Failure.
 type codec struct {
 	proto encoding.CodecV2
 	// messageBytes is the largest request that is decoded, batchCount the
@@ -39,11 +39,13 @@ func (c *codec) Name() string { return grpcproto.Name }
 
 // Marshal implements encoding.CodecV2.
 func (c *codec) Marshal(v any) (mem.BufferSlice, error) {
-	results, ok := v.(*resultBatch)
-	if !ok {
-		return c.proto.Marshal(v)
+	if results, ok := v.(*resultBatch); ok {
+		return results.encode(), nil
 	}
-	return mem.BufferSlice{results.buffer()}, nil
+	if large, ok := partsOf(v); ok {
+		return large, nil
+	}
+	return c.proto.Marshal(v)
 }
 
 // Unmarshal implements encoding.CodecV2.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
@@ -91,20 +92,22 @@ func leaveOut(resp *hostv1.ProposeResponse, why error) {
 	resp.Data, resp.ResultLost = nil, true
 }
 
-// reserveJSON makes room for an answer that is written by JSON. It returns the
-// answer, without its result if there is no room, and what to give back.
+// reserveJSON makes room for an answer that is written by JSON, as the text that it
+// is while it waits. It returns the answer, without its result if there is no room,
+// and what to give back.
 func (b *bounds) reserveJSON(m proto.Message) (_ proto.Message, size int, err error) {
 	switch m := m.(type) {
 	case *hostv1.QueryResponse:
-		if err := b.reserve(len(m.GetData()), backlog{}); err != nil {
+		size = base64.StdEncoding.EncodedLen(len(m.GetData()))
+		if err := b.reserve(size, backlog{}); err != nil {
 			return nil, 0, ofRead(err)
 		}
-		return m, len(m.GetData()), nil
 	case *hostv1.ProposeResponse:
-		if err := b.reserve(len(m.GetData()), backlog{}); err != nil {
+		size = base64.StdEncoding.EncodedLen(len(m.GetData()))
+		if err := b.reserve(size, backlog{}); err != nil {
 			leaveOut(m, err)
+			size = 0
 		}
-		return m, len(m.GetData()), nil
 	}
-	return m, 0, nil
+	return m, size, nil
 }

@@ -52,6 +52,13 @@ func (d *delivery) Put(b *[]byte) {
 // pooledBytes is the size from which on gRPC gives a buffer back to its pool.
 const pooledBytes = 2 << 10
 
+func (r *resultBatch) encode() mem.BufferSlice {
+	if large, ok := r.parts(); ok {
+		return large
+	}
+	return mem.BufferSlice{r.buffer()}
+}
+
 // buffer makes a batch's bytes. Those of one with refusals tell when they are written.
 func (r *resultBatch) buffer() mem.Buffer {
 	pool := mem.DefaultBufferPool()

@@ -79,16 +79,26 @@ func (a *answer) appendTo(b []byte) []byte {
 		return append(b, a.failure...)
 	}
 	b = appendLength(b, 2, a.inner)
-	b = appendUint(b, 1, a.result.Index)
-	if len(a.result.Data) > 0 {
-		b = appendLength(b, 2, len(a.result.Data))
-		b = append(b, a.result.Data...)
+	b = appendBeforeData(b, a.result.Index, len(a.result.Data))
+	b = append(b, a.result.Data...)
+	return appendAfterData(b, a.result.Error, a.result.Lost)
+}
+
+// appendBeforeData and appendAfterData are a response but for the bytes of its data.
+func appendBeforeData(b []byte, index uint64, data int) []byte {
+	b = appendUint(b, 1, index)
+	if data > 0 {
+		b = appendLength(b, 2, data)
 	}
-	if a.result.Error != "" {
-		b = appendLength(b, 3, len(a.result.Error))
-		b = append(b, a.result.Error...)
+	return b
+}
+
+func appendAfterData(b []byte, text string, lost bool) []byte {
+	if text != "" {
+		b = appendLength(b, 3, len(text))
+		b = append(b, text...)
 	}
-	if a.result.Lost {
+	if lost {
 		b = appendUint(b, 4, 1)
 	}
 	return b

@@ -6,6 +6,8 @@ import (
 	"google.golang.org/grpc/encoding"
 	_ "google.golang.org/grpc/encoding/proto" // the fallback codec
 	"google.golang.org/grpc/mem"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 )
 
 // Message is what gogofaster generates for every message of api/plugin/v1.
@@ -66,6 +68,9 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	if !ok {
 		return c.fallback.Unmarshal(data, v)
 	}
+	if a, ok := v.(*pluginv1.QueryResponse); ok {
+		return decodeAnswer(data.Materialize(), a)
+	}
 	buf := data.MaterializeToBuffer(c.pool)
 	defer buf.Free()
 	return Decode(buf.ReadOnlyData(), m)
@@ -78,6 +83,10 @@ func Decode(b []byte, m Message) error {
 	if shared(b, m) {
 		return nil
 	}
+	return generated(b, m)
+}
+
+func generated(b []byte, m Message) error {
 	if err := m.Unmarshal(b); err != nil {
 		return fmt.Errorf("decode %T of %d bytes: %w", m, len(b), err)
 	}

@@ -220,3 +220,21 @@ func decodeEnvelope(b []byte, e *pluginv1.Envelope) bool {
 	}
 	return !f.bad
 }
+
+// decodeAnswer decodes b, which it keeps: an answer is little more than its data,
+// and may be large. It must be zero but for room in its data.
+func decodeAnswer(b []byte, m *pluginv1.QueryResponse) error {
+	var out pluginv1.QueryResponse
+	f := fields{rest: b}
+	for f.next() {
+		if f.tag != tag1Bytes {
+			return generated(b, m)
+		}
+		out.Data = f.bytes
+	}
+	if f.bad {
+		return generated(b, m)
+	}
+	*m = out
+	return nil
+}

@@ -1,7 +1,9 @@
 package pluginrpc
 
 import (
+	"bytes"
 	"reflect"
+	"runtime"
 	"testing"
 
 	"google.golang.org/grpc/mem"
@@ -11,7 +13,7 @@ import (
 
 // sharedMessages are those that decode.go decodes.
 func sharedMessages() []Message {
-	return []Message{new(pluginv1.AppendRequest), new(pluginv1.RaftOutbound), new(pluginv1.RaftInbound)}
+	return []Message{new(pluginv1.AppendRequest), new(pluginv1.RaftOutbound), new(pluginv1.RaftInbound), new(pluginv1.QueryResponse)}
 }
 
 func samples(t testing.TB) [][]byte {
@@ -33,6 +35,7 @@ func samples(t testing.TB) [][]byte {
 		&pluginv1.RaftOutbound{Call: call(1, 2), Envelopes: envelopes, Heard: 7},
 		&pluginv1.RaftInbound{Envelopes: envelopes, Events: events},
 		&pluginv1.RaftInbound{},
+		&pluginv1.QueryResponse{Data: []byte("answer")},
 	} {
 		b, err := m.Marshal()
 		if err != nil {
@@ -77,6 +80,33 @@ func TestSharedPartsCannotGrowIntoEachOther(t *testing.T) {
 		if cap(e.Data) != len(e.Data) {
 			t.Errorf("entry %d has %d bytes of room", e.Index, cap(e.Data)-len(e.Data))
 		}
+	}
+}
+
+// An answer of a state machine is held once while its client takes its time: the
+// buffers that it came in are put together as what is kept.
+func TestALargeAnswerIsCopiedOnce(t *testing.T) {
+	m := &pluginv1.QueryResponse{Data: bytes.Repeat([]byte("answer"), 100_000)}
+	b, err := m.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pieces := split(b, 16<<10)
+	runtime.GC()
+	runtime.GC() // pools are empty after two
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	var got pluginv1.QueryResponse
+	err = Codec().Unmarshal(pieces, &got)
+	runtime.ReadMemStats(&after)
+	if err != nil || !bytes.Equal(got.Data, m.Data) {
+		t.Fatalf("the answer arrived changed: %v", err)
+	}
+	if taken := after.TotalAlloc - before.TotalAlloc; taken > uint64(len(b)*3/2) {
+		t.Errorf("%d bytes were allocated for an answer of %d", taken, len(b))
+	}
+	if cap(got.Data) != len(got.Data) {
+		t.Errorf("there are %d bytes of room after the answer", cap(got.Data)-len(got.Data))
 	}
 }
 

@@ -69,7 +69,8 @@ type StateMachine interface {
 	Apply(ctx context.Context, b Batch) ([]Result, error)
 
 	// Query answers a read of the state as it is now: the host has made sure
-	// that what must be applied is. It has no effect.
+	// that what must be applied is. It has no effect. The bytes of the answer do not
+	// change after it.
 	Query(ctx context.Context, data []byte) ([]byte, error)
 
 	// PrepareSnapshot fixes the present state for a snapshot and returns at
