@@ -22,8 +22,6 @@ type attack struct {
 	// terms is how often leadership may move; anyTerms if that is what it is about.
 	terms int
 	run   func(*assault)
-	// awaits is what is still to be repaired before the row can pass.
-	awaits string
 }
 
 const (

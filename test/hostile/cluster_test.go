@@ -18,10 +18,19 @@ const clusterID = "a3"
 
 // A cluster is three members with shipped plugins in processes of their own.
 type cluster struct {
-	t       testing.TB
 	members []*member
 	certs   string // directory of certificates; empty without TLS between members
 }
+
+// A lasting row starts what the rows after it use, too: what goes wrong meanwhile is
+// the row's failure, and cleaning up is for the end of all rows.
+type lasting struct {
+	testing.TB
+	all testing.TB
+}
+
+// Cleanup implements testing.TB.
+func (l lasting) Cleanup(f func()) { l.all.Cleanup(f) }
 
 // startCluster founds a cluster and waits until all its members serve.
 func startCluster(t testing.TB, secured bool) *cluster {
@@ -31,10 +40,10 @@ func startCluster(t testing.TB, secured bool) *cluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	c := &cluster{t: t}
+	c := &cluster{}
 	for id := uint64(1); id <= 3; id++ {
 		c.members = append(c.members, &member{
-			t: t, id: id, dir: filepath.Join(dir, fmt.Sprint(id)),
+			id: id, dir: filepath.Join(dir, fmt.Sprint(id)),
 			client: live.FreeAddress(t, &ports), peer: live.FreeAddress(t, &ports), admin: live.FreeAddress(t, &ports),
 		})
 	}
@@ -49,7 +58,7 @@ func startCluster(t testing.TB, secured bool) *cluster {
 		if err := os.WriteFile(m.configFile(), []byte(c.config(m)), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		m.start()
+		m.start(t)
 	}
 	c.settle(t)
 	return c

@@ -19,8 +19,6 @@ var liesEvery = flag.Int("hostile.lies", 0, "of all lies of a peer, tell every s
 
 var other = flag.String("hostile.host", "", "attack this host program instead of the one of this tree")
 
-var awaited = flag.Bool("hostile.awaited", false, "try the attacks that await a repair, too")
-
 // host is the program under attack, built when first needed.
 var host live.Program
 

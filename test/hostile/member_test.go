@@ -24,7 +24,6 @@ import (
 
 // A member is one host with its plugins, and the addresses of its three ports.
 type member struct {
-	t                   testing.TB
 	id                  uint64
 	client, peer, admin string
 	dir                 string
@@ -35,9 +34,9 @@ type member struct {
 func (m *member) configFile() string { return filepath.Join(m.dir, "host.yaml") }
 
 // start starts the host and does not wait for it.
-func (m *member) start() {
-	m.t.Helper()
-	m.host = live.StartHost(m.t, host.Path(m.t), filepath.Join(m.dir, "log"),
+func (m *member) start(t testing.TB) {
+	t.Helper()
+	m.host = live.StartHost(t, host.Path(t), filepath.Join(m.dir, "log"),
 		"--config", m.configFile(), "--data-dir", filepath.Join(m.dir, "data"), "--set", "node.runtime_dir="+filepath.Join(m.dir, "run"))
 }
 

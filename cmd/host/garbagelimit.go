@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"math"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/hostconfig"
+)
+
+const (
+	// leastLimit is what the runtime may have of memory in any case.
+	leastLimit = 160 << 20
+	// mostGarbage is how much of it may be garbage, free or lost between pieces,
+	// while more is alive than leaves so much below leastLimit.
+	mostGarbage = 64 << 20
+	// mostLimited is alive at most while there is a limit: beyond, collections would
+	// take more time than the memory is worth.
+	mostLimited = 192 << 20
+	// limitEvery is how often it is looked at what is alive.
+	limitEvery = time.Second
+)
+
+// memoryLimit is what the runtime may have while so many bytes are alive.
+func memoryLimit(alive uint64) int64 {
+	if alive > mostLimited {
+		return math.MaxInt64
+	}
+	return max(leastLimit, int64(alive)+mostGarbage)
+}
+
+// limitGarbage keeps the garbage of a host small while what is alive is large for a
+// host, until ctx ends (ADR 0039).
+func limitGarbage(ctx context.Context, alive func() uint64, set func(int64)) {
+	ticker := time.NewTicker(limitEvery)
+	defer ticker.Stop()
+	for last := int64(0); ; {
+		if limit := memoryLimit(alive()); limit != last {
+			set(limit)
+			last = limit
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// mayLimitGarbage tells whether the memory of this process is the host's alone, and
+// the environment does not say how much it may be.
+func mayLimitGarbage(p hostconfig.Plugins, getenv func(string) string) bool {
+	return !runsPlugins(p) && getenv("GOGC") == "" && getenv("GOMEMLIMIT") == ""
+}
+
+// bytesAlive are those that the last collection has left.
+func bytesAlive() uint64 {
+	s := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
+}
+
+func setMemoryLimit(limit int64) { debug.SetMemoryLimit(limit) }
