@@ -18,6 +18,7 @@ type pontoon struct {
 	name       string
 	executable string
 	isolation  string
+	secure     bool // TLS between members, and between them and their client
 
 	nodes  []*process
 	client *client.Client
@@ -35,16 +36,36 @@ func newPontoonInproc(c cluster) *pontoon {
 	return &pontoon{name: namePontoonInproc, executable: c.host, isolation: "inproc"}
 }
 
+// newPontoonTLSCluster prepares one of newPontoon's whose members speak TLS to each other and to their
+// client, with certificates on both sides.
+func newPontoonTLSCluster(c cluster) *pontoon {
+	return &pontoon{name: namePontoonTLS, executable: c.host, secure: true}
+}
+
 // Name implements system.
 func (p *pontoon) Name() string { return p.name }
 
 // Start implements system.
 func (p *pontoon) Start(ctx context.Context, dir string) error {
-	endpoints, err := p.startNodes(dir)
+	members, err := newPontoonMembers()
 	if err != nil {
 		return err
 	}
-	if p.client, err = client.New(client.Options{Endpoints: endpoints}); err != nil {
+	var certificates *pontoonTLS
+	if p.secure {
+		if certificates, err = newPontoonTLS(filepath.Join(dir, "certificates"), members); err != nil {
+			return err
+		}
+	}
+	endpoints, err := p.startNodes(dir, members, certificates)
+	if err != nil {
+		return err
+	}
+	options, err := certificates.options(endpoints)
+	if err != nil {
+		return err
+	}
+	if p.client, err = client.New(options); err != nil {
 		return fmt.Errorf("make a client: %w", err)
 	}
 	if err := p.waitForLeader(ctx, endpoints); err != nil {
@@ -54,13 +75,11 @@ func (p *pontoon) Start(ctx context.Context, dir string) error {
 }
 
 // startNodes writes each node's config file, starts the hosts and returns their addresses for clients.
-func (p *pontoon) startNodes(dir string) (endpoints []string, err error) {
-	members, err := newPontoonMembers()
-	if err != nil {
-		return nil, err
-	}
+func (p *pontoon) startNodes(dir string, members []pontoonMember, certificates *pontoonTLS) (endpoints []string, err error) {
 	for _, self := range members {
-		text, err := pontoonConfig(self, members, filepath.Join(dir, self.Name), p.isolation)
+		text, err := pontoonConfig{
+			Self: self, Members: members, DataDir: filepath.Join(dir, self.Name), Isolation: p.isolation, TLS: certificates,
+		}.text()
 		if err != nil {
 			return nil, fmt.Errorf("config of %s: %w", self.Name, err)
 		}

@@ -15,13 +15,13 @@ const pontoonTemplate = `node:
   id: {{.Self.ID}}
   data_dir: {{printf "%q" .DataDir}}
 cluster:
-  id: be
+  id: {{printf "%x" .Cluster}}
   state: new
   members:
 {{- range .Members}}
     - id: {{.ID}}
       name: {{.Name}}
-      peer_urls: ["http://{{.PeerAddress}}"]
+      peer_urls: ["{{$.Scheme}}://{{.PeerAddress}}"]
       client_address: {{.ClientAddress}}
 {{- end}}
 raft:
@@ -29,12 +29,26 @@ raft:
   election: 1s
 log:
   level: error
+{{- with .TLS}}
+api:
+  tls:
+    cert: {{printf "%q" (.Cert (print $.Self.Name "-port"))}}
+    key: {{printf "%q" (.Key (print $.Self.Name "-port"))}}
+    client_ca: {{printf "%q" (.Cert "ca")}}
+{{- end}}
 plugins:
 {{- range $kind, $name := .Plugins}}
   {{$kind}}:
     name: {{$name}}
 {{- with $.Isolation}}
     isolation: {{.}}
+{{- end}}
+{{- if and $.TLS (eq $kind "transport")}}
+    config:
+      tls:
+        cert: {{printf "%q" ($.TLS.Cert $.Self.Name)}}
+        key: {{printf "%q" ($.TLS.Key $.Self.Name)}}
+        ca: {{printf "%q" ($.TLS.Cert "ca")}}
 {{- end}}
 {{- end}}
 `
@@ -67,25 +81,41 @@ func newPontoonMembers() ([]pontoonMember, error) {
 	return members, nil
 }
 
-// pontoonConfig is the config file of the member self. Isolation is empty for the default, which is
-// plugins in processes of their own.
-func pontoonConfig(self pontoonMember, members []pontoonMember, dataDir, isolation string) ([]byte, error) {
+// pontoonConfig is what the config file of the member Self says.
+type pontoonConfig struct {
+	Self    pontoonMember
+	Members []pontoonMember
+	DataDir string
+	// Isolation is empty for the default, which is plugins in processes of their own.
+	Isolation string
+	// TLS is nil for a cluster without TLS.
+	TLS *pontoonTLS
+}
+
+// Cluster is the id of the cluster.
+func (pontoonConfig) Cluster() int { return pontoonCluster }
+
+// Scheme is that of peer URLs.
+func (c pontoonConfig) Scheme() string {
+	if c.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// Plugins are the shipped ones of the default, by their kinds.
+func (pontoonConfig) Plugins() map[string]string {
+	return map[string]string{"transport": "http", "storage": "wal", "statemachine": "kv"}
+}
+
+// text is the config file.
+func (c pontoonConfig) text() ([]byte, error) {
 	parsed, err := template.New("host.yaml").Parse(pontoonTemplate)
 	if err != nil {
 		return nil, fmt.Errorf("parse the config template: %w", err)
 	}
 	var text bytes.Buffer
-	err = parsed.Execute(&text, struct {
-		Self      pontoonMember
-		Members   []pontoonMember
-		DataDir   string
-		Isolation string
-		Plugins   map[string]string
-	}{
-		Self: self, Members: members, DataDir: dataDir, Isolation: isolation,
-		Plugins: map[string]string{"transport": "http", "storage": "wal", "statemachine": "kv"},
-	})
-	if err != nil {
+	if err := parsed.Execute(&text, c); err != nil {
 		return nil, fmt.Errorf("fill in the config template: %w", err)
 	}
 	return text.Bytes(), nil

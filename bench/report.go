@@ -54,7 +54,7 @@ type ratios struct {
 
 // referenceSystems are the systems that all others are compared with.
 func referenceSystems() []string {
-	return []string{nameEtcd, nameHashicorp}
+	return []string{namePontoon, nameEtcd, nameHashicorp}
 }
 
 // newReport summarizes the samples of a run.

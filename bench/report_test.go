@@ -49,12 +49,28 @@ func TestTable(t *testing.T) {
 	want := strings.TrimPrefix(`
 linux/amd64, 2 CPUs, fsync 0.50 ms; 256 byte values, 5s after 2s of warm-up, median of 3 rounds
 
-system  clients  ops/s  p50 ms  p99 ms  errors  ops/etcd  p50/etcd  p99/etcd  ops/hashicorp  p50/hashicorp  p99/hashicorp
-other        64   8000    2.00    6.00       3     4.00x     0.50x     0.75x              -              -              -
-etcd         64   2000    4.00    8.00       0         -         -         -              -              -              -
+system  clients  ops/s  p50 ms  p99 ms  errors  ops/etcd  p50/etcd  p99/etcd
+other        64   8000    2.00    6.00       3     4.00x     0.50x     0.75x
+etcd         64   2000    4.00    8.00       0         -         -         -
 `, "\n")
 	if got := b.String(); got != want {
 		t.Errorf("table:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// A system with TLS stands beside the same one without, under the same load.
+func TestTheTableHasWhatTLSCosts(t *testing.T) {
+	s, samples := threeRounds()
+	for i := range samples {
+		samples[i].system = map[string]string{"other": namePontoonTLS, nameEtcd: namePontoon}[samples[i].system]
+	}
+	s.systems = []string{namePontoon, namePontoonTLS}
+	var b bytes.Buffer
+	if err := writeTable(&b, newReport(s, machine{}, samples)); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.String(); !strings.Contains(got, "ops/pontoon  p50/pontoon  p99/pontoon\n") || !strings.Contains(got, "4.00x        0.50x        0.75x") {
+		t.Errorf("table:\n%s", got)
 	}
 }
 

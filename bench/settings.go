@@ -36,7 +36,9 @@ type settings struct {
 
 // needsHost says whether Pontoon is among the systems.
 func (s settings) needsHost() bool {
-	return slices.Contains(s.systems, namePontoon) || slices.Contains(s.systems, namePontoonInproc)
+	return slices.ContainsFunc([]string{namePontoon, namePontoonTLS, namePontoonInproc}, func(name string) bool {
+		return slices.Contains(s.systems, name)
+	})
 }
 
 // usageError is a mistake on the command line.

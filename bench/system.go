@@ -9,6 +9,7 @@ import (
 // Names of the systems, as given to -systems and printed in the table.
 const (
 	namePontoon       = "pontoon"
+	namePontoonTLS    = "pontoon-tls"
 	namePontoonInproc = "pontoon-inproc"
 	nameEtcd          = "etcd"
 	nameHashicorp     = "hashicorp"
@@ -51,7 +52,7 @@ type cluster struct {
 
 // systemNames lists all systems in the order of the table.
 func systemNames() []string {
-	return []string{namePontoon, namePontoonInproc, nameEtcd, nameHashicorp}
+	return []string{namePontoon, namePontoonTLS, namePontoonInproc, nameEtcd, nameHashicorp}
 }
 
 // newSystem builds the named system without starting it.
@@ -59,6 +60,8 @@ func newSystem(name string, c cluster) (system, error) {
 	switch name {
 	case namePontoon:
 		return newPontoon(c), nil
+	case namePontoonTLS:
+		return newPontoonTLSCluster(c), nil
 	case namePontoonInproc:
 		return newPontoonInproc(c), nil
 	case nameEtcd:

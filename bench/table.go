@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,14 +14,15 @@ const absent = "-"
 // writeTable writes the report for people: a line about the machine, then one row for each result, a
 // blank line between numbers of clients.
 func writeTable(w io.Writer, r report) error {
-	rows := [][]string{tableHeader()}
+	references := measuredReferences(r)
+	rows := [][]string{tableHeader(references)}
 	clients := 0
 	for i, one := range r.Results {
 		if i > 0 && one.Clients != clients {
 			rows = append(rows, nil)
 		}
 		clients = one.Clients
-		rows = append(rows, tableRow(one))
+		rows = append(rows, tableRow(one, references))
 	}
 	_, err := fmt.Fprintf(w, "%s\n\n%s", conditions(r), alignColumns(rows))
 	if err != nil {
@@ -36,17 +38,24 @@ func conditions(r report) string {
 		r.Settings.Size, r.Settings.DurationSeconds, r.Settings.WarmupSeconds, r.Settings.Rounds)
 }
 
+// measuredReferences are the systems that there are ratios to: those that were measured.
+func measuredReferences(r report) []string {
+	return slices.DeleteFunc(referenceSystems(), func(name string) bool {
+		return !slices.ContainsFunc(r.Results, func(one result) bool { return one.System == name })
+	})
+}
+
 // tableHeader names the columns. "ops/etcd" is this row's ops/s divided by etcd's, and so on.
-func tableHeader() []string {
+func tableHeader(references []string) []string {
 	header := []string{"system", "clients", "ops/s", "p50 ms", "p99 ms", "errors"}
-	for _, name := range referenceSystems() {
+	for _, name := range references {
 		header = append(header, "ops/"+name, "p50/"+name, "p99/"+name)
 	}
 	return header
 }
 
 // tableRow formats one result.
-func tableRow(one result) []string {
+func tableRow(one result, references []string) []string {
 	row := []string{
 		one.System,
 		strconv.Itoa(one.Clients),
@@ -55,7 +64,7 @@ func tableRow(one result) []string {
 		strconv.FormatFloat(one.P99MS, 'f', 2, 64),
 		strconv.Itoa(one.Errors),
 	}
-	for _, name := range referenceSystems() {
+	for _, name := range references {
 		against, ok := one.Against[name]
 		if !ok || name == one.System {
 			row = append(row, absent, absent, absent)
