@@ -15,3 +15,11 @@ func backends() []backend.Backend {
 		httptransport.Backend(), quictransport.Backend(), wal.Backend(), memory.Backend(), kv.Backend(),
 	}
 }
+
+// configChecks say of the sections of shipped transports, by their names, what can
+// be said without opening them.
+func configChecks() map[string]func(section []byte, cluster, node uint64) error {
+	return map[string]func([]byte, uint64, uint64) error{
+		"http": httptransport.CheckConfig, "quic": quictransport.CheckConfig,
+	}
+}

@@ -69,9 +69,10 @@ func newConfigValidate() *cobra.Command {
 		Short: "Check a configuration without starting a host",
 		Long: `validate reads the file, the environment and the flags as serve would, and
 reports everything that is wrong with file, line and what to write instead.
-Executables of others must have the sha256 that is configured, and are started
-until they have said what they are. What a plugin thinks of its own section only
-the plugin can say, when it opens.`,
+Certificates, keys and authorities are read: each must be there, fit the others,
+and be valid today. Executables of others must have the sha256 that is configured,
+and are started until they have said what they are. What a plugin other than a
+shipped transport thinks of its own section only the plugin can say, when it opens.`,
 		Example: `  host config validate --config configs/single.yaml`,
 		Args:    args(cobra.NoArgs),
 	}
@@ -82,6 +83,9 @@ the plugin can say, when it opens.`,
 			return err
 		}
 		warnIgnored(cmd.ErrOrStderr(), o)
+		if err := checkNamedFiles(c, o); err != nil {
+			return err
+		}
 		if err := checkExternal(cmd.Context(), c); err != nil {
 			return fmt.Errorf("%s: %w", flags.path, err)
 		}

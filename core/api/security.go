@@ -68,10 +68,7 @@ func openSecurity(section string, t TLS, protocols []string, logger *slog.Logger
 	if t.Cert == "" {
 		return nil, nil
 	}
-	files := []certfiles.File{{Key: section + ".cert", Path: t.Cert}, {Key: section + ".key", Path: t.Key}}
-	if t.ClientCA != "" {
-		files = append(files, certfiles.File{Key: section + ".client_ca", Path: t.ClientCA})
-	}
+	files := t.files(section)
 	build := func(texts []string) (*material, error) { return newMaterial(t, files, texts, protocols) }
 	source, err := certfiles.Open(files, build, (*material).end, logger)
 	if err != nil {
@@ -80,18 +77,45 @@ func openSecurity(section string, t TLS, protocols []string, logger *slog.Logger
 	return &security{source}, nil
 }
 
+// files are those of the section of that name: certificate, key, and authorities if
+// there are any.
+func (t TLS) files(section string) []certfiles.File {
+	files := []certfiles.File{{Key: section + ".cert", Path: t.Cert}, {Key: section + ".key", Path: t.Key}}
+	if t.ClientCA != "" {
+		files = append(files, certfiles.File{Key: section + ".client_ca", Path: t.ClientCA})
+	}
+	return files
+}
+
+// CheckFiles reads the files of the section of that name as a start does. It
+// reports too that a certificate or all authorities have ended at that time, which a
+// host that runs only warns of. What is wrong with a file is a Fault of
+// package certfiles.
+func (t TLS) CheckFiles(section string, now time.Time) error {
+	s, err := openSecurity(section, t, nil, nil)
+	if err != nil || s == nil {
+		return err
+	}
+	files := t.files(section)
+	faults := []error{files[0].InTime(now, false)}
+	if t.ClientCA != "" {
+		faults = append(faults, files[2].InTime(now, true))
+	}
+	return errors.Join(faults...)
+}
+
 // newMaterial makes of the texts what handshakes need, or says which file is
 // wrong.
 func newMaterial(t TLS, files []certfiles.File, texts, protocols []string) (*material, error) {
-	pair, err := tls.X509KeyPair([]byte(texts[0]), []byte(texts[1]))
+	pair, err := certfiles.Pair(files[0], files[1], texts[0], texts[1])
 	if err != nil {
-		return nil, fmt.Errorf("%s %s and %s %s: %w", files[0].Key, files[0].Path, files[1].Key, files[1].Path, err)
+		return nil, err
 	}
 	if u := pair.Leaf.ExtKeyUsage; len(u) > 0 && !slices.Contains(u, x509.ExtKeyUsageServerAuth) && !slices.Contains(u, x509.ExtKeyUsageAny) {
-		return nil, fmt.Errorf("%s %s: certificate is not a server's: it needs the extended key usage serverAuth (host cert init --server NAME makes one)", files[0].Key, files[0].Path)
+		return nil, files[0].Fault(errors.New("certificate is not a server's: it needs the extended key usage serverAuth (host cert init --server NAME makes one)"))
 	}
 	m := &material{leaf: pair.Leaf, config: &tls.Config{
-		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{pair}, NextProtos: protocols,
+		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{*pair}, NextProtos: protocols,
 		// Every connection has shown its certificate to the authorities of today.
 		SessionTicketsDisabled: true,
 		VerifyConnection:       verifyClient,
@@ -99,13 +123,8 @@ func newMaterial(t TLS, files []certfiles.File, texts, protocols []string) (*mat
 	if len(texts) < 3 {
 		return m, nil
 	}
-	authorities, err := membercert.Certificates([]byte(texts[2]))
-	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", files[2].Key, files[2].Path, err)
-	}
-	m.config.ClientCAs = x509.NewCertPool()
-	for _, c := range authorities {
-		m.config.ClientCAs.AddCert(c)
+	if m.config.ClientCAs, err = certfiles.Authorities(files[2], texts[2]); err != nil {
+		return nil, err
 	}
 	switch t.ClientAuth {
 	case AuthRequired:

@@ -50,7 +50,7 @@ func TestBadCertificateFilesAreRefused(t *testing.T) {
 		{"no file", func(_ *testing.T, o *api.TLS) { o.Cert += "x" }, "api.tls.cert: "},
 		{"no key", func(_ *testing.T, o *api.TLS) { o.Key += "x" }, "api.tls.key: "},
 		{"no authority", func(_ *testing.T, o *api.TLS) { o.ClientCA += "x" }, "api.tls.client_ca: "},
-		{"no PEM", func(t *testing.T, o *api.TLS) { writeFile(t, o.ClientCA, []byte("x")) }, "api.tls.client_ca "},
+		{"no PEM", func(t *testing.T, o *api.TLS) { writeFile(t, o.ClientCA, []byte("x")) }, "api.tls.client_ca: "},
 		{"a client's", func(t *testing.T, o *api.TLS) {
 			p, _ := a.IssueClient("app", time.Hour)
 			a.write(t, *o, p)
@@ -58,7 +58,7 @@ func TestBadCertificateFilesAreRefused(t *testing.T) {
 		{"another key", func(t *testing.T, o *api.TLS) {
 			p, _ := a.IssueServer("app", nil, time.Hour)
 			writeFile(t, o.Key, p.Key)
-		}, "api.tls.key "},
+		}, "api.tls.key: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := a.port(t, api.AuthRequired)

@@ -9,6 +9,7 @@ package certfiles
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 
@@ -19,11 +20,11 @@ import (
 // A File is one PEM file, with the key of the configuration that names it.
 type File struct{ Key, Path string }
 
-// Read returns the file's text. The error names the key and the path.
+// Read returns the file's text. The error is a Fault.
 func (f File) Read() (string, error) {
 	text, err := read(f.Path)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", f.Key, err)
+		return "", &Fault{f.Key, err}
 	}
 	return text, nil
 }
@@ -47,15 +48,13 @@ func read(path string) (string, error) {
 	return string(text), nil
 }
 
-// readAll reads the files. It may run between two changes that belong together;
-// the texts do not fit each other then.
+// readAll reads the files, and reports all that cannot be read. It may run between
+// two changes that belong together; the texts do not fit each other then.
 func readAll(files []File) ([]string, error) {
 	texts := make([]string, len(files))
+	faults := make([]error, len(files))
 	for i, f := range files {
-		var err error
-		if texts[i], err = f.Read(); err != nil {
-			return nil, err
-		}
+		texts[i], faults[i] = f.Read()
 	}
-	return texts, nil
+	return texts, errors.Join(faults...)
 }

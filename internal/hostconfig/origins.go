@@ -51,6 +51,19 @@ func (o *Origins) Of(key string) Origin {
 	return Origin{Source: SourceDefault}
 }
 
+// Problems is the error of problems with settings that were found elsewhere: each
+// gets the place of its key, or of the section that would have it. It is nil without any.
+func (o *Origins) Problems(found []Problem) error {
+	var all problems
+	for _, p := range found {
+		for at := p.Key; at != "" && p.Place == ""; at = parent(at) {
+			p.Place = o.Of(at).Place
+		}
+		all.add(p)
+	}
+	return all.err()
+}
+
 // Entries lists all values in the order of the documentation. The caller owns
 // the slice.
 func (o *Origins) Entries() []Entry { return append([]Entry(nil), o.entries...) }

@@ -34,6 +34,16 @@ func (c *Config) transports() []transportAt {
 	return all
 }
 
+// TransportKeys are the keys of the sections of all transports, in the order of
+// preference.
+func (c *Config) TransportKeys() []string {
+	var keys []string
+	for _, t := range c.transports() {
+		keys = append(keys, t.key)
+	}
+	return keys
+}
+
 // transportItem is the key of the i-th transport in a list.
 func transportItem(i int) string { return fmt.Sprintf("%s[%d]", transportKey, i) }
 

@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/pontoon-raft/pontoon/internal/membercert"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
@@ -129,4 +130,14 @@ func parseConfig(document []byte) (config, error) {
 		return c, fmt.Errorf("%w: old_peers is for connections without TLS: no such peer has a certificate that names it", plugins.ErrInvalidConfig)
 	}
 	return c, nil
+}
+
+// CheckConfig reads the config section of a member, and the files that it names, as
+// Open does, and opens nothing else. The error is plugins.ErrInvalidConfig.
+func CheckConfig(document []byte, cluster, node uint64) error {
+	c, err := parseConfig(document)
+	if err != nil || c.TLS == nil {
+		return err
+	}
+	return c.TLS.CheckFiles(membercert.Name{Cluster: cluster, Member: node})
 }

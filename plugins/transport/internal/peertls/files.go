@@ -54,6 +54,15 @@ func (f Files) Check() error {
 	return nil
 }
 
+// CheckFiles reads the files as Open does. It reports too that no authority is
+// valid at present, which a host that runs only warns of.
+func (f Files) CheckFiles(self membercert.Name) error {
+	if _, err := Open(f, self, nil); err != nil {
+		return err
+	}
+	return f.named()[2].InTime(time.Now(), true)
+}
+
 func (f Files) named() []certfiles.File {
 	return []certfiles.File{{Key: "tls.cert", Path: f.Cert}, {Key: "tls.key", Path: f.Key}, {Key: "tls.ca", Path: f.CA}}
 }
@@ -70,30 +79,27 @@ func (m *material) end() time.Time { return m.pair.Leaf.NotAfter }
 // material makes of the texts what connections need, or says which file is
 // wrong. A pair that other members would refuse is refused here already.
 func (f Files) material(texts []string, self membercert.Name) (*material, error) {
-	pair, err := tls.X509KeyPair([]byte(texts[0]), []byte(texts[1]))
+	files := f.named()
+	pair, err := certfiles.Pair(files[0], files[1], texts[0], texts[1])
 	if err != nil {
-		return nil, fmt.Errorf("%w: tls.cert %s and tls.key %s: %w", plugins.ErrInvalidConfig, f.Cert, f.Key, err)
+		return nil, err
 	}
-	authorities, err := membercert.Certificates([]byte(texts[2]))
+	authorities, err := certfiles.Authorities(files[2], texts[2])
 	if err != nil {
-		return nil, fmt.Errorf("%w: tls.ca %s: %w", plugins.ErrInvalidConfig, f.CA, err)
+		return nil, err
 	}
-	m := &material{&pair, x509.NewCertPool()}
-	for _, c := range authorities {
-		m.authorities.AddCert(c)
-	}
-	chain, err := parseChain(&pair)
+	m := &material{pair, authorities}
+	chain, err := parseChain(pair)
 	if err != nil {
-		return nil, fmt.Errorf("%w: tls.cert %s: %w", plugins.ErrInvalidConfig, f.Cert, err)
+		return nil, files[0].Fault(err)
 	}
 	for _, usage := range []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth} {
 		name, err := m.judge(chain, usage)
 		if err != nil {
-			return nil, fmt.Errorf("%w: tls.cert %s: %w", plugins.ErrInvalidConfig, f.Cert, err)
+			return nil, files[0].Fault(err)
 		}
 		if name != self {
-			return nil, fmt.Errorf("%w: tls.cert %s: it is the certificate of %v, and this node is %v",
-				plugins.ErrInvalidConfig, f.Cert, name, self)
+			return nil, files[0].Fault(fmt.Errorf("it is the certificate of %v, and this node is %v", name, self))
 		}
 	}
 	return m, nil

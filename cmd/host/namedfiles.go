@@ -1,0 +1,57 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/core/api"
+	"github.com/pontoon-raft/pontoon/internal/certfiles"
+	"github.com/pontoon-raft/pontoon/internal/hostconfig"
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// checkNamedFiles reads the certificates, keys and authorities that a configuration
+// names, and the sections of shipped transports. It reports all that would refuse
+// a start, and what has ended.
+func checkNamedFiles(c *hostconfig.Config, o *hostconfig.Origins) error {
+	var all []hostconfig.Problem
+	now := time.Now()
+	all = append(all, fileProblems("", "api.tls", portTLS(c.API.TLS).CheckFiles("api.tls", now))...)
+	for _, p := range fileProblems("", "admin.tls", adminFiles(c).CheckFiles("admin.tls", now)) {
+		// What the admin port takes from the client port is that one's mistake.
+		if o.Of(p.Key).Source != hostconfig.SourceDefault {
+			all = append(all, p)
+		}
+	}
+	keys := c.TransportKeys()
+	for i, t := range c.Plugins.Transports() {
+		check := configChecks()[t.Name]
+		if check == nil || len(t.Command) > 0 {
+			continue // only that transport itself knows its section
+		}
+		section := keys[i] + ".config"
+		all = append(all, fileProblems(section+".", section, check(t.Config, c.Cluster.ID, c.Node.ID))...)
+	}
+	return o.Problems(all)
+}
+
+// adminFiles are those of the admin port, if there is to be one.
+func adminFiles(c *hostconfig.Config) api.TLS {
+	if c.Admin.Listen == "" {
+		return api.TLS{}
+	}
+	return portTLS(c.Admin.TLS)
+}
+
+// fileProblems makes of an error one problem for each file, whose key is prefix and
+// that of the file; if it is about no file, one problem of the section.
+func fileProblems(prefix, section string, err error) (all []hostconfig.Problem) {
+	for _, f := range certfiles.Faults(err) {
+		all = append(all, hostconfig.Problem{Key: prefix + f.Key, Text: f.Err.Error()})
+	}
+	if err != nil && all == nil {
+		text := strings.TrimPrefix(err.Error(), plugins.ErrInvalidConfig.Error()+": ")
+		all = append(all, hostconfig.Problem{Key: section, Text: text})
+	}
+	return all
+}
