@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pontoon-raft/pontoon/core/access"
+	"github.com/pontoon-raft/pontoon/internal/memberform"
 )
 
 func newToken() *cobra.Command {
@@ -113,7 +114,7 @@ func checkToken(file, name, role string, life time.Duration) (access.Role, error
 	if err != nil || r == access.None {
 		return 0, fmt.Errorf("--role %s: use read, write or administer", role)
 	}
-	return r, access.CheckName(name)
+	return r, memberform.CheckClientName(name)
 }
 
 func errNoTokensFile() error { return errors.New("which file? give --file") }

@@ -10,6 +10,8 @@ import (
 	"hash/crc32"
 	"strings"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/memberform"
 )
 
 // A token is tokenPrefix, the id, an underscore, the secret and a checksum of all
@@ -111,8 +113,8 @@ func (t Token) decode() (known, error) {
 	if id, err := hex.DecodeString(t.ID); err != nil || len(id) != idBytes {
 		return known{}, fmt.Errorf("id %q is not %d hex digits", t.ID, 2*idBytes)
 	}
-	if err := CheckName(t.Name); err != nil {
-		return known{}, err
+	if err := memberform.CheckClientName(t.Name); err != nil {
+		return known{}, fmt.Errorf("%w; change the name in the file: the token itself stays as it is", err)
 	}
 	salt, saltErr := hex.DecodeString(t.Salt)
 	hash, hashErr := hex.DecodeString(t.Hash)
@@ -148,18 +150,4 @@ func (t Token) State(now time.Time) string {
 		return "revoked"
 	}
 	return "expired"
-}
-
-// maxName is the longest name of a client.
-const maxName = 64
-
-// CheckName says whether name can be a client's in a token or a configuration: up
-// to 64 visible characters of ASCII, none of them a space, a quote or a comma, so
-// that it is one word wherever it is printed. The name "*" is not a client's.
-func CheckName(name string) error {
-	bad := func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"'`,\\", r) }
-	if name == "" || name == Others || len(name) > maxName || strings.ContainsFunc(name, bad) {
-		return fmt.Errorf("%q is not a client's name; use up to %d visible ASCII characters without spaces, quotes, commas and backslashes", name, maxName)
-	}
-	return nil
 }

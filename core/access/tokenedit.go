@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/memberform"
 )
 
 // ErrNoToken: there is no token of that id or name which could be meant.
@@ -20,7 +22,7 @@ const keepEnded = 30 * 24 * time.Hour
 // returns it with its text: the only time that it is shown. A token without
 // an end of its own has the zero time for expires.
 func CreateToken(path, name string, role Role, expires, now time.Time) (t Token, text string, err error) {
-	if err := CheckName(name); err != nil {
+	if err := memberform.CheckClientName(name); err != nil {
 		return Token{}, "", err
 	}
 	if role == None {

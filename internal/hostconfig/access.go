@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/pontoon-raft/pontoon/internal/memberform"
 )
 
 // The mappings of api.access, whose keys are names of clients.
@@ -129,11 +131,29 @@ func (d *document) named(n *yaml.Node, key, what string) func(func(string, *yaml
 				d.at(name.Line, "a name in %s is %s", key, describe(name))
 				continue
 			}
+			if err := checkClient(name.Value); err != nil {
+				d.at(name.Line, "%s: %v", key, err)
+				continue
+			}
 			if !yield(name.Value, content) {
 				return
 			}
 		}
 	}
+}
+
+// allOthers is the key that stands for the clients without one of their own.
+const allOthers = "*"
+
+// checkClient says whether a key can be a client's name, or stands for all others.
+func checkClient(key string) error {
+	if key == allOthers {
+		return nil
+	}
+	if err := memberform.CheckClientName(key); err != nil {
+		return fmt.Errorf("%w, or %s for all others", err, allOthers)
+	}
+	return nil
 }
 
 // checkAccess checks what only Go can have made wrong, and the numbers.
@@ -146,11 +166,17 @@ func (c *Config) checkAccess(ps *problems) {
 		ps.about(certificatesKey, "no client can show a certificate; name the authorities that sign those of clients in api.tls.client_ca")
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Certificates)) {
+		if err := checkClient(name); err != nil {
+			ps.about(certificatesKey, "%v", err)
+		}
 		if role := a.Certificates[name]; !slices.Contains(roleNames(), role) {
 			ps.about(certificatesKey, "%q of %q is not a role", role, name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Limits)) {
+		if err := checkClient(name); err != nil {
+			ps.about(limitsKey, "%v", err)
+		}
 		l := a.Limits[name]
 		values := l.byKey()
 		for _, what := range slices.Sorted(maps.Keys(values)) {

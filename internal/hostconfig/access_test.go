@@ -3,6 +3,7 @@ package hostconfig
 import (
 	"errors"
 	"maps"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -76,6 +77,31 @@ func TestWrongAccessIsRefused(t *testing.T) {
 		_, _, err := Load(write(t, minimal+"\napi: {access: "+access+"}\n"), nil, nil)
 		if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "n1.yaml:") {
 			t.Errorf("%s: %v; want %q", access, err, want)
+		}
+	}
+}
+
+// A role or a limit under a name that no client can prove would never hold, so that
+// it is refused with the key, the line and the name. A configuration made in Go is
+// held to the same.
+func TestRolesAndLimitsAreForNamesThatClientsCanHave(t *testing.T) {
+	for _, name := range []string{"Alice Smith", "team/app", "-app", "a\u202eb", "**", strings.Repeat("a", 64)} {
+		for key, content := range map[string]string{certificatesKey: "read", limitsKey: "{connections: 1}"} {
+			section := strings.TrimPrefix(key, "api.access.")
+			_, _, err := Load(write(t, minimal+"\napi:\n  tls: {cert: c, key: k, client_ca: ca}\n  access:\n    "+section+":\n      \""+name+"\": "+content+"\n"), nil, nil)
+			line := strconv.Itoa(strings.Count(minimal, "\n") + 6)
+			if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "n1.yaml:"+line+": "+key+": ") || !strings.Contains(err.Error(), "is not a client's name") {
+				t.Errorf("%s of %q: %v", key, name, err)
+			}
+		}
+		made, _, err := Load(write(t, minimal+"\napi: {tls: {cert: c, key: k, client_ca: ca}}\n"), nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made.API.Access.Certificates = map[string]string{name: "read"}
+		made.API.Access.Limits = map[string]ClientLimit{name: {}}
+		if err := made.Validate(); err == nil || strings.Count(err.Error(), "is not a client's name") != 2 {
+			t.Errorf("made in Go for %q: %v", name, err)
 		}
 	}
 }

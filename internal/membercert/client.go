@@ -5,17 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/memberform"
 )
 
 // clientHost is where a member's URI has the cluster. It is no id in hex, so a
 // client's certificate is never a member's, nor the reverse.
 const clientHost = "client"
-
-// clientName is what may stand in a log, a table and a file's name.
-const clientName = `^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$`
 
 // Errors of ClientOf. The texts say what to do, because they end up in a log.
 var (
@@ -25,14 +23,6 @@ var (
 	// ports for clients.
 	ErrMember = errors.New("certificate is of a member, and clients have certificates of their own: make one with host cert init --client NAME")
 )
-
-// CheckClientName says whether name can be a client's. The error quotes it.
-func CheckClientName(name string) error {
-	if !regexp.MustCompile(clientName).MatchString(name) {
-		return fmt.Errorf("%.80q is not a client's name; use up to 63 letters, digits, dots, dashes, underscores and @", name)
-	}
-	return nil
-}
 
 // ClientURI is a client's name as it stands in a certificate.
 func ClientURI(name string) *url.URL {
@@ -58,7 +48,7 @@ func ClientOf(c *x509.Certificate) (string, error) {
 	case name == "":
 		return "", ErrNoClient
 	}
-	if err := CheckClientName(name); err != nil {
+	if err := memberform.CheckClientName(name); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrNoClient, err)
 	}
 	return name, nil
@@ -66,7 +56,7 @@ func ClientOf(c *x509.Certificate) (string, error) {
 
 // IssueClient makes a certificate for a client.
 func (a *Authority) IssueClient(name string, valid time.Duration) (Pair, error) {
-	if err := CheckClientName(name); err != nil {
+	if err := memberform.CheckClientName(name); err != nil {
 		return Pair{}, err
 	}
 	return a.issue(subject{

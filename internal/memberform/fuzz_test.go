@@ -10,7 +10,7 @@ func FuzzForms(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for what, check := range map[string]func(string) error{
-			"name": CheckName, "address": CheckAddress, "listener": CheckListener, "peer URL": CheckPeerURL,
+			"name": CheckName, "client": CheckClientName, "address": CheckAddress, "listener": CheckListener, "peer URL": CheckPeerURL,
 		} {
 			if check(text) != nil {
 				continue

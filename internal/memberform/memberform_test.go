@@ -14,6 +14,22 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// The name of a client may be an address of mail besides, and is one word wherever
+// it is printed.
+func TestNamesOfClients(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"ops": true, "App.Example": true, "alice@example.org": true, "7-a_b": true,
+		"a23456789012345678901234567890123456789012345678901234567890123":  true,
+		"a234567890123456789012345678901234567890123456789012345678901234": false,
+		"": false, "*": false, ".a": false, "-a": false, "@a": false, "a b": false, "a/b": false, "a:b": false, "a,b": false,
+		"a\"b": false, "a\nb": false, "a\x1b[2J": false, "a\u202eb": false, "\u00e4": false, "a%2fb": false,
+	} {
+		if err := CheckClientName(name); (err == nil) != ok {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
 func TestAddresses(t *testing.T) {
 	for address, ok := range map[string]bool{
 		"10.0.0.1:7401": true, "[::1]:7401": true, "n1.example.org:1": true, "n1:65535": true,
