@@ -197,6 +197,9 @@ func (c *courier) unreachable(ids []uint64) {
 	if g == nil || len(ids) == 0 {
 		return
 	}
+	for _, id := range ids {
+		c.h.server.Lost(member.ID(id))
+	}
 	g.node.Do(func(core *node.Core) error {
 		for _, id := range ids {
 			if err := core.Unreachable(member.ID(id)); err != nil {

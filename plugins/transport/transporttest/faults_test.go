@@ -2,6 +2,7 @@ package transporttest
 
 import (
 	"testing"
+	"time"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
@@ -92,4 +93,32 @@ func TestGateReorders(t *testing.T) {
 	gate.Open()
 	c.nodes[2].await(t, "all messages", func() bool { return c.nodes[2].hasAll(sent) }, nil)
 	checkOrder(t, c.nodes[2].received(), []transport.Envelope{sent[2], sent[0], sent[1]})
+}
+
+func TestDelayedMessagesComeInOrderAndLate(t *testing.T) {
+	const delay = 50 * time.Millisecond
+	n, c := network(t, 2)
+	n.Delay(delay)
+	sent, began := burst(1, 2, control, 5), time.Now()
+	c.send(sent[:4]...)
+	n.Delay(0)
+	c.send(sent[4]) // waits for those before it
+	c.nodes[2].await(t, "all messages", func() bool { return c.nodes[2].hasAll(sent) }, nil)
+	if took := time.Since(began); took < delay {
+		t.Errorf("they came after %v, want %v at least", took, delay)
+	}
+	checkOrder(t, c.nodes[2].received(), sent)
+}
+
+func TestCutLosesWhatIsDelayed(t *testing.T) {
+	n, c := network(t, 2)
+	n.Delay(time.Hour)
+	m := newProbe(1, 2, control)
+	c.send(m)
+	checkReport(t, c, 1, 2, func() { n.Cut(1, 2) })
+	n.HealAll()
+	c.establish()
+	if c.nodes[2].has(m) {
+		t.Error("a message outlived its link")
+	}
 }

@@ -3,6 +3,7 @@ package transporttest
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
@@ -24,6 +25,8 @@ type Network struct {
 	cut       map[pair]bool
 	gates     map[direction]*Gate
 	drop      func(transport.Envelope) bool
+	delay     time.Duration
+	onTheWay  map[direction][]delayed
 }
 
 // A direction is one way between two nodes, a pair both ways.
@@ -40,6 +43,7 @@ func NewNetwork() *Network {
 		endpoints: map[string]*endpoint{},
 		cut:       map[pair]bool{},
 		gates:     map[direction]*Gate{},
+		onTheWay:  map[direction][]delayed{},
 	}
 }
 
@@ -81,12 +85,12 @@ func (n *Network) Heal(a, b uint64) {
 	n.refresh()
 }
 
-// HealAll mends all links, opens all gates and drops nothing any more.
+// HealAll mends all links, opens all gates, and drops and delays nothing any more.
 func (n *Network) HealAll() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	clear(n.cut)
-	n.drop = nil
+	n.drop, n.delay = nil, 0
 	for _, g := range n.gates {
 		g.open()
 	}
@@ -181,7 +185,7 @@ func (n *Network) route(from *endpoint, m transport.Envelope) {
 			g.held = append(g.held, m)
 			return
 		}
-		to.push(item{message: m})
+		n.carry(to, m)
 	}
 }
 
@@ -193,6 +197,8 @@ func (n *Network) breakLink(way direction) {
 		lost += len(g.held)
 		g.held = nil
 	}
+	lost += len(n.onTheWay[way])
+	delete(n.onTheWay, way)
 	for _, e := range n.endpoints {
 		if e.opts.NodeID == way.to {
 			lost += e.forget(way.from)
