@@ -29,15 +29,19 @@ func byPolicy(g *access.Guard, who identifier) identifier {
 			return id, nil
 		}
 		now := time.Now()
+		known := access.Identity{Address: id.Address}
 		id, err = g.Identify(access.Presented{
 			Certificate: id.Name, Authorization: c.header("authorization"),
 			Address: id.Address, Private: c.tls != nil || memberform.IsLoopback(id.Address),
 		}, now)
 		if err == nil {
-			err = g.Check(id, role, what)
+			known, err = id, g.Check(id, role, what)
 		}
-		if err == nil {
-			err = c.connection.limit(g, id, role, now)
+		if err != nil {
+			role = access.Read // it is not handed on, so it is counted here
+		}
+		if over := c.connection.limit(g, known, role, now); over != nil {
+			err = over
 		}
 		return id, refusal(err)
 	}

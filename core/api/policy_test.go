@@ -203,3 +203,27 @@ func TestLimitsOfOneClient(t *testing.T) {
 	conn.Close()
 	within(t, "a place for another connection", func() bool { return administer(c) == nil })
 }
+
+// Guesses are requests of their address: over its limit they are refused as such, and
+// a client of that address with a token of its own goes on.
+func TestWrongTokensCountForTheirAddress(t *testing.T) {
+	k := newKeys(t)
+	s := startWith(t, &fakeService{}, access.Policy{TokensFile: k.file, Limits: map[string]access.Limit{
+		access.Others: {RequestsPerSecond: 3}, "a-read": {},
+	}}, api.Limits{})
+	c := hostClient(t, s)
+	codesOf := map[codes.Code]int{}
+	for range 10 {
+		_, err := c.Status(with(t.Context(), "pontoon_nonsense"), &hostv1.StatusRequest{})
+		codesOf[status.Code(err)]++
+	}
+	if codesOf[codes.Unauthenticated] < 3 || codesOf[codes.ResourceExhausted] == 0 || len(codesOf) != 2 {
+		t.Errorf("ten guesses, three in a second allowed: %v", codesOf)
+	}
+	if _, err := c.Propose(t.Context(), &hostv1.ProposeRequest{Data: []byte("x")}); status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("a proposal without a token, of the same address: %v", err)
+	}
+	if _, err := c.Status(with(t.Context(), k.text[access.Read]), &hostv1.StatusRequest{}); err != nil {
+		t.Errorf("a client with a token, of the same address: %v", err)
+	}
+}
