@@ -10,9 +10,15 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/refusals"
 )
 
-// unfinishedBeforeRetry is how many callers may be between their first packet
-// and their greeting before new ones must show that their address is theirs.
-const unfinishedBeforeRetry = 32
+const (
+	// unfinishedBeforeRetry is how many callers may be between their first packet
+	// and their greeting before new ones must show that their address is theirs.
+	unfinishedBeforeRetry = 32
+	// silentBeforeRetry is the part of the connections of one address that such
+	// callers of it may have before that: first packets that another one sends in the
+	// name of a member leave that member its places.
+	silentBeforeRetry = 8
+)
 
 // doors count inbound connections from their first packet on, and refuse those
 // that are too many before they cost more than that packet.
@@ -91,10 +97,14 @@ func (d *doors) leave(host string) {
 }
 
 // doubtful reports whether a new caller must show that its address is its own.
-func (d *doors) doubtful(net.Addr) bool {
+func (d *doors) doubtful(caller net.Addr) bool {
+	host, _, err := net.SplitHostPort(caller.String())
+	if err != nil {
+		return true
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.unfinished >= unfinishedBeforeRetry
+	return d.unfinished >= unfinishedBeforeRetry || d.silent[host] >= max(1, d.each/silentBeforeRetry)
 }
 
 // count is how many connections there are.

@@ -1,6 +1,9 @@
 package quictransport
 
-import "testing"
+import (
+	"net"
+	"testing"
+)
 
 // Callers that say nothing leave half of the places, and half of those of their
 // address, to members that are connected.
@@ -20,5 +23,25 @@ func TestSilentCallersLeaveRoom(t *testing.T) {
 	d.greeted("10.0.0.9")
 	if !d.enter("10.0.0.9") {
 		t.Error("one that has greeted takes a place of those that have not")
+	}
+}
+
+// A new caller is doubted when its address has many callers that have not greeted, or
+// the host has.
+func TestWhoIsDoubted(t *testing.T) {
+	caller := func(host string) net.Addr { return &net.UDPAddr{IP: net.ParseIP(host), Port: 7} }
+	d := newDoors(256, 64, func(string) {})
+	for n := range 8 {
+		if d.doubtful(caller("10.0.0.9")) {
+			t.Fatalf("the address has %d silent callers of 64 places, and is doubted", n)
+		}
+		d.enter("10.0.0.9")
+	}
+	if !d.doubtful(caller("10.0.0.9")) || d.doubtful(caller("10.0.0.8")) {
+		t.Error("want the address doubted that has 8 silent callers, and no other one")
+	}
+	d.greeted("10.0.0.9")
+	if d.doubtful(caller("10.0.0.9")) {
+		t.Error("one of them has greeted")
 	}
 }

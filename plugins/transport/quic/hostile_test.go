@@ -150,6 +150,23 @@ func TestCallersAreDoubtedWhenManyHaveNotGreeted(t *testing.T) {
 	}
 }
 
+// First packets in the name of an address, which anybody can send, do not keep out the
+// member that has it.
+func TestFirstPacketsDoNotTakeTheirAddressesPlaces(t *testing.T) {
+	tr, url := openWith(t, endless, testOptions(1, "max_connections_per_address: 16"), &events{})
+	connect(t, tr, 2)
+	doors := tr.open.Load().doors
+	flood(t, url, 100, func() {})
+	conn, err := newCaller(t).dial(url)
+	if err != nil {
+		t.Fatalf("the member was not let in: %v", err)
+	}
+	defer closeConn(conn, closeDone, errClosing)
+	if n := doors.count(); n > 16/silentBeforeRetry+1 {
+		t.Errorf("%d connections, want %d of first packets and the member's", n, 16/silentBeforeRetry)
+	}
+}
+
 // stream opens a stream of a welcome caller and sends bytes on it.
 func stream(t *testing.T, conn *quic.Conn, b ...byte) *quic.SendStream {
 	t.Helper()
