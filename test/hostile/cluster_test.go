@@ -18,8 +18,10 @@ const clusterID = "a3"
 
 // A cluster is three members with shipped plugins in processes of their own.
 type cluster struct {
+	shape
 	members []*member
-	certs   string // directory of certificates; empty without TLS between members
+	certs   string // directory of the members' certificates
+	way     way
 }
 
 // A lasting row starts what the rows after it use, too: what goes wrong meanwhile is
@@ -33,22 +35,22 @@ type lasting struct {
 func (l lasting) Cleanup(f func()) { l.all.Cleanup(f) }
 
 // startCluster founds a cluster and waits until all its members serve.
-func startCluster(t testing.TB, secured bool) *cluster {
+func startCluster(t testing.TB, s shape) *cluster {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "hostile-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	c := &cluster{}
+	c := &cluster{shape: s, certs: filepath.Join(dir, "certs")}
+	c.openWay(t, dir)
 	for id := uint64(1); id <= 3; id++ {
 		c.members = append(c.members, &member{
-			id: id, dir: filepath.Join(dir, fmt.Sprint(id)),
+			way: &c.way, id: id, dir: filepath.Join(dir, fmt.Sprint(id)),
 			client: live.FreeAddress(t, &ports), peer: live.FreeAddress(t, &ports), admin: live.FreeAddress(t, &ports),
 		})
 	}
-	if secured {
-		c.certs = filepath.Join(dir, "certs")
+	if c.secured {
 		host.Does(t, "cert", "init", "--dir", c.certs, "--cluster", clusterID, "--members", "n1=1,n2=2,n3=3")
 	}
 	for _, m := range c.members {
@@ -68,18 +70,19 @@ func startCluster(t testing.TB, secured bool) *cluster {
 func (c *cluster) config(m *member) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "node: {id: %d}\ncluster:\n  id: %s\n  state: new\n  members:\n", m.id, clusterID)
-	scheme, secrets := "http", ""
-	if c.certs != "" {
+	scheme, secrets := c.transport, ""
+	if c.secured {
 		at := func(file string) string { return filepath.Join(c.certs, file) }
 		name := fmt.Sprint("n", m.id)
-		scheme = "https"
+		scheme = map[string]string{"http": "https", "quic": "quic"}[c.transport]
 		secrets = fmt.Sprintf(", config: {tls: {cert: %q, key: %q, ca: %q}}", at(name+".crt"), at(name+".key"), at("ca.crt"))
 	}
 	for _, o := range c.members {
 		fmt.Fprintf(&b, "    - {id: %d, name: n%d, peer_urls: [\"%s://%s\"], client_address: %q}\n", o.id, o.id, scheme, o.peer, o.client)
 	}
-	fmt.Fprintf(&b, "raft: {tick: 100ms, election: 1s}\napi: {listen: %q}\nadmin: {listen: %q}\nlog: {format: json}\n", m.client, m.admin)
-	fmt.Fprintf(&b, "plugins:\n  transport: {name: http, listen: %q%s}\n  storage: {name: wal}\n  statemachine: {name: kv}\n", m.peer, secrets)
+	api, admin := c.way.settings()
+	fmt.Fprintf(&b, "raft: {tick: 100ms, election: 1s}\napi: {listen: %q%s}\nadmin: {listen: %q%s}\nlog: {format: json}\n", m.client, api, m.admin, admin)
+	fmt.Fprintf(&b, "plugins:\n  transport: {name: %s, listen: %q%s}\n  storage: {name: wal}\n  statemachine: {name: kv}\n", c.transport, m.peer, secrets)
 	return b.String()
 }
 

@@ -7,11 +7,9 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -24,6 +22,7 @@ import (
 
 // A member is one host with its plugins, and the addresses of its three ports.
 type member struct {
+	way                 *way
 	id                  uint64
 	client, peer, admin string
 	dir                 string
@@ -40,29 +39,9 @@ func (m *member) start(t testing.TB) {
 		"--config", m.configFile(), "--data-dir", filepath.Join(m.dir, "data"), "--set", "node.runtime_dir="+filepath.Join(m.dir, "run"))
 }
 
-// web is how the judges talk HTTP: a connection for each request, so that a port
-// which takes no more is noticed.
-func web(patience time.Duration) *http.Client {
-	return &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
-}
-
-// get asks by plain HTTP; the code is 0 if there is no answer.
-func get(address, path string) (code int, body []byte) {
-	resp, err := web(5 * time.Second).Get("http://" + address + path)
-	if err != nil {
-		return 0, []byte(err.Error())
-	}
-	defer resp.Body.Close()
-	body, err = io.ReadAll(resp.Body)
-	if err != nil {
-		return 0, []byte(err.Error())
-	}
-	return resp.StatusCode, body
-}
-
 // status is what the host says of itself, nil if it does not answer.
 func (m *member) status() *hostv1.StatusResponse {
-	code, body := get(m.client, "/v1/status")
+	code, body := m.way.get(m.client, "/v1/status")
 	var st hostv1.StatusResponse
 	if code != http.StatusOK || protojson.Unmarshal(body, &st) != nil {
 		return nil
@@ -71,7 +50,7 @@ func (m *member) status() *hostv1.StatusResponse {
 }
 
 func (m *member) ready() bool {
-	code, _ := get(m.admin, "/readyz")
+	code, _ := m.way.administers().get(m.admin, "/readyz")
 	return code == http.StatusOK
 }
 
@@ -81,21 +60,16 @@ func (m *member) write(key string) error { return m.propose(kv.EncodePut([]byte(
 
 func (m *member) propose(command []byte) error {
 	body := fmt.Sprintf(`{"data":%q}`, base64.StdEncoding.EncodeToString(command))
-	resp, err := web(2*time.Second).Post("http://"+m.client+"/v1/propose", "application/json", strings.NewReader(body))
-	if err != nil {
-		return fmt.Errorf("write through member %d: %w", m.id, err)
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("write through member %d: %s: %s %v", m.id, resp.Status, bytes.TrimSpace(answer), err)
+	code, answer, err := m.way.ask(http.MethodPost, m.client, "/v1/propose", body, 2*time.Second)
+	if err != nil || code != http.StatusOK {
+		return fmt.Errorf("write through member %d: %d: %s %v", m.id, code, bytes.TrimSpace(answer), err)
 	}
 	return nil
 }
 
 // goroutines is how many the host has, by its admin port.
 func (m *member) goroutines() (n int) {
-	_, body := get(m.admin, "/debug/pprof/goroutine?debug=1")
+	_, body := m.way.administers().get(m.admin, "/debug/pprof/goroutine?debug=1")
 	line, _ := bufio.NewReader(bytes.NewReader(body)).ReadString('\n')
 	_, _ = fmt.Sscanf(line, "goroutine profile: total %d", &n)
 	return n

@@ -116,7 +116,7 @@ func (a *assault) send(method string, from, to *member, path string, body []byte
 }
 
 func (a *assault) scheme() string {
-	if a.certs != "" {
+	if a.secured {
 		return "https://"
 	}
 	return "http://"
@@ -134,7 +134,7 @@ func (a *assault) peerClient(as *member) *http.Client {
 		return cl
 	}
 	transport := &http.Transport{}
-	if a.certs != "" {
+	if a.secured {
 		transport.TLSClientConfig = a.certificateOf(as)
 	}
 	context.AfterFunc(a.ctx, transport.CloseIdleConnections)

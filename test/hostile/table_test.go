@@ -10,7 +10,7 @@ import (
 // Each attack on a cluster without TLS between its members, which take writes
 // through all ports meanwhile.
 func TestAttacks(t *testing.T) {
-	strikeAll(t, false, []attack{
+	strikeAll(t, shape{transport: "http"}, []attack{
 		{name: "proposals whose answers are not read, 100 streams", port: clients, long: 10 * time.Second, terms: 0, run: proposals(100, false)},
 		{name: "flood of 20 streams, answers read", port: clients, long: 10 * time.Second, terms: 0, run: proposals(20, true)},
 		{name: "flood of 100 streams, answers read", port: clients, long: 10 * time.Second, terms: 0, run: proposals(100, true)},
@@ -46,7 +46,7 @@ func TestAttacks(t *testing.T) {
 // The same port with mutual TLS: by those that have no certificate, one of the
 // authority's for a stranger, or that of a member.
 func TestAttacksOnTLS(t *testing.T) {
-	strikeAll(t, true, []attack{
+	strikeAll(t, shape{transport: "http", secured: true}, []attack{
 		{name: "half handshakes", port: members, long: 10 * time.Second, terms: 0, run: halfTLS},
 		{name: "a certificate for a stranger", port: members, long: 5 * time.Second, terms: 0, run: signedStrangers},
 		{name: "the term 2^63-1 by a member's certificate", port: members, long: 5 * time.Second, terms: 0, run: hugeTerms},
@@ -55,15 +55,51 @@ func TestAttacksOnTLS(t *testing.T) {
 	})
 }
 
+// The port of the transport quic, without TLS between the members.
+func TestAttacksOnQUIC(t *testing.T) {
+	strikeAll(t, shape{transport: "quic"}, []attack{
+		{name: "datagrams of anything", port: members, long: 10 * time.Second, terms: 0, run: quicGarbage},
+		{name: "first packets of connections", port: members, long: 10 * time.Second, terms: 0, run: quicInitials},
+		{name: "lies in a member's name", port: members, long: 10 * time.Second, terms: anyTerms, run: quicLies},
+		{name: "lies in every member's name", port: members, long: 10 * time.Second, terms: anyTerms, run: quicLiesOfAll},
+		{name: "forged commits", port: members, long: 5 * time.Second, terms: anyTerms, run: quicCommits},
+		{name: "callers that say nothing, or half a greeting", port: members, long: 10 * time.Second, terms: 0, run: quicSilent},
+	})
+}
+
+// The same port with mutual TLS.
+func TestAttacksOnQUICWithTLS(t *testing.T) {
+	strikeAll(t, shape{transport: "quic", secured: true}, []attack{
+		{name: "a certificate for a stranger", port: members, long: 5 * time.Second, terms: 0, run: quicStrangers},
+		{name: "lies by a member's certificate", port: members, long: 10 * time.Second, terms: anyTerms, run: quicLies},
+	})
+}
+
+// The client port with mutual TLS.
+func TestAttacksOnClientsTLS(t *testing.T) {
+	strikeAll(t, shape{transport: "http", clientTLS: true}, []attack{
+		{name: "half handshakes of clients", port: clients, long: 10 * time.Second, terms: 0, run: halfClientTLS},
+		{name: "plain text at a port with TLS", port: clients, long: 8 * time.Second, terms: 0, run: plainAtTLS},
+		{name: "certificates of strangers", port: clients, long: 5 * time.Second, terms: 0, run: strangersOfClients},
+	})
+}
+
+// Both ports for clients that show tokens.
+func TestAttacksOnTokens(t *testing.T) {
+	strikeAll(t, shape{transport: "http", tokens: true}, []attack{
+		{name: "wrong tokens", port: everyPort, long: 10 * time.Second, terms: 0, run: wrongTokens},
+	})
+}
+
 // strikeAll runs the attacks one after the other. After one that failed the next
 // has a new cluster.
-func strikeAll(t *testing.T, secured bool, attacks []attack) {
+func strikeAll(t *testing.T, in shape, attacks []attack) {
 	var c *cluster
 	var all []figures
 	for i := range attacks {
 		t.Run(attacks[i].name, func(s *testing.T) {
 			if c == nil {
-				c = startCluster(lasting{s, t}, secured)
+				c = startCluster(lasting{s, t}, in)
 			}
 			f := figures{attack: &attacks[i]}
 			defer func() {

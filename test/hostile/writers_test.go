@@ -42,7 +42,9 @@ func startWriters(t testing.TB, c *cluster, prefix string) *writers {
 	t.Helper()
 	w := &writers{t: t, prefix: prefix, since: time.Now()}
 	for _, m := range c.members {
-		cl, err := client.New(client.Options{Endpoints: []string{m.client}, AnyMember: true, RequestTimeout: writeTimeout})
+		options := m.way.options(m.client)
+		options.RequestTimeout = writeTimeout
+		cl, err := client.New(options)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +111,9 @@ func (w *writers) lap() pace {
 // check compares what the writers were told with what a member has.
 func (w *writers) check(m *member) {
 	w.t.Helper()
-	cl, err := client.New(client.Options{Endpoints: []string{m.client}, AnyMember: true, RequestTimeout: 20 * time.Second})
+	options := m.way.options(m.client)
+	options.RequestTimeout = 20 * time.Second
+	cl, err := client.New(options)
 	if err != nil {
 		w.t.Fatal(err)
 	}
