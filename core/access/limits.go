@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/bucket"
 )
 
 // maxClients bounds what is remembered of clients. Those beyond it share one
@@ -28,9 +30,7 @@ type Client struct {
 	mu          sync.Mutex
 	connections int
 	inFlight    int
-	// tokens is how many requests may come at once, as of at.
-	tokens float64
-	at     time.Time
+	requests    *bucket.Bucket
 }
 
 // Limits reports whether any client has a limit.
@@ -61,7 +61,7 @@ func (u *usage) take(key string, limit Limit, n *counts, now time.Time) *Client 
 		c = u.byKey[key]
 	}
 	if c == nil {
-		c = &Client{name: key, limit: limit, counts: n, tokens: float64(limit.RequestsPerSecond), at: now}
+		c = &Client{name: key, limit: limit, counts: n, requests: bucket.New(limit.RequestsPerSecond, limit.RequestsPerSecond, now)}
 		u.byKey[key] = c
 	}
 	c.users++
@@ -90,8 +90,7 @@ func (u *usage) sweep(now time.Time) {
 func (c *Client) idle(now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.refill(now)
-	return c.inFlight == 0 && c.connections == 0 && c.tokens >= float64(c.limit.RequestsPerSecond)
+	return c.inFlight == 0 && c.connections == 0 && c.requests.Full(now)
 }
 
 // Share is Client for one more holder of c.
@@ -176,24 +175,10 @@ func (c *Client) Disconnect() {
 
 func (c *Client) request(now time.Time) error {
 	most := c.limit.RequestsPerSecond
-	if most <= 0 {
+	if most <= 0 || c.requests.Take(now) {
 		return nil
 	}
-	c.refill(now)
-	if c.tokens < 1 {
-		missing := (1 - c.tokens) / float64(most)
-		return c.refuse("requests_per_second", most, time.Duration(missing*float64(time.Second)))
-	}
-	c.tokens--
-	return nil
-}
-
-// refill adds what has become free since it was called last: never more than a
-// second's worth, and nothing if the clock went back.
-func (c *Client) refill(now time.Time) {
-	most := float64(c.limit.RequestsPerSecond)
-	passed := max(now.Sub(c.at), 0).Seconds()
-	c.tokens, c.at = min(c.tokens+passed*most, most), now
+	return c.refuse("requests_per_second", most, c.requests.Wait())
 }
 
 func (c *Client) refuse(which string, most int, after time.Duration) error {

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/repeats"
 )
 
 // tokens are those that a running host accepts: the content of the file, as it was
@@ -85,10 +87,7 @@ func (t *tokens) warning() string {
 type missLog struct {
 	logger *slog.Logger
 	total  atomic.Uint64
-
-	mu    sync.Mutex
-	last  time.Time
-	since uint64 // not in the log yet
+	line   repeats.Line
 }
 
 const missEvery = 10 * time.Second
@@ -96,12 +95,7 @@ const missEvery = 10 * time.Second
 // note takes one miss. The token itself is never written anywhere.
 func (m *missLog) note(now time.Time, address, why string) {
 	m.total.Add(1)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.since++
-	if now.Sub(m.last) < missEvery {
-		return
+	if times, due := m.line.Note(now, missEvery); due {
+		m.logger.Warn("a token was refused", "client", address, "why", why, "refused_since_the_last_such_line", times)
 	}
-	m.logger.Warn("a token was refused", "client", address, "why", why, "refused_since_the_last_such_line", m.since)
-	m.last, m.since = now, 0
 }

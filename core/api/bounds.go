@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/tap"
 
 	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/bucket"
 )
 
 // Bounds are what all clients of a host share.
@@ -46,7 +47,7 @@ func newBounds(l Limits, log *slog.Logger) *bounds {
 	}
 	b.meters = meters{
 		limits: l, mostBytes: mostUnfinished, mostUnread: l.mostUnread(), counts: &b.counts, results: &b.results, conns: map[*meter]*clientConn{},
-		breaks: breaks{by: map[string]*breakBucket{}}, said: sparing{log: log},
+		breaks: breaks{by: map[string]*bucket.Bucket{}}, said: sparing{log: log},
 	}
 	return b
 }

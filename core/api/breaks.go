@@ -3,6 +3,8 @@ package api
 import (
 	"sync"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/bucket"
 )
 
 const (
@@ -24,49 +26,28 @@ const (
 // address: a client that is cut off for it may come back at once.
 type breaks struct {
 	mu sync.Mutex
-	by map[string]*breakBucket
-}
-
-// A breakBucket is how many may come at once, as of a time.
-type breakBucket struct {
-	left int
-	at   time.Time
-}
-
-func (b *breakBucket) refill(now time.Time) {
-	if more := int(min(now.Sub(b.at), time.Minute) * breakRate / time.Second); more > 0 {
-		b.left, b.at = min(breakBurst, b.left+more), now
-	}
+	by map[string]*bucket.Bucket
 }
 
 // spend reports false if there were too many.
 func (b *breaks) spend(address string, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	bucket := b.by[address]
-	if bucket == nil {
+	left := b.by[address]
+	if left == nil {
 		b.forgetLocked(now)
-		bucket = &breakBucket{left: breakBurst, at: now}
-		b.by[address] = bucket
+		left = bucket.New(breakRate, breakBurst, now)
+		b.by[address] = left
 	}
-	bucket.refill(now)
-	if bucket.left == 0 {
-		return false
-	}
-	bucket.left--
-	return true
+	return left.Take(now)
 }
 
 // spent tells whether there were too many from that address lately.
 func (b *breaks) spent(address string, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	bucket := b.by[address]
-	if bucket == nil {
-		return false
-	}
-	bucket.refill(now)
-	return bucket.left < breakBurst/4
+	left := b.by[address]
+	return left != nil && left.Left(now) < breakBurst/4
 }
 
 // forgetLocked keeps the number of addresses bounded.
@@ -74,8 +55,8 @@ func (b *breaks) forgetLocked(now time.Time) {
 	if len(b.by) < mostAddresses {
 		return
 	}
-	for address, bucket := range b.by {
-		if bucket.refill(now); bucket.left >= breakBurst/4 {
+	for address, left := range b.by {
+		if left.Left(now) >= breakBurst/4 {
 			delete(b.by, address)
 		}
 	}

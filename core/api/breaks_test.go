@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/bucket"
 )
 
 // An address may break off a burst of streams, and then some in each second,
 // whatever others do.
 func TestBreaksAreCountedByAddress(t *testing.T) {
-	b, now := breaks{by: map[string]*breakBucket{}}, time.Now()
+	b, now := breaks{by: map[string]*bucket.Bucket{}}, time.Now()
 	for i := range breakBurst {
 		if !b.spend("a", now) {
 			t.Fatalf("%d of a burst of %d", i, breakBurst)

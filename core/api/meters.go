@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/repeats"
 )
 
 // Meters are those of all connections of clients. When all together have the host
@@ -133,25 +135,15 @@ func (a *meters) run(end *ending) {
 
 // sparing writes one line in a while, however often there is a reason.
 type sparing struct {
-	log *slog.Logger
-
-	mu    sync.Mutex
-	next  time.Time
-	times int
+	log  *slog.Logger
+	line repeats.Line
 }
 
 // sayEvery is how often a sparing logger writes the same thing.
 const sayEvery = 10 * time.Second
 
 func (s *sparing) warn(message string, about ...any) {
-	s.mu.Lock()
-	s.times++
-	times, now := s.times, time.Now()
-	if now.Before(s.next) {
-		s.mu.Unlock()
-		return
+	if times, due := s.line.Note(time.Now(), sayEvery); due {
+		s.log.Warn(message, append(about, "times", times)...)
 	}
-	s.times, s.next = 0, now.Add(sayEvery)
-	s.mu.Unlock()
-	s.log.Warn(message, append(about, "times", times)...)
 }

@@ -57,7 +57,7 @@ type Node struct {
 // New returns a Node around c, which it owns from here on.
 func New(c *Core, ports Ports) *Node {
 	began, _ := c.cfg.start()
-	n := &Node{core: c, ports: ports, began: began, logger: c.cfg.Logger, box: newMailbox(), limits: c.limits}
+	n := &Node{core: c, ports: ports, began: began, logger: c.cfg.Logger, box: newMailbox(), limits: c.limits, refusals: newRefusals()}
 	made := time.Now()
 	n.lastTick.Store(&made)
 	n.publish()

@@ -1,11 +1,11 @@
 package node
 
 import (
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/internal/repeats"
 )
 
 // refusalPause is how long the log says nothing of what a peer's messages are
@@ -23,16 +23,13 @@ type refusals struct {
 	ticks int    // since the last one; of the raft goroutine
 	seen  uint64 // count at the last tick; of the raft goroutine
 
-	mu     sync.Mutex // never held over a write to the log
-	logged map[member.ID]loggedRefusal
+	// logged are the peers of which the log spoke. They stay until nothing of theirs
+	// was refused for a while: new names do not fill the log.
+	logged *repeats.Book[member.ID]
 }
 
-// loggedRefusal is when the log spoke of a peer last, how many refusals it has
-// kept to itself since, and when the last one was.
-type loggedRefusal struct {
-	at     time.Time
-	silent int
-	last   time.Time
+func newRefusals() refusals {
+	return refusals{logged: repeats.New[member.ID](repeats.Rule{Pause: refusalPause, Most: maxRefused})}
 }
 
 // Refusal is a message of a peer that was not taken.
@@ -47,53 +44,15 @@ func (n *Node) refuse(from member.ID, err error) {
 	n.refusals.count.Add(1)
 	now := time.Now()
 	n.refusals.last.Store(&Refusal{From: from, Reason: err.Error(), At: now})
-	if silent, due := n.refusals.due(from, now); due {
+	if silent, due := n.refusals.logged.Note(from, now); due {
 		n.logger.Warn("message refused", "from", from, "error", err, "more_since_last_line", silent)
 	}
 }
 
-// due tells whether the log is to speak of a refusal of this peer, and how many
-// it has passed over since it did so last.
-func (r *refusals) due(from member.ID, now time.Time) (silent int, due bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	before, known := r.logged[from]
-	if known && now.Sub(before.at) < refusalPause {
-		before.silent++
-		before.last = now
-		r.logged[from] = before
-		return 0, false
-	}
-	if !known && len(r.logged) >= maxRefused {
-		return 0, false // until one of them is resolved: new names do not fill the log
-	}
-	if r.logged == nil {
-		r.logged = map[member.ID]loggedRefusal{}
-	}
-	r.logged[from] = loggedRefusal{at: now, last: now}
-	return before.silent, true
-}
-
-// resolved takes those out of whom nothing was refused for a while.
-func (r *refusals) resolved(now time.Time) (gone map[member.ID]loggedRefusal) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for from, l := range r.logged {
-		if now.Sub(l.last) >= refusalPause {
-			if gone == nil {
-				gone = map[member.ID]loggedRefusal{}
-			}
-			gone[from] = l
-			delete(r.logged, from)
-		}
-	}
-	return gone
-}
-
 // tellResolved logs of whom nothing is refused any more.
 func (n *Node) tellResolved() {
-	for from, l := range n.refusals.resolved(time.Now()) {
-		n.logger.Info("messages are refused no longer", "from", from, "more_since_last_line", l.silent)
+	for from, l := range n.refusals.logged.Ended(time.Now()) {
+		n.logger.Info("messages are refused no longer", "from", from, "more_since_last_line", l.Silent)
 	}
 }
 

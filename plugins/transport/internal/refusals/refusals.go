@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/repeats"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
 )
 
@@ -38,7 +39,7 @@ type Refusals struct {
 
 	mu     sync.Mutex
 	counts map[string]uint64 // by reason
-	said   map[refusal]time.Time
+	said   *repeats.Book[refusal]
 }
 
 type refusal struct{ peer, reason string }
@@ -46,7 +47,10 @@ type refusal struct{ peer, reason string }
 // New returns refusals that are logged there and counted by a metric of that
 // name.
 func New(logger *slog.Logger, metric string) *Refusals {
-	return &Refusals{logger: logger, metric: metric, counts: map[string]uint64{}, said: map[refusal]time.Time{}}
+	return &Refusals{
+		logger: logger, metric: metric, counts: map[string]uint64{},
+		said: repeats.New[refusal](repeats.Rule{Pause: refusalQuiet, Most: maxRefusals, Forgets: true}),
+	}
 }
 
 // Called notes that a caller at that address was refused.
@@ -85,15 +89,10 @@ func (r *Refusals) Dialled(peer uint64, err error) {
 // note counts a refusal and reports whether it should be logged.
 func (r *Refusals) note(x refusal) bool {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.counts[x.reason]++
-	now := time.Now()
-	maps.DeleteFunc(r.said, func(_ refusal, at time.Time) bool { return now.Sub(at) >= refusalQuiet })
-	if _, said := r.said[x]; said || len(r.said) >= maxRefusals {
-		return false
-	}
-	r.said[x] = now
-	return true
+	r.mu.Unlock()
+	_, due := r.said.Note(x, time.Now())
+	return due
 }
 
 // Count is how often somebody was refused for that reason.

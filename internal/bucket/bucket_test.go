@@ -1,0 +1,52 @@
+package bucket_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/bucket"
+)
+
+// A burst may be taken at once, then what becomes free, and never more than a burst.
+func TestABurstAndThenTheRate(t *testing.T) {
+	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	b := bucket.New(10, 25, now)
+	for _, c := range []struct {
+		passed time.Duration
+		want   int
+	}{
+		{0, 25},
+		{50 * time.Millisecond, 0},
+		{50 * time.Millisecond, 1}, // halves are kept
+		{time.Second, 10},
+		{-time.Hour, 0},
+		{time.Second, 10},
+		{time.Hour, 25},
+	} {
+		now = now.Add(c.passed)
+		got := 0
+		for b.Take(now) {
+			got++
+		}
+		if got != c.want {
+			t.Errorf("%v later: %d, want %d", c.passed, got, c.want)
+		}
+	}
+}
+
+// A bucket that was left alone for long enough is as a new one, and says until
+// then when there will be one.
+func TestWhenThereIsOneAgain(t *testing.T) {
+	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	b := bucket.New(4, 1, now)
+	if !b.Full(now) || b.Wait() != 0 {
+		t.Error("a new one is not full")
+	}
+	b.Take(now)
+	if b.Full(now) || b.Wait() != 250*time.Millisecond {
+		t.Errorf("full, or %v to wait", b.Wait())
+	}
+	if now = now.Add(250 * time.Millisecond); !b.Full(now) || !b.Take(now) {
+		t.Error("after the wait there is none")
+	}
+}
