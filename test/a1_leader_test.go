@@ -1,0 +1,91 @@
+//go:build linux
+
+package e2e
+
+import (
+	"context"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/client/kv"
+)
+
+const (
+	// commitTimeout is how long a request may take at an election timeout of a second.
+	commitTimeout = 7 * time.Second
+	// lateAnswer is what a busy machine adds to it.
+	lateAnswer = 500 * time.Millisecond
+)
+
+// A1: a request that went to a leader which is gone fails in time and says so, on the
+// member that leads next and on the one that does not: it was forwarded, and nothing
+// came back. A cluster that has lost its quorum says that there is no leader.
+func TestA1AFailureNamesTheLossOfTheLeader(t *testing.T) {
+	t.Parallel()
+	const rounds = 3
+	c := startCluster(t)
+	for range rounds {
+		leader := c.leader()
+		survivors := c.others(leader)
+		before, ok := leader.status()
+		if !ok {
+			t.Fatal("no status")
+		}
+		leader.host.Signal(t, syscall.SIGSTOP)
+		began := time.Now()
+		var asked sync.WaitGroup
+		for _, n := range survivors {
+			asked.Go(func() {
+				reason, err := n.proposeOnce([]byte("x"))
+				took := time.Since(began)
+				if reason != "leader_lost" || took > commitTimeout+lateAnswer {
+					t.Errorf("%s, after %v: reason %q, %v", n.name, took, reason, err)
+				}
+			})
+		}
+		asked.Wait()
+		for _, n := range survivors {
+			n.await("to follow another leader", func() bool {
+				st, ok := n.status()
+				return ok && st.GetLeader() != "" && st.GetLeader() != leader.id() && st.GetTerm() > before.GetTerm()
+			})
+		}
+		leader.host.Signal(t, syscall.SIGCONT)
+		leader.awaitReady()
+	}
+	last := c.leader()
+	for _, n := range c.others(last) {
+		n.kill()
+	}
+	last.await("to lead no more", func() bool {
+		st, ok := last.status()
+		return ok && st.GetLeader() == ""
+	})
+	if reason, err := last.proposeOnce([]byte("x")); reason != "no_leader" {
+		t.Errorf("without a quorum: reason %q, %v", reason, err)
+	}
+	last.stop()
+}
+
+// proposeOnce proposes without any retry, and returns the reason of the failure.
+func (n *node) proposeOnce(value []byte) (reason string, err error) {
+	conn, err := grpc.NewClient(n.client, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	_, err = hostv1.NewHostClient(conn).Propose(context.Background(), &hostv1.ProposeRequest{Data: kv.EncodePut([]byte("a1"), value)})
+	for _, d := range status.Convert(err).Details() {
+		if f, ok := d.(*hostv1.Failure); ok {
+			return f.GetReason(), err
+		}
+	}
+	return "", err
+}
