@@ -3,6 +3,7 @@ package core_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/server"
 	"github.com/pontoon-raft/pontoon/plugins/storage/storagetest"
+	"github.com/pontoon-raft/pontoon/plugins/transport/transporttest"
 )
 
 // keepDirs gives each member a data directory that outlives its host.
@@ -75,7 +77,7 @@ func (c *cluster) ended(id member.ID) error {
 
 // A and B have committed a write, C was cut off. B loses its disk and comes
 // back under its id, and A is cut off: C must not lead by B's vote.
-func TestA1AWipedVoterDoesNotVoteAWriteAway(t *testing.T) {
+func TestAWipedVoterDoesNotVoteAWriteAway(t *testing.T) {
 	for _, bootstrap := range []bool{true, false} {
 		c := newCluster(t, 3, nil)
 		a := c.leader()
@@ -103,7 +105,7 @@ func TestA1AWipedVoterDoesNotVoteAWriteAway(t *testing.T) {
 
 // Two of three lose their disks, whatever starts first: no member is ready with
 // one history while another one has the other.
-func TestA2AMajorityThatLostItsDisksFoundsNoSecondHistory(t *testing.T) {
+func TestAMajorityThatLostItsDisksFoundsNoSecondHistory(t *testing.T) {
 	for _, late := range []bool{true, false} {
 		c := newCluster(t, 3, nil)
 		c.leader()
@@ -138,31 +140,35 @@ func TestA2AMajorityThatLostItsDisksFoundsNoSecondHistory(t *testing.T) {
 }
 
 // A member that was added is started as a founder: it ends with a sentence that
-// names the setting.
-func TestA3AMemberThatJoinsAsAFounderEnds(t *testing.T) {
-	c := newCluster(t, 3, nil)
-	leader := c.leader()
-	fourth := c.member(4)
-	ctx, cancel := context.WithTimeout(context.Background(), wait)
-	defer cancel()
-	c.eventually("the addition", func() bool {
-		_, err := c.service(leader).AddMember(ctx, fourth, server.ChangeOptions{})
-		return err == nil || errors.Is(err, server.ErrChangeRefused)
-	})
-	before := c.members
-	c.members = append(slices.Clone(before), fourth)
-	c.start(4, true)
-	c.members = before
-	err := c.ended(4)
-	if !errors.Is(err, core.ErrOtherCluster) || !strings.Contains(err.Error(), "cluster.state") {
-		t.Errorf("it ended with %v", err)
+// names the setting, and the cluster goes on, a cluster of one too.
+func TestAMemberThatJoinsAsAFounderEnds(t *testing.T) {
+	for _, founders := range []int{3, 1} {
+		t.Run(fmt.Sprint(founders), func(t *testing.T) {
+			c := newCluster(t, founders, nil)
+			leader := c.leader()
+			added := c.member(member.ID(founders + 1))
+			ctx, cancel := context.WithTimeout(context.Background(), wait)
+			defer cancel()
+			c.eventually("the addition", func() bool {
+				_, err := c.service(leader).AddMember(ctx, added, server.ChangeOptions{})
+				return err == nil || errors.Is(err, server.ErrChangeRefused)
+			})
+			before := c.members
+			c.members = append(slices.Clone(before), added)
+			c.start(added.ID, true)
+			c.members = before
+			err := c.ended(added.ID)
+			if !errors.Is(err, core.ErrOtherCluster) || !strings.Contains(err.Error(), "cluster.state") {
+				t.Errorf("it ended with %v", err)
+			}
+			c.propose(leader, "goes on")
+		})
 	}
-	c.propose(leader, "goes on")
 }
 
 // Founding lists that differ: a member that is alone in its own does not serve
 // beside the cluster that lists it.
-func TestA4FoundingListsThatDiffer(t *testing.T) {
+func TestFoundersWithDifferentListsDoNotBothServe(t *testing.T) {
 	c := newCluster(t, 0, nil)
 	all := []member.Member{c.member(1), c.member(2), c.member(3)}
 	c.members = all[2:]
@@ -189,8 +195,50 @@ func TestA4FoundingListsThatDiffer(t *testing.T) {
 	c.propose(1, "goes on")
 }
 
+// Founders whose lists differ from those of the others, in an address or in a
+// member more: whichever starts first, they do not serve beside those that agree,
+// and have nothing of theirs; the setting is named.
+func TestFoundersWithOtherListsThanAMajorityDoNotServe(t *testing.T) {
+	for name, wrong := range map[string]struct {
+		change func([]member.Member) []member.Member
+		bear   []member.ID // the wrong list
+	}{
+		"another address": {func(l []member.Member) []member.Member {
+			l[0].PeerURLs = []string{transporttest.URL("node-1:2")}
+			return l
+		}, []member.ID{3}},
+		"four against three": {func(l []member.Member) []member.Member {
+			return append(l, member.Member{ID: 4, Name: "n4", ClientAddress: "127.0.0.1:4", PeerURLs: []string{transporttest.URL(address(4))}})
+		}, []member.ID{3, 4}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, 0, nil)
+			right := []member.Member{c.member(1), c.member(2), c.member(3)}
+			c.members = wrong.change(slices.Clone(right))
+			for _, id := range wrong.bear {
+				c.start(id, true)
+			}
+			c.members = right
+			c.start(1, true)
+			c.start(2, true)
+			leader := c.leader(1, 2)
+			c.propose(leader, "by those that agree")
+			for _, id := range wrong.bear {
+				if c.service(id).Ready() == nil || c.has(id, "by those that agree") {
+					t.Errorf("member %s serves, and has %v", id, c.nodes[id].machine().Entries())
+				}
+			}
+			c.eventually("status to name the setting", func() bool {
+				return slices.ContainsFunc(append(c.service(1).Status().Links, c.service(2).Status().Links...), func(l server.PeerLink) bool {
+					return l.ID == 3 && strings.Contains(l.Error, "cluster.members")
+				})
+			})
+		})
+	}
+}
+
 // What a host knew of its store, the next one knows.
-func TestA5ALossIsRemembered(t *testing.T) {
+func TestALossIsRememberedByTheNextStart(t *testing.T) {
 	c := newCluster(t, 0, nil)
 	c.members = []member.Member{c.member(1)}
 	c.keepDirs()

@@ -110,7 +110,8 @@ func (i *identity) others() map[member.ID]bool {
 // this member has a connection with; where its own log has its store, all of the
 // others. While as many say so as there are connections, this member neither
 // votes nor leads nor serves: of two halves, neither knows whose history is the
-// right one. The only voter has all of its cluster: it is not barred and not
+// right one. A founder that only half of the others contradict waits for the rest:
+// until these are there, none of the two lists is the right one. The only voter has all of its cluster: it is not barred and not
 // ended, whoever calls.
 func judge(s standing, conflicts []conflict) verdict {
 	var strangers, accusers []string
@@ -134,7 +135,7 @@ func judge(s standing, conflicts []conflict) verdict {
 		err := fmt.Errorf("%w: members %s know it by another store than %x", ErrLostData, strings.Join(accusers, ", "), s.self.Store)
 		return verdict{err: err, bar: true, end: most(len(accusers)) && (!s.registered || len(accusers) == s.others)}
 	case most(len(strangers)) && s.self.Number == 0 && s.others > 0:
-		return verdict{err: fmt.Errorf("%w (members %s)", ErrOtherCluster, strings.Join(strangers, ", ")), bar: true, end: true}
+		return verdict{err: fmt.Errorf("%w (members %s)", ErrOtherCluster, strings.Join(strangers, ", ")), bar: true, end: 2*len(strangers) > s.others}
 	case most(len(strangers)) && len(strangers) > s.agreeing+1: // this member counts for its own cluster
 		return verdict{err: fmt.Errorf("members %s belong to another cluster under the same id than this member (number %x): stop the wrong one",
 			strings.Join(strangers, ", "), s.self.Number)}
