@@ -41,6 +41,7 @@ type Host struct {
 	stored      atomic.Uint64                  // the highest index that was ever durable here
 	removal     atomic.Pointer[member.Removed] // of this member, as its own log says
 	removals    removalWords                   // what peers say of that
+	reachable   reachable                      // which peers the log says so of
 
 	mu         sync.Mutex
 	started    bool

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"net/http"
 	"strings"
@@ -80,15 +79,14 @@ func (r *streamReader) log(err error) {
 		r.logRefusal(err)
 		return
 	}
-	level := slog.LevelDebug
-	if r.wasUp {
-		level = slog.LevelWarn
-	} else if !errors.Is(err, errOldPeer) {
+	switch {
+	case r.wasUp: // two that call under one id may end it as often as they can dial
+		r.peer.e.complaints.Failed(r.peer.id, "stream from peer is down", fmt.Errorf("%s: %w", r.kind.path(), err))
+	case !errors.Is(err, errOldPeer):
 		r.peer.failed(err)
 	}
 	r.wasUp = false
-	r.peer.e.logger.Log(context.Background(), level, "stream from peer is down",
-		"peer", formatID(r.peer.id), "stream", r.kind.path(), "error", err)
+	r.peer.e.logger.Debug("a stream from a peer is not there", "peer", formatID(r.peer.id), "stream", r.kind.path(), "error", err)
 }
 
 // logRefusal says once, and for both streams together, that somebody has to
