@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -14,7 +15,7 @@ import (
 
 // A host that was started to ignore a hang-up, as nohup does it, goes on when
 // its terminal is gone; any other one stops in order.
-func TestHangUp(t *testing.T) {
+func TestAHangUpEndsNoHostUnderNohup(t *testing.T) {
 	t.Run("under nohup", func(t *testing.T) {
 		n := newSingle(t)
 		n.host = startCommand(t, n.logPath, n.args(), func(cmd *exec.Cmd) {
@@ -39,6 +40,21 @@ func TestHangUp(t *testing.T) {
 		n.host.Signal(t, syscall.SIGHUP)
 		n.stopped(stopTime)
 	})
+}
+
+// What Kubernetes makes of the name of a service that is called pontoon-api stops
+// no host: it says that it ignores the variables, and serves.
+func TestVariablesOfAServiceStopNoHost(t *testing.T) {
+	n := newSingle(t)
+	n.host = startCommand(t, n.logPath, n.args(), func(cmd *exec.Cmd) {
+		cmd.Env = append(cmd.Environ(), "PONTOON_API_PORT=tcp://10.0.0.1:7401", "PONTOON_API_SERVICE_HOST=10.0.0.1")
+	})
+	n.awaitReady()
+	log := n.host.Log()
+	if !strings.Contains(log, "are ignored") || !strings.Contains(log, "PONTOON_API_PORT PONTOON_API_SERVICE_HOST") {
+		t.Errorf("the log does not name the variables:\n%s", n.host.LastLines(20))
+	}
+	n.stop()
 }
 
 // startCommand is startHost of a command that edit has changed.

@@ -15,7 +15,7 @@ import (
 // A setting limits what a member admits, and never what it reads: a value that
 // the leader alone admits reaches all members, and after its setting is lowered
 // again all start and have it.
-func TestLimitsDiffer(t *testing.T) {
+func TestAValueThatOneMemberAdmitsBlocksNone(t *testing.T) {
 	c := startCluster(t)
 	raised := c.nodes[0]
 	c.restart(raised, "api.max_value_bytes=8MiB")

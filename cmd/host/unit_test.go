@@ -10,7 +10,7 @@ import (
 
 // The unit for systemd leaves a plugin that the kernel ends to the host, lets a
 // stop be orderly, and starts no member again whose configuration is wrong.
-func TestSystemdUnit(t *testing.T) {
+func TestTheSystemdUnitOutlivesAKilledPlugin(t *testing.T) {
 	raw, err := os.ReadFile(filepath.Join("..", "..", "configs", "systemd", "pontoon-host.service"))
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/client"
+	"github.com/pontoon-raft/pontoon/core/server"
 )
 
 // A member that is cut off from its peers knows no leader, or one of before. As
@@ -53,6 +54,22 @@ func TestCheckBearsACertificateThatEndsSoon(t *testing.T) {
 		}
 		if note := s.note(s.Members[0]); !strings.Contains(note, "so it is") {
 			t.Errorf("the table says %q", note)
+		}
+	}
+}
+
+// Whatever keeps a member from getting anything done fails the check, by the
+// warning alone: the leader is known, and all members answer.
+func TestCheckFailsByEachWarningOfAStall(t *testing.T) {
+	for _, reason := range []string{
+		server.WarnCommitStalled, server.WarnPeerStalled, server.WarnRefusing, server.WarnRaftStalled, server.WarnUnanswered, server.WarnDoubled,
+		server.WarnUnfit, server.WarnLostData, server.WarnConflict, server.WarnSnapshotStalled, server.WarnLogHeld, server.WarnLogStuck,
+	} {
+		s := summarise([]client.MemberStatus{{Member: &hostv1.Member{Id: "1"}, Status: &hostv1.StatusResponse{
+			Id: "1", ClusterId: "c1", Role: "leader", Leader: "1", Term: 7, Warnings: []*hostv1.Warning{{Reason: reason, Message: "so it is"}},
+		}}})
+		if s.healthy() {
+			t.Errorf("with the warning %s all is well", reason)
 		}
 	}
 }

@@ -3,7 +3,7 @@ package api
 import "testing"
 
 // Clients never take the descriptors that plugins and storage need.
-func TestConnectionsLeaveDescriptors(t *testing.T) {
+func TestConnectionsLeaveDescriptorsForPlugins(t *testing.T) {
 	for _, tc := range []struct {
 		limit        uint64
 		wanted, want int

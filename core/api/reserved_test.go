@@ -118,7 +118,7 @@ func TestIdleConnectionsDoNotKeepTheReservedPlaces(t *testing.T) {
 	getsIn(t, s)
 }
 
-func TestConnectionLimit(t *testing.T) {
+func TestAFullPortLeavesPlacesForAdministration(t *testing.T) {
 	s := start(t, api.Options{
 		Service: &fakeService{}, Limits: api.Limits{MaxConnections: 2}, Logger: slog.New(slog.DiscardHandler),
 	})

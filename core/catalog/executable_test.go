@@ -105,7 +105,7 @@ func TestALinkToTheFileIsNoChange(t *testing.T) {
 }
 
 // Without /proc nothing can be started; the error says what to do.
-func TestWithoutProc(t *testing.T) {
+func TestAHostWithoutProcSaysSo(t *testing.T) {
 	_, err := procExecutable(filepath.Join(t.TempDir(), "self", "exe"))
 	if !errors.Is(err, ErrPermanent) || !strings.Contains(err.Error(), "mount -t proc") {
 		t.Errorf("got %v", err)

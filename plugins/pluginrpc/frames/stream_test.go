@@ -344,7 +344,7 @@ func withoutSocket(t *testing.T, conn grpc.ClientConnInterface) pluginv1.Storage
 
 // A plugin whose socket's file was removed is not gone: its streams go over the
 // connection that is open.
-func TestARemovedSocket(t *testing.T) {
+func TestStreamsOutliveARemovedSocket(t *testing.T) {
 	c := withoutSocket(t, rpctest.Dial(t, func(r grpc.ServiceRegistrar) { pluginv1.RegisterStorageServer(r, plugin{append: echo}) }))
 	s := open(t, t.Context(), c)
 	if err := s.Send(&pluginv1.AppendRequest{Seq: 7}); err != nil {

@@ -15,10 +15,10 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage/pebble"
 )
 
-// TestNoRoomAtOpen: whatever says that there is no room, the disk or the user's
+// TestAQuotaIsAFullDiskAtOpen: whatever says that there is no room, the disk or the user's
 // quota, and whichever part of the store meets it, Open answers ErrNoSpace, and
 // the next one goes on when there is room.
-func TestNoRoomAtOpen(t *testing.T) {
+func TestAQuotaIsAFullDiskAtOpen(t *testing.T) {
 	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT} {
 		for _, part := range []string{"identity", "database"} {
 			files, db, inject := vfs.NewMem(), pebblevfs.NewMem(), errors.New("nothing")

@@ -16,7 +16,7 @@ import (
 // Over a path of 1280 bytes, the least that IPv6 allows, members connect, and
 // whatever is larger than a packet arrives: 1280 bytes are 1232 of UDP over IPv6
 // and 1252 over IPv4, and a tunnel may take some more of them.
-func TestANarrowPath(t *testing.T) {
+func TestQUICConnectsOverANarrowPath(t *testing.T) {
 	for _, widest := range []int{1252, 1232, initialPacketSize} {
 		t.Run(fmt.Sprint(widest), func(t *testing.T) {
 			p := newNarrowPair(t, widest)

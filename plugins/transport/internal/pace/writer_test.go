@@ -96,7 +96,7 @@ func TestInterrupt(t *testing.T) {
 
 // The same from the other end: what moves is read to its end, and a sender that
 // trickles is given up when a step is late.
-func TestReader(t *testing.T) {
+func TestASenderOfAByteNowAndThenIsGivenUp(t *testing.T) {
 	for _, c := range []struct {
 		bytes int
 		pause time.Duration
