@@ -33,7 +33,8 @@ type Host struct {
 	machine  *machineSource
 	courier  *courier
 	identity *identity
-	audit    *audit.Log // nil if none is kept
+	audit    *audit.Log      // nil if none is kept
+	classes  *access.Classes // of commands and queries; nil if clients have no roles
 
 	certificates *certificates
 
@@ -89,6 +90,9 @@ func New(cfg Config) (*Host, error) {
 		return nil, errors.Join(err, c.Close())
 	}
 	h.machine = &machineSource{h: h}
+	if guard != nil {
+		h.classes = access.NewClasses()
+	}
 	rehearse, err := h.rehearsal()
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
@@ -112,7 +116,7 @@ func New(cfg Config) (*Host, error) {
 			MaxProposalStreams: cfg.MaxStreams, MaxCalls: cfg.MaxCalls,
 		},
 		Metrics:   cfg.Metrics,
-		HostNames: cfg.HostNames, Access: guard, Audit: h.audit,
+		HostNames: cfg.HostNames, Access: guard, Classes: h.classes, Audit: h.audit,
 		TLS: cfg.ClientTLS, Insecure: cfg.ClientInsecure,
 		AdminTLS: cfg.AdminTLS, AdminInsecure: cfg.AdminInsecure,
 	})

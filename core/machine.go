@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/pontoon-raft/pontoon/core/access"
 	"github.com/pontoon-raft/pontoon/core/catalog"
 	"github.com/pontoon-raft/pontoon/core/server"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -23,6 +24,7 @@ type runningMachine struct {
 	statemachine.StateMachine
 	instance *catalog.Instance
 	applied  uint64
+	classes  []access.Class
 }
 
 // Applied implements server.RunningStateMachine.
@@ -51,7 +53,10 @@ func (s *machineSource) Start(ctx context.Context) (server.RunningStateMachine, 
 	m := &runningMachine{}
 	in, err := s.h.launch(ctx, plugins.StateMachine, s.h.slots[plugins.StateMachine], s.h.cfg.StateMachine.Config, func(ctx context.Context, in *catalog.Instance, opts plugins.Options) (err error) {
 		m.StateMachine = in.StateMachine()
-		m.applied, err = m.StateMachine.Open(ctx, opts)
+		if m.applied, err = m.StateMachine.Open(ctx, opts); err != nil {
+			return err
+		}
+		m.classes, err = classesOf(m.StateMachine)
 		return err
 	})
 	if err != nil {
@@ -61,6 +66,7 @@ func (s *machineSource) Start(ctx context.Context) (server.RunningStateMachine, 
 		return nil, err
 	}
 	m.instance = in
+	s.h.adoptClasses(m.classes)
 	s.mu.Lock()
 	s.instance = in
 	s.mu.Unlock()

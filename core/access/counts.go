@@ -22,6 +22,9 @@ func (c *counts) counted(r *Refusal) *Refusal {
 	return r
 }
 
+// Repeat counts a Refusal of Check that is given to one more request.
+func (g *Guard) Repeat(r *Refusal) { g.counts.counted(r) }
+
 // State is what a Guard tells of itself, for metrics and warnings. Its numbers
 // count since the host started.
 type State struct {

@@ -9,10 +9,13 @@ import (
 )
 
 // admit hands a batch to the service and refuses what is over the limits. It
-// tells how many were refused for want of room, and reports false if the stream
+// tells how many were refused for want of room or of a role, and reports false if the stream
 // takes no more; the rest of the batch is then not applied.
 func (s *proposalStream) admit(batch *proposalBatch) (refused int, ok bool) {
 	draining := s.end.refusal()
+	if draining == nil {
+		s.demands.refuseIn(batch)
+	}
 	s.mu.Lock()
 	if s.closing || s.dead {
 		s.mu.Unlock()
@@ -23,7 +26,7 @@ func (s *proposalStream) admit(batch *proposalBatch) (refused int, ok bool) {
 	s.mu.Unlock()
 
 	arrived := batch.arrived
-	if s.audit != nil {
+	if s.audit.all() {
 		s.audit.admit(s, admitted, arrived)
 		return refused, ok
 	}
@@ -39,16 +42,12 @@ func (s *proposalStream) admit(batch *proposalBatch) (refused int, ok bool) {
 
 // refuseLocked counts what is admitted, moves it to the front of the batch and
 // returns it; the rest is answered. refused are those of the rest for which there
-// was no room.
+// was no room, or which the client's role does not allow.
 func (s *proposalStream) refuseLocked(batch *proposalBatch, draining error) (admitted []proposal, refused int) {
 	admitted = batch.proposals[:0]
 	// These refusals are the same for a whole batch: encoded once.
 	var stopping, full, crowded []byte
-	for _, p := range batch.refused {
-		var early []byte
-		refused++
-		s.pushRefusalLocked(p.id, &early, cmp.Or(draining, p.err), batch.arrived)
-	}
+	denied := s.refuseEarlyLocked(batch, draining)
 	s.lane.pool.mu.Lock()
 	defer s.lane.pool.mu.Unlock()
 	for _, p := range batch.proposals {
@@ -74,8 +73,27 @@ func (s *proposalStream) refuseLocked(batch *proposalBatch, draining error) (adm
 			admitted = append(admitted, p)
 		}
 	}
-	s.bounds.counts.refused[deniedProposal].Add(uint64(refused))
+	refused += len(batch.refused)
+	s.bounds.counts.refused[deniedProposal].Add(uint64(refused - denied))
 	return admitted, refused
+}
+
+// refuseEarlyLocked answers what was refused before the batch was counted. It tells
+// how many of them there was room for: their client's role does not allow them.
+func (s *proposalStream) refuseEarlyLocked(batch *proposalBatch, draining error) (denied int) {
+	var last error
+	var encoded []byte
+	for _, p := range batch.refused {
+		err := cmp.Or(draining, p.err)
+		if err != last {
+			last, encoded = err, nil
+		}
+		if !isFull(p.err) {
+			denied++
+		}
+		s.pushRefusalLocked(p.id, &encoded, err, batch.arrived)
+	}
+	return denied
 }
 
 // pushRefusalLocked answers a proposal, or ends the stream if there is no room for

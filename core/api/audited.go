@@ -72,7 +72,7 @@ func recorded[Req, Resp any](
 	call func(context.Context, Req) (Resp, error), describe func(*audit.Record),
 ) (Resp, error) {
 	if !r.audit.Wants(op) {
-		return call(ctx, req)
+		return recordedIfForbidden(ctx, r, op, req, call, describe)
 	}
 	record := []audit.Record{{Op: op, Client: clientOf(ctx), Call: r.audit.NextCall()}}
 	describe(&record[0])
@@ -84,6 +84,22 @@ func recorded[Req, Resp any](
 	resp, err := call(context.WithValue(ctx, effectKey{}, &seen), req)
 	conclude(&record[0], seen, err)
 	r.audit.End(record[0])
+	return resp, err
+}
+
+// recordedIfForbidden answers a request that is recorded only if the client's role
+// does not allow it.
+func recordedIfForbidden[Req, Resp any](
+	ctx context.Context, r *requests, op audit.Op, req Req,
+	call func(context.Context, Req) (Resp, error), describe func(*audit.Record),
+) (Resp, error) {
+	resp, err := call(ctx, req)
+	if isForbidden(err) {
+		record := audit.Record{Op: op, Client: clientOf(ctx), Call: r.audit.NextCall()}
+		describe(&record)
+		conclude(&record, effect{}, err)
+		r.audit.End(record)
+	}
 	return resp, err
 }
 

@@ -43,8 +43,7 @@ func recordingRefusals(log *audit.Log, who identifier) identifier {
 		if err == nil || !known {
 			return id, err
 		}
-		forbidden := errors.Is(err, server.ErrPermissionDenied) || errors.Is(err, server.ErrUnauthenticated)
-		if forbidden || log.Wants(op) {
+		if isForbidden(err) || log.Wants(op) {
 			client := id
 			client.Address = addressOf(c.address)
 			r := audit.Record{Op: op, Client: &client, Call: log.NextCall()}
@@ -53,4 +52,10 @@ func recordingRefusals(log *audit.Log, who identifier) identifier {
 		}
 		return id, err
 	}
+}
+
+// isForbidden tells whether err refuses what the client's role does not allow: that is
+// recorded at every level.
+func isForbidden(err error) bool {
+	return errors.Is(err, server.ErrPermissionDenied) || errors.Is(err, server.ErrUnauthenticated)
 }

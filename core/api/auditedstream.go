@@ -13,20 +13,24 @@ import (
 // together: a fraction of what an audit.Log has room for.
 const intentsAtOnce = 1024
 
-// A streamAudit records the proposals of one stream. A nil one records nothing.
+// A streamAudit records the proposals of one stream, or those alone that the client's
+// role does not allow. A nil one records nothing.
 type streamAudit struct {
 	log    *audit.Log
 	client *access.Identity
 	call   uint64
 }
 
-// auditOf is what records a stream's proposals; nil if they are not recorded.
+// auditOf is what records a stream's proposals; nil if there is no log.
 func auditOf(ctx context.Context, log *audit.Log) *streamAudit {
-	if !log.Wants(audit.Propose) {
+	if log == nil {
 		return nil
 	}
 	return &streamAudit{log, clientOf(ctx), log.NextCall()}
 }
+
+// all tells whether all proposals are recorded.
+func (a *streamAudit) all() bool { return a != nil && a.log.Wants(audit.Propose) }
 
 // record is that of one proposal.
 func (a *streamAudit) record(id uint64) audit.Record {
@@ -36,7 +40,7 @@ func (a *streamAudit) record(id uint64) audit.Record {
 // refused records a proposal that the stream itself refuses. Its data, which may be
 // large, is not looked at.
 func (a *streamAudit) refused(id uint64, err error) {
-	if a == nil {
+	if a == nil || !a.all() && !isForbidden(err) {
 		return
 	}
 	r := a.record(id)

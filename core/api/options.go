@@ -34,6 +34,9 @@ type Options struct {
 	HostNames []string
 	// Access decides what clients may do; nil lets all of them do everything.
 	Access *access.Guard
+	// Classes are those of the state machine's commands and queries, which Access
+	// holds clients to; nil if there are none.
+	Classes *access.Classes
 	// Audit keeps a record of what clients ask for; nil if there is none.
 	Audit *audit.Log
 	// TLS and AdminTLS protect the client and the admin port.

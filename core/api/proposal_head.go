@@ -16,7 +16,7 @@ const (
 	headBytes, tailBytes = 64, 16
 )
 
-// A refusedProposal was refused by its head; its data was not looked at.
+// A refusedProposal was refused before the batch was counted.
 type refusedProposal struct {
 	id  uint64
 	err error
@@ -116,6 +116,5 @@ func onlyTimeouts(b []byte) bool {
 // begin makes the batch ready for a message that has arrived.
 func (p *proposalBatch) begin() {
 	p.release()
-	p.refused = p.refused[:0]
 	p.arrived = time.Now()
 }

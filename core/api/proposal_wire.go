@@ -24,7 +24,8 @@ type proposalBatch struct {
 	proposals []proposal
 	// full says why there is no room for a value of so many bytes, nil if there is.
 	full func(bytes int) error
-	// refused are those of the last message for which there was none.
+	// refused are those of the last message for which there was none, or which the
+	// client's role does not allow.
 	refused []refusedProposal
 	arrived time.Time // when the last message was there
 	err     error
@@ -39,6 +40,10 @@ func (p *proposalBatch) release() {
 	clear(p.proposals)
 	if p.proposals = p.proposals[:0]; cap(p.proposals) > spareProposals {
 		p.proposals = nil
+	}
+	clear(p.refused)
+	if p.refused = p.refused[:0]; cap(p.refused) > spareProposals {
+		p.refused = nil
 	}
 	if p.held != nil {
 		p.held.Free()

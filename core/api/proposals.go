@@ -26,11 +26,13 @@ import (
 // other proposals that they were not applied. If the client does not read, its
 // answers are given up, and the Failure says that the rest is unknown.
 type proposalStream struct {
-	svc    server.Service
-	audit  *streamAudit
-	limits Limits
-	end    *ending
-	stream grpc.ServerStream
+	svc   server.Service
+	audit *streamAudit
+	// demands are used by the reader alone.
+	demands demands
+	limits  Limits
+	end     *ending
+	stream  grpc.ServerStream
 	// refusals observes how long refusals take; may be nil.
 	refusals prometheus.Observer
 	bounds   *bounds
@@ -106,7 +108,7 @@ func (r *requests) Proposals(stream grpc.BidiStreamingServer[hostv1.ProposalBatc
 func newProposalStream(r *requests, stream grpc.ServerStream, c client) *proposalStream {
 	s := &proposalStream{
 		svc: r.svc, limits: r.limits, end: r.end, stream: stream,
-		audit: auditOf(stream.Context(), r.audit), refusals: r.refusals,
+		audit: auditOf(stream.Context(), r.audit), demands: r.streamDemands(stream.Context()), refusals: r.refusals,
 		bounds: r.bounds, client: c, lane: r.bounds.window.enter(c),
 		wake: make(chan struct{}, 1), slow: make(chan struct{}), gone: make(chan struct{}),
 	}

@@ -26,6 +26,8 @@ type requests struct {
 	end *ending
 	// guard decides what clients may do; nil if they may do everything.
 	guard *access.Guard
+	// classes are those of commands and queries; nil if there are none.
+	classes *access.Classes
 	// refusals observes how long the refusals of proposals on streams take.
 	refusals prometheus.Observer
 	// bounds are what all clients share.
@@ -45,6 +47,9 @@ func (r *requests) Propose(ctx context.Context, req *hostv1.ProposeRequest) (*ho
 	}
 	if n := len(req.GetData()); n > r.limits.MaxValueBytes {
 		return nil, valueTooLarge("value", n, r.limits.MaxValueBytes)
+	}
+	if err := r.demands(ctx).command(req.GetData()); err != nil {
+		return nil, err
 	}
 	svc, release := r.forClient(ctx)
 	defer release()
@@ -77,6 +82,9 @@ func (r *requests) Query(ctx context.Context, req *hostv1.QueryRequest) (*hostv1
 	}
 	if n := len(req.GetData()); n > r.limits.MaxValueBytes {
 		return nil, valueTooLarge("query", n, r.limits.MaxValueBytes)
+	}
+	if err := r.demands(ctx).query(req.GetData()); err != nil {
+		return nil, err
 	}
 	level, err := consistency(req.GetConsistency())
 	if err != nil {

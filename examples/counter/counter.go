@@ -35,6 +35,13 @@ func (c *counter) Describe() plugins.Info {
 	}
 }
 
+// Classes makes taking away something for administrators, where clients have roles. A
+// command has one form, and its first byte says what it does: only so a prefix is a
+// guard.
+func (c *counter) Classes() []statemachine.Class {
+	return []statemachine.Class{{Prefix: []byte("-"), Role: statemachine.RoleAdminister}}
+}
+
 // Open reads the state that a process before this one has left. The host
 // replays the log from there.
 func (c *counter) Open(_ context.Context, opts plugins.Options) (uint64, error) {

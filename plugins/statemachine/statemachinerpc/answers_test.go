@@ -28,10 +28,11 @@ type liar struct {
 	chunks   []int                    // sizes; all bytes are zero
 	marks    []pluginv1.StateSnapshotChunk
 	restored uint64
+	classes  []pluginv1.CommandClass
 }
 
 func (l *liar) Open(context.Context, *pluginv1.StateMachineOpenRequest) (*pluginv1.StateMachineOpenResponse, error) {
-	return &pluginv1.StateMachineOpenResponse{AppliedIndex: l.applied}, nil
+	return &pluginv1.StateMachineOpenResponse{AppliedIndex: l.applied, Classes: l.classes}, nil
 }
 
 func (l *liar) Apply(stream grpc.BidiStreamingServer[pluginv1.ApplyRequest, pluginv1.ApplyResponse]) error {

@@ -28,6 +28,8 @@ type Client struct {
 	// applied is the applied index that the plugin has confirmed; submitted
 	// is how far it may be, if answers were not waited for.
 	applied, submitted uint64
+	// classes are what the plugin said at Open.
+	classes []statemachine.Class
 
 	own     *applier // of Apply; used by one goroutine at a time
 	ownStop context.CancelFunc
@@ -36,6 +38,7 @@ type Client struct {
 var (
 	_ statemachine.StateMachine = (*Client)(nil)
 	_ statemachine.Streamer     = (*Client)(nil)
+	_ statemachine.Classer      = (*Client)(nil)
 )
 
 // NewClient returns the state machine behind conn. info is what the plugin
@@ -60,6 +63,10 @@ func (c *Client) Open(ctx context.Context, opts plugins.Options) (uint64, error)
 	if res.AppliedIndex == math.MaxUint64 {
 		return 0, fmt.Errorf("open state machine: %w", pluginrpc.BadAnswer("applied index %d", res.AppliedIndex))
 	}
+	if err := statemachine.CheckClasses(res.Classes); err != nil {
+		return 0, fmt.Errorf("open state machine: %w", err)
+	}
+	c.setClasses(res.Classes)
 	c.setApplied(res.AppliedIndex)
 	c.opened.Store(pluginrpc.NewOpened(opts))
 	return res.AppliedIndex, nil
@@ -150,6 +157,19 @@ func (c *Client) Close(ctx context.Context) error {
 		return fmt.Errorf("close state machine: %w", c.table.Error(ctx, err))
 	}
 	return nil
+}
+
+// Classes implements statemachine.Classer: what the plugin said when it was opened.
+func (c *Client) Classes() []statemachine.Class {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.classes
+}
+
+func (c *Client) setClasses(list []statemachine.Class) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.classes = list
 }
 
 // setApplied records an applied index that is certain.

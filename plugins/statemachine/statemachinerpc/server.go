@@ -44,7 +44,11 @@ func (s *server) Open(ctx context.Context, req *pluginv1.StateMachineOpenRequest
 	if err != nil {
 		return nil, s.table.Status(err)
 	}
-	return &pluginv1.StateMachineOpenResponse{AppliedIndex: applied}, nil
+	res := &pluginv1.StateMachineOpenResponse{AppliedIndex: applied}
+	if c, ok := s.backend.(statemachine.Classer); ok {
+		res.Classes = c.Classes()
+	}
+	return res, nil
 }
 
 // Query implements pluginv1.StateMachineServer.

@@ -31,6 +31,7 @@ type broken struct {
 	restore  func(context.Context, uint64, io.Reader) error
 	closeIt  func(context.Context) error
 	describe func() plugins.Info
+	classes  func() []statemachine.Class
 }
 
 func (b *broken) Open(ctx context.Context, o plugins.Options) (uint64, error) { return b.open(ctx, o) }
@@ -48,13 +49,19 @@ func (b *broken) Restore(ctx context.Context, index uint64, r io.Reader) error {
 }
 func (b *broken) Close(ctx context.Context) error { return b.closeIt(ctx) }
 func (b *broken) Describe() plugins.Info          { return b.describe() }
+func (b *broken) Classes() []statemachine.Class   { return b.classes() }
 
 func sound() *broken {
 	r := statemachinetest.NewRegister()
 	return &broken{
 		Register: r, open: r.Open, apply: r.Apply, query: r.Query, prepare: r.PrepareSnapshot,
 		restore: r.Restore, closeIt: r.Close, describe: r.Describe,
+		classes: func() []statemachine.Class { return oneClass("admin:", statemachine.RoleAdminister) },
 	}
+}
+
+func oneClass(prefix string, role statemachine.Role) []statemachine.Class {
+	return []statemachine.Class{{Prefix: []byte(prefix), Role: role}}
 }
 
 // faults says how to break a machine, by what is wrong with it.
@@ -69,6 +76,28 @@ func faults() map[string]func(*broken) {
 				o.Config = nil
 				return b.Register.Open(ctx, o)
 			}
+		},
+		"lets readers propose": func(b *broken) {
+			b.classes = func() []statemachine.Class { return oneClass("admin:", statemachine.RoleRead) }
+		},
+		"changes its classes": func(b *broken) {
+			calls := 0
+			b.classes = func() []statemachine.Class {
+				calls++
+				return oneClass(strings.Repeat("a", calls), statemachine.RoleAdminister)
+			}
+		},
+		"classes by what it has applied": func(b *broken) {
+			b.classes = func() []statemachine.Class {
+				if b.Applied() > 0 {
+					return nil
+				}
+				return oneClass("admin:", statemachine.RoleAdminister)
+			}
+		},
+		"classes by chance": func(b *broken) {
+			prefix := fmt.Sprintf("%p", b)
+			b.classes = func() []statemachine.Class { return oneClass(prefix, statemachine.RoleAdminister) }
 		},
 		"refuses a second Close": func(b *broken) {
 			calls := 0

@@ -72,6 +72,7 @@ func Run(t *testing.T, h Harness) {
 		run  func(*testing.T, Harness)
 	}{
 		{"Lifecycle", testLifecycle},
+		{"Classes", testClasses},
 		{"Apply", testApply},
 		{"Determinism", testDeterminism},
 		{"Query", testQuery},
