@@ -29,7 +29,7 @@ func TestAPluginKeepsACommandForAdministrators(t *testing.T) {
 		defer c.Close()
 		as[name] = c
 	}
-	n.settings = []string{"api.access.tokens_file=" + file, "audit.level=changes"}
+	n.settings = []string{"api.access.tokens_file=" + file, "api.access.anonymous=read", "audit.level=changes"}
 	n.startReady()
 	holds := func(when, want string) {
 		t.Helper()

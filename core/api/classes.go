@@ -57,7 +57,7 @@ func (r *requests) streamDemands(ctx context.Context) demands {
 }
 
 // command refuses a command that the client may not propose.
-func (d demands) command(data []byte) error {
+func (d *demands) command(data []byte) error {
 	if d.classes == nil {
 		return nil
 	}
@@ -66,7 +66,7 @@ func (d demands) command(data []byte) error {
 }
 
 // query refuses a query that the client may not ask.
-func (d demands) query(data []byte) error {
+func (d *demands) query(data []byte) error {
 	if d.classes == nil {
 		return nil
 	}
@@ -76,7 +76,7 @@ func (d demands) query(data []byte) error {
 
 // judge refuses what its class does not let the client do. As long as no class is
 // known the client may be one of those that may not, so that it is to ask again.
-func (d demands) judge(class *access.Class, known bool, what string) error {
+func (d *demands) judge(class *access.Class, known bool, what string) error {
 	if !known {
 		return errUnknownClasses()
 	}
@@ -120,7 +120,7 @@ func ofClass(what string, class *access.Class) string {
 
 // refuseIn moves the proposals of a batch that the client may not make to those that
 // are refused.
-func (d demands) refuseIn(batch *proposalBatch) {
+func (d *demands) refuseIn(batch *proposalBatch) {
 	if d.classes == nil {
 		return
 	}

@@ -28,7 +28,8 @@ func TestWhatIsAllowedAllocatesNothing(t *testing.T) {
 	r, ctx := classedRequests(t, someClasses())
 	data := []byte("put: some value")
 	if n := testing.AllocsPerRun(100, func() {
-		if r.demands(ctx).command(data) != nil {
+		d := r.demands(ctx)
+		if d.command(data) != nil {
 			t.Fatal("refused")
 		}
 	}); n != 0 {

@@ -48,7 +48,8 @@ func (r *requests) Propose(ctx context.Context, req *hostv1.ProposeRequest) (*ho
 	if n := len(req.GetData()); n > r.limits.MaxValueBytes {
 		return nil, valueTooLarge("value", n, r.limits.MaxValueBytes)
 	}
-	if err := r.demands(ctx).command(req.GetData()); err != nil {
+	d := r.demands(ctx)
+	if err := d.command(req.GetData()); err != nil {
 		return nil, err
 	}
 	svc, release := r.forClient(ctx)
@@ -83,7 +84,8 @@ func (r *requests) Query(ctx context.Context, req *hostv1.QueryRequest) (*hostv1
 	if n := len(req.GetData()); n > r.limits.MaxValueBytes {
 		return nil, valueTooLarge("query", n, r.limits.MaxValueBytes)
 	}
-	if err := r.demands(ctx).query(req.GetData()); err != nil {
+	d := r.demands(ctx)
+	if err := d.query(req.GetData()); err != nil {
 		return nil, err
 	}
 	level, err := consistency(req.GetConsistency())
