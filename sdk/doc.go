@@ -28,4 +28,6 @@
 //     keep must be safe by then. A panic ends it too, which is right: a state
 //     that surprised its own code is not to be served any further.
 //   - A backend that has metrics implements MetricsWriter.
+//   - A state machine with commands or queries that are not for every client
+//     implements statemachine.Classer.
 package sdk
