@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/core/access"
 )
@@ -39,6 +40,29 @@ func TestWhatIsAllowedAllocatesNothing(t *testing.T) {
 	batch := &proposalBatch{proposals: []proposal{{id: 1, data: data}, {id: 2, data: data}}}
 	if n := testing.AllocsPerRun(100, func() { d.refuseIn(batch) }); n != 0 || len(batch.proposals) != 2 {
 		t.Errorf("%v allocations for a batch, of which %d are left", n, len(batch.proposals))
+	}
+}
+
+// Each proposal that is refused is counted, and all of one class share one text. They are
+// not among those for which there was no room.
+func TestDenialsOfAStreamAreCountedOneByOne(t *testing.T) {
+	r, ctx := classedRequests(t, someClasses())
+	d := r.streamDemands(ctx)
+	batch := &proposalBatch{}
+	for i := range 300 {
+		batch.proposals = append(batch.proposals, proposal{id: uint64(i), data: []byte([]string{"put: x", "admin: x", "users: x"}[i%3])})
+	}
+	d.refuseIn(batch)
+	if len(batch.proposals) != 100 || len(batch.refused) != 200 || len(d.said) != 2 {
+		t.Fatalf("%d proposals are left, %d refused with %d texts", len(batch.proposals), len(batch.refused), len(d.said))
+	}
+	for i, p := range batch.refused {
+		if p.id%3 != uint64(1+i%2) || p.err != batch.refused[i%2].err || isFull(p.err) {
+			t.Fatalf("refusal %d is of proposal %d: %v", i, p.id, p.err)
+		}
+	}
+	if got := r.guard.State(time.Now()).Denied; got != 200 {
+		t.Errorf("%d denials are counted", got)
 	}
 }
 
