@@ -59,6 +59,9 @@ func (i *identity) joined(id member.ID) {
 	if was {
 		i.judge()
 	}
+	if g := i.h.current(); g != nil {
+		g.node.Do(func(c *node.Core) error { return c.Met(id) })
+	}
 }
 
 // meet notes that there is a connection. Strangers are noted too, since they may

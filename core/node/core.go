@@ -61,6 +61,7 @@ type Core struct {
 	leaderStalled uint64 // what this term's leader says of its oldest uncommitted entry, in ticks
 	registrar     registrar
 	farTerms      farTerms
+	firstElection firstElection
 	denials       map[member.ID]contradicted
 	ledBy         reignOf // the last leader that this node has followed, in this term or an earlier one
 	vouched       bool    // a leader has said what this run knows to be so, or this run has led; see accuse

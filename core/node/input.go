@@ -39,6 +39,7 @@ func (c *Core) Tick() error {
 		c.registrar.due = true
 		c.collect()
 		c.farTerms.tick(c)
+		c.firstElection.tick(c)
 		c.watch.tick(c)
 		c.holdback.tick(c)
 		c.leaderSpace.tick(c)

@@ -224,6 +224,9 @@ func (s *sim) step() {
 		n.slowDown()
 	case p < 150:
 		n.tick()
+		if s.rnd.Intn(8) == 0 {
+			n.check(n.core.Met(member.ID(1 + s.rnd.Intn(5))))
+		}
 		if s.rnd.Intn(5) == 0 {
 			n.handOver()
 		}

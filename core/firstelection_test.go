@@ -1,0 +1,72 @@
+package core_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/core/member"
+)
+
+// A new cluster has a leader within one election timeout, not between one and two,
+// also if a member is missing.
+func TestA4TheFirstElectionTakesOneTimeout(t *testing.T) {
+	const election, late = 5 * time.Second, 400 * time.Millisecond
+	for _, x := range []struct{ members, missing int }{{1, 0}, {2, 0}, {3, 0}, {3, 1}} {
+		t.Run(fmt.Sprintf("%d members, %d missing", x.members, x.missing), func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t, 0, func(cfg *core.Config) { cfg.Election = election })
+			for i := range x.members {
+				c.members = append(c.members, c.member(member.ID(i+1)))
+			}
+			present := c.members[:x.members-x.missing]
+			var began time.Time
+			for _, m := range present {
+				c.start(m.ID, true)
+				began = time.Now() // with the last one
+			}
+			c.leader()
+			if took := time.Since(began); took > election+late {
+				t.Errorf("the first leader was there after %v", took)
+			}
+		})
+	}
+}
+
+// A follower that starts again is in a hurry too, and disturbs nobody: however long
+// its leader's messages take, the term and the leader stay.
+func TestA4AFollowerThatStartsAgainDisturbsNobody(t *testing.T) {
+	t.Parallel()
+	const restarts, delay = 20, 150 * time.Millisecond
+	c := newCluster(t, 3, func(cfg *core.Config) { cfg.Tick, cfg.Election = 100*time.Millisecond, time.Second })
+	c.network.Delay(delay)
+	leader := c.leader()
+	term := c.service(leader).Status().Term
+	load, stop := context.WithCancel(context.Background())
+	var writes sync.WaitGroup
+	writes.Go(func() {
+		for i := 0; load.Err() == nil; i++ {
+			if _, err := c.service(leader).Propose(load, fmt.Appendf(nil, "%d", i)); err != nil && load.Err() == nil {
+				t.Errorf("write %d: %v", i, err)
+				return
+			}
+		}
+	})
+	follower := c.other(leader)
+	for i := range restarts {
+		c.stop(follower)
+		c.start(follower, false)
+		c.eventually("a follower", func() bool { return c.service(follower).Ready() == nil })
+		if st := c.service(follower).Status(); st.Leader != leader || st.Term != term {
+			t.Fatalf("restart %d: it follows %s in term %d, before it was %s in term %d", i, st.Leader, st.Term, leader, term)
+		}
+	}
+	stop()
+	writes.Wait()
+	if st := c.service(leader).Status(); st.Leader != leader || st.Term != term {
+		t.Errorf("after it %s leads in term %d, before it was %s in term %d", st.Leader, st.Term, leader, term)
+	}
+}

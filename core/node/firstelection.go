@@ -1,0 +1,50 @@
+package node
+
+import "github.com/pontoon-raft/pontoon/core/member"
+
+// A firstElection makes the first election of a node come early. Raft waits between
+// one and two election timeouts, and the first of them is for the messages of a leader
+// that is there. A node that has just connected to a majority hears from one within a
+// heartbeat. It may ask for votes too early all the same: it asks for pre-votes, which
+// those that hear a leader refuse, so no term and no leader changes.
+type firstElection struct {
+	met   map[member.ID]bool
+	ticks int // so far
+	over  bool
+}
+
+// Met takes note that a connection with a member has come about. Once the members
+// that this node has met are a majority with it, the first election timeout is over,
+// but for one heartbeat; the random part of raft's is still to come, so that not all
+// campaign at the same time. That is so once in a node's life, and only before it has
+// heard of a leader.
+func (c *Core) Met(id member.ID) error {
+	return c.step(func() error {
+		f := &c.firstElection
+		if f.over {
+			return nil
+		}
+		if f.met == nil {
+			f.met = map[member.ID]bool{}
+		}
+		f.met[id] = true
+		if !isMajority(c.registry.Voters(), func(id uint64) bool { return id == uint64(c.cfg.ID) || f.met[member.ID(id)] }) {
+			return nil
+		}
+		f.over = true
+		for range c.cfg.ElectionTicks - c.cfg.HeartbeatTicks - f.ticks {
+			if c.mayTick() {
+				c.raft.Tick()
+			}
+		}
+		c.collect()
+		return nil
+	})
+}
+
+// tick counts. A node that knows a leader, or whose first timeout is over, has no need
+// to hurry.
+func (f *firstElection) tick(c *Core) {
+	f.ticks++
+	f.over = f.over || c.lead != 0 || f.ticks >= c.cfg.ElectionTicks
+}
