@@ -101,8 +101,9 @@ func TestEveryKindOnEveryChannel(t *testing.T) {
 	}
 }
 
-// settle sends appends until one arrives without the pipeline: the stream is
-// up at both ends then.
+// settle sends appends until one arrives without the pipeline: a stream is up
+// at both ends then, though not always that of appends, for which the message
+// stream stands in.
 func settle(t *testing.T, send func(...raftpb.Message), at *seen, posts func() int, from, to uint64) {
 	t.Helper()
 	for n := uint64(1); ; n++ {
