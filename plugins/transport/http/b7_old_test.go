@@ -181,7 +181,7 @@ func TestB7OldRequests(t *testing.T) {
 		{"malformed term", "2", oldRequest("0x3"), 400, "invalid term field"},
 		{"cluster", "2", changed(headerCluster, "1"), 412, "cluster ID mismatch"},
 		{"to", "2", changed(headerTo, "9"), 412, "to field mismatch"},
-		{"unknown path", "msgapp/other/2", oldRequest("3"), 404, "invalid path"},
+		{"unknown path", "msgapp/other/2", oldRequest("3"), 501, "invalid path"},
 		{"no id", "xyz", oldRequest("3"), 404, "invalid path"},
 		{"unknown member", "99", oldRequest("3"), 404, "error sender not found"},
 		{"remote", "3", oldRequest("3"), 404, "error sender not found"},

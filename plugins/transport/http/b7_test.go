@@ -1,11 +1,12 @@
 package httptransport
 
-import "testing"
+import (
+	"net/http"
+	"testing"
+)
 
 // B7: a version that no table knows, and one from the future, is tried; what
-// decides is only whether either end's minimum forbids it. An unknown path and
-// an unknown member have answers that a dialler can tell apart: both are 404
-// on rafthttp's wire, with different texts.
+// decides is only whether either end's minimum forbids it.
 func TestB7UnknownVersionsAreTried(t *testing.T) {
 	url, _ := server(t, "")
 	for _, version := range []string{"3.4.99", "3.99.0", "4.0.0", "17.0.0-rc.1+build"} {
@@ -16,9 +17,23 @@ func TestB7UnknownVersionsAreTried(t *testing.T) {
 			t.Errorf("a peer that answers %s is not tried", version)
 		}
 	}
-	_, path := call(t, "GET", url+"/raft/stream/other/2", 2, nil, nil)
-	_, member := call(t, "GET", url+"/raft/stream/message/99", 2, nil, nil)
-	if path == member {
-		t.Errorf("unknown path and unknown member both answer %q", path)
+}
+
+// B7: a path that a node does not serve has another code than a member that it
+// does not know, on every channel. A dialler of today waits for the membership
+// to change in the second case only; etcd's first release with both streams
+// took the one for the other.
+func TestB7UnknownPathAndUnknownMemberDiffer(t *testing.T) {
+	url, _ := server(t, "")
+	for _, path := range []string{"/raft/stream/other/2", "/raft/stream/other/99", "/raft/later", "/other"} {
+		if response, text := call(t, "GET", url+path, 2, nil, nil); response.StatusCode != http.StatusNotImplemented || text != "invalid path" {
+			t.Errorf("%s: got %d %q, want 501 invalid path", path, response.StatusCode, text)
+		}
+	}
+	for _, kind := range []string{"message", "msgapp"} {
+		response, text := call(t, "GET", url+"/raft/stream/"+kind+"/99", 99, nil, nil)
+		if response.StatusCode != http.StatusNotFound || text != errUnknownSender.Error() {
+			t.Errorf("stream %s of an unknown member: got %d %q, want 404 %s", kind, response.StatusCode, text, errUnknownSender)
+		}
 	}
 }

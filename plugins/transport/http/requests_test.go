@@ -81,7 +81,7 @@ func TestStreamRequests(t *testing.T) {
 		{"malformed version", "GET", "/raft/stream/message/2", header(headerVersion, "x"), 412, "incompatible version"},
 		{"newer version", "GET", "/raft/stream/message/2", header(headerVersion, "9.9.9"), 200, ""},
 		{"cluster", "GET", "/raft/stream/bad/x", header(headerCluster, "1"), 412, "cluster ID mismatch"},
-		{"path", "GET", "/raft/stream/bad/x", nil, 404, "invalid path"},
+		{"path", "GET", "/raft/stream/bad/x", nil, 501, "invalid path"},
 		{"from", "GET", "/raft/stream/message/xyz", header(headerTo, "9"), 404, "invalid from"},
 		{"removed", "GET", "/raft/stream/message/4", header(headerTo, "9"), 410, "removed member"},
 		{"unknown", "GET", "/raft/stream/msgapp/5", header(headerTo, "9"), 404, "error sender not found"},

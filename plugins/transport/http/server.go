@@ -39,8 +39,15 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(r.URL.Path, pathStream+"/"):
 		e.serveStream(w, r)
 	default:
-		http.NotFound(w, r)
+		unknownPath(w)
 	}
+}
+
+// unknownPath answers a request for what this node does not serve. The code is
+// not that of a member which this node does not know (404): a dialler may hope
+// for a change of the membership, and for a path only for another build.
+func unknownPath(w http.ResponseWriter) {
+	http.Error(w, "invalid path", http.StatusNotImplemented)
 }
 
 // serveProbing answers those who measure round trips and clocks, and tells a
@@ -104,7 +111,7 @@ func (e *endpoint) serveStream(w http.ResponseWriter, r *http.Request) {
 	}
 	kind, err := parseStreamKind(dir)
 	if err != nil {
-		http.Error(w, "invalid path", http.StatusNotFound)
+		unknownPath(w)
 		return
 	}
 	from, err := parseID(path.Base(r.URL.Path))

@@ -198,7 +198,7 @@ func (d *delivery) exchange(request *http.Request, least uint64) (step, error) {
 		return stepAsk, nil
 	case http.StatusNoContent:
 		return stepDone, nil
-	case http.StatusNotFound:
+	case http.StatusNotFound, http.StatusNotImplemented:
 		if !d.answered {
 			return stepAsk, errNoParts
 		}
