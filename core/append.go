@@ -174,7 +174,7 @@ func (p *appendPump) sending(b sentBatch) {
 // restore, before raft hears of it: every later apply comes after it.
 func (p *appendPump) install(ctx context.Context, a *node.Append) error {
 	p.wait(p.isSettled)
-	ctx, cancel := context.WithTimeout(ctx, AppendTimeout(p.g.h.cfg.Election))
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout(p.g.h.cfg.Election))
 	defer cancel()
 	if err := p.g.storage.InstallSnapshot(ctx, a.Install.Index, a.Batch.HardState); err != nil {
 		return fmt.Errorf("install snapshot %d: %w", a.Install.Index, err)
@@ -249,7 +249,7 @@ func (p *appendPump) wait(condition func() bool) {
 // watch fails the generation when an append is unanswered for too long, while
 // this host was there to hear the answer.
 func (p *appendPump) watch() {
-	limit := AppendTimeout(p.g.h.cfg.Election)
+	limit := appendTimeout(p.g.h.cfg.Election)
 	ticker := time.NewTicker(p.g.h.cfg.Election)
 	defer ticker.Stop()
 	age := owntime.NewAge(p.g.h.cfg.Election)

@@ -22,7 +22,7 @@ func (silent) Append(ctx context.Context, _ []storage.Batch) error {
 	return ctx.Err()
 }
 
-// An append that is not answered for AppendTimeout ends the generation: its
+// An append that is not answered for appendTimeout ends the generation: its
 // storage counts as hung, which is what makes the catalog write its stacks and
 // kill it. Until then nothing is given up, since slow disks stall for seconds.
 func TestAnAppendThatIsNotAnsweredEndsTheGeneration(t *testing.T) {
@@ -33,7 +33,7 @@ func TestAnAppendThatIsNotAnsweredEndsTheGeneration(t *testing.T) {
 		began := time.Now()
 		g.pump.push(node.Append{Number: 1, Batch: storage.Batch{Entries: []storage.Entry{{Term: 1, Index: 1}}}})
 		g.pump.run()
-		limit := AppendTimeout(h.cfg.Election)
+		limit := appendTimeout(h.cfg.Election)
 		if took := time.Since(began); took <= limit || took > limit+2*h.cfg.Election {
 			t.Errorf("given up after %v, want the first look after %v", took, limit)
 		}

@@ -120,19 +120,19 @@ var (
 	ErrForced = errors.New("stop was forced")
 )
 
-// AppendTimeout is how long an append may be unanswered before the storage
+// appendTimeout is how long an append may be unanswered before the storage
 // plugin counts as hung: slow disks stall for seconds, so this is generous.
-func AppendTimeout(election time.Duration) time.Duration { return 20*time.Second + 5*election }
+func appendTimeout(election time.Duration) time.Duration { return 20*time.Second + 5*election }
 
 // CallTimeout bounds calls to plugins that do no bulk work.
 func CallTimeout(election time.Duration) time.Duration { return 5*time.Second + election }
 
-// ProgressTimeout is how long a snapshot on its way to a peer may stand still,
+// progressTimeout is how long a snapshot on its way to a peer may stand still,
 // the wait for the peer's verdict included.
-func ProgressTimeout(election time.Duration) time.Duration { return 30*time.Second + 2*election }
+func progressTimeout(election time.Duration) time.Duration { return 30*time.Second + 2*election }
 
-// OpenTimeout bounds Open, which may recover a large log.
-func OpenTimeout(election time.Duration) time.Duration { return 5*time.Minute + election }
+// openTimeout bounds Open, which may recover a large log.
+func openTimeout(election time.Duration) time.Duration { return 5*time.Minute + election }
 
 // WithDefaults returns c with the defaults in the place of what is zero, which is
 // what New takes.

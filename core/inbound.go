@@ -139,7 +139,7 @@ func (g *generation) trySendSnapshot(s node.SnapshotSend) error {
 		return fmt.Errorf("open snapshot %d: %w", s.Index, err)
 	}
 	defer r.Close()
-	progress := newProgressReader(r, ProgressTimeout(g.h.cfg.Election), cancel)
+	progress := newProgressReader(r, progressTimeout(g.h.cfg.Election), cancel)
 	defer progress.stop()
 	err = (*t).SendSnapshot(ctx, transport.SnapshotHeader{
 		Group: group, To: uint64(s.To), From: uint64(g.h.cfg.ID), Message: s.Message, Bytes: r.Info().Bytes,
@@ -153,7 +153,7 @@ func (g *generation) trySendSnapshot(s node.SnapshotSend) error {
 	return err
 }
 
-// sendStep is how much of a snapshot must go in each ProgressTimeout: a snapshot
+// sendStep is how much of a snapshot must go in each progressTimeout: a snapshot
 // of n bytes is on its way for n/sendStep+1 of them at most, though its receiver
 // trickles.
 const sendStep = 64 << 10

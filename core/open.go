@@ -70,7 +70,7 @@ func (h *Host) launch(ctx context.Context, kind plugins.Kind, slot *catalog.Slot
 	if err != nil {
 		return nil, err
 	}
-	limit := OpenTimeout(h.cfg.Election)
+	limit := openTimeout(h.cfg.Election)
 	opening, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	opts, err := h.options(in.Info(), config)

@@ -16,6 +16,7 @@ var named = []string{
 	"ARCHITECTURE.md",
 	"docs/failures.md",
 	"docs/decoders.md",
+	"docs/statements.md",
 	"docs/adr/*.md",
 	"docs/formats/audit.md",
 	"docs/formats/entry.md",
