@@ -18,6 +18,7 @@ import (
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/server"
 	"github.com/pontoon-raft/pontoon/internal/logsink"
+	"github.com/pontoon-raft/pontoon/internal/repeats"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
@@ -42,7 +43,7 @@ type Host struct {
 	stored      atomic.Uint64                  // the highest index that was ever durable here
 	removal     atomic.Pointer[member.Removed] // of this member, as its own log says
 	removals    removalWords                   // what peers say of that
-	reachable   reachable                      // which peers the log says so of
+	reachable   *repeats.Book[passage]         // which peers the log says so of
 
 	mu         sync.Mutex
 	started    bool
@@ -78,7 +79,7 @@ func New(cfg Config) (*Host, error) {
 	}
 	h := &Host{
 		cfg: cfg, logger: cfg.Logger, relay: relay, catalog: c, slots: map[plugins.Kind]*catalog.Slot{},
-		quit: make(chan struct{}), booted: make(chan struct{}), done: make(chan struct{}),
+		reachable: newReachable(), quit: make(chan struct{}), booted: make(chan struct{}), done: make(chan struct{}),
 	}
 	h.identity = newIdentity(h)
 	if h.audit, err = newAudit(&cfg); err != nil {

@@ -75,9 +75,7 @@ func (in inbound) Notify(events []transport.Event) {
 			in.h.courier.connection(in.by, in.instance, e.Peer, true)
 			in.h.identity.joined(member.ID(e.Peer))
 			in.h.removals.withdraw(member.ID(e.Peer))
-			if w := (passage{member.ID(e.Peer), in.by.slot.Status().Name}); in.h.reachable.due(w) {
-				in.h.logger.Info("peer is reachable", "peer", w.peer, "plugin", w.transport)
-			}
+			in.connectedTo(member.ID(e.Peer))
 		}
 	}
 }

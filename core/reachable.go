@@ -1,10 +1,10 @@
 package core
 
 import (
-	"sync"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/internal/repeats"
 )
 
 const (
@@ -16,38 +16,21 @@ const (
 	mostReachable = 256
 )
 
-// reachable tells which connections with peers the log has had lately.
-type reachable struct {
-	mu   sync.Mutex
-	said map[passage]time.Time
-}
-
 // passage is how a peer is reached.
 type passage struct {
 	peer      member.ID
 	transport string
 }
 
-// due tells whether the log may have a line about the connection, and notes that
-// it has.
-func (r *reachable) due(w passage) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := time.Now()
-	if at, said := r.said[w]; said && now.Sub(at) < reachableAgain {
-		return false
+// newReachable has which connections with peers the log has had lately.
+func newReachable() *repeats.Book[passage] {
+	return repeats.New[passage](repeats.Rule{Pause: reachableAgain, Most: mostReachable, Forgets: true})
+}
+
+// connectedTo says in the log that a peer is reached, unless it was said lately.
+func (in inbound) connectedTo(peer member.ID) {
+	p := passage{peer, in.by.slot.Status().Name}
+	if before, due := in.h.reachable.Note(p, time.Now()); due {
+		in.h.logger.Info("peer is reachable", "peer", p.peer, "plugin", p.transport, "more_since_last_line", before)
 	}
-	for other, at := range r.said {
-		if now.Sub(at) >= reachableAgain {
-			delete(r.said, other)
-		}
-	}
-	if len(r.said) >= mostReachable {
-		return false
-	}
-	if r.said == nil {
-		r.said = map[passage]time.Time{}
-	}
-	r.said[w] = now
-	return true
 }

@@ -12,11 +12,15 @@ import (
 // transport, and callers under ever new names fill neither memory nor log.
 func TestConnectionsThatComeAndGoAreSaidOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var r reachable
+		r := newReachable()
+		due := func(peer member.ID, by string) bool {
+			_, due := r.Note(passage{peer, by}, time.Now())
+			return due
+		}
 		lines := 0
 		for range 1500 { // two and a half minutes
 			for _, by := range []string{"http", "quic"} {
-				if r.due(passage{2, by}) {
+				if due(2, by) {
 					lines++
 				}
 			}
@@ -27,12 +31,12 @@ func TestConnectionsThatComeAndGoAreSaidOnceAMinute(t *testing.T) {
 		}
 		lines = 0
 		for id := range member.ID(10 * mostReachable) {
-			if r.due(passage{1000 + id, "http"}) {
+			if due(1000+id, "http") {
 				lines++
 			}
 		}
-		if lines > mostReachable || len(r.said) > mostReachable {
-			t.Errorf("callers under new names have %d lines, and %d are remembered", lines, len(r.said))
+		if lines > mostReachable || r.Len() > mostReachable {
+			t.Errorf("callers under new names have %d lines, and %d are remembered", lines, r.Len())
 		}
 	})
 }

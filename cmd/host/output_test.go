@@ -3,8 +3,11 @@ package main
 import (
 	"bytes"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
+
+	"github.com/pontoon-raft/pontoon/internal/hostconfig"
 )
 
 // What members, plugins and files say reaches a terminal as text, whatever is in
@@ -32,5 +35,21 @@ func TestNothingSteersTheTerminal(t *testing.T) {
 	}
 	if got := readable([]byte("k\u202e")); got != `"k\u202e"` {
 		t.Errorf("a key is %s", got)
+	}
+}
+
+// What peers and clients say is a part of one line of the log, whatever is in it:
+// no line is forged, and in text nothing steers the terminal that shows it.
+func TestNothingForgesALineOfTheLog(t *testing.T) {
+	for format, raw := range map[string]string{
+		hostconfig.FormatText: "\x1b[2J\u202e\u0085\u2028\x7f",
+		hostconfig.FormatJSON: "\x1b[2J\u2028",
+	} {
+		var out bytes.Buffer
+		logger := slog.New(logForm(&out, hostconfig.Log{Format: format, Level: slog.LevelInfo})(&out))
+		logger.Info("joined "+raw, "name", "n1"+raw+"\nlevel=ERROR msg=forged", "error", errors.New(raw))
+		if lines := strings.Count(out.String(), "\n"); lines != 1 || strings.ContainsAny(out.String(), raw[:1]+strings.TrimPrefix(raw, "\x1b[2J")) {
+			t.Errorf("%s: %d lines: %q", format, lines, &out)
+		}
 	}
 }

@@ -170,6 +170,7 @@ func runFakePlugin(mode string) {
 		},
 		"no-controller": func() { go serveBare(false); untilHostEnds() },
 		"stubborn":      func() { go serveBare(false); foreverUnlessKilled() },
+		"hangs-up":      func() { go serveUntilUSR1(); foreverUnlessKilled() },
 		"deaf":          func() { go serveBare(true); foreverUnlessKilled() },
 		"deaf-and-busy": func() {
 			go serveBare(true)
@@ -203,6 +204,22 @@ func serveBare(deaf bool) {
 	} else {
 		pluginrpc.Service{Info: fakeInfo("statemachine", "echo")}.Register(s)
 	}
+	handshake(path)
+	_ = s.Serve(l)
+}
+
+// serveUntilUSR1 serves until a signal ends all connections and takes no new ones;
+// the process goes on.
+func serveUntilUSR1() {
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, syscall.SIGUSR1)
+	l, path := listen()
+	s := grpc.NewServer(pluginrpc.ServerOptions()...)
+	pluginrpc.Service{Info: fakeInfo("statemachine", "echo")}.Register(s)
+	go func() {
+		<-told
+		s.Stop()
+	}()
 	handshake(path)
 	_ = s.Serve(l)
 }

@@ -57,6 +57,23 @@ func TestASuspendedPluginIsDeclaredHungAndReplaced(t *testing.T) {
 	}
 }
 
+// A plugin that runs on without a connection to its host is as good as dead: it is
+// ended and replaced.
+func TestAPluginThatRunsOnWithoutAConnectionIsReplaced(t *testing.T) {
+	slot := mustSlot(t, newCatalog(t, nil), fakePlugin(t, "hangs-up"))
+	in := mustStart(t, slot)
+	in.Ready()
+	pid := in.PID()
+	if err := syscall.Kill(pid, syscall.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the end of a plugin that hung up", in.Done())
+	contains(t, "its end", in.Err(), "ended its session")
+	if again := mustStart(t, slot); again.PID() == pid || alive(pid) {
+		t.Errorf("process %d runs on beside process %d", pid, again.PID())
+	}
+}
+
 // Streams of a plugin that hangs end when it is declared hung, whether they are
 // gRPC's or go by frames: whoever waits for an answer must not wait for ever.
 func TestTheStreamsOfAHungPluginEnd(t *testing.T) {
