@@ -261,8 +261,23 @@ func TestStatusOfNobody(t *testing.T) {
 	}
 }
 
-// The files in configs/ themselves are valid, with the documented addresses.
+// The files in configs/ themselves are valid, with the documented addresses; those
+// with TLS in a directory with the certificates that the documents tell to make.
 func TestExampleConfigurations(t *testing.T) {
+	configs, err := filepath.Abs(filepath.Join("..", "configs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	in := func(command string, args ...string) (stdout, stderr bytes.Buffer, err error) {
+		cmd := hostCommand(t, append(strings.Fields(command), args...)...)
+		cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, &stderr
+		err = cmd.Run()
+		return stdout, stderr, err
+	}
+	if _, stderr, err := in("cert init --dir certs", "--config", filepath.Join(configs, "tls3", "t1.yaml")); err != nil {
+		t.Fatalf("cert init: %v\n%s", err, &stderr)
+	}
 	for file, want := range map[string][]string{
 		"single.yaml":    {"127.0.0.1:7401", "127.0.0.1:7501", "127.0.0.1:7601", "./data/single"},
 		"local3/n1.yaml": {"127.0.0.1:7401", "127.0.0.1:7501", "127.0.0.1:7601", "./data/n1"},
@@ -275,12 +290,10 @@ func TestExampleConfigurations(t *testing.T) {
 		"tls3/t2.yaml":   {"127.0.0.1:7402", "https://127.0.0.1:7502", "127.0.0.1:7602", "./data/t2", "certs/t2.crt"},
 		"tls3/t3.yaml":   {"127.0.0.1:7403", "https://127.0.0.1:7503", "127.0.0.1:7603", "./data/t3", "certs/t3.crt"},
 	} {
-		path := filepath.Join("..", "configs", file)
+		path := filepath.Join(configs, file)
 		for _, command := range []string{"validate", "show"} {
-			var stdout, stderr bytes.Buffer
-			cmd := hostCommand(t, "config", command, "--config", path)
-			cmd.Stdout, cmd.Stderr = &stdout, &stderr
-			if err := cmd.Run(); err != nil || stderr.Len() > 0 {
+			stdout, stderr, err := in("config "+command, "--config", path)
+			if err != nil || stderr.Len() > 0 {
 				t.Errorf("config %s --config %s: %v\n%s", command, path, err, &stderr)
 			}
 			for _, text := range want {

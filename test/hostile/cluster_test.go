@@ -16,11 +16,13 @@ import (
 
 const clusterID = "a3"
 
-// A cluster is three members with shipped plugins in processes of their own.
+// A cluster is three members with shipped plugins in processes of their own, for some
+// rows.
 type cluster struct {
 	shape
 	members []*member
 	certs   string // directory of the members' certificates
+	rows    testing.TB
 	way     way
 }
 

@@ -200,7 +200,7 @@ func forgedRemovals(a *assault) {
 			a.Fatalf("member %d ended by the word of one peer:\n%s", m.id, m.host.LastLines(10))
 		}
 	}
-	away.start(a)
+	away.start(lasting{a, a.rows})
 	live.Eventually(a, "the member that was away to be ready", away.ready)
 	a.judge.renew(away)
 }

@@ -105,6 +105,7 @@ func strikeAll(t *testing.T, in shape, attacks []attack) {
 		t.Run(attacks[i].name, func(s *testing.T) {
 			if c == nil {
 				c = startCluster(lasting{s, t}, in)
+				c.rows = t
 			}
 			f := figures{attack: &attacks[i]}
 			defer func() {
