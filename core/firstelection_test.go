@@ -3,6 +3,7 @@ package core_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -12,28 +13,40 @@ import (
 )
 
 // A new cluster has a leader within one election timeout, not between one and two,
-// also if a member is missing.
+// also if a member is missing. Two members may ask for votes in one moment, and then
+// it takes another timeout: one of three clusters may be so unlucky.
 func TestA4TheFirstElectionTakesOneTimeout(t *testing.T) {
-	const election, late = 5 * time.Second, 400 * time.Millisecond
+	const election, late, clusters = 5 * time.Second, 400 * time.Millisecond, 3
 	for _, x := range []struct{ members, missing int }{{1, 0}, {2, 0}, {3, 0}, {3, 1}} {
 		t.Run(fmt.Sprintf("%d members, %d missing", x.members, x.missing), func(t *testing.T) {
 			t.Parallel()
-			c := newCluster(t, 0, func(cfg *core.Config) { cfg.Election = election })
-			for i := range x.members {
-				c.members = append(c.members, c.member(member.ID(i+1)))
+			var took []time.Duration
+			for range clusters {
+				took = append(took, firstElection(t, election, x.members, x.missing))
 			}
-			present := c.members[:x.members-x.missing]
-			var began time.Time
-			for _, m := range present {
-				c.start(m.ID, true)
-				began = time.Now() // with the last one
-			}
-			c.leader()
-			if took := time.Since(began); took > election+late {
-				t.Errorf("the first leader was there after %v", took)
+			slices.Sort(took)
+			if took[clusters-2] > election+late {
+				t.Errorf("the first leaders were there after %v", took)
 			}
 		})
 	}
+}
+
+// firstElection founds a cluster, and returns how long it takes from the start of the
+// last member that is there until there is a leader.
+func firstElection(t *testing.T, election time.Duration, members, missing int) time.Duration {
+	t.Helper()
+	c := newCluster(t, 0, func(cfg *core.Config) { cfg.Election = election })
+	for i := range members {
+		c.members = append(c.members, c.member(member.ID(i+1)))
+	}
+	var began time.Time
+	for _, m := range c.members[:members-missing] {
+		c.start(m.ID, true)
+		began = time.Now()
+	}
+	c.leader()
+	return time.Since(began)
 }
 
 // A follower that starts again is in a hurry too, and disturbs nobody: however long
