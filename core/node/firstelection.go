@@ -1,6 +1,10 @@
 package node
 
-import "github.com/pontoon-raft/pontoon/core/member"
+import (
+	"slices"
+
+	"github.com/pontoon-raft/pontoon/core/member"
+)
 
 // A firstElection makes the first election of a node come early. Raft waits between
 // one and two election timeouts, and the first of them is for the messages of a leader
@@ -8,8 +12,8 @@ import "github.com/pontoon-raft/pontoon/core/member"
 // heartbeat. It may ask for votes too early all the same: it asks for pre-votes, which
 // those that hear a leader refuse, so no term and no leader changes.
 type firstElection struct {
-	met   map[member.ID]bool
-	ticks int // so far
+	met   map[member.ID]bool // voters only: a caller may have any name
+	ticks int                // so far
 	over  bool
 }
 
@@ -21,7 +25,8 @@ type firstElection struct {
 func (c *Core) Met(id member.ID) error {
 	return c.step(func() error {
 		f := &c.firstElection
-		if f.over {
+		f.over = f.over || c.lead != 0
+		if f.over || !slices.Contains(c.registry.Voters(), uint64(id)) {
 			return nil
 		}
 		if f.met == nil {

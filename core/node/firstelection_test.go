@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"go.etcd.io/raft/v3"
+	pb "go.etcd.io/raft/v3/raftpb"
 
 	"github.com/pontoon-raft/pontoon/core/member"
 )
@@ -89,5 +90,27 @@ func TestOnlyTheFirstElectionComesEarly(t *testing.T) {
 	met(t, c, 2, 3)
 	if now := c.raft.BasicStatus().RaftState; now != after || !c.firstElection.over {
 		t.Errorf("a meeting after the first election made it %v of %v", now, after)
+	}
+}
+
+// A leader that has been heard, be it since the last tick, keeps its whole timeout: a
+// meeting takes nothing from it.
+func TestAMeetingTakesNoTimeFromALeaderThatWasHeard(t *testing.T) {
+	n := newVoters(t, 3, func(cfg *Config) { cfg.ElectionTicks = 100 })
+	n.from(2, pb.MsgHeartbeat, &pb.Message{Term: new(uint64(1)), Commit: new(uint64(0))})
+	met(t, n.core, 2, 3)
+	if ticks := ticksToCampaign(t, n.core); ticks < 100 {
+		t.Errorf("it campaigns %d ticks after it has heard of a leader, want 100 at least", ticks)
+	}
+}
+
+// Callers may have any names: those of no voter are not remembered.
+func TestStrangersThatAreMetAreNotRemembered(t *testing.T) {
+	c := founder(t)
+	for id := range member.ID(1000) {
+		met(t, c, id+10)
+	}
+	if n := len(c.firstElection.met); n > 2 {
+		t.Errorf("%d members that were met are remembered, of two others", n)
 	}
 }
