@@ -30,6 +30,15 @@ func TestNamesOfClients(t *testing.T) {
 	}
 }
 
+// A host checks the name of a client for each request with its certificate.
+func TestToCheckANameAllocatesNothing(t *testing.T) {
+	for what, check := range map[string]func(string) error{"member": CheckName, "client": CheckClientName} {
+		if n := testing.AllocsPerRun(100, func() { _ = check("front-end.7") }); n != 0 {
+			t.Errorf("the name of a %s: %v allocations", what, n)
+		}
+	}
+}
+
 func TestAddresses(t *testing.T) {
 	for address, ok := range map[string]bool{
 		"10.0.0.1:7401": true, "[::1]:7401": true, "n1.example.org:1": true, "n1:65535": true,
