@@ -18,10 +18,9 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/membercert"
 )
 
-// A connection does not speak for a client longer than the certificate does.
-func TestAConnectionDoesNotOutliveTheCertificate(t *testing.T) {
-	a := newAuthority(t)
-	s := start(t, api.Options{Service: &fakeService{}, TLS: a.port(t, api.AuthRequired), Logger: slog.New(slog.DiscardHandler)})
+// dialBriefly connects to s with a certificate that ends after two seconds.
+func (a *authority) dialBriefly(t *testing.T, s *api.Server) *grpc.ClientConn {
+	t.Helper()
 	end := time.Now().Add(2 * time.Second)
 	brief := usable(t)(a.Sign(membercert.Name{Cluster: 1, Member: 2}, nil, time.Hour, func(c *x509.Certificate) {
 		c.URIs[0], c.NotAfter = membercert.ClientURI("app"), end
@@ -30,7 +29,15 @@ func TestAConnectionDoesNotOutliveTheCertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// A connection does not speak for a client longer than the certificate does.
+func TestAConnectionDoesNotOutliveTheCertificate(t *testing.T) {
+	a := newAuthority(t)
+	s := start(t, api.Options{Service: &fakeService{}, TLS: a.port(t, api.AuthRequired), Logger: slog.New(slog.DiscardHandler)})
+	conn := a.dialBriefly(t, s)
 	host := hostv1.NewHostClient(conn)
 	if _, err := host.Status(t.Context(), &hostv1.StatusRequest{}); err != nil {
 		t.Fatal(err)
@@ -50,15 +57,7 @@ func TestAStreamEndsWithItsCertificate(t *testing.T) {
 	a := newAuthority(t)
 	svc := &fakeService{hold: true}
 	s := start(t, api.Options{Service: svc, TLS: a.port(t, api.AuthRequired), Logger: slog.New(slog.DiscardHandler)})
-	end := time.Now().Add(2 * time.Second)
-	brief := usable(t)(a.Sign(membercert.Name{Cluster: 1, Member: 2}, nil, time.Hour, func(c *x509.Certificate) {
-		c.URIs[0], c.NotAfter = membercert.ClientURI("app"), end
-	}))
-	conn, err := grpc.NewClient("passthrough:///"+s.Addr().String(), grpc.WithTransportCredentials(credentials.NewTLS(a.trusting(brief))))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := a.dialBriefly(t, s)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	stream, err := hostv1.NewHostClient(conn).Proposals(ctx)
