@@ -10,8 +10,8 @@ import (
 	"github.com/pontoon-raft/pontoon/client"
 )
 
-// The cluster with TLS refuses a client without it, and one without a certificate: what is measured is
-// TLS with certificates on both sides.
+// The cluster with TLS refuses a client without it, and one without a certificate: the benchmark
+// measures TLS with certificates on both sides.
 func TestTheClusterWithTLSAsksForCertificates(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: it starts a real cluster")

@@ -40,7 +40,7 @@ func TestA6EmbeddersSeeTheClusterThroughAView(t *testing.T) {
 	}
 }
 
-// A6: what the view gives out is the caller's own, and cannot change the host's
+// A6: the members that the view gives out are the caller's own, and cannot change the host's
 // membership.
 func TestA6TheViewCannotBeWrittenThrough(t *testing.T) {
 	c := newCluster(t, 1, nil)

@@ -83,7 +83,7 @@ func administers(prefix string) []statemachine.Class {
 	return []statemachine.Class{{Prefix: []byte(prefix), Role: statemachine.RoleAdminister}}
 }
 
-// What the state machine says at its start holds until another one has started, also
+// The list that the state machine gives at its start holds until another one has started, also
 // while there is none, or only one whose list is bad. Before the first has started,
 // clients that may not do everything wait.
 func TestClassesHoldUntilTheNextStateMachineHasStarted(t *testing.T) {

@@ -49,7 +49,7 @@ func firstElection(t *testing.T, election time.Duration, members, missing int) t
 	return time.Since(began)
 }
 
-// A follower that starts again is in a hurry too, and disturbs nobody: however long
+// A follower that starts again is in a hurry too, and disturbs no member: however long
 // its leader's messages take, the term and the leader stay.
 func TestA4AFollowerThatStartsAgainDisturbsNobody(t *testing.T) {
 	t.Parallel()

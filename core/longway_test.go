@@ -12,7 +12,7 @@ import (
 )
 
 // Members a long way from each other, with the default timings: none of a thousand
-// proposals fails, no read does, and nobody else is elected.
+// proposals fails, no read does, and no other leader is elected.
 func TestA2ALongRoundTrip(t *testing.T) {
 	const roundTrip, writers, writes, readers, reads = 300 * time.Millisecond, 60, 17, 6, 3
 	c := newCluster(t, 3, func(cfg *core.Config) { cfg.Tick, cfg.Election = 100*time.Millisecond, time.Second })

@@ -42,7 +42,7 @@ func TestAHangUpEndsNoHostUnderNohup(t *testing.T) {
 	})
 }
 
-// What Kubernetes makes of the name of a service that is called pontoon-api stops
+// The variables that Kubernetes makes of a service that is called pontoon-api stop
 // no host: it says that it ignores the variables, and serves.
 func TestVariablesOfAServiceStopNoHost(t *testing.T) {
 	n := newSingle(t)

@@ -18,7 +18,8 @@ func checkNamedFiles(c *hostconfig.Config, o *hostconfig.Origins) error {
 	now := time.Now()
 	all = append(all, fileProblems("", "api.tls", portTLS(c.API.TLS).CheckFiles("api.tls", now))...)
 	for _, p := range fileProblems("", "admin.tls", adminFiles(c).CheckFiles("admin.tls", now)) {
-		// What the admin port takes from the client port is that one's mistake.
+		// A mistake in a setting that the admin port takes from the client port is
+		// reported there.
 		if o.Of(p.Key).Source != hostconfig.SourceDefault {
 			all = append(all, p)
 		}

@@ -38,7 +38,7 @@ func TestNothingSteersTheTerminal(t *testing.T) {
 	}
 }
 
-// What peers and clients say is a part of one line of the log, whatever is in it:
+// A text of peers and clients is a part of one line of the log, with any characters:
 // no line is forged, and in text nothing steers the terminal that shows it.
 func TestNothingForgesALineOfTheLog(t *testing.T) {
 	for format, raw := range map[string]string{

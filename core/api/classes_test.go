@@ -160,7 +160,7 @@ func TestWithoutRolesClassesChangeNothing(t *testing.T) {
 	}
 }
 
-// What a class forbids is recorded at every level, once, by each way in, and as denials
+// A request that a class forbids is recorded at every level, once, by each way in, and as denials
 // of methods are counted.
 func TestWhatAClassForbidsIsRecorded(t *testing.T) {
 	for _, level := range []audit.Level{audit.Changes, audit.All} {

@@ -24,7 +24,7 @@ func someClasses() *access.Classes {
 	return c
 }
 
-// What a client may propose costs no allocation, alone or on a stream.
+// A command that its client may propose costs no allocation, alone or on a stream.
 func TestWhatIsAllowedAllocatesNothing(t *testing.T) {
 	r, ctx := classedRequests(t, someClasses())
 	data := []byte("put: some value")

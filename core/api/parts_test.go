@@ -13,7 +13,7 @@ import (
 // largeData are more bytes than any answer has that is copied.
 func largeData() []byte { return bytes.Repeat([]byte("large"), 100_000) }
 
-// What is counted of a large answer until its client has read it is what is held: gRPC
+// A large answer counts for the bytes that are held until its client has read it: gRPC
 // is given its data themselves, and no copy in a buffer of the next size.
 func TestLargeAnswersAreHandedOnWithoutACopy(t *testing.T) {
 	data := largeData()

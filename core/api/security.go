@@ -89,7 +89,7 @@ func (t TLS) files(section string) []certfiles.File {
 
 // CheckFiles reads the files of the section of that name as a start does. It
 // reports too that a certificate or all authorities have ended at that time, which a
-// host that runs only warns of. What is wrong with a file is a Fault of
+// host that runs only warns of. The error of a file is a Fault of
 // package certfiles.
 func (t TLS) CheckFiles(section string, now time.Time) error {
 	s, err := openSecurity(section, t, nil, nil)

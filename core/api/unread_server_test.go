@@ -15,9 +15,9 @@ import (
 
 const unreadBytes = "pontoon_api_unread_bytes"
 
-// What a stream has read does not count, but for the last credit that gRPC owes. What
-// a stream does not read, because its client takes no answers, counts as long as the
-// stream is open.
+// Messages that a stream has read do not count, but for the last credit that gRPC owes.
+// Those that it does not read, because its client takes no answers, count as long as
+// the stream is open.
 func TestAServerCountsWhatItHasNotRead(t *testing.T) {
 	r := prometheus.NewRegistry()
 	s := start(t, api.Options{Service: &fakeService{}, Metrics: r, Limits: api.Limits{MaxInFlight: 1}})

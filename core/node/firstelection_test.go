@@ -73,7 +73,7 @@ func TestTheFirstElectionComesEarly(t *testing.T) {
 	}
 }
 
-// What is over is over: a majority that comes late saves only what is left of the
+// The first timeout is saved once: a majority that comes late saves only what is left of the
 // first timeout, and a second meeting saves nothing.
 func TestOnlyTheFirstElectionComesEarly(t *testing.T) {
 	c := founder(t)

@@ -163,8 +163,8 @@ func (s *Server) Read(read node.Read) {
 	}
 }
 
-// Lost says that messages to a member were lost, or those that it sent. What a read
-// asks of the leader is asked again, soon.
+// Lost says that messages to a member were lost, or those that it sent. If it is the
+// leader, the question of a round of reads is asked again, soon.
 func (s *Server) Lost(id member.ID) {
 	if id != s.reigns.Load().leader {
 		return

@@ -22,7 +22,7 @@ var surfaces = []string{
 	"client", "client/kv", "core", "plugins", "plugins/backend", "plugins/statemachine", "plugins/storage", "plugins/transport", "sdk",
 }
 
-// A6: what a package exports is what its file in testdata says. A name that
+// A6: a package exports the names that its file in testdata has. A name that
 // is added, changed or taken away shows there.
 func TestA6ExportedNamesAreTheReviewedOnes(t *testing.T) {
 	for _, pkg := range surfaces {

@@ -82,7 +82,7 @@ func (f File) InTime(now time.Time, authorities bool) error {
 	case now.After(span.End):
 		return f.Fault(fmt.Errorf("it has expired at %s: put a new one into its place", span.End.UTC().Format(time.RFC3339)))
 	case now.Before(span.Begin):
-		return f.Fault(fmt.Errorf("it is not valid before %s: compare the clocks of this machine and of who issued it", span.Begin.UTC().Format(time.RFC3339)))
+		return f.Fault(fmt.Errorf("it is not valid before %s: compare the clocks of this machine and of its issuer", span.Begin.UTC().Format(time.RFC3339)))
 	}
 	return nil
 }

@@ -1,6 +1,6 @@
 // Package repeats decides when a log speaks of what happens again and again: at
 // once, and then not before a pause is over, with how often it has happened
-// meanwhile. What is written, and where, is its users' matter.
+// meanwhile. The text, and where it is written, are its users' matter.
 package repeats
 
 import (

@@ -48,7 +48,7 @@ func TestMattersAreToldApart(t *testing.T) {
 	}
 }
 
-// What is over is told with all that was silent, once.
+// The end of a matter is told with all that was silent, once.
 func TestTheEndOfAMatter(t *testing.T) {
 	b := repeats.New[string](repeats.Rule{Pause: pause, Most: 2})
 	b.Note("a", noon())

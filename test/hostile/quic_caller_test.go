@@ -18,7 +18,7 @@ import (
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 )
 
-// What docs/formats/quic.md says, as far as attackers need it.
+// Parts of docs/formats/quic.md, as far as attackers need them.
 const (
 	quicProtocol = "pontoon-raft"
 

@@ -57,7 +57,7 @@ func TestClassesReachTheHost(t *testing.T) {
 	}
 }
 
-// A list that breaks a rule is a broken contract, whoever wrote the plugin: the state
+// A list that breaks a rule is a broken contract, in a plugin of any author: the state
 // machine is not open, and the error has the numbers.
 func TestBadClassesAreRefused(t *testing.T) {
 	for want, list := range map[string][]statemachine.Class{

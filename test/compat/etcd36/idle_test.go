@@ -15,7 +15,7 @@ import (
 // with the timeouts, beside DialContext, which net/http prefers. Its streams
 // go on after the freeze, and nothing is lost but time.
 //
-// What counts is streams that were opened, not requests: etcd dials before our
+// The test counts streams that were opened, not requests: etcd dials before our
 // node has been told of it and is refused until then, and an append goes over
 // the message stream while its own is not there yet.
 func TestIdleStreamsStayAndFrozenOnesEnd(t *testing.T) {
