@@ -26,12 +26,11 @@ type shape struct {
 
 // A way is how honest clients come in: judges and writers.
 type way struct {
-	certs  string      // directory of the certificates for clients; empty without TLS
-	tls    *tls.Config // nil without TLS
-	file   string      // of tokens; empty without
-	token  string
-	wrong  string // a token of another cluster
-	secure bool
+	certs string      // directory of the certificates for clients; empty without TLS
+	tls   *tls.Config // nil without TLS
+	file  string      // of tokens; empty without
+	token string
+	wrong string // a token of another cluster
 }
 
 // guessesPerSecond is how many wrong tokens one address may show.
@@ -48,7 +47,7 @@ func (c *cluster) openWay(t testing.TB, dir string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.way.tls, c.way.secure = config, true
+		c.way.tls = config
 	}
 	if c.tokens {
 		create := func(file string) string {
@@ -75,7 +74,7 @@ func (w *way) settings() (api, admin string) {
 
 // options are those of the Go client of one member.
 func (w *way) options(address string) client.Options {
-	if w.secure {
+	if w.tls != nil {
 		address = "https://" + address
 	}
 	return client.Options{Endpoints: []string{address}, TLS: w.tls, Token: w.token, AnyMember: true}
@@ -106,7 +105,7 @@ func (w *way) get(address, path string) (code int, body []byte) {
 // ask sends a request and reads its answer.
 func (w *way) ask(method, address, path, body string, patience time.Duration) (code int, answer []byte, err error) {
 	scheme := "http://"
-	if w.secure {
+	if w.tls != nil {
 		scheme = "https://"
 	}
 	req, err := http.NewRequest(method, scheme+address+path, strings.NewReader(body))
