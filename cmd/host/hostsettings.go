@@ -19,7 +19,7 @@ func hostSettings(c *hostconfig.Config, logger *slog.Logger, log server.LogState
 	return core.Config{
 		ClusterID: c.Cluster.ID, ID: member.ID(c.Node.ID), Name: c.Node.Name, Version: versionText(),
 		DataDir: c.Node.DataDir, RuntimeDir: c.Node.RuntimeDir,
-		Members: foundingMembers(c.Cluster.Members), Bootstrap: c.Cluster.State == hostconfig.StateNew,
+		Members: foundingMembers(c.Cluster.Founding()), Bootstrap: c.Cluster.State == hostconfig.StateNew,
 
 		Tick: c.Raft.Tick, Election: c.Raft.Election,
 		SnapshotEntries: c.Raft.SnapshotEntries, SnapshotBytes: c.Raft.SnapshotLogBytes,

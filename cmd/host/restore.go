@@ -46,7 +46,7 @@ member the same, and cluster.id in the configuration.`,
 		}
 		r, err := offline.RestoreSnapshot(cmd.Context(), offline.Restore{
 			File: given[0], DataDir: c.Node.DataDir, Node: *node,
-			Members: foundingMembers(c.Cluster.Members), NewClusterID: cluster,
+			Members: foundingMembers(c.Cluster.Founding()), NewClusterID: cluster,
 		})
 		if err != nil {
 			return err

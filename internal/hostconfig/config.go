@@ -3,6 +3,8 @@ package hostconfig
 import (
 	"log/slog"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/founders"
 )
 
 // Config is the configuration of one host, complete and checked when it comes
@@ -55,6 +57,9 @@ type Cluster struct {
 	State State
 	// Members in the order of their ids, this host among them.
 	Members []Member
+	// PeerURLs are peer URLs of Members by name, for those that have none of
+	// their own. Load hands them out.
+	PeerURLs founders.PeerURLs
 }
 
 // Member is one member of the cluster.

@@ -51,6 +51,11 @@ func load(path string, data []byte, flags map[string]string, environ []string) (
 	if err := doc.err(); err != nil {
 		return nil, nil, err // checking half a configuration would only confuse
 	}
+	var found problems
+	c.handOut(o, &found)
+	if err := doc.locate(found.err(), o); err != nil {
+		return nil, nil, err
+	}
 	c.complete(o)
 	if err := doc.locate(c.Validate(), o); err != nil {
 		return nil, nil, err

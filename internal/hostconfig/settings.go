@@ -34,6 +34,7 @@ func settings(c *Config) []setting {
 		{key: "node.runtime_dir", value: textValue{&c.Node.RuntimeDir}},
 		{key: "cluster.id", value: idValue{&c.Cluster.ID}},
 		{key: "cluster.state", def: "new", value: choice(&c.Cluster.State, StateNew, StateExisting)},
+		{key: peerURLsKey, value: &c.Cluster.PeerURLs, list: true},
 		{key: "raft.tick", def: duration(defaults.Tick), value: durationValue{&c.Raft.Tick}},
 		{key: "raft.election", def: duration(defaults.Election), value: durationValue{&c.Raft.Election}},
 		{key: "raft.snapshot_entries", def: count(defaults.SnapshotEntries), value: countValue{&c.Raft.SnapshotEntries}},

@@ -19,6 +19,7 @@ func TestOrderOfSources(t *testing.T) {
 		"node.runtime_dir":               {"/f", "/e", "/g"},
 		"cluster.id":                     {"f1", "e1", "a1"},
 		"cluster.state":                  {"existing", "new", "existing"},
+		"cluster.peer_urls":              {"n1=http://h:1,n2=http://f:1", "n1=http://h:1,n2=http://e:1", "n1=http://h:1,n2=http://g:1,n2=http://g:2"},
 		"raft.tick":                      {"50ms", "100ms", "200ms"},
 		"raft.election":                  {"2s", "3s", "4s"},
 		"raft.snapshot_entries":          {"10", "20", "30"},
@@ -99,6 +100,8 @@ func withSetting(key, text string) string {
 		return strings.Replace(minimal, "node: {id: 2}", "node:\n  id: "+text, 1)
 	case "cluster.id":
 		return strings.Replace(minimal, "id: c1", "id: "+text, 1)
+	case "cluster.peer_urls":
+		return strings.Replace(withoutURLs(), "id: c1", "id: c1\n  peer_urls: "+text, 1)
 	case "cluster.state":
 		return strings.Replace(minimal, "id: c1", "id: c1\n  state: "+text, 1)
 	}

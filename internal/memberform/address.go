@@ -16,8 +16,9 @@ var (
 	errCharacter = errors.New("has a character that is not part of an address")
 )
 
-// CheckPeerURL says whether text can be a peer URL. What a scheme other than
-// http and https needs is for its transport to say. The error quotes text.
+// CheckPeerURL says whether text can be a peer URL. http and https have a host and
+// a port and nothing else, unix and unixs the path of a socket; what any other
+// scheme needs is for its transport to say. The error quotes text.
 func CheckPeerURL(text string) error {
 	if err := checkCharacters(text); err != nil {
 		return err
@@ -26,6 +27,8 @@ func CheckPeerURL(text string) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("%q is not a URL; write for example http://10.0.0.1:7501", text)
+	case IsSocket(u.Scheme):
+		return checkSocket(text, u)
 	case u.Scheme == "" || u.Host == "":
 		return fmt.Errorf("%q has no scheme or no host; write for example http://10.0.0.1:7501", text)
 	case u.Scheme != "http" && u.Scheme != "https":

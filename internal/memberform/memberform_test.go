@@ -61,6 +61,7 @@ func TestPeerURLs(t *testing.T) {
 		"http://10.0.0.1:7501": true, "https://n1.example.org:1": true, "quic://n1:1": true, "carrier+pigeon://loft": true,
 		"http://n1:1/": false, "http://u@n1:1": false, "http://n1:1?": false, "http://n1": false, "n1:1": false,
 		"quic://n1:1\n": false, "quic://n\u202e1:1": false, "pigeon://a b": false, "http://0.0.0.0:1": false,
+		"unix:///run/n1.sock": true, "unixs://n1.sock": true, "unix://": false, "unix:///": false, "unix:n1": false, "unix:///n1?x": false,
 	} {
 		if err := CheckPeerURL(text); (err == nil) != ok {
 			t.Errorf("%q: %v", text, err)
