@@ -11,8 +11,8 @@ import (
 	"github.com/pontoon-raft/pontoon/core/node"
 )
 
-// Statement A2.
-func TestRequestTimeout(t *testing.T) {
+// Five seconds and two election timeouts.
+func TestA2TheRequestTimeoutFollowsTheElection(t *testing.T) {
 	for _, tc := range []struct{ election, want time.Duration }{
 		{time.Second, 7 * time.Second}, {5 * time.Second, 15 * time.Second}, {50 * time.Second, 105 * time.Second},
 	} {
