@@ -23,8 +23,8 @@ const logPatience = time.Second
 //  5. The server goroutine ends.
 //
 // It may be called at any time, more than once, and before or during Start. It
-// returns when nothing is left, or with ErrForced when ctx has ended and
-// something would not: the error names it.
+// returns when nothing is left, or with ErrForced when ctx has ended, or stopBudget
+// is used up, and something would not: the error names each that would not.
 func (h *Host) Stop(ctx context.Context) error {
 	h.mu.Lock()
 	started := h.started
@@ -48,6 +48,8 @@ func (h *Host) Stop(ctx context.Context) error {
 
 func (h *Host) stop(ctx context.Context) error {
 	h.logger.Info("stopping")
+	ctx, cancel := context.WithTimeout(ctx, stopBudget)
+	defer cancel()
 	var problems []error
 	problems = append(problems, h.endBoot(ctx))
 	h.api.Drain()
@@ -55,7 +57,7 @@ func (h *Host) stop(ctx context.Context) error {
 	h.server.Drain()
 	h.drain(ctx)
 	h.fail(nil) // from here on nothing is started any more
-	problems = append(problems, within(closeTimeout, "a plugin that was being restarted", h.keepers.Wait))
+	problems = append(problems, within(share(ctx, 8), "a plugin that was being restarted", h.keepers.Wait))
 
 	g := h.current()
 	if g != nil {
@@ -68,17 +70,17 @@ func (h *Host) stop(ctx context.Context) error {
 
 	problems = append(problems, h.stopApplying(ctx))
 	if in := h.machine.current(); in != nil {
-		problems = append(problems, h.closePlugin(ctx, in, in.StateMachine().Close))
+		problems = append(problems, h.closePlugin(ctx, share(ctx, 6), in, in.StateMachine().Close))
 	}
 	problems = append(problems, h.closeTransports(ctx))
 	if g != nil {
 		h.awaitAppends(ctx, g)
-		problems = append(problems, h.closePlugin(ctx, g.instance, g.storage.Close))
+		problems = append(problems, h.closePlugin(ctx, share(ctx, 3), g.instance, g.storage.Close))
 		g.fail(plugins.ErrClosed)
-		problems = append(problems, within(closeTimeout, "storage "+g.instance.Info().Name, g.wg.Wait))
+		problems = append(problems, within(share(ctx, 3), "storage "+g.instance.Info().Name, g.wg.Wait))
 	}
 	var closeErr error
-	problems = append(problems, within(closeTimeout, "the catalog of plugins", func() { closeErr = h.catalog.Close() }))
+	problems = append(problems, within(share(ctx, 2), "the catalog of plugins", func() { closeErr = h.catalog.Close() }))
 	if problems[len(problems)-1] == nil {
 		problems = append(problems, closeErr)
 	}
@@ -86,21 +88,21 @@ func (h *Host) stop(ctx context.Context) error {
 	if err := h.endServer(ctx); err != nil {
 		return errors.Join(append(problems, err)...)
 	}
-	return errors.Join(append(problems, h.endAttendants())...)
+	return errors.Join(append(problems, h.endAttendants(ctx))...)
 }
 
 // endAttendants waits for what else runs in the host, ends the audit, which has
 // every request by now, and ends the use of the data directory. Its disk may stand
 // still while a goroutine writes there.
-func (h *Host) endAttendants() error {
-	if err := within(closeTimeout, "a write to the data directory", h.wg.Wait); err != nil {
+func (h *Host) endAttendants(ctx context.Context) error {
+	if err := within(share(ctx, 2), "a write to the data directory", h.wg.Wait); err != nil {
 		return err // the directory is in use
 	}
-	if err := within(closeTimeout, "the audit", h.audit.Close); err != nil {
+	if err := within(share(ctx, 2), "the audit", h.audit.Close); err != nil {
 		return err
 	}
 	closed := make(chan error, 1)
-	if err := within(closeTimeout, "the data directory", func() { closed <- h.identity.close() }); err != nil {
+	if err := within(share(ctx, 2), "the data directory", func() { closed <- h.identity.close() }); err != nil {
 		return err
 	}
 	return <-closed
@@ -120,24 +122,6 @@ func (h *Host) endBoot(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("%w: the start did not end", ErrForced)
-	}
-}
-
-// within waits until f returns, but not longer than limit: a backend inside the
-// host cannot be killed, and must not keep the host from ending.
-func within(limit time.Duration, what string, f func()) error {
-	done := make(chan struct{})
-	go func() {
-		f()
-		close(done)
-	}()
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case <-done:
-		return nil
-	case <-timer.C:
-		return fmt.Errorf("%w: %s did not end", ErrForced, what)
 	}
 }
 
@@ -191,7 +175,7 @@ func (h *Host) drain(ctx context.Context) {
 // awaitAppends lets the storage take what raft put out last: the commit index,
 // which is written late. It had the time that the other plugins took to close.
 func (h *Host) awaitAppends(ctx context.Context, g *generation) {
-	ctx, cancel := context.WithTimeout(ctx, closeTimeout/2)
+	ctx, cancel := context.WithTimeout(ctx, share(ctx, 4)/2)
 	defer cancel()
 	select {
 	case <-g.pump.ended:
@@ -203,7 +187,7 @@ func (h *Host) awaitAppends(ctx context.Context, g *generation) {
 
 // stopApplying ends the use of the state machine.
 func (h *Host) stopApplying(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, share(ctx, 7))
 	defer cancel()
 	if err := h.server.StopApplying(ctx); err != nil {
 		return fmt.Errorf("%w: state machine %s: %w", ErrForced, h.cfg.StateMachine.Name, err)

@@ -31,13 +31,15 @@ func frailBackend() backend.Backend {
 	})
 }
 
-// Apply exits at "exit", and hangs at "hang".
+// Apply exits at "exit", panics at "panic", and hangs at "hang".
 func (m frailMachine) Apply(ctx context.Context, b statemachine.Batch) ([]statemachine.Result, error) {
 	for i := range b.Entries {
 		switch string(b.Entries[i].Data) {
 		case "exit":
 			_, _ = syscall.Write(2, []byte(lastWords+"\n"))
 			os.Exit(3)
+		case "panic":
+			panic(lastWords)
 		case "hang":
 			<-make(chan struct{})
 		}

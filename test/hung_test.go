@@ -38,9 +38,6 @@ func TestHungPluginIsReplaced(t *testing.T) {
 	c.stop()
 }
 
-// hungStopTime is how long a stop may take with a plugin that does not react.
-const hungStopTime = 2 * stopTime
-
 // A stop is bounded while a plugin hangs, and leaves nothing.
 func TestStopWithAHungPlugin(t *testing.T) {
 	t.Parallel()
@@ -53,7 +50,7 @@ func TestStopWithAHungPlugin(t *testing.T) {
 			n.signalPlugin(kind, syscall.SIGSTOP)
 			began := time.Now()
 			n.host.Signal(t, syscall.SIGTERM)
-			n.host.ExitsWithin(t, hungStopTime)
+			n.host.ExitsWithin(t, stopTime)
 			t.Logf("stopped after %v: %v", time.Since(began).Round(time.Millisecond), n.host.Cmd.ProcessState)
 			n.leftNothing()
 			n.startReady()

@@ -65,6 +65,8 @@ type ExitError struct {
 	Signal syscall.Signal
 	// Reason is why the host ended the process; empty if it did not.
 	Reason string
+	// Hung is whether that was because the plugin did not answer.
+	Hung bool
 	// Stderr is what the plugin last wrote to standard error; may be empty.
 	Stderr string
 }

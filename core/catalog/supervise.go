@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -32,6 +33,7 @@ type processLife struct {
 	in *Instance
 	// stopping is closed when Stop was called.
 	stopping chan struct{}
+	putdown  atomic.Bool // it did not answer
 	stopOnce sync.Once
 	// hung takes why the host declares the plugin hung.
 	hung chan string
@@ -134,6 +136,7 @@ func (l *processLife) sessionEnded() (reason string) {
 // putDown ends a process that does not answer. A program that was stopped by a
 // signal could not write its stacks, so it is not asked to.
 func (l *processLife) putDown(reason string) {
+	l.putdown.Store(true)
 	if !suspended(l.pid()) {
 		l.runner.dump(reason)
 		select {
@@ -147,6 +150,7 @@ func (l *processLife) putDown(reason string) {
 func (l *processLife) exitError() *ExitError {
 	e := l.runner.exit()
 	e.Kind, e.Plugin = l.in.info.Kind, l.in.info.Name
+	e.Hung = e.Reason != "" && l.putdown.Load()
 	return &e
 }
 

@@ -1,0 +1,47 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+const (
+	// stopBudget bounds a stop as a whole, however many plugins hang: five seconds
+	// with the end of the process. The steps of the stop share it.
+	stopBudget = 4500 * time.Millisecond
+	// closeTimeout is the most that one step gets, however much is left.
+	closeTimeout = time.Second
+	// leastShare is what a step gets when nothing is left: a plugin that is well
+	// closes within it, and is not named for what others have used up.
+	leastShare = 150 * time.Millisecond
+)
+
+// share is how long one step of a stop may take if so many, this one among them,
+// are still to come: what hangs takes no time from the steps after it but its own
+// share, and what a step leaves belongs to the later ones.
+func share(ctx context.Context, steps int) time.Duration {
+	left := closeTimeout
+	if deadline, ok := ctx.Deadline(); ok {
+		left = min(left, time.Until(deadline)/time.Duration(steps))
+	}
+	return max(left, leastShare)
+}
+
+// within waits until f returns, but not longer than limit: a backend inside the
+// host cannot be killed, and must not keep the host from ending.
+func within(limit time.Duration, what string, f func()) error {
+	done := make(chan struct{})
+	go func() {
+		f()
+		close(done)
+	}()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-timer.C:
+		return fmt.Errorf("%w: %s did not end", ErrForced, what)
+	}
+}
