@@ -24,3 +24,8 @@ func SayRemoved(h *Host, peer member.ID, proof member.Removed, ago time.Duration
 	}
 	h.toldRemoved(&transport.Event{Peer: uint64(peer), Index: proof.Index, Term: proof.Term})
 }
+
+// Awaited are the requests of which a stop awaits the answers, Abandoned those whose
+// clients are gone.
+func Awaited(h *Host) int   { return h.awaited() }
+func Abandoned(h *Host) int { return h.api.Abandoned() }

@@ -157,21 +157,6 @@ func (h *Host) stayForATick(ctx context.Context) {
 	}
 }
 
-// drain waits for the requests in flight, for at most a second.
-func (h *Host) drain(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, min(h.cfg.Election, time.Second))
-	defer cancel()
-	ticker := time.NewTicker(5 * time.Millisecond)
-	defer ticker.Stop()
-	for h.server.Pending() > 0 && h.current() != nil {
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
 // awaitAppends lets the storage take what raft put out last: the commit index,
 // which is written late. It had the time that the other plugins took to close.
 func (h *Host) awaitAppends(ctx context.Context, g *generation) {

@@ -110,6 +110,7 @@ func (s *proposalStream) answer(id uint64, size int, arrived time.Time, result s
 	s.mu.Lock()
 	s.bytes -= size
 	if s.dead {
+		s.bounds.abandoned.Add(-1)
 		s.mu.Unlock()
 		s.lane.give(amount{1, data})
 		return

@@ -27,6 +27,8 @@ type bounds struct {
 	// results are the bytes of the large answers that wait for their clients,
 	// refusals the number of proposals that were refused and whose answers wait.
 	results, refusals atomic.Int64
+	// abandoned are the proposals that the service has of streams that have ended.
+	abandoned atomic.Int64
 	// pausing are the streams that are read more slowly after refusals.
 	pausing atomic.Int64
 	slow    slowClients

@@ -204,6 +204,7 @@ func (s *proposalStream) closeLocked(why error) {
 func (s *proposalStream) kill() {
 	s.mu.Lock()
 	s.dead = true
+	s.bounds.abandoned.Add(int64(s.pending - s.answers.len()))
 	back := amount{int64(s.message.places + s.answers.places()), s.freed}
 	s.bounds.results.Add(-int64(s.kept))
 	s.bounds.refusals.Add(-int64(s.refused))

@@ -25,6 +25,10 @@ func (s *Server) RefusedConnections() uint64 {
 // reason.
 func (s *Server) RefusedHandshakes() map[string]uint64 { return s.failed.byReason() }
 
+// Abandoned is how many proposals wait for an answer that no client will read,
+// because their streams have ended.
+func (s *Server) Abandoned() int { return int(s.bounds.abandoned.Load()) }
+
 // Stop drains, waits until everything in flight is answered or ctx ends,
 // closes all connections and ports, and returns when no goroutine of the
 // server is left. Answers come from the service: it is to be stopped before,

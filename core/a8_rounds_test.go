@@ -1,0 +1,57 @@
+package core_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// The log is cleaned after each entry, and a stop comes at any moment of that: the
+// next host takes the data at once, fifty times, and nothing is missing.
+func TestA8FiftyRoundsWithTheCleanerAtItsMostAggressive(t *testing.T) {
+	const rounds, each = 50, 5
+	c := newCluster(t, 1, func(cfg *core.Config) {
+		cfg.SnapshotEntries, cfg.SnapshotBytes, cfg.CatchUpEntries, cfg.CatchUpBytes = 1, 1, 1, 1
+	})
+	for i := range rounds {
+		c.leader()
+		for k := range each {
+			c.propose(1, fmt.Sprintf("%d.%d", i, k))
+		}
+		c.stop(1)
+		c.start(1, true)
+	}
+	c.leader()
+	c.query(1, "count")
+	if got := c.converged(); len(got) != rounds*each {
+		t.Errorf("state has %d entries, want %d", len(got), rounds*each)
+	}
+	if first := c.service(1).Status().FirstIndex; first < rounds*each/2 {
+		t.Errorf("the log begins at %d: it was not cleaned, and the test shows nothing", first)
+	}
+}
+
+// The disk takes what was acknowledged and refuses the last write of the stop: the
+// lock goes all the same, the next host takes the data at once, and nothing is
+// missing.
+func TestA8TheLastWriteOfAStopFails(t *testing.T) {
+	c := newCluster(t, 1, nil)
+	for i := range 10 {
+		c.leader()
+		c.propose(1, fmt.Sprint(i))
+		c.nodes[1].disk.OnAppend(func([]storage.Batch) error { return errDisk })
+		ctx, cancel := context.WithTimeout(context.Background(), wait)
+		_ = c.nodes[1].host.Stop(ctx) // may tell of the disk
+		cancel()
+		c.nodes[1].disk.OnAppend(nil)
+		c.start(1, true)
+	}
+	c.leader()
+	c.query(1, "count")
+	if got := c.converged(); len(got) != 10 {
+		t.Errorf("state has %d entries, want 10", len(got))
+	}
+}
