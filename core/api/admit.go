@@ -61,7 +61,7 @@ func (s *proposalStream) refuseLocked(batch *proposalBatch, draining error) (adm
 		case len(p.data) > s.limits.MaxValueBytes:
 			var large []byte
 			s.pushRefusalLocked(p.id, &large, valueTooLarge("value", len(p.data), s.limits.MaxValueBytes), batch.arrived)
-		case s.pending >= s.limits.MaxInFlight || s.bytes+size > s.limits.MaxInFlightBytes:
+		case s.overLocked(size):
 			refused++
 			s.pushRefusalLocked(p.id, &full, s.fullLocked(), batch.arrived)
 		case !s.lane.takeLocked(amount{1, int64(len(p.data))}):

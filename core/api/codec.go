@@ -18,10 +18,12 @@ type codec struct {
 	// messageBytes is the largest request that is decoded, batchCount the
 	// most proposals of one batch.
 	messageBytes, batchCount int
+	buffers                  mem.BufferPool
 }
 
-func newCodec(l Limits) *codec {
+func newCodec(l Limits, buffers mem.BufferPool) *codec {
 	return &codec{
+		buffers:      buffers,
 		proto:        encoding.GetCodecV2(grpcproto.Name),
 		messageBytes: l.messageBytes(),
 		batchCount:   l.MaxInFlight,
@@ -40,7 +42,7 @@ func (c *codec) Name() string { return grpcproto.Name }
 // Marshal implements encoding.CodecV2.
 func (c *codec) Marshal(v any) (mem.BufferSlice, error) {
 	if results, ok := v.(*resultBatch); ok {
-		return results.encode(), nil
+		return results.encode(c.buffers), nil
 	}
 	if large, ok := partsOf(v); ok {
 		return large, nil
@@ -69,7 +71,7 @@ func (c *codec) decodeBatch(data mem.BufferSlice, b *proposalBatch) error {
 	if b.refuseEarly(data) {
 		return nil
 	}
-	b.held = data.MaterializeToBuffer(mem.DefaultBufferPool())
+	b.held = data.MaterializeToBuffer(c.buffers)
 	return b.decode(b.held.ReadOnlyData(), c.batchCount)
 }
 
@@ -81,7 +83,7 @@ func (c *codec) decodeRequest(data mem.BufferSlice, into any) error {
 	if !ok {
 		return fmt.Errorf("decode request: %T is not a message", into)
 	}
-	buf := data.MaterializeToBuffer(mem.DefaultBufferPool())
+	buf := data.MaterializeToBuffer(c.buffers)
 	defer buf.Free()
 	if err := proto.Unmarshal(buf.ReadOnlyData(), m); err != nil {
 		return malformed("%v", err)

@@ -12,11 +12,13 @@ const (
 	// that would bring more ends: that refuses the rest of its proposals in one
 	// word.
 	mostRefusals = 64 << 10
-	// A stream is read more slowly after refusals: each costs refusalPause, times
-	// the streams to which that happens, at least shortestPause and at most
-	// longestPause at once. A client that sends what is refused takes little of a
-	// processor that way.
+	// A stream is read more slowly after refusals: each costs refusalPause, and the
+	// message that brings them messagePause, times the streams that wait for that
+	// reason. The stream waits when it owes shortestPause, and at most longestPause at
+	// once. A client that sends what is refused takes little of a processor that way,
+	// and one that is refused now and then does not wait.
 	refusalPause  = 10 * time.Microsecond
+	messagePause  = 100 * time.Microsecond
 	shortestPause = time.Millisecond
 	longestPause  = 500 * time.Millisecond
 )
@@ -41,15 +43,37 @@ func (s *proposalStream) crowdedLocked() error {
 	}
 }
 
-// pause waits after so many refusals before more is read.
+// A brake says how long a stream is not read after refusals.
+type brake struct{ paid time.Time } // when what was refused is paid for
+
+// press adds the refusals of one message, and returns how long to wait.
+func (b *brake) press(now time.Time, refused int, streams int64) time.Duration {
+	if b.paid.Before(now) {
+		b.paid = now
+	}
+	b.paid = b.paid.Add(time.Duration(streams) * (messagePause + time.Duration(refused)*refusalPause))
+	if most := now.Add(longestPause); b.paid.After(most) {
+		b.paid = most
+	}
+	d := b.paid.Sub(now)
+	if d < shortestPause {
+		return 0
+	}
+	return d
+}
+
+// pause waits after so many refusals of a message before more is read.
 func (s *proposalStream) pause(refused int) {
 	if refused == 0 {
 		return
 	}
-	streams := s.bounds.pausing.Add(1)
+	d := s.brake.press(time.Now(), refused, s.bounds.pausing.Load()+1)
+	if d == 0 {
+		return
+	}
+	s.bounds.pausing.Add(1)
 	defer s.bounds.pausing.Add(-1)
-	d := min(time.Duration(refused)*refusalPause*time.Duration(streams), longestPause)
-	timer := time.NewTimer(max(d, shortestPause))
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/core/server"
 )
 
 // pieces cuts a message as a connection does.
@@ -67,6 +68,52 @@ func TestWhatIsNotOnePlainProposalIsDecoded(t *testing.T) {
 		if id, size, ok := readEnds(pieces(message, 1000)); ok {
 			t.Errorf("%s: taken for proposal %d of %d bytes", name, id, size)
 		}
+	}
+}
+
+// hasRoom is a service that has room for everything.
+type hasRoom struct{ server.Service }
+
+func (hasRoom) Full(int) error { return nil }
+
+// A large value for which the client has no room left is refused by its head, though
+// the service has room: its bytes are not put together.
+func TestALargeValueBeyondTheClientsShareIsRefusedByItsHead(t *testing.T) {
+	l := Limits{MaxPendingBytes: 1 << 20, MaxInFlightBytes: 4 << 20}.withDefaults()
+	window := newPool(amount{int64(l.MaxPending), l.MaxPendingBytes})
+	s := &proposalStream{svc: hasRoom{}, limits: l, lane: lanes(window, "a")[0]}
+	refused := func(bytes int) error {
+		raw, err := proto.Marshal(&hostv1.ProposalBatch{Proposals: []*hostv1.Proposal{{Id: 7, Data: make([]byte, bytes)}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch := proposalBatch{full: s.full}
+		defer batch.release()
+		if err := newCodec(l, newBufferPool()).decodeBatch(pieces(raw, frameBuffer), &batch); err != nil {
+			t.Fatal(err)
+		}
+		if len(batch.refused) == 0 {
+			return nil
+		}
+		if batch.held != nil || batch.refused[0].id != 7 || !isFull(batch.refused[0].err) {
+			t.Errorf("refused: %+v, the bytes are %v", batch.refused[0], batch.held)
+		}
+		return batch.refused[0].err
+	}
+	if err := refused(earlyBytes); err != nil {
+		t.Errorf("with room: %v", err)
+	}
+	greedy([]*lane{s.lane}, 1000)
+	if refused(earlyBytes) == nil {
+		t.Error("a value beyond the client's share is not refused by its head")
+	}
+	s.lane = lanes(window, "b")[0]
+	if err := refused(earlyBytes); err != nil {
+		t.Errorf("another client: %v", err)
+	}
+	s.bytes = l.MaxInFlightBytes
+	if refused(earlyBytes) == nil {
+		t.Error("a value beyond the bounds of the stream is not refused by its head")
 	}
 }
 

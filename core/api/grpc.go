@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
@@ -40,7 +41,8 @@ const (
 func newGRPC(r *requests, h *healthService, who identifier, waiting *sync.WaitGroup, idle time.Duration) *grpc.Server {
 	l := r.limits
 	s := grpc.NewServer(
-		grpc.ForceServerCodecV2(newCodec(l)),
+		grpc.ForceServerCodecV2(newCodec(l, r.buffers)),
+		experimental.BufferPool(r.buffers),
 		grpc.MaxRecvMsgSize(l.receiveBytes()),
 		grpc.MaxConcurrentStreams(l.MaxStreams),
 		grpc.MaxHeaderListSize(headerBytes),

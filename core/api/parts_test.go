@@ -28,7 +28,7 @@ func TestLargeAnswersAreHandedOnWithoutACopy(t *testing.T) {
 			&hostv1.ProposalResultBatch{Results: []*hostv1.ProposalResult{{Id: 9, Response: toResponse(all)}}},
 		},
 	} {
-		out, err := newCodec(Limits{}.withDefaults()).Marshal(c.ours)
+		out, err := newCodec(Limits{}.withDefaults(), newBufferPool()).Marshal(c.ours)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -93,6 +93,13 @@ func (l *lane) takeBelow(a amount, most int64) bool {
 	return l.used.count+a.count <= most && l.takeLocked(a)
 }
 
+// has tells whether there is room for a.
+func (l *lane) has(a amount) bool {
+	l.pool.mu.Lock()
+	defer l.pool.mu.Unlock()
+	return l.fits(a)
+}
+
 func (l *lane) takeLocked(a amount) bool {
 	if !l.fits(a) {
 		return false
@@ -149,10 +156,12 @@ func (l *lane) fits(a amount) bool {
 }
 
 // fair applies the rule of a pool to the client, and within what the client may
-// have to its connection.
+// have to its connection, as both are when want is taken: what is large would else
+// take more than its client may have, and keep what is small out until that is
+// given back.
 func fair(free, client, connection, want int64) bool {
-	rest := generosity*free - client
-	return want <= rest && connection+want <= generosity*rest
+	rest := generosity*(free-want) - (client + want)
+	return rest >= 0 && connection+want <= generosity*rest
 }
 
 // inUse is how much is taken.

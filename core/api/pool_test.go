@@ -104,3 +104,23 @@ func TestAPoolForgetsClients(t *testing.T) {
 		t.Errorf("%d clients are left, with %v", len(p.clients), p.used)
 	}
 }
+
+// A client that has its share gets as much as comes back, and not something larger
+// instead, which would keep all that is small out until its share is free again.
+func TestAPoolGivesOnlyWhatHasComeBack(t *testing.T) {
+	p := newPool(amount{10_000, 9000})
+	l := lanes(p, "a")[0]
+	greedy([]*lane{l}, 10)
+	for range 10 {
+		l.give(amount{1, 10})
+	}
+	if l.take(amount{1, 800}) {
+		t.Error("100 bytes came back, and 800 are taken")
+	}
+	for i := range 10 {
+		if !l.take(amount{1, 10}) {
+			t.Errorf("100 bytes came back, and %d are taken", i*10)
+			break
+		}
+	}
+}

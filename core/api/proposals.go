@@ -28,8 +28,9 @@ import (
 type proposalStream struct {
 	svc   server.Service
 	audit *streamAudit
-	// demands are used by the reader alone.
+	// demands and brake are used by the reader alone.
 	demands demands
+	brake   brake
 	limits  Limits
 	end     *ending
 	stream  grpc.ServerStream

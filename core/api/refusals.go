@@ -19,7 +19,25 @@ func (s *proposalStream) full(bytes int) error {
 	if bytes > s.limits.MaxValueBytes {
 		return nil
 	}
-	return s.svc.Full(bytes)
+	if err := s.svc.Full(bytes); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.overLocked(bytes + proposalOverhead) {
+		return s.fullLocked()
+	}
+	if !s.lane.has(amount{1, int64(bytes)}) {
+		s.lane.pool.mu.Lock()
+		defer s.lane.pool.mu.Unlock()
+		return s.crowdedLocked()
+	}
+	return nil
+}
+
+// overLocked tells whether a proposal of that size is over the bounds of the stream.
+func (s *proposalStream) overLocked(size int) bool {
+	return s.pending >= s.limits.MaxInFlight || s.bytes+size > s.limits.MaxInFlightBytes
 }
 
 // refusedAt returns since when those of some answers were on their way that refuse
@@ -52,16 +70,15 @@ func (d *delivery) Put(b *[]byte) {
 // pooledBytes is the size from which on gRPC gives a buffer back to its pool.
 const pooledBytes = 2 << 10
 
-func (r *resultBatch) encode() mem.BufferSlice {
+func (r *resultBatch) encode(pool mem.BufferPool) mem.BufferSlice {
 	if large, ok := r.parts(); ok {
 		return large
 	}
-	return mem.BufferSlice{r.buffer()}
+	return mem.BufferSlice{r.buffer(pool)}
 }
 
 // buffer makes a batch's bytes. Those of one with refusals tell when they are written.
-func (r *resultBatch) buffer() mem.Buffer {
-	pool := mem.DefaultBufferPool()
+func (r *resultBatch) buffer(pool mem.BufferPool) mem.Buffer {
 	size := r.size()
 	if r.refusals != nil {
 		if since := refusedAt(r.answers); len(since) > 0 {

@@ -32,6 +32,8 @@ type requests struct {
 	refusals prometheus.Observer
 	// bounds are what all clients share.
 	bounds *bounds
+	// buffers are those of all connections.
+	buffers *bufferPool
 	// readers are the goroutines that read and write Proposals streams. They end
 	// when their call does.
 	readers sync.WaitGroup

@@ -81,7 +81,7 @@ func New(o Options) *Server {
 	}
 	s.requests = &requests{
 		svc: o.Service, limits: o.Limits, version: o.Version, end: s.end,
-		guard: o.Access, classes: o.Classes, audit: o.Audit, refusals: o.Refusals, bounds: s.bounds,
+		guard: o.Access, classes: o.Classes, audit: o.Audit, refusals: o.Refusals, bounds: s.bounds, buffers: newBufferPool(),
 	}
 	s.health = newHealthService(o.Service, s.end)
 	who := recordingRefusals(o.Audit, byPolicy(o.Access, byCertificate))

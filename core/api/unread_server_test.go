@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/binary"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,13 +36,13 @@ func TestAServerCountsWhatItHasNotRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	batch, err := proto.Marshal(&hostv1.ProposalBatch{Proposals: []*hostv1.Proposal{{Data: make([]byte, 10<<10)}}})
-	if err != nil {
-		t.Fatal(err)
+	// The first answer is so large that gRPC takes no other after it.
+	sent := proposalMessage(t, 70<<10)
+	for range 17 {
+		sent = append(sent, proposalMessage(t, 10<<10)...)
 	}
-	message := append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(batch))), batch...)
-	for range 20 {
-		if err := c.framer.WriteData(silent, false, message); err != nil {
+	for frame := range slices.Chunk(sent, 16<<10) {
+		if err := c.framer.WriteData(silent, false, frame); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -50,4 +51,14 @@ func TestAServerCountsWhatItHasNotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	within(t, "nothing counts after the call", func() bool { return metric(t, r, unreadBytes) <= before })
+}
+
+// proposalMessage is a batch of one proposal of so many bytes, as gRPC sends it.
+func proposalMessage(t *testing.T, bytes int) []byte {
+	t.Helper()
+	batch, err := proto.Marshal(&hostv1.ProposalBatch{Proposals: []*hostv1.Proposal{{Data: make([]byte, bytes)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(batch))), batch...)
 }

@@ -1,0 +1,51 @@
+//go:build linux
+
+package e2e
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+var overloadAhead = flag.Bool("overload-ahead", false,
+	"in TestOverloadThroughAFollower the clients and their host get a core ahead of all other processes, for which the test needs the right to real-time scheduling")
+
+// ahead has the threads of processes, and those that they start, get a core as soon as
+// they want one, until the end of the test.
+func ahead(t testing.TB, pids ...int) {
+	t.Helper()
+	for _, pid := range pids {
+		before, err := unix.SchedGetAttr(pid, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		schedule(t, pid, &unix.SchedAttr{Size: uint32(unsafe.Sizeof(unix.SchedAttr{})), Policy: unix.SCHED_RR, Priority: 1})
+		if pid == os.Getpid() {
+			t.Cleanup(func() { schedule(t, pid, before) })
+		}
+	}
+}
+
+// schedule sets it for all threads of a process.
+func schedule(t testing.TB, pid int, to *unix.SchedAttr) {
+	t.Helper()
+	threads, err := filepath.Glob(filepath.Join("/proc", strconv.Itoa(pid), "task", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, thread := range threads {
+		id, err := strconv.Atoi(filepath.Base(thread))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.SchedSetAttr(id, to, 0); err != nil && err != unix.ESRCH { // it has ended
+			t.Fatalf("schedule thread %d of process %d: %v; -overload-ahead needs root or CAP_SYS_NICE", id, pid, err)
+		}
+	}
+}
