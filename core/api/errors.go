@@ -49,7 +49,7 @@ var (
 // verdicts is the one table from errors to what clients see. Unavailable and
 // 503 always mean that the request was not applied, because gRPC clients and
 // proxies retry them unasked.
-func verdicts() [33]verdict {
+func verdicts() [34]verdict {
 	return [...]verdict{
 		{server.ErrNoLeader, notApplied, "no_leader", codes.Unavailable, http.StatusServiceUnavailable},
 		{server.ErrNotLeader, notApplied, "not_leader", codes.FailedPrecondition, http.StatusMisdirectedRequest},
@@ -73,6 +73,7 @@ func verdicts() [33]verdict {
 
 		{server.ErrTimeout, unknown, "timeout", codes.DeadlineExceeded, http.StatusGatewayTimeout},
 		{server.ErrLeaderLost, unknown, "leader_lost", codes.DeadlineExceeded, http.StatusGatewayTimeout},
+		{server.ErrConnectionLost, unknown, "connection_lost", codes.DeadlineExceeded, http.StatusGatewayTimeout},
 		{server.ErrCanceled, unknown, "canceled", codes.Canceled, statusClientClosed},
 		{server.ErrStopped, unknown, "stopped", codes.Aborted, http.StatusInternalServerError},
 		{server.ErrStorageRestart, unknown, "storage_restart", codes.Aborted, http.StatusInternalServerError},

@@ -35,6 +35,7 @@ var (
 
 	ErrTimeout        = errors.New("request timed out")
 	ErrLeaderLost     = errors.New("request timed out, possibly due to leader down")
+	ErrConnectionLost = errors.New("request timed out, possibly due to a lost connection to the leader")
 	ErrCanceled       = errors.New("request was cancelled")
 	ErrStopped        = errors.New("host stopped while the request was in flight")
 	ErrStorageRestart = errors.New("storage plugin restarted while the request was in flight")

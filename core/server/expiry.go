@@ -20,11 +20,15 @@ func (s *Server) abandoned(ctx context.Context, start time.Time) error {
 
 // timedOut is what a request from start on ends with when its time is up. If a
 // leader was lost while it was on its way, or shortly before it, that is the
-// likely reason (statement A1).
+// likely reason; else, if the transport lost messages to the leader then, that is
+// (statement A1).
 func (s *Server) timedOut(start, now time.Time) error {
-	reason := ErrTimeout
-	if lost := s.reigns.Load().lastLost; lost.After(start.Add(-2 * s.cfg.Election)) {
+	reason, since := ErrTimeout, start.Add(-2*s.cfg.Election)
+	switch reign := s.reigns.Load(); {
+	case reign.lastLost.After(since):
 		reason = ErrLeaderLost
+	case s.broken.Load().since(reign, since):
+		reason = ErrConnectionLost
 	}
 	return s.hint(&Error{Err: reason, Detail: fmt.Sprintf("after %v", now.Sub(start).Round(time.Millisecond))})
 }

@@ -90,8 +90,9 @@ func TestPlacesAreGivenBack(t *testing.T) {
 }
 
 // Statement A1: on every member, a request that was on its way while a leader
-// was lost, or began within two election timeouts after it, says so.
-func TestTimeoutsSayWhetherALeaderWasLost(t *testing.T) {
+// was lost, or began within two election timeouts after it, says so; else one for
+// which that holds of messages to the leader says that the connection was lost.
+func TestA1TimeoutsNameTheirReason(t *testing.T) {
 	leader := func(w *world, id NodeID) { w.s.StateChanged(node.State{Leader: id, Registry: w.registry}) }
 	for _, tc := range []struct {
 		name   string
@@ -105,6 +106,11 @@ func TestTimeoutsSayWhetherALeaderWasLost(t *testing.T) {
 		{"replaced meanwhile", func(w *world) { leader(w, 2) }, func(w *world) { leader(w, 3) }, ErrLeaderLost},
 		{"this member took over", func(w *world) { leader(w, 2) }, func(w *world) { leader(w, 1) }, ErrLeaderLost},
 		{"lost shortly before", func(w *world) { leader(w, 2); leader(w, 3); time.Sleep(2*election - tick) }, func(*world) {}, ErrLeaderLost},
+		{"the connection broke meanwhile", func(w *world) { leader(w, 2) }, func(w *world) { w.s.Lost(2) }, ErrConnectionLost},
+		{"the connection broke shortly before", func(w *world) { leader(w, 2); w.s.Lost(2); time.Sleep(2*election - tick) }, func(*world) {}, ErrConnectionLost},
+		{"the connection broke long before", func(w *world) { leader(w, 2); w.s.Lost(2); time.Sleep(2*election + tick) }, func(*world) {}, ErrTimeout},
+		{"the connection with another member broke", func(w *world) { leader(w, 2) }, func(w *world) { w.s.Lost(3) }, ErrTimeout},
+		{"the connection broke, and the leader was lost", func(w *world) { leader(w, 2) }, func(w *world) { w.s.Lost(2); leader(w, 0) }, ErrLeaderLost},
 		{"lost long before", func(w *world) { leader(w, 2); leader(w, 3); time.Sleep(2*election + tick) }, func(*world) {}, ErrTimeout},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -164,11 +164,14 @@ func (s *Server) Read(read node.Read) {
 }
 
 // Lost says that messages to a member were lost, or those that it sent. If it is the
-// leader, the question of a round of reads is asked again, soon.
+// leader, the question of a round of reads is asked again, soon, and a request that
+// times out says so.
 func (s *Server) Lost(id member.ID) {
-	if id != s.reigns.Load().leader {
+	reign := s.reigns.Load()
+	if id != reign.leader {
 		return
 	}
+	s.broken.Store(&brokenPath{reign.number, time.Now()})
 	select {
 	case s.reads.lost <- struct{}{}:
 	default:

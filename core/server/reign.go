@@ -31,3 +31,15 @@ func (s *Server) StateChanged(st node.State) {
 	s.reigns.Store(&next)
 	s.changed.notify()
 }
+
+// A brokenPath is when the transport said last that messages to the leader of a
+// reign were lost. It is immutable.
+type brokenPath struct {
+	reign uint64
+	at    time.Time
+}
+
+// since tells whether messages to the leader of a reign were lost after that time.
+func (b *brokenPath) since(r *reign, after time.Time) bool {
+	return b != nil && b.reign == r.number && b.at.After(after)
+}

@@ -44,6 +44,7 @@ type Server struct {
 	made        time.Time
 	nextRequest atomic.Uint64
 	reads       *readRounds
+	broken      atomic.Pointer[brokenPath]
 	rejections  *rejections
 	queue       *applyQueue
 	progress    *progress
