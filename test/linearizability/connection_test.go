@@ -1,0 +1,110 @@
+//go:build linux
+
+package linearizability
+
+import (
+	"bytes"
+	"net"
+	"regexp"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// A connection is one that a member has made to another, in two halves.
+type connection struct {
+	way            way
+	caller, callee *net.TCPConn
+	once           sync.Once
+	done           chan struct{}
+}
+
+// reset ends both halves as a broken network does.
+func (c *connection) reset() {
+	c.once.Do(func() {
+		close(c.done)
+		for _, half := range []*net.TCPConn{c.caller, c.callee} {
+			_ = half.SetLinger(0)
+			half.Close()
+		}
+	})
+}
+
+// carry serves a connection to a member until it ends.
+func (l *links) carry(caller *net.TCPConn, id uint64, to string) {
+	head, from := readHead(caller)
+	if state, _ := l.gate(way{from, id}).is(); from == 0 || state == broken {
+		_ = caller.SetLinger(0)
+		caller.Close()
+		return
+	}
+	callee, err := net.Dial("tcp", to)
+	if err != nil {
+		_ = caller.SetLinger(0)
+		caller.Close()
+		return
+	}
+	c := &connection{way: way{from, id}, caller: caller, callee: callee.(*net.TCPConn), done: make(chan struct{})}
+	defer c.reset()
+	if !l.add(c) {
+		return
+	}
+	defer l.remove(c)
+	var wg sync.WaitGroup
+	wg.Go(func() { c.pump(c.callee, c.caller, l.gate(c.way), head) })
+	wg.Go(func() { c.pump(c.caller, c.callee, l.gate(c.way.back()), nil) })
+	wg.Wait()
+}
+
+// pump carries bytes in one direction, those of head first.
+func (c *connection) pump(to, from *net.TCPConn, g *gate, head []byte) {
+	buffer := make([]byte, 64<<10)
+	for next := head; ; {
+		if len(next) > 0 {
+			if !g.pass(c.done) {
+				c.reset()
+				return
+			}
+			if _, err := to.Write(next); err != nil {
+				c.reset()
+				return
+			}
+		}
+		n, err := from.Read(buffer)
+		if err != nil {
+			_ = to.CloseWrite() // an end in one direction ends only that
+			return
+		}
+		next = buffer[:n]
+	}
+}
+
+var sender = regexp.MustCompile(`(?i)\r\nX-Server-From: ([0-9a-f]+)\r\n`)
+
+const (
+	maxHead  = 16 << 10
+	headTime = 10 * time.Second
+)
+
+// readHead reads the head of the first request on a connection, in which the
+// caller says which member it is; 0 if it does not.
+func readHead(caller *net.TCPConn) (head []byte, from uint64) {
+	_ = caller.SetReadDeadline(time.Now().Add(headTime))
+	buffer := make([]byte, maxHead)
+	for n := 0; n < maxHead; {
+		more, err := caller.Read(buffer[n:])
+		if err != nil {
+			return nil, 0
+		}
+		n += more
+		if !bytes.Contains(buffer[:n], []byte("\r\n\r\n")) {
+			continue
+		}
+		_ = caller.SetReadDeadline(time.Time{})
+		if m := sender.FindSubmatch(buffer[:n]); m != nil {
+			from, _ = strconv.ParseUint(string(m[1]), 16, 64)
+		}
+		return buffer[:n], from
+	}
+	return nil, 0
+}

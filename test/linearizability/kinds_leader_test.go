@@ -1,0 +1,77 @@
+//go:build linux
+
+package linearizability
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"time"
+)
+
+// moveLeadership hands the leadership to a member by the leader's own hand.
+func (s *storm) moveLeadership() *fault {
+	leader := s.freeLeader()
+	if leader == nil {
+		return nil
+	}
+	for _, i := range s.random.Perm(len(s.c.members)) {
+		to := s.c.members[i]
+		if to == leader || to.down || s.held(to.name) || !leader.handOver(to) {
+			continue
+		}
+		return &fault{target: leader.name + " to " + to.name}
+	}
+	return nil
+}
+
+// handOver asks a member to hand the leadership over, and reports whether it did.
+func (m *member) handOver(to *member) bool {
+	body, err := json.Marshal(map[string]string{"to": to.hexID()})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	web := http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := web.Post("http://"+m.client+"/v1/leader/transfer", "application/json", bytes.NewReader(body))
+	if err != nil {
+		return false
+	}
+	answer.Body.Close()
+	return answer.StatusCode == http.StatusOK
+}
+
+// forceSnapshot keeps a member away until the leader's log does not reach back to
+// its own any more: it needs a snapshot. A member that comes back before that was
+// killed, and no more.
+func (s *storm) forceSnapshot() *fault {
+	m := s.free()
+	leader := s.freeLeader()
+	if m == nil || m == leader {
+		return nil
+	}
+	last := m.status().GetLastIndex()
+	if last == 0 {
+		return nil
+	}
+	m.kill()
+	needed := false
+	f := &fault{target: m.name, holds: []string{m.name}, dwell: 4 * longest, healed: m.ready}
+	asked := time.Now()
+	f.over = func() bool {
+		if time.Since(asked) < 200*time.Millisecond {
+			return false
+		}
+		asked = time.Now()
+		if leader := s.c.leader(); leader != nil {
+			needed = leader.status().GetFirstIndex() > last+1
+		}
+		return needed
+	}
+	f.undo = func() {
+		if !needed {
+			f.kind = "host killed"
+		}
+		m.start()
+	}
+	return f
+}

@@ -1,0 +1,102 @@
+//go:build linux
+
+package linearizability
+
+import (
+	"syscall"
+	"time"
+)
+
+// A kind of fault. Begin makes one, or returns nil if there is no target for it now.
+type kind struct {
+	name  string
+	begin func(s *storm) *fault
+}
+
+// kinds are all of them.
+func kinds() []kind {
+	list := []kind{
+		{"host killed", func(s *storm) *fault { return s.killHost(s.free()) }},
+		{"host of the leader killed", func(s *storm) *fault { return s.killHost(s.freeLeader()) }},
+		{"host stopped", func(s *storm) *fault { return s.stopHost(s.free()) }},
+		{"host of the leader stopped", func(s *storm) *fault { return s.stopHost(s.freeLeader()) }},
+		{"leadership moved", (*storm).moveLeadership},
+		{"link cut", (*storm).cutLink},
+		{"link held both ways", (*storm).holdLink},
+		{"link held one way", (*storm).holdOneWay},
+		{"member cut off", (*storm).cutOff},
+		{"snapshot forced", (*storm).forceSnapshot},
+	}
+	for _, plugin := range []string{"transport", "storage", "statemachine"} {
+		list = append(list,
+			kind{plugin + " killed", func(s *storm) *fault { return s.killPlugin(plugin) }},
+			kind{plugin + " stopped", func(s *storm) *fault { return s.stopPlugin(plugin) }})
+	}
+	return list
+}
+
+// free is a member that runs and that no fault has its hand on; nil if there is none.
+func (s *storm) free() *member {
+	for _, i := range s.random.Perm(len(s.c.members)) {
+		if m := s.c.members[i]; !m.down && !s.held(m.name) {
+			return m
+		}
+	}
+	return nil
+}
+
+// freeLeader is the leader, if no fault has its hand on it.
+func (s *storm) freeLeader() *member {
+	if m := s.c.leader(); m != nil && !m.down && !s.held(m.name) {
+		return m
+	}
+	return nil
+}
+
+func (s *storm) killHost(m *member) *fault {
+	if m == nil {
+		return nil
+	}
+	m.kill()
+	return &fault{target: m.name, holds: []string{m.name}, dwell: s.within(0, longest), undo: m.start, healed: m.ready}
+}
+
+func (s *storm) stopHost(m *member) *fault {
+	if m == nil {
+		return nil
+	}
+	m.host.Signal(s.c.t, syscall.SIGSTOP)
+	return &fault{
+		target: m.name, holds: []string{m.name}, dwell: s.within(100*time.Millisecond, longest),
+		undo: func() { m.host.Signal(s.c.t, syscall.SIGCONT) }, healed: m.ready,
+	}
+}
+
+func (s *storm) killPlugin(of string) *fault {
+	m := s.free()
+	if m == nil {
+		return nil
+	}
+	pid := m.plugin(of)
+	if pid == 0 {
+		return nil
+	}
+	m.signal(pid, syscall.SIGKILL)
+	return &fault{target: m.name, holds: []string{m.name}, healed: m.ready}
+}
+
+func (s *storm) stopPlugin(of string) *fault {
+	m := s.free()
+	if m == nil {
+		return nil
+	}
+	pid := m.plugin(of)
+	if pid == 0 {
+		return nil
+	}
+	m.signal(pid, syscall.SIGSTOP)
+	return &fault{
+		target: m.name, holds: []string{m.name}, dwell: s.within(100*time.Millisecond, longest),
+		undo: func() { m.signal(pid, syscall.SIGCONT) }, healed: m.ready,
+	}
+}

@@ -1,0 +1,63 @@
+//go:build linux
+
+package linearizability
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/test/linearizability/history"
+	"github.com/pontoon-raft/pontoon/test/linearizability/judge"
+)
+
+// Whatever happens to processes and links, what clients are told could have
+// happened on one machine: reads and writes of each key are linearizable, what was
+// not applied has no effect, and stale reads are as fresh as they say.
+//
+// make test-linearizability does it for twelve minutes.
+func TestLinearizability(t *testing.T) {
+	from := *seed
+	if from == 0 {
+		from = rand.Uint64N(1 << 32)
+	}
+	t.Logf("seed %d", from)
+	c := startCluster(t, *nodes)
+	record := history.NewRecorder()
+	load := startLoad(c, record, from)
+	s := newStorm(c, record, from)
+	s.rage(*duration)
+	s.calm()
+	load.stop()
+	load.readAll()
+	operations, faults := record.Take()
+	f := &history.File{
+		Run:        history.Run{Nodes: *nodes, Seed: from, Seconds: duration.Seconds()},
+		Operations: operations, Faults: faults,
+	}
+	verdict := judge.Check(operations)
+	f.Run.Violations = verdict.Count()
+	t.Logf("\n%s\n%s", f.Report(), verdict)
+	if verdict.Count() > 0 {
+		t.Errorf("%d violations", verdict.Count())
+	}
+	s.checkCoverage()
+	keepHistory(t, f)
+}
+
+// keepHistory leaves the history of a run that failed, or is to be kept.
+func keepHistory(t *testing.T, f *history.File) {
+	path := *keep
+	if path == "" {
+		if !t.Failed() {
+			return
+		}
+		path = filepath.Join(os.TempDir(), fmt.Sprintf("linearizability-%d.jsonl", f.Run.Seed))
+	}
+	if err := f.Write(path); err != nil {
+		t.Error(err)
+	}
+	t.Logf("the history is in %s; to judge it again: cd test/linearizability && go run ./check %s", path, path)
+}

@@ -1,0 +1,114 @@
+//go:build linux
+
+package linearizability
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+
+	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/test/internal/live"
+)
+
+// A member is a host that runs, or is to be started again. Others reach it at peer,
+// which leads to where it listens.
+type member struct {
+	t                           testing.TB
+	id                          uint64
+	name, dir                   string
+	client, listen, peer, admin string
+	host                        *live.Host
+	// down says that the host is not meant to run.
+	down bool
+}
+
+func (m *member) configFile() string { return filepath.Join(m.dir, "host.yaml") }
+func (m *member) data() string       { return filepath.Join(m.dir, "data") }
+func (m *member) sockets() string    { return filepath.Join(m.dir, "run") }
+
+// write writes the configuration for the next start.
+func (m *member) write(config string) {
+	m.t.Helper()
+	if err := os.MkdirAll(m.dir, 0o700); err != nil {
+		m.t.Fatal(err)
+	}
+	if err := os.WriteFile(m.configFile(), []byte(config), 0o600); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// start starts the host and does not wait for it.
+func (m *member) start() {
+	m.t.Helper()
+	m.host = live.StartHost(m.t, host.Path(m.t), filepath.Join(m.dir, "log"), "--config", m.configFile())
+	m.down = false
+}
+
+// kill is kill -9.
+func (m *member) kill() {
+	m.t.Helper()
+	m.down = true
+	m.host.Kill(m.t)
+}
+
+// answerTime bounds one question to a member, which may stand still.
+const answerTime = 300 * time.Millisecond
+
+func (m *member) get(address, path string) (code int, body []byte) {
+	web := http.Client{Timeout: answerTime, Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := web.Get("http://" + address + path)
+	if err != nil {
+		return 0, nil
+	}
+	defer answer.Body.Close()
+	body, err = io.ReadAll(answer.Body)
+	if err != nil {
+		return 0, nil
+	}
+	return answer.StatusCode, body
+}
+
+// ready reports whether the member serves.
+func (m *member) ready() bool {
+	code, _ := m.get(m.admin, "/readyz")
+	return code == http.StatusOK
+}
+
+// status is what the host says of itself, nil if it does not answer.
+func (m *member) status() *hostv1.StatusResponse {
+	code, body := m.get(m.client, "/v1/status")
+	var st hostv1.StatusResponse
+	if code != http.StatusOK || protojson.Unmarshal(body, &st) != nil {
+		return nil
+	}
+	return &st
+}
+
+// plugin is the process of the plugin of a kind; 0 if there is none.
+func (m *member) plugin(kind string) int {
+	for _, p := range m.status().GetPlugins() {
+		if p.GetKind() == kind && p.GetState() == "ready" {
+			return int(p.GetPid())
+		}
+	}
+	return 0
+}
+
+// signal sends a signal to a process of the member, if it is still one.
+func (m *member) signal(pid int, sig syscall.Signal) {
+	for _, p := range m.host.Left() {
+		if p.PID == pid {
+			_ = syscall.Kill(pid, sig) // it may end at any moment
+		}
+	}
+}
+
+func (m *member) hexID() string { return fmt.Sprintf("%x", m.id) }

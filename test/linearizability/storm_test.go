@@ -1,0 +1,177 @@
+//go:build linux
+
+package linearizability
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/test/internal/live"
+	"github.com/pontoon-raft/pontoon/test/linearizability/history"
+)
+
+// A fault is something that was done to the cluster and will be undone.
+type fault struct {
+	kind   string
+	target string
+	// holds are the members and links that are left alone meanwhile.
+	holds []string
+	// undo ends it, after dwell, or before that once over holds. May be nil both.
+	dwell time.Duration
+	over  func() bool
+	undo  func()
+	// healed reports that the cluster has got over it. May be nil.
+	healed func() bool
+
+	began, undone time.Time
+	record        history.Fault
+}
+
+// A storm disturbs a cluster by faults of all kinds in turn, one or two at a
+// time. It runs on the goroutine of the test.
+type storm struct {
+	c       *cluster
+	record  *history.Recorder
+	random  *rand.Rand
+	deck    []kind
+	active  []*fault
+	next    time.Time
+	made    map[string]int
+	unasked int
+}
+
+func newStorm(c *cluster, record *history.Recorder, seed uint64) *storm {
+	return &storm{c: c, record: record, random: rand.New(rand.NewPCG(seed, 2)), made: map[string]int{}}
+}
+
+const (
+	// atATime bounds the faults that are not undone.
+	atATime = 2
+	// healTime is after which what a fault has hit may be hit again even if it has not
+	// got over it.
+	healTime = 15 * time.Second
+	// calmTime is between the beginnings of two faults at most.
+	calmTime = 1200 * time.Millisecond
+	longest  = 2500 * time.Millisecond // a fault's dwell
+)
+
+// rage disturbs the cluster for some time.
+func (s *storm) rage(limit time.Duration) {
+	s.c.t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(limit); time.Now().Before(end); {
+		<-tick.C
+		s.tend()
+		if time.Now().After(s.next) && s.raging() < atATime {
+			s.begin()
+			s.next = time.Now().Add(s.within(100*time.Millisecond, calmTime))
+		}
+	}
+}
+
+// raging is how many faults are not undone.
+func (s *storm) raging() (n int) {
+	for _, f := range s.active {
+		if f.undone.IsZero() {
+			n++
+		}
+	}
+	return n
+}
+
+// begin makes the next fault of the deck that finds a target.
+func (s *storm) begin() {
+	if len(s.deck) == 0 {
+		s.deck = kinds()
+		s.random.Shuffle(len(s.deck), func(i, j int) { s.deck[i], s.deck[j] = s.deck[j], s.deck[i] })
+	}
+	for i, k := range s.deck {
+		began := s.record.Now()
+		f := k.begin(s)
+		if f == nil {
+			continue
+		}
+		f.kind, f.began = k.name, time.Now()
+		f.record = history.Fault{Target: f.target, Began: began}
+		s.active = append(s.active, f)
+		s.deck = append(s.deck[:i:i], s.deck[i+1:]...)
+		return
+	}
+}
+
+// tend undoes what is due, and looks for members that ended by themselves.
+func (s *storm) tend() {
+	var active []*fault
+	for _, f := range s.active {
+		if f.undone.IsZero() && (time.Since(f.began) > f.dwell || f.over != nil && f.over()) {
+			s.undo(f)
+		}
+		if f.undone.IsZero() || f.healed != nil && !f.healed() && time.Since(f.undone) < healTime {
+			active = append(active, f)
+		}
+	}
+	s.active = active
+	for _, m := range s.c.members {
+		if !m.down && !m.host.Running() {
+			s.unasked++
+			s.c.t.Errorf("%s ended by itself with %v:\n%s", m.name, m.host.Cmd.ProcessState, m.host.LastLines(30))
+			m.start()
+		}
+	}
+}
+
+func (s *storm) undo(f *fault) {
+	if f.undo != nil {
+		f.undo()
+	}
+	f.undone = time.Now()
+	f.record.Kind, f.record.Ended = f.kind, s.record.Now()
+	s.record.AddFault(f.record)
+	s.made[f.kind]++
+}
+
+// calm undoes everything and waits until all members serve.
+func (s *storm) calm() {
+	s.c.t.Helper()
+	for _, f := range s.active {
+		if f.undone.IsZero() {
+			s.undo(f)
+		}
+	}
+	s.active = nil
+	for _, m := range s.c.members {
+		live.Eventually(s.c.t, fmt.Sprintf("%s to serve after all faults", m.name), m.ready)
+	}
+}
+
+// checkCoverage checks that a run that is long enough has had faults of all kinds.
+func (s *storm) checkCoverage() {
+	s.c.t.Helper()
+	if *duration < time.Minute {
+		return
+	}
+	for _, k := range kinds() {
+		if s.made[k.name] == 0 {
+			s.c.t.Errorf("no fault of the kind %q was made", k.name)
+		}
+	}
+}
+
+// held reports whether a fault has its hand on a member or link.
+func (s *storm) held(what string) bool {
+	for _, f := range s.active {
+		for _, name := range f.holds {
+			if name == what {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// within is a random time.
+func (s *storm) within(least, most time.Duration) time.Duration {
+	return least + time.Duration(s.random.Int64N(int64(most-least)))
+}
