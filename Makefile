@@ -15,7 +15,7 @@ NESTED := $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -
 FUZZTIME  ?= 60s
 TESTFLAGS ?=
 
-.PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz fuzz-brief bench test-386 bench-peers bench-storage bench-behind large-snapshot lies overload slow-machine test-hostile clean
+.PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz fuzz-brief bench test-386 bench-peers bench-storage bench-behind large-snapshot lies overload slow-machine test-hostile test-linearizability clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -123,6 +123,11 @@ slow-machine: ## a minute of writes with a slow state machine on a follower, on 
 
 test-hostile: ## attack a cluster by all its ports, each attack at its whole length: a table of writes, memory, restarts
 	go test -count=1 -v -timeout 40m ./test/hostile -hostile.full
+
+LINEARIZABILITY ?= -linearizability.duration 12m
+
+test-linearizability: ## disturb a cluster of real hosts for 12 minutes and judge what its clients were told; LINEARIZABILITY has flags
+	cd test/linearizability && go test -count=1 -v -timeout 60m -run '^TestLinearizability$$' . $(LINEARIZABILITY)
 
 clean: ## remove what was built
 	rm -rf bin

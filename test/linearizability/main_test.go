@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	duration = flag.Duration("linearizability.duration", 8*time.Second, "for how long the cluster is disturbed")
+	duration = flag.Duration("linearizability.duration", 5*time.Second, "for how long the cluster is disturbed")
 	nodes    = flag.Int("linearizability.nodes", 3, "members of the cluster")
 	seed     = flag.Uint64("linearizability.seed", 0, "where the choice of faults and operations begins; 0 draws one")
 	keep     = flag.String("linearizability.keep", "", "keep the history in this file, also of a run without violations")
