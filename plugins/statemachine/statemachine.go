@@ -93,7 +93,7 @@ type Snapshot interface {
 	Index() uint64
 	// Save writes the state to w. It may take long and runs concurrently with
 	// Apply. It is called at most once. What was written when it returns nil is
-	// the whole state: the adapter vouches for its length and SHA-256, and the
+	// the whole state: the adapter vouches for its length and CRC-32, and the
 	// host keeps nothing that does not fit them.
 	Save(ctx context.Context, w io.Writer) error
 	// Release drops the view. It is called once, after Save or instead of it.

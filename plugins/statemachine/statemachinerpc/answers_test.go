@@ -2,8 +2,8 @@ package statemachinerpc_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
+	"hash/crc32"
 	"io"
 	"math"
 	"strings"
@@ -293,9 +293,9 @@ func TestChunksOverTheLimitAreRefused(t *testing.T) {
 
 // A snapshot is good if its end mark says so, not because its stream ended well.
 func TestSnapshotsWithoutTheRightEndMarkAreRefused(t *testing.T) {
-	sum := sha256.Sum256(make([]byte, 300))
+	sum := crc32.ChecksumIEEE(make([]byte, 300))
 	mark := func() pluginv1.StateSnapshotChunk {
-		return pluginv1.StateSnapshotChunk{Done: true, Length: 300, Sha256: sum[:]}
+		return pluginv1.StateSnapshotChunk{Done: true, Length: 300, Crc32: sum}
 	}
 	save := func(l *liar) error {
 		l.answers = []pluginv1.ApplyResponse{{Seq: 1, Snapshot: 3}}
@@ -305,17 +305,17 @@ func TestSnapshotsWithoutTheRightEndMarkAreRefused(t *testing.T) {
 		}
 		return s.Save(t.Context(), io.Discard)
 	}
-	short := sha256.Sum256(make([]byte, 200))
+	short := crc32.ChecksumIEEE(make([]byte, 200))
 	for name, l := range map[string]*liar{
 		"nothing at all":       {},
 		"none":                 {chunks: []int{100, 200}},
 		"a chunk is missing":   {chunks: []int{200}, marks: []pluginv1.StateSnapshotChunk{mark()}},
 		"a chunk came twice":   {chunks: []int{100, 100, 200}, marks: []pluginv1.StateSnapshotChunk{mark()}},
-		"another length":       {chunks: []int{200}, marks: []pluginv1.StateSnapshotChunk{{Done: true, Length: 300, Sha256: short[:]}}},
-		"other bytes":          {chunks: []int{100, 200}, marks: []pluginv1.StateSnapshotChunk{{Done: true, Length: 300, Sha256: short[:]}}},
+		"another length":       {chunks: []int{200}, marks: []pluginv1.StateSnapshotChunk{{Done: true, Length: 300, Crc32: short}}},
+		"other bytes":          {chunks: []int{100, 200}, marks: []pluginv1.StateSnapshotChunk{{Done: true, Length: 300, Crc32: short}}},
 		"no sum":               {chunks: []int{100, 200}, marks: []pluginv1.StateSnapshotChunk{{Done: true, Length: 300}}},
-		"a part of the sum":    {chunks: []int{100, 200}, marks: []pluginv1.StateSnapshotChunk{{Done: true, Length: 300, Sha256: sum[:31]}}},
-		"a chunk in the mark":  {chunks: []int{100}, marks: []pluginv1.StateSnapshotChunk{{Done: true, Length: 300, Sha256: sum[:], Chunk: make([]byte, 200)}}},
+		"another bit in it":    {chunks: []int{100, 200}, marks: []pluginv1.StateSnapshotChunk{{Done: true, Length: 300, Crc32: sum &^ (sum & -sum)}}},
+		"a chunk in the mark":  {chunks: []int{100}, marks: []pluginv1.StateSnapshotChunk{{Done: true, Length: 300, Crc32: sum, Chunk: make([]byte, 200)}}},
 		"a chunk behind it":    {chunks: []int{100, 200}, marks: []pluginv1.StateSnapshotChunk{mark(), {Chunk: []byte("x")}}},
 		"two of them":          {chunks: []int{100, 200}, marks: []pluginv1.StateSnapshotChunk{mark(), mark()}},
 		"of nothing, for some": {chunks: []int{100}, marks: []pluginv1.StateSnapshotChunk{{Done: true}}},

@@ -1,12 +1,10 @@
 package statemachinerpc
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
+	"hash/crc32"
 	"io"
 	"sync/atomic"
 
@@ -46,10 +44,10 @@ func (s *snapshot) save(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return table.Error(ctx, err)
 	}
-	in := received{w: w, digest: sha256.New(), most: s.opened.Limits.MaxChunkBytes}
+	in := received{w: w, most: s.opened.Limits.MaxChunkBytes}
 	var res pluginv1.StateSnapshotChunk
 	for {
-		res = pluginv1.StateSnapshotChunk{Chunk: res.Chunk[:0], Sha256: res.Sha256[:0]} // the next takes their place
+		res = pluginv1.StateSnapshotChunk{Chunk: res.Chunk[:0]} // the next takes its place
 		err := stream.RecvMsg(&res)
 		if errors.Is(err, io.EOF) {
 			return in.ended()
@@ -69,7 +67,7 @@ type received struct {
 	w      io.Writer
 	most   uint64 // of a chunk
 	length uint64
-	digest hash.Hash
+	sum    uint32 // CRC-32 (IEEE)
 	marked bool
 }
 
@@ -87,7 +85,7 @@ func (r *received) take(m *pluginv1.StateSnapshotChunk) error {
 		return pluginrpc.BadAnswer("chunk of %d bytes, at most %d", n, r.most)
 	}
 	r.length += n
-	_, _ = r.digest.Write(m.Chunk) // never fails
+	r.sum = crc32.Update(r.sum, crc32.IEEETable, m.Chunk)
 	_, err := r.w.Write(m.Chunk)
 	return err
 }
@@ -97,8 +95,8 @@ func (r *received) check(mark *pluginv1.StateSnapshotChunk) error {
 	if mark.Length != r.length {
 		return pluginrpc.BadAnswer("%d bytes came of a snapshot of %d", r.length, mark.Length)
 	}
-	if sum := r.digest.Sum(nil); !bytes.Equal(sum, mark.Sha256) {
-		return pluginrpc.BadAnswer("the %d bytes that came have SHA-256 %x, the snapshot has %x", r.length, sum, mark.Sha256)
+	if mark.Crc32 != r.sum {
+		return pluginrpc.BadAnswer("the %d bytes that came have CRC-32 %08x, the snapshot has %08x", r.length, r.sum, mark.Crc32)
 	}
 	return nil
 }

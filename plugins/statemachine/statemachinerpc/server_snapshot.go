@@ -2,10 +2,9 @@ package statemachinerpc
 
 import (
 	"bufio"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
+	"hash/crc32"
 	"io"
 	"sync"
 
@@ -104,7 +103,7 @@ func (s *server) SaveSnapshot(req *pluginv1.StateSnapshotRequest, stream snapsho
 func save(stream snapshotStream, snap statemachine.Snapshot, chunk int) error {
 	// Backends may write in small pieces; each message is a full chunk.
 	chunks := bufio.NewWriterSize(&chunkWriter{stream: stream, most: chunk}, chunk)
-	w := &markWriter{w: chunks, digest: sha256.New()}
+	w := &markWriter{w: chunks}
 	if err := snap.Save(stream.Context(), w); err != nil {
 		return err
 	}
@@ -112,7 +111,7 @@ func save(stream snapshotStream, snap statemachine.Snapshot, chunk int) error {
 	if err := errors.Join(w.err, chunks.Flush()); err != nil {
 		return err
 	}
-	return stream.SendMsg(&pluginv1.StateSnapshotChunk{Done: true, Length: w.length, Sha256: w.digest.Sum(nil)})
+	return stream.SendMsg(&pluginv1.StateSnapshotChunk{Done: true, Length: w.length, Crc32: w.sum})
 }
 
 type snapshotStream = grpc.ServerStreamingServer[pluginv1.StateSnapshotChunk]
@@ -122,7 +121,7 @@ type snapshotStream = grpc.ServerStreamingServer[pluginv1.StateSnapshotChunk]
 type markWriter struct {
 	w      io.Writer
 	length uint64
-	digest hash.Hash
+	sum    uint32 // CRC-32 (IEEE)
 	err    error
 }
 
@@ -132,7 +131,7 @@ func (m *markWriter) Write(p []byte) (int, error) {
 		return 0, m.err
 	}
 	m.length += uint64(len(p))
-	_, _ = m.digest.Write(p) // never fails
+	m.sum = crc32.Update(m.sum, crc32.IEEETable, p)
 	n, err := m.w.Write(p)
 	m.err = err
 	return n, err
