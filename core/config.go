@@ -90,6 +90,9 @@ type Config struct {
 	// records on, and what comes while 8192 wait is dropped and counted. Enabled
 	// is asked at once and must not wait.
 	Logger *slog.Logger
+	// level is for tests: the feature level of another build. 0 means
+	// member.Level.
+	level uint64
 	// Log tells how it goes with what Logger writes to, for a Logger that is
 	// known not to wait, as the host program's (package logsink): the raft
 	// goroutine logs (law 1). Nil if nobody knows.

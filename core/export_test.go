@@ -13,6 +13,9 @@ import (
 // OnRaft runs f on the raft goroutine of a host that runs.
 func OnRaft(h *Host, f func(*node.Core) error) { h.current().node.Do(f) }
 
+// SetLevel makes a host one of a build that understands another feature level.
+func SetLevel(cfg *Config, level uint64) { cfg.level = level }
+
 // Rehearsal is how a host restores snapshots for trial.
 func Rehearsal(h *Host) (func(context.Context, uint64, io.Reader) error, error) { return h.rehearsal() }
 

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -80,6 +81,7 @@ func (g *generation) build(ctx context.Context) error {
 		ID: cfg.ID, Group: group, HeartbeatTicks: 1, ElectionTicks: int(cfg.Election / cfg.Tick),
 		Limits: cfg.Limits, MaxAppends: cfg.MaxInflightAppends, Logger: g.h.logger,
 		State: g.state, Entries: entries, Registry: g.registry, Replayed: replayed,
+		Level: cmp.Or(cfg.level, member.Level),
 	}
 	if cfg.Bootstrap {
 		nc.Bootstrap = cfg.Members

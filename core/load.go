@@ -51,7 +51,7 @@ func (g *generation) snapshotHeader(ctx context.Context, meta storage.SnapshotMe
 	defer r.Close()
 	header, err := server.ReadSnapshotHeader(r)
 	switch {
-	case err != nil && ctx.Err() != nil, errors.Is(err, plugins.ErrGone):
+	case err != nil && ctx.Err() != nil, errors.Is(err, plugins.ErrGone), errors.Is(err, member.ErrNewer):
 		return nil, fmt.Errorf("snapshot %d: %w", meta.Index, err)
 	case err != nil:
 		return nil, fmt.Errorf("snapshot %d: %w: %w", meta.Index, storage.ErrCorrupt, err)

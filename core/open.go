@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/core/catalog"
+	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/node"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -21,7 +22,7 @@ var permanent = []error{
 	catalog.ErrPermanent, catalog.ErrCrashLoop,
 	plugins.ErrInvalidConfig, plugins.ErrWrongIdentity,
 	storage.ErrCorrupt, storage.ErrLocked,
-	node.ErrInconsistent, ErrLostData, ErrOtherCluster,
+	node.ErrInconsistent, ErrLostData, ErrOtherCluster, member.ErrNewer,
 }
 
 func isPermanent(err error) bool {

@@ -2,6 +2,7 @@ package core
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,9 @@ func (g *generation) receiveSnapshot(ctx context.Context, header transport.Snaps
 	}
 	g.h.logger.Info("receiving a snapshot", "from", member.ID(header.From), "index", meta.Index)
 	own, head, err := g.readHeader(meta, r)
+	if errors.Is(err, member.ErrNewer) && g.node.State().Leader == member.ID(header.From) {
+		g.h.fail(err) // another try would find the same; the word of others ends nothing
+	}
 	if err != nil {
 		return err
 	}
@@ -85,6 +89,9 @@ func (g *generation) readHeader(meta storage.SnapshotMetadata, r io.Reader) (*se
 	}
 	if own.ClusterID != g.h.cfg.ClusterID || own.Index != meta.Index || own.Term != meta.Term {
 		return nil, nil, fmt.Errorf("snapshot of cluster %x at (%d, %d), announced at (%d, %d)", own.ClusterID, own.Index, own.Term, meta.Index, meta.Term)
+	}
+	if err := own.Registry.CheckLevel(cmp.Or(g.h.cfg.level, member.Level)); err != nil {
+		return nil, nil, fmt.Errorf("snapshot %d: %w", meta.Index, err)
 	}
 	return own, head, nil
 }

@@ -40,6 +40,10 @@ type memberStatus struct {
 	Warnings      []warning      `json:"warnings"`
 	UncommittedMs uint64         `json:"uncommitted_ms"`
 	TickAgeMs     uint64         `json:"tick_age_ms"`
+	// Level is the feature level of the cluster, LevelUnderstood the highest one that
+	// the member understands; both 0 of a build before levels.
+	Level           uint64 `json:"level"`
+	LevelUnderstood uint64 `json:"level_understood"`
 }
 
 // warning is one thing that is not well with a member that runs.
@@ -161,6 +165,7 @@ func memberOf(r client.MemberStatus, cluster string) memberStatus {
 		FirstIndex: st.GetFirstIndex(), LastIndex: st.GetLastIndex(), SnapshotIndex: st.GetSnapshotIndex(),
 		Reachable: true, Plugins: pluginsOf(st), Links: linksOf(st),
 		Warnings: warningsOf(st), UncommittedMs: st.GetUncommittedMs(), TickAgeMs: st.GetTickAgeMs(),
+		Level: st.GetLevel(), LevelUnderstood: st.GetLevelUnderstood(),
 	}
 	if st.GetClusterId() != cluster {
 		m.Error = fmt.Sprintf("%s is a member of another cluster, %s", r.Endpoint, st.GetClusterId())
@@ -209,7 +214,7 @@ func warningsOf(st *hostv1.StatusResponse) []warning {
 }
 
 func (s clusterStatus) table(w io.Writer) error {
-	fmt.Fprintf(w, "cluster %s, leader %s\n", printable(orDash(s.ClusterID)), printable(orDash(s.Leader)))
+	fmt.Fprintf(w, "cluster %s, leader %s%s\n", printable(orDash(s.ClusterID)), printable(orDash(s.Leader)), s.level())
 	return table(w, func(w io.Writer) {
 		row(w, "ID", "NAME", "ROLE", "TERM", "COMMIT", "APPLIED", "SNAPSHOT", "PLUGINS")
 		for _, m := range s.Members {
@@ -220,6 +225,18 @@ func (s clusterStatus) table(w io.Writer) error {
 			row(w, m.ID, orDash(m.Name), m.role(), m.Term, m.Commit, m.Applied, m.SnapshotIndex, s.note(m))
 		}
 	})
+}
+
+// level is the feature level of the cluster for people; empty before there is one.
+func (s clusterStatus) level() string {
+	var level uint64
+	for _, m := range s.Members {
+		level = max(level, m.Level)
+	}
+	if level == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", feature level %d", level)
 }
 
 // role says for people what becomes of a learner.

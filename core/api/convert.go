@@ -114,6 +114,7 @@ func toStatus(s server.Status) *hostv1.StatusResponse {
 		Version:       text(s.Version),
 		UncommittedMs: uint64(s.Uncommitted.Milliseconds()),
 		TickAgeMs:     uint64(s.TickAge.Milliseconds()),
+		Level:         s.Level, LevelUnderstood: s.LevelUnderstood,
 	}
 	for _, w := range s.Warnings {
 		out.Warnings = append(out.Warnings, &hostv1.Warning{Reason: text(w.Reason), Message: text(w.Text)})
@@ -138,7 +139,7 @@ func toStatus(s server.Status) *hostv1.StatusResponse {
 	for _, p := range s.Progress {
 		out.Progress = append(out.Progress, &hostv1.PeerProgress{
 			Id: hex(uint64(p.ID)), Match: p.Match, Next: p.Next, State: text(p.State), Active: p.Active,
-			StalledMs: uint64(p.Stalled.Milliseconds()), Why: text(p.Why),
+			StalledMs: uint64(p.Stalled.Milliseconds()), Why: text(p.Why), Level: p.Level,
 		})
 	}
 	return out

@@ -40,6 +40,7 @@ type Registry struct {
 	// begun tells that founding is final: the number was drawn, or a tool made
 	// this registry the beginning of a cluster.
 	begun bool
+	level uint64 // see Level
 }
 
 // Op is what a change does.
@@ -177,6 +178,7 @@ func (r *Registry) Apply(c Change, index, term uint64) (*Registry, error) {
 func (r *Registry) clone() *Registry {
 	next := &Registry{
 		members: maps.Clone(r.members), removed: maps.Clone(r.removed), number: r.number, founding: r.founding, begun: r.begun,
+		level: r.level,
 	}
 	if next.members == nil {
 		next.members = map[ID]Member{}
@@ -240,23 +242,25 @@ type registryJSON struct {
 	Number   uint64    `json:"number,omitempty"`
 	Founding uint64    `json:"founding,omitempty"`
 	Begun    bool      `json:"begun,omitempty"`
+	Level    uint64    `json:"level,omitempty"`
 }
 
 // MarshalJSON implements json.Marshaler. Equal registries give equal bytes.
 func (r *Registry) MarshalJSON() ([]byte, error) {
 	return json.Marshal(registryJSON{
-		Members: r.Members(), Removed: r.RemovedMembers(), Number: r.number, Founding: r.founding, Begun: r.begun,
+		Members: r.Members(), Removed: r.RemovedMembers(), Number: r.number, Founding: r.founding, Begun: r.begun, Level: r.level,
 	})
 }
 
 // UnmarshalJSON implements json.Unmarshaler. It takes only what changes can
-// have led to: no id twice, none both member and removed.
+// have led to: no id twice, none both member and removed. A field that it does not
+// know is ErrNewer.
 func (r *Registry) UnmarshalJSON(b []byte) error {
 	var j registryJSON
-	if err := json.Unmarshal(b, &j); err != nil {
+	if err := Decode(b, &j); err != nil {
 		return err
 	}
-	next := Registry{members: map[ID]Member{}, removed: map[ID]Removed{}, number: j.Number, founding: j.Founding, begun: j.Begun}
+	next := Registry{members: map[ID]Member{}, removed: map[ID]Removed{}, number: j.Number, founding: j.Founding, begun: j.Begun, level: j.Level}
 	for _, p := range j.Removed {
 		if _, twice := next.removed[p.ID]; twice || p.ID == 0 {
 			return fmt.Errorf("removed member %s: %w", p.ID, ErrInvalid)

@@ -9,7 +9,7 @@ import (
 
 // collect moves everything that raft has ready into the output.
 func (c *Core) collect() {
-	for {
+	for c.failed == nil {
 		c.askReads()
 		if !c.raft.HasReady() {
 			c.register()
@@ -25,6 +25,7 @@ func (c *Core) collect() {
 		}
 		if rd.HardState != nil && rd.GetTerm() != c.term {
 			c.term, c.heartbeat, c.news, c.registrar.written = rd.GetTerm(), 0, commitNews{}, 0
+			c.levels.written = 0
 			c.uncommitted, c.leaderStalled = 0, 0
 			c.window.reset()
 			c.out.StateChanged = true

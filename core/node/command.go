@@ -91,15 +91,19 @@ func encodeChange(id RequestID, c member.Change) ([]byte, error) {
 }
 
 // decodeChange reads the data of a membership change entry and checks that
-// what raft will do is what the registry will do.
+// what raft will do is what the registry will do. An operation or a field that this
+// build does not know is member.ErrNewer.
 func decodeChange(data []byte) (RequestID, member.Change, error) {
 	cc, err := unmarshalChange(data)
 	if err != nil {
 		return RequestID{}, member.Change{}, err
 	}
 	var ctx changeContext
-	if err := json.Unmarshal(cc.GetContext(), &ctx); err != nil {
+	if err := member.Decode(cc.GetContext(), &ctx); err != nil {
 		return RequestID{}, member.Change{}, fmt.Errorf("membership change: %w", err)
+	}
+	if op := ctx.Change.Op; len(cc.ProtoReflect().GetUnknown()) > 0 || op != member.Add && op != member.Remove && op != member.Update {
+		return RequestID{}, member.Change{}, fmt.Errorf("membership change %q: %w", op, member.ErrNewer)
 	}
 	want, err := raftChange(RequestID{}, ctx.Change)
 	if err != nil {
@@ -117,7 +121,7 @@ func Commands(entries []storage.Entry) ([]Command, error) {
 	commands := make([]Command, 0, len(entries))
 	for i := range entries {
 		e := &entries[i]
-		if e.Type != pluginv1.EntryType_ENTRY_NORMAL || len(e.Data) == 0 || isRegistration(e.Data) {
+		if e.Type != pluginv1.EntryType_ENTRY_NORMAL || len(e.Data) == 0 || isOwn(e.Data) {
 			continue
 		}
 		id, data, err := decodeCommand(e.Data)

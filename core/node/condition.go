@@ -83,6 +83,7 @@ type gossip struct {
 	doubled      bool   // the sender sees two processes that serve the receiver
 	wanted       uint64 // in an answer to a heartbeat: see wishes
 	stateOnly    bool   // in a MsgSnap: see SnapshotSend.StateOnly
+	level        uint64 // of the sender: see levels
 }
 
 // heard is gossip with the message that carried it.
@@ -108,6 +109,7 @@ func (c *Core) gossip(m *pb.Message) (g gossip) {
 	if !saysCondition(m.GetType()) {
 		return g
 	}
+	g.level = c.cfg.Level
 	switch m.GetType() {
 	case pb.MsgHeartbeat:
 		g.acknowledged = c.progressOf(m.GetTo()).Match
@@ -156,6 +158,7 @@ func (c *Core) hearMember(from member.ID, h heard) {
 			c.conditions = map[member.ID]Condition{}
 		}
 		c.conditions[from] = h.gossip.condition
+		c.levels.hear(from, h.gossip.level)
 	}
 	if h.message.GetType() == pb.MsgHeartbeatResp {
 		c.wishes.hear(from, h.gossip.wanted)

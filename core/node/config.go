@@ -28,6 +28,9 @@ type Config struct {
 	// MaxTailBytes bounds the applied entries kept in memory for slow
 	// followers. 0 means 8 MiB.
 	MaxTailBytes uint64
+	// Level is the highest feature level that this member understands and
+	// announces: member.Level. 0 is that of a build before levels.
+	Level uint64
 	// Bootstrap are the first members of a new cluster. It is used only with
 	// an empty store, and must be the same on all of them.
 	Bootstrap []member.Member

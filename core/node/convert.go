@@ -100,7 +100,7 @@ func (c *encoder) encode(m *pb.Message) ([]byte, error) {
 		Reject: m.GetReject(), RejectHint: m.GetRejectHint(), Context: m.GetContext(), Vote: m.GetVote(),
 		Condition: uint64(c.gossip.condition), Uncommitted: c.gossip.uncommitted,
 		Run: c.gossip.run, Acknowledged: c.gossip.acknowledged, Doubled: c.gossip.doubled,
-		Wanted: c.gossip.wanted, StateOnly: c.gossip.stateOnly,
+		Wanted: c.gossip.wanted, StateOnly: c.gossip.stateOnly, Level: c.gossip.level,
 	}
 	if s := m.GetSnapshot(); s != nil {
 		out.Snapshot.Metadata = toMetadata(s.GetMetadata())
@@ -150,6 +150,6 @@ func decodeAll(payload []byte, limits messageLimits) (*pb.Message, gossip, error
 	return m, gossip{
 		condition: Condition(in.Condition), uncommitted: in.Uncommitted,
 		run: in.Run, acknowledged: in.Acknowledged, doubled: in.Doubled,
-		wanted: in.Wanted, stateOnly: in.StateOnly,
+		wanted: in.Wanted, stateOnly: in.StateOnly, level: in.Level,
 	}, nil
 }

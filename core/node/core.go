@@ -60,6 +60,7 @@ type Core struct {
 	wishes        wishes
 	leaderStalled uint64 // what this term's leader says of its oldest uncommitted entry, in ticks
 	registrar     registrar
+	levels        levels
 	farTerms      farTerms
 	firstElection firstElection
 	denials       map[member.ID]contradicted
@@ -126,6 +127,9 @@ func NewCore(cfg Config) (c *Core, err error) {
 			return nil, fmt.Errorf("snapshot %d: %w", snap.Index, err)
 		}
 	}
+	if err := registry.CheckLevel(cfg.Level); err != nil {
+		return nil, err
+	}
 	if c.log, err = newLog(&cfg); err != nil {
 		return nil, err
 	}
@@ -159,6 +163,9 @@ func NewCore(cfg Config) (c *Core, err error) {
 		}
 	}
 	c.collect()
+	if c.failed != nil {
+		return nil, c.failed
+	}
 	return c, nil
 }
 
@@ -240,6 +247,8 @@ func (c *Core) step(f func() error) (err error) {
 		return c.failed
 	}
 	defer c.recover(&err)
-	err = f()
+	if err = f(); c.failed != nil {
+		err = c.failed // what f found that this build does not understand
+	}
 	return err
 }

@@ -31,7 +31,7 @@ func (l *changeLog) appended(entries []*pb.Entry) {
 		l.indexes = l.indexes[:n-1]
 	}
 	for _, e := range entries {
-		if e.GetType() == pb.EntryConfChange || isRegistration(e.GetData()) {
+		if e.GetType() == pb.EntryConfChange || isOwn(e.GetData()) {
 			l.indexes = append(l.indexes, e.GetIndex())
 		}
 	}
@@ -87,7 +87,7 @@ func (c *Core) settle(commit uint64) {
 		l.clamped = false
 		c.tellCommit() // a member that the change removes hears of it for the last time
 	}
-	for len(l.deferred) > 0 {
+	for len(l.deferred) > 0 && c.failed == nil {
 		m := l.deferred[0]
 		entries := m.GetEntries()
 		last := entries[len(entries)-1].GetIndex()

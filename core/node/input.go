@@ -48,6 +48,7 @@ func (c *Core) Tick() error {
 			c.flushCommit(false)
 		}
 		c.campaignAlone()
+		c.raiseLevel()
 		c.promote()
 		c.grant()
 		return nil
@@ -159,6 +160,9 @@ func (c *Core) AppendDone(n uint64) error {
 				c.registry, c.putOut = c.received.registry, r.snapshot.GetIndex()
 				c.changes.applied(r.snapshot.GetIndex())
 				c.out.StateChanged = true // the members are others
+				if !c.understands(r.snapshot.GetIndex(), nil) {
+					return nil
+				}
 			}
 			c.log.append(r.entries)
 			c.respond(r.responses)

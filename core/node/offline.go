@@ -30,12 +30,12 @@ func replayMembership(r *member.Registry, entries []storage.Entry) (*member.Regi
 	var results []ChangeResult
 	for i := range entries {
 		e := &entries[i]
-		if e.Type == pluginv1.EntryType_ENTRY_NORMAL && isRegistration(e.Data) {
-			g, err := decodeRegistration(e.Data)
+		if e.Type == pluginv1.EntryType_ENTRY_NORMAL && isOwn(e.Data) {
+			next, err := applyOwn(r, e.Data)
 			if err != nil {
 				return nil, nil, fmt.Errorf("entry %d: %w", e.Index, err)
 			}
-			r = r.Register(g)
+			r = next
 		}
 		if e.Type != pluginv1.EntryType_ENTRY_CONF_CHANGE {
 			continue

@@ -52,6 +52,9 @@ func (c *Core) caughtUp(id member.ID) error {
 		return fmt.Errorf("%w: member %s was not heard from within an election timeout; is it started, and are its peer URLs right?", ErrNotCaughtUp, id)
 	case pr.State != tracker.StateReplicate || pr.Match < c.reign.older:
 		return fmt.Errorf("%w: member %s has %d of %d entries", ErrNotCaughtUp, id, pr.Match, c.lastIndex())
+	case c.levels.announced[id] < c.registry.Level():
+		return fmt.Errorf("%w: member %s understands level %d, the cluster is at %d; start it with the build that the other members run",
+			ErrOlder, id, c.levels.announced[id], c.registry.Level())
 	}
 	return nil
 }

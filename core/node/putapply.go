@@ -1,10 +1,12 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 
 	pb "go.etcd.io/raft/v3/raftpb"
 
+	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
@@ -26,9 +28,15 @@ func (c *Core) putApply(m *pb.Message) {
 		}
 		switch {
 		case e.GetType() == pb.EntryConfChange:
-			a.Changes = append(a.Changes, c.applyChange(e))
-		case isRegistration(e.GetData()):
-			c.applyRegistration(e)
+			result, ok := c.applyChange(e)
+			if !ok {
+				return
+			}
+			a.Changes = append(a.Changes, result)
+		case isOwn(e.GetData()):
+			if !c.applyOwn(e) {
+				return
+			}
 		case len(e.GetData()) > 0:
 			id, data, err := decodeCommand(e.GetData())
 			if err != nil {
@@ -56,9 +64,13 @@ func (c *Core) emitApply(a Apply, last *pb.Entry) {
 }
 
 // applyChange lets the registry decide about a committed change, and tells
-// raft only of an accepted one: a refused one must not reach it.
-func (c *Core) applyChange(e *pb.Entry) ChangeResult {
+// raft only of an accepted one: a refused one must not reach it. It tells whether this
+// build understands the change.
+func (c *Core) applyChange(e *pb.Entry) (ChangeResult, bool) {
 	id, change, err := decodeChange(e.GetData())
+	if errors.Is(err, member.ErrNewer) {
+		return ChangeResult{}, c.understands(e.GetIndex(), err)
+	}
 	if err != nil {
 		panic(fmt.Sprintf("entry %d: %v", e.GetIndex(), err))
 	}
@@ -67,7 +79,7 @@ func (c *Core) applyChange(e *pb.Entry) ChangeResult {
 	}
 	next, err := c.registry.Apply(change, e.GetIndex(), e.GetTerm())
 	if err != nil {
-		return ChangeResult{ID: id, Index: e.GetIndex(), Term: e.GetTerm(), Err: err}
+		return ChangeResult{ID: id, Index: e.GetIndex(), Term: e.GetTerm(), Err: err}, true
 	}
 	cc, err := unmarshalChange(e.GetData())
 	if err != nil {
@@ -77,5 +89,5 @@ func (c *Core) applyChange(e *pb.Entry) ChangeResult {
 	c.registrar.due = true
 	c.raft.ApplyConfChange(cc)
 	c.out.StateChanged = true
-	return ChangeResult{ID: id, Index: e.GetIndex(), Term: e.GetTerm()}
+	return ChangeResult{ID: id, Index: e.GetIndex(), Term: e.GetTerm()}, true
 }

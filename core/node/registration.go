@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	pb "go.etcd.io/raft/v3/raftpb"
@@ -40,7 +41,7 @@ func decodeRegistration(data []byte) (g member.Registration, err error) {
 	if len(data) > maxRegistration {
 		return g, fmt.Errorf("registration of %d bytes, limit %d", len(data), maxRegistration)
 	}
-	if err := json.Unmarshal(data[1:], &g); err != nil {
+	if err := member.Decode(data[1:], &g); err != nil {
 		return g, fmt.Errorf("registration: %w", err)
 	}
 	return g, nil
@@ -134,15 +135,17 @@ func (c *Core) register() {
 	}
 }
 
-// applyRegistration takes a committed registration.
-func (c *Core) applyRegistration(e *pb.Entry) {
-	g, err := decodeRegistration(e.GetData())
-	if err != nil {
+// applyOwn takes a committed entry that a host wrote for itself. It tells whether
+// this build understands it.
+func (c *Core) applyOwn(e *pb.Entry) bool {
+	next, err := applyOwn(c.registry, e.GetData())
+	if err != nil && !errors.Is(err, member.ErrNewer) {
 		panic(fmt.Sprintf("entry %d: %v", e.GetIndex(), err)) // checked when it came in
 	}
-	c.registry = c.registry.Register(g)
+	c.registry = next
 	c.registrar.due = true
 	c.out.StateChanged = true
+	return c.understands(e.GetIndex(), err)
 }
 
 // randomNumber is never 0.

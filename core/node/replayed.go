@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/pontoon-raft/pontoon/core/member"
@@ -21,6 +22,9 @@ func (r *Replayed) Add(entries []storage.Entry) error {
 		return err
 	}
 	registry, err := ReplayMembership(r.Registry, entries)
+	if errors.Is(err, member.ErrNewer) {
+		return err
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrInconsistent, err)
 	}

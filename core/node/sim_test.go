@@ -186,7 +186,7 @@ func (n *simNode) boot() {
 	limits.MaxBatchBytes = 150 // a few entries
 	st.StoreID = n.store
 	cfg := Config{
-		ID: n.id, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: limits, MaxTailBytes: 200, MaxUncommittedBytes: 3000,
+		ID: n.id, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: limits, MaxTailBytes: 200, MaxUncommittedBytes: 3000, Level: 1,
 		Bootstrap: n.bootstrap, State: st, Entries: slices.Clone(entries), Registry: registry,
 	}
 	n.replay(&cfg)

@@ -28,6 +28,9 @@ type State struct {
 	// Doubled are the members that two processes serve, this one among them if
 	// a peer says so.
 	Doubled []member.ID
+	// Level is the feature level that this node understands; the cluster's is in
+	// Registry.
+	Level uint64
 	// UncommittedTicks is the age of the oldest entry that this node has and
 	// does not know to be committed, LeaderUncommittedTicks what the leader
 	// says of its own; in ticks.
@@ -49,6 +52,7 @@ func (n *Node) publish() {
 		Role: roleName(st), Leader: member.ID(st.Lead), Term: st.GetTerm(), Commit: st.GetCommit(),
 		First: n.core.log.first, Last: n.core.lastIndex(), Snapshot: n.core.log.snapshot.GetIndex(),
 		Registry: n.core.registry, PutOut: n.core.putOut, LostData: n.core.lost, Accused: n.core.accused(), Doubled: n.core.Doubled(),
+		Level:            n.core.cfg.Level,
 		UncommittedTicks: n.core.watch.uncommitted(), LeaderUncommittedTicks: n.core.leaderStalled,
 		LonelyTicks: n.core.hearing.ticks - n.core.hearing.met,
 	}

@@ -23,6 +23,8 @@ type Progress struct {
 	// is more for it, and Why what keeps it.
 	StalledTicks uint64
 	Why          string
+	// Level is the feature level that the peer announces; 0 if it was not heard.
+	Level uint64
 }
 
 // Progress returns the leader's view of its followers, in the order of their
@@ -35,6 +37,7 @@ func (c *Core) Progress() []Progress {
 		}
 		entry := Progress{
 			ID: member.ID(id), Match: pr.Match, Next: pr.Next, Active: c.hears(id),
+			Level: c.levels.announced[member.ID(id)],
 			State: strings.ToLower(strings.TrimPrefix(pr.State.String(), "State")),
 		}
 		if p := c.watch.peers[entry.ID]; p != nil && c.watch.ticks > p.since {

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -133,15 +134,16 @@ func validateForwarded(m *pluginv1.Message, limits messageLimits) error {
 	return nil
 }
 
-// validateData checks that an entry's data can be read when it is applied.
+// validateData checks that an entry's data can be read when it is applied. What a
+// newer build wrote may stand in the log: see understands.
 func validateData(e *storage.Entry) error {
 	switch e.Type {
 	case pluginv1.EntryType_ENTRY_NORMAL:
 		if len(e.Data) == 0 { // a new leader's first entry
 			return nil
 		}
-		if isRegistration(e.Data) {
-			if _, err := decodeRegistration(e.Data); err != nil {
+		if isOwn(e.Data) {
+			if err := checkOwn(e.Data); err != nil {
 				return invalid("entry %d: %v", e.Index, err)
 			}
 			return nil
@@ -150,7 +152,7 @@ func validateData(e *storage.Entry) error {
 			return invalid("entry %d: %v", e.Index, err)
 		}
 	case pluginv1.EntryType_ENTRY_CONF_CHANGE:
-		if _, _, err := decodeChange(e.Data); err != nil {
+		if _, _, err := decodeChange(e.Data); err != nil && !errors.Is(err, member.ErrNewer) {
 			return invalid("entry %d: %v", e.Index, err)
 		}
 	default:

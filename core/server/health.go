@@ -109,7 +109,7 @@ func (s *Server) peerProgress(ns node.State) []PeerProgress {
 	for _, p := range ns.Progress {
 		list = append(list, PeerProgress{
 			ID: p.ID, Match: p.Match, Next: p.Next, State: p.State, Active: p.Active,
-			Stalled: s.ticks(p.StalledTicks), Why: p.Why,
+			Stalled: s.ticks(p.StalledTicks), Why: p.Why, Level: p.Level,
 		})
 	}
 	return list

@@ -88,6 +88,8 @@ func (s *Server) gauges() []prometheus.Collector {
 		gauge("raft_snapshot_index", "Index of the newest snapshot.", func(st Status) float64 { return float64(st.SnapshotIndex) }),
 		gauge("oldest_uncommitted_seconds", "Age of the oldest entry that is not known to be committed, here or at the leader.", func(st Status) float64 { return st.Uncommitted.Seconds() }),
 		gauge("raft_tick_age_seconds", "How long ago raft's clock advanced.", func(st Status) float64 { return st.TickAge.Seconds() }),
+		gauge("feature_level", "The feature level of the cluster.", func(st Status) float64 { return float64(st.Level) }),
+		gauge("feature_level_understood", "The highest feature level that this member understands.", func(st Status) float64 { return float64(st.LevelUnderstood) }),
 		gauge("short_of_space", "1 if the storage of this member is short of space.", func(st Status) float64 {
 			return truth(shortOfSpace(st.Plugins))
 		}),

@@ -138,6 +138,9 @@ type Status struct {
 	// leader by its word, has and does not know to be committed; 0 if
 	// everything is.
 	Uncommitted time.Duration
+	// Level is the feature level of the cluster, LevelUnderstood the highest one
+	// that this member understands.
+	Level, LevelUnderstood uint64
 	// TickAge is how long ago raft's clock advanced; 0 while there is no node.
 	TickAge time.Duration
 }
@@ -190,4 +193,6 @@ type PeerProgress struct {
 	// it, and Why what keeps it.
 	Stalled time.Duration
 	Why     string
+	// Level is the feature level that the peer announces.
+	Level uint64
 }

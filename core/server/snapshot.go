@@ -23,7 +23,8 @@ type SnapshotHeader struct {
 }
 
 const (
-	snapshotVersion   = 1
+	snapshotVersion   = 1 // of clusters at level 0
+	levelledVersion   = 2 // of clusters at a level: builds before levels refuse it
 	maxSnapshotHeader = 4 << 20
 )
 
@@ -57,13 +58,24 @@ func ReadSnapshotHeader(r io.Reader) (*SnapshotHeader, error) {
 		return nil, fmt.Errorf("snapshot header: %w", err)
 	}
 	h := &SnapshotHeader{}
-	if err := json.Unmarshal(b, h); err != nil {
+	if err := member.Decode(b, h); err != nil {
 		return nil, fmt.Errorf("snapshot header: %w", err)
 	}
-	if h.Version != snapshotVersion || h.Registry == nil {
-		return nil, fmt.Errorf("snapshot header of version %d, this host knows %d", h.Version, snapshotVersion)
+	switch {
+	case h.Version > levelledVersion:
+		return nil, fmt.Errorf("snapshot header of version %d, this host knows %d: %w", h.Version, levelledVersion, member.ErrNewer)
+	case h.Version < snapshotVersion || h.Registry == nil || h.Version != versionFor(h.Registry):
+		return nil, fmt.Errorf("snapshot header of version %d without its registry", h.Version)
 	}
 	return h, nil
+}
+
+// versionFor is the version of a header with that registry.
+func versionFor(r *member.Registry) int {
+	if r.Level() > 0 {
+		return levelledVersion
+	}
+	return snapshotVersion
 }
 
 // check refuses a snapshot that is not what its place says.

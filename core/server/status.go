@@ -24,6 +24,7 @@ func (s *Server) Status() Status {
 	st.Role, st.Leader, st.Term = ns.Role, ns.Leader, ns.Term
 	// The node's numbers are as of its last tick, the applied index is not.
 	st.Commit, st.LastIndex = max(ns.Commit, applied), max(ns.Last, applied)
+	st.Level, st.LevelUnderstood = ns.Registry.Level(), ns.Level
 	st.FirstIndex, st.SnapshotIndex = ns.First, ns.Snapshot
 	st.Progress = s.peerProgress(ns)
 	st.TickAge, st.Uncommitted = time.Since(n.LastTick()), s.uncommitted(ns)

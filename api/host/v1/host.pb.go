@@ -813,9 +813,13 @@ type StatusResponse struct {
 	// and does not know to be committed; 0 if everything is.
 	UncommittedMs uint64 `protobuf:"varint,31,opt,name=uncommitted_ms,json=uncommittedMs,proto3" json:"uncommitted_ms,omitempty"`
 	// How long ago raft's clock advanced.
-	TickAgeMs     uint64 `protobuf:"varint,32,opt,name=tick_age_ms,json=tickAgeMs,proto3" json:"tick_age_ms,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	TickAgeMs uint64 `protobuf:"varint,32,opt,name=tick_age_ms,json=tickAgeMs,proto3" json:"tick_age_ms,omitempty"`
+	// The feature level of the cluster, and the highest one that this member
+	// understands.
+	Level           uint64 `protobuf:"varint,33,opt,name=level,proto3" json:"level,omitempty"`
+	LevelUnderstood uint64 `protobuf:"varint,34,opt,name=level_understood,json=levelUnderstood,proto3" json:"level_understood,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *StatusResponse) Reset() {
@@ -974,6 +978,20 @@ func (x *StatusResponse) GetTickAgeMs() uint64 {
 	return 0
 }
 
+func (x *StatusResponse) GetLevel() uint64 {
+	if x != nil {
+		return x.Level
+	}
+	return 0
+}
+
+func (x *StatusResponse) GetLevelUnderstood() uint64 {
+	if x != nil {
+		return x.LevelUnderstood
+	}
+	return 0
+}
+
 // Warning is one thing that is not well.
 type Warning struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1121,8 +1139,10 @@ type PeerProgress struct {
 	Active bool   `protobuf:"varint,5,opt,name=active,proto3" json:"active,omitempty"`
 	// For how long the peer has not got on though there is more for it, and what
 	// keeps it.
-	StalledMs     uint64 `protobuf:"varint,10,opt,name=stalled_ms,json=stalledMs,proto3" json:"stalled_ms,omitempty"`
-	Why           string `protobuf:"bytes,11,opt,name=why,proto3" json:"why,omitempty"`
+	StalledMs uint64 `protobuf:"varint,10,opt,name=stalled_ms,json=stalledMs,proto3" json:"stalled_ms,omitempty"`
+	Why       string `protobuf:"bytes,11,opt,name=why,proto3" json:"why,omitempty"`
+	// The feature level that the peer announces; 0 if it announces none.
+	Level         uint64 `protobuf:"varint,12,opt,name=level,proto3" json:"level,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1204,6 +1224,13 @@ func (x *PeerProgress) GetWhy() string {
 		return x.Why
 	}
 	return ""
+}
+
+func (x *PeerProgress) GetLevel() uint64 {
+	if x != nil {
+		return x.Level
+	}
+	return 0
 }
 
 type Member struct {
@@ -1690,7 +1717,7 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\brestarts\x18\x06 \x01(\rR\brestarts\x12\x1d\n" +
 	"\n" +
 	"last_error\x18\a \x01(\tR\tlastError\x12\x18\n" +
-	"\awarning\x18\b \x01(\tR\awarning\"\xe8\x04\n" +
+	"\awarning\x18\b \x01(\tR\awarning\"\xa9\x05\n" +
 	"\x0eStatusResponse\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x0e\n" +
@@ -1713,7 +1740,9 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x05links\x18\x0f \x03(\v2\x19.pontoon.host.v1.PeerLinkR\x05links\x124\n" +
 	"\bwarnings\x18\x1e \x03(\v2\x18.pontoon.host.v1.WarningR\bwarnings\x12%\n" +
 	"\x0euncommitted_ms\x18\x1f \x01(\x04R\runcommittedMs\x12\x1e\n" +
-	"\vtick_age_ms\x18  \x01(\x04R\ttickAgeMs\";\n" +
+	"\vtick_age_ms\x18  \x01(\x04R\ttickAgeMs\x12\x14\n" +
+	"\x05level\x18! \x01(\x04R\x05level\x12)\n" +
+	"\x10level_understood\x18\" \x01(\x04R\x0flevelUnderstood\";\n" +
 	"\aWarning\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\"~\n" +
@@ -1722,7 +1751,7 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\ttransport\x18\x02 \x01(\tR\ttransport\x12\x16\n" +
 	"\x06active\x18\x03 \x01(\bR\x06active\x12\x16\n" +
 	"\x06usable\x18\x04 \x03(\tR\x06usable\x12\x14\n" +
-	"\x05error\x18\x05 \x01(\tR\x05error\"\xa7\x01\n" +
+	"\x05error\x18\x05 \x01(\tR\x05error\"\xbd\x01\n" +
 	"\fPeerProgress\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05match\x18\x02 \x01(\x04R\x05match\x12\x12\n" +
@@ -1732,7 +1761,8 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\n" +
 	"stalled_ms\x18\n" +
 	" \x01(\x04R\tstalledMs\x12\x10\n" +
-	"\x03why\x18\v \x01(\tR\x03why\"\xa4\x01\n" +
+	"\x03why\x18\v \x01(\tR\x03why\x12\x14\n" +
+	"\x05level\x18\f \x01(\x04R\x05level\"\xa4\x01\n" +
 	"\x06Member\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
