@@ -57,7 +57,7 @@ func (c *cluster) refusal(id member.ID) error {
 		return err
 	}
 	select {
-	case <-host.Done():
+	case <-host.Failed():
 		return host.Err()
 	case <-ctx.Done():
 		return nil
@@ -139,10 +139,11 @@ func TestOlderBuildCannotJoin(t *testing.T) {
 			if _, err := c.service(leader).AddMember(ctx, fourth, server.ChangeOptions{}); err != nil {
 				t.Fatal(err)
 			}
+			c.members = append(c.members, fourth)
 			c.start(4, false)
 			host := c.nodes[4].host
 			select {
-			case <-host.Done():
+			case <-host.Failed():
 			case <-ctx.Done():
 				t.Fatal("member 4 goes on")
 			}
