@@ -206,7 +206,9 @@ func TestStatusJSON(t *testing.T) {
         }
       ],
       "uncommitted_ms": 1500,
-      "tick_age_ms": 20
+      "tick_age_ms": 20,
+      "level": 2,
+      "level_understood": 3
     },
     {
       "id": "ab",
@@ -226,7 +228,9 @@ func TestStatusJSON(t *testing.T) {
       "links": [],
       "warnings": [],
       "uncommitted_ms": 0,
-      "tick_age_ms": 0
+      "tick_age_ms": 0,
+      "level": 0,
+      "level_understood": 0
     }
   ]
 }
