@@ -136,6 +136,7 @@ func TestStatusJSON(t *testing.T) {
 		h.status.Links = []server.PeerLink{{ID: 0xab, Transport: "http", Active: true, Usable: []string{"http"}}}
 		h.status.Warnings = []server.Warning{{Reason: server.WarnCommitStalled, Text: "nothing since noon"}}
 		h.status.Uncommitted, h.status.TickAge = 1500*time.Millisecond, 20*time.Millisecond
+		h.status.Level, h.status.LevelUnderstood = 2, 3
 	})
 	got := host(t, "status", "-o", "json", "--endpoints", h.address, "--timeout", "2s")
 	if got.code != exitOK || got.stderr != "" {
