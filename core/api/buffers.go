@@ -7,13 +7,15 @@ import (
 )
 
 // bufferSizes are those of the pool, from that of small answers over that of a frame
-// to that of the largest value at default settings, with what is around it.
+// to that of the largest value at default settings, with what is around it. From frames on
+// a buffer has at most four times what is asked of it, because bounds count what is asked.
 const (
 	smallBuffer  = 4 << 10
 	frameBuffer  = 16 << 10
 	batchBuffer  = 64 << 10
 	middleBuffer = 256 << 10
-	largeBuffer  = 2 << 20
+	upperBuffer  = 512 << 10
+	largeBuffer  = 1<<20 + 64<<10
 )
 
 // A bufferPool has the buffers for what is read from clients and written to them. It
@@ -28,7 +30,7 @@ type bufferTier struct {
 
 func newBufferPool() *bufferPool {
 	return &bufferPool{tiers: []bufferTier{
-		{size: smallBuffer}, {size: frameBuffer}, {size: batchBuffer}, {size: middleBuffer}, {size: largeBuffer},
+		{size: smallBuffer}, {size: frameBuffer}, {size: batchBuffer}, {size: middleBuffer}, {size: upperBuffer}, {size: largeBuffer},
 	}}
 }
 
