@@ -100,7 +100,7 @@ bench-transport: ## the speed of the http transport and of etcd's rafthttp, in o
 
 large-snapshot: ## a state of 1 GiB to a node that lacks it, at 50 MB/s: memory, leader, heartbeats
 	PONTOON_LARGE_SNAPSHOT=1073741824 go test -v -run '^TestB6HeartbeatGap$$' ./plugins/transport/http | grep -v '^[=]'
-	PONTOON_LARGE_SNAPSHOT=1073741824 go test -v -run '^TestLargeSnapshot$$' ./test | grep -v '^[=]'
+	PONTOON_LARGE_SNAPSHOT=1073741824 go test -v -run '^TestB6LargeSnapshot$$' ./test | grep -v '^[=]'
 
 lies: ## 10 million made-up messages of peers through the host's checks and raft
 	go test ./core/node -run '^TestStepSafe$$' -lies 10000000

@@ -12,14 +12,21 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 )
 
-// B6: the longest time between two heartbeats at the receiver, which are sent
-// every tick of 100 ms while a snapshot travels at 50 MB/s. It is logged; with
-// PONTOON_LARGE_SNAPSHOT=1073741824 the snapshot is a gibibyte, and more than
-// two ticks are a failure.
+const (
+	gapTick = 100 * time.Millisecond
+	gapRate = 50_000_000 // bytes a second
+	// gapBytes is two seconds of snapshot.
+	gapBytes = 2 * gapRate
+	// gapRounds is how often a machine that is busy with other tests may be late.
+	gapRounds = 3
+)
+
+// B6: while a snapshot travels at 50 MB/s, heartbeats that are sent every tick
+// of 100 ms come at most two ticks apart. What the sender itself was late does
+// not count. With PONTOON_LARGE_SNAPSHOT=1073741824 the snapshot is a gibibyte.
 func TestB6HeartbeatGap(t *testing.T) {
-	const tick = 100 * time.Millisecond
-	size, large := 16<<20, os.Getenv("PONTOON_LARGE_SNAPSHOT")
-	if large != "" {
+	size := gapBytes
+	if large := os.Getenv("PONTOON_LARGE_SNAPSHOT"); large != "" {
 		var err error
 		if size, err = strconv.Atoi(large); err != nil {
 			t.Fatal(err)
@@ -27,39 +34,59 @@ func TestB6HeartbeatGap(t *testing.T) {
 	}
 	receiver := newEvents()
 	two, urlTwo := openNode(t, 2, "", receiver, newTiming)
-	one, urlOne := openNode(t, 1, "snapshot_rate: 50000000", newEvents(), newTiming)
+	one, urlOne := openNode(t, 1, "snapshot_rate: "+strconv.Itoa(gapRate), newEvents(), newTiming)
 	connect(t, one, 2, urlTwo)
 	connect(t, two, 1, urlOne)
 	waitWriter(t, one, 2, messageStream)
+	for round := 1; ; round++ {
+		beats, longest := beatDuringSnapshot(t, one, receiver, size)
+		if least := size / gapRate * int(time.Second/gapTick) / 2; beats < least {
+			t.Fatalf("%d heartbeats came during %d bytes, want at least %d", beats, size, least)
+		}
+		if longest <= 2*gapTick {
+			return
+		}
+		if round == gapRounds {
+			t.Fatalf("%v without a heartbeat, in round %d", longest, round)
+		}
+	}
+}
+
+// beatDuringSnapshot sends node 2 a snapshot and, every tick, a heartbeat. It
+// returns how many of these came, and the longest time between two, less what
+// the later one was sent too late.
+func beatDuringSnapshot(t *testing.T, one *httpTransport, receiver *events, size int) (beats int, longest time.Duration) {
+	t.Helper()
 	ended := make(chan error, 1)
 	go func() {
 		ended <- one.SendSnapshot(context.Background(), snapshotTo(t, 2, uint64(size)), randomBytes(int64(size)))
 	}()
 	payload := encode(t, pluginv1.Message{Type: raftmsg.TypeHeartbeat, From: 1, To: 2, Term: 1})
-	ticker := time.NewTicker(tick)
+	ticker := time.NewTicker(gapTick)
 	defer ticker.Stop()
-	var longest time.Duration
-	for last, arrived := time.Now(), 0; ; {
+	var late time.Duration
+	for last, sent := time.Now(), time.Now(); ; {
 		select {
 		case <-ticker.C:
+			late = max(0, time.Since(sent)-gapTick)
+			sent = time.Now()
 			if err := one.Send(context.Background(), []transport.Envelope{{Group: 1, To: 2, From: 1, Payload: payload}}); err != nil {
 				t.Fatal(err)
 			}
 		case n := <-receiver.arrived:
-			if arrived > 0 { // the first comes whenever the snapshot began
-				longest = max(longest, time.Since(last))
+			if beats > 0 { // the first comes whenever the snapshot began
+				longest = max(longest, time.Since(last)-late)
 			}
 			last = time.Now()
-			arrived += n
+			beats += n
 		case err := <-ended:
-			if err != nil || arrived == 0 {
-				t.Fatalf("%d heartbeats came, the snapshot ended with %v", arrived, err)
+			if err != nil {
+				t.Fatalf("the snapshot ended with %v", err)
 			}
-			t.Logf("%d heartbeats, at most %v apart, during %d MiB", arrived, longest.Round(time.Millisecond), size>>20)
-			if large != "" && longest > 2*tick {
-				t.Errorf("%v without a heartbeat", longest)
+			if beats > 0 {
+				longest = max(longest, time.Since(last)-late)
 			}
-			return
+			return beats, longest
 		}
 	}
 }

@@ -113,6 +113,41 @@ func TestB4MsgAppStreamKeepsMessages(t *testing.T) {
 	})
 }
 
+// Entries of 3 MiB come out as they went in too, between small ones, gaps and
+// changes of the leader.
+func TestB4LargeEntriesAreKept(t *testing.T) {
+	const limit = 16 << 20
+	random := rand.New(rand.NewPCG(4, 4))
+	encoder := &msgappEncoder{link: testLink}
+	var wire bytes.Buffer
+	decoder := &msgappDecoder{r: bufio.NewReaderSize(&wire, readBufferBytes), link: testLink, limit: limit}
+	term, index, large := uint64(1), uint64(0), 0
+	for i := range 40 {
+		index += uint64(random.IntN(8) / 7)
+		m := pluginv1.Message{Type: raftmsg.TypeApp, From: testLink.From, To: testLink.To, Term: term, LogTerm: term, Index: index, Commit: index}
+		for range random.IntN(4) {
+			data := make([]byte, []int{0, 1, 300, 3 << 20}[random.IntN(4)])
+			_, _ = rand.NewChaCha8([32]byte{byte(i)}).Read(data)
+			large += len(data) >> 20
+			index++
+			m.Entries = append(m.Entries, pluginv1.Entry{Term: term, Index: index, Data: data})
+		}
+		wire.Write(frame(t, encoder, encode(t, m)))
+		payload, _, err := decoder.next()
+		if err != nil {
+			t.Fatalf("message %d: %v", i, err)
+		}
+		var got pluginv1.Message
+		if err := got.Unmarshal(payload); err != nil || !bytes.Equal(encode(t, got), encode(t, m)) {
+			t.Fatalf("message %d with %d entries is another one: %v", i, len(m.Entries), err)
+		}
+		term += uint64(random.IntN(8) / 7)
+	}
+	if large < 9 || term == 1 {
+		t.Errorf("%d MiB of large entries, %d terms: too few", large, term)
+	}
+}
+
 // An append that continues the stream costs 17 bytes and its entries with 8
 // bytes each (statement B4).
 func TestAppEntriesFrameIsShort(t *testing.T) {
