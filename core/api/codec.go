@@ -47,6 +47,10 @@ func (c *codec) Marshal(v any) (mem.BufferSlice, error) {
 	if large, ok := partsOf(v); ok {
 		return large, nil
 	}
+	if c, ok := v.(*countedAnswer); ok {
+		c.handed.gone()
+		v = c.message
+	}
 	return c.proto.Marshal(v)
 }
 

@@ -65,23 +65,17 @@ func (m *meterOut) frame(f frame) {
 		}
 	case frameData:
 		m.data += uint64(f.length)
-		(*meter)(m).writtenLocked(int64(f.length))
+	case frameCredit:
+		m.credit = creditReader{} // the stream of the last one may have ended within it
 	}
 }
 
 func (m *meterOut) payload(f frame, chunk []byte) {
 	u := m.open[f.stream]
-	if u == nil {
+	if u == nil || f.kind != frameCredit {
 		return
 	}
-	switch f.kind {
-	case frameCredit:
-		if by, whole := m.credit.feed(chunk); whole {
-			m.unread -= u.unread.credited(by)
-		}
-	case frameData:
-		for len(chunk) > 0 {
-			chunk, u.served = u.answers.feed(chunk)
-		}
+	if by, whole := m.credit.feed(chunk); whole {
+		m.unread -= u.unread.credited(by)
 	}
 }

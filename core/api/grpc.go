@@ -76,6 +76,7 @@ func withFailures(desc grpc.ServiceDesc) *grpc.ServiceDesc {
 
 func failing(next grpc.MethodHandler) grpc.MethodHandler {
 	return func(srv any, ctx context.Context, decode func(any) error, i grpc.UnaryServerInterceptor) (any, error) {
+		ctx, out := withOutgoing(ctx)
 		resp, err := next(srv, ctx, func(request any) error {
 			in := intake{into: request}
 			if err := decode(&in); err != nil {
@@ -86,7 +87,7 @@ func failing(next grpc.MethodHandler) grpc.MethodHandler {
 		if err != nil {
 			return nil, statusOf(err)
 		}
-		return resp, nil
+		return out.counted(resp), nil
 	}
 }
 

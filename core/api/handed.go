@@ -1,6 +1,12 @@
 package api
 
-import "sync"
+import (
+	"context"
+	"runtime"
+	"sync"
+
+	"google.golang.org/grpc/mem"
+)
 
 // A handedBytes are the large answers that gRPC was given and has not written, by the
 // address of their clients.
@@ -26,13 +32,50 @@ func (h *handedBytes) of(address string) int64 {
 	return h.by[address]
 }
 
-// hand counts a large answer until it is written.
-func (m *meter) hand(size int64) {
+// A handedAnswer is a large answer on its way out. It counts until gRPC lets go of its
+// data: when all of them are written, or are not to be.
+type handedAnswer struct {
+	of   *meter
+	size int64
+}
+
+// hand counts an answer that gRPC is given.
+func (m *meter) hand(size int64) *handedAnswer {
+	a := &handedAnswer{m, size}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.isDone {
+		m.all.results.Add(-size)
+		return a
+	}
+	m.owed[a] = struct{}{}
 	m.handed += size
 	m.all.handed.add(m.address, size)
-	m.noteLocked()
+	return a
+}
+
+// gone ends the count of an answer. It may be called twice.
+func (a *handedAnswer) gone() {
+	a.of.mu.Lock()
+	defer a.of.mu.Unlock()
+	a.of.forgetLocked(a)
+}
+
+func (m *meter) forgetLocked(a *handedAnswer) {
+	if _, counts := m.owed[a]; !counts {
+		return
+	}
+	delete(m.owed, a)
+	m.handed -= a.size
+	m.all.handed.add(m.address, -a.size)
+	m.all.results.Add(-a.size)
+}
+
+// forgetAllLocked ends the count of all answers, with the connection.
+func (m *meter) forgetAllLocked() {
+	for a := range m.owed {
+		m.forgetLocked(a)
+	}
 }
 
 // backlog is what waits for the client.
@@ -42,25 +85,46 @@ func (m *meter) backlog() backlog {
 	return backlog{m.handed, m.all.handed.of(m.address)}
 }
 
-// writtenLocked takes bytes of answers off what is counted. Those of small answers
-// are taken for those of large ones.
-func (m *meter) writtenLocked(bytes int64) {
-	gone := min(m.handed, bytes)
-	if gone == 0 {
-		return
-	}
-	m.handed -= gone
-	m.all.handed.add(m.address, -gone)
-	m.all.results.Add(-gone)
+// A letGo is the pool that the data of an answer go back to, which is no pool: it is
+// told when gRPC lets go of them.
+type letGo struct {
+	mem.NopBufferPool
+	answer *handedAnswer
 }
 
-// owesLocked tells whether an answer may wait. What was handed for streams that were
-// broken off is forgotten then: which those were nothing tells.
-func (m *meter) owesLocked() bool {
-	for _, u := range m.open {
-		if !u.served {
-			return true
-		}
+// Put implements mem.BufferPool.
+func (l *letGo) Put(*[]byte) { l.answer.gone() }
+
+// buffer is the data as gRPC is given them. There is a moment in the end of a stream
+// in which gRPC drops what it is given and tells nobody: then it is the collection of
+// garbage that shows it.
+func (a *handedAnswer) buffer(data []byte) mem.Buffer {
+	l := &letGo{answer: a}
+	runtime.AddCleanup(l, (*handedAnswer).gone, a)
+	return mem.NewBuffer(&data, l)
+}
+
+// A countedAnswer is the answer to a call with the count of its data.
+type countedAnswer struct {
+	message any
+	handed  *handedAnswer
+}
+
+// An outgoing has the count of the answer to a call, once there is a large one.
+type outgoing struct{ handed *handedAnswer }
+
+type outgoingKey struct{}
+
+// withOutgoing is ctx of a call of gRPC.
+func withOutgoing(ctx context.Context) (context.Context, *outgoing) {
+	o := &outgoing{}
+	return context.WithValue(ctx, outgoingKey{}, o), o
+}
+
+// counted is the answer to the call as the codec is given it.
+func (o *outgoing) counted(answer any) any {
+	if o.handed == nil {
+		return answer
 	}
-	return false
+	return &countedAnswer{answer, o.handed}
 }

@@ -66,14 +66,15 @@ func (b *bounds) unreserve(size int) {
 
 // handAnswer makes room for the answer to a query that gRPC is to write.
 func (r *requests) handAnswer(ctx context.Context, size int) error {
+	out, byGRPC := ctx.Value(outgoingKey{}).(*outgoing)
 	conn := connectionOf(ctx).conn
-	if conn == nil || !conn.http2 || size <= largeAnswer {
+	if !byGRPC || conn == nil || size <= largeAnswer {
 		return nil
 	}
 	if err := r.bounds.reserve(size, conn.meter.backlog()); err != nil {
 		return ofRead(err)
 	}
-	conn.meter.hand(int64(size))
+	out.handed = conn.meter.hand(int64(size))
 	return nil
 }
 

@@ -28,12 +28,15 @@ type meter struct {
 	unread  int64  // of all streams
 	credit  creditReader
 	data    uint64 // bytes of answers that were written
-	handed  int64  // bytes of large answers that were given to gRPC and not written
 	address string
 	broken  int // streams that were broken off just after they were opened
 	cut     bool
 	why     int // closedResets and the like
 	isDone  bool
+	// owed are the large answers that gRPC was given and has not let go of, handed
+	// their bytes.
+	owed   map[*handedAnswer]struct{}
+	handed int64
 	// before are the totals as the host knows them.
 	before meterTotals
 }
@@ -49,13 +52,10 @@ type unfinished struct {
 	since    time.Time // of the message; zero if there is none
 	opaque   bool      // its messages cannot be told apart
 	unread   unread
-
-	answers messageReader
-	served  bool // messages were written, and the last one wholly
 }
 
 func newMeter(all *meters, address string) *meter {
-	return &meter{all: all, open: map[uint32]*unfinished{}, address: address}
+	return &meter{all: all, open: map[uint32]*unfinished{}, owed: map[*handedAnswer]struct{}{}, address: address}
 }
 
 // read counts what was read. Its error says that the connection is to be closed.
@@ -101,6 +101,7 @@ func (m *meter) done() {
 	defer m.mu.Unlock()
 	m.isDone = true
 	m.open, m.bytes, m.unread = map[uint32]*unfinished{}, 0, 0
+	m.forgetAllLocked()
 	m.noteLocked()
 }
 
@@ -117,9 +118,6 @@ func (m *meter) noteLocked() {
 		m.all.unread.Add(d)
 	}
 	m.before = now
-	if m.handed > 0 && !m.owesLocked() {
-		m.writtenLocked(m.handed)
-	}
 }
 
 func (m *meter) closeLocked(stream uint32) bool {

@@ -149,27 +149,6 @@ func TestMessagesThatDoNotGetOnAreOverdue(t *testing.T) {
 	}
 }
 
-// Answers that gRPC was given count until they are written, or the connection is
-// closed.
-func TestHandedAnswersCountUntilTheyAreWritten(t *testing.T) {
-	all, conns, _ := metered(t, 1<<30, 1)
-	m := conns[0].meter
-	_ = m.read(frames(func(f *http2.Framer) {
-		_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte("x"), EndHeaders: true, EndStream: true})
-	}))
-	all.results.Add(100_000)
-	m.hand(100_000)
-	m.wrote(frames(func(f *http2.Framer) { _ = f.WriteData(1, false, part(100_000, 10_000-grpcPrefix)) }))
-	if got := all.results.Load(); got != 90_000 {
-		t.Errorf("%d bytes count, want 90000", got)
-	}
-	conns[0].Close()
-	m.hand(0)
-	if got := all.results.Load(); got != 0 {
-		t.Errorf("%d bytes count after the end", got)
-	}
-}
-
 // A client that has said all that it has to say waits for its answers as long as it
 // likes: the frame that ends its side has no bytes of a message.
 func TestAStreamWhoseClientIsDoneIsNotOverdue(t *testing.T) {
