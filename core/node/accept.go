@@ -25,7 +25,10 @@ func (c *Core) accepts(m *pb.Message) error {
 		}
 		return c.checkLeader(m)
 	case pb.MsgApp:
-		return c.checkLeader(m)
+		if err := c.checkLeader(m); err != nil {
+			return err
+		}
+		return c.checkUnderstood(m)
 	case pb.MsgReadIndexResp:
 		return c.checkLeads(m)
 	case pb.MsgTimeoutNow:

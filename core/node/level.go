@@ -120,6 +120,40 @@ func checkOwn(data []byte) error {
 	return err
 }
 
+// checkUnderstood has a voter refuse what would end it. Nothing newer is written before
+// every member has said that it understands it, so it is a lie, or this voter was put
+// back to an older build in that moment. Either way the others do not commit it without
+// a majority of such voters; taken, it would end all of them at every start.
+func (c *Core) checkUnderstood(m *pb.Message) error {
+	if !c.isVoter(uint64(c.cfg.ID)) {
+		return nil
+	}
+	for _, e := range m.GetEntries() {
+		if err := c.newerThanThis(e); err != nil {
+			return invalid("entry %d: %v", e.GetIndex(), err)
+		}
+	}
+	return nil
+}
+
+// newerThanThis tells why this build does not understand an entry, or nil.
+func (c *Core) newerThanThis(e *pb.Entry) error {
+	var err error
+	switch {
+	case e.GetType() == pb.EntryConfChange:
+		_, _, err = decodeChange(e.GetData())
+	case isOwn(e.GetData()):
+		var r *member.Registry
+		if r, err = applyOwn(&member.Registry{}, e.GetData()); err == nil {
+			return r.CheckLevel(c.cfg.Level)
+		}
+	}
+	if errors.Is(err, member.ErrNewer) {
+		return err
+	}
+	return nil
+}
+
 // newer is why a node ends that does not understand what is committed. Raft is as
 // sound as before, so the sentence does not say that it failed.
 type newer struct {

@@ -96,25 +96,77 @@ func TestOlderLearnerDoesNotBecomeAVoter(t *testing.T) {
 	}
 }
 
-// What a node does not understand may come into its log, and ends the node when it
-// takes effect: nothing of it and nothing after it comes out. The sentence does not
-// say that raft failed.
-func TestNodeEndsAtWhatItDoesNotUnderstand(t *testing.T) {
+// newerEntries are entries of builds that are newer than level 1.
+func newerEntries(t *testing.T) map[string]storage.Entry {
+	t.Helper()
 	change, err := encodeChange(RequestID{}, joining(4))
 	if err != nil {
 		t.Fatal(err)
 	}
 	newerChange := strings.Replace(string(change), `"op":"add"`, `"op":"adz"`, 1)
-	for name, e := range map[string]storage.Entry{
+	return map[string]storage.Entry{
 		"a level above its own":   {Data: []byte("\xf2{\"level\":2}")},
 		"a field in a raise":      {Data: []byte("\xf2{\"level\":1,\"since\":4}")},
 		"a field in registration": {Data: []byte("\xf1{\"number\":1,\"colour\":4}")},
 		"an entry of a new kind":  {Data: []byte("\xf9whatever")},
 		"an unknown operation":    {Type: pluginv1.EntryType_ENTRY_CONF_CHANGE, Data: []byte(newerChange)},
-	} {
+	}
+}
+
+// asLearner makes this node a learner of the same cluster.
+func (n *trio) asLearner() {
+	n.t.Helper()
+	r := &member.Registry{}
+	for id := member.ID(1); id <= 3; id++ {
+		m := voter(id)
+		m.Learner = id == 1
+		next, err := r.Apply(member.Change{Op: member.Add, Member: m}, uint64(id), 1)
+		n.must(err)
+		r = next
+	}
+	n.core.registry = r.Register(member.Registration{Number: 7})
+}
+
+// What would end a voter, and every other one with it, a voter does not take: its log
+// stays as it is, and it goes on.
+func TestVotersRefuseWhatTheyDoNotUnderstand(t *testing.T) {
+	for name, e := range newerEntries(t) {
 		t.Run(name, func(t *testing.T) {
 			n := newVoters(t, 3, understanding(1))
 			n.elect()
+			index := n.core.lastIndex() + 1
+			before, err := n.core.log.Term(index - 1)
+			n.must(err)
+			n.term++
+			e.Index, e.Term = index, n.term
+			err = n.core.Step(&pb.Message{
+				Type: pb.MsgApp.Enum(), From: new(uint64(2)), To: new(uint64(1)), Term: new(n.term),
+				Index: new(index - 1), LogTerm: new(before), Commit: new(index), Entries: fromEntries([]storage.Entry{e}),
+			})
+			if !errors.Is(err, ErrInvalidMessage) || errors.Is(err, ErrFailed) {
+				t.Errorf("got %v, want %v", err, ErrInvalidMessage)
+			}
+			n.settle()
+			if n.core.lastIndex() >= index {
+				t.Errorf("the log ends with %d", n.core.lastIndex())
+			}
+			n.supersede(index, storage.Entry{Data: NewProposal(RequestID{Origin: 2, Number: 1}, []byte("x")).data})
+			if n.settle(); n.core.lastIndex() != index || n.core.failed != nil {
+				t.Errorf("the log ends with %d after a good entry %d, failed: %v", n.core.lastIndex(), index, n.core.failed)
+			}
+		})
+	}
+}
+
+// What a learner does not understand may come into its log, and ends it when it
+// takes effect: nothing of it and nothing after it comes out. The sentence does not
+// say that raft failed.
+func TestNodeEndsAtWhatItDoesNotUnderstand(t *testing.T) {
+	for name, e := range newerEntries(t) {
+		t.Run(name, func(t *testing.T) {
+			n := newVoters(t, 3, understanding(1))
+			n.elect()
+			n.asLearner()
 			index := n.core.lastIndex() + 1
 			n.supersede(index, e, storage.Entry{Data: NewProposal(RequestID{Origin: 2, Number: 1}, []byte("x")).data})
 			if n.core.failed != nil {
