@@ -25,11 +25,12 @@ func (b *Bucket) Take(now time.Time) bool {
 	return true
 }
 
-// Left is how much can be taken, with the part that is not yet a whole one. A clock
-// that goes back adds nothing.
+// Left is how much can be taken, with the part that is not yet a whole one. Times that
+// come in another order, as callers that share a Bucket have them, add no time twice.
 func (b *Bucket) Left(now time.Time) float64 {
-	passed := max(now.Sub(b.at), 0).Seconds()
-	b.left, b.at = min(b.left+passed*b.rate, b.burst), now
+	if passed := now.Sub(b.at); passed > 0 {
+		b.left, b.at = min(b.left+passed.Seconds()*b.rate, b.burst), now
+	}
 	return b.left
 }
 

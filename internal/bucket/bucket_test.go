@@ -19,7 +19,8 @@ func TestABurstAndThenTheRate(t *testing.T) {
 		{50 * time.Millisecond, 0},
 		{50 * time.Millisecond, 1}, // halves are kept
 		{time.Second, 10},
-		{-time.Hour, 0},
+		{-500 * time.Millisecond, 0}, // one that read the clock before, and came after
+		{500 * time.Millisecond, 0},
 		{time.Second, 10},
 		{time.Hour, 25},
 	} {
