@@ -52,8 +52,10 @@ type statusMemberJSON struct {
 		Reason  string `json:"reason"`
 		Message string `json:"message"`
 	} `json:"warnings"`
-	UncommittedMs uint64 `json:"uncommitted_ms"`
-	TickAgeMs     uint64 `json:"tick_age_ms"`
+	UncommittedMs   uint64 `json:"uncommitted_ms"`
+	TickAgeMs       uint64 `json:"tick_age_ms"`
+	Level           uint64 `json:"level"`
+	LevelUnderstood uint64 `json:"level_understood"`
 }
 
 // And that of "bench propose -o json".

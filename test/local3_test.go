@@ -46,7 +46,7 @@ func (c *cluster) testStatus(t *testing.T) {
 	}
 	leaders := 0
 	for i, m := range st.Members {
-		if id := fmt.Sprint(i + 1); m.ID != id || m.Name != "n"+id || !m.Reachable || m.Error != "" || m.Commit == 0 || m.LastIndex < m.Commit {
+		if id := fmt.Sprint(i + 1); m.ID != id || m.Name != "n"+id || !m.Reachable || m.Error != "" || m.Commit == 0 || m.LastIndex < m.Commit || m.LevelUnderstood == 0 {
 			t.Errorf("member %d: %+v", i+1, m)
 		}
 		if m.Role == "leader" {

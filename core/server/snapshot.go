@@ -64,8 +64,10 @@ func ReadSnapshotHeader(r io.Reader) (*SnapshotHeader, error) {
 	switch {
 	case h.Version > levelledVersion:
 		return nil, fmt.Errorf("snapshot header of version %d, this host knows %d: %w", h.Version, levelledVersion, member.ErrNewer)
-	case h.Version < snapshotVersion || h.Registry == nil || h.Version != versionFor(h.Registry):
-		return nil, fmt.Errorf("snapshot header of version %d without its registry", h.Version)
+	case h.Version < snapshotVersion || h.Registry == nil:
+		return nil, fmt.Errorf("snapshot header of version %d without a registry", h.Version)
+	case h.Version != versionFor(h.Registry):
+		return nil, fmt.Errorf("snapshot header of version %d with a registry at feature level %d", h.Version, h.Registry.Level())
 	}
 	return h, nil
 }

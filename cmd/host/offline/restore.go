@@ -145,7 +145,11 @@ func (r Restore) header(e *export) (*server.SnapshotHeader, error) {
 		return nil, fmt.Errorf("%w: node %x is not among the %d members of its configuration: the restored cluster has exactly those of cluster.members",
 			ErrRefused, r.Node.NodeID, len(r.Members))
 	}
-	registry := &member.Registry{}
+	if err := header.Registry.CheckLevel(member.Level); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	// The state may have what its level allows, so that the restored cluster keeps it.
+	registry := (&member.Registry{}).Raise(header.Registry.Level())
 	for _, m := range r.Members {
 		m.Learner = false
 		next, err := registry.Apply(member.Change{Op: member.Add, Member: m}, header.Index, header.Term)
