@@ -93,6 +93,7 @@ func (in inbound) ReceiveSnapshot(ctx context.Context, header transport.Snapshot
 // sendSnapshot sends a snapshot to a follower and tells raft the outcome,
 // exactly once, whatever happens.
 func (g *generation) sendSnapshot(s node.SnapshotSend) {
+	g.h.logger.Info("sending a snapshot", "to", s.To, "index", s.Index, "state_only", s.StateOnly)
 	err := g.trySendSnapshot(s)
 	if s.StateOnly {
 		g.stateSent(s, err)

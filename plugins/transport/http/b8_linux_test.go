@@ -45,40 +45,84 @@ func blackHole(t *testing.T) string {
 	return ""
 }
 
-// B8: dialling a black hole takes a dial timeout and no more: neither the
-// kernel's minutes nor a constant.
+// dialSlack is how much earlier or later than promised a dial may end, and
+// dialRounds how often a machine that is busy with other tests may be later.
+const (
+	dialSlack  = 200 * time.Millisecond
+	dialRounds = 3
+)
+
+// B8: dialling a black hole takes 2.0 s, 200 ms more or less, at an election
+// timeout of a second: neither the kernel's minutes nor a constant.
 func TestB8BlackHole(t *testing.T) {
+	t.Parallel()
+	const promised = 2 * time.Second
 	address := blackHole(t)
-	started := time.Now()
-	timing := newTiming(time.Second)
-	_, err := newClient(timing, security{}, 2, 0, 0).DialContext(context.Background(), "tcp", address)
-	if took := time.Since(started); err == nil || took < timing.dial-50*time.Millisecond || took > timing.dial+3*time.Second {
-		t.Errorf("failed after %v with %v, want about %v", took, err, timing.dial)
+	for round := 1; ; round++ {
+		started := time.Now()
+		_, err := newClient(newTiming(time.Second), security{}, 2, 0, 0).DialContext(context.Background(), "tcp", address)
+		took := time.Since(started)
+		if err == nil || took < promised-dialSlack {
+			t.Fatalf("failed after %v with %v, promised are %v", took, err, promised)
+		}
+		if took <= promised+dialSlack {
+			return
+		}
+		if round == dialRounds {
+			t.Fatalf("failed after %v, promised are %v", took, promised)
+		}
 	}
 }
 
-// B8: of two URLs the first of which is a black hole, the second is used.
+// B8: of two URLs the first of which is a black hole, the second is used within
+// one dial timeout and 200 ms, and messages flow.
 func TestB8SecondURL(t *testing.T) {
-	receiver := newEvents()
-	two, urlTwo := openNode(t, 2, "", receiver)
-	one, urlOne := openNode(t, 1, "", newEvents())
+	t.Parallel()
+	promised := newTiming(0).dial + dialSlack
+	for round := 1; ; round++ {
+		took := secondURL(t)
+		if took <= promised {
+			return
+		}
+		if round == dialRounds {
+			t.Fatalf("the second URL was used after %v, promised are %v", took, promised)
+		}
+	}
+}
+
+// secondURL has node 1 know node 2 by a black hole and a good URL, and returns
+// when node 2 could send on a stream. Then messages go the other way as well.
+func secondURL(t *testing.T) (took time.Duration) {
+	t.Helper()
+	atOne, atTwo := newEvents(), newEvents()
+	two, urlTwo := openNode(t, 2, "", atTwo, newTiming)
+	one, urlOne := openNode(t, 1, "", atOne, newTiming)
+	connect(t, two, 1, urlOne)
+	hole := blackHole(t)
+	started := time.Now()
 	err := one.SetPeers(context.Background(), transport.PeerSet{
-		Peers: []transport.Peer{{Id: 2, Urls: []string{"http://" + blackHole(t), urlTwo}}},
+		Peers: []transport.Peer{{Id: 2, Urls: []string{"http://" + hole, urlTwo}}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	connect(t, two, 1, urlOne)
-	started := time.Now()
 	waitWriter(t, two, 1, messageStream) // node 1 has dialled node 2
-	t.Logf("the second URL was used after %v", time.Since(started))
-	// More than one: on a busy machine the connection may break under the first.
-	m := encode(t, pluginv1.Message{Type: raftmsg.TypeHeartbeat, From: 1, To: 2, Term: 1})
-	for end := time.Now().Add(20 * time.Second); len(receiver.arrived) == 0; {
+	took = time.Since(started)
+	passes(t, two, 2, 1, atOne)
+	passes(t, one, 1, 2, atTwo)
+	return took
+}
+
+// passes sends heartbeats until one arrives: on a busy machine the connection may
+// break under the first.
+func passes(t *testing.T, tr *httpTransport, from, to uint64, at *events) {
+	t.Helper()
+	m := encode(t, pluginv1.Message{Type: raftmsg.TypeHeartbeat, From: from, To: to, Term: 1})
+	for end := time.Now().Add(20 * time.Second); len(at.arrived) == 0; {
 		if time.Now().After(end) {
 			t.Fatal("nothing arrives")
 		}
-		if err := one.Send(context.Background(), []transport.Envelope{{Group: 1, To: 2, From: 1, Payload: m}}); err != nil {
+		if err := tr.Send(context.Background(), []transport.Envelope{{Group: 1, To: to, From: from, Payload: m}}); err != nil {
 			t.Fatal(err)
 		}
 		<-time.After(5 * time.Millisecond)

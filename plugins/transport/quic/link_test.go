@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -249,20 +248,6 @@ func TestRestartedNodeIsBelieved(t *testing.T) {
 	connect(t, again, 1, urlOne)
 	m := beat(t, 2, 1, 7)
 	eventually(t, "a message of the new run", func() bool { return atOne.got(m.Payload) }, func() { send(t, again, m) })
-}
-
-// B8: the first URL is a black hole; messages go over the second one.
-func TestB8SecondURL(t *testing.T) {
-	hole, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer hole.Close()
-	got := &events{}
-	_, url := openNode(t, 2, "", got)
-	tr, _ := openNode(t, 1, "", &events{})
-	connect(t, tr, 2, "quic://"+hole.LocalAddr().String(), url)
-	establish(t, tr, got, 1, 2)
 }
 
 // Both dial at the same time, again and again: one connection stays, it is the
