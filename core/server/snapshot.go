@@ -29,9 +29,11 @@ const (
 )
 
 // Encode writes the header: its length in 4 bytes, big endian, then JSON. The
-// state machine's bytes follow.
+// state machine's bytes follow. The version is that for the registry, whatever h has.
 func (h *SnapshotHeader) Encode(w io.Writer) error {
-	b, err := json.Marshal(h)
+	out := *h
+	out.Version = versionFor(h.Registry)
+	b, err := json.Marshal(out)
 	if err != nil {
 		return err
 	}

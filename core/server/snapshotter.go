@@ -220,7 +220,7 @@ func (p *snapshotter) save(ctx context.Context, n *node.Node, st storage.Storage
 	}
 	defer w.Abort()
 	header := &SnapshotHeader{
-		Version: versionFor(a.Registry), ClusterID: p.s.cfg.ClusterID, Index: a.Last, Term: a.Term,
+		ClusterID: p.s.cfg.ClusterID, Index: a.Last, Term: a.Term,
 		StateMachine: job.machine.Describe().Name, Registry: a.Registry,
 	}
 	if err := header.Encode(w); err != nil {
