@@ -153,6 +153,7 @@ func (c Config) WithDefaults() Config {
 	c.MaxCalls = cmp.Or(c.MaxCalls, defaults.MaxCalls)
 	c.MaxPendingBytes = cmp.Or(c.MaxPendingBytes, defaults.MaxPendingBytes)
 	c.Limits = cmp.Or(c.Limits, plugins.ProtocolLimits(defaults.MaxBatchBytes, defaults.MaxChunkBytes))
+	c.level = cmp.Or(c.level, member.Level)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -81,7 +80,7 @@ func (g *generation) build(ctx context.Context) error {
 		ID: cfg.ID, Group: group, HeartbeatTicks: 1, ElectionTicks: int(cfg.Election / cfg.Tick),
 		Limits: cfg.Limits, MaxAppends: cfg.MaxInflightAppends, Logger: g.h.logger,
 		State: g.state, Entries: entries, Registry: g.registry, Replayed: replayed,
-		Level: cmp.Or(cfg.level, member.Level),
+		Level: cfg.level,
 	}
 	if cfg.Bootstrap {
 		nc.Bootstrap = cfg.Members

@@ -2,7 +2,6 @@ package core
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,7 +89,7 @@ func (g *generation) readHeader(meta storage.SnapshotMetadata, r io.Reader) (*se
 	if own.ClusterID != g.h.cfg.ClusterID || own.Index != meta.Index || own.Term != meta.Term {
 		return nil, nil, fmt.Errorf("snapshot of cluster %x at (%d, %d), announced at (%d, %d)", own.ClusterID, own.Index, own.Term, meta.Index, meta.Term)
 	}
-	if err := own.Registry.CheckLevel(cmp.Or(g.h.cfg.level, member.Level)); err != nil {
+	if err := own.Registry.CheckLevel(g.h.cfg.level); err != nil {
 		return nil, nil, fmt.Errorf("snapshot %d: %w", meta.Index, err)
 	}
 	return own, head, nil
