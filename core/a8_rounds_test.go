@@ -3,6 +3,7 @@ package core_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/core"
@@ -39,10 +40,11 @@ func TestA8FiftyRoundsWithTheCleanerAtItsMostAggressive(t *testing.T) {
 // missing.
 func TestA8TheLastWriteOfAStopFails(t *testing.T) {
 	c := newCluster(t, 1, nil)
+	var refused atomic.Int64
 	for i := range 10 {
 		c.leader()
 		c.propose(1, fmt.Sprint(i))
-		c.nodes[1].disk.OnAppend(func([]storage.Batch) error { return errDisk })
+		c.nodes[1].disk.OnAppend(func([]storage.Batch) error { refused.Add(1); return errDisk })
 		ctx, cancel := context.WithTimeout(context.Background(), wait)
 		_ = c.nodes[1].host.Stop(ctx) // may tell of the disk
 		cancel()
@@ -51,6 +53,9 @@ func TestA8TheLastWriteOfAStopFails(t *testing.T) {
 	}
 	c.leader()
 	c.query(1, "count")
+	if refused.Load() == 0 {
+		t.Error("no stop has written anything: the test shows nothing")
+	}
 	if got := c.converged(); len(got) != 10 {
 		t.Errorf("state has %d entries, want 10", len(got))
 	}

@@ -92,6 +92,16 @@ func address(id member.ID) string { return fmt.Sprintf("node-%d:1", id) }
 // start starts the host of a node, on the disk that it had.
 func (c *cluster) start(id member.ID, bootstrap bool) *core.Host {
 	c.t.Helper()
+	host, err := c.tryStart(id, bootstrap)
+	if err != nil {
+		c.t.Fatalf("start %s: %v", id, err)
+	}
+	return host
+}
+
+// tryStart is start where the host may refuse to.
+func (c *cluster) tryStart(id member.ID, bootstrap bool) (*core.Host, error) {
+	c.t.Helper()
 	n := c.nodes[id]
 	if n == nil {
 		n = &testNode{disk: storagetest.NewDisk(), log: &recorder{}}
@@ -104,10 +114,7 @@ func (c *cluster) start(id member.ID, bootstrap bool) *core.Host {
 	n.host = host
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
-	if err := host.Start(ctx); err != nil {
-		c.t.Fatalf("start %s: %v", id, err)
-	}
-	return host
+	return host, host.Start(ctx)
 }
 
 func (c *cluster) config(n *testNode, id member.ID, bootstrap bool) core.Config {

@@ -45,17 +45,12 @@ func (c *cluster) atLevel(level uint64) {
 // start, or why it ends.
 func (c *cluster) refusal(id member.ID) error {
 	c.t.Helper()
-	n := c.nodes[id]
-	host, err := core.New(c.config(n, id, true))
+	host, err := c.tryStart(id, true)
 	if err != nil {
-		c.t.Fatal(err)
-	}
-	n.host = host
-	ctx, cancel := context.WithTimeout(context.Background(), wait)
-	defer cancel()
-	if err := host.Start(ctx); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
 	select {
 	case <-host.Failed():
 		return host.Err()
