@@ -69,7 +69,7 @@ func (c *cluster) writeMany(id member.ID, count uint64) {
 	}
 }
 
-// count is how many lines of the log have the message.
+// count returns the number of lines of the log with the message.
 func (r *recorder) count(message string) int {
 	n := 0
 	for _, line := range r.all() {

@@ -28,5 +28,5 @@ func (h *Host) drain(ctx context.Context) {
 	}
 }
 
-// awaited is how many requests wait for an answer that a client may read.
+// awaited is the number of requests that wait for an answer which a client may read.
 func (h *Host) awaited() int { return h.server.Pending() - h.api.Abandoned() }

@@ -6,9 +6,9 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// bufferSizes are those of the pool, from that of small answers over that of a frame
-// to that of the largest value at default settings, with what is around it. From frames on
-// a buffer has at most four times what is asked of it, because bounds count what is asked.
+// The sizes of the pool: small answers, frames, batches, and up to the largest value at
+// default settings with its message around it. From frames on a buffer has at most four
+// times the length that was asked for, because bounds count that length.
 const (
 	smallBuffer  = 4 << 10
 	frameBuffer  = 16 << 10
@@ -20,7 +20,7 @@ const (
 
 // A bufferPool has the buffers for what is read from clients and written to them. It
 // does not clear them, as the default pool of gRPC does, which took a fifth of a host's
-// time in a flood: whoever gets a buffer here writes all of its bytes before any is read.
+// time in a flood: gRPC and the codec write all bytes of a buffer before they read any.
 type bufferPool struct{ tiers []bufferTier }
 
 type bufferTier struct {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// pauses is how long a stream waits that brings so many messages at once, each with
+// pauses returns the wait of a stream that brings so many messages at once, each with
 // so many refusals, while so many streams wait.
 func pauses(messages, refused int, streams int64) (sum time.Duration) {
 	var b brake

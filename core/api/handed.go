@@ -85,8 +85,8 @@ func (m *meter) backlog() backlog {
 	return backlog{m.handed, m.all.handed.of(m.address)}
 }
 
-// A letGo is the pool that the data of an answer go back to, which is no pool: it is
-// told when gRPC lets go of them.
+// A letGo stands for the pool to which gRPC gives the data of an answer back, and keeps
+// none: their return ends the count of the answer.
 type letGo struct {
 	mem.NopBufferPool
 	answer *handedAnswer
@@ -95,9 +95,8 @@ type letGo struct {
 // Put implements mem.BufferPool.
 func (l *letGo) Put(*[]byte) { l.answer.gone() }
 
-// buffer is the data as gRPC is given them. There is a moment in the end of a stream
-// in which gRPC drops what it is given and tells nobody: then it is the collection of
-// garbage that shows it.
+// buffer is the data as gRPC is given them. At one moment in the end of a stream gRPC
+// drops a buffer and does not free it. The collection of garbage ends its count then.
 func (a *handedAnswer) buffer(data []byte) mem.Buffer {
 	l := &letGo{answer: a}
 	runtime.AddCleanup(l, (*handedAnswer).gone, a)

@@ -25,7 +25,7 @@ func (s *Server) RefusedConnections() uint64 {
 // reason.
 func (s *Server) RefusedHandshakes() map[string]uint64 { return s.failed.byReason() }
 
-// Abandoned is how many proposals wait for an answer that no client will read,
+// Abandoned is the number of proposals that wait for an answer which no client will read,
 // because their streams have ended.
 func (s *Server) Abandoned() int { return int(s.bounds.abandoned.Load()) }
 

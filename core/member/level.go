@@ -19,8 +19,8 @@ const Level = 1
 // than the others, so it ends. The store is sound: a newer build goes on with it.
 var ErrNewer = errors.New("a newer build wrote what this build does not understand: start this member with the build that the other members run")
 
-// A Raise is what a leader writes into the log when every member understands the
-// next level.
+// A Raise takes the cluster to its next level. The leader writes it into the log when
+// every member understands that level.
 type Raise struct {
 	Level uint64 `json:"level"`
 }

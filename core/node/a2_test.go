@@ -56,7 +56,7 @@ func (d *distance) next() {
 	}
 }
 
-// leader is who leads a founded cluster; nil if nobody does.
+// leader is the member that leads a founded cluster; nil if there is none.
 func (d *distance) leader() *simNode {
 	for _, n := range d.nodes {
 		if n.core.leads() && n.core.reigns() && n.core.founded() {
