@@ -47,11 +47,13 @@ const (
 // rule: a leader that is not heard has gone, and without a majority beside this
 // node, which answers nothing meanwhile, it has stepped down within two election
 // timeouts. If the word counted for longer, one message in the name of a member that is
-// down would keep the rest, which needs this node, from all writes.
+// down would keep the rest, which needs this node, from all writes. An accuser that
+// leads no longer may have this node's vote before that; see mayElect.
 type accusation struct {
 	why    error // nil if there is none
 	brief  bool  // this run was vouched for before
 	from   member.ID
+	term   uint64 // of the latest word
 	says   spell
 	denier member.ID
 	denies spell
@@ -138,7 +140,7 @@ func (c *Core) accuse(m *pb.Message, why error) {
 	if from, counts := member.ID(m.GetFrom()), c.accused() != nil; a.from != from || !counts {
 		*a = accusation{from: from, brief: c.vouched && (a.brief || !counts)}
 	}
-	a.why, a.denies = why, spell{}
+	a.why, a.denies, a.term = why, spell{}, max(a.term, m.GetTerm())
 	a.says.add(now, uint64(c.cfg.ElectionTicks))
 	if c.vouched {
 		c.contradict(m)
@@ -161,7 +163,7 @@ func (c *Core) deny(m *pb.Message) {
 		a.denier, a.denies = from, spell{}
 	}
 	a.denies.add(c.hearing.ticks, election)
-	if from == a.from && a.denies.lasts(election/2) || a.denies.lasts(trustedElections*election) {
+	if from == a.from && a.denies.lasts(election/2) || a.denies.lasts(trustedElections*election) || c.isAnew(m) {
 		*a = accusation{}
 	}
 }

@@ -33,7 +33,9 @@ func (c *Core) keepsOut(m *pb.Message) bool {
 		return false
 	}
 	switch m.GetType() {
-	case pb.MsgVote, pb.MsgPreVote, pb.MsgVoteResp, pb.MsgPreVoteResp, pb.MsgTimeoutNow:
+	case pb.MsgVote, pb.MsgPreVote:
+		return !c.mayElect(m)
+	case pb.MsgVoteResp, pb.MsgPreVoteResp, pb.MsgTimeoutNow:
 		return true
 	default:
 		return false

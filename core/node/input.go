@@ -33,6 +33,7 @@ func (c *Core) Tick() error {
 		c.hearing.notice(c)
 		c.sample()
 		c.judgeDoubled()
+		c.endDoubt()
 		if c.mayTick() {
 			c.raft.Tick()
 		}
@@ -103,6 +104,7 @@ func (c *Core) Step(m *pb.Message) error {
 		if c.keepsOut(m) {
 			return nil
 		}
+		c.hearCandidate(m)
 		if m.GetType() == pb.MsgReadIndex && c.readsTooEarly() {
 			return nil // a learner's; it asks again
 		}

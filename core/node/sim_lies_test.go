@@ -217,9 +217,10 @@ func (c *liedTo) write() string {
 	return text
 }
 
-// deliver takes a message off the wire that is for a member.
+// deliver takes a message off the wire that is for a member, and of one.
 func (c *liedTo) deliver() {
-	c.wire = slices.DeleteFunc(c.wire, func(m simMessage) bool { return m.to == 0 || m.to > member.ID(len(c.nodes)) })
+	isMember := func(id member.ID) bool { return id > 0 && id <= member.ID(len(c.nodes)) }
+	c.wire = slices.DeleteFunc(c.wire, func(m simMessage) bool { return !isMember(m.to) || !isMember(m.from) })
 	c.sim.deliver()
 }
 

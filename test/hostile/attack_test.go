@@ -21,9 +21,7 @@ type attack struct {
 	least time.Duration
 	// terms is how often leadership may move; anyTerms if that is what it is about.
 	terms int
-	// serves is how soon after it the cluster serves, if that is not servesWithin.
-	serves time.Duration
-	run    func(*assault)
+	run   func(*assault)
 }
 
 const (
@@ -83,7 +81,7 @@ func (a *attack) judged(t *testing.T, c *cluster, number int, f *figures) {
 	f.before = w.lap()
 	a.strike(t, c, j)
 	f.during = w.lap()
-	f.served = j.awaitWrites(prefix, max(a.serves, servesWithin))
+	f.served = j.awaitWrites(prefix)
 	w.lap()
 	pause(lapTime())
 	f.after = w.lap()
