@@ -24,12 +24,17 @@ const (
 // term change, or when it must be lost. What does not fit waits in the mailbox,
 // from which it can be withdrawn, and costs the leader nothing.
 type window struct {
-	open  map[uint64]underWay // not committed, by the numbers of requests
-	older map[uint64]underWay // those of them from before the last turn
-	put   []underWay          // put out for apply, in the order of the log
-	bytes uint64              // of all
-	ticks int                 // since the last turn
-	lost  bool                // something was lost on its way to the leader since then
+	// open are not committed, in the order in which they were handed in. That is
+	// the order of a leader's log, so the next that is committed is the first.
+	open []underWay
+	// strays are those that others overtook on their way to another leader, by the
+	// numbers of requests.
+	strays map[uint64]underWay
+	put    []underWay // put out for apply, in the order of the log
+	bytes  uint64     // of all
+	ticks  int        // since the last turn
+	turn   int        // how many there were
+	lost   bool       // something was lost on its way to the leader since then
 	// latency is for how long those that were applied lately were on their way. It
 	// comes down while nothing is: what took so long is over then.
 	latency time.Duration
@@ -37,32 +42,51 @@ type window struct {
 
 // underWay is a proposal that was handed in.
 type underWay struct {
-	size  uint64
-	at    time.Time
-	index uint64 // in put
+	number uint64 // of the request
+	size   uint64
+	at     time.Time
+	index  uint64 // in put
+	turn   int    // of the window
 }
 
 func (w *window) add(proposals []Proposal) {
-	if w.open == nil {
-		w.open = map[uint64]underWay{}
-	}
 	now := time.Now()
 	for i := range proposals {
-		p := underWay{size: proposals[i].size(), at: now}
-		w.open[proposals[i].ID.Number] = p
+		p := underWay{number: proposals[i].ID.Number, size: proposals[i].size(), at: now, turn: w.turn}
+		w.open = append(w.open, p)
 		w.bytes += p.size
 	}
 }
 
-// take takes a request that is not committed out, if it is there.
+// take takes a request that is not committed out, if it is there. Each that it
+// passes becomes a stray once, so the work is in proportion to what was handed
+// in.
 func (w *window) take(number uint64) (p underWay, ok bool) {
-	if p, ok = w.open[number]; ok {
-		delete(w.open, number)
-	} else if p, ok = w.older[number]; ok {
-		delete(w.older, number)
+	if p, ok = w.strays[number]; ok {
+		delete(w.strays, number)
+	}
+	for !ok && len(w.open) > 0 {
+		p = w.open[0]
+		w.open = w.open[1:]
+		if ok = p.number == number; !ok {
+			w.stray(p)
+		}
+	}
+	if len(w.open) == 0 {
+		w.open = nil
+	}
+	if !ok {
+		return underWay{}, false
 	}
 	w.bytes -= p.size
-	return p, ok
+	return p, true
+}
+
+func (w *window) stray(p underWay) {
+	if w.strays == nil {
+		w.strays = map[uint64]underWay{}
+	}
+	w.strays[p.number] = p
 }
 
 // out notes commands that come out for apply.
@@ -106,21 +130,29 @@ func (w *window) tick(election int, leads bool) {
 	case w.lost && w.ticks >= election:
 		w.reset()
 	case !leads && w.ticks >= windowTurn*election:
-		w.forget(w.older)
-		w.open, w.older, w.ticks = nil, w.open, 0
+		w.forget(w.turn)
+		w.turn++
+		w.ticks = 0
 	}
 }
 
 // reset gives up all that is not committed.
 func (w *window) reset() {
-	w.forget(w.open)
-	w.forget(w.older)
+	w.forget(w.turn + 1)
 	*w = window{put: w.put, bytes: w.bytes, latency: w.latency}
 }
 
-func (w *window) forget(list map[uint64]underWay) {
-	for _, p := range list {
-		w.bytes -= p.size
+// forget gives up what was handed in before the given turn.
+func (w *window) forget(turn int) {
+	for len(w.open) > 0 && w.open[0].turn < turn {
+		w.bytes -= w.open[0].size
+		w.open = w.open[1:]
+	}
+	for number, p := range w.strays {
+		if p.turn < turn {
+			w.bytes -= p.size
+			delete(w.strays, number)
+		}
 	}
 }
 
