@@ -112,6 +112,41 @@ func TestUpgradeRaisesTheLevelAndDowngradeIsRefused(t *testing.T) {
 	}
 }
 
+// A member of an older build that keeps the others from the next level is named by the
+// leader after a while, and is not when it is replaced.
+func TestAMemberThatHoldsTheLevelBackIsNamed(t *testing.T) {
+	var level [5]atomic.Uint64
+	for i := range level {
+		level[i].Store(2)
+	}
+	level[3].Store(1)
+	c := builds(t, 3, &level)
+	leader := c.leader()
+	held := func(ids ...member.ID) (text string) {
+		for _, w := range c.service(c.leader(ids...)).Status().Warnings {
+			if w.Reason == server.WarnLevelHeld {
+				text = w.Text
+			}
+		}
+		return text
+	}
+	c.eventually("the member is named", func() bool {
+		return strings.Contains(held(), "at feature level 1 for") && strings.HasSuffix(held(), ": 3 understands 1")
+	})
+	if leader != 3 {
+		c.stop(3)
+		c.eventually("the member that is down is named", func() bool { return strings.HasSuffix(held(1, 2), ": 3 is not heard") })
+		level[3].Store(2)
+		c.start(3, true)
+	} else {
+		c.replace(3, &level, 2)
+	}
+	c.atLevel(2)
+	if text := held(); text != "" {
+		t.Errorf("it says %q at level 2", text)
+	}
+}
+
 // A member of an older build that is added to a cluster ends with the sentence when
 // it meets the level, in the log or in a snapshot, and the others go on.
 func TestOlderBuildCannotJoin(t *testing.T) {

@@ -23,8 +23,9 @@ func shipped() []backend.Backend {
 	return []backend.Backend{httptransport.Backend(), quictransport.Backend(), wal.Backend(), kv.Backend()}
 }
 
-// programs are built once for all tests of a run, when first needed.
-var programs struct{ host, counter live.Program }
+// programs are built once for all tests of a run, when first needed. Ahead is a host
+// whose build understands one feature level more, and narrow one of 32 bits.
+var programs struct{ host, ahead, narrow, counter live.Program }
 
 func TestMain(m *testing.M) {
 	sdk.ServeBuiltin(os.Args[1:], append(shipped(), webBackend(), memoryBackend(), frailBackend(), chattyBackend(), truncatingBackend(), sluggishBackend()))
@@ -34,8 +35,10 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	live.PrepareRace()
-	programs.host = live.NewProgram(dir, "host", "..", "./cmd/host")
-	programs.counter = live.NewProgram(dir, "counter", filepath.Join("..", "examples", "counter"), ".")
+	programs.host = live.NewProgram(dir, "host", live.Build{Module: "..", Package: "./cmd/host"})
+	programs.ahead = live.NewProgram(dir, "host-ahead", live.Build{Module: "..", Package: "./cmd/host", Tags: "levelahead"})
+	programs.narrow = live.NewProgram(dir, "host-386", live.Build{Module: "..", Package: "./cmd/host", Arch: "386"})
+	programs.counter = live.NewProgram(dir, "counter", live.Build{Module: filepath.Join("..", "examples", "counter"), Package: "."})
 	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)

@@ -29,7 +29,8 @@ type node struct {
 	config              string // path of its configuration
 	data, runtime       string // directories
 	logPath             string
-	settings            []string // for --set
+	settings            []string     // for --set
+	program             live.Program // of the host
 	host                *live.Host
 }
 
@@ -43,7 +44,7 @@ func newNode(t testing.TB, name, example string, edit *strings.Replacer) *node {
 		t.Fatal(err)
 	}
 	n := &node{
-		t: t, name: name, config: filepath.Join(dir, name+".yaml"), data: filepath.Join(dir, "data"),
+		t: t, program: programs.host, name: name, config: filepath.Join(dir, name+".yaml"), data: filepath.Join(dir, "data"),
 		runtime: filepath.Join(dir, "run"), logPath: filepath.Join(dir, "log"),
 	}
 	raw, err := os.ReadFile(filepath.Join("..", "configs", example))
@@ -101,7 +102,7 @@ func (n *node) args() []string {
 // start starts the host and does not wait for anything.
 func (n *node) start() {
 	n.t.Helper()
-	n.host = startHost(n.t, n.logPath, n.args()...)
+	n.host = live.StartHost(n.t, n.program.Path(n.t), n.logPath, n.args()...)
 }
 
 // startReady starts the host and waits until it serves.

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/core/datadir"
+	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
@@ -454,4 +455,70 @@ func TestCommandsLeaveADataDirectoryAloneThatAHostHas(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// What a newer build wrote is refused by the commands that read it, with the sentence
+// of a host that meets it, and it is not called damaged: a level above this build's in
+// the log and in a snapshot, and a header of a snapshot that this build cannot read.
+func TestOfflineCommandsRefuseWhatANewerBuildWrote(t *testing.T) {
+	above := member.Level + 1
+	raise := fmt.Appendf(nil, "\xf2{\"level\":%d}", above)
+	inLog, inSnapshot, unreadable := newerNode(t, raise, ""), newerNode(t, []byte("x"), fmt.Sprintf(`"version":2,"registry":{"level":%d,`, above)),
+		newerNode(t, []byte("x"), `"version":9,"registry":{`)
+	export := func(dir string) string {
+		file := filepath.Join(t.TempDir(), "backup")
+		if o := host(t, "snapshot", "export", "--data-dir", dir, "--to", file); o.code != exitOK {
+			t.Fatalf("export: %s", o.stderr)
+		}
+		return file
+	}
+	single := []string{"--config", singleConfig, "--set", fmt.Sprintf("cluster.id=%x", singleCluster), "--set", "plugins.storage.isolation=inproc"}
+	levels := fmt.Sprintf("at feature level %d, and this build understands %d", above, member.Level)
+	for _, c := range []struct {
+		says  string
+		given []string
+	}{
+		{levels, []string{"log", "verify", "--data-dir", inLog}},
+		{levels, append([]string{"recover", "--force-new-cluster", "--data-dir", inLog}, single...)},
+		{levels, []string{"log", "verify", "--data-dir", inSnapshot}},
+		{levels, []string{"snapshot", "verify", "--data-dir", inSnapshot}},
+		{levels, append([]string{"snapshot", "restore", export(inSnapshot), "--data-dir", filepath.Join(t.TempDir(), "new")}, single...)},
+		{levels, append([]string{"recover", "--force-new-cluster", "--data-dir", inSnapshot}, single...)},
+		{"snapshot header of version 9", []string{"snapshot", "verify", "--data-dir", unreadable}},
+		{"snapshot header of version 9", append([]string{"snapshot", "restore", export(unreadable), "--data-dir", filepath.Join(t.TempDir(), "new")}, single...)},
+		{"snapshot header of version 9", append([]string{"recover", "--force-new-cluster", "--data-dir", unreadable}, single...)},
+	} {
+		o := host(t, c.given...)
+		if o.code != exitNotFound || !strings.Contains(o.stderr, c.says) || !strings.Contains(o.stderr, "a newer build wrote") || strings.Contains(o.stderr, "damaged") {
+			t.Errorf("%v: code %d, %s%s", c.given, o.code, o.stdout, o.stderr)
+		}
+	}
+}
+
+// newerNode makes a data directory whose log ends with an entry of that data, and whose
+// snapshot has another head if one is given.
+func newerNode(t *testing.T, data []byte, head string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "n1")
+	s, _ := openStore(t, dir)
+	entries := []storage.Entry{{Index: 1, Term: 1, Data: []byte("x")}, {Index: 2, Term: 1, Data: []byte("y")}, {Index: 3, Term: 1, Data: data}}
+	if err := s.Append(t.Context(), []storage.Batch{{Entries: entries, HardState: storage.HardState{Term: 1, Vote: 1, Commit: 3}, MustSync: true}}); err != nil {
+		t.Fatal(err)
+	}
+	stream := snapshotStream(2, 1, "two")
+	if head != "" {
+		text := strings.NewReplacer(`"version":1,`, "", `"registry":{`, head).Replace(string(stream[4:]))
+		stream = append(binary.BigEndian.AppendUint32(nil, uint32(len(text)-len("two"))), text...)
+	}
+	w, err := s.CreateSnapshot(t.Context(), storage.SnapshotMetadata{Index: 2, Term: 1, ConfState: storage.ConfState{Voters: []uint64{1, 2}}}, false)
+	if err == nil {
+		_, err = w.Write(stream)
+	}
+	if err == nil {
+		_, err = w.Commit()
+	}
+	if err := errors.Join(err, s.Close(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }

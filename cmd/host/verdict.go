@@ -37,9 +37,10 @@ func (s clusterStatus) healthy() bool {
 }
 
 // unhealthy tells whether it is a matter of health: a port that anybody may use is
-// none, and stays as it is configured; a certificate that ends some day is not yet.
+// none, and stays as it is configured; a certificate that ends some day is not yet;
+// members of two builds are every upgrade's way, step by step with a check after each.
 func (w warning) unhealthy() bool {
-	return w.Reason != server.WarnUnverifiedPeers && w.Reason != server.WarnCertificateExpires
+	return !slices.Contains([]string{server.WarnUnverifiedPeers, server.WarnCertificateExpires, server.WarnLevelHeld}, w.Reason)
 }
 
 // astray says of a member that answers how it is not with the leader; empty if

@@ -12,7 +12,7 @@ import (
 // whenever a build begins to write into the log, into snapshots or into changes
 // what builds before it do not know. Level 1 is that of builds that refuse what
 // they do not know.
-const Level = 1
+const Level = 1 + ahead
 
 // ErrNewer: the log or a snapshot has something that a newer build wrote, and this
 // build does not understand it. A member that went on would have another registry

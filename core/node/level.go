@@ -38,6 +38,7 @@ type levels struct {
 	announced map[member.ID]uint64
 	// written is the index of the last raise that this node proposed in this term.
 	written uint64
+	held    LevelHeld
 }
 
 // hear takes what a member says of itself. A number is compared with others and
@@ -54,16 +55,11 @@ func (l *levels) hear(from member.ID, level uint64) {
 // heard within an election timeout that every other member does.
 func (c *Core) raiseLevel() {
 	next := c.registry.Level() + 1
-	if next > c.cfg.Level || !c.leads() || !c.reigns() || !c.founded() || c.levels.written > c.putOut {
+	if !c.levels.ready(c, next) || !c.reigns() || !c.founded() || c.levels.written > c.putOut {
 		return
 	}
 	if c.changePending.index != 0 || c.changeUnapplied() {
 		return // it may bring a member that was not asked
-	}
-	for _, m := range c.registry.Members() {
-		if m.ID != c.cfg.ID && (!c.hears(uint64(m.ID)) || c.doubled(m.ID) || c.levels.announced[m.ID] < next) {
-			return
-		}
 	}
 	data := fmt.Appendf([]byte{raiseVersion}, `{"level":%d}`, next)
 	index := c.lastIndex() + 1

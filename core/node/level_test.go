@@ -2,6 +2,7 @@ package node
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,6 +69,40 @@ func TestLevelIsRaisedWhenAllMembersUnderstandIt(t *testing.T) {
 	n.settled(2, 3)
 	if n.level() != 2 {
 		t.Errorf("level went down to %d", n.level())
+	}
+}
+
+// A leader says for how long whom the next level has waited for, itself if it is the
+// one that understands less, and no longer than that lasts. Members that all understand
+// the same hold nothing back.
+func TestWhoHoldsTheLevelBack(t *testing.T) {
+	n := newVoters(t, 3, understanding(1))
+	held := func() LevelHeld { return n.core.levels.held }
+	n.elect()
+	n.announces(2, 1)
+	n.settled(2, 3)
+	if got := held(); !slices.Equal(got.By, []member.ID{3}) || got.Ticks == 0 {
+		t.Errorf("member 3 has not said what it understands: %+v", got)
+	}
+	n.announces(3, 1)
+	n.settled(2, 3)
+	if got := held(); got.By != nil || n.level() != 1 {
+		t.Errorf("at level %d, and all understand 1: %+v", n.level(), got)
+	}
+	n.announces(3, 2)
+	n.settled(2, 3)
+	if got := held(); !slices.Equal(got.By, []member.ID{1, 2}) {
+		t.Errorf("member 3 alone understands 2: %+v", got)
+	}
+	before := held().Ticks
+	n.announces(2, 2)
+	n.settled(2, 3)
+	if got := held(); !slices.Equal(got.By, []member.ID{1}) || got.Ticks <= before {
+		t.Errorf("this node alone does not understand 2: %+v, before for %d ticks", got, before)
+	}
+	n.live(40) // no majority: it steps down
+	if got := held(); got.By != nil || n.core.leads() {
+		t.Errorf("leads %t: %+v", n.core.leads(), got)
 	}
 }
 

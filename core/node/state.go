@@ -31,6 +31,8 @@ type State struct {
 	// Level is the feature level that this node understands; the cluster's is in
 	// Registry.
 	Level uint64
+	// LevelHeld says, on a leader, which members keep the cluster at its level.
+	LevelHeld LevelHeld
 	// UncommittedTicks is the age of the oldest entry that this node has and
 	// does not know to be committed, LeaderUncommittedTicks what the leader
 	// says of its own; in ticks.
@@ -57,7 +59,7 @@ func (n *Node) publish() {
 		LonelyTicks: n.core.hearing.ticks - n.core.hearing.met,
 	}
 	if st.RaftState == raft.StateLeader {
-		s.Progress = n.core.Progress()
+		s.Progress, s.LevelHeld = n.core.Progress(), n.core.levels.held
 	}
 	if m, ok := s.Registry.Member(n.core.cfg.ID); ok && m.Learner {
 		s.Role = "learner"

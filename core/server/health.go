@@ -39,6 +39,9 @@ const (
 	WarnPluginDown = "plugin_down"
 	// WarnCatchingUp: the state machine starts, replays or restores.
 	WarnCatchingUp = "catching_up"
+	// WarnLevelHeld: members keep the cluster at its feature level though another one
+	// understands the next. It is not a matter of health: every upgrade begins so.
+	WarnLevelHeld = "level_held"
 	// WarnUnverifiedPeers: every program that reaches the members' port can speak
 	// for any member. It is not a matter of health.
 	WarnUnverifiedPeers = "unverified_peers"
@@ -176,10 +179,34 @@ func (s *Server) warningsOf(n *node.Node, stalled bool) (list []Warning) {
 			list = append(list, Warning{WarnDoubled, doubledText(id)})
 		}
 	}
+	if text := s.levelHeld(n.State()); text != "" {
+		list = append(list, Warning{WarnLevelHeld, text})
+	}
 	if r := n.LastRefusal(); r != nil && time.Since(r.At) < StallAfter(s.cfg.Election) {
 		list = append(list, Warning{WarnRefusing, fmt.Sprintf("refuses messages of %s: %s", r.From, r.Reason)})
 	}
 	return list
+}
+
+// levelHeld says which members keep the cluster at its feature level, and why.
+func (s *Server) levelHeld(ns node.State) string {
+	since := s.ticks(ns.LevelHeld.Ticks)
+	if len(ns.LevelHeld.By) == 0 || since < StallAfter(s.cfg.Election) {
+		return ""
+	}
+	var by []string
+	for _, id := range ns.LevelHeld.By {
+		level := ns.Level
+		if i := slices.IndexFunc(ns.Progress, func(p node.Progress) bool { return p.ID == id }); i >= 0 {
+			if level = ns.Progress[i].Level; !ns.Progress[i].Active {
+				by = append(by, fmt.Sprintf("%s is not heard", id))
+				continue
+			}
+		}
+		by = append(by, fmt.Sprintf("%s understands %d", id, level))
+	}
+	return fmt.Sprintf("the cluster has stayed at feature level %d for %v though others understand more: %s",
+		ns.Registry.Level(), since.Round(time.Millisecond), strings.Join(by, ", "))
 }
 
 func doubledText(id member.ID) string {

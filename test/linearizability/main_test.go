@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	live.PrepareRace()
-	host = live.NewProgram(dir, "host", filepath.Join("..", ".."), "./cmd/host")
+	host = live.NewProgram(dir, "host", live.Build{Module: filepath.Join("..", ".."), Package: "./cmd/host"})
 	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/server"
 )
 
@@ -118,7 +119,11 @@ func openExport(path string) (_ *export, err error) {
 	if err := e.verify(); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if e.header, err = server.ReadSnapshotHeader(e.stream()); err != nil {
+	e.header, err = server.ReadSnapshotHeader(e.stream())
+	switch {
+	case errors.Is(err, member.ErrNewer):
+		return nil, fmt.Errorf("%s: %w", path, classify(err))
+	case err != nil:
 		return nil, fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
 	}
 	return e, nil

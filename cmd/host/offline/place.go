@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/internal/storemark"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -99,6 +100,8 @@ func classify(err error) error {
 		return fmt.Errorf("%w: %w", ErrInUse, err)
 	case errors.Is(err, storage.ErrCorrupt):
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	case errors.Is(err, member.ErrNewer):
+		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	return err
 }

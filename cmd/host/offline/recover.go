@@ -9,7 +9,6 @@ import (
 	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/node"
-	"github.com/pontoon-raft/pontoon/core/server"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -39,7 +38,14 @@ func PlanRecovery(ctx context.Context, place Place, n Node) (r Recovery, err err
 	if err := mustBeWhole(place, s.State.StoreID); err != nil {
 		return r, err
 	}
-	registry, err := membership(ctx, s, n.ClusterID)
+	header, err := newestHeader(ctx, s)
+	if err != nil {
+		return r, classify(err)
+	}
+	if header != nil && header.ClusterID != n.ClusterID {
+		return r, fmt.Errorf("%w: the snapshot at %d is of cluster %x, the node of cluster %x", ErrRefused, header.Index, header.ClusterID, n.ClusterID)
+	}
+	registry, err := membership(ctx, s, header)
 	if err != nil {
 		return r, classify(err)
 	}
@@ -56,36 +62,6 @@ func mustBeWhole(place Place, store uint64) error {
 	return fmt.Errorf("%w: this member lost data, so no host starts with it: %s; recover another survivor, or restore a snapshot; "+
 		"if there is nothing else, what is missing here is lost for good: move %s away, and recover again",
 		ErrRefused, why, filepath.Join(place.Data, pinsName))
-}
-
-// membership is that at the end of the log.
-func membership(ctx context.Context, s *Store, cluster uint64) (*member.Registry, error) {
-	registry, from := &member.Registry{}, uint64(1)
-	if n := len(s.State.Snapshots); n > 0 {
-		index := s.State.Snapshots[n-1].Metadata.Index
-		header, err := snapshotHeader(ctx, s, index)
-		if err != nil {
-			return nil, err
-		}
-		if header.ClusterID != cluster {
-			return nil, fmt.Errorf("%w: the snapshot at %d is of cluster %x, the node of cluster %x", ErrRefused, index, header.ClusterID, cluster)
-		}
-		registry, from = header.Registry, index+1
-	}
-	err := readLog(ctx, s, from, func(entries []storage.Entry) (err error) {
-		registry, err = node.ReplayMembership(registry, entries)
-		return err
-	})
-	return registry, err
-}
-
-func snapshotHeader(ctx context.Context, s *Store, index uint64) (_ *server.SnapshotHeader, err error) {
-	r, err := s.OpenSnapshot(ctx, index)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	return server.ReadSnapshotHeader(r)
 }
 
 // plan makes the entries: the survivor becomes a voter if it is none, all

@@ -43,7 +43,7 @@ type SnapshotVerdict struct {
 }
 
 // VerifyLog opens the store and reads every entry. Damage is in the verdict;
-// an error is another reason why there is none.
+// an error is another reason why there is none: that a newer build wrote the store, say.
 func VerifyLog(ctx context.Context, place Place, node *Node) (Verdict, error) {
 	v := Verdict{Backend: orUnknown(place.Backend), Dir: place.Dir, Snapshots: []SnapshotVerdict{}}
 	if err := place.mustBeOf(node); err != nil {
@@ -72,6 +72,9 @@ func VerifyLog(ctx context.Context, place Place, node *Node) (Verdict, error) {
 		return nil
 	})
 	v.Snapshots = listed(s.State.Snapshots)
+	if err == nil {
+		err = logUnderstood(ctx, s)
+	}
 	return v, v.conclude(err, s)
 }
 
@@ -92,6 +95,11 @@ func VerifySnapshots(ctx context.Context, place Place, node *Node, index uint64)
 			sn.Sound, sn.Problem, err = false, err.Error(), nil
 		} else if err != nil {
 			break
+		}
+		if sn.Sound {
+			if err = snapshotUnderstood(ctx, s, sn.Index); err != nil {
+				break
+			}
 		}
 		v.Snapshots = append(v.Snapshots, sn)
 	}

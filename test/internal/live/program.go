@@ -16,18 +16,25 @@ import (
 // A Program is built once for all tests of a run, when first needed.
 type Program struct{ build func() (string, error) }
 
-// NewProgram is the program of a package in the module at module. It is built
-// into dir; with the race detector if the tests have it, so that a race in a
-// host fails the test that meets it.
-func NewProgram(dir, name, module, pkg string) Program {
+// A Build says what a program is made of: a package of the module at Module, with the
+// build tags in Tags, for the processor Arch or, if that is empty, for that of the tests.
+type Build struct{ Module, Package, Tags, Arch string }
+
+// NewProgram is the program of a build, made in dir; with the race detector if the
+// tests have it, so that a race in a host fails the test that meets it. Other
+// processors than that of the tests go without.
+func NewProgram(dir, name string, b Build) Program {
 	return Program{sync.OnceValues(func() (string, error) {
 		path := filepath.Join(dir, name)
-		args := []string{"build", "-o", path}
-		if RaceDetector {
+		args := []string{"build", "-o", path, "-tags", b.Tags}
+		if RaceDetector && b.Arch == "" {
 			args = append(args, "-race")
 		}
-		cmd := exec.Command("go", append(args, pkg)...)
-		cmd.Dir = module
+		cmd := exec.Command("go", append(args, b.Package)...)
+		cmd.Dir = b.Module
+		if b.Arch != "" {
+			cmd.Env = append(os.Environ(), "GOARCH="+b.Arch, "CGO_ENABLED=0")
+		}
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return "", fmt.Errorf("build %s: %w\n%s", name, err, bytes.TrimSpace(out))
 		}
