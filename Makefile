@@ -13,6 +13,7 @@ GOFUMPT     := bin/gofumpt-v0.12.0
 NESTED := $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path '*/testdata/*' -not -path './bin/*'))
 
 FUZZTIME  ?= 60s
+FUZZJOBS  ?= $(shell getconf _NPROCESSORS_ONLN)
 TESTFLAGS ?=
 
 .PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz fuzz-brief bench test-386 bench-peers bench-storage bench-behind large-snapshot lies overload slow-machine test-hostile test-linearizability clean
@@ -81,12 +82,10 @@ checkgenerate: ## fail if generating would change what is committed
 tidy-check: ## fail if go mod tidy would change a module
 	@for m in . $(NESTED); do echo "module $$m"; (cd $$m && go mod tidy -diff); done
 
-fuzz: ## run every fuzz target for FUZZTIME (60s)
-	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r dir; do \
-		(cd "$$dir" && go test -list '^Fuzz' . | grep '^Fuzz' | while read -r f; do \
-			echo "$$dir $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) . ; done); done
+fuzz: ## run every fuzz target for FUZZTIME (60s), FUZZJOBS (as there are processors) at a time
+	.ci/fuzz $(FUZZTIME) $(FUZZJOBS)
 
-fuzz-brief: ## run every fuzz target for 2 s, as in CI
+fuzz-brief: ## run every fuzz target for 2 s
 	$(MAKE) fuzz FUZZTIME=2s
 
 bench: ## run the Go benchmarks
