@@ -13,33 +13,36 @@ import (
 )
 
 // pontoon is a cluster of three host processes, loaded through one client of package client from this
-// process, over one stream. With plugins out of process there are nine plugin processes besides.
+// process, over one stream, or through one for each follower. With plugins out of process there are nine plugin processes besides.
 type pontoon struct {
 	name       string
 	executable string
 	isolation  string
 	secure     bool // TLS between members, and between them and their client
 
-	nodes  []*process
-	client *client.Client
+	throughFollowers bool
+
+	nodes   []*process
+	client  *client.Client
+	writers []*client.Client // of which each client of the load has one
 }
 
 var _ system = (*pontoon)(nil)
 
 // newPontoon prepares a cluster of the built host with its plugins out of process.
 func newPontoon(c cluster) *pontoon {
-	return &pontoon{name: namePontoon, executable: c.host}
+	return &pontoon{name: namePontoon, executable: c.host, throughFollowers: c.throughFollowers}
 }
 
 // newPontoonInproc prepares one whose hosts run the plugins inside themselves.
 func newPontoonInproc(c cluster) *pontoon {
-	return &pontoon{name: namePontoonInproc, executable: c.host, isolation: "inproc"}
+	return &pontoon{name: namePontoonInproc, executable: c.host, isolation: "inproc", throughFollowers: c.throughFollowers}
 }
 
 // newPontoonTLSCluster prepares one of newPontoon's whose members speak TLS to each other and to their
 // client, with certificates on both sides.
 func newPontoonTLSCluster(c cluster) *pontoon {
-	return &pontoon{name: namePontoonTLS, executable: c.host, secure: true}
+	return &pontoon{name: namePontoonTLS, executable: c.host, secure: true, throughFollowers: c.throughFollowers}
 }
 
 // Name implements system.
@@ -70,6 +73,12 @@ func (p *pontoon) Start(ctx context.Context, dir string) error {
 	}
 	if err := p.waitForLeader(ctx, endpoints); err != nil {
 		return err
+	}
+	p.writers = []*client.Client{p.client}
+	if p.throughFollowers {
+		if p.writers, err = p.dialFollowers(ctx, endpoints, options); err != nil {
+			return err
+		}
 	}
 	return p.Propose(ctx, 0, []byte("connect"), nil)
 }
@@ -135,9 +144,29 @@ func (p *pontoon) agreeOnLeader(ctx context.Context, endpoints []string) error {
 	return nil
 }
 
+// dialFollowers makes a client for each member that does not lead, and goes to no other one.
+func (p *pontoon) dialFollowers(ctx context.Context, endpoints []string, options client.Options) (list []*client.Client, err error) {
+	for _, endpoint := range endpoints {
+		status, err := p.client.Status(ctx, endpoint)
+		if err != nil {
+			return nil, fmt.Errorf("status of %s: %w", endpoint, err)
+		}
+		if status.GetId() == status.GetLeader() {
+			continue
+		}
+		options.Endpoints, options.AnyMember = []string{endpoint}, true
+		c, err := client.New(options)
+		if err != nil {
+			return nil, fmt.Errorf("make a client of %s: %w", endpoint, err)
+		}
+		list = append(list, c)
+	}
+	return list, nil
+}
+
 // Propose implements system with a put of the shipped key-value state machine.
-func (p *pontoon) Propose(ctx context.Context, _ int, key, value []byte) error {
-	result, err := p.client.Propose(ctx, kv.EncodePut(key, value))
+func (p *pontoon) Propose(ctx context.Context, i int, key, value []byte) error {
+	result, err := p.writers[i%len(p.writers)].Propose(ctx, kv.EncodePut(key, value))
 	if err != nil {
 		return err
 	}
@@ -152,6 +181,11 @@ func (p *pontoon) Stop() error {
 	var err error
 	if p.client != nil {
 		err = p.client.Close()
+	}
+	if p.throughFollowers {
+		for _, c := range p.writers {
+			err = errors.Join(err, c.Close())
+		}
 	}
 	return errors.Join(err, stopAll(p.nodes))
 }

@@ -30,8 +30,9 @@ type settings struct {
 	output   string
 	jsonFile string
 
-	host            string
-	etcdConnections int
+	host             string
+	etcdConnections  int
+	throughFollowers bool
 }
 
 // needsHost says whether Pontoon is among the systems.
@@ -65,6 +66,7 @@ func parseSettings(args []string, stderr io.Writer) (settings, error) {
 	f.StringVar(&s.jsonFile, "json", "", "file that gets the report as JSON as well")
 	f.StringVar(&s.host, "host", "", "executable of Pontoon's host; built from source if empty")
 	f.IntVar(&s.etcdConnections, "etcd-connections", 0, "gRPC connections of the load on etcd; 0 means two for each CPU, at most one for each client")
+	f.BoolVar(&s.throughFollowers, "pontoon-through-followers", false, "put the load on Pontoon on the two members that do not lead, by turns, which forward it")
 	if err := f.Parse(args); err != nil {
 		if err == flag.ErrHelp {
 			return settings{}, err

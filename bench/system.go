@@ -48,6 +48,8 @@ type cluster struct {
 	// etcdConnections is the number of gRPC connections etcd's load is spread over; 0 lets the
 	// number of clients decide.
 	etcdConnections int
+	// throughFollowers puts Pontoon's load on the members that do not lead.
+	throughFollowers bool
 }
 
 // systemNames lists all systems in the order of the table.

@@ -28,6 +28,7 @@ func (p ports) SnapshotWanted()                          { p.g.h.server.Snapshot
 func (p ports) Fetch(f node.Fetch)                       { p.g.wg.Go(func() { p.g.fetch(f) }) }
 func (p ports) Read(r node.Read)                         { p.g.h.server.Read(r) }
 func (p ports) Rejected(ids []node.RequestID, err error) { p.g.h.server.Rejected(ids, err) }
+func (p ports) Unanswered(ids []node.RequestID)          { p.g.h.server.Unanswered(ids) }
 func (p ports) StateChanged(st node.State)               { p.g.h.stateChanged(st) }
 
 // appendPump carries batches to the storage plugin and acknowledgements back.

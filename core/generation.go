@@ -20,12 +20,14 @@ type generation struct {
 	h        *Host
 	instance *catalog.Instance
 	storage  storage.Storage
-	state    storage.State
-	node     *node.Node
-	registry *member.Registry // at the newest snapshot
-	pump     *appendPump
-	space    spaceWatch
-	fitness  fitnessWatch
+	// incarnation is that of the Open of storage.
+	incarnation uint64
+	state       storage.State
+	node        *node.Node
+	registry    *member.Registry // at the newest snapshot
+	pump        *appendPump
+	space       spaceWatch
+	fitness     fitnessWatch
 
 	stop     chan struct{}
 	stopOnce sync.Once
@@ -43,7 +45,7 @@ func (h *Host) openGeneration(ctx context.Context) (*generation, error) {
 		h: h, stop: make(chan struct{}), failed: make(chan struct{}), raftDone: make(chan struct{}),
 	}
 	in, err := h.launch(ctx, plugins.Storage, h.slots[plugins.Storage], h.cfg.Storage.Config, func(ctx context.Context, in *catalog.Instance, opts plugins.Options) (err error) {
-		g.storage = in.Storage()
+		g.storage, g.incarnation = in.Storage(), opts.Incarnation
 		g.state, err = g.storage.Open(ctx, opts)
 		return err
 	})
@@ -80,7 +82,7 @@ func (g *generation) build(ctx context.Context) error {
 		ID: cfg.ID, Group: group, HeartbeatTicks: 1, ElectionTicks: int(cfg.Election / cfg.Tick),
 		Limits: cfg.Limits, MaxAppends: cfg.MaxInflightAppends, Logger: g.h.logger,
 		State: g.state, Entries: entries, Registry: g.registry, Replayed: replayed,
-		Level: cfg.level,
+		Level: cfg.level, Incarnation: g.incarnation, MaxPending: cfg.MaxPending, MaxPendingBytes: cfg.MaxPendingBytes,
 	}
 	if cfg.Bootstrap {
 		nc.Bootstrap = cfg.Members

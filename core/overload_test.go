@@ -148,10 +148,9 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// A leader that takes no proposals, for want of space say, holds what is forwarded
-// for an election. Then the client at the other member is told that it was not
-// applied, and waits no longer.
-func TestAFollowersClientIsToldWhatTheLeaderDropped(t *testing.T) {
+// A leader that takes no proposals, for want of space say, refuses what is
+// forwarded: the client at the other member is told that it was not applied.
+func TestAFollowersClientIsToldWhatTheLeaderRefuses(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	c.leader()
 	c.propose(1, "before")
@@ -163,7 +162,7 @@ func TestAFollowersClientIsToldWhatTheLeaderDropped(t *testing.T) {
 	c.eventually("a follower's client to be told", func() bool {
 		tries++
 		told = fmt.Sprint("try ", tries)
-		return errors.Is(c.try(c.other(c.leader()), told), server.ErrProposalDropped)
+		return errors.Is(c.try(c.other(c.leader()), told), server.ErrNoSpace)
 	})
 	if slices.Contains(c.converged(), told) {
 		t.Error("it was applied")

@@ -117,6 +117,9 @@ func failureOf(err error) *hostv1.Failure {
 	}
 	var known *server.Error
 	if errors.As(err, &known) {
+		if known.NotApplied {
+			f.Outcome = notApplied
+		}
 		if known.Leader != 0 {
 			f.Leader = known.Leader.String()
 		}

@@ -174,3 +174,13 @@ func TestVerdictsAreDocumented(t *testing.T) {
 		}
 	}
 }
+
+// A request that was lost with its leader is not applied if that is known.
+func TestALostLeaderMayBeKnownToHaveAppliedNothing(t *testing.T) {
+	for known, want := range map[bool]hostv1.Outcome{false: unknown, true: notApplied} {
+		f := failureOf(&server.Error{Err: server.ErrLeaderLost, NotApplied: known})
+		if f.GetOutcome() != want || f.GetReason() != "leader_lost" {
+			t.Errorf("known %t: %v, %s", known, f.GetOutcome(), f.GetReason())
+		}
+	}
+}

@@ -60,6 +60,8 @@ func (n *trio) settle() {
 	for {
 		out := n.core.Output()
 		n.out.Refused = append(n.out.Refused, out.Refused...)
+		n.out.Rejected = append(n.out.Rejected, out.Rejected...)
+		n.out.Unanswered = append(n.out.Unanswered, out.Unanswered...)
 		n.out.Messages = append(n.out.Messages, out.Messages...)
 		n.out.Applies = append(n.out.Applies, out.Applies...)
 		n.out.StateChanged = n.out.StateChanged || out.StateChanged

@@ -20,14 +20,12 @@ func (c *Core) collect() {
 		rd := c.raft.Ready()
 		if rd.SoftState != nil {
 			c.role, c.lead = rd.RaftState, rd.Lead
-			c.window.reset()
 			c.out.StateChanged = true
 		}
 		if rd.HardState != nil && rd.GetTerm() != c.term {
 			c.term, c.heartbeat, c.news, c.registrar.written = rd.GetTerm(), 0, commitNews{}, 0
 			c.levels.written = 0
 			c.uncommitted, c.leaderStalled = 0, 0
-			c.window.reset()
 			c.out.StateChanged = true
 		}
 		if c.lead != raft.None {

@@ -84,6 +84,7 @@ type gossip struct {
 	wanted       uint64 // in an answer to a heartbeat: see wishes
 	stateOnly    bool   // in a MsgSnap: see SnapshotSend.StateOnly
 	level        uint64 // of the sender: see levels
+	batch        batchHeader
 }
 
 // heard is gossip with the message that carried it.

@@ -31,6 +31,15 @@ type Config struct {
 	// Level is the highest feature level that this member understands and
 	// announces: member.Level. 0 is that of a build before levels.
 	Level uint64
+	// Incarnation counts the nodes of this member: each has a larger one than all
+	// before it, by which others tell what it forwards from what they have
+	// forwarded. 0 means 1.
+	Incarnation uint64
+	// MaxPending and MaxPendingBytes bound what the leader has of the proposals of
+	// all other members that its state machine has not applied; a member may have its
+	// share of that whatever the others have. 0 means those of package defaults.
+	MaxPending      int
+	MaxPendingBytes int64
 	// Bootstrap are the first members of a new cluster. It is used only with
 	// an empty store, and must be the same on all of them.
 	Bootstrap []member.Member
@@ -53,6 +62,9 @@ var ErrInconsistent = errors.New("inconsistent store")
 
 // withDefaults fills in what is 0.
 func (c Config) withDefaults() Config {
+	c.MaxPending = cmp.Or(c.MaxPending, defaults.MaxPending)
+	c.MaxPendingBytes = cmp.Or(c.MaxPendingBytes, defaults.MaxPendingBytes)
+	c.Incarnation = cmp.Or(c.Incarnation, 1)
 	c.MaxAppends = cmp.Or(c.MaxAppends, defaults.MaxInflightAppends)
 	if c.MaxUncommittedBytes == 0 {
 		c.MaxUncommittedBytes = 64 << 20

@@ -12,7 +12,7 @@ func (c *Core) noteLoss(id member.ID) {
 	if _, known := c.hearing.last[id]; known {
 		c.hearing.lost[id] = true
 	}
-	c.window.lost = c.window.lost || uint64(id) == c.lead
+	c.noteBatchLoss(id)
 	if p := c.watch.peers[id]; p != nil {
 		p.lost = c.watch.ticks
 	}

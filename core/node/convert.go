@@ -89,7 +89,8 @@ func toMetadata(m *pb.SnapshotMetadata) storage.SnapshotMetadata {
 // encoder turns raft's messages into payloads. It reuses one slice of entries.
 type encoder struct {
 	entries []storage.Entry
-	gossip  gossip // goes with the next one
+	gossip  gossip      // goes with the next one
+	batch   batchHeader // goes with a MsgProp
 }
 
 func (c *encoder) encode(m *pb.Message) ([]byte, error) {
@@ -101,6 +102,8 @@ func (c *encoder) encode(m *pb.Message) ([]byte, error) {
 		Condition: uint64(c.gossip.condition), Uncommitted: c.gossip.uncommitted,
 		Run: c.gossip.run, Acknowledged: c.gossip.acknowledged, Doubled: c.gossip.doubled,
 		Wanted: c.gossip.wanted, StateOnly: c.gossip.stateOnly, Level: c.gossip.level,
+		Batch: c.batch.number, OldestBatch: c.batch.oldest, BatchTerm: c.batch.term,
+		Incarnation: c.batch.incarnation, Refusal: uint32(c.batch.refusal),
 	}
 	if s := m.GetSnapshot(); s != nil {
 		out.Snapshot.Metadata = toMetadata(s.GetMetadata())
@@ -151,5 +154,8 @@ func decodeAll(payload []byte, limits messageLimits) (*pb.Message, gossip, error
 		condition: Condition(in.Condition), uncommitted: in.Uncommitted,
 		run: in.Run, acknowledged: in.Acknowledged, doubled: in.Doubled,
 		wanted: in.Wanted, stateOnly: in.StateOnly, level: in.Level,
+		batch: batchHeader{
+			number: in.Batch, oldest: in.OldestBatch, term: in.BatchTerm, incarnation: in.Incarnation, refusal: refusal(in.Refusal),
+		},
 	}, nil
 }

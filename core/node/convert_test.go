@@ -76,7 +76,7 @@ func TestAProposalKeepsNothingOfTheData(t *testing.T) {
 
 func TestEncodeDecodeKeepsMessages(t *testing.T) {
 	limits := messageLimits{entry: 1 << 20, message: 4 << 20}
-	command := encodeCommand(RequestID{Origin: 1, Number: 2}, []byte("data"))
+	command := encodeCommand(RequestID{Origin: 2, Number: 2}, []byte("data"))
 	messages := []*pb.Message{
 		{
 			Type: pb.MsgApp.Enum(), To: new(uint64(2)), From: new(uint64(1)), Term: new(uint64(3)), LogTerm: new(uint64(2)), Index: new(uint64(9)), Commit: new(uint64(8)),
@@ -93,14 +93,21 @@ func TestEncodeDecodeKeepsMessages(t *testing.T) {
 	}
 	var enc encoder
 	for _, m := range messages {
+		enc.batch = batchHeader{}
+		if m.GetType() == pb.MsgProp {
+			enc.batch = batchHeader{number: 7, oldest: 5, term: 3, incarnation: 9}
+		}
 		payload, err := enc.encode(m)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := decode(payload, limits)
+		got, g, err := decodeAll(payload, limits)
 		if err != nil {
 			t.Errorf("%s: %v", m.GetType(), err)
 			continue
+		}
+		if g.batch != enc.batch {
+			t.Errorf("%s: the batch %+v became %+v", m.GetType(), enc.batch, g.batch)
 		}
 		if a, b := fields(m), fields(got); a != b {
 			t.Errorf("%s changed on the way:\n%s\n%s", m.GetType(), a, b)

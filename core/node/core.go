@@ -48,6 +48,9 @@ type Core struct {
 	reign         reign
 	uncommitted   uint64 // bytes; see took
 	window        window
+	forwarding    forwarding
+	takings       takings
+	refusedOthers uint64 // proposals of other members
 	received      receivedSnapshot
 	news          commitNews
 	fitness       Fitness
@@ -152,6 +155,7 @@ func NewCore(cfg Config) (c *Core, err error) {
 		CheckQuorum:               true,
 		PreVote:                   true,
 		StepDownOnRemoval:         true,
+		DisableProposalForwarding: true, // see forward
 		Logger:                    raftLogger{cfg.Logger},
 	})
 	if err != nil {

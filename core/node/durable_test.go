@@ -42,11 +42,11 @@ func (s *sim) deliverFirst() bool {
 	}
 	m := s.wire[0]
 	s.wire = s.wire[1:]
-	msg, err := decode(m.payload, s.nodes[m.to-1].core.limits)
+	msg, g, err := decodeAll(m.payload, s.nodes[m.to-1].core.limits)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.nodes[m.to-1].check(ignoreRefusal(s.nodes[m.to-1].core.Step(msg)))
+	s.nodes[m.to-1].check(ignoreRefusal(s.nodes[m.to-1].core.stepAny(msg, g)))
 	return true
 }
 

@@ -142,7 +142,7 @@ func TestAnUnfitLeaderLeavesATransferAlone(t *testing.T) {
 
 // A follower whose disk or state machine gets nothing done refuses what its own
 // clients propose while it knows a leader, at once, though its appends are full.
-// What others forward is passed on. A leader takes proposals as ever.
+// A leader takes proposals as ever.
 func TestUnfitMembersRefuseProposals(t *testing.T) {
 	l := newTrio(t)
 	if err := l.core.checkFitness(); err != nil {

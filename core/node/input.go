@@ -44,7 +44,9 @@ func (c *Core) Tick() error {
 		c.watch.tick(c)
 		c.holdback.tick(c)
 		c.leaderSpace.tick(c)
-		c.window.tick(c.cfg.ElectionTicks, c.leads())
+		c.window.tick()
+		c.tickForwarding()
+		c.tickTakings()
 		if c.lazyCommit {
 			c.flushCommit(false)
 		}
@@ -98,6 +100,9 @@ func (c *Core) ReadIndex(context []byte) error {
 // ErrFailed means that the message was refused; raft is as before.
 func (c *Core) Step(m *pb.Message) error {
 	return c.step(func() error {
+		if m.GetType() == pb.MsgProp {
+			return invalid("%s is not for raft", m.GetType()) // see StepForwarded
+		}
 		if err := c.accepts(m); err != nil {
 			return err
 		}
@@ -109,13 +114,6 @@ func (c *Core) Step(m *pb.Message) error {
 			return nil // a learner's; it asks again
 		}
 		c.note(m)
-		switch {
-		case m.GetType() == pb.MsgProp && m.GetReject():
-			c.noteDropped(m.GetContext())
-			return nil
-		case m.GetType() == pb.MsgProp:
-			return c.stepForwarded(m)
-		}
 		step := c.raft.Step
 		if m.GetType() == pb.MsgAppResp && m.GetReject() && m.GetTerm() == c.term && c.leads() {
 			step = c.stepReject
@@ -159,6 +157,7 @@ func (c *Core) AppendDone(n uint64) error {
 			}
 			if r.snapshot != nil {
 				c.log.restore(r.snapshot)
+				c.window.forget(r.snapshot.GetTerm() + 1)
 				c.registry, c.putOut = c.received.registry, r.snapshot.GetIndex()
 				c.changes.applied(r.snapshot.GetIndex())
 				c.out.StateChanged = true // the members are others

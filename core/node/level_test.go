@@ -256,8 +256,10 @@ func TestOlderBuildDoesNotStart(t *testing.T) {
 // A client cannot write what hosts write: forwarded entries of that form are
 // refused before they come near the log.
 func TestForwardedRaiseIsRefused(t *testing.T) {
-	m := &pluginv1.Message{Entries: []storage.Entry{{Data: []byte("\xf2{\"level\":1}")}}}
-	if err := validateForwarded(m, messageLimits{entry: 1 << 20, message: 1 << 20}); !errors.Is(err, ErrInvalidMessage) {
+	m := &pluginv1.Message{
+		Batch: 1, OldestBatch: 1, BatchTerm: 1, Incarnation: 1, Entries: []storage.Entry{{Data: []byte("\xf2{\"level\":1}")}},
+	}
+	if err := validateBatch(m, messageLimits{entry: 1 << 20, message: 1 << 20}); !errors.Is(err, ErrInvalidMessage) {
 		t.Errorf("got %v, want %v", err, ErrInvalidMessage)
 	}
 }

@@ -10,14 +10,13 @@ import (
 
 // What a mailbox holds at most of messages, and of those that forward proposals.
 // What is beyond that is dropped and counted: raft sends its own messages again,
-// and the origins of proposals are told, as long as maxWaitingLost of them are
-// known. The bound on a node's own proposals is the admission of core/server,
-// which counts each until it is applied, rejected or withdrawn.
+// and batches of proposals are refused, or sent again if even that is too much. The
+// bound on a node's own proposals is the admission of core/server, which counts
+// each until it is applied, rejected or withdrawn.
 const (
 	maxWaitingMessages  = 8192
 	maxWaitingBytes     = 128 << 20
 	maxWaitingForwarded = 2 * windowBytes
-	maxWaitingLost      = 1 << 16
 )
 
 // mailbox collects what the raft goroutine has to take in. Any goroutine puts
@@ -33,14 +32,14 @@ type mailbox struct {
 type inputs struct {
 	messages     []*pb.Message
 	messageBytes int
-	forwarded    int     // bytes of those that forward proposals
+	batches      []heard // that peers have forwarded, and answers to batches
+	forwarded    int     // bytes of them
 	heard        []heard // what came with them and is not for raft
 	proposals    []Proposal
 	calls        []func(*Core) error
 	appended     uint64
 	applied      uint64
-	dropped      uint64      // messages, since the last take
-	lost         []RequestID // that were in them
+	dropped      uint64 // messages, since the last take
 }
 
 func newMailbox() *mailbox { return &mailbox{wake: make(chan struct{}, 1)} }
@@ -123,23 +122,35 @@ func (b *mailbox) withdraw(gone func(RequestID) bool) (ids []RequestID) {
 
 // add puts a message in if there is room.
 func (in *inputs) add(m *pb.Message, g gossip, size int) {
-	forwards := m.GetType() == pb.MsgProp && !m.GetReject()
-	full := len(in.messages) >= maxWaitingMessages || in.messageBytes+size > maxWaitingBytes
-	if full || forwards && in.forwarded > 0 && in.forwarded+size > maxWaitingForwarded {
-		in.dropped++
-		if forwards && len(in.lost) < maxWaitingLost {
-			in.lost = append(in.lost, requestsOf(m)...)
-		}
+	if m.GetType() == pb.MsgProp {
+		in.addBatch(heard{message: m, gossip: g}, size)
 		return
 	}
-	if forwards {
-		in.forwarded += size
+	if len(in.messages) >= maxWaitingMessages || in.messageBytes+size > maxWaitingBytes {
+		in.dropped++
+		return
 	}
 	in.messages = append(in.messages, m)
 	if gossips(m.GetType()) {
-		in.heard = append(in.heard, heard{m, g})
+		in.heard = append(in.heard, heard{message: m, gossip: g})
 	}
 	in.messageBytes += size
+}
+
+// addBatch puts in what a peer forwards, or its answer. A batch for which there is
+// no room is put in without its proposals, to be refused.
+func (in *inputs) addBatch(h heard, size int) {
+	if len(in.batches) >= maxWaitingMessages {
+		in.dropped++
+		return
+	}
+	if in.forwarded > 0 && in.forwarded+size > maxWaitingForwarded {
+		h.message.Entries, h.gossip.batch.full = nil, true
+		in.dropped++
+	} else {
+		in.forwarded += size
+	}
+	in.batches = append(in.batches, h)
 }
 
 // empty drops the contents but keeps the room for them.
@@ -147,5 +158,6 @@ func (in *inputs) empty() inputs {
 	clear(in.messages)
 	clear(in.calls)
 	clear(in.heard)
-	return inputs{messages: in.messages[:0], calls: in.calls[:0], heard: in.heard[:0]}
+	clear(in.batches)
+	return inputs{messages: in.messages[:0], calls: in.calls[:0], heard: in.heard[:0], batches: in.batches[:0]}
 }

@@ -32,6 +32,9 @@ type Ports interface {
 	Read(Read)
 	// Rejected tells that requests have no effect.
 	Rejected(ids []RequestID, err error)
+	// Unanswered tells that it is not known soon what became of requests: messages
+	// to the leader were lost, and nothing is heard of them.
+	Unanswered(ids []RequestID)
 	// StateChanged tells of a new leader, term, role or membership.
 	StateChanged(State)
 }
@@ -49,8 +52,8 @@ type Node struct {
 	state    atomic.Pointer[State]
 	lastTick atomic.Pointer[time.Time] // with its monotonic reading
 	drops    drops
+	refused  atomic.Uint64 // proposals of other members
 	refusals refusals
-	held     heldProposals
 	saidLost bool // the log has it; of the raft goroutine
 }
 
@@ -89,15 +92,9 @@ func (n *Node) Run(stop <-chan struct{}, ticks <-chan time.Time) error {
 		}
 		spare = in.empty()
 		if ticked {
-			for _, m := range n.held.tick(n.core.cfg.ElectionTicks) {
-				n.drop(requestsOf(m))
-			}
 			n.drops.tick(n)
 			n.core.refusing = n.refusals.tick(n.core.cfg.ElectionTicks)
 			n.tellResolved()
-		}
-		if err := n.stepHeld(); err != nil {
-			return err
 		}
 		// What completed above may have made room. What finds none waits for the
 		// next completion, and goes in together.
@@ -124,10 +121,8 @@ func (n *Node) flush() error {
 // returned.
 func (n *Node) takeIn(in *inputs, ticked bool) error {
 	if in.dropped > 0 {
-		n.drops.messages.Add(in.dropped)
-		n.drops.unsaid.messages += in.dropped
+		n.drops.add(in.dropped)
 	}
-	n.drop(in.lost)
 	if in.applied > 0 {
 		n.core.Applied(in.applied)
 	}
@@ -149,6 +144,11 @@ func (n *Node) takeIn(in *inputs, ticked bool) error {
 			return err
 		}
 	}
+	for _, h := range in.batches {
+		if err := n.stepped(h.message, n.core.StepForwarded(h)); err != nil {
+			return err
+		}
+	}
 	if ticked {
 		return n.core.Tick()
 	}
@@ -157,14 +157,13 @@ func (n *Node) takeIn(in *inputs, ticked bool) error {
 
 // stepMessage steps a peer's message; only ErrFailed is returned.
 func (n *Node) stepMessage(m *pb.Message) error {
-	err := n.core.Step(m)
+	return n.stepped(m, n.core.Step(m))
+}
+
+// stepped deals with what came of stepping a peer's message.
+func (n *Node) stepped(m *pb.Message, err error) error {
 	switch {
 	case err == nil, errors.Is(err, raft.ErrStepPeerNotFound):
-		return nil
-	case errors.Is(err, ErrDropped):
-		if !n.held.add(m) {
-			n.drop(requestsOf(m))
-		}
 		return nil
 	case errors.Is(err, ErrFailed):
 		return err
@@ -184,6 +183,7 @@ func (n *Node) stepMessage(m *pb.Message) error {
 // dispatch hands the output to the ports.
 func (n *Node) dispatch() {
 	out := n.core.Output()
+	n.refused.Store(n.core.refusedOthers)
 	for _, a := range out.Appends {
 		n.ports.Append(a)
 	}
@@ -202,8 +202,14 @@ func (n *Node) dispatch() {
 	if len(out.Refused) > 0 {
 		n.ports.Rejected(out.Refused, ErrChangePending)
 	}
-	if len(out.Dropped) > 0 {
-		n.ports.Rejected(out.Dropped, ErrDropped)
+	for _, r := range out.Rejected {
+		n.ports.Rejected(r.IDs, r.Err)
+	}
+	if len(out.Returned) > 0 {
+		n.returned(out.Returned)
+	}
+	if len(out.Unanswered) > 0 {
+		n.ports.Unanswered(out.Unanswered)
 	}
 	if out.StateChanged {
 		n.publish()

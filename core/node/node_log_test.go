@@ -1,13 +1,16 @@
 package node
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/internal/logsink"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -59,4 +62,29 @@ func TestALogThatIsNotReadDoesNotStopTheRaftGoroutine(t *testing.T) {
 		close(log.end)
 		sink.Close(time.Minute)
 	})
+}
+
+// follower is the first of three members, with nothing in its log but them.
+func follower(t *testing.T) *Node {
+	t.Helper()
+	var members []member.Member
+	for i := range 3 {
+		members = append(members, member.Member{ID: member.ID(i + 1), Name: fmt.Sprint(i), PeerURLs: []string{fmt.Sprint("http://", i)}})
+	}
+	core, err := NewCore(Config{
+		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Bootstrap: members,
+		State: storage.State{FirstIndex: 1, Terms: []storage.TermBoundary{{}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		out := core.Output()
+		for _, a := range out.Appends {
+			if err := core.AppendDone(a.Number); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return New(core, nil)
 }

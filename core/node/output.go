@@ -18,14 +18,27 @@ type Output struct {
 	// Refused are membership changes that raft would not take: another one
 	// was pending.
 	Refused []RequestID
-	// Dropped are proposals of this node that a member, to which they were
-	// forwarded, has dropped: they are in no log.
-	Dropped []RequestID
+	// Rejected are proposals of this node that the leader has refused, or that were
+	// lost with a leader: they are in no log and never will be.
+	Rejected []Rejection
+	// Returned are proposals of this node that the leader has refused for what
+	// passes. They may be handed in again.
+	Returned []Proposal
+	// Unanswered are proposals that were forwarded, and of which nothing was heard
+	// for an election timeout after something was lost on the way to the leader.
+	// They are sent again and again; what becomes of them may come out later.
+	Unanswered []RequestID
 	// SnapshotWanted tells that a new member can be caught up only by a
 	// snapshot newer than the newest: that one does not know it.
 	SnapshotWanted bool
 	// StateChanged tells that leader, term or role may have changed.
 	StateChanged bool
+}
+
+// Rejection is why proposals have no effect.
+type Rejection struct {
+	IDs []RequestID
+	Err error
 }
 
 // Append is one batch for the storage plugin. AppendDone(Number) follows when

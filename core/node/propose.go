@@ -3,6 +3,7 @@ package node
 import (
 	"cmp"
 	"errors"
+	"slices"
 	"time"
 
 	pb "go.etcd.io/raft/v3/raftpb"
@@ -30,6 +31,26 @@ func (n *Node) Propose(p Proposal) {
 	n.box.put(func(in *inputs) { in.proposals = append(in.proposals, p) })
 }
 
+// returned puts proposals that are in no log, though they were handed in, before
+// those that wait. Those whose time is up are rejected.
+func (n *Node) returned(proposals []Proposal) {
+	now := time.Now()
+	var late []RequestID
+	kept := slices.DeleteFunc(proposals, func(p Proposal) bool {
+		over := !p.Until.IsZero() && p.Until.Before(now)
+		if over {
+			late = append(late, p.ID)
+		}
+		return over
+	})
+	if len(late) > 0 {
+		n.ports.Rejected(late, ErrTooLate)
+	}
+	if len(kept) > 0 {
+		n.box.put(func(in *inputs) { in.proposals = append(kept, in.proposals...) })
+	}
+}
+
 // Withdraw takes back those of the queued proposals for which gone says so, and
 // returns their requests: raft has not seen them, and never will.
 func (n *Node) Withdraw(gone func(RequestID) bool) []RequestID { return n.box.withdraw(gone) }
@@ -51,7 +72,7 @@ func (n *Node) handIn(spare []Proposal) ([]Proposal, error) {
 
 // propose hands in proposals, as many at a time as a batch may hold: a message
 // that is larger would be taken by no member that it is forwarded to. Once some
-// are refused, so are those behind them. Only ErrFailed is returned.
+// are refused, so are those after them. Only ErrFailed is returned.
 func (n *Node) propose(proposals []Proposal) error {
 	for len(proposals) > 0 {
 		first := n.core.firstBatch(len(proposals), func(i int) int { return len(proposals[i].data) })
@@ -93,41 +114,27 @@ func (c *Core) firstBatch(n int, size func(int) int) int {
 // the log together, elsewhere they are forwarded to the leader. They should fit
 // a batch. ErrDropped, ErrNoSpace and ErrUnfit mean that none of them was taken.
 func (c *Core) Propose(proposals []Proposal) error {
-	data := make([][]byte, len(proposals))
-	for i := range proposals {
-		data[i] = proposals[i].data
-	}
 	return c.step(func() error {
 		if err := cmp.Or(c.checkSpace(), c.checkLeaderSpace(), c.checkFitness()); err != nil {
 			return err
 		}
+		if !c.leads() {
+			return c.forward(proposals)
+		}
+		data := make([][]byte, len(proposals))
+		for i := range proposals {
+			data[i] = proposals[i].data
+		}
 		if err := c.handIn(uint64(c.cfg.ID), proposalEntries(data)); err != nil {
 			return err
 		}
-		c.window.add(proposals)
+		c.window.add(c.term, proposals, nil)
 		return nil
 	})
 }
 
-// stepForwarded takes proposals that a peer has passed on, as many at a time as
-// a batch may hold, as propose does. What is dropped stays in m.
-func (c *Core) stepForwarded(m *pb.Message) error {
-	for len(m.GetEntries()) > 0 {
-		if c.checkSpace() != nil {
-			return ErrDropped
-		}
-		entries := m.GetEntries()
-		first := c.firstBatch(len(entries), func(i int) int { return len(entries[i].GetData()) })
-		if err := c.handIn(m.GetFrom(), entries[:first]); err != nil {
-			return err
-		}
-		m.Entries = entries[first:]
-	}
-	return nil
-}
-
-// handIn gives raft the entries of one message. ErrDropped means that none of
-// them was taken.
+// handIn gives raft the entries of one message, on the leader. ErrDropped means
+// that none of them was taken.
 func (c *Core) handIn(from uint64, entries []*pb.Entry) error {
 	size := payload(entries)
 	if c.leads() && !c.founded() || !c.fits(size) {

@@ -60,6 +60,9 @@ func (c *Core) emitApply(a Apply, last *pb.Entry) {
 	a.Last, a.Term, a.Registry = last.GetIndex(), last.GetTerm(), c.registry
 	c.putOut = a.Last
 	c.window.out(c.cfg.ID, a.Commands)
+	if gone := c.window.gone(a.Term); len(gone) > 0 {
+		c.out.Rejected = append(c.out.Rejected, Rejection{gone, ErrLeaderLost})
+	}
 	c.out.Applies = append(c.out.Applies, a)
 }
 

@@ -217,10 +217,10 @@ func TestChangeIsTakenWhenTheLeaderIsFull(t *testing.T) {
 	if !full {
 		t.Fatal("the leader is never full")
 	}
-	forwarded := &pb.Message{Entries: proposalEntries([][]byte{encodeCommand(changeID, make([]byte, 100))}), Term: new(uint64(0))}
-	forwarded.Type, forwarded.From, forwarded.To = pb.MsgProp.Enum(), new(uint64(2)), new(uint64(1))
-	if err := n.core.Step(forwarded); !errors.Is(err, ErrDropped) {
-		t.Errorf("a forwarded proposal: %v", err)
+	n.must(n.core.StepForwarded(forwarded(n.core, 2, 1, 100)))
+	n.settle()
+	if got := n.saidTo(2); len(got) != 1 || got[0].refusal != busy {
+		t.Errorf("a forwarded proposal is answered with %v", got)
 	}
 	n.must(n.core.ProposeChange(changeID, leaving(3)))
 	n.settle()

@@ -30,7 +30,6 @@ func (c *Core) send(m *pb.Message) {
 		c.news.sent(member.ID(m.GetTo()), m.GetCommit())
 	case pb.MsgProp:
 		class = pluginv1.MessageClass_CLASS_PROPOSAL
-		m.From = new(self) // passed on for another: the origin is in each entry
 	case pb.MsgReadIndex:
 		class = pluginv1.MessageClass_CLASS_PROPOSAL
 		if m.GetFrom() != self {

@@ -84,6 +84,7 @@ func (c *liedTo) lieBase(kind pb.MessageType, from, to member.ID) *pluginv1.Mess
 	case pb.MsgProp:
 		c.proposed++
 		m.Term = 0
+		m.Batch, m.OldestBatch, m.BatchTerm, m.Incarnation = uint64(c.proposed), uint64(c.proposed), n.core.term, 1
 		m.Entries = []pluginv1.Entry{{Data: encodeCommand(RequestID{Origin: from, Number: uint64(c.proposed)}, fmt.Append(nil, "p", c.proposed))}}
 	case pb.MsgSnap:
 		m.Snapshot.Metadata = storage.SnapshotMetadata{
@@ -336,7 +337,7 @@ func (c *liedTo) forges(n *simNode, m *pluginv1.Message) bool {
 // take steps a message, or offers the snapshot that it announces.
 func (c *liedTo) take(n *simNode, msg *pb.Message, m *pluginv1.Message) error {
 	if msg.GetType() != pb.MsgSnap {
-		return n.core.Step(msg)
+		return n.core.stepAny(msg, headerOf(m))
 	}
 	meta := m.Snapshot.Metadata
 	registry := n.registry()

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"testing/cryptotest"
 
-	pb "go.etcd.io/raft/v3/raftpb"
-
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -66,6 +64,7 @@ type sim struct {
 	leaders  map[place]member.ID
 	acked    map[string]bool
 	dropped  map[RequestID]bool // what its origin knows to be in no log
+	at       map[string]place   // where a proposal was applied
 	proposed int
 	lied     bool // a peer sent what no member sends: others may be refused for a while
 	trace    uint64
@@ -76,20 +75,22 @@ type simNode struct {
 	simHome
 	simSlow
 	unfitSim
-	s       *sim
-	id      member.ID
-	core    *Core
-	disk    simDisk
-	appends []Append
-	applies []simApply
-	applied []string // what the state machine has
-	index   uint64   // up to here
-	taken   *member.Registry
-	term    uint64
-	wanted  bool // a snapshot
+	incarnation uint64
+	s           *sim
+	id          member.ID
+	core        *Core
+	disk        simDisk
+	appends     []Append
+	applies     []simApply
+	applied     []string // what the state machine has
+	index       uint64   // up to here
+	taken       *member.Registry
+	term        uint64
+	wanted      bool // a snapshot
 
 	bootstrap []member.Member
 	reads     map[string]uint64 // by context: what was acknowledged when it was asked
+	waiting   []Proposal        // that are in no log and may be handed in again
 }
 
 // simApply is work for the state machine: committed entries, or a snapshot to
@@ -104,7 +105,7 @@ type simApply struct {
 type simMessage struct {
 	from, to member.ID
 	payload  []byte
-	once     bool // a forwarded proposal: twice on the wire is twice in the log
+	batch    bool // of proposals, or an answer to batches
 	snapshot *simSnapshot
 }
 
@@ -148,13 +149,13 @@ func newSim(t *testing.T, seed uint64) *sim {
 	cryptotest.SetGlobalRandom(t, seed)
 	return &sim{
 		t: t, rnd: rand.New(rand.NewSource(int64(seed))), cut: -1, memberSim: newMemberSim(),
-		log: map[place]string{}, leaders: map[place]member.ID{}, acked: map[string]bool{}, dropped: map[RequestID]bool{},
+		log: map[place]string{}, leaders: map[place]member.ID{}, acked: map[string]bool{}, dropped: map[RequestID]bool{}, at: map[string]place{},
 	}
 }
 
 // add starts a node with an empty disk.
 func (s *sim) add(id member.ID, bootstrap []member.Member) {
-	n := &simNode{s: s, id: id, bootstrap: bootstrap}
+	n := &simNode{s: s, id: id, bootstrap: bootstrap, incarnation: 1}
 	n.emptyHome()
 	s.nodes = append(s.nodes, n)
 	n.boot()
@@ -164,6 +165,9 @@ func (s *sim) add(id member.ID, bootstrap []member.Member) {
 func (n *simNode) boot() {
 	n.openHome()
 	n.reads = map[string]uint64{}
+	n.s.drop(requestIDs(n.waiting))
+	n.waiting = nil
+	n.incarnation++
 	d := &n.disk
 	st := storage.State{HardState: d.hs, FirstIndex: d.first, LastIndex: d.first - 1 + uint64(len(d.entries))}
 	entries := d.entries
@@ -187,6 +191,7 @@ func (n *simNode) boot() {
 	st.StoreID = n.store
 	cfg := Config{
 		ID: n.id, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: limits, MaxTailBytes: 200, MaxUncommittedBytes: 3000, Level: 1,
+		MaxPending: 20, Incarnation: n.incarnation,
 		Bootstrap: n.bootstrap, State: st, Entries: slices.Clone(entries), Registry: registry,
 	}
 	n.replay(&cfg)
@@ -255,13 +260,29 @@ func (s *sim) step() {
 
 func (n *simNode) propose() {
 	s := n.s
-	s.proposed++
-	id := RequestID{Origin: n.id, Number: uint64(s.proposed)}
-	err := n.core.Propose([]Proposal{NewProposal(id, fmt.Appendf(nil, "p%d", s.proposed))})
+	list := n.waiting
+	n.waiting = nil
+	for range 1 + s.rnd.Intn(3) {
+		s.proposed++
+		id := RequestID{Origin: n.id, Number: uint64(s.proposed)}
+		list = append(list, NewProposal(id, fmt.Appendf(nil, "p%d", s.proposed)))
+	}
+	n.handIn(list)
+}
+
+func (n *simNode) handIn(list []Proposal) {
+	err := n.core.Propose(list)
 	if errors.Is(err, ErrDropped) {
-		s.dropped[id] = true
+		n.s.drop(requestIDs(list))
 	}
 	n.check(err)
+}
+
+// drop notes what is in no log and was given up.
+func (s *sim) drop(ids []RequestID) {
+	for _, id := range ids {
+		s.dropped[id] = true
+	}
 }
 
 // check fails on anything but a refusal.
@@ -286,7 +307,7 @@ func (n *simNode) collect() {
 		n.applies = append(n.applies, w)
 	}
 	for _, m := range out.Messages {
-		s.wire = append(s.wire, simMessage{from: n.id, to: member.ID(m.To), payload: m.Payload, once: m.Class == pluginv1.MessageClass_CLASS_PROPOSAL})
+		s.wire = append(s.wire, simMessage{from: n.id, to: member.ID(m.To), payload: m.Payload, batch: m.Class == pluginv1.MessageClass_CLASS_PROPOSAL})
 	}
 	for _, m := range out.Snapshots {
 		if n.disk.snapshot == nil || n.disk.snapshot.meta.Index != m.Index {
@@ -303,9 +324,10 @@ func (n *simNode) collect() {
 		}
 		n.core.Fetched(slices.Clone(entries))
 	}
-	for _, id := range out.Dropped {
-		s.dropped[id] = true
+	for _, r := range out.Rejected {
+		s.drop(r.IDs)
 	}
+	n.waiting = append(n.waiting, out.Returned...)
 	n.lean()
 	n.answered(out.Reads)
 	for _, id := range out.Refused {
@@ -331,7 +353,11 @@ func (s *sim) deliver() {
 	}
 	i := s.rnd.Intn(min(len(s.wire), 8)) // mostly in order
 	m := s.wire[i]
-	if m.snapshot != nil || m.once || s.rnd.Intn(40) > 0 { // else it comes again
+	again := 40
+	if m.batch {
+		again = 5
+	}
+	if m.snapshot != nil || s.rnd.Intn(again) > 0 { // else it comes again
 		s.wire = slices.Delete(s.wire, i, i+1)
 	}
 	from, to := s.nodes[m.from-1], s.nodes[m.to-1]
@@ -340,6 +366,9 @@ func (s *sim) deliver() {
 		ok := !lost && to.receive(m)
 		from.check(from.core.SnapshotStatus(m.to, ok))
 		return
+	}
+	if lost && m.batch && s.rnd.Intn(2) == 0 {
+		return // swallowed
 	}
 	if lost {
 		from.check(from.core.Unreachable(m.to))
@@ -355,10 +384,7 @@ func (s *sim) deliver() {
 	if gossips(msg.GetType()) {
 		to.core.hear(heard{msg, s.lie(msg, g)})
 	}
-	err = to.core.Step(msg)
-	if errors.Is(err, ErrDropped) && msg.GetType() == pb.MsgProp { // what Node holds in vain
-		to.core.tellDropped(requestsOf(msg))
-	}
+	err = to.core.stepAny(msg, g)
 	if !s.lied && errors.Is(err, ErrInvalidMessage) && to.core.accused() == nil || errors.Is(err, ErrLostData) && !to.lostData {
 		s.t.Fatalf("a message of %s was refused by %s: %v", m.from, m.to, err)
 	}
@@ -388,6 +414,7 @@ func (n *simNode) finishApply() {
 		if snap.meta.Index > n.index {
 			n.applied, n.index, n.taken, n.term = slices.Clone(snap.applied), snap.meta.Index, snap.registry, snap.meta.Term
 		}
+		n.core.Applied(n.index)
 		return
 	}
 	if a.inLog && !n.reread(&a) {
@@ -405,6 +432,10 @@ func (n *simNode) finishApply() {
 			n.s.t.Fatalf("node %s applies %q at %d, another applied %q", n.id, c.Data, c.Index, old)
 		}
 		n.s.log[at] = string(c.Data)
+		if first, ok := n.s.at[string(c.Data)]; ok && first.number == at.number && first != at {
+			n.s.t.Fatalf("%q is in the log at %d and at %d", c.Data, first.at, c.Index)
+		}
+		n.s.at[string(c.Data)] = at
 		if c.Index > n.index {
 			n.applied = append(n.applied, string(c.Data))
 		}
@@ -415,6 +446,7 @@ func (n *simNode) finishApply() {
 	}
 	n.s.applied(a.Apply)
 	n.index, n.taken, n.term = max(n.index, a.Last), a.Registry, a.Term
+	n.core.Applied(n.index)
 	n.s.note(n.id, a.Last)
 }
 
@@ -432,6 +464,11 @@ func (s *sim) settle() {
 func (n *simNode) work() {
 	n.finishAppend(3)
 	n.finishApply()
+	if len(n.waiting) > 0 && n.core.Room() > 0 {
+		list := n.waiting
+		n.waiting = nil
+		n.handIn(list)
+	}
 	if n.wanted {
 		n.wanted = false
 		n.snapshot()
@@ -464,6 +501,18 @@ func (s *sim) until(what string, condition func() bool) {
 	s.t.Fatalf("the faults have ended, and this waits in vain for %s", what)
 }
 
+// idle tells whether nothing of its own, or of others, takes up room at a node: each
+// proposal has given its back, once.
+func (n *simNode) idle() bool {
+	w, t := &n.core.window, &n.core.takings
+	for _, taking := range t.of {
+		if n.core.leads() && taking.load != (load{}) {
+			return false
+		}
+	}
+	return w.opened() == 0 && w.bytes == 0 && len(n.waiting) == 0 && (!n.core.leads() || t.all == load{})
+}
+
 // agreed tells whether all members have applied the same, with every
 // acknowledged proposal once.
 func (s *sim) agreed() bool {
@@ -473,6 +522,11 @@ func (s *sim) agreed() bool {
 			continue // removed, never added, or refused by all others
 		}
 		if n.index != want.index || !slices.Equal(n.applied, want.applied) {
+			return false
+		}
+	}
+	for _, n := range s.nodes {
+		if _, in := want.core.Registry().Member(n.id); in && !n.lostData && !n.idle() {
 			return false
 		}
 	}

@@ -28,17 +28,17 @@ func TestLeaderShortOfSpaceTakesNoProposals(t *testing.T) {
 	if err := l.core.Propose(someProposal()); !errors.Is(err, ErrNoSpace) || !strings.Contains(err.Error(), short.Detail) {
 		t.Errorf("a proposal = %v, want %v with the detail", err, ErrNoSpace)
 	}
-	if err := l.core.Step(forwarded(2, 10)); !errors.Is(err, ErrDropped) {
-		t.Errorf("a forwarded proposal = %v, want %v", err, ErrDropped)
+	l.must(l.core.StepForwarded(forwarded(l.core, 2, 1, 10)))
+	if got := l.saidTo(2); len(got) != 1 || got[0] != (said{batchAnswer{1, 0}, noSpace}) {
+		t.Errorf("a forwarded proposal is answered with %v", got)
 	}
-	l.settle()
 	if got := l.core.lastIndex(); got != last {
 		t.Fatalf("the log grew from %d to %d", last, got)
 	}
 	l.must(l.core.ProposeChange(RequestID{Origin: 1, Number: 2}, member.Change{Op: member.Remove, Member: member.Member{ID: 3}}))
 	l.core.SetFitness(Fitness{})
 	l.must(l.core.Propose(someProposal()))
-	l.must(l.core.Step(forwarded(2, 10)))
+	l.must(l.core.StepForwarded(forwarded(l.core, 2, 2, 10)))
 	l.settle()
 	if got := l.core.lastIndex(); got != last+3 {
 		t.Errorf("the log ends at %d, want %d: a change and two proposals", got, last+3)
@@ -69,33 +69,5 @@ func TestFollowerShortOfSpaceFollows(t *testing.T) {
 	})
 	if l.core.saved.Vote != 3 {
 		t.Error("it does not vote")
-	}
-}
-
-// What members forward to a leader that is short of space waits, and goes to
-// the member that takes over.
-func TestForwardedProposalWaitsForALeaderWithSpace(t *testing.T) {
-	l := newTrio(t)
-	l.elect()
-	l.core.SetFitness(Fitness{Condition: ShortOfSpace, Space: short})
-	n := New(l.core, statePorts{})
-	l.must(n.stepMessage(forwarded(2, 100)))
-	l.must(n.stepHeld())
-	l.settle()
-	if len(n.held.messages) != 1 {
-		t.Fatalf("%d messages are held, want one", len(n.held.messages))
-	}
-	l.out.Messages = nil
-	l.from(3, pb.MsgHeartbeat, &pb.Message{Term: new(l.term + 1), Commit: new(uint64(0))})
-	l.must(n.stepHeld())
-	l.settle()
-	var to []uint64
-	for _, m := range l.out.Messages {
-		if m.Class == pluginv1.MessageClass_CLASS_PROPOSAL {
-			to = append(to, m.To)
-		}
-	}
-	if len(to) != 1 || to[0] != 3 || len(n.held.messages) != 0 {
-		t.Errorf("passed on to %v, %d held, want it at the new leader 3", to, len(n.held.messages))
 	}
 }

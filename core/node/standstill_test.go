@@ -18,7 +18,7 @@ func TestALeaderThatCommitsNothingLetsItsOwnWait(t *testing.T) {
 		n.Propose(p)
 	}
 	before := l.core.lastIndex()
-	for tick := range 10 * windowTurn * l.core.cfg.ElectionTicks {
+	for tick := range 30 * l.core.cfg.ElectionTicks {
 		_, err := n.handIn(nil)
 		l.must(err)
 		l.settle()

@@ -91,3 +91,7 @@ func (n *Node) LastTick() time.Time { return *n.lastTick.Load() }
 
 // Refused counts messages of peers that failed validation.
 func (n *Node) Refused() uint64 { return n.refusals.count.Load() }
+
+// RefusedProposals counts proposals that other members have forwarded here, and that
+// this node has refused.
+func (n *Node) RefusedProposals() uint64 { return n.refused.Load() }

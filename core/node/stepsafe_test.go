@@ -96,7 +96,7 @@ func (l *liar) step(payload []byte) bool {
 }
 
 func (l *liar) deliver(payload []byte) bool {
-	m, err := decode(payload, l.core.limits)
+	m, g, err := decodeAll(payload, l.core.limits)
 	if err != nil {
 		return false
 	}
@@ -112,7 +112,7 @@ func (l *liar) deliver(payload []byte) bool {
 		}
 		err = l.core.SnapshotReceived(m, registry)
 	} else {
-		err = l.core.Step(m)
+		err = l.core.stepAny(m, g)
 	}
 	l.check(err)
 	return !errors.Is(err, ErrInvalidMessage)
@@ -211,6 +211,14 @@ func (l *liar) anyTerm(term uint64) uint64 {
 }
 
 func (l *liar) contents(m *pluginv1.Message, kind pb.MessageType, term uint64) {
+	if kind == pb.MsgProp {
+		m.Batch, m.BatchTerm, m.Incarnation = l.pick(1, 2, 3), l.pick(term), l.pick(1, 2)
+		if m.OldestBatch = l.pick(1, m.Batch); l.rnd.Intn(2) == 0 {
+			m.Batch, m.OldestBatch, m.Refusal = 0, 0, uint32(l.rnd.Intn(6))
+			m.Context = encodeAnswers([]batchAnswer{{l.pick(1, 2), l.pick(0, 5)}})
+			return
+		}
+	}
 	switch {
 	case kind == pb.MsgApp || kind == pb.MsgProp || l.rnd.Intn(50) == 0:
 		for i := range l.rnd.Intn(4) {

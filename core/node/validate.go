@@ -66,10 +66,7 @@ func validate(m *pluginv1.Message, limits messageLimits) error {
 	case pb.MsgApp:
 		return validateAppend(m, limits)
 	case pb.MsgProp:
-		if m.Reject {
-			return validateDropped(m)
-		}
-		return validateForwarded(m, limits)
+		return validateBatch(m, limits)
 	case pb.MsgSnap:
 		if m.Snapshot.Metadata.Term > m.Term || m.Snapshot.Metadata.Index > maxIndex {
 			return invalid("snapshot at (%d, %d) in term %d", m.Snapshot.Metadata.Index, m.Snapshot.Metadata.Term, m.Term)
@@ -108,27 +105,6 @@ func validateAppend(m *pluginv1.Message, limits messageLimits) error {
 		term = e.Term
 		if err := validateData(e); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// validateForwarded checks proposals that a follower passes on. Membership
-// changes are proposed by the leader itself, so none is among them.
-func validateForwarded(m *pluginv1.Message, limits messageLimits) error {
-	if len(m.Entries) == 0 {
-		return invalid("empty proposal")
-	}
-	for i := range m.Entries {
-		e := &m.Entries[i]
-		if e.Type != pluginv1.EntryType_ENTRY_NORMAL || e.Term != 0 || e.Index != 0 {
-			return invalid("forwarded proposal of type %d at (%d, %d)", e.Type, e.Term, e.Index)
-		}
-		if len(e.Data) > limits.entry {
-			return invalid("forwarded proposal of %d bytes, limit %d", len(e.Data), limits.entry)
-		}
-		if _, _, err := decodeCommand(e.Data); err != nil {
-			return invalid("forwarded proposal: %v", err)
 		}
 	}
 	return nil

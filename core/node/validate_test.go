@@ -25,6 +25,26 @@ func TestInvalidMessagesAreRefused(t *testing.T) {
 		edit(&m)
 		return m
 	}
+	forwards := func(edit func(*pluginv1.Message)) pluginv1.Message {
+		return msg(pb.MsgProp, func(m *pluginv1.Message) {
+			m.Term, m.Entries = 0, []pluginv1.Entry{{Data: ok}}
+			m.Batch, m.OldestBatch, m.BatchTerm, m.Incarnation = 2, 1, 5, 1
+			edit(m)
+		})
+	}
+	answers := func(edit func(*pluginv1.Message)) pluginv1.Message {
+		return msg(pb.MsgProp, func(m *pluginv1.Message) {
+			m.Term, m.BatchTerm, m.Incarnation, m.Context = 0, 5, 1, encodeAnswers([]batchAnswer{{1, 2}})
+			edit(m)
+		})
+	}
+	for name, m := range map[string]pluginv1.Message{
+		"a batch": forwards(func(*pluginv1.Message) {}), "an answer": answers(func(*pluginv1.Message) {}),
+	} {
+		if err := validate(&m, messageLimits{entry: 1000, message: 1 << 20}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 	entry := func(term, index uint64, data []byte) pluginv1.Entry {
 		return pluginv1.Entry{Term: term, Index: index, Data: data}
 	}
@@ -50,7 +70,22 @@ func TestInvalidMessagesAreRefused(t *testing.T) {
 		}),
 		"joint change":            msg(pb.MsgApp, func(m *pluginv1.Message) { m.Entries = []pluginv1.Entry{{Term: 5, Index: 1, Type: 2}} }),
 		"empty proposal":          msg(pb.MsgProp, func(m *pluginv1.Message) { m.Term = 0 }),
-		"forwarded change":        msg(pb.MsgProp, func(m *pluginv1.Message) { m.Term = 0; m.Entries = []pluginv1.Entry{{Type: 1, Data: change}} }),
+		"forwarded change":        forwards(func(m *pluginv1.Message) { m.Entries = []pluginv1.Entry{{Type: 1, Data: change}} }),
+		"foreign origin":          forwards(func(m *pluginv1.Message) { m.Entries[0].Data = encodeCommand(RequestID{Origin: 3, Number: 1}, nil) }),
+		"batch without number":    forwards(func(m *pluginv1.Message) { m.Batch = 0 }),
+		"batch of no incarnation": forwards(func(m *pluginv1.Message) { m.Incarnation = 0 }),
+		"batch for no term":       forwards(func(m *pluginv1.Message) { m.BatchTerm = 0 }),
+		"batch for a far term":    forwards(func(m *pluginv1.Message) { m.BatchTerm = maxTerm + 1 }),
+		"batch before its oldest": forwards(func(m *pluginv1.Message) { m.OldestBatch = m.Batch + 1 }),
+		"batch far ahead":         forwards(func(m *pluginv1.Message) { m.Batch = m.OldestBatch + maxBatches }),
+		"batch with an answer":    forwards(func(m *pluginv1.Message) { m.Context = encodeAnswers([]batchAnswer{{1, 2}}) }),
+		"answer to nothing":       answers(func(m *pluginv1.Message) { m.Context = nil }),
+		"answer cut off":          answers(func(m *pluginv1.Message) { m.Context = m.Context[:answerSize-1] }),
+		"answer to batch 0":       answers(func(m *pluginv1.Message) { m.Context = encodeAnswers([]batchAnswer{{0, 2}}) }),
+		"answer without a reason": answers(func(m *pluginv1.Message) { m.Context = encodeAnswers([]batchAnswer{{1, 0}}) }),
+		"refused and appended":    answers(func(m *pluginv1.Message) { m.Refusal = uint32(busy) }),
+		"answer far ahead":        answers(func(m *pluginv1.Message) { m.Context = encodeAnswers([]batchAnswer{{1, maxIndex + 1}}) }),
+		"answer that is long":     answers(func(m *pluginv1.Message) { m.Context = encodeAnswers(make([]batchAnswer, maxBatches+1)) }),
 		"snapshot at zero":        msg(pb.MsgSnap, func(*pluginv1.Message) {}),
 		"snapshot without voters": msg(pb.MsgSnap, func(m *pluginv1.Message) { m.Snapshot.Metadata = storage.SnapshotMetadata{Index: 1, Term: 1} }),
 		"voter and learner": msg(pb.MsgSnap, func(m *pluginv1.Message) {

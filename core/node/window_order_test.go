@@ -12,23 +12,15 @@ func TestTheWindowCountsInAnyOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var w window
 		open := map[uint64]uint64{} // sizes by number
-		turns := map[uint64]int{}
-		next, turn := uint64(0), 0
-		forget := func(before int) {
-			for number, at := range turns {
-				if at < before {
-					delete(open, number)
-					delete(turns, number)
-				}
-			}
-		}
+		terms := map[uint64]uint64{}
+		next, term := uint64(0), uint64(1)
 		t.Repeat(map[string]func(*rapid.T){
 			"add": func(t *rapid.T) {
 				for range rapid.IntRange(1, 5).Draw(t, "proposals") {
 					next++
 					p := Proposal{ID: RequestID{Number: next}, data: make([]byte, rapid.IntRange(0, 9).Draw(t, "bytes"))}
-					w.add([]Proposal{p})
-					open[next], turns[next] = p.size(), turn
+					w.add(term, []Proposal{p}, nil)
+					open[next], terms[next] = p.size(), term
 				}
 			},
 			"take": func(t *rapid.T) {
@@ -39,18 +31,23 @@ func TestTheWindowCountsInAnyOrder(t *testing.T) {
 					t.Fatalf("request %d: taken %t with %d bytes, want %t with %d", number, ok, p.size, there, size)
 				}
 				delete(open, number)
-				delete(turns, number)
+				delete(terms, number)
 			},
-			"turn": func(*rapid.T) {
-				w.ticks = windowTurn
-				w.tick(1, false)
-				forget(turn)
-				turn++
-			},
-			"reset": func(*rapid.T) {
-				w.reset()
-				forget(turn + 1)
-				turn = 0
+			"term": func(*rapid.T) { term++ },
+			"gone": func(t *rapid.T) {
+				before := rapid.Uint64Range(1, term+1).Draw(t, "term")
+				for _, id := range w.gone(before) {
+					if at, there := terms[id.Number]; !there || at >= before {
+						t.Fatalf("request %d of term %d is gone before %d", id.Number, at, before)
+					}
+					delete(open, id.Number)
+					delete(terms, id.Number)
+				}
+				for number, at := range terms {
+					if at < before {
+						t.Fatalf("request %d of term %d stays after %d", number, at, before)
+					}
+				}
 			},
 			"": func(t *rapid.T) {
 				var want uint64
@@ -60,7 +57,7 @@ func TestTheWindowCountsInAnyOrder(t *testing.T) {
 				if w.bytes != want {
 					t.Fatalf("%d bytes are under way, want %d", w.bytes, want)
 				}
-				if held := len(w.open) + len(w.strays); held != len(open) {
+				if held := w.opened(); held != len(open) {
 					t.Fatalf("%d requests are held, want %d", held, len(open))
 				}
 			},

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"encoding/binary"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -61,14 +60,14 @@ func TestAFollowerForwardsWhatTheLeaderBears(t *testing.T) {
 	if got := l.forwards(n); got != 0 {
 		t.Errorf("%d more are forwarded though nothing was heard of the first ones", got)
 	}
-	l.must(l.core.Step(&pb.Message{
-		Type: pb.MsgProp.Enum(), From: new(uint64(2)), To: new(uint64(1)), Reject: new(true),
-		Context: binary.BigEndian.AppendUint64(nil, 1),
-	}))
-	if got := l.forwards(n); got != 1 {
-		t.Errorf("%d are forwarded after the leader has dropped one", got)
+	l.must(l.core.StepForwarded(answerOf(l.core, 2, tooMany, batchAnswer{1, 0})))
+	got := l.forwards(n)
+	refused := len(l.out.Rejected[0].IDs)
+	if got != refused {
+		t.Errorf("%d are forwarded after the leader has refused %d", got, refused)
 	}
-	entries := proposalEntries([][]byte{manyProposals(2, size)[1].data, manyProposals(3, size)[2].data})
+	both := manyProposals(refused+2, size)[refused:]
+	entries := proposalEntries([][]byte{both[0].data, both[1].data})
 	for i, e := range entries {
 		e.Term, e.Index = new(uint64(2)), new(l.core.lastIndex()+1+uint64(i))
 	}
@@ -83,34 +82,8 @@ func TestAFollowerForwardsWhatTheLeaderBears(t *testing.T) {
 	if got := l.forwards(n); got != 2 {
 		t.Errorf("%d are forwarded after two were applied", got)
 	}
-	if left := len(n.Withdraw(func(RequestID) bool { return true })); left != 3*share-3 {
-		t.Errorf("%d wait, want %d", left, 3*share-3)
-	}
-}
-
-// What was lost on its way does not take room for ever: an election after a loss
-// that was reported, a few elections otherwise, and not beyond a leader's reign.
-func TestWhatIsLostGivesItsRoomBack(t *testing.T) {
-	for name, end := range map[string]func(l *trio){
-		"reported": func(l *trio) {
-			l.must(l.core.Unreachable(2))
-			l.led(l.core.cfg.ElectionTicks)
-		},
-		"nothing heard": func(l *trio) { l.led(2 * windowTurn * l.core.cfg.ElectionTicks) },
-		"another leader": func(l *trio) {
-			l.from(3, pb.MsgHeartbeat, &pb.Message{Term: new(uint64(3)), Commit: new(uint64(0))})
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			l, n := windowed(t, 40, 1<<20)
-			if got := l.forwards(n); got != 8 {
-				t.Fatalf("%d are forwarded, want 8", got)
-			}
-			end(l)
-			if got := l.forwards(n); got != 8 || l.core.window.bytes < 8<<20 {
-				t.Errorf("%d are forwarded then, %d bytes are on their way; want 8 more", got, l.core.window.bytes)
-			}
-		})
+	if left := len(n.Withdraw(func(RequestID) bool { return true })); left != 3*share-refused-2 {
+		t.Errorf("%d wait, want %d", left, 3*share-refused-2)
 	}
 }
 
@@ -129,7 +102,7 @@ func TestALeadersOwnProposalsWait(t *testing.T) {
 	if got := l.core.lastIndex() - before; got != windowBytes>>20 {
 		t.Errorf("%d of 40 MiB are in the log, want %d", got, windowBytes>>20)
 	}
-	l.must(n.stepMessage(forwarded(2, 1<<20)))
+	l.must(l.core.StepForwarded(forwarded(l.core, 2, 1, 1<<20)))
 	if got := l.core.lastIndex() - before; got != windowBytes>>20+1 {
 		t.Errorf("%d MiB are in the log after another member has forwarded one", got)
 	}
@@ -156,7 +129,7 @@ func TestWhatWouldComeTooLateGivesWay(t *testing.T) {
 		if got := l.forwards(n); got != 7 || len(ports.ids) > 0 {
 			t.Fatalf("%d of 7 are forwarded and %d rejected, there is room for all", got, len(ports.ids))
 		}
-		l.core.window.reset()
+		l.core.window, l.core.forwarding = window{latency: l.core.window.latency}, forwarding{}
 		propose(40)
 		if got := l.forwards(n); got != 8 || len(ports.ids) != 8 {
 			t.Errorf("%d are forwarded and %d rejected, want 8 of each", got, len(ports.ids))
@@ -176,10 +149,10 @@ func TestTheWindowKnowsTheLatency(t *testing.T) {
 		var w window
 		for number := range uint64(100) {
 			id := RequestID{Origin: 1, Number: number}
-			w.add([]Proposal{NewProposal(id, nil)})
+			w.add(1, []Proposal{NewProposal(id, nil)}, nil)
 			time.Sleep(50 * time.Millisecond)
 			w.out(1, []Command{{ID: id, Index: number + 1}, {ID: RequestID{Origin: 2, Number: number}, Index: number + 2}})
-			if w.reset(); w.bytes == 0 {
+			if w.gone(2); w.bytes == 0 {
 				t.Fatal("a committed proposal is forgotten")
 			}
 			w.applied(number + 1)
@@ -188,28 +161,4 @@ func TestTheWindowKnowsTheLatency(t *testing.T) {
 			t.Errorf("the latency is %v, %d bytes are on their way", d, w.bytes)
 		}
 	})
-}
-
-// Proposals of peers that find the mailbox full are named, so that their origins
-// can be told.
-func TestTheOriginIsToldWhatFoundTheMailboxFull(t *testing.T) {
-	n := follower(t)
-	const size = maxWaitingForwarded / 4
-	n.box.put(func(in *inputs) {
-		for range 6 {
-			in.add(forwarded(2, 100), gossip{}, size)
-		}
-		in.add(&pb.Message{Type: pb.MsgApp.Enum()}, gossip{}, size) // has room of its own
-	})
-	in := n.box.take(inputs{})
-	if len(in.messages) != 5 || in.dropped != 2 || len(in.lost) != 2 {
-		t.Fatalf("%d messages wait, %d were dropped with %d proposals; want 5, 2 and 2", len(in.messages), in.dropped, len(in.lost))
-	}
-	in.messages = nil
-	if err := n.takeIn(&in, false); err != nil {
-		t.Fatal(err)
-	}
-	if got := toldDropped(t, n, 2); len(got) != 2 || n.DroppedProposals() != 2 || n.Dropped() != 2 {
-		t.Errorf("member 2 is told of %d drops, %d are counted, and %d messages; want two of each", len(got), n.DroppedProposals(), n.Dropped())
-	}
 }

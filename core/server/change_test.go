@@ -29,6 +29,7 @@ func (d heldDisk) Append(a node.Append) {
 func (d heldDisk) Apply(a node.Apply)                          { d.w.s.Apply(a) }
 func (d heldDisk) Read(r node.Read)                            { d.w.s.Read(r) }
 func (d heldDisk) Rejected(ids []node.RequestID, reason error) { d.w.s.Rejected(ids, reason) }
+func (d heldDisk) Unanswered(ids []node.RequestID)             { d.w.s.Unanswered(ids) }
 func (d heldDisk) StateChanged(st node.State)                  { d.w.s.StateChanged(st) }
 func (heldDisk) Send([]transport.Envelope)                     {}
 func (heldDisk) SendSnapshot(node.SnapshotSend)                {}

@@ -47,6 +47,9 @@ type Error struct {
 	Err error
 	// Detail adds numbers and names; may be empty.
 	Detail string
+	// NotApplied: it is known that the request has no effect, though Err does not say
+	// so.
+	NotApplied bool
 	// Leader and LeaderAddress are a hint; zero if unknown.
 	Leader        NodeID
 	LeaderAddress string

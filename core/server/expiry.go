@@ -110,6 +110,32 @@ func (s *Server) expire(now time.Time) {
 	}
 }
 
+// unanswered answers clients whose requests were lost on the way to the leader, as
+// far as is known. The requests are sent again, so they keep their places until
+// their time is up.
+func (s *Server) unanswered(ids []node.RequestID) {
+	type ended struct {
+		done  func(Result, error)
+		start time.Time
+	}
+	var list []ended
+	s.mu.Lock()
+	for _, id := range ids {
+		if w := s.waiters[id.Number]; w != nil && w.done != nil {
+			list = append(list, ended{w.done, w.start})
+			w.done = nil
+			s.answered++
+		}
+	}
+	s.mu.Unlock()
+	now := time.Now()
+	s.metrics.proposals.WithLabelValues("unknown").Add(float64(len(list)))
+	for _, e := range list {
+		detail := fmt.Sprintf("after %v", now.Sub(e.start).Round(time.Millisecond))
+		e.done(Result{}, s.hint(&Error{Err: ErrConnectionLost, Detail: detail}))
+	}
+}
+
 // late returns the node and the requests whose deadline is before now.
 func (s *Server) late(now time.Time) (*node.Node, map[uint64]*waiter) {
 	s.mu.Lock()

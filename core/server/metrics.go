@@ -109,7 +109,7 @@ func (s *Server) gauges() []prometheus.Collector {
 			Namespace: namespace, Name: "proposals_pending", Help: "Proposals that were admitted and whose outcome is not known yet.",
 		}, func() float64 { return float64(s.admitted()) }),
 		s.nodeCounter("peer_messages_dropped_total", "Messages of peers that were dropped because the raft goroutine was behind.", (*node.Node).Dropped),
-		s.nodeCounter("forwarded_proposals_dropped_total", "Proposals that peers have forwarded here and that no leader took.", (*node.Node).DroppedProposals),
+		s.nodeCounter("forwarded_proposals_refused_total", "Proposals that other members have forwarded here, and that this member has refused.", (*node.Node).RefusedProposals),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Namespace: namespace, Name: "log_dropped_total", Help: "Log lines that were dropped because the log was not read.",
 		}, func() float64 { return float64(s.log().Dropped()) }),

@@ -143,6 +143,27 @@ func TestA1TimeoutsNameTheirReason(t *testing.T) {
 	}
 }
 
+// A client whose request was lost on the way to the leader is told so at once. The
+// request keeps its place: it is sent again, and its outcome may come.
+func TestALostConnectionIsToldAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		id, outcome := w.propose("x")
+		w.s.Unanswered([]node.RequestID{id, id, {Origin: 1, Number: id.Number + 9}})
+		if got := <-outcome; !errors.Is(got.err, ErrConnectionLost) {
+			t.Fatalf("it ends with %v, want %v", got.err, ErrConnectionLost)
+		}
+		if w.s.Pending() != 0 || w.s.admitted() != 1 {
+			t.Errorf("%d wait for an answer and %d have a place, want 0 and 1", w.s.Pending(), w.s.admitted())
+		}
+		w.commitAs(id, "x")
+		synctest.Wait()
+		if w.s.admitted() != 0 || len(outcome) != 0 {
+			t.Errorf("after its outcome %d have a place, and %d more answers came", w.s.admitted(), len(outcome))
+		}
+	})
+}
+
 func TestRejections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
@@ -150,6 +171,8 @@ func TestRejections(t *testing.T) {
 			node.ErrDropped:       ErrNoLeader, // the node knows none
 			node.ErrChangePending: ErrChangePending,
 			node.ErrNoSpace:       ErrNoSpace,
+			node.ErrTooMany:       ErrTooManyRequests,
+			node.ErrLeaderLost:    ErrLeaderLost,
 		} {
 			id, outcome := w.propose("x")
 			other := id

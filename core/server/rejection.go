@@ -8,8 +8,8 @@ import (
 	"github.com/pontoon-raft/pontoon/core/node"
 )
 
-// rejections are requests that raft did not take and whose clients were not told
-// yet. The raft goroutine puts them in, and waits neither for a client nor for the
+// rejections are requests that raft did not take, or of which nothing is heard, and
+// whose clients were not told yet. The raft goroutine puts them in, and waits neither for a client nor for the
 // lock of all requests: this one is held for moments.
 type rejections struct {
 	wake chan struct{} // capacity 1: something came in
@@ -36,6 +36,14 @@ func (s *Server) Rejected(ids []node.RequestID, err error) {
 	}
 }
 
+// errUnanswered: it is not known what became of a forwarded proposal, and will not be
+// soon.
+var errUnanswered = errors.New("forwarded and not answered")
+
+// Unanswered implements the node's port: messages to the leader were lost, and
+// nothing is heard of the requests.
+func (s *Server) Unanswered(ids []node.RequestID) { s.Rejected(ids, errUnanswered) }
+
 // whyRejected puts the node's reason into the service's words.
 func (s *Server) whyRejected(err error) *Error {
 	reason := &Error{Err: ErrProposalDropped, Detail: "leadership is being transferred, or too much is uncommitted", RetryAfter: s.cfg.Tick}
@@ -44,6 +52,10 @@ func (s *Server) whyRejected(err error) *Error {
 		reason = &Error{Err: ErrChangePending, RetryAfter: s.cfg.Election}
 	case errors.Is(err, node.ErrTooLate):
 		reason.Detail = "its time would be up before it is applied, and others wait"
+	case errors.Is(err, node.ErrLeaderLost):
+		reason = &Error{Err: ErrLeaderLost, NotApplied: true, Detail: "it is not in the next leader's log"}
+	case errors.Is(err, node.ErrTooMany):
+		reason = &Error{Err: ErrTooManyRequests, Detail: err.Error(), RetryAfter: s.cfg.Tick}
 	case errors.Is(err, node.ErrUnfit):
 		reason = &Error{Err: ErrNotReady, Detail: err.Error(), RetryAfter: s.cfg.Tick}
 	case errors.Is(err, node.ErrNoSpace):
@@ -77,6 +89,10 @@ func (s *Server) takeRejections() []rejection {
 }
 
 func (s *Server) reject(r rejection) {
+	if errors.Is(r.err, errUnanswered) {
+		s.unanswered(r.ids)
+		return
+	}
 	var reason error
 	var change refusal
 	isChange := errors.As(r.err, &change)
@@ -107,6 +123,9 @@ func (s *Server) reject(r rejection) {
 // refusedHere tells whether this member has refused a proposal by itself, without
 // a word of the leader.
 func refusedHere(err error) bool {
+	if errors.Is(err, node.ErrByLeader) {
+		return false
+	}
 	return errors.Is(err, node.ErrTooLate) || errors.Is(err, node.ErrUnfit) || errors.Is(err, node.ErrNoSpace)
 }
 

@@ -95,6 +95,7 @@ func (a *assault) trueMessage(kind pb.MessageType, from, to *member) *pluginv1.M
 		m.Index, m.Entries = commit, []pluginv1.Entry{{Data: make([]byte, lieBounds().ReadContext)}}
 	case pb.MsgProp:
 		m.Term = 0
+		m.Batch, m.OldestBatch, m.BatchTerm, m.Incarnation = 1, 1, term, 1
 		m.Entries = []pluginv1.Entry{{Data: commandOf(from, kv.EncodePut([]byte("lie"), []byte("lie")))}}
 	case pb.MsgSnap:
 		m.Snapshot.Metadata = storage.SnapshotMetadata{Index: commit + 1, Term: term, ConfState: storage.ConfState{Voters: []uint64{1, 2, 3}}}

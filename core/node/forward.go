@@ -1,0 +1,204 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.etcd.io/raft/v3"
+
+	"github.com/pontoon-raft/pontoon/core/member"
+)
+
+var (
+	// ErrTooMany: the leader has admitted as many proposals as it may. The proposal
+	// has no effect.
+	ErrTooMany = errors.New("the leader has too many proposals pending")
+	// ErrLeaderLost: the leader that it was handed in to is one no more, and has left
+	// it in no log. The proposal has no effect.
+	ErrLeaderLost = errors.New("the leader was lost before it was committed")
+	// ErrByLeader goes with the reason of a refusal that is the leader's word.
+	ErrByLeader = errors.New("the leader has refused it")
+)
+
+// forwarding is what a member has on its way to a leader.
+type forwarding struct {
+	to      reignOf // the batches are for
+	number  uint64  // of the last batch; never used again by this incarnation
+	batches []*batch
+	// closed: the leader has said that it leads no more. busy: it has refused a
+	// batch for what passes, in this tick.
+	closed, busy bool
+	// heard: an answer came after the last loss that was reported.
+	heard bool
+}
+
+// batch is a message of proposals on its way.
+type batch struct {
+	number    uint64
+	proposals []Proposal
+	sent      uint64 // the tick in which it was sent last
+	settled   bool   // it was answered, or an entry of it came out for apply
+	doubtful  bool   // it, or its answer, may be lost
+	lost      bool   // and the transport said so, at first in the tick lostAt
+	lostAt    uint64
+	told      bool // that its outcome is unknown
+}
+
+// begin starts anew with another leader. What is on its way to the one before is
+// not sent again: the log will tell what became of it (window.gone).
+func (f *forwarding) begin(to reignOf) {
+	if f.to != to {
+		*f = forwarding{to: to, number: f.number}
+	}
+}
+
+// prune forgets what is settled.
+func (f *forwarding) prune() {
+	f.batches = slices.DeleteFunc(f.batches, func(b *batch) bool { return b.settled })
+}
+
+// oldest is the first batch without an answer.
+func (f *forwarding) oldest() uint64 {
+	for _, b := range f.batches {
+		if !b.settled {
+			return b.number
+		}
+	}
+	return f.number
+}
+
+// mayForward tells whether the leader takes a batch now, while no more than most are
+// without an answer.
+func (c *Core) mayForward(most int) bool {
+	f := &c.forwarding
+	if c.lead == raft.None || c.leads() {
+		return false
+	}
+	f.begin(reignOf{c.lead, c.term})
+	if len(f.batches) >= most {
+		f.prune()
+	}
+	return !f.closed && !f.busy && len(f.batches) < most
+}
+
+// forward sends proposals to the leader, as one batch. ErrDropped means that
+// none of them was sent.
+func (c *Core) forward(proposals []Proposal) error {
+	if !c.mayForward(maxBatches) {
+		return ErrDropped
+	}
+	f := &c.forwarding
+	f.number++
+	b := &batch{number: f.number, proposals: slices.Clone(proposals)}
+	f.prune()
+	f.batches = append(f.batches, b)
+	c.window.add(c.term, proposals, b)
+	c.dispatchBatch(b)
+	return nil
+}
+
+// dispatchBatch sends a batch, perhaps again.
+func (c *Core) dispatchBatch(b *batch) {
+	b.sent = c.hearing.ticks
+	data := make([][]byte, len(b.proposals))
+	for i := range b.proposals {
+		data[i] = b.proposals[i].data
+	}
+	header := batchHeader{number: b.number, oldest: c.forwarding.oldest(), term: c.forwarding.to.term, incarnation: c.cfg.Incarnation}
+	c.sendBatch(c.forwarding.to.leader, header, proposalEntries(data), nil)
+}
+
+// noteBatchLoss notes that the transport has lost something on the way to a
+// member.
+func (c *Core) noteBatchLoss(id member.ID) {
+	f := &c.forwarding
+	if uint64(id) != f.to.leader {
+		return
+	}
+	f.heard = false
+	for _, b := range f.batches {
+		if !b.lost {
+			b.lost, b.lostAt = true, c.hearing.ticks
+		}
+		b.doubtful = true
+	}
+}
+
+// tickForwarding sends again what may be lost. The oldest one shows whether
+// the way is there; when that was answered, the others follow.
+func (c *Core) tickForwarding() {
+	f := &c.forwarding
+	f.busy = false
+	f.prune()
+	if f.to != (reignOf{c.lead, c.term}) {
+		return
+	}
+	now, election := c.hearing.ticks, uint64(c.cfg.ElectionTicks)
+	for _, b := range f.batches {
+		b.doubtful = b.doubtful || now-b.sent >= election
+		if b.lost && !b.told && now-b.lostAt >= election {
+			b.told = true
+			c.out.Unanswered = append(c.out.Unanswered, requestIDs(b.proposals)...)
+		}
+	}
+	for _, b := range f.batches {
+		if !b.doubtful {
+			continue
+		}
+		c.dispatchBatch(b)
+		if !f.heard {
+			break
+		}
+		b.doubtful = false
+	}
+}
+
+// answered takes a leader's answer to batches.
+func (c *Core) answered(h heard) {
+	f, header := &c.forwarding, h.gossip.batch
+	if f.to != (reignOf{h.message.GetFrom(), header.term}) || header.incarnation != c.cfg.Incarnation {
+		return // of a reign, or a process, that is over
+	}
+	f.heard = true
+	var refused []Proposal
+	for _, a := range decodeAnswers(h.message.GetContext()) {
+		i := slices.IndexFunc(f.batches, func(b *batch) bool { return b.number == a.number && !b.settled })
+		if i < 0 {
+			continue
+		}
+		b := f.batches[i]
+		b.settled = true
+		if a.index != 0 {
+			continue
+		}
+		for _, p := range b.proposals {
+			if _, open := c.window.take(p.ID.Number); open {
+				refused = append(refused, p)
+			}
+		}
+	}
+	f.prune()
+	c.refused(header.refusal, refused)
+}
+
+// refused ends proposals that the leader has refused, or gives them back to be
+// handed in again.
+func (c *Core) refused(why refusal, proposals []Proposal) {
+	if len(proposals) == 0 {
+		return
+	}
+	reject := func(reason error) {
+		c.out.Rejected = append(c.out.Rejected, Rejection{requestIDs(proposals), fmt.Errorf("%w: %w", reason, ErrByLeader)})
+	}
+	switch why {
+	case noSpace:
+		reject(ErrNoSpace)
+	case tooMany:
+		reject(ErrTooMany)
+	default:
+		c.forwarding.closed = c.forwarding.closed || why == notLeading
+		c.forwarding.busy = true
+		c.out.Returned = append(c.out.Returned, proposals...)
+	}
+}
