@@ -16,7 +16,7 @@ FUZZTIME  ?= 60s
 FUZZJOBS  ?= $(shell getconf _NPROCESSORS_ONLN)
 TESTFLAGS ?=
 
-.PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz fuzz-brief bench test-386 bench-peers bench-storage bench-behind large-snapshot lies overload slow-machine test-hostile test-linearizability clean
+.PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz fuzz-brief bench test-386 bench-peers bench-storage bench-behind large-snapshot lies overload slow-machine test-hostile test-linearizability test-recovery clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -127,6 +127,9 @@ LINEARIZABILITY ?= -linearizability.duration 12m
 
 test-linearizability: ## disturb a cluster of real hosts for 12 minutes and judge what its clients were told; LINEARIZABILITY has flags
 	cd test/linearizability && go test -count=1 -v -timeout 60m -run '^TestLinearizability$$' . $(LINEARIZABILITY)
+
+test-recovery: ## how soon writes go on after the leader was killed, and while its disk stalls: 20 times each
+	cd test/linearizability && go test -count=1 -v -timeout 30m -run '^TestRecovery' . -linearizability.recoveries 20
 
 clean: ## remove what was built
 	rm -rf bin

@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/test/internal/live"
+	"github.com/pontoon-raft/pontoon/test/linearizability/disk"
 )
 
 // A cluster is members in processes of their own. Each reaches the others through
@@ -19,16 +22,19 @@ type cluster struct {
 	dir     string
 	links   *links
 	members []*member
+	guests  []*member // that are added beside the members for a while
+	timing  timing
+	ids     uint64 // that were given out
 }
 
 // startCluster founds a cluster and waits until every member serves.
-func startCluster(t testing.TB, size int) *cluster {
+func startCluster(t testing.TB, size int, timing timing) *cluster {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "linearizability-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cluster{t: t, dir: dir, links: newLinks(t)}
+	c := &cluster{t: t, dir: dir, links: newLinks(t), timing: timing}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the members' files are in %s", dir)
@@ -36,11 +42,11 @@ func startCluster(t testing.TB, size int) *cluster {
 		}
 		os.RemoveAll(dir)
 	})
-	for id := 1; id <= size; id++ {
-		c.members = append(c.members, c.newMember(uint64(id)))
+	for range size {
+		c.members = append(c.members, c.newMember())
 	}
 	for _, m := range c.members {
-		m.write(c.config(m, "new"))
+		m.write(c.config(m, "new", c.members...))
 		m.start()
 	}
 	for _, m := range c.members {
@@ -50,36 +56,63 @@ func startCluster(t testing.TB, size int) *cluster {
 }
 
 // newMember makes a member with an address that leads through the links.
-func (c *cluster) newMember(id uint64) *member {
+func (c *cluster) newMember() *member {
+	name := fmt.Sprintf("n%d", c.ids+1)
 	m := &member{
-		t: c.t, id: id, name: fmt.Sprintf("n%d", id), dir: filepath.Join(c.dir, fmt.Sprint(id)),
+		t: c.t, name: name, dir: filepath.Join(c.dir, name),
 		client: live.FreeAddress(c.t, &ports), listen: live.FreeAddress(c.t, &ports), admin: live.FreeAddress(c.t, &ports),
 	}
-	m.peer = c.links.open(id, m.listen)
+	if err := os.MkdirAll(m.dir, 0o700); err != nil {
+		c.t.Fatal(err)
+	}
+	m.disk = openSwitches(c.t, m.dir)
+	c.identify(m)
 	return m
 }
 
+// identify gives a member an id that no member had, and an address of its own.
+func (c *cluster) identify(m *member) {
+	c.links.shut(m.peer)
+	c.ids++
+	m.id = c.ids
+	m.peer = c.links.open(m.id, m.listen)
+}
+
+// timing is of raft's settings those that tests differ in.
+type timing struct{ tick, election time.Duration }
+
+// fast is the timing of a run that is to see many elections.
+var fast = timing{50 * time.Millisecond, 500 * time.Millisecond}
+
 // Snapshots come so often that the log of a member that was away for some seconds
-// does not connect with the leader's any more.
-const settings = `raft:
-  tick: 50ms
-  election: 500ms
-  snapshot_entries: 200
+// does not connect with the leader's any more, and segments are so small that a
+// disk that is full is missed at once.
+const settings = `  snapshot_entries: 200
   catch_up_entries: 50
 `
 
-// config is the configuration of a member, in a cluster that is new or not.
-func (c *cluster) config(m *member, state string) string {
+// The storage is wal on a disk that can be disturbed.
+const storage = `  storage:
+    command: [%q]
+    sha256: %s
+    env: [%q]
+    config: {segment_bytes: 16384, reserve_bytes: 16384}
+`
+
+// config is the configuration of a member, in a cluster that is new or not, with
+// others.
+func (c *cluster) config(m *member, state string, members ...*member) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "node: {id: %x, name: %s, data_dir: %q, runtime_dir: %q}\n", m.id, m.name, m.data(), m.sockets())
 	fmt.Fprintf(&text, "cluster:\n  id: a3\n  state: %s\n  members:\n", state)
-	for _, other := range c.members {
+	for _, other := range members {
 		fmt.Fprintf(&text, "    - {id: %x, name: %s, peer_urls: [%q], client_address: %q}\n",
-			other.id, other.name, "http://"+other.peer, other.client)
+			other.id, other.name, other.url(), other.client)
 	}
-	text.WriteString(settings)
+	fmt.Fprintf(&text, "raft:\n  tick: %v\n  election: %v\n%s", c.timing.tick, c.timing.election, settings)
 	fmt.Fprintf(&text, "api: {listen: %q}\nadmin: {listen: %q}\n", m.client, m.admin)
-	fmt.Fprintf(&text, "plugins:\n  transport: {name: http, listen: %q}\n  storage: {name: wal}\n  statemachine: {name: kv}\n", m.listen)
+	fmt.Fprintf(&text, "plugins:\n  transport: {name: http, listen: %q}\n  statemachine: {name: kv}\n", m.listen)
+	fmt.Fprintf(&text, storage, plugin.Path(c.t), plugin.digest(c.t), disk.Variable+"="+m.dir)
 	return text.String()
 }
 
@@ -87,7 +120,7 @@ func (c *cluster) config(m *member, state string) string {
 func (c *cluster) leader() *member {
 	var leader *member
 	var term uint64
-	for _, m := range c.members {
+	for _, m := range slices.Concat(c.members, c.guests) {
 		if st := m.status(); st.GetRole() == "leader" && st.GetTerm() > term {
 			leader, term = m, st.GetTerm()
 		}

@@ -3,10 +3,9 @@
 package linearizability
 
 import (
-	"bytes"
-	"encoding/json"
-	"net/http"
 	"time"
+
+	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 )
 
 // moveLeadership hands the leadership to a member by the leader's own hand.
@@ -27,17 +26,7 @@ func (s *storm) moveLeadership() *fault {
 
 // handOver asks a member to hand the leadership over, and reports whether it did.
 func (m *member) handOver(to *member) bool {
-	body, err := json.Marshal(map[string]string{"to": to.hexID()})
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	web := http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	answer, err := web.Post("http://"+m.client+"/v1/leader/transfer", "application/json", bytes.NewReader(body))
-	if err != nil {
-		return false
-	}
-	answer.Body.Close()
-	return answer.StatusCode == http.StatusOK
+	return m.ask("/v1/leader/transfer", &hostv1.TransferLeaderRequest{To: to.hexID()}, 2*time.Second)
 }
 
 // forceSnapshot keeps a member away until the leader's log does not reach back to

@@ -3,6 +3,7 @@
 package linearizability
 
 import (
+	"slices"
 	"syscall"
 	"time"
 )
@@ -26,6 +27,15 @@ func kinds() []kind {
 		{"link held one way", (*storm).holdOneWay},
 		{"member cut off", (*storm).cutOff},
 		{"snapshot forced", (*storm).forceSnapshot},
+		{"disk stalled", func(s *storm) *fault { return s.stallDisk(s.free()) }},
+		{"disk of the leader stalled", func(s *storm) *fault { return s.stallDisk(s.freeLeader()) }},
+		{"disk full", func(s *storm) *fault { return s.fillDisk(s.free()) }},
+		{"disk of the leader full", func(s *storm) *fault { return s.fillDisk(s.freeLeader()) }},
+		{"member wiped", (*storm).wipe},
+		{"member removed", (*storm).replace},
+		{"voter added and removed", func(s *storm) *fault { return s.addAndRemove(false) }},
+		{"learner added and removed", func(s *storm) *fault { return s.addAndRemove(true) }},
+		{"address moved", (*storm).moveAddress},
 	}
 	for _, plugin := range []string{"transport", "storage", "statemachine"} {
 		list = append(list,
@@ -45,9 +55,9 @@ func (s *storm) free() *member {
 	return nil
 }
 
-// freeLeader is the leader, if no fault has its hand on it.
+// freeLeader is the leader, if no fault has its hand on it and it is to stay.
 func (s *storm) freeLeader() *member {
-	if m := s.c.leader(); m != nil && !m.down && !s.held(m.name) {
+	if m := s.c.leader(); m != nil && !m.down && !s.held(m.name) && !slices.Contains(s.c.guests, m) {
 		return m
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/test/linearizability/history"
 	"github.com/pontoon-raft/pontoon/test/linearizability/judge"
@@ -24,31 +25,30 @@ func TestLinearizability(t *testing.T) {
 		from = rand.Uint64N(1 << 32)
 	}
 	t.Logf("seed %d", from)
-	c := startCluster(t, *nodes)
+	c := startCluster(t, *nodes, fast)
 	record := history.NewRecorder()
+	f := &history.File{Run: history.Run{Nodes: *nodes, Seed: from}}
+	t.Cleanup(func() { keepHistory(t, f, record) })
 	load := startLoad(c, record, from)
 	s := newStorm(c, record, from)
 	s.rage(*duration)
 	s.calm()
 	load.stop()
 	load.readAll()
-	operations, faults := record.Take()
-	f := &history.File{
-		Run:        history.Run{Nodes: *nodes, Seed: from, Seconds: duration.Seconds()},
-		Operations: operations, Faults: faults,
-	}
-	verdict := judge.Check(operations)
+	f.Run.Seconds = time.Duration(record.Now()).Seconds()
+	f.Operations, f.Faults = record.Take()
+	verdict := judge.Check(f.Operations)
 	f.Run.Violations = verdict.Count()
 	t.Logf("\n%s\n%s", f.Report(), verdict)
 	if verdict.Count() > 0 {
 		t.Errorf("%d violations", verdict.Count())
 	}
 	s.checkCoverage()
-	keepHistory(t, f)
 }
 
-// keepHistory leaves the history of a run that failed, or is to be kept.
-func keepHistory(t *testing.T, f *history.File) {
+// keepHistory leaves the history of a run that failed, at whatever point, or is to
+// be kept. The clients have ended.
+func keepHistory(t *testing.T, f *history.File, record *history.Recorder) {
 	path := *keep
 	if path == "" {
 		if !t.Failed() {
@@ -56,6 +56,7 @@ func keepHistory(t *testing.T, f *history.File) {
 		}
 		path = filepath.Join(os.TempDir(), fmt.Sprintf("linearizability-%d.jsonl", f.Run.Seed))
 	}
+	f.Operations, f.Faults = record.Take()
 	if err := f.Write(path); err != nil {
 		t.Error(err)
 	}

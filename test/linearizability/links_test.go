@@ -24,12 +24,12 @@ type links struct {
 	mu        sync.Mutex
 	gates     map[way]*gate
 	carried   map[*connection]struct{}
-	listeners map[uint64]net.Listener
+	listeners map[string]net.Listener // by the address that leads to a member
 	closed    bool
 }
 
 func newLinks(t testing.TB) *links {
-	l := &links{t: t, gates: map[way]*gate{}, carried: map[*connection]struct{}{}, listeners: map[uint64]net.Listener{}}
+	l := &links{t: t, gates: map[way]*gate{}, carried: map[*connection]struct{}{}, listeners: map[string]net.Listener{}}
 	t.Cleanup(l.close)
 	return l
 }
@@ -43,7 +43,7 @@ func (l *links) open(id uint64, to string) string {
 		l.t.Fatal(err)
 	}
 	l.mu.Lock()
-	l.listeners[id] = listener
+	l.listeners[address] = listener
 	l.mu.Unlock()
 	l.wg.Go(func() { l.serve(listener, id, to) })
 	return address
@@ -57,6 +57,21 @@ func (l *links) serve(listener net.Listener, id uint64, to string) {
 		}
 		if err == nil {
 			l.wg.Go(func() { l.carry(caller.(*net.TCPConn), id, to) })
+		}
+	}
+}
+
+// shut ends an address, and what came by it.
+func (l *links) shut(address string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if listener := l.listeners[address]; listener != nil {
+		listener.Close()
+		delete(l.listeners, address)
+	}
+	for c := range l.carried {
+		if c.caller.LocalAddr().String() == address {
+			c.reset()
 		}
 	}
 }

@@ -25,9 +25,11 @@ type member struct {
 	id                          uint64
 	name, dir                   string
 	client, listen, peer, admin string
+	disk                        switches
 	host                        *live.Host
-	// down says that the host is not meant to run.
-	down bool
+	// down says that the host is not meant to run, and mayEnd that it may end by
+	// itself.
+	down, mayEnd bool
 }
 
 func (m *member) configFile() string { return filepath.Join(m.dir, "host.yaml") }
@@ -37,9 +39,6 @@ func (m *member) sockets() string    { return filepath.Join(m.dir, "run") }
 // write writes the configuration for the next start.
 func (m *member) write(config string) {
 	m.t.Helper()
-	if err := os.MkdirAll(m.dir, 0o700); err != nil {
-		m.t.Fatal(err)
-	}
 	if err := os.WriteFile(m.configFile(), []byte(config), 0o600); err != nil {
 		m.t.Fatal(err)
 	}
@@ -110,5 +109,8 @@ func (m *member) signal(pid int, sig syscall.Signal) {
 		}
 	}
 }
+
+// url is where other members reach it.
+func (m *member) url() string { return "http://" + m.peer }
 
 func (m *member) hexID() string { return fmt.Sprintf("%x", m.id) }

@@ -17,12 +17,14 @@ type fault struct {
 	target string
 	// holds are the members and links that are left alone meanwhile.
 	holds []string
-	// undo ends it, after dwell, or before that once over holds. May be nil both.
+	// undo ends it, after dwell, or before that once over holds. Both may be nil.
 	dwell time.Duration
 	over  func() bool
 	undo  func()
 	// healed reports that the cluster has got over it. May be nil.
 	healed func() bool
+	// course are the steps of a fault that takes several. May be nil.
+	course *course
 
 	began, undone time.Time
 	record        history.Fault
@@ -31,14 +33,13 @@ type fault struct {
 // A storm disturbs a cluster by faults of all kinds in turn, one or two at a
 // time. It runs on the goroutine of the test.
 type storm struct {
-	c       *cluster
-	record  *history.Recorder
-	random  *rand.Rand
-	deck    []kind
-	active  []*fault
-	next    time.Time
-	made    map[string]int
-	unasked int
+	c      *cluster
+	record *history.Recorder
+	random *rand.Rand
+	deck   []kind
+	active []*fault
+	next   time.Time
+	made   map[string]int
 }
 
 func newStorm(c *cluster, record *history.Recorder, seed uint64) *storm {
@@ -51,6 +52,8 @@ const (
 	// healTime is after which what a fault has hit may be hit again even if it has not
 	// got over it.
 	healTime = 15 * time.Second
+	// endTime is by when a course has ended whatever else happens meanwhile.
+	endTime = 2 * time.Minute
 	// calmTime is between the beginnings of two faults at most.
 	calmTime = 1200 * time.Millisecond
 	longest  = 2500 * time.Millisecond // a fault's dwell
@@ -105,8 +108,11 @@ func (s *storm) begin() {
 func (s *storm) tend() {
 	var active []*fault
 	for _, f := range s.active {
-		if f.undone.IsZero() && (time.Since(f.began) > f.dwell || f.over != nil && f.over()) {
+		if f.undone.IsZero() && f.due() {
 			s.undo(f)
+		}
+		if f.undone.IsZero() && f.course != nil && time.Since(f.began) > endTime {
+			s.c.t.Fatalf("%s of %s has not come to its end for %v; %d steps are left", f.kind, f.target, endTime, len(f.course.steps))
 		}
 		if f.undone.IsZero() || f.healed != nil && !f.healed() && time.Since(f.undone) < healTime {
 			active = append(active, f)
@@ -114,12 +120,22 @@ func (s *storm) tend() {
 	}
 	s.active = active
 	for _, m := range s.c.members {
-		if !m.down && !m.host.Running() {
-			s.unasked++
-			s.c.t.Errorf("%s ended by itself with %v:\n%s", m.name, m.host.Cmd.ProcessState, m.host.LastLines(30))
-			m.start()
+		if m.down || m.host.Running() {
+			continue
 		}
+		if !m.mayEnd {
+			s.c.t.Errorf("%s ended by itself with %v:\n%s", m.name, m.host.Cmd.ProcessState, m.host.LastLines(30))
+		}
+		m.start()
 	}
+}
+
+// due reports whether a fault is to be undone. A course goes on to its end.
+func (f *fault) due() bool {
+	if f.course != nil {
+		return f.course.ended()
+	}
+	return time.Since(f.began) > f.dwell || f.over != nil && f.over()
 }
 
 func (s *storm) undo(f *fault) {
@@ -132,11 +148,18 @@ func (s *storm) undo(f *fault) {
 	s.made[f.kind]++
 }
 
-// calm undoes everything and waits until all members serve.
+// calm undoes everything and waits until all members serve. A course comes to its
+// end when nothing else disturbs it.
 func (s *storm) calm() {
 	s.c.t.Helper()
 	for _, f := range s.active {
+		if f.undone.IsZero() && f.course == nil {
+			s.undo(f)
+		}
+	}
+	for _, f := range s.active {
 		if f.undone.IsZero() {
+			live.Eventually(s.c.t, fmt.Sprintf("%s of %s to come to its end", f.kind, f.target), f.course.ended)
 			s.undo(f)
 		}
 	}

@@ -22,6 +22,12 @@ func Backend() backend.Backend { return backend.Storage(Name, New) }
 // directory given to Open and nowhere else.
 func New(env backend.Env) storage.Storage { return newStore(env, vfs.OS) }
 
+// NewOver is New over a file system that open returns for the data directory,
+// such as one that a test disturbs.
+func NewOver(env backend.Env, open func(dir string) (vfs.FS, error)) storage.Storage {
+	return newStore(env, open)
+}
+
 // newStore is New over another file system.
 func newStore(env backend.Env, open func(dir string) (vfs.FS, error)) *store {
 	logger := env.Logger

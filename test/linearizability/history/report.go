@@ -37,7 +37,20 @@ func (f *File) Report() string {
 	pause, at := f.LongestPause()
 	fmt.Fprintf(&text, "\nno write was acknowledged for %v at most, from %v on\n",
 		pause.Round(time.Millisecond), at.Round(time.Millisecond))
+	f.writeMeanwhile(&text, at, at+pause)
 	return text.String()
+}
+
+// writeMeanwhile tells the faults that were made or not over between two moments.
+func (f *File) writeMeanwhile(to *strings.Builder, from, until time.Duration) {
+	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	for _, fault := range f.Faults {
+		began, ended := time.Duration(fault.Began), time.Duration(fault.Ended)
+		if ended >= from && began <= until {
+			fmt.Fprintf(table, "  %s\t%s\tfrom %v to %v\n", fault.Kind, fault.Target, began.Round(time.Millisecond), ended.Round(time.Millisecond))
+		}
+	}
+	_ = table.Flush()
 }
 
 func (f *File) writeFaults(to *strings.Builder) {

@@ -1,0 +1,39 @@
+package history_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/test/linearizability/history"
+)
+
+// The longest pause is one of acknowledged writes, and the report names the faults
+// of that time and no others.
+func TestTheReportNamesTheLongestPause(t *testing.T) {
+	at := func(kind history.Kind, outcome history.Outcome, ended time.Duration) history.Operation {
+		return history.Operation{Kind: kind, Outcome: outcome, Began: int64(ended - time.Millisecond), Ended: int64(ended)}
+	}
+	f := &history.File{
+		Operations: []history.Operation{
+			at(history.Put, history.Applied, 9*time.Second),
+			at(history.Put, history.Applied, time.Second),
+			at(history.CompareAndSet, history.Applied, 3*time.Second),
+			at(history.Read, history.Applied, 5*time.Second),
+			at(history.Put, history.Unknown, 6*time.Second),
+			at(history.Put, history.NotApplied, 7*time.Second),
+		},
+		Faults: []history.Fault{
+			{Kind: "link cut", Target: "before", Began: 0, Ended: int64(2 * time.Second)},
+			{Kind: "host killed", Target: "meanwhile", Began: int64(2 * time.Second), Ended: int64(4 * time.Second)},
+			{Kind: "disk full", Target: "afterwards", Began: int64(10 * time.Second), Ended: int64(11 * time.Second)},
+		},
+	}
+	if pause, from := f.LongestPause(); pause != 6*time.Second || from != 3*time.Second {
+		t.Errorf("a pause of %v from %v on, want 6s from 3s on", pause, from)
+	}
+	report := f.Report()
+	if !strings.Contains(report, "meanwhile") || strings.Contains(report, "before") || strings.Contains(report, "afterwards") {
+		t.Errorf("the report names other faults than that of the pause:\n%s", report)
+	}
+}
