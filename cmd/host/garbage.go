@@ -16,7 +16,7 @@ const (
 	garbageRoom = 16 << 20
 
 	// leastLimit is what the runtime may have of memory in any case.
-	leastLimit = 160 << 20
+	leastLimit = 128 << 20
 	// mostGarbage is how much of it may be garbage, free or lost between pieces,
 	// while more is alive than leaves so much below leastLimit.
 	mostGarbage = 64 << 20

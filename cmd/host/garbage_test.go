@@ -89,8 +89,9 @@ func TestGarbageIsLimitedWhileMuchIsAlive(t *testing.T) {
 		alive uint64
 		limit int64
 	}{
-		{0, 160 << 20},
-		{96 << 20, 160 << 20},
+		{0, 128 << 20},
+		{64 << 20, 128 << 20},
+		{66 << 20, 130 << 20},
 		{130 << 20, 194 << 20},
 		{192 << 20, 256 << 20},
 		{192<<20 + 1, math.MaxInt64},
@@ -115,7 +116,7 @@ func TestTheLimitFollowsWhatIsAlive(t *testing.T) {
 			}
 			return alive[at-1]
 		}, func(limit int64) { limits = append(limits, limit) })
-		if want := []int64{160 << 20, 164 << 20, math.MaxInt64, 160 << 20}; !slices.Equal(limits, want) {
+		if want := []int64{128 << 20, 164 << 20, math.MaxInt64, 128 << 20}; !slices.Equal(limits, want) {
 			t.Errorf("the limits were %d, want %d", limits, want)
 		}
 	})
