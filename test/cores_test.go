@@ -51,6 +51,17 @@ func (u *coreUse) sums() (ran, waited time.Duration) {
 
 // String says it of the time since the moment.
 func (u *coreUse) String() string {
-	ran, waited := u.sums()
-	return fmt.Sprintf("%s had a core for %.1fs and waited %.1fs for one", u.what, (ran - u.ran).Seconds(), (waited - u.waited).Seconds())
+	ran, waited := u.since()
+	return fmt.Sprintf("%s had a core for %.1fs and waited %.1fs for one", u.what, ran.Seconds(), waited.Seconds())
+}
+
+// per says it too, and how long they had a core for each of so many writes.
+func (u *coreUse) per(writes int) string {
+	ran, _ := u.since()
+	return fmt.Sprintf("%s; for each of %d writes it had one for %v", u, writes, (ran / time.Duration(max(writes, 1))).Round(time.Microsecond))
+}
+
+func (u *coreUse) since() (ran, waited time.Duration) {
+	ran, waited = u.sums()
+	return ran - u.ran, waited - u.waited
 }

@@ -66,13 +66,17 @@ func TestOverloadThroughAFollower(t *testing.T) {
 	follower := c.follower()
 	phase := max(*overload/4, 2*time.Second)
 	closedLoop(t, follower, peakInFlight, time.Second) // warm up
+	cores := watchCoresOfFlood(t, follower)
 	peak := closedLoop(t, follower, peakInFlight, phase)
 	t.Logf("at the peak: %s", peak)
+	for _, u := range cores {
+		t.Logf("at the peak %s", u.per(peak.offered))
+	}
 	var measured []*live.Memory
 	for _, n := range c.nodes {
 		measured = append(measured, n.watchMemory("transport", "storage", "statemachine")...)
 	}
-	cores := []*coreUse{watchCores(t, "the clients", os.Getpid()), watchCores(t, "the host of the follower", follower.host.PID())}
+	cores = watchCoresOfFlood(t, follower)
 	before := follower.hostRefusals()
 	if *overloadAhead {
 		ahead(t, os.Getpid(), follower.host.PID())
@@ -80,7 +84,7 @@ func TestOverloadThroughAFollower(t *testing.T) {
 	flood := openLoop(t, follower, overloadRate*peak.goodput(), *overload)
 	refusals := follower.hostRefusals().since(before)
 	for _, u := range cores {
-		t.Logf("in the flood %s", u)
+		t.Logf("in the flood %s", u.per(flood.tally.offered))
 	}
 	recovered := recovery(t, follower)
 	closedLoop(t, follower, peakInFlight, overloadRecovery)
@@ -121,6 +125,11 @@ func TestOverloadThroughAFollower(t *testing.T) {
 	w.progress(200)
 	w.stop()
 	c.stop()
+}
+
+// watchCoresOfFlood begins to measure those that a flood of writes is between.
+func watchCoresOfFlood(t *testing.T, n *node) []*coreUse {
+	return []*coreUse{watchCores(t, "the clients", os.Getpid()), watchCores(t, "the host of the follower", n.host.PID())}
 }
 
 // recovery is how long it takes until a node acknowledges a write.

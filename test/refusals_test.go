@@ -90,7 +90,7 @@ func TestARefusalTakesNoTime(t *testing.T) {
 	l.wg.Wait()
 	refusals := n.hostRefusals().since(before)
 	t.Logf("%s", &l.tally)
-	t.Logf("in the host: %s; %s", refusals, cores)
+	t.Logf("in the host: %s; %s", refusals, cores.per(l.tally.offered))
 	if refusals.count < 100 {
 		t.Errorf("%.0f refusals: they show nothing", refusals.count)
 	}
