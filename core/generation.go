@@ -120,9 +120,9 @@ func (h *Host) run(g *generation) {
 // raft is the raft goroutine.
 func (g *generation) raft() {
 	defer close(g.raftDone)
-	ticker := time.NewTicker(g.h.cfg.Tick)
-	defer ticker.Stop()
-	if err := g.node.Run(g.stop, ticker.C); err != nil {
+	c := newClock(g.h.cfg.Tick, g.h.cfg.Election)
+	g.wg.Go(func() { c.run(g.stop) })
+	if err := g.node.Run(g.stop, c.ticks); err != nil {
 		g.h.fail(err) // raft's own invariants: another try would find the same
 		g.fail(err)
 	}

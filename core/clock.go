@@ -1,0 +1,47 @@
+package core
+
+import (
+	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/owntime"
+)
+
+// A clock ticks for raft as often as the time that passes holds a tick. A time.Ticker
+// drops those that the raft goroutine is late for, and elections take longer then than
+// the configuration says.
+//
+// Time in which this process did not run holds one tick, and the raft goroutine is
+// owed half an election timeout at most. After a longer pause there are words of peers
+// that it has not read, so that it cannot say that they were silent.
+type clock struct {
+	tick  time.Duration
+	most  time.Duration // what is owed at most
+	ticks chan time.Time
+}
+
+func newClock(tick, election time.Duration) *clock {
+	return &clock{tick: tick, most: max(tick, election/2), ticks: make(chan time.Time)}
+}
+
+// run hands out ticks until stop is closed.
+func (c *clock) run(stop <-chan struct{}) {
+	ticker := time.NewTicker(c.tick)
+	defer ticker.Stop()
+	watch := owntime.Begin(c.tick)
+	var owed time.Duration // negative if the last tick came early
+	for {
+		ticks := c.ticks
+		if owed <= c.tick/2 { // timers are not exact: rather a little early than a tick late
+			ticks = nil
+		}
+		select {
+		case <-stop:
+			return
+		case <-ticker.C:
+			counts, _ := watch.Pass()
+			owed = min(owed+counts, c.most)
+		case ticks <- time.Now():
+			owed -= c.tick
+		}
+	}
+}
