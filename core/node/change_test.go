@@ -20,6 +20,7 @@ type trio struct {
 	core *Core
 	out  Output // all that came out
 	term uint64
+	said map[uint64]uint64 // the levels that peers announce with their answers
 }
 
 func newTrio(t *testing.T) *trio {

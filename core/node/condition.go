@@ -159,8 +159,8 @@ func (c *Core) hearMember(from member.ID, h heard) {
 			c.conditions = map[member.ID]Condition{}
 		}
 		c.conditions[from] = h.gossip.condition
-		c.levels.hear(from, h.gossip.level)
 	}
+	c.hearLevel(from, h)
 	if h.message.GetType() == pb.MsgHeartbeatResp {
 		c.wishes.hear(from, h.gossip.wanted)
 	}

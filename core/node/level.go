@@ -35,20 +35,46 @@ func isRaise(data []byte) bool { return len(data) > 0 && data[0] == raiseVersion
 // no log: one says what a process understands that runs now, and a build before
 // levels could not read it there.
 type levels struct {
-	announced map[member.ID]uint64
+	announced map[member.ID]announcement
 	// written is the index of the last raise that this node proposed in this term.
 	written uint64
 	held    LevelHeld
 }
 
-// hear takes what a member says of itself. A number is compared with others and
+// announcement is what one process of a member said of the level that it understands.
+type announcement struct {
+	level uint64
+	run   uint64 // see doubling
+	at    uint64 // tick
+}
+
+// hearLevel takes what a member says of itself. A number is compared with others and
 // nothing else, so a false one can delay a raise and cannot cause one beyond what
-// this node understands.
-func (l *levels) hear(from member.ID, level uint64) {
-	if l.announced == nil {
-		l.announced = map[member.ID]uint64{}
+// this node understands. A leader takes answers to itself alone, as in note, and what
+// another process of the member said is forgotten with the first sign of this one: it
+// may be of an older build.
+func (c *Core) hearLevel(from member.ID, h heard) {
+	l, m := &c.levels, h.message
+	if l.announced[from].run != h.gossip.run {
+		delete(l.announced, from)
 	}
-	l.announced[from] = level
+	if !c.leads() || m.GetType() != pb.MsgHeartbeatResp || m.GetTerm() != c.term {
+		return
+	}
+	if l.announced == nil {
+		l.announced = map[member.ID]announcement{}
+	}
+	l.announced[from] = announcement{level: h.gossip.level, run: h.gossip.run, at: c.hearing.ticks}
+}
+
+// levelOf is the level that another member has announced within an election timeout;
+// false if it has announced none.
+func (c *Core) levelOf(id member.ID) (level uint64, ok bool) {
+	a, ok := c.levels.announced[id]
+	if !ok || !c.isWithin(1, a.at) || c.doubled(id) {
+		return 0, false
+	}
+	return a.level, true
 }
 
 // raiseLevel proposes the next level, if this node leads, understands it, and has

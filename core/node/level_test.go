@@ -18,10 +18,20 @@ func understanding(level uint64) func(*Config) {
 	return func(c *Config) { c.Level = level }
 }
 
-// announces is what a peer says of the level that it understands.
+// announces has a peer say from now on that it understands a level.
 func (n *trio) announces(id, level uint64) {
-	m := &pb.Message{Type: pb.MsgHeartbeatResp.Enum(), From: new(id), To: new(uint64(1))}
-	n.core.hear(heard{m, gossip{level: level, run: id}})
+	if n.said == nil {
+		n.said = map[uint64]uint64{}
+	}
+	n.said[id] = level
+}
+
+// announce is what a peer says of its level with an answer to a heartbeat.
+func (n *trio) announce(id uint64) {
+	if level, ok := n.said[id]; ok {
+		m := &pb.Message{Type: pb.MsgHeartbeatResp.Enum(), From: new(id), To: new(uint64(1)), Term: new(n.term)}
+		n.core.hear(heard{m, gossip{level: level, run: id}})
+	}
 }
 
 // settled lets time pass in which the peers have everything.
@@ -69,6 +79,45 @@ func TestLevelIsRaisedWhenAllMembersUnderstandIt(t *testing.T) {
 	n.settled(2, 3)
 	if n.level() != 2 {
 		t.Errorf("level went down to %d", n.level())
+	}
+}
+
+// What a member said in an earlier reign of this leader, or as another process, raises
+// nothing: it may have been put back to an older build since, and would not take the
+// entry. That it answers is not enough.
+func TestWhatAMemberSaidBeforeRaisesNothing(t *testing.T) {
+	for name, forget := range map[string]func(*trio){
+		"in an earlier reign": func(n *trio) {
+			n.term++
+			n.from(2, pb.MsgHeartbeat, &pb.Message{Commit: new(uint64(0))})
+			n.live(2*n.core.cfg.ElectionTicks + 1)
+			n.elect()
+		},
+		"as another process": func(n *trio) {
+			m := &pb.Message{Type: pb.MsgAppResp.Enum(), From: new(uint64(3)), To: new(uint64(1)), Term: new(n.term)}
+			n.core.hear(heard{m, gossip{run: 33}})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newVoters(t, 3, understanding(1))
+			n.elect()
+			n.announces(3, 1)
+			n.settled(2, 3)
+			forget(n)
+			delete(n.said, 3)
+			n.announces(2, 1)
+			n.live(3, 2)
+			n.ack(2)
+			n.ack(3)
+			n.live(3, 2)
+			if n.core.lastIndex() > n.core.putOut || !n.core.hears(3) {
+				t.Errorf("entry %d is written after %d, and member 3 has not said yet what it understands; heard: %t", n.core.lastIndex(), n.core.putOut, n.core.hears(3))
+			}
+			n.announces(3, 1)
+			if n.settled(2, 3); n.level() != 1 {
+				t.Errorf("level is %d, and all have said that they understand 1", n.level())
+			}
+		})
 	}
 }
 

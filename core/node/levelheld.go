@@ -40,5 +40,6 @@ func (c *Core) understandsLevel(id member.ID, level uint64) bool {
 	if id == c.cfg.ID {
 		return c.cfg.Level >= level
 	}
-	return c.hears(uint64(id)) && !c.doubled(id) && c.levels.announced[id] >= level
+	announced, ok := c.levelOf(id)
+	return ok && announced >= level
 }

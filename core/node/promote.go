@@ -53,9 +53,21 @@ func (c *Core) caughtUp(id member.ID) error {
 		return fmt.Errorf("%w: member %s was not heard from within an election timeout; is it started, and are its peer URLs right?", ErrNotCaughtUp, id)
 	case pr.State != tracker.StateReplicate || pr.Match < c.reign.older:
 		return fmt.Errorf("%w: member %s has %d of %d entries", ErrNotCaughtUp, id, pr.Match, c.lastIndex())
-	case c.levels.announced[id] < c.registry.Level():
+	}
+	return c.checkLevelOf(id)
+}
+
+// checkLevelOf is nil for a member that has said lately that it understands the
+// cluster's level.
+func (c *Core) checkLevelOf(id member.ID) error {
+	least := c.registry.Level()
+	announced, ok := c.levelOf(id)
+	switch {
+	case least > 0 && !ok:
+		return fmt.Errorf("%w: member %s has not said within an election timeout which feature level it understands", ErrNotCaughtUp, id)
+	case announced < least:
 		return fmt.Errorf("%w: member %s understands level %d, the cluster is at %d; start it with the build that the other members run",
-			ErrOlder, id, c.levels.announced[id], c.registry.Level())
+			ErrOlder, id, announced, least)
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ func (n *trio) live(ticks int, alive ...uint64) {
 		n.must(n.core.Tick())
 		n.settle()
 		for _, id := range alive {
+			n.announce(id)
 			n.from(id, pb.MsgHeartbeatResp, &pb.Message{})
 		}
 	}

@@ -23,7 +23,8 @@ type Progress struct {
 	// is more for it, and Why what keeps it.
 	StalledTicks uint64
 	Why          string
-	// Level is the feature level that the peer announces; 0 if it was not heard.
+	// Level is the feature level that the peer has announced within an election timeout;
+	// 0 if it has announced none.
 	Level uint64
 }
 
@@ -37,9 +38,9 @@ func (c *Core) Progress() []Progress {
 		}
 		entry := Progress{
 			ID: member.ID(id), Match: pr.Match, Next: pr.Next, Active: c.hears(id),
-			Level: c.levels.announced[member.ID(id)],
 			State: strings.ToLower(strings.TrimPrefix(pr.State.String(), "State")),
 		}
+		entry.Level, _ = c.levelOf(entry.ID)
 		if p := c.watch.peers[entry.ID]; p != nil && c.watch.ticks > p.since {
 			entry.StalledTicks = c.watch.ticks - p.since
 			entry.Why = p.why(c, entry.ID)
