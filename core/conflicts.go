@@ -14,18 +14,20 @@ type conflict struct {
 	reason  transport.MismatchReason
 	refused bool   // the peer's word about this member, not the other way round
 	detail  string // what does not fit, in the transport's words
+	says    transport.Greeting
 }
 
 // kind is what two conflicts have in common that say the same, whatever numbers
 // they show.
 func (c conflict) kind() conflict {
-	c.detail = ""
+	c.detail, c.says = "", transport.Greeting{}
 	return c
 }
 
 // sighting is the last time that a conflict was seen.
 type sighting struct {
 	detail string
+	says   transport.Greeting
 	at     time.Time
 	told   bool // the log has it
 }
@@ -58,7 +60,7 @@ func (i *identity) mismatch(c conflict) {
 func (i *identity) see(c conflict) bool {
 	others, strangers, oldest := i.others(), 0, conflict{}
 	for kind, seen := range maps.All(i.conflicts) {
-		if i.old(seen.at) {
+		if i.past(kind, seen) {
 			delete(i.conflicts, kind)
 			continue
 		}
@@ -74,7 +76,7 @@ func (i *identity) see(c conflict) bool {
 		delete(i.conflicts, oldest)
 	}
 	fresh := !known && (in || i.roomToTell(c.kind()))
-	i.conflicts[c.kind()] = sighting{c.detail, time.Now(), fresh || before.told}
+	i.conflicts[c.kind()] = sighting{c.detail, c.says, time.Now(), fresh || before.told}
 	return fresh
 }
 
@@ -110,7 +112,7 @@ func (i *identity) conflictWith(id member.ID) string {
 	defer i.mu.Unlock()
 	var worst conflict
 	for c, seen := range maps.All(i.conflicts) {
-		if c.peer == id && !i.old(seen.at) && (worst.peer == 0 || c.weight() > worst.weight()) {
+		if c.peer == id && !i.past(c, seen) && (worst.peer == 0 || c.weight() > worst.weight()) {
 			worst = c
 			worst.detail = seen.detail
 		}

@@ -2,10 +2,12 @@ package core_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/core/member"
 	"github.com/pontoon-raft/pontoon/core/server"
 	"github.com/pontoon-raft/pontoon/plugins/transport/transporttest"
@@ -42,7 +44,8 @@ func TestFoundersWithDifferentListsDoNotBothServe(t *testing.T) {
 
 // Founders whose lists differ from those of the others, in an address or in a
 // member more: whichever starts first, they do not serve beside those that agree,
-// and have nothing of theirs; the setting is named.
+// and have nothing of theirs; the setting is named. They end, as their list has no
+// majority without those that agree, and these found their cluster then.
 func TestFoundersWithOtherListsThanAMajorityDoNotServe(t *testing.T) {
 	for name, wrong := range map[string]struct {
 		change func([]member.Member) []member.Member
@@ -66,6 +69,17 @@ func TestFoundersWithOtherListsThanAMajorityDoNotServe(t *testing.T) {
 			c.members = right
 			c.start(1, true)
 			c.start(2, true)
+			c.eventually("status to name the setting", func() bool {
+				return slices.ContainsFunc(append(c.service(1).Status().Links, c.service(2).Status().Links...), func(l server.PeerLink) bool {
+					return l.ID == 3 && strings.Contains(l.Error, "cluster.members")
+				})
+			})
+			for _, id := range wrong.bear {
+				if err := c.ended(id); !errors.Is(err, core.ErrOtherCluster) {
+					t.Errorf("member %s ends with %v", id, err)
+				}
+				c.stop(id) // as its program does
+			}
 			leader := c.leader(1, 2)
 			c.propose(leader, "by those that agree")
 			for _, id := range wrong.bear {
@@ -73,11 +87,109 @@ func TestFoundersWithOtherListsThanAMajorityDoNotServe(t *testing.T) {
 					t.Errorf("member %s serves, and has %v", id, c.nodes[id].machine().Entries())
 				}
 			}
-			c.eventually("status to name the setting", func() bool {
-				return slices.ContainsFunc(append(c.service(1).Status().Links, c.service(2).Status().Links...), func(l server.PeerLink) bool {
-					return l.ID == 3 && strings.Contains(l.Error, "cluster.members")
-				})
-			})
 		})
 	}
+}
+
+// Two lists of which each has a majority of members that go by it: {1,2,3} on 1 and 2,
+// {1,2,3,4,5} on 3, 4 and 5. At most one of the two is founded. Where one side was
+// there before the other one could say so, that is the one, and the others say what is
+// wrong; where all met before any election, none is, until an operator has decided.
+func TestOfTwoListsWithAMajorityEachOneIsFoundedAtMost(t *testing.T) {
+	for name, order := range map[string][]member.ID{"the small list first": {1, 2, 3, 4, 5}, "the large list first": {3, 4, 5, 1, 2}, "all at once": nil} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t, 0, nil)
+			small, large := c.lists()
+			founded, others := small, large
+			if order == nil {
+				c.startApart(small, large)
+			} else {
+				if order[0] == 3 {
+					founded, others = large, small
+				}
+				c.startFounders(founded)
+				c.leader(founded.bear...)
+				c.propose(founded.bear[0], "founded")
+				c.startFounders(others)
+				c.waitFor("founded already", others)
+				c.propose(founded.bear[1], "goes on")
+				return
+			}
+			c.waitFor("founds no cluster with others while", small, large)
+			for id := range c.nodes {
+				if leader := c.service(id).Status().Leader; leader != 0 {
+					t.Errorf("member %s has the leader %s", id, leader)
+				}
+			}
+			// The way out: those that are wrong are corrected and begin anew.
+			for _, id := range large.bear {
+				c.wipe(id)
+			}
+			c.members = small.list
+			c.start(3, true)
+			c.propose(c.leader(1, 2, 3), "decided")
+		})
+	}
+}
+
+// founders are members that are started with the same list.
+type founders struct {
+	bear []member.ID
+	list []member.Member
+}
+
+// lists are a list of three that two of them have, and one of five that the other three have.
+func (c *cluster) lists() (small, large founders) {
+	var all []member.Member
+	for id := member.ID(1); id <= 5; id++ {
+		all = append(all, c.member(id))
+	}
+	return founders{[]member.ID{1, 2}, all[:3]}, founders{[]member.ID{3, 4, 5}, all}
+}
+
+func (c *cluster) startFounders(f founders) {
+	c.t.Helper()
+	c.members = f.list
+	for _, id := range f.bear {
+		c.start(id, true)
+	}
+}
+
+// startApart starts founders that meet no one before all of them are there.
+func (c *cluster) startApart(all ...founders) {
+	c.t.Helper()
+	for id := range uint64(5) {
+		c.network.Isolate(id + 1)
+	}
+	for _, f := range all {
+		c.startFounders(f)
+	}
+	c.network.HealAll()
+}
+
+// waitFor waits until all of them say that they take no part in a founding, and why.
+func (c *cluster) waitFor(why string, all ...founders) {
+	c.t.Helper()
+	for _, f := range all {
+		for _, id := range f.bear {
+			c.eventually("member "+id.String()+" to wait", func() bool {
+				err := c.service(id).Ready()
+				return err != nil && strings.Contains(err.Error(), why)
+			})
+		}
+	}
+}
+
+// Three members of which one is not there found without an operator; so does the
+// third one when it comes.
+func TestTwoOfThreeFoundWithoutTheThird(t *testing.T) {
+	c := newCluster(t, 0, nil)
+	c.members = []member.Member{c.member(1), c.member(2), c.member(3)}
+	c.start(2, true)
+	c.start(1, true)
+	c.propose(c.leader(1, 2), "by two")
+	c.start(3, true)
+	c.leader(1, 2, 3)
+	c.eventually("the write on the third", func() bool { return c.has(3, "by two") })
 }

@@ -65,6 +65,7 @@ func (in inbound) Notify(events []transport.Event) {
 		case pluginv1.EventType_EVENT_MISMATCH:
 			in.h.identity.mismatch(conflict{
 				peer: member.ID(e.Peer), reason: e.Reason, refused: e.Verdict == transport.VerdictRefusedByPeer, detail: e.Detail,
+				says: transport.Greeting(e.Greeting),
 			})
 		case pluginv1.EventType_EVENT_UNVERIFIED:
 			in.by.callersUnverified()

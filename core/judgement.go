@@ -16,6 +16,8 @@ type verdict struct {
 	err error
 	bar bool // it must not vote or lead
 	end bool
+	// waits is whether err is that of founders who disagree.
+	waits bool
 }
 
 // standing is how this member stands with the others. Only voters count: whoever
@@ -36,9 +38,13 @@ func (i *identity) judge() {
 	i.mu.Lock()
 	others := i.others()
 	v := judge(i.standing(others), i.heard(others))
+	if v.err == nil && i.self.Number == 0 {
+		v = waitFor(i.rivals(others))
+	}
 	before := i.last
 	i.last = v
 	i.mu.Unlock()
+	i.tellOfWaiting(before, v)
 	i.h.server.SetConflict(v.err)
 	if g := i.h.current(); g != nil && before.bar != v.bar {
 		g.node.Do(i.bar)

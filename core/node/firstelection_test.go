@@ -114,3 +114,33 @@ func TestStrangersThatAreMetAreNotRemembered(t *testing.T) {
 		t.Errorf("%d members that were met are remembered, of two others", n)
 	}
 }
+
+// A member that founds a cluster, and has met a majority, waits two heartbeats for the
+// rest, and makes good for them: the first election comes no later. When all are there
+// it waits for nothing.
+func TestAFounderWaitsForTheRestOfItsList(t *testing.T) {
+	unfounded := func() *Core {
+		c := newVoters(t, 3, func(cfg *Config) { cfg.ElectionTicks, cfg.HeartbeatTicks = 100, 10 }).core
+		c.registry = &member.Registry{}
+		for i, m := range newVoters(t, 3).core.registry.Members() {
+			next, err := c.registry.Apply(member.Change{Op: member.Add, Member: m}, uint64(i+1), 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.registry = next
+		}
+		return c
+	}
+	for range 20 {
+		c := unfounded()
+		met(t, c, 3)
+		if n := ticksToCampaign(t, c); n < 20 || n > 110 {
+			t.Fatalf("with one of two others it campaigns after %d ticks, want 20 to 110", n)
+		}
+		c = unfounded()
+		met(t, c, 3, 2)
+		if !c.firstElection.over {
+			t.Fatal("it waits although it has met all")
+		}
+	}
+}

@@ -10,7 +10,7 @@ import (
 // all founding entries at once: one that is being caught up may have some of
 // them and not yet all.
 func Greeting(store uint64, registry *member.Registry, founder bool) transport.Greeting {
-	g := transport.Greeting{Store: store, Number: registry.Number()}
+	g := transport.Greeting{Store: store, Number: registry.Number(), Voters: uint64(len(registry.Voters()))}
 	if registry.Begun() || founder {
 		g.Founding = registry.Founding()
 	}

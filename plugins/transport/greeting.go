@@ -22,6 +22,9 @@ type Greeting struct {
 	Number uint64
 	// Founding is a hash of the founding entries; 0: not known.
 	Founding uint64
+	// Voters is how many voters the member's cluster has, as far as it knows; 0:
+	// not said. It contradicts nothing.
+	Voters uint64
 }
 
 // The enumerations of EVENT_MISMATCH.

@@ -14,6 +14,7 @@ const (
 	headerStore    = "X-Pontoon-Store"
 	headerNumber   = "X-Pontoon-Number"
 	headerFounding = "X-Pontoon-Founding"
+	headerVoters   = "X-Pontoon-Voters"
 	// headerExpected is, of a request, the store that the answerer must have.
 	headerExpected = "X-Pontoon-Expected-Store"
 	// headerMismatch is, of a refusal, a word for what does not fit, and
@@ -62,13 +63,16 @@ func setGreeting(h http.Header, g transport.Greeting) {
 	setNumber(h, headerStore, g.Store)
 	setNumber(h, headerNumber, g.Number)
 	setNumber(h, headerFounding, g.Founding)
+	setNumber(h, headerVoters, g.Voters)
 }
 
 func greetingOf(h http.Header) (transport.Greeting, error) {
 	store, errStore := number(h, headerStore)
 	cluster, errNumber := number(h, headerNumber)
 	founding, errFounding := number(h, headerFounding)
-	return transport.Greeting{Store: store, Number: cluster, Founding: founding}, errors.Join(errStore, errNumber, errFounding)
+	voters, errVoters := number(h, headerVoters)
+	return transport.Greeting{Store: store, Number: cluster, Founding: founding, Voters: voters},
+		errors.Join(errStore, errNumber, errFounding, errVoters)
 }
 
 // mark puts the headers of every request on h.

@@ -13,7 +13,7 @@ import (
 
 // ownGreeting is what the node of these tests says, which knows peer 2 with the
 // store 0x22 and peer 3 with none.
-var ownGreeting = transport.Greeting{Store: 0x11, Number: 0x77, Founding: 0x88}
+var ownGreeting = transport.Greeting{Store: 0x11, Number: 0x77, Founding: 0x88, Voters: 3}
 
 func greetingServer(t *testing.T) (string, *sink) {
 	t.Helper()
@@ -74,6 +74,7 @@ func TestGreetingsOfRequests(t *testing.T) {
 		{"says nothing and is not known", 3, nil, "", "", 0},
 		{"garbage for a store", 2, map[string]string{headerStore: "22 or so"}, "", "", 400},
 		{"a number that is too large", 2, map[string]string{headerStore: "22", headerNumber: "11112222333344445"}, "", "", 400},
+		{"garbage for voters", 2, map[string]string{headerStore: "22", headerVoters: "three"}, "", "", 400},
 		{"garbage for a founding", 2, map[string]string{headerStore: "22", headerFounding: "-1"}, "", "", 400},
 		{"garbage for what it expects", 2, map[string]string{headerStore: "22", headerExpected: "0x11"}, "", "", 400},
 	} {

@@ -89,7 +89,7 @@ func (c *channel) send(ctx context.Context) error {
 		case <-heartbeat:
 			c.buffer = appendHeartbeat(c.buffer, time.Now())
 		case <-renamed:
-			c.buffer = appendGreeting(appendFrameHead(c.buffer, tagGreeting, greetingBytes), c.link.peer.e.book.Self())
+			c.buffer = appendGreetingFrame(c.buffer, c.link.peer.e.book.Self())
 		case <-c.queue.Wake():
 		}
 	}

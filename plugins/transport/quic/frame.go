@@ -99,6 +99,12 @@ func appendFrameHead(dst []byte, tag byte, n int) []byte {
 	return binary.BigEndian.AppendUint32(append(dst, tag), uint32(n))
 }
 
+// appendGreetingFrame appends a whole greeting.
+func appendGreetingFrame(dst []byte, g transport.Greeting) []byte {
+	dst = appendGreeting(appendFrameHead(dst, tagGreeting, greetingBytes+votersBytes), g)
+	return binary.BigEndian.AppendUint64(dst, g.Voters)
+}
+
 // appendHeartbeat appends a whole heartbeat.
 func appendHeartbeat(dst []byte, clock time.Time) []byte {
 	return binary.BigEndian.AppendUint64(appendFrameHead(dst, tagHeartbeat, 8), uint64(clock.UnixNano()))
@@ -138,8 +144,8 @@ func (f *frameReader) next() (frame, error) {
 			return f.message(int(n))
 		case tag == tagHeartbeat && n == 8:
 			return f.heartbeat()
-		case tag == tagGreeting && n == greetingBytes:
-			return f.greeting()
+		case tag == tagGreeting && (n == greetingBytes || n == greetingBytes+votersBytes):
+			return f.greeting(int(n))
 		}
 		if _, err := f.r.Discard(int(n)); err != nil {
 			return frame{}, wire.Unexpected(err, 1)
@@ -174,12 +180,16 @@ func (f *frameReader) heartbeat() (frame, error) {
 	return frame{clock: time.Unix(0, int64(binary.BigEndian.Uint64(b[:])))}, nil
 }
 
-func (f *frameReader) greeting() (frame, error) {
-	b, err := wire.ReadBytes(f.r, nil, greetingBytes)
+func (f *frameReader) greeting(n int) (frame, error) {
+	b, err := wire.ReadBytes(f.r, nil, n)
 	if err != nil {
 		return frame{}, err
 	}
-	g := (&fields{rest: b}).greeting()
+	body := fields{rest: b}
+	g := body.greeting()
+	if len(body.rest) > 0 {
+		g.Voters = body.uint64()
+	}
 	return frame{greeting: &g}, nil
 }
 

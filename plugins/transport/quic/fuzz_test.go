@@ -46,12 +46,12 @@ func FuzzFrames(f *testing.F) {
 // FuzzGreetings: a Hello or an Answer that can be decoded encodes to bytes that
 // decode alike.
 func FuzzGreetings(f *testing.F) {
-	f.Add(hello{version: 1, oldest: 1, cluster: 2, from: 3, to: 4, run: 5, insist: true, urls: []string{"quic://127.0.0.1:1", ""}, greeting: transport.Greeting{Store: 6, Number: 7, Founding: 8}, expected: 9}.encode())
+	f.Add(hello{version: 1, oldest: 1, cluster: 2, from: 3, to: 4, run: 5, insist: true, urls: []string{"quic://127.0.0.1:1", ""}, greeting: transport.Greeting{Store: 6, Number: 7, Founding: 8, Voters: 5}, expected: 9}.encode())
 	f.Add(answer{code: codeRemoved, version: 1, cluster: 2, from: 3, run: 4, index: 5, term: 6, text: "text"}.encode())
-	f.Add(answer{code: codeMismatch, version: 1, greeting: transport.Greeting{Store: 6, Number: 7, Founding: 8}, misfit: 1, known: 9}.encode())
+	f.Add(answer{code: codeMismatch, version: 1, greeting: transport.Greeting{Store: 6, Number: 7, Founding: 8, Voters: 5}, misfit: 1, known: 9}.encode())
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) > maxGreeting-greetingBytes-8 { // they are added to one of an older version
+		if len(b) > maxGreeting-greetingBytes-8-votersBytes { // they are added to one of an older version
 			return
 		}
 		if h, err := decodeHello(b); err == nil {

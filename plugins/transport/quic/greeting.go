@@ -79,13 +79,14 @@ func (h hello) encode() []byte {
 	b = append(b, flags, 0)
 	count := len(b) - 1
 	for _, u := range h.urls {
-		if b[count] < maxURLs && len(b)+2+len(u)+greetingBytes+8 <= maxGreeting {
+		if b[count] < maxURLs && len(b)+2+len(u)+greetingBytes+8+votersBytes <= maxGreeting {
 			b[count]++
 			b = binary.BigEndian.AppendUint16(b, uint16(len(u)))
 			b = append(b, u...)
 		}
 	}
-	return binary.BigEndian.AppendUint64(appendGreeting(b, h.greeting), h.expected)
+	b = binary.BigEndian.AppendUint64(appendGreeting(b, h.greeting), h.expected)
+	return binary.BigEndian.AppendUint64(b, h.greeting.Voters)
 }
 
 // decodeHello ignores what a newer version has added at the end. What an older
@@ -105,6 +106,9 @@ func decodeHello(b []byte) (hello, error) {
 	if len(f.rest) > 0 {
 		h.greeting, h.expected = f.greeting(), f.uint64()
 	}
+	if len(f.rest) > 0 {
+		h.greeting.Voters = f.uint64()
+	}
 	return h, f.err("hello")
 }
 
@@ -115,7 +119,8 @@ func (a answer) encode() []byte {
 		b = binary.BigEndian.AppendUint64(b, n)
 	}
 	b = append(appendGreeting(appendText(b, a.text), a.greeting), byte(a.misfit))
-	return binary.BigEndian.AppendUint64(b, a.known)
+	b = binary.BigEndian.AppendUint64(b, a.known)
+	return binary.BigEndian.AppendUint64(b, a.greeting.Voters)
 }
 
 func decodeAnswer(b []byte) (answer, error) {
@@ -125,6 +130,9 @@ func decodeAnswer(b []byte) (answer, error) {
 	a.text = f.text()
 	if len(f.rest) > 0 {
 		a.greeting, a.misfit, a.known = f.greeting(), misfit(f.byte()), f.uint64()
+	}
+	if len(f.rest) > 0 {
+		a.greeting.Voters = f.uint64()
 	}
 	return a, f.err("answer")
 }

@@ -16,8 +16,13 @@ var (
 	errTLS      = errors.New("the TLS handshake failed")
 )
 
-// greetingBytes is the length of a greeting on the wire.
-const greetingBytes = 3 * 8
+// greetingBytes is the length of a greeting on the wire without its last field, the
+// number of voters, which older versions do not say. In a Hello and an Answer that
+// field is the last of all, in a frame it follows at once.
+const (
+	greetingBytes = 3 * 8
+	votersBytes   = 8
+)
 
 // A misfit says what does not fit in the greetings of a Hello and an Answer. Its
 // first values are those of transport.MismatchReason.

@@ -13,7 +13,7 @@ import (
 
 // ownGreeting is what the node of these tests says, which knows peer 2 with the
 // store 0x22 and peer 3 with none.
-var ownGreeting = transport.Greeting{Store: 0x11, Number: 0x77, Founding: 0x88}
+var ownGreeting = transport.Greeting{Store: 0x11, Number: 0x77, Founding: 0x88, Voters: 3}
 
 // Each greeting gets the answer that the format page says, with the node's own.
 func TestAnswersToGreetings(t *testing.T) {
@@ -64,22 +64,30 @@ func TestAnswersToGreetings(t *testing.T) {
 // off in their middle is malformed.
 func TestGreetingsOfOlderVersions(t *testing.T) {
 	whole := hello{version: 1, oldest: 1, greeting: ownGreeting, expected: 5}.encode()
-	short := whole[:len(whole)-greetingBytes-8]
+	short := whole[:len(whole)-greetingBytes-8-votersBytes]
 	if h, err := decodeHello(short); err != nil || h.greeting != (transport.Greeting{}) || h.expected != 0 {
 		t.Errorf("an older Hello: %+v, error %v", h, err)
 	}
+	noVoters := ownGreeting
+	noVoters.Voters = 0
+	if h, err := decodeHello(whole[:len(whole)-votersBytes]); err != nil || h.greeting != noVoters || h.expected != 5 {
+		t.Errorf("a Hello without voters: %+v, error %v", h, err)
+	}
 	for n := len(short) + 1; n < len(whole); n++ {
-		if _, err := decodeHello(whole[:n]); err == nil {
+		if _, err := decodeHello(whole[:n]); err == nil && n != len(whole)-votersBytes {
 			t.Errorf("a Hello cut off at %d bytes of %d", n, len(whole))
 		}
 	}
 	reply := answer{version: 1, greeting: ownGreeting, misfit: 1, known: 5}.encode()
-	old := reply[:len(reply)-greetingBytes-1-8]
+	old := reply[:len(reply)-greetingBytes-1-8-votersBytes]
 	if a, err := decodeAnswer(old); err != nil || a.greeting != (transport.Greeting{}) {
 		t.Errorf("an older Answer: %+v, error %v", a, err)
 	}
+	if a, err := decodeAnswer(reply[:len(reply)-votersBytes]); err != nil || a.greeting != noVoters || a.known != 5 {
+		t.Errorf("an Answer without voters: %+v, error %v", a, err)
+	}
 	for n := len(old) + 1; n < len(reply); n++ {
-		if _, err := decodeAnswer(reply[:n]); err == nil {
+		if _, err := decodeAnswer(reply[:n]); err == nil && n != len(reply)-votersBytes {
 			t.Errorf("an Answer cut off at %d bytes of %d", n, len(reply))
 		}
 	}

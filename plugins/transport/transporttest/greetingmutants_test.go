@@ -118,6 +118,10 @@ func greetingMutants() []mutant {
 			setPeers: saying(func(s *transport.PeerSet) { s.Self.Founding = 0 }),
 		},
 		{
+			name: "ForgetsTheVoters", part: "greetings/another founding",
+			setPeers: saying(func(s *transport.PeerSet) { s.Self.Voters = 0 }),
+		},
+		{
 			name: "ForgetsTheNumber", part: "greetings/another number",
 			setPeers: saying(func(s *transport.PeerSet) { s.Self.Number = 0 }),
 		},

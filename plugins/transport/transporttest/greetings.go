@@ -30,7 +30,7 @@ func testGreetings(t *testing.T, h Harness) {
 	t.Run("a store that this node gets makes connections anew", func(t *testing.T) { testOwnStore(t, h) })
 	t.Run("a caller that is added", func(t *testing.T) { testAdded(t, h) })
 	t.Run("another founding", func(t *testing.T) {
-		testForeign(t, h, transport.MismatchFounding, transport.Greeting{Store: storeTwo, Number: 7, Founding: 9})
+		testForeign(t, h, transport.MismatchFounding, transport.Greeting{Store: storeTwo, Number: 7, Founding: 9, Voters: 5})
 	})
 	t.Run("another number", func(t *testing.T) {
 		testForeign(t, h, transport.MismatchNumber, transport.Greeting{Store: storeTwo, Number: 9, Founding: 8})
@@ -84,7 +84,7 @@ func testGreeted(t *testing.T, h Harness) {
 	for id, n := range c.nodes {
 		lost[id] = n.count(inactive(3 - id))
 	}
-	one.Number, one.Founding = 7, 8
+	one.Number, one.Founding, one.Voters = 7, 8, 3
 	c.nodes[1].self = one
 	c.setPeers(1)
 	c.nodes[2].await(t, "what the peer has learned of itself", func() bool { return c.nodes[2].count(greeted(1, one)) > 0 }, func() {

@@ -33,10 +33,11 @@ func (n *Network) greet(from, to *endpoint) *transport.Mismatch {
 	return m
 }
 
-// connects reports whether a lasting connection comes about. Who does not know
-// the caller is not asked: it learns of the caller with the first message.
+// connects reports whether a lasting connection comes about. An endpoint that does
+// not know the caller, and has nothing against it, is not asked: it learns of the
+// caller with the first message.
 func (n *Network) connects(from, to *endpoint) bool {
-	if _, known := to.peers[from.opts.NodeID]; !known {
+	if _, known := to.peers[from.opts.NodeID]; !known && to.book.Self().Judge(from.book.Self(), 0) == nil {
 		return true
 	}
 	return n.greet(from, to) == nil

@@ -202,5 +202,5 @@ func word(r transport.MismatchReason) string {
 // greeting is an attribute that shows all of one.
 func greeting(key string, g transport.Greeting) slog.Attr {
 	hex := func(n uint64) string { return strconv.FormatUint(n, 16) }
-	return slog.Group(key, "store", hex(g.Store), "number", hex(g.Number), "founding", hex(g.Founding))
+	return slog.Group(key, "store", hex(g.Store), "number", hex(g.Number), "founding", hex(g.Founding), "voters", g.Voters)
 }
