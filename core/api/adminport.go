@@ -16,7 +16,7 @@ type adminListener struct {
 	net.Listener
 	max    int
 	counts *counts
-	said   *sparing
+	said   sparing
 
 	mu    sync.Mutex
 	conns list.List // of *adminConn, the oldest first
@@ -42,7 +42,7 @@ func (l *adminListener) Accept() (net.Conn, error) {
 			return c, nil
 		}
 		l.counts.admin.Add(1)
-		l.said.warn("admin connections refused: requests are being answered on all", "limit", l.max)
+		l.said.warn(matter{message: "admin connections refused: requests are being answered on all"}, "limit", l.max)
 		conn.Close()
 	}
 }
@@ -68,7 +68,7 @@ func (l *adminListener) evictLocked() bool {
 		l.conns.Remove(e)
 		c.Conn.Close()
 		l.counts.admin.Add(1)
-		l.said.warn("the oldest idle admin connection is closed for a new one", "limit", l.max)
+		l.said.warn(matter{message: "the oldest idle admin connection is closed for a new one"}, "limit", l.max)
 		return true
 	}
 	return false

@@ -78,7 +78,7 @@ func (d *demands) query(data []byte) error {
 // known the client may be one of those that may not, so that it is to ask again.
 func (d *demands) judge(class *access.Class, known bool, what string) error {
 	if !known {
-		return errUnknownClasses()
+		return errUnknownClasses
 	}
 	if class == nil || d.who.Role.May(class.Role) {
 		return nil
@@ -99,12 +99,11 @@ func (d *demands) judge(class *access.Class, known bool, what string) error {
 	return refusal(err)
 }
 
-func errUnknownClasses() error {
-	return &server.Error{
-		Err:        server.ErrNotReady,
-		Detail:     "the state machine has not started here yet, and has not said which commands and queries need the role administer; clients with that role are let through",
-		RetryAfter: unknownRetryAfter,
-	}
+// errUnknownClasses is one value: a client may ask as often as it likes meanwhile.
+var errUnknownClasses error = &server.Error{
+	Err:        server.ErrNotReady,
+	Detail:     "the state machine has not started here yet, and has not said which commands and queries need the role administer; clients with that role are let through",
+	RetryAfter: unknownRetryAfter,
 }
 
 // mostSaid bounds the refusals that a stream keeps.

@@ -111,7 +111,7 @@ func (a *meters) cutOff(m *meter, why int) {
 		return
 	}
 	a.counts.closed[why].Add(1)
-	a.said.warn("client connections are cut off", "reason", closedNames()[why], "client", m.address)
+	a.said.warn(matter{"client connections are cut off", closedNames()[why]}, "client", m.address)
 	c.Close()
 }
 
@@ -133,17 +133,32 @@ func (a *meters) run(end *ending) {
 	}
 }
 
-// sparing writes one line in a while, however often there is a reason.
+// sparing writes one line in a while of each matter, however often there is a reason,
+// with how often there was since its last line.
 type sparing struct {
 	log  *slog.Logger
-	line repeats.Line
+	said *repeats.Book[matter]
 }
 
-// sayEvery is how often a sparing logger writes the same thing.
-const sayEvery = 10 * time.Second
+// A matter is what a sparing logger counts by itself.
+type matter struct{ message, reason string }
 
-func (s *sparing) warn(message string, about ...any) {
-	if times, due := s.line.Note(time.Now(), sayEvery); due {
-		s.log.Warn(message, append(about, "times", times)...)
+// sayEvery is how often a sparing logger writes of the same matter, and mostMatters how
+// many there may be: they are words of this package.
+const (
+	sayEvery    = 10 * time.Second
+	mostMatters = 64
+)
+
+func newSparing(log *slog.Logger) sparing {
+	return sparing{log, repeats.New[matter](repeats.Rule{Pause: sayEvery, Most: mostMatters})}
+}
+
+func (s sparing) warn(of matter, about ...any) {
+	if silent, due := s.said.Note(of, time.Now()); due {
+		if of.reason != "" {
+			about = append(about, "reason", of.reason)
+		}
+		s.log.Warn(of.message, append(about, "times", silent+1)...)
 	}
 }

@@ -152,7 +152,7 @@ func (s *Server) Serve() error {
 	s.serving.Go(func() { failed <- unlessStopped("json", s.json.Serve(clients.http1)) })
 	if admin != nil {
 		bounded := &adminListener{
-			Listener: admin, max: s.opts.Limits.MaxAdminConnections, counts: &s.bounds.counts, said: &sparing{log: s.log},
+			Listener: admin, max: s.opts.Limits.MaxAdminConnections, counts: &s.bounds.counts, said: newSparing(s.log),
 		}
 		s.serving.Go(func() { failed <- unlessStopped("admin", s.admin.Serve(s.adminTLS.over(bounded))) })
 	}
