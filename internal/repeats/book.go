@@ -52,6 +52,18 @@ func (b *Book[K]) End(key K) (e Entry, known bool) {
 	return e, known
 }
 
+// Settle ends a matter that has not happened for a pause, if it is known.
+func (b *Book[K]) Settle(key K, now time.Time) (e Entry, settled bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e, known := b.all[key]
+	if !known || now.Sub(e.Last) < b.rule.Pause {
+		return Entry{}, false
+	}
+	delete(b.all, key)
+	return e, true
+}
+
 // Ended ends all matters that have not happened for a pause, and returns them.
 func (b *Book[K]) Ended(now time.Time) (gone map[K]Entry) {
 	b.mu.Lock()

@@ -13,12 +13,17 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/complaints"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 )
 
 // batchMessages is the most messages delivered in one call.
 const batchMessages = 1024
+
+// streamDown is the complaint about a stream that has ended. It is over when the streams
+// of the peer have stood for a while: one that comes up may be ended again at once.
+const streamDown = "stream from peer is down"
 
 var errNoURL = errors.New("peer has no usable URL")
 
@@ -81,7 +86,7 @@ func (r *streamReader) log(err error) {
 	}
 	switch {
 	case r.wasUp: // two that call under one id may end it as often as they can dial
-		r.peer.e.complaints.Failed(r.peer.id, "stream from peer is down", fmt.Errorf("%s: %w", r.kind.path(), err))
+		r.peer.e.complaints.Failed(r.peer.id, streamDown, fmt.Errorf("%s: %w", r.kind.path(), err))
 	case !errors.Is(err, errOldPeer):
 		r.peer.failed(err)
 	}
@@ -128,6 +133,8 @@ func (r *streamReader) up(frames frameReader) error {
 	r.peer.e.reach.Reached(r.peer.id)
 	r.peer.readerUp()
 	defer r.peer.readerDown()
+	stands := time.AfterFunc(complaints.Quiet, func() { r.peer.e.complaints.Settle(r.peer.id, streamDown) })
+	defer stands.Stop()
 	return r.receive(frames)
 }
 

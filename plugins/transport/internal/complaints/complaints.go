@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// quiet is how long nothing is said of the same peer and matter again.
-	quiet = time.Minute
+	// Quiet is how long nothing is said of the same peer and matter again, and how long
+	// what may come back at any time must not have happened to be over.
+	Quiet = time.Minute
 	// most bounds what is remembered. Beyond that others have to be quiet first:
 	// senders under ever new names fill neither memory nor log.
 	most = 256
@@ -32,7 +33,7 @@ type matter struct {
 
 // New returns a log without complaints.
 func New(logger *slog.Logger) *Log {
-	return &Log{logger: logger, book: repeats.New[matter](repeats.Rule{Pause: quiet, Most: most, Forgets: true})}
+	return &Log{logger: logger, book: repeats.New[matter](repeats.Rule{Pause: Quiet, Most: most, Forgets: true})}
 }
 
 // Failed notes that something of a peer went wrong.
@@ -45,7 +46,19 @@ func (l *Log) Failed(peer uint64, what string, err error) {
 // Succeeded notes that it went well, which ends the complaint.
 func (l *Log) Succeeded(peer uint64, what string) {
 	if e, known := l.book.End(matter{peer, what}); known {
-		l.logger.Info("over: "+what, "from", strconv.FormatUint(peer, 16), "after", time.Since(e.Since).Round(time.Millisecond),
-			"more_since_last_line", e.Silent)
+		l.over(peer, what, e, time.Since(e.Since))
 	}
+}
+
+// Settle ends a complaint of which there was nothing more for Quiet. It is for what
+// does not end with one success.
+func (l *Log) Settle(peer uint64, what string) {
+	if e, settled := l.book.Settle(matter{peer, what}, time.Now()); settled {
+		l.over(peer, what, e, e.Last.Sub(e.Since))
+	}
+}
+
+func (l *Log) over(peer uint64, what string, e repeats.Entry, after time.Duration) {
+	l.logger.Info("over: "+what, "from", strconv.FormatUint(peer, 16), "after", after.Round(time.Millisecond),
+		"more_since_last_line", e.Silent)
 }

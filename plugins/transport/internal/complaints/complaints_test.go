@@ -44,3 +44,27 @@ func TestNewNamesDoNotFillTheLog(t *testing.T) {
 		}
 	})
 }
+
+// What comes back at any time is over when it has not come back for a while, and the
+// last line says how long it went on and how often nothing was said.
+func TestALastWordWhenItHasSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		l := New(slog.New(slog.NewTextHandler(&out, nil)))
+		l.Settle(2, "down") // nothing was
+		for range 4 {
+			l.Failed(2, "down", errors.New("end of file"))
+			<-time.After(Quiet / 10)
+			l.Settle(2, "down")
+		}
+		if strings.Contains(out.String(), "over") {
+			t.Errorf("it is over while it goes on:\n%s", &out)
+		}
+		<-time.After(Quiet)
+		l.Settle(2, "down")
+		l.Settle(2, "down")
+		if got := strings.Count(out.String(), "over: down"); got != 1 || !strings.Contains(out.String(), "after=18s more_since_last_line=3") {
+			t.Errorf("it is over %d times:\n%s", got, &out)
+		}
+	})
+}
