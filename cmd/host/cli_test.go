@@ -462,6 +462,23 @@ func TestConfigShowGivesOrigins(t *testing.T) {
 	}
 }
 
+// Each flag with peer URLs counts, as if all were in one; of other keys the last counts.
+func TestA7AFlagThatIsGivenAgainAdds(t *testing.T) {
+	config := filepath.Join("..", "..", "configs", "local3", "n1.yaml")
+	got := host(t, "config", "show", "-c", config,
+		"--set", "cluster.peer_urls=n1=http://h:1", "--set", "cluster.peer_urls=n2=http://h:2,n1=http://h:3",
+		"--set", "raft.tick=20ms", "--set", "raft.tick=50ms")
+	for _, want := range []string{" n1 http://h:1,http://h:3 ", " n2 http://h:2 ", " n3 http://127.0.0.1:7503 ", "50ms"} {
+		if !strings.Contains(got.stdout, want) {
+			t.Errorf("%q is not in\n%s%s", want, got.stdout, got.stderr)
+		}
+	}
+	got = host(t, "config", "show", "-c", config, "--set", "cluster.peer_urls=n1=http://h:1", "--set", "cluster.peer_urls=n2=http://h:1")
+	if got.code != exitUsage || !strings.Contains(got.stderr, "http://h:1 is named twice") {
+		t.Errorf("two members at one URL: %d, %s", got.code, got.stderr)
+	}
+}
+
 func TestVersion(t *testing.T) {
 	got := host(t, "version", "-o", "json")
 	var v versionInfo

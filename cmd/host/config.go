@@ -41,6 +41,9 @@ func (f *configFlags) load(cmd *cobra.Command) (*hostconfig.Config, *hostconfig.
 		if !ok || key == "" {
 			return nil, nil, &usageError{cmd.CommandPath(), fmt.Sprintf("--set %s: write key=value", s)}
 		}
+		if before, again := flags[key]; again && hostconfig.FlagAdds(key) {
+			text = before + "," + text
+		}
 		flags[key] = text
 	}
 	if cmd.Flags().Changed("data-dir") {

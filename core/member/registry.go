@@ -8,6 +8,8 @@ import (
 	"maps"
 	"math"
 	"slices"
+
+	"github.com/pontoon-raft/pontoon/internal/memberform"
 )
 
 // Refusals of a change. They are decided from the log alone.
@@ -23,9 +25,9 @@ var (
 // they are no configuration; with them a change fits into any entry, and a
 // registry of hundreds of members into a snapshot's header.
 const (
-	maxName    = 256  // bytes
-	maxAddress = 1024 // bytes, of a peer URL or a client address
-	maxURLs    = 16
+	maxName    = 256                    // bytes
+	maxAddress = memberform.MostAddress // bytes, of a peer URL or a client address
+	maxURLs    = memberform.MostURLs
 	// maxID leaves out the ids that raft uses for its own storage threads.
 	maxID = math.MaxUint64 - 2
 )

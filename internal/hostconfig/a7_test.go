@@ -2,6 +2,7 @@ package hostconfig
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -67,7 +68,13 @@ func TestA7TheOrderOfURLsFoundsNoOtherCluster(t *testing.T) {
 // A mistake is reported with its place and with what to write.
 func TestA7MistakesInPeerURLs(t *testing.T) {
 	both := strings.Replace(minimal, "id: c1", "id: c1\n  peer_urls: n2=http://h:1", 1)
+	many := make([]string, 17) // no cluster takes such a member, so no configuration does
+	for i := range many {
+		many[i] = fmt.Sprintf("n2=http://h:%d", i+1)
+	}
 	for _, x := range []struct{ name, file, flag, want string }{
+		{"too many", minimal, strings.Join(many, ","), "cluster.members[1].peer_urls: has 17 URLs; a member has at most 16"},
+		{"too long", minimal, "n2=http://" + strings.Repeat("h", 1024) + ":1", "is too long; at most 1024 bytes"},
 		{"no port", minimal, "n2=http://h", `--set cluster.peer_urls: cluster.peer_urls: peer URL of n2: "http://h": "h" is not host:port`},
 		{"empty", minimal, "", "--set cluster.peer_urls: cluster.peer_urls: an empty list names no member"},
 		{"a stranger", minimal, "n3=http://h:1", `--set cluster.peer_urls: cluster.peer_urls: "n3" is the name of no member in cluster.members`},

@@ -6,6 +6,10 @@ import "slices"
 // flag or the environment can set.
 const peerURLsKey = "cluster.peer_urls"
 
+// FlagAdds tells whether a flag for key that is given once more adds to what the one
+// before it said. Of all other keys the last flag counts.
+func FlagAdds(key string) bool { return key == peerURLsKey }
+
 // handOut gives members the peer URLs that the setting names. One that a flag or a
 // variable names for a member stands instead of what the list has; the list and
 // the setting of one file must not both have some.

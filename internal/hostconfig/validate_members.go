@@ -58,6 +58,9 @@ func checkPeerURLs(ps *problems, key string, urls []string) {
 	if len(urls) == 0 {
 		ps.about(key, "is missing; list at least one, for example http://10.0.0.1:7501")
 	}
+	if len(urls) > memberform.MostURLs {
+		ps.about(key, "has %d URLs; a member has at most %d", len(urls), memberform.MostURLs)
+	}
 	for _, u := range urls {
 		if err := memberform.CheckPeerURL(u); err != nil {
 			ps.about(key, "%v", err)

@@ -9,7 +9,16 @@ import (
 	"strings"
 )
 
+// MostURLs is how many peer URLs a member may have, and MostAddress how many bytes each
+// of them, and its client address. Replicas decide by them what they take into the
+// membership, so they are no settings.
+const (
+	MostURLs    = 16
+	MostAddress = 1024
+)
+
 var (
+	errTooLong   = fmt.Errorf("is too long; at most %d bytes", MostAddress)
 	errNoHost    = errors.New("has no host; write one that others can reach")
 	errWildcard  = errors.New("is the address of no host; write one that others can reach")
 	errPort      = errors.New("has no port from 1 to 65535")
@@ -83,6 +92,9 @@ func split(address string) (host string, port uint16, err error) {
 }
 
 func checkCharacters(text string) error {
+	if len(text) > MostAddress {
+		return fmt.Errorf("%.40q… %w", text, errTooLong)
+	}
 	for _, r := range text {
 		if r <= ' ' || r > '~' {
 			return fmt.Errorf("%q %w", text, errCharacter)
