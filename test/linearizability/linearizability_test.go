@@ -56,6 +56,9 @@ func keepHistory(t *testing.T, f *history.File, record *history.Recorder) {
 		}
 		path = filepath.Join(os.TempDir(), fmt.Sprintf("linearizability-%d.jsonl", f.Run.Seed))
 	}
+	if f.Run.Seconds == 0 { // it ended before its time
+		f.Run.Seconds = time.Duration(record.Now()).Seconds()
+	}
 	f.Operations, f.Faults = record.Take()
 	if err := f.Write(path); err != nil {
 		t.Error(err)
