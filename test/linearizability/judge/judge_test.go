@@ -74,7 +74,7 @@ func TestWhatIsAllowed(t *testing.T) {
 			c.put(10, 20, "a")
 			c.swap(30, 40, history.Version{Value: "a", Revision: 1}, "b")
 			refused(c.swap(50, 60, history.Version{Value: "a", Revision: 1}, "c"), "b", 2)
-			c.read(70, 80, "b", 2)
+			c.read(70, 80, "b", 2).Index = 103
 		},
 		"what was not applied and is never seen": func(c *cast) {
 			c.put(10, 20, "a")
@@ -172,6 +172,29 @@ func TestWhatIsFoundOut(t *testing.T) {
 			c.put(10, 50, "a").Index = 103
 			c.put(10, 50, "b").Index = 102
 		}},
+		"a linearizable read that lacks what a stale read before it has found": {judge.Linearizable, func(c *cast) {
+			c.put(10, 20, "a")
+			unknown(c.put(30, 40, "b"))
+			c.read(50, 60, "b", 2).Stale = true
+			c.read(70, 80, "a", 1)
+		}},
+		"a compare-and-set that is found by a stale read alone, and cannot have taken place": {judge.Linearizable, func(c *cast) {
+			c.put(10, 20, "a")
+			c.put(30, 40, "b")
+			unknown(c.swap(50, 60, history.Version{Value: "a", Revision: 1}, "c"))
+			c.read(70, 80, "c", 3).Stale = true
+		}},
+		"a linearizable read that is too early for a write to another key": {judge.Fresh, func(c *cast) {
+			c.put(10, 20, "a")
+			o := c.read(30, 40, "", 0)
+			o.Key, o.Index = "x", 100
+		}},
+		"a place in the log before that of a write which had ended": {judge.Ordered, func(c *cast) {
+			o := c.put(10, 20, "a")
+			o.Index, o.Revision = 102, 2
+			o = c.put(30, 40, "b")
+			o.Key, o.Index, o.Revision = "x", 101, 1
+		}},
 		"a stale read that lacks what its applied index has": {judge.Fresh, func(c *cast) {
 			c.put(10, 20, "a")
 			c.put(30, 40, "b")
@@ -209,7 +232,8 @@ func TestOneFaultAmongMany(t *testing.T) {
 	}
 	c.read(at+40, at+50, "y198", revisions["y198"]).Key = "y"
 	v := judge.Check(c.operations)
-	if v.Count() != 1 || v.Violations[0].Key != "y" || v.Violations[0].Rule != judge.Linearizable {
+	if v.Count() != 2 || v.Violations[0].Rule != judge.Fresh || v.Violations[1].Rule != judge.Linearizable ||
+		v.Violations[0].Key != "y" || v.Violations[1].Key != "y" {
 		t.Errorf("one stale read on y: %s", v)
 	}
 }

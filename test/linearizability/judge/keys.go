@@ -25,10 +25,19 @@ func (w *writes) byKey() map[string][]porcupine.Operation {
 			continue
 		}
 		keys[o.Key] = append(keys[o.Key], porcupine.Operation{
-			ClientId: o.Client, Input: input{o, w.revisions[o.Value]}, Call: o.Began, Return: o.End(),
+			ClientId: o.Client, Input: input{o, w.revisions[o.Value], o.Writes() && w.seen[o.Value]}, Call: o.Began, Return: w.end(o),
 		})
 	}
 	return keys
+}
+
+// end is the moment by which an operation has had its effect. Of a write that is when
+// any read, a stale one too, had found it: what a member has applied is committed.
+func (w *writes) end(o *history.Operation) int64 {
+	if found, ok := w.foundBy[o.Value]; ok && o.Writes() {
+		return max(min(o.End(), found), o.Began)
+	}
+	return o.End()
 }
 
 func (w *writes) needsOrder(o *history.Operation) bool {

@@ -18,6 +18,7 @@ type register struct {
 type input struct {
 	*history.Operation
 	revision uint64
+	found    bool // it is a write, and some answer has its value
 }
 
 func model() porcupine.Model {
@@ -44,8 +45,8 @@ func (i input) step(r register) (allowed bool, after register) {
 		return i.follows(r), register{i.Value, i.revision}
 	case i.Outcome == history.Applied && !i.Lost: // it says that it took place
 		return false, r
-	default: // a compare-and-set without an answer found another value
-		return true, r
+	default: // a compare-and-set without an answer found another value, if nobody found its own
+		return !i.found, r
 	}
 }
 

@@ -14,13 +14,14 @@ type writes struct {
 	// seen are the values that an operation has found, and revisions those under
 	// which they were found or acknowledged.
 	seen      map[string]bool
+	foundBy   map[string]int64 // when an operation that found the value had ended, at the earliest
 	revisions map[string]uint64
 	owners    map[uint64]string // the value of each revision
 }
 
 func collect(operations []history.Operation, v *Verdict) *writes {
 	w := &writes{
-		operations: operations, byValue: map[string]*history.Operation{}, seen: map[string]bool{},
+		operations: operations, byValue: map[string]*history.Operation{}, seen: map[string]bool{}, foundBy: map[string]int64{},
 		revisions: map[string]uint64{}, owners: map[uint64]string{},
 	}
 	for i := range operations {
@@ -68,6 +69,9 @@ func (w *writes) see(o *history.Operation, v *Verdict) {
 	case written.Refused:
 		v.add(WithoutEffect, o.Key, "%s, but refused, and it was seen: %s", tell(written), tell(o))
 	}
+	if at, known := w.foundBy[found.Value]; !known || o.Ended < at {
+		w.foundBy[found.Value] = o.Ended
+	}
 	w.seen[found.Value] = true
 	w.bind(o.Key, found.Value, found.Revision, v)
 }
@@ -105,6 +109,34 @@ func (w *writes) checkOrder(v *Verdict) {
 		if w.revisions[a.Value] >= w.revisions[b.Value] || a.Index == b.Index {
 			v.add(Ordered, b.Key, "index %d has revision %d, and index %d has revision %d: %s; %s",
 				a.Index, w.revisions[a.Value], b.Index, w.revisions[b.Value], tell(a), tell(b))
+		}
+	}
+}
+
+// acknowledged are the writes that were answered with a place in the log, also those
+// whose result was lost and those that were refused, which have a place too.
+func (w *writes) acknowledged() []*history.Operation {
+	var list []*history.Operation
+	for i := range w.operations {
+		if o := &w.operations[i]; o.Writes() && o.Outcome == history.Applied && o.Index != 0 {
+			list = append(list, o)
+		}
+	}
+	return list
+}
+
+// checkPlaces compares the order of the log with that of time: a write that had ended
+// has its place before those of all writes, to any key, that began after that.
+func (w *writes) checkPlaces(v *Verdict) {
+	list := w.acknowledged()
+	slices.SortFunc(list, func(a, b *history.Operation) int { return cmp.Compare(a.Index, b.Index) })
+	var last *history.Operation // to begin, of those before
+	for _, o := range list {
+		if last != nil && o.Ended < last.Began {
+			v.add(Ordered, o.Key, "index %d was answered before the write at index %d began: %s; %s", o.Index, last.Index, tell(o), tell(last))
+		}
+		if last == nil || o.Began > last.Began {
+			last = o
 		}
 	}
 }

@@ -22,9 +22,10 @@ const (
 	Known Rule = "seen, so written"
 	// Unique: a write has one revision and a revision one write.
 	Unique Rule = "one revision, one write"
-	// Ordered: revisions grow along the log.
+	// Ordered: revisions grow along the log, and the log along time.
 	Ordered Rule = "revisions in the order of the log"
-	// Fresh: a read has all writes up to the applied index that it names.
+	// Fresh: a read has all writes up to the applied index that it names, and a
+	// linearizable one names no index before a write that was acknowledged by then.
 	Fresh Rule = "as fresh as it says"
 )
 
@@ -82,7 +83,9 @@ func Check(operations []history.Operation) *Verdict {
 	w := collect(operations, v)
 	w.checkSeen(v)
 	w.checkOrder(v)
+	w.checkPlaces(v)
 	w.checkFreshness(v)
+	w.checkIndexes(v)
 	checkKeys(w.byKey(), v)
 	return v
 }
