@@ -74,7 +74,7 @@ func (h *Host) start(ctx context.Context) error {
 			h.wg.Go(h.watchApply)
 			h.wg.Go(h.identity.watch)
 			h.wg.Go(func() { h.certificates.watch(h.quit) })
-			h.wg.Go(h.serve)
+			h.serving.Go(h.serve)
 			h.logger.Info("host is running", "id", h.cfg.ID, "client", h.api.Addr().String(), "data_dir", h.cfg.DataDir)
 			return nil
 		}

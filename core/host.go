@@ -54,6 +54,7 @@ type Host struct {
 	quit     chan struct{} // closed when the host begins to end
 	quitOnce sync.Once
 	keepers  sync.WaitGroup // those who restart plugins
+	serving  sync.WaitGroup // the API, which may have a call that does not end
 	wg       sync.WaitGroup // everything else
 	stopOnce sync.Once
 	stopErr  error

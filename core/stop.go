@@ -65,8 +65,7 @@ func (h *Host) stop(ctx context.Context) error {
 		h.logger.Info("raft goroutine ended")
 	}
 	h.server.Detach(server.ErrStopped)
-	apiStopped := make(chan error, 1)
-	go func() { apiStopped <- h.api.Stop(ctx) }()
+	endAPI := h.stopAPI(ctx)
 
 	problems = append(problems, h.stopApplying(ctx))
 	if in := h.machine.current(); in != nil {
@@ -84,7 +83,7 @@ func (h *Host) stop(ctx context.Context) error {
 	if problems[len(problems)-1] == nil {
 		problems = append(problems, closeErr)
 	}
-	problems = append(problems, <-apiStopped)
+	problems = append(problems, endAPI())
 	if err := h.endServer(ctx); err != nil {
 		return errors.Join(append(problems, err)...)
 	}
@@ -106,6 +105,33 @@ func (h *Host) endAttendants(ctx context.Context) error {
 		return err
 	}
 	return <-closed
+}
+
+// stopAPI begins to answer the clients that are left, beside the end of the plugins.
+// What it returns waits for that, for half of the time that is left: calls under way are
+// cut off then, and those that go on all the same are given up.
+func (h *Host) stopAPI(ctx context.Context) (end func() error) {
+	ctx, cut := context.WithCancelCause(ctx)
+	stopped := make(chan error, 1)
+	go func() {
+		err := h.api.Stop(ctx)
+		h.serving.Wait()
+		stopped <- err
+	}()
+	return func() (err error) {
+		defer cut(nil)
+		half := leastShare
+		if deadline, ok := ctx.Deadline(); ok {
+			half = max(half, time.Until(deadline)/2)
+		}
+		late := time.AfterFunc(half, func() { cut(context.DeadlineExceeded) })
+		defer late.Stop()
+		answered := make(chan error, 1)
+		if forced := within(half+half/2, "a call of a client", func() { answered <- <-stopped }); forced != nil {
+			return forced
+		}
+		return <-answered
+	}
 }
 
 // endBoot ends a start that is under way: what it has started by then is
@@ -182,16 +208,9 @@ func (h *Host) stopApplying(ctx context.Context) error {
 
 // endServer ends the server goroutine, the last of all.
 func (h *Host) endServer(ctx context.Context) error {
-	ended := make(chan struct{})
-	go func() {
-		h.server.Stop()
-		close(ended)
-	}()
-	select {
-	case <-ended:
-		h.logger.Info("server goroutine ended")
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("%w: the server goroutine did not end", ErrForced)
+	if err := within(share(ctx, 4), "the server goroutine", h.server.Stop); err != nil {
+		return err
 	}
+	h.logger.Info("server goroutine ended")
+	return nil
 }
