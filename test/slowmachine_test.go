@@ -49,6 +49,7 @@ func TestSlowMachine(t *testing.T) {
 	slow := s.watch(s.follower())
 	slow.pace(rate / 10)
 	written := s.write(s.others(slow.node)[0], slowBacklog)
+	slow.lags()
 	slow.judge("with a slow state machine", written)
 	slow.killed()
 	slow.judge("after kill -9", 0)
@@ -57,6 +58,7 @@ func TestSlowMachine(t *testing.T) {
 	slow = s.watch(s.leader())
 	slow.pace(rate / 10)
 	written = s.write(s.others(slow.node)[0], slowBacklog)
+	slow.lags()
 	slow.judge("with a slow state machine, the leader at first", written)
 	s.agree(slow)
 
@@ -67,6 +69,7 @@ func TestSlowMachine(t *testing.T) {
 	slow.begun()
 	slow.await("to install a snapshot", func() bool { return strings.Contains(slow.host.Log(), `"snapshot installed"`) })
 	written = s.write(leader.node, slowBacklog)
+	slow.lags()
 	slow.judge(fmt.Sprintf("while it restored %d MiB", *slowState>>20), written)
 	leader.judge("as the leader of that", written)
 	s.agree(slow)
@@ -74,11 +77,12 @@ func TestSlowMachine(t *testing.T) {
 }
 
 // sluggishCluster has nodes with sluggish state machines. before is what each host
-// used when it had in memory what writing needs.
+// used when it had in memory what writing needs. Each host process has a client of its
+// own: that of one that was killed has moved on to another member.
 type sluggishCluster struct {
 	*cluster
 	before  map[*node]int64
-	clients map[*node]*client.Client
+	clients map[*live.Host]*client.Client
 }
 
 func startSluggish(t *testing.T) sluggishCluster {
@@ -94,7 +98,7 @@ func startSluggish(t *testing.T) sluggishCluster {
 		n.settings = []string{fmt.Sprintf("raft.snapshot_log_bytes=%d", max(16<<20, *slowState/4)), "raft.catch_up_entries=10"}
 	}
 	c.start()
-	return sluggishCluster{c, map[*node]int64{}, map[*node]*client.Client{}}
+	return sluggishCluster{c, map[*node]int64{}, map[*live.Host]*client.Client{}}
 }
 
 // warm writes for a while, so that each host has in memory what writing needs, and
@@ -131,10 +135,10 @@ func (s sluggishCluster) writeFor(during time.Duration, through *node, least int
 	over := time.After(during)
 	ended := make(chan struct{})
 	var wg sync.WaitGroup
-	c := s.clients[through]
+	c := s.clients[through.host]
 	if c == nil {
 		c = through.dial()
-		s.clients[through] = c
+		s.clients[through.host] = c
 	}
 	for range slowWriters {
 		wg.Go(func() {
@@ -232,6 +236,19 @@ func (w *watched) killed() {
 		}
 		return st.GetApplied() > first
 	})
+}
+
+// lags fails if less waits for the state machine than the host may keep in memory: its
+// memory would show nothing then.
+func (w *watched) lags() {
+	w.t.Helper()
+	st, ok := w.status()
+	if !ok {
+		w.t.Fatalf("%s has no status", w.name)
+	}
+	if waits := (st.GetCommit() - st.GetApplied()) * slowValue; waits < slowBudget {
+		w.t.Errorf("%d MiB wait for the state machine of %s: it shows nothing", waits>>20, w.name)
+	}
 }
 
 // judge fails if the host has grown by more than it may.
