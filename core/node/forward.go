@@ -137,7 +137,8 @@ func (c *Core) tickForwarding() {
 	now, election := c.hearing.ticks, uint64(c.cfg.ElectionTicks)
 	for _, b := range f.batches {
 		b.doubtful = b.doubtful || now-b.sent >= election
-		if b.lost && !b.told && now-b.lostAt >= election {
+		// A leader that is not heard is about to be replaced: the log will tell.
+		if b.lost && !b.told && c.hearing.last[member.ID(c.lead)] >= b.lostAt+election {
 			b.told = true
 			c.out.Unanswered = append(c.out.Unanswered, requestIDs(b.proposals)...)
 		}

@@ -25,8 +25,8 @@ type Output struct {
 	// passes. They may be handed in again.
 	Returned []Proposal
 	// Unanswered are proposals that were forwarded, and of which nothing was heard
-	// for an election timeout after something was lost on the way to the leader.
-	// They are sent again and again; what becomes of them may come out later.
+	// for an election timeout after something was lost on the way to the leader, though
+	// the leader was heard. They are sent again and again; what becomes of them may come out later.
 	Unanswered []RequestID
 	// SnapshotWanted tells that a new member can be caught up only by a
 	// snapshot newer than the newest: that one does not know it.
