@@ -14,7 +14,7 @@ import (
 // and goes on with the others.
 func TestA9AHungReceiverCostsNoMoreThanTheCap(t *testing.T) {
 	const hung, writes = member.ID(3), 500
-	d := newDistance(t, 1, 10)
+	d := newDistance(newSim(t, 2), 1, 10, 3, 0)
 	if !d.until(1000, func() bool { return d.leader() != nil }) {
 		t.Fatal("no member leads")
 	}

@@ -6,7 +6,7 @@ import "testing"
 // later, whatever the clocks do.
 func TestARefusalTakesOneRoundTrip(t *testing.T) {
 	const way, tick = 150, 500
-	d := newDistance(t, way, tick)
+	d := newDistance(newSim(t, 2), way, tick, 3, 0)
 	if !d.until(60_000, func() bool { return d.leader() != nil }) {
 		t.Fatal("no member leads within a minute")
 	}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -57,6 +58,8 @@ type sim struct {
 	nodes []*simNode
 	wire  []simMessage
 	cut   int // node that is cut off; -1 if none
+	// election is the timeout in ticks; 0 for that of the schedules.
+	election int
 
 	memberSim
 	lossSim
@@ -190,7 +193,7 @@ func (n *simNode) boot() {
 	limits.MaxBatchBytes = 150 // a few entries
 	st.StoreID = n.store
 	cfg := Config{
-		ID: n.id, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: limits, MaxTailBytes: 200, MaxUncommittedBytes: 3000, Level: 1,
+		ID: n.id, Group: 1, ElectionTicks: cmp.Or(n.s.election, 10), HeartbeatTicks: 1, Limits: limits, MaxTailBytes: 200, MaxUncommittedBytes: 3000, Level: 1,
 		MaxPending: 20, Incarnation: n.incarnation,
 		Bootstrap: n.bootstrap, State: st, Entries: slices.Clone(entries), Registry: registry,
 	}

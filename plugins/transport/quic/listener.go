@@ -36,26 +36,27 @@ func (e *endpoint) listen(ctx context.Context, address string) (string, error) {
 		return "", err
 	}
 	var config net.ListenConfig
-	socket, err := config.ListenPacket(ctx, "udp", address)
+	conn, err := config.ListenPacket(ctx, "udp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "", fmt.Errorf("listen on %s: %w", address, transport.ErrAddressInUse)
 	case err != nil:
 		return "", fmt.Errorf("%w: listen on %s: %w", plugins.ErrInvalidConfig, address, err)
 	}
-	e.socket = socket
-	e.quic = &quic.Transport{Conn: socket, ConnContext: e.doors.admit, VerifySourceAddress: e.doors.doubtful}
+	udp := socket{conn.(*net.UDPConn)} // as the network is udp
+	e.socket = udp
+	e.quic = &quic.Transport{Conn: udp, ConnContext: e.doors.admit, VerifySourceAddress: e.doors.doubtful}
 	server := e.security.server()
 	listener, err := e.quic.Listen(server, e.quicConfig())
 	if err != nil {
 		_ = e.quic.Close()
-		_ = socket.Close()
+		_ = udp.Close()
 		return "", fmt.Errorf("listen on %s: %w", address, err)
 	}
 	e.reporter = report.New(e.handler.Notify)
 	e.running.Go(func() { e.accept(listener) })
 	e.running.Go(func() { e.security.watch(e.ctx) })
-	return socket.LocalAddr().String(), nil
+	return udp.LocalAddr().String(), nil
 }
 
 // quicConfig is that of both ends. Receive windows do not grow, and the
