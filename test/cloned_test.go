@@ -32,7 +32,7 @@ func (n *node) clone() *node {
 	n.t.Helper()
 	dir := n.t.TempDir()
 	twin := &node{
-		t: n.t, name: n.name + "-copy", client: freeAddress(n.t), peer: freeAddress(n.t), admin: freeAddress(n.t),
+		t: n.t, program: n.program, name: n.name + "-copy", client: freeAddress(n.t), peer: freeAddress(n.t), admin: freeAddress(n.t),
 		config: n.config, data: filepath.Join(dir, "data"), runtime: n.runtime + "-copy", logPath: filepath.Join(dir, "log"),
 	}
 	n.t.Cleanup(func() {

@@ -110,7 +110,7 @@ func TestRestoredCopiesWithLiveAddressesAreRefused(t *testing.T) {
 	for _, n := range live.nodes {
 		dir := t.TempDir()
 		c := &node{
-			t: t, name: n.name, client: freeAddress(t), peer: freeAddress(t), admin: freeAddress(t),
+			t: t, program: n.program, name: n.name, client: freeAddress(t), peer: freeAddress(t), admin: freeAddress(t),
 			config: n.config, data: filepath.Join(dir, "data"), runtime: n.runtime + "-copy", logPath: filepath.Join(dir, "log"),
 		}
 		c.settings = []string{"api.listen=" + c.client, "admin.listen=" + c.admin, "plugins.transport.listen=" + c.peer}

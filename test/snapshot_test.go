@@ -16,18 +16,20 @@ func snapshotting() []string {
 	return []string{"raft.snapshot_entries=100", "raft.catch_up_entries=10"}
 }
 
-// awaitSnapshots waits until the node has taken so many more snapshots, and
-// given up the log before the last but one.
+// awaitSnapshots waits until the node has taken so many more snapshots, and given up
+// log after the last one, if that was not the first: a snapshot is there before the log
+// is compacted for it.
 func (n *node) awaitSnapshots(more int) {
 	n.t.Helper()
 	st, _ := n.status()
-	last := st.GetSnapshotIndex()
+	last, first, compacts := st.GetSnapshotIndex(), st.GetFirstIndex(), more > 1
 	n.await(fmt.Sprintf("to take %d more snapshots", more), func() bool {
-		if st, ok := n.status(); ok && st.GetSnapshotIndex() > last {
+		st, ok := n.status()
+		if ok && st.GetSnapshotIndex() > last {
 			last = st.GetSnapshotIndex()
 			more--
 		}
-		return more <= 0
+		return ok && more <= 0 && (!compacts || st.GetFirstIndex() > first)
 	})
 }
 
