@@ -72,6 +72,21 @@ func TestRapidResetsCutAClientOff(t *testing.T) {
 	within(t, "its streams are gone", func() bool { return metric(t, r, "pontoon_api_open_streams") == 0 })
 }
 
+// A client that floods a connection with frames about the connection itself is cut
+// off, and told of in the metric.
+func TestAFloodOfSettingsCutsAClientOff(t *testing.T) {
+	r := prometheus.NewRegistry()
+	s := start(t, api.Options{Service: &fakeService{}, Metrics: r, Logger: slog.New(slog.DiscardHandler)})
+	attacker := dialRaw(t, s, 64<<10)
+	go func() { _, _ = io.Copy(io.Discard, attacker.conn) }()
+	for range 20_000 {
+		if attacker.framer.WriteSettings() != nil {
+			break // the connection is closed
+		}
+	}
+	within(t, "the attacker is cut off", func() bool { return metric(t, r, "pontoon_api_connections_closed_total") == 1 })
+}
+
 // largeAnswers is a service that answers each query with so many bytes.
 type largeAnswers struct {
 	*fakeService

@@ -49,7 +49,7 @@ func newBounds(l Limits, log *slog.Logger) *bounds {
 	}
 	b.meters = meters{
 		limits: l, mostBytes: mostUnfinished, mostUnread: l.mostUnread(), counts: &b.counts, results: &b.results, conns: map[*meter]*clientConn{},
-		breaks: breaks{by: map[string]*bucket.Bucket{}}, said: newSparing(log),
+		waste: waste{by: map[string]*bucket.Bucket{}}, said: newSparing(log),
 	}
 	return b
 }

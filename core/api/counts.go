@@ -25,6 +25,7 @@ const (
 	closedUnfinished
 	closedStreams
 	closedUnread
+	closedControl
 	closedKinds
 )
 
@@ -33,7 +34,7 @@ func refusedNames() [deniedKinds]string {
 }
 
 func closedNames() [closedKinds]string {
-	return [...]string{"slow", "pace", "resets", "unfinished", "streams", "unread"}
+	return [...]string{"slow", "pace", "resets", "unfinished", "streams", "unread", "control"}
 }
 
 // counts are what the bounds have cost clients.

@@ -13,6 +13,8 @@ func (m *meterIn) frame(f frame) {
 		m.open[f.stream] = &unfinished{opened: time.Now()}
 	case f.kind == frameReset:
 		(*meter)(m).breakLocked(f.stream)
+	case f.kind == framePing || f.kind == frameSettings || f.kind == framePriority:
+		(*meter)(m).controlLocked(f)
 	case f.kind == frameData && u != nil && f.length > 0: // gRPC keeps nothing of an empty one
 		u.bytes += frameCost
 		m.bytes += frameCost
@@ -60,10 +62,12 @@ func (m *meterOut) frame(f frame) {
 	case frameReset:
 		(*meter)(m).breakLocked(f.stream)
 	case frameHeaders:
+		m.written = true
 		if f.flags&flagEndStream != 0 {
 			(*meter)(m).closeLocked(f.stream)
 		}
 	case frameData:
+		m.written = true
 		m.data += uint64(f.length)
 	case frameCredit:
 		m.credit = creditReader{} // the stream of the last one may have ended within it

@@ -6,10 +6,13 @@ import "encoding/binary"
 const (
 	frameHeaderBytes = 9
 
-	frameData    = 0x0
-	frameHeaders = 0x1
-	frameReset   = 0x3
-	frameCredit  = 0x8 // WINDOW_UPDATE
+	frameData     = 0x0
+	frameHeaders  = 0x1
+	framePriority = 0x2
+	frameReset    = 0x3
+	frameSettings = 0x4
+	framePing     = 0x6
+	frameCredit   = 0x8 // WINDOW_UPDATE
 
 	flagEndStream = 0x1
 	flagPadded    = 0x8

@@ -29,7 +29,9 @@ type meter struct {
 	credit  creditReader
 	data    uint64 // bytes of answers that were written
 	address string
-	broken  int // streams that were broken off just after they were opened
+	broken  int  // streams that were broken off just after they were opened
+	control int  // frames about the connection itself
+	written bool // something for a stream, since the client's last PING
 	cut     bool
 	why     int // closedResets and the like
 	isDone  bool
@@ -150,8 +152,27 @@ func (m *meter) refused() {
 
 func (m *meter) spendLocked(now time.Time) {
 	m.broken++
-	if !m.all.breaks.spend(m.address, now) && m.broken > breaksOfOne {
-		m.cut, m.why = true, closedResets
+	m.wasteLocked(now, m.broken, closedResets)
+}
+
+// controlLocked counts a frame about the connection itself, of which gRPC answers most.
+// Those that each connection needs are free, and so is one PING after each answer: by
+// that clients measure the path.
+func (m *meter) controlLocked(f frame) {
+	if f.kind == framePing && m.written {
+		m.written = false
+		return
+	}
+	if m.control++; m.control > wasteOfOne {
+		m.wasteLocked(time.Now(), m.control, closedControl)
+	}
+}
+
+// wasteLocked cuts the connection off if too much came from its address, and so much by
+// itself.
+func (m *meter) wasteLocked(now time.Time, own, why int) {
+	if !m.all.waste.spend(m.address, now) && own > wasteOfOne {
+		m.cut, m.why = true, why
 	}
 }
 

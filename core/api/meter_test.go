@@ -20,7 +20,7 @@ func metered(t *testing.T, mostBytes int64, conns int) (*meters, []*clientConn, 
 	t.Helper()
 	all := &meters{
 		limits: Limits{}.withDefaults(), mostBytes: mostBytes, mostUnread: 1 << 30, counts: &counts{}, results: &atomic.Int64{},
-		conns: map[*meter]*clientConn{}, breaks: breaks{by: map[string]*bucket.Bucket{}}, said: newSparing(slog.New(slog.DiscardHandler)),
+		conns: map[*meter]*clientConn{}, waste: waste{by: map[string]*bucket.Bucket{}}, said: newSparing(slog.New(slog.DiscardHandler)),
 	}
 	var ours []*clientConn
 	var theirs []net.Conn

@@ -24,10 +24,10 @@ type meters struct {
 	handed  handedBytes
 	cutting sync.Mutex
 
-	mu     sync.Mutex
-	conns  map[*meter]*clientConn
-	breaks breaks
-	said   sparing
+	mu    sync.Mutex
+	conns map[*meter]*clientConn
+	waste waste
+	said  sparing
 }
 
 // mostUnfinished are the bytes of all messages of which a part has come.

@@ -161,7 +161,7 @@ func (s *splitter) makeRoom() {
 
 // sort finds the protocol of a connection and hands it on.
 func (s *splitter) sort(c *clientConn, at *list.Element) {
-	if s.meters.breaks.spent(c.meter.address, time.Now()) {
+	if s.meters.waste.spent(c.meter.address, time.Now()) {
 		s.wait(holdBack)
 	}
 	secured, to, err := s.decide(c)

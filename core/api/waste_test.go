@@ -8,13 +8,13 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/bucket"
 )
 
-// An address may break off a burst of streams, and then some in each second,
+// An address may waste a burst, and then some in each second,
 // whatever others do.
-func TestBreaksAreCountedByAddress(t *testing.T) {
-	b, now := breaks{by: map[string]*bucket.Bucket{}}, time.Now()
-	for i := range breakBurst {
+func TestWasteIsCountedByAddress(t *testing.T) {
+	b, now := waste{by: map[string]*bucket.Bucket{}}, time.Now()
+	for i := range wasteBurst {
 		if !b.spend("a", now) {
-			t.Fatalf("%d of a burst of %d", i, breakBurst)
+			t.Fatalf("%d of a burst of %d", i, wasteBurst)
 		}
 	}
 	if b.spend("a", now) || !b.spent("a", now) {
@@ -28,8 +28,8 @@ func TestBreaksAreCountedByAddress(t *testing.T) {
 	for b.spend("a", now) {
 		passed++
 	}
-	if passed != breakRate {
-		t.Errorf("%d pass a second later, want %d", passed, breakRate)
+	if passed != wasteRate {
+		t.Errorf("%d pass a second later, want %d", passed, wasteRate)
 	}
 	if now = now.Add(time.Minute); b.spent("a", now) {
 		t.Error("a minute later it is not forgotten")

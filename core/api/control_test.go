@@ -1,0 +1,59 @@
+package api
+
+import (
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+)
+
+// A connection that sends frames about itself alone, beyond what its address may, is
+// cut off. One PING after each answer is free: clients measure the path by that.
+func TestFramesAboutTheConnectionAreBounded(t *testing.T) {
+	answer := frames(func(f *http2.Framer) { _ = f.WriteData(1, false, []byte("x")) })
+	for name, c := range map[string]struct {
+		frame func(f *http2.Framer)
+		count int
+		// answered is written before each frame.
+		answered []byte
+		cut      bool
+	}{
+		"PING":                     {frame: func(f *http2.Framer) { _ = f.WritePing(false, [8]byte{}) }, count: wasteOfOne + wasteBurst + wasteRate, cut: true},
+		"answers to PING":          {frame: func(f *http2.Framer) { _ = f.WritePing(true, [8]byte{}) }, count: wasteOfOne + wasteBurst + wasteRate, cut: true},
+		"SETTINGS":                 {frame: func(f *http2.Framer) { _ = f.WriteSettings() }, count: wasteOfOne + wasteBurst + wasteRate, cut: true},
+		"PRIORITY":                 {frame: func(f *http2.Framer) { _ = f.WritePriority(1, http2.PriorityParam{}) }, count: wasteOfOne + wasteBurst + wasteRate, cut: true},
+		"a burst":                  {frame: func(f *http2.Framer) { _ = f.WritePing(false, [8]byte{}) }, count: wasteOfOne + wasteBurst},
+		"a PING after each answer": {frame: func(f *http2.Framer) { _ = f.WritePing(false, [8]byte{}) }, count: 10 * wasteBurst, answered: answer},
+		"room for answers":         {frame: func(f *http2.Framer) { _ = f.WriteWindowUpdate(0, 1) }, count: 10 * wasteBurst},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all, conns, _ := metered(t, 1<<30, 1)
+			in, cut := frames(c.frame), false
+			for range c.count {
+				conns[0].meter.wrote(c.answered)
+				if cut = conns[0].meter.read(in) != nil; cut {
+					break
+				}
+			}
+			if counted := all.counts.closed[closedControl].Load() == 1; cut != c.cut || counted != c.cut {
+				t.Errorf("cut off: %t, counted: %t", cut, counted)
+			}
+		})
+	}
+}
+
+// What each of many connections of one address needs counts for nothing: a client that
+// opens them fast is not held back.
+func TestIntroductionsAreNoWaste(t *testing.T) {
+	all, conns, _ := metered(t, 1<<30, 1)
+	hello := frames(func(f *http2.Framer) { _, _ = f.WriteSettings(), f.WriteSettingsAck() })
+	for range wasteBurst {
+		m := newMeter(all, conns[0].meter.address)
+		if err := m.read(hello); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if all.waste.spent(conns[0].meter.address, time.Now()) {
+		t.Error("new connections of the address wait")
+	}
+}
