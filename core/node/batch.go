@@ -47,7 +47,7 @@ type batchHeader struct {
 	number, oldest    uint64
 	term, incarnation uint64
 	refusal           refusal
-	full              bool // there was no room for its entries; not on the wire
+	full              int // so many entries it had, for which there was no room; not on the wire
 }
 
 // batchAnswer is what became of a batch.

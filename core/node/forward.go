@@ -68,18 +68,27 @@ func (f *forwarding) oldest() uint64 {
 	return f.number
 }
 
-// mayForward tells whether the leader takes a batch now, while no more than most are
-// without an answer.
-func (c *Core) mayForward(most int) bool {
+// spread is how many numbers were given from the oldest batch without an answer on,
+// with those that were answered since. The leader remembers maxBatches numbers, and
+// refuses a batch whose number is farther from the oldest.
+func (f *forwarding) spread() uint64 {
+	for _, b := range f.batches {
+		if !b.settled {
+			return f.number - b.number + 1
+		}
+	}
+	return 0
+}
+
+// mayForward tells whether the leader takes a batch now, while the spread is less than
+// most.
+func (c *Core) mayForward(most uint64) bool {
 	f := &c.forwarding
 	if c.lead == raft.None || c.leads() {
 		return false
 	}
 	f.begin(reignOf{c.lead, c.term})
-	if len(f.batches) >= most {
-		f.prune()
-	}
-	return !f.closed && !f.busy && len(f.batches) < most
+	return !f.closed && !f.busy && f.spread() < most
 }
 
 // forward sends proposals to the leader, as one batch. ErrDropped means that

@@ -273,6 +273,30 @@ func TestWhatIsNotAnsweredIsSentAgain(t *testing.T) {
 	}
 }
 
+// A batch that was lost holds up those that are too far from it, and no more are sent
+// than the leader can tell apart, however fast it answers the others.
+func TestALostBatchIsNotLeftFarBehind(t *testing.T) {
+	l, lost := forwarding1(t)
+	newest := lost.gossip.batch.number
+	for range 2 * maxBatches {
+		if l.core.Room() == 0 {
+			break
+		}
+		l.must(l.core.Propose(someProposal()))
+		batches, _ := l.sent(2) // each is checked as the leader checks it
+		newest = batches[0].gossip.batch.number
+		l.must(l.core.StepForwarded(answerOf(l.core, 2, appended, batchAnswer{newest, newest})))
+	}
+	if newest >= lost.gossip.batch.number+maxBatches {
+		t.Fatalf("batch %d was sent while %d had no answer", newest, lost.gossip.batch.number)
+	}
+	l.must(l.core.Propose(someProposal())) // what is handed in all the same has the rest of the numbers
+	l.must(l.core.StepForwarded(answerOf(l.core, 2, appended, batchAnswer{lost.gossip.batch.number, 1})))
+	if l.core.Room() == 0 {
+		t.Error("after the lost batch was answered there is no room")
+	}
+}
+
 // An election timeout after a loss the client is told, once, and the batch is sent
 // on.
 func TestALostConnectionIsToldAfterAnElection(t *testing.T) {
@@ -374,7 +398,7 @@ func TestWhatFindsTheMailboxFullIsRefused(t *testing.T) {
 	in.messages = nil
 	l.must(n.takeIn(&in, false))
 	got := l.saidTo(2)
-	if len(got) != 2 || got[0] != (said{batchAnswer{5, 0}, busy}) || got[1] != (said{batchAnswer{6, 0}, busy}) || n.Dropped() != 2 {
-		t.Errorf("answers are %v, %d are counted", got, n.Dropped())
+	if len(got) != 2 || got[0] != (said{batchAnswer{5, 0}, busy}) || got[1] != (said{batchAnswer{6, 0}, busy}) || n.Dropped() != 2 || l.core.refusedOthers != 2 {
+		t.Errorf("answers are %v, %d are counted, and %d proposals", got, n.Dropped(), l.core.refusedOthers)
 	}
 }

@@ -144,8 +144,8 @@ func (in *inputs) addBatch(h heard, size int) {
 		in.dropped++
 		return
 	}
-	if in.forwarded > 0 && in.forwarded+size > maxWaitingForwarded {
-		h.message.Entries, h.gossip.batch.full = nil, true
+	if n := len(h.message.GetEntries()); n > 0 && in.forwarded > 0 && in.forwarded+size > maxWaitingForwarded {
+		h.message.Entries, h.gossip.batch.full = nil, n
 		in.dropped++
 	} else {
 		in.forwarded += size

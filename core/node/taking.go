@@ -103,7 +103,7 @@ func (c *Core) take(h heard) error {
 		t.answers[header.number] = a
 	}
 	if a.refusal != appended && !again {
-		c.refusedOthers += uint64(len(h.message.GetEntries()))
+		c.refusedOthers += uint64(len(h.message.GetEntries()) + header.full)
 	}
 	if a.refusal != appended || again {
 		c.answer(from, t, a.refusal, []batchAnswer{{header.number, a.index}})
@@ -120,7 +120,7 @@ func (c *Core) refusal(h heard, t *taking) refusal {
 	switch n := loadOf(h.message); {
 	case !c.leads() || c.term != c.takings.term:
 		return notLeading
-	case h.gossip.batch.full, !c.founded(), !c.fits(uint64(n.bytes)), c.raft.BasicStatus().LeadTransferee != raft.None:
+	case h.gossip.batch.full > 0, !c.founded(), !c.fits(uint64(n.bytes)), c.raft.BasicStatus().LeadTransferee != raft.None:
 		return busy
 	case c.checkSpace() != nil:
 		return noSpace
