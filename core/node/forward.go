@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"go.etcd.io/raft/v3"
 
@@ -38,11 +39,26 @@ type batch struct {
 	number    uint64
 	proposals []Proposal
 	sent      uint64 // the tick in which it was sent last
-	settled   bool   // it was answered, or an entry of it came out for apply
+	settled   bool   // it was answered, or given up, or an entry of it came out for apply
 	doubtful  bool   // it, or its answer, may be lost
 	lost      bool   // and the transport said so, at first in the tick lostAt
 	lostAt    uint64
 	told      bool // that its outcome is unknown
+	// until is when the last of its clients ceases to wait; zero if one never does.
+	until time.Time
+}
+
+// lastUntil is when the last of some clients ceases to wait; zero if one never does.
+func lastUntil(proposals []Proposal) (last time.Time) {
+	for i := range proposals {
+		switch until := proposals[i].Until; {
+		case until.IsZero():
+			return time.Time{}
+		case until.After(last):
+			last = until
+		}
+	}
+	return last
 }
 
 // begin starts anew with another leader. What is on its way to the one before is
@@ -99,7 +115,7 @@ func (c *Core) forward(proposals []Proposal) error {
 	}
 	f := &c.forwarding
 	f.number++
-	b := &batch{number: f.number, proposals: slices.Clone(proposals)}
+	b := &batch{number: f.number, proposals: slices.Clone(proposals), until: lastUntil(proposals)}
 	f.prune()
 	f.batches = append(f.batches, b)
 	c.window.add(c.term, proposals, b)
@@ -143,9 +159,13 @@ func (c *Core) tickForwarding() {
 	if f.to != (reignOf{c.lead, c.term}) {
 		return
 	}
-	now, election := c.hearing.ticks, uint64(c.cfg.ElectionTicks)
+	now, election, wall := c.hearing.ticks, uint64(c.cfg.ElectionTicks), time.Now()
 	for _, b := range f.batches {
 		b.doubtful = b.doubtful || now-b.sent >= election
+		if b.doubtful && !b.until.IsZero() && b.until.Before(wall) {
+			c.giveUp(b)
+			continue
+		}
 		// A leader that is not heard is about to be replaced: the log will tell.
 		if b.lost && !b.told && c.hearing.last[member.ID(c.lead)] >= b.lostAt+election {
 			b.told = true
@@ -153,7 +173,7 @@ func (c *Core) tickForwarding() {
 		}
 	}
 	for _, b := range f.batches {
-		if !b.doubtful {
+		if !b.doubtful || b.settled {
 			continue
 		}
 		c.dispatchBatch(b)
@@ -161,6 +181,16 @@ func (c *Core) tickForwarding() {
 			break
 		}
 		b.doubtful = false
+	}
+}
+
+// giveUp sends a batch no more for which no client waits: what does not reach the
+// leader, while it is heard, holds up all that is too far from it. Its outcome stays
+// unknown. It is not handed in again, so that it is in the log once at most.
+func (c *Core) giveUp(b *batch) {
+	b.settled = true
+	for i := range b.proposals {
+		c.window.take(b.proposals[i].ID.Number)
 	}
 }
 

@@ -297,6 +297,47 @@ func TestALostBatchIsNotLeftFarBehind(t *testing.T) {
 	}
 }
 
+// A batch that does not reach its leader is sent as long as one of its clients waits, and
+// holds up no others after that. What the leader says of it later changes nothing.
+func TestABatchForWhichNoClientWaitsIsGivenUp(t *testing.T) {
+	for name, c := range map[string]struct {
+		until []time.Time
+		kept  bool
+	}{
+		"none waits":    {until: []time.Time{time.Now().Add(-time.Second), time.Now().Add(-time.Minute)}},
+		"one waits":     {until: []time.Time{time.Now().Add(-time.Second), time.Now().Add(time.Hour)}, kept: true},
+		"one for ever":  {until: []time.Time{{}, time.Now().Add(-time.Second)}, kept: true},
+		"the last does": {until: []time.Time{time.Now().Add(-time.Second), {}}, kept: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newTrio(t)
+			l.from(2, pb.MsgHeartbeat, &pb.Message{Term: new(uint64(2)), Commit: new(uint64(0))})
+			list := manyProposals(3, 10)
+			list[0].Until, list[1].Until = c.until[0], c.until[1]
+			l.must(l.core.Propose(list[:2]))
+			l.led(l.core.cfg.ElectionTicks - 1)
+			if got := l.core.window.opened(); got != 2 {
+				t.Fatalf("%d are under way before it is doubtful", got)
+			}
+			l.sent(2)
+			l.led(1)
+			again, _ := l.sent(2)
+			if kept := l.core.window.opened() == 2; kept != c.kept || (len(again) > 0) != c.kept || !kept && l.core.window.bytes != 0 {
+				t.Fatalf("%d are under way with %d bytes, %d are sent again", l.core.window.opened(), l.core.window.bytes, len(again))
+			}
+			l.must(l.core.Propose(list[2:]))
+			next, _ := l.sent(2)
+			if want := map[bool]uint64{true: 1, false: 2}[c.kept]; next[0].gossip.batch.oldest != want {
+				t.Errorf("the next batch says that %d is the oldest, want %d", next[0].gossip.batch.oldest, want)
+			}
+			l.must(l.core.StepForwarded(answerOf(l.core, 2, busy, batchAnswer{1, 0})))
+			if out := l.core.Output(); (len(out.Returned) > 0) != c.kept {
+				t.Errorf("%d are handed in again after a refusal", len(out.Returned))
+			}
+		})
+	}
+}
+
 // An election timeout after a loss the client is told, once, and the batch is sent
 // on.
 func TestALostConnectionIsToldAfterAnElection(t *testing.T) {
