@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
@@ -317,9 +318,9 @@ func (c *liedTo) lie(kind pb.MessageType, from, to, field string, value int) {
 	c.recovers(what)
 }
 
-// forges tells whether a message is what only a leader may say and nobody can
-// check: entries that follow the receiver's log, or a state in their place
-// (docs/security.md).
+// forges tells whether a message is what only its sender may say and nobody can
+// check: entries that follow the receiver's log, or a state in their place, of a
+// leader; or a vote that its voter has not given (docs/security.md).
 func (c *liedTo) forges(n *simNode, m *pluginv1.Message) bool {
 	if validate(m, n.core.limits) != nil {
 		return false
@@ -329,9 +330,23 @@ func (c *liedTo) forges(n *simNode, m *pluginv1.Message) bool {
 		return len(m.Entries) > 0
 	case pb.MsgSnap:
 		return reignOf{m.From, m.Term} == n.core.ledBy
+	case pb.MsgVoteResp:
+		st := n.core.raft.BasicStatus()
+		return !m.Reject && st.RaftState == raft.StateCandidate && m.Term == st.GetTerm() && !c.gaveVote(m.From, n)
 	default:
 		return false
 	}
+}
+
+// gaveVote tells whether a voter has given a candidate its vote. One that has not may
+// still vote for another one, or acknowledge what a leader of an earlier term writes.
+func (c *liedTo) gaveVote(voter uint64, candidate *simNode) bool {
+	for _, n := range c.nodes[:3] {
+		if uint64(n.id) == voter {
+			return n.core.saved.Term == candidate.core.term && n.core.saved.Vote == uint64(candidate.id)
+		}
+	}
+	return true // it is no voter's, and does not count
 }
 
 // take steps a message, or offers the snapshot that it announces.
