@@ -144,12 +144,13 @@ func (p *pontoon) agreeOnLeader(ctx context.Context, endpoints []string) error {
 	return nil
 }
 
-// dialFollowers makes a client for each member that does not lead, and goes to no other one.
+// dialFollowers makes a client for each member that does not lead, which goes to no other one. With an
+// error it returns those that it has made: Stop closes them.
 func (p *pontoon) dialFollowers(ctx context.Context, endpoints []string, options client.Options) (list []*client.Client, err error) {
 	for _, endpoint := range endpoints {
 		status, err := p.client.Status(ctx, endpoint)
 		if err != nil {
-			return nil, fmt.Errorf("status of %s: %w", endpoint, err)
+			return list, fmt.Errorf("status of %s: %w", endpoint, err)
 		}
 		if status.GetId() == status.GetLeader() {
 			continue
@@ -157,7 +158,7 @@ func (p *pontoon) dialFollowers(ctx context.Context, endpoints []string, options
 		options.Endpoints, options.AnyMember = []string{endpoint}, true
 		c, err := client.New(options)
 		if err != nil {
-			return nil, fmt.Errorf("make a client of %s: %w", endpoint, err)
+			return list, fmt.Errorf("make a client of %s: %w", endpoint, err)
 		}
 		list = append(list, c)
 	}
