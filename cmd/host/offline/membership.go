@@ -10,22 +10,53 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// membership is that at the end of the log, which follows the newest snapshot. It is
-// member.ErrNewer if a newer build wrote what this one does not understand: no host of
-// this build would go on with the store.
-func membership(ctx context.Context, s *Store, newest *server.SnapshotHeader) (*member.Registry, error) {
-	registry, from := &member.Registry{}, uint64(1)
-	if newest != nil {
-		registry, from = newest.Registry, newest.Index+1
+// A replay takes the membership of the newest snapshot, or the empty one, along the
+// entries of a log that follow.
+type replay struct {
+	registry *member.Registry
+	next     uint64 // index of the first entry that is not in registry
+	err      error  // why it went no further
+}
+
+func replayFrom(newest *server.SnapshotHeader) *replay {
+	if newest == nil {
+		return &replay{registry: &member.Registry{}, next: 1}
 	}
-	err := readLog(ctx, s, from, func(entries []storage.Entry) (err error) {
-		registry, err = node.ReplayMembership(registry, entries)
-		return err
+	return &replay{registry: newest.Registry, next: newest.Index + 1}
+}
+
+// take takes entries in the order of the log. It passes over those that the snapshot
+// has, and over all that follow an error.
+func (r *replay) take(entries []storage.Entry) {
+	for len(entries) > 0 && entries[0].Index < r.next {
+		entries = entries[1:]
+	}
+	if r.err == nil && len(entries) > 0 {
+		r.registry, r.err = node.ReplayMembership(r.registry, entries)
+	}
+}
+
+// end is the membership at the end of the log. It is member.ErrNewer if a newer build
+// wrote what this one does not understand: no host of this build would go on with the
+// store.
+func (r *replay) end() (*member.Registry, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	return r.registry, r.registry.CheckLevel(member.Level)
+}
+
+// membership is that at the end of the log, which follows the newest snapshot.
+func membership(ctx context.Context, s *Store, newest *server.SnapshotHeader) (*member.Registry, error) {
+	r := replayFrom(newest)
+	err := readLog(ctx, s, r.next, func(entries []storage.Entry) error {
+		r.take(entries)
+		return r.err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return registry, registry.CheckLevel(member.Level)
+	return r.end()
 }
 
 // newestHeader is that of the newest snapshot; nil if the store has none.
@@ -46,16 +77,6 @@ func snapshotHeader(ctx context.Context, s *Store, index uint64) (_ *server.Snap
 	return server.ReadSnapshotHeader(r)
 }
 
-// logUnderstood refuses a store with anything that this build does not understand.
-// Other errors are for the reading of all of the log, which says them better.
-func logUnderstood(ctx context.Context, s *Store) error {
-	header, err := newestHeader(ctx, s)
-	if err == nil {
-		_, err = membership(ctx, s, header)
-	}
-	return onlyNewer(err)
-}
-
 // snapshotUnderstood refuses a snapshot with a header that this build does not
 // understand, or of a cluster at a level above its own.
 func snapshotUnderstood(ctx context.Context, s *Store, index uint64) error {
@@ -66,6 +87,8 @@ func snapshotUnderstood(ctx context.Context, s *Store, index uint64) error {
 	return onlyNewer(err)
 }
 
+// onlyNewer keeps the word of a newer build, and no other error: the reading of all of
+// a log or a snapshot says those better.
 func onlyNewer(err error) error {
 	if errors.Is(err, member.ErrNewer) {
 		return classify(err)

@@ -64,16 +64,21 @@ func VerifyLog(ctx context.Context, place Place, node *Node) (Verdict, error) {
 	} else if why != "" {
 		v.Notes = append(v.Notes, "no host starts with this store: it lost data: "+why)
 	}
+	header, err := newestHeader(ctx, s)
+	r := replayFrom(header)
+	r.err = err
 	err = readLog(ctx, s, s.State.FirstIndex, func(entries []storage.Entry) error {
 		for i := range entries {
 			v.Entries++
 			v.DataBytes += uint64(len(entries[i].Data))
 		}
+		r.take(entries)
 		return nil
 	})
 	v.Snapshots = listed(s.State.Snapshots)
 	if err == nil {
-		err = logUnderstood(ctx, s)
+		_, err = r.end()
+		err = onlyNewer(err)
 	}
 	return v, v.conclude(err, s)
 }
