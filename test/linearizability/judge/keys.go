@@ -25,17 +25,23 @@ func (w *writes) byKey() map[string][]porcupine.Operation {
 			continue
 		}
 		keys[o.Key] = append(keys[o.Key], porcupine.Operation{
-			ClientId: o.Client, Input: input{o, w.revisions[o.Value], o.Writes() && w.seen[o.Value]}, Call: o.Began, Return: w.end(o),
+			ClientId: o.Client, Input: input{o, w.revisions[o.Value], w.wasFound(o)}, Call: o.Began, Return: w.end(o),
 		})
 	}
 	return keys
 }
 
+// wasFound tells whether o is a write and an operation has found its value.
+func (w *writes) wasFound(o *history.Operation) bool {
+	_, found := w.foundBy[o.Value]
+	return found && o.Writes()
+}
+
 // end is the moment by which an operation has had its effect. Of a write that is when
 // any read, a stale one too, had found it: what a member has applied is committed.
 func (w *writes) end(o *history.Operation) int64 {
-	if found, ok := w.foundBy[o.Value]; ok && o.Writes() {
-		return max(min(o.End(), found), o.Began)
+	if w.wasFound(o) {
+		return max(min(o.End(), w.foundBy[o.Value]), o.Began)
 	}
 	return o.End()
 }
@@ -45,7 +51,7 @@ func (w *writes) needsOrder(o *history.Operation) bool {
 	case history.Applied:
 		return !o.Stale
 	case history.Unknown:
-		return o.Writes() && w.seen[o.Value]
+		return w.wasFound(o)
 	default:
 		return false
 	}

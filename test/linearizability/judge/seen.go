@@ -11,17 +11,17 @@ import (
 type writes struct {
 	operations []history.Operation
 	byValue    map[string]*history.Operation
-	// seen are the values that an operation has found, and revisions those under
-	// which they were found or acknowledged.
-	seen      map[string]bool
-	foundBy   map[string]int64 // when an operation that found the value had ended, at the earliest
+	// foundBy are the values that operations have found, and when the first operation
+	// that found each had ended. revisions are those under which values were found or
+	// acknowledged.
+	foundBy   map[string]int64
 	revisions map[string]uint64
 	owners    map[uint64]string // the value of each revision
 }
 
 func collect(operations []history.Operation, v *Verdict) *writes {
 	w := &writes{
-		operations: operations, byValue: map[string]*history.Operation{}, seen: map[string]bool{}, foundBy: map[string]int64{},
+		operations: operations, byValue: map[string]*history.Operation{}, foundBy: map[string]int64{},
 		revisions: map[string]uint64{}, owners: map[uint64]string{},
 	}
 	for i := range operations {
@@ -72,7 +72,6 @@ func (w *writes) see(o *history.Operation, v *Verdict) {
 	if at, known := w.foundBy[found.Value]; !known || o.Ended < at {
 		w.foundBy[found.Value] = o.Ended
 	}
-	w.seen[found.Value] = true
 	w.bind(o.Key, found.Value, found.Revision, v)
 }
 
