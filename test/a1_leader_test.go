@@ -39,18 +39,7 @@ func TestA1AFailureNamesTheLossOfTheLeader(t *testing.T) {
 			t.Fatal("no status")
 		}
 		leader.host.Signal(t, syscall.SIGSTOP)
-		began := time.Now()
-		var asked sync.WaitGroup
-		for _, n := range survivors {
-			asked.Go(func() {
-				reason, err := n.proposeOnce([]byte("x"))
-				took := time.Since(began)
-				if reason != "leader_lost" || took > commitTimeout+lateAnswer {
-					t.Errorf("%s, after %v: reason %q, %v", n.name, took, reason, err)
-				}
-			})
-		}
-		asked.Wait()
+		nameTheLoss(t, survivors)
 		for _, n := range survivors {
 			n.await("to follow another leader", func() bool {
 				st, ok := n.status()
@@ -64,14 +53,38 @@ func TestA1AFailureNamesTheLossOfTheLeader(t *testing.T) {
 	for _, n := range c.others(last) {
 		n.kill()
 	}
-	last.await("to lead no more", func() bool {
-		st, ok := last.status()
-		return ok && st.GetLeader() == ""
-	})
+	last.knowsNoLeader()
 	if reason, err := last.proposeOnce([]byte("x")); reason != "no_leader" {
 		t.Errorf("without a quorum: reason %q, %v", reason, err)
 	}
 	last.stop()
+}
+
+// nameTheLoss proposes on all of these members at once. Each must name the loss of the
+// leader in time.
+func nameTheLoss(t *testing.T, members []*node) {
+	t.Helper()
+	began := time.Now()
+	var asked sync.WaitGroup
+	for _, n := range members {
+		asked.Go(func() {
+			reason, err := n.proposeOnce([]byte("x"))
+			took := time.Since(began)
+			if reason != "leader_lost" || took > commitTimeout+lateAnswer {
+				t.Errorf("%s, after %v: reason %q, %v", n.name, took, reason, err)
+			}
+		})
+	}
+	asked.Wait()
+}
+
+// knowsNoLeader waits until a node has lost its leader.
+func (n *node) knowsNoLeader() {
+	n.t.Helper()
+	n.await("to know no leader", func() bool {
+		st, ok := n.status()
+		return ok && st.GetLeader() == ""
+	})
 }
 
 // proposeOnce proposes without any retry, and returns the reason of the failure.
