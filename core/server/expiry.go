@@ -86,9 +86,7 @@ func (s *Server) expire(now time.Time) {
 			continue // its outcome came meanwhile
 		}
 		if w.done != nil {
-			list = append(list, ended{w.done, w.start, withdrawn[number]})
-			w.done = nil
-			s.answered++
+			list = append(list, ended{s.release(w), w.start, withdrawn[number]})
 		}
 		over := s.over(w, now)
 		if over && !withdrawn[number] {
@@ -122,9 +120,7 @@ func (s *Server) unanswered(ids []node.RequestID) {
 	s.mu.Lock()
 	for _, id := range ids {
 		if w := s.waiters[id.Number]; w != nil && w.done != nil {
-			list = append(list, ended{w.done, w.start})
-			w.done = nil
-			s.answered++
+			list = append(list, ended{s.release(w), w.start})
 		}
 	}
 	s.mu.Unlock()
@@ -134,6 +130,13 @@ func (s *Server) unanswered(ids []node.RequestID) {
 		detail := fmt.Sprintf("after %v", now.Sub(e.start).Round(time.Millisecond))
 		e.done(Result{}, s.hint(&Error{Err: ErrConnectionLost, Detail: detail}))
 	}
+}
+
+// release takes the client from a request, which keeps its place. Callers hold mu.
+func (s *Server) release(w *waiter) (done func(Result, error)) {
+	done, w.done = w.done, nil
+	s.answered++
+	return done
 }
 
 // late returns the node and the requests whose deadline is before now.
