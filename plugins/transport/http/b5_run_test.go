@@ -48,7 +48,7 @@ func TestB5StalledPeerIsReportedWithinASecond(t *testing.T) {
 	for _, r := range relays {
 		r.Cut()
 	}
-	transporttest.Await(t, "a report", func() bool { _, ok := atOne.ReportAfter(cut); return ok })
+	eventually(t, "a report comes", func() bool { _, ok := atOne.ReportAfter(cut); return ok })
 	if took, _ := atOne.ReportAfter(cut); took > transporttest.ReportLimit {
 		t.Errorf("the host heard of it after %v, at most %v are allowed", took, transporttest.ReportLimit)
 	}
@@ -56,7 +56,7 @@ func TestB5StalledPeerIsReportedWithinASecond(t *testing.T) {
 		r.Heal()
 	}
 	last := transporttest.Heartbeat(t, messages+1)
-	transporttest.Await(t, "a message after the break", func() bool {
+	eventually(t, "a message comes after the break", func() bool {
 		if err := one.Send(context.Background(), []transport.Envelope{last}); err != nil {
 			t.Fatal(err)
 		}

@@ -67,7 +67,7 @@ func TestB5StalledPeerIsReportedWithinASecond(t *testing.T) {
 	}
 	ended := time.Now()
 	endLink(two, 1)
-	transporttest.Await(t, "a report", func() bool { _, ok := atOne.ReportAfter(ended); return ok })
+	eventually(t, "a report", func() bool { _, ok := atOne.ReportAfter(ended); return ok }, nil)
 	if took, _ := atOne.ReportAfter(ended); took > transporttest.ReportLimit {
 		t.Errorf("the host heard of it after %v, at most %v are allowed", took, transporttest.ReportLimit)
 	}

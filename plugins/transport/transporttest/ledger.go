@@ -14,8 +14,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 )
 
-// ReportLimit is how long a message that is lost with its connection may go without a
-// report, by promise (statement B5).
+// A transport must report a message that is lost with its connection within ReportLimit
+// (statement B5).
 const ReportLimit = time.Second
 
 // A Ledger is a handler that keeps when messages were reported lost, and the
@@ -97,8 +97,8 @@ func numbered(t testing.TB, kind uint32, class pluginv1.MessageClass, number uin
 	return transport.Envelope{Group: 1, From: 1, To: 2, Class: class, Payload: payload}
 }
 
-// Await waits for what must come soon.
-func Await(t testing.TB, what string, condition func() bool) {
+// eventually waits for a condition that must come true soon.
+func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); !condition(); {
 		if time.Now().After(end) {
@@ -141,7 +141,7 @@ func EveryMessageArrivesOrIsReported(t *testing.T, one transport.Transport, atOn
 	running.Wait()
 	breakAll() // what is lost now is reported
 	for n, at := range sent {
-		Await(t, "a message, or a report of it", func() bool { _, ok := atOne.ReportAfter(at); return ok || atTwo.Has(n) })
+		eventually(t, "a message, or a report of it", func() bool { _, ok := atOne.ReportAfter(at); return ok || atTwo.Has(n) })
 	}
 	lost := 0
 	for n, at := range sent {
