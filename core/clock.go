@@ -6,8 +6,8 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/owntime"
 )
 
-// A clock ticks for raft as often as the time that passes holds a tick. A time.Ticker
-// drops those that the raft goroutine is late for, and elections take longer then than
+// A clock hands out a tick for raft for each span of a tick that passes. A time.Ticker
+// drops ticks for which the raft goroutine is late, and elections take longer then than
 // the configuration says.
 //
 // Time in which this process did not run holds one tick, and the raft goroutine is

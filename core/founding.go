@@ -20,9 +20,9 @@ var (
 		"empty this member's data directory, and add it there (host member add, cluster.state: existing), or stop that cluster and restart this member if this list is the right one")
 )
 
-// rivalPause is how long after a contradiction was seen last a member waits for
-// more: three attempts of a peer that was refused, which come after a second and an
-// election timeout each.
+// A contradiction counts for rivalPause after it was seen last. That is time for three
+// attempts of a peer that was refused: each comes a second and an election timeout
+// after the one before.
 func rivalPause(election time.Duration) time.Duration { return 3 * (time.Second + election) }
 
 // A rival is a voter of this member's own list that began with another one, and so
@@ -32,18 +32,18 @@ type rival struct {
 	founded bool
 }
 
-// rivals are those of the members that contradict this one, which belongs to no
-// cluster with a number yet. A majority of each list can found a cluster, and two
-// lists may have a majority each; so the members that hear of another list do not
-// vote while they do, on either side. The ones whose list has no majority without
-// those that contradict it end (judge), and the others go on.
+// rivals lists the rivals of a member that belongs to no cluster with a number yet. A
+// majority of each list can found a cluster, and two lists may have a majority each. So
+// a member does not vote while it hears of another list, on either side. Members whose
+// list has no majority without those that contradict it end (judge), and the others go
+// on.
 //
-// Only members of the own list count, by contradictions that they repeat. One that
+// Only members of the own list count, by contradictions that they repeat. A rival that
 // belongs to a founded cluster counts for as long as this host runs, heard or not,
-// until it comes with a list that fits. One that is alone in its cluster counts not at
-// all: that does not serve while members call it that do not belong to it (judge). And
-// a contradiction in the name of a peer that is connected is another caller's. It
-// needs i.mu.
+// until it comes with a list that fits. A rival that is alone in its cluster does not
+// count: that cluster does not serve while strangers to it call it (judge). A
+// contradiction in the name of a peer that is connected is another caller's and does not
+// count either. Callers hold i.mu.
 func (i *identity) rivals(others map[member.ID]bool) []rival {
 	all := map[member.ID]rival{}
 	for c, seen := range maps.All(i.conflicts) {
@@ -57,7 +57,7 @@ func (i *identity) rivals(others map[member.ID]bool) []rival {
 	return slices.SortedFunc(maps.Values(all), func(a, b rival) int { return strings.Compare(a.id.String(), b.id.String()) })
 }
 
-// waitFor is what follows from the rivals of a member that could found its cluster.
+// waitFor bars a member that could found its cluster while it has rivals.
 func waitFor(rivals []rival) verdict {
 	if len(rivals) == 0 {
 		return verdict{}
@@ -73,8 +73,8 @@ func waitFor(rivals []rival) verdict {
 	return verdict{err: fmt.Errorf("%w (members %s)", err, strings.Join(names, ", ")), bar: true, waits: true}
 }
 
-// past tells whether a conflict counts no more. That with a cluster which was founded
-// elsewhere stays until this member belongs to one (rivals). It needs i.mu.
+// past tells whether a conflict counts no more. A conflict with a cluster that was
+// founded elsewhere stays until this member belongs to one (rivals). Callers hold i.mu.
 func (i *identity) past(kind conflict, seen sighting) bool {
 	stays := i.self.Number == 0 && seen.says.Number != 0 && kind.reason == transport.MismatchFounding && i.others()[kind.peer]
 	return i.old(seen.at) && !stays

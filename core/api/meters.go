@@ -133,18 +133,18 @@ func (a *meters) run(end *ending) {
 	}
 }
 
-// sparing writes one line in a while of each matter, however often there is a reason,
-// with how often there was since its last line.
+// sparing writes one line in a while of each matter, however often it happens. The line
+// counts how often it has happened since the last one.
 type sparing struct {
 	log  *slog.Logger
 	said *repeats.Book[matter]
 }
 
-// A matter is what a sparing logger counts by itself.
+// A sparing logger counts each matter by itself.
 type matter struct{ message, reason string }
 
-// sayEvery is how often a sparing logger writes of the same matter, and mostMatters how
-// many there may be: they are words of this package.
+// A sparing logger writes one line of a matter in sayEvery. It knows at most mostMatters,
+// which are words of this package.
 const (
 	sayEvery    = 10 * time.Second
 	mostMatters = 64

@@ -15,16 +15,15 @@ const (
 	wasteOfOne = 100
 	// justOpened is the age up to which a stream that is broken off is waste.
 	justOpened = time.Second
-	// holdBack is how long new connections wait of an address from which there was
-	// too much.
+	// New connections wait for holdBack if too much came from their address.
 	holdBack = time.Second
-	// mostAddresses are remembered, but for those from which there was too much.
+	// mostAddresses are remembered, and more only while too much comes from each of them.
 	mostAddresses = 1024
 )
 
-// waste counts, by address, what costs the host work and asks for nothing: streams
-// that are broken off just after they were opened, and frames about the connection
-// itself. By address, since a client that is cut off for it may come back at once.
+// waste counts work for the host that serves no request: streams that are broken off
+// just after they were opened, and frames about the connection itself. It counts by
+// address, since a client that is cut off for it may come back at once.
 type waste struct {
 	mu sync.Mutex
 	by map[string]*bucket.Bucket

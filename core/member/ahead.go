@@ -2,5 +2,5 @@
 
 package member
 
-// ahead is what a build understands beyond its code's own level: nothing.
+// A build understands ahead levels more than its code writes: none.
 const ahead = 0

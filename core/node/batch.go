@@ -18,14 +18,14 @@ import (
 // term has come out for apply, the same is known of the rest.
 
 const (
-	// maxBatches is how many batches a member has on their way without an answer.
+	// At most maxBatches of a member are on their way without an answer.
 	maxBatches = 256
-	// answerSize is what an answer says of one batch: its number, and the index of
-	// its first entry or 0.
+	// An answer has answerSize bytes for each batch: its number, and the index of its
+	// first entry or 0.
 	answerSize = 8 + 8
 )
 
-// refusal is why a leader has refused a batch.
+// refusal is the reason for which a leader has refused a batch.
 type refusal uint32
 
 const (
@@ -41,8 +41,8 @@ const (
 	tooMany
 )
 
-// batchHeader is what goes with a MsgProp beside raft's fields. In an answer
-// number and oldest are 0.
+// batchHeader has the fields of a MsgProp that are not raft's. In an answer number and
+// oldest are 0.
 type batchHeader struct {
 	number, oldest    uint64
 	term, incarnation uint64
@@ -50,7 +50,8 @@ type batchHeader struct {
 	full              int // so many entries it had, for which there was no room; not on the wire
 }
 
-// batchAnswer is what became of a batch.
+// batchAnswer says of a batch that it was appended, and at which index, or that it was
+// refused: then index is 0.
 type batchAnswer struct {
 	number, index uint64
 }

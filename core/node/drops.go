@@ -2,8 +2,7 @@ package node
 
 import "sync/atomic"
 
-// dropPause is for how many election timeouts the log says nothing of drops
-// after it has said so.
+// After a line about drops the log says nothing of them for dropPause election timeouts.
 const dropPause = 10
 
 // drops are the messages of peers for which there was no room. All but the counter

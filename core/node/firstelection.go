@@ -14,16 +14,16 @@ import (
 type firstElection struct {
 	met   map[member.ID]bool // voters only: a caller may have any name
 	ticks int                // so far
-	// since is how many ticks there were when the members that this node had met
-	// became a majority with it; valid if early.
+	// since is the number of ticks before the members that this node had met became a
+	// majority with it; valid if early.
 	since int
 	early bool
 	over  bool
 }
 
-// foundingGrace is for how many heartbeats a member that founds its cluster waits for
-// the voters that it has not met, after it has met a majority: one of them may have
-// begun with another list, and says so when it is reached.
+// A member that founds its cluster waits foundingGrace heartbeats for the voters that it
+// has not met, after it has met a majority: one of them may have begun with another list,
+// and says so when it is reached.
 const foundingGrace = 2
 
 // Met takes note that a connection with a member has come about. Once the members

@@ -22,7 +22,7 @@ var (
 	ErrByLeader = errors.New("the leader has refused it")
 )
 
-// forwarding is what a member has on its way to a leader.
+// forwarding has the batches that a member has on their way to a leader.
 type forwarding struct {
 	to      reignOf // the batches are for
 	number  uint64  // of the last batch; never used again by this incarnation
@@ -61,15 +61,15 @@ func lastUntil(proposals []Proposal) (last time.Time) {
 	return last
 }
 
-// begin starts anew with another leader. What is on its way to the one before is
-// not sent again: the log will tell what became of it (window.gone).
+// begin starts anew with another leader. Batches for the leader before are not sent
+// again: the log will tell what became of them (window.gone).
 func (f *forwarding) begin(to reignOf) {
 	if f.to != to {
 		*f = forwarding{to: to, number: f.number}
 	}
 }
 
-// prune forgets what is settled.
+// prune forgets batches that are settled.
 func (f *forwarding) prune() {
 	f.batches = slices.DeleteFunc(f.batches, func(b *batch) bool { return b.settled })
 }
@@ -150,8 +150,8 @@ func (c *Core) noteBatchLoss(id member.ID) {
 	}
 }
 
-// tickForwarding sends again what may be lost. The oldest one shows whether
-// the way is there; when that was answered, the others follow.
+// tickForwarding sends batches again that may be lost. The oldest one shows whether the
+// way is there; the others follow when that one was answered.
 func (c *Core) tickForwarding() {
 	f := &c.forwarding
 	f.busy = false

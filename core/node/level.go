@@ -41,7 +41,7 @@ type levels struct {
 	held    LevelHeld
 }
 
-// announcement is what one process of a member said of the level that it understands.
+// announcement is the level that one process of a member said it understands.
 type announcement struct {
 	level uint64
 	run   uint64 // see doubling

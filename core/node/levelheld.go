@@ -8,12 +8,12 @@ type LevelHeld struct {
 	// By are the members that understand less, or were not heard for an election
 	// timeout, in the order of their ids.
 	By []member.ID
-	// Ticks is for how long this leader has seen that.
+	// Ticks is the time for which this leader has seen that.
 	Ticks uint64
 }
 
 // ready tells whether this node leads and all members understand the next level. It
-// is asked once a tick, and keeps who holds the level back for how long.
+// is asked once a tick, and notes the members that hold the level back, and since when.
 func (l *levels) ready(c *Core, next uint64) bool {
 	if !c.leads() {
 		l.held = LevelHeld{}

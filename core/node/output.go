@@ -24,9 +24,9 @@ type Output struct {
 	// Returned are proposals of this node that the leader has refused for what
 	// passes. They may be handed in again.
 	Returned []Proposal
-	// Unanswered are proposals that were forwarded, and of which nothing was heard
-	// for an election timeout after something was lost on the way to the leader, though
-	// the leader was heard. They are sent again and again; what becomes of them may come out later.
+	// Unanswered are forwarded proposals without an answer for an election timeout
+	// after a loss on the way to the leader, though the leader was heard. They are sent
+	// again and again; their outcome may come out later.
 	Unanswered []RequestID
 	// SnapshotWanted tells that a new member can be caught up only by a
 	// snapshot newer than the newest: that one does not know it.

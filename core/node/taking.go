@@ -10,12 +10,12 @@ import (
 	"github.com/pontoon-raft/pontoon/core/member"
 )
 
-// answersAtOnce is how many answers that a batch was appended are said without
-// waiting for the next tick: its entries tell as much when they come out.
+// Answers that batches were appended wait for the next tick, or for answersAtOnce of
+// them: the entries tell as much when they come out.
 const answersAtOnce = maxBatches / 4
 
-// takings are what this node took of the batches of others in the last term in
-// which it led. They outlive its reign: it can tell then what it never took.
+// takings are the batches of others that this node took in the last term in which it
+// led. They outlive its reign: the node can tell then which batches it never took.
 type takings struct {
 	term uint64
 	of   map[member.ID]*taking
@@ -25,7 +25,7 @@ type takings struct {
 	all      load
 }
 
-// load is what a leader has under way of others.
+// load is a size of proposals of others: their number and their bytes.
 type load struct {
 	proposals int
 	bytes     int64
@@ -36,7 +36,7 @@ func (l *load) add(n load, sign int) {
 	l.bytes += int64(sign) * n.bytes
 }
 
-// taking is what was taken of one member.
+// taking is the part of the takings that came from one member.
 type taking struct {
 	incarnation uint64
 	oldest      uint64 // without an answer, as the member says
@@ -56,7 +56,7 @@ type takenBatch struct {
 	load load
 }
 
-// from is what was taken of a member; nil if the batch is none that it waits for.
+// from is the taking of a member; nil if the member does not wait for this batch.
 func (t *takings) from(id member.ID, h batchHeader) *taking {
 	of := t.of[id]
 	switch {
@@ -76,9 +76,9 @@ func (t *takings) from(id member.ID, h batchHeader) *taking {
 	return of
 }
 
-// take takes a batch of a member, at most once, and answers it. Of a term in
-// which this process has not led last it cannot say what became of the batch, and
-// says nothing.
+// take takes a batch of a member, at most once, and answers it. It says nothing of a
+// batch for another term than the last in which this process led: it cannot know what
+// became of that.
 func (c *Core) take(h heard) error {
 	from, header := member.ID(h.message.GetFrom()), h.gossip.batch
 	if _, known := c.registry.Member(from); !known || header.term != c.takings.term {
@@ -115,7 +115,7 @@ func (c *Core) take(h heard) error {
 	return nil
 }
 
-// refusal is why a batch is not taken; appended if it may be.
+// refusal is the reason for which a batch is not taken; appended if it may be taken.
 func (c *Core) refusal(h heard, t *taking) refusal {
 	switch n := loadOf(h.message); {
 	case !c.leads() || c.term != c.takings.term:
@@ -132,7 +132,7 @@ func (c *Core) refusal(h heard, t *taking) refusal {
 
 func loadOf(m *pb.Message) load { return load{len(m.GetEntries()), int64(payload(m.GetEntries()))} }
 
-// admits tells whether n more fit into one of so many shares. What is alone does.
+// admits tells whether n more fit into one of so many shares. A batch that is alone does.
 func (c *Core) admits(have, n load, shares int) bool {
 	return have == load{} || have.proposals+n.proposals <= c.cfg.MaxPending/shares && have.bytes+n.bytes <= c.cfg.MaxPendingBytes/int64(shares)
 }
@@ -154,7 +154,7 @@ func (c *Core) append(m *pb.Message, of *taking) (uint64, error) {
 	return before + 1, nil
 }
 
-// applied gives back the room of what the state machine has.
+// applied gives back the room of batches that the state machine has.
 func (t *takings) applied(index uint64) {
 	for len(t.underWay) > 0 && t.underWay[0].last <= index {
 		b := t.underWay[0]
@@ -166,7 +166,7 @@ func (t *takings) applied(index uint64) {
 	}
 }
 
-// tickTakings says what was appended.
+// tickTakings answers the batches that were appended since the last tick.
 func (c *Core) tickTakings() {
 	for _, m := range c.registry.Members() {
 		if t := c.takings.of[m.ID]; t != nil {

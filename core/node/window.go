@@ -15,10 +15,10 @@ import (
 // its own, and so much of all others together.
 const windowBytes = 16 << 20
 
-// window is what this node has handed in of its own proposals, or forwarded, and
-// its state machine has not applied: each counts until then, or until it is known
-// to be in no log. What does not fit waits in the mailbox, from which it can be
-// withdrawn, and costs the leader nothing.
+// window has the proposals of this node's own clients that it has handed in, or
+// forwarded, and that its state machine has not applied: each counts until then, or until
+// it is known to be in no log. Proposals that do not fit wait in the mailbox, from which
+// they can be withdrawn, and cost the leader nothing.
 type window struct {
 	// open have not come out for apply, in the order in which they were handed in. That
 	// is the order of a leader's log, so the next that comes out is the first.
@@ -56,7 +56,7 @@ func (w *window) add(term uint64, proposals []Proposal, b *batch) {
 	}
 }
 
-// opened is how many have not come out for apply.
+// opened is the number of those that have not come out for apply.
 func (w *window) opened() int { return len(w.open) + len(w.strays) }
 
 // take takes a request that has not come out for apply out, if it is there. Each

@@ -8,9 +8,10 @@ import (
 	"github.com/pontoon-raft/pontoon/core/node"
 )
 
-// rejections are requests that raft did not take, or of which nothing is heard, and
-// whose clients were not told yet. The raft goroutine puts them in, and waits neither for a client nor for the
-// lock of all requests: this one is held for moments.
+// rejections are requests that raft did not take, or that were forwarded and not
+// answered, and whose clients were not told yet. The raft goroutine puts them in, and
+// waits neither for a client nor for the lock of all requests: this one is held for
+// moments.
 type rejections struct {
 	wake chan struct{} // capacity 1: something came in
 
@@ -36,7 +37,7 @@ func (s *Server) Rejected(ids []node.RequestID, err error) {
 	}
 }
 
-// errUnanswered: it is not known what became of a forwarded proposal, and will not be
+// errUnanswered: a forwarded proposal was not answered, and its outcome will not be known
 // soon.
 var errUnanswered = errors.New("forwarded and not answered")
 

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// MostURLs is how many peer URLs a member may have, and MostAddress how many bytes each
-// of them, and its client address. Replicas decide by them what they take into the
-// membership, so they are no settings.
+// A member may have MostURLs peer URLs. Each of them, and its client address, may have
+// MostAddress bytes. Replicas decide by these numbers which changes they take into the
+// membership, so they are not settings.
 const (
 	MostURLs    = 16
 	MostAddress = 1024

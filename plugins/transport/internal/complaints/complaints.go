@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// Quiet is how long nothing is said of the same peer and matter again, and how long
-	// what may come back at any time must not have happened to be over.
+	// The log says nothing of the same peer and matter again for Quiet. A complaint that
+	// may come back at any time is over when it has not come back for as long.
 	Quiet = time.Minute
 	// most bounds what is remembered. Beyond that others have to be quiet first:
 	// senders under ever new names fill neither memory nor log.
