@@ -397,6 +397,32 @@ func TestWhatALaterTermProves(t *testing.T) {
 	}
 }
 
+// A snapshot may have what was handed in before it. So nothing that follows proves that
+// it is in no log: its outcome stays unknown.
+func TestASnapshotProvesNothingOfWhatWasHandedIn(t *testing.T) {
+	l := newTrio(t)
+	l.from(2, pb.MsgHeartbeat, &pb.Message{Term: new(uint64(2)), Commit: new(uint64(0))})
+	l.must(l.core.Propose(manyProposals(3, 10)))
+	l.settle()
+	l.term = 2
+	index := l.core.lastIndex() + 10
+	l.install(index, l.core.Registry())
+	l.from(3, pb.MsgApp, &pb.Message{
+		Term: new(uint64(3)), LogTerm: new(uint64(2)), Index: new(index), Commit: new(index + 1),
+		Entries: []*pb.Entry{{Term: new(uint64(3)), Index: new(index + 1)}},
+	})
+	l.settle()
+	if l.core.putOut != index+1 {
+		t.Fatalf("put out to %d, want %d", l.core.putOut, index+1)
+	}
+	if len(l.out.Rejected) > 0 {
+		t.Errorf("%v are said to be in no log, and the snapshot may have them", l.out.Rejected)
+	}
+	if l.core.window.opened() != 0 || l.core.window.bytes != 0 {
+		t.Errorf("%d are under way after the snapshot, %d bytes", l.core.window.opened(), l.core.window.bytes)
+	}
+}
+
 // What comes back waits before what has come meanwhile, but for that whose time is
 // up.
 func TestWhatComesBackGoesFirst(t *testing.T) {

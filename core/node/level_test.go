@@ -110,8 +110,8 @@ func TestWhatAMemberSaidBeforeRaisesNothing(t *testing.T) {
 			n.ack(2)
 			n.ack(3)
 			n.live(3, 2)
-			if n.core.lastIndex() > n.core.putOut || !n.core.hears(3) {
-				t.Errorf("entry %d is written after %d, and member 3 has not said yet what it understands; heard: %t", n.core.lastIndex(), n.core.putOut, n.core.hears(3))
+			if written := n.core.lastIndex() > n.core.putOut; written || n.level() != 0 || !n.core.hears(3) {
+				t.Errorf("level is %d, a raise is written: %t, and member 3 has not said yet what it understands; heard: %t", n.level(), written, n.core.hears(3))
 			}
 			n.announces(3, 1)
 			if n.settled(2, 3); n.level() != 1 {
