@@ -3,6 +3,7 @@ package wal
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
@@ -17,20 +18,20 @@ func (s *store) Space(ctx context.Context) (storage.Space, error) {
 	return s.journal.space()
 }
 
-// space is what the log is short of. What did not fit is tried again by the
+// space is all that the log is short of. What did not fit is tried again by the
 // background, which is woken here: a host that is told of it appends nothing
 // that would.
 func (j *journal) space() (storage.Space, error) {
-	missing := ""
-	switch {
-	case j.prepare.full.Load():
-		missing = "the next log segment does not fit"
-	case j.reserve.full.Load():
-		missing = fmt.Sprintf("the %d bytes of reserve_bytes are spent or do not fit", j.config.reserveBytes())
+	var missing []string
+	if j.prepare.full.Load() {
+		missing = append(missing, "the next log segment does not fit")
 	}
-	if missing != "" {
+	if j.reserve.full.Load() {
+		missing = append(missing, fmt.Sprintf("the %d bytes of reserve_bytes are spent or do not fit", j.config.reserveBytes()))
+	}
+	if len(missing) > 0 {
 		j.upkeep.nudge()
-		return storage.Space{Short: true, Detail: missing}, nil
+		return storage.Space{Short: true, Detail: strings.Join(missing, ", and ")}, nil
 	}
 	return j.floor.Space()
 }

@@ -60,9 +60,12 @@ func TestShortOfSpace(t *testing.T) {
 	if reserve.have.Load() == 0 {
 		t.Error("the reserve was spent though the segment is not full")
 	}
-	if n, err := w.fill(3); err != nil {
+	// With enough of them the segment after that one is missing as well, which
+	// must not hide that the reserve is spent.
+	if n, err := w.fill(4); err != nil {
 		t.Fatalf("append %d on the reserve: %v", n, err)
 	}
+	w.awaitSpace(t, "next log segment")
 	w.awaitSpace(t, "reserve_bytes")
 
 	disk.full.Store(false)
