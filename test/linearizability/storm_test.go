@@ -119,6 +119,13 @@ func (s *storm) tend() {
 		}
 	}
 	s.active = active
+	s.revive()
+}
+
+// revive starts the hosts that ended by themselves. It fails the run for those that
+// had no leave to.
+func (s *storm) revive() {
+	s.c.t.Helper()
 	for _, m := range s.c.members {
 		if m.down || m.host.Running() {
 			continue
@@ -149,7 +156,8 @@ func (s *storm) undo(f *fault) {
 }
 
 // calm undoes everything and waits until all members serve. A course comes to its
-// end when nothing else disturbs it.
+// end when nothing else disturbs it. A host may still end by a disk that was full
+// until now.
 func (s *storm) calm() {
 	s.c.t.Helper()
 	for _, f := range s.active {
@@ -159,13 +167,19 @@ func (s *storm) calm() {
 	}
 	for _, f := range s.active {
 		if f.undone.IsZero() {
-			live.Eventually(s.c.t, fmt.Sprintf("%s of %s to come to its end", f.kind, f.target), f.course.ended)
+			live.Eventually(s.c.t, fmt.Sprintf("%s of %s to come to its end", f.kind, f.target), func() bool {
+				s.revive()
+				return f.course.ended()
+			})
 			s.undo(f)
 		}
 	}
 	s.active = nil
 	for _, m := range s.c.members {
-		live.Eventually(s.c.t, fmt.Sprintf("%s to serve after all faults", m.name), m.ready)
+		live.Eventually(s.c.t, fmt.Sprintf("%s to serve after all faults", m.name), func() bool {
+			s.revive()
+			return m.ready()
+		})
 	}
 }
 
