@@ -1,14 +1,10 @@
 package kv
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/internal/section"
 )
 
 // minAnswerBytes keeps a configuration from making every Range a page of one
@@ -44,12 +40,8 @@ func readConfig(raw []byte, limits plugins.Limits) (config, error) {
 	}
 	ceiling := limits.MaxBatchBytes
 	c := config{MaxAnswerBytes: limits.BatchBytes()}
-	dec := yaml.NewDecoder(bytes.NewReader(raw))
-	dec.KnownFields(true)
-	if err := dec.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-		return config{}, fmt.Errorf("kv: %w: %w", plugins.ErrInvalidConfig, err)
-	} else if err == nil && !errors.Is(dec.Decode(new(yaml.Node)), io.EOF) {
-		return config{}, fmt.Errorf("kv: %w: more than one document", plugins.ErrInvalidConfig)
+	if err := section.Decode(raw, &c); err != nil {
+		return config{}, fmt.Errorf("kv: %w", err)
 	}
 	if c.MaxAnswerBytes > ceiling || c.MaxAnswerBytes < min(minAnswerBytes, ceiling) {
 		return config{}, fmt.Errorf("kv: %w: max_answer_bytes is %d, must be in [%d,%d]",

@@ -1,17 +1,15 @@
 package memory
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/pontoon-raft/pontoon/internal/storemark"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/internal/section"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/dirlock"
 )
@@ -43,12 +41,10 @@ const configSchema = `{
 }
 `
 
-func parseConfig(section []byte) (config, error) {
+func parseConfig(text []byte) (config, error) {
 	var c config
-	d := yaml.NewDecoder(bytes.NewReader(section))
-	d.KnownFields(true)
-	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-		return config{}, fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, err)
+	if err := section.Decode(text, &c); err != nil {
+		return config{}, err
 	}
 	return c, nil
 }

@@ -1,15 +1,12 @@
 package pebble
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/internal/section"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/freespace"
 )
 
@@ -69,12 +66,10 @@ const configSchema = `{
 
 // parseConfig reads a config section strictly; an empty one gives the
 // defaults.
-func parseConfig(section []byte) (config, error) {
+func parseConfig(text []byte) (config, error) {
 	c := config{MemtableBytes: defaultMemtable, CacheBytes: defaultCacheBytes}
-	d := yaml.NewDecoder(bytes.NewReader(section))
-	d.KnownFields(true)
-	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-		return config{}, fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, err)
+	if err := section.Decode(text, &c); err != nil {
+		return config{}, err
 	}
 	for key, n := range map[string]int64{"memtable_bytes": c.MemtableBytes, "cache_bytes": c.CacheBytes} {
 		if n < minBytes || n > maxBytes {

@@ -1,14 +1,10 @@
 package wal
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/internal/section"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/freespace"
 )
 
@@ -76,18 +72,10 @@ const configSchema = `{
 
 // parseConfig reads a config section strictly; an empty one gives the
 // defaults.
-func parseConfig(section []byte) (config, error) {
+func parseConfig(text []byte) (config, error) {
 	c := config{SegmentBytes: defaultSegmentBytes}
-	d := yaml.NewDecoder(bytes.NewReader(section))
-	d.KnownFields(true)
-	err := d.Decode(&c)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return config{}, fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, err)
-	}
-	if err == nil {
-		if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-			return config{}, fmt.Errorf("%w: more than one document", plugins.ErrInvalidConfig)
-		}
+	if err := section.Decode(text, &c); err != nil {
+		return config{}, err
 	}
 	if c.SegmentBytes < minSegmentBytes || c.SegmentBytes > maxSegmentBytes {
 		return config{}, fmt.Errorf("%w: segment_bytes: %d is not between %d and %d",

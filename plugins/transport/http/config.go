@@ -1,15 +1,11 @@
 package httptransport
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/pontoon-raft/pontoon/internal/membercert"
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/internal/section"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
@@ -99,10 +95,8 @@ const configSchema = `{
 // parseConfig reads the config section. Unknown keys are errors.
 func parseConfig(document []byte) (config, error) {
 	c := defaultConfig()
-	decoder := yaml.NewDecoder(bytes.NewReader(document))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-		return c, fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, err)
+	if err := section.Decode(document, &c); err != nil {
+		return c, err
 	}
 	for _, limit := range []struct {
 		key        string
