@@ -36,7 +36,7 @@ unit:
 # Whether 64-bit words are aligned shows only where the code runs; a kernel for
 # amd64 runs programs for 386.
 test-386: ## the tests of storage and of the raft goroutine on 32 bits, shortened
-	GOARCH=386 go test -short $(TESTFLAGS) ./core/member ./core/node ./plugins/storage/wal
+	GOARCH=386 go test -short $(TESTFLAGS) ./internal/member ./internal/node ./plugins/storage/wal
 
 nested:
 	@for m in $(NESTED); do echo "module $$m"; (cd $$m && go vet ./... && go test $(TESTFLAGS) ./...); done
@@ -102,8 +102,8 @@ large-snapshot: ## a state of 1 GiB to a node that lacks it, at 50 MB/s: memory,
 	PONTOON_LARGE_SNAPSHOT=1073741824 go test -v -run '^TestB6LargeSnapshot$$' ./test | grep -v '^[=]'
 
 lies: ## 10 million made-up messages of peers through the host's checks and raft
-	go test ./core/node -run '^TestStepSafe$$' -lies 10000000
-	go test ./core/node -run '^TestNoMessageStopsACluster$$' -lies.every 1
+	go test ./internal/node -run '^TestStepSafe$$' -lies 10000000
+	go test ./internal/node -run '^TestNoMessageStopsACluster$$' -lies.every 1
 
 bench-peers: build ## measure this system against others, in one run
 	cd bench && go run .

@@ -10,7 +10,7 @@ import (
 	"github.com/pontoon-raft/pontoon/client"
 )
 
-// BenchmarkPropose is client, core/api and a service that answers at once, all
+// BenchmarkPropose is client, internal/api and a service that answers at once, all
 // in one process: what the client's side of a proposal costs.
 func BenchmarkPropose(b *testing.B) {
 	for _, callers := range []int{1, 64, 1000} {

@@ -10,14 +10,14 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/client"
-	"github.com/pontoon-raft/pontoon/core/access"
-	"github.com/pontoon-raft/pontoon/core/api"
-	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/access"
+	"github.com/pontoon-raft/pontoon/internal/api"
+	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
 var _ server.Service = (*member)(nil)
 
-// A member is a fake host of a fake cluster, behind the real core/api. By
+// A member is a fake host of a fake cluster, behind the real internal/api. By
 // default it applies proposals at once and echoes them.
 type member struct {
 	cluster *cluster

@@ -3,7 +3,7 @@ package client_test
 import (
 	"context"
 
-	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
 func (m *member) Status() server.Status {

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/client"
-	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
 var background = context.Background()

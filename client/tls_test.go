@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/client"
-	"github.com/pontoon-raft/pontoon/core/api"
+	"github.com/pontoon-raft/pontoon/internal/api"
 	"github.com/pontoon-raft/pontoon/internal/membercert"
 )
 

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/client"
-	"github.com/pontoon-raft/pontoon/core/access"
+	"github.com/pontoon-raft/pontoon/internal/access"
 )
 
 // tokenFor adds a token to the file of a policy and returns its text.

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/core"
-	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
 // A6: an embedder sees the cluster through a view: its id, its members by

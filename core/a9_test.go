@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/core"
-	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/internal/member"
 )
 
 // With 5,000 entries kept behind a snapshot, a follower that lacks 4,900 gets them

@@ -3,7 +3,7 @@ package core
 import (
 	"path/filepath"
 
-	"github.com/pontoon-raft/pontoon/core/audit"
+	"github.com/pontoon-raft/pontoon/internal/audit"
 )
 
 // newAudit makes the record of what clients ask for; nil if none is wanted.

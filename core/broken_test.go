@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/core"
-	"github.com/pontoon-raft/pontoon/core/node"
-	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
 // A host whose raft has found its own invariants broken ends with ErrFailed and

@@ -1,7 +1,7 @@
 package core
 
 import (
-	"github.com/pontoon-raft/pontoon/core/access"
+	"github.com/pontoon-raft/pontoon/internal/access"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 

@@ -3,8 +3,8 @@ package core
 import (
 	"slices"
 
-	"github.com/pontoon-raft/pontoon/core/api"
-	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/internal/api"
+	"github.com/pontoon-raft/pontoon/internal/member"
 )
 
 // Cluster is what an embedder may know of the cluster that its host is in. It is

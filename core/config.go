@@ -8,14 +8,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/pontoon-raft/pontoon/core/access"
-	"github.com/pontoon-raft/pontoon/core/api"
-	"github.com/pontoon-raft/pontoon/core/audit"
-	"github.com/pontoon-raft/pontoon/core/catalog"
-	"github.com/pontoon-raft/pontoon/core/member"
-	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/access"
+	"github.com/pontoon-raft/pontoon/internal/api"
+	"github.com/pontoon-raft/pontoon/internal/audit"
+	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/logsink"
+	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 )

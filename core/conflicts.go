@@ -4,7 +4,7 @@ import (
 	"maps"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 

@@ -6,9 +6,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/core/catalog"
-	"github.com/pontoon-raft/pontoon/core/member"
-	"github.com/pontoon-raft/pontoon/core/node"
+	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 

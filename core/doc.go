@@ -1,6 +1,6 @@
 // Package core composes a host from its parts: the catalog of plugin
-// processes, the raft goroutine (core/node), the server goroutine
-// (core/server) and the clients' API (core/api).
+// processes, the raft goroutine (internal/node), the server goroutine
+// (internal/server) and the clients' API (internal/api).
 //
 // What dies, and what then happens:
 //

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/core"
-	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/internal/member"
 )
 
 // A new cluster has a leader within one election timeout, not between one and two,

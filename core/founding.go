@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 

@@ -9,9 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/core/datadir"
-	"github.com/pontoon-raft/pontoon/core/member"
-	"github.com/pontoon-raft/pontoon/core/node"
+	"github.com/pontoon-raft/pontoon/internal/datadir"
+	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/transport"

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/core"
-	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
 // The log before the newest snapshot is gone, and that snapshot does not know

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/core/member"
-	"github.com/pontoon-raft/pontoon/core/node"
-	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
 // maxHandOverPause is how many election timeouts an unfit leader waits at most

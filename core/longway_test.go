@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/core"
-	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
 // Members a long way from each other, with the default timings: none of a thousand

@@ -6,7 +6,7 @@ import (
 	"maps"
 	"sync"
 
-	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 )
 

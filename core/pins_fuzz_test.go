@@ -3,7 +3,7 @@ package core
 import (
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 )
 

@@ -10,7 +10,7 @@ import (
 	"maps"
 	"strconv"
 
-	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 )
 

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/core/catalog"
+	"github.com/pontoon-raft/pontoon/internal/catalog"
 )
 
 // closePlugin closes a plugin by its contract, and then ends its process, all

@@ -3,7 +3,7 @@ package core
 import (
 	"time"
 
-	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/repeats"
 )
 

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/core"
-	"github.com/pontoon-raft/pontoon/core/catalog"
+	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 

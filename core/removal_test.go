@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/core/member"
+	"github.com/pontoon-raft/pontoon/internal/member"
 )
 
 // A member believes that it was removed when most of the other voters say so, by

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/core"
-	"github.com/pontoon-raft/pontoon/core/member"
-	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
 // A member that was away while it was removed ends when it comes back, also if one

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/core"
-	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
 // slowHandler is an embedder's own handler, which waits at a gate.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/core/member"
-	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
 const full = "a test has filled it"

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 

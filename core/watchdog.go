@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/core/catalog"
-	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/owntime"
+	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
 // Apply is never cancelled half-way (law 4), but watched: after this much it

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
 // killed are the calls over which a state machine is ended.

@@ -14,7 +14,7 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/client/kv"
-	"github.com/pontoon-raft/pontoon/core/audit"
+	"github.com/pontoon-raft/pontoon/internal/audit"
 )
 
 // verifyAudit runs "host audit verify" and returns its verdict and its exit code.

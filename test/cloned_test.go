@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/core/server"
+	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
 // warns tells whether the node's status has a warning with that reason.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pontoon-raft/pontoon/core/audit"
+	"github.com/pontoon-raft/pontoon/internal/audit"
 )
 
 func newAudit() *cobra.Command {

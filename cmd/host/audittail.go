@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pontoon-raft/pontoon/core/audit"
+	"github.com/pontoon-raft/pontoon/internal/audit"
 )
 
 // followEvery is how often a directory is looked at for more.

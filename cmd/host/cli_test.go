@@ -14,8 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pontoon-raft/pontoon/core/server"
 	"github.com/pontoon-raft/pontoon/internal/loopback"
+	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
 // outcome is what a command left behind.

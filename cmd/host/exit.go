@@ -10,8 +10,8 @@ import (
 	"github.com/pontoon-raft/pontoon/client"
 	"github.com/pontoon-raft/pontoon/cmd/host/offline"
 	"github.com/pontoon-raft/pontoon/core"
-	"github.com/pontoon-raft/pontoon/core/access"
-	"github.com/pontoon-raft/pontoon/core/catalog"
+	"github.com/pontoon-raft/pontoon/internal/access"
+	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/hostconfig"
 	"github.com/pontoon-raft/pontoon/plugins"
 )

@@ -5,8 +5,8 @@ import (
 	"os"
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/core/access"
-	"github.com/pontoon-raft/pontoon/core/audit"
+	"github.com/pontoon-raft/pontoon/internal/access"
+	"github.com/pontoon-raft/pontoon/internal/audit"
 	"github.com/pontoon-raft/pontoon/internal/hostconfig"
 )
 

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/core/api"
+	"github.com/pontoon-raft/pontoon/internal/api"
 	"github.com/pontoon-raft/pontoon/internal/certfiles"
 	"github.com/pontoon-raft/pontoon/internal/hostconfig"
 	"github.com/pontoon-raft/pontoon/plugins"

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/core/access"
+	"github.com/pontoon-raft/pontoon/internal/access"
 )
 
 // Standard output is the token and nothing else, so that it can be put into a

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pontoon-raft/pontoon/core/access"
+	"github.com/pontoon-raft/pontoon/internal/access"
 )
 
 func newTokenRevoke() *cobra.Command {

@@ -36,7 +36,7 @@ const (
 	// answer.
 	MaxPending = 20_000
 	// MaxPendingBytes is twice what a leader has under way of its own clients'
-	// (windowBytes in core/node): what waits beyond that is for bursts, and grows
+	// (windowBytes in internal/node): what waits beyond that is for bursts, and grows
 	// old before it is its turn.
 	MaxPendingBytes = 32 << 20
 	// MaxStreams are the Proposals streams of all clients of a host, MaxCalls the

@@ -29,6 +29,29 @@ func backends() []string {
 	}
 }
 
+// inside are the packages that only a host is made of. They are internal, so that
+// nothing of another module can name them, and stand on the floor of core.
+func inside() []string {
+	return []string{
+		"internal/access/...", "internal/api/...", "internal/audit/...", "internal/catalog/...",
+		"internal/datadir/...", "internal/member/...", "internal/node/...", "internal/server/...",
+	}
+}
+
+// host is inside, and core, which makes a host of it.
+func host() []string {
+	return append(inside(), "core/...")
+}
+
+// ground is what of internal every room may use.
+func ground() []string {
+	patterns := []string{"internal/..."}
+	for _, p := range inside() {
+		patterns = append(patterns, "!"+p)
+	}
+	return patterns
+}
+
 func contracts() []string {
 	return []string{"plugins", "plugins/storage", "plugins/transport", "plugins/statemachine"}
 }
@@ -43,13 +66,18 @@ func rules() []rule {
 		{
 			name:   "internal is the ground floor",
 			reason: "what every room uses must not know any room",
-			who:    []string{"internal/..."}, imports: []string{"core/...", "sdk/...", "plugins/...", "client/...", "cmd/...", "api/..."},
+			who:    ground(), imports: append(host(), "sdk/...", "plugins/...", "client/...", "cmd/...", "api/..."),
 			tests: true,
+		},
+		{
+			name:   "core is made of the host's packages",
+			reason: "what they took from core they could not be tested without",
+			who:    inside(), imports: []string{"core/..."}, tests: true,
 		},
 		{
 			name:   "plugins and client are below core and sdk",
 			reason: "a contract or a client that needs the host's inside could not be used without it",
-			who:    []string{"plugins/...", "client/..."}, imports: []string{"core/...", "sdk/...", "cmd/..."},
+			who:    []string{"plugins/...", "client/..."}, imports: append(host(), "sdk/...", "cmd/..."),
 		},
 		{
 			name:   "the client knows the API only",
@@ -59,12 +87,12 @@ func rules() []rule {
 		{
 			name:   "the sdk is not the host",
 			reason: "a plugin's binary must not carry the host, or its version would be bound to it",
-			who:    []string{"sdk/..."}, imports: []string{"core/...", "client/...", "cmd/..."},
+			who:    []string{"sdk/..."}, imports: append(host(), "client/...", "cmd/..."),
 		},
 		{
-			name:   "core does not serve plugins",
+			name:   "the host does not serve plugins",
 			reason: "what a plugin's main does belongs to the sdk; what both ends share belongs to plugins",
-			who:    []string{"core/..."}, imports: []string{"sdk/..."},
+			who:    host(), imports: []string{"sdk/..."},
 		},
 		{
 			name:   "nobody imports commands and tests",
@@ -73,9 +101,9 @@ func rules() []rule {
 			tests: true,
 		},
 		{
-			name:   "core knows contracts, never backends",
+			name:   "the host knows contracts, never backends",
 			reason: "the host must run on any backend; its tests use the references in the kits",
-			who:    []string{"core/..."}, imports: backends(),
+			who:    host(), imports: backends(),
 		},
 		{
 			name:   "a backend knows its contract, never another backend",
@@ -111,28 +139,28 @@ func rules() []rule {
 			who:    []string{"plugins/statemachine"}, imports: []string{"plugins/storage/...", "plugins/transport/..."},
 		},
 		{
-			name:   "raft stays inside core/node",
+			name:   "raft stays inside internal/node",
 			reason: "we own the wire and validate before Step: raft panics on some malformed messages",
-			who:    []string{"...", "!core/node/..."}, imports: []string{"go.etcd.io/raft/..."},
+			who:    []string{"...", "!internal/node/..."}, imports: []string{"go.etcd.io/raft/..."},
 		},
 		{
-			name:   "core/node does no I/O",
+			name:   "internal/node does no I/O",
 			reason: "the raft goroutine is a step function that a simulation drives; it never waits",
-			who:    []string{"core/node/..."}, imports: []string{
+			who:    []string{"internal/node/..."}, imports: []string{
 				"google.golang.org/grpc/...", "github.com/hashicorp/...", "plugins/*rpc/...", "plugins/*/*rpc/...",
-				"core/catalog/...", "core/server/...", "core/api/...", "os", "net", "net/...",
+				"internal/catalog/...", "internal/server/...", "internal/api/...", "os", "net", "net/...",
 			},
 		},
 		{
 			name:    "go-plugin has three doors",
 			reason:  "how a plugin's process starts and ends is decided in one place at each end",
-			who:     []string{"...", "!core/catalog/...", "!sdk/...", "!plugins/*rpc/...", "!plugins/*/*rpc/..."},
+			who:     []string{"...", "!internal/catalog/...", "!sdk/...", "!plugins/*rpc/...", "!plugins/*/*rpc/..."},
 			imports: []string{"github.com/hashicorp/go-plugin/..."},
 		},
 		{
 			name:    "gogo is for the plugin wire",
 			reason:  "the clients' side uses google's protobuf, with reflection and any language's tools",
-			who:     []string{"core/...", "client/...", "cmd/...", "api/host/...", "api/kv/..."},
+			who:     append(host(), "client/...", "cmd/...", "api/host/...", "api/kv/..."),
 			imports: []string{"github.com/gogo/..."},
 		},
 		{
@@ -149,7 +177,7 @@ func rules() []rule {
 		{
 			name:   "only the catalog and the sdk see hclog",
 			reason: "our log is log/slog; hclog is what go-plugin speaks",
-			who:    []string{"...", "!core/catalog/...", "!sdk/..."}, imports: []string{"github.com/hashicorp/go-hclog/..."},
+			who:    []string{"...", "!internal/catalog/...", "!sdk/..."}, imports: []string{"github.com/hashicorp/go-hclog/..."},
 		},
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/client/kv"
-	"github.com/pontoon-raft/pontoon/core/node/nodetest"
+	"github.com/pontoon-raft/pontoon/internal/node/nodetest"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/test/internal/live"
 )

@@ -14,7 +14,7 @@ import (
 	pb "go.etcd.io/raft/v3/raftpb"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
-	"github.com/pontoon-raft/pontoon/core/node/nodetest"
+	"github.com/pontoon-raft/pontoon/internal/node/nodetest"
 )
 
 // quicGarbage sends datagrams of anything, half of which begin as those of QUIC do.

@@ -4,7 +4,7 @@
 // The consensus types that plugins see. Field numbers and types are those of
 // etcd's raftpb, so the bytes of an Entry, a HardState or a Message are
 // interchangeable with any raft that uses raftpb (a round-trip fuzz test in
-// core/node proves it).
+// internal/node proves it).
 
 package pluginv1
 
@@ -401,7 +401,7 @@ type Message struct {
 	Context    []byte   `protobuf:"bytes,12,opt,name=context,proto3" json:"context,omitempty"`
 	Vote       uint64   `protobuf:"varint,13,opt,name=vote,proto3" json:"vote,omitempty"`
 	// Not raft's, and only in heartbeats (8) and their answers (9): what the
-	// sender says of itself, as bits (Condition in core/node), and the age of a
+	// sender says of itself, as bits (Condition in internal/node), and the age of a
 	// leader's oldest uncommitted entry in ticks.
 	Condition   uint64 `protobuf:"varint,100,opt,name=condition,proto3" json:"condition,omitempty"`
 	Uncommitted uint64 `protobuf:"varint,101,opt,name=uncommitted,proto3" json:"uncommitted,omitempty"`

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/pontoon-raft/pontoon/core/datadir"
+	"github.com/pontoon-raft/pontoon/internal/datadir"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 )
 

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 
 	"github.com/pontoon-raft/pontoon/core"
-	"github.com/pontoon-raft/pontoon/core/member"
-	"github.com/pontoon-raft/pontoon/core/node"
+	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 

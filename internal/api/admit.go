@@ -1,0 +1,126 @@
+package api
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/server"
+)
+
+// admit hands a batch to the service and refuses what is over the limits. It
+// tells how many were refused for want of room or of a role, and reports false if the stream
+// takes no more; the rest of the batch is then not applied.
+func (s *proposalStream) admit(batch *proposalBatch) (refused int, ok bool) {
+	draining := s.end.refusal()
+	if draining == nil {
+		s.demands.refuseIn(batch)
+	}
+	s.mu.Lock()
+	if s.closing || s.dead {
+		s.mu.Unlock()
+		return 0, false
+	}
+	admitted, refused := s.refuseLocked(batch, draining)
+	ok = !s.closing
+	s.mu.Unlock()
+
+	arrived := batch.arrived
+	if s.audit.all() {
+		s.audit.admit(s, admitted, arrived)
+		return refused, ok
+	}
+	for i := range admitted {
+		p := &admitted[i]
+		id, size := p.id, p.size()
+		s.svc.ProposeAsync(p.data, p.timeout, func(result server.Result, err error) {
+			s.answer(id, size, arrived, result, err)
+		})
+	}
+	return refused, ok
+}
+
+// refuseLocked counts what is admitted, moves it to the front of the batch and
+// returns it; the rest is answered. refused are those of the rest for which there
+// was no room, or which the client's role does not allow.
+func (s *proposalStream) refuseLocked(batch *proposalBatch, draining error) (admitted []proposal, refused int) {
+	admitted = batch.proposals[:0]
+	// These refusals are the same for a whole batch: encoded once.
+	var stopping, full, crowded []byte
+	denied := s.refuseEarlyLocked(batch, draining)
+	s.lane.pool.mu.Lock()
+	defer s.lane.pool.mu.Unlock()
+	for _, p := range batch.proposals {
+		if s.closing {
+			break
+		}
+		size := p.size()
+		switch {
+		case draining != nil:
+			s.pushRefusalLocked(p.id, &stopping, draining, batch.arrived)
+		case len(p.data) > s.limits.MaxValueBytes:
+			var large []byte
+			s.pushRefusalLocked(p.id, &large, valueTooLarge("value", len(p.data), s.limits.MaxValueBytes), batch.arrived)
+		case s.overLocked(size):
+			refused++
+			s.pushRefusalLocked(p.id, &full, s.fullLocked(), batch.arrived)
+		case !s.lane.takeLocked(amount{1, int64(len(p.data))}):
+			refused++
+			s.pushRefusalLocked(p.id, &crowded, s.crowdedLocked(), batch.arrived)
+		default:
+			s.pending++
+			s.bytes += size
+			admitted = append(admitted, p)
+		}
+	}
+	refused += len(batch.refused)
+	s.bounds.counts.refused[deniedProposal].Add(uint64(refused - denied))
+	return admitted, refused
+}
+
+// refuseEarlyLocked answers what was refused before the batch was counted. It tells
+// how many of them there was room for: their client's role does not allow them.
+func (s *proposalStream) refuseEarlyLocked(batch *proposalBatch, draining error) (denied int) {
+	var last error
+	var encoded []byte
+	for _, p := range batch.refused {
+		err := cmp.Or(draining, p.err)
+		if err != last {
+			last, encoded = err, nil
+		}
+		if !isFull(p.err) {
+			denied++
+		}
+		s.pushRefusalLocked(p.id, &encoded, err, batch.arrived)
+	}
+	return denied
+}
+
+// pushRefusalLocked answers a proposal, or ends the stream if there is no room for
+// more refusals.
+func (s *proposalStream) pushRefusalLocked(id uint64, encoded *[]byte, err error, arrived time.Time) {
+	s.audit.refused(id, err)
+	if s.closing {
+		return
+	}
+	if s.bounds.refusals.Add(1) > mostRefusals {
+		s.bounds.refusals.Add(-1)
+		s.bounds.counts.rest.Add(1)
+		s.closeLocked(statusOf(&server.Error{
+			Err:        server.ErrTooManyRequests,
+			Detail:     fmt.Sprintf("%d refusals wait to be read by their clients", mostRefusals),
+			RetryAfter: fullRetryAfter,
+		}))
+		return
+	}
+	if *encoded == nil {
+		*encoded = encodeFailure(failureOf(err))
+	}
+	s.pending++
+	s.refused++
+	a := refusalOf(id, *encoded)
+	if isFull(err) {
+		a.refusedAt = arrived
+	}
+	s.pushLocked(a)
+}

@@ -1,0 +1,196 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"sync"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/server"
+)
+
+var _ server.Service = (*fakeService)(nil)
+
+// fakeService answers as its fields say; by default it applies everything at
+// once and echoes the data.
+type fakeService struct {
+	mu sync.Mutex
+	// fail is the error of every request, if set.
+	fail error
+	// full is why there is no room for values of more than room bytes.
+	full error
+	room int
+	// hold keeps asynchronous proposals until release.
+	hold  bool
+	held  []func(server.Result, error)
+	ready error
+	live  error
+	index uint64
+
+	lastQuery  server.Consistency
+	lastChange server.ChangeOptions
+	current    int // how often the present membership was asked for
+	lastMember server.Member
+	lastID     server.NodeID
+	timeouts   []time.Duration
+	result     func(data []byte) server.Result
+	joined     []server.Member // besides the two that are always there
+}
+
+func (f *fakeService) Propose(ctx context.Context, data []byte) (server.Result, error) {
+	type outcome struct {
+		result server.Result
+		err    error
+	}
+	done := make(chan outcome, 1)
+	f.ProposeAsync(data, 0, func(r server.Result, err error) { done <- outcome{r, err} })
+	select {
+	case o := <-done:
+		return o.result, o.err
+	case <-ctx.Done():
+		return server.Result{}, &server.Error{Err: server.ErrCanceled}
+	}
+}
+
+func (f *fakeService) Full(bytes int) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if bytes <= f.room {
+		return nil
+	}
+	return f.full
+}
+
+func (f *fakeService) ProposeAsync(data []byte, timeout time.Duration, done func(server.Result, error)) {
+	data = bytes.Clone(data)
+	f.mu.Lock()
+	f.timeouts = append(f.timeouts, timeout)
+	if f.hold {
+		f.index++
+		r := server.Result{Index: f.index, Data: data}
+		if f.result != nil {
+			r = f.result(data)
+		}
+		f.held = append(f.held, func(_ server.Result, err error) {
+			if err != nil {
+				done(server.Result{}, err)
+				return
+			}
+			done(r, nil)
+		})
+		f.mu.Unlock()
+		return
+	}
+	r, err := f.applyLocked(data)
+	f.mu.Unlock()
+	done(r, err)
+}
+
+func (f *fakeService) applyLocked(data []byte) (server.Result, error) {
+	if f.fail != nil {
+		return server.Result{}, f.fail
+	}
+	f.index++
+	if f.result != nil {
+		return f.result(data), nil
+	}
+	return server.Result{Index: f.index, Data: data}, nil
+}
+
+// release answers all that is held, with err if it is not nil.
+func (f *fakeService) release(err error) {
+	f.mu.Lock()
+	held := f.held
+	f.held = nil
+	f.mu.Unlock()
+	for _, done := range held {
+		done(server.Result{}, err)
+	}
+}
+
+func (f *fakeService) set(change func(*fakeService)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(f)
+}
+
+func (f *fakeService) heldCount() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.held)
+}
+
+func (f *fakeService) Query(_ context.Context, data []byte, c server.Consistency) (server.Answer, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lastQuery = c
+	return server.Answer{Data: data, Index: 7}, f.fail
+}
+
+func (f *fakeService) Status() server.Status {
+	return server.Status{
+		ClusterID: 0xABCD, ID: 0xff, Name: "n1", Role: "leader", Leader: 0xff, Term: 3, Commit: 12, Applied: 11,
+		FirstIndex: 1, LastIndex: 12, SnapshotIndex: 0,
+		Links:    []server.PeerLink{{ID: 0xa, Transport: "http", Active: true, Usable: []string{"quic", "http"}}},
+		Plugins:  []server.PluginStatus{{Kind: "storage", Name: "wal", Version: "1", PID: 42, State: "ready", Restarts: 1, Warning: "short of space: so it is"}},
+		Progress: []server.PeerProgress{{ID: 0xa, Match: 11, Next: 12, State: "replicate", Active: true}},
+	}
+}
+
+func (f *fakeService) Membership() server.Membership {
+	return server.Membership{
+		ClusterID: 0xABCD,
+		Leader:    0xff,
+		Members: append([]server.Member{
+			{ID: 0xa, Name: "n2", PeerURLs: []string{"http://127.0.0.1:7502"}, ClientAddress: "127.0.0.1:7402", Learner: true},
+			{ID: 0xff, Name: "n1", PeerURLs: []string{"http://127.0.0.1:7501"}, ClientAddress: "127.0.0.1:7401"},
+		}, f.joined...),
+	}
+}
+
+func (f *fakeService) CurrentMembership(context.Context) (server.Membership, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.current++
+	return f.Membership(), f.fail
+}
+
+func (f *fakeService) AddMember(_ context.Context, m server.Member, o server.ChangeOptions) (server.Membership, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lastMember, f.lastChange = m, o
+	return f.Membership(), f.fail
+}
+
+func (f *fakeService) UpdateMember(_ context.Context, m server.Member) (server.Membership, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lastMember = m
+	return f.Membership(), f.fail
+}
+
+func (f *fakeService) RemoveMember(_ context.Context, id server.NodeID, o server.ChangeOptions) (server.Membership, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lastID, f.lastChange = id, o
+	return f.Membership(), f.fail
+}
+
+func (f *fakeService) TransferLeader(_ context.Context, to server.NodeID) (server.NodeID, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lastID = to
+	return 0xa, f.fail
+}
+
+func (f *fakeService) Live() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.live
+}
+
+func (f *fakeService) Ready() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.ready
+}

@@ -1,0 +1,202 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/internal/server"
+)
+
+// A route is one path of the JSON API: its method and what it does with the
+// body.
+type route struct {
+	method string
+	serve  func(ctx context.Context, body []byte) (proto.Message, error)
+}
+
+// jsonAPI serves the unary forms over HTTP/1.1. Bodies are the messages of
+// api/host/v1 in protobuf's JSON form, with the field names of the .proto
+// file.
+type jsonAPI struct {
+	routes map[string]route
+	limits Limits
+	bounds *bounds
+	origin *http.CrossOriginProtection
+	names  *hostNames
+}
+
+func newJSONAPI(r *requests, names *hostNames) *jsonAPI {
+	svc := r.service()
+	return &jsonAPI{
+		limits: r.limits, bounds: r.bounds, names: names,
+		// A web page must not propose to the host on its reader's machine.
+		origin: http.NewCrossOriginProtection(),
+		routes: map[string]route{
+			"/v1/propose":         {http.MethodPost, unary(svc.Propose)},
+			"/v1/query":           {http.MethodPost, unary(svc.Query)},
+			"/v1/status":          {http.MethodGet, unary(svc.Status)},
+			"/v1/members":         {http.MethodGet, unary(svc.Members)},
+			"/v1/members/add":     {http.MethodPost, unary(svc.AddMember)},
+			"/v1/members/update":  {http.MethodPost, unary(svc.UpdateMember)},
+			"/v1/members/remove":  {http.MethodPost, unary(svc.RemoveMember)},
+			"/v1/leader/transfer": {http.MethodPost, unary(svc.TransferLeader)},
+		},
+	}
+}
+
+// message is a generated message type by its pointer.
+type message[T any] interface {
+	*T
+	proto.Message
+}
+
+func unary[Req, Resp any, In message[Req], Out message[Resp]](
+	call func(context.Context, In) (Out, error),
+) func(context.Context, []byte) (proto.Message, error) {
+	return func(ctx context.Context, body []byte) (proto.Message, error) {
+		req := In(new(Req))
+		// No body at all is the empty request, as for GET.
+		if len(body) > 0 {
+			if err := protojson.Unmarshal(body, req); err != nil {
+				return nil, malformed("%s", plainError(err))
+			}
+		}
+		resp, err := call(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		return resp, nil
+	}
+}
+
+// plainError drops protobuf's own prefix, which ends in one of two kinds of
+// space so that nobody compares texts.
+func plainError(err error) string {
+	s := strings.TrimPrefix(err.Error(), "proto:")
+	return strings.TrimLeft(strings.ReplaceAll(s, "\u00a0", " "), " ")
+}
+
+// ServeHTTP implements http.Handler.
+func (j *jsonAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	resp, err := j.serve(w, r)
+	size := 0
+	if err == nil {
+		resp, size, err = j.bounds.reserveJSON(resp)
+	}
+	defer j.bounds.unreserve(size)
+	if err != nil {
+		if placeOf(r.Context()) != nil && errors.Is(err, server.ErrTooManyRequests) {
+			w.Header().Set("Connection", "close") // see forClients
+		}
+		writeFailure(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, resp)
+}
+
+// writeFailure answers a request that has failed.
+func writeFailure(w http.ResponseWriter, err error) {
+	f := failureOf(err)
+	if f.GetRetryAfterMs() > 0 {
+		seconds := math.Ceil(float64(f.GetRetryAfterMs()) / 1000)
+		w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
+	}
+	askForToken(w, err)
+	writeJSON(w, verdictOf(err).http, f)
+}
+
+// askForToken says how a client that has shown no name can do so.
+func askForToken(w http.ResponseWriter, err error) {
+	if errors.Is(err, server.ErrUnauthenticated) {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+}
+
+func (j *jsonAPI) serve(w http.ResponseWriter, r *http.Request) (proto.Message, error) {
+	route, ok := j.routes[r.URL.Path]
+	if !ok {
+		return nil, detail(errNoSuchPath, r.URL.Path)
+	}
+	if r.Method != route.method {
+		w.Header().Set("Allow", route.method)
+		return nil, detail(errWrongMethod, r.Method+" on "+r.URL.Path+", use "+route.method)
+	}
+	if err := j.names.check(r.Host); err != nil {
+		return nil, err
+	}
+	if err := j.origin.Check(r); err != nil {
+		return nil, detail(errCrossOrigin, err.Error())
+	}
+	size := r.ContentLength
+	if limit := j.limits.jsonBytes(); size < 0 || size > limit {
+		size = limit
+	}
+	place, err := j.bounds.body(sharerOf(r.Context()), size)
+	if err != nil {
+		return nil, err
+	}
+	defer place.leave()
+	body, err := j.body(w, r)
+	if err != nil {
+		return nil, err
+	}
+	return route.serve(r.Context(), body)
+}
+
+// maxUnwanted is how much of a body that is too large is still read. A client
+// that is cut off while it sends sees a broken connection and no reason.
+const maxUnwanted = 16 << 20
+
+func (j *jsonAPI) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	limit, from := j.limits.jsonBytes(), newPacedBody(w, r, j.limits)
+	if r.ContentLength > limit {
+		_, _ = io.CopyN(io.Discard, from, maxUnwanted)
+		return nil, tooLarge("request body", int(min(r.ContentLength, math.MaxInt)), int(limit))
+	}
+	body, err := io.ReadAll(io.LimitReader(from, limit+1))
+	switch {
+	case isSlow(err):
+		j.bounds.counts.closed[closedPace].Add(1)
+		return nil, malformed("read body: each %d bytes of it have %v to come, and all of it %v", paceBytes, j.limits.Pace, j.limits.ReadRequest)
+	case err != nil:
+		return nil, malformed("read body: %v", err)
+	case int64(len(body)) > limit:
+		_, _ = io.CopyN(io.Discard, from, maxUnwanted)
+		return nil, tooLarge("request body of unknown size, at least", int(limit)+1, int(limit))
+	}
+	from.done()
+	return body, nil
+}
+
+// writeJSON answers in one line. The client may be gone: that is no error of
+// ours.
+func writeJSON(w http.ResponseWriter, code int, m proto.Message) {
+	body, err := protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true}.Marshal(m)
+	if err != nil {
+		// All our strings are valid UTF-8, so this is a defect; the request
+		// may have been applied.
+		code = http.StatusInternalServerError
+		body, _ = protojson.Marshal(&hostv1.Failure{Outcome: unknown, Reason: "internal", Message: "encode answer"})
+	}
+	// protojson puts spaces here and there on purpose; people compare answers.
+	var line bytes.Buffer
+	if json.Compact(&line, body) != nil {
+		line = *bytes.NewBuffer(body)
+	}
+	line.WriteByte('\n')
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(code)
+	_, _ = w.Write(line.Bytes())
+}

@@ -1,0 +1,189 @@
+package api
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/pontoon-raft/pontoon/internal/access"
+	"github.com/pontoon-raft/pontoon/internal/audit"
+	"github.com/pontoon-raft/pontoon/internal/defaults"
+	"github.com/pontoon-raft/pontoon/internal/server"
+)
+
+// Options is what a Server is made of.
+type Options struct {
+	// Service is required.
+	Service server.Service
+	// Refusals observes for each proposal on a stream that there was no room for how
+	// many seconds passed from when it was read until its refusal was given to the
+	// connection. It may be nil.
+	Refusals prometheus.Observer
+	// Logger is slog.Default() if nil.
+	Logger *slog.Logger
+	// Gatherer answers /metrics; without one there is no such path.
+	Gatherer prometheus.Gatherer
+	// Metrics is where the metrics of the client port are registered; may be nil.
+	Metrics prometheus.Registerer
+	Limits  Limits
+	// HostNames are names, besides addresses and the members' own, under which
+	// HTTP/1.1 requests may address the two ports. A name that begins with a dot
+	// stands for all names below it, "*" for all names.
+	HostNames []string
+	// Access decides what clients may do; nil lets all of them do everything.
+	Access *access.Guard
+	// Classes are those of the state machine's commands and queries, which Access
+	// holds clients to; nil if there are none.
+	Classes *access.Classes
+	// Audit keeps a record of what clients ask for; nil if there is none.
+	Audit *audit.Log
+	// TLS and AdminTLS protect the client and the admin port.
+	TLS, AdminTLS TLS
+	// Insecure and AdminInsecure allow a port without TLS on an address other than
+	// loopback.
+	Insecure, AdminInsecure bool
+	// Version is what Status reports if the service leaves it empty.
+	Version string
+}
+
+// Limits bound what clients can ask for. A zero value means the default.
+type Limits struct {
+	// MaxValueBytes is the largest data of one proposal or query; by default
+	// 1.5 MiB. The service has the last word on proposals: what is larger is
+	// refused there or here, in either case as not applied.
+	MaxValueBytes int
+	// MaxConnections counts client connections of both kinds, by default
+	// 1024. It is never more than the limit of descriptors allows beside a reserve
+	// for plugins and storage. Sixteen more are served too, but a proposal or query
+	// there is refused and its connection closed. Those above are closed at once.
+	MaxConnections int
+	// MaxStreams is the most concurrent calls of one connection, by default
+	// 512; further ones wait in the client.
+	MaxStreams uint32
+	// MaxInFlight and MaxInFlightBytes bound the proposals of one Proposals
+	// stream that were read and whose answers were not yet sent, by default
+	// 16384 and 64 MiB. What is above is refused as too_many_requests. Of results
+	// that the client does not read no more bytes are kept, either: those beyond are
+	// left out, and their entries were applied.
+	MaxInFlight      int
+	MaxInFlightBytes int
+	// MaxPending and MaxPendingBytes bound the proposals of all clients together
+	// that were read and whose answers were not yet sent, by default those of
+	// package defaults. A client that wants everything gets eight ninths, and
+	// several divide them: some are always left for one that comes. A proposal
+	// above is refused as too_many_requests.
+	MaxPending      int
+	MaxPendingBytes int64
+	// MaxProposalStreams bounds the Proposals streams of all clients together, by
+	// default 512; MaxCalls the other requests for the service that are being
+	// answered, by default 1024. Both are divided as MaxPending is.
+	MaxProposalStreams, MaxCalls int
+	// MaxWatches bounds the streams of health and reflection of all clients
+	// together, by default 128. Not more than 16 are of one connection.
+	MaxWatches int
+	// MaxOpenCalls bounds all calls by gRPC of all clients together, also those
+	// whose request has not come yet, by default 512 more than all of the above.
+	// Connections whose calls never end, because the client takes no answer, are
+	// closed at twice as many.
+	MaxOpenCalls int
+	// MaxAdminConnections bounds the connections of the admin port, by default 64.
+	// The oldest one on which no request is being answered is closed for a new one.
+	MaxAdminConnections int
+	// Pace is how long 16 KiB of the body of an HTTP/1.1 request may take, by
+	// default 5 s.
+	Pace time.Duration
+	// MaxResultBytes bounds the results of all clients together that they have not
+	// read, by default 48 MiB. Results beyond are left out of their answers.
+	MaxResultBytes int
+	// SlowAfter is how long a client may leave a message unread before the results
+	// that wait after it are left out, by default 2 s. After StalledAfter, by
+	// default 10 s, its stream is ended, and as long after that its connection
+	// closed, unless it reads on.
+	SlowAfter, StalledAfter time.Duration
+	// FirstBytes is how long a new connection may take to show its protocol,
+	// and an HTTP/1.1 request its header; by default 10 s.
+	FirstBytes time.Duration
+	// ReadRequest is how long an HTTP/1.1 request may take to arrive, by
+	// default 1 min. Idle is how long such a connection stays open between
+	// requests, by default 2 min.
+	ReadRequest, Idle time.Duration
+	// ReservedIdle is how long a connection beyond MaxConnections stays open
+	// between requests, by default 5 s.
+	ReservedIdle time.Duration
+	// HealthInterval is how often health watchers are brought up to date, by
+	// default 200 ms.
+	HealthInterval time.Duration
+}
+
+const (
+	// batchOverhead is the room around the data in a message.
+	batchOverhead = 64 << 10
+	// minBatchBytes is the batch that every host takes, however small its
+	// values.
+	minBatchBytes = 1 << 20
+	// minReceiveBytes is how much of an oversized message is at least read in
+	// order to refuse it with a Failure instead of breaking the stream.
+	minReceiveBytes = 16 << 20
+	// resultBatchBytes is where a batch of results is closed; a single larger
+	// result travels alone.
+	resultBatchBytes = 32 << 10
+	// proposalOverhead is what a proposal without data counts for.
+	proposalOverhead = 64
+	// fullRetryAfter is the advice to a client whose stream is full.
+	fullRetryAfter = 10 * time.Millisecond
+)
+
+func (l Limits) withDefaults() Limits {
+	orDefault(&l.MaxValueBytes, defaults.MaxValueBytes)
+	l.MaxConnections = connectionsWithin(descriptorLimit(), l.MaxConnections)
+	orDefault(&l.MaxStreams, 512)
+	orDefault(&l.MaxInFlight, 16<<10)
+	orDefault(&l.MaxInFlightBytes, 64<<20)
+	orDefault(&l.MaxPending, defaults.MaxPending)
+	orDefault(&l.MaxPendingBytes, defaults.MaxPendingBytes)
+	orDefault(&l.MaxProposalStreams, defaults.MaxStreams)
+	orDefault(&l.MaxCalls, defaults.MaxCalls)
+	orDefault(&l.MaxWatches, 128)
+	orDefault(&l.MaxOpenCalls, l.MaxProposalStreams+l.MaxCalls+l.MaxWatches+512)
+	orDefault(&l.MaxAdminConnections, 64)
+	orDefault(&l.Pace, 5*time.Second)
+	orDefault(&l.MaxResultBytes, 48<<20)
+	orDefault(&l.SlowAfter, 2*time.Second)
+	orDefault(&l.StalledAfter, 10*time.Second)
+	orDefault(&l.FirstBytes, 10*time.Second)
+	orDefault(&l.ReadRequest, time.Minute)
+	orDefault(&l.Idle, 2*time.Minute)
+	orDefault(&l.ReservedIdle, 5*time.Second)
+	orDefault(&l.HealthInterval, 200*time.Millisecond)
+	return l
+}
+
+func orDefault[T int | int64 | uint32 | time.Duration](v *T, byDefault T) {
+	if *v <= 0 {
+		*v = byDefault
+	}
+}
+
+// messageBytes is the largest message that is decoded.
+func (l Limits) messageBytes() int {
+	return max(l.MaxValueBytes, minBatchBytes) + batchOverhead
+}
+
+// receiveBytes is the largest message that is read at all. Those between it
+// and messageBytes are answered with a Failure; what is larger still makes
+// gRPC end the call with a bare ResourceExhausted.
+func (l Limits) receiveBytes() int { return max(2*l.messageBytes(), minReceiveBytes) }
+
+// jsonBytes is the largest body of a JSON request, whose bytes are base64.
+func (l Limits) jsonBytes() int64 {
+	return int64(l.MaxValueBytes)*4/3 + batchOverhead
+}
+
+func (o Options) validate() error {
+	if o.Service == nil {
+		return errors.New("api: no service")
+	}
+	return nil
+}

@@ -1,0 +1,85 @@
+package api
+
+import (
+	"bytes"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/internal/server"
+)
+
+// largeData are more bytes than any answer has that is copied.
+func largeData() []byte { return bytes.Repeat([]byte("large"), 100_000) }
+
+// A large answer counts for the bytes that are held until its client has read it: gRPC
+// is given its data themselves, and no copy in a buffer of the next size.
+func TestLargeAnswersAreHandedOnWithoutACopy(t *testing.T) {
+	data := largeData()
+	all := server.Result{Index: 1 << 40, Data: data, Error: "refused", Lost: true}
+	for name, c := range map[string]struct{ ours, theirs any }{
+		"query":             {&hostv1.QueryResponse{Data: data, Index: 7}, &hostv1.QueryResponse{Data: data, Index: 7}},
+		"query at 0":        {&hostv1.QueryResponse{Data: data}, &hostv1.QueryResponse{Data: data}},
+		"proposal":          {toResponse(server.Result{Index: 7, Data: data}), toResponse(server.Result{Index: 7, Data: data})},
+		"proposal, refused": {toResponse(all), toResponse(all)},
+		"on a stream": {
+			&resultBatch{answers: []answer{answerOf(9, all)}},
+			&hostv1.ProposalResultBatch{Results: []*hostv1.ProposalResult{{Id: 9, Response: toResponse(all)}}},
+		},
+	} {
+		out, err := newCodec(Limits{}.withDefaults(), newBufferPool()).Marshal(c.ours)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := proto.MarshalOptions{Deterministic: true}.Marshal(c.theirs.(proto.Message))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(out.Materialize(), want) {
+			t.Errorf("%s: the bytes are not those of protobuf", name)
+		}
+		shared := false
+		for _, part := range out {
+			b := part.ReadOnlyData()
+			shared = shared || len(b) == len(data) && &b[0] == &data[0]
+		}
+		if !shared {
+			t.Errorf("%s: its data were copied", name)
+		}
+	}
+}
+
+// A message of many answers is made in one buffer of its size, and not in the pool's
+// next one, of a MiB, for its tags.
+func TestABatchOfAnswersFitsItsBuffer(t *testing.T) {
+	var q answerQueue
+	for range 2000 {
+		q.push(answerOf(300, server.Result{Index: 1 << 20, Data: make([]byte, 40)}))
+	}
+	for q.len() > 0 {
+		batch, size := q.pop(nil)
+		b := resultBatch{answers: batch}
+		if got := b.size(); got > resultBatchBytes || size >= got {
+			t.Fatalf("a message of %d answers has %d bytes, of which %d count", len(batch), got, size)
+		}
+	}
+}
+
+// An answer in JSON counts as the text that waits to be written.
+func TestAnAnswerInJSONCountsAsItsText(t *testing.T) {
+	for _, m := range []proto.Message{&hostv1.QueryResponse{Data: largeData()}, &hostv1.ProposeResponse{Data: largeData()}} {
+		b := newBounds(Limits{}.withDefaults(), nil)
+		_, size, err := b.reserveJSON(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := b.results.Load(), int64(len(largeData())*4/3); got < want || got > want+4 {
+			t.Errorf("%T counts %d bytes, its text has %d", m, got, want)
+		}
+		b.unreserve(size)
+		if got := b.results.Load(); got != 0 {
+			t.Errorf("%d bytes are left of %T", got, m)
+		}
+	}
+}

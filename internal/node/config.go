@@ -1,0 +1,122 @@
+package node
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/pontoon-raft/pontoon/internal/defaults"
+	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// Config is what a Core is made from.
+type Config struct {
+	ID    member.ID
+	Group uint64
+	// ElectionTicks and HeartbeatTicks are raft's timings in ticks.
+	ElectionTicks, HeartbeatTicks int
+	Limits                        plugins.Limits
+	// MaxAppends is how many appends may be in flight before new proposals
+	// wait: what waits then goes into the log together. 0 means 2.
+	MaxAppends int
+	// MaxUncommittedBytes bounds what a leader takes without a quorum. 0
+	// means 64 MiB.
+	MaxUncommittedBytes uint64
+	// MaxTailBytes bounds the applied entries kept in memory for slow
+	// followers. 0 means 8 MiB.
+	MaxTailBytes uint64
+	// Level is the highest feature level that this member understands and
+	// announces: member.Level. 0 is that of a build before levels.
+	Level uint64
+	// Incarnation counts the nodes of this member: each has a larger one than all
+	// before it, by which others tell what it forwards from what they have
+	// forwarded. 0 means 1.
+	Incarnation uint64
+	// MaxPending and MaxPendingBytes bound what the leader has of the proposals of
+	// all other members that its state machine has not applied; a member may have its
+	// share of that whatever the others have. 0 means those of package defaults.
+	MaxPending      int
+	MaxPendingBytes int64
+	// Bootstrap are the first members of a new cluster. It is used only with
+	// an empty store, and must be the same on all of them.
+	Bootstrap []member.Member
+	Logger    *slog.Logger
+
+	// State is what the storage plugin opened with; Entries are those above
+	// Replayed, up to the last one.
+	State   storage.State
+	Entries []storage.Entry
+	// Registry is the membership at the newest snapshot; nil if there is none.
+	Registry *member.Registry
+	// Replayed is how far the log was gone through already: what is known to be
+	// committed need not be in memory. The zero value stands for the newest
+	// snapshot.
+	Replayed Replayed
+}
+
+// ErrInconsistent: what the storage plugin holds cannot be a node's state.
+var ErrInconsistent = errors.New("inconsistent store")
+
+// withDefaults fills in what is 0.
+func (c Config) withDefaults() Config {
+	c.MaxPending = cmp.Or(c.MaxPending, defaults.MaxPending)
+	c.MaxPendingBytes = cmp.Or(c.MaxPendingBytes, defaults.MaxPendingBytes)
+	c.Incarnation = cmp.Or(c.Incarnation, 1)
+	c.MaxAppends = cmp.Or(c.MaxAppends, defaults.MaxInflightAppends)
+	if c.MaxUncommittedBytes == 0 {
+		c.MaxUncommittedBytes = 64 << 20
+	}
+	if c.MaxTailBytes == 0 {
+		c.MaxTailBytes = 8 << 20
+	}
+	if c.Registry == nil {
+		c.Registry = &member.Registry{}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// snapshot returns the newest snapshot's metadata.
+func (c *Config) snapshot() (storage.SnapshotMetadata, bool) {
+	if n := len(c.State.Snapshots); n > 0 {
+		return c.State.Snapshots[n-1].Metadata, true
+	}
+	return storage.SnapshotMetadata{}, false
+}
+
+// start is the last entry that the node takes for put out when it begins, with
+// the membership there.
+func (c *Config) start() (uint64, *member.Registry) {
+	snap, _ := c.snapshot()
+	if c.Replayed.Index > snap.Index {
+		return c.Replayed.Index, c.Replayed.Registry
+	}
+	return snap.Index, c.Registry
+}
+
+// check refuses a state that raft would panic on.
+func (c *Config) check() error {
+	s := &c.State
+	snap, _ := c.snapshot()
+	start, _ := c.start()
+	switch {
+	case s.FirstIndex == 0 || s.LastIndex+1 < s.FirstIndex:
+		return fmt.Errorf("%w: log [%d,%d]", ErrInconsistent, s.FirstIndex, s.LastIndex)
+	case s.HardState.Commit > s.LastIndex:
+		return fmt.Errorf("%w: commit index %d is beyond the last entry %d: entries were lost", ErrInconsistent, s.HardState.Commit, s.LastIndex)
+	case snap.Index+1 < s.FirstIndex:
+		return fmt.Errorf("%w: newest snapshot is at %d, the log starts at %d: what lies between is lost", ErrInconsistent, snap.Index, s.FirstIndex)
+	case snap.Index > s.LastIndex:
+		return fmt.Errorf("%w: newest snapshot is at %d, beyond the last entry %d", ErrInconsistent, snap.Index, s.LastIndex)
+	case start > max(s.HardState.Commit, snap.Index):
+		return fmt.Errorf("%w: replayed up to %d, the commit index is %d", ErrInconsistent, start, s.HardState.Commit)
+	case uint64(len(c.Entries)) != s.LastIndex-start:
+		return fmt.Errorf("%w: %d entries in (%d,%d]", ErrInconsistent, len(c.Entries), start, s.LastIndex)
+	}
+	return checkEntries(c.Entries, start+1)
+}

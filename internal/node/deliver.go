@@ -1,0 +1,71 @@
+package node
+
+import (
+	pb "go.etcd.io/raft/v3/raftpb"
+
+	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+// Deliver takes messages from the transport: decoded and validated here, in
+// the caller's goroutine, so that the raft goroutine sees only sound ones.
+func (n *Node) Deliver(envelopes []transport.Envelope) {
+	for i := range envelopes {
+		e := &envelopes[i]
+		m, g, err := decodeAll(e.Payload, n.limits)
+		switch {
+		case err != nil:
+		case m.GetFrom() != e.From || m.GetTo() != e.To:
+			err = invalid("%x to %x in an envelope from %x to %x", m.GetFrom(), m.GetTo(), e.From, e.To)
+		case e.Group != n.core.cfg.Group:
+			err = invalid("group %d, this is group %d", e.Group, n.core.cfg.Group)
+		case m.GetType() == pb.MsgSnap:
+			err = invalid("snapshot on the message stream")
+		}
+		if err != nil {
+			n.refuse(member.ID(e.From), err)
+			continue
+		}
+		n.box.put(func(in *inputs) { in.add(m, g, len(e.Payload)) })
+	}
+}
+
+// SnapshotReceived steps the MsgSnap that announced a received snapshot; see
+// Core.SnapshotReceived. done is called with the outcome on the raft
+// goroutine.
+func (n *Node) SnapshotReceived(payload []byte, registry *member.Registry, done func(error)) error {
+	m, err := decode(payload, n.limits)
+	if err != nil {
+		return err
+	}
+	if m.GetType() != pb.MsgSnap {
+		return invalid("%s announces a snapshot", m.GetType())
+	}
+	n.Do(func(c *Core) error {
+		err := c.SnapshotReceived(m, registry)
+		done(err)
+		return err
+	})
+	return nil
+}
+
+// Announcement is what a MsgSnap says of the snapshot that it announces.
+type Announcement struct {
+	Metadata storage.SnapshotMetadata
+	// StateOnly: see SnapshotSend. Such a MsgSnap is never stepped.
+	StateOnly bool
+}
+
+// SnapshotHeader reads the announcement of a snapshot.
+func SnapshotHeader(payload []byte, limits plugins.Limits) (Announcement, error) {
+	m, g, err := decodeAll(payload, messageLimits{entry: int(limits.MaxEntryBytes), message: limits.MaxMessageBytes()})
+	if err != nil {
+		return Announcement{}, err
+	}
+	if m.GetType() != pb.MsgSnap {
+		return Announcement{}, invalid("%s announces a snapshot", m.GetType())
+	}
+	return Announcement{toMetadata(m.GetSnapshot().GetMetadata()), g.stateOnly}, nil
+}

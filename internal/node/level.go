@@ -1,0 +1,202 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+
+	pb "go.etcd.io/raft/v3/raftpb"
+
+	"github.com/pontoon-raft/pontoon/internal/member"
+)
+
+// raiseVersion begins the data of an entry that raises the feature level of the
+// cluster (docs/formats/entry.md). A JSON member.Raise follows. Builds before levels
+// take no such entry, so none of them goes on in silence.
+const raiseVersion = 0xF2
+
+// firstOwnVersion is the lowest first byte of entries that hosts write for
+// themselves. One above raiseVersion is of a newer build.
+const firstOwnVersion = 0xF0
+
+// maxRaise bounds the data of a raise that is read.
+const maxRaise = 4 << 10
+
+// ErrOlder: a learner understands less than the cluster's feature level, so it
+// cannot become a voter.
+var ErrOlder = errors.New("the member runs a build that is older than the cluster's feature level")
+
+// isOwn tells whether a host wrote a normal entry for itself.
+func isOwn(data []byte) bool { return len(data) > 0 && data[0] >= firstOwnVersion }
+
+// isRaise tells whether an entry raises the level.
+func isRaise(data []byte) bool { return len(data) > 0 && data[0] == raiseVersion }
+
+// levels is what a node knows of what the others understand. Announcements are in
+// no log: one says what a process understands that runs now, and a build before
+// levels could not read it there.
+type levels struct {
+	announced map[member.ID]announcement
+	// written is the index of the last raise that this node proposed in this term.
+	written uint64
+	held    LevelHeld
+}
+
+// announcement is the level that one process of a member said it understands.
+type announcement struct {
+	level uint64
+	run   uint64 // see doubling
+	at    uint64 // tick
+}
+
+// hearLevel takes what a member says of itself. A number is compared with others and
+// nothing else, so a false one can delay a raise and cannot cause one beyond what
+// this node understands. A leader takes answers to itself alone, as in note, and what
+// another process of the member said is forgotten with the first sign of this one: it
+// may be of an older build.
+func (c *Core) hearLevel(from member.ID, h heard) {
+	l, m := &c.levels, h.message
+	if l.announced[from].run != h.gossip.run {
+		delete(l.announced, from)
+	}
+	if !c.leads() || m.GetType() != pb.MsgHeartbeatResp || m.GetTerm() != c.term {
+		return
+	}
+	if l.announced == nil {
+		l.announced = map[member.ID]announcement{}
+	}
+	l.announced[from] = announcement{level: h.gossip.level, run: h.gossip.run, at: c.hearing.ticks}
+}
+
+// levelOf is the level that another member has announced within an election timeout;
+// false if it has announced none.
+func (c *Core) levelOf(id member.ID) (level uint64, ok bool) {
+	a, ok := c.levels.announced[id]
+	if !ok || !c.isWithin(1, a.at) || c.doubled(id) {
+		return 0, false
+	}
+	return a.level, true
+}
+
+// raiseLevel proposes the next level, if this node leads, understands it, and has
+// heard within an election timeout that every other member does.
+func (c *Core) raiseLevel() {
+	next := c.registry.Level() + 1
+	if !c.levels.ready(c, next) || !c.reigns() || !c.founded() || c.levels.written > c.putOut {
+		return
+	}
+	if c.changePending.index != 0 || c.changeUnapplied() {
+		return // it may bring a member that was not asked
+	}
+	data := fmt.Appendf([]byte{raiseVersion}, `{"level":%d}`, next)
+	index := c.lastIndex() + 1
+	err := c.took(uint64(len(data)), c.raft.Step(&pb.Message{
+		Type: pb.MsgProp.Enum(), From: new(uint64(c.cfg.ID)), Entries: []*pb.Entry{{Data: data}},
+	}))
+	if err == nil {
+		c.levels.written = index
+	}
+	c.collect()
+}
+
+func decodeRaise(data []byte) (r member.Raise, err error) {
+	if len(data) > maxRaise {
+		return r, fmt.Errorf("raise of the level of %d bytes, limit %d", len(data), maxRaise)
+	}
+	if err := member.Decode(data[1:], &r); err != nil {
+		return r, fmt.Errorf("raise of the level: %w", err)
+	}
+	if r.Level == 0 {
+		return r, errors.New("raise of the level to 0")
+	}
+	return r, nil
+}
+
+// applyOwn returns the registry after an entry that a host wrote for itself.
+func applyOwn(r *member.Registry, data []byte) (*member.Registry, error) {
+	switch {
+	case isRegistration(data):
+		g, err := decodeRegistration(data)
+		if err != nil {
+			return r, err
+		}
+		return r.Register(g), nil
+	case isRaise(data):
+		raise, err := decodeRaise(data)
+		if err != nil {
+			return r, err
+		}
+		return r.Raise(raise.Level), nil
+	default:
+		return r, fmt.Errorf("entry of kind %#x: %w", data[0], member.ErrNewer)
+	}
+}
+
+// checkOwn checks what can be known of a host's own entry before it is committed.
+// What this build does not understand may stand in the log: it ends the node when it
+// is to take effect.
+func checkOwn(data []byte) error {
+	_, err := applyOwn(&member.Registry{}, data)
+	if errors.Is(err, member.ErrNewer) {
+		return nil
+	}
+	return err
+}
+
+// checkUnderstood has a voter refuse what would end it. Nothing newer is written before
+// every member has said that it understands it, so it is a lie, or this voter was put
+// back to an older build in that moment. Either way the others do not commit it without
+// a majority of such voters; taken, it would end all of them at every start.
+func (c *Core) checkUnderstood(m *pb.Message) error {
+	if !c.isVoter(uint64(c.cfg.ID)) {
+		return nil
+	}
+	for _, e := range m.GetEntries() {
+		if err := c.newerThanThis(e); err != nil {
+			return invalid("entry %d: %v", e.GetIndex(), err)
+		}
+	}
+	return nil
+}
+
+// newerThanThis tells why this build does not understand an entry, or nil.
+func (c *Core) newerThanThis(e *pb.Entry) error {
+	var err error
+	switch {
+	case e.GetType() == pb.EntryConfChange:
+		_, _, err = decodeChange(e.GetData())
+	case isOwn(e.GetData()):
+		var r *member.Registry
+		if r, err = applyOwn(&member.Registry{}, e.GetData()); err == nil {
+			return r.CheckLevel(c.cfg.Level)
+		}
+	}
+	if errors.Is(err, member.ErrNewer) {
+		return err
+	}
+	return nil
+}
+
+// newer is why a node ends that does not understand what is committed. Raft is as
+// sound as before, so the sentence does not say that it failed.
+type newer struct {
+	index uint64
+	err   error
+}
+
+func (n *newer) Error() string   { return fmt.Sprintf("entry %d: %v", n.index, n.err) }
+func (n *newer) Unwrap() []error { return []error{ErrFailed, n.err} }
+
+// understands ends this node at an entry that it cannot apply as the others do.
+// Nothing comes out of the node after that.
+func (c *Core) understands(index uint64, err error) bool {
+	if err == nil {
+		err = c.registry.CheckLevel(c.cfg.Level)
+	}
+	if err == nil {
+		return true
+	}
+	if c.failed == nil {
+		c.failed = &newer{index, err}
+	}
+	return false
+}

@@ -1,0 +1,239 @@
+package node
+
+import (
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/raft/v3"
+	pb "go.etcd.io/raft/v3/raftpb"
+
+	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+// Ports are where a Node puts its output. They are called by the raft
+// goroutine and must return at once: queue, do not work.
+type Ports interface {
+	// Append queues a batch for the storage plugin.
+	Append(Append)
+	// Apply queues committed entries for the state machine.
+	Apply(Apply)
+	// Send queues messages for the transport plugin.
+	Send([]transport.Envelope)
+	// SendSnapshot starts sending a snapshot.
+	SendSnapshot(SnapshotSend)
+	// SnapshotWanted asks for a snapshot of the present state, soon.
+	SnapshotWanted()
+	// Fetch starts reading entries for a slow follower.
+	Fetch(Fetch)
+	// Read delivers the answer to a ReadIndex.
+	Read(Read)
+	// Rejected tells that requests have no effect.
+	Rejected(ids []RequestID, err error)
+	// Unanswered tells that it is not known soon what became of requests: messages
+	// to the leader were lost, and nothing is heard of them.
+	Unanswered(ids []RequestID)
+	// StateChanged tells of a new leader, term, role or membership.
+	StateChanged(State)
+}
+
+// Node runs a Core in one goroutine: the raft goroutine. All methods but Run
+// may be called from any goroutine, and return at once.
+type Node struct {
+	core   *Core
+	ports  Ports
+	began  uint64
+	logger *slog.Logger
+	box    *mailbox
+	limits messageLimits
+
+	state    atomic.Pointer[State]
+	lastTick atomic.Pointer[time.Time] // with its monotonic reading
+	drops    drops
+	refused  atomic.Uint64 // proposals of other members
+	refusals refusals
+	saidLost bool // the log has it; of the raft goroutine
+}
+
+// New returns a Node around c, which it owns from here on.
+func New(c *Core, ports Ports) *Node {
+	began, _ := c.cfg.start()
+	n := &Node{core: c, ports: ports, began: began, logger: c.cfg.Logger, box: newMailbox(), limits: c.limits, refusals: newRefusals()}
+	made := time.Now()
+	n.lastTick.Store(&made)
+	n.publish()
+	return n
+}
+
+// Run is the raft goroutine. Each value from ticks advances raft's clock. It
+// returns nil after stop is closed, and ErrFailed if raft failed.
+func (n *Node) Run(stop <-chan struct{}, ticks <-chan time.Time) error {
+	started := time.Now()
+	n.lastTick.Store(&started)
+	n.dispatch() // what NewCore put out
+	var spare inputs
+	var proposals []Proposal
+	var err error
+	for {
+		ticked := false
+		select {
+		case <-stop:
+			return n.flush()
+		case now := <-ticks:
+			ticked = true
+			n.lastTick.Store(&now)
+		case <-n.box.wake:
+		}
+		in := n.box.take(spare)
+		if err := n.takeIn(&in, ticked); err != nil {
+			return err
+		}
+		spare = in.empty()
+		if ticked {
+			n.drops.tick(n)
+			n.core.refusing = n.refusals.tick(n.core.cfg.ElectionTicks)
+			n.tellResolved()
+		}
+		// What completed above may have made room. What finds none waits for the
+		// next completion, and goes in together.
+		if proposals, err = n.handIn(proposals); err != nil {
+			return err
+		}
+		n.dispatch()
+		if ticked {
+			n.publish()
+		}
+	}
+}
+
+// flush puts out what an orderly end must not forget, and nothing else.
+func (n *Node) flush() error {
+	err := n.core.Flush()
+	for _, a := range n.core.Output().Appends {
+		n.ports.Append(a)
+	}
+	return err
+}
+
+// takeIn steps everything, completions first: they make room. Only ErrFailed is
+// returned.
+func (n *Node) takeIn(in *inputs, ticked bool) error {
+	if in.dropped > 0 {
+		n.drops.add(in.dropped)
+	}
+	if in.applied > 0 {
+		n.core.Applied(in.applied)
+	}
+	if in.appended > 0 {
+		if err := n.core.AppendDone(in.appended); err != nil {
+			return err
+		}
+	}
+	for _, f := range in.calls {
+		if err := f(n.core); errors.Is(err, ErrFailed) {
+			return err
+		}
+	}
+	for _, h := range in.heard {
+		n.core.hear(h)
+	}
+	for _, m := range in.messages {
+		if err := n.stepMessage(m); err != nil {
+			return err
+		}
+	}
+	for _, h := range in.batches {
+		if err := n.stepped(h.message, n.core.StepForwarded(h)); err != nil {
+			return err
+		}
+	}
+	if ticked {
+		return n.core.Tick()
+	}
+	return nil
+}
+
+// stepMessage steps a peer's message; only ErrFailed is returned.
+func (n *Node) stepMessage(m *pb.Message) error {
+	return n.stepped(m, n.core.Step(m))
+}
+
+// stepped deals with what came of stepping a peer's message.
+func (n *Node) stepped(m *pb.Message, err error) error {
+	switch {
+	case err == nil, errors.Is(err, raft.ErrStepPeerNotFound):
+		return nil
+	case errors.Is(err, ErrFailed):
+		return err
+	case errors.Is(err, ErrLostData):
+		if !n.saidLost {
+			n.saidLost = true
+			n.logger.Error("refusing to follow", "error", err)
+			n.publish()
+		}
+		return nil
+	default:
+		n.refuse(member.ID(m.GetFrom()), err)
+		return nil
+	}
+}
+
+// dispatch hands the output to the ports.
+func (n *Node) dispatch() {
+	out := n.core.Output()
+	n.refused.Store(n.core.refusedOthers)
+	for _, a := range out.Appends {
+		n.ports.Append(a)
+	}
+	if len(out.Messages) > 0 {
+		n.ports.Send(out.Messages)
+	}
+	for _, s := range out.Snapshots {
+		n.ports.SendSnapshot(s)
+	}
+	for _, f := range out.Fetches {
+		n.ports.Fetch(f)
+	}
+	if out.SnapshotWanted {
+		n.ports.SnapshotWanted()
+	}
+	if len(out.Refused) > 0 {
+		n.ports.Rejected(out.Refused, ErrChangePending)
+	}
+	for _, r := range out.Rejected {
+		n.ports.Rejected(r.IDs, r.Err)
+	}
+	if len(out.Returned) > 0 {
+		n.returned(out.Returned)
+	}
+	if len(out.Unanswered) > 0 {
+		n.ports.Unanswered(out.Unanswered)
+	}
+	if out.StateChanged {
+		n.publish()
+		n.ports.StateChanged(*n.state.Load())
+	}
+	for _, a := range out.Applies {
+		n.ports.Apply(a)
+	}
+	for _, r := range out.Reads {
+		n.ports.Read(r)
+	}
+}
+
+// AppendDone says that all appends up to number are durable.
+func (n *Node) AppendDone(number uint64) {
+	n.box.put(func(in *inputs) { in.appended = max(in.appended, number) })
+}
+
+// Applied says that the state machine has everything up to index.
+func (n *Node) Applied(index uint64) {
+	n.box.put(func(in *inputs) { in.applied = max(in.applied, index) })
+}
+
+// Do runs f on the raft goroutine. If the node stops first, f never runs.
+func (n *Node) Do(f func(*Core) error) {
+	n.box.put(func(in *inputs) { in.calls = append(in.calls, f) })
+}

@@ -1,0 +1,96 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+
+	pb "go.etcd.io/raft/v3/raftpb"
+
+	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// putApply puts out committed entries. Membership changes take effect here, in
+// the order of the log, before anything later is stepped.
+//
+// What raft gives out at once may be more than a batch may hold, so it comes
+// out in several runs. Raft hears at once that all are applied (ADR 0031).
+// The receiver of the runs must see to it that the state machine gets each.
+func (c *Core) putApply(m *pb.Message) {
+	entries := m.GetEntries()
+	room := func(i int) []Command { return make([]Command, 0, min(len(entries)-i, plugins.MaxBatchEntries)) }
+	a := Apply{First: entries[0].GetIndex(), Before: c.registry, Commands: room(0)}
+	for i, e := range entries {
+		full := a.Bytes+entrySize(e) > c.cfg.Limits.BatchBytes() || len(a.Commands) == plugins.MaxBatchEntries
+		if i > 0 && full {
+			c.emitApply(a, entries[i-1])
+			a = Apply{First: e.GetIndex(), Before: c.registry, Commands: room(i)}
+		}
+		switch {
+		case e.GetType() == pb.EntryConfChange:
+			result, ok := c.applyChange(e)
+			if !ok {
+				return
+			}
+			a.Changes = append(a.Changes, result)
+		case isOwn(e.GetData()):
+			if !c.applyOwn(e) {
+				return
+			}
+		case len(e.GetData()) > 0:
+			id, data, err := decodeCommand(e.GetData())
+			if err != nil {
+				// Checked when it came in, so the log changed under us.
+				panic(fmt.Sprintf("entry %d: %v", e.GetIndex(), err))
+			}
+			a.Commands = append(a.Commands, Command{ID: id, Index: e.GetIndex(), Term: e.GetTerm(), Data: data})
+			a.Bytes += uint64(len(data)) + entryOverhead
+		}
+	}
+	last := entries[len(entries)-1]
+	c.changes.applied(last.GetIndex())
+	c.emitApply(a, last)
+	c.left(payload(entries))
+	c.respond(m.GetResponses())
+	c.log.putOutTo(last.GetIndex())
+}
+
+// emitApply puts out a run that ends with entry last.
+func (c *Core) emitApply(a Apply, last *pb.Entry) {
+	a.Last, a.Term, a.Registry = last.GetIndex(), last.GetTerm(), c.registry
+	c.putOut = a.Last
+	c.window.out(c.cfg.ID, a.Commands)
+	if gone := c.window.gone(a.Term); len(gone) > 0 {
+		c.out.Rejected = append(c.out.Rejected, Rejection{gone, ErrLeaderLost})
+	}
+	c.out.Applies = append(c.out.Applies, a)
+}
+
+// applyChange lets the registry decide about a committed change, and tells
+// raft only of an accepted one: a refused one must not reach it. It tells whether this
+// build understands the change.
+func (c *Core) applyChange(e *pb.Entry) (ChangeResult, bool) {
+	id, change, err := decodeChange(e.GetData())
+	if errors.Is(err, member.ErrNewer) {
+		return ChangeResult{}, c.understands(e.GetIndex(), err)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("entry %d: %v", e.GetIndex(), err))
+	}
+	if c.changePending.index == e.GetIndex() {
+		c.changePending = changeProposal{}
+	}
+	next, err := c.registry.Apply(change, e.GetIndex(), e.GetTerm())
+	if err != nil {
+		return ChangeResult{ID: id, Index: e.GetIndex(), Term: e.GetTerm(), Err: err}, true
+	}
+	cc, err := unmarshalChange(e.GetData())
+	if err != nil {
+		panic(fmt.Sprintf("entry %d: %v", e.GetIndex(), err))
+	}
+	c.registry = next
+	c.registrar.due = true
+	c.raft.ApplyConfChange(cc)
+	c.out.StateChanged = true
+	return ChangeResult{ID: id, Index: e.GetIndex(), Term: e.GetTerm()}, true
+}

@@ -1,0 +1,196 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.etcd.io/raft/v3"
+	pb "go.etcd.io/raft/v3/raftpb"
+
+	"github.com/pontoon-raft/pontoon/internal/member"
+)
+
+// Refusals of membership changes that would stop the cluster, or could not be
+// committed. None of them has an effect.
+var (
+	// ErrQuorumAtRisk: after the change, the voters that can be reached would
+	// be no majority.
+	ErrQuorumAtRisk = errors.New("the change would cost the cluster its quorum")
+	// ErrNoQuorum: the voters that can be reached are no majority now, so no
+	// change can be committed.
+	ErrNoQuorum = errors.New("the cluster has no quorum")
+	// ErrTooEarly: this leader cannot judge the change yet: it has not applied an
+	// entry of its own term, has not had the time to hear from everybody, or
+	// something that it sent was lost and may be answered in a moment.
+	ErrTooEarly = errors.New("it is too early to judge the change")
+	// ErrHandingOver: of two voters, the leader does not remove itself: it hands
+	// leadership to the other one, which can.
+	ErrHandingOver = errors.New("leadership is handed to the other voter first")
+)
+
+// hearing is when this node last heard from its peers, in ticks of its own
+// clock. Raft's own RecentActive lags by up to two election timeouts.
+type hearing struct {
+	ticks uint64
+	last  map[member.ID]uint64
+	lost  map[member.ID]bool // what was sent since is known not to have arrived
+	led   uint64             // the last tick at which there was a leader
+	met   uint64             // the last one at which a leader or a majority of the voters was heard
+}
+
+// note takes down a peer's message. A leader counts answers to itself alone:
+// a peer that only talks may hear nothing, and an answer of an earlier term may
+// have been on its way for long.
+func (c *Core) note(m *pb.Message) {
+	if c.leads() && (!isAnswer(m.GetType()) || m.GetTerm() != c.term) {
+		return
+	}
+	if c.hearing.last == nil {
+		c.hearing.last, c.hearing.lost = map[member.ID]uint64{}, map[member.ID]bool{}
+	}
+	if _, known := c.registry.Member(member.ID(m.GetFrom())); known {
+		c.hearing.last[member.ID(m.GetFrom())] = c.hearing.ticks
+		delete(c.hearing.lost, member.ID(m.GetFrom()))
+	}
+}
+
+// notice takes down, with each tick, whether this node has company.
+func (h *hearing) notice(c *Core) {
+	h.ticks++
+	if c.lead != raft.None {
+		h.led = h.ticks
+	}
+	if c.hearsLeader() || isMajority(c.registry.Voters(), c.hears) {
+		h.met = h.ticks
+	}
+}
+
+func isAnswer(t pb.MessageType) bool {
+	switch t {
+	case pb.MsgAppResp, pb.MsgHeartbeatResp, pb.MsgVoteResp, pb.MsgPreVoteResp:
+		return true
+	default:
+		return false
+	}
+}
+
+// hears tells whether a member was heard from within the last election
+// timeout.
+func (c *Core) hears(id uint64) bool {
+	at, ok := c.hearing.last[member.ID(id)]
+	return id == uint64(c.cfg.ID) || ok && c.hearing.ticks-at <= uint64(c.cfg.ElectionTicks)
+}
+
+// isMajority tells whether a majority of the voters fulfils a condition.
+func isMajority(voters []uint64, fulfils func(id uint64) bool) bool {
+	count := 0
+	for _, id := range voters {
+		if fulfils(id) {
+			count++
+		}
+	}
+	return count > len(voters)/2
+}
+
+// elects tells whether a voter can be counted on in an election: it is there, and
+// is not barred from voting.
+func (c *Core) elects(id uint64) bool {
+	if id == uint64(c.cfg.ID) {
+		return !c.isBarred()
+	}
+	return c.hears(id) && !c.conditions[member.ID(id)].Has(Barred)
+}
+
+// votersAfter are the voters that an accepted change leads to.
+func (c *Core) votersAfter(change member.Change) []uint64 {
+	voters := slices.DeleteFunc(c.registry.Voters(), func(id uint64) bool { return id == uint64(change.Member.ID) })
+	if change.Op == member.Add && !change.Member.Learner {
+		voters = append(voters, uint64(change.Member.ID))
+	}
+	return voters
+}
+
+// checkQuorum refuses a change that cannot be committed, or after which nothing
+// can. New addresses are never refused: they may be the repair.
+func (c *Core) checkQuorum(change member.Change) error {
+	if change.Op != member.Add && change.Op != member.Remove {
+		return nil
+	}
+	after := c.votersAfter(change)
+	err := c.noQuorum()
+	switch {
+	case err != nil:
+	case !isMajority(after, c.elects):
+		err = fmt.Errorf("%w: of the %d voters after it %d must be there for an election, and %s; bring them back, "+
+			"or remove first what is gone for good; --force if you know better",
+			ErrQuorumAtRisk, len(after), len(after)/2+1, c.missing(after))
+	case !c.isCertain(c.registry.Voters()) || !c.isCertain(after):
+		return fmt.Errorf("%w: messages to voters that it depends on were lost", ErrTooEarly)
+	}
+	return c.early(err)
+}
+
+// early marks what a leader finds too soon after it began.
+func (c *Core) early(err error) error {
+	if err != nil && c.hearing.ticks-c.reign.since < uint64(c.cfg.ElectionTicks) {
+		return fmt.Errorf("%w: %w", ErrTooEarly, err)
+	}
+	return err
+}
+
+// isCertain tells whether there is a majority even without the voters that
+// something was lost to since they answered. They may be gone; if they are, the
+// end of the election timeout shows it.
+func (c *Core) isCertain(voters []uint64) bool {
+	return isMajority(voters, func(id uint64) bool { return c.hears(id) && !c.hearing.lost[member.ID(id)] })
+}
+
+// noQuorum is why nothing can be committed; nil if a majority is there.
+func (c *Core) noQuorum() error {
+	voters := c.registry.Voters()
+	if isMajority(voters, c.hears) {
+		return nil
+	}
+	return fmt.Errorf("%w: of %d voters %d must be reachable, and %s; bring them back, "+
+		"or if they are gone for good, stop this host and go on without them: host recover --force-new-cluster",
+		ErrNoQuorum, len(voters), len(voters)/2+1, c.missing(voters))
+}
+
+// missing names those of the members that were not heard from, and those that
+// must not vote.
+func (c *Core) missing(ids []uint64) string {
+	silent := slices.DeleteFunc(slices.Clone(ids), c.hears)
+	var parts []string
+	if len(silent) > 0 {
+		parts = append(parts, "not heard from within an election timeout: "+c.names(silent))
+	}
+	barred := slices.DeleteFunc(slices.Clone(ids), func(id uint64) bool { return !c.hears(id) || c.elects(id) })
+	if len(barred) > 0 {
+		parts = append(parts, "barred from voting, as their status says: "+c.names(barred))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (c *Core) names(ids []uint64) string {
+	var names []string
+	for _, id := range ids {
+		name := member.ID(id).String()
+		if m, ok := c.registry.Member(member.ID(id)); ok {
+			name += " (" + m.Name + ")"
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// leaderless is why there is no leader, if the reason is that too few voters
+// can be reached for one: elections that come to nothing go on for longer than
+// those that just happen.
+func (c *Core) leaderless() error {
+	if c.hearing.ticks-c.hearing.led <= 2*uint64(c.cfg.ElectionTicks) {
+		return nil
+	}
+	return c.noQuorum()
+}

@@ -1,0 +1,52 @@
+package node
+
+import (
+	"fmt"
+	"slices"
+
+	pb "go.etcd.io/raft/v3/raftpb"
+
+	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// SnapshotReceived announces that the storage plugin has received and verified
+// the snapshot that m, a MsgSnap, speaks of; registry is the membership in it.
+// Whether raft wants it shows in an Append with Install set.
+func (c *Core) SnapshotReceived(m *pb.Message, registry *member.Registry) error {
+	meta := toMetadata(m.GetSnapshot().GetMetadata())
+	if err := matches(registry, meta.ConfState); err != nil {
+		return fmt.Errorf("snapshot %d: %w", meta.Index, err)
+	}
+	if _, in := registry.Member(c.cfg.ID); !in {
+		return fmt.Errorf("snapshot %d does not know this member: %w", meta.Index, member.ErrUnknown) // raft would ignore it
+	}
+	if c.appends.len() > 0 && c.installing() {
+		return fmt.Errorf("snapshot %d: another one is being installed", meta.Index)
+	}
+	if len(c.changes.deferred) > 0 {
+		return fmt.Errorf("snapshot %d: a membership change before it is being stored", meta.Index)
+	}
+	c.received = receivedSnapshot{index: meta.Index, registry: registry}
+	return c.Step(m)
+}
+
+// installing tells whether an append in flight installs a snapshot.
+func (c *Core) installing() bool {
+	for i := range c.appends.items {
+		if c.appends.items[i].snapshot != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// matches checks that a registry and raft's view of it agree.
+func matches(r *member.Registry, cs storage.ConfState) error {
+	if !slices.Equal(r.Voters(), slices.Sorted(slices.Values(cs.Voters))) ||
+		!slices.Equal(r.Learners(), slices.Sorted(slices.Values(cs.Learners))) {
+		return fmt.Errorf("%w: members %x and %x, raft has %x and %x", ErrInconsistent,
+			r.Voters(), r.Learners(), cs.Voters, cs.Learners)
+	}
+	return nil
+}

@@ -1,0 +1,156 @@
+package node
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	pb "go.etcd.io/raft/v3/raftpb"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// registrationVersion begins the data of an entry that the host writes for
+// itself, where a client's entry has commandVersion (docs/formats/entry.md). A
+// JSON member.Registration follows.
+const registrationVersion = 0xF1
+
+// maxRegistration bounds a registration that is read. Those that are written are
+// much smaller: see member.Registry.Unregistered.
+const maxRegistration = 64 << 10
+
+// maxStrangers bounds the stores that are known of others than members: those
+// who are about to be added, and whoever calls.
+const maxStrangers = 256
+
+func isRegistration(data []byte) bool { return len(data) > 0 && data[0] == registrationVersion }
+
+func encodeRegistration(g member.Registration) ([]byte, error) {
+	text, err := json.Marshal(g)
+	if err != nil {
+		return nil, fmt.Errorf("registration: %w", err)
+	}
+	return append([]byte{registrationVersion}, text...), nil
+}
+
+func decodeRegistration(data []byte) (g member.Registration, err error) {
+	if len(data) > maxRegistration {
+		return g, fmt.Errorf("registration of %d bytes, limit %d", len(data), maxRegistration)
+	}
+	if err := member.Decode(data[1:], &g); err != nil {
+		return g, fmt.Errorf("registration: %w", err)
+	}
+	return g, nil
+}
+
+// RegistrationEntry makes the entry of a registration, for tools that write the
+// log of a stopped node.
+func RegistrationEntry(index, term uint64, g member.Registration) (storage.Entry, error) {
+	data, err := encodeRegistration(g)
+	return storage.Entry{Index: index, Term: term, Type: pluginv1.EntryType_ENTRY_NORMAL, Data: data}, err
+}
+
+// registrar is what a leader knows of stores, and what it has written of it.
+type registrar struct {
+	known map[member.ID]uint64
+	// due is whether something may have to be registered: it is looked at when
+	// a store became known, when the members changed, and with each tick.
+	due bool
+	// written is the index of the last registration that this node proposed. It
+	// writes no other before it has seen what became of that one: applied, or
+	// never to be, because another leader's entry stands there.
+	written uint64
+}
+
+// Greeted tells which store a peer showed when a connection with it was made. Of
+// a member the first one counts until the members say otherwise; of one that is
+// not added yet, and has acknowledged nothing, the last one.
+func (c *Core) Greeted(id member.ID, store uint64) error {
+	return c.step(func() error {
+		_, in := c.registry.Member(id)
+		if known := c.registrar.known[id]; store != 0 && (known == 0 || !in) {
+			if known == 0 && !in {
+				c.forgetStranger()
+			}
+			c.registrar.known[id], c.registrar.due = store, true
+		}
+		c.collect()
+		return nil
+	})
+}
+
+// forgetStranger makes room for the store of another one, if too many are known
+// of others than members.
+func (c *Core) forgetStranger() {
+	strangers, lowest := 0, member.ID(0)
+	for id := range c.registrar.known {
+		if _, in := c.registry.Member(id); !in {
+			if strangers++; strangers == 1 || id < lowest {
+				lowest = id
+			}
+		}
+	}
+	if strangers >= maxStrangers {
+		delete(c.registrar.known, lowest)
+	}
+}
+
+// founded tells whether the cluster has its number. Before that a leader takes
+// no proposals: they would be acknowledged by stores that no log knows of.
+func (c *Core) founded() bool { return c.registry.Number() != 0 }
+
+// register proposes what is not registered yet, if this node leads. It is
+// called with all output collected, so that the registry is that of the last
+// entry which came out.
+func (c *Core) register() {
+	r := &c.registrar
+	if !r.due || !c.leads() {
+		return
+	}
+	if !c.reigns() {
+		return // the registry may lack what an earlier leader registered
+	}
+	r.due = false
+	g, any := c.registry.Unregistered(r.known)
+	if !any || r.written > c.putOut {
+		return
+	}
+	if !c.founded() {
+		g.Number = randomNumber()
+	}
+	data, err := encodeRegistration(g)
+	if err != nil {
+		return // numbers only: it cannot be
+	}
+	index := c.lastIndex() + 1
+	err = c.took(uint64(len(data)), c.raft.Step(&pb.Message{
+		Type: pb.MsgProp.Enum(), From: new(uint64(c.cfg.ID)), Entries: []*pb.Entry{{Data: data}},
+	}))
+	if err == nil {
+		r.written = index
+	}
+}
+
+// applyOwn takes a committed entry that a host wrote for itself. It tells whether
+// this build understands it.
+func (c *Core) applyOwn(e *pb.Entry) bool {
+	next, err := applyOwn(c.registry, e.GetData())
+	if err != nil && !errors.Is(err, member.ErrNewer) {
+		panic(fmt.Sprintf("entry %d: %v", e.GetIndex(), err)) // checked when it came in
+	}
+	c.registry = next
+	c.registrar.due = true
+	c.out.StateChanged = true
+	return c.understands(e.GetIndex(), err)
+}
+
+// randomNumber is never 0.
+func randomNumber() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return max(binary.BigEndian.Uint64(b[:]), 1)
+}

@@ -1,0 +1,180 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	pb "go.etcd.io/raft/v3/raftpb"
+
+	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+func (n *trio) tick(count int) {
+	n.t.Helper()
+	for range count {
+		n.must(n.core.Tick())
+		n.settle()
+	}
+}
+
+// stalled is what the leader says of a peer.
+func (n *trio) stalled(id member.ID) (uint64, string) {
+	for _, p := range n.core.Progress() {
+		if p.ID == id {
+			return p.StalledTicks, p.Why
+		}
+	}
+	return 0, "no such peer"
+}
+
+// The age of the oldest uncommitted entry counts from when there was one, and
+// ends when a quorum has it. At rest there is none.
+func TestOldestUncommitted(t *testing.T) {
+	l := newTrio(t)
+	l.elect()
+	l.tick(5)
+	if age := l.core.watch.uncommitted(); age != 0 {
+		t.Fatalf("at rest the oldest uncommitted entry is %d ticks old", age)
+	}
+	l.must(l.core.Propose(someProposal()))
+	l.settle()
+	l.tick(1)
+	l.must(l.core.Propose(someProposal()))
+	l.settle()
+	l.tick(7)
+	if age := l.core.watch.uncommitted(); age != 7 {
+		t.Errorf("the oldest uncommitted entry is %d ticks old, want 7", age)
+	}
+	l.ack(2)
+	l.tick(1)
+	if age := l.core.watch.uncommitted(); age != 0 {
+		t.Errorf("everything is committed, and yet something is %d ticks old", age)
+	}
+}
+
+// A leader knows which follower gets nowhere, since when, and why.
+func TestAFollowerThatGetsNowhere(t *testing.T) {
+	answers := func(l *trio) {
+		l.from(2, pb.MsgHeartbeatResp, &pb.Message{})
+	}
+	for _, tc := range []struct {
+		name string
+		each func(*trio) // what happens in each tick
+		why  string
+	}{
+		{"silent", func(*trio) {}, "does not answer"},
+		{"swallowed", answers, "what is large may not reach it"},
+		{"lost", func(l *trio) {
+			answers(l)
+			l.must(l.core.Unreachable(2))
+		}, "messages to it are lost"},
+		{"refused", func(l *trio) {
+			answers(l)
+			l.says(2, Refusing)
+		}, "it refuses messages"},
+		{"snapshot", func(l *trio) {
+			answers(l)
+			l.core.SnapshotFailed(2, errors.New("no route to host"))
+		}, "a snapshot did not reach it: no route to host"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			l := newTrio(t)
+			l.elect()
+			l.must(l.core.Propose(someProposal()))
+			l.settle()
+			for range 20 {
+				l.tick(1)
+				tc.each(l)
+				l.ack(3)
+			}
+			if ticks, why := l.stalled(2); ticks < 19 || !strings.Contains(why, tc.why) {
+				t.Errorf("2 is stalled for %d ticks: %s; want 20: %s", ticks, why, tc.why)
+			}
+			if ticks, _ := l.stalled(3); ticks > 0 {
+				t.Errorf("3 has everything, and is stalled for %d ticks", ticks)
+			}
+			l.ack(2)
+			l.tick(1)
+			if ticks, why := l.stalled(2); ticks > 0 {
+				t.Errorf("2 has everything, and is stalled for %d ticks: %s", ticks, why)
+			}
+		})
+	}
+}
+
+// A follower whose log can never fit rejects every append. The leader does not
+// answer every rejection by the same append, and says what keeps the follower.
+func TestFutileRejectsAreBounded(t *testing.T) {
+	l := newTrio(t)
+	l.elect()
+	l.must(l.core.Propose(someProposal()))
+	l.settle()
+	appends := func() (count int) {
+		for _, m := range l.out.Messages {
+			if got, err := decode(m.Payload, l.core.limits); err == nil && m.To == 2 && got.GetType() == pb.MsgApp {
+				count++
+			}
+		}
+		l.out.Messages = nil
+		return count
+	}
+	const ticks = 5
+	appends()
+	for range ticks {
+		l.tick(1)
+		l.from(2, pb.MsgHeartbeatResp, &pb.Message{})
+		for range 1000 {
+			at := l.core.progressOf(2).Next - 1
+			l.from(2, pb.MsgAppResp, &pb.Message{Index: new(at), Reject: new(true), RejectHint: new(at - 1)})
+		}
+	}
+	if n := appends(); n == 0 || n > 6*ticks {
+		t.Errorf("%d appends in %d ticks answer 1000 rejections each", n, ticks)
+	}
+	if _, why := l.stalled(2); !strings.Contains(why, "its log does not fit at entry") {
+		t.Errorf("2 gets nowhere because %s", why)
+	}
+}
+
+// What a member says of itself comes with heartbeats and their answers, and not
+// with other messages; a member that says nothing is well.
+func TestGossip(t *testing.T) {
+	l := newTrio(t)
+	l.core.refusing = true
+	limits := messageLimits{entry: int(plugins.DefaultLimits().MaxEntryBytes), message: plugins.DefaultLimits().MaxMessageBytes()}
+	for kind, want := range map[pb.MessageType]Condition{pb.MsgHeartbeat: Refusing, pb.MsgHeartbeatResp: Refusing, pb.MsgPreVote: 0} {
+		m := &pb.Message{Type: kind.Enum(), From: new(uint64(1)), To: new(uint64(2)), Term: new(uint64(3))}
+		l.core.encoder.gossip = l.core.gossip(m)
+		payload, err := l.core.encoder.encode(m)
+		l.must(err)
+		_, g, err := decodeAll(payload, limits)
+		l.must(err)
+		if g.condition != want {
+			t.Errorf("%s says %q, want %q", kind, g.condition, want)
+		}
+	}
+}
+
+// Refusals for one reason are counted each, and logged once.
+func TestRefusalsAreCounted(t *testing.T) {
+	n := follower(t)
+	for i := range 50 {
+		n.refuse(2, fmt.Errorf("entry %d is too large", i/49))
+	}
+	last := n.LastRefusal()
+	if n.Refused() != 50 || last == nil || last.From != 2 || last.Reason != "entry 1 is too large" {
+		t.Errorf("%d refusals, the last one %+v", n.Refused(), last)
+	}
+	if !n.refusals.tick(10) {
+		t.Error("it does not know that it refuses")
+	}
+	for range 10 {
+		n.refusals.tick(10)
+	}
+	if n.refusals.tick(10) {
+		t.Error("it still refuses an election timeout later")
+	}
+}

@@ -1,0 +1,172 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/member"
+)
+
+// run is the server goroutine: it starts the state machine, brings it to the
+// applied index, and gives it what raft commits. A state machine that dies is
+// started again and replayed, as often as the source allows; what it had not
+// answered is given to the next one.
+func (s *Server) run() {
+	defer close(s.done)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var unanswered [][]work
+	for !s.ended() {
+		m, err := s.startMachine(ctx)
+		if err == nil {
+			unanswered, err = s.drive(ctx, m, unanswered)
+			s.machine.close()
+			s.applyStall.Store(nil)
+		}
+		if s.ended() {
+			break
+		}
+		if errors.Is(err, ErrPermanent) {
+			s.err = fmt.Errorf("state machine: %w", err)
+			return
+		}
+		s.logger.Error("state machine failed, starting it again", "error", err)
+		s.discard(m, err)
+	}
+	close(s.idle)
+	<-s.stop // law 5: the server goroutine ends last
+}
+
+// discard ends a state machine that failed with err, so that the next can be
+// started.
+// The source waits out its backoff; the pause here only keeps an error that
+// comes before any process from being a busy loop.
+func (s *Server) discard(m RunningStateMachine, err error) {
+	if m != nil {
+		m.Fail(err)
+		select {
+		case <-m.Done():
+		case <-s.queue.done:
+		}
+	}
+	pause := time.NewTimer(s.cfg.Tick)
+	defer pause.Stop()
+	select {
+	case <-pause.C:
+	case <-s.queue.done:
+	}
+}
+
+// ended tells whether nothing more is to be applied.
+func (s *Server) ended() bool {
+	select {
+	case <-s.queue.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// startMachine starts the plugin, but not while the host is stopping.
+func (s *Server) startMachine(ctx context.Context) (RunningStateMachine, error) {
+	ctx, cancel := s.untilEnded(ctx)
+	defer cancel()
+	return s.cfg.StateMachine.Start(ctx)
+}
+
+// untilEnded is a context that ends with the use of the state machine.
+func (s *Server) untilEnded(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-s.queue.done:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
+// drive uses one state machine until it fails or the queue is closed, and
+// returns the work that it did not answer, in order.
+func (s *Server) drive(ctx context.Context, m RunningStateMachine, unanswered [][]work) ([][]work, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // an Apply that runs is not cancelled by a stop: law 4
+	d := &driver{s: s, ctx: ctx, m: m, at: m.Applied(), backlog: unanswered}
+	d.reading = patience{d: d}
+	err := d.run()
+	return d.unanswered(), err
+}
+
+// answer ends the requests whose entries were applied, and counts the work as
+// applied. results has one for each command; nil means that all are lost.
+func (s *Server) answer(items []work, results []Result) {
+	type ended struct {
+		w      *waiter
+		result Result
+		err    error
+	}
+	list := make([]ended, 0, len(results))
+	s.mu.Lock()
+	i := 0
+	for k := range items {
+		a := &items[k].apply
+		for _, c := range a.Commands {
+			s.heardOf(c.ID)
+			if w := s.takeWaiter(c.ID); w != nil {
+				r := Result{Lost: true}
+				if results != nil {
+					r = results[i]
+				}
+				r.Index, r.Term = c.Index, c.Term
+				list = append(list, ended{w: w, result: r})
+			}
+			i++
+		}
+		for _, c := range a.Changes {
+			s.heardOf(c.ID)
+			if w := s.takeWaiter(c.ID); w != nil {
+				list = append(list, ended{w: w, result: Result{Index: c.Index, Term: c.Term}, err: c.Err})
+			}
+		}
+	}
+	s.mu.Unlock()
+	s.applied(items)
+	for i := range list {
+		list[i].w.done(list[i].result, list[i].err)
+	}
+	s.metrics.proposals.WithLabelValues("applied").Add(float64(len(list)))
+}
+
+// awaited tells whether a request of this process waits for any of the work's
+// results: of most of what a follower applies, and of a replay, nobody does.
+func (s *Server) awaited(items []work) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range items {
+		for k := range items[i].apply.Commands {
+			id := &items[i].apply.Commands[k].ID
+			if id.Origin == s.cfg.ID && s.waiters[id.Number] != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// applied moves the applied index on.
+func (s *Server) applied(items []work) {
+	last := &items[len(items)-1]
+	s.advance(last.last(), last.apply.Registry)
+}
+
+// advance moves the applied index on, and tells the node, which makes room for
+// proposals.
+func (s *Server) advance(index uint64, registry *member.Registry) {
+	s.progress.advance(index, registry)
+	if n, _ := s.attached(); n != nil {
+		n.Applied(index)
+	}
+}

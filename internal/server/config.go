@@ -1,0 +1,99 @@
+package server
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	clients "github.com/pontoon-raft/pontoon/internal/access"
+	"github.com/pontoon-raft/pontoon/internal/audit"
+	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+)
+
+// Config is what a Server is made from.
+type Config struct {
+	ClusterID uint64
+	ID        member.ID
+	Name      string
+	Version   string
+	// Tick and Election are raft's timings; every timeout follows from them.
+	Tick, Election time.Duration
+	Limits         plugins.Limits
+	// MaxValueBytes is the largest proposal; 0 means defaults.MaxValueBytes. It is never more
+	// than fits into an entry of Limits, which peers would refuse.
+	MaxValueBytes int
+	// MaxPending and MaxPendingBytes bound the proposals that wait for an
+	// answer; 0 means those of package defaults.
+	MaxPending      int
+	MaxPendingBytes int64
+	// SnapshotEntries and SnapshotBytes are how much may be applied before the
+	// next snapshot; 0 means those of package defaults. CatchUpEntries stay in the
+	// log behind a snapshot, for followers a little behind, but not more than
+	// CatchUpBytes of them; 0 means defaults.CatchUpBytes.
+	SnapshotEntries, SnapshotBytes, CatchUpEntries, CatchUpBytes uint64
+
+	// Rehearse restores the state of a snapshot, which is read from r to its
+	// end, into a second state machine; nil if that cannot be done. It is asked
+	// for each snapshot if RehearseAll is set, and otherwise for the next one after
+	// one that could not be restored.
+	Rehearse    func(ctx context.Context, index uint64, r io.Reader) error
+	RehearseAll bool
+	// StateMachine starts the state machine plugin and opens it.
+	StateMachine StateMachineSource
+	// Plugins reports the state of all plugins; Ready asks too.
+	Plugins func() []PluginStatus
+	// Links tells how peers are reached; nil if nobody knows.
+	Links func() []PeerLink
+	// Certificates tells which certificates of the host end; may be nil.
+	Certificates func() []Warning
+	// Fitness tells what makes this member unfit to lead; may be nil.
+	Fitness func() []Unfit
+	Logger  *slog.Logger
+	// RefusedConnections counts clients' connections that were too many; may be
+	// nil.
+	RefusedConnections func() uint64
+	// Access decides what clients may do; nil if they may do everything.
+	Access *clients.Guard
+	// Exposed says which members' ports have callers that prove nothing; may be nil.
+	Exposed func() []string
+	// Late is for how long the host was not there for its plugins; may be nil.
+	Late func() time.Duration
+	// Log tells how it goes with the log; nil if nobody knows.
+	Log LogState
+	// Audit is the record of what clients ask for; nil if there is none.
+	Audit *audit.Log
+	// Metrics is where the server's metrics are registered; may be nil.
+	Metrics prometheus.Registerer
+}
+
+// StateMachineSource starts state machines.
+type StateMachineSource interface {
+	// Start returns a state machine that is open, and the index that it has
+	// applied. It waits out a restart backoff. An error that cannot be helped
+	// by trying again wraps ErrPermanent.
+	Start(ctx context.Context) (RunningStateMachine, error)
+}
+
+// RunningStateMachine is an open state machine and the end of its process.
+type RunningStateMachine interface {
+	statemachine.StateMachine
+	// Applied is the index that it had applied when it was opened.
+	Applied() uint64
+	// Done is closed when the process has ended, or was declared hung.
+	Done() <-chan struct{}
+	// Err says how it ended, once Done is closed.
+	Err() error
+	// Fail ends the process for a reason.
+	Fail(reason error)
+	// Progressed says that it has applied what none before it had.
+	Progressed()
+}
+
+// RequestTimeout is how long a request may take: five seconds plus two
+// elections, so that it survives a failed one (statement A2).
+func RequestTimeout(election time.Duration) time.Duration { return 5*time.Second + 2*election }

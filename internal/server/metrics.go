@@ -1,0 +1,194 @@
+package server
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/pontoon-raft/pontoon/internal/node"
+)
+
+// metrics are the server's own; names and rules are in docs/metrics.md.
+type metrics struct {
+	proposals        *prometheus.CounterVec
+	leaderChanges    prometheus.Counter
+	applyEntries     prometheus.Histogram
+	snapshotSave     prometheus.Histogram
+	snapshotFailures prometheus.Counter
+	quarantined      prometheus.Counter
+	overtaken        prometheus.Counter
+	refusal          prometheus.Histogram
+}
+
+const namespace = "pontoon"
+
+func newMetrics(s *Server, r prometheus.Registerer) *metrics {
+	m := &metrics{
+		proposals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Name: "proposals_total",
+			Help: "Proposals taken by this member, by result: applied, refused or unknown.",
+		}, []string{"result"}),
+		leaderChanges: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "raft_leader_changes_total",
+			Help: "Leaders that this member has seen go.",
+		}),
+		applyEntries: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "apply_batch_entries",
+			Help:    "Entries in one batch for the state machine.",
+			Buckets: prometheus.ExponentialBuckets(1, 4, 8),
+		}),
+		snapshotSave: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "snapshot_save_duration_seconds",
+			Help:    "Time to save a snapshot of this member's own state.",
+			Buckets: prometheus.ExponentialBuckets(0.01, 4, 8),
+		}),
+		snapshotFailures: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "snapshot_failures_total",
+			Help: "Snapshots of this member's own state that could not be saved.",
+		}),
+		quarantined: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "queries_quarantined_total",
+			Help: "Queries that were kept from the state machine because they had hung in it or ended it.",
+		}),
+		overtaken: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "snapshot_sends_overtaken_total",
+			Help: "Snapshots on their way to a follower that were given up because they held back too much of the log.",
+		}),
+		refusal: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "refusal_duration_seconds",
+			Help:    "Time from when a proposal on a stream was read until its refusal for want of room was given to the connection.",
+			Buckets: refusalBuckets(),
+		}),
+	}
+	if r != nil {
+		r.MustRegister(m.refusal, m.overtaken, m.proposals, m.leaderChanges, m.applyEntries, m.snapshotSave, m.snapshotFailures, m.quarantined)
+		r.MustRegister(s.gauges()...)
+		r.MustRegister(auditMetrics(s.cfg.Audit)...)
+	}
+	return m
+}
+
+// gauges read the present state when they are scraped.
+func (s *Server) gauges() []prometheus.Collector {
+	gauge := func(name, help string, value func(Status) float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help},
+			func() float64 { return value(s.Status()) })
+	}
+	truth := func(b bool) float64 {
+		if b {
+			return 1
+		}
+		return 0
+	}
+	return []prometheus.Collector{
+		gauge("raft_has_leader", "1 if this member knows a leader.", func(st Status) float64 { return truth(st.Leader != 0) }),
+		gauge("raft_is_leader", "1 if this member is the leader.", func(st Status) float64 { return truth(st.Role == "leader") }),
+		gauge("raft_term", "The current term.", func(st Status) float64 { return float64(st.Term) }),
+		gauge("raft_last_index", "Index of the last entry in the log.", func(st Status) float64 { return float64(st.LastIndex) }),
+		gauge("raft_commit_index", "Index of the last entry known to be committed.", func(st Status) float64 { return float64(st.Commit) }),
+		gauge("raft_applied_index", "Index of the last applied entry.", func(st Status) float64 { return float64(st.Applied) }),
+		gauge("raft_snapshot_index", "Index of the newest snapshot.", func(st Status) float64 { return float64(st.SnapshotIndex) }),
+		gauge("oldest_uncommitted_seconds", "Age of the oldest entry that is not known to be committed, here or at the leader.", func(st Status) float64 { return st.Uncommitted.Seconds() }),
+		gauge("raft_tick_age_seconds", "How long ago raft's clock advanced.", func(st Status) float64 { return st.TickAge.Seconds() }),
+		gauge("feature_level", "The feature level of the cluster.", func(st Status) float64 { return float64(st.Level) }),
+		gauge("feature_level_understood", "The highest feature level that this member understands.", func(st Status) float64 { return float64(st.LevelUnderstood) }),
+		gauge("short_of_space", "1 if the storage of this member is short of space.", func(st Status) float64 {
+			return truth(shortOfSpace(st.Plugins))
+		}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "snapshot_held_bytes",
+			Help: "Bytes of the log that a snapshot on its way to a follower holds back.",
+		}, func() float64 { _, bytes := s.snapshots.heldMost(); return float64(bytes) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "apply_queue_bytes",
+			Help: "Memory of committed entries that wait for the state machine.",
+		}, func() float64 { bytes, _ := s.queue.waiting(); return float64(bytes) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "apply_queue_in_log_entries",
+			Help: "Committed entries that wait for the state machine in the log alone.",
+		}, func() float64 { _, inLog := s.queue.waiting(); return float64(inLog) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "proposals_pending", Help: "Proposals that were admitted and whose outcome is not known yet.",
+		}, func() float64 { return float64(s.admitted()) }),
+		s.nodeCounter("peer_messages_dropped_total", "Messages of peers that were dropped because the raft goroutine was behind.", (*node.Node).Dropped),
+		s.nodeCounter("forwarded_proposals_refused_total", "Proposals that other members have forwarded here, and that this member has refused.", (*node.Node).RefusedProposals),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Namespace: namespace, Name: "log_dropped_total", Help: "Log lines that were dropped because the log was not read.",
+		}, func() float64 { return float64(s.log().Dropped()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "log_stuck_seconds", Help: "Age of the oldest log line that is not written yet; 0 if all are.",
+		}, func() float64 { return s.log().Stuck().Seconds() }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Namespace: namespace, Name: "client_connections_refused_total", Help: "Client connections that were closed at once because there were too many.",
+		}, func() float64 {
+			if s.cfg.RefusedConnections == nil {
+				return 0
+			}
+			return float64(s.cfg.RefusedConnections())
+		}),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Namespace: namespace, Name: "host_late_seconds_total", Help: "Time in which the host waited for a plugin's answer and did not run itself.",
+		}, func() float64 {
+			if s.cfg.Late == nil {
+				return 0
+			}
+			return s.cfg.Late().Seconds()
+		}),
+		newPluginCollector(s.cfg.Plugins),
+		peerCollector{s},
+		unfitCollector{s},
+		accessCollector{s.cfg.Access},
+	}
+}
+
+// nodeCounter counts for the raft node that is there; another one begins at 0.
+func (s *Server) nodeCounter(name, help string, count func(*node.Node) uint64) prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, func() float64 {
+		n, _ := s.attached()
+		if n == nil {
+			return 0
+		}
+		return float64(count(n))
+	})
+}
+
+// pluginCollector reports the state of plugins.
+type pluginCollector struct {
+	plugins              func() []PluginStatus
+	up, restarts, missed *prometheus.Desc
+}
+
+func newPluginCollector(plugins func() []PluginStatus) *pluginCollector {
+	labels := []string{"kind", "name"}
+	return &pluginCollector{
+		plugins:  plugins,
+		up:       prometheus.NewDesc(namespace+"_plugin_up", "1 if the plugin is ready.", labels, nil),
+		restarts: prometheus.NewDesc(namespace+"_plugin_restarts_total", "Restarts of the plugin since the host started.", labels, nil),
+		missed:   prometheus.NewDesc(namespace+"_plugin_probes_missed_total", "Probes that the plugin did not answer in time since the host started.", labels, nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *pluginCollector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- c.up
+	ch <- c.restarts
+	ch <- c.missed
+}
+
+// Collect implements prometheus.Collector.
+func (c *pluginCollector) Collect(ch chan<- prometheus.Metric) {
+	seen := map[[2]string]bool{}
+	for _, p := range c.plugins() {
+		// Two external transports may have one name until they have said their
+		// own. A name twice would spoil all metrics.
+		if seen[[2]string{p.Kind, p.Name}] {
+			continue
+		}
+		seen[[2]string{p.Kind, p.Name}] = true
+		up := 0.0
+		if p.State == "ready" {
+			up = 1
+		}
+		ch <- prometheus.MustNewConstMetric(c.up, prometheus.GaugeValue, up, p.Kind, p.Name)
+		ch <- prometheus.MustNewConstMetric(c.restarts, prometheus.CounterValue, float64(p.Restarts), p.Kind, p.Name)
+		ch <- prometheus.MustNewConstMetric(c.missed, prometheus.CounterValue, float64(p.Missed), p.Kind, p.Name)
+	}
+}

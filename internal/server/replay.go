@@ -1,0 +1,207 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// recover brings a state machine that was just opened to the applied index.
+// Results were given to the clients before, or never will be; they are dropped.
+func (d *driver) recover() error {
+	s := d.s
+	if _, err := s.waitStorage(d.ctx); err != nil {
+		return err
+	}
+	// The node's state is as of its last tick; what was given was in the log.
+	if n, _ := s.attached(); n != nil && d.at > max(n.State().Last, s.given) {
+		return fmt.Errorf("%w: it has applied entry %d, the log ends at %d: the log was lost or is another one's", ErrPermanent, d.at, n.State().Last)
+	}
+	applied, _ := s.progress.get()
+	return d.bringTo(applied)
+}
+
+// restore continues from an installed snapshot, when everything before it is
+// answered and nobody else uses the state machine.
+func (d *driver) restore(w *work) error {
+	if err := d.settle(); err != nil {
+		return err
+	}
+	index := w.restore.Index
+	if d.at < index {
+		if err := d.closeApplier(); err != nil {
+			return err
+		}
+		if err := d.bringTo(index); err != nil {
+			return err
+		}
+	}
+	d.s.snapshots.attached(index)
+	d.s.advance(index, w.registry)
+	if d.applier != nil {
+		return nil
+	}
+	return d.open()
+}
+
+// closeApplier closes the pipeline and waits until nobody uses the state
+// machine.
+func (d *driver) closeApplier() error {
+	idle := d.s.machine.close()
+	if d.applier != nil {
+		if err := d.applier.Close(); err != nil {
+			return fmt.Errorf("close apply stream: %w", err)
+		}
+		d.applier = nil
+	}
+	select {
+	case <-idle:
+		return nil
+	case <-d.m.Done():
+		return d.ended()
+	case <-d.s.queue.done:
+		return ErrStopping
+	}
+}
+
+// bringTo brings the state machine to at least the index target: by the newest
+// snapshot that is of use if it is ahead of the state machine, then by the
+// log. The pipeline is closed. While the storage cannot be read it waits, with
+// the state machine as it is: that one has done nothing wrong.
+func (d *driver) bringTo(target uint64) error {
+	for p := (patience{d: d}); d.at < target; {
+		n, _ := d.s.attached()
+		err := d.tryBringTo(target)
+		if h := (helpless{}); errors.As(err, &h) {
+			p.over()
+			err := d.plead(n, h)
+			if errors.Is(err, ErrPermanent) && d.s.tryOn() {
+				d.s.pleas = pleas{}
+				err = nil
+			}
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if !isOfStorage(err) {
+			p.over()
+			if err == nil {
+				d.s.pleas = pleas{}
+			}
+			return err
+		}
+		if err := p.wait(n, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *driver) tryBringTo(target uint64) error {
+	ctx, cancel := d.s.untilEnded(d.ctx)
+	defer cancel()
+	st, err := d.s.waitStorage(ctx)
+	if err != nil {
+		return err
+	}
+	snapshots, err := st.ListSnapshots(ctx)
+	if err != nil {
+		return storageError{fmt.Errorf("list snapshots: %w", err)}
+	}
+	for i := len(snapshots) - 1; i >= 0; i-- {
+		index := snapshots[i].Metadata.Index
+		if index <= d.at {
+			break
+		}
+		if d.s.useless[index] {
+			d.s.snapshots.want() // what this member has is of no use to others, either
+			continue
+		}
+		if err := d.restoreMachine(ctx, st, index); err != nil {
+			return err
+		}
+		d.at = index
+		break
+	}
+	err = d.replay(ctx, st, target)
+	switch {
+	case errors.Is(err, storage.ErrCompacted) && len(d.s.useless) > 0:
+		return helpless{error: err, newest: slices.Max(slices.Collect(maps.Keys(d.s.useless)))}
+	case isOfStorage(err) && errors.Is(err, storage.ErrCorrupt):
+		return fmt.Errorf("%w: %w", ErrPermanent, err)
+	}
+	return err
+}
+
+// waitStorage waits until there is a node with a storage.
+func (s *Server) waitStorage(ctx context.Context) (storage.Storage, error) {
+	for {
+		changed := s.changed.next()
+		if _, st := s.attached(); st != nil {
+			return st, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-s.queue.done:
+			return nil, ErrStopping
+		}
+	}
+}
+
+// replay applies the log's entries up to target. It ends between two batches
+// when the host stops, and then with an error: what follows must not be given
+// to a state machine with a gap.
+func (d *driver) replay(ctx context.Context, st storage.Storage, target uint64) error {
+	if d.at >= target {
+		return nil
+	}
+	s := d.s
+	s.logger.Info("replaying the log to the state machine", "from", d.at+1, "to", target)
+	for d.at < target {
+		entries, err := s.readLog(ctx, st, d.at+1, target)
+		if err != nil {
+			return err
+		}
+		for part := range slices.Chunk(entries, plugins.MaxBatchEntries) {
+			if err := d.replayPart(part); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// replayPart applies a run of entries. Nobody waits for their results.
+func (d *driver) replayPart(entries []storage.Entry) error {
+	s := d.s
+	if s.ended() {
+		return ErrStopping
+	}
+	commands, err := node.Commands(entries)
+	if err != nil {
+		return storageError{fmt.Errorf("%w: %w", storage.ErrCorrupt, err)}
+	}
+	through := entries[len(entries)-1].Index
+	b := batch([]work{{apply: node.Apply{Commands: commands, Last: through}}})
+	b.NoResults = true
+	s.given = max(s.given, through)
+	now := time.Now()
+	s.applyStall.Store(&now) // the watchdog of Apply holds here too
+	_, err = d.m.Apply(d.ctx, b)
+	s.applyStall.Store(nil)
+	if err != nil {
+		return fmt.Errorf("replay [%d,%d]: %w", entries[0].Index, through, err)
+	}
+	d.at = through
+	return nil
+}

@@ -1,0 +1,198 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/member"
+)
+
+type (
+	// NodeID identifies a member; its text form is lower-case hex.
+	NodeID = member.ID
+	// Member is one member of the cluster.
+	Member = member.Member
+)
+
+// ParseNodeID reads the hex form of an id.
+func ParseNodeID(s string) (NodeID, error) { return member.ParseID(s) }
+
+// Service is what a host offers to its clients; internal/api serves it. All
+// methods may be called concurrently, at any time between the host's start and
+// the end of its stop; errors are those of errors.go.
+type Service interface {
+	// Propose replicates data and waits for the state machine's result, or
+	// until ctx ends, or until the request timeout has passed.
+	Propose(ctx context.Context, data []byte) (Result, error)
+	// ProposeAsync is Propose without waiting: done is called exactly once,
+	// possibly before ProposeAsync returns, from any goroutine, and must not
+	// block. A timeout of 0 means the request timeout. The service keeps nothing
+	// of data: it is the caller's again when ProposeAsync returns.
+	ProposeAsync(data []byte, timeout time.Duration, done func(Result, error))
+	// Full says why a proposal with so many bytes of data would be refused for want
+	// of room; nil if it may be proposed. Its caller refuses it then, and it counts
+	// as refused. Full waits for nothing.
+	Full(bytes int) error
+	// Query asks the state machine.
+	Query(ctx context.Context, data []byte, c Consistency) (Answer, error)
+	// Status tells what this member knows of itself and its plugins.
+	Status() Status
+	// Membership returns the members as of the applied index.
+	Membership() Membership
+	// CurrentMembership returns the members with every change that was answered
+	// before the call. Like a linearizable query, it needs a quorum.
+	CurrentMembership(ctx context.Context) (Membership, error)
+	// AddMember adds m and waits until the change is applied here. It comes as
+	// a learner, and becomes a voter by itself when it was reached and has
+	// caught up, unless m.Learner says that it is to stay one. Adding a learner
+	// again without m.Learner makes it a voter if it has caught up. A zero m.ID
+	// is replaced by a random one.
+	AddMember(ctx context.Context, m Member, o ChangeOptions) (Membership, error)
+	// UpdateMember gives the member with m.ID another name or other addresses
+	// and waits until the change is applied here. What is empty in m stays as it
+	// is, and whether it is a learner does too. The same update twice is as one.
+	UpdateMember(ctx context.Context, m Member) (Membership, error)
+	// RemoveMember removes a member and waits until the change is applied
+	// here. It is refused (ErrQuorumAtRisk) if the voters that can be reached
+	// would be no majority of those that stay. Removing a member that a quorum
+	// does not know does nothing.
+	RemoveMember(ctx context.Context, id NodeID, o ChangeOptions) (Membership, error)
+	// TransferLeader hands leadership to the given member, or, if to is 0, to
+	// one that is there to take it, and waits until there is a new leader.
+	TransferLeader(ctx context.Context, to NodeID) (NodeID, error)
+	// Live reports whether the raft goroutine ticked lately.
+	Live() error
+	// Ready reports whether this member can serve: it is live, knows a leader,
+	// what is proposed gets committed, a plugin of each kind is ready, and it is
+	// not stopping. The error says what is missing.
+	Ready() error
+}
+
+// Result is what became of an applied proposal.
+type Result struct {
+	// Index and Term are those of the proposal's entry.
+	Index, Term uint64
+	Data        []byte
+	// Error is the state machine's own refusal.
+	Error string
+	// Lost: applied, but the state machine restarted and the result with it.
+	Lost bool
+}
+
+// Consistency says how fresh a query's answer must be.
+type Consistency int
+
+// The consistency levels.
+const (
+	// Linearizable: reflects every write acknowledged before the query.
+	Linearizable Consistency = iota
+	// Stale: whatever this member has.
+	Stale
+)
+
+// Answer is a query's answer and the applied index it reflects at least.
+type Answer struct {
+	Data  []byte
+	Index uint64
+}
+
+// Membership is an immutable view of who belongs to the cluster.
+type Membership struct {
+	ClusterID uint64
+	// Members in the order of their ids.
+	Members []Member
+	// Leader is 0 if none is known.
+	Leader NodeID
+	// Index and Term are those of the entry of the change that this is the answer
+	// to; 0 if it is the answer to a question.
+	Index, Term uint64
+}
+
+// ChangeOptions say how careful a membership change is.
+type ChangeOptions struct {
+	// Force leaves out the question whether a quorum can be reached afterwards,
+	// and adds a voter as one at once. It is for those who know better.
+	Force bool
+}
+
+// Status is what a member knows of itself.
+type Status struct {
+	ClusterID uint64
+	ID        NodeID
+	Name      string
+	// Role is leader, follower, candidate, pre_candidate, learner, or none
+	// while raft is not running.
+	Role   string
+	Leader NodeID
+	Term   uint64
+	Commit, Applied, FirstIndex, LastIndex,
+	SnapshotIndex uint64
+	Plugins  []PluginStatus
+	Progress []PeerProgress
+	Version  string
+	// Links are the other members, in the order of their ids.
+	Links []PeerLink
+	// Warnings are what is not well though this member runs.
+	Warnings []Warning
+	// Uncommitted is the age of the oldest entry that this member, or the
+	// leader by its word, has and does not know to be committed; 0 if
+	// everything is.
+	Uncommitted time.Duration
+	// Level is the feature level of the cluster, LevelUnderstood the highest one
+	// that this member understands.
+	Level, LevelUnderstood uint64
+	// TickAge is how long ago raft's clock advanced; 0 while there is no node.
+	TickAge time.Duration
+}
+
+// Warning is one thing that is not well.
+type Warning struct {
+	// Reason is a stable word; those of this package are in health.go.
+	Reason string
+	// Text says it to people, with numbers.
+	Text string
+}
+
+// PeerLink is how this member reaches another one.
+type PeerLink struct {
+	ID NodeID
+	// Transport is the plugin that carries the next message; empty if none can.
+	Transport string
+	// Active: that plugin has a connection to the peer, by its own word.
+	Active bool
+	// Usable are the plugins that the peer has a URL for, the preferred one
+	// first.
+	Usable []string
+	// Error says why no plugin can; empty otherwise.
+	Error string
+}
+
+// PluginStatus is the state of one plugin.
+type PluginStatus struct {
+	Kind, Name, Version string
+	PID                 int
+	// State is starting, ready, backoff, failed or stopped.
+	State     string
+	Restarts  int
+	LastError string
+	// Missed counts the probes of the host that were not answered in time.
+	Missed uint64
+	// Warning is what is not well with a plugin that works all the same: the
+	// storage is short of space. Empty if there is nothing.
+	Warning string
+}
+
+// PeerProgress is the leader's view of a follower.
+type PeerProgress struct {
+	ID          NodeID
+	Match, Next uint64
+	// State is probe, replicate or snapshot.
+	State  string
+	Active bool
+	// Stalled is for how long the peer has not got on though there is more for
+	// it, and Why what keeps it.
+	Stalled time.Duration
+	Why     string
+	// Level is the feature level that the peer announces.
+	Level uint64
+}

@@ -1,0 +1,238 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// snapshotter decides when a snapshot is due, saves it, and compacts the log
+// behind it: one at a time, in a goroutine of its own.
+type snapshotter struct {
+	s     *Server
+	jobs  chan snapshotJob
+	ended chan struct{} // closed when run has ended
+
+	mu      sync.Mutex
+	last    uint64 // index of the newest snapshot
+	bytes   uint64 // applied since
+	covered uint64 // of these, what the snapshot under way has
+	size    uint64 // of the newest snapshot that this host has saved
+	busy    bool   // from due until the end of the job, or abandoned
+	wanted  bool   // one is asked for, however little was applied
+	// doubtful: the newest one could not be restored.
+	doubtful bool
+	health   snapshotHealth
+	sending  map[*hold]struct{}
+	kept     retention
+}
+
+// smallSnapshot is the size up to which a snapshot is cheap however often it is
+// taken.
+const smallSnapshot = 4 << 20
+
+// snapshotJob is a prepared snapshot, with the use of the state machine that
+// prepared it.
+type snapshotJob struct {
+	snapshot statemachine.Snapshot
+	apply    node.Apply
+	machine  RunningStateMachine
+	ctx      context.Context
+	done     func()
+	rehearse bool
+}
+
+func newSnapshotter(s *Server) *snapshotter {
+	return &snapshotter{
+		s: s, jobs: make(chan snapshotJob, 1), ended: make(chan struct{}), sending: map[*hold]struct{}{},
+		kept: retention{limit: s.cfg.CatchUpBytes},
+	}
+}
+
+// attached tells of the newest snapshot in the storage.
+func (p *snapshotter) attached(index uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last = max(p.last, index)
+}
+
+// due tells whether a snapshot is to be prepared after the given work. If so,
+// take or abandoned follows.
+func (p *snapshotter) due(through uint64, items []work) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range items {
+		p.bytes += items[i].apply.Bytes
+		p.kept.applied(items[i].last(), items[i].apply.Bytes)
+	}
+	cfg := &p.s.cfg
+	if p.busy || through <= p.last {
+		return false
+	}
+	// A snapshot writes the whole state, so it must be worth it: with a large
+	// state and small entries their number alone would have it written over
+	// and over again (ADR 0018).
+	byEntries := through-p.last >= cfg.SnapshotEntries && (p.bytes >= p.size || p.size <= smallSnapshot)
+	if !p.wanted && !byEntries && p.bytes < cfg.SnapshotBytes {
+		return false
+	}
+	if items[len(items)-1].apply.Term == 0 || !p.mayTry() {
+		return false
+	}
+	p.busy, p.wanted, p.covered = true, false, p.bytes
+	return true
+}
+
+// SnapshotWanted implements the node's port: a member that was added after the
+// newest snapshot needs a newer one. It is asked for again as long as that is
+// so.
+func (s *Server) SnapshotWanted() {
+	p := s.snapshots
+	p.mu.Lock()
+	p.wanted = p.wanted || !p.busy
+	p.mu.Unlock()
+	s.queue.signal()
+}
+
+// want asks for one, without waking anybody: the server goroutine does it.
+func (p *snapshotter) want() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wanted = true // the one under way may be given up
+}
+
+// isWanted tells whether a snapshot is asked for.
+func (p *snapshotter) isWanted() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.wanted
+}
+
+// abandoned tells that what was due will not be taken: the state machine ended.
+func (p *snapshotter) abandoned() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.busy = false
+}
+
+// take hands over the snapshot that was due, nil if there is none. Only one
+// that reflects exactly the entries up to its place can be used: a state
+// machine that kept more than the log gave it so far is ahead of that.
+func (p *snapshotter) take(snapshot statemachine.Snapshot, a node.Apply) {
+	if snapshot == nil {
+		p.s.logger.Warn("state machine prepared no snapshot", "index", a.Last)
+		p.abandoned()
+		return
+	}
+	m, ctx, done, ok := p.s.machine.use(context.Background())
+	if !ok || snapshot.Index() != a.Last {
+		p.s.logger.Info("snapshot not used", "index", a.Last, "state_machine_index", snapshot.Index())
+		snapshot.Release()
+		if ok {
+			done()
+		}
+		p.abandoned()
+		return
+	}
+	p.jobs <- snapshotJob{snapshot, a, m, ctx, done, p.rehearses()} // busy keeps it at one
+}
+
+// run saves snapshots until nothing is applied any more.
+func (p *snapshotter) run() {
+	defer close(p.ended)
+	for {
+		select {
+		case <-p.s.queue.done:
+			select {
+			case job := <-p.jobs: // prepared at the last moment
+				p.end(job)
+			default:
+			}
+			return
+		case job := <-p.jobs:
+			p.do(job)
+		}
+	}
+}
+
+// end gives up what a job holds.
+func (p *snapshotter) end(job snapshotJob) {
+	job.snapshot.Release()
+	job.done()
+}
+
+// do saves one snapshot, and compacts behind it.
+func (p *snapshotter) do(job snapshotJob) {
+	ctx, cancel := p.s.untilEnded(context.Background())
+	defer cancel()
+	start, index := time.Now(), job.apply.Last
+	n, st := p.s.attached()
+	size, err := p.save(ctx, n, st, job)
+	p.end(job)
+	p.mu.Lock()
+	p.busy = false
+	if err == nil {
+		p.last, p.size = max(p.last, index), size
+		p.bytes -= min(p.bytes, p.covered)
+		p.doubtful = p.doubtful && !job.rehearse
+	}
+	p.health.saved(err, p.s.cfg.Election)
+	p.mu.Unlock()
+	switch {
+	case err == nil:
+		p.s.metrics.snapshotSave.Observe(time.Since(start).Seconds())
+		p.s.logger.Info("snapshot saved", "index", index, "bytes", size, "took", time.Since(start))
+		if err := p.compact(ctx, n, st, index); err != nil && !p.s.ended() {
+			p.s.logger.Error("log was not compacted; the next snapshot does it", "error", err)
+		}
+	case p.s.ended():
+		p.s.logger.Info("snapshot given up: the host is stopping", "index", index)
+	default:
+		p.s.metrics.snapshotFailures.Inc()
+		p.s.logger.Error("snapshot failed, the next one is tried soon", "index", index, "error", err)
+	}
+}
+
+// save streams a prepared snapshot into the storage and returns its size. What is applied is in the
+// log of every later generation too, so it does not matter which one this is.
+func (p *snapshotter) save(ctx context.Context, n *node.Node, st storage.Storage, job snapshotJob) (size uint64, err error) {
+	if n == nil {
+		return 0, &Error{Err: ErrNotReady}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(job.ctx, cancel)() // the state machine is needed back
+	ctx, moved, end := p.watch(ctx, job.apply.Last)
+	defer func() { err = end(err) }()
+	a := &job.apply
+	meta := storage.SnapshotMetadata{
+		Index: a.Last, Term: a.Term,
+		ConfState: storage.ConfState{Voters: a.Registry.Voters(), Learners: a.Registry.Learners()},
+	}
+	w, err := st.CreateSnapshot(ctx, meta, false)
+	if err != nil {
+		return 0, fmt.Errorf("create snapshot %d: %w", a.Last, err)
+	}
+	defer w.Abort()
+	header := &SnapshotHeader{
+		ClusterID: p.s.cfg.ClusterID, Index: a.Last, Term: a.Term,
+		StateMachine: job.machine.Describe().Name, Registry: a.Registry,
+	}
+	if err := header.Encode(w); err != nil {
+		return 0, fmt.Errorf("write snapshot %d: %w", a.Last, err)
+	}
+	if err := p.saveState(ctx, job, movingWriter{w, moved}); err != nil {
+		return 0, fmt.Errorf("write snapshot %d: %w", a.Last, err)
+	}
+	info, err := w.Commit()
+	if err != nil {
+		return 0, fmt.Errorf("commit snapshot %d: %w", a.Last, err)
+	}
+	n.Do(func(c *node.Core) error { c.SnapshotSaved(meta); return nil })
+	return info.Bytes, nil
+}
