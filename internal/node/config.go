@@ -118,5 +118,27 @@ func (c *Config) check() error {
 	case uint64(len(c.Entries)) != s.LastIndex-start:
 		return fmt.Errorf("%w: %d entries in (%d,%d]", ErrInconsistent, len(c.Entries), start, s.LastIndex)
 	}
+	if err := c.checkTerm(); err != nil {
+		return err
+	}
 	return checkEntries(c.Entries, start+1)
+}
+
+// checkTerm refuses a term that no node can have saved. A batch is atomic, and
+// the term of its entries is saved with it or before it: a store whose log is of a
+// later term than its hard state has forgotten a vote. Beyond maxTerm no peer
+// takes a message, and the terms come to an end.
+func (c *Config) checkTerm() error {
+	snap, _ := c.snapshot()
+	term, last := c.State.HardState.Term, snap.Term
+	if n := len(c.State.Terms); n > 0 {
+		last = max(last, c.State.Terms[n-1].Term)
+	}
+	switch {
+	case term > maxTerm:
+		return fmt.Errorf("%w: the saved term is %d, at most %d can be", ErrInconsistent, term, uint64(maxTerm))
+	case term < last:
+		return fmt.Errorf("%w: the saved term is %d, the log has term %d: a vote may be lost", ErrInconsistent, term, last)
+	}
+	return nil
 }

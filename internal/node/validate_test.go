@@ -119,14 +119,18 @@ func TestInconsistentStoreIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	later := storage.HardState{Term: 2}
 	for name, s := range map[string]storage.State{
 		"no first index":             {},
 		"commit beyond the log":      {FirstIndex: 1, HardState: storage.HardState{Term: 1, Commit: 3}},
 		"snapshot beyond the log":    {FirstIndex: 1, Snapshots: snapshot},
 		"gap behind the snapshot":    {FirstIndex: 9, LastIndex: 9, Snapshots: snapshot},
-		"boundaries that go back":    {FirstIndex: 6, LastIndex: 5, Snapshots: snapshot, Terms: []storage.TermBoundary{{Term: 2, Index: 5}, {Term: 1, Index: 6}}},
-		"boundaries of another log":  {FirstIndex: 6, LastIndex: 5, Snapshots: snapshot, Terms: []storage.TermBoundary{{Term: 1, Index: 3}}},
+		"boundaries that go back":    {HardState: later, FirstIndex: 6, LastIndex: 5, Snapshots: snapshot, Terms: []storage.TermBoundary{{Term: 2, Index: 5}, {Term: 1, Index: 6}}},
+		"boundaries of another log":  {HardState: later, FirstIndex: 6, LastIndex: 5, Snapshots: snapshot, Terms: []storage.TermBoundary{{Term: 1, Index: 3}}},
 		"entries that are not there": {FirstIndex: 6, LastIndex: 7, Snapshots: snapshot},
+		"a term before its log's":    {FirstIndex: 6, LastIndex: 5, Snapshots: snapshot, HardState: storage.HardState{Term: 1}, Terms: []storage.TermBoundary{{Term: 2, Index: 5}}},
+		"a term before its snapshot": {FirstIndex: 6, LastIndex: 5, Snapshots: snapshot},
+		"a term without a next one":  {FirstIndex: 1, HardState: storage.HardState{Term: math.MaxUint64}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := NewCore(Config{ID: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(), State: s, Registry: registry})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"google.golang.org/grpc"
 
@@ -14,10 +15,12 @@ import (
 
 // Bounds of what a plugin may say of itself.
 const (
-	maxNameBytes    = 64
-	maxVersionBytes = 256
-	maxCapabilities = 256
-	maxSchemaBytes  = 256 << 10
+	maxNameBytes       = 64
+	maxVersionBytes    = 256
+	maxProtocols       = 64
+	maxCapabilities    = 256
+	maxCapabilityBytes = 64
+	maxSchemaBytes     = 256 << 10
 )
 
 // Describe asks the plugin behind conn what it is and checks the answer.
@@ -51,6 +54,10 @@ func CheckInfo(info plugins.Info) error {
 		return BadAnswer("name %.64q", info.Name)
 	case len(info.Version) > maxVersionBytes:
 		return BadAnswer("version of %d bytes, at most %d", len(info.Version), maxVersionBytes)
+	case strings.IndexFunc(info.Version, notShown) >= 0:
+		return BadAnswer("version %q, which cannot be printed", info.Version)
+	case len(info.Protocols) > maxProtocols:
+		return BadAnswer("%d protocols, at most %d", len(info.Protocols), maxProtocols)
 	case !slices.Contains(info.Protocols, plugins.ProtocolVersion):
 		return BadAnswer("speaks protocols %v, not %d", info.Protocols, plugins.ProtocolVersion)
 	case len(info.Capabilities) > maxCapabilities:
@@ -58,8 +65,16 @@ func CheckInfo(info plugins.Info) error {
 	case len(info.ConfigSchema) > maxSchemaBytes:
 		return BadAnswer("config schema of %d bytes, at most %d", len(info.ConfigSchema), maxSchemaBytes)
 	}
+	for _, c := range info.Capabilities {
+		if len(c) > maxCapabilityBytes {
+			return BadAnswer("capability of %d bytes, at most %d", len(c), maxCapabilityBytes)
+		}
+	}
 	return nil
 }
+
+// notShown keeps what steers terminals out of a version, which people are shown.
+func notShown(r rune) bool { return r == unicode.ReplacementChar || !unicode.IsPrint(r) }
 
 // notNameRune keeps names usable in file names, metrics and logs.
 func notNameRune(r rune) bool {
