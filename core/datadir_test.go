@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/internal/datadir"
 	"github.com/pontoon-raft/pontoon/internal/ownership"
 	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -126,10 +127,10 @@ func TestASecondHostIsKeptOutWhileTheStorageStartsAgain(t *testing.T) {
 // nothing worse.
 func TestPinsThatCannotBeReadEndTheStart(t *testing.T) {
 	h := alone(t)
-	if err := os.MkdirAll(filepath.Join(h.cfg.DataDir, pinsName), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(h.cfg.DataDir, datadir.PinsName), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Start(t.Context()); err == nil || !strings.Contains(err.Error(), pinsName) {
+	if err := h.Start(t.Context()); err == nil || !strings.Contains(err.Error(), datadir.PinsName) {
 		t.Errorf("the start: %v", err)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/internal/datadir"
 )
 
 // incarnationsOfALife is how many Opens the plugins of one life of a host may
@@ -17,12 +17,12 @@ const incarnationsOfALife = 1 << 32
 // storage is open, with the store: see admit.
 func (p *pins) begin(now uint64) (uint64, error) {
 	p.mu.Lock()
-	before := max(p.incarnations, now)
+	before := max(p.kept.Incarnations, now)
 	if before > math.MaxUint64-incarnationsOfALife {
 		p.mu.Unlock()
-		return 0, fmt.Errorf("%w: incarnations up to %d are used", errPins, before)
+		return 0, fmt.Errorf("%w: incarnations up to %d are used", datadir.ErrPins, before)
 	}
-	p.incarnations = before + incarnationsOfALife
+	p.kept.Incarnations = before + incarnationsOfALife
 	p.changes++
 	p.mu.Unlock()
 	return before, nil
@@ -36,23 +36,4 @@ func (h *Host) beginLife(now uint64) error {
 	}
 	h.incarnation.Store(before)
 	return nil
-}
-
-// OfflineIncarnation is an incarnation for a tool that opens the store of a host
-// that does not run, with the data directory dataDir. It is above those of all lives
-// of the host, for it is the last that is reserved for the last of them, and below
-// those of the next, unless the clock, now, is ahead. A host that has noted none, or
-// whose notes cannot be read, gets the clock's. Nothing is written: the notes are
-// their host's.
-func OfflineIncarnation(dataDir string, now uint64) uint64 {
-	fsys, err := vfs.OS(dataDir)
-	if err != nil {
-		return now
-	}
-	defer func() { _ = fsys.Close() }() // nothing was written
-	p, err := openPins(fsys)
-	if err != nil {
-		return now
-	}
-	return max(p.incarnations, now)
 }

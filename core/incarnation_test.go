@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/internal/datadir"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
@@ -32,7 +33,7 @@ func TestOfflineToolsComeBetweenTheLivesOfAHost(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, tool := range []uint64{3, now} {
-			got := OfflineIncarnation(dir, tool)
+			got := datadir.OfflineIncarnation(dir, tool)
 			if got <= opts.Incarnation {
 				t.Errorf("a tool at %d: incarnation %d after %d", tool, got, opts.Incarnation)
 			}
@@ -46,14 +47,14 @@ func TestOfflineToolsComeBetweenTheLivesOfAHost(t *testing.T) {
 func TestOfflineToolsWithoutNotesTakeTheClock(t *testing.T) {
 	dir := t.TempDir()
 	for name, content := range map[string]string{"empty": "{}", "damaged": "{"} {
-		if got := OfflineIncarnation(dir, 5); got != 5 {
+		if got := datadir.OfflineIncarnation(dir, 5); got != 5 {
 			t.Errorf("no notes: incarnation %d", got)
 		}
-		path := filepath.Join(dir, pinsName)
+		path := filepath.Join(dir, datadir.PinsName)
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got := OfflineIncarnation(dir, 5); got != 5 {
+		if got := datadir.OfflineIncarnation(dir, 5); got != 5 {
 			t.Errorf("%s: incarnation %d", name, got)
 		}
 		if err := os.Remove(path); err != nil {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/datadir"
 )
 
 // savePause is how long what could not be noted waits for the next attempt.
@@ -90,7 +92,7 @@ func (i *identity) save() {
 		return
 	}
 	if err := i.pins.save(); err != nil {
-		i.h.logger.Error("what this host remembers of stores could not be noted: it tries again", "file", pinsName, "error", err)
+		i.h.logger.Error("what this host remembers of stores could not be noted: it tries again", "file", datadir.PinsName, "error", err)
 	}
 }
 

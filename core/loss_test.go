@@ -60,7 +60,7 @@ func TestWhatCouldNotBeNotedIsTriedAgain(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if next.of(2) == 0 && next.lost == "" {
+				if next.of(2) == 0 && next.kept.Lost == "" {
 					t.Error("nothing was noted")
 				}
 			})

@@ -22,7 +22,7 @@ func TestALossIsNotedWhenTheHostEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if next.lost == "" {
+		if next.kept.Lost == "" {
 			t.Fatal("the next start knows of no loss")
 		}
 	}

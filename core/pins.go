@@ -1,11 +1,11 @@
 package core
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"sync"
 
+	"github.com/pontoon-raft/pontoon/internal/datadir"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 )
@@ -19,17 +19,25 @@ type pins struct {
 	fs     vfs.FS
 	saving sync.Mutex // held while the file is written
 
-	mu    sync.Mutex // never held over a write: the raft goroutine asks for pins
-	store uint64
-	peers map[member.ID]uint64
-	lost  string
-	// incarnations is the last one that was reserved: see begin.
-	incarnations uint64
+	mu   sync.Mutex   // never held over a write: the raft goroutine asks for pins
+	kept datadir.Pins // its Incarnations is the last one that was reserved: see begin
 
 	noted          uint64 // the own store that is durable
 	changes, saved uint64 // how often anything was changed, and what of it is durable
 
 	wake chan struct{}
+}
+
+// openPins reads what there is.
+func openPins(fsys vfs.FS) (*pins, error) {
+	kept, err := datadir.ReadPins(fsys)
+	if err != nil {
+		return nil, err
+	}
+	if kept.Peers == nil {
+		kept.Peers = map[member.ID]uint64{}
+	}
+	return &pins{fs: fsys, kept: kept, noted: kept.Store, wake: make(chan struct{}, 1)}, nil
 }
 
 // admit compares the store that was opened with the one of before, and notes
@@ -40,8 +48,8 @@ func (p *pins) admit(store uint64) error {
 	}
 	p.mu.Lock()
 	noted := p.noted
-	if p.store == 0 {
-		p.store = store
+	if p.kept.Store == 0 {
+		p.kept.Store = store
 		p.changes++
 	}
 	p.mu.Unlock()
@@ -61,7 +69,7 @@ func (p *pins) admit(store uint64) error {
 // it as well.
 func (p *pins) lose(why string) error {
 	p.mu.Lock()
-	p.lost = why
+	p.kept.Lost = why
 	p.changes++
 	p.mu.Unlock()
 	return p.save()
@@ -71,9 +79,9 @@ func (p *pins) lose(why string) error {
 // is no end of them. It does not wait for the disk: keep writes it.
 func (p *pins) pin(id member.ID, store uint64) {
 	p.mu.Lock()
-	first := p.peers[id] == 0 && store != 0
+	first := p.kept.Peers[id] == 0 && store != 0
 	if first {
-		p.peers[id] = store
+		p.kept.Peers[id] = store
 		p.changes++
 	}
 	p.mu.Unlock()
@@ -86,23 +94,23 @@ func (p *pins) pin(id member.ID, store uint64) {
 func (p *pins) of(id member.ID) uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.peers[id]
+	return p.kept.Peers[id]
 }
 
 // all returns the pinned stores of peers.
 func (p *pins) all() map[member.ID]uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return maps.Clone(p.peers)
+	return maps.Clone(p.kept.Peers)
 }
 
 // forget drops the stores of members that were removed: their ids do not come
 // back, and there is no end of them.
 func (p *pins) forget(gone func(member.ID) bool) {
 	p.mu.Lock()
-	before := len(p.peers)
-	maps.DeleteFunc(p.peers, func(id member.ID, _ uint64) bool { return gone(id) })
-	dropped := before - len(p.peers)
+	before := len(p.kept.Peers)
+	maps.DeleteFunc(p.kept.Peers, func(id member.ID, _ uint64) bool { return gone(id) })
+	dropped := before - len(p.kept.Peers)
 	if dropped > 0 {
 		p.changes++
 	}
@@ -123,24 +131,22 @@ func (p *pins) unsaved() bool {
 func (p *pins) loss(store uint64) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.store != 0 && p.store != store {
-		return fmt.Sprintf("the store was %x and is %x now: its directory was emptied or replaced", p.store, store)
-	}
-	return p.lost
+	return p.kept.LossOf(store)
 }
 
-// LossOf tells why a host does not start with the store of that id in the data
-// directory: what an earlier one has noted there. It is empty if nothing keeps a
-// host from it. It is for tools that work on a stopped node.
-func LossOf(dataDir string, store uint64) (_ string, err error) {
-	fsys, err := vfs.OS(dataDir)
-	if err != nil {
-		return "", fmt.Errorf("data directory: %w", err)
+// save writes everything, durably.
+func (p *pins) save() error {
+	p.saving.Lock()
+	defer p.saving.Unlock()
+	p.mu.Lock()
+	kept, changes := p.kept, p.changes
+	kept.Peers = maps.Clone(p.kept.Peers)
+	p.mu.Unlock()
+	if err := kept.Write(p.fs); err != nil {
+		return err
 	}
-	defer func() { err = errors.Join(err, fsys.Close()) }()
-	p, err := openPins(fsys)
-	if err != nil {
-		return "", fmt.Errorf("data directory %s: %w", dataDir, err)
-	}
-	return p.loss(store), nil
+	p.mu.Lock()
+	p.saved, p.noted = changes, kept.Store
+	p.mu.Unlock()
+	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/datadir"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -52,7 +53,7 @@ func TestPinsOutliveTheHost(t *testing.T) {
 	}
 	next := open(t, dir)
 	if next.of(2) != 0xb || next.of(3) != 0 {
-		t.Errorf("pinned %x", next.peers)
+		t.Errorf("pinned %x", next.kept.Peers)
 	}
 	if err := next.admit(0xa); err != nil {
 		t.Errorf("the same store: %v", err)
@@ -99,8 +100,8 @@ func TestIncarnationsGrowThoughTheClockIsSetBack(t *testing.T) {
 		}
 	}
 	p := open(t, dir)
-	p.incarnations = math.MaxUint64 - 1
-	if _, err := p.begin(1); !errors.Is(err, errPins) {
+	p.kept.Incarnations = math.MaxUint64 - 1
+	if _, err := p.begin(1); !errors.Is(err, datadir.ErrPins) {
 		t.Errorf("when none are left: %v", err)
 	}
 }
@@ -126,26 +127,6 @@ func TestAFullDiskKeepsNoHostFromItsStart(t *testing.T) {
 	}
 	if !h.identity.pins.unsaved() {
 		t.Error("the incarnations count as noted")
-	}
-}
-
-// A file that cannot be read is not taken for a host without memory.
-func TestDamagedPinsAreRefused(t *testing.T) {
-	for _, text := range []string{
-		"", "{", `{"version":2}`, `{"version":1,"store":"xyz"}`, `{"version":1,"peers":{"zz":"1"}}`, `{"version":1,"incarnations":"-1"}`, `{"version":1,"shop":1}`,
-		`{"version":1}{"version":1,"store":"a"}`, `{"version":1}` + "\x00\x00\x00", `{"version":1,"store":"a"}"lost":"x"}`,
-	} {
-		fsys, err := vfs.OS(t.TempDir())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer fsys.Close()
-		if err := vfs.Replace(fsys, pinsName, pinsTemp, []byte(text)); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := openPins(fsys); !errors.Is(err, errPins) {
-			t.Errorf("%q: %v", text, err)
-		}
 	}
 }
 
@@ -241,13 +222,13 @@ func TestPinsAtEveryCrash(t *testing.T) {
 			if err != nil {
 				t.Fatalf("a crash before %v: %v", op, err)
 			}
-			if p.store != 7 && durable > 0 || uint64(len(p.peers)) < durable {
-				t.Errorf("a crash before %v: the store %x and those of %d members are known, not of %d", op, p.store, len(p.peers), durable)
+			if p.kept.Store != 7 && durable > 0 || uint64(len(p.kept.Peers)) < durable {
+				t.Errorf("a crash before %v: the store %x and those of %d members are known, not of %d", op, p.kept.Store, len(p.kept.Peers), durable)
 			}
 			if err := p.admit(7); err != nil {
 				t.Errorf("a crash before %v: the next start: %v", op, err)
 			}
-			if next, err := openPins(after.Crash(vfs.KeepNothing)); err != nil || next.store != 7 {
+			if next, err := openPins(after.Crash(vfs.KeepNothing)); err != nil || next.kept.Store != 7 {
 				t.Errorf("a crash before %v: the start after the next one: %v", op, err)
 			}
 		}

@@ -1,6 +1,7 @@
 // Package datadir takes a node's data directory for one process: for a host from
 // its start to its stop, or for a command that changes a stopped node. The storage
-// plugin has a lock of its own, for its own directory and its own life.
+// plugin has a lock of its own, for its own directory and its own life. It knows
+// the form of what a host keeps there beside the plugins' folders, too: Pins.
 package datadir
 
 import (

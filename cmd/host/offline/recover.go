@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/internal/datadir"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -55,7 +55,7 @@ func PlanRecovery(ctx context.Context, place Place, n Node) (r Recovery, err err
 // mustBeWhole refuses a store of which a host has noted that it lost data. No host
 // would start with it, and what it voted and acknowledged is gone.
 func mustBeWhole(place Place, store uint64) error {
-	why, err := core.LossOf(place.Data, store)
+	why, err := datadir.LossOf(place.Data, store)
 	if err != nil || why == "" {
 		return err
 	}

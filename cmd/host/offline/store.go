@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/datadir"
 	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -145,7 +145,7 @@ func startStore(ctx context.Context, c *catalog.Catalog, dir string, node Node) 
 	}
 	opts := node.options(dir)
 	if filepath.Base(dir) == string(plugins.Storage) {
-		opts.Incarnation = core.OfflineIncarnation(filepath.Dir(dir), opts.Incarnation)
+		opts.Incarnation = datadir.OfflineIncarnation(filepath.Dir(dir), opts.Incarnation)
 	}
 	state, err := in.Storage().Open(ctx, opts)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/internal/datadir"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -59,7 +59,7 @@ func VerifyLog(ctx context.Context, place Place, node *Node) (Verdict, error) {
 	}
 	v.describe(s.State)
 	v.Notes = s.Notes
-	if why, err := core.LossOf(place.Data, s.State.StoreID); err != nil {
+	if why, err := datadir.LossOf(place.Data, s.State.StoreID); err != nil {
 		v.Notes = append(v.Notes, err.Error())
 	} else if why != "" {
 		v.Notes = append(v.Notes, "no host starts with this store: it lost data: "+why)

@@ -1,9 +1,9 @@
-package core
+package datadir
 
 import (
+	"maps"
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 )
 
@@ -14,23 +14,20 @@ func FuzzPins(f *testing.F) {
 	f.Add([]byte(`{"version": 1} {}`))
 	f.Add([]byte(`{"version": 1, "peers": {"0": "x"}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		p := pinsIn(vfs.NewMem())
-		if p.decode(b) != nil {
+		p, err := decodePins(b)
+		if err != nil {
 			return
 		}
-		if err := p.save(); err != nil {
+		disk := vfs.NewMem()
+		if err := p.Write(disk); err != nil {
 			t.Fatalf("pins that were read cannot be written: %v", err)
 		}
-		again, err := openPins(p.fs)
+		again, err := ReadPins(disk)
 		if err != nil {
 			t.Fatalf("pins that were written cannot be read: %v", err)
 		}
-		if again.store != p.store || again.incarnations != p.incarnations || again.lost != p.lost || len(again.peers) != len(p.peers) {
+		if again.Store != p.Store || again.Incarnations != p.Incarnations || again.Lost != p.Lost || !maps.Equal(again.Peers, p.Peers) {
 			t.Fatalf("%s became %+v, was %+v", b, again, p)
 		}
 	})
-}
-
-func pinsIn(fsys vfs.FS) *pins {
-	return &pins{fs: fsys, peers: map[member.ID]uint64{}, wake: make(chan struct{}, 1)}
 }
