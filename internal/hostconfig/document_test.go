@@ -169,6 +169,7 @@ func TestPluginConfigKeepsItsLines(t *testing.T) {
 		{"block", "plugins:\n  storage:\n    config:\n      a: 1\n\n      # so\n      b: 2\n", 13},
 		{"flow", "plugins:\n  storage:\n    config: {a: 1,\n      b: 2}\n", 10},
 		{"flow in flow", "plugins: {storage: {config: {a: 1, b: 2}, name: wal}}\n", 7},
+		{"flow to the end of the line", "plugins: {storage: {config: {a: 1, b: 2}}}\n", 7},
 		{"tagged", "plugins:\n  storage:\n    config: !!map\n      a: 1\n      b: 2\n", 11},
 		{"quoted keys, and a document's end", "plugins:\n  storage:\n    config:\n      'a': 1\n      \"b\": 2\n...\n", 11},
 		{"windows line ends", "plugins:\r\n  storage:\r\n    config:\r\n      a: 1\r\n      b: 2\r\n", 11},
@@ -178,12 +179,12 @@ func TestPluginConfigKeepsItsLines(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var doc yaml.Node
-			if err := yaml.Unmarshal(c.Plugins.Storage.Config, &doc); err != nil {
+			section, err := parse(c.Plugins.Storage.Config) // which finds what follows the document, too
+			if err != nil {
 				t.Fatalf("%v in %q", err, c.Plugins.Storage.Config)
 			}
-			b := doc.Content[0].Content[2]
-			if len(doc.Content[0].Content) != 4 || b.Value != "b" || b.Line != x.line {
+			b := section.Content[2]
+			if len(section.Content) != 4 || b.Value != "b" || b.Line != x.line {
 				t.Errorf("%s is on line %d, want b on %d, in %q", b.Value, b.Line, x.line, c.Plugins.Storage.Config)
 			}
 		})
@@ -228,8 +229,7 @@ func FuzzLoad(f *testing.F) {
 			t.Errorf("a loaded configuration is invalid: %v", err)
 		}
 		for _, p := range plugins(c) {
-			var section yaml.Node
-			if err := yaml.Unmarshal(p.plugin.Config, &section); err != nil {
+			if _, err := parse(p.plugin.Config); err != nil {
 				t.Errorf("%s.config is handed on as %q: %v", p.key, p.plugin.Config, err)
 			}
 		}

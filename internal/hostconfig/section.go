@@ -3,7 +3,6 @@ package hostconfig
 import (
 	"bytes"
 	"slices"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -64,13 +63,11 @@ func (d *document) lineAfter(n *yaml.Node) int {
 	return line
 }
 
-// means reports whether text reads as n: the same keys, values and types.
+// means reports whether text reads as n and nothing else: the same keys, values
+// and types, and none of the braces that close what n stands in.
 func means(text []byte, n *yaml.Node) bool {
-	var doc yaml.Node
-	if strings.TrimSpace(string(text)) == "" || yaml.Unmarshal(text, &doc) != nil || len(doc.Content) != 1 {
-		return false
-	}
-	return same(doc.Content[0], n)
+	content, err := parse(text)
+	return err == nil && content != nil && same(content, n)
 }
 
 func same(a, b *yaml.Node) bool {
