@@ -125,13 +125,34 @@ func (c *Client) Propose(now time.Time) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if most := c.limit.ProposalsInFlight; most > 0 && c.inFlight >= most {
-		return c.refuse("proposals_in_flight", most, fullRetryAfter)
+	if err := c.roomLocked(); err != nil {
+		return err
 	}
 	if err := c.request(now); err != nil {
 		return err
 	}
 	c.inFlight++
+	return nil
+}
+
+// Begin is Propose for a proposal whose request was taken.
+func (c *Client) Begin() error {
+	if c == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.roomLocked(); err != nil {
+		return err
+	}
+	c.inFlight++
+	return nil
+}
+
+func (c *Client) roomLocked() error {
+	if most := c.limit.ProposalsInFlight; most > 0 && c.inFlight >= most {
+		return c.refuse("proposals_in_flight", most, fullRetryAfter)
+	}
 	return nil
 }
 

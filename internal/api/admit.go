@@ -47,7 +47,8 @@ func (s *proposalStream) refuseLocked(batch *proposalBatch, draining error) (adm
 	admitted = batch.proposals[:0]
 	// These refusals are the same for a whole batch: encoded once.
 	var stopping, full, crowded []byte
-	denied := s.refuseEarlyLocked(batch, draining)
+	toll := s.toll(batch.arrived)
+	denied := s.refuseEarlyLocked(batch, draining, &toll)
 	s.lane.pool.mu.Lock()
 	defer s.lane.pool.mu.Unlock()
 	for _, p := range batch.proposals {
@@ -57,16 +58,16 @@ func (s *proposalStream) refuseLocked(batch *proposalBatch, draining error) (adm
 		size := p.size()
 		switch {
 		case draining != nil:
-			s.pushRefusalLocked(p.id, &stopping, draining, batch.arrived)
+			s.refuseOneLocked(p.id, &stopping, draining, &toll)
 		case len(p.data) > s.limits.MaxValueBytes:
 			var large []byte
-			s.pushRefusalLocked(p.id, &large, valueTooLarge("value", len(p.data), s.limits.MaxValueBytes), batch.arrived)
+			s.refuseOneLocked(p.id, &large, valueTooLarge("value", len(p.data), s.limits.MaxValueBytes), &toll)
 		case s.overLocked(size):
 			refused++
-			s.pushRefusalLocked(p.id, &full, s.fullLocked(), batch.arrived)
+			s.refuseOneLocked(p.id, &full, s.fullLocked(), &toll)
 		case !s.lane.takeLocked(amount{1, int64(len(p.data))}):
 			refused++
-			s.pushRefusalLocked(p.id, &crowded, s.crowdedLocked(), batch.arrived)
+			s.refuseOneLocked(p.id, &crowded, s.crowdedLocked(), &toll)
 		default:
 			s.pending++
 			s.bytes += size
@@ -80,7 +81,7 @@ func (s *proposalStream) refuseLocked(batch *proposalBatch, draining error) (adm
 
 // refuseEarlyLocked answers what was refused before the batch was counted. It tells
 // how many of them there was room for: their client's role does not allow them.
-func (s *proposalStream) refuseEarlyLocked(batch *proposalBatch, draining error) (denied int) {
+func (s *proposalStream) refuseEarlyLocked(batch *proposalBatch, draining error, toll *toll) (denied int) {
 	var last error
 	var encoded []byte
 	for _, p := range batch.refused {
@@ -91,9 +92,24 @@ func (s *proposalStream) refuseEarlyLocked(batch *proposalBatch, draining error)
 		if !isFull(p.err) {
 			denied++
 		}
-		s.pushRefusalLocked(p.id, &encoded, err, batch.arrived)
+		s.refuseOneLocked(p.id, &encoded, err, toll)
 	}
 	return denied
+}
+
+// toll takes the proposals that came at that time and are refused from the client's
+// limit.
+func (s *proposalStream) toll(arrived time.Time) toll {
+	return toll{guard: s.guard, client: s.limited, now: arrived}
+}
+
+// refuseOneLocked takes a proposal that is not handed on from its client's limit, and
+// answers it.
+func (s *proposalStream) refuseOneLocked(id uint64, encoded *[]byte, err error, toll *toll) {
+	if over := toll.take(); over != nil {
+		err, encoded = over, &toll.encoded
+	}
+	s.pushRefusalLocked(id, encoded, err, toll.now)
 }
 
 // pushRefusalLocked answers a proposal, or ends the stream if there is no room for

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -64,8 +65,9 @@ func (a *streamAudit) admitSome(s *proposalStream, batch []proposal, arrived tim
 		withData(&records[i], batch[i].data)
 	}
 	if err := a.log.Begin(s.stream.Context(), records); err != nil {
+		toll := s.toll(arrived)
 		for i := range batch {
-			s.answer(batch[i].id, batch[i].size(), arrived, server.Result{}, err)
+			s.answer(batch[i].id, batch[i].size(), arrived, server.Result{}, cmp.Or(toll.take(), err))
 		}
 		return
 	}

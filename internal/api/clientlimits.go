@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -19,8 +20,8 @@ type sharedConnection struct {
 }
 
 // limit takes a request of the client from its limit, and the connection if this
-// is its first request there. Proposals are taken where they are handed on.
-func (s *sharedConnection) limit(g *access.Guard, id access.Identity, need access.Role, now time.Time) error {
+// is its first request there. What becomes of the request makes no difference.
+func (s *sharedConnection) limit(g *access.Guard, id access.Identity, now time.Time) error {
 	c := g.Client(id, now)
 	if c == nil {
 		return nil
@@ -28,9 +29,6 @@ func (s *sharedConnection) limit(g *access.Guard, id access.Identity, need acces
 	defer g.Release(c)
 	if err := s.join(g, c); err != nil {
 		return err
-	}
-	if need == access.Write {
-		return nil
 	}
 	return c.Request(now)
 }
@@ -67,16 +65,16 @@ func (s *sharedConnection) end(g *access.Guard) {
 	s.clients = nil
 }
 
-// forClient is the service for requests of one client: its proposals count
-// against its limit. Release must be called when no more come. Without a limit
-// it is the service itself.
-func (r *requests) forClient(ctx context.Context) (svc server.Service, release func()) {
+// forClient is the service for requests of one client, which is nil without a limit: its
+// proposals count against its limit. Release must be called when no more come. Without
+// a limit it is the service itself.
+func (r *requests) forClient(ctx context.Context) (svc server.Service, c *access.Client, release func()) {
 	id, _ := access.From(ctx)
-	c := r.guard.Client(id, time.Now())
+	c = r.guard.Client(id, time.Now())
 	if c == nil {
-		return r.svc, func() {}
+		return r.svc, nil, func() {}
 	}
-	return limitedService{r.svc, c}, func() { r.guard.Release(c) }
+	return limitedService{r.svc, c}, c, func() { r.guard.Release(c) }
 }
 
 // A limitedService counts the proposals of one client.
@@ -85,7 +83,7 @@ type limitedService struct {
 	client *access.Client
 }
 
-// ProposeAsync implements server.Service.
+// ProposeAsync implements server.Service, for a proposal of a stream.
 func (s limitedService) ProposeAsync(data []byte, timeout time.Duration, done func(server.Result, error)) {
 	if err := s.client.Propose(time.Now()); err != nil {
 		done(server.Result{}, refusal(err))
@@ -97,24 +95,40 @@ func (s limitedService) ProposeAsync(data []byte, timeout time.Duration, done fu
 	})
 }
 
-// Propose implements server.Service.
+// Propose implements server.Service, for a proposal that comes alone: limit has taken
+// its request.
 func (s limitedService) Propose(ctx context.Context, data []byte) (server.Result, error) {
-	if err := s.client.Propose(time.Now()); err != nil {
+	if err := s.client.Begin(); err != nil {
 		return server.Result{}, refusal(err)
 	}
 	defer s.client.Answered()
 	return s.Service.Propose(ctx, data)
 }
 
-// Full implements server.Service. A value that is refused is a request of
-// the client all the same.
-func (s limitedService) Full(bytes int) error {
-	err := s.Service.Full(bytes)
-	if err == nil {
-		return nil
+// A toll takes the proposals of one batch that are not handed on from the limit of
+// their client: a client that sends many comes up against its own limit. It is for one
+// goroutine.
+type toll struct {
+	guard  *access.Guard
+	client *access.Client // nil if it has no limit
+	now    time.Time
+	// refused is what the limit has said, as it is and as the service says it. It
+	// serves for the rest of the batch, whose refusals are encoded once.
+	refused *access.Refusal
+	over    error
+	encoded []byte
+}
+
+// take takes one proposal. Its error says that the limit does not allow even that.
+func (t *toll) take() error {
+	if t.refused != nil {
+		t.guard.Repeat(t.refused)
+		return t.over
 	}
-	if limit := s.client.Request(time.Now()); limit != nil {
-		return refusal(limit)
+	if err := t.client.Request(t.now); err != nil {
+		var r *access.Refusal
+		_ = errors.As(err, &r) // no other error comes from there
+		t.refused, t.over = r, refusal(err)
 	}
-	return err
+	return t.over
 }

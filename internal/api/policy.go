@@ -37,10 +37,7 @@ func byPolicy(g *access.Guard, who identifier) identifier {
 		if err == nil {
 			known, err = id, g.Check(id, role, what)
 		}
-		if err != nil {
-			role = access.Read // it is not handed on, so it is counted here
-		}
-		if over := c.connection.limit(g, known, role, now); over != nil {
+		if over := c.connection.limit(g, known, now); over != nil {
 			err = over
 		}
 		return id, refusal(err)

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/internal/access"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
@@ -27,7 +28,10 @@ import (
 // answers are given up, and the Failure says that the rest is unknown.
 type proposalStream struct {
 	svc   server.Service
-	audit *streamAudit
+	guard *access.Guard
+	// limited counts what the client asks for; nil without a limit.
+	limited *access.Client
+	audit   *streamAudit
 	// demands and brake are used by the reader alone.
 	demands demands
 	brake   brake
@@ -89,8 +93,8 @@ func (r *requests) Proposals(stream grpc.BidiStreamingServer[hostv1.ProposalBatc
 	}
 	defer place.leave()
 	s := newProposalStream(r, stream, c)
-	svc, release := r.forClient(ctx)
-	s.svc = svc
+	var release func()
+	s.svc, s.limited, release = r.forClient(ctx)
 	defer release()
 	defer whileValid(ctx, r.guard, s.close)()
 	r.bounds.slow.watch(s)
@@ -108,7 +112,7 @@ func (r *requests) Proposals(stream grpc.BidiStreamingServer[hostv1.ProposalBatc
 
 func newProposalStream(r *requests, stream grpc.ServerStream, c client) *proposalStream {
 	s := &proposalStream{
-		svc: r.svc, limits: r.limits, end: r.end, stream: stream,
+		svc: r.svc, guard: r.guard, limits: r.limits, end: r.end, stream: stream,
 		audit: auditOf(stream.Context(), r.audit), demands: r.streamDemands(stream.Context()), refusals: r.refusals,
 		bounds: r.bounds, client: c, lane: r.bounds.window.enter(c),
 		wake: make(chan struct{}, 1), slow: make(chan struct{}), gone: make(chan struct{}),

@@ -54,7 +54,7 @@ func (r *requests) Propose(ctx context.Context, req *hostv1.ProposeRequest) (*ho
 	if err := d.command(req.GetData()); err != nil {
 		return nil, err
 	}
-	svc, release := r.forClient(ctx)
+	svc, _, release := r.forClient(ctx)
 	defer release()
 	c := sharerOf(ctx)
 	call, err := r.bounds.call(c)
