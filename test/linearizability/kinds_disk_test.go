@@ -23,14 +23,8 @@ func (s *storm) fillDisk(m *member) *fault {
 		return nil
 	}
 	must(s.c.t, m.disk.full.On())
-	m.mayEnd = true
 	return &fault{
 		target: m.name, holds: []string{m.name}, dwell: s.within(time.Second, 2*longest),
-		undo: func() { must(s.c.t, m.disk.full.Off()) },
-		healed: func() bool {
-			healed := m.host.Running() && m.ready()
-			m.mayEnd = !healed
-			return healed
-		},
+		undo: func() { must(s.c.t, m.disk.full.Off()) }, healed: m.ready, leave: m,
 	}
 }

@@ -70,6 +70,7 @@ func (s *storm) addAndRemove(learner bool) *fault {
 		}),
 		s.serves(m, learner),
 		after(s.within(0, time.Second)),
+		once(func() { m.down = true }), // its host is to end
 		s.isRemoved(m),
 		s.hasLeft(m),
 		once(func() { s.c.forget(m) }))

@@ -26,7 +26,7 @@ func kinds() []kind {
 		{"link held both ways", (*storm).holdLink},
 		{"link held one way", (*storm).holdOneWay},
 		{"member cut off", (*storm).cutOff},
-		{"snapshot forced", (*storm).forceSnapshot},
+		{forced, (*storm).forceSnapshot},
 		{"disk stalled", func(s *storm) *fault { return s.stallDisk(s.free()) }},
 		{"disk of the leader stalled", func(s *storm) *fault { return s.stallDisk(s.freeLeader()) }},
 		{"disk full", func(s *storm) *fault { return s.fillDisk(s.free()) }},

@@ -27,9 +27,8 @@ type member struct {
 	client, listen, peer, admin string
 	disk                        switches
 	host                        *live.Host
-	// down says that the host is not meant to run, and mayEnd that it may end by
-	// itself.
-	down, mayEnd bool
+	// down says that the host is not meant to run, or is to end.
+	down bool
 }
 
 func (m *member) configFile() string { return filepath.Join(m.dir, "host.yaml") }

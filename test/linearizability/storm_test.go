@@ -5,6 +5,7 @@ package linearizability
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/test/internal/live"
@@ -23,11 +24,16 @@ type fault struct {
 	undo  func()
 	// healed reports that the cluster has got over it. May be nil.
 	healed func() bool
+	// leave is a member whose host may end by itself until the fault has healed. May
+	// be nil.
+	leave *member
 	// course are the steps of a fault that takes several. May be nil.
 	course *course
 
 	began, undone time.Time
-	record        history.Fault
+	// alone is since when a course that is overdue is the only fault.
+	alone  time.Time
+	record history.Fault
 }
 
 // A storm disturbs a cluster by faults of all kinds in turn, one or two at a
@@ -50,24 +56,31 @@ const (
 	// atATime bounds the faults that are not undone.
 	atATime = 2
 	// healTime is after which what a fault has hit may be hit again even if it has not
-	// got over it.
+	// got over it, unless a host has leave to end until then.
 	healTime = 15 * time.Second
-	// endTime is by when a course has ended whatever else happens meanwhile.
+	// courseTime is after which no other fault is begun before a course has ended:
+	// others may take the quorum away that its steps need.
+	courseTime = 30 * time.Second
+	// endTime is by when a course has ended that no other fault disturbs any more.
 	endTime = 2 * time.Minute
+	// coverTime is how long a run goes on at most, until all kinds were made.
+	coverTime = time.Minute
 	// calmTime is between the beginnings of two faults at most.
 	calmTime = 1200 * time.Millisecond
 	longest  = 2500 * time.Millisecond // a fault's dwell
 )
 
-// rage disturbs the cluster for some time.
+// rage disturbs the cluster for some time, and a little longer if faults of some
+// kind are missing then.
 func (s *storm) rage(limit time.Duration) {
 	s.c.t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(limit); time.Now().Before(end); {
+	end := time.Now().Add(limit)
+	for left := limit; left > 0 || left > -coverTime && len(s.missing()) > 0; left = time.Until(end) {
 		<-tick.C
 		s.tend()
-		if time.Now().After(s.next) && s.raging() < atATime {
+		if time.Now().After(s.next) && s.raging() < atATime && s.overdue() == nil {
 			s.begin()
 			s.next = time.Now().Add(s.within(100*time.Millisecond, calmTime))
 		}
@@ -111,30 +124,59 @@ func (s *storm) tend() {
 		if f.undone.IsZero() && f.due() {
 			s.undo(f)
 		}
-		if f.undone.IsZero() && f.course != nil && time.Since(f.began) > endTime {
-			s.c.t.Fatalf("%s of %s has not come to its end for %v; %d steps are left", f.kind, f.target, endTime, len(f.course.steps))
-		}
-		if f.undone.IsZero() || f.healed != nil && !f.healed() && time.Since(f.undone) < healTime {
+		if f.undone.IsZero() || f.healed != nil && !f.healed() && (f.leave != nil || time.Since(f.undone) < healTime) {
 			active = append(active, f)
 		}
 	}
 	s.active = active
 	s.revive()
+	s.hurry()
+}
+
+// overdue is the course that has not ended for longer than courses share the
+// cluster with other faults; nil if there is none.
+func (s *storm) overdue() *fault {
+	for _, f := range s.active {
+		if f.course != nil && f.undone.IsZero() && time.Since(f.began) > courseTime {
+			return f
+		}
+	}
+	return nil
+}
+
+// hurry ends the run if a course does not end although nothing else disturbs the
+// cluster.
+func (s *storm) hurry() {
+	s.c.t.Helper()
+	f := s.overdue()
+	switch {
+	case f == nil || s.raging() > 1:
+	case f.alone.IsZero():
+		f.alone = time.Now()
+	case time.Since(f.alone) > endTime:
+		s.c.t.Fatalf("%s of %s has not come to its end for %v, the last %v without another fault; %d steps are left",
+			f.kind, f.target, time.Since(f.began), endTime, len(f.course.steps))
+	}
 }
 
 // revive starts the hosts that ended by themselves. It fails the run for those that
 // had no leave to.
 func (s *storm) revive() {
 	s.c.t.Helper()
-	for _, m := range s.c.members {
+	for _, m := range slices.Concat(s.c.members, s.c.guests) {
 		if m.down || m.host.Running() {
 			continue
 		}
-		if !m.mayEnd {
+		if !s.mayEnd(m) {
 			s.c.t.Errorf("%s ended by itself with %v:\n%s", m.name, m.host.Cmd.ProcessState, m.host.LastLines(30))
 		}
 		m.start()
 	}
+}
+
+// mayEnd reports whether a fault gives a host leave to end.
+func (s *storm) mayEnd(m *member) bool {
+	return slices.ContainsFunc(s.active, func(f *fault) bool { return f.leave == m })
 }
 
 // due reports whether a fault is to be undone. A course goes on to its end.
@@ -174,25 +216,34 @@ func (s *storm) calm() {
 			s.undo(f)
 		}
 	}
-	s.active = nil
 	for _, m := range s.c.members {
 		live.Eventually(s.c.t, fmt.Sprintf("%s to serve after all faults", m.name), func() bool {
 			s.revive()
 			return m.ready()
 		})
 	}
+	s.active = nil
+}
+
+// missing are the kinds of which a run that is long enough has to have faults, and
+// has none.
+func (s *storm) missing() (names []string) {
+	if *duration < time.Minute {
+		return nil
+	}
+	for _, k := range kinds() {
+		if s.made[k.name] == 0 {
+			names = append(names, k.name)
+		}
+	}
+	return names
 }
 
 // checkCoverage checks that a run that is long enough has had faults of all kinds.
 func (s *storm) checkCoverage() {
 	s.c.t.Helper()
-	if *duration < time.Minute {
-		return
-	}
-	for _, k := range kinds() {
-		if s.made[k.name] == 0 {
-			s.c.t.Errorf("no fault of the kind %q was made", k.name)
-		}
+	for _, name := range s.missing() {
+		s.c.t.Errorf("no fault of the kind %q was made", name)
 	}
 }
 
