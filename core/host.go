@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/pontoon-raft/pontoon/internal/access"
 	"github.com/pontoon-raft/pontoon/internal/api"
 	"github.com/pontoon-raft/pontoon/internal/audit"
@@ -111,7 +109,7 @@ func New(cfg Config) (*Host, error) {
 		Log:          cfg.Log, Access: guard, Audit: h.audit, RefusedConnections: func() uint64 { return h.api.RefusedConnections() }, Late: c.Late, Exposed: h.courier.exposed,
 	})
 	h.api = api.New(api.Options{
-		Service: h.server, Refusals: h.server.Refusals(), Logger: cfg.Logger, Gatherer: prometheus.Gatherers{cfg.Metrics, pluginGatherer{h}}, Version: cfg.Version,
+		Service: h.server, Refusals: h.server.Refusals(), Logger: cfg.Logger, Gatherer: newScrape(cfg.Metrics, h.pluginMetrics, cfg.Logger), Version: cfg.Version,
 		Limits: api.Limits{
 			MaxValueBytes: cfg.MaxValueBytes, MaxConnections: cfg.MaxConnections,
 			MaxPending: cfg.MaxPending, MaxPendingBytes: cfg.MaxPendingBytes,

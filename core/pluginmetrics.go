@@ -3,53 +3,53 @@ package core
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
-	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/plugins"
 )
 
 // Plugins own no port: the host asks them for their metrics when it is scraped
 // and serves them beside its own, each with the labels kind and plugin. Names
 // that plugins may not take are those of the host.
-type pluginGatherer struct {
-	h *Host
-}
-
-var _ prometheus.Gatherer = pluginGatherer{}
 
 // metricPrefix begins the names of all metrics of shipped code; the host's own
 // have no kind behind it, a plugin's must.
 const metricPrefix = "pontoon_"
 
-// Gather implements prometheus.Gatherer. A plugin that does not answer in time
-// is left out; that it is unwell shows in pontoon_plugin_up.
-func (g pluginGatherer) Gather() ([]*dto.MetricFamily, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), g.h.cfg.Election)
+// ofPlugin is what one plugin says of itself, and why something of it, or all, could
+// not be taken.
+type ofPlugin struct {
+	plugin   string
+	families []*dto.MetricFamily
+	err      error
+}
+
+// pluginMetrics asks the plugins that run now, all at once. One that does not answer
+// in time has an error; that it is unwell shows in pontoon_plugin_up.
+func (h *Host) pluginMetrics() []ofPlugin {
+	ctx, cancel := context.WithTimeout(context.Background(), h.cfg.Election)
 	defer cancel()
-	var mu sync.Mutex
-	var all []*dto.MetricFamily
+	instances := h.instances()
+	all := make([]ofPlugin, len(instances))
 	var wg sync.WaitGroup
-	for _, in := range g.h.instances() {
+	for i, in := range instances {
 		wg.Go(func() {
-			families, err := pluginMetrics(ctx, in)
-			if err != nil {
-				g.h.logger.Debug("plugin metrics left out", "plugin", in.Info().Name, "error", err)
-				return
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			all = append(all, families...)
+			families, err := metricsOf(ctx, in)
+			all[i] = ofPlugin{fmt.Sprintf("%s(%s)", in.Info().Kind, in.Info().Name), families, err}
 		})
 	}
 	wg.Wait()
-	return all, nil
+	return all
 }
 
 // instances are the plugins that run now.
@@ -69,28 +69,36 @@ func (h *Host) instances() []*catalog.Instance {
 	return list
 }
 
-// pluginMetrics reads one plugin's metrics and labels them.
-func pluginMetrics(ctx context.Context, in *catalog.Instance) ([]*dto.MetricFamily, error) {
+// metricsOf asks one plugin.
+func metricsOf(ctx context.Context, in *catalog.Instance) ([]*dto.MetricFamily, error) {
 	text, err := in.Metrics(ctx)
-	if err != nil || len(text) == 0 {
+	if err != nil {
 		return nil, err
 	}
+	return readMetrics(text, in.Info().Kind, in.Info().Name)
+}
+
+// readMetrics reads a plugin's text and labels what is in it. Names that it may not
+// take are left out, and named by the error.
+func readMetrics(text []byte, kind plugins.Kind, plugin string) ([]*dto.MetricFamily, error) {
 	parser := expfmt.NewTextParser(model.LegacyValidation)
 	families, err := parser.TextToMetricFamilies(bytes.NewReader(text))
 	if err != nil {
-		return nil, fmt.Errorf("%s(%s): metrics: %w", in.Info().Kind, in.Info().Name, err)
+		return nil, err
 	}
-	list := make([]*dto.MetricFamily, 0, len(families))
-	for name, f := range families {
-		if strings.HasPrefix(name, metricPrefix) && !strings.HasPrefix(name, metricPrefix+string(in.Info().Kind)+"_") {
+	var list []*dto.MetricFamily
+	for _, name := range slices.Sorted(maps.Keys(families)) {
+		if strings.HasPrefix(name, metricPrefix) && !strings.HasPrefix(name, metricPrefix+string(kind)+"_") {
+			err = errors.Join(err, fmt.Errorf("%s: names of a %s plugin do not begin with %s, or with %s%s_", name, kind, metricPrefix, metricPrefix, kind))
 			continue // would mix with the host's own
 		}
+		f := families[name]
 		for _, m := range f.GetMetric() {
-			m.Label = append(m.Label, label("kind", string(in.Info().Kind)), label("plugin", in.Info().Name))
+			m.Label = append(m.Label, label("kind", string(kind)), label("plugin", plugin))
 		}
 		list = append(list, f)
 	}
-	return list, nil
+	return list, err
 }
 
 func label(name, value string) *dto.LabelPair { return &dto.LabelPair{Name: &name, Value: &value} }
