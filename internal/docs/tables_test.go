@@ -1,0 +1,56 @@
+package docs
+
+import (
+	"strings"
+	"testing"
+)
+
+// Each row of a table in docs/failures.md has as many cells as its head, and none is
+// empty: a case without a test would be one that nobody sees.
+func TestTablesOfFailuresHaveNoEmptyCells(t *testing.T) {
+	rows := 0
+	for _, d := range documents(t) {
+		if d.path != "docs/failures.md" {
+			continue
+		}
+		width := 0
+		for i, line := range d.lines {
+			if !strings.HasPrefix(line, "|") {
+				width = 0
+				continue
+			}
+			cells := cellsOf(line)
+			if width == 0 {
+				width = len(cells)
+			}
+			rows++
+			for _, cell := range cells {
+				if cell == "" || len(cells) != width {
+					t.Errorf("%s:%d: %d cells of %d, or an empty one: %s", d.path, i+1, len(cells), width, line)
+					break
+				}
+			}
+		}
+	}
+	if rows < 300 {
+		t.Errorf("only %d rows were read", rows)
+	}
+}
+
+// cellsOf are the cells of a row; a bar in code is none between cells.
+func cellsOf(row string) (cells []string) {
+	code := false
+	cell := strings.Builder{}
+	for _, r := range strings.Trim(row, "| ") {
+		switch {
+		case r == '|' && !code:
+			cells = append(cells, strings.TrimSpace(cell.String()))
+			cell.Reset()
+			continue
+		case r == '`':
+			code = !code
+		}
+		cell.WriteRune(r)
+	}
+	return append(cells, strings.TrimSpace(cell.String()))
+}
