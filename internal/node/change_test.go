@@ -31,6 +31,14 @@ func newTrio(t *testing.T) *trio {
 // newVoters is a trio of any size.
 func newVoters(t *testing.T, count int, tune ...func(*Config)) *trio {
 	t.Helper()
+	n := newFounders(t, count, tune...)
+	n.core.registry = n.core.registry.Register(member.Registration{Number: 7}) // these tests begin after the founding
+	return n
+}
+
+// newFounders is a trio of any size whose cluster has no number yet.
+func newFounders(t *testing.T, count int, tune ...func(*Config)) *trio {
+	t.Helper()
 	var members []member.Member
 	for i := range count {
 		members = append(members, voter(member.ID(i+1)))
@@ -48,7 +56,6 @@ func newVoters(t *testing.T, count int, tune ...func(*Config)) *trio {
 	}
 	n := &trio{t: t, core: c}
 	n.settle()
-	c.registry = c.registry.Register(member.Registration{Number: 7}) // founded: these tests begin after that
 	return n
 }
 

@@ -120,16 +120,7 @@ func TestStrangersThatAreMetAreNotRemembered(t *testing.T) {
 // it waits for nothing.
 func TestAFounderWaitsForTheRestOfItsList(t *testing.T) {
 	unfounded := func() *Core {
-		c := newVoters(t, 3, func(cfg *Config) { cfg.ElectionTicks, cfg.HeartbeatTicks = 100, 10 }).core
-		c.registry = &member.Registry{}
-		for i, m := range newVoters(t, 3).core.registry.Members() {
-			next, err := c.registry.Apply(member.Change{Op: member.Add, Member: m}, uint64(i+1), 1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.registry = next
-		}
-		return c
+		return newFounders(t, 3, func(cfg *Config) { cfg.ElectionTicks, cfg.HeartbeatTicks = 100, 10 }).core
 	}
 	for range 20 {
 		c := unfounded()

@@ -114,6 +114,9 @@ func (c *Core) register() {
 	if !c.reigns() {
 		return // the registry may lack what an earlier leader registered
 	}
+	if !c.founded() && !isMajority(c.registry.Voters(), c.elects) {
+		return // those that may not vote found nothing either: see the next tick
+	}
 	r.due = false
 	g, any := c.registry.Unregistered(r.known)
 	if !any || r.written > c.putOut {
