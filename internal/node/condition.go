@@ -124,7 +124,7 @@ func (c *Core) gossip(m *pb.Message) (g gossip) {
 		g.condition |= Barred
 	}
 	if c.leads() {
-		g.uncommitted = c.watch.uncommitted()
+		g.uncommitted = c.uncommittedTicks()
 	}
 	return g
 }

@@ -103,6 +103,17 @@ func (c *Core) forgetStranger() {
 // no proposals: they would be acknowledged by stores that no log knows of.
 func (c *Core) founded() bool { return c.registry.Number() != 0 }
 
+// uncommittedTicks is the age of the oldest entry that waits to be committed; 0 if there
+// is none. A number that the leader cannot draw is such an entry, as old as its term:
+// nothing else is taken before it.
+func (c *Core) uncommittedTicks() uint64 {
+	age := c.watch.uncommitted()
+	if c.leads() && !c.founded() && c.reign.term == c.term {
+		age = max(age, c.hearing.ticks-c.reign.since)
+	}
+	return age
+}
+
 // register proposes what is not registered yet, if this node leads. It is
 // called with all output collected, so that the registry is that of the last
 // entry which came out.

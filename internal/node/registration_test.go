@@ -7,8 +7,9 @@ import (
 )
 
 // A leader that hears of another founding list after its election, or whose voters do,
-// draws no number for its cluster: that would found a second one. It does when most of
-// the voters may vote again.
+// draws no number for its cluster: that would found a second one. Meanwhile it says that
+// it commits nothing, so that no member is ready. It draws one when most of the voters may
+// vote again.
 func TestALeaderFoundsNothingWithoutAMajorityThatMayVote(t *testing.T) {
 	for name, bar := range map[string]func(n *trio, barred bool){
 		"the leader itself": func(n *trio, barred bool) { n.must(n.core.Bar(barred)) },
@@ -23,10 +24,15 @@ func TestALeaderFoundsNothingWithoutAMajorityThatMayVote(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n := newFounders(t, 3)
 			n.electBy(2, func() { bar(n, true) })
-			for range 3 {
+			const waits = 5
+			for range waits {
 				n.must(n.core.Tick())
 				n.settle()
 				n.ack(2)
+			}
+			said := n.core.gossip(&pb.Message{Type: pb.MsgHeartbeat.Enum()}).uncommitted
+			if said != waits || n.core.uncommittedTicks() != waits {
+				t.Errorf("after %d ticks it says that it has committed nothing for %d, and to others for %d", waits, n.core.uncommittedTicks(), said)
 			}
 			if n.core.founded() || !n.core.leads() {
 				t.Fatalf("founded %t, leads %t", n.core.founded(), n.core.leads())
@@ -35,8 +41,8 @@ func TestALeaderFoundsNothingWithoutAMajorityThatMayVote(t *testing.T) {
 			n.must(n.core.Tick())
 			n.settle()
 			n.ack(2)
-			if !n.core.founded() {
-				t.Error("it founds nothing though all may vote again")
+			if age := n.core.uncommittedTicks(); !n.core.founded() || age != 0 {
+				t.Errorf("all may vote again, and it is founded: %t; nothing is committed for %d ticks", n.core.founded(), age)
 			}
 		})
 	}

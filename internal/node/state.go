@@ -55,7 +55,7 @@ func (n *Node) publish() {
 		First: n.core.log.first, Last: n.core.lastIndex(), Snapshot: n.core.log.snapshot.GetIndex(),
 		Registry: n.core.registry, PutOut: n.core.putOut, LostData: n.core.lost, Accused: n.core.accused(), Doubled: n.core.Doubled(),
 		Level:            n.core.cfg.Level,
-		UncommittedTicks: n.core.watch.uncommitted(), LeaderUncommittedTicks: n.core.leaderStalled,
+		UncommittedTicks: n.core.uncommittedTicks(), LeaderUncommittedTicks: n.core.leaderStalled,
 		LonelyTicks: n.core.hearing.ticks - n.core.hearing.met,
 	}
 	if st.RaftState == raft.StateLeader {
