@@ -12,7 +12,8 @@ import (
 
 // Start brings the host up: ports, plugins, raft, in that order. It returns
 // when the node runs; whether it has a leader is what Service().Ready tells.
-// After an error nothing is left running.
+// After an error nothing is left running. When ctx ends, or Stop is called, the
+// start ends within the budget of a stop; ErrForced then names what would not.
 func (h *Host) Start(ctx context.Context) error {
 	h.mu.Lock()
 	if h.started || h.stopped {
@@ -21,16 +22,50 @@ func (h *Host) Start(ctx context.Context) error {
 	}
 	h.started = true
 	h.mu.Unlock()
-	err := h.start(ctx)
-	close(h.booted)
-	if err != nil {
-		h.fail(err)
-		// What went wrong first ended the rest of the start.
-		err = cmp.Or(h.Err(), err)
-		stopCtx, cancel := context.WithTimeout(context.Background(), CallTimeout(h.cfg.Election))
-		defer cancel()
-		return errors.Join(err, h.Stop(stopCtx))
+	go func() {
+		h.bootErr = h.start(ctx)
+		close(h.booted)
+	}()
+	select {
+	case <-h.booted:
+		if h.bootErr == nil {
+			return nil
+		}
+		h.fail(h.bootErr)
+	case <-ctx.Done():
+	case <-h.quit:
 	}
+	stopErr := h.Stop(context.Background())
+	// What went wrong first ended the rest of the start.
+	err := cmp.Or(h.Err(), h.outcome(), ctx.Err())
+	if err == nil && stopErr == nil {
+		return nil // it ran, and was stopped at once
+	}
+	return errors.Join(err, stopErr)
+}
+
+// errStartGivenUp: the host was stopped before its start had ended.
+var errStartGivenUp = errors.New("the start was given up")
+
+// outcome is what the start came to.
+func (h *Host) outcome() error {
+	select {
+	case <-h.booted:
+		return h.bootErr
+	default:
+		return errStartGivenUp
+	}
+}
+
+// proceed runs a step of the start, which does not wait, unless the stop has gone on
+// without the start: what is started then would never be stopped.
+func (h *Host) proceed(step func()) error {
+	h.booting.Lock()
+	defer h.booting.Unlock()
+	if h.bootGivenUp {
+		return errStartGivenUp
+	}
+	step()
 	return nil
 }
 
@@ -59,31 +94,41 @@ func (h *Host) start(ctx context.Context) error {
 	if err := h.api.Listen(h.cfg.ClientAddress, h.cfg.AdminAddress); err != nil {
 		return err
 	}
-	h.server.Start()
-	h.wg.Go(h.watchServer)
+	if err := h.proceed(func() {
+		h.server.Start()
+		h.wg.Go(h.watchServer)
+	}); err != nil {
+		return err
+	}
 	transported := make(chan error, 1)
 	go func() { transported <- h.courier.connectFirst(ctx) }()
 	g, err := h.openFirstGeneration(ctx)
-	if err == nil {
-		if err = <-transported; err == nil {
-			h.run(g)
-			h.keepers.Go(func() { h.superviseStorage(g) })
-			for _, k := range h.courier.carriers {
-				h.keepers.Go(k.supervise)
-			}
-			h.wg.Go(h.watchApply)
-			h.wg.Go(h.identity.watch)
-			h.wg.Go(func() { h.certificates.watch(h.quit) })
-			h.serving.Go(h.serve)
-			h.logger.Info("host is running", "id", h.cfg.ID, "client", h.api.Addr().String(), "data_dir", h.cfg.DataDir)
-			return nil
-		}
-		g.abandon()
+	if err != nil {
+		cancel()
+		<-transported
 		return err
 	}
-	cancel()
-	<-transported
-	return err
+	if err = <-transported; err == nil {
+		err = h.proceed(func() { h.runFirst(g) })
+	}
+	if err != nil {
+		return errors.Join(err, g.abandon())
+	}
+	h.logger.Info("host is running", "id", h.cfg.ID, "client", h.api.Addr().String(), "data_dir", h.cfg.DataDir)
+	return nil
+}
+
+// runFirst starts the node and all that outlives it.
+func (h *Host) runFirst(g *generation) {
+	h.run(g)
+	h.keepers.Go(func() { h.superviseStorage(g) })
+	for _, k := range h.courier.carriers {
+		h.keepers.Go(k.supervise)
+	}
+	h.wg.Go(h.watchApply)
+	h.wg.Go(h.identity.watch)
+	h.wg.Go(func() { h.certificates.watch(h.quit) })
+	h.serving.Go(h.serve)
 }
 
 // serve answers clients until the API is stopped.

@@ -145,13 +145,8 @@ func (g *generation) end() {
 }
 
 // abandon gets rid of a generation that was never run.
-func (g *generation) abandon() {
-	ctx, cancel := context.WithTimeout(context.Background(), CallTimeout(g.h.cfg.Election))
-	defer cancel()
-	if g.storage != nil {
-		_ = g.storage.Close(ctx) // the process is stopped next either way
-	}
-	_ = g.instance.Stop(ctx)
+func (g *generation) abandon() error {
+	return g.h.dismiss(g.instance, g.storage.Close)
 }
 
 // superviseStorage builds the node anew whenever its storage fails.
@@ -186,7 +181,7 @@ func (h *Host) superviseStorage(g *generation) {
 		case err != nil:
 			return
 		case h.isQuitting():
-			g.abandon()
+			_ = g.abandon() // named by the stop if it was forced
 			return
 		}
 		h.run(g)

@@ -49,15 +49,21 @@ type Host struct {
 	generation *generation
 	err        error
 
-	quit     chan struct{} // closed when the host begins to end
-	quitOnce sync.Once
-	keepers  sync.WaitGroup // those who restart plugins
-	serving  sync.WaitGroup // the API, which may have a call that does not end
-	wg       sync.WaitGroup // everything else
-	stopOnce sync.Once
-	stopErr  error
-	booted   chan struct{} // closed when start has returned
-	done     chan struct{} // closed when nothing is left
+	quit      chan struct{} // closed when the host begins to end
+	quitAt    time.Time     // set before quit is closed
+	quitOnce  sync.Once
+	keepers   sync.WaitGroup // those who restart plugins
+	serving   sync.WaitGroup // the API, which may have a call that does not end
+	wg        sync.WaitGroup // everything else
+	stopOnce  sync.Once
+	stopErr   error
+	booted    chan struct{} // closed when start has returned
+	bootErr   error         // what it returned; set before booted is closed
+	dismissed dismissals
+
+	booting     sync.Mutex
+	bootGivenUp bool          // the stop goes on without the start
+	done        chan struct{} // closed when nothing is left
 }
 
 // New checks cfg as far as that is possible without starting anything.
@@ -161,7 +167,10 @@ func (h *Host) fail(err error) {
 		h.err = err
 	}
 	h.mu.Unlock()
-	h.quitOnce.Do(func() { close(h.quit) })
+	h.quitOnce.Do(func() {
+		h.quitAt = time.Now()
+		close(h.quit)
+	})
 }
 
 // Failed is closed when the host cannot go on, or is being stopped. The caller

@@ -94,9 +94,7 @@ func (h *Host) launch(ctx context.Context, kind plugins.Kind, slot *catalog.Slot
 // limit counts.
 func (h *Host) giveUp(ctx context.Context, in *catalog.Instance, err error) error {
 	if isPermanent(err) || ctx.Err() != nil {
-		stopCtx, stopped := context.WithTimeout(context.Background(), CallTimeout(h.cfg.Election))
-		defer stopped()
-		return errors.Join(err, in.Stop(stopCtx))
+		return errors.Join(err, h.dismiss(in, nil))
 	}
 	in.Fail(err)
 	if errors.Is(err, catalog.ErrHung) {

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/plugins"
 )
 
 // closePlugin closes a plugin by its contract, and then ends its process, all
@@ -49,6 +51,100 @@ func (h *Host) closeTransports(ctx context.Context) error {
 		}
 	}
 	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// dismissals are the plugins that the host ends although they never served: those that
+// it ends just now, and those that would not end in time while the host ended.
+type dismissals struct {
+	mu     sync.Mutex
+	ending map[*catalog.Instance]bool
+	forced []error
+}
+
+func (d *dismissals) begin(in *catalog.Instance) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ending == nil {
+		d.ending = map[*catalog.Instance]bool{}
+	}
+	d.ending[in] = true
+}
+
+func (d *dismissals) end(in *catalog.Instance, forced error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.ending, in)
+	if forced != nil {
+		d.forced = append(d.forced, forced)
+	}
+}
+
+// error names all that did not end in time, or have not ended yet.
+func (d *dismissals) error() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	errs := slices.Clone(d.forced)
+	for in := range d.ending {
+		errs = append(errs, fmt.Errorf("%w: %s(%s) did not end", ErrForced, in.Info().Kind, in.Info().Name))
+	}
+	return errors.Join(errs...)
+}
+
+// dismiss ends a plugin that the host has no use for: one that could not be opened, or
+// whose node was never run. Its contract is closed first if closeContract is not nil.
+// It returns how that ended; while the host ends it is the stop that says so, with the
+// name of what had to be forced.
+func (h *Host) dismiss(in *catalog.Instance, closeContract func(context.Context) error) error {
+	ctx, cancel := h.untilForced()
+	defer cancel()
+	h.dismissed.begin(in)
+	if closeContract != nil {
+		_ = closeContract(ctx) // the process is stopped next either way
+	}
+	err := in.Stop(ctx)
+	if err == nil || !h.isQuitting() {
+		h.dismissed.end(in, nil)
+		return err
+	}
+	h.dismissed.end(in, fmt.Errorf("%w: %s(%s): %w", ErrForced, in.Info().Kind, in.Info().Name, err))
+	return nil
+}
+
+// untilForced is a context for the end of a plugin: a call's time, and from the moment
+// that the host begins to end no more than dismissal.
+func (h *Host) untilForced() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.Background(), CallTimeout(h.cfg.Election))
+	go func() {
+		select {
+		case <-h.quit:
+		case <-ctx.Done():
+			return
+		}
+		timer := time.NewTimer(max(time.Until(h.quitAt.Add(dismissal)), leastShare))
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
+// unopened names the plugins that run and were not opened yet: a stop that has waited
+// for a start in vain has waited for one of them.
+func (h *Host) unopened() error {
+	slots := []*catalog.Slot{h.slots[plugins.Storage], h.slots[plugins.StateMachine]}
+	for _, k := range h.courier.carriers {
+		slots = append(slots, k.slot)
+	}
+	var errs []error
+	for _, s := range slots {
+		if st := s.Status(); st.State == catalog.Starting {
+			errs = append(errs, fmt.Errorf("%w: %s(%s) did not open or end", ErrForced, st.Kind, st.Name))
+		}
+	}
 	return errors.Join(errs...)
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
-// logPatience is how long a stop waits for a log that is not read.
+// logPatience is how long a stop waits for a log that is not read, if its budget allows.
 const logPatience = time.Second
 
 // Stop ends the host in the order of law 5: who owns a lock stops last.
@@ -31,6 +31,7 @@ func (h *Host) Stop(ctx context.Context) error {
 	h.stopped = true
 	h.mu.Unlock()
 	h.stopOnce.Do(func() {
+		end := time.Now().Add(stopBudget)
 		if started {
 			h.stopErr = h.stop(ctx)
 		} else {
@@ -38,7 +39,7 @@ func (h *Host) Stop(ctx context.Context) error {
 			h.stopErr = h.catalog.Close()
 		}
 		if h.relay != nil {
-			h.relay.Flush(logPatience)
+			h.relay.Flush(min(logPatience, max(time.Until(end), leastShare)))
 		}
 		close(h.done)
 	})
@@ -57,7 +58,9 @@ func (h *Host) stop(ctx context.Context) error {
 	h.server.Drain()
 	h.drain(ctx)
 	h.fail(nil) // from here on nothing is started any more
-	problems = append(problems, within(share(ctx, 8), "a plugin that was being restarted", h.keepers.Wait))
+	if err := within(share(ctx, 4), "a plugin that was being restarted", h.keepers.Wait); err != nil {
+		problems = append(problems, errors.Join(err, h.unopened()))
+	}
 
 	g := h.current()
 	if g != nil {
@@ -78,6 +81,7 @@ func (h *Host) stop(ctx context.Context) error {
 		g.fail(plugins.ErrClosed)
 		problems = append(problems, within(share(ctx, 3), "storage "+g.instance.Info().Name, g.wg.Wait))
 	}
+	problems = append(problems, h.dismissed.error())
 	var closeErr error
 	problems = append(problems, within(share(ctx, 2), "the catalog of plugins", func() { closeErr = h.catalog.Close() }))
 	if problems[len(problems)-1] == nil {
@@ -135,7 +139,8 @@ func (h *Host) stopAPI(ctx context.Context) (end func() error) {
 }
 
 // endBoot ends a start that is under way: what it has started by then is
-// stopped like the rest.
+// stopped like the rest. A call into a backend inside the host may go on for ever:
+// the stop goes on without it, and names it.
 func (h *Host) endBoot(ctx context.Context) error {
 	select {
 	case <-h.booted:
@@ -143,11 +148,24 @@ func (h *Host) endBoot(ctx context.Context) error {
 	default:
 	}
 	h.fail(nil)
+	// The state machine ends its start beside the others.
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = h.stopApplying(ctx) // which is asked again when it is its turn
+	}()
+	defer func() { <-ended }()
+	if err := within(2*share(ctx, 4), "the start", func() { <-h.booted }); err == nil {
+		return nil
+	}
+	h.booting.Lock()
+	defer h.booting.Unlock()
 	select {
 	case <-h.booted:
 		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("%w: the start did not end", ErrForced)
+	default:
+		h.bootGivenUp = true
+		return errors.Join(fmt.Errorf("%w: the start did not end", ErrForced), h.unopened())
 	}
 }
 

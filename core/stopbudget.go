@@ -12,6 +12,10 @@ const (
 	stopBudget = 4500 * time.Millisecond
 	// closeTimeout is the most that one step gets, however much is left.
 	closeTimeout = time.Second
+	// dismissal is what a plugin that the host was starting gets to end, from the moment
+	// that the host begins to: less than the stop waits for the start, or the restart,
+	// that it belongs to.
+	dismissal = closeTimeout / 2
 	// leastShare is what a step gets when nothing is left: a plugin that is well
 	// closes within it, and is not named for what others have used up.
 	leastShare = 150 * time.Millisecond

@@ -73,3 +73,16 @@ func TestServe(t *testing.T) {
 		})
 	}
 }
+
+// A stop that was asked for and had to be forced ends with what would not end, though
+// the request is what began it.
+func TestAForcedStopIsNoInterruption(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if !isInterruption(ctx, ctx.Err()) {
+		t.Error("the end of a command by its context is no interruption")
+	}
+	if forced := errors.Join(ctx.Err(), core.ErrForced); isInterruption(ctx, forced) || exitCode(forced) != exitFailed {
+		t.Errorf("%v has exit code %d and counts as interrupted: %v", forced, exitCode(forced), isInterruption(ctx, forced))
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/internal/logsink"
 	"github.com/pontoon-raft/pontoon/sdk"
 )
@@ -35,7 +36,7 @@ func run(ctx context.Context, given []string, stdin io.Reader, stdout, stderr io
 		outliveReaders()
 	}
 	err := root.ExecuteContext(ctx)
-	if err != nil && ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, errInterrupted)) {
+	if isInterruption(ctx, err) {
 		err = errInterrupted
 	}
 	report(root.ErrOrStderr(), err)
@@ -44,4 +45,11 @@ func run(ctx context.Context, given []string, stdin io.Reader, stdout, stderr io
 		sink.Close(lastWords)
 	}
 	return exitCode(err)
+}
+
+// isInterruption tells whether err is the end of ctx and no more. A stop that had to be
+// forced has more to say.
+func isInterruption(ctx context.Context, err error) bool {
+	return err != nil && ctx.Err() != nil && !errors.Is(err, core.ErrForced) &&
+		(errors.Is(err, context.Canceled) || errors.Is(err, errInterrupted))
 }
