@@ -18,6 +18,7 @@ const (
 	exitUnhealthy   = 4
 	exitNotFound    = 5
 	exitNotMember   = 7
+	exitOlder       = 8
 	exitUsage       = 2
 	exitUnreachable = 3
 )

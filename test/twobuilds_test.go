@@ -41,8 +41,8 @@ func (n *node) becomes(program live.Program) {
 func (n *node) endsAsOlder(understood uint64) {
 	n.t.Helper()
 	const exitFailed = 1
-	if code := n.host.ExitsWithin(n.t, patience); code != exitFailed {
-		n.t.Errorf("the older build ended with exit code %d, want %d", code, exitFailed)
+	if code := n.host.ExitsWithin(n.t, patience); code != exitOlder {
+		n.t.Errorf("the older build ended with exit code %d, want %d", code, exitOlder)
 	}
 	want := fmt.Sprintf("the cluster is at feature level %d, and this build understands %d", understood+1, understood)
 	if !strings.Contains(n.host.LastLines(20), want) {

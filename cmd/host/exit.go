@@ -13,6 +13,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/access"
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/hostconfig"
+	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
@@ -26,6 +27,7 @@ const (
 	exitNotFound    = 5
 	exitInUse       = 6
 	exitNotMember   = 7
+	exitOlder       = 8
 	exitInterrupted = 130
 )
 
@@ -72,6 +74,8 @@ func exitCode(err error) int {
 	case errors.Is(err, errNotFound), errors.Is(err, errPrecondition), errors.Is(err, access.ErrNoToken), errors.Is(err, offline.ErrNoStore),
 		errors.Is(err, offline.ErrNoSnapshot), errors.Is(err, offline.ErrRefused):
 		return exitNotFound
+	case errors.Is(err, member.ErrNewer): // of serve; commands on files refuse it above
+		return exitOlder
 	case errors.Is(err, errUnreachable), errors.Is(err, context.DeadlineExceeded):
 		return exitUnreachable
 	}

@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/cmd/host/offline"
 	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/internal/member"
 )
 
 // fakeLifetime is a host whose start, failure and stop a test decides.
@@ -84,5 +87,17 @@ func TestAForcedStopIsNoInterruption(t *testing.T) {
 	}
 	if forced := errors.Join(ctx.Err(), core.ErrForced); isInterruption(ctx, forced) || exitCode(forced) != exitFailed {
 		t.Errorf("%v has exit code %d and counts as interrupted: %v", forced, exitCode(forced), isInterruption(ctx, forced))
+	}
+}
+
+// Whoever runs a host tells by its exit code that another build is needed, and not
+// another store. A command on files that refuses what a newer build wrote keeps its own.
+func TestAnOlderBuildHasAnExitCodeOfItsOwn(t *testing.T) {
+	newer := fmt.Errorf("n1.yaml: open storage(wal): %w", member.ErrNewer)
+	if code := exitCode(newer); code != exitOlder {
+		t.Errorf("%v: exit code %d, want %d", newer, code, exitOlder)
+	}
+	if code := exitCode(fmt.Errorf("%w: %w", offline.ErrRefused, newer)); code != exitNotFound {
+		t.Errorf("a refused command: exit code %d, want %d", code, exitNotFound)
 	}
 }

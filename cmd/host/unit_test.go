@@ -15,7 +15,7 @@ func TestTheSystemdUnitOutlivesAKilledPlugin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{"OOMPolicy=continue", "KillMode=mixed", "Type=exec", "Restart=on-failure", fmt.Sprintf("RestartPreventExitStatus=%d %d", exitUsage, exitNotMember)} {
+	for _, line := range []string{"OOMPolicy=continue", "KillMode=mixed", "Type=exec", "Restart=on-failure", fmt.Sprintf("RestartPreventExitStatus=%d %d %d", exitUsage, exitNotMember, exitOlder)} {
 		if !strings.Contains(string(raw), "\n"+line) {
 			t.Errorf("the unit has no %s", line)
 		}
