@@ -69,6 +69,14 @@ func (f *forwarding) begin(to reignOf) {
 	}
 }
 
+// over notes that an entry of a term has come out for apply: batches for a leader of an
+// earlier one are in the log by now, or never will be, and their bytes are given back.
+func (f *forwarding) over(term uint64) {
+	if f.to.term < term {
+		f.batches = nil
+	}
+}
+
 // prune forgets batches that are settled.
 func (f *forwarding) prune() {
 	f.batches = slices.DeleteFunc(f.batches, func(b *batch) bool { return b.settled })

@@ -397,6 +397,26 @@ func TestWhatALaterTermProves(t *testing.T) {
 	}
 }
 
+// A member that has become the leader itself keeps nothing of what it forwarded to the
+// one before, also of what was lost on the way, once an entry of its own has come out.
+func TestANewLeaderKeepsNoBatches(t *testing.T) {
+	l := newTrio(t)
+	l.from(2, pb.MsgHeartbeat, &pb.Message{Term: new(uint64(2)), Commit: new(uint64(0))})
+	l.must(l.core.Propose(manyProposals(3, 10)))
+	l.settle()
+	if len(l.core.forwarding.batches) == 0 {
+		t.Fatal("nothing was forwarded")
+	}
+	l.elect()
+	l.settle()
+	if n := len(l.core.forwarding.batches); n > 0 {
+		t.Errorf("the leader of term %d keeps %d batches for the leader of term %d", l.core.term, n, l.core.forwarding.to.term)
+	}
+	if l.core.window.bytes > 0 {
+		t.Errorf("and %d bytes of its window", l.core.window.bytes)
+	}
+}
+
 // A snapshot may have what was handed in before it. So nothing that follows proves that
 // it is in no log: its outcome stays unknown.
 func TestASnapshotProvesNothingOfWhatWasHandedIn(t *testing.T) {

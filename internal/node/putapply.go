@@ -63,6 +63,7 @@ func (c *Core) emitApply(a Apply, last *pb.Entry) {
 	if gone := c.window.gone(a.Term); len(gone) > 0 {
 		c.out.Rejected = append(c.out.Rejected, Rejection{gone, ErrLeaderLost})
 	}
+	c.forwarding.over(a.Term)
 	c.out.Applies = append(c.out.Applies, a)
 }
 
