@@ -2,6 +2,7 @@ package api
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -40,6 +41,38 @@ func TestFramesAboutTheConnectionAreBounded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// As often as gRPC lets clients ask whether their host is there they may do so for ever:
+// of many long-lived ones at one address none is cut off, and a new one does not wait.
+// What such a connection may send at once does not grow.
+func TestKeepAlivesOfManyLongLivedConnectionsAreNoWaste(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all, conns, _ := metered(t, 1<<30, 1)
+		ping := frames(func(f *http2.Framer) { _ = f.WritePing(false, [8]byte{}) })
+		many := make([]*meter, 2*wasteBurst)
+		for i := range many {
+			many[i] = newMeter(all, conns[0].meter.address)
+		}
+		for asked := range 2 * wasteOfOne {
+			for i, m := range many {
+				if err := m.read(ping); err != nil {
+					t.Fatalf("connection %d is cut off with its PING number %d", i, asked)
+				}
+			}
+			time.Sleep(pingEvery)
+		}
+		if all.waste.spent(conns[0].meter.address, time.Now()) {
+			t.Error("new connections of the address wait")
+		}
+		sent := 0
+		for conns[0].meter.read(ping) == nil && sent <= wasteOfOne+wasteBurst {
+			sent++
+		}
+		if sent != wasteOfOne+wasteBurst {
+			t.Errorf("an old connection has sent %d at once, want %d", sent, wasteOfOne+wasteBurst)
+		}
+	})
 }
 
 // What each of many connections of one address needs counts for nothing: a client that

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
+
+	"github.com/pontoon-raft/pontoon/internal/bucket"
 )
 
 // What counts of a connection does not depend on the pieces in which its bytes come,
@@ -25,6 +27,7 @@ func FuzzFrames(f *testing.F) {
 	})
 	f.Add(call, answer, uint8(1))
 	f.Add(call[:30], answer, uint8(4))
+	const allFree = 1 << 20 // frames about the connection: each is counted then
 	f.Fuzz(func(t *testing.T, in, out []byte, piece uint8) {
 		type counted struct {
 			streams, unread            int64
@@ -36,6 +39,7 @@ func FuzzFrames(f *testing.F) {
 			all, conns, _ := metered(t, 1<<30, 1)
 			m := conns[0].meter
 			began, cut := time.Now(), false
+			m.control = bucket.Every(pingEvery, allFree, began)
 			for b := bytes.NewBuffer(in); b.Len() > 0 && !cut; {
 				cut = m.read(b.Next(size)) != nil
 			}
@@ -53,7 +57,7 @@ func FuzzFrames(f *testing.F) {
 			if all.streams.Load() != 0 || all.bytes.Load() != 0 || all.unread.Load() != 0 {
 				t.Fatalf("%d streams, %d bytes and %d unread ones are left", all.streams.Load(), all.bytes.Load(), all.unread.Load())
 			}
-			return counted{s.streams, s.unread, m.broken, m.control, int(m.in.left), m.in.have, m.data, m.begun()}, s.bytes
+			return counted{s.streams, s.unread, m.broken, allFree - int(m.control.Left(began)), int(m.in.left), m.in.have, m.data, m.begun()}, s.bytes
 		}
 		whole, wholeBytes := count(max(1, len(in), len(out)))
 		pieces, pieceBytes := count(max(1, int(piece)))

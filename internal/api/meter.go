@@ -4,6 +4,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/bucket"
 )
 
 // frameCost is what a piece of an unfinished message takes in memory beside
@@ -29,9 +31,9 @@ type meter struct {
 	credit  creditReader
 	data    uint64 // bytes of answers that were written
 	address string
-	broken  int  // streams that were broken off just after they were opened
-	control int  // frames about the connection itself
-	written bool // something for a stream, since the client's last PING
+	broken  int            // streams that were broken off just after they were opened
+	control *bucket.Bucket // frames about the connection itself that count for nothing
+	written bool           // something for a stream, since the client's last PING
 	cut     bool
 	why     int // closedResets and the like
 	isDone  bool
@@ -57,7 +59,10 @@ type unfinished struct {
 }
 
 func newMeter(all *meters, address string) *meter {
-	return &meter{all: all, open: map[uint32]*unfinished{}, owed: map[*handedAnswer]struct{}{}, address: address}
+	return &meter{
+		all: all, open: map[uint32]*unfinished{}, owed: map[*handedAnswer]struct{}{}, address: address,
+		control: bucket.Every(pingEvery, wasteOfOne, time.Now()),
+	}
 }
 
 // read counts what was read. Its error says that the connection is to be closed.
@@ -152,26 +157,27 @@ func (m *meter) refused() {
 
 func (m *meter) spendLocked(now time.Time) {
 	m.broken++
-	m.wasteLocked(now, m.broken, closedResets)
+	m.wasteLocked(now, m.broken > wasteOfOne, closedResets)
 }
 
 // controlLocked counts a frame about the connection itself, of which gRPC answers most.
-// Those that each connection needs are free, and so is one PING after each answer: by
-// that clients measure the path.
+// Those that each connection needs are free: the ones of its beginning, and in time as
+// many as gRPC lets a client ask whether its host is there. Many clients of one address
+// may live long. So is one PING after each answer: by that clients measure the path.
 func (m *meter) controlLocked(f frame) {
 	if f.kind == framePing && m.written {
 		m.written = false
 		return
 	}
-	if m.control++; m.control > wasteOfOne {
-		m.wasteLocked(time.Now(), m.control, closedControl)
+	if now := time.Now(); !m.control.Take(now) {
+		m.wasteLocked(now, true, closedControl)
 	}
 }
 
-// wasteLocked cuts the connection off if too much came from its address, and so much by
-// itself.
-func (m *meter) wasteLocked(now time.Time, own, why int) {
-	if !m.all.waste.spend(m.address, now) && own > wasteOfOne {
+// wasteLocked cuts the connection off if too much came from its address, and enough of
+// that by itself.
+func (m *meter) wasteLocked(now time.Time, enough bool, why int) {
+	if !m.all.waste.spend(m.address, now) && enough {
 		m.cut, m.why = true, why
 	}
 }

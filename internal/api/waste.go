@@ -9,7 +9,8 @@ import (
 
 const (
 	// From one address wasteBurst pieces of waste may come at once, and wasteRate in a
-	// second. A connection is closed for it only if more than wasteOfOne came by it.
+	// second. A connection is closed for it only if more than wasteOfOne came by it. Of
+	// frames about the connection itself one more is free after each pingEvery.
 	wasteBurst = 2000
 	wasteRate  = 500
 	wasteOfOne = 100

@@ -16,6 +16,12 @@ func New(rate, burst int, now time.Time) *Bucket {
 	return &Bucket{rate: float64(rate), burst: float64(burst), left: float64(burst), at: now}
 }
 
+// Every returns a Bucket from which burst may be taken at once, and one more after each
+// period.
+func Every(period time.Duration, burst int, now time.Time) *Bucket {
+	return &Bucket{rate: 1 / period.Seconds(), burst: float64(burst), left: float64(burst), at: now}
+}
+
 // Take takes one, and reports false if there is none.
 func (b *Bucket) Take(now time.Time) bool {
 	if b.Left(now) < 1 {

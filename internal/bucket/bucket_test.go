@@ -35,6 +35,25 @@ func TestABurstAndThenTheRate(t *testing.T) {
 	}
 }
 
+// One that gets less than one back in a second keeps the parts.
+func TestOneAfterEachPeriod(t *testing.T) {
+	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	b := bucket.Every(5*time.Second, 3, now)
+	for _, c := range []struct {
+		passed time.Duration
+		want   int
+	}{{0, 3}, {4 * time.Second, 0}, {time.Second, 1}, {11 * time.Second, 2}, {time.Hour, 3}} {
+		now = now.Add(c.passed)
+		got := 0
+		for b.Take(now) {
+			got++
+		}
+		if got != c.want {
+			t.Errorf("%v later: %d, want %d", c.passed, got, c.want)
+		}
+	}
+}
+
 // A bucket that was left alone for long enough is as a new one, and says until
 // then when there will be one.
 func TestWhenThereIsOneAgain(t *testing.T) {
