@@ -81,6 +81,9 @@ func (c *cluster) identify(m *member) {
 // timing is of raft's settings those that tests differ in.
 type timing struct{ tick, election time.Duration }
 
+// recovery is within which writes go on after a fault, as is promised of slow.
+func (t timing) recovery() time.Duration { return duringAStall * t.election / slow.election }
+
 // fast is the timing of a run that is to see many elections.
 var fast = timing{50 * time.Millisecond, 500 * time.Millisecond}
 
@@ -114,6 +117,14 @@ func (c *cluster) config(m *member, state string, members ...*member) string {
 	fmt.Fprintf(&text, "plugins:\n  transport: {name: http, listen: %q}\n  statemachine: {name: kv}\n", m.listen)
 	fmt.Fprintf(&text, storage, plugin.Path(c.t), plugin.digest(c.t), disk.Variable+"="+m.dir)
 	return text.String()
+}
+
+// names are those of the members.
+func (c *cluster) names() (list []string) {
+	for _, m := range c.members {
+		list = append(list, m.name)
+	}
+	return list
 }
 
 // leader is the member that leads in the highest term; nil if none says so.

@@ -26,9 +26,10 @@ func (c *course) ended() bool {
 	return len(c.steps) == 0
 }
 
-// follow makes a fault of steps, whose last one undoes what the others did.
-func (s *storm) follow(target string, holds []string, steps ...func() bool) *fault {
-	return &fault{target: target, holds: holds, course: &course{steps: steps}}
+// follow makes a fault of steps, whose last one undoes what the others did. The
+// member is out until then.
+func (s *storm) follow(m *member, steps ...func() bool) *fault {
+	return &fault{target: m.name, hit: m, holds: []string{membership, m.name}, course: &course{steps: steps}}
 }
 
 // once is a step that is made at once.

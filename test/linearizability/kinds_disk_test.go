@@ -11,7 +11,7 @@ func (s *storm) stallDisk(m *member) *fault {
 	}
 	must(s.c.t, m.disk.stalled.On())
 	return &fault{
-		target: m.name, holds: []string{m.name}, dwell: s.within(100*time.Millisecond, 2*longest),
+		target: m.name, hit: m, holds: []string{m.name}, dwell: s.within(100*time.Millisecond, 2*longest),
 		undo: func() { must(s.c.t, m.disk.stalled.Off()) }, healed: m.ready,
 	}
 }
@@ -24,7 +24,7 @@ func (s *storm) fillDisk(m *member) *fault {
 	}
 	must(s.c.t, m.disk.full.On())
 	return &fault{
-		target: m.name, holds: []string{m.name}, dwell: s.within(time.Second, 2*longest),
+		target: m.name, hit: m, holds: []string{m.name}, dwell: s.within(time.Second, 2*longest),
 		undo: func() { must(s.c.t, m.disk.full.Off()) }, healed: m.ready, leave: m,
 	}
 }

@@ -47,7 +47,7 @@ func (s *storm) forceSnapshot() *fault {
 	}
 	m.kill()
 	needed := false
-	f := &fault{target: m.name, holds: []string{m.name}, dwell: 4 * longest, healed: m.ready}
+	f := &fault{target: m.name, hit: m, holds: []string{m.name}, dwell: 4 * longest, healed: m.ready}
 	asked := time.Now()
 	f.over = func() bool {
 		if time.Since(asked) < 200*time.Millisecond {

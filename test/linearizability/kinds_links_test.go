@@ -5,20 +5,21 @@ package linearizability
 import (
 	"fmt"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/test/linearizability/history"
 )
 
 // freeLink is a link that no fault has its hand on; false if there is none.
-func (s *storm) freeLink() (w way, name string, found bool) {
+func (s *storm) freeLink() (from, to *member, found bool) {
 	for _, i := range s.random.Perm(len(s.c.members)) {
 		for _, j := range s.random.Perm(len(s.c.members)) {
-			w = way{s.c.members[i].id, s.c.members[j].id}
-			name = linkName(w)
-			if i != j && !s.held(name) {
-				return w, name, true
+			from, to = s.c.members[i], s.c.members[j]
+			if i != j && !s.held(linkName(way{from.id, to.id})) {
+				return from, to, true
 			}
 		}
 	}
-	return w, "", false
+	return nil, nil, false
 }
 
 // linkName is the same for both directions.
@@ -40,14 +41,16 @@ func (s *storm) holdOneWay() *fault {
 }
 
 func (s *storm) disturbLink(disturb func(way)) *fault {
-	w, name, found := s.freeLink()
+	from, to, found := s.freeLink()
 	if !found {
 		return nil
 	}
+	w := way{from.id, to.id}
 	disturb(w)
 	return &fault{
-		target: fmt.Sprintf("%d to %d", w.from, w.to), holds: []string{name},
-		dwell: s.within(200*time.Millisecond, 2*longest), undo: func() { s.c.links.heal(w) },
+		target: fmt.Sprintf("%d to %d", w.from, w.to), holds: []string{linkName(w)},
+		record: history.Fault{Apart: [][2]string{{from.name, to.name}}},
+		dwell:  s.within(200*time.Millisecond, 2*longest), undo: func() { s.c.links.heal(w) },
 	}
 }
 
@@ -66,6 +69,7 @@ func (s *storm) cutOff() *fault {
 		}
 		ways = append(ways, w)
 		f.holds = append(f.holds, linkName(w))
+		f.record.Apart = append(f.record.Apart, [2]string{m.name, other.name})
 		s.c.links.cut(w)
 	}
 	f.undo = func() {

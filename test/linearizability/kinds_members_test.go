@@ -28,7 +28,7 @@ func (s *storm) wipe() *fault {
 		return nil
 	}
 	m.kill()
-	return s.follow(m.name, []string{m.name, membership}, s.comesAnew(m)...)
+	return s.follow(m, s.comesAnew(m)...)
 }
 
 // replace removes a member that serves, and puts another one in its place.
@@ -39,7 +39,7 @@ func (s *storm) replace() *fault {
 	}
 	m.down = true
 	steps := append([]func() bool{s.isRemoved(m), s.hasLeft(m)}, s.comesAnew(m)...)
-	return s.follow(m.name, []string{m.name, membership}, steps...)
+	return s.follow(m, steps...)
 }
 
 // comesAnew are the steps that bring a member back whose host has ended.
@@ -62,7 +62,7 @@ func (s *storm) addAndRemove(learner bool) *fault {
 		return nil
 	}
 	m := s.c.newMember()
-	return s.follow(m.name, []string{membership},
+	f := s.follow(m,
 		s.isAdded(m, learner),
 		once(func() {
 			s.c.guests = append(s.c.guests, m)
@@ -74,6 +74,8 @@ func (s *storm) addAndRemove(learner bool) *fault {
 		s.isRemoved(m),
 		s.hasLeft(m),
 		once(func() { s.c.forget(m) }))
+	f.record.Voter = !learner
+	return f
 }
 
 // moveAddress gives a member another address while it serves. The old one leads
@@ -85,7 +87,7 @@ func (s *storm) moveAddress() *fault {
 	}
 	before := m.peer
 	m.peer = s.c.links.open(m.id, m.listen)
-	return s.follow(m.name, []string{membership, m.name}, s.hasMoved(m), once(func() { s.c.links.shut(before) }), m.ready)
+	return s.follow(m, s.hasMoved(m), once(func() { s.c.links.shut(before) }), m.ready)
 }
 
 // join starts a member that was added, with nothing of its own.

@@ -14,6 +14,9 @@ type kind struct {
 	begin func(s *storm) *fault
 }
 
+// pluginKinds are those of a member's plugins.
+var pluginKinds = []string{"transport", "storage", "statemachine"}
+
 // kinds are all of them.
 func kinds() []kind {
 	list := []kind{
@@ -37,7 +40,7 @@ func kinds() []kind {
 		{"learner added and removed", func(s *storm) *fault { return s.addAndRemove(true) }},
 		{"address moved", (*storm).moveAddress},
 	}
-	for _, plugin := range []string{"transport", "storage", "statemachine"} {
+	for _, plugin := range pluginKinds {
 		list = append(list,
 			kind{plugin + " killed", func(s *storm) *fault { return s.killPlugin(plugin) }},
 			kind{plugin + " stopped", func(s *storm) *fault { return s.stopPlugin(plugin) }})
@@ -68,7 +71,7 @@ func (s *storm) killHost(m *member) *fault {
 		return nil
 	}
 	m.kill()
-	return &fault{target: m.name, holds: []string{m.name}, dwell: s.within(0, longest), undo: m.start, healed: m.ready}
+	return &fault{target: m.name, hit: m, holds: []string{m.name}, dwell: s.within(0, longest), undo: m.start, healed: m.ready}
 }
 
 func (s *storm) stopHost(m *member) *fault {
@@ -77,7 +80,7 @@ func (s *storm) stopHost(m *member) *fault {
 	}
 	m.host.Signal(s.c.t, syscall.SIGSTOP)
 	return &fault{
-		target: m.name, holds: []string{m.name}, dwell: s.within(100*time.Millisecond, longest),
+		target: m.name, hit: m, holds: []string{m.name}, dwell: s.within(100*time.Millisecond, longest),
 		undo: func() { m.host.Signal(s.c.t, syscall.SIGCONT) }, healed: m.ready,
 	}
 }
@@ -92,7 +95,7 @@ func (s *storm) killPlugin(of string) *fault {
 		return nil
 	}
 	m.signal(pid, syscall.SIGKILL)
-	return &fault{target: m.name, holds: []string{m.name}, healed: m.ready}
+	return &fault{target: m.name, hit: m, holds: []string{m.name}, healed: m.ready}
 }
 
 func (s *storm) stopPlugin(of string) *fault {
@@ -106,7 +109,7 @@ func (s *storm) stopPlugin(of string) *fault {
 	}
 	m.signal(pid, syscall.SIGSTOP)
 	return &fault{
-		target: m.name, holds: []string{m.name}, dwell: s.within(100*time.Millisecond, longest),
+		target: m.name, hit: m, holds: []string{m.name}, dwell: s.within(100*time.Millisecond, longest),
 		undo: func() { m.signal(pid, syscall.SIGCONT) }, healed: m.ready,
 	}
 }

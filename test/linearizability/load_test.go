@@ -3,6 +3,7 @@
 package linearizability
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -73,6 +74,17 @@ func (l *load) worker(m *member, s session, patience time.Duration) *worker {
 	}
 	l.workers = append(l.workers, w)
 	return w
+}
+
+// goesOn waits until every client has had another write acknowledged.
+func (l *load) goesOn() {
+	l.c.t.Helper()
+	for _, w := range l.workers {
+		before := w.acknowledged.Load()
+		live.Eventually(l.c.t, fmt.Sprintf("a write of client %d through %s to be acknowledged after all faults", w.id, w.member), func() bool {
+			return w.acknowledged.Load() > before
+		})
+	}
 }
 
 // stop ends the clients, each after the request that it is at.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -88,6 +89,18 @@ func (m *member) status() *hostv1.StatusResponse {
 		return nil
 	}
 	return &st
+}
+
+// up reports whether the host and all its plugins are there to work, whether or not
+// there is a leader.
+func (m *member) up() bool {
+	if !m.host.Running() {
+		return false
+	}
+	plugins := m.status().GetPlugins()
+	return len(plugins) == len(pluginKinds) && !slices.ContainsFunc(plugins, func(p *hostv1.PluginStatus) bool {
+		return p.GetState() != "ready"
+	})
 }
 
 // plugin is the process of the plugin of a kind; 0 if there is none.

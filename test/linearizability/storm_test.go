@@ -16,6 +16,8 @@ import (
 type fault struct {
 	kind   string
 	target string
+	// hit is a member that it takes out until its processes are up again. May be nil.
+	hit *member
 	// holds are the members and links that are left alone meanwhile.
 	holds []string
 	// undo ends it, after dwell, or before that once over holds. Both may be nil.
@@ -33,7 +35,7 @@ type fault struct {
 	began, undone time.Time
 	// alone is since when a course that is overdue is the only fault.
 	alone  time.Time
-	record history.Fault
+	record history.Fault // of which Out, Apart and Voter are set by the kind
 }
 
 // A storm disturbs a cluster by faults of all kinds in turn, one or two at a
@@ -80,12 +82,16 @@ func (s *storm) rage(limit time.Duration) {
 	for left := limit; left > 0 || left > -coverTime && len(s.missing()) > 0; left = time.Until(end) {
 		<-tick.C
 		s.tend()
-		if time.Now().After(s.next) && s.raging() < atATime && s.overdue() == nil {
+		if time.Now().After(s.next) && s.raging() < atATime && s.overdue() == nil && !s.paused() {
 			s.begin()
 			s.next = time.Now().Add(s.within(100*time.Millisecond, calmTime))
 		}
 	}
 }
+
+// paused reports whether writes pause for longer than what any one fault excuses.
+// Then no other is begun: it would excuse what follows.
+func (s *storm) paused() bool { return s.record.SinceWrite() > s.c.timing.recovery() }
 
 // raging is how many faults are not undone.
 func (s *storm) raging() (n int) {
@@ -110,7 +116,11 @@ func (s *storm) begin() {
 			continue
 		}
 		f.kind, f.began = k.name, time.Now()
-		f.record = history.Fault{Target: f.target, Began: began}
+		f.record.Kind, f.record.Target, f.record.Began = f.kind, f.target, began
+		if f.hit != nil {
+			f.record.Out = []string{f.hit.name}
+		}
+		s.record.AddFault(&f.record)
 		s.active = append(s.active, f)
 		s.deck = append(s.deck[:i:i], s.deck[i+1:]...)
 		return
@@ -124,13 +134,34 @@ func (s *storm) tend() {
 		if f.undone.IsZero() && f.due() {
 			s.undo(f)
 		}
-		if f.undone.IsZero() || f.healed != nil && !f.healed() && (f.leave != nil || time.Since(f.undone) < healTime) {
+		if !s.over(f) {
 			active = append(active, f)
 		}
 	}
 	s.active = active
 	s.revive()
 	s.hurry()
+}
+
+// over reports whether a fault is undone and the cluster has got over it.
+func (s *storm) over(f *fault) bool {
+	s.lookBack(f)
+	return f.record.Back != 0 && (f.healed == nil || f.healed() || f.released())
+}
+
+// released reports whether what a fault has hit may be hit again although the
+// cluster has not got over it.
+func (f *fault) released() bool {
+	return !f.undone.IsZero() && f.leave == nil && time.Since(f.undone) > healTime
+}
+
+// lookBack notes when the processes are up again that a fault has hit. Whether the
+// cluster has a leader by then does not matter: a fault excuses none that is missing
+// afterwards.
+func (s *storm) lookBack(f *fault) {
+	if f.record.Back == 0 && !f.undone.IsZero() && (f.hit == nil || f.course != nil || f.hit.up()) {
+		f.record.Back = s.record.Now()
+	}
 }
 
 // overdue is the course that has not ended for longer than courses share the
@@ -193,7 +224,7 @@ func (s *storm) undo(f *fault) {
 	}
 	f.undone = time.Now()
 	f.record.Kind, f.record.Ended = f.kind, s.record.Now()
-	s.record.AddFault(f.record)
+	s.lookBack(f)
 	s.made[f.kind]++
 }
 
@@ -210,7 +241,7 @@ func (s *storm) calm() {
 	for _, f := range s.active {
 		if f.undone.IsZero() {
 			live.Eventually(s.c.t, fmt.Sprintf("%s of %s to come to its end", f.kind, f.target), func() bool {
-				s.revive()
+				s.watch()
 				return f.course.ended()
 			})
 			s.undo(f)
@@ -218,11 +249,21 @@ func (s *storm) calm() {
 	}
 	for _, m := range s.c.members {
 		live.Eventually(s.c.t, fmt.Sprintf("%s to serve after all faults", m.name), func() bool {
-			s.revive()
+			s.watch()
 			return m.ready()
 		})
 	}
+	s.watch()
 	s.active = nil
+}
+
+// watch looks after members whose faults are undone.
+func (s *storm) watch() {
+	s.c.t.Helper()
+	s.revive()
+	for _, f := range s.active {
+		s.lookBack(f)
+	}
 }
 
 // missing are the kinds of which a run that is long enough has to have faults, and
@@ -249,14 +290,9 @@ func (s *storm) checkCoverage() {
 
 // held reports whether a fault has its hand on a member or link.
 func (s *storm) held(what string) bool {
-	for _, f := range s.active {
-		for _, name := range f.holds {
-			if name == what {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.active, func(f *fault) bool {
+		return !f.released() && slices.Contains(f.holds, what)
+	})
 }
 
 // within is a random time.

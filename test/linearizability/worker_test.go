@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,6 +27,8 @@ type worker struct {
 	random   *rand.Rand
 	patience time.Duration // after which it gives a request up
 	written  int
+	// acknowledged are its writes that were. Others read it.
+	acknowledged atomic.Int64
 }
 
 // run makes an operation with each tick.
@@ -156,4 +159,7 @@ func (w *worker) judge(o *history.Operation, err error) {
 func (w *worker) end(o history.Operation) {
 	o.Client, o.Member = w.id, w.member
 	w.record.Add(o)
+	if o.Writes() && o.Outcome == history.Applied {
+		w.acknowledged.Add(1)
+	}
 }

@@ -2,7 +2,7 @@
 //
 //	go run ./check [-draw FILE.html] FILE
 //
-// It exits with 1 if a history has violations, and 2 if it cannot be read.
+// It exits with 1 if a history has violations or pauses that no fault excuses, and 2 if it cannot be read.
 package main
 
 import (
@@ -45,5 +45,5 @@ func run(path, draw string) (violations int, err error) {
 	if draw != "" && verdict.Count() > 0 {
 		err = judge.Draw(file.Operations, verdict, draw)
 	}
-	return verdict.Count(), err
+	return verdict.Count() + len(file.Unexcused()), err
 }

@@ -18,6 +18,13 @@ type Run struct {
 	Seed       uint64  `json:"seed"`
 	Seconds    float64 `json:"seconds"`
 	Violations int     `json:"violations"`
+	// Voters are the members that vote all the time but for faults.
+	Voters []string `json:"voters,omitempty"`
+	// Until is the moment at which the clients were told to end.
+	Until int64 `json:"until,omitempty"`
+	// Bound is for how many nanoseconds writes may pause while a majority is free of
+	// faults; 0 for any time.
+	Bound int64 `json:"bound,omitempty"`
 }
 
 // A File is a whole history.

@@ -12,15 +12,8 @@ type Recorder struct {
 
 	mu         sync.Mutex
 	operations []Operation
-	faults     []Fault
-}
-
-// A Fault is one disturbance of the cluster, in the clock of the operations.
-type Fault struct {
-	Kind   string `json:"kind"`
-	Target string `json:"target"`
-	Began  int64  `json:"began"`
-	Ended  int64  `json:"ended"`
+	faults     []*Fault
+	written    int64
 }
 
 // NewRecorder begins a history.
@@ -34,10 +27,20 @@ func (r *Recorder) Add(o Operation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.operations = append(r.operations, o)
+	if o.Writes() && o.Outcome == Applied {
+		r.written = max(r.written, o.Ended)
+	}
 }
 
-// AddFault records a fault that is over.
-func (r *Recorder) AddFault(f Fault) {
+// SinceWrite is for how long no write was acknowledged.
+func (r *Recorder) SinceWrite() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return time.Duration(r.Now() - r.written)
+}
+
+// AddFault records a fault that begins. The caller goes on to fill it in, until Take.
+func (r *Recorder) AddFault(f *Fault) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.faults = append(r.faults, f)
@@ -47,5 +50,9 @@ func (r *Recorder) AddFault(f Fault) {
 func (r *Recorder) Take() ([]Operation, []Fault) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.operations, r.faults
+	faults := make([]Fault, len(r.faults))
+	for i, f := range r.faults {
+		faults[i] = *f
+	}
+	return r.operations, faults
 }

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,61 +10,71 @@ import (
 	"time"
 )
 
-// LongestPause is the longest time in which no write was acknowledged, and when it
-// began.
-func (f *File) LongestPause() (pause, at time.Duration) {
-	var acknowledged []int64
-	for i := range f.Operations {
-		if o := &f.Operations[i]; o.Writes() && o.Outcome == Applied {
-			acknowledged = append(acknowledged, o.Ended)
-		}
-	}
-	slices.Sort(acknowledged)
-	for i := 1; i < len(acknowledged); i++ {
-		if d := time.Duration(acknowledged[i] - acknowledged[i-1]); d > pause {
-			pause, at = d, time.Duration(acknowledged[i-1])
-		}
-	}
-	return pause, at
-}
-
 // Report is what happened, for people: faults by kind, operations by outcome, the
-// longest pause of writes.
+// longest pauses of writes.
 func (f *File) Report() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%d nodes, seed %d, %.0f s\n\n", f.Run.Nodes, f.Run.Seed, f.Run.Seconds)
 	f.writeFaults(&text)
 	f.writeOperations(&text)
-	pause, at := f.LongestPause()
-	fmt.Fprintf(&text, "\nno write was acknowledged for %v at most, from %v on\n",
-		pause.Round(time.Millisecond), at.Round(time.Millisecond))
-	f.writeMeanwhile(&text, at, at+pause)
+	pause := f.LongestPause()
+	fmt.Fprintf(&text, "\n%v\n", pause)
+	f.writeMeanwhile(&text, pause)
+	text.WriteString(f.ReportUnexcused())
 	return text.String()
 }
 
-// writeMeanwhile tells the faults that were made or not over between two moments.
-func (f *File) writeMeanwhile(to *strings.Builder, from, until time.Duration) {
+// writeMeanwhile tells the faults that were made or not over in a pause.
+func (f *File) writeMeanwhile(to *strings.Builder, p Pause) {
 	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	for _, fault := range f.Faults {
-		began, ended := time.Duration(fault.Began), time.Duration(fault.Ended)
-		if ended >= from && began <= until {
-			fmt.Fprintf(table, "  %s\t%s\tfrom %v to %v\n", fault.Kind, fault.Target, began.Round(time.Millisecond), ended.Round(time.Millisecond))
+	for i := range f.Faults {
+		if fault := &f.Faults[i]; fault.overlaps(int64(p.From), int64(p.Until)) {
+			fmt.Fprintf(table, "  %s\t%s\tfrom %s to %s, back at %s\n", fault.Kind, fault.Target,
+				moment(fault.Began), moment(fault.Ended), moment(fault.Back))
 		}
 	}
+	_ = table.Flush() // a strings.Builder takes everything
+}
+
+// moment is one of a fault, for people.
+func moment(at int64) string {
+	if at == 0 {
+		return "never"
+	}
+	return time.Duration(at).Round(time.Millisecond).String()
+}
+
+// writeFaults tells of each kind how many faults there were, and the longest pause
+// that one of them had a part in.
+func (f *File) writeFaults(to *strings.Builder) {
+	count := map[string]int{}
+	pause := map[string]Pause{}
+	pauses := f.pauses()
+	for i := range f.Faults {
+		fault := &f.Faults[i]
+		count[fault.Kind]++
+		pause[fault.Kind] = longest(append(fault.among(pauses), pause[fault.Kind]))
+	}
+	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	fmt.Fprint(table, "fault\tmade\tlongest pause of writes\n")
+	for _, kind := range slices.Sorted(maps.Keys(count)) {
+		fmt.Fprintf(table, "%s\t%d\t%v\n", kind, count[kind], pause[kind].Length().Round(time.Millisecond))
+	}
+	fmt.Fprintf(table, "all\t%d\t%v\n\n", len(f.Faults), longest(pauses).Length().Round(time.Millisecond))
 	_ = table.Flush()
 }
 
-func (f *File) writeFaults(to *strings.Builder) {
-	kinds := map[string]int{}
-	for _, fault := range f.Faults {
-		kinds[fault.Kind]++
+// among are those of pauses, which are in their order, that a fault may have had a
+// part in.
+func (f *Fault) among(pauses []Pause) (list []Pause) {
+	first, _ := slices.BinarySearchFunc(pauses, time.Duration(f.Began), func(p Pause, at time.Duration) int { return cmp.Compare(p.Until, at) })
+	for _, p := range pauses[first:] {
+		if !f.overlaps(int64(p.From), int64(p.Until)) {
+			break
+		}
+		list = append(list, p)
 	}
-	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
-		fmt.Fprintf(table, "%s\t%d\n", kind, kinds[kind])
-	}
-	fmt.Fprintf(table, "faults\t%d\n\n", len(f.Faults))
-	_ = table.Flush() // a strings.Builder takes everything
+	return list
 }
 
 func (f *File) writeOperations(to *strings.Builder) {
@@ -81,7 +92,7 @@ func (f *File) writeOperations(to *strings.Builder) {
 		c := count[what]
 		fmt.Fprintf(table, "%s\t%d\t%d\t%d\n", what, c[Applied], c[NotApplied], c[Unknown])
 	}
-	fmt.Fprintf(table, "operations\t%d\n", len(f.Operations))
+	fmt.Fprintf(table, "operations\t%d\nviolations\t%d\npauses too long\t%d\n", len(f.Operations), f.Run.Violations, len(f.Unexcused()))
 	_ = table.Flush()
 }
 

@@ -24,13 +24,13 @@ func TestTheReportNamesTheLongestPause(t *testing.T) {
 			at(history.Put, history.NotApplied, 7*time.Second),
 		},
 		Faults: []history.Fault{
-			{Kind: "link cut", Target: "before", Began: 0, Ended: int64(2 * time.Second)},
-			{Kind: "host killed", Target: "meanwhile", Began: int64(2 * time.Second), Ended: int64(4 * time.Second)},
-			{Kind: "disk full", Target: "afterwards", Began: int64(10 * time.Second), Ended: int64(11 * time.Second)},
+			{Kind: "link cut", Target: "before", Began: 0, Ended: int64(2 * time.Second), Back: int64(2 * time.Second)},
+			{Kind: "host killed", Target: "meanwhile", Began: int64(2 * time.Second), Ended: int64(4 * time.Second), Back: int64(4 * time.Second)},
+			{Kind: "disk full", Target: "afterwards", Began: int64(10 * time.Second), Ended: int64(11 * time.Second), Back: int64(11 * time.Second)},
 		},
 	}
-	if pause, from := f.LongestPause(); pause != 6*time.Second || from != 3*time.Second {
-		t.Errorf("a pause of %v from %v on, want 6s from 3s on", pause, from)
+	if pause := f.LongestPause(); pause != (history.Pause{From: 3 * time.Second, Until: 9 * time.Second}) {
+		t.Errorf("%v, want 6s from 3s on", pause)
 	}
 	report := f.Report()
 	if !strings.Contains(report, "meanwhile") || strings.Contains(report, "before") || strings.Contains(report, "afterwards") {
