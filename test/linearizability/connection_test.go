@@ -33,7 +33,9 @@ func (c *connection) reset() {
 // carry serves a connection to a member until it ends.
 func (l *links) carry(caller *net.TCPConn, id uint64, to string) {
 	head, from := readHead(caller)
-	if state, _ := l.gate(way{from, id}).is(); from == 0 || state == broken {
+	g := l.gate(way{from, id})
+	if state, _ := g.is(); from == 0 || state == broken {
+		g.stop()
 		_ = caller.SetLinger(0)
 		caller.Close()
 		return

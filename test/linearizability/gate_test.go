@@ -18,6 +18,7 @@ type gate struct {
 	mu      sync.Mutex
 	state   passage
 	changed chan struct{} // closed at the next change
+	stopped int           // how often something was not let through at once
 }
 
 func (g *gate) set(p passage) {
@@ -34,11 +35,27 @@ func (g *gate) is() (passage, <-chan struct{}) {
 	return g.state, g.changed
 }
 
+// stop notes that something is not let through at once.
+func (g *gate) stop() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.stopped++
+}
+
+func (g *gate) stops() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.stopped
+}
+
 // pass waits until the gate is open, or done. False means that what wanted to
 // pass does not.
 func (g *gate) pass(done <-chan struct{}) bool {
-	for {
+	for noted := false; ; noted = true {
 		state, changed := g.is()
+		if state != open && !noted {
+			g.stop()
+		}
 		switch state {
 		case open:
 			return true

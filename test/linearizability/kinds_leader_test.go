@@ -29,12 +29,8 @@ func (m *member) handOver(to *member) bool {
 	return m.ask("/v1/leader/transfer", &hostv1.TransferLeaderRequest{To: to.hexID()}, 2*time.Second)
 }
 
-// forced is the name of the kind of forceSnapshot.
-const forced = "snapshot forced"
-
 // forceSnapshot keeps a member away until the leader's log does not reach back to
-// its own any more: it needs a snapshot. A member that comes back before that was
-// killed, and no more.
+// its own any more: it needs a snapshot.
 func (s *storm) forceSnapshot() *fault {
 	m := s.free()
 	leader := s.freeLeader()
@@ -59,12 +55,7 @@ func (s *storm) forceSnapshot() *fault {
 		}
 		return needed
 	}
-	f.undo = func() {
-		if !needed { // the next one may be
-			f.kind = "host killed"
-			s.deck = append(s.deck, kind{forced, (*storm).forceSnapshot})
-		}
-		m.start()
-	}
+	f.took = func() bool { return needed }
+	f.undo = m.start
 	return f
 }

@@ -46,8 +46,10 @@ func (s *storm) disturbLink(disturb func(way)) *fault {
 		return nil
 	}
 	w := way{from.id, to.id}
+	before := s.c.links.stops(w)
 	disturb(w)
 	return &fault{
+		took:   func() bool { return s.c.links.stops(w) > before },
 		target: fmt.Sprintf("%d to %d", w.from, w.to), holds: []string{linkName(w)},
 		record: history.Fault{Apart: [][2]string{{from.name, to.name}}},
 		dwell:  s.within(200*time.Millisecond, 2*longest), undo: func() { s.c.links.heal(w) },
@@ -62,6 +64,13 @@ func (s *storm) cutOff() *fault {
 	}
 	f := &fault{target: m.name, dwell: s.within(200*time.Millisecond, 2*longest)}
 	var ways []way
+	stops := func() (n int) {
+		for _, w := range ways {
+			n += s.c.links.stops(w)
+		}
+		return n
+	}
+	before := 0
 	for _, other := range s.c.members {
 		w := way{m.id, other.id}
 		if other == m || s.held(linkName(w)) {
@@ -70,8 +79,10 @@ func (s *storm) cutOff() *fault {
 		ways = append(ways, w)
 		f.holds = append(f.holds, linkName(w))
 		f.record.Apart = append(f.record.Apart, [2]string{m.name, other.name})
+		before += s.c.links.stops(w)
 		s.c.links.cut(w)
 	}
+	f.took = func() bool { return stops() > before }
 	f.undo = func() {
 		for _, w := range ways {
 			s.c.links.heal(w)

@@ -29,7 +29,7 @@ func kinds() []kind {
 		{"link held both ways", (*storm).holdLink},
 		{"link held one way", (*storm).holdOneWay},
 		{"member cut off", (*storm).cutOff},
-		{forced, (*storm).forceSnapshot},
+		{"snapshot forced", (*storm).forceSnapshot},
 		{"disk stalled", func(s *storm) *fault { return s.stallDisk(s.free()) }},
 		{"disk of the leader stalled", func(s *storm) *fault { return s.stallDisk(s.freeLeader()) }},
 		{"disk full", func(s *storm) *fault { return s.fillDisk(s.free()) }},
@@ -80,6 +80,7 @@ func (s *storm) stopHost(m *member) *fault {
 	}
 	m.host.Signal(s.c.t, syscall.SIGSTOP)
 	return &fault{
+		took:   func() bool { return stands(m.host.PID()) },
 		target: m.name, hit: m, holds: []string{m.name}, dwell: s.within(100*time.Millisecond, longest),
 		undo: func() { m.host.Signal(s.c.t, syscall.SIGCONT) }, healed: m.ready,
 	}
@@ -91,11 +92,16 @@ func (s *storm) killPlugin(of string) *fault {
 		return nil
 	}
 	pid := m.plugin(of)
-	if pid == 0 {
+	if pid == 0 || !m.signal(pid, syscall.SIGKILL) {
 		return nil
 	}
-	m.signal(pid, syscall.SIGKILL)
-	return &fault{target: m.name, hit: m, holds: []string{m.name}, healed: m.ready}
+	gone := func() bool { return !m.has(pid) }
+	return &fault{
+		took:   gone,
+		target: m.name, hit: m, holds: []string{m.name}, dwell: longest,
+		over:   func() bool { return gone() && m.plugin(of) != pid }, // its host knows
+		healed: m.ready,
+	}
 }
 
 func (s *storm) stopPlugin(of string) *fault {
@@ -104,11 +110,11 @@ func (s *storm) stopPlugin(of string) *fault {
 		return nil
 	}
 	pid := m.plugin(of)
-	if pid == 0 {
+	if pid == 0 || !m.signal(pid, syscall.SIGSTOP) {
 		return nil
 	}
-	m.signal(pid, syscall.SIGSTOP)
 	return &fault{
+		took:   func() bool { return stands(pid) || !m.has(pid) }, // its host may kill it
 		target: m.name, hit: m, holds: []string{m.name}, dwell: s.within(100*time.Millisecond, longest),
 		undo: func() { m.signal(pid, syscall.SIGCONT) }, healed: m.ready,
 	}

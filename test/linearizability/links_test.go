@@ -91,16 +91,21 @@ func (l *links) gate(w way) *gate {
 // cut lets nothing more through between two members: connections are reset, new ones
 // too.
 func (l *links) cut(w way) {
-	l.gate(w).set(broken)
+	g := l.gate(w)
+	g.set(broken)
 	l.gate(w.back()).set(broken)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for c := range l.carried {
 		if c.way == w || c.way == w.back() {
 			c.reset()
+			g.stop()
 		}
 	}
 }
+
+// stops is how often something was not let through at once, in both directions.
+func (l *links) stops(w way) int { return l.gate(w).stops() + l.gate(w.back()).stops() }
 
 // hold keeps bytes of one direction, whoever has made the connection, as a network
 // that drops packets does: they come late.

@@ -3,6 +3,7 @@
 package linearizability
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -113,13 +114,22 @@ func (m *member) plugin(kind string) int {
 	return 0
 }
 
-// signal sends a signal to a process of the member, if it is still one.
-func (m *member) signal(pid int, sig syscall.Signal) {
-	for _, p := range m.host.Left() {
-		if p.PID == pid {
-			_ = syscall.Kill(pid, sig) // it may end at any moment
-		}
-	}
+// signal sends a signal to a process of the member, and reports whether it is still
+// one.
+func (m *member) signal(pid int, sig syscall.Signal) bool {
+	return m.has(pid) && syscall.Kill(pid, sig) == nil
+}
+
+// has reports whether a process is one of the member's, and runs.
+func (m *member) has(pid int) bool {
+	return slices.ContainsFunc(m.host.Left(), func(p live.Process) bool { return p.PID == pid })
+}
+
+// stands reports whether a process is stopped by a signal.
+func stands(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	nameEnd := bytes.LastIndexByte(stat, ')')
+	return err == nil && bytes.HasPrefix(stat[nameEnd+1:], []byte(" T"))
 }
 
 // url is where other members reach it.

@@ -14,7 +14,7 @@ import (
 
 // A fault is something that was done to the cluster and will be undone.
 type fault struct {
-	kind   string
+	kind   kind
 	target string
 	// hit is a member that it takes out until its processes are up again. May be nil.
 	hit *member
@@ -24,6 +24,9 @@ type fault struct {
 	dwell time.Duration
 	over  func() bool
 	undo  func()
+	// took reports, just before undo, whether the fault was felt. Nil means that it was
+	// made for certain.
+	took func() bool
 	// healed reports that the cluster has got over it. May be nil.
 	healed func() bool
 	// leave is a member whose host may end by itself until the fault has healed. May
@@ -47,7 +50,7 @@ type storm struct {
 	deck   []kind
 	active []*fault
 	next   time.Time
-	made   map[string]int
+	made   map[string]int // that took effect, by kind
 }
 
 func newStorm(c *cluster, record *history.Recorder, seed uint64) *storm {
@@ -73,7 +76,7 @@ const (
 )
 
 // rage disturbs the cluster for some time, and a little longer if faults of some
-// kind are missing then.
+// kind have not taken effect by then.
 func (s *storm) rage(limit time.Duration) {
 	s.c.t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -115,8 +118,8 @@ func (s *storm) begin() {
 		if f == nil {
 			continue
 		}
-		f.kind, f.began = k.name, time.Now()
-		f.record.Kind, f.record.Target, f.record.Began = f.kind, f.target, began
+		f.kind, f.began = k, time.Now()
+		f.record.Kind, f.record.Target, f.record.Began = k.name, f.target, began
 		if f.hit != nil {
 			f.record.Out = []string{f.hit.name}
 		}
@@ -186,7 +189,7 @@ func (s *storm) hurry() {
 		f.alone = time.Now()
 	case time.Since(f.alone) > endTime:
 		s.c.t.Fatalf("%s of %s has not come to its end for %v, the last %v without another fault; %d steps are left",
-			f.kind, f.target, time.Since(f.began), endTime, len(f.course.steps))
+			f.kind.name, f.target, time.Since(f.began), endTime, len(f.course.steps))
 	}
 }
 
@@ -218,14 +221,21 @@ func (f *fault) due() bool {
 	return time.Since(f.began) > f.dwell || f.over != nil && f.over()
 }
 
+// undo ends a fault. One that had no effect does not count, and is made again if it
+// is the only one of its kind.
 func (s *storm) undo(f *fault) {
+	f.record.Took = f.took == nil || f.took()
 	if f.undo != nil {
 		f.undo()
 	}
 	f.undone = time.Now()
-	f.record.Kind, f.record.Ended = f.kind, s.record.Now()
+	f.record.Ended = s.record.Now()
 	s.lookBack(f)
-	s.made[f.kind]++
+	if f.record.Took {
+		s.made[f.kind.name]++
+	} else if s.made[f.kind.name] == 0 {
+		s.deck = append(s.deck, f.kind)
+	}
 }
 
 // calm undoes everything and waits until all members serve. A course comes to its
@@ -240,7 +250,7 @@ func (s *storm) calm() {
 	}
 	for _, f := range s.active {
 		if f.undone.IsZero() {
-			live.Eventually(s.c.t, fmt.Sprintf("%s of %s to come to its end", f.kind, f.target), func() bool {
+			live.Eventually(s.c.t, fmt.Sprintf("%s of %s to come to its end", f.kind.name, f.target), func() bool {
 				s.watch()
 				return f.course.ended()
 			})
@@ -284,7 +294,7 @@ func (s *storm) missing() (names []string) {
 func (s *storm) checkCoverage() {
 	s.c.t.Helper()
 	for _, name := range s.missing() {
-		s.c.t.Errorf("no fault of the kind %q was made", name)
+		s.c.t.Errorf("no fault of the kind %q took effect", name)
 	}
 }
 

@@ -43,6 +43,13 @@ func TestSyncsOfADiskThatStallsWait(t *testing.T) {
 	for what, sync := range map[string]func() error{
 		"Sync": f.Sync, "SyncAll": f.SyncAll, "SyncDir": func() error { return fsys.SyncDir(".") },
 	} {
+		if err := sync(); err != nil {
+			t.Fatal(err)
+		}
+		felt, err := stalled.Felt()
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := stalled.On(); err != nil {
 			t.Fatal(err)
 		}
@@ -55,6 +62,9 @@ func TestSyncsOfADiskThatStallsWait(t *testing.T) {
 		}
 		if _, err := f.WriteAt([]byte("x"), 0); err != nil {
 			t.Errorf("a write: %v", err)
+		}
+		if n, err := stalled.Felt(); n != felt+1 || err != nil {
+			t.Errorf("%s: %d were held up, %v, want %d", what, n, err, felt+1)
 		}
 		if err := stalled.Off(); err != nil {
 			t.Fatal(err)
@@ -86,6 +96,9 @@ func TestAFullDiskHasRoomForWhatIsRemoved(t *testing.T) {
 			t.Errorf("%s: %v, want %v", what, err, want)
 		}
 	}
+	if n, err := full.Felt(); n != 0 || err != nil {
+		t.Errorf("no room was found missing %d times, %v, before it was", n, err)
+	}
 	_, err = f.WriteAt([]byte("x"), 100)
 	wants("a write beyond", err, syscall.ENOSPC)
 	wants("space for more", f.Preallocate(101), syscall.ENOSPC)
@@ -95,6 +108,9 @@ func TestAFullDiskHasRoomForWhatIsRemoved(t *testing.T) {
 	}
 	wants("more than was removed", f.Preallocate(151), syscall.ENOSPC)
 	wants("what was removed", f.Preallocate(150), nil)
+	if n, err := full.Felt(); n != 4 || err != nil { // three times there was none, once the storage asked
+		t.Errorf("the full disk was felt %d times, %v, want 4", n, err)
+	}
 	if err := full.Off(); err != nil {
 		t.Fatal(err)
 	}

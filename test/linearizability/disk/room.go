@@ -3,6 +3,7 @@
 package disk
 
 import (
+	"errors"
 	"sync"
 	"syscall"
 )
@@ -21,6 +22,9 @@ func (r *room) left() (bytes int64, bounded bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	bounded, err = r.boundedLocked()
+	if bounded {
+		err = errors.Join(err, r.full.felt())
+	}
 	return r.given, bounded, err
 }
 
@@ -54,7 +58,7 @@ func (r *room) take(bytes int64) error {
 	case !full:
 		return nil
 	case bytes > r.given:
-		return syscall.ENOSPC
+		return errors.Join(syscall.ENOSPC, r.full.felt())
 	}
 	r.given -= bytes
 	return nil

@@ -11,6 +11,9 @@ type Fault struct {
 	// Voter is set if there is one voter more meanwhile.
 	Voter bool `json:"voter,omitempty"`
 
+	// Took is set if it was seen to take effect.
+	Took bool `json:"took,omitempty"`
+
 	Began int64 `json:"began"`
 	// Ended is when it was undone; 0 if it never was.
 	Ended int64 `json:"ended,omitempty"`

@@ -57,15 +57,19 @@ func (f *File) Unexcused() (list []Pause) {
 	if f.Run.Bound == 0 {
 		return nil
 	}
+	bound := time.Duration(f.Run.Bound)
 	changes := f.changes()
 	for _, p := range f.pauses() {
+		if p.Length() <= bound {
+			continue
+		}
 		from := p.From
 		for _, at := range append(changes, p.Until) {
 			at = min(at, p.Until)
 			if at <= from {
 				continue
 			}
-			if at-from > time.Duration(f.Run.Bound) && f.majorityAt(int64(from)) {
+			if at-from > bound && f.majorityAt(int64(from)) {
 				list = append(list, Pause{from, at})
 			}
 			from = at

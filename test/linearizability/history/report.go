@@ -44,23 +44,28 @@ func moment(at int64) string {
 	return time.Duration(at).Round(time.Millisecond).String()
 }
 
-// writeFaults tells of each kind how many faults there were, and the longest pause
-// that one of them had a part in.
+// writeFaults tells of each kind how many faults there were, how many took effect,
+// and the longest pause that one of them had a part in.
 func (f *File) writeFaults(to *strings.Builder) {
-	count := map[string]int{}
+	var allTook int
+	count, took := map[string]int{}, map[string]int{}
 	pause := map[string]Pause{}
 	pauses := f.pauses()
 	for i := range f.Faults {
 		fault := &f.Faults[i]
 		count[fault.Kind]++
+		if fault.Took {
+			took[fault.Kind]++
+			allTook++
+		}
 		pause[fault.Kind] = longest(append(fault.among(pauses), pause[fault.Kind]))
 	}
 	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	fmt.Fprint(table, "fault\tmade\tlongest pause of writes\n")
+	fmt.Fprint(table, "fault\tmade\ttook effect\tlongest pause of writes\n")
 	for _, kind := range slices.Sorted(maps.Keys(count)) {
-		fmt.Fprintf(table, "%s\t%d\t%v\n", kind, count[kind], pause[kind].Length().Round(time.Millisecond))
+		fmt.Fprintf(table, "%s\t%d\t%d\t%v\n", kind, count[kind], took[kind], pause[kind].Length().Round(time.Millisecond))
 	}
-	fmt.Fprintf(table, "all\t%d\t%v\n\n", len(f.Faults), longest(pauses).Length().Round(time.Millisecond))
+	fmt.Fprintf(table, "all\t%d\t%d\t%v\n\n", len(f.Faults), allTook, longest(pauses).Length().Round(time.Millisecond))
 	_ = table.Flush()
 }
 

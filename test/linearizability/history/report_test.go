@@ -1,6 +1,7 @@
 package history_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -35,5 +36,21 @@ func TestTheReportNamesTheLongestPause(t *testing.T) {
 	report := f.Report()
 	if !strings.Contains(report, "meanwhile") || strings.Contains(report, "before") || strings.Contains(report, "afterwards") {
 		t.Errorf("the report names other faults than that of the pause:\n%s", report)
+	}
+}
+
+// The report counts of each kind the faults that took effect, and finds the longest
+// pause that one of them had a part in.
+func TestTheReportCountsFaultsByKind(t *testing.T) {
+	f := &history.File{Faults: []history.Fault{
+		{Kind: "disk full", Began: seconds(1), Ended: seconds(2), Back: seconds(2), Took: true},
+		{Kind: "disk full", Began: seconds(5.5), Ended: seconds(5.6), Back: seconds(7)},
+	}}
+	for _, at := range []float64{0.9, 2.1, 3, 5.7, 6.8, 9} {
+		f.Operations = append(f.Operations, history.Operation{Kind: history.Put, Outcome: history.Applied, Ended: seconds(at)})
+	}
+	row := regexp.MustCompile(`(?m)^disk full +2 +1 +2\.7s$`)
+	if report := f.Report(); !row.MatchString(report) {
+		t.Errorf("no line like %v:\n%s", row, report)
 	}
 }
