@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,6 +16,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/logsink"
 	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/internal/memberform"
 	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
@@ -154,6 +156,10 @@ func (c Config) WithDefaults() Config {
 	c.MaxPendingBytes = cmp.Or(c.MaxPendingBytes, defaults.MaxPendingBytes)
 	c.Limits = cmp.Or(c.Limits, plugins.ProtocolLimits(defaults.MaxBatchBytes, defaults.MaxChunkBytes))
 	c.level = cmp.Or(c.level, member.Level)
+	c.Members = slices.Clone(c.Members)
+	for i := range c.Members {
+		c.Members[i].PeerURLs = memberform.CanonicalPeerURLs(c.Members[i].PeerURLs)
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

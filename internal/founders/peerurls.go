@@ -79,6 +79,7 @@ func (p *PeerURLs) Add(name, url string) error {
 	if strings.Contains(url, ",") {
 		return fmt.Errorf("peer URL of %s: %q has a comma, which ends a URL in a list", name, url)
 	}
+	url = memberform.CanonicalPeerURL(url)
 	n := 0
 	for other, urls := range p.byName {
 		if slices.Contains(urls, url) {

@@ -65,6 +65,31 @@ func TestA7TheOrderOfURLsFoundsNoOtherCluster(t *testing.T) {
 	}
 }
 
+// Each way in writes a URL in its one spelling, so that two members with one address are
+// found out, and members that spell it in two ways found one cluster.
+func TestA7SpellingsOfOneAddressAreOne(t *testing.T) {
+	upper := strings.Replace(minimal, `"http://127.0.0.1:7502"`, `"HTTP://Host.Example:07502"`, 1)
+	for name, x := range map[string]struct {
+		file  string
+		flags map[string]string
+	}{
+		"in the file": {file: upper},
+		"in a flag":   {minimal, map[string]string{"cluster.peer_urls": "n2=HTTP://Host.Example:07502"}},
+	} {
+		c, _, err := Load(write(t, x.file), x.flags, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if got := c.Cluster.Founding()[1].PeerURLs; !slices.Equal(got, []string{"http://host.example:7502"}) {
+			t.Errorf("%s: the cluster is founded with %v", name, got)
+		}
+	}
+	same := strings.Replace(minimal, `"http://127.0.0.1:7502"`, `"http://127.0.0.1:07501"`, 1)
+	if _, _, err := Load(write(t, same), nil, nil); err == nil || !strings.Contains(err.Error(), "http://127.0.0.1:7501 is that of cluster.members[0] already") {
+		t.Errorf("one address of two members: %v", err)
+	}
+}
+
 // A mistake is reported with its place and with what to write.
 func TestA7MistakesInPeerURLs(t *testing.T) {
 	both := strings.Replace(minimal, "id: c1", "id: c1\n  peer_urls: n2=http://h:1", 1)

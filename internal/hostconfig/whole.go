@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/pontoon-raft/pontoon/internal/memberform"
 )
 
 // readWhole fills in what only the file can set: the members, and the
@@ -93,7 +95,7 @@ func (d *document) member(n *yaml.Node, i int) (Member, map[string]int) {
 		v := known[key.Value]
 		switch {
 		case key.Value == "peer_urls" && content.Kind == yaml.SequenceNode:
-			m.PeerURLs = d.texts(content, memberKey(i, key.Value))
+			m.PeerURLs = memberform.CanonicalPeerURLs(d.texts(content, memberKey(i, key.Value)))
 		case key.Value == "peer_urls":
 			d.at(content.Line, "%s is %s; it must be a list of URLs", memberKey(i, key.Value), describe(content))
 		case v == nil:

@@ -30,6 +30,9 @@ func (r *Registry) Admit(c Change) error {
 			return fmt.Errorf("%w: peer URL %w", ErrInvalid, err)
 		}
 	}
+	if err := r.checkSpellings(m); err != nil {
+		return err
+	}
 	if m.ClientAddress == "" || m.ClientAddress == old.ClientAddress {
 		return nil
 	}
@@ -39,6 +42,20 @@ func (r *Registry) Admit(c Change) error {
 	for _, o := range r.members {
 		if o.ID != m.ID && o.ClientAddress == m.ClientAddress {
 			return fmt.Errorf("client address %s belongs to member %s: %w", m.ClientAddress, o.ID, ErrExists)
+		}
+	}
+	return nil
+}
+
+// checkSpellings says whether another member has one of m's peer URLs in another
+// spelling, which only a log from before there was one spelling can have.
+func (r *Registry) checkSpellings(m Member) error {
+	urls := memberform.CanonicalPeerURLs(m.PeerURLs)
+	for _, o := range r.members {
+		for _, u := range o.PeerURLs {
+			if o.ID != m.ID && slices.Contains(urls, memberform.CanonicalPeerURL(u)) {
+				return fmt.Errorf("peer URL %s belongs to member %s: %w", u, o.ID, ErrExists)
+			}
 		}
 	}
 	return nil

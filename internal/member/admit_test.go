@@ -35,6 +35,7 @@ func TestAMemberFromTheAPIIsHeldToTheRules(t *testing.T) {
 		{"direction in the name", Change{Add, with("n3\u202e", "http://h3:1", "")}, ErrInvalid, "is not a name"},
 		{"line end in the URL", Change{Add, with("n3", "quic://h3:1\n", "")}, ErrInvalid, "peer URL"},
 		{"line end in the client address", Change{Add, with("n3", "http://h3:1", "h3\n:2")}, ErrInvalid, "client address"},
+		{"another spelling of a peer URL", Change{Add, with("n3", "HTTP://H1:01", "")}, ErrExists, "belongs to member 1"},
 		{"shared client address", Change{Add, with("n3", "http://h3:1", "h1:2")}, ErrExists, "belongs to member 1"},
 		{"moved to a shared one", Change{Update, Member{ID: 2, Name: "old name", PeerURLs: []string{"http://h2:1"}, ClientAddress: "h1:2"}}, ErrExists, "belongs to member 1"},
 		{"a name of old stays", Change{Update, Member{ID: 2, Name: "old name", PeerURLs: []string{"http://h9:1"}, ClientAddress: "h2:2"}}, nil, ""},
@@ -49,5 +50,23 @@ func TestAMemberFromTheAPIIsHeldToTheRules(t *testing.T) {
 				t.Errorf("in the log, where replicas of all builds decide alike, it is refused: %v", err)
 			}
 		})
+	}
+}
+
+// What is proposed goes into the log in its one spelling, so that replicas compare equal
+// texts. A log that has another spelling already is compared in that of today.
+func TestAProposedChangeHasOneSpelling(t *testing.T) {
+	r := &Registry{}
+	c := r.Complete(Change{Add, Member{ID: 1, Name: "n1", PeerURLs: []string{"http://H1:1"}}})
+	if got := c.Member.PeerURLs[0]; got != "http://h1:1" {
+		t.Errorf("%s is proposed", got)
+	}
+	r, err := r.Apply(Change{Add, Member{ID: 1, Name: "n1", PeerURLs: []string{"http://H1:1"}}}, 1, 1)
+	if err != nil || r.members[1].PeerURLs[0] != "http://H1:1" {
+		t.Fatalf("a log of old gives %v: %v", r.members[1], err)
+	}
+	again := r.Complete(Change{Add, Member{ID: 2, Name: "n2", PeerURLs: []string{"http://h1:1"}}})
+	if err := r.Admit(again); !errors.Is(err, ErrExists) {
+		t.Errorf("the address of member 1 in another spelling: %v", err)
 	}
 }

@@ -61,10 +61,11 @@ type Change struct {
 	Member Member `json:"member"`
 }
 
-// Complete fills in what an update leaves empty with what the member has. It is
-// for whoever proposes the change: what stands in the log is the whole member,
-// so that applying it needs nothing but the log.
+// Complete fills in what an update leaves empty with what the member has, and writes
+// peer URLs in their one spelling. It is for whoever proposes the change: what stands in
+// the log is the whole member, so that applying it needs nothing but the log.
 func (r *Registry) Complete(c Change) Change {
+	c.Member.PeerURLs = memberform.CanonicalPeerURLs(c.Member.PeerURLs)
 	old, exists := r.members[c.Member.ID]
 	if c.Op != Update || !exists {
 		return c
