@@ -7,11 +7,13 @@ import "github.com/pontoon-raft/pontoon/internal/member"
 const freshHeartbeats = 3
 
 // noteLoss notes that what was sent to a member did not arrive: until it is
-// heard again it may be gone.
+// heard again it may be gone, and come back as another build: what it said that it
+// understands holds no longer.
 func (c *Core) noteLoss(id member.ID) {
 	if _, known := c.hearing.last[id]; known {
 		c.hearing.lost[id] = true
 	}
+	delete(c.levels.announced, id)
 	c.noteBatchLoss(id)
 	if p := c.watch.peers[id]; p != nil {
 		p.lost = c.watch.ticks

@@ -93,6 +93,7 @@ func TestWhatAMemberSaidBeforeRaisesNothing(t *testing.T) {
 			n.live(2*n.core.cfg.ElectionTicks + 1)
 			n.elect()
 		},
+		"before its connection was lost": func(n *trio) { n.core.noteLoss(3) },
 		"as another process": func(n *trio) {
 			m := &pb.Message{Type: pb.MsgAppResp.Enum(), From: new(uint64(3)), To: new(uint64(1)), Term: new(n.term)}
 			n.core.hear(heard{m, gossip{run: 33}})
