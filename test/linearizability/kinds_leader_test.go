@@ -53,7 +53,7 @@ func (s *storm) forceSnapshot() *fault {
 		if leader := s.c.leader(); leader != nil {
 			needed = leader.status().GetFirstIndex() > last+1
 		}
-		return needed
+		return needed || s.paused() // a log without writes does not grow
 	}
 	f.took = func() bool { return needed }
 	f.undo = m.start
