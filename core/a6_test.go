@@ -12,7 +12,10 @@ import (
 // their ids, where clients reach them, and the version. The view follows the
 // membership on each member.
 func TestA6EmbeddersSeeTheClusterThroughAView(t *testing.T) {
-	c := newCluster(t, 3, func(cfg *core.Config) { cfg.Version = "1.2.3" })
+	c := newCluster(t, 3, func(cfg *core.Config) {
+		cfg.Version = "1.2.3"
+		cfg.ClientTLS.ClientAuth = "none" // as the host's configuration says it without TLS
+	})
 	leader := c.leader()
 	view := c.nodes[leader].host.Cluster()
 	if config := c.config(c.nodes[leader], leader, true); view.ID() != config.ClusterID || view.Version() != "1.2.3" {

@@ -282,7 +282,7 @@ func (p *appendPump) stalled() time.Duration {
 
 // fetch reads entries for a follower that is behind the memory.
 func (g *generation) fetch(f node.Fetch) {
-	ctx, cancel := context.WithTimeout(context.Background(), CallTimeout(g.h.cfg.Election))
+	ctx, cancel := context.WithTimeout(context.Background(), catalog.CallTimeout(g.h.cfg.Election))
 	defer cancel()
 	var entries []storage.Entry
 	var size uint64
@@ -320,7 +320,7 @@ func (h *Host) stateChanged(st node.State) {
 	h.identity.learned(st.Registry, st.PutOut)
 	h.courier.setPeers(h.identity.known())
 	h.courier.follow(st.Leader)
-	if proof, removed := st.Registry.WasRemoved(h.cfg.ID); removed {
+	if proof, removed := st.Registry.WasRemoved(h.cfg.self()); removed {
 		h.removal.Store(&proof)
 		// Stay, so that the others learn of the commit too. If this was the
 		// leader and its last message was lost, they must elect another first,

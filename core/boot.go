@@ -114,7 +114,7 @@ func (h *Host) start(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, g.abandon())
 	}
-	h.logger.Info("host is running", "id", h.cfg.ID, "client", h.api.Addr().String(), "data_dir", h.cfg.DataDir)
+	h.logger.Info("host is running", "id", h.cfg.self(), "client", h.api.Addr().String(), "data_dir", h.cfg.DataDir)
 	return nil
 }
 

@@ -39,9 +39,7 @@ type carrier struct {
 
 // addCarrier makes the next transport in the order of preference.
 func (c *courier) addCarrier(cfg *TransportConfig) error {
-	spec := cfg.Spec
-	spec.Kind = plugins.Transport
-	slot, err := c.h.catalog.Slot(spec)
+	slot, err := c.h.catalog.Slot(cfg.spec(plugins.Transport))
 	if err != nil {
 		return err
 	}
@@ -206,7 +204,7 @@ func (k *carrier) applyPeers(ctx context.Context) {
 	if t == nil {
 		return
 	}
-	limited, cancel := context.WithTimeout(ctx, CallTimeout(k.h.cfg.Election))
+	limited, cancel := context.WithTimeout(ctx, catalog.CallTimeout(k.h.cfg.Election))
 	defer cancel()
 	switch err := (*t).SetPeers(limited, k.courier.peersOf(k)); {
 	case err == nil || ctx.Err() != nil: // done, or the host is ending

@@ -11,7 +11,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/pontoon-raft/pontoon/internal/api"
 	"github.com/pontoon-raft/pontoon/internal/membercert"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
@@ -42,7 +41,7 @@ func TestCertificatesThatEndAreWarnedOf(t *testing.T) {
 	var log bytes.Buffer
 	cfg := Config{
 		Logger:    slog.New(slog.NewTextHandler(&log, nil)),
-		ClientTLS: api.TLS{Cert: path("api"), ClientCA: path("ca")}, AdminTLS: api.TLS{Cert: path("api")}, AdminAddress: "x",
+		ClientTLS: TLSConfig{Cert: path("api"), ClientCA: path("ca")}, AdminTLS: TLSConfig{Cert: path("api")}, AdminAddress: "x",
 		Transports: []TransportConfig{{PluginConfig: PluginConfig{Config: []byte("tls: {cert: " + path("member") + ", ca: " + path("ca") + "}")}}},
 	}
 	cfg.Transports[0].Name = "http"

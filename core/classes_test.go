@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/core"
-	"github.com/pontoon-raft/pontoon/internal/access"
 	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
@@ -89,7 +88,7 @@ func administers(prefix string) []statemachine.Class {
 func TestClassesHoldUntilTheNextStateMachineHasStarted(t *testing.T) {
 	v := newVersions(administers("admin:"), administers("root:"), make([]statemachine.Class, statemachine.MaxClasses+1), nil)
 	c := newCluster(t, 1, func(cfg *core.Config) {
-		cfg.Access = &access.Policy{Anonymous: access.Write}
+		cfg.Access = &core.AccessConfig{Anonymous: "write"}
 		cfg.Backends[1] = backend.StateMachine("register", v.start)
 	})
 	refused := func(text string) {

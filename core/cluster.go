@@ -3,7 +3,6 @@ package core
 import (
 	"slices"
 
-	"github.com/pontoon-raft/pontoon/internal/api"
 	"github.com/pontoon-raft/pontoon/internal/member"
 )
 
@@ -85,7 +84,7 @@ func (v clusterView) shown(m *member.Member) Member {
 	shown := Member{ID: uint64(m.ID), Name: m.Name, PeerURLs: slices.Clone(m.PeerURLs), Learner: m.Learner}
 	if m.ClientAddress != "" {
 		scheme := "http://"
-		if v.h.cfg.ClientTLS != (api.TLS{}) {
+		if v.h.cfg.ClientTLS.Cert != "" {
 			scheme = "https://"
 		}
 		shown.ClientURL = scheme + m.ClientAddress

@@ -16,7 +16,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pontoon-raft/pontoon/core"
-	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -53,6 +52,9 @@ type testNode struct {
 	machines []*statemachinetest.Register
 }
 
+// inproc is the isolation of a plugin that runs inside the host.
+const inproc = "inproc"
+
 // wait is how long tests wait for what must come.
 const wait = 20 * time.Second
 
@@ -85,6 +87,15 @@ func (c *cluster) member(id member.ID) member.Member {
 		ID: id, Name: fmt.Sprintf("n%d", id), ClientAddress: fmt.Sprintf("127.0.0.1:%d", id),
 		PeerURLs: []string{transporttest.URL(address(id))},
 	}
+}
+
+// configured are the members as a configuration names them.
+func configured(members []member.Member) []core.MemberConfig {
+	all := make([]core.MemberConfig, len(members))
+	for i, m := range members {
+		all[i] = core.MemberConfig{ID: uint64(m.ID), Name: m.Name, PeerURLs: m.PeerURLs, ClientAddress: m.ClientAddress, Learner: m.Learner}
+	}
+	return all
 }
 
 func address(id member.ID) string { return fmt.Sprintf("node-%d:1", id) }
@@ -120,8 +131,8 @@ func (c *cluster) tryStart(id member.ID, bootstrap bool) (*core.Host, error) {
 func (c *cluster) config(n *testNode, id member.ID, bootstrap bool) core.Config {
 	self := c.member(id)
 	cfg := core.Config{
-		ClusterID: 7, ID: id, Name: self.Name, DataDir: c.t.TempDir(), Version: "test",
-		Members: c.members, Bootstrap: bootstrap,
+		ClusterID: 7, ID: uint64(id), Name: self.Name, DataDir: c.t.TempDir(), Version: "test",
+		Members: configured(c.members), Bootstrap: bootstrap,
 		Tick: 10 * time.Millisecond, Election: 100 * time.Millisecond,
 		ClientAddress: "127.0.0.1:0", AdminAddress: "127.0.0.1:0",
 		Logger: slog.New(n.log),
@@ -131,10 +142,10 @@ func (c *cluster) config(n *testNode, id member.ID, bootstrap bool) core.Config 
 			backend.Transport("network", func(backend.Env) transport.Transport { return c.network.New() }),
 		},
 	}
-	cfg.Storage.Spec = catalog.Spec{Name: "memory", Isolation: catalog.Inproc}
-	cfg.StateMachine.Spec = catalog.Spec{Name: "register", Isolation: catalog.Inproc}
+	cfg.Storage = core.PluginConfig{Name: "memory", Isolation: inproc}
+	cfg.StateMachine = core.PluginConfig{Name: "register", Isolation: inproc}
 	cfg.Transports = []core.TransportConfig{{
-		PluginConfig: core.PluginConfig{Spec: catalog.Spec{Name: "network", Isolation: catalog.Inproc}},
+		PluginConfig: core.PluginConfig{Name: "network", Isolation: inproc},
 		Listen:       address(id), Advertise: self.PeerURLs,
 	}}
 	if c.tune != nil {
@@ -189,7 +200,7 @@ func (c *cluster) stop(id member.ID) {
 	}
 }
 
-func (c *cluster) service(id member.ID) server.Service { return c.nodes[id].host.Service() }
+func (c *cluster) service(id member.ID) server.Service { return core.Service(c.nodes[id].host) }
 
 // leader waits for a leader that all given nodes agree on.
 func (c *cluster) leader(ids ...member.ID) member.ID {
@@ -283,7 +294,7 @@ func (c *cluster) eventually(what string, condition func() bool) {
 		case <-ticker.C:
 		case <-deadline.C:
 			for id, n := range c.nodes {
-				c.t.Logf("node %s: %+v\n%s", id, n.host.Service().Status(), strings.Join(n.log.all(), "\n"))
+				c.t.Logf("node %s: %+v\n%s", id, core.Service(n.host).Status(), strings.Join(n.log.all(), "\n"))
 			}
 			c.t.Fatalf("waited %v for %s", wait, what)
 		}

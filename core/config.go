@@ -9,34 +9,34 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/pontoon-raft/pontoon/internal/access"
-	"github.com/pontoon-raft/pontoon/internal/api"
-	"github.com/pontoon-raft/pontoon/internal/audit"
-	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/logsink"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/memberform"
-	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 )
 
 // Config is what a Host is made from. Zero values mean the defaults where one is
-// named here or in package defaults, which the host's configuration shows.
+// named here, and those of the host's configuration (docs/configuration.md) for the
+// numbers; WithDefaults shows them. Words, as those of roles, are the words of that
+// configuration, and New refuses others.
 type Config struct {
-	ClusterID uint64
-	ID        member.ID
-	Name      string
-	Version   string
+	// ClusterID is the same on all members, and ID tells this member apart; neither
+	// is 0.
+	ClusterID, ID uint64
+	// Name is the member's for people, Version that of the program which runs it.
+	Name, Version string
 	// DataDir holds one folder for each plugin; it is created with mode 0700.
 	DataDir string
-	// RuntimeDir is for the sockets of plugins; see catalog.Options.
+	// RuntimeDir is the parent of the directory for the sockets of plugins. It is
+	// created if it is missing; New refuses a path that is too long. Empty means the
+	// system's directory for temporary files.
 	RuntimeDir string
 	// Members are the cluster's members as configured, in the order of their
 	// ids, this one among them. With Bootstrap they found the cluster if the
 	// store is empty; otherwise they only say whom to ask.
-	Members   []member.Member
+	Members   []MemberConfig
 	Bootstrap bool
 
 	Tick, Election  time.Duration
@@ -53,28 +53,27 @@ type Config struct {
 	MaxValueBytes   int
 	MaxPending      int
 	MaxPendingBytes int64
-	// HostNames are names under which the client and the admin port may be
-	// addressed; see api.Options.
+	// HostNames are names, besides addresses and the members' own, under which the
+	// client and the admin port may be addressed by HTTP/1.1. A name that begins with
+	// a dot stands for all names below it, "*" for all names.
 	HostNames []string
 	// Access says which clients may do what; nil lets all of them do everything.
-	Access *access.Policy
+	Access *AccessConfig
 	// ClientTLS and AdminTLS protect the client and the admin port; without, they
 	// must be on loopback, unless ClientInsecure or AdminInsecure is set.
-	ClientTLS, AdminTLS           api.TLS
+	ClientTLS, AdminTLS           TLSConfig
 	ClientInsecure, AdminInsecure bool
-	// MaxConnections bounds the connections of clients; see api.Limits.
+	// MaxConnections bounds the connections of clients, by default 1024. It is never
+	// more than the limit of descriptors allows beside a reserve for plugins.
 	MaxConnections int
-	// MaxStreams and MaxCalls bound what all clients together ask for; see
-	// api.Limits.
+	// MaxStreams bounds the Proposals streams of all clients together, MaxCalls
+	// their other requests that are being answered.
 	MaxStreams, MaxCalls int
 	// ClientAddress and AdminAddress are listened on; no admin port if empty.
 	ClientAddress, AdminAddress string
 
-	// Audit says of which requests of clients a record is kept, and how; of none if
-	// its Level is empty. Calls of Service are not those of a client. Its directory
-	// is "audit" in DataDir if Dir is empty; Member, Name, Version and Logger are the
-	// host's.
-	Audit audit.Options
+	// Audit says of which requests of clients a record is kept, and how.
+	Audit AuditConfig
 
 	Storage, StateMachine PluginConfig
 	// Transports are the transport plugins in the order of preference: one, or
@@ -83,7 +82,10 @@ type Config struct {
 	// no connection to it, leaves it to the next.
 	Transports []TransportConfig
 
-	// Backends are those shipped in Executable; see catalog.Options.
+	// Backends are those that this program has compiled in: a plugin that is one of
+	// them runs inside the host, or in a process of Executable, which serves one when
+	// it is started with the arguments "plugin-serve KIND NAME" (package sdk). It is
+	// the running program by default.
 	Backends   []backend.Backend
 	Executable string
 
@@ -98,23 +100,19 @@ type Config struct {
 	// Log tells how it goes with what Logger writes to, for a Logger that is
 	// known not to wait, as the host program's (package logsink): the raft
 	// goroutine logs (law 1). Nil if nobody knows.
-	Log server.LogState
+	Log LogState
 	// Metrics is where metrics are registered and gathered; a new registry if
 	// nil.
 	Metrics *prometheus.Registry
 }
 
-// PluginConfig is one plugin and its own config section.
-type PluginConfig struct {
-	catalog.Spec
-	Config []byte
-}
-
-// TransportConfig is a transport plugin with its addresses.
-type TransportConfig struct {
-	PluginConfig
-	Listen    string
-	Advertise []string
+// LogState tells how it goes with a log that is written by itself. Its methods do not
+// wait.
+type LogState interface {
+	// Dropped counts the lines that were dropped since the start.
+	Dropped() uint64
+	// Stuck is the age of the oldest line that is not written yet; 0 if all are.
+	Stuck() time.Duration
 }
 
 // Errors that end a host.
@@ -128,9 +126,6 @@ var (
 // appendTimeout is how long an append may be unanswered before the storage
 // plugin counts as hung: slow disks stall for seconds, so this is generous.
 func appendTimeout(election time.Duration) time.Duration { return 20*time.Second + 5*election }
-
-// CallTimeout bounds calls to plugins that do no bulk work.
-func CallTimeout(election time.Duration) time.Duration { return 5*time.Second + election }
 
 // progressTimeout is how long a snapshot on its way to a peer may stand still,
 // the wait for the peer's verdict included.

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
@@ -84,8 +83,8 @@ func foundedMember(t *testing.T, voters, learners int) *identity {
 			backend.Transport("t", func(backend.Env) transport.Transport { return nil }),
 		},
 	}
-	cfg.Storage.Spec = catalog.Spec{Name: "s", Isolation: catalog.Inproc}
-	cfg.StateMachine.Spec = catalog.Spec{Name: "m", Isolation: catalog.Inproc}
+	cfg.Storage = PluginConfig{Name: "s", Isolation: inproc}
+	cfg.StateMachine = PluginConfig{Name: "m", Isolation: inproc}
 	registry, stores := &member.Registry{}, []member.MemberStore{}
 	for i := range voters + learners {
 		id := member.ID(i + 1)
@@ -97,10 +96,10 @@ func foundedMember(t *testing.T, voters, learners int) *identity {
 		if i < voters {
 			stores = append(stores, member.MemberStore{ID: id, Store: ownStore + uint64(i)})
 		}
-		cfg.Members = append(cfg.Members, m)
+		cfg.Members = append(cfg.Members, MemberConfig{ID: uint64(m.ID), Name: m.Name, PeerURLs: m.PeerURLs, Learner: m.Learner})
 	}
 	cfg.Transports = []TransportConfig{{
-		PluginConfig: PluginConfig{Spec: catalog.Spec{Name: "t", Isolation: catalog.Inproc}},
+		PluginConfig: PluginConfig{Name: "t", Isolation: inproc},
 		Listen:       "n1", Advertise: cfg.Members[0].PeerURLs,
 	}}
 	h, err := New(cfg)
@@ -240,7 +239,7 @@ func TestAStrangersStoreDoesNotBindAMemberThatIsAdded(t *testing.T) {
 func TestAListedMembersStoreDoesNotBindItBeforeItIsAdded(t *testing.T) {
 	i := foundedMember(t, 3, 0)
 	fourth := member.Member{ID: 4, Name: "n4", PeerURLs: []string{"x://n4"}}
-	i.h.cfg.Members = append(i.h.cfg.Members, fourth) // the files are prepared first
+	i.h.cfg.Members = append(i.h.cfg.Members, MemberConfig{ID: 4, Name: "n4", PeerURLs: fourth.PeerURLs}) // the files are prepared first
 	i.greeted(4, transport.Greeting{Store: 0xdead})
 	i.greeted(4, transport.Greeting{Store: 0xb4}) // its disk was prepared anew
 	grown, err := i.registry.Apply(member.Change{Op: member.Add, Member: fourth}, 10, 1)

@@ -108,7 +108,7 @@ func TestASecondHostIsKeptOutWhileTheStorageStartsAgain(t *testing.T) {
 	}
 	shut.Store(true)
 	disk.OnAppend(func([]storage.Batch) error { return errors.New("input/output error") })
-	first.Service().ProposeAsync([]byte("breaks it"), 0, func(server.Result, error) {})
+	Service(first).ProposeAsync([]byte("breaks it"), 0, func(server.Result, error) {})
 	<-tried
 	disk.OnAppend(nil)
 	if err := second.Start(t.Context()); !errors.Is(err, storage.ErrLocked) || !strings.Contains(err.Error(), fmt.Sprintf("host pid %d", os.Getpid())) {

@@ -7,8 +7,15 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
+
+// inproc is the isolation of a plugin that runs inside the host.
+const inproc = "inproc"
+
+// Service is what a host offers its clients, without their port.
+func Service(h *Host) server.Service { return h.server }
 
 // OnRaft runs f on the raft goroutine of a host that runs.
 func OnRaft(h *Host, f func(*node.Core) error) { h.current().node.Do(f) }

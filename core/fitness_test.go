@@ -83,7 +83,7 @@ func gatedCluster(t *testing.T, fails bool) (*cluster, map[member.ID]*gate) {
 		gates[id+1] = &gate{}
 	}
 	c.tune = func(cfg *core.Config) {
-		n, g := c.nodes[cfg.ID], gates[cfg.ID]
+		n, g := c.nodes[member.ID(cfg.ID)], gates[member.ID(cfg.ID)]
 		cfg.Backends[1] = backend.StateMachine("register", func(e backend.Env) statemachine.StateMachine {
 			return gated{n.newMachine(e), g, fails}
 		})

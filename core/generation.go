@@ -79,13 +79,13 @@ func (g *generation) build(ctx context.Context) error {
 		return fmt.Errorf("storage(%s): %w", g.instance.Info().Name, err)
 	}
 	nc := node.Config{
-		ID: cfg.ID, Group: group, HeartbeatTicks: 1, ElectionTicks: int(cfg.Election / cfg.Tick),
+		ID: cfg.self(), Group: group, HeartbeatTicks: 1, ElectionTicks: int(cfg.Election / cfg.Tick),
 		Limits: cfg.Limits, MaxAppends: cfg.MaxInflightAppends, Logger: g.h.logger,
 		State: g.state, Entries: entries, Registry: g.registry, Replayed: replayed,
 		Level: cfg.level, Incarnation: g.incarnation, MaxPending: cfg.MaxPending, MaxPendingBytes: cfg.MaxPendingBytes,
 	}
 	if cfg.Bootstrap {
-		nc.Bootstrap = cfg.Members
+		nc.Bootstrap = cfg.configured()
 	}
 	if err := g.h.identity.admit(nc); err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -33,7 +34,7 @@ func TestStorageThatCannotBeReadIsStartedWithBackoff(t *testing.T) {
 	var fails atomic.Bool
 	c.members = append(c.members, c.member(1))
 	c.tune = func(cfg *core.Config) {
-		n := c.nodes[cfg.ID]
+		n := c.nodes[member.ID(cfg.ID)]
 		cfg.Backends[0] = backend.Storage("memory", func(e backend.Env) storage.Storage { return unreadable{n.newStore(e), &fails} })
 	}
 	c.start(1, true)

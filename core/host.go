@@ -70,7 +70,11 @@ type Host struct {
 func New(cfg Config) (*Host, error) {
 	cfg = cfg.WithDefaults()
 	relay := cfg.relay()
-	guard, err := access.New(cfg.Access, cfg.Logger)
+	p, err := cfg.portSettings()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, err)
+	}
+	guard, err := access.New(p.access, cfg.Logger)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, err)
 	}
@@ -104,7 +108,7 @@ func New(cfg Config) (*Host, error) {
 		return nil, errors.Join(err, c.Close())
 	}
 	h.server = server.New(server.Config{
-		ClusterID: cfg.ClusterID, ID: cfg.ID, Name: cfg.Name, Version: cfg.Version,
+		ClusterID: cfg.ClusterID, ID: cfg.self(), Name: cfg.Name, Version: cfg.Version,
 		Tick: cfg.Tick, Election: cfg.Election, Limits: cfg.Limits,
 		MaxValueBytes: cfg.MaxValueBytes, MaxPending: cfg.MaxPending, MaxPendingBytes: cfg.MaxPendingBytes,
 		SnapshotEntries: cfg.SnapshotEntries, SnapshotBytes: cfg.SnapshotBytes, CatchUpEntries: cfg.CatchUpEntries,
@@ -123,19 +127,18 @@ func New(cfg Config) (*Host, error) {
 		},
 		Metrics:   cfg.Metrics,
 		HostNames: cfg.HostNames, Access: guard, Classes: h.classes, Audit: h.audit,
-		TLS: cfg.ClientTLS, Insecure: cfg.ClientInsecure,
-		AdminTLS: cfg.AdminTLS, AdminInsecure: cfg.AdminInsecure,
+		TLS: p.client, Insecure: cfg.ClientInsecure,
+		AdminTLS: p.admin, AdminInsecure: cfg.AdminInsecure,
 	})
 	return h, nil
 }
 
 // makeSlots gives every plugin its place.
 func (h *Host) makeSlots() (err error) {
-	for kind, spec := range map[plugins.Kind]catalog.Spec{
-		plugins.Storage: h.cfg.Storage.Spec, plugins.StateMachine: h.cfg.StateMachine.Spec,
+	for kind, plugin := range map[plugins.Kind]*PluginConfig{
+		plugins.Storage: &h.cfg.Storage, plugins.StateMachine: &h.cfg.StateMachine,
 	} {
-		spec.Kind = kind
-		if h.slots[kind], err = h.catalog.Slot(spec); err != nil {
+		if h.slots[kind], err = h.catalog.Slot(plugin.spec(kind)); err != nil {
 			return err
 		}
 	}
@@ -187,10 +190,8 @@ func (h *Host) Err() error {
 	return h.err
 }
 
-// Service is what the host offers to its clients, for embedders.
-func (h *Host) Service() server.Service { return h.server }
-
-// Addr is the address for clients, with the real port.
+// Addr is the address for clients, with the real port, from the return of Start on.
+// Programs that run a host ask it as every other client does (package client).
 func (h *Host) Addr() net.Addr { return h.api.Addr() }
 
 // AdminAddr is the admin address; nil if there is none.

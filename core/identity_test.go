@@ -19,10 +19,10 @@ func (c *cluster) keepDirs() {
 	dirs := map[member.ID]string{}
 	before := c.tune
 	c.tune = func(cfg *core.Config) {
-		if dirs[cfg.ID] == "" {
-			dirs[cfg.ID] = cfg.DataDir
+		if dirs[member.ID(cfg.ID)] == "" {
+			dirs[member.ID(cfg.ID)] = cfg.DataDir
 		}
-		cfg.DataDir = dirs[cfg.ID]
+		cfg.DataDir = dirs[member.ID(cfg.ID)]
 		if before != nil {
 			before(cfg)
 		}

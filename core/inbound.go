@@ -142,7 +142,7 @@ func (g *generation) trySendSnapshot(s node.SnapshotSend) error {
 	progress := newProgressReader(r, progressTimeout(g.h.cfg.Election), cancel)
 	defer progress.stop()
 	err = (*t).SendSnapshot(ctx, transport.SnapshotHeader{
-		Group: group, To: uint64(s.To), From: uint64(g.h.cfg.ID), Message: s.Message, Bytes: r.Info().Bytes,
+		Group: group, To: uint64(s.To), From: g.h.cfg.ID, Message: s.Message, Bytes: r.Info().Bytes,
 	}, progress)
 	if cause := context.Cause(ctx); err != nil && cause != nil && stopped.Err() == nil {
 		err = fmt.Errorf("%w: %w", cause, err)

@@ -64,7 +64,7 @@ func (i *identity) bar(c *node.Core) error {
 
 // standing needs i.mu.
 func (i *identity) standing(others map[member.ID]bool) standing {
-	s := standing{self: i.self, registered: i.self.Store != 0 && i.registry.Store(i.h.cfg.ID) == i.self.Store}
+	s := standing{self: i.self, registered: i.self.Store != 0 && i.registry.Store(i.h.cfg.self()) == i.self.Store}
 	for id, votes := range others {
 		if votes {
 			s.others++
@@ -99,7 +99,7 @@ func (i *identity) heard(others map[member.ID]bool) []conflict {
 // configuration; of each, whether it votes. It needs i.mu.
 func (i *identity) others() map[member.ID]bool {
 	others := map[member.ID]bool{}
-	for _, m := range i.h.cfg.Members {
+	for _, m := range i.h.cfg.configured() {
 		if _, removed := i.registry.WasRemoved(m.ID); !removed {
 			others[m.ID] = !m.Learner
 		}
@@ -107,7 +107,7 @@ func (i *identity) others() map[member.ID]bool {
 	for _, m := range i.registry.Members() {
 		others[m.ID] = !m.Learner
 	}
-	delete(others, i.h.cfg.ID)
+	delete(others, i.h.cfg.self())
 	return others
 }
 

@@ -17,7 +17,7 @@ import (
 func builds(t *testing.T, size int, level *[5]atomic.Uint64) *cluster {
 	return newCluster(t, size, func(cfg *core.Config) {
 		cfg.SnapshotEntries, cfg.CatchUpEntries = 20, 1
-		core.SetLevel(cfg, level[cfg.ID].Load())
+		core.SetLevel(cfg, level[member.ID(cfg.ID)].Load())
 	})
 }
 

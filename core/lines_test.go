@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/core"
-	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -84,11 +83,11 @@ func (l *lines) found(runs map[member.ID][]string) {
 
 // setUp gives a host the transports of its node.
 func (l *lines) setUp(cfg *core.Config) {
-	id := cfg.ID
+	id := member.ID(cfg.ID)
 	cfg.Transports, cfg.Backends = nil, cfg.Backends[:2]
 	for _, name := range l.runs[id] {
 		cfg.Transports = append(cfg.Transports, core.TransportConfig{
-			PluginConfig: core.PluginConfig{Spec: catalog.Spec{Name: name, Isolation: catalog.Inproc}},
+			PluginConfig: core.PluginConfig{Name: name, Isolation: inproc},
 			Listen:       address(id), Advertise: []string{lineURL(name, id)},
 		})
 	}
@@ -226,7 +225,7 @@ func (w *load) write(id member.ID, text string) {
 	w.l.starting[id].Lock()
 	host := w.l.nodes[id].host
 	w.l.starting[id].Unlock()
-	if _, err := host.Service().Propose(ctx, []byte(text)); err == nil {
+	if _, err := core.Service(host).Propose(ctx, []byte(text)); err == nil {
 		w.mu.Lock()
 		w.acked = append(w.acked, text)
 		w.mu.Unlock()

@@ -52,7 +52,7 @@ func (h *Host) options(info plugins.Info, config []byte) (plugins.Options, error
 		return plugins.Options{}, fmt.Errorf("data directory of the %s plugin: %w", info.Kind, err)
 	}
 	return plugins.Options{
-		Config: config, ClusterID: h.cfg.ClusterID, NodeID: uint64(h.cfg.ID), NodeName: h.cfg.Name,
+		Config: config, ClusterID: h.cfg.ClusterID, NodeID: h.cfg.ID, NodeName: h.cfg.Name,
 		Group: group, Incarnation: h.incarnation.Add(1), DataDir: dir, Limits: h.cfg.Limits,
 		Tick: h.cfg.Tick, Election: h.cfg.Election,
 	}, nil

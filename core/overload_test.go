@@ -41,7 +41,7 @@ func measuredCluster(t *testing.T, n int, tune func(*core.Config)) *cluster {
 	c.tune = func(cfg *core.Config) {
 		cfg.Election = time.Second
 		cfg.Metrics = prometheus.NewRegistry()
-		c.metrics[cfg.ID] = cfg.Metrics
+		c.metrics[member.ID(cfg.ID)] = cfg.Metrics
 		if tune != nil {
 			tune(cfg)
 		}

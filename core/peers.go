@@ -14,7 +14,7 @@ import (
 // setPeers tells the transports whom to talk to: the members, and as long as
 // this node does not find itself among them, the configured ones as remotes.
 func (c *courier) setPeers(registry *member.Registry) {
-	self := c.h.cfg.ID
+	self := c.h.cfg.self()
 	set := transport.PeerSet{Self: c.h.identity.greeting()}
 	for _, m := range registry.Members() {
 		if m.ID != self {
@@ -25,7 +25,7 @@ func (c *courier) setPeers(registry *member.Registry) {
 	}
 	if _, in := registry.Member(self); !in {
 		set.Joining = !c.h.cfg.Bootstrap || registry.Begun()
-		for _, m := range c.h.cfg.Members {
+		for _, m := range c.h.cfg.configured() {
 			_, known := registry.Member(m.ID)
 			_, removed := registry.WasRemoved(m.ID)
 			if m.ID != self && !known && !removed {

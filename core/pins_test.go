@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/datadir"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
@@ -180,9 +179,9 @@ func alone(t *testing.T) *Host { return aloneWith(t, func(*Config) {}) }
 // aloneWith is alone with another configuration.
 func aloneWith(t *testing.T, tune func(*Config)) *Host {
 	t.Helper()
-	self := member.Member{ID: 1, Name: "n1", PeerURLs: []string{"memory://1"}}
+	self := MemberConfig{ID: 1, Name: "n1", PeerURLs: []string{"memory://1"}}
 	cfg := Config{
-		ClusterID: 7, ID: 1, Name: "n1", DataDir: t.TempDir(), Version: "test", Members: []member.Member{self}, Bootstrap: true,
+		ClusterID: 7, ID: 1, Name: "n1", DataDir: t.TempDir(), Version: "test", Members: []MemberConfig{self}, Bootstrap: true,
 		Tick: 10 * time.Millisecond, Election: 100 * time.Millisecond, ClientAddress: "127.0.0.1:0",
 		Logger: slog.New(slog.DiscardHandler),
 		Backends: []backend.Backend{
@@ -191,10 +190,10 @@ func aloneWith(t *testing.T, tune func(*Config)) *Host {
 			backend.Transport("network", func(backend.Env) transport.Transport { return transporttest.NewNetwork().New() }),
 		},
 	}
-	cfg.Storage.Spec = catalog.Spec{Name: "memory", Isolation: catalog.Inproc}
-	cfg.StateMachine.Spec = catalog.Spec{Name: "register", Isolation: catalog.Inproc}
+	cfg.Storage = PluginConfig{Name: "memory", Isolation: inproc}
+	cfg.StateMachine = PluginConfig{Name: "register", Isolation: inproc}
 	cfg.Transports = []TransportConfig{{
-		PluginConfig: PluginConfig{Spec: catalog.Spec{Name: "network", Isolation: catalog.Inproc}},
+		PluginConfig: PluginConfig{Name: "network", Isolation: inproc},
 		Listen:       "memory://1", Advertise: self.PeerURLs,
 	}}
 	tune(&cfg)

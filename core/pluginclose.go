@@ -114,7 +114,7 @@ func (h *Host) dismiss(in *catalog.Instance, closeContract func(context.Context)
 // untilForced is a context for the end of a plugin: a call's time, and from the moment
 // that the host begins to end no more than dismissal.
 func (h *Host) untilForced() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(context.Background(), CallTimeout(h.cfg.Election))
+	ctx, cancel := context.WithTimeout(context.Background(), catalog.CallTimeout(h.cfg.Election))
 	go func() {
 		select {
 		case <-h.quit:

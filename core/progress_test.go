@@ -40,7 +40,7 @@ func narrowCluster(t *testing.T, on *atomic.Bool) *cluster {
 	c := newCluster(t, 0, nil)
 	c.tune = func(cfg *core.Config) {
 		cfg.Metrics = prometheus.NewRegistry()
-		c.metrics[cfg.ID] = cfg.Metrics
+		c.metrics[member.ID(cfg.ID)] = cfg.Metrics
 		cfg.Backends[2] = backend.Transport("network", func(backend.Env) transport.Transport { return narrow{c.network.New(), on} })
 	}
 	for id := range member.ID(3) {

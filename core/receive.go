@@ -23,7 +23,7 @@ func (g *generation) receiveSnapshot(ctx context.Context, header transport.Snaps
 		return err
 	}
 	meta := a.Metadata
-	if header.To != uint64(g.h.cfg.ID) || header.Group != group {
+	if header.To != g.h.cfg.ID || header.Group != group {
 		return fmt.Errorf("snapshot %d is for node %x in group %d", meta.Index, header.To, header.Group)
 	}
 	if a.StateOnly {

@@ -28,9 +28,7 @@ type rehearsal struct {
 
 // rehearsal returns how to restore a snapshot for trial.
 func (h *Host) rehearsal() (func(context.Context, uint64, io.Reader) error, error) {
-	spec := h.cfg.StateMachine.Spec
-	spec.Kind = plugins.StateMachine
-	slot, err := h.catalog.Slot(spec)
+	slot, err := h.catalog.Slot(h.cfg.StateMachine.spec(plugins.StateMachine))
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +72,7 @@ func (r *rehearsal) end(ctx context.Context, m statemachine.StateMachine, in *ca
 		<-in.Done()
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, CallTimeout(r.h.cfg.Election))
+	ctx, cancel := context.WithTimeout(ctx, catalog.CallTimeout(r.h.cfg.Election))
 	defer cancel()
 	_ = m.Close(ctx)
 	_ = in.Stop(ctx)

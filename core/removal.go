@@ -118,8 +118,8 @@ func (h *Host) toldRemoved(e *transport.Event) {
 		h.removed(e.Index, e.Term)
 		return
 	}
-	peer, proof := member.ID(e.Peer), member.Removed{ID: h.cfg.ID, Index: e.Index, Term: e.Term}
-	if peer == 0 || peer == h.cfg.ID {
+	peer, proof := member.ID(e.Peer), member.Removed{ID: h.cfg.self(), Index: e.Index, Term: e.Term}
+	if peer == 0 || peer == h.cfg.self() {
 		return
 	}
 	registry := h.identity.known()
@@ -133,9 +133,9 @@ func (h *Host) toldRemoved(e *transport.Event) {
 		h.warnRemoval(fresh, "a peer says without proof that this member was removed", e)
 	case e.Index <= max(st.Applied, st.SnapshotIndex):
 		h.warnRemoval(fresh, "a peer says that this member was removed by a change that is applied here and says otherwise", e)
-	case h.removals.confirmed(h.cfg.ID, registry, proof, st.LastIndex):
+	case h.removals.confirmed(h.cfg.self(), registry, proof, st.LastIndex):
 		h.removed(e.Index, e.Term)
-	case h.isLonely() && h.removals.outlast(h.cfg.ID, registry, proof, h.reaches, time.Now(), h.lonelyPatience()):
+	case h.isLonely() && h.removals.outlast(h.cfg.self(), registry, proof, h.reaches, time.Now(), h.lonelyPatience()):
 		h.fail(fmt.Errorf("%w by the change at index %d, term %d: for %v it has heard neither a leader nor a majority, "+
 			"and the voters that it can reach say so; if they are wrong, start it again",
 			ErrRemoved, e.Index, e.Term, h.lonelyPatience()))

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -76,7 +77,7 @@ func (g *generation) firstSpace(ctx context.Context) storage.Space {
 // spaceOf asks the storage once. It complains about the first of several
 // questions without an answer.
 func (g *generation) spaceOf(ctx context.Context) (storage.Space, bool) {
-	ctx, cancel := context.WithTimeout(ctx, CallTimeout(g.h.cfg.Election))
+	ctx, cancel := context.WithTimeout(ctx, catalog.CallTimeout(g.h.cfg.Election))
 	defer cancel()
 	space, err := storage.SpaceOf(ctx, g.storage)
 	if err != nil && !g.space.mute && !errors.Is(err, context.Canceled) {

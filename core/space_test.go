@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
@@ -146,8 +147,8 @@ func TestStartWithoutAWordOfSpace(t *testing.T) {
 		}
 	}()
 	<-asked
-	c.eventually("a leader", func() bool { return h.Service().Status().Leader == 1 })
-	if _, err := h.Service().Propose(ctx, []byte("x")); err != nil {
+	c.eventually("a leader", func() bool { return core.Service(h).Status().Leader == 1 })
+	if _, err := core.Service(h).Propose(ctx, []byte("x")); err != nil {
 		t.Errorf("propose: %v", err)
 	}
 }

@@ -27,8 +27,8 @@ func TestFollowerWhoseProposalsVanishSaysSo(t *testing.T) {
 	}
 	c.tune = func(cfg *core.Config) {
 		cfg.Metrics = prometheus.NewRegistry()
-		c.metrics[cfg.ID] = cfg.Metrics
-		cfg.Backends[2] = backend.Transport("network", func(backend.Env) transport.Transport { return narrow{c.network.New(), on[cfg.ID]} })
+		c.metrics[member.ID(cfg.ID)] = cfg.Metrics
+		cfg.Backends[2] = backend.Transport("network", func(backend.Env) transport.Transport { return narrow{c.network.New(), on[member.ID(cfg.ID)]} })
 	}
 	c.found(3)
 	leader := c.leader()

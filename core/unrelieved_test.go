@@ -54,7 +54,7 @@ func TestUnfitLeaderThatNobodyRelievesTakesWrites(t *testing.T) {
 		stuck[id+1] = &atomic.Bool{}
 	}
 	c.tune = func(cfg *core.Config) {
-		cfg.Log = unread{stuck[cfg.ID]}
+		cfg.Log = unread{stuck[member.ID(cfg.ID)]}
 		cfg.Backends[2] = backend.Transport("network", func(backend.Env) transport.Transport { return noHandOver{c.network.New()} })
 	}
 	c.found(3)

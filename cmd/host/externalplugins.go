@@ -8,6 +8,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/hostconfig"
+	"github.com/pontoon-raft/pontoon/plugins"
 )
 
 // describeTime is how long all external plugins together may take to say what
@@ -19,9 +20,11 @@ const describeTime = 15 * time.Second
 // they are. Nothing is opened, and nothing is left running.
 func checkExternal(ctx context.Context, c *hostconfig.Config) (err error) {
 	s := hostSettings(c, nil, nil)
-	specs := []catalog.Spec{s.Storage.Spec, s.StateMachine.Spec}
-	for _, t := range s.Transports {
-		specs = append(specs, t.Spec)
+	specs := []catalog.Spec{
+		pluginSpec(plugins.Storage, c.Plugins.Storage), pluginSpec(plugins.StateMachine, c.Plugins.StateMachine),
+	}
+	for _, t := range c.Plugins.Transports() {
+		specs = append(specs, pluginSpec(plugins.Transport, t.Plugin))
 	}
 	external, err := catalog.New(catalog.Options{
 		Logger: slog.New(slog.DiscardHandler), RuntimeDir: s.RuntimeDir, Backends: s.Backends, Limits: s.Limits,
@@ -39,6 +42,14 @@ func checkExternal(ctx context.Context, c *hostconfig.Config) (err error) {
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// pluginSpec is a plugin in the words of the catalog, for commands that start one
+// without a host.
+func pluginSpec(kind plugins.Kind, p hostconfig.Plugin) catalog.Spec {
+	return catalog.Spec{
+		Kind: kind, Name: p.Name, Command: p.Command, SHA256: p.SHA256, Isolation: catalog.Isolation(p.Isolation), Env: p.Env,
+	}
 }
 
 // describes starts a plugin, which then has described itself, and stops it.

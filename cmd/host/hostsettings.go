@@ -4,22 +4,16 @@ import (
 	"log/slog"
 
 	"github.com/pontoon-raft/pontoon/core"
-	"github.com/pontoon-raft/pontoon/internal/access"
-	"github.com/pontoon-raft/pontoon/internal/api"
-	"github.com/pontoon-raft/pontoon/internal/audit"
-	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/hostconfig"
-	"github.com/pontoon-raft/pontoon/internal/member"
-	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
 // hostSettings is the configuration in the words of core.
-func hostSettings(c *hostconfig.Config, logger *slog.Logger, log server.LogState) core.Config {
+func hostSettings(c *hostconfig.Config, logger *slog.Logger, log core.LogState) core.Config {
 	return core.Config{
-		ClusterID: c.Cluster.ID, ID: member.ID(c.Node.ID), Name: c.Node.Name, Version: versionText(),
+		ClusterID: c.Cluster.ID, ID: c.Node.ID, Name: c.Node.Name, Version: versionText(),
 		DataDir: c.Node.DataDir, RuntimeDir: c.Node.RuntimeDir,
-		Members: foundingMembers(c.Cluster.Founding()), Bootstrap: c.Cluster.State == hostconfig.StateNew,
+		Members: memberSettings(c.Cluster.Founding()), Bootstrap: c.Cluster.State == hostconfig.StateNew,
 
 		Tick: c.Raft.Tick, Election: c.Raft.Election,
 		SnapshotEntries: c.Raft.SnapshotEntries, SnapshotBytes: c.Raft.SnapshotLogBytes,
@@ -37,51 +31,40 @@ func hostSettings(c *hostconfig.Config, logger *slog.Logger, log server.LogState
 		ClientTLS: portTLS(c.API.TLS), ClientInsecure: c.API.Insecure,
 		AdminTLS: portTLS(c.Admin.TLS), AdminInsecure: c.Admin.Insecure,
 
-		Storage:      pluginSettings(plugins.Storage, c.Plugins.Storage),
-		StateMachine: pluginSettings(plugins.StateMachine, c.Plugins.StateMachine),
+		Storage:      pluginSettings(c.Plugins.Storage),
+		StateMachine: pluginSettings(c.Plugins.StateMachine),
 		Transports:   transportSettings(c.Plugins.Transports()),
 
 		Backends: backends(), Logger: logger, Log: log,
 	}
 }
 
-// accessSettings is the policy for clients, whose roles Load has checked.
-func accessSettings(a hostconfig.Access) *access.Policy {
-	role := func(name string) access.Role {
-		r, err := access.ParseRole(name)
-		if err != nil {
-			return access.None
-		}
-		return r
-	}
-	p := &access.Policy{
-		Anonymous: role(a.Anonymous), TokensFile: a.TokensFile, InsecureTokens: a.InsecureTokens,
-		Certificates: map[string]access.Role{}, Limits: map[string]access.Limit{},
-	}
-	for name, r := range a.Certificates {
-		p.Certificates[name] = role(r)
-	}
+func accessSettings(a hostconfig.Access) *core.AccessConfig {
+	limits := make(map[string]core.ClientLimit, len(a.Limits))
 	for name, l := range a.Limits {
-		p.Limits[name] = access.Limit(l)
+		limits[name] = core.ClientLimit(l)
 	}
-	return p
-}
-
-func auditSettings(a hostconfig.Audit) audit.Options {
-	return audit.Options{
-		Level: audit.Level(a.Level), Dir: a.Dir, MaxFileBytes: int64(a.MaxFileBytes), MaxFiles: a.MaxFiles,
-		Sync: audit.SyncPolicy(a.Sync), OnFull: audit.FullPolicy(a.OnFull), KeyFile: a.KeyFile,
+	return &core.AccessConfig{
+		Anonymous: a.Anonymous, Certificates: a.Certificates,
+		TokensFile: a.TokensFile, InsecureTokens: a.InsecureTokens, Limits: limits,
 	}
 }
 
-func portTLS(t hostconfig.TLS) api.TLS {
-	return api.TLS{Cert: t.Cert, Key: t.Key, ClientCA: t.ClientCA, ClientAuth: api.ClientAuth(t.ClientAuth)}
+func auditSettings(a hostconfig.Audit) core.AuditConfig {
+	return core.AuditConfig{
+		Level: string(a.Level), Dir: a.Dir, MaxFileBytes: int64(a.MaxFileBytes), MaxFiles: a.MaxFiles,
+		Sync: string(a.Sync), OnFull: string(a.OnFull), KeyFile: a.KeyFile,
+	}
 }
 
-func foundingMembers(configured []hostconfig.Member) []member.Member {
-	all := make([]member.Member, len(configured))
+func portTLS(t hostconfig.TLS) core.TLSConfig {
+	return core.TLSConfig{Cert: t.Cert, Key: t.Key, ClientCA: t.ClientCA, ClientAuth: string(t.ClientAuth)}
+}
+
+func memberSettings(configured []hostconfig.Member) []core.MemberConfig {
+	all := make([]core.MemberConfig, len(configured))
 	for i, m := range configured {
-		all[i] = member.Member{ID: member.ID(m.ID), Name: m.Name, PeerURLs: m.PeerURLs, ClientAddress: m.ClientAddress}
+		all[i] = core.MemberConfig{ID: m.ID, Name: m.Name, PeerURLs: m.PeerURLs, ClientAddress: m.ClientAddress}
 	}
 	return all
 }
@@ -90,18 +73,14 @@ func transportSettings(configured []hostconfig.TransportPlugin) []core.Transport
 	all := make([]core.TransportConfig, len(configured))
 	for i, t := range configured {
 		all[i] = core.TransportConfig{
-			PluginConfig: pluginSettings(plugins.Transport, t.Plugin), Listen: t.Listen, Advertise: t.Advertise,
+			PluginConfig: pluginSettings(t.Plugin), Listen: t.Listen, Advertise: t.Advertise,
 		}
 	}
 	return all
 }
 
-func pluginSettings(kind plugins.Kind, p hostconfig.Plugin) core.PluginConfig {
+func pluginSettings(p hostconfig.Plugin) core.PluginConfig {
 	return core.PluginConfig{
-		Spec: catalog.Spec{
-			Kind: kind, Name: p.Name, Command: p.Command, SHA256: p.SHA256,
-			Isolation: catalog.Isolation(p.Isolation), Env: p.Env,
-		},
-		Config: p.Config,
+		Name: p.Name, Command: p.Command, SHA256: p.SHA256, Isolation: string(p.Isolation), Env: p.Env, Config: p.Config,
 	}
 }

@@ -16,7 +16,7 @@ import (
 func checkNamedFiles(c *hostconfig.Config, o *hostconfig.Origins) error {
 	var all []hostconfig.Problem
 	now := time.Now()
-	all = append(all, fileProblems("", "api.tls", portTLS(c.API.TLS).CheckFiles("api.tls", now))...)
+	all = append(all, fileProblems("", "api.tls", portFiles(c.API.TLS).CheckFiles("api.tls", now))...)
 	for _, p := range fileProblems("", "admin.tls", adminFiles(c).CheckFiles("admin.tls", now)) {
 		// A mistake in a setting that the admin port takes from the client port is
 		// reported there.
@@ -36,12 +36,17 @@ func checkNamedFiles(c *hostconfig.Config, o *hostconfig.Origins) error {
 	return o.Problems(all)
 }
 
+// portFiles are those of one port.
+func portFiles(t hostconfig.TLS) api.TLS {
+	return api.TLS{Cert: t.Cert, Key: t.Key, ClientCA: t.ClientCA, ClientAuth: api.ClientAuth(t.ClientAuth)}
+}
+
 // adminFiles are those of the admin port, if there is to be one.
 func adminFiles(c *hostconfig.Config) api.TLS {
 	if c.Admin.Listen == "" {
 		return api.TLS{}
 	}
-	return portTLS(c.Admin.TLS)
+	return portFiles(c.Admin.TLS)
 }
 
 // fileProblems makes of an error one problem for each file, whose key is prefix and

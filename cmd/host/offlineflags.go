@@ -8,6 +8,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/cmd/host/offline"
 	"github.com/pontoon-raft/pontoon/internal/hostconfig"
+	"github.com/pontoon-raft/pontoon/plugins"
 )
 
 // offlineFlags say which stopped node a command is about: by its data
@@ -30,9 +31,9 @@ func (f offlineFlags) node(cmd *cobra.Command) (*offline.Node, *hostconfig.Confi
 	warnIgnored(cmd.ErrOrStderr(), o)
 	s := hostSettings(c, nil, nil)
 	return &offline.Node{
-		ClusterID: s.ClusterID, NodeID: uint64(s.ID), Name: s.Name,
+		ClusterID: s.ClusterID, NodeID: s.ID, Name: s.Name,
 		Limits: s.Limits, Tick: s.Tick, Election: s.Election,
-		Spec: s.Storage.Spec, Config: s.Storage.Config,
+		Spec: pluginSpec(plugins.Storage, c.Plugins.Storage), Config: s.Storage.Config,
 		Backends: s.Backends, RuntimeDir: s.RuntimeDir,
 	}, c, nil
 }

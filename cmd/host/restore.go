@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pontoon-raft/pontoon/cmd/host/offline"
+	"github.com/pontoon-raft/pontoon/internal/hostconfig"
+	"github.com/pontoon-raft/pontoon/internal/member"
 )
 
 func newSnapshotRestore() *cobra.Command {
@@ -73,6 +75,15 @@ func newClusterID(cmd *cobra.Command, text string) (uint64, error) {
 		return 0, &usageError{cmd.CommandPath(), err.Error()}
 	}
 	return id, nil
+}
+
+// foundingMembers are the members of a restored cluster.
+func foundingMembers(configured []hostconfig.Member) []member.Member {
+	all := make([]member.Member, len(configured))
+	for i, m := range configured {
+		all[i] = member.Member{ID: member.ID(m.ID), Name: m.Name, PeerURLs: m.PeerURLs, ClientAddress: m.ClientAddress}
+	}
+	return all
 }
 
 // writeRestored says what was made, and what is to be set before a start.

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/hostconfig"
 	"github.com/pontoon-raft/pontoon/internal/logsink"
 )
@@ -66,7 +67,7 @@ nohup a SIGHUP changes nothing.`,
 		if mayLimitGarbage(c.Plugins, os.Getenv) {
 			go limitGarbage(ctx, bytesAlive, setMemoryLimit)
 		}
-		if err := serve(ctx, h, core.CallTimeout(c.Raft.Election)); err != nil {
+		if err := serve(ctx, h, catalog.CallTimeout(c.Raft.Election)); err != nil {
 			return fmt.Errorf("%s: %w", flags.path, err)
 		}
 		return nil

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -47,41 +48,134 @@ func TestA6ExportedNamesAreTheReviewedOnes(t *testing.T) {
 	}
 }
 
-// A6: plugins and clients see nothing of the host's inside, and the view of a
-// cluster names no type but the package's own.
+// A6: nothing that a package of the surface exports names a type of the host's
+// inside, or of any other package that other modules cannot import: by the import
+// path of each package that is named, whatever it is called there.
 func TestA6NothingOfTheHostIsExposed(t *testing.T) {
+	named := 0
 	for _, pkg := range surfaces {
-		if pkg == "core" {
-			continue
+		exported(t, pkg, func(f *ast.File, decl ast.Decl) {
+			for _, path := range pathsIn(f, decl) {
+				named++
+				if isInside(path) {
+					t.Errorf("%s exports %q, which names %s", pkg, firstLine(text(t, decl)), path)
+				}
+			}
+		})
+	}
+	if named < 30 {
+		t.Errorf("only %d names of other packages were looked at", named)
+	}
+}
+
+// A6: the check sees an internal package under another name, in a field, a method,
+// an embedded type and a parameter, and nothing in what is not exported.
+func TestA6TheCheckFindsWhatItForbids(t *testing.T) {
+	for source, want := range map[string]string{
+		"type T struct { F m.ID }":                  "example.org/x/internal/member",
+		"type T struct { m.ID }":                    "example.org/x/internal/member",
+		"type T struct { f m.ID }":                  "",
+		"type t struct { F m.ID }":                  "",
+		"type T = m.ID":                             "example.org/x/internal/member",
+		"type T interface { F(map[string][]m.ID) }": "example.org/x/internal/member",
+		"func F(...m.ID) {}":                        "example.org/x/internal/member",
+		"func f(m.ID) {}":                           "",
+		"var V m.ID":                                "example.org/x/internal/member",
+		"func F() { var _ m.ID }":                   "",
+		"func F(p.Name) {}":                         "",
+	} {
+		f, err := parser.ParseFile(token.NewFileSet(), "x.go",
+			"package x\nimport m \"example.org/x/internal/member\"\nimport \"example.org/p\"\n"+source, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatalf("%s: %v", source, err)
 		}
-		for _, line := range strings.Split(surface(t, pkg), "\n") {
-			for _, inside := range []string{"member.", "server.", "node.", "catalog.", "core."} {
-				if slices.ContainsFunc(strings.FieldsFunc(line, notOfAName), func(w string) bool { return strings.HasPrefix(w, inside) }) {
-					t.Errorf("%s exports %q, which names the host's %s", pkg, line, strings.TrimSuffix(inside, "."))
+		ast.FileExports(f)
+		got := ""
+		for _, decl := range f.Decls {
+			for _, path := range pathsIn(f, decl) {
+				if isInside(path) {
+					got = path
 				}
 			}
 		}
-	}
-	view := ""
-	for _, decl := range strings.Split(surface(t, "core"), "\n\n") {
-		if strings.HasPrefix(decl, "type Cluster interface") || strings.HasPrefix(decl, "type Member struct") {
-			view += decl
+		if got != want {
+			t.Errorf("%s: found %q, want %q", source, got, want)
 		}
-	}
-	if !strings.Contains(view, "type Cluster interface") || !strings.Contains(view, "type Member struct") {
-		t.Fatal("package core has no Cluster or no Member")
-	}
-	if strings.Contains(view, ".") {
-		t.Errorf("the view of a cluster names types of other packages:\n%s", view)
 	}
 }
 
-func notOfAName(r rune) bool {
-	return r != '.' && r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+// A6: the view of a cluster names no type but the package's own.
+func TestA6TheViewStandsAlone(t *testing.T) {
+	seen := 0
+	exported(t, "core", func(f *ast.File, decl ast.Decl) {
+		g, ok := decl.(*ast.GenDecl)
+		if !ok || g.Tok != token.TYPE {
+			return
+		}
+		for _, spec := range g.Specs {
+			if name := spec.(*ast.TypeSpec).Name.Name; name == "Cluster" || name == "Member" {
+				seen++
+				if paths := pathsIn(f, decl); len(paths) > 0 {
+					t.Errorf("%s names types of %v", name, paths)
+				}
+			}
+		}
+	})
+	if seen != 2 {
+		t.Fatal("package core has no Cluster or no Member")
+	}
 }
+
+// pathsIn are the import paths of the packages that a declaration names, without the
+// bodies and values that only the package itself sees.
+func pathsIn(f *ast.File, decl ast.Decl) (paths []string) {
+	imports := map[string]string{}
+	for _, i := range f.Imports {
+		p, err := strconv.Unquote(i.Path.Value)
+		if err != nil {
+			continue
+		}
+		name := p[strings.LastIndex(p, "/")+1:]
+		if i.Name != nil {
+			name = i.Name.Name
+		}
+		imports[name] = p
+	}
+	ast.Inspect(decl, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.BlockStmt:
+			return false
+		case *ast.ValueSpec:
+			if n.Type == nil {
+				return false
+			}
+		case *ast.SelectorExpr:
+			if of, ok := n.X.(*ast.Ident); ok && imports[of.Name] != "" {
+				paths = append(paths, imports[of.Name])
+			}
+		}
+		return true
+	})
+	return paths
+}
+
+// isInside tells whether other modules cannot import a package.
+func isInside(path string) bool { return slices.Contains(strings.Split(path, "/"), "internal") }
+
+func firstLine(text string) string { return strings.SplitN(text, "\n", 2)[0] }
 
 // surface prints the exported declarations of a package in the order of their text.
 func surface(t *testing.T, pkg string) string {
+	t.Helper()
+	var all []string
+	exported(t, pkg, func(_ *ast.File, decl ast.Decl) { all = append(all, declarations(t, decl)...) })
+	slices.Sort(all)
+	return strings.Join(all, "\n\n") + "\n"
+}
+
+// exported calls each with the declarations of a package that others can name, and
+// their files. Methods of types that have no exported name are none.
+func exported(t *testing.T, pkg string, each func(*ast.File, ast.Decl)) {
 	t.Helper()
 	dir := filepath.Join("..", "..", filepath.FromSlash(pkg))
 	context := build.Default
@@ -90,7 +184,6 @@ func surface(t *testing.T, pkg string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []string
 	fset := token.NewFileSet()
 	for _, name := range files.GoFiles {
 		f, err := parser.ParseFile(fset, filepath.Join(dir, name), nil, parser.SkipObjectResolution)
@@ -99,11 +192,12 @@ func surface(t *testing.T, pkg string) string {
 		}
 		ast.FileExports(f)
 		for _, decl := range f.Decls {
-			all = append(all, declarations(t, decl)...)
+			if m, ok := decl.(*ast.FuncDecl); ok && m.Recv != nil && !ofExported(m.Recv.List[0].Type) {
+				continue
+			}
+			each(f, decl)
 		}
 	}
-	slices.Sort(all)
-	return strings.Join(all, "\n\n") + "\n"
 }
 
 // declarations prints one declaration, each name of a group for itself but for
@@ -112,9 +206,6 @@ func declarations(t *testing.T, decl ast.Decl) (all []string) {
 	t.Helper()
 	switch d := decl.(type) {
 	case *ast.FuncDecl:
-		if d.Recv != nil && !ofExported(d.Recv.List[0].Type) {
-			return nil
-		}
 		d.Body = nil
 		return []string{text(t, d)}
 	case *ast.GenDecl:

@@ -28,6 +28,10 @@ const (
 // first conversation with it. Recovery comes later, in Open.
 const DefaultStartTimeout = 10 * time.Second
 
+// CallTimeout bounds a call to a plugin that does no bulk work, in a cluster with that
+// election timeout.
+func CallTimeout(election time.Duration) time.Duration { return 5*time.Second + election }
+
 // Spec says which plugin to run and how: a backend shipped in the host's own
 // executable (Name), or somebody else's executable (Command and SHA256).
 type Spec struct {

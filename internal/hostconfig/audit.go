@@ -19,7 +19,7 @@ type Audit struct {
 	KeyFile string
 }
 
-// Bounds of the files of the audit. Package audit in core has the same, to which a
+// Bounds of the files of the audit. Package audit has the same, to which a
 // test of cmd/host holds them.
 const (
 	minAuditFile  = 64 << 10

@@ -1,0 +1,28 @@
+package core
+
+import "github.com/pontoon-raft/pontoon/internal/member"
+
+// MemberConfig is one member of a cluster as its hosts are configured. What became of
+// it since is in Cluster.
+type MemberConfig struct {
+	ID   uint64
+	Name string
+	// PeerURLs are where the other members reach it, ClientAddress is where clients do,
+	// as host:port.
+	PeerURLs      []string
+	ClientAddress string
+	// Learner: the member has no vote.
+	Learner bool
+}
+
+// self is the id of this member.
+func (c *Config) self() member.ID { return member.ID(c.ID) }
+
+// configured are the members as the registry has them.
+func (c *Config) configured() []member.Member {
+	all := make([]member.Member, len(c.Members))
+	for i, m := range c.Members {
+		all[i] = member.Member{ID: member.ID(m.ID), Name: m.Name, PeerURLs: m.PeerURLs, ClientAddress: m.ClientAddress, Learner: m.Learner}
+	}
+	return all
+}

@@ -1,0 +1,42 @@
+package core
+
+import (
+	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// PluginConfig says which plugin to run and how: a backend of Config.Backends
+// (Name), or somebody else's executable (Command and SHA256).
+type PluginConfig struct {
+	// Name is that of a backend. With Command it may be empty; otherwise the plugin
+	// must describe itself by this name.
+	Name string
+	// Command is the path of an executable and its arguments. There is no search in
+	// PATH: a relative path is one from the working directory.
+	Command []string
+	// SHA256 is the hex sum of the file Command[0]; required with Command.
+	SHA256 string
+	// Isolation is "process", which is the default, or "inproc": a backend then runs
+	// inside the host, without RPC, and a panic or a leak of it is the host's.
+	Isolation string
+	// Env are KEY=VALUE pairs added to the plugin's environment.
+	Env []string
+	// Config is the plugin's own section, which no host looks into.
+	Config []byte
+}
+
+// TransportConfig is a transport plugin with its addresses.
+type TransportConfig struct {
+	PluginConfig
+	// Listen is the address for the other members, Advertise the URLs under which
+	// they reach it.
+	Listen    string
+	Advertise []string
+}
+
+// spec is the plugin as the catalog takes it.
+func (p *PluginConfig) spec(kind plugins.Kind) catalog.Spec {
+	return catalog.Spec{
+		Kind: kind, Name: p.Name, Command: p.Command, SHA256: p.SHA256, Isolation: catalog.Isolation(p.Isolation), Env: p.Env,
+	}
+}
