@@ -23,20 +23,26 @@ type clientFile struct {
 	ServerName string   `yaml:"server_name"`
 }
 
+// maxClientFile bounds the bytes of the file.
+const maxClientFile = 64 << 10
+
 // readClientFile reads the file; nothing if path is empty.
 func readClientFile(path string) (clientFile, error) {
-	var c clientFile
 	if path == "" {
-		return c, nil
+		return clientFile{}, nil
 	}
-	text, err := os.ReadFile(path)
+	f, err := os.Open(path)
 	if err != nil {
-		return c, err
+		return clientFile{}, err
 	}
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-		return c, fmt.Errorf("%s: %w", path, err)
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxClientFile+1))
+	if err != nil {
+		return clientFile{}, err
+	}
+	c, err := parseClientFile(text)
+	if err != nil {
+		return clientFile{}, fmt.Errorf("%s: %w", path, err)
 	}
 	for _, p := range []*string{&c.CA, &c.Cert, &c.Key} {
 		if *p != "" && !filepath.IsAbs(*p) {
@@ -44,6 +50,28 @@ func readClientFile(path string) (clientFile, error) {
 		}
 	}
 	return c, nil
+}
+
+// parseClientFile reads the bytes of the file. Its paths are as they are written.
+func parseClientFile(text []byte) (c clientFile, err error) {
+	if len(text) > maxClientFile {
+		return clientFile{}, fmt.Errorf("more than %d bytes", maxClientFile)
+	}
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	d.KnownFields(true)
+	if err := d.Decode(&c); errors.Is(err, io.EOF) {
+		return clientFile{}, nil
+	} else if err != nil {
+		return clientFile{}, err
+	}
+	var second yaml.Node
+	switch err := d.Decode(&second); {
+	case errors.Is(err, io.EOF):
+		return c, nil
+	case err != nil:
+		return clientFile{}, err
+	}
+	return clientFile{}, fmt.Errorf("line %d: a second document begins; write all keys into the first and remove the second", second.Line)
 }
 
 // fill names those of the flags' files that the flags do not name. A certificate

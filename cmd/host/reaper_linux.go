@@ -98,5 +98,5 @@ func parseStat(raw []byte) (p procStat, ok bool) {
 		}
 		*f.to = n
 	}
-	return p, true
+	return p, p.pid > 0 // to wait for 0 or less would be to wait for any child
 }

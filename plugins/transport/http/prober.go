@@ -18,6 +18,22 @@ type probeAnswer struct {
 	Now time.Time
 }
 
+// maxProbeAnswer bounds the bytes of an answer that are looked at.
+const maxProbeAnswer = 1 << 10
+
+// decodeProbe reads an answer. Its time must be one of those that nanoseconds since 1970
+// can say: a difference to any other, or to none, tells nothing of a clock.
+func decodeProbe(body io.Reader) (probeAnswer, error) {
+	var a probeAnswer
+	if err := json.NewDecoder(io.LimitReader(body, maxProbeAnswer)).Decode(&a); err != nil {
+		return probeAnswer{}, err
+	}
+	if year := a.Now.UTC().Year(); year < 1970 || year > 2261 {
+		return probeAnswer{}, fmt.Errorf("the peer's clock says %s", a.Now.UTC().Format(time.RFC3339))
+	}
+	return a, nil
+}
+
 // A prober asks a peer from time to time how long a round trip takes and what
 // its clock says. While no stream to or from the peer is up, it asks more
 // often: a member that was removed, and has nothing to send, learns so from
@@ -87,8 +103,8 @@ func (b prober) probe(ctx context.Context) error {
 		return fmt.Errorf("probe: %w", err)
 	}
 	took := time.Since(started)
-	var answer probeAnswer
-	if err := json.NewDecoder(io.LimitReader(response.Body, 1<<10)).Decode(&answer); err != nil {
+	answer, err := decodeProbe(response.Body)
+	if err != nil {
 		return fmt.Errorf("probe: %w", err)
 	}
 	b.peer.facts.probed(took, answer.Now.Sub(started.Add(took/2)))
