@@ -193,3 +193,40 @@ func TestTwoOfThreeFoundWithoutTheThird(t *testing.T) {
 	c.leader(1, 2, 3)
 	c.eventually("the write on the third", func() bool { return c.has(3, "by two") })
 }
+
+// A founder whose list is wrong is started anew to join the cluster of the others, and
+// its data directory was not emptied. Its log begins with another list than theirs: it
+// is no member of their cluster, whatever its configuration says now.
+func TestAFounderThatIsStartedToJoinKeepsItsFounding(t *testing.T) {
+	for name, wrong := range map[string]func(*cluster) []member.Member{
+		"another address": func(c *cluster) []member.Member {
+			other := c.member(1)
+			other.PeerURLs = []string{transporttest.URL("node-1:2")}
+			return []member.Member{other, c.member(2), c.member(3)}
+		},
+		"a member less": func(c *cluster) []member.Member { return []member.Member{c.member(1), c.member(3)} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t, 0, nil)
+			c.keepDirs()
+			c.members = wrong(c)
+			c.start(3, true)
+			c.eventually("the founding to be durable", func() bool { return c.service(3).Status().Applied > 0 })
+			c.stop(3)
+			c.members = []member.Member{c.member(1), c.member(2), c.member(3)}
+			c.start(1, true)
+			c.start(2, true)
+			c.propose(c.leader(1, 2), "by those that agree")
+			c.start(3, false)
+			c.eventually("it to say that it belongs to another cluster", func() bool {
+				err := c.service(3).Ready()
+				return err != nil && strings.Contains(err.Error(), core.ErrOtherCluster.Error())
+			})
+			c.propose(c.leader(1, 2), "on")
+			if c.has(3, "by those that agree") {
+				t.Error("it has what the other cluster wrote")
+			}
+		})
+	}
+}

@@ -114,13 +114,30 @@ func (i *identity) admit(cfg node.Config) error {
 	if err != nil {
 		return fmt.Errorf("membership in the log: %w", err)
 	}
+	founder := len(cfg.Bootstrap) > 0
+	if cfg.State.LastIndex == 0 { // the log begins now
+		if err := i.pins.began(node.Greeting(0, registry, founder).Founding); err != nil {
+			return err
+		}
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.store, i.registry, i.founder = cfg.State.StoreID, registry, len(cfg.Bootstrap) > 0
+	i.store, i.registry, i.founder = cfg.State.StoreID, registry, founder
 	i.readTo = index
-	i.self = node.Greeting(i.store, registry, i.founder)
+	i.show()
 	i.forgetRemoved()
 	return nil
+}
+
+// show works out what this member shows. Until the cluster has its number, the log of
+// a founder may be told from that of a cluster with another list by the pins alone: a
+// configuration may say by then that the member joins, and the entries of both have
+// the same indexes and terms. It needs i.mu.
+func (i *identity) show() {
+	i.self = node.Greeting(i.store, i.registry, i.founder)
+	if founding := i.pins.founding(); founding != 0 && !i.registry.Begun() {
+		i.self.Founding = founding
+	}
 }
 
 // forgetRemoved needs i.mu.
@@ -141,7 +158,7 @@ func (i *identity) learned(registry *member.Registry, index uint64) {
 		return
 	}
 	i.registry = registry
-	i.self = node.Greeting(i.store, registry, i.founder)
+	i.show()
 	i.forgetRemoved()
 }
 

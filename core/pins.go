@@ -65,6 +65,29 @@ func (p *pins) admit(store uint64) error {
 	return err
 }
 
+// began notes durably which founding the own log is about to begin with; 0: none, it
+// is to be another member's.
+func (p *pins) began(founding uint64) error {
+	p.mu.Lock()
+	same := p.kept.Founding == founding
+	if !same {
+		p.kept.Founding = founding
+		p.changes++
+	}
+	p.mu.Unlock()
+	if same {
+		return nil
+	}
+	return p.save()
+}
+
+// founding is what the own log began with, as far as is noted.
+func (p *pins) founding() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.kept.Founding
+}
+
 // lose notes durably that the store lost data, so that the next start refuses
 // it as well.
 func (p *pins) lose(why string) error {

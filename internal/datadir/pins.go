@@ -34,6 +34,9 @@ type Pins struct {
 	// Incarnations is the highest that a life of this host may have given to an
 	// Open of a plugin.
 	Incarnations uint64
+	// Founding is the hash of the list of founders that the own log began with, until
+	// the log itself has it for good; 0 if this host founded no cluster.
+	Founding uint64
 	// Lost says that the store lost acknowledged data; it is refused from then on.
 	Lost string
 }
@@ -44,6 +47,7 @@ type pinsFile struct {
 	Store        string            `json:"store,omitempty"`
 	Peers        map[string]string `json:"peers,omitempty"`
 	Incarnations string            `json:"incarnations,omitempty"`
+	Founding     string            `json:"founding,omitempty"`
 	Lost         string            `json:"lost,omitempty"`
 }
 
@@ -101,6 +105,9 @@ func decodePins(b []byte) (Pins, error) {
 	if p.Incarnations, err = numberOrNone(f.Incarnations); err != nil {
 		return Pins{}, fmt.Errorf("%w: incarnations: %w", ErrPins, err)
 	}
+	if p.Founding, err = numberOrNone(f.Founding); err != nil {
+		return Pins{}, fmt.Errorf("%w: founding: %w", ErrPins, err)
+	}
 	for text, store := range f.Peers {
 		id, idErr := member.ParseID(text)
 		n, storeErr := strconv.ParseUint(store, 16, 64)
@@ -114,7 +121,10 @@ func decodePins(b []byte) (Pins, error) {
 
 // Write writes everything, durably.
 func (p *Pins) Write(fsys vfs.FS) error {
-	f := pinsFile{Version: 1, Store: hexOrNone(p.Store), Peers: map[string]string{}, Incarnations: hexOrNone(p.Incarnations), Lost: p.Lost}
+	f := pinsFile{
+		Version: 1, Store: hexOrNone(p.Store), Peers: map[string]string{}, Incarnations: hexOrNone(p.Incarnations),
+		Founding: hexOrNone(p.Founding), Lost: p.Lost,
+	}
 	for id, store := range p.Peers {
 		f.Peers[id.String()] = strconv.FormatUint(store, 16)
 	}

@@ -26,7 +26,7 @@ func FuzzPins(f *testing.F) {
 		if err != nil {
 			t.Fatalf("pins that were written cannot be read: %v", err)
 		}
-		if again.Store != p.Store || again.Incarnations != p.Incarnations || again.Lost != p.Lost || !maps.Equal(again.Peers, p.Peers) {
+		if again.Store != p.Store || again.Incarnations != p.Incarnations || again.Lost != p.Lost || again.Founding != p.Founding || !maps.Equal(again.Peers, p.Peers) {
 			t.Fatalf("%s became %+v, was %+v", b, again, p)
 		}
 	})
