@@ -40,7 +40,6 @@ func (n *node) becomes(program live.Program) {
 // older than the cluster.
 func (n *node) endsAsOlder(understood uint64) {
 	n.t.Helper()
-	const exitFailed = 1
 	if code := n.host.ExitsWithin(n.t, patience); code != exitOlder {
 		n.t.Errorf("the older build ended with exit code %d, want %d", code, exitOlder)
 	}
