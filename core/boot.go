@@ -11,7 +11,8 @@ import (
 )
 
 // Start brings the host up: ports, plugins, raft, in that order. It returns
-// when the node runs; whether it has a leader is what Service().Ready tells.
+// when the node runs; whether it has a leader is what the probes tell. A host that
+// is refused by its cluster before that has the error that it would have ended with.
 // After an error nothing is left running. When ctx ends, or Stop is called, the
 // start ends within the budget of a stop; ErrForced then names what would not.
 func (h *Host) Start(ctx context.Context) error {

@@ -110,6 +110,14 @@ func (c *cluster) start(id member.ID, bootstrap bool) *core.Host {
 	return host
 }
 
+// startRefused starts a member that the cluster refuses, which may end the start itself.
+func (c *cluster) startRefused(id member.ID, bootstrap bool) {
+	c.t.Helper()
+	if _, err := c.tryStart(id, bootstrap); err != nil && !errors.Is(err, core.ErrOtherCluster) {
+		c.t.Fatalf("start %s: %v", id, err)
+	}
+}
+
 // tryStart is start where the host may refuse to.
 func (c *cluster) tryStart(id member.ID, bootstrap bool) (*core.Host, error) {
 	c.t.Helper()
