@@ -45,7 +45,11 @@ func takeOver(w http.ResponseWriter, timeout time.Duration) (c *chunks, answered
 }
 
 func newChunks(conn net.Conn, timeout time.Duration) *chunks {
-	return &chunks{conn: conn, out: pace.NewWriter(conn, timeout)}
+	writer := pace.NewWholeWriter
+	if _, secured := conn.(*tls.Conn); secured {
+		writer = pace.NewWriter
+	}
+	return &chunks{conn: conn, out: writer(conn, timeout)}
 }
 
 func (c *chunks) answer(header http.Header) error {

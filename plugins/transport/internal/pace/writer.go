@@ -1,7 +1,9 @@
 package pace
 
 import (
+	"errors"
 	"io"
+	"math"
 	"os"
 	"sync/atomic"
 	"time"
@@ -19,13 +21,26 @@ type Stream interface {
 type Writer struct {
 	stream      Stream
 	deadline    Deadline
+	most        int // bytes of one write to the stream
 	interrupted atomic.Bool
 }
 
 // NewWriter returns a writer to s; a timeout of 0 means that nothing is ever
 // given up.
 func NewWriter(s Stream, timeout time.Duration) *Writer {
-	return &Writer{stream: s, deadline: Deadline{Set: s.SetWriteDeadline, Timeout: timeout}}
+	return &Writer{stream: s, deadline: Deadline{Set: s.SetWriteDeadline, Timeout: timeout}, most: Step}
+}
+
+// NewWholeWriter returns a writer that hands all of what is written on at once, and
+// what is left of it after a timeout in which a step went. What stands still after a
+// step is noticed up to one timeout later. The stream must say exactly how much it
+// took before its deadline, and take more after it: TCP does so, TLS does not. Each
+// write is a call of the system and wakes the reader, which costs a leader with large
+// batches more than the bytes do.
+func NewWholeWriter(s Stream, timeout time.Duration) *Writer {
+	w := NewWriter(s, timeout)
+	w.most = math.MaxInt
+	return w
 }
 
 // Write implements io.Writer.
@@ -35,9 +50,9 @@ func (w *Writer) Write(p []byte) (int, error) {
 		if err := w.extend(); err != nil {
 			return written, err
 		}
-		n, err := w.stream.Write(p[written:min(written+Step, len(p))])
+		n, err := w.stream.Write(p[written:][:min(w.most, len(p)-written)])
 		written += n
-		if err != nil {
+		if moved := n >= Step && written < len(p); err != nil && !(moved && errors.Is(err, os.ErrDeadlineExceeded)) {
 			return written, err
 		}
 	}

@@ -34,18 +34,21 @@ func slowly(r io.Reader, bytes int, pause time.Duration) (total int) {
 // under a timeout of 5 s, and a third of it over one that is as slow as may be.
 func TestWhatMovesArrives(t *testing.T) {
 	for _, c := range []struct {
+		writer      func(Stream, time.Duration) *Writer
 		size, bytes int
 		pause       time.Duration
 	}{
-		{largest(), 32 << 10, time.Second / 8},
-		{largest() / 3, Step, timeout - timeout/8 - time.Millisecond},
+		{NewWriter, largest(), 32 << 10, time.Second / 8},
+		{NewWriter, largest() / 3, Step, timeout - timeout/8 - time.Millisecond},
+		{NewWholeWriter, largest(), 32 << 10, time.Second / 8},
+		{NewWholeWriter, largest() / 3, Step, timeout - timeout/8 - time.Millisecond},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			near, far := net.Pipe()
 			arrived := make(chan int)
 			go func() { arrived <- slowly(far, c.bytes, c.pause) }()
 			started := time.Now()
-			n, err := NewWriter(near, timeout).Write(make([]byte, c.size))
+			n, err := c.writer(near, timeout).Write(make([]byte, c.size))
 			if err != nil || n != c.size {
 				t.Errorf("%d of %d bytes were written: %v", n, c.size, err)
 			}
@@ -63,17 +66,41 @@ func TestWhatMovesArrives(t *testing.T) {
 // A peer that reads nothing, and one that takes a byte now and then, hold a
 // writer for the timeout and no longer.
 func TestWhatStandsStillIsGivenUp(t *testing.T) {
-	for _, pause := range []time.Duration{time.Hour, timeout - time.Second} {
+	for _, newWriter := range []func(Stream, time.Duration) *Writer{NewWriter, NewWholeWriter} {
+		for _, pause := range []time.Duration{time.Hour, timeout - time.Second} {
+			synctest.Test(t, func(t *testing.T) {
+				near, far := net.Pipe()
+				done := make(chan int)
+				go func() { done <- slowly(far, 1, pause) }()
+				started := time.Now()
+				_, err := newWriter(near, timeout).Write(make([]byte, 1<<20))
+				if !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(started) != timeout {
+					t.Errorf("a byte in %v: %v after %v", pause, err, time.Since(started))
+				}
+				_ = near.Close()
+				<-done
+			})
+		}
+	}
+}
+
+// What is written as a whole to a peer that takes two steps and no more is given up
+// after the timeout that follows the one in which they went, and at once by Interrupt.
+func TestAWholeWriteThatComesToAStandIsGivenUp(t *testing.T) {
+	for interrupted, want := range map[time.Duration]time.Duration{timeout / 2: timeout / 2, time.Hour: 2 * timeout} {
 		synctest.Test(t, func(t *testing.T) {
 			near, far := net.Pipe()
+			defer near.Close()
 			done := make(chan int)
-			go func() { done <- slowly(far, 1, pause) }()
+			go func() { done <- slowly(io.LimitReader(far, 2*Step), 2*Step, time.Nanosecond) }()
 			started := time.Now()
-			_, err := NewWriter(near, timeout).Write(make([]byte, 1<<20))
-			if !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(started) != timeout {
-				t.Errorf("a byte in %v: %v after %v", pause, err, time.Since(started))
+			w := NewWholeWriter(near, timeout)
+			stop := time.AfterFunc(interrupted, w.Interrupt)
+			defer stop.Stop()
+			n, err := w.Write(make([]byte, 1<<20))
+			if !errors.Is(err, os.ErrDeadlineExceeded) || n != 2*Step || time.Since(started) != want {
+				t.Errorf("%d bytes went: %v after %v, want %v", n, err, time.Since(started), want)
 			}
-			_ = near.Close()
 			<-done
 		})
 	}
