@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,6 +18,8 @@ const (
 	drainTime = 15 * time.Second
 	// errorPause keeps a client whose write was refused from spinning.
 	errorPause = 5 * time.Millisecond
+	// writesTime ends a load of so many writes that does not come to its end.
+	writesTime = 10 * time.Minute
 )
 
 // load is a closed loop: each client sends its next write when the one before was acknowledged.
@@ -25,6 +28,17 @@ type load struct {
 	size     int
 	warmup   time.Duration
 	duration time.Duration
+	// writes, if it is not 0, is how many writes there are: the load has no warm-up and lasts until
+	// the last of them.
+	writes int
+}
+
+// patience is how long the load may last.
+func (l load) patience() time.Duration {
+	if l.writes > 0 {
+		return writesTime
+	}
+	return l.warmup + l.duration
 }
 
 // measurement is what a load observed during its measured time.
@@ -37,23 +51,33 @@ type measurement struct {
 }
 
 // run puts the load on s. A write counts when its acknowledgement arrives within the measured time, so
-// neither the warm-up nor the last writes in flight are counted. It fails when no write was acknowledged.
+// neither the warm-up nor the last writes in flight are counted; of a number of writes, all count. It fails
+// when no write was acknowledged.
 func (l load) run(ctx context.Context, s system) (measurement, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// A cancel at the end, not a deadline: gRPC would send a deadline along with each write.
-	defer time.AfterFunc(l.warmup+l.duration+drainTime, cancel).Stop()
+	defer time.AfterFunc(l.patience()+drainTime, cancel).Stop()
 
-	from := time.Now().Add(l.warmup)
+	began := time.Now()
+	from, until := began.Add(l.warmup), began.Add(l.patience())
+	if l.writes > 0 {
+		from = began
+	}
+	var sent atomic.Int64
+	next := func() bool { return l.writes == 0 || sent.Add(1) <= int64(l.writes) }
 	loops := make([]clientLoop, l.clients)
 	var wg sync.WaitGroup
 	for i := range loops {
-		loops[i] = clientLoop{client: i, value: randomValue(i, l.size), from: from, until: from.Add(l.duration)}
+		loops[i] = clientLoop{client: i, value: randomValue(i, l.size), next: next, from: from, until: until}
 		wg.Go(func() { loops[i].run(ctx, s) })
 	}
 	wg.Wait()
 
 	m := measurement{seconds: l.duration.Seconds()}
+	if l.writes > 0 {
+		m.seconds = time.Since(began).Seconds()
+	}
 	var failures []error
 	for i := range loops {
 		m.latencies = append(m.latencies, loops[i].latencies...)
@@ -62,7 +86,7 @@ func (l load) run(ctx context.Context, s system) (measurement, error) {
 	}
 	slices.Sort(m.latencies)
 	if len(m.latencies) == 0 {
-		return m, fmt.Errorf("no write was acknowledged within %v: %w", l.duration, firstError(failures))
+		return m, fmt.Errorf("no write was acknowledged within %v: %w", l.patience(), firstError(failures))
 	}
 	return m, nil
 }
@@ -71,6 +95,7 @@ func (l load) run(ctx context.Context, s system) (measurement, error) {
 type clientLoop struct {
 	client      int
 	value       []byte
+	next        func() bool // takes one of the writes that are left; all clients have it in common
 	from, until time.Time
 
 	latencies []time.Duration
@@ -78,10 +103,10 @@ type clientLoop struct {
 	lastError error
 }
 
-// run writes one key after the other until the measured time is over or ctx is done.
+// run writes one key after the other until there is no next one, the measured time is over or ctx is done.
 func (c *clientLoop) run(ctx context.Context, s system) {
 	var key []byte
-	for sequence := 0; ctx.Err() == nil; sequence++ {
+	for sequence := 0; ctx.Err() == nil && c.next(); sequence++ {
 		key = fmt.Appendf(key[:0], "key-%04d-%06d", c.client, sequence)
 		sent := time.Now()
 		err := s.Propose(ctx, c.client, key, c.value)

@@ -59,6 +59,23 @@ func TestLoadCountsOnlyTheMeasuredTime(t *testing.T) {
 	})
 }
 
+func TestLoadOfANumberOfWritesLastsUntilTheLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := &fakeSystem{latency: 10 * time.Millisecond}
+		m, err := load{clients: 4, warmup: time.Second, duration: time.Second, writes: 1002}.run(t.Context(), fake)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(m.latencies) != 1002 || len(fake.keys) != 1002 {
+			t.Errorf("counted %d writes of %d keys, want 1002", len(m.latencies), len(fake.keys))
+		}
+		// Each of four clients sends the next write after 10 ms: 251 times.
+		if m.seconds != 2.51 {
+			t.Errorf("they took %v s, want 2.51", m.seconds)
+		}
+	})
+}
+
 func TestLoadWithoutAnyAcknowledgementFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		refused := errors.New("refused")

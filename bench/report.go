@@ -21,7 +21,9 @@ type reportSettings struct {
 	Size            int     `json:"size"`
 	DurationSeconds float64 `json:"duration_seconds"`
 	WarmupSeconds   float64 `json:"warmup_seconds"`
-	Rounds          int     `json:"rounds"`
+	// Writes is how many writes each measurement had; 0 if it had a time instead.
+	Writes int `json:"writes"`
+	Rounds int `json:"rounds"`
 }
 
 // result is one row of the table: the medians over all rounds of one system at one number of clients.
@@ -65,6 +67,7 @@ func newReport(s settings, m machine, samples []sample) report {
 			Size:            s.size,
 			DurationSeconds: s.duration.Seconds(),
 			WarmupSeconds:   s.warmup.Seconds(),
+			Writes:          s.writes,
 			Rounds:          s.rounds,
 		},
 	}

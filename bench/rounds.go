@@ -49,7 +49,7 @@ func measure(ctx context.Context, s settings, progress io.Writer) ([]sample, err
 				name := s.systems[(i+round)%len(s.systems)]
 				c := built
 				c.clients = clients
-				l := load{clients: clients, size: s.size, warmup: s.warmup, duration: s.duration}
+				l := load{clients: clients, size: s.size, warmup: s.warmup, duration: s.duration, writes: s.writes}
 				one, err := measureOne(ctx, name, c, l, filepath.Join(dir, name))
 				if err != nil {
 					return nil, fmt.Errorf("round %d: %s with %d clients: %w", round+1, name, clients, err)

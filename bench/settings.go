@@ -24,6 +24,7 @@ type settings struct {
 	size     int
 	duration time.Duration
 	warmup   time.Duration
+	writes   int
 	rounds   int
 
 	dataDir  string
@@ -60,6 +61,7 @@ func parseSettings(args []string, stderr io.Writer) (settings, error) {
 	f.IntVar(&s.size, "size", 256, "bytes of each value")
 	f.DurationVar(&s.duration, "duration", 5*time.Second, "measured time of each system at each number of clients")
 	f.DurationVar(&s.warmup, "warmup", 2*time.Second, "time under load before it, not counted")
+	f.IntVar(&s.writes, "writes", 0, "how many writes each measurement has, in the place of -duration and without -warmup: all systems then meet what comes with the length of the log, as snapshots do, equally often")
 	f.IntVar(&s.rounds, "rounds", 1, "how often all is measured; the report has the medians")
 	f.StringVar(&s.dataDir, "data-dir", "data", "directory for the nodes' data, on the disk to be measured; emptied afterwards")
 	f.StringVar(&s.output, "o", outputTable, "form of the report on standard output: table or json")
@@ -95,6 +97,8 @@ func (s settings) validate() error {
 		return &usageError{fmt.Sprintf("-duration %v: must be positive", s.duration)}
 	case s.warmup < 0:
 		return &usageError{fmt.Sprintf("-warmup %v: must not be negative", s.warmup)}
+	case s.writes < 0:
+		return &usageError{fmt.Sprintf("-writes %d: must not be negative", s.writes)}
 	case s.rounds < 1:
 		return &usageError{fmt.Sprintf("-rounds %d: must be at least 1", s.rounds)}
 	case s.etcdConnections < 0:

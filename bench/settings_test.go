@@ -20,6 +20,7 @@ func TestSettingsRefuseWhatMeasuresNothing(t *testing.T) {
 		{[]string{"-clients", "many"}, `"many" is not a positive number`},
 		{[]string{"-duration", "0s"}, "-duration 0s: must be positive"},
 		{[]string{"-warmup", "-1s"}, "-warmup -1s: must not be negative"},
+		{[]string{"-writes", "-1"}, "-writes -1: must not be negative"},
 		{[]string{"-rounds", "0"}, "-rounds 0: must be at least 1"},
 		{[]string{"-size", "-1"}, "-size -1: must not be negative"},
 		{[]string{"-o", "yaml"}, `-o "yaml": must be table or json`},

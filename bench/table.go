@@ -33,9 +33,12 @@ func writeTable(w io.Writer, r report) error {
 
 // conditions says in one line under which conditions the figures were taken.
 func conditions(r report) string {
-	return fmt.Sprintf("%s/%s, %d CPUs, fsync %.2f ms; %d byte values, %gs after %gs of warm-up, median of %d rounds",
-		r.Machine.OS, r.Machine.Arch, r.Machine.CPUs, r.Machine.FsyncMS,
-		r.Settings.Size, r.Settings.DurationSeconds, r.Settings.WarmupSeconds, r.Settings.Rounds)
+	length := fmt.Sprintf("%gs after %gs of warm-up", r.Settings.DurationSeconds, r.Settings.WarmupSeconds)
+	if r.Settings.Writes > 0 {
+		length = fmt.Sprintf("%d writes", r.Settings.Writes)
+	}
+	return fmt.Sprintf("%s/%s, %d CPUs, fsync %.2f ms; %d byte values, %s, median of %d rounds",
+		r.Machine.OS, r.Machine.Arch, r.Machine.CPUs, r.Machine.FsyncMS, r.Settings.Size, length, r.Settings.Rounds)
 }
 
 // measuredReferences are the systems that there are ratios to: those that were measured.
