@@ -18,7 +18,7 @@ const (
 	drainTime = 15 * time.Second
 	// errorPause keeps a client whose write was refused from spinning.
 	errorPause = 5 * time.Millisecond
-	// writesTime ends a load of so many writes that does not come to its end.
+	// A load of a number of writes that does not come to its end is ended after writesTime.
 	writesTime = 10 * time.Minute
 )
 
@@ -28,17 +28,9 @@ type load struct {
 	size     int
 	warmup   time.Duration
 	duration time.Duration
-	// writes, if it is not 0, is how many writes there are: the load has no warm-up and lasts until
-	// the last of them.
+	// With writes the load consists of that many: it has no warm-up, and the last write ends it instead
+	// of the duration. 0 means no such number.
 	writes int
-}
-
-// patience is how long the load may last.
-func (l load) patience() time.Duration {
-	if l.writes > 0 {
-		return writesTime
-	}
-	return l.warmup + l.duration
 }
 
 // measurement is what a load observed during its measured time.
@@ -54,29 +46,28 @@ type measurement struct {
 // neither the warm-up nor the last writes in flight are counted; of a number of writes, all count. It fails
 // when no write was acknowledged.
 func (l load) run(ctx context.Context, s system) (measurement, error) {
+	if l.writes > 0 {
+		l.warmup, l.duration = 0, writesTime
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// A cancel at the end, not a deadline: gRPC would send a deadline along with each write.
-	defer time.AfterFunc(l.patience()+drainTime, cancel).Stop()
+	defer time.AfterFunc(l.warmup+l.duration+drainTime, cancel).Stop()
 
-	began := time.Now()
-	from, until := began.Add(l.warmup), began.Add(l.patience())
-	if l.writes > 0 {
-		from = began
-	}
+	from := time.Now().Add(l.warmup)
 	var sent atomic.Int64
 	next := func() bool { return l.writes == 0 || sent.Add(1) <= int64(l.writes) }
 	loops := make([]clientLoop, l.clients)
 	var wg sync.WaitGroup
 	for i := range loops {
-		loops[i] = clientLoop{client: i, value: randomValue(i, l.size), next: next, from: from, until: until}
+		loops[i] = clientLoop{client: i, value: randomValue(i, l.size), next: next, from: from, until: from.Add(l.duration)}
 		wg.Go(func() { loops[i].run(ctx, s) })
 	}
 	wg.Wait()
 
 	m := measurement{seconds: l.duration.Seconds()}
 	if l.writes > 0 {
-		m.seconds = time.Since(began).Seconds()
+		m.seconds = time.Since(from).Seconds()
 	}
 	var failures []error
 	for i := range loops {
@@ -86,7 +77,7 @@ func (l load) run(ctx context.Context, s system) (measurement, error) {
 	}
 	slices.Sort(m.latencies)
 	if len(m.latencies) == 0 {
-		return m, fmt.Errorf("no write was acknowledged within %v: %w", l.patience(), firstError(failures))
+		return m, fmt.Errorf("no write was acknowledged within %v: %w", l.duration, firstError(failures))
 	}
 	return m, nil
 }
@@ -95,7 +86,7 @@ func (l load) run(ctx context.Context, s system) (measurement, error) {
 type clientLoop struct {
 	client      int
 	value       []byte
-	next        func() bool // takes one of the writes that are left; all clients have it in common
+	next        func() bool // takes one of the writes that are left to all clients
 	from, until time.Time
 
 	latencies []time.Duration
@@ -103,7 +94,7 @@ type clientLoop struct {
 	lastError error
 }
 
-// run writes one key after the other until there is no next one, the measured time is over or ctx is done.
+// run writes one key after the other until no write is left, the measured time is over or ctx is done.
 func (c *clientLoop) run(ctx context.Context, s system) {
 	var key []byte
 	for sequence := 0; ctx.Err() == nil && c.next(); sequence++ {

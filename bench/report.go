@@ -21,7 +21,7 @@ type reportSettings struct {
 	Size            int     `json:"size"`
 	DurationSeconds float64 `json:"duration_seconds"`
 	WarmupSeconds   float64 `json:"warmup_seconds"`
-	// Writes is how many writes each measurement had; 0 if it had a time instead.
+	// Writes is the number of writes of each measurement; 0 if a measurement lasted DurationSeconds.
 	Writes int `json:"writes"`
 	Rounds int `json:"rounds"`
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
-// wholeStop is what a stop may take with all that hangs: the promise of statement A5.
+// A stop ends within wholeStop, whatever hangs: the promise of statement A5.
 const wholeStop = 5 * time.Second
 
 // silentTransport answers neither Open nor Close: to the host it is a process that

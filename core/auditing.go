@@ -17,8 +17,8 @@ type AuditConfig struct {
 	// Dir is where the files are, by default "audit" in Config.DataDir. It is made with
 	// mode 0700. No two hosts share one.
 	Dir string
-	// MaxFileBytes is how long a file grows, MaxFiles how many are kept: the oldest one
-	// is removed before.
+	// A file grows to MaxFileBytes, and MaxFiles are kept: the oldest one is removed
+	// before the next one begins.
 	MaxFileBytes int64
 	MaxFiles     int
 	// Sync says when what was recorded is made durable: with "each" batch of records,

@@ -134,8 +134,7 @@ func progressTimeout(election time.Duration) time.Duration { return 30*time.Seco
 // openTimeout bounds Open, which may recover a large log.
 func openTimeout(election time.Duration) time.Duration { return 5*time.Minute + election }
 
-// WithDefaults returns c with the defaults in the place of what is zero, which is
-// what New takes.
+// WithDefaults returns c with the defaults in the place of what is zero, as New does.
 func (c Config) WithDefaults() Config {
 	c.Tick = cmp.Or(c.Tick, defaults.Tick)
 	c.Election = cmp.Or(c.Election, defaults.ElectionTicks*c.Tick)

@@ -18,10 +18,6 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
-// Plugins own no port: the host asks them for their metrics when it is scraped
-// and serves them beside its own, each with the labels kind and plugin. Names
-// that plugins may not take are those of the host.
-
 // metricPrefix begins the names of all metrics of shipped code; the host's own
 // have no kind behind it, a plugin's must.
 const metricPrefix = "pontoon_"
@@ -34,8 +30,9 @@ type ofPlugin struct {
 	err      error
 }
 
-// pluginMetrics asks the plugins that run now, all at once. One that does not answer
-// in time has an error; that it is unwell shows in pontoon_plugin_up.
+// pluginMetrics asks the plugins that run now, all at once: they have no port of their
+// own. One that does not answer in time has an error; that it is unwell shows in
+// pontoon_plugin_up.
 func (h *Host) pluginMetrics() []ofPlugin {
 	ctx, cancel := context.WithTimeout(context.Background(), h.cfg.Election)
 	defer cancel()

@@ -18,8 +18,8 @@ const (
 	mostLeftOut = 64
 )
 
-// scrape is what /metrics has: the host's own metrics, and beside them those of
-// plugins. No word of a plugin takes away what the host or another plugin says.
+// A scrape answers /metrics with the host's own metrics, and beside them those of
+// plugins, each with the labels kind and plugin. No word of a plugin takes away what the host or another plugin says.
 type scrape struct {
 	host    prometheus.Gatherer
 	plugins func() []ofPlugin

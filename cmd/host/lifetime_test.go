@@ -77,21 +77,20 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// A stop that was asked for and had to be forced ends with what would not end, though
-// the request is what began it.
+// A stop that had to be forced ends with the names of the plugins that would not end,
+// though a request to stop began it.
 func TestAForcedStopIsNoInterruption(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if !isInterruption(ctx, ctx.Err()) {
-		t.Error("the end of a command by its context is no interruption")
+		t.Error("a command that its context ended does not count as interrupted")
 	}
 	if forced := errors.Join(ctx.Err(), core.ErrForced); isInterruption(ctx, forced) || exitCode(forced) != exitFailed {
 		t.Errorf("%v has exit code %d and counts as interrupted: %v", forced, exitCode(forced), isInterruption(ctx, forced))
 	}
 }
 
-// Whoever runs a host tells by its exit code that another build is needed, and not
-// another store. A command on files that refuses what a newer build wrote keeps its own.
+// The exit code of a host tells that another build is needed, and not another store. A command on files that refuses what a newer build wrote keeps its own.
 func TestAnOlderBuildHasAnExitCodeOfItsOwn(t *testing.T) {
 	newer := fmt.Errorf("n1.yaml: open storage(wal): %w", member.ErrNewer)
 	if code := exitCode(newer); code != exitOlder {

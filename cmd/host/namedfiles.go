@@ -36,7 +36,7 @@ func checkNamedFiles(c *hostconfig.Config, o *hostconfig.Origins) error {
 	return o.Problems(all)
 }
 
-// portFiles are those of one port.
+// portFiles names the certificate files of one port.
 func portFiles(t hostconfig.TLS) api.TLS {
 	return api.TLS{Cert: t.Cert, Key: t.Key, ClientCA: t.ClientCA, ClientAuth: api.ClientAuth(t.ClientAuth)}
 }

@@ -56,7 +56,7 @@ func run(ctx context.Context, out io.Writer, dir, peer, clients string) (err err
 			PluginConfig: core.PluginConfig{Name: "http"}, Listen: peer, Advertise: []string{peerURL},
 		}},
 		Backends: backends(),
-	}.WithDefaults())
+	})
 	if err != nil {
 		return err
 	}
