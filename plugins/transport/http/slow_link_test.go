@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls/peertlstest"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 	"github.com/pontoon-raft/pontoon/plugins/transport/transporttest"
@@ -46,18 +48,26 @@ func (m meter) Read(p []byte) (int, error) {
 }
 
 // With default timing the append stream carries two values of the largest size
-// over 2 MiB in a second, and the largest message of all over 256 KiB.
+// over 2 MiB in a second, and the largest message of all over 256 KiB, with TLS too:
+// that has no connection any more after a write that was late.
 func TestAppendStreamOverASlowLink(t *testing.T) {
 	largest := wire.MessageLimit(plugins.ProtocolLimits(0, 0))
+	certificate := peertlstest.New(t).Certificate(t, named(1), nil)
 	for _, c := range []struct {
 		rate     int
 		payloads []int
+		secured  bool
 	}{
-		{2 << 20, []int{plugins.MaxValueBytes, plugins.MaxValueBytes}},
-		{256 << 10, []int{largest - 64}},
+		{2 << 20, []int{plugins.MaxValueBytes, plugins.MaxValueBytes}, false},
+		{256 << 10, []int{largest - 64}, false},
+		{256 << 10, []int{largest - 64}, true},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			near, far := net.Pipe()
+			far = meter{far, c.rate}
+			if c.secured {
+				near, far = tls.Server(near, showing(certificate)), tls.Client(far, showing(tls.Certificate{}))
+			}
 			link := newTiming(time.Second).link
 			out := newChunks(near, link)
 			wrote := make(chan error, 1)
@@ -79,7 +89,7 @@ func TestAppendStreamOverASlowLink(t *testing.T) {
 				}
 				wrote <- nil
 			}()
-			in := newIdleConn(meter{far, c.rate}, link, link)
+			in := newIdleConn(far, link, link)
 			frames := &msgappDecoder{
 				r: bufio.NewReader(httputil.NewChunkedReader(in)), limit: largest, link: raftmsg.Link{From: 1, To: 2},
 			}
@@ -90,11 +100,16 @@ func TestAppendStreamOverASlowLink(t *testing.T) {
 					t.Fatalf("%d bytes at %d in a second: %d arrived after %v: %v", size, c.rate, len(payload), time.Since(started), err)
 				}
 			}
-			go func() { _, _ = io.Copy(io.Discard, far) }() // the end of the last chunk
+			drained := make(chan struct{})
+			go func() {
+				defer close(drained)
+				_, _ = io.Copy(io.Discard, far) // the end of the last chunk
+			}()
 			if err := <-wrote; err != nil {
 				t.Error(err)
 			}
 			_, _ = near.Close(), far.Close()
+			<-drained
 		})
 	}
 }

@@ -36,7 +36,7 @@ func NewWriter(s Stream, timeout time.Duration) *Writer {
 // step is noticed up to one timeout later. The stream must say exactly how much it
 // took before its deadline, and take more after it: TCP does so, TLS does not. Each
 // write is a call of the system and wakes the reader, which costs a leader with large
-// batches more than the bytes do.
+// batches more than the bytes do (ADR 0045).
 func NewWholeWriter(s Stream, timeout time.Duration) *Writer {
 	w := NewWriter(s, timeout)
 	w.most = math.MaxInt
