@@ -1,16 +1,13 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/pontoon-raft/pontoon/client"
+	"github.com/pontoon-raft/pontoon/internal/onedocument"
 )
 
 // clientFile is the file that --client-config names: what the flags of the same
@@ -57,21 +54,10 @@ func parseClientFile(text []byte) (c clientFile, err error) {
 	if len(text) > maxClientFile {
 		return clientFile{}, fmt.Errorf("more than %d bytes", maxClientFile)
 	}
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	if err := d.Decode(&c); errors.Is(err, io.EOF) {
-		return clientFile{}, nil
-	} else if err != nil {
+	if _, err := onedocument.Decode(text, &c); err != nil {
 		return clientFile{}, err
 	}
-	var second yaml.Node
-	switch err := d.Decode(&second); {
-	case errors.Is(err, io.EOF):
-		return c, nil
-	case err != nil:
-		return clientFile{}, err
-	}
-	return clientFile{}, fmt.Errorf("line %d: a second document begins; write all keys into the first and remove the second", second.Line)
+	return c, nil
 }
 
 // fill names those of the flags' files that the flags do not name. A certificate

@@ -1,7 +1,6 @@
 package hostconfig
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/pontoon-raft/pontoon/internal/onedocument"
 )
 
 // maxFileBytes bounds a configuration file.
@@ -80,19 +81,12 @@ var errSecondDocument = errors.New("a second YAML document (---) begins; a host 
 // parse returns the content of the only document in data, or nil if there is
 // none.
 func parse(data []byte) (*yaml.Node, error) {
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	dec.KnownFields(true)
-	var doc, second yaml.Node
-	switch err := dec.Decode(&doc); {
-	case errors.Is(err, io.EOF):
-		return nil, nil
-	case err != nil:
-		return nil, err
-	}
-	switch err := dec.Decode(&second); {
-	case err == nil:
+	var doc yaml.Node
+	var second *onedocument.SecondError
+	switch _, err := onedocument.Decode(data, &doc); {
+	case errors.As(err, &second):
 		return nil, fmt.Errorf("line %d: %w", second.Line, errSecondDocument)
-	case !errors.Is(err, io.EOF):
+	case err != nil:
 		return nil, err
 	}
 	if len(doc.Content) == 0 || isNull(doc.Content[0]) {
