@@ -11,9 +11,8 @@ import (
 	"strings"
 	"sync"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/internal/section"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
@@ -109,12 +108,8 @@ func (r *Register) Open(_ context.Context, opts plugins.Options) (uint64, error)
 	if err := r.faults.gone(); err != nil {
 		return 0, err
 	}
-	var keys map[string]any
-	if err := yaml.Unmarshal(opts.Config, &keys); err != nil {
-		return 0, fmt.Errorf("register: %w: %w", plugins.ErrInvalidConfig, err)
-	}
-	for key := range keys {
-		return 0, fmt.Errorf("register: %w: unknown key %q", plugins.ErrInvalidConfig, key)
+	if err := section.Decode(opts.Config, &struct{}{}); err != nil {
+		return 0, fmt.Errorf("register: %w", err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
