@@ -40,7 +40,9 @@ func roomForGarbage(getenv func(string) string) []byte {
 	if garbageIsChosen(getenv) {
 		return nil
 	}
-	return make([]byte, garbageRoom)
+	room := make([]byte, garbageRoom)
+	giveBack(room)
+	return room
 }
 
 // memoryLimit is what the runtime may have while so many bytes are alive.

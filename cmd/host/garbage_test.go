@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"math"
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"runtime/metrics"
 	"slices"
 	"strconv"
@@ -29,7 +31,7 @@ func resident(t *testing.T) int {
 	t.Helper()
 	b, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
-		t.Skip("this system does not tell how much memory a process takes")
+		t.Fatal(err)
 	}
 	pages, err := strconv.Atoi(strings.Fields(string(b))[1])
 	if err != nil {
@@ -38,12 +40,19 @@ func resident(t *testing.T) int {
 	return pages * os.Getpagesize()
 }
 
-// inFreshProcess names the process in which nothing has used memory before.
+// inFreshProcess names the process whose memory is that of one test.
 const inFreshProcess = "PONTOON_TEST_FRESH_PROCESS"
 
-// A host collects garbage less often, and pays for that only with garbage. It makes
-// the room when it starts: memory that was used before would be cleared, and taken.
+// used is memory that a process had before.
+var used []byte
+
+// A host collects garbage less often, and pays for that only with garbage: the room
+// takes no memory, wherever the allocator has it from. What was used before is cleared,
+// and so it comes into memory.
 func TestRoomForGarbage(t *testing.T) {
+	if _, err := os.Stat("/proc/self/statm"); err != nil {
+		t.Skip("this system does not tell how much memory a process takes")
+	}
 	if os.Getenv(inFreshProcess) == "" {
 		cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.count=1")
 		cmd.Env = append(os.Environ(), inFreshProcess+"=1")
@@ -52,6 +61,11 @@ func TestRoomForGarbage(t *testing.T) {
 		}
 		return
 	}
+	used = bytes.Repeat([]byte{1}, 2*garbageRoom)
+	used = nil
+	debug.FreeOSMemory()
+	used = bytes.Repeat([]byte{1}, 1<<20) // a part of what was given back is in memory again
+	used = nil
 	goal, memory := heapGoal(), resident(t)
 	room := roomForGarbage(environmentWith(""))
 	grown, taken := heapGoal()-goal, resident(t)-memory
