@@ -2,11 +2,60 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
+
+// errCompactStalled: a storage does not answer that it has compacted the log.
+var errCompactStalled = errors.New("the storage has not answered")
+
+// compaction is how giving up the head of the log goes.
+type compaction struct {
+	since    time.Time // of the one under way; zero if none is
+	failures int       // in a row
+	why      error
+}
+
+// shorten compacts the log after a snapshot was saved. A storage that does not answer
+// must not keep back the snapshots that follow: it is given up as a save is, and the
+// next snapshot compacts further.
+func (p *snapshotter) shorten(ctx context.Context, n *node.Node, st storage.Storage, index uint64) {
+	patience := saveGivenUp * SavePatience(p.s.cfg.Election)
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errCompactStalled)
+	defer cancel()
+	p.mu.Lock()
+	p.compaction.since = time.Now()
+	p.mu.Unlock()
+	err := p.compact(ctx, n, st, index)
+	if err != nil && errors.Is(context.Cause(ctx), errCompactStalled) {
+		err = fmt.Errorf("%w for %v: %w", errCompactStalled, patience, err)
+	}
+	p.mu.Lock()
+	p.compaction = compaction{failures: p.compaction.failures + 1, why: err}
+	if err == nil {
+		p.compaction = compaction{}
+	}
+	p.mu.Unlock()
+	if err != nil && !p.s.ended() {
+		p.s.logger.Error("log was not compacted; the next snapshot does it", "error", err)
+	}
+}
+
+// warning says that the log grows because it is not compacted; empty if it is.
+func (c *compaction) warning(election time.Duration) string {
+	switch stood := time.Since(c.since); {
+	case !c.since.IsZero() && stood >= SavePatience(election):
+		return fmt.Sprintf("the storage was asked %v ago to compact the log and has not answered, and the log grows; after %v it is given up",
+			stood.Round(time.Second), saveGivenUp*SavePatience(election))
+	case c.failures >= failuresToTell:
+		return fmt.Sprintf("after the last %d snapshots the log was not compacted, and it grows: %v", c.failures, c.why)
+	}
+	return ""
+}
 
 // compact gives up the log up to the snapshot before the one at index, so that a
 // state machine that cannot be restored from that has the older one and the log; and up to

@@ -17,7 +17,7 @@ const (
 	// WarnLogHeld: a snapshot that is being sent holds back much of the log.
 	WarnLogHeld = "log_held"
 	// WarnSnapshotStalled: snapshots of this member's own state cannot be saved,
-	// or one does not get on.
+	// or one does not get on, or the log is not compacted after them.
 	WarnSnapshotStalled = "snapshot_stalled"
 )
 
@@ -136,7 +136,7 @@ func (s *Server) snapshotWarnings() (list []Warning) {
 			h.index, time.Since(h.since).Round(time.Second), bytes, p.holdLimit())})
 	}
 	p.mu.Lock()
-	h := p.health
+	h, c := p.health, p.compaction
 	p.mu.Unlock()
 	if stood := time.Since(h.moved); h.index > 0 && stood >= SavePatience(s.cfg.Election) {
 		list = append(list, Warning{WarnSnapshotStalled, fmt.Sprintf(
@@ -145,6 +145,8 @@ func (s *Server) snapshotWarnings() (list []Warning) {
 	} else if h.failures >= failuresToTell {
 		list = append(list, Warning{WarnSnapshotStalled, fmt.Sprintf(
 			"the last %d snapshots could not be saved, and the log grows: %v", h.failures, h.why)})
+	} else if text := c.warning(s.cfg.Election); text != "" {
+		list = append(list, Warning{WarnSnapshotStalled, text})
 	}
 	return list
 }

@@ -28,8 +28,10 @@ type snapshotter struct {
 	// doubtful: the newest one could not be restored.
 	doubtful bool
 	health   snapshotHealth
-	sending  map[*hold]struct{}
-	kept     retention
+	// compaction is that after the snapshots.
+	compaction compaction
+	sending    map[*hold]struct{}
+	kept       retention
 }
 
 // smallSnapshot is the size up to which a snapshot is cheap however often it is
@@ -187,9 +189,7 @@ func (p *snapshotter) do(job snapshotJob) {
 	case err == nil:
 		p.s.metrics.snapshotSave.Observe(time.Since(start).Seconds())
 		p.s.logger.Info("snapshot saved", "index", index, "bytes", size, "took", time.Since(start))
-		if err := p.compact(ctx, n, st, index); err != nil && !p.s.ended() {
-			p.s.logger.Error("log was not compacted; the next snapshot does it", "error", err)
-		}
+		p.shorten(ctx, n, st, index)
 	case p.s.ended():
 		p.s.logger.Info("snapshot given up: the host is stopping", "index", index)
 	default:
