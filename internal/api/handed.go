@@ -8,8 +8,8 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// A handedBytes are the large answers that gRPC was given and has not written, by the
-// address of their clients.
+// A handedBytes are the large answers that are being written, by the address of their
+// clients.
 type handedBytes struct {
 	mu sync.Mutex
 	by map[string]int64
@@ -32,14 +32,14 @@ func (h *handedBytes) of(address string) int64 {
 	return h.by[address]
 }
 
-// A handedAnswer is a large answer on its way out. It counts until gRPC lets go of its
-// data: when all of them are written, or are not to be.
+// A handedAnswer is a large answer on its way out. It counts until gRPC, or the handler
+// of JSON, lets go of its data: when all of them are written, or are not to be.
 type handedAnswer struct {
 	of   *meter
 	size int64
 }
 
-// hand counts an answer that gRPC is given.
+// hand counts an answer that is handed on to be written.
 func (m *meter) hand(size int64) *handedAnswer {
 	a := &handedAnswer{m, size}
 	m.mu.Lock()
@@ -109,12 +109,12 @@ type countedAnswer struct {
 	handed  *handedAnswer
 }
 
-// An outgoing has the count of the answer to a call, once there is a large one.
+// An outgoing has the count of the answer to a request, once there is a large one.
 type outgoing struct{ handed *handedAnswer }
 
 type outgoingKey struct{}
 
-// withOutgoing is ctx of a call of gRPC.
+// withOutgoing is ctx of a request with a place for the count of its answer.
 func withOutgoing(ctx context.Context) (context.Context, *outgoing) {
 	o := &outgoing{}
 	return context.WithValue(ctx, outgoingKey{}, o), o
@@ -126,4 +126,11 @@ func (o *outgoing) counted(answer any) any {
 		return answer
 	}
 	return &countedAnswer{answer, o.handed}
+}
+
+// gone ends the count of the answer, if there is one.
+func (o *outgoing) gone() {
+	if o.handed != nil {
+		o.handed.gone()
+	}
 }

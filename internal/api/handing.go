@@ -2,10 +2,7 @@ package api
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
-
-	"google.golang.org/protobuf/proto"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/internal/server"
@@ -57,18 +54,11 @@ func (b *bounds) reserve(size int, has backlog) error {
 	return nil
 }
 
-// unreserve gives room back.
-func (b *bounds) unreserve(size int) {
-	if size > largeAnswer {
-		b.results.Add(-int64(size))
-	}
-}
-
-// handAnswer makes room for the answer to a query that gRPC is to write.
+// handAnswer makes room for the answer to a query.
 func (r *requests) handAnswer(ctx context.Context, size int) error {
-	out, byGRPC := ctx.Value(outgoingKey{}).(*outgoing)
+	out, counts := ctx.Value(outgoingKey{}).(*outgoing)
 	conn := connectionOf(ctx).conn
-	if !byGRPC || conn == nil || size <= largeAnswer {
+	if !counts || conn == nil || size <= largeAnswer {
 		return nil
 	}
 	if err := r.bounds.reserve(size, conn.meter.backlog()); err != nil {
@@ -91,24 +81,4 @@ func (r *requests) handResult(ctx context.Context, result server.Result) *hostv1
 func leaveOut(resp *hostv1.ProposeResponse, why error) {
 	resp.Error = text(fmt.Sprintf("the entry was applied; its result is left out: %v", why))
 	resp.Data, resp.ResultLost = nil, true
-}
-
-// reserveJSON makes room for an answer that is written by JSON, as the text that it
-// is while it waits. It returns the answer, without its result if there is no room,
-// and what to give back.
-func (b *bounds) reserveJSON(m proto.Message) (_ proto.Message, size int, err error) {
-	switch m := m.(type) {
-	case *hostv1.QueryResponse:
-		size = base64.StdEncoding.EncodedLen(len(m.GetData()))
-		if err := b.reserve(size, backlog{}); err != nil {
-			return nil, 0, ofRead(err)
-		}
-	case *hostv1.ProposeResponse:
-		size = base64.StdEncoding.EncodedLen(len(m.GetData()))
-		if err := b.reserve(size, backlog{}); err != nil {
-			leaveOut(m, err)
-			size = 0
-		}
-	}
-	return m, size, nil
 }

@@ -1,9 +1,7 @@
 package api
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"math"
@@ -14,7 +12,6 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
-	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
@@ -89,12 +86,9 @@ func plainError(err error) string {
 
 // ServeHTTP implements http.Handler.
 func (j *jsonAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	resp, err := j.serve(w, r)
-	size := 0
-	if err == nil {
-		resp, size, err = j.bounds.reserveJSON(resp)
-	}
-	defer j.bounds.unreserve(size)
+	ctx, out := withOutgoing(r.Context())
+	defer out.gone()
+	resp, err := j.serve(w, r.WithContext(ctx))
 	if err != nil {
 		if placeOf(r.Context()) != nil && errors.Is(err, server.ErrTooManyRequests) {
 			w.Header().Set("Connection", "close") // see forClients
@@ -177,26 +171,4 @@ func (j *jsonAPI) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	}
 	from.done()
 	return body, nil
-}
-
-// writeJSON answers in one line. The client may be gone: that is no error of
-// ours.
-func writeJSON(w http.ResponseWriter, code int, m proto.Message) {
-	body, err := protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true}.Marshal(m)
-	if err != nil {
-		// All our strings are valid UTF-8, so this is a defect; the request
-		// may have been applied.
-		code = http.StatusInternalServerError
-		body, _ = protojson.Marshal(&hostv1.Failure{Outcome: unknown, Reason: "internal", Message: "encode answer"})
-	}
-	// protojson puts spaces here and there on purpose; people compare answers.
-	var line bytes.Buffer
-	if json.Compact(&line, body) != nil {
-		line = *bytes.NewBuffer(body)
-	}
-	line.WriteByte('\n')
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(code)
-	_, _ = w.Write(line.Bytes())
 }

@@ -65,21 +65,3 @@ func TestABatchOfAnswersFitsItsBuffer(t *testing.T) {
 		}
 	}
 }
-
-// An answer in JSON counts as the text that waits to be written.
-func TestAnAnswerInJSONCountsAsItsText(t *testing.T) {
-	for _, m := range []proto.Message{&hostv1.QueryResponse{Data: largeData()}, &hostv1.ProposeResponse{Data: largeData()}} {
-		b := newBounds(Limits{}.withDefaults(), nil)
-		_, size, err := b.reserveJSON(m)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, want := b.results.Load(), int64(len(largeData())*4/3); got < want || got > want+4 {
-			t.Errorf("%T counts %d bytes, its text has %d", m, got, want)
-		}
-		b.unreserve(size)
-		if got := b.results.Load(); got != 0 {
-			t.Errorf("%d bytes are left of %T", got, m)
-		}
-	}
-}

@@ -1,0 +1,66 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/internal/api"
+)
+
+// from dials from an address of loopback.
+func from(address string) *net.Dialer {
+	return &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+}
+
+// askInJSON sends a query and reads nothing.
+func askInJSON(t testing.TB, s *api.Server, address string) net.Conn {
+	t.Helper()
+	conn, err := from(address).Dial("tcp", s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if _, err := fmt.Fprint(conn, "POST /v1/query HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\n{}"); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// Answers in JSON that are not read count for their data, among those by gRPC. Clients of
+// one address leave some to others, on however many connections they ask.
+func TestAnswersInJSONThatAreNotReadLeaveRoomForOthers(t *testing.T) {
+	const large, most, clients = 8 << 20, 64 << 20, 12
+	r := prometheus.NewRegistry()
+	s := start(t, api.Options{Service: largeAnswers{&fakeService{}, large}, Metrics: r, Limits: api.Limits{MaxResultBytes: most}})
+	silent := make([]net.Conn, clients)
+	for i := range silent {
+		silent[i] = askInJSON(t, s, "127.0.0.1")
+	}
+	// An eighth stays free.
+	within(t, "answers wait, and the rest is refused", func() bool {
+		return metric(t, r, resultsBytes) == most-large && metric(t, r, "pontoon_api_results_left_out_total") == clients-7
+	})
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: from("127.0.0.2").DialContext}
+	resp, err := (&http.Client{Transport: transport}).Post("http://"+s.Addr().String()+"/v1/query", "application/json", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var answer struct{ Data []byte }
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || len(answer.Data) != large {
+		t.Errorf("a client of another address: %d bytes, %v", len(answer.Data), err)
+	}
+	_, err = hostClient(t, s).Query(t.Context(), &hostv1.QueryRequest{})
+	refusedAsNotApplied(t, err)
+	for _, conn := range silent {
+		conn.Close()
+	}
+	within(t, "nothing is kept", func() bool { return metric(t, r, resultsBytes) == 0 })
+}
