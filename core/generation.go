@@ -114,7 +114,7 @@ func (h *Host) run(g *generation) {
 	g.wg.Go(g.pump.run)
 	g.wg.Go(g.watchSpace)
 	g.wg.Go(g.watchFitness)
-	go g.raft()
+	g.wg.Go(g.raft)
 }
 
 // raft is the raft goroutine.
@@ -134,14 +134,6 @@ func (g *generation) fail(err error) {
 		g.err = err
 		close(g.failed)
 	})
-}
-
-// end stops the raft goroutine, waits for it, and then for everything that
-// worked for it.
-func (g *generation) end() {
-	g.stopOnce.Do(func() { close(g.stop) })
-	<-g.raftDone
-	g.pump.close()
 }
 
 // abandon gets rid of a generation that was never run.
@@ -169,10 +161,14 @@ func (h *Host) superviseStorage(g *generation) {
 		case <-g.instance.Done():
 		case <-h.quit:
 		}
-		g.end()
+		err := h.endRaft(g)
+		if err != nil {
+			h.setGeneration(g) // the stop names what does not end
+			h.fail(err)
+			return
+		}
 		h.server.Detach(server.ErrStorageRestart)
 		g.wg.Wait()
-		var err error
 		g, err = h.reopenGeneration()
 		switch {
 		case err != nil && !h.isQuitting():

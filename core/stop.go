@@ -64,8 +64,7 @@ func (h *Host) stop(ctx context.Context) error {
 
 	g := h.current()
 	if g != nil {
-		g.end()
-		h.logger.Info("raft goroutine ended")
+		problems = append(problems, h.stopRaft(ctx, g))
 	}
 	h.server.Detach(server.ErrStopped)
 	endAPI := h.stopAPI(ctx)
@@ -79,7 +78,9 @@ func (h *Host) stop(ctx context.Context) error {
 		h.awaitAppends(ctx, g)
 		problems = append(problems, h.closePlugin(ctx, share(ctx, 3), g.instance, g.storage.Close))
 		g.fail(plugins.ErrClosed)
-		problems = append(problems, within(share(ctx, 3), "storage "+g.instance.Info().Name, g.wg.Wait))
+		if g.hasEnded() { // or it has been named
+			problems = append(problems, within(share(ctx, 3), "storage "+g.instance.Info().Name, g.wg.Wait))
+		}
 	}
 	problems = append(problems, h.dismissed.error())
 	var closeErr error
