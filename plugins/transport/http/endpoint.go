@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
-	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/arrivals"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/complaints"
@@ -70,13 +69,8 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkListen(opts.Listen); err != nil {
+	if err := s.guard.Own(opts); err != nil {
 		return nil, err
-	}
-	for _, raw := range opts.Advertise {
-		if _, err := s.parseURL(raw); err != nil {
-			return nil, fmt.Errorf("%w: advertised: %w", plugins.ErrInvalidConfig, err)
-		}
 	}
 	e := &endpoint{
 		self:       self,

@@ -3,14 +3,11 @@ package httptransport
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"syscall"
 
-	"github.com/pontoon-raft/pontoon/plugins"
-	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/guard"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/report"
 )
 
@@ -18,11 +15,8 @@ import (
 func (e *endpoint) listen(ctx context.Context, address string) (string, error) {
 	config := net.ListenConfig{KeepAliveConfig: keepAlive(e.timing)}
 	l, err := config.Listen(ctx, "tcp", address)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return "", fmt.Errorf("listen on %s: %w", address, transport.ErrAddressInUse)
-	case err != nil:
-		return "", fmt.Errorf("%w: listen on %s: %w", plugins.ErrInvalidConfig, address, err)
+	if err != nil {
+		return "", guard.ListenFailed(address, err)
 	}
 	e.reporter = report.New(e.handler.Notify)
 	e.server = &http.Server{

@@ -7,12 +7,8 @@ import (
 	"time"
 )
 
-const (
-	// maxLearned bounds the senders known from their own words only.
-	maxLearned = 16
-	// maxLearnedURLs bounds what one of them may say.
-	maxLearnedURLs = 8
-)
+// maxLearned bounds the senders known from their own words only.
+const maxLearned = 16
 
 // learnedPeer is a remote that the host has not named: it called, and said
 // where it can be reached. A joiner answers members in this way that it has
@@ -34,7 +30,7 @@ func (e *endpoint) learn(r *http.Request, from uint64) {
 	if (*e.peers.Load())[from] != nil {
 		return
 	}
-	urls := e.senderURLs(r.Header.Get(headerURLs))
+	urls := e.security.guard.Usable(strings.Split(r.Header.Get(headerURLs), ","))
 	if len(urls) == 0 {
 		return
 	}
@@ -105,15 +101,4 @@ func (e *endpoint) peer(id uint64) *peer {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.learned[id].peer
-}
-
-// senderURLs are those of the header that could be dialled.
-func (e *endpoint) senderURLs(header string) []*url.URL {
-	var urls []*url.URL
-	for raw := range strings.SplitSeq(header, ",") {
-		if u, err := e.security.parseURL(raw); err == nil && len(urls) < maxLearnedURLs {
-			urls = append(urls, u)
-		}
-	}
-	return urls
 }

@@ -7,13 +7,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/membercert"
-	"github.com/pontoon-raft/pontoon/internal/memberform"
-	"github.com/pontoon-raft/pontoon/plugins"
-	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/guard"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/refusals"
 )
@@ -23,28 +20,24 @@ import (
 // know which member the other one is. Without, they use plain TCP, believe what
 // the other end says, and stay on loopback unless insecure is set.
 type security struct {
-	insecure bool // plain TCP off loopback is allowed
 	members  *peertls.Identity
+	guard    guard.Guard
 	refusals *refusals.Refusals
 }
 
 // newSecurity reads the certificates, if there are to be any.
 func newSecurity(c config, self identity, logger *slog.Logger) (security, error) {
-	s := security{insecure: c.Insecure, refusals: refusals.New(logger, "pontoon_transport_http_refused_total")}
+	s := security{guard: guard.Guard{Scheme: "https"}, refusals: refusals.New(logger, "pontoon_transport_http_refused_total")}
 	if c.TLS == nil {
+		s.guard.Scheme = "http"
+		if !c.Insecure {
+			s.guard.Lack = "connections are not encrypted"
+		}
 		return s, nil
 	}
 	var err error
 	s.members, err = peertls.Open(*c.TLS, membercert.Name{Cluster: self.cluster, Member: self.node}, logger)
 	return s, err
-}
-
-// scheme is that of the URLs that peers can be reached under.
-func (s security) scheme() string {
-	if s.members != nil {
-		return "https"
-	}
-	return "http"
 }
 
 // listener puts TLS on what the listener accepts.
@@ -80,33 +73,4 @@ func (s security) write(w io.Writer) error {
 		return err
 	}
 	return s.refusals.Write(w)
-}
-
-// checkListen refuses to offer plain TCP to the world unasked.
-func (s security) checkListen(address string) error {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return fmt.Errorf("%w: listen address %q: %w", plugins.ErrInvalidConfig, address, err)
-	}
-	if s.members == nil && !s.insecure && !memberform.IsLoopback(host) {
-		return fmt.Errorf("%w: %s is not a loopback address and connections are not encrypted; "+
-			"set tls, or insecure: true to listen there all the same", plugins.ErrInvalidConfig, address)
-	}
-	return nil
-}
-
-// parseURL reads a peer's URL and refuses those that must not be dialled.
-func (s security) parseURL(raw string) (*url.URL, error) {
-	u, err := transport.ParseURL(raw)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case u.Scheme != s.scheme():
-		return nil, fmt.Errorf("%w: peer URL %q: scheme must be %s", plugins.ErrInvalidArgument, raw, s.scheme())
-	case s.members == nil && !s.insecure && !memberform.IsLoopback(u.Hostname()):
-		return nil, fmt.Errorf("%w: peer URL %q: not a loopback address and connections are not encrypted; "+
-			"set tls, or insecure: true to use it all the same", plugins.ErrInvalidArgument, raw)
-	}
-	return u, nil
 }

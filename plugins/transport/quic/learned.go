@@ -26,7 +26,7 @@ type learnedPeer struct {
 func (e *endpoint) callerPeer(h hello, vouched bool) (p, gone *peer) {
 	var urls []*url.URL
 	if vouched || e.config.LearnRemotes {
-		urls = e.usableURLs(h.urls)
+		urls = e.security.guard.Usable(h.urls)
 	}
 	added := false
 	defer func() {
@@ -104,15 +104,4 @@ func (e *endpoint) peer(id uint64) *peer {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.learned[id].peer
-}
-
-// usableURLs are those that could be dialled.
-func (e *endpoint) usableURLs(all []string) []*url.URL {
-	var urls []*url.URL
-	for _, raw := range all {
-		if u, err := e.security.parseURL(raw); err == nil {
-			urls = append(urls, u)
-		}
-	}
-	return urls
 }

@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"syscall"
 	"time"
 
 	"github.com/quic-go/quic-go"
 
-	"github.com/pontoon-raft/pontoon/plugins"
-	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/guard"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/report"
 )
 
@@ -37,11 +35,8 @@ func (e *endpoint) listen(ctx context.Context, address string) (string, error) {
 	}
 	var config net.ListenConfig
 	conn, err := config.ListenPacket(ctx, "udp", address)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return "", fmt.Errorf("listen on %s: %w", address, transport.ErrAddressInUse)
-	case err != nil:
-		return "", fmt.Errorf("%w: listen on %s: %w", plugins.ErrInvalidConfig, address, err)
+	if err != nil {
+		return "", guard.ListenFailed(address, err)
 	}
 	udp := socket{conn.(*net.UDPConn)} // as the network is udp
 	e.socket = udp

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
@@ -58,7 +57,7 @@ func (e *endpoint) reconcile(set transport.PeerSet) ([]*peer, error) {
 			errs = append(errs, fmt.Errorf("%w: peer %x is this node or there twice", plugins.ErrInvalidArgument, member.Id))
 			continue
 		}
-		urls, err := e.parseURLs(member)
+		urls, err := e.security.guard.URLs(member)
 		errs = append(errs, err)
 		p := gone[member.Id]
 		if p == nil {
@@ -77,20 +76,6 @@ func (e *endpoint) reconcile(set transport.PeerSet) ([]*peer, error) {
 		stopped = append(stopped, p)
 	}
 	return stopped, errors.Join(errs...)
-}
-
-func (e *endpoint) parseURLs(member transport.Peer) ([]*url.URL, error) {
-	var urls []*url.URL
-	var errs []error
-	for _, raw := range member.Urls {
-		u, err := e.security.parseURL(raw)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("peer %x: %w", member.Id, err))
-			continue
-		}
-		urls = append(urls, u)
-	}
-	return urls, errors.Join(errs...)
 }
 
 // remember adds to the removed members; only one that is a peer again is

@@ -11,13 +11,10 @@ import (
 	"log/slog"
 	"math/big"
 	"net"
-	"net/url"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/membercert"
-	"github.com/pontoon-raft/pontoon/internal/memberform"
-	"github.com/pontoon-raft/pontoon/plugins"
-	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/guard"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/refusals"
 )
@@ -34,19 +31,22 @@ const alpn = "pontoon-raft"
 // the other end says, and addresses are those of loopback unless insecure is
 // set.
 type security struct {
-	insecure  bool
 	members   *peertls.Identity
+	guard     guard.Guard
 	throwaway tls.Certificate // without members
 	refusals  *refusals.Refusals
 }
 
 // newSecurity reads the certificates, or makes one.
 func newSecurity(c config, self identity, logger *slog.Logger) (security, error) {
-	s := security{insecure: c.Insecure, refusals: refusals.New(logger, "pontoon_transport_quic_refused_total")}
+	s := security{guard: guard.Guard{Scheme: Scheme}, refusals: refusals.New(logger, "pontoon_transport_quic_refused_total")}
 	var err error
 	if c.TLS != nil {
 		s.members, err = peertls.Open(*c.TLS, membercert.Name{Cluster: self.cluster, Member: self.node}, logger)
 		return s, err
+	}
+	if !c.Insecure {
+		s.guard.Lack = "members do not prove who they are"
 	}
 	if s.throwaway, err = throwaway(); err != nil {
 		err = fmt.Errorf("make a certificate: %w", err)
@@ -137,33 +137,4 @@ func (s security) watch(ctx context.Context) {
 	if s.authenticated() {
 		s.members.Watch(ctx)
 	}
-}
-
-// checkListen refuses to be open to the world unasked.
-func (s security) checkListen(address string) error {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return fmt.Errorf("%w: listen address %q: %w", plugins.ErrInvalidConfig, address, err)
-	}
-	if !s.authenticated() && !s.insecure && !memberform.IsLoopback(host) {
-		return fmt.Errorf("%w: %s is not a loopback address and members do not prove who they are; "+
-			"set tls, or insecure: true to listen there all the same", plugins.ErrInvalidConfig, address)
-	}
-	return nil
-}
-
-// parseURL reads a peer's URL and refuses those that must not be dialled.
-func (s security) parseURL(raw string) (*url.URL, error) {
-	u, err := transport.ParseURL(raw)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case u.Scheme != Scheme:
-		return nil, fmt.Errorf("%w: peer URL %q: scheme must be %s", plugins.ErrInvalidArgument, raw, Scheme)
-	case !s.authenticated() && !s.insecure && !memberform.IsLoopback(u.Hostname()):
-		return nil, fmt.Errorf("%w: peer URL %q: not a loopback address and members do not prove who they are; "+
-			"set tls, or insecure: true to use it all the same", plugins.ErrInvalidArgument, raw)
-	}
-	return u, nil
 }
