@@ -25,6 +25,7 @@ const (
 	Transport_SendSnapshot_FullMethodName    = "/pontoon.plugin.v1.Transport/SendSnapshot"
 	Transport_ReceiveSnapshot_FullMethodName = "/pontoon.plugin.v1.Transport/ReceiveSnapshot"
 	Transport_Close_FullMethodName           = "/pontoon.plugin.v1.Transport/Close"
+	Transport_Ping_FullMethodName            = "/pontoon.plugin.v1.Transport/Ping"
 )
 
 // TransportClient is the client API for Transport service.
@@ -47,6 +48,9 @@ type TransportClient interface {
 	// chunks and then done; the host then sends its verdict.
 	ReceiveSnapshot(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ReceiveSnapshotRequest, ReceiveSnapshotResponse], error)
 	Close(ctx context.Context, in *CloseRequest, opts ...grpc.CallOption) (*CloseResponse, error)
+	// Ping is served by plugins with the capability "ping", and asked for when an
+	// operator changes the members.
+	Ping(ctx context.Context, in *PingRequest, opts ...grpc.CallOption) (*PingResponse, error)
 }
 
 type transportClient struct {
@@ -126,6 +130,16 @@ func (c *transportClient) Close(ctx context.Context, in *CloseRequest, opts ...g
 	return out, nil
 }
 
+func (c *transportClient) Ping(ctx context.Context, in *PingRequest, opts ...grpc.CallOption) (*PingResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PingResponse)
+	err := c.cc.Invoke(ctx, Transport_Ping_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // TransportServer is the server API for Transport service.
 // All implementations must embed UnimplementedTransportServer
 // for forward compatibility.
@@ -146,6 +160,9 @@ type TransportServer interface {
 	// chunks and then done; the host then sends its verdict.
 	ReceiveSnapshot(grpc.BidiStreamingServer[ReceiveSnapshotRequest, ReceiveSnapshotResponse]) error
 	Close(context.Context, *CloseRequest) (*CloseResponse, error)
+	// Ping is served by plugins with the capability "ping", and asked for when an
+	// operator changes the members.
+	Ping(context.Context, *PingRequest) (*PingResponse, error)
 	mustEmbedUnimplementedTransportServer()
 }
 
@@ -173,6 +190,9 @@ func (UnimplementedTransportServer) ReceiveSnapshot(grpc.BidiStreamingServer[Rec
 }
 func (UnimplementedTransportServer) Close(context.Context, *CloseRequest) (*CloseResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Close not implemented")
+}
+func (UnimplementedTransportServer) Ping(context.Context, *PingRequest) (*PingResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Ping not implemented")
 }
 func (UnimplementedTransportServer) mustEmbedUnimplementedTransportServer() {}
 func (UnimplementedTransportServer) testEmbeddedByValue()                   {}
@@ -270,6 +290,24 @@ func _Transport_Close_Handler(srv interface{}, ctx context.Context, dec func(int
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Transport_Ping_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TransportServer).Ping(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Transport_Ping_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TransportServer).Ping(ctx, req.(*PingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Transport_ServiceDesc is the grpc.ServiceDesc for Transport service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -288,6 +326,10 @@ var Transport_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Close",
 			Handler:    _Transport_Close_Handler,
+		},
+		{
+			MethodName: "Ping",
+			Handler:    _Transport_Ping_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
@@ -81,22 +82,16 @@ func (b prober) judge(response *http.Response) error {
 
 // probe asks once.
 func (b prober) probe(ctx context.Context) error {
-	e := b.peer.e
 	base := b.peer.urls.Pick()
 	if base == nil {
 		return errNoURL
 	}
-	ctx, cancel := context.WithTimeout(ctx, e.timing.dial)
+	ctx, cancel := context.WithTimeout(ctx, b.peer.e.timing.dial)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath(pathProbing).String(), nil)
-	if err != nil {
-		return fmt.Errorf("probe: %w", err)
-	}
-	e.mark(request.Header, b.peer.id)
 	started := time.Now()
-	response, err := b.peer.clients.probe.RoundTrip(request)
+	response, err := b.ask(ctx, base)
 	if err != nil {
-		return fmt.Errorf("probe: %w", err)
+		return err
 	}
 	defer closeAnswer(response)
 	if err := b.judge(response); err != nil {
@@ -109,4 +104,18 @@ func (b prober) probe(ctx context.Context) error {
 	}
 	b.peer.facts.probed(took, answer.Now.Sub(started.Add(took/2)))
 	return nil
+}
+
+// ask sends the question to the peer at a URL.
+func (b prober) ask(ctx context.Context, base *url.URL) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath(pathProbing).String(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("probe: %w", err)
+	}
+	b.peer.e.mark(request.Header, b.peer.id)
+	response, err := b.peer.clients.probe.RoundTrip(request)
+	if err != nil {
+		return nil, fmt.Errorf("probe %s: %w", base, err)
+	}
+	return response, nil
 }

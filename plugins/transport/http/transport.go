@@ -52,6 +52,7 @@ func (t *httpTransport) Describe() plugins.Info {
 		Name:         Name,
 		Version:      Version,
 		Protocols:    []uint32{plugins.ProtocolVersion},
+		Capabilities: []plugins.Capability{transport.CapabilityPing},
 		ConfigSchema: []byte(configSchema),
 	}
 }

@@ -176,7 +176,7 @@ func (d *dialler) dial(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, p.e.timing.dial)
 	defer cancel()
 	said := p.e.book.Self()
-	conn, a, err := d.connect(ctx, u, said)
+	conn, a, err := d.connect(ctx, u, d.hello(said))
 	if p.link.Load() != nil && (err != nil || errors.Is(a.err(p.e.self.node), errConnected)) {
 		closeConn(conn, closeReplaced, errReplaced)
 		return nil
@@ -227,9 +227,19 @@ func (d *dialler) judge(a answer, said transport.Greeting) error {
 	return nil
 }
 
+// hello is what the dialler says of this node, which is said.
+func (d *dialler) hello(said transport.Greeting) hello {
+	self := d.peer.e.self
+	return hello{
+		version: protocolVersion, oldest: oldestVersion, cluster: self.cluster, from: self.node, to: d.peer.id,
+		run: self.run, insist: d.insist, urls: self.urls,
+		greeting: said, expected: d.peer.e.book.Expected(d.peer.id),
+	}
+}
+
 // connect makes a connection and greets. The connection may be there even if
 // there is an error.
-func (d *dialler) connect(ctx context.Context, u *url.URL, said transport.Greeting) (*quic.Conn, answer, error) {
+func (d *dialler) connect(ctx context.Context, u *url.URL, h hello) (*quic.Conn, answer, error) {
 	p := d.peer
 	address, err := d.resolve(ctx, u)
 	if err != nil {
@@ -239,13 +249,12 @@ func (d *dialler) connect(ctx context.Context, u *url.URL, said transport.Greeti
 	if err != nil {
 		return nil, answer{}, err
 	}
-	a, err := d.greet(ctx, conn, said)
+	a, err := greet(ctx, conn, h)
 	return conn, a, err
 }
 
 // greet says Hello and returns the Answer.
-func (d *dialler) greet(ctx context.Context, conn *quic.Conn, said transport.Greeting) (answer, error) {
-	self := d.peer.e.self
+func greet(ctx context.Context, conn *quic.Conn, h hello) (answer, error) {
 	stream, err := conn.OpenStreamSync(ctx)
 	if err != nil {
 		return answer{}, err
@@ -254,11 +263,6 @@ func (d *dialler) greet(ctx context.Context, conn *quic.Conn, said transport.Gre
 		_ = stream.SetDeadline(end)
 	}
 	defer context.AfterFunc(ctx, func() { _ = stream.SetDeadline(time.Unix(1, 0)) })()
-	h := hello{
-		version: protocolVersion, oldest: oldestVersion, cluster: self.cluster, from: self.node, to: d.peer.id,
-		run: self.run, insist: d.insist, urls: self.urls,
-		greeting: said, expected: d.peer.e.book.Expected(d.peer.id),
-	}
 	if err := writeGreeting(stream, []byte{byte(streamGreeting)}, h.encode()); err != nil {
 		return answer{}, err
 	}

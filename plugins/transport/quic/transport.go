@@ -53,6 +53,7 @@ func (t *quicTransport) Describe() plugins.Info {
 		Name:         Name,
 		Version:      Version,
 		Protocols:    []uint32{plugins.ProtocolVersion},
+		Capabilities: []plugins.Capability{transport.CapabilityPing},
 		ConfigSchema: []byte(configSchema),
 	}
 }

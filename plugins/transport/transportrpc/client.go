@@ -174,6 +174,18 @@ func (c *Client) SetPeers(ctx context.Context, set transport.PeerSet) error {
 	return nil
 }
 
+// Ping implements transport.Pinger; only a plugin with the capability is asked.
+func (c *Client) Ping(ctx context.Context, peer transport.Peer) error {
+	o, err := c.usable()
+	if err != nil {
+		return err
+	}
+	if _, err := c.rpc.Ping(ctx, &pluginv1.PingRequest{Call: o.Call, Peer: peer}); err != nil {
+		return c.table.Error(ctx, err)
+	}
+	return nil
+}
+
 // Close implements transport.Transport. The handler is not called any more
 // when it returns, unless ctx ended before.
 func (c *Client) Close(ctx context.Context) error {

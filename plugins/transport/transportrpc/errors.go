@@ -14,5 +14,6 @@ func errorTable() *pluginrpc.Table {
 		pluginrpc.Mapping{Err: transport.ErrUnknownPeer, Code: codes.NotFound, Reason: "UNKNOWN_PEER"},
 		pluginrpc.Mapping{Err: transport.ErrUnreachable, Code: codes.Unavailable, Reason: "PEER_UNREACHABLE"},
 		pluginrpc.Mapping{Err: transport.ErrSnapshotRefused, Code: codes.Aborted, Reason: "SNAPSHOT_REFUSED"},
+		pluginrpc.Mapping{Err: transport.ErrCannotPing, Code: codes.Unimplemented, Reason: "CANNOT_PING"},
 	)
 }

@@ -74,6 +74,17 @@ func (s *Server) SetPeers(ctx context.Context, req *pluginv1.SetPeersRequest) (*
 	return &pluginv1.SetPeersResponse{}, nil
 }
 
+// Ping implements pluginv1.TransportServer.
+func (s *Server) Ping(ctx context.Context, req *pluginv1.PingRequest) (*pluginv1.PingResponse, error) {
+	if _, err := s.gate.Check(req.Call); err != nil {
+		return nil, s.table.Status(err)
+	}
+	if err := transport.PingOf(ctx, s.backend, req.Peer); err != nil {
+		return nil, s.table.Status(err)
+	}
+	return &pluginv1.PingResponse{}, nil
+}
+
 // Close implements pluginv1.TransportServer.
 func (s *Server) Close(ctx context.Context, req *pluginv1.CloseRequest) (*pluginv1.CloseResponse, error) {
 	if err := s.gate.CheckClose(req.Call); err != nil {

@@ -52,7 +52,7 @@ var _ transport.Transport = (*endpoint)(nil)
 func (e *endpoint) Describe() plugins.Info {
 	return plugins.Info{
 		Kind: plugins.Transport, Name: "memory", Version: "1", Protocols: []uint32{plugins.ProtocolVersion},
-		Capabilities: []plugins.Capability{transport.Scheme("memory")},
+		Capabilities: []plugins.Capability{transport.Scheme("memory"), transport.CapabilityPing},
 	}
 }
 
@@ -120,6 +120,22 @@ func (e *endpoint) SetPeers(_ context.Context, set transport.PeerSet) error {
 		e.network.disconnect(e, id)
 	}
 	e.network.refresh()
+	return nil
+}
+
+// Ping implements transport.Pinger.
+func (e *endpoint) Ping(_ context.Context, peer transport.Peer) error {
+	e.network.mu.Lock()
+	defer e.network.mu.Unlock()
+	if err := e.usable(); err != nil {
+		return err
+	}
+	if _, known := e.peers[peer.Id]; !known {
+		return transport.ErrUnknownPeer
+	}
+	if e.network.reach(e, peer) == nil {
+		return fmt.Errorf("%w: nobody answers under %q", transport.ErrUnreachable, peer.Urls)
+	}
 	return nil
 }
 

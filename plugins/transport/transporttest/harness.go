@@ -75,6 +75,7 @@ func Run(t *testing.T, h Harness) {
 		{"strangers", testStrangers},
 		{"greetings", testGreetings},
 		{"members", testMembers},
+		{"ping", testPing},
 	} {
 		t.Run(concern.name, func(t *testing.T) { concern.test(t, h) })
 	}

@@ -14,7 +14,7 @@ import (
 
 // mutants are the faults that the kit must find.
 func mutants() []mutant {
-	return slices.Concat(describeMutants(), messageMutants(), reportMutants(), peerMutants(), snapshotMutants(), lifeMutants(), greetingMutants())
+	return slices.Concat(describeMutants(), messageMutants(), reportMutants(), peerMutants(), snapshotMutants(), lifeMutants(), greetingMutants(), pingMutants())
 }
 
 const (

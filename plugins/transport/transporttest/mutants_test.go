@@ -123,6 +123,7 @@ type mutant struct {
 	sent     func(m *mutantTransport, err error) error // what Send returns
 	snapshot func(m *mutantTransport, ctx context.Context, h transport.SnapshotHeader, r io.Reader) error
 	closed   func(m *mutantTransport) // after Close
+	ping     func(m *mutantTransport, ctx context.Context, p transport.Peer) error
 
 	deliver func(m *mutantTransport, envelopes []transport.Envelope)
 	notify  func(m *mutantTransport, events []transport.Event) []transport.Event
@@ -192,6 +193,13 @@ func (m *mutantTransport) Close(ctx context.Context) error {
 		m.fault.closed(m)
 	}
 	return err
+}
+
+func (m *mutantTransport) Ping(ctx context.Context, p transport.Peer) error {
+	if m.fault.ping != nil {
+		return m.fault.ping(m, ctx, p)
+	}
+	return m.Transport.(transport.Pinger).Ping(ctx, p)
 }
 
 // next counts the calls.
