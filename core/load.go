@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/internal/server"
@@ -23,7 +24,11 @@ func (g *generation) usableSnapshot(ctx context.Context) (uint64, error) {
 		if damaged != nil && meta.Index+1 < g.state.FirstIndex {
 			break // what lies between is in no log
 		}
-		header, err := g.snapshotHeader(ctx, meta)
+		var header *server.SnapshotHeader
+		err := g.ask(ctx, func(ctx context.Context) (err error) {
+			header, err = g.snapshotHeader(ctx, meta)
+			return err
+		})
 		if err == nil {
 			g.registry = header.Registry
 			g.state.Snapshots = g.state.Snapshots[:n]
@@ -98,7 +103,11 @@ func (g *generation) load(ctx context.Context, snapshot uint64) (node.Replayed, 
 
 // read reads entries from lo on, up to hi, as many as fit one batch.
 func (g *generation) read(ctx context.Context, lo, hi uint64) ([]storage.Entry, error) {
-	part, err := g.storage.Read(ctx, lo, hi+1, g.h.cfg.Limits.BatchBytes())
+	var part []storage.Entry
+	err := g.ask(ctx, func(ctx context.Context) (err error) {
+		part, err = g.storage.Read(ctx, lo, hi+1, g.h.cfg.Limits.BatchBytes())
+		return err
+	})
 	if err == nil && len(part) == 0 {
 		err = storage.ErrUnavailable
 	}
@@ -106,4 +115,17 @@ func (g *generation) read(ctx context.Context, lo, hi uint64) ([]storage.Entry, 
 		return nil, fmt.Errorf("read entries [%d,%d]: %w", lo, hi, err)
 	}
 	return part, nil
+}
+
+// ask asks the storage something before the node runs, when no append shows yet that
+// it hangs. One that does not answer is taken for hung as it would be then.
+func (g *generation) ask(ctx context.Context, question func(context.Context) error) error {
+	limit := appendTimeout(g.h.cfg.Election)
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err := question(limited)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("it has not answered for %v: %w", limit, catalog.ErrHung)
+	}
+	return err
 }

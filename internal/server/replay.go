@@ -59,7 +59,7 @@ func (d *driver) closeApplier() error {
 		if err := d.applier.Close(); err != nil {
 			return fmt.Errorf("close apply stream: %w", err)
 		}
-		d.applier = nil
+		d.applier, d.outcomes = nil, nil
 	}
 	select {
 	case <-idle:
@@ -112,9 +112,9 @@ func (d *driver) tryBringTo(target uint64) error {
 	if err != nil {
 		return err
 	}
-	snapshots, err := st.ListSnapshots(ctx)
+	snapshots, err := d.listSnapshots(ctx, st)
 	if err != nil {
-		return storageError{fmt.Errorf("list snapshots: %w", err)}
+		return err
 	}
 	for i := len(snapshots) - 1; i >= 0; i-- {
 		index := snapshots[i].Metadata.Index
@@ -131,7 +131,7 @@ func (d *driver) tryBringTo(target uint64) error {
 		d.at = index
 		break
 	}
-	err = d.replay(ctx, st, target)
+	err = d.replay(st, target)
 	switch {
 	case errors.Is(err, storage.ErrCompacted) && len(d.s.useless) > 0:
 		return helpless{error: err, newest: slices.Max(slices.Collect(maps.Keys(d.s.useless)))}
@@ -139,6 +139,18 @@ func (d *driver) tryBringTo(target uint64) error {
 		return fmt.Errorf("%w: %w", ErrPermanent, err)
 	}
 	return err
+}
+
+func (d *driver) listSnapshots(ctx context.Context, st storage.Storage) ([]storage.SnapshotInfo, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answered := d.asked("list snapshots", cancel)
+	list, err := st.ListSnapshots(ctx)
+	if err := answered(err); err != nil {
+		return nil, storageError{fmt.Errorf("list snapshots: %w", err)}
+	}
+	d.reading.over()
+	return list, nil
 }
 
 // waitStorage waits until there is a node with a storage.
@@ -161,17 +173,18 @@ func (s *Server) waitStorage(ctx context.Context) (storage.Storage, error) {
 // replay applies the log's entries up to target. It ends between two batches
 // when the host stops, and then with an error: what follows must not be given
 // to a state machine with a gap.
-func (d *driver) replay(ctx context.Context, st storage.Storage, target uint64) error {
+func (d *driver) replay(st storage.Storage, target uint64) error {
 	if d.at >= target {
 		return nil
 	}
 	s := d.s
 	s.logger.Info("replaying the log to the state machine", "from", d.at+1, "to", target)
 	for d.at < target {
-		entries, err := s.readLog(ctx, st, d.at+1, target)
+		entries, err := d.readMeanwhile(st, d.at+1, target)
 		if err != nil {
 			return err
 		}
+		d.reading.over()
 		for part := range slices.Chunk(entries, plugins.MaxBatchEntries) {
 			if err := d.replayPart(part); err != nil {
 				return err

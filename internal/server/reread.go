@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -85,9 +84,8 @@ func (d *driver) rereadPart(st storage.Storage, r *rest, now rest) error {
 }
 
 // readMeanwhile is readLog while the state machine is at work: its answers are
-// given, and its end is noticed, however long the storage takes. What takes an
-// election is told as what cannot be read.
-func (d *driver) readMeanwhile(st storage.Storage, first, last uint64) ([]storage.Entry, error) {
+// given, and its end is noticed, however long the storage takes.
+func (d *driver) readMeanwhile(st storage.Storage, first, last uint64) (_ []storage.Entry, err error) {
 	ctx, cancel := d.s.untilEnded(d.ctx)
 	defer cancel()
 	type part struct {
@@ -99,8 +97,8 @@ func (d *driver) readMeanwhile(st storage.Storage, first, last uint64) ([]storag
 		entries, err := d.s.readLog(ctx, st, first, last)
 		done <- part{entries, err}
 	}()
-	slow := time.NewTimer(d.s.cfg.Election)
-	defer slow.Stop()
+	answered := d.asked(fmt.Sprintf("read entries [%d,%d]", first, last), cancel)
+	defer func() { err = answered(err) }()
 	for {
 		select {
 		case p := <-done:
@@ -109,8 +107,6 @@ func (d *driver) readMeanwhile(st storage.Storage, first, last uint64) ([]storag
 			if err := d.finish(out); err != nil {
 				return nil, err
 			}
-		case <-slow.C:
-			d.reading.say(fmt.Errorf("read entries [%d,%d]: no answer for %v", first, last, d.s.cfg.Election))
 		case <-d.m.Done():
 			return nil, d.ended()
 		case <-d.s.queue.done:

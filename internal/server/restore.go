@@ -68,7 +68,7 @@ func isDamage(err error) bool {
 
 func (d *driver) tryRestore(ctx context.Context, st storage.Storage, index uint64) error {
 	s, m := d.s, d.m
-	r, err := st.OpenSnapshot(ctx, index)
+	r, err := d.openSnapshot(ctx, st, index)
 	if err != nil {
 		return storageError{fmt.Errorf("open snapshot %d: %w", index, err)}
 	}
@@ -174,7 +174,7 @@ func (s *snapshotSource) reopen() error {
 	if st == nil {
 		return &Error{Err: ErrNotReady, Detail: "the storage plugin is starting"}
 	}
-	r, err := st.OpenSnapshot(s.ctx, s.index)
+	r, err := s.d.openSnapshot(s.ctx, st, s.index)
 	if err != nil {
 		return err
 	}
