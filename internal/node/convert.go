@@ -125,7 +125,11 @@ func decodeAll(payload []byte, limits messageLimits) (*pb.Message, gossip, error
 	if len(payload) > limits.message {
 		return nil, gossip{}, fmt.Errorf("message of %d bytes, limit %d", len(payload), limits.message)
 	}
-	var in pluginv1.Message
+	entries, err := checkBulk(payload)
+	if err != nil {
+		return nil, gossip{}, err
+	}
+	in := pluginv1.Message{Entries: make([]pluginv1.Entry, 0, entries)}
 	if err := in.Unmarshal(payload); err != nil {
 		return nil, gossip{}, fmt.Errorf("malformed message: %w", err)
 	}

@@ -28,7 +28,7 @@ func (n *Node) Deliver(envelopes []transport.Envelope) {
 			n.refuse(member.ID(e.From), err)
 			continue
 		}
-		n.box.put(func(in *inputs) { in.add(m, g, len(e.Payload)) })
+		n.box.put(func(in *inputs) { in.add(m, g, weight(e.Payload, len(m.GetEntries()))) })
 	}
 }
 

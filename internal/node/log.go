@@ -108,13 +108,13 @@ func (l *log) Snapshot() (*pb.Snapshot, error) {
 	return &pb.Snapshot{Metadata: l.snapshot}, nil
 }
 
-// limit returns the longest prefix within maxSize bytes, but at least one
-// entry, capped so that the caller's appends do not reach into the log.
+// limit returns the longest prefix within maxSize bytes and entriesAtOnce, but at
+// least one entry, capped so that the caller's appends do not reach into the log.
 func limit(entries []*pb.Entry, maxSize uint64) []*pb.Entry {
 	var size uint64
 	for i, e := range entries {
 		size += entrySize(e)
-		if i > 0 && size > maxSize {
+		if i > 0 && (size > maxSize || i == entriesAtOnce) {
 			return entries[:i:i]
 		}
 	}
