@@ -53,7 +53,7 @@ func (t *httpTransport) Describe() plugins.Info {
 		Version:      Version,
 		Protocols:    []uint32{plugins.ProtocolVersion},
 		Capabilities: []plugins.Capability{transport.CapabilityPing},
-		ConfigSchema: []byte(configSchema),
+		ConfigSchema: configSchema(),
 	}
 }
 

@@ -240,9 +240,12 @@ func TestSchemaMatchesConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	defaults := reflect.ValueOf(defaultConfig())
-	for i := range defaults.NumField() {
-		key := defaults.Type().Field(i).Tag.Get("yaml")
-		want, err := json.Marshal(defaults.Field(i).Interface())
+	for _, field := range reflect.VisibleFields(defaults.Type()) {
+		if field.Anonymous {
+			continue // its fields are visible, too
+		}
+		key := field.Tag.Get("yaml")
+		want, err := json.Marshal(defaults.FieldByIndex(field.Index).Interface())
 		if err != nil {
 			t.Fatal(err)
 		}

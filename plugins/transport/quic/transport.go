@@ -54,7 +54,7 @@ func (t *quicTransport) Describe() plugins.Info {
 		Version:      Version,
 		Protocols:    []uint32{plugins.ProtocolVersion},
 		Capabilities: []plugins.Capability{transport.CapabilityPing},
-		ConfigSchema: []byte(configSchema),
+		ConfigSchema: configSchema(),
 	}
 }
 
