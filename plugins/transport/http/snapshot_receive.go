@@ -2,11 +2,8 @@ package httptransport
 
 import (
 	"bufio"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"net/http"
 	"strconv"
@@ -18,10 +15,9 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/arrivals"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/seal"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
-
-var errDamagedSnapshot = errors.New("snapshot was damaged on its way")
 
 // serveSnapshot takes one snapshot and answers with the host's verdict.
 func (e *endpoint) serveSnapshot(w http.ResponseWriter, r *http.Request) {
@@ -47,7 +43,6 @@ func (e *endpoint) receiveSnapshot(w http.ResponseWriter, r *http.Request, from 
 		return
 	}
 	body := newReceivedBody(r, control, e.timing.link)
-	body.hash = sha256.New()
 	header, code, err := e.snapshotHeader(body, r, from)
 	if err != nil {
 		e.refuse(w, control, body, code, err)
@@ -59,6 +54,7 @@ func (e *endpoint) receiveSnapshot(w http.ResponseWriter, r *http.Request, from 
 		return
 	}
 	defer place.Leave()
+	body.check = seal.NewCheck(body.size)
 	if err := e.handler.ReceiveSnapshot(r.Context(), header, place.Reader(body)); err != nil {
 		code := http.StatusUnprocessableEntity
 		if place.Lost() {
@@ -69,7 +65,7 @@ func (e *endpoint) receiveSnapshot(w http.ResponseWriter, r *http.Request, from 
 		e.refuse(w, control, body, code, err)
 		return
 	}
-	if err := body.finish(); err != nil {
+	if err := seal.Finish(body); err != nil {
 		e.refuse(w, control, body, http.StatusBadRequest, err)
 		return
 	}
@@ -141,11 +137,10 @@ type receivedBody struct {
 	in      *pace.Reader // the body, of which each step has its time
 	set     func(time.Time) error
 	stopped atomic.Bool
-	hash    hash.Hash
-	size    uint64 // announced; 0 if not
-	summed  bool   // a checksum is announced
-	got     uint64
-	end     error // how the body ended
+	size    uint64      // announced; 0 if not
+	summed  bool        // a checksum is announced
+	check   *seal.Check // of a whole snapshot
+	end     error       // how the body ended
 }
 
 func newReceivedBody(r *http.Request, control *http.ResponseController, timeout time.Duration) *receivedBody {
@@ -206,10 +201,8 @@ func (b *receivedBody) Read(p []byte) (int, error) {
 		return 0, b.end
 	}
 	n, err := b.read(p)
-	b.got += uint64(n)
-	b.hash.Write(p[:n])
-	if b.size > 0 && b.got > b.size {
-		err = fmt.Errorf("%w: more than %d bytes", errDamagedSnapshot, b.size)
+	if damage := b.check.Took(p[:n]); damage != nil {
+		err = damage
 	} else if errors.Is(err, io.EOF) {
 		err = b.verify()
 	}
@@ -219,23 +212,8 @@ func (b *receivedBody) Read(p []byte) (int, error) {
 
 // verify is called at the end of the body and returns io.EOF if all is well.
 func (b *receivedBody) verify() error {
-	if b.size > 0 && b.got != b.size {
-		return fmt.Errorf("%w: %d bytes of %d: %w", errDamagedSnapshot, b.got, b.size, io.ErrUnexpectedEOF)
+	if b.summed {
+		return b.check.EndWith(b.request.Trailer.Get(headerSnapshotSHA256))
 	}
-	sum := hex.EncodeToString(b.hash.Sum(nil))
-	if b.summed && b.request.Trailer.Get(headerSnapshotSHA256) != sum {
-		return fmt.Errorf("%w: checksum", errDamagedSnapshot)
-	}
-	return io.EOF
-}
-
-// finish makes sure that a snapshot which the host has accepted had ended
-// well, even if the host did not read its very end.
-func (b *receivedBody) finish() error {
-	var probe [1]byte
-	n, err := b.Read(probe[:])
-	if n > 0 || !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%w: accepted before its end: %w", errDamagedSnapshot, err)
-	}
-	return nil
+	return b.check.End()
 }

@@ -2,12 +2,9 @@ package httptransport
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"net/http"
 	"net/url"
@@ -19,6 +16,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/seal"
 )
 
 // sendSnapshot sends one snapshot and returns the receiver's verdict.
@@ -144,20 +142,17 @@ func (e *endpoint) verdictOf(p *peer, response *http.Response) error {
 type snapshotBody struct {
 	ctx  context.Context // once it has ended, the body does not end well
 	pace *pace.Pace
-	size uint64
-	hash hash.Hash
 	// count counts the bytes that go to a connection.
 	count *atomic.Uint64
 
-	// mu is held while r is read: after release, nobody reads it any more.
+	// mu is held while source is read: after release, nobody reads it any more.
 	mu       sync.Mutex
 	frame    []byte // what is left of the frame
 	whole    []byte
-	r        io.Reader
-	sent     uint64 // bytes of the snapshot
+	source   *seal.Source
 	started  bool
 	released bool
-	err      error // of r
+	err      error // of source
 	tried    map[*url.URL]bool
 	trailer  http.Header
 }
@@ -166,7 +161,7 @@ func newSnapshotBody(ctx context.Context, header transport.SnapshotHeader, r io.
 	frame := binary.BigEndian.AppendUint64(nil, uint64(len(header.Message)))
 	frame = append(frame, header.Message...)
 	return &snapshotBody{
-		ctx: ctx, pace: p, size: header.Bytes, hash: sha256.New(), frame: frame, whole: frame, r: r,
+		ctx: ctx, pace: p, frame: frame, whole: frame, source: seal.NewSource(r, header.Bytes),
 		tried: map[*url.URL]bool{},
 	}
 }
@@ -189,24 +184,15 @@ func (b *snapshotBody) read(buf []byte) (int, error) {
 		return n, nil
 	}
 	b.started = true
-	n, err := b.r.Read(buf)
+	n, err := b.source.Read(buf)
 	if ended := b.ctx.Err(); ended != nil {
 		return 0, ended
 	}
-	b.sent += uint64(n)
 	b.count.Add(uint64(n))
-	b.hash.Write(buf[:n])
-	if err == nil && b.size > 0 && b.sent > b.size {
-		err = fmt.Errorf("%w: snapshot is longer than %d bytes", plugins.ErrInvalidArgument, b.size)
-	}
-	if errors.Is(err, io.EOF) && b.size > 0 && b.sent != b.size {
-		err = fmt.Errorf("%w: snapshot has %d bytes instead of %d", plugins.ErrInvalidArgument, b.sent, b.size)
-	}
 	switch {
 	case err == nil:
 	case errors.Is(err, io.EOF):
-		b.trailer.Set(headerSnapshotSHA256, hex.EncodeToString(b.hash.Sum(nil)))
-		err = io.EOF
+		b.trailer.Set(headerSnapshotSHA256, b.source.Sum())
 	default:
 		b.err = err
 	}

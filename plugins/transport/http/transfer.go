@@ -2,11 +2,8 @@ package httptransport
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"net/http"
 	"sync"
@@ -14,6 +11,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/seal"
 )
 
 // Why a snapshot that comes in parts ends without all of them.
@@ -32,14 +30,13 @@ type transferKey struct{ from, number uint64 }
 // Nothing is kept on the way: the bytes go from the request to the host.
 type transfer struct {
 	key      transferKey
-	size     uint64        // announced; 0 if not
 	patience time.Duration // how long Read waits for the next part
 	ctx      context.Context
 	cancel   context.CancelFunc // ends the host's call
-	// hash, left and rest are of the one goroutine that reads.
-	hash hash.Hash
-	left time.Duration // that waiting for the rest of the step may take
-	rest int           // of the step
+	// check, left and rest are of the one goroutine that reads.
+	check *seal.Check
+	left  time.Duration // that waiting for the rest of the step may take
+	rest  int           // of the step
 
 	mu      sync.Mutex
 	changed chan struct{} // closed, and replaced, with every change below
@@ -68,7 +65,7 @@ type part struct {
 
 func newTransfer(ctx context.Context, key transferKey, size uint64, patience time.Duration) *transfer {
 	t := &transfer{
-		key: key, size: size, patience: patience, hash: sha256.New(),
+		key: key, patience: patience, check: seal.NewCheck(size),
 		left: stepPatience * patience, rest: pace.Step, changed: make(chan struct{}),
 	}
 	t.ctx, t.cancel = context.WithCancel(ctx)
@@ -146,37 +143,26 @@ func (t *transfer) await() (*part, error) {
 
 // took notes what was read, and the end of the part.
 func (t *transfer) took(p *part, b []byte, err error) {
-	t.hash.Write(b)
+	damage := t.check.Took(b)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.reading = false
-	t.offset += uint64(len(b))
+	t.offset = t.check.Got()
 	switch {
 	case t.end != nil:
-	case t.size > 0 && t.offset > t.size:
-		t.end = fmt.Errorf("%w: more than %d bytes", errDamagedSnapshot, t.size)
+	case damage != nil:
+		t.end = damage
 	case errors.Is(err, io.EOF):
 		p.whole = true
 		// Only the last part has the checksum.
 		if sum := p.body.request.Trailer.Get(headerSnapshotSHA256); sum != "" {
-			t.end = t.verify(sum)
+			t.end = t.check.EndWith(sum)
 		}
 	}
 	if err != nil || t.end != nil || p.body.stopped.Load() {
 		t.drop()
 	}
 	t.change()
-}
-
-// verify returns io.EOF if everything is here and unchanged.
-func (t *transfer) verify(sum string) error {
-	switch {
-	case t.size > 0 && t.offset != t.size:
-		return fmt.Errorf("%w: %d bytes of %d: %w", errDamagedSnapshot, t.offset, t.size, io.ErrUnexpectedEOF)
-	case sum != hex.EncodeToString(t.hash.Sum(nil)):
-		return fmt.Errorf("%w: checksum", errDamagedSnapshot)
-	}
-	return io.EOF
 }
 
 // change needs t.mu.
@@ -312,15 +298,4 @@ func (t *transfer) ending() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.end
-}
-
-// finish makes sure that a snapshot which the host has accepted had ended
-// well, even if the host did not read its very end.
-func (t *transfer) finish() error {
-	var probe [1]byte
-	n, err := t.Read(probe[:])
-	if n > 0 || !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%w: accepted before its end: %w", errDamagedSnapshot, err)
-	}
-	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/arrivals"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/seal"
 )
 
 // maxTransfers bounds the transfers that are known: those under way, which
@@ -180,7 +181,7 @@ func (e *endpoint) runTransfer(t *transfer, header transport.SnapshotHeader, pla
 	defer t.cancel()
 	err := e.handler.ReceiveSnapshot(t.ctx, header, place.Reader(t))
 	if err == nil {
-		err = t.finish()
+		err = seal.Finish(t)
 	}
 	t.decide(e.verdict(t, err))
 	place.Leave()
@@ -204,7 +205,7 @@ func (e *endpoint) verdict(t *transfer, err error) answer {
 	switch {
 	case e.ctx.Err() != nil || errors.Is(err, plugins.ErrClosed):
 		a.code = http.StatusServiceUnavailable // no verdict on the snapshot
-	case end != nil && !errors.Is(end, io.EOF) && !errors.Is(end, errDamagedSnapshot):
+	case end != nil && !errors.Is(end, io.EOF) && !errors.Is(end, seal.ErrDamaged):
 		a.code = http.StatusRequestTimeout
 	}
 	return a

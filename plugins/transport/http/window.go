@@ -1,15 +1,11 @@
 package httptransport
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
-	"hash"
 	"io"
 	"sync"
 
-	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/seal"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
 
@@ -25,20 +21,17 @@ const (
 // again: from what the receiver has on, partBytes at most. The contract gives
 // a snapshot as a stream that can be read once.
 type window struct {
-	size uint64 // announced; 0 if not
-
-	// mu is held while r is read: after release, nobody reads it any more.
+	// mu is held while source is read: after release, nobody reads it any more.
 	mu       sync.Mutex
-	r        io.Reader
+	source   *seal.Source
 	base     uint64 // offset of held[0]
 	held     []byte
-	hash     hash.Hash // of all that has been read
-	err      error     // of r; io.EOF at the snapshot's proper end
+	err      error // of source; io.EOF at the snapshot's proper end
 	released bool
 }
 
 func newWindow(r io.Reader, size uint64) *window {
-	return &window{r: r, size: size, hash: sha256.New()}
+	return &window{source: seal.NewSource(r, size)}
 }
 
 // readAt reads from offset on, what is kept first. It ends with io.EOF when
@@ -61,7 +54,7 @@ func (w *window) readAt(offset uint64, buf []byte) (n int, sum string, err error
 	case at < len(w.held):
 		return copy(buf, w.held[at:]), "", nil
 	case errors.Is(w.err, io.EOF):
-		return 0, hex.EncodeToString(w.hash.Sum(nil)), io.EOF
+		return 0, w.source.Sum(), io.EOF
 	case w.err != nil:
 		return 0, "", w.err
 	default:
@@ -73,20 +66,8 @@ func (w *window) readAt(offset uint64, buf []byte) (n int, sum string, err error
 func (w *window) fill() {
 	start := len(w.held)
 	w.held = wire.Grow(w.held, min(readStep, partBytes-start), partBytes-start)
-	n, err := w.r.Read(w.held[start:min(cap(w.held), start+readStep)])
-	w.held = w.held[:start+n]
-	w.hash.Write(w.held[start:])
-	read := w.base + uint64(len(w.held))
-	switch {
-	case err == nil && w.size > 0 && read > w.size:
-		w.err = fmt.Errorf("%w: snapshot is longer than %d bytes", plugins.ErrInvalidArgument, w.size)
-	case errors.Is(err, io.EOF) && w.size > 0 && read != w.size:
-		w.err = fmt.Errorf("%w: snapshot has %d bytes instead of %d", plugins.ErrInvalidArgument, read, w.size)
-	case errors.Is(err, io.EOF):
-		w.err = io.EOF
-	default:
-		w.err = err
-	}
+	n, err := w.source.Read(w.held[start:min(cap(w.held), start+readStep)])
+	w.held, w.err = w.held[:start+n], err
 }
 
 // advance gives up what is before offset. It reports false if the window does

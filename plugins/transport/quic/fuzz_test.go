@@ -84,7 +84,7 @@ func snapshotWire(t testing.TB, size uint64, content []byte) []byte {
 }
 
 func readSnapshot(wire []byte) ([]byte, error) {
-	body := newReceivedSnapshot(bufio.NewReaderSize(bytes.NewReader(wire), 4<<10))
+	body := &receivedSnapshot{r: bufio.NewReaderSize(bytes.NewReader(wire), 4<<10)}
 	if _, err := body.header(fuzzLimit, 1, 2); err != nil {
 		return nil, err
 	}

@@ -2,38 +2,30 @@ package quictransport
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/seal"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
 
-var (
-	errDamagedSnapshot = errors.New("snapshot was damaged on its way")
-	errUnknownVerdict  = errors.New("verdict that this version does not know")
-)
+var errUnknownVerdict = errors.New("verdict that this version does not know")
 
 // receivedSnapshot is the snapshot as the host reads it. It ends with io.EOF
 // only if size and checksum are right.
 type receivedSnapshot struct {
-	r    *bufio.Reader
-	hash hash.Hash
-	size uint64 // announced; 0 if not
-	got  uint64
-	left int   // of the current chunk
-	end  error // how it ended
-}
-
-func newReceivedSnapshot(r *bufio.Reader) *receivedSnapshot {
-	return &receivedSnapshot{r: r, hash: sha256.New()}
+	r     *bufio.Reader
+	size  uint64      // announced; 0 if not
+	check *seal.Check // once the size is known
+	left  int         // of the current chunk
+	end   error       // how it ended
 }
 
 // header reads what goes before the chunks and returns the message, which must
@@ -44,6 +36,7 @@ func (b *receivedSnapshot) header(limit int, from, to uint64) ([]byte, error) {
 		return nil, wire.Unexpected(err, 1)
 	}
 	b.size = binary.BigEndian.Uint64(head[:])
+	b.check = seal.NewCheck(b.size)
 	n := binary.BigEndian.Uint32(head[8:])
 	if uint64(n) > uint64(limit) {
 		return nil, fmt.Errorf("message of %d bytes, limit %d: %w", n, limit, plugins.ErrLimit)
@@ -74,12 +67,8 @@ func (b *receivedSnapshot) Read(p []byte) (int, error) {
 	}
 	n, err := b.r.Read(p[:min(len(p), b.left)])
 	b.left -= n
-	b.got += uint64(n)
-	b.hash.Write(p[:n])
-	if err != nil {
-		b.end = fmt.Errorf("%w: %w", errDamagedSnapshot, wire.Unexpected(err, 1))
-	} else if b.size > 0 && b.got > b.size {
-		b.end = fmt.Errorf("%w: more than %d bytes", errDamagedSnapshot, b.size)
+	if b.end = b.check.Took(p[:n]); err != nil {
+		b.end = fmt.Errorf("%w: %w", seal.ErrDamaged, wire.Unexpected(err, 1))
 	}
 	return n, b.end
 }
@@ -89,11 +78,11 @@ func (b *receivedSnapshot) Read(p []byte) (int, error) {
 func (b *receivedSnapshot) next() error {
 	var head [4]byte
 	if _, err := io.ReadFull(b.r, head[:]); err != nil {
-		return fmt.Errorf("%w: %w", errDamagedSnapshot, wire.Unexpected(err, 1))
+		return fmt.Errorf("%w: %w", seal.ErrDamaged, wire.Unexpected(err, 1))
 	}
 	n := binary.BigEndian.Uint32(head[:])
 	if n > chunkBytes {
-		return fmt.Errorf("%w: chunk of %d bytes: %w", errDamagedSnapshot, n, plugins.ErrLimit)
+		return fmt.Errorf("%w: chunk of %d bytes: %w", seal.ErrDamaged, n, plugins.ErrLimit)
 	}
 	b.left = int(n)
 	if n == 0 {
@@ -106,29 +95,16 @@ func (b *receivedSnapshot) next() error {
 func (b *receivedSnapshot) verify() error {
 	var sum [sha256.Size]byte
 	if _, err := io.ReadFull(b.r, sum[:]); err != nil {
-		return fmt.Errorf("%w: %w", errDamagedSnapshot, wire.Unexpected(err, 1))
+		return fmt.Errorf("%w: %w", seal.ErrDamaged, wire.Unexpected(err, 1))
 	}
-	if b.size > 0 && b.got != b.size {
-		return fmt.Errorf("%w: %d bytes of %d", errDamagedSnapshot, b.got, b.size)
-	}
-	if !bytes.Equal(sum[:], b.hash.Sum(nil)) {
-		return fmt.Errorf("%w: checksum", errDamagedSnapshot)
+	end := b.check.EndWith(hex.EncodeToString(sum[:]))
+	if !errors.Is(end, io.EOF) {
+		return end
 	}
 	if _, err := b.r.ReadByte(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%w: goes on after its checksum: %w", errDamagedSnapshot, err)
+		return fmt.Errorf("%w: goes on after its checksum: %w", seal.ErrDamaged, err)
 	}
-	return io.EOF
-}
-
-// finish makes sure that a snapshot which the host has accepted had ended
-// well, even if the host did not read its very end.
-func (b *receivedSnapshot) finish() error {
-	var probe [1]byte
-	n, err := b.Read(probe[:])
-	if n > 0 || !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%w: accepted before its end: %w", errDamagedSnapshot, err)
-	}
-	return nil
+	return end
 }
 
 // Codes of verdicts.

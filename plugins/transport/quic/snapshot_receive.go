@@ -12,6 +12,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/arrivals"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/seal"
 )
 
 var errNotASnapshot = errors.New("stream is no snapshot")
@@ -37,7 +38,7 @@ func (l *link) acceptSnapshots(ctx context.Context) {
 func (l *link) serveSnapshot(stream *quic.Stream) {
 	e := l.peer.e
 	in := pace.NewReader(stream, stream.SetReadDeadline, e.timing.link)
-	body := newReceivedSnapshot(bufio.NewReaderSize(in, readBufferBytes))
+	body := &receivedSnapshot{r: bufio.NewReaderSize(in, readBufferBytes)}
 	err := l.takeSnapshot(stream.Context(), body, func() { stream.CancelRead(streamErrorStop) })
 	if errors.Is(err, errInquiry) {
 		l.answerInquiry(stream, body.r)
@@ -90,7 +91,7 @@ func (l *link) takeSnapshot(ctx context.Context, body *receivedSnapshot, end fun
 	case err != nil:
 		return err
 	}
-	return body.finish()
+	return seal.Finish(body)
 }
 
 // verdictOf says what a sender is told.
