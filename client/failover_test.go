@@ -273,6 +273,13 @@ func TestMembership(t *testing.T) {
 	if _, err := c.UpdateMember(background, moved); client.Reason(err) != "unknown_member" || !client.IsNotApplied(err) {
 		t.Errorf("UpdateMember(unknown) = %v", err)
 	}
+	mistyped := &hostv1.Member{Id: "1", PeerUrls: []string{nobodysURL}}
+	if _, err := c.UpdateMember(background, mistyped); client.Reason(err) != "quorum_at_risk" || !client.IsNotApplied(err) {
+		t.Errorf("UpdateMember(mistyped) = %v", err)
+	}
+	if _, err := c.UpdateMember(background, mistyped, client.Force()); err != nil {
+		t.Errorf("UpdateMember(forced) = %v", err)
+	}
 	if _, err := c.RemoveMember(background, "2"); err != nil {
 		t.Errorf("RemoveMember() = %v", err)
 	}

@@ -45,13 +45,19 @@ func (m *member) AddMember(_ context.Context, add server.Member, _ server.Change
 	return out, nil
 }
 
-func (m *member) UpdateMember(_ context.Context, update server.Member) (server.Membership, error) {
+// nobodysURL is refused for whoever is to have it.
+const nobodysURL = "quic://nobody:1"
+
+func (m *member) UpdateMember(_ context.Context, update server.Member, o server.ChangeOptions) (server.Membership, error) {
 	if err := m.onlyLeader(); err != nil {
 		return server.Membership{}, err
 	}
 	out := m.Membership()
 	for i := range out.Members {
 		if out.Members[i].ID == update.ID {
+			if len(update.PeerURLs) > 0 && update.PeerURLs[0] == nobodysURL && !o.Force {
+				return server.Membership{}, &server.Error{Err: server.ErrQuorumAtRisk}
+			}
 			out.Members[i].PeerURLs = update.PeerURLs
 			return out, nil
 		}

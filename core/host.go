@@ -114,7 +114,7 @@ func New(cfg Config) (*Host, error) {
 		SnapshotEntries: cfg.SnapshotEntries, SnapshotBytes: cfg.SnapshotBytes, CatchUpEntries: cfg.CatchUpEntries,
 		CatchUpBytes: cfg.CatchUpBytes,
 		Rehearse:     rehearse, RehearseAll: cfg.RehearseSnapshots,
-		StateMachine: h.machine, Plugins: h.pluginStatus, Links: h.courier.links, Fitness: h.unfit, Logger: cfg.Logger, Metrics: cfg.Metrics,
+		StateMachine: h.machine, Plugins: h.pluginStatus, Links: h.courier.links, Ping: h.courier.ping, Fitness: h.unfit, Logger: cfg.Logger, Metrics: cfg.Metrics,
 		Certificates: func() []server.Warning { return h.certificates.warnings(time.Now()) },
 		Log:          cfg.Log, Access: guard, Audit: h.audit, RefusedConnections: func() uint64 { return h.api.RefusedConnections() }, Late: c.Late, Exposed: h.courier.exposed,
 	})

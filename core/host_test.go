@@ -238,7 +238,7 @@ func TestMemberIsUpdated(t *testing.T) {
 	defer cancel()
 	update := member.Member{ID: moved, PeerURLs: append(c.member(moved).PeerURLs, "quic://elsewhere:1")}
 	for range 2 {
-		ms, err := c.service(leader).UpdateMember(ctx, update)
+		ms, err := c.service(leader).UpdateMember(ctx, update, server.ChangeOptions{})
 		if err != nil || len(ms.Members) != 3 {
 			t.Fatalf("update: %v, members %v", err, ms.Members)
 		}
@@ -268,12 +268,12 @@ func TestMemberIsUpdated(t *testing.T) {
 		{"a stranger", member.Member{ID: 9, Name: "n9"}, server.ErrUnknownMember},
 		{"another's address", member.Member{ID: moved, PeerURLs: c.member(leader).PeerURLs}, server.ErrChangeRefused},
 	} {
-		if _, err := c.service(c.leader()).UpdateMember(ctx, tc.update); !errors.Is(err, tc.want) {
+		if _, err := c.service(c.leader()).UpdateMember(ctx, tc.update, server.ChangeOptions{}); !errors.Is(err, tc.want) {
 			t.Errorf("%s: %v, want %v", tc.name, err, tc.want)
 		}
 	}
 	follower := c.other(c.leader())
-	if _, err := c.service(follower).UpdateMember(ctx, update); !errors.Is(err, server.ErrNotLeader) {
+	if _, err := c.service(follower).UpdateMember(ctx, update, server.ChangeOptions{}); !errors.Is(err, server.ErrNotLeader) {
 		t.Errorf("a follower answered %v, want %v", err, server.ErrNotLeader)
 	}
 }

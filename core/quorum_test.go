@@ -36,7 +36,7 @@ func TestMistypedAddressStopsNothing(t *testing.T) {
 	}
 	c.propose(1, "one")
 	second.PeerURLs = right
-	if _, err := c.service(1).UpdateMember(ctx, second); err != nil {
+	if _, err := c.service(1).UpdateMember(ctx, second, server.ChangeOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	c.members = append(c.members, second)

@@ -359,7 +359,7 @@ func (l *lines) update(id member.ID, names ...string) {
 	l.eventually("an update of "+id.String(), func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), wait)
 		defer cancel()
-		_, err := l.service(l.leader()).UpdateMember(ctx, change)
+		_, err := l.service(l.leader()).UpdateMember(ctx, change, server.ChangeOptions{})
 		return err == nil
 	})
 }

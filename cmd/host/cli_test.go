@@ -400,6 +400,13 @@ func TestMembers(t *testing.T) {
 		!slices.Equal(m.Members[1].PeerURLs, []string{"http://h:1", "quic://h:1"}) {
 		t.Errorf("%v: %+v", err, got)
 	}
+	if h.force {
+		t.Error("an update was forced unasked")
+	}
+	if got = host(t, strings.Fields("member update AB --peer-urls http://h:1 --force")...); got.code != exitOK || !h.force {
+		t.Errorf("%+v", got)
+	}
+	h.set(func(h *fakeHost) { h.force = false })
 	if got = host(t, "member", "remove", "AB"); got.code != exitOK || strings.Contains(got.stdout, "n2") {
 		t.Errorf("%+v", got)
 	}

@@ -146,8 +146,9 @@ func (h *fakeHost) AddMember(_ context.Context, m server.Member, o server.Change
 	return h.Membership(), h.err
 }
 
-func (h *fakeHost) UpdateMember(_ context.Context, m server.Member) (server.Membership, error) {
+func (h *fakeHost) UpdateMember(_ context.Context, m server.Member, o server.ChangeOptions) (server.Membership, error) {
 	h.set(func(h *fakeHost) {
+		h.force = h.force || o.Force
 		for i := range h.members.Members {
 			if h.err == nil && h.members.Members[i].ID == m.ID {
 				h.members.Members[i].PeerURLs = m.PeerURLs

@@ -89,12 +89,17 @@ func newMemberList() *cobra.Command {
 
 func newMemberUpdate() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "update ID [--peer-urls URL,URL] [--client-address HOST:PORT] [--name NAME]",
+		Use:   "update ID [--peer-urls URL,URL] [--client-address HOST:PORT] [--name NAME] [--force]",
 		Short: "Change a member's addresses or name",
 		Long: `update tells the cluster where a member is reached from now on. What is not
 given stays as it is; --peer-urls replaces all of the member's peer URLs. It
 changes nothing in the member's own configuration: its host must listen where the
-new addresses say.`,
+new addresses say.
+
+Until a voter answers under its new peer URLs it does not count as reached. The
+update is refused if the voters that are reached would be no majority then: start
+the member at its new address first, or leave the present one in the list until
+it answers at the new one.`,
 		Example: `  host member update 1 --peer-urls http://10.0.0.1:7501,quic://10.0.0.1:7501`,
 		Args:    args(cobra.ExactArgs(1)),
 	}
@@ -102,6 +107,7 @@ new addresses say.`,
 	var m hostv1.Member
 	cmd.Flags().StringSliceVar(&m.PeerUrls, "peer-urls", nil, "comma list of `urls` where other members reach it")
 	cmd.Flags().StringVar(&m.ClientAddress, "client-address", "", "`address` where clients reach it")
+	force := addForce(cmd)
 	cmd.Flags().StringVar(&m.Name, "name", "", "its `name`; it must be that of the member's configuration")
 	cmd.RunE = func(cmd *cobra.Command, given []string) error {
 		id, err := hexID(cmd, given[0])
@@ -113,7 +119,7 @@ new addresses say.`,
 		}
 		m.Id = id
 		return flags.with(cmd, func(c *client.Client) error {
-			r, err := c.UpdateMember(cmd.Context(), &m)
+			r, err := c.UpdateMember(cmd.Context(), &m, forced(*force)...)
 			if err != nil {
 				return err
 			}

@@ -47,7 +47,10 @@ func (a audited) AddMember(ctx context.Context, req *hostv1.AddMemberRequest) (*
 
 // UpdateMember implements hostv1.HostServer.
 func (a audited) UpdateMember(ctx context.Context, req *hostv1.UpdateMemberRequest) (*hostv1.MembersResponse, error) {
-	return recorded(ctx, a.requests, audit.UpdateMember, req, a.requests.UpdateMember, func(r *audit.Record) { r.Target = targetOf(req.GetMember()) })
+	return recorded(ctx, a.requests, audit.UpdateMember, req, a.requests.UpdateMember, func(r *audit.Record) {
+		r.Target = targetOf(req.GetMember())
+		r.Target.Force = req.GetForce()
+	})
 }
 
 // RemoveMember implements hostv1.HostServer.

@@ -77,7 +77,7 @@ func TestEachWayInIsRecorded(t *testing.T) {
 	_, _ = c.TransferLeader(ctx, &hostv1.TransferLeaderRequest{To: "a"})
 	_, _ = c.Status(ctx, &hostv1.StatusRequest{})
 	svc.set(func(f *fakeService) { f.fail = &server.Error{Err: server.ErrTimeout} })
-	_, _ = c.UpdateMember(ctx, &hostv1.UpdateMemberRequest{Member: &hostv1.Member{Id: "a", ClientAddress: "h:2"}})
+	_, _ = c.UpdateMember(ctx, &hostv1.UpdateMemberRequest{Member: &hostv1.Member{Id: "a", ClientAddress: "h:2"}, Force: true})
 	svc.set(func(f *fakeService) { f.fail = nil })
 	resp, err := http.Post("http://"+s.Addr().String()+"/v1/propose", "application/json", strings.NewReader(`{"data":"c2VjcmV0"}`))
 	if err != nil {
@@ -138,6 +138,11 @@ func TestEachWayInIsRecorded(t *testing.T) {
 	}
 	if !slices.Equal(list, want) {
 		t.Errorf("the record is\n%v, not\n%v", list, want)
+	}
+	for _, g := range got {
+		if g.Op == audit.UpdateMember && !g.Target.Force {
+			t.Error("an update that was forced is not called so")
+		}
 	}
 	if n := len(got); n == len(want) && (got[n-1].Request != "10.7" || got[n-2].Request != "10.8" || got[0].Request != "1") {
 		t.Errorf("the requests are called %s, %s and %s", got[0].Request, got[n-2].Request, got[n-1].Request)

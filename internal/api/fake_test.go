@@ -162,10 +162,10 @@ func (f *fakeService) AddMember(_ context.Context, m server.Member, o server.Cha
 	return f.Membership(), f.fail
 }
 
-func (f *fakeService) UpdateMember(_ context.Context, m server.Member) (server.Membership, error) {
+func (f *fakeService) UpdateMember(_ context.Context, m server.Member, o server.ChangeOptions) (server.Membership, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.lastMember = m
+	f.lastMember, f.lastChange = m, o
 	return f.Membership(), f.fail
 }
 

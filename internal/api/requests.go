@@ -172,7 +172,7 @@ func (r *requests) UpdateMember(ctx context.Context, req *hostv1.UpdateMemberReq
 	if err != nil {
 		return nil, err
 	}
-	members, err := r.svc.UpdateMember(ctx, member)
+	members, err := r.svc.UpdateMember(ctx, member, server.ChangeOptions{Force: req.GetForce()})
 	if err != nil {
 		return nil, err
 	}

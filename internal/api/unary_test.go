@@ -54,6 +54,12 @@ func TestUnaryForms(t *testing.T) {
 	if _, err := c.AddMember(ctx, &hostv1.AddMemberRequest{Member: &hostv1.Member{Id: "1f"}, Force: true}); err != nil || !svc.lastChange.Force {
 		t.Errorf("AddMember(force) = %v, %+v", err, svc.lastChange)
 	}
+	if _, err := c.UpdateMember(ctx, &hostv1.UpdateMemberRequest{Member: update}); err != nil || svc.lastChange.Force {
+		t.Errorf("UpdateMember() = %v, %+v", err, svc.lastChange)
+	}
+	if _, err := c.UpdateMember(ctx, &hostv1.UpdateMemberRequest{Member: update, Force: true}); err != nil || !svc.lastChange.Force {
+		t.Errorf("UpdateMember(force) = %v, %+v", err, svc.lastChange)
+	}
 	if _, err := c.Members(ctx, &hostv1.MembersRequest{Linearizable: true}); err != nil || svc.current != 1 {
 		t.Errorf("Members(linearizable) = %v, asked %d times", err, svc.current)
 	}

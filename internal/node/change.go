@@ -10,16 +10,17 @@ import (
 
 // ProposeChange hands in a membership change at the leader. What an update
 // leaves empty stays as it is; a new voter is added as a learner that is to be
-// promoted. A change that would cost the quorum is refused. The outcome appears
-// in the Apply that carries its entry, or in Output.Refused.
-func (c *Core) ProposeChange(id RequestID, change member.Change) error {
+// promoted. A change that would cost the quorum is refused; pings say of voters
+// whether their addresses are right. The outcome appears in the Apply that carries
+// its entry, or in Output.Refused.
+func (c *Core) ProposeChange(id RequestID, change member.Change, pings Pings) error {
 	return c.step(func() error {
 		change, err := c.prepare(change)
 		if err == nil {
 			change, err = c.asLearner(change)
 		}
 		if err == nil {
-			err = c.checkQuorum(change)
+			err = c.checkQuorum(change, pings)
 		}
 		if err != nil {
 			return err

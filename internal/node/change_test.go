@@ -148,8 +148,8 @@ var changeID = RequestID{Origin: 1, Number: 5}
 func TestSecondChangeIsRefused(t *testing.T) {
 	n := newTrio(t)
 	n.elect()
-	n.must(n.core.ProposeChange(changeID, member.Change{Op: member.Add, Member: voter(4)}))
-	err := n.core.ProposeChange(RequestID{Origin: 1, Number: 6}, member.Change{Op: member.Add, Member: voter(5)})
+	n.must(n.core.ProposeChange(changeID, member.Change{Op: member.Add, Member: voter(4)}, nil))
+	err := n.core.ProposeChange(RequestID{Origin: 1, Number: 6}, member.Change{Op: member.Add, Member: voter(5)}, nil)
 	if !errors.Is(err, ErrChangePending) {
 		t.Errorf("got %v, want %v", err, ErrChangePending)
 	}
@@ -158,7 +158,7 @@ func TestSecondChangeIsRefused(t *testing.T) {
 	if _, ok := n.core.Registry().Member(4); !ok || len(n.out.Refused) != 0 {
 		t.Errorf("members %v, refused %v", n.core.Registry().Members(), n.out.Refused)
 	}
-	n.must(n.core.ProposeChange(RequestID{Origin: 1, Number: 7}, member.Change{Op: member.Add, Member: voter(5)}))
+	n.must(n.core.ProposeChange(RequestID{Origin: 1, Number: 7}, member.Change{Op: member.Add, Member: voter(5)}, nil))
 }
 
 // Another leader overwrote the change; a third may bring it back from a node
@@ -166,7 +166,7 @@ func TestSecondChangeIsRefused(t *testing.T) {
 func TestOverwrittenChangeIsUnknown(t *testing.T) {
 	n := newTrio(t)
 	n.elect()
-	n.must(n.core.ProposeChange(changeID, member.Change{Op: member.Add, Member: voter(4)}))
+	n.must(n.core.ProposeChange(changeID, member.Change{Op: member.Add, Member: voter(4)}, nil))
 	n.settle()
 	index := n.core.lastIndex()
 	n.supersede(index, storage.Entry{})
@@ -183,7 +183,7 @@ func TestOverwrittenChangeIsUnknown(t *testing.T) {
 func TestSnapshotEndsAPendingChange(t *testing.T) {
 	n := newTrio(t)
 	n.elect()
-	n.must(n.core.ProposeChange(changeID, member.Change{Op: member.Add, Member: voter(4)}))
+	n.must(n.core.ProposeChange(changeID, member.Change{Op: member.Add, Member: voter(4)}, nil))
 	n.settle()
 	registry, err := n.core.Registry().Apply(member.Change{Op: member.Add, Member: voter(7)}, 40, 2)
 	n.must(err)
@@ -221,7 +221,7 @@ func TestChangeLargerThanAnEntryIsRefused(t *testing.T) {
 	m := voter(4)
 	m.ClientAddress = strings.Repeat("x", 1000)
 	last := n.core.lastIndex()
-	if err := n.core.ProposeChange(changeID, member.Change{Op: member.Add, Member: m}); !errors.Is(err, member.ErrInvalid) {
+	if err := n.core.ProposeChange(changeID, member.Change{Op: member.Add, Member: m}, nil); !errors.Is(err, member.ErrInvalid) {
 		t.Errorf("got %v, want %v", err, member.ErrInvalid)
 	}
 	if n.core.lastIndex() != last {

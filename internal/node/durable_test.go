@@ -97,7 +97,7 @@ func TestAnsweredRemovalSurvivesACrashAtAnyPoint(t *testing.T) {
 	for point := 0; ; point++ {
 		s := newPair(t)
 		one, two := s.nodes[0], s.nodes[1]
-		one.check(one.core.ProposeChange(changeID, leaving(2)))
+		one.check(one.core.ProposeChange(changeID, leaving(2), nil))
 		ended := false
 		for range point {
 			if ended = !s.advance(); ended {
@@ -142,7 +142,7 @@ func (n *simNode) live(ticks int) {
 func TestPeersHearOfAChangeWhenItIsDurable(t *testing.T) {
 	n := newTrio(t)
 	n.elect()
-	n.must(n.core.ProposeChange(changeID, leaving(3)))
+	n.must(n.core.ProposeChange(changeID, leaving(3), nil))
 	n.settle()
 	index := n.core.lastIndex()
 	ack := &pb.Message{Index: new(index), Type: pb.MsgAppResp.Enum(), From: new(uint64(2)), To: new(uint64(1)), Term: new(n.term)}

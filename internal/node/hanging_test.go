@@ -31,7 +31,7 @@ func TestAMemberWhoseStateMachineHangsCanLead(t *testing.T) {
 	one, two := s.nodes[0], s.nodes[1]
 	renamed := voter(2)
 	renamed.Name = "renamed"
-	one.check(one.core.ProposeChange(changeID, member.Change{Op: member.Update, Member: renamed}))
+	one.check(one.core.ProposeChange(changeID, member.Change{Op: member.Update, Member: renamed}, nil))
 	s.pass(two)
 	one.check(one.core.Tick()) // tells of the commit
 	s.pass(two)
@@ -45,7 +45,7 @@ func TestAMemberWhoseStateMachineHangsCanLead(t *testing.T) {
 	}
 	again := voter(1)
 	again.Name = "renamed-too"
-	if err := two.core.ProposeChange(changeID, member.Change{Op: member.Update, Member: again}); err != nil {
+	if err := two.core.ProposeChange(changeID, member.Change{Op: member.Update, Member: again}, nil); err != nil {
 		t.Errorf("a change at a leader whose state machine hangs: %v", err)
 	}
 }

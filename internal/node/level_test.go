@@ -170,7 +170,7 @@ func TestOlderLearnerDoesNotBecomeAVoter(t *testing.T) {
 	if m, _ := n.core.Registry().Member(4); !m.Learner {
 		t.Error("a build before levels became a voter of a cluster at level 1")
 	}
-	err := n.core.ProposeChange(changeID, joining(4))
+	err := n.core.ProposeChange(changeID, joining(4), nil)
 	if !errors.Is(err, ErrOlder) || !strings.Contains(err.Error(), "member 4 understands level 0, the cluster is at 1") {
 		t.Errorf("by hand: %v", err)
 	}

@@ -101,7 +101,7 @@ func (c *Core) promote() {
 		}
 		m.Learner, m.Promote = false, false
 		change := member.Change{Op: member.Add, Member: m}
-		if c.checkQuorum(change) != nil {
+		if c.checkQuorum(change, nil) != nil {
 			continue
 		}
 		// Nobody waits for this request: number 0 is never a client's. What is

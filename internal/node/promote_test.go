@@ -15,7 +15,7 @@ import (
 // join adds a voter, and the others take it.
 func (n *trio) join(id member.ID, others ...uint64) member.Member {
 	n.t.Helper()
-	n.must(n.core.ProposeChange(changeID, joining(id)))
+	n.must(n.core.ProposeChange(changeID, joining(id), nil))
 	n.settle()
 	for _, o := range others {
 		n.ack(o)
@@ -44,7 +44,7 @@ func TestMistypedAddressDoesNotCostTheQuorum(t *testing.T) {
 		if now := n.core.raft.BasicStatus().GetCommit(); now != commit+1 {
 			t.Errorf("commit went from %d to %d", commit, now)
 		}
-		n.must(n.core.ProposeChange(changeID, repair))
+		n.must(n.core.ProposeChange(changeID, repair, nil))
 		n.settle()
 		if m, in := n.core.Registry().Member(2); in && m.PeerURLs[0] != "http://elsewhere:1" {
 			t.Errorf("after %s the member is %+v", repair.Op, m)
@@ -62,12 +62,12 @@ func TestNewVoterIsALearnerUntilItHasCaughtUp(t *testing.T) {
 	if m, _ := n.core.Registry().Member(4); !m.Learner {
 		t.Fatal("a member that nobody has reached is a voter")
 	}
-	err := n.core.ProposeChange(changeID, joining(4))
+	err := n.core.ProposeChange(changeID, joining(4), nil)
 	if !errors.Is(err, ErrNotCaughtUp) || !strings.Contains(err.Error(), "not heard from") {
 		t.Errorf("by hand: %v", err)
 	}
 	n.live(1, 2, 3, 4)
-	err = n.core.ProposeChange(changeID, joining(4))
+	err = n.core.ProposeChange(changeID, joining(4), nil)
 	if !errors.Is(err, ErrNotCaughtUp) || !strings.Contains(err.Error(), "0 of ") {
 		t.Errorf("by hand, with nothing: %v", err)
 	}
@@ -88,7 +88,7 @@ func TestLearnerStaysALearner(t *testing.T) {
 	n.elect()
 	change := joining(4)
 	change.Member.Learner = true
-	n.must(n.core.ProposeChange(changeID, change))
+	n.must(n.core.ProposeChange(changeID, change, nil))
 	n.settle()
 	n.ack(2)
 	n.ack(4)
@@ -96,7 +96,7 @@ func TestLearnerStaysALearner(t *testing.T) {
 	if m, _ := n.core.Registry().Member(4); !m.Learner {
 		t.Fatal("it was promoted")
 	}
-	n.must(n.core.ProposeChange(changeID, joining(4)))
+	n.must(n.core.ProposeChange(changeID, joining(4), nil))
 	n.settle()
 	n.ack(2)
 	if m, _ := n.core.Registry().Member(4); m.Learner {
@@ -169,7 +169,7 @@ func TestNextLeaderPromotes(t *testing.T) {
 func TestPromotionWritesNothingWhileTheMachineIsDown(t *testing.T) {
 	n := newVoters(t, 1)
 	n.elect()
-	n.must(n.core.ProposeChange(changeID, joining(2)))
+	n.must(n.core.ProposeChange(changeID, joining(2), nil))
 	flush := func() { // the disk answers, the state machine does not
 		for {
 			out := n.core.Output()

@@ -103,30 +103,22 @@ func (c *Core) elects(id uint64) bool {
 	return c.hears(id) && !c.conditions[member.ID(id)].Has(Barred)
 }
 
-// votersAfter are the voters that an accepted change leads to.
-func (c *Core) votersAfter(change member.Change) []uint64 {
-	voters := slices.DeleteFunc(c.registry.Voters(), func(id uint64) bool { return id == uint64(change.Member.ID) })
-	if change.Op == member.Add && !change.Member.Learner {
-		voters = append(voters, uint64(change.Member.ID))
-	}
-	return voters
-}
-
 // checkQuorum refuses a change that cannot be committed, or after which nothing
-// can. New addresses are never refused: they may be the repair.
-func (c *Core) checkQuorum(change member.Change) error {
-	if change.Op != member.Add && change.Op != member.Remove {
+// can.
+func (c *Core) checkQuorum(change member.Change, pings Pings) error {
+	a := c.after(change, pings)
+	if a.harmless() {
 		return nil
 	}
-	after := c.votersAfter(change)
 	err := c.noQuorum()
 	switch {
 	case err != nil:
-	case !isMajority(after, c.elects):
-		err = fmt.Errorf("%w: of the %d voters after it %d must be there for an election, and %s; bring them back, "+
-			"or remove first what is gone for good; --force if you know better",
-			ErrQuorumAtRisk, len(after), len(after)/2+1, c.missing(after))
-	case !c.isCertain(c.registry.Voters()) || !c.isCertain(after):
+	case a.outdated():
+		return fmt.Errorf("%w: the members have other addresses by now", ErrTooEarly)
+	case !isMajority(a.voters, a.stands):
+		err = fmt.Errorf("%w: of the %d voters after it %d must be there for an election, and %s; %s; --force if you know better",
+			ErrQuorumAtRisk, len(a.voters), len(a.voters)/2+1, a.missing(), a.remedy())
+	case !c.isCertain(c.registry.Voters()) || !c.isCertain(a.voters):
 		return fmt.Errorf("%w: messages to voters that it depends on were lost", ErrTooEarly)
 	}
 	return c.early(err)
@@ -171,6 +163,28 @@ func (c *Core) missing(ids []uint64) string {
 		parts = append(parts, "barred from voting, as their status says: "+c.names(barred))
 	}
 	return strings.Join(parts, "; ")
+}
+
+// missing names the voters that cannot be counted on after the change.
+func (a aftermath) missing() string {
+	text := a.c.missing(a.voters)
+	if unreached := a.unreached(); len(unreached) > 0 {
+		parts := []string{text, "not reached under the peer URLs that they have then: " + a.c.names(unreached)}
+		text = strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "; ")
+	}
+	return text
+}
+
+// remedy is what an operator can do about it.
+func (a aftermath) remedy() string {
+	switch id := uint64(a.change.Member.ID); {
+	case !slices.Contains(a.unreached(), id):
+		return "bring them back, or remove first what is gone for good"
+	case id == uint64(a.c.cfg.ID):
+		return "a leader cannot ask for itself: hand leadership over and try again"
+	default:
+		return "start its host at the new address first, or leave an address under which it is reached in the list until then"
+	}
 }
 
 func (c *Core) names(ids []uint64) string {

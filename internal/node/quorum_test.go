@@ -66,7 +66,7 @@ func TestChangeThatWouldLoseTheQuorumIsRefused(t *testing.T) {
 				t.Fatal("the leader has gone: the test asks too late")
 			}
 			last := n.core.lastIndex()
-			err := n.core.ProposeChange(changeID, tc.change)
+			err := n.core.ProposeChange(changeID, tc.change, nil)
 			if !errors.Is(err, tc.want) || (err == nil) != (tc.want == nil) {
 				t.Fatalf("got %v, want %v", err, tc.want)
 			}
@@ -97,11 +97,11 @@ func TestChangeWithoutAQuorumIsRefusedByWhoeverIsAsked(t *testing.T) {
 	for n.core.leads() {
 		n.live(1)
 	}
-	if err := n.core.ProposeChange(changeID, leaving(2)); !errors.Is(err, ErrNotLeader) {
+	if err := n.core.ProposeChange(changeID, leaving(2), nil); !errors.Is(err, ErrNotLeader) {
 		t.Errorf("while an election may end it: %v", err)
 	}
 	n.live(21)
-	err := n.core.ProposeChange(changeID, leaving(2))
+	err := n.core.ProposeChange(changeID, leaving(2), nil)
 	if !errors.Is(err, ErrNoQuorum) || !strings.Contains(err.Error(), "2 (2)") || !strings.Contains(err.Error(), "recover") {
 		t.Errorf("got %v", err)
 	}
@@ -113,11 +113,11 @@ func TestNewLeaderDoesNotCallAnybodySilent(t *testing.T) {
 	n := newTrio(t)
 	n.elect()
 	delete(n.core.hearing.last, 3) // its vote was not needed, its answer is on its way
-	if err := n.core.ProposeChange(changeID, leaving(2)); !errors.Is(err, ErrTooEarly) {
+	if err := n.core.ProposeChange(changeID, leaving(2), nil); !errors.Is(err, ErrTooEarly) {
 		t.Fatalf("got %v, want %v", err, ErrTooEarly)
 	}
 	n.from(3, pb.MsgHeartbeatResp, &pb.Message{})
-	n.must(n.core.ProposeChange(changeID, leaving(2)))
+	n.must(n.core.ProposeChange(changeID, leaving(2), nil))
 }
 
 // A voter that the change depends on answered a moment ago, and what was sent
@@ -129,16 +129,16 @@ func TestChangeWaitsForAVoterThatMayBeGone(t *testing.T) {
 		n.elect()
 		n.live(12, 2, 3)
 		n.must(n.core.Unreachable(3))
-		if err := n.core.ProposeChange(changeID, leaving(2)); !errors.Is(err, ErrTooEarly) {
+		if err := n.core.ProposeChange(changeID, leaving(2), nil); !errors.Is(err, ErrTooEarly) {
 			t.Fatalf("at once: %v", err)
 		}
 		if comes {
 			n.live(1, 2, 3)
-			n.must(n.core.ProposeChange(changeID, leaving(2)))
+			n.must(n.core.ProposeChange(changeID, leaving(2), nil))
 			continue
 		}
 		n.live(11, 2)
-		if err := n.core.ProposeChange(changeID, leaving(2)); !errors.Is(err, ErrQuorumAtRisk) {
+		if err := n.core.ProposeChange(changeID, leaving(2), nil); !errors.Is(err, ErrQuorumAtRisk) {
 			t.Errorf("when it stays silent: %v", err)
 		}
 	}
@@ -151,7 +151,7 @@ func TestVoterThatOnlyTalksIsSilent(t *testing.T) {
 	n.elect()
 	n.live(12, 2)
 	n.from(3, pb.MsgPreVote, &pb.Message{Term: new(n.term + 1), LogTerm: new(n.term), Index: new(n.core.lastIndex())})
-	if err := n.core.ProposeChange(changeID, leaving(2)); !errors.Is(err, ErrQuorumAtRisk) {
+	if err := n.core.ProposeChange(changeID, leaving(2), nil); !errors.Is(err, ErrQuorumAtRisk) {
 		t.Errorf("got %v, want %v", err, ErrQuorumAtRisk)
 	}
 }
@@ -172,12 +172,12 @@ func TestLeaderJudgesChangesAfterItsFirstEntry(t *testing.T) {
 		n.from(2, pb.MsgVoteResp, &pb.Message{})
 	}
 	for _, c := range []member.Change{leaving(9), leaving(3), joining(2), moving(9)} {
-		if err := n.core.ProposeChange(changeID, c); !errors.Is(err, ErrTooEarly) {
+		if err := n.core.ProposeChange(changeID, c, nil); !errors.Is(err, ErrTooEarly) {
 			t.Errorf("%s %s: got %v, want %v", c.Op, c.Member.ID, err, ErrTooEarly)
 		}
 	}
 	n.ack(2)
-	if err := n.core.ProposeChange(changeID, leaving(9)); !errors.Is(err, member.ErrUnknown) {
+	if err := n.core.ProposeChange(changeID, leaving(9), nil); !errors.Is(err, member.ErrUnknown) {
 		t.Errorf("afterwards: %v", err)
 	}
 }
@@ -187,7 +187,7 @@ func TestLeaderJudgesChangesAfterItsFirstEntry(t *testing.T) {
 func TestLeaderOfTwoHandsOverBeforeItIsRemoved(t *testing.T) {
 	n := newVoters(t, 2)
 	n.elect()
-	if err := n.core.ProposeChange(changeID, leaving(1)); !errors.Is(err, ErrHandingOver) {
+	if err := n.core.ProposeChange(changeID, leaving(1), nil); !errors.Is(err, ErrHandingOver) {
 		t.Fatalf("got %v, want %v", err, ErrHandingOver)
 	}
 	n.settle()
@@ -223,7 +223,7 @@ func TestChangeIsTakenWhenTheLeaderIsFull(t *testing.T) {
 	if got := n.saidTo(2); len(got) != 1 || got[0].refusal != busy {
 		t.Errorf("a forwarded proposal is answered with %v", got)
 	}
-	n.must(n.core.ProposeChange(changeID, leaving(3)))
+	n.must(n.core.ProposeChange(changeID, leaving(3), nil))
 	n.settle()
 	n.ack(2)
 	if _, in := n.core.Registry().Member(3); in {
@@ -242,7 +242,7 @@ func TestLeaderOfTwoIsNotHandedOverToASilentOne(t *testing.T) {
 	if !n.core.leads() {
 		t.Fatal("the leader has gone: the test asks too late")
 	}
-	err := n.core.ProposeChange(changeID, leaving(1))
+	err := n.core.ProposeChange(changeID, leaving(1), nil)
 	if !errors.Is(err, ErrNoQuorum) {
 		t.Errorf("got %v, want %v", err, ErrNoQuorum)
 	}
@@ -257,12 +257,12 @@ func TestOldAnswersAreNoSignOfLife(t *testing.T) {
 	n := newTrio(t)
 	n.elect()
 	n.live(12, 2)
-	err := n.core.ProposeChange(changeID, leaving(2))
+	err := n.core.ProposeChange(changeID, leaving(2), nil)
 	if !errors.Is(err, ErrQuorumAtRisk) {
 		t.Fatalf("with 3 silent: %v", err)
 	}
 	n.from(3, pb.MsgHeartbeatResp, &pb.Message{Term: new(n.term - 1)})
-	if err := n.core.ProposeChange(changeID, leaving(2)); !errors.Is(err, ErrQuorumAtRisk) {
+	if err := n.core.ProposeChange(changeID, leaving(2), nil); !errors.Is(err, ErrQuorumAtRisk) {
 		t.Errorf("after an answer of an earlier term: %v, want %v", err, ErrQuorumAtRisk)
 	}
 }
@@ -295,7 +295,7 @@ func TestBarredMemberIsNoPartOfTheQuorum(t *testing.T) {
 	answer := heartbeatFrom(2)
 	answer.Type = pb.MsgHeartbeatResp.Enum()
 	n.core.hear(heard{answer, barred.gossip(answer)})
-	if err := n.core.ProposeChange(changeID, leaving(1)); !errors.Is(err, ErrQuorumAtRisk) {
+	if err := n.core.ProposeChange(changeID, leaving(1), nil); !errors.Is(err, ErrQuorumAtRisk) {
 		t.Errorf("member 3 is to be elected by 2, which votes for nobody: %v, want %v", err, ErrQuorumAtRisk)
 	}
 }

@@ -169,7 +169,7 @@ func (c *liedTo) changeTo(change member.Change) {
 		_, in := n.registry().Member(change.Member.ID)
 		if in != (change.Op == member.Add) {
 			c.numbers++
-			_ = n.core.ProposeChange(RequestID{Origin: n.id, Number: c.numbers}, change)
+			_ = n.core.ProposeChange(RequestID{Origin: n.id, Number: c.numbers}, change, nil)
 			n.collect()
 			return false
 		}

@@ -38,7 +38,7 @@ func (n *simNode) change() {
 	case 1:
 		c.Op = member.Update
 	}
-	propose := n.core.ProposeChange
+	propose := func(id RequestID, c member.Change) error { return n.core.ProposeChange(id, c, nil) }
 	if s.rnd.Intn(3) == 0 {
 		propose = n.core.ForceChange
 	}

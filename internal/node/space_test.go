@@ -35,7 +35,7 @@ func TestLeaderShortOfSpaceTakesNoProposals(t *testing.T) {
 	if got := l.core.lastIndex(); got != last {
 		t.Fatalf("the log grew from %d to %d", last, got)
 	}
-	l.must(l.core.ProposeChange(RequestID{Origin: 1, Number: 2}, member.Change{Op: member.Remove, Member: member.Member{ID: 3}}))
+	l.must(l.core.ProposeChange(RequestID{Origin: 1, Number: 2}, member.Change{Op: member.Remove, Member: member.Member{ID: 3}}, nil))
 	l.core.SetFitness(Fitness{})
 	l.must(l.core.Propose(someProposal()))
 	l.must(l.core.StepForwarded(forwarded(l.core, 2, 2, 10)))

@@ -59,16 +59,17 @@ func (s *Server) tryChange(ctx context.Context, start time.Time, c member.Change
 	outcome := make(chan ending, 1)
 	deadline, _ := ctx.Deadline()
 	w := &waiter{done: func(r Result, err error) { outcome <- ending{r, err} }, start: start, deadline: deadline, change: true}
+	propose := func(core *node.Core) error { return core.ForceChange(id, c) }
+	if !o.Force {
+		pings := s.ping(ctx, c)
+		propose = func(core *node.Core) error { return core.ProposeChange(id, c, pings) }
+	}
 	n, err := s.register(id, w)
 	if err != nil {
 		return Result{}, err
 	}
 	n.Do(func(core *node.Core) error {
-		propose := core.ProposeChange
-		if o.Force {
-			propose = core.ForceChange
-		}
-		err := propose(id, c)
+		err := propose(core)
 		if err != nil && !errors.Is(err, node.ErrFailed) {
 			s.Rejected([]node.RequestID{id}, refusal{err})
 		}

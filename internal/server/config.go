@@ -49,6 +49,10 @@ type Config struct {
 	Plugins func() []PluginStatus
 	// Links tells how peers are reached; nil if nobody knows.
 	Links func() []PeerLink
+	// Ping asks whether a member answers under its peer URLs, nil, or not. It is an
+	// error that wraps transport.ErrCannotPing if nobody can ask. It returns soon after
+	// ctx has ended; nil stands for one that nobody can ask.
+	Ping func(ctx context.Context, m member.Member) error
 	// Certificates tells which certificates of the host end; may be nil.
 	Certificates func() []Warning
 	// Fitness tells what makes this member unfit to lead; may be nil.

@@ -32,8 +32,8 @@ func (s *Server) AddMember(ctx context.Context, m Member, o ChangeOptions) (Memb
 }
 
 // UpdateMember implements Service.
-func (s *Server) UpdateMember(ctx context.Context, m Member) (Membership, error) {
-	return s.change(ctx, member.Change{Op: member.Update, Member: m}, ChangeOptions{})
+func (s *Server) UpdateMember(ctx context.Context, m Member, o ChangeOptions) (Membership, error) {
+	return s.change(ctx, member.Change{Op: member.Update, Member: m}, o)
 }
 
 // RemoveMember implements Service.

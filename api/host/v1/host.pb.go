@@ -1484,7 +1484,9 @@ type UpdateMemberRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The id says who; of the rest, what is empty stays as it is. Whether the
 	// member is a learner does not change.
-	Member        *Member `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	Member *Member `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	// Do not ask whether a quorum can be reached afterwards.
+	Force         bool `protobuf:"varint,2,opt,name=force,proto3" json:"force,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1524,6 +1526,13 @@ func (x *UpdateMemberRequest) GetMember() *Member {
 		return x.Member
 	}
 	return nil
+}
+
+func (x *UpdateMemberRequest) GetForce() bool {
+	if x != nil {
+		return x.Force
+	}
+	return false
 }
 
 type RemoveMemberRequest struct {
@@ -1779,9 +1788,10 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x06leader\x18\x03 \x01(\tR\x06leader\"Y\n" +
 	"\x10AddMemberRequest\x12/\n" +
 	"\x06member\x18\x01 \x01(\v2\x17.pontoon.host.v1.MemberR\x06member\x12\x14\n" +
-	"\x05force\x18\x02 \x01(\bR\x05force\"F\n" +
+	"\x05force\x18\x02 \x01(\bR\x05force\"\\\n" +
 	"\x13UpdateMemberRequest\x12/\n" +
-	"\x06member\x18\x01 \x01(\v2\x17.pontoon.host.v1.MemberR\x06member\";\n" +
+	"\x06member\x18\x01 \x01(\v2\x17.pontoon.host.v1.MemberR\x06member\x12\x14\n" +
+	"\x05force\x18\x02 \x01(\bR\x05force\";\n" +
 	"\x13RemoveMemberRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05force\x18\x02 \x01(\bR\x05force\"'\n" +
