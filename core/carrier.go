@@ -174,7 +174,7 @@ func (k *carrier) put(e transport.Envelope) bool {
 		return false
 	}
 	k.waiting = append(k.waiting, e)
-	k.bytes += len(e.Payload)
+	k.bytes += len(e.Payload) + envelopeMemory
 	return true
 }
 
@@ -193,7 +193,7 @@ func (k *carrier) flush(ctx context.Context) {
 		return
 	}
 	urgentFirst(envelopes)
-	if err := (*t).Send(ctx, envelopes); err != nil {
+	if err := hand(ctx, *t, envelopes, k.h.cfg.Election, k.instance.Fail); err != nil {
 		k.h.logger.Warn("transport refused messages", "count", len(envelopes), "error", err)
 		k.courier.drop(k.number, envelopes)
 	}

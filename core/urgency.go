@@ -14,6 +14,9 @@ const (
 	// controlRoom is what may wait of control messages besides: heartbeats and
 	// votes must not be lost because appends and proposals are many.
 	controlRoom = 8 << 20
+	// envelopeMemory is what a message takes beside its payload, which of most is
+	// smaller.
+	envelopeMemory = 96
 )
 
 // fits tells whether a message may wait behind so many bytes.
@@ -22,7 +25,7 @@ func fits(waiting int, e *transport.Envelope) bool {
 	if e.Class == pluginv1.MessageClass_CLASS_CONTROL {
 		room += controlRoom
 	}
-	return waiting+len(e.Payload) <= room
+	return waiting+len(e.Payload)+envelopeMemory <= room
 }
 
 // urgentFirst brings control messages before appends, and appends before

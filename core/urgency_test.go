@@ -1,6 +1,7 @@
 package core
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 
@@ -43,5 +44,11 @@ func TestAHeartbeatHasRoomBesideAFlood(t *testing.T) {
 	}
 	if fits(maxCarrierBytes+controlRoom, heartbeat) {
 		t.Error("control messages have no bound")
+	}
+	if size := int(reflect.TypeFor[transport.Envelope]().Size()); size > envelopeMemory {
+		t.Errorf("a message takes %d bytes beside its payload, and counts for %d", size, envelopeMemory)
+	}
+	if fits(maxCarrierBytes+controlRoom, &transport.Envelope{Class: heartbeat.Class}) {
+		t.Error("messages without a payload have no bound")
 	}
 }

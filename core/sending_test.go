@@ -1,0 +1,72 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+// fullTransport takes messages when it has room, and until then waits.
+type fullTransport struct {
+	transport.Transport
+	room chan struct{}
+}
+
+func (f fullTransport) Send(ctx context.Context, _ []transport.Envelope) error {
+	select {
+	case <-f.room:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// A transport that takes no messages is declared hung after a while, and whoever sends
+// waits no longer. One that is slow to take them is not, and neither is one whose host
+// ends meanwhile.
+func TestATransportThatTakesNothingHangs(t *testing.T) {
+	const election = time.Second
+	for name, c := range map[string]struct {
+		after              time.Duration
+		takes, ends, hangs bool
+	}{
+		"slow":          {after: sendTimeout(election) - election, takes: true},
+		"full":          {after: sendTimeout(election) + 2*election, hangs: true},
+		"the host ends": {after: sendTimeout(election) / 2, ends: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				full := fullTransport{room: make(chan struct{}, 1)}
+				ctx, end := context.WithCancel(t.Context())
+				defer end()
+				var failed error
+				sent := make(chan error, 1)
+				go func() { sent <- hand(ctx, full, nil, election, func(err error) { failed = err }) }()
+				time.Sleep(c.after)
+				if c.takes {
+					full.room <- struct{}{}
+				}
+				if c.ends {
+					end()
+				}
+				synctest.Wait()
+				select {
+				case err := <-sent:
+					if (err == nil) != c.takes {
+						t.Errorf("Send: %v", err)
+					}
+				default:
+					t.Errorf("Send waits after %v", c.after)
+				}
+				if errors.Is(failed, catalog.ErrHung) != c.hangs {
+					t.Errorf("after %v: %v", c.after, failed)
+				}
+			})
+		})
+	}
+}
