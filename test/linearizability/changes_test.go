@@ -49,7 +49,7 @@ func (s *storm) isRemoved(m *member) func() bool {
 func (s *storm) isAdded(m *member, learner bool) func() bool {
 	return func() bool {
 		request := &hostv1.AddMemberRequest{Member: &hostv1.Member{
-			Id: m.hexID(), Name: m.name, PeerUrls: []string{m.url()}, ClientAddress: m.client, Learner: learner,
+			Id: m.hexID(), Name: m.name, PeerUrls: m.urls(s.c.reached...), ClientAddress: m.client, Learner: learner,
 		}}
 		return s.changes("/v1/members/add", request, func(members []*hostv1.Member) bool {
 			return find(members, m.hexID()) != nil
@@ -58,10 +58,13 @@ func (s *storm) isAdded(m *member, learner bool) func() bool {
 }
 
 func (s *storm) hasMoved(m *member) func() bool {
-	request := &hostv1.UpdateMemberRequest{Member: &hostv1.Member{Id: m.hexID(), PeerUrls: []string{m.url()}}}
-	return s.changes("/v1/members/update", request, func(members []*hostv1.Member) bool {
-		return slices.Equal(find(members, m.hexID()).GetPeerUrls(), []string{m.url()})
-	})
+	return func() bool {
+		urls := slices.Sorted(slices.Values(m.urls(s.c.reached...))) // as members keep them
+		request := &hostv1.UpdateMemberRequest{Member: &hostv1.Member{Id: m.hexID(), PeerUrls: urls}}
+		return s.changes("/v1/members/update", request, func(members []*hostv1.Member) bool {
+			return slices.Equal(find(members, m.hexID()).GetPeerUrls(), urls)
+		})()
+	}
 }
 
 // serves is a step that waits until a member that was added serves, and the leader

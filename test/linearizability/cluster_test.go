@@ -25,6 +25,11 @@ type cluster struct {
 	guests  []*member // that are added beside the members for a while
 	timing  timing
 	ids     uint64 // that were given out
+
+	// transports are what each configuration that is written has, the preferred one
+	// first, and reached by which of them members are said to be reached. There are two
+	// of each while the cluster moves.
+	transports, reached []string
 }
 
 // startCluster founds a cluster and waits until every member serves.
@@ -34,7 +39,7 @@ func startCluster(t testing.TB, size int, timing timing) *cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cluster{t: t, dir: dir, links: newLinks(t), timing: timing}
+	c := &cluster{t: t, dir: dir, links: newLinks(t), timing: timing, transports: []string{"http"}, reached: []string{"http"}}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the members' files are in %s", dir)
@@ -46,7 +51,7 @@ func startCluster(t testing.TB, size int, timing timing) *cluster {
 		c.members = append(c.members, c.newMember())
 	}
 	for _, m := range c.members {
-		m.write(c.config(m, "new", c.members...))
+		c.configure(m, "new", c.members...)
 		m.start()
 	}
 	for _, m := range c.members {
@@ -102,6 +107,12 @@ const storage = `  storage:
     config: {segment_bytes: 16384, reserve_bytes: 16384}
 `
 
+// configure writes the configuration of a member for its next start.
+func (c *cluster) configure(m *member, state string, members ...*member) {
+	c.t.Helper()
+	m.write(c.config(m, state, members...), c.transports)
+}
+
 // config is the configuration of a member, in a cluster that is new or not, with
 // others.
 func (c *cluster) config(m *member, state string, members ...*member) string {
@@ -109,12 +120,15 @@ func (c *cluster) config(m *member, state string, members ...*member) string {
 	fmt.Fprintf(&text, "node: {id: %x, name: %s, data_dir: %q, runtime_dir: %q}\n", m.id, m.name, m.data(), m.sockets())
 	fmt.Fprintf(&text, "cluster:\n  id: a3\n  state: %s\n  members:\n", state)
 	for _, other := range members {
-		fmt.Fprintf(&text, "    - {id: %x, name: %s, peer_urls: [%q], client_address: %q}\n",
-			other.id, other.name, other.url(), other.client)
+		fmt.Fprintf(&text, "    - {id: %x, name: %s, peer_urls: [%s], client_address: %q}\n",
+			other.id, other.name, strings.Join(other.urls(c.reached...), ", "), other.client)
 	}
 	fmt.Fprintf(&text, "raft:\n  tick: %v\n  election: %v\n%s", c.timing.tick, c.timing.election, settings)
 	fmt.Fprintf(&text, "api: {listen: %q}\nadmin: {listen: %q}\n", m.client, m.admin)
-	fmt.Fprintf(&text, "plugins:\n  transport: {name: http, listen: %q}\n  statemachine: {name: kv}\n", m.listen)
+	text.WriteString("plugins:\n  statemachine: {name: kv}\n  transport:\n")
+	for _, name := range c.transports {
+		fmt.Fprintf(&text, "    - {name: %s, listen: %q, advertise: [%q]}\n", name, m.listen, m.urls(name)[0])
+	}
 	fmt.Fprintf(&text, storage, plugin.Path(c.t), plugin.digest(c.t), disk.Variable+"="+m.dir)
 	return text.String()
 }

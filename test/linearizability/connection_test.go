@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,6 +16,7 @@ import (
 type connection struct {
 	way            way
 	caller, callee *net.TCPConn
+	carried        *atomic.Int64 // bytes, with those of others
 	once           sync.Once
 	done           chan struct{}
 }
@@ -46,7 +48,7 @@ func (l *links) carry(caller *net.TCPConn, id uint64, to string) {
 		caller.Close()
 		return
 	}
-	c := &connection{way: way{from, id}, caller: caller, callee: callee.(*net.TCPConn), done: make(chan struct{})}
+	c := &connection{way: way{from, id}, caller: caller, callee: callee.(*net.TCPConn), carried: &l.byStreams, done: make(chan struct{})}
 	defer c.reset()
 	if !l.add(c) {
 		return
@@ -71,6 +73,7 @@ func (c *connection) pump(to, from *net.TCPConn, g *gate, head []byte) {
 				c.reset()
 				return
 			}
+			c.carried.Add(int64(len(next)))
 		}
 		n, err := from.Read(buffer)
 		if err != nil {

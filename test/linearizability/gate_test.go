@@ -42,6 +42,16 @@ func (g *gate) stop() {
 	g.stopped++
 }
 
+// drops reports whether the gate keeps a datagram, which does not come late.
+func (g *gate) drops() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.state != open {
+		g.stopped++
+	}
+	return g.state != open
+}
+
 func (g *gate) stops() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()

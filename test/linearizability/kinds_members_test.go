@@ -92,7 +92,7 @@ func (s *storm) moveAddress() *fault {
 
 // join starts a member that was added, with nothing of its own.
 func (s *storm) join(m *member, members ...*member) {
-	m.write(s.c.config(m, "existing", members...))
+	s.c.configure(m, "existing", members...)
 	m.start()
 }
 

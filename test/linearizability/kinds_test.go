@@ -39,6 +39,7 @@ func kinds() []kind {
 		{"voter added and removed", func(s *storm) *fault { return s.addAndRemove(false) }},
 		{"learner added and removed", func(s *storm) *fault { return s.addAndRemove(true) }},
 		{"address moved", (*storm).moveAddress},
+		{"transport moved", (*storm).moveTransport},
 	}
 	for _, plugin := range pluginKinds {
 		list = append(list,

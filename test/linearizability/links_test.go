@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/test/internal/live"
@@ -25,16 +26,21 @@ type links struct {
 	gates     map[way]*gate
 	carried   map[*connection]struct{}
 	listeners map[string]net.Listener // by the address that leads to a member
+	relays    map[string]*relay       // the same for datagrams
+	ids       map[string]uint64       // of members, by where they listen
 	closed    bool
+
+	byStreams, byDatagrams atomic.Int64 // bytes that were carried
 }
 
 func newLinks(t testing.TB) *links {
-	l := &links{t: t, gates: map[way]*gate{}, carried: map[*connection]struct{}{}, listeners: map[string]net.Listener{}}
+	l := &links{t: t, gates: map[way]*gate{}, carried: map[*connection]struct{}{}, listeners: map[string]net.Listener{}, relays: map[string]*relay{}, ids: map[string]uint64{}}
 	t.Cleanup(l.close)
 	return l
 }
 
-// open returns an address that leads to a member, which listens at to.
+// open returns an address that leads to a member, which listens at to: for
+// connections, and for datagrams.
 func (l *links) open(id uint64, to string) string {
 	l.t.Helper()
 	address := live.FreeAddress(l.t, &ports)
@@ -42,10 +48,12 @@ func (l *links) open(id uint64, to string) string {
 	if err != nil {
 		l.t.Fatal(err)
 	}
+	r := newRelay(l, address, id, to)
 	l.mu.Lock()
-	l.listeners[address] = listener
+	l.listeners[address], l.relays[address], l.ids[to] = listener, r, id
 	l.mu.Unlock()
 	l.wg.Go(func() { l.serve(listener, id, to) })
+	l.wg.Go(r.run)
 	return address
 }
 
@@ -67,13 +75,23 @@ func (l *links) shut(address string) {
 	defer l.mu.Unlock()
 	if listener := l.listeners[address]; listener != nil {
 		listener.Close()
+		l.relays[address].close()
 		delete(l.listeners, address)
+		delete(l.relays, address)
 	}
 	for c := range l.carried {
 		if c.caller.LocalAddr().String() == address {
 			c.reset()
 		}
 	}
+}
+
+// listensAt is the member that listens at an address, and sends its datagrams from
+// there; 0 if none does.
+func (l *links) listensAt(address string) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ids[address]
 }
 
 // gate is the one of a way, made when it is first needed.
@@ -140,6 +158,9 @@ func (l *links) close() {
 	l.closed = true
 	for _, listener := range l.listeners {
 		listener.Close()
+	}
+	for _, r := range l.relays {
+		r.close()
 	}
 	for c := range l.carried {
 		c.reset()

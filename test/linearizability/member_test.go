@@ -29,6 +29,7 @@ type member struct {
 	client, listen, peer, admin string
 	disk                        switches
 	host                        *live.Host
+	runs                        []string // the transports of its configuration, the preferred one first
 	// down says that the host is not meant to run, or is to end.
 	down bool
 }
@@ -37,9 +38,10 @@ func (m *member) configFile() string { return filepath.Join(m.dir, "host.yaml") 
 func (m *member) data() string       { return filepath.Join(m.dir, "data") }
 func (m *member) sockets() string    { return filepath.Join(m.dir, "run") }
 
-// write writes the configuration for the next start.
-func (m *member) write(config string) {
+// write writes the configuration for the next start, with these transports in it.
+func (m *member) write(config string, transports []string) {
 	m.t.Helper()
+	m.runs = transports
 	if err := os.WriteFile(m.configFile(), []byte(config), 0o600); err != nil {
 		m.t.Fatal(err)
 	}
@@ -99,12 +101,12 @@ func (m *member) up() bool {
 		return false
 	}
 	plugins := m.status().GetPlugins()
-	return len(plugins) == len(pluginKinds) && !slices.ContainsFunc(plugins, func(p *hostv1.PluginStatus) bool {
+	return len(plugins) == len(pluginKinds)-1+len(m.runs) && !slices.ContainsFunc(plugins, func(p *hostv1.PluginStatus) bool {
 		return p.GetState() != "ready"
 	})
 }
 
-// plugin is the process of the plugin of a kind; 0 if there is none.
+// plugin is the process of the plugin of a kind, the first of two; 0 if there is none.
 func (m *member) plugin(kind string) int {
 	for _, p := range m.status().GetPlugins() {
 		if p.GetKind() == kind && p.GetState() == "ready" {
@@ -132,7 +134,12 @@ func stands(pid int) bool {
 	return err == nil && bytes.HasPrefix(stat[nameEnd+1:], []byte(" T"))
 }
 
-// url is where other members reach it.
-func (m *member) url() string { return "http://" + m.peer }
+// urls are where other members reach it by these transports.
+func (m *member) urls(transports ...string) (list []string) {
+	for _, scheme := range transports { // which is called as the transport
+		list = append(list, scheme+"://"+m.peer)
+	}
+	return list
+}
 
 func (m *member) hexID() string { return fmt.Sprintf("%x", m.id) }

@@ -68,6 +68,8 @@ const (
 	courseTime = 30 * time.Second
 	// endTime is by when a course has ended that no other fault disturbs any more.
 	endTime = 2 * time.Minute
+	// coverage is from which length on a run has to have faults of all kinds.
+	coverage = time.Minute
 	// coverTime is how long a run goes on at most, until all kinds were made.
 	coverTime = time.Minute
 	// calmTime is between the beginnings of two faults at most.
@@ -132,17 +134,12 @@ func (s *storm) begin() {
 
 // tend undoes what is due, and looks for members that ended by themselves.
 func (s *storm) tend() {
-	var active []*fault
 	for _, f := range s.active {
 		if f.undone.IsZero() && f.due() {
 			s.undo(f)
 		}
-		if !s.over(f) {
-			active = append(active, f)
-		}
 	}
-	s.active = active
-	s.revive()
+	s.watch()
 	s.hurry()
 }
 
@@ -267,19 +264,24 @@ func (s *storm) calm() {
 	s.active = nil
 }
 
-// watch looks after members whose faults are undone.
+// watch looks after members whose faults are undone, and takes its hand off those that
+// have got over them.
 func (s *storm) watch() {
 	s.c.t.Helper()
-	s.revive()
+	var active []*fault
 	for _, f := range s.active {
-		s.lookBack(f)
+		if !s.over(f) {
+			active = append(active, f)
+		}
 	}
+	s.active = active
+	s.revive()
 }
 
 // missing are the kinds of which a run that is long enough has to have faults, and
 // has none.
 func (s *storm) missing() (names []string) {
-	if *duration < time.Minute {
+	if *duration < coverage {
 		return nil
 	}
 	for _, k := range kinds() {

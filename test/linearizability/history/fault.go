@@ -11,6 +11,9 @@ type Fault struct {
 	// Voter is set if there is one voter more meanwhile.
 	Voter bool `json:"voter,omitempty"`
 
+	// Part is set if it is a part of another fault, which counts in its place.
+	Part bool `json:"part,omitempty"`
+
 	// Took is set if it was seen to take effect.
 	Took bool `json:"took,omitempty"`
 

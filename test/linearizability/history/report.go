@@ -45,17 +45,23 @@ func moment(at int64) string {
 }
 
 // writeFaults tells of each kind how many faults there were, how many took effect,
-// and the longest pause that one of them had a part in.
+// and the longest pause that one of them had a part in. Parts of others are no faults
+// of all.
 func (f *File) writeFaults(to *strings.Builder) {
-	var allTook int
+	var all, allTook int
 	count, took := map[string]int{}, map[string]int{}
 	pause := map[string]Pause{}
 	pauses := f.pauses()
 	for i := range f.Faults {
 		fault := &f.Faults[i]
 		count[fault.Kind]++
+		if !fault.Part {
+			all++
+		}
 		if fault.Took {
 			took[fault.Kind]++
+		}
+		if fault.Took && !fault.Part {
 			allTook++
 		}
 		pause[fault.Kind] = longest(append(fault.among(pauses), pause[fault.Kind]))
@@ -65,7 +71,7 @@ func (f *File) writeFaults(to *strings.Builder) {
 	for _, kind := range slices.Sorted(maps.Keys(count)) {
 		fmt.Fprintf(table, "%s\t%d\t%d\t%v\n", kind, count[kind], took[kind], pause[kind].Length().Round(time.Millisecond))
 	}
-	fmt.Fprintf(table, "all\t%d\t%d\t%v\n\n", len(f.Faults), allTook, longest(pauses).Length().Round(time.Millisecond))
+	fmt.Fprintf(table, "all\t%d\t%d\t%v\n\n", all, allTook, longest(pauses).Length().Round(time.Millisecond))
 	_ = table.Flush()
 }
 
