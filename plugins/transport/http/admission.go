@@ -33,16 +33,16 @@ func (e *endpoint) hears(from uint64) bool {
 	}
 	heard, ask := e.desk.Admits(from)
 	if ask {
-		e.goRunning(func() { e.inquire(from) })
+		e.life.Go(func() { e.inquire(from) })
 	}
 	return heard
 }
 
 // inquire asks the peers whether one of them knows the caller as a member.
 func (e *endpoint) inquire(about uint64) {
-	ctx, cancel := context.WithTimeout(e.ctx, e.timing.dial)
+	ctx, cancel := context.WithTimeout(e.life.Context(), e.timing.dial)
 	defer cancel()
-	e.desk.Told(about, vouching.Ask(*e.peers.Load(), func(p *peer) vouching.Answer { return p.vouches(ctx, about) }))
+	e.desk.Told(about, vouching.Ask(e.roster.Named(), func(p *peer) vouching.Answer { return p.vouches(ctx, about) }))
 }
 
 // vouches asks one peer. Its certificate says that it is that peer.

@@ -6,12 +6,14 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/roster"
 )
 
 // B2: a thousand senders with random ids leave a bounded number of remotes and
@@ -24,7 +26,7 @@ func TestB2RemotesAreBounded(t *testing.T) {
 	}()
 	t.Cleanup(func() { close(h.arrived) })
 	tr, url := openNode(t, 1, "learn_remotes: true", h)
-	e := tr.open.Load()
+	e := tr.endpoint()
 	client := &http.Transport{}
 	defer client.CloseIdleConnections()
 	before := runtime.NumGoroutine()
@@ -42,23 +44,16 @@ func TestB2RemotesAreBounded(t *testing.T) {
 		}
 		closeAnswer(response)
 	}
-	if extra := runtime.NumGoroutine() - before; extra > maxLearned {
+	if extra := runtime.NumGoroutine() - before; extra > roster.MaxLearned {
 		t.Errorf("%d goroutines more than before", extra)
 	}
-	e.mu.Lock()
-	count, some := len(e.learned), uint64(0)
-	for id := range e.learned {
-		some = id
+	learned := e.roster.Learned()
+	if len(learned) != roster.MaxLearned {
+		t.Fatalf("%d remotes were learned, want %d", len(learned), roster.MaxLearned)
 	}
-	e.mu.Unlock()
-	if count != maxLearned {
-		t.Errorf("%d remotes were learned, want %d", count, maxLearned)
-	}
+	some := learned[0]
 	connect(t, tr, some, "http://127.0.0.1:1")
-	e.mu.Lock()
-	_, still := e.learned[some]
-	e.mu.Unlock()
-	if still {
+	if slices.Contains(e.roster.Learned(), some) {
 		t.Error("a peer is still a remote")
 	}
 }
@@ -74,7 +69,7 @@ func TestB2SendersAreNotBelieved(t *testing.T) {
 		call(t, http.MethodPost, url+pathPipeline, 9, encode(t, pluginv1.Message{Type: raftmsg.TypeHeartbeat, From: 9, To: 1}), func(r *http.Request) {
 			r.Header.Set(headerURLs, strings.TrimPrefix(urls, "\x01,"))
 		})
-		if p := tr.open.Load().peer(9); p != nil {
+		if p := tr.endpoint().roster.Get(9); p != nil {
 			t.Errorf("%q: the sender was learned", config)
 		}
 	}

@@ -135,9 +135,9 @@ func openPair(b testing.TB) (transport.Transport, *sink) {
 			b.Fatal(err)
 		}
 	}
-	e := ends[0].(*httpTransport).open.Load()
+	e := ends[0].(*httpTransport).endpoint()
 	for kind := range streamKinds {
-		for end := time.Now().Add(20 * time.Second); (*e.peers.Load())[2].writers[kind].Load() == nil; {
+		for end := time.Now().Add(20 * time.Second); e.roster.Named()[2].writers[kind].Load() == nil; {
 			if time.Now().After(end) {
 				b.Fatal("no stream")
 			}

@@ -1,21 +1,21 @@
 package httptransport
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
-	"sync/atomic"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/arrivals"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/complaints"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/lifetime"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/reach"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/report"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/roster"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/vouching"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
@@ -30,6 +30,8 @@ type endpoint struct {
 	timing     timing
 	logger     *slog.Logger
 	handler    transport.Handler
+	life       *lifetime.Lifetime
+	roster     *roster.Roster[*peer]
 	reporter   *report.Reporter
 	book       *greetings.Book
 	desk       *vouching.Desk
@@ -41,22 +43,8 @@ type endpoint struct {
 	complaints *complaints.Log
 	intake     *intake
 
-	ctx      context.Context // ends when closing begins
-	cancel   context.CancelFunc
-	finished chan struct{} // closed when nothing runs any more
-
-	// running counts goroutines and requests. They are added through
-	// goRunning and enter, or by one that is counted already, so that none
-	// starts after closing has begun to wait.
-	running sync.WaitGroup
-
-	mu      sync.Mutex // guards closing and changes of the two sets
-	closing bool
-	peers   atomic.Pointer[map[uint64]*peer]
-	removed atomic.Pointer[map[uint64]transport.RemovedMember]
-	learned map[uint64]learnedPeer // needs mu
-	// transfers are the snapshots that come in parts; needs mu.
-	transfers map[transferKey]*transfer
+	mu        sync.Mutex                // guards transfers
+	transfers map[transferKey]*transfer // the snapshots that come in parts
 }
 
 func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logger, t timing) (*endpoint, error) {
@@ -81,6 +69,7 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 		timing:     t,
 		logger:     logger,
 		handler:    h,
+		life:       lifetime.New(),
 		book:       greetings.New(h.Notify, opts.Election),
 		desk:       vouching.New(opts.Election),
 		reach:      reach.New(logger, causes()...),
@@ -88,8 +77,6 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 		arrivals:   arrivals.New(c.MaxSnapshots, t.link),
 		complaints: complaints.New(logger),
 		intake:     newIntake(wire.MessageLimit(opts.Limits)),
-		finished:   make(chan struct{}),
-		learned:    map[uint64]learnedPeer{},
 		transfers:  map[transferKey]*transfer{},
 	}
 	e.unverified = sync.OnceFunc(func() {
@@ -97,38 +84,23 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 			h.Notify([]transport.Event{{Type: pluginv1.EventType_EVENT_UNVERIFIED}})
 		}
 	})
-	e.ctx, e.cancel = context.WithCancel(context.Background())
-	e.peers.Store(&map[uint64]*peer{})
-	e.removed.Store(&map[uint64]transport.RemovedMember{})
+	e.roster = roster.New(roster.Rules[*peer]{
+		Self: self.node, URLs: s.guard.URLs, New: e.newPeer,
+		Heard: func(id uint64) bool { return s.members == nil || e.desk.Stands(id) },
+	})
 	return e, nil
 }
 
-// goRunning starts f unless closing has begun.
-func (e *endpoint) goRunning(f func()) bool {
-	if !e.enter() {
-		return false
+// Send implements shell.Endpoint.
+func (e *endpoint) Send(envelopes []transport.Envelope) {
+	for i := range envelopes {
+		e.send(envelopes[i])
 	}
-	go func() {
-		defer e.running.Done()
-		f()
-	}()
-	return true
-}
-
-// enter counts the caller as running unless closing has begun.
-func (e *endpoint) enter() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closing {
-		return false
-	}
-	e.running.Add(1)
-	return true
 }
 
 // send passes a message to its peer, or reports why not.
 func (e *endpoint) send(m transport.Envelope) {
-	p := e.peer(m.To)
+	p := e.roster.Get(m.To)
 	switch {
 	case p == nil:
 		e.reporter.Unreachable(m.To, transport.ErrUnknownPeer.Error())
@@ -141,30 +113,18 @@ func (e *endpoint) send(m transport.Envelope) {
 	}
 }
 
-// beginClose ends everything and closes finished when it has ended. Only the
-// first call has an effect.
-func (e *endpoint) beginClose() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closing {
-		return
-	}
-	e.closing = true
-	e.cancel()
-	learned := e.forgetLearned()
-	go func() {
-		defer close(e.finished)
+// End implements shell.Endpoint.
+func (e *endpoint) End() {
+	e.life.End(func() {
 		_ = e.server.Close()
-		for _, p := range *e.peers.Load() {
-			p.stop()
-		}
-		for _, p := range learned {
-			p.stop()
-		}
-		e.running.Wait()
+		e.roster.Close()
+	}, func() {
 		e.reporter.Close()
-		for _, p := range *e.peers.Load() {
-			p.clients.close() // of what ended after stop
+		for _, p := range e.roster.Named() {
+			p.clients.close() // of what ended after Stop
 		}
-	}()
+	})
 }
+
+// Finished implements shell.Endpoint.
+func (e *endpoint) Finished() <-chan struct{} { return e.life.Finished() }

@@ -37,16 +37,10 @@ func (f *facts) active(is bool) {
 	}
 }
 
-// WriteMetrics implements sdk.MetricsWriter.
-func (t *httpTransport) WriteMetrics(w io.Writer) error {
-	e := t.open.Load()
-	if e == nil || t.closed.Load() {
-		return nil
-	}
-	e.mu.Lock()
-	learned := len(e.learned)
-	e.mu.Unlock()
-	peers := slices.SortedFunc(maps.Values(*e.peers.Load()), func(a, b *peer) int { return cmp.Compare(a.id, b.id) })
+// WriteMetrics implements shell.Endpoint.
+func (e *endpoint) WriteMetrics(w io.Writer) error {
+	learned := len(e.roster.Learned())
+	peers := slices.SortedFunc(maps.Values(e.roster.Named()), func(a, b *peer) int { return cmp.Compare(a.id, b.id) })
 	if _, err := fmt.Fprintf(w, "# HELP pontoon_transport_http_learned_peers Senders known from their own words only.\n"+
 		"# TYPE pontoon_transport_http_learned_peers gauge\npontoon_transport_http_learned_peers %d\n", learned); err != nil {
 		return err

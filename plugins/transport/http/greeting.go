@@ -107,7 +107,7 @@ func (e *endpoint) meet(w http.ResponseWriter, r *http.Request, from uint64) (me
 	if refusal == nil {
 		// Only now: a stranger may be of the cluster that this node should be in.
 		ok := e.belongs(w, r, from)
-		if ok && e.knows(from) {
+		if ok && e.roster.Knows(from) {
 			recognised(r)
 		}
 		return meeting{peer, said}, ok

@@ -25,7 +25,7 @@ func (e *endpoint) listen(ctx context.Context, address string) (string, error) {
 		IdleTimeout:       e.timing.idle,
 		MaxHeaderBytes:    16 << 10,
 		ConnContext:       withConnection,
-		BaseContext:       func(net.Listener) context.Context { return e.ctx },
+		BaseContext:       func(net.Listener) context.Context { return e.life.Context() },
 		ErrorLog:          slog.NewLogLogger(e.logger.Handler(), slog.LevelDebug),
 	}
 	limited := &limitedListener{
@@ -34,8 +34,8 @@ func (e *endpoint) listen(ctx context.Context, address string) (string, error) {
 		open: map[string]int{}, strangers: map[string][]*admittedConn{},
 	}
 	secured := e.security.listener(limited, e.timing.link)
-	e.running.Go(func() { e.security.watch(e.ctx) })
-	e.running.Go(func() {
+	e.life.Go(func() { e.security.watch(e.life.Context()) })
+	e.life.Go(func() {
 		if err := e.server.Serve(secured); !errors.Is(err, http.ErrServerClosed) {
 			e.logger.Error("transport stopped listening", "address", l.Addr().String(), "error", err)
 		}

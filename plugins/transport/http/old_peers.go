@@ -87,7 +87,7 @@ func (e *endpoint) namedByMessage(w http.ResponseWriter, s *raftmsg.Shape) (uint
 	if e.refuseRemoved(w, s.From) {
 		return 0, false
 	}
-	if (*e.peers.Load())[s.From] == nil {
+	if !e.roster.Knows(s.From) {
 		http.Error(w, errUnknownSender.Error(), http.StatusNotFound)
 		return 0, false
 	}

@@ -2,6 +2,7 @@ package httptransport
 
 import (
 	"context"
+	"net/url"
 	"sync"
 	"sync/atomic"
 
@@ -55,9 +56,9 @@ type peer struct {
 	reached   bool // the last POST of a remote peer got through
 }
 
-func newPeer(e *endpoint, id uint64, remote bool) *peer {
+func (e *endpoint) newPeer(id uint64, remote bool) *peer {
 	p := &peer{e: e, id: id, remote: remote, clients: newClients(e.timing, e.security, id)}
-	p.ctx, p.cancel = context.WithCancel(e.ctx)
+	p.ctx, p.cancel = context.WithCancel(e.life.Context())
 	p.life, p.end = context.WithCancel(p.ctx)
 	p.pipeline = &pipeline{peer: p}
 	if e.config.OldPeers && !remote {
@@ -66,20 +67,27 @@ func newPeer(e *endpoint, id uint64, remote bool) *peer {
 	return p
 }
 
-// start begins to dial the peer's streams.
-func (p *peer) start() {
-	p.e.running.Go(func() { prober{p}.run(p.ctx) })
+// Keep implements roster.Peer. What belongs to a peer depends on whether it is
+// remote, and one that has only called was not started as such.
+func (p *peer) Keep(remote, learned bool) bool { return !learned && p.remote == remote }
+
+// SetURLs implements roster.Peer.
+func (p *peer) SetURLs(urls []*url.URL) { p.urls.Set(urls) }
+
+// Start implements roster.Peer. It begins to dial the peer's streams.
+func (p *peer) Start() {
+	p.e.life.Go(func() { prober{p}.run(p.ctx) })
 	if p.remote {
 		return
 	}
 	for kind := range streamKinds {
 		r := &streamReader{peer: p, kind: kind}
-		p.e.running.Go(func() { r.run(p.ctx) })
+		p.e.life.Go(func() { r.run(p.ctx) })
 	}
 }
 
-// stop ends everything that belongs to the peer, without waiting for it.
-func (p *peer) stop() {
+// Stop implements roster.Peer.
+func (p *peer) Stop() {
 	p.mu.Lock()
 	p.stopped = true
 	p.mu.Unlock()

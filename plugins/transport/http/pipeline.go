@@ -38,7 +38,7 @@ func (p *pipeline) put(m transport.Envelope) bool {
 		return false
 	}
 	p.waiting = append(p.waiting, m)
-	if p.workers < pipelineWorkers && p.peer.e.goRunning(p.work) {
+	if p.workers < pipelineWorkers && p.peer.e.life.Go(p.work) {
 		p.workers++
 	}
 	return p.workers > 0

@@ -19,7 +19,7 @@ func (p *peer) living() context.Context {
 // renew ends all connections to a peer, which makes new ones, and the snapshots
 // that come from it.
 func (e *endpoint) renew(id uint64) {
-	p := e.peer(id)
+	p := e.roster.Get(id)
 	if p == nil {
 		return
 	}

@@ -20,11 +20,11 @@ const (
 
 // ServeHTTP serves the requests of peers.
 func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !e.enter() {
+	if !e.life.Enter() {
 		http.Error(w, "closing", http.StatusServiceUnavailable)
 		return
 	}
-	defer e.running.Done()
+	defer e.life.Leave()
 	switch {
 	case sentByBrowser(r):
 		http.Error(w, "a web page has no business here", http.StatusForbidden)
@@ -59,7 +59,7 @@ func (e *endpoint) serveProbing(w http.ResponseWriter, r *http.Request) {
 		if e.refuseRemoved(w, from) {
 			return
 		}
-		known := e.knows(from)
+		known := e.roster.Knows(from)
 		if known {
 			e.answerInquiry(w, r)
 		}
@@ -91,7 +91,7 @@ func (e *endpoint) admit(w http.ResponseWriter, r *http.Request, method string) 
 
 // refuseRemoved tells a removed member so, with the proof.
 func (e *endpoint) refuseRemoved(w http.ResponseWriter, from uint64) bool {
-	m, removed := (*e.removed.Load())[from]
+	m, removed := e.roster.Removed(from)
 	if removed {
 		markRemoved(w.Header(), m)
 		http.Error(w, errRemovedMember.Error(), http.StatusGone)
@@ -129,7 +129,7 @@ func (e *endpoint) dialler(w http.ResponseWriter, r *http.Request, from uint64) 
 	if !e.vouched(w, r, from) || e.refuseRemoved(w, from) {
 		return nil, meeting{}
 	}
-	p := (*e.peers.Load())[from]
+	p := e.roster.Named()[from]
 	if p == nil || p.remote {
 		if e.hears(from) {
 			e.learn(r, from)

@@ -48,7 +48,7 @@ func (e *endpoint) receiveSnapshot(w http.ResponseWriter, r *http.Request, from 
 		e.refuse(w, control, body, code, err)
 		return
 	}
-	place, err := e.arrivals.Enter(from, e.knows(from), body.stop)
+	place, err := e.arrivals.Enter(from, e.roster.Knows(from), body.stop)
 	if err != nil {
 		e.refuse(w, control, body, http.StatusServiceUnavailable, err)
 		return
@@ -59,7 +59,7 @@ func (e *endpoint) receiveSnapshot(w http.ResponseWriter, r *http.Request, from 
 		code := http.StatusUnprocessableEntity
 		if place.Lost() {
 			code, err = http.StatusServiceUnavailable, arrivals.ErrGaveWay
-		} else if e.ctx.Err() != nil || errors.Is(err, plugins.ErrClosed) {
+		} else if e.life.Context().Err() != nil || errors.Is(err, plugins.ErrClosed) {
 			code = http.StatusServiceUnavailable // no verdict on the snapshot
 		}
 		e.refuse(w, control, body, code, err)
@@ -75,9 +75,6 @@ func (e *endpoint) receiveSnapshot(w http.ResponseWriter, r *http.Request, from 
 
 // snapshotRefused is what the log says of a snapshot that was not taken.
 const snapshotRefused = "snapshot refused"
-
-// knows tells whether the host has named the member.
-func (e *endpoint) knows(id uint64) bool { return (*e.peers.Load())[id] != nil }
 
 // snapshotHeader reads the frame that precedes the snapshot.
 func (e *endpoint) snapshotHeader(body *receivedBody, r *http.Request, from uint64) (transport.SnapshotHeader, int, error) {

@@ -66,7 +66,7 @@ func (e *endpoint) sendInParts(ctx context.Context, p *peer, header transport.Sn
 	err := d.run(ctx)
 	d.window.release()
 	if err != nil && d.answered {
-		e.goRunning(d.abandon)
+		e.life.Go(d.abandon)
 	}
 	return err
 }
@@ -239,7 +239,7 @@ func (d *delivery) abandon() {
 	if base == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(d.e.ctx, d.e.timing.resume())
+	ctx, cancel := context.WithTimeout(d.e.life.Context(), d.e.timing.resume())
 	defer cancel()
 	request, err := d.request(ctx, http.MethodDelete, base, nil)
 	if err != nil {

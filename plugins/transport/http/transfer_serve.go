@@ -147,17 +147,17 @@ func (e *endpoint) openTransfer(key transferKey, header transport.SnapshotHeader
 		return nil, &answer{code: http.StatusConflict, reason: errors.New("unknown transfer")}
 	}
 	tooMany := &answer{code: http.StatusServiceUnavailable, reason: arrivals.ErrTooMany}
-	if e.closing || !e.roomForTransfer() {
+	if e.life.Context().Err() != nil || !e.roomForTransfer() {
 		return nil, tooMany
 	}
-	t := newTransfer(e.ctx, key, header.Bytes, e.timing.link)
-	place, err := e.arrivals.Enter(key.from, e.knows(key.from), func() { t.fail(arrivals.ErrGaveWay) })
+	t := newTransfer(e.life.Context(), key, header.Bytes, e.timing.link)
+	place, err := e.arrivals.Enter(key.from, e.roster.Knows(key.from), func() { t.fail(arrivals.ErrGaveWay) })
 	if err != nil {
 		t.cancel()
 		return nil, tooMany
 	}
 	e.transfers[key] = t
-	e.running.Go(func() { e.runTransfer(t, header, place) })
+	e.life.Fork(func() { e.runTransfer(t, header, place) })
 	return t, nil
 }
 
@@ -185,7 +185,7 @@ func (e *endpoint) runTransfer(t *transfer, header transport.SnapshotHeader, pla
 	}
 	t.decide(e.verdict(t, err))
 	place.Leave()
-	pace.Pause(e.ctx, 2*e.timing.link)
+	pace.Pause(e.life.Context(), 2*e.timing.link)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.transfers[t.key] == t {
@@ -203,7 +203,7 @@ func (e *endpoint) verdict(t *transfer, err error) answer {
 	a := answer{code: http.StatusUnprocessableEntity, reason: err}
 	end := t.ending()
 	switch {
-	case e.ctx.Err() != nil || errors.Is(err, plugins.ErrClosed):
+	case e.life.Context().Err() != nil || errors.Is(err, plugins.ErrClosed):
 		a.code = http.StatusServiceUnavailable // no verdict on the snapshot
 	case end != nil && !errors.Is(end, io.EOF) && !errors.Is(end, seal.ErrDamaged):
 		a.code = http.StatusRequestTimeout

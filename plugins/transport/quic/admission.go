@@ -33,7 +33,7 @@ func (e *endpoint) belongs(address net.Addr, from uint64) error {
 	}
 	heard, ask := e.desk.Admits(from)
 	if ask {
-		e.goRunning(func() { e.inquire(from) })
+		e.life.Go(func() { e.inquire(from) })
 	}
 	if heard {
 		return nil
@@ -46,9 +46,9 @@ func (e *endpoint) belongs(address net.Addr, from uint64) error {
 // inquire asks the peers that are connected whether one of them knows the caller
 // as a member.
 func (e *endpoint) inquire(about uint64) {
-	ctx, cancel := context.WithTimeout(e.ctx, e.timing.dial)
+	ctx, cancel := context.WithTimeout(e.life.Context(), e.timing.dial)
 	defer cancel()
-	e.desk.Told(about, vouching.Ask(*e.peers.Load(), func(p *peer) vouching.Answer { return p.vouches(ctx, about) }))
+	e.desk.Told(about, vouching.Ask(e.roster.Named(), func(p *peer) vouching.Answer { return p.vouches(ctx, about) }))
 }
 
 // vouches asks one peer, if it is connected. One that knows no such stream ends
@@ -101,7 +101,7 @@ func (l *link) answerInquiry(stream *quic.Stream, r *bufio.Reader) {
 		return
 	}
 	answer := inquiryUnknown
-	if (*e.peers.Load())[l.peer.id] != nil && e.desk.Vouches(binary.BigEndian.Uint64(about[:])) {
+	if e.roster.Knows(l.peer.id) && e.desk.Vouches(binary.BigEndian.Uint64(about[:])) {
 		answer = inquiryMember
 	}
 	if err := stream.SetWriteDeadline(time.Now().Add(e.timing.link)); err != nil {

@@ -26,8 +26,8 @@ type dialler struct {
 	tries   int  // of the addresses of a host with several
 }
 
-// startDialler starts the peer's dialler unless there is one.
-func (p *peer) startDialler() {
+// Start implements roster.Peer. It starts the peer's dialler unless there is one.
+func (p *peer) Start() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.dialling || p.stopped {
@@ -35,7 +35,7 @@ func (p *peer) startDialler() {
 	}
 	p.dialling = true
 	d := &dialler{peer: p}
-	p.e.running.Go(func() { d.run(p.ctx) })
+	p.e.life.Go(func() { d.run(p.ctx) })
 }
 
 func (d *dialler) run(ctx context.Context) {
@@ -202,7 +202,7 @@ func (d *dialler) begin(conn *quic.Conn, a answer, met meeting) error {
 		closeConn(conn, closeReplaced, err)
 		return nil
 	}
-	p.e.running.Go(l.run)
+	p.e.life.Fork(l.run)
 	return nil
 }
 

@@ -1,14 +1,12 @@
 package quictransport
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"net"
 	"sync"
-	"sync/atomic"
 
 	"github.com/quic-go/quic-go"
 
@@ -17,10 +15,12 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/arrivals"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/complaints"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/lifetime"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/reach"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/refusals"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/report"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/roster"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/vouching"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
@@ -35,6 +35,8 @@ type endpoint struct {
 	timing     timing
 	logger     *slog.Logger
 	handler    transport.Handler
+	life       *lifetime.Lifetime
+	roster     *roster.Roster[*peer]
 	reporter   *report.Reporter
 	book       *greetings.Book
 	desk       *vouching.Desk
@@ -46,21 +48,6 @@ type endpoint struct {
 	doors      *doors
 	socket     net.PacketConn
 	quic       *quic.Transport
-
-	ctx      context.Context // ends when closing begins
-	cancel   context.CancelFunc
-	finished chan struct{} // closed when nothing runs any more
-
-	// running counts goroutines and calls. They are added through goRunning
-	// and enter, or by one that is counted already, so that none starts after
-	// closing has begun to wait.
-	running sync.WaitGroup
-
-	mu      sync.Mutex // guards closing and changes of the sets
-	closing bool
-	peers   atomic.Pointer[map[uint64]*peer]
-	removed atomic.Pointer[map[uint64]transport.RemovedMember]
-	learned map[uint64]learnedPeer // needs mu
 }
 
 // identity is who this node is and what it tells each peer. run tells one
@@ -98,6 +85,7 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 		timing:     t,
 		logger:     logger,
 		handler:    h,
+		life:       lifetime.New(),
 		book:       greetings.New(h.Notify, opts.Election),
 		desk:       vouching.New(opts.Election),
 		reach:      reach.New(logger, causes()...),
@@ -105,46 +93,29 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 		arrivals:   arrivals.New(c.MaxSnapshots, t.link),
 		complaints: complaints.New(logger),
 		doors:      newDoors(c.MaxConnections, c.MaxConnectionsPerAddress, func(address string) { s.refusals.Called(address, refusals.ErrTooMany) }),
-		finished:   make(chan struct{}),
-		learned:    map[uint64]learnedPeer{},
 	}
 	e.unverified = sync.OnceFunc(func() {
 		if !s.authenticated() {
 			h.Notify([]transport.Event{{Type: pluginv1.EventType_EVENT_UNVERIFIED}})
 		}
 	})
-	e.ctx, e.cancel = context.WithCancel(context.Background())
-	e.peers.Store(&map[uint64]*peer{})
-	e.removed.Store(&map[uint64]transport.RemovedMember{})
+	e.roster = roster.New(roster.Rules[*peer]{
+		Self: self.node, URLs: s.guard.URLs, New: e.newPeer,
+		Heard: func(id uint64) bool { return s.members == nil || e.desk.Stands(id) },
+	})
 	return e, nil
 }
 
-// goRunning starts f unless closing has begun.
-func (e *endpoint) goRunning(f func()) bool {
-	if !e.enter() {
-		return false
+// Send implements shell.Endpoint.
+func (e *endpoint) Send(envelopes []transport.Envelope) {
+	for i := range envelopes {
+		e.send(envelopes[i])
 	}
-	go func() {
-		defer e.running.Done()
-		f()
-	}()
-	return true
-}
-
-// enter counts the caller as running unless closing has begun.
-func (e *endpoint) enter() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closing {
-		return false
-	}
-	e.running.Add(1)
-	return true
 }
 
 // send passes a message to its peer, or reports why not.
 func (e *endpoint) send(m transport.Envelope) {
-	p := e.peer(m.To)
+	p := e.roster.Get(m.To)
 	switch {
 	case p == nil:
 		e.reporter.Unreachable(m.To, transport.ErrUnknownPeer.Error())
@@ -157,37 +128,14 @@ func (e *endpoint) send(m transport.Envelope) {
 	}
 }
 
-// beginClose ends everything and closes finished when it has ended. Only the
-// first call has an effect.
-func (e *endpoint) beginClose() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closing {
-		return
-	}
-	e.closing = true
-	e.cancel()
-	peers := e.everybody()
-	go func() {
-		defer close(e.finished)
-		for _, p := range peers {
-			p.stop()
-		}
-		e.running.Wait()
+// End implements shell.Endpoint.
+func (e *endpoint) End() {
+	e.life.End(e.roster.Close, func() {
 		e.reporter.Close()
 		_ = e.quic.Close()
 		_ = e.socket.Close()
-	}()
+	})
 }
 
-// everybody is all peers, learned ones included. It needs e.mu.
-func (e *endpoint) everybody() []*peer {
-	var all []*peer
-	for _, p := range *e.peers.Load() {
-		all = append(all, p)
-	}
-	for _, l := range e.learned {
-		all = append(all, l.peer)
-	}
-	return all
-}
+// Finished implements shell.Endpoint.
+func (e *endpoint) Finished() <-chan struct{} { return e.life.Finished() }

@@ -37,15 +37,9 @@ func (p *peer) roundTrip() time.Duration {
 	return 0
 }
 
-// WriteMetrics implements sdk.MetricsWriter.
-func (t *quicTransport) WriteMetrics(w io.Writer) error {
-	e := t.open.Load()
-	if e == nil || t.closed.Load() {
-		return nil
-	}
-	e.mu.Lock()
-	learned := len(e.learned)
-	e.mu.Unlock()
+// WriteMetrics implements shell.Endpoint.
+func (e *endpoint) WriteMetrics(w io.Writer) error {
+	learned := len(e.roster.Learned())
 	type gauge struct {
 		name, help string
 		value      int64
@@ -69,7 +63,7 @@ func (t *quicTransport) WriteMetrics(w io.Writer) error {
 			return err
 		}
 	}
-	peers := slices.SortedFunc(maps.Values(*e.peers.Load()), func(a, b *peer) int { return cmp.Compare(a.id, b.id) })
+	peers := slices.SortedFunc(maps.Values(e.roster.Named()), func(a, b *peer) int { return cmp.Compare(a.id, b.id) })
 	for _, family := range peerFamilies() {
 		if err := family.Write(w, peers, func(p *peer) uint64 { return p.id }); err != nil {
 			return err

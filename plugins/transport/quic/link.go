@@ -114,7 +114,7 @@ func (l *link) run() {
 	p, ctx := l.peer, l.conn.Context()
 	var running sync.WaitGroup
 	running.Go(func() { l.acceptMessages(ctx, &running) })
-	p.e.goRunning(func() { l.acceptSnapshots(ctx) })
+	p.e.life.Go(func() { l.acceptSnapshots(ctx) })
 	for _, c := range l.channels {
 		running.Go(func() { c.run(ctx) })
 	}
@@ -145,7 +145,7 @@ func (l *link) log() {
 	why := l.why()
 	level := slog.LevelWarn
 	var closed *quic.ApplicationError
-	if l.peer.e.ctx.Err() != nil || errors.Is(why, errReplaced) || errors.Is(why, errRenewed) || errors.Is(why, errNoLongerPeer) ||
+	if l.peer.e.life.Context().Err() != nil || errors.Is(why, errReplaced) || errors.Is(why, errRenewed) || errors.Is(why, errNoLongerPeer) ||
 		(errors.As(why, &closed) && (closed.ErrorCode == closeReplaced || closed.ErrorCode == closeMismatch)) {
 		level = slog.LevelDebug
 	}

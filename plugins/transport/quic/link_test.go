@@ -10,6 +10,7 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/roster"
 	"github.com/pontoon-raft/pontoon/plugins/transport/transporttest"
 )
 
@@ -219,7 +220,7 @@ func TestB5LostPath(t *testing.T) {
 func TestConnectionSurvivesAnotherPort(t *testing.T) {
 	p := newPair(t, quick, "")
 	before := p.atOne.count(pluginv1.EventType_EVENT_UNREACHABLE, 2)
-	link := (*p.one.open.Load().peers.Load())[2].link.Load()
+	link := p.one.endpoint().roster.Named()[2].link.Load()
 	for n := range uint64(5) {
 		p.relay.Rebind()
 		there, back := beat(t, 1, 2, 10+n), beat(t, 2, 1, 10+n)
@@ -228,7 +229,7 @@ func TestConnectionSurvivesAnotherPort(t *testing.T) {
 		send(t, p.two, back)
 		eventually(t, "the message back", func() bool { return p.atOne.got(back.Payload) }, nil)
 	}
-	if (*p.one.open.Load().peers.Load())[2].link.Load() != link || p.atOne.count(pluginv1.EventType_EVENT_UNREACHABLE, 2) != before {
+	if p.one.endpoint().roster.Named()[2].link.Load() != link || p.atOne.count(pluginv1.EventType_EVENT_UNREACHABLE, 2) != before {
 		t.Error("the connection was replaced")
 	}
 }
@@ -243,7 +244,7 @@ func TestRestartedNodeIsBelieved(t *testing.T) {
 	connect(t, two, 1, urlOne)
 	establish(t, two, atOne, 2, 1)
 	// Ends without a word, as a killed process does.
-	_ = two.open.Load().socket.Close()
+	_ = two.endpoint().socket.Close()
 	again, _ := openWith(t, endless, testOptions(2, ""), &events{})
 	connect(t, again, 1, urlOne)
 	m := beat(t, 2, 1, 7)
@@ -262,12 +263,12 @@ func TestSimultaneousDials(t *testing.T) {
 		go func() { connect(t, two, 1, urlOne); both <- struct{}{} }()
 		<-both
 		<-both
-		(*two.open.Load().peers.Load())[1].kick <- struct{}{}
-		link := func(tr *quicTransport, id uint64) *link { return (*tr.open.Load().peers.Load())[id].link.Load() }
+		two.endpoint().roster.Named()[1].kick <- struct{}{}
+		link := func(tr *quicTransport, id uint64) *link { return tr.endpoint().roster.Named()[id].link.Load() }
 		eventually(t, "one connection", func() bool {
 			a, b := link(one, 2), link(two, 1)
-			return a != nil && b != nil && a.dialler == 1 && b.dialler == 1 && one.open.Load().doors.count() == 0 &&
-				two.open.Load().doors.count() == 1
+			return a != nil && b != nil && a.dialler == 1 && b.dialler == 1 && one.endpoint().doors.count() == 0 &&
+				two.endpoint().doors.count() == 1
 		}, nil)
 		establish(t, one, atTwo, 1, 2)
 		establish(t, two, atOne, 2, 1)
@@ -283,16 +284,14 @@ func TestB2UnknownMemberIsAnswered(t *testing.T) {
 	connect(t, leader, 1, url)
 	establish(t, leader, atJoiner, 2, 1)
 	establish(t, joiner, atLeader, 1, 2)
-	e := joiner.open.Load()
-	l := e.peer(2).link.Load()
+	e := joiner.endpoint()
+	l := e.roster.Get(2).link.Load()
 	connect(t, joiner, 2, leaderURL)
-	if p := (*e.peers.Load())[2]; p == nil || p.link.Load() != l {
+	if p := e.roster.Named()[2]; p == nil || p.link.Load() != l {
 		t.Error("the connection did not survive that the host named its peer")
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if len(e.learned) > 0 {
-		t.Errorf("%d learned peers are left", len(e.learned))
+	if n := len(e.roster.Learned()); n > 0 {
+		t.Errorf("%d learned peers are left", n)
 	}
 }
 
@@ -308,14 +307,13 @@ func TestB2UnknownMembersAreBounded(t *testing.T) {
 			t.Fatalf("caller %d got %+v", id, a)
 		}
 	}
-	e := tr.open.Load()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if len(e.learned) != maxLearned {
-		t.Errorf("%d are remembered, want %d", len(e.learned), maxLearned)
+	e := tr.endpoint()
+	learned := e.roster.Learned()
+	if len(learned) != roster.MaxLearned {
+		t.Errorf("%d are remembered, want %d", len(learned), roster.MaxLearned)
 	}
-	for _, l := range e.learned {
-		if l.urls.Count() > 0 {
+	for _, id := range learned {
+		if e.roster.Get(id).urls.Count() > 0 {
 			t.Error("it believes where a stranger says that he can be reached")
 		}
 	}
@@ -324,7 +322,7 @@ func TestB2UnknownMembersAreBounded(t *testing.T) {
 // The facts of a peer say what the connection has shown.
 func TestPeerFacts(t *testing.T) {
 	p := newPair(t, quick, "")
-	peer := (*p.one.open.Load().peers.Load())[2]
+	peer := p.one.endpoint().roster.Named()[2]
 	eventually(t, "the peer's facts", func() bool {
 		return peer.roundTrip() > 0 && peer.facts.since.Load() > 0 && peer.facts.skew.Load() != 0
 	}, nil)

@@ -49,8 +49,8 @@ func (e *endpoint) listen(ctx context.Context, address string) (string, error) {
 		return "", fmt.Errorf("listen on %s: %w", address, err)
 	}
 	e.reporter = report.New(e.handler.Notify)
-	e.running.Go(func() { e.accept(listener) })
-	e.running.Go(func() { e.security.watch(e.ctx) })
+	e.life.Go(func() { e.accept(listener) })
+	e.life.Go(func() { e.security.watch(e.life.Context()) })
 	return udp.LocalAddr().String(), nil
 }
 
@@ -80,8 +80,8 @@ func (e *endpoint) quicConfig() *quic.Config {
 // accept serves inbound connections until closing begins.
 func (e *endpoint) accept(l *quic.Listener) {
 	for {
-		conn, err := l.Accept(e.ctx)
-		if e.ctx.Err() != nil {
+		conn, err := l.Accept(e.life.Context())
+		if e.life.Context().Err() != nil {
 			closeConn(conn, closeDone, errClosing)
 			return
 		}
@@ -89,13 +89,13 @@ func (e *endpoint) accept(l *quic.Listener) {
 			e.logger.Error("transport stopped listening", "address", e.socket.LocalAddr().String(), "error", err)
 			return
 		}
-		e.running.Go(func() { e.serve(conn) })
+		e.life.Fork(func() { e.serve(conn) })
 	}
 }
 
 // serve is the life of an inbound connection.
 func (e *endpoint) serve(conn *quic.Conn) {
-	defer context.AfterFunc(e.ctx, func() { closeConn(conn, closeDone, errClosing) })()
+	defer context.AfterFunc(e.life.Context(), func() { closeConn(conn, closeDone, errClosing) })()
 	l, err := e.greet(conn)
 	if l != nil {
 		if err != nil {
@@ -118,7 +118,7 @@ func (e *endpoint) serve(conn *quic.Conn) {
 // greet reads the Hello and answers. A link that is returned must be run, also
 // if there is an error besides.
 func (e *endpoint) greet(conn *quic.Conn) (*link, error) {
-	ctx, cancel := context.WithTimeout(e.ctx, e.timing.link)
+	ctx, cancel := context.WithTimeout(e.life.Context(), e.timing.link)
 	defer cancel()
 	stream, err := conn.AcceptStream(ctx)
 	if err != nil {
@@ -178,7 +178,7 @@ func (e *endpoint) judge(conn *quic.Conn, h hello) (*link, answer) {
 	if err := e.security.checkCaller(conn.RemoteAddr(), conn.ConnectionState().TLS, h.from); err != nil {
 		return nil, e.answer(codeRefused, err)
 	}
-	if m, removed := (*e.removed.Load())[h.from]; removed {
+	if m, removed := e.roster.Removed(h.from); removed {
 		a := e.answer(codeRemoved, nil)
 		a.index, a.term = m.Index, m.Term
 		return nil, a
@@ -201,10 +201,7 @@ func (e *endpoint) judge(conn *quic.Conn, h hello) (*link, answer) {
 
 // welcome gives a caller its link, unless there is a better one.
 func (e *endpoint) welcome(conn *quic.Conn, h hello, met meeting) (*link, answer) {
-	p, gone := e.callerPeer(h, e.security.authenticated())
-	if gone != nil {
-		gone.stop()
-	}
+	p := e.callerPeer(h, e.security.authenticated())
 	if p == nil {
 		return nil, e.answer(codeRefused, errClosing)
 	}

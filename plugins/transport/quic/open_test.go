@@ -175,6 +175,15 @@ func send(t testing.TB, tr transport.Transport, m ...transport.Envelope) {
 	}
 }
 
+// endpoint is that of a transport which is open.
+func (t *quicTransport) endpoint() *endpoint {
+	e, err := t.Endpoint()
+	if err != nil {
+		panic(err)
+	}
+	return e.(*endpoint)
+}
+
 func TestOpenRefusesBadConfig(t *testing.T) {
 	for _, c := range []struct{ config, listen, names string }{
 		{"max_conections: 3", "127.0.0.1:0", "max_conections"},
@@ -225,7 +234,7 @@ func TestSetPeersAppliesTheRest(t *testing.T) {
 	if !errors.Is(err, plugins.ErrInvalidArgument) {
 		t.Errorf("got %v, want ErrInvalidArgument", err)
 	}
-	peers := *tr.open.Load().peers.Load()
+	peers := tr.endpoint().roster.Named()
 	if len(peers) != 3 || peers[2].urls.Pick() != nil || peers[3].urls.Pick() == nil || peers[4].urls.Pick() != nil {
 		t.Errorf("peers are %v", peers)
 	}

@@ -3,6 +3,7 @@ package quictransport
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -37,16 +38,26 @@ type peer struct {
 	failure   error         // the last one
 }
 
-func newPeer(e *endpoint, id uint64) *peer {
+func (e *endpoint) newPeer(id uint64, remote bool) *peer {
 	p := &peer{e: e, id: id, kick: make(chan struct{}, 1), changed: make(chan struct{})}
-	p.ctx, p.cancel = context.WithCancel(e.ctx)
+	p.remote.Store(remote)
+	p.ctx, p.cancel = context.WithCancel(e.life.Context())
 	return p
 }
 
+// Keep implements roster.Peer: whatever becomes of the peer, its connection stays.
+func (p *peer) Keep(remote, _ bool) bool {
+	p.remote.Store(remote)
+	return true
+}
+
+// SetURLs implements roster.Peer.
+func (p *peer) SetURLs(urls []*url.URL) { p.urls.Set(urls) }
+
 func formatID(id uint64) string { return strconv.FormatUint(id, 16) }
 
-// stop ends everything that belongs to the peer, without waiting for it.
-func (p *peer) stop() {
+// Stop implements roster.Peer.
+func (p *peer) Stop() {
 	p.mu.Lock()
 	p.stopped = true
 	l := p.link.Load()

@@ -11,25 +11,15 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peerurls"
 )
 
-var _ transport.Pinger = (*quicTransport)(nil)
-
 var errPinged = errors.New("it was a ping")
 
-// Ping implements transport.Pinger.
-func (t *quicTransport) Ping(ctx context.Context, peer transport.Peer) error {
-	e, err := t.running()
-	if err != nil {
-		return err
-	}
-	return e.ping(ctx, peer)
-}
-
-func (e *endpoint) ping(ctx context.Context, peer transport.Peer) error {
-	if !e.enter() {
+// Ping implements shell.Endpoint.
+func (e *endpoint) Ping(ctx context.Context, peer transport.Peer) error {
+	if !e.life.Enter() {
 		return plugins.ErrClosed
 	}
-	defer e.running.Done()
-	p := (*e.peers.Load())[peer.Id]
+	defer e.life.Leave()
+	p := e.roster.Named()[peer.Id]
 	if p == nil {
 		return transport.ErrUnknownPeer
 	}

@@ -28,7 +28,7 @@ func (l *link) acceptSnapshots(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		if !l.peer.e.goRunning(func() { l.serveSnapshot(stream) }) {
+		if !l.peer.e.life.Go(func() { l.serveSnapshot(stream) }) {
 			cut(stream)
 		}
 	}
@@ -55,7 +55,7 @@ func (l *link) serveSnapshot(stream *quic.Stream) {
 		e.complaints.Succeeded(l.peer.id, snapshotRefused)
 	}
 	out := pace.NewWriter(stream, e.timing.link)
-	if _, err := out.Write(verdictOf(err, e.ctx.Err() != nil).encode()); err == nil {
+	if _, err := out.Write(verdictOf(err, e.life.Context().Err() != nil).encode()); err == nil {
 		_ = stream.Close()
 	}
 	stream.CancelRead(streamErrorStop)
@@ -77,7 +77,7 @@ func (l *link) takeSnapshot(ctx context.Context, body *receivedSnapshot, end fun
 	if err != nil {
 		return fmt.Errorf("read snapshot message: %w", err)
 	}
-	place, err := e.arrivals.Enter(l.peer.id, (*e.peers.Load())[l.peer.id] != nil, end)
+	place, err := e.arrivals.Enter(l.peer.id, e.roster.Knows(l.peer.id), end)
 	if err != nil {
 		return err
 	}

@@ -20,13 +20,13 @@ import (
 // chunkBytes is the largest chunk of a snapshot.
 const chunkBytes = 256 << 10
 
-// sendSnapshot sends one snapshot and returns the receiver's verdict.
-func (e *endpoint) sendSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
-	if !e.enter() {
+// SendSnapshot implements shell.Endpoint: it returns the receiver's verdict.
+func (e *endpoint) SendSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
+	if !e.life.Enter() {
 		return plugins.ErrClosed
 	}
-	defer e.running.Done()
-	p := e.peer(header.To)
+	defer e.life.Leave()
+	p := e.roster.Get(header.To)
 	if p == nil {
 		return fmt.Errorf("send snapshot to %x: %w", header.To, transport.ErrUnknownPeer)
 	}

@@ -1,0 +1,161 @@
+// Package shell is what transport backends have around their links: the life cycle
+// that the contract asks for.
+package shell
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+// An Endpoint does the work of a transport while that is open. Its methods may be
+// called concurrently, and the meaning of those that transport.Transport has too is
+// that of the contract.
+type Endpoint interface {
+	SetPeers(set transport.PeerSet) error
+	Send(envelopes []transport.Envelope)
+	SendSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error
+	Ping(ctx context.Context, peer transport.Peer) error
+	// WriteMetrics writes what can be measured, in Prometheus' text format.
+	WriteMetrics(w io.Writer) error
+	// End begins to end everything and returns. It may be called more than once.
+	End()
+	// Finished is closed when nothing runs any more after End.
+	Finished() <-chan struct{}
+}
+
+// A Shell is the contract's side of a backend: it has a life cycle, and an Endpoint
+// does the work while it is open.
+type Shell struct {
+	info   plugins.Info
+	listen Listen
+
+	mu     sync.Mutex // serialises Open and Close
+	closed atomic.Bool
+	open   atomic.Pointer[Endpoint]
+}
+
+// Listen makes an endpoint that listens, and returns the address.
+type Listen func(ctx context.Context, opts transport.Options, h transport.Handler) (Endpoint, string, error)
+
+var (
+	_ transport.Transport = (*Shell)(nil)
+	_ transport.Pinger    = (*Shell)(nil)
+)
+
+// New returns the shell of the backend of that name and version, not open yet. Open
+// calls listen.
+func New(name, version string, schema []byte, listen Listen) *Shell {
+	return &Shell{listen: listen, info: plugins.Info{
+		Kind:         plugins.Transport,
+		Name:         name,
+		Version:      version,
+		Protocols:    []uint32{plugins.ProtocolVersion},
+		Capabilities: []plugins.Capability{transport.CapabilityPing},
+		ConfigSchema: schema,
+	}}
+}
+
+// Describe implements transport.Transport.
+func (s *Shell) Describe() plugins.Info { return s.info }
+
+// Open implements transport.Transport.
+func (s *Shell) Open(ctx context.Context, opts transport.Options, h transport.Handler) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed.Load():
+		return "", plugins.ErrClosed
+	case s.open.Load() != nil:
+		return "", fmt.Errorf("%w: open already", plugins.ErrInvalidArgument)
+	}
+	e, address, err := s.listen(ctx, opts, h)
+	if err != nil {
+		return "", err
+	}
+	s.open.Store(&e)
+	return address, nil
+}
+
+// Endpoint returns the endpoint while it may be used.
+func (s *Shell) Endpoint() (Endpoint, error) {
+	if s.closed.Load() {
+		return nil, plugins.ErrClosed
+	}
+	if e := s.open.Load(); e != nil {
+		return *e, nil
+	}
+	return nil, plugins.ErrNotOpen
+}
+
+// SetPeers implements transport.Transport. URLs that cannot be used are
+// reported, but do not keep the rest of the set from being applied: a peer
+// without a usable URL is unreachable.
+func (s *Shell) SetPeers(_ context.Context, set transport.PeerSet) error {
+	e, err := s.Endpoint()
+	if err != nil {
+		return err
+	}
+	return e.SetPeers(set)
+}
+
+// Send implements transport.Transport.
+func (s *Shell) Send(_ context.Context, envelopes []transport.Envelope) error {
+	e, err := s.Endpoint()
+	if err != nil {
+		return err
+	}
+	e.Send(envelopes)
+	return nil
+}
+
+// SendSnapshot implements transport.Transport.
+func (s *Shell) SendSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
+	e, err := s.Endpoint()
+	if err != nil {
+		return err
+	}
+	return e.SendSnapshot(ctx, header, r)
+}
+
+// Ping implements transport.Pinger.
+func (s *Shell) Ping(ctx context.Context, peer transport.Peer) error {
+	e, err := s.Endpoint()
+	if err != nil {
+		return err
+	}
+	return e.Ping(ctx, peer)
+}
+
+// WriteMetrics implements sdk.MetricsWriter.
+func (s *Shell) WriteMetrics(w io.Writer) error {
+	e, err := s.Endpoint()
+	if err != nil {
+		return nil // there is nothing to measure
+	}
+	return e.WriteMetrics(w)
+}
+
+// Close implements transport.Transport. If ctx ends first, closing goes on
+// without the caller.
+func (s *Shell) Close(ctx context.Context) error {
+	s.closed.Store(true)
+	s.mu.Lock()
+	e := s.open.Load()
+	s.mu.Unlock()
+	if e == nil {
+		return nil
+	}
+	(*e).End()
+	select {
+	case <-(*e).Finished():
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("close transport: %w", ctx.Err())
+	}
+}
