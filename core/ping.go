@@ -22,9 +22,9 @@ func (c *courier) ping(ctx context.Context, m member.Member) error {
 		switch {
 		case err == nil:
 			return nil
-		case errors.Is(err, transport.ErrUnknownPeer), errors.Is(err, transport.ErrCannotPing):
-		default:
+		case errors.Is(err, transport.ErrUnreachable), errors.Is(err, context.DeadlineExceeded):
 			answer = err
+		default: // the transport cannot tell, or is not well itself
 		}
 	}
 	if answer != transport.ErrCannotPing {

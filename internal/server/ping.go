@@ -10,12 +10,22 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
+// maxAsking bounds the changes for which members are asked for at the same time.
+// Only one can be under way in the log; the others wait for their turn.
+const maxAsking = 4
+
 // ping asks for those who would vote after a change, under the peer URLs that they
 // would have, all at the same time and for two election timeouts at most. Only a
 // leader asks: others propose nothing.
 func (s *Server) ping(ctx context.Context, c member.Change) node.Pings {
 	_, registry := s.progress.get()
 	if s.cfg.Ping == nil || s.leader() != s.cfg.ID {
+		return nil
+	}
+	select {
+	case s.asking <- struct{}{}:
+		defer func() { <-s.asking }()
+	case <-ctx.Done():
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*s.cfg.Election)

@@ -32,8 +32,9 @@ type Server struct {
 	stopping   bool
 	conflict   error // why this member must not serve
 	waiters    map[uint64]*waiter
-	changes    int // membership changes among them
-	answered   int // those among them whose clients have their answer
+	changes    int           // membership changes among them
+	asking     chan struct{} // a token for each change whose voters are asked for
+	answered   int           // those among them whose clients have their answer
 	misses     misses
 	attachedAt time.Time // when node was attached
 
@@ -103,6 +104,7 @@ func New(cfg Config) *Server {
 		queries:    newQueryGate(),
 		changed:    newBroadcast(),
 		made:       time.Now(),
+		asking:     make(chan struct{}, maxAsking),
 
 		useless: map[uint64]bool{}, restores: map[uint64]int{},
 
