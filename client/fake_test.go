@@ -75,14 +75,22 @@ func newGuardedCluster(t testing.TB, n int, p *access.Policy) *cluster {
 
 func (m *member) start(t testing.TB, addr string) {
 	t.Helper()
+	if err := m.serve(addr); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// serve lets the member be a host at addr until its end.
+func (m *member) serve(addr string) error {
 	srv := api.New(api.Options{Service: m, Logger: slog.New(slog.DiscardHandler), Access: m.cluster.guard, TLS: m.tls})
 	if err := srv.Listen(addr, ""); err != nil {
-		t.Fatal(err)
+		return err
 	}
 	m.srv, m.addr = srv, srv.Addr().String()
 	m.served = make(chan error, 1)
 	m.stopped.Store(false)
 	go func(served chan error) { served <- srv.Serve() }(m.served)
+	return nil
 }
 
 func (m *member) stop(t testing.TB) {
@@ -98,13 +106,18 @@ func (m *member) stop(t testing.TB) {
 // kill stops without a grace if given none.
 func (m *member) kill(t testing.TB, grace time.Duration) {
 	t.Helper()
+	if err := m.end(grace); err != nil {
+		t.Errorf("Serve() = %v", err)
+	}
+}
+
+// end ends what serve began and returns what became of it.
+func (m *member) end(grace time.Duration) error {
 	m.stopped.Store(true)
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	_ = m.srv.Stop(ctx)
-	if err := <-m.served; err != nil {
-		t.Errorf("Serve() = %v", err)
-	}
+	return <-m.served
 }
 
 func (c *cluster) endpoints() []string {

@@ -2,7 +2,6 @@ package kv_test
 
 import (
 	"bytes"
-	"fmt"
 	"reflect"
 	"testing"
 
@@ -117,10 +116,4 @@ func TestPrefixEnd(t *testing.T) {
 	if kv.PrefixEnd(prefix); !bytes.Equal(prefix, []byte("ab")) {
 		t.Errorf("PrefixEnd changed its argument to %q", prefix)
 	}
-}
-
-func ExamplePrefixEnd() {
-	prefix := []byte("users/")
-	fmt.Printf("[%s, %s)\n", prefix, kv.PrefixEnd(prefix))
-	// Output: [users/, users0)
 }
