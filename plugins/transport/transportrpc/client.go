@@ -33,8 +33,10 @@ type Client struct {
 	handler transport.Handler
 	tasks   sync.WaitGroup // goroutines that call the handler
 	offers  chan struct{}  // a token for each snapshot being received
-	done    chan struct{}  // closed when the Raft stream has ended; err is set then
-	err     error
+	// refusals has a token for each that is being refused.
+	refusals chan struct{}
+	done     chan struct{} // closed when the Raft stream has ended; err is set then
+	err      error
 
 	sending chan struct{} // capacity 1: held while something is sent
 	stream  grpc.BidiStreamingClient[pluginv1.RaftOutbound, pluginv1.RaftInbound]
@@ -58,9 +60,10 @@ func NewClient(conn grpc.ClientConnInterface, info plugins.Info) *Client {
 	return &Client{
 		rpc: pluginv1.NewTransportClient(conn), info: info, table: errorTable(),
 		ctx: ctx, cancel: cancel,
-		offers:  make(chan struct{}, maxReceiving),
-		done:    make(chan struct{}),
-		sending: make(chan struct{}, 1),
+		offers:   make(chan struct{}, maxReceiving),
+		refusals: make(chan struct{}, maxReceiving),
+		done:     make(chan struct{}),
+		sending:  make(chan struct{}, 1),
 	}
 }
 

@@ -7,8 +7,6 @@ import (
 	"io"
 	"slices"
 
-	"google.golang.org/grpc"
-
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
@@ -77,19 +75,26 @@ func (c *Client) takeOffers(o *pluginrpc.Opened, events []transport.Event) []tra
 	return rest
 }
 
+// takeOffer receives a snapshot, or refuses it if that are enough. The plugin's own end
+// lets offers wait that are more than an honest one has, and gives them up.
 func (c *Client) takeOffer(o *pluginrpc.Opened, e transport.Event) {
 	var refusal string
+	place := c.offers
 	select {
-	case c.offers <- struct{}{}:
+	case place <- struct{}{}:
 	default:
 		refusal = fmt.Sprintf("%d snapshots are being received", maxReceiving)
+		place = c.refusals
+		select {
+		case place <- struct{}{}:
+		default:
+			return
+		}
 	}
 	c.tasks.Add(1)
 	go func() {
 		defer c.tasks.Done()
-		if refusal == "" {
-			defer func() { <-c.offers }()
-		}
+		defer func() { <-place }()
 		if err := c.receiveSnapshot(o, e, refusal); err != nil && errors.Is(err, plugins.ErrBadAnswer) {
 			c.cancel(fmt.Errorf("snapshot from %x: %w", e.Peer, err))
 		}
@@ -101,9 +106,9 @@ func (c *Client) takeOffer(o *pluginrpc.Opened, e transport.Event) {
 func (c *Client) receiveSnapshot(o *pluginrpc.Opened, e transport.Event, refusal string) error {
 	ctx, cancel := context.WithCancel(c.ctx)
 	defer cancel()
-	stream, err := c.rpc.ReceiveSnapshot(ctx)
+	stream, err := c.receiving(ctx, cancel, o)
 	if err != nil {
-		return c.table.Error(ctx, err)
+		return err
 	}
 	if stream.Send(&pluginv1.ReceiveSnapshotRequest{Call: o.Call, Offer: e.Offer}) != nil {
 		return c.end(ctx, stream)
@@ -116,15 +121,14 @@ func (c *Client) receiveSnapshot(o *pluginrpc.Opened, e transport.Event, refusal
 	if stream.Send(&pluginv1.ReceiveSnapshotRequest{Verdict: true, Error: refusal}) == nil {
 		_ = stream.CloseSend() // if either failed, end finds out why
 	}
+	stream.renew()
 	return c.end(ctx, stream)
 }
 
 // handle lets the handler take the snapshot and returns its verdict: empty if
 // it accepted. A broken contract, or an end of the transport, is an error and no
 // verdict.
-func (c *Client) handle(ctx context.Context, o *pluginrpc.Opened, e transport.Event,
-	stream grpc.BidiStreamingClient[pluginv1.ReceiveSnapshotRequest, pluginv1.ReceiveSnapshotResponse],
-) (string, error) {
+func (c *Client) handle(ctx context.Context, o *pluginrpc.Opened, e transport.Event, stream *paced) (string, error) {
 	first, err := stream.Recv()
 	if err != nil {
 		return "", c.table.Error(ctx, err)
@@ -163,9 +167,7 @@ func refusalText(err error) string {
 }
 
 // end reads the stream's rest, which is of no more use, and its status.
-func (c *Client) end(ctx context.Context,
-	stream grpc.BidiStreamingClient[pluginv1.ReceiveSnapshotRequest, pluginv1.ReceiveSnapshotResponse],
-) error {
+func (c *Client) end(ctx context.Context, stream *paced) error {
 	for {
 		_, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
@@ -181,7 +183,7 @@ func (c *Client) end(ctx context.Context,
 type offerReader struct {
 	ctx      context.Context
 	table    *pluginrpc.Table
-	stream   grpc.BidiStreamingClient[pluginv1.ReceiveSnapshotRequest, pluginv1.ReceiveSnapshotResponse]
+	stream   *paced
 	header   transport.SnapshotHeader
 	maxChunk uint64
 	rest     []byte

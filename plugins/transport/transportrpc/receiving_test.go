@@ -5,13 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 
+	"google.golang.org/grpc"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/rpctest"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/transportrpc"
 	"github.com/pontoon-raft/pontoon/plugins/transport/transporttest"
 )
 
@@ -82,5 +87,44 @@ func TestAHostThatClosesRefusesNothing(t *testing.T) {
 				t.Errorf("got %v, want ErrClosed", err)
 			}
 		})
+	}
+}
+
+// mute takes up nothing of what it has offered, and ends no stream.
+type mute struct{ liar }
+
+func (m *mute) ReceiveSnapshot(stream grpc.BidiStreamingServer[pluginv1.ReceiveSnapshotRequest, pluginv1.ReceiveSnapshotResponse]) error {
+	<-stream.Context().Done()
+	return stream.Context().Err()
+}
+
+// TestOffersWithoutEndTakeBoundedPlaces: however many snapshots a plugin offers, those
+// that are received or refused at a time have a bound.
+func TestOffersWithoutEndTakeBoundedPlaces(t *testing.T) {
+	const messages, each = 4, 4096
+	var flood []pluginv1.RaftInbound
+	for m := range messages {
+		var in pluginv1.RaftInbound
+		for i := range each {
+			in.Events = append(in.Events, transport.Event{
+				Type: pluginv1.EventType_EVENT_SNAPSHOT_OFFERED, Peer: 2, Offer: uint64(m*each + i + 1),
+			})
+		}
+		flood = append(flood, in)
+	}
+	last := envelope()
+	flood = append(flood, pluginv1.RaftInbound{Envelopes: []transport.Envelope{last}})
+	l := &mute{liar{address: "a", inbound: flood}}
+	before := runtime.NumGoroutine()
+	r := newRecorder()
+	conn := rpctest.Dial(t, func(reg grpc.ServiceRegistrar) { pluginv1.RegisterTransportServer(reg, l) })
+	c := transportrpc.NewClient(conn, plugins.Info{})
+	t.Cleanup(func() { _ = c.Close(context.Background()) })
+	if _, err := c.Open(t.Context(), options(), r); err != nil {
+		t.Fatal(err)
+	}
+	<-r.told // all offers have been looked at
+	if n := runtime.NumGoroutine() - before; n > messages*each/4 {
+		t.Errorf("%d offers have made %d goroutines", messages*each, n)
 	}
 }
