@@ -4,7 +4,12 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// splitBatch cuts a batch into parts of at most limit bytes of entry data; a
+// entryOverhead is at least what an entry takes beside its data on its way to the
+// storage: data of a byte or two are many entries in a batch of the largest size, and the
+// message with it is bounded too.
+const entryOverhead = 40
+
+// splitBatch cuts a batch into parts of at most limit bytes of entries; a
 // larger entry stands alone. Raft makes such batches when a follower takes in
 // several messages before its next write.
 //
@@ -15,7 +20,7 @@ func splitBatch(b storage.Batch, limit uint64) []storage.Batch {
 	var parts []storage.Batch
 	from, size := 0, uint64(0)
 	for i := range b.Entries {
-		n := uint64(len(b.Entries[i].Data))
+		n := uint64(len(b.Entries[i].Data)) + entryOverhead
 		if i > from && size+n > limit {
 			parts = append(parts, partOf(b, from, i))
 			from, size = i, 0

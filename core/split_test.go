@@ -5,6 +5,9 @@ import (
 
 	"pgregory.net/rapid"
 
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -42,4 +45,21 @@ func TestSplitBatch(t *testing.T) {
 			t.Fatalf("parts end before %d with %+v", next, last.HardState)
 		}
 	})
+}
+
+// A batch of the smallest commands is cut so that each part fits a message, also where
+// batches have the largest size.
+func TestPartsOfSmallEntriesFitAMessage(t *testing.T) {
+	limits := plugins.ProtocolLimits(0, 0)
+	b := storage.Batch{Entries: make([]storage.Entry, limits.BatchBytes()/(node.CommandOverhead+1))}
+	data := make([]byte, node.CommandOverhead+1)
+	for i := range b.Entries {
+		b.Entries[i] = storage.Entry{Term: 1 << 40, Index: 1<<40 + uint64(i), Data: data}
+	}
+	for _, p := range splitBatch(b, limits.BatchBytes()) {
+		req := pluginv1.AppendRequest{Entries: p.Entries}
+		if size := req.Size(); size > limits.MaxMessageBytes()-1<<10 || len(p.Entries)*(len(data)+entryOverhead) > limits.MaxMessageBytes()-1<<10 {
+			t.Errorf("%d entries make a message of %d bytes, at most %d", len(p.Entries), size, limits.MaxMessageBytes())
+		}
+	}
 }
