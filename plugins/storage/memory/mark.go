@@ -8,10 +8,10 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/storemark"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
-	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/internal/section"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/dirlock"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
 )
 
 // markName has the name that the backends with files give to the file that
@@ -65,7 +65,7 @@ func hasMark(fsys vfs.FS) (has bool, err error) {
 		return false, err
 	}
 	if of := storemark.Backend(b); of != "" && of != Name {
-		return false, otherBackend(of)
+		return false, identity.OtherBackend(of, Name)
 	}
 	if string(b) != markText {
 		return false, fmt.Errorf("%w: the file %s is none that this backend knows; the way out is to give the member a new data directory",
@@ -80,7 +80,7 @@ func onlyLock(fsys vfs.FS) error {
 		return err
 	}
 	if of := storemark.BackendOfFiles(names); of != "" {
-		return otherBackend(of)
+		return identity.OtherBackend(of, Name)
 	}
 	for _, name := range names {
 		if name != dirlock.Name {
@@ -88,10 +88,6 @@ func onlyLock(fsys vfs.FS) error {
 		}
 	}
 	return nil
-}
-
-func otherBackend(of string) error {
-	return fmt.Errorf("%w: %s", plugins.ErrWrongIdentity, storemark.Sentence(of, Name))
 }
 
 // writeMark is durable on return.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/logstate"
 )
 
 // A Disk is what outlives a Store: the durable part of its data, and
@@ -47,41 +49,15 @@ func (d *Disk) RunShort(why string) {
 	d.short = why
 }
 
-// identity says whose data it is.
-type identity struct{ cluster, node, group uint64 }
-
 // image is the content of a store at one moment. Its slices are never changed
 // in place below their length, so that a copy of the struct is a copy of the
 // content.
 type image struct {
-	owner identity // zero until the first Open
-	store uint64   // likewise
-	hard  storage.HardState
-	// base is the last index that was given up; entries begin behind it.
-	base      uint64
-	baseTerm  uint64
-	entries   []storage.Entry
+	owner identity.Owner // zero until the first Open
+	store uint64         // likewise
+	logstate.State
+	entries   []storage.Entry  // those after Base
 	snapshots []memorySnapshot // visible ones, oldest first
-}
-
-func (im *image) last() uint64 { return im.base + uint64(len(im.entries)) }
-
-// term returns the term of index i, which is in [base, last].
-func (im *image) term(i uint64) uint64 {
-	if i == im.base {
-		return im.baseTerm
-	}
-	return im.entries[i-im.base-1].Term
-}
-
-func (im *image) boundaries() []storage.TermBoundary {
-	terms := []storage.TermBoundary{{Index: im.base, Term: im.baseTerm}}
-	for _, e := range im.entries {
-		if e.Term != terms[len(terms)-1].Term {
-			terms = append(terms, storage.TermBoundary{Index: e.Index, Term: e.Term})
-		}
-	}
-	return terms
 }
 
 // Store is the reference implementation of storage.Storage. What was not
@@ -122,14 +98,10 @@ func (m *Store) Describe() plugins.Info {
 
 // Space implements storage.SpaceReporter.
 func (m *Store) Space(ctx context.Context) (storage.Space, error) {
-	if err := ctx.Err(); err != nil {
+	if err := m.enter(ctx); err != nil {
 		return storage.Space{}, err
 	}
-	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.usableLocked(); err != nil {
-		return storage.Space{}, err
-	}
 	m.disk.mu.Lock()
 	defer m.disk.mu.Unlock()
 	return storage.Space{Short: m.disk.short != "", Detail: m.disk.short}, nil
@@ -155,9 +127,12 @@ func (m *Store) Open(ctx context.Context, opts plugins.Options) (storage.State, 
 	if d.holder != nil {
 		return storage.State{}, &storage.LockedError{Path: opts.DataDir, Holder: "another store of this process"}
 	}
-	owner := identity{opts.ClusterID, opts.NodeID, opts.Group}
-	if d.durable.owner != (identity{}) && d.durable.owner != owner {
-		return storage.State{}, fmt.Errorf("%w: the disk is of %x, not of %x", plugins.ErrWrongIdentity, d.durable.owner, owner)
+	owner := identity.OwnerOf(opts)
+	if d.durable.owner != (identity.Owner{}) && d.durable.owner != owner {
+		return storage.State{}, fmt.Errorf("%w: the disk is of %v, not of %v", plugins.ErrWrongIdentity, d.durable.owner, owner)
+	}
+	if d.durable.Terms == nil { // an empty disk
+		d.durable.State = logstate.New(0, 0)
 	}
 	d.durable.owner = owner
 	d.durable.store = cmp.Or(d.durable.store, opts.StoreID, rand.Uint64(), 1)
@@ -168,17 +143,8 @@ func (m *Store) Open(ctx context.Context, opts plugins.Options) (storage.State, 
 }
 
 func (m *Store) stateLocked() storage.State {
-	hard := m.now.hard
-	// What was compacted was in a snapshot of applied entries, so it was
-	// committed even if the last commit index was never synced.
-	hard.Commit = max(hard.Commit, m.now.base)
-	s := storage.State{
-		StoreID:    m.now.store,
-		HardState:  hard,
-		FirstIndex: m.now.base + 1,
-		LastIndex:  m.now.last(),
-		Terms:      m.now.boundaries(),
-	}
+	s := m.now.Opened()
+	s.StoreID = m.now.store
 	for _, sn := range m.now.snapshots {
 		s.Snapshots = append(s.Snapshots, sn.info())
 	}
@@ -194,6 +160,19 @@ func (m *Store) usableLocked() error {
 		return plugins.ErrNotOpen
 	case m.poison != nil:
 		return fmt.Errorf("%w after: %w", plugins.ErrClosed, m.poison)
+	}
+	return nil
+}
+
+// enter begins a call that needs an open store. After nil mu is locked.
+func (m *Store) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	if err := m.usableLocked(); err != nil {
+		m.mu.Unlock()
+		return err
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/logstate"
 )
 
 // memorySnapshot is a finished snapshot; its data is immutable.
@@ -31,35 +32,19 @@ func cloneMetadata(m storage.SnapshotMetadata) storage.SnapshotMetadata {
 
 // CreateSnapshot implements storage.Storage.
 func (m *Store) CreateSnapshot(ctx context.Context, meta storage.SnapshotMetadata, received bool) (storage.SnapshotWriter, error) {
-	if err := ctx.Err(); err != nil {
+	if err := m.enter(ctx); err != nil {
 		return nil, err
 	}
-	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.usableLocked(); err != nil {
-		return nil, err
+	if meta.Index == 0 || meta.Term == 0 {
+		return nil, fmt.Errorf("%w: a snapshot at index %d, term %d", plugins.ErrInvalidArgument, meta.Index, meta.Term)
 	}
-	if err := m.checkMetadataLocked(meta, received); err != nil {
-		return nil, err
+	if !received {
+		if err := m.now.CheckSnapshot(meta.Index, meta.Term); err != nil {
+			return nil, err
+		}
 	}
 	return &memoryWriter{store: m, meta: cloneMetadata(meta), received: received}, nil
-}
-
-// checkMetadataLocked refuses a snapshot of nothing, and one of this node's
-// own that is not a prefix of its log.
-func (m *Store) checkMetadataLocked(meta storage.SnapshotMetadata, received bool) error {
-	switch {
-	case meta.Index == 0 || meta.Term == 0:
-		return fmt.Errorf("%w: a snapshot at index %d, term %d", plugins.ErrInvalidArgument, meta.Index, meta.Term)
-	case received:
-		return nil
-	case meta.Index > m.now.last():
-		return fmt.Errorf("%w: a snapshot at %d of a log that ends at %d", plugins.ErrInvalidArgument, meta.Index, m.now.last())
-	case meta.Index >= m.now.base && meta.Term != m.now.term(meta.Index):
-		return fmt.Errorf("%w: a snapshot at %d of term %d, the log has term %d there",
-			plugins.ErrInvalidArgument, meta.Index, meta.Term, m.now.term(meta.Index))
-	}
-	return nil
 }
 
 type memoryWriter struct {
@@ -126,14 +111,10 @@ func (m *Store) showLocked(s memorySnapshot) {
 
 // OpenSnapshot implements storage.Storage.
 func (m *Store) OpenSnapshot(ctx context.Context, index uint64) (storage.SnapshotReader, error) {
-	if err := ctx.Err(); err != nil {
+	if err := m.enter(ctx); err != nil {
 		return nil, err
 	}
-	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.usableLocked(); err != nil {
-		return nil, err
-	}
 	visible := m.now.snapshots
 	if index == 0 && len(visible) > 0 {
 		return newMemoryReader(visible[len(visible)-1]), nil
@@ -163,14 +144,10 @@ func (r *memoryReader) Close() error               { return nil }
 
 // ListSnapshots implements storage.Storage.
 func (m *Store) ListSnapshots(ctx context.Context) ([]storage.SnapshotInfo, error) {
-	if err := ctx.Err(); err != nil {
+	if err := m.enter(ctx); err != nil {
 		return nil, err
 	}
-	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.usableLocked(); err != nil {
-		return nil, err
-	}
 	var infos []storage.SnapshotInfo
 	for _, s := range m.now.snapshots {
 		infos = append(infos, s.info())
@@ -180,32 +157,25 @@ func (m *Store) ListSnapshots(ctx context.Context) ([]storage.SnapshotInfo, erro
 
 // InstallSnapshot implements storage.Storage.
 func (m *Store) InstallSnapshot(ctx context.Context, index uint64, hs storage.HardState) error {
-	if err := ctx.Err(); err != nil {
+	if err := m.enter(ctx); err != nil {
 		return err
 	}
-	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.usableLocked(); err != nil {
-		return err
-	}
 	s, ok := m.received[index]
 	if !ok {
 		return fmt.Errorf("install snapshot %d: %w", index, storage.ErrNoSnapshot)
 	}
-	if index <= m.now.base || index < m.now.hard.Commit || hs.Commit > index {
-		return fmt.Errorf("install snapshot %d: %w: the log begins at %d, its commit is %d, the new one %d",
-			index, plugins.ErrInvalidArgument, m.now.base+1, m.now.hard.Commit, hs.Commit)
+	hs, err := m.now.CheckInstall(index, hs)
+	if err != nil {
+		return fmt.Errorf("install snapshot %d: %w", index, err)
 	}
-	if hs == (storage.HardState{}) {
-		hs = m.now.hard
-	}
-	hs.Commit = index // what a snapshot holds is committed
 	for i := range m.received {
 		if i <= index {
 			delete(m.received, i)
 		}
 	}
-	m.now.hard, m.now.base, m.now.baseTerm, m.now.entries = hs, index, s.meta.Term, nil
+	m.now.State, m.now.entries = logstate.New(index, s.meta.Term), nil
+	m.now.Hard = hs
 	m.showLocked(s)
 	m.syncLocked()
 	return nil

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
 )
 
 // FuzzRecords: what lies under a key is refused, or is written as it was read. The
@@ -16,7 +17,7 @@ func FuzzRecords(f *testing.F) {
 	f.Add(entryKey(3), appendEntry(nil, entryKey(3), &e))
 	f.Add([]byte(hardKey), encodeHard(storage.HardState{Term: 1, Vote: 2, Commit: 3}))
 	f.Add([]byte(startKey), encodeStart(4, 5))
-	f.Add([]byte("m/identity"), identity{cluster: 1, node: 2, group: 3, store: 4, begun: true}.encode())
+	f.Add([]byte("m/identity"), format().Encode(identity.Identity{Owner: identity.Owner{Cluster: 1, Node: 2, Group: 3}, Store: 4, Begun: true}))
 	f.Fuzz(func(t *testing.T, key, value []byte) {
 		if len(value) >= crcBytes {
 			value = bytes.Clone(value)
@@ -34,7 +35,7 @@ func FuzzRecords(f *testing.F) {
 		if n := len(value) - 4; n > 0 {
 			binary.LittleEndian.PutUint32(value[n:], crc32.Checksum(value[:n], crc32.MakeTable(crc32.Castagnoli)))
 		}
-		if id, ok := decodeIdentity(value); ok && !bytes.Equal(id.encode(), value) {
+		if id, ok := format().Decode(value); ok && !bytes.Equal(format().Encode(id), value) {
 			t.Fatalf("identity %+v of %x", id, value)
 		}
 	})

@@ -7,9 +7,9 @@
 //
 // The bytes are described in docs/formats/pebble.md. The parts:
 //
-//   - store.go: the contract, lifecycle and what may run when;
+//   - store.go: the store, which is package shell around a database. In memory the
+//     database has the state of package logstate, and no entries;
 //   - identity.go, recover.go: whose data it is, and reading all of it at Open;
-//   - state.go: what is in the log, in memory: its bounds and terms, no entries;
 //   - append.go, read.go, compact.go: what the calls do to the keys;
 //   - options.go, config.go: how pebble is set up.
 //

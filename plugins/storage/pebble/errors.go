@@ -7,17 +7,14 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/corruption"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/freespace"
 )
-
-// wayOut ends every report of damage.
-const wayOut = "the way out is to remove this member from the cluster, " +
-	"empty its data directory and add it as a new member"
 
 // corruptf is an ErrCorrupt about the database.
 func corruptf(format string, args ...any) error {
-	return fmt.Errorf("%w: database in %s: %s; %s", storage.ErrCorrupt, dbName, fmt.Sprintf(format, args...), wayOut)
+	return fmt.Errorf("%w: database in %s: %s; %s", storage.ErrCorrupt, dbName, fmt.Sprintf(format, args...), corruption.WayOut)
 }
 
 // damaged says of pebble's errors what the contract calls them.
@@ -28,13 +25,5 @@ func damaged(err error) error {
 	case pebble.IsCorruptionError(err), errors.Is(err, pebble.ErrDBDoesNotExist), errors.Is(err, fs.ErrNotExist):
 		return corruptf("%v", err)
 	}
-	return spaceError(err)
-}
-
-// spaceError adds ErrNoSpace to a system error that means it.
-func spaceError(err error) error {
-	if vfs.IsFull(err) && !errors.Is(err, storage.ErrNoSpace) {
-		return fmt.Errorf("%w: %w", storage.ErrNoSpace, err)
-	}
-	return err
+	return freespace.Error(err)
 }

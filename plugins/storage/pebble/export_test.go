@@ -67,7 +67,7 @@ func (m *Machines) Crash(st storage.Storage) {
 	s := st.(*store)
 	m.mu.Lock()
 	for dir, old := range m.by {
-		if vfs.FS(old.files) == s.fs {
+		if vfs.FS(old.files) == s.files {
 			db := old.db.CrashClone(pebblevfs.CrashCloneCfg{})
 			old.files.Halt()
 			m.by[dir] = &machine{files: old.files.Crash(vfs.KeepNothing), db: db}

@@ -9,10 +9,10 @@ import (
 	pebblevfs "github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// format is pinned: a newer pebble must not make data that this version of
+// databaseFormat is pinned: a newer pebble must not make data that this version of
 // the backend cannot read. From this one on pebble's log says up to where it
 // was synced, so that damage there is told from a torn tail.
-const format = pebble.FormatWALSyncChunks
+const databaseFormat = pebble.FormatWALSyncChunks
 
 // dbOptions are those of the database. fresh says that there may be none yet.
 // damage is told what pebble finds while nobody waits for it.
@@ -21,7 +21,7 @@ func dbOptions(cfg config, fsys pebblevfs.FS, logger *slog.Logger, cache *pebble
 		FS:                 fsys,
 		Cache:              cache,
 		ErrorIfNotExists:   !fresh,
-		FormatMajorVersion: format,
+		FormatMajorVersion: databaseFormat,
 		Logger:             dbLogger{logger},
 		// pebble's own answer to damage would be to end the process.
 		EventListener: &pebble.EventListener{

@@ -1,26 +1,19 @@
 package pebble
 
 import (
-	"context"
 	"errors"
-	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
 
-	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
 // entryOverhead is what maxBytes counts for an entry besides its data.
 const entryOverhead = 16
 
-// Read implements storage.Storage.
-func (s *store) Read(ctx context.Context, lo, hi, maxBytes uint64) (_ []storage.Entry, err error) {
-	if err := s.enterWith(ctx); err != nil {
-		return nil, err
-	}
-	defer s.leave()
-	it, err := s.iterate(lo, hi)
+// Read implements shell.Log.
+func (d *database) Read(lo, hi, maxBytes uint64) (_ []storage.Entry, err error) {
+	it, err := d.iterate(lo, hi)
 	if err != nil || it == nil {
 		return nil, err
 	}
@@ -54,20 +47,13 @@ func (s *store) Read(ctx context.Context, lo, hi, maxBytes uint64) (_ []storage.
 
 // iterate returns an iterator over [lo, hi), which sees the log as it is now;
 // nil if the range is empty.
-func (s *store) iterate(lo, hi uint64) (*pebble.Iterator, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	switch l := &s.state; {
-	case lo > hi:
-		return nil, fmt.Errorf("%w: read [%d,%d)", plugins.ErrInvalidArgument, lo, hi)
-	case lo <= l.base:
-		return nil, fmt.Errorf("read [%d,%d): %w: the first index is %d", lo, hi, storage.ErrCompacted, l.base+1)
-	case hi > l.last+1:
-		return nil, fmt.Errorf("read [%d,%d): %w: the last index is %d", lo, hi, storage.ErrUnavailable, l.last)
-	case lo == hi:
-		return nil, nil
+func (d *database) iterate(lo, hi uint64) (*pebble.Iterator, error) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if err := d.state.CheckRead(lo, hi); err != nil || lo == hi {
+		return nil, err
 	}
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: entryKey(lo), UpperBound: entryKey(hi)})
+	it, err := d.db.NewIter(&pebble.IterOptions{LowerBound: entryKey(lo), UpperBound: entryKey(hi)})
 	if err != nil {
 		return nil, damaged(err)
 	}

@@ -6,89 +6,73 @@ import (
 	"path/filepath"
 
 	"github.com/cockroachdb/pebble/v2"
+	pebblevfs "github.com/cockroachdb/pebble/v2/vfs"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
-	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/dirlock"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/snapfile"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/logstate"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/shell"
 )
 
 // dbName is the directory of the database.
 const dbName = "db"
 
-// recover takes the directory and reads what is in it. After an error nothing
-// is held.
-func (s *store) recover(opts plugins.Options) (state storage.State, err error) {
-	cfg, err := parseConfig(opts.Config)
-	if err != nil {
-		return storage.State{}, err
-	}
+// openDatabase opens the database of a place, which lies in dbfs, or creates it, and
+// reads all of it.
+func openDatabase(p shell.Place, dbfs pebblevfs.FS, cfg config) (_ shell.Log, _ storage.State, err error) {
+	d := &database{fs: p.FS, logger: p.Logger, limits: p.Options.Limits, poison: p.Poison}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.release())
+			err = errors.Join(err, d.Close())
 		}
 	}()
-	fsys, dbfs, err := s.openFS(opts.DataDir)
+	if d.floor, err = cfg.floor(p.FS); err != nil {
+		return nil, storage.State{}, err
+	}
+	id, err := format().Load(p.FS, p.Options, strange)
 	if err != nil {
-		return storage.State{}, err
+		return nil, storage.State{}, err
 	}
-	s.fs = fsys
-	if s.lock, err = dirlock.Take(s.fs, opts); err != nil {
-		return storage.State{}, err
+	d.cache = pebble.NewCache(cfg.CacheBytes)
+	found := func(err error) { _ = p.Poison.Fail(err) }
+	path := filepath.Join(p.Options.DataDir, dbName)
+	if d.db, err = pebble.Open(path, dbOptions(cfg, orderedFS{dbfs}, p.Logger, d.cache, !id.Begun, found)); err != nil {
+		return nil, storage.State{}, damaged(err)
 	}
-	if s.floor, err = cfg.floor(s.fs); err != nil {
-		return storage.State{}, err
+	if err := d.begin(id); err != nil {
+		return nil, storage.State{}, err
 	}
-	id, err := loadIdentity(s.fs, opts)
-	if err != nil {
-		return storage.State{}, err
+	if err := d.load(); err != nil {
+		return nil, storage.State{}, err
 	}
-	s.limits = opts.Limits
-	s.cache = pebble.NewCache(cfg.CacheBytes)
-	path := filepath.Join(opts.DataDir, dbName)
-	if s.db, err = pebble.Open(path, dbOptions(cfg, orderedFS{dbfs}, s.logger, s.cache, !id.begun, s.poison)); err != nil {
-		return storage.State{}, damaged(err)
-	}
-	if err := s.begin(id); err != nil {
-		return storage.State{}, err
-	}
-	if err := s.load(); err != nil {
-		return storage.State{}, err
-	}
-	state = s.state.describe()
-	s.shelf = snapfile.New(s.fs, s.logger)
-	if err := s.shelf.Open(state); err != nil {
-		return storage.State{}, err
-	}
-	state.Snapshots, state.StoreID = s.shelf.List(), id.store
-	return state, nil
+	state := d.state.Opened()
+	state.StoreID = id.Store
+	return d, state, nil
 }
 
 // begin makes a database that was never used one that was.
-func (s *store) begin(id identity) error {
-	if id.begun {
+func (d *database) begin(id identity.Identity) error {
+	if id.Begun {
 		return nil
 	}
-	if err := s.db.Set([]byte(startKey), encodeStart(0, 0), pebble.Sync); err != nil {
+	if err := d.db.Set([]byte(startKey), encodeStart(0, 0), pebble.Sync); err != nil {
 		return damaged(err)
 	}
-	if err := s.fs.SyncDir("."); err != nil { // the database's name
+	if err := d.fs.SyncDir("."); err != nil { // the database's name
 		return err
 	}
-	id.begun = true
-	return vfs.Replace(s.fs, identityName, identityTemp, id.encode())
+	return format().MarkBegun(d.fs, id)
 }
 
 // load reads the whole log and checks it: every entry is there, and is what
 // was written.
-func (s *store) load() error {
-	err := s.get(startKey, func(value []byte) error {
+func (d *database) load() error {
+	err := d.get(startKey, func(value []byte) error {
 		base, term, ok := decodeStart(value)
 		if !ok {
 			return corruptf("the key %q is malformed", startKey)
 		}
-		s.state = newLogState(base, term)
+		d.state = logstate.New(base, term)
 		return nil
 	})
 	if errors.Is(err, pebble.ErrNotFound) {
@@ -97,9 +81,9 @@ func (s *store) load() error {
 	if err != nil {
 		return err
 	}
-	err = s.get(hardKey, func(value []byte) (err error) {
+	err = d.get(hardKey, func(value []byte) (err error) {
 		var ok bool
-		if s.state.hard, ok = decodeHard(value); !ok {
+		if d.state.Hard, ok = decodeHard(value); !ok {
 			return corruptf("the key %q is malformed", hardKey)
 		}
 		return nil
@@ -107,18 +91,18 @@ func (s *store) load() error {
 	if err != nil && !errors.Is(err, pebble.ErrNotFound) {
 		return err
 	}
-	if err := s.scan(); err != nil {
+	if err := d.scan(); err != nil {
 		return err
 	}
-	if l := &s.state; l.hard.Commit > l.last {
-		return corruptf("the log ends at %d, its commit index is %d", l.last, l.hard.Commit)
+	if l := &d.state; l.Hard.Commit > l.Last {
+		return corruptf("the log ends at %d, its commit index is %d", l.Last, l.Hard.Commit)
 	}
 	return nil
 }
 
 // get calls use with the value of a key.
-func (s *store) get(key string, use func([]byte) error) error {
-	value, closer, err := s.db.Get([]byte(key))
+func (d *database) get(key string, use func([]byte) error) error {
+	value, closer, err := d.db.Get([]byte(key))
 	if err != nil {
 		return damaged(err)
 	}
@@ -126,8 +110,8 @@ func (s *store) get(key string, use func([]byte) error) error {
 }
 
 // scan takes in all entries.
-func (s *store) scan() (err error) {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: entryKey(0), UpperBound: entriesEnd()})
+func (d *database) scan() (err error) {
+	it, err := d.db.NewIter(&pebble.IterOptions{LowerBound: entryKey(0), UpperBound: entriesEnd()})
 	if err != nil {
 		return damaged(err)
 	}
@@ -139,14 +123,14 @@ func (s *store) scan() (err error) {
 		}
 		index, isEntry := indexOf(it.Key())
 		term, sound := entryHead(it.Key(), value)
-		l := &s.state
+		l := &d.state
 		switch {
-		case !isEntry || index != l.last+1:
-			return corruptf("entry %d is missing, the next key is %x", l.last+1, it.Key())
-		case !sound || term < l.lastTerm() || term == 0:
+		case !isEntry || index != l.Last+1:
+			return corruptf("entry %d is missing, the next key is %x", l.Last+1, it.Key())
+		case !sound || term < l.LastTerm() || term == 0:
 			return corruptf("entry %d is not what was written", index)
 		}
-		l.add(term)
+		l.Add(term)
 	}
 	if err := it.Error(); err != nil {
 		return fmt.Errorf("read the log: %w", damaged(err))

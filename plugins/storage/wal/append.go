@@ -1,18 +1,16 @@
 package wal
 
-import (
-	"github.com/pontoon-raft/pontoon/plugins/storage"
-)
+import "github.com/pontoon-raft/pontoon/plugins/storage"
 
-// append makes batches durable in order: all of them with one write and one
-// sync, unless they are very large or a segment ends among them.
-func (j *journal) append(batches []storage.Batch) error {
+// Append implements shell.Log: batches become durable in order, all of them with one
+// write and one sync, unless they are very large or a segment ends among them.
+func (j *journal) Append(batches []storage.Batch) error {
 	j.writing.Lock()
 	defer j.writing.Unlock()
-	if err := j.health(); err != nil {
+	if err := j.poison.Health(); err != nil {
 		return err
 	}
-	if err := checkBatches(&j.state, batches, j.limits); err != nil {
+	if err := j.state.CheckAppend(batches, j.limits); err != nil {
 		return err
 	}
 	sync, published := false, 0
@@ -82,7 +80,7 @@ func (j *journal) publish(batches []storage.Batch) {
 			j.state.add(b.Entries[k].Term, refs[k])
 		}
 		refs = refs[len(b.Entries):]
-		j.state.setHard(b.HardState)
+		j.state.SetHard(b.HardState)
 	}
 	j.refs = j.refs[:0]
 }

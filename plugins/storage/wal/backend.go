@@ -1,12 +1,11 @@
 package wal
 
 import (
-	"log/slog"
-
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/shell"
 )
 
 // Name is what a host's configuration calls this backend.
@@ -28,17 +27,21 @@ func NewOver(env backend.Env, open func(dir string) (vfs.FS, error)) storage.Sto
 	return newStore(env, open)
 }
 
-// newStore is New over another file system.
-func newStore(env backend.Env, open func(dir string) (vfs.FS, error)) *store {
-	logger := env.Logger
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
-	return &store{logger: logger, openFS: open}
+// store is a shell around a journal.
+type store struct {
+	*shell.Store
+	journal *journal // of the last Open; set before the store is open
 }
 
-// Describe implements storage.Storage.
-func (s *store) Describe() plugins.Info {
+// newStore is New over another file system.
+func newStore(env backend.Env, open func(dir string) (vfs.FS, error)) *store {
+	s := &store{}
+	s.Store = shell.New(env.Logger, shell.Backend{Info: describe(), Configure: s.configure, OpenFS: open})
+	return s
+}
+
+// describe is the answer of Describe.
+func describe() plugins.Info {
 	return plugins.Info{
 		Kind:         plugins.Storage,
 		Name:         Name,
@@ -47,4 +50,22 @@ func (s *store) Describe() plugins.Info {
 		Capabilities: []plugins.Capability{storage.CapabilitySpace},
 		ConfigSchema: []byte(configSchema),
 	}
+}
+
+// configure reads the config section.
+func (s *store) configure(section []byte) (shell.Recover, error) {
+	cfg, err := parseConfig(section)
+	if err != nil {
+		return nil, err
+	}
+	return func(p shell.Place) (shell.Log, storage.State, error) {
+		j, err := openJournal(p, cfg)
+		if err != nil {
+			return nil, storage.State{}, err
+		}
+		s.journal = j
+		state := j.state.Opened()
+		state.StoreID = j.id.Store
+		return j, state, nil
+	}, nil
 }

@@ -4,15 +4,15 @@
 // The bytes are described in docs/formats/wal.md and docs/formats/snapshot.md;
 // this code follows them. The parts, in the order of a write:
 //
-//   - store.go: the contract, lifecycle and what may run when;
+//   - backend.go: the store, which is package shell around a journal;
 //   - journal.go, append.go, rotate.go: batches become records in preallocated
 //     segments, one write and one fdatasync for all that waited;
-//   - logstate.go: what is in the log, in memory: 16 bytes per entry;
+//   - logstate.go: what is in the log, in memory: 16 bytes per entry; package
+//     logstate has what is the same in every log, and refuses what breaks the contract;
 //   - read.go, compact.go, upkeep.go: reading by index, giving up the head,
 //     and what happens in the background;
 //   - scan.go, recover.go, salvage.go: opening, and telling a torn tail from
-//     damage;
-//   - snapshots.go: snapshots, which package snapfile keeps.
+//     damage.
 //
 // Three things are always true. Nothing is acknowledged or readable before
 // fdatasync returned. After a write or a sync failed, nothing is written again

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/snapfile"
 )
 
@@ -97,7 +98,7 @@ func newFullSpecimen(t *testing.T, clean bool) specimen {
 	s := takeSpecimen(t, w, steps, clean)
 	name := segmentName(1)
 	// Without the segment that may have been prepared meanwhile.
-	s.files = map[string][]byte{identityName: s.files[identityName], name: s.files[name]}
+	s.files = map[string][]byte{identity.Name: s.files[identity.Name], name: s.files[name]}
 	if used := usedBytes(s.files[name]); len(s.files[name]) != everyBitSegment || used < everyBitSegment*4/5 {
 		t.Fatalf("the specimen has %d bytes of log in a file of %d", used, len(s.files[name]))
 	}

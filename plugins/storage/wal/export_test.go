@@ -1,15 +1,13 @@
 package wal
 
+import (
+	"context"
+	"errors"
+)
+
 // kill ends the store as kill -9 ends a process: nothing more is written, and
 // the lock is free.
 func (s *store) kill() {
-	s.mu.Lock()
-	s.phase = phaseClosed
-	s.mu.Unlock()
-	s.calls.Wait()
-	s.shelf.Close()
-	s.journal.upkeep.end()
-	_ = s.journal.abandon()
-	_ = s.lock.Close()
-	_ = s.fs.Close()
+	_ = s.journal.poison.Fail(errors.New("the process was killed"))
+	_ = s.Close(context.Background())
 }

@@ -91,13 +91,13 @@ func checkAfterFault(t *testing.T, w *workload, what string, err, fault error, w
 	if err != nil && vfs.IsFull(fault) && errors.Is(err, fault) && !errors.Is(err, storage.ErrNoSpace) {
 		t.Errorf("%s: the error is not ErrNoSpace: %v", what, err)
 	}
-	if err != nil && w.s.phase == phaseOpen && w.s.journal.health() != nil {
+	if err != nil && w.s.IsOpen() && w.s.journal.poison.Health() != nil {
 		b := w.Batch(w.Log.Last()+1, 1, w.Log.Hard.Term+1, 10)
 		if again := w.s.Append(context.Background(), []storage.Batch{b}); !errors.Is(again, plugins.ErrClosed) {
 			t.Errorf("%s: Append afterwards = %v, want ErrClosed", what, again)
 		}
 	}
-	if w.s != nil && w.s.phase == phaseOpen {
+	if w.s != nil && w.s.IsOpen() {
 		w.s.kill()
 	}
 	w.fs.OnOp(nil)
@@ -124,7 +124,7 @@ func TestSalvageAfterAFailedSync(t *testing.T) {
 		if err := w.run(); err == nil {
 			continue
 		}
-		if w.s.phase == phaseOpen {
+		if w.s.IsOpen() {
 			w.s.kill()
 		}
 		s, state, err := openOn(w.fs)

@@ -11,12 +11,13 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
 )
 
 // TestBytesOfARecord pins the format: a change here needs a new version in
 // docs/formats/wal.md.
 func TestBytesOfARecord(t *testing.T) {
-	j := &journal{id: identity{salt: 0x5a17}, tail: tail{segment: &segment{number: 3, size: 1 << 20}, seq: 9, chain: 0xc4a1, durable: 8}}
+	j := &journal{id: identity.Identity{Salt: 0x5a17}, tail: tail{segment: &segment{number: 3, size: 1 << 20}, seq: 9, chain: 0xc4a1, durable: 8}}
 	j.encodeBatch(&storage.Batch{
 		HardState: storage.HardState{Term: 5, Vote: 2, Commit: 6},
 		Entries:   []storage.Entry{{Index: 7, Term: 5, Data: []byte("hey")}, {Index: 8, Term: 5, Type: 2}},
@@ -73,14 +74,6 @@ func TestZeroIsNoRecord(t *testing.T) {
 	}
 }
 
-func TestIdentityRoundTrip(t *testing.T) {
-	want := identity{owner: owner{cluster: 1 << 60, node: 7, group: 1}, store: 1 << 61, salt: 99, begun: true}
-	b := want.encode()
-	if got, ok := decodeIdentity(b); !ok || got != want {
-		t.Errorf("decoded %+v, %v, want %+v", got, ok, want)
-	}
-}
-
 func TestFileNames(t *testing.T) {
 	for _, name := range []string{
 		"", "1.log", "000000000000000g.log", "0000000000000001.LOG", "00000000000000001.log", "0000000100000000.log",
@@ -98,7 +91,7 @@ func TestFileNames(t *testing.T) {
 			t.Errorf("%q is taken for one of ours", name)
 		}
 	}
-	if !isTemp(tempName(4)) || !isTemp(identityTemp) {
+	if !isTemp(tempName(4)) || !isTemp(identity.Temp) {
 		t.Error("an unfinished file is not recognised")
 	}
 }
@@ -142,8 +135,8 @@ func TestConfig(t *testing.T) {
 // valid start record or not.
 func FuzzSegment(f *testing.F) {
 	// A fixed salt, so that inputs which were found stay what they are.
-	id := identity{salt: 0x5a17, store: 1, owner: owner{cluster: 0xc1, node: 0xa1, group: 1}}
-	w := newWorkload(vfs.MemOf(map[string][]byte{identityName: id.encode()}))
+	id := identity.Identity{Salt: 0x5a17, Store: 1, Owner: identity.Owner{Cluster: 0xc1, Node: 0xa1, Group: 1}}
+	w := newWorkload(vfs.MemOf(map[string][]byte{identity.Name: format().Encode(id)}))
 	for _, step := range w.Script(w.ballast, w.prepare)[:4] {
 		if err := step(); err != nil {
 			f.Fatal(err)
@@ -159,13 +152,13 @@ func FuzzSegment(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		segment := make([]byte, max(len(b), minSegmentBytes))
 		copy(segment, b)
-		_, _, err := found(vfs.MemOf(map[string][]byte{identityName: files[identityName], segmentName(1): segment}))
+		_, _, err := found(vfs.MemOf(map[string][]byte{identity.Name: files[identity.Name], segmentName(1): segment}))
 		if err != nil && !errors.Is(err, storage.ErrCorrupt) {
 			t.Fatalf("Open: %v", err)
 		}
 		behind := append(append([]byte(nil), data[:headerBytes+startBytes]...), b...)
 		behind = append(behind, make([]byte, max(0, minSegmentBytes-len(behind)))...)
-		_, _, err = found(vfs.MemOf(map[string][]byte{identityName: files[identityName], segmentName(1): behind}))
+		_, _, err = found(vfs.MemOf(map[string][]byte{identity.Name: files[identity.Name], segmentName(1): behind}))
 		if err != nil && !errors.Is(err, storage.ErrCorrupt) {
 			t.Fatalf("Open behind a start record: %v", err)
 		}
@@ -191,7 +184,7 @@ func FuzzBatchPayload(f *testing.F) {
 			}
 			return
 		}
-		if got := j.state.last(); count > 0 && got != index+uint64(count)-1 {
+		if got := j.state.Last; count > 0 && got != index+uint64(count)-1 {
 			t.Fatalf("the log ends at %d after %d entries from %d on", got, count, index)
 		}
 	})

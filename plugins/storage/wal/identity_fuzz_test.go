@@ -4,16 +4,18 @@ import (
 	"bytes"
 	"encoding/binary"
 	"testing"
+
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
 )
 
 // FuzzIdentity: an identity file is refused, or is written as it was read.
 func FuzzIdentity(f *testing.F) {
-	f.Add(identity{owner: owner{cluster: 1, node: 2, group: 3}, store: 4, salt: 5, begun: true}.encode())
+	f.Add(format().Encode(identity.Identity{Owner: identity.Owner{Cluster: 1, Node: 2, Group: 3}, Store: 4, Salt: 5, Begun: true}))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, b := range [][]byte{b, checked(b)} {
-			if id, ok := decodeIdentity(b); ok && !bytes.Equal(id.encode(), b) {
-				t.Fatalf("%x became %x", b, id.encode())
+			if id, ok := format().Decode(b); ok && !bytes.Equal(format().Encode(id), b) {
+				t.Fatalf("%x became %x", b, format().Encode(id))
 			}
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/corruption"
 )
 
 // RecordUnreadable is the Kind of bytes that are no record and not zero.
@@ -96,7 +97,7 @@ func (s *inspected) scan() (err error) {
 	for {
 		r, ok, why, err := sc.next()
 		if err != nil {
-			return unreadable(s.Name, sc.off, err)
+			return corruption.Unreadable(s.Name, sc.off, err)
 		}
 		if ok {
 			if err := s.take(r); err != nil {
@@ -115,7 +116,7 @@ func (s *inspected) scan() (err error) {
 // segment's start record has.
 func (s *inspected) salt(first *scanner) uint32 {
 	if s.in.id != nil {
-		return s.in.id.salt
+		return s.in.id.Salt
 	}
 	if r, ok, _, err := first.next(); ok && err == nil {
 		if start, err := decodeStart(r.payload); err == nil {
@@ -139,7 +140,7 @@ func (s *inspected) skip(sc *scanner, why string) (more bool, err error) {
 	}
 	at, h, err := sc.resync(from + recordAlign)
 	if err != nil {
-		return false, unreadable(s.Name, from, err)
+		return false, corruption.Unreadable(s.Name, from, err)
 	}
 	end := from + behind.nonZero
 	if at > 0 {

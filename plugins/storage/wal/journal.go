@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
-	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/freespace"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/poison"
 )
 
 const (
@@ -29,11 +29,9 @@ type journal struct {
 	fs     vfs.FS
 	logger *slog.Logger
 	config config
-	id     identity
+	id     identity.Identity
 	limits plugins.Limits
-
-	// broken is set once, by the first failed write or sync.
-	broken atomic.Pointer[error]
+	poison *poison.Poison
 
 	// mu guards state and segments. They change only with writing held as
 	// well, so whoever holds that may read them without mu.
@@ -75,23 +73,6 @@ func (j *journal) room() int64 {
 	return j.tail.segment.size - j.tail.off - int64(len(j.buf)) - headerBytes - markBytes
 }
 
-// fail poisons the journal and returns the error for the call that met it.
-func (j *journal) fail(err error) error {
-	err = spaceError(err)
-	if j.broken.CompareAndSwap(nil, &err) {
-		j.logger.Error("storage is poisoned until it is opened again", "error", err)
-	}
-	return err
-}
-
-// health returns ErrClosed after a failure.
-func (j *journal) health() error {
-	if cause := j.broken.Load(); cause != nil {
-		return fmt.Errorf("%w after: %w", plugins.ErrClosed, *cause)
-	}
-	return nil
-}
-
 // openRecord makes room for a header at the end of the buffer and returns its
 // place; the caller appends the payload and calls closeRecord.
 func (j *journal) openRecord() int {
@@ -113,7 +94,7 @@ func (j *journal) closeRecord(at int, h header) {
 	h.seq = j.tail.seq
 	h.mark = max(h.mark, j.tail.durable)
 	h.chain = j.tail.chain
-	h.encode(j.buf[at:], j.id.salt)
+	h.encode(j.buf[at:], j.id.Salt)
 	j.tail.seq++
 	j.tail.chain = h.crc
 	j.tail.marked = max(j.tail.marked, h.mark)
@@ -124,7 +105,7 @@ func (j *journal) closeRecord(at int, h header) {
 func (j *journal) flush(sync bool) error {
 	if len(j.buf) > 0 {
 		if _, err := j.tail.segment.file.WriteAt(j.buf, j.tail.off); err != nil {
-			return j.fail(fmt.Errorf("write %s at offset %d: %w", j.tail.segment.name(), j.tail.off, err))
+			return j.poison.Fail(fmt.Errorf("write %s at offset %d: %w", j.tail.segment.name(), j.tail.off, err))
 		}
 		j.tail.off += int64(len(j.buf))
 		j.stats.written.Add(uint64(len(j.buf)))
@@ -138,7 +119,7 @@ func (j *journal) flush(sync bool) error {
 	}
 	start := time.Now()
 	if err := j.tail.segment.file.Sync(); err != nil {
-		return j.fail(fmt.Errorf("sync %s: %w", j.tail.segment.name(), err))
+		return j.poison.Fail(fmt.Errorf("sync %s: %w", j.tail.segment.name(), err))
 	}
 	j.stats.synced(time.Since(start))
 	j.tail.durable = j.tail.seq - 1
@@ -155,22 +136,22 @@ func (j *journal) segmentCount() int {
 // startRecord encodes the first record of the segment at the tail.
 func (j *journal) startRecord(mark uint64) {
 	s := start{
-		salt:          j.id.salt,
-		owner:         j.id.owner,
+		salt:          j.id.Salt,
+		owner:         j.id.Owner,
 		size:          j.tail.segment.size,
-		hard:          j.state.hard,
+		hard:          j.state.Hard,
 		compacted:     j.state.compacted,
 		compactedTerm: j.state.compactedTerm,
 	}
 	at := j.openRecord()
 	j.buf = s.append(j.buf)
-	j.closeRecord(at, header{kind: kindStart, index: j.state.last(), term: j.state.lastTerm(), mark: mark})
+	j.closeRecord(at, header{kind: kindStart, index: j.state.Last, term: j.state.LastTerm(), mark: mark})
 }
 
 // control writes and syncs one record without entries, and then applies it to
 // the state.
 func (j *journal) control(h header, payload []byte, apply func(*logState)) error {
-	if err := j.health(); err != nil {
+	if err := j.poison.Health(); err != nil {
 		return err
 	}
 	if err := j.makeRoom(headerBytes+padded(int64(len(payload))), nil); err != nil {
@@ -188,30 +169,14 @@ func (j *journal) control(h header, payload []byte, apply func(*logState)) error
 	return nil
 }
 
-// describe returns what Open answers, without the snapshots.
-func (j *journal) describe() storage.State {
-	j.mu.RLock()
-	defer j.mu.RUnlock()
-	hard := j.state.hard
-	// What was compacted was in a snapshot of applied entries, so it was
-	// committed even if the last commit index was never synced.
-	hard.Commit = max(hard.Commit, j.state.compacted)
-	return storage.State{
-		HardState:  hard,
-		FirstIndex: j.state.base + 1,
-		LastIndex:  j.state.last(),
-		Terms:      append([]storage.TermBoundary(nil), j.state.terms...),
-	}
-}
-
-// close ends the background work, says in the log that all of it is durable,
-// and closes the files. Nobody else uses the journal any more.
-func (j *journal) close() error {
+// Close implements shell.Log: the log says that all of it is durable before its
+// files are closed. Of a journal that never began nothing is said: its Open failed.
+func (j *journal) Close() error {
 	j.upkeep.end()
 	j.writing.Lock()
 	defer j.writing.Unlock()
 	var err error
-	if j.health() == nil {
+	if j.upkeep.begun() && j.poison.Health() == nil {
 		if err = j.flush(true); err == nil {
 			err = j.writeMark(true)
 		}

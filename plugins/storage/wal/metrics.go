@@ -70,9 +70,7 @@ pontoon_storage_wal_reserve_bytes %d
 
 // measured returns the journal's counters; nil before Open and after Close.
 func (s *store) measured() (st *stats, segments int, reserved int64) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.phase != phaseOpen {
+	if !s.IsOpen() {
 		return nil, 0, 0
 	}
 	return &s.journal.stats, s.journal.segmentCount(), s.journal.reserve.have.Load()

@@ -8,10 +8,9 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
-
-	"github.com/pontoon-raft/pontoon/plugins"
 )
 
 // What a host passes on must be sound Prometheus text, and count.

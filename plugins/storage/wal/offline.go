@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/dirlock"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
 )
 
 // Identity says whose data a directory holds. Open wants the same in its
@@ -26,11 +28,11 @@ func ReadIdentity(dir string) (id Identity, err error) {
 		return Identity{}, err
 	}
 	defer func() { err = errors.Join(err, fsys.Close()) }()
-	read, err := readIdentity(fsys)
+	read, err := format().Read(fsys)
 	if err != nil {
 		return Identity{}, fmt.Errorf("%s: %w", dir, err)
 	}
-	return Identity{read.owner.cluster, read.owner.node, read.owner.group, read.store}, nil
+	return Identity{read.Owner.Cluster, read.Owner.Node, read.Owner.Group, read.Store}, nil
 }
 
 // NewOffline returns a store that does all that New's does and changes nothing
@@ -52,7 +54,7 @@ func NewOffline(env backend.Env) storage.Storage {
 type Inspection struct {
 	fs   vfs.FS
 	lock io.Closer
-	id   *identity // nil if it cannot be read
+	id   *identity.Identity // nil if it cannot be read
 }
 
 // Inspect takes the lock of the store in dir, so that nobody writes meanwhile.
@@ -73,13 +75,13 @@ func Inspect(dir string) (_ *Inspection, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if hasLog, _ := dataIn(names); !hasLog {
+	if !slices.ContainsFunc(names, isSegment) {
 		return nil, fmt.Errorf("no segment of a log: %w", fs.ErrNotExist)
 	}
 	if in.lock, err = dirlock.Take(in.fs, plugins.Options{NodeName: "an offline tool", DataDir: dir}); err != nil {
 		return nil, err
 	}
-	if id, err := readIdentity(in.fs); err == nil {
+	if id, err := format().Read(in.fs); err == nil {
 		in.id = &id
 	}
 	return in, nil
@@ -90,7 +92,7 @@ func (in *Inspection) StoreID() uint64 {
 	if in.id == nil {
 		return 0
 	}
-	return in.id.store
+	return in.id.Store
 }
 
 // Close frees the lock.

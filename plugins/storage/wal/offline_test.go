@@ -16,6 +16,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/dirlock"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
 )
 
 // onDisk writes files to a new directory.
@@ -96,7 +97,7 @@ func TestInspectGoesOnBehindDamage(t *testing.T) {
 			files[name] = slices.Clone(files[name])
 			files[name][victim.Offset+20] ^= 1
 			if !withIdentity {
-				delete(files, identityName)
+				delete(files, identity.Name)
 			}
 			segments, records := scan(t, onDisk(t, files))
 			if len(records) != len(sound) || segments[0].Unreadable != 1 {

@@ -7,6 +7,7 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
 )
 
 const (
@@ -77,7 +78,7 @@ func decodeEntry(p []byte, index uint64) (storage.Entry, int, error) {
 // short.
 type start struct {
 	salt          uint32
-	owner         owner
+	owner         identity.Owner
 	size          int64 // of the segment
 	hard          storage.HardState
 	compacted     uint64
@@ -88,9 +89,9 @@ func (s *start) append(p []byte) []byte {
 	le := binary.LittleEndian
 	p = le.AppendUint32(p, formatVersion)
 	p = le.AppendUint32(p, s.salt)
-	p = le.AppendUint64(p, s.owner.cluster)
-	p = le.AppendUint64(p, s.owner.node)
-	p = le.AppendUint64(p, s.owner.group)
+	p = le.AppendUint64(p, s.owner.Cluster)
+	p = le.AppendUint64(p, s.owner.Node)
+	p = le.AppendUint64(p, s.owner.Group)
 	p = le.AppendUint64(p, uint64(s.size))
 	p = appendHardState(p, s.hard)
 	p = le.AppendUint64(p, s.compacted)
@@ -104,7 +105,7 @@ func decodeStart(p []byte) (start, error) {
 	}
 	s := start{
 		salt:          le.Uint32(p[4:]),
-		owner:         owner{cluster: le.Uint64(p[8:]), node: le.Uint64(p[16:]), group: le.Uint64(p[24:])},
+		owner:         identity.Owner{Cluster: le.Uint64(p[8:]), Node: le.Uint64(p[16:]), Group: le.Uint64(p[24:])},
 		hard:          decodeHardState(p[40:]),
 		compacted:     le.Uint64(p[64:]),
 		compactedTerm: le.Uint64(p[72:]),

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/corruption"
 )
 
 // maxGapBytes is how much of no interest is read over at most, to fetch two
@@ -19,9 +19,9 @@ type span struct {
 	index   uint64 // of the first
 }
 
-// read returns the entries of [lo, hi), fewer if they exceed maxBytes. The
-// data of entries from one span share one array.
-func (j *journal) read(lo, hi, maxBytes uint64) ([]storage.Entry, error) {
+// Read implements shell.Log. maxBytes counts 16 bytes for each entry besides its
+// data. The data of entries from one span share one array.
+func (j *journal) Read(lo, hi, maxBytes uint64) ([]storage.Entry, error) {
 	spans, count, err := j.plan(lo, hi, maxBytes)
 	if err != nil {
 		return nil, err
@@ -44,13 +44,8 @@ func (j *journal) read(lo, hi, maxBytes uint64) ([]storage.Entry, error) {
 func (j *journal) plan(lo, hi, maxBytes uint64) ([]span, int, error) {
 	j.mu.RLock()
 	defer j.mu.RUnlock()
-	switch base, last := j.state.base, j.state.last(); {
-	case lo > hi:
-		return nil, 0, fmt.Errorf("%w: read [%d,%d)", plugins.ErrInvalidArgument, lo, hi)
-	case lo <= base:
-		return nil, 0, fmt.Errorf("read [%d,%d): %w: the first index is %d", lo, hi, storage.ErrCompacted, base+1)
-	case hi > last+1:
-		return nil, 0, fmt.Errorf("read [%d,%d): %w: the last index is %d", lo, hi, storage.ErrUnavailable, last)
+	if err := j.state.CheckRead(lo, hi); err != nil {
+		return nil, 0, err
 	}
 	refs := j.refsOf(lo, hi, maxBytes)
 	var spans []span
@@ -70,7 +65,7 @@ func (j *journal) plan(lo, hi, maxBytes uint64) ([]span, int, error) {
 // refsOf returns the refs of [lo,hi), cut to maxBytes of encoded entries but
 // never to nothing.
 func (j *journal) refsOf(lo, hi, maxBytes uint64) []entryRef {
-	from, to := int(lo-j.state.base-1), int(hi-j.state.base-1)
+	from, to := int(lo-j.state.Base-1), int(hi-j.state.Base-1)
 	size := uint64(0)
 	for i := from; i < to; i++ {
 		size += uint64(j.state.refs.at(i).length)
@@ -91,18 +86,18 @@ func (s *span) read(entries []storage.Entry) ([]storage.Entry, error) {
 	first, last := s.refs[0], s.refs[len(s.refs)-1]
 	p := make([]byte, uint64(last.offset)+uint64(last.length)-uint64(first.offset))
 	if _, err := s.segment.file.ReadAt(p, int64(first.offset)); err != nil {
-		return nil, unreadable(s.segment.name(), int64(first.offset), err)
+		return nil, corruption.Unreadable(s.segment.name(), int64(first.offset), err)
 	}
 	for i, r := range s.refs {
 		from := r.offset - first.offset
 		b := p[from : from+r.length]
 		index := s.index + uint64(i)
 		if checksum(b) != r.crc {
-			return nil, damagef(s.segment.name(), int64(r.offset), "entry %d is not what was written", index)
+			return nil, corruption.At(s.segment.name(), int64(r.offset), "entry %d is not what was written", index)
 		}
 		e, _, err := decodeEntry(b, index)
 		if err != nil {
-			return nil, damagef(s.segment.name(), int64(r.offset), "entry %d: %v", index, err)
+			return nil, corruption.At(s.segment.name(), int64(r.offset), "entry %d: %v", index, err)
 		}
 		entries = append(entries, e)
 	}

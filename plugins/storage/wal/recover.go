@@ -2,10 +2,16 @@ package wal
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/corruption"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/freespace"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/shell"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/snapfile"
 )
 
 // candidate is a segment file that recovery found.
@@ -15,6 +21,46 @@ type candidate struct {
 	used   bool  // it begins with a valid start record
 	first  header
 	start  start
+}
+
+// openJournal recovers the log of a place, or begins one.
+func openJournal(p shell.Place, cfg config) (*journal, error) {
+	names, err := p.FS.List(".")
+	if err != nil {
+		return nil, err
+	}
+	id, err := format().Load(p.FS, p.Options, logOrSnapshot)
+	if err != nil {
+		return nil, err
+	}
+	if id.Begun && !slices.ContainsFunc(names, isSegment) {
+		return nil, fmt.Errorf("%w: all files of the log are missing; %s", storage.ErrCorrupt, corruption.WayOut)
+	}
+	floor, err := freespace.NewFloor(p.FS, cfg.MinFreeBytes)
+	if err != nil {
+		return nil, err
+	}
+	j := &journal{fs: p.FS, logger: p.Logger, config: cfg, id: id, limits: p.Options.Limits, poison: p.Poison, floor: floor}
+	if err := j.open(idleTime(p.Options.Tick)); err != nil {
+		return nil, err
+	}
+	return j, nil
+}
+
+// logOrSnapshot names a file of a log or a snapshot, if there is one: a first Open
+// does not leave any without an identity.
+func logOrSnapshot(names []string) string {
+	for _, name := range names {
+		if _, isSnapshot := snapfile.ParseName(name); isSnapshot || isSegment(name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// idleTime is how long the log is quiet before it gets a mark.
+func idleTime(tick time.Duration) time.Duration {
+	return max(tick/10, time.Millisecond)
 }
 
 // open recovers the log in j.fs, or begins one. After an error no file is open.
@@ -37,11 +83,11 @@ func (j *journal) open(idle time.Duration) (err error) {
 	if err != nil {
 		return err
 	}
-	return markBegun(j.fs, j.id)
+	return format().MarkBegun(j.fs, j.id)
 }
 
-// run begins the background work.
-func (j *journal) run() {
+// Begin implements shell.Log: it begins the background work.
+func (j *journal) Begin() {
 	j.retireBefore(j.state.firstSegment(j.tail.segment.number))
 	j.upkeep.begin(j)
 }
@@ -77,7 +123,7 @@ func (j *journal) findSegments() ([]*candidate, error) {
 		found = append(found, s)
 		j.segments = append(j.segments, s.segment)
 		if prev := found[0].number + uint64(len(found)) - 1; number != prev {
-			return nil, damagef(segmentName(prev), 0, "the file is missing, the log goes on with %s", name)
+			return nil, corruption.At(segmentName(prev), 0, "the file is missing, the log goes on with %s", name)
 		}
 	}
 	return found, nil
@@ -92,20 +138,20 @@ func (j *journal) openSegment(number uint64) (*candidate, error) {
 	if c.length, err = f.Size(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	sc := newScanner(f, c.length, number, j.id.salt)
+	sc := newScanner(f, c.length, number, j.id.Salt)
 	r, ok, _, err := sc.next()
 	if err != nil {
-		return nil, errors.Join(unreadable(segmentName(number), 0, err), f.Close())
+		return nil, errors.Join(corruption.Unreadable(segmentName(number), 0, err), f.Close())
 	}
 	if !ok {
 		return c, nil
 	}
 	c.first, c.used = r.header, true
 	if c.start, err = decodeStart(r.payload); err != nil || c.first.seq == 0 {
-		return nil, errors.Join(damagef(c.name(), 0, "its start record is malformed"), f.Close())
+		return nil, errors.Join(corruption.At(c.name(), 0, "its start record is malformed"), f.Close())
 	}
-	if c.start.salt != j.id.salt || c.start.owner != j.id.owner {
-		return nil, errors.Join(damagef(c.name(), 0, "it is of another store (%v)", c.start.owner), f.Close())
+	if c.start.salt != j.id.Salt || c.start.owner != j.id.Owner {
+		return nil, errors.Join(corruption.At(c.name(), 0, "it is of another store (%v)", c.start.owner), f.Close())
 	}
 	c.size = c.start.size
 	return c, nil
@@ -173,7 +219,7 @@ func splitSpare(found []*candidate) (used []*candidate, spare *candidate, err er
 	n := len(found)
 	for i, c := range found {
 		if !c.used && (i < n-1 || n == 1 || c.length < minSegmentBytes) {
-			return nil, nil, damagef(c.name(), 0, "it does not begin with a start record")
+			return nil, nil, corruption.At(c.name(), 0, "it does not begin with a start record")
 		}
 	}
 	used = found
@@ -181,7 +227,7 @@ func splitSpare(found []*candidate) (used []*candidate, spare *candidate, err er
 		used, spare = found[:n-1], last
 	}
 	if last := used[len(used)-1]; last.length != last.size {
-		return nil, nil, damagef(last.name(), last.length, "the file was cut, it should have %d bytes; "+
+		return nil, nil, corruption.At(last.name(), last.length, "the file was cut, it should have %d bytes; "+
 			"entries behind index %d may be missing", last.size, last.first.index)
 	}
 	return used, spare, nil
@@ -190,12 +236,12 @@ func splitSpare(found []*candidate) (used []*candidate, spare *candidate, err er
 // verifyState checks what must hold of a whole log.
 func (j *journal) verifyState() error {
 	l, at := &j.state, j.segments[0].name()
-	if l.compacted < l.base {
-		return damagef(at, 0, "older segments are missing: entries [%d,%d] are in none", l.compacted+1, l.base)
+	if l.compacted < l.Base {
+		return corruption.At(at, 0, "older segments are missing: entries [%d,%d] are in none", l.compacted+1, l.Base)
 	}
-	if l.hard.Commit > l.last() {
-		return damagef(j.tail.segment.name(), j.tail.off, "the log ends at %d, its commit index is %d", l.last(), l.hard.Commit)
+	if l.Hard.Commit > l.Last {
+		return corruption.At(j.tail.segment.name(), j.tail.off, "the log ends at %d, its commit index is %d", l.Last, l.Hard.Commit)
 	}
-	l.begin(storage.TermBoundary{Index: l.base, Term: l.compactedTerm})
+	l.Begin(l.compactedTerm)
 	return nil
 }

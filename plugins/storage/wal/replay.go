@@ -3,12 +3,14 @@ package wal
 import (
 	"fmt"
 	"math"
+
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/corruption"
 )
 
 // replaySealed replays a segment that has a successor: all of it must be there.
 func (j *journal) replaySealed(c, next *candidate) error {
 	if next.first.seq <= c.first.seq {
-		return damagef(next.name(), 0, "its first record is %d, that of the segment before is %d", next.first.seq, c.first.seq)
+		return corruption.At(next.name(), 0, "its first record is %d, that of the segment before is %d", next.first.seq, c.first.seq)
 	}
 	return j.replay(c, next.first.seq, &next.first.chain)
 }
@@ -16,7 +18,7 @@ func (j *journal) replaySealed(c, next *candidate) error {
 // replay takes in a segment's records up to sequence end, which must all be
 // there; chain, if not nil, is what the last of them must have.
 func (j *journal) replay(c *candidate, end uint64, chain *uint32) error {
-	sc := newScanner(c.file, c.length, c.number, j.id.salt)
+	sc := newScanner(c.file, c.length, c.number, j.id.Salt)
 	for sc.seq < end {
 		from := sc.off
 		if from == 0 && c.first.seq >= end {
@@ -24,18 +26,18 @@ func (j *journal) replay(c *candidate, end uint64, chain *uint32) error {
 		}
 		r, ok, why, err := sc.next()
 		if err != nil {
-			return unreadable(c.name(), from, err)
+			return corruption.Unreadable(c.name(), from, err)
 		}
 		if !ok {
-			return damagef(c.name(), from, "%s in the place of record %d, and the log goes on until record %d; "+
-				"entries from index %d on are at stake", why, sc.seq, end-1, j.state.last()+1)
+			return corruption.At(c.name(), from, "%s in the place of record %d, and the log goes on until record %d; "+
+				"entries from index %d on are at stake", why, sc.seq, end-1, j.state.Last+1)
 		}
 		if err := j.take(r); err != nil {
-			return damagef(c.name(), from, "%v", err)
+			return corruption.At(c.name(), from, "%v", err)
 		}
 	}
 	if chain != nil && sc.chain != *chain {
-		return damagef(c.name(), sc.off, "record %d is not the one that the next segment follows", sc.seq-1)
+		return corruption.At(c.name(), sc.off, "record %d is not the one that the next segment follows", sc.seq-1)
 	}
 	return nil
 }
@@ -49,16 +51,16 @@ func (j *journal) take(r record) error {
 		if err != nil {
 			return err
 		}
-		if s.hard != l.hard || s.compacted != l.compacted || r.index != l.last() {
+		if s.hard != l.Hard || s.compacted != l.compacted || r.index != l.Last {
 			return fmt.Errorf("%w: the start record says last index %d, compacted %d, %v; the segments before say %d, %d, %v",
-				errMalformed, r.index, s.compacted, s.hard, l.last(), l.compacted, l.hard)
+				errMalformed, r.index, s.compacted, s.hard, l.Last, l.compacted, l.Hard)
 		}
 		return nil
 	case kindBatch:
 		return j.takeBatch(r)
 	case kindCompact:
-		if r.index > l.last() {
-			return fmt.Errorf("%w: compacted to %d, beyond the last index %d", errMalformed, r.index, l.last())
+		if r.index > l.Last {
+			return fmt.Errorf("%w: compacted to %d, beyond the last index %d", errMalformed, r.index, l.Last)
 		}
 		l.compact(r.index, r.term)
 		return nil
@@ -81,12 +83,12 @@ func (j *journal) takeBatch(r record) error {
 		if len(p) < hardStateBytes {
 			return errMalformed
 		}
-		l.setHard(decodeHardState(p))
+		l.SetHard(decodeHardState(p))
 		p = p[hardStateBytes:]
 	}
 	if r.count > 0 {
-		if r.index <= l.compacted || r.index > l.last()+1 || r.index > math.MaxUint64-uint64(r.count) {
-			return fmt.Errorf("%w: entries from index %d on in a log of [%d,%d]", errMalformed, r.index, l.compacted+1, l.last())
+		if r.index <= l.compacted || r.index > l.Last+1 || r.index > math.MaxUint64-uint64(r.count) {
+			return fmt.Errorf("%w: entries from index %d on in a log of [%d,%d]", errMalformed, r.index, l.compacted+1, l.Last)
 		}
 		l.cut(r.index)
 	}

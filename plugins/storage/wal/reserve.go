@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/freespace"
 )
 
 // reserveName is a file that only takes space: it is given up when the disk is
@@ -38,7 +39,7 @@ func (j *journal) keepReserve(now time.Time) {
 		return
 	}
 	r.tried = now
-	if err := spaceError(j.makeReserve(want)); err != nil {
+	if err := freespace.Error(j.makeReserve(want)); err != nil {
 		if full := errors.Is(err, storage.ErrNoSpace); !full || !r.full.Swap(true) {
 			j.logger.Warn("cannot set aside space for a full disk", "bytes", want, "error", err)
 		}
@@ -111,7 +112,7 @@ func (j *journal) spendReserve() (bool, error) {
 // full disk it spends the reserve.
 func (j *journal) makeSegment(number uint64, size int64) (*segment, error) {
 	s, err := prepareSegment(j.fs, number, size, j.upkeep.stop)
-	if !errors.Is(spaceError(err), storage.ErrNoSpace) {
+	if !errors.Is(freespace.Error(err), storage.ErrNoSpace) {
 		return s, err
 	}
 	spent, spendErr := j.spendReserve()

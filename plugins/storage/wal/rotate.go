@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/freespace"
 )
 
 // preparation is the segment after the current one, if it is ready.
@@ -56,7 +57,7 @@ func (j *journal) prepareNext(current *segment, now time.Time) error {
 	if err == nil {
 		p.next, err = j.named(s)
 	}
-	p.full.Store(errors.Is(spaceError(err), storage.ErrNoSpace))
+	p.full.Store(errors.Is(freespace.Error(err), storage.ErrNoSpace))
 	if err != nil {
 		p.failed, p.tried = number, now
 		if again {
@@ -117,13 +118,13 @@ func (j *journal) makeRoom(need int64, waiting []storage.Batch) error {
 	}
 	next, err := j.takeNext(j.tail.segment, need)
 	if err != nil {
-		if err := spaceError(err); errors.Is(err, storage.ErrNoSpace) && len(j.buf) == 0 && len(waiting) == 0 {
+		if err := freespace.Error(err); errors.Is(err, storage.ErrNoSpace) && len(j.buf) == 0 && len(waiting) == 0 {
 			return err // nothing was written: the log is as it was, and may be tried again
 		}
-		return j.fail(err)
+		return j.poison.Fail(err)
 	}
 	at := j.openRecord()
-	j.closeRecord(at, header{kind: kindSeal, index: j.state.last(), term: j.state.lastTerm()})
+	j.closeRecord(at, header{kind: kindSeal, index: j.state.Last, term: j.state.LastTerm()})
 	if err := j.flush(true); err != nil {
 		return err
 	}

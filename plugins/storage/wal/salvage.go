@@ -2,6 +2,9 @@ package wal
 
 import (
 	"fmt"
+
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/corruption"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/freespace"
 )
 
 // place is a record's place in the log.
@@ -32,24 +35,24 @@ func (j *journal) judgeTail(c, spare *candidate) (ending, error) {
 	}
 	missing := e.end.seq
 	if e.mark >= missing {
-		return ending{}, damagef(c.name(), e.end.off, "%s in the place of record %d, but records up to %d were synced",
+		return ending{}, corruption.At(c.name(), e.end.off, "%s in the place of record %d, but records up to %d were synced",
 			why, missing, e.mark)
 	}
-	behind, err := surveyRest(c.file, c.length, c.number, j.id.salt, e.end.off)
+	behind, err := surveyRest(c.file, c.length, c.number, j.id.Salt, e.end.off)
 	if err != nil {
 		return ending{}, err
 	}
 	if behind.mark >= missing {
-		return ending{}, damagef(c.name(), e.end.off, "%s in the place of record %d, but the header at offset %d "+
+		return ending{}, corruption.At(c.name(), e.end.off, "%s in the place of record %d, but the header at offset %d "+
 			"says that records up to %d were synced", why, missing, behind.at, behind.mark)
 	}
 	if spare != nil {
-		ahead, err := surveyRest(spare.file, spare.length, spare.number, j.id.salt, 0)
+		ahead, err := surveyRest(spare.file, spare.length, spare.number, j.id.Salt, 0)
 		if err != nil {
 			return ending{}, err
 		}
 		if ahead.mark >= missing {
-			return ending{}, damagef(spare.name(), 0, "no start record, but the header at offset %d says "+
+			return ending{}, corruption.At(spare.name(), 0, "no start record, but the header at offset %d says "+
 				"that records up to %d were synced; the segment before ends with record %d", ahead.at, ahead.mark, missing-1)
 		}
 	}
@@ -63,7 +66,7 @@ func (j *journal) judgeTail(c, spare *candidate) (ending, error) {
 
 // findEnd walks to the end of the last segment's records.
 func (j *journal) findEnd(c *candidate) (ending, string, error) {
-	sc := newScanner(c.file, c.length, c.number, j.id.salt)
+	sc := newScanner(c.file, c.length, c.number, j.id.Salt)
 	var suspects []place
 	var kinds []recordKind
 	mark, last := uint64(0), recordKind(0)
@@ -71,7 +74,7 @@ func (j *journal) findEnd(c *candidate) (ending, string, error) {
 		at := place{off: sc.off, seq: sc.seq, chain: sc.chain}
 		r, ok, why, err := sc.next()
 		if err != nil {
-			return ending{}, "", unreadable(c.name(), at.off, err)
+			return ending{}, "", corruption.Unreadable(c.name(), at.off, err)
 		}
 		if !ok {
 			e := ending{end: at, suspect: at, mark: mark, clean: true}
@@ -82,7 +85,7 @@ func (j *journal) findEnd(c *candidate) (ending, string, error) {
 				e.clean = e.clean && k == kindMark
 			}
 			if last == kindSeal && !j.hasSegment(c.number+1) {
-				return ending{}, "", damagef(segmentName(c.number+1), 0, "the file is missing, the segment before it is sealed")
+				return ending{}, "", corruption.At(segmentName(c.number+1), 0, "the file is missing, the segment before it is sealed")
 			}
 			return e, why, nil
 		}
@@ -113,10 +116,10 @@ func (j *journal) resume(c *candidate, e ending) error {
 	if n := e.end.off - e.suspect.off; n > 0 {
 		marks := make([]byte, n)
 		if _, err := c.file.ReadAt(marks, e.suspect.off); err != nil {
-			return unreadable(c.name(), e.suspect.off, err)
+			return corruption.Unreadable(c.name(), e.suspect.off, err)
 		}
 		if _, err := c.file.WriteAt(marks, e.suspect.off); err != nil {
-			return fmt.Errorf("write %s again: %w", c.name(), spaceError(err))
+			return fmt.Errorf("write %s again: %w", c.name(), freespace.Error(err))
 		}
 		if err := c.file.Sync(); err != nil {
 			return fmt.Errorf("sync %s: %w", c.name(), err)
@@ -162,17 +165,17 @@ func (j *journal) salvage(c *candidate, e ending) error {
 
 // suspects reads the records from e.suspect to e.end that say anything.
 func (j *journal) suspects(c *candidate, e ending) ([]record, int64, error) {
-	sc := newScanner(c.file, c.length, c.number, j.id.salt)
+	sc := newScanner(c.file, c.length, c.number, j.id.Salt)
 	sc.off, sc.seq, sc.chain = e.suspect.off, e.suspect.seq, e.suspect.chain
 	var records []record
 	bytes := int64(0)
 	for sc.off < e.end.off {
 		r, ok, why, err := sc.next()
 		if err != nil {
-			return nil, 0, unreadable(c.name(), sc.off, err)
+			return nil, 0, corruption.Unreadable(c.name(), sc.off, err)
 		}
 		if !ok {
-			return nil, 0, damagef(c.name(), sc.off, "%s, where a moment ago there was record %d", why, sc.seq)
+			return nil, 0, corruption.At(c.name(), sc.off, "%s, where a moment ago there was record %d", why, sc.seq)
 		}
 		switch r.kind {
 		case kindBatch, kindCompact, kindInstall:
@@ -190,7 +193,7 @@ func (j *journal) suspects(c *candidate, e ending) ([]record, int64, error) {
 func (j *journal) replaceTail(number uint64, size int64, records []record) error {
 	s, err := j.makeSegment(number, size)
 	if err != nil {
-		return fmt.Errorf("prepare segment %d of %d bytes: %w", number, size, spaceError(err))
+		return fmt.Errorf("prepare segment %d of %d bytes: %w", number, size, freespace.Error(err))
 	}
 	if n := len(j.segments); n > 0 && j.segments[n-1].number == number {
 		if err := j.segments[n-1].retire(); err != nil {
@@ -210,7 +213,7 @@ func (j *journal) replaceTail(number uint64, size int64, records []record) error
 		j.closeRecord(at, header{kind: r.kind, flags: r.flags, index: r.index, term: r.term, count: r.count, mark: all})
 		r.segment, r.off = number, off
 		if err := j.take(r); err != nil {
-			return damagef(s.name(), off, "%v", err)
+			return corruption.At(s.name(), off, "%v", err)
 		}
 		if len(j.buf) > maxWriteBytes {
 			if err := j.flush(false); err != nil {
@@ -223,7 +226,7 @@ func (j *journal) replaceTail(number uint64, size int64, records []record) error
 		return err
 	}
 	if err := s.file.SyncAll(); err != nil {
-		return fmt.Errorf("sync %s: %w", s.name(), spaceError(err))
+		return fmt.Errorf("sync %s: %w", s.name(), freespace.Error(err))
 	}
 	j.tail.durable = j.tail.seq - 1
 	return s.place(j.fs)

@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/corruption"
 )
 
 // windowBytes is how much recovery reads at a time.
@@ -133,7 +134,7 @@ func surveyRest(f vfs.File, size int64, segment uint64, salt uint32, off int64) 
 		n := min(surveyBytes, size-at)
 		b, err := w.bytes(at, min(n+headerBytes, size-at))
 		if err != nil {
-			return rest{}, unreadable(segmentName(segment), at, err)
+			return rest{}, corruption.Unreadable(segmentName(segment), at, err)
 		}
 		if !isZero(b) {
 			found.look(b, int(n), segment, salt, at)

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
 )
 
 const (
@@ -50,6 +51,11 @@ func parseSegmentName(name string) (uint64, bool) {
 	return number, err == nil && segmentName(number) == name
 }
 
+func isSegment(name string) bool {
+	_, ok := parseSegmentName(name)
+	return ok
+}
+
 // isTemp reports whether name is that of a file this backend did not finish.
 func isTemp(name string) bool {
 	number, ok := strings.CutSuffix(name, tempSuffix)
@@ -57,7 +63,7 @@ func isTemp(name string) bool {
 		return false
 	}
 	_, ok = parseSegmentName(number + segmentSuffix)
-	return ok || name == identityTemp
+	return ok || name == identity.Temp
 }
 
 // acquire keeps the file open until release.

@@ -1,27 +1,16 @@
 package wal
 
 import (
-	"context"
 	"fmt"
 	"strings"
 
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// Space implements storage.SpaceReporter. It waits for no lock that is held
-// while something is written.
-func (s *store) Space(ctx context.Context) (storage.Space, error) {
-	if err := s.enterWith(ctx); err != nil {
-		return storage.Space{}, err
-	}
-	defer s.leave()
-	return s.journal.space()
-}
-
-// space is all that the log is short of. What did not fit is tried again by the
-// background, which is woken here: a host that is told of it appends nothing
-// that would.
-func (j *journal) space() (storage.Space, error) {
+// Space implements shell.Log: it is all that the log is short of. What did not fit is
+// tried again by the background, which is woken here: a host that is told of it
+// appends nothing that would.
+func (j *journal) Space() (storage.Space, error) {
 	var missing []string
 	if j.prepare.full.Load() {
 		missing = append(missing, "the next log segment does not fit")

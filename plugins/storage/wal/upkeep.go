@@ -40,10 +40,13 @@ func (u *upkeep) begin(j *journal) {
 	go u.run(j)
 }
 
+// begun reports whether the goroutine ever ran.
+func (u *upkeep) begun() bool { return u.done != nil }
+
 // end stops the goroutine and waits for it.
 func (u *upkeep) end() {
 	u.once.Do(func() { close(u.stop) })
-	if u.done != nil {
+	if u.begun() {
 		<-u.done
 	}
 }
@@ -108,7 +111,7 @@ func (u *upkeep) markIfIdle(j *journal, seen uint64) (uint64, bool) {
 		return now, true
 	}
 	u.armed.Store(false)
-	if j.health() == nil && j.tail.marked < j.tail.durable {
+	if j.poison.Health() == nil && j.tail.marked < j.tail.durable {
 		// The error has poisoned the journal and is logged there.
 		_ = j.writeMark(false)
 	}
@@ -130,7 +133,7 @@ func (j *journal) writeMark(sync bool) error {
 // loss of one sector must not take a record together with all that says
 // it was there.
 func (j *journal) markRecords(mark uint64) {
-	h := header{kind: kindMark, index: j.state.last(), term: j.state.lastTerm(), mark: mark}
+	h := header{kind: kindMark, index: j.state.Last, term: j.state.LastTerm(), mark: mark}
 	at := j.openRecord()
 	end := j.tail.off + int64(len(j.buf))
 	j.buf = append(j.buf, make([]byte, (sectorBytes-end%sectorBytes)%sectorBytes)...)
@@ -142,7 +145,7 @@ func (u *upkeep) prepare(j *journal, now time.Time) {
 	j.writing.Lock()
 	current, halfFull := j.tail.segment, j.tail.off > j.tail.segment.size/2
 	j.writing.Unlock()
-	if !halfFull || j.health() != nil {
+	if !halfFull || j.poison.Health() != nil {
 		return
 	}
 	if err := j.prepareNext(current, now); err != nil && !errors.Is(err, errStopped) {

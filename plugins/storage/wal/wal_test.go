@@ -61,7 +61,7 @@ func (m *machines) crash(s *store, keep vfs.Keep) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for dir, fs := range m.by {
-		if fs == s.fs {
+		if fs == s.journal.fs {
 			fs.Halt()
 			m.by[dir] = fs.Crash(keep)
 		}

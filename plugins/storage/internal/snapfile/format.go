@@ -5,11 +5,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"strconv"
 	"strings"
 
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/corruption"
 )
 
 const (
@@ -144,38 +146,42 @@ func inspect(f vfs.File, name Name) (file, error) {
 		return s, err
 	}
 	if length < headBytes+tailBytes {
-		return s, damagef(name.String(), length, "it ends too soon")
+		return s, corruption.At(name.String(), length, "it ends too soon")
 	}
 	head := make([]byte, headBytes)
 	if _, err := f.ReadAt(head, 0); err != nil {
-		return s, unreadable(name.String(), 0, err)
+		return s, corruption.Unreadable(name.String(), 0, err)
 	}
 	index, term, metadata, err := decodeHead(head)
 	if err != nil {
-		return s, damagef(name.String(), 0, "%v", err)
+		return s, corruption.At(name.String(), 0, "%v", err)
 	}
 	content := length - headBytes - tailBytes - metadata
 	if content < 0 {
-		return s, damagef(name.String(), length, "it ends too soon")
+		return s, corruption.At(name.String(), length, "it ends too soon")
 	}
 	s.head = append(head, make([]byte, metadata)...)
 	tail := make([]byte, tailBytes)
 	if _, err := f.ReadAt(s.head[headBytes:], headBytes); err != nil && metadata > 0 {
-		return s, unreadable(name.String(), headBytes, err)
+		return s, corruption.Unreadable(name.String(), headBytes, err)
 	}
 	if _, err := f.ReadAt(tail, length-tailBytes); err != nil {
-		return s, unreadable(name.String(), length-tailBytes, err)
+		return s, corruption.Unreadable(name.String(), length-tailBytes, err)
 	}
 	var ok bool
 	if s.info.Bytes, s.sum, ok = decodeTail(tail); !ok || s.info.Bytes != uint64(content) {
-		return s, damagef(name.String(), length-tailBytes, "it has no valid trailer")
+		return s, corruption.At(name.String(), length-tailBytes, "it has no valid trailer")
 	}
 	meta := &s.info.Metadata
 	if err := meta.Unmarshal(s.head[headBytes:]); err != nil {
-		return s, damagef(name.String(), headBytes, "its metadata: %v", err)
+		return s, corruption.At(name.String(), headBytes, "its metadata: %v", err)
 	}
 	if index != name.Index || term != name.Term || meta.Index != index || meta.Term != term {
-		return s, damagef(name.String(), 0, "it says index %d, term %d, and index %d, term %d", index, term, meta.Index, meta.Term)
+		return s, corruption.At(name.String(), 0, "it says index %d, term %d, and index %d, term %d", index, term, meta.Index, meta.Term)
 	}
 	return s, nil
+}
+
+func checksum(p []byte) uint32 {
+	return crc32.Update(0, crc32.MakeTable(crc32.Castagnoli), p)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/corruption"
 )
 
 // reader reads a snapshot's content and checks it on the way. It is
@@ -48,7 +49,7 @@ func (r *reader) Read(p []byte) (int, error) {
 		if err == nil || errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
-		return n, unreadable(r.snapshot.name.String(), at+int64(n), err)
+		return n, corruption.Unreadable(r.snapshot.name.String(), at+int64(n), err)
 	}
 	return n, nil
 }
@@ -59,7 +60,7 @@ func (r *reader) verify() error {
 		var sum [sha256.Size]byte
 		r.sum.Sum(sum[:0])
 		if subtle.ConstantTimeCompare(sum[:], r.snapshot.sum[:]) == 0 {
-			return damagef(r.snapshot.name.String(), int64(len(r.snapshot.head)), "its content is not what was written")
+			return corruption.At(r.snapshot.name.String(), int64(len(r.snapshot.head)), "its content is not what was written")
 		}
 		r.verified = true
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/freespace"
 )
 
 // kept is how many visible snapshots stay.
@@ -141,7 +142,7 @@ func (sh *Shelf) Create(meta storage.SnapshotMetadata, received bool) (storage.S
 	meta = cloneInfo(storage.SnapshotInfo{Metadata: meta}).Metadata
 	w, err := sh.create(meta, received)
 	if err != nil {
-		return nil, fmt.Errorf("create snapshot %d: %w", meta.Index, spaceError(err))
+		return nil, fmt.Errorf("create snapshot %d: %w", meta.Index, freespace.Error(err))
 	}
 	return w, nil
 }
@@ -239,7 +240,8 @@ func findIndex(list []file, index uint64) (file, bool) {
 }
 
 // Install makes the received snapshot visible once record, which writes it
-// into the log, has succeeded.
+// into the log, has succeeded. After an error that follows that, the store cannot go
+// on until it is opened again.
 func (sh *Shelf) Install(index uint64, record func(term uint64) error) error {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -253,7 +255,7 @@ func (sh *Shelf) Install(index uint64, record func(term uint64) error) error {
 	visible := s
 	visible.name.Suffix = Visible
 	if err := vfs.PutInPlace(sh.fs, s.name.String(), visible.name.String()); err != nil {
-		return &AfterRecordError{err}
+		return err
 	}
 	sh.received = slices.DeleteFunc(sh.received, func(o file) bool {
 		if o.name.Index <= index && o.name != s.name {
@@ -264,16 +266,6 @@ func (sh *Shelf) Install(index uint64, record func(term uint64) error) error {
 	sh.showLocked(visible)
 	return nil
 }
-
-// AfterRecordError is a failure after the log says that the snapshot is
-// installed: the store cannot go on until it is opened again.
-type AfterRecordError struct{ Err error }
-
-// Error implements error.
-func (e *AfterRecordError) Error() string { return e.Err.Error() }
-
-// Unwrap returns the cause.
-func (e *AfterRecordError) Unwrap() error { return e.Err }
 
 // ForgetBelow removes received snapshots below the commit index: raft has
 // passed them, so they will never be installed.

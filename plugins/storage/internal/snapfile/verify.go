@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/corruption"
 )
 
 // damagedFile is a visible snapshot that is of no use; its name counts all the same:
@@ -38,7 +39,7 @@ func (sh *Shelf) verify(state storage.State) error {
 
 func withinLog(n Name, state storage.State) error {
 	if n.Index > state.LastIndex {
-		return damagef(n.String(), 0, "it is a snapshot at %d, but the log ends at %d: entries are missing", n.Index, state.LastIndex)
+		return corruption.At(n.String(), 0, "it is a snapshot at %d, but the log ends at %d: entries are missing", n.Index, state.LastIndex)
 	}
 	return nil
 }
@@ -50,11 +51,11 @@ func (sh *Shelf) unreachable(newest, first uint64) error {
 	if newest > 0 {
 		why = fmt.Sprintf("the newest is at %d", newest)
 	}
-	way := wayOut
+	way := corruption.WayOut
 	for _, d := range sh.damaged {
 		if d.name.Index >= first-1 {
 			why += fmt.Sprintf("; %s did, and is damaged (%v)", d.name, d.err)
-			way = "the way out is to put that file back from a copy of this directory, or to " + otherWay
+			way = "the way out is to put that file back from a copy of this directory, or to " + corruption.OtherWay
 		}
 	}
 	return fmt.Errorf("%w: the log begins at %d, and no usable snapshot reaches that: %s; %s", storage.ErrCorrupt, first, why, way)

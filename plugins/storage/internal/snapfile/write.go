@@ -11,6 +11,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/freespace"
 )
 
 const (
@@ -60,13 +61,13 @@ func (w *writer) put(p []byte) error {
 	}
 	w.sum.Write(p)
 	if _, err := w.buf.Write(p); err != nil {
-		w.err = fmt.Errorf("write snapshot %d: %w", w.meta.Index, spaceError(err))
+		w.err = fmt.Errorf("write snapshot %d: %w", w.meta.Index, freespace.Error(err))
 		return w.err
 	}
 	if w.unsynced += len(p); w.unsynced >= syncBytes {
 		w.unsynced = 0
 		if err := w.file.Sync(); err != nil {
-			w.err = fmt.Errorf("sync snapshot %d: %w", w.meta.Index, spaceError(err))
+			w.err = fmt.Errorf("sync snapshot %d: %w", w.meta.Index, freespace.Error(err))
 		}
 	}
 	return w.err
@@ -96,7 +97,7 @@ func (w *writer) Commit() (storage.SnapshotInfo, error) {
 	w.file = nil
 	if err := w.shelf.put(w.part, s); err != nil {
 		_ = w.shelf.discard(w.part) // it may have its final name already
-		return storage.SnapshotInfo{}, fmt.Errorf("commit snapshot %d: %w", w.meta.Index, spaceError(err))
+		return storage.SnapshotInfo{}, fmt.Errorf("commit snapshot %d: %w", w.meta.Index, freespace.Error(err))
 	}
 	return s.info, nil
 }
@@ -124,7 +125,7 @@ func (w *writer) finish() (file, error) {
 		err = w.file.Close()
 	}
 	if err != nil {
-		return file{}, fmt.Errorf("write snapshot %d: %w", w.meta.Index, spaceError(err))
+		return file{}, fmt.Errorf("write snapshot %d: %w", w.meta.Index, freespace.Error(err))
 	}
 	return s, nil
 }

@@ -1,0 +1,124 @@
+package logstate
+
+import (
+	"fmt"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// maxType is the highest entry type that a backend has a byte for.
+const maxType = 0xff
+
+// CheckAppend refuses batches that would break the contract, before anything of
+// them is written. The state is not changed.
+func (s *State) CheckAppend(batches []storage.Batch, limits plugins.Limits) error {
+	last, commit := s.Last, s.Hard.Commit
+	for i := range batches {
+		b := &batches[i]
+		if n := len(b.Entries); n > 0 {
+			first := b.Entries[0].Index
+			if first > last+1 || first <= s.Base || first <= commit {
+				return fmt.Errorf("append batch %d of %d: %w: entries begin at %d, the log is [%d,%d] with commit %d",
+					i+1, len(batches), plugins.ErrInvalidArgument, first, s.Base+1, last, commit)
+			}
+			if err := checkEntries(b.Entries, s.termBefore(batches[:i], first), limits); err != nil {
+				return fmt.Errorf("append batch %d of %d: %w", i+1, len(batches), err)
+			}
+			last = b.Entries[n-1].Index
+		}
+		if b.HardState.Commit > last {
+			return fmt.Errorf("append batch %d of %d: %w: commit %d is beyond the last index %d",
+				i+1, len(batches), plugins.ErrInvalidArgument, b.HardState.Commit, last)
+		}
+		if b.HardState != (storage.HardState{}) {
+			commit = b.HardState.Commit
+		}
+	}
+	return nil
+}
+
+// termBefore returns the term of index first-1 once the earlier batches are
+// in. The latest of them that begins at or below that index has it: whatever
+// came after began above it.
+func (s *State) termBefore(earlier []storage.Batch, first uint64) uint64 {
+	for i := len(earlier) - 1; i >= 0; i-- {
+		if e := earlier[i].Entries; len(e) > 0 && e[0].Index < first {
+			return e[first-1-e[0].Index].Term
+		}
+	}
+	return s.Term(first - 1)
+}
+
+func checkEntries(entries []storage.Entry, term uint64, limits plugins.Limits) error {
+	size := uint64(0)
+	for i := range entries {
+		e := &entries[i]
+		switch n := uint64(len(e.Data)); {
+		case e.Index != entries[0].Index+uint64(i):
+			return fmt.Errorf("%w: entry %d follows entry %d", plugins.ErrInvalidArgument, e.Index, entries[i-1].Index)
+		case e.Term < term || e.Term == 0:
+			return fmt.Errorf("%w: entry %d has term %d after term %d", plugins.ErrInvalidArgument, e.Index, e.Term, term)
+		case uint32(e.Type) > maxType:
+			return fmt.Errorf("%w: entry %d has type %d", plugins.ErrInvalidArgument, e.Index, e.Type)
+		case n > limits.MaxEntryBytes:
+			return fmt.Errorf("%w: entry %d has %d bytes, the limit is %d", plugins.ErrLimit, e.Index, n, limits.MaxEntryBytes)
+		}
+		size += uint64(len(e.Data))
+		term = e.Term
+	}
+	if len(entries) > 1 && size > limits.MaxBatchBytes {
+		return fmt.Errorf("%w: %d entries have %d bytes, the limit of a batch is %d",
+			plugins.ErrLimit, len(entries), size, limits.MaxBatchBytes)
+	}
+	return nil
+}
+
+// CheckRead refuses a range that is not in the log.
+func (s *State) CheckRead(lo, hi uint64) error {
+	switch {
+	case lo > hi:
+		return fmt.Errorf("%w: read [%d,%d)", plugins.ErrInvalidArgument, lo, hi)
+	case lo <= s.Base:
+		return fmt.Errorf("read [%d,%d): %w: the first index is %d", lo, hi, storage.ErrCompacted, s.Base+1)
+	case hi > s.Last+1:
+		return fmt.Errorf("read [%d,%d): %w: the last index is %d", lo, hi, storage.ErrUnavailable, s.Last)
+	}
+	return nil
+}
+
+// CheckCompact refuses to give up entries that newest, the index of the newest
+// visible snapshot, does not have. An index of at most Base is not for it.
+func (s *State) CheckCompact(index, newest uint64) error {
+	if index > newest || index > s.Last {
+		return fmt.Errorf("compact to %d: %w: the newest snapshot is at %d, the last entry at %d",
+			index, plugins.ErrInvalidArgument, newest, s.Last)
+	}
+	return nil
+}
+
+// CheckSnapshot refuses a snapshot of this node that is not of its own log.
+func (s *State) CheckSnapshot(index, term uint64) error {
+	switch {
+	case index > s.Last:
+		return fmt.Errorf("%w: a snapshot at %d of a log that ends at %d", plugins.ErrInvalidArgument, index, s.Last)
+	case index >= s.Base && term != s.Term(index):
+		return fmt.Errorf("%w: a snapshot at %d of term %d, the log has term %d there",
+			plugins.ErrInvalidArgument, index, term, s.Term(index))
+	}
+	return nil
+}
+
+// CheckInstall refuses a received snapshot that the log has passed, and returns the
+// hard state that the log has after its installation with hs.
+func (s *State) CheckInstall(index uint64, hs storage.HardState) (storage.HardState, error) {
+	if index <= s.Base || index < s.Hard.Commit || hs.Commit > index {
+		return storage.HardState{}, fmt.Errorf("%w: the log begins at %d, its commit is %d, the new one %d",
+			plugins.ErrInvalidArgument, s.Base+1, s.Hard.Commit, hs.Commit)
+	}
+	if hs == (storage.HardState{}) {
+		hs = s.Hard
+	}
+	hs.Commit = index // what a snapshot holds is committed
+	return hs, nil
+}

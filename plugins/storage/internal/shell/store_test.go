@@ -1,0 +1,222 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"syscall"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/snapfile"
+	"github.com/pontoon-raft/pontoon/plugins/storage/storagetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func fileBackend() Backend {
+	return Backend{
+		Info: plugins.Info{
+			Kind: plugins.Storage, Name: "file", Version: "1", Protocols: []uint32{plugins.ProtocolVersion},
+			Capabilities: []plugins.Capability{storage.CapabilitySpace},
+		},
+		OpenFS: vfs.OS,
+		Configure: func([]byte) (Recover, error) {
+			return func(p Place) (Log, storage.State, error) { return openFileLog(p) }, nil
+		},
+	}
+}
+
+// A log of 150 lines in the shell is a backend that passes the kit.
+func TestConformanceOfTheSmallestLog(t *testing.T) {
+	storagetest.Run(t, storagetest.Harness{
+		New: func(t testing.TB, _ string) storage.Storage {
+			s := New(nil, fileBackend())
+			t.Cleanup(func() { _ = s.Close(context.Background()) })
+			return s
+		},
+		Kill: func(_ testing.TB, s storage.Storage) {
+			_ = s.(*Store).poison.Fail(errors.New("killed"))
+			_ = s.Close(context.Background())
+		},
+		ModelRuns: 20,
+	})
+}
+
+func mustOpen(t *testing.T, b Backend) *Store {
+	t.Helper()
+	s := New(nil, b)
+	opts := plugins.Options{ClusterID: 1, NodeID: 2, Group: 1, DataDir: t.TempDir(), Limits: plugins.DefaultLimits()}
+	if _, err := s.Open(context.Background(), opts); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close(context.Background()) })
+	return s
+}
+
+// lateShelf fails after the log has the record of an installation.
+type lateShelf struct {
+	*snapfile.Shelf
+	err error
+}
+
+func (l lateShelf) Install(index uint64, record func(uint64) error) error {
+	return errors.Join(l.Shelf.Install(index, record), l.err)
+}
+
+// An installation that fails after its record poisons the store, for its log begins
+// at a snapshot that is not there. One that fails before does not.
+func TestAnInstallationThatFailsLate(t *testing.T) {
+	ctx, b := context.Background(), fileBackend()
+	b.Snapshots = func(p Place) Snapshots { return lateShelf{snapfile.New(p.FS, p.Logger), syscall.ENOSPC} }
+	s := mustOpen(t, b)
+	if err := s.InstallSnapshot(ctx, 7, storage.HardState{}); !errors.Is(err, storage.ErrNoSnapshot) {
+		t.Errorf("install what is not there: %v", err)
+	}
+	if _, err := s.ListSnapshots(ctx); err != nil {
+		t.Fatalf("the store does not go on: %v", err)
+	}
+	w, err := s.CreateSnapshot(ctx, storage.SnapshotMetadata{Index: 7, Term: 2}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.InstallSnapshot(ctx, 7, storage.HardState{}); !errors.Is(err, storage.ErrNoSpace) || !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("install on a full disk: %v, want ErrNoSpace and its cause", err)
+	}
+	if _, err := s.ListSnapshots(ctx); !errors.Is(err, plugins.ErrClosed) || !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("after it: %v, want ErrClosed with the cause", err)
+	}
+}
+
+// slowLog waits in Append, or in the recovery of a log.
+type slowLog struct {
+	Log
+	began, goOn chan struct{}
+}
+
+func (l *slowLog) wait() {
+	l.began <- struct{}{}
+	<-l.goOn
+}
+
+func (l *slowLog) Append(batches []storage.Batch) error {
+	l.wait()
+	return l.Log.Append(batches)
+}
+
+func slow(inOpen bool) (Backend, *slowLog) {
+	b, l := fileBackend(), &slowLog{began: make(chan struct{}), goOn: make(chan struct{})}
+	b.Configure = func([]byte) (Recover, error) {
+		return func(p Place) (_ Log, state storage.State, err error) {
+			l.Log, state, err = openFileLog(p)
+			if inOpen {
+				l.wait()
+			}
+			return l, state, err
+		}, nil
+	}
+	return b, l
+}
+
+// Close waits for calls in flight; the lock is held until then, whatever becomes of
+// the context, and each Close has the same end.
+func TestCloseWaitsForCalls(t *testing.T) {
+	b, l := slow(false)
+	s := mustOpen(t, b)
+	appended := make(chan error, 1)
+	go func() {
+		appended <- s.Append(context.Background(), []storage.Batch{{Entries: []storage.Entry{{Index: 1, Term: 1}}, MustSync: true}})
+	}()
+	<-l.began
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := s.Close(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("Close under an append = %v, want the context's end", err)
+	}
+	if _, err := s.Read(context.Background(), 1, 1, 1); !errors.Is(err, plugins.ErrClosed) {
+		t.Errorf("Read after Close = %v", err)
+	}
+	again := New(nil, fileBackend())
+	if _, err := again.Open(context.Background(), plugins.Options{ClusterID: 1, NodeID: 2, Group: 1, DataDir: dirOf(s)}); !errors.Is(err, storage.ErrLocked) {
+		t.Errorf("Open while the append runs = %v, want ErrLocked", err)
+	}
+	close(l.goOn)
+	if err := <-appended; err != nil {
+		t.Errorf("the append: %v", err)
+	}
+	for range 2 {
+		if err := s.Close(context.Background()); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	}
+}
+
+func dirOf(s *Store) string { return s.log.(*slowLog).Log.(*fileLog).dir }
+
+// A Close that comes while Open runs ends what Open has opened.
+func TestCloseDuringOpen(t *testing.T) {
+	b, l := slow(true)
+	s := New(nil, b)
+	dir := t.TempDir()
+	opts := plugins.Options{ClusterID: 1, NodeID: 2, Group: 1, DataDir: dir, Limits: plugins.DefaultLimits()}
+	opened := make(chan error, 1)
+	go func() {
+		_, err := s.Open(context.Background(), opts)
+		opened <- err
+	}()
+	<-l.began
+	if _, err := s.Open(context.Background(), opts); !errors.Is(err, plugins.ErrInvalidArgument) {
+		t.Errorf("a second Open = %v", err)
+	}
+	if err := s.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	close(l.goOn)
+	if err := <-opened; !errors.Is(err, plugins.ErrClosed) {
+		t.Errorf("Open = %v, want ErrClosed", err)
+	}
+	next := New(nil, fileBackend())
+	if _, err := next.Open(context.Background(), opts); err != nil {
+		t.Errorf("the lock is not free: %v", err)
+	}
+	if err := next.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// A recovery or a shelf that fails leaves nothing behind: another Open of the same
+// store may follow. The log was never begun.
+func TestAFailedOpenHoldsNothing(t *testing.T) {
+	b := fileBackend()
+	full := true
+	configure := b.Configure
+	b.Configure = func(section []byte) (Recover, error) {
+		if full {
+			full = false
+			return func(Place) (Log, storage.State, error) { return nil, storage.State{}, syscall.EDQUOT }, nil
+		}
+		return configure(section)
+	}
+	s := New(nil, b)
+	opts := plugins.Options{ClusterID: 1, NodeID: 2, Group: 1, DataDir: t.TempDir(), Limits: plugins.DefaultLimits()}
+	_, err := s.Open(context.Background(), opts)
+	if !errors.Is(err, storage.ErrNoSpace) || !strings.HasPrefix(err.Error(), "open "+opts.DataDir) {
+		t.Errorf("Open on a full disk = %v", err)
+	}
+	if s.IsOpen() {
+		t.Error("the store is open")
+	}
+	if _, err := s.Open(context.Background(), opts); err != nil || !s.IsOpen() {
+		t.Errorf("the next Open = %v", err)
+	}
+	if err := s.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
