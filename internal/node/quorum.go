@@ -177,9 +177,11 @@ func (a aftermath) missing() string {
 
 // remedy is what an operator can do about it.
 func (a aftermath) remedy() string {
-	switch id := uint64(a.change.Member.ID); {
-	case !slices.Contains(a.unreached(), id):
+	switch id, unreached := uint64(a.change.Member.ID), a.unreached(); {
+	case len(unreached) == 0:
 		return "bring them back, or remove first what is gone for good"
+	case !slices.Contains(unreached, id):
+		return "bring them back, or mend first the addresses under which they are not reached (member update)"
 	case id == uint64(a.c.cfg.ID):
 		return "a leader cannot ask for itself: hand leadership over and try again"
 	default:

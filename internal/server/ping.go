@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
@@ -16,10 +17,12 @@ const maxAsking = 4
 
 // ping asks for those who would vote after a change, under the peer URLs that they
 // would have, all at the same time and for two election timeouts at most. Only a
-// leader asks: others propose nothing.
+// leader asks: others propose nothing. A change that leaves the voters as they are,
+// and where they are, depends on no address.
 func (s *Server) ping(ctx context.Context, c member.Change) node.Pings {
 	_, registry := s.progress.get()
-	if s.cfg.Ping == nil || s.leader() != s.cfg.ID {
+	voters := votersAfter(registry, registry.Complete(c))
+	if s.cfg.Ping == nil || s.leader() != s.cfg.ID || slices.EqualFunc(voters, votersAfter(registry, member.Change{}), isWhere) {
 		return nil
 	}
 	select {
@@ -33,7 +36,7 @@ func (s *Server) ping(ctx context.Context, c member.Change) node.Pings {
 	var mu sync.Mutex
 	var asking sync.WaitGroup
 	pings := node.Pings{}
-	for _, m := range votersAfter(registry, registry.Complete(c)) {
+	for _, m := range voters {
 		if m.ID == s.cfg.ID {
 			continue
 		}
@@ -50,6 +53,9 @@ func (s *Server) ping(ctx context.Context, c member.Change) node.Pings {
 	asking.Wait()
 	return pings
 }
+
+// isWhere tells whether two are one member, at one place.
+func isWhere(a, b member.Member) bool { return a.ID == b.ID && slices.Equal(a.PeerURLs, b.PeerURLs) }
 
 // votersAfter are the members that would vote after a change, as they would be
 // then. A new one comes as a learner.

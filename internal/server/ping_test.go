@@ -110,6 +110,16 @@ func TestVotersAreAskedForBeforeAChange(t *testing.T) {
 			t.Errorf("asked for %v; got %v", a.urls, got)
 		}
 		clear(a.urls)
+		for _, c := range []member.Change{
+			{Op: member.Add, Member: member.Member{ID: 7, Name: "7", PeerURLs: []string{"http://7:1"}}},
+			{Op: member.Remove, Member: member.Member{ID: 6}},
+			{Op: member.Update, Member: member.Member{ID: 2, Name: "other"}},
+			{Op: member.Update, Member: member.Member{ID: 6, PeerURLs: []string{"http://new:1"}}},
+		} {
+			if got := w.s.ping(t.Context(), c); got != nil || len(a.urls) > 0 {
+				t.Errorf("before %+v, which leaves the voters where they are, it asked for %v", c, a.urls)
+			}
+		}
 		w.s.ping(t.Context(), member.Change{Op: member.Remove, Member: member.Member{ID: 5}})
 		if ids := slices.Sorted(maps.Keys(a.urls)); !slices.Equal(ids, []member.ID{2, 3, 4}) {
 			t.Errorf("before the removal of 5 it asked for %v", ids)
