@@ -15,6 +15,7 @@ import (
 var named = []string{
 	"ARCHITECTURE.md",
 	"docs/failures.md",
+	"docs/differences.md",
 	"docs/decoders.md",
 	"docs/statements.md",
 	"docs/adr/*.md",
