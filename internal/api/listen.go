@@ -33,10 +33,12 @@ func (s *Server) Listen(clientAddr, adminAddr string) error {
 		return err
 	}
 	if adminAddr != "" {
-		if s.adminLn, err = listen(adminKey, adminAddr); err != nil {
+		ln, err := listen(adminKey, adminAddr)
+		if err != nil {
 			clients.Close()
 			return err
 		}
+		s.adminLn = &adminListener{Listener: ln, max: s.opts.Limits.MaxAdminConnections, counts: &s.bounds.counts, said: newSparing(s.log)}
 	}
 	s.clients = newSplitter(clients, s.clientTLS.server(), &s.failed, s.log, s.opts.Limits, s.reserved, s.opts.Access, &s.bounds.meters)
 	return nil

@@ -52,7 +52,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	clients  *splitter
-	adminLn  net.Listener
+	adminLn  *adminListener
 	stopped  bool
 	stopDone chan struct{}
 	stopErr  error
@@ -151,10 +151,7 @@ func (s *Server) Serve() error {
 	s.serving.Go(func() { failed <- unlessStopped("grpc without tls", s.refusing.Serve(clients.plain)) })
 	s.serving.Go(func() { failed <- unlessStopped("json", s.json.Serve(clients.http1)) })
 	if admin != nil {
-		bounded := &adminListener{
-			Listener: admin, max: s.opts.Limits.MaxAdminConnections, counts: &s.bounds.counts, said: newSparing(s.log),
-		}
-		s.serving.Go(func() { failed <- unlessStopped("admin", s.admin.Serve(s.adminTLS.over(bounded))) })
+		s.serving.Go(func() { failed <- unlessStopped("admin", s.admin.Serve(s.adminTLS.over(admin))) })
 	}
 	s.serving.Go(func() { s.bounds.meters.run(s.end) })
 	s.serving.Go(func() { s.bounds.slow.run(s.opts.Limits, s.end, s.log) })

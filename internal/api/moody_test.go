@@ -1,0 +1,111 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/server"
+)
+
+// largeAnswerBytes has an answer without moods: more than counts for nothing.
+const largeAnswerBytes = 100 << 10
+
+// A moodyService answers in its moods late, with results of any size, with errors, or
+// when it is told to; else at once, or never before it is told to.
+type moodyService struct {
+	*fakeService
+	mu    sync.Mutex
+	rng   *rand.Rand // nil without moods
+	holds bool       // everything, without moods
+	held  []func()
+	late  sync.WaitGroup
+}
+
+// moods gives the service moods, or takes them from it.
+func (m *moodyService) moods(rng *rand.Rand, holds bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rng, m.holds = rng, holds
+}
+
+// mood is how the next request is answered.
+func (m *moodyService) mood() (size int, err error, after time.Duration, holds bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.rng == nil {
+		return largeAnswerBytes, nil, 0, m.holds
+	}
+	err = []error{nil, nil, nil, server.ErrTimeout, &server.Error{Err: server.ErrTooManyRequests}, errors.New("odd")}[m.rng.IntN(6)]
+	return m.rng.IntN(1 << (13 + m.rng.IntN(7))), err, time.Duration(m.rng.IntN(3000)) * time.Microsecond, m.rng.IntN(10) == 0
+}
+
+func (m *moodyService) ProposeAsync(_ []byte, _ time.Duration, done func(server.Result, error)) {
+	size, err, after, holds := m.mood()
+	answer := func() { done(server.Result{Index: 1, Data: make([]byte, size)}, err) }
+	if err != nil {
+		answer = func() { done(server.Result{}, err) }
+	}
+	if holds {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.held = append(m.held, answer)
+		return
+	}
+	m.late.Add(1)
+	time.AfterFunc(after, func() {
+		defer m.late.Done()
+		answer()
+	})
+}
+
+func (m *moodyService) Propose(ctx context.Context, data []byte) (server.Result, error) {
+	type outcome struct {
+		result server.Result
+		err    error
+	}
+	done := make(chan outcome, 1)
+	m.ProposeAsync(data, 0, func(r server.Result, err error) { done <- outcome{r, err} })
+	select {
+	case o := <-done:
+		return o.result, o.err
+	case <-ctx.Done():
+		return server.Result{}, &server.Error{Err: server.ErrCanceled}
+	}
+}
+
+func (m *moodyService) Query(ctx context.Context, _ []byte, _ server.Consistency) (server.Answer, error) {
+	size, err, after, holds := m.mood()
+	if holds {
+		after = time.Second
+	}
+	timer := time.NewTimer(after)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return server.Answer{Data: make([]byte, size)}, err
+	case <-ctx.Done():
+		return server.Answer{}, &server.Error{Err: server.ErrCanceled}
+	}
+}
+
+// waiting is how many proposals are held.
+func (m *moodyService) waiting() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.held)
+}
+
+// settle answers all that is held.
+func (m *moodyService) settle() {
+	m.mu.Lock()
+	held := m.held
+	m.held = nil
+	m.mu.Unlock()
+	for _, answer := range held {
+		answer()
+	}
+	m.late.Wait()
+}
