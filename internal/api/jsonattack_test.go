@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -63,4 +64,24 @@ func TestAnswersInJSONThatAreNotReadLeaveRoomForOthers(t *testing.T) {
 		conn.Close()
 	}
 	within(t, "nothing is kept", func() bool { return metric(t, r, resultsBytes) == 0 })
+}
+
+// An answer in JSON that was read counts no longer, though its connection stays.
+func TestAnAnswerInJSONCountsUntilItIsWritten(t *testing.T) {
+	r := prometheus.NewRegistry()
+	s := start(t, api.Options{Service: largeAnswers{&fakeService{}, 100 << 10}, Metrics: r})
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: transport}).Post("http://"+s.Addr().String()+"/v1/query", "application/json", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	within(t, "the answer counts no longer", func() bool { return metric(t, r, resultsBytes) == 0 })
+	if open := s.Uses(t)["open"]; open != 1 {
+		t.Errorf("%d connections are open", open)
+	}
 }

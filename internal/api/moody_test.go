@@ -32,18 +32,18 @@ func (m *moodyService) moods(rng *rand.Rand, holds bool) {
 }
 
 // mood is how the next request is answered.
-func (m *moodyService) mood() (size int, err error, after time.Duration, holds bool) {
+func (m *moodyService) mood() (size int, after time.Duration, holds bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.rng == nil {
-		return largeAnswerBytes, nil, 0, m.holds
+		return largeAnswerBytes, 0, m.holds, nil
 	}
 	err = []error{nil, nil, nil, server.ErrTimeout, &server.Error{Err: server.ErrTooManyRequests}, errors.New("odd")}[m.rng.IntN(6)]
-	return m.rng.IntN(1 << (13 + m.rng.IntN(7))), err, time.Duration(m.rng.IntN(3000)) * time.Microsecond, m.rng.IntN(10) == 0
+	return m.rng.IntN(1 << (13 + m.rng.IntN(7))), time.Duration(m.rng.IntN(3000)) * time.Microsecond, m.rng.IntN(10) == 0, err
 }
 
 func (m *moodyService) ProposeAsync(_ []byte, _ time.Duration, done func(server.Result, error)) {
-	size, err, after, holds := m.mood()
+	size, after, holds, err := m.mood()
 	answer := func() { done(server.Result{Index: 1, Data: make([]byte, size)}, err) }
 	if err != nil {
 		answer = func() { done(server.Result{}, err) }
@@ -77,7 +77,7 @@ func (m *moodyService) Propose(ctx context.Context, data []byte) (server.Result,
 }
 
 func (m *moodyService) Query(ctx context.Context, _ []byte, _ server.Consistency) (server.Answer, error) {
-	size, err, after, holds := m.mood()
+	size, after, holds, err := m.mood()
 	if holds {
 		after = time.Second
 	}
