@@ -2,10 +2,8 @@ package httptransport
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/vouching"
 )
 
@@ -16,37 +14,16 @@ const headerMember = "X-Pontoon-Member"
 // belongs answers a caller that proved who it is and is no member, as far as this
 // node and its peers know.
 func (e *endpoint) belongs(w http.ResponseWriter, r *http.Request, from uint64) bool {
-	heard := e.hears(from)
-	if !heard {
-		err := fmt.Errorf("%w: it is of member %x", peertls.ErrNoMember, from)
-		e.security.refusals.Called(r.RemoteAddr, err)
+	err := e.Belongs(r.RemoteAddr, from)
+	if err != nil {
 		http.Error(w, err.Error(), http.StatusForbidden)
 	}
-	return heard
+	return err == nil
 }
 
-// hears tells whether a caller that proved who it is may be heard, and has the
-// peers asked if need be. Without TLS every caller is heard.
-func (e *endpoint) hears(from uint64) bool {
-	if e.security.members == nil {
-		return true
-	}
-	heard, ask := e.desk.Admits(from)
-	if ask {
-		e.life.Go(func() { e.inquire(from) })
-	}
-	return heard
-}
-
-// inquire asks the peers whether one of them knows the caller as a member.
-func (e *endpoint) inquire(about uint64) {
-	ctx, cancel := context.WithTimeout(e.life.Context(), e.timing.dial)
-	defer cancel()
-	e.desk.Told(about, vouching.Ask(e.roster.Named(), func(p *peer) vouching.Answer { return p.vouches(ctx, about) }))
-}
-
-// vouches asks one peer. Its certificate says that it is that peer.
-func (p *peer) vouches(ctx context.Context, about uint64) vouching.Answer {
+// Vouches implements shell.Peer. The certificate of the answerer says that it is that
+// peer.
+func (p *peer) Vouches(ctx context.Context, about uint64) vouching.Answer {
 	base := p.urls.Pick()
 	if base == nil {
 		return vouching.Nobody
@@ -71,7 +48,7 @@ func (p *peer) vouches(ctx context.Context, about uint64) vouching.Answer {
 // answerInquiry says of the member that a member asks about that it is one.
 func (e *endpoint) answerInquiry(w http.ResponseWriter, r *http.Request) {
 	about, err := parseID(r.Header.Get(headerMember))
-	if err == nil && e.desk.Vouches(about) {
+	if err == nil && e.Desk.Vouches(about) {
 		w.Header().Set(headerMember, formatID(about))
 	}
 }

@@ -47,13 +47,13 @@ func TestB2RemotesAreBounded(t *testing.T) {
 	if extra := runtime.NumGoroutine() - before; extra > roster.MaxLearned {
 		t.Errorf("%d goroutines more than before", extra)
 	}
-	learned := e.roster.Learned()
+	learned := e.Roster.Learned()
 	if len(learned) != roster.MaxLearned {
 		t.Fatalf("%d remotes were learned, want %d", len(learned), roster.MaxLearned)
 	}
 	some := learned[0]
 	connect(t, tr, some, "http://127.0.0.1:1")
-	if slices.Contains(e.roster.Learned(), some) {
+	if slices.Contains(e.Roster.Learned(), some) {
 		t.Error("a peer is still a remote")
 	}
 }
@@ -69,7 +69,7 @@ func TestB2SendersAreNotBelieved(t *testing.T) {
 		call(t, http.MethodPost, url+pathPipeline, 9, encode(t, pluginv1.Message{Type: raftmsg.TypeHeartbeat, From: 9, To: 1}), func(r *http.Request) {
 			r.Header.Set(headerURLs, strings.TrimPrefix(urls, "\x01,"))
 		})
-		if p := tr.endpoint().roster.Get(9); p != nil {
+		if p := tr.endpoint().Roster.Get(9); p != nil {
 			t.Errorf("%q: the sender was learned", config)
 		}
 	}

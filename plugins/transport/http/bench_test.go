@@ -137,7 +137,7 @@ func openPair(b testing.TB) (transport.Transport, *sink) {
 	}
 	e := ends[0].(*httpTransport).endpoint()
 	for kind := range streamKinds {
-		for end := time.Now().Add(20 * time.Second); e.roster.Named()[2].writers[kind].Load() == nil; {
+		for end := time.Now().Add(20 * time.Second); e.Roster.Named()[2].writers[kind].Load() == nil; {
 			if time.Now().After(end) {
 				b.Fatal("no stream")
 			}

@@ -10,13 +10,13 @@ import (
 // speaksFor reports why a caller may not speak for a member, nil if it may.
 // Without TLS nobody can tell, and all may.
 func (e *endpoint) speaksFor(r *http.Request, member uint64) error {
-	if e.security.members == nil {
+	if !e.Trust.Proven() {
 		return nil
 	}
 	if r.TLS == nil {
 		return peertls.ErrNoCertificate
 	}
-	caller, err := e.security.members.PeerID(*r.TLS)
+	caller, err := e.Trust.Members.PeerID(*r.TLS)
 	if err == nil && caller != member {
 		err = fmt.Errorf("%w: member %x says that it is %x", peertls.ErrOtherSender, caller, member)
 	}
@@ -28,7 +28,7 @@ func (e *endpoint) speaksFor(r *http.Request, member uint64) error {
 func (e *endpoint) vouched(w http.ResponseWriter, r *http.Request, member uint64) bool {
 	err := e.speaksFor(r, member)
 	if err != nil {
-		e.security.refusals.Called(r.RemoteAddr, err)
+		e.Trust.Refusals.Called(r.RemoteAddr, err)
 		w.Header().Set("Connection", "close")
 		http.Error(w, err.Error(), http.StatusForbidden)
 	}

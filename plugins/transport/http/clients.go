@@ -57,7 +57,7 @@ func newClients(t timing, s security, peer uint64) *clients {
 
 func newClient(t timing, s security, peer uint64, read, write time.Duration) *client {
 	dialer := net.Dialer{Timeout: t.dial, KeepAliveConfig: keepAlive(t)}
-	c := &client{peer: peer, refusals: s.refusals, Transport: &http.Transport{
+	c := &client{peer: peer, refusals: s.Refusals, Transport: &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			c, err := dialer.DialContext(ctx, network, address)
 			if err != nil {

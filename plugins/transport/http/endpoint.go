@@ -1,47 +1,24 @@
 package httptransport
 
 import (
-	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
 
-	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/arrivals"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/complaints"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/lifetime"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/reach"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/report"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/roster"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/vouching"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/shell"
 )
 
 // endpoint is an open transport.
 type endpoint struct {
-	self       identity
-	group      uint64
-	maxMessage int
-	config     config
-	security   security
-	timing     timing
-	logger     *slog.Logger
-	handler    transport.Handler
-	life       *lifetime.Lifetime
-	roster     *roster.Roster[*peer]
-	reporter   *report.Reporter
-	book       *greetings.Book
-	desk       *vouching.Desk
-	unverified func() // tells the host, once, that callers prove nothing
-	reach      *reach.Log
-	server     *http.Server
-	pace       *pace.Pace       // of snapshots being sent, and their places
-	arrivals   *arrivals.Places // of snapshots being received
-	complaints *complaints.Log
-	intake     *intake
+	shell.Station[*peer]
+
+	self     identity
+	config   config
+	security security
+	timing   timing
+	server   *http.Server
+	intake   *intake
 
 	mu        sync.Mutex                // guards transfers
 	transfers map[transferKey]*transfer // the snapshots that come in parts
@@ -52,79 +29,42 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 	if err != nil {
 		return nil, err
 	}
-	self := identity{node: opts.NodeID, cluster: opts.ClusterID, urls: opts.Advertise, oldPeers: c.OldPeers}
-	s, err := newSecurity(c, self, logger)
+	e := &endpoint{
+		self:      identity{node: opts.NodeID, cluster: opts.ClusterID, urls: opts.Advertise, oldPeers: c.OldPeers},
+		config:    c,
+		timing:    t,
+		transfers: map[transferKey]*transfer{},
+	}
+	e.Station, err = shell.NewStation(opts, h, shell.Parts[*peer]{
+		Name: Name, Logger: logger, Settings: c.Settings, Guard: bare(c), New: e.newPeer,
+		Dial: t.dial, Link: t.link, Causes: causes(),
+	})
 	if err != nil {
 		return nil, err
 	}
-	if err := s.guard.Own(opts); err != nil {
-		return nil, err
-	}
-	e := &endpoint{
-		self:       self,
-		group:      opts.Group,
-		maxMessage: wire.MessageLimit(opts.Limits),
-		config:     c,
-		security:   s,
-		timing:     t,
-		logger:     logger,
-		handler:    h,
-		life:       lifetime.New(),
-		book:       greetings.New(h.Notify, opts.Election),
-		desk:       vouching.New(opts.Election),
-		reach:      reach.New(logger, causes()...),
-		pace:       pace.New(c.SnapshotRate, c.MaxSnapshots, t.link),
-		arrivals:   arrivals.New(c.MaxSnapshots, t.link),
-		complaints: complaints.New(logger),
-		intake:     newIntake(wire.MessageLimit(opts.Limits)),
-		transfers:  map[transferKey]*transfer{},
-	}
-	e.unverified = sync.OnceFunc(func() {
-		if s.members == nil {
-			h.Notify([]transport.Event{{Type: pluginv1.EventType_EVENT_UNVERIFIED}})
-		}
-	})
-	e.roster = roster.New(roster.Rules[*peer]{
-		Self: self.node, URLs: s.guard.URLs, New: e.newPeer,
-		Heard: func(id uint64) bool { return s.members == nil || e.desk.Stands(id) },
-	})
+	e.security = security{e.Trust}
+	e.intake = newIntake(e.MaxMessage)
 	return e, nil
 }
 
 // Send implements shell.Endpoint.
 func (e *endpoint) Send(envelopes []transport.Envelope) {
 	for i := range envelopes {
-		e.send(envelopes[i])
-	}
-}
-
-// send passes a message to its peer, or reports why not.
-func (e *endpoint) send(m transport.Envelope) {
-	p := e.roster.Get(m.To)
-	switch {
-	case p == nil:
-		e.reporter.Unreachable(m.To, transport.ErrUnknownPeer.Error())
-	case m.Group != e.group:
-		e.reporter.Unreachable(m.To, fmt.Sprintf("message of group %d on a transport of group %d", m.Group, e.group))
-	case len(m.Payload) > e.maxMessage:
-		e.reporter.Unreachable(m.To, fmt.Sprintf("message of %d bytes, limit %d", len(m.Payload), e.maxMessage))
-	default:
-		p.send(m)
+		if p := e.Addressee(&envelopes[i]); p != nil {
+			p.send(envelopes[i])
+		}
 	}
 }
 
 // End implements shell.Endpoint.
 func (e *endpoint) End() {
-	e.life.End(func() {
+	e.Life.End(func() {
 		_ = e.server.Close()
-		e.roster.Close()
+		e.Roster.Close()
 	}, func() {
-		e.reporter.Close()
-		for _, p := range e.roster.Named() {
+		e.Reporter.Close()
+		for _, p := range e.Roster.Named() {
 			p.clients.close() // of what ended after Stop
 		}
 	})
 }
-
-// Finished implements shell.Endpoint.
-func (e *endpoint) Finished() <-chan struct{} { return e.life.Finished() }

@@ -1,11 +1,7 @@
 package httptransport
 
 import (
-	"cmp"
-	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -38,23 +34,4 @@ func (f *facts) active(is bool) {
 }
 
 // WriteMetrics implements shell.Endpoint.
-func (e *endpoint) WriteMetrics(w io.Writer) error {
-	learned := len(e.roster.Learned())
-	peers := slices.SortedFunc(maps.Values(e.roster.Named()), func(a, b *peer) int { return cmp.Compare(a.id, b.id) })
-	if _, err := fmt.Fprintf(w, "# HELP pontoon_transport_http_learned_peers Senders known from their own words only.\n"+
-		"# TYPE pontoon_transport_http_learned_peers gauge\npontoon_transport_http_learned_peers %d\n", learned); err != nil {
-		return err
-	}
-	if err := e.security.write(w); err != nil {
-		return err
-	}
-	if err := e.arrivals.Write(w, "pontoon_transport_http_"); err != nil {
-		return err
-	}
-	for _, family := range peerFamilies() {
-		if err := family.Write(w, peers, func(p *peer) uint64 { return p.id }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (e *endpoint) WriteMetrics(w io.Writer) error { return e.WriteFacts(w, peerFamilies()) }

@@ -78,8 +78,8 @@ func greetingOf(h http.Header) (transport.Greeting, error) {
 // mark puts the headers of every request on h.
 func (e *endpoint) mark(h http.Header, to uint64) {
 	e.self.mark(h, to)
-	setGreeting(h, e.book.Self())
-	setNumber(h, headerExpected, e.book.Expected(to))
+	setGreeting(h, e.Book.Self())
+	setNumber(h, headerExpected, e.Book.Expected(to))
 }
 
 // A meeting is what the two ends of a connection have said of themselves.
@@ -98,22 +98,22 @@ func (e *endpoint) meet(w http.ResponseWriter, r *http.Request, from uint64) (me
 		http.Error(w, errToMismatch.Error(), http.StatusPreconditionFailed)
 		return meeting{}, false
 	}
-	if (peer != transport.Greeting{} || expected != 0) && !e.book.Ready() {
+	if (peer != transport.Greeting{} || expected != 0) && !e.Book.Ready() {
 		http.Error(w, errNotReady.Error(), http.StatusServiceUnavailable)
 		return meeting{}, false
 	}
-	said, refusal := e.book.Call(from, peer, expected)
+	said, refusal := e.Book.Call(from, peer, expected)
 	setGreeting(w.Header(), said)
 	if refusal == nil {
 		// Only now: a stranger may be of the cluster that this node should be in.
 		ok := e.belongs(w, r, from)
-		if ok && e.roster.Knows(from) {
+		if ok && e.Roster.Knows(from) {
 			recognised(r)
 		}
 		return meeting{peer, said}, ok
 	}
 	w.Header().Set(headerCluster, formatID(e.self.cluster))
-	e.reach.Failed(from, r.RemoteAddr, refusal.Mismatch)
+	e.Reach.Failed(from, r.RemoteAddr, refusal.Mismatch)
 	w.Header().Set(headerMismatch, mismatchWords()[refusal.Reason])
 	setNumber(w.Header(), headerKnown, refusal.Known)
 	if refusal.NotMeant {
@@ -138,7 +138,7 @@ func (p *peer) judge(response *http.Response, check func() error) error {
 	if err := errors.Join(check(), err); err != nil {
 		return err
 	}
-	if m := p.e.book.Meet(p.id, greeting); m != nil {
+	if m := p.e.Book.Meet(p.id, greeting); m != nil {
 		return m
 	}
 	return nil
@@ -148,7 +148,7 @@ func (p *peer) judge(response *http.Response, check func() error) error {
 // whether it is the one that is expected is judged here.
 func (p *peer) refused(response *http.Response, word string, greeting transport.Greeting) error {
 	if word == wordExpected {
-		if m := p.e.book.Meet(p.id, greeting); m != nil {
+		if m := p.e.Book.Meet(p.id, greeting); m != nil {
 			return m
 		}
 		return fmt.Errorf("answer %s: %w", response.Status, errMismatch)
@@ -158,7 +158,7 @@ func (p *peer) refused(response *http.Response, word string, greeting transport.
 	for reason, w := range mismatchWords() {
 		if w == word && err == nil {
 			m := &transport.Mismatch{Reason: reason, Own: said, Peer: greeting, Known: known}
-			p.e.book.Refused(p.id, m)
+			p.e.Book.Refused(p.id, m)
 			return m
 		}
 	}

@@ -194,7 +194,7 @@ func TestAnotherClustersRefusalIsNoAccusation(t *testing.T) {
 		answer.Set(headerMismatch, "store")
 		setNumber(answer, headerKnown, 0xbad)
 		response := &http.Response{StatusCode: http.StatusPreconditionFailed, Header: answer, Request: request, Body: http.NoBody}
-		if err := tr.endpoint().roster.Get(2).judge(response, func() error { return nil }); err == nil {
+		if err := tr.endpoint().Roster.Get(2).judge(response, func() error { return nil }); err == nil {
 			t.Error("a refusal was taken for an answer")
 		}
 		h.mu.Lock()

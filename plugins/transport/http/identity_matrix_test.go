@@ -113,7 +113,7 @@ func post(t *testing.T, config *tls.Config, method, url string, from uint64, bod
 
 // refused is how often callers and peers were refused for a reason.
 func refused(tr *httpTransport, reason string) uint64 {
-	return tr.endpoint().security.refusals.Count(reason)
+	return tr.endpoint().Trust.Refusals.Count(reason)
 }
 
 func snapFrame(t *testing.T, m pluginv1.Message) []byte {

@@ -45,7 +45,7 @@ func (i *intake) release(peer uint64, length int64) {
 
 // takeFrom counts a message of a sender, which is a peer or not.
 func (e *endpoint) takeFrom(sender uint64, length int64) (release func(), err error) {
-	if p := e.roster.Named()[sender]; p == nil || p.remote {
+	if p := e.Roster.Named()[sender]; p == nil || p.remote {
 		sender = 0
 	}
 	return e.intake.take(sender, length)

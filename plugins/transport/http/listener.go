@@ -8,7 +8,6 @@ import (
 	"net/http"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/guard"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/report"
 )
 
 // listen starts the server and returns its address.
@@ -18,26 +17,25 @@ func (e *endpoint) listen(ctx context.Context, address string) (string, error) {
 	if err != nil {
 		return "", guard.ListenFailed(address, err)
 	}
-	e.reporter = report.New(e.handler.Notify)
+	e.Begin()
 	e.server = &http.Server{
 		Handler:           e,
 		ReadHeaderTimeout: e.timing.link,
 		IdleTimeout:       e.timing.idle,
 		MaxHeaderBytes:    16 << 10,
 		ConnContext:       withConnection,
-		BaseContext:       func(net.Listener) context.Context { return e.life.Context() },
-		ErrorLog:          slog.NewLogLogger(e.logger.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return e.Life.Context() },
+		ErrorLog:          slog.NewLogLogger(e.Logger.Handler(), slog.LevelDebug),
 	}
 	limited := &limitedListener{
 		Listener: l, total: e.config.MaxConnections, each: e.config.MaxConnectionsPerAddress,
-		unacknowledged: e.timing.link, refusals: e.security.refusals,
+		unacknowledged: e.timing.link, refusals: e.Trust.Refusals,
 		open: map[string]int{}, strangers: map[string][]*admittedConn{},
 	}
 	secured := e.security.listener(limited, e.timing.link)
-	e.life.Go(func() { e.security.watch(e.life.Context()) })
-	e.life.Go(func() {
+	e.Life.Go(func() {
 		if err := e.server.Serve(secured); !errors.Is(err, http.ErrServerClosed) {
-			e.logger.Error("transport stopped listening", "address", l.Addr().String(), "error", err)
+			e.Logger.Error("transport stopped listening", "address", l.Addr().String(), "error", err)
 		}
 	})
 	return l.Addr().String(), nil

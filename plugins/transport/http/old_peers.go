@@ -87,7 +87,7 @@ func (e *endpoint) namedByMessage(w http.ResponseWriter, s *raftmsg.Shape) (uint
 	if e.refuseRemoved(w, s.From) {
 		return 0, false
 	}
-	if !e.roster.Knows(s.From) {
+	if !e.Roster.Knows(s.From) {
 		http.Error(w, errUnknownSender.Error(), http.StatusNotFound)
 		return 0, false
 	}
@@ -125,7 +125,7 @@ func (r *streamReader) oldSession(ctx context.Context) error {
 	}
 	defer body.Close()
 	err = r.up(&entriesDecoder{
-		r: bufio.NewReaderSize(body, readBufferBytes), term: term, limit: e.maxMessage,
+		r: bufio.NewReaderSize(body, readBufferBytes), term: term, limit: e.MaxMessage,
 		link: raftmsg.Link{From: r.peer.id, To: e.self.node},
 	})
 	if errors.Is(context.Cause(ctx), errNewTerm) {

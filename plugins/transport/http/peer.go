@@ -58,7 +58,7 @@ type peer struct {
 
 func (e *endpoint) newPeer(id uint64, remote bool) *peer {
 	p := &peer{e: e, id: id, remote: remote, clients: newClients(e.timing, e.security, id)}
-	p.ctx, p.cancel = context.WithCancel(e.life.Context())
+	p.ctx, p.cancel = context.WithCancel(e.Life.Context())
 	p.life, p.end = context.WithCancel(p.ctx)
 	p.pipeline = &pipeline{peer: p}
 	if e.config.OldPeers && !remote {
@@ -71,18 +71,24 @@ func (e *endpoint) newPeer(id uint64, remote bool) *peer {
 // remote, and one that has only called was not started as such.
 func (p *peer) Keep(remote, learned bool) bool { return !learned && p.remote == remote }
 
+// ID implements shell.Peer.
+func (p *peer) ID() uint64 { return p.id }
+
+// Context implements shell.Peer.
+func (p *peer) Context() context.Context { return p.ctx }
+
 // SetURLs implements roster.Peer.
 func (p *peer) SetURLs(urls []*url.URL) { p.urls.Set(urls) }
 
 // Start implements roster.Peer. It begins to dial the peer's streams.
 func (p *peer) Start() {
-	p.e.life.Go(func() { prober{p}.run(p.ctx) })
+	p.e.Life.Go(func() { prober{p}.run(p.ctx) })
 	if p.remote {
 		return
 	}
 	for kind := range streamKinds {
 		r := &streamReader{peer: p, kind: kind}
-		p.e.life.Go(func() { r.run(p.ctx) })
+		p.e.Life.Go(func() { r.run(p.ctx) })
 	}
 }
 
@@ -105,7 +111,7 @@ func (p *peer) send(m transport.Envelope) {
 	switch m.Class {
 	case pluginv1.MessageClass_CLASS_SNAPSHOT:
 		p.facts.dropped.Add(1)
-		p.e.reporter.Unreachable(p.id, "a snapshot message must not be sent without its snapshot")
+		p.e.Reporter.Unreachable(p.id, "a snapshot message must not be sent without its snapshot")
 		return
 	case pluginv1.MessageClass_CLASS_APPEND:
 		kind = appendStream
@@ -120,7 +126,7 @@ func (p *peer) send(m transport.Envelope) {
 		p.facts.posted.Add(uint64(len(m.Payload)))
 	} else {
 		p.facts.dropped.Add(1)
-		p.e.reporter.Unreachable(p.id, "no stream, and the pipeline is full")
+		p.e.Reporter.Unreachable(p.id, "no stream, and the pipeline is full")
 	}
 }
 
@@ -137,7 +143,7 @@ func (p *peer) enqueue(kind streamKind, m transport.Envelope) bool {
 		return true
 	case sendqueue.Full:
 		p.facts.dropped.Add(1)
-		p.e.reporter.Unreachable(p.id, "the stream's queue is full")
+		p.e.Reporter.Unreachable(p.id, "the stream's queue is full")
 		return true
 	default:
 		return false
@@ -186,7 +192,7 @@ func (p *peer) count(delta int) {
 	p.connected += delta
 	if is := p.connected > 0; is != was {
 		p.facts.active(is)
-		p.e.reporter.Activity(p.id, is)
+		p.e.Reporter.Activity(p.id, is)
 	}
 }
 
@@ -212,7 +218,7 @@ func (p *peer) posted(err error) {
 	}
 	ok := err == nil
 	if ok {
-		p.e.reach.Reached(p.id)
+		p.e.Reach.Reached(p.id)
 	} else {
 		p.failed(err)
 	}
@@ -221,6 +227,6 @@ func (p *peer) posted(err error) {
 	if ok != p.reached {
 		p.reached = ok
 		p.facts.active(ok)
-		p.e.reporter.Activity(p.id, ok)
+		p.e.Reporter.Activity(p.id, ok)
 	}
 }

@@ -38,7 +38,7 @@ func (p *pipeline) put(m transport.Envelope) bool {
 		return false
 	}
 	p.waiting = append(p.waiting, m)
-	if p.workers < pipelineWorkers && p.peer.e.life.Go(p.work) {
+	if p.workers < pipelineWorkers && p.peer.e.Life.Go(p.work) {
 		p.workers++
 	}
 	return p.workers > 0
@@ -72,10 +72,10 @@ func (p *pipeline) work() {
 		p.peer.facts.dropped.Add(1)
 		// What waits is as outdated as what has just failed.
 		p.drop()
-		p.peer.e.reporter.Unreachable(p.peer.id, err.Error())
+		p.peer.e.Reporter.Unreachable(p.peer.id, err.Error())
 		var removed *removedError
 		if errors.As(err, &removed) {
-			p.peer.e.reporter.Removed(p.peer.id, removed.proof)
+			p.peer.e.Reporter.Removed(p.peer.id, removed.proof)
 		}
 	}
 }
@@ -103,7 +103,7 @@ func (p *pipeline) close() {
 	p.closed = true
 	p.mu.Unlock()
 	if p.drop() > 0 {
-		p.peer.e.reporter.Unreachable(p.peer.id, "peer was removed from the set")
+		p.peer.e.Reporter.Unreachable(p.peer.id, "peer was removed from the set")
 	}
 }
 

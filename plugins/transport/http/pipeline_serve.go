@@ -58,7 +58,7 @@ func (e *endpoint) servePipeline(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), code)
 		return
 	}
-	e.handler.Deliver([]transport.Envelope{e.envelope(from, payload, &s)})
+	e.Handler.Deliver([]transport.Envelope{e.envelope(from, payload, &s)})
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -83,7 +83,7 @@ func (e *endpoint) checkMessage(s *raftmsg.Shape, from uint64) (int, error) {
 func (e *endpoint) readMessage(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	control := http.NewResponseController(w)
 	body := pace.NewReader(r.Body, control.SetReadDeadline, e.timing.link)
-	payload, err := readBody(body, r.ContentLength, e.maxMessage)
+	payload, err := readBody(body, r.ContentLength, e.MaxMessage)
 	if err != nil {
 		return nil, err
 	}

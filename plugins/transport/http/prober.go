@@ -54,7 +54,7 @@ func (b prober) run(ctx context.Context) {
 		}
 		var removed *removedError
 		if errors.As(err, &removed) {
-			b.peer.e.reporter.Removed(b.peer.id, removed.proof)
+			b.peer.e.Reporter.Removed(b.peer.id, removed.proof)
 			wait = t.removed
 		}
 		if mismatched(err) {

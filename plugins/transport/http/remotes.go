@@ -10,14 +10,14 @@ import (
 // only those are believed whom their certificate vouches for, which vouched has
 // checked, or all if the configuration says so.
 func (e *endpoint) learn(r *http.Request, from uint64) {
-	if from == 0 || from == e.self.node || (!e.config.LearnRemotes && e.security.members == nil) || e.roster.Knows(from) {
+	if from == 0 || from == e.self.node || (!e.config.LearnRemotes && !e.Trust.Proven()) || e.Roster.Knows(from) {
 		return
 	}
-	urls := e.security.guard.Usable(strings.Split(r.Header.Get(headerURLs), ","))
+	urls := e.Trust.Guard.Usable(strings.Split(r.Header.Get(headerURLs), ","))
 	if len(urls) == 0 {
 		return
 	}
-	if _, added := e.roster.Learn(from, urls); added {
-		e.reach.Learned(from, "learned where an unknown member can be reached", urls[0].String())
+	if _, added := e.Roster.Learn(from, urls); added {
+		e.Reach.Learned(from, "learned where an unknown member can be reached", urls[0].String())
 	}
 }

@@ -9,8 +9,8 @@ import (
 
 var errRenewed = errors.New("connections to the sender are made anew")
 
-// living is a context that ends with the connections that stand now.
-func (p *peer) living() context.Context {
+// Living implements shell.Peer: it is a context that ends with the connections that stand now.
+func (p *peer) Living() context.Context {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.life
@@ -19,7 +19,7 @@ func (p *peer) living() context.Context {
 // renew ends all connections to a peer, which makes new ones, and the snapshots
 // that come from it.
 func (e *endpoint) renew(id uint64) {
-	p := e.roster.Get(id)
+	p := e.Roster.Get(id)
 	if p == nil {
 		return
 	}
@@ -43,7 +43,7 @@ func (p *peer) failed(err error) {
 	if u := p.urls.Pick(); u != nil {
 		url = u.String()
 	}
-	p.e.reach.Failed(p.id, url, err)
+	p.e.Reach.Failed(p.id, url, err)
 }
 
 // causes are this backend's own reasons why a peer is not reached.

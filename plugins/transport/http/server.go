@@ -20,11 +20,11 @@ const (
 
 // ServeHTTP serves the requests of peers.
 func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !e.life.Enter() {
+	if !e.Life.Enter() {
 		http.Error(w, "closing", http.StatusServiceUnavailable)
 		return
 	}
-	defer e.life.Leave()
+	defer e.Life.Leave()
 	switch {
 	case sentByBrowser(r):
 		http.Error(w, "a web page has no business here", http.StatusForbidden)
@@ -59,7 +59,7 @@ func (e *endpoint) serveProbing(w http.ResponseWriter, r *http.Request) {
 		if e.refuseRemoved(w, from) {
 			return
 		}
-		known := e.roster.Knows(from)
+		known := e.Roster.Knows(from)
 		if known {
 			e.answerInquiry(w, r)
 		}
@@ -91,7 +91,7 @@ func (e *endpoint) admit(w http.ResponseWriter, r *http.Request, method string) 
 
 // refuseRemoved tells a removed member so, with the proof.
 func (e *endpoint) refuseRemoved(w http.ResponseWriter, from uint64) bool {
-	m, removed := e.roster.Removed(from)
+	m, removed := e.Roster.Removed(from)
 	if removed {
 		markRemoved(w.Header(), m)
 		http.Error(w, errRemovedMember.Error(), http.StatusGone)
@@ -129,9 +129,9 @@ func (e *endpoint) dialler(w http.ResponseWriter, r *http.Request, from uint64) 
 	if !e.vouched(w, r, from) || e.refuseRemoved(w, from) {
 		return nil, meeting{}
 	}
-	p := e.roster.Named()[from]
+	p := e.Roster.Named()[from]
 	if p == nil || p.remote {
-		if e.hears(from) {
+		if e.Hears(from) {
 			e.learn(r, from)
 		}
 		http.Error(w, errUnknownSender.Error(), http.StatusNotFound)
@@ -151,8 +151,8 @@ func (e *endpoint) dialler(w http.ResponseWriter, r *http.Request, from uint64) 
 // runStream answers and then sends until the connection, the peer or the
 // endpoint ends. of is nil but for the older form of the msgapp stream.
 func (e *endpoint) runStream(w http.ResponseWriter, p *peer, kind streamKind, met meeting, of *entriesTerm) {
-	living := p.living()
-	if !e.book.Stands(p.id, met.peer, met.said) {
+	living := p.Living()
+	if !e.Book.Stands(p.id, met.peer, met.said) {
 		http.Error(w, errRenewed.Error(), http.StatusServiceUnavailable)
 		return
 	}
@@ -175,7 +175,7 @@ func (e *endpoint) runStream(w http.ResponseWriter, p *peer, kind streamKind, me
 	defer out.close()
 	if p.attach(writer) {
 		err = writer.run(ctx)
-		e.logger.Debug("stream to peer ended", "peer", formatID(p.id), "stream", kind.path(), "error", err)
+		e.Logger.Debug("stream to peer ended", "peer", formatID(p.id), "stream", kind.path(), "error", err)
 	}
 }
 

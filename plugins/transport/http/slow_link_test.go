@@ -152,7 +152,7 @@ func TestLargeAppendsOverASlowLink(t *testing.T) {
 				if err := one.Send(context.Background(), []transport.Envelope{e}); err != nil {
 					t.Fatal(err)
 				}
-			} else if err := one.endpoint().roster.Named()[2].pipeline.post(e.Payload); err != nil {
+			} else if err := one.endpoint().Roster.Named()[2].pipeline.post(e.Payload); err != nil {
 				t.Fatal(err)
 			}
 			next(t, "the append", atTwo.arrived)

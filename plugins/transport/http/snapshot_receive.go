@@ -48,18 +48,18 @@ func (e *endpoint) receiveSnapshot(w http.ResponseWriter, r *http.Request, from 
 		e.refuse(w, control, body, code, err)
 		return
 	}
-	place, err := e.arrivals.Enter(from, e.roster.Knows(from), body.stop)
+	place, err := e.Arrivals.Enter(from, e.Roster.Knows(from), body.stop)
 	if err != nil {
 		e.refuse(w, control, body, http.StatusServiceUnavailable, err)
 		return
 	}
 	defer place.Leave()
 	body.check = seal.NewCheck(body.size)
-	if err := e.handler.ReceiveSnapshot(r.Context(), header, place.Reader(body)); err != nil {
+	if err := e.Handler.ReceiveSnapshot(r.Context(), header, place.Reader(body)); err != nil {
 		code := http.StatusUnprocessableEntity
 		if place.Lost() {
 			code, err = http.StatusServiceUnavailable, arrivals.ErrGaveWay
-		} else if e.life.Context().Err() != nil || errors.Is(err, plugins.ErrClosed) {
+		} else if e.Life.Context().Err() != nil || errors.Is(err, plugins.ErrClosed) {
 			code = http.StatusServiceUnavailable // no verdict on the snapshot
 		}
 		e.refuse(w, control, body, code, err)
@@ -69,7 +69,7 @@ func (e *endpoint) receiveSnapshot(w http.ResponseWriter, r *http.Request, from 
 		e.refuse(w, control, body, http.StatusBadRequest, err)
 		return
 	}
-	e.complaints.Succeeded(from, snapshotRefused)
+	e.Complaints.Succeeded(from, snapshotRefused)
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -80,7 +80,7 @@ const snapshotRefused = "snapshot refused"
 func (e *endpoint) snapshotHeader(body *receivedBody, r *http.Request, from uint64) (transport.SnapshotHeader, int, error) {
 	// The buffer is no larger than the length: it must not eat the rest.
 	length := bufio.NewReaderSize(io.LimitReader(body.frame(), 8), 16)
-	n, err := readLength(length, e.maxMessage)
+	n, err := readLength(length, e.MaxMessage)
 	if err != nil {
 		return transport.SnapshotHeader{}, http.StatusBadRequest, fmt.Errorf("read snapshot message: %w", err)
 	}
@@ -110,7 +110,7 @@ func (e *endpoint) snapshotHeader(body *receivedBody, r *http.Request, from uint
 		return transport.SnapshotHeader{}, http.StatusBadRequest, err
 	}
 	return transport.SnapshotHeader{
-		Group: e.group, To: e.self.node, From: from, Message: message, Bytes: body.size,
+		Group: e.Group, To: e.self.node, From: from, Message: message, Bytes: body.size,
 	}, 0, nil
 }
 
@@ -118,7 +118,7 @@ func (e *endpoint) snapshotHeader(body *receivedBody, r *http.Request, from uint
 // writing would otherwise see a broken connection instead of the answer.
 func (e *endpoint) refuse(w http.ResponseWriter, control *http.ResponseController, body *receivedBody, code int, reason error) {
 	from, _ := parseID(body.request.Header.Get(headerFrom)) // was checked
-	e.complaints.Failed(from, snapshotRefused, reason)
+	e.Complaints.Failed(from, snapshotRefused, reason)
 	w.Header().Set("Connection", "close")
 	http.Error(w, reason.Error(), code)
 	if control.Flush() != nil || control.SetReadDeadline(time.Now().Add(e.timing.link)) != nil {

@@ -12,49 +12,25 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/seal"
 )
 
-// SendSnapshot implements shell.Endpoint: it returns the receiver's verdict.
-func (e *endpoint) SendSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
-	if !e.life.Enter() {
-		return plugins.ErrClosed
-	}
-	defer e.life.Leave()
-	p := e.roster.Get(header.To)
-	if p == nil {
-		return fmt.Errorf("send snapshot to %x: %w", header.To, transport.ErrUnknownPeer)
-	}
-	if err := e.checkSnapshot(header); err != nil {
-		return fmt.Errorf("send snapshot to %x: %w", header.To, err)
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(p.living(), cancel)()
-
-	if err := e.pace.Enter(ctx); err != nil {
-		return fmt.Errorf("send snapshot of %d bytes to %x: waiting for others: %w", header.Bytes, header.To, err)
-	}
-	defer e.pace.Leave()
-	err := e.sendInParts(ctx, p, header, r)
+// SendSnapshot implements shell.Peer.
+func (p *peer) SendSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
+	err := p.e.sendInParts(ctx, p, header, r)
 	if errors.Is(err, errNoParts) {
-		err = e.sendWhole(ctx, p, header, r)
+		err = p.e.sendWhole(ctx, p, header, r)
 	}
 	p.posted(err)
-	if err != nil {
-		return fmt.Errorf("send snapshot of %d bytes to %x: %w", header.Bytes, header.To, err)
-	}
-	return nil
+	return err
 }
 
 // sendWhole posts the snapshot in one request, as rafthttp does: for peers
 // that do not know of parts.
 func (e *endpoint) sendWhole(ctx context.Context, p *peer, header transport.SnapshotHeader, r io.Reader) error {
-	body := newSnapshotBody(ctx, header, r, e.pace)
+	body := newSnapshotBody(ctx, header, r, e.Pace)
 	body.count = &p.facts.snapshot
 	defer body.release()
 	for {
@@ -72,24 +48,6 @@ func (e *endpoint) sendWhole(ctx context.Context, p *peer, header transport.Snap
 		}
 		return err
 	}
-}
-
-// checkSnapshot holds the caller to the contract: one MsgSnap for that peer.
-func (e *endpoint) checkSnapshot(header transport.SnapshotHeader) error {
-	s, err := raftmsg.Scan(header.Message)
-	switch {
-	case err != nil:
-		return fmt.Errorf("%w: %w", plugins.ErrInvalidArgument, err)
-	case s.Kind != raftmsg.TypeSnap:
-		return fmt.Errorf("%w: message type %d is not a snapshot", plugins.ErrInvalidArgument, s.Kind)
-	case s.To != header.To || s.From != e.self.node:
-		return fmt.Errorf("%w: snapshot message is from %x to %x", plugins.ErrInvalidArgument, s.From, s.To)
-	case header.Group != e.group:
-		return fmt.Errorf("%w: snapshot of group %d", plugins.ErrInvalidArgument, header.Group)
-	case len(header.Message) > e.maxMessage:
-		return fmt.Errorf("snapshot message of %d bytes: %w", len(header.Message), plugins.ErrLimit)
-	}
-	return nil
 }
 
 func (e *endpoint) postSnapshot(ctx context.Context, p *peer, base *url.URL, header transport.SnapshotHeader, body *snapshotBody) error {
@@ -131,7 +89,7 @@ func (e *endpoint) verdictOf(p *peer, response *http.Response) error {
 	err := answerError(response, e.self)
 	var removed *removedError
 	if errors.As(err, &removed) {
-		e.reporter.Removed(p.id, removed.proof)
+		e.Reporter.Removed(p.id, removed.proof)
 	}
 	return fmt.Errorf("%w: %w", transport.ErrSnapshotRefused, err)
 }

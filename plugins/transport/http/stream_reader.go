@@ -40,7 +40,7 @@ type streamReader struct {
 // run dials, and dials again, until ctx ends.
 func (r *streamReader) run(ctx context.Context) {
 	for {
-		started, living := time.Now(), r.peer.living()
+		started, living := time.Now(), r.peer.Living()
 		err := r.session(ctx)
 		if ctx.Err() != nil {
 			return
@@ -49,7 +49,7 @@ func (r *streamReader) run(ctx context.Context) {
 		wait := r.peer.e.timing.redial
 		var removed *removedError
 		if errors.As(err, &removed) {
-			r.peer.e.reporter.Removed(r.peer.id, removed.proof)
+			r.peer.e.Reporter.Removed(r.peer.id, removed.proof)
 			wait = r.peer.e.timing.removed
 		}
 		if mismatched(err) {
@@ -86,12 +86,12 @@ func (r *streamReader) log(err error) {
 	}
 	switch {
 	case r.wasUp: // two that call under one id may end it as often as they can dial
-		r.peer.e.complaints.Failed(r.peer.id, streamDown, fmt.Errorf("%s: %w", r.kind.path(), err))
+		r.peer.e.Complaints.Failed(r.peer.id, streamDown, fmt.Errorf("%s: %w", r.kind.path(), err))
 	case !errors.Is(err, errOldPeer):
 		r.peer.failed(err)
 	}
 	r.wasUp = false
-	r.peer.e.logger.Debug("a stream from a peer is not there", "peer", formatID(r.peer.id), "stream", r.kind.path(), "error", err)
+	r.peer.e.Logger.Debug("a stream from a peer is not there", "peer", formatID(r.peer.id), "stream", r.kind.path(), "error", err)
 }
 
 // logRefusal says once, and for both streams together, that somebody has to
@@ -101,7 +101,7 @@ func (r *streamReader) logRefusal(err error) {
 		return
 	}
 	r.refused = true
-	r.peer.e.logger.Error("peer and this node do not belong together: check cluster.id, node.id and cluster.members of both",
+	r.peer.e.Logger.Error("peer and this node do not belong together: check cluster.id, node.id and cluster.members of both",
 		"peer", formatID(r.peer.id), "error", err)
 }
 
@@ -115,7 +115,7 @@ func misconfigured(err error) bool {
 func (r *streamReader) session(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(r.peer.living(), cancel)()
+	defer context.AfterFunc(r.peer.Living(), cancel)()
 	body, err := r.dial(ctx)
 	if errors.Is(err, errOldPeer) && r.kind == appendStream {
 		return r.oldSession(ctx)
@@ -130,10 +130,10 @@ func (r *streamReader) session(ctx context.Context) error {
 // up receives while the stream counts as one that is up.
 func (r *streamReader) up(frames frameReader) error {
 	r.wasUp, r.refused = true, false
-	r.peer.e.reach.Reached(r.peer.id)
+	r.peer.e.Reach.Reached(r.peer.id)
 	r.peer.readerUp()
 	defer r.peer.readerDown()
-	stands := time.AfterFunc(complaints.Quiet, func() { r.peer.e.complaints.Settle(r.peer.id, streamDown) })
+	stands := time.AfterFunc(complaints.Quiet, func() { r.peer.e.Complaints.Settle(r.peer.id, streamDown) })
 	defer stands.Stop()
 	return r.receive(frames)
 }
@@ -143,9 +143,9 @@ func (r *streamReader) decoder(body io.Reader) frameReader {
 	buffered := bufio.NewReaderSize(body, readBufferBytes)
 	ends := raftmsg.Link{From: r.peer.id, To: e.self.node}
 	if r.kind == appendStream {
-		return &msgappDecoder{r: buffered, link: ends, limit: e.maxMessage}
+		return &msgappDecoder{r: buffered, link: ends, limit: e.MaxMessage}
 	}
-	return &messageDecoder{r: buffered, link: ends, limit: e.maxMessage}
+	return &messageDecoder{r: buffered, link: ends, limit: e.MaxMessage}
 }
 
 // dial asks the peer for the stream.
@@ -242,7 +242,7 @@ func (r *streamReader) receive(frames frameReader) error {
 	for {
 		batch, err := r.gather(frames)
 		if len(batch) > 0 {
-			r.peer.e.handler.Deliver(batch)
+			r.peer.e.Handler.Deliver(batch)
 		}
 		if err != nil {
 			return err
@@ -271,7 +271,7 @@ func (r *streamReader) gather(frames frameReader) ([]transport.Envelope, error) 
 // envelope wraps a message from a peer for the host.
 func (e *endpoint) envelope(from uint64, payload []byte, s *raftmsg.Shape) transport.Envelope {
 	return transport.Envelope{
-		Group: e.group, To: e.self.node, From: from,
+		Group: e.Group, To: e.self.node, From: from,
 		Class: class(s.Kind), Payload: payload,
 	}
 }

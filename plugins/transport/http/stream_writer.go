@@ -67,7 +67,7 @@ func (w *streamWriter) run(ctx context.Context) error {
 	w.peer.facts.dropped.Add(uint64(w.queue.Close()))
 	w.peer.detach(w)
 	// What was written last may not have arrived; nobody can tell.
-	w.peer.e.reporter.Unreachable(w.peer.id, "the "+w.kind.path()+" stream ended")
+	w.peer.e.Reporter.Unreachable(w.peer.id, "the "+w.kind.path()+" stream ended")
 	return err
 }
 
@@ -107,7 +107,7 @@ func (w *streamWriter) encode(batch []transport.Envelope) error {
 		buffer, follows, err := w.encoder.header(w.buffer, payload)
 		if err != nil {
 			w.buffer = buffer[:start]
-			w.peer.e.reporter.Unreachable(w.peer.id, err.Error())
+			w.peer.e.Reporter.Unreachable(w.peer.id, err.Error())
 			continue
 		}
 		w.buffer = buffer

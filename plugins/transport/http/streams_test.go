@@ -62,7 +62,7 @@ func TestIdleStreamsStay(t *testing.T) {
 	second.wait(t, pluginv1.EventType_EVENT_ACTIVE)
 	writer := waitWriter(t, one, 2, messageStream)
 	<-time.After(5 * quick(0).link)
-	if now := one.endpoint().roster.Named()[2].writers[messageStream].Load(); now != writer {
+	if now := one.endpoint().Roster.Named()[2].writers[messageStream].Load(); now != writer {
 		t.Error("an idle stream was replaced")
 	}
 }
@@ -77,7 +77,7 @@ func connect(t *testing.T, tr *httpTransport, id uint64, url string) {
 func waitWriter(t *testing.T, tr *httpTransport, id uint64, kind streamKind) *streamWriter {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
-		if w := tr.endpoint().roster.Named()[id].writers[kind].Load(); w != nil {
+		if w := tr.endpoint().Roster.Named()[id].writers[kind].Load(); w != nil {
 			return w
 		}
 		<-time.After(time.Millisecond)
@@ -175,7 +175,7 @@ func TestPeerThatNeverReads(t *testing.T) {
 		if err := tr.Send(context.Background(), []transport.Envelope{m}); err != nil {
 			t.Fatal(err)
 		}
-		if tr.endpoint().roster.Named()[2].writers[appendStream].Load() != writer {
+		if tr.endpoint().Roster.Named()[2].writers[appendStream].Load() != writer {
 			break // given up after its write timeout
 		}
 		<-time.After(time.Millisecond)

@@ -66,7 +66,7 @@ func (e *endpoint) sendInParts(ctx context.Context, p *peer, header transport.Sn
 	err := d.run(ctx)
 	d.window.release()
 	if err != nil && d.answered {
-		e.life.Go(d.abandon)
+		e.Life.Go(d.abandon)
 	}
 	return err
 }
@@ -151,7 +151,7 @@ func (d *delivery) post(ctx context.Context, base *url.URL) (step, error) {
 	defer stall.Stop()
 	body := &partBody{
 		ctx: ctx, stall: stall, patience: patience, rest: d.frame, offset: d.offset, window: d.window,
-		pace: d.e.pace, count: &d.peer.facts.snapshot, trailer: http.Header{headerSnapshotSHA256: nil},
+		pace: d.e.Pace, count: &d.peer.facts.snapshot, trailer: http.Header{headerSnapshotSHA256: nil},
 	}
 	request, err := d.request(ctx, http.MethodPost, base, body)
 	if err != nil {
@@ -239,7 +239,7 @@ func (d *delivery) abandon() {
 	if base == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(d.e.life.Context(), d.e.timing.resume())
+	ctx, cancel := context.WithTimeout(d.e.Life.Context(), d.e.timing.resume())
 	defer cancel()
 	request, err := d.request(ctx, http.MethodDelete, base, nil)
 	if err != nil {

@@ -147,17 +147,17 @@ func (e *endpoint) openTransfer(key transferKey, header transport.SnapshotHeader
 		return nil, &answer{code: http.StatusConflict, reason: errors.New("unknown transfer")}
 	}
 	tooMany := &answer{code: http.StatusServiceUnavailable, reason: arrivals.ErrTooMany}
-	if e.life.Context().Err() != nil || !e.roomForTransfer() {
+	if e.Life.Context().Err() != nil || !e.roomForTransfer() {
 		return nil, tooMany
 	}
-	t := newTransfer(e.life.Context(), key, header.Bytes, e.timing.link)
-	place, err := e.arrivals.Enter(key.from, e.roster.Knows(key.from), func() { t.fail(arrivals.ErrGaveWay) })
+	t := newTransfer(e.Life.Context(), key, header.Bytes, e.timing.link)
+	place, err := e.Arrivals.Enter(key.from, e.Roster.Knows(key.from), func() { t.fail(arrivals.ErrGaveWay) })
 	if err != nil {
 		t.cancel()
 		return nil, tooMany
 	}
 	e.transfers[key] = t
-	e.life.Fork(func() { e.runTransfer(t, header, place) })
+	e.Life.Fork(func() { e.runTransfer(t, header, place) })
 	return t, nil
 }
 
@@ -179,13 +179,13 @@ func (e *endpoint) roomForTransfer() bool {
 // sender whose connection breaks when it is told.
 func (e *endpoint) runTransfer(t *transfer, header transport.SnapshotHeader, place *arrivals.Place) {
 	defer t.cancel()
-	err := e.handler.ReceiveSnapshot(t.ctx, header, place.Reader(t))
+	err := e.Handler.ReceiveSnapshot(t.ctx, header, place.Reader(t))
 	if err == nil {
 		err = seal.Finish(t)
 	}
 	t.decide(e.verdict(t, err))
 	place.Leave()
-	pace.Pause(e.life.Context(), 2*e.timing.link)
+	pace.Pause(e.Life.Context(), 2*e.timing.link)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.transfers[t.key] == t {
@@ -196,14 +196,14 @@ func (e *endpoint) runTransfer(t *transfer, header transport.SnapshotHeader, pla
 // verdict says what the host's result means to the sender.
 func (e *endpoint) verdict(t *transfer, err error) answer {
 	if err == nil {
-		e.complaints.Succeeded(t.key.from, snapshotRefused)
+		e.Complaints.Succeeded(t.key.from, snapshotRefused)
 		return answer{code: http.StatusNoContent}
 	}
-	e.complaints.Failed(t.key.from, snapshotRefused, err)
+	e.Complaints.Failed(t.key.from, snapshotRefused, err)
 	a := answer{code: http.StatusUnprocessableEntity, reason: err}
 	end := t.ending()
 	switch {
-	case e.life.Context().Err() != nil || errors.Is(err, plugins.ErrClosed):
+	case e.Life.Context().Err() != nil || errors.Is(err, plugins.ErrClosed):
 		a.code = http.StatusServiceUnavailable // no verdict on the snapshot
 	case end != nil && !errors.Is(end, io.EOF) && !errors.Is(end, seal.ErrDamaged):
 		a.code = http.StatusRequestTimeout

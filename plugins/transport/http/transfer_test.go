@@ -178,7 +178,7 @@ func TestASnapshotOfAStrangerGivesWay(t *testing.T) {
 	if got := next(t, "the snapshot", k.taken); string(got) != "hello world" {
 		t.Errorf("got %q", got)
 	}
-	if _, gaveWay, _ := tr.endpoint().arrivals.Count(); gaveWay != 1 {
+	if _, gaveWay, _ := tr.endpoint().Arrivals.Count(); gaveWay != 1 {
 		t.Errorf("%d gave way", gaveWay)
 	}
 }
@@ -365,13 +365,13 @@ func TestASenderThatTricklesIsGivenUp(t *testing.T) {
 				defer close(ended)
 				trickle(t, url, byByte.C)
 			}()
-			eventually(t, "the snapshot that trickles has the only place", func() bool { taken, _, _ := tr.endpoint().arrivals.Count(); return taken == 1 })
+			eventually(t, "the snapshot that trickles has the only place", func() bool { taken, _, _ := tr.endpoint().Arrivals.Count(); return taken == 1 })
 			select {
 			case <-ended:
 			case <-time.After(20 * time.Second):
 				t.Fatal("it keeps it")
 			}
-			eventually(t, "its place is free", func() bool { taken, _, _ := tr.endpoint().arrivals.Count(); return taken == 0 })
+			eventually(t, "its place is free", func() bool { taken, _, _ := tr.endpoint().Arrivals.Count(); return taken == 0 })
 		})
 	}
 }

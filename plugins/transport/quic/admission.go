@@ -5,14 +5,11 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
-	"net"
 	"time"
 
 	"github.com/quic-go/quic-go"
 
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/vouching"
 )
 
@@ -25,35 +22,9 @@ const (
 	inquiryMember
 )
 
-// belongs refuses a caller that proved who it is and is no member, as far as this
-// node and its peers know. Those that were removed are told so elsewhere.
-func (e *endpoint) belongs(address net.Addr, from uint64) error {
-	if !e.security.authenticated() {
-		return nil
-	}
-	heard, ask := e.desk.Admits(from)
-	if ask {
-		e.life.Go(func() { e.inquire(from) })
-	}
-	if heard {
-		return nil
-	}
-	err := fmt.Errorf("%w: it is of member %x", peertls.ErrNoMember, from)
-	e.security.refusals.Called(address.String(), err)
-	return err
-}
-
-// inquire asks the peers that are connected whether one of them knows the caller
-// as a member.
-func (e *endpoint) inquire(about uint64) {
-	ctx, cancel := context.WithTimeout(e.life.Context(), e.timing.dial)
-	defer cancel()
-	e.desk.Told(about, vouching.Ask(e.roster.Named(), func(p *peer) vouching.Answer { return p.vouches(ctx, about) }))
-}
-
-// vouches asks one peer, if it is connected. One that knows no such stream ends
-// it.
-func (p *peer) vouches(ctx context.Context, about uint64) vouching.Answer {
+// Vouches implements shell.Peer: it asks a peer that is connected. One that knows no
+// such stream ends it.
+func (p *peer) Vouches(ctx context.Context, about uint64) vouching.Answer {
 	l := p.link.Load()
 	if l == nil {
 		return vouching.Nobody
@@ -101,7 +72,7 @@ func (l *link) answerInquiry(stream *quic.Stream, r *bufio.Reader) {
 		return
 	}
 	answer := inquiryUnknown
-	if e.roster.Knows(l.peer.id) && e.desk.Vouches(binary.BigEndian.Uint64(about[:])) {
+	if e.Roster.Knows(l.peer.id) && e.Desk.Vouches(binary.BigEndian.Uint64(about[:])) {
 		answer = inquiryMember
 	}
 	if err := stream.SetWriteDeadline(time.Now().Add(e.timing.link)); err != nil {

@@ -27,7 +27,7 @@ func keptPair(t *testing.T, atOne, atTwo transport.Handler, has func(number uint
 
 // endLink has a node end its connection with a peer, which hears of it.
 func endLink(e *quicTransport, peer uint64) {
-	if l := e.endpoint().roster.Named()[peer].link.Load(); l != nil {
+	if l := e.endpoint().Roster.Named()[peer].link.Load(); l != nil {
 		l.fail(closeProtocol, errors.New("the test ends it"))
 	}
 }

@@ -34,7 +34,7 @@ func TestB8BlackHole(t *testing.T) {
 	opts.Election = time.Second
 	tr, _ := openWith(t, newTiming, opts, &events{})
 	connect(t, tr, 2, blackHole(t))
-	d := &dialler{peer: tr.endpoint().roster.Named()[2]}
+	d := &dialler{peer: tr.endpoint().Roster.Named()[2]}
 	for round := 1; ; round++ {
 		started := time.Now()
 		err := d.dial(context.Background())
@@ -62,7 +62,7 @@ func TestB8SecondURL(t *testing.T) {
 		tr, _ := openWith(t, newTiming, testOptions(1, ""), &events{})
 		started := time.Now()
 		connect(t, tr, 2, blackHole(t), url)
-		eventually(t, "a connection", func() bool { return tr.endpoint().roster.Named()[2].link.Load() != nil }, nil)
+		eventually(t, "a connection", func() bool { return tr.endpoint().Roster.Named()[2].link.Load() != nil }, nil)
 		took := time.Since(started)
 		establish(t, tr, got, 1, 2)
 		if took <= promised {

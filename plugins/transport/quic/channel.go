@@ -89,7 +89,7 @@ func (c *channel) send(ctx context.Context) error {
 		case <-heartbeat:
 			c.buffer = appendHeartbeat(c.buffer, time.Now())
 		case <-renamed:
-			c.buffer = appendGreetingFrame(c.buffer, c.link.peer.e.book.Self())
+			c.buffer = appendGreetingFrame(c.buffer, c.link.peer.e.Book.Self())
 		case <-c.queue.Wake():
 		}
 	}

@@ -35,7 +35,7 @@ func (p *peer) Start() {
 	}
 	p.dialling = true
 	d := &dialler{peer: p}
-	p.e.life.Go(func() { d.run(p.ctx) })
+	p.e.Life.Go(func() { d.run(p.ctx) })
 }
 
 func (d *dialler) run(ctx context.Context) {
@@ -54,7 +54,7 @@ func (d *dialler) run(ctx context.Context) {
 			d.log(err)
 			var removed *removedError
 			if errors.As(err, &removed) {
-				p.e.reporter.Removed(p.id, removed.proof)
+				p.e.Reporter.Removed(p.id, removed.proof)
 				wait = t.removed
 			}
 			if mismatched(err) {
@@ -126,7 +126,7 @@ func (d *dialler) pause(ctx context.Context, started time.Time, wait time.Durati
 
 func (d *dialler) log(err error) {
 	d.tell(err)
-	log := d.peer.e.logger.With("peer", formatID(d.peer.id), "error", err)
+	log := d.peer.e.Logger.With("peer", formatID(d.peer.id), "error", err)
 	if misconfigured(err) && !d.refused {
 		log.Error("peer and this node do not belong together: check cluster.id, node.id, cluster.members and certificates of both")
 	} else {
@@ -148,7 +148,7 @@ func (d *dialler) tell(err error) {
 	case badHandshake(err) && peertls.Reason(err) == "":
 		err = fmt.Errorf("%w: %w", errTLS, err)
 	}
-	d.peer.e.reach.Failed(d.peer.id, url, err)
+	d.peer.e.Reach.Failed(d.peer.id, url, err)
 }
 
 // misconfigured reports whether trying again will not help.
@@ -175,7 +175,7 @@ func (d *dialler) dial(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.e.timing.dial)
 	defer cancel()
-	said := p.e.book.Self()
+	said := p.e.Book.Self()
 	conn, a, err := d.connect(ctx, u, d.hello(said))
 	if p.link.Load() != nil && (err != nil || errors.Is(a.err(p.e.self.node), errConnected)) {
 		closeConn(conn, closeReplaced, errReplaced)
@@ -202,7 +202,7 @@ func (d *dialler) begin(conn *quic.Conn, a answer, met meeting) error {
 		closeConn(conn, closeReplaced, err)
 		return nil
 	}
-	p.e.life.Fork(l.run)
+	p.e.Life.Fork(l.run)
 	return nil
 }
 
@@ -221,7 +221,7 @@ func (d *dialler) judge(a answer, said transport.Greeting) error {
 	case a.from != d.peer.id:
 		return fmt.Errorf("%w: %x instead of %x", errAnotherMember, a.from, d.peer.id)
 	}
-	if m := e.book.Meet(d.peer.id, a.greeting); m != nil {
+	if m := e.Book.Meet(d.peer.id, a.greeting); m != nil {
 		return m
 	}
 	return nil
@@ -233,7 +233,7 @@ func (d *dialler) hello(said transport.Greeting) hello {
 	return hello{
 		version: protocolVersion, oldest: oldestVersion, cluster: self.cluster, from: self.node, to: d.peer.id,
 		run: self.run, insist: d.insist, urls: self.urls,
-		greeting: said, expected: d.peer.e.book.Expected(d.peer.id),
+		greeting: said, expected: d.peer.e.Book.Expected(d.peer.id),
 	}
 }
 

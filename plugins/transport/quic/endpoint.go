@@ -3,51 +3,27 @@ package quictransport
 import (
 	"crypto/rand"
 	"encoding/binary"
-	"fmt"
 	"log/slog"
 	"net"
-	"sync"
 
 	"github.com/quic-go/quic-go"
 
-	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/arrivals"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/complaints"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/lifetime"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/reach"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/refusals"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/report"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/roster"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/vouching"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/shell"
 )
 
 // endpoint is an open transport.
 type endpoint struct {
-	self       identity
-	group      uint64
-	maxMessage int
-	config     config
-	security   security
-	timing     timing
-	logger     *slog.Logger
-	handler    transport.Handler
-	life       *lifetime.Lifetime
-	roster     *roster.Roster[*peer]
-	reporter   *report.Reporter
-	book       *greetings.Book
-	desk       *vouching.Desk
-	unverified func() // tells the host, once, that callers prove nothing
-	reach      *reach.Log
-	pace       *pace.Pace       // of snapshots being sent, and their places
-	arrivals   *arrivals.Places // of snapshots being received
-	complaints *complaints.Log
-	doors      *doors
-	socket     net.PacketConn
-	quic       *quic.Transport
+	shell.Station[*peer]
+
+	self     identity
+	config   config
+	security security
+	timing   timing
+	doors    *doors
+	socket   net.PacketConn
+	quic     *quic.Transport
 }
 
 // identity is who this node is and what it tells each peer. run tells one
@@ -66,76 +42,39 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 	if _, err := rand.Read(run[:]); err != nil {
 		return nil, err
 	}
-	self := identity{
-		node: opts.NodeID, cluster: opts.ClusterID, run: binary.BigEndian.Uint64(run[:]), urls: opts.Advertise,
+	e := &endpoint{
+		self: identity{
+			node: opts.NodeID, cluster: opts.ClusterID, run: binary.BigEndian.Uint64(run[:]), urls: opts.Advertise,
+		},
+		config: c,
+		timing: t,
 	}
-	s, err := newSecurity(c, self, logger)
+	e.Station, err = shell.NewStation(opts, h, shell.Parts[*peer]{
+		Name: Name, Logger: logger, Settings: c.Settings, Guard: bare, New: e.newPeer,
+		Dial: t.dial, Link: t.link, Causes: causes(),
+	})
 	if err != nil {
 		return nil, err
 	}
-	if err := s.guard.Own(opts); err != nil {
-		return nil, err
-	}
-	e := &endpoint{
-		self:       self,
-		group:      opts.Group,
-		maxMessage: wire.MessageLimit(opts.Limits),
-		config:     c,
-		security:   s,
-		timing:     t,
-		logger:     logger,
-		handler:    h,
-		life:       lifetime.New(),
-		book:       greetings.New(h.Notify, opts.Election),
-		desk:       vouching.New(opts.Election),
-		reach:      reach.New(logger, causes()...),
-		pace:       pace.New(c.SnapshotRate, c.MaxSnapshots, t.link),
-		arrivals:   arrivals.New(c.MaxSnapshots, t.link),
-		complaints: complaints.New(logger),
-		doors:      newDoors(c.MaxConnections, c.MaxConnectionsPerAddress, func(address string) { s.refusals.Called(address, refusals.ErrTooMany) }),
-	}
-	e.unverified = sync.OnceFunc(func() {
-		if !s.authenticated() {
-			h.Notify([]transport.Event{{Type: pluginv1.EventType_EVENT_UNVERIFIED}})
-		}
-	})
-	e.roster = roster.New(roster.Rules[*peer]{
-		Self: self.node, URLs: s.guard.URLs, New: e.newPeer,
-		Heard: func(id uint64) bool { return s.members == nil || e.desk.Stands(id) },
-	})
-	return e, nil
+	e.doors = newDoors(c.MaxConnections, c.MaxConnectionsPerAddress, func(address string) { e.Trust.Refusals.Called(address, refusals.ErrTooMany) })
+	e.security, err = newSecurity(e.Trust)
+	return e, err
 }
 
 // Send implements shell.Endpoint.
 func (e *endpoint) Send(envelopes []transport.Envelope) {
 	for i := range envelopes {
-		e.send(envelopes[i])
-	}
-}
-
-// send passes a message to its peer, or reports why not.
-func (e *endpoint) send(m transport.Envelope) {
-	p := e.roster.Get(m.To)
-	switch {
-	case p == nil:
-		e.reporter.Unreachable(m.To, transport.ErrUnknownPeer.Error())
-	case m.Group != e.group:
-		e.reporter.Unreachable(m.To, fmt.Sprintf("message of group %d on a transport of group %d", m.Group, e.group))
-	case len(m.Payload) > e.maxMessage:
-		e.reporter.Unreachable(m.To, fmt.Sprintf("message of %d bytes, limit %d", len(m.Payload), e.maxMessage))
-	default:
-		p.send(m)
+		if p := e.Addressee(&envelopes[i]); p != nil {
+			p.send(envelopes[i])
+		}
 	}
 }
 
 // End implements shell.Endpoint.
 func (e *endpoint) End() {
-	e.life.End(e.roster.Close, func() {
-		e.reporter.Close()
+	e.Life.End(e.Roster.Close, func() {
+		e.Reporter.Close()
 		_ = e.quic.Close()
 		_ = e.socket.Close()
 	})
 }
-
-// Finished implements shell.Endpoint.
-func (e *endpoint) Finished() <-chan struct{} { return e.life.Finished() }

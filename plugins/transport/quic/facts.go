@@ -1,11 +1,8 @@
 package quictransport
 
 import (
-	"cmp"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -39,37 +36,12 @@ func (p *peer) roundTrip() time.Duration {
 
 // WriteMetrics implements shell.Endpoint.
 func (e *endpoint) WriteMetrics(w io.Writer) error {
-	learned := len(e.roster.Learned())
-	type gauge struct {
-		name, help string
-		value      int64
-	}
-	gauges := []gauge{
-		{"learned_peers", "Senders known from their own words only.", int64(learned)},
-		{"inbound_connections", "Connections that were dialled by others, unfinished ones included.", int64(e.doors.count())},
-	}
-	if e.security.authenticated() {
-		gauges = append(gauges, gauge{"certificate_expires_seconds", "When this member's certificate runs out, Unix time.", e.security.members.Expires().Unix()})
-	}
-	if err := e.security.refusals.Write(w); err != nil {
+	const name = "pontoon_transport_quic_inbound_connections"
+	if _, err := fmt.Fprintf(w, "# HELP %s Connections that were dialled by others, unfinished ones included.\n# TYPE %s gauge\n%s %d\n",
+		name, name, name, e.doors.count()); err != nil {
 		return err
 	}
-	if err := e.arrivals.Write(w, "pontoon_transport_quic_"); err != nil {
-		return err
-	}
-	for _, gauge := range gauges {
-		name := "pontoon_transport_quic_" + gauge.name
-		if _, err := fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s gauge\n%s %d\n", name, gauge.help, name, name, gauge.value); err != nil {
-			return err
-		}
-	}
-	peers := slices.SortedFunc(maps.Values(e.roster.Named()), func(a, b *peer) int { return cmp.Compare(a.id, b.id) })
-	for _, family := range peerFamilies() {
-		if err := family.Write(w, peers, func(p *peer) uint64 { return p.id }); err != nil {
-			return err
-		}
-	}
-	return nil
+	return e.WriteFacts(w, peerFamilies())
 }
 
 // peerFamilies are the metrics of each peer.

@@ -260,7 +260,7 @@ func TestPeerThatNeverReads(t *testing.T) {
 	for range 20 {
 		send(t, tr, m)
 	}
-	p := tr.endpoint().roster.Named()[2]
+	p := tr.endpoint().Roster.Named()[2]
 	if n := p.waiting(streamAppend); n > 3 {
 		t.Errorf("%d messages of 512 KiB wait, limit 1 MiB", n)
 	}

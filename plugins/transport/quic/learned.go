@@ -12,11 +12,11 @@ import "net/url"
 func (e *endpoint) callerPeer(h hello, vouched bool) *peer {
 	var urls []*url.URL
 	if vouched || e.config.LearnRemotes {
-		urls = e.security.guard.Usable(h.urls)
+		urls = e.Trust.Guard.Usable(h.urls)
 	}
-	p, added := e.roster.Learn(h.from, urls)
+	p, added := e.Roster.Learn(h.from, urls)
 	if added {
-		e.reach.Learned(h.from, "an unknown member called", "")
+		e.Reach.Learned(h.from, "an unknown member called", "")
 	}
 	if p != nil && len(urls) > 0 {
 		p.Start()

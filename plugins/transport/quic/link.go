@@ -114,7 +114,7 @@ func (l *link) run() {
 	p, ctx := l.peer, l.conn.Context()
 	var running sync.WaitGroup
 	running.Go(func() { l.acceptMessages(ctx, &running) })
-	p.e.life.Go(func() { l.acceptSnapshots(ctx) })
+	p.e.Life.Go(func() { l.acceptSnapshots(ctx) })
 	for _, c := range l.channels {
 		running.Go(func() { c.run(ctx) })
 	}
@@ -125,7 +125,7 @@ func (l *link) run() {
 		p.facts.dropped.Add(uint64(c.queue.Close()))
 	}
 	// What was written last may not have arrived; nobody can tell.
-	p.e.reporter.Unreachable(p.id, "the connection ended: "+l.why().Error())
+	p.e.Reporter.Unreachable(p.id, "the connection ended: "+l.why().Error())
 	running.Wait()
 	p.detach(l)
 	l.log()
@@ -145,9 +145,9 @@ func (l *link) log() {
 	why := l.why()
 	level := slog.LevelWarn
 	var closed *quic.ApplicationError
-	if l.peer.e.life.Context().Err() != nil || errors.Is(why, errReplaced) || errors.Is(why, errRenewed) || errors.Is(why, errNoLongerPeer) ||
+	if l.peer.e.Life.Context().Err() != nil || errors.Is(why, errReplaced) || errors.Is(why, errRenewed) || errors.Is(why, errNoLongerPeer) ||
 		(errors.As(why, &closed) && (closed.ErrorCode == closeReplaced || closed.ErrorCode == closeMismatch)) {
 		level = slog.LevelDebug
 	}
-	l.peer.e.logger.Log(context.Background(), level, "connection to peer ended", "peer", formatID(l.peer.id), "error", why)
+	l.peer.e.Logger.Log(context.Background(), level, "connection to peer ended", "peer", formatID(l.peer.id), "error", why)
 }

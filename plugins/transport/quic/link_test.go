@@ -220,7 +220,7 @@ func TestB5LostPath(t *testing.T) {
 func TestConnectionSurvivesAnotherPort(t *testing.T) {
 	p := newPair(t, quick, "")
 	before := p.atOne.count(pluginv1.EventType_EVENT_UNREACHABLE, 2)
-	link := p.one.endpoint().roster.Named()[2].link.Load()
+	link := p.one.endpoint().Roster.Named()[2].link.Load()
 	for n := range uint64(5) {
 		p.relay.Rebind()
 		there, back := beat(t, 1, 2, 10+n), beat(t, 2, 1, 10+n)
@@ -229,7 +229,7 @@ func TestConnectionSurvivesAnotherPort(t *testing.T) {
 		send(t, p.two, back)
 		eventually(t, "the message back", func() bool { return p.atOne.got(back.Payload) }, nil)
 	}
-	if p.one.endpoint().roster.Named()[2].link.Load() != link || p.atOne.count(pluginv1.EventType_EVENT_UNREACHABLE, 2) != before {
+	if p.one.endpoint().Roster.Named()[2].link.Load() != link || p.atOne.count(pluginv1.EventType_EVENT_UNREACHABLE, 2) != before {
 		t.Error("the connection was replaced")
 	}
 }
@@ -263,8 +263,8 @@ func TestSimultaneousDials(t *testing.T) {
 		go func() { connect(t, two, 1, urlOne); both <- struct{}{} }()
 		<-both
 		<-both
-		two.endpoint().roster.Named()[1].kick <- struct{}{}
-		link := func(tr *quicTransport, id uint64) *link { return tr.endpoint().roster.Named()[id].link.Load() }
+		two.endpoint().Roster.Named()[1].kick <- struct{}{}
+		link := func(tr *quicTransport, id uint64) *link { return tr.endpoint().Roster.Named()[id].link.Load() }
 		eventually(t, "one connection", func() bool {
 			a, b := link(one, 2), link(two, 1)
 			return a != nil && b != nil && a.dialler == 1 && b.dialler == 1 && one.endpoint().doors.count() == 0 &&
@@ -285,12 +285,12 @@ func TestB2UnknownMemberIsAnswered(t *testing.T) {
 	establish(t, leader, atJoiner, 2, 1)
 	establish(t, joiner, atLeader, 1, 2)
 	e := joiner.endpoint()
-	l := e.roster.Get(2).link.Load()
+	l := e.Roster.Get(2).link.Load()
 	connect(t, joiner, 2, leaderURL)
-	if p := e.roster.Named()[2]; p == nil || p.link.Load() != l {
+	if p := e.Roster.Named()[2]; p == nil || p.link.Load() != l {
 		t.Error("the connection did not survive that the host named its peer")
 	}
-	if n := len(e.roster.Learned()); n > 0 {
+	if n := len(e.Roster.Learned()); n > 0 {
 		t.Errorf("%d learned peers are left", n)
 	}
 }
@@ -308,12 +308,12 @@ func TestB2UnknownMembersAreBounded(t *testing.T) {
 		}
 	}
 	e := tr.endpoint()
-	learned := e.roster.Learned()
+	learned := e.Roster.Learned()
 	if len(learned) != roster.MaxLearned {
 		t.Errorf("%d are remembered, want %d", len(learned), roster.MaxLearned)
 	}
 	for _, id := range learned {
-		if e.roster.Get(id).urls.Count() > 0 {
+		if e.Roster.Get(id).urls.Count() > 0 {
 			t.Error("it believes where a stranger says that he can be reached")
 		}
 	}
@@ -322,7 +322,7 @@ func TestB2UnknownMembersAreBounded(t *testing.T) {
 // The facts of a peer say what the connection has shown.
 func TestPeerFacts(t *testing.T) {
 	p := newPair(t, quick, "")
-	peer := p.one.endpoint().roster.Named()[2]
+	peer := p.one.endpoint().Roster.Named()[2]
 	eventually(t, "the peer's facts", func() bool {
 		return peer.roundTrip() > 0 && peer.facts.since.Load() > 0 && peer.facts.skew.Load() != 0
 	}, nil)

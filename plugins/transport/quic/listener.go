@@ -11,7 +11,6 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/guard"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/report"
 )
 
 const (
@@ -48,9 +47,8 @@ func (e *endpoint) listen(ctx context.Context, address string) (string, error) {
 		_ = udp.Close()
 		return "", fmt.Errorf("listen on %s: %w", address, err)
 	}
-	e.reporter = report.New(e.handler.Notify)
-	e.life.Go(func() { e.accept(listener) })
-	e.life.Go(func() { e.security.watch(e.life.Context()) })
+	e.Begin()
+	e.Life.Go(func() { e.accept(listener) })
 	return udp.LocalAddr().String(), nil
 }
 
@@ -80,22 +78,22 @@ func (e *endpoint) quicConfig() *quic.Config {
 // accept serves inbound connections until closing begins.
 func (e *endpoint) accept(l *quic.Listener) {
 	for {
-		conn, err := l.Accept(e.life.Context())
-		if e.life.Context().Err() != nil {
+		conn, err := l.Accept(e.Life.Context())
+		if e.Life.Context().Err() != nil {
 			closeConn(conn, closeDone, errClosing)
 			return
 		}
 		if err != nil {
-			e.logger.Error("transport stopped listening", "address", e.socket.LocalAddr().String(), "error", err)
+			e.Logger.Error("transport stopped listening", "address", e.socket.LocalAddr().String(), "error", err)
 			return
 		}
-		e.life.Fork(func() { e.serve(conn) })
+		e.Life.Fork(func() { e.serve(conn) })
 	}
 }
 
 // serve is the life of an inbound connection.
 func (e *endpoint) serve(conn *quic.Conn) {
-	defer context.AfterFunc(e.life.Context(), func() { closeConn(conn, closeDone, errClosing) })()
+	defer context.AfterFunc(e.Life.Context(), func() { closeConn(conn, closeDone, errClosing) })()
 	l, err := e.greet(conn)
 	if l != nil {
 		if err != nil {
@@ -104,7 +102,7 @@ func (e *endpoint) serve(conn *quic.Conn) {
 		l.run()
 		return
 	}
-	e.logger.Debug("inbound connection refused", "address", conn.RemoteAddr().String(), "error", err)
+	e.Logger.Debug("inbound connection refused", "address", conn.RemoteAddr().String(), "error", err)
 	// The dialler closes when it has read the answer.
 	timer := time.NewTimer(e.timing.link)
 	defer timer.Stop()
@@ -118,7 +116,7 @@ func (e *endpoint) serve(conn *quic.Conn) {
 // greet reads the Hello and answers. A link that is returned must be run, also
 // if there is an error besides.
 func (e *endpoint) greet(conn *quic.Conn) (*link, error) {
-	ctx, cancel := context.WithTimeout(e.life.Context(), e.timing.link)
+	ctx, cancel := context.WithTimeout(e.Life.Context(), e.timing.link)
 	defer cancel()
 	stream, err := conn.AcceptStream(ctx)
 	if err != nil {
@@ -178,7 +176,7 @@ func (e *endpoint) judge(conn *quic.Conn, h hello) (*link, answer) {
 	if err := e.security.checkCaller(conn.RemoteAddr(), conn.ConnectionState().TLS, h.from); err != nil {
 		return nil, e.answer(codeRefused, err)
 	}
-	if m, removed := e.roster.Removed(h.from); removed {
+	if m, removed := e.Roster.Removed(h.from); removed {
 		a := e.answer(codeRemoved, nil)
 		a.index, a.term = m.Index, m.Term
 		return nil, a
@@ -191,7 +189,7 @@ func (e *endpoint) judge(conn *quic.Conn, h hello) (*link, answer) {
 		return nil, *refusal
 	}
 	// Only now: a stranger may be of the cluster that this node should be in.
-	if err := e.belongs(conn.RemoteAddr(), h.from); err != nil {
+	if err := e.Belongs(conn.RemoteAddr().String(), h.from); err != nil {
 		return nil, e.answer(codeRefused, err)
 	}
 	l, a := e.welcome(conn, h, met)
@@ -201,7 +199,7 @@ func (e *endpoint) judge(conn *quic.Conn, h hello) (*link, answer) {
 
 // welcome gives a caller its link, unless there is a better one.
 func (e *endpoint) welcome(conn *quic.Conn, h hello, met meeting) (*link, answer) {
-	p := e.callerPeer(h, e.security.authenticated())
+	p := e.callerPeer(h, e.Trust.Proven())
 	if p == nil {
 		return nil, e.answer(codeRefused, errClosing)
 	}

@@ -47,15 +47,15 @@ func (f *fields) greeting() transport.Greeting {
 
 // meet judges a caller. Without an answer that refuses it, it may come in.
 func (e *endpoint) meet(address string, h hello) (meeting, *answer) {
-	if (h.greeting != transport.Greeting{} || h.expected != 0) && !e.book.Ready() {
+	if (h.greeting != transport.Greeting{} || h.expected != 0) && !e.Book.Ready() {
 		a := e.answer(codeNotReady, errNotReady)
 		return meeting{}, &a
 	}
-	said, refusal := e.book.Call(h.from, h.greeting, h.expected)
+	said, refusal := e.Book.Call(h.from, h.greeting, h.expected)
 	if refusal == nil {
 		return meeting{h.greeting, said}, nil
 	}
-	e.reach.Failed(h.from, address, refusal.Mismatch)
+	e.Reach.Failed(h.from, address, refusal.Mismatch)
 	a := e.answer(codeMismatch, errMismatch)
 	a.greeting, a.misfit, a.known = said, misfit(refusal.Reason), refusal.Known
 	if refusal.NotMeant {
@@ -67,7 +67,7 @@ func (e *endpoint) meet(address string, h hello) (meeting, *answer) {
 // mismatch reads a refusal. The peer's word is taken only for what it can know:
 // whether it is the one that is expected is judged here.
 func (d *dialler) mismatch(a answer, said transport.Greeting) error {
-	book := d.peer.e.book
+	book := d.peer.e.Book
 	reason := transport.MismatchReason(a.misfit)
 	switch {
 	case a.misfit == misfitExpected:
@@ -85,17 +85,17 @@ func (d *dialler) mismatch(a answer, said transport.Greeting) error {
 // keep ends a link that was made with what does not hold any more: the book
 // has changed before the link could be found.
 func (l *link) keep() {
-	l.peer.e.book.Named(l.peer.id)
-	if !l.peer.e.book.Stands(l.peer.id, l.met.peer, l.met.said) {
+	l.peer.e.Book.Named(l.peer.id)
+	if !l.peer.e.Book.Stands(l.peer.id, l.met.peer, l.met.said) {
 		l.fail(closeMismatch, errRenewed)
-	} else if l.met.said != l.peer.e.book.Self() {
+	} else if l.met.said != l.peer.e.Book.Self() {
 		l.announce()
 	}
 }
 
 // greeted judges what the peer says of itself while the connection stands.
 func (l *link) greeted(g transport.Greeting) error {
-	if m := l.peer.e.book.Meet(l.peer.id, g); m != nil {
+	if m := l.peer.e.Book.Meet(l.peer.id, g); m != nil {
 		return m
 	}
 	return nil

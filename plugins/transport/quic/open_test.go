@@ -234,7 +234,7 @@ func TestSetPeersAppliesTheRest(t *testing.T) {
 	if !errors.Is(err, plugins.ErrInvalidArgument) {
 		t.Errorf("got %v, want ErrInvalidArgument", err)
 	}
-	peers := tr.endpoint().roster.Named()
+	peers := tr.endpoint().Roster.Named()
 	if len(peers) != 3 || peers[2].urls.Pick() != nil || peers[3].urls.Pick() == nil || peers[4].urls.Pick() != nil {
 		t.Errorf("peers are %v", peers)
 	}

@@ -41,7 +41,7 @@ type peer struct {
 func (e *endpoint) newPeer(id uint64, remote bool) *peer {
 	p := &peer{e: e, id: id, kick: make(chan struct{}, 1), changed: make(chan struct{})}
 	p.remote.Store(remote)
-	p.ctx, p.cancel = context.WithCancel(e.life.Context())
+	p.ctx, p.cancel = context.WithCancel(e.Life.Context())
 	return p
 }
 
@@ -50,6 +50,16 @@ func (p *peer) Keep(remote, _ bool) bool {
 	p.remote.Store(remote)
 	return true
 }
+
+// ID implements shell.Peer.
+func (p *peer) ID() uint64 { return p.id }
+
+// Context implements shell.Peer.
+func (p *peer) Context() context.Context { return p.ctx }
+
+// Living implements shell.Peer. A snapshot goes by a stream, which ends with its
+// connection anyway.
+func (p *peer) Living() context.Context { return p.ctx }
 
 // SetURLs implements roster.Peer.
 func (p *peer) SetURLs(urls []*url.URL) { p.urls.Set(urls) }
@@ -92,7 +102,7 @@ func (p *peer) send(m transport.Envelope) {
 
 func (p *peer) drop(why string) {
 	p.facts.dropped.Add(1)
-	p.e.reporter.Unreachable(p.id, why)
+	p.e.Reporter.Unreachable(p.id, why)
 }
 
 // adopt makes l the peer's link, unless the one that stands is better. The
@@ -103,7 +113,7 @@ func (p *peer) adopt(l *link) error {
 		old.fail(closeReplaced, errReplaced)
 	}
 	if err == nil {
-		p.e.reach.Reached(p.id)
+		p.e.Reach.Reached(p.id)
 		l.keep()
 	}
 	return err
@@ -141,7 +151,7 @@ func (p *peer) count(delta int) {
 	p.connected += delta
 	if is := p.connected > 0; is != was {
 		p.facts.active(is)
-		p.e.reporter.Activity(p.id, is)
+		p.e.Reporter.Activity(p.id, is)
 	}
 }
 

@@ -2,28 +2,22 @@ package quictransport
 
 import "github.com/pontoon-raft/pontoon/plugins/transport"
 
-// SetPeers implements shell.Endpoint. It makes set what the endpoint knows of others, and of its node. The
-// book has it first: what is begun with what was there before is found by
-// renew, or finds out itself (link.keep).
+// SetPeers implements shell.Endpoint.
 func (e *endpoint) SetPeers(set transport.PeerSet) error {
-	before := e.book.Self()
-	broken := e.book.Set(set)
-	e.desk.Set(set)
-	e.unverified()
-	e.reach.Set(set)
-	err := e.roster.Set(set)
+	before := e.Book.Self()
+	broken, err := e.Change(set)
 	for _, id := range broken {
-		if p := e.roster.Get(id); p != nil {
+		if p := e.Roster.Get(id); p != nil {
 			p.renew()
 		}
 	}
-	for id, p := range e.roster.Named() {
+	for id, p := range e.Roster.Named() {
 		if p.link.Load() != nil {
-			e.book.Named(id)
+			e.Book.Named(id)
 		}
 	}
 	if before != set.Self {
-		for _, p := range e.roster.All() {
+		for _, p := range e.Roster.All() {
 			p.announceSelf()
 		}
 	}

@@ -62,7 +62,7 @@ func (l *link) read(ctx context.Context, stream *quic.ReceiveStream) {
 			_ = stream.SetReadDeadline(time.Time{})
 		}
 		err = l.receive(kind, &frameReader{
-			r: buffered, link: raftmsg.Link{From: l.peer.id, To: l.peer.e.self.node}, limit: l.peer.e.maxMessage,
+			r: buffered, link: raftmsg.Link{From: l.peer.id, To: l.peer.e.self.node}, limit: l.peer.e.MaxMessage,
 		})
 	}
 	if ctx.Err() != nil {
@@ -96,7 +96,7 @@ func (l *link) receive(kind streamKind, frames *frameReader) error {
 		batch, err := l.gather(kind, frames, hint)
 		if len(batch) > 0 {
 			hint = len(batch)
-			l.peer.e.handler.Deliver(batch)
+			l.peer.e.Handler.Deliver(batch)
 		}
 		if err != nil {
 			if errors.Is(err, io.EOF) {
@@ -119,7 +119,7 @@ func (l *link) gather(kind streamKind, frames *frameReader, hint int) ([]transpo
 		switch {
 		case f.greeting != nil:
 			if len(batch) > 0 {
-				l.peer.e.handler.Deliver(batch)
+				l.peer.e.Handler.Deliver(batch)
 				batch = nil
 			}
 			if err := l.greeted(*f.greeting); err != nil {
@@ -129,7 +129,7 @@ func (l *link) gather(kind streamKind, frames *frameReader, hint int) ([]transpo
 			l.heard(f.clock)
 		default:
 			batch = append(batch, transport.Envelope{
-				Group: e.group, To: e.self.node, From: l.peer.id, Class: kind.class(), Payload: f.message,
+				Group: e.Group, To: e.self.node, From: l.peer.id, Class: kind.class(), Payload: f.message,
 			})
 		}
 		if n := len(batch); n == batchMessages || (n > 0 && !frames.complete()) {

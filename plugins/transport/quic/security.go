@@ -1,22 +1,19 @@
 package quictransport
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"log/slog"
 	"math/big"
 	"net"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/internal/membercert"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/guard"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/refusals"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/trust"
 )
 
 // Scheme is that of the URLs that peers can be reached under.
@@ -25,28 +22,21 @@ const Scheme = "quic"
 // alpn names the protocol in the TLS handshake.
 const alpn = "pontoon-raft"
 
-// security decides how members prove who they are and which addresses may be
-// used. With members, both ends know which member the other one is. Without, a
-// certificate made at Open encrypts and proves nothing: it is believed what
-// the other end says, and addresses are those of loopback unless insecure is
-// set.
+// security makes the configuration of TLS. Without certificates of members, one made
+// at Open encrypts and proves nothing.
 type security struct {
-	members   *peertls.Identity
-	guard     guard.Guard
-	throwaway tls.Certificate // without members
-	refusals  *refusals.Refusals
+	trust.Trust
+	throwaway tls.Certificate // without those of members
 }
 
-// newSecurity reads the certificates, or makes one.
-func newSecurity(c config, self identity, logger *slog.Logger) (security, error) {
-	s := security{guard: guard.Guard{Scheme: Scheme}, refusals: refusals.New(logger, "pontoon_transport_quic_refused_total")}
-	var err error
-	if c.TLS != nil {
-		s.members, err = peertls.Open(*c.TLS, membercert.Name{Cluster: self.cluster, Member: self.node}, logger)
-		return s, err
-	}
-	if !c.Insecure {
-		s.guard.Lack = "members do not prove who they are"
+// bare is the guard of connections without certificates of members.
+var bare = guard.Guard{Scheme: Scheme, Lack: "members do not prove who they are"}
+
+// newSecurity makes a certificate where there are none of members.
+func newSecurity(t trust.Trust) (s security, err error) {
+	s = security{Trust: t}
+	if t.Proven() {
+		return s, nil
 	}
 	if s.throwaway, err = throwaway(); err != nil {
 		err = fmt.Errorf("make a certificate: %w", err)
@@ -71,19 +61,16 @@ func throwaway() (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
 }
 
-// authenticated reports whether members prove who they are.
-func (s security) authenticated() bool { return s.members != nil }
-
 // server is the configuration of who is dialled.
 func (s security) server() *tls.Config {
 	c := &tls.Config{
 		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{s.throwaway}, SessionTicketsDisabled: true,
 	}
-	if s.authenticated() {
-		c = s.members.Server()
+	if s.Proven() {
+		c = s.Members.Server()
 	}
 	c.NextProtos = []string{alpn}
-	if s.authenticated() {
+	if s.Proven() {
 		s.watchCallers(c)
 	}
 	return c
@@ -98,7 +85,7 @@ func (s security) watchCallers(c *tls.Config) {
 		own.VerifyConnection = func(state tls.ConnectionState) error {
 			err := each.VerifyConnection(state)
 			if err != nil {
-				s.refusals.Called(address, err)
+				s.Refusals.Called(address, err)
 			}
 			return err
 		}
@@ -110,8 +97,8 @@ func (s security) watchCallers(c *tls.Config) {
 func (s security) client(peer uint64) *tls.Config {
 	// There is nothing to verify: see security.
 	c := &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true}
-	if s.authenticated() {
-		c = s.members.Client(peer)
+	if s.Proven() {
+		c = s.Members.Client(peer)
 	}
 	c.NextProtos = []string{alpn}
 	return c
@@ -119,22 +106,15 @@ func (s security) client(peer uint64) *tls.Config {
 
 // checkCaller refuses a caller at that address whose certificate is not the claimed member's.
 func (s security) checkCaller(address net.Addr, state tls.ConnectionState, claimed uint64) error {
-	if !s.authenticated() {
+	if !s.Proven() {
 		return nil
 	}
-	member, err := s.members.PeerID(state)
+	member, err := s.Members.PeerID(state)
 	if err == nil && member != claimed {
 		err = fmt.Errorf("%w: it is of member %x, and the caller says %x", peertls.ErrOtherSender, member, claimed)
 	}
 	if err != nil {
-		s.refusals.Called(address.String(), err)
+		s.Refusals.Called(address.String(), err)
 	}
 	return err
-}
-
-// watch keeps the certificates up to date until ctx ends.
-func (s security) watch(ctx context.Context) {
-	if s.authenticated() {
-		s.members.Watch(ctx)
-	}
 }

@@ -28,7 +28,7 @@ func (l *link) acceptSnapshots(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		if !l.peer.e.life.Go(func() { l.serveSnapshot(stream) }) {
+		if !l.peer.e.Life.Go(func() { l.serveSnapshot(stream) }) {
 			cut(stream)
 		}
 	}
@@ -50,12 +50,12 @@ func (l *link) serveSnapshot(stream *quic.Stream) {
 		return
 	}
 	if err != nil {
-		e.complaints.Failed(l.peer.id, snapshotRefused, err)
+		e.Complaints.Failed(l.peer.id, snapshotRefused, err)
 	} else {
-		e.complaints.Succeeded(l.peer.id, snapshotRefused)
+		e.Complaints.Succeeded(l.peer.id, snapshotRefused)
 	}
 	out := pace.NewWriter(stream, e.timing.link)
-	if _, err := out.Write(verdictOf(err, e.life.Context().Err() != nil).encode()); err == nil {
+	if _, err := out.Write(verdictOf(err, e.Life.Context().Err() != nil).encode()); err == nil {
 		_ = stream.Close()
 	}
 	stream.CancelRead(streamErrorStop)
@@ -73,17 +73,17 @@ func (l *link) takeSnapshot(ctx context.Context, body *receivedSnapshot, end fun
 	if err != nil || streamKind(kind) != streamSnapshot {
 		return fmt.Errorf("%w: kind %d", errNotASnapshot, kind)
 	}
-	message, err := body.header(e.maxMessage, l.peer.id, e.self.node)
+	message, err := body.header(e.MaxMessage, l.peer.id, e.self.node)
 	if err != nil {
 		return fmt.Errorf("read snapshot message: %w", err)
 	}
-	place, err := e.arrivals.Enter(l.peer.id, e.roster.Knows(l.peer.id), end)
+	place, err := e.Arrivals.Enter(l.peer.id, e.Roster.Knows(l.peer.id), end)
 	if err != nil {
 		return err
 	}
 	defer place.Leave()
-	err = e.handler.ReceiveSnapshot(ctx, transport.SnapshotHeader{
-		Group: e.group, To: e.self.node, From: l.peer.id, Message: message, Bytes: body.size,
+	err = e.Handler.ReceiveSnapshot(ctx, transport.SnapshotHeader{
+		Group: e.Group, To: e.self.node, From: l.peer.id, Message: message, Bytes: body.size,
 	}, place.Reader(body))
 	switch {
 	case place.Lost():

@@ -10,62 +10,16 @@ import (
 
 	"github.com/quic-go/quic-go"
 
-	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/seal"
 )
 
 // chunkBytes is the largest chunk of a snapshot.
 const chunkBytes = 256 << 10
 
-// SendSnapshot implements shell.Endpoint: it returns the receiver's verdict.
-func (e *endpoint) SendSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
-	if !e.life.Enter() {
-		return plugins.ErrClosed
-	}
-	defer e.life.Leave()
-	p := e.roster.Get(header.To)
-	if p == nil {
-		return fmt.Errorf("send snapshot to %x: %w", header.To, transport.ErrUnknownPeer)
-	}
-	if err := e.checkSnapshot(header); err != nil {
-		return fmt.Errorf("send snapshot to %x: %w", header.To, err)
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(p.ctx, cancel)()
-
-	if err := e.pace.Enter(ctx); err != nil {
-		return fmt.Errorf("send snapshot of %d bytes to %x: waiting for others: %w", header.Bytes, header.To, err)
-	}
-	defer e.pace.Leave()
-	if err := p.sendSnapshot(ctx, header, r); err != nil {
-		return fmt.Errorf("send snapshot of %d bytes to %x: %w", header.Bytes, header.To, err)
-	}
-	return nil
-}
-
-// checkSnapshot holds the caller to the contract: one MsgSnap for that peer.
-func (e *endpoint) checkSnapshot(header transport.SnapshotHeader) error {
-	s, err := raftmsg.Scan(header.Message)
-	switch {
-	case err != nil:
-		return fmt.Errorf("%w: %w", plugins.ErrInvalidArgument, err)
-	case s.Kind != raftmsg.TypeSnap:
-		return fmt.Errorf("%w: message type %d is not a snapshot", plugins.ErrInvalidArgument, s.Kind)
-	case s.To != header.To || s.From != e.self.node:
-		return fmt.Errorf("%w: snapshot message is from %x to %x", plugins.ErrInvalidArgument, s.From, s.To)
-	case header.Group != e.group:
-		return fmt.Errorf("%w: snapshot of group %d", plugins.ErrInvalidArgument, header.Group)
-	case len(header.Message) > e.maxMessage:
-		return fmt.Errorf("snapshot message of %d bytes: %w", len(header.Message), plugins.ErrLimit)
-	}
-	return nil
-}
-
-func (p *peer) sendSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
+// SendSnapshot implements shell.Peer.
+func (p *peer) SendSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
 	l, err := p.await(ctx)
 	switch {
 	case errors.Is(err, errRemovedMember) || mismatched(err):
@@ -83,7 +37,7 @@ func (p *peer) sendSnapshot(ctx context.Context, header transport.SnapshotHeader
 	stop := context.AfterFunc(ctx, func() { cut(stream) })
 	defer stop()
 	s := &snapshotSender{
-		ctx: ctx, header: header, pace: p.e.pace, source: seal.NewSource(r, header.Bytes), out: pace.NewWriter(stream, p.e.timing.link),
+		ctx: ctx, header: header, pace: p.e.Pace, source: seal.NewSource(r, header.Bytes), out: pace.NewWriter(stream, p.e.timing.link),
 		patience: p.e.timing.link,
 	}
 	if err := s.send(stream); err != nil {

@@ -53,7 +53,7 @@ func TestStrangersAreRefused(t *testing.T) {
 			}
 			connect(t, tr, 2, strangeServer(t, stranger.Certificate))
 			eventually(t, "failed dials", func() bool {
-				p := tr.endpoint().roster.Named()[2]
+				p := tr.endpoint().Roster.Named()[2]
 				p.mu.Lock()
 				defer p.mu.Unlock()
 				return p.failures > 1
@@ -112,7 +112,7 @@ func TestRefusalsAreLoggedOnce(t *testing.T) {
 		_, _ = pretend(t, "quic://"+address, elsewhere, testHello(2, 1))
 		_, _ = pretend(t, "quic://"+address, other, testHello(2, 1))
 	}
-	r := tr.endpoint().security.refusals
+	r := tr.endpoint().Trust.Refusals
 	eventually(t, "all to be counted", func() bool {
 		return r.Count("other_cluster") == rounds && r.Count("other_sender") == rounds
 	}, nil)
@@ -137,7 +137,7 @@ func TestCertificatesOnOneSideOnly(t *testing.T) {
 	connect(t, one, 2, urlTwo)
 	connect(t, two, 1, urlOne)
 	eventually(t, "failed dials", func() bool {
-		for _, p := range []*peer{one.endpoint().roster.Named()[2], two.endpoint().roster.Named()[1]} {
+		for _, p := range []*peer{one.endpoint().Roster.Named()[2], two.endpoint().Roster.Named()[1]} {
 			p.mu.Lock()
 			failures := p.failures
 			p.mu.Unlock()
