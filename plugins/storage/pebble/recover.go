@@ -29,28 +29,22 @@ func openDatabase(p shell.Place, dbfs pebblevfs.FS, cfg config) (_ shell.Log, _ 
 	if d.floor, err = cfg.floor(p.FS); err != nil {
 		return nil, storage.State{}, err
 	}
-	id, err := format().Load(p.FS, p.Options, strange)
-	if err != nil {
-		return nil, storage.State{}, err
-	}
 	d.cache = pebble.NewCache(cfg.CacheBytes)
 	found := func(err error) { _ = p.Poison.Fail(err) }
 	path := filepath.Join(p.Options.DataDir, dbName)
-	if d.db, err = pebble.Open(path, dbOptions(cfg, orderedFS{dbfs}, p.Logger, d.cache, !id.Begun, found)); err != nil {
+	if d.db, err = pebble.Open(path, dbOptions(cfg, orderedFS{dbfs}, p.Logger, d.cache, !p.Identity.Begun, found)); err != nil {
 		return nil, storage.State{}, damaged(err)
 	}
-	if err := d.begin(id); err != nil {
+	if err := d.begin(p.Identity); err != nil {
 		return nil, storage.State{}, err
 	}
 	if err := d.load(); err != nil {
 		return nil, storage.State{}, err
 	}
-	state := d.state.Opened()
-	state.StoreID = id.Store
-	return d, state, nil
+	return d, d.state.Opened(), nil
 }
 
-// begin makes a database that was never used one that was.
+// begin makes a database that was never used one that was, durable on return.
 func (d *database) begin(id identity.Identity) error {
 	if id.Begun {
 		return nil
@@ -58,10 +52,7 @@ func (d *database) begin(id identity.Identity) error {
 	if err := d.db.Set([]byte(startKey), encodeStart(0, 0), pebble.Sync); err != nil {
 		return damaged(err)
 	}
-	if err := d.fs.SyncDir("."); err != nil { // the database's name
-		return err
-	}
-	return format().MarkBegun(d.fs, id)
+	return d.fs.SyncDir(".") // the database's name
 }
 
 // load reads the whole log and checks it: every entry is there, and is what

@@ -55,6 +55,8 @@ func newStore(env backend.Env, open openFunc) *store {
 			Protocols: []uint32{plugins.ProtocolVersion}, ConfigSchema: []byte(configSchema),
 			Capabilities: []plugins.Capability{storage.CapabilitySpace},
 		},
+		Identity:  format(),
+		Stray:     strange,
 		Configure: s.configure,
 		OpenFS: func(dir string) (_ vfs.FS, err error) {
 			s.files, s.db, err = open(dir)

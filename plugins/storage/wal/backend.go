@@ -36,7 +36,9 @@ type store struct {
 // newStore is New over another file system.
 func newStore(env backend.Env, open func(dir string) (vfs.FS, error)) *store {
 	s := &store{}
-	s.Store = shell.New(env.Logger, shell.Backend{Info: describe(), Configure: s.configure, OpenFS: open})
+	s.Store = shell.New(env.Logger, shell.Backend{
+		Info: describe(), Identity: format(), Stray: logOrSnapshot, Configure: s.configure, OpenFS: open,
+	})
 	return s
 }
 
@@ -64,8 +66,6 @@ func (s *store) configure(section []byte) (shell.Recover, error) {
 			return nil, storage.State{}, err
 		}
 		s.journal = j
-		state := j.state.Opened()
-		state.StoreID = j.id.Store
-		return j, state, nil
+		return j, j.state.Opened(), nil
 	}, nil
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -25,22 +24,11 @@ type candidate struct {
 
 // openJournal recovers the log of a place, or begins one.
 func openJournal(p shell.Place, cfg config) (*journal, error) {
-	names, err := p.FS.List(".")
-	if err != nil {
-		return nil, err
-	}
-	id, err := format().Load(p.FS, p.Options, logOrSnapshot)
-	if err != nil {
-		return nil, err
-	}
-	if id.Begun && !slices.ContainsFunc(names, isSegment) {
-		return nil, fmt.Errorf("%w: all files of the log are missing; %s", storage.ErrCorrupt, corruption.WayOut)
-	}
 	floor, err := freespace.NewFloor(p.FS, cfg.MinFreeBytes)
 	if err != nil {
 		return nil, err
 	}
-	j := &journal{fs: p.FS, logger: p.Logger, config: cfg, id: id, limits: p.Options.Limits, poison: p.Poison, floor: floor}
+	j := &journal{fs: p.FS, logger: p.Logger, config: cfg, id: p.Identity, limits: p.Options.Limits, poison: p.Poison, floor: floor}
 	if err := j.open(idleTime(p.Options.Tick)); err != nil {
 		return nil, err
 	}
@@ -75,15 +63,13 @@ func (j *journal) open(idle time.Duration) (err error) {
 	if err != nil {
 		return err
 	}
+	if len(found) == 0 && j.id.Begun {
+		return fmt.Errorf("%w: all files of the log are missing; %s", storage.ErrCorrupt, corruption.WayOut)
+	}
 	if len(found) == 0 {
-		err = j.begin()
-	} else {
-		err = j.recover(found)
+		return j.begin()
 	}
-	if err != nil {
-		return err
-	}
-	return format().MarkBegun(j.fs, j.id)
+	return j.recover(found)
 }
 
 // Begin implements shell.Log: it begins the background work.

@@ -12,8 +12,6 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/dirlock"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/logstate"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/poison"
 )
@@ -38,21 +36,15 @@ type content struct {
 
 const logName = "log"
 
-func format() identity.Format {
-	return identity.Format{Backend: "file", Magic: "PONTFIL\x01", Version: 1}
+// stray names the log.
+func stray(names []string) string {
+	if slices.Contains(names, logName) {
+		return logName
+	}
+	return ""
 }
 
 func openFileLog(p Place) (*fileLog, storage.State, error) {
-	id, err := format().Load(p.FS, p.Options, func(names []string) string {
-		i := slices.IndexFunc(names, func(n string) bool { return n != dirlock.Name && n != identity.Temp })
-		if i < 0 {
-			return ""
-		}
-		return names[i]
-	})
-	if err != nil {
-		return nil, storage.State{}, err
-	}
 	l := &fileLog{fs: p.FS, limits: p.Options.Limits, poison: p.Poison, dir: p.Options.DataDir, content: content{State: logstate.New(0, 0)}}
 	f, err := p.FS.Open(logName)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -60,9 +52,7 @@ func openFileLog(p Place) (*fileLog, storage.State, error) {
 	} else if err == nil {
 		err = errors.Join(json.NewDecoder(io.NewSectionReader(f, 0, 1<<40)).Decode(&l.content), f.Close())
 	}
-	state := l.content.State.Opened()
-	state.StoreID = id.Store
-	return l, state, err
+	return l, l.content.State.Opened(), err
 }
 
 // change writes what the log becomes, and shows it after that.

@@ -12,6 +12,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/poison"
 )
 
@@ -72,17 +73,25 @@ type Place struct {
 	Logger *slog.Logger
 	// Options are those of Open.
 	Options plugins.Options
-	Poison  *poison.Poison
+	// Identity is the store's, which is on disk already. The shell marks it as begun
+	// when Recover has returned.
+	Identity identity.Identity
+	Poison   *poison.Poison
 }
 
-// Recover opens the log of a place, or begins one. The State is that of Open
-// without the snapshots. After an error nothing is held.
+// Recover opens the log of a place, or begins one that is durable on return. The
+// State is that of Open without StoreID and snapshots. After an error nothing is held.
 type Recover func(Place) (Log, storage.State, error)
 
 // Backend is what a backend brings to the shell.
 type Backend struct {
 	// Info is the answer of Describe.
 	Info plugins.Info
+	// Identity is the format of the file that says whose data it is.
+	Identity identity.Format
+	// Stray names the file, if there is one among names, that a directory without an
+	// identity cannot have: a first Open that was interrupted does not leave it.
+	Stray func(names []string) string
 	// Configure reads the section of the configuration, before anything is touched.
 	Configure func(section []byte) (Recover, error)
 	// OpenFS opens the store's directory.

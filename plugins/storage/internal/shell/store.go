@@ -91,17 +91,31 @@ func (s *Store) recover(opts plugins.Options) (state storage.State, err error) {
 			err = errors.Join(err, s.lock.Close())
 		}
 	}()
+	return s.load(opts, recoverLog)
+}
+
+// load reads the directory, which is locked: first whose data it is, then the log,
+// then the snapshots.
+func (s *Store) load(opts plugins.Options, recoverLog Recover) (state storage.State, err error) {
+	id, err := s.backend.Identity.Load(s.fs, opts, s.backend.Stray)
+	if err != nil {
+		return storage.State{}, err
+	}
 	s.poison = poison.New(s.logger)
-	place := Place{FS: s.fs, Logger: s.logger, Options: opts, Poison: s.poison}
+	place := Place{FS: s.fs, Logger: s.logger, Options: opts, Identity: id, Poison: s.poison}
 	if s.log, state, err = recoverLog(place); err != nil {
 		return storage.State{}, err
 	}
 	s.snapshots = s.backend.Snapshots(place)
-	if err := s.snapshots.Open(state); err != nil {
+	err = s.backend.Identity.MarkBegun(s.fs, id)
+	if err == nil {
+		err = s.snapshots.Open(state)
+	}
+	if err != nil {
 		return storage.State{}, errors.Join(err, s.log.Close())
 	}
 	s.log.Begin()
-	state.Snapshots = s.snapshots.List()
+	state.Snapshots, state.StoreID = s.snapshots.List(), id.Store
 	return state, nil
 }
 

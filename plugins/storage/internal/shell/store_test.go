@@ -12,6 +12,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/snapfile"
 	"github.com/pontoon-raft/pontoon/plugins/storage/storagetest"
 )
@@ -24,7 +25,9 @@ func fileBackend() Backend {
 			Kind: plugins.Storage, Name: "file", Version: "1", Protocols: []uint32{plugins.ProtocolVersion},
 			Capabilities: []plugins.Capability{storage.CapabilitySpace},
 		},
-		OpenFS: vfs.OS,
+		Identity: identity.Format{Backend: "file", Magic: "PONTFIL\x01", Version: 1},
+		Stray:    stray,
+		OpenFS:   vfs.OS,
 		Configure: func([]byte) (Recover, error) {
 			return func(p Place) (Log, storage.State, error) { return openFileLog(p) }, nil
 		},
