@@ -167,3 +167,25 @@ func TestUnfitMembersRefuseProposals(t *testing.T) {
 	l.core.SetFitness(Fitness{Condition: MachineDown})
 	l.must(l.core.Propose(someProposal()))
 }
+
+// Whatever makes a member unfit counts when members are compared, and what keeps a
+// leader from getting anything done counts for more.
+func TestEachConditionThatMakesUnfitCounts(t *testing.T) {
+	for _, c := range Unfitting() {
+		want := 1
+		if c == DiskStalled || c == MachineDown {
+			want = 2
+		}
+		if got := c.Unfitness(); got != want {
+			t.Errorf("%s: unfit to the degree %d, want %d", c, got, want)
+		}
+		if got := (c | DiskStalled).Unfitness(); got != 2 {
+			t.Errorf("%s with a stalled disk: %d, want 2", c, got)
+		}
+	}
+	for _, c := range []Condition{0, Refusing, Barred} {
+		if got := c.Unfitness(); got != 0 {
+			t.Errorf("%q: unfit to the degree %d", c, got)
+		}
+	}
+}
