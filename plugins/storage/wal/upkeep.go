@@ -19,10 +19,14 @@ type upkeep struct {
 	// armed says that the goroutine watches for an idle moment.
 	armed atomic.Bool
 	// retired are segments to remove, oldest first; guarded by journal.mu, as
-	// is stuck, which is set when one could not be removed: removing younger
-	// ones would leave a hole in the numbers, so the next Open does it.
+	// is what follows. One that could not be removed is tried again at again, and
+	// none before it: that would leave a hole in the numbers.
 	retired []*segment
-	stuck   bool
+	again   time.Time
+	told    bool // the log says that one could not be removed
+	// stuck is set when a directory could not be synced: nobody knows what is
+	// durable of it, so the next Open removes the rest.
+	stuck bool
 }
 
 // spaceRetries is after how many idle times what did not fit is tried again: an
@@ -179,28 +183,47 @@ func (u *upkeep) remove(j *journal) {
 			return
 		default:
 		}
-		s := u.nextToRemove(j)
+		s := u.nextToRemove(j, time.Now())
 		if s == nil {
 			return
 		}
-		err := errors.Join(s.retire(), j.fs.Remove(s.name()))
-		if err == nil {
-			err = j.fs.SyncDir(".")
+		if err := s.retire(); err != nil {
+			j.logger.Warn("cannot close an old log segment", "file", s.name(), "error", err)
 		}
-		if err != nil {
-			j.logger.Warn("cannot remove an old log segment", "file", s.name(), "error", err)
-			j.mu.Lock()
-			u.stuck = true
-			j.mu.Unlock()
+		err := j.fs.Remove(s.name())
+		if err == nil {
+			if err = j.fs.SyncDir("."); err != nil {
+				u.keep(j, func() { u.stuck = true })
+			}
+		} else {
+			u.keep(j, func() { u.retired, u.again = append([]*segment{s}, u.retired...), time.Now().Add(u.spaceRetry()) })
+		}
+		if !u.removed(j, s, err) {
 			return
 		}
 	}
 }
 
-func (u *upkeep) nextToRemove(j *journal) *segment {
+// keep changes what is guarded by journal.mu.
+func (u *upkeep) keep(j *journal, change func()) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if u.stuck || len(u.retired) == 0 {
+	change()
+}
+
+// removed tells whether a segment was, and says it in the log when that begins to fail.
+func (u *upkeep) removed(j *journal, s *segment, err error) bool {
+	if err != nil && !u.told {
+		j.logger.Warn("cannot remove an old log segment; it is tried again", "file", s.name(), "error", err)
+	}
+	u.told = err != nil
+	return err == nil
+}
+
+func (u *upkeep) nextToRemove(j *journal, now time.Time) *segment {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if u.stuck || len(u.retired) == 0 || now.Before(u.again) {
 		return nil
 	}
 	s := u.retired[0]

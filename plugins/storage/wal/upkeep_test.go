@@ -1,0 +1,90 @@
+package wal
+
+import (
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/vfs"
+)
+
+// tenacious is a file system that removes nothing while it is held.
+type tenacious struct {
+	vfs.FS
+	held  atomic.Bool
+	tries atomic.Int32
+}
+
+func (f *tenacious) Remove(name string) error {
+	if _, ok := parseSegmentName(name); ok && f.held.Load() {
+		f.tries.Add(1)
+		return errors.New("device or resource busy")
+	}
+	return f.FS.Remove(name)
+}
+
+// TestASegmentThatCannotBeRemovedIsTriedAgain: one failure does not end the removal of old
+// segments for as long as the store is open, which would fill the disk.
+func TestASegmentThatCannotBeRemovedIsTriedAgain(t *testing.T) {
+	disk := &tenacious{FS: vfs.NewMem()}
+	w := newWorkload(vfs.NewMem())
+	var err error
+	if w.s, _, err = openOn(disk); err != nil {
+		t.Fatal(err)
+	}
+	w.Store = w.s
+	n, err := w.fill(24)
+	if err != nil {
+		t.Fatal(n, err)
+	}
+	last := w.Log.Last()
+	if err := w.Commit(last, true); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Save(last); err != nil {
+		t.Fatal(err)
+	}
+	before := segmentsOf(t, disk)
+	disk.held.Store(true)
+	if err := w.Compact(last); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, func() bool { return disk.tries.Load() > 0 })
+	if n := segmentsOf(t, disk); n < before {
+		t.Fatalf("%d segments of %d are there, and none could be removed", n, before)
+	}
+	disk.held.Store(false)
+	waitFor(t, func() bool {
+		w.s.journal.upkeep.nudge() // as the next segment does
+		return segmentsOf(t, disk) < before
+	})
+	if err := w.s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func waitFor(t *testing.T, condition func() bool) {
+	t.Helper()
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	for end := time.Now().Add(time.Minute); !condition(); <-ticker.C {
+		if time.Now().After(end) {
+			t.Fatal("it does not come")
+		}
+	}
+}
+
+func segmentsOf(t *testing.T, fs vfs.FS) (n int) {
+	t.Helper()
+	names, err := fs.List(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if _, ok := parseSegmentName(name); ok {
+			n++
+		}
+	}
+	return n
+}
