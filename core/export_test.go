@@ -39,3 +39,8 @@ func SayRemoved(h *Host, peer member.ID, proof member.Removed, ago time.Duration
 // clients are gone.
 func Awaited(h *Host) int   { return h.awaited() }
 func Abandoned(h *Host) int { return h.api.Abandoned() }
+
+// ReceiveSnapshot is a snapshot that a transport brings a host.
+func ReceiveSnapshot(h *Host, ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
+	return inbound{h: h}.ReceiveSnapshot(ctx, header, r)
+}

@@ -37,7 +37,13 @@ func (g *generation) receiveSnapshot(ctx context.Context, header transport.Snaps
 	if err != nil {
 		return err
 	}
-	if err := g.spool(ctx, meta, true, io.MultiReader(head, r), nil); err != nil {
+	wanted := func() error {
+		return g.offer(ctx, func(done func(error)) error { return g.node.CheckSnapshot(header.Message, own.Registry, done) })
+	}
+	if err := wanted(); err != nil {
+		return err
+	}
+	if err := g.spool(ctx, meta, true, io.MultiReader(head, r), wanted); err != nil {
 		return err
 	}
 	return g.offer(ctx, func(done func(error)) error {
@@ -95,8 +101,7 @@ func (g *generation) readHeader(meta storage.SnapshotMetadata, r io.Reader) (*se
 	return own, head, nil
 }
 
-// spool writes a snapshot into the storage. check, if there is one, has the last
-// word before it becomes visible.
+// spool writes a snapshot into the storage. check has the last word before it is kept.
 func (g *generation) spool(ctx context.Context, meta storage.SnapshotMetadata, received bool, r io.Reader, check func() error) error {
 	w, err := g.storage.CreateSnapshot(ctx, meta, received)
 	if err != nil {
@@ -106,10 +111,8 @@ func (g *generation) spool(ctx context.Context, meta storage.SnapshotMetadata, r
 	if _, err := io.CopyBuffer(w, r, make([]byte, g.h.cfg.Limits.ChunkBytes())); err != nil {
 		return fmt.Errorf("receive snapshot %d: %w", meta.Index, err)
 	}
-	if check != nil {
-		if err := check(); err != nil {
-			return err
-		}
+	if err := check(); err != nil {
+		return err
 	}
 	if _, err := w.Commit(); err != nil {
 		return fmt.Errorf("commit snapshot %d: %w", meta.Index, err)

@@ -8,22 +8,16 @@ import (
 // accepts checks a peer's message against raft's state, where raft itself
 // would panic or be misled.
 func (c *Core) accepts(m *pb.Message) error {
-	if m.GetTo() != uint64(c.cfg.ID) {
-		return invalid("%s for %x reached %s", m.GetType(), m.GetTo(), c.cfg.ID)
-	}
-	if err := c.checkDoubled(m); err != nil {
-		return err
-	}
-	if err := c.checkTerm(m); err != nil {
+	if err := c.checkSender(m); err != nil {
 		return err
 	}
 	last := c.lastIndex()
 	switch m.GetType() {
 	case pb.MsgSnap:
-		if err := c.checkSnapshot(m); err != nil {
-			return err
+		if index := m.GetSnapshot().GetMetadata().GetIndex(); c.received.index != index {
+			return invalid("snapshot %d was announced without its data", index)
 		}
-		return c.checkLeader(m)
+		return c.acceptsSnapshot(m)
 	case pb.MsgApp:
 		if err := c.checkLeader(m); err != nil {
 			return err
@@ -59,6 +53,17 @@ func (c *Core) accepts(m *pb.Message) error {
 	return nil
 }
 
+// checkSender refuses what is for another member, or of one that is not heard.
+func (c *Core) checkSender(m *pb.Message) error {
+	if m.GetTo() != uint64(c.cfg.ID) {
+		return invalid("%s for %x reached %s", m.GetType(), m.GetTo(), c.cfg.ID)
+	}
+	if err := c.checkDoubled(m); err != nil {
+		return err
+	}
+	return c.checkTerm(m)
+}
+
 // checkLeader refuses the word of a leader if there is another one, and that of
 // any while this node may have lost data.
 func (c *Core) checkLeader(m *pb.Message) error {
@@ -79,19 +84,18 @@ func (c *Core) checkLeads(m *pb.Message) error {
 // reignOf is the leadership of a member in a term.
 type reignOf struct{ leader, term uint64 }
 
-// checkSnapshot refuses a snapshot whose data have not come, or that is not of
-// the leader that this member follows, or has followed last, in its term: what
-// is here would be given up for it. A leader is heard before its snapshot
-// arrives, and sends again what was refused.
-func (c *Core) checkSnapshot(m *pb.Message) error {
-	index := m.GetSnapshot().GetMetadata().GetIndex()
-	switch by := (reignOf{m.GetFrom(), m.GetTerm()}); {
-	case c.received.index != index:
-		return invalid("snapshot %d was announced without its data", index)
-	case by.term >= c.term && by != c.ledBy:
-		return invalid("snapshot %d is of %x in term %d, which is not known to lead in it", index, by.leader, by.term)
+// acceptsSnapshot is accepts for a snapshot, whose data may be still to come. It
+// refuses one that is not of the leader that this member follows, or has followed last,
+// in its term: what is here would be given up for it. A leader is heard before its
+// snapshot arrives, and sends again what was refused.
+func (c *Core) acceptsSnapshot(m *pb.Message) error {
+	if err := c.checkSender(m); err != nil {
+		return err
 	}
-	return nil
+	if by := (reignOf{m.GetFrom(), m.GetTerm()}); by.term >= c.term && by != c.ledBy {
+		return invalid("snapshot %d is of %x in term %d, which is not known to lead in it", m.GetSnapshot().GetMetadata().GetIndex(), by.leader, by.term)
+	}
+	return c.checkLeader(m)
 }
 
 // leads tells whether answers of peers concern this node: a former leader that

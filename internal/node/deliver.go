@@ -36,6 +36,16 @@ func (n *Node) Deliver(envelopes []transport.Envelope) {
 // Core.SnapshotReceived. done is called with the outcome on the raft
 // goroutine.
 func (n *Node) SnapshotReceived(payload []byte, registry *member.Registry, done func(error)) error {
+	return n.snapshot(payload, registry, (*Core).SnapshotReceived, done)
+}
+
+// CheckSnapshot asks whether a snapshot that arrives would be taken; see
+// Core.CheckSnapshot. done is called with the answer on the raft goroutine.
+func (n *Node) CheckSnapshot(payload []byte, registry *member.Registry, done func(error)) error {
+	return n.snapshot(payload, registry, (*Core).CheckSnapshot, done)
+}
+
+func (n *Node) snapshot(payload []byte, registry *member.Registry, ask func(*Core, *pb.Message, *member.Registry) error, done func(error)) error {
 	m, err := decode(payload, n.limits)
 	if err != nil {
 		return err
@@ -44,7 +54,7 @@ func (n *Node) SnapshotReceived(payload []byte, registry *member.Registry, done 
 		return invalid("%s announces a snapshot", m.GetType())
 	}
 	n.Do(func(c *Core) error {
-		err := c.SnapshotReceived(m, registry)
+		err := ask(c, m, registry)
 		done(err)
 		return err
 	})

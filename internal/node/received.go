@@ -14,6 +14,30 @@ import (
 // the snapshot that m, a MsgSnap, speaks of; registry is the membership in it.
 // Whether raft wants it shows in an Append with Install set.
 func (c *Core) SnapshotReceived(m *pb.Message, registry *member.Registry) error {
+	if err := c.wants(m, registry); err != nil {
+		return err
+	}
+	c.received = receivedSnapshot{index: m.GetSnapshot().GetMetadata().GetIndex(), registry: registry}
+	return c.Step(m)
+}
+
+// CheckSnapshot is why a snapshot that arrives would be refused as it stands: it is
+// asked before its data are stored, and before they are kept, for what nobody installs
+// stays on the disk.
+func (c *Core) CheckSnapshot(m *pb.Message, registry *member.Registry) error {
+	return c.step(func() error {
+		if err := c.wants(m, registry); err != nil {
+			return err
+		}
+		if m.GetTerm() < c.term {
+			return invalid("snapshot %d is of term %d, it is term %d here", m.GetSnapshot().GetMetadata().GetIndex(), m.GetTerm(), c.term)
+		}
+		return c.acceptsSnapshot(m)
+	})
+}
+
+// wants refuses a snapshot that has no place here.
+func (c *Core) wants(m *pb.Message, registry *member.Registry) error {
 	meta := toMetadata(m.GetSnapshot().GetMetadata())
 	if err := matches(registry, meta.ConfState); err != nil {
 		return fmt.Errorf("snapshot %d: %w", meta.Index, err)
@@ -27,8 +51,7 @@ func (c *Core) SnapshotReceived(m *pb.Message, registry *member.Registry) error 
 	if len(c.changes.deferred) > 0 {
 		return fmt.Errorf("snapshot %d: a membership change before it is being stored", meta.Index)
 	}
-	c.received = receivedSnapshot{index: meta.Index, registry: registry}
-	return c.Step(m)
+	return nil
 }
 
 // installing tells whether an append in flight installs a snapshot.

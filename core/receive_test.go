@@ -1,0 +1,84 @@
+package core_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"testing"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/internal/server"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+// counted counts what is read.
+type counted struct {
+	r io.Reader
+	n int
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
+	c.n += n
+	return n, err
+}
+
+// A snapshot of a member that does not lead, or of a leader of the past, is refused
+// before it is stored: each would stay on the disk until the next start, and there may be
+// any number of them.
+func TestASnapshotThatNobodyInstallsIsNotStored(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	leader := c.leader()
+	c.propose(leader, "a")
+	c.converged()
+	at := c.other(leader)
+	var liar member.ID
+	for _, m := range c.members {
+		if m.ID != leader && m.ID != at {
+			liar = m.ID
+		}
+	}
+	registry := make(chan *member.Registry, 1)
+	core.OnRaft(c.nodes[at].host, func(n *node.Core) error { registry <- n.Registry(); return nil })
+	members, term := <-registry, c.service(at).Status().Term
+	for name, says := range map[string]struct {
+		from member.ID
+		term uint64
+	}{
+		"another member":       {liar, term},
+		"a leader of the past": {leader, term - 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const index, size = 1 << 20, 1 << 20
+			meta := storage.SnapshotMetadata{Index: index, Term: says.term, ConfState: storage.ConfState{Voters: members.Voters()}}
+			message := pluginv1.Message{Type: 7, From: uint64(says.from), To: uint64(at), Term: says.term}
+			message.Snapshot.Metadata = meta
+			payload, err := message.Marshal()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var head bytes.Buffer
+			header := server.SnapshotHeader{ClusterID: 7, Index: index, Term: says.term, StateMachine: "register", Registry: members}
+			if err := header.Encode(&head); err != nil {
+				t.Fatal(err)
+			}
+			overhead := head.Len() + 8<<10 // what reads the header may read on a little
+			data := &counted{r: io.MultiReader(&head, bytes.NewReader(make([]byte, size)))}
+			err = core.ReceiveSnapshot(c.nodes[at].host, context.Background(), transport.SnapshotHeader{
+				Group: 1, To: uint64(at), From: uint64(says.from), Message: payload, Bytes: uint64(overhead + size),
+			}, data)
+			if err == nil || data.n > overhead {
+				t.Errorf("%d bytes of it were read: %v", data.n, err)
+			}
+			n := c.nodes[at]
+			if _, err := n.stores[len(n.stores)-1].OpenSnapshot(context.Background(), index); !errors.Is(err, storage.ErrNoSnapshot) {
+				t.Errorf("it is there: %v", err)
+			}
+		})
+	}
+}
