@@ -223,3 +223,48 @@ func TestAFailedOpenHoldsNothing(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A received snapshot that the commit index has passed will never be installed: the
+// next one that arrives takes its place.
+func TestWhatRaftHasPassedIsForgotten(t *testing.T) {
+	ctx := context.Background()
+	s := mustOpen(t, fileBackend())
+	receive := func(index uint64) {
+		t.Helper()
+		w, err := s.CreateSnapshot(ctx, storage.SnapshotMetadata{Index: index, Term: 1}, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Commit(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	receive(2)
+	receive(3)
+	if r, err := s.OpenSnapshot(ctx, 2); err != nil {
+		t.Fatalf("before the commit index: %v", err)
+	} else if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b := storage.Batch{HardState: storage.HardState{Term: 1, Commit: 3}, MustSync: true}
+	for i := range uint64(4) {
+		b.Entries = append(b.Entries, storage.Entry{Index: i + 1, Term: 1})
+	}
+	if err := s.Append(ctx, []storage.Batch{b}); err != nil {
+		t.Fatal(err)
+	}
+	receive(9)
+	if _, err := s.OpenSnapshot(ctx, 2); !errors.Is(err, storage.ErrNoSnapshot) {
+		t.Errorf("the snapshot at 2, below the commit index: %v, want ErrNoSnapshot", err)
+	}
+	for _, index := range []uint64{3, 9} {
+		r, err := s.OpenSnapshot(ctx, index)
+		if err != nil {
+			t.Errorf("the snapshot at %d: %v", index, err)
+			continue
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
