@@ -39,8 +39,8 @@ func (c *conns) addresses(preferred ...string) []string {
 	return out
 }
 
-// learn replaces what is known beyond the configured endpoints. Connections
-// to addresses that nobody has any more stay until Close: a cluster that
+// learn replaces what is known beyond the configured endpoints. Connections to
+// addresses that no member has any more stay until Close: a cluster that
 // changes its addresses often would be needed for that to matter.
 func (c *conns) learn(addrs []string) {
 	if len(addrs) == 0 {
@@ -71,8 +71,8 @@ func (c *conns) get(addr string) (*link, error) {
 	return l, nil
 }
 
-// drop has the next connection to addr made anew, if conn is still the one. What is
-// under way there has its time to end.
+// drop has the next connection to addr made anew, if conn is still the one. Calls
+// that are under way there have their time to end.
 func (c *conns) drop(addr string, conn *grpc.ClientConn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

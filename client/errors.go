@@ -102,8 +102,9 @@ func IsNotApplied(err error) bool {
 	return errors.As(err, &e) && e.Outcome == NotApplied
 }
 
-// IsUnknown reports whether the request behind err may have had, or may still
-// have, an effect. Every error that is not an *Error of this package counts.
+// IsUnknown reports whether the request that ended with err may have had, or
+// may still have, an effect. Every error that is not an *Error of this package
+// counts.
 func IsUnknown(err error) bool { return err != nil && !IsNotApplied(err) }
 
 // Reason returns the stable word of err, or "" if it has none.

@@ -90,9 +90,9 @@ func (l *link) failure() (<-chan struct{}, error) {
 }
 
 // connect waits until the connection is up, an attempt has failed, or timeout
-// has passed. While gRPC waits before its next attempt, the last one stands
-// for it: there are other members to try meanwhile. (Its ResetConnectBackoff
-// is no way out, because it races with the connection's own goroutines.)
+// has passed. While gRPC waits before its next attempt, the last one stands for
+// it: there are other members to try meanwhile. (Its ResetConnectBackoff does
+// not help, because it races with the connection's own goroutines.)
 func (l *link) connect(ctx context.Context, timeout time.Duration) error {
 	failed, _ := l.failure()
 	ctx, cancel := context.WithTimeout(ctx, timeout)

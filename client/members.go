@@ -70,10 +70,11 @@ func (c *Client) AddMember(ctx context.Context, m *hostv1.Member, options ...Cha
 }
 
 // UpdateMember gives the member with m.Id another name or other addresses and
-// returns the membership with them. What is empty in m stays as it is. Doing it
-// again changes nothing, so a call whose outcome is unknown may be repeated. Other
-// peer URLs of a voter are refused (quorum_at_risk) if it is not reached under them
-// yet and the voters that are reached would be no majority without it.
+// returns the membership with them. Fields that are empty in m stay as they are.
+// Doing it again changes nothing, so a call whose outcome is unknown may be
+// repeated. Other peer URLs of a voter are refused (quorum_at_risk) if it is not
+// reached under them yet and the voters that are reached would be no majority
+// without it.
 func (c *Client) UpdateMember(ctx context.Context, m *hostv1.Member, options ...ChangeOption) (*hostv1.MembersResponse, error) {
 	var out *hostv1.MembersResponse
 	force := changeOptionsOf(options).force

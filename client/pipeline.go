@@ -50,8 +50,8 @@ type pipeline struct {
 	closed  bool
 	retired int64
 
-	// tableMu also covers the encoding of a batch: who holds it knows that
-	// nobody reads the data of a waiter.
+	// tableMu also covers the encoding of a batch: while it is held, no
+	// goroutine reads the data of a waiter.
 	tableMu sync.Mutex
 	table   table
 	// ended: no more waiters come into the table.
@@ -107,8 +107,8 @@ func (p *pipeline) propose(ctx context.Context, data []byte, deadline int64) (re
 	return result, fail, fail != errUnsent
 }
 
-// abandon leaves w to whoever has it and returns the error of the call, or nil
-// if the answer is there already.
+// abandon leaves w to the goroutine that has it and returns the error of the
+// call, or nil if the answer is there already.
 func (p *pipeline) abandon(ctx context.Context, w *waiter) *Error {
 	if w.state.CompareAndSwap(queued, abandoned) {
 		return ended(ctx, NotApplied, nil)

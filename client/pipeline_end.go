@@ -28,8 +28,8 @@ func (p *pipeline) streamEnd(err error) *Error {
 	return e
 }
 
-// end closes the pipeline and fails whoever waits: unsent what is queued, with
-// the stream's last word what was sent.
+// end closes the pipeline and fails all callers that wait: unsent what is
+// queued, with the stream's last word what was sent.
 func (p *pipeline) end(why *Error) {
 	p.why = why
 	p.mu.Lock()

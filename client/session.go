@@ -80,7 +80,7 @@ func (s *session) wait() {
 }
 
 // connect opens and publishes a pipeline to any address but except, to the
-// leader if somebody knows it.
+// leader if a member knows it.
 func (s *session) connect(except string) *Error {
 	var last *Error
 	for _, addr := range s.candidates() {
@@ -139,7 +139,7 @@ func (s *session) follow() {
 	}
 	s.moved = time.Now()
 	if s.current.leaving.Swap(false) {
-		// If nobody else is there, callers go on trying here.
+		// If no other member is there, callers go on trying here.
 		_ = s.connect(s.current.endpoint)
 		return
 	}

@@ -13,7 +13,8 @@ import (
 )
 
 // reasonNoQuorum is the word of a member that hears from too few voters. One
-// that is cut off says so too, so it ends a call when nobody else does better.
+// that is cut off says so too, so it ends a call only when no other member does
+// better.
 const reasonNoQuorum = "no_quorum"
 
 // A request is one unary call, wherever it may be sent.
@@ -59,7 +60,7 @@ func (c *Client) doBy(ctx context.Context, deadline int64, r request) error {
 				break
 			}
 		}
-		if hopeless != nil { // nobody knows better
+		if hopeless != nil { // no member has a better answer
 			return hopeless
 		}
 		if err := c.pause(ctx, deadline, round, last); err != nil {

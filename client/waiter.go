@@ -19,8 +19,8 @@ type Result struct {
 	Lost bool
 }
 
-// The states of a waiter. Whoever moves it out of queued or sent decides what
-// becomes of it; the loser lets go of it.
+// The states of a waiter. The goroutine that moves it out of queued or sent
+// decides what becomes of it; the loser lets go of it.
 const (
 	// queued: the caller waits, nothing was sent. Only now is the data
 	// untouched by anybody but the caller.
@@ -58,14 +58,15 @@ func (ws *waiters) get(data []byte, deadline int64) *waiter {
 	return w
 }
 
-// put takes a waiter that nobody else refers to.
+// put takes a waiter to which nothing else refers.
 func (ws *waiters) put(w *waiter) {
 	w.data, w.result, w.err = nil, Result{}, nil
 	ws.pool.Put(w)
 }
 
 // finish gives w its answer, if it is still in the given state; otherwise the
-// caller has left and w returns to the pool. Nobody may use w afterwards.
+// caller has left and w returns to the pool. The caller must not use w
+// afterwards.
 func (ws *waiters) finish(w *waiter, from uint32, result Result, err *Error) {
 	w.result, w.err = result, err
 	if w.state.CompareAndSwap(from, done) {

@@ -56,8 +56,8 @@ type Page struct {
 	Revision uint64
 }
 
-// Next returns the Key of the Range that goes on behind the page, nil if
-// nothing was left out.
+// Next returns the Key of the Range that goes on after the page, nil if nothing
+// was left out.
 func (p Page) Next() []byte {
 	if !p.More || len(p.Entries) == 0 {
 		return nil

@@ -26,8 +26,8 @@ func EncodePut(key, value []byte) []byte {
 func EncodeDelete(key []byte) []byte { return EncodeDeleteRange(key, nil) }
 
 // EncodeDeleteRange returns the command that deletes all keys in [key, end), or
-// key alone if end is empty. An end that is not after key is no key at all. See
-// PrefixEnd.
+// key alone if end is empty. With an end that is not after key, nothing is
+// deleted. See PrefixEnd.
 func EncodeDeleteRange(key, end []byte) []byte {
 	return encode(&kvv1.Command{Op: &kvv1.Command_Delete{Delete: &kvv1.Delete{Key: key, End: end}}})
 }
@@ -65,9 +65,9 @@ func EncodeRange(r Range) []byte {
 }
 
 // PrefixEnd returns the end of the range of all keys that begin with prefix:
-// the first key behind them, or nil if there is none, which as the End of a
+// the first key after them, or nil if there is none, which as the End of a
 // Range is the end of the store. For EncodeDeleteRange nil is not an end:
-// delete to a key behind the last one.
+// delete to a key after the last one.
 func PrefixEnd(prefix []byte) []byte {
 	for n := len(prefix); n > 0; n-- {
 		if last := prefix[n-1]; last < 0xff {
