@@ -32,7 +32,7 @@ func (p ports) Unanswered(ids []node.RequestID)          { p.g.h.server.Unanswer
 func (p ports) StateChanged(st node.State)               { p.g.h.stateChanged(st) }
 
 // appendPump carries batches to the storage plugin and acknowledgements back.
-// What is in flight is bounded by raft and by the node's back-pressure.
+// The batches in flight are bounded by raft and by the node's back-pressure.
 type appendPump struct {
 	g    *generation
 	wake chan struct{}

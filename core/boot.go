@@ -37,7 +37,7 @@ func (h *Host) Start(ctx context.Context) error {
 	case <-h.quit:
 	}
 	stopErr := h.Stop(context.Background())
-	// What went wrong first ended the rest of the start.
+	// The first failure ended the rest of the start.
 	err := cmp.Or(h.Err(), h.outcome(), ctx.Err())
 	if err == nil && stopErr == nil {
 		return nil // it ran, and was stopped at once

@@ -156,7 +156,7 @@ func (k *carrier) giveUp(err error) {
 	k.h.logger.Error("transport cannot be used; the host goes on with the other one", "plugin", k.slot.Status().Name, "error", err)
 }
 
-// status is the slot's, or says that nobody will start the plugin again.
+// status is the slot's, or says that the plugin is not started again.
 func (k *carrier) status() catalog.Status {
 	st := k.slot.Status()
 	k.courier.mu.Lock()

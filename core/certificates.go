@@ -56,7 +56,8 @@ func newCertificates(cfg *Config) *certificates {
 				CA   string `yaml:"ca"`
 			} `yaml:"tls"`
 		}
-		// Another one's transport may have another section: that is no mistake.
+		// A transport of a third party may have another section, which is not a
+		// mistake.
 		if yaml.Unmarshal(t.Config, &section) == nil {
 			c.add("member by "+t.Name, section.TLS.Cert, false)
 			c.add("authorities of members by "+t.Name, section.TLS.CA, true)

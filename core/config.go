@@ -78,8 +78,8 @@ type Config struct {
 	Storage, StateMachine PluginConfig
 	// Transports are the transport plugins in the order of preference: one, or
 	// while the cluster moves from one to another, both. No two may serve URLs
-	// of one scheme (transport.Scheme). What a peer has no URL for, or what has
-	// no connection to it, leaves it to the next.
+	// of one scheme (transport.Scheme). A transport for which a peer has no
+	// URL, or that has no connection to it, leaves it to the next.
 	Transports []TransportConfig
 
 	// Backends are those that this program has compiled in: a plugin that is one of
@@ -99,7 +99,7 @@ type Config struct {
 	level uint64
 	// Log tells how it goes with what Logger writes to, for a Logger that is
 	// known not to wait, as the host program's (package logsink): the raft
-	// goroutine logs (law 1). Nil if nobody knows.
+	// goroutine logs (law 1). Nil if that is not known.
 	Log LogState
 	// Metrics is where metrics are registered and gathered; a new registry if
 	// nil.
@@ -163,7 +163,8 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
-// relay keeps everybody from waiting for a Logger that nobody vouches for.
+// relay keeps the goroutines of the host from waiting for a Logger that may
+// wait.
 func (c *Config) relay() *logsink.Relay {
 	if c.Log != nil {
 		return nil

@@ -36,8 +36,8 @@ type sighting struct {
 // timeouts: both sides try again much more often.
 const conflictAge = 30
 
-// maxStrangeConflicts bounds what callers that are no members can make a member
-// remember. Members have room of their own: a few conflicts each.
+// maxStrangeConflicts bounds what callers that are not members can make a
+// member remember. Members have room of their own: a few conflicts each.
 const maxStrangeConflicts = 16
 
 // mismatch takes that a peer's greeting and this member's do not fit. Each of the

@@ -123,8 +123,9 @@ func (c *courier) snapshotLost(k *carrier, to member.ID) {
 }
 
 // connection takes a transport's word that it has, or has no longer, a
-// connection to a peer. A word that comes after the transport's end is none:
-// ended has forgotten its connections, and the next one knows of no other's.
+// connection to a peer. One that comes after the transport's end does not
+// count: ended has forgotten its connections, and the next transport has none
+// of them.
 func (c *courier) connection(k *carrier, by *catalog.Instance, peer uint64, active bool) {
 	c.mu.Lock()
 	select {

@@ -11,7 +11,7 @@
 //   - The transport plugin: its messages are lost, which raft allows; the host
 //     starts it again and tells raft that all peers were unreachable.
 //
-// The host process and its clients' connections stay up in all three cases.
-// What cannot be helped by starting again (a corrupt log, a configuration that
+// The host process and its clients' connections stay up in all three cases. A
+// failure that another start cannot help (a corrupt log, a configuration that
 // the plugin refuses, a crash loop) ends the host with the reason.
 package core

@@ -19,13 +19,13 @@ type vitals struct {
 	applyStall  time.Duration // age of the oldest batch without an answer
 	applyLag    time.Duration // age of the oldest commit index that is not applied
 	behind      uint64        // committed entries that are not applied
-	logStuck    time.Duration // for how long nobody has taken the log
+	logStuck    time.Duration // for how long no line of the log was taken
 }
 
 // diagnose says what makes a member with these vitals unfit to lead. The limits
 // are such that a leader hands over, and writes go on, within three elections
-// of a failure; a single slow fsync, or a state machine that is quick to come
-// back, is none.
+// of a failure; a single slow fsync is not a failure, nor is a state machine
+// that is quick to come back.
 func diagnose(v vitals, election time.Duration) (list []server.Unfit) {
 	unfit := func(is bool, c node.Condition, format string, args ...any) {
 		if is {
@@ -99,8 +99,8 @@ func (g *generation) vitals(now time.Time) vitals {
 }
 
 // settle makes a verdict last for an election after its reason is gone, so that
-// what comes and goes makes nobody fit in between. Space is the storage's own
-// word, which does not flicker.
+// a fault that comes and goes does not make the member fit in between. Space is
+// the storage's own word, which does not flicker.
 func (w *fitnessWatch) settle(found []server.Unfit, election time.Duration, now time.Time) []server.Unfit {
 	if w.seen == nil {
 		w.seen = map[node.Condition]unfitness{}

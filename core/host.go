@@ -24,7 +24,7 @@ import (
 type Host struct {
 	cfg      Config
 	logger   *slog.Logger
-	relay    *logsink.Relay // behind logger; nil if that does not wait by itself
+	relay    *logsink.Relay // under logger; nil if that does not wait by itself
 	catalog  *catalog.Catalog
 	slots    map[plugins.Kind]*catalog.Slot // but those of the transports
 	server   *server.Server

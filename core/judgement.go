@@ -20,8 +20,9 @@ type verdict struct {
 	waits bool
 }
 
-// standing is how this member stands with the others. Only voters count: whoever
-// can make a connection can call itself anything, and learners decide nothing.
+// standing is how this member stands with the others. Only voters count: a
+// caller that can make a connection can call itself anything, and learners
+// decide nothing.
 type standing struct {
 	self transport.Greeting
 	// registered is whether the log of this member has its store, as that of
@@ -77,7 +78,7 @@ func (i *identity) standing(others map[member.ID]bool) standing {
 }
 
 // heard are the conflicts that were seen lately and count: those with the other
-// voters, and if there are none those with strangers. What members say that were
+// voters, and if there are none those with strangers. The word of members that were
 // removed is of the past, as after a recovery. A member that has a connection with
 // this one has agreed on it to this one's store: an accusation in its name is another
 // caller's, or the connection ends and the accusation is repeated. It needs i.mu.
@@ -111,14 +112,12 @@ func (i *identity) others() map[member.ID]bool {
 	return others
 }
 
-// judge decides from the peers' greetings. One peer's word ends nothing: those
-// that say so must be half of the others at least, and more than those that
-// this member has a connection with; where its own log has its store, all of the
-// others. While as many say so as there are connections, this member neither
-// votes nor leads nor serves: of two halves, neither knows whose history is the
-// right one. A founder that only half of the others contradict waits for the rest:
-// until these are there, none of the two lists is the right one. The only voter has all of its cluster: it is not barred and not
-// ended, whoever calls.
+// judge decides from the peers' greetings. One peer's word ends nothing: those that say so must be half of the others
+// at least, and more than those that this member has a connection with; where its own log has its store, all of the
+// others. While as many say so as there are connections, this member neither votes nor leads nor serves: of two halves,
+// neither knows whose history is the right one. A founder that only half of the others contradict waits for the rest:
+// until these are there, none of the two lists is the right one. The only voter has all of its cluster: no caller bars
+// or ends it.
 func judge(s standing, conflicts []conflict) verdict {
 	var strangers, accusers []string
 	for _, c := range conflicts {

@@ -61,7 +61,7 @@ func (g *generation) leaveLeadership(ctx context.Context, away *handingOver, unf
 		to, err = g.fitter(ctx, nil)
 	}
 	if err != nil || to == 0 {
-		return // nobody is fitter
+		return // no member is fitter
 	}
 	away.tried = append(away.tried, to)
 	_, err = g.h.server.TransferLeader(ctx, to)

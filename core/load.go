@@ -67,12 +67,12 @@ func (g *generation) snapshotHeader(ctx context.Context, meta storage.SnapshotMe
 	return header, nil
 }
 
-// load goes through the log from the newest snapshot on. What is known to be
+// load goes through the log from the newest snapshot on. The part that is known to be
 // committed passes through memory, a batch at a time, for the membership in it: the
-// server reads it again for the state machine. What comes after that raft must have at
-// hand, since it may be overwritten, sent on or committed: that is what leaders
-// have taken without a quorum (node.Config.MaxUncommittedBytes) and the few
-// batches since the commit index was last written, which goes with every batch.
+// server reads it again for the state machine. The rest must be at hand for raft,
+// since it may be overwritten, sent on or committed: that is what leaders have taken
+// without a quorum (node.Config.MaxUncommittedBytes) and the few batches since the
+// commit index was last written, which goes with every batch.
 func (g *generation) load(ctx context.Context, snapshot uint64) (node.Replayed, []storage.Entry, error) {
 	at := node.Replayed{Index: snapshot, Registry: g.registry}
 	if at.Registry == nil {

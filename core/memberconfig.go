@@ -2,8 +2,8 @@ package core
 
 import "github.com/pontoon-raft/pontoon/internal/member"
 
-// MemberConfig is one member of a cluster as its hosts are configured. What became of
-// it since is in Cluster.
+// MemberConfig is one member of a cluster as its hosts are configured. Cluster has
+// the changes since.
 type MemberConfig struct {
 	ID   uint64
 	Name string

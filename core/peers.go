@@ -109,7 +109,7 @@ func (c *courier) peersOf(k *carrier) transport.PeerSet {
 	set := transport.PeerSet{Removed: c.peers.Removed, Self: c.peers.Self, Joining: c.peers.Joining}
 	if set.Self.Store == 0 {
 		set.Joining = true
-		return set // nobody is called before this member can say who it is
+		return set // no peer is called before this member can say who it is
 	}
 	for _, p := range c.peers.Peers {
 		if p.Urls = k.reach.of(p.Urls); len(p.Urls) > 0 {

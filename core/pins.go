@@ -58,8 +58,9 @@ func (p *pins) admit(store uint64) error {
 	}
 	err := p.save() // also what an earlier attempt could not
 	if noted == store && vfs.IsFull(err) {
-		// What is missing can wait for room, and keep tries again: a full disk
-		// keeps no host from its start, which may be what makes room.
+		// The store that could not be noted can wait for room, and keep tries
+		// again: a full disk keeps no host from its start, which may be what
+		// makes room.
 		return nil
 	}
 	return err

@@ -6,7 +6,7 @@ import (
 )
 
 // PluginConfig says which plugin to run and how: a backend of Config.Backends
-// (Name), or somebody else's executable (Command and SHA256).
+// (Name), or an executable of a third party (Command and SHA256).
 type PluginConfig struct {
 	// Name is that of a backend. With Command it may be empty; otherwise the plugin
 	// must describe itself by this name.

@@ -19,7 +19,7 @@ import (
 )
 
 // metricPrefix begins the names of all metrics of shipped code; the host's own
-// have no kind behind it, a plugin's must.
+// have no kind after it, a plugin's must.
 const metricPrefix = "pontoon_"
 
 // ofPlugin is what one plugin says of itself, and why something of it, or all, could

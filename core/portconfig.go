@@ -21,8 +21,8 @@ type TLSConfig struct {
 	ClientAuth string
 }
 
-// port is the TLS of a port as the API takes it. What is asked of clients is checked
-// here: a port that takes a word for "ask nobody" is open.
+// port is the TLS of a port as the API takes it. The word for what is asked of
+// clients is checked here: a port that took a misspelt one for "none" would be open.
 func (t TLSConfig) port() (api.TLS, error) {
 	byDefault := api.AuthNone
 	if t.ClientCA != "" {
@@ -66,7 +66,7 @@ func (c *Config) portSettings() (p portSettings, err error) {
 
 // AccessConfig says what clients may do, by how they prove their names. Roles are
 // "none", "read", "write" and "administer", each of which may do what those before it
-// may. The zero AccessConfig lets nobody do anything.
+// may. The zero AccessConfig lets no client do anything.
 type AccessConfig struct {
 	// Anonymous is the role of clients without a name; "none" if empty.
 	Anonymous string

@@ -65,7 +65,7 @@ func (r *rehearsal) restore(ctx context.Context, index uint64, from io.Reader) (
 }
 
 // end ends the state machine: at once if the rehearsal was given up, as a stop
-// does not wait for it. What it has to say about that is of no interest.
+// does not wait for it. An error of that end does not matter.
 func (r *rehearsal) end(ctx context.Context, m statemachine.StateMachine, in *catalog.Instance) {
 	if ctx.Err() != nil {
 		in.Kill()

@@ -82,12 +82,12 @@ func (w *removalWords) confirmed(self member.ID, registry *member.Registry, proo
 // that it knows are gone then, and it knows none of the new ones.
 //
 // Nothing tells a member that is cut off from all honest peers from one that was
-// removed. The position in the proof is beyond its log, and a list of members that
-// one peer shows is the word of one peer again. So what a false word can do is bounded
-// instead: it ends no member that leads, hears a leader, or hears a
-// majority, however seldom; it must be said all along; and any honest voter that can
-// be reached outweighs the word of one. What it can end is a member without which the
-// others have gone on for all that time, or could not go on with it.
+// removed. The position in the proof is beyond its log, and a list of members that one
+// peer shows is the word of one peer again. So what a false word can do is bounded
+// instead: it ends no member that leads, hears a leader, or hears a majority, however
+// seldom; it must be said all along; and any honest voter that can be reached
+// outweighs the word of one. It can end a member without which the others have gone on
+// for all that time, or could not go on with it.
 func (w *removalWords) outlast(self member.ID, registry *member.Registry, proof member.Removed,
 	reached func(member.ID) bool, now time.Time, patience time.Duration,
 ) bool {

@@ -17,15 +17,16 @@ import (
 //     of the transport that had it: a network can swallow what it is given for
 //     longer than raft can wait for a transport to notice. That transport is not
 //     preferred again for longer, or until it notices itself.
-//   - The leader is answered by the transport by which it speaks. What reaches it
-//     by that one need not reach it by another, and of two ends that both try to
-//     find a way out of silence neither would.
+//   - The leader is answered by the transport by which it speaks. A message that
+//     reaches it by that one need not reach it by another, and of two ends that
+//     both try to find a way out of silence neither would.
 //   - So a peer is moved only when something was lost, or a connection was made,
 //     or the leader moved. A transport that has lost something is preferred again
 //     only after hold: with two transports a peer is moved at most twice in that
 //     time, unless both lose all that they are given.
 //   - Raft hears of a loss only from a transport that was given something since
-//     it was last told: that the other one has no connection concerns nobody.
+//     it was last told: it does not matter to raft that the other one has no
+//     connection.
 //
 // Raft bears that what is under way by one transport is overtaken by what
 // follows by the other; it costs a probe. The value is not for concurrent use.
@@ -33,14 +34,14 @@ type routes struct {
 	hold  time.Duration
 	up    []bool // the transports that run
 	peers map[uint64]*route
-	// leader is who leads; 0 if nobody is known to.
+	// leader is the member that leads; 0 if none is known.
 	leader uint64
-	// strangers are senders that are no peers (statement B2), or none yet: a
+	// strangers are senders that are not peers (statement B2), or not yet: a
 	// member may connect before this host has read in its log that it is one.
 	strangers map[uint64]*stranger
 }
 
-// stranger is what is remembered of a sender that is no peer.
+// stranger is what is remembered of a sender that is not a peer.
 type stranger struct {
 	by     int    // the transport that last delivered something of its: answers go back by it
 	active []bool // the transports that have a connection to it
@@ -66,7 +67,7 @@ type route struct {
 // peer silent, as long as it does not say that the connection broke.
 const silence = 8
 
-// noWay is no transport.
+// noWay stands for the absence of a transport.
 const noWay = -1
 
 type way struct {
@@ -81,7 +82,7 @@ func newRoutes(transports int, hold time.Duration) *routes {
 }
 
 // set replaces the peers; usable tells for each which transports it has a URL
-// for. What is known of those that stay is kept.
+// for. For peers that stay, all that is known of them is kept.
 func (r *routes) set(usable map[uint64][]bool) {
 	for id := range r.peers {
 		if usable[id] == nil {
@@ -145,7 +146,8 @@ func (r *routes) next(peer uint64, now time.Time) int {
 }
 
 // silent doubts the way in use if the peer was spoken to all the time, and
-// nothing has come from it for too long. Who was not spoken to owes no answer.
+// nothing has come from it for too long. A peer that was sent nothing owes no
+// answer.
 func (r *routes) silent(p *route, now time.Time) bool {
 	pause := now.Sub(p.sentAt)
 	p.sentAt = now
@@ -168,7 +170,7 @@ func (r *routes) active(peer uint64) bool {
 }
 
 // connected tells whether any transport has a connection to a peer, or to a sender
-// that is no peer.
+// that is not a peer.
 func (r *routes) connected(id uint64) bool {
 	if p := r.peers[id]; p != nil {
 		return slices.ContainsFunc(p.ways, func(w way) bool { return w.active })
@@ -244,8 +246,8 @@ func (r *routes) connection(peer uint64, k int, active bool) {
 	}
 }
 
-// stranger returns what is remembered of a sender that is no peer, from now on
-// at least.
+// stranger returns what is remembered of a sender that is not a peer, from now
+// on at least.
 func (r *routes) stranger(id uint64) *stranger {
 	s := r.strangers[id]
 	if s == nil {

@@ -58,10 +58,10 @@ func (s *scrape) leaveOut(plugin string, err error) {
 	}
 }
 
-// beside adds a plugin's families to those that are there. What does not fit is
-// left out, and is named by the error: a name of another type, a series that is
-// there already, a label twice, text that is not UTF-8. The help of a name is that
-// of the first to have it.
+// beside adds a plugin's families to those that are there. Families that do not
+// fit are left out, and named by the error: a name of another type, a series that
+// is there already, a label twice, text that is not UTF-8. The help of a name is
+// that of the first to have it.
 func beside(all, plugin []*dto.MetricFamily) ([]*dto.MetricFamily, error) {
 	helps := make(map[string]*string, len(all))
 	for _, f := range all {

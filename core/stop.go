@@ -113,8 +113,8 @@ func (h *Host) endAttendants(ctx context.Context) error {
 }
 
 // stopAPI begins to answer the clients that are left, beside the end of the plugins.
-// What it returns waits for that, for half of the time that is left: calls under way are
-// cut off then, and those that go on all the same are given up.
+// The function that it returns waits for that, for half of the time that is left: calls
+// under way are cut off then, and those that go on all the same are given up.
 func (h *Host) stopAPI(ctx context.Context) (end func() error) {
 	ctx, cut := context.WithCancelCause(ctx)
 	stopped := make(chan error, 1)

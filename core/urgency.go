@@ -19,7 +19,7 @@ const (
 	envelopeMemory = 96
 )
 
-// fits tells whether a message may wait behind so many bytes.
+// fits tells whether a message may wait after so many bytes.
 func fits(waiting int, e *transport.Envelope) bool {
 	room := maxCarrierBytes
 	if e.Class == pluginv1.MessageClass_CLASS_CONTROL {

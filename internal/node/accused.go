@@ -122,10 +122,10 @@ func (c *Core) hearLeader(h heard) {
 	}
 }
 
-// accuse takes a peer's word that this node lost data. Those that are no voters
-// lead only where this node's membership is out of date, as when it has heard no
-// leader. One that leads has the answers of a majority, in which the accuser has
-// none: raft judges between the two.
+// accuse takes a peer's word that this node lost data. Members that are not
+// voters lead only where this node's membership is out of date, as when it has
+// heard no leader. One that leads has the answers of a majority, in which the
+// accuser has none: raft judges between the two.
 //
 // Data are lost between two runs, and what a process has it does not lose. So
 // what the first leader says that a run hears decides, or a majority that elects

@@ -14,7 +14,7 @@ import (
 // is for one leader in one term: no other leader, and no other term, ever takes
 // it. Its leader takes it at most once, and answers for each number that it was
 // appended, and where, or that it was refused. A batch without an answer is sent
-// again. What was refused is in no log and never will be. When an entry of a later
+// again. A refused batch is in no log and never will be. When an entry of a later
 // term has come out for apply, the same is known of the rest.
 
 const (

@@ -6,8 +6,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// What an entry takes in memory has little to do with its size on the wire: two bytes
-// are an entry without anything. So messages are bounded in entries, too, before they are
+// The memory of an entry has little to do with its size on the wire: two bytes are an
+// entry without anything. So messages are bounded in entries, too, before they are
 // decoded (law 11), and count where they wait with what they take.
 const (
 	// entriesField is the number of the entries in a Message of api/plugin/v1.

@@ -8,8 +8,8 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/member"
 )
 
-// ProposeChange hands in a membership change at the leader. What an update
-// leaves empty stays as it is; a new voter is added as a learner that is to be
+// ProposeChange hands in a membership change at the leader. Fields that an update
+// leaves empty stay as they are; a new voter is added as a learner that is to be
 // promoted. A change that would cost the quorum is refused; pings say of voters
 // whether their addresses are right. The outcome appears in the Apply that carries
 // its entry, or in Output.Refused.
@@ -29,8 +29,8 @@ func (c *Core) ProposeChange(id RequestID, change member.Change, pings Pings) er
 	})
 }
 
-// ForceChange is ProposeChange for somebody who knows better: nobody is asked
-// whether a quorum can be reached, and a new voter is one at once.
+// ForceChange is ProposeChange for an operator who knows better: it does not
+// ask whether a quorum can be reached, and a new voter is one at once.
 func (c *Core) ForceChange(id RequestID, change member.Change) error {
 	return c.step(func() error {
 		change, err := c.prepare(change)

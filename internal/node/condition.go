@@ -24,7 +24,7 @@ const (
 	MachineDown
 	// ApplyLagging: its state machine does not keep up with what is committed.
 	ApplyLagging
-	// LogStuck: nobody takes its log.
+	// LogStuck: its log is not read.
 	LogStuck
 	// Refusing: it refused messages of its peers lately.
 	Refusing
@@ -129,9 +129,9 @@ func (c *Core) gossip(m *pb.Message) (g gossip) {
 	return g
 }
 
-// hear takes what comes with a message and is not for raft. What is for another
-// member is not heard, and of a member that two processes serve only that they
-// are two.
+// hear takes what comes with a message and is not for raft. A message for
+// another member is not heard; of a member that two processes serve it is heard
+// only that they are two.
 func (c *Core) hear(h heard) {
 	m, from := h.message, member.ID(h.message.GetFrom())
 	if m.GetTo() != uint64(c.cfg.ID) {

@@ -11,7 +11,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// Limits of raft that nobody has needed to change.
+// Limits of raft that have never had to change.
 const (
 	maxInflightMessages = 256
 	maxInflightBytes    = 64 << 20

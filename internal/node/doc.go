@@ -10,7 +10,7 @@
 // a client (law 1 of the design): inputs come through a mailbox, outputs go to
 // Ports, which must queue and return.
 //
-// The duties of whoever owns a Core, in the order of raft's contract for
+// The duties of the owner of a Core, in the order of raft's contract for
 // asynchronous storage writes (go.etcd.io/raft, package documentation):
 //
 //  1. Appends are made durable in the order in which they came out. When one
@@ -18,7 +18,7 @@
 //     on it come out after that, never before.
 //  2. Applies are handed to the state machine in the order in which they came
 //     out. The Core is not told when that is done: for raft they are applied
-//     already. What a crash loses of them comes out again, or is read from the
+//     already. Those that a crash loses come out again, or are read from the
 //     log: it is compacted only up to a snapshot of the state machine.
 //  3. Every message is sent or its receiver reported unreachable; every
 //     snapshot send ends in one SnapshotStatus.

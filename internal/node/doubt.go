@@ -29,7 +29,7 @@ func (c *Core) endDoubt() {
 // endLease lets raft's clock go on by an election timeout: the leader has not been
 // heard for at least as long. It may be time to ask for votes then; the random part of
 // raft's timeout is still to come, so that not all members do at once. The only voter
-// asks nobody: see campaignAlone.
+// asks no other member: see campaignAlone.
 func (c *Core) endLease() {
 	if c.leads() || c.alone() {
 		return
@@ -55,10 +55,10 @@ func (c *Core) mayElect(m *pb.Message) bool {
 	return c.accused() != nil && !c.barred && c.lost == nil && !c.doubled(c.cfg.ID) && c.isAnew(m)
 }
 
-// isAnew tells whether m is of the accuser, in a later term than its word. What was
-// acknowledged before counts for nothing there: a leader that begins asks what there
-// is, and sends what is missing. Only a run that was vouched for goes by that: another
-// one may have lost a vote that it gave.
+// isAnew tells whether m is of the accuser, in a later term than its word. Earlier
+// acknowledgements count for nothing there: a leader that begins asks what there is,
+// and sends what is missing. Only a run that was vouched for goes by that: another one
+// may have lost a vote that it gave.
 func (c *Core) isAnew(m *pb.Message) bool {
 	a := &c.accusation
 	return a.brief && a.from == member.ID(m.GetFrom()) && m.GetTerm() > a.term

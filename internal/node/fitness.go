@@ -10,7 +10,7 @@ import (
 )
 
 // maxHeldBack is how many elections in a row an unfit member leaves to others.
-// If nobody has won one until then, an unfit leader is better than none.
+// If no member has won one until then, an unfit leader is better than none.
 const maxHeldBack = 3
 
 // ErrUnfit: this node does not lead, and could not answer the proposal for the

@@ -58,7 +58,7 @@ func (c *Core) Tick() error {
 	})
 }
 
-// campaignAlone starts an election if nobody else could win one, without
+// campaignAlone starts an election if no other member could win one, without
 // waiting for the election timeout. Raft refuses to campaign while a committed
 // change has not come out for apply.
 func (c *Core) campaignAlone() {
@@ -182,9 +182,9 @@ func (c *Core) SnapshotSaved(meta storage.SnapshotMetadata) {
 	}
 }
 
-// Compacted says that the storage plugin's log starts at first now. What no
-// snapshot covers is kept whatever the plugin says: a follower could not be
-// caught up any more.
+// Compacted says that the storage plugin's log starts at first now. Entries
+// that no snapshot covers are kept whatever the plugin says: a follower could
+// not be caught up any more.
 func (c *Core) Compacted(first uint64) {
 	if first > 0 && c.log.snapshot != nil {
 		c.log.compact(min(first-1, c.log.snapshot.GetIndex()))

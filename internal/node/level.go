@@ -131,9 +131,9 @@ func applyOwn(r *member.Registry, data []byte) (*member.Registry, error) {
 	}
 }
 
-// checkOwn checks what can be known of a host's own entry before it is committed.
-// What this build does not understand may stand in the log: it ends the node when it
-// is to take effect.
+// checkOwn checks what can be known of a host's own entry before it is committed. An
+// entry that this build does not understand may stand in the log: it ends the node
+// when it is to take effect.
 func checkOwn(data []byte) error {
 	_, err := applyOwn(&member.Registry{}, data)
 	if errors.Is(err, member.ErrNewer) {

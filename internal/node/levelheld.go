@@ -28,7 +28,7 @@ func (l *levels) ready(c *Core, next uint64) bool {
 	}
 	if len(by) == 0 || len(by) == len(members) {
 		l.held = LevelHeld{}
-		return len(by) == 0 && c.cfg.Level >= next // a leader that was removed is no member
+		return len(by) == 0 && c.cfg.Level >= next // a leader that was removed is not a member
 	}
 	l.held = LevelHeld{By: by, Ticks: l.held.Ticks + 1}
 	return false

@@ -16,8 +16,8 @@ import (
 //     [first-1, last] has a known term.
 //   - tail holds the entries [tailFirst, last] with tailFirst <= putOut+1:
 //     what raft may want to put out for apply is always in memory.
-//   - below putOut the tail is bounded by maxTail bytes of data. What the state
-//     machine has not got yet is not kept here (ADR 0031).
+//   - below putOut the tail is bounded by maxTail bytes of data. Entries that the state
+//     machine has not got yet are not kept here (ADR 0031).
 //
 // For a follower that needs entries of [first, tailFirst), a fetch is asked
 // for: meanwhile Entries answers ErrCompacted and Snapshot answers

@@ -26,8 +26,8 @@ func (l raftLogger) Fatalf(f string, v ...any)   { panic(fmt.Sprintf(f, v...)) }
 func (l raftLogger) Panic(v ...any)              { panic(fmt.Sprint(v...)) }
 func (l raftLogger) Panicf(f string, v ...any)   { panic(fmt.Sprintf(f, v...)) }
 
-// Infof leaves out what is no news with asynchronous writes: entries that are
-// durable before raft was asked about them again.
+// Infof leaves out what tells nothing new with asynchronous writes: entries
+// that are durable before raft was asked about them again.
 func (l raftLogger) Infof(f string, v ...any) {
 	if strings.Contains(f, "unstable log; ignoring") {
 		l.debugf(f, v)
@@ -36,7 +36,7 @@ func (l raftLogger) Infof(f string, v ...any) {
 	l.Logger.Info(fmt.Sprintf(f, v...))
 }
 
-// debugf formats only if somebody listens: raft calls it on hot paths.
+// debugf formats only if the level is on: raft calls it on hot paths.
 func (l raftLogger) debugf(f string, v []any) {
 	if l.Enabled(context.Background(), slog.LevelDebug) {
 		l.Logger.Debug(fmt.Sprintf(f, v...))

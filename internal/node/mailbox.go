@@ -8,11 +8,11 @@ import (
 	pb "go.etcd.io/raft/v3/raftpb"
 )
 
-// What a mailbox holds at most of messages, and of those that forward proposals.
-// What is beyond that is dropped and counted: raft sends its own messages again,
-// and batches of proposals are refused, or sent again if even that is too much. The
-// bound on a node's own proposals is the admission of internal/server, which counts
-// each until it is applied, rejected or withdrawn.
+// The most that a mailbox holds of messages, and of those that forward proposals.
+// More is dropped and counted: raft sends its own messages again, and batches of
+// proposals are refused, or sent again if even that is too much. The bound on a
+// node's own proposals is the admission of internal/server, which counts each until
+// it is applied, rejected or withdrawn.
 const (
 	maxWaitingMessages  = 8192
 	maxWaitingBytes     = 128 << 20

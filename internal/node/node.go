@@ -96,8 +96,8 @@ func (n *Node) Run(stop <-chan struct{}, ticks <-chan time.Time) error {
 			n.core.refusing = n.refusals.tick(n.core.cfg.ElectionTicks)
 			n.tellResolved()
 		}
-		// What completed above may have made room. What finds none waits for the
-		// next completion, and goes in together.
+		// The completions above may have made room. Proposals that find none
+		// wait for the next completion, and go in together.
 		if proposals, err = n.handIn(proposals); err != nil {
 			return err
 		}

@@ -8,8 +8,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// ChangeEntry makes the entry of a membership change that nobody proposed: for
-// tools that write the log of a stopped node.
+// ChangeEntry makes the entry of a membership change that no client proposed:
+// for tools that write the log of a stopped node.
 func ChangeEntry(index, term uint64, c member.Change) (storage.Entry, error) {
 	data, err := encodeChange(RequestID{}, c)
 	if err != nil {

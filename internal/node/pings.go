@@ -7,7 +7,7 @@ import (
 )
 
 // Pings are what came of asking for voters under the peer URLs that they have
-// after a change. Those whom nobody could ask are not among them.
+// after a change. Voters that could not be asked are not among them.
 type Pings map[member.ID]Ping
 
 // Ping is whether a member answered under one of these URLs.
@@ -59,8 +59,8 @@ func (a aftermath) stands(id uint64) bool { return a.c.elects(id) && a.reached(i
 
 // reached tells whether a voter was reached under the URLs that it then has. One
 // that keeps its URLs and could not be asked is there as long as it is heard; an
-// address that is new must be seen to be right. Nobody asks itself: a leader that
-// keeps its URLs counts itself.
+// address that is new must be seen to be right. A member does not ask itself: a
+// leader that keeps its URLs counts itself.
 func (a aftermath) reached(id uint64) bool {
 	p, asked := a.pings[member.ID(id)]
 	switch {

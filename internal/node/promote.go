@@ -87,9 +87,9 @@ func (c *Core) asLearner(change member.Change) (member.Change, error) {
 	return change, nil
 }
 
-// promote proposes to make a voter of one learner that is marked and has
-// caught up, if this costs nobody the quorum. The mark is in the registry, so
-// the next leader goes on where this one ends.
+// promote proposes to make a voter of one learner that is marked and has caught
+// up, if this does not cost the quorum. The mark is in the registry, so the
+// next leader goes on where this one ends.
 func (c *Core) promote() {
 	if !c.leads() || !c.reigns() || c.changePending.index != 0 || c.changeUnapplied() {
 		return
@@ -104,8 +104,8 @@ func (c *Core) promote() {
 		if c.checkQuorum(change, nil) != nil {
 			continue
 		}
-		// Nobody waits for this request: number 0 is never a client's. What is
-		// not taken now is proposed again at the next tick.
+		// No client waits for this request: number 0 is never a client's. A
+		// promotion that is not taken now is proposed again at the next tick.
 		_ = c.hand(RequestID{Origin: c.cfg.ID}, change)
 		return
 	}

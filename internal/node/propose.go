@@ -21,7 +21,7 @@ type Proposal struct {
 // size is what it counts for where bytes are bounded.
 func (p *Proposal) size() uint64 { return uint64(len(p.data)) + entryOverhead }
 
-// NewProposal makes a proposal; data is copied once, behind the header.
+// NewProposal makes a proposal; data is copied once, after the header.
 func NewProposal(id RequestID, data []byte) Proposal {
 	return Proposal{ID: id, data: encodeCommand(id, data)}
 }

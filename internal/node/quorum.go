@@ -18,7 +18,7 @@ var (
 	// ErrQuorumAtRisk: after the change, the voters that can be reached would
 	// be no majority.
 	ErrQuorumAtRisk = errors.New("the change would cost the cluster its quorum")
-	// ErrNoQuorum: the voters that can be reached are no majority now, so no
+	// ErrNoQuorum: the voters that can be reached are not a majority now, so no
 	// change can be committed.
 	ErrNoQuorum = errors.New("the cluster has no quorum")
 	// ErrTooEarly: this leader cannot judge the change yet: it has not applied an

@@ -24,7 +24,7 @@ const registrationVersion = 0xF1
 const maxRegistration = 64 << 10
 
 // maxStrangers bounds the stores that are known of others than members: those
-// who are about to be added, and whoever calls.
+// that are about to be added, and any other caller.
 const maxStrangers = 256
 
 func isRegistration(data []byte) bool { return len(data) > 0 && data[0] == registrationVersion }

@@ -38,9 +38,9 @@ func (l *leaderSpace) tick(c *Core) {
 }
 
 // checkLeaderSpace is why a follower passes nothing on: its leader says that it
-// is short of space, and has found nobody for an election timeout that is not.
-// What was passed on would be dropped there, and its client left without an
-// answer.
+// is short of space, and has found no member for an election timeout that is
+// not. A proposal that was passed on would be dropped there, and its client
+// left without an answer.
 func (c *Core) checkLeaderSpace() error {
 	if l := c.leaderSpace; l.ticks <= uint64(c.cfg.ElectionTicks) || l.leader != c.lead {
 		return nil

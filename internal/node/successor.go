@@ -17,17 +17,16 @@ type candidate struct {
 	unfit int // Condition.Unfitness, by its own word
 }
 
-// Successor names the voter that leadership goes to: whoever hands it over, for
-// whatever reason, asks here. Those in tried are left out. It is 0 if nobody is
-// left, or this node does not lead.
+// Successor names the voter that leadership goes to, for every reason to hand
+// it over. Those in tried are left out. It is 0 if no voter is left, or this
+// node does not lead.
 //
-// Only a voter counts that was heard within the last election timeout, that
-// nothing sent is known to be lost for since, that does not say it is barred,
-// and that is not waiting for a snapshot. Among those that are in contact and have everything committed it
-// is the next after this node in the order of ids, and behind the last one the
-// first: members that hand leadership on in this order, each to the next, miss
-// none. If there is no such voter, it is the one with the longest log. In both
-// cases those that are less fit count only if there is nobody else.
+// Only a voter counts that was heard within the last election timeout, that nothing sent is known to be
+// lost for since, that does not say it is barred, and that is not waiting for a snapshot. Among those that
+// are in contact and have everything committed it is the next after this node in the order of ids, and
+// after the last one the first: members that hand leadership on in this order, each to the next, miss
+// none. If there is no such voter, it is the one with the longest log. In both cases those that are less
+// fit count only if there is no other.
 func (c *Core) Successor(tried ...member.ID) member.ID {
 	if !c.leads() {
 		return 0

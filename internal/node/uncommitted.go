@@ -27,9 +27,9 @@ func (c *Core) took(size uint64, err error) error {
 	return err
 }
 
-// inherited is the size of what a new leader has in its log and has not put out
-// for apply: it is uncommitted, or not known to be committed. What follows entries that
-// are on their way to the storage takes the place of those.
+// inherited is the size of what a new leader has in its log and has not put out for
+// apply: it is uncommitted, or not known to be committed. Entries that are on their way
+// to the storage take the place of those in the log from their first index on.
 func (c *Core) inherited() (size uint64) {
 	above := c.putOut + 1
 	var entries []*pb.Entry

@@ -110,8 +110,8 @@ func validateAppend(m *pluginv1.Message, limits messageLimits) error {
 	return nil
 }
 
-// validateData checks that an entry's data can be read when it is applied. What a
-// newer build wrote may stand in the log: see understands.
+// validateData checks that an entry's data can be read when it is applied. An
+// entry of a newer build may stand in the log: see understands.
 func validateData(e *storage.Entry) error {
 	switch e.Type {
 	case pluginv1.EntryType_ENTRY_NORMAL:

@@ -123,9 +123,9 @@ func (p *peerWatch) why(c *Core, id member.ID) string {
 
 // stepReject takes a peer's rejection of an append, unless that has been taken
 // often enough in this tick. Raft sends the next try at once; for a log that
-// can never fit that is the same one again, as fast as the network can. What is
-// not taken counts as lost: the peer's next heartbeat answer makes raft try
-// again.
+// can never fit that is the same one again, as fast as the network can. A
+// rejection that is not taken counts as lost: the peer's next heartbeat answer
+// makes raft try again.
 func (c *Core) stepReject(m *pb.Message) error {
 	p := c.watch.peers[member.ID(m.GetFrom())]
 	if p == nil {

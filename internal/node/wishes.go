@@ -75,7 +75,7 @@ func (c *Core) grant() {
 // there can be a snapshot there though no client writes: by an entry without data.
 func (c *Core) makeNews(index uint64) {
 	if c.lastIndex() < index && c.checkSpace() == nil {
-		// What is not taken now is asked for again.
+		// An entry that is not taken now is asked for again.
 		_ = c.handIn(uint64(c.cfg.ID), []*pb.Entry{{}})
 	}
 }
