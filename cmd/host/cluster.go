@@ -44,7 +44,7 @@ func addCluster(cmd *cobra.Command) *clusterFlags {
 }
 
 // token puts the client's token into o: that of the flag, or else of the
-// environment. A token is no flag, since others on the machine see those.
+// environment. A token is not a flag, since others on the machine see those.
 func (f *clusterFlags) token(o *client.Options) error {
 	o.InsecureToken = f.insecureToken
 	if o.TokenFile = f.tokenFile; o.TokenFile != "" {

@@ -10,7 +10,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/hostconfig"
 )
 
-// lastWords is how long a host's end may wait for somebody to read its log.
+// lastWords is how long a host's end may wait for its log to be read.
 const lastWords = time.Second
 
 // logForm is the form of the host's log as configured. Nothing of serve writes

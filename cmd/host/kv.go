@@ -11,7 +11,7 @@ import (
 	"github.com/pontoon-raft/pontoon/client/kv"
 )
 
-// kvEntry is one key in JSON. Bytes that are no text are in the fields with
+// kvEntry is one key in JSON. Bytes that are not text are in the fields with
 // base64.
 type kvEntry struct {
 	Key            string `json:"key"`

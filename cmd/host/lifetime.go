@@ -17,8 +17,8 @@ type lifetime interface {
 	Stop(ctx context.Context) error
 }
 
-// serve runs h until ctx ends or it fails, and stops it within patience. A
-// stop that was asked for while the host was starting is no failure.
+// serve runs h until ctx ends or it fails, and stops it within patience. A stop
+// that was asked for while the host was starting is not a failure.
 func serve(ctx context.Context, h lifetime, patience time.Duration) error {
 	if err := h.Start(ctx); err != nil {
 		if ctx.Err() != nil && !errors.Is(err, core.ErrForced) {

@@ -45,11 +45,11 @@ func reapOrphans(parent int) (reaped []int) {
 	return reaped
 }
 
-// orphans are the children of parent that have ended and that it cannot have
-// started itself. A host starts its plugins each in a process group of its own
+// orphans are the children of parent that have ended and that it cannot have started
+// itself. A host starts its plugins each in a process group of its own
 // (internal/catalog), so a child that leads its group may be one of them, and one in
-// the host's own group may be about to get its own: both are left alone, because
-// whoever started them waits for them, and an exit status is there only once. All
+// the host's own group may be about to get its own: both are left alone, because the
+// code that started them waits for them, and an exit status is there only once. All
 // others came to this process when their parents died.
 func orphans(parent int) (ended []int) {
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")

@@ -77,9 +77,9 @@ nohup a SIGHUP changes nothing.`,
 
 // shareProcessors leaves half of the processors to the plugins, which take the
 // other half each, unless GOMAXPROCS says otherwise or a plugin runs inside the
-// host. What comes in wakes one goroutine after the other, and threads that are
-// woken for each of them cost more than they bring (measured on 2 cores with 3
-// nodes: 5 % more writes at 64 clients).
+// host. Each message that comes in wakes one goroutine after the other, and
+// threads that are woken for each of them cost more than they bring (measured
+// on 2 cores with 3 nodes: 5 % more writes at 64 clients).
 func shareProcessors(p hostconfig.Plugins) {
 	if !runsPlugins(p) && os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(max(1, runtime.GOMAXPROCS(0)/2))
@@ -95,7 +95,7 @@ func runsPlugins(p hostconfig.Plugins) bool {
 	return inside
 }
 
-// outliveReaders makes a write to a pipe that nobody reads fail, instead of
+// outliveReaders makes a write to a pipe without a reader fail, instead of
 // ending the process by a signal: a host whose log has no reader any more goes
 // on, and its exit code is the one by which a supervisor decides. It holds until
 // the end of the process. Plugins do not inherit it.
@@ -114,9 +114,9 @@ func stopSignals() []os.Signal {
 	return all
 }
 
-// stopRequests returns a context that ends when somebody asks the host to
-// stop. From then on a second signal ends the process at once; its plugins
-// notice and end too.
+// stopRequests returns a context that ends when the host is asked to stop. From
+// then on a second signal ends the process at once; its plugins notice and end
+// too.
 func stopRequests(cmd *cobra.Command, untilEOF bool) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(cmd.Context())
 	signals := make(chan os.Signal, 2)

@@ -145,8 +145,8 @@ func summarise(rows []client.MemberStatus) clusterStatus {
 	return s
 }
 
-// memberOf is one row. An endpoint that no member claims and nobody answers at
-// is shown by its address.
+// memberOf is one row. An endpoint that no member claims and at which none
+// answers is shown by its address.
 func memberOf(r client.MemberStatus, cluster string) memberStatus {
 	m := memberStatus{Name: r.Endpoint, Promote: r.Member.GetPromote(), Plugins: []pluginStatus{}, Links: []linkStatus{}, Warnings: []warning{}}
 	if r.Member != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// defaultSlack is a process's timer slack where nobody chose one.
+	// defaultSlack is a process's timer slack where none was chosen.
 	defaultSlack = 50 * time.Microsecond
 	// timerSlack is the host's and its plugins'. Nothing that they wait for with
 	// a timer is due within less than several of it.
@@ -30,7 +30,7 @@ const (
 //
 // The thread is there before main runs. It has the slack of the thread that
 // began the process, and a process keeps that when it executes another program:
-// so this one executes itself. A slack that somebody chose, as with systemd's
+// so this one executes itself. A slack that was chosen, as with systemd's
 // TimerSlackNSec, stays.
 func gatherTimers() error {
 	again := os.Getenv(slackMark) == strconv.Itoa(os.Getpid())

@@ -36,9 +36,10 @@ func (s clusterStatus) healthy() bool {
 	return leaders == 1
 }
 
-// unhealthy tells whether it is a matter of health: a port that anybody may use is
-// none, and stays as it is configured; a certificate that ends some day is not yet;
-// members of two builds are every upgrade's way, step by step with a check after each.
+// unhealthy tells whether it is a matter of health: a port that every client may use
+// is not one, and stays as it is configured; a certificate that ends some day is not
+// yet; members of two builds are every upgrade's way, step by step with a check after
+// each.
 func (w warning) unhealthy() bool {
 	return !slices.Contains([]string{server.WarnUnverifiedPeers, server.WarnCertificateExpires, server.WarnLevelHeld}, w.Reason)
 }

@@ -20,7 +20,7 @@ type sharedConnection struct {
 }
 
 // limit takes a request of the client from its limit, and the connection if this
-// is its first request there. What becomes of the request makes no difference.
+// is its first request there. The outcome of the request makes no difference.
 func (s *sharedConnection) limit(g *access.Guard, id access.Identity, now time.Time) error {
 	c := g.Client(id, now)
 	if c == nil {

@@ -16,7 +16,7 @@ func hex(id uint64) string {
 	return strconv.FormatUint(id, 16)
 }
 
-// memberID reads a required id; 0 is nobody.
+// memberID reads a required id; 0 is not a member.
 func memberID(field, s string) (server.NodeID, error) {
 	id, err := server.ParseNodeID(s)
 	if err != nil || id == 0 {

@@ -5,8 +5,8 @@ const (
 	mostConnections = 1024
 	// descriptorReserve is left to plugins, storage, peers and the admin port.
 	descriptorReserve = 256
-	// fewestConnections are taken however low the limit is: without any, nobody
-	// could be told.
+	// fewestConnections are taken however low the limit is: without any, no
+	// client could be told of it.
 	fewestConnections = 16
 )
 

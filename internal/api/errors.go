@@ -22,7 +22,7 @@ const (
 	unknown    = hostv1.Outcome_OUTCOME_UNKNOWN
 
 	// statusClientClosed is the usual number for a request whose client went
-	// away; nobody is left to read it.
+	// away; no client is left to read it.
 	statusClientClosed = 499
 )
 

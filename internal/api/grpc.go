@@ -23,10 +23,10 @@ const (
 	pingTimeout = 10 * time.Second
 	pingEvery   = 5 * time.Second
 
-	// What a client may send on a stream before it is read, but for a message that
-	// is being read: gRPC makes room for all of that. All together may send mostUnread.
-	// Fixed windows also save the pings by which gRPC measures the path. That of the
-	// connection bounds nothing: gRPC renews it as it receives.
+	// The bytes that a client may send on a stream before it is read, but for a message
+	// that is being read: gRPC makes room for all of that. All together may send
+	// mostUnread. Fixed windows also save the pings by which gRPC measures the path.
+	// That of the connection bounds nothing: gRPC renews it as it receives.
 	streamWindow     = 256 << 10
 	connectionWindow = 1 << 20
 

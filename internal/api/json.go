@@ -78,7 +78,7 @@ func unary[Req, Resp any, In message[Req], Out message[Resp]](
 }
 
 // plainError drops protobuf's own prefix, which ends in one of two kinds of
-// space so that nobody compares texts.
+// space to keep programs from comparing texts.
 func plainError(err error) string {
 	s := strings.TrimPrefix(err.Error(), "proto:")
 	return strings.TrimLeft(strings.ReplaceAll(s, "\u00a0", " "), " ")

@@ -26,8 +26,8 @@ const (
 	dataBytes = textBytes / 4 * 3
 )
 
-// writeJSON answers in one line. It takes the data out of m. The client may be gone:
-// that is no error of ours.
+// writeJSON answers in one line. It takes the data out of m. The client may be gone,
+// which is not an error of the host.
 func writeJSON(w http.ResponseWriter, code int, m proto.Message) {
 	a, err := jsonAnswerOf(m)
 	if err != nil {

@@ -147,8 +147,8 @@ func (m *meter) breakLocked(stream uint32) {
 	}
 }
 
-// refused counts a stream that is refused before anything is done for it. What
-// gRPC keeps of it may stay for as long as the client has said.
+// refused counts a stream that is refused before anything is done for it. The
+// memory that gRPC keeps for it may stay for as long as the client has said.
 func (m *meter) refused() {
 	m.mu.Lock()
 	defer m.mu.Unlock()

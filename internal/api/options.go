@@ -62,11 +62,11 @@ type Limits struct {
 	// MaxStreams is the most concurrent calls of one connection, by default
 	// 512; further ones wait in the client.
 	MaxStreams uint32
-	// MaxInFlight and MaxInFlightBytes bound the proposals of one Proposals
-	// stream that were read and whose answers were not yet sent, by default
-	// 16384 and 64 MiB. What is above is refused as too_many_requests. Of results
-	// that the client does not read no more bytes are kept, either: those beyond are
-	// left out, and their entries were applied.
+	// MaxInFlight and MaxInFlightBytes bound the proposals of one Proposals stream
+	// that were read and whose answers were not yet sent, by default 16384 and 64
+	// MiB. Proposals beyond that are refused as too_many_requests. Of results that
+	// the client does not read no more bytes are kept, either: those beyond are left
+	// out, and their entries were applied.
 	MaxInFlight      int
 	MaxInFlightBytes int
 	// MaxPending and MaxPendingBytes bound the proposals of all clients together

@@ -10,8 +10,8 @@ import (
 // counts among the results of all clients is what is held until it is written. A
 // copy would be held beside it, in a buffer of the next size that the pool has.
 
-// partsOf encodes an answer that goes alone, if its data are large. What they count
-// for, if they do, ends with their buffer.
+// partsOf encodes an answer that goes alone, if its data are large. Data that count
+// among all results stop counting with the end of their buffer.
 func partsOf(v any) (mem.BufferSlice, bool) {
 	hold := func(data []byte) mem.Buffer { return mem.SliceBuffer(data) }
 	if c, ok := v.(*countedAnswer); ok {

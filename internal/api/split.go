@@ -203,7 +203,7 @@ func (s *splitter) decide(c *clientConn) (secured *tls.Conn, to *branch, err err
 		}
 		from, to = secured, s.protocolOf(secured)
 	}
-	if to == nil || to == s.http2 { // the preface is none of the frames that are counted
+	if to == nil || to == s.http2 { // the preface is not one of the frames that are counted
 		to = s.http1
 		var isHTTP2 bool
 		if c.seen, isHTTP2, err = readPreface(from, nil); err != nil {

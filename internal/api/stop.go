@@ -72,7 +72,7 @@ func (s *Server) stop(ctx context.Context) error {
 	case <-ctx.Done():
 		grpcErr = ctx.Err()
 	}
-	// Nobody's request is lost with the admin port: a profile or a slow
+	// No request of a client is lost with the admin port: a profile or a slow
 	// scrape is not worth waiting for.
 	s.cancelAdmin()
 	s.admin.Close()

@@ -6,8 +6,8 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
-// smallAnswer is the size up to which an answer is kept whatever waits: one
-// without a result is no smaller.
+// smallAnswer is the size up to which an answer is kept, however much waits: an
+// answer without a result has about that size.
 const smallAnswer = 512
 
 // boundedLocked leaves the result out of an answer for which there is no room: a

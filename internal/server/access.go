@@ -27,8 +27,8 @@ func (a *access) open(m RunningStateMachine) {
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 }
 
-// close stops lending and cancels what is under way. The channel is closed
-// when nobody uses the state machine any more.
+// close stops lending and cancels what is under way. The channel is closed when
+// no call uses the state machine any more.
 func (a *access) close() <-chan struct{} {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -29,7 +29,7 @@ func (s *Server) newWaiter(size int64, timeout time.Duration, done func(Result, 
 	return &waiter{done: done, start: now, deadline: now.Add(timeout), size: size}
 }
 
-// register admits a request. Whoever takes a waiter's done away calls it.
+// register admits a request. The code that takes a waiter's done away calls it.
 func (s *Server) register(id node.RequestID, w *waiter) (*node.Node, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -141,7 +141,8 @@ func (s *Server) answer(items []work, results []Result) {
 }
 
 // awaited tells whether a request of this process waits for any of the work's
-// results: of most of what a follower applies, and of a replay, nobody does.
+// results: no request waits for most of what a follower applies, or for a
+// replay.
 func (s *Server) awaited(items []work) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -33,7 +33,7 @@ type Config struct {
 	MaxPendingBytes int64
 	// SnapshotEntries and SnapshotBytes are how much may be applied before the
 	// next snapshot; 0 means those of package defaults. CatchUpEntries stay in the
-	// log behind a snapshot, for followers a little behind, but not more than
+	// log before a snapshot, for followers a little behind, but not more than
 	// CatchUpBytes of them; 0 means defaults.CatchUpBytes.
 	SnapshotEntries, SnapshotBytes, CatchUpEntries, CatchUpBytes uint64
 
@@ -47,11 +47,11 @@ type Config struct {
 	StateMachine StateMachineSource
 	// Plugins reports the state of all plugins; Ready asks too.
 	Plugins func() []PluginStatus
-	// Links tells how peers are reached; nil if nobody knows.
+	// Links tells how peers are reached; nil if that is not known.
 	Links func() []PeerLink
 	// Ping asks whether a member answers under its peer URLs, nil, or not. It is an
-	// error that wraps transport.ErrCannotPing if nobody can ask. It returns soon after
-	// ctx has ended; nil stands for one that nobody can ask.
+	// error that wraps transport.ErrCannotPing if no transport can ask. It returns soon
+	// after ctx has ended; nil is the same for every member.
 	Ping func(ctx context.Context, m member.Member) error
 	// Certificates tells which certificates of the host end; may be nil.
 	Certificates func() []Warning
@@ -67,7 +67,7 @@ type Config struct {
 	Exposed func() []string
 	// Late is for how long the host was not there for its plugins; may be nil.
 	Late func() time.Duration
-	// Log tells how it goes with the log; nil if nobody knows.
+	// Log tells how it goes with the log; nil if that is not known.
 	Log LogState
 	// Audit is the record of what clients ask for; nil if there is none.
 	Audit *audit.Log

@@ -170,10 +170,10 @@ func (d *driver) give() error {
 	return d.submit(items)
 }
 
-// submit hands a batch to the state machine. What is applied already, because
-// raft gives it out again after a restart of the storage or because a snapshot
-// has it, is only acknowledged; the results of what is above the applied index
-// and yet known to the state machine come back as skipped.
+// submit hands a batch to the state machine. A part that is applied already,
+// because raft gives it out again after a restart of the storage or because a
+// snapshot has it, is only acknowledged; the results of what is above the
+// applied index and yet known to the state machine come back as skipped.
 func (d *driver) submit(items []work) error {
 	s := d.s
 	last := items[len(items)-1].last()

@@ -66,8 +66,8 @@ func (s *Server) expireWaiters() {
 }
 
 // expire ends the requests whose deadline is before now. Those that raft has not
-// seen yet are withdrawn: they are not applied, and give their places back. What
-// became of the others is unknown, and they keep theirs until they are over.
+// seen yet are withdrawn: they are not applied, and give their places back. The
+// outcome of the others is unknown, and they keep theirs until they are over.
 func (s *Server) expire(now time.Time) {
 	n, late := s.late(now)
 	if len(late) == 0 {
@@ -167,9 +167,10 @@ func withdraw(n *node.Node, gone func(node.RequestID) bool) map[uint64]bool {
 	return numbers
 }
 
-// over tells whether nobody will ever say what became of a request that raft has
+// over tells whether it will never be said what became of a request that raft has
 // seen. The leader that took a proposal says so as long as it leads; one that was
-// forwarded may have been lost on the way, and then nobody does. Callers hold mu.
+// forwarded may have been lost on the way, and then no member does. Callers hold
+// mu.
 func (s *Server) over(w *waiter, now time.Time) bool {
 	reign := s.reigns.Load()
 	switch {

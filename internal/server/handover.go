@@ -51,7 +51,7 @@ func (s *Server) transferToNext(ctx context.Context, tried []NodeID) (NodeID, er
 	n.Do(func(c *node.Core) error {
 		to := c.Successor(tried...)
 		err := node.ErrNoSuccessor
-		if to != 0 || len(tried) == 0 { // 0 says why there is nobody
+		if to != 0 || len(tried) == 0 { // 0 says why there is no such member
 			err = c.Transfer(to)
 		}
 		outcome <- begun{to, err}
@@ -65,7 +65,7 @@ func (s *Server) transferToNext(ctx context.Context, tried []NodeID) (NodeID, er
 	}
 }
 
-// taken waits until somebody else leads, as long as the given member may be
+// taken waits until another member leads, as long as the given member may be
 // about to.
 func (s *Server) taken(ctx context.Context, to NodeID) (NodeID, error) {
 	limit := s.cfg.Election

@@ -72,8 +72,8 @@ func (s *Server) exposed() (list []Warning) {
 	return list
 }
 
-// unfit are the warnings of that. What a plugin's own warning says is not said
-// twice.
+// unfit are the warnings of that. A reason that a plugin's own warning gives is
+// not given twice.
 func (s *Server) unfit() (list []Warning) {
 	if s.cfg.Fitness == nil {
 		return nil

@@ -14,13 +14,13 @@ type LogState interface {
 	Stuck() time.Duration
 }
 
-// WarnLogStuck is the reason of the warning that nobody reads the log.
+// WarnLogStuck is the reason of the warning that the log is not read.
 const WarnLogStuck = "log_stuck"
 
 // logPatience is how old a line may be that is not written yet.
 const logPatience = 2 * time.Second
 
-// log is the state of the log; that of one that is well if nobody knows it.
+// log is the state of the log; that of one that is well if it is not known.
 func (s *Server) log() LogState {
 	if s.cfg.Log == nil {
 		return unknownLog{}
@@ -28,7 +28,7 @@ func (s *Server) log() LogState {
 	return s.cfg.Log
 }
 
-// logWarnings says that nobody reads the log.
+// logWarnings says that the log is not read.
 func (s *Server) logWarnings() []Warning {
 	stuck := s.log().Stuck()
 	if stuck < logPatience {

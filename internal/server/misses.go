@@ -42,8 +42,8 @@ func (s *Server) missed(w *waiter, now time.Time) {
 }
 
 // heardOf takes note that the outcome of a request of this process has come, from
-// the log or from its leader. What this member refuses by itself shows no path to
-// a leader. Callers hold mu.
+// the log or from its leader. A refusal of this member itself shows no path to a
+// leader. Callers hold mu.
 func (s *Server) heardOf(id node.RequestID) {
 	if s.misses.count > 0 && id.Origin == s.cfg.ID && s.waiters[id.Number] != nil {
 		s.misses = misses{}

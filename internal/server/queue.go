@@ -15,7 +15,7 @@ import (
 // down.
 const queueBytes = 32 << 20
 
-// What a run and a command take in memory beside the command's data.
+// The memory of a run and of a command beside the command's data.
 const (
 	runOverhead     = 256
 	commandOverhead = 64

@@ -54,7 +54,7 @@ func (s *Server) ask(ctx context.Context, data []byte) (Answer, error) {
 	begun := time.Now()
 	answer, err := m.Query(lease, data)
 	neededBack := lease.Err() != nil
-	done() // whoever needs the state machine back waits no longer
+	done() // a waiter for the state machine goes on
 	broken := err != nil && (neededBack || errors.Is(err, plugins.ErrGone))
 	s.judge(ctx, data, begun, err, broken && hasEnded(ctx, m, s.cfg.Tick))
 	switch {

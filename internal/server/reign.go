@@ -17,7 +17,7 @@ type reign struct {
 }
 
 // StateChanged implements the node's port: it records when a leader was lost,
-// on every member, and wakes whoever waits for a change.
+// on every member, and wakes all that wait for a change.
 func (s *Server) StateChanged(st node.State) {
 	next := *s.reigns.Load()
 	if next.leader != 0 && st.Leader != next.leader {

@@ -29,7 +29,7 @@ func (d *driver) recover() error {
 }
 
 // restore continues from an installed snapshot, when everything before it is
-// answered and nobody else uses the state machine.
+// answered and no other call uses the state machine.
 func (d *driver) restore(w *work) error {
 	if err := d.settle(); err != nil {
 		return err
@@ -51,7 +51,7 @@ func (d *driver) restore(w *work) error {
 	return d.open()
 }
 
-// closeApplier closes the pipeline and waits until nobody uses the state
+// closeApplier closes the pipeline and waits until no call uses the state
 // machine.
 func (d *driver) closeApplier() error {
 	idle := d.s.machine.close()
@@ -194,7 +194,7 @@ func (d *driver) replay(st storage.Storage, target uint64) error {
 	return nil
 }
 
-// replayPart applies a run of entries. Nobody waits for their results.
+// replayPart applies a run of entries. No request waits for their results.
 func (d *driver) replayPart(entries []storage.Entry) error {
 	s := d.s
 	if s.ended() {

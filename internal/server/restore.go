@@ -90,7 +90,8 @@ func (d *driver) tryRestore(ctx context.Context, st storage.Storage, index uint6
 	err = m.Restore(ctx, index, watchedSource{source, watched})
 	end()
 	if err != nil {
-		// What the state machine makes of a failed read is its own affair.
+		// A read that failed is the cause, whatever error the state machine
+		// made of it.
 		return fmt.Errorf("restore snapshot %d: %w: %w", index, cmp.Or(source.err, errRestoreFailed), err)
 	}
 	// A state machine may stop reading before the end; the checksum must have

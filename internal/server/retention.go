@@ -15,8 +15,8 @@ type retention struct {
 // retentionPoint says how many bytes there are up to an index.
 type retentionPoint struct{ index, total uint64 }
 
-// applied tells of entries with so many bytes, up to index. What is applied
-// again after a restart of the state machine counts once.
+// applied tells of entries with so many bytes, up to index. Entries that are
+// applied again after a restart of the state machine count once.
 func (r *retention) applied(index, bytes uint64) {
 	n := len(r.points)
 	if n > 0 && index <= r.points[n-1].index {

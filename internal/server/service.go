@@ -48,12 +48,12 @@ type Service interface {
 	// again without m.Learner makes it a voter if it has caught up. A zero m.ID
 	// is replaced by a random one.
 	AddMember(ctx context.Context, m Member, o ChangeOptions) (Membership, error)
-	// UpdateMember gives the member with m.ID another name or other addresses
-	// and waits until the change is applied here. What is empty in m stays as it
-	// is, and whether it is a learner does too. Other peer URLs of a voter are
-	// refused (ErrQuorumAtRisk) if it is not reached under them yet and the voters
-	// that are reached would be no majority without it. The same update twice is as
-	// one.
+	// UpdateMember gives the member with m.ID another name or other addresses and
+	// waits until the change is applied here. Fields that are empty in m stay as
+	// they are, and whether it is a learner does too. Other peer URLs of a voter
+	// are refused (ErrQuorumAtRisk) if it is not reached under them yet and the
+	// voters that are reached would be no majority without it. The same update
+	// twice is as one.
 	UpdateMember(ctx context.Context, m Member, o ChangeOptions) (Membership, error)
 	// RemoveMember removes a member and waits until the change is applied
 	// here. It is refused (ErrQuorumAtRisk) if the voters that can be reached

@@ -11,8 +11,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// snapshotter decides when a snapshot is due, saves it, and compacts the log
-// behind it: one at a time, in a goroutine of its own.
+// snapshotter decides when a snapshot is due, saves it, and compacts the log up
+// to it: one at a time, in a goroutine of its own.
 type snapshotter struct {
 	s     *Server
 	jobs  chan snapshotJob
@@ -168,7 +168,7 @@ func (p *snapshotter) end(job snapshotJob) {
 	job.done()
 }
 
-// do saves one snapshot, and compacts behind it.
+// do saves one snapshot, and compacts the log.
 func (p *snapshotter) do(job snapshotJob) {
 	ctx, cancel := p.s.untilEnded(context.Background())
 	defer cancel()
@@ -198,8 +198,8 @@ func (p *snapshotter) do(job snapshotJob) {
 	}
 }
 
-// save streams a prepared snapshot into the storage and returns its size. What is applied is in the
-// log of every later generation too, so it does not matter which one this is.
+// save streams a prepared snapshot into the storage and returns its size. The applied entries are
+// in the log of every later generation too, so it does not matter which one this is.
 func (p *snapshotter) save(ctx context.Context, n *node.Node, st storage.Storage, job snapshotJob) (size uint64, err error) {
 	if n == nil {
 		return 0, &Error{Err: ErrNotReady}

@@ -62,5 +62,5 @@ func (s *Server) ApplyStalled() time.Duration {
 	if since == nil {
 		return 0
 	}
-	return time.Since(*since) // monotonic: a clock that is set is no stall
+	return time.Since(*since) // monotonic: a clock that is set is not a stall
 }

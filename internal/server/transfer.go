@@ -54,7 +54,7 @@ func (s *Server) offer(ctx context.Context, to NodeID) (NodeID, error) {
 }
 
 // beginTransfer asks raft to hand leadership over, unless it is at it: raft would
-// pass over another request, which then is none.
+// pass over another request, which then has not begun.
 func (s *Server) beginTransfer(ctx context.Context, to NodeID) (begun bool, err error) {
 	n, err := s.currentNode()
 	if err != nil {
@@ -82,7 +82,7 @@ func (s *Server) beginTransfer(ctx context.Context, to NodeID) (begun bool, err 
 	}
 }
 
-// waitOtherLeader waits until somebody else leads; to, unless it is 0.
+// waitOtherLeader waits until another member leads; to, unless it is 0.
 func (s *Server) waitOtherLeader(ctx context.Context, to NodeID) (NodeID, error) {
 	for {
 		changed := s.changed.next()

@@ -260,7 +260,7 @@ func (d *demo) showPlugins(ctx context.Context) error {
 	return w.Flush()
 }
 
-// serve keeps the cluster up until the time is over or somebody stops it.
+// serve keeps the cluster up until the time is over or it is stopped.
 func (d *demo) serve(ctx context.Context, began time.Time) error {
 	d.say("Try it:\n  export PONTOON_ENDPOINTS=%s\n  host status\n  host kv put greeting hello", strings.Join(d.endpoints(), ","))
 	var over <-chan time.Time

@@ -10,9 +10,9 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/member"
 )
 
-// foundingOf is what members restored from one file with one configuration
-// have in common, and nobody else has: neither the cluster that the snapshot was
-// taken from, nor copies with other members or addresses. sum is the file's SHA-256.
+// foundingOf is what members restored from one file with one configuration have in
+// common, and no other member has: neither the cluster that the snapshot was taken
+// from, nor copies with other members or addresses. sum is the file's SHA-256.
 func foundingOf(sum []byte, cluster uint64, members []member.Member) uint64 {
 	h := newFounding("restore")
 	h.text(string(sum))
@@ -29,8 +29,8 @@ func foundingOf(sum []byte, cluster uint64, members []member.Member) uint64 {
 	return h.sum()
 }
 
-// recoveredFounding is that of a survivor which begins a cluster alone: nobody
-// else begins with it, so it is random besides.
+// recoveredFounding is that of a survivor which begins a cluster alone: no
+// other member begins with it, so it is random besides.
 func recoveredFounding(index, term, store uint64) uint64 {
 	var random [16]byte
 	_, _ = rand.Read(random[:]) // never fails

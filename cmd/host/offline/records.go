@@ -23,7 +23,7 @@ type Segment struct {
 	Unreadable int    `json:"unreadable"`
 }
 
-// Record is one record of a log, or a stretch of bytes that is none.
+// Record is one record of a log, or a stretch of bytes that is not a record.
 type Record struct {
 	Segment   string     `json:"file"`
 	Offset    int64      `json:"offset"`
@@ -70,7 +70,7 @@ func (r Record) Note() string {
 	return strings.Join(parts, "; ")
 }
 
-// Filter chooses what Records shows. Zero bounds are none; with a bound only
+// Filter chooses what Records shows. Zero means no bound; with a bound only
 // batches and unreadable bytes are shown.
 type Filter struct {
 	From, To uint64

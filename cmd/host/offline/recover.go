@@ -64,7 +64,7 @@ func mustBeWhole(place Place, store uint64) error {
 		ErrRefused, why, filepath.Join(place.Data, pinsName))
 }
 
-// plan makes the entries: the survivor becomes a voter if it is none, all
+// plan makes the entries: the survivor becomes a voter if it is not one, all
 // others are removed, one by one as in any change, and the last one makes it
 // another cluster than that of the others, should they ever be started again.
 func plan(registry *member.Registry, st storage.State, n Node) (Recovery, error) {
