@@ -5,8 +5,15 @@ import (
 	pb "go.etcd.io/raft/v3/raftpb"
 )
 
-// accepts checks a peer's message against raft's state, where raft itself
-// would panic or be misled.
+// accepts checks a peer's message against raft's state, where raft itself would panic
+// or be misled. It stands after validate, which looks at the message alone, and before
+// raft's Step, in the same call of the Core, so that all it has seen is still so when raft
+// steps the message.
+//
+// Its own checks have an order. First whether the message is for this member, and not
+// of a sender that two processes serve; then whether its term may be believed, because
+// raft takes a larger term from any message before it looks at the rest; then, by type,
+// whether it fits this node's log and the leader of its term.
 func (c *Core) accepts(m *pb.Message) error {
 	if err := c.checkSender(m); err != nil {
 		return err

@@ -55,8 +55,21 @@ func (c *Core) collect() {
 	}
 }
 
-// putAppend puts out what must be stored. A commit index alone waits for the
-// next batch or tick: nothing depends on its being on disk.
+// putAppend puts out what must be stored.
+//
+// Safety rests on an order: no message leaves before the state that it speaks of is
+// on disk. Raft hands a batch out together with the responses that are true only
+// when the batch is durable: votes and acknowledgements for peers, and the news for
+// raft itself that the entries are stable. They stay in the batch's appendRecord
+// until the storage has acknowledged it; AppendDone then gives them to respond.
+// Batches come out in the order of their numbers and are acknowledged in that order,
+// so responses leave in the order in which raft made them. Responses that come
+// without anything to write join the last batch in flight, for that reason: they may
+// speak of what it writes. A leader's MsgApp does not wait: a quorum that has the
+// entries commits them, whether this node is part of it or not.
+//
+// A commit index alone waits for the next batch or tick: nothing depends on its being
+// on disk (ADR 0005), except membership changes, which wait for it in changeLog.
 func (c *Core) putAppend(m *pb.Message) {
 	hs := c.saved
 	if m.Term != nil {

@@ -201,8 +201,11 @@ func (c *Core) FetchCompacted(lo uint64) {
 	c.Compacted(lo + 1)
 }
 
-// respond delivers the responses that waited for a write: to raft itself, or
-// out to peers.
+// respond delivers the responses that waited for a write: to raft itself, or out to
+// peers. It is called when the write, and all writes before it, are durable; see
+// putAppend. Raft's own come without a check by accepts, since they do not come from
+// a peer. The log has the entries before raft hears that they are stable: raft lets
+// go of its copy then, and asks the log for them.
 func (c *Core) respond(responses []*pb.Message) {
 	for _, m := range responses {
 		if m.GetTo() == uint64(c.cfg.ID) {

@@ -11,33 +11,71 @@ import (
 // again is safe. In the second group the effect is unknown: it may have been
 // applied, or may still be.
 var (
-	ErrNoLeader        = errors.New("no leader")
-	ErrNotLeader       = errors.New("not the leader")
+	// ErrNoLeader: this member knows no leader. Reads return it when their time is
+	// up, membership changes and rejected proposals at once.
+	ErrNoLeader = errors.New("no leader")
+	// ErrNotLeader: a membership change came to a member that does not lead; the
+	// Error has a hint at the leader.
+	ErrNotLeader = errors.New("not the leader")
+	// ErrProposalDropped: a proposal or a change is in no log, because raft did not
+	// take it, or because its time was up before raft had seen it.
 	ErrProposalDropped = errors.New("proposal dropped")
+	// ErrTooManyRequests: admission found no room, here or at the leader, or the
+	// client has used its share of it.
 	ErrTooManyRequests = errors.New("too many requests")
-	ErrNoSpace         = errors.New("no space")
-	ErrTooLarge        = errors.New("request is too large")
-	ErrEmpty           = errors.New("request is empty")
-	ErrInvalid         = errors.New("invalid request")
-	ErrStopping        = errors.New("host is stopping")
-	ErrNotReady        = errors.New("host is not ready")
-	ErrChangePending   = errors.New("another membership change is pending")
-	ErrChangeRefused   = errors.New("membership change was refused")
-	ErrQuorumAtRisk    = errors.New("quorum at risk")
-	ErrNoQuorum        = errors.New("no quorum")
-	ErrUnknownMember   = errors.New("unknown member")
-	ErrQueryFailed     = errors.New("query failed")
-	ErrReadTimeout     = errors.New("read timed out")
+	// ErrNoSpace: the node rejected a proposal, because the storage of this member or
+	// of the leader is short of space.
+	ErrNoSpace = errors.New("no space")
+	// ErrTooLarge: the data are longer than MaxValueBytes; nothing was proposed.
+	ErrTooLarge = errors.New("request is too large")
+	// ErrEmpty: the proposal has no data; nothing was proposed.
+	ErrEmpty = errors.New("request is empty")
+	// ErrInvalid: the state machine answered a query with
+	// statemachine.ErrInvalidQuery.
+	ErrInvalid = errors.New("invalid request")
+	// ErrStopping: the request came after the stop had begun.
+	ErrStopping = errors.New("host is stopping")
+	// ErrNotReady: the node, a plugin, or an entry of the leader's own term that the
+	// request needs is not there yet. Ready returns it, too.
+	ErrNotReady = errors.New("host is not ready")
+	// ErrChangePending: a change was asked for while another one is not applied.
+	ErrChangePending = errors.New("another membership change is pending")
+	// ErrChangeRefused: the registry refuses the change (member.Registry.Apply).
+	ErrChangeRefused = errors.New("membership change was refused")
+	// ErrQuorumAtRisk: after the change, the voters that answer would not be a
+	// majority.
+	ErrQuorumAtRisk = errors.New("quorum at risk")
+	// ErrNoQuorum: a change was asked for while the voters that answer are not a
+	// majority.
+	ErrNoQuorum = errors.New("no quorum")
+	// ErrUnknownMember: the change names a member that the registry does not have.
+	ErrUnknownMember = errors.New("unknown member")
+	// ErrQueryFailed: the state machine answered a query with an error, or the query
+	// is kept from it because it ended the state machine before (quarantine).
+	ErrQueryFailed = errors.New("query failed")
+	// ErrReadTimeout: the time of a read is up, or its client has cancelled it.
+	ErrReadTimeout = errors.New("read timed out")
 	// ErrUnauthenticated: the client proves no name, and without one it may not do
 	// this. ErrPermissionDenied: it has one, whose role does not suffice.
 	ErrUnauthenticated  = errors.New("unauthenticated")
 	ErrPermissionDenied = errors.New("permission denied")
 
-	ErrTimeout        = errors.New("request timed out")
-	ErrLeaderLost     = errors.New("request timed out, possibly due to leader down")
+	// ErrTimeout: the time of a request that raft may have seen is up, and no loss
+	// explains it.
+	ErrTimeout = errors.New("request timed out")
+	// ErrLeaderLost: as ErrTimeout, and a leader was lost meanwhile or shortly before.
+	// With NotApplied it is the reason of a rejection: the next leader's log does not
+	// have the proposal.
+	ErrLeaderLost = errors.New("request timed out, possibly due to leader down")
+	// ErrConnectionLost: as ErrTimeout, and messages to the leader were lost
+	// meanwhile.
 	ErrConnectionLost = errors.New("request timed out, possibly due to a lost connection to the leader")
-	ErrCanceled       = errors.New("request was cancelled")
-	ErrStopped        = errors.New("host stopped while the request was in flight")
+	// ErrCanceled: the caller's context was cancelled before there was a result.
+	ErrCanceled = errors.New("request was cancelled")
+	// ErrStopped: the stop of the host ended a request that was under way.
+	ErrStopped = errors.New("host stopped while the request was in flight")
+	// ErrStorageRestart: the node was dropped with its storage while the request was
+	// under way (law 3).
 	ErrStorageRestart = errors.New("storage plugin restarted while the request was in flight")
 )
 

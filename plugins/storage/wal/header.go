@@ -31,8 +31,17 @@ const (
 // flagHardState says that a batch's payload begins with a hard state.
 const flagHardState = 1
 
-// header is a record's header, decoded. docs/formats/wal.md says what each
-// field means.
+// header is a record's header, decoded. All numbers are little-endian; docs/formats/wal.md
+// says what each field means.
+//
+//	 0 | crc 4      | length 4   | payloadCRC 4 | kind 1 | flags 1 | zero 2 |
+//	16 | segment 8               | seq 8                                    |
+//	32 | index 8                 | term 8                                   |
+//	48 | mark 8                  | chain 4      | count 4                   |
+//	64 | payload, length bytes, and zeros up to a multiple of recordAlign   |
+//
+// crc covers the bytes from 4 to 64 and begins with the salt (see seed);
+// payloadCRC covers the payload and its padding.
 type header struct {
 	crc        uint32 // of the encoded header; set by encode and decode
 	length     uint32 // of the payload, without padding
