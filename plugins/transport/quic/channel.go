@@ -109,7 +109,7 @@ func (c *channel) encode(batch []transport.Envelope) error {
 			return err
 		}
 		if len(payload) >= directBytes {
-			if _, err := c.out.Write(payload); err != nil {
+			if err := c.put(payload); err != nil {
 				return err
 			}
 		}
@@ -122,8 +122,16 @@ func (c *channel) write() error {
 	if len(c.buffer) == 0 {
 		return nil
 	}
-	_, err := c.out.Write(c.buffer)
+	err := c.put(c.buffer)
 	c.buffer = c.buffer[:0]
+	return err
+}
+
+// put puts bytes on the stream, which the peer owes an acknowledgement for from then on.
+func (c *channel) put(p []byte) error {
+	before := c.link.conn.ConnectionStats()
+	_, err := c.out.Write(p)
+	c.link.owed.wrote(before) // and not as it is now: the acknowledgement may have come
 	return err
 }
 

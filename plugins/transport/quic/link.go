@@ -55,6 +55,7 @@ type link struct {
 	channels [3]*channel
 	before   *link         // must have ended before run begins
 	finished chan struct{} // closed when run has returned
+	owed     owed
 
 	mu    sync.Mutex
 	cause error // the first reason to end
@@ -118,6 +119,7 @@ func (l *link) run() {
 	for _, c := range l.channels {
 		running.Go(func() { c.run(ctx) })
 	}
+	running.Go(func() { l.watchOwed(ctx) })
 	silent := time.AfterFunc(p.e.timing.link, l.checkControl)
 	defer silent.Stop()
 	<-ctx.Done()

@@ -11,6 +11,9 @@ type timing struct {
 	// stranger without a greeting. It belongs to the wire: both ends rely on
 	// it, whatever their election timeout is.
 	link time.Duration
+	// unanswered is how long a peer may leave what was written unacknowledged, beside
+	// four round trips, until the host is told: within a second (statement B5).
+	unanswered time.Duration
 	// heartbeat is the time between two heartbeats of a link.
 	heartbeat time.Duration
 	// redial is the least time between two attempts to dial a peer, and knock
@@ -24,11 +27,12 @@ func newTiming(election time.Duration) timing {
 	const link = 5 * time.Second
 	dial := time.Second + election
 	return timing{
-		dial:      dial,
-		link:      link,
-		heartbeat: link / 3,
-		redial:    100 * time.Millisecond,
-		knock:     link / 10,
-		removed:   dial,
+		dial:       dial,
+		link:       link,
+		unanswered: 600 * time.Millisecond,
+		heartbeat:  link / 3,
+		redial:     100 * time.Millisecond,
+		knock:      link / 10,
+		removed:    dial,
 	}
 }
