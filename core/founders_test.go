@@ -229,6 +229,9 @@ func TestAFounderThatIsStartedToJoinKeepsItsFounding(t *testing.T) {
 			c.propose(c.leader(1, 2), "by those that agree")
 			c.startRefused(3, false)
 			c.eventually("it to say that it belongs to another cluster", func() bool {
+				if err := c.nodes[3].host.Err(); err != nil { // it has ended, since all others say so
+					return errors.Is(err, core.ErrOtherCluster)
+				}
 				err := c.service(3).Ready()
 				return err != nil && strings.Contains(err.Error(), core.ErrOtherCluster.Error())
 			})
