@@ -16,7 +16,7 @@ FUZZTIME  ?= 60s
 FUZZJOBS  ?= $(shell getconf _NPROCESSORS_ONLN)
 TESTFLAGS ?=
 
-.PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz fuzz-brief bench test-386 bench-peers bench-storage bench-behind large-snapshot lies overload slow-machine test-hostile test-linearizability test-recovery clean
+.PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz fuzz-brief bench test-386 bench-peers bench-storage bench-behind large-snapshot statements lies overload slow-machine test-hostile test-linearizability test-recovery clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -101,6 +101,11 @@ bench-transport: ## the speed of the http transport and of etcd's rafthttp, in o
 large-snapshot: ## a state of 1 GiB to a node that lacks it, at 50 MB/s: memory, leader, heartbeats
 	PONTOON_LARGE_SNAPSHOT=1073741824 go test -v -run '^TestB6HeartbeatGap$$' ./plugins/transport/http | grep -v '^[=]'
 	PONTOON_LARGE_SNAPSHOT=1073741824 go test -v -run '^TestB6LargeSnapshot$$' ./test | grep -v '^[=]'
+
+statements: large-snapshot ## the founding statements with the numbers that are too long for every run
+	go test -count=1 -v ./test -run '^TestA1AFailureNamesTheLossOfTheLeader$$' -a1 10
+	go test -count=1 -v ./plugins/transport/http -run '^TestB5EveryMessageArrivesOrIsReported$$' -b5 1m
+	go test -count=1 -v ./plugins/transport/quic -run '^TestB5EveryMessageArrivesOrIsReported$$' -b5 1m
 
 lies: ## 10 million made-up messages of peers through the host's checks and raft
 	go test ./internal/node -run '^TestStepSafe$$' -lies 10000000

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"sync"
 	"syscall"
 	"testing"
@@ -24,14 +25,16 @@ const (
 	lateAnswer = 500 * time.Millisecond
 )
 
+// leaderLosses are few in a normal run; the statement asks for ten.
+var leaderLosses = flag.Int("a1", 3, "how many leaders TestA1AFailureNamesTheLossOfTheLeader stops")
+
 // A1: a request that went to a leader which is gone fails in time and says so, on the
 // member that leads next and on the one that does not: it was forwarded, and nothing
 // came back. A cluster that has lost its quorum says that there is no leader.
 func TestA1AFailureNamesTheLossOfTheLeader(t *testing.T) {
 	t.Parallel()
-	const rounds = 3
 	c := startCluster(t)
-	for range rounds {
+	for range *leaderLosses {
 		leader := c.leader()
 		survivors := c.others(leader)
 		before, ok := leader.status()
