@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
@@ -28,9 +29,13 @@ type oldPeer struct {
 // An oldStream is the sending end of a stream.
 type oldStream struct {
 	term   string
-	w      http.ResponseWriter
 	closed <-chan struct{} // when the other end is gone
 	end    chan struct{}   // close it to end the stream
+
+	// mu is held while w is used: the handler must not return meanwhile, since net/http
+	// uses the buffers of w after that.
+	mu sync.Mutex
+	w  http.ResponseWriter // nil once the handler returns
 }
 
 func startOldPeer(t *testing.T) *oldPeer {
@@ -72,7 +77,8 @@ func (p *oldPeer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		w.WriteHeader(http.StatusOK)
 		_ = http.NewResponseController(w).Flush()
-		s := &oldStream{r.Header.Get("X-Raft-Term"), w, r.Context().Done(), make(chan struct{})}
+		s := &oldStream{term: r.Header.Get("X-Raft-Term"), closed: r.Context().Done(), end: make(chan struct{}), w: w}
+		defer s.over()
 		p.streams <- s
 		select {
 		case <-s.closed:
@@ -92,6 +98,13 @@ func (p *oldPeer) take(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
+// over waits for a write that is under way; there is none afterwards.
+func (s *oldStream) over() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.w = nil
+}
+
 // write sends one frame with entries of a term; with none, it is a heartbeat.
 func (s *oldStream) write(t *testing.T, term uint64, indexes ...uint64) {
 	t.Helper()
@@ -100,6 +113,11 @@ func (s *oldStream) write(t *testing.T, term uint64, indexes ...uint64) {
 		entry := encode2(t, &pluginv1.Entry{Term: term, Index: index, Data: fmt.Append(nil, index)})
 		out = binary.BigEndian.AppendUint64(out, uint64(len(entry)))
 		out = append(out, entry...)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.w == nil {
+		t.Fatalf("the stream of term %s is over", s.term)
 	}
 	if _, err := s.w.Write(out); err != nil {
 		t.Fatal(err)
