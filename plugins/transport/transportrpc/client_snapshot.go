@@ -1,6 +1,7 @@
 package transportrpc
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -33,7 +34,7 @@ func (c *Client) sendSnapshot(ctx context.Context, o *pluginrpc.Opened, header t
 	if err != nil {
 		return c.table.Error(ctx, err)
 	}
-	complete, err := sendChunks(stream, o, header, r)
+	complete, err := sendChunks(ctx, stream, o, header, r)
 	if err != nil {
 		return err
 	}
@@ -47,8 +48,9 @@ func (c *Client) sendSnapshot(ctx context.Context, o *pluginrpc.Opened, header t
 }
 
 // sendChunks sends header and chunks. It is not complete if the plugin ended
-// the stream before. Errors are those of r.
-func sendChunks(stream grpc.ClientStreamingClient[pluginv1.SendSnapshotRequest, pluginv1.SendSnapshotResponse],
+// the stream before. Errors are those of r and ctx: the stream may notice later than
+// r that the caller has given up, and would carry the end of the snapshot.
+func sendChunks(ctx context.Context, stream grpc.ClientStreamingClient[pluginv1.SendSnapshotRequest, pluginv1.SendSnapshotResponse],
 	o *pluginrpc.Opened, header transport.SnapshotHeader, r io.Reader,
 ) (complete bool, err error) {
 	req := pluginv1.SendSnapshotRequest{Call: o.Call, Header: header}
@@ -58,7 +60,7 @@ func sendChunks(stream grpc.ClientStreamingClient[pluginv1.SendSnapshotRequest, 
 			return false, nil
 		}
 		n, last, err := pluginrpc.ReadChunk(r, buf)
-		if err != nil {
+		if err := cmp.Or(err, ctx.Err()); err != nil {
 			return false, err
 		}
 		req = pluginv1.SendSnapshotRequest{Chunk: buf[:n], Done: last}
