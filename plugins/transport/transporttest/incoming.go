@@ -1,6 +1,7 @@
 package transporttest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,7 +49,10 @@ func (e *endpoint) SendSnapshot(ctx context.Context, header transport.SnapshotHe
 		verdicts <- verdict
 	}()
 	failed := stream(sending, r, header.Bytes)
-	_ = sending.CloseWithError(failed) // nil is io.EOF
+	// The caller may have given up before the source ended, and the function that ctx
+	// calls may run later than this: io.EOF would make the receiver take a snapshot whose
+	// sender has failed.
+	_ = sending.CloseWithError(cmp.Or(failed, context.Cause(ctx))) // nil is io.EOF
 	verdict := <-verdicts
 	broken := context.Cause(ctx)
 	switch {

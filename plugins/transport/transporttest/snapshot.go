@@ -55,6 +55,7 @@ func testSnapshot(t *testing.T, h Harness) {
 	t.Run("refused at its beginning", func(t *testing.T) { testRefused(t, h, false) })
 	t.Run("the source fails half-way", func(t *testing.T) { testSnapshotCut(t, h, failSource) })
 	t.Run("the sender gives up half-way", func(t *testing.T) { testSnapshotCut(t, h, giveUp) })
+	t.Run("the sender gives up before the last byte", func(t *testing.T) { testSnapshotCutAfter(t, h, snapshotBytes-1, giveUp) })
 	t.Run("the receiver closes half-way", func(t *testing.T) { testSnapshotCut(t, h, closeReceiver) })
 	if h.relayed() {
 		t.Run("the connection is cut half-way", func(t *testing.T) { testSnapshotCut(t, h, cutLink) })
@@ -195,9 +196,14 @@ func cutLink(_ *testing.T, s halfway) error {
 	return transport.ErrUnreachable
 }
 
-// testSnapshotCut: the receiver has half of the snapshot, and the source gives
-// no more, when the end comes. Either end has one result, and it is a failure.
 func testSnapshotCut(t *testing.T, h Harness, end ending) {
+	testSnapshotCutAfter(t, h, snapshotBytes*3/4, end)
+}
+
+// testSnapshotCutAfter: the receiver has half of the snapshot, and the source has
+// given its first bytes and gives no more, when the end comes. What the source
+// gives afterwards changes nothing: either end has one result, and it is a failure.
+func testSnapshotCutAfter(t *testing.T, h Harness, first int64, end ending) {
 	c := newCluster(t, h, 2)
 	half := make(chan struct{})
 	failures := make(chan error, 16)
@@ -213,7 +219,7 @@ func testSnapshotCut(t *testing.T, h Harness, end ending) {
 	})
 	ctx, cancel := context.WithCancel(deadline(t))
 	defer cancel()
-	held := newTap(snapshotBytes * 3 / 4)
+	held := newTap(first)
 	defer held.open()
 	result := make(chan error, 1)
 	go func() {
