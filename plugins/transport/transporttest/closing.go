@@ -63,8 +63,10 @@ func testLifeCycle(t *testing.T, h Harness) {
 	}
 }
 
-// testNoLateCalls closes a node in the middle of a storm of messages.
+// testNoLateCalls closes a node in the middle of a storm of messages, several times.
+// All are looked at in the end: a call may come long after Close.
 func testNoLateCalls(t *testing.T, h Harness) {
+	var closed []*node
 	for range 5 {
 		c := newCluster(t, h, 2)
 		c.establish()
@@ -82,6 +84,9 @@ func testNoLateCalls(t *testing.T, h Harness) {
 		for _, class := range classes {
 			checkReport(t, c, 1, 2, func() { c.send(newProbe(1, 2, class)) })
 		}
+		closed = append(closed, n)
+	}
+	for _, n := range closed {
 		n.mu.Lock()
 		late := n.late
 		n.mu.Unlock()
