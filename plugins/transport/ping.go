@@ -16,7 +16,9 @@ var ErrCannotPing = errors.New("the transport cannot ping")
 // Pinger is implemented by a Transport with CapabilityPing.
 type Pinger interface {
 	// Ping asks under each of peer.Urls who is there. It is nil if, under one of
-	// them, the member answers that has peer.Id in this node's cluster. The peer is
+	// them, the member answers that has peer.Id in this node's cluster; one that says
+	// of itself what this node could not talk to is not it, and is not told to the
+	// Handler: it may be where the peer is only to be later. The peer is
 	// one of those given to SetPeers; its URLs may be others, and are no more than
 	// asked: a connection that stands is neither used, nor ended, nor replaced, and
 	// the peer keeps the URLs that SetPeers gave it. The rest of peer says nothing

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -240,11 +239,15 @@ func (d *dialler) hello(said transport.Greeting) hello {
 // connect makes a connection and greets. The connection may be there even if
 // there is an error.
 func (d *dialler) connect(ctx context.Context, u *url.URL, h hello) (*quic.Conn, answer, error) {
-	p := d.peer
 	address, err := d.resolve(ctx, u)
 	if err != nil {
 		return nil, answer{}, err
 	}
+	return d.peer.call(ctx, address, h)
+}
+
+// call is connect at one address.
+func (p *peer) call(ctx context.Context, address net.Addr, h hello) (*quic.Conn, answer, error) {
 	conn, err := p.e.quic.Dial(ctx, address, p.e.security.client(p.id), p.e.quicConfig())
 	if err != nil {
 		return nil, answer{}, err
@@ -278,34 +281,10 @@ func greet(ctx context.Context, conn *quic.Conn, h hello) (answer, error) {
 // resolve looks up the URL's host. With several addresses, each dial takes
 // the next one.
 func (d *dialler) resolve(ctx context.Context, u *url.URL) (net.Addr, error) {
-	port, err := strconv.ParseUint(u.Port(), 10, 16)
-	if err != nil {
-		return nil, fmt.Errorf("port %q: %w", u.Port(), err)
-	}
-	all, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
+	usable, err := d.peer.e.addresses(ctx, u)
 	if err != nil {
 		return nil, err
 	}
-	usable := all[:0]
-	for _, ip := range all {
-		if suits(d.peer.e.socket.LocalAddr(), ip.Unmap().Is4()) {
-			usable = append(usable, ip)
-		}
-	}
-	if len(usable) == 0 {
-		return nil, fmt.Errorf("%s has no address that can be reached from %s", u.Hostname(), d.peer.e.socket.LocalAddr())
-	}
 	d.tries++
-	ip := usable[d.tries%len(usable)]
-	return &net.UDPAddr{IP: ip.AsSlice(), Port: int(port), Zone: ip.Zone()}, nil
-}
-
-// suits reports whether a socket can send to an IPv4 address, or else to an
-// IPv6 one. A socket on the unspecified IPv6 address does both.
-func suits(local net.Addr, v4 bool) bool {
-	udp, ok := local.(*net.UDPAddr)
-	if !ok || (udp.IP.IsUnspecified() && udp.IP.To4() == nil) {
-		return true
-	}
-	return (udp.IP.To4() != nil) == v4
+	return usable[d.tries%len(usable)], nil
 }

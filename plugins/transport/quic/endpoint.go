@@ -1,10 +1,12 @@
 package quictransport
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"log/slog"
 	"net"
+	"net/netip"
 
 	"github.com/quic-go/quic-go"
 
@@ -24,6 +26,8 @@ type endpoint struct {
 	doors    *doors
 	socket   net.PacketConn
 	quic     *quic.Transport
+	// lookup is the system's but in tests.
+	lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
 // identity is who this node is and what it tells each peer. run tells one
@@ -48,6 +52,7 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 		},
 		config: c,
 		timing: t,
+		lookup: net.DefaultResolver.LookupNetIP,
 	}
 	e.Station, err = shell.NewStation(opts, h, shell.Parts[*peer]{
 		Name: Name, Logger: logger, Settings: c.Settings, Guard: bare, New: e.newPeer,

@@ -182,7 +182,9 @@ func (e *endpoint) judge(conn *quic.Conn, h hello) (*link, answer) {
 		return nil, a
 	}
 	if h.to != e.self.node || h.from == e.self.node {
-		return nil, e.answer(codeNotForMe, fmt.Errorf("this node is %x", e.self.node))
+		a := e.answer(codeNotForMe, fmt.Errorf("this node is %x", e.self.node))
+		a.greeting = e.Book.Self()
+		return nil, a
 	}
 	met, refusal := e.meet(conn.RemoteAddr().String(), h)
 	if refusal != nil {

@@ -133,8 +133,12 @@ func (e *endpoint) Ping(_ context.Context, peer transport.Peer) error {
 	if _, known := e.peers[peer.Id]; !known {
 		return transport.ErrUnknownPeer
 	}
-	if e.network.reach(e, peer) == nil {
+	there := e.network.reach(e, peer)
+	if there == nil {
 		return fmt.Errorf("%w: nobody answers under %q", transport.ErrUnreachable, peer.Urls)
+	}
+	if m := e.book.Judge(peer.Id, there.book.Self()); m != nil {
+		return fmt.Errorf("%w: %w", transport.ErrUnreachable, m)
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ func testPing(t *testing.T, h Harness) {
 	foreign := c.foreigner(2)
 	dead := c.start(4, h.Listen)
 	closeNode(t, dead)
+	impostor := c.impostor(2, dead.url)
 	for _, x := range []struct {
 		name string
 		id   uint64
@@ -30,6 +31,7 @@ func testPing(t *testing.T, h Harness) {
 		{"one URL of several", 2, []string{dead.url, c.nodes[2].url}, nil},
 		{"another member there", 2, []string{c.nodes[3].url}, transport.ErrUnreachable},
 		{"a member of another cluster there", 2, []string{foreign.url}, transport.ErrUnreachable},
+		{"another store of it there", 2, []string{impostor.url}, transport.ErrUnreachable},
 		{"no URL", 2, nil, transport.ErrUnreachable},
 		{"a peer that the host has not named", 5, []string{c.nodes[2].url}, transport.ErrUnknownPeer},
 	} {
@@ -39,6 +41,10 @@ func testPing(t *testing.T, h Harness) {
 				t.Errorf("got %v, want %v", err, x.want)
 			}
 		})
+	}
+	accused := func(e transport.Event) bool { return e.Type == pluginv1.EventType_EVENT_MISMATCH && e.Peer == 2 }
+	if c.nodes[1].count(accused) > 0 {
+		t.Error("what answered at another URL was told of the peer, which is at its own")
 	}
 	t.Run("connections stand", func(t *testing.T) { testPingEndsNothing(t, c) })
 }
@@ -65,6 +71,18 @@ func testPingEndsNothing(t *testing.T, c *cluster) {
 	if n := one.count(lost) + two.count(lost) - before; n > 0 {
 		t.Errorf("%d losses were reported", n)
 	}
+}
+
+// impostor starts another node with that id, and another store, which calls nobody that
+// is there.
+func (c *cluster) impostor(id uint64, nobody string) *node {
+	c.t.Helper()
+	n := c.start(id, c.h.Listen)
+	set := transport.PeerSet{Self: transport.Greeting{Store: otherStore + id}, Peers: []transport.Peer{{Id: 1, Urls: []string{nobody}}}}
+	if err := n.transport.SetPeers(deadline(c.t), set); err != nil {
+		c.t.Fatalf("set peers: %v", err)
+	}
+	return n
 }
 
 // foreigner starts a node with that id in another cluster.

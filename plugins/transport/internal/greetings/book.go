@@ -122,6 +122,18 @@ func (b *Book) Meet(peer uint64, g transport.Greeting) *transport.Mismatch {
 	return b.meet(peer, g, true)
 }
 
+// Judge is Meet for a peer that is only asked who it is, maybe where the host does not
+// expect it yet: nothing is told, and nothing noted.
+func (b *Book) Judge(peer uint64, g transport.Greeting) *transport.Mismatch {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	known := uint64(0)
+	if p := b.pages[peer]; p != nil {
+		known = p.known()
+	}
+	return b.self.Judge(g, known)
+}
+
 // meet notes nothing of a peer that fits but will not stay. It needs b.mu.
 func (b *Book) meet(peer uint64, g transport.Greeting, stays bool) *transport.Mismatch {
 	p := b.page(peer)
