@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"flag"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -16,6 +17,7 @@ import (
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/client/kv"
+	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
 const (
@@ -35,7 +37,7 @@ func TestA1AFailureNamesTheLossOfTheLeader(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
 	for range *leaderLosses {
-		leader := c.leader()
+		leader := c.fitLeader()
 		survivors := c.others(leader)
 		before, ok := leader.status()
 		if !ok {
@@ -61,6 +63,21 @@ func TestA1AFailureNamesTheLossOfTheLeader(t *testing.T) {
 		t.Errorf("without a quorum: reason %q, %v", reason, err)
 	}
 	last.stop()
+}
+
+// fitLeader is the leader once all members are fit: one that is unfit hands its
+// leadership over, and refuses at once a request that it could not forward.
+func (c *cluster) fitLeader() *node {
+	c.t.Helper()
+	var leader *node
+	eventually(c.t, "a leader, and no member that is unfit", func() bool {
+		leader = c.leader()
+		return !slices.ContainsFunc(c.nodes, func(n *node) bool {
+			st, ok := n.status()
+			return !ok || slices.ContainsFunc(st.GetWarnings(), func(w *hostv1.Warning) bool { return w.GetReason() == server.WarnUnfit })
+		})
+	})
+	return leader
 }
 
 // nameTheLoss proposes on all of these members at once. Each must name the loss of the

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/shortdir"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
@@ -89,6 +90,10 @@ func (m *memoryTransport) SendSnapshot(ctx context.Context, header transport.Sna
 	return m.end.Load().SendSnapshot(ctx, header, r)
 }
 
+func (m *memoryTransport) Ping(ctx context.Context, peer transport.Peer) error {
+	return transport.PingOf(ctx, m.end.Load().Transport, peer)
+}
+
 func (m *memoryTransport) Close(ctx context.Context) error {
 	end := m.end.Load()
 	err := end.Close(ctx)
@@ -125,7 +130,7 @@ func (m *memoryNetworks) config(t *testing.T, _, _ uint64) []byte {
 
 func memoryHarness(t *testing.T, spec catalog.Spec) transporttest.Harness {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "e2e-memory-") // a socket's path must be short
+	dir, err := os.MkdirTemp(shortdir.Parent(), "e2e-memory-")
 	if err != nil {
 		t.Fatal(err)
 	}
