@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
@@ -19,12 +20,6 @@ import (
 type jsonAnswer struct {
 	before, data, after []byte
 }
-
-// textBytes of the text of an answer's data are made at a time, of dataBytes of them.
-const (
-	textBytes = paceBytes
-	dataBytes = textBytes / 4 * 3
-)
 
 // writeJSON answers in one line. It takes the data out of m. The client may be gone,
 // which is not an error of the host.
@@ -80,20 +75,13 @@ func (a *jsonAnswer) size() int {
 	return len(a.before) + base64.StdEncoding.EncodedLen(len(a.data)) + len(a.after)
 }
 
-// writeTo writes the answer with one piece of the text of its data at a time.
+// writeTo writes the answer in pieces, of which each is made when it is its turn.
 func (a *jsonAnswer) writeTo(w http.ResponseWriter) error {
-	if _, err := w.Write(a.before); err != nil {
-		return err
-	}
-	text := make([]byte, min(textBytes, base64.StdEncoding.EncodedLen(len(a.data))))
-	for data := a.data; len(data) > 0; {
-		n := min(dataBytes, len(data))
-		base64.StdEncoding.Encode(text, data[:n])
-		if _, err := w.Write(text[:base64.StdEncoding.EncodedLen(n)]); err != nil {
-			return err
-		}
-		data = data[n:]
-	}
-	_, err := w.Write(a.after)
-	return err
+	line := bufio.NewWriterSize(w, min(paceBytes, a.size()))
+	text := base64.NewEncoder(base64.StdEncoding, line)
+	_, _ = line.Write(a.before)
+	_, _ = text.Write(a.data)
+	_ = text.Close()
+	_, _ = line.Write(a.after)
+	return line.Flush() // with the error of any of these
 }

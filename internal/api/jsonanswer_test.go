@@ -19,7 +19,8 @@ import (
 // An answer in JSON is one line, the same as protobuf's with all of its data at once,
 // and says how long it is.
 func TestAnAnswerInJSONIsTheTextOfItsMessage(t *testing.T) {
-	for _, size := range []int{0, 1, 2, 3, dataBytes - 1, dataBytes, dataBytes + 1, 3*dataBytes + 2} {
+	const piece = paceBytes / 4 * 3 // of the data, whose text is written at once
+	for _, size := range []int{0, 1, 2, 3, piece - 1, piece, piece + 1, 3*piece + 2} {
 		data := bytes.Repeat([]byte{0xfb, 0, 0xff}, size/3+1)[:size]
 		for _, m := range []proto.Message{
 			&hostv1.QueryResponse{Data: data, Index: 7},

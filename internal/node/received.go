@@ -22,8 +22,8 @@ func (c *Core) SnapshotReceived(m *pb.Message, registry *member.Registry) error 
 }
 
 // CheckSnapshot is why a snapshot that arrives would be refused as it stands: it is
-// asked before its data are stored, and before they are kept, for what nobody installs
-// stays on the disk.
+// asked before its data are stored, and before they are kept, because a snapshot that is
+// not installed stays on the disk.
 func (c *Core) CheckSnapshot(m *pb.Message, registry *member.Registry) error {
 	return c.step(func() error {
 		if err := c.wants(m, registry); err != nil {
@@ -31,6 +31,9 @@ func (c *Core) CheckSnapshot(m *pb.Message, registry *member.Registry) error {
 		}
 		if m.GetTerm() < c.term {
 			return invalid("snapshot %d is of term %d, it is term %d here", m.GetSnapshot().GetMetadata().GetIndex(), m.GetTerm(), c.term)
+		}
+		if err := c.checkSender(m); err != nil {
+			return err
 		}
 		return c.acceptsSnapshot(m)
 	})

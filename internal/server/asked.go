@@ -11,7 +11,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// errNoAnswer: the storage has left a question unanswered for storageLimit.
+// errNoAnswer: the storage has left a question unanswered for longer than this host waits.
 var errNoAnswer = errors.New("the storage has not answered")
 
 // storageLimit is how long one question to the storage may be unanswered before it is

@@ -10,9 +10,6 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// errCompactStalled: a storage does not answer that it has compacted the log.
-var errCompactStalled = errors.New("the storage has not answered")
-
 // compaction is how giving up the head of the log goes.
 type compaction struct {
 	since    time.Time // of the one under way; zero if none is
@@ -25,14 +22,14 @@ type compaction struct {
 // next snapshot compacts further.
 func (p *snapshotter) shorten(ctx context.Context, n *node.Node, st storage.Storage, index uint64) {
 	patience := saveGivenUp * SavePatience(p.s.cfg.Election)
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, errCompactStalled)
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errNoAnswer)
 	defer cancel()
 	p.mu.Lock()
 	p.compaction.since = time.Now()
 	p.mu.Unlock()
 	err := p.compact(ctx, n, st, index)
-	if err != nil && errors.Is(context.Cause(ctx), errCompactStalled) {
-		err = fmt.Errorf("%w for %v: %w", errCompactStalled, patience, err)
+	if err != nil && errors.Is(context.Cause(ctx), errNoAnswer) {
+		err = fmt.Errorf("%w for %v: %w", errNoAnswer, patience, err)
 	}
 	p.mu.Lock()
 	p.compaction = compaction{failures: p.compaction.failures + 1, why: err}

@@ -1,7 +1,9 @@
 package roster
 
 import (
+	"maps"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -84,9 +86,5 @@ func (r *Roster[P]) forget() (gone []P) {
 func (r *Roster[P]) Learned() []uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	ids := make([]uint64, 0, len(r.learned))
-	for id := range r.learned {
-		ids = append(ids, id)
-	}
-	return ids
+	return slices.Collect(maps.Keys(r.learned))
 }
