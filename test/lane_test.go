@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/shortdir"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/kv/kvtest"
@@ -39,7 +40,7 @@ type lane struct {
 
 func newLane(t *testing.T) *lane {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "e2e-lane-")
+	dir, err := os.MkdirTemp(shortdir.Parent(), "e2e-lane-")
 	if err != nil {
 		t.Fatal(err)
 	}

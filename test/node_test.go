@@ -18,6 +18,7 @@ import (
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/client"
+	"github.com/pontoon-raft/pontoon/internal/shortdir"
 	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
@@ -39,7 +40,7 @@ type node struct {
 // short enough for sockets.
 func newNode(t testing.TB, name, example string, edit *strings.Replacer) *node {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "e2e-")
+	dir, err := os.MkdirTemp(shortdir.Parent(), "e2e-")
 	if err != nil {
 		t.Fatal(err)
 	}

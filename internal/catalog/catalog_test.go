@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/shortdir"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
@@ -42,7 +43,7 @@ func fakeBackends() []backend.Backend {
 // goroutine.
 func newCatalog(t *testing.T, change func(*catalog.Options)) *catalog.Catalog {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "ct")
+	dir, err := os.MkdirTemp(shortdir.Parent(), "ct")
 	if err != nil {
 		t.Fatal(err)
 	}

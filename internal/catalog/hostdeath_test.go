@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/shortdir"
 )
 
 // startFakeHost starts a host in a process of its own and returns the pids of
@@ -46,7 +47,7 @@ func startFakeHost(t *testing.T, dir string) (*exec.Cmd, []int) {
 }
 
 func TestAKilledHostTakesItsPluginsWithItAndTheNextOneSweepsUp(t *testing.T) {
-	dir, err := os.MkdirTemp("", "ct")
+	dir, err := os.MkdirTemp(shortdir.Parent(), "ct")
 	if err != nil {
 		t.Fatal(err)
 	}

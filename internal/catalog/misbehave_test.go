@@ -12,6 +12,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/ownership"
+	"github.com/pontoon-raft/pontoon/internal/shortdir"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
@@ -192,7 +193,7 @@ func TestARuntimeDirectoryBelowAForeignLinkIsRefused(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can give a link away")
 	}
-	dir, err := os.MkdirTemp("", "ct") // shorter than what t.TempDir gives
+	dir, err := os.MkdirTemp(shortdir.Parent(), "ct")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,10 +4,12 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/pontoon-raft/pontoon/internal/shortdir"
 )
 
 func TestSweepingSparesWhatIsNotOurs(t *testing.T) {
-	parent, err := os.MkdirTemp("", "ct")
+	parent, err := os.MkdirTemp(shortdir.Parent(), "ct")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/internal/shortdir"
 	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
@@ -39,7 +40,7 @@ func (l lasting) Cleanup(f func()) { l.all.Cleanup(f) }
 // startCluster founds a cluster and waits until all its members serve.
 func startCluster(t testing.TB, s shape) *cluster {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "hostile-")
+	dir, err := os.MkdirTemp(shortdir.Parent(), "hostile-")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/shortdir"
 	"github.com/pontoon-raft/pontoon/test/internal/live"
 	"github.com/pontoon-raft/pontoon/test/linearizability/disk"
 )
@@ -35,7 +36,7 @@ type cluster struct {
 // startCluster founds a cluster and waits until every member serves.
 func startCluster(t testing.TB, size int, timing timing) *cluster {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "linearizability-")
+	dir, err := os.MkdirTemp(shortdir.Parent(), "linearizability-")
 	if err != nil {
 		t.Fatal(err)
 	}

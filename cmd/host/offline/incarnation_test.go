@@ -8,6 +8,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/cmd/host/offline"
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/shortdir"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -34,7 +35,7 @@ func TestAToolOpensAStoreAfterItsHost(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(data, "pins.json"), pins, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	sockets, err := os.MkdirTemp("", "inc-") // short: it is for unix sockets
+	sockets, err := os.MkdirTemp(shortdir.Parent(), "inc-")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/internal/shortdir"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/frames"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/rpctest"
@@ -391,7 +392,7 @@ func TestWhatAPluginMayNotSend(t *testing.T) {
 // What a host may not send ends its stream with a status that says why, and
 // leaves the others alone.
 func TestWhatAHostMayNotSend(t *testing.T) {
-	dir, err := os.MkdirTemp("", "frames")
+	dir, err := os.MkdirTemp(shortdir.Parent(), "frames")
 	if err != nil {
 		t.Fatal(err)
 	}

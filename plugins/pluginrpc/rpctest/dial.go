@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
 
+	"github.com/pontoon-raft/pontoon/internal/shortdir"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/frames"
@@ -46,7 +47,7 @@ func Dial(t testing.TB, register func(grpc.ServiceRegistrar)) *grpc.ClientConn {
 // DialFrames is Dial on a unix socket, with frames for streams.
 func DialFrames(t testing.TB, register func(grpc.ServiceRegistrar)) *frames.Conn {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "frames") // a socket's path must be short
+	dir, err := os.MkdirTemp(shortdir.Parent(), "frames")
 	if err != nil {
 		t.Fatal(err)
 	}

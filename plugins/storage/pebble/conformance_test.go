@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/shortdir"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -84,7 +85,7 @@ func program(t testing.TB) (path, digest string) {
 func newProcesses(t *testing.T) *processes {
 	t.Helper()
 	path, digest := program(t)
-	sockets, err := os.MkdirTemp("", "pb-")
+	sockets, err := os.MkdirTemp(shortdir.Parent(), "pb-")
 	if err != nil {
 		t.Fatal(err)
 	}
