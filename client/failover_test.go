@@ -273,7 +273,7 @@ func TestMembership(t *testing.T) {
 	if _, err := c.UpdateMember(background, moved); client.Reason(err) != "unknown_member" || !client.IsNotApplied(err) {
 		t.Errorf("UpdateMember(unknown) = %v", err)
 	}
-	mistyped := &hostv1.Member{Id: "1", PeerUrls: []string{nobodysURL}}
+	mistyped := &hostv1.Member{Id: "1", PeerUrls: []string{mistypedURL}}
 	if _, err := c.UpdateMember(background, mistyped); client.Reason(err) != "quorum_at_risk" || !client.IsNotApplied(err) {
 		t.Errorf("UpdateMember(mistyped) = %v", err)
 	}

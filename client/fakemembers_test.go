@@ -45,8 +45,8 @@ func (m *member) AddMember(_ context.Context, add server.Member, _ server.Change
 	return out, nil
 }
 
-// nobodysURL is refused for whoever is to have it.
-const nobodysURL = "quic://nobody:1"
+// mistypedURL is refused as the URL of any member.
+const mistypedURL = "quic://mistyped:1"
 
 func (m *member) UpdateMember(_ context.Context, update server.Member, o server.ChangeOptions) (server.Membership, error) {
 	if err := m.onlyLeader(); err != nil {
@@ -55,7 +55,7 @@ func (m *member) UpdateMember(_ context.Context, update server.Member, o server.
 	out := m.Membership()
 	for i := range out.Members {
 		if out.Members[i].ID == update.ID {
-			if len(update.PeerURLs) > 0 && update.PeerURLs[0] == nobodysURL && !o.Force {
+			if len(update.PeerURLs) > 0 && update.PeerURLs[0] == mistypedURL && !o.Force {
 				return server.Membership{}, &server.Error{Err: server.ErrQuorumAtRisk}
 			}
 			out.Members[i].PeerURLs = update.PeerURLs

@@ -12,9 +12,9 @@ import (
 // moved is an update of a member to these URLs.
 func moved(id member.ID, urls ...string) member.Member { return member.Member{ID: id, PeerURLs: urls} }
 
-// One of three is down. An update that takes the other follower to an address where
-// nobody is would end the cluster, and is refused; so is one of the leader, which nobody
-// has seen to be right. One that leaves an address that is right is taken.
+// One of three is down. An update that takes the other follower to an address
+// without a host would end the cluster, and is refused; so is one of the leader, whose
+// new address no member has reached. An update that leaves a right address is taken.
 func TestAnUpdateThatCostsTheQuorumIsRefused(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	leader := c.leader()
@@ -36,8 +36,8 @@ func TestAnUpdateThatCostsTheQuorumIsRefused(t *testing.T) {
 	c.network.HealAll()
 }
 
-// Of three voters that are there one gets an address where nobody is, and then no
-// second one does, nor is another one removed, until that one is mended.
+// All three voters are there. One of them gets an address without a host. Until that is
+// mended, no second voter gets one, and none is removed.
 func TestOneMistypedAddressIsBorneAndNoSecondOne(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	leader := c.leader()

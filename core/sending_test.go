@@ -26,7 +26,7 @@ func (f fullTransport) Send(ctx context.Context, _ []transport.Envelope) error {
 	}
 }
 
-// A transport that takes no messages is declared hung after a while, and whoever sends
+// A transport that takes no messages is declared hung after a while, and its caller
 // waits no longer. One that is slow to take them is not, and neither is one whose host
 // ends meanwhile.
 func TestATransportThatTakesNothingHangs(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 )
 
 // A member's storage is replaced by an older copy of it. The member ends by itself when
-// the leader speaks to it, and at the next start at once: nobody is there to say it
-// again, and the host remembers. Its data directory keeps the word.
+// the leader speaks to it, and at the next start at once: no leader
+// is there to say it again, and the data directory remembers.
 func TestAnOlderCopyOfTheStorageIsRefusedAtEveryStart(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)

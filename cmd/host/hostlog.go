@@ -10,7 +10,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/hostconfig"
 )
 
-// lastWords is how long a host's end may wait for its log to be read.
+// lastWords is the time in which the reader of the log may take its last lines when the host ends.
 const lastWords = time.Second
 
 // logForm is the form of the host's log as configured. Nothing of serve writes

@@ -84,8 +84,8 @@ func (w *world) leading(t *testing.T) {
 }
 
 // A leader asks for those who would vote after a change, under the URLs that they
-// would have, all at once and not for longer than two election timeouts. Of whom
-// nobody can ask nothing is said.
+// would have, all at once and not for longer than two election timeouts. Of a voter that
+// no transport can ask, nothing is said.
 func TestVotersAreAskedForBeforeAChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &asked{urls: map[member.ID]string{}}

@@ -125,7 +125,7 @@ func (l *links) cut(w way) {
 // stops is how often something was not let through at once, in both directions.
 func (l *links) stops(w way) int { return l.gate(w).stops() + l.gate(w.back()).stops() }
 
-// hold keeps bytes of one direction, whoever has made the connection, as a network
+// hold keeps bytes of one direction, of connections of either side, as a network
 // that drops packets does: they come late.
 func (l *links) hold(w way) { l.gate(w).set(held) }
 

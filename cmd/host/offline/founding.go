@@ -10,8 +10,8 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/member"
 )
 
-// foundingOf is what members restored from one file with one configuration have in
-// common, and no other member has: neither the cluster that the snapshot was taken
+// foundingOf is the founding of members that are restored from one file with one
+// configuration. No other member has it: neither the cluster that the snapshot was taken
 // from, nor copies with other members or addresses. sum is the file's SHA-256.
 func foundingOf(sum []byte, cluster uint64, members []member.Member) uint64 {
 	h := newFounding("restore")

@@ -26,17 +26,17 @@ func (e *endpoint) belongs(w http.ResponseWriter, r *http.Request, from uint64) 
 func (p *peer) Vouches(ctx context.Context, about uint64) vouching.Answer {
 	base := p.urls.Pick()
 	if base == nil {
-		return vouching.Nobody
+		return vouching.Unanswered
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath(pathProbing).String(), nil)
 	if err != nil {
-		return vouching.Nobody
+		return vouching.Unanswered
 	}
 	p.e.mark(request.Header, p.id)
 	request.Header.Set(headerMember, formatID(about))
 	response, err := p.clients.probe.RoundTrip(request)
 	if err != nil {
-		return vouching.Nobody
+		return vouching.Unanswered
 	}
 	defer closeAnswer(response)
 	if response.StatusCode == http.StatusOK && response.Header.Get(headerMember) == formatID(about) {

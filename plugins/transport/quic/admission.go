@@ -27,12 +27,12 @@ const (
 func (p *peer) Vouches(ctx context.Context, about uint64) vouching.Answer {
 	l := p.link.Load()
 	if l == nil {
-		return vouching.Nobody
+		return vouching.Unanswered
 	}
 	answer, err := inquire(ctx, l.conn, about)
 	switch {
 	case err != nil:
-		return vouching.Nobody
+		return vouching.Unanswered
 	case answer == inquiryMember:
 		return vouching.Member
 	}

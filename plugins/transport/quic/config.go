@@ -6,7 +6,7 @@ import (
 )
 
 // config is the backend's config section: it has no keys of its own. Without tls
-// nobody's identity is verified.
+// identities are not verified.
 type config struct {
 	settings.Settings `yaml:",inline"`
 }

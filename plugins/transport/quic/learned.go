@@ -4,8 +4,7 @@ import "net/url"
 
 // callerPeer returns the peer for a caller that was not removed: one that the host
 // has named, or else a learned one, which answers on the connection that the caller
-// has dialled: that asks nobody to believe anything. It is nil once closing has
-// begun.
+// has dialled: that needs no belief. It is nil once closing has begun.
 //
 // Where a caller says that it can be reached is believed only if it is
 // vouched for: this node dials that.

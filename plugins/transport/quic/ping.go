@@ -28,7 +28,7 @@ func (p *peer) Identify(ctx context.Context, u *url.URL) error {
 	return nil
 }
 
-// identifyAt asks at one address. The Hello is for nobody, so it is
+// identifyAt asks at one address. The Hello is for member 0, so it is
 // refused before a link comes of it: the Answer says who refuses it, and for a
 // member of another cluster, or one that does not trust this node, that is another
 // refusal. A member of an older version does not say which store it has.

@@ -28,7 +28,7 @@ const (
 func maxPayload(l plugins.Limits) int { return l.MaxMessageBytes() - 4<<10 }
 
 // dubious tells messages that a transport should not have let in but that a
-// peer, not the plugin, made up: from nobody, from this very node, or a
+// peer, not the plugin, made up: from member 0, from this very node, or a
 // snapshot beside its stream. They are dropped; ending the connection for them
 // would let any peer stop the transport.
 func dubious(e *transport.Envelope, o *pluginrpc.Opened) bool {
@@ -78,7 +78,7 @@ func checkEvent(e *transport.Event) error {
 }
 
 // checkMismatch refuses a reason or verdict that this version does not know:
-// what it would mean to the host, nobody can tell.
+// the host could not tell what it means.
 func checkMismatch(e *transport.Event) error {
 	switch {
 	case e.Reason < transport.MismatchStore || e.Reason > transport.MismatchNumber:

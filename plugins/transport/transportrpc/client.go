@@ -53,7 +53,7 @@ var _ transport.Transport = (*Client)(nil)
 // backend allows; others are refused, and their senders try again.
 const maxReceiving = transport.MostSnapshots
 
-// NewClient returns the transport behind conn. info is what the plugin
+// NewClient returns the transport at the end of conn. info is what the plugin
 // answered to Describe.
 func NewClient(conn grpc.ClientConnInterface, info plugins.Info) *Client {
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -144,7 +144,7 @@ func (c *Client) Err() error {
 }
 
 // Refused is how many messages were dropped because no honest peer sends them:
-// from nobody, from this node itself, or snapshots among messages.
+// from member 0, from this node itself, or snapshots among messages.
 func (c *Client) Refused() uint64 { return c.refused.Load() }
 
 // usable returns what Open left, or why there is nothing.

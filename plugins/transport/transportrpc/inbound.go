@@ -25,7 +25,7 @@ const (
 	// merged, so that only a backend gone wild reaches it.
 	inboundEvents = 4096
 	// greetedEvents of them are for greetings alone: a host that was not told
-	// one would take the messages after it for those of somebody else.
+	// one would take the messages after it for those of another sender.
 	greetedEvents = 512
 	// offerElections is how many election timeouts an offered snapshot waits
 	// for the host to take it up.
@@ -33,8 +33,8 @@ const (
 )
 
 // inbound is the handler that a backend gets: a queue towards the host. It
-// never blocks the backend. What waits is kept as the messages that will be
-// sent, each with envelopes first and events after them, so that order is
+// never blocks the backend. A waiting delivery is kept as the messages that will
+// be sent, each with envelopes first and events after them, so that order is
 // kept and nothing is merged twice.
 type inbound struct {
 	opened *pluginrpc.Opened

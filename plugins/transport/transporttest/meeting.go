@@ -70,7 +70,7 @@ func (e *endpoint) admits(caller *endpoint) bool {
 	id := caller.opts.NodeID
 	heard, ask := e.desk.Admits(id)
 	if ask {
-		answer := vouching.Nobody
+		answer := vouching.Unanswered
 		for _, p := range e.peers {
 			if other := e.network.reach(e, p); other != nil && other.desk.Vouches(id) {
 				answer = vouching.Member

@@ -9,7 +9,7 @@ import (
 )
 
 // testPing: a ping finds the member under the URLs that it is asked with, and
-// nobody else, and leaves everything as it is.
+// no other member, and leaves everything as it is.
 func testPing(t *testing.T, h Harness) {
 	if !h.New(t).Describe().Has(transport.CapabilityPing) {
 		t.Skip("the transport has not the capability ping")

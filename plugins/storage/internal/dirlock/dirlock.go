@@ -19,8 +19,8 @@ import (
 const Name = "LOCK"
 
 // Take takes the directory without waiting, until Close of what it returns or
-// the end of the process. The error is a *storage.LockedError if somebody has it.
-// What is written into the file is for people; the lock itself is the
+// the end of the process. The error is a *storage.LockedError if another process
+// has it. The text in the file is for people; the lock itself is the
 // kernel's.
 func Take(fsys vfs.FS, opts plugins.Options) (io.Closer, error) {
 	holder := fmt.Sprintf("plugin pid %d (host pid %d, node %q) since %s",

@@ -36,8 +36,8 @@ func Check(least int64) error {
 	return nil
 }
 
-// NewFloor refuses, with ErrInvalidConfig, a floor that nobody could watch on
-// this disk. One of 0 is none.
+// NewFloor refuses, with ErrInvalidConfig, a floor that cannot be watched on
+// this disk. With 0 there is none.
 func NewFloor(fs vfs.FS, least int64) (*Floor, error) {
 	if least == 0 {
 		return &Floor{fs: fs}, nil

@@ -69,7 +69,7 @@ func (f Format) MarkBegun(fsys vfs.FS, id Identity) error {
 	return vfs.Replace(fsys, Name, Temp, f.Encode(id))
 }
 
-// Read reads the identity, whoever owns it. The error matches fs.ErrNotExist if
+// Read reads the identity, of any owner. The error matches fs.ErrNotExist if
 // there is none.
 func (f Format) Read(fsys vfs.FS) (id Identity, err error) {
 	file, err := fsys.Open(Name)

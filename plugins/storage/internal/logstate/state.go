@@ -105,7 +105,7 @@ func (s *State) Restart(base, term uint64) {
 // Opened is what Open answers of the log, with terms of its own.
 func (s *State) Opened() storage.State {
 	hard := s.Hard
-	// What was compacted was in a snapshot of applied entries, so it was
+	// A compacted entry was in a snapshot of applied entries, so it was
 	// committed even if the last commit index was never synced.
 	hard.Commit = max(hard.Commit, s.Base)
 	return storage.State{

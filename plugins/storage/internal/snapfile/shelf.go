@@ -212,7 +212,7 @@ func (sh *Shelf) discard(part string) error {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if sh.closed {
-		return nil // the directory may be somebody else's by now; the next Open sweeps it
+		return nil // the directory may be another process's by now; the next Open sweeps it
 	}
 	return sh.fs.Remove(part)
 }

@@ -15,7 +15,7 @@ type damagedFile struct {
 	err  error
 }
 
-// verify compares the snapshots with the log. What was acknowledged is there if a
+// verify compares the snapshots with the log. Acknowledged entries are there if a
 // snapshot that is whole reaches to where the log begins, and no snapshot was of more
 // than the log has.
 func (sh *Shelf) verify(state storage.State) error {

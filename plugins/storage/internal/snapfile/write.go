@@ -138,6 +138,6 @@ func (w *writer) Abort() error {
 	f := w.file
 	w.file = nil
 	// The file is in no directory listing that matters; that it was closed
-	// before is no error.
+	// before is not an error.
 	return errors.Join(ignoreClosed(f.Close()), w.shelf.discard(w.part))
 }

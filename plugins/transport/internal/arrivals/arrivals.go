@@ -122,8 +122,8 @@ func (x *Place) Lost() bool {
 	return !x.places.all[x]
 }
 
-// Reader returns a reader of r that notes the progress. What is not read because
-// the host has not come to it does not count as slow.
+// Reader returns a reader of r that notes the progress. Bytes that
+// wait for the host to read them do not count as slow.
 func (x *Place) Reader(r io.Reader) io.Reader { return &reader{r, x} }
 
 type reader struct {

@@ -216,7 +216,7 @@ func (b *Book) Call(caller uint64, g transport.Greeting, expected uint64) (said 
 
 // Refused notes that a peer has refused this node. m is seen from here: its Own
 // is what this node had said. One that contradicts itself, because it names the
-// very store that this node said or none, is no accusation and is not told.
+// very store that this node said or none, is not an accusation and is not told.
 func (b *Book) Refused(peer uint64, m *transport.Mismatch) {
 	if m.Reason == transport.MismatchStore && (m.Known == 0 || m.Known == m.Own.Store) {
 		return

@@ -14,8 +14,8 @@ const (
 	MinRate = Step
 
 	// Step is the most that is read at one time under a limit, and the most that
-	// must go, or come, within one timeout of a Writer or a Reader. What is slower
-	// than that is taken for something that stands still.
+	// must go, or come, within one timeout of a Writer or a Reader. A stream
+	// that is slower is taken for one that stands still.
 	Step = 64 << 10
 )
 
@@ -70,8 +70,8 @@ func (p *Pace) Step(buf []byte) []byte {
 	return buf[:min(len(buf), Step)]
 }
 
-// Spend takes n bytes and waits until they may go, or ctx ends. What was not
-// used earlier is not saved up.
+// Spend takes n bytes and waits until they may go, or ctx ends. Bytes that
+// were not used earlier are not saved up.
 func (p *Pace) Spend(ctx context.Context, n int) {
 	if p.rate == 0 || n <= 0 {
 		return

@@ -32,8 +32,8 @@ func NewWriter(s Stream, timeout time.Duration) *Writer {
 }
 
 // NewWholeWriter returns a writer that hands all of what is written on at once, and
-// what is left of it after a timeout in which a step went. What stands still after a
-// step is noticed up to one timeout later. The stream must say exactly how much it
+// what is left of it after a timeout in which a step went. A stream that stands still
+// after a step is noticed up to one timeout later. The stream must say exactly how much it
 // took before its deadline, and take more after it: TCP does so, TLS does not. Each
 // write is a call of the system and wakes the reader, which costs a leader with large
 // batches more than the bytes do (ADR 0045).

@@ -22,7 +22,7 @@ type Identity struct {
 }
 
 // Open reads the files. Errors are plugins.ErrInvalidConfig and name the file.
-// Without a logger, nobody hears of files that are broken later.
+// Without a logger, files that are broken later are not reported.
 func Open(files Files, self membercert.Name, logger *slog.Logger) (*Identity, error) {
 	if err := files.Check(); err != nil {
 		return nil, err

@@ -21,7 +21,7 @@ var (
 	ErrExpired = errors.New("certificate has expired: issue a new one")
 	// ErrNotYetValid: its time has not come.
 	ErrNotYetValid = errors.New("certificate is not valid yet: compare the clocks of both nodes and of who issued it")
-	// ErrUnknownAuthority: nobody in the CA file has signed it.
+	// ErrUnknownAuthority: no authority in the CA file has signed it.
 	ErrUnknownAuthority = errors.New("certificate is not signed by an authority in tls.ca: issue it by one of those, or add its authority to tls.ca of all members")
 	// ErrWrongUsage: it was made for something else.
 	ErrWrongUsage = errors.New("certificate is for another use: it needs the extended key usages serverAuth and clientAuth")
@@ -85,7 +85,7 @@ func inTime(c *x509.Certificate, now time.Time) error {
 	return nil
 }
 
-// Reason is a word for why somebody was refused, for metrics and for telling one
+// Reason is a word for why a peer was refused, for metrics and for telling one
 // refusal from another; empty if err is of another kind. There are few words.
 func Reason(err error) string {
 	for _, known := range reasons() {

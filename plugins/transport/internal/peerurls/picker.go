@@ -45,7 +45,7 @@ func (p *Picker) Count() int {
 	return len(p.urls)
 }
 
-// Failed moves on from u, unless somebody else already has.
+// Failed moves on from u, unless another caller already has.
 func (p *Picker) Failed(u *url.URL) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

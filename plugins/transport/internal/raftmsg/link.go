@@ -29,7 +29,7 @@ type Link struct{ From, To uint64 }
 // Check refuses a message that is not from the link's sender to its receiver,
 // or not for a network.
 // A forwarded MsgTransferLeader is the one message whose sender field names
-// somebody else: the member that shall lead.
+// another member: the one that shall lead.
 func (l Link) Check(s *Shape) error {
 	if Local(s.Kind) {
 		return fmt.Errorf("%w: type %d from %x", ErrLocalType, s.Kind, l.From)

@@ -17,7 +17,7 @@ const (
 	TypeTransferLeader = 13
 )
 
-// ErrMalformed: the bytes are no message.
+// ErrMalformed: the bytes are not a message.
 var ErrMalformed = errors.New("malformed message")
 
 // ErrUnexpectedPeer: a message names another sender or receiver than the
@@ -49,7 +49,7 @@ const (
 )
 
 // A Shape is what a shallow look at an encoded Message tells. Entries stay as
-// they are; only the position of each is noted by whoever walks them.
+// they are; only the position of each is noted by a walk over them.
 type Shape struct {
 	Kind                                   uint64 // the type
 	To, From, Term, LogTerm, Index, Commit uint64
@@ -127,7 +127,7 @@ func (s *Shape) varint(number int) *uint64 {
 }
 
 // LinkHeartbeat reports whether the message is the one that rafthttp sends
-// only to show that a stream is alive: a heartbeat of nobody to nobody.
+// only to show that a stream is alive: a heartbeat from member 0 to member 0.
 func (s *Shape) LinkHeartbeat() bool {
 	return s.Kind == TypeHeartbeat && s.From == 0 && s.To == 0
 }

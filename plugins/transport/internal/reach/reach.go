@@ -20,7 +20,7 @@ import (
 const (
 	// quiet is how long the same reason of the same peer is not logged again.
 	quiet = time.Minute
-	// maxStrangers bounds what is remembered of callers that are no members, and
+	// maxStrangers bounds what is remembered of callers that are not members, and
 	// so how many of them are logged in a minute.
 	maxStrangers = 64
 )
@@ -131,7 +131,7 @@ func (l *Log) note(peer uint64, reason string) bool {
 }
 
 // makeRoom forgets the stranger of whom nothing was said for longest, if there are
-// too many, and tells whether there is room for another one. Nobody is forgotten
+// too many, and tells whether there is room for another one. None is forgotten
 // within a minute: callers under ever new numbers would fill the log. It needs
 // l.mu.
 func (l *Log) makeRoom() bool {

@@ -21,8 +21,8 @@ const (
 	// refusalQuiet is how long a refusal for the same reason of the same peer
 	// is not logged again.
 	refusalQuiet = 10 * time.Minute
-	// maxRefusals bounds what is remembered of them. Who connects from many
-	// addresses is counted, but fills neither memory nor log.
+	// maxRefusals bounds what is remembered of them. A stranger that connects
+	// from many addresses is counted, but fills neither memory nor log.
 	maxRefusals = 256
 )
 
@@ -95,7 +95,7 @@ func (r *Refusals) note(x refusal) bool {
 	return due
 }
 
-// Count is how often somebody was refused for that reason.
+// Count is how often a member was refused for that reason.
 func (r *Refusals) Count(reason string) uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 )
 
 // A Reporter passes events to the host from a goroutine of its own, so that
-// nobody who reports holds up, or is held up by, the host. An event that is
+// a report neither holds up the host nor waits for it. An event that is
 // still waiting swallows a newer equal one, and an activity event replaces an
 // older one of the same peer: what waits is bounded by the number of peers.
 // All methods but Close may be called at any time by anyone.

@@ -26,7 +26,7 @@ type Settings struct {
 	SnapshotRate             int64 `yaml:"snapshot_rate"`
 	LearnRemotes             bool  `yaml:"learn_remotes"`
 
-	TLS *peertls.Files `yaml:"tls"` // nil: nobody's identity is verified
+	TLS *peertls.Files `yaml:"tls"` // nil: identities are not verified
 }
 
 // Default are the settings of an empty section: so many connections, at one time

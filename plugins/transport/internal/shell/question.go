@@ -33,7 +33,7 @@ func (s *Station[P]) Ping(ctx context.Context, peer transport.Peer) error {
 	return fmt.Errorf("%w: %w", transport.ErrUnreachable, errors.Join(malformed, err))
 }
 
-// Belongs refuses a caller at that address that proved who it is and is no member,
+// Belongs refuses a caller at that address that proved who it is and is not a member,
 // as far as this node and its peers know. Those that were removed are told so
 // elsewhere.
 func (s *Station[P]) Belongs(address string, from uint64) error {

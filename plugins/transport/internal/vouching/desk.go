@@ -32,7 +32,7 @@ type Desk struct {
 	callers map[uint64]caller
 }
 
-// caller is one that is no member, as far as this node knows: when peers were
+// caller is one that is not a member, as far as this node knows: when peers were
 // asked about it last, since when none of them answers, and until when it is
 // heard.
 type caller struct{ asked, alone, until time.Time }
@@ -42,8 +42,8 @@ type Answer int
 
 // Answers.
 const (
-	// Nobody: no peer has answered.
-	Nobody Answer = iota
+	// Unanswered: no peer has answered.
+	Unanswered Answer = iota
 	// Unknown: no peer that answered knows the caller as a member.
 	Unknown
 	// Member: a peer, which proved who it is, knows it as one.
@@ -51,13 +51,13 @@ const (
 )
 
 // Ask asks all peers at the same time, and returns the best of their answers:
-// Nobody if there are none.
+// Unanswered if there are none.
 func Ask[P any](peers map[uint64]P, vouches func(P) Answer) Answer {
 	answers := make(chan Answer, len(peers))
 	for _, p := range peers {
 		go func() { answers <- vouches(p) }()
 	}
-	best := Nobody
+	best := Unanswered
 	for range peers {
 		best = max(best, <-answers)
 	}
@@ -141,7 +141,7 @@ func (d *Desk) Told(id uint64, a Answer) {
 }
 
 // Vouches answers the question of a peer about a caller: whether it is a member,
-// by this node's own knowledge. A node that is no member itself knows of none.
+// by this node's own knowledge. A node that is not a member itself knows of none.
 func (d *Desk) Vouches(id uint64) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

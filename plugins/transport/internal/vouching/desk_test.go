@@ -74,9 +74,9 @@ func TestANodeWhosePeersAreGoneHearsOthers(t *testing.T) {
 		last    Answer
 		heard   bool
 	}{
-		"nobody answers": {[]transport.Peer{{Id: 2}}, Nobody, true},
+		"nobody answers": {[]transport.Peer{{Id: 2}}, Unanswered, true},
 		"one answers":    {[]transport.Peer{{Id: 2}}, Unknown, false},
-		"a single one":   {nil, Nobody, false},
+		"a single one":   {nil, Unanswered, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestANodeWhosePeersAreGoneHearsOthers(t *testing.T) {
 					if heard, _ := d.Admits(9); heard {
 						t.Fatal("heard too early")
 					}
-					d.Told(9, Nobody)
+					d.Told(9, Unanswered)
 					<-time.After(time.Second)
 				}
 				d.Told(9, c.last)

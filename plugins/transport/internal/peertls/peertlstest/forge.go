@@ -96,17 +96,17 @@ func WriteFile(t testing.TB, path string, text []byte) {
 	}
 }
 
-// A Stranger is somebody with a certificate that is not good enough.
+// A Stranger is a caller with a certificate that is not good enough.
 type Stranger struct {
 	Name string
 	// Certificate is what the stranger shows, nothing if it is empty.
 	Certificate tls.Certificate
-	// Reason is that of peertls.Reason at whoever refuses it.
+	// Reason is that of peertls.Reason where the certificate is refused.
 	Reason string
 }
 
 // Strangers are all those who pretend to be the member n and must be refused
-// by whoever trusts the forge's authority.
+// where one trusts the forge's authority.
 func (f *Forge) Strangers(t testing.TB, n membercert.Name) []Stranger {
 	t.Helper()
 	otherCluster := membercert.Name{Cluster: n.Cluster + 1, Member: n.Member}
@@ -132,7 +132,7 @@ func (f *Forge) Strangers(t testing.TB, n membercert.Name) []Stranger {
 	}
 }
 
-// selfSigned is a certificate that nobody has signed but its own key.
+// selfSigned is a certificate that only its own key has signed.
 func selfSigned(t testing.TB, n membercert.Name) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
