@@ -56,7 +56,7 @@ func (g *generation) snapshotHeader(ctx context.Context, meta storage.SnapshotMe
 	defer r.Close()
 	header, err := server.ReadSnapshotHeader(r)
 	switch {
-	case err != nil && ctx.Err() != nil, errors.Is(err, plugins.ErrGone), errors.Is(err, member.ErrNewer):
+	case err != nil && ctx.Err() != nil, errors.Is(err, context.DeadlineExceeded), errors.Is(err, plugins.ErrGone), errors.Is(err, member.ErrNewer):
 		return nil, fmt.Errorf("snapshot %d: %w", meta.Index, err)
 	case err != nil:
 		return nil, fmt.Errorf("snapshot %d: %w: %w", meta.Index, storage.ErrCorrupt, err)
@@ -118,14 +118,15 @@ func (g *generation) read(ctx context.Context, lo, hi uint64) ([]storage.Entry, 
 }
 
 // ask asks the storage something before the node runs, when no append shows yet that
-// it hangs. One that does not answer is taken for hung as it would be then.
+// it hangs. One that does not answer is taken for hung as it would be then. A connection
+// may see the deadline before the context does.
 func (g *generation) ask(ctx context.Context, question func(context.Context) error) error {
 	limit := appendTimeout(g.h.cfg.Election)
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := question(limited)
-	if err != nil && limited.Err() != nil && ctx.Err() == nil {
-		return fmt.Errorf("it has not answered for %v: %w", limit, catalog.ErrHung)
+	if ctx.Err() == nil && (err != nil && limited.Err() != nil || errors.Is(err, context.DeadlineExceeded)) {
+		return fmt.Errorf("it has not answered for %v: %w: %w", limit, catalog.ErrHung, err)
 	}
 	return err
 }

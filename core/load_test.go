@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,6 +24,30 @@ func (muteStorage) Read(ctx context.Context, _, _, _ uint64) ([]storage.Entry, e
 func (muteStorage) OpenSnapshot(ctx context.Context, _ uint64) (storage.SnapshotReader, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
+}
+
+// hastyStorage answers that the time is up, as a connection does whose timer fires before
+// the one of the context.
+type hastyStorage struct{ storage.Storage }
+
+func (hastyStorage) OpenSnapshot(context.Context, uint64) (storage.SnapshotReader, error) {
+	return hastyReader{}, nil
+}
+
+type hastyReader struct{ storage.SnapshotReader }
+
+func (hastyReader) Read([]byte) (int, error) { return 0, context.DeadlineExceeded }
+func (hastyReader) Close() error             { return nil }
+
+// A snapshot that the storage does not give in time is not damaged: the member neither
+// ends for it, nor goes back to an older one.
+func TestASnapshotThatIsLateIsNotDamaged(t *testing.T) {
+	g := &generation{h: &Host{cfg: Config{Election: time.Second}, logger: slog.New(slog.DiscardHandler)}, storage: hastyStorage{}}
+	g.state.FirstIndex = 2
+	g.state.Snapshots = []storage.SnapshotInfo{{Metadata: storage.SnapshotMetadata{Index: 2, Term: 1}}}
+	if _, err := g.usableSnapshot(t.Context()); !errors.Is(err, catalog.ErrHung) || errors.Is(err, storage.ErrCorrupt) {
+		t.Errorf("got %v, want %v", err, catalog.ErrHung)
+	}
 }
 
 // A storage that was opened, and does not answer what is asked before the node runs, is

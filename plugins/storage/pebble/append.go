@@ -16,7 +16,9 @@ const maxWriteBytes = 4 << 20
 // Append implements shell.Log: all batches become one write of pebble, atomic and
 // with one sync, unless they are very large.
 func (d *database) Append(batches []storage.Batch) error {
-	d.writing.Lock()
+	if err := d.beginWriting(); err != nil {
+		return err
+	}
 	defer d.writing.Unlock()
 	if err := d.state.CheckAppend(batches, d.limits); err != nil { // only writers change it
 		return err

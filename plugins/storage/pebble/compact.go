@@ -9,7 +9,9 @@ import (
 
 // Compact implements shell.Log. pebble frees the space when it merges its tables.
 func (d *database) Compact(index, newest uint64) (uint64, error) {
-	d.writing.Lock()
+	if err := d.beginWriting(); err != nil {
+		return 0, err
+	}
 	defer d.writing.Unlock()
 	if index <= d.state.Base {
 		return d.state.Base + 1, nil
@@ -44,7 +46,9 @@ func (d *database) restart(next logstate.State, end uint64) error {
 
 // Install implements shell.Log: the log begins after the snapshot at index.
 func (d *database) Install(index, term uint64, hs storage.HardState) error {
-	d.writing.Lock()
+	if err := d.beginWriting(); err != nil {
+		return err
+	}
 	defer d.writing.Unlock()
 	hs, err := d.state.CheckInstall(index, hs)
 	if err != nil {

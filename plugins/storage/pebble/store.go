@@ -97,6 +97,17 @@ type database struct {
 
 var _ shell.Log = (*database)(nil)
 
+// beginWriting takes writing, for a call that changes the log: a failure of the one
+// before it has poisoned the store.
+func (d *database) beginWriting() error {
+	d.writing.Lock()
+	if err := d.poison.Health(); err != nil {
+		d.writing.Unlock()
+		return err
+	}
+	return nil
+}
+
 // fail poisons the store and returns the error for the call that met it.
 func (d *database) fail(err error) error { return d.poison.Fail(damaged(err)) }
 

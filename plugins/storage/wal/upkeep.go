@@ -2,6 +2,7 @@ package wal
 
 import (
 	"errors"
+	"io/fs"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -191,7 +192,7 @@ func (u *upkeep) remove(j *journal) {
 			j.logger.Warn("cannot close an old log segment", "file", s.name(), "error", err)
 		}
 		err := j.fs.Remove(s.name())
-		if err == nil {
+		if err == nil || errors.Is(err, fs.ErrNotExist) { // the last try has removed it, and failed all the same
 			if err = j.fs.SyncDir("."); err != nil {
 				u.keep(j, func() { u.stuck = true })
 			}
@@ -213,7 +214,10 @@ func (u *upkeep) keep(j *journal, change func()) {
 
 // removed tells whether a segment was, and says it in the log when that begins to fail.
 func (u *upkeep) removed(j *journal, s *segment, err error) bool {
-	if err != nil && !u.told {
+	switch {
+	case err != nil && u.stuck:
+		j.logger.Warn("cannot sync the directory after an old log segment was removed; the others stay until the next start", "file", s.name(), "error", err)
+	case err != nil && !u.told:
 		j.logger.Warn("cannot remove an old log segment; it is tried again", "file", s.name(), "error", err)
 	}
 	u.told = err != nil
