@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc/mem"
+
+	"github.com/pontoon-raft/pontoon/internal/proposalwire"
 )
 
 const (
@@ -101,7 +103,7 @@ func (p *pipeline) encode(batch []*waiter, size int) (encodedBatch, bool) {
 			p.c.waiters.put(w)
 			continue
 		}
-		b = appendProposal(b, p.table.put(w), w.data, timeoutMs(w.deadline-now))
+		b = proposalwire.Proposal{ID: p.table.put(w), Data: w.data, TimeoutMs: timeoutMs(w.deadline - now)}.AppendTo(b)
 	}
 	*buf = b
 	return encodedBatch{buf}, true

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/internal/proposalwire"
 )
 
 // FuzzDecodeResults: the decoder takes what protobuf takes, and finds the same
@@ -74,7 +75,7 @@ func TestProposalsAreProtobuf(t *testing.T) {
 				TimeoutMs: rapid.Uint32().Draw(t, "timeout"),
 			}
 			before := len(ours)
-			ours = appendProposal(ours, p.Id, p.Data, p.TimeoutMs)
+			ours = proposalwire.Proposal{ID: p.Id, Data: p.Data, TimeoutMs: p.TimeoutMs}.AppendTo(ours)
 			if n := len(ours) - before - len(p.Data); n > proposalOverhead {
 				t.Fatalf("a proposal is %d bytes larger than its data, assumed at most %d", n, proposalOverhead)
 			}

@@ -32,8 +32,8 @@ func (s *proposalStream) admit(batch *proposalBatch) (refused int, ok bool) {
 	}
 	for i := range admitted {
 		p := &admitted[i]
-		id, size := p.id, p.size()
-		s.svc.ProposeAsync(p.data, p.timeout, func(result server.Result, err error) {
+		id, size := p.ID, p.size()
+		s.svc.ProposeAsync(p.Data, p.timeout(), func(result server.Result, err error) {
 			s.answer(id, size, arrived, result, err)
 		})
 	}
@@ -58,16 +58,16 @@ func (s *proposalStream) refuseLocked(batch *proposalBatch, draining error) (adm
 		size := p.size()
 		switch {
 		case draining != nil:
-			s.refuseOneLocked(p.id, &stopping, draining, &toll)
-		case len(p.data) > s.limits.MaxValueBytes:
+			s.refuseOneLocked(p.ID, &stopping, draining, &toll)
+		case len(p.Data) > s.limits.MaxValueBytes:
 			var large []byte
-			s.refuseOneLocked(p.id, &large, valueTooLarge("value", len(p.data), s.limits.MaxValueBytes), &toll)
+			s.refuseOneLocked(p.ID, &large, valueTooLarge("value", len(p.Data), s.limits.MaxValueBytes), &toll)
 		case s.overLocked(size):
 			refused++
-			s.refuseOneLocked(p.id, &full, s.fullLocked(), &toll)
-		case !s.lane.takeLocked(amount{1, int64(len(p.data))}):
+			s.refuseOneLocked(p.ID, &full, s.fullLocked(), &toll)
+		case !s.lane.takeLocked(amount{1, int64(len(p.Data))}):
 			refused++
-			s.refuseOneLocked(p.id, &crowded, s.crowdedLocked(), &toll)
+			s.refuseOneLocked(p.ID, &crowded, s.crowdedLocked(), &toll)
 		default:
 			s.pending++
 			s.bytes += size

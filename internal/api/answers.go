@@ -26,7 +26,7 @@ const spareAnswers = 1024
 func (q *answerQueue) pop(batch []answer) (_ []answer, size int) {
 	for wire := 0; q.head < len(q.all); {
 		outer := q.all[q.head].outer
-		if wire += bytesSize(outer); len(batch) > 0 && wire > resultBatchBytes {
+		if wire += elementSize(outer); len(batch) > 0 && wire > resultBatchBytes {
 			break
 		}
 		size += outer
@@ -74,7 +74,7 @@ func parcelOf(batch []answer, size int) parcel {
 
 // keeps is what the answer counts for among the results of all clients.
 func (a *answer) keeps() int {
-	if a.failure != nil || a.outer <= smallAnswer {
+	if a.Failure != nil || a.outer <= smallAnswer {
 		return 0
 	}
 	return a.outer

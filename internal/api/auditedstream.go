@@ -61,20 +61,20 @@ func (a *streamAudit) admit(s *proposalStream, batch []proposal, arrived time.Ti
 func (a *streamAudit) admitSome(s *proposalStream, batch []proposal, arrived time.Time) {
 	records := make([]audit.Record, len(batch))
 	for i := range batch {
-		records[i] = a.record(batch[i].id)
-		withData(&records[i], batch[i].data)
+		records[i] = a.record(batch[i].ID)
+		withData(&records[i], batch[i].Data)
 	}
 	if err := a.log.Begin(s.stream.Context(), records); err != nil {
 		toll := s.toll(arrived)
 		for i := range batch {
-			s.answer(batch[i].id, batch[i].size(), arrived, server.Result{}, cmp.Or(toll.take(), err))
+			s.answer(batch[i].ID, batch[i].size(), arrived, server.Result{}, cmp.Or(toll.take(), err))
 		}
 		return
 	}
 	for i := range batch {
 		p, r := &batch[i], &records[i]
-		id, size := p.id, p.size()
-		s.svc.ProposeAsync(p.data, p.timeout, func(result server.Result, err error) {
+		id, size := p.ID, p.size()
+		s.svc.ProposeAsync(p.Data, p.timeout(), func(result server.Result, err error) {
 			conclude(r, effectOf(result), err)
 			a.log.End(*r)
 			s.answer(id, size, arrived, result, err)

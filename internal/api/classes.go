@@ -126,12 +126,12 @@ func (d *demands) refuseIn(batch *proposalBatch) {
 	kept := batch.proposals[:0]
 	var unknown error // one serves for all
 	for _, p := range batch.proposals {
-		if err := d.command(p.data); err != nil {
+		if err := d.command(p.Data); err != nil {
 			if errors.Is(err, server.ErrNotReady) {
 				unknown = cmp.Or(unknown, err)
 				err = unknown
 			}
-			batch.refused = append(batch.refused, refusedProposal{p.id, err})
+			batch.refused = append(batch.refused, refusedProposal{p.ID, err})
 			continue
 		}
 		kept = append(kept, p)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/access"
+	"github.com/pontoon-raft/pontoon/internal/proposalwire"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
@@ -60,7 +61,7 @@ func TestRefusedProposalsCountAgainstTheLimitOfTheirClient(t *testing.T) {
 			batch := proposalBatch{arrived: time.Now()}
 			for id := range uint64(all) {
 				if !c.early {
-					batch.proposals = append(batch.proposals, proposal{id: id, data: c.data})
+					batch.proposals = append(batch.proposals, proposal{proposalwire.Proposal{ID: id, Data: c.data}})
 					continue
 				}
 				err := s.full(len(c.data))
@@ -76,12 +77,12 @@ func TestRefusedProposalsCountAgainstTheLimitOfTheirClient(t *testing.T) {
 			own, limited := 0, 0
 			for _, a := range answers {
 				switch {
-				case bytes.Contains(a.failure, []byte("requests_per_second is 2")):
+				case bytes.Contains(a.Failure, []byte("requests_per_second is 2")):
 					limited++
-				case bytes.Contains(a.failure, []byte(c.reason)):
+				case bytes.Contains(a.Failure, []byte(c.reason)):
 					own++
 				default:
-					t.Errorf("answered with %q", a.failure)
+					t.Errorf("answered with %q", a.Failure)
 				}
 			}
 			if own != allowed || limited != all-allowed {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/access"
+	"github.com/pontoon-raft/pontoon/internal/proposalwire"
 )
 
 // classedRequests are those of a host whose clients have roles, and a writer's.
@@ -37,7 +38,7 @@ func TestWhatIsAllowedAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations for a request", n)
 	}
 	d := r.streamDemands(ctx)
-	batch := &proposalBatch{proposals: []proposal{{id: 1, data: data}, {id: 2, data: data}}}
+	batch := &proposalBatch{proposals: []proposal{{proposalwire.Proposal{ID: 1, Data: data}}, {proposalwire.Proposal{ID: 2, Data: data}}}}
 	if n := testing.AllocsPerRun(100, func() { d.refuseIn(batch) }); n != 0 || len(batch.proposals) != 2 {
 		t.Errorf("%v allocations for a batch, of which %d are left", n, len(batch.proposals))
 	}
@@ -50,7 +51,7 @@ func TestDenialsOfAStreamAreCountedOneByOne(t *testing.T) {
 	d := r.streamDemands(ctx)
 	batch := &proposalBatch{}
 	for i := range 300 {
-		batch.proposals = append(batch.proposals, proposal{id: uint64(i), data: []byte([]string{"put: x", "admin: x", "users: x"}[i%3])})
+		batch.proposals = append(batch.proposals, proposal{proposalwire.Proposal{ID: uint64(i), Data: []byte([]string{"put: x", "admin: x", "users: x"}[i%3])}})
 	}
 	d.refuseIn(batch)
 	if len(batch.proposals) != 100 || len(batch.refused) != 200 || len(d.said) != 2 {

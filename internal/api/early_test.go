@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/internal/fields"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
@@ -54,7 +55,7 @@ func TestWhatIsNotOnePlainProposalIsDecoded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wrap := func(b []byte) []byte { return append(appendLength(nil, 1, len(b)), b...) }
+	wrap := func(b []byte) []byte { return append(fields.AppendLength(nil, 1, len(b)), b...) }
 	for name, message := range map[string][]byte{
 		"two":                     bytes.Repeat(raw, 2),
 		"cut":                     raw[:len(raw)-1],
@@ -130,7 +131,7 @@ func FuzzEnds(f *testing.F) {
 			return
 		}
 		var all proposalBatch
-		if err := all.decode(raw, 2); err != nil || len(all.proposals) != 1 || all.proposals[0].id != id || len(all.proposals[0].data) != size {
+		if err := all.decode(raw, 2); err != nil || len(all.proposals) != 1 || all.proposals[0].ID != id || len(all.proposals[0].Data) != size {
 			t.Fatalf("%x: the ends say proposal %d of %d bytes; all of it %+v, %v", raw, id, size, all.proposals, err)
 		}
 	})

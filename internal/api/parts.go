@@ -4,6 +4,8 @@ import (
 	"google.golang.org/grpc/mem"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/internal/fields"
+	"github.com/pontoon-raft/pontoon/internal/proposalwire"
 )
 
 // A large answer goes to gRPC in parts, of which one is its data as they are: what
@@ -20,11 +22,12 @@ func partsOf(v any) (mem.BufferSlice, bool) {
 	switch m := v.(type) {
 	case *hostv1.QueryResponse:
 		if data := m.GetData(); len(data) > largeAnswer {
-			return parts(appendLength(nil, 1, len(data)), hold(data), appendUint(nil, 2, m.GetIndex())), true
+			return parts(fields.AppendLength(nil, 1, len(data)), hold(data), fields.AppendVarint(nil, 2, m.GetIndex())), true
 		}
 	case *hostv1.ProposeResponse:
 		if data := m.GetData(); len(data) > largeAnswer {
-			return parts(appendBeforeData(nil, m.GetIndex(), len(data)), hold(data), appendAfterData(nil, m.GetError(), m.GetResultLost())), true
+			r := proposalwire.Response{Index: m.GetIndex(), Data: data, Error: m.GetError(), Lost: m.GetResultLost()}
+			return parts(r.AppendHead(nil), hold(data), r.AppendTail(nil)), true
 		}
 	}
 	return nil, false
@@ -36,12 +39,11 @@ func (r *resultBatch) parts() (mem.BufferSlice, bool) {
 		return nil, false
 	}
 	a := &r.answers[0]
-	if a.failure != nil || len(a.result.Data) <= resultBatchBytes {
+	data := a.Response.Data
+	if len(data) <= resultBatchBytes {
 		return nil, false
 	}
-	head := appendUint(appendLength(nil, 1, a.outer), 1, a.id)
-	head = appendBeforeData(appendLength(head, 2, a.inner), a.result.Index, len(a.result.Data))
-	return parts(head, mem.SliceBuffer(a.result.Data), appendAfterData(nil, a.result.Error, a.result.Lost)), true
+	return parts(a.AppendHead(nil), mem.SliceBuffer(data), a.Response.AppendTail(nil)), true
 }
 
 func parts(head []byte, data mem.Buffer, tail []byte) mem.BufferSlice {

@@ -5,6 +5,8 @@ import (
 
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/pontoon-raft/pontoon/internal/fields"
 )
 
 const (
@@ -64,8 +66,8 @@ func readEnds(message mem.BufferSlice) (id uint64, size int, ok bool) {
 // up to its data. It returns where that begins and how long it is.
 func readHead(head []byte, total int) (id uint64, data, size int, ok bool) {
 	b := head
-	num, typ, n := consumeTag(b)
-	if n < 0 || num != 1 || typ != protowire.BytesType {
+	tag, n, err := fields.Tag(b)
+	if err != nil || tag != 1<<3|fields.Bytes {
 		return 0, 0, 0, false
 	}
 	b = b[n:]
@@ -74,7 +76,7 @@ func readHead(head []byte, total int) (id uint64, data, size int, ok bool) {
 		return 0, 0, 0, false
 	}
 	for b = b[n:]; len(b) > 0; b = b[n:] {
-		if num, typ, n = consumeTag(b); n < 0 {
+		if tag, n, err = fields.Tag(b); err != nil {
 			return 0, 0, 0, false
 		}
 		b = b[n:]
@@ -82,11 +84,11 @@ func readHead(head []byte, total int) (id uint64, data, size int, ok bool) {
 		if v, n = protowire.ConsumeVarint(b); n < 0 {
 			return 0, 0, 0, false
 		}
-		switch {
-		case num == 1 && typ == protowire.VarintType:
+		switch tag {
+		case 1<<3 | fields.Varint:
 			id = v
-		case num == 3 && typ == protowire.VarintType:
-		case num == 2 && typ == protowire.BytesType:
+		case 3<<3 | fields.Varint:
+		case 2<<3 | fields.Bytes:
 			data = len(head) - len(b) + n
 			return id, data, int(v), v <= uint64(total-data)
 		default:
@@ -99,18 +101,13 @@ func readHead(head []byte, total int) (id uint64, data, size int, ok bool) {
 // onlyTimeouts tells whether there is nothing but timeouts: the id before them is the
 // last one.
 func onlyTimeouts(b []byte) bool {
-	for len(b) > 0 {
-		num, typ, n := consumeTag(b)
-		if n < 0 || num != 3 || typ != protowire.VarintType {
+	w := fields.Over(b)
+	for w.Next() {
+		if w.Tag != 3<<3|fields.Varint {
 			return false
 		}
-		b = b[n:]
-		if _, n = protowire.ConsumeVarint(b); n < 0 {
-			return false
-		}
-		b = b[n:]
 	}
-	return true
+	return w.Err() == nil
 }
 
 // begin makes the batch ready for a message that has arrived.

@@ -4,19 +4,20 @@ import (
 	"time"
 
 	"google.golang.org/grpc/mem"
-	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/pontoon-raft/pontoon/internal/fields"
+	"github.com/pontoon-raft/pontoon/internal/proposalwire"
 )
 
 // A proposal is hostv1.Proposal as it is decoded here. Its data points into
 // the batch's bytes, and is gone with them.
-type proposal struct {
-	id      uint64
-	data    []byte
-	timeout time.Duration
-}
+type proposal struct{ proposalwire.Proposal }
 
 // size is what the proposal counts for.
-func (p *proposal) size() int { return len(p.data) + proposalOverhead }
+func (p *proposal) size() int { return len(p.Data) + proposalOverhead }
+
+// timeout is how long its client waits; 0 means this host's default.
+func (p *proposal) timeout() time.Duration { return time.Duration(p.TimeoutMs) * time.Millisecond }
 
 // A proposalBatch is hostv1.ProposalBatch. It is used again for every message
 // of a stream; err says that the last message is not to be used.
@@ -51,77 +52,21 @@ func (p *proposalBatch) release() {
 	}
 }
 
-// decode reads a batch of at most limit proposals and keeps b's bytes. It
-// accepts exactly what protobuf accepts: unknown fields are skipped and the
-// last of repeated scalars wins.
+// decode reads a batch of at most limit proposals and keeps b's bytes.
 func (p *proposalBatch) decode(b []byte, limit int) error {
-	for len(b) > 0 {
-		num, typ, n := consumeTag(b)
-		if n < 0 {
-			return malformed("batch of proposals: %v", protowire.ParseError(n))
-		}
-		b = b[n:]
-		if num != 1 || typ != protowire.BytesType {
-			if n = protowire.ConsumeFieldValue(num, typ, b); n < 0 {
-				return malformed("batch of proposals: %v", protowire.ParseError(n))
-			}
-			b = b[n:]
-			continue
-		}
-		inner, n := protowire.ConsumeBytes(b)
-		if n < 0 {
-			return malformed("batch of proposals: %v", protowire.ParseError(n))
-		}
-		b = b[n:]
+	w := fields.Over(b)
+	for proposalwire.NextElement(&w) {
 		if len(p.proposals) >= limit {
 			return malformed("batch of more than %d proposals", limit)
 		}
-		one, err := decodeProposal(inner)
+		one, err := proposalwire.DecodeProposal(w.Value)
 		if err != nil {
-			return err
+			return malformed("proposal: %v", err)
 		}
-		p.proposals = append(p.proposals, one)
+		p.proposals = append(p.proposals, proposal{one})
+	}
+	if err := w.Err(); err != nil {
+		return malformed("batch of proposals: %v", err)
 	}
 	return nil
-}
-
-func decodeProposal(b []byte) (proposal, error) {
-	var p proposal
-	for len(b) > 0 {
-		num, typ, n := consumeTag(b)
-		if n < 0 {
-			return p, malformed("proposal: %v", protowire.ParseError(n))
-		}
-		b = b[n:]
-		switch {
-		case num == 1 && typ == protowire.VarintType:
-			p.id, n = protowire.ConsumeVarint(b)
-		case num == 2 && typ == protowire.BytesType:
-			p.data, n = protowire.ConsumeBytes(b)
-			// The service may append; that must not reach its neighbour.
-			p.data = p.data[:len(p.data):len(p.data)]
-		case num == 3 && typ == protowire.VarintType:
-			var ms uint64
-			ms, n = protowire.ConsumeVarint(b)
-			p.timeout = time.Duration(uint32(ms)) * time.Millisecond
-		default:
-			n = protowire.ConsumeFieldValue(num, typ, b)
-		}
-		if n < 0 {
-			return p, malformed("proposal: %v", protowire.ParseError(n))
-		}
-		b = b[n:]
-	}
-	return p, nil
-}
-
-// consumeTag is protowire.ConsumeTag, refusing field numbers above the valid
-// range as protobuf does.
-func consumeTag(b []byte) (protowire.Number, protowire.Type, int) {
-	num, typ, n := protowire.ConsumeTag(b)
-	if n >= 0 && num > protowire.MaxValidNumber {
-		// Any parse error does: this one says "invalid field number".
-		_, _, n = protowire.ConsumeTag([]byte{0})
-	}
-	return num, typ, n
 }

@@ -4,22 +4,20 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/internal/fields"
+	"github.com/pontoon-raft/pontoon/internal/proposalwire"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
 // An answer is hostv1.ProposalResult on its way out: a failure, already
-// encoded, or else a result.
+// encoded, or else a response.
 type answer struct {
-	id      uint64
-	failure []byte
-	result  server.Result
-	// inner and outer are the encoded sizes of the response and of the whole
-	// answer without its own tag and length.
-	inner, outer int
+	proposalwire.Result
+	// outer is the encoded size of the answer without its own tag and length.
+	outer int
 	// refusedAt is when the proposal was read, if there was no room for it.
 	refusedAt time.Time
 	// placed: the proposal has a place in the window until this is sent.
@@ -27,15 +25,17 @@ type answer struct {
 }
 
 func answerOf(id uint64, result server.Result) answer {
-	result.Error = text(result.Error)
-	a := answer{id: id, result: result}
-	a.inner = responseSize(&result)
-	a.outer = uintSize(id) + bytesSize(a.inner)
-	return a
+	return newAnswer(proposalwire.Result{ID: id, Responded: true, Response: responseOf(result)})
 }
 
 func refusalOf(id uint64, failure []byte) answer {
-	return answer{id: id, failure: failure, outer: uintSize(id) + bytesSize(len(failure))}
+	return newAnswer(proposalwire.Result{ID: id, Failure: failure})
+}
+
+func newAnswer(r proposalwire.Result) answer { return answer{Result: r, outer: r.Size()} }
+
+func responseOf(r server.Result) proposalwire.Response {
+	return proposalwire.Response{Index: r.Index, Data: r.Data, Error: text(r.Error), Lost: r.Lost}
 }
 
 // encodeFailure makes what refusalOf takes. All its strings are valid UTF-8,
@@ -59,83 +59,17 @@ type resultBatch struct {
 func (r *resultBatch) size() int {
 	size := 0
 	for i := range r.answers {
-		size += bytesSize(r.answers[i].outer)
+		size += elementSize(r.answers[i].outer)
 	}
 	return size
 }
+
+// elementSize is that of an answer in its batch.
+func elementSize(outer int) int { return fields.SizeLength(outer) + outer }
 
 func (r *resultBatch) appendTo(b []byte) []byte {
 	for i := range r.answers {
-		b = r.answers[i].appendTo(b)
+		b = r.answers[i].AppendTo(b)
 	}
 	return b
-}
-
-func (a *answer) appendTo(b []byte) []byte {
-	b = appendLength(b, 1, a.outer)
-	b = appendUint(b, 1, a.id)
-	if a.failure != nil {
-		b = appendLength(b, 3, len(a.failure))
-		return append(b, a.failure...)
-	}
-	b = appendLength(b, 2, a.inner)
-	b = appendBeforeData(b, a.result.Index, len(a.result.Data))
-	b = append(b, a.result.Data...)
-	return appendAfterData(b, a.result.Error, a.result.Lost)
-}
-
-// appendBeforeData and appendAfterData are a response but for the bytes of its data.
-func appendBeforeData(b []byte, index uint64, data int) []byte {
-	b = appendUint(b, 1, index)
-	if data > 0 {
-		b = appendLength(b, 2, data)
-	}
-	return b
-}
-
-func appendAfterData(b []byte, text string, lost bool) []byte {
-	if text != "" {
-		b = appendLength(b, 3, len(text))
-		b = append(b, text...)
-	}
-	if lost {
-		b = appendUint(b, 4, 1)
-	}
-	return b
-}
-
-func responseSize(r *server.Result) int {
-	size := uintSize(r.Index)
-	if len(r.Data) > 0 {
-		size += bytesSize(len(r.Data))
-	}
-	if r.Error != "" {
-		size += bytesSize(len(r.Error))
-	}
-	if r.Lost {
-		size += 2
-	}
-	return size
-}
-
-// All field numbers here are below 16: a tag is one byte.
-
-func uintSize(v uint64) int {
-	if v == 0 {
-		return 0
-	}
-	return 1 + protowire.SizeVarint(v)
-}
-
-func bytesSize(n int) int { return 1 + protowire.SizeBytes(n) }
-
-func appendUint(b []byte, num protowire.Number, v uint64) []byte {
-	if v == 0 {
-		return b
-	}
-	return protowire.AppendVarint(append(b, byte(num)<<3|byte(protowire.VarintType)), v)
-}
-
-func appendLength(b []byte, num protowire.Number, n int) []byte {
-	return protowire.AppendVarint(append(b, byte(num)<<3|byte(protowire.BytesType)), uint64(n))
 }

@@ -40,9 +40,9 @@ func (s *proposalStream) boundedLocked(a answer) answer {
 // lose is a without its result.
 func (s *proposalStream) lose(a answer, why string) answer {
 	s.bounds.counts.leftOut.Add(1)
-	lost := answerOf(a.id, server.Result{
-		Index: a.result.Index, Lost: true,
-		Error: fmt.Sprintf("the entry was applied; its result of %d bytes is left out: %s", len(a.result.Data)+len(a.result.Error), why),
+	lost := answerOf(a.ID, server.Result{
+		Index: a.Response.Index, Lost: true,
+		Error: fmt.Sprintf("the entry was applied; its result of %d bytes is left out: %s", len(a.Response.Data)+len(a.Response.Error), why),
 	})
 	lost.placed = a.placed
 	return lost

@@ -2,6 +2,8 @@ package api
 
 import (
 	"bytes"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,7 +50,7 @@ func FuzzDecodeProposals(f *testing.F) {
 		for i, w := range want.Proposals {
 			g := got.proposals[i]
 			timeout := time.Duration(w.TimeoutMs) * time.Millisecond
-			if g.id != w.Id || !bytes.Equal(g.data, w.Data) || g.timeout != timeout {
+			if g.ID != w.Id || !bytes.Equal(g.Data, w.Data) || g.timeout() != timeout {
 				t.Fatalf("proposal %d is %v, want %v", i, g, w)
 			}
 		}
@@ -135,4 +137,27 @@ func BenchmarkDecode(b *testing.B) {
 			}
 		}
 	})
+}
+
+// The messages that are coded by hand have the fields that proposalwire knows, and no
+// others: one that is added to the .proto is to be coded there too.
+func TestTheHandCodedMessagesHaveNoOtherFields(t *testing.T) {
+	for m, want := range map[proto.Message]string{
+		new(hostv1.ProposalBatch):       "1 message proposals",
+		new(hostv1.Proposal):            "1 uint64 id, 2 bytes data, 3 uint32 timeout_ms",
+		new(hostv1.ProposalResultBatch): "1 message results",
+		new(hostv1.ProposalResult):      "1 uint64 id, 2 message response, 3 message failure",
+		new(hostv1.ProposeResponse):     "1 uint64 index, 2 bytes data, 3 string error, 4 bool result_lost",
+		new(hostv1.QueryResponse):       "1 bytes data, 2 uint64 index",
+	} {
+		var list []string
+		all := m.ProtoReflect().Descriptor().Fields()
+		for i := range all.Len() {
+			f := all.Get(i)
+			list = append(list, fmt.Sprintf("%d %s %s", f.Number(), f.Kind(), f.Name()))
+		}
+		if got := strings.Join(list, ", "); got != want {
+			t.Errorf("%s has %s, coded by hand is %s", m.ProtoReflect().Descriptor().Name(), got, want)
+		}
+	}
 }

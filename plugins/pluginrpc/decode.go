@@ -2,9 +2,10 @@ package pluginrpc
 
 import (
 	"bytes"
-	"encoding/binary"
+	"slices"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/internal/fields"
 )
 
 // The messages of the two busiest streams are decoded here: one allocation for
@@ -47,192 +48,146 @@ func shared(b []byte, v Message) bool {
 	return true
 }
 
-// Tags: field number and wire type, as one byte.
-const (
-	tag1Varint, tag1Bytes = 1 << 3, 1<<3 | 2
-	tag2Varint, tag2Bytes = 2 << 3, 2<<3 | 2
-	tag3Varint, tag3Bytes = 3 << 3, 3<<3 | 2
-	tag4Varint, tag4Bytes = 4 << 3, 4<<3 | 2
-	tag5Varint, tag5Bytes = 5 << 3, 5<<3 | 2
-)
-
-// fields walks over an encoded message whose tags fit a byte.
-type fields struct {
-	rest   []byte
-	tag    byte
-	varint uint64
-	bytes  []byte // shares the message's memory, with no room behind it
-	bad    bool
-}
-
-// next moves to the next field; false at the end, or when bad is set.
-func (f *fields) next() bool {
-	if len(f.rest) == 0 {
-		return false
-	}
-	f.tag = f.rest[0]
-	value, n := binary.Uvarint(f.rest[1:])
-	if n <= 0 || f.tag >= 0x80 {
-		return f.fail()
-	}
-	f.rest = f.rest[1+n:]
-	switch f.tag & 7 {
-	case 0:
-		f.varint = value
-	case 2:
-		if value > uint64(len(f.rest)) {
-			return f.fail()
-		}
-		f.bytes, f.rest = f.rest[:value:value], f.rest[value:]
-	default:
-		return f.fail()
-	}
-	return true
-}
-
-func (f *fields) fail() bool {
-	f.bad = true
-	return false
-}
-
 // count is how often tag occurs in an encoded message.
-func count(b []byte, tag byte) int {
+func count(b []byte, tag uint32) int {
 	n := 0
-	for f := (fields{rest: b}); f.next(); {
-		if f.tag == tag {
+	for w := fields.Over(b); w.Next(); {
+		if w.Tag == tag {
 			n++
 		}
 	}
 	return n
 }
 
+// Each decoder below reports whether b has nothing but fields that it knows.
+
 func decodeAppend(b []byte, m *pluginv1.AppendRequest) bool {
-	if n := count(b, tag3Bytes); n > 0 {
+	if n := count(b, 3<<3|fields.Bytes); n > 0 {
 		m.Entries = make([]pluginv1.Entry, 0, n)
 	}
-	f := fields{rest: b}
-	for f.next() {
-		switch f.tag {
-		case tag1Bytes:
-			f.bad = m.Call.Unmarshal(f.bytes) != nil
-		case tag2Varint:
-			m.Seq = f.varint
-		case tag3Bytes:
+	w, ok := fields.Over(b), true
+	for w.Next() {
+		switch w.Tag {
+		case 1<<3 | fields.Bytes:
+			ok = m.Call.Unmarshal(w.Value) == nil
+		case 2<<3 | fields.Varint:
+			m.Seq = w.Varint
+		case 3<<3 | fields.Bytes:
 			m.Entries = append(m.Entries, pluginv1.Entry{})
-			f.bad = !decodeEntry(f.bytes, &m.Entries[len(m.Entries)-1])
-		case tag4Bytes:
-			f.bad = m.HardState.Unmarshal(f.bytes) != nil
-		case tag5Varint:
-			m.MustSync = f.varint != 0
+			ok = decodeEntry(w.Value, &m.Entries[len(m.Entries)-1])
+		case 4<<3 | fields.Bytes:
+			ok = m.HardState.Unmarshal(w.Value) == nil
+		case 5<<3 | fields.Varint:
+			m.MustSync = w.Varint != 0
 		default:
-			f.bad = true
+			ok = false
 		}
-		if f.bad {
+		if !ok {
 			return false
 		}
 	}
-	return !f.bad
+	return w.Err() == nil
 }
 
 func decodeEntry(b []byte, e *pluginv1.Entry) bool {
-	f := fields{rest: b}
-	for f.next() {
-		switch f.tag {
-		case tag1Varint:
-			e.Type = pluginv1.EntryType(f.varint)
-		case tag2Varint:
-			e.Term = f.varint
-		case tag3Varint:
-			e.Index = f.varint
-		case tag4Bytes:
-			e.Data = f.bytes
+	w := fields.Over(b)
+	for w.Next() {
+		switch w.Tag {
+		case 1<<3 | fields.Varint:
+			e.Type = pluginv1.EntryType(w.Varint)
+		case 2<<3 | fields.Varint:
+			e.Term = w.Varint
+		case 3<<3 | fields.Varint:
+			e.Index = w.Varint
+		case 4<<3 | fields.Bytes:
+			e.Data = slices.Clip(w.Value)
 		default:
 			return false
 		}
 	}
-	return !f.bad
+	return w.Err() == nil
 }
 
 func decodeOutbound(b []byte, m *pluginv1.RaftOutbound) bool {
-	if n := count(b, tag2Bytes); n > 0 {
+	if n := count(b, 2<<3|fields.Bytes); n > 0 {
 		m.Envelopes = make([]pluginv1.Envelope, 0, n)
 	}
-	f := fields{rest: b}
-	for f.next() {
-		switch f.tag {
-		case tag1Bytes:
-			f.bad = m.Call.Unmarshal(f.bytes) != nil
-		case tag2Bytes:
+	w, ok := fields.Over(b), true
+	for w.Next() {
+		switch w.Tag {
+		case 1<<3 | fields.Bytes:
+			ok = m.Call.Unmarshal(w.Value) == nil
+		case 2<<3 | fields.Bytes:
 			m.Envelopes = append(m.Envelopes, pluginv1.Envelope{})
-			f.bad = !decodeEnvelope(f.bytes, &m.Envelopes[len(m.Envelopes)-1])
-		case tag3Varint:
-			m.Heard = f.varint
+			ok = decodeEnvelope(w.Value, &m.Envelopes[len(m.Envelopes)-1])
+		case 3<<3 | fields.Varint:
+			m.Heard = w.Varint
 		default:
-			f.bad = true
+			ok = false
 		}
-		if f.bad {
+		if !ok {
 			return false
 		}
 	}
-	return !f.bad
+	return w.Err() == nil
 }
 
 func decodeInbound(b []byte, m *pluginv1.RaftInbound) bool {
-	if n := count(b, tag1Bytes); n > 0 {
+	if n := count(b, 1<<3|fields.Bytes); n > 0 {
 		m.Envelopes = make([]pluginv1.Envelope, 0, n)
 	}
-	f := fields{rest: b}
-	for f.next() {
-		switch f.tag {
-		case tag1Bytes:
+	w, ok := fields.Over(b), true
+	for w.Next() {
+		switch w.Tag {
+		case 1<<3 | fields.Bytes:
 			m.Envelopes = append(m.Envelopes, pluginv1.Envelope{})
-			f.bad = !decodeEnvelope(f.bytes, &m.Envelopes[len(m.Envelopes)-1])
-		case tag2Bytes:
+			ok = decodeEnvelope(w.Value, &m.Envelopes[len(m.Envelopes)-1])
+		case 2<<3 | fields.Bytes:
 			m.Events = append(m.Events, pluginv1.Event{})
-			f.bad = m.Events[len(m.Events)-1].Unmarshal(f.bytes) != nil
+			ok = m.Events[len(m.Events)-1].Unmarshal(w.Value) == nil
 		default:
-			f.bad = true
+			ok = false
 		}
-		if f.bad {
+		if !ok {
 			return false
 		}
 	}
-	return !f.bad
+	return w.Err() == nil
 }
 
 func decodeEnvelope(b []byte, e *pluginv1.Envelope) bool {
-	f := fields{rest: b}
-	for f.next() {
-		switch f.tag {
-		case tag1Varint:
-			e.Group = f.varint
-		case tag2Varint:
-			e.To = f.varint
-		case tag3Varint:
-			e.From = f.varint
-		case tag4Varint:
-			e.Class = pluginv1.MessageClass(f.varint)
-		case tag5Bytes:
-			e.Payload = f.bytes
+	w := fields.Over(b)
+	for w.Next() {
+		switch w.Tag {
+		case 1<<3 | fields.Varint:
+			e.Group = w.Varint
+		case 2<<3 | fields.Varint:
+			e.To = w.Varint
+		case 3<<3 | fields.Varint:
+			e.From = w.Varint
+		case 4<<3 | fields.Varint:
+			e.Class = pluginv1.MessageClass(w.Varint)
+		case 5<<3 | fields.Bytes:
+			e.Payload = slices.Clip(w.Value)
 		default:
 			return false
 		}
 	}
-	return !f.bad
+	return w.Err() == nil
 }
 
 // decodeAnswer decodes b, which it keeps: an answer is little more than its data,
 // and may be large. It must be zero but for room in its data.
 func decodeAnswer(b []byte, m *pluginv1.QueryResponse) error {
 	var out pluginv1.QueryResponse
-	f := fields{rest: b}
-	for f.next() {
-		if f.tag != tag1Bytes {
+	w := fields.Over(b)
+	for w.Next() {
+		if w.Tag != 1<<3|fields.Bytes {
 			return generated(b, m)
 		}
-		out.Data = f.bytes
+		out.Data = slices.Clip(w.Value)
 	}
-	if f.bad {
+	if w.Err() != nil {
 		return generated(b, m)
 	}
 	*m = out

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/pontoon-raft/pontoon/internal/fields"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
@@ -73,7 +74,7 @@ func (a *applier) apply(data []byte) statemachine.Result {
 	switch c.op {
 	case opPut:
 		a.put(data, c)
-		a.buf = appendNumber(a.buf, 1, a.store.revision)
+		a.buf = fields.AppendVarint(a.buf, 1, a.store.revision)
 	case opDelete:
 		a.delete(c)
 	case opCompareAndSet:
@@ -93,19 +94,19 @@ func (a *applier) delete(c command) {
 	} else {
 		n = a.store.removeRange(c.key, c.end)
 	}
-	a.buf = appendNumber(a.buf, 1, a.store.revision)
-	a.buf = appendNumber(a.buf, 2, n)
+	a.buf = fields.AppendVarint(a.buf, 1, a.store.revision)
+	a.buf = fields.AppendVarint(a.buf, 2, n)
 }
 
 func (a *applier) compareAndSet(data []byte, c command) {
 	found := a.store.get(c.key)
 	if found.rec == nil && c.modRevision == 0 || found.rec != nil && found.rec.modify == c.modRevision {
 		a.put(data, c)
-		a.buf = appendNumber(a.buf, 1, a.store.revision)
-		a.buf = appendNumber(a.buf, 3, 1)
+		a.buf = fields.AppendVarint(a.buf, 1, a.store.revision)
+		a.buf = fields.AppendVarint(a.buf, 3, 1)
 		return
 	}
-	a.buf = appendNumber(a.buf, 1, a.store.revision)
+	a.buf = fields.AppendVarint(a.buf, 1, a.store.revision)
 	if found.rec == nil {
 		return
 	}

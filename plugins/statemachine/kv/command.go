@@ -3,7 +3,7 @@ package kv
 import (
 	"strconv"
 
-	"google.golang.org/protobuf/encoding/protowire"
+	"github.com/pontoon-raft/pontoon/internal/fields"
 )
 
 // Limits on what a command may carry. They are part of what the commands mean:
@@ -37,47 +37,37 @@ type command struct {
 // decodeCommand reads a Command as proto.Unmarshal would; ok is false if that
 // would fail. The last operation of a oneof wins; repeated, it is merged.
 func decodeCommand(data []byte) (c command, ok bool) {
-	f := fields{rest: data}
-	for f.next() {
-		if f.typ != protowire.BytesType || f.num > protowire.Number(opCompareAndSet) {
+	w := fields.Over(data)
+	for w.Next() {
+		if w.Type() != fields.Bytes || w.Number() > uint32(opCompareAndSet) {
 			continue
 		}
-		if op := operation(f.num); c.op != op {
+		if op := operation(w.Number()); c.op != op {
 			c = command{op: op}
 		}
-		if !c.merge(f.raw) {
+		if !c.merge(w.Value) {
 			return command{}, false
 		}
 	}
-	return c, !f.bad
+	return c, w.Err() == nil
 }
 
 // merge reads the fields of the command's own operation.
 func (c *command) merge(body []byte) bool {
-	f := fields{rest: body}
-	for f.next() {
-		if v, ok := f.bytes(1); ok {
-			c.key = v
-			continue
-		}
-		switch c.op {
-		case opPut:
-			if v, ok := f.bytes(2); ok {
-				c.value = v
-			}
-		case opDelete:
-			if v, ok := f.bytes(2); ok {
-				c.end = v
-			}
-		case opCompareAndSet:
-			if v, ok := f.varint(2); ok {
-				c.modRevision = v
-			} else if v, ok := f.bytes(3); ok {
-				c.value = v
-			}
+	w := fields.Over(body)
+	for w.Next() {
+		switch {
+		case w.Tag == 1<<3|fields.Bytes:
+			c.key = w.Value
+		case c.op == opPut && w.Tag == 2<<3|fields.Bytes, c.op == opCompareAndSet && w.Tag == 3<<3|fields.Bytes:
+			c.value = w.Value
+		case c.op == opDelete && w.Tag == 2<<3|fields.Bytes:
+			c.end = w.Value
+		case c.op == opCompareAndSet && w.Tag == 2<<3|fields.Varint:
+			c.modRevision = w.Varint
 		}
 	}
-	return !f.bad
+	return w.Err() == nil
 }
 
 // refusal says why the command cannot be accepted; empty if it can. The text is

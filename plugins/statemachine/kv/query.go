@@ -4,8 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
+	"github.com/pontoon-raft/pontoon/internal/fields"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
@@ -16,7 +15,7 @@ const (
 
 // query is a Query read in place.
 type query struct {
-	op       protowire.Number
+	op       uint32 // the number of its field
 	key, end []byte
 	limit    uint32
 	keysOnly bool
@@ -25,41 +24,38 @@ type query struct {
 // decodeQuery reads a Query as proto.Unmarshal would; ok is false if that would
 // fail.
 func decodeQuery(data []byte) (q query, ok bool) {
-	f := fields{rest: data}
-	for f.next() {
-		if f.typ != protowire.BytesType || f.num > queryRange {
+	w := fields.Over(data)
+	for w.Next() {
+		if w.Type() != fields.Bytes || w.Number() > queryRange {
 			continue
 		}
-		if q.op != f.num {
-			q = query{op: f.num}
+		if q.op != w.Number() {
+			q = query{op: w.Number()}
 		}
-		if !q.merge(f.raw) {
+		if !q.merge(w.Value) {
 			return query{}, false
 		}
 	}
-	return q, !f.bad
+	return q, w.Err() == nil
 }
 
 // merge reads the fields of the query's own operation.
 func (q *query) merge(body []byte) bool {
-	f := fields{rest: body}
-	for f.next() {
-		if v, ok := f.bytes(1); ok {
-			q.key = v
-			continue
-		}
-		if q.op != queryRange {
-			continue
-		}
-		if v, ok := f.bytes(2); ok {
-			q.end = v
-		} else if v, ok := f.varint(3); ok {
-			q.limit = uint32(v)
-		} else if v, ok := f.varint(4); ok {
-			q.keysOnly = protowire.DecodeBool(v)
+	w := fields.Over(body)
+	for w.Next() {
+		switch {
+		case w.Tag == 1<<3|fields.Bytes:
+			q.key = w.Value
+		case q.op != queryRange:
+		case w.Tag == 2<<3|fields.Bytes:
+			q.end = w.Value
+		case w.Tag == 3<<3|fields.Varint:
+			q.limit = uint32(w.Varint)
+		case w.Tag == 4<<3|fields.Varint:
+			q.keysOnly = w.Varint != 0
 		}
 	}
-	return !f.bad
+	return w.Err() == nil
 }
 
 // refusal says why the query cannot be answered; empty if it can.
@@ -156,7 +152,7 @@ func (a *answer) encode() []byte {
 		out = appendKeyValue(out, 1, at.key, value, at.rec)
 	}
 	if a.more {
-		out = appendNumber(out, 2, 1)
+		out = fields.AppendVarint(out, 2, 1)
 	}
-	return appendNumber(out, 3, a.revision)
+	return fields.AppendVarint(out, 3, a.revision)
 }

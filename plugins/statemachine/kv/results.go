@@ -1,6 +1,6 @@
 package kv
 
-import "google.golang.org/protobuf/encoding/protowire"
+import "github.com/pontoon-raft/pontoon/internal/fields"
 
 // The encoders below write messages of api/kv/v1 by hand: a result is part of
 // what replicas agree on, so its bytes must not depend on the version of a
@@ -10,43 +10,14 @@ import "google.golang.org/protobuf/encoding/protowire"
 // and length of the message, of key and of value, and three numbers.
 const answerOverhead = 6 + 6 + 6 + 3*11
 
-func appendNumber(b []byte, num protowire.Number, v uint64) []byte {
-	if v == 0 {
-		return b
-	}
-	return protowire.AppendVarint(protowire.AppendTag(b, num, protowire.VarintType), v)
-}
-
-func appendBytes(b []byte, num protowire.Number, v []byte) []byte {
-	if len(v) == 0 {
-		return b
-	}
-	return protowire.AppendBytes(protowire.AppendTag(b, num, protowire.BytesType), v)
-}
-
-func sizeNumber(v uint64) int {
-	if v == 0 {
-		return 0
-	}
-	return 1 + protowire.SizeVarint(v)
-}
-
-func sizeBytes(v []byte) int {
-	if len(v) == 0 {
-		return 0
-	}
-	return 1 + protowire.SizeBytes(len(v))
-}
-
 // appendKeyValue appends a KeyValue as field num.
-func appendKeyValue(b []byte, num protowire.Number, key, value []byte, r *record) []byte {
-	size := sizeBytes(key) + sizeBytes(value) +
-		sizeNumber(r.create) + sizeNumber(r.modify) + sizeNumber(r.version)
-	b = protowire.AppendTag(b, num, protowire.BytesType)
-	b = protowire.AppendVarint(b, uint64(size))
-	b = appendBytes(b, 1, key)
-	b = appendBytes(b, 2, value)
-	b = appendNumber(b, 3, r.create)
-	b = appendNumber(b, 4, r.modify)
-	return appendNumber(b, 5, r.version)
+func appendKeyValue(b []byte, num uint32, key, value []byte, r *record) []byte {
+	size := fields.SizeBytes(len(key)) + fields.SizeBytes(len(value)) +
+		fields.SizeVarint(r.create) + fields.SizeVarint(r.modify) + fields.SizeVarint(r.version)
+	b = fields.AppendLength(b, num, size)
+	b = fields.AppendBytes(b, 1, key)
+	b = fields.AppendBytes(b, 2, value)
+	b = fields.AppendVarint(b, 3, r.create)
+	b = fields.AppendVarint(b, 4, r.modify)
+	return fields.AppendVarint(b, 5, r.version)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/pontoon-raft/pontoon/internal/fields"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
@@ -84,11 +85,9 @@ func (d *entriesDecoder) next() ([]byte, *raftmsg.Shape, error) {
 // index is that of an entry, which is encoded as a field of a Message. After
 // an entry of its own term, a leader appends no others.
 func (d *entriesDecoder) index(field []byte) (uint64, error) {
-	_, _, entry, _, err := raftmsg.NextField(field)
-	if err != nil {
-		return 0, fmt.Errorf("entries frame: %w", err)
-	}
-	term, index, err := raftmsg.EntryPosition(entry)
+	w := fields.Over(field)
+	w.Next() // readEntry made it
+	term, index, err := raftmsg.EntryPosition(w.Value)
 	if err != nil {
 		return 0, fmt.Errorf("entries frame: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/pontoon-raft/pontoon/internal/fields"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
@@ -83,15 +84,10 @@ func appendAppEntries(dst, payload []byte, s *raftmsg.Shape) []byte {
 // length.
 func appendEntries(dst, payload []byte, s *raftmsg.Shape) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, uint64(s.Entries))
-	for rest := payload; len(rest) > 0; {
-		number, _, body, n, err := raftmsg.NextField(rest)
-		if err != nil {
-			break
-		}
-		rest = rest[n:]
-		if number == raftmsg.FieldEntries {
-			dst = binary.BigEndian.AppendUint64(dst, uint64(len(body)))
-			dst = append(dst, body...)
+	for w := fields.Over(payload); w.Next(); {
+		if w.Number() == raftmsg.FieldEntries {
+			dst = binary.BigEndian.AppendUint64(dst, uint64(len(w.Value)))
+			dst = append(dst, w.Value...)
 		}
 	}
 	return dst
@@ -185,8 +181,7 @@ func readEntry(r *bufio.Reader, dst []byte, limit int) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	dst = append(dst, raftmsg.FieldEntries<<3|raftmsg.WireBytes)
-	dst = binary.AppendUvarint(dst, uint64(n))
+	dst = fields.AppendLength(dst, raftmsg.FieldEntries, n)
 	return wire.ReadBytes(r, slices.Grow(dst, min(n, wire.GrowBytes)), n)
 }
 
@@ -194,27 +189,19 @@ func readEntry(r *bufio.Reader, dst []byte, limit int) ([]byte, error) {
 func rebuild(s *raftmsg.Shape, entries []byte) []byte {
 	var array [8 * (1 + binary.MaxVarintLen64)]byte
 	head := array[:0]
-	head = appendField(head, raftmsg.FieldType, s.Kind)
-	head = appendField(head, raftmsg.FieldTo, s.To)
-	head = appendField(head, raftmsg.FieldFrom, s.From)
-	head = appendField(head, raftmsg.FieldTerm, s.Term)
-	head = appendField(head, raftmsg.FieldLogTerm, s.LogTerm)
-	head = appendField(head, raftmsg.FieldIndex, s.Index)
+	head = fields.AppendVarint(head, raftmsg.FieldType, s.Kind)
+	head = fields.AppendVarint(head, raftmsg.FieldTo, s.To)
+	head = fields.AppendVarint(head, raftmsg.FieldFrom, s.From)
+	head = fields.AppendVarint(head, raftmsg.FieldTerm, s.Term)
+	head = fields.AppendVarint(head, raftmsg.FieldLogTerm, s.LogTerm)
+	head = fields.AppendVarint(head, raftmsg.FieldIndex, s.Index)
 	split := len(head)
-	head = appendField(head, raftmsg.FieldCommit, s.Commit)
+	head = fields.AppendVarint(head, raftmsg.FieldCommit, s.Commit)
 
 	payload := make([]byte, 0, len(head)+len(entries))
 	payload = append(payload, head[:split]...)
 	payload = append(payload, entries...)
 	return append(payload, head[split:]...)
-}
-
-func appendField(dst []byte, number int, value uint64) []byte {
-	if value == 0 {
-		return dst
-	}
-	dst = append(dst, byte(number<<3|raftmsg.WireVarint))
-	return binary.AppendUvarint(dst, value)
 }
 
 func (d *msgappDecoder) complete() bool {

@@ -3,9 +3,10 @@
 package raftmsg
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"github.com/pontoon-raft/pontoon/internal/fields"
 )
 
 // Message types of raft that transports have to tell apart.
@@ -23,14 +24,6 @@ var ErrMalformed = errors.New("malformed message")
 // ErrUnexpectedPeer: a message names another sender or receiver than the
 // connection does.
 var ErrUnexpectedPeer = errors.New("message of another connection")
-
-// Wire types of protobuf.
-const (
-	WireVarint  = 0
-	WireFixed64 = 1
-	WireBytes   = 2
-	WireFixed32 = 5
-)
 
 // Field numbers of Message and Entry that the scanner knows.
 const (
@@ -64,48 +57,54 @@ type Shape struct {
 // accepts only what a protobuf decoder accepts too at this depth.
 func Scan(message []byte) (Shape, error) {
 	s := Shape{Plain: true}
-	for rest := message; len(rest) > 0; {
-		number, value, body, n, err := NextField(rest)
-		if err != nil {
-			return s, err
-		}
-		rest = rest[n:]
-		if err := s.take(number, value, body); err != nil {
+	w := fields.Over(message)
+	for w.Next() {
+		if err := s.take(&w); err != nil {
 			return s, err
 		}
 	}
-	return s, nil
+	return s, malformed(w.Err())
 }
 
-// take notes one field. body is nil exactly for varints.
-func (s *Shape) take(number int, value uint64, body []byte) error {
-	target := s.varint(number)
-	switch {
-	case number == FieldType && body == nil:
-		s.Kind = uint64(uint32(value)) // as decoders truncate it
-	case target != nil && body == nil:
-		*target = value
-	case target != nil:
+// take notes one field.
+func (s *Shape) take(w *fields.Walk) error {
+	number, target := w.Number(), s.varint(w.Number())
+	switch kind := w.Type(); {
+	case kind == fields.StartGroup:
+		return fmt.Errorf("%w: field %d is a group", ErrMalformed, number)
+	case target != nil && kind != fields.Varint:
 		return fmt.Errorf("%w: field %d is not a varint", ErrMalformed, number)
-	case number == FieldEntries && body != nil:
+	case (number == FieldEntries || number == FieldSnapshot) && kind != fields.Bytes:
+		return fmt.Errorf("%w: field %d is not a message", ErrMalformed, number)
+	case number == FieldType:
+		s.Kind = uint64(uint32(w.Varint)) // as decoders truncate it
+	case target != nil:
+		*target = w.Varint
+	case number == FieldEntries:
 		s.Entries++
-		s.EntryBytes += len(body)
-		s.LastEntry = body
-	case number == FieldSnapshot && body != nil:
+		s.EntryBytes += len(w.Value)
+		s.LastEntry = w.Value
+	case number == FieldSnapshot:
 		// Every message of a gogo-encoded raftpb has a snapshot; one of only
 		// zeros is an absent one.
-		if !zeroMessage(body, 3) {
+		if !zeroMessage(w.Value, 3) {
 			s.Plain = false
 		}
-	case number == FieldEntries || number == FieldSnapshot:
-		return fmt.Errorf("%w: field %d is not a message", ErrMalformed, number)
-	case value != 0 || len(body) > 0:
+	case kind != fields.Varint && len(w.Value) > 0, kind == fields.Varint && w.Varint != 0:
 		s.Plain = false
 	}
 	return nil
 }
 
-func (s *Shape) varint(number int) *uint64 {
+// malformed is what a walk ended with.
+func malformed(err error) error {
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return nil
+}
+
+func (s *Shape) varint(number uint32) *uint64 {
 	switch number {
 	case FieldType:
 		return &s.Kind
@@ -146,71 +145,35 @@ func (s *Shape) LastIndex() (uint64, error) {
 
 // EntryPosition reads the term and the index of an encoded Entry.
 func EntryPosition(entry []byte) (term, index uint64, err error) {
-	for len(entry) > 0 {
-		number, value, body, n, err := NextField(entry)
-		if err != nil {
-			return 0, 0, err
-		}
-		entry = entry[n:]
-		switch {
-		case body != nil:
-		case number == entryFieldTerm:
-			term = value
-		case number == entryFieldIndex:
-			index = value
+	w := fields.Over(entry)
+	for w.Next() {
+		switch w.Tag {
+		case entryFieldTerm<<3 | fields.Varint:
+			term = w.Varint
+		case entryFieldIndex<<3 | fields.Varint:
+			index = w.Varint
 		}
 	}
-	return term, index, nil
+	return term, index, malformed(w.Err())
 }
 
 // zeroMessage reports whether body encodes nothing but zeros, in messages
 // nested at most depth deep.
 func zeroMessage(body []byte, depth int) bool {
-	for len(body) > 0 {
-		_, value, inner, n, err := NextField(body)
-		if err != nil || value != 0 {
+	w := fields.Over(body)
+	for w.Next() {
+		switch w.Type() {
+		case fields.Varint:
+			if w.Varint != 0 {
+				return false
+			}
+		case fields.Bytes:
+			if len(w.Value) > 0 && (depth == 0 || !zeroMessage(w.Value, depth-1)) {
+				return false
+			}
+		default:
 			return false
 		}
-		if len(inner) > 0 && (depth == 0 || !zeroMessage(inner, depth-1)) {
-			return false
-		}
-		body = body[n:]
 	}
-	return true
-}
-
-// NextField reads one field and says how long it was. body is nil for a
-// varint, and not nil, though perhaps empty, for every other wire type.
-func NextField(b []byte) (number int, value uint64, body []byte, n int, err error) {
-	tag, n := binary.Uvarint(b)
-	if n <= 0 || tag>>3 == 0 || tag>>3 > 1<<29-1 {
-		return 0, 0, nil, 0, fmt.Errorf("%w: bad tag", ErrMalformed)
-	}
-	number = int(tag >> 3)
-	size := uint64(0)
-	switch tag & 7 {
-	case WireVarint:
-		v, m := binary.Uvarint(b[n:])
-		if m <= 0 {
-			return 0, 0, nil, 0, fmt.Errorf("%w: bad varint in field %d", ErrMalformed, number)
-		}
-		return number, v, nil, n + m, nil
-	case WireBytes:
-		v, m := binary.Uvarint(b[n:])
-		if m <= 0 {
-			return 0, 0, nil, 0, fmt.Errorf("%w: bad length of field %d", ErrMalformed, number)
-		}
-		size, n = v, n+m
-	case WireFixed64:
-		size = 8
-	case WireFixed32:
-		size = 4
-	default:
-		return 0, 0, nil, 0, fmt.Errorf("%w: wire type %d in field %d", ErrMalformed, tag&7, number)
-	}
-	if size > uint64(len(b)-n) {
-		return 0, 0, nil, 0, fmt.Errorf("%w: field %d has %d bytes, %d are left", ErrMalformed, number, size, len(b)-n)
-	}
-	end := n + int(size)
-	return number, 0, b[n:end:end], end, nil
+	return w.Err() == nil
 }
