@@ -87,7 +87,7 @@ func TestGarbageIsAnError(t *testing.T) {
 	}
 }
 
-func TestReadChunk(t *testing.T) {
+func TestAChunkIsFilledAsFarAsThereAreBytes(t *testing.T) {
 	broken := errors.New("broken")
 	for _, c := range []struct {
 		name string
@@ -105,7 +105,7 @@ func TestReadChunk(t *testing.T) {
 		{"a source that was cut off", io.MultiReader(strings.NewReader("012"), iotest.ErrReader(io.ErrUnexpectedEOF)), 3, false, io.ErrUnexpectedEOF},
 		{"no progress", idle{}, 0, false, io.ErrNoProgress},
 	} {
-		n, last, err := ReadChunk(c.r, make([]byte, 8))
+		n, last, err := readChunk(c.r, make([]byte, 8))
 		if n != c.n || !errors.Is(err, c.err) || c.name != "last bytes together with the end" && last != c.last {
 			t.Errorf("%s: %d bytes, last %t, error %v; expected %d, %t, %v", c.name, n, last, err, c.n, c.last, c.err)
 		}

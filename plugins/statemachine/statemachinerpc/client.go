@@ -2,7 +2,6 @@ package statemachinerpc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -107,13 +106,10 @@ func (c *Client) restore(ctx context.Context, o *pluginrpc.Opened, index uint64,
 	if err != nil {
 		return c.table.Error(ctx, err)
 	}
-	err = sendSnapshot(stream, o, index, r)
-	if err != nil && !errors.Is(err, errStreamEnded) {
-		return err
-	}
-	res, err := stream.CloseAndRecv()
+	first := &pluginv1.RestoreRequest{Call: o.Call, Index: index}
+	res, _, err := pluginrpc.Upload(ctx, c.table, stream, first, r, o.Limits.ChunkBytes(), restoreParts)
 	if err != nil {
-		return c.table.Error(ctx, err)
+		return err
 	}
 	if res.AppliedIndex != index {
 		return pluginrpc.BadAnswer("applied index %d after it", res.AppliedIndex)
@@ -121,30 +117,7 @@ func (c *Client) restore(ctx context.Context, o *pluginrpc.Opened, index uint64,
 	return nil
 }
 
-// errStreamEnded says that the other end has ended the stream: its status
-// tells why.
-var errStreamEnded = errors.New("stream has ended")
-
-func sendSnapshot(stream grpc.ClientStreamingClient[pluginv1.RestoreRequest, pluginv1.RestoreResponse],
-	o *pluginrpc.Opened, index uint64, r io.Reader,
-) error {
-	req := pluginv1.RestoreRequest{Call: o.Call, Index: index}
-	buf := make([]byte, o.Limits.ChunkBytes())
-	for !req.Done {
-		if err := stream.Send(&req); err != nil {
-			return errStreamEnded
-		}
-		n, last, err := pluginrpc.ReadChunk(r, buf)
-		if err != nil {
-			return err
-		}
-		req = pluginv1.RestoreRequest{Chunk: buf[:n], Done: last}
-	}
-	if err := stream.Send(&req); err != nil {
-		return errStreamEnded
-	}
-	return nil
-}
+func restoreParts(m *pluginv1.RestoreRequest) (chunk *[]byte, last *bool) { return &m.Chunk, &m.Done }
 
 // Close implements statemachine.StateMachine.
 func (c *Client) Close(ctx context.Context) error {

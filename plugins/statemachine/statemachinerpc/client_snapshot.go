@@ -44,7 +44,7 @@ func (s *snapshot) save(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return table.Error(ctx, err)
 	}
-	in := received{w: w, most: s.opened.Limits.MaxChunkBytes}
+	in := received{w: w, Arriving: pluginrpc.Arriving{MaxChunk: s.opened.Limits.MaxChunkBytes, Announced: pluginrpc.NotAnnounced}}
 	var res pluginv1.StateSnapshotChunk
 	for {
 		res = pluginv1.StateSnapshotChunk{Chunk: res.Chunk[:0]} // the next takes its place
@@ -64,9 +64,8 @@ func (s *snapshot) save(ctx context.Context, w io.Writer) error {
 // received is what has come of a snapshot. The plugin's end mark says what it is
 // to be: a stream that just ends, however well, may have been cut.
 type received struct {
+	pluginrpc.Arriving
 	w      io.Writer
-	most   uint64 // of a chunk
-	length uint64
 	sum    uint32 // CRC-32 (IEEE)
 	marked bool
 }
@@ -81,10 +80,10 @@ func (r *received) take(m *pluginv1.StateSnapshotChunk) error {
 	case m.Done:
 		r.marked = true
 		return r.check(m)
-	case n > r.most:
-		return pluginrpc.BadAnswer("chunk of %d bytes, at most %d", n, r.most)
 	}
-	r.length += n
+	if err := r.Add(m.Chunk); err != nil {
+		return err
+	}
 	r.sum = crc32.Update(r.sum, crc32.IEEETable, m.Chunk)
 	_, err := r.w.Write(m.Chunk)
 	return err
@@ -92,18 +91,18 @@ func (r *received) take(m *pluginv1.StateSnapshotChunk) error {
 
 // check holds the chunks against the end mark.
 func (r *received) check(mark *pluginv1.StateSnapshotChunk) error {
-	if mark.Length != r.length {
-		return pluginrpc.BadAnswer("%d bytes came of a snapshot of %d", r.length, mark.Length)
+	if mark.Length != r.Received {
+		return pluginrpc.BadAnswer("%d bytes came of a snapshot of %d", r.Received, mark.Length)
 	}
 	if mark.Crc32 != r.sum {
-		return pluginrpc.BadAnswer("the %d bytes that came have CRC-32 %08x, the snapshot has %08x", r.length, r.sum, mark.Crc32)
+		return pluginrpc.BadAnswer("the %d bytes that came have CRC-32 %08x, the snapshot has %08x", r.Received, r.sum, mark.Crc32)
 	}
 	return nil
 }
 
 func (r *received) ended() error {
 	if !r.marked {
-		return pluginrpc.BadAnswer("the stream ended after %d bytes without an end mark", r.length)
+		return pluginrpc.BadAnswer("the stream ended after %d bytes without an end mark", r.Received)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package statemachinerpc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -110,8 +109,9 @@ func (s *server) restore(stream grpc.ClientStreamingServer[pluginv1.RestoreReque
 	if err != nil {
 		return 0, err
 	}
-	r := &restoreReader{stream: stream, maxChunk: o.Limits.MaxChunkBytes, rest: first.Chunk, done: first.Done}
-	if err := s.backend.Restore(stream.Context(), first.Index, r); err != nil {
+	r := pluginrpc.ReceiveChunks(stream, first, o.Limits.MaxChunkBytes, restoreParts)
+	index := first.Index
+	if err := s.backend.Restore(stream.Context(), index, r); err != nil {
 		return 0, err
 	}
 	// Whatever the backend did not care to read must have arrived all the
@@ -119,54 +119,5 @@ func (s *server) restore(stream grpc.ClientStreamingServer[pluginv1.RestoreReque
 	if _, err := io.Copy(io.Discard, r); err != nil {
 		return 0, err
 	}
-	return first.Index, nil
-}
-
-// restoreReader reads the chunks of a Restore stream. It ends with io.EOF only
-// after the message that says so.
-type restoreReader struct {
-	stream   grpc.ClientStreamingServer[pluginv1.RestoreRequest, pluginv1.RestoreResponse]
-	maxChunk uint64
-	req      pluginv1.RestoreRequest // the last one; the next chunk takes its place
-	rest     []byte                  // of its chunk
-	done     bool
-	err      error
-}
-
-// Read implements io.Reader.
-func (r *restoreReader) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
-	for len(r.rest) == 0 {
-		if r.done {
-			return 0, io.EOF
-		}
-		if r.err == nil {
-			r.err = r.next()
-		}
-		if r.err != nil {
-			return 0, r.err
-		}
-	}
-	n := copy(p, r.rest)
-	r.rest = r.rest[n:]
-	return n, nil
-}
-
-func (r *restoreReader) next() error {
-	req := &r.req
-	*req = pluginv1.RestoreRequest{Chunk: req.Chunk[:0]}
-	err := r.stream.RecvMsg(req)
-	if errors.Is(err, io.EOF) {
-		return fmt.Errorf("snapshot stream: %w", io.ErrUnexpectedEOF)
-	}
-	if err != nil {
-		return err
-	}
-	if n := uint64(len(req.Chunk)); n > r.maxChunk {
-		return fmt.Errorf("chunk of %d bytes, at most %d: %w", n, r.maxChunk, plugins.ErrLimit)
-	}
-	r.rest, r.done = req.Chunk, req.Done
-	return nil
+	return index, nil
 }

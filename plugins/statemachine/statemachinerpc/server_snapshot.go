@@ -12,6 +12,7 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
@@ -102,7 +103,11 @@ func (s *server) SaveSnapshot(req *pluginv1.StateSnapshotRequest, stream snapsho
 // wrote, before it is cut into chunks.
 func save(stream snapshotStream, snap statemachine.Snapshot, chunk int) error {
 	// Backends may write in small pieces; each message is a full chunk.
-	chunks := bufio.NewWriterSize(&chunkWriter{stream: stream, most: chunk}, chunk)
+	var msg pluginv1.StateSnapshotChunk
+	chunks := bufio.NewWriterSize(pluginrpc.ChunkWriter{Most: chunk, Send: func(b []byte) error {
+		msg.Chunk = b
+		return stream.SendMsg(&msg)
+	}}, chunk)
 	w := &markWriter{w: chunks}
 	if err := snap.Save(stream.Context(), w); err != nil {
 		return err
@@ -135,27 +140,4 @@ func (m *markWriter) Write(p []byte) (int, error) {
 	n, err := m.w.Write(p)
 	m.err = err
 	return n, err
-}
-
-// chunkWriter sends what is written as chunks.
-type chunkWriter struct {
-	stream snapshotStream
-	most   int
-	msg    pluginv1.StateSnapshotChunk
-}
-
-// Write implements io.Writer.
-func (w *chunkWriter) Write(p []byte) (int, error) {
-	written := 0
-	for written < len(p) {
-		n := min(len(p)-written, w.most)
-		w.msg.Chunk = p[written : written+n]
-		err := w.stream.SendMsg(&w.msg)
-		w.msg.Chunk = nil
-		if err != nil {
-			return written, err
-		}
-		written += n
-	}
-	return written, nil
 }

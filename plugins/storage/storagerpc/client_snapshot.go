@@ -22,7 +22,8 @@ func (c *Client) CreateSnapshot(ctx context.Context, meta storage.SnapshotMetada
 		return nil, plugins.ErrNotOpen
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	w := &snapshotWriter{ctx: ctx, cancel: cancel, table: c.table, meta: meta, chunk: int(o.Limits.ChunkBytes())}
+	w := &snapshotWriter{ctx: ctx, cancel: cancel, table: c.table, meta: meta}
+	w.chunks = pluginrpc.ChunkWriter{Most: int(o.Limits.ChunkBytes()), Send: w.sendChunk}
 	stream, err := c.rpc.SaveSnapshot(ctx)
 	if err == nil {
 		w.stream = stream
@@ -44,7 +45,7 @@ type snapshotWriter struct {
 	table  *pluginrpc.Table
 	stream grpc.ClientStreamingClient[pluginv1.SaveSnapshotRequest, pluginv1.SaveSnapshotResponse]
 	meta   storage.SnapshotMetadata
-	chunk  int
+	chunks pluginrpc.ChunkWriter
 	size   uint64
 	req    pluginv1.SaveSnapshotRequest // of Write
 	ended  error
@@ -52,19 +53,19 @@ type snapshotWriter struct {
 
 // Write implements io.Writer; it cuts p into chunks.
 func (w *snapshotWriter) Write(p []byte) (int, error) {
-	written := 0
-	for written < len(p) {
-		n := min(len(p)-written, w.chunk)
-		w.req.Chunk = p[written : written+n]
-		err := w.send(&w.req)
-		w.req.Chunk = nil
-		if err != nil {
-			return written, fmt.Errorf("write snapshot %d at %d: %w", w.meta.Index, w.size, err)
-		}
-		written += n
-		w.size += uint64(n)
+	n, err := w.chunks.Write(p)
+	if w.size += uint64(n); err != nil {
+		return n, fmt.Errorf("write snapshot %d at %d: %w", w.meta.Index, w.size, err)
 	}
-	return written, nil
+	return n, nil
+}
+
+// sendChunk is what chunks sends with.
+func (w *snapshotWriter) sendChunk(chunk []byte) error {
+	w.req.Chunk = chunk
+	err := w.send(&w.req)
+	w.req.Chunk = nil
+	return err
 }
 
 // Commit implements storage.SnapshotWriter.
@@ -139,7 +140,7 @@ func (c *Client) OpenSnapshot(ctx context.Context, index uint64) (storage.Snapsh
 		return nil, plugins.ErrNotOpen
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	r := &snapshotReader{ctx: ctx, cancel: cancel, table: c.table, maxChunk: o.Limits.MaxChunkBytes}
+	r := &snapshotReader{ctx: ctx, cancel: cancel, table: c.table, in: pluginrpc.Arriving{MaxChunk: o.Limits.MaxChunkBytes}}
 	if err := r.open(c.rpc, &pluginv1.OpenSnapshotRequest{Call: o.Call, Index: index}); err != nil {
 		cancel()
 		return nil, fmt.Errorf("open snapshot %d: %w", index, err)
@@ -149,16 +150,15 @@ func (c *Client) OpenSnapshot(ctx context.Context, index uint64) (storage.Snapsh
 
 // snapshotReader is one OpenSnapshot stream.
 type snapshotReader struct {
-	ctx      context.Context
-	cancel   context.CancelFunc
-	table    *pluginrpc.Table
-	stream   grpc.ServerStreamingClient[pluginv1.OpenSnapshotResponse]
-	maxChunk uint64
-	info     storage.SnapshotInfo
-	res      pluginv1.OpenSnapshotResponse // the last one; the next chunk takes its place
-	rest     []byte                        // of its chunk
-	received uint64
-	err      error
+	*pluginrpc.ChunkReader
+	ctx    context.Context
+	cancel context.CancelFunc
+	table  *pluginrpc.Table
+	stream grpc.ServerStreamingClient[pluginv1.OpenSnapshotResponse]
+	info   storage.SnapshotInfo
+	in     pluginrpc.Arriving
+	res    *pluginv1.OpenSnapshotResponse // the last one; the next chunk takes its place
+	begun  bool                           // the chunk of the first message was read
 }
 
 // open waits for the first message, which says what the snapshot is.
@@ -168,80 +168,51 @@ func (r *snapshotReader) open(rpc pluginv1.StorageClient, req *pluginv1.OpenSnap
 		return r.table.Error(r.ctx, err)
 	}
 	r.stream = stream
-	first, err := stream.Recv()
-	if err != nil {
+	if r.res, err = stream.Recv(); err != nil {
 		return r.table.Error(r.ctx, err)
 	}
-	r.info = first.Info
+	r.info = r.res.Info
 	if err := checkMetadata(r.info.Metadata); err != nil {
 		return err
 	}
 	if req.Index != 0 && r.info.Metadata.Index != req.Index {
 		return pluginrpc.BadAnswer("snapshot %d, asked for %d", r.info.Metadata.Index, req.Index)
 	}
-	return r.take(first.Chunk)
+	r.in.Announced = r.info.Bytes
+	r.ChunkReader = pluginrpc.NewChunkReader(r.next)
+	return r.in.Add(r.res.Chunk)
 }
 
 // Info implements storage.SnapshotReader.
 func (r *snapshotReader) Info() storage.SnapshotInfo { return r.info }
 
-// Read implements io.Reader.
-func (r *snapshotReader) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
-	for len(r.rest) == 0 {
-		if r.err == nil {
-			r.err = r.next()
-		}
-		if r.err != nil {
-			return 0, r.err
-		}
-	}
-	n := copy(p, r.rest)
-	r.rest = r.rest[n:]
-	return n, nil
-}
-
 // next receives a chunk, or says why there is none.
-func (r *snapshotReader) next() error {
-	r.res = pluginv1.OpenSnapshotResponse{Chunk: r.res.Chunk[:0]}
-	err := r.stream.RecvMsg(&r.res)
+func (r *snapshotReader) next() ([]byte, bool, error) {
+	if !r.begun {
+		r.begun = true
+		return r.res.Chunk, false, nil
+	}
+	*r.res = pluginv1.OpenSnapshotResponse{Chunk: r.res.Chunk[:0]}
+	err := r.stream.RecvMsg(r.res)
 	switch {
-	case errors.Is(err, io.EOF) && r.received == r.info.Bytes:
-		return io.EOF
 	case errors.Is(err, io.EOF):
-		return fmt.Errorf("read snapshot %d: %w", r.info.Metadata.Index,
-			pluginrpc.BadAnswer("ended after %d of %d bytes", r.received, r.info.Bytes))
+		if err = r.in.End(); err == nil {
+			return nil, true, nil
+		}
 	case err != nil:
-		return fmt.Errorf("read snapshot %d at %d: %w", r.info.Metadata.Index, r.received, r.table.Error(r.ctx, err))
+		return nil, false, fmt.Errorf("read snapshot %d at %d: %w", r.info.Metadata.Index, r.in.Received, r.table.Error(r.ctx, err))
+	default:
+		err = r.in.Add(r.res.Chunk)
 	}
-	if err := r.take(r.res.Chunk); err != nil {
-		return fmt.Errorf("read snapshot %d: %w", r.info.Metadata.Index, err)
+	if err != nil {
+		return nil, false, fmt.Errorf("read snapshot %d: %w", r.info.Metadata.Index, err)
 	}
-	return nil
-}
-
-// take checks a chunk.
-func (r *snapshotReader) take(chunk []byte) error {
-	size := uint64(len(chunk))
-	if size > r.maxChunk {
-		return pluginrpc.BadAnswer("chunk of %d bytes, at most %d", size, r.maxChunk)
-	}
-	if r.received+size > r.info.Bytes {
-		return pluginrpc.BadAnswer("%d bytes, announced as %d", r.received+size, r.info.Bytes)
-	}
-	r.received += size
-	r.rest = chunk
-	return nil
+	return r.res.Chunk, false, nil
 }
 
 // Close implements io.Closer. It may be called before the end.
 func (r *snapshotReader) Close() error {
 	r.cancel()
-	if r.err == nil {
-		r.err = fmt.Errorf("snapshot reader: %w", plugins.ErrClosed)
-	}
-	r.rest = nil
+	r.End(fmt.Errorf("snapshot reader: %w", plugins.ErrClosed))
 	return nil
 }

@@ -175,25 +175,17 @@ func (s *server) SaveSnapshot(stream grpc.ClientStreamingServer[pluginv1.SaveSna
 func saveChunks(stream grpc.ClientStreamingServer[pluginv1.SaveSnapshotRequest, pluginv1.SaveSnapshotResponse],
 	req *pluginv1.SaveSnapshotRequest, w storage.SnapshotWriter, maxChunk uint64,
 ) (storage.SnapshotInfo, error) {
-	for {
-		if n := uint64(len(req.Chunk)); n > maxChunk {
-			return storage.SnapshotInfo{}, fmt.Errorf("chunk of %d bytes, at most %d: %w", n, maxChunk, plugins.ErrLimit)
-		}
-		if len(req.Chunk) > 0 {
-			if _, err := w.Write(req.Chunk); err != nil {
-				return storage.SnapshotInfo{}, err
-			}
-		}
-		if req.Commit {
-			return w.Commit()
-		}
-		*req = pluginv1.SaveSnapshotRequest{Chunk: req.Chunk[:0]} // the next chunk takes its place
-		if err := stream.RecvMsg(req); errors.Is(err, io.EOF) {
-			return storage.SnapshotInfo{}, fmt.Errorf("snapshot was abandoned: %w", context.Canceled)
-		} else if err != nil {
-			return storage.SnapshotInfo{}, err
-		}
+	r := pluginrpc.ReceiveChunks(stream, req, maxChunk, saveParts)
+	if _, err := r.WriteTo(w); errors.Is(r.Err(), io.ErrUnexpectedEOF) {
+		return storage.SnapshotInfo{}, fmt.Errorf("snapshot was abandoned: %w", context.Canceled)
+	} else if err != nil {
+		return storage.SnapshotInfo{}, err
 	}
+	return w.Commit()
+}
+
+func saveParts(m *pluginv1.SaveSnapshotRequest) (chunk *[]byte, last *bool) {
+	return &m.Chunk, &m.Commit
 }
 
 // OpenSnapshot implements pluginv1.StorageServer.
@@ -214,20 +206,11 @@ func sendChunks(stream grpc.ServerStreamingServer[pluginv1.OpenSnapshotResponse]
 		return err
 	}
 	var res pluginv1.OpenSnapshotResponse
-	buf := make([]byte, maxChunk)
-	for {
-		n, last, err := pluginrpc.ReadChunk(r, buf)
-		if err != nil {
-			return err
-		}
-		if n > 0 {
-			res.Chunk = buf[:n]
-			if err := stream.SendMsg(&res); err != nil {
-				return err
-			}
-		}
-		if last {
+	return pluginrpc.SendChunks(r, maxChunk, func(chunk []byte, _ bool) error {
+		if len(chunk) == 0 { // the stream's end is the last message
 			return nil
 		}
-	}
+		res.Chunk = chunk
+		return stream.SendMsg(&res)
+	})
 }

@@ -1,6 +1,7 @@
 package transportrpc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -136,19 +137,31 @@ func (c *Client) handle(ctx context.Context, o *pluginrpc.Opened, e transport.Ev
 	if err := checkHeader(first.Header, e.Peer, o); err != nil {
 		return "", err
 	}
-	r := &offerReader{ctx: ctx, table: c.table, stream: stream, header: first.Header, maxChunk: o.Limits.MaxChunkBytes}
-	if err := r.take(first); err != nil {
+	in := pluginrpc.Arriving{MaxChunk: o.Limits.MaxChunkBytes, Announced: cmp.Or(first.Header.Bytes, pluginrpc.NotAnnounced)}
+	if err := arrived(&in, first); err != nil {
 		return "", err
 	}
+	res := first
+	r := pluginrpc.NewChunkReader(func() ([]byte, bool, error) {
+		if res == nil {
+			var err error
+			if res, err = c.next(ctx, stream, &in); err != nil {
+				return nil, false, err
+			}
+		}
+		m := res
+		res = nil
+		return m.Chunk, m.Done, nil
+	})
 	err = c.handler.ReceiveSnapshot(ctx, first.Header, r)
 	switch {
-	case errors.Is(r.err, plugins.ErrBadAnswer):
-		return "", r.err
+	case errors.Is(r.Err(), plugins.ErrBadAnswer):
+		return "", r.Err()
 	case errors.Is(err, plugins.ErrClosed): // a receiver that is closing has refused nothing
 		return "", err
 	case err != nil:
 		return refusalText(err), nil
-	case !errors.Is(r.err, io.EOF):
+	case !errors.Is(r.Err(), io.EOF):
 		return "snapshot was not read to its end", nil
 	}
 	return "", nil
@@ -179,64 +192,22 @@ func (c *Client) end(ctx context.Context, stream *paced) error {
 	}
 }
 
-// offerReader reads a snapshot that a peer offers.
-type offerReader struct {
-	ctx      context.Context
-	table    *pluginrpc.Table
-	stream   *paced
-	header   transport.SnapshotHeader
-	maxChunk uint64
-	rest     []byte
-	received uint64
-	done     bool
-	err      error
-}
-
-// Read implements io.Reader. It ends with io.EOF only if the plugin said that
-// everything arrived.
-func (r *offerReader) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
-	for len(r.rest) == 0 {
-		if r.err == nil {
-			r.err = r.next()
-		}
-		if r.err != nil {
-			return 0, r.err
-		}
-	}
-	n := copy(p, r.rest)
-	r.rest = r.rest[n:]
-	return n, nil
-}
-
-func (r *offerReader) next() error {
-	if r.done {
-		return io.EOF
-	}
-	res, err := r.stream.Recv()
+// next receives a chunk of a snapshot.
+func (c *Client) next(ctx context.Context, stream *paced, in *pluginrpc.Arriving) (*pluginv1.ReceiveSnapshotResponse, error) {
+	res, err := stream.Recv()
 	if errors.Is(err, io.EOF) {
-		return fmt.Errorf("snapshot after %d bytes: %w", r.received, io.ErrUnexpectedEOF)
+		return nil, fmt.Errorf("snapshot after %d bytes: %w", in.Received, io.ErrUnexpectedEOF)
 	}
 	if err != nil {
-		return fmt.Errorf("snapshot after %d bytes: %w", r.received, r.table.Error(r.ctx, err))
+		return nil, fmt.Errorf("snapshot after %d bytes: %w", in.Received, c.table.Error(ctx, err))
 	}
-	return r.take(res)
+	return res, arrived(in, res)
 }
 
-// take checks a chunk. A header with size 0 announces none.
-func (r *offerReader) take(res *pluginv1.ReceiveSnapshotResponse) error {
-	size, announced := uint64(len(res.Chunk)), r.header.Bytes
-	r.received += size
-	switch {
-	case size > r.maxChunk:
-		return pluginrpc.BadAnswer("chunk of %d bytes, at most %d", size, r.maxChunk)
-	case announced > 0 && r.received > announced:
-		return pluginrpc.BadAnswer("%d bytes, announced as %d", r.received, announced)
-	case announced > 0 && res.Done && r.received < announced:
-		return pluginrpc.BadAnswer("ended after %d of %d bytes", r.received, announced)
+// arrived checks a message with a chunk.
+func arrived(in *pluginrpc.Arriving, res *pluginv1.ReceiveSnapshotResponse) error {
+	if err := in.Add(res.Chunk); err != nil || !res.Done {
+		return err
 	}
-	r.rest, r.done = res.Chunk, res.Done
-	return nil
+	return in.End()
 }

@@ -1,12 +1,9 @@
 package transportrpc
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
-
-	"google.golang.org/grpc"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
@@ -34,36 +31,15 @@ func (c *Client) sendSnapshot(ctx context.Context, o *pluginrpc.Opened, header t
 	if err != nil {
 		return c.table.Error(ctx, err)
 	}
-	complete, err := sendChunks(ctx, stream, o, header, r)
+	first := &pluginv1.SendSnapshotRequest{Call: o.Call, Header: header}
+	_, whole, err := pluginrpc.Upload(ctx, c.table, stream, first, r, o.Limits.ChunkBytes(), sendParts)
 	if err != nil {
 		return err
 	}
-	if _, err := stream.CloseAndRecv(); err != nil {
-		return c.table.Error(ctx, err)
-	}
-	if !complete {
+	if !whole {
 		return pluginrpc.BadAnswer("accepted before it was complete")
 	}
 	return nil
 }
 
-// sendChunks sends header and chunks. It is not complete if the plugin ended
-// the stream before. Errors are those of r and ctx: the stream may notice later than
-// r that the caller has given up, and would carry the end of the snapshot.
-func sendChunks(ctx context.Context, stream grpc.ClientStreamingClient[pluginv1.SendSnapshotRequest, pluginv1.SendSnapshotResponse],
-	o *pluginrpc.Opened, header transport.SnapshotHeader, r io.Reader,
-) (complete bool, err error) {
-	req := pluginv1.SendSnapshotRequest{Call: o.Call, Header: header}
-	buf := make([]byte, o.Limits.ChunkBytes())
-	for !req.Done {
-		if stream.Send(&req) != nil {
-			return false, nil
-		}
-		n, last, err := pluginrpc.ReadChunk(r, buf)
-		if err := cmp.Or(err, ctx.Err()); err != nil {
-			return false, err
-		}
-		req = pluginv1.SendSnapshotRequest{Chunk: buf[:n], Done: last}
-	}
-	return stream.Send(&req) == nil, nil
-}
+func sendParts(m *pluginv1.SendSnapshotRequest) (chunk *[]byte, last *bool) { return &m.Chunk, &m.Done }

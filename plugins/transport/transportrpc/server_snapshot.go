@@ -3,7 +3,6 @@ package transportrpc
 import (
 	"errors"
 	"fmt"
-	"io"
 
 	"google.golang.org/grpc"
 
@@ -25,60 +24,12 @@ func (s *Server) SendSnapshot(stream sendStream) error {
 	if err != nil {
 		return s.table.Status(err)
 	}
-	r := &sendReader{stream: stream, maxChunk: o.Limits.MaxChunkBytes, rest: first.Chunk, done: first.Done}
-	if err := s.backend.SendSnapshot(stream.Context(), first.Header, r); err != nil {
+	header := first.Header
+	r := pluginrpc.ReceiveChunks(stream, first, o.Limits.MaxChunkBytes, sendParts)
+	if err := s.backend.SendSnapshot(stream.Context(), header, r); err != nil {
 		return s.table.Status(err)
 	}
 	return stream.SendAndClose(&pluginv1.SendSnapshotResponse{})
-}
-
-// sendReader reads the chunks of a SendSnapshot stream. It ends with io.EOF
-// only after the message that says so.
-type sendReader struct {
-	stream   sendStream
-	maxChunk uint64
-	req      pluginv1.SendSnapshotRequest // the last one; the next chunk takes its place
-	rest     []byte                       // of its chunk
-	done     bool
-	err      error
-}
-
-// Read implements io.Reader.
-func (r *sendReader) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
-	for len(r.rest) == 0 {
-		if r.done {
-			return 0, io.EOF
-		}
-		if r.err == nil {
-			r.err = r.next()
-		}
-		if r.err != nil {
-			return 0, r.err
-		}
-	}
-	n := copy(p, r.rest)
-	r.rest = r.rest[n:]
-	return n, nil
-}
-
-func (r *sendReader) next() error {
-	req := &r.req
-	*req = pluginv1.SendSnapshotRequest{Chunk: req.Chunk[:0]}
-	err := r.stream.RecvMsg(req)
-	if errors.Is(err, io.EOF) {
-		return fmt.Errorf("snapshot stream: %w", io.ErrUnexpectedEOF)
-	}
-	if err != nil {
-		return err
-	}
-	if n := uint64(len(req.Chunk)); n > r.maxChunk {
-		return fmt.Errorf("chunk of %d bytes, at most %d: %w", n, r.maxChunk, plugins.ErrLimit)
-	}
-	r.rest, r.done = req.Chunk, req.Done
-	return nil
 }
 
 type receiveStream = grpc.BidiStreamingServer[pluginv1.ReceiveSnapshotRequest, pluginv1.ReceiveSnapshotResponse]
@@ -122,15 +73,10 @@ func relay(stream receiveStream, q *inbound, o *offer, maxChunk uint64) error {
 		}
 	}
 	res := pluginv1.ReceiveSnapshotResponse{Header: o.header}
-	buf := make([]byte, maxChunk)
-	for {
-		if stream.SendMsg(&res) != nil || res.Done {
-			return wait()
-		}
-		n, last, err := pluginrpc.ReadChunk(o.r, buf)
-		if err != nil {
-			return err
-		}
+	if stream.SendMsg(&res) != nil {
+		return wait()
+	}
+	err := pluginrpc.SendChunks(o.r, maxChunk, func(chunk []byte, last bool) error {
 		select {
 		case err := <-verdict: // refused before the end
 			return early(err)
@@ -138,8 +84,16 @@ func relay(stream receiveStream, q *inbound, o *offer, maxChunk uint64) error {
 			return plugins.ErrClosed
 		default:
 		}
-		res = pluginv1.ReceiveSnapshotResponse{Chunk: buf[:n], Done: last}
+		res = pluginv1.ReceiveSnapshotResponse{Chunk: chunk, Done: last}
+		if stream.SendMsg(&res) != nil {
+			return pluginrpc.ErrStreamEnded
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, pluginrpc.ErrStreamEnded) {
+		return err
 	}
+	return wait()
 }
 
 // early is the verdict on a snapshot that has not been sent whole: it cannot

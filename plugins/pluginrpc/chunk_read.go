@@ -1,0 +1,140 @@
+package pluginrpc
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// A ChunkReader reads what a stream carries in chunks. It ends with io.EOF only
+// after the message that is said to be the last: what was cut off is not a whole.
+type ChunkReader struct {
+	next func() (chunk []byte, last bool, err error)
+	rest []byte // of the chunk that is being read
+	last bool   // there is none after it
+	err  error  // why there is nothing after rest
+}
+
+var _ io.WriterTo = (*ChunkReader)(nil)
+
+// NewChunkReader reads the chunks that next returns. The reader is done with a chunk
+// when it calls next again, and calls it no more after an error or the last chunk.
+func NewChunkReader(next func() (chunk []byte, last bool, err error)) *ChunkReader {
+	return &ChunkReader{next: next}
+}
+
+// Read implements io.Reader.
+func (r *ChunkReader) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if !r.fill() {
+		return 0, r.err
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+// WriteTo implements io.WriterTo: each chunk is one write.
+func (r *ChunkReader) WriteTo(w io.Writer) (written int64, err error) {
+	for r.fill() {
+		n, err := w.Write(r.rest)
+		if err == nil && n != len(r.rest) {
+			err = io.ErrShortWrite
+		}
+		written, r.rest = written+int64(n), nil
+		if err != nil {
+			return written, err
+		}
+	}
+	if errors.Is(r.err, io.EOF) {
+		return written, nil
+	}
+	return written, r.err
+}
+
+// fill reports whether there are bytes to read; if not, err says why.
+func (r *ChunkReader) fill() bool {
+	for len(r.rest) == 0 && r.err == nil {
+		if r.last {
+			r.err = io.EOF
+			break
+		}
+		r.rest, r.last, r.err = r.next()
+	}
+	return len(r.rest) > 0
+}
+
+// Err is what Read ended with: nil before, io.EOF after the whole.
+func (r *ChunkReader) Err() error { return r.err }
+
+// End lets Read fail with err, unless it has ended before.
+func (r *ChunkReader) End(err error) {
+	r.rest = nil
+	if r.err == nil {
+		r.err = err
+	}
+}
+
+// Parts finds in a message of type M its chunk, and whether that is the last.
+type Parts[M any] func(*M) (chunk *[]byte, last *bool)
+
+// ReceiveChunks reads, at the plugin's end, what the host sends: first, which came
+// already, and what follows on the stream. An early end is io.ErrUnexpectedEOF.
+func ReceiveChunks[M any](stream interface{ RecvMsg(any) error }, first *M, most uint64, parts Parts[M]) *ChunkReader {
+	chunk, last := parts(first)
+	begun := false
+	return NewChunkReader(func() ([]byte, bool, error) {
+		if begun {
+			room := (*chunk)[:0] // for the next chunk
+			*first = *new(M)
+			*chunk = room
+			if err := stream.RecvMsg(first); errors.Is(err, io.EOF) {
+				return nil, false, fmt.Errorf("snapshot stream: %w", io.ErrUnexpectedEOF)
+			} else if err != nil {
+				return nil, false, err
+			}
+		}
+		begun = true
+		if n := uint64(len(*chunk)); n > most {
+			return nil, false, fmt.Errorf("chunk of %d bytes, at most %d: %w", n, most, plugins.ErrLimit)
+		}
+		return *chunk, *last, nil
+	})
+}
+
+// NotAnnounced stands for a length that is not known before the end.
+const NotAnnounced = math.MaxUint64
+
+// Arriving counts, at the host's end, what arrives of a snapshot, and holds it
+// against what the plugin said.
+type Arriving struct {
+	// MaxChunk is the most bytes of a chunk, Announced those of the whole.
+	MaxChunk, Announced uint64
+	// Received is how many have come.
+	Received uint64
+}
+
+// Add counts a chunk.
+func (a *Arriving) Add(chunk []byte) error {
+	n := uint64(len(chunk))
+	if n > a.MaxChunk {
+		return BadAnswer("chunk of %d bytes, at most %d", n, a.MaxChunk)
+	}
+	if a.Received += n; a.Received > a.Announced {
+		return BadAnswer("%d bytes, announced as %d", a.Received, a.Announced)
+	}
+	return nil
+}
+
+// End checks that all has come.
+func (a *Arriving) End() error {
+	if a.Announced != NotAnnounced && a.Received < a.Announced {
+		return BadAnswer("ended after %d of %d bytes", a.Received, a.Announced)
+	}
+	return nil
+}
