@@ -28,7 +28,7 @@ type courier struct {
 	complained map[uint64]bool
 }
 
-// newCourier makes a courier whose transports are added by add.
+// newCourier makes a courier without transports: addCarrier adds each of them.
 func newCourier(h *Host) *courier {
 	return &courier{h: h, routes: newRoutes(len(h.cfg.Transports), h.cfg.Election), complained: map[uint64]bool{}}
 }

@@ -57,7 +57,7 @@ func TestVariablesOfAServiceStopNoHost(t *testing.T) {
 	n.stop()
 }
 
-// startCommand is startHost of a command that edit has changed.
+// startCommand starts a host as live.StartHost does, with a command that edit has changed.
 func startCommand(t testing.TB, logPath string, args []string, edit func(*exec.Cmd)) *live.Host {
 	t.Helper()
 	log := live.OpenLog(t, logPath)

@@ -45,7 +45,7 @@ type loadWrite struct {
 	size    int
 }
 
-// loadMix is the same for every load: sizes and times that are spread over all
+// The mix is the same for every load: sizes and times that are spread over all
 // magnitudes, and few keys, so that the state stays small. A call may have 256 KiB on
 // the way to a host that waits for a core: with half as many calls all of them wait for
 // credit at nine times the peak.

@@ -31,7 +31,7 @@ func newLoadMessage(id uint64, value loadValue, timeoutMs uint32) *loadMessage {
 	return &loadMessage{head: append(outer, head...), value: value, tail: tail}
 }
 
-// loadCodec sends loadMessages, and receives as gRPC does.
+// loadCodec sends a loadMessage, and receives as gRPC does.
 type loadCodec struct{ encoding.CodecV2 }
 
 func newLoadCodec() loadCodec { return loadCodec{encoding.GetCodecV2(grpcproto.Name)} }

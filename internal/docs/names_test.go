@@ -66,8 +66,9 @@ func TestNamesExist(t *testing.T) {
 // index is every declared name: alone, with its type or package before it, and
 // with both.
 type index struct {
-	names map[string]bool
-	files map[string]bool // base names
+	names  map[string]bool
+	owners map[string]bool // types with members, and packages
+	files  map[string]bool // base names
 }
 
 // know reports whether a code span is a name that exists; applies is false if
@@ -102,7 +103,7 @@ func (x index) below(text string) bool {
 // declared reads every Go file.
 func declared(t *testing.T) index {
 	t.Helper()
-	x := index{names: map[string]bool{}, files: map[string]bool{}}
+	x := index{names: map[string]bool{}, owners: map[string]bool{}, files: map[string]bool{}}
 	fset := token.NewFileSet()
 	walk(t, ".go", func(file string, text []byte) {
 		x.files[path.Base(file)] = true
@@ -160,11 +161,12 @@ func (x index) members(pkg, typeName string, expr ast.Expr) {
 }
 
 func (x index) add(pkg, typeName, name string) {
-	x.names[name] = true
+	x.names[name], x.owners[pkg] = true, true
 	if typeName == "" {
 		x.names[pkg+"."+name] = true
 		return
 	}
+	x.owners[typeName] = true
 	x.names[typeName+"."+name] = true
 	x.names[pkg+"."+typeName+"."+name] = true
 }

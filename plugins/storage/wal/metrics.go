@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// fsyncBounds are the upper bounds of the sync histogram: 0.25 ms, doubling to
-// 8 s. Each bucket counts what is above the bound before it.
+// The sync histogram has upper bounds from 0.25 ms, doubling to 8 s. Each bucket
+// counts the syncs above the bound before it; one more bucket has those above 8 s.
 const (
 	fsyncBuckets    = 16
 	fsyncFirstBound = 250 * time.Microsecond

@@ -3,7 +3,7 @@ package wal
 // pageRefs is how many refs are allocated, and given up, together.
 const pageRefs = 1024
 
-// refList is a queue of entryRefs that also shrinks at its end. It lives in
+// refList is a queue of values of entryRef that also shrinks at its end. It lives in
 // pages, so that a long log grows without copying what is there.
 type refList struct {
 	pages []*[pageRefs]entryRef

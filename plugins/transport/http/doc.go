@@ -5,10 +5,10 @@
 //
 // Who runs where, for each peer:
 //
-//   - two streamReaders, one for each kind of stream. A reader dials the peer,
+//   - two of streamReader, one for each kind of stream. A reader dials the peer,
 //     decodes what arrives and delivers it in batches. It redials no sooner
-//     than redialInterval after the last attempt.
-//   - up to two streamWriters, one for each stream that the peer has dialled.
+//     than timing.redial after the last attempt.
+//   - up to two of streamWriter, one for each stream that the peer has dialled.
 //     Each runs on its request's goroutine and owns a queue that lives exactly
 //     as long as the connection, so nothing can outlive it (statement B5).
 //   - a pipeline of up to four workers, which exist only while there is work.
