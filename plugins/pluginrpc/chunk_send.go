@@ -51,10 +51,6 @@ func readChunk(r io.Reader, buf []byte) (n int, last bool, err error) {
 	return n, false, nil
 }
 
-// ErrStreamEnded is of a stream to which nothing can be sent any more: the other end has
-// ended it, and its status says why.
-var ErrStreamEnded = errors.New("stream has ended")
-
 // Upload sends, from the host's end, a first message and then what r has, and returns the
 // plugin's answer. It is not whole if the plugin answered before it had all of it.
 // An error of r, or the end of ctx, ends the stream before its last chunk: the stream

@@ -6,7 +6,9 @@
 //
 // The adapters are storagerpc, transportrpc and statemachinerpc. Each has a
 // Client, which implements its contract for the host, and a Register, which
-// serves a backend. A Client is a facade: whatever a plugin answers is checked
+// serves a backend. They are made of a HostEnd and a PluginEnd, and of what both have for
+// streams: Upload and AnswerUpload for what is sent in chunks, HostStream, Feed and Both for
+// numbered batches and their answers, ChunkReader for what arrives. A Client is a facade: whatever a plugin answers is checked
 // against the contract before the host sees it, and what the contract rules
 // out becomes plugins.ErrBadAnswer.
 //

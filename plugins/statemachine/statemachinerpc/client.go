@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 	"sync"
-	"sync/atomic"
 
 	"google.golang.org/grpc"
 
@@ -18,10 +17,8 @@ import (
 
 // Client is the host's end of a state machine plugin.
 type Client struct {
-	rpc    pluginv1.StateMachineClient
-	info   plugins.Info
-	table  *pluginrpc.Table
-	opened atomic.Pointer[pluginrpc.Opened]
+	rpc pluginv1.StateMachineClient
+	end pluginrpc.HostEnd
 
 	mu sync.Mutex
 	// applied is the applied index that the plugin has confirmed; submitted
@@ -30,8 +27,7 @@ type Client struct {
 	// classes are what the plugin said at Open.
 	classes []statemachine.Class
 
-	own     *applier // of Apply; used by one goroutine at a time
-	ownStop context.CancelFunc
+	own pluginrpc.KeptStream[*applier] // of Apply
 }
 
 var (
@@ -43,11 +39,11 @@ var (
 // NewClient returns the state machine behind conn. info is what the plugin
 // answered to Describe.
 func NewClient(conn grpc.ClientConnInterface, info plugins.Info) *Client {
-	return &Client{rpc: pluginv1.NewStateMachineClient(conn), info: info, table: errorTable()}
+	return &Client{rpc: pluginv1.NewStateMachineClient(conn), end: pluginrpc.HostEnd{Info: info, Table: errorTable()}}
 }
 
 // Describe implements statemachine.StateMachine.
-func (c *Client) Describe() plugins.Info { return c.info }
+func (c *Client) Describe() plugins.Info { return c.end.Info }
 
 // Open implements statemachine.StateMachine.
 func (c *Client) Open(ctx context.Context, opts plugins.Options) (uint64, error) {
@@ -57,7 +53,7 @@ func (c *Client) Open(ctx context.Context, opts plugins.Options) (uint64, error)
 	}
 	res, err := c.rpc.Open(ctx, &pluginv1.StateMachineOpenRequest{Options: pluginrpc.WireOptions(opts)})
 	if err != nil {
-		return 0, fmt.Errorf("open state machine: %w", c.table.Error(ctx, err))
+		return 0, fmt.Errorf("open state machine: %w", c.end.Table.Error(ctx, err))
 	}
 	if res.AppliedIndex == math.MaxUint64 {
 		return 0, fmt.Errorf("open state machine: %w", pluginrpc.BadAnswer("applied index %d", res.AppliedIndex))
@@ -67,19 +63,15 @@ func (c *Client) Open(ctx context.Context, opts plugins.Options) (uint64, error)
 	}
 	c.setClasses(res.Classes)
 	c.setApplied(res.AppliedIndex)
-	c.opened.Store(pluginrpc.NewOpened(opts))
+	c.end.SetOpened(opts)
 	return res.AppliedIndex, nil
 }
 
 // Query implements statemachine.StateMachine.
 func (c *Client) Query(ctx context.Context, data []byte) ([]byte, error) {
-	o := c.opened.Load()
-	if o == nil {
-		return nil, plugins.ErrNotOpen
-	}
-	res, err := c.rpc.Query(ctx, &pluginv1.QueryRequest{Call: o.Call, Data: data})
+	res, err := pluginrpc.Ask(ctx, &c.end, c.rpc.Query, &pluginv1.QueryRequest{Call: c.end.Call(), Data: data})
 	if err != nil {
-		return nil, fmt.Errorf("query: %w", c.table.Error(ctx, err))
+		return nil, fmt.Errorf("query: %w", err)
 	}
 	return res.Data, nil
 }
@@ -87,9 +79,9 @@ func (c *Client) Query(ctx context.Context, data []byte) ([]byte, error) {
 // Restore implements statemachine.StateMachine. An error of r is returned as
 // it is.
 func (c *Client) Restore(ctx context.Context, index uint64, r io.Reader) error {
-	o := c.opened.Load()
-	if o == nil {
-		return plugins.ErrNotOpen
+	o, err := c.end.Opened()
+	if err != nil {
+		return err
 	}
 	c.closeOwn(ctx)
 	ctx, cancel := context.WithCancel(ctx)
@@ -104,10 +96,10 @@ func (c *Client) Restore(ctx context.Context, index uint64, r io.Reader) error {
 func (c *Client) restore(ctx context.Context, o *pluginrpc.Opened, index uint64, r io.Reader) error {
 	stream, err := c.rpc.Restore(ctx)
 	if err != nil {
-		return c.table.Error(ctx, err)
+		return c.end.Table.Error(ctx, err)
 	}
 	first := &pluginv1.RestoreRequest{Call: o.Call, Index: index}
-	res, _, err := pluginrpc.Upload(ctx, c.table, stream, first, r, o.Limits.ChunkBytes(), restoreParts)
+	res, _, err := pluginrpc.Upload(ctx, c.end.Table, stream, first, r, o.Limits.ChunkBytes(), restoreParts)
 	if err != nil {
 		return err
 	}
@@ -122,12 +114,8 @@ func restoreParts(m *pluginv1.RestoreRequest) (chunk *[]byte, last *bool) { retu
 // Close implements statemachine.StateMachine.
 func (c *Client) Close(ctx context.Context) error {
 	c.closeOwn(ctx)
-	var call pluginv1.Call
-	if o := c.opened.Load(); o != nil {
-		call = o.Call
-	}
-	if _, err := c.rpc.Close(ctx, &pluginv1.CloseRequest{Call: call}); err != nil {
-		return fmt.Errorf("close state machine: %w", c.table.Error(ctx, err))
+	if _, err := c.rpc.Close(ctx, &pluginv1.CloseRequest{Call: c.end.Call()}); err != nil {
+		return fmt.Errorf("close state machine: %w", c.end.Table.Error(ctx, err))
 	}
 	return nil
 }

@@ -7,8 +7,6 @@ import (
 	"io"
 	"sync"
 
-	"google.golang.org/grpc"
-
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
@@ -25,33 +23,24 @@ func (c *Client) Applier(ctx context.Context) (statemachine.Applier, error) {
 }
 
 func (c *Client) openApplier(ctx context.Context) (*applier, error) {
-	o := c.opened.Load()
-	if o == nil {
-		return nil, plugins.ErrNotOpen
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	stream, err := c.rpc.Apply(ctx)
+	stream, err := pluginrpc.OpenStream(ctx, &c.end, c.rpc.Apply)
 	if err != nil {
-		cancel()
-		return nil, fmt.Errorf("open apply stream: %w", c.table.Error(ctx, err))
+		return nil, fmt.Errorf("open apply stream: %w", err)
 	}
 	return &applier{
-		ctx: ctx, cancel: cancel, client: c, opened: o, stream: stream,
+		client: c, stream: stream,
 		pending: make(chan expected, window),
 		done:    make(chan struct{}),
-		req:     pluginv1.ApplyRequest{Call: o.Call},
+		req:     pluginv1.ApplyRequest{Call: stream.Opened.Call},
 	}, nil
 }
 
 // applier is one Apply stream. Encoding happens within SendMsg, so the
 // request is reused.
 type applier struct {
-	ctx     context.Context
-	cancel  context.CancelFunc // when Recv has ended
 	client  *Client
-	opened  *pluginrpc.Opened
-	stream  grpc.BidiStreamingClient[pluginv1.ApplyRequest, pluginv1.ApplyResponse]
-	pending chan expected // in the order of submission
+	stream  *pluginrpc.HostStream[pluginv1.ApplyRequest, pluginv1.ApplyResponse] // stopped when Recv has ended
+	pending chan expected                                                        // in the order of submission
 	req     pluginv1.ApplyRequest
 
 	mu     sync.Mutex
@@ -83,18 +72,14 @@ func (a *applier) Submit(b statemachine.Batch, prepare bool) error {
 	case a.pending <- a.expect(b, prepare):
 	case <-a.done:
 		return a.err
-	case <-a.ctx.Done():
-		return a.ctx.Err()
+	case <-a.stream.Done():
+		return a.stream.Cause()
 	}
 	a.req.Entries, a.req.Through, a.req.PrepareSnapshot, a.req.NoResults = b.Entries, b.Through, prepare, b.NoResults
 	err := a.stream.SendMsg(&a.req)
 	a.req.Entries = nil
-	if errors.Is(err, io.EOF) {
-		// The stream has ended; its status is Recv's to learn.
-		return fmt.Errorf("apply through %d: stream has ended: %w", b.Through, plugins.ErrClosed)
-	}
 	if err != nil {
-		return fmt.Errorf("apply through %d: %w", b.Through, a.client.table.Error(a.ctx, err))
+		return fmt.Errorf("apply through %d: %w", b.Through, a.stream.SendError(err))
 	}
 	return nil
 }
@@ -110,7 +95,7 @@ func (a *applier) check(b statemachine.Batch) error {
 	if closed {
 		return fmt.Errorf("apply stream: %w", plugins.ErrClosed)
 	}
-	return checkBatch(b, a.opened.Limits)
+	return checkBatch(b, a.stream.Opened.Limits)
 }
 
 func (a *applier) expect(b statemachine.Batch, prepare bool) expected {
@@ -149,7 +134,7 @@ func (a *applier) receive() (statemachine.Outcome, error) {
 		return statemachine.Outcome{}, a.eof()
 	}
 	if err != nil {
-		return statemachine.Outcome{}, fmt.Errorf("apply: %w", a.client.table.Error(a.ctx, err))
+		return statemachine.Outcome{}, fmt.Errorf("apply: %w", a.stream.Error(err))
 	}
 	select {
 	case e := <-a.pending:
@@ -191,7 +176,7 @@ func (a *applier) gather(e expected, part *pluginv1.ApplyResponse) (*pluginv1.Ap
 		if part, err = a.stream.Recv(); errors.Is(err, io.EOF) {
 			return nil, pluginrpc.BadAnswer("stream ended after %d of %d results", len(results), e.results)
 		} else if err != nil {
-			return nil, a.client.table.Error(a.ctx, err)
+			return nil, a.stream.Error(err)
 		}
 	}
 }
@@ -214,7 +199,7 @@ func (a *applier) outcome(e expected, res *pluginv1.ApplyResponse) statemachine.
 	c.mu.Unlock()
 	out := statemachine.Outcome{Results: res.Results, Applied: res.AppliedIndex}
 	if e.prepare {
-		out.Snapshot = &snapshot{client: c, opened: a.opened, id: res.Snapshot, index: res.AppliedIndex}
+		out.Snapshot = &snapshot{client: c, opened: a.stream.Opened, id: res.Snapshot, index: res.AppliedIndex}
 	}
 	return out
 }
@@ -226,7 +211,7 @@ func (a *applier) end(err error) {
 	if a.err == nil {
 		a.err = err
 		close(a.done)
-		a.cancel()
+		a.stream.Stop()
 	}
 }
 

@@ -22,43 +22,23 @@ func (c *Client) PrepareSnapshot(ctx context.Context) (statemachine.Snapshot, er
 	return out.Snapshot, err
 }
 
-func (c *Client) applyOne(ctx context.Context, b statemachine.Batch, prepare bool) (statemachine.Outcome, error) {
-	if c.own == nil {
-		streamCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
-		own, err := c.openApplier(streamCtx)
-		if err != nil {
-			stop()
-			return statemachine.Outcome{}, err
+func (c *Client) applyOne(ctx context.Context, b statemachine.Batch, prepare bool) (out statemachine.Outcome, err error) {
+	err = c.own.Use(ctx, c.openApplier, func(a *applier) error {
+		err := a.Submit(b, prepare)
+		if err == nil || errors.Is(err, plugins.ErrClosed) {
+			out, err = a.Recv()
 		}
-		c.own, c.ownStop = own, stop
-	}
-	unwatch := context.AfterFunc(ctx, c.ownStop)
-	err := c.own.Submit(b, prepare)
-	var out statemachine.Outcome
-	if err == nil || errors.Is(err, plugins.ErrClosed) {
-		out, err = c.own.Recv()
-	}
-	if err != nil && ctx.Err() != nil {
-		err = ctx.Err()
-	}
-	if !unwatch() || err != nil { // the stream is of no more use
-		c.ownStop()
-		c.own = nil
-	}
+		return err
+	})
 	return out, err
 }
 
 // closeOwn ends the stream of Apply, which is idle, and waits for the other
 // end to be done with it.
 func (c *Client) closeOwn(ctx context.Context) {
-	if c.own == nil {
-		return
-	}
-	unwatch := context.AfterFunc(ctx, c.ownStop)
-	if c.own.Close() == nil {
-		_, _ = c.own.Recv() // io.EOF, or whatever ended it before
-	}
-	unwatch()
-	c.ownStop()
-	c.own = nil
+	c.own.Close(ctx, func(a *applier) {
+		if a.Close() == nil {
+			_, _ = a.Recv() // io.EOF, or what ended it before
+		}
+	})
 }

@@ -39,7 +39,7 @@ func (s *snapshot) Save(ctx context.Context, w io.Writer) error {
 }
 
 func (s *snapshot) save(ctx context.Context, w io.Writer) error {
-	table := s.client.table
+	table := s.client.end.Table
 	stream, err := s.client.rpc.SaveSnapshot(ctx, &pluginv1.StateSnapshotRequest{Call: s.opened.Call, Snapshot: s.id})
 	if err != nil {
 		return table.Error(ctx, err)

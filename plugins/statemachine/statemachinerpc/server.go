@@ -2,7 +2,6 @@ package statemachinerpc
 
 import (
 	"context"
-	"fmt"
 	"io"
 
 	"google.golang.org/grpc"
@@ -17,107 +16,70 @@ import (
 func Register(r grpc.ServiceRegistrar, backend statemachine.StateMachine) {
 	pluginv1.RegisterStateMachineServer(r, &server{
 		backend:  backend,
-		table:    errorTable(),
-		applying: make(chan struct{}, 1),
+		end:      pluginrpc.PluginEnd{Table: errorTable()},
+		applying: pluginrpc.NewTurn(),
 	})
 }
 
 type server struct {
 	pluginv1.UnimplementedStateMachineServer
 	backend   statemachine.StateMachine
-	table     *pluginrpc.Table
-	gate      pluginrpc.Gate
+	end       pluginrpc.PluginEnd
 	snapshots snapshots
-	// applying holds one token while an Apply or Restore stream is served:
-	// the contract has them one after the other.
-	applying chan struct{}
+	// applying is the turn of Apply and Restore streams: the contract has them one
+	// after the other.
+	applying pluginrpc.Turn
 }
 
 // Open implements pluginv1.StateMachineServer.
 func (s *server) Open(ctx context.Context, req *pluginv1.StateMachineOpenRequest) (*pluginv1.StateMachineOpenResponse, error) {
-	var applied uint64
-	err := s.gate.Open(req.Options, func(opts plugins.Options) (err error) {
-		applied, err = s.backend.Open(ctx, opts)
-		return err
+	return pluginrpc.AnswerOpen(&s.end, req.Options, func(opts plugins.Options) (*pluginv1.StateMachineOpenResponse, error) {
+		applied, err := s.backend.Open(ctx, opts)
+		if err != nil {
+			return nil, err
+		}
+		res := &pluginv1.StateMachineOpenResponse{AppliedIndex: applied}
+		if c, ok := s.backend.(statemachine.Classer); ok {
+			res.Classes = c.Classes()
+		}
+		return res, nil
 	})
-	if err != nil {
-		return nil, s.table.Status(err)
-	}
-	res := &pluginv1.StateMachineOpenResponse{AppliedIndex: applied}
-	if c, ok := s.backend.(statemachine.Classer); ok {
-		res.Classes = c.Classes()
-	}
-	return res, nil
 }
 
 // Query implements pluginv1.StateMachineServer.
 func (s *server) Query(ctx context.Context, req *pluginv1.QueryRequest) (*pluginv1.QueryResponse, error) {
-	if _, err := s.gate.Check(req.Call); err != nil {
-		return nil, s.table.Status(err)
-	}
-	data, err := s.backend.Query(ctx, req.Data)
-	if err != nil {
-		return nil, s.table.Status(err)
-	}
-	return &pluginv1.QueryResponse{Data: data}, nil
+	return pluginrpc.Answer(&s.end, req, func() (*pluginv1.QueryResponse, error) {
+		data, err := s.backend.Query(ctx, req.Data)
+		return &pluginv1.QueryResponse{Data: data}, err
+	})
 }
 
-// Close implements pluginv1.StateMachineServer. Snapshots that nobody took
+// Close implements pluginv1.StateMachineServer. Snapshots that were not taken
 // are released.
 func (s *server) Close(ctx context.Context, req *pluginv1.CloseRequest) (*pluginv1.CloseResponse, error) {
-	if err := s.gate.CheckClose(req.Call); err != nil {
-		return nil, s.table.Status(err)
-	}
-	s.snapshots.releaseAll()
-	if err := s.backend.Close(ctx); err != nil {
-		return nil, s.table.Status(err)
-	}
-	return &pluginv1.CloseResponse{}, nil
+	return pluginrpc.AnswerClose(&s.end, req, func() error {
+		s.snapshots.releaseAll()
+		return s.backend.Close(ctx)
+	})
 }
-
-// acquire waits until no other Apply or Restore stream is served.
-func (s *server) acquire(ctx context.Context) error {
-	select {
-	case s.applying <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (s *server) release() { <-s.applying }
 
 // Restore implements pluginv1.StateMachineServer.
 func (s *server) Restore(stream grpc.ClientStreamingServer[pluginv1.RestoreRequest, pluginv1.RestoreResponse]) error {
-	if err := s.acquire(stream.Context()); err != nil {
-		return s.table.Status(err)
+	if err := s.applying.Take(stream.Context()); err != nil {
+		return s.end.Table.Status(err)
 	}
-	defer s.release()
-	index, err := s.restore(stream)
-	if err != nil {
-		return s.table.Status(err)
-	}
-	return stream.SendAndClose(&pluginv1.RestoreResponse{AppliedIndex: index})
-}
-
-func (s *server) restore(stream grpc.ClientStreamingServer[pluginv1.RestoreRequest, pluginv1.RestoreResponse]) (uint64, error) {
-	first, err := stream.Recv()
-	if err != nil {
-		return 0, fmt.Errorf("snapshot without a header: %w", plugins.ErrInvalidArgument)
-	}
-	o, err := s.gate.Check(first.Call)
-	if err != nil {
-		return 0, err
-	}
-	r := pluginrpc.ReceiveChunks(stream, first, o.Limits.MaxChunkBytes, restoreParts)
-	index := first.Index
-	if err := s.backend.Restore(stream.Context(), index, r); err != nil {
-		return 0, err
-	}
-	// Whatever the backend did not care to read must have arrived all the
-	// same: a snapshot that was cut off is none.
-	if _, err := io.Copy(io.Discard, r); err != nil {
-		return 0, err
-	}
-	return index, nil
+	defer s.applying.Give()
+	return pluginrpc.AnswerUpload(&s.end, stream, func(o *pluginrpc.Opened, first *pluginv1.RestoreRequest) (*pluginv1.RestoreResponse, error) {
+		index := first.Index
+		r := pluginrpc.ReceiveChunks(stream, first, o.Limits.MaxChunkBytes, restoreParts)
+		if err := s.backend.Restore(stream.Context(), index, r); err != nil {
+			return nil, err
+		}
+		// What the backend did not care to read must have arrived all the
+		// same: a snapshot that was cut off is not a snapshot.
+		if _, err := r.WriteTo(io.Discard); err != nil {
+			return nil, err
+		}
+		return &pluginv1.RestoreResponse{AppliedIndex: index}, nil
+	})
 }

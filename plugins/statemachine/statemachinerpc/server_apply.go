@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"google.golang.org/grpc"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
@@ -18,56 +18,33 @@ type applyStream = grpc.BidiStreamingServer[pluginv1.ApplyRequest, pluginv1.Appl
 // Apply implements pluginv1.StateMachineServer. One goroutine feeds the
 // applier, this one sends outcomes.
 func (s *server) Apply(stream applyStream) error {
-	if err := s.acquire(stream.Context()); err != nil {
-		return s.table.Status(err)
+	if err := s.applying.Take(stream.Context()); err != nil {
+		return s.end.Table.Status(err)
 	}
 	// What has been received is applied even if the host goes away.
 	a, err := statemachine.OpenApplier(context.WithoutCancel(stream.Context()), s.backend)
 	if err != nil {
-		s.release()
-		return s.table.Status(err)
+		s.applying.Give()
+		return s.end.Table.Status(err)
 	}
-	fed := make(chan error, 1)
-	go func() {
-		err := s.feed(stream, a)
-		_ = a.Close()
-		fed <- err
-	}()
-	err = s.answer(stream, a)
-	switch {
-	case errors.Is(err, errUnsent):
+	err = pluginrpc.Both(
+		func() error { return s.feed(stream, a) }, func() { _ = a.Close() },
+		a.Recv, s.answering(stream))
+	if errors.Is(err, errUnsent) {
 		// The stream ends with this call, and feed with the stream.
 		go func() {
-			defer s.release()
+			defer s.applying.Give()
 			s.drain(a)
 		}()
-		return s.table.Status(err)
-	case err != nil:
-		s.release()
-		return s.table.Status(err) // feed ends with the stream
-	default:
-		defer s.release()
-		return s.table.Status(<-fed)
+	} else {
+		s.applying.Give()
 	}
+	return s.end.Table.Status(err)
 }
 
 // feed hands batches to the applier until the host closes its half.
 func (s *server) feed(stream applyStream, a statemachine.Applier) error {
-	var req pluginv1.ApplyRequest
-	for seq := uint64(1); ; seq++ {
-		req = pluginv1.ApplyRequest{} // its slices now belong to the batch
-		if err := stream.RecvMsg(&req); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		o, err := s.gate.Check(req.Call)
-		if err != nil {
-			return err
-		}
-		if req.Seq != seq {
-			return fmt.Errorf("apply batch %d, expected %d: %w", req.Seq, seq, plugins.ErrInvalidArgument)
-		}
+	return pluginrpc.Feed(&s.end, stream, func(o *pluginrpc.Opened, req *pluginv1.ApplyRequest) error {
 		b := statemachine.Batch{Entries: req.Entries, Through: req.Through, NoResults: req.NoResults}
 		if err := checkBatch(b, o.Limits); err != nil {
 			return err
@@ -77,34 +54,28 @@ func (s *server) feed(stream applyStream, a statemachine.Applier) error {
 				return err
 			}
 		}
-		if err := a.Submit(b, req.PrepareSnapshot); err != nil {
-			return err
-		}
-	}
+		return a.Submit(b, req.PrepareSnapshot)
+	})
 }
 
 // errUnsent: an answer could not be sent.
 var errUnsent = errors.New("answer was not sent")
 
-// answer sends outcomes until the applier ends, or one cannot be sent: the host
-// is gone, or waits for an answer that will never come.
-func (s *server) answer(stream applyStream, a statemachine.Applier) error {
-	for seq := uint64(1); ; seq++ {
-		out, err := a.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+// answering returns the function that sends the outcome of the next batch. It fails if
+// that cannot be sent: the host is gone, or waits for an answer that will never come.
+func (s *server) answering(stream applyStream) func(statemachine.Outcome) error {
+	seq := uint64(0)
+	return func(out statemachine.Outcome) error {
+		seq++
 		last := pluginv1.ApplyResponse{Seq: seq, AppliedIndex: out.Applied}
 		if out.Snapshot != nil {
 			last.Snapshot = s.snapshots.add(out.Snapshot)
 		}
 		if err := sendParts(stream, out.Results, last); err != nil {
-			s.snapshots.drop(last.Snapshot) // nobody will ever know its id
+			s.snapshots.drop(last.Snapshot) // its id will never be known
 			return fmt.Errorf("%w: batch %d through %d: %w", errUnsent, seq, out.Applied, err)
 		}
+		return nil
 	}
 }
 

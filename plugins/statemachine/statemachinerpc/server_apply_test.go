@@ -44,7 +44,7 @@ func (s *deafStream) RecvMsg(m any) error {
 // served after that.
 func TestAnAnswerThatCannotBeSentEndsTheStream(t *testing.T) {
 	register := statemachinetest.NewRegister()
-	s := &server{backend: register, table: errorTable(), applying: make(chan struct{}, 1)}
+	s := &server{backend: register, end: pluginrpc.PluginEnd{Table: errorTable()}, applying: pluginrpc.NewTurn()}
 	opts := pluginv1.OpenOptions{ClusterId: 1, NodeId: 1, Group: 1, Incarnation: 1}
 	if _, err := s.Open(t.Context(), &pluginv1.StateMachineOpenRequest{Options: opts}); err != nil {
 		t.Fatal(err)
@@ -58,7 +58,7 @@ func TestAnAnswerThatCannotBeSentEndsTheStream(t *testing.T) {
 	}
 	t.Log(pluginrpc.NewTable().Error(ctx, err))
 	end() // as gRPC and frames do when the handler has returned
-	if err := s.acquire(t.Context()); err != nil {
+	if err := s.applying.Take(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if n := register.Applied(); n != 1 {

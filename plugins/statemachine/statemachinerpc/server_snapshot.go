@@ -84,19 +84,17 @@ func (t *snapshots) releaseAll() {
 // SaveSnapshot implements pluginv1.StateMachineServer. Whatever becomes of
 // the stream, the snapshot is released at its end.
 func (s *server) SaveSnapshot(req *pluginv1.StateSnapshotRequest, stream snapshotStream) error {
-	o, err := s.gate.Check(req.Call)
-	if err != nil {
-		return s.table.Status(err)
-	}
-	snap, ok := s.snapshots.take(req.Snapshot)
-	if !ok {
-		return s.table.Status(fmt.Errorf("no prepared snapshot %d: %w", req.Snapshot, plugins.ErrInvalidArgument))
-	}
-	defer snap.Release()
-	if req.Discard {
-		return nil
-	}
-	return s.table.Status(save(stream, snap, int(o.Limits.ChunkBytes())))
+	return s.end.Stream(req, func(o *pluginrpc.Opened) error {
+		snap, ok := s.snapshots.take(req.Snapshot)
+		if !ok {
+			return fmt.Errorf("no prepared snapshot %d: %w", req.Snapshot, plugins.ErrInvalidArgument)
+		}
+		defer snap.Release()
+		if req.Discard {
+			return nil
+		}
+		return save(stream, snap, int(o.Limits.ChunkBytes()))
+	})
 }
 
 // save sends the snapshot and its end mark. The mark is of what the backend

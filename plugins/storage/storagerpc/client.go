@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"sync/atomic"
 
 	"google.golang.org/grpc"
 
@@ -18,16 +17,13 @@ import (
 
 // Client is the host's end of a storage plugin.
 type Client struct {
-	rpc    pluginv1.StorageClient
-	info   plugins.Info
-	table  *pluginrpc.Table
-	opened atomic.Pointer[pluginrpc.Opened]
+	rpc pluginv1.StorageClient
+	end pluginrpc.HostEnd
 
 	mu    sync.Mutex // held while the head of the log moves
 	first uint64     // first index as last heard of, 0 before Open
 
-	own     *appender // of Append; used by one goroutine at a time
-	ownStop context.CancelFunc
+	own pluginrpc.KeptStream[*appender] // of Append
 }
 
 var (
@@ -39,11 +35,11 @@ var (
 // NewClient returns the storage behind conn. info is what the plugin answered
 // to Describe.
 func NewClient(conn grpc.ClientConnInterface, info plugins.Info) *Client {
-	return &Client{rpc: pluginv1.NewStorageClient(conn), info: info, table: errorTable()}
+	return &Client{rpc: pluginv1.NewStorageClient(conn), end: pluginrpc.HostEnd{Info: info, Table: errorTable()}}
 }
 
 // Describe implements storage.Storage.
-func (c *Client) Describe() plugins.Info { return c.info }
+func (c *Client) Describe() plugins.Info { return c.end.Info }
 
 // Open implements storage.Storage.
 func (c *Client) Open(ctx context.Context, opts plugins.Options) (storage.State, error) {
@@ -53,7 +49,7 @@ func (c *Client) Open(ctx context.Context, opts plugins.Options) (storage.State,
 	}
 	res, err := c.rpc.Open(ctx, &pluginv1.StorageOpenRequest{Options: pluginrpc.WireOptions(opts)})
 	if err != nil {
-		return storage.State{}, fmt.Errorf("open storage: %w", c.table.Error(ctx, err))
+		return storage.State{}, fmt.Errorf("open storage: %w", c.end.Table.Error(ctx, err))
 	}
 	state := storage.State{
 		StoreID:    res.StoreId,
@@ -69,15 +65,15 @@ func (c *Client) Open(ctx context.Context, opts plugins.Options) (storage.State,
 	c.mu.Lock()
 	c.first = state.FirstIndex
 	c.mu.Unlock()
-	c.opened.Store(pluginrpc.NewOpened(opts))
+	c.end.SetOpened(opts)
 	return state, nil
 }
 
 // Read implements storage.Storage.
 func (c *Client) Read(ctx context.Context, lo, hi, maxBytes uint64) ([]storage.Entry, error) {
-	o := c.opened.Load()
-	if o == nil {
-		return nil, plugins.ErrNotOpen
+	o, err := c.end.Opened()
+	if err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // an answer that is given up must not flow on
@@ -91,7 +87,7 @@ func (c *Client) Read(ctx context.Context, lo, hi, maxBytes uint64) ([]storage.E
 func (c *Client) read(ctx context.Context, o *pluginrpc.Opened, req *pluginv1.ReadRequest) ([]storage.Entry, error) {
 	stream, err := c.rpc.Read(ctx, req)
 	if err != nil {
-		return nil, c.table.Error(ctx, err)
+		return nil, c.end.Table.Error(ctx, err)
 	}
 	check := readCheck{lo: req.Lo, hi: req.Hi, maxBytes: req.MaxBytes, maxEntry: o.Limits.MaxEntryBytes}
 	var entries []storage.Entry
@@ -101,7 +97,7 @@ func (c *Client) read(ctx context.Context, o *pluginrpc.Opened, req *pluginv1.Re
 			return entries, check.end()
 		}
 		if err != nil {
-			return nil, c.table.Error(ctx, err)
+			return nil, c.end.Table.Error(ctx, err)
 		}
 		if err := check.add(res.Entries); err != nil {
 			return nil, err
@@ -116,15 +112,11 @@ func (c *Client) read(ctx context.Context, o *pluginrpc.Opened, req *pluginv1.Re
 
 // Compact implements storage.Storage.
 func (c *Client) Compact(ctx context.Context, index uint64) (uint64, error) {
-	o := c.opened.Load()
-	if o == nil {
-		return 0, plugins.ErrNotOpen
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	res, err := c.rpc.Compact(ctx, &pluginv1.CompactRequest{Call: o.Call, Index: index})
+	res, err := pluginrpc.Ask(ctx, &c.end, c.rpc.Compact, &pluginv1.CompactRequest{Call: c.end.Call(), Index: index})
 	if err != nil {
-		return 0, fmt.Errorf("compact to %d: %w", index, c.table.Error(ctx, err))
+		return 0, fmt.Errorf("compact to %d: %w", index, err)
 	}
 	if want := max(index+1, c.first); res.FirstIndex != want {
 		return 0, fmt.Errorf("compact to %d: %w", index, pluginrpc.BadAnswer("first index %d, expected %d", res.FirstIndex, want))
@@ -135,15 +127,11 @@ func (c *Client) Compact(ctx context.Context, index uint64) (uint64, error) {
 
 // ListSnapshots implements storage.Storage.
 func (c *Client) ListSnapshots(ctx context.Context) ([]storage.SnapshotInfo, error) {
-	o := c.opened.Load()
-	if o == nil {
-		return nil, plugins.ErrNotOpen
+	res, err := pluginrpc.Ask(ctx, &c.end, c.rpc.ListSnapshots, &pluginv1.ListSnapshotsRequest{Call: c.end.Call()})
+	if err == nil {
+		err = checkSnapshots(res.Snapshots)
 	}
-	res, err := c.rpc.ListSnapshots(ctx, &pluginv1.ListSnapshotsRequest{Call: o.Call})
 	if err != nil {
-		return nil, fmt.Errorf("list snapshots: %w", c.table.Error(ctx, err))
-	}
-	if err := checkSnapshots(res.Snapshots); err != nil {
 		return nil, fmt.Errorf("list snapshots: %w", err)
 	}
 	return res.Snapshots, nil
@@ -151,15 +139,11 @@ func (c *Client) ListSnapshots(ctx context.Context) ([]storage.SnapshotInfo, err
 
 // InstallSnapshot implements storage.Storage.
 func (c *Client) InstallSnapshot(ctx context.Context, index uint64, hs storage.HardState) error {
-	o := c.opened.Load()
-	if o == nil {
-		return plugins.ErrNotOpen
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, err := c.rpc.InstallSnapshot(ctx, &pluginv1.InstallSnapshotRequest{Call: o.Call, Index: index, HardState: hs})
-	if err != nil {
-		return fmt.Errorf("install snapshot %d: %w", index, c.table.Error(ctx, err))
+	req := &pluginv1.InstallSnapshotRequest{Call: c.end.Call(), Index: index, HardState: hs}
+	if _, err := pluginrpc.Ask(ctx, &c.end, c.rpc.InstallSnapshot, req); err != nil {
+		return fmt.Errorf("install snapshot %d: %w", index, err)
 	}
 	c.first = index + 1
 	return nil
@@ -168,13 +152,9 @@ func (c *Client) InstallSnapshot(ctx context.Context, index uint64, hs storage.H
 // Space implements storage.SpaceReporter; only a plugin with the capability is
 // asked.
 func (c *Client) Space(ctx context.Context) (storage.Space, error) {
-	o := c.opened.Load()
-	if o == nil {
-		return storage.Space{}, plugins.ErrNotOpen
-	}
-	res, err := c.rpc.Space(ctx, &pluginv1.SpaceRequest{Call: o.Call})
+	res, err := pluginrpc.Ask(ctx, &c.end, c.rpc.Space, &pluginv1.SpaceRequest{Call: c.end.Call()})
 	if err != nil {
-		return storage.Space{}, c.table.Error(ctx, err)
+		return storage.Space{}, err
 	}
 	if n := len(res.Detail); n > storage.MaxSpaceDetail || res.Short != (n > 0) {
 		return storage.Space{}, pluginrpc.BadAnswer("short of space: %t, with a detail of %d bytes", res.Short, n)
@@ -184,12 +164,8 @@ func (c *Client) Space(ctx context.Context) (storage.Space, error) {
 
 // Close implements storage.Storage.
 func (c *Client) Close(ctx context.Context) error {
-	var call pluginv1.Call
-	if o := c.opened.Load(); o != nil {
-		call = o.Call
-	}
-	if _, err := c.rpc.Close(ctx, &pluginv1.CloseRequest{Call: call}); err != nil {
-		return fmt.Errorf("close storage: %w", c.table.Error(ctx, err))
+	if _, err := c.rpc.Close(ctx, &pluginv1.CloseRequest{Call: c.end.Call()}); err != nil {
+		return fmt.Errorf("close storage: %w", c.end.Table.Error(ctx, err))
 	}
 	return nil
 }

@@ -7,8 +7,6 @@ import (
 	"io"
 	"sync/atomic"
 
-	"google.golang.org/grpc"
-
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
@@ -21,29 +19,17 @@ func (c *Client) Appender(ctx context.Context) (storage.Appender, error) {
 }
 
 func (c *Client) openAppender(ctx context.Context) (*appender, error) {
-	o := c.opened.Load()
-	if o == nil {
-		return nil, plugins.ErrNotOpen
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	stream, err := c.rpc.Append(ctx)
+	stream, err := pluginrpc.OpenStream(ctx, &c.end, c.rpc.Append)
 	if err != nil {
-		cancel()
-		return nil, fmt.Errorf("open append stream: %w", c.table.Error(ctx, err))
+		return nil, fmt.Errorf("open append stream: %w", err)
 	}
-	return &appender{
-		ctx: ctx, cancel: cancel, table: c.table, stream: stream, limits: o.Limits,
-		req: pluginv1.AppendRequest{Call: o.Call},
-	}, nil
+	return &appender{stream: stream, limits: stream.Opened.Limits, req: pluginv1.AppendRequest{Call: stream.Opened.Call}}, nil
 }
 
 // appender is one Append stream. Encoding happens within SendMsg, so requests
 // and answers are reused.
 type appender struct {
-	ctx    context.Context
-	cancel context.CancelFunc // when Recv has ended
-	table  *pluginrpc.Table
-	stream grpc.BidiStreamingClient[pluginv1.AppendRequest, pluginv1.AppendResponse]
+	stream *pluginrpc.HostStream[pluginv1.AppendRequest, pluginv1.AppendResponse] // stopped when Recv has ended
 	limits plugins.Limits
 	req    pluginv1.AppendRequest // of Send
 	res    pluginv1.AppendResponse
@@ -73,11 +59,7 @@ func (a *appender) Send(b storage.Batch) error {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, io.EOF) {
-		// The stream has ended; its status is Recv's to learn.
-		return fmt.Errorf("append batch %d: stream has ended: %w", a.req.Seq, plugins.ErrClosed)
-	}
-	return fmt.Errorf("append batch %d: %w", a.req.Seq, a.table.Error(a.ctx, err))
+	return fmt.Errorf("append batch %d: %w", a.req.Seq, a.stream.SendError(err))
 }
 
 // Recv implements storage.Appender.
@@ -85,7 +67,7 @@ func (a *appender) Recv() (uint64, error) {
 	durable, err := a.receive()
 	if err != nil {
 		a.final.CompareAndSwap(nil, &err)
-		a.cancel()
+		a.stream.Stop()
 	}
 	return durable, err
 }
@@ -100,7 +82,7 @@ func (a *appender) receive() (uint64, error) {
 	case errors.Is(err, io.EOF):
 		return 0, fmt.Errorf("append: %w", pluginrpc.BadAnswer("stream ended after %d of %d batches", a.acked, sent))
 	case err != nil:
-		return 0, fmt.Errorf("append: batches after %d of %d: %w", a.acked, sent, a.table.Error(a.ctx, err))
+		return 0, fmt.Errorf("append: batches after %d of %d: %w", a.acked, sent, a.stream.Error(err))
 	case a.res.Seq <= a.acked || a.res.Seq > sent:
 		return 0, fmt.Errorf("append: %w", pluginrpc.BadAnswer("acknowledged batch %d after %d of %d", a.res.Seq, a.acked, sent))
 	}
@@ -124,32 +106,11 @@ func (c *Client) Append(ctx context.Context, batches []storage.Batch) error {
 	if len(batches) == 0 {
 		return nil
 	}
-	if err := c.append(ctx, batches); err != nil {
+	err := c.own.Use(ctx, c.openAppender, func(a *appender) error { return sendAll(a, batches) })
+	if err != nil {
 		return fmt.Errorf("append %d batches: %w", len(batches), err)
 	}
 	return nil
-}
-
-func (c *Client) append(ctx context.Context, batches []storage.Batch) error {
-	if c.own == nil {
-		streamCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
-		own, err := c.openAppender(streamCtx)
-		if err != nil {
-			stop()
-			return err
-		}
-		c.own, c.ownStop = own, stop
-	}
-	unwatch := context.AfterFunc(ctx, c.ownStop)
-	err := sendAll(c.own, batches)
-	if err != nil && ctx.Err() != nil {
-		err = ctx.Err()
-	}
-	if !unwatch() || err != nil { // the stream is of no more use
-		c.ownStop()
-		c.own = nil
-	}
-	return err
 }
 
 // sendAll sends batches and waits until all are durable.

@@ -17,19 +17,19 @@ import (
 // CreateSnapshot implements storage.Storage. What the plugin has against the
 // snapshot shows at the latest in Commit.
 func (c *Client) CreateSnapshot(ctx context.Context, meta storage.SnapshotMetadata, received bool) (storage.SnapshotWriter, error) {
-	o := c.opened.Load()
-	if o == nil {
-		return nil, plugins.ErrNotOpen
+	o, err := c.end.Opened()
+	if err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	w := &snapshotWriter{ctx: ctx, cancel: cancel, table: c.table, meta: meta}
+	w := &snapshotWriter{ctx: ctx, cancel: cancel, table: c.end.Table, meta: meta}
 	w.chunks = pluginrpc.ChunkWriter{Most: int(o.Limits.ChunkBytes()), Send: w.sendChunk}
 	stream, err := c.rpc.SaveSnapshot(ctx)
 	if err == nil {
 		w.stream = stream
 		err = w.send(&pluginv1.SaveSnapshotRequest{Call: o.Call, Metadata: meta, Received: received})
 	} else {
-		err = c.table.Error(ctx, err)
+		err = c.end.Table.Error(ctx, err)
 	}
 	if err != nil {
 		cancel()
@@ -135,12 +135,12 @@ func (w *snapshotWriter) send(req *pluginv1.SaveSnapshotRequest) error {
 
 // OpenSnapshot implements storage.Storage.
 func (c *Client) OpenSnapshot(ctx context.Context, index uint64) (storage.SnapshotReader, error) {
-	o := c.opened.Load()
-	if o == nil {
-		return nil, plugins.ErrNotOpen
+	o, err := c.end.Opened()
+	if err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	r := &snapshotReader{ctx: ctx, cancel: cancel, table: c.table, in: pluginrpc.Arriving{MaxChunk: o.Limits.MaxChunkBytes}}
+	r := &snapshotReader{ctx: ctx, cancel: cancel, table: c.end.Table, in: pluginrpc.Arriving{MaxChunk: o.Limits.MaxChunkBytes}}
 	if err := r.open(c.rpc, &pluginv1.OpenSnapshotRequest{Call: o.Call, Index: index}); err != nil {
 		cancel()
 		return nil, fmt.Errorf("open snapshot %d: %w", index, err)

@@ -18,49 +18,41 @@ import (
 func Register(r grpc.ServiceRegistrar, backend storage.Storage) {
 	pluginv1.RegisterStorageServer(r, &server{
 		backend:   backend,
-		table:     errorTable(),
-		appending: make(chan struct{}, 1),
+		end:       pluginrpc.PluginEnd{Table: errorTable()},
+		appending: pluginrpc.NewTurn(),
 	})
 }
 
 type server struct {
 	pluginv1.UnimplementedStorageServer
 	backend storage.Storage
-	table   *pluginrpc.Table
-	gate    pluginrpc.Gate
-	// appending holds one token while an Append stream is served: the
-	// contract has one appender at a time.
-	appending chan struct{}
+	end     pluginrpc.PluginEnd
+	// appending is the turn of Append streams: the contract has one appender at a
+	// time.
+	appending pluginrpc.Turn
 }
 
 // Open implements pluginv1.StorageServer.
 func (s *server) Open(ctx context.Context, req *pluginv1.StorageOpenRequest) (*pluginv1.StorageOpenResponse, error) {
-	var state storage.State
-	err := s.gate.Open(req.Options, func(opts plugins.Options) (err error) {
-		state, err = s.backend.Open(ctx, opts)
-		return err
+	return pluginrpc.AnswerOpen(&s.end, req.Options, func(opts plugins.Options) (*pluginv1.StorageOpenResponse, error) {
+		state, err := s.backend.Open(ctx, opts)
+		return &pluginv1.StorageOpenResponse{
+			StoreId:    state.StoreID,
+			HardState:  state.HardState,
+			Snapshots:  state.Snapshots,
+			FirstIndex: state.FirstIndex,
+			LastIndex:  state.LastIndex,
+			Terms:      state.Terms,
+		}, err
 	})
-	if err != nil {
-		return nil, s.table.Status(err)
-	}
-	return &pluginv1.StorageOpenResponse{
-		StoreId:    state.StoreID,
-		HardState:  state.HardState,
-		Snapshots:  state.Snapshots,
-		FirstIndex: state.FirstIndex,
-		LastIndex:  state.LastIndex,
-		Terms:      state.Terms,
-	}, nil
 }
 
 // Read implements pluginv1.StorageServer. A long answer is read and sent
 // piece by piece, so that it is never in memory as a whole.
 func (s *server) Read(req *pluginv1.ReadRequest, stream grpc.ServerStreamingServer[pluginv1.ReadResponse]) error {
-	o, err := s.gate.Check(req.Call)
-	if err != nil {
-		return s.table.Status(err)
-	}
-	return s.table.Status(s.read(req, stream, o.Limits.BatchBytes()))
+	return s.end.Stream(req, func(o *pluginrpc.Opened) error {
+		return s.read(req, stream, o.Limits.BatchBytes())
+	})
 }
 
 func (s *server) read(req *pluginv1.ReadRequest, stream grpc.ServerStreamingServer[pluginv1.ReadResponse], piece uint64) error {
@@ -92,83 +84,55 @@ func (s *server) read(req *pluginv1.ReadRequest, stream grpc.ServerStreamingServ
 
 // Compact implements pluginv1.StorageServer.
 func (s *server) Compact(ctx context.Context, req *pluginv1.CompactRequest) (*pluginv1.CompactResponse, error) {
-	if _, err := s.gate.Check(req.Call); err != nil {
-		return nil, s.table.Status(err)
-	}
-	first, err := s.backend.Compact(ctx, req.Index)
-	if err != nil {
-		return nil, s.table.Status(err)
-	}
-	return &pluginv1.CompactResponse{FirstIndex: first}, nil
+	return pluginrpc.Answer(&s.end, req, func() (*pluginv1.CompactResponse, error) {
+		first, err := s.backend.Compact(ctx, req.Index)
+		return &pluginv1.CompactResponse{FirstIndex: first}, err
+	})
 }
 
 // ListSnapshots implements pluginv1.StorageServer.
 func (s *server) ListSnapshots(ctx context.Context, req *pluginv1.ListSnapshotsRequest) (*pluginv1.ListSnapshotsResponse, error) {
-	if _, err := s.gate.Check(req.Call); err != nil {
-		return nil, s.table.Status(err)
-	}
-	infos, err := s.backend.ListSnapshots(ctx)
-	if err != nil {
-		return nil, s.table.Status(err)
-	}
-	return &pluginv1.ListSnapshotsResponse{Snapshots: infos}, nil
+	return pluginrpc.Answer(&s.end, req, func() (*pluginv1.ListSnapshotsResponse, error) {
+		infos, err := s.backend.ListSnapshots(ctx)
+		return &pluginv1.ListSnapshotsResponse{Snapshots: infos}, err
+	})
 }
 
 // Space implements pluginv1.StorageServer.
 func (s *server) Space(ctx context.Context, req *pluginv1.SpaceRequest) (*pluginv1.SpaceResponse, error) {
-	if _, err := s.gate.Check(req.Call); err != nil {
-		return nil, s.table.Status(err)
-	}
-	space, err := storage.SpaceOf(ctx, s.backend)
-	if err != nil {
-		return nil, s.table.Status(err)
-	}
-	return &pluginv1.SpaceResponse{Short: space.Short, Detail: space.Detail}, nil
+	return pluginrpc.Answer(&s.end, req, func() (*pluginv1.SpaceResponse, error) {
+		space, err := storage.SpaceOf(ctx, s.backend)
+		return &pluginv1.SpaceResponse{Short: space.Short, Detail: space.Detail}, err
+	})
 }
 
-// InstallSnapshot implements pluginv1.StorageServer.
+// InstallSnapshot implements pluginv1.StorageServer. The install is finished even if
+// the caller goes away: half of one must not depend on the network.
 func (s *server) InstallSnapshot(ctx context.Context, req *pluginv1.InstallSnapshotRequest) (*pluginv1.InstallSnapshotResponse, error) {
-	if _, err := s.gate.Check(req.Call); err != nil {
-		return nil, s.table.Status(err)
-	}
-	// The install is finished even if the caller goes away: half of one must
-	// not depend on the network.
-	if err := s.backend.InstallSnapshot(context.WithoutCancel(ctx), req.Index, req.HardState); err != nil {
-		return nil, s.table.Status(err)
-	}
-	return &pluginv1.InstallSnapshotResponse{}, nil
+	return pluginrpc.Answer(&s.end, req, func() (*pluginv1.InstallSnapshotResponse, error) {
+		err := s.backend.InstallSnapshot(context.WithoutCancel(ctx), req.Index, req.HardState)
+		return &pluginv1.InstallSnapshotResponse{}, err
+	})
 }
 
 // Close implements pluginv1.StorageServer.
 func (s *server) Close(ctx context.Context, req *pluginv1.CloseRequest) (*pluginv1.CloseResponse, error) {
-	if err := s.gate.CheckClose(req.Call); err != nil {
-		return nil, s.table.Status(err)
-	}
-	if err := s.backend.Close(ctx); err != nil {
-		return nil, s.table.Status(err)
-	}
-	return &pluginv1.CloseResponse{}, nil
+	return pluginrpc.AnswerClose(&s.end, req, func() error { return s.backend.Close(ctx) })
 }
 
 // SaveSnapshot implements pluginv1.StorageServer.
 func (s *server) SaveSnapshot(stream grpc.ClientStreamingServer[pluginv1.SaveSnapshotRequest, pluginv1.SaveSnapshotResponse]) error {
-	first, err := stream.Recv()
-	if err != nil {
-		return s.table.Status(fmt.Errorf("snapshot without a header: %w", plugins.ErrInvalidArgument))
-	}
-	o, err := s.gate.Check(first.Call)
-	if err != nil {
-		return s.table.Status(err)
-	}
-	w, err := s.backend.CreateSnapshot(stream.Context(), first.Metadata, first.Received)
-	if err != nil {
-		return s.table.Status(err)
-	}
-	info, err := saveChunks(stream, first, w, o.Limits.MaxChunkBytes)
-	if err != nil {
-		return s.table.Status(errors.Join(err, w.Abort()))
-	}
-	return stream.SendAndClose(&pluginv1.SaveSnapshotResponse{Info: info})
+	return pluginrpc.AnswerUpload(&s.end, stream, func(o *pluginrpc.Opened, first *pluginv1.SaveSnapshotRequest) (*pluginv1.SaveSnapshotResponse, error) {
+		w, err := s.backend.CreateSnapshot(stream.Context(), first.Metadata, first.Received)
+		if err != nil {
+			return nil, err
+		}
+		info, err := saveChunks(stream, first, w, o.Limits.MaxChunkBytes)
+		if err != nil {
+			return nil, errors.Join(err, w.Abort())
+		}
+		return &pluginv1.SaveSnapshotResponse{Info: info}, nil
+	})
 }
 
 // saveChunks writes what comes, until commit.
@@ -190,15 +154,13 @@ func saveParts(m *pluginv1.SaveSnapshotRequest) (chunk *[]byte, last *bool) {
 
 // OpenSnapshot implements pluginv1.StorageServer.
 func (s *server) OpenSnapshot(req *pluginv1.OpenSnapshotRequest, stream grpc.ServerStreamingServer[pluginv1.OpenSnapshotResponse]) error {
-	o, err := s.gate.Check(req.Call)
-	if err != nil {
-		return s.table.Status(err)
-	}
-	r, err := s.backend.OpenSnapshot(stream.Context(), req.Index)
-	if err != nil {
-		return s.table.Status(err)
-	}
-	return s.table.Status(errors.Join(sendChunks(stream, r, o.Limits.ChunkBytes()), r.Close()))
+	return s.end.Stream(req, func(o *pluginrpc.Opened) error {
+		r, err := s.backend.OpenSnapshot(stream.Context(), req.Index)
+		if err != nil {
+			return err
+		}
+		return errors.Join(sendChunks(stream, r, o.Limits.ChunkBytes()), r.Close())
+	})
 }
 
 func sendChunks(stream grpc.ServerStreamingServer[pluginv1.OpenSnapshotResponse], r storage.SnapshotReader, maxChunk uint64) error {

@@ -2,14 +2,11 @@ package storagerpc
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 
 	"google.golang.org/grpc"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
-	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -18,71 +15,40 @@ type appendStream = grpc.BidiStreamingServer[pluginv1.AppendRequest, pluginv1.Ap
 // Append implements pluginv1.StorageServer. One goroutine feeds the appender,
 // this one sends acknowledgements.
 func (s *server) Append(stream appendStream) error {
-	select {
-	case s.appending <- struct{}{}:
-		defer func() { <-s.appending }()
-	case <-stream.Context().Done():
-		return stream.Context().Err()
+	return s.end.Table.Status(s.append(stream))
+}
+
+func (s *server) append(stream appendStream) error {
+	if err := s.appending.Take(stream.Context()); err != nil {
+		return err
 	}
+	defer s.appending.Give()
 	// Batches that have been received are appended even if the host goes
 	// away: an append that is interrupted would poison the store.
 	a, err := storage.OpenAppender(context.WithoutCancel(stream.Context()), s.backend)
 	if err != nil {
-		return s.table.Status(err)
+		return err
 	}
-	fed := make(chan error, 1)
-	go func() {
-		err := s.feed(stream, a)
-		_ = a.Close()
-		fed <- err
-	}()
-	if err := acknowledge(stream, a); err != nil {
-		return s.table.Status(err) // feed ends with the stream
-	}
-	return s.table.Status(<-fed)
+	var res pluginv1.AppendResponse
+	return pluginrpc.Both(
+		func() error { return s.feed(stream, a) }, func() { _ = a.Close() },
+		a.Recv, func(durable uint64) error {
+			// When the host is gone the appender is received from all the same, so that it
+			// can end.
+			if stream.Context().Err() == nil {
+				res.Seq = durable
+				_ = stream.SendMsg(&res) // its failure ends feed, and so the appender
+			}
+			return nil
+		})
 }
 
 // feed hands batches to the appender until the host closes its half.
 func (s *server) feed(stream appendStream, a storage.Appender) error {
-	var req pluginv1.AppendRequest
-	for seq := uint64(1); ; seq++ {
-		req = pluginv1.AppendRequest{} // its slices now belong to the batch
-		if err := stream.RecvMsg(&req); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		o, err := s.gate.Check(req.Call)
-		if err != nil {
-			return err
-		}
-		if req.Seq != seq {
-			return fmt.Errorf("append batch %d, expected %d: %w", req.Seq, seq, plugins.ErrInvalidArgument)
-		}
+	return pluginrpc.Feed(&s.end, stream, func(o *pluginrpc.Opened, req *pluginv1.AppendRequest) error {
 		if err := checkBatchSize(req.Entries, o.Limits); err != nil {
 			return err
 		}
-		if err := a.Send(storage.Batch{Entries: req.Entries, HardState: req.HardState, MustSync: req.MustSync}); err != nil {
-			return err
-		}
-	}
-}
-
-// acknowledge sends what is durable until the appender ends. When nobody
-// listens any more it goes on receiving, so that the appender can end.
-func acknowledge(stream appendStream, a storage.Appender) error {
-	var res pluginv1.AppendResponse
-	for {
-		durable, err := a.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if stream.Context().Err() == nil {
-			res.Seq = durable
-			_ = stream.SendMsg(&res) // its failure ends feed, and so the appender
-		}
-	}
+		return a.Send(storage.Batch{Entries: req.Entries, HardState: req.HardState, MustSync: req.MustSync})
+	})
 }

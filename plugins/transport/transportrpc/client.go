@@ -18,10 +18,8 @@ import (
 
 // Client is the host's end of a transport plugin.
 type Client struct {
-	rpc    pluginv1.TransportClient
-	info   plugins.Info
-	table  *pluginrpc.Table
-	opened atomic.Pointer[pluginrpc.Opened]
+	rpc pluginv1.TransportClient
+	end pluginrpc.HostEnd
 	// refused counts messages that no honest peer sends.
 	refused atomic.Uint64
 	// heard counts what came on the Raft stream.
@@ -58,7 +56,7 @@ const maxReceiving = transport.MostSnapshots
 func NewClient(conn grpc.ClientConnInterface, info plugins.Info) *Client {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	return &Client{
-		rpc: pluginv1.NewTransportClient(conn), info: info, table: errorTable(),
+		rpc: pluginv1.NewTransportClient(conn), end: pluginrpc.HostEnd{Info: info, Table: errorTable()},
 		ctx: ctx, cancel: cancel,
 		offers:   make(chan struct{}, maxReceiving),
 		refusals: make(chan struct{}, maxReceiving),
@@ -68,7 +66,7 @@ func NewClient(conn grpc.ClientConnInterface, info plugins.Info) *Client {
 }
 
 // Describe implements transport.Transport.
-func (c *Client) Describe() plugins.Info { return c.info }
+func (c *Client) Describe() plugins.Info { return c.end.Info }
 
 // Open implements transport.Transport. The handler is called from one
 // goroutine, except for ReceiveSnapshot, which has one for each snapshot.
@@ -81,7 +79,7 @@ func (c *Client) Open(ctx context.Context, opts transport.Options, h transport.H
 }
 
 func (c *Client) open(ctx context.Context, opts transport.Options, h transport.Handler) (string, error) {
-	if c.opened.Load() != nil {
+	if _, err := c.end.Opened(); err == nil {
 		return "", fmt.Errorf("is open: %w", plugins.ErrInvalidArgument)
 	}
 	common, err := pluginrpc.CheckOptions(opts.Options)
@@ -92,39 +90,37 @@ func (c *Client) open(ctx context.Context, opts transport.Options, h transport.H
 		Options: pluginrpc.WireOptions(common), Listen: opts.Listen, Advertise: opts.Advertise,
 	})
 	if err != nil {
-		return "", c.table.Error(ctx, err)
+		return "", c.end.Table.Error(ctx, err)
 	}
 	if err := checkAddress(res.Address); err != nil {
 		return "", err
 	}
-	o := pluginrpc.NewOpened(common)
-	if err := c.start(ctx, o, h); err != nil {
+	if err := c.start(ctx, common, h); err != nil {
 		return "", err
 	}
 	return res.Address, nil
 }
 
 // start opens the Raft stream, which outlives ctx.
-func (c *Client) start(ctx context.Context, o *pluginrpc.Opened, h transport.Handler) error {
+func (c *Client) start(ctx context.Context, opts plugins.Options, h transport.Handler) error {
 	stream, err := c.rpc.Raft(c.ctx)
 	if err != nil {
-		return c.table.Error(ctx, err)
+		return c.end.Table.Error(ctx, err)
 	}
 	c.stream, c.handler = stream, h
-	c.req.Call = o.Call
+	c.req.Call = pluginrpc.NewOpened(opts).Call
 	// The first message carries the call, so that the plugin knows whose
 	// stream it is.
 	if err := stream.SendMsg(&c.req); err != nil && !errors.Is(err, io.EOF) {
-		return c.table.Error(ctx, err)
+		return c.end.Table.Error(ctx, err)
 	}
 	c.closing.Lock()
 	defer c.closing.Unlock()
 	if c.closed {
 		return plugins.ErrClosed
 	}
-	c.opened.Store(o)
 	c.tasks.Add(1)
-	go c.receive(o)
+	go c.receive(c.end.SetOpened(opts))
 	return nil
 }
 
@@ -155,11 +151,7 @@ func (c *Client) usable() (*pluginrpc.Opened, error) {
 	if err := c.Err(); err != nil {
 		return nil, err
 	}
-	o := c.opened.Load()
-	if o == nil {
-		return nil, plugins.ErrNotOpen
-	}
-	return o, nil
+	return c.end.Opened()
 }
 
 // SetPeers implements transport.Transport.
@@ -172,7 +164,7 @@ func (c *Client) SetPeers(ctx context.Context, set transport.PeerSet) error {
 		Call: o.Call, Peers: set.Peers, Removed: set.Removed, Self: pluginv1.Greeting(set.Self), Joining: set.Joining,
 	})
 	if err != nil {
-		return fmt.Errorf("set %d peers: %w", len(set.Peers), c.table.Error(ctx, err))
+		return fmt.Errorf("set %d peers: %w", len(set.Peers), c.end.Table.Error(ctx, err))
 	}
 	return nil
 }
@@ -184,7 +176,7 @@ func (c *Client) Ping(ctx context.Context, peer transport.Peer) error {
 		return err
 	}
 	if _, err := c.rpc.Ping(ctx, &pluginv1.PingRequest{Call: o.Call, Peer: peer}); err != nil {
-		return c.table.Error(ctx, err)
+		return c.end.Table.Error(ctx, err)
 	}
 	return nil
 }
@@ -198,15 +190,11 @@ func (c *Client) Close(ctx context.Context) error {
 		return c.closedErr
 	}
 	c.closed = true
-	var call pluginv1.Call
-	if o := c.opened.Load(); o != nil {
-		call = o.Call
-	}
-	if _, err := c.rpc.Close(ctx, &pluginv1.CloseRequest{Call: call}); err != nil {
-		c.closedErr = fmt.Errorf("close transport: %w", c.table.Error(ctx, err))
+	if _, err := c.rpc.Close(ctx, &pluginv1.CloseRequest{Call: c.end.Call()}); err != nil {
+		c.closedErr = fmt.Errorf("close transport: %w", c.end.Table.Error(ctx, err))
 	}
 	c.cancel(errClosed)
-	if c.opened.Load() == nil {
+	if _, err := c.end.Opened(); err != nil {
 		close(c.done) // there was never a stream
 	}
 	if err := c.wait(ctx); err != nil && c.closedErr == nil {

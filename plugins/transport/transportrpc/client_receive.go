@@ -36,7 +36,7 @@ func (c *Client) deliver(o *pluginrpc.Opened) error {
 			return fmt.Errorf("plugin ended it: %w", plugins.ErrGone)
 		}
 		if err != nil {
-			return c.table.Error(c.ctx, err)
+			return c.end.Table.Error(c.ctx, err)
 		}
 		c.heard.Add(1)
 		if err := checkInbound(m, o); err != nil {
@@ -112,7 +112,7 @@ func (c *Client) receiveSnapshot(o *pluginrpc.Opened, e transport.Event, refusal
 		return err
 	}
 	if stream.Send(&pluginv1.ReceiveSnapshotRequest{Call: o.Call, Offer: e.Offer}) != nil {
-		return c.end(ctx, stream)
+		return c.drain(ctx, stream)
 	}
 	if refusal == "" {
 		if refusal, err = c.handle(ctx, o, e, stream); err != nil {
@@ -120,10 +120,10 @@ func (c *Client) receiveSnapshot(o *pluginrpc.Opened, e transport.Event, refusal
 		}
 	}
 	if stream.Send(&pluginv1.ReceiveSnapshotRequest{Verdict: true, Error: refusal}) == nil {
-		_ = stream.CloseSend() // if either failed, end finds out why
+		_ = stream.CloseSend() // if either failed, drain finds out why
 	}
 	stream.renew()
-	return c.end(ctx, stream)
+	return c.drain(ctx, stream)
 }
 
 // handle lets the handler take the snapshot and returns its verdict: empty if
@@ -132,7 +132,7 @@ func (c *Client) receiveSnapshot(o *pluginrpc.Opened, e transport.Event, refusal
 func (c *Client) handle(ctx context.Context, o *pluginrpc.Opened, e transport.Event, stream *paced) (string, error) {
 	first, err := stream.Recv()
 	if err != nil {
-		return "", c.table.Error(ctx, err)
+		return "", c.end.Table.Error(ctx, err)
 	}
 	if err := checkHeader(first.Header, e.Peer, o); err != nil {
 		return "", err
@@ -179,15 +179,15 @@ func refusalText(err error) string {
 	return text[:min(len(text), maxRefusal)]
 }
 
-// end reads the stream's rest, which is of no more use, and its status.
-func (c *Client) end(ctx context.Context, stream *paced) error {
+// drain reads the stream's rest, which is of no more use, and its status.
+func (c *Client) drain(ctx context.Context, stream *paced) error {
 	for {
 		_, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			return c.table.Error(ctx, err)
+			return c.end.Table.Error(ctx, err)
 		}
 	}
 }
@@ -199,7 +199,7 @@ func (c *Client) next(ctx context.Context, stream *paced, in *pluginrpc.Arriving
 		return nil, fmt.Errorf("snapshot after %d bytes: %w", in.Received, io.ErrUnexpectedEOF)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("snapshot after %d bytes: %w", in.Received, c.table.Error(ctx, err))
+		return nil, fmt.Errorf("snapshot after %d bytes: %w", in.Received, c.end.Table.Error(ctx, err))
 	}
 	return res, arrived(in, res)
 }

@@ -86,7 +86,7 @@ func (c *Client) tooLarge(e *transport.Envelope, limits plugins.Limits) {
 // broken explains a failed SendMsg.
 func (c *Client) broken(ctx context.Context, err error) error {
 	if !errors.Is(err, io.EOF) {
-		return c.table.Error(c.ctx, err)
+		return c.end.Table.Error(c.ctx, err)
 	}
 	select {
 	case <-c.done: // receive learns the stream's status

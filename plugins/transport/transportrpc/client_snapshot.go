@@ -29,10 +29,10 @@ func (c *Client) SendSnapshot(ctx context.Context, header transport.SnapshotHead
 func (c *Client) sendSnapshot(ctx context.Context, o *pluginrpc.Opened, header transport.SnapshotHeader, r io.Reader) error {
 	stream, err := c.rpc.SendSnapshot(ctx, frames.OverGRPC()) // the backend waits for the peer
 	if err != nil {
-		return c.table.Error(ctx, err)
+		return c.end.Table.Error(ctx, err)
 	}
 	first := &pluginv1.SendSnapshotRequest{Call: o.Call, Header: header}
-	_, whole, err := pluginrpc.Upload(ctx, c.table, stream, first, r, o.Limits.ChunkBytes(), sendParts)
+	_, whole, err := pluginrpc.Upload(ctx, c.end.Table, stream, first, r, o.Limits.ChunkBytes(), sendParts)
 	if err != nil {
 		return err
 	}

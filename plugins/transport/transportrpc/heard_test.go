@@ -9,7 +9,6 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins"
-	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -35,7 +34,7 @@ func TestPartsOfABlockedSendKnowNothingNew(t *testing.T) {
 		c := NewClient(nil, plugins.Info{})
 		stream := &blockedStream{meanwhile: func() { c.heard.Add(1) }}
 		c.stream = stream
-		c.opened.Store(pluginrpc.NewOpened(plugins.Options{Limits: plugins.DefaultLimits()}))
+		c.end.SetOpened(plugins.Options{Limits: plugins.DefaultLimits()})
 		envelopes := make([]transport.Envelope, 3)
 		for i := range envelopes {
 			envelopes[i] = transport.Envelope{Group: 1, To: 2, Payload: make([]byte, plugins.DefaultLimits().MaxBatchBytes)}

@@ -42,7 +42,7 @@ type paced struct {
 func (c *Client) receiving(ctx context.Context, giveUp context.CancelFunc, o *pluginrpc.Opened) (*paced, error) {
 	stream, err := c.rpc.ReceiveSnapshot(ctx)
 	if err != nil {
-		return nil, c.table.Error(ctx, err)
+		return nil, c.end.Table.Error(ctx, err)
 	}
 	return newPaced(stream, giveUp, o.Election), nil
 }

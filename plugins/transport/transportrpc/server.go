@@ -19,7 +19,7 @@ import (
 
 // Register serves backend.
 func Register(r grpc.ServiceRegistrar, backend transport.Transport) *Server {
-	s := &Server{backend: backend, table: errorTable(), streaming: make(chan struct{}, 1), losses: losses{logger: slog.New(slog.DiscardHandler)}}
+	s := &Server{backend: backend, end: pluginrpc.PluginEnd{Table: errorTable()}, streaming: pluginrpc.NewTurn(), losses: losses{logger: slog.New(slog.DiscardHandler)}}
 	pluginv1.RegisterTransportServer(r, s)
 	return s
 }
@@ -28,13 +28,12 @@ func Register(r grpc.ServiceRegistrar, backend transport.Transport) *Server {
 type Server struct {
 	pluginv1.UnimplementedTransportServer
 	backend transport.Transport
-	table   *pluginrpc.Table
-	gate    pluginrpc.Gate
+	end     pluginrpc.PluginEnd
 	inbound atomic.Pointer[inbound]
 	dropped atomic.Uint64
-	losses  losses // of the goroutine that holds the token of streaming
-	// streaming holds one token while a Raft stream is served.
-	streaming chan struct{}
+	losses  losses // of the goroutine that has the turn of streaming
+	// streaming is the turn of the Raft stream, for which no other waits.
+	streaming pluginrpc.Turn
 }
 
 // LogTo gives the server a log. It is called before the server serves.
@@ -45,58 +44,41 @@ func (s *Server) Dropped() uint64 { return s.dropped.Load() }
 
 // Open implements pluginv1.TransportServer.
 func (s *Server) Open(ctx context.Context, req *pluginv1.TransportOpenRequest) (*pluginv1.TransportOpenResponse, error) {
-	var address string
-	err := s.gate.Open(req.Options, func(opts plugins.Options) (err error) {
+	return pluginrpc.AnswerOpen(&s.end, req.Options, func(opts plugins.Options) (*pluginv1.TransportOpenResponse, error) {
 		q := newInbound(pluginrpc.NewOpened(opts), &s.dropped)
-		address, err = s.backend.Open(ctx, transport.Options{Options: opts, Listen: req.Listen, Advertise: req.Advertise}, q)
+		address, err := s.backend.Open(ctx, transport.Options{Options: opts, Listen: req.Listen, Advertise: req.Advertise}, q)
 		if err != nil {
 			q.close()
-			return err
+			return nil, err
 		}
 		s.inbound.Store(q)
-		return nil
+		return &pluginv1.TransportOpenResponse{Address: address}, nil
 	})
-	if err != nil {
-		return nil, s.table.Status(err)
-	}
-	return &pluginv1.TransportOpenResponse{Address: address}, nil
 }
 
 // SetPeers implements pluginv1.TransportServer.
 func (s *Server) SetPeers(ctx context.Context, req *pluginv1.SetPeersRequest) (*pluginv1.SetPeersResponse, error) {
-	if _, err := s.gate.Check(req.Call); err != nil {
-		return nil, s.table.Status(err)
-	}
-	set := transport.PeerSet{Self: transport.Greeting(req.Self), Peers: req.Peers, Removed: req.Removed, Joining: req.Joining}
-	if err := s.backend.SetPeers(ctx, set); err != nil {
-		return nil, s.table.Status(err)
-	}
-	return &pluginv1.SetPeersResponse{}, nil
+	return pluginrpc.Answer(&s.end, req, func() (*pluginv1.SetPeersResponse, error) {
+		set := transport.PeerSet{Self: transport.Greeting(req.Self), Peers: req.Peers, Removed: req.Removed, Joining: req.Joining}
+		return &pluginv1.SetPeersResponse{}, s.backend.SetPeers(ctx, set)
+	})
 }
 
 // Ping implements pluginv1.TransportServer.
 func (s *Server) Ping(ctx context.Context, req *pluginv1.PingRequest) (*pluginv1.PingResponse, error) {
-	if _, err := s.gate.Check(req.Call); err != nil {
-		return nil, s.table.Status(err)
-	}
-	if err := transport.PingOf(ctx, s.backend, req.Peer); err != nil {
-		return nil, s.table.Status(err)
-	}
-	return &pluginv1.PingResponse{}, nil
+	return pluginrpc.Answer(&s.end, req, func() (*pluginv1.PingResponse, error) {
+		return &pluginv1.PingResponse{}, transport.PingOf(ctx, s.backend, req.Peer)
+	})
 }
 
 // Close implements pluginv1.TransportServer.
 func (s *Server) Close(ctx context.Context, req *pluginv1.CloseRequest) (*pluginv1.CloseResponse, error) {
-	if err := s.gate.CheckClose(req.Call); err != nil {
-		return nil, s.table.Status(err)
-	}
-	if q := s.inbound.Load(); q != nil {
-		q.close() // before the backend waits for its handler calls
-	}
-	if err := s.backend.Close(ctx); err != nil {
-		return nil, s.table.Status(err)
-	}
-	return &pluginv1.CloseResponse{}, nil
+	return pluginrpc.AnswerClose(&s.end, req, func() error {
+		if q := s.inbound.Load(); q != nil {
+			q.close() // before the backend waits for its handler calls
+		}
+		return s.backend.Close(ctx)
+	})
 }
 
 type raftStream = grpc.BidiStreamingServer[pluginv1.RaftOutbound, pluginv1.RaftInbound]
@@ -104,31 +86,32 @@ type raftStream = grpc.BidiStreamingServer[pluginv1.RaftOutbound, pluginv1.RaftI
 // Raft implements pluginv1.TransportServer. One goroutine hands messages to
 // the backend, this one sends what the backend delivers.
 func (s *Server) Raft(stream raftStream) error {
+	return s.end.Table.Status(s.raft(stream))
+}
+
+func (s *Server) raft(stream raftStream) error {
 	select {
 	case s.streaming <- struct{}{}:
-		defer func() { <-s.streaming }()
+		defer s.streaming.Give()
 	default:
-		return s.table.Status(fmt.Errorf("a raft stream is open: %w", plugins.ErrInvalidArgument))
+		return fmt.Errorf("a raft stream is open: %w", plugins.ErrInvalidArgument)
 	}
-	var first pluginv1.RaftOutbound
-	if err := stream.RecvMsg(&first); err != nil {
-		return s.table.Status(fmt.Errorf("raft stream without a call: %w", plugins.ErrInvalidArgument))
-	}
-	if _, err := s.gate.Check(first.Call); err != nil {
-		return s.table.Status(err)
+	first, _, err := pluginrpc.First[pluginv1.RaftOutbound](&s.end, stream)
+	if err != nil {
+		return err
 	}
 	read := make(chan error, 1)
 	q := s.inbound.Load()
 	base := q.begin()
-	go func() { read <- s.forward(stream, &first, q, base) }()
-	return s.table.Status(s.pump(stream, q, read))
+	go func() { read <- s.forward(stream, first, q, base) }()
+	return s.pump(stream, q, read)
 }
 
 // forward hands messages to the backend until the host closes its half. base
 // is the number of the last message before this stream's first.
 func (s *Server) forward(stream raftStream, req *pluginv1.RaftOutbound, q *inbound, base uint64) error {
 	for {
-		if _, err := s.gate.Check(req.Call); err != nil {
+		if _, err := s.end.Check(req.Call); err != nil {
 			return err
 		}
 		if req.Heard > 0 {

@@ -16,20 +16,11 @@ type sendStream = grpc.ClientStreamingServer[pluginv1.SendSnapshotRequest, plugi
 
 // SendSnapshot implements pluginv1.TransportServer.
 func (s *Server) SendSnapshot(stream sendStream) error {
-	first, err := stream.Recv()
-	if err != nil {
-		return s.table.Status(fmt.Errorf("snapshot without a header: %w", plugins.ErrInvalidArgument))
-	}
-	o, err := s.gate.Check(first.Call)
-	if err != nil {
-		return s.table.Status(err)
-	}
-	header := first.Header
-	r := pluginrpc.ReceiveChunks(stream, first, o.Limits.MaxChunkBytes, sendParts)
-	if err := s.backend.SendSnapshot(stream.Context(), header, r); err != nil {
-		return s.table.Status(err)
-	}
-	return stream.SendAndClose(&pluginv1.SendSnapshotResponse{})
+	return pluginrpc.AnswerUpload(&s.end, stream, func(o *pluginrpc.Opened, first *pluginv1.SendSnapshotRequest) (*pluginv1.SendSnapshotResponse, error) {
+		header := first.Header
+		r := pluginrpc.ReceiveChunks(stream, first, o.Limits.MaxChunkBytes, sendParts)
+		return &pluginv1.SendSnapshotResponse{}, s.backend.SendSnapshot(stream.Context(), header, r)
+	})
 }
 
 type receiveStream = grpc.BidiStreamingServer[pluginv1.ReceiveSnapshotRequest, pluginv1.ReceiveSnapshotResponse]
@@ -37,25 +28,25 @@ type receiveStream = grpc.BidiStreamingServer[pluginv1.ReceiveSnapshotRequest, p
 // ReceiveSnapshot implements pluginv1.TransportServer: it carries an offered
 // snapshot to the host and the host's verdict to the backend.
 func (s *Server) ReceiveSnapshot(stream receiveStream) error {
-	first, err := stream.Recv()
+	return s.end.Table.Status(s.receiveSnapshot(stream))
+}
+
+func (s *Server) receiveSnapshot(stream receiveStream) error {
+	first, o, err := pluginrpc.First[pluginv1.ReceiveSnapshotRequest](&s.end, stream)
 	if err != nil {
-		return s.table.Status(fmt.Errorf("snapshot without an offer: %w", plugins.ErrInvalidArgument))
-	}
-	o, err := s.gate.Check(first.Call)
-	if err != nil {
-		return s.table.Status(err)
+		return err
 	}
 	q := s.inbound.Load()
 	offered, ok := q.takeUp(first.Offer)
 	if !ok {
-		return s.table.Status(fmt.Errorf("no offer %d: %w", first.Offer, plugins.ErrInvalidArgument))
+		return fmt.Errorf("no offer %d: %w", first.Offer, plugins.ErrInvalidArgument)
 	}
 	err = relay(stream, q, offered, o.Limits.ChunkBytes())
 	offered.verdict <- err // r is not used from here on
 	if errors.Is(err, transport.ErrSnapshotRefused) {
-		return nil // that was the host's own word
+		return nil // the host refused it
 	}
-	return s.table.Status(err)
+	return err
 }
 
 // relay sends the snapshot and returns the verdict.
