@@ -168,8 +168,8 @@ func (h *hashicorp) Propose(_ context.Context, _ int, key, value []byte) error {
 	return err
 }
 
-// Stop implements system: all nodes leave raft before the first log is closed. What the nodes log about
-// each other's end is no news.
+// Stop implements system: all nodes leave raft before the first log is closed. Their
+// logs about each other's end are not shown.
 func (h *hashicorp) Stop() error {
 	h.logger.SetLevel(hclog.Off)
 	var stopped []raft.Future

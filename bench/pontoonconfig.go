@@ -9,8 +9,8 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/loopback"
 )
 
-// pontoonTemplate is a host's config file. What it doesn't name is the default; tick and election are
-// written down because they are the same as etcd's.
+// pontoonTemplate is a host's config file. A setting that it does not name has its
+// default; tick and election are written down because they are the same as etcd's.
 const pontoonTemplate = `node:
   id: {{.Self.ID}}
   data_dir: {{printf "%q" .DataDir}}

@@ -63,7 +63,8 @@ func measure(ctx context.Context, s settings, progress io.Writer) ([]sample, err
 	return samples, nil
 }
 
-// prepare finds or builds the executables of the nodes. What it builds is in dir.
+// prepare finds or builds the executables of the nodes. The executables that it
+// builds are in dir.
 func prepare(ctx context.Context, s settings, dir string) (cluster, error) {
 	executable, err := os.Executable()
 	if err != nil {

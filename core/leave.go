@@ -81,8 +81,8 @@ func (g *generation) leaveLeadership(ctx context.Context, away *handingOver, unf
 // take it.
 var errHandingOver = errors.New("leadership is being handed over")
 
-// fitter asks the raft goroutine for a fitter voter that is none of those
-// tried.
+// fitter asks the raft goroutine for a fitter voter than this member, besides
+// those tried.
 func (g *generation) fitter(ctx context.Context, tried []member.ID) (member.ID, error) {
 	type choice struct {
 		to  member.ID

@@ -14,6 +14,6 @@
 //     that are still running when it starts may fail with ErrClosed.
 //
 // A plugin process that dies between any two of these is started again and
-// opened with a larger incarnation. What it had made durable must be there;
-// nothing else may be assumed by either side.
+// opened with a larger incarnation. All that it had made durable must be
+// there; neither side may assume anything else.
 package plugins

@@ -1,9 +1,9 @@
 package plugins
 
-// What every member, host and plugin of protocol version 1 can take. These are
-// constants and not settings: an entry that one member admitted is read by all
-// others, whatever they are configured with, and by itself after its settings
-// were lowered. Hosts refuse settings above them.
+// The sizes that every member, host and plugin of protocol version 1 accepts.
+// These are constants and not settings: an entry that one member admitted is
+// read by all others, whatever they are configured with, and by itself after
+// its settings were lowered. Hosts refuse settings above them.
 const (
 	// MaxValueBytes is the largest value of a proposal.
 	MaxValueBytes = 32 << 20

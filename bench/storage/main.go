@@ -1,7 +1,7 @@
 // Command storage measures appends of Pontoon's storage backend wal beside
-// etcd's wal package and hashicorp/raft-wal, and beside itself behind the
-// plugin RPC. All of them get batches of 64 entries of 256 bytes and sync each
-// batch, on the same disk, in turns.
+// etcd's wal package and hashicorp/raft-wal, and beside itself in a plugin
+// process, over RPC. All of them get batches of 64 entries of 256 bytes and
+// sync each batch, on the same disk, in turns.
 //
 //	make bench-storage
 //	cd bench && go run ./storage -rounds 5 -duration 5s -dir /a/real/disk

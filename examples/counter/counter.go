@@ -74,8 +74,8 @@ func (c *counter) usable() error {
 }
 
 // Apply writes the value and the applied index together, once per batch. If
-// that fails nobody knows what is on disk: the error ends the process, the host
-// starts another one and replays.
+// that fails, it is unknown which of them is on disk: the error ends the
+// process, the host starts another one and replays.
 func (c *counter) Apply(_ context.Context, b statemachine.Batch) ([]statemachine.Result, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

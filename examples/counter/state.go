@@ -18,7 +18,8 @@ type state struct {
 	value   int64
 }
 
-// add applies one command. What it refuses, every replica refuses.
+// add applies one command. A command that it refuses is refused by every
+// replica.
 func (s *state) add(command []byte) statemachine.Result {
 	n, err := strconv.ParseInt(string(command), 10, 64)
 	if err != nil {

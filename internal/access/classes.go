@@ -63,9 +63,10 @@ func (t *classTable) equal(o *classTable) bool {
 	return t.commands.equal(o.commands) && t.queries.equal(o.queries)
 }
 
-// prefixes are classes in the order of their prefixes. Whatever lies between a prefix
-// and something that begins with it begins with it, too: so the longest prefix of
-// some data is the last one that is not after the data, or one that that one begins with.
+// prefixes are classes in the order of their prefixes. Data that sorts between a prefix
+// and something that begins with the prefix begins with it, too. So the longest prefix
+// of some data is the last one that does not sort after the data, or a prefix of that
+// one.
 type prefixes []prefix
 
 type prefix struct {

@@ -7,7 +7,7 @@ import "time"
 const Others = "*"
 
 // A Policy says what clients may do, by how they prove their names. The zero
-// Policy lets nobody do anything.
+// Policy allows nothing to any client.
 type Policy struct {
 	// Anonymous is the role of clients without a name.
 	Anonymous Role

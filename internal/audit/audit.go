@@ -61,7 +61,8 @@ func New(o Options) (*Log, error) {
 }
 
 // Start begins to write. An error means that the directory or the key is not what
-// it must be; a disk that fails is none: the log tries again, and Failing tells.
+// it must be; a disk that fails does not make Start fail: the log tries again,
+// and Failing tells of it.
 func (l *Log) Start() error {
 	if l == nil {
 		return nil

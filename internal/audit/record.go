@@ -9,7 +9,7 @@ import (
 // An Op is what a record is about.
 type Op string
 
-// What clients ask for.
+// The operations that clients ask for.
 const (
 	Propose       Op = "propose"
 	Query         Op = "query"
@@ -20,7 +20,7 @@ const (
 	Transfer      Op = "transfer_leader"
 )
 
-// What a Log itself records.
+// The operations that a Log itself records.
 const (
 	// opOpen begins a file.
 	opOpen Op = "open"

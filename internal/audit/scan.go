@@ -19,8 +19,8 @@ type scanned struct {
 	begin, last Position
 	records     int
 	end         int64 // bytes of sound lines
-	// bad says why what follows the sound lines is none, and tail what it is.
-	// Nothing follows if bad is empty.
+	// bad says why the bytes after the sound lines are not a sound line, and
+	// tail what they are. The file ends after the sound lines if bad is empty.
 	bad  string
 	tail tail
 }
@@ -79,7 +79,7 @@ func (s *scanning) scan(in io.Reader) (*scanned, error) {
 	}
 }
 
-// look takes the next line, or says why it is none.
+// look counts the next line among the sound ones, or says why it is not sound.
 func (s *scanning) look(f *scanned, text []byte, ended bool) (bad string, err error) {
 	l, ok := parseLinks(text)
 	switch {

@@ -114,8 +114,8 @@ func (w *writer) goOn(f *scanned) error {
 	if err != nil {
 		return err
 	}
-	// What was written, or put in place, may not be durable: by another process, or
-	// before a failure.
+	// The last lines of the file, and its name, may not be durable: another process
+	// may have written them, or this one before a failure.
 	if err := errors.Join(file.Sync(), w.fs.SyncDir(".")); err != nil {
 		return errors.Join(err, file.Close())
 	}
@@ -165,8 +165,8 @@ func (w *writer) newFile(torn, damaged *Tail) error {
 }
 
 // leaveFor gives the present file up unless that of the next number is known not to
-// stand: the chain must not go on in both. What stands is looked at before the next
-// record.
+// stand: the chain must not go on in both. The files that stand are read again
+// before the next record.
 func (w *writer) leaveFor(next uint64) {
 	if names, err := w.fs.List("."); err != nil || slices.Contains(numbersOf(names), next) {
 		w.abandon()

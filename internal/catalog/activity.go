@@ -14,7 +14,7 @@ type activity struct {
 const ticksPerSecond = 100
 
 // busyShare is the part of a wait that a process must have run for to be called
-// busy: a twentieth. What a runtime does by itself is less.
+// busy: a twentieth. A runtime with nothing to do uses less.
 const busyShare = 20
 
 // runs tells whether a process that was seen before the wait was at work in it, or

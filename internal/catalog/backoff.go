@@ -35,9 +35,9 @@ func (b Backoff) delay(exits int, fraction float64) time.Duration {
 // CrashLoop says when a slot gives up: after more than Exits exits in a row of
 // lives that came to nothing. A life has come to something if its host said so
 // (Instance.Progressed), or if it lasted for Within, whatever it did. They
-// default to 10 and 10 minutes: a plugin that is killed now and then is none
-// that keeps crashing, and one that crashes on the same entry every quarter of a
-// minute is.
+// default to 10 and 10 minutes: a plugin that is killed now and then goes on
+// being started, and the slot gives up on one that crashes on the same entry
+// every quarter of a minute.
 type CrashLoop struct {
 	Exits  int
 	Within time.Duration
@@ -58,8 +58,9 @@ type history struct {
 	failed bool
 }
 
-// exited records an exit that nobody asked for, of a process that was started
-// at the given time, and tells whether that life had come to something.
+// exited records an exit that the host did not ask for, of a process that was
+// started at the given time, and tells whether that life had come to
+// something.
 func (h *history) exited(started, now time.Time) (good bool) {
 	good = h.progressed || now.Sub(started) >= h.crashLoop.Within
 	h.progressed = false

@@ -211,8 +211,8 @@ func isPermanentFile(err error) bool {
 }
 
 // runtimePath returns the directory in which socket directories are made; if
-// somebody removed it under the host, it makes another. It is called only
-// between begin and lives.Done of a process, while there is one.
+// the directory was removed while the host runs, it makes another. It is
+// called only between begin and lives.Done of a process, while there is one.
 func (c *Catalog) runtimePath() (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 
 // causes are why a plugin ended or did not start, since it last got anywhere.
 // The first one is what an operator must know: the later ones follow from it
-// more often than not. The zero value is none.
+// more often than not. The zero value has no cause.
 type causes struct {
 	first, last error
 	// more counts those after the first.

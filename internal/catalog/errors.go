@@ -13,7 +13,7 @@ import (
 // Errors of the catalog.
 var (
 	// ErrPermanent marks errors of configuration: trying again cannot help
-	// until somebody changes the configuration or the plugin's file.
+	// until the configuration or the plugin's file is changed.
 	ErrPermanent = errors.New("plugin cannot be used as configured")
 	// ErrCrashLoop: the plugin ended too often without getting anywhere. The
 	// slot does not start it again.

@@ -27,8 +27,8 @@ type executable struct {
 	// script: the file begins with "#!", so an interpreter must be able to
 	// read it through an inherited descriptor.
 	script bool
-	// sealed is a copy of a script that nobody can change, which is what was
-	// verified and what runs; nil where there is no such thing.
+	// sealed is a copy of a script that cannot be changed: the copy is
+	// verified, and the copy runs. It is nil where scripts are not copied.
 	sealed *os.File
 	// sum is what its SHA-256 was found to be; empty if it was not asked for.
 	sum string
@@ -169,8 +169,8 @@ func (e *executable) unchanged() error {
 	if changeTime(now) == changeTime(e.checked) || e.sum == "" {
 		return nil
 	}
-	// Somebody made a link to it, or changed its mode, or wrote to it and set
-	// its time back: only its bytes tell.
+	// It has a new link or another mode, or it was written to and its time was
+	// set back: only its bytes tell.
 	if err := e.checkSum(e.sum); err != nil {
 		return fmt.Errorf("the file was changed while it was being checked and started: %w", err)
 	}

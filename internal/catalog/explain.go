@@ -20,9 +20,10 @@ const (
 	explanationGrace = exitGrace + exitGrace/4
 )
 
-// explained is a connection to a plugin whose broken calls say how the
-// process ended, and not only that a stream did. What sees only the stream cannot
-// know; whoever looks at the process must wait for it to be reaped.
+// explained is a connection to a plugin whose broken calls say how the process
+// ended, and not only that a stream did. The stream alone cannot tell: only the
+// process's status says how it ended, and that is there once the process is
+// reaped.
 type explained struct {
 	grpc.ClientConnInterface
 	in      *Instance

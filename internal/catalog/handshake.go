@@ -16,7 +16,7 @@ const maxHandshakeBytes = 4 << 10
 // checkHandshake verifies the line by which a plugin says where it listens, and
 // returns the socket's path. go-plugin sees only lines that passed: it would
 // otherwise trust the address, accept TCP, and dereference a nil TLS
-// configuration if the plugin sent a certificate that nobody asked for.
+// configuration if the plugin sent a certificate without being asked.
 //
 // The line is "1|<protocol version>|unix|<path>|grpc|"; see
 // docs/plugins/protocol.md.
@@ -56,8 +56,8 @@ func checkVersion(field string) error {
 }
 
 // checkSocketPath wants the socket in the private directory that the host made
-// for this start: nobody else can be listening there, and it is removed
-// whatever happens to the plugin.
+// for this start: no other program can listen there, and the directory is
+// removed however the plugin ends.
 func checkSocketPath(path, socketDir string) (string, error) {
 	if !filepath.IsAbs(path) || filepath.Dir(filepath.Clean(path)) != filepath.Clean(socketDir) {
 		return "", fmt.Errorf("listens on %s, which is not in the directory %s of PLUGIN_UNIX_SOCKET_DIR", quote(path), socketDir)

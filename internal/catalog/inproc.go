@@ -64,7 +64,8 @@ func (l *inprocLife) kill(reason string) {
 	})
 }
 
-// hang: there is nobody to ask for stacks but the host itself.
+// hang: a backend in this process has no stacks of its own that could be asked
+// for.
 func (l *inprocLife) hang(reason string) { l.kill(reason) }
 
 func (l *inprocLife) metrics(context.Context) ([]byte, error) { return nil, nil }

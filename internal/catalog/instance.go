@@ -107,9 +107,10 @@ func (in *Instance) Metrics(ctx context.Context) ([]byte, error) { return in.lif
 // passed. It returns when the process is gone and its sockets are removed, with
 // an ExitError if it ended by force or with an exit code that is not 0.
 //
-// A stop is no failure of the plugin: the next Start does not wait. Stopping
-// what has already ended waits until it is gone and returns nil. A backend
-// inside the host is closed once more, which does nothing if it was closed.
+// A stop does not count as a failure of the plugin: the next Start does not
+// wait. Stopping what has already ended waits until it is gone and returns
+// nil. A backend inside the host is closed once more, which does nothing if it
+// was closed.
 func (in *Instance) Stop(ctx context.Context) error { return in.life.stop(ctx) }
 
 // Kill ends the plugin at once because it failed its host: the next Start

@@ -54,8 +54,8 @@ func (s *Slot) startProcess(ctx context.Context) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Whatever hangs below, the end of the context ends the process, and the
-	// end of the process ends what hangs.
+	// A call below may hang in the plugin. The end of the context ends the
+	// process, and the end of the process ends the call.
 	stopWatching := context.AfterFunc(startCtx, func() { l.runner.kill("killed during its start") })
 	info, err := l.connect(startCtx)
 	if !stopWatching() && err == nil {

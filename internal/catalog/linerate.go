@@ -13,7 +13,7 @@ const (
 )
 
 // lineRate bounds what reaches the log: so many lines and bytes in a window.
-// What was dropped is reported once when the window ends.
+// Dropped lines are reported once, when the window ends.
 type lineRate struct {
 	report func(lines, size int)
 

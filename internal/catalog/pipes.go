@@ -7,7 +7,7 @@ import (
 
 // outputPipes are the pipes of a child's standard output and standard error.
 // The host reads them itself, never through exec.Cmd, so that waiting for the
-// process does not wait for whoever else has inherited a write end.
+// process does not wait for other processes that have inherited a write end.
 type outputPipes struct {
 	stdout, stderr             *os.File
 	stdoutWriter, stderrWriter *os.File

@@ -15,8 +15,8 @@ import (
 )
 
 // drainGrace is how long output is still read after a process has ended, in
-// case something that escaped from its group keeps the pipes open. What the
-// process itself wrote is in the pipes already.
+// case something that escaped from its group keeps the pipes open. The output
+// of the process itself is in the pipes already.
 const drainGrace = 100 * time.Millisecond
 
 // errNoHandshake: the plugin's standard output ended before its first line.
@@ -209,8 +209,9 @@ func (p *process) signal(reason string, send func(*os.Process)) {
 	if !p.running {
 		return
 	}
-	// Who was killed by somebody else, or is exiting by itself, is no victim of
-	// the host, which often notices the broken connection first.
+	// The reason is the host's only if the host ends the process. It often
+	// notices the broken connection of one first that another program has
+	// killed, or that is exiting by itself.
 	if p.reason == "" && !ending(p.cmd.Process.Pid) {
 		p.reason = reason
 	}

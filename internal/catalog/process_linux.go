@@ -61,7 +61,7 @@ func activityOf(pid int) activity {
 // counted from the state on.
 const utimeField, stimeField = 11, 12
 
-// What /proc says of a process that is on its way out.
+// The marks in /proc of a process that is about to end.
 const (
 	// exitingFlag is PF_EXITING of the kernel's linux/sched.h; flagsField is where
 	// the flags stand in stat, counted from the state on.
@@ -72,8 +72,8 @@ const (
 
 // ending tells whether the process, a child that is not reaped, has ended, is
 // exiting, or has been sent SIGKILL: the kernel keeps that signal pending until
-// the process is reaped. What ends it was decided before anything that is done to
-// it from now on.
+// the process is reaped. The cause of its end lies in the past then: no signal
+// from now on changes it.
 func ending(pid int) bool {
 	var info unix.Siginfo
 	err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG, nil)

@@ -17,7 +17,7 @@ func ownGroup(cmd *exec.Cmd) {
 
 // killGroup sends SIGKILL to the process and to its group. The caller
 // guarantees that the process was not reaped yet, so that its pid and with it
-// the group's id cannot have been given to somebody else.
+// the group's id cannot have been given to another process.
 func killGroup(p *os.Process) {
 	_ = syscall.Kill(-p.Pid, syscall.SIGKILL)
 	// In case the process has moved itself to another group.

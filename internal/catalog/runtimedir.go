@@ -71,7 +71,7 @@ const maxCatalogs = 100
 
 // The names of runtime directories tell whose they are: the user's and the
 // host's. They are short rather than random, for the sake of socket paths;
-// making a directory fails if somebody else was there first.
+// making a directory fails if another one has that name.
 func ownerPrefix() string { return fmt.Sprintf("pontoon-%d-", os.Getuid()) }
 
 func hostName(number int) string { return fmt.Sprintf("%s%d-%d", ownerPrefix(), os.Getpid(), number) }

@@ -9,7 +9,7 @@ import (
 )
 
 // lockDir takes the lock of the directory at path and returns it, or nil if
-// somebody else holds it or the directory was replaced or removed meanwhile.
+// another process holds it or the directory was replaced or removed meanwhile.
 // The lock ends with the process at the latest; plugins do not inherit it.
 func lockDir(path string) *os.File {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)

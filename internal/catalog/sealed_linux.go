@@ -9,13 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// scriptSeals are what nobody can do any more to the copy of a script.
+// scriptSeals forbid all changes of the copy of a script, and of its seals.
 const scriptSeals = unix.F_SEAL_WRITE | unix.F_SEAL_GROW | unix.F_SEAL_SHRINK | unix.F_SEAL_SEAL
 
-// seal copies a script into memory that nobody can change: its interpreter
+// seal copies a script into memory that cannot be changed: its interpreter
 // reads the file when the process runs, long after the check, and the system
-// does not refuse to write to it meanwhile. What is checked is the copy. It
-// returns nil where the system has no such memory, or executes nothing in it.
+// does not refuse to write to it meanwhile. The copy is checked, and not the
+// file. It returns nil where the system has no such memory, or executes
+// nothing in it.
 func seal(script *os.File, size int64) (*os.File, error) {
 	copied, err := newSealable()
 	if err != nil {

@@ -4,6 +4,6 @@ package catalog
 
 import "os"
 
-// seal returns nil: there is no memory here that an interpreter could read as
-// a file and nobody could write to.
+// seal returns nil: this system has no memory that an interpreter could read
+// as a file and that cannot be written to.
 func seal(*os.File, int64) (*os.File, error) { return nil, nil }

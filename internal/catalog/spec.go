@@ -33,7 +33,7 @@ const DefaultStartTimeout = 10 * time.Second
 func CallTimeout(election time.Duration) time.Duration { return 5*time.Second + election }
 
 // Spec says which plugin to run and how: a backend shipped in the host's own
-// executable (Name), or somebody else's executable (Command and SHA256).
+// executable (Name), or another executable (Command and SHA256).
 type Spec struct {
 	Kind plugins.Kind
 	// Name is that of a shipped backend. With Command it may be empty;

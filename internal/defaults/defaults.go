@@ -1,6 +1,6 @@
 // Package defaults is the table of what holds where nothing is configured: the
-// configuration shows it to operators, and the host uses it for whoever embeds
-// it. A number that is both is here and nowhere else.
+// configuration shows it to operators, and the host uses it for programs that
+// embed it. A number that both use is here and nowhere else.
 package defaults
 
 import "time"
@@ -22,8 +22,8 @@ const (
 	SnapshotEntries = 100_000
 	// SnapshotBytes: see SnapshotEntries.
 	SnapshotBytes = 256 << 20
-	// CatchUpEntries stay in the log behind a snapshot, for slow followers, but
-	// no more than CatchUpBytes of them.
+	// CatchUpEntries stay in the log below a snapshot's index, for slow
+	// followers, but no more than CatchUpBytes of them.
 	CatchUpEntries = 5000
 	// CatchUpBytes: see CatchUpEntries.
 	CatchUpBytes = 1 << 30

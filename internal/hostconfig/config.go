@@ -84,19 +84,21 @@ type Raft struct {
 	// last snapshot before the next one is taken, whichever comes first.
 	SnapshotEntries  uint64
 	SnapshotLogBytes uint64
-	// CatchUpEntries stay in the log behind a snapshot, for slow followers.
+	// CatchUpEntries stay in the log below a snapshot's index, for slow
+	// followers.
 	CatchUpEntries uint64
-	// CatchUpBytes is how many bytes of entries stay at most behind a snapshot.
+	// CatchUpBytes is how many bytes of entries stay at most below a snapshot's
+	// index.
 	CatchUpBytes uint64
 	// CheckSnapshots says what must be known of a snapshot before it is stored.
 	CheckSnapshots SnapshotCheck
-	// MaxInflightAppends is how many batches may be on their way to storage
-	// at once. What waits meanwhile forms the next batch.
+	// MaxInflightAppends is how many batches may be on their way to storage at
+	// once. Entries that wait meanwhile form the next batch.
 	MaxInflightAppends int
 }
 
-// SnapshotCheck is what must be known of a snapshot before it is stored, and the
-// log given up behind it.
+// SnapshotCheck is what must be known of a snapshot before it is stored and the
+// log up to it is given up.
 type SnapshotCheck string
 
 // The checks.

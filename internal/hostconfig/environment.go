@@ -55,8 +55,8 @@ func readEnvironment(environ []string, s schema, ps *problems) (map[string]strin
 	return values, ignored
 }
 
-// isServiceVariable reports whether a variable that is no setting is one of those
-// that Kubernetes makes for each service of a namespace: a service called
+// isServiceVariable reports whether a variable that names no setting is one of
+// those that Kubernetes makes for each service of a namespace: a service called
 // pontoon-api gives PONTOON_API_SERVICE_HOST, PONTOON_API_PORT=tcp://… and more.
 func isServiceVariable(name, text string) bool {
 	words := strings.Split(strings.TrimPrefix(name, envPrefix), "_")
@@ -89,7 +89,7 @@ func (s schema) keyOf(name string) string {
 	return ""
 }
 
-// refusal says why a variable that is no setting is an error, or "" if it
+// refusal says why a variable that names no setting is an error, or "" if it
 // concerns nothing here.
 func (s schema) refusal(name string) string {
 	for _, key := range s.whole {
@@ -127,7 +127,7 @@ func flagName(key string) string {
 	return "--set " + key
 }
 
-// checkFlags refuses flags that are no settings.
+// checkFlags refuses flags that name no setting.
 func checkFlags(flags map[string]string, s schema, ps *problems) {
 	for key := range flags {
 		x, known := s.settings[key]

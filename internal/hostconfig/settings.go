@@ -89,7 +89,7 @@ func settings(c *Config) []setting {
 	return all
 }
 
-// after is the place behind the setting of that key.
+// after is the place after the setting of that key.
 func after(all []setting, key string) int {
 	return 1 + slices.IndexFunc(all, func(s setting) bool { return s.key == key })
 }

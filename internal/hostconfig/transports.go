@@ -47,8 +47,8 @@ func (c *Config) TransportKeys() []string {
 // transportItem is the key of the i-th transport in a list.
 func transportItem(i int) string { return fmt.Sprintf("%s[%d]", transportKey, i) }
 
-// shape makes room for as many transports as the file lists. What is wrong with
-// the file is found later.
+// shape makes room for as many transports as the file lists. Faults of the file
+// are found later.
 func (p *Plugins) shape(data []byte) {
 	root, err := parse(data)
 	if err != nil || root == nil {

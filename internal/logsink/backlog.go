@@ -6,7 +6,7 @@ import (
 )
 
 // A backlog is what waits for a slow writer, the oldest first, up to MaxRecords
-// and MaxBytes. What comes beyond either is dropped and counted. Its head may be
+// and MaxBytes. Records beyond either are dropped and counted. Its head may be
 // with the writer: it counts, and its age shows. Methods in lower case need mu.
 type backlog[T any] struct {
 	mu    sync.Mutex
@@ -35,7 +35,7 @@ func (b *backlog[T]) Dropped() uint64 {
 }
 
 // Stuck is the age of the oldest record that is not written yet; 0 if all are.
-// More than a moment means that nobody reads the log.
+// More than a moment means that the log is not read.
 func (b *backlog[T]) Stuck() time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()

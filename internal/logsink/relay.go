@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// A Relay stands between loggers and a slog.Handler that may wait, as a Sink
-// stands before a writer: records are taken without waiting and handed on by one
-// goroutine, which is there while there is something to hand on. What comes
-// while MaxRecords or MaxBytes wait is dropped and counted. What is logged must not be
-// changed afterwards. Its methods may be called concurrently.
+// A Relay stands between loggers and a slog.Handler that may wait, as a Sink stands
+// before a writer: records are taken without waiting and handed on by one goroutine,
+// which is there while there is something to hand on. A record that comes while
+// MaxRecords or MaxBytes wait is dropped and counted. The values of a record must
+// not be changed after it was logged. Its methods may be called concurrently.
 type Relay struct {
 	handler slog.Handler
 
 	backlog[relayed]
-	// idle is closed while nothing waits and nobody hands anything on.
+	// idle is closed while no record waits and none is being handed on.
 	idle chan struct{}
 }
 
@@ -33,8 +33,8 @@ func NewRelay(h slog.Handler) *Relay {
 	return r
 }
 
-// Handler is what to log with. The handler behind it is asked at once whether it
-// wants a level, and gets records later.
+// Handler is what to log with. It asks the relay's own handler at once whether
+// that wants a level, and hands it records later.
 func (r *Relay) Handler() slog.Handler { return relayHandler{r, r.handler} }
 
 // Flush waits until everything is handled, but not longer than patience. It
@@ -83,7 +83,7 @@ func (r *Relay) run() {
 		if !ok {
 			return
 		}
-		_ = q.handler.Handle(q.ctx, q.record) // whoever logs does not hear of errors either
+		_ = q.handler.Handle(q.ctx, q.record) // a logger does not hear of errors either
 		r.mu.Lock()
 		r.pop()
 		r.mu.Unlock()

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// The most that a Sink holds for a reader that does not read. What comes
-// beyond either is dropped.
+// The most that a Sink holds for a reader that does not read. Lines beyond
+// either are dropped.
 const (
 	MaxBytes   = 1 << 20
 	MaxRecords = 8192
@@ -16,8 +16,8 @@ const (
 // recordOverhead is what a record costs besides its bytes.
 const recordOverhead = 64
 
-// A Sink is an io.Writer that never waits for the writer behind it. Its methods
-// may be called concurrently.
+// A Sink is an io.Writer that never waits for its own writer. Its methods may
+// be called concurrently.
 type Sink struct {
 	out  io.Writer
 	wake chan struct{}

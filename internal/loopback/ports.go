@@ -10,8 +10,8 @@ import (
 
 // The ports to choose from are below those that systems give to outgoing
 // connections. A node that dials a peer which is not up yet must not be given
-// that peer's port as its own, and nobody takes the port of a node that is
-// down for a while.
+// that peer's port as its own, and no other program is given the port of a
+// node that is down for a while.
 const (
 	firstPort = 10_000
 	lastPort  = 30_000
@@ -29,7 +29,7 @@ type Ports struct {
 	given map[int]bool
 }
 
-// Free returns an address, "127.0.0.1:port", on which nobody listens.
+// Free returns an address, "127.0.0.1:port", on which no program listens.
 func (p *Ports) Free() (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

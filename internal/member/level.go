@@ -49,8 +49,9 @@ func (r *Registry) CheckLevel(understood uint64) error {
 	return fmt.Errorf("the cluster is at feature level %d, and this build understands %d: %w", r.level, understood, ErrNewer)
 }
 
-// Decode reads JSON of the log or of a snapshot into v. What is well-formed and has
-// a field that v lacks is ErrNewer: to ignore it would be to diverge.
+// Decode reads JSON of the log or of a snapshot into v. Well-formed JSON with a
+// field that v lacks is ErrNewer: a member that ignored the field would diverge
+// from the others.
 func Decode(text []byte, v any) error {
 	if err := json.Unmarshal(text, v); err != nil {
 		return err

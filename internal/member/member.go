@@ -37,7 +37,7 @@ type Member struct {
 	ClientAddress string   `json:"client_address"`
 	Learner       bool     `json:"learner,omitempty"`
 	// Promote marks a learner that becomes a voter as soon as a leader sees that
-	// it has caught up. Whoever leads then knows it from the log.
+	// it has caught up. A later leader knows of it from the log.
 	Promote bool `json:"promote,omitempty"`
 	// Store is the id of the store that the member keeps its log in, as it was
 	// registered; 0 until then. A member that shows another one has lost its

@@ -69,8 +69,8 @@ func (r *Registry) Unregistered(known map[ID]uint64) (Registration, bool) {
 	return g, r.number == 0 || len(g.Stores) > 0
 }
 
-// Register returns the registry after g. What r knows already stays: the first
-// number and the first store of a member count, whatever a later leader
+// Register returns the registry after g. Facts that r has already stay: the
+// first number and the first store of a member count, whatever a later leader
 // believes. It never fails, so that every replica does the same.
 func (r *Registry) Register(g Registration) *Registry {
 	if g.Refound {

@@ -22,8 +22,8 @@ var (
 )
 
 // Limits of a member. They are part of what every replica decides alike, so
-// they are no configuration; with them a change fits into any entry, and a
-// registry of hundreds of members into a snapshot's header.
+// they are constants and not settings; with them a change fits into any entry,
+// and a registry of hundreds of members into a snapshot's header.
 const (
 	maxName    = 256                    // bytes
 	maxAddress = memberform.MostAddress // bytes, of a peer URL or a client address
@@ -62,8 +62,8 @@ type Change struct {
 }
 
 // Complete fills in what an update leaves empty with what the member has, and writes
-// peer URLs in their one spelling. It is for whoever proposes the change: what stands in
-// the log is the whole member, so that applying it needs nothing but the log.
+// peer URLs in their one spelling. The proposer of a change calls it, so that the whole
+// member stands in the log, and applying the change needs nothing but the log.
 func (r *Registry) Complete(c Change) Change {
 	c.Member.PeerURLs = memberform.CanonicalPeerURLs(c.Member.PeerURLs)
 	old, exists := r.members[c.Member.ID]

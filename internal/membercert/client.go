@@ -11,16 +11,16 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/memberform"
 )
 
-// clientHost is where a member's URI has the cluster. It is no id in hex, so a
-// client's certificate is never a member's, nor the reverse.
+// clientHost is where a member's URI has the cluster. It cannot be an id in
+// hex, so a client's certificate is never a member's, nor the reverse.
 const clientHost = "client"
 
 // Errors of ClientOf. The texts say what to do, because they end up in a log.
 var (
 	// ErrNoClient: the certificate names no client.
 	ErrNoClient = errors.New("certificate names no client: it needs the URI pontoon://client/<name> as a subject alternative name, or no URI and the name as its common name")
-	// ErrMember: the certificate is a member's. Members speak for nobody on the
-	// ports for clients.
+	// ErrMember: the certificate is a member's. A member does not act as a
+	// client on the ports for clients.
 	ErrMember = errors.New("certificate is of a member, and clients have certificates of their own: make one with host cert init --client NAME")
 )
 

@@ -24,7 +24,7 @@ const Scheme = "pontoon"
 var (
 	// ErrNoName: the certificate names no member.
 	ErrNoName = errors.New("certificate names no member: it needs the URI pontoon://<cluster>/<member> as a subject alternative name")
-	// ErrSeveralNames: it has several URIs, so that nobody can tell which
+	// ErrSeveralNames: it has several URIs, so that it does not say which
 	// member it is.
 	ErrSeveralNames = errors.New("certificate has several URIs as subject alternative names: issue one certificate for each member")
 	// ErrBadName: its URI is not one of a member.

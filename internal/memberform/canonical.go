@@ -11,8 +11,9 @@ import (
 
 // CanonicalPeerURL is the one spelling of a peer URL by which it is compared, kept and
 // hashed: of http, https and quic the scheme and the host are in lower case, an IP
-// address is in its shortest form, and a port has no leading zeros. What is in this form
-// already, is of another scheme, or is refused by CheckPeerURL, comes back as it is.
+// address is in its shortest form, and a port has no leading zeros. A URL that is in
+// this form already, is of another scheme, or is refused by CheckPeerURL, comes back as
+// it is.
 func CanonicalPeerURL(text string) string {
 	u, err := url.Parse(text)
 	if err != nil || CheckPeerURL(text) != nil || !slices.Contains([]string{"http", "https", "quic"}, u.Scheme) {

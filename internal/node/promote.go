@@ -16,7 +16,8 @@ var ErrNotCaughtUp = errors.New("the learner has not caught up")
 type reign struct {
 	term, since uint64
 	// Samples of the last index, an election timeout apart. A follower that has
-	// older keeps up: it is at most two election timeouts behind.
+	// all entries up to older keeps up: what it lacks is younger than two
+	// election timeouts.
 	older, newer, sampled uint64
 }
 

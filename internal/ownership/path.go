@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// ErrForeign: a path leads through somebody else's link, or to somebody else's
-// directory.
+// ErrForeign: a path leads through a link of another user, or to a directory
+// of one.
 var ErrForeign = errors.New("belongs to another user")
 
 // maxLinks bounds the links of one path, as systems do.

@@ -9,7 +9,7 @@ import (
 )
 
 // slack is for how many steps a Pass may come late and still count in full: a
-// machine that has other things to do is no machine that stands still.
+// machine that has other things to do does not stand still.
 const slack = 3
 
 // A Watch measures a wait in steps. It belongs to one goroutine.

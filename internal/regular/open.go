@@ -1,5 +1,6 @@
-// Package regular opens files that are read again while a process runs. What
-// stands in their place one day may be a pipe, whose reader waits for a writer.
+// Package regular opens files that are read again while a process runs. One day
+// a pipe may stand in the place of such a file, and a reader of a pipe waits
+// for a writer.
 package regular
 
 import (

@@ -74,7 +74,7 @@ func deepest(dir string) (string, error) {
 }
 
 // syncAbove makes the name of a directory that was there durable. Where the
-// one above belongs to somebody else, or to a file system that syncs no
+// one above belongs to another user, or to a file system that syncs no
 // directories, it was not made by MakeOSDir, and its maker has to see to it.
 func syncAbove(dir string) error {
 	fsys, err := OS(filepath.Dir(dir))

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// maxHolder bounds what is read from a lock file that somebody else wrote.
+// maxHolder bounds what is read from a lock file that another process wrote.
 const maxHolder = 1024
 
 // OS opens the file system below dir, which must exist. No name leads outside
@@ -98,7 +98,7 @@ func (o *osFS) Lock(name, holder string) (io.Closer, error) {
 		}
 		return nil, errors.Join(err, f.Close())
 	}
-	if err := writeHolder(f, holder); err != nil && !IsFull(err) { // a full disk keeps nobody from holding it
+	if err := writeHolder(f, holder); err != nil && !IsFull(err) { // a full disk does not keep a process from holding it
 		return nil, errors.Join(fmt.Errorf("write lock file: %w", err), f.Close())
 	}
 	return f, nil
@@ -112,7 +112,7 @@ func readHolder(f *os.File) string {
 	return strings.ToValidUTF8(strings.TrimSpace(string(b)), "?")
 }
 
-// writeHolder is not synced: after a crash nobody holds the lock.
+// writeHolder is not synced: after a crash the lock is free.
 func writeHolder(f *os.File, holder string) error {
 	if err := f.Truncate(0); err != nil {
 		return err

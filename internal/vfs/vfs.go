@@ -50,7 +50,7 @@ type FS interface {
 	Lock(name, holder string) (io.Closer, error)
 	// Free returns how many bytes this program may still write to the file
 	// system that the root is on. The error matches errors.ErrUnsupported
-	// where nobody can tell.
+	// where that cannot be known.
 	Free() (int64, error)
 	// Close releases the root. Open files and locks are not affected.
 	Close() error

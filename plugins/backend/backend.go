@@ -1,6 +1,6 @@
-// Package backend describes a plugin's implementation to whoever runs it: the
-// catalog, for the backends shipped in the host's own binary, and sdk.Serve,
-// for a plugin's main.
+// Package backend describes a plugin's implementation to the code that runs
+// it: the catalog, for the backends shipped in the host's own binary, and
+// sdk.Serve, for a plugin's main.
 package backend
 
 import (

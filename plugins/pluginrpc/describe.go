@@ -23,7 +23,8 @@ const (
 	maxSchemaBytes     = 256 << 10
 )
 
-// Describe asks the plugin behind conn what it is and checks the answer.
+// Describe asks the plugin at the other end of conn what it is and checks the
+// answer.
 func Describe(ctx context.Context, conn grpc.ClientConnInterface) (plugins.Info, error) {
 	res, err := pluginv1.NewPluginClient(conn).Describe(ctx, &pluginv1.DescribeRequest{})
 	if err != nil {

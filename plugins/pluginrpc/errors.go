@@ -28,8 +28,8 @@ type Mapping struct {
 	Code   codes.Code
 	Reason string
 	// Encode, if not nil, adds the fields of an error type that stands for
-	// Err; it may return nil. Decode builds that error from them. What it
-	// returns must match Err under errors.Is.
+	// Err; it may return nil. Decode builds that error from them. Its error
+	// must match Err under errors.Is.
 	Encode func(err error) map[string]string
 	Decode func(fields map[string]string) error
 }
@@ -100,9 +100,9 @@ func limitText(s string) string {
 	return strings.ToValidUTF8(s, "?")
 }
 
-// Error turns what a call ended with into an error of the contract. ctx is
-// the call's. An io.EOF counts as a broken connection: whoever expects the
-// end of a stream asks for it before.
+// Error turns what a call ended with into an error of the contract. ctx is the
+// call's. An io.EOF counts as a broken connection: a caller that expects the
+// end of a stream looks for it before.
 func (t *Table) Error(ctx context.Context, err error) error {
 	if err == nil {
 		return nil

@@ -11,7 +11,7 @@ import (
 
 const (
 	// CookieKey and CookieValue are the environment variable by which a plugin
-	// notices that a host started it. They are no secret.
+	// notices that a host started it. They are not secret.
 	CookieKey   = "PONTOON_PLUGIN"
 	CookieValue = "b2f1c7d4-0c55-4b0e-9a64-7d1a3f6e8e21"
 

@@ -96,7 +96,7 @@ func AnswerUpload[Req, Res any, P interface {
 }
 
 // Feed hands the messages of a stream to take, in the order of their numbers, until
-// the host closes its half. What is in a message belongs to take.
+// the host closes its half. The contents of a message belong to take.
 func Feed[Req any, P interface {
 	*Req
 	Called

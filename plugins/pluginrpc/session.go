@@ -63,16 +63,16 @@ func (s *Session) Probe(ctx context.Context) error {
 	return nil
 }
 
-// Answered counts the requests that the plugin has answered, also those for
-// which nobody waits any more. It grows with each sign of life.
+// Answered counts the requests that the plugin has answered, also those whose
+// callers have stopped waiting. It grows with each sign of life.
 func (s *Session) Answered() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.answers
 }
 
-// Metrics returns the plugin's metrics in Prometheus text format. They are
-// the plugin's words: whoever parses them must expect anything.
+// Metrics returns the plugin's metrics in Prometheus text format. The text is
+// the plugin's, unchecked: a parser must expect anything.
 func (s *Session) Metrics(ctx context.Context) ([]byte, error) {
 	text, err := s.ask(ctx, pluginv1.SessionRequest{Metrics: true})
 	if err != nil {

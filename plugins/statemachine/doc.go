@@ -3,8 +3,8 @@
 //
 // Every replica applies the same entries in the same order, so an Apply must
 // be a pure function of the state and the entries: no clock, no randomness, no
-// map order, no environment (law 12 of the design). What an entry's data means
-// is the application's business; the host adds and removes its own header.
+// map order, no environment (law 12 of the design). The meaning of an entry's
+// data is the application's; the host adds and removes its own header.
 //
 // A state machine may keep its state in memory only (Open returns 0 and the
 // host restores a snapshot and replays), or on disk (Open returns the index up

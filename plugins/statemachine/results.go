@@ -6,12 +6,12 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
-// LimitResults holds the results of a batch, or of the next part of its answer,
-// to the contract, in place: a result that is too long, or that comes when held bytes
-// of results of the same batch are as many as a host keeps, is left out, and
-// says so. What is left out of one that is too long depends on its size alone,
-// so it is the same on every replica. LimitResults returns held with what was
-// kept. Every Applier does this; authors need not.
+// LimitResults holds the results of a batch, or of the next part of its answer, to
+// the contract, in place: a result that is too long, or that comes when held bytes of
+// results of the same batch are as many as a host keeps, is left out, and says so.
+// Whether a result is too long depends on its size alone, so it is the same on every
+// replica. LimitResults returns held with what was kept. Every Applier does this;
+// authors need not.
 func LimitResults(results []Result, held uint64) uint64 {
 	for i := range results {
 		r := &results[i]

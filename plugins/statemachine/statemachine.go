@@ -38,7 +38,7 @@ type Batch struct {
 	// Through is the applied index after the batch: at least the last
 	// entry's. A batch without entries only moves the applied index.
 	Through uint64
-	// NoResults says that nobody waits for the results: Data and Error need
+	// NoResults says that no client waits for the results: Data and Error need
 	// not be made, and are dropped if they are. It must not change the state.
 	NoResults bool
 }
@@ -92,9 +92,9 @@ type Snapshot interface {
 	// Index is the applied index that the snapshot reflects.
 	Index() uint64
 	// Save writes the state to w. It may take long and runs concurrently with
-	// Apply. It is called at most once. What was written when it returns nil is
-	// the whole state: the adapter vouches for its length and CRC-32, and the
-	// host keeps nothing that does not fit them.
+	// Apply. It is called at most once. The bytes written when it returns nil
+	// are the whole state: the adapter vouches for its length and CRC-32, and
+	// the host keeps nothing that does not fit them.
 	Save(ctx context.Context, w io.Writer) error
 	// Release drops the view. It is called once, after Save or instead of it.
 	Release()

@@ -43,8 +43,8 @@ func OpenAppender(ctx context.Context, s Storage) (Appender, error) {
 // appenderQueue is how many batches wait at most before Send waits too.
 const appenderQueue = 64
 
-// NewAppender returns an Appender over s.Append. Whatever batches wait when
-// an Append returns go into the next one together, so that they share a sync:
+// NewAppender returns an Appender over s.Append. All batches that wait when an
+// Append returns go into the next one together, so that they share a sync:
 // group commit without a timer. It ends when ctx does.
 func NewAppender(ctx context.Context, s Storage) Appender {
 	a := &groupAppender{

@@ -8,8 +8,9 @@ import (
 
 // Greeting is what a member says of itself on every connection, in both
 // directions. A greeting tells a member from another one under the same id. It
-// is no proof of anything: the other end believes it as far as it believes the
-// connection. The zero Greeting says nothing, as peers of other programs do.
+// proves nothing by itself: the other end believes it as far as it believes
+// the connection. The zero Greeting says nothing, as peers of other programs
+// do.
 //
 // An event has its Greeting in the form of the wire, with the same fields:
 // transport.Greeting(event.Greeting).
@@ -65,8 +66,9 @@ type Mismatch struct {
 
 // Judge decides whether this node, which says g of itself and knows the peer
 // with the store known (0: with none yet), may talk to a peer that says peer.
-// It returns nil if it may. What a side does not say or know contradicts
-// nothing, with one exception: a peer that is known with a store must say it.
+// It returns nil if it may. A field that a side does not say or know
+// contradicts nothing, with one exception: a peer that is known with a store
+// must say it.
 //
 // Every transport asks it about every connection, in both directions, and
 // nothing else decides.

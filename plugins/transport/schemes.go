@@ -22,7 +22,7 @@ const schemePrefix = "scheme:"
 func Scheme(name string) plugins.Capability { return plugins.Capability(schemePrefix + name) }
 
 // Schemes are those that a transport states, in lower case; nil if it states
-// none. What could not be the scheme of a URL is left out.
+// none. Words that could not be the scheme of a URL are left out.
 func Schemes(info plugins.Info) []string {
 	var all []string
 	for _, c := range info.Capabilities {

@@ -62,7 +62,7 @@ type PeerSet struct {
 	Peers []Peer
 	// Removed are members that must be told so when they call (statement B1).
 	Removed []RemovedMember
-	// Joining says that this node is no member yet, as far as its host knows:
+	// Joining says that this node is not a member yet, as far as its host knows:
 	// those that know it as one may be unknown here, and are heard. Otherwise a
 	// transport whose callers prove who they are hears those in Peers, and others
 	// when one of Peers knows them as members.
@@ -89,8 +89,8 @@ type Handler interface {
 	ReceiveSnapshot(ctx context.Context, header SnapshotHeader, r io.Reader) error
 }
 
-// MostSnapshots is how many snapshots a host takes from its transport at one time. What
-// a backend lets an operator allow is no more than that.
+// MostSnapshots is how many snapshots a host takes from its transport at one time. No
+// setting of a backend allows more than that.
 const MostSnapshots = 64
 
 // Transport is implemented by transport backends, and by the host's end of

@@ -61,9 +61,9 @@ func NewConn(conn grpc.ClientConnInterface, limits plugins.Limits, dial func(con
 // NewStream implements grpc.ClientConnInterface. But for OverGRPC, options of a
 // call have no meaning for frames: codec and limits are the connection's.
 //
-// If the socket cannot be reached, because somebody tidied its file away, the
-// stream goes over gRPC's connection, which is open. If that is broken too the
-// plugin is gone.
+// If the socket cannot be reached, because its file was removed, the stream
+// goes over gRPC's connection, which is open. If that is broken too the plugin
+// is gone.
 func (c *Conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	if slices.ContainsFunc(opts, isOverGRPC) {
 		return c.ClientConnInterface.NewStream(ctx, desc, method, opts...)
@@ -180,7 +180,7 @@ func (s *clientStream) SendMsg(m any) error {
 }
 
 // RecvMsg implements grpc.ClientStream. An only answer counts once the status
-// behind it has come.
+// after it has come.
 func (s *clientStream) RecvMsg(m any) error {
 	if s.final != nil {
 		return s.final
@@ -253,7 +253,7 @@ func (s *clientStream) end() {
 	s.leave()
 }
 
-// leave closes the connection, and whoever sends or receives on it fails.
+// leave closes the connection, so that sends and receives on it fail.
 func (s *clientStream) leave() {
 	s.close()
 	s.owner.mu.Lock()

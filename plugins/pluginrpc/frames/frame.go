@@ -144,7 +144,7 @@ func (f *frameWriter) message(m pluginrpc.Message) error {
 	return err
 }
 
-// control writes a frame that is no message, behind prefix.
+// control writes prefix, and then a frame that does not carry a message.
 func (f *frameWriter) control(prefix string, k kind, payload []byte) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -69,7 +69,8 @@ func (s *Server) Close() {
 	s.served.Wait()
 }
 
-// accept serves a connection behind its preface, in a goroutine of its own.
+// accept serves a connection whose preface was read, in a goroutine of its
+// own.
 func (s *Server) accept(conn net.Conn) {
 	_ = conn.SetDeadline(time.Time{}) // gRPC set one for the handshake
 	s.mu.Lock()
@@ -118,8 +119,8 @@ func (s *Server) handle(stream *serverStream) error {
 
 // serverStream is one stream. SendMsg and RecvMsg may be called by one
 // goroutine each. Its context ends with the handler, or when a message could
-// not be sent or received: a connection that is closed while nobody reads or
-// writes is noticed later, unlike with gRPC.
+// not be sent or received: a connection that is closed while neither is called
+// is noticed at the next call, unlike with gRPC.
 type serverStream struct {
 	ctx    context.Context
 	cancel context.CancelFunc

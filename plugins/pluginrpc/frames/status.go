@@ -9,8 +9,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 )
 
-// What goes wrong with a frame is told in the statuses that gRPC would use, so
-// that the error tables of the adapters see no difference.
+// Faults of a frame are told in the statuses that gRPC would use, so that the
+// error tables of the adapters see no difference.
 
 // broken reports whether err is the connection's, and not about a frame.
 func broken(err error) bool {

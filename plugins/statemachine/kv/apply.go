@@ -117,7 +117,7 @@ func (a *applier) compareAndSet(data []byte, c command) {
 	a.buf = appendKeyValue(a.buf, 4, c.key, value, found.rec)
 }
 
-// own returns a key that the store may keep, with the value behind it: those
+// own returns a key that the store may keep, with the value after it: those
 // given, which are slices of data, if little else is kept with them, and copies
 // if data carries much besides or is a part of a large buffer.
 func own(data, key, value []byte) (ownKey []byte, valueAt int) {

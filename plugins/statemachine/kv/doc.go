@@ -5,16 +5,17 @@
 // # Commands
 //
 // A Put, a Delete that finds something and a CompareAndSet that takes place
-// each take the next revision. Whatever changes nothing takes none: a Delete
-// without a match, a CompareAndSet that is refused, a command that cannot be
-// accepted. The latter is answered by Result.Error: bytes that are not a
-// Command, a Command without an operation, an empty key, a key longer than
-// MaxKeyBytes, a value longer than MaxValueBytes. A Delete with an end deletes
-// [key, end); if end is not after key, that is nothing.
+// each take the next revision. A command that changes nothing takes none: a
+// Delete without a match, a CompareAndSet that is refused, a command that
+// cannot be accepted. The latter is answered by Result.Error: bytes that are
+// not a Command, a Command without an operation, an empty key, a key longer
+// than MaxKeyBytes, a value longer than MaxValueBytes. A Delete with an end
+// deletes [key, end); if end is not after key, that is nothing.
 //
-// The result of an accepted command is a CommandResult. What a refused
-// CompareAndSet found is in current, without the value if the value is longer
-// than the command was: results must not outgrow the batch that caused them.
+// The result of an accepted command is a CommandResult. The value that a
+// refused CompareAndSet found is in current, without the value if the value is
+// longer than the command was: results must not outgrow the batch that caused
+// them.
 //
 // # Limits
 //

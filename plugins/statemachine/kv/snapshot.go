@@ -25,7 +25,8 @@ func (m *machine) PrepareSnapshot(context.Context) (statemachine.Snapshot, error
 	return s, nil
 }
 
-// snapshot is a fixed state. Whoever takes the view out of it owns it.
+// snapshot is a fixed state. The caller that takes the view out of it owns the
+// view.
 type snapshot struct {
 	index uint64
 	view  atomic.Pointer[store]

@@ -41,7 +41,7 @@ func newSlot(key []byte, rec *record) slot {
 	}
 }
 
-// joined is a copy of a key with one of its value behind it, for newSlot.
+// joined is a copy of a key with one of its value after it, for newSlot.
 func joined(key, value []byte) []byte {
 	n := len(key) + len(value)
 	both := append(append(make([]byte, 0, n), key...), value...)

@@ -36,8 +36,8 @@ var (
 	_ statemachine.Classer      = (*Client)(nil)
 )
 
-// NewClient returns the state machine behind conn. info is what the plugin
-// answered to Describe.
+// NewClient returns the state machine at the other end of conn. info is what
+// the plugin answered to Describe.
 func NewClient(conn grpc.ClientConnInterface, info plugins.Info) *Client {
 	return &Client{rpc: pluginv1.NewStateMachineClient(conn), end: pluginrpc.HostEnd{Info: info, Table: errorTable()}}
 }

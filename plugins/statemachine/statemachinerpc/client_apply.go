@@ -53,7 +53,7 @@ type applier struct {
 type expected struct {
 	seq, through uint64
 	results      int
-	unwanted     bool // nobody waits for the results
+	unwanted     bool // no caller waits for the results
 	// mustSkip entries at the head of the batch are certainly applied
 	// already, maySkip possibly.
 	mustSkip, maySkip int
@@ -151,7 +151,8 @@ func (a *applier) receive() (statemachine.Outcome, error) {
 }
 
 // gather returns the last part of an answer with the results of all of them.
-// What nobody waits for, and what is over the limits, is dropped as it comes.
+// Results that no caller waits for, and those over the limits, are dropped as
+// they come.
 func (a *applier) gather(e expected, part *pluginv1.ApplyResponse) (*pluginv1.ApplyResponse, error) {
 	var results []pluginv1.ApplyResult
 	held := uint64(0)

@@ -75,8 +75,8 @@ func (s *server) Restore(stream grpc.ClientStreamingServer[pluginv1.RestoreReque
 		if err := s.backend.Restore(stream.Context(), index, r); err != nil {
 			return nil, err
 		}
-		// What the backend did not care to read must have arrived all the
-		// same: a snapshot that was cut off is not a snapshot.
+		// Bytes that the backend did not read must have arrived all the same:
+		// a snapshot that was cut off must not pass for a whole one.
 		if _, err := r.WriteTo(io.Discard); err != nil {
 			return nil, err
 		}

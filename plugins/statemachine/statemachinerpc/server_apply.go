@@ -21,7 +21,7 @@ func (s *server) Apply(stream applyStream) error {
 	if err := s.applying.Take(stream.Context()); err != nil {
 		return s.end.Table.Status(err)
 	}
-	// What has been received is applied even if the host goes away.
+	// Received batches are applied even if the host goes away.
 	a, err := statemachine.OpenApplier(context.WithoutCancel(stream.Context()), s.backend)
 	if err != nil {
 		s.applying.Give()
@@ -79,8 +79,8 @@ func (s *server) answering(stream applyStream) func(statemachine.Outcome) error 
 	}
 }
 
-// drain receives until the applier ends: what was submitted is applied, and
-// nobody hears of it.
+// drain receives until the applier ends: submitted batches are applied, and
+// their results are dropped.
 func (s *server) drain(a statemachine.Applier) {
 	for {
 		out, err := a.Recv()

@@ -50,7 +50,7 @@ func (t *snapshots) add(s statemachine.Snapshot) uint64 {
 	return t.lastID
 }
 
-// take removes the snapshot, so that whoever takes it is alone in using it.
+// take removes the snapshot, so that its caller is alone in using it.
 func (t *snapshots) take(id uint64) (statemachine.Snapshot, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -81,8 +81,8 @@ func (t *snapshots) releaseAll() {
 	}
 }
 
-// SaveSnapshot implements pluginv1.StateMachineServer. Whatever becomes of
-// the stream, the snapshot is released at its end.
+// SaveSnapshot implements pluginv1.StateMachineServer. The snapshot is
+// released at the stream's end, also of a broken one.
 func (s *server) SaveSnapshot(req *pluginv1.StateSnapshotRequest, stream snapshotStream) error {
 	return s.end.Stream(req, func(o *pluginrpc.Opened) error {
 		snap, ok := s.snapshots.take(req.Snapshot)

@@ -62,8 +62,9 @@ func testDurable(t *testing.T, h Harness) {
 	})
 }
 
-// reopens ends a state machine after each of a few batches. What it finds may
-// be behind what was applied, never ahead, and a replay brings it level.
+// reopens ends a state machine after each of a few batches. The state that
+// Open finds may be behind what was applied, never ahead, and a replay brings
+// it level.
 func reopens(t *testing.T, h Harness, end func(*instance)) {
 	opts := h.options(t.TempDir())
 	total := uint64(0)

@@ -12,7 +12,7 @@ import (
 // and what it cannot see it reports as a skipped test with the name of the
 // missing field.
 type Harness struct {
-	// New returns a state machine that is not open. What it needs is released
+	// New returns a state machine that is not open. Its resources are released
 	// by t.Cleanup; the kit itself calls Close. For an RPC lane it returns the
 	// host's end of a connection to a plugin made for this call alone.
 	New func(t testing.TB) statemachine.StateMachine

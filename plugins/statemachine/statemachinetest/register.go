@@ -21,7 +21,7 @@ import (
 const RefusePrefix = "refuse:"
 
 // ResultPrefix begins the data of an entry whose result has as many bytes as
-// the decimal number behind it says.
+// the decimal number after it says.
 const ResultPrefix = "result:"
 
 // Register is a state machine whose state is the list of entries that it has

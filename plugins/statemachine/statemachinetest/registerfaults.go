@@ -56,7 +56,7 @@ func (r *Register) FailNext(err error) {
 }
 
 // Crash is the end of the process: every call from now on, and every Apply that
-// is being held, returns plugins.ErrGone. What was applied stays readable by
+// is being held, returns plugins.ErrGone. Applied entries stay readable by
 // Entries. Crash twice is harmless.
 func (r *Register) Crash() {
 	r.faults.mu.Lock()

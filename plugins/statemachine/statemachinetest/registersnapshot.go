@@ -28,7 +28,7 @@ func (r *Register) PrepareSnapshot(context.Context) (statemachine.Snapshot, erro
 	if err := r.usable(); err != nil {
 		return nil, err
 	}
-	// Later appends go behind the clipped slice's end or to another array.
+	// Later appends go after the clipped slice's end or to another array.
 	return &registerSnapshot{register: r, index: r.applied, entries: slices.Clip(r.entries)}, nil
 }
 

@@ -22,8 +22,8 @@ func testResults(t *testing.T, h Harness) {
 	t.Run("that are too long are left out, and the entry is applied", func(t *testing.T) { leavesOut(t, h) })
 }
 
-// dropsResults applies a log of which nobody wants to hear, skipped entries
-// among it. The state is as ever.
+// dropsResults applies a log whose results no client waits for, skipped
+// entries among it. The state is the same as with results.
 func dropsResults(t *testing.T, h Harness) {
 	in := open(t, h)
 	in.advance(10)

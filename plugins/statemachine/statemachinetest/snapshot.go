@@ -81,8 +81,8 @@ func testSnapshot(t *testing.T, h Harness) {
 	})
 }
 
-// savesWhileApplying holds a Save at its first byte until entries have been
-// applied behind it: an Apply that waits for the Save would hang here.
+// savesWhileApplying holds a Save at its first byte until later entries have
+// been applied: an Apply that waits for the Save would hang here.
 func savesWhileApplying(t *testing.T, h Harness) {
 	in := open(t, h)
 	in.advance(200)

@@ -1,5 +1,5 @@
 // Package memory is the storage backend for tests and demonstrations: the
-// whole contract, and nothing on disk. What it acknowledges is gone with its
+// whole contract, and nothing on disk. Acknowledged entries are gone with its
 // process, so a cluster that depends on it can lose acknowledged entries, and
 // it says so in the log at every Open.
 //

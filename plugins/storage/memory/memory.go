@@ -60,8 +60,8 @@ type image struct {
 	snapshots []memorySnapshot // visible ones, oldest first
 }
 
-// Store is the reference implementation of storage.Storage. What was not
-// synced is lost by Kill, as by a power cut.
+// Store is the reference implementation of storage.Storage. Kill loses what
+// was not synced, as a power cut does.
 type Store struct {
 	disk *Disk
 

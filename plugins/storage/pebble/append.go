@@ -64,7 +64,7 @@ func encode(b *pebble.Batch, state *logstate.State, batch *storage.Batch) error 
 }
 
 // write applies a batch and makes state what readers see, together; then it
-// waits for the sync. Whoever calls it holds writing. It closes b.
+// waits for the sync. The caller holds writing. It closes b.
 func (d *database) write(b *pebble.Batch, state logstate.State, sync bool) error {
 	if b.Empty() && sync {
 		// Nothing new, but what was written without a sync must be durable.

@@ -26,7 +26,7 @@ func entryKey(index uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{entryPrefix}, index)
 }
 
-// entriesEnd is the key behind all entries.
+// entriesEnd is the key after all entries.
 func entriesEnd() []byte { return []byte{entryPrefix + 1} }
 
 // indexOf returns the index in an entry's key.

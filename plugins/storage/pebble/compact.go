@@ -28,7 +28,7 @@ func (d *database) Compact(index, newest uint64) (uint64, error) {
 }
 
 // restart deletes the entries below end and makes next the state, in one
-// write. Whoever calls it holds writing.
+// write. The caller holds writing.
 func (d *database) restart(next logstate.State, end uint64) error {
 	b := d.db.NewBatch()
 	err := b.DeleteRange(entryKey(0), entryKey(end), nil)

@@ -15,7 +15,7 @@ import (
 const databaseFormat = pebble.FormatWALSyncChunks
 
 // dbOptions are those of the database. fresh says that there may be none yet.
-// damage is told what pebble finds while nobody waits for it.
+// damage is told of damage that pebble finds outside of any call.
 func dbOptions(cfg config, fsys pebblevfs.FS, logger *slog.Logger, cache *pebble.Cache, fresh bool, damage func(error)) *pebble.Options {
 	return &pebble.Options{
 		FS:                 fsys,

@@ -62,8 +62,8 @@ func checkTerms(s storage.State) error {
 	return nil
 }
 
-// termOf finds the term of index, if the boundaries cover it. What is beyond
-// the last index is not asked.
+// termOf finds the term of index, if the boundaries cover it. It is not asked
+// for an index beyond the last one.
 func termOf(terms []storage.TermBoundary, index uint64) (uint64, bool) {
 	for i := len(terms) - 1; i >= 0; i-- {
 		if terms[i].Index <= index {

@@ -32,8 +32,7 @@ func checkBatchSize(entries []storage.Entry, limits plugins.Limits) error {
 
 // checkSequence refuses batches that contradict each other, whatever the store
 // has: a gap between them, an entry replaced that an earlier one commits, a
-// term that falls. What they have to be with the store is the plugin's to
-// judge.
+// term that falls. Whether they fit the store is for the plugin to judge.
 func checkSequence(batches []storage.Batch) error {
 	if len(batches) < 2 {
 		return nil

@@ -32,8 +32,8 @@ var (
 	_ storage.SpaceReporter = (*Client)(nil)
 )
 
-// NewClient returns the storage behind conn. info is what the plugin answered
-// to Describe.
+// NewClient returns the storage at the other end of conn. info is what the
+// plugin answered to Describe.
 func NewClient(conn grpc.ClientConnInterface, info plugins.Info) *Client {
 	return &Client{rpc: pluginv1.NewStorageClient(conn), end: pluginrpc.HostEnd{Info: info, Table: errorTable()}}
 }

@@ -100,8 +100,8 @@ func (a *appender) Close() error {
 
 // Append implements storage.Storage, over a stream of its own that stays open
 // for the next call. Batches travel one by one: those before one that the
-// plugin refuses may be durable. What is wrong among them is found before any
-// is sent.
+// plugin refuses may be durable. Faults among them are found before any is
+// sent.
 func (c *Client) Append(ctx context.Context, batches []storage.Batch) error {
 	if len(batches) == 0 {
 		return nil

@@ -14,8 +14,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// CreateSnapshot implements storage.Storage. What the plugin has against the
-// snapshot shows at the latest in Commit.
+// CreateSnapshot implements storage.Storage. A refusal by the plugin shows at
+// the latest in Commit.
 func (c *Client) CreateSnapshot(ctx context.Context, meta storage.SnapshotMetadata, received bool) (storage.SnapshotWriter, error) {
 	o, err := c.end.Opened()
 	if err != nil {

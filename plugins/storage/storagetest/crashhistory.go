@@ -35,7 +35,7 @@ type CrashPromise struct {
 // CrashVerdict is what is wrong with what was found after a crash; the zero value
 // is that nothing is.
 type CrashVerdict struct {
-	// Lost: the log is none of those that were possible.
+	// Lost: the log is not one of those that were possible.
 	Lost bool
 	// Renamed: the store has another id.
 	Renamed bool

@@ -13,7 +13,7 @@ type CrashLog struct {
 	Hard storage.HardState
 	// Base is the last entry that was given up.
 	Base storage.TermBoundary
-	// Entries are those behind Base.
+	// Entries are those after Base.
 	Entries []storage.Entry
 }
 

@@ -85,7 +85,7 @@ func (h Harness) testInstall(t *testing.T) {
 	})
 }
 
-// expectInstalled expects an empty log behind index.
+// expectInstalled expects an empty log after index.
 func (se *session) expectInstalled(index uint64) {
 	se.t.Helper()
 	if _, err := se.s.Read(se.ctx(), index, index+1, 1); !errors.Is(err, storage.ErrCompacted) {

@@ -12,15 +12,15 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// patience bounds calls that may hang in a broken store. It is no timing
-// assertion: a sound store answers at once.
+// patience bounds calls that may hang in a broken store. It does not judge
+// speed: a sound store answers at once.
 const patience = time.Minute
 
 // Harness says how stores are made in one lane.
 type Harness struct {
 	// New returns a store that works on the data in dir and is not open yet.
 	// It is called again for the same dir to reopen it; also while another
-	// store has it open. What New starts it ends by t.Cleanup.
+	// store has it open. It ends all that it starts by t.Cleanup.
 	New func(t testing.TB, dir string) storage.Storage
 
 	// Kill ends an open store without Close, as kill -9 or a power cut would,

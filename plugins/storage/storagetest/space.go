@@ -36,7 +36,7 @@ func (h Harness) testSpace(t *testing.T) {
 		se.awaitSpace(false)
 		h.Fill(t, se.opts.DataDir, true)
 		se.awaitSpace(true)
-		// What a member cannot do without goes on.
+		// The calls that a member cannot do without go on.
 		se.append(entries(4, 3, 1)...)
 		se.appendBatches(storage.Batch{HardState: storage.HardState{Term: 2, Vote: 3}, MustSync: true})
 		se.reopen()

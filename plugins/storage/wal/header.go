@@ -16,7 +16,7 @@ func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 func checksum(p []byte) uint32 { return crc32.Update(0, castagnoli(), p) }
 
-// recordKind is a record's type. Zero is none.
+// recordKind is a record's type. No record has the type zero.
 type recordKind uint8
 
 const (

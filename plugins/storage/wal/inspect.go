@@ -9,10 +9,10 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/corruption"
 )
 
-// RecordUnreadable is the Kind of bytes that are no record and not zero.
+// RecordUnreadable is the Kind of bytes that are neither a record nor zero.
 const RecordUnreadable = "unreadable"
 
-// Record is one record of a log, or a stretch of bytes that is none.
+// Record is one record of a log, or a stretch of bytes that is not a record.
 type Record struct {
 	// Segment is the file, Offset and Bytes the place in it.
 	Segment       string
@@ -47,15 +47,15 @@ type Segment struct {
 	// superseded ones included; 0 if there are none.
 	FirstIndex, LastIndex uint64
 	Records, Entries      int
-	// Unreadable counts the stretches that are no records. At the end of the
-	// last segment one may be a torn tail, which is no damage: only
-	// opening the store tells.
+	// Unreadable counts the stretches that are not records. One at the end of
+	// the last segment may be a torn tail and not damage: only opening the
+	// store tells.
 	Unreadable int
 }
 
 // Scan reads all segments, oldest first, and calls visit, if it is not nil,
-// for every record and every stretch that is none. An error of visit ends it
-// and is returned. It goes on behind damage.
+// for every record and every stretch that is not one. An error of visit ends
+// it and is returned. It goes on after damage.
 func (in *Inspection) Scan(visit func(Record) error) ([]Segment, error) {
 	names, err := in.fs.List(".")
 	if err != nil {
@@ -126,8 +126,8 @@ func (s *inspected) salt(first *scanner) uint32 {
 	return 0
 }
 
-// skip moves behind what is no record, to the next header that proves itself.
-// It returns false if there is none.
+// skip moves on from bytes that are not a record to the next header whose CRC
+// fits. It returns false if there is none.
 func (s *inspected) skip(sc *scanner, why string) (more bool, err error) {
 	from := sc.off
 	behind, err := surveyRest(sc.win.file, s.Bytes, s.number, sc.salt, from)

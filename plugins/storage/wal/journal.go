@@ -34,7 +34,7 @@ type journal struct {
 	poison *poison.Poison
 
 	// mu guards state and segments. They change only with writing held as
-	// well, so whoever holds that may read them without mu.
+	// well, so a holder of writing may read them without mu.
 	mu       sync.RWMutex
 	state    logState
 	segments []*segment // consecutive; the last one is written to
@@ -65,9 +65,9 @@ type tail struct {
 // markBytes is the most that two marks take (markRecords).
 const markBytes = 2*headerBytes + sectorBytes
 
-// room is what a record may take in the segment, behind what waits in the
-// buffer. The places of a seal and of the marks behind the last record are
-// never given away: without marks damage to that record would pass for a torn
+// room is how many bytes a record may have in the segment, after what waits in
+// the buffer. The places of a seal and of the marks after the last record are
+// never given away: without marks, damage to that record would pass for a torn
 // tail, also after an orderly end.
 func (j *journal) room() int64 {
 	return j.tail.segment.size - j.tail.off - int64(len(j.buf)) - headerBytes - markBytes

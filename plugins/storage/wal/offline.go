@@ -57,9 +57,9 @@ type Inspection struct {
 	id   *identity.Identity // nil if it cannot be read
 }
 
-// Inspect takes the lock of the store in dir, so that nobody writes meanwhile.
-// The error is a *storage.LockedError if the store is in use, and matches
-// fs.ErrNotExist if dir has no log.
+// Inspect takes the lock of the store in dir, so that no host writes
+// meanwhile. The error is a *storage.LockedError if the store is in use, and
+// matches fs.ErrNotExist if dir has no log.
 func Inspect(dir string) (_ *Inspection, err error) {
 	fsys, err := vfs.OS(dir)
 	if err != nil {

@@ -59,7 +59,8 @@ func (j *journal) segmentIsMissing() bool {
 	return p.failed != 0
 }
 
-// makeReserve allocates the file. What an interrupted call left is completed.
+// makeReserve allocates the file. A file that an interrupted call left is
+// completed.
 func (j *journal) makeReserve(size int64) error {
 	f, err := j.fs.Create(reserveName)
 	if errors.Is(err, fs.ErrExist) {

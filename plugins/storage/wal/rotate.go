@@ -79,7 +79,7 @@ func (j *journal) named(s *segment) (*segment, error) {
 
 // takeNext returns a segment to follow current with room for need bytes.
 func (j *journal) takeNext(current *segment, need int64) (*segment, error) {
-	need += headerBytes + startBytes + markBytes + headerBytes // the record, behind a start and before marks and a seal
+	need += headerBytes + startBytes + markBytes + headerBytes // the record, after a start and before marks and a seal
 	p := &j.prepare
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -109,9 +109,9 @@ func (j *journal) takeNext(current *segment, need int64) (*segment, error) {
 }
 
 // makeRoom makes sure that a record of need bytes fits, going on to the next
-// segment if it does not. What waits in the buffer, which is the given
-// batches, becomes durable and readable before that: the next segment's start
-// record sums it up.
+// segment if it does not. The given batches, which wait in the buffer, become
+// durable and readable before that, because the start record of the next
+// segment sums up all that stands before it.
 func (j *journal) makeRoom(need int64, waiting []storage.Batch) error {
 	if need <= j.room() {
 		return nil

@@ -203,7 +203,7 @@ func (j *journal) replaceTail(number uint64, size int64, records []record) error
 	}
 	j.segments = append(j.segments, s)
 	first := max(j.tail.seq, 1)
-	all := first + uint64(len(records)) + 2 // sequence of the last record, behind two marks
+	all := first + uint64(len(records)) + 2 // sequence of the last record, after two marks
 	j.tail = tail{segment: s, seq: first, chain: j.tail.chain}
 	j.startRecord(all)
 	for _, r := range records {

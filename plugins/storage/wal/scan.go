@@ -14,7 +14,7 @@ import (
 // windowBytes is how much recovery reads at a time.
 const windowBytes = 1 << 20
 
-// surveyBytes is how much is looked at together behind the end of the log.
+// surveyBytes is how much is looked at together after the end of the log.
 const surveyBytes = 4 << 10
 
 // window reads a file forwards in large pieces.
@@ -68,7 +68,7 @@ func newScanner(f vfs.File, size int64, segment uint64, salt uint32) *scanner {
 	return &scanner{win: window{file: f, size: size}, segment: segment, salt: salt}
 }
 
-// next returns the record at s.off and moves behind it. It returns false where
+// next returns the record at s.off and moves past it. It returns false where
 // there is none that continues the log; why says what was found instead.
 func (s *scanner) next() (r record, ok bool, why string, err error) {
 	b, err := s.win.bytes(s.off, headerBytes)
@@ -118,7 +118,7 @@ func isZero(b []byte) bool {
 	return true
 }
 
-// rest is what is found behind the end of the log in a segment.
+// rest is what is found after the end of the log in a segment.
 type rest struct {
 	nonZero int64  // bytes from the end to the last one that is not zero
 	mark    uint64 // highest durable mark in a valid header

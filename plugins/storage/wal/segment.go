@@ -80,7 +80,7 @@ func (s *segment) release() error {
 	return s.closeIfUnusedLocked()
 }
 
-// retire closes the file as soon as nobody reads it.
+// retire closes the file as soon as no reader has it.
 func (s *segment) retire() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

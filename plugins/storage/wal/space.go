@@ -7,9 +7,9 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// Space implements shell.Log: it is all that the log is short of. What did not fit is
-// tried again by the background, which is woken here: a host that is told of it
-// appends nothing that would.
+// Space implements shell.Log: it is all that the log is short of. Files that did not
+// fit are tried again in the background, which is woken here: a host that is told of
+// the lack appends nothing, so no append would wake it.
 func (j *journal) Space() (storage.Space, error) {
 	var missing []string
 	if j.prepare.full.Load() {

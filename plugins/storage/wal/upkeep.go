@@ -25,8 +25,8 @@ type upkeep struct {
 	retired []*segment
 	again   time.Time
 	told    bool // the log says that one could not be removed
-	// stuck is set when a directory could not be synced: nobody knows what is
-	// durable of it, so the next Open removes the rest.
+	// stuck is set when a directory could not be synced: it is unknown which
+	// removals are durable, so the next Open makes the rest of them.
 	stuck bool
 }
 
@@ -123,9 +123,9 @@ func (u *upkeep) markIfIdle(j *journal, seen uint64) (uint64, bool) {
 	return j.tail.seq, false
 }
 
-// writeMark says in the log what is durable, if it does not say so yet. There
-// is room behind every record of this version (room), and one mark takes all that
-// is left of it: the next record goes into the next segment.
+// writeMark says in the log what is durable, if it does not say so yet. There is
+// room after every record of this version (room), and one mark takes all that is
+// left of it: the next record goes into the next segment.
 func (j *journal) writeMark(sync bool) error {
 	if j.tail.marked >= j.tail.durable || j.room() < 0 {
 		return nil

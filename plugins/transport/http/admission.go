@@ -11,8 +11,8 @@ import (
 // answer that member if the answerer knows it as one.
 const headerMember = "X-Pontoon-Member"
 
-// belongs answers a caller that proved who it is and is no member, as far as this
-// node and its peers know.
+// belongs answers a caller that proved who it is and is not a member, as far as
+// this node and its peers know.
 func (e *endpoint) belongs(w http.ResponseWriter, r *http.Request, from uint64) bool {
 	err := e.Belongs(r.RemoteAddr, from)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // speaksFor reports why a caller may not speak for a member, nil if it may.
-// Without TLS nobody can tell, and all may.
+// Without TLS that cannot be known, and every caller may.
 func (e *endpoint) speaksFor(r *http.Request, member uint64) error {
 	if !e.Trust.Proven() {
 		return nil

@@ -127,8 +127,8 @@ type admittedConn struct {
 	net.Conn
 	listener *limitedListener
 	host     string
-	// left and known are guarded by listener.mu. A connection that has left is
-	// no stranger's any more.
+	// left and known are guarded by listener.mu. A connection that has left
+	// does not count among the strangers any more.
 	left, known bool
 }
 

@@ -22,8 +22,8 @@ import (
 
 var errForeignEntry = errors.New("entry does not belong to the stream")
 
-// entriesEncoder is the sending end of an entries stream. What may go over it
-// was decided before (entriesTerm).
+// entriesEncoder is the sending end of an entries stream. Which messages may
+// go over it was decided before (entriesTerm).
 type entriesEncoder struct{}
 
 func (entriesEncoder) header(dst, payload []byte) ([]byte, bool, error) {

@@ -10,7 +10,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
 
-// readBufferBytes is the buffer of one stream's reader. What it holds is
+// readBufferBytes is the buffer of one stream's reader. The messages in it are
 // delivered as one batch.
 const readBufferBytes = 128 << 10
 

@@ -86,7 +86,7 @@ func (e *endpoint) mark(h http.Header, to uint64) {
 type meeting struct{ peer, said transport.Greeting }
 
 // meet judges a caller that may speak for that member, and answers one that is
-// refused, because of what it says of itself or because it is no member.
+// refused, because of what it says of itself or because it is not a member.
 func (e *endpoint) meet(w http.ResponseWriter, r *http.Request, from uint64) (meeting, bool) {
 	peer, err := greetingOf(r.Header)
 	expected, errExpected := number(r.Header, headerExpected)

@@ -78,7 +78,7 @@ func (h *handshakes) refuse(c net.Conn, err error) {
 	}
 	var plain tls.RecordHeaderError
 	if errors.As(err, &plain) && plain.Conn != nil {
-		// It may be HTTP, and then whoever asks should see this.
+		// It may be HTTP, and then the client should see this.
 		_ = c.SetWriteDeadline(time.Now().Add(time.Second))
 		_, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"+
 			"this node uses TLS: use https, and set tls in the transport's config\n")

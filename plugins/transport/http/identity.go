@@ -28,8 +28,9 @@ const (
 	headerSnapshotOffset = "X-Pontoon-Snapshot-Offset"
 )
 
-// What we announce. Every etcd from 3.5 on has 3.5.0 in its table of versions
-// that speak these streams; it says which protocol we speak, not who we are.
+// The version that we announce. Every etcd from 3.5 on has 3.5.0 in its table
+// of versions that speak these streams; it says which protocol we speak, not
+// who we are.
 const (
 	protocolVersion    = "3.5.0"
 	minClusterVersion  = "3.0.0"

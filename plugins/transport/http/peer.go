@@ -67,7 +67,7 @@ func (e *endpoint) newPeer(id uint64, remote bool) *peer {
 	return p
 }
 
-// Keep implements roster.Peer. What belongs to a peer depends on whether it is
+// Keep implements roster.Peer. The parts of a peer depend on whether it is
 // remote, and one that has only called was not started as such.
 func (p *peer) Keep(remote, learned bool) bool { return !learned && p.remote == remote }
 

@@ -70,7 +70,7 @@ func (p *pipeline) work() {
 			continue
 		}
 		p.peer.facts.dropped.Add(1)
-		// What waits is as outdated as what has just failed.
+		// Waiting messages are as outdated as the one that has just failed.
 		p.drop()
 		p.peer.e.Reporter.Unreachable(p.peer.id, err.Error())
 		var removed *removedError
@@ -116,7 +116,7 @@ type postBody struct {
 	moved func()
 }
 
-// Read implements io.Reader. What was read before has been written.
+// Read implements io.Reader. The bytes of the read before have been written.
 func (b postBody) Read(p []byte) (int, error) {
 	b.moved()
 	return b.Reader.Read(p[:min(len(p), pace.Step)])

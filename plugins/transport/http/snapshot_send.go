@@ -103,7 +103,7 @@ type snapshotBody struct {
 	// count counts the bytes that go to a connection.
 	count *atomic.Uint64
 
-	// mu is held while source is read: after release, nobody reads it any more.
+	// mu is held while source is read: after release it is not read any more.
 	mu       sync.Mutex
 	frame    []byte // what is left of the frame
 	whole    []byte

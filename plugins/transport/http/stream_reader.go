@@ -94,8 +94,8 @@ func (r *streamReader) log(err error) {
 	r.peer.e.Logger.Debug("a stream from a peer is not there", "peer", formatID(r.peer.id), "stream", r.kind.path(), "error", err)
 }
 
-// logRefusal says once, and for both streams together, that somebody has to
-// correct the configuration here or there.
+// logRefusal says once, and for both streams together, that the configuration
+// has to be corrected here or there.
 func (r *streamReader) logRefusal(err error) {
 	if r.refused || r.kind != appendStream {
 		return
@@ -206,7 +206,7 @@ func clusterMismatch(cluster string, self identity) error {
 	return fmt.Errorf("%w: the peer is in cluster %.16s, this node in %s", errClusterMismatch, cluster, formatID(self.cluster))
 }
 
-// answerError turns an answer that is no success into an error.
+// answerError turns an answer other than success into an error.
 func answerError(response *http.Response, self identity) error {
 	if response.StatusCode == http.StatusGone {
 		return &removedError{removedProof(response.Header, self.node)}

@@ -21,7 +21,7 @@ const (
 // A frameEncoder is the sending end of one kind of stream.
 type frameEncoder interface {
 	// header appends what goes before the payload and reports whether the
-	// payload itself has to follow. It fails if the payload is no message.
+	// payload itself has to follow. It fails if the payload is not a message.
 	header(dst, payload []byte) ([]byte, bool, error)
 	// heartbeat appends a link heartbeat.
 	heartbeat(dst []byte) []byte
@@ -66,7 +66,7 @@ func (w *streamWriter) run(ctx context.Context) error {
 	}
 	w.peer.facts.dropped.Add(uint64(w.queue.Close()))
 	w.peer.detach(w)
-	// What was written last may not have arrived; nobody can tell.
+	// The last messages written may not have arrived; that cannot be known.
 	w.peer.e.Reporter.Unreachable(w.peer.id, "the "+w.kind.path()+" stream ended")
 	return err
 }

@@ -55,7 +55,7 @@ type answer struct {
 }
 
 // part is one request of a transfer. Its handler waits for done, which is
-// closed when nobody reads its body any more.
+// closed when its body is not read any more.
 type part struct {
 	body   *receivedBody
 	offset uint64
@@ -171,7 +171,8 @@ func (t *transfer) change() {
 	t.changed = make(chan struct{})
 }
 
-// drop gives the part back to its handler. It needs t.mu, and nobody reading.
+// drop gives the part back to its handler. It needs t.mu, and no read under
+// way.
 func (t *transfer) drop() {
 	if t.part != nil {
 		close(t.part.done)

@@ -21,7 +21,7 @@ import (
 // errNoParts: the peer knows snapshots in one request only.
 var errNoParts = errors.New("peer does not take snapshots in parts")
 
-// A delivery is one snapshot on its way to one peer, in parts. Whatever breaks,
+// A delivery is one snapshot on its way to one peer, in parts. After each break
 // it asks the peer how far it has come and goes on from there, until there was
 // no progress for timing.resume.
 type delivery struct {
@@ -113,8 +113,8 @@ func (d *delivery) again(ctx context.Context, base *url.URL, err error) error {
 		}
 		return nil
 	}
-	// Nobody listens: the process that had the beginning of the snapshot is
-	// gone, and the beginning with it.
+	// The port is closed: the process that had the beginning of the snapshot
+	// is gone, and the beginning with it.
 	if d.refused++; !errors.Is(err, syscall.ECONNREFUSED) {
 		d.refused = 0
 	}
@@ -176,8 +176,8 @@ func (d *delivery) request(ctx context.Context, method string, base *url.URL, bo
 	return request, nil
 }
 
-// exchange makes a request. An answer that the peer has less than least is no
-// progress, and the attempt failed.
+// exchange makes a request. An answer that the peer has less than least means
+// that the attempt failed.
 func (d *delivery) exchange(request *http.Request, least uint64) (step, error) {
 	response, err := d.peer.clients.snapshot.RoundTrip(request)
 	if err != nil {

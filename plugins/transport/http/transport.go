@@ -16,7 +16,7 @@ const Name = "http"
 // Version is the backend's own version.
 const Version = "0.1.0"
 
-// Backend describes this backend to whoever runs it.
+// Backend describes this backend to the catalog and to sdk.Serve.
 func Backend() backend.Backend { return backend.Transport(Name, New) }
 
 // New returns a transport that is not open yet.

@@ -21,7 +21,7 @@ const (
 // again: from what the receiver has on, partBytes at most. The contract gives
 // a snapshot as a stream that can be read once.
 type window struct {
-	// mu is held while source is read: after release, nobody reads it any more.
+	// mu is held while source is read: after release it is not read any more.
 	mu       sync.Mutex
 	source   *seal.Source
 	base     uint64 // offset of held[0]

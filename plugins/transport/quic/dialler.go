@@ -104,7 +104,7 @@ func (d *dialler) unlinked(ctx context.Context) bool {
 	}
 }
 
-// pause waits until so long after started. Somebody who wants a connection
+// pause waits until so long after started. A caller that wants a connection
 // shortens that to the least time between two dials.
 func (d *dialler) pause(ctx context.Context, started time.Time, wait time.Duration) bool {
 	timer := time.NewTimer(wait - time.Since(started))
@@ -165,7 +165,7 @@ func badHandshake(err error) bool {
 	return errors.As(err, &failed) && failed.ErrorCode.IsCryptoError()
 }
 
-// dial tries one URL. It is no failure if the peer has been faster.
+// dial tries one URL. It does not fail if the peer has been faster.
 func (d *dialler) dial(ctx context.Context) error {
 	p := d.peer
 	u := p.urls.Pick()
@@ -205,7 +205,7 @@ func (d *dialler) begin(conn *quic.Conn, a answer, met meeting) error {
 	return nil
 }
 
-// judge refuses answers that are no welcome, or of somebody else.
+// judge refuses answers other than a welcome, and those of another member.
 func (d *dialler) judge(a answer, said transport.Greeting) error {
 	e := d.peer.e
 	if a.code == codeMismatch && a.cluster == e.self.cluster && a.from == d.peer.id {

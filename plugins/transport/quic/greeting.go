@@ -89,8 +89,8 @@ func (h hello) encode() []byte {
 	return binary.BigEndian.AppendUint64(b, h.greeting.Voters)
 }
 
-// decodeHello ignores what a newer version has added at the end. What an older
-// one does not say is 0.
+// decodeHello ignores what a newer version has added at the end. A field that
+// an older one does not have is 0.
 func decodeHello(b []byte) (hello, error) {
 	f := fields{rest: b}
 	h := hello{version: f.uint16(), oldest: f.uint16()}
@@ -203,7 +203,7 @@ func (f *fields) err(what string) error {
 	return nil
 }
 
-// Answers that are no welcome.
+// Answers other than a welcome.
 var (
 	errRemovedMember  = errors.New("removed member")
 	errNotForMe       = errors.New("another member was called")

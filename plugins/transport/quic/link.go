@@ -126,7 +126,7 @@ func (l *link) run() {
 	for _, c := range l.channels {
 		p.facts.dropped.Add(uint64(c.queue.Close()))
 	}
-	// What was written last may not have arrived; nobody can tell.
+	// The last messages written may not have arrived; that cannot be known.
 	p.e.Reporter.Unreachable(p.id, "the connection ended: "+l.why().Error())
 	running.Wait()
 	p.detach(l)

@@ -53,7 +53,7 @@ func (e *endpoint) listen(ctx context.Context, address string) (string, error) {
 }
 
 // quicConfig is that of both ends. Receive windows do not grow, and the
-// connection's is the sum of its streams': a stream that nobody reads has its
+// connection's is the sum of its streams': a stream that is not read has its
 // own window full, and takes nothing from the others.
 func (e *endpoint) quicConfig() *quic.Config {
 	snapshots := int64(e.config.MaxSnapshots) + 1

@@ -26,7 +26,7 @@ type peer struct {
 
 	ctx    context.Context // ends with the peer
 	cancel context.CancelFunc
-	kick   chan struct{}        // holds a token while somebody wants a connection now
+	kick   chan struct{}        // holds a token while a caller wants a connection now
 	link   atomic.Pointer[link] // the one that messages go to; changes need mu
 
 	mu        sync.Mutex
@@ -105,8 +105,8 @@ func (p *peer) drop(why string) {
 	p.e.Reporter.Unreachable(p.id, why)
 }
 
-// adopt makes l the peer's link, unless the one that stands is better. The
-// one before it ends; l begins when it has. Whoever gets nil must run l.
+// adopt makes l the peer's link, unless the one that stands is better. The one
+// before it ends; l begins when it has. A caller that gets nil must run l.
 func (p *peer) adopt(l *link) error {
 	old, err := p.replace(l)
 	if old != nil {

@@ -20,8 +20,8 @@ import (
 const (
 	// batchMessages is the most messages delivered in one call.
 	batchMessages = 1024
-	// readBufferBytes is the buffer of one message stream. What it holds is
-	// delivered as one batch.
+	// readBufferBytes is the buffer of one message stream. The messages in it
+	// are delivered as one batch.
 	readBufferBytes = 64 << 10
 )
 

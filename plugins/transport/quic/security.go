@@ -44,7 +44,7 @@ func newSecurity(t trust.Trust) (s security, err error) {
 	return s, err
 }
 
-// throwaway makes a certificate that nobody vouches for.
+// throwaway makes a certificate that no authority has signed.
 func throwaway() (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -12,8 +12,9 @@ type delayed struct {
 	due     time.Time
 }
 
-// Delay makes every message that is sent from now on take so long; 0 ends it. What
-// is on its way stays so, is in order, and is lost if its link is cut.
+// Delay makes every message that is sent from now on take so long; 0 ends it.
+// Messages on their way stay so, keep their order, and are lost if their link is
+// cut.
 func (n *Network) Delay(d time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

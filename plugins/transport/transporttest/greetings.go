@@ -176,7 +176,7 @@ func testAdded(t *testing.T, h Harness) {
 }
 
 // testOwnStore: a node that had nothing to say gets a store. Its connections
-// end, so that nobody goes on with one on which it has not said so.
+// end, so that no node goes on with one on which it has not said so.
 func testOwnStore(t *testing.T, h Harness) {
 	c := greeters(t, h, transport.Greeting{}, transport.Greeting{Store: storeTwo})
 	c.settle()

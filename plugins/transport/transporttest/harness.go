@@ -9,8 +9,8 @@ import (
 
 // A Harness says how to make the transports under test.
 type Harness struct {
-	// New returns a transport that is not open, and that nobody else uses.
-	// What has to happen after its Close is registered with t.Cleanup.
+	// New returns a transport that is not open and is used by its caller
+	// alone. Work after its Close is registered with t.Cleanup.
 	New func(t *testing.T) transport.Transport
 	// Config is the config section that every one is opened with.
 	Config []byte
@@ -21,8 +21,8 @@ type Harness struct {
 	// Strangers are those who must not be heard, nor told anything, although
 	// they are at a member's address; see Stranger.
 	Strangers []Stranger
-	// Proves says that members prove who they are, so that those who are none can
-	// be told from them.
+	// Proves says that members prove who they are, so that callers that are not
+	// members can be told from them.
 	Proves bool
 	// Listen is an address to listen on for which the system, or the
 	// transport, chooses the port: "127.0.0.1:0".

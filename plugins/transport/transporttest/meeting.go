@@ -65,7 +65,8 @@ func (n *Network) node(id uint64) *endpoint {
 }
 
 // admits reports whether e hears a caller: no endpoint passes for another one on a
-// Network, so a transport on it knows who is no member. It needs n.mu.
+// Network, so a transport on it knows which callers are not members. It needs
+// n.mu.
 func (e *endpoint) admits(caller *endpoint) bool {
 	id := caller.opts.NodeID
 	heard, ask := e.desk.Admits(id)

@@ -104,7 +104,7 @@ func testRemoved(t *testing.T, h Harness) {
 	}
 }
 
-// testOtherCluster: nothing goes between clusters, and nobody is removed.
+// testOtherCluster: nothing goes between clusters, and no member is removed.
 func testOtherCluster(t *testing.T, h Harness) {
 	c := newCluster(t, h, 1)
 	stranger := &node{id: 2, recorder: newRecorder(h.Patience), transport: h.New(t)}

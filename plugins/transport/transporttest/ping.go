@@ -74,8 +74,8 @@ func testPingEndsNothing(t *testing.T, c *cluster) {
 	}
 }
 
-// impostor starts another node with that id, and another store, which calls nobody that
-// is there.
+// impostor starts another node with that id, and another store, which calls none of the
+// nodes that are there.
 func (c *cluster) impostor(id uint64, nobody string) *node {
 	c.t.Helper()
 	n := c.start(id, c.h.Listen)

@@ -46,8 +46,8 @@ func NewRelay(t *testing.T, target string) *Relay {
 // Address is where the relay listens.
 func (r *Relay) Address() string { return r.listener.Addr().String() }
 
-// Stall keeps the bytes of all connections from going on, until Resume. What
-// the kernel has taken over already still flows.
+// Stall keeps the bytes of all connections from going on, until Resume. Bytes
+// that the kernel has already taken over still flow.
 func (r *Relay) Stall() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// A UDPRelay stands in front of a UDP socket. What goes through it can be
-// lost, and can come from another port than before, as behind a router.
+// A UDPRelay stands in front of a UDP socket. Its packets can be lost, and can
+// come from another port than before, as those of a router that translates
+// addresses.
 type UDPRelay struct {
 	target  *net.UDPAddr
 	front   *net.UDPConn

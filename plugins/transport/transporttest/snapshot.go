@@ -201,8 +201,9 @@ func testSnapshotCut(t *testing.T, h Harness, end ending) {
 }
 
 // testSnapshotCutAfter: the receiver has half of the snapshot, and the source has
-// given its first bytes and gives no more, when the end comes. What the source
-// gives afterwards changes nothing: either end has one result, and it is a failure.
+// given its first bytes and gives no more, when the end comes. Bytes that the
+// source gives afterwards change nothing: either end has one result, and it is a
+// failure.
 func testSnapshotCutAfter(t *testing.T, h Harness, first int64, end ending) {
 	c := newCluster(t, h, 2)
 	half := make(chan struct{})
@@ -240,8 +241,8 @@ func testSnapshotCutAfter(t *testing.T, h Harness, first int64, end ending) {
 	}
 }
 
-// testSnapshotBreaks: connections break at random places. Whatever becomes of
-// the snapshot, both ends agree; and a transport that resumes delivers it, and
+// testSnapshotBreaks: connections break at random places. Both ends agree on
+// what became of the snapshot; and a transport that resumes delivers it, and
 // does not begin anew.
 func testSnapshotBreaks(t *testing.T, h Harness) {
 	const breaks = 5

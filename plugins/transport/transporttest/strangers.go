@@ -2,7 +2,8 @@ package transporttest
 
 import "testing"
 
-// A Stranger is a transport that takes the place of a member and is none.
+// A Stranger is a transport that takes the place of a member without being
+// one.
 type Stranger struct {
 	// Name says what is wrong with it.
 	Name string
@@ -14,7 +15,7 @@ type Stranger struct {
 }
 
 // testStrangers puts each stranger at a member's address, with the member's
-// id. It must hear nothing, and nobody must hear it; both ends report their
+// id. It must hear nothing, and no node must hear it; both ends report their
 // messages as lost.
 func testStrangers(t *testing.T, h Harness) {
 	for _, s := range h.Strangers {

@@ -31,8 +31,8 @@ func (f *file) Preallocate(size int64) error {
 	return f.File.Preallocate(size)
 }
 
-// Truncate implements vfs.File. What makes a file longer takes no room: nothing is
-// written.
+// Truncate implements vfs.File. A file that is made longer takes no room: nothing
+// is written.
 func (f *file) Truncate(size int64) error {
 	before, err := f.Size()
 	if err != nil {

@@ -45,8 +45,8 @@ func moment(at int64) string {
 }
 
 // writeFaults tells of each kind how many faults there were, how many took effect,
-// and the longest pause that one of them had a part in. Parts of others are no faults
-// of all.
+// and the longest pause that one of them had a part in. A part of another fault is
+// not counted among all faults.
 func (f *File) writeFaults(to *strings.Builder) {
 	var all, allTook int
 	count, took := map[string]int{}, map[string]int{}

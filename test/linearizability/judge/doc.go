@@ -4,8 +4,8 @@
 //   - Is there an order of the linearizable reads, the writes and the
 //     compare-and-sets of each key in which each takes effect between its beginning
 //     and its end, and has the answer that it got? A write of unknown outcome takes
-//     effect at any later moment, or never. What any read has found, a stale one too,
-//     had taken effect by the end of that read.
+//     effect at any later moment, or never. A value that a read has found, a stale
+//     one too, had taken effect by the end of that read.
 //   - Was the value of a write that was answered as not applied, or refused, ever
 //     seen by any read?
 //   - Has each write one revision and each revision one write, in the whole cluster,

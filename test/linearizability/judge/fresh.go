@@ -35,7 +35,7 @@ func (w *writes) checkFreshness(v *Verdict) {
 
 // checkIndexes compares the applied index that each linearizable read names with the
 // writes, to any key, that were acknowledged before the read began. It finds a read
-// that was not linearizable though nobody wrote to its key meanwhile.
+// that was not linearizable though its key was not written meanwhile.
 func (w *writes) checkIndexes(v *Verdict) {
 	list := w.acknowledged()
 	slices.SortFunc(list, func(a, b *history.Operation) int { return cmp.Compare(a.Ended, b.Ended) })

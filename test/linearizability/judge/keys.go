@@ -73,7 +73,7 @@ func checkKeys(keys map[string][]porcupine.Operation, v *Verdict) {
 	}
 }
 
-// farthest says how far an order was found, and what does not fit behind it.
+// farthest says how far an order was found, and what does not fit after it.
 func farthest(operations []porcupine.Operation, info porcupine.LinearizationInfo) string {
 	var longest []porcupine.Operation
 	for _, partition := range info.PartialLinearizationsOperations() {

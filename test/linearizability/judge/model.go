@@ -45,7 +45,7 @@ func (i input) step(r register) (allowed bool, after register) {
 		return i.follows(r), register{i.Value, i.revision}
 	case i.Outcome == history.Applied && !i.Lost: // it says that it took place
 		return false, r
-	default: // a compare-and-set without an answer found another value, if nobody found its own
+	default: // a compare-and-set without an answer found another value, if no read found its own
 		return !i.found, r
 	}
 }
