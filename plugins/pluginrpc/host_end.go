@@ -22,6 +22,20 @@ type HostEnd struct {
 	opened atomic.Pointer[Opened]
 }
 
+// Open has open ask the plugin, with the options as they travel, and notes them if the
+// answer is good.
+func (e *HostEnd) Open(o plugins.Options, open func(pluginv1.OpenOptions) error) error {
+	o, err := CheckOptions(o)
+	if err != nil {
+		return err
+	}
+	if err := open(WireOptions(o)); err != nil {
+		return err
+	}
+	e.SetOpened(o)
+	return nil
+}
+
 // SetOpened notes an Open with options that CheckOptions accepted.
 func (e *HostEnd) SetOpened(o plugins.Options) *Opened {
 	opened := NewOpened(o)

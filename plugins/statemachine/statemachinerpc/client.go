@@ -47,23 +47,24 @@ func (c *Client) Describe() plugins.Info { return c.end.Info }
 
 // Open implements statemachine.StateMachine.
 func (c *Client) Open(ctx context.Context, opts plugins.Options) (uint64, error) {
-	opts, err := pluginrpc.CheckOptions(opts)
+	var res *pluginv1.StateMachineOpenResponse
+	err := c.end.Open(opts, func(options pluginv1.OpenOptions) (err error) {
+		if res, err = c.rpc.Open(ctx, &pluginv1.StateMachineOpenRequest{Options: options}); err != nil {
+			return c.end.Table.Error(ctx, err)
+		}
+		if res.AppliedIndex == math.MaxUint64 {
+			return pluginrpc.BadAnswer("applied index %d", res.AppliedIndex)
+		}
+		if err := statemachine.CheckClasses(res.Classes); err != nil {
+			return err
+		}
+		c.setClasses(res.Classes)
+		c.setApplied(res.AppliedIndex)
+		return nil
+	})
 	if err != nil {
 		return 0, fmt.Errorf("open state machine: %w", err)
 	}
-	res, err := c.rpc.Open(ctx, &pluginv1.StateMachineOpenRequest{Options: pluginrpc.WireOptions(opts)})
-	if err != nil {
-		return 0, fmt.Errorf("open state machine: %w", c.end.Table.Error(ctx, err))
-	}
-	if res.AppliedIndex == math.MaxUint64 {
-		return 0, fmt.Errorf("open state machine: %w", pluginrpc.BadAnswer("applied index %d", res.AppliedIndex))
-	}
-	if err := statemachine.CheckClasses(res.Classes); err != nil {
-		return 0, fmt.Errorf("open state machine: %w", err)
-	}
-	c.setClasses(res.Classes)
-	c.setApplied(res.AppliedIndex)
-	c.end.SetOpened(opts)
 	return res.AppliedIndex, nil
 }
 

@@ -8,6 +8,8 @@ import (
 	"io"
 	"sync/atomic"
 
+	"google.golang.org/grpc"
+
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
@@ -39,72 +41,67 @@ func (s *snapshot) Save(ctx context.Context, w io.Writer) error {
 }
 
 func (s *snapshot) save(ctx context.Context, w io.Writer) error {
-	table := s.client.end.Table
 	stream, err := s.client.rpc.SaveSnapshot(ctx, &pluginv1.StateSnapshotRequest{Call: s.opened.Call, Snapshot: s.id})
 	if err != nil {
-		return table.Error(ctx, err)
+		return s.client.end.Table.Error(ctx, err)
 	}
-	in := received{w: w, Arriving: pluginrpc.Arriving{MaxChunk: s.opened.Limits.MaxChunkBytes, Announced: pluginrpc.NotAnnounced}}
-	var res pluginv1.StateSnapshotChunk
-	for {
-		res = pluginv1.StateSnapshotChunk{Chunk: res.Chunk[:0]} // the next takes its place
-		err := stream.RecvMsg(&res)
-		if errors.Is(err, io.EOF) {
-			return in.ended()
-		}
-		if err != nil {
-			return table.Error(ctx, err)
-		}
-		if err := in.take(&res); err != nil {
-			return err
-		}
+	in := marked{
+		stream:   stream,
+		failed:   func(err error) error { return s.client.end.Table.Error(ctx, err) },
+		Arriving: pluginrpc.Arriving{MaxChunk: s.opened.Limits.MaxChunkBytes, Announced: pluginrpc.NotAnnounced},
 	}
-}
-
-// received is what has come of a snapshot. The plugin's end mark says what it is
-// to be: a stream that just ends, however well, may have been cut.
-type received struct {
-	pluginrpc.Arriving
-	w      io.Writer
-	sum    uint32 // CRC-32 (IEEE)
-	marked bool
-}
-
-func (r *received) take(m *pluginv1.StateSnapshotChunk) error {
-	n := uint64(len(m.Chunk))
-	switch {
-	case r.marked:
-		return pluginrpc.BadAnswer("%d bytes behind the end mark", n)
-	case m.Done && n > 0:
-		return pluginrpc.BadAnswer("an end mark with a chunk of %d bytes", n)
-	case m.Done:
-		r.marked = true
-		return r.check(m)
-	}
-	if err := r.Add(m.Chunk); err != nil {
-		return err
-	}
-	r.sum = crc32.Update(r.sum, crc32.IEEETable, m.Chunk)
-	_, err := r.w.Write(m.Chunk)
+	_, err = pluginrpc.NewChunkReader(in.next).WriteTo(w)
 	return err
 }
 
-// check holds the chunks against the end mark.
-func (r *received) check(mark *pluginv1.StateSnapshotChunk) error {
-	if mark.Length != r.Received {
-		return pluginrpc.BadAnswer("%d bytes came of a snapshot of %d", r.Received, mark.Length)
-	}
-	if mark.Crc32 != r.sum {
-		return pluginrpc.BadAnswer("the %d bytes that came have CRC-32 %08x, the snapshot has %08x", r.Received, r.sum, mark.Crc32)
-	}
-	return nil
+// marked is a snapshot that arrives. The plugin's end mark says what it is to be: a
+// stream that just ends, however well, may have been cut.
+type marked struct {
+	stream grpc.ServerStreamingClient[pluginv1.StateSnapshotChunk]
+	failed func(error) error
+	pluginrpc.Arriving
+	sum uint32 // CRC-32 (IEEE)
+	res pluginv1.StateSnapshotChunk
 }
 
-func (r *received) ended() error {
-	if !r.marked {
-		return pluginrpc.BadAnswer("the stream ended after %d bytes without an end mark", r.Received)
+// next receives a chunk, or the end mark and the end of the stream after it.
+func (m *marked) next() (chunk []byte, last bool, err error) {
+	err = m.receive()
+	switch n := len(m.res.Chunk); {
+	case errors.Is(err, io.EOF):
+		return nil, false, pluginrpc.BadAnswer("the stream ended after %d bytes without an end mark", m.Received)
+	case err != nil:
+		return nil, false, m.failed(err)
+	case m.res.Done && n > 0:
+		return nil, false, pluginrpc.BadAnswer("an end mark with a chunk of %d bytes", n)
+	case m.res.Done:
+		return nil, true, m.end()
 	}
-	return nil
+	m.sum = crc32.Update(m.sum, crc32.IEEETable, m.res.Chunk)
+	return m.res.Chunk, false, m.Add(m.res.Chunk)
+}
+
+func (m *marked) receive() error {
+	m.res = pluginv1.StateSnapshotChunk{Chunk: m.res.Chunk[:0]} // the next takes its place
+	return m.stream.RecvMsg(&m.res)
+}
+
+// end holds the chunks against the end mark, after which nothing comes.
+func (m *marked) end() error {
+	switch mark := &m.res; {
+	case mark.Length != m.Received:
+		return pluginrpc.BadAnswer("%d bytes came of a snapshot of %d", m.Received, mark.Length)
+	case mark.Crc32 != m.sum:
+		return pluginrpc.BadAnswer("the %d bytes that came have CRC-32 %08x, the snapshot has %08x", m.Received, m.sum, mark.Crc32)
+	}
+	err := m.receive()
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return m.failed(err)
+	}
+	return pluginrpc.BadAnswer("%d bytes behind the end mark", len(m.res.Chunk))
 }
 
 // Release implements statemachine.Snapshot. It waits for the plugin for an

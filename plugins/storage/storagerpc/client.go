@@ -43,29 +43,31 @@ func (c *Client) Describe() plugins.Info { return c.end.Info }
 
 // Open implements storage.Storage.
 func (c *Client) Open(ctx context.Context, opts plugins.Options) (storage.State, error) {
-	opts, err := pluginrpc.CheckOptions(opts)
+	var state storage.State
+	err := c.end.Open(opts, func(options pluginv1.OpenOptions) error {
+		res, err := c.rpc.Open(ctx, &pluginv1.StorageOpenRequest{Options: options})
+		if err != nil {
+			return c.end.Table.Error(ctx, err)
+		}
+		state = storage.State{
+			StoreID:    res.StoreId,
+			HardState:  res.HardState,
+			Snapshots:  res.Snapshots,
+			FirstIndex: res.FirstIndex,
+			LastIndex:  res.LastIndex,
+			Terms:      res.Terms,
+		}
+		if err := checkState(state); err != nil {
+			return err
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.first = state.FirstIndex
+		return nil
+	})
 	if err != nil {
 		return storage.State{}, fmt.Errorf("open storage: %w", err)
 	}
-	res, err := c.rpc.Open(ctx, &pluginv1.StorageOpenRequest{Options: pluginrpc.WireOptions(opts)})
-	if err != nil {
-		return storage.State{}, fmt.Errorf("open storage: %w", c.end.Table.Error(ctx, err))
-	}
-	state := storage.State{
-		StoreID:    res.StoreId,
-		HardState:  res.HardState,
-		Snapshots:  res.Snapshots,
-		FirstIndex: res.FirstIndex,
-		LastIndex:  res.LastIndex,
-		Terms:      res.Terms,
-	}
-	if err := checkState(state); err != nil {
-		return storage.State{}, fmt.Errorf("open storage: %w", err)
-	}
-	c.mu.Lock()
-	c.first = state.FirstIndex
-	c.mu.Unlock()
-	c.end.SetOpened(opts)
 	return state, nil
 }
 
