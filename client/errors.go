@@ -57,7 +57,8 @@ const (
 	reasonBadCertificate = "bad_certificate"
 )
 
-// ErrClosed is the cause of errors after Close.
+// ErrClosed is the cause of the error of every call that Close ended, and of
+// each later one.
 var ErrClosed = errors.New("client is closed")
 
 // Error is the error of every method that asks a host.

@@ -117,9 +117,11 @@ type LogState interface {
 
 // Errors that end a host.
 var (
-	// ErrRemoved: the cluster has removed this member.
+	// ErrRemoved: the cluster has removed this member. A host that learns it
+	// ends with it, and one that is started later too.
 	ErrRemoved = errors.New("this member was removed from the cluster")
-	// ErrForced: Stop ran out of time; what it names did not end.
+	// ErrForced: the time of a stop, or of a start that was broken off, was
+	// over before the parts that it names had ended.
 	ErrForced = errors.New("stop was forced")
 )
 

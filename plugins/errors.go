@@ -5,7 +5,8 @@ import "errors"
 // Errors that plugins of every kind return. They cross the RPC boundary in
 // both directions, so errors.Is works on either side of it.
 var (
-	// ErrNotOpen: the call needs an Open before it.
+	// ErrNotOpen: the call needs an Open before it. All calls of a kind, other
+	// than Describe, Open and Close, return it before an Open has succeeded.
 	ErrNotOpen = errors.New("plugin is not open")
 	// ErrClosed: Close was called, or the plugin has poisoned itself after an
 	// error that it must not survive.
@@ -16,11 +17,15 @@ var (
 	// ErrWrongIdentity: the data directory belongs to another cluster or
 	// node. Restarting does not help.
 	ErrWrongIdentity = errors.New("data of another node")
-	// ErrStaleIncarnation: the caller was replaced by a newer Open.
+	// ErrStaleIncarnation: the caller was replaced by a newer Open. The
+	// plugin's side of the RPC layer returns it; backends never see such a
+	// call.
 	ErrStaleIncarnation = errors.New("stale incarnation")
-	// ErrLimit: something is larger than Limits allow.
+	// ErrLimit: an argument or a result is larger than Limits allow. Either
+	// side of a call returns it; a call that was refused for it had no effect.
 	ErrLimit = errors.New("limit exceeded")
-	// ErrInvalidArgument: the caller broke its part of the contract.
+	// ErrInvalidArgument: the caller broke its part of the contract. Any call
+	// may return it, and has no effect then.
 	ErrInvalidArgument = errors.New("invalid argument")
 	// ErrGone: the plugin's process ended, or its connection broke, before
 	// the answer came. Whether the call took effect is unknown. Only the

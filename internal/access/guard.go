@@ -11,11 +11,14 @@ import (
 // Errors of a Guard. Each refuses a request before anything is done for it.
 var (
 	// ErrUnauthenticated: what the request shows does not prove a name, and without a
-	// name it may not do this.
+	// name it may not do this. Guard.Check returns it, and it ends the streams of a
+	// token that was taken away.
 	ErrUnauthenticated = errors.New("unauthenticated")
 	// ErrPermissionDenied: the client is known, and its role does not suffice.
+	// Guard.Check returns it.
 	ErrPermissionDenied = errors.New("permission denied")
-	// ErrLimit: the client has reached a limit of its own.
+	// ErrLimit: the client has reached a limit of its own. A Client returns it
+	// for proposals that are over it.
 	ErrLimit = errors.New("limit of the client reached")
 )
 

@@ -11,7 +11,8 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/memberform"
 )
 
-// ErrNoToken: there is no token of that id or name which could be meant.
+// ErrNoToken: there is no token of that id or name which could be meant. The
+// changes of a file of tokens return it, and leave the file as it is.
 var ErrNoToken = errors.New("no such token")
 
 // keepEnded is how long a token that expired or was revoked stays in the file, so

@@ -12,7 +12,7 @@ import (
 )
 
 // ErrUnavailable: a request was refused because no record of it could be kept.
-// It was not proposed.
+// Log.Begin returns it before the request is proposed.
 var ErrUnavailable = errors.New("the audit cannot be kept")
 
 // errStuck: the disk does not answer.

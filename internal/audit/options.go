@@ -9,7 +9,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 )
 
-// ErrInvalid is matched by the errors of options that cannot be.
+// ErrInvalid is matched by the error of Start for options that cannot be.
 var ErrInvalid = errors.New("invalid audit options")
 
 // A Level says which requests are recorded. Each level records what those before

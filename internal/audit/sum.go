@@ -12,7 +12,9 @@ import (
 	"os"
 )
 
-// ErrKey is matched by the errors of a key that is missing or of no use.
+// ErrKey is matched by the errors of ReadKey and NewKey: the key cannot be
+// read, or has a length that no key has. Scanning a file whose sums need a key
+// returns it when none is given.
 var ErrKey = errors.New("audit key")
 
 // Bounds of a key.

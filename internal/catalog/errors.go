@@ -16,14 +16,16 @@ var (
 	// until the configuration or the plugin's file is changed.
 	ErrPermanent = errors.New("plugin cannot be used as configured")
 	// ErrCrashLoop: the plugin ended too often without getting anywhere. The
-	// slot does not start it again.
+	// slot does not start it again, and each later Start returns this.
 	ErrCrashLoop = errors.New("plugin keeps crashing")
-	// ErrHung marks reasons for Instance.Fail: the plugin runs but does not
-	// answer.
+	// ErrHung marks the reasons that users of an instance give to
+	// Instance.Fail when the plugin runs but does not answer in time.
 	ErrHung = errors.New("plugin is hung")
-	// ErrRunning: the slot's last instance has not ended yet.
+	// ErrRunning: the slot's last instance has not ended yet. Start returns
+	// it.
 	ErrRunning = errors.New("plugin is still running")
-	// ErrClosed: the catalog was closed.
+	// ErrClosed: the catalog was closed. Catalog.Slot and Start return it
+	// then.
 	ErrClosed = errors.New("catalog is closed")
 )
 

@@ -22,7 +22,9 @@ const (
 	maxPins = 1 << 20
 )
 
-// ErrPins: the file of pins cannot be used.
+// ErrPins: the file of pins cannot be used: it is too large, damaged, of a
+// version that this host does not know, or its numbers are used up. A host
+// does not start with it.
 var ErrPins = errors.New("pins.json is damaged: restore it, or remove this member from the cluster and add it under a new id")
 
 // Pins are what a host remembers of stores. The zero Pins remember nothing.

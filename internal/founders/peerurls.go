@@ -18,11 +18,14 @@ const (
 )
 
 var (
-	// ErrEmpty is matched by the error of a text that names no member.
+	// ErrEmpty is matched by the error of PeerURLs.Set for a text that names
+	// no member.
 	ErrEmpty = errors.New("names no member; write name=URL, for example n1=http://10.0.0.1:7501")
-	// ErrRepeated is matched by the error of a URL that is named twice.
+	// ErrRepeated is matched by the error of PeerURLs.Add for a URL that a
+	// member has already.
 	ErrRepeated = errors.New("is named twice; each URL reaches one member")
-	// ErrTooLong is matched by the error of a text beyond the limits.
+	// ErrTooLong is matched by the errors of PeerURLs.Set and PeerURLs.Add for
+	// a text beyond the limits.
 	ErrTooLong = fmt.Errorf("is too long; at most %d URLs in %d bytes", mostURLs, mostText)
 )
 

@@ -12,13 +12,23 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/memberform"
 )
 
-// Refusals of a change. They are decided from the log alone.
+// Refusals of a change. Registry.Check and Registry.Apply return them, from the log
+// alone, so that every replica refuses alike; Registry.Admit returns them before a
+// change is proposed.
 var (
+	// ErrRemovedID: a member is added under an id that was removed.
 	ErrRemovedID = errors.New("the id was removed from the cluster and cannot come back")
-	ErrExists    = errors.New("a member with this id, name or address exists")
-	ErrUnknown   = errors.New("no such member")
+	// ErrExists: a member is added, or changed, with an id, a name or an address of
+	// another one.
+	ErrExists = errors.New("a member with this id, name or address exists")
+	// ErrUnknown: a change is of a member that the registry does not have. For a
+	// removal callers may take that as done.
+	ErrUnknown = errors.New("no such member")
+	// ErrLastVoter: the only voter is to be removed.
 	ErrLastVoter = errors.New("the last voter cannot be removed")
-	ErrInvalid   = errors.New("incomplete or ill-formed member")
+	// ErrInvalid: a member lacks an id, a name or a peer URL, or one of them is over
+	// the limits; or the operation is unknown.
+	ErrInvalid = errors.New("incomplete or ill-formed member")
 )
 
 // Limits of a member. They are part of what every replica decides alike, so

@@ -17,7 +17,7 @@ const clientHost = "client"
 
 // Errors of ClientOf. The texts say what to do, because they end up in a log.
 var (
-	// ErrNoClient: the certificate names no client.
+	// ErrNoClient: the certificate names no client. ClientOf returns it.
 	ErrNoClient = errors.New("certificate names no client: it needs the URI pontoon://client/<name> as a subject alternative name, or no URI and the name as its common name")
 	// ErrMember: the certificate is a member's. A member does not act as a
 	// client on the ports for clients.

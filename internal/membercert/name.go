@@ -22,12 +22,12 @@ const Scheme = "pontoon"
 
 // Errors of Of. The texts say what to do, because they end up in a log.
 var (
-	// ErrNoName: the certificate names no member.
+	// ErrNoName: the certificate names no member. Of returns it.
 	ErrNoName = errors.New("certificate names no member: it needs the URI pontoon://<cluster>/<member> as a subject alternative name")
 	// ErrSeveralNames: it has several URIs, so that it does not say which
 	// member it is.
 	ErrSeveralNames = errors.New("certificate has several URIs as subject alternative names: issue one certificate for each member")
-	// ErrBadName: its URI is not one of a member.
+	// ErrBadName: its only URI is not one of a member. Of returns it.
 	ErrBadName = errors.New("certificate's URI is not pontoon://<cluster>/<member> with both ids in hex")
 )
 

@@ -10,8 +10,10 @@ import (
 // Errors of reading PEM.
 var (
 	// ErrNoPEM: there is not one block of the kind that is looked for.
+	// ReadAuthority and Certificates return it.
 	ErrNoPEM = errors.New("no PEM block of the right kind")
 	// ErrOtherKey: the private key is not that of the certificate.
+	// ReadAuthority returns it.
 	ErrOtherKey = errors.New("private key belongs to another certificate, or is of a kind that is not supported")
 )
 

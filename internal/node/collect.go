@@ -7,7 +7,13 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// collect moves everything that raft has ready into the output.
+// collect moves everything that raft has ready into the output. It goes on until raft
+// has nothing, because a response that raft gets at once (respond) may make more ready.
+//
+// In each Ready, role and term come first: the messages beside them are sent, and
+// appends put out, by the role and the term in which raft made them. Only after the last
+// Ready may the log give up entries, since messages that raft holds back share their
+// memory (see trim).
 func (c *Core) collect() {
 	for c.failed == nil {
 		c.askReads()

@@ -57,7 +57,9 @@ type Config struct {
 	Replayed Replayed
 }
 
-// ErrInconsistent: what the storage plugin holds cannot be a node's state.
+// ErrInconsistent: the storage plugin's state cannot be that of a node.
+// NewCore and Replayed.Add return it, and SnapshotReceived for a snapshot
+// whose membership contradicts raft's.
 var ErrInconsistent = errors.New("inconsistent store")
 
 // withDefaults fills in what is 0.

@@ -109,7 +109,7 @@ func (c *encoder) encode(m *pb.Message) ([]byte, error) {
 		out.Snapshot.Metadata = toMetadata(s.GetMetadata())
 	}
 	payload, err := out.Marshal()
-	clear(c.entries)
+	clear(c.entries) // the slice is used again and must not keep their data
 	return payload, err
 }
 
@@ -120,7 +120,9 @@ func decode(payload []byte, limits messageLimits) (*pb.Message, error) {
 	return m, err
 }
 
-// decodeAll is decode with what is not for raft.
+// decodeAll is decode with what is not for raft. Nothing is allocated by a number of
+// the peer before it was checked: first the length of the payload, then, by a walk over
+// its fields (checkBulk), the number of entries, which are then made in one piece.
 func decodeAll(payload []byte, limits messageLimits) (*pb.Message, gossip, error) {
 	if len(payload) > limits.message {
 		return nil, gossip{}, fmt.Errorf("message of %d bytes, limit %d", len(payload), limits.message)

@@ -98,7 +98,9 @@ type changeProposal struct {
 	id          RequestID
 }
 
-// ErrFailed: raft found its own invariants broken. The node must stop.
+// ErrFailed: raft found its own invariants broken, or the log has what this
+// build does not understand. The call in which that shows returns it, and so
+// does every later one. The node must stop.
 var ErrFailed = errors.New("raft failed")
 
 // NewCore makes a Core from what is on disk. With an empty store and
@@ -237,7 +239,8 @@ func (c *Core) AppendsInFlight() int { return c.appends.len() }
 // Registry is the membership as of the last entry that came out for apply.
 func (c *Core) Registry() *member.Registry { return c.registry }
 
-// recover turns a panic of raft into ErrFailed.
+// recover turns a panic of raft into ErrFailed. Raft may be half changed then, so the
+// failure is kept: each later step returns it and does not touch raft.
 func (c *Core) recover(err *error) {
 	if p := recover(); p != nil {
 		c.failed = fmt.Errorf("%w: %v", ErrFailed, p)

@@ -55,7 +55,8 @@ func (l *changeLog) waitsFor() uint64 {
 }
 
 // apply puts committed entries out, or keeps them back until the commit index
-// is durable that a change among them waits for.
+// is durable that a change among them waits for. After entries that are kept back all
+// later ones are kept back too, so that they come out in the order of the log.
 func (c *Core) apply(m *pb.Message) {
 	entries := m.GetEntries()
 	waits := c.changes.waitsFor()
@@ -79,7 +80,9 @@ func (c *Core) covered(index uint64) bool {
 	return false
 }
 
-// settle goes on with what waited for commit to be durable.
+// settle goes on with what waited for commit to be durable, up to the next change
+// whose own commit is not. It asks for a write of the commit index only if no append in
+// flight carries it.
 func (c *Core) settle(commit uint64) {
 	l := &c.changes
 	l.durable = max(l.durable, commit)

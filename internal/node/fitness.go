@@ -14,7 +14,7 @@ import (
 const maxHeldBack = 3
 
 // ErrUnfit: this node does not lead, and could not answer the proposal for the
-// time being. The proposal has no effect.
+// time being. Propose returns it. The proposal has no effect.
 var ErrUnfit = errors.New("this member is unfit")
 
 // Fitness is what the host says of this member's fitness to lead.

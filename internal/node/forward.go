@@ -12,13 +12,15 @@ import (
 )
 
 var (
-	// ErrTooMany: the leader has admitted as many proposals as it may. The proposal
-	// has no effect.
+	// ErrTooMany: the leader has admitted as many proposals as it may.
+	// Ports.Rejected gives it, with ErrByLeader. The proposal has no effect.
 	ErrTooMany = errors.New("the leader has too many proposals pending")
-	// ErrLeaderLost: the leader that it was handed in to is one no more, and has left
-	// it in no log. The proposal has no effect.
+	// ErrLeaderLost: its leader has lost its office, and an entry of a later term has
+	// come out for apply without it. Ports.Rejected gives it then. The proposal has
+	// no effect.
 	ErrLeaderLost = errors.New("the leader was lost before it was committed")
-	// ErrByLeader goes with the reason of a refusal that is the leader's word.
+	// ErrByLeader goes with ErrNoSpace and ErrTooMany if the leader has
+	// refused a proposal, and not this node.
 	ErrByLeader = errors.New("the leader has refused it")
 )
 

@@ -12,17 +12,23 @@ import (
 
 // Errors of proposals; all of them mean that the proposal has no effect.
 var (
-	// ErrDropped: there is no leader, or leadership is being transferred, or
-	// the uncommitted part of the log is full.
+	// ErrDropped: there is no leader, or it takes nothing for the moment: it
+	// hands leadership over, has not founded the cluster yet, or the
+	// uncommitted part of its log is full. Propose returns it.
 	ErrDropped = errors.New("proposal dropped")
 	// ErrTooLate: its client would wait no longer by the time that it is applied,
-	// and there are others that have the time.
+	// and there are others that have the time. Ports.Rejected gives it before
+	// raft has seen the proposal.
 	ErrTooLate = errors.New("proposal would come too late")
 	// ErrNotLeader: only the leader takes membership changes and transfers.
+	// ProposeChange and Transfer return it.
 	ErrNotLeader = errors.New("not the leader")
-	// ErrNoSuccessor: no other voter was heard lately.
+	// ErrNoSuccessor: no other voter was heard lately, or not the one that was
+	// named. Transfer returns it.
 	ErrNoSuccessor = errors.New("no other voter can take over")
 	// ErrChangePending: another membership change is not applied yet.
+	// ProposeChange returns it, and Ports.Rejected gives it for a change that
+	// raft itself has refused.
 	ErrChangePending = errors.New("another membership change is pending")
 )
 
@@ -148,6 +154,12 @@ func (c *Core) SnapshotStatus(id member.ID, ok bool) error {
 }
 
 // AppendDone says that all appends up to number n are durable.
+//
+// The records are taken over one by one, in the order in which they came out. Of each,
+// the log has snapshot and entries before raft hears that they are stable, because raft
+// lets go of its own copy then (respond). A snapshot comes before the entries of the same
+// record, which follow it. Its membership is the present one from the same moment on.
+// Entries that waited for the commit index come out last (settle).
 func (c *Core) AppendDone(n uint64) error {
 	return c.step(func() error {
 		for {

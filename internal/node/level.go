@@ -22,7 +22,7 @@ const firstOwnVersion = 0xF0
 const maxRaise = 4 << 10
 
 // ErrOlder: a learner understands less than the cluster's feature level, so it
-// cannot become a voter.
+// cannot become a voter. ProposeChange returns it for a promotion.
 var ErrOlder = errors.New("the member runs a build that is older than the cluster's feature level")
 
 // isOwn tells whether a host wrote a normal entry for itself.

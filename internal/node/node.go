@@ -117,8 +117,12 @@ func (n *Node) flush() error {
 	return err
 }
 
-// takeIn steps everything, completions first: they make room. Only ErrFailed is
-// returned.
+// takeIn steps everything. Completions come first, because they make room. What a peer
+// says of itself with a message is taken in before the message, so that accepts judges
+// the message by it. The tick comes last: a
+// heartbeat that waited in the mailbox restarts the election timeout before the timeout
+// is advanced, so a raft goroutine that was late does not campaign against a leader that
+// it could have heard. Only ErrFailed is returned.
 func (n *Node) takeIn(in *inputs, ticked bool) error {
 	if in.dropped > 0 {
 		n.drops.add(in.dropped)
@@ -180,7 +184,10 @@ func (n *Node) stepped(m *pb.Message, err error) error {
 	}
 }
 
-// dispatch hands the output to the ports.
+// dispatch hands the output to the ports. Within a port the order is the Core's. Among
+// the ports it is free as far as safety goes: a message that depends on an append is not
+// in the output before that append is done (see putAppend). After ErrFailed the output
+// is not handed over at all, so a step that raft broke off leaves nothing outside.
 func (n *Node) dispatch() {
 	out := n.core.Output()
 	n.refused.Store(n.core.refusedOthers)

@@ -9,7 +9,9 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/member"
 )
 
-// ErrNotCaughtUp: the learner lacks too much of the log to become a voter.
+// ErrNotCaughtUp: the learner lacks too much of the log to become a voter, or
+// was not heard within an election timeout. ProposeChange returns it for a
+// promotion.
 var ErrNotCaughtUp = errors.New("the learner has not caught up")
 
 // reign is what a leader knows of its own time in office.

@@ -13,9 +13,14 @@ import (
 // putApply puts out committed entries. Membership changes take effect here, in
 // the order of the log, before anything later is stepped.
 //
-// What raft gives out at once may be more than a batch may hold, so it comes
+// Raft may give out more at once than a batch may hold, so the entries come
 // out in several runs. Raft hears at once that all are applied (ADR 0031).
 // The receiver of the runs must see to it that the state machine gets each.
+//
+// Raft hears that last, after its configuration has every accepted change among them:
+// raft decides by its applied index whether a change is still to come, and with an index
+// ahead of the configuration it would campaign, or let the next change into the log, by
+// voters that are no longer those of the log.
 func (c *Core) putApply(m *pb.Message) {
 	entries := m.GetEntries()
 	room := func(i int) []Command { return make([]Command, 0, min(len(entries)-i, plugins.MaxBatchEntries)) }

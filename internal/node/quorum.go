@@ -16,17 +16,18 @@ import (
 // committed. None of them has an effect.
 var (
 	// ErrQuorumAtRisk: after the change, the voters that can be reached would
-	// be no majority.
+	// not be a majority. ProposeChange returns it, with their names and the
+	// way out.
 	ErrQuorumAtRisk = errors.New("the change would cost the cluster its quorum")
 	// ErrNoQuorum: the voters that can be reached are not a majority now, so no
-	// change can be committed.
+	// change can be committed. ProposeChange returns it.
 	ErrNoQuorum = errors.New("the cluster has no quorum")
 	// ErrTooEarly: this leader cannot judge the change yet: it has not applied an
 	// entry of its own term, has not had the time to hear from everybody, or
 	// something that it sent was lost and may be answered in a moment.
 	ErrTooEarly = errors.New("it is too early to judge the change")
 	// ErrHandingOver: of two voters, the leader does not remove itself: it hands
-	// leadership to the other one, which can.
+	// leadership to the other one, which can. ProposeChange returns it.
 	ErrHandingOver = errors.New("leadership is handed to the other voter first")
 )
 

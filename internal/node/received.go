@@ -48,10 +48,10 @@ func (c *Core) wants(m *pb.Message, registry *member.Registry) error {
 	if _, in := registry.Member(c.cfg.ID); !in {
 		return fmt.Errorf("snapshot %d does not know this member: %w", meta.Index, member.ErrUnknown) // raft would ignore it
 	}
-	if c.appends.len() > 0 && c.installing() {
+	if c.appends.len() > 0 && c.installing() { // AppendDone takes the membership of the one from c.received
 		return fmt.Errorf("snapshot %d: another one is being installed", meta.Index)
 	}
-	if len(c.changes.deferred) > 0 {
+	if len(c.changes.deferred) > 0 { // they would come out after the snapshot that has them
 		return fmt.Errorf("snapshot %d: a membership change before it is being stored", meta.Index)
 	}
 	return nil

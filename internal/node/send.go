@@ -13,7 +13,9 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
-// send puts out a message to a peer.
+// send puts out a message to a peer, unless it must not leave now. A message that is
+// kept back here needs no report of a loss: raft makes it again, or its like, with the
+// next heartbeat, election timeout or commit index, or the peer asks again.
 func (c *Core) send(m *pb.Message) {
 	self := uint64(c.cfg.ID)
 	if m.GetTo() == 0 || m.GetTo() == self {
@@ -53,7 +55,7 @@ func (c *Core) send(m *pb.Message) {
 	}
 	c.encoder.gossip = c.gossip(m)
 	payload, err := c.encoder.encode(m)
-	if err != nil {
+	if err != nil { // the generated code has none
 		panic(fmt.Sprintf("encode %s: %v", m.GetType(), err))
 	}
 	if m.GetType() == pb.MsgSnap {

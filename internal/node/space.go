@@ -9,8 +9,9 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/member"
 )
 
-// ErrNoSpace: the storage of the leader is short of space. The proposal has no
-// effect.
+// ErrNoSpace: the storage of this node or of the leader is short of space.
+// Propose returns it, and Ports.Rejected gives it if the leader says so. The
+// proposal has no effect.
 var ErrNoSpace = errors.New("the leader's storage is short of space")
 
 // checkSpace is why no proposals are taken here: this node leads and its storage

@@ -57,6 +57,14 @@ type takenBatch struct {
 }
 
 // from is the taking of a member; nil if the member does not wait for this batch.
+//
+// A batch is in the log at most once, however often it arrives. Its sender numbers its
+// batches, and says with each which is the oldest without an answer. The answers to all
+// numbers from there on are remembered, so that a batch that comes again gets the answer
+// of the first time. A number below is answered already, and one farther than maxBatches
+// from it is not sent (spread), so what is remembered is bounded. Another incarnation of
+// the sender numbers anew: a later one replaces what is remembered, and what comes of an
+// earlier one is late.
 func (t *takings) from(id member.ID, h batchHeader) *taking {
 	of := t.of[id]
 	switch {

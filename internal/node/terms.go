@@ -27,7 +27,7 @@ func (t *termIndex) term(index uint64) uint64 {
 // it.
 func (t *termIndex) note(index, term uint64) {
 	n := len(t.bounds)
-	for n > 1 && t.bounds[n-1].Index >= index {
+	for n > 1 && t.bounds[n-1].Index >= index { // the first is of the entry before the log, and stays
 		n--
 	}
 	t.bounds = t.bounds[:n]

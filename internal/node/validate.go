@@ -15,8 +15,9 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// ErrInvalidMessage: a peer's message breaks raft's rules. It never reaches
-// raft, which panics on several of them (reliability notes, finding 6).
+// ErrInvalidMessage: a peer's message breaks raft's rules. Deliver and Step
+// refuse the message with it, so that it never reaches raft, which panics on
+// several of them.
 var ErrInvalidMessage = errors.New("invalid message")
 
 // maxIndex bounds the positions in a log that a peer may speak of, far from

@@ -10,7 +10,7 @@ import (
 )
 
 // ErrForeign: a path leads through a link of another user, or to a directory
-// of one.
+// of one. The checks of paths match it.
 var ErrForeign = errors.New("belongs to another user")
 
 // maxLinks bounds the links of one path, as systems do.

@@ -16,7 +16,10 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// ErrPermanent: trying again does not help.
+// ErrPermanent marks an error after which another try would end in the same
+// way. The drive of the state machine wraps it, and so may a port that
+// prepares one; the server ends with such an error instead of asking for
+// another state machine.
 var ErrPermanent = errors.New("permanent failure")
 
 // Server is the server goroutine and what it serves. It is made once; raft

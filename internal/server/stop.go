@@ -37,7 +37,8 @@ func (s *Server) StopApplying(ctx context.Context) error {
 }
 
 // ErrStillApplying: the state machine has not answered its last batch, or does
-// not give up saving a snapshot.
+// not give up saving a snapshot. StopApplying returns it when its context
+// ends.
 var ErrStillApplying = errors.New("still applying")
 
 // Stop ends the server goroutine and waits for it: the last step of a stop.

@@ -24,9 +24,11 @@ type (
 // Errors of the contract. See also those of package plugins.
 var (
 	// ErrInvalidQuery: the query's bytes make no sense to the application.
+	// Query returns it; the client is told, and nothing else follows.
 	ErrInvalidQuery = errors.New("invalid query")
 	// ErrBadSnapshot: the bytes given to Restore are not a snapshot of this
-	// application, or of a format it does not know.
+	// application, or of a format that it does not know. Restore returns it,
+	// and the host does not offer the same snapshot again.
 	ErrBadSnapshot = errors.New("unusable snapshot")
 )
 

@@ -11,6 +11,7 @@ import (
 const CapabilityPing plugins.Capability = "ping"
 
 // ErrCannotPing: the transport cannot find out whether a peer answers under a URL.
+// PingOf returns it for one without CapabilityPing.
 var ErrCannotPing = errors.New("the transport cannot ping")
 
 // Pinger is implemented by a Transport with CapabilityPing.

@@ -27,13 +27,16 @@ type (
 
 // Errors of the contract. See also those of package plugins.
 var (
-	// ErrAddressInUse: the listen address is taken.
+	// ErrAddressInUse: the listen address is taken. Open returns it.
 	ErrAddressInUse = errors.New("address is in use")
 	// ErrUnknownPeer: the peer is not in the set given to SetPeers.
+	// SendSnapshot and Ping return it.
 	ErrUnknownPeer = errors.New("unknown peer")
 	// ErrUnreachable: the peer could not be reached, or the connection broke.
+	// SendSnapshot and Ping return it.
 	ErrUnreachable = errors.New("peer is unreachable")
 	// ErrSnapshotRefused: the receiver did not accept the snapshot.
+	// SendSnapshot returns it.
 	ErrSnapshotRefused = errors.New("snapshot was refused")
 )
 

@@ -40,7 +40,7 @@ func ExportSnapshot(ctx context.Context, place Place, node *Node, index uint64, 
 	return SnapshotVerdict{}, fmt.Errorf("%w at %d", ErrNoSnapshot, index)
 }
 
-// ErrNoSnapshot: the store has no such snapshot.
+// ErrNoSnapshot: the store has no such snapshot. ExportSnapshot returns it.
 var ErrNoSnapshot = errors.New("no such snapshot")
 
 // writeExport makes the file whole or not at all.

@@ -16,13 +16,17 @@ import (
 )
 
 var (
-	// ErrNoStore: there is no store in the directory.
+	// ErrNoStore: there is no store in the directory. Locate returns it.
 	ErrNoStore = errors.New("no store there")
-	// ErrInUse: a running process holds the store. The text names it.
+	// ErrInUse: a running process holds the store. Every command that opens
+	// one returns it; the text names the process.
 	ErrInUse = errors.New("the node is running; stop it first")
-	// ErrDamaged: the store is not what was written.
+	// ErrDamaged: the store is not what was written. Every command that reads
+	// one returns it, and a copy whose bytes are not those of its source.
 	ErrDamaged = errors.New("the store is damaged")
-	// ErrRefused: what was asked for does not fit what is there.
+	// ErrRefused: a command does not fit the store: another member's, a part
+	// of one, or one with data that the command would destroy. Nothing was
+	// changed.
 	ErrRefused = errors.New("refused")
 )
 

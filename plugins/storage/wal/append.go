@@ -4,6 +4,11 @@ import "github.com/pontoon-raft/pontoon/plugins/storage"
 
 // Append implements shell.Log: batches become durable in order, all of them with one
 // write and one sync, unless they are very large or a segment ends among them.
+//
+// All batches are checked before the first is encoded, so a refused call leaves the log
+// as it was. A batch is one record and therefore atomic. Readers see a batch after the
+// last write and sync that it depends on, and never one that a crash may take back
+// though its caller wanted it synced.
 func (j *journal) Append(batches []storage.Batch) error {
 	j.writing.Lock()
 	defer j.writing.Unlock()
@@ -51,7 +56,7 @@ func (j *journal) encodeBatch(b *storage.Batch) {
 		j.buf = appendHardState(j.buf, b.HardState)
 	}
 	for i := range b.Entries {
-		from := len(j.buf)
+		from := len(j.buf) // the buffer begins at tail.off until it is flushed
 		j.buf = appendEntry(j.buf, &b.Entries[i])
 		j.refs = append(j.refs, entryRef{
 			segment: uint32(j.tail.segment.number),
@@ -66,7 +71,9 @@ func (j *journal) encodeBatch(b *storage.Batch) {
 	j.closeRecord(at, h)
 }
 
-// publish makes written batches part of the log that readers see.
+// publish makes written batches part of the log that readers see. They are those
+// whose refs are in j.refs, all and in order: a batch is published together with every
+// other one that was encoded before it.
 func (j *journal) publish(batches []storage.Batch) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -6,7 +6,9 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// Compact implements shell.Log.
+// Compact implements shell.Log. The entries are given up when the record that says so
+// is durable. Their segments go later, in the background: until then Open finds entries
+// that the record gives up again.
 func (j *journal) Compact(index, newest uint64) (first uint64, err error) {
 	j.writing.Lock()
 	defer j.writing.Unlock()

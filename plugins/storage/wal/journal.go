@@ -83,6 +83,11 @@ func (j *journal) openRecord() int {
 
 // closeRecord completes the record begun at place at. The caller has set kind,
 // flags, index, term and count.
+//
+// Two fields let recovery judge the end of the log. The chain is the CRC of the header
+// before, and a header has the CRC of its payload, so each record vouches for all before
+// it. The mark says up to which record the log was synced when this one was encoded:
+// where one of those is missing later, it was lost after its sync (judgeTail).
 func (j *journal) closeRecord(at int, h header) {
 	payload := at + headerBytes
 	h.length = uint32(len(j.buf) - payload)
@@ -100,8 +105,12 @@ func (j *journal) closeRecord(at int, h header) {
 	j.tail.marked = max(j.tail.marked, h.mark)
 }
 
-// flush writes the buffer at the tail, in one write, and syncs if asked to. An error
-// is final.
+// flush writes the buffer at the tail, in one write, and syncs if asked to.
+//
+// An error is final. After a failed sync the kernel may hold the pages as clean though
+// they never reached the disk, so that the next sync of the same file succeeds and proves
+// nothing. Only a new Open, which writes the doubtful records to another file (salvage),
+// can tell what is durable.
 func (j *journal) flush(sync bool) error {
 	if len(j.buf) > 0 {
 		if _, err := j.tail.segment.file.WriteAt(j.buf, j.tail.off); err != nil {
@@ -149,7 +158,8 @@ func (j *journal) startRecord(mark uint64) {
 }
 
 // control writes and syncs one record without entries, and then applies it to
-// the state.
+// the state. It does so in that order because the state decides which segments are
+// removed: none may go by a record that a crash could take back.
 func (j *journal) control(h header, payload []byte, apply func(*logState)) error {
 	if err := j.poison.Health(); err != nil {
 		return err

@@ -39,8 +39,9 @@ func (j *journal) Read(lo, hi, maxBytes uint64) ([]storage.Entry, error) {
 	return entries, nil
 }
 
-// plan finds what to read and holds the segments open until it is read. An
-// entry discarded or given up meanwhile is still where it was.
+// plan finds what to read and holds the segments open until it is read. The reads
+// themselves need no lock: a place in a segment is written once, so an entry that is
+// discarded or given up meanwhile is still where it was, also in a file that was removed.
 func (j *journal) plan(lo, hi, maxBytes uint64) ([]span, int, error) {
 	j.mu.RLock()
 	defer j.mu.RUnlock()

@@ -144,6 +144,11 @@ func (j *journal) openSegment(number uint64) (*candidate, error) {
 }
 
 // recover replays all segments and decides where the log goes on.
+//
+// Segments with a successor in use must be whole (makeRoom). In the last one the end is
+// judged before a record is taken in. The records that are known to be durable are
+// replayed; those that are not are taken in by salvage as it writes them again, or are
+// marks, which say nothing of the state.
 func (j *journal) recover(found []*candidate) error {
 	used, spare, err := splitSpare(found)
 	if err != nil {
@@ -195,8 +200,8 @@ func (j *journal) recover(found []*candidate) error {
 // file of full length lacks of its last writes, sector by sector, and that may be
 // any number of records, for it says nothing that the next segment exists: one
 // that a large record needs is made while this one is nearly empty. A file that
-// is short was cut afterwards, and what was behind the cut had been
-// acknowledged as likely as not.
+// is short was cut afterwards, and the records after the cut may have been
+// acknowledged.
 //
 // Of the prepared segment nothing counts, and its length neither. If its start
 // record is torn it was in use; then its own records prove what was synced

@@ -112,6 +112,13 @@ func (j *journal) takeNext(current *segment, need int64) (*segment, error) {
 // segment if it does not. The given batches, which wait in the buffer, become
 // durable and readable before that, because the start record of the next
 // segment sums up all that stands before it.
+//
+// The order is what recovery relies on. The next segment has its name before the seal
+// is written, so a seal without a segment after it is damage. The old segment is synced
+// with its seal before a byte goes into the next one, so a segment that is followed by
+// one with a start record must be whole. The start record itself waits for the sync of
+// the record that it makes room for: a crash before that leaves a prepared segment,
+// of which nothing counts (splitSpare).
 func (j *journal) makeRoom(need int64, waiting []storage.Batch) error {
 	if need <= j.room() {
 		return nil

@@ -28,6 +28,14 @@ type ending struct {
 
 // judgeTail finds the end of the log and tells a torn tail from damage. spare
 // is the prepared segment after it, or nil.
+//
+// A record that is missing was either never known to be on disk, and then the tail is
+// torn and the log ends before it, or it was synced and has been damaged since. A sound
+// record after it proves nothing: two records whose syncs had not returned may reach the
+// disk in either order. A durable mark does. A header with a mark at or beyond the missing
+// sequence was encoded after a sync of that record had returned. So all headers that can
+// be found are asked: those before the end, those after it in the segment, and those in
+// the prepared segment, which was in use if its start record is the one that is torn.
 func (j *journal) judgeTail(c, spare *candidate) (ending, error) {
 	e, why, err := j.findEnd(c)
 	if err != nil {
@@ -64,7 +72,8 @@ func (j *journal) judgeTail(c, spare *candidate) (ending, error) {
 	return e, nil
 }
 
-// findEnd walks to the end of the last segment's records.
+// findEnd walks to the end of the last segment's records, and notes those that no mark
+// has covered so far: they are the suspects.
 func (j *journal) findEnd(c *candidate) (ending, string, error) {
 	sc := newScanner(c.file, c.length, c.number, j.id.Salt)
 	var suspects []place
@@ -187,9 +196,11 @@ func (j *journal) suspects(c *candidate, e ending) ([]record, int64, error) {
 	return records, bytes, nil
 }
 
-// replaceTail makes the segment with that number, holding a start record and
-// then the given records, and makes it the last one. It gets its name when all of it
-// is durable, so its marks vouch for all of it.
+// replaceTail makes the segment with that number, holding a start record and then
+// the given records, and makes it the last one. It gets its name when all of it is
+// durable, so its marks vouch for all of it. Until then the segment that it follows
+// or replaces is untouched: a crash leaves a temporary file, which the next Open
+// removes before it judges the same tail again.
 func (j *journal) replaceTail(number uint64, size int64, records []record) error {
 	s, err := j.makeSegment(number, size)
 	if err != nil {

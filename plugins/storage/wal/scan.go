@@ -70,6 +70,11 @@ func newScanner(f vfs.File, size int64, segment uint64, salt uint32) *scanner {
 
 // next returns the record at s.off and moves past it. It returns false where
 // there is none that continues the log; why says what was found instead.
+//
+// A header counts only if its CRC fits with the store's salt, and segment, sequence and
+// chain are those that must follow. So neither entry data that imitate a record, which a
+// client could write, nor a record that was superseded can continue the log. The length
+// in a header is used after the CRC has proved it, and never beyond the file's end.
 func (s *scanner) next() (r record, ok bool, why string, err error) {
 	b, err := s.win.bytes(s.off, headerBytes)
 	if err != nil {

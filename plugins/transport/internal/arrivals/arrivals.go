@@ -15,8 +15,10 @@ import (
 // Errors of places.
 var (
 	// ErrTooMany: all places are taken by snapshots that have a better right.
+	// Places.Enter returns it.
 	ErrTooMany = errors.New("too many snapshots at one time")
-	// ErrGaveWay: the snapshot has lost its place to another one.
+	// ErrGaveWay: the snapshot has lost its place to another one. It is the
+	// end of the transfer that was under way.
 	ErrGaveWay = errors.New("the snapshot gave way to another one: it came too slowly, its sender has several places, or is no member")
 )
 

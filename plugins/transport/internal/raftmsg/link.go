@@ -6,6 +6,7 @@ import (
 )
 
 // ErrLocalType: raft's messages to itself have no business on a network.
+// Link.Check returns it.
 var ErrLocalType = errors.New("message type is not one for the network")
 
 // Local tells the types that raft sends to itself, and those that it does not

@@ -18,11 +18,12 @@ const (
 	TypeTransferLeader = 13
 )
 
-// ErrMalformed: the bytes are not a message.
+// ErrMalformed: the bytes are not a message. Every function here that reads
+// one returns it.
 var ErrMalformed = errors.New("malformed message")
 
 // ErrUnexpectedPeer: a message names another sender or receiver than the
-// connection does.
+// connection does. Link.Check returns it.
 var ErrUnexpectedPeer = errors.New("message of another connection")
 
 // Field numbers of Message and Entry that the scanner knows.

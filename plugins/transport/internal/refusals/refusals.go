@@ -27,7 +27,7 @@ const (
 )
 
 // ErrTooMany: a connection was closed because there were too many of its address, or
-// of callers that no member has spoken on.
+// of callers that no member has spoken on. The listeners close it with this reason.
 var ErrTooMany = errors.New("too many connections from there, or of callers that are no members")
 
 // Refusals count connections and requests refused for who they are from, and

@@ -11,7 +11,8 @@ import (
 	"io"
 )
 
-// ErrDamaged: a snapshot did not arrive as it was sent.
+// ErrDamaged: a snapshot did not arrive as it was sent. The last Read of a
+// received snapshot returns it instead of io.EOF.
 var ErrDamaged = errors.New("snapshot was damaged on its way")
 
 // A Check follows a snapshot that arrives. It belongs to one goroutine.
