@@ -90,12 +90,13 @@ func (n *node) lastOf() uint64 {
 	return st.GetLastIndex()
 }
 
-// missTooMuch has a node miss more than the leader keeps, and starts it again.
+// missTooMuch has a node miss more than the leader keeps, and starts it again. A node
+// that was behind a moment ago may have got more until it stopped, but not more than
+// the leader has.
 func (n *node) missTooMuch(t *testing.T, leader *node) {
 	t.Helper()
-	last := n.lastOf()
 	n.stop()
-	leader.compactBeyond(t, last)
+	leader.compactBeyond(t, leader.lastOf())
 	n.start()
 }
 
