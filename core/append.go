@@ -111,7 +111,7 @@ func (p *appendPump) run() {
 		}
 		select {
 		case <-p.wake:
-		case <-p.g.failed:
+		case <-p.g.failing.Done():
 			return
 		}
 	}
@@ -154,7 +154,7 @@ func (p *appendPump) whyBroken(err error) error {
 		timer := time.NewTimer(p.g.h.cfg.Election)
 		defer timer.Stop()
 		select {
-		case <-p.g.failed:
+		case <-p.g.failing.Done():
 		case <-timer.C:
 		}
 	}
@@ -241,7 +241,7 @@ func (p *appendPump) wait(condition func() bool) {
 	for !condition() {
 		select {
 		case <-p.settled:
-		case <-p.g.failed:
+		case <-p.g.failing.Done():
 			return
 		}
 	}
@@ -256,9 +256,7 @@ func (p *appendPump) watch() {
 	age := owntime.NewAge(p.g.h.cfg.Election)
 	for {
 		select {
-		case <-p.g.failed:
-			return
-		case <-p.g.stop:
+		case <-p.g.working.Done():
 			return
 		case <-ticker.C:
 			if age.Own(p.stalled()) > limit {

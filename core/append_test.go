@@ -28,7 +28,8 @@ func (silent) Append(ctx context.Context, _ []storage.Batch) error {
 func TestAnAppendThatIsNotAnsweredEndsTheGeneration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &Host{cfg: Config{Election: time.Second}.WithDefaults(), logger: slog.New(slog.DiscardHandler)}
-		g := &generation{h: h, instance: &catalog.Instance{}, storage: silent{}, stop: make(chan struct{}), failed: make(chan struct{})}
+		g := newGeneration(h)
+		g.instance, g.storage = &catalog.Instance{}, silent{}
 		g.pump = newAppendPump(g)
 		began := time.Now()
 		g.pump.push(node.Append{Number: 1, Batch: storage.Batch{Entries: []storage.Entry{{Term: 1, Index: 1}}}})
@@ -37,8 +38,8 @@ func TestAnAppendThatIsNotAnsweredEndsTheGeneration(t *testing.T) {
 		if took := time.Since(began); took <= limit || took > limit+2*h.cfg.Election {
 			t.Errorf("given up after %v, want the first look after %v", took, limit)
 		}
-		if !errors.Is(g.err, catalog.ErrHung) || !strings.Contains(g.err.Error(), "has not answered an append for") {
-			t.Errorf("the generation ended with %v, want %v", g.err, catalog.ErrHung)
+		if err := context.Cause(g.failing); !errors.Is(err, catalog.ErrHung) || !strings.Contains(err.Error(), "has not answered an append for") {
+			t.Errorf("the generation ended with %v, want %v", err, catalog.ErrHung)
 		}
 		g.wg.Wait()
 	})

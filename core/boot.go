@@ -34,7 +34,7 @@ func (h *Host) Start(ctx context.Context) error {
 		}
 		h.fail(h.bootErr)
 	case <-ctx.Done():
-	case <-h.quit:
+	case <-h.life.Done():
 	}
 	stopErr := h.Stop(context.Background())
 	// The first failure ended the rest of the start.
@@ -76,13 +76,7 @@ func (h *Host) start(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go func() { // a Stop during boot ends the boot
-		select {
-		case <-h.quit:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
+	defer context.AfterFunc(h.life, cancel)() // a Stop during boot ends the boot
 	if err := h.identity.open(ctx); err != nil {
 		return err
 	}
@@ -128,7 +122,7 @@ func (h *Host) runFirst(g *generation) {
 	}
 	h.wg.Go(h.watchApply)
 	h.wg.Go(h.identity.watch)
-	h.wg.Go(func() { h.certificates.watch(h.quit) })
+	h.wg.Go(func() { h.certificates.watch(h.life) })
 	h.serving.Go(h.serve)
 }
 

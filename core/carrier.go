@@ -89,7 +89,7 @@ func (k *carrier) watchStream(t transport.Transport, in *catalog.Instance) {
 	}
 	select {
 	case <-stream.Done():
-		if err := stream.Err(); err != nil && !k.h.isQuitting() { // not closed by its host
+		if err := stream.Err(); err != nil && k.h.life.Err() == nil { // not closed by its host
 			in.Fail(err)
 		}
 	case <-in.Done():
@@ -98,18 +98,17 @@ func (k *carrier) watchStream(t transport.Transport, in *catalog.Instance) {
 
 // supervise sends what waits, and restarts the transport when it dies.
 func (k *carrier) supervise() {
-	ctx, cancel := k.h.untilQuit()
-	defer cancel()
+	ctx := k.h.life
 	for {
 		select {
-		case <-k.h.quit:
+		case <-ctx.Done():
 			return
 		case <-k.wake:
 			k.flush(ctx)
 		case <-k.peersWake:
 			k.applyPeers(ctx)
 		case <-k.instance.Done():
-			if k.h.isQuitting() {
+			if k.h.life.Err() != nil {
 				return
 			}
 			k.h.logger.Error("transport failed, starting it again", "plugin", k.instance.Info().Name, "error", exitReason(k.instance))
@@ -137,7 +136,7 @@ func (k *carrier) reconnect(ctx context.Context) error {
 
 // giveUp leaves the peers to the other transports; without any the host ends.
 func (k *carrier) giveUp(err error) {
-	if k.h.isQuitting() {
+	if k.h.life.Err() != nil {
 		return
 	}
 	k.courier.mu.Lock()

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -78,15 +79,15 @@ func (c *certificates) add(what, path string, authority bool) {
 	}
 }
 
-// watch looks at the files until quit is closed.
-func (c *certificates) watch(quit <-chan struct{}) {
+// watch looks at the files until ctx ends.
+func (c *certificates) watch(ctx context.Context) {
 	ticker := time.NewTicker(certificateLook)
 	defer ticker.Stop()
 	for {
 		c.look(time.Now())
 		select {
 		case <-ticker.C:
-		case <-quit:
+		case <-ctx.Done():
 			return
 		}
 	}

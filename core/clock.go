@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/owntime"
@@ -23,8 +24,8 @@ func newClock(tick, election time.Duration) *clock {
 	return &clock{tick: tick, most: max(tick, election/2), ticks: make(chan time.Time)}
 }
 
-// run hands out ticks until stop is closed.
-func (c *clock) run(stop <-chan struct{}) {
+// run hands out ticks until ctx ends.
+func (c *clock) run(ctx context.Context) {
 	ticker := time.NewTicker(c.tick)
 	defer ticker.Stop()
 	watch := owntime.Begin(c.tick)
@@ -35,7 +36,7 @@ func (c *clock) run(stop <-chan struct{}) {
 			ticks = nil
 		}
 		select {
-		case <-stop:
+		case <-ctx.Done():
 			return
 		case <-ticker.C:
 			counts, _ := watch.Pass()

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,13 +20,14 @@ func takeTicks(c *clock, lasts time.Duration) (n int) {
 // has no part in.
 func withClock(t *testing.T, test func(t *testing.T, c *clock)) {
 	synctest.Test(t, func(t *testing.T) {
-		c, stop, ended := newClock(100*time.Millisecond, time.Second), make(chan struct{}), make(chan struct{})
+		c, ended := newClock(100*time.Millisecond, time.Second), make(chan struct{})
+		ctx, stop := context.WithCancel(t.Context())
 		go func() {
 			defer close(ended)
-			c.run(stop)
+			c.run(ctx)
 		}()
 		test(t, c)
-		close(stop)
+		stop()
 		<-ended
 	})
 }

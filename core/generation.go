@@ -29,21 +29,30 @@ type generation struct {
 	space       spaceWatch
 	fitness     fitnessWatch
 
-	stop     chan struct{}
-	stopOnce sync.Once
-	failed   chan struct{} // closed by the first fail
-	failOnce sync.Once
-	err      error
+	// failing ends with the first fail, whose error is its cause; stopping when the
+	// raft goroutine is to end; working with either of them.
+	failing, stopping, working context.Context
+
+	fail     context.CancelCauseFunc // the storage is of no use any more
+	stop     context.CancelFunc
 	raftDone chan struct{} // the raft goroutine has ended
 	wg       sync.WaitGroup
+}
+
+func newGeneration(h *Host) *generation {
+	g := &generation{h: h, raftDone: make(chan struct{})}
+	g.failing, g.fail = context.WithCancelCause(context.Background())
+	g.stopping, g.stop = context.WithCancel(context.Background())
+	working, end := context.WithCancel(g.failing)
+	context.AfterFunc(g.stopping, end)
+	g.working = working
+	return g
 }
 
 // openGeneration starts the storage plugin, reads what is on disk, and makes a
 // raft node from it.
 func (h *Host) openGeneration(ctx context.Context) (*generation, error) {
-	g := &generation{
-		h: h, stop: make(chan struct{}), failed: make(chan struct{}), raftDone: make(chan struct{}),
-	}
+	g := newGeneration(h)
 	in, err := h.launch(ctx, plugins.Storage, h.slots[plugins.Storage], h.cfg.Storage.Config, func(ctx context.Context, in *catalog.Instance, opts plugins.Options) (err error) {
 		g.storage, g.incarnation = in.Storage(), opts.Incarnation
 		g.state, err = g.storage.Open(ctx, opts)
@@ -121,19 +130,11 @@ func (h *Host) run(g *generation) {
 func (g *generation) raft() {
 	defer close(g.raftDone)
 	c := newClock(g.h.cfg.Tick, g.h.cfg.Election)
-	g.wg.Go(func() { c.run(g.stop) })
-	if err := g.node.Run(g.stop, c.ticks); err != nil {
+	g.wg.Go(func() { c.run(g.stopping) })
+	if err := g.node.Run(g.stopping.Done(), c.ticks); err != nil {
 		g.h.fail(err) // raft's own invariants: another try would find the same
 		g.fail(err)
 	}
-}
-
-// fail ends the generation. The first reason counts.
-func (g *generation) fail(err error) {
-	g.failOnce.Do(func() {
-		g.err = err
-		close(g.failed)
-	})
 }
 
 // abandon gets rid of a generation that was never run.
@@ -145,21 +146,22 @@ func (g *generation) abandon() error {
 func (h *Host) superviseStorage(g *generation) {
 	for {
 		select {
-		case <-h.quit:
+		case <-h.life.Done():
 			return
-		case <-g.failed:
+		case <-g.failing.Done():
 		case <-g.instance.Done():
 			g.fail(exitReason(g.instance))
 		}
-		if h.isQuitting() {
+		if h.life.Err() != nil {
 			return
 		}
-		h.logger.Error("storage failed, building the node anew from disk", "error", g.err)
+		why := context.Cause(g.failing)
+		h.logger.Error("storage failed, building the node anew from disk", "error", why)
 		h.setGeneration(nil)
-		g.instance.Fail(g.err)
+		g.instance.Fail(why)
 		select { // the slot starts no second one
 		case <-g.instance.Done():
-		case <-h.quit:
+		case <-h.life.Done():
 		}
 		err := h.endRaft(g)
 		if err != nil {
@@ -171,12 +173,12 @@ func (h *Host) superviseStorage(g *generation) {
 		g.wg.Wait()
 		g, err = h.reopenGeneration()
 		switch {
-		case err != nil && !h.isQuitting():
+		case err != nil && h.life.Err() == nil:
 			h.fail(fmt.Errorf("storage cannot be used: %w", err))
 			return
 		case err != nil:
 			return
-		case h.isQuitting():
+		case h.life.Err() != nil:
 			_ = g.abandon() // named by the stop if it was forced
 			return
 		}
@@ -188,11 +190,9 @@ func (h *Host) superviseStorage(g *generation) {
 // reopenGeneration tries until it succeeds, or trying cannot help. The slot
 // makes it wait between tries.
 func (h *Host) reopenGeneration() (*generation, error) {
-	ctx, cancel := h.untilQuit()
-	defer cancel()
 	for {
-		g, err := h.openGeneration(ctx)
-		if err == nil || isPermanent(err) || ctx.Err() != nil {
+		g, err := h.openGeneration(h.life)
+		if err == nil || isPermanent(err) || h.life.Err() != nil {
 			return g, err
 		}
 		h.logger.Error("storage could not be opened, trying again", "error", err)
@@ -207,21 +207,8 @@ func (h *Host) pause() {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-h.quit:
+	case <-h.life.Done():
 	}
-}
-
-// untilQuit is a context that ends when the host does.
-func (h *Host) untilQuit() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() {
-		select {
-		case <-h.quit:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, cancel
 }
 
 // exitReason says why an instance ended.

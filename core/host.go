@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -49,9 +50,10 @@ type Host struct {
 	generation *generation
 	err        error
 
-	quit      chan struct{} // closed when the host begins to end
-	quitAt    time.Time     // set before quit is closed
-	quitOnce  sync.Once
+	life      context.Context // ends when the host begins to end
+	endLife   context.CancelFunc
+	endsSince time.Time // when life has ended; set before
+	endOnce   sync.Once
 	keepers   sync.WaitGroup // those who restart plugins
 	serving   sync.WaitGroup // the API, which may have a call that does not end
 	wg        sync.WaitGroup // everything else
@@ -88,8 +90,9 @@ func New(cfg Config) (*Host, error) {
 	}
 	h := &Host{
 		cfg: cfg, logger: cfg.Logger, relay: relay, catalog: c, slots: map[plugins.Kind]*catalog.Slot{},
-		reachable: newReachable(), quit: make(chan struct{}), booted: make(chan struct{}), done: make(chan struct{}),
+		reachable: newReachable(), booted: make(chan struct{}), done: make(chan struct{}),
 	}
+	h.life, h.endLife = context.WithCancel(context.Background())
 	h.identity = newIdentity(h)
 	if h.audit, err = newAudit(&cfg); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, err), c.Close())
@@ -170,15 +173,15 @@ func (h *Host) fail(err error) {
 		h.err = err
 	}
 	h.mu.Unlock()
-	h.quitOnce.Do(func() {
-		h.quitAt = time.Now()
-		close(h.quit)
+	h.endOnce.Do(func() {
+		h.endsSince = time.Now()
+		h.endLife()
 	})
 }
 
 // Failed is closed when the host cannot go on, or is being stopped. The caller
 // then calls Stop; Err has the reason.
-func (h *Host) Failed() <-chan struct{} { return h.quit }
+func (h *Host) Failed() <-chan struct{} { return h.life.Done() }
 
 // Done is closed when the host has stopped and nothing of it is left.
 func (h *Host) Done() <-chan struct{} { return h.done }
@@ -229,14 +232,4 @@ func (h *Host) setGeneration(g *generation) {
 	h.mu.Lock()
 	h.generation = g
 	h.mu.Unlock()
-}
-
-// isQuitting tells whether the host has begun to end.
-func (h *Host) isQuitting() bool {
-	select {
-	case <-h.quit:
-		return true
-	default:
-		return false
-	}
 }

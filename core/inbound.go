@@ -120,9 +120,7 @@ func (g *generation) stateSent(s node.SnapshotSend, err error) {
 }
 
 func (g *generation) trySendSnapshot(s node.SnapshotSend) error {
-	stopped, cancelAll := g.untilStopped()
-	defer cancelAll()
-	ctx, cancel := context.WithCancelCause(stopped)
+	ctx, cancel := context.WithCancelCause(g.working)
 	defer cancel(nil)
 	release := g.h.server.Hold(s.Index, cancel)
 	defer release()
@@ -144,7 +142,7 @@ func (g *generation) trySendSnapshot(s node.SnapshotSend) error {
 	err = (*t).SendSnapshot(ctx, transport.SnapshotHeader{
 		Group: group, To: uint64(s.To), From: g.h.cfg.ID, Message: s.Message, Bytes: r.Info().Bytes,
 	}, progress)
-	if cause := context.Cause(ctx); err != nil && cause != nil && stopped.Err() == nil {
+	if cause := context.Cause(ctx); err != nil && cause != nil && g.working.Err() == nil {
 		err = fmt.Errorf("%w: %w", cause, err)
 	}
 	if errors.Is(err, transport.ErrUnreachable) {
@@ -183,17 +181,3 @@ func (p *progressReader) Read(b []byte) (int, error) {
 }
 
 func (p *progressReader) stop() { p.timer.Stop() }
-
-// untilStopped is a context that ends with the generation.
-func (g *generation) untilStopped() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() {
-		select {
-		case <-g.stop:
-		case <-g.failed:
-		case <-ctx.Done():
-		}
-		cancel()
-	}()
-	return ctx, cancel
-}

@@ -22,14 +22,12 @@ const maxHandOverPause = 32
 // watchFitness judges this member until the generation ends. While it is unfit
 // and leads, leadership goes to a member that is fitter.
 func (g *generation) watchFitness() {
-	ctx, cancel := g.untilStopped()
-	defer cancel()
 	ticker := time.NewTicker(spaceInterval(g.h.cfg.Tick))
 	defer ticker.Stop()
 	var away handingOver
 	for {
 		select {
-		case <-ctx.Done():
+		case <-g.working.Done():
 			return
 		case <-ticker.C:
 		}
@@ -37,7 +35,7 @@ func (g *generation) watchFitness() {
 		case unfit == 0:
 			away = handingOver{}
 		case g.node.State().Role == "leader" && time.Now().After(away.next):
-			g.leaveLeadership(ctx, &away, unfit)
+			g.leaveLeadership(g.working, &away, unfit)
 		}
 	}
 }

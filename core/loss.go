@@ -23,7 +23,7 @@ func (i *identity) watch() {
 	defer ticker.Stop()
 	for {
 		select {
-		case <-i.h.quit:
+		case <-i.h.life.Done():
 			i.noteRest(i.lose)
 			return
 		case <-ticker.C:
@@ -41,7 +41,7 @@ func (i *identity) keep() {
 	defer again.Stop()
 	for {
 		select {
-		case <-i.h.quit:
+		case <-i.h.life.Done():
 			i.save()
 			return
 		case <-i.pins.wake:

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"syscall"
@@ -49,12 +50,12 @@ func TestWhatCouldNotBeNotedIsTriedAgain(t *testing.T) {
 				disk := vfs.NewMem()
 				disk.FailNth(vfs.OpCreate, 1, syscall.ENOSPC)
 				i.pins.fs = disk
-				i.h.quit = make(chan struct{})
+				i.h.life, i.h.endLife = context.WithCancel(context.Background())
 				i.losses, i.pins.wake = make(chan loss, 2), make(chan struct{}, 1)
 				go i.watch()
 				note(i)
 				<-time.After(2 * savePause)
-				close(i.h.quit)
+				i.h.endLife()
 				synctest.Wait()
 				next, err := openPins(disk.Crash(vfs.KeepNothing))
 				if err != nil {
@@ -100,7 +101,7 @@ func TestJudgementsGoOnThoughTheDiskStandsStill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := stalled(vfs.NewMem())
 		i.pins.fs = disk
-		i.h.quit = make(chan struct{})
+		i.h.life, i.h.endLife = context.WithCancel(context.Background())
 		i.losses, i.pins.wake = make(chan loss, 2), make(chan struct{}, 1)
 		go i.watch()
 		i.greeted(3, transport.Greeting{Store: 0xb3}) // to be noted
@@ -115,7 +116,7 @@ func TestJudgementsGoOnThoughTheDiskStandsStill(t *testing.T) {
 		}
 		i.judging.Unlock()
 		close(disk.free)
-		close(i.h.quit)
+		i.h.endLife()
 		synctest.Wait()
 	})
 }

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/internal/vfs"
@@ -13,9 +14,9 @@ func TestALossIsNotedWhenTheHostEnds(t *testing.T) {
 		i := foundedMember(t, 3, 0)
 		disk := vfs.NewMem()
 		i.pins.fs = disk
-		i.h.quit = make(chan struct{})
+		i.h.life, i.h.endLife = context.WithCancel(context.Background())
 		i.note(loss{why: "entry 10 is gone"})
-		close(i.h.quit)
+		i.h.endLife()
 		i.watch()
 		i.h.wg.Wait()
 		next, err := openPins(disk.Crash(vfs.KeepNothing))

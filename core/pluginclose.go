@@ -103,7 +103,7 @@ func (h *Host) dismiss(in *catalog.Instance, closeContract func(context.Context)
 		_ = closeContract(ctx) // the process is stopped next either way
 	}
 	err := in.Stop(ctx)
-	if err == nil || !h.isQuitting() {
+	if err == nil || h.life.Err() == nil {
 		h.dismissed.end(in, nil)
 		return err
 	}
@@ -115,21 +115,10 @@ func (h *Host) dismiss(in *catalog.Instance, closeContract func(context.Context)
 // that the host begins to end no more than dismissal.
 func (h *Host) untilForced() (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(context.Background(), catalog.CallTimeout(h.cfg.Election))
-	go func() {
-		select {
-		case <-h.quit:
-		case <-ctx.Done():
-			return
-		}
-		timer := time.NewTimer(max(time.Until(h.quitAt.Add(dismissal)), leastShare))
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, cancel
+	ending := context.AfterFunc(h.life, func() {
+		time.AfterFunc(max(time.Until(h.endsSince.Add(dismissal)), leastShare), cancel)
+	})
+	return ctx, func() { ending(); cancel() }
 }
 
 // unopened names the plugins that run and were not opened yet: a stop that has waited

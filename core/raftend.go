@@ -10,7 +10,7 @@ import (
 // for is known (law 1), so that one that has not ended with ctx is a defect: the error
 // says so, and the log has where it stands.
 func (g *generation) end(ctx context.Context) (err error) {
-	g.stopOnce.Do(func() { close(g.stop) })
+	g.stop()
 	select {
 	case <-g.raftDone:
 	case <-ctx.Done():

@@ -48,19 +48,17 @@ func (g *generation) watchSpace() {
 	if !g.storage.Describe().Has(storage.CapabilitySpace) {
 		return
 	}
-	ctx, cancel := g.untilStopped()
-	defer cancel()
 	ticker := time.NewTicker(spaceInterval(g.h.cfg.Tick))
 	defer ticker.Stop()
 	for {
 		select {
-		case <-ctx.Done():
+		case <-g.working.Done():
 			return
 		case <-ticker.C:
 		}
 		// Without an answer the last one stands: a plugin that is not well shows
 		// elsewhere.
-		if space, ok := g.spaceOf(ctx); ok {
+		if space, ok := g.spaceOf(g.working); ok {
 			g.space.seen(g, space)
 		}
 	}

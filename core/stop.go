@@ -209,7 +209,7 @@ func (h *Host) awaitAppends(ctx context.Context, g *generation) {
 	defer cancel()
 	select {
 	case <-g.pump.ended:
-	case <-g.failed:
+	case <-g.failing.Done():
 	case <-ctx.Done():
 		h.logger.Warn("the storage did not acknowledge the last append before it was closed")
 	}

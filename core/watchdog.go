@@ -58,7 +58,7 @@ func (h *Host) watchApply() {
 	applying, restoring := owntime.NewAge(h.cfg.Election), owntime.NewAge(h.cfg.Election)
 	for {
 		select {
-		case <-h.quit:
+		case <-h.life.Done():
 			return
 		case <-ticker.C:
 		}
