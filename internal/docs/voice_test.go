@@ -44,28 +44,103 @@ func habits() []habit {
 
 // Comments have few of the habits that make them hard to read, in every folder.
 func TestTheVoiceOfComments(t *testing.T) {
-	lines, found := map[string]int{}, map[string][]string{}
+	heard := voices{}
 	walk(t, ".go", func(file string, text []byte) {
 		if strings.HasSuffix(file, "_test.go") || generated.Match(text) {
 			return
 		}
 		n, faults := faultsOfFile(t, file, text)
-		lines[path.Dir(file)] += n
-		for _, f := range faults {
-			found[path.Dir(file)] = append(found[path.Dir(file)], f.String())
-		}
+		heard.add(path.Dir(file), n, faults)
 	})
-	all := 0
-	for folder, n := range lines {
-		all += n
-		if rate := 1000 * float64(len(found[folder])) / float64(n); rate >= mostPerThousand {
-			t.Errorf("%s: %.1f per 1,000 in %d lines:\n\t%s", folder, rate, n, strings.Join(found[folder], "\n\t"))
+	heard.judge(t, 10000)
+}
+
+// So have documents, each of them. Headings and the heads of tables are not
+// sentences.
+func TestTheVoiceOfDocuments(t *testing.T) {
+	heard := voices{}
+	for _, d := range documents(t) {
+		for _, p := range paragraphs(d) {
+			heard.add(d.path, p.lines, faultsOf(p.text))
 		}
 	}
-	if all < 10000 {
-		t.Errorf("only %d lines of comments were read", all)
+	heard.judge(t, 3000)
+}
+
+// voices are what was read in a place: how many lines, and the faults in them.
+type voices map[string]*voice
+
+type voice struct {
+	lines int
+	found []string
+}
+
+func (v voices) add(place string, lines int, faults []fault) {
+	if v[place] == nil {
+		v[place] = &voice{}
+	}
+	v[place].lines += lines
+	for _, f := range faults {
+		v[place].found = append(v[place].found, f.String())
 	}
 }
+
+// judge fails for each place that has too many faults for its lines, and if there
+// are not at least so many lines in all.
+func (v voices) judge(t *testing.T, least int) {
+	t.Helper()
+	all := 0
+	for place, h := range v {
+		all += h.lines
+		if rate := 1000 * float64(len(h.found)) / float64(h.lines); rate >= mostPerThousand {
+			t.Errorf("%s: %.1f per 1,000 in %d lines:\n\t%s", place, rate, h.lines, strings.Join(h.found, "\n\t"))
+		}
+	}
+	if all < least {
+		t.Errorf("only %d lines were read", all)
+	}
+}
+
+// A paragraph is a run of lines, or one item of a list, or one cell of a table.
+// Code in it is blanked.
+type paragraph struct {
+	lines int
+	text  string
+}
+
+func paragraphs(d document) (all []paragraph) {
+	opens := regexp.MustCompile(`^\s*(?:[-*|]|\d+\.)`)
+	var run []string
+	end := func() {
+		if text := strings.Join(run, " "); text != "" {
+			all = append(all, paragraph{len(run), span.ReplaceAllStringFunc(text, blank)})
+		}
+		run = nil
+	}
+	for i, line := range d.lines {
+		line = strings.TrimSpace(line)
+		switch isHead := i+1 < len(d.lines) && strings.HasPrefix(d.lines[i+1], "|--"); {
+		case line == "" || strings.HasPrefix(line, "#") || isHead:
+			end()
+		case strings.HasPrefix(line, "|"):
+			end()
+			for _, cell := range cellsOf(line) {
+				run = []string{strings.TrimSpace(cell)}
+				end()
+			}
+		default:
+			if opens.MatchString(line) {
+				end()
+				line = opens.ReplaceAllString(line, "")
+			}
+			run = append(run, strings.TrimSpace(line))
+		}
+	}
+	end()
+	return all
+}
+
+func blank(s string) string { return strings.Repeat("_", len(s)) }
 
 func faultsOfFile(t *testing.T, file string, text []byte) (lines int, all []fault) {
 	t.Helper()
@@ -111,7 +186,7 @@ func (f fault) String() string { return fmt.Sprintf("%s: …%s…: %s", f.at, f.
 
 func faultsOf(comment string) (all []fault) {
 	for _, h := range habits() {
-		text := h.harmless.ReplaceAllStringFunc(comment, func(s string) string { return strings.Repeat("_", len(s)) })
+		text := h.harmless.ReplaceAllStringFunc(comment, blank)
 		for _, at := range h.finds.FindAllStringIndex(text, -1) {
 			around := comment[max(0, at[0]-30):min(len(comment), at[1]+30)]
 			all = append(all, fault{habit: h.name, around: strings.ToValidUTF8(around, "")})
