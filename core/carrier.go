@@ -96,28 +96,39 @@ func (k *carrier) watchStream(t transport.Transport, in *catalog.Instance) {
 	}
 }
 
-// supervise sends what waits, and restarts the transport when it dies.
+// supervise has the transport served, life after life, until the host ends or the
+// transport is of no use any more.
 func (k *carrier) supervise() {
 	ctx := k.h.life
+	for {
+		k.serve(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		k.h.logger.Error("transport failed, starting it again", "plugin", k.instance.Info().Name, "error", exitReason(k.instance))
+		k.transport.Store(nil)
+		k.courier.ended(k)
+		if err := k.reconnect(ctx); err != nil {
+			k.giveUp(err)
+			return
+		}
+	}
+}
+
+// serve brings one life of the transport what waits, until that life or ctx ends.
+func (k *carrier) serve(ctx context.Context) {
+	to := startSending(ctx, *k.transport.Load(), k.h.cfg.Election, k.instance.Fail)
+	defer to.stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-k.wake:
-			k.flush(ctx)
+			k.flush(to)
 		case <-k.peersWake:
 			k.applyPeers(ctx)
 		case <-k.instance.Done():
-			if k.h.life.Err() != nil {
-				return
-			}
-			k.h.logger.Error("transport failed, starting it again", "plugin", k.instance.Info().Name, "error", exitReason(k.instance))
-			k.transport.Store(nil)
-			k.courier.ended(k)
-			if err := k.reconnect(ctx); err != nil {
-				k.giveUp(err)
-				return
-			}
+			return
 		}
 	}
 }
@@ -178,7 +189,7 @@ func (k *carrier) put(e transport.Envelope) bool {
 }
 
 // flush hands everything that waits to the transport.
-func (k *carrier) flush(ctx context.Context) {
+func (k *carrier) flush(to *sending) {
 	k.courier.mu.Lock()
 	envelopes := k.waiting
 	k.waiting, k.bytes = nil, 0
@@ -186,13 +197,8 @@ func (k *carrier) flush(ctx context.Context) {
 	if len(envelopes) == 0 {
 		return
 	}
-	t := k.transport.Load()
-	if t == nil {
-		k.courier.drop(k.number, envelopes)
-		return
-	}
 	urgentFirst(envelopes)
-	if err := hand(ctx, *t, envelopes, k.h.cfg.Election, k.instance.Fail); err != nil {
+	if err := to.send(envelopes); err != nil {
 		k.h.logger.Warn("transport refused messages", "count", len(envelopes), "error", err)
 		k.courier.drop(k.number, envelopes)
 	}

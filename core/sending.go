@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
@@ -14,34 +15,67 @@ import (
 // them later, or drops them, so it has nothing to wait for.
 func sendTimeout(election time.Duration) time.Duration { return 10*time.Second + 5*election }
 
-// hand gives messages to a transport. One that takes none, and answers probes all the
-// same, would keep this member silent for ever: fail is told that it hangs.
-func hand(ctx context.Context, t transport.Transport, envelopes []transport.Envelope, election time.Duration, fail func(error)) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	late := time.AfterFunc(election, func() {
-		if waited := untaken(ctx, election); waited > 0 {
-			fail(fmt.Errorf("it has taken no messages for %v: %w", waited, catalog.ErrHung))
-			cancel()
-		}
-	})
-	defer late.Stop()
-	return t.Send(ctx, envelopes)
+// sending gives messages to one life of a transport, from one goroutine. It has one
+// context and one watch for all of them.
+type sending struct {
+	to    transport.Transport
+	ctx   context.Context // of each Send; ends with the life, or when watch gives it up
+	end   context.CancelFunc
+	epoch time.Time
+	begun atomic.Int64  // when the Send under way began, in nanoseconds after epoch; 0 if none is
+	done  chan struct{} // watch has ended
 }
 
-// untaken waits for the end of a Send whose context is ctx. It returns for how long it
-// has waited in vain, or 0. Time in which this host was not there does not count.
-func untaken(ctx context.Context, election time.Duration) time.Duration {
+// startSending begins to watch what t is given, until stop or the end of ctx. A transport
+// that takes no messages, and answers probes all the same, would keep this member silent
+// for ever: fail is told once that it hangs, and no Send waits from then on.
+func startSending(ctx context.Context, t transport.Transport, election time.Duration, fail func(error)) *sending {
+	s := &sending{to: t, epoch: time.Now(), done: make(chan struct{})}
+	s.ctx, s.end = context.WithCancel(ctx)
+	go func() {
+		defer close(s.done)
+		s.watch(election, fail)
+	}()
+	return s
+}
+
+// stop ends the watch, and waits for that.
+func (s *sending) stop() {
+	s.end()
+	<-s.done
+}
+
+// send gives messages to the transport.
+func (s *sending) send(envelopes []transport.Envelope) error {
+	s.begun.Store(max(1, int64(time.Since(s.epoch))))
+	defer s.begun.Store(0)
+	return s.to.Send(s.ctx, envelopes)
+}
+
+// lasts is for how long the Send under way has waited; 0 if there is none.
+func (s *sending) lasts() time.Duration {
+	begun := s.begun.Load()
+	if begun == 0 {
+		return 0
+	}
+	return time.Since(s.epoch) - time.Duration(begun)
+}
+
+// watch gives a transport up whose Send lasts too long. Time in which this host was not
+// there does not count.
+func (s *sending) watch(election time.Duration, fail func(error)) {
 	ticker := time.NewTicker(election)
 	defer ticker.Stop()
-	begun, age, limit := time.Now(), owntime.NewAge(election), sendTimeout(election)
+	age, limit := owntime.NewAge(election), sendTimeout(election)
 	for {
 		select {
-		case <-ctx.Done():
-			return 0
+		case <-s.ctx.Done():
+			return
 		case <-ticker.C:
-			if age.Own(time.Since(begun)) >= limit {
-				return limit
+			if age.Own(s.lasts()) >= limit {
+				fail(fmt.Errorf("it has taken no messages for %v: %w", limit, catalog.ErrHung))
+				s.end()
+				return
 			}
 		}
 	}

@@ -46,7 +46,9 @@ func TestATransportThatTakesNothingHangs(t *testing.T) {
 				defer end()
 				var failed error
 				sent := make(chan error, 1)
-				go func() { sent <- hand(ctx, full, nil, election, func(err error) { failed = err }) }()
+				to := startSending(ctx, full, election, func(err error) { failed = err })
+				defer to.stop()
+				go func() { sent <- to.send(nil) }()
 				time.Sleep(c.after)
 				if c.takes {
 					full.room <- struct{}{}
@@ -68,5 +70,41 @@ func TestATransportThatTakesNothingHangs(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// What is slow again and again is not added up: only a Send that lasts is one too many.
+func TestSlowSendsAreNotAddedUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const election = time.Second
+		full := fullTransport{room: make(chan struct{}, 1)}
+		to := startSending(t.Context(), full, election, func(err error) { t.Error(err) })
+		defer to.stop()
+		for range 5 {
+			time.AfterFunc(sendTimeout(election)/2, func() { full.room <- struct{}{} })
+			if err := to.send(nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(2 * sendTimeout(election)) // with nothing to send
+		synctest.Wait()
+	})
+}
+
+// taker takes messages at once.
+type taker struct{ transport.Transport }
+
+func (taker) Send(context.Context, []transport.Envelope) error { return nil }
+
+// BenchmarkSend is what the host's side of a batch costs besides the transport.
+func BenchmarkSend(b *testing.B) {
+	to := startSending(b.Context(), taker{}, time.Second, func(err error) { b.Error(err) })
+	defer to.stop()
+	batch := make([]transport.Envelope, 3)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := to.send(batch); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
