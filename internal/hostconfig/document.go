@@ -33,10 +33,9 @@ type document struct {
 	problems
 }
 
-// readDocument parses the file's content and checks it against the schema.
-// The document may have problems; an error means that there is nothing to look
-// at.
-func readDocument(path string, data []byte, s schema) (*document, error) {
+// parseDocument parses the file's content; read checks it against the schema. The
+// error has the problems of a file of which there is nothing to look at.
+func parseDocument(path string, data []byte) (*document, error) {
 	d := &document{
 		path:    path,
 		source:  data,
@@ -53,10 +52,14 @@ func readDocument(path string, data []byte, s schema) (*document, error) {
 		return nil, d.err()
 	}
 	d.root = root
-	if d.plain(root) {
-		d.section(root, "", s)
-	}
 	return d, nil
+}
+
+// read gathers the values of the schema's keys, and problems with all others.
+func (d *document) read(s schema) {
+	if d.plain(d.root) {
+		d.section(d.root, "", s)
+	}
 }
 
 func readLimited(path string) ([]byte, error) {

@@ -3,8 +3,6 @@ package hostconfig
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"strings"
 
 	"github.com/spf13/viper"
 )
@@ -24,27 +22,28 @@ func Load(path string, flags map[string]string, environ []string) (*Config, *Ori
 
 // load is Load of a file that has been read.
 func load(path string, data []byte, flags map[string]string, environ []string) (*Config, *Origins, error) {
-	c := &Config{}
-	c.Plugins.shape(data)
-	s := newSchema(c)
-	doc, err := readDocument(path, data, s)
+	doc, err := parseDocument(path, data)
 	if err != nil {
 		return nil, nil, err
 	}
+	c := &Config{}
+	c.Plugins.shape(doc.root)
+	s := newSchema(c)
+	doc.read(s)
 	checkFlags(flags, s, &doc.problems)
 	env, ignored := readEnvironment(environ, s, &doc.problems)
 	doc.readWhole(c)
 
-	o := &Origins{byKey: doc.origins(s, env, flags), ignored: ignored}
-	merged, err := merge(s, doc.scalars, env, flags)
-	if err != nil {
-		return nil, nil, err
-	}
+	merged, origins := doc.merge(s, env, flags)
+	o := &Origins{byKey: origins, ignored: ignored}
 	for key, x := range s.settings {
-		if x.def == "" && o.Of(key).Source == SourceDefault {
+		text := x.def
+		if o.Of(key).Source != SourceDefault {
+			text = merged.GetString(key)
+		} else if text == "" {
 			continue // see complete
 		}
-		if err := x.value.Set(merged.GetString(key)); err != nil {
+		if err := x.value.Set(text); err != nil {
 			doc.add(Problem{Place: o.Of(key).Place, Key: key, Text: err.Error(), line: doc.lineOf(key, o)})
 		}
 	}
@@ -64,59 +63,34 @@ func load(path string, data []byte, flags map[string]string, environ []string) (
 	return c, o, nil
 }
 
-// merge lays the sources over each other. Only texts of known settings get
-// here, so viper's habits with the case of keys and with maps touch nothing.
-func merge(s schema, file, env, flags map[string]string) (*viper.Viper, error) {
-	v := viper.New()
-	for key, x := range s.settings {
-		v.SetDefault(key, x.def)
-	}
-	for _, layer := range []map[string]string{file, env} {
-		if err := v.MergeConfigMap(nested(layer)); err != nil {
-			return nil, fmt.Errorf("merge configuration: %w", err)
-		}
-	}
-	for key, text := range flags {
-		v.Set(key, text)
-	}
-	return v, nil
-}
-
-// nested turns keys with dots into maps of maps, as viper wants them.
-func nested(flat map[string]string) map[string]any {
-	root := map[string]any{}
-	for key, text := range flat {
-		names := strings.Split(key, ".")
-		at := root
-		for _, name := range names[:len(names)-1] {
-			if at[name] == nil {
-				at[name] = map[string]any{}
-			}
-			at = at[name].(map[string]any) // keys never name both a section and a setting
-		}
-		at[names[len(names)-1]] = text
-	}
-	return root
-}
-
-// origins says where each key gets its value, in the same order as merge.
-func (d *document) origins(s schema, env, flags map[string]string) map[string]Origin {
-	origins := map[string]Origin{}
+// merge lays the sources over each other, the later ones above, and returns with the
+// values the source of each. A key that none of them has keeps its default. Only texts
+// of known settings get here, so viper's habits with the case of keys and with maps
+// touch nothing.
+func (d *document) merge(s schema, env, flags map[string]string) (*viper.Viper, map[string]Origin) {
+	v, origins := viper.New(), map[string]Origin{}
 	for key, line := range d.lines {
-		origins[key] = Origin{SourceFile, d.place(line)}
+		if _, isSetting := s.settings[key]; !isSetting {
+			origins[key] = Origin{SourceFile, d.place(line)}
+		}
 	}
-	for key := range env {
-		origins[key] = Origin{SourceEnvironment, variable(key)}
+	for _, from := range []struct {
+		source Source
+		texts  map[string]string
+		place  func(key string) string
+	}{
+		{SourceFile, d.scalars, func(key string) string { return d.place(d.lines[key]) }},
+		{SourceEnvironment, env, variable},
+		{SourceFlag, flags, flagName},
+	} {
+		for key, text := range from.texts {
+			if _, known := s.settings[key]; known {
+				v.Set(key, text)
+				origins[key] = Origin{from.source, from.place(key)}
+			}
+		}
 	}
-	for key := range flags {
-		origins[key] = Origin{SourceFlag, flagName(key)}
-	}
-	maps.DeleteFunc(origins, func(key string, o Origin) bool {
-		_, written := d.scalars[key]
-		_, isSetting := s.settings[key]
-		return isSetting && o.Source == SourceFile && !written
-	})
-	return origins
+	return v, origins
 }
 
 // lineOf orders the problems of a key: those of the file by line, others last.

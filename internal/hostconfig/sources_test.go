@@ -131,10 +131,11 @@ func lineOfKey(t *testing.T, path, key string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := readDocument(path, data, newSchema(&Config{}))
+	d, err := parseDocument(path, data)
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.read(newSchema(&Config{}))
 	return strings.TrimPrefix(d.place(d.lines[key]), path+":")
 }
 

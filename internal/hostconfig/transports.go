@@ -47,13 +47,9 @@ func (c *Config) TransportKeys() []string {
 // transportItem is the key of the i-th transport in a list.
 func transportItem(i int) string { return fmt.Sprintf("%s[%d]", transportKey, i) }
 
-// shape makes room for as many transports as the file lists. Faults of the file
+// shape makes room for as many transports as the file lists. Faults of the list
 // are found later.
-func (p *Plugins) shape(data []byte) {
-	root, err := parse(data)
-	if err != nil || root == nil {
-		return
-	}
+func (p *Plugins) shape(root *yaml.Node) {
 	list := child(child(root, "plugins"), "transport")
 	if list == nil || list.Kind != yaml.SequenceNode {
 		return
