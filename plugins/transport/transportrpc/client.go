@@ -36,7 +36,7 @@ type Client struct {
 	done     chan struct{} // closed when the Raft stream has ended; err is set then
 	err      error
 
-	sending chan struct{} // capacity 1: held while something is sent
+	sending pluginrpc.Turn // held while something is sent
 	stream  grpc.BidiStreamingClient[pluginv1.RaftOutbound, pluginv1.RaftInbound]
 	req     pluginv1.RaftOutbound
 
@@ -61,7 +61,7 @@ func NewClient(conn grpc.ClientConnInterface, info plugins.Info) *Client {
 		offers:   make(chan struct{}, maxReceiving),
 		refusals: make(chan struct{}, maxReceiving),
 		done:     make(chan struct{}),
-		sending:  make(chan struct{}, 1),
+		sending:  pluginrpc.NewTurn(),
 	}
 }
 

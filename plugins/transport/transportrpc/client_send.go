@@ -32,12 +32,10 @@ func (c *Client) Send(ctx context.Context, envelopes []transport.Envelope) error
 }
 
 func (c *Client) send(ctx context.Context, o *pluginrpc.Opened, envelopes []transport.Envelope, heard uint64) error {
-	select {
-	case c.sending <- struct{}{}:
-		defer func() { <-c.sending }()
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := c.sending.Take(ctx); err != nil {
+		return err
 	}
+	defer c.sending.Give()
 	if ctx.Done() != nil {
 		defer context.AfterFunc(ctx, func() {
 			c.cancel(fmt.Errorf("%w: it took no messages: %w", plugins.ErrGone, context.Cause(ctx)))
