@@ -70,7 +70,7 @@ func TestTheLeaderIsFollowed(t *testing.T) {
 		propose(t, c)
 		return cl.members[1].proposals.Load() > 0
 	})
-	// What was in flight at the old one is not lost.
+	// Requests in flight at the old one are not lost.
 	old.release(nil)
 	if err := <-held; err != nil {
 		t.Errorf("proposal in flight at the old leader: %v", err)
@@ -286,8 +286,8 @@ func TestMembership(t *testing.T) {
 	if _, err := c.RemoveMember(background, "fff"); client.Reason(err) != "unknown_member" {
 		t.Errorf("RemoveMember(unknown) = %v", err)
 	}
-	// Each member says that it hears from too few. That is the answer; it is no
-	// use to ask them again until the time is over.
+	// Each member says that it hears from too few. That is the answer; the
+	// client does not ask them again until the time is over.
 	if _, err := c.RemoveMember(background, "3"); client.Reason(err) != "no_quorum" || !client.IsNotApplied(err) || cl.noQuorum.Load() != 3 {
 		t.Errorf("RemoveMember(no quorum) = %v after %d tries", err, cl.noQuorum.Load())
 	}
@@ -309,8 +309,8 @@ func TestMembership(t *testing.T) {
 func TestStatusAllHasARowForEveryMember(t *testing.T) {
 	cl := newCluster(t, 3)
 	cl.members[1].stop(t)
-	// The first endpoint is the first member by another name, the last is
-	// nobody's.
+	// The first endpoint is the first member by another name; no member is at
+	// the last one.
 	_, port, _ := net.SplitHostPort(cl.members[0].addr)
 	endpoints := []string{"localhost:" + port, cl.members[2].addr, "127.0.0.1:1"}
 	c := newClient(t, client.Options{Endpoints: endpoints, DialTimeout: time.Second})

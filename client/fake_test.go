@@ -17,8 +17,8 @@ import (
 
 var _ server.Service = (*member)(nil)
 
-// A member is a fake host of a fake cluster, behind the real internal/api. By
-// default it applies proposals at once and echoes them.
+// A member is a fake host of a fake cluster, served by the real internal/api.
+// By default it applies proposals at once and echoes them.
 type member struct {
 	cluster *cluster
 	id      server.NodeID

@@ -161,7 +161,7 @@ func TestContextEndsACall(t *testing.T) {
 	if !client.IsUnknown(err) || !errors.Is(err, context.Canceled) || client.Reason(err) != client.ReasonCanceled {
 		t.Errorf("Propose() = %v, want unknown, cancelled", err)
 	}
-	// Its answer comes late and reaches nobody else.
+	// Its answer comes late and reaches no other call.
 	m.setHold(false)
 	m.release(nil)
 	if got, err := c.Propose(background, []byte("y")); err != nil || string(got.Data) != "y" {

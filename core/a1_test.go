@@ -11,7 +11,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
-// What a follower sends to the leader is lost, and what the leader sends arrives:
+// Messages of a follower to the leader are lost, and those of the leader arrive:
 // the follower goes on following, and a request there names the lost connection
 // when its time is up.
 func TestA1ALostConnectionIsNamed(t *testing.T) {

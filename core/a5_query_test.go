@@ -25,9 +25,10 @@ func (m deafMachine) Query(ctx context.Context, data []byte) ([]byte, error) {
 	return m.Register.Query(ctx, data)
 }
 
-// Statement A5: a call of a client that does not end, because a state machine inside the
-// host is deaf, takes no more than its share of a stop. What comes after it ends as
-// ever: nothing else is named, and the data directory is free for the next host.
+// Statement A5: a call of a client that does not end, because a state machine inside
+// the host is deaf, takes no more than its share of a stop. All that comes after it
+// ends as ever: nothing else is named, and the data directory is free for the next
+// host.
 func TestA5ACallThatDoesNotEndHoldsUpNoStop(t *testing.T) {
 	deaf := deafMachine{statemachinetest.NewRegister(), make(chan struct{}), make(chan struct{})}
 	var dir string

@@ -50,9 +50,10 @@ func (c *cluster) stopForced(id member.ID) {
 	}
 }
 
-// Statement A5: a raft goroutine that stands still, which only a defect can bring about,
-// takes no more than its share of a stop, also with a request that waits and leadership
-// to give away. What comes after it ends as ever: the next host has the data directory.
+// Statement A5: a raft goroutine that stands still, which only a defect can bring
+// about, takes no more than its share of a stop, also with a request that waits and
+// leadership to give away. All that comes after it ends as ever: the next host has the
+// data directory.
 func TestA5ARaftGoroutineThatStandsStillIsGivenUp(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	c.keepDirs()

@@ -13,9 +13,9 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/member"
 )
 
-// With 5,000 entries kept behind a snapshot, a follower that lacks 4,900 gets them
-// from the log. One that lacks 20,000 is sent one snapshot if no more is kept, and
-// none if 25,000 are: the rest is read from the leader's disk.
+// With 5,000 entries kept below a snapshot's index, a follower that lacks 4,900
+// gets them from the log. One that lacks 20,000 is sent one snapshot if no more is
+// kept, and none if 25,000 are: the rest is read from the leader's disk.
 func TestA9WhatAFollowerLacks(t *testing.T) {
 	for _, x := range []struct {
 		lacks, kept uint64

@@ -167,7 +167,7 @@ func holds(batches []storage.Batch, data string) bool {
 	})
 }
 
-// What a storage says of itself is no reason to panic, or to take memory.
+// Nothing that a storage says of itself leads to a panic, or takes memory.
 func TestLyingStoreIsRefused(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()

@@ -24,7 +24,7 @@ func (c copied) Read(ctx context.Context, lo, hi, most uint64) ([]storage.Entry,
 	return entries, err
 }
 
-// A member that starts with a long log behind its newest snapshot, as after an end
+// A member that starts with a long log after its newest snapshot, as after an end
 // for lack of memory, does not load it: what is committed passes through, also
 // when the state machine does not take it.
 func TestABootTakesNoMemoryForTheLog(t *testing.T) {

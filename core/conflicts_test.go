@@ -17,7 +17,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
-// What the peers' greetings say of a member: whether it serves, votes, goes on.
+// The greetings of peers decide whether a member serves, votes and goes on.
 func TestJudge(t *testing.T) {
 	accuses := func(id member.ID) conflict {
 		return conflict{peer: id, reason: transport.MismatchStore, refused: true}
@@ -122,8 +122,9 @@ func accusation(id member.ID, known uint64) conflict {
 	}
 }
 
-// Who is no member has no say: not in whether a member serves, and not in
-// whether it goes on. Whoever can make a connection can call itself anything.
+// A caller that is not a member has no say in whether a member serves, and
+// none in whether it goes on. Any program that can connect can call itself
+// anything.
 func TestStrangersDoNotAccuse(t *testing.T) {
 	i := foundedMember(t, 3, 0)
 	i.joined(2)
@@ -272,7 +273,7 @@ func TestStoresOfRemovedMembersAreForgotten(t *testing.T) {
 	}
 }
 
-// Callers that are no members do not fill the log of a cluster of one, which
+// Callers that are not members do not fill the log of a cluster of one, which
 // must say that they may be its cluster.
 func TestStrangersDoNotFillTheLog(t *testing.T) {
 	i, lines := foundedMember(t, 1, 0), &lineCounter{}

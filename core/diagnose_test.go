@@ -16,8 +16,9 @@ func conditions(list []server.Unfit) (c node.Condition) {
 	return c
 }
 
-// What makes a member unfit, at the default timings. Everything is found within
-// two seconds and a half, which leaves time to hand over within three.
+// The reasons that make a member unfit, at the default timings. Everything is
+// found within two seconds and a half, which leaves time to hand over within
+// three.
 func TestDiagnose(t *testing.T) {
 	const election, second = time.Second, time.Second
 	for _, tc := range []struct {

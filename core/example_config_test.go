@@ -30,7 +30,7 @@ func ExampleConfig() {
 	}
 }
 
-// What is zero has a default, which WithDefaults shows.
+// A field that is zero has a default, which WithDefaults shows.
 func ExampleConfig_WithDefaults() {
 	cfg := core.Config{Tick: 50 * time.Millisecond}.WithDefaults()
 	fmt.Println("election timeout", cfg.Election)

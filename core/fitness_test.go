@@ -194,7 +194,7 @@ func TestLeaderWithAHangingApplyHandsOver(t *testing.T) {
 	c.converged()
 }
 
-// Where all are unfit somebody leads, and if it is cut off another one is
+// Where all are unfit one of them leads, and if it is cut off another one is
 // elected: an unfit leader is better than none.
 func TestAllAreUnfit(t *testing.T) {
 	c, gates := gatedCluster(t, false)

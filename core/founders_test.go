@@ -205,7 +205,7 @@ func TestTwoOfThreeFoundWithoutTheThird(t *testing.T) {
 
 // A founder whose list is wrong is started anew to join the cluster of the others, and
 // its data directory was not emptied. Its log begins with another list than theirs: it
-// is no member of their cluster, whatever its configuration says now.
+// is not a member of their cluster, whatever its configuration says now.
 func TestAFounderThatIsStartedToJoinKeepsItsFounding(t *testing.T) {
 	for name, wrong := range map[string]func(*cluster) []member.Member{
 		"another address": func(c *cluster) []member.Member {

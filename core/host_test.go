@@ -132,7 +132,7 @@ func TestLaggingFollowerIsCaughtUpBySnapshot(t *testing.T) {
 		t.Errorf("state has %d entries", len(got))
 	}
 	c.says(behind, "snapshot installed")
-	// What was restored from a snapshot must survive a restart.
+	// A state that was restored from a snapshot must survive a restart.
 	c.stop(behind)
 	c.start(behind, true)
 	c.leader()
@@ -228,8 +228,8 @@ func (c *cluster) memberAt(at, id member.ID) (member.Member, bool) {
 	return member.Member{}, false
 }
 
-// New addresses are known to every member, survive a restart, and cost nobody
-// his place. Who says the same again is told the same.
+// New addresses are known to every member, survive a restart, and cost no
+// member its place. A caller that says the same again is told the same.
 func TestMemberIsUpdated(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	leader := c.leader()
@@ -409,7 +409,8 @@ func TestBadProposalsAreRefused(t *testing.T) {
 	}
 }
 
-// A host that cannot have its port says so at once and leaves nothing behind.
+// A host that cannot have its port says so at once and leaves no process or
+// file.
 func TestPortInUse(t *testing.T) {
 	c := newCluster(t, 1, nil)
 	c.leader()

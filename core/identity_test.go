@@ -166,7 +166,7 @@ func TestAMemberThatJoinsAsAFounderEnds(t *testing.T) {
 	}
 }
 
-// What a host knew of its store, the next one knows.
+// The next host knows of its store all that the one before knew.
 func TestALossIsRememberedByTheNextStart(t *testing.T) {
 	c := newCluster(t, 0, nil)
 	c.members = []member.Member{c.member(1)}

@@ -52,7 +52,7 @@ func TestASnapshotThatIsLateIsNotDamaged(t *testing.T) {
 
 // A storage that was opened, and does not answer what is asked before the node runs, is
 // taken for hung: nothing else would end the wait, as there are no appends yet. The end
-// of the start is no sign of that.
+// of the start does not show that.
 func TestAStorageThatIsMuteBeforeTheNodeRunsIsHung(t *testing.T) {
 	questions := map[string]func(context.Context, *generation) error{
 		"log": func(ctx context.Context, g *generation) error {

@@ -37,8 +37,8 @@ func TestAStoreThatCouldNotBeNotedIsNotedByTheNextAttempt(t *testing.T) {
 	}
 }
 
-// What could not be noted, of a peer's store or of a loss, is noted when it can
-// be, without anything new to note.
+// A peer's store, or a loss, that could not be noted is noted when it can be,
+// without anything new to note.
 func TestWhatCouldNotBeNotedIsTriedAgain(t *testing.T) {
 	for name, note := range map[string]func(*identity){
 		"a store": func(i *identity) { i.pins.pin(2, 0xb) },
@@ -95,7 +95,8 @@ func TestALossEndsTheHostThoughItsDiskStandsStill(t *testing.T) {
 	h.wg.Wait()
 }
 
-// What peers said gets old while the disk of the data directory stands still.
+// The word of peers gets old while the disk of the data directory stands
+// still.
 func TestJudgementsGoOnThoughTheDiskStandsStill(t *testing.T) {
 	i := foundedMember(t, 3, 0)
 	synctest.Test(t, func(t *testing.T) {

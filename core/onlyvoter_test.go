@@ -6,8 +6,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
-// A learner removes nobody. The only voter takes every change itself: what it has
-// not applied did not happen, whatever a learner says of it.
+// A learner removes no member. The only voter takes every change itself: one that
+// it has not applied did not happen, whatever a learner says of it.
 func TestALearnersWordDoesNotRemoveTheOnlyVoter(t *testing.T) {
 	i := foundedMember(t, 1, 1)
 	i.h.toldRemoved(&transport.Event{Peer: 2, Index: 100, Term: 9})

@@ -37,7 +37,7 @@ func open(t *testing.T, dir string) *pins {
 	return p
 }
 
-// What a host remembers of stores outlives it: its own, and the first one that
+// The stores that a host remembers outlive it: its own, and the first one that
 // each peer showed.
 func TestPinsOutliveTheHost(t *testing.T) {
 	dir := t.TempDir()

@@ -9,8 +9,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
-// What a port asks of its clients is what was written, or the host is not made: a
-// word that is mistyped must not stand for a port that asks for nothing.
+// A port asks of its clients what was written, or the host is not made: a word
+// that is mistyped must not stand for a port that asks for nothing.
 func TestAPortAsksWhatItIsTold(t *testing.T) {
 	for _, x := range []struct {
 		tls  TLSConfig
@@ -38,7 +38,7 @@ func TestAPortAsksWhatItIsTold(t *testing.T) {
 	}
 }
 
-// A role that does not exist is refused, and gives nobody another one.
+// A role that does not exist is refused, and gives no client another one.
 func TestRolesOfAConfigurationAreChecked(t *testing.T) {
 	for _, a := range []AccessConfig{{Anonymous: "root"}, {Certificates: map[string]string{"app": "writer"}}} {
 		if _, err := New(Config{Access: &a}); !errors.Is(err, plugins.ErrInvalidConfig) {

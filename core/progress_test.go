@@ -147,8 +147,8 @@ func TestNothingIsCommittedOverANarrowPath(t *testing.T) {
 	}
 }
 
-// A follower alone behind a narrow path stops nobody: all are ready, and the
-// leader's status names it.
+// A follower that alone has a narrow path does not stop the others: all are
+// ready, and the leader's status names it.
 func TestAFollowerBehindANarrowPathIsNamed(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	leader := c.leader()

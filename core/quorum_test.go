@@ -20,9 +20,9 @@ func (c *cluster) patience() context.Context {
 	return ctx
 }
 
-// A single member is told of a second one under an address where nobody is.
-// Writes go on, and the mistake is mended by an update: the member comes, catches
-// up and votes.
+// A single member is told of a second one under an address at which no program
+// is. Writes go on, and the mistake is mended by an update: the member comes,
+// catches up and votes.
 func TestMistypedAddressStopsNothing(t *testing.T) {
 	c := newCluster(t, 1, nil)
 	c.leader()

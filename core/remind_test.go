@@ -76,7 +76,7 @@ func TestANodeThatIsBuiltAnewIsBarredAsTheOneBefore(t *testing.T) {
 }
 
 // A member that the log has no store of yet, because it made contact a moment ago,
-// is known by the store that it showed then. What is registered counts for more.
+// is known by the store that it showed then. A registered store counts for more.
 func TestAMemberThatIsNotRegisteredIsKnownByTheStoreThatItShowed(t *testing.T) {
 	h := &Host{cfg: Config{ID: 1}}
 	h.identity = newIdentity(h)

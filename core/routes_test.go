@@ -144,8 +144,8 @@ func TestSilenceOfAPeerWithOneWay(t *testing.T) {
 	}
 }
 
-// Who answers the leader does it by the transport by which it speaks, and lets it
-// find out which one works.
+// A member answers the leader by the transport by which the leader speaks, and
+// lets the leader find out which one works.
 func TestTheLeaderIsFollowed(t *testing.T) {
 	r := twoWays()
 	now := time.Unix(1000, 0)
@@ -220,7 +220,7 @@ func TestRaftHearsOnlyOfLosses(t *testing.T) {
 	}
 }
 
-// What is known of a peer outlives a change of another one's addresses.
+// Knowledge of a peer outlives a change of another one's addresses.
 func TestPeersThatStayKeepTheirWay(t *testing.T) {
 	r := twoWays()
 	now := time.Unix(1000, 0)
@@ -266,8 +266,8 @@ func TestAConnectionOfAStrangerIsThatOfThePeer(t *testing.T) {
 	}
 }
 
-// Who was not spoken to is not silent: after a change of leaders two followers
-// may have nothing to say to each other for hours.
+// A peer that was sent nothing is not silent: after a change of leaders two
+// followers may have nothing to say to each other for hours.
 func TestAConversationThatEndedIsNoSilence(t *testing.T) {
 	r := newRoutes(2, hold)
 	r.start(0)
@@ -292,7 +292,7 @@ func TestAConversationThatEndedIsNoSilence(t *testing.T) {
 }
 
 // A peer that one transport has lost and the other one has not is connected,
-// whichever carries its messages; so is a sender that is no peer.
+// whichever carries its messages; so is a sender that is not a peer.
 func TestAPeerIsConnectedByAnyTransport(t *testing.T) {
 	r := newRoutes(2, time.Second)
 	r.set(map[uint64][]bool{2: {true, true}})

@@ -22,7 +22,7 @@ func ofText(t *testing.T, plugin, text string) ofPlugin {
 	return ofPlugin{plugin, families, err}
 }
 
-// Whatever one plugin says, the scrape has the host's metrics, those of the other
+// The scrape has the host's metrics whatever one plugin says, those of the other
 // plugins, and of this one all that fits. The log says once what was left out.
 func TestAPluginsMetricsSpoilNoScrape(t *testing.T) {
 	const sound = "good 1\n"

@@ -27,7 +27,7 @@ func (h slowHandler) WithAttrs(a []slog.Attr) slog.Handler {
 }
 
 // A logger of an embedder that waits holds up nothing: the host starts, leads,
-// serves and stops, and its status says that nobody reads the log.
+// serves and stops, and its status says that the log is not read.
 func TestAnEmbeddersLogHoldsUpNothing(t *testing.T) {
 	var log gate
 	log.close()

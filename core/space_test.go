@@ -65,7 +65,7 @@ func TestLeadershipPassesShortMembers(t *testing.T) {
 	c.propose(1, "through a short member")
 }
 
-// While nobody has space the leader refuses proposals, as certainly not
+// While no member has space the leader refuses proposals, as certainly not
 // applied, and all else goes on. When space returns so do writes.
 func TestNobodyHasSpace(t *testing.T) {
 	for size, name := range map[int]string{1: "one member", 3: "three members"} {
@@ -120,8 +120,8 @@ func TestStartShortOfSpace(t *testing.T) {
 	}
 }
 
-// A storage that does not say what space it has is none that has none: its node
-// starts and takes proposals.
+// A storage that does not say what space it has does not count as one without:
+// its node starts and takes proposals.
 func TestStartWithoutAWordOfSpace(t *testing.T) {
 	asked := make(chan struct{}, 1)
 	n := fresh()
@@ -153,7 +153,7 @@ func TestStartWithoutAWordOfSpace(t *testing.T) {
 	}
 }
 
-// While nobody has space, a client of a follower is told so as well, as
+// While no member has space, a client of a follower is told so as well, as
 // certainly not applied: its member hears the leader say it with every
 // heartbeat.
 func TestFollowersSayThatNobodyHasSpace(t *testing.T) {

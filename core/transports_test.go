@@ -82,8 +82,8 @@ func (l *lines) leadBySomeoneInReach() {
 	l.leader()
 }
 
-// With the preferred network gone the other one carries everything, and nobody
-// who writes loses anything; when it is back it is used again.
+// With the preferred network gone the other one carries everything, and no
+// write is lost; when it is back it is used again.
 func TestOneNetworkFailsUnderLoad(t *testing.T) {
 	l := newLines(t, "old", "new")
 	both := []string{"new", "old"}
@@ -100,7 +100,7 @@ func TestOneNetworkFailsUnderLoad(t *testing.T) {
 	l.networks["new"].HealAll()
 	l.all("new")
 	for _, m := range l.members {
-		l.networks["old"].Isolate(uint64(m.ID)) // nobody needs it now
+		l.networks["old"].Isolate(uint64(m.ID)) // not needed now
 	}
 	w.more(100)
 	w.check()
@@ -268,7 +268,7 @@ func others(l *lines, not member.ID) []member.ID {
 	return ids
 }
 
-// Transports that nobody could tell apart are refused at the start.
+// Transports that could not be told apart are refused at the start.
 func TestTransportsThatDoNotGoTogether(t *testing.T) {
 	for _, tc := range []struct {
 		name string

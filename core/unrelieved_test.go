@@ -15,7 +15,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
-// unread is a log that nobody reads while on is set.
+// unread is a log that is not read while on is set.
 type unread struct{ on *atomic.Bool }
 
 func (u unread) Dropped() uint64 { return 0 }
@@ -44,9 +44,9 @@ func (n noHandOver) Send(ctx context.Context, envelopes []transport.Envelope) er
 	return n.Transport.Send(ctx, kept)
 }
 
-// A leader that is unfit because of its log alone leads well enough. If nobody
-// takes over, it does not spend its time on asking: while it asks it takes no
-// writes.
+// A leader that is unfit because of its log alone leads well enough. If no
+// member takes over, it does not spend its time on asking: while it asks it
+// takes no writes.
 func TestUnfitLeaderThatNobodyRelievesTakesWrites(t *testing.T) {
 	c := newCluster(t, 0, nil)
 	stuck := map[member.ID]*atomic.Bool{}

@@ -9,8 +9,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
-// What waits for a transport leaves with heartbeats and votes first and proposals
-// last, each class in the order in which it came.
+// Messages that wait for a transport leave with heartbeats and votes first and
+// proposals last, each class in the order in which it came.
 func TestUrgentMessagesLeaveFirst(t *testing.T) {
 	const (
 		control  = pluginv1.MessageClass_CLASS_CONTROL

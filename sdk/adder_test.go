@@ -10,7 +10,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
 )
 
-// What readers copy from the examples can be driven by a host.
+// The code that readers copy from the examples can be driven by a host.
 func TestTheExampleConforms(t *testing.T) {
 	statemachinetest.Run(t, statemachinetest.Harness{
 		New:     func(testing.TB) statemachine.StateMachine { return newAdder(slog.New(slog.DiscardHandler)) },

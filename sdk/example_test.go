@@ -51,7 +51,7 @@ func ExampleStateMachine() {
 	// "" "not a number"
 }
 
-// What a backend measures is part of what its host shows under /metrics.
+// The metrics of a backend are among those that its host shows under /metrics.
 func ExampleMetricsWriter() {
 	var m sdk.MetricsWriter = newAdder(slog.Default())
 	if err := m.WriteMetrics(os.Stdout); err != nil {

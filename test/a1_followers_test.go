@@ -17,7 +17,7 @@ import (
 const throughFollowers = 64
 
 // The leader is killed, hands over, and is stopped in good order, while 64 clients
-// write through the others. What they were told is what the log has: all that was
+// write through the others. The log has what they were told: all that was
 // acknowledged, nothing of what was not applied, and each write once.
 func TestFailoverThroughFollowers(t *testing.T) {
 	t.Parallel()

@@ -62,7 +62,7 @@ func TestB6LargeSnapshot(t *testing.T) {
 	watched = append(watched, absent.watchMemory("transport", "storage")...)
 	absent.await("to install a snapshot", func() bool { return strings.Contains(absent.host.Log(), `"snapshot installed"`) })
 	took := time.Since(started)
-	// What comes next is the log behind the snapshot, which is another matter.
+	// The log after the snapshot comes next, which is another matter.
 	grown := make([]int64, len(watched))
 	for i, m := range watched {
 		grown[i] = m.Growth()
@@ -84,7 +84,7 @@ func TestB6LargeSnapshot(t *testing.T) {
 }
 
 // fill writes size bytes of values under keys of their own, and then writes on
-// until most of them are in a snapshot that the log begins behind: one is only
+// until most of them are in a snapshot after which the log begins: one is only
 // due after a write, and not while another is being saved.
 func fill(t *testing.T, n *node, size int) {
 	t.Helper()

@@ -130,8 +130,8 @@ func lineOf(t *testing.T, path, words string) string {
 	return number
 }
 
-// What a plugin makes of its own section only it can tell; the error has the
-// line of the host's file all the same.
+// Only a plugin can tell what its own section means; the error has the line of
+// the host's file all the same.
 func TestBadPluginSection(t *testing.T) {
 	n := newSingle(t)
 	n.rewrite("    name: kv", "    name: kv\n    config:\n      max_answer_byts: 1MiB")

@@ -67,8 +67,8 @@ func warningsOf(log string) (lines []string) {
 	return lines
 }
 
-// A data directory is copied and a second host started on the copy, while nobody
-// writes: the member is served by two processes that have the same. The others
+// A data directory is copied and a second host started on the copy, while there are
+// no writes: the member is served by two processes that have the same. The others
 // say so, take the word of neither, and serve on; "status --check" fails. No log is
 // filled with it, however long the two fight. When the copy has ended, all is well
 // again after a while.

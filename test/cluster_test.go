@@ -24,7 +24,8 @@ func newCluster(t testing.TB) *cluster {
 }
 
 // newClusterOf makes three nodes of the files in that directory, whose names
-// begin with prefix, and starts none. What is in replace is replaced in them.
+// begin with prefix, and starts none. The texts in replace are replaced in
+// them.
 func newClusterOf(t testing.TB, examples, prefix string, replace ...string) *cluster {
 	t.Helper()
 	c := &cluster{t: t}

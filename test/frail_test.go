@@ -17,7 +17,7 @@ import (
 )
 
 // frailMachine is a state machine that cannot bear certain commands. This test
-// binary serves it, as somebody else's plugin.
+// binary serves it, as a third party's plugin.
 type frailMachine struct{ namedMachine }
 
 const (

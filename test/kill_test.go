@@ -11,8 +11,8 @@ import (
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 )
 
-// Whatever dies, nothing that was acknowledged is lost: writers on all nodes,
-// while each of the nine plugins and then each host is killed with -9.
+// No death loses anything that was acknowledged: writers on all nodes, while
+// each of the nine plugins and then each host is killed with -9.
 func TestEveryAcknowledgedWriteSurvivesEveryKill(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)

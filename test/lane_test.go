@@ -83,7 +83,7 @@ func (l *lane) remember(contract any, in *catalog.Instance) {
 	l.instances[contract] = in
 }
 
-// kill is kill -9 of the process behind a contract.
+// kill is kill -9 of the process that serves a contract.
 func (l *lane) kill(t testing.TB, contract any) {
 	t.Helper()
 	l.mu.Lock()
@@ -153,7 +153,7 @@ func TestQUICInAProcess(t *testing.T) {
 	})
 }
 
-// The external lane: this very binary, as if it were somebody else's.
+// The external lane: this very binary, as if it were a third party's.
 func TestExternalPluginsInProcesses(t *testing.T) {
 	own, err := os.Executable()
 	if err != nil {

@@ -95,8 +95,8 @@ func (c *cluster) testProcesses(t *testing.T) {
 	}
 }
 
-// A host that nobody gave a timer slack has executed itself under one, and its
-// plugins have it too (ADR 0023).
+// A host that was not given a timer slack has executed itself under one, and
+// its plugins have it too (ADR 0023).
 func (c *cluster) testTimerSlack(t *testing.T) {
 	const nobodyChose, ours = "50000\n", "1000000\n"
 	want, err := os.ReadFile("/proc/self/timerslack_ns") // the hosts began with it
@@ -249,7 +249,7 @@ func (c *cluster) testUnreachable(t *testing.T) {
 	c.agreed()
 }
 
-// Nobody is there at all: exit code 3, and the rows that are known.
+// No member is there at all: exit code 3, and the rows that are known.
 func TestStatusOfNobody(t *testing.T) {
 	dead := freeAddress(t)
 	r := refusedWithin(t, patience, "", "status", "-o", "json", "--endpoints", dead, "--timeout", "2s")

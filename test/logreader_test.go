@@ -17,10 +17,10 @@ import (
 	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
-// A host whose log nobody reads does all that it does otherwise: it starts,
-// leads, takes writes, is live and ready, and stops when it is asked to. What it
-// could not write is counted, its plugins' output is read all the same, and its
-// status says that nobody reads the log.
+// A host whose log is not read does all that it does otherwise: it starts,
+// leads, takes writes, is live and ready, and stops when it is asked to. Lines
+// that it could not write are counted, its plugins' output is read all the same,
+// and its status says that the log is not read.
 func TestNobodyReadsTheLog(t *testing.T) {
 	n := newSingle(t)
 	n.floodingStateMachine()
@@ -88,7 +88,7 @@ func (n *node) floodingStateMachine() {
 	n.external(path, sumOf(n.t, path))
 }
 
-// fullPipe is the end for writing of a pipe that is full and that nobody reads.
+// fullPipe is the end for writing of a pipe that is full and is not read.
 func fullPipe(t testing.TB) *os.File {
 	t.Helper()
 	read, write, err := os.Pipe()

@@ -38,7 +38,7 @@ func (m namedMachine) Describe() plugins.Info {
 }
 
 // chattyMachine is a state machine whose results have 4 KiB, wanted or not. This
-// test binary serves it, as somebody else's plugin.
+// test binary serves it, as a third party's plugin.
 type chattyMachine struct{ namedMachine }
 
 const (
@@ -96,7 +96,7 @@ type machineLane struct {
 	command func(t *testing.T) []string // skips the test if it cannot run here
 }
 
-// ownMachine is this test binary as somebody else's plugin.
+// ownMachine is this test binary as a third party's plugin.
 func ownMachine(name string) machineLane {
 	return machineLane{"go", func(t *testing.T) []string {
 		own, err := os.Executable()

@@ -75,8 +75,8 @@ func moveCluster(t *testing.T, to, source string, address func(*node) string) {
 		m.end(n, to, "http", syscall.SIGKILL)
 		m.end(n, "http", to, syscall.SIGKILL)
 	})
-	// Nobody is told of what a suspended process swallows. Long before its host
-	// finds out, the other transport has its messages.
+	// A suspended process swallows messages without a report. Long before its
+	// host finds out, the other transport has its messages.
 	m.step("a suspension of the preferred transport", func(n *node) {
 		m.end(n, to, "http", syscall.SIGSTOP)
 	})

@@ -16,7 +16,7 @@ import (
 
 var overload = flag.Duration("overload", 8*time.Second, "for how long TestOverloadThroughAFollower offers too much")
 
-// What a cluster promises under overload.
+// The promises of a cluster under overload.
 const (
 	// overloadMemory is how much a host uses at most, at default settings.
 	overloadMemory = 256 << 20
@@ -25,8 +25,8 @@ const (
 	overloadGoodput  = 0.8
 	overloadRecovery = 2 * time.Second
 	// overloadRefusal is within how long a host refuses 99 % of those for which
-	// there is no room, from when it has read them until it has answered. What a
-	// client sees is that and the way of its bytes to the host: how many of them
+	// there is no room, from when it has read them until it has answered. A
+	// client sees that and the way of its bytes to the host: how many of them
 	// are under way is not for the host to say.
 	overloadRefusal = 10 * time.Millisecond
 )

@@ -210,8 +210,8 @@ type watched struct {
 	memory *live.Memory
 }
 
-// begun starts the host. What it uses is compared with what the one before it
-// used, which was at work.
+// begun starts the host. Its memory is compared with that of the host before
+// it, which was at work.
 func (w *watched) begun() {
 	w.t.Helper()
 	w.start()

@@ -23,8 +23,8 @@ import (
 
 // sluggishMachine is a state machine that is as quick as a file says: its bytes a
 // second, for applies and restores. It keeps a hash of what it has applied, so that
-// it needs no memory, and its snapshots have as much ballast as another file
-// says. This test binary serves it, as somebody else's plugin.
+// it needs no memory, and its snapshots have as much ballast as another file says.
+// This test binary serves it, as a third party's plugin.
 type sluggishMachine struct {
 	mu             sync.Mutex
 	applied, count uint64

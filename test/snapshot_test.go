@@ -85,7 +85,8 @@ func TestStateMachineIsRebuiltFromSnapshotAndLog(t *testing.T) {
 	c.stop()
 }
 
-// A disk that is written for long does not fill with what nobody needs.
+// A disk that is written for long does not fill with files that are not
+// needed.
 func TestLogOnDiskIsBounded(t *testing.T) {
 	n := newSingle(t)
 	n.settings = append(snapshotting(), "raft.snapshot_log_bytes=1MiB")

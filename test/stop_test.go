@@ -14,8 +14,8 @@ import (
 )
 
 // SIGTERM under load, fifty times on the same data: exit code 0 in time, no
-// process and no socket left, and the next host takes the data at once. What
-// was acknowledged is there at the end.
+// process and no socket left, and the next host takes the data at once. All
+// acknowledged writes are there at the end.
 func TestEveryStopIsOrderly(t *testing.T) {
 	t.Parallel()
 	n := newSingle(t)

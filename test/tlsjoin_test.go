@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// Over TLS none is heard who is no member, and members join all the same: one that
-// knows the others, and one that is led by a member which is not in its list, and
-// whose list is older than its cluster.
+// Over TLS only members are heard, and members join all the same: one that knows
+// the others, and one that is led by a member which is not in its list, and whose
+// list is older than its cluster.
 func TestMembersJoinOverTLS(t *testing.T) {
 	t.Parallel()
 	certs := filepath.Join(t.TempDir(), "certs")

@@ -13,8 +13,8 @@ import (
 )
 
 // webTransport is the transport http under another name and another scheme: a second
-// transport that a host can tell from the first. This test binary serves it, as
-// somebody else's plugin.
+// transport that a host can tell from the first. This test binary serves it, as a
+// third party's plugin.
 type webTransport struct{ transport.Transport }
 
 const webScheme = "web"

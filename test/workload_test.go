@@ -98,7 +98,8 @@ func (w *workload) readBack(c *client.Client, key string) {
 	}
 }
 
-// increment reads the counter and writes the next number if nobody else did.
+// increment reads the counter and writes the next number if no other writer
+// did.
 func (w *workload) increment(i int) {
 	c := w.clients[i]
 	for !w.stopped.Load() {

@@ -28,7 +28,8 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// What is written by hand is what the library writes, in memory of that size.
+// The bytes written by hand are those that the library writes, in memory of
+// that size.
 func TestPutIsTheMessage(t *testing.T) {
 	for _, keyBytes := range []int{0, 1, 127, 128, 4096} {
 		for _, valueBytes := range []int{0, 1, 127, 128, 16383, 16384, 1 << 20} {

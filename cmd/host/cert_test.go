@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// cert init makes what it says, for nobody else to read, and cert show tells
-// whom it is for.
+// cert init makes the files that it names, readable by their owner alone, and
+// cert show tells whose they are.
 func TestCertInitAndShow(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "certs")
 	made := host(t, "cert", "init", "--dir", dir, "--cluster", "a3", "--members", "n1=1,n2=ff", "--hosts", "127.0.0.1,n.example", "-o", "json")
@@ -40,7 +40,8 @@ func TestCertInitAndShow(t *testing.T) {
 	}
 }
 
-// What is there stays as it is, and a member is added by the same authority.
+// Existing files stay as they are, and a member is added by the same
+// authority.
 func TestCertInitOverwritesNothing(t *testing.T) {
 	dir := t.TempDir()
 	init := func(members string) outcome {

@@ -37,7 +37,7 @@ func hostWith(t *testing.T, stdin string, given ...string) outcome {
 	return outcome{code, stdout.String(), stderr.String()}
 }
 
-// nowhere is an address that nobody listens on.
+// nowhere is an address on which no program listens.
 func nowhere(t *testing.T) string {
 	t.Helper()
 	address, err := new(loopback.Ports).Free()

@@ -10,8 +10,8 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/hostconfig"
 )
 
-// Who embeds a host gets the defaults that operators get and the
-// documents name: each number of core.Config that is not said.
+// A program that embeds a host gets the defaults that operators get and the
+// documents name, for each number of core.Config that it does not set.
 func TestTheHostHasTheDefaultsOfTheConfiguration(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "n1.yaml")
 	text := "node: {id: 1}\ncluster: {id: a1, members: [{id: 1, name: n1, peer_urls: [\"http://127.0.0.1:7501\"], client_address: \"127.0.0.1:7401\"}]}\n"

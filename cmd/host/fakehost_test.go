@@ -17,8 +17,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/kv"
 )
 
-// fakeHost is a member of a cluster behind the real API: the real kv state
-// machine, and no consensus. What a test sets, it answers.
+// fakeHost is a member of a cluster, served by the real API: the real kv state
+// machine, and no consensus. It answers what a test sets.
 type fakeHost struct {
 	machine statemachine.StateMachine
 	address string

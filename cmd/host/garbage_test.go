@@ -47,8 +47,8 @@ const inFreshProcess = "PONTOON_TEST_FRESH_PROCESS"
 var used []byte
 
 // A host collects garbage less often, and pays for that only with garbage: the room
-// takes no memory, wherever the allocator has it from. What was used before is cleared,
-// and so it comes into memory.
+// takes no memory, wherever the allocator has it from. Memory that was used before is
+// cleared, and so comes in.
 func TestRoomForGarbage(t *testing.T) {
 	if _, err := os.Stat("/proc/self/statm"); err != nil {
 		t.Skip("this system does not tell how much memory a process takes")

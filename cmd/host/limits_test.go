@@ -10,8 +10,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
-// Whatever a host is configured with, its plugins are opened with the
-// constants of the protocol version.
+// A host opens its plugins with the constants of the protocol version, however
+// it is configured.
 func TestReadLimitsAreNoSettings(t *testing.T) {
 	c := &hostconfig.Config{
 		API:    hostconfig.API{MaxValueBytes: 1 << 10},

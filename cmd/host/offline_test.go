@@ -457,9 +457,10 @@ func TestCommandsLeaveADataDirectoryAloneThatAHostHas(t *testing.T) {
 	}
 }
 
-// What a newer build wrote is refused by the commands that read it, with the sentence
-// of a host that meets it, and it is not called damaged: a level above this build's in
-// the log and in a snapshot, and a header of a snapshot that this build cannot read.
+// A store that a newer build wrote is refused by the commands that read it, with the
+// sentence of a host that meets it, and is not called damaged: a level above this
+// build's in the log and in a snapshot, and a header of a snapshot that this build
+// cannot read.
 func TestOfflineCommandsRefuseWhatANewerBuildWrote(t *testing.T) {
 	above := member.Level + 1
 	raise := fmt.Appendf(nil, "\xf2{\"level\":%d}", above)

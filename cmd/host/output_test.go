@@ -10,8 +10,8 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/hostconfig"
 )
 
-// What members, plugins and files say reaches a terminal as text, whatever is in
-// it: nothing clears the screen, hides a line or forges one.
+// Texts of members, plugins and files reach a terminal as text, whatever is in
+// them: nothing clears the screen, hides a line or forges one.
 func TestNothingSteersTheTerminal(t *testing.T) {
 	for _, c := range []struct{ raw, shown string }{
 		{"n1", "n1"},

@@ -36,7 +36,7 @@ func TestOrphansAreReaped(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// A plugin that dies and leaves a child of its group behind.
+	// A plugin that dies while a child of its group goes on.
 	plugin := exec.Command("/bin/sh", "-c", "sleep 0.1 & echo $!")
 	plugin.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := plugin.StdoutPipe()
@@ -69,7 +69,7 @@ func TestOrphansAreReaped(t *testing.T) {
 	}
 }
 
-// ended tells whether a child has ended and nobody has waited for it.
+// ended tells whether a child has ended and is not reaped.
 func ended(pid int) bool {
 	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	p, ok := parseStat(raw)

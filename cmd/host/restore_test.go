@@ -89,7 +89,7 @@ func headerOf(t *testing.T, dataDir string, cluster, id uint64) *server.Snapshot
 }
 
 // The members of a restored cluster are those of the configuration, with its
-// addresses, whoever the members were: node 3 was none of the two.
+// addresses, and not those of the snapshot: node 3 was not among the two.
 func TestRestoredClusterHasTheMembersOfTheConfiguration(t *testing.T) {
 	_, dir := restoreAs(t, exported(t), local3Config(t, 3, "127.0.0.1:7502", "127.0.0.1:17502"))
 	h := headerOf(t, dir, singleCluster, 3)
@@ -164,8 +164,8 @@ func TestRestoreWithANewClusterID(t *testing.T) {
 	}
 }
 
-// A directory in which a host remembers another store is no new one: the host
-// would refuse the restored store.
+// A directory in which a host remembers another store does not count as new:
+// the host would refuse the restored store.
 func TestRestoreRefusesADirectoryThatANodeHasUsed(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "pins.json"), []byte("{}"), 0o600); err != nil {
@@ -177,7 +177,7 @@ func TestRestoreRefusesADirectoryThatANodeHasUsed(t *testing.T) {
 	}
 }
 
-// What is left of a cluster is another one: no number, so that its first leader
+// The rest of a cluster is another cluster: no number, so that its first leader
 // draws one, and a founding that no other recovery has.
 func TestRecoveredClusterIsAnother(t *testing.T) {
 	foundings := map[uint64]bool{}

@@ -53,8 +53,8 @@ plugins:
 	}
 }
 
-// endOf runs a command whose output and log somebody reads, or nobody, and says
-// how it ended.
+// endOf runs a command whose output and log are read, or are not, and says how
+// it ended.
 func endOf(t *testing.T, program string, read bool, args ...string) syscall.WaitStatus {
 	t.Helper()
 	r, w, err := os.Pipe()

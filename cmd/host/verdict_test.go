@@ -58,7 +58,7 @@ func TestCheckBearsACertificateThatEndsSoon(t *testing.T) {
 	}
 }
 
-// Whatever keeps a member from getting anything done fails the check, by the
+// Every reason for which a member gets nothing done fails the check, by the
 // warning alone: the leader is known, and all members answer.
 func TestCheckFailsByEachWarningOfAStall(t *testing.T) {
 	for _, reason := range []string{

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A pipe in the place of the file of tokens is no file that gives tokens later: it is
-// said to be broken, and nothing waits for its writer.
+// A pipe in the place of the file of tokens is not waited for as a file that comes
+// later: it is said to be broken, and nothing waits for its writer.
 func TestAPipeInPlaceOfTheTokensIsNotWaitedFor(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens")
 	if _, _, err := CreateToken(path, "app", Read, time.Time{}, time.Now()); err != nil {

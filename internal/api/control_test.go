@@ -43,9 +43,9 @@ func TestFramesAboutTheConnectionAreBounded(t *testing.T) {
 	}
 }
 
-// As often as gRPC lets clients ask whether their host is there they may do so for ever:
-// of many long-lived ones at one address none is cut off, and a new one does not wait.
-// What such a connection may send at once does not grow.
+// As often as gRPC lets clients ask whether their host is there they may do so for
+// ever: of many long-lived ones at one address none is cut off, and a new one does not
+// wait. The number that such a connection may send at once does not grow.
 func TestKeepAlivesOfManyLongLivedConnectionsAreNoWaste(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all, conns, _ := metered(t, 1<<30, 1)
@@ -75,8 +75,8 @@ func TestKeepAlivesOfManyLongLivedConnectionsAreNoWaste(t *testing.T) {
 	})
 }
 
-// What each of many connections of one address needs counts for nothing: a client that
-// opens them fast is not held back.
+// Requests that each of many connections of one address needs do not count: a client
+// that opens them fast is not held back.
 func TestIntroductionsAreNoWaste(t *testing.T) {
 	all, conns, _ := metered(t, 1<<30, 1)
 	hello := frames(func(f *http2.Framer) { _, _ = f.WriteSettings(), f.WriteSettingsAck() })

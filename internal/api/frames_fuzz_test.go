@@ -10,8 +10,8 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/bucket"
 )
 
-// What counts of a connection does not depend on the pieces in which its bytes come,
-// in either direction, is never less than nothing, and is given back at the end.
+// The count of a connection does not depend on the pieces in which its bytes come,
+// in either direction, is never negative, and is given back at the end.
 func FuzzFrames(f *testing.F) {
 	call := frames(func(f *http2.Framer) {
 		_ = f.WriteSettings()

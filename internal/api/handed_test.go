@@ -47,7 +47,8 @@ func TestAnAnswerCountsUntilItIsLetGo(t *testing.T) {
 	}
 }
 
-// What gRPC drops without a word counts until the next collection of garbage.
+// A message that gRPC drops without a word counts until the next collection of
+// garbage.
 func TestAnAnswerThatIsDroppedCountsNoLonger(t *testing.T) {
 	all, conns, _ := metered(t, 1<<30, 1)
 	handed(t, conns[0].meter)

@@ -55,7 +55,7 @@ func (m *meter) totals() meterTotals {
 	return m.before
 }
 
-// What counts is the message that is not complete, however its bytes come.
+// A message that is not complete counts, however its bytes come.
 func TestAMeterFollowsMessages(t *testing.T) {
 	all, conns, _ := metered(t, 1<<30, 1)
 	m := conns[0].meter

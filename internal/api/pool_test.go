@@ -29,8 +29,8 @@ func repeated(key string, n int) []string {
 	return all
 }
 
-// Whatever those take that take all they can, a newcomer finds room, be it
-// another client or another connection of the same one.
+// Though others take all they can, a newcomer finds room, be it another client
+// or another connection of the same one.
 func TestAPoolLeavesRoomForNewcomers(t *testing.T) {
 	for name, keys := range map[string][]string{
 		"one connection":                     {"a"},
@@ -58,7 +58,7 @@ func TestAPoolLeavesRoomForNewcomers(t *testing.T) {
 }
 
 // Clients that want all they can get have about the same after a while, however
-// many connections they use and whoever began.
+// many connections they use and whichever began.
 func TestAPoolIsDividedEvenly(t *testing.T) {
 	p := newPool(amount{count: 1000})
 	all := lanes(p, "a", "b", "b", "b", "b")

@@ -195,8 +195,8 @@ func TestStreamEndsWithAVerdict(t *testing.T) {
 	}
 }
 
-// TestStreamStopsReadingFromAClientThatDoesNot: answers nobody reads are not
-// piled up.
+// TestStreamStopsReadingFromAClientThatDoesNot: answers that are not read are
+// not piled up.
 func TestStreamStopsReadingFromAClientThatDoesNot(t *testing.T) {
 	svc := &fakeService{}
 	s := start(t, api.Options{Service: svc, Limits: api.Limits{MaxInFlight: 16}})
@@ -267,6 +267,6 @@ func TestStopIsHardWhenItsContextEnds(t *testing.T) {
 	if _, err := stream.Recv(); err == nil || len(status.Convert(err).Details()) != 0 {
 		t.Errorf("end of stream = %v, want an error without a verdict", err)
 	}
-	// The service answers too late: nobody is there, nothing breaks.
+	// The service answers too late: no client is there, nothing breaks.
 	svc.release(nil)
 }

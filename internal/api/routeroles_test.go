@@ -87,7 +87,8 @@ func TestEveryRouteHasItsRoleByEveryTransport(t *testing.T) {
 			sameRoutes(t, methods, wantMethods)
 			sameRoutes(t, paths, wantPaths)
 			sameRoutes(t, adminPaths, wantAdminPaths)
-			// What no route is needs the most; so does a profile under any name.
+			// A path without a route needs the most; so does a profile under any
+			// name.
 			wantPaths["/v1/unheard"], wantAdminPaths["/debug/pprof/heap"], wantAdminPaths["/unheard"] = access.Administer, access.Administer, access.Administer
 			for _, role := range []access.Role{access.None, access.Read, access.Write, access.Administer} {
 				c := visitor{t: t, token: k.text[role], scheme: "http"}

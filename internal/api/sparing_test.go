@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// What is said in a while of one reason has the count of that reason, however often
-// there is another one meanwhile.
+// A line about one reason has the count of that reason, however often there is
+// another one meanwhile.
 func TestASparingLogCountsByReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer

@@ -90,7 +90,7 @@ func TestClientsWithoutAGoodCertificateAreRefused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			before := s.RefusedHandshakes()[c.reason]
 			config := a.trusting()
-			// Whatever authorities the port names.
+			// This holds for all authorities that the port may name.
 			config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 				if c.shown == nil {
 					return &tls.Certificate{}, nil

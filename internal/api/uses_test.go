@@ -46,8 +46,8 @@ func (u uses) add(name string, n int64) {
 	}
 }
 
-// fields adds the pools and the numbers among the fields of a struct. What to do with
-// fields of other types is told by their names: one that is new has to be told.
+// fields adds the pools and the numbers among the fields of a struct. Fields of other
+// types are handled by their names: a new one has to be added.
 func (u uses) fields(t testing.TB, of string, v reflect.Value, others map[string]func()) {
 	t.Helper()
 	for i := range v.NumField() {

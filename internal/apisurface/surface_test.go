@@ -174,7 +174,7 @@ func surface(t *testing.T, pkg string) string {
 }
 
 // exported calls each with the declarations of a package that others can name, and
-// their files. Methods of types that have no exported name are none.
+// their files. Methods of types that have no exported name do not count.
 func exported(t *testing.T, pkg string, each func(*ast.File, ast.Decl)) {
 	t.Helper()
 	dir := filepath.Join("..", "..", filepath.FromSlash(pkg))

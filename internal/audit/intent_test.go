@@ -145,7 +145,7 @@ func TestAnIntentThatNobodyWaitsForIsRefused(t *testing.T) {
 	})
 }
 
-// A log that is off, or was never started, is no burden.
+// A log that is off, or was never started, costs nothing.
 func TestALogThatIsOff(t *testing.T) {
 	l, err := New(Options{})
 	if l != nil || err != nil {

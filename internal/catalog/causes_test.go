@@ -52,8 +52,9 @@ func submit(a statemachine.Applier, index uint64, text string) error {
 	return a.Submit(statemachine.Batch{Through: index, Entries: []statemachine.Entry{{Index: index, Data: []byte(text)}}}, false)
 }
 
-// What ended a plugin first is what an operator is shown, in the status and in
-// the error at the end, however often it ended in another way since.
+// The first cause of a plugin's end is shown to the operator, in the status
+// and in the error at the end, however often the plugin ended in another way
+// since.
 func TestTheFirstCauseIsShown(t *testing.T) {
 	c := newCatalog(t, func(o *catalog.Options) { o.CrashLoop = catalog.CrashLoop{Exits: 3} })
 	slot := mustSlot(t, c, fakePlugin(t, "logs"))
@@ -144,8 +145,8 @@ func TestAGivenUpCallIsNotExplained(t *testing.T) {
 	}
 }
 
-// Whoever declares a plugin hung, its stacks reach the log, although its user
-// kills it as soon as it hears of that.
+// The stacks of a plugin that is declared hung reach the log, although its
+// user kills it as soon as it hears of that.
 func TestTheStacksOfAPluginThatHangsInACallGoToTheLog(t *testing.T) {
 	log := newLogRecorder()
 	c := newCatalog(t, func(o *catalog.Options) { o.Logger = log.logger() })

@@ -24,7 +24,7 @@ func script(t *testing.T, dir, name, says string) (path, sum string) {
 	return path, hex.EncodeToString(digest[:])
 }
 
-// program is a file that is no script, and not executed here.
+// program is a file that is not a script, and is not executed here.
 func program(t *testing.T, dir, name, says string) (path, sum string) {
 	t.Helper()
 	text := []byte("\x7fELF " + says)

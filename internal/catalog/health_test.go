@@ -75,7 +75,8 @@ func TestAPluginThatRunsOnWithoutAConnectionIsReplaced(t *testing.T) {
 }
 
 // Streams of a plugin that hangs end when it is declared hung, whether they are
-// gRPC's or go by frames: whoever waits for an answer must not wait for ever.
+// gRPC's or go by frames: a caller that waits for an answer must not wait for
+// ever.
 func TestTheStreamsOfAHungPluginEnd(t *testing.T) {
 	for name, spec := range map[string]catalog.Spec{"frames": shipped(), "grpc": fakePlugin(t, "echo")} {
 		t.Run(name, func(t *testing.T) {
@@ -117,8 +118,8 @@ func TestTheStreamsOfAHungPluginEnd(t *testing.T) {
 	}
 }
 
-// A plugin whose socket's file somebody has tidied away serves on over the
-// connection that it has, streams too, and the log says why once.
+// A plugin whose socket's file was removed serves on over the connection that
+// it has, streams too, and the log says why once.
 func TestAPluginWhoseSocketWasRemovedServesOn(t *testing.T) {
 	log, dir := newLogRecorder(), ""
 	c := newCatalog(t, func(o *catalog.Options) {

@@ -141,7 +141,7 @@ func TestWhatIsWrongWithASpecIsFoundWithoutStartingAnything(t *testing.T) {
 					t.Errorf("error does not say %q: %v", words, err)
 				}
 			}
-			// What Validate finds, Slot or Start finds as well.
+			// Each fault that Validate finds, Slot or Start finds as well.
 			slot, err := c.Slot(tc.spec)
 			if err == nil {
 				_, err = slot.Start(t.Context())

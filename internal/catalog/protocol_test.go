@@ -10,7 +10,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 )
 
-// What the page for authors of plugins says is what the catalog does.
+// The catalog does as the page for authors of plugins says.
 func TestTheProtocolPageSaysWhatHolds(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "plugins", "protocol.md"))
 	if err != nil {

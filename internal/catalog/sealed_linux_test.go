@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// An interpreter reads a script long after the host has checked it. What it
-// reads is what was checked, also if the file is written to in between, in
-// place, which no later look at a file that was executed would undo.
+// An interpreter reads a script long after the host has checked it. It reads
+// the checked bytes, also if the file is written to in between, in place,
+// which no later look at a file that was executed would undo.
 func TestTheScriptThatWasCheckedIsTheOneThatIsRead(t *testing.T) {
 	dir := t.TempDir()
 	path, sum := script(t, dir, "plugin", "checked")

@@ -111,7 +111,7 @@ func TestSuspendedPluginsDoNotExcuseEachOther(t *testing.T) {
 	}
 }
 
-// Probes do not wait behind what an application has under way: a plugin that
+// Probes do not wait for what an application has under way: a plugin that
 // takes nothing more from its stream, with frames and without, still answers.
 func TestProbesDoNotWaitForApplications(t *testing.T) {
 	for name, spec := range map[string]catalog.Spec{"frames": shipped(), "grpc": fakePlugin(t, "echo")} {

@@ -36,7 +36,7 @@ func TestWhatEndsSoon(t *testing.T) {
 }
 
 // A chain ends with the first of its certificates, authorities with the last: an
-// old one that was left in the file is no reason to warn.
+// old one that was left in the file does not make it warn.
 func TestSpanOfSeveral(t *testing.T) {
 	var short, long []byte
 	for valid, text := range map[time.Duration]*[]byte{day: &short, 100 * day: &long} {

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// What a node keeps must not be lost with the directory that it is in: whoever
-// makes one for data makes its name durable too (vfs.MakeOSDir). Directories
-// for sockets and for certificates are no such.
+// The data of a node must not be lost with the directory that they are in:
+// code that makes one for data makes its name durable too (vfs.MakeOSDir).
+// Directories for sockets and for certificates are not such.
 func TestDirectoriesForDataAreMadeDurably(t *testing.T) {
 	allowed := []string{"internal/catalog/runtimedir.go", "plugins/storage/storagetest/run.go"}
 	calls := 0

@@ -216,8 +216,8 @@ func matchOne(pkg, pattern string) bool {
 }
 
 // breaks reports whether the rule forbids pkg to import imported. Both are
-// without the module's path. What lies in one folder tree is one package here:
-// a backend's own sub-packages are not another backend.
+// without the module's path. All packages of one folder tree are one package
+// here: a backend's own sub-packages are not another backend.
 func (r rule) breaks(pkg, imported string) bool {
 	return matches(pkg, r.who) && matches(imported, r.imports) && !sameRoom(pkg, imported)
 }

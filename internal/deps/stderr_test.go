@@ -6,10 +6,9 @@ import (
 	"testing"
 )
 
-// Whoever writes to the process's standard error or output waits for its
-// reader. On the host's side only main names them; everything else is given a
-// writer or a logger, which in a host that serves is the sink of
-// internal/logsink.
+// A write to the process's standard error or output waits for its reader. On
+// the host's side only main names them; everything else is given a writer or a
+// logger, which in a host that serves is the sink of internal/logsink.
 func TestOnlyMainNamesTheStandardStreams(t *testing.T) {
 	checked := 0
 	seen := map[string]bool{}

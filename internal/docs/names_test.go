@@ -38,7 +38,7 @@ var (
 	filePath = regexp.MustCompile(`^[\w.*-]+(/[\w.*-]+)+/?$|^[\w-]+\.(go|md)$`)
 )
 
-// What a document calls by its name in the code is there, tests included.
+// A name of code in a document is there, tests included.
 func TestNamesExist(t *testing.T) {
 	names := declared(t)
 	checked := 0
@@ -72,7 +72,7 @@ type index struct {
 }
 
 // know reports whether a code span is a name that exists; applies is false if
-// it is none that this index would have.
+// it is not one that this index would have.
 func (x index) know(text string) (known, applies bool) {
 	text = strings.TrimSuffix(text, "()")
 	switch {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Each row of a table in docs/failures.md and docs/differences.md has as many cells as its head, and none is
-// empty: a case without a test would be one that nobody sees.
+// Each row of a table in docs/failures.md and docs/differences.md has as many cells as
+// its head, and none is empty: a case without a test would not be noticed.
 func TestTablesOfFailuresHaveNoEmptyCells(t *testing.T) {
 	rows := 0
 	for _, d := range documents(t) {
@@ -38,7 +38,7 @@ func TestTablesOfFailuresHaveNoEmptyCells(t *testing.T) {
 	}
 }
 
-// cellsOf are the cells of a row; a bar in code is none between cells.
+// cellsOf are the cells of a row; a bar in code does not end a cell.
 func cellsOf(row string) (cells []string) {
 	code := false
 	cell := strings.Builder{}

@@ -75,7 +75,7 @@ func TestAWalkAllocatesNothing(t *testing.T) {
 	}
 }
 
-// What is appended is as long as it is said to be, and a zero value is left out.
+// The appended bytes are as many as is said, and a zero value is left out.
 func TestAppendedFieldsHaveTheirSizes(t *testing.T) {
 	for _, v := range []uint64{0, 1, 127, 128, 1<<64 - 1} {
 		b := fields.AppendVarint(nil, 15, v)

@@ -42,8 +42,8 @@ func TestA7NamesThatRepeatAccumulate(t *testing.T) {
 	}
 }
 
-// What others cannot reach, and what names no member, is refused with what to
-// write instead; a socket's path is allowed.
+// A URL that others cannot reach, or that names no member, is refused with
+// what to write instead; a socket's path is allowed.
 func TestA7WhatIsRefused(t *testing.T) {
 	for _, x := range []struct{ text, want string }{
 		{"a=http://h", "is not host:port"},

@@ -159,8 +159,8 @@ func TestPluginConfigIsUntouched(t *testing.T) {
 	}
 }
 
-// Whatever its style, a section means the same to the plugin, and what is
-// wrong in it is found on the line of the host's file.
+// A section means the same to the plugin in every style, and a fault in it is
+// found on the line of the host's file.
 func TestPluginConfigKeepsItsLines(t *testing.T) {
 	for _, x := range []struct {
 		name, plugins string

@@ -63,8 +63,8 @@ func TestEveryShippedConfigLoads(t *testing.T) {
 	}
 }
 
-// What the files show commented out is the default, so uncommenting changes
-// nothing.
+// Settings that the files show commented out are the defaults, so uncommenting
+// changes nothing.
 func TestCommentsInShippedConfigsShowTheDefaults(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join("..", "..", "configs", "single.yaml"))
 	if err != nil {

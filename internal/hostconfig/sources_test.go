@@ -188,8 +188,8 @@ func TestEnvironment(t *testing.T) {
 	})
 }
 
-// Kubernetes makes variables of the names of services, whatever these are. What
-// has not their form is a mistake as before.
+// Kubernetes makes variables of the names of services, whatever these are. A
+// variable of another form is a mistake as before.
 func TestVariablesOfServicesAreIgnored(t *testing.T) {
 	env := []string{
 		"PONTOON_ADMIN_PORT_7601_TCP_ADDR=10.0.0.1", "PONTOON_API_PORT=tcp://10.0.0.1:7401", "PONTOON_API_PORT_7401_TCP=tcp://10.0.0.1:7401",

@@ -66,7 +66,7 @@ func TestAListOfOneTransport(t *testing.T) {
 	}
 }
 
-// Of a member with URLs of two schemes nobody can guess which are the only
+// Of a member with URLs of two schemes it cannot be guessed which are the only
 // transport's.
 func TestOneTransportOfAMemberWithTwoKindsOfURLs(t *testing.T) {
 	both := strings.Replace(minimal, `"http://127.0.0.1:7502"`, `"quic://127.0.0.1:7702", "http://127.0.0.1:7502"`, 1)

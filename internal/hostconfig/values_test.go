@@ -22,7 +22,7 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// What show prints reads back the same.
+// The output of show reads back the same.
 func TestSizesAndIDsRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.Uint64Range(0, 1<<62).Draw(t, "n") << rapid.IntRange(0, 20).Draw(t, "shift") >> 1

@@ -15,9 +15,10 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/logsink"
 )
 
-// Whoever logs through a relay goes on at once, however long the handler takes.
-// What is kept is bounded, what is dropped is counted and said when the handler
-// goes on, and what was kept arrives in order, with its attributes.
+// A logger of a relay goes on at once, however long the handler takes. The
+// records that are kept are bounded, those that are dropped are counted and
+// said when the handler goes on, and those that were kept arrive in order, with
+// their attributes.
 func TestARelayKeepsNobodyWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newReader()
@@ -53,7 +54,8 @@ func TestARelayKeepsNobodyWaiting(t *testing.T) {
 	})
 }
 
-// What a relay keeps is bounded in bytes too, whatever form they have in a record.
+// The records that a relay keeps are bounded in bytes too, whatever form these
+// have in a record.
 func TestARelayKeepsSoManyBytes(t *testing.T) {
 	text4k := strings.Repeat("x", 4<<10)
 	for name, value := range map[string]any{

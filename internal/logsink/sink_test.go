@@ -49,8 +49,8 @@ func (r *reader) text() string {
 
 func text(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) }
 
-// Whoever logs goes on at once, however much it logs and whether or not the log
-// is read; what is kept is bounded in bytes and in records.
+// A logger goes on at once, however much it logs and whether or not the log is
+// read; the lines that are kept are bounded in bytes and in number.
 func TestALogThatIsNotReadKeepsNobodyWaiting(t *testing.T) {
 	for name, line := range map[string]string{
 		"bounded in records": "x\n",
@@ -81,7 +81,7 @@ func TestALogThatIsNotReadKeepsNobodyWaiting(t *testing.T) {
 	}
 }
 
-// What is dropped is the newest; when the log is read again, one line in its
+// The newest lines are dropped; when the log is read again, one line in its
 // own form says how many were dropped and since when, where they are missing.
 func TestWhatWasDroppedIsSaidOnceWhereItIsMissing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -120,7 +120,7 @@ func TestWhatWasDroppedIsSaidOnceWhereItIsMissing(t *testing.T) {
 	})
 }
 
-// For how long nobody has read is known at any time.
+// For how long the log has not been read is known at any time.
 func TestStuckIsTheAgeOfTheOldestLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newReader()
@@ -167,8 +167,8 @@ func TestCloseIsBounded(t *testing.T) {
 	})
 }
 
-// A reader that is gone is no reason to wait; what it did not get counts, and
-// the next one is told.
+// A Sink does not wait for a reader that is gone; what it did not get counts,
+// and the next one is told.
 func TestFailedWritesCountAsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newReader()

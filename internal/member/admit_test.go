@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// What an administrator sends is held to the rules of the configuration: no name
-// and no address can forge a line of a log or steer a terminal, and no two members
-// share an address.
+// The members that an administrator sends are held to the rules of the
+// configuration: no name and no address can forge a line of a log or steer a
+// terminal, and no two members share an address.
 func TestAMemberFromTheAPIIsHeldToTheRules(t *testing.T) {
 	r := &Registry{}
 	for i, m := range []Member{
@@ -53,8 +53,8 @@ func TestAMemberFromTheAPIIsHeldToTheRules(t *testing.T) {
 	}
 }
 
-// What is proposed goes into the log in its one spelling, so that replicas compare equal
-// texts. A log that has another spelling already is compared in that of today.
+// A proposed change goes into the log in its one spelling, so that replicas compare
+// equal texts. A log that has another spelling already is compared in that of today.
 func TestAProposedChangeHasOneSpelling(t *testing.T) {
 	r := &Registry{}
 	c := r.Complete(Change{Add, Member{ID: 1, Name: "n1", PeerURLs: []string{"http://H1:1"}}})

@@ -6,8 +6,8 @@ import (
 )
 
 // The first store of a member counts, and the first number of a cluster: a
-// registration that comes later, or names nobody, changes nothing of that. Changes
-// do not touch a store, and a snapshot has it.
+// registration that comes later, or names no member, changes nothing of that.
+// Changes do not touch a store, and a snapshot has it.
 func TestTheFirstRegistrationCounts(t *testing.T) {
 	r := &Registry{}
 	for id := ID(1); id <= 2; id++ {

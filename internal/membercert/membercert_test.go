@@ -63,8 +63,9 @@ func TestNamesOfCertificates(t *testing.T) {
 	}
 }
 
-// What an authority issues says who it is for, is signed by it, and fits the
-// key that came with it. An authority that was written and read issues alike.
+// A certificate that an authority issues says whose it is, is signed by the
+// authority, and fits the key that came with it. An authority that was written
+// and read issues alike.
 func TestIssue(t *testing.T) {
 	first, err := NewAuthority("demo", time.Hour)
 	if err != nil {

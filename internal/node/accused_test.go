@@ -89,7 +89,7 @@ func TestAWordOfALossIsNoProofBesideAnotherLeader(t *testing.T) {
 	}
 }
 
-// A leader that nobody rivals, and that says so for an election timeout, is
+// A leader without a rival, which says so for an election timeout, is
 // believed. Before that the member is barred from the first word on.
 func TestALossIsBelievedOfALeaderWithoutRival(t *testing.T) {
 	for name, word := range losses(newTrio(t), 2) {
@@ -159,8 +159,8 @@ func TestAnAccuserTakesItsWordBack(t *testing.T) {
 	}
 }
 
-// If nobody is elected, the members that were accused may be those that are
-// missing: a word that nobody repeats is not the end of all elections.
+// If no member is elected, the members that were accused may be those that are
+// missing: a word that is not repeated is not the end of all elections.
 func TestAnOldWordOfALossStopsNoElection(t *testing.T) {
 	n := newTrio(t)
 	n.follow()
@@ -173,7 +173,7 @@ func TestAnOldWordOfALossStopsNoElection(t *testing.T) {
 	n.elect()
 }
 
-// What is for another member is not heard.
+// A message for another member is not heard.
 func TestWhatIsForAnotherMemberIsNotHeard(t *testing.T) {
 	n := newTrio(t)
 	for range 3 * n.core.cfg.ElectionTicks {
@@ -198,7 +198,7 @@ func TestOnlyTheLeaderSaysHowOldItsEntriesAre(t *testing.T) {
 	}
 }
 
-// What was taken in is not kept in memory until as much comes again.
+// Messages that were taken in are not kept in memory until as many come again.
 func TestTheMailboxKeepsNothing(t *testing.T) {
 	b := newMailbox()
 	b.put(func(in *inputs) {

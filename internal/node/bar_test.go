@@ -8,8 +8,8 @@ import (
 )
 
 // A barred member notices that its leader has gone: it names none in its status,
-// and passes nothing on to the dead one. It asks nobody for votes all the same,
-// and takes none.
+// and passes nothing on to the dead one. It asks no member for votes all the
+// same, and takes none.
 func TestABarredMemberNamesNoDeadLeader(t *testing.T) {
 	n := newTrio(t)
 	n.follow()
@@ -32,7 +32,7 @@ func TestABarredMemberNamesNoDeadLeader(t *testing.T) {
 	}
 }
 
-// The only voter needs nobody's vote: barred, it does not elect itself.
+// The only voter needs no other vote: barred, it does not elect itself.
 func TestABarredOnlyVoterDoesNotLead(t *testing.T) {
 	n := newVoters(t, 1)
 	n.must(n.core.Bar(true))

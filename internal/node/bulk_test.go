@@ -83,7 +83,8 @@ func TestTheSmallestEntriesAreTaken(t *testing.T) {
 	}
 }
 
-// What waits for the raft goroutine counts with what it takes in memory.
+// A message that waits for the raft goroutine counts with what it takes in
+// memory.
 func TestSmallEntriesCountInTheMailbox(t *testing.T) {
 	if size := int(reflect.TypeFor[entrySlab]().Size() + reflect.TypeFor[*pb.Entry]().Size()); size > entryMemory {
 		t.Errorf("an entry takes %d bytes, and counts for %d", size, entryMemory)

@@ -229,8 +229,8 @@ func TestChangeLargerThanAnEntryIsRefused(t *testing.T) {
 	}
 }
 
-// What the plugin says of its log must not make the log in memory one that
-// cannot serve a follower.
+// The plugin's word of its log must not make the log in memory one that cannot
+// serve a follower.
 func TestLiesOfTheStorageAboutItsLog(t *testing.T) {
 	n := newTrio(t)
 	n.elect()

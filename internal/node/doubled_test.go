@@ -126,8 +126,8 @@ func TestTheLastStoreOfAStrangerCounts(t *testing.T) {
 	}
 }
 
-// A peer's word that is not said again bars nobody: the peer's next message says
-// otherwise, and of a peer that sends nothing more one word is not enough.
+// A peer's word that is not said again bars no member: the peer's next message
+// says otherwise, and of a peer that sends nothing more one word is not enough.
 func TestOneWordOfADoubleBarsNobody(t *testing.T) {
 	n := newTrio(t)
 	well := n.follow()

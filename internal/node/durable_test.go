@@ -137,8 +137,8 @@ func (n *simNode) live(ticks int) {
 	}
 }
 
-// Nobody is told that a change is committed before this is durable here; then
-// everybody is, and the removed member too.
+// No member is told that a change is committed before this is durable here;
+// then all are, and the removed member too.
 func TestPeersHearOfAChangeWhenItIsDurable(t *testing.T) {
 	n := newTrio(t)
 	n.elect()

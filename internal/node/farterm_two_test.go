@@ -7,8 +7,8 @@ import (
 )
 
 // Of two voters, one that was away while the other one's term was moved far on
-// comes back: there is nobody else who could show that term, and without this
-// member nobody is elected.
+// comes back: no other member could show that term, and without this member
+// none is elected.
 func TestTheOnlyOtherVoterShowsATermFarAway(t *testing.T) {
 	n := newVoters(t, 2)
 	const far = uint64(3 * maxTermJump)

@@ -168,8 +168,8 @@ func TestUnfitMembersRefuseProposals(t *testing.T) {
 	l.must(l.core.Propose(someProposal()))
 }
 
-// Whatever makes a member unfit counts when members are compared, and what keeps a
-// leader from getting anything done counts for more.
+// Every reason that makes a member unfit counts when members are compared, and
+// what keeps a leader from getting anything done counts for more.
 func TestEachConditionThatMakesUnfitCounts(t *testing.T) {
 	for _, c := range Unfitting() {
 		want := 1

@@ -199,8 +199,8 @@ func forwarding1(t *testing.T) (*trio, heard) {
 	return l, batches[0]
 }
 
-// What the leader refuses is refused at once, or comes back to be handed in again,
-// by the reason.
+// A batch that the leader refuses is refused at once, or comes back to be handed
+// in again, by the reason.
 func TestWhatALeaderRefuses(t *testing.T) {
 	for why, want := range map[refusal]error{noSpace: ErrNoSpace, tooMany: ErrTooMany, busy: nil, notLeading: nil, 99: nil} {
 		l, _ := forwarding1(t)
@@ -223,7 +223,8 @@ func TestWhatALeaderRefuses(t *testing.T) {
 	}
 }
 
-// What is no answer of the leader to this process in this term says nothing.
+// A message other than the leader's answer to this process in this term says
+// nothing.
 func TestAnswersOfOthersAreNoAnswers(t *testing.T) {
 	for name, lie := range map[string]func(h *heard){
 		"another member":  func(h *heard) { h.message.From = new(uint64(3)) },
@@ -297,8 +298,8 @@ func TestALostBatchIsNotLeftFarBehind(t *testing.T) {
 	}
 }
 
-// A batch that does not reach its leader is sent as long as one of its clients waits, and
-// holds up no others after that. What the leader says of it later changes nothing.
+// A batch that does not reach its leader is sent as long as one of its clients waits,
+// and holds up no others after that. The leader's later answer changes nothing.
 func TestABatchForWhichNoClientWaitsIsGivenUp(t *testing.T) {
 	for name, c := range map[string]struct {
 		until []time.Time
@@ -443,8 +444,8 @@ func TestASnapshotProvesNothingOfWhatWasHandedIn(t *testing.T) {
 	}
 }
 
-// What comes back waits before what has come meanwhile, but for that whose time is
-// up.
+// Proposals that come back wait before those that have come meanwhile, except
+// those whose time is up.
 func TestWhatComesBackGoesFirst(t *testing.T) {
 	ports := &rejecting{}
 	n := New(newTrio(t).core, ports)

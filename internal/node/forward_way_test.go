@@ -2,8 +2,8 @@ package node
 
 import "testing"
 
-// What a leader refuses is known at the follower that has forwarded it one round trip
-// later, whatever the clocks do.
+// A leader's refusal is known at the follower that has forwarded the batch one round
+// trip later, whatever the clocks do.
 func TestARefusalTakesOneRoundTrip(t *testing.T) {
 	const way, tick = 150, 500
 	d := newDistance(newSim(t, 2), way, tick, 3, 0)

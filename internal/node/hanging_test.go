@@ -50,8 +50,9 @@ func TestAMemberWhoseStateMachineHangsCanLead(t *testing.T) {
 	}
 }
 
-// What raft has put out is not its to keep: the log in memory is as large for a
-// member whose state machine has not applied any of it.
+// Entries that raft has put out are not kept for the state machine: the log in
+// memory is as large for a member whose state machine has not applied any of
+// it.
 func TestTheLogInMemoryHasABoundHoweverSlowTheStateMachine(t *testing.T) {
 	n := newTrio(t)
 	const size, count = 1 << 20, 40

@@ -8,9 +8,9 @@ import (
 	pb "go.etcd.io/raft/v3/raftpb"
 )
 
-// What was learnt while the state machine stood still is over with that. A value
-// that is larger than the window goes alone, and is not refused for the time that
-// others took once: nothing is under way.
+// The latency that was learnt while the state machine stood still is forgotten
+// with that. A value that is larger than the window goes alone, and is not
+// refused for the time that others took once: nothing is under way.
 func TestTheLatencyOfAStallPasses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newVoters(t, 3, func(cfg *Config) { cfg.Limits.MaxEntryBytes = 32 << 20 })

@@ -82,9 +82,9 @@ func TestLevelIsRaisedWhenAllMembersUnderstandIt(t *testing.T) {
 	}
 }
 
-// What a member said in an earlier reign of this leader, or as another process, raises
-// nothing: it may have been put back to an older build since, and would not take the
-// entry. That it answers is not enough.
+// The word of a member in an earlier reign of this leader, or as another process,
+// raises nothing: it may have been put back to an older build since, and would not
+// take the entry. That it answers is not enough.
 func TestWhatAMemberSaidBeforeRaisesNothing(t *testing.T) {
 	for name, forget := range map[string]func(*trio){
 		"in an earlier reign": func(n *trio) {
@@ -156,8 +156,8 @@ func TestWhoHoldsTheLevelBack(t *testing.T) {
 	}
 }
 
-// A learner counts too, and one that understands less than the cluster's level is no
-// voter, with a sentence that says why.
+// A learner counts too, and one that understands less than the cluster's level does
+// not become a voter, with a sentence that says why.
 func TestOlderLearnerDoesNotBecomeAVoter(t *testing.T) {
 	n := newVoters(t, 3, understanding(1))
 	n.elect()
@@ -212,8 +212,8 @@ func (n *trio) asLearner() {
 	n.core.registry = r.Register(member.Registration{Number: 7})
 }
 
-// What would end a voter, and every other one with it, a voter does not take: its log
-// stays as it is, and it goes on.
+// A voter does not take an entry that would end it, and every other one with it: its
+// log stays as it is, and it goes on.
 func TestVotersRefuseWhatTheyDoNotUnderstand(t *testing.T) {
 	for name, e := range newerEntries(t) {
 		t.Run(name, func(t *testing.T) {
@@ -243,9 +243,9 @@ func TestVotersRefuseWhatTheyDoNotUnderstand(t *testing.T) {
 	}
 }
 
-// What a learner does not understand may come into its log, and ends it when it
-// takes effect: nothing of it and nothing after it comes out. The sentence does not
-// say that raft failed.
+// An entry that a learner does not understand may come into its log, and ends it
+// when it takes effect: nothing of it and nothing after it comes out. The sentence
+// does not say that raft failed.
 func TestNodeEndsAtWhatItDoesNotUnderstand(t *testing.T) {
 	for name, e := range newerEntries(t) {
 		t.Run(name, func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 )
 
 // A node whose disk was wiped may have voted before: once it knows of its
-// loss, it votes for nobody.
+// loss, it does not vote.
 func TestNodeThatLostDataDoesNotVote(t *testing.T) {
 	for _, lost := range []bool{false, true} {
 		l := newTrio(t)
@@ -32,7 +32,7 @@ func TestNodeThatLostDataDoesNotVote(t *testing.T) {
 	}
 }
 
-// statePorts are for a Node whose output nobody needs.
+// statePorts are for a Node whose output is not needed.
 type statePorts struct{ Ports }
 
 // The word of one who does not lead says nothing of what this member lost: a

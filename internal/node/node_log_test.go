@@ -14,7 +14,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
-// unread is a log that nobody reads.
+// unread is a log that is not read.
 type unread struct{ end chan struct{} }
 
 // Write implements io.Writer.
@@ -31,7 +31,7 @@ func (nowhere) Apply(Apply)               {}
 func (nowhere) Send([]transport.Envelope) {}
 func (nowhere) StateChanged(State)        {}
 
-// Law 1, also while nobody reads the log: whatever the raft goroutine has to
+// Law 1, also while the log is not read: whatever the raft goroutine has to
 // say, it goes on ticking.
 func TestALogThatIsNotReadDoesNotStopTheRaftGoroutine(t *testing.T) {
 	n := follower(t)

@@ -27,9 +27,9 @@ func (n *trio) join(id member.ID, others ...uint64) member.Member {
 	return m
 }
 
-// A single member is told of a second one that nobody reaches: its address was
-// mistyped. It is no part of a quorum, so writes go on, and it can be mended or
-// removed.
+// A single member is told of a second one that cannot be reached: its address
+// was mistyped. It does not count for a quorum, so writes go on, and it can be
+// mended or removed.
 func TestMistypedAddressDoesNotCostTheQuorum(t *testing.T) {
 	for _, repair := range []member.Change{leaving(2), moving(2)} {
 		n := newVoters(t, 1)
@@ -82,7 +82,8 @@ func TestNewVoterIsALearnerUntilItHasCaughtUp(t *testing.T) {
 	}
 }
 
-// Who was added as a learner stays one, until somebody says otherwise.
+// A member that was added as a learner stays one, until a change says
+// otherwise.
 func TestLearnerStaysALearner(t *testing.T) {
 	n := newTrio(t)
 	n.elect()

@@ -33,9 +33,9 @@ func moving(id member.ID) member.Change {
 	return member.Change{Op: member.Update, Member: member.Member{ID: id, PeerURLs: []string{"http://elsewhere:1"}}}
 }
 
-// A change is refused if the voters that answer would be no majority after it,
-// or are none before it. Who is silent is named, and so is the way out. What
-// repairs is never refused.
+// A change is refused if the voters that answer would not be a majority after
+// it, or are not one before it. The silent ones are named, and so is the way
+// out. A repair is never refused.
 func TestChangeThatWouldLoseTheQuorumIsRefused(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -89,8 +89,8 @@ func TestChangeThatWouldLoseTheQuorumIsRefused(t *testing.T) {
 	}
 }
 
-// Without a leader nobody can take a change. If that is because too few voters
-// are there, it is said at once, with their names.
+// Without a leader no member can take a change. If that is because too few
+// voters are there, it is said at once, with their names.
 func TestChangeWithoutAQuorumIsRefusedByWhoeverIsAsked(t *testing.T) {
 	n := newVoters(t, 2)
 	n.elect()
@@ -144,8 +144,8 @@ func TestChangeWaitsForAVoterThatMayBeGone(t *testing.T) {
 	}
 }
 
-// Who only talks may hear nothing: it is no part of a quorum that is to commit
-// something.
+// A peer that only talks may hear nothing: it does not count for a quorum that
+// is to commit something.
 func TestVoterThatOnlyTalksIsSilent(t *testing.T) {
 	n := newTrio(t)
 	n.elect()
@@ -233,8 +233,8 @@ func TestChangeIsTakenWhenTheLeaderIsFull(t *testing.T) {
 }
 
 // Of two voters the other one is silent: the leader is not removed, forced or
-// not, and is told who is missing; it does not begin to hand over to nobody,
-// which would stop it from taking proposals.
+// not, and is told who is missing; it does not begin to hand over to a member
+// that is not there, which would stop it from taking proposals.
 func TestLeaderOfTwoIsNotHandedOverToASilentOne(t *testing.T) {
 	n := newVoters(t, 2)
 	n.elect()
@@ -251,8 +251,8 @@ func TestLeaderOfTwoIsNotHandedOverToASilentOne(t *testing.T) {
 	}
 }
 
-// An answer from an earlier term, late on its way, is no sign that a peer can
-// be reached now.
+// An answer from an earlier term, late on its way, does not show that a peer
+// can be reached now.
 func TestOldAnswersAreNoSignOfLife(t *testing.T) {
 	n := newTrio(t)
 	n.elect()
@@ -283,7 +283,7 @@ func TestTransferToASilentVoterIsRefused(t *testing.T) {
 }
 
 // A removal after which one of two voters is one that must not vote ends the
-// cluster: nobody could be elected. It is refused like one that is silent.
+// cluster: no member could be elected. It is refused like one that is silent.
 func TestBarredMemberIsNoPartOfTheQuorum(t *testing.T) {
 	n := newTrio(t)
 	n.elect()

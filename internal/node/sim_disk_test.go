@@ -72,7 +72,7 @@ func (n *simNode) persist(a Append) {
 	}
 }
 
-// snapshot saves the state machine's state and compacts behind it.
+// snapshot saves the state machine's state and compacts the log up to it.
 func (n *simNode) snapshot() {
 	d := &n.disk
 	if n.index < d.first || n.taken == nil || d.snapshot != nil && n.index <= d.snapshot.meta.Index || n.index > d.first-1+uint64(len(d.entries)) {

@@ -25,9 +25,9 @@ const lieTicks = 150
 // A live cluster of three takes one message that no member would send, with each
 // field of each message type at its extremes, in the name of each member and of
 // strangers, at the leader and at a follower, while it rests, works, elects, and
-// while a follower is behind. Whatever it was: a new write is applied on all
-// members soon, no acknowledged one is lost, and no member ends or counts as one
-// that lost its data.
+// while a follower is behind. After it a new write is applied on all members
+// soon, no acknowledged one is lost, and no member ends or counts as one that
+// lost its data.
 func TestNoMessageStopsACluster(t *testing.T) {
 	for name, phase := range liePhases() {
 		t.Run(name, func(t *testing.T) {
@@ -271,7 +271,7 @@ func (c *liedTo) recovers(what string) {
 	c.begin()
 }
 
-// lie sends one message in the name of somebody.
+// lie sends one message in the name of a member or a stranger.
 func (c *liedTo) lie(kind pb.MessageType, from, to, field string, value int) {
 	if c.count++; c.count%*liesEvery != 0 {
 		return
@@ -318,9 +318,9 @@ func (c *liedTo) lie(kind pb.MessageType, from, to, field string, value int) {
 	c.recovers(what)
 }
 
-// forges tells whether a message is what only its sender may say and nobody can
-// check: entries that follow the receiver's log, or a state in their place, of a
-// leader; or a vote that its voter has not given (docs/security.md).
+// forges tells whether a message is what only its sender may say and no receiver
+// can check: entries that follow the receiver's log, or a state in their place,
+// of a leader; or a vote that its voter has not given (docs/security.md).
 func (c *liedTo) forges(n *simNode, m *pluginv1.Message) bool {
 	if validate(m, n.core.limits) != nil {
 		return false
@@ -346,7 +346,7 @@ func (c *liedTo) gaveVote(voter uint64, candidate *simNode) bool {
 			return n.core.saved.Term == candidate.core.term && n.core.saved.Vote == uint64(candidate.id)
 		}
 	}
-	return true // it is no voter's, and does not count
+	return true // it is not a voter's, and does not count
 }
 
 // take steps a message, or offers the snapshot that it announces.

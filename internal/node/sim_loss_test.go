@@ -18,7 +18,7 @@ type place struct{ number, at uint64 }
 // schedule has one such loss.
 type lossSim struct {
 	lost     bool
-	honest   bool                  // nobody says anything wrong by mistake
+	honest   bool                  // no member says anything wrong by mistake
 	twice    bool                  // a majority was emptied: two histories, and no end to wait for
 	survivor uint64                // its number
 	copies   map[member.ID]simDisk // older copies of disks
@@ -204,8 +204,8 @@ func (s *sim) lie(m *pb.Message, g gossip) gossip {
 	return g
 }
 
-// foundTwice empties the disks of two founders, which are cut off from nobody:
-// they may found a cluster anew among themselves, and the third one must never
+// foundTwice empties the disks of two founders, which are not cut off: they
+// may found a cluster anew among themselves, and the third one must never
 // follow them.
 func (s *sim) foundTwice() {
 	for _, n := range s.nodes {
@@ -232,9 +232,9 @@ func (d simDisk) clone() simDisk {
 }
 
 // neverMixed checks, after a majority was emptied, that the survivor has kept
-// its history: it followed nobody into another one. Right after a restart it may
-// not know yet that its number is committed; its peers' stores it knows all the
-// same.
+// its history: it followed no member into another one. Right after a restart it
+// may not know yet that its number is committed; its peers' stores it knows all
+// the same.
 func (s *sim) neverMixed() {
 	if n := s.nodes[2]; n.number() != s.survivor && n.number() != 0 {
 		s.t.Fatalf("node %s belonged to cluster number %x and belongs to %x", n.id, s.survivor, n.number())

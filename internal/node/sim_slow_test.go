@@ -94,8 +94,8 @@ func (s *sim) rest() {
 	}
 }
 
-// goOn is a tick of all, with enough of everything else that whoever can keep up
-// does.
+// goOn is a tick of all, with enough of everything else that each member that
+// can keep up does.
 func (s *sim) goOn() {
 	for _, n := range s.nodes {
 		n.tick()

@@ -102,7 +102,7 @@ type simApply struct {
 	Apply
 	restore *simSnapshot
 	inLog   bool   // only its bounds are in memory
-	was     *Apply // what it must be when it is read again; nil if nobody knows
+	was     *Apply // what it must be when it is read again; nil if that is unknown
 }
 
 type simMessage struct {

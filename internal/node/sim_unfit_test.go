@@ -81,7 +81,8 @@ func (s *sim) keepMajority() {
 	}
 }
 
-// ledByFit tells whether the latest leader is fit, or nobody is who could lead.
+// ledByFit tells whether the latest leader is fit, or no member that could lead
+// is.
 func (s *sim) ledByFit() bool {
 	var leader *simNode
 	for _, n := range s.nodes {

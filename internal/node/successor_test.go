@@ -72,8 +72,8 @@ func TestSuccessorIsReachable(t *testing.T) {
 	}
 }
 
-// Who lacks what is committed comes after those who have it, and the longest
-// log first.
+// A member that lacks what is committed comes after those that have it, and
+// the longest log first.
 func TestSuccessorHasWhatIsCommitted(t *testing.T) {
 	l := newTrio(t)
 	l.elect()

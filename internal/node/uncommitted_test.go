@@ -9,7 +9,7 @@ import (
 )
 
 // reelect takes leadership from node 1 and gives it back. The votes reach it, and
-// the appends nobody: so nothing is committed.
+// the appends reach no member: so nothing is committed.
 func (n *trio) reelect() {
 	n.t.Helper()
 	n.term++
@@ -47,9 +47,9 @@ func (n *trio) fill() (took uint64) {
 	return took
 }
 
-// What is uncommitted is bounded across terms: a leader counts what it takes over
-// of those before it. Otherwise each election, while nothing can be committed, would
-// have the log grow by as much again.
+// The uncommitted part of a log is bounded across terms: a leader counts what it
+// takes over of those before it. Otherwise each election, while nothing can be
+// committed, would have the log grow by as much again.
 func TestElectionsMakeNoRoomForWhatIsNotCommitted(t *testing.T) {
 	n := newTrio(t)
 	n.elect()

@@ -139,7 +139,7 @@ func TestFutileRejectsAreBounded(t *testing.T) {
 	}
 }
 
-// What a member says of itself comes with heartbeats and their answers, and not
+// The condition of a member comes with heartbeats and their answers, and not
 // with other messages; a member that says nothing is well.
 func TestGossip(t *testing.T) {
 	l := newTrio(t)

@@ -6,7 +6,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever order requests come out in, the window counts exactly those that were
+// In whatever order requests come out, the window counts exactly those that were
 // handed in and neither came out nor were given up.
 func TestTheWindowCountsInAnyOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

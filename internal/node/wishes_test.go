@@ -42,10 +42,10 @@ func (n *trio) saved(index uint64) storage.SnapshotMetadata {
 }
 
 // A leader takes a snapshot for a follower that asks for a state, and sends it
-// when the follower's log is known to reach it, for the state machine alone. What
-// did not help is sent again after a pause, and not while one is on its way. If
-// the follower has all there is, the log gets one more entry, so that there can be
-// a newer snapshot.
+// when the follower's log is known to reach it, for the state machine alone. A
+// snapshot that did not help is sent again after a pause, and not while one is on
+// its way. If the follower has all there is, the log gets one more entry, so that
+// there can be a newer snapshot.
 func TestALeaderGivesAStateToAFollowerThatAsks(t *testing.T) {
 	n := newTrio(t)
 	n.elect()
@@ -85,7 +85,7 @@ func TestALeaderGivesAStateToAFollowerThatAsks(t *testing.T) {
 	}
 }
 
-// What cannot be is not granted: a wish beyond the leader's log, and any wish
+// Impossible wishes are not granted: one beyond the leader's log, and any wish
 // while the leader asks for a state itself.
 func TestWishesThatAreNotGranted(t *testing.T) {
 	n := newTrio(t)

@@ -12,7 +12,7 @@ import (
 )
 
 // Everything here belongs to the test's user; names that begin with "foreign" pass
-// for somebody else's.
+// for another user's.
 func trustedByName(info fs.FileInfo) bool { return !strings.HasPrefix(info.Name(), "foreign") }
 
 func TestPathsThroughForeignLinks(t *testing.T) {

@@ -36,8 +36,8 @@ func TestTimeAwayDoesNotCount(t *testing.T) {
 	})
 }
 
-// What is unanswered does not grow older while this process is away, and what
-// begins later knows nothing of that.
+// A call without an answer does not grow older while this process is away, and
+// one that begins later is not affected by that.
 func TestAnAgeIsThatOfTheTimeHere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := NewAge(time.Second)

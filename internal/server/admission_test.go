@@ -60,7 +60,8 @@ func TestWhatRaftHasNotSeenIsWithdrawn(t *testing.T) {
 	})
 }
 
-// What a client has given up is withdrawn too, though its client is not told.
+// Proposals that a client has given up are withdrawn too, though the client is
+// not told.
 func TestWhatWasCancelledIsWithdrawn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := onePlace(t)

@@ -6,7 +6,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/defaults"
 )
 
-// What is not said holds as the table says.
+// A field that is not set has the value of the table.
 func TestDefaultsAreThoseOfTheTable(t *testing.T) {
 	c := New(Config{}).cfg
 	for name, x := range map[string]struct{ got, want int64 }{

@@ -35,8 +35,8 @@ func TestRunningStateMachineIsBroughtToASnapshotThatARebuildFound(t *testing.T) 
 	})
 }
 
-// What was out for a restore when the state machine died is still to be
-// restored by the next one, even if that kept what it had.
+// A snapshot that was out for a restore when the state machine died is still
+// to be restored by the next one, even if that kept what it had.
 func TestRestoreOutlivesTheStateMachine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
@@ -256,7 +256,7 @@ func fill(ctx context.Context, r *statemachinetest.Register, n uint64) error {
 }
 
 // A state machine has got somewhere when it has applied what none before it had:
-// replaying and being given the same again is no progress.
+// replaying the same again does not count as progress.
 func TestOnlyNewEntriesAreProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)

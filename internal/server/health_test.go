@@ -49,8 +49,8 @@ func TestAgeOutOfRangeHidesNothing(t *testing.T) {
 	})
 }
 
-// Whatever keeps a member from serving is a warning in its status too: that is
-// what "status --check" looks at.
+// Every reason that keeps a member from serving is a warning in its status
+// too, where "status --check" looks.
 func TestStatusWarnsOfWhateverKeepsAMemberFromServing(t *testing.T) {
 	for reason, happens := range map[string]func(*world){
 		WarnStopping:  func(w *world) { w.s.Drain() },
@@ -139,7 +139,7 @@ func TestAMemberThatMayHaveLostDataDoesNotServe(t *testing.T) {
 	})
 }
 
-// silent are ports of a node of which nobody hears.
+// silent are ports of a node whose output goes nowhere.
 type silent struct{ node.Ports }
 
 func (silent) StateChanged(node.State)   {}

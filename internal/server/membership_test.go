@@ -55,7 +55,8 @@ func TestEndsOfAMembershipChange(t *testing.T) {
 	}
 }
 
-// What the node itself will not take is refused at once; nothing stays behind.
+// A change that the node itself will not take is refused at once; nothing of
+// it stays.
 func TestChangesAwayFromTheLeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)

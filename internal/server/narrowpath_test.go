@@ -8,8 +8,8 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/node"
 )
 
-// What this member refuses by itself says nothing of the path to the leader: a path
-// that swallows proposals stays known.
+// Refusals of this member itself say nothing of the path to the leader: a path that
+// swallows proposals stays known.
 func TestARefusalOfItsOwnHidesNoNarrowPath(t *testing.T) {
 	for _, reason := range []error{node.ErrTooLate, node.ErrUnfit, node.ErrNoSpace} {
 		t.Run(reason.Error(), func(t *testing.T) {

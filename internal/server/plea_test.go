@@ -91,7 +91,7 @@ func TestAnInstalledSnapshotEndsAPlea(t *testing.T) {
 }
 
 // A state machine that cannot be restored from the leader's snapshot either has
-// nobody left to ask.
+// no other member to ask.
 func TestTheLeadersSnapshotIsRefusedToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := pleading(t, func(uint64) bool { return true })

@@ -76,7 +76,8 @@ func TestAQueryThatEndsTheStateMachineIsKeptFromIt(t *testing.T) {
 	})
 }
 
-// Whoever was only under way at the same time is answered, and never refused.
+// A query that was only under way at the same time is answered, and never
+// refused.
 func TestInnocentQueriesAreNotKeptAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
@@ -162,7 +163,7 @@ func TestAQueryThatHangsIsKeptFromTheStateMachine(t *testing.T) {
 	})
 }
 
-// What is remembered of queries is bounded, and the oldest goes first.
+// The memory of queries is bounded, and the oldest goes first.
 func TestSuspectsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQuarantine()
@@ -184,8 +185,8 @@ func TestSuspectsAreBounded(t *testing.T) {
 	})
 }
 
-// What a query did long ago does not count: neither does it make a second time of
-// the first one since, nor has the query to wait for its turn.
+// A deed of a query long ago does not count: it does not make a second time of
+// the first one since, and the query need not wait for its turn.
 func TestStrikesAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQuarantine()

@@ -95,9 +95,9 @@ func (m *queueModel) apply(a *node.Apply) {
 	}
 }
 
-// Whatever comes in between, the state machine gets each entry once and in
-// order, or a snapshot that has it; and the queue's memory has a bound at every
-// step.
+// The state machine gets each entry once and in order, whatever comes in
+// between, or a snapshot that has it; and the queue's memory has a bound at
+// every step.
 func TestQueueGivesEverythingOnceAndStaysSmall(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &queueModel{t: t, q: newApplyQueue(rapid.Uint64Range(0, 3000).Draw(t, "limit")), log: map[uint64]string{}}

@@ -82,8 +82,8 @@ func TestALateAnswerEndsTheRound(t *testing.T) {
 	})
 }
 
-// An answer to something else is none: to an earlier round, to a try that is still to
-// come, of another process, or no context of a read at all.
+// An answer to something else does not count: to an earlier round, to a try that is
+// still to come, of another process, or no context of a read at all.
 func TestAnswersToOtherQuestions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
@@ -158,8 +158,8 @@ func TestReadsDoNotWaitForWhatIsKnownToBeLost(t *testing.T) {
 	})
 }
 
-// Who comes while raft is asked waits for the next round: the one under way
-// may have begun before a write that he knows of.
+// A read that comes while raft is asked waits for the next round: the one
+// under way may have begun before a write that its client knows of.
 func TestReadsShareOnlyALaterRound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)

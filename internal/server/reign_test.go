@@ -11,8 +11,8 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/node"
 )
 
-// The raft goroutine reports refusals and changes of leadership while somebody
-// holds the lock of all requests, as when thousands of them expire.
+// The raft goroutine reports refusals and changes of leadership while another
+// goroutine holds the lock of all requests, as when thousands of them expire.
 func TestTheRaftGoroutineWaitsForNoRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)

@@ -52,8 +52,8 @@ func numbers(n uint64) (texts []string) {
 	return texts
 }
 
-// What does not fit into memory is read from the log, in order, and what comes
-// meanwhile comes after it.
+// Entries that do not fit into memory are read from the log, in order, and
+// later ones come after them.
 func TestWhatWaitsBeyondTheLimitIsReadFromTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, release := newSlowWorld(t)
@@ -201,8 +201,8 @@ func TestTheRestOfAnotherGeneration(t *testing.T) {
 }
 
 // A snapshot of what the state machine had before is saved into the storage of a
-// new generation, and the log compacted behind it: what the generation would
-// have read from there is applied.
+// new generation, and the log compacted up to it: what the generation would have
+// read from there is applied.
 func TestTheRestWhoseHeadIsCompactedIsApplied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)

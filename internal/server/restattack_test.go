@@ -36,8 +36,8 @@ type want struct {
 	outcome <-chan ending
 }
 
-// Whatever befalls a rest, the state machine has each committed entry once and in
-// order in the end, with the membership of the log, and each client its own result.
+// In the end the state machine has each committed entry once and in order, whatever
+// befalls a rest, with the membership of the log, and each client its own result.
 func TestWhateverBefallsARest(t *testing.T) {
 	for seed := range uint64(100) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

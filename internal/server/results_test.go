@@ -56,7 +56,7 @@ func TestResultsAreAskedForWhereSomebodyWaits(t *testing.T) {
 	})
 }
 
-// What is over a limit is answered as applied and lost, with the reason.
+// A result over a limit is answered as applied and lost, with the reason.
 func TestALeftOutResultIsAnsweredAsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)

@@ -15,8 +15,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
 )
 
-// halfSave writes half of its state, and says that all is well: nobody but
-// another state machine can tell.
+// halfSave writes half of its state, and says that all is well: only another
+// state machine can tell.
 type halfSave struct{ statemachine.Snapshot }
 
 func (s halfSave) Save(ctx context.Context, w io.Writer) error {
@@ -37,9 +37,9 @@ func rehearse(ctx context.Context, index uint64, r io.Reader) error {
 	return m.Restore(ctx, index, r)
 }
 
-// What a second state machine cannot be restored from is no snapshot: it is not
-// stored, and the log stays whole. What it can be restored from needs no older
-// one to fall back on.
+// Bytes from which a second state machine cannot be restored are not a
+// snapshot: they are not stored, and the log stays whole. A snapshot from which
+// it can needs no older one to fall back on.
 func TestASnapshotThatFailsItsRehearsalIsNotStored(t *testing.T) {
 	for name, c := range map[string]struct {
 		half      bool

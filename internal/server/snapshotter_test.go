@@ -143,7 +143,7 @@ func TestWhatStaysOfTheLog(t *testing.T) {
 	}
 }
 
-// What is being sent is not compacted away.
+// Entries that are being sent are not compacted away.
 func TestHoldsKeepTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, func(c *Config) { c.SnapshotEntries = 4 })
@@ -273,7 +273,7 @@ func (s slowSnapshot) Save(ctx context.Context, _ io.Writer) error {
 	return ctx.Err()
 }
 
-// What the snapshot says of the members is what they were at its index.
+// The members in a snapshot are those at its index.
 func TestSnapshotHeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, every(2))

@@ -10,8 +10,8 @@ import (
 )
 
 // TestADirectoryThatWasMadeOutlivesACrash, and all that is synced in it: at
-// every point of a first call, and of one after a crash of the first. What was
-// made before, as by an operator, is there from the beginning.
+// every point of a first call, and of one after a crash of the first.
+// Directories made before, as by an operator, are there from the beginning.
 func TestADirectoryThatWasMadeOutlivesACrash(t *testing.T) {
 	first := NewMem()
 	must(t, first.Mkdir("var"), first.SyncDir("."))

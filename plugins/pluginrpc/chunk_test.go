@@ -40,7 +40,8 @@ func chunks(texts ...string) []pluginv1.RestoreRequest {
 	return all
 }
 
-// What arrives is read in both ways, and only what came to its last message ends well.
+// Arriving bytes are read in both ways, and only a stream that came to its last
+// message ends well.
 func TestWhatArrivesInChunks(t *testing.T) {
 	broken := errors.New("broken")
 	cut := chunks("some", "more", "")[:2]
@@ -100,7 +101,7 @@ func TestAReaderThatWasEndedReadsNoMore(t *testing.T) {
 	}
 }
 
-// What a writer does not take is not lost without an error.
+// Bytes that a writer does not take are not lost without an error.
 func TestAWriterThatTakesLess(t *testing.T) {
 	r := NewChunkReader(func() ([]byte, bool, error) { return []byte("abc"), true, nil })
 	if n, err := r.WriteTo(short{}); n != 1 || !errors.Is(err, io.ErrShortWrite) {

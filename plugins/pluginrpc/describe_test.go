@@ -9,7 +9,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
-// What a plugin says of itself is kept, logged and shown: all of it is bounded.
+// The description of a plugin is kept, logged and shown: all of it is bounded.
 func TestWhatAPluginSaysOfItselfIsBounded(t *testing.T) {
 	sound := func() plugins.Info {
 		return plugins.Info{

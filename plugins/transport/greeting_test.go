@@ -10,7 +10,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
-// What a side does not say contradicts nothing, but for a store that is known.
+// A field that a side does not say contradicts nothing, but for a store that
+// is known.
 func TestJudge(t *testing.T) {
 	const none = pluginv1.MismatchReason_MISMATCH_UNSPECIFIED
 	whole := transport.Greeting{Store: 1, Number: 2, Founding: 3}

@@ -30,7 +30,7 @@ const (
 	clients, administration, members, everyPort = "clients", "administration", "members", "all"
 )
 
-// An assault is an attack under way. What it opens is closed at its end.
+// An assault is an attack under way. All that it opens is closed at its end.
 type assault struct {
 	testing.TB
 	*cluster

@@ -27,7 +27,7 @@ func halfClientTLS(a *assault) {
 	})
 }
 
-// asksInVain asks over TLS. An answer that is no refusal fails the attack.
+// asksInVain asks over TLS. An answer other than a refusal fails the attack.
 func (a *assault) asksInVain(shows *tls.Config, to *member) {
 	c := a.dial(to.client)
 	if c == nil {

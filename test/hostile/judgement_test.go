@@ -12,7 +12,7 @@ import (
 	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
-// What a cluster promises whatever comes to its ports.
+// The promises of a cluster, whatever comes to its ports.
 const (
 	// servesWithin is how soon after an attack a write through each port is applied.
 	servesWithin = 3 * time.Second

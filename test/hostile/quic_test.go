@@ -104,7 +104,7 @@ func quicSilent(a *assault) {
 }
 
 // quicLies says in the name of one member that terms have come near their end, and
-// what is no message.
+// sends bytes that are not a message.
 func quicLies(a *assault) { a.quicForged(a.others(a.leader)[:1], a.endlessTerms) }
 
 // quicLiesOfAll says so in the name of every member.

@@ -10,10 +10,10 @@ import (
 	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
-// Datagrams between members pass their gates as connections do: what is cut or held is
-// kept, counted and not carried, the other direction is not touched, and what comes
-// after the end of the fault passes. What is carried tells a move to another transport
-// that has come to its end from one that has not.
+// Datagrams between members pass their gates as connections do: those that are cut or
+// held are kept, counted and not carried, the other direction is not touched, and
+// those that come after the end of the fault pass. The number of carried ones tells a
+// move to another transport that has come to its end from one that has not.
 func TestDatagramsObeyTheirGates(t *testing.T) {
 	l := newLinks(t)
 	listen := func(at string) *net.UDPConn {

@@ -15,8 +15,8 @@ import (
 	"github.com/pontoon-raft/pontoon/test/linearizability/judge"
 )
 
-// Whatever happens to processes and links, what clients are told could have
-// happened on one machine: reads and writes of each key are linearizable, what was
+// All that clients are told could have happened on one machine, whatever happens
+// to processes and links: reads and writes of each key are linearizable, what was
 // not applied has no effect, and stale reads are as fresh as they say.
 //
 // make test-linearizability does it for twelve minutes.

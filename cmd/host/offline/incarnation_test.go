@@ -26,8 +26,8 @@ func (r recording) Open(ctx context.Context, opts plugins.Options) (storage.Stat
 	return r.Storage.Open(ctx, opts)
 }
 
-// A tool opens a store with an incarnation that is none of those that its host has
-// used, though the clock is behind them.
+// A tool opens a store with an incarnation that its host has not used, though the
+// clock is behind those.
 func TestAToolOpensAStoreAfterItsHost(t *testing.T) {
 	const noted = 1 << 62
 	data := t.TempDir()

@@ -91,7 +91,8 @@ func TestAStreamToThePluginHasOneAnswer(t *testing.T) {
 	})
 }
 
-// An answer with an error behind it is none: the plugin failed after it had answered.
+// An answer with an error after it does not count: the plugin failed after it had
+// answered.
 func TestAnAnswerCountsWithItsStatus(t *testing.T) {
 	fails := func(stream saving) error {
 		_ = stream.SendAndClose(&pluginv1.SaveSnapshotResponse{})
@@ -186,7 +187,7 @@ func TestAHostThatStopsReading(t *testing.T) {
 	})
 }
 
-// A handler that waits for somebody else than its host learns at once that the host has given up.
+// A handler that does not wait for its host learns at once that the host has given up.
 func TestAStreamOverGRPCIsCancelledAtOnce(t *testing.T) {
 	ended := make(chan error, 1)
 	waits := func(stream saving) error {

@@ -62,7 +62,7 @@ func echo(s toPlugin) error {
 	}
 }
 
-// onBoth runs a test on both carriers: whoever uses a stream must not be able to
+// onBoth runs a test on both carriers: the user of a stream must not be able to
 // tell them apart.
 func onBoth(t *testing.T, append func(toPlugin) error, run func(*testing.T, pluginv1.StorageClient)) {
 	for name, carrier := range rpctest.Carriers() {
@@ -156,8 +156,8 @@ func TestErrorsWithoutAStatus(t *testing.T) {
 	}
 }
 
-// Whoever sends on a stream that the plugin has ended learns that it is over,
-// and from Recv why.
+// A sender on a stream that the plugin has ended learns that it is over, and
+// from Recv why.
 func TestAPluginThatEndsTheStreamEarly(t *testing.T) {
 	refuses := func(s toPlugin) error {
 		_, _ = s.Recv()
@@ -213,7 +213,7 @@ func TestADeadlineEndsASendThatWaits(t *testing.T) {
 	onBoth(t, func(s toPlugin) error { <-s.Context().Done(); return nil }, func(t *testing.T, c pluginv1.StorageClient) {
 		if strings.Contains(t.Name(), "frames") {
 			// The handler neither reads nor writes: only the end of the server
-			// would end it. What is tested here is the host's side.
+			// would end it. This test is of the host's side.
 			c = framesToNobody(t)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -356,7 +356,7 @@ func TestStreamsOutliveARemovedSocket(t *testing.T) {
 	}
 }
 
-// A peer that is no plugin of ours cannot do more than end its own stream.
+// A peer that is not a plugin of ours cannot do more than end its own stream.
 func TestWhatAPluginMayNotSend(t *testing.T) {
 	for name, wire := range map[string]string{
 		"nothing":          "",
@@ -389,8 +389,8 @@ func TestWhatAPluginMayNotSend(t *testing.T) {
 	}
 }
 
-// What a host may not send ends its stream with a status that says why, and
-// leaves the others alone.
+// A message that a host may not send ends its stream with a status that says
+// why, and leaves the others alone.
 func TestWhatAHostMayNotSend(t *testing.T) {
 	dir, err := os.MkdirTemp(shortdir.Parent(), "frames")
 	if err != nil {

@@ -110,7 +110,7 @@ func rec(key, value string, numbers ...uint64) []byte {
 	return out
 }
 
-// What has the right checksums can still be wrong.
+// Bytes with the right checksums can still be wrong.
 func TestSnapshotsThatMakeNoSense(t *testing.T) {
 	a, b := rec("a", "1", 1, 0, 1), rec("b", "1", 3, 1, 2)
 	both := append(bytes.Clone(a), b...)

@@ -92,7 +92,7 @@ func FuzzDecodeQuery(f *testing.F) {
 	})
 }
 
-// What is written by hand is what proto.Unmarshal reads.
+// The bytes written by hand are those that proto.Unmarshal reads.
 func FuzzAppendKeyValue(f *testing.F) {
 	f.Add([]byte("k"), []byte("v"), uint64(1), uint64(2), uint64(3))
 	f.Add([]byte{}, []byte{}, uint64(0), uint64(0), uint64(0))

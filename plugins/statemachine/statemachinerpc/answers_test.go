@@ -188,8 +188,8 @@ func TestWrongPartsOfAnAnswerAreRefused(t *testing.T) {
 	}
 }
 
-// A plugin that knows no limit of results does no harm: what is too long is left
-// out at this end, and what nobody waits for is dropped.
+// A plugin that knows no limit of results does no harm: a result that is too
+// long is left out at this end, and one that no caller waits for is dropped.
 func TestResultsOverTheLimitAreLeftOut(t *testing.T) {
 	b := batch()
 	b.Entries, b.Through = b.Entries[3:], 12

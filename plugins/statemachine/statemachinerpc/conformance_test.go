@@ -24,7 +24,7 @@ func overCarrier(t testing.TB, carrier rpctest.Carrier, backend statemachine.Sta
 	return statemachinerpc.NewClient(conn, backend.Describe())
 }
 
-// A state machine behind RPC promises what a state machine does.
+// A state machine over RPC promises what a state machine does.
 func TestConformance(t *testing.T) {
 	for name, carrier := range rpctest.Carriers() {
 		t.Run(name, func(t *testing.T) {

@@ -40,8 +40,8 @@ func (s *deafStream) RecvMsg(m any) error {
 }
 
 // An answer that cannot be sent ends the stream, with an error for the host.
-// What was received is applied, and its snapshot released; the next stream is
-// served after that.
+// Received batches are applied, and their snapshot released; the next stream
+// is served after that.
 func TestAnAnswerThatCannotBeSentEndsTheStream(t *testing.T) {
 	register := statemachinetest.NewRegister()
 	s := &server{backend: register, end: pluginrpc.PluginEnd{Table: errorTable()}, applying: pluginrpc.NewTurn()}

@@ -117,7 +117,7 @@ func TestRestoreFromASourceThatFails(t *testing.T) {
 	} {
 		c := openOver(t, statemachinetest.NewRegister())
 		err := c.Restore(t.Context(), 5, r)
-		// The plugin may have seen before that it is no snapshot at all.
+		// The plugin may have seen before that it is not a snapshot at all.
 		if !errors.Is(err, broken) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, statemachine.ErrBadSnapshot) {
 			t.Errorf("%s: %v", name, err)
 		}

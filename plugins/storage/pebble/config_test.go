@@ -13,8 +13,8 @@ type blindDisk struct{ vfs.FS }
 
 func (blindDisk) Free() (int64, error) { return 0, errors.ErrUnsupported }
 
-// A store watches its disk unless it is told not to, or cannot. What it was
-// told to do and cannot is refused.
+// A store watches its disk unless it is told not to, or cannot. A setting that
+// it cannot follow is refused.
 func TestFloor(t *testing.T) {
 	nearlyFull := vfs.NewMem()
 	nearlyFull.SetFree(128<<20 - 1)

@@ -23,12 +23,12 @@ import (
 // leastCrashStates is how many crash states TestCrashPoints must have seen.
 const leastCrashStates = 2_000
 
-// TestCrashPoints crashes the machine before every operation of several
-// workloads, of pebble on its files and of the backend on its own, and looks at what
-// can be left: nothing that was not synced, all of it, and random parts of it.
-// Whatever is left must open, with everything that was acknowledged, nothing that
-// was never asked for, and the id that the first Open answered. Some of the
-// openings are crashed again. With -short only the first workload is crashed.
+// TestCrashPoints crashes the machine before every operation of several workloads,
+// of pebble on its files and of the backend on its own, and looks at what can be
+// left: nothing that was not synced, all of it, and random parts of it. Each of
+// these must open, with everything that was acknowledged, nothing that was never
+// asked for, and the id that the first Open answered. Some of the openings are
+// crashed again. With -short only the first workload is crashed.
 func TestCrashPoints(t *testing.T) {
 	var total tally
 	t.Run("Workload", func(t *testing.T) {

@@ -54,7 +54,7 @@ func TestMigrateACompactedLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	args := []string{"storage", "migrate", "--config", d.configure(0, "name: wal"), "--to", "pebble", "--command", d.plugin, "--sha256", d.digest}
-	// What an interrupted migration left behind is no obstacle.
+	// The files of an interrupted migration do not stop the next one.
 	if err := os.MkdirAll(filepath.Join(dir+".pebble.new", "db"), 0o700); err != nil {
 		t.Fatal(err)
 	}

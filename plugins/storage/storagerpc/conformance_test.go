@@ -8,7 +8,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage/storagetest"
 )
 
-// A store behind RPC promises what a store does.
+// A store over RPC promises what a store does.
 func TestConformance(t *testing.T) {
 	for name, carrier := range rpctest.Carriers() {
 		t.Run(name, func(t *testing.T) { conformance(t, carrier) })

@@ -31,7 +31,7 @@ func overCarrier(t testing.TB, carrier rpctest.Carrier, backend storage.Storage)
 	return storagerpc.NewClient(conn, backend.Describe())
 }
 
-// open returns an open store behind RPC.
+// open returns an open store over RPC.
 func open(t testing.TB, disk *storagetest.Disk) (*storagerpc.Client, storage.State) {
 	t.Helper()
 	c := over(t, disk.Store())

@@ -29,8 +29,8 @@ func ExampleRun() {
 	_ = testConformance
 }
 
-// A test of what drives a store lets it die at any point. What was acknowledged is on
-// the disk, and the next store finds it there.
+// A test of what drives a store lets it die at any point. All acknowledged batches
+// are on the disk, and the next store finds them there.
 func ExampleDisk() {
 	ctx := context.Background()
 	options := plugins.Options{ClusterID: 1, NodeID: 1, Group: 1, Limits: plugins.DefaultLimits()}

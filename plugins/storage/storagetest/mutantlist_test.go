@@ -214,7 +214,7 @@ func mapHardStates(b []storage.Batch, f func(storage.HardState) storage.HardStat
 	return b
 }
 
-// appendKeepingSuffix overwrites entries in place and leaves those behind them.
+// appendKeepingSuffix overwrites entries in place and leaves those after them.
 func appendKeepingSuffix(m *mutantStore, ctx context.Context, b []storage.Batch) error {
 	if err := m.Memory.Append(ctx, b); err != nil {
 		return err

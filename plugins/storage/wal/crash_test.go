@@ -15,8 +15,8 @@ const leastCrashStates = 50_000
 
 // TestCrashPoints crashes the machine before every operation of several
 // workloads, and looks at what can be left: nothing that was not synced, all of
-// it, random parts of it, and the last write torn at every sector. Whatever is
-// left must open, with everything that was acknowledged, nothing that was
+// it, random parts of it, and the last write torn at every sector. Each of
+// these must open, with everything that was acknowledged, nothing that was
 // never asked for, and the id that the first Open answered, also when it is the
 // directories above it that were new. Some of the openings are crashed again.
 // With -short only the first workload is crashed.

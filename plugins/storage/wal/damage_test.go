@@ -19,7 +19,7 @@ type specimen struct {
 }
 
 // newSpecimen makes a log in one segment. Without a clean end the last batch
-// has no durable mark behind it.
+// has no durable mark after it.
 func newSpecimen(t *testing.T, clean bool) specimen {
 	t.Helper()
 	w := newWorkload(vfs.NewMem())

@@ -21,10 +21,10 @@ import (
 // everyBitSegment is the size of the log that is damaged.
 const everyBitSegment = 64 << 10
 
-// TestEveryBit damages a log of 64 KiB and its identity in every single bit,
-// in every sector and by every truncation. Nothing that was acknowledged may be
-// gone in silence; only without a mark behind it may the last batch be taken
-// for a torn tail. With -short every 29th damage is tried.
+// TestEveryBit damages a log of 64 KiB and its identity in every single bit, in
+// every sector and by every truncation. Nothing that was acknowledged may be
+// gone in silence; only without a mark after it may the last batch be taken for
+// a torn tail. With -short every 29th damage is tried.
 func TestEveryBit(t *testing.T) {
 	for name, clean := range map[string]bool{"AfterClose": true, "AfterAKill": false} {
 		t.Run(name, func(t *testing.T) {
@@ -49,7 +49,7 @@ func (s specimen) damageEverything(t *testing.T, clean bool, every sampling) (fl
 		size, mayLose, unproven := len(s.files[name]), 0, math.MaxInt
 		if !clean && name == s.tail() {
 			mayLose = min(1, len(s.states)-1)
-			unproven = lastHeader(s.files[name]) // nothing behind a sector with it says what was there
+			unproven = lastHeader(s.files[name]) // nothing after a sector with it says what was there
 		}
 		flips.add(s.damageAll(t, name, 8*size, every.bits, func(data []byte, bit int) damage {
 			data[bit/8] ^= 1 << (bit % 8)
@@ -74,7 +74,7 @@ func (s specimen) damageEverything(t *testing.T, clean bool, every sampling) (fl
 }
 
 // newFullSpecimen makes a log that fills one segment. Without a clean end the
-// last batch has no durable mark behind it.
+// last batch has no durable mark after it.
 func newFullSpecimen(t *testing.T, clean bool) specimen {
 	t.Helper()
 	w := newWorkload(vfs.NewMem())

@@ -131,7 +131,7 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// FuzzSegment opens a store whose only segment is arbitrary bytes, behind a
+// FuzzSegment opens a store whose only segment is arbitrary bytes, after a
 // valid start record or not.
 func FuzzSegment(f *testing.F) {
 	// A fixed salt, so that inputs which were found stay what they are.

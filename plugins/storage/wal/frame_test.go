@@ -37,8 +37,8 @@ func opens(fs vfs.FS) error {
 	return err
 }
 
-// Whatever is damaged of the newest snapshot, the store opens while the older one and
-// the log go on from each other, and all that was acknowledged is there.
+// With any damage to the newest snapshot, the store opens while the older one and the
+// log go on from each other, and all that was acknowledged is there.
 func TestADamagedSnapshotLeavesTheOlderOneAndTheLog(t *testing.T) {
 	s, name := twoSnapshots(t, 4)
 	want, _, err := found(s.with(name, s.files[name]))

@@ -13,7 +13,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// What a host passes on must be sound Prometheus text, and count.
+// The metrics that a host passes on must be sound Prometheus text, and count.
 func TestMetrics(t *testing.T) {
 	ctx := context.Background()
 	s := New(backend.Env{}).(*store)

@@ -271,7 +271,7 @@ func (w *workload) fillSegment() error {
 	return nil
 }
 
-// tear ends the process with half a record behind the log, and opens the store
+// tear ends the process with half a record after the log, and opens the store
 // again, which goes on in a new segment.
 func (w *workload) tear() error {
 	w.s.journal.upkeep.end()

@@ -132,8 +132,8 @@ type blindDisk struct{ vfs.FS }
 
 func (blindDisk) Free() (int64, error) { return 0, errors.ErrUnsupported }
 
-// TestMinFreeBytesNeedsToBeKnown: a floor that nobody could watch is refused,
-// and so is one below zero.
+// TestMinFreeBytesNeedsToBeKnown: a floor that could not be watched is
+// refused, and so is one below zero.
 func TestMinFreeBytesNeedsToBeKnown(t *testing.T) {
 	for name, fs := range map[string]vfs.FS{"1": blindDisk{vfs.NewMem()}, "-1": vfs.NewMem()} {
 		s, _, err := openWith(fs, smallSegments+"min_free_bytes: "+name+"\n")

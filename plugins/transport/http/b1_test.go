@@ -58,8 +58,8 @@ func TestB1RemovedMemberHearsOfIt(t *testing.T) {
 	}
 }
 
-// B1: a message that reaches the wrong member is another answer, and stops
-// nobody.
+// B1: a message that reaches the wrong member is another answer, and stops no
+// node.
 func TestB1WrongMemberIsNotRemoved(t *testing.T) {
 	wrong, url := openNode(t, 3, "", newEvents())
 	connect(t, wrong, 4, "http://127.0.0.1:1")

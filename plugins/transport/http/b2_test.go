@@ -20,7 +20,7 @@ import (
 // no goroutines. One that becomes a peer is a remote no longer.
 func TestB2RemotesAreBounded(t *testing.T) {
 	h := newEvents()
-	go func() { // nobody reads these
+	go func() { // these are not read
 		for range h.arrived {
 		}
 	}()
@@ -58,8 +58,8 @@ func TestB2RemotesAreBounded(t *testing.T) {
 	}
 }
 
-// B2: nobody is believed without a certificate unless the configuration says
-// so, and nonsense in the header costs nothing.
+// B2: no caller is believed without a certificate unless the configuration
+// says so, and nonsense in the header costs nothing.
 func TestB2SendersAreNotBelieved(t *testing.T) {
 	for config, urls := range map[string]string{
 		"":                    "http://127.0.0.1:1",

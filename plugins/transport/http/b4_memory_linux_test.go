@@ -27,8 +27,8 @@ var hostileFor = flag.Duration("b4", time.Second,
 const (
 	// memoryCap is what the process that decodes may have.
 	memoryCap = 256 << 20
-	// wideLimit is a limit on messages beyond it: whoever takes memory for a length
-	// that it was told, dies.
+	// wideLimit is a limit on messages beyond it: a decoder that takes memory for a
+	// length that it was told, dies.
 	wideLimit = 1 << 30
 
 	cappedVariable = "PONTOON_TEST_MEMORY_CAP"

@@ -22,7 +22,7 @@ const (
 )
 
 // B6: while a snapshot travels at 50 MB/s, heartbeats that are sent every tick
-// of 100 ms come at most two ticks apart. What the sender itself was late does
+// of 100 ms come at most two ticks apart. Lateness of the sender itself does
 // not count. With PONTOON_LARGE_SNAPSHOT=1073741824 the snapshot is a gibibyte.
 func TestB6HeartbeatGap(t *testing.T) {
 	size := gapBytes

@@ -112,8 +112,8 @@ func TestGreetingsOfRequests(t *testing.T) {
 	}
 }
 
-// A node that has not been told who it is yet tells nobody that it is nobody:
-// its peers would take it for one whose disk was emptied.
+// A node that has not been told who it is yet does not greet as a member
+// without a store: its peers would take it for one whose disk was emptied.
 func TestBeforeTheFirstPeers(t *testing.T) {
 	_, url := openNode(t, 1, "", &sink{arrived: make(chan int, 100)})
 	body := encode(t, pluginv1.Message{Type: 8, From: 2, To: 1, Term: 1})
@@ -143,8 +143,8 @@ func (a *accused) Notify(events []transport.Event) {
 	}
 }
 
-// One program that posts three messages under three numbers of nobody accuses a
-// member of a loss, as three others would.
+// One program that posts three messages under three numbers that no member has
+// accuses a member of a loss, as three others would.
 func TestStrangersDoNotAccuseByThePipeline(t *testing.T) {
 	h := &accused{}
 	tr := New(backend.Env{}).(*httpTransport)
@@ -174,7 +174,7 @@ func TestStrangersDoNotAccuseByThePipeline(t *testing.T) {
 }
 
 // A refusal of another cluster's member, which has the peer's address now, accuses
-// nobody.
+// no member.
 func TestAnotherClustersRefusalIsNoAccusation(t *testing.T) {
 	for cluster, want := range map[uint64]int{testCluster: 1, testCluster + 1: 0} {
 		h := &accused{}

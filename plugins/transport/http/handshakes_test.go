@@ -30,7 +30,7 @@ func (f *flaky) Accept() (net.Conn, error) {
 }
 
 // An error of the listener below is passed on and is not the end of it. A
-// connection that says nothing keeps nobody else waiting, nor the end.
+// connection that says nothing keeps no other one waiting, nor the end.
 func TestHandshakes(t *testing.T) {
 	f := peertlstest.New(t)
 	self, err := peertls.Open(f.Files(t, named(1)), named(1), nil)

@@ -15,7 +15,7 @@ import (
 )
 
 // A peer whose message does not come to its end has no other one read, and keeps
-// nobody else's out. When it gives up its place is free.
+// no other peer's out. When it gives up its place is free.
 func TestMessagesOnTheirWayAreBoundedForEachPeer(t *testing.T) {
 	url, _ := server(t, "")
 	held, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))

@@ -114,8 +114,8 @@ func TestAppendStreamOverASlowLink(t *testing.T) {
 	}
 }
 
-// What takes many times as long as a link may be silent arrives, by stream and by
-// POST, and over the network as it is: nothing is reported as lost.
+// A message that takes many times as long as a link may be silent arrives, by
+// stream and by POST, and over the network as it is: nothing is reported as lost.
 func TestLargeAppendsOverASlowLink(t *testing.T) {
 	for _, through := range []string{"stream", "post"} {
 		t.Run(through, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
-// caller is somebody with QUIC and no transport.
+// caller is a program with QUIC and no transport.
 type caller struct {
 	t    *testing.T
 	quic *quic.Transport
@@ -93,8 +93,8 @@ func testHello(from, to uint64) hello {
 	return hello{version: 1, oldest: 1, cluster: testCluster, from: from, to: to, run: 77}
 }
 
-// Each caller gets the answer that the format page says, and nobody but a
-// removed member is told that it was removed.
+// Each caller gets the answer that the format page says, and only a removed
+// member is told that it was removed.
 func TestAnswers(t *testing.T) {
 	tr, url := openNode(t, 1, "", &events{})
 	err := tr.SetPeers(context.Background(), transport.PeerSet{
@@ -136,7 +136,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// What is no Hello is refused within limits.
+// Bytes that are not a Hello are refused within limits.
 func TestBadGreetings(t *testing.T) {
 	_, url := openNode(t, 1, "", &events{})
 	for name, first := range map[string][]byte{

@@ -14,7 +14,7 @@ const (
 	dialRounds = 3
 )
 
-// blackHole is the URL of a socket that nobody reads.
+// blackHole is the URL of a socket that is not read.
 func blackHole(t *testing.T) string {
 	t.Helper()
 	hole, err := net.ListenPacket("udp", "127.0.0.1:0")

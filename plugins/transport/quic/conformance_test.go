@@ -28,7 +28,7 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// With TLS those who are no members are not heard.
+// With TLS callers that are not members are not heard.
 func TestMembersWithTLS(t *testing.T) {
 	members := peertlstest.New(t)
 	transporttest.RunMembers(t, transporttest.Harness{

@@ -94,7 +94,7 @@ func TestUnfinishedHandshakesAreBounded(t *testing.T) {
 }
 
 // flood sends first packets of so many connections, and calls sent after each.
-// Nobody hears the answers.
+// The answers are not read.
 func flood(t *testing.T, url string, n int, sent func()) {
 	t.Helper()
 	target, err := net.ResolveUDPAddr("udp", strings.TrimPrefix(url, "quic://"))
@@ -184,7 +184,7 @@ func messageFrame(payload []byte) []byte {
 	return append(appendFrameHead(nil, tagMessage, len(payload)), payload...)
 }
 
-// What a peer may do on its streams, and what ends the connection.
+// Some things a peer may do on its streams, others end the connection.
 func TestStreams(t *testing.T) {
 	good := encode(t, pluginv1.Message{Type: 8, From: 2, To: 1, Term: 1})
 	for _, c := range []struct {

@@ -14,7 +14,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport/transporttest"
 )
 
-// pair is two nodes that know each other, 2 behind a relay that 1 dials.
+// pair is two nodes that know each other; 1 dials a relay in front of 2.
 type pair struct {
 	one, two       *quicTransport
 	atOne, atTwo   *events
@@ -189,8 +189,8 @@ func TestSnapshotsWaitForOthers(t *testing.T) {
 	}
 }
 
-// B5: the network goes away without a word. What was sent is reported, and
-// does not arrive when the network is back, but what is sent then does.
+// B5: the network goes away without a word. Messages sent before are reported,
+// and do not arrive when the network is back, but those sent then do.
 func TestB5LostPath(t *testing.T) {
 	p := newPair(t, quick, "")
 	p.relay.Cut()
@@ -275,8 +275,8 @@ func TestSimultaneousDials(t *testing.T) {
 	}
 }
 
-// B2: a member that nobody has named is answered on the connection that it
-// dialled; when the host names it, the connection goes on.
+// B2: a member that the host has not named is answered on the connection that
+// it dialled; when the host names it, the connection goes on.
 func TestB2UnknownMemberIsAnswered(t *testing.T) {
 	atJoiner, atLeader := &events{}, &events{}
 	joiner, url := openNode(t, 1, "", atJoiner)

@@ -93,7 +93,8 @@ func TestGreetingsOfOlderVersions(t *testing.T) {
 	}
 }
 
-// A node that has not been told who it is yet tells nobody that it is nobody.
+// A node that has not been told who it is yet does not greet as a member
+// without a store.
 func TestBeforeTheFirstPeers(t *testing.T) {
 	_, url := openNode(t, 1, "", &events{})
 	h := testHello(2, 1)

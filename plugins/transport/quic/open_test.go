@@ -66,7 +66,7 @@ func openWith(t testing.TB, timing func(time.Duration) timing, opts transport.Op
 	return tr, "quic://" + address
 }
 
-// connect makes tr know one peer and nobody else.
+// connect makes tr know one peer alone.
 func connect(t testing.TB, tr transport.Transport, peer uint64, urls ...string) {
 	t.Helper()
 	err := tr.SetPeers(context.Background(), transport.PeerSet{Peers: []transport.Peer{{Id: peer, Urls: urls}}})

@@ -53,7 +53,7 @@ func large(t *testing.T, from, to, number uint64, size int) transport.Envelope {
 }
 
 // newNarrowPair is a pair whose path is narrow from the first datagram on, both
-// ways and whoever dials.
+// ways and whichever end dials.
 func newNarrowPair(t *testing.T, widest int) *pair {
 	t.Helper()
 	p := &pair{atOne: &events{}, atTwo: &events{}}

@@ -39,8 +39,8 @@ func TestCertificatesAllowAllAddresses(t *testing.T) {
 	connect(t, tr, 2, "quic://198.51.100.1:1")
 }
 
-// Whoever pretends to be member 2 is refused, as a caller and as who is
-// called; nobody else's connection is harmed, and no message gets through.
+// A node that pretends to be member 2 is refused, as the caller and as the
+// called end; no other connection is harmed, and no message gets through.
 func TestStrangersAreRefused(t *testing.T) {
 	forge := peertlstest.New(t)
 	for _, stranger := range forge.Strangers(t, member(2)) {

@@ -23,7 +23,7 @@ type liar struct {
 	address string
 	inbound []pluginv1.RaftInbound
 	ends    bool                               // the Raft stream, after inbound
-	offered []pluginv1.ReceiveSnapshotResponse // to whoever takes up an offer
+	offered []pluginv1.ReceiveSnapshotResponse // to the caller that takes up an offer
 	verdict chan pluginv1.ReceiveSnapshotRequest
 	early   bool // answers SendSnapshot before its end
 }

@@ -21,7 +21,7 @@ func overCarrier(t testing.TB, carrier rpctest.Carrier, backend transport.Transp
 	return transportrpc.NewClient(conn, backend.Describe())
 }
 
-// A transport behind RPC promises what a transport does.
+// A transport over RPC promises what a transport does.
 func TestConformance(t *testing.T) {
 	for name, carrier := range rpctest.Carriers() {
 		t.Run(name, func(t *testing.T) {

@@ -110,7 +110,7 @@ func TestAGreetingIsNotLost(t *testing.T) {
 	}
 }
 
-// Whatever is put in comes out in the same order, in messages that fit.
+// All that is put in comes out in the same order, in messages that fit.
 func TestOrderIsKept(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		q, drops := newQueue()

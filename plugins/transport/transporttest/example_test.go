@@ -31,8 +31,8 @@ func ExampleRun() {
 	_ = testConformance
 }
 
-// What a test does to a Network happens at once, and what is lost by it is reported to
-// its sender, as the contract wants it.
+// A change that a test makes to a Network takes effect at once, and messages lost by
+// it are reported to their sender, as the contract wants it.
 func ExampleNetwork() {
 	network := transporttest.NewNetwork()
 	one, two := newEnd(network, 1), newEnd(network, 2)

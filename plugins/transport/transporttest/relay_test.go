@@ -50,7 +50,7 @@ func dialRelay(t *testing.T, r *Relay) net.Conn {
 	return c
 }
 
-// What is slow arrives all the same, and no sooner than it may.
+// Slow bytes arrive all the same, and no sooner than they may.
 func TestRelayDelaysAndThrottles(t *testing.T) {
 	r := NewRelay(t, echo(t))
 	r.Delay(20 * time.Millisecond)

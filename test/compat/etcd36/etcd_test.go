@@ -35,7 +35,7 @@ type etcdEnd struct {
 	removed map[uint64]bool
 }
 
-// startEtcd starts a node that knows nobody.
+// startEtcd starts a node that knows no peer.
 func startEtcd(t testing.TB, id uint64) *etcdEnd {
 	t.Helper()
 	n := &etcdEnd{seen: newSeen(), id: id, removed: map[uint64]bool{}, errors: make(chan error, 16)}
@@ -109,7 +109,7 @@ func (n *etcdEnd) ReportSnapshot(_ uint64, status raft.SnapshotStatus) {
 	n.ended(status == raft.SnapshotFinish)
 }
 
-// freeAddress is an address that nobody listens on.
+// freeAddress is an address on which no program listens.
 func freeAddress(t testing.TB) string {
 	t.Helper()
 	address, err := new(loopback.Ports).Free()

@@ -70,7 +70,7 @@ func withoutID(path string) string {
 }
 
 // streams is how many streams of a path were opened: a request that the node
-// behind refused is not one.
+// refused is not one.
 func (f *front) streams(path string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

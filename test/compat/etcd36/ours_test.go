@@ -28,7 +28,7 @@ type ourEnd struct {
 	receive   func(r io.Reader) error              // nil: read all and accept
 }
 
-// startOurs starts a node that knows nobody. advertise is the URL that it
+// startOurs starts a node that knows no peer. advertise is the URL that it
 // tells others; if empty, none.
 func startOurs(t testing.TB, id uint64, config, listen string, advertise ...string) *ourEnd {
 	t.Helper()

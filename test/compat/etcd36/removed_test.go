@@ -46,7 +46,7 @@ func TestOursRemovesEtcd(t *testing.T) {
 
 // etcd's pipeline has answered messages of removed members, and those for
 // another member, with 403, or since 2.3 with 500 and a broken connection.
-// Neither is proof of anything: the peer is unreachable, and nobody stops.
+// Neither is proof of anything: the peer is unreachable, and no node stops.
 func TestRefusalsOfEtcdsRaftStopNobody(t *testing.T) {
 	for name, refusal := range map[string]error{"403": refusing(403), "500": errors.New("cannot process message from removed member")} {
 		t.Run(name, func(t *testing.T) {

@@ -40,7 +40,8 @@ func TestTheReportNamesTheLongestPause(t *testing.T) {
 }
 
 // The report counts of each kind the faults that took effect, and finds the longest
-// pause that one of them had a part in. What is a part of another fault is no fault of all.
+// pause that one of them had a part in. A part of another fault is not counted among
+// all faults.
 func TestTheReportCountsFaultsByKind(t *testing.T) {
 	f := &history.File{Faults: []history.Fault{
 		{Kind: "disk full", Began: seconds(1), Ended: seconds(2), Back: seconds(2), Took: true},

@@ -43,7 +43,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// A floor that nobody could watch is refused.
+// A floor that could not be watched is refused.
 func TestTheFloorNeedsToBeKnown(t *testing.T) {
 	_, err := NewFloor(blindDisk{vfs.NewMem()}, 1)
 	if !errors.Is(err, plugins.ErrInvalidConfig) || !strings.Contains(err.Error(), "min_free_bytes") {

@@ -78,7 +78,7 @@ func TestTheStoreIDStays(t *testing.T) {
 	}
 }
 
-// What is refused says whose it is, and nothing is written.
+// A refusal says whose the data are, and nothing is written.
 func TestWhatIsRefused(t *testing.T) {
 	wal, pebble := formats()[0], formats()[1]
 	with := func(f Format, change func(*Format)) []byte {

@@ -194,7 +194,7 @@ func TestCloseDuringOpen(t *testing.T) {
 	}
 }
 
-// A recovery or a shelf that fails leaves nothing behind: another Open of the same
+// A recovery or a shelf that fails leaves nothing open: another Open of the same
 // store may follow. The log was never begun.
 func TestAFailedOpenHoldsNothing(t *testing.T) {
 	b := fileBackend()

@@ -66,8 +66,8 @@ func TestATricklingSenderGivesWay(t *testing.T) {
 	})
 }
 
-// A member needs no patience with those who are none, nor a sender without a place
-// with one that has several.
+// A member need not wait for callers that are not members, nor a sender without a
+// place for one that has several.
 func TestMembersComeBeforeStrangersAndOneBeforeMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := New(2, silence)

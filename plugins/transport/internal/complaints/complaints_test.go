@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// What fails a thousand times in two minutes has three lines, which say how many
-// there were, and one when it is over.
+// A failure that comes a thousand times in two minutes has three lines, which
+// say how many there were, and one when it is over.
 func TestOneLineForEachPeerInAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
@@ -45,8 +45,8 @@ func TestNewNamesDoNotFillTheLog(t *testing.T) {
 	})
 }
 
-// What comes back at any time is over when it has not come back for a while, and the
-// last line says how long it went on and how often nothing was said.
+// A failure that may come back at any time is over when it has not come back for a
+// while, and the last line says how long it went on and how often nothing was said.
 func TestALastWordWhenItHasSettled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer

@@ -113,8 +113,8 @@ func TestBrokenConnections(t *testing.T) {
 	}
 }
 
-// Who expects another store of this node is refused, and nothing that it says
-// counts: the host hears with which store it is known.
+// A caller that expects another store of this node is refused, and nothing
+// that it says counts: the host hears with which store it is known.
 func TestACallerThatMeansSomebodyElse(t *testing.T) {
 	b, n := newBook()
 	b.Set(peers(self, transport.Peer{Id: 2}))
@@ -256,13 +256,13 @@ func TestStrangersGreetingsAreToldAtLeisure(t *testing.T) {
 	})
 }
 
-// What a stranger said counts anew when it is a member, though it says nothing more
-// on its connection.
+// The greeting of a stranger counts anew when it is a member, though it says
+// nothing more on its connection.
 func TestWhatAStrangerSaidIsToldWhenItIsAdded(t *testing.T) {
 	b, n := newBook()
 	b.Set(peers(self, transport.Peer{Id: 2}))
 	b.Meet(9, transport.Greeting{Store: 7})
-	b.Named(9) // it is none yet
+	b.Named(9) // it is not a member yet
 	b.Set(peers(self, transport.Peer{Id: 2}, transport.Peer{Id: 9}))
 	b.Named(9)
 	b.Named(9)

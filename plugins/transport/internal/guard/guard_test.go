@@ -42,7 +42,7 @@ func TestWhatLacksSomethingStaysOnLoopback(t *testing.T) {
 	}
 }
 
-// What the system says of an address to listen on has an error of the contract.
+// The system's refusals of an address to listen on have errors of the contract.
 func TestListenFailed(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 )
 
 // The end waits for what is counted, also for what such a one starts after the end
-// has begun; nothing else starts then. What it needs is released after that.
+// has begun; nothing else starts then. Its resources are released after that.
 func TestEndWaitsForWhatRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New()

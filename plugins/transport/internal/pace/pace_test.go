@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// ended is a context that nobody waits with.
+// ended is a context that is over.
 func ended() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -84,8 +84,8 @@ func TestWhatStandsStillIsGivenUp(t *testing.T) {
 	}
 }
 
-// What is written as a whole to a peer that takes two steps and no more is given up
-// after the timeout that follows the one in which they went, and at once by Interrupt.
+// A write as a whole to a peer that takes two steps and no more is given up after the
+// timeout that follows the one in which they went, and at once by Interrupt.
 func TestAWholeWriteThatComesToAStandIsGivenUp(t *testing.T) {
 	for interrupted, want := range map[time.Duration]time.Duration{timeout / 2: timeout / 2, time.Hour: 2 * timeout} {
 		synctest.Test(t, func(t *testing.T) {
@@ -161,7 +161,7 @@ func TestASenderOfAByteNowAndThenIsGivenUp(t *testing.T) {
 	}
 }
 
-// Who reads late does not lose the time of the sender for it.
+// A receiver that reads late does not cost the sender its time.
 func TestTheTimeBetweenReadsDoesNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()

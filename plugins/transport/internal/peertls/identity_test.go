@@ -90,7 +90,7 @@ func TestMembersKnowEachOther(t *testing.T) {
 	}
 }
 
-// Nobody who shows a wrong certificate gets through, whichever end he is at.
+// No node with a wrong certificate gets through, at whichever end it is.
 func TestStrangersAreRefused(t *testing.T) {
 	f := peertlstest.New(t)
 	one := open(t, f, 1)
@@ -184,8 +184,8 @@ func TestPeerIDEndsWithTheCertificate(t *testing.T) {
 	}
 }
 
-// What is wrong with the files is said when they are opened, with the file's
-// key and name.
+// Faults of the files are said when they are opened, with the file's key and
+// name.
 func TestOpenRefusesBadFiles(t *testing.T) {
 	f := peertlstest.New(t)
 	change := func(edit func(*x509.Certificate)) func(*testing.T, *peertls.Files) {

@@ -102,7 +102,7 @@ func TestReasons(t *testing.T) {
 	}
 }
 
-// Callers that are no members silence nothing that is said of a member, and
+// Callers that are not members silence nothing that is said of a member, and
 // neither fill the log nor keep each other out of it for good.
 func TestStrangersDoNotSilenceAMembersOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -160,8 +160,8 @@ func TestLearnedAreBounded(t *testing.T) {
 	})
 }
 
-// What is not heard any more is forgotten with the next set; after Close all are
-// stopped, and none comes.
+// A peer that is not heard any more is forgotten with the next set; after Close
+// all are stopped, and none comes.
 func TestForgetAndClose(t *testing.T) {
 	heard := true
 	r := newRoster(true, func(uint64) bool { return heard })

@@ -69,7 +69,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// What a host accepts before the end is not accepted.
+// A snapshot that a host accepts before its end does not count as accepted.
 func TestFinish(t *testing.T) {
 	broken := errors.New("broken")
 	for _, c := range []struct {

@@ -67,7 +67,8 @@ func TestInline(t *testing.T) {
 	}
 }
 
-// What a backend says of a key is in the schema, and its own keys are after these.
+// A backend's description of a key is in the schema, and its own keys are after
+// these.
 func TestSchema(t *testing.T) {
 	own := `,
     "own": {"type": "boolean", "default": true}`
