@@ -189,9 +189,9 @@ func (r *certRequest) names() (map[string]membercert.Name, []string, error) {
 		return nil, nil, err
 	}
 	names := map[string]membercert.Name{}
-	for _, m := range c.Cluster.Members {
+	for _, m := range c.Host.Members {
 		if len(r.servers)+len(r.clients) == 0 {
-			names[m.Name] = membercert.Name{Cluster: c.Cluster.ID, Member: m.ID}
+			names[m.Name] = membercert.Name{Cluster: c.Host.ClusterID, Member: m.ID}
 		}
 		if host, _, err := net.SplitHostPort(m.ClientAddress); err == nil && !slices.Contains(hosts, host) {
 			hosts = append(hosts, host)

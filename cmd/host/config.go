@@ -89,7 +89,7 @@ shipped transport thinks of its own section only the plugin can say, when it ope
 		if err := checkNamedFiles(c, o); err != nil {
 			return err
 		}
-		if err := checkExternal(cmd.Context(), c); err != nil {
+		if err := checkExternal(cmd.Context(), &c.Host); err != nil {
 			return fmt.Errorf("%s: %w", flags.path, err)
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: valid\n", flags.path)

@@ -22,7 +22,7 @@ func TestTheHostHasTheDefaultsOfTheConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	configured, embedded := reflect.ValueOf(hostSettings(c, nil, nil)), reflect.ValueOf(core.Config{}.WithDefaults())
+	configured, embedded := reflect.ValueOf(c.Host), reflect.ValueOf(core.Config{}.WithDefaults())
 	compared := 0
 	for i := range configured.NumField() {
 		name := configured.Type().Field(i).Name

@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/internal/catalog"
-	"github.com/pontoon-raft/pontoon/internal/hostconfig"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
@@ -18,16 +18,15 @@ const describeTime = 15 * time.Second
 // checkExternal finds out whether the executables of others that a
 // configuration names are those that are meant, and start far enough to say what
 // they are. Nothing is opened, and nothing is left running.
-func checkExternal(ctx context.Context, c *hostconfig.Config) (err error) {
-	s := hostSettings(c, nil, nil)
+func checkExternal(ctx context.Context, c *core.Config) (err error) {
 	specs := []catalog.Spec{
-		pluginSpec(plugins.Storage, c.Plugins.Storage), pluginSpec(plugins.StateMachine, c.Plugins.StateMachine),
+		pluginSpec(plugins.Storage, &c.Storage), pluginSpec(plugins.StateMachine, &c.StateMachine),
 	}
-	for _, t := range c.Plugins.Transports() {
-		specs = append(specs, pluginSpec(plugins.Transport, t.Plugin))
+	for i := range c.Transports {
+		specs = append(specs, pluginSpec(plugins.Transport, &c.Transports[i].PluginConfig))
 	}
 	external, err := catalog.New(catalog.Options{
-		Logger: slog.New(slog.DiscardHandler), RuntimeDir: s.RuntimeDir, Backends: s.Backends, Limits: s.Limits,
+		Logger: slog.New(slog.DiscardHandler), RuntimeDir: c.RuntimeDir, Backends: backends(), Limits: c.Limits,
 	})
 	if err != nil {
 		return err
@@ -46,7 +45,7 @@ func checkExternal(ctx context.Context, c *hostconfig.Config) (err error) {
 
 // pluginSpec is a plugin in the words of the catalog, for commands that start one
 // without a host.
-func pluginSpec(kind plugins.Kind, p hostconfig.Plugin) catalog.Spec {
+func pluginSpec(kind plugins.Kind, p *core.PluginConfig) catalog.Spec {
 	return catalog.Spec{
 		Kind: kind, Name: p.Name, Command: p.Command, SHA256: p.SHA256, Isolation: catalog.Isolation(p.Isolation), Env: p.Env,
 	}

@@ -7,7 +7,7 @@ import (
 	"runtime/metrics"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/internal/hostconfig"
+	"github.com/pontoon-raft/pontoon/core"
 )
 
 const (
@@ -73,8 +73,8 @@ func limitGarbage(ctx context.Context, alive func() uint64, set func(int64)) {
 
 // mayLimitGarbage tells whether the memory of this process is the host's alone, and
 // the environment does not say how much it may be.
-func mayLimitGarbage(p hostconfig.Plugins, getenv func(string) string) bool {
-	return !runsPlugins(p) && !garbageIsChosen(getenv)
+func mayLimitGarbage(h *core.Config, getenv func(string) string) bool {
+	return !runsPlugins(h) && !garbageIsChosen(getenv)
 }
 
 // bytesAlive are those that the last collection has left.

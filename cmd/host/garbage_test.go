@@ -15,7 +15,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/pontoon-raft/pontoon/internal/hostconfig"
+	"github.com/pontoon-raft/pontoon/core"
 )
 
 // heapGoal is the size of the heap at which the next collection begins, after one.
@@ -139,8 +139,8 @@ func TestTheLimitFollowsWhatIsAlive(t *testing.T) {
 // An environment that says how much memory there is, and a plugin inside the host,
 // are reasons for what a host takes.
 func TestWhoseGarbageIsLimited(t *testing.T) {
-	outside := hostconfig.Plugins{}
-	inside := hostconfig.Plugins{StateMachine: hostconfig.Plugin{Isolation: hostconfig.IsolationInproc}}
+	outside := &core.Config{}
+	inside := &core.Config{StateMachine: core.PluginConfig{Isolation: "inproc"}}
 	if !mayLimitGarbage(outside, environmentWith("")) {
 		t.Error("there is no limit by default")
 	}

@@ -13,11 +13,13 @@ import (
 // A host opens its plugins with the constants of the protocol version, however
 // it is configured.
 func TestReadLimitsAreNoSettings(t *testing.T) {
-	c := &hostconfig.Config{
-		API:    hostconfig.API{MaxValueBytes: 1 << 10},
-		Limits: hostconfig.Limits{MaxBatchBytes: 64 << 10, MaxChunkBytes: 4 << 10},
+	c, _, err := hostconfig.Load(filepath.Join("..", "..", "configs", "single.yaml"), map[string]string{
+		"api.max_value_bytes": "1KiB", "limits.max_batch_bytes": "64KiB", "limits.max_chunk_bytes": "4KiB",
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
 	}
-	got := hostSettings(c, nil, nil).Limits
+	got := c.Host.WithDefaults().Limits
 	want := plugins.ProtocolLimits(64<<10, 4<<10)
 	if got != want || got.MaxEntryBytes < plugins.MaxValueBytes {
 		t.Errorf("limits %+v, want %+v", got, want)

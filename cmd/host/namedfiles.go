@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/internal/api"
 	"github.com/pontoon-raft/pontoon/internal/certfiles"
 	"github.com/pontoon-raft/pontoon/internal/hostconfig"
@@ -16,7 +17,7 @@ import (
 func checkNamedFiles(c *hostconfig.Config, o *hostconfig.Origins) error {
 	var all []hostconfig.Problem
 	now := time.Now()
-	all = append(all, fileProblems("", "api.tls", portFiles(c.API.TLS).CheckFiles("api.tls", now))...)
+	all = append(all, fileProblems("", "api.tls", portFiles(c.Host.ClientTLS).CheckFiles("api.tls", now))...)
 	for _, p := range fileProblems("", "admin.tls", adminFiles(c).CheckFiles("admin.tls", now)) {
 		// A mistake in a setting that the admin port takes from the client port is
 		// reported there.
@@ -25,28 +26,28 @@ func checkNamedFiles(c *hostconfig.Config, o *hostconfig.Origins) error {
 		}
 	}
 	keys := c.TransportKeys()
-	for i, t := range c.Plugins.Transports() {
+	for i, t := range c.Host.Transports {
 		check := configChecks()[t.Name]
 		if check == nil || len(t.Command) > 0 {
 			continue // only that transport itself knows its section
 		}
 		section := keys[i] + ".config"
-		all = append(all, fileProblems(section+".", section, check(t.Config, c.Cluster.ID, c.Node.ID))...)
+		all = append(all, fileProblems(section+".", section, check(t.Config, c.Host.ClusterID, c.Host.ID))...)
 	}
 	return o.Problems(all)
 }
 
 // portFiles names the certificate files of one port.
-func portFiles(t hostconfig.TLS) api.TLS {
+func portFiles(t core.TLSConfig) api.TLS {
 	return api.TLS{Cert: t.Cert, Key: t.Key, ClientCA: t.ClientCA, ClientAuth: api.ClientAuth(t.ClientAuth)}
 }
 
 // adminFiles are those of the admin port, if there is to be one.
 func adminFiles(c *hostconfig.Config) api.TLS {
-	if c.Admin.Listen == "" {
+	if c.Host.AdminAddress == "" {
 		return api.TLS{}
 	}
-	return portFiles(c.Admin.TLS)
+	return portFiles(c.Host.AdminTLS)
 }
 
 // fileProblems makes of an error one problem for each file, whose key is prefix and

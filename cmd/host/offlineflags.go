@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pontoon-raft/pontoon/cmd/host/offline"
-	"github.com/pontoon-raft/pontoon/internal/hostconfig"
+	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
@@ -20,7 +20,7 @@ func addOffline(cmd *cobra.Command) offlineFlags {
 }
 
 // node reads the configuration; nil if none was given.
-func (f offlineFlags) node(cmd *cobra.Command) (*offline.Node, *hostconfig.Config, error) {
+func (f offlineFlags) node(cmd *cobra.Command) (*offline.Node, *core.Config, error) {
 	if f.path == "" {
 		return nil, nil, nil
 	}
@@ -29,17 +29,17 @@ func (f offlineFlags) node(cmd *cobra.Command) (*offline.Node, *hostconfig.Confi
 		return nil, nil, err
 	}
 	warnIgnored(cmd.ErrOrStderr(), o)
-	s := hostSettings(c, nil, nil)
+	h := &c.Host
 	return &offline.Node{
-		ClusterID: s.ClusterID, NodeID: s.ID, Name: s.Name,
-		Limits: s.Limits, Tick: s.Tick, Election: s.Election,
-		Spec: pluginSpec(plugins.Storage, c.Plugins.Storage), Config: s.Storage.Config,
-		Backends: s.Backends, RuntimeDir: s.RuntimeDir,
-	}, c, nil
+		ClusterID: h.ClusterID, NodeID: h.ID, Name: h.Name,
+		Limits: h.Limits, Tick: h.Tick, Election: h.Election,
+		Spec: pluginSpec(plugins.Storage, &h.Storage), Config: h.Storage.Config,
+		Backends: backends(), RuntimeDir: h.RuntimeDir,
+	}, h, nil
 }
 
 // need is node for commands that cannot do without a configuration.
-func (f offlineFlags) need(cmd *cobra.Command) (*offline.Node, *hostconfig.Config, error) {
+func (f offlineFlags) need(cmd *cobra.Command) (*offline.Node, *core.Config, error) {
 	if f.path == "" {
 		return nil, nil, &usageError{cmd.CommandPath(), "no configuration file: give --config"}
 	}
@@ -54,7 +54,7 @@ func (f offlineFlags) place(cmd *cobra.Command) (offline.Place, *offline.Node, e
 	}
 	dir := f.dataDir
 	if c != nil {
-		dir = c.Node.DataDir
+		dir = c.DataDir
 	}
 	if dir == "" {
 		return offline.Place{}, nil, &usageError{cmd.CommandPath(), "which node? give --data-dir or --config"}

@@ -41,7 +41,7 @@ It asks for a confirmation, typed in full, on standard input.`,
 		if err != nil {
 			return err
 		}
-		place, err := offline.Locate(c.Node.DataDir)
+		place, err := offline.Locate(c.DataDir)
 		if err != nil {
 			return err
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pontoon-raft/pontoon/cmd/host/offline"
-	"github.com/pontoon-raft/pontoon/internal/hostconfig"
+	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/internal/member"
 )
 
@@ -47,8 +47,8 @@ member the same, and cluster.id in the configuration.`,
 			return err
 		}
 		r, err := offline.RestoreSnapshot(cmd.Context(), offline.Restore{
-			File: given[0], DataDir: c.Node.DataDir, Node: *node,
-			Members: foundingMembers(c.Cluster.Founding()), NewClusterID: cluster,
+			File: given[0], DataDir: c.DataDir, Node: *node,
+			Members: foundingMembers(c.Members), NewClusterID: cluster,
 		})
 		if err != nil {
 			return err
@@ -78,7 +78,7 @@ func newClusterID(cmd *cobra.Command, text string) (uint64, error) {
 }
 
 // foundingMembers are the members of a restored cluster.
-func foundingMembers(configured []hostconfig.Member) []member.Member {
+func foundingMembers(configured []core.MemberConfig) []member.Member {
 	all := make([]member.Member, len(configured))
 	for i, m := range configured {
 		all[i] = member.Member{ID: member.ID(m.ID), Name: m.Name, PeerURLs: m.PeerURLs, ClientAddress: m.ClientAddress}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -15,7 +16,6 @@ import (
 
 	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/internal/catalog"
-	"github.com/pontoon-raft/pontoon/internal/hostconfig"
 	"github.com/pontoon-raft/pontoon/internal/logsink"
 )
 
@@ -57,17 +57,18 @@ nohup a SIGHUP changes nothing.`,
 		if ignored := o.Ignored(); len(ignored) > 0 {
 			logger.Warn("variables name no setting and are ignored", "variables", strings.Join(ignored, " "))
 		}
-		shareProcessors(c.Plugins)
-		h, err := core.New(hostSettings(c, logger, sink))
+		shareProcessors(&c.Host)
+		c.Host.Version, c.Host.Backends, c.Host.Logger, c.Host.Log = versionText(), backends(), logger, sink
+		h, err := core.New(c.Host)
 		if err != nil {
 			return fmt.Errorf("%s: %w", flags.path, err)
 		}
 		ctx, cancel := stopRequests(cmd, *untilEOF)
 		defer cancel()
-		if mayLimitGarbage(c.Plugins, os.Getenv) {
+		if mayLimitGarbage(&c.Host, os.Getenv) {
 			go limitGarbage(ctx, bytesAlive, setMemoryLimit)
 		}
-		if err := serve(ctx, h, catalog.CallTimeout(c.Raft.Election)); err != nil {
+		if err := serve(ctx, h, catalog.CallTimeout(c.Host.Election)); err != nil {
 			return fmt.Errorf("%s: %w", flags.path, err)
 		}
 		return nil
@@ -80,19 +81,17 @@ nohup a SIGHUP changes nothing.`,
 // host. Each message that comes in wakes one goroutine after the other, and
 // threads that are woken for each of them cost more than they bring (measured
 // on 2 cores with 3 nodes: 5 % more writes at 64 clients).
-func shareProcessors(p hostconfig.Plugins) {
-	if !runsPlugins(p) && os.Getenv("GOMAXPROCS") == "" {
+func shareProcessors(h *core.Config) {
+	if !runsPlugins(h) && os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(max(1, runtime.GOMAXPROCS(0)/2))
 	}
 }
 
 // runsPlugins tells whether a plugin runs inside the host.
-func runsPlugins(p hostconfig.Plugins) bool {
-	inside := p.Storage.Isolation == hostconfig.IsolationInproc || p.StateMachine.Isolation == hostconfig.IsolationInproc
-	for _, t := range p.Transports() {
-		inside = inside || t.Isolation == hostconfig.IsolationInproc
-	}
-	return inside
+func runsPlugins(h *core.Config) bool {
+	const inproc = string(catalog.Inproc)
+	return h.Storage.Isolation == inproc || h.StateMachine.Isolation == inproc ||
+		slices.ContainsFunc(h.Transports, func(t core.TransportConfig) bool { return t.Isolation == inproc })
 }
 
 // outliveReaders makes a write to a pipe without a reader fail, instead of

@@ -59,7 +59,7 @@ reaches: entries before that, kept for slow followers, are not copied.`,
 		if err != nil {
 			return err
 		}
-		place, err := offline.Locate(c.Node.DataDir)
+		place, err := offline.Locate(c.DataDir)
 		if err != nil {
 			return err
 		}

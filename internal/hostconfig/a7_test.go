@@ -36,10 +36,10 @@ func TestA7PeerURLsComeFromEachSource(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := c.Cluster.Members[1].PeerURLs; !slices.Equal(got, []string{"http://h:2", "http://h:4"}) {
+			if got := c.Host.Members[1].PeerURLs; !slices.Equal(got, []string{"http://h:2", "http://h:4"}) {
 				t.Errorf("n2 has %v", got)
 			}
-			if got := c.Cluster.Members[0].PeerURLs; !slices.Equal(got, []string{"http://h:3"}) {
+			if got := c.Host.Members[0].PeerURLs; !slices.Equal(got, []string{"http://h:3"}) {
 				t.Errorf("n1 has %v", got)
 			}
 			if got := o.Of("cluster.members[1].peer_urls").String(); got != x.ofTheMember {
@@ -57,11 +57,11 @@ func TestA7TheOrderOfURLsFoundsNoOtherCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := c.Cluster.Founding()[1].PeerURLs; !slices.Equal(got, []string{"http://127.0.0.1:7502", "http://127.0.0.1:9"}) {
+	if got := c.Host.Members[1].PeerURLs; !slices.Equal(got, []string{"http://127.0.0.1:7502", "http://127.0.0.1:9"}) {
 		t.Errorf("the cluster is founded with %v", got)
 	}
-	if c.Plugins.Transport.Listen != "127.0.0.1:9" {
-		t.Errorf("listens on %s", c.Plugins.Transport.Listen)
+	if c.Host.Transports[0].Listen != "127.0.0.1:9" {
+		t.Errorf("listens on %s", c.Host.Transports[0].Listen)
 	}
 }
 
@@ -80,7 +80,7 @@ func TestA7SpellingsOfOneAddressAreOne(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if got := c.Cluster.Founding()[1].PeerURLs; !slices.Equal(got, []string{"http://host.example:7502"}) {
+		if got := c.Host.Members[1].PeerURLs; !slices.Equal(got, []string{"http://host.example:7502"}) {
 			t.Errorf("%s: the cluster is founded with %v", name, got)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/internal/access"
 	"github.com/pontoon-raft/pontoon/internal/memberform"
 )
 
@@ -19,45 +21,31 @@ const (
 	maxAccess       = 1 << 20
 )
 
-// Access says which clients there are and what each may do.
-type Access struct {
-	// Anonymous is the role of clients without a name: none, read, write or
-	// administer. By default administer, or none if clients can prove a name.
-	Anonymous string
-	// Certificates are roles by the name in a client's certificate; "*" is for
-	// all other names.
-	Certificates map[string]string
-	// TokensFile has the tokens that are accepted; empty means none.
-	TokensFile string
-	// InsecureTokens accepts tokens on connections that others can read.
-	InsecureTokens bool
-	// Limits bound single clients by their names; "*" is for all others.
-	Limits map[string]ClientLimit
-}
-
-// ClientLimit bounds what one client may ask for; 0 means no bound.
-type ClientLimit struct{ Connections, RequestsPerSecond, ProposalsInFlight int }
-
-// byKey are the numbers of l by their keys in a file.
-func (l *ClientLimit) byKey() map[string]*int {
+// limitsByKey are the numbers of l by their keys in a file.
+func limitsByKey(l *core.ClientLimit) map[string]*int {
 	return map[string]*int{
 		"connections": &l.Connections, "requests_per_second": &l.RequestsPerSecond, "proposals_in_flight": &l.ProposalsInFlight,
 	}
 }
 
 // roleNames are the roles that a client may have.
-func roleNames() []string { return []string{"none", "read", "write", "administer"} }
+func roleNames() (names []string) {
+	for r := access.None; r <= access.Administer; r++ {
+		names = append(names, r.String())
+	}
+	return names
+}
 
-// byDefault is the role of clients without a name where nothing is said of it,
-// and which key it follows from.
-func (a Access) byDefault() (role, from string) {
+// anonymousByDefault is the role of clients without a name where nothing is said of
+// it, and which key it follows from.
+func anonymousByDefault(a *core.AccessConfig) (role, from string) {
 	switch {
 	case a.TokensFile != "":
-		return "none", "from " + tokensFileKey
+		return access.None.String(), "from " + tokensFileKey
 	case len(a.Certificates) > 0:
-		return "none", "from " + certificatesKey
+		return access.None.String(), "from " + certificatesKey
 	}
-	return "administer", ""
+	return access.Administer.String(), ""
 }
 
 // certificates reads the mapping from names to roles.
@@ -77,8 +65,8 @@ func (d *document) certificates(n *yaml.Node) map[string]string {
 }
 
 // limits reads the mapping from names to limits.
-func (d *document) limits(n *yaml.Node) map[string]ClientLimit {
-	all := map[string]ClientLimit{}
+func (d *document) limits(n *yaml.Node) map[string]core.ClientLimit {
+	all := map[string]core.ClientLimit{}
 	for name, content := range d.named(n, limitsKey, "limits") {
 		if content.Kind != yaml.MappingNode {
 			d.at(content.Line, "%s: the limit of %q is %s; it must be a section of keys", limitsKey, name, describe(content))
@@ -89,8 +77,8 @@ func (d *document) limits(n *yaml.Node) map[string]ClientLimit {
 	return all
 }
 
-func (d *document) limit(n *yaml.Node, name string) (l ClientLimit) {
-	values := l.byKey()
+func (d *document) limit(n *yaml.Node, name string) (l core.ClientLimit) {
+	values := limitsByKey(&l)
 	known := slices.Sorted(maps.Keys(values))
 	for key, content := range pairs(n) {
 		p := values[key.Value]
@@ -156,21 +144,14 @@ func checkClient(key string) error {
 	return nil
 }
 
-// checkAccess checks what only Go can have made wrong, and the numbers.
 func (c *Config) checkAccess(ps *problems) {
-	a := c.API.Access
-	if !slices.Contains(roleNames(), a.Anonymous) {
-		ps.about("api.access.anonymous", "%q is not a role; use %s", a.Anonymous, strings.Join(roleNames(), ", "))
-	}
-	if len(a.Certificates) > 0 && c.API.TLS.ClientCA == "" {
+	a := c.Host.Access
+	if len(a.Certificates) > 0 && c.Host.ClientTLS.ClientCA == "" {
 		ps.about(certificatesKey, "no client can show a certificate; name the authorities that sign those of clients in api.tls.client_ca")
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Certificates)) {
 		if err := checkClient(name); err != nil {
 			ps.about(certificatesKey, "%v", err)
-		}
-		if role := a.Certificates[name]; !slices.Contains(roleNames(), role) {
-			ps.about(certificatesKey, "%q of %q is not a role", role, name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Limits)) {
@@ -178,7 +159,7 @@ func (c *Config) checkAccess(ps *problems) {
 			ps.about(limitsKey, "%v", err)
 		}
 		l := a.Limits[name]
-		values := l.byKey()
+		values := limitsByKey(&l)
 		for _, what := range slices.Sorted(maps.Keys(values)) {
 			if n := *values[what]; n < 0 || n > maxAccess {
 				ps.about(limitsKey, "%s of %q is %d; it must be from 0, which is no limit, to %d", what, name, n, maxAccess)
@@ -188,7 +169,7 @@ func (c *Config) checkAccess(ps *problems) {
 }
 
 // listAccess lists the mappings of api.access.
-func (o *Origins) listAccess(a Access) {
+func (o *Origins) listAccess(a *core.AccessConfig) {
 	var certificates, limits []string
 	for _, name := range slices.Sorted(maps.Keys(a.Certificates)) {
 		certificates = append(certificates, name+"="+a.Certificates[name])

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/pontoon-raft/pontoon/core"
 )
 
 // Access is read as it is written, and names of clients may have any case.
@@ -23,11 +25,13 @@ api:
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := c.API.Access
+	a := c.Host.Access
 	if want := map[string]string{"ops": "administer", "App.Example": "write", "*": "read"}; !maps.Equal(a.Certificates, want) {
 		t.Errorf("certificates %v", a.Certificates)
 	}
-	if want := map[string]ClientLimit{"App.Example": {10, 100, 50}, "*": {0, 5, 0}}; !maps.Equal(a.Limits, want) {
+	if want := map[string]core.ClientLimit{
+		"App.Example": {Connections: 10, RequestsPerSecond: 100, ProposalsInFlight: 50}, "*": {RequestsPerSecond: 5},
+	}; !maps.Equal(a.Limits, want) {
 		t.Errorf("limits %v", a.Limits)
 	}
 	if a.TokensFile != "tokens.json" || a.Anonymous != "none" || o.Of("api.access.anonymous").Place != "from api.access.tokens_file" {
@@ -54,8 +58,8 @@ func TestTheRoleOfAnonymousClients(t *testing.T) {
 		"{anonymous: none}":                      "none",
 	} {
 		c, _, err := Load(write(t, minimal+"\napi: {tls: {cert: c, key: k, client_ca: ca}, access: "+access+"}\n"), nil, nil)
-		if err != nil || c.API.Access.Anonymous != want {
-			t.Errorf("%s: %v, %v; want %s", access, c.API.Access.Anonymous, err, want)
+		if err != nil || c.Host.Access.Anonymous != want {
+			t.Errorf("%s: %v, %v; want %s", access, c.Host.Access.Anonymous, err, want)
 		}
 	}
 }
@@ -98,8 +102,8 @@ func TestRolesAndLimitsAreForNamesThatClientsCanHave(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		made.API.Access.Certificates = map[string]string{name: "read"}
-		made.API.Access.Limits = map[string]ClientLimit{name: {}}
+		made.Host.Access.Certificates = map[string]string{name: "read"}
+		made.Host.Access.Limits = map[string]core.ClientLimit{name: {}}
 		if err := made.Validate(); err == nil || strings.Count(err.Error(), "is not a client's name") != 2 {
 			t.Errorf("made in Go for %q: %v", name, err)
 		}

@@ -15,29 +15,30 @@ func (c *Config) complete(o *Origins) {
 			o.byKey[key] = Origin{SourceDefault, from}
 		}
 	}
-	for _, p := range plugins(c) {
+	for _, p := range allPlugins(c) {
 		if len(p.plugin.Command) == 0 {
 			set(p.key+".name", &p.plugin.Name, p.shipped, "")
 		}
 	}
-	anonymous, from := c.API.Access.byDefault()
-	set("api.access.anonymous", &c.API.Access.Anonymous, anonymous, from)
+	h := &c.Host
+	anonymous, from := anonymousByDefault(h.Access)
+	set("api.access.anonymous", &h.Access.Anonymous, anonymous, from)
 	if !known {
 		return // Validate says so
 	}
-	set("node.name", &c.Node.Name, self.Name, "from "+membersKey)
-	if c.Node.Name != "" {
-		set("node.data_dir", &c.Node.DataDir, "."+string(filepath.Separator)+filepath.Join("data", c.Node.Name), "from node.name")
+	set("node.name", &h.Name, self.Name, "from "+membersKey)
+	if h.Name != "" {
+		set("node.data_dir", &h.DataDir, "."+string(filepath.Separator)+filepath.Join("data", h.Name), "from node.name")
 	}
 	c.completeTLS(set)
-	set("api.listen", &c.API.Listen, self.ClientAddress, "from "+membersKey)
+	set("api.listen", &h.ClientAddress, self.ClientAddress, "from "+membersKey)
 	for _, t := range c.transports() {
 		set(t.key+".listen", &t.Listen, hostPort(t.Advertise), "from "+t.key+".advertise")
 	}
 	if c.transports()[0].key != transportKey || len(schemesOf(self.PeerURLs)) > 1 {
 		return // which of the peer URLs are a transport's is for the file to say
 	}
-	t := &c.Plugins.Transport
+	t := &h.Transports[0]
 	set("plugins.transport.listen", &t.Listen, hostPort(self.PeerURLs), "from "+membersKey)
 	if len(t.Advertise) == 0 {
 		t.Advertise = append([]string(nil), self.PeerURLs...)

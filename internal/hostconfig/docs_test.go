@@ -20,7 +20,7 @@ func TestEverySettingIsDocumented(t *testing.T) {
 			rows[strings.Trim(cells[1], " `")] = strings.Trim(cells[2], " `")
 		}
 	}
-	s := newSchema(&Config{})
+	s := newSchema(newConfig())
 	for _, key := range append(s.whole, keysOf(s.settings)...) {
 		def, ok := rows[key]
 		if !ok {
@@ -29,8 +29,8 @@ func TestEverySettingIsDocumented(t *testing.T) {
 		if !ok {
 			t.Errorf("%s is not documented", key)
 		}
-		if want := s.settings[key].def; want != "" && def != want {
-			t.Errorf("%s: documented default %q, real one %q", key, def, want)
+		if x, isSetting := s.settings[key]; isSetting && x.value.String() != "" && def != x.value.String() {
+			t.Errorf("%s: documented default %q, real one %q", key, def, x.value)
 		}
 	}
 }

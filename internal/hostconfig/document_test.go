@@ -141,7 +141,7 @@ func TestPluginConfigIsUntouched(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := string(c.Plugins.Storage.Config)
+	got := string(c.Host.Storage.Config)
 	if want := section[strings.Index(section, "      MaxConns"):]; strings.TrimLeft(got, "\n") != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -151,11 +151,11 @@ func TestPluginConfigIsUntouched(t *testing.T) {
 	var v struct {
 		Version string `yaml:"version"`
 	}
-	if err := yaml.Unmarshal(c.Plugins.Storage.Config, &v); err != nil || v.Version != "1.10" {
+	if err := yaml.Unmarshal(c.Host.Storage.Config, &v); err != nil || v.Version != "1.10" {
 		t.Errorf("version %q: %v", v.Version, err)
 	}
-	if len(c.Plugins.Transport.Config) != 0 {
-		t.Errorf("transport has %q", c.Plugins.Transport.Config)
+	if len(c.Host.Transports[0].Config) != 0 {
+		t.Errorf("transport has %q", c.Host.Transports[0].Config)
 	}
 }
 
@@ -179,13 +179,13 @@ func TestPluginConfigKeepsItsLines(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			section, err := parse(c.Plugins.Storage.Config) // which finds what follows the document, too
+			section, err := parse(c.Host.Storage.Config) // which finds what follows the document, too
 			if err != nil {
-				t.Fatalf("%v in %q", err, c.Plugins.Storage.Config)
+				t.Fatalf("%v in %q", err, c.Host.Storage.Config)
 			}
 			b := section.Content[2]
 			if len(section.Content) != 4 || b.Value != "b" || b.Line != x.line {
-				t.Errorf("%s is on line %d, want b on %d, in %q", b.Value, b.Line, x.line, c.Plugins.Storage.Config)
+				t.Errorf("%s is on line %d, want b on %d, in %q", b.Value, b.Line, x.line, c.Host.Storage.Config)
 			}
 		})
 	}
@@ -203,7 +203,7 @@ func TestExternalPlugin(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := c.Plugins.StateMachine
+			p := c.Host.StateMachine
 			if p.Name != "" || p.Command[0] != "./counter" || p.SHA256 != digest || len(p.Env) != 2 {
 				t.Errorf("%+v", p)
 			}
@@ -228,7 +228,7 @@ func FuzzLoad(f *testing.F) {
 		if err := c.Validate(); err != nil {
 			t.Errorf("a loaded configuration is invalid: %v", err)
 		}
-		for _, p := range plugins(c) {
+		for _, p := range allPlugins(c) {
 			if _, err := parse(p.plugin.Config); err != nil {
 				t.Errorf("%s.config is handed on as %q: %v", p.key, p.plugin.Config, err)
 			}

@@ -26,8 +26,8 @@ func load(path string, data []byte, flags map[string]string, environ []string) (
 	if err != nil {
 		return nil, nil, err
 	}
-	c := &Config{}
-	c.Plugins.shape(doc.root)
+	c := newConfig()
+	c.shape(doc.root)
 	s := newSchema(c)
 	doc.read(s)
 	checkFlags(flags, s, &doc.problems)
@@ -37,13 +37,10 @@ func load(path string, data []byte, flags map[string]string, environ []string) (
 	merged, origins := doc.merge(s, env, flags)
 	o := &Origins{byKey: origins, ignored: ignored}
 	for key, x := range s.settings {
-		text := x.def
-		if o.Of(key).Source != SourceDefault {
-			text = merged.GetString(key)
-		} else if text == "" {
-			continue // see complete
+		if o.Of(key).Source == SourceDefault {
+			continue
 		}
-		if err := x.value.Set(text); err != nil {
+		if err := x.value.Set(merged.GetString(key)); err != nil {
 			doc.add(Problem{Place: o.Of(key).Place, Key: key, Text: err.Error(), line: doc.lineOf(key, o)})
 		}
 	}
@@ -60,6 +57,7 @@ func load(path string, data []byte, flags map[string]string, environ []string) (
 		return nil, nil, err
 	}
 	o.list(c)
+	c.sortPeerURLs()
 	return c, o, nil
 }
 

@@ -7,9 +7,9 @@ import "slices"
 // table of them against this list.
 func NumericKeys() []string {
 	var keys []string
-	for _, s := range settings(new(Config)) {
+	for _, s := range settings(newConfig()) {
 		switch s.value.(type) {
-		case idValue, countValue, intValue, sizeValue, durationValue:
+		case idValue, countValue, intValue, sizeValue[int], sizeValue[int64], sizeValue[uint64], durationValue:
 			keys = append(keys, s.key)
 		}
 	}

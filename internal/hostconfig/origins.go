@@ -80,10 +80,10 @@ func (o *Origins) list(c *Config) {
 		case "cluster.state":
 			o.listMembers(c)
 		case "api.access.insecure_tokens":
-			o.listAccess(c.API.Access)
+			o.listAccess(c.Host.Access)
 		}
 	}
-	for _, p := range plugins(c) {
+	for _, p := range allPlugins(c) {
 		for _, e := range []Entry{
 			{Key: p.key + ".command", Value: strings.Join(p.plugin.Command, " ")},
 			{Key: p.key + ".env", Value: strings.Join(p.plugin.Env, " ")},
@@ -96,7 +96,7 @@ func (o *Origins) list(c *Config) {
 }
 
 func (o *Origins) listMembers(c *Config) {
-	for i, m := range c.Cluster.Members {
+	for i, m := range c.Host.Members {
 		key := memberKey(i, "")
 		text := formatID(m.ID) + " " + m.Name + " " + strings.Join(m.PeerURLs, ",") + " " + m.ClientAddress
 		o.entries = append(o.entries, Entry{key, text, o.Of(key)})

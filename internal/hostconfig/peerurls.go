@@ -1,6 +1,10 @@
 package hostconfig
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/pontoon-raft/pontoon/core"
+)
 
 // peerURLsKey has peer URLs of members by name: the one part of the members that a
 // flag or the environment can set.
@@ -15,9 +19,9 @@ func FlagAdds(key string) bool { return key == peerURLsKey }
 // the setting of one file must not both have some.
 func (c *Config) handOut(o *Origins, ps *problems) {
 	inFile := o.Of(peerURLsKey).Source == SourceFile
-	for i := range c.Cluster.Members {
-		m := &c.Cluster.Members[i]
-		urls := c.Cluster.PeerURLs.Of(m.Name)
+	for i := range c.Host.Members {
+		m := &c.Host.Members[i]
+		urls := c.peerURLs.Of(m.Name)
 		if len(urls) == 0 {
 			continue
 		}
@@ -28,25 +32,17 @@ func (c *Config) handOut(o *Origins, ps *problems) {
 		m.PeerURLs = urls
 		o.byKey[memberKey(i, "peer_urls")] = o.Of(peerURLsKey)
 	}
-	for _, name := range c.Cluster.PeerURLs.Names() {
-		if !slices.ContainsFunc(c.Cluster.Members, func(m Member) bool { return m.Name == name }) {
+	for _, name := range c.peerURLs.Names() {
+		if !slices.ContainsFunc(c.Host.Members, func(m core.MemberConfig) bool { return m.Name == name }) {
 			ps.about(peerURLsKey, "%q is the name of no member in %s", name, membersKey)
 		}
 	}
 }
 
-// founding is m as the cluster begins with it: its peer URLs are sorted, because
+// sortPeerURLs gives the members the form in which a cluster begins with them:
 // members that list the same URLs in another order found the same cluster.
-func (m Member) founding() Member {
-	m.PeerURLs = slices.Sorted(slices.Values(m.PeerURLs))
-	return m
-}
-
-// Founding are the members by which the cluster begins, in the order of their ids.
-func (c Cluster) Founding() []Member {
-	all := make([]Member, len(c.Members))
-	for i, m := range c.Members {
-		all[i] = m.founding()
+func (c *Config) sortPeerURLs() {
+	for i := range c.Host.Members {
+		slices.Sort(c.Host.Members[i].PeerURLs)
 	}
-	return all
 }

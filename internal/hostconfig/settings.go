@@ -3,19 +3,17 @@ package hostconfig
 import (
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/pontoon-raft/pontoon/internal/defaults"
+	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/internal/audit"
+	"github.com/pontoon-raft/pontoon/internal/catalog"
 )
 
 // A setting is one scalar of the configuration: the only things that flags
 // and the environment can set.
 type setting struct {
 	// key is its place in the file; always lower case.
-	key string
-	// def is the default as text. Empty means none, or one that depends on
-	// other settings (defaults.go).
-	def   string
+	key   string
 	value value
 	// list settings are YAML lists in the file and comma lists elsewhere.
 	list bool
@@ -24,64 +22,64 @@ type setting struct {
 	fileOnly bool
 }
 
-// settings lists every scalar setting, bound to c. The defaults that the host has
-// too are those of package defaults.
+// settings lists every scalar setting, bound to c. In a new Config each has its
+// default.
 func settings(c *Config) []setting {
+	h := &c.Host
 	all := []setting{
-		{key: "node.id", value: idValue{&c.Node.ID}},
-		{key: "node.name", value: textValue{&c.Node.Name}},
-		{key: "node.data_dir", value: textValue{&c.Node.DataDir}},
-		{key: "node.runtime_dir", value: textValue{&c.Node.RuntimeDir}},
-		{key: "cluster.id", value: idValue{&c.Cluster.ID}},
-		{key: "cluster.state", def: "new", value: choice(&c.Cluster.State, StateNew, StateExisting)},
-		{key: peerURLsKey, value: &c.Cluster.PeerURLs, list: true},
-		{key: "raft.tick", def: duration(defaults.Tick), value: durationValue{&c.Raft.Tick}},
-		{key: "raft.election", def: duration(defaults.Election), value: durationValue{&c.Raft.Election}},
-		{key: "raft.snapshot_entries", def: count(defaults.SnapshotEntries), value: countValue{&c.Raft.SnapshotEntries}},
-		{key: "raft.snapshot_log_bytes", def: size(defaults.SnapshotBytes), value: sizeValue{&c.Raft.SnapshotLogBytes}},
-		{key: "raft.catch_up_entries", def: count(defaults.CatchUpEntries), value: countValue{&c.Raft.CatchUpEntries}},
-		{key: "raft.catch_up_bytes", def: size(defaults.CatchUpBytes), value: sizeValue{&c.Raft.CatchUpBytes}},
-		{key: "raft.check_snapshots", def: "sum", value: choice(&c.Raft.CheckSnapshots, CheckSum, CheckRestore)},
-		{key: "raft.max_inflight_appends", def: count(defaults.MaxInflightAppends), value: intValue{&c.Raft.MaxInflightAppends}},
-		{key: "api.listen", value: textValue{&c.API.Listen}},
-		{key: "api.max_value_bytes", def: size(defaults.MaxValueBytes), value: sizeValue{&c.API.MaxValueBytes}},
-		{key: "api.max_pending_proposals", def: count(defaults.MaxPending), value: intValue{&c.API.MaxPendingProposals}},
-		{key: "api.max_pending_bytes", def: size(defaults.MaxPendingBytes), value: sizeValue{&c.API.MaxPendingBytes}},
-		{key: "api.max_connections", def: "0", value: intValue{&c.API.MaxConnections}},
-		{key: "api.max_streams", def: count(defaults.MaxStreams), value: intValue{&c.API.MaxStreams}},
-		{key: "api.max_calls", def: count(defaults.MaxCalls), value: intValue{&c.API.MaxCalls}},
-		{key: "api.host_names", value: listValue{&c.API.HostNames}, list: true},
-		{key: "api.access.anonymous", value: choice(&c.API.Access.Anonymous, roleNames()...)},
-		{key: "api.access.tokens_file", value: textValue{&c.API.Access.TokensFile}},
-		{key: "api.access.insecure_tokens", def: "false", value: boolValue{&c.API.Access.InsecureTokens}},
-		{key: "admin.listen", value: textValue{&c.Admin.Listen}},
-		{key: "log.level", def: "info", value: levelValue{&c.Log.Level}},
-		{key: "log.format", def: "auto", value: choice(&c.Log.Format, FormatAuto, FormatText, FormatJSON)},
-		{key: "audit.level", def: "changes", value: choice(&c.Audit.Level, "off", "changes", "writes", "all")},
-		{key: "audit.dir", value: textValue{&c.Audit.Dir}},
-		{key: "audit.max_file_bytes", def: size(defaults.AuditFileBytes), value: sizeValue{&c.Audit.MaxFileBytes}},
-		{key: "audit.max_files", def: count(defaults.AuditFiles), value: intValue{&c.Audit.MaxFiles}},
-		{key: "audit.sync", def: "interval", value: choice(&c.Audit.Sync, "each", "interval", "none")},
-		{key: "audit.on_full", def: "drop", value: choice(&c.Audit.OnFull, "drop", "refuse")},
-		{key: "audit.key_file", value: textValue{&c.Audit.KeyFile}},
-		{key: "limits.max_batch_bytes", def: size(defaults.MaxBatchBytes), value: sizeValue{&c.Limits.MaxBatchBytes}},
-		{key: "limits.max_chunk_bytes", def: size(defaults.MaxChunkBytes), value: sizeValue{&c.Limits.MaxChunkBytes}},
+		{key: "node.id", value: idValue{&h.ID}},
+		{key: "node.name", value: textValue{&h.Name}},
+		{key: "node.data_dir", value: textValue{&h.DataDir}},
+		{key: "node.runtime_dir", value: textValue{&h.RuntimeDir}},
+		{key: "cluster.id", value: idValue{&h.ClusterID}},
+		{key: "cluster.state", value: either(&h.Bootstrap, "new", "existing")},
+		{key: peerURLsKey, value: &c.peerURLs, list: true},
+		{key: "raft.tick", value: durationValue{&h.Tick}},
+		{key: "raft.election", value: durationValue{&h.Election}},
+		{key: "raft.snapshot_entries", value: countValue{&h.SnapshotEntries}},
+		{key: "raft.snapshot_log_bytes", value: size(&h.SnapshotBytes)},
+		{key: "raft.catch_up_entries", value: countValue{&h.CatchUpEntries}},
+		{key: "raft.catch_up_bytes", value: size(&h.CatchUpBytes)},
+		{key: "raft.check_snapshots", value: either(&h.RehearseSnapshots, "restore", "sum")},
+		{key: "raft.max_inflight_appends", value: intValue{&h.MaxInflightAppends}},
+		{key: "api.listen", value: textValue{&h.ClientAddress}},
+		{key: "api.max_value_bytes", value: size(&h.MaxValueBytes)},
+		{key: "api.max_pending_proposals", value: intValue{&h.MaxPending}},
+		{key: "api.max_pending_bytes", value: size(&h.MaxPendingBytes)},
+		{key: "api.max_connections", value: intValue{&h.MaxConnections}},
+		{key: "api.max_streams", value: intValue{&h.MaxStreams}},
+		{key: "api.max_calls", value: intValue{&h.MaxCalls}},
+		{key: "api.host_names", value: listValue{&h.HostNames}, list: true},
 	}
-	all = slices.Insert(all, after(all, "admin.listen"), tlsSettings("admin", &c.Admin.TLS, &c.Admin.Insecure)...)
-	all = slices.Insert(all, after(all, "api.host_names"), tlsSettings("api", &c.API.TLS, &c.API.Insecure)...)
+	all = append(all, tlsSettings("api", &h.ClientTLS, &h.ClientInsecure)...)
+	all = append(all,
+		setting{key: "api.access.anonymous", value: choice(&h.Access.Anonymous, roleNames()...)},
+		setting{key: "api.access.tokens_file", value: textValue{&h.Access.TokensFile}},
+		setting{key: "api.access.insecure_tokens", value: either(&h.Access.InsecureTokens, "true", "false")},
+		setting{key: "admin.listen", value: textValue{&h.AdminAddress}})
+	all = append(all, tlsSettings("admin", &h.AdminTLS, &h.AdminInsecure)...)
+	all = append(all,
+		setting{key: "log.level", value: levelValue{&c.Log.Level}},
+		setting{key: "log.format", value: choice(&c.Log.Format, FormatAuto, FormatText, FormatJSON)},
+		setting{key: "audit.level", value: choice(&h.Audit.Level, string(audit.Off), string(audit.Changes), string(audit.Writes), string(audit.All))},
+		setting{key: "audit.dir", value: textValue{&h.Audit.Dir}},
+		setting{key: "audit.max_file_bytes", value: size(&h.Audit.MaxFileBytes)},
+		setting{key: "audit.max_files", value: intValue{&h.Audit.MaxFiles}},
+		setting{key: "audit.sync", value: choice(&h.Audit.Sync, string(audit.SyncEach), string(audit.SyncInterval), string(audit.SyncNone))},
+		setting{key: "audit.on_full", value: choice(&h.Audit.OnFull, string(audit.Drop), string(audit.Refuse))},
+		setting{key: "audit.key_file", value: textValue{&h.Audit.KeyFile}},
+		setting{key: "limits.max_batch_bytes", value: size(&h.Limits.SendBatchBytes)},
+		setting{key: "limits.max_chunk_bytes", value: size(&h.Limits.SendChunkBytes)})
 	for _, t := range c.transports() {
 		all = append(all,
 			setting{key: t.key + ".listen", value: textValue{&t.Listen}},
 			setting{key: t.key + ".advertise", value: listValue{&t.Advertise}, list: true})
 	}
-	for _, p := range plugins(c) {
+	for _, p := range allPlugins(c) {
 		all = append(all,
 			setting{key: p.key + ".name", value: textValue{&p.plugin.Name}},
 			setting{key: p.key + ".sha256", value: textValue{&p.plugin.SHA256}},
-			setting{
-				key: p.key + ".isolation", def: "process",
-				value: choice(&p.plugin.Isolation, IsolationProcess, IsolationInproc),
-			})
+			setting{key: p.key + ".isolation", value: choice(&p.plugin.Isolation, string(catalog.Process), string(catalog.Inproc))})
 	}
 	for i := range all {
 		all[i].fileOnly = strings.Contains(all[i].key, "[")
@@ -89,36 +87,26 @@ func settings(c *Config) []setting {
 	return all
 }
 
-// after is the place after the setting of that key.
-func after(all []setting, key string) int {
-	return 1 + slices.IndexFunc(all, func(s setting) bool { return s.key == key })
-}
-
-// duration, count and size are defaults as text.
-func duration(d time.Duration) string { return durationValue{&d}.String() }
-func count(n uint64) string           { return countValue{&n}.String() }
-func size(n uint64) string            { return sizeValue{&n}.String() }
-
 // pluginAt is a plugin of the configuration with its place in the file and
 // the shipped backend it is by default; empty if it must be named.
 type pluginAt struct {
 	key     string
-	plugin  *Plugin
+	plugin  *core.PluginConfig
 	shipped string
 }
 
-func plugins(c *Config) []pluginAt {
+func allPlugins(c *Config) []pluginAt {
 	var all []pluginAt
 	for _, t := range c.transports() {
 		shipped := "http"
 		if t.key != transportKey {
 			shipped = ""
 		}
-		all = append(all, pluginAt{t.key, &t.Plugin, shipped})
+		all = append(all, pluginAt{t.key, &t.PluginConfig, shipped})
 	}
 	return append(all,
-		pluginAt{"plugins.storage", &c.Plugins.Storage, "wal"},
-		pluginAt{"plugins.statemachine", &c.Plugins.StateMachine, "kv"})
+		pluginAt{"plugins.storage", &c.Host.Storage, "wal"},
+		pluginAt{"plugins.statemachine", &c.Host.StateMachine, "kv"})
 }
 
 // membersKey is the one list of mappings.
@@ -135,7 +123,7 @@ type schema struct {
 
 func newSchema(c *Config) schema {
 	s := schema{settings: map[string]setting{}, whole: []string{membersKey, certificatesKey, limitsKey}}
-	for _, p := range plugins(c) {
+	for _, p := range allPlugins(c) {
 		s.whole = append(s.whole, p.key+".command", p.key+".env", p.key+".config")
 	}
 	if c.transports()[0].key != transportKey {

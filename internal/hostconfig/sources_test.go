@@ -70,7 +70,7 @@ func TestOrderOfSources(t *testing.T) {
 		"plugins.storage.isolation":      {"inproc", "process", "inproc"},
 		"plugins.statemachine.isolation": {"inproc", "process", "inproc"},
 	}
-	for _, s := range settings(&Config{}) {
+	for _, s := range settings(newConfig()) {
 		sample, ok := samples[s.key]
 		if !ok {
 			if strings.HasSuffix(s.key, ".sha256") {
@@ -135,7 +135,7 @@ func lineOfKey(t *testing.T, path, key string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.read(newSchema(&Config{}))
+	d.read(newSchema(newConfig()))
 	return strings.TrimPrefix(d.place(d.lines[key]), path+":")
 }
 
@@ -179,8 +179,8 @@ func TestEnvironment(t *testing.T) {
 			"PONTOON_RAFT_TICK=", "HOME=/", "PONTOON",
 		}
 		c, o, err := Load(write(t, minimal), nil, env)
-		if err != nil || c.Raft.Tick != 100*time.Millisecond {
-			t.Fatalf("tick %v: %v", c.Raft.Tick, err)
+		if err != nil || c.Host.Tick != 100*time.Millisecond {
+			t.Fatalf("tick %v: %v", c.Host.Tick, err)
 		}
 		if want := []string{"PONTOON_PORT_7401_TCP", "PONTOON_SERVICE_HOST"}; !slices.Equal(o.Ignored(), want) {
 			t.Errorf("ignored %v, want %v", o.Ignored(), want)
@@ -197,7 +197,7 @@ func TestVariablesOfServicesAreIgnored(t *testing.T) {
 		"PONTOON_API_SERVICE_PORT_GRPC=7401", "PONTOON_CLUSTER_MEMBERS_SERVICE_HOST=10.0.0.1", "PONTOON_PORT=tcp://10.0.0.1:7401",
 	}
 	c, o, err := Load(write(t, minimal), nil, env)
-	if err != nil || c.Raft.Tick != 100*time.Millisecond {
+	if err != nil || c.Host.Tick != 100*time.Millisecond {
 		t.Fatal(err)
 	}
 	var names []string

@@ -1,55 +1,46 @@
 package hostconfig
 
-import "github.com/pontoon-raft/pontoon/internal/memberform"
-
-// The ways in which a port asks its clients for certificates.
-const (
-	AuthNone     = "none"
-	AuthOptional = "optional"
-	AuthRequired = "required"
+import (
+	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/internal/api"
+	"github.com/pontoon-raft/pontoon/internal/memberform"
 )
 
-// TLS is how one of the ports for clients and operators is protected.
-type TLS struct {
-	// Cert and Key are PEM files: what the port shows, and the private key. Without
-	// Cert there is no TLS.
-	Cert, Key string
-	// ClientCA is a PEM file with the authorities that sign clients' certificates.
-	ClientCA string
-	// ClientAuth is one of the Auth constants: required by default if there is a
-	// ClientCA, and none otherwise.
-	ClientAuth string
-}
+// The words of core.TLSConfig for what a port asks its clients for.
+const (
+	authNone     = string(api.AuthNone)
+	authRequired = string(api.AuthRequired)
+)
 
 // tlsSettings are the settings of a port in its section.
-func tlsSettings(section string, t *TLS, insecure *bool) []setting {
+func tlsSettings(section string, t *core.TLSConfig, insecure *bool) []setting {
 	return []setting{
 		{key: section + ".tls.cert", value: textValue{&t.Cert}},
 		{key: section + ".tls.key", value: textValue{&t.Key}},
 		{key: section + ".tls.client_ca", value: textValue{&t.ClientCA}},
-		{key: section + ".tls.client_auth", value: choice(&t.ClientAuth, AuthNone, AuthOptional, AuthRequired)},
-		{key: section + ".insecure", def: "false", value: boolValue{insecure}},
+		{key: section + ".tls.client_auth", value: choice(&t.ClientAuth, authNone, string(api.AuthOptional), authRequired)},
+		{key: section + ".insecure", value: either(insecure, "true", "false")},
 	}
 }
 
 // completeTLS gives the admin port what it does not say itself of that of the
 // client port, and each a way to ask for certificates.
 func (c *Config) completeTLS(set func(key string, p *string, text, from string)) {
-	own, api := &c.Admin.TLS, c.API.TLS
-	if c.Admin.Listen != "" && !c.Admin.Insecure {
+	own, client := &c.Host.AdminTLS, c.Host.ClientTLS
+	if c.Host.AdminAddress != "" && !c.Host.AdminInsecure {
 		if own.Cert == "" && own.Key == "" {
-			set("admin.tls.cert", &own.Cert, api.Cert, "from api.tls.cert")
-			set("admin.tls.key", &own.Key, api.Key, "from api.tls.key")
+			set("admin.tls.cert", &own.Cert, client.Cert, "from api.tls.cert")
+			set("admin.tls.key", &own.Key, client.Key, "from api.tls.key")
 		}
-		if own.ClientCA == "" && own.ClientAuth != AuthNone && own.Cert != "" {
-			set("admin.tls.client_ca", &own.ClientCA, api.ClientCA, "from api.tls.client_ca")
-			set("admin.tls.client_auth", &own.ClientAuth, api.ClientAuth, "from api.tls.client_auth")
+		if own.ClientCA == "" && own.ClientAuth != authNone && own.Cert != "" {
+			set("admin.tls.client_ca", &own.ClientCA, client.ClientCA, "from api.tls.client_ca")
+			set("admin.tls.client_auth", &own.ClientAuth, client.ClientAuth, "from api.tls.client_auth")
 		}
 	}
-	for section, t := range map[string]*TLS{"api": &c.API.TLS, "admin": own} {
-		auth := AuthNone
+	for section, t := range map[string]*core.TLSConfig{"api": &c.Host.ClientTLS, "admin": own} {
+		auth := authNone
 		if t.ClientCA != "" {
-			auth = AuthRequired
+			auth = authRequired
 		}
 		set(section+".tls.client_auth", &t.ClientAuth, auth, "")
 	}
@@ -57,11 +48,11 @@ func (c *Config) completeTLS(set func(key string, p *string, text, from string))
 
 // checkTLS checks both ports, whose addresses are known.
 func (c *Config) checkTLS(ps *problems) {
-	checkPort(ps, "api", c.API.Listen, c.API.TLS, c.API.Insecure)
-	checkPort(ps, "admin", c.Admin.Listen, c.Admin.TLS, c.Admin.Insecure)
+	checkPort(ps, "api", c.Host.ClientAddress, c.Host.ClientTLS, c.Host.ClientInsecure)
+	checkPort(ps, "admin", c.Host.AdminAddress, c.Host.AdminTLS, c.Host.AdminInsecure)
 }
 
-func checkPort(ps *problems, section, listen string, t TLS, insecure bool) {
+func checkPort(ps *problems, section, listen string, t core.TLSConfig, insecure bool) {
 	key := section + ".tls."
 	switch {
 	case t.Cert == "" && t.Key != "":
@@ -72,9 +63,9 @@ func checkPort(ps *problems, section, listen string, t TLS, insecure bool) {
 		ps.about(key+"cert", "is missing; a port that asks for certificates (%sclient_ca) needs one itself", key)
 	}
 	switch auth := t.ClientAuth; {
-	case auth != "" && auth != AuthNone && t.ClientCA == "":
+	case auth != "" && auth != authNone && t.ClientCA == "":
 		ps.about(key+"client_auth", "is %s; name the authorities that sign the certificates of clients in %sclient_ca", auth, key)
-	case auth == AuthNone && t.ClientCA != "":
+	case auth == authNone && t.ClientCA != "":
 		ps.about(key+"client_auth", "is none, so %sclient_ca has no effect; leave one of the two out", key)
 	}
 	switch {

@@ -3,6 +3,8 @@ package hostconfig
 import (
 	"strings"
 	"testing"
+
+	"github.com/pontoon-raft/pontoon/core"
 )
 
 // withPorts is a configuration whose sections api and admin are those given.
@@ -50,23 +52,23 @@ func TestTheAdminPortTakesTheTLSOfTheClientPort(t *testing.T) {
 	const mutual = `{tls: {cert: c, key: k, client_ca: a}}`
 	for _, c := range []struct {
 		name, api, admin string
-		want             TLS
+		want             core.TLSConfig
 	}{
-		{"nothing said", mutual, `{listen: "127.0.0.1:2"}`, TLS{"c", "k", "a", AuthRequired}},
-		{"probes without certificates", mutual, `{listen: "127.0.0.1:2", tls: {client_auth: optional}}`, TLS{"c", "k", "a", AuthOptional}},
-		{"no certificates", mutual, `{listen: "127.0.0.1:2", tls: {client_auth: none}}`, TLS{"c", "k", "", AuthNone}},
-		{"its own", mutual, `{listen: "127.0.0.1:2", tls: {cert: d, key: l, client_ca: b}}`, TLS{"d", "l", "b", AuthRequired}},
-		{"plain", mutual, `{listen: "127.0.0.1:2", insecure: true}`, TLS{ClientAuth: AuthNone}},
-		{"no admin port", mutual, `{}`, TLS{ClientAuth: AuthNone}},
-		{"no TLS", `{}`, `{listen: "127.0.0.1:2"}`, TLS{ClientAuth: AuthNone}},
+		{"nothing said", mutual, `{listen: "127.0.0.1:2"}`, core.TLSConfig{Cert: "c", Key: "k", ClientCA: "a", ClientAuth: authRequired}},
+		{"probes without certificates", mutual, `{listen: "127.0.0.1:2", tls: {client_auth: optional}}`, core.TLSConfig{Cert: "c", Key: "k", ClientCA: "a", ClientAuth: "optional"}},
+		{"no certificates", mutual, `{listen: "127.0.0.1:2", tls: {client_auth: none}}`, core.TLSConfig{Cert: "c", Key: "k", ClientCA: "", ClientAuth: authNone}},
+		{"its own", mutual, `{listen: "127.0.0.1:2", tls: {cert: d, key: l, client_ca: b}}`, core.TLSConfig{Cert: "d", Key: "l", ClientCA: "b", ClientAuth: authRequired}},
+		{"plain", mutual, `{listen: "127.0.0.1:2", insecure: true}`, core.TLSConfig{ClientAuth: authNone}},
+		{"no admin port", mutual, `{}`, core.TLSConfig{ClientAuth: authNone}},
+		{"no TLS", `{}`, `{listen: "127.0.0.1:2"}`, core.TLSConfig{ClientAuth: authNone}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, _, err := withPorts(t, c.api, c.admin)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.Admin.TLS != c.want {
-				t.Errorf("got %+v, want %+v", got.Admin.TLS, c.want)
+			if got.Host.AdminTLS != c.want {
+				t.Errorf("got %+v, want %+v", got.Host.AdminTLS, c.want)
 			}
 		})
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/pontoon-raft/pontoon/core"
 )
 
 // transportKey is a section, or a list of such sections while a cluster moves
@@ -19,17 +21,17 @@ const maxTransports = 2
 // transportAt is a transport of the configuration with its place in the file.
 type transportAt struct {
 	key string
-	*TransportPlugin
+	*core.TransportConfig
 }
 
 func (c *Config) transports() []transportAt {
-	p := &c.Plugins
-	if !p.listed && len(p.FurtherTransports) == 0 {
-		return []transportAt{{transportKey, &p.Transport}}
-	}
-	all := []transportAt{{transportItem(0), &p.Transport}}
-	for i := range p.FurtherTransports {
-		all = append(all, transportAt{transportItem(i + 1), &p.FurtherTransports[i]})
+	var all []transportAt
+	for i := range c.Host.Transports {
+		key := transportKey
+		if c.listed {
+			key = transportItem(i)
+		}
+		all = append(all, transportAt{key, &c.Host.Transports[i]})
 	}
 	return all
 }
@@ -49,13 +51,15 @@ func transportItem(i int) string { return fmt.Sprintf("%s[%d]", transportKey, i)
 
 // shape makes room for as many transports as the file lists. Faults of the list
 // are found later.
-func (p *Plugins) shape(root *yaml.Node) {
+func (c *Config) shape(root *yaml.Node) {
 	list := child(child(root, "plugins"), "transport")
 	if list == nil || list.Kind != yaml.SequenceNode {
 		return
 	}
-	p.listed = true
-	p.FurtherTransports = make([]TransportPlugin, max(0, min(len(list.Content), maxTransports)-1))
+	c.listed = true
+	for range min(len(list.Content), maxTransports) - 1 {
+		c.Host.Transports = append(c.Host.Transports, c.Host.Transports[0])
+	}
 }
 
 // child is what a mapping has under a name; nil if nothing.
@@ -89,9 +93,6 @@ func (d *document) transportList(n *yaml.Node, s schema) {
 // URL must know which of them is meant.
 func (c *Config) checkTransports(ps *problems) {
 	all := c.transports()
-	if len(all) > maxTransports {
-		ps.about(transportKey, "has %d transports; a host runs at most %d", len(all), maxTransports)
-	}
 	names, schemes := map[string]string{}, map[string]string{}
 	for _, t := range all {
 		if len(t.Advertise) == 0 {

@@ -26,7 +26,7 @@ func TestTransportsInAList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := c.Plugins.Transports()
+	all := c.Host.Transports
 	if len(all) != 2 || all[0].Name != "quic" || all[1].Name != "http" {
 		t.Fatalf("transports %+v", all)
 	}
@@ -61,7 +61,7 @@ func TestAListOfOneTransport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if all := c.Plugins.Transports(); len(all) != 1 || all[0].Name != "quic" || all[0].Listen != "0.0.0.0:7702" {
+	if all := c.Host.Transports; len(all) != 1 || all[0].Name != "quic" || all[0].Listen != "0.0.0.0:7702" {
 		t.Errorf("transports %+v", all)
 	}
 }
@@ -76,8 +76,8 @@ func TestOneTransportOfAMemberWithTwoKindsOfURLs(t *testing.T) {
 		t.Errorf("got %v, want %q", err, want)
 	}
 	c, _, err := Load(write(t, both+"plugins: {transport: {name: quic, advertise: [\"quic://127.0.0.1:7702\"]}}\n"), nil, nil)
-	if err != nil || c.Plugins.Transport.Listen != "127.0.0.1:7702" {
-		t.Errorf("listens on %q: %v", c.Plugins.Transport.Listen, err)
+	if err != nil || c.Host.Transports[0].Listen != "127.0.0.1:7702" {
+		t.Errorf("listens on %q: %v", c.Host.Transports[0].Listen, err)
 	}
 }
 

@@ -6,7 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/audit"
 	"github.com/pontoon-raft/pontoon/internal/memberform"
+	"github.com/pontoon-raft/pontoon/plugins"
 )
 
 // Bounds of the settings, where they are not obvious.
@@ -18,12 +20,7 @@ const (
 	// derived from it are tested.
 	maxElection = 50 * time.Second
 	minTick     = 5 * time.Millisecond
-	// maxValue, maxBatch and maxChunk are what every member of this protocol
-	// version takes: the constants of package plugins.
-	maxValue = 32 << 20
-	maxBatch = 16 << 20
-	maxChunk = 1 << 20
-	minChunk = 4 << 10
+	minChunk    = 4 << 10
 	// maxNodeID: raft keeps the two largest ids for its own threads.
 	maxNodeID  = math.MaxUint64 - 2
 	maxMembers = 64
@@ -48,24 +45,13 @@ func (c *Config) Validate() error {
 }
 
 func (c *Config) checkIdentity(ps *problems) {
-	checkNodeID(ps, "node.id", c.Node.ID)
-	checkName(ps, "node.name", c.Node.Name)
-	if c.Node.DataDir == "" {
+	checkNodeID(ps, "node.id", c.Host.ID)
+	checkName(ps, "node.name", c.Host.Name)
+	if c.Host.DataDir == "" {
 		ps.about("node.data_dir", "is empty; name a directory")
 	}
-	if c.Cluster.ID == 0 {
+	if c.Host.ClusterID == 0 {
 		ps.about("cluster.id", "is missing; all members of a cluster have the same one, for example c1")
-	}
-	if c.Cluster.State != StateNew && c.Cluster.State != StateExisting {
-		ps.about("cluster.state", "%q is not possible; use new or existing", c.Cluster.State)
-	}
-	if c.Raft.CheckSnapshots != CheckSum && c.Raft.CheckSnapshots != CheckRestore {
-		ps.about("raft.check_snapshots", "%q is not possible; use sum or restore", c.Raft.CheckSnapshots)
-	}
-	switch c.Log.Format {
-	case FormatAuto, FormatText, FormatJSON:
-	default:
-		ps.about("log.format", "%q is not possible; use auto, text or json", c.Log.Format)
 	}
 }
 
@@ -89,7 +75,7 @@ func checkName(ps *problems, key, name string) {
 }
 
 func (c *Config) checkRaft(ps *problems) {
-	r := c.Raft
+	r := &c.Host
 	if r.Tick < minTick {
 		ps.about("raft.tick", "is %v; it must be at least %v", r.Tick, minTick)
 		return
@@ -105,8 +91,8 @@ func (c *Config) checkRaft(ps *problems) {
 	if r.SnapshotEntries == 0 {
 		ps.about("raft.snapshot_entries", "is 0; the log would never be compacted")
 	}
-	if r.SnapshotLogBytes < 1<<20 {
-		ps.about("raft.snapshot_log_bytes", "is %d; it must be at least 1MiB", r.SnapshotLogBytes)
+	if r.SnapshotBytes < 1<<20 {
+		ps.about("raft.snapshot_log_bytes", "is %d; it must be at least 1MiB", r.SnapshotBytes)
 	}
 	if r.MaxInflightAppends < 1 || r.MaxInflightAppends > 64 {
 		ps.about("raft.max_inflight_appends", "is %d; it must be from 1 to 64", r.MaxInflightAppends)
@@ -114,33 +100,33 @@ func (c *Config) checkRaft(ps *problems) {
 }
 
 func (c *Config) checkAPI(ps *problems) {
-	checkListen(ps, "api.listen", c.API.Listen, "0.0.0.0:7401")
-	if c.Admin.Listen != "" {
-		checkListen(ps, "admin.listen", c.Admin.Listen, "127.0.0.1:7601")
+	h := &c.Host
+	checkListen(ps, "api.listen", h.ClientAddress, "0.0.0.0:7401")
+	if h.AdminAddress != "" {
+		checkListen(ps, "admin.listen", h.AdminAddress, "127.0.0.1:7601")
 	}
-	checkSize(ps, "api.max_value_bytes", c.API.MaxValueBytes, 1<<10, maxValue)
-	checkSize(ps, "limits.max_batch_bytes", c.Limits.MaxBatchBytes, 64<<10, maxBatch)
-	checkSize(ps, "limits.max_chunk_bytes", c.Limits.MaxChunkBytes, minChunk, maxChunk)
-	if c.API.MaxPendingProposals < 1 {
-		ps.about("api.max_pending_proposals", "is %d; it must be at least 1", c.API.MaxPendingProposals)
+	checkSize(ps, "api.max_value_bytes", uint64(h.MaxValueBytes), 1<<10, plugins.MaxValueBytes)
+	checkSize(ps, "limits.max_batch_bytes", h.Limits.SendBatchBytes, 64<<10, plugins.MaxBatchBytes)
+	checkSize(ps, "limits.max_chunk_bytes", h.Limits.SendChunkBytes, minChunk, plugins.MaxChunkBytes)
+	if h.MaxPending < 1 {
+		ps.about("api.max_pending_proposals", "is %d; it must be at least 1", h.MaxPending)
 	}
 	switch {
-	case c.API.MaxPendingBytes < c.API.MaxValueBytes:
-		ps.about("api.max_pending_bytes", "is %d; it must be at least api.max_value_bytes, %d",
-			c.API.MaxPendingBytes, c.API.MaxValueBytes)
-	case c.API.MaxPendingBytes > math.MaxInt32:
-		ps.about("api.max_pending_bytes", "is %d; it must be below 2GiB", c.API.MaxPendingBytes)
+	case h.MaxPendingBytes < int64(h.MaxValueBytes):
+		ps.about("api.max_pending_bytes", "is %d; it must be at least api.max_value_bytes, %d", h.MaxPendingBytes, h.MaxValueBytes)
+	case h.MaxPendingBytes > math.MaxInt32:
+		ps.about("api.max_pending_bytes", "is %d; it must be below 2GiB", h.MaxPendingBytes)
 	}
-	if n := c.API.MaxConnections; n != 0 && (n < minConnections || n > maxConnections) {
+	if n := h.MaxConnections; n != 0 && (n < minConnections || n > maxConnections) {
 		ps.about("api.max_connections", "is %d; it must be from %d to %d, or 0 for the default", n, minConnections, maxConnections)
 	}
-	if n := c.API.MaxStreams; n < minConnections || n > maxConnections {
+	if n := h.MaxStreams; n < minConnections || n > maxConnections {
 		ps.about("api.max_streams", "is %d; it must be from %d to %d", n, minConnections, maxConnections)
 	}
-	if n := c.API.MaxCalls; n < minConnections || n > maxConnections {
+	if n := h.MaxCalls; n < minConnections || n > maxConnections {
 		ps.about("api.max_calls", "is %d; it must be from %d to %d", n, minConnections, maxConnections)
 	}
-	for _, name := range c.API.HostNames {
+	for _, name := range h.HostNames {
 		checkHostName(ps, name)
 	}
 	c.checkTLS(ps)
@@ -167,18 +153,25 @@ func (c *Config) checkListeners(ps *problems) {
 			ps.about(key, "%s is taken by %s already", address, other)
 		}
 	}
-	check("api.listen", c.API.Listen)
-	seen[c.API.Listen] = "api.listen"
-	check("admin.listen", c.Admin.Listen)
-	seen[c.Admin.Listen] = "admin.listen"
+	check("api.listen", c.Host.ClientAddress)
+	seen[c.Host.ClientAddress] = "api.listen"
+	check("admin.listen", c.Host.AdminAddress)
+	seen[c.Host.AdminAddress] = "admin.listen"
 	// Two transports may share a port: one of TCP, one of UDP.
 	for _, t := range c.transports() {
 		check(t.key+".listen", t.Listen)
 	}
 }
 
+func (c *Config) checkAudit(ps *problems) {
+	checkSize(ps, "audit.max_file_bytes", uint64(c.Host.Audit.MaxFileBytes), audit.MinFileBytes, audit.MaxFileBytes)
+	if n := c.Host.Audit.MaxFiles; n < audit.MinFiles || n > audit.MaxFiles {
+		ps.about("audit.max_files", "is %d; it must be from %d to %d", n, audit.MinFiles, audit.MaxFiles)
+	}
+}
+
 func checkSize(ps *problems, key string, n, least, most uint64) {
 	if n < least || n > most {
-		ps.about(key, "is %s; it must be from %s to %s", sizeValue{&n}, sizeValue{&least}, sizeValue{&most})
+		ps.about(key, "is %s; it must be from %s to %s", size(&n), size(&least), size(&most))
 	}
 }

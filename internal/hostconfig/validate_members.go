@@ -5,7 +5,7 @@ import "github.com/pontoon-raft/pontoon/internal/memberform"
 // checkMembers checks the list of members: every id, name, URL and address
 // once, and this node among them.
 func (c *Config) checkMembers(ps *problems) {
-	members := c.Cluster.Members
+	members := c.Host.Members
 	switch {
 	case len(members) == 0:
 		ps.about(membersKey, "is empty; list all members of the cluster, this node among them")
@@ -40,17 +40,17 @@ func (c *Config) checkMembers(ps *problems) {
 }
 
 func (c *Config) checkSelf(ps *problems) {
-	if c.Node.ID == 0 {
+	if c.Host.ID == 0 {
 		return
 	}
 	self, ok := c.Self()
 	if !ok {
-		ps.about("node.id", "%s is not among %s; add this node to the list", formatID(c.Node.ID), membersKey)
+		ps.about("node.id", "%s is not among %s; add this node to the list", formatID(c.Host.ID), membersKey)
 		return
 	}
-	if c.Node.Name != self.Name {
+	if c.Host.Name != self.Name {
 		ps.about("node.name", "%q differs from the name %q that %s gives to id %s",
-			c.Node.Name, self.Name, membersKey, formatID(self.ID))
+			c.Host.Name, self.Name, membersKey, formatID(self.ID))
 	}
 }
 

@@ -4,18 +4,14 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/memberform"
 )
 
 func (c *Config) checkPlugins(ps *problems) {
-	for _, p := range plugins(c) {
+	for _, p := range allPlugins(c) {
 		checkSource(ps, p)
 		checkEnv(ps, p.key+".env", p.plugin.Env)
-		switch p.plugin.Isolation {
-		case IsolationProcess, IsolationInproc:
-		default:
-			ps.about(p.key+".isolation", "%q is not possible; use process or inproc", p.plugin.Isolation)
-		}
 	}
 	c.checkTransports(ps)
 }
@@ -48,7 +44,7 @@ func checkSource(ps *problems, p pluginAt) {
 	case !regexp.MustCompile(`^[0-9a-fA-F]{64}$`).MatchString(digest):
 		ps.about(p.key+".sha256", "%q is not 64 hex digits", digest)
 	}
-	if p.plugin.Isolation == IsolationInproc {
+	if p.plugin.Isolation == string(catalog.Inproc) {
 		ps.about(p.key+".isolation", "is inproc; a command always has a process of its own")
 	}
 }

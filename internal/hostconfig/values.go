@@ -24,11 +24,9 @@ type (
 	idValue       struct{ p *uint64 }
 	intValue      struct{ p *int }
 	countValue    struct{ p *uint64 }
-	sizeValue     struct{ p *uint64 }
 	durationValue struct{ p *time.Duration }
 	levelValue    struct{ p *slog.Level }
 	listValue     struct{ p *[]string }
-	boolValue     struct{ p *bool }
 	choiceValue   struct {
 		get     func() string
 		set     func(string)
@@ -103,12 +101,17 @@ func units() []struct {
 	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
 }
 
-func (v sizeValue) Set(s string) error {
+// sizeValue is a number of bytes; size makes one.
+type sizeValue[T int | int64 | uint64] struct{ p *T }
+
+func size[T int | int64 | uint64](p *T) sizeValue[T] { return sizeValue[T]{p} }
+
+func (v sizeValue[T]) Set(s string) error {
 	n, err := parseSize(s)
-	if err != nil {
+	if err != nil || uint64(T(n)) != n { // an int may have 32 bits
 		return fmt.Errorf("%q is not a size; write bytes, or a number with KiB, MiB or GiB, for example 1.5MiB", s)
 	}
-	*v.p = n
+	*v.p = T(n)
 	return nil
 }
 
@@ -143,18 +146,19 @@ func parseSize(s string) (uint64, error) {
 	return exact.Num().Uint64(), nil
 }
 
-func (v sizeValue) String() string {
+func (v sizeValue[T]) String() string {
+	n := uint64(*v.p)
 	for _, u := range units() {
 		half := u.size / 2
-		if *v.p < u.size || *v.p == 0 || half == 0 || *v.p%half != 0 {
+		if n < u.size || n == 0 || half == 0 || n%half != 0 {
 			continue
 		}
-		if *v.p%u.size == 0 {
-			return strconv.FormatUint(*v.p/u.size, 10) + u.name
+		if n%u.size == 0 {
+			return strconv.FormatUint(n/u.size, 10) + u.name
 		}
-		return strconv.FormatUint(*v.p/u.size, 10) + ".5" + u.name
+		return strconv.FormatUint(n/u.size, 10) + ".5" + u.name
 	}
-	return strconv.FormatUint(*v.p, 10)
+	return strconv.FormatUint(n, 10)
 }
 
 func (v durationValue) Set(s string) error {
@@ -188,23 +192,20 @@ func (v listValue) Set(s string) error {
 }
 func (v listValue) String() string { return strings.Join(*v.p, ",") }
 
-func (v boolValue) Set(s string) error {
-	switch s {
-	case "true", "false":
-		*v.p = s == "true"
-		return nil
-	}
-	return fmt.Errorf("%q is not possible; use true or false", s)
-}
-func (v boolValue) String() string { return strconv.FormatBool(*v.p) }
-
 // choice is a setting with a few possible texts.
-func choice[S ~string](p *S, choices ...S) choiceValue {
-	v := choiceValue{get: func() string { return string(*p) }, set: func(s string) { *p = S(s) }}
-	for _, c := range choices {
-		v.choices = append(v.choices, string(c))
+func choice(p *string, choices ...string) choiceValue {
+	return choiceValue{func() string { return *p }, func(s string) { *p = s }, choices}
+}
+
+// either is a setting with a text for true and one for false.
+func either(p *bool, yes, no string) choiceValue {
+	get := func() string {
+		if *p {
+			return yes
+		}
+		return no
 	}
-	return v
+	return choiceValue{get, func(s string) { *p = s == yes }, []string{yes, no}}
 }
 
 func (v choiceValue) Set(s string) error {

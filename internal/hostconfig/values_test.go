@@ -26,8 +26,8 @@ func TestSizes(t *testing.T) {
 func TestSizesAndIDsRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.Uint64Range(0, 1<<62).Draw(t, "n") << rapid.IntRange(0, 20).Draw(t, "shift") >> 1
-		size, id := n, n
-		text := sizeValue{&size}.String()
+		bytes, id := n, n
+		text := size(&bytes).String()
 		if got, err := parseSize(text); err != nil || got != n {
 			t.Fatalf("%d as %q is %d: %v", n, text, got, err)
 		}

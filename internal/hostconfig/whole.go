@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/internal/memberform"
 )
 
@@ -15,15 +16,15 @@ import (
 // plugins' commands, environments and own sections.
 func (d *document) readWhole(c *Config) {
 	if n := d.whole[membersKey]; n != nil {
-		c.Cluster.Members = d.members(n)
+		c.Host.Members = d.members(n)
 	}
 	if n := d.whole[certificatesKey]; n != nil {
-		c.API.Access.Certificates = d.certificates(n)
+		c.Host.Access.Certificates = d.certificates(n)
 	}
 	if n := d.whole[limitsKey]; n != nil {
-		c.API.Access.Limits = d.limits(n)
+		c.Host.Access.Limits = d.limits(n)
 	}
-	for _, p := range plugins(c) {
+	for _, p := range allPlugins(c) {
 		if n := d.whole[p.key+".command"]; n != nil {
 			p.plugin.Command = d.command(n, p.key+".command")
 		}
@@ -46,13 +47,13 @@ func (d *document) command(n *yaml.Node, key string) []string {
 
 // members reads the list of members. Places are remembered as
 // cluster.members[i].key, with the list sorted by id.
-func (d *document) members(n *yaml.Node) []Member {
+func (d *document) members(n *yaml.Node) []core.MemberConfig {
 	if n.Kind != yaml.SequenceNode {
 		d.at(n.Line, "%s is %s; it must be a list", membersKey, describe(n))
 		return nil
 	}
 	type placed struct {
-		Member
+		core.MemberConfig
 		lines map[string]int
 	}
 	var all []placed
@@ -61,9 +62,9 @@ func (d *document) members(n *yaml.Node) []Member {
 		all = append(all, placed{m, lines})
 	}
 	slices.SortStableFunc(all, func(a, b placed) int { return cmp.Compare(a.ID, b.ID) })
-	members := make([]Member, len(all))
+	members := make([]core.MemberConfig, len(all))
 	for i, m := range all {
-		members[i] = m.Member
+		members[i] = m.MemberConfig
 		for name, line := range m.lines {
 			d.lines[memberKey(i, name)] = line
 		}
@@ -78,8 +79,8 @@ func memberKey(i int, name string) string {
 }
 
 // member reads the i-th member of the file and the lines of its parts.
-func (d *document) member(n *yaml.Node, i int) (Member, map[string]int) {
-	var m Member
+func (d *document) member(n *yaml.Node, i int) (core.MemberConfig, map[string]int) {
+	var m core.MemberConfig
 	lines := map[string]int{"": n.Line}
 	if n.Kind != yaml.MappingNode {
 		d.at(n.Line, "%s is %s; it must have the keys id, name, peer_urls and client_address", memberKey(i, ""), describe(n))

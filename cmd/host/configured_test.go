@@ -23,7 +23,7 @@ func local3(t *testing.T) *hostconfig.Config {
 // one lets pass the other does not refuse, and the reverse.
 func TestConfigurationAndAuditHaveTheSameBounds(t *testing.T) {
 	for _, x := range []struct {
-		bytes uint64
+		bytes int64
 		files int
 		good  bool
 	}{
@@ -35,11 +35,11 @@ func TestConfigurationAndAuditHaveTheSameBounds(t *testing.T) {
 		{audit.MinFileBytes, audit.MaxFiles + 1, false},
 	} {
 		c := local3(t)
-		c.Audit.MaxFileBytes, c.Audit.MaxFiles, c.Audit.Dir = x.bytes, x.files, "audit"
+		a := &c.Host.Audit
+		a.MaxFileBytes, a.MaxFiles, a.Dir = x.bytes, x.files, "audit"
 		if err := c.Validate(); (err == nil) != x.good || err != nil && !errors.Is(err, hostconfig.ErrInvalid) {
 			t.Errorf("%d files of %d bytes: the configuration says %v", x.files, x.bytes, err)
 		}
-		a := auditSettings(c.Audit)
 		if _, err := audit.New(audit.Options{Level: audit.All, Dir: a.Dir, MaxFileBytes: a.MaxFileBytes, MaxFiles: a.MaxFiles}); (err == nil) != x.good || err != nil && !errors.Is(err, audit.ErrInvalid) {
 			t.Errorf("%d files of %d bytes: the audit says %v", x.files, x.bytes, err)
 		}
@@ -50,11 +50,11 @@ func TestConfigurationAndAuditHaveTheSameBounds(t *testing.T) {
 func TestConfigurationHasTheRolesOfTheHost(t *testing.T) {
 	for r := access.None; r <= access.Administer; r++ {
 		c := local3(t)
-		c.API.Access.Anonymous = r.String()
+		c.Host.Access.Anonymous = r.String()
 		if err := c.Validate(); err != nil {
 			t.Errorf("%v: %v", r, err)
 		}
-		if got, err := access.ParseRole(accessSettings(c.API.Access).Anonymous); err != nil || got != r {
+		if got, err := access.ParseRole(c.Host.Access.Anonymous); err != nil || got != r {
 			t.Errorf("%v becomes %v, %v", r, got, err)
 		}
 	}
