@@ -11,7 +11,7 @@ import (
 )
 
 // BenchmarkPropose is client, internal/api and a service that answers at once, all
-// in one process: what the client's side of a proposal costs.
+// in one process. It is the cost of the client's side of a proposal.
 func BenchmarkPropose(b *testing.B) {
 	for _, callers := range []int{1, 64, 1000} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {

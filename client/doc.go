@@ -2,9 +2,9 @@
 // api/host/v1 to any of its members.
 //
 // A Client is made once and shared by all goroutines. All concurrent Propose
-// calls share one stream to one member, the leader if it can be found:
-// whatever is waiting when the stream can take more travels as one batch.
-// There is no timer that holds a proposal back.
+// calls share one stream to one member, the leader if it can be found: all
+// proposals that wait when the stream can take more travel as one batch. There
+// is no timer that holds a proposal back.
 //
 // What became of a proposal is always one of three things:
 //

@@ -41,7 +41,7 @@ func Example() {
 	// 29 bytes, at index 1 or later
 }
 
-// Goroutines share one client: what they propose at the same time travels together.
+// Goroutines share one client: proposals made at the same time travel together.
 func ExampleClient_Propose() {
 	endpoints, stop := hosts()
 	defer stop()

@@ -106,8 +106,8 @@ func TestFailoverWhenTheLeaderStops(t *testing.T) {
 	}
 }
 
-// TestBrokenStream: what was sent is unknown, the next proposal goes on
-// elsewhere.
+// TestBrokenStream: the outcome of what was sent is unknown, the next proposal
+// goes on elsewhere.
 func TestBrokenStream(t *testing.T) {
 	cl := newCluster(t, 2)
 	m := cl.members[0]

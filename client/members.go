@@ -165,8 +165,8 @@ func (c *Client) StatusAll(ctx context.Context) ([]MemberStatus, error) {
 	return merge(rows), membersErr
 }
 
-// firstMembers is Members in a single round: who is not there now is shown as
-// such, not waited for.
+// firstMembers is Members in a single round: a member that is not there now is
+// shown as such, not waited for.
 func (c *Client) firstMembers(ctx context.Context) (*hostv1.MembersResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.opts.RequestTimeout)
 	defer cancel()

@@ -10,7 +10,7 @@ import (
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 )
 
-// A pipeline is one Proposals stream and everybody who waits for it. Callers
+// A pipeline is one Proposals stream and the callers that wait for it. Callers
 // append to the queue; the writer takes all of it, registers the waiters and
 // sends them as one batch; the reader finds the waiters of the answers; the
 // sweeper ends those whose time is over.

@@ -105,8 +105,8 @@ func (p *pipeline) expire(now int64) {
 	for _, w := range late {
 		p.c.waiters.finish(w, sent, Result{}, ended(context.Background(), Unknown, nil))
 	}
-	// A retired stream ends when the host has answered; if it never does,
-	// everybody has left by now.
+	// A retired stream ends when the host has answered; if it never does, all
+	// callers have left by now.
 	if retired != 0 && now-retired > int64(p.c.opts.RequestTimeout) {
 		p.cancel()
 	}

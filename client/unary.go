@@ -134,7 +134,7 @@ type Consistency int
 const (
 	// Linearizable: reflects every proposal acknowledged before the query.
 	Linearizable Consistency = iota
-	// Stale: whatever the member has.
+	// Stale is the state that the member has.
 	Stale
 )
 

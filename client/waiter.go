@@ -22,8 +22,8 @@ type Result struct {
 // The states of a waiter. The goroutine that moves it out of queued or sent
 // decides what becomes of it; the loser lets go of it.
 const (
-	// queued: the caller waits, nothing was sent. Only now is the data
-	// untouched by anybody but the caller.
+	// queued: the caller waits, nothing was sent. Only now does no goroutine
+	// but the caller's touch the data.
 	queued uint32 = iota
 	// sent: handed to the stream.
 	sent

@@ -59,7 +59,7 @@ func (h *Host) outcome() error {
 }
 
 // proceed runs a step of the start, which does not wait, unless the stop has gone on
-// without the start: what is started then would never be stopped.
+// without the start: a plugin started then would never be stopped.
 func (h *Host) proceed(step func()) error {
 	h.booting.Lock()
 	defer h.booting.Unlock()

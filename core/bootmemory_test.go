@@ -25,8 +25,8 @@ func (c copied) Read(ctx context.Context, lo, hi, most uint64) ([]storage.Entry,
 }
 
 // A member that starts with a long log after its newest snapshot, as after an end
-// for lack of memory, does not load it: what is committed passes through, also
-// when the state machine does not take it.
+// for lack of memory, does not load it: committed entries pass through, also when
+// the state machine does not take it.
 func TestABootTakesNoMemoryForTheLog(t *testing.T) {
 	c := newCluster(t, 0, nil)
 	c.members = append(c.members, c.member(1))

@@ -123,8 +123,8 @@ func (i *identity) conflictWith(id member.ID) string {
 	return worst.sentence()
 }
 
-// weight orders the conflicts with one peer: what is said of this member first,
-// then what is the closest to a cause.
+// weight orders the conflicts with one peer: those about this member first,
+// then those that are closest to a cause.
 func (c conflict) weight() int {
 	w := -int(c.reason)
 	if c.refused && c.reason == transport.MismatchStore {

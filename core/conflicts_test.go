@@ -161,8 +161,8 @@ func TestALearnerDoesNotEndTheOnlyVoter(t *testing.T) {
 }
 
 // While the third member is away, the word of the second one is that of half of
-// the others. A member whose committed log has its store can wait: what says
-// otherwise is a pin, or another cluster. An end is for good, since the next start
+// the others. A member whose committed log has its store can wait: only a pin, or
+// another cluster, says otherwise. An end is for good, since the next start
 // refuses the store too.
 func TestOnePeersWordDoesNotEndARegisteredMember(t *testing.T) {
 	i := foundedMember(t, 3, 0)
@@ -220,8 +220,8 @@ func TestStrangersDoNotUseUpThePins(t *testing.T) {
 	}
 }
 
-// A number that is not added yet has voted and acknowledged nothing: what it
-// showed first does not bind the member that is added under it later.
+// A number that is not added yet has voted and acknowledged nothing: the store
+// that it showed first does not bind the member that is added under it later.
 func TestAStrangersStoreDoesNotBindAMemberThatIsAdded(t *testing.T) {
 	i := foundedMember(t, 3, 0)
 	i.greeted(4, transport.Greeting{Store: 0xdead})

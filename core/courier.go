@@ -68,7 +68,7 @@ func (c *courier) send(envelopes []transport.Envelope) {
 }
 
 // tellMoved returns what says in the log that a peer's messages go by another
-// transport. It needs c.mu; what it returns must not have it.
+// transport. It needs c.mu; the returned function must not have it.
 func (c *courier) tellMoved(to uint64, choice choice) func() {
 	name := c.carriers[choice.transport].name
 	return func() {

@@ -17,8 +17,8 @@ func ExampleConfig() {
 
 	cfg.Tick = 200 * time.Millisecond
 	cfg.Election = 4 * time.Second
-	// Two batches are on their way to the disk by default; what comes meanwhile is the
-	// next one.
+	// Two batches are on their way to the disk by default; entries that come meanwhile
+	// are the next one.
 	cfg.MaxInflightAppends = 4
 	// A snapshot follows so many entries, and leaves so many of them in the log for
 	// followers that are a little late.

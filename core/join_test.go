@@ -10,7 +10,7 @@ import (
 )
 
 // The log before the newest snapshot is gone, and that snapshot does not know
-// the new member: it gets a newer one, without a write by anybody.
+// the new member: it gets a newer one, without a write by any client.
 func TestMemberJoinsAfterACompaction(t *testing.T) {
 	c := newCluster(t, 3, func(cfg *core.Config) { cfg.SnapshotEntries, cfg.CatchUpEntries = 20, 1 })
 	leader := c.leader()

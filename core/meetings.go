@@ -79,8 +79,8 @@ func (i *identity) meet(id member.ID) {
 	}
 }
 
-// remind tells a new node what an earlier one knew: what stores its peers showed,
-// and whether it must not vote.
+// remind tells a new node what an earlier one knew: the stores that its peers
+// showed, and whether it must not vote.
 func (i *identity) remind(n *node.Node) {
 	n.Do(i.bar)
 	for id, store := range i.pins.all() {

@@ -121,8 +121,8 @@ func (h *Host) openFirstGeneration(ctx context.Context) (*generation, error) {
 	return g, err
 }
 
-// connectFirst connects all transports at boot. Here each of them must work:
-// what is wrong now is the configuration.
+// connectFirst connects all transports at boot. Here each of them must work: a
+// failure now is one of the configuration.
 func (c *courier) connectFirst(ctx context.Context) error {
 	errs := make([]error, len(c.carriers))
 	var wg sync.WaitGroup

@@ -51,7 +51,8 @@ func measuredCluster(t *testing.T, n int, tune func(*core.Config)) *cluster {
 }
 
 // Writers of a follower whose disk stalls for a moment wait, and all of them are
-// answered: what has gathered is forwarded in messages that the leader takes.
+// answered: those that have gathered are forwarded in messages that the leader
+// takes.
 func TestAStalledFollowerForwardsWhatHasGathered(t *testing.T) {
 	c := measuredCluster(t, 3, func(cfg *core.Config) { cfg.Limits = plugins.DefaultLimits() }) // messages of 2.6 MiB
 	leader := c.leader()

@@ -75,8 +75,8 @@ func (c *courier) reroute() {
 
 // complain returns, once, what says in the log that a peer cannot be reached
 // although there is something to be sent to it. Earlier it would be too early: a
-// log that is replayed begins with addresses of long ago. It needs c.mu; what it
-// returns must not have it.
+// log that is replayed begins with addresses of long ago. It needs c.mu; the
+// returned function must not have it.
 func (c *courier) complain(id uint64) []func() {
 	if c.complained[id] {
 		return nil
@@ -102,7 +102,7 @@ func (c *courier) noWayTo(id uint64) string {
 }
 
 // peersOf is what one transport should know of others: the peers that it can
-// dial, and everybody who was removed.
+// dial, and all removed members.
 func (c *courier) peersOf(k *carrier) transport.PeerSet {
 	c.mu.Lock()
 	defer c.mu.Unlock()

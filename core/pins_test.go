@@ -105,7 +105,7 @@ func TestIncarnationsGrowThoughTheClockIsSetBack(t *testing.T) {
 	}
 }
 
-// A start on a full disk goes on: what makes room again may need a host.
+// A start on a full disk goes on: making room again may need a host.
 func TestAFullDiskKeepsNoHostFromItsStart(t *testing.T) {
 	fs := vfs.NewMem()
 	before, err := openPins(fs)
@@ -204,9 +204,9 @@ func aloneWith(t *testing.T, tune func(*Config)) *Host {
 	return h
 }
 
-// At whatever moment the machine crashes: what was noted before is there at the
-// next start, what is being noted is there whole or not at all, and the file can
-// be written again.
+// At whatever moment the machine crashes: facts noted before are there at the
+// next start, one that is being noted is there whole or not at all, and the file
+// can be written again.
 func TestPinsAtEveryCrash(t *testing.T) {
 	disk := vfs.NewMem()
 	durable, crashes := uint64(0), 0

@@ -53,7 +53,7 @@ func (s damagedStore) OpenSnapshot(ctx context.Context, index uint64) (storage.S
 }
 
 // withSnapshots is a cluster of which every member has compacted its log. No
-// other snapshot is due: what Status says of the newest is so.
+// other snapshot is due: the newest is the one that Status shows.
 func withSnapshots(t *testing.T) (c *cluster, leader member.ID) {
 	c = newCluster(t, 3, func(cfg *core.Config) { cfg.SnapshotEntries, cfg.CatchUpEntries = 20, 1 })
 	leader = c.leader()

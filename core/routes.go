@@ -111,7 +111,7 @@ func (r *routes) set(usable map[uint64][]bool) {
 type choice struct {
 	transport int  // or noWay
 	moved     bool // another one had the peer before
-	silent    bool // because the peer was silent: what that one was given counts as lost
+	silent    bool // because the peer was silent: the messages it was given count as lost
 }
 
 // choose names the transport for the next message to a peer.

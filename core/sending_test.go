@@ -73,7 +73,8 @@ func TestATransportThatTakesNothingHangs(t *testing.T) {
 	}
 }
 
-// What is slow again and again is not added up: only a Send that lasts is one too many.
+// A peer that is slow again and again is not added up: only a Send that lasts is one
+// too many.
 func TestSlowSendsAreNotAddedUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const election = time.Second

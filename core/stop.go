@@ -13,7 +13,7 @@ import (
 // logPatience is how long a stop waits for a log that is not read, if its budget allows.
 const logPatience = time.Second
 
-// Stop ends the host in the order of law 5: who owns a lock stops last.
+// Stop ends the host in the order of law 5: the owner of a lock stops last.
 //
 //  1. New requests are refused; leadership is handed over.
 //  2. Requests in flight are answered, or fail.
@@ -139,9 +139,9 @@ func (h *Host) stopAPI(ctx context.Context) (end func() error) {
 	}
 }
 
-// endBoot ends a start that is under way: what it has started by then is
-// stopped like the rest. A call into a backend inside the host may go on for ever:
-// the stop goes on without it, and names it.
+// endBoot ends a start that is under way: the plugins that it has started by then
+// are stopped like the rest. A call into a backend inside the host may go on for
+// ever: the stop goes on without it, and names it.
 func (h *Host) endBoot(ctx context.Context) error {
 	select {
 	case <-h.booted:

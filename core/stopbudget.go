@@ -22,8 +22,8 @@ const (
 )
 
 // share is how long one step of a stop may take if so many, this one among them,
-// are still to come: what hangs takes no time from the steps after it but its own
-// share, and what a step leaves belongs to the later ones.
+// are still to come: a step that hangs takes no time from those after it but its
+// own share, and what a step leaves belongs to the later ones.
 func share(ctx context.Context, steps int) time.Duration {
 	left := closeTimeout
 	if deadline, ok := ctx.Deadline(); ok {

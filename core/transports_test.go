@@ -17,7 +17,7 @@ import (
 )
 
 // Members that run one transport, the other, or both work together as far as
-// they have one in common; who has none says so.
+// they have one in common; one that has none says so.
 func TestMembersWithDifferentTransports(t *testing.T) {
 	l := newLines(t, "old", "new")
 	l.found(map[member.ID][]string{1: {"new", "old"}, 2: {"old"}, 3: {"new", "old"}, 4: {"new"}, 5: {"old", "new"}})

@@ -24,9 +24,10 @@
 //
 //   - Nothing but Serve may read standard input, or write to standard output
 //     before Serve.
-//   - A process can end between any two instructions; what a plugin promised to
-//     keep must be safe by then. A panic ends it too, which is right: a state
-//     that surprised its own code is not to be served any further.
+//   - A process can end between any two instructions; the data that a plugin
+//     promised to keep must be safe by then. A panic ends it too, which is
+//     right: a state that surprised its own code is not to be served any
+//     further.
 //   - A backend that has metrics implements MetricsWriter.
 //   - A state machine with commands or queries that are not for every client
 //     implements statemachine.Classer.

@@ -25,7 +25,7 @@ func TestFailoverThroughFollowers(t *testing.T) {
 	for _, x := range []struct {
 		name string
 		end  func(leader *node)
-		// dies: what the leader was about to answer may be unknown.
+		// dies: the writes that the leader was about to answer may be unknown.
 		dies bool
 	}{
 		{"handed over", func(leader *node) {

@@ -30,7 +30,7 @@ func sumOf(t testing.TB, path string) string {
 }
 
 // Plugins that cannot be used end the host with one error that names the kind,
-// the path and what to do; whatever else was started is gone.
+// the path and what to do; all else that was started is gone.
 func TestServeAndValidateRefuseAPluginThatDoesNotStart(t *testing.T) {
 	zeros := strings.Repeat("0", 64)
 	for _, x := range []struct {

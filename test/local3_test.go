@@ -231,7 +231,7 @@ func (c *cluster) testAdmin(t *testing.T) {
 	}
 }
 
-// testUnreachable: who does not answer has a row with the reason.
+// testUnreachable: a member that does not answer has a row with the reason.
 func (c *cluster) testUnreachable(t *testing.T) {
 	n := c.follower()
 	n.kill()

@@ -33,8 +33,8 @@ func TestEveryStopIsOrderly(t *testing.T) {
 	n.stop()
 }
 
-// stopOrder is what a host logs at its stop: who owns the lock ends before the
-// server, and after the raft goroutine.
+// stopOrder is what a host logs at its stop: the owner of the lock ends before
+// the server, and after the raft goroutine.
 func stopOrder() []string {
 	return []string{
 		`"stopping"`, `"raft goroutine ended"`, `"statemachine closed"`, `"transport closed"`, `"storage closed"`,

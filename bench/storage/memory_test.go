@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestMemoryGrowth: what is touched after the start counts, and not before.
+// TestMemoryGrowth: memory that is touched after the start counts, and not
+// before.
 func TestMemoryGrowth(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("memory is read from /proc, which only Linux has")

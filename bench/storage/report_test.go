@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// TestEveryLaneAppends runs each lane shortly: what is measured works.
+// TestEveryLaneAppends runs each lane shortly: the measured code works.
 func TestEveryLaneAppends(t *testing.T) {
 	for _, l := range lanes() {
 		if l.name == laneRPC {

@@ -10,6 +10,6 @@
 //	if err != nil { ... }
 //	page, err := kv.DecodePage(ans.Data)
 //
-// Functions that encode copy what they are given; what is decoded belongs to
-// the caller. Everything may be used concurrently.
+// Functions that encode copy what they are given; decoded values belong to the
+// caller. Everything may be used concurrently.
 package kv

@@ -10,8 +10,8 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/onedocument"
 )
 
-// clientFile is the file that --client-config names: what the flags of the same
-// names say. Paths in it begin where it is.
+// clientFile is the file that --client-config names: it stands for the flags of
+// the same names. Paths in it begin where it is.
 type clientFile struct {
 	Endpoints  []string `yaml:"endpoints"`
 	CA         string   `yaml:"ca"`

@@ -41,7 +41,8 @@ func TestAClientFileIsOneSmallDocument(t *testing.T) {
 	}
 }
 
-// FuzzClientFile: what is taken is written and taken alike, and nothing stands after it.
+// FuzzClientFile: a file that is taken is written and taken alike, and nothing stands
+// after it.
 func FuzzClientFile(f *testing.F) {
 	f.Add([]byte("endpoints: [a:1, 'b:2']\nca: ca.pem\ncert: c\nkey: k\nserver_name: n\n"))
 	f.Add([]byte("ca: a\n---\nca: b\n"))

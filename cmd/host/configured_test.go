@@ -19,8 +19,8 @@ func local3(t *testing.T) *hostconfig.Config {
 	return c
 }
 
-// A configuration and the audit take the same sizes and numbers of files: what the
-// one lets pass the other does not refuse, and the reverse.
+// A configuration and the audit take the same sizes and numbers of files: neither
+// refuses what the other lets pass.
 func TestConfigurationAndAuditHaveTheSameBounds(t *testing.T) {
 	for _, x := range []struct {
 		bytes int64

@@ -198,7 +198,7 @@ func TestLogCommandsOnADamagedLog(t *testing.T) {
 }
 
 // A log that was cut is damaged, also when the next segment is prepared
-// already: what is behind the cut may have been acknowledged.
+// already: records after the cut may have been acknowledged.
 func TestLogVerifyOfACutLog(t *testing.T) {
 	for _, prepared := range []bool{false, true} {
 		dir := stoppedNode(t)

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// FuzzStat: what is read is written and read alike, whatever the program is called, and
-// is never what would stand for several processes.
+// FuzzStat: a line that is read is written and read alike, whatever the program is
+// called, and is never what would stand for several processes.
 func FuzzStat(f *testing.F) {
 	f.Add([]byte("17 (host) Z 1 17 17 0 -1 4194560"))
 	f.Add([]byte("17 (a) R 2 (b)) Z 1 16 17"))

@@ -14,7 +14,8 @@ import (
 // A stateFile has two slots that are written in turn, so that a write that is
 // torn leaves the state before it. Index and value are in one slot: the state
 // on disk is always that of some index, which is all that the contract asks.
-// Nothing is synced before Close: what a power failure takes, the log has.
+// Nothing is synced before Close: the log has the entries that a power failure
+// takes from the file.
 type stateFile struct {
 	*os.File
 	cluster, node uint64

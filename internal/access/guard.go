@@ -10,9 +10,9 @@ import (
 
 // Errors of a Guard. Each refuses a request before anything is done for it.
 var (
-	// ErrUnauthenticated: what the request shows does not prove a name, and without a
-	// name it may not do this. Guard.Check returns it, and it ends the streams of a
-	// token that was taken away.
+	// ErrUnauthenticated: the request does not prove a name, and without a name it
+	// may not do this. Guard.Check returns it, and it ends the streams of a token
+	// that was taken away.
 	ErrUnauthenticated = errors.New("unauthenticated")
 	// ErrPermissionDenied: the client is known, and its role does not suffice.
 	// Guard.Check returns it.
@@ -48,7 +48,7 @@ type Guard struct {
 }
 
 // New makes a Guard. It is nil if there is no policy, or one that asks nothing of
-// anybody. An error says what is wrong with the file of tokens.
+// any client. An error says what is wrong with the file of tokens.
 func New(policy *Policy, logger *slog.Logger) (*Guard, error) {
 	if policy == nil || policy.Open() {
 		return nil, nil

@@ -13,7 +13,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/access"
 )
 
-// Without a policy everybody may do everything, and nothing is asked.
+// Without a policy every client may do everything, and nothing is asked.
 func TestWithoutAPolicyEverybodyMayDoEverything(t *testing.T) {
 	g := guard(t, access.Policy{Anonymous: access.Administer})
 	if g != nil {

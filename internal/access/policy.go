@@ -34,8 +34,8 @@ const reloadEvery = time.Second
 // Names reports whether clients can prove a name at all.
 func (p Policy) Names() bool { return p.TokensFile != "" || len(p.Certificates) > 0 }
 
-// Open reports whether the policy asks nothing of anybody: then there is nothing
-// to decide for a request.
+// Open reports whether the policy asks nothing of any client: then there is
+// nothing to decide for a request.
 func (p Policy) Open() bool { return !p.Names() && p.Anonymous == Administer && len(p.Limits) == 0 }
 
 // A Limit bounds what one client may ask for. Zero means no bound.

@@ -17,7 +17,7 @@ import (
 // A token is tokenPrefix, the id, an underscore, the secret and a checksum of all
 // before it, in lower-case hex: pontoon_<12>_<64><8>. The prefix and the checksum
 // let scanners of source code and logs find a leaked one, and tell it from other
-// text, without asking anybody.
+// text, without asking a host.
 const (
 	tokenPrefix = "pontoon_"
 	idBytes     = 6

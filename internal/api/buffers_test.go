@@ -2,8 +2,8 @@ package api
 
 import "testing"
 
-// A buffer is of the least size of the pool that has room for it; what comes back from
-// elsewhere is not handed out.
+// A buffer is of the least size of the pool that has room for it; one that comes back
+// from elsewhere is not handed out.
 func TestBuffersAreOfTheSizesOfThePool(t *testing.T) {
 	p := newBufferPool()
 	foreign := make([]byte, batchBuffer-1)

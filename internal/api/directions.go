@@ -34,8 +34,8 @@ func (m *meterIn) payload(f frame, chunk []byte) {
 	}
 }
 
-// message follows the messages of a stream: what counts is the one that is not
-// complete.
+// message follows the messages of a stream: the one that is not complete
+// counts.
 func (m *meterIn) message(u *unfinished, chunk []byte) {
 	for len(chunk) > 0 && !u.opaque {
 		var whole bool

@@ -142,8 +142,8 @@ func statusWith(code codes.Code, f *hostv1.Failure) error {
 	return st.Err()
 }
 
-// A readError is the failure of a request that changes nothing: whatever
-// happened to it, it was not applied.
+// A readError is the failure of a request that changes nothing, so in every
+// case it was not applied.
 type readError struct{ error }
 
 func (e readError) Unwrap() error { return e.error }

@@ -15,8 +15,8 @@ import (
 )
 
 // A jsonAnswer is a line of JSON around data, whose text is made only as it is
-// written: what counts among the results of all clients is what is held until their
-// clients have read it, and the text is a third longer.
+// written. The bytes held until clients have read them count among the results of
+// all clients, and the text is a third longer.
 type jsonAnswer struct {
 	before, data, after []byte
 }

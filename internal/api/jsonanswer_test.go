@@ -57,8 +57,8 @@ func (d *discarded) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// The text of a large answer is never there as a whole: what is held for a client that
-// does not read is the data that count, and a piece of text.
+// The text of a large answer is never there as a whole: the host holds the data that
+// count, for a client that does not read, and a piece of text.
 func TestTheTextOfALargeAnswerIsMadeInPieces(t *testing.T) {
 	const large, most = 8 << 20, 256 << 10
 	m := &hostv1.QueryResponse{Data: make([]byte, large)}

@@ -51,7 +51,7 @@ type Options struct {
 // Limits bound what clients can ask for. A zero value means the default.
 type Limits struct {
 	// MaxValueBytes is the largest data of one proposal or query; by default
-	// 1.5 MiB. The service has the last word on proposals: what is larger is
+	// 1.5 MiB. The service has the last word on proposals: a larger one is
 	// refused there or here, in either case as not applied.
 	MaxValueBytes int
 	// MaxConnections counts client connections of both kinds, by default
@@ -172,8 +172,8 @@ func (l Limits) messageBytes() int {
 }
 
 // receiveBytes is the largest message that is read at all. Those between it
-// and messageBytes are answered with a Failure; what is larger still makes
-// gRPC end the call with a bare ResourceExhausted.
+// and messageBytes are answered with a Failure; a larger one still makes gRPC
+// end the call with a bare ResourceExhausted.
 func (l Limits) receiveBytes() int { return max(2*l.messageBytes(), minReceiveBytes) }
 
 // jsonBytes is the largest body of a JSON request, whose bytes are base64.

@@ -8,9 +8,9 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/proposalwire"
 )
 
-// A large answer goes to gRPC in parts, of which one is its data as they are: what
-// counts among the results of all clients is what is held until it is written. A
-// copy would be held beside it, in a buffer of the next size that the pool has.
+// A large answer goes to gRPC in parts, of which one is its data as they are. The
+// bytes held until they are written count among the results of all clients. A copy
+// would be held beside it, in a buffer of the next size that the pool has.
 
 // partsOf encodes an answer that goes alone, if its data are large. Data that count
 // among all results stop counting with the end of their buffer.

@@ -156,8 +156,8 @@ func (l *lane) fits(a amount) bool {
 }
 
 // fair applies the rule of a pool to the client, and within what the client may
-// have to its connection, as both are when want is taken: what is large would else
-// take more than its client may have, and keep what is small out until that is
+// have to its connection, as both are when want is taken. A large request would
+// else take more than its client may have, and keep small ones out until that is
 // given back.
 func fair(free, client, connection, want int64) bool {
 	rest := generosity*(free-want) - (client + want)

@@ -163,9 +163,9 @@ func TestStreamRefusesLargeValuesAlone(t *testing.T) {
 	}
 }
 
-// TestStreamEndsWithAVerdict: what cannot be read ends the stream, but only
-// after everything before it is answered, and the end says that the rest was
-// not applied.
+// TestStreamEndsWithAVerdict: a message that cannot be read ends the stream,
+// but only after everything before it is answered, and the end says that the
+// rest was not applied.
 func TestStreamEndsWithAVerdict(t *testing.T) {
 	many := make([]string, 40)
 	for _, c := range []struct {

@@ -36,8 +36,8 @@ func placeOf(ctx context.Context) *place {
 }
 
 // forClients refuses proposals and queries on a reserved connection, as long as
-// the limit is reached, and has it closed: who would keep it keeps an operator
-// out.
+// the limit is reached, and has it closed: a client that would keep it keeps an
+// operator out.
 func (r *requests) forClients(ctx context.Context) error {
 	p := placeOf(ctx)
 	if p == nil || !p.full() {

@@ -150,9 +150,9 @@ func TestRefusalsAreBounded(t *testing.T) {
 	receive(t, first, 1)
 }
 
-// A client that proposes little and gets much does not read: what the host keeps
-// for it is bounded, and what is left out says so. Each proposal is answered, as
-// applied.
+// A client that proposes little and gets much does not read: the results that
+// the host keeps for it are bounded, and those left out say so. Each proposal is
+// answered, as applied.
 func TestResultsThatAreNotReadAreBounded(t *testing.T) {
 	const many, large, most = 200, 256 << 10, 4 << 20
 	svc := &fakeService{hold: true}

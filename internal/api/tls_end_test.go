@@ -51,8 +51,8 @@ func TestAConnectionDoesNotOutliveTheCertificate(t *testing.T) {
 	})
 }
 
-// A stream that lasts ends with the certificate too: what was read is answered, and the
-// rest is not applied.
+// A stream that lasts ends with the certificate too: requests that were read are
+// answered, and the rest is not applied.
 func TestAStreamEndsWithItsCertificate(t *testing.T) {
 	a := newAuthority(t)
 	svc := &fakeService{hold: true}

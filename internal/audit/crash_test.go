@@ -13,9 +13,9 @@ import (
 )
 
 // A host that dies at any call on its disk, by a kill or with its machine, leaves
-// a chain that goes on in its next life: what the crash left of records that were
-// not durable is told of in the chain, and Verify takes exactly that. No record
-// that was durable is lost.
+// a chain that goes on in its next life: the rests of records that were not
+// durable are told of in the chain, and Verify takes exactly that. No record that
+// was durable is lost.
 func TestACrashAtEachCall(t *testing.T) {
 	for _, sync := range []SyncPolicy{SyncEach, SyncInterval, SyncNone} {
 		m := vfs.NewMem()

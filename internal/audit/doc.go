@@ -1,6 +1,6 @@
-// Package audit keeps the record of what clients asked of one host: who asked,
-// for what, and what became of it. It never keeps the data itself, only its
-// length and digest.
+// Package audit keeps the record of what clients asked of one host, with the
+// client, the request and its outcome. It never keeps the data itself, only
+// its length and digest.
 //
 // The record is a chain of JSON lines in files of one directory; its form is
 // docs/formats/audit.md. Each line bears its number, the sum of the line before

@@ -8,9 +8,9 @@ import (
 )
 
 // inherited names the environment variables that a plugin gets from the host:
-// what programs need to find their files and the network, and what an operator
-// sets for a whole node to debug it. Everything else, credentials above all,
-// stays in the host; Spec.Env adds what a plugin needs besides.
+// those that programs need to find their files and the network, and those that
+// an operator sets for a whole node to debug it. Everything else, credentials
+// above all, stays in the host; Spec.Env adds what a plugin needs besides.
 //
 // GOMEMLIMIT and GOGC are left out on purpose: a limit meant for the host is
 // wrong for each of four processes.
@@ -47,9 +47,9 @@ func checkEnv(env []string) error {
 	return nil
 }
 
-// environment composes a plugin's environment: what it inherits, then extra
-// (the spec's), then protocol (the handshake's). Later entries win, and each
-// name appears once.
+// environment composes a plugin's environment: the inherited variables, then
+// extra (the spec's), then protocol (the handshake's). Later entries win, and
+// each name appears once.
 func environment(extra, protocol []string) []string {
 	var env []string
 	for _, entry := range os.Environ() {

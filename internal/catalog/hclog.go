@@ -9,8 +9,8 @@ import (
 )
 
 // newHCLog returns the logger that go-plugin writes its own messages to. They
-// go to logger as debug records whatever level they claim: what matters in them
-// the catalog reports itself, once, in the errors of the instance.
+// go to logger as debug records whatever level they claim: the catalog reports
+// what matters in them itself, once, in the errors of the instance.
 func newHCLog(logger *slog.Logger) hclog.Logger {
 	l := hclog.NewInterceptLogger(&hclog.LoggerOptions{Level: hclog.Off, Output: io.Discard})
 	l.RegisterSink(slogSink{logger})

@@ -16,7 +16,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
-// A bad plugin: what it does, and what its one error must say.
+// A bad plugin has a misdeed, and the text that its one error must have.
 type badPlugin struct {
 	mode      string
 	says      []string

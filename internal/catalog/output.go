@@ -24,7 +24,7 @@ const (
 
 // output turns the lines that one plugin process writes into log records. It
 // reads without end, whatever the rate, so that a plugin never blocks on a full
-// pipe; what is over the rate is counted and dropped from the log. All methods
+// pipe; lines over the rate are counted and dropped from the log. All methods
 // may be called concurrently.
 type output struct {
 	tail tail

@@ -107,7 +107,7 @@ func (d *runtimeDir) remove() error {
 }
 
 // sweep removes the runtime directories in parent whose hosts are gone. It is
-// best effort: what it cannot remove, or is not sure of, stays.
+// best effort: a directory that it cannot remove, or is not sure of, stays.
 func sweep(parent, prefix string) {
 	entries, err := os.ReadDir(parent)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 )
 
 // LossOf tells why a host does not start with the store of that id in the data
-// directory: what an earlier one has noted there. It is empty if nothing keeps a
-// host from it. It is for tools that work on a stopped node.
+// directory. An earlier host has noted the reason there. It is empty if nothing
+// keeps a host from it. It is for tools that work on a stopped node.
 func LossOf(dataDir string, store uint64) (string, error) {
 	p, err := pinsIn(dataDir)
 	if err != nil {

@@ -36,8 +36,8 @@ const (
 	// answer.
 	MaxPending = 20_000
 	// MaxPendingBytes is twice what a leader has under way of its own clients'
-	// (windowBytes in internal/node): what waits beyond that is for bursts, and grows
-	// old before it is its turn.
+	// (windowBytes in internal/node): proposals that wait beyond that are for bursts,
+	// and grow old before it is their turn.
 	MaxPendingBytes = 32 << 20
 	// MaxStreams are the Proposals streams of all clients of a host, MaxCalls the
 	// other requests that are being answered.

@@ -11,8 +11,8 @@ import (
 // root is the repository's.
 var root = filepath.Join("..", "..")
 
-// A document is one .md file. Its lines are those outside of code blocks; what
-// is inside is kept as an empty line, so that numbers stay right.
+// A document is one .md file. Its lines are those outside of code blocks; a
+// line inside is kept as an empty one, so that numbers stay right.
 type document struct {
 	path  string // from the root, with slashes
 	lines []string

@@ -26,7 +26,7 @@ func habits() []habit {
 	return []habit{
 		{
 			name:     "a sentence whose subject is not a thing with a name",
-			finds:    regexp.MustCompile(`(?:^|[.!?:] )(?:Who|What|Whatever)\b|\b(?i:whoever|nobody|somebody)\b`),
+			finds:    regexp.MustCompile(`(?:^|[.!?:] )(?:Who|What|Whatever)\b|; (?:who|what|whatever)\b|\b(?i:whoever|(?:no|some|any|every)body)\b`),
 			harmless: regexp.MustCompile(`(?:^|[.!?:] )(?:Who|What|Whatever)\b[^.:]*\?`),
 		},
 		{
@@ -164,11 +164,12 @@ func faultsOfFile(t *testing.T, file string, text []byte) (lines int, all []faul
 // The habits are found, and what only looks like one is not.
 func TestHabits(t *testing.T) {
 	for comment, want := range map[string]int{
-		"close waits. Who was not spoken to owes no answer.": 1,
-		"It is taken by whoever comes, or by nobody.":        2,
-		"What is left is dropped. Whatever comes is read.":   2,
-		"skip moves behind the record.":                      1,
-		"A token is no flag, and these are none.":            2,
+		"close waits. Who was not spoken to owes no answer.":      1,
+		"It is taken by whoever comes, or by nobody.":             2,
+		"What is left is dropped. Whatever comes is read.":        2,
+		"It never waits; what does not fit is told to everybody.": 2,
+		"skip moves behind the record.":                           1,
+		"A token is no flag, and these are none.":                 2,
 
 		"What does raft want? It is told.":                              0,
 		"It takes what is left and asks who leads.":                     0,

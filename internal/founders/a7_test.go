@@ -79,7 +79,7 @@ func TestA7WhatIsRefused(t *testing.T) {
 	}
 }
 
-// A flag that is given again adds; what has a mistake adds nothing.
+// A flag that is given again adds; a value with a mistake adds nothing.
 func TestA7AFlagThatIsGivenAgainAdds(t *testing.T) {
 	var p PeerURLs
 	flags := flag.NewFlagSet("host", flag.ContinueOnError)
@@ -130,7 +130,8 @@ func TestA7ListsAreBounded(t *testing.T) {
 	}
 }
 
-// FuzzPeerURLs: what is taken is written so that it reads back as the same.
+// FuzzPeerURLs: a text that is taken is written so that it reads back as the
+// same.
 func FuzzPeerURLs(f *testing.F) {
 	for _, text := range []string{"a=http://h:1,a=http://h:2,b=http://h:3", "a=unix:///run/a.sock", "", ",", "a=b=c", " a=quic://h:1"} {
 		f.Add(text)

@@ -1,5 +1,5 @@
 // Package hostconfig reads the YAML file of a host into the configuration of core.
-// What is not configured has the default that core gives it.
+// A setting that is not configured has the default of core.
 //
 // A setting has one value and one origin, in this order: flag, environment,
 // file, default. The file is read once and strictly: an unknown key, a wrong

@@ -26,8 +26,8 @@ func (d *document) raw(n *yaml.Node, key string) []byte {
 	return append(bytes.Repeat([]byte{'\n'}, n.Line-1), text...)
 }
 
-// verbatim cuts the section out of the file: what comes before it becomes
-// blank, and what belongs to the next node is left out.
+// verbatim cuts the section out of the file: the text before it becomes blank,
+// and that of the next node is left out.
 func (d *document) verbatim(n *yaml.Node) []byte {
 	lines := bytes.SplitAfter(d.source, []byte{'\n'})
 	end := min(d.lineAfter(n), len(lines)+1)

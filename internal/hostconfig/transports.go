@@ -89,8 +89,8 @@ func (d *document) transportList(n *yaml.Node, s schema) {
 	}
 }
 
-// checkTransports checks the transports against each other: who reads a peer's
-// URL must know which of them is meant.
+// checkTransports checks the transports against each other: a peer's URL must
+// say which of them is meant.
 func (c *Config) checkTransports(ps *problems) {
 	all := c.transports()
 	names, schemes := map[string]string{}, map[string]string{}

@@ -167,8 +167,8 @@ func TestCloseIsBounded(t *testing.T) {
 	})
 }
 
-// A Sink does not wait for a reader that is gone; what it did not get counts,
-// and the next one is told.
+// A Sink does not wait for a reader that is gone; lines that it did not get
+// count, and the next one is told.
 func TestFailedWritesCountAsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newReader()

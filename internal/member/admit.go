@@ -9,9 +9,9 @@ import (
 
 // Admit says whether c may be proposed: it is acceptable to r, and what it brings
 // in is held to the rules of the configuration. It is for the leader that proposes
-// c; what stands in the log already is judged by Check alone, so that replicas of
-// different builds decide alike. Changes are proposed one at a time, so no two
-// members can come to share a client address.
+// c; a change that stands in the log already is judged by Check alone, so that
+// replicas of different builds decide alike. Changes are proposed one at a time,
+// so no two members can come to share a client address.
 func (r *Registry) Admit(c Change) error {
 	if err := r.Check(c); err != nil || c.Op == Remove {
 		return err

@@ -25,8 +25,9 @@ type Raise struct {
 	Level uint64 `json:"level"`
 }
 
-// Level is the feature level of the cluster: what all members understand, and may
-// write. It never goes down. 0 is that of clusters that no build with levels leads.
+// Level is the feature level of the cluster: all members understand, and may write,
+// what belongs to it. It never goes down. 0 is that of clusters that no build with
+// levels leads.
 func (r *Registry) Level() uint64 { return r.level }
 
 // Raise returns the registry at a level. One that is not above that of r changes

@@ -46,8 +46,8 @@ func TestNoLevelIsNotWritten(t *testing.T) {
 	}
 }
 
-// A field that this build does not know is refused wherever it stands; what is
-// malformed is another error.
+// A field that this build does not know is refused wherever it stands;
+// malformed text is another error.
 func TestUnknownFieldsAreRefused(t *testing.T) {
 	for _, text := range []string{
 		`{"members":[],"quorum":3}`,

@@ -26,8 +26,8 @@ var (
 )
 
 // CheckPeerURL says whether text can be a peer URL. http and https have a host and
-// a port and nothing else, unix and unixs the path of a socket; what any other
-// scheme needs is for its transport to say. The error quotes text.
+// a port and nothing else, unix and unixs the path of a socket; the needs of any
+// other scheme are for its transport to check. The error quotes text.
 func CheckPeerURL(text string) error {
 	if err := checkCharacters(text); err != nil {
 		return err

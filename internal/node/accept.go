@@ -92,9 +92,9 @@ func (c *Core) checkLeads(m *pb.Message) error {
 type reignOf struct{ leader, term uint64 }
 
 // acceptsSnapshot is accepts, after checkSender, for a snapshot whose data may be still
-// to come. It refuses one that is not of the leader that this member follows, or has followed last,
-// in its term: what is here would be given up for it. A leader is heard before its
-// snapshot arrives, and sends again what was refused.
+// to come. It refuses one that is not of the leader that this member follows, or has
+// followed last, in its term: the log here would be given up for it. A leader is heard
+// before its snapshot arrives, and sends again what was refused.
 func (c *Core) acceptsSnapshot(m *pb.Message) error {
 	if by := (reignOf{m.GetFrom(), m.GetTerm()}); by.term >= c.term && by != c.ledBy {
 		return invalid("snapshot %d is of %x in term %d, which is not known to lead in it", m.GetSnapshot().GetMetadata().GetIndex(), by.leader, by.term)

@@ -32,7 +32,7 @@ const (
 )
 
 // accusation is a leader's word that this node lost data. A loss is for good, and
-// anybody can say that he leads: the word is believed of a peer that says so all
+// any peer can say that it leads: the word is believed of a peer that says so all
 // along for an election timeout, in which no other leader is heard. From the
 // first word on this node neither votes nor acknowledges anything, until the
 // accuser or another leader has said otherwise for long enough.

@@ -20,7 +20,7 @@ type Config struct {
 	ElectionTicks, HeartbeatTicks int
 	Limits                        plugins.Limits
 	// MaxAppends is how many appends may be in flight before new proposals
-	// wait: what waits then goes into the log together. 0 means 2.
+	// wait. Those that wait go into the log together. 0 means 2.
 	MaxAppends int
 	// MaxUncommittedBytes bounds what a leader takes without a quorum. 0
 	// means 64 MiB.
@@ -51,9 +51,9 @@ type Config struct {
 	Entries []storage.Entry
 	// Registry is the membership at the newest snapshot; nil if there is none.
 	Registry *member.Registry
-	// Replayed is how far the log was gone through already: what is known to be
-	// committed need not be in memory. The zero value stands for the newest
-	// snapshot.
+	// Replayed is how far the log was gone through already: entries that are
+	// known to be committed need not be in memory. The zero value stands for
+	// the newest snapshot.
 	Replayed Replayed
 }
 

@@ -6,9 +6,9 @@ import "github.com/pontoon-raft/pontoon/internal/member"
 // unanswered before there are doubts that it lives.
 const freshHeartbeats = 3
 
-// noteLoss notes that what was sent to a member did not arrive: until it is
-// heard again it may be gone, and come back as another build: what it said that it
-// understands holds no longer.
+// noteLoss notes that what was sent to a member did not arrive: until it is heard
+// again it may be gone, and come back as another build: the level that it said
+// holds no longer.
 func (c *Core) noteLoss(id member.ID) {
 	if _, known := c.hearing.last[id]; known {
 		c.hearing.lost[id] = true

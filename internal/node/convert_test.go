@@ -10,8 +10,8 @@ import (
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 )
 
-// Our messages and raft's are the same bytes: what one side writes, the other
-// reads, with the same meaning.
+// Our messages and raft's are the same bytes: each side reads what the other
+// writes, with the same meaning.
 func FuzzWireIsRaftpb(f *testing.F) {
 	seed, _ := proto.Marshal(&pb.Message{
 		Type: pb.MsgApp.Enum(), To: new(uint64(2)), From: new(uint64(1)), Term: new(uint64(3)), LogTerm: new(uint64(2)),

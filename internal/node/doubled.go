@@ -17,8 +17,8 @@ import (
 // the member, and what one has acknowledged or voted the other does not know.
 const (
 	// minReturns is how often a run must come back, an election timeout apart:
-	// what a process that has ended left in its connections may arrive after
-	// the first of its successor, but not for so long.
+	// messages that a process left in its connections when it ended may arrive
+	// after the first of its successor, but not for so long.
 	minReturns = 3
 	// maxRuns is how many runs of a member are remembered.
 	maxRuns = 4
@@ -108,8 +108,8 @@ func (c *Core) Doubled() (ids []member.ID) {
 	return ids
 }
 
-// checkDoubled refuses a message of a member that two processes serve: what one
-// says does not bind the other.
+// checkDoubled refuses a message of a member that two processes serve: the word
+// of one does not bind the other.
 func (c *Core) checkDoubled(m *pb.Message) error {
 	if from := member.ID(m.GetFrom()); c.doubled(from) {
 		return invalid("two processes serve member %s, with copies of one data directory", from)

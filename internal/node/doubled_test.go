@@ -142,7 +142,8 @@ func TestOneWordOfADoubleBarsNobody(t *testing.T) {
 	}
 }
 
-// Learners decide nothing: what one of them sees takes no voter out of service.
+// Learners decide nothing: one of them, by what it sees, takes no voter out of
+// service.
 func TestALearnersWordOfADoubleBarsNobody(t *testing.T) {
 	n := newVoters(t, 1)
 	learner := voter(2)

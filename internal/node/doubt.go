@@ -8,7 +8,7 @@ import (
 
 // While a word of a loss counts, raft's clock stands: this node takes no heartbeats
 // that it could miss (see mayTick). So does the lease of the leader that it followed,
-// in which raft refuses everybody's question for votes. The leader may have lost its
+// in which raft refuses every question for votes. The leader may have lost its
 // majority meanwhile, for this node answers it nothing. Then the lease must end with
 // the doubt: an election would wait for it once more.
 

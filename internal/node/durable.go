@@ -115,7 +115,7 @@ func (c *Core) clamp(m *pb.Message) {
 	}
 }
 
-// tellCommit sends everybody the commit index by a heartbeat of its own.
+// tellCommit sends all members the commit index by a heartbeat of its own.
 func (c *Core) tellCommit() {
 	if !c.leads() {
 		return

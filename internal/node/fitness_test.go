@@ -70,8 +70,8 @@ func TestUnfitMembersVote(t *testing.T) {
 	}
 }
 
-// A member that is asked to take over does, whatever its fitness: who asks
-// knows.
+// A member that is asked to take over does, whatever its fitness: the member
+// that asks knows.
 func TestUnfitMembersTakeOverWhenAsked(t *testing.T) {
 	l := newTrio(t)
 	l.core.SetFitness(Fitness{Condition: MachineDown})

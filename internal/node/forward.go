@@ -194,9 +194,10 @@ func (c *Core) tickForwarding() {
 	}
 }
 
-// giveUp sends a batch no more for which no client waits: what does not reach the
-// leader, while it is heard, holds up all that is too far from it. Its outcome stays
-// unknown. It is not handed in again, so that it is in the log once at most.
+// giveUp ceases to send a batch for which no client waits. One that does not reach
+// the leader, while the leader is heard, holds up all later ones that are too far
+// from it. Its outcome stays unknown. It is not handed in again, so that it is in
+// the log once at most.
 func (c *Core) giveUp(b *batch) {
 	b.settled = true
 	for i := range b.proposals {

@@ -14,8 +14,8 @@ import (
 // Invariants:
 //   - first-1 <= snapshot index, if there is a snapshot; every index in
 //     [first-1, last] has a known term.
-//   - tail holds the entries [tailFirst, last] with tailFirst <= putOut+1:
-//     what raft may want to put out for apply is always in memory.
+//   - tail holds the entries [tailFirst, last] with tailFirst <= putOut+1: the
+//     entries that raft may put out for apply are always in memory.
 //   - below putOut the tail is bounded by maxTail bytes of data. Entries that the state
 //     machine has not got yet are not kept here (ADR 0031).
 //

@@ -117,12 +117,12 @@ func (n *Node) flush() error {
 	return err
 }
 
-// takeIn steps everything. Completions come first, because they make room. What a peer
-// says of itself with a message is taken in before the message, so that accepts judges
-// the message by it. The tick comes last: a
-// heartbeat that waited in the mailbox restarts the election timeout before the timeout
-// is advanced, so a raft goroutine that was late does not campaign against a leader that
-// it could have heard. Only ErrFailed is returned.
+// takeIn steps everything. Completions come first, because they make room. A peer's
+// report of itself, which comes with a message, is taken in before the message, so that
+// accepts judges the message by it. The tick comes last: a heartbeat that waited in the
+// mailbox restarts the election timeout before the timeout is advanced, so a raft
+// goroutine that was late does not campaign against a leader that it could have heard.
+// Only ErrFailed is returned.
 func (n *Node) takeIn(in *inputs, ticked bool) error {
 	if in.dropped > 0 {
 		n.drops.add(in.dropped)

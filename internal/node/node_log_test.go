@@ -31,8 +31,8 @@ func (nowhere) Apply(Apply)               {}
 func (nowhere) Send([]transport.Envelope) {}
 func (nowhere) StateChanged(State)        {}
 
-// Law 1, also while the log is not read: whatever the raft goroutine has to
-// say, it goes on ticking.
+// Law 1, also while the log is not read: the raft goroutine goes on ticking
+// whatever it has to say.
 func TestALogThatIsNotReadDoesNotStopTheRaftGoroutine(t *testing.T) {
 	n := follower(t)
 	synctest.Test(t, func(t *testing.T) {

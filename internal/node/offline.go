@@ -19,7 +19,7 @@ func ChangeEntry(index, term uint64, c member.Change) (storage.Entry, error) {
 }
 
 // ReplayMembership returns the membership after entries, which follow those
-// that led to r: what a node that has applied them would have.
+// that led to r. A node that has applied them would have it.
 func ReplayMembership(r *member.Registry, entries []storage.Entry) (*member.Registry, error) {
 	after, _, err := replayMembership(r, entries)
 	return after, err

@@ -8,8 +8,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// TestReplayedMembership: what ChangeEntry makes is what a node accepts and
-// applies; refused changes have no effect, and damaged ones are errors.
+// TestReplayedMembership: a node accepts and applies what ChangeEntry makes;
+// refused changes have no effect, and damaged ones are errors.
 func TestReplayedMembership(t *testing.T) {
 	add := func(id member.ID, name string, learner bool) member.Change {
 		return member.Change{Op: member.Add, Member: member.Member{ID: id, Name: name, PeerURLs: []string{"http://" + name}, Learner: learner}}

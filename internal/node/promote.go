@@ -18,8 +18,8 @@ var ErrNotCaughtUp = errors.New("the learner has not caught up")
 type reign struct {
 	term, since uint64
 	// Samples of the last index, an election timeout apart. A follower that has
-	// all entries up to older keeps up: what it lacks is younger than two
-	// election timeouts.
+	// all entries up to older keeps up: the entries that it lacks are younger
+	// than two election timeouts.
 	older, newer, sampled uint64
 }
 

@@ -23,8 +23,8 @@ var (
 	// change can be committed. ProposeChange returns it.
 	ErrNoQuorum = errors.New("the cluster has no quorum")
 	// ErrTooEarly: this leader cannot judge the change yet: it has not applied an
-	// entry of its own term, has not had the time to hear from everybody, or
-	// something that it sent was lost and may be answered in a moment.
+	// entry of its own term, has not had the time to hear from all, or something
+	// that it sent was lost and may be answered in a moment.
 	ErrTooEarly = errors.New("it is too early to judge the change")
 	// ErrHandingOver: of two voters, the leader does not remove itself: it hands
 	// leadership to the other one, which can. ProposeChange returns it.

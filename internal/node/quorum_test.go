@@ -107,8 +107,8 @@ func TestChangeWithoutAQuorumIsRefusedByWhoeverIsAsked(t *testing.T) {
 	}
 }
 
-// A new leader has not heard from everybody yet. It waits for an election
-// timeout before it calls anybody silent.
+// A new leader has not heard from all members yet. It waits for an election
+// timeout before it calls one silent.
 func TestNewLeaderDoesNotCallAnybodySilent(t *testing.T) {
 	n := newTrio(t)
 	n.elect()
@@ -157,7 +157,7 @@ func TestVoterThatOnlyTalksIsSilent(t *testing.T) {
 }
 
 // A leader that has applied nothing of its own term does not know the members:
-// what its registry does not have may be in the log.
+// a member that its registry does not have may be in the log.
 func TestLeaderJudgesChangesAfterItsFirstEntry(t *testing.T) {
 	n := newTrio(t)
 	for range 100 {

@@ -9,7 +9,7 @@ import (
 )
 
 // refusalPause is how long the log says nothing of what a peer's messages are
-// refused for after it has said so once: what is refused is sent again and
+// refused for after it has said so once: a refused message is sent again and
 // again, with other numbers in the reason.
 const refusalPause = 10 * time.Second
 

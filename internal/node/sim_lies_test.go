@@ -226,7 +226,7 @@ func (c *liedTo) deliver() {
 	c.sim.deliver()
 }
 
-// round is one tick of everybody, and what follows from it.
+// round is one tick of all nodes, and what follows from it.
 func (c *liedTo) round() {
 	for _, n := range c.nodes {
 		n.check(n.core.Tick())

@@ -25,7 +25,7 @@ type lossSim struct {
 }
 
 // simIdentity is what a node shows its peers, and what it remembers of theirs
-// beside its store: what a host does, with the same judgement.
+// beside its store: a host does so, with the same judgement.
 type simIdentity struct {
 	store    uint64
 	pins     map[member.ID]uint64

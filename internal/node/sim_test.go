@@ -63,7 +63,7 @@ type sim struct {
 
 	memberSim
 	lossSim
-	log      map[place]string // applied by anybody
+	log      map[place]string // applied by any node
 	leaders  map[place]member.ID
 	acked    map[string]bool
 	dropped  map[RequestID]bool // what its origin knows to be in no log
@@ -92,7 +92,7 @@ type simNode struct {
 	wanted      bool // a snapshot
 
 	bootstrap []member.Member
-	reads     map[string]uint64 // by context: what was acknowledged when it was asked
+	reads     map[string]uint64 // by context: the writes acknowledged when it was asked
 	waiting   []Proposal        // that are in no log and may be handed in again
 }
 
@@ -453,7 +453,7 @@ func (n *simNode) finishApply() {
 	n.s.note(n.id, a.Last)
 }
 
-// settle ends the faults and expects everybody to agree.
+// settle ends the faults and expects all nodes to agree.
 func (s *sim) settle() {
 	s.cut, s.honest = -1, true
 	for _, n := range s.nodes {

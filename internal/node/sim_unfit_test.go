@@ -12,8 +12,8 @@ type unfitSim struct {
 	tried     []member.ID // those asked to take over since all were asked
 }
 
-// setCondition makes a node unfit, or fit again, and lets its core know: what is
-// stalled or down gets nothing done from here on.
+// setCondition makes a node unfit, or fit again, and lets its core know: a part
+// that is stalled or down gets nothing done from here on.
 func (n *simNode) setCondition(c Condition) {
 	n.condition, n.tried = c, nil
 	n.s.note("unfit", n.id, uint64(c))

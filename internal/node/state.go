@@ -80,9 +80,9 @@ func roleName(st raft.BasicStatus) string {
 	}
 }
 
-// Began is the last entry that the node took for put out when it was made: what is
-// above the newest snapshot and not above this comes out of no Apply, it is in the
-// log alone.
+// Began is the last entry that the node took for put out when it was made: an
+// entry above the newest snapshot and not above this comes out of no Apply, it is
+// in the log alone.
 func (n *Node) Began() uint64 { return n.began }
 
 // LastTick is when raft's clock last advanced; when the node was made if it

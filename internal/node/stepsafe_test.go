@@ -20,7 +20,7 @@ var (
 	liesSeed = flag.Int64("lies.seed", 1, "where to begin")
 )
 
-// TestStepSafe: whatever peers say, raft does not panic, and what this node has
+// TestStepSafe: raft does not panic whatever peers say, and what this node has
 // committed stays. Messages are made of the fields of honest ones, of this
 // node's own state, and of nonsense, and come through decode as from the wire.
 //

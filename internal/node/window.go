@@ -30,7 +30,7 @@ type window struct {
 	put    []underWay // put out for apply, in the order of the log
 	bytes  uint64     // of all
 	// latency is for how long those that were applied lately were on their way. It
-	// comes down while nothing is: what took so long is over then.
+	// comes down while nothing is, as the cause of a long one is over then.
 	latency time.Duration
 }
 
@@ -164,8 +164,8 @@ func (w *window) tick() {
 	}
 }
 
-// Room is how many bytes of proposals should be handed in now; what is beyond
-// waits, and goes in together: batching by back-pressure. Those that will be
+// Room is how many bytes of proposals should be handed in now; those beyond
+// wait, and go in together: batching by back-pressure. Those that will be
 // refused need not wait. A leader that has not founded the cluster yet lets them
 // wait too, and so does a member whose leader has refused the last ones for what
 // passes.

@@ -88,7 +88,7 @@ func TestAFollowerForwardsWhatTheLeaderBears(t *testing.T) {
 }
 
 // A leader puts no more of its own into the log than its window, though nothing is
-// committed; what others forward has room beside that.
+// committed; proposals that others forward have room beside that.
 func TestALeadersOwnProposalsWait(t *testing.T) {
 	l := newVoters(t, 3, func(cfg *Config) { cfg.MaxUncommittedBytes = 64 << 20 })
 	l.elect()

@@ -68,8 +68,8 @@ func checkDir(path, rest string, trusted func(fs.FileInfo) bool) error {
 	return nil
 }
 
-// split is path as names, with dots resolved when they are joined: what ".."
-// means after a link is known only then.
+// split is path as names, with dots resolved when they are joined: the meaning
+// of ".." after a link is known only then.
 func split(path string) []string {
 	rest := strings.TrimPrefix(path, filepath.VolumeName(path))
 	return strings.FieldsFunc(rest, func(r rune) bool { return r == filepath.Separator || r == '/' })

@@ -39,7 +39,7 @@ func TestPathsThroughForeignLinks(t *testing.T) {
 		"own/up/own/data":           true,
 		"own/data/new":              true,
 		"nowhere":                   true, // as far as it goes
-		"foreign/data":              true, // the directory decides; who may write above it may also replace any link
+		"foreign/data":              true, // the directory decides; a user who may write above it may also replace any link
 		"own/foreign-data":          false,
 		"foreign-link/data":         false,
 		"own/over":                  false,

@@ -9,8 +9,8 @@ import (
 
 // waiter is a request that was admitted. Its place among MaxPending and
 // MaxPendingBytes is its own until its outcome is known, or will never be (see
-// over). That may be later than the answer to a client whose time is up: what it
-// has brought waits on, and takes up memory, all the same.
+// over). That may be later than the answer to a client whose time is up: the
+// data that it has brought wait on, and take up memory, all the same.
 type waiter struct {
 	done     func(Result, error) // nil once the client has its answer
 	start    time.Time

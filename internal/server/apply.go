@@ -11,8 +11,8 @@ import (
 
 // run is the server goroutine: it starts the state machine, brings it to the
 // applied index, and gives it what raft commits. A state machine that dies is
-// started again and replayed, as often as the source allows; what it had not
-// answered is given to the next one.
+// started again and replayed, as often as the source allows; entries that it
+// had not answered are given to the next one.
 func (s *Server) run() {
 	defer close(s.done)
 	ctx, cancel := context.WithCancel(context.Background())

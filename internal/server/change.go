@@ -22,7 +22,7 @@ func (r refusal) Unwrap() error { return r.error }
 
 // change proposes a membership change at the leader and waits until it is
 // applied or refused. A leader that has just begun, or has another change under
-// way, is asked again; what it refuses because of the members that it knows is
+// way, is asked again. A refusal for the sake of the members that it knows is
 // confirmed first, for it may have been deposed.
 func (s *Server) change(ctx context.Context, c member.Change, o ChangeOptions) (Membership, error) {
 	start := time.Now()

@@ -17,7 +17,7 @@ import (
 const applyWindow = 2
 
 // driver feeds one state machine. Work goes from the queue to the backlog, from
-// there to inflight, and is answered in this order; what was not answered when
+// there to inflight, and is answered in this order; work without an answer when
 // the state machine fails is the backlog of the next one.
 type driver struct {
 	s        *Server

@@ -31,7 +31,7 @@ func (h *hangingRead) Read(ctx context.Context, lo, hi, most uint64) ([]storage.
 func hanging(t *testing.T) (*world, *hangingRead, <-chan ending) {
 	w, release := newSlowWorld(t)
 	w.commit("1")
-	synctest.Wait() // both are at the state machine; what follows goes together
+	synctest.Wait() // both are at the state machine; later ones go together
 	id, outcome := w.propose("2")
 	w.commitAs(id, "2")
 	w.fill(100)

@@ -21,7 +21,8 @@ const (
 	WarnRefusing = "refusing"
 	// WarnRaftStalled: the raft goroutine does not get on.
 	WarnRaftStalled = "raft_stalled"
-	// WarnUnanswered: what this member passes on to the leader is not answered.
+	// WarnUnanswered: requests that this member passes on to the leader are not
+	// answered.
 	WarnUnanswered = "unanswered"
 	// WarnDoubled: two processes serve a member.
 	WarnDoubled = "doubled"
@@ -147,8 +148,8 @@ func (s *Server) kept(ns node.State) []string {
 	return list
 }
 
-// warnings are what is not well here, with n as the present node: whatever keeps
-// this member from serving, and what does not.
+// warnings are all that is not well here, with n as the present node, whether it
+// keeps this member from serving or not.
 func (s *Server) warnings(n *node.Node) (list []Warning) {
 	stalled := false
 	for _, o := range s.obstacles() {

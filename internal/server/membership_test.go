@@ -102,8 +102,8 @@ func TestRemovingAnUnknownMemberIsDone(t *testing.T) {
 	})
 }
 
-// A request that its caller gave up is unknown to him; its place is free when
-// its time is up.
+// A request that its caller gave up is unknown to the caller; its place is
+// free when its time is up.
 func TestChangeThatItsCallerGaveUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)

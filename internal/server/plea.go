@@ -93,7 +93,7 @@ func ask(n *node.Node, index uint64) {
 	n.Do(func(c *node.Core) error { c.WantState(index); return nil })
 }
 
-// hasOtherVoters tells whether anybody else could lead.
+// hasOtherVoters tells whether another member could lead.
 func (s *Server) hasOtherVoters(n *node.Node) bool {
 	return slices.ContainsFunc(n.State().Registry.Voters(), func(id uint64) bool { return NodeID(id) != s.cfg.ID })
 }

@@ -44,8 +44,8 @@ func (w *world) give(index uint64, texts ...string) {
 }
 
 // A member whose snapshots are of no use, and whose log does not reach back far
-// enough, asks for a newer one. It is not ready and says why; what is committed
-// meanwhile waits. When the snapshot is there it goes on by the log.
+// enough, asks for a newer one. It is not ready and says why; entries committed
+// meanwhile wait. When the snapshot is there it goes on by the log.
 func TestAMemberWithoutAStateAsksForOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := pleading(t, func(index uint64) bool { return index <= 4 })

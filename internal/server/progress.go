@@ -97,7 +97,7 @@ func (p *progress) forget(ch chan struct{}) {
 	}
 }
 
-// broadcast wakes everybody who waits for something to change.
+// broadcast wakes every goroutine that waits for a change.
 type broadcast struct {
 	mu sync.Mutex
 	ch chan struct{}

@@ -39,7 +39,7 @@ func restarted() {
 }
 
 // A client repeats its query, which ends every state machine that it reaches:
-// after the second it is refused, for a while, and everybody else is served.
+// after the second it is refused, for a while, and all others are served.
 func TestAQueryThatEndsTheStateMachineIsKeptFromIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)

@@ -75,9 +75,9 @@ func newApplyQueue(limit uint64) *applyQueue {
 }
 
 // attach begins a generation. The state machine is to have its newest snapshot, at
-// index, and may not, even if it runs: the storage may have installed the
-// snapshot, and died before it could say so. Then come the entries up to began, which
-// raft takes for put out, from the log; what is above that raft puts out.
+// index, and may not, even if it runs: the storage may have installed the snapshot,
+// and died before it could say so. Then come the entries up to began, which raft
+// takes for put out, from the log; raft puts out those above that.
 func (q *applyQueue) attach(index uint64, registry *member.Registry, began uint64) {
 	q.detach()
 	if index > 0 {
@@ -144,7 +144,7 @@ func (q *applyQueue) signal() {
 	}
 }
 
-// close ends the queue; what is in it is not given out any more.
+// close ends the queue; the work in it is not given out any more.
 func (q *applyQueue) close() {
 	q.detach()
 	q.mu.Lock()

@@ -112,7 +112,7 @@ func (s *Server) judge(ctx context.Context, data []byte, begun time.Time, err er
 	}
 }
 
-// whyGone is how the plugin ended, for clients: what it wrote last is for the log.
+// whyGone is how the plugin ended, for clients; its last output is for the log.
 func whyGone(err error) string {
 	if !errors.Is(err, plugins.ErrGone) {
 		return ""

@@ -38,8 +38,8 @@ func TestTheRaftGoroutineWaitsForNoRequests(t *testing.T) {
 	})
 }
 
-// closesSoon tells whether a channel is closed while no time passes: who waits
-// for a mutex makes the clock of synctest stand still.
+// closesSoon tells whether a channel is closed while no time passes: a
+// goroutine that waits for a mutex makes the clock of synctest stand still.
 func closesSoon(ch <-chan struct{}) bool {
 	for range 1_000_000 {
 		select {

@@ -20,7 +20,8 @@ func (d *driver) recover() error {
 	if _, err := s.waitStorage(d.ctx); err != nil {
 		return err
 	}
-	// The node's state is as of its last tick; what was given was in the log.
+	// The node's state is as of its last tick; entries that were given out
+	// were in the log.
 	if n, _ := s.attached(); n != nil && d.at > max(n.State().Last, s.given) {
 		return fmt.Errorf("%w: it has applied entry %d, the log ends at %d: the log was lost or is another one's", ErrPermanent, d.at, n.State().Last)
 	}
@@ -171,7 +172,7 @@ func (s *Server) waitStorage(ctx context.Context) (storage.Storage, error) {
 }
 
 // replay applies the log's entries up to target. It ends between two batches
-// when the host stops, and then with an error: what follows must not be given
+// when the host stops, and then with an error: later entries must not be given
 // to a state machine with a gap.
 func (d *driver) replay(st storage.Storage, target uint64) error {
 	if d.at >= target {

@@ -150,7 +150,7 @@ func TestTheRestWaitsForTheStorage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, release := newSlowWorld(t)
 		w.commit("1")
-		synctest.Wait() // both are at the state machine; what follows goes together
+		synctest.Wait() // both are at the state machine; later ones go together
 		id, outcome := w.propose("2")
 		w.commitAs(id, "2")
 		w.fill(100)
@@ -201,8 +201,8 @@ func TestTheRestOfAnotherGeneration(t *testing.T) {
 }
 
 // A snapshot of what the state machine had before is saved into the storage of a
-// new generation, and the log compacted up to it: what the generation would have
-// read from there is applied.
+// new generation, and the log compacted up to it: the entries that the
+// generation would have read from there are applied.
 func TestTheRestWhoseHeadIsCompactedIsApplied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)

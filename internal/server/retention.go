@@ -28,7 +28,7 @@ func (r *retention) applied(index, bytes uint64) {
 		return
 	}
 	r.points = append(r.points, retentionPoint{index, r.total})
-	if n >= 4*retentionParts { // no snapshot was taken for long: what is oldest is not needed
+	if n >= 4*retentionParts { // no snapshot was taken for long: the oldest entries are not needed
 		r.points = r.points[1:]
 	}
 }

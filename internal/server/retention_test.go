@@ -6,8 +6,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestRetentionKeepsAtMostItsBytes: what stays behind a snapshot has at most the
-// bytes of the limit, and not much less if there was more.
+// TestRetentionKeepsAtMostItsBytes: the entries kept below a snapshot's index
+// have at most the bytes of the limit, and not much less if there was more.
 func TestRetentionKeepsAtMostItsBytes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limit := rapid.Uint64Range(1, 100_000).Draw(t, "limit")

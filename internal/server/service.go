@@ -89,7 +89,7 @@ type Consistency int
 const (
 	// Linearizable: reflects every write acknowledged before the query.
 	Linearizable Consistency = iota
-	// Stale: whatever this member has.
+	// Stale is the state that this member has.
 	Stale
 )
 

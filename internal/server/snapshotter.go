@@ -101,7 +101,8 @@ func (s *Server) SnapshotWanted() {
 	s.queue.signal()
 }
 
-// want asks for one, without waking anybody: the server goroutine does it.
+// want asks for one, without waking any goroutine: the server goroutine does
+// that.
 func (p *snapshotter) want() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

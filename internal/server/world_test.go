@@ -32,8 +32,8 @@ const (
 )
 
 // world is a Server with all that surrounds it: a storage without files, state
-// machines that fail as told, and a raft node that does not run; what raft
-// would commit is committed by the test.
+// machines that fail as told, and a raft node that does not run; the test
+// commits what raft would commit.
 type world struct {
 	t        *testing.T
 	s        *Server

@@ -10,8 +10,8 @@ import (
 )
 
 // MakeDir makes a directory, and those above it that are missing, mode 0700.
-// When it returns, their names are durable: what is then made durable in the
-// directory cannot be lost with it.
+// When it returns, their names are durable: a file made durable in the
+// directory then cannot be lost with it.
 //
 // A directory that is there may have been made by a call that a crash
 // interrupted before its sync, so its name is synced too. Those above it need

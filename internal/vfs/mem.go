@@ -19,9 +19,9 @@ var ErrCrashed = errors.New("the machine has crashed")
 // Mem is a file system in memory that knows what a crash may take away. The
 // zero value is not usable; see NewMem.
 //
-// It keeps two versions of everything: what a program sees, and what was
-// synced, together with the ordered list of changes between them. Crash makes
-// a new Mem of the synced version and any subset of these changes.
+// It keeps two versions of everything, the one that a program sees and the
+// synced one, together with the ordered list of changes between them. Crash
+// makes a new Mem of the synced version and any subset of these changes.
 type Mem struct {
 	mu      sync.Mutex
 	halted  bool
@@ -251,7 +251,8 @@ func (m *Mem) SyncDir(dir string) error {
 	return nil
 }
 
-// Free implements FS: what SetFree said last. Writes do not change it.
+// Free implements FS: the number that SetFree said last. Writes do not change
+// it.
 func (m *Mem) Free() (int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -29,7 +29,7 @@ type overlay struct {
 	all   []*overlayNode          // for Close
 }
 
-// overlayNode is a file: what base has, and the pages that were written.
+// overlayNode is a file: its bytes in base, and the pages that were written.
 type overlayNode struct {
 	mu     sync.Mutex
 	base   File  // nil if base has no such file

@@ -6,7 +6,7 @@ import (
 )
 
 // Replace puts a file of these bytes in place, durably, whole or not at all. temp
-// is the name that it has before; what stands there is given up.
+// is the name that it has before; a file that stands there is given up.
 func Replace(fsys FS, name, temp string, b []byte) error {
 	if err := fsys.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -10,7 +10,8 @@ import (
 )
 
 // A ChunkReader reads what a stream carries in chunks. It ends with io.EOF only
-// after the message that is said to be the last: what was cut off is not a whole.
+// after the message that is said to be the last: a stream that was cut off is not
+// a whole one.
 type ChunkReader struct {
 	next func() (chunk []byte, last bool, err error)
 	rest []byte // of the chunk that is being read

@@ -4,13 +4,13 @@
 // stream, and the check that a call comes from the present incarnation of the
 // host.
 //
-// The adapters are storagerpc, transportrpc and statemachinerpc. Each has a
-// Client, which implements its contract for the host, and a Register, which
-// serves a backend. They are made of a HostEnd and a PluginEnd, and of what both have for
-// streams: Upload and AnswerUpload for what is sent in chunks, HostStream, Feed and Both for
-// numbered batches and their answers, ChunkReader for what arrives. A Client is a facade: whatever a plugin answers is checked
-// against the contract before the host sees it, and what the contract rules
-// out becomes plugins.ErrBadAnswer.
+// The adapters are storagerpc, transportrpc and statemachinerpc. Each has a Client,
+// which implements its contract for the host, and a Register, which serves a backend.
+// They are made of a HostEnd and a PluginEnd, and of what both have for streams: Upload
+// and AnswerUpload for what is sent in chunks, HostStream, Feed and Both for numbered
+// batches and their answers, ChunkReader for what arrives. A Client is a facade: every
+// answer of a plugin is checked against the contract before the host sees it, and what
+// the contract rules out becomes plugins.ErrBadAnswer.
 //
 // Which side an error comes from is always visible:
 //

@@ -11,8 +11,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
-// A HostEnd is what the host's end of a plugin has, whatever its kind: what it is, how
-// its errors travel, and what Open left.
+// A HostEnd is what the host's end of a plugin has, whatever its kind: its
+// description, the table of its errors, and the state that Open left.
 type HostEnd struct {
 	// Info is what the plugin answered to Describe.
 	Info plugins.Info

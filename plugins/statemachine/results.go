@@ -32,8 +32,8 @@ func leftOut(format string, args ...any) Result {
 	return Result{LeftOut: true, Error: fmt.Sprintf("the entry was applied; "+format, args...)}
 }
 
-// DropResults keeps of each result only whether the entry was skipped: what is
-// left of the results of a Batch with NoResults.
+// DropResults keeps of each result only whether the entry was skipped. That is
+// all that is left of the results of a Batch with NoResults.
 func DropResults(results []Result) {
 	for i := range results {
 		results[i] = Result{Skipped: results[i].Skipped}

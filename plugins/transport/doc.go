@@ -1,4 +1,4 @@
-// Package transport is the contract of transport plugins: what carries
+// Package transport is the contract of transport plugins: a transport carries
 // messages and snapshots between the nodes of a cluster.
 //
 // Raft allows messages to be lost, delayed and reordered, so a transport
@@ -9,11 +9,12 @@
 //     its receiver (one report may stand for many messages). Law 7.
 //   - A message accepted before a connection broke is not delivered after the
 //     connection is back (statement B5: it is outdated). Accepted means that
-//     Send was called, wherever the message is then: what is on its way to a
-//     plugin when it hears that a connection broke, the plugin drops and
-//     reports. One gap is left: a message that reaches the transport after its
-//     connection broke, but before the transport has noticed and said so, may
-//     go out on the next connection. Raft tolerates it, as any delayed message.
+//     Send was called, wherever the message is then: a message that is on its
+//     way to a plugin when it hears that a connection broke, the plugin drops
+//     and reports. One gap is left: a message that reaches the transport after
+//     its connection broke, but before the transport has noticed and said so,
+//     may go out on the next connection. Raft tolerates it, as any delayed
+//     message.
 //   - A snapshot never travels on a stream of other messages, nor holds one up,
 //     and every SendSnapshot ends in exactly one result (statement B6).
 //   - Large appends never hold up control messages for long, and no slow peer

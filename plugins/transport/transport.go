@@ -111,9 +111,10 @@ type Transport interface {
 	// peers that stay are kept.
 	SetPeers(ctx context.Context, set PeerSet) error
 
-	// Send hands over messages. It never waits for the network: what cannot
-	// be queued is dropped and reported as unreachable, messages to unknown
-	// peers included. An error means that the transport is broken or closed.
+	// Send hands over messages. It never waits for the network: messages that
+	// cannot be queued are dropped and reported as unreachable, those to
+	// unknown peers included. An error means that the transport is broken or
+	// closed.
 	Send(ctx context.Context, envelopes []Envelope) error
 
 	// SendSnapshot sends one snapshot, read from r, to header.To and waits for

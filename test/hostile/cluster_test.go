@@ -27,8 +27,8 @@ type cluster struct {
 	way     way
 }
 
-// A lasting row starts what the rows after it use, too: what goes wrong meanwhile is
-// the row's failure, and cleaning up is for the end of all rows.
+// A lasting row starts what the rows after it use, too: a fault meanwhile is the
+// row's failure, and cleaning up is for the end of all rows.
 type lasting struct {
 	testing.TB
 	all testing.TB

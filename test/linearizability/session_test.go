@@ -24,8 +24,8 @@ type session interface {
 	Query(ctx context.Context, query []byte, level client.Consistency) (client.Answer, error)
 }
 
-// A jsonSession asks one member and no other, each time once: what the member
-// answers is what the history has.
+// A jsonSession asks one member and no other, each time once: the history has
+// what the member answers.
 type jsonSession struct {
 	member *member
 	web    http.Client

@@ -112,8 +112,8 @@ func plan(registry *member.Registry, st storage.State, n Node) (Recovery, error)
 }
 
 // ForceNewCluster does what was planned, in one append: all of it or nothing
-// is in the log. The whole log counts as committed from then on: what the
-// survivor has may have been acknowledged.
+// is in the log. The whole log counts as committed from then on: any entry of
+// the survivor may have been acknowledged.
 func ForceNewCluster(ctx context.Context, place Place, n Node, r Recovery) (err error) {
 	free, err := hold(place.Data)
 	if err != nil {

@@ -39,8 +39,8 @@ func Types() []pb.MessageType {
 	}
 }
 
-// Fields are the lies about each field of a message: what puts one of its
-// extremes there, or moves it from where the receiver is.
+// Fields are the lies about each field of a message. Each puts one of the
+// field's extremes there, or moves it from where the receiver is.
 func Fields(at Bounds) map[string][]Lie {
 	extremes := func(field func(m *pluginv1.Message) *uint64) (set []Lie) {
 		for _, v := range []uint64{0, 1, 1 << 31, 1 << 32, 1 << 62, 1<<63 - 1, 1 << 63, at.MaxTerm - 1, at.MaxTerm, math.MaxUint64} {

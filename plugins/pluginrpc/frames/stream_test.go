@@ -298,7 +298,7 @@ func TestClosingTheConnectionEndsItsStreams(t *testing.T) {
 	}
 }
 
-// A stream ends with its context, whether anybody asks it once more or not.
+// A stream ends with its context, whether it is used once more or not.
 func TestAnEndedContextLeavesNothingOfItsStream(t *testing.T) {
 	far := make(chan net.Conn, 1)
 	conn, err := frames.NewConn(nil, plugins.Limits{}, func(context.Context) (net.Conn, error) {

@@ -11,8 +11,8 @@ import (
 )
 
 // PrepareSnapshot implements statemachine.StateMachine. It takes constant time
-// and memory; what it costs later is a copy of each tree node that Apply
-// changes first.
+// and memory; its later cost is a copy of each tree node that Apply changes
+// first.
 func (m *machine) PrepareSnapshot(context.Context) (statemachine.Snapshot, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -121,7 +121,8 @@ func (c *Client) Close(ctx context.Context) error {
 	return nil
 }
 
-// Classes implements statemachine.Classer: what the plugin said when it was opened.
+// Classes implements statemachine.Classer: it is the plugin's answer when it was
+// opened.
 func (c *Client) Classes() []statemachine.Class {
 	c.mu.Lock()
 	defer c.mu.Unlock()

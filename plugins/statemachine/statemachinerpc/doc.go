@@ -5,5 +5,6 @@
 // out becomes plugins.ErrBadAnswer with the numbers that were wrong.
 //
 // Register is the plugin's end: it serves a backend. An Apply is never
-// cancelled half-way: what the host sent is applied even if it goes away.
+// cancelled half-way: batches that the host sent are applied even if it goes
+// away.
 package statemachinerpc

@@ -51,8 +51,8 @@ func NewRegister() *Register {
 }
 
 // Successor returns a Register that finds, when it is opened, what r has
-// applied by now: what a state machine on disk finds after a crash. A plain
-// NewRegister is what one in memory finds.
+// applied by now, as a state machine on disk does after a crash. A plain
+// NewRegister is as one in memory.
 func (r *Register) Successor() *Register {
 	r.mu.Lock()
 	defer r.mu.Unlock()

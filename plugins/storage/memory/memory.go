@@ -197,8 +197,8 @@ func (m *Store) Close(context.Context) error {
 	return nil
 }
 
-// Kill ends the store as a power cut ends a process: what was not synced is
-// lost, and the lock is free.
+// Kill ends the store as a power cut ends a process: all that was not synced
+// is lost, and the lock is free.
 func (m *Store) Kill() {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
 )
 
-// FuzzRecords: what lies under a key is refused, or is written as it was read. The
+// FuzzRecords: the value of a key is refused, or is written as it was read. The
 // checksum is made right, so that more than the checksum is tried.
 func FuzzRecords(f *testing.F) {
 	e := storage.Entry{Index: 3, Term: 2, Data: []byte("data")}

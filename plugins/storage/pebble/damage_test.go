@@ -55,7 +55,7 @@ func openError(t *testing.T, create func() storage.Storage, dir string) error {
 	return err
 }
 
-// TestDamageIsRefused: what is missing or changed is found at Open, with the way
+// TestDamageIsRefused: missing or changed data are found at Open, with the way
 // out.
 func TestDamageIsRefused(t *testing.T) {
 	for name, damage := range map[string]func(dir string) error{

@@ -10,10 +10,10 @@
 //   - store.go: the store, which is package shell around a database. In memory the
 //     database has the state of package logstate, and no entries;
 //   - identity.go, recover.go: whose data it is, and reading all of it at Open;
-//   - append.go, read.go, compact.go: what the calls do to the keys;
+//   - append.go, read.go, compact.go: the calls, as changes of the keys;
 //   - options.go, config.go: how pebble is set up.
 //
 // Nothing is acknowledged before pebble's own log was synced. When pebble
-// cannot write or sync that log, the process ends: what is on disk is decided
-// by the next Open.
+// cannot write or sync that log, the process ends: the next Open decides what
+// is on disk.
 package pebble

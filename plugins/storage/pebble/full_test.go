@@ -15,9 +15,9 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage/pebble"
 )
 
-// TestAQuotaIsAFullDiskAtOpen: whatever says that there is no room, the disk or the user's
-// quota, and whichever part of the store meets it, Open answers ErrNoSpace, and
-// the next one goes on when there is room.
+// TestAQuotaIsAFullDiskAtOpen: whether the disk or the user's quota says that there is
+// no room, and whichever part of the store meets it, Open answers ErrNoSpace, and the
+// next one goes on when there is room.
 func TestAQuotaIsAFullDiskAtOpen(t *testing.T) {
 	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT} {
 		for _, part := range []string{"identity", "database"} {

@@ -17,8 +17,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage/wal"
 )
 
-// TestMigrateACompactedLog: what the oldest snapshot that reaches the log does
-// not have is copied, with both snapshots and the vote.
+// TestMigrateACompactedLog: entries that the oldest snapshot that reaches the
+// log does not have are copied, with both snapshots and the vote.
 func TestMigrateACompactedLog(t *testing.T) {
 	d, ctx := deploy(t), t.Context()
 	dir := filepath.Join(d.data(0), "storage")

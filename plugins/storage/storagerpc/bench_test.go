@@ -12,7 +12,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage/storagerpc"
 )
 
-// nothing stores nothing: what is measured is the way there and back.
+// nothing stores nothing: the way there and back is measured.
 type nothing struct{ storage.Storage }
 
 func (nothing) Open(context.Context, plugins.Options) (storage.State, error) {

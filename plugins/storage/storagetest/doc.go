@@ -3,7 +3,7 @@
 //
 // Run checks everything the contract in package storage promises. The same
 // body runs against a backend called directly, against an RPC client, and
-// against a plugin process: what differs is in the Harness.
+// against a plugin process: the differences are in the Harness.
 //
 //	func TestConformance(t *testing.T) {
 //		storagetest.Run(t, storagetest.Harness{New: ..., Kill: ...})

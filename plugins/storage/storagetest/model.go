@@ -19,7 +19,7 @@ type operation struct {
 
 func (o operation) String() string { return fmt.Sprintf("%s(%d,%d)", o.Kind, o.A, o.B) }
 
-// operationKinds are weighted: what is here twice comes twice as often.
+// operationKinds are weighted: a kind that is here twice comes twice as often.
 func operationKinds(canKill bool) []string {
 	kinds := []string{
 		"append", "append", "append", "replace", "overrule", "vote", "commit", "batches",

@@ -26,7 +26,7 @@ type mutantStore struct {
 type mutant struct {
 	name string
 	part string // of the kit, which must fail it
-	// keepsWiped: what was in a directory stays though that is emptied.
+	// keepsWiped: the data of a directory stay though that is emptied.
 	keepsWiped bool
 
 	open       func(m *mutantStore, ctx context.Context, o plugins.Options) (storage.State, error)

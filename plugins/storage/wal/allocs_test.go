@@ -10,7 +10,7 @@ import (
 
 // TestAppendAllocatesNothingPerEntry: an append copies its entries into a
 // buffer that is used again, and notes their places in lists that grow by
-// doubling; what it allocates besides does not grow with the entries.
+// doubling; its other allocations do not grow with the entries.
 func TestAppendAllocatesNothingPerEntry(t *testing.T) {
 	ctx := context.Background()
 	s := New(backend.Env{})

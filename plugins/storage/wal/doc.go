@@ -7,8 +7,9 @@
 //   - backend.go: the store, which is package shell around a journal;
 //   - journal.go, append.go, rotate.go: batches become records in preallocated
 //     segments, one write and one fdatasync for all that waited;
-//   - logstate.go: what is in the log, in memory: 16 bytes per entry; package
-//     logstate has what is the same in every log, and refuses what breaks the contract;
+//   - logstate.go: the state of the log, in memory: 16 bytes per entry; package
+//     logstate has the part that is the same in every log, and refuses what breaks the
+//     contract;
 //   - read.go, compact.go, upkeep.go: reading by index, giving up the head,
 //     and what happens in the background;
 //   - scan.go, recover.go, salvage.go: opening, and telling a torn tail from

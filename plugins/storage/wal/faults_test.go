@@ -115,8 +115,8 @@ func checkAfterFault(t *testing.T, w *workload, what string, err, fault error, w
 }
 
 // TestSalvageAfterAFailedSync: the kernel has marked pages clean that are on
-// no disk. A store that opens in the same machine can still read them; what it
-// then reports must survive a power cut.
+// no disk. A store that opens in the same machine can still read them; the
+// state that it then reports must survive a power cut.
 func TestSalvageAfterAFailedSync(t *testing.T) {
 	for n := 1; n < 12; n++ {
 		w := newWorkload(vfs.NewMem())

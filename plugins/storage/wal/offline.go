@@ -35,10 +35,10 @@ func ReadIdentity(dir string) (id Identity, err error) {
 	return Identity{read.Owner.Cluster, read.Owner.Node, read.Owner.Group, read.Store}, nil
 }
 
-// NewOffline returns a store that does all that New's does and changes nothing
-// in its directory, but for the text of the lock file: what it would write
-// it keeps in memory. So Open is the verdict on a log that is not to be touched, and what it
-// recovers can be read. It takes the lock as every store does.
+// NewOffline returns a store that does all that New's does and changes nothing in its
+// directory, but for the text of the lock file: it keeps in memory what it would write.
+// So Open is the verdict on a log that is not to be touched, and what it recovers can
+// be read. It takes the lock as every store does.
 func NewOffline(env backend.Env) storage.Storage {
 	return newStore(env, func(dir string) (vfs.FS, error) {
 		fsys, err := vfs.OS(dir)

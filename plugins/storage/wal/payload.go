@@ -74,8 +74,7 @@ func decodeEntry(p []byte, index uint64) (storage.Entry, int, error) {
 	return e, end, nil
 }
 
-// start is the payload of a start record: what the segments before it say, in
-// short.
+// start is the payload of a start record. It sums up the segments before it.
 type start struct {
 	salt          uint32
 	owner         identity.Owner

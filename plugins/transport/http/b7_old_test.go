@@ -97,9 +97,9 @@ func dialOld(t *testing.T, url, term string) *http.Response {
 	return response
 }
 
-// B7: what a stream of the older form can say goes over it, in order, and all
-// else through the pipeline. An append of a newer term ends it, and after that
-// its term is refused.
+// B7: messages that a stream of the older form can carry go over it, in order,
+// and all else through the pipeline. An append of a newer term ends it, and
+// after that its term is refused.
 func TestB7OldPeerIsServed(t *testing.T) {
 	peer := startOldPeer(t)
 	tr, url := openNode(t, 1, "old_peers: true", &sink{arrived: make(chan int, 100)})

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// B7: a version that no table knows, and one from the future, is tried; what
-// decides is only whether either end's minimum forbids it.
+// B7: a version that no table knows, and one from the future, is tried; only
+// the minimum of either end can forbid it.
 func TestB7UnknownVersionsAreTried(t *testing.T) {
 	url, _ := server(t, "")
 	for _, version := range []string{"3.4.99", "3.99.0", "4.0.0", "17.0.0-rc.1+build"} {

@@ -86,7 +86,7 @@ func (c *chunks) close() {
 	_ = c.conn.Close()
 }
 
-// write writes one chunk: what is in buffer after its first chunkRoom bytes.
+// write writes one chunk, which is in buffer after its first chunkRoom bytes.
 // It may change those, and append.
 func (c *chunks) write(buffer []byte) error {
 	var digits [chunkRoom]byte

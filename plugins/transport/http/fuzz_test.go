@@ -12,8 +12,8 @@ import (
 
 const fuzzLimit = 1 << 16
 
-// fuzzDecoder feeds bytes to a decoder: whatever they are, it returns
-// messages that a protobuf decoder accepts at the same depth, or an error.
+// fuzzDecoder feeds any bytes to a decoder, which returns messages that a
+// protobuf decoder accepts at the same depth, or an error.
 func fuzzDecoder(f *testing.F, open func(*bufio.Reader) frameReader) {
 	entry := pluginv1.Entry{Term: 1, Index: 2, Data: []byte("data")}
 	m := pluginv1.Message{Type: raftmsg.TypeApp, From: 1, To: 2, Term: 1, LogTerm: 1, Index: 1, Commit: 1, Entries: []pluginv1.Entry{entry}}
@@ -64,8 +64,9 @@ func FuzzMsgAppDecoder(f *testing.F) {
 	})
 }
 
-// FuzzScan: what the scanner accepts and a protobuf decoder accepts too has
-// the shape that the decoded message has, and survives an AppEntries frame.
+// FuzzScan: bytes that the scanner accepts and a protobuf decoder accepts too
+// have the shape that the decoded message has, and survives an AppEntries
+// frame.
 func FuzzScan(f *testing.F) {
 	f.Add(encode(f, pluginv1.Message{
 		Type: raftmsg.TypeApp, From: 1, To: 2, Term: 1, LogTerm: 1, Index: 1, Commit: 1,

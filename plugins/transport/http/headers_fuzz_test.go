@@ -7,8 +7,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
-// FuzzHeaders: what a caller says of itself in its headers is refused, or is said
-// again alike; no version makes a panic.
+// FuzzHeaders: a caller's headers about itself are refused, or are written again
+// alike; no version makes a panic.
 func FuzzHeaders(f *testing.F) {
 	f.Add("fa4", "4045", "1", "3.5.0", "3.0.0", "17", "2")
 	f.Add("", "0", "ffffffffffffffff", "", "", "-1", "1e9")

@@ -266,8 +266,9 @@ func TestIdentityOfCallers(t *testing.T) {
 	})
 }
 
-// The matrix, third part: who answers at a peer's address must be that peer,
-// and must not send what is not his. Nothing is read from him otherwise.
+// The matrix, third part: a node that answers at a peer's address must be that
+// peer, and must not send messages of another. Nothing is read from it
+// otherwise.
 func TestIdentityOfAnswerers(t *testing.T) {
 	f := peertlstest.New(t)
 	var streams atomic.Int64 // that an impostor has served

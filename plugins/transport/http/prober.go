@@ -67,7 +67,7 @@ func (b prober) run(ctx context.Context) {
 }
 
 // judge decides about an answer. One of success without a greeting may be of
-// anybody who happens to be at the URL, so it says nothing of the peer.
+// any program that happens to be at the URL, so it says nothing of the peer.
 func (b prober) judge(response *http.Response) error {
 	if response.StatusCode == http.StatusOK && response.Header.Get(headerStore) == "" {
 		return nil

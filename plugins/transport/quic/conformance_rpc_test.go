@@ -12,8 +12,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport/transporttest"
 )
 
-// Behind RPC it promises the same: what was on its way to the plugin when a
-// connection broke included.
+// Over RPC it promises the same, also of messages that were on their way to
+// the plugin when a connection broke.
 func TestConformanceOverRPC(t *testing.T) {
 	transporttest.Run(t, transporttest.Harness{
 		New: func(t *testing.T) transport.Transport {

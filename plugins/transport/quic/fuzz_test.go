@@ -16,8 +16,8 @@ import (
 
 const fuzzLimit = 1 << 16
 
-// FuzzFrames: whatever the bytes are, there come messages of the link and
-// within the limit, or an error.
+// FuzzFrames: from any bytes there come messages of the link and within the
+// limit, or an error.
 func FuzzFrames(f *testing.F) {
 	good := encode(f, pluginv1.Message{Type: 3, From: 1, To: 2, Term: 1, Entries: []pluginv1.Entry{{Term: 1, Index: 2, Data: []byte("data")}}})
 	wire := appendHeartbeat(messageFrame(good), time.Unix(1, 2))

@@ -129,7 +129,8 @@ func flood(t *testing.T, url string, n int, sent func()) {
 }
 
 // While many callers have not greeted, a first packet costs nothing until its
-// sender has shown that its address is its own; who shows it gets in.
+// sender has shown that its address is its own; a sender that shows it gets
+// in.
 func TestCallersAreDoubtedWhenManyHaveNotGreeted(t *testing.T) {
 	tr, url := openWith(t, endless, testOptions(1, "max_connections: 200\nmax_connections_per_address: 200"), &events{})
 	connect(t, tr, 2)
@@ -141,7 +142,8 @@ func TestCallersAreDoubtedWhenManyHaveNotGreeted(t *testing.T) {
 		}
 	}
 	flood(t, url, 100, func() {})
-	// The greeting takes some round trips; what came before it is dealt with.
+	// The greeting takes some round trips; all that came before it is dealt
+	// with.
 	if _, a := c.greet(url, testHello(2, 1)); a.code != codeWelcome {
 		t.Errorf("a caller whose address is its own got %+v", a)
 	}
@@ -150,8 +152,8 @@ func TestCallersAreDoubtedWhenManyHaveNotGreeted(t *testing.T) {
 	}
 }
 
-// First packets in the name of an address, which anybody can send, do not keep out the
-// member that has it.
+// First packets in the name of an address, which any program can send, do not keep out
+// the member that has it.
 func TestFirstPacketsDoNotTakeTheirAddressesPlaces(t *testing.T) {
 	tr, url := openWith(t, endless, testOptions(1, "max_connections_per_address: 16"), &events{})
 	connect(t, tr, 2)

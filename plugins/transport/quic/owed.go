@@ -45,8 +45,8 @@ func (o *owed) look(st quic.ConnectionStats, span time.Duration) bool {
 }
 
 // watchOwed reports the peer unreachable, once in each silence, before the
-// connection times out (statement B5). The connection stays: what was written may
-// still arrive.
+// connection times out (statement B5). The connection stays: messages that were
+// written may still arrive.
 func (l *link) watchOwed(ctx context.Context) {
 	limit := l.peer.e.timing.unanswered
 	ticker := time.NewTicker(limit / mostLooks)

@@ -45,7 +45,8 @@ func (e *endpoint) newPeer(id uint64, remote bool) *peer {
 	return p
 }
 
-// Keep implements roster.Peer: whatever becomes of the peer, its connection stays.
+// Keep implements roster.Peer: the connection stays, also of a peer that becomes
+// remote.
 func (p *peer) Keep(remote, _ bool) bool {
 	p.remote.Store(remote)
 	return true

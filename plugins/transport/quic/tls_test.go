@@ -185,7 +185,7 @@ func pretend(t *testing.T, url string, certificate tls.Certificate, h hello) (an
 	return decodeAnswer(b)
 }
 
-// strangeServer welcomes everybody as if it were member 2.
+// strangeServer welcomes every caller as if it were member 2.
 func strangeServer(t *testing.T, certificate tls.Certificate) string {
 	t.Helper()
 	if len(certificate.Certificate) == 0 {

@@ -18,8 +18,8 @@ import (
 // that are too large for the connection are reported to the handler as any
 // other that is dropped.
 func (c *Client) Send(ctx context.Context, envelopes []transport.Envelope) error {
-	// The state of the host when it made the messages: what it hears while they
-	// wait, or in the middle of them, must not make outdated ones pass.
+	// The state of the host when it made the messages: news that it hears while
+	// they wait, or in the middle of them, must not make outdated ones pass.
 	heard := c.heard.Load() + 1
 	o, err := c.usable()
 	if err == nil {

@@ -233,8 +233,8 @@ func TestOffersAreBounded(t *testing.T) {
 }
 
 // A greeting for which there is no room, because callers under ever new names have
-// used up all of it, ends the stream, and with it the transport: what comes
-// after the greeting does not arrive without it.
+// used up all of it, ends the stream, and with it the transport: messages after
+// the greeting do not arrive without it.
 func TestAGreetingWithoutRoomEndsTheStream(t *testing.T) {
 	q, _ := newQueue()
 	for id := range uint64(inboundEvents) {

@@ -132,7 +132,8 @@ func testLog(t *testing.T, h Harness) {
 	for i, m := range logMessages(rand.New(rand.NewPCG(1, 2)), 500) {
 		e := envelope(pluginv1.MessageClass_CLASS_APPEND, m)
 		c.send(e)
-		// By meaning, not by place: what settled the connection may still come.
+		// By meaning, not by place: messages that settled the connection may
+		// still come.
 		to.await(t, fmt.Sprintf("message %d of the log, as it was sent: %v", i, &m),
 			func() bool { return to.hasAll([]transport.Envelope{e}) }, nil)
 	}

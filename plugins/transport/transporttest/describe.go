@@ -8,8 +8,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
-// testDescribe: what a transport says of itself is complete, and the URLs that
-// its peers have are of a scheme that it states, if it states any.
+// testDescribe: a transport's description is complete, and the URLs that its
+// peers have are of a scheme that it states, if it states any.
 func testDescribe(t *testing.T, h Harness) {
 	info := h.New(t).Describe()
 	if info.Kind != plugins.Transport || info.Name == "" || info.Version == "" {

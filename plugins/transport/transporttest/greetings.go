@@ -154,8 +154,8 @@ func testNamed(t *testing.T, h Harness) {
 }
 
 // testAdded: a caller that the host had not named becomes a peer while it is
-// connected. The host hears what it had said once more: what a peer says counts
-// otherwise than what a stranger does.
+// connected. The host hears what it had said once more: a peer's word counts
+// otherwise than a stranger's.
 func testAdded(t *testing.T, h Harness) {
 	two := transport.Greeting{Store: storeTwo}
 	c := &cluster{t: t, h: h, nodes: map[uint64]*node{}, stores: map[uint64]uint64{}}

@@ -8,7 +8,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
-// testLoss: what is dropped is reported, and only so late that the report
+// testLoss: a dropped message is reported, and only so late that the report
 // follows the message.
 func testLoss(t *testing.T, h Harness) {
 	t.Run("an unknown peer", func(t *testing.T) {

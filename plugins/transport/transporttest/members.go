@@ -15,7 +15,8 @@ func RunMembers(t *testing.T, h Harness) {
 	testMembers(t, h)
 }
 
-// testMembers: who proves to be of the cluster need not be a member of it.
+// testMembers: a caller that proves to be of the cluster need not be a member
+// of it.
 func testMembers(t *testing.T, h Harness) {
 	if !h.Proves {
 		t.Skip("members of this transport do not prove who they are")

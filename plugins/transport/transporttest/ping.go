@@ -50,7 +50,7 @@ func testPing(t *testing.T, h Harness) {
 	}
 }
 
-// testPingEndsNothing: what is sent while pings go arrives whole and in order, and
+// testPingEndsNothing: messages sent while pings go arrive, all and in order, and
 // no connection has ended.
 func testPingEndsNothing(t *testing.T, c *cluster) {
 	one, two := c.nodes[1], c.nodes[2]

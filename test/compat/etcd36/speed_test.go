@@ -172,8 +172,8 @@ func TestSpeed(t *testing.T) {
 		t.Skip("make bench-transport")
 	}
 	inProcess := func(testing.TB) transport.Transport { return httptransport.New(backend.Env{}) }
-	// Both ends of each connection are in this process: what the hops cost in
-	// encoding and copying, without what two more processes gain and lose.
+	// Both ends of each connection are in this process: the hops cost encoding
+	// and copying, without what two more processes gain and lose.
 	overRPC := func(t testing.TB) transport.Transport {
 		tr := inProcess(t)
 		conn := rpctest.Dial(t, func(r grpc.ServiceRegistrar) { transportrpc.Register(r, tr) })

@@ -81,8 +81,8 @@ func StartServing(t testing.TB, logPath string, cmd *exec.Cmd) *Host {
 }
 
 // Command prepares the host program, without settings from this process's
-// environment, as the leader of a session: what it leaves behind is found by
-// that.
+// environment, as the leader of a session: processes that it leaves are found
+// by that.
 func Command(program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(program, args...)
 	for _, v := range os.Environ() {

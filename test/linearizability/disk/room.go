@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// room is what a full disk has left: what was given back since it is full.
+// room is the space that was given back on a disk since it is full.
 type room struct {
 	full *Switch
 

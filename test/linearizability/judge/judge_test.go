@@ -8,7 +8,7 @@ import (
 	"github.com/pontoon-raft/pontoon/test/linearizability/judge"
 )
 
-// A cast is a history in the making: what a cluster would have answered.
+// A cast is a history in the making, as a cluster would have answered.
 type cast struct {
 	operations []history.Operation
 	revision   uint64

@@ -38,7 +38,8 @@ func (w *writes) wasFound(o *history.Operation) bool {
 }
 
 // end is the moment by which an operation has had its effect. Of a write that is when
-// any read, a stale one too, had found it: what a member has applied is committed.
+// any read, a stale one too, had found it: an entry that a member has applied is
+// committed.
 func (w *writes) end(o *history.Operation) int64 {
 	if w.wasFound(o) {
 		return max(min(o.End(), w.foundBy[o.Value]), o.Began)

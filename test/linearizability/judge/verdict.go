@@ -16,9 +16,10 @@ const (
 	Linearizable Rule = "linearizable"
 	// Undecided: the search for such an order took too long.
 	Undecided Rule = "undecided"
-	// WithoutEffect: what was not applied is never seen.
+	// WithoutEffect: a write that was not applied is never seen.
 	WithoutEffect Rule = "not applied, no effect"
-	// Known: what is seen was written, to that key, by a write that had begun.
+	// Known: each value that is seen was written, to that key, by a write that
+	// had begun.
 	Known Rule = "seen, so written"
 	// Unique: a write has one revision and a revision one write.
 	Unique Rule = "one revision, one write"

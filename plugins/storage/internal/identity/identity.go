@@ -39,7 +39,7 @@ type Identity struct {
 	Owner Owner
 	// Store is what peers know the store by (storage.State.StoreID).
 	Store uint64
-	// Salt is random and never shown: what a format mixes into its checksums, so
+	// Salt is random and never shown. A format mixes it into its checksums, so
 	// that entry data cannot imitate a record. 0 in a format without one.
 	Salt uint32
 	// Begun is set once the log exists: from then on a directory without one is a

@@ -39,8 +39,8 @@ func (s *State) CheckAppend(batches []storage.Batch, limits plugins.Limits) erro
 }
 
 // termBefore returns the term of index first-1 once the earlier batches are
-// in. The latest of them that begins at or below that index has it: whatever
-// came after began above it.
+// in. The latest of them that begins at or below that index has it: later ones
+// began above it.
 func (s *State) termBefore(earlier []storage.Batch, first uint64) uint64 {
 	for i := len(earlier) - 1; i >= 0; i-- {
 		if e := earlier[i].Entries; len(e) > 0 && e[0].Index < first {

@@ -121,8 +121,8 @@ func TestInterrupt(t *testing.T) {
 	})
 }
 
-// The same from the other end: what moves is read to its end, and a sender that
-// trickles is given up when a step is late.
+// The same from the other end: a transfer that moves is read to its end, and a
+// sender that trickles is given up when a step is late.
 func TestASenderOfAByteNowAndThenIsGivenUp(t *testing.T) {
 	for _, c := range []struct {
 		bytes int

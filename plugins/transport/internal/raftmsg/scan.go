@@ -1,5 +1,5 @@
 // Package raftmsg takes a shallow look at encoded raft messages, as a
-// transport needs it: who sent it, to whom, and what kind it is.
+// transport needs it: sender, receiver and kind.
 package raftmsg
 
 import (

@@ -9,11 +9,11 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
-// A Reporter passes events to the host from a goroutine of its own, so that
-// a report neither holds up the host nor waits for it. An event that is
-// still waiting swallows a newer equal one, and an activity event replaces an
-// older one of the same peer: what waits is bounded by the number of peers.
-// All methods but Close may be called at any time by anyone.
+// A Reporter passes events to the host from a goroutine of its own, so that a
+// report neither holds up the host nor waits for it. An event that is still
+// waiting swallows a newer equal one, and an activity event replaces an older
+// one of the same peer: the reports that wait are bounded by the number of
+// peers. All methods but Close may be called at any time by anyone.
 type Reporter struct {
 	notify func([]transport.Event)
 	wake   chan struct{}

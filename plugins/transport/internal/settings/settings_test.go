@@ -38,8 +38,8 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// A backend embeds the settings beside keys of its own; whatever neither of them
-// knows is refused, and so is tls beside insecure.
+// A backend embeds the settings beside keys of its own; a key that neither of
+// them knows is refused, and so is tls beside insecure.
 func TestInline(t *testing.T) {
 	type config struct {
 		Settings `yaml:",inline"`

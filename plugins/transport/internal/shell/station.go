@@ -154,8 +154,8 @@ func (s *Station[P]) Addressee(m *transport.Envelope) P {
 }
 
 // Change makes set what is known of others and said of this node, and returns the
-// members whose connections it contradicts. The book has it first: what is begun with
-// what was there before is among these, or finds out itself (Book.Stands).
+// members whose connections it contradicts. The book has it first: a connection begun
+// with what was there before is among these, or finds out itself (Book.Stands).
 func (s *Station[P]) Change(set transport.PeerSet) (broken []uint64, err error) {
 	broken = s.Book.Set(set)
 	s.Desk.Set(set)

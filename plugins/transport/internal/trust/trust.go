@@ -16,9 +16,9 @@ import (
 )
 
 // Trust has certificates, by which both ends know which member the other one is, or
-// else nothing: what the other end says is believed then, and addresses are those
-// of loopback unless the settings allow others. It does not change, and may be used
-// by anyone.
+// else nothing: the other end's word is believed then, and addresses are those of
+// loopback unless the settings allow others. It does not change, and may be used by
+// anyone.
 type Trust struct {
 	// Members are the certificates; nil without.
 	Members *peertls.Identity

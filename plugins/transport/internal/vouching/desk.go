@@ -65,7 +65,8 @@ func Ask[P any](peers map[uint64]P, vouches func(P) Answer) Answer {
 }
 
 // New returns a desk that asks about a caller once in quiet at most: the host's
-// election timeout. Until Set is called it knows no member and admits everybody.
+// election timeout. Until Set is called it knows no member and admits every
+// caller.
 func New(quiet time.Duration) *Desk {
 	return &Desk{quiet: quiet, joining: true, callers: map[uint64]caller{}}
 }
@@ -87,7 +88,7 @@ func (d *Desk) Set(set transport.PeerSet) {
 }
 
 // Admits tells whether a caller is heard. If not, ask tells whether peers are to
-// be asked about it now; what they say goes to Told.
+// be asked about it now; their answers go to Told.
 func (d *Desk) Admits(id uint64) (heard, ask bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
