@@ -68,9 +68,9 @@ func (s *appended) RecvMsg(v any) error {
 	if len(s.messages) == 0 {
 		return io.EOF
 	}
-	*v.(*pluginv1.AppendRequest) = s.messages[0]
+	b, err := s.messages[0].Marshal()
 	s.messages = s.messages[1:]
-	return nil
+	return errors.Join(err, v.(*pluginv1.AppendRequest).Unmarshal(b)) // which adds to what is there
 }
 
 // An answer that goes with an error is not sent.
