@@ -22,7 +22,7 @@ var _ node.Ports = ports{}
 
 func (p ports) Append(a node.Append)                     { p.g.pump.push(a) }
 func (p ports) Apply(a node.Apply)                       { p.g.h.server.Apply(a) }
-func (p ports) Send(envelopes []transport.Envelope)      { p.g.h.courier.send(envelopes) }
+func (p ports) Send(envelopes []transport.Envelope)      { p.g.h.courier.Send(envelopes) }
 func (p ports) SendSnapshot(s node.SnapshotSend)         { p.g.wg.Go(func() { p.g.sendSnapshot(s) }) }
 func (p ports) SnapshotWanted()                          { p.g.h.server.SnapshotWanted() }
 func (p ports) Fetch(f node.Fetch)                       { p.g.wg.Go(func() { p.g.fetch(f) }) }
@@ -316,8 +316,8 @@ func (h *Host) stateChanged(st node.State) {
 		h.identity.lostData(st.LostData)
 	}
 	h.identity.learned(st.Registry, st.PutOut)
-	h.courier.setPeers(h.identity.known())
-	h.courier.follow(st.Leader)
+	h.tellPeers()
+	h.courier.Follow(st.Leader)
 	if proof, removed := st.Registry.WasRemoved(h.cfg.self()); removed {
 		h.removal.Store(&proof)
 		// Stay, so that the others learn of the commit too. If this was the

@@ -96,7 +96,7 @@ func (h *Host) start(ctx context.Context) error {
 		return err
 	}
 	transported := make(chan error, 1)
-	go func() { transported <- h.courier.connectFirst(ctx) }()
+	go func() { transported <- h.courier.Connect(ctx) }()
 	g, err := h.openFirstGeneration(ctx)
 	if err != nil {
 		cancel()
@@ -117,9 +117,7 @@ func (h *Host) start(ctx context.Context) error {
 func (h *Host) runFirst(g *generation) {
 	h.run(g)
 	h.keepers.Go(func() { h.superviseStorage(g) })
-	for _, k := range h.courier.carriers {
-		h.keepers.Go(k.supervise)
-	}
+	h.keepers.Go(func() { h.courier.Run(h.life) })
 	h.wg.Go(h.watchApply)
 	h.wg.Go(h.identity.watch)
 	h.wg.Go(func() { h.certificates.watch(h.life) })

@@ -46,7 +46,7 @@ func (i *identity) mismatch(c conflict) {
 	i.mu.Lock()
 	fresh := i.see(c)
 	i.mu.Unlock()
-	if !i.h.courier.connected(uint64(c.peer)) { // another one may have called under its id
+	if !i.connected(c.peer) { // another one may have called under its id
 		i.left(c.peer)
 	}
 	if fresh {

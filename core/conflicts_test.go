@@ -303,9 +303,8 @@ func (l *lineCounter) Handle(context.Context, slog.Record) error {
 // connection that the member itself has.
 func TestACallerUnderAMembersIDDoesNotUndoItsConnection(t *testing.T) {
 	i := foundedMember(t, 3, 0)
-	i.h.courier.setPeers(i.registry)
+	i.connected = func(member.ID) bool { return true }
 	for id := range member.ID(2) {
-		i.h.courier.routes.connection(uint64(id+2), 0, true)
 		i.greeted(id+2, transport.Greeting{Store: ownStore + uint64(id+1), Number: 0x77})
 	}
 	i.mismatch(conflict{peer: 3, reason: transport.MismatchStore, detail: "a copy calls"})
@@ -318,11 +317,14 @@ func TestACallerUnderAMembersIDDoesNotUndoItsConnection(t *testing.T) {
 // Of the peers that a transport reached none agrees any more when it has ended.
 func TestPeersOfATransportThatHasEndedDoNotAgree(t *testing.T) {
 	i := foundedMember(t, 3, 0)
-	i.h.courier.setPeers(i.registry)
-	i.h.courier.routes.connection(2, 0, true)
+	i.connected = func(id member.ID) bool { return id == 3 } // by the other transport
 	i.greeted(2, transport.Greeting{Store: ownStore + 1, Number: 0x77})
-	i.h.courier.ended(i.h.courier.carriers[0])
+	i.greeted(3, transport.Greeting{Store: ownStore + 2, Number: 0x77})
+	i.parted()
 	if i.met[2] {
 		t.Error("member 2 counts as one that agrees")
+	}
+	if !i.met[3] {
+		t.Error("member 3, which another transport reaches, counts no more")
 	}
 }

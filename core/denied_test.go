@@ -12,22 +12,20 @@ import (
 // count.
 func TestConnectionsDenyAccusations(t *testing.T) {
 	i := foundedMember(t, 3, 0)
-	i.h.courier.setPeers(i.registry)
+	there := true
+	i.connected = func(member.ID) bool { return there }
 	accuse := func() {
 		i.mismatch(accusation(2, 0xb))
 		i.mismatch(accusation(3, 0xb))
 	}
 	for id := member.ID(2); id <= 3; id++ {
-		i.h.courier.routes.connection(uint64(id), 0, true)
 		i.greeted(id, transport.Greeting{Store: ownStore + uint64(id-1), Number: 0x77})
 	}
 	accuse()
 	if i.last.bar || i.last.err != nil {
 		t.Errorf("both members have a connection with it, and it does not serve: %v", i.last.err)
 	}
-	for id := uint64(2); id <= 3; id++ {
-		i.h.courier.routes.connection(id, 0, false)
-	}
+	there = false
 	accuse()
 	if !i.last.bar {
 		t.Error("both members say that it lost its store, and it votes")

@@ -1,6 +1,7 @@
 // Package core composes a host from its parts: the catalog of plugin
 // processes, the raft goroutine (internal/node), the server goroutine
-// (internal/server) and the clients' API (internal/api).
+// (internal/server), the messages to and from peers (internal/courier) and the clients'
+// API (internal/api).
 //
 // What dies, and what then happens:
 //

@@ -42,5 +42,5 @@ func Abandoned(h *Host) int { return h.api.Abandoned() }
 
 // ReceiveSnapshot is a snapshot that a transport brings a host.
 func ReceiveSnapshot(h *Host, ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
-	return inbound{h: h}.ReceiveSnapshot(ctx, header, r)
+	return courierHost{h}.ReceiveSnapshot(ctx, header, r)
 }

@@ -119,7 +119,7 @@ func (h *Host) run(g *generation) {
 	h.setGeneration(g)
 	h.server.Attach(g.node, g.storage, applied, g.registry)
 	h.identity.remind(g.node)
-	h.courier.setPeers(h.identity.known())
+	h.tellPeers()
 	g.wg.Go(g.pump.run)
 	g.wg.Go(g.watchSpace)
 	g.wg.Go(g.watchFitness)

@@ -14,9 +14,9 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/api"
 	"github.com/pontoon-raft/pontoon/internal/audit"
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/courier"
 	"github.com/pontoon-raft/pontoon/internal/logsink"
 	"github.com/pontoon-raft/pontoon/internal/member"
-	"github.com/pontoon-raft/pontoon/internal/repeats"
 	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
@@ -31,7 +31,7 @@ type Host struct {
 	server   *server.Server
 	api      *api.Server
 	machine  *machineSource
-	courier  *courier
+	courier  *courier.Courier
 	identity *identity
 	audit    *audit.Log      // nil if none is kept
 	classes  *access.Classes // of commands and queries; nil if clients have no roles
@@ -42,7 +42,6 @@ type Host struct {
 	stored      atomic.Uint64                  // the highest index that was ever durable here
 	removal     atomic.Pointer[member.Removed] // of this member, as its own log says
 	removals    removalWords                   // what peers say of that
-	reachable   *repeats.Book[passage]         // which peers the log says so of
 
 	mu         sync.Mutex
 	started    bool
@@ -90,7 +89,7 @@ func New(cfg Config) (*Host, error) {
 	}
 	h := &Host{
 		cfg: cfg, logger: cfg.Logger, relay: relay, catalog: c, slots: map[plugins.Kind]*catalog.Slot{},
-		reachable: newReachable(), booted: make(chan struct{}), done: make(chan struct{}),
+		booted: make(chan struct{}), done: make(chan struct{}),
 	}
 	h.life, h.endLife = context.WithCancel(context.Background())
 	h.identity = newIdentity(h)
@@ -117,9 +116,9 @@ func New(cfg Config) (*Host, error) {
 		SnapshotEntries: cfg.SnapshotEntries, SnapshotBytes: cfg.SnapshotBytes, CatchUpEntries: cfg.CatchUpEntries,
 		CatchUpBytes: cfg.CatchUpBytes,
 		Rehearse:     rehearse, RehearseAll: cfg.RehearseSnapshots,
-		StateMachine: h.machine, Plugins: h.pluginStatus, Links: h.courier.links, Ping: h.courier.ping, Fitness: h.unfit, Logger: cfg.Logger, Metrics: cfg.Metrics,
+		StateMachine: h.machine, Plugins: h.pluginStatus, Links: h.links, Ping: h.courier.Ping, Fitness: h.unfit, Logger: cfg.Logger, Metrics: cfg.Metrics,
 		Certificates: func() []server.Warning { return h.certificates.warnings(time.Now()) },
-		Log:          cfg.Log, Access: guard, Audit: h.audit, RefusedConnections: func() uint64 { return h.api.RefusedConnections() }, Late: c.Late, Exposed: h.courier.exposed,
+		Log:          cfg.Log, Access: guard, Audit: h.audit, RefusedConnections: func() uint64 { return h.api.RefusedConnections() }, Late: c.Late, Exposed: h.courier.Exposed,
 	})
 	h.api = api.New(api.Options{
 		Service: h.server, Refusals: h.server.Refusals(), Logger: cfg.Logger, Gatherer: newScrape(cfg.Metrics, h.pluginMetrics, cfg.Logger), Version: cfg.Version,
@@ -145,16 +144,22 @@ func (h *Host) makeSlots() (err error) {
 			return err
 		}
 	}
-	h.courier = newCourier(h)
 	if len(h.cfg.Transports) == 0 {
 		return fmt.Errorf("%w: a host needs a transport", plugins.ErrInvalidConfig)
 	}
+	var transports []courier.Transport
 	for i := range h.cfg.Transports {
-		if err := h.courier.addCarrier(&h.cfg.Transports[i]); err != nil {
+		t := &h.cfg.Transports[i]
+		slot, err := h.catalog.Slot(t.spec(plugins.Transport))
+		if err != nil {
 			return err
 		}
+		transports = append(transports, courier.Transport{Slot: slot, Config: t.Config, Listen: t.Listen, Advertise: t.Advertise})
 	}
-	h.courier.setPeers(&member.Registry{})
+	h.courier = courier.New(courier.Options{
+		Host: courierHost{h}, Logger: h.logger, Tick: h.cfg.Tick, Election: h.cfg.Election, Transports: transports,
+	})
+	h.tellPeers()
 	return nil
 }
 
@@ -208,8 +213,8 @@ func (h *Host) pluginStatus() []server.PluginStatus {
 	if g := h.current(); g != nil {
 		list[0].Warning = g.space.warning()
 	}
-	for _, k := range h.courier.carriers {
-		list = append(list, statusOf(k.status()))
+	for _, st := range h.courier.Plugins() {
+		list = append(list, statusOf(st))
 	}
 	return list
 }

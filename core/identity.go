@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/datadir"
+	"github.com/pontoon-raft/pontoon/internal/handover"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
@@ -55,6 +56,8 @@ type identity struct {
 	met       map[member.ID]bool     // greeted, and fitting since
 	last      verdict
 
+	connected func(member.ID) bool // a transport has a connection with a peer
+
 	losses   chan loss // for watch, which may wait for the disk
 	lossOnce sync.Once
 }
@@ -62,7 +65,7 @@ type identity struct {
 func newIdentity(h *Host) *identity {
 	return &identity{
 		h: h, pins: &pins{}, registry: &member.Registry{}, conflicts: map[conflict]sighting{}, strange: map[conflict]time.Time{}, met: map[member.ID]bool{},
-		losses: make(chan loss, 2),
+		connected: h.reaches, losses: make(chan loss, 2),
 	}
 }
 
@@ -80,7 +83,7 @@ func (i *identity) open(ctx context.Context) (err error) {
 		return err
 	}
 	who := fmt.Sprintf("host pid %d (node %q)", os.Getpid(), cfg.Name)
-	err = retryWhile(ctx, storage.ErrLocked, func() (err error) {
+	err = handover.Retry(ctx, storage.ErrLocked, func() (err error) {
 		i.lock, err = datadir.Take(i.dir, cfg.DataDir, who)
 		return err
 	})

@@ -102,7 +102,7 @@ func (i *identity) parted() {
 	met := maps.Clone(i.met)
 	i.mu.Unlock()
 	for id := range met {
-		if !i.h.courier.connected(uint64(id)) {
+		if !i.connected(id) {
 			i.left(id)
 		}
 	}

@@ -5,16 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"sync"
-	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/handover"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
-	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
 // permanent are errors of Open after which another try cannot help.
@@ -107,49 +105,12 @@ func (h *Host) giveUp(ctx context.Context, in *catalog.Instance, err error) erro
 	return err
 }
 
-// handover is how long a new host waits for what the processes of a killed
-// predecessor still hold: they end within milliseconds of it.
-const handover = 700 * time.Millisecond
-
 // openFirstGeneration is openGeneration at boot.
 func (h *Host) openFirstGeneration(ctx context.Context) (*generation, error) {
 	var g *generation
-	err := retryWhile(ctx, storage.ErrLocked, func() (err error) {
+	err := handover.Retry(ctx, storage.ErrLocked, func() (err error) {
 		g, err = h.openGeneration(ctx)
 		return err
 	})
 	return g, err
-}
-
-// connectFirst connects all transports at boot. Here each of them must work: a
-// failure now is one of the configuration.
-func (c *courier) connectFirst(ctx context.Context) error {
-	errs := make([]error, len(c.carriers))
-	var wg sync.WaitGroup
-	for i, k := range c.carriers {
-		wg.Go(func() {
-			errs[i] = retryWhile(ctx, transport.ErrAddressInUse, func() error { return k.connect(ctx) })
-		})
-	}
-	wg.Wait()
-	return errors.Join(errs...)
-}
-
-// handoverPause is between two attempts.
-const handoverPause = 10 * time.Millisecond
-
-// retryWhile repeats try while it fails with held, for the time of a handover.
-func retryWhile(ctx context.Context, held error, try func() error) error {
-	deadline := time.Now().Add(handover)
-	for {
-		err := try()
-		if !errors.Is(err, held) || time.Now().After(deadline) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(handoverPause):
-		}
-	}
 }

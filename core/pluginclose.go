@@ -43,12 +43,11 @@ func (h *Host) closePlugin(ctx context.Context, limit time.Duration, in *catalog
 
 // closeTransports closes all transports at the same time.
 func (h *Host) closeTransports(ctx context.Context) error {
-	errs := make([]error, len(h.courier.carriers))
+	instances := h.courier.Instances()
+	errs := make([]error, len(instances))
 	var wg sync.WaitGroup
-	for i, k := range h.courier.carriers {
-		if in := k.running.Load(); in != nil {
-			wg.Go(func() { errs[i] = h.closePlugin(ctx, share(ctx, 5), in, in.Transport().Close) })
-		}
+	for i, in := range instances {
+		wg.Go(func() { errs[i] = h.closePlugin(ctx, share(ctx, 5), in, in.Transport().Close) })
 	}
 	wg.Wait()
 	return errors.Join(errs...)
@@ -124,13 +123,10 @@ func (h *Host) untilForced() (context.Context, context.CancelFunc) {
 // unopened names the plugins that run and were not opened yet: a stop that has waited
 // for a start in vain has waited for one of them.
 func (h *Host) unopened() error {
-	slots := []*catalog.Slot{h.slots[plugins.Storage], h.slots[plugins.StateMachine]}
-	for _, k := range h.courier.carriers {
-		slots = append(slots, k.slot)
-	}
+	all := append([]catalog.Status{h.slots[plugins.Storage].Status(), h.slots[plugins.StateMachine].Status()}, h.courier.Plugins()...)
 	var errs []error
-	for _, s := range slots {
-		if st := s.Status(); st.State == catalog.Starting {
+	for _, st := range all {
+		if st.State == catalog.Starting {
 			errs = append(errs, fmt.Errorf("%w: %s(%s) did not open or end", ErrForced, st.Kind, st.Name))
 		}
 	}

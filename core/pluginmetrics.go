@@ -58,12 +58,7 @@ func (h *Host) instances() []*catalog.Instance {
 	if in := h.machine.current(); in != nil {
 		list = append(list, in)
 	}
-	for _, k := range h.courier.carriers {
-		if in := k.running.Load(); in != nil {
-			list = append(list, in)
-		}
-	}
-	return list
+	return append(list, h.courier.Instances()...)
 }
 
 // metricsOf asks one plugin.

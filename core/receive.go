@@ -14,6 +14,9 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
+// errNoNode: there is no raft node to take something.
+var errNoNode = errors.New("the storage plugin is starting")
+
 // errNotWanted: a snapshot for the state machine arrives, and it needs none.
 var errNotWanted = errors.New("the state machine does not need it")
 

@@ -81,7 +81,6 @@ func TestAMemberThatIsNotRegisteredIsKnownByTheStoreThatItShowed(t *testing.T) {
 	h := &Host{cfg: Config{ID: 1}}
 	h.identity = newIdentity(h)
 	h.identity.pins = open(t, t.TempDir())
-	h.courier = newCourier(h)
 	h.identity.pins.pin(2, 0xb)
 	h.identity.pins.pin(3, 0xc)
 	registry := &member.Registry{}
@@ -93,9 +92,8 @@ func TestAMemberThatIsNotRegisteredIsKnownByTheStoreThatItShowed(t *testing.T) {
 		}
 	}
 	registry = registry.Register(member.Registration{Number: 7, Stores: []member.MemberStore{{ID: 3, Store: 0xcc}}})
-	h.courier.setPeers(registry)
 	want := map[uint64]uint64{2: 0xb, 3: 0xcc}
-	for _, p := range h.courier.peers.Peers {
+	for _, p := range h.peerSet(registry).Peers {
 		if p.Store != want[p.Id] {
 			t.Errorf("member %x must show %x, not %x", p.Id, p.Store, want[p.Id])
 		}

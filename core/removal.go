@@ -155,7 +155,7 @@ func (h *Host) isLonely() bool {
 }
 
 // reaches tells whether there is a connection with a peer.
-func (h *Host) reaches(id member.ID) bool { return h.courier.connected(uint64(id)) }
+func (h *Host) reaches(id member.ID) bool { return h.courier.Connected(id) }
 
 // warnRemoval says so once: a peer says it each time that it is called.
 func (h *Host) warnRemoval(fresh bool, text string, e *transport.Event) {

@@ -1,4 +1,4 @@
-package core
+package courier
 
 import (
 	"context"
@@ -73,8 +73,7 @@ func TestATransportThatTakesNothingHangs(t *testing.T) {
 	}
 }
 
-// A peer that is slow again and again is not added up: only a Send that lasts is one
-// too many.
+// Sends that are slow again and again are not added up: one alone must last too long.
 func TestSlowSendsAreNotAddedUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const election = time.Second

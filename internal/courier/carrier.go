@@ -1,6 +1,7 @@
-package core
+package courier
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,11 +16,9 @@ import (
 // carrier keeps one transport plugin running and brings it what the courier
 // has for it.
 type carrier struct {
-	h       *Host
-	courier *courier
+	courier *Courier
 	number  int // its place in the order of preference
-	cfg     *TransportConfig
-	slot    *catalog.Slot
+	Transport
 
 	transport atomic.Pointer[transport.Transport]
 	instance  *catalog.Instance // of the supervising goroutine
@@ -37,30 +36,24 @@ type carrier struct {
 	givenUp error // why it will not be started again; nil while it will
 }
 
-// addCarrier makes the next transport in the order of preference.
-func (c *courier) addCarrier(cfg *TransportConfig) error {
-	slot, err := c.h.catalog.Slot(cfg.spec(plugins.Transport))
-	if err != nil {
-		return err
-	}
-	c.carriers = append(c.carriers, &carrier{
-		h: c.h, courier: c, number: len(c.carriers), cfg: cfg, slot: slot, name: slot.Status().Name,
+func newCarrier(c *Courier, number int, t Transport) *carrier {
+	return &carrier{
+		courier: c, number: number, Transport: t, name: t.Slot.Status().Name,
 		wake: make(chan struct{}, 1), peersWake: make(chan struct{}, 1),
-	})
-	return nil
+	}
 }
 
 // connect starts the transport plugin and opens it.
 func (k *carrier) connect(ctx context.Context) error {
 	var opened transport.Transport
-	in, err := k.h.launch(ctx, plugins.Transport, k.slot, k.cfg.Config, func(ctx context.Context, in *catalog.Instance, opts plugins.Options) error {
+	in, err := k.courier.host.Launch(ctx, k.Slot, k.Config, func(ctx context.Context, in *catalog.Instance, opts plugins.Options) error {
 		if err := k.courier.describe(k, in.Info()); err != nil {
 			return err
 		}
 		opened = in.Transport()
-		address, err := opened.Open(ctx, transport.Options{Options: opts, Listen: k.cfg.Listen, Advertise: k.cfg.Advertise}, inbound{k.h, k, in, time.Now()})
+		address, err := opened.Open(ctx, transport.Options{Options: opts, Listen: k.Listen, Advertise: k.Advertise}, handler{k.courier, k, in, time.Now()})
 		if err == nil {
-			k.h.logger.Info("listening for peers", "plugin", in.Info().Name, "address", address)
+			k.courier.logger.Info("listening for peers", "plugin", in.Info().Name, "address", address)
 		}
 		return err
 	})
@@ -71,45 +64,49 @@ func (k *carrier) connect(ctx context.Context) error {
 	k.running.Store(in)
 	k.transport.Store(&opened)
 	k.courier.started(k)
-	go k.watchStream(opened, in)
 	signal(k.peersWake)
 	return nil
 }
 
-// watchStream ends a transport whose process lives but whose stream to the
-// host is broken: it would swallow every message. While the host ends, it is the
-// host that ends the stream.
-func (k *carrier) watchStream(t transport.Transport, in *catalog.Instance) {
-	stream, ok := t.(interface {
+// watchStream ends a transport whose process lives but whose stream to the host is
+// broken: it would swallow every message. While the host ends, which is when ctx does, it
+// is the host that ends the stream.
+func (k *carrier) watchStream(ctx context.Context) {
+	stream, ok := (*k.transport.Load()).(interface {
 		Done() <-chan struct{}
 		Err() error
 	})
 	if !ok {
 		return
 	}
-	select {
-	case <-stream.Done():
-		if err := stream.Err(); err != nil && k.h.life.Err() == nil { // not closed by its host
-			in.Fail(err)
+	in := k.instance
+	go func() {
+		select {
+		case <-stream.Done():
+			if err := stream.Err(); err != nil && ctx.Err() == nil { // not closed by its host
+				in.Fail(err)
+			}
+		case <-in.Done():
+		case <-ctx.Done():
 		}
-	case <-in.Done():
-	}
+	}()
 }
 
 // supervise has the transport served, life after life, until the host ends or the
 // transport is of no use any more.
-func (k *carrier) supervise() {
-	ctx := k.h.life
+func (k *carrier) supervise(ctx context.Context) {
 	for {
 		k.serve(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		k.h.logger.Error("transport failed, starting it again", "plugin", k.instance.Info().Name, "error", exitReason(k.instance))
+		k.courier.logger.Error("transport failed, starting it again", "plugin", k.instance.Info().Name, "error", cmp.Or(k.instance.Err(), plugins.ErrGone))
 		k.transport.Store(nil)
 		k.courier.ended(k)
 		if err := k.reconnect(ctx); err != nil {
-			k.giveUp(err)
+			if ctx.Err() == nil {
+				k.giveUp(err)
+			}
 			return
 		}
 	}
@@ -117,8 +114,9 @@ func (k *carrier) supervise() {
 
 // serve brings one life of the transport what waits, until that life or ctx ends.
 func (k *carrier) serve(ctx context.Context) {
-	to := startSending(ctx, *k.transport.Load(), k.h.cfg.Election, k.instance.Fail)
+	to := startSending(ctx, *k.transport.Load(), k.courier.election, k.instance.Fail)
 	defer to.stop()
+	k.watchStream(ctx)
 	for {
 		select {
 		case <-ctx.Done():
@@ -137,19 +135,27 @@ func (k *carrier) serve(ctx context.Context) {
 func (k *carrier) reconnect(ctx context.Context) error {
 	for {
 		err := k.connect(ctx)
-		if err == nil || ctx.Err() != nil || isPermanent(err) {
+		if err == nil || ctx.Err() != nil || k.courier.host.IsPermanent(err) {
 			return err
 		}
-		k.h.logger.Error("transport could not be opened, trying again", "error", err)
-		k.h.pause()
+		k.courier.logger.Error("transport could not be opened, trying again", "error", err)
+		k.pause(ctx)
+	}
+}
+
+// pause keeps an error that comes before any process, whose restart the slot would
+// delay, from being a busy loop.
+func (k *carrier) pause(ctx context.Context) {
+	timer := time.NewTimer(k.courier.tick)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
 // giveUp leaves the peers to the other transports; without any the host ends.
 func (k *carrier) giveUp(err error) {
-	if k.h.life.Err() != nil {
-		return
-	}
 	k.courier.mu.Lock()
 	k.givenUp = err
 	left := 0
@@ -160,15 +166,15 @@ func (k *carrier) giveUp(err error) {
 	}
 	k.courier.mu.Unlock()
 	if left == 0 {
-		k.h.fail(fmt.Errorf("transport cannot be used: %w", err))
+		k.courier.host.Fail(fmt.Errorf("transport cannot be used: %w", err))
 		return
 	}
-	k.h.logger.Error("transport cannot be used; the host goes on with the other one", "plugin", k.slot.Status().Name, "error", err)
+	k.courier.logger.Error("transport cannot be used; the host goes on with the other one", "plugin", k.Slot.Status().Name, "error", err)
 }
 
 // status is the slot's, or says that the plugin is not started again.
 func (k *carrier) status() catalog.Status {
-	st := k.slot.Status()
+	st := k.Slot.Status()
 	k.courier.mu.Lock()
 	defer k.courier.mu.Unlock()
 	if k.givenUp != nil {
@@ -199,7 +205,7 @@ func (k *carrier) flush(to *sending) {
 	}
 	urgentFirst(envelopes)
 	if err := to.send(envelopes); err != nil {
-		k.h.logger.Warn("transport refused messages", "count", len(envelopes), "error", err)
+		k.courier.logger.Warn("transport refused messages", "count", len(envelopes), "error", err)
 		k.courier.drop(k.number, envelopes)
 	}
 }
@@ -209,14 +215,14 @@ func (k *carrier) applyPeers(ctx context.Context) {
 	if t == nil {
 		return
 	}
-	limited, cancel := context.WithTimeout(ctx, catalog.CallTimeout(k.h.cfg.Election))
+	limited, cancel := context.WithTimeout(ctx, catalog.CallTimeout(k.courier.election))
 	defer cancel()
 	switch err := (*t).SetPeers(limited, k.courier.peersOf(k)); {
 	case err == nil || ctx.Err() != nil: // done, or the host is ending
 	case errors.Is(err, plugins.ErrInvalidArgument):
-		k.h.logger.Error("transport cannot use a peer's address; give the member another with member update", "error", err)
+		k.courier.logger.Error("transport cannot use a peer's address; give the member another with member update", "error", err)
 	default:
-		k.h.logger.Error("transport did not take the peers; it is started again", "error", err)
+		k.courier.logger.Error("transport did not take the peers; it is started again", "error", err)
 		k.instance.Fail(err)
 	}
 }

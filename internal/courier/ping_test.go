@@ -1,9 +1,8 @@
-package core
+package courier
 
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -53,17 +52,16 @@ func TestAMemberAnswersByOneOfTheTransports(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := &Host{logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
-				h.courier = &courier{h: h}
+				courier := &Courier{logger: slog.New(slog.DiscardHandler)}
 				for _, p := range c.by {
-					k := &carrier{h: h, courier: h.courier, reach: reach{known: true, schemes: []string{"a"}}}
+					k := &carrier{courier: courier, reach: reach{known: true, schemes: []string{"a"}}}
 					var running transport.Transport = p
 					k.transport.Store(&running)
-					h.courier.carriers = append(h.courier.carriers, k)
+					courier.carriers = append(courier.carriers, k)
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
-				if err := h.courier.ping(ctx, member.Member{ID: 2, PeerURLs: []string{"a://b:1"}}); !errors.Is(err, c.want) {
+				if err := courier.Ping(ctx, member.Member{ID: 2, PeerURLs: []string{"a://b:1"}}); !errors.Is(err, c.want) {
 					t.Errorf("got %v, want %v", err, c.want)
 				}
 			})

@@ -1,4 +1,4 @@
-package core
+package courier
 
 import (
 	"fmt"
@@ -58,8 +58,8 @@ func reachOf(info plugins.Info, advertise []string, alone bool) (reach, error) {
 
 // describe takes a transport's word of itself. Two that serve one scheme, or
 // have one name, are refused: it could not be said which is meant.
-func (c *courier) describe(k *carrier, info plugins.Info) error {
-	own, err := reachOf(info, k.cfg.Advertise, len(c.carriers) == 1)
+func (c *Courier) describe(k *carrier, info plugins.Info) error {
+	own, err := reachOf(info, k.Advertise, len(c.carriers) == 1)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package core
+package courier
 
 import (
 	"context"
@@ -8,11 +8,11 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
-// ping asks whether a member answers under its peer URLs, which may be those that
+// Ping asks whether a member answers under its peer URLs, which may be those that
 // a change is to bring: nil if it does by one of the transports, ErrCannotPing if
 // none of those that run can tell. All are asked at the same time: one whose path is
 // lost does not answer before ctx ends.
-func (c *courier) ping(ctx context.Context, m member.Member) error {
+func (c *Courier) Ping(ctx context.Context, m member.Member) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	answers := make(chan error, len(c.carriers))
@@ -30,14 +30,14 @@ func (c *courier) ping(ctx context.Context, m member.Member) error {
 		}
 	}
 	if answer != transport.ErrCannotPing {
-		c.h.logger.Warn("a member does not answer under the peer URLs that it has after a change of the members",
+		c.logger.Warn("a member does not answer under the peer URLs that it has after a change of the members",
 			"peer", m.ID, "urls", m.PeerURLs, "error", answer)
 	}
 	return answer
 }
 
 // pingBy asks by one transport.
-func (c *courier) pingBy(ctx context.Context, k *carrier, m member.Member) error {
+func (c *Courier) pingBy(ctx context.Context, k *carrier, m member.Member) error {
 	t, urls := k.transport.Load(), c.usableURLs(k, m.PeerURLs)
 	if t == nil || len(urls) == 0 {
 		return transport.ErrCannotPing
@@ -46,7 +46,7 @@ func (c *courier) pingBy(ctx context.Context, k *carrier, m member.Member) error
 }
 
 // usableURLs are those that a transport can dial.
-func (c *courier) usableURLs(k *carrier, urls []string) []string {
+func (c *Courier) usableURLs(k *carrier, urls []string) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return k.reach.of(urls)

@@ -1,4 +1,4 @@
-package core
+package courier
 
 import (
 	"time"
@@ -28,9 +28,9 @@ func newReachable() *repeats.Book[passage] {
 }
 
 // connectedTo says in the log that a peer is reached, unless it was said lately.
-func (in inbound) connectedTo(peer member.ID) {
-	p := passage{peer, in.by.slot.Status().Name}
-	if before, due := in.h.reachable.Note(p, time.Now()); due {
-		in.h.logger.Info("peer is reachable", "peer", p.peer, "plugin", p.transport, "more_since_last_line", before)
+func (h handler) connectedTo(peer member.ID) {
+	p := passage{peer, h.by.Slot.Status().Name}
+	if before, due := h.c.reachable.Note(p, time.Now()); due {
+		h.c.logger.Info("peer is reachable", "peer", p.peer, "plugin", p.transport, "more_since_last_line", before)
 	}
 }

@@ -1,0 +1,34 @@
+// Package handover lets a host wait for what the processes of its killed predecessor
+// still hold: locks and addresses.
+package handover
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+const (
+	// limit is how long a new host waits. The processes of a killed host end within
+	// milliseconds of it.
+	limit = 700 * time.Millisecond
+	// pause is between two attempts.
+	pause = 10 * time.Millisecond
+)
+
+// Retry repeats try while it fails with held, for the time of a handover or until ctx
+// ends. It returns the last error of try.
+func Retry(ctx context.Context, held error, try func() error) error {
+	deadline := time.Now().Add(limit)
+	for {
+		err := try()
+		if !errors.Is(err, held) || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
+}
