@@ -56,6 +56,44 @@ func TestTheVoiceOfComments(t *testing.T) {
 	heard.judge(t, 15000)
 }
 
+// So have the comments of messages and of configurations, each file.
+func TestTheVoiceOfMessagesAndConfigurations(t *testing.T) {
+	heard := voices{}
+	for suffix, mark := range map[string]string{".proto": "//", ".yaml": "#", "Makefile": "#"} {
+		walk(t, suffix, func(file string, text []byte) {
+			for _, p := range marked(string(text), mark) {
+				heard.add(file, p.lines, faultsOf(p.text))
+			}
+		})
+	}
+	heard.judge(t, 500)
+}
+
+// marked are the comments in a text: runs of lines that begin with the mark, and the
+// ends of lines after one.
+func marked(text, mark string) (all []paragraph) {
+	var run []string
+	end := func() {
+		if len(run) > 0 {
+			all = append(all, paragraph{len(run), strings.Join(run, " ")})
+		}
+		run = nil
+	}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if prose, ok := strings.CutPrefix(line, mark); ok {
+			run = append(run, strings.TrimSpace(prose))
+			continue
+		}
+		end()
+		if _, prose, ok := strings.Cut(line, " "+mark+" "); ok {
+			all = append(all, paragraph{1, prose})
+		}
+	}
+	end()
+	return all
+}
+
 // So have documents, each of them. Headings and the heads of tables are not
 // sentences.
 func TestTheVoiceOfDocuments(t *testing.T) {

@@ -694,8 +694,8 @@ type PluginStatus struct {
 	State     string `protobuf:"bytes,5,opt,name=state,proto3" json:"state,omitempty"`
 	Restarts  uint32 `protobuf:"varint,6,opt,name=restarts,proto3" json:"restarts,omitempty"`
 	LastError string `protobuf:"bytes,7,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
-	// What is not well with a plugin that works all the same, for people: a
-	// storage that is short of space. Empty if there is nothing.
+	// A fault of a plugin that works all the same, for people: a storage that is
+	// short of space. Empty if there is nothing.
 	Warning       string `protobuf:"bytes,8,opt,name=warning,proto3" json:"warning,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -807,7 +807,7 @@ type StatusResponse struct {
 	Progress      []*PeerProgress `protobuf:"bytes,14,rep,name=progress,proto3" json:"progress,omitempty"`
 	// How this member reaches the others.
 	Links []*PeerLink `protobuf:"bytes,15,rep,name=links,proto3" json:"links,omitempty"`
-	// What is not well though the member runs.
+	// A fault of a member that runs all the same.
 	Warnings []*Warning `protobuf:"bytes,30,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// Age of the oldest entry that this member, or the leader by its word, has
 	// and does not know to be committed; 0 if everything is.

@@ -299,8 +299,8 @@ type CommandResult struct {
 	Deleted uint64 `protobuf:"varint,2,opt,name=deleted,proto3" json:"deleted,omitempty"`
 	// Whether a CompareAndSet took place.
 	Succeeded bool `protobuf:"varint,3,opt,name=succeeded,proto3" json:"succeeded,omitempty"`
-	// What a refused CompareAndSet found; without the value if that is longer than
-	// the command, or makes a result of more than 1 MiB.
+	// The value that a refused CompareAndSet found; without the value if that is
+	// longer than the command, or makes a result of more than 1 MiB.
 	Current       *KeyValue `protobuf:"bytes,4,opt,name=current,proto3" json:"current,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

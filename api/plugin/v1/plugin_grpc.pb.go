@@ -4,7 +4,7 @@
 // - protoc             (unknown)
 // source: pontoon/plugin/v1/plugin.proto
 
-// What plugins of all three kinds have in common.
+// Messages that plugins of all three kinds have in common.
 
 package pluginv1
 

@@ -364,8 +364,8 @@ func (m *ApplyRequest) GetNoResults() bool {
 	return false
 }
 
-// Data and error have at most 1 MiB together. What is longer is replaced: by the
-// plugin, or else by the host, with left_out and an error that says so.
+// Data and error have at most 1 MiB together. A longer result is replaced: by
+// the plugin, or else by the host, with left_out and an error that says so.
 type ApplyResult struct {
 	Data []byte `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
 	// The application's own refusal; deterministic, part of the result.

@@ -78,8 +78,8 @@ const (
 	// A peer and this node do not belong together: one of them has refused the
 	// other's greeting. See reason and verdict.
 	EventType_EVENT_MISMATCH EventType = 7
-	// Callers do not prove who they are: whoever reaches the address can speak
-	// for any member. Told once, after the first SetPeers.
+	// Callers do not prove who they are: any program that reaches the address
+	// can speak for any member. Told once, after the first SetPeers.
 	EventType_EVENT_UNVERIFIED EventType = 8
 )
 
@@ -295,7 +295,7 @@ type Peer struct {
 	// messages without a lasting stream (statement B2).
 	Remote bool `protobuf:"varint,3,opt,name=remote,proto3" json:"remote,omitempty"`
 	// The id of the store that the member is known with; 0 if that is not known
-	// yet. Who speaks for the member with another store is refused.
+	// yet. A caller that speaks for the member with another store is refused.
 	Store uint64 `protobuf:"varint,4,opt,name=store,proto3" json:"store,omitempty"`
 }
 
@@ -361,8 +361,8 @@ func (m *Peer) GetStore() uint64 {
 }
 
 // Greeting is what a member says of itself on every connection. It tells a
-// member from another one under the same id, and is no proof: the other end
-// believes it as far as it believes the connection.
+// member from another one under the same id, and proves nothing by itself: the
+// other end believes it as far as it believes the connection.
 type Greeting struct {
 	// The random id that the member's store was given when it was made; 0: not
 	// said.
@@ -504,9 +504,9 @@ type SetPeersRequest struct {
 	Call    Call            `protobuf:"bytes,1,opt,name=call,proto3" json:"call"`
 	Peers   []Peer          `protobuf:"bytes,2,rep,name=peers,proto3" json:"peers"`
 	Removed []RemovedMember `protobuf:"bytes,3,rep,name=removed,proto3" json:"removed"`
-	// What this node says of itself; all 0: nothing.
+	// The greeting that this node says of itself; all 0: nothing.
 	Self Greeting `protobuf:"bytes,4,opt,name=self,proto3" json:"self"`
-	// This node is no member yet, as far as the host knows: callers that are
+	// This node is not a member yet, as far as the host knows: callers that are
 	// unknown are heard. Otherwise a transport whose callers prove who they are
 	// hears peers, and others when a peer knows them as members.
 	Joining bool `protobuf:"varint,5,opt,name=joining,proto3" json:"joining,omitempty"`

@@ -117,8 +117,8 @@ func (j *journal) takeNext(current *segment, need int64) (*segment, error) {
 // is written, so a seal without a segment after it is damage. The old segment is synced
 // with its seal before a byte goes into the next one, so a segment that is followed by
 // one with a start record must be whole. The start record itself waits for the sync of
-// the record that it makes room for: a crash before that leaves a prepared segment,
-// of which nothing counts (splitSpare).
+// the record that it makes room for. A crash before that may leave the segment without
+// one, and then nothing in it counts (splitSpare).
 func (j *journal) makeRoom(need int64, waiting []storage.Batch) error {
 	if need <= j.room() {
 		return nil
