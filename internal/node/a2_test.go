@@ -33,7 +33,7 @@ func newDistance(s *sim, way, tick, members, missing int) *distance {
 
 // next goes to the moment of the next event and does all of it.
 func (d *distance) next() {
-	d.wire = slices.DeleteFunc(d.wire, func(m simMessage) bool { return int(m.to) > len(d.nodes) }) // it is missing
+	d.wire = append(d.wire[:len(d.due)], slices.DeleteFunc(d.wire[len(d.due):], d.isLost)...)
 	for len(d.due) < len(d.wire) {
 		d.due = append(d.due, d.now+d.way)
 	}
@@ -59,6 +59,12 @@ func (d *distance) next() {
 			n.finishApply()
 		}
 	}
+}
+
+// isLost tells whether a message that was just sent goes to a member that is missing, or
+// from or to the one that is cut off.
+func (d *distance) isLost(m simMessage) bool {
+	return int(m.to) > len(d.nodes) || d.cut == int(m.from-1) || d.cut == int(m.to-1)
 }
 
 // leader is the member that leads a founded cluster; nil if there is none.

@@ -8,8 +8,7 @@ import (
 
 // A4: one, two and three new members, one of three missing, have a leader within one
 // election timeout after they are connected, at the default timings and at the longest
-// timeout there is. Two may ask for votes in one moment, and then it takes another
-// timeout: so it is for most clusters.
+// timeout there is, also if two ask for votes in one moment.
 func TestA4TheFirstElectionAtTheEndsOfTheScale(t *testing.T) {
 	const tick, way, late, clusters = 100, 10, 200, 15
 	for _, electionTicks := range []int{10, 500} {
@@ -22,7 +21,7 @@ func TestA4TheFirstElectionAtTheEndsOfTheScale(t *testing.T) {
 					took = append(took, newDistance(s, way, tick, x.members, x.missing).firstElection(3*electionTicks*tick))
 				}
 				slices.Sort(took)
-				if took[clusters*2/3] > electionTicks*tick+late {
+				if took[clusters-1] > electionTicks*tick+late {
 					t.Errorf("the first leaders were there after %v ms", took)
 				}
 			})

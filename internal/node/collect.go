@@ -1,6 +1,8 @@
 package node
 
 import (
+	"slices"
+
 	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
 
@@ -144,14 +146,19 @@ func (c *Core) watchChange(entries []*pb.Entry) {
 
 // lastIndex is raft's last index, unstable entries included.
 func (c *Core) lastIndex() uint64 {
-	last := c.log.last
-	for _, r := range c.appends.items {
-		if r.snapshot != nil {
-			last = r.snapshot.GetIndex()
-		}
+	last, _ := c.lastEntry()
+	return last
+}
+
+// lastEntry is the index and the term of raft's last entry, unstable ones included.
+func (c *Core) lastEntry() (index, term uint64) {
+	for _, r := range slices.Backward(c.appends.items) {
 		if n := len(r.entries); n > 0 {
-			last = r.entries[n-1].GetIndex()
+			return r.entries[n-1].GetIndex(), r.entries[n-1].GetTerm()
+		}
+		if r.snapshot != nil {
+			return r.snapshot.GetIndex(), r.snapshot.GetTerm()
 		}
 	}
-	return last
+	return c.log.last, c.log.terms.term(c.log.last)
 }

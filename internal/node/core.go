@@ -66,6 +66,7 @@ type Core struct {
 	levels        levels
 	farTerms      farTerms
 	firstElection firstElection
+	rivalry       rivalry
 	denials       map[member.ID]contradicted
 	ledBy         reignOf // the last leader that this node has followed, in this term or an earlier one
 	vouched       bool    // a leader has said what this run knows to be so, or this run has led; see accuse

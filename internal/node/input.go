@@ -47,6 +47,7 @@ func (c *Core) Tick() error {
 		c.collect()
 		c.farTerms.tick(c)
 		c.firstElection.tick(c)
+		c.rivalry.tick(c)
 		c.watch.tick(c)
 		c.holdback.tick(c)
 		c.leaderSpace.tick(c)
@@ -116,6 +117,7 @@ func (c *Core) Step(m *pb.Message) error {
 			return nil
 		}
 		c.hearCandidate(m)
+		c.hearRival(m)
 		if m.GetType() == pb.MsgReadIndex && c.readsTooEarly() {
 			return nil // a learner's; it asks again
 		}

@@ -1,0 +1,71 @@
+package node
+
+import (
+	"cmp"
+	"slices"
+
+	"go.etcd.io/raft/v3"
+	pb "go.etcd.io/raft/v3/raftpb"
+
+	"github.com/pontoon-raft/pontoon/internal/member"
+)
+
+// A rivalry is an election that may have split the votes: another voter is a candidate
+// in the same term, has voted for itself, and refuses this node. Raft waits for another
+// election timeout then, as long as the first one or twice as long. The first of the
+// rivals need not: its log is as good as that of each other one, so they vote for it in
+// the next term.
+//
+// Section 5.2 of the paper reports that ranks were tried and given up: a server of a
+// lower rank had to try again when one of a higher rank failed, and upset elections if
+// it did so too soon. Here the others wait as long as they would without ranks, which is
+// at least an election timeout. The first rival has had its answers by then.
+type rivalry struct {
+	term  uint64 // in which the others are candidates, like this node; 0 if there is no rivalry
+	since uint64 // the tick in which the first of them was heard
+	first bool   // none of them comes before this node
+	next  uint64 // not before this tick this node asks again because of a rival
+}
+
+// hearRival takes note of another candidate in this term.
+func (c *Core) hearRival(m *pb.Message) {
+	if m.GetType() != pb.MsgVote || c.role != raft.StateCandidate || m.GetTerm() != c.term ||
+		!slices.Contains(c.registry.Voters(), m.GetFrom()) {
+		return
+	}
+	if r := &c.rivalry; r.term != c.term {
+		r.term, r.since, r.first = c.term, c.hearing.ticks, true
+	}
+	c.rivalry.first = c.rivalry.first && c.comesBefore(m)
+}
+
+// comesBefore tells whether this node is a better candidate than the one that sent m:
+// that has the longer log, or, if they are of the same length, the smaller id. A
+// candidate does not vote for one with a shorter log than its own.
+func (c *Core) comesBefore(m *pb.Message) bool {
+	index, term := c.lastEntry()
+	return cmp.Or(
+		cmp.Compare(term, m.GetLogTerm()),
+		cmp.Compare(index, m.GetIndex()),
+		cmp.Compare(member.ID(m.GetFrom()), c.cfg.ID),
+	) > 0
+}
+
+// tick asks for votes again if this node comes first and no votes have decided within a
+// heartbeat's time: as long as the answers of the voters may take that are no candidates.
+// Voters that hear a leader by then refuse the question for pre-votes, and no term
+// changes. A peer that says all the time that it is a candidate makes this node ask once
+// more in each election timeout at most.
+func (r *rivalry) tick(c *Core) {
+	now := c.hearing.ticks
+	if r.term != c.term || c.role != raft.StateCandidate {
+		r.term = 0
+		return
+	}
+	if !r.first || now-r.since <= uint64(c.cfg.HeartbeatTicks) || now < r.next || c.isBarred() {
+		return
+	}
+	r.term, r.next = 0, now+uint64(c.cfg.ElectionTicks)
+	_ = c.raft.Campaign() // the election timeout tries again
+	c.collect()
+}
