@@ -2,7 +2,6 @@ package pluginrpc
 
 import (
 	"context"
-	"errors"
 	"io"
 
 	"google.golang.org/grpc"
@@ -51,32 +50,41 @@ func readChunk(r io.Reader, buf []byte) (n int, last bool, err error) {
 	return n, false, nil
 }
 
-// Upload sends, from the host's end, a first message and then what r has, and returns the
-// plugin's answer. It is not whole if the plugin answered before it had all of it.
-// An error of r, or the end of ctx, ends the stream before its last chunk: the stream
-// may notice the end of ctx later than r does.
-func Upload[Req, Res any](ctx context.Context, table *Table, stream grpc.ClientStreamingClient[Req, Res],
-	first *Req, r io.Reader, size uint64, parts Parts[Req],
+// Upload opens a stream and sends, from the host's end, a first message and then what r
+// has, and returns the plugin's answer. It is not whole if the plugin answered before it
+// had all of it. An error of r, or the end of ctx, ends the stream before its last chunk:
+// the stream may notice the end of ctx later than r does.
+func Upload[Req, Res any](ctx context.Context, e *HostEnd,
+	method func(context.Context, ...grpc.CallOption) (grpc.ClientStreamingClient[Req, Res], error),
+	first *Req, r io.Reader, size uint64, parts Parts[Req], opts ...grpc.CallOption,
 ) (res *Res, whole bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := method(ctx, opts...)
+	if err != nil {
+		return nil, false, e.Table.Error(ctx, err)
+	}
 	if stream.Send(first) == nil {
 		*first = *new(Req)
 		chunk, last := parts(first)
+		ended := false
 		err := SendChunks(r, size, func(b []byte, end bool) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
 			if *chunk, *last = b, end; stream.Send(first) != nil {
+				ended = true
 				return ErrStreamEnded
 			}
 			whole = end
 			return nil
 		})
-		if err != nil && !errors.Is(err, ErrStreamEnded) {
+		if err != nil && !ended {
 			return nil, false, err
 		}
 	}
 	if res, err = stream.CloseAndRecv(); err != nil {
-		return nil, whole, table.Error(ctx, err)
+		return nil, whole, e.Table.Error(ctx, err)
 	}
 	return res, whole, nil
 }

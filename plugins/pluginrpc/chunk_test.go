@@ -168,7 +168,15 @@ func (s *uploading) CloseAndRecv() (*pluginv1.RestoreResponse, error) {
 func TestAnUploadIsWholeOrSaysSo(t *testing.T) {
 	broken := errors.New("broken")
 	upload := func(ctx context.Context, s *uploading, r io.Reader) (bool, error) {
-		res, whole, err := Upload(ctx, NewTable(), s, &pluginv1.RestoreRequest{Index: 7}, r, 4, restoreParts)
+		var opened context.Context
+		method := func(ctx context.Context, _ ...grpc.CallOption) (grpc.ClientStreamingClient[pluginv1.RestoreRequest, pluginv1.RestoreResponse], error) {
+			opened = ctx
+			return s, nil
+		}
+		res, whole, err := Upload(ctx, &HostEnd{Table: NewTable()}, method, &pluginv1.RestoreRequest{Index: 7}, r, 4, restoreParts)
+		if opened.Err() == nil {
+			t.Error("the stream goes on")
+		}
 		if (err == nil) != (res != nil) {
 			t.Errorf("answer %v with %v", res, err)
 		}

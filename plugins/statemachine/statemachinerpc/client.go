@@ -85,8 +85,6 @@ func (c *Client) Restore(ctx context.Context, index uint64, r io.Reader) error {
 		return err
 	}
 	c.closeOwn(ctx)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	if err := c.restore(ctx, o, index, r); err != nil {
 		return fmt.Errorf("restore snapshot %d: %w", index, err)
 	}
@@ -95,12 +93,8 @@ func (c *Client) Restore(ctx context.Context, index uint64, r io.Reader) error {
 }
 
 func (c *Client) restore(ctx context.Context, o *pluginrpc.Opened, index uint64, r io.Reader) error {
-	stream, err := c.rpc.Restore(ctx)
-	if err != nil {
-		return c.end.Table.Error(ctx, err)
-	}
 	first := &pluginv1.RestoreRequest{Call: o.Call, Index: index}
-	res, _, err := pluginrpc.Upload(ctx, c.end.Table, stream, first, r, o.Limits.ChunkBytes(), restoreParts)
+	res, _, err := pluginrpc.Upload(ctx, &c.end, c.rpc.Restore, first, r, o.Limits.ChunkBytes(), restoreParts)
 	if err != nil {
 		return err
 	}

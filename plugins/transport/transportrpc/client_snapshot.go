@@ -15,24 +15,19 @@ import (
 // so that the plugin never takes a part for the whole.
 func (c *Client) SendSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
 	o, err := c.usable()
-	if err != nil {
-		return fmt.Errorf("send snapshot to %x: %w", header.To, err)
+	if err == nil {
+		err = c.sendSnapshot(ctx, o, header, r)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	if err := c.sendSnapshot(ctx, o, header, r); err != nil {
+	if err != nil {
 		return fmt.Errorf("send snapshot to %x: %w", header.To, err)
 	}
 	return nil
 }
 
 func (c *Client) sendSnapshot(ctx context.Context, o *pluginrpc.Opened, header transport.SnapshotHeader, r io.Reader) error {
-	stream, err := c.rpc.SendSnapshot(ctx, frames.OverGRPC()) // the backend waits for the peer
-	if err != nil {
-		return c.end.Table.Error(ctx, err)
-	}
 	first := &pluginv1.SendSnapshotRequest{Call: o.Call, Header: header}
-	_, whole, err := pluginrpc.Upload(ctx, c.end.Table, stream, first, r, o.Limits.ChunkBytes(), sendParts)
+	_, whole, err := pluginrpc.Upload(ctx, &c.end, c.rpc.SendSnapshot, first, r, o.Limits.ChunkBytes(), sendParts,
+		frames.OverGRPC()) // the backend waits for the peer
 	if err != nil {
 		return err
 	}
