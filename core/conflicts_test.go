@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 

@@ -6,8 +6,8 @@ import (
 	"runtime"
 
 	"github.com/pontoon-raft/pontoon/internal/ownership"
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // makeDataDir creates the data directory, durably, or checks the one that is

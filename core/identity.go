@@ -13,8 +13,8 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/handover"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // A loss that was found is noted, although the host ends in that moment for

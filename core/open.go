@@ -10,9 +10,9 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/handover"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // permanent are errors of Open after which another try cannot help.

@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // rehearsalDir is the data directory of the state machines that snapshots are

@@ -20,7 +20,8 @@ var update = flag.Bool("update", false, "write what the packages export to testd
 
 // surfaces are the packages that others import.
 var surfaces = []string{
-	"client", "client/kv", "core", "plugins", "plugins/backend", "plugins/statemachine", "plugins/storage", "plugins/transport", "sdk",
+	"client", "client/kv", "core", "plugins", "plugins/backend", "plugins/statemachine", "plugins/storage", "plugins/storage/vfs",
+	"plugins/transport", "sdk",
 }
 
 // A6: a package exports the names that its file in testdata has. A name that

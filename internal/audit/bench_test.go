@@ -3,7 +3,7 @@ package audit
 import (
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // BenchmarkRecords is what a record costs from its end to the file, with 256 bytes

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // chain is a log of three files with some records in each, at its orderly end.

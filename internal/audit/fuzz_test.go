@@ -5,7 +5,7 @@ import (
 	"io"
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // FuzzFile reads any bytes as a file: no input makes a reader panic, take more than

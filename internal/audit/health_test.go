@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/access"
-	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // While a disk takes nothing, clients that are refused anyway do not fill the memory

@@ -6,7 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/pontoon-raft/pontoon/internal/defaults"
-	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // ErrInvalid is matched by the error of Start for options that cannot be.

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // openDir makes the directory and takes its lock.

@@ -10,7 +10,7 @@ import (
 	"strconv"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
-	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // PinsName is the file in the data directory that holds what a host remembers

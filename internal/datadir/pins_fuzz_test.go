@@ -4,7 +4,7 @@ import (
 	"maps"
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // FuzzPins: a file of pins, whatever is in it, is refused, or is written and read

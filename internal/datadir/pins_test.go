@@ -4,7 +4,7 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // A file that cannot be read is not taken for a host without memory.

@@ -21,12 +21,18 @@ type rule struct {
 const module = "github.com/pontoon-raft/pontoon"
 
 // backends are the packages two levels below plugins that are neither a wire
-// adapter nor a conformance kit, nor what the backends of one kind share.
+// adapter nor a conformance kit, nor one of the parts that backends share.
 func backends() []string {
 	return []string{
 		"plugins/storage/*/...", "plugins/transport/*/...", "plugins/statemachine/*/...",
 		"!plugins/*/*rpc/...", "!plugins/*/*test/...", "!plugins/*/internal/...",
+		"!plugins/storage/vfs/...",
 	}
+}
+
+// parts are the packages beside the backends that authors make theirs of.
+func parts() []string {
+	return []string{"plugins/storage/vfs/..."}
 }
 
 // inside are the packages that only a host is made of. They are internal, so that
@@ -119,7 +125,12 @@ func rules() []rule {
 		{
 			name:   "what backends share knows none of them",
 			reason: "the peculiarity of one backend would become that of all",
-			who:    []string{"plugins/*/internal/..."}, imports: backends(),
+			who:    append(parts(), "plugins/*/internal/..."), imports: backends(),
+		},
+		{
+			name:   "the file system stands alone",
+			reason: "a host keeps its own small files with it too, and must not get a contract with it",
+			who:    []string{"plugins/storage/vfs/..."}, imports: []string{"api/...", "plugins/...", "internal/..."},
 		},
 		{
 			name:   "contracts know the wire types only",

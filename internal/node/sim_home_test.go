@@ -8,7 +8,7 @@ import (
 	"io/fs"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
-	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // simHome is the directory of a simulated store. Its names are in a file system

@@ -6,7 +6,7 @@ import (
 	"os"
 
 	"github.com/pontoon-raft/pontoon/internal/datadir"
-	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // hold takes a node's data directory, which must be there, for a command that

@@ -7,11 +7,11 @@ import (
 	"io/fs"
 
 	"github.com/pontoon-raft/pontoon/internal/storemark"
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/internal/section"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/dirlock"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // markName has the name that the backends with files give to the file that

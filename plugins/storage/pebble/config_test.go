@@ -4,8 +4,8 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // blindDisk cannot tell how much is free.

@@ -13,11 +13,11 @@ import (
 	pebblevfs "github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/pebble"
 	"github.com/pontoon-raft/pontoon/plugins/storage/storagetest"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // leastCrashStates is how many crash states TestCrashPoints must have seen.

@@ -10,9 +10,9 @@ import (
 	pebblevfs "github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/pebble"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // TestAQuotaIsAFullDiskAtOpen: whether the disk or the user's quota says that there is

@@ -7,11 +7,11 @@ import (
 
 	pebblevfs "github.com/cockroachdb/pebble/v2/vfs"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/poison"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/shell"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // A call that waits while another one fails is not acknowledged: the shell has let it in

@@ -8,7 +8,6 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	pebblevfs "github.com/cockroachdb/pebble/v2/vfs"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -16,6 +15,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/logstate"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/poison"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/shell"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // Name is what the plugin calls itself.

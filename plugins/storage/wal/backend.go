@@ -1,11 +1,11 @@
 package wal
 
 import (
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/shell"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // Name is what a host's configuration calls this backend.

@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/storage/storagetest"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // leastCrashStates is how many crash states TestCrashPoints must have seen.

@@ -9,9 +9,9 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // TestErrorSites makes every call of a workload fail once, in every way. After

@@ -7,11 +7,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/freespace"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/poison"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 const (

@@ -12,11 +12,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/dirlock"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // onDisk writes files to a new directory.

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/corruption"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // windowBytes is how much recovery reads at a time.

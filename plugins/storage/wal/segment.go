@@ -8,8 +8,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 const (

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/snapfile"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // shape is a form that the files of a store have when it runs, or ends in any

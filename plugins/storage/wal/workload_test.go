@@ -5,11 +5,11 @@ import (
 	"context"
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/storagetest"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // workload drives a store over fs through everything that it can do.

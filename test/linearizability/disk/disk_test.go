@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // disturbed is a file of 100 bytes on a disk, with the switches of another

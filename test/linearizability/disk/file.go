@@ -5,7 +5,7 @@ package disk
 import (
 	"errors"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // A file has room for as many bytes as it is long, and for more as long as the

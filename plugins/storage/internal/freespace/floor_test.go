@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // A store is short below the floor, and well again only from a tenth above it

@@ -11,10 +11,10 @@ import (
 	"strings"
 
 	"github.com/pontoon-raft/pontoon/internal/storemark"
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/corruption"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // Load reads the identity and compares it with the one that opens the store. In a

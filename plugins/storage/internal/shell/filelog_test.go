@@ -9,11 +9,11 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/logstate"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/poison"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // fileLog is the smallest log there is: one file, written anew by every append. All

@@ -9,11 +9,11 @@ package shell
 import (
 	"log/slog"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/poison"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // Log keeps entries and hard state. Methods are as those of storage.Storage with

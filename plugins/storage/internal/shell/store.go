@@ -7,13 +7,13 @@ import (
 	"io"
 	"log/slog"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/dirlock"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/freespace"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/poison"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/snapfile"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // Store implements storage.Storage and storage.SpaceReporter.

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 func TestFileNames(t *testing.T) {

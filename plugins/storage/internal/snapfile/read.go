@@ -8,9 +8,9 @@ import (
 	"io"
 	"os"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/corruption"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // reader reads a snapshot's content and checks it on the way. It is

@@ -8,10 +8,10 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/freespace"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // kept is how many visible snapshots stay.

@@ -8,8 +8,8 @@ import (
 	"errors"
 	"os"
 
-	"github.com/pontoon-raft/pontoon/internal/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/storage/wal"
 	"github.com/pontoon-raft/pontoon/sdk"
 	"github.com/pontoon-raft/pontoon/test/linearizability/disk"
