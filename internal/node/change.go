@@ -43,6 +43,11 @@ func (c *Core) ForceChange(id RequestID, change member.Change) error {
 
 // prepare makes a change whole and refuses one that cannot be judged here and
 // now, or that the registry will not take.
+//
+// A leader judges by its registry, which is that of its last applied entry. Until it has
+// applied an entry of its own term, its log may have changes of earlier leaders that the
+// registry lacks (reigns). From then on only its own changes can be in between, and it
+// proposes one at a time.
 func (c *Core) prepare(change member.Change) (member.Change, error) {
 	switch {
 	case !c.leads():

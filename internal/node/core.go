@@ -143,6 +143,12 @@ func NewCore(cfg Config) (c *Core, err error) {
 	c.putOut = start
 	c.out.StateChanged = start > 0 // what snapshot and log say of the members is news
 	defer c.recover(&err)
+	// A leader that does not hear a majority steps down, and a member that was cut off
+	// asks before it raises the term (CheckQuorum, PreVote): so neither serves on alone
+	// nor deposes a sound leader when it comes back. Raft forwards no proposals, because
+	// a message that is sent again would be in the log twice; forward numbers them. The
+	// bound on what is uncommitted is raft's last one: fits keeps proposals below it, and
+	// the reserve above them is for changes.
 	c.raft, err = raft.NewRawNode(&raft.Config{
 		ID:                        uint64(cfg.ID),
 		ElectionTick:              cfg.ElectionTicks,

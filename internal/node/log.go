@@ -126,7 +126,10 @@ const entryOverhead = 32
 
 func entrySize(e *pb.Entry) uint64 { return uint64(len(e.GetData())) + entryOverhead }
 
-// append adds stable entries, discarding what conflicts with them.
+// append adds stable entries, discarding what conflicts with them. Messages that raft has
+// not handed out yet may share the tail's memory, so a suffix that is discarded is never
+// overwritten in place: the part that stays has no capacity to spare, and the new entries go
+// to another array.
 func (l *log) append(entries []*pb.Entry) {
 	if len(entries) == 0 {
 		return

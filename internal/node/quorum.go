@@ -106,6 +106,12 @@ func (c *Core) elects(id uint64) bool {
 
 // checkQuorum refuses a change that cannot be committed, or after which nothing
 // can.
+//
+// A change that takes nothing away passes first, since it may be the repair. The others
+// need a majority now, to be committed at all; then one after the change, to elect a
+// leader. Both majorities must hold without the voters to which a message was lost since
+// they answered: such a voter may be gone, and the end of the election timeout tells, so
+// that refusal is one of the moment (ErrTooEarly).
 func (c *Core) checkQuorum(change member.Change, pings Pings) error {
 	a := c.after(change, pings)
 	if a.harmless() {

@@ -47,6 +47,9 @@ func decodeHardState(p []byte) storage.HardState {
 }
 
 // appendEntry encodes one entry; its index is implied by its place.
+//
+//	 0 | data length 4 | type 1 | zero 3 | term 8 |
+//	16 | data, length bytes                       |
 func appendEntry(p []byte, e *storage.Entry) []byte {
 	le := binary.LittleEndian
 	p = le.AppendUint32(p, uint32(len(e.Data)))
@@ -56,7 +59,8 @@ func appendEntry(p []byte, e *storage.Entry) []byte {
 }
 
 // decodeEntry returns the entry at the start of p and its encoded size. Its
-// data is a part of p.
+// data is a part of p, with a capacity that ends with it, so that an append to the data
+// cannot reach the next entry.
 func decodeEntry(p []byte, index uint64) (storage.Entry, int, error) {
 	if len(p) < entryHeadBytes {
 		return storage.Entry{}, 0, errMalformed
@@ -74,7 +78,14 @@ func decodeEntry(p []byte, index uint64) (storage.Entry, int, error) {
 	return e, end, nil
 }
 
-// start is the payload of a start record. It sums up the segments before it.
+// start is the payload of a start record. It sums up the segments before it, so that
+// these can be removed when their entries are given up.
+//
+//	 0 | version 4 | salt 4 | cluster 8 |
+//	16 | node 8             | group 8   |
+//	32 | segment size 8     | term 8    |
+//	48 | vote 8             | commit 8  |
+//	64 | compacted index 8  | its term 8 |
 type start struct {
 	salt          uint32
 	owner         identity.Owner

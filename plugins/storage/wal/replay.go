@@ -8,6 +8,11 @@ import (
 )
 
 // replaySealed replays a segment that has a successor: all of it must be there.
+//
+// Its records end where those of the next segment begin. There may be more: when records
+// were doubtful after a crash, they were written again into the next segment (salvage),
+// and the old ones are superseded. The chain shows that the last record taken in is the
+// one that the next segment follows.
 func (j *journal) replaySealed(c, next *candidate) error {
 	if next.first.seq <= c.first.seq {
 		return corruption.At(next.name(), 0, "its first record is %d, that of the segment before is %d", next.first.seq, c.first.seq)
@@ -76,7 +81,9 @@ func (j *journal) take(r record) error {
 	return errMalformed
 }
 
-// takeBatch applies a batch record.
+// takeBatch applies a batch record. Entries that begin at an index that the log has
+// replace that entry and all after it: later records win. They cannot begin at a
+// compacted index, as what was compacted was committed.
 func (j *journal) takeBatch(r record) error {
 	p, l := r.payload, &j.state
 	if r.flags&flagHardState != 0 {

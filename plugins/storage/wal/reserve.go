@@ -110,7 +110,8 @@ func (j *journal) spendReserve() (bool, error) {
 }
 
 // makeSegment is prepareSegment for a log that cannot go on without it: on a
-// full disk it spends the reserve.
+// full disk it spends the reserve. It does so once: without a reserve the error of the
+// first try goes to the caller.
 func (j *journal) makeSegment(number uint64, size int64) (*segment, error) {
 	s, err := prepareSegment(j.fs, number, size, j.upkeep.stop)
 	if !errors.Is(freespace.Error(err), storage.ErrNoSpace) {

@@ -66,7 +66,8 @@ func isTemp(name string) bool {
 	return ok || name == identity.Temp
 }
 
-// acquire keeps the file open until release.
+// acquire keeps the file open until release. The log may give the segment up
+// meanwhile, and remove its name: the bytes stay readable through the open file.
 func (s *segment) acquire() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,7 +99,9 @@ func (s *segment) closeIfUnusedLocked() error {
 }
 
 // prepareSegment makes a segment of zeros under its temporary name, synced.
-// It gives up with errStopped when stop is closed.
+// It gives up with errStopped when stop is closed. A segment has its full length before
+// it has its name, so that a shorter one was cut by something else than a crash
+// (splitSpare), and appends change no metadata of the file.
 func prepareSegment(fsys vfs.FS, number uint64, size int64, stop <-chan struct{}) (*segment, error) {
 	temp := tempName(number)
 	if err := fsys.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {

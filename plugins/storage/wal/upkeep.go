@@ -109,6 +109,10 @@ func (u *upkeep) run(j *journal) {
 
 // markIfIdle writes a mark if nothing was written since seen. It returns the
 // sequence it saw and whether to look again.
+//
+// The mark protects the last records of a quiet log: until it is on the disk, damage to
+// them cannot be told from a torn tail. It is written without a sync, which would cost as
+// much as an append's. If a crash takes it, the tail is judged as if it had never been.
 func (u *upkeep) markIfIdle(j *journal, seen uint64) (uint64, bool) {
 	j.writing.Lock()
 	defer j.writing.Unlock()
