@@ -15,7 +15,7 @@ import (
 func TestA8FiftyRoundsWithTheCleanerAtItsMostAggressive(t *testing.T) {
 	const rounds, each = 50, 5
 	c := newCluster(t, 1, func(cfg *core.Config) {
-		cfg.SnapshotEntries, cfg.SnapshotBytes, cfg.CatchUpEntries, cfg.CatchUpBytes = 1, 1, 1, 1
+		cfg.SnapshotEntries, cfg.SnapshotBytes, cfg.CatchUpEntries, cfg.CatchUpBytes = 1, 1<<20, 1, 1
 	})
 	for i := range rounds {
 		c.leader()

@@ -26,7 +26,7 @@ func TestA9WhatAFollowerLacks(t *testing.T) {
 		t.Run(fmt.Sprintf("%d entries of %d kept", x.lacks, x.kept), func(t *testing.T) {
 			t.Parallel()
 			c := newCluster(t, 3, func(cfg *core.Config) {
-				cfg.SnapshotEntries, cfg.SnapshotBytes, cfg.CatchUpEntries, cfg.Election = 1000, 64<<10, x.kept, 500*time.Millisecond
+				cfg.SnapshotEntries, cfg.SnapshotBytes, cfg.CatchUpEntries, cfg.Election = 1000, 1<<20, x.kept, 500*time.Millisecond
 			})
 			leader := c.leader()
 			behind := c.other(leader)

@@ -20,7 +20,7 @@ import (
 // Config is what a Host is made from. Zero values mean the defaults where one is
 // named here, and those of the host's configuration (docs/configuration.md) for the
 // numbers; WithDefaults shows them. Words, as those of roles, are the words of that
-// configuration, and New refuses others.
+// configuration, and New refuses others, as it does numbers that are OutOfBounds.
 type Config struct {
 	// ClusterID is the same on all members, and ID tells this member apart; neither
 	// is 0.
@@ -151,6 +151,10 @@ func (c Config) WithDefaults() Config {
 	c.MaxCalls = cmp.Or(c.MaxCalls, defaults.MaxCalls)
 	c.MaxPendingBytes = cmp.Or(c.MaxPendingBytes, defaults.MaxPendingBytes)
 	c.Limits = cmp.Or(c.Limits, plugins.ProtocolLimits(defaults.MaxBatchBytes, defaults.MaxChunkBytes))
+	c.Limits.SendBatchBytes = cmp.Or(c.Limits.SendBatchBytes, c.Limits.MaxBatchBytes)
+	c.Limits.SendChunkBytes = cmp.Or(c.Limits.SendChunkBytes, c.Limits.MaxChunkBytes)
+	c.Audit.MaxFileBytes = cmp.Or(c.Audit.MaxFileBytes, defaults.AuditFileBytes)
+	c.Audit.MaxFiles = cmp.Or(c.Audit.MaxFiles, defaults.AuditFiles)
 	c.level = cmp.Or(c.level, member.Level)
 	c.Members = slices.Clone(c.Members)
 	for i := range c.Members {

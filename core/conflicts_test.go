@@ -75,7 +75,7 @@ const ownStore = 0xa1
 func foundedMember(t *testing.T, voters, learners int) *identity {
 	t.Helper()
 	cfg := Config{
-		ClusterID: 7, ID: 1, Name: "n1", DataDir: t.TempDir(), Tick: time.Second, Election: time.Minute,
+		ClusterID: 7, ID: 1, Name: "n1", DataDir: t.TempDir(), Tick: time.Second, Election: 50 * time.Second,
 		ClientAddress: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler),
 		Backends: []backend.Backend{
 			backend.Storage("s", func(backend.Env) storage.Storage { return nil }),

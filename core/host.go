@@ -70,6 +70,9 @@ type Host struct {
 // New checks cfg as far as that is possible without starting anything.
 func New(cfg Config) (*Host, error) {
 	cfg = cfg.WithDefaults()
+	if wrong := cfg.OutOfBounds(); len(wrong) > 0 {
+		return nil, fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, wrong[0])
+	}
 	relay := cfg.relay()
 	p, err := cfg.portSettings()
 	if err != nil {

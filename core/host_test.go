@@ -391,7 +391,7 @@ func (m *stuckMachine) Apply(ctx context.Context, b statemachine.Batch) ([]state
 }
 
 func TestBadProposalsAreRefused(t *testing.T) {
-	c := newCluster(t, 1, func(cfg *core.Config) { cfg.MaxValueBytes = 100 })
+	c := newCluster(t, 1, func(cfg *core.Config) { cfg.MaxValueBytes = 1 << 10 })
 	c.leader()
 	for _, tc := range []struct {
 		name string
@@ -399,7 +399,7 @@ func TestBadProposalsAreRefused(t *testing.T) {
 		want error
 	}{
 		{"empty", nil, server.ErrEmpty},
-		{"too large", make([]byte, 101), server.ErrTooLarge},
+		{"too large", make([]byte, 1<<10+1), server.ErrTooLarge},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if _, err := c.service(1).Propose(context.Background(), tc.data); !errors.Is(err, tc.want) {

@@ -6,7 +6,6 @@ import (
 	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/internal/audit"
 	"github.com/pontoon-raft/pontoon/internal/catalog"
-	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/founders"
 )
 
@@ -47,10 +46,7 @@ func newConfig() *Config {
 	h := &c.Host
 	h.Bootstrap = true
 	h.Access = &core.AccessConfig{}
-	h.Audit = core.AuditConfig{
-		Level: string(audit.Changes), MaxFileBytes: defaults.AuditFileBytes, MaxFiles: defaults.AuditFiles,
-		Sync: string(audit.SyncInterval), OnFull: string(audit.Drop),
-	}
+	h.Audit.Level, h.Audit.Sync, h.Audit.OnFull = string(audit.Changes), string(audit.SyncInterval), string(audit.Drop)
 	h.Transports = make([]core.TransportConfig, 1)
 	for _, p := range allPlugins(c) {
 		p.plugin.Isolation = string(catalog.Process)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/core"
 )
 
 // minimal is the least that a file must say.
@@ -152,6 +154,25 @@ func TestDefaultsOfTheTableRead(t *testing.T) {
 		if err := s.value.Set(def); err != nil || s.value.String() != def {
 			t.Errorf("%s: default %q reads as %q: %v", s.key, def, s.value, err)
 		}
+	}
+}
+
+// core names a number that is out of bounds by the key that it has in a file.
+func TestBoundsAreOfSettings(t *testing.T) {
+	keys := map[string]bool{}
+	for _, c := range []core.Config{{MaxConnections: 1}, {Tick: time.Second, MaxValueBytes: 1}} {
+		for _, e := range c.OutOfBounds() {
+			keys[e.Key] = true
+		}
+	}
+	all := settings(newConfig())
+	for key := range keys {
+		if !slices.ContainsFunc(all, func(s setting) bool { return s.key == key }) {
+			t.Errorf("%s is the key of no setting", key)
+		}
+	}
+	if len(keys) < 15 {
+		t.Errorf("%d keys have bounds: %v", len(keys), keys)
 	}
 }
 

@@ -1,14 +1,13 @@
 package hostconfig
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
-	"math"
-	"math/big"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/bytesize"
 )
 
 // A value is one setting inside a Config: it reads itself from text and
@@ -90,24 +89,13 @@ func (v countValue) Set(s string) error {
 }
 func (v countValue) String() string { return strconv.FormatUint(*v.p, 10) }
 
-// units of a size, largest first, so that String finds the shortest form.
-func units() []struct {
-	name string
-	size uint64
-} {
-	return []struct {
-		name string
-		size uint64
-	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
-}
-
 // sizeValue is a number of bytes; size makes one.
 type sizeValue[T int | int64 | uint64] struct{ p *T }
 
 func size[T int | int64 | uint64](p *T) sizeValue[T] { return sizeValue[T]{p} }
 
 func (v sizeValue[T]) Set(s string) error {
-	n, err := parseSize(s)
+	n, err := bytesize.Parse(s)
 	if err != nil || uint64(T(n)) != n { // an int may have 32 bits
 		return fmt.Errorf("%q is not a size; write bytes, or a number with KiB, MiB or GiB, for example 1.5MiB", s)
 	}
@@ -115,51 +103,7 @@ func (v sizeValue[T]) Set(s string) error {
 	return nil
 }
 
-var errSize = errors.New("not a size")
-
-func parseSize(s string) (uint64, error) {
-	unit := uint64(1)
-	number := s
-	for _, u := range units() {
-		if rest, ok := strings.CutSuffix(s, u.name); ok {
-			number, unit = strings.TrimRight(rest, " "), u.size
-			break
-		}
-	}
-	if n, err := strconv.ParseUint(number, 10, 63); err == nil {
-		if n > math.MaxInt64/unit {
-			return 0, errSize
-		}
-		return n * unit, nil
-	}
-	if strings.Trim(number, "0123456789.") != "" {
-		return 0, errSize // no exponents, signs, Inf or NaN
-	}
-	exact, ok := new(big.Rat).SetString(number) // a float has no room for the halves of large sizes
-	if !ok {
-		return 0, errSize
-	}
-	exact.Mul(exact, new(big.Rat).SetUint64(unit))
-	if !exact.IsInt() || !exact.Num().IsInt64() {
-		return 0, errSize
-	}
-	return exact.Num().Uint64(), nil
-}
-
-func (v sizeValue[T]) String() string {
-	n := uint64(*v.p)
-	for _, u := range units() {
-		half := u.size / 2
-		if n < u.size || n == 0 || half == 0 || n%half != 0 {
-			continue
-		}
-		if n%u.size == 0 {
-			return strconv.FormatUint(n/u.size, 10) + u.name
-		}
-		return strconv.FormatUint(n/u.size, 10) + ".5" + u.name
-	}
-	return strconv.FormatUint(n, 10)
-}
+func (v sizeValue[T]) String() string { return bytesize.Format(uint64(*v.p)) }
 
 func (v durationValue) Set(s string) error {
 	d, err := time.ParseDuration(s)
