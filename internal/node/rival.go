@@ -52,10 +52,10 @@ func (c *Core) comesBefore(m *pb.Message) bool {
 }
 
 // tick asks for votes again if this node comes first and no votes have decided within a
-// heartbeat's time: as long as the answers of the voters may take that are no candidates.
-// Voters that hear a leader by then refuse the question for pre-votes, and no term
-// changes. A peer that says all the time that it is a candidate makes this node ask once
-// more in each election timeout at most.
+// heartbeat's time: as long as the answers of the voters that are not candidates may
+// take. Voters that hear a leader by then refuse the question for pre-votes, and no
+// term changes. A peer that says all the time that it is a candidate makes this node
+// ask once more in each election timeout at most.
 func (r *rivalry) tick(c *Core) {
 	now := c.hearing.ticks
 	if r.term != c.term || c.role != raft.StateCandidate {

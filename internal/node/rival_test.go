@@ -119,7 +119,7 @@ func newReign(t *testing.T, seed uint64, way, tick int) (d *distance, leader *si
 	return d, leader
 }
 
-// fail cuts a member off; what is under way is lost.
+// fail cuts a member off; messages under way are lost.
 func (d *distance) fail(n *simNode) {
 	d.cut = slices.Index(d.nodes, n)
 	d.wire, d.due = nil, nil
