@@ -129,7 +129,7 @@ func (p *appendPump) send(ctx context.Context, appender storage.Appender, a *nod
 			return nil
 		}
 	}
-	parts := splitBatch(a.Batch, p.g.h.cfg.Limits.BatchBytes())
+	parts := batchParts(a.Batch, p.g.h.cfg.Limits.BatchBytes())
 	for i, part := range parts {
 		var number uint64 // raft hears of the last part only
 		if i == len(parts)-1 {

@@ -13,14 +13,14 @@ import (
 
 // The parts are the batch, in order, each within the limit and each a sound
 // state.
-func TestSplitBatch(t *testing.T) {
+func TestBatchParts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limit := rapid.Uint64Range(1, 50).Draw(t, "limit")
 		b := storage.Batch{MustSync: true, HardState: storage.HardState{Term: 3, Vote: 1, Commit: rapid.Uint64Range(0, 40).Draw(t, "commit")}}
 		for i := range rapid.IntRange(0, 30).Draw(t, "entries") {
 			b.Entries = append(b.Entries, storage.Entry{Term: 3, Index: 11 + uint64(i), Data: make([]byte, rapid.IntRange(0, 60).Draw(t, "size"))})
 		}
-		parts := splitBatch(b, limit)
+		parts := batchParts(b, limit)
 		next := uint64(11)
 		for i, p := range parts {
 			size := 0
@@ -56,7 +56,7 @@ func TestPartsOfSmallEntriesFitAMessage(t *testing.T) {
 	for i := range b.Entries {
 		b.Entries[i] = storage.Entry{Term: 1 << 40, Index: 1<<40 + uint64(i), Data: data}
 	}
-	for _, p := range splitBatch(b, limits.BatchBytes()) {
+	for _, p := range batchParts(b, limits.BatchBytes()) {
 		req := pluginv1.AppendRequest{Entries: p.Entries}
 		if size := req.Size(); size > limits.MaxMessageBytes()-1<<10 || len(p.Entries)*(len(data)+entryOverhead) > limits.MaxMessageBytes()-1<<10 {
 			t.Errorf("%d entries make a message of %d bytes, at most %d", len(p.Entries), size, limits.MaxMessageBytes())

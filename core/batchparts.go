@@ -9,14 +9,14 @@ import (
 // message with it is bounded too.
 const entryOverhead = 40
 
-// splitBatch cuts a batch into parts of at most limit bytes of entries; a
+// batchParts are the parts of a batch, each of at most limit bytes of entries; a
 // larger entry stands alone. Raft makes such batches when a follower takes in
 // several messages before its next write.
 //
 // What one batch would make durable at once now becomes so step by step, so
 // every prefix must be a sound state: term and vote come with the first part,
 // and no part has a commit index beyond its own last entry.
-func splitBatch(b storage.Batch, limit uint64) []storage.Batch {
+func batchParts(b storage.Batch, limit uint64) []storage.Batch {
 	var parts []storage.Batch
 	from, size := 0, uint64(0)
 	for i := range b.Entries {
