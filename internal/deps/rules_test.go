@@ -26,13 +26,13 @@ func backends() []string {
 	return []string{
 		"plugins/storage/*/...", "plugins/transport/*/...", "plugins/statemachine/*/...",
 		"!plugins/*/*rpc/...", "!plugins/*/*test/...", "!plugins/*/internal/...",
-		"!plugins/storage/vfs/...",
+		"!plugins/storage/vfs/...", "!plugins/storage/dirlock/...", "!plugins/storage/snapfile/...",
 	}
 }
 
 // parts are the packages beside the backends that authors make theirs of.
 func parts() []string {
-	return []string{"plugins/storage/vfs/..."}
+	return []string{"plugins/storage/vfs/...", "plugins/storage/dirlock/...", "plugins/storage/snapfile/..."}
 }
 
 // inside are the packages that only a host is made of. They are internal, so that

@@ -9,7 +9,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/storemark"
 	"github.com/pontoon-raft/pontoon/plugins/internal/section"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/dirlock"
+	"github.com/pontoon-raft/pontoon/plugins/storage/dirlock"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
 	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )

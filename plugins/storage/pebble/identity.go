@@ -1,7 +1,7 @@
 package pebble
 
 import (
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/dirlock"
+	"github.com/pontoon-raft/pontoon/plugins/storage/dirlock"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
 )
 

@@ -14,7 +14,6 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/snapfile"
 	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
@@ -214,7 +213,7 @@ func TestEveryBitOfASnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := specimen{files: w.fs.Files()}
-	name := snapfile.Name{Index: 7, Term: 1, Suffix: snapfile.Visible}.String()
+	name := snapshotName(7, 1)
 	original := s.files[name]
 	flips, sectors, cuts := 0, 0, 0
 	try := func(count *int, what string, damaged []byte) {

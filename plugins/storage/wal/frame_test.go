@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/plugins/storage"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/snapfile"
 	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
@@ -25,7 +24,7 @@ func twoSnapshots(t *testing.T, compact uint64) (specimen, string) {
 		func() error { return w.Save(7) },
 		func() error { return w.Compact(compact) },
 	}, true)
-	return s, snapfile.Name{Index: 7, Term: 1, Suffix: snapfile.Visible}.String()
+	return s, snapshotName(7, 1)
 }
 
 // opens is the error of opening a store.
@@ -91,7 +90,7 @@ func TestADamagedSnapshotThatIsTheOnlyWayIsNamed(t *testing.T) {
 // acknowledged are missing: that its file is damaged too makes it no better.
 func TestADamagedSnapshotBeyondTheLogIsRefused(t *testing.T) {
 	s, name := twoSnapshots(t, 4)
-	beyond := snapfile.Name{Index: 70, Term: 1, Suffix: snapfile.Visible}.String()
+	beyond := snapshotName(70, 1)
 	err := opens(s.with(beyond, s.files[name][:20]))
 	for _, part := range []string{beyond, "the log ends at 9", "way out"} {
 		if !errors.Is(err, storage.ErrCorrupt) || !strings.Contains(err.Error(), part) {

@@ -10,7 +10,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/corruption"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/freespace"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/shell"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/snapfile"
+	"github.com/pontoon-raft/pontoon/plugins/storage/snapfile"
 )
 
 // candidate is a segment file that recovery found.
@@ -39,7 +39,7 @@ func openJournal(p shell.Place, cfg config) (*journal, error) {
 // does not leave any without an identity.
 func logOrSnapshot(names []string) string {
 	for _, name := range names {
-		if _, isSnapshot := snapfile.ParseName(name); isSnapshot || isSegment(name) {
+		if snapfile.IsSnapshot(name) || isSegment(name) {
 			return name
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/snapfile"
+	"github.com/pontoon-raft/pontoon/plugins/storage/snapfile"
 	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
@@ -70,7 +70,7 @@ func heads(fs vfs.FS) map[string]head {
 func takeCensus(files map[string]head) census {
 	c := census{}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if _, ok := snapfile.ParseName(name); ok {
+		if snapfile.IsSnapshot(name) {
 			c.snapshots++
 		}
 		if name == reserveName {

@@ -14,8 +14,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/dirlock"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/snapfile"
+	"github.com/pontoon-raft/pontoon/plugins/storage/dirlock"
 	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
@@ -114,7 +113,7 @@ func TestOlderSnapshotIsUsed(t *testing.T) {
 		}
 	}
 	files := w.fs.Files()
-	newest := snapfile.Name{Index: 7, Term: 1, Suffix: snapfile.Visible}.String()
+	newest := snapshotName(7, 1)
 	files[newest][3] ^= 1
 	fs := vfs.MemOf(files)
 	_, snapshots, err := found(fs)

@@ -3,6 +3,7 @@ package wal
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -95,3 +96,6 @@ func TestWorkloadRuns(t *testing.T) {
 		t.Fatalf("found %s, %v\nwant %s", state, err, w.Log)
 	}
 }
+
+// snapshotName is that of a visible snapshot (docs/formats/snapshot.md).
+func snapshotName(index, term uint64) string { return fmt.Sprintf("%016x-%016x.snap", index, term) }

@@ -9,10 +9,10 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/dirlock"
+	"github.com/pontoon-raft/pontoon/plugins/storage/dirlock"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/freespace"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/poison"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/snapfile"
+	"github.com/pontoon-raft/pontoon/plugins/storage/snapfile"
 	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 

@@ -12,7 +12,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/snapfile"
+	"github.com/pontoon-raft/pontoon/plugins/storage/snapfile"
 	"github.com/pontoon-raft/pontoon/plugins/storage/storagetest"
 	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )

@@ -11,7 +11,7 @@ import (
 // damagedFile is a visible snapshot that is of no use; its name counts all the same:
 // no crash gives a name to a snapshot that the log does not reach.
 type damagedFile struct {
-	name Name
+	name fileName
 	err  error
 }
 
@@ -37,7 +37,7 @@ func (sh *Shelf) verify(state storage.State) error {
 	return nil
 }
 
-func withinLog(n Name, state storage.State) error {
+func withinLog(n fileName, state storage.State) error {
 	if n.Index > state.LastIndex {
 		return corruption.At(n.String(), 0, "it is a snapshot at %d, but the log ends at %d: entries are missing", n.Index, state.LastIndex)
 	}

@@ -25,7 +25,7 @@ const (
 type writer struct {
 	shelf    *Shelf
 	part     string
-	final    Name
+	final    fileName
 	meta     storage.SnapshotMetadata
 	file     vfs.File // nil after Commit or Abort
 	buf      *bufio.Writer
@@ -35,7 +35,7 @@ type writer struct {
 	err      error // of a write: nothing can be committed any more
 }
 
-func newWriter(sh *Shelf, part string, final Name, meta storage.SnapshotMetadata) (*writer, error) {
+func newWriter(sh *Shelf, part string, final fileName, meta storage.SnapshotMetadata) (*writer, error) {
 	head, err := encodeHead(meta)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", plugins.ErrInvalidArgument, err)

@@ -10,14 +10,14 @@ import (
 )
 
 func TestFileNames(t *testing.T) {
-	for _, suffix := range []string{Visible, Received} {
-		want := Name{Index: 1 << 63, Term: 3, Suffix: suffix}
-		if got, ok := ParseName(want.String()); !ok || got != want {
+	for _, suffix := range []string{visibleSuffix, receivedSuffix} {
+		want := fileName{Index: 1 << 63, Term: 3, Suffix: suffix}
+		if got, ok := parseName(want.String()); !ok || got != want {
 			t.Errorf("%q is %+v, %v", want, got, ok)
 		}
 	}
 	for _, name := range []string{"LOCK", "x.tmp", "notes.part", "1-1.snap", "0000000000000001.log", "../0000000000000001-0000000000000001.snap"} {
-		if _, ok := ParseName(name); ok || isPart(name) {
+		if _, ok := parseName(name); ok || isPart(name) {
 			t.Errorf("%q is taken for one of ours", name)
 		}
 	}
@@ -40,7 +40,7 @@ func FuzzSnapshot(f *testing.F) {
 	f.Add(whole[:headBytes+tailBytes])
 	f.Add([]byte(magic))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		name := Name{Index: 7, Term: 2, Suffix: Visible}
+		name := fileName{Index: 7, Term: 2, Suffix: visibleSuffix}
 		file, err := vfs.MemOf(map[string][]byte{name.String(): b}).Open(name.String())
 		if err != nil {
 			t.Fatal(err)

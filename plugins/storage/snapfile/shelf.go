@@ -17,8 +17,9 @@ import (
 // kept is how many visible snapshots stay.
 const kept = 2
 
-// Shelf is where the snapshots are. Files change their names only with mu
-// held, so that what is listed is there.
+// Shelf is where the snapshots are. Once Open has returned, all methods may be called
+// concurrently; a writer or reader that the shelf returned is for one goroutine at a
+// time. Files change their names only with mu held, so that what is listed is there.
 type Shelf struct {
 	fs     vfs.FS
 	logger *slog.Logger
@@ -31,14 +32,20 @@ type Shelf struct {
 	received []file // in no order
 }
 
-// New returns a shelf over fsys, which stays the caller's; call Open before
-// anything else.
+// New returns a shelf over the root of fsys, which stays the caller's: it is closed
+// after the shelf. Damage that does not keep a store from opening is logged. Open
+// comes before any other method.
 func New(fsys vfs.FS, logger *slog.Logger) *Shelf {
 	return &Shelf{fs: fsys, logger: logger}
 }
 
 // Open reads the directory, finishes an installation that the log knows of,
-// and removes what was never installed.
+// and removes what was never installed. The caller holds the lock of the directory.
+// state is that of the recovered log; its Snapshots are ignored, and Terms has at least
+// the boundary at FirstIndex-1.
+//
+// A snapshot that is damaged is left where it is and not listed. The error matches
+// storage.ErrCorrupt if log and snapshots do not fit, and is else one of the file system.
 func (sh *Shelf) Open(state storage.State) error {
 	names, err := sh.fs.List(".")
 	if err != nil {
@@ -46,11 +53,11 @@ func (sh *Shelf) Open(state storage.State) error {
 	}
 	base := state.Terms[0]
 	for _, name := range names {
-		n, ok := ParseName(name)
+		n, ok := parseName(name)
 		switch {
 		case isPart(name):
 			err = sh.fs.Remove(name)
-		case ok && n.Suffix == Received:
+		case ok && n.Suffix == receivedSuffix:
 			err = sh.sweepReceived(n, base, names)
 		}
 		if err != nil {
@@ -61,7 +68,7 @@ func (sh *Shelf) Open(state storage.State) error {
 		return err
 	}
 	for _, name := range names {
-		if n, ok := ParseName(name); ok && n.Suffix == Visible {
+		if n, ok := parseName(name); ok && n.Suffix == visibleSuffix {
 			if err := sh.admit(n); err != nil {
 				return err
 			}
@@ -77,9 +84,9 @@ func (sh *Shelf) Open(state storage.State) error {
 
 // sweepReceived removes a received snapshot, unless it is the one at which the
 // log begins: then it was installed, and only its name is missing.
-func (sh *Shelf) sweepReceived(n Name, base storage.TermBoundary, names []string) error {
+func (sh *Shelf) sweepReceived(n fileName, base storage.TermBoundary, names []string) error {
 	installed := n
-	installed.Suffix = Visible
+	installed.Suffix = visibleSuffix
 	if n.Index != base.Index || n.Term != base.Term || slices.Contains(names, installed.String()) {
 		return sh.fs.Remove(n.String())
 	}
@@ -87,7 +94,7 @@ func (sh *Shelf) sweepReceived(n Name, base storage.TermBoundary, names []string
 }
 
 // admit takes in a visible snapshot, unless it is damaged.
-func (sh *Shelf) admit(n Name) error {
+func (sh *Shelf) admit(n fileName) error {
 	s, err := sh.inspect(n)
 	if errors.Is(err, storage.ErrCorrupt) {
 		sh.logger.Error("a snapshot is damaged and will not be used", "file", n.String(), "error", err)
@@ -101,7 +108,7 @@ func (sh *Shelf) admit(n Name) error {
 	return nil
 }
 
-func (sh *Shelf) inspect(n Name) (s file, err error) {
+func (sh *Shelf) inspect(n fileName) (s file, err error) {
 	f, err := sh.fs.Open(n.String())
 	if err != nil {
 		return file{}, err
@@ -112,7 +119,7 @@ func (sh *Shelf) inspect(n Name) (s file, err error) {
 
 func byIndex(a, b file) int { return cmp.Compare(a.name.Index, b.name.Index) }
 
-// List returns the visible snapshots, oldest first.
+// List returns the visible snapshots, oldest first. The slice is the caller's.
 func (sh *Shelf) List() []storage.SnapshotInfo {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -134,7 +141,9 @@ func (sh *Shelf) Newest() uint64 {
 }
 
 // Create starts a snapshot; received sets it aside until Install. The caller
-// has checked that it fits the log.
+// has checked that it fits the log. meta is copied. Exactly one of the writer's Commit
+// and Abort ends it. Errors: plugins.ErrInvalidArgument for an index or term of 0 and
+// for metadata over 1 MiB, storage.ErrNoSpace, plugins.ErrClosed.
 func (sh *Shelf) Create(meta storage.SnapshotMetadata, received bool) (storage.SnapshotWriter, error) {
 	if meta.Index == 0 || meta.Term == 0 {
 		return nil, fmt.Errorf("%w: a snapshot at index %d, term %d", plugins.ErrInvalidArgument, meta.Index, meta.Term)
@@ -148,9 +157,9 @@ func (sh *Shelf) Create(meta storage.SnapshotMetadata, received bool) (storage.S
 }
 
 func (sh *Shelf) create(meta storage.SnapshotMetadata, received bool) (*writer, error) {
-	name := Name{Index: meta.Index, Term: meta.Term, Suffix: Visible}
+	name := fileName{Index: meta.Index, Term: meta.Term, Suffix: visibleSuffix}
 	if received {
-		name.Suffix = Received
+		name.Suffix = receivedSuffix
 	}
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -171,7 +180,7 @@ func (sh *Shelf) put(part string, s file) error {
 	if err := vfs.PutInPlace(sh.fs, part, s.name.String()); err != nil {
 		return err
 	}
-	if s.name.Suffix == Received {
+	if s.name.Suffix == receivedSuffix {
 		sh.received = replace(sh.received, s)
 		return nil
 	}
@@ -239,9 +248,12 @@ func findIndex(list []file, index uint64) (file, bool) {
 	return file{}, false
 }
 
-// Install makes the received snapshot visible once record, which writes it
-// into the log, has succeeded. After an error that follows that, the store cannot go
-// on until it is opened again.
+// Install makes the received snapshot at index visible, durably, once record has
+// succeeded. record makes the log begin after index, durable on return; it is given the
+// snapshot's term, and must not call the shelf. storage.ErrNoSnapshot leaves all as it
+// was, and so does an error of record. After another error the log begins at a snapshot
+// that is not visible: the store cannot go on until it is opened again, which
+// finishes the installation.
 func (sh *Shelf) Install(index uint64, record func(term uint64) error) error {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -253,7 +265,7 @@ func (sh *Shelf) Install(index uint64, record func(term uint64) error) error {
 		return err
 	}
 	visible := s
-	visible.name.Suffix = Visible
+	visible.name.Suffix = visibleSuffix
 	if err := vfs.PutInPlace(sh.fs, s.name.String(), visible.name.String()); err != nil {
 		return err
 	}
@@ -283,7 +295,8 @@ func (sh *Shelf) ForgetBelow(commit uint64) {
 	})
 }
 
-// Close makes every later change of the directory impossible.
+// Close makes every later change of the directory impossible, of writers too, so that
+// the directory's lock can be given up. Readers go on to their end.
 func (sh *Shelf) Close() {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()

@@ -28,21 +28,21 @@ const (
 
 // The suffixes of finished snapshots.
 const (
-	// Visible is that of a snapshot of the log.
-	Visible = ".snap"
-	// Received is that of one that waits for its installation.
-	Received = ".recv"
+	// visibleSuffix is that of a snapshot of the log.
+	visibleSuffix = ".snap"
+	// receivedSuffix is that of one that waits for its installation.
+	receivedSuffix = ".recv"
 )
 
-// Name is what a snapshot's file name says.
-type Name struct {
+// fileName is what a snapshot's file name says.
+type fileName struct {
 	Index, Term uint64
-	// Suffix is Visible or Received.
+	// Suffix is visibleSuffix or receivedSuffix.
 	Suffix string
 }
 
 // String is the file's name.
-func (n Name) String() string {
+func (n fileName) String() string {
 	return fmt.Sprintf("%016x-%016x%s", n.Index, n.Term, n.Suffix)
 }
 
@@ -51,19 +51,26 @@ func partName(index, term, n uint64) string {
 	return fmt.Sprintf("%016x-%016x-%d%s", index, term, n, partSuffix)
 }
 
-// ParseName accepts visible and received snapshots.
-func ParseName(name string) (Name, bool) {
-	for _, suffix := range []string{Visible, Received} {
+// IsSnapshot reports whether a file of this name is a finished snapshot, visible or
+// received. A backend asks it about the files of a directory without an identity.
+func IsSnapshot(name string) bool {
+	_, ok := parseName(name)
+	return ok
+}
+
+// parseName accepts visible and received snapshots.
+func parseName(name string) (fileName, bool) {
+	for _, suffix := range []string{visibleSuffix, receivedSuffix} {
 		digits, ok := strings.CutSuffix(name, suffix)
 		if !ok || len(digits) != 33 || digits[16] != '-' {
 			continue
 		}
 		index, err1 := strconv.ParseUint(digits[:16], 16, 64)
 		term, err2 := strconv.ParseUint(digits[17:], 16, 64)
-		n := Name{Index: index, Term: term, Suffix: suffix}
+		n := fileName{Index: index, Term: term, Suffix: suffix}
 		return n, err1 == nil && err2 == nil && n.String() == name
 	}
-	return Name{}, false
+	return fileName{}, false
 }
 
 // isPart reports whether name is that of an unfinished snapshot.
@@ -72,7 +79,7 @@ func isPart(name string) bool {
 	if !ok || len(digits) < 35 || digits[33] != '-' {
 		return false
 	}
-	_, ok = ParseName(digits[:33] + Visible)
+	_, ok = parseName(digits[:33] + visibleSuffix)
 	_, err := strconv.ParseUint(digits[34:], 10, 64)
 	return ok && err == nil
 }
@@ -132,14 +139,14 @@ func decodeTail(b []byte) (size uint64, sum [sha256.Size]byte, ok bool) {
 // file is a finished snapshot whose header, metadata and trailer were
 // checked.
 type file struct {
-	name Name
+	name fileName
 	info storage.SnapshotInfo
 	head []byte // header and metadata as they are in the file
 	sum  [sha256.Size]byte
 }
 
 // inspect checks what can be checked without reading the content.
-func inspect(f vfs.File, name Name) (file, error) {
+func inspect(f vfs.File, name fileName) (file, error) {
 	s := file{name: name}
 	length, err := f.Size()
 	if err != nil {

@@ -8,8 +8,10 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// OpenSnapshot opens the snapshot at index, or the newest visible one for 0.
-// The reader returns io.EOF only if the checksum was right.
+// OpenSnapshot opens the snapshot at index, visible or received, or the newest visible
+// one for 0. The reader returns io.EOF only if the checksum was right, and goes on when
+// the snapshot is removed meanwhile; the caller closes it. Errors: storage.ErrNoSnapshot,
+// storage.ErrCorrupt.
 func (sh *Shelf) OpenSnapshot(index uint64) (storage.SnapshotReader, error) {
 	for {
 		found, ok := sh.find(index)
