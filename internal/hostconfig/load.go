@@ -56,6 +56,7 @@ func load(path string, data []byte, flags map[string]string, environ []string) (
 	if err := doc.locate(c.Validate(), o); err != nil {
 		return nil, nil, err
 	}
+	c.Host = c.Host.WithDefaults() // a zero that is not out of bounds stands for the default
 	o.list(c)
 	c.sortPeerURLs()
 	return c, o, nil

@@ -176,6 +176,18 @@ func TestBoundsAreOfSettings(t *testing.T) {
 	}
 }
 
+// A zero that stands for a default is shown as the number that the host uses.
+func TestAZeroIsShownAsTheDefault(t *testing.T) {
+	c, o, err := Load(write(t, minimal), map[string]string{"raft.catch_up_entries": "0"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(o.Entries(), func(e Entry) bool { return e.Key == "raft.catch_up_entries" })
+	if e := o.Entries()[i]; e.Value != "5000" || c.Host.WithDefaults().CatchUpEntries != 5000 {
+		t.Errorf("shown as %s, used as %d", e.Value, c.Host.WithDefaults().CatchUpEntries)
+	}
+}
+
 func TestFlags(t *testing.T) {
 	for _, x := range []struct{ key, text, want string }{
 		{"raft.tik", "1s", `--set raft.tik: no such setting (did you mean "raft.tick"?)`},
