@@ -1,6 +1,7 @@
 // Package api holds the wire of Pontoon: plugin/v1 between host and plugins,
 // host/v1 between clients and hosts, kv/v1 the commands of the kv state
-// machine. Everything below it but the .proto files is generated.
+// machine. Their Go code is generated from the .proto files beside it, by the
+// program in generate.
 package api
 
 //go:generate go run ./generate -api .
