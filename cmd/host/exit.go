@@ -8,11 +8,11 @@ import (
 	"strings"
 
 	"github.com/pontoon-raft/pontoon/client"
-	"github.com/pontoon-raft/pontoon/cmd/host/offline"
 	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/internal/access"
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/hostconfig"
+	"github.com/pontoon-raft/pontoon/internal/maintenance"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
@@ -66,13 +66,13 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, core.ErrRemoved), errors.Is(err, core.ErrLostData), errors.Is(err, core.ErrOtherCluster):
 		return exitNotMember
-	case errors.Is(err, offline.ErrInUse):
+	case errors.Is(err, maintenance.ErrInUse):
 		return exitInUse
-	case errors.Is(err, errUnhealthy), errors.Is(err, errDamaged), errors.Is(err, offline.ErrDamaged),
+	case errors.Is(err, errUnhealthy), errors.Is(err, errDamaged), errors.Is(err, maintenance.ErrDamaged),
 		errors.Is(err, errBadCertificate):
 		return exitUnhealthy
-	case errors.Is(err, errNotFound), errors.Is(err, errPrecondition), errors.Is(err, access.ErrNoToken), errors.Is(err, offline.ErrNoStore),
-		errors.Is(err, offline.ErrNoSnapshot), errors.Is(err, offline.ErrRefused):
+	case errors.Is(err, errNotFound), errors.Is(err, errPrecondition), errors.Is(err, access.ErrNoToken), errors.Is(err, maintenance.ErrNoStore),
+		errors.Is(err, maintenance.ErrNoSnapshot), errors.Is(err, maintenance.ErrRefused):
 		return exitNotFound
 	case errors.Is(err, member.ErrNewer): // of serve; commands on files refuse it above
 		return exitOlder

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/cmd/host/offline"
 	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/internal/maintenance"
 	"github.com/pontoon-raft/pontoon/internal/member"
 )
 
@@ -96,7 +96,7 @@ func TestAnOlderBuildHasAnExitCodeOfItsOwn(t *testing.T) {
 	if code := exitCode(newer); code != exitOlder {
 		t.Errorf("%v: exit code %d, want %d", newer, code, exitOlder)
 	}
-	if code := exitCode(fmt.Errorf("%w: %w", offline.ErrRefused, newer)); code != exitNotFound {
+	if code := exitCode(fmt.Errorf("%w: %w", maintenance.ErrRefused, newer)); code != exitNotFound {
 		t.Errorf("a refused command: exit code %d, want %d", code, exitNotFound)
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pontoon-raft/pontoon/cmd/host/offline"
+	"github.com/pontoon-raft/pontoon/internal/maintenance"
 )
 
 // errDamaged is the verdict of a check of a store, already printed.
@@ -45,7 +45,7 @@ Nothing is changed. It works on the backend wal.`,
 		if err != nil {
 			return err
 		}
-		segments, store, err := offline.Segments(place)
+		segments, store, err := maintenance.Segments(place)
 		if err != nil {
 			return err
 		}
@@ -88,7 +88,7 @@ behind damage. Nothing is changed. It works on the backend wal.`,
 		Args: args(cobra.NoArgs),
 	}
 	flags, out := addOffline(cmd), addOutput(cmd)
-	var filter offline.Filter
+	var filter maintenance.Filter
 	cmd.Flags().Uint64Var(&filter.From, "from", 0, "only records with entries from this `index` on")
 	cmd.Flags().Uint64Var(&filter.To, "to", 0, "only records with entries up to this `index`")
 	cmd.Flags().BoolVar(&filter.Entries, "entries", false, "show the entries too")
@@ -110,9 +110,9 @@ behind damage. Nothing is changed. It works on the backend wal.`,
 
 // dumpJSON writes one document, record by record: a log need not fit into
 // memory.
-func dumpJSON(w io.Writer, place offline.Place, filter offline.Filter) error {
+func dumpJSON(w io.Writer, place maintenance.Place, filter maintenance.Filter) error {
 	separator := `{"records": [`
-	err := offline.Records(place, filter, func(r offline.Record) error {
+	err := maintenance.Records(place, filter, func(r maintenance.Record) error {
 		b, err := json.Marshal(r)
 		if err != nil {
 			return err
@@ -131,9 +131,9 @@ func dumpJSON(w io.Writer, place offline.Place, filter offline.Filter) error {
 	return err
 }
 
-func dumpTable(w io.Writer, place offline.Place, filter offline.Filter) error {
+func dumpTable(w io.Writer, place maintenance.Place, filter maintenance.Filter) error {
 	row(w, "FILE", "OFFSET", "BYTES", "SEQ", "KIND", "INDEX", "TERM", "NOTE")
-	return offline.Records(place, filter, func(r offline.Record) error {
+	return maintenance.Records(place, filter, func(r maintenance.Record) error {
 		row(w, r.Segment, r.Offset, r.Bytes, r.Seq, r.Kind, r.Index, r.Term, orDash(r.Note()))
 		for _, e := range r.Entries {
 			row(w, "", "", e.Bytes, "", "entry "+e.Type, e.Index, e.Term, readable(e.Data))
@@ -163,7 +163,7 @@ recover on the way.`,
 		if err != nil {
 			return err
 		}
-		v, err := offline.VerifyLog(cmd.Context(), place, node)
+		v, err := maintenance.VerifyLog(cmd.Context(), place, node)
 		if err != nil {
 			return err
 		}
@@ -175,7 +175,7 @@ recover on the way.`,
 	return cmd
 }
 
-func logVerdict(w io.Writer, v offline.Verdict) error {
+func logVerdict(w io.Writer, v maintenance.Verdict) error {
 	for _, n := range v.Notes {
 		fmt.Fprintln(w, "note:", printable(n))
 	}

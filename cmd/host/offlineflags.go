@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pontoon-raft/pontoon/cmd/host/offline"
 	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/internal/maintenance"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
@@ -20,7 +20,7 @@ func addOffline(cmd *cobra.Command) offlineFlags {
 }
 
 // node reads the configuration; nil if none was given.
-func (f offlineFlags) node(cmd *cobra.Command) (*offline.Node, *core.Config, error) {
+func (f offlineFlags) node(cmd *cobra.Command) (*maintenance.Node, *core.Config, error) {
 	if f.path == "" {
 		return nil, nil, nil
 	}
@@ -30,7 +30,7 @@ func (f offlineFlags) node(cmd *cobra.Command) (*offline.Node, *core.Config, err
 	}
 	warnIgnored(cmd.ErrOrStderr(), o)
 	h := &c.Host
-	return &offline.Node{
+	return &maintenance.Node{
 		ClusterID: h.ClusterID, NodeID: h.ID, Name: h.Name,
 		Limits: h.Limits, Tick: h.Tick, Election: h.Election,
 		Spec: pluginSpec(plugins.Storage, &h.Storage), Config: h.Storage.Config,
@@ -39,7 +39,7 @@ func (f offlineFlags) node(cmd *cobra.Command) (*offline.Node, *core.Config, err
 }
 
 // need is node for commands that cannot do without a configuration.
-func (f offlineFlags) need(cmd *cobra.Command) (*offline.Node, *core.Config, error) {
+func (f offlineFlags) need(cmd *cobra.Command) (*maintenance.Node, *core.Config, error) {
 	if f.path == "" {
 		return nil, nil, &usageError{cmd.CommandPath(), "no configuration file: give --config"}
 	}
@@ -47,19 +47,19 @@ func (f offlineFlags) need(cmd *cobra.Command) (*offline.Node, *core.Config, err
 }
 
 // place finds the store, and the node if a configuration was given.
-func (f offlineFlags) place(cmd *cobra.Command) (offline.Place, *offline.Node, error) {
+func (f offlineFlags) place(cmd *cobra.Command) (maintenance.Place, *maintenance.Node, error) {
 	node, c, err := f.node(cmd)
 	if err != nil {
-		return offline.Place{}, nil, err
+		return maintenance.Place{}, nil, err
 	}
 	dir := f.dataDir
 	if c != nil {
 		dir = c.DataDir
 	}
 	if dir == "" {
-		return offline.Place{}, nil, &usageError{cmd.CommandPath(), "which node? give --data-dir or --config"}
+		return maintenance.Place{}, nil, &usageError{cmd.CommandPath(), "which node? give --data-dir or --config"}
 	}
-	place, err := offline.Locate(dir)
+	place, err := maintenance.Locate(dir)
 	return place, node, err
 }
 
@@ -72,7 +72,7 @@ func list(ids []string) string {
 }
 
 // verdictError is the end of a check whose verdict was printed.
-func verdictError(v offline.Verdict) error {
+func verdictError(v maintenance.Verdict) error {
 	if v.Sound {
 		return nil
 	}

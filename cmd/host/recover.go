@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pontoon-raft/pontoon/cmd/host/offline"
+	"github.com/pontoon-raft/pontoon/internal/maintenance"
 )
 
 func newRecover() *cobra.Command {
@@ -41,18 +41,18 @@ It asks for a confirmation, typed in full, on standard input.`,
 		if err != nil {
 			return err
 		}
-		place, err := offline.Locate(c.DataDir)
+		place, err := maintenance.Locate(c.DataDir)
 		if err != nil {
 			return err
 		}
-		plan, err := offline.PlanRecovery(cmd.Context(), place, *node)
+		plan, err := maintenance.PlanRecovery(cmd.Context(), place, *node)
 		if err != nil {
 			return err
 		}
 		if err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), plan); err != nil {
 			return err
 		}
-		if err := offline.ForceNewCluster(cmd.Context(), place, *node, plan); err != nil {
+		if err := maintenance.ForceNewCluster(cmd.Context(), place, *node, plan); err != nil {
 			return err
 		}
 		return out.print(cmd.OutOrStdout(), plan, func(w io.Writer) error {
@@ -64,7 +64,7 @@ It asks for a confirmation, typed in full, on standard input.`,
 }
 
 // confirm asks for the words that name what is about to happen.
-func confirm(in io.Reader, w io.Writer, plan offline.Recovery) error {
+func confirm(in io.Reader, w io.Writer, plan maintenance.Recovery) error {
 	words := "force new cluster " + plan.ClusterID
 	fmt.Fprintf(w, "Members %s will be removed from cluster %s for good, and member %s goes on alone with a log\n"+
 		"that ends at %d, %d entries of which were not known to be committed.\nType %q to go on: ",
@@ -75,7 +75,7 @@ func confirm(in io.Reader, w io.Writer, plan offline.Recovery) error {
 	}
 	fmt.Fprintln(w)
 	if strings.TrimSpace(line) != words {
-		return fmt.Errorf("%w: not confirmed, nothing was changed", offline.ErrRefused)
+		return fmt.Errorf("%w: not confirmed, nothing was changed", maintenance.ErrRefused)
 	}
 	return nil
 }

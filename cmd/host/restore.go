@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pontoon-raft/pontoon/cmd/host/offline"
 	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/internal/maintenance"
 	"github.com/pontoon-raft/pontoon/internal/member"
 )
 
@@ -46,7 +46,7 @@ member the same, and cluster.id in the configuration.`,
 		if err != nil {
 			return err
 		}
-		r, err := offline.RestoreSnapshot(cmd.Context(), offline.Restore{
+		r, err := maintenance.RestoreSnapshot(cmd.Context(), maintenance.Restore{
 			File: given[0], DataDir: c.DataDir, Node: *node,
 			Members: foundingMembers(c.Members), NewClusterID: cluster,
 		})
@@ -87,7 +87,7 @@ func foundingMembers(configured []core.MemberConfig) []member.Member {
 }
 
 // writeRestored says what was made, and what is to be set before a start.
-func writeRestored(w io.Writer, r offline.Restored, otherID bool) error {
+func writeRestored(w io.Writer, r maintenance.Restored, otherID bool) error {
 	s := r.Snapshot
 	_, err := fmt.Fprintf(w, "%s begins with the snapshot at %d, term %d, as cluster %s of members %s (founding %s, store %s)\n"+
 		"founding must be the same on all members: it is, with the same file, cluster id, members and peer URLs\n",

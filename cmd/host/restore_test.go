@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/cmd/host/offline"
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/maintenance"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/internal/server"
@@ -225,13 +225,13 @@ func (halfway) InstallSnapshot(context.Context, uint64, storage.HardState) error
 // and found a new cluster with, and can be done again.
 func TestAnInterruptedRestoreLeavesNoStore(t *testing.T) {
 	file, dir := exported(t), t.TempDir()
-	node := offline.Node{
+	node := maintenance.Node{
 		ClusterID: singleCluster, NodeID: 1, Name: "n1", Limits: plugins.DefaultLimits(), Tick: time.Second, Election: time.Minute,
 		Spec:     catalog.Spec{Name: wal.Name, Isolation: catalog.Inproc},
 		Backends: []backend.Backend{backend.Storage(wal.Name, func(e backend.Env) storage.Storage { return halfway{wal.New(e)} })},
 	}
 	members := []member.Member{{ID: 1, Name: "n1", PeerURLs: []string{"http://127.0.0.1:7501"}}}
-	if _, err := offline.RestoreSnapshot(t.Context(), offline.Restore{File: file, DataDir: dir, Node: node, Members: members}); err == nil {
+	if _, err := maintenance.RestoreSnapshot(t.Context(), maintenance.Restore{File: file, DataDir: dir, Node: node, Members: members}); err == nil {
 		t.Fatal("it is not interrupted")
 	}
 	if _, err := os.Stat(filepath.Join(dir, "storage")); !errors.Is(err, fs.ErrNotExist) {

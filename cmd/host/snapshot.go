@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pontoon-raft/pontoon/cmd/host/offline"
+	"github.com/pontoon-raft/pontoon/internal/maintenance"
 )
 
 func newSnapshot() *cobra.Command {
@@ -36,7 +36,7 @@ or trailer is damaged is not among them and is reported on standard error.`,
 		if err != nil {
 			return err
 		}
-		s, err := offline.OpenToRead(cmd.Context(), place, node)
+		s, err := maintenance.OpenToRead(cmd.Context(), place, node)
 		if err != nil {
 			return err
 		}
@@ -54,7 +54,7 @@ or trailer is damaged is not among them and is reported on standard error.`,
 	return cmd
 }
 
-func snapshotTable(w io.Writer, snapshots []offline.SnapshotVerdict, verdicts bool) error {
+func snapshotTable(w io.Writer, snapshots []maintenance.SnapshotVerdict, verdicts bool) error {
 	return table(w, func(w io.Writer) {
 		head := []any{"INDEX", "TERM", "BYTES", "VOTERS", "LEARNERS"}
 		if verdicts {
@@ -95,12 +95,12 @@ checksums. Exit code 4 if one is damaged.`,
 		if err != nil {
 			return err
 		}
-		v, err := offline.VerifySnapshots(cmd.Context(), place, node, index)
+		v, err := maintenance.VerifySnapshots(cmd.Context(), place, node, index)
 		if err != nil {
 			return err
 		}
 		if len(v.Snapshots) == 0 && index != 0 {
-			return fmt.Errorf("%w at %d", offline.ErrNoSnapshot, index)
+			return fmt.Errorf("%w at %d", maintenance.ErrNoSnapshot, index)
 		}
 		for _, n := range v.Notes {
 			fmt.Fprintln(cmd.ErrOrStderr(), "host:", n)
@@ -148,7 +148,7 @@ file that must not exist yet: a backup that "host snapshot restore" reads.`,
 		if err != nil {
 			return err
 		}
-		s, err := offline.ExportSnapshot(cmd.Context(), place, node, index, *to)
+		s, err := maintenance.ExportSnapshot(cmd.Context(), place, node, index, *to)
 		if err != nil {
 			return err
 		}

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pontoon-raft/pontoon/cmd/host/offline"
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/maintenance"
 )
 
 func newStorage() *cobra.Command {
@@ -59,22 +59,22 @@ reaches: entries before that, kept for slow followers, are not copied.`,
 		if err != nil {
 			return err
 		}
-		place, err := offline.Locate(c.DataDir)
+		place, err := maintenance.Locate(c.DataDir)
 		if err != nil {
 			return err
 		}
 		if from != "" && from != place.Backend {
-			return fmt.Errorf("%w: the data in %s is of the backend %q, not %q", offline.ErrRefused, place.Dir, place.Backend, from)
+			return fmt.Errorf("%w: the data in %s is of the backend %q, not %q", maintenance.ErrRefused, place.Dir, place.Backend, from)
 		}
 		if to.Name == place.Backend {
-			return fmt.Errorf("%w: the data in %s is of the backend %q already", offline.ErrRefused, place.Dir, to.Name)
+			return fmt.Errorf("%w: the data in %s is of the backend %q already", maintenance.ErrRefused, place.Dir, to.Name)
 		}
 		target := *node
 		target.Spec, target.Config = to, nil
 		if to.Name == "memory" {
-			return fmt.Errorf("%w: the backend memory would keep nothing", offline.ErrRefused)
+			return fmt.Errorf("%w: the backend memory would keep nothing", maintenance.ErrRefused)
 		}
-		m, err := offline.Migrate(cmd.Context(), place, node, target)
+		m, err := maintenance.Migrate(cmd.Context(), place, node, target)
 		if err != nil {
 			return migrateError(err)
 		}
@@ -92,7 +92,7 @@ reaches: entries before that, kept for slow followers, are not copied.`,
 
 // migrateError says that nothing has changed.
 func migrateError(err error) error {
-	if errors.Is(err, offline.ErrInUse) {
+	if errors.Is(err, maintenance.ErrInUse) {
 		return err
 	}
 	return fmt.Errorf("the old store is as it was: %w", err)

@@ -153,6 +153,11 @@ func TestRules(t *testing.T) {
 		{"cmd/host", "internal/hostconfig", ""},
 		{"internal/server", "internal/member", ""},
 		{"internal/server", "plugins/storage/wal", "the host knows contracts, never backends"},
+		{"cmd/host", "internal/maintenance", ""},
+		{"internal/maintenance", "internal/maintenance", ""},
+		{"internal/maintenance", "plugins/storage/wal", ""},
+		{"internal/maintenance", "core", "maintenance is for stopped nodes"},
+		{"core", "internal/maintenance", "maintenance is for commands"},
 		{"internal/server", "core", "core is made of the host's packages"},
 		{"api/kv/v1", "google.golang.org/protobuf/proto", ""},
 	} {

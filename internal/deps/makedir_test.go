@@ -17,7 +17,7 @@ func TestDirectoriesForDataAreMadeDurably(t *testing.T) {
 	calls := 0
 	seen := map[string]bool{}
 	for _, e := range readTree(t, filepath.Join("..", "..")) {
-		of := matches(e.pkg, append(host(), "cmd/host/offline/...", "plugins/storage/...", "plugins/statemachine/..."))
+		of := matches(e.pkg, append(host(), "internal/maintenance/...", "plugins/storage/...", "plugins/statemachine/..."))
 		if e.test || seen[e.file] || !of || slices.Contains(allowed, e.file) {
 			continue
 		}

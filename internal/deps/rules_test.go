@@ -52,7 +52,7 @@ func host() []string {
 // ground is what of internal every room may use. The package that reads a host's file
 // into the configuration of core stands above core.
 func ground() []string {
-	patterns := []string{"internal/...", "!internal/hostconfig/..."}
+	patterns := []string{"internal/...", "!internal/hostconfig/...", "!internal/maintenance/..."}
 	for _, p := range inside() {
 		patterns = append(patterns, "!"+p)
 	}
@@ -85,6 +85,16 @@ func rules() []rule {
 			name:   "a host's file is for the program that has one",
 			reason: "an embedder configures a host in Go; core knows no files, keys and variables",
 			who:    []string{"...", "!cmd/...", "!test/..."}, imports: []string{"internal/hostconfig/..."},
+		},
+		{
+			name:   "maintenance is for commands",
+			reason: "it knows a backend's inside, which a running host must not",
+			who:    []string{"...", "!cmd/...", "!test/..."}, imports: []string{"internal/maintenance/..."}, tests: true,
+		},
+		{
+			name:   "maintenance is for stopped nodes",
+			reason: "nothing of it may need a host that runs, nor what only plugins and clients have",
+			who:    []string{"internal/maintenance/..."}, imports: []string{"core/...", "sdk/...", "client/..."},
 		},
 		{
 			name:   "plugins and client are below core and sdk",

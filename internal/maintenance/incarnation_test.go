@@ -1,4 +1,4 @@
-package offline_test
+package maintenance_test
 
 import (
 	"context"
@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/cmd/host/offline"
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/maintenance"
 	"github.com/pontoon-raft/pontoon/internal/shortdir"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
@@ -42,11 +42,11 @@ func TestAToolOpensAStoreAfterItsHost(t *testing.T) {
 	defer os.RemoveAll(sockets)
 	var opens []uint64
 	create := func(env backend.Env) storage.Storage { return recording{memory.Backend().NewStorage(env), &opens} }
-	n := offline.Node{
+	n := maintenance.Node{
 		ClusterID: 1, NodeID: 1, Name: "n1", Spec: catalog.Spec{Name: "memory", Isolation: catalog.Inproc},
 		Backends: []backend.Backend{backend.Storage("memory", create)}, RuntimeDir: sockets,
 	}
-	s, err := offline.OpenWithPlugin(context.Background(), filepath.Join(data, "storage"), n)
+	s, err := maintenance.OpenWithPlugin(context.Background(), filepath.Join(data, "storage"), n)
 	if err != nil {
 		t.Fatal(err)
 	}

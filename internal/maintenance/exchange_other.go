@@ -1,6 +1,6 @@
 //go:build !linux
 
-package offline
+package maintenance
 
 // exchange gives each of two directories the other's name.
 func exchange(a, b string) error { return exchangeInSteps(a, b) }
