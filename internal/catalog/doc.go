@@ -26,6 +26,20 @@
 //   - Every wait has a deadline, except for those that only the end of a
 //     process that got SIGKILL can end.
 //
+// The files, in the order in which a plugin meets them:
+//
+//   - catalog.go, spec.go: the catalog and the plans that it makes of Specs;
+//   - slot.go, backoff.go, status.go: the place of one plugin over all its lives;
+//   - launch.go, runner.go, process.go, pipes.go: one start, through go-plugin, of
+//     a process of our own making; executable.go, environment.go, runtimedir.go and
+//     sealed_linux.go: what is executed, with what, and where its socket is;
+//   - handshake.go, output.go, lineformat.go, linerate.go, hclog.go: what it writes;
+//   - instance.go, inproc.go: the life that the caller holds, with and without a process;
+//   - supervise.go, probe.go, activity.go, tardy.go: whether it is well, and its end;
+//   - errors.go, causes.go, explain.go: the reason why it did not start or went away.
+//
+// A file named after a system has what the others do in another way.
+//
 // The protocol between host and plugin process is described for authors of
 // plugins in docs/plugins/protocol.md.
 package catalog
