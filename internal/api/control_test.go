@@ -19,11 +19,11 @@ func TestFramesAboutTheConnectionAreBounded(t *testing.T) {
 		answered []byte
 		cut      bool
 	}{
-		"PING":                     {frame: func(f *http2.Framer) { _ = f.WritePing(false, [8]byte{}) }, count: wasteOfOne + wasteBurst + wasteRate, cut: true},
-		"answers to PING":          {frame: func(f *http2.Framer) { _ = f.WritePing(true, [8]byte{}) }, count: wasteOfOne + wasteBurst + wasteRate, cut: true},
-		"SETTINGS":                 {frame: func(f *http2.Framer) { _ = f.WriteSettings() }, count: wasteOfOne + wasteBurst + wasteRate, cut: true},
-		"PRIORITY":                 {frame: func(f *http2.Framer) { _ = f.WritePriority(1, http2.PriorityParam{}) }, count: wasteOfOne + wasteBurst + wasteRate, cut: true},
-		"a burst":                  {frame: func(f *http2.Framer) { _ = f.WritePing(false, [8]byte{}) }, count: wasteOfOne + wasteBurst},
+		"PING":                     {frame: func(f *http2.Framer) { _ = f.WritePing(false, [8]byte{}) }, count: controlOfOne + wasteBurst + wasteRate, cut: true},
+		"answers to PING":          {frame: func(f *http2.Framer) { _ = f.WritePing(true, [8]byte{}) }, count: controlOfOne + wasteBurst + wasteRate, cut: true},
+		"SETTINGS":                 {frame: func(f *http2.Framer) { _ = f.WriteSettings() }, count: controlOfOne + wasteBurst + wasteRate, cut: true},
+		"PRIORITY":                 {frame: func(f *http2.Framer) { _ = f.WritePriority(1, http2.PriorityParam{}) }, count: controlOfOne + wasteBurst + wasteRate, cut: true},
+		"a burst":                  {frame: func(f *http2.Framer) { _ = f.WritePing(false, [8]byte{}) }, count: controlOfOne + wasteBurst},
 		"a PING after each answer": {frame: func(f *http2.Framer) { _ = f.WritePing(false, [8]byte{}) }, count: 10 * wasteBurst, answered: answer},
 		"room for answers":         {frame: func(f *http2.Framer) { _ = f.WriteWindowUpdate(0, 1) }, count: 10 * wasteBurst},
 	} {
@@ -54,7 +54,7 @@ func TestKeepAlivesOfManyLongLivedConnectionsAreNoWaste(t *testing.T) {
 		for i := range many {
 			many[i] = newMeter(all, conns[0].meter.address)
 		}
-		for asked := range 2 * wasteOfOne {
+		for asked := range 2 * controlOfOne {
 			for i, m := range many {
 				if err := m.read(ping); err != nil {
 					t.Fatalf("connection %d is cut off with its PING number %d", i, asked)
@@ -66,11 +66,30 @@ func TestKeepAlivesOfManyLongLivedConnectionsAreNoWaste(t *testing.T) {
 			t.Error("new connections of the address wait")
 		}
 		sent := 0
-		for conns[0].meter.read(ping) == nil && sent <= wasteOfOne+wasteBurst {
+		for conns[0].meter.read(ping) == nil && sent <= controlOfOne+wasteBurst {
 			sent++
 		}
-		if sent != wasteOfOne+wasteBurst {
-			t.Errorf("an old connection has sent %d at once, want %d", sent, wasteOfOne+wasteBurst)
+		if sent != controlOfOne+wasteBurst {
+			t.Errorf("an old connection has sent %d at once, want %d", sent, controlOfOne+wasteBurst)
+		}
+	})
+}
+
+// A client that connects anew for each few frames comes to the bound of its address as
+// one with a single connection does.
+func TestFramesOverManyConnectionsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all, conns, _ := metered(t, 1<<30, 1)
+		ping := frames(func(f *http2.Framer) { _ = f.WritePing(false, [8]byte{}) })
+		const each, most = 100, wasteBurst/(100-controlOfOne) + 1
+		for range most {
+			m := newMeter(all, conns[0].meter.address)
+			for range each {
+				_ = m.read(ping)
+			}
+		}
+		if !all.waste.spent(conns[0].meter.address, time.Now()) {
+			t.Errorf("an address may connect after %d connections with %d PINGs each", most, each)
 		}
 	})
 }

@@ -61,7 +61,7 @@ type unfinished struct {
 func newMeter(all *meters, address string) *meter {
 	return &meter{
 		all: all, open: map[uint32]*unfinished{}, owed: map[*handedAnswer]struct{}{}, address: address,
-		control: bucket.Every(pingEvery, wasteOfOne, time.Now()),
+		control: bucket.Every(pingEvery, controlOfOne, time.Now()),
 	}
 }
 

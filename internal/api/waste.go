@@ -10,10 +10,12 @@ import (
 const (
 	// From one address wasteBurst pieces of waste may come at once, and wasteRate in a
 	// second. A connection is closed for it only if more than wasteOfOne came by it. Of
-	// frames about the connection itself one more is free after each pingEvery.
-	wasteBurst = 2000
-	wasteRate  = 500
-	wasteOfOne = 100
+	// frames about the connection itself controlOfOne are free, as clients send them at
+	// the beginning, and one more after each pingEvery.
+	wasteBurst   = 2000
+	wasteRate    = 500
+	wasteOfOne   = 100
+	controlOfOne = 16
 	// justOpened is the age up to which a stream that is broken off is waste.
 	justOpened = time.Second
 	// New connections wait for holdBack if too much came from their address.
