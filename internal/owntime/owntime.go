@@ -49,14 +49,15 @@ type Age struct {
 // NewAge returns an Age that is asked every step.
 func NewAge(step time.Duration) *Age { return &Age{watch: Begin(step)} }
 
-// Own returns what of an age counts. One that is smaller than the last one is
-// that of something else.
+// Own returns what of an age counts; 0 is that of nothing. One that is smaller than the
+// last one is that of something else. No more than the whole of it is time away: what
+// began after an absence, or during it, has nothing of the rest.
 func (a *Age) Own(age time.Duration) time.Duration {
 	_, late := a.watch.Pass()
 	if age < a.age {
 		a.away = 0
 	}
 	a.age = age
-	a.away += late
-	return max(0, age-a.away)
+	a.away = min(a.away+late, age)
+	return age - a.away
 }

@@ -57,3 +57,28 @@ func TestAnAgeIsThatOfTheTimeHere(t *testing.T) {
 		}
 	})
 }
+
+// An absence during which nothing was asked takes nothing from what is asked later: a
+// call that hangs after it is as old as it is.
+func TestAnAbsenceBeforeACallIsNotTakenFromIt(t *testing.T) {
+	for name, during := range map[string]time.Duration{"begun after it": 0, "begun at the end of it": time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := NewAge(time.Second)
+				for range 3 { // idle, and away again and again
+					<-time.After(time.Hour)
+					if own := a.Own(during); own != 0 {
+						t.Errorf("%v of %v count", own, during)
+					}
+				}
+				for n := range 5 {
+					<-time.After(time.Second)
+					here := time.Duration(n+1) * time.Second
+					if own := a.Own(during + here); own != here {
+						t.Errorf("%v of %v count", own, here)
+					}
+				}
+			})
+		})
+	}
+}
