@@ -46,8 +46,10 @@ type bound struct {
 
 func (c *Config) bounds() []bound {
 	const unbounded = math.MaxInt64
+	// A file may have a count of 64 bits, and a large one is not negative.
+	snapshotEntries := int64(min(c.SnapshotEntries, math.MaxInt64))
 	return []bound{
-		{key: "raft.snapshot_entries", is: int64(c.SnapshotEntries), least: 1, most: unbounded},
+		{key: "raft.snapshot_entries", is: snapshotEntries, least: 1, most: unbounded},
 		{key: "raft.snapshot_log_bytes", is: int64(c.SnapshotBytes), least: 1 << 20, most: unbounded, bytes: true},
 		{key: "raft.max_inflight_appends", is: int64(c.MaxInflightAppends), least: 1, most: 64},
 		{key: "api.max_value_bytes", is: int64(c.MaxValueBytes), least: 1 << 10, most: plugins.MaxValueBytes, bytes: true},

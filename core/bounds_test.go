@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -56,6 +57,14 @@ func TestNumbersAreHeldToTheirBounds(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A count that no log reaches is a way to say that there is no such bound.
+func TestTheLargestCountOfEntries(t *testing.T) {
+	cfg := core.Config{SnapshotEntries: math.MaxUint64}
+	if wrong := cfg.WithDefaults().OutOfBounds(); len(wrong) != 0 {
+		t.Error(wrong)
 	}
 }
 
