@@ -28,6 +28,7 @@ type liar struct {
 	chunks   []int                    // sizes; all bytes are zero
 	marks    []pluginv1.StateSnapshotChunk
 	restored uint64
+	early    bool // answers Restore after its first message
 	classes  []pluginv1.CommandClass
 }
 
@@ -69,7 +70,7 @@ func (l *liar) Restore(stream grpc.ClientStreamingServer[pluginv1.RestoreRequest
 		if err != nil {
 			return err
 		}
-		if req.Done {
+		if req.Done || l.early {
 			return stream.SendAndClose(&pluginv1.RestoreResponse{AppliedIndex: l.restored})
 		}
 	}
@@ -326,6 +327,17 @@ func TestSnapshotsWithoutTheRightEndMarkAreRefused(t *testing.T) {
 		t.Errorf("good snapshot: %v", err)
 	}
 }
+
+// A plugin that says it has restored a snapshot of which it has a part would answer
+// queries from that part.
+func TestARestoreOfAPartIsRefused(t *testing.T) {
+	checkBad(t, (&liar{restored: 7, early: true}).dial(t).Restore(t.Context(), 7, endless{}))
+}
+
+// endless is a snapshot that does not end.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }
 
 func TestAWrongIndexAfterRestoreIsRefused(t *testing.T) {
 	checkBad(t, (&liar{restored: 6}).dial(t).Restore(t.Context(), 7, strings.NewReader("state")))

@@ -94,9 +94,12 @@ func (c *Client) Restore(ctx context.Context, index uint64, r io.Reader) error {
 
 func (c *Client) restore(ctx context.Context, o *pluginrpc.Opened, index uint64, r io.Reader) error {
 	first := &pluginv1.RestoreRequest{Call: o.Call, Index: index}
-	res, _, err := pluginrpc.Upload(ctx, &c.end, c.rpc.Restore, first, r, o.Limits.ChunkBytes(), restoreParts)
+	res, whole, err := pluginrpc.Upload(ctx, &c.end, c.rpc.Restore, first, r, o.Limits.ChunkBytes(), restoreParts)
 	if err != nil {
 		return err
+	}
+	if !whole {
+		return pluginrpc.BadAnswer("restored before the snapshot was complete")
 	}
 	if res.AppliedIndex != index {
 		return pluginrpc.BadAnswer("applied index %d after it", res.AppliedIndex)
