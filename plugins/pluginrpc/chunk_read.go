@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 
 	"github.com/pontoon-raft/pontoon/plugins"
 )
@@ -22,7 +21,8 @@ type ChunkReader struct {
 var _ io.WriterTo = (*ChunkReader)(nil)
 
 // NewChunkReader reads the chunks that next returns. The reader is done with a chunk
-// when it calls next again, and calls it no more after an error or the last chunk.
+// when it calls next again, and calls it no more after an error or the last chunk. An
+// io.EOF of next does not stand for the last chunk: it is an io.ErrUnexpectedEOF.
 func NewChunkReader(next func() (chunk []byte, last bool, err error)) *ChunkReader {
 	return &ChunkReader{next: next}
 }
@@ -65,7 +65,9 @@ func (r *ChunkReader) fill() bool {
 			r.err = io.EOF
 			break
 		}
-		r.rest, r.last, r.err = r.next()
+		if r.rest, r.last, r.err = r.next(); errors.Is(r.err, io.EOF) {
+			r.err = fmt.Errorf("%w: %s", io.ErrUnexpectedEOF, r.err.Error())
+		}
 	}
 	return len(r.rest) > 0
 }
@@ -108,14 +110,14 @@ func ReceiveChunks[M any](stream interface{ RecvMsg(any) error }, first *M, most
 	})
 }
 
-// NotAnnounced stands for a length that is not known before the end.
-const NotAnnounced = math.MaxUint64
-
 // Arriving counts, at the host's end, what arrives of a snapshot, and holds it
 // against what the plugin said.
 type Arriving struct {
 	// MaxChunk is the most bytes of a chunk, Announced those of the whole.
 	MaxChunk, Announced uint64
+	// AnyLength: the length is not known before the end, and Announced means nothing.
+	// No number stands for that, because a plugin could announce it.
+	AnyLength bool
 	// Received is how many have come.
 	Received uint64
 }
@@ -126,7 +128,7 @@ func (a *Arriving) Add(chunk []byte) error {
 	if n > a.MaxChunk {
 		return BadAnswer("chunk of %d bytes, at most %d", n, a.MaxChunk)
 	}
-	if a.Received += n; a.Received > a.Announced {
+	if a.Received += n; a.Received > a.Announced && !a.AnyLength {
 		return BadAnswer("%d bytes, announced as %d", a.Received, a.Announced)
 	}
 	return nil
@@ -134,7 +136,7 @@ func (a *Arriving) Add(chunk []byte) error {
 
 // End checks that all has come.
 func (a *Arriving) End() error {
-	if a.Announced != NotAnnounced && a.Received < a.Announced {
+	if a.Received < a.Announced && !a.AnyLength {
 		return BadAnswer("ended after %d of %d bytes", a.Received, a.Announced)
 	}
 	return nil

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"math"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -86,6 +88,20 @@ func TestWhatArrivesInChunks(t *testing.T) {
 	}
 }
 
+// Only a last chunk ends a snapshot: an io.EOF from elsewhere, in whatever it is
+// wrapped, has cut it off.
+func TestAnEOFIsNotALastChunk(t *testing.T) {
+	for _, eof := range []error{io.EOF, fmt.Errorf("receive: %w", io.EOF)} {
+		cut := func() *ChunkReader { return NewChunkReader(func() ([]byte, bool, error) { return nil, false, eof }) }
+		if _, err := io.ReadAll(cut()); !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%v: read says %v", eof, err)
+		}
+		if _, err := cut().WriteTo(io.Discard); !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%v: written with %v", eof, err)
+		}
+	}
+}
+
 func TestAReaderThatWasEndedReadsNoMore(t *testing.T) {
 	r := NewChunkReader(func() ([]byte, bool, error) { return []byte("abc"), false, nil })
 	if n, err := r.Read(make([]byte, 1)); n != 1 || err != nil {
@@ -115,19 +131,21 @@ func (short) Write([]byte) (int, error) { return 1, nil }
 
 func TestWhatArrivesIsWhatWasAnnounced(t *testing.T) {
 	for name, c := range map[string]struct {
-		announced uint64
+		announced Arriving
 		chunks    []int
 		add, end  bool // is refused
 	}{
-		"all":             {5, []int{3, 2}, false, false},
-		"a byte too few":  {5, []int{3, 1}, false, true},
-		"a byte too many": {5, []int{3, 3}, true, false},
-		"none":            {0, nil, false, false},
-		"any of none":     {0, []int{1}, true, false},
-		"not announced":   {NotAnnounced, []int{3, 2}, false, false},
-		"a large chunk":   {NotAnnounced, []int{5}, true, false},
+		"all":                {Arriving{Announced: 5}, []int{3, 2}, false, false},
+		"a byte too few":     {Arriving{Announced: 5}, []int{3, 1}, false, true},
+		"a byte too many":    {Arriving{Announced: 5}, []int{3, 3}, true, false},
+		"none":               {Arriving{}, nil, false, false},
+		"any of none":        {Arriving{}, []int{1}, true, false},
+		"not announced":      {Arriving{AnyLength: true}, []int{3, 2}, false, false},
+		"the largest number": {Arriving{Announced: math.MaxUint64}, []int{3, 2}, false, true},
+		"a large chunk":      {Arriving{AnyLength: true}, []int{5}, true, false},
 	} {
-		a := Arriving{MaxChunk: 4, Announced: c.announced}
+		a := c.announced
+		a.MaxChunk = 4
 		var err error
 		for _, n := range c.chunks {
 			err = a.Add(make([]byte, n))

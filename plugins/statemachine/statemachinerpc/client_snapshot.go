@@ -48,7 +48,7 @@ func (s *snapshot) save(ctx context.Context, w io.Writer) error {
 	in := marked{
 		stream:   stream,
 		failed:   func(err error) error { return s.client.end.Table.Error(ctx, err) },
-		Arriving: pluginrpc.Arriving{MaxChunk: s.opened.Limits.MaxChunkBytes, Announced: pluginrpc.NotAnnounced},
+		Arriving: pluginrpc.Arriving{MaxChunk: s.opened.Limits.MaxChunkBytes, AnyLength: true},
 	}
 	_, err = pluginrpc.NewChunkReader(in.next).WriteTo(w)
 	return err

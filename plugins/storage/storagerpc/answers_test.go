@@ -236,6 +236,7 @@ func TestWrongSnapshotsAreRefused(t *testing.T) {
 		"more at once":       {head(snapshotInfo(5, 2, 3), 1, 2, 3, 4)},
 		"less than its size": {head(snapshotInfo(5, 2, 3)), chunk(2)},
 		"only a header":      {head(snapshotInfo(5, 2, 3))},
+		"less than the most": {head(snapshotInfo(5, 2, math.MaxUint64)), chunk(2)},
 		"chunk over limit":   {head(snapshotInfo(5, 2, 1<<30)), chunk(257 << 10)},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -289,6 +290,7 @@ func TestWrongSnapshotsEndTheConnection(t *testing.T) {
 		"without a message":      {head(func(h *transport.SnapshotHeader) { h.Message = nil })},
 		"longer than announced":  {good, {Chunk: []byte("123456")}},
 		"shorter than announced": {good, {Chunk: []byte("1234"), Done: true}},
+		"shorter than the most":  {head(func(h *transport.SnapshotHeader) { h.Bytes = math.MaxUint64 }), {Chunk: []byte("1234"), Done: true}},
 		"chunk over the limit":   {head(func(h *transport.SnapshotHeader) { h.Bytes = 1 << 30 }), {Chunk: make([]byte, 257<<10)}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,7 +1,6 @@
 package transportrpc
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -137,7 +136,8 @@ func (c *Client) handle(ctx context.Context, o *pluginrpc.Opened, e transport.Ev
 	if err := checkHeader(first.Header, e.Peer, o); err != nil {
 		return "", err
 	}
-	in := pluginrpc.Arriving{MaxChunk: o.Limits.MaxChunkBytes, Announced: cmp.Or(first.Header.Bytes, pluginrpc.NotAnnounced)}
+	announced := first.Header.Bytes
+	in := pluginrpc.Arriving{MaxChunk: o.Limits.MaxChunkBytes, Announced: announced, AnyLength: announced == 0}
 	if err := arrived(&in, first); err != nil {
 		return "", err
 	}
