@@ -25,4 +25,41 @@
 //  4. When the storage fails, the Core is dropped, not repaired: whether the
 //     last batches survived is unknown, so a new one is made from what is on
 //     disk.
+//
+// The files, in the order in which a proposal and a message meet them:
+//
+//   - config.go, bootregistry.go, replayed.go: what a Core is made from, and the
+//     membership that it knows before it runs; core.go: the step function itself;
+//   - node.go, mailbox.go, drops.go: the raft goroutine, its mailbox, and the messages
+//     for which that had no room; state.go, status.go: what the node shows of itself;
+//   - propose.go, command.go, window.go, uncommitted.go: proposals of this node's
+//     clients, their form in an entry, and the bounds on those that are not applied;
+//   - forward.go, batch.go, taking.go: batches on their way to a leader, the bytes of
+//     one, and the batches that a leader has taken;
+//   - reads.go: reads that wait for raft;
+//   - deliver.go, bulk.go, validate.go, refusals.go: messages of peers, in the caller's
+//     goroutine: bounded, decoded, checked by themselves, and counted if refused;
+//   - accept.go, farterm.go: the checks against raft's state, in the raft goroutine;
+//     received.go, wishes.go: those of snapshots, and snapshots of the state alone;
+//   - input.go: the inputs of raft, from ticks to completed appends;
+//   - collect.go, output.go, convert.go, queue.go: raft's output becomes work for the
+//     ports, in the types of the contracts, with a number for each append;
+//   - log.go, terms.go: raft's view of the stored log, in memory; logger.go: raft's words;
+//   - send.go, commitnews.go: messages to peers, and the commit indexes that can wait;
+//   - durable.go, putapply.go, reread.go: entries for the state machine, once the commit
+//     of a membership change is durable, and again from the log;
+//   - change.go, quorum.go, pings.go, promote.go: membership changes, the refusal of those
+//     that would cost the quorum, and learners that become voters;
+//   - registration.go, level.go, levelheld.go: entries that the host writes for itself:
+//     the cluster's number, stores, and the feature level; greeting.go: what peers see of them;
+//   - condition.go, contact.go, watch.go: what members say of themselves with heartbeats,
+//     which of them were heard, and which of them get on;
+//   - fitness.go, space.go, successor.go, transfer.go: a member that is unfit to lead, one
+//     whose storage is short of space, and the voter that leads instead;
+//   - firstelection.go, rival.go: elections that need not wait for raft's timeout;
+//   - accused.go, doubt.go, contradicted.go: a word that this node lost data, raft's clock
+//     meanwhile, and a peer that denies its acknowledgements;
+//   - doubled.go, told.go, bar.go: two processes that serve one member, by what this
+//     node sees and by what voters say, and a node that must not vote;
+//   - offline.go: entries for tools that write the log of a stopped node.
 package node
