@@ -3,4 +3,31 @@
 // membership, takes and restores snapshots, and answers the clients. It
 // outlives the raft node below it: when the storage plugin fails, the node is
 // dropped and built anew while the server and its clients stay.
+//
+// The files, in the order in which a request meets them:
+//
+//   - config.go, server.go, stop.go: the server, the nodes that come and go below it,
+//     and its end; service.go, errors.go: what it offers, and how a request fails;
+//   - propose.go, admission.go, occupancy.go: proposals, and the room for them;
+//   - expiry.go, misses.go, rejection.go: requests whose time is up, those whose outcome
+//     never comes, and those that raft refuses; reign.go: the leader that they were for;
+//   - queue.go, batch.go: committed entries on their way to the state machine, and their
+//     form there;
+//   - machine.go, driver.go, access.go: the server goroutine, which feeds one state machine
+//     after another, and lends the running one to queries and snapshots;
+//   - progress.go: the applied index, with those that wait for it;
+//   - read.go, readrounds.go: queries and the read index; querygate.go, quarantine.go:
+//     their places, and the queries that a state machine does not survive;
+//   - replay.go, reread.go, restore.go, restoring.go: a state machine is brought to the applied
+//     index, by the log or by a snapshot; asked.go, patience.go: the storage that is
+//     read for that, and may not answer; plea.go: the leader's snapshot, if none here helps;
+//   - snapshotter.go, savestate.go, snapshot.go: when a snapshot is due, how it is saved
+//     and rehearsed, and the bytes of its header;
+//   - compact.go, retention.go, holds.go: the head of the log is given up, except for what
+//     followers need;
+//   - membership.go, change.go, ping.go: the members, and their changes;
+//   - transfer.go, handover.go: leadership goes to another member;
+//   - ready.go, status.go: whether this member serves, and what it knows of itself;
+//   - health.go, snapshothealth.go, accesshealth.go, auditstate.go, logstate.go: warnings
+//     and their reasons; metrics.go, healthmetrics.go: what is counted.
 package server
