@@ -15,4 +15,28 @@
 // The host process and its clients' connections stay up in all three cases. A
 // failure that another start cannot help (a corrupt log, a configuration that
 // the plugin refuses, a crash loop) ends the host with the reason.
+//
+// The files, in the order in which a host meets them in its life:
+//
+//   - config.go, memberconfig.go, pluginconfig.go, portconfig.go, bounds.go: what a host
+//     is made from, and the numbers that are refused;
+//   - host.go, boot.go: the host and its start; datadir.go, pins.go, incarnation.go: its
+//     directory, and what it remembers there outside the storage;
+//   - open.go, pluginclose.go: a plugin is started and opened, and closed and ended;
+//   - generation.go, load.go, raftend.go: a raft node over one opened storage, from what is
+//     on disk to its end; clock.go: its ticks;
+//   - append.go, batchparts.go: the output of raft goes to the storage and the others;
+//   - machine.go, classes.go, rehearsal.go: the state machine, the classes of its
+//     commands, and the one that snapshots are restored into for trial;
+//   - watchdog.go, space.go, fitness.go, leave.go: calls that are not answered, storage
+//     that fills, and a leader that is unfit for it and hands over;
+//   - courierhost.go, peers.go: the host as its courier knows it, and the peers that the
+//     courier is told of; snapshotsend.go, receive.go: snapshots to peers and from them;
+//   - identity.go, meetings.go, conflicts.go, judgement.go, founding.go: what members show each
+//     other, what does not fit, and what follows from it; loss.go, removal.go: the ends
+//     of a member that lost data or was removed;
+//   - auditing.go, certificates.go: the record of requests, and certificates that end;
+//   - scrape.go, pluginmetrics.go: metrics of the host and of plugins, on one page;
+//   - cluster.go: the view of an embedder;
+//   - stop.go, stopbudget.go, drain.go: the end, in the order of law 5, and its time.
 package core
