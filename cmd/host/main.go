@@ -1,4 +1,3 @@
-// Command host runs one member of a Raft cluster, and is the client of one.
 package main
 
 import (

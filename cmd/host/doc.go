@@ -1,0 +1,31 @@
+// Command host runs one member of a Raft cluster, and is the client of one.
+//
+// A command is a thin layer, most often in the file of its name: it reads flags, asks
+// another package to do the work, and prints what came of it. Data go to standard
+// output, and all else to standard error. The commands and their exit codes are described
+// in docs/cli.md.
+//
+// The files, in the order in which a command meets them:
+//
+//   - main.go, root.go: a run of the program, and the tree of commands; backends.go: the
+//     plugins in this binary;
+//   - config.go, namedfiles.go, externalplugins.go: a host's configuration, with the files
+//     and executables that it names;
+//   - serve.go, lifetime.go, hostlog.go: a host runs until it is told to stop;
+//     garbage.go, garbage_linux.go, reaper_linux.go, timerslack_linux.go: its process: memory,
+//     orphans and sleeps;
+//   - cluster.go, clientfile.go, clienttls.go: which cluster a client's command talks to,
+//     and with what it proves its name;
+//   - kv.go, kvstore.go, raw.go: commands and queries for the state machine, those of the
+//     shipped one and bytes as they are; bench.go: many of them;
+//   - status.go, verdict.go: how the members are, and whether that is well;
+//   - member.go, memberadd.go, leader.go: the members, and the one that leads;
+//   - offlineflags.go, log.go, snapshot.go, restore.go, recover.go, storage.go: the store of a
+//     stopped node: it is shown, checked, restored, recovered and migrated;
+//   - cert.go, certfiles.go, certshow.go, token.go, tokenend.go: certificates and tokens are
+//     made, shown and ended; audit.go, audittail.go: the record of requests;
+//   - demo.go, version.go: a cluster on this machine, and what this program is;
+//   - output.go, terminal.go, exit.go: tables, JSON, progress, errors and exit codes.
+//
+// A file whose name ends in other has the same for systems without it.
+package main
