@@ -15,4 +15,22 @@
 // it had to drop. Snapshots are streams of their own on the same connection:
 // QUIC's flow control is for each stream, so none holds another one up. All
 // reports to the host leave through one reporter.
+//
+// The files, in the order in which a message meets them:
+//
+//   - transport.go, config.go, timing.go: the backend, its section of the configuration,
+//     and every duration;
+//   - endpoint.go, peerset.go, peer.go: an open transport, and the members that it speaks
+//     to;
+//   - dialler.go, addresses.go: a connection is made; listener.go, socket.go, doors.go: one
+//     is accepted, within bounds; security.go: TLS for both;
+//   - greeting.go, meeting.go, admission.go, learned.go: what both ends say of themselves,
+//     whether the caller is heard, and what is learned of it;
+//   - link.go: the connection of two members while it lasts;
+//   - channel.go, frame.go, owed.go: messages are queued and written, and it is noticed
+//     when the peer acknowledges none of them;
+//   - receive.go: messages are read and delivered;
+//   - snapshot_send.go, snapshot_receive.go, snapshot_body.go: snapshots;
+//   - ping.go: the question which member is at a URL;
+//   - facts.go: what is known of each peer, and its metrics.
 package quictransport
