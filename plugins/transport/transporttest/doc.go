@@ -16,4 +16,26 @@
 // NewRelay stands in front of a real TCP listener on loopback, and stalls,
 // delays, throttles, cuts or breaks the connections through it, also after so
 // many bytes.
+//
+// The files of the kit, from one message to whole connections:
+//
+//   - harness.go, members.go: Run and RunMembers, and what they need to make transports;
+//   - cluster.go, recorder.go, message.go: the nodes of a test, a handler that keeps what it
+//     gets, and messages to send;
+//   - describe.go, limits.go: what a transport says of itself, and what it refuses;
+//   - delivery.go, loss.go: messages arrive in order, or are reported lost;
+//   - snapshot.go, tap.go: snapshots, also those that stop in the middle;
+//   - peers.go, greetings.go, ping.go, strangers.go: which nodes are spoken to and heard;
+//   - reconnect.go: connections that break and come back;
+//   - closing.go: the end;
+//   - ledger.go: a handler that keeps when messages came or were reported lost, for the
+//     backends' own tests.
+//
+// The files of the reference, in the order in which a message meets them:
+//
+//   - network.go, endpoint.go: the network in memory and its transports;
+//   - meeting.go: two of them greet each other;
+//   - delay.go, incoming.go: messages and snapshots on their way.
+//
+// The relays are in relay.go and, for UDP, in relay_udp.go.
 package transporttest
