@@ -17,4 +17,17 @@
 //     twice; only the caller knows whether that matters.
 //
 // Queries and other reads are retried in every case.
+//
+// The files, in the order in which a proposal meets them:
+//
+//   - options.go, client.go: what a client is made of, and its calls; tls.go, token.go: how
+//     it proves who it is, and how the host does;
+//   - conns.go, link.go, handshake.go: the connections to members, and why one failed;
+//   - session.go, hints.go, renew.go: the member that gets the proposals, and a new stream
+//     when the token is a new one;
+//   - waiter.go, pacing.go: a call that waits, and how long after a host had no room;
+//   - pipeline.go, table.go, pipeline_write.go, wire.go, pipeline_end.go: one stream, the
+//     proposals on it, their bytes, and its end;
+//   - unary.go, members.go: requests of one answer, which go from member to member;
+//   - errors.go: what is known of a request that failed.
 package client
