@@ -7,11 +7,26 @@
 // plugin's config section is kept as it was written and handed on as bytes;
 // nothing in it can be set, changed or seen by a flag or the environment.
 //
-// Only scalar settings take part in the merge (settings.go lists them), each
+// Only scalar settings take part in the merge, each
 // under its own name: raft.tick is PONTOON_RAFT_TICK in the environment. A
 // variable that names a section or a list is refused, because it could only
 // replace the whole of it in silence.
 //
 // The package opens no socket and reads no file but the one it is given;
 // whether a plugin's executable exists is for the one who starts it.
+//
+// The files, in the order in which a setting meets them:
+//
+//   - config.go: the configuration that comes out;
+//   - load.go: all the steps, one after another;
+//   - document.go, section.go, whole.go: the file, each plugin's section as it was written,
+//     and what only the file can set;
+//   - environment.go: variables and flags;
+//   - settings.go, values.go, numeric.go: the scalar settings, and how each kind of value
+//     is read;
+//   - transports.go, peerurls.go, access.go, tls.go: what belongs to transports, members'
+//     URLs, clients' roles and limits, and the TLS of both ports;
+//   - defaults.go, origins.go: values that depend on others, and where each came from;
+//   - validate.go, validate_members.go, validate_plugins.go: whether all of it makes sense;
+//   - problems.go, suggest.go: everything that is wrong, and the name that was meant.
 package hostconfig
