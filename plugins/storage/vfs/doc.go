@@ -30,7 +30,15 @@
 //
 // # Walking the package
 //
-// vfs.go has the two interfaces. os.go and the files named after a system
-// are OS; mem.go, mem_file.go, mem_crash.go and mem_fault.go are Mem. makedir.go and
-// place.go are what callers would else write themselves.
+// From the interfaces down to the system, and then what takes its place:
+//
+//   - vfs.go: the two interfaces, and what each call makes durable;
+//   - makedir.go, place.go: what callers would else write themselves;
+//   - full.go, with full_unix.go and full_other.go: whether an error says that there is
+//     not enough room;
+//   - os.go: OS. Each system has its own way to lock a file (lock_linux.go, lock_bsd.go,
+//     lock_other.go), to sync and preallocate one (sync_linux.go, sync_other.go), and to
+//     tell how much room there is (free_unix.go, free_other.go);
+//   - mem.go, mem_file.go: Mem; mem_crash.go, mem_fault.go: its crashes and failures;
+//   - overlay.go, sub.go: Overlay and Sub.
 package vfs
