@@ -73,9 +73,15 @@ func (h *holdback) tick(c *Core) {
 // transfer of leadership to this node asks for votes at once and is not held
 // back.
 func (c *Core) holdsBack() bool {
-	if c.fitness.Condition.Unfitness() == 0 || c.holdback.elections >= maxHeldBack {
+	if !c.leavesElections() {
 		return false
 	}
 	c.holdback.held = true
 	return true
+}
+
+// leavesElections tells whether this node is unfit, and the next election is one of those
+// that it leaves to others.
+func (c *Core) leavesElections() bool {
+	return c.fitness.Condition.Unfitness() > 0 && c.holdback.elections < maxHeldBack
 }

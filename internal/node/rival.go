@@ -14,7 +14,8 @@ import (
 // in the same term, has voted for itself, and refuses this node. Raft waits for another
 // election timeout then, as long as the first one or twice as long. The first of the
 // rivals need not: its log is as good as that of each other one, so they vote for it in
-// the next term.
+// the next term. That holds for one that a majority refused, too: to raft it is a
+// follower by then, with no leader and its vote still its own.
 //
 // Section 5.2 of the paper reports that ranks were tried and given up: a server of a
 // lower rank had to try again when one of a higher rank failed, and upset elections if
@@ -29,7 +30,7 @@ type rivalry struct {
 
 // hearRival takes note of another candidate in this term.
 func (c *Core) hearRival(m *pb.Message) {
-	if m.GetType() != pb.MsgVote || c.role != raft.StateCandidate || m.GetTerm() != c.term ||
+	if m.GetType() != pb.MsgVote || m.GetTerm() != c.term || !c.waitsForVotes() ||
 		!slices.Contains(c.registry.Voters(), m.GetFrom()) {
 		return
 	}
@@ -37,6 +38,19 @@ func (c *Core) hearRival(m *pb.Message) {
 		r.term, r.since, r.first = c.term, c.hearing.ticks, true
 	}
 	c.rivalry.first = c.rivalry.first && c.comesBefore(m)
+}
+
+// waitsForVotes tells whether this node has asked for votes in this term, and knows no
+// leader of it.
+func (c *Core) waitsForVotes() bool {
+	switch c.role {
+	case raft.StateCandidate:
+		return true
+	case raft.StateFollower: // refused by a majority
+		return c.lead == raft.None && c.saved.Term == c.term && c.saved.Vote == uint64(c.cfg.ID)
+	default:
+		return false
+	}
 }
 
 // comesBefore tells whether this node is a better candidate than the one that sent m:
@@ -55,14 +69,15 @@ func (c *Core) comesBefore(m *pb.Message) bool {
 // heartbeat's time: as long as the answers of the voters that are not candidates may
 // take. Voters that hear a leader by then refuse the question for pre-votes, and no
 // term changes. A peer that says all the time that it is a candidate makes this node
-// ask once more in each election timeout at most.
+// ask once more in each election timeout at most. An unfit member that would keep the
+// question to itself goes on waiting for the votes that it has asked for.
 func (r *rivalry) tick(c *Core) {
 	now := c.hearing.ticks
-	if r.term != c.term || c.role != raft.StateCandidate {
+	if r.term != c.term || !c.waitsForVotes() {
 		r.term = 0
 		return
 	}
-	if !r.first || now-r.since <= uint64(c.cfg.HeartbeatTicks) || now < r.next || c.isBarred() {
+	if !r.first || now-r.since <= uint64(c.cfg.HeartbeatTicks) || now < r.next || c.isBarred() || c.leavesElections() {
 		return
 	}
 	r.term, r.next = 0, now+uint64(c.cfg.ElectionTicks)

@@ -26,13 +26,8 @@ func TestASplitVoteIsSettledInTwoTicks(t *testing.T) {
 func splitVote(t *testing.T, seed uint64, longer int) {
 	t.Helper()
 	const way, tick, most = 5, 100, 2*100 + 8*5
-	d, failed := newReign(t, seed, way, tick)
-	var rivals []*simNode
-	for _, n := range d.nodes {
-		if n != failed {
-			rivals = append(rivals, n)
-		}
-	}
+	d, failed := newReign(t, seed, way, tick, 3)
+	rivals := d.survivors(failed)
 	expected := rivals[max(longer, 0)]
 	if longer >= 0 {
 		d.cut = slices.Index(d.nodes, rivals[1-longer])
@@ -40,16 +35,7 @@ func splitVote(t *testing.T, seed uint64, longer int) {
 		d.until(5*way, func() bool { return false })
 	}
 	d.fail(failed)
-	for _, n := range rivals {
-		for range n.core.cfg.ElectionTicks { // the lease of the leader that failed ends
-			n.core.raft.Tick()
-		}
-		if err := n.core.raft.Campaign(); err != nil {
-			t.Fatal(err)
-		}
-		n.core.collect()
-		n.collect()
-	}
+	campaign(t, rivals, rivals)
 	began := d.now
 	if !d.until(60_000, func() bool { return d.successor(failed) != nil }) {
 		t.Fatalf("seed %d: no member leads within a minute", seed)
@@ -62,13 +48,56 @@ func splitVote(t *testing.T, seed uint64, longer int) {
 	}
 }
 
+// Of three or four survivors two or more ask for votes in one moment. A majority may
+// refuse some of them, also the first one, and to raft they are followers then; another
+// one leads after two ticks all the same.
+func TestASplitVoteOfManyIsSettledInTwoTicks(t *testing.T) {
+	const way, tick, most = 5, 100, 2*100 + 8*5
+	for _, x := range []struct{ members, rivals int }{{4, 2}, {4, 3}, {5, 2}, {5, 3}, {5, 4}} {
+		for seed := range uint64(20) {
+			d, failed := newReign(t, 1+seed, way, tick, x.members)
+			d.fail(failed)
+			survivors := d.survivors(failed)
+			if seed%2 == 0 { // the others vote for the one that they hear first
+				slices.Reverse(survivors)
+			}
+			campaign(t, survivors, survivors[:x.rivals])
+			began := d.now
+			if !d.until(60_000, func() bool { return d.successor(failed) != nil }) {
+				t.Fatalf("%+v, seed %d: no member leads within a minute", x, seed)
+			}
+			if took := d.now - began; took > most {
+				t.Errorf("%+v, seed %d: another leader was there after %d ms, not after %d at most", x, seed, took, most)
+			}
+		}
+	}
+}
+
+// An unfit member that was asked to take over, and has a rival, waits for the votes: its
+// next question is one of those that it keeps to itself.
+func TestAnUnfitRivalWaitsForItsVotes(t *testing.T) {
+	l := newVoters(t, 3)
+	l.core.SetFitness(Fitness{Condition: MachineDown})
+	l.from(2, pb.MsgHeartbeat, &pb.Message{Term: new(uint64(2))})
+	l.from(2, pb.MsgTimeoutNow, &pb.Message{Term: new(uint64(2))})
+	l.from(2, pb.MsgVote, &pb.Message{Term: new(uint64(3))})
+	l.tick(l.core.cfg.HeartbeatTicks + 1)
+	if l.core.role != raft.StateCandidate || l.core.term != 3 || l.core.holdback.elections > 0 {
+		t.Fatalf("it is %s in term %d, and has left %d elections to others", l.core.role, l.core.term, l.core.holdback.elections)
+	}
+	l.from(3, pb.MsgVoteResp, &pb.Message{Term: new(uint64(3))})
+	if !l.core.leads() {
+		t.Error("it does not lead by the votes of a majority")
+	}
+}
+
 // A leader fails, again and again: there is another one within two election timeouts and
 // the two ticks and the round trips that two elections take.
 func TestAFailedLeaderHasASuccessorInTime(t *testing.T) {
 	const way, tick, electionTicks, failures = 10, 100, 10, 300
 	const most = (2*electionTicks+2)*tick + 8*way
 	for seed := range uint64(failures) {
-		d, failed := newReign(t, 1+seed, way, tick)
+		d, failed := newReign(t, 1+seed, way, tick, 3)
 		for range seed { // somewhere between two heartbeats
 			d.next()
 		}
@@ -105,10 +134,10 @@ func TestARivalThatLiesChangesLittle(t *testing.T) {
 	}
 }
 
-// newReign is a cluster of three members of which one leads.
-func newReign(t *testing.T, seed uint64, way, tick int) (d *distance, leader *simNode) {
+// newReign is a cluster of which one member leads.
+func newReign(t *testing.T, seed uint64, way, tick, members int) (d *distance, leader *simNode) {
 	t.Helper()
-	d = newDistance(newSim(t, seed), way, tick, 3, 0)
+	d = newDistance(newSim(t, seed), way, tick, members, 0)
 	settled := func() bool {
 		leader = d.leader()
 		return leader != nil && !slices.ContainsFunc(d.nodes, func(n *simNode) bool { return n.core.lastIndex() != leader.core.lastIndex() })
@@ -123,6 +152,28 @@ func newReign(t *testing.T, seed uint64, way, tick int) (d *distance, leader *si
 func (d *distance) fail(n *simNode) {
 	d.cut = slices.Index(d.nodes, n)
 	d.wire, d.due = nil, nil
+}
+
+// survivors are the members but for that one.
+func (d *distance) survivors(failed *simNode) []*simNode {
+	return slices.DeleteFunc(slices.Clone(d.nodes), func(n *simNode) bool { return n == failed })
+}
+
+// campaign ends the leases of the leader that failed, and has the rivals ask for votes.
+func campaign(t *testing.T, survivors, rivals []*simNode) {
+	t.Helper()
+	for _, n := range survivors {
+		for range n.core.cfg.ElectionTicks {
+			n.core.raft.Tick()
+		}
+		if slices.Contains(rivals, n) {
+			if err := n.core.raft.Campaign(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		n.core.collect()
+		n.collect()
+	}
 }
 
 // successor is another member that leads; nil if there is none.
