@@ -237,8 +237,13 @@ func (c *Courier) started(k *carrier) {
 
 func (c *Courier) ended(k *carrier) {
 	c.mu.Lock()
-	k.waiting, k.bytes = nil, 0
 	ids := c.routes.end(k.number, time.Now())
+	for i := range k.waiting { // some may be for members that are not peers yet
+		if to := k.waiting[i].To; !slices.Contains(ids, to) {
+			ids = append(ids, to)
+		}
+	}
+	k.waiting, k.bytes = nil, 0
 	c.mu.Unlock()
 	c.host.Parted()
 	c.unreachable(ids)

@@ -103,6 +103,18 @@ func TestTheEndOfATransportIsTold(t *testing.T) {
 	}
 }
 
+// What waits for a member that is not a peer yet, as the leader of one that joins, is not
+// lost in silence either.
+func TestWhatWaitsForAStrangerIsTold(t *testing.T) {
+	h, _ := newTwo(t)
+	c := h.courier
+	c.Send([]transport.Envelope{{To: 9}, {To: 3}, {To: 9}})
+	c.ended(c.carriers[0])
+	if !slices.Equal(h.lost, []member.ID{3, 9}) {
+		t.Errorf("messages were lost to %v, want members 3 and 9", h.lost)
+	}
+}
+
 // A peer has left when none of the transports has a connection to it.
 func TestAPeerLeavesWithItsLastConnection(t *testing.T) {
 	h, _ := newTwo(t)
