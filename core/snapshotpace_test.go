@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"io"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,4 +45,30 @@ func TestASnapshotOnItsWayMustMove(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A storage that never opens a snapshot keeps its follower waiting no longer than a peer
+// that takes nothing, and the error names it.
+func TestASnapshotThatIsNotOpenedIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGeneration(&Host{cfg: Config{Election: time.Second}})
+		g.storage = muteStorage{}
+		ctx, cancel := context.WithCancelCause(g.working)
+		defer cancel(nil)
+		opened := make(chan error, 1)
+		go func() {
+			_, err := g.snapshotToSend(ctx, 2, cancel)
+			opened <- err
+		}()
+		select {
+		case err := <-opened:
+			if err == nil || !strings.Contains(err.Error(), "the storage has not opened it for") {
+				t.Errorf("got %v", err)
+			}
+		case <-time.After(time.Hour): // of the bubble
+			t.Error("the snapshot is still not given up")
+			g.stop()
+			<-opened
+		}
+	})
 }

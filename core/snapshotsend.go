@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -43,7 +44,7 @@ func (g *generation) trySendSnapshot(s node.SnapshotSend) error {
 	defer cancel(nil)
 	release := g.h.server.Hold(s.Index, cancel)
 	defer release()
-	r, err := g.storage.OpenSnapshot(ctx, s.Index)
+	r, err := g.snapshotToSend(ctx, s.Index, cancel)
 	if err != nil {
 		return fmt.Errorf("open snapshot %d: %w", s.Index, err)
 	}
@@ -57,6 +58,20 @@ func (g *generation) trySendSnapshot(s node.SnapshotSend) error {
 		err = fmt.Errorf("%w: %w", cause, err)
 	}
 	return err
+}
+
+// snapshotToSend opens a snapshot whose context cancel ends. A storage that answers appends
+// and never opens the snapshot would keep its follower without the log for ever: raft
+// sends it no second one, and nothing else, before it hears of the end of the first.
+func (g *generation) snapshotToSend(ctx context.Context, index uint64, cancel context.CancelCauseFunc) (storage.SnapshotReader, error) {
+	limit := progressTimeout(g.h.cfg.Election)
+	late := time.AfterFunc(limit, func() { cancel(fmt.Errorf("the storage has not opened it for %v", limit)) })
+	defer late.Stop()
+	r, err := g.storage.OpenSnapshot(ctx, index)
+	if cause := context.Cause(ctx); err != nil && cause != nil && g.working.Err() == nil {
+		return nil, fmt.Errorf("%w: %w", cause, err)
+	}
+	return r, err
 }
 
 // sendStep is how much of a snapshot must go in each progressTimeout: a snapshot
