@@ -103,8 +103,8 @@ func TestTheEndOfATransportIsTold(t *testing.T) {
 	}
 }
 
-// What waits for a member that is not a peer yet, as the leader of one that joins, is not
-// lost in silence either.
+// Messages that wait for a member that is not a peer yet, as the leader of one that
+// joins, are not lost in silence either.
 func TestWhatWaitsForAStrangerIsTold(t *testing.T) {
 	h, _ := newTwo(t)
 	c := h.courier
