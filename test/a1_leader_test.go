@@ -43,6 +43,9 @@ func TestA1AFailureNamesTheLossOfTheLeader(t *testing.T) {
 		if !ok {
 			t.Fatal("no status")
 		}
+		for _, n := range survivors { // what waits for a disk is not on its way to the leader
+			n.await("to acknowledge a write", func() bool { reason, err := n.proposeOnce([]byte("before")); return err == nil && reason == "" })
+		}
 		leader.host.Signal(t, syscall.SIGSTOP)
 		nameTheLoss(t, survivors)
 		for _, n := range survivors {
