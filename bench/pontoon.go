@@ -20,7 +20,7 @@ type pontoon struct {
 	isolation  string
 	secure     bool // TLS between members, and between them and their client
 
-	throughFollowers bool
+	through string // see cluster
 
 	nodes   []*process
 	client  *client.Client
@@ -31,18 +31,18 @@ var _ system = (*pontoon)(nil)
 
 // newPontoon prepares a cluster of the built host with its plugins out of process.
 func newPontoon(c cluster) *pontoon {
-	return &pontoon{name: namePontoon, executable: c.host, throughFollowers: c.throughFollowers}
+	return &pontoon{name: namePontoon, executable: c.host, through: c.through}
 }
 
 // newPontoonInproc prepares one whose hosts run the plugins inside themselves.
 func newPontoonInproc(c cluster) *pontoon {
-	return &pontoon{name: namePontoonInproc, executable: c.host, isolation: "inproc", throughFollowers: c.throughFollowers}
+	return &pontoon{name: namePontoonInproc, executable: c.host, isolation: "inproc", through: c.through}
 }
 
 // newPontoonTLSCluster prepares one of newPontoon's whose members speak TLS to each other and to their
 // client, with certificates on both sides.
 func newPontoonTLSCluster(c cluster) *pontoon {
-	return &pontoon{name: namePontoonTLS, executable: c.host, secure: true, throughFollowers: c.throughFollowers}
+	return &pontoon{name: namePontoonTLS, executable: c.host, secure: true, through: c.through}
 }
 
 // Name implements system.
@@ -75,8 +75,8 @@ func (p *pontoon) Start(ctx context.Context, dir string) error {
 		return err
 	}
 	p.writers = []*client.Client{p.client}
-	if p.throughFollowers {
-		if p.writers, err = p.dialFollowers(ctx, endpoints, options); err != nil {
+	if p.spreads() {
+		if p.writers, err = p.dialEach(ctx, endpoints, options); err != nil {
 			return err
 		}
 	}
@@ -144,15 +144,18 @@ func (p *pontoon) agreeOnLeader(ctx context.Context, endpoints []string) error {
 	return nil
 }
 
-// dialFollowers makes a client for each member that does not lead, which goes to no other one. With an
+// spreads tells whether each client of the load goes to one member, whichever leads.
+func (p *pontoon) spreads() bool { return p.through == throughFollowers || p.through == throughMembers }
+
+// dialEach makes a client for each member that takes the load, which goes to no other one. With an
 // error it returns those that it has made: Stop closes them.
-func (p *pontoon) dialFollowers(ctx context.Context, endpoints []string, options client.Options) (list []*client.Client, err error) {
+func (p *pontoon) dialEach(ctx context.Context, endpoints []string, options client.Options) (list []*client.Client, err error) {
 	for _, endpoint := range endpoints {
 		status, err := p.client.Status(ctx, endpoint)
 		if err != nil {
 			return list, fmt.Errorf("status of %s: %w", endpoint, err)
 		}
-		if status.GetId() == status.GetLeader() {
+		if p.through == throughFollowers && status.GetId() == status.GetLeader() {
 			continue
 		}
 		options.Endpoints, options.AnyMember = []string{endpoint}, true
@@ -183,7 +186,7 @@ func (p *pontoon) Stop() error {
 	if p.client != nil {
 		err = p.client.Close()
 	}
-	if p.throughFollowers {
+	if p.spreads() {
 		for _, c := range p.writers {
 			err = errors.Join(err, c.Close())
 		}

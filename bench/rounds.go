@@ -70,7 +70,7 @@ func prepare(ctx context.Context, s settings, dir string) (cluster, error) {
 	if err != nil {
 		return cluster{}, fmt.Errorf("find this program's path: %w", err)
 	}
-	c := cluster{executable: executable, host: s.host, etcdConnections: s.etcdConnections, throughFollowers: s.throughFollowers}
+	c := cluster{executable: executable, host: s.host, etcdConnections: s.etcdConnections, through: s.through}
 	if s.host == "" && s.needsHost() {
 		if c.host, err = buildHost(ctx, dir); err != nil {
 			return cluster{}, err

@@ -31,9 +31,9 @@ type settings struct {
 	output   string
 	jsonFile string
 
-	host             string
-	etcdConnections  int
-	throughFollowers bool
+	host            string
+	etcdConnections int
+	through         string // see cluster
 }
 
 // needsHost says whether Pontoon is among the systems.
@@ -68,7 +68,7 @@ func parseSettings(args []string, stderr io.Writer) (settings, error) {
 	f.StringVar(&s.jsonFile, "json", "", "file that gets the report as JSON as well")
 	f.StringVar(&s.host, "host", "", "executable of Pontoon's host; built from source if empty")
 	f.IntVar(&s.etcdConnections, "etcd-connections", 0, "gRPC connections of the load on etcd; 0 means two for each CPU, at most one for each client")
-	f.BoolVar(&s.throughFollowers, "pontoon-through-followers", false, "put the load on Pontoon on the two members that do not lead, by turns, which forward it")
+	f.StringVar(&s.through, "pontoon-through", throughLeader, "which members take the load on Pontoon, by turns: leader, followers (the two that forward it), or members (all three)")
 	if err := f.Parse(args); err != nil {
 		if err == flag.ErrHelp {
 			return settings{}, err
@@ -91,6 +91,8 @@ func parseSettings(args []string, stderr io.Writer) (settings, error) {
 // validate refuses numbers that measure nothing.
 func (s settings) validate() error {
 	switch {
+	case !slices.Contains([]string{throughLeader, throughFollowers, throughMembers}, s.through):
+		return &usageError{fmt.Sprintf("-pontoon-through %q: use leader, followers or members", s.through)}
 	case s.size < 0:
 		return &usageError{fmt.Sprintf("-size %d: must not be negative", s.size)}
 	case s.duration <= 0:

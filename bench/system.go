@@ -48,9 +48,17 @@ type cluster struct {
 	// etcdConnections is the number of gRPC connections etcd's load is spread over; 0 lets the
 	// number of clients decide.
 	etcdConnections int
-	// throughFollowers puts Pontoon's load on the members that do not lead.
-	throughFollowers bool
+	// through is which of Pontoon's members take the load: throughLeader, throughFollowers
+	// or throughMembers.
+	through string
 }
+
+// The members that the load on Pontoon goes to, by turns.
+const (
+	throughLeader    = "leader"
+	throughFollowers = "followers"
+	throughMembers   = "members"
+)
 
 // systemNames lists all systems in the order of the table.
 func systemNames() []string {
