@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 // A session keeps a pipeline to the best member there is: the leader, or else
@@ -70,13 +71,9 @@ func (s *session) lost() {
 
 // wait lets some time pass after a failure, more with each in a row.
 func (s *session) wait() {
-	timer := time.NewTimer(min(backoffMin<<min(s.tries, 10), backoffMax))
-	defer timer.Stop()
+	wait := min(backoffMin<<min(s.tries, 10), backoffMax)
 	s.tries++
-	select {
-	case <-timer.C:
-	case <-s.c.ctx.Done():
-	}
+	pause.For(s.c.ctx, wait)
 }
 
 // connect opens and publishes a pipeline to any address but except, to the

@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -196,18 +196,9 @@ func (h *Host) reopenGeneration() (*generation, error) {
 			return g, err
 		}
 		h.logger.Error("storage could not be opened, trying again", "error", err)
-		h.pause()
-	}
-}
-
-// pause keeps an error that comes before any process, whose restart the slot
-// would delay, from being a busy loop.
-func (h *Host) pause() {
-	timer := time.NewTimer(h.cfg.Tick)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-h.life.Done():
+		// An error that comes before any process, whose restart the slot would delay,
+		// must not make this a busy loop.
+		pause.For(h.life, h.cfg.Tick)
 	}
 }
 

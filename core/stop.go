@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
@@ -187,18 +188,9 @@ func (h *Host) handOver(ctx context.Context) {
 		h.logger.Warn("leadership could not be handed over", "error", err)
 	} else {
 		h.logger.Info("leadership handed over", "to", leader)
-		h.stayForATick(ctx)
-	}
-}
-
-// stayForATick lets the others hear of the new leader before this node goes:
-// until then they forward their proposals to it.
-func (h *Host) stayForATick(ctx context.Context) {
-	timer := time.NewTimer(h.cfg.Tick)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
+		// The others hear of the new leader before this node goes: until then they
+		// forward their proposals to it.
+		pause.For(ctx, h.cfg.Tick)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
@@ -140,14 +141,10 @@ func (s *Slot) await(ctx context.Context, previous *Instance) error {
 	if wait <= 0 {
 		return context.Cause(ctx)
 	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
+	if !pause.For(ctx, wait) {
 		return context.Cause(ctx)
 	}
+	return nil
 }
 
 // started makes in the current instance; it ends the Start.

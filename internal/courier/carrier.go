@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
@@ -139,18 +140,9 @@ func (k *carrier) reconnect(ctx context.Context) error {
 			return err
 		}
 		k.courier.logger.Error("transport could not be opened, trying again", "error", err)
-		k.pause(ctx)
-	}
-}
-
-// pause keeps an error that comes before any process, whose restart the slot would
-// delay, from being a busy loop.
-func (k *carrier) pause(ctx context.Context) {
-	timer := time.NewTimer(k.courier.tick)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
+		// An error that comes before any process, whose restart the slot would delay,
+		// must not make this a busy loop.
+		pause.For(ctx, k.courier.tick)
 	}
 }
 

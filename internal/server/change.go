@@ -8,6 +8,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 // maxChanges bounds the membership changes that wait for an answer. They have
@@ -47,7 +48,7 @@ func (s *Server) change(ctx context.Context, c member.Change, o ChangeOptions) (
 		default:
 			return Membership{}, s.changeError(err)
 		}
-		if !s.pause(ctx) {
+		if !pause.For(ctx, s.cfg.Tick) {
 			return Membership{}, s.changeError(err)
 		}
 	}
@@ -102,18 +103,6 @@ func (s *Server) confirm(ctx context.Context, c member.Change) error {
 	}
 	_, registry := s.progress.get()
 	return registry.Admit(registry.Complete(c))
-}
-
-// pause waits for a tick; it returns false if ctx has ended.
-func (s *Server) pause(ctx context.Context) bool {
-	timer := time.NewTimer(s.cfg.Tick)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // changeError puts the reasons of node and registry into the service's words.

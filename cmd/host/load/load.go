@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 // Settings is one measurement.
@@ -71,7 +73,7 @@ func Run(ctx context.Context, s Settings, op Operation, progress func(time.Durat
 	for i := range s.Clients {
 		clients.Go(func() { r.client(ctx, i) })
 	}
-	wait(ctx, s.Warmup)
+	pause.For(ctx, s.Warmup)
 	r.measuring.Store(true)
 	began := time.Now()
 	r.watch(ctx, began, progress)
@@ -101,7 +103,7 @@ func (r *run) client(ctx context.Context, i int) {
 				r.errors.Add(1)
 			}
 			r.once.Do(func() { r.firstErr = err })
-			wait(ctx, r.settings.Pause)
+			pause.For(ctx, r.settings.Pause)
 		}
 	}
 }
@@ -123,19 +125,6 @@ func (r *run) watch(ctx context.Context, began time.Time, progress func(time.Dur
 				progress(time.Since(began), r.latencies.count())
 			}
 		}
-	}
-}
-
-// wait waits for d or until ctx ends.
-func wait(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 // With a fake clock a closed loop is exact: 4 clients of 10 ms for 1 s are 400
@@ -54,7 +56,7 @@ func TestInterruptedRunReportsWhatItHas(t *testing.T) {
 		defer cancel()
 		s := Settings{Clients: 2, Duration: time.Hour}
 		r := Run(ctx, s, func(ctx context.Context, _ int) error {
-			wait(ctx, 3*time.Millisecond)
+			pause.For(ctx, 3*time.Millisecond)
 			return ctx.Err()
 		}, nil)
 		if r.Elapsed != 500*time.Millisecond || r.Ops < 300 || r.Errors != 0 {

@@ -10,7 +10,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 // probeAnswer is what GET /raft/probing answers.
@@ -60,7 +60,7 @@ func (b prober) run(ctx context.Context) {
 		if mismatched(err) {
 			wait = t.removed
 		}
-		if !pace.Pause(ctx, wait) {
+		if !pause.For(ctx, wait) {
 			return
 		}
 	}

@@ -12,9 +12,9 @@ import (
 	"time"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/complaints"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 )
 
@@ -69,7 +69,7 @@ func pauseUntil(ctx, early context.Context, wait time.Duration) bool {
 	short, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(early, cancel)()
-	pace.Pause(short, wait)
+	pause.For(short, wait)
 	return ctx.Err() == nil
 }
 

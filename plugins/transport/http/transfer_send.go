@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 )
@@ -125,7 +126,7 @@ func (d *delivery) again(ctx context.Context, base *url.URL, err error) error {
 		return fmt.Errorf("no progress for %v after %d bytes: %w", stood.Round(time.Millisecond), d.offset, err)
 	}
 	d.broken = true
-	if !pace.Pause(ctx, d.e.timing.redial) {
+	if !pause.For(ctx, d.e.timing.redial) {
 		return errors.Join(ctx.Err(), err)
 	}
 	return nil

@@ -9,10 +9,10 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/arrivals"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/seal"
 )
 
@@ -185,7 +185,7 @@ func (e *endpoint) runTransfer(t *transfer, header transport.SnapshotHeader, pla
 	}
 	t.decide(e.verdict(t, err))
 	place.Leave()
-	pace.Pause(e.Life.Context(), 2*e.timing.link)
+	pause.For(e.Life.Context(), 2*e.timing.link)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.transfers[t.key] == t {

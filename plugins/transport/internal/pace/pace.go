@@ -1,11 +1,13 @@
 // Package pace has what a transport waits for: a place among the snapshots
-// being sent, a rate, a deadline that moves, a pause.
+// being sent, a rate, a deadline that moves.
 package pace
 
 import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 const (
@@ -85,18 +87,6 @@ func (p *Pace) Spend(ctx context.Context, n int) {
 	p.free = p.free.Add(time.Duration(int64(n) * int64(time.Second) / p.rate))
 	p.mu.Unlock()
 	if wait > 0 {
-		Pause(ctx, wait)
-	}
-}
-
-// Pause waits for d and reports whether ctx let it.
-func Pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
+		pause.For(ctx, wait)
 	}
 }
