@@ -54,8 +54,14 @@ func (g *generation) trySendSnapshot(s node.SnapshotSend) error {
 	err = g.h.courier.SendSnapshot(ctx, transport.SnapshotHeader{
 		Group: group, To: uint64(s.To), From: g.h.cfg.ID, Message: s.Message, Bytes: r.Info().Bytes,
 	}, progress)
+	return g.because(ctx, err)
+}
+
+// because puts before an error the reason for which ctx was ended: a limit, or the hold on
+// the log. A generation that ends is no reason of its own.
+func (g *generation) because(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); err != nil && cause != nil && g.working.Err() == nil {
-		err = fmt.Errorf("%w: %w", cause, err)
+		return fmt.Errorf("%w: %w", cause, err)
 	}
 	return err
 }
@@ -68,15 +74,12 @@ func (g *generation) snapshotToSend(ctx context.Context, index uint64, cancel co
 	late := time.AfterFunc(limit, func() { cancel(fmt.Errorf("the storage has not opened it for %v", limit)) })
 	defer late.Stop()
 	r, err := g.storage.OpenSnapshot(ctx, index)
-	if cause := context.Cause(ctx); err != nil && cause != nil && g.working.Err() == nil {
-		return nil, fmt.Errorf("%w: %w", cause, err)
-	}
-	return r, err
+	return r, g.because(ctx, err)
 }
 
-// sendStep is how much of a snapshot must go in each progressTimeout: a snapshot
-// of n bytes is on its way for n/sendStep+1 of them at most, though its receiver
-// trickles.
+// sendStep is how many bytes of a snapshot must go in each progressTimeout. A snapshot
+// of n bytes is on its way for n/sendStep+1 of them at most, however slowly its
+// receiver reads.
 const sendStep = 64 << 10
 
 // progressReader cancels a transfer of which no step was read for a while. A
