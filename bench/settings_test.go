@@ -23,6 +23,7 @@ func TestSettingsRefuseWhatMeasuresNothing(t *testing.T) {
 		{[]string{"-writes", "-1"}, "-writes -1: must not be negative"},
 		{[]string{"-rounds", "0"}, "-rounds 0: must be at least 1"},
 		{[]string{"-size", "-1"}, "-size -1: must not be negative"},
+		{[]string{"-pontoon-through", "voters"}, `-pontoon-through "voters": use leader, followers or members`},
 		{[]string{"-o", "yaml"}, `-o "yaml": must be table or json`},
 		{[]string{"etcd"}, `unexpected argument "etcd"`},
 		{[]string{"-nodes", "5"}, "-nodes"},
