@@ -3,8 +3,8 @@
 //
 // A Client is made once and shared by all goroutines. All concurrent Propose
 // calls share one stream to one member, the leader if it can be found: all
-// proposals that wait when the stream can take more travel as one batch. There
-// is no timer that holds a proposal back.
+// proposals that wait when the stream can take more travel as one batch. No timer
+// holds a proposal back.
 //
 // What became of a proposal is always one of three things:
 //

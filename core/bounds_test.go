@@ -60,7 +60,7 @@ func TestNumbersAreHeldToTheirBounds(t *testing.T) {
 	}
 }
 
-// A count that no log reaches is a way to say that there is no such bound.
+// The largest number is accepted: no log has so many entries, so it sets no bound.
 func TestTheLargestCountOfEntries(t *testing.T) {
 	cfg := core.Config{SnapshotEntries: math.MaxUint64}
 	if wrong := cfg.WithDefaults().OutOfBounds(); len(wrong) != 0 {

@@ -72,10 +72,9 @@ func withSnapshots(t *testing.T) (c *cluster, leader member.ID) {
 	return c, c.leader()
 }
 
-// All that a follower has is of no use: its snapshots are damaged, or its state
-// machine calls them bad, and the log does not reach back far enough. It gets the
-// leader's snapshot by itself, though there are no writes, and goes on by its own
-// log.
+// A follower can use nothing that it has: its snapshots are damaged, or its state
+// machine calls them bad, and the log does not reach back far enough. It asks for the
+// leader's snapshot, also when no client writes, and then goes on with its own log.
 func TestAMemberWithoutAStateGetsTheLeaders(t *testing.T) {
 	for name, spoil := range map[string]func(n *testNode, newest uint64){
 		"damaged": func(n *testNode, newest uint64) { n.damaged = func(i uint64) bool { return i <= newest } },

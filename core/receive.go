@@ -14,7 +14,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
-// errNoNode: there is no raft node to take something.
+// errNoNode: this host runs no raft node now. A peer that sends a snapshot gets it.
 var errNoNode = errors.New("the storage plugin is starting")
 
 // errNotWanted: a snapshot for the state machine arrives, and it needs none.

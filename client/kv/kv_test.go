@@ -28,8 +28,7 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// The bytes written by hand are those that the library writes, in memory of
-// that size.
+// EncodePut writes the bytes that the library writes, into memory of that size.
 func TestPutIsTheMessage(t *testing.T) {
 	for _, keyBytes := range []int{0, 1, 127, 128, 4096} {
 		for _, valueBytes := range []int{0, 1, 127, 128, 16383, 16384, 1 << 20} {
