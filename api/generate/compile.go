@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,15 +21,16 @@ type descriptors struct {
 	files []*descriptorpb.FileDescriptorProto
 }
 
-// compile reads and links every .proto file below api.
+// compile reads and links every .proto file below root. A file imports another by
+// its path below api, as protoc -I api does.
 func compile(api string) (*descriptors, error) {
 	var names []string
-	err := filepath.WalkDir(api, func(path string, _ fs.DirEntry, err error) error {
+	err := filepath.WalkDir(filepath.Join(api, root), func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".proto") {
 			return err
 		}
 		rel, err := filepath.Rel(api, path)
-		names = append(names, root+filepath.ToSlash(rel))
+		names = append(names, filepath.ToSlash(rel))
 		return err
 	})
 	if err != nil {
@@ -40,11 +39,7 @@ func compile(api string) (*descriptors, error) {
 	slices.Sort(names)
 	compiler := protocompile.Compiler{
 		SourceInfoMode: protocompile.SourceInfoStandard,
-		Resolver: protocompile.WithStandardImports(&protocompile.SourceResolver{
-			Accessor: func(name string) (io.ReadCloser, error) {
-				return os.Open(filepath.Join(api, strings.TrimPrefix(name, root)))
-			},
-		}),
+		Resolver:       protocompile.WithStandardImports(&protocompile.SourceResolver{ImportPaths: []string{api}}),
 	}
 	linked, err := compiler.Compile(context.Background(), names...)
 	if err != nil {

@@ -1,4 +1,5 @@
-// Command generate turns the .proto files under api into Go.
+// Command generate turns the .proto files under api/pontoon into Go packages
+// under api.
 //
 // It needs no protoc: protocompile reads the files, gogofaster (in process)
 // writes the messages of the plugin wire, protoc-gen-go those of the clients'
@@ -19,14 +20,15 @@ import (
 	"strings"
 )
 
-// root is the virtual folder that keeps our file names unique in the registry
-// of every process that links them.
+// root is the folder of the .proto files below api. It is a part of their names,
+// which keeps them unique in the registry of every process that links them, and is
+// not a part of the names of the Go packages.
 const root = "pontoon/"
 
 func main() {
 	log.SetFlags(0)
-	api := flag.String("api", ".", "the folder that holds the .proto files")
-	out := flag.String("out", "", "where to write (default: beside the .proto files)")
+	api := flag.String("api", ".", "the folder that holds pontoon/, the .proto files")
+	out := flag.String("out", "", "where to write (default: in the folder of -api)")
 	flag.Parse()
 	if *out == "" {
 		*out = *api

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
-	"github.com/pontoon-raft/pontoon/plugins"
 )
 
 // A ChunkReader reads what a stream carries in chunks. It ends with io.EOF only
@@ -81,63 +79,4 @@ func (r *ChunkReader) End(err error) {
 	if r.err == nil {
 		r.err = err
 	}
-}
-
-// Parts finds in a message of type M its chunk, and whether that is the last.
-type Parts[M any] func(*M) (chunk *[]byte, last *bool)
-
-// ReceiveChunks reads, at the plugin's end, what the host sends: first, which came
-// already, and what follows on the stream. An early end is io.ErrUnexpectedEOF.
-func ReceiveChunks[M any](stream interface{ RecvMsg(any) error }, first *M, most uint64, parts Parts[M]) *ChunkReader {
-	chunk, last := parts(first)
-	begun := false
-	return NewChunkReader(func() ([]byte, bool, error) {
-		if begun {
-			room := (*chunk)[:0] // for the next chunk
-			*first = *new(M)
-			*chunk = room
-			if err := stream.RecvMsg(first); errors.Is(err, io.EOF) {
-				return nil, false, fmt.Errorf("snapshot stream: %w", io.ErrUnexpectedEOF)
-			} else if err != nil {
-				return nil, false, err
-			}
-		}
-		begun = true
-		if n := uint64(len(*chunk)); n > most {
-			return nil, false, fmt.Errorf("chunk of %d bytes, at most %d: %w", n, most, plugins.ErrLimit)
-		}
-		return *chunk, *last, nil
-	})
-}
-
-// Arriving counts, at the host's end, what arrives of a snapshot, and holds it
-// against what the plugin said.
-type Arriving struct {
-	// MaxChunk is the most bytes of a chunk, Announced those of the whole.
-	MaxChunk, Announced uint64
-	// AnyLength: the length is not known before the end, and Announced means nothing.
-	// No number stands for that, because a plugin could announce it.
-	AnyLength bool
-	// Received is how many have come.
-	Received uint64
-}
-
-// Add counts a chunk.
-func (a *Arriving) Add(chunk []byte) error {
-	n := uint64(len(chunk))
-	if n > a.MaxChunk {
-		return BadAnswer("chunk of %d bytes, at most %d", n, a.MaxChunk)
-	}
-	if a.Received += n; a.Received > a.Announced && !a.AnyLength {
-		return BadAnswer("%d bytes, announced as %d", a.Received, a.Announced)
-	}
-	return nil
-}
-
-// End checks that all has come.
-func (a *Arriving) End() error {
-	if a.Received < a.Announced && !a.AnyLength {
-		return BadAnswer("ended after %d of %d bytes", a.Received, a.Announced)
-	}
-	return nil
 }

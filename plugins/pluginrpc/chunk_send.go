@@ -1,23 +1,34 @@
 package pluginrpc
 
 import (
+	"cmp"
 	"context"
 	"io"
+	"strconv"
 
 	"google.golang.org/grpc"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 )
 
-// SendChunks sends what r has in chunks of size bytes, but for the last. The last
-// may be empty, and there is none if r fails.
-func SendChunks(r io.Reader, size uint64, send func(chunk []byte, last bool) error) error {
+// SendChunks sends what r has in chunks of size bytes, but for the last, none of them
+// empty, and returns the end of a stream of them, which its caller sends.
+func SendChunks(r io.Reader, size uint64, send func(chunk []byte) error) (*pluginv1.StreamEnd, error) {
+	var sent Sum
 	buf := make([]byte, size)
 	for {
 		n, last, err := readChunk(r, buf)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if err := send(buf[:n], last); err != nil || last {
-			return err
+		if n > 0 {
+			sent.Add(buf[:n])
+			if err := send(buf[:n]); err != nil {
+				return nil, err
+			}
+		}
+		if last {
+			return sent.End(), nil
 		}
 	}
 }
@@ -50,43 +61,75 @@ func readChunk(r io.Reader, buf []byte) (n int, last bool, err error) {
 	return n, false, nil
 }
 
-// Upload opens a stream and sends, from the host's end, a first message and then what r
-// has, and returns the plugin's answer. It is not whole if the plugin answered before it
-// had all of it. An error of r, or the end of ctx, ends the stream before its last chunk:
-// the stream may notice the end of ctx later than r does.
-func Upload[Req, Res any](ctx context.Context, e *HostEnd,
+// Upload sends, from the host's end, the header, then what r has, and the end, and
+// returns the plugin's answer, which has to say that it has read as much. An error of r,
+// or the end of ctx, ends the stream before its end mark: the stream may notice the end
+// of ctx later than r does.
+func Upload[Req, Res any, P interface {
+	*Res
+	GetLength() uint64
+}](ctx context.Context, e *HostEnd,
 	method func(context.Context, ...grpc.CallOption) (grpc.ClientStreamingClient[Req, Res], error),
-	first *Req, r io.Reader, size uint64, parts Parts[Req], opts ...grpc.CallOption,
-) (res *Res, whole bool, err error) {
+	header *Req, r io.Reader, size uint64, parts Parts[Req], opts ...grpc.CallOption,
+) (P, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := method(ctx, opts...)
 	if err != nil {
-		return nil, false, e.Table.Error(ctx, err)
+		return nil, e.Table.Error(ctx, err)
 	}
-	if stream.Send(first) == nil {
-		*first = *new(Req)
-		chunk, last := parts(first)
-		ended := false
-		err := SendChunks(r, size, func(b []byte, end bool) error {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if *chunk, *last = b, end; stream.Send(first) != nil {
-				ended = true
-				return ErrStreamEnded
-			}
-			whole = end
-			return nil
-		})
-		if err != nil && !ended {
-			return nil, false, err
+	sent, err := upload(ctx, stream, header, r, size, parts)
+	if err != nil {
+		return nil, err
+	}
+	res, err := stream.CloseAndRecv()
+	if err != nil {
+		return nil, e.Table.Error(ctx, err)
+	}
+	if read := P(res).GetLength(); sent == nil || read != sent.Length {
+		return nil, BadAnswer("answered after %d bytes, of %s", read, lengthOf(sent))
+	}
+	return res, nil
+}
+
+// upload returns the end that was sent; nil if the plugin has ended the stream before.
+// An error is one of r or of ctx.
+func upload[Req, Res any](ctx context.Context, stream grpc.ClientStreamingClient[Req, Res],
+	message *Req, r io.Reader, size uint64, parts Parts[Req],
+) (*pluginv1.StreamEnd, error) {
+	if stream.Send(message) != nil {
+		return nil, nil
+	}
+	*message = *new(Req)
+	_, chunk, end := parts(message)
+	ended := false
+	sent, err := SendChunks(r, size, func(b []byte) error {
+		if err := ctx.Err(); err != nil {
+			return err
 		}
+		*chunk = b
+		if ended = stream.Send(message) != nil; ended {
+			return ErrStreamEnded
+		}
+		return nil
+	})
+	if err = cmp.Or(err, ctx.Err()); ended {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
 	}
-	if res, err = stream.CloseAndRecv(); err != nil {
-		return nil, whole, e.Table.Error(ctx, err)
+	if *chunk, *end = nil, sent; stream.Send(message) != nil {
+		return nil, nil
 	}
-	return res, whole, nil
+	return sent, nil
+}
+
+// lengthOf tells of how much was sent, for people.
+func lengthOf(sent *pluginv1.StreamEnd) string {
+	if sent == nil {
+		return "more that was to come"
+	}
+	return strconv.FormatUint(sent.Length, 10)
 }
 
 // A ChunkWriter cuts what is written into chunks.

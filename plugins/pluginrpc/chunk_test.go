@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -17,7 +19,9 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
-func restoreParts(m *pluginv1.RestoreRequest) (chunk *[]byte, last *bool) { return &m.Chunk, &m.Done }
+func restoreParts(m *pluginv1.RestoreRequest) (header bool, chunk *[]byte, end **pluginv1.StreamEnd) {
+	return m.Header != nil, &m.Chunk, &m.End
+}
 
 // received is a stream of encoded messages, which ends with err.
 type received struct {
@@ -34,39 +38,52 @@ func (s *received) RecvMsg(v any) error {
 	return errors.Join(err, v.(*pluginv1.RestoreRequest).Unmarshal(b))
 }
 
-func chunks(texts ...string) []pluginv1.RestoreRequest {
-	var all []pluginv1.RestoreRequest
-	for i, text := range texts {
-		all = append(all, pluginv1.RestoreRequest{Chunk: []byte(text), Done: i == len(texts)-1})
-	}
-	return all
+func header() pluginv1.RestoreRequest {
+	return pluginv1.RestoreRequest{Header: &pluginv1.RestoreHeader{Index: 7}}
 }
 
-// Arriving bytes are read in both ways, and only a stream that came to its last
-// message ends well.
+// chunks are a header, chunks of these texts, and their end.
+func chunks(texts ...string) []pluginv1.RestoreRequest {
+	all := []pluginv1.RestoreRequest{header()}
+	var sum Sum
+	for _, text := range texts {
+		sum.Add([]byte(text))
+		all = append(all, pluginv1.RestoreRequest{Chunk: []byte(text)})
+	}
+	return append(all, pluginv1.RestoreRequest{End: sum.End()})
+}
+
+// Bytes that arrive are read in both ways, and only a stream that came to its end mark
+// ends well.
 func TestWhatArrivesInChunks(t *testing.T) {
 	broken := errors.New("broken")
-	cut := chunks("some", "more", "")[:2]
+	cut := chunks("some", "more")[:3]
 	for name, c := range map[string]struct {
 		stream received
 		want   string
 		err    error
 	}{
-		"all in the first message":   {received{chunks("whole"), io.EOF}, "whole", nil},
-		"nothing":                    {received{chunks(""), io.EOF}, "", nil},
+		"one":                        {received{chunks("whole"), io.EOF}, "whole", nil},
+		"none":                       {received{chunks(), io.EOF}, "", nil},
 		"empty ones between":         {received{chunks("", "a", "", "", "bc", ""), broken}, "abc", nil},
 		"a short one after a long":   {received{chunks("12345678", "1"), io.EOF}, "123456781", nil},
-		"ended before the last":      {received{cut, io.EOF}, "somemore", io.ErrUnexpectedEOF},
-		"failed before the last":     {received{cut, broken}, "somemore", broken},
+		"ended before the end mark":  {received{cut, io.EOF}, "somemore", io.ErrUnexpectedEOF},
+		"failed before the end mark": {received{cut, broken}, "somemore", broken},
 		"a chunk of a byte too much": {received{chunks("12345678", "123456789"), io.EOF}, "12345678", plugins.ErrLimit},
 		"too much in the first":      {received{chunks("123456789"), io.EOF}, "", plugins.ErrLimit},
+		"a header between":           {received{append(cut, header()), io.EOF}, "somemore", plugins.ErrInvalidArgument},
 	} {
 		reader := func() *ChunkReader {
 			stream := c.stream
-			first := stream.messages[0]
-			first.Chunk = bytes.Clone(first.Chunk) // the reader takes its place for the next
-			stream.messages = stream.messages[1:]
-			return ReceiveChunks(&stream, &first, 8, restoreParts)
+			var first pluginv1.RestoreRequest
+			if err := stream.RecvMsg(&first); err != nil {
+				t.Fatal(err)
+			}
+			in, err := ReceiveChunks(&stream, &first, 8, restoreParts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return in.Reader()
 		}
 		got, err := io.ReadAll(iotest.OneByteReader(reader()))
 		if string(got) != c.want || !errors.Is(err, c.err) {
@@ -85,6 +102,28 @@ func TestWhatArrivesInChunks(t *testing.T) {
 		if _, again := r.Read(make([]byte, 1)); !errors.Is(again, end) || !errors.Is(r.Err(), end) {
 			t.Errorf("%s: after the end read says %v and Err %v, want %v", name, again, r.Err(), end)
 		}
+	}
+}
+
+// A stream begins with its header, at either end.
+func TestAStreamWithoutAHeader(t *testing.T) {
+	for name, first := range map[string]pluginv1.RestoreRequest{
+		"nothing":              {},
+		"a chunk":              {Chunk: []byte("x")},
+		"an end":               {End: &pluginv1.StreamEnd{}},
+		"a header and a chunk": {Header: &pluginv1.RestoreHeader{}, Chunk: []byte("x")},
+		"a header and an end":  {Header: &pluginv1.RestoreHeader{}, End: &pluginv1.StreamEnd{}},
+	} {
+		stream := &received{messages: []pluginv1.RestoreRequest{first}, err: io.EOF}
+		if _, err := ReceiveChunks(stream, &first, 8, restoreParts); !errors.Is(err, plugins.ErrInvalidArgument) {
+			t.Errorf("%s, from a host: %v", name, err)
+		}
+		if _, err := Arriving(t.Context(), NewTable(), stream, 8, restoreParts).Header(); !errors.Is(err, plugins.ErrBadAnswer) {
+			t.Errorf("%s, from a plugin: %v", name, err)
+		}
+	}
+	if _, err := Arriving(t.Context(), NewTable(), &received{err: io.EOF}, 8, restoreParts).Header(); !errors.Is(err, plugins.ErrBadAnswer) {
+		t.Errorf("a plugin that sent nothing: %v", err)
 	}
 }
 
@@ -129,34 +168,40 @@ type short struct{}
 
 func (short) Write([]byte) (int, error) { return 1, nil }
 
+// The chunks of a plugin are held against its end mark, and against the announced length.
 func TestWhatArrivesIsWhatWasAnnounced(t *testing.T) {
+	mark := func(text string) []pluginv1.RestoreRequest { return chunks(text)[2:] }
+	text := chunks("abc", "de")
 	for name, c := range map[string]struct {
-		announced Arriving
-		chunks    []int
-		add, end  bool // is refused
+		messages  []pluginv1.RestoreRequest
+		announced uint64
+		refused   bool
 	}{
-		"all":                {Arriving{Announced: 5}, []int{3, 2}, false, false},
-		"a byte too few":     {Arriving{Announced: 5}, []int{3, 1}, false, true},
-		"a byte too many":    {Arriving{Announced: 5}, []int{3, 3}, true, false},
-		"none":               {Arriving{}, nil, false, false},
-		"any of none":        {Arriving{}, []int{1}, true, false},
-		"not announced":      {Arriving{AnyLength: true}, []int{3, 2}, false, false},
-		"the largest number": {Arriving{Announced: math.MaxUint64}, []int{3, 2}, false, true},
-		"a large chunk":      {Arriving{AnyLength: true}, []int{5}, true, false},
+		"all":                  {text, 5, false},
+		"none":                 {chunks(), 0, false},
+		"a byte too few":       {text, 6, true},
+		"a byte too many":      {text, 4, true},
+		"any of none":          {chunks("a"), 0, true},
+		"the largest number":   {text, math.MaxUint64, true},
+		"a large chunk":        {chunks("abcde"), 5, true},
+		"no end mark":          {text[:3], 5, true},
+		"a chunk is missing":   {slices.Delete(slices.Clone(text), 1, 2), 2, true},
+		"other bytes":          {append(slices.Clone(text[:3]), mark("abcdf")...), 5, true},
+		"an end of fewer":      {append(slices.Clone(text[:3]), mark("abcd")...), 5, true},
+		"a second header":      {append(slices.Clone(text[:3]), text[0], text[3]), 5, true},
+		"a second end":         {append(slices.Clone(text), text[3]), 5, true},
+		"a chunk after it":     {append(slices.Clone(text), text[1]), 5, true},
+		"a chunk beside it":    {append(slices.Clone(text[:2]), pluginv1.RestoreRequest{Chunk: []byte("de"), End: text[3].End}), 5, true},
+		"a part of later days": {append(slices.Clone(text[:3]), pluginv1.RestoreRequest{}, text[3]), 5, false},
 	} {
-		a := c.announced
-		a.MaxChunk = 4
-		var err error
-		for _, n := range c.chunks {
-			err = a.Add(make([]byte, n))
+		in := Arriving(t.Context(), NewTable(), &received{c.messages, io.EOF}, 4, restoreParts).Alone()
+		if _, err := in.Header(); err != nil {
+			t.Fatal(err)
 		}
-		if errors.Is(err, plugins.ErrBadAnswer) != c.add {
-			t.Errorf("%s: add: %v", name, err)
-		}
-		if err == nil {
-			if err := a.End(); errors.Is(err, plugins.ErrBadAnswer) != c.end {
-				t.Errorf("%s: end: %v", name, err)
-			}
+		in.Announced(c.announced)
+		_, err := io.Copy(io.Discard, in.Reader())
+		if (err != nil) != c.refused || c.refused && !errors.Is(err, plugins.ErrBadAnswer) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
@@ -164,9 +209,10 @@ func TestWhatArrivesIsWhatWasAnnounced(t *testing.T) {
 // uploading is the stream of an upload, whose other end answers after some messages.
 type uploading struct {
 	grpc.ClientStream
-	left int
-	got  []pluginv1.RestoreRequest
-	err  error
+	left   int
+	got    []pluginv1.RestoreRequest
+	length uint64 // that it says to have read
+	err    error
 }
 
 func (s *uploading) Send(m *pluginv1.RestoreRequest) error {
@@ -180,50 +226,61 @@ func (s *uploading) Send(m *pluginv1.RestoreRequest) error {
 }
 
 func (s *uploading) CloseAndRecv() (*pluginv1.RestoreResponse, error) {
-	return &pluginv1.RestoreResponse{AppliedIndex: 7}, s.err
+	return &pluginv1.RestoreResponse{AppliedIndex: 7, Length: s.length}, s.err
 }
 
-func TestAnUploadIsWholeOrSaysSo(t *testing.T) {
+func TestAnUploadIsWholeOrFails(t *testing.T) {
 	broken := errors.New("broken")
-	upload := func(ctx context.Context, s *uploading, r io.Reader) (bool, error) {
+	upload := func(ctx context.Context, s *uploading, r io.Reader) error {
 		var opened context.Context
 		method := func(ctx context.Context, _ ...grpc.CallOption) (grpc.ClientStreamingClient[pluginv1.RestoreRequest, pluginv1.RestoreResponse], error) {
 			opened = ctx
 			return s, nil
 		}
-		res, whole, err := Upload(ctx, &HostEnd{Table: NewTable()}, method, &pluginv1.RestoreRequest{Index: 7}, r, 4, restoreParts)
+		first := header()
+		res, err := Upload(ctx, &HostEnd{Table: NewTable()}, method, &first, r, 4, restoreParts)
 		if opened.Err() == nil {
 			t.Error("the stream goes on")
 		}
 		if (err == nil) != (res != nil) {
 			t.Errorf("answer %v with %v", res, err)
 		}
-		return whole, err
+		return err
 	}
-	s := &uploading{left: 9}
-	if whole, err := upload(t.Context(), s, strings.NewReader("abcdef")); !whole || err != nil {
-		t.Errorf("all was taken: %t, %v", whole, err)
+	s := &uploading{left: 9, length: 6}
+	if err := upload(t.Context(), s, strings.NewReader("abcdef")); err != nil {
+		t.Errorf("all was taken: %v", err)
 	}
-	if len(s.got) != 3 || s.got[0].Index != 7 || string(s.got[1].Chunk) != "abcd" || s.got[1].Done || s.got[1].Index != 0 ||
-		string(s.got[2].Chunk) != "ef" || !s.got[2].Done {
-		t.Errorf("sent: %v", s.got)
+	if want := chunks("abcd", "ef"); !reflect.DeepEqual(s.got, want) {
+		t.Errorf("sent: %v, want %v", s.got, want)
 	}
-	for left := range 3 {
-		if whole, err := upload(t.Context(), &uploading{left: left}, strings.NewReader("abcdef")); whole || err != nil {
-			t.Errorf("answered after %d messages: %t, %v", left, whole, err)
+	for left := range 4 {
+		if err := upload(t.Context(), &uploading{left: left, length: 6}, strings.NewReader("abcdef")); !errors.Is(err, plugins.ErrBadAnswer) {
+			t.Errorf("answered after %d messages: %v", left, err)
 		}
-		if _, err := upload(t.Context(), &uploading{left: left, err: broken}, strings.NewReader("abcdef")); !errors.Is(err, broken) {
+		if err := upload(t.Context(), &uploading{left: left, err: broken}, strings.NewReader("abcdef")); !errors.Is(err, broken) {
 			t.Errorf("refused after %d messages: %v", left, err)
 		}
 	}
+	for _, length := range []uint64{0, 4, 5, 7, math.MaxUint64} {
+		if err := upload(t.Context(), &uploading{left: 9, length: length}, strings.NewReader("abcdef")); !errors.Is(err, plugins.ErrBadAnswer) {
+			t.Errorf("answered when %d of 6 bytes were read: %v", length, err)
+		}
+	}
 	s = &uploading{left: 9}
-	if _, err := upload(t.Context(), s, io.MultiReader(strings.NewReader("abcd"), iotest.ErrReader(broken))); !errors.Is(err, broken) || len(s.got) != 2 {
+	if err := upload(t.Context(), s, io.MultiReader(strings.NewReader("abcd"), iotest.ErrReader(broken))); !errors.Is(err, broken) || len(s.got) != 2 {
 		t.Errorf("a source that broke: %v after %d messages", err, len(s.got))
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
 	s = &uploading{left: 9}
-	if _, err := upload(ctx, s, strings.NewReader("abc")); !errors.Is(err, context.Canceled) || len(s.got) != 1 {
-		t.Errorf("a caller that gave up: %v after %d messages", err, len(s.got))
+	if err := upload(t.Context(), s, iotest.ErrReader(ErrStreamEnded)); !errors.Is(err, ErrStreamEnded) || len(s.got) != 1 {
+		t.Errorf("a source whose stream ended: %v after %d messages", err, len(s.got))
+	}
+	for _, text := range []string{"abc", ""} {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		s = &uploading{left: 9}
+		if err := upload(ctx, s, strings.NewReader(text)); !errors.Is(err, context.Canceled) || len(s.got) != 1 {
+			t.Errorf("a caller that gave up: %v after %d messages", err, len(s.got))
+		}
 	}
 }

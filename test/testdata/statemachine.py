@@ -154,14 +154,14 @@ class Machine:
         for at in range(0, len(state), CHUNK):
             yield data(1, state[at : at + CHUNK])
         if not self.options.truncate:
-            yield number(2, 1) + number(3, length) + fixed32(5, crc)
+            yield data(2, number(1, length) + fixed32(2, crc))
 
     def restore(self, requests, context):
         index, state = 0, bytearray()
         for request in requests:
             for f, v in fields(request):
                 if f == 2:
-                    index = v
+                    index = dict(fields(v)).get(1, 0)
                 elif f == 3:
                     state += v
         entries, at = [], 0
@@ -188,7 +188,7 @@ class Machine:
             context.abort(grpc.StatusCode.DATA_LOSS, "the snapshot is cut off")
         with self.lock:
             self.entries, self.applied = entries, index
-        return number(1, index)
+        return number(1, index) + number(2, len(state))
 
 
 def serve(machine):

@@ -39,11 +39,10 @@ type StateMachineClient interface {
 	// answer whose results have more than 1 MiB goes in parts, one after the other.
 	Apply(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ApplyRequest, ApplyResponse], error)
 	Query(ctx context.Context, in *QueryRequest, opts ...grpc.CallOption) (*QueryResponse, error)
-	// SaveSnapshot streams the snapshot that an ApplyRequest prepared, in chunks
-	// and an end mark. The host stores nothing of a stream that ends without the
-	// mark, or with one that does not fit the chunks.
+	// SaveSnapshot streams the snapshot that an ApplyRequest prepared. It has no
+	// header.
 	SaveSnapshot(ctx context.Context, in *StateSnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StateSnapshotChunk], error)
-	// Restore: the first request has the index; the last one has done set.
+	// Restore: the answer comes after the end.
 	Restore(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[RestoreRequest, RestoreResponse], error)
 	Close(ctx context.Context, in *CloseRequest, opts ...grpc.CallOption) (*CloseResponse, error)
 }
@@ -143,11 +142,10 @@ type StateMachineServer interface {
 	// answer whose results have more than 1 MiB goes in parts, one after the other.
 	Apply(grpc.BidiStreamingServer[ApplyRequest, ApplyResponse]) error
 	Query(context.Context, *QueryRequest) (*QueryResponse, error)
-	// SaveSnapshot streams the snapshot that an ApplyRequest prepared, in chunks
-	// and an end mark. The host stores nothing of a stream that ends without the
-	// mark, or with one that does not fit the chunks.
+	// SaveSnapshot streams the snapshot that an ApplyRequest prepared. It has no
+	// header.
 	SaveSnapshot(*StateSnapshotRequest, grpc.ServerStreamingServer[StateSnapshotChunk]) error
-	// Restore: the first request has the index; the last one has done set.
+	// Restore: the answer comes after the end.
 	Restore(grpc.ClientStreamingServer[RestoreRequest, RestoreResponse]) error
 	Close(context.Context, *CloseRequest) (*CloseResponse, error)
 	mustEmbedUnimplementedStateMachineServer()

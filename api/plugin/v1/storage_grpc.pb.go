@@ -44,11 +44,10 @@ type StorageClient interface {
 	Append(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[AppendRequest, AppendResponse], error)
 	Read(ctx context.Context, in *ReadRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ReadResponse], error)
 	Compact(ctx context.Context, in *CompactRequest, opts ...grpc.CallOption) (*CompactResponse, error)
-	// SaveSnapshot: the first request has the metadata, the rest have chunks,
-	// the last one has commit set. A stream that ends without it is aborted.
+	// SaveSnapshot: the end asks to commit. A stream that ends without it is
+	// aborted, and answered with CANCELLED.
 	SaveSnapshot(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[SaveSnapshotRequest, SaveSnapshotResponse], error)
-	// OpenSnapshot: the first answer has the metadata, the rest have chunks.
-	// The stream ends with OK only if the checksum was right.
+	// OpenSnapshot: the end comes only if the checksum of what is stored was right.
 	OpenSnapshot(ctx context.Context, in *OpenSnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[OpenSnapshotResponse], error)
 	ListSnapshots(ctx context.Context, in *ListSnapshotsRequest, opts ...grpc.CallOption) (*ListSnapshotsResponse, error)
 	InstallSnapshot(ctx context.Context, in *InstallSnapshotRequest, opts ...grpc.CallOption) (*InstallSnapshotResponse, error)
@@ -203,11 +202,10 @@ type StorageServer interface {
 	Append(grpc.BidiStreamingServer[AppendRequest, AppendResponse]) error
 	Read(*ReadRequest, grpc.ServerStreamingServer[ReadResponse]) error
 	Compact(context.Context, *CompactRequest) (*CompactResponse, error)
-	// SaveSnapshot: the first request has the metadata, the rest have chunks,
-	// the last one has commit set. A stream that ends without it is aborted.
+	// SaveSnapshot: the end asks to commit. A stream that ends without it is
+	// aborted, and answered with CANCELLED.
 	SaveSnapshot(grpc.ClientStreamingServer[SaveSnapshotRequest, SaveSnapshotResponse]) error
-	// OpenSnapshot: the first answer has the metadata, the rest have chunks.
-	// The stream ends with OK only if the checksum was right.
+	// OpenSnapshot: the end comes only if the checksum of what is stored was right.
 	OpenSnapshot(*OpenSnapshotRequest, grpc.ServerStreamingServer[OpenSnapshotResponse]) error
 	ListSnapshots(context.Context, *ListSnapshotsRequest) (*ListSnapshotsResponse, error)
 	InstallSnapshot(context.Context, *InstallSnapshotRequest) (*InstallSnapshotResponse, error)

@@ -40,12 +40,11 @@ type TransportClient interface {
 	// Raft is one long-lived stream: outbound messages one way, inbound
 	// messages and events the other.
 	Raft(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[RaftOutbound, RaftInbound], error)
-	// SendSnapshot: the first request has the header, the rest have chunks, the
-	// last one has done set. The answer comes when the receiver has accepted or
-	// refused the whole.
+	// SendSnapshot: the answer comes when the receiver has accepted or refused the
+	// whole.
 	SendSnapshot(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[SendSnapshotRequest, SendSnapshotResponse], error)
 	// ReceiveSnapshot takes up an offer announced by an Event. The plugin sends
-	// chunks and then done; the host then sends its verdict.
+	// all parts; the host then sends its verdict.
 	ReceiveSnapshot(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ReceiveSnapshotRequest, ReceiveSnapshotResponse], error)
 	Close(ctx context.Context, in *CloseRequest, opts ...grpc.CallOption) (*CloseResponse, error)
 	// Ping is served by plugins with the capability "ping", and asked for when an
@@ -152,12 +151,11 @@ type TransportServer interface {
 	// Raft is one long-lived stream: outbound messages one way, inbound
 	// messages and events the other.
 	Raft(grpc.BidiStreamingServer[RaftOutbound, RaftInbound]) error
-	// SendSnapshot: the first request has the header, the rest have chunks, the
-	// last one has done set. The answer comes when the receiver has accepted or
-	// refused the whole.
+	// SendSnapshot: the answer comes when the receiver has accepted or refused the
+	// whole.
 	SendSnapshot(grpc.ClientStreamingServer[SendSnapshotRequest, SendSnapshotResponse]) error
 	// ReceiveSnapshot takes up an offer announced by an Event. The plugin sends
-	// chunks and then done; the host then sends its verdict.
+	// all parts; the host then sends its verdict.
 	ReceiveSnapshot(grpc.BidiStreamingServer[ReceiveSnapshotRequest, ReceiveSnapshotResponse]) error
 	Close(context.Context, *CloseRequest) (*CloseResponse, error)
 	// Ping is served by plugins with the capability "ping", and asked for when an

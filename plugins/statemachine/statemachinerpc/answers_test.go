@@ -65,13 +65,15 @@ func (l *liar) SaveSnapshot(_ *pluginv1.StateSnapshotRequest, stream grpc.Server
 }
 
 func (l *liar) Restore(stream grpc.ClientStreamingServer[pluginv1.RestoreRequest, pluginv1.RestoreResponse]) error {
+	read := uint64(0)
 	for {
 		req, err := stream.Recv()
 		if err != nil {
 			return err
 		}
-		if req.Done || l.early {
-			return stream.SendAndClose(&pluginv1.RestoreResponse{AppliedIndex: l.restored})
+		read += uint64(len(req.Chunk))
+		if req.End != nil || l.early {
+			return stream.SendAndClose(&pluginv1.RestoreResponse{AppliedIndex: l.restored, Length: read})
 		}
 	}
 }
@@ -296,7 +298,10 @@ func TestChunksOverTheLimitAreRefused(t *testing.T) {
 func TestSnapshotsWithoutTheRightEndMarkAreRefused(t *testing.T) {
 	sum := crc32.ChecksumIEEE(make([]byte, 300))
 	mark := func() pluginv1.StateSnapshotChunk {
-		return pluginv1.StateSnapshotChunk{Done: true, Length: 300, Crc32: sum}
+		return pluginv1.StateSnapshotChunk{End: &pluginv1.StreamEnd{Length: 300, Crc32: sum}}
+	}
+	end := func(length uint64, sum uint32) []pluginv1.StateSnapshotChunk {
+		return []pluginv1.StateSnapshotChunk{{End: &pluginv1.StreamEnd{Length: length, Crc32: sum}}}
 	}
 	save := func(l *liar) error {
 		l.answers = []pluginv1.ApplyResponse{{Seq: 1, Snapshot: 3}}
@@ -312,14 +317,14 @@ func TestSnapshotsWithoutTheRightEndMarkAreRefused(t *testing.T) {
 		"none":                 {chunks: []int{100, 200}},
 		"a chunk is missing":   {chunks: []int{200}, marks: []pluginv1.StateSnapshotChunk{mark()}},
 		"a chunk came twice":   {chunks: []int{100, 100, 200}, marks: []pluginv1.StateSnapshotChunk{mark()}},
-		"another length":       {chunks: []int{200}, marks: []pluginv1.StateSnapshotChunk{{Done: true, Length: 300, Crc32: short}}},
-		"other bytes":          {chunks: []int{100, 200}, marks: []pluginv1.StateSnapshotChunk{{Done: true, Length: 300, Crc32: short}}},
-		"no sum":               {chunks: []int{100, 200}, marks: []pluginv1.StateSnapshotChunk{{Done: true, Length: 300}}},
-		"another bit in it":    {chunks: []int{100, 200}, marks: []pluginv1.StateSnapshotChunk{{Done: true, Length: 300, Crc32: sum &^ (sum & -sum)}}},
-		"a chunk in the mark":  {chunks: []int{100}, marks: []pluginv1.StateSnapshotChunk{{Done: true, Length: 300, Crc32: sum, Chunk: make([]byte, 200)}}},
+		"another length":       {chunks: []int{200}, marks: end(300, short)},
+		"other bytes":          {chunks: []int{100, 200}, marks: end(300, short)},
+		"no sum":               {chunks: []int{100, 200}, marks: end(300, 0)},
+		"another bit in it":    {chunks: []int{100, 200}, marks: end(300, sum&^(sum&-sum))},
+		"a chunk in the mark":  {chunks: []int{100}, marks: []pluginv1.StateSnapshotChunk{{End: mark().End, Chunk: make([]byte, 200)}}},
 		"a chunk behind it":    {chunks: []int{100, 200}, marks: []pluginv1.StateSnapshotChunk{mark(), {Chunk: []byte("x")}}},
 		"two of them":          {chunks: []int{100, 200}, marks: []pluginv1.StateSnapshotChunk{mark(), mark()}},
-		"of nothing, for some": {chunks: []int{100}, marks: []pluginv1.StateSnapshotChunk{{Done: true}}},
+		"of nothing, for some": {chunks: []int{100}, marks: end(0, 0)},
 	} {
 		t.Run(name, func(t *testing.T) { checkBad(t, save(l)) })
 	}
@@ -331,7 +336,9 @@ func TestSnapshotsWithoutTheRightEndMarkAreRefused(t *testing.T) {
 // A plugin that says it has restored a snapshot of which it has a part would answer
 // queries from that part.
 func TestARestoreOfAPartIsRefused(t *testing.T) {
-	checkBad(t, (&liar{restored: 7, early: true}).dial(t).Restore(t.Context(), 7, endless{}))
+	for _, state := range []io.Reader{endless{}, strings.NewReader("a state that fits the buffer of a socket")} {
+		checkBad(t, (&liar{restored: 7, early: true}).dial(t).Restore(t.Context(), 7, state))
+	}
 }
 
 // endless is a snapshot that does not end.

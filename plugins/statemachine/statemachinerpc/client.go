@@ -93,13 +93,10 @@ func (c *Client) Restore(ctx context.Context, index uint64, r io.Reader) error {
 }
 
 func (c *Client) restore(ctx context.Context, o *pluginrpc.Opened, index uint64, r io.Reader) error {
-	first := &pluginv1.RestoreRequest{Call: o.Call, Index: index}
-	res, whole, err := pluginrpc.Upload(ctx, &c.end, c.rpc.Restore, first, r, o.Limits.ChunkBytes(), restoreParts)
+	first := &pluginv1.RestoreRequest{Call: o.Call, Header: &pluginv1.RestoreHeader{Index: index}}
+	res, err := pluginrpc.Upload(ctx, &c.end, c.rpc.Restore, first, r, o.Limits.ChunkBytes(), restoreParts)
 	if err != nil {
 		return err
-	}
-	if !whole {
-		return pluginrpc.BadAnswer("restored before the snapshot was complete")
 	}
 	if res.AppliedIndex != index {
 		return pluginrpc.BadAnswer("applied index %d after it", res.AppliedIndex)
@@ -107,7 +104,9 @@ func (c *Client) restore(ctx context.Context, o *pluginrpc.Opened, index uint64,
 	return nil
 }
 
-func restoreParts(m *pluginv1.RestoreRequest) (chunk *[]byte, last *bool) { return &m.Chunk, &m.Done }
+func restoreParts(m *pluginv1.RestoreRequest) (header bool, chunk *[]byte, end **pluginv1.StreamEnd) {
+	return m.Header != nil, &m.Chunk, &m.End
+}
 
 // Close implements statemachine.StateMachine.
 func (c *Client) Close(ctx context.Context) error {

@@ -70,9 +70,13 @@ func (s *server) Restore(stream grpc.ClientStreamingServer[pluginv1.RestoreReque
 	}
 	defer s.applying.Give()
 	return pluginrpc.AnswerUpload(&s.end, stream, func(o *pluginrpc.Opened, first *pluginv1.RestoreRequest) (*pluginv1.RestoreResponse, error) {
-		index := first.Index
-		r := pluginrpc.ReceiveChunks(stream, first, o.Limits.MaxChunkBytes, restoreParts)
-		if err := s.backend.Restore(stream.Context(), index, r); err != nil {
+		header := first.Header // overwritten by what comes next
+		in, err := pluginrpc.ReceiveChunks(stream, first, o.Limits.MaxChunkBytes, restoreParts)
+		if err != nil {
+			return nil, err
+		}
+		r := in.Reader()
+		if err := s.backend.Restore(stream.Context(), header.Index, r); err != nil {
 			return nil, err
 		}
 		// Bytes that the backend did not read must have arrived all the same:
@@ -80,6 +84,6 @@ func (s *server) Restore(stream grpc.ClientStreamingServer[pluginv1.RestoreReque
 		if _, err := r.WriteTo(io.Discard); err != nil {
 			return nil, err
 		}
-		return &pluginv1.RestoreResponse{AppliedIndex: index}, nil
+		return &pluginv1.RestoreResponse{AppliedIndex: header.Index, Length: in.Bytes()}, nil
 	})
 }

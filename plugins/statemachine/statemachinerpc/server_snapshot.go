@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"sync"
 
@@ -114,7 +113,7 @@ func save(stream snapshotStream, snap statemachine.Snapshot, chunk int) error {
 	if err := errors.Join(w.err, chunks.Flush()); err != nil {
 		return err
 	}
-	return stream.SendMsg(&pluginv1.StateSnapshotChunk{Done: true, Length: w.length, Crc32: w.sum})
+	return stream.SendMsg(&pluginv1.StateSnapshotChunk{End: w.sum.End()})
 }
 
 type snapshotStream = grpc.ServerStreamingServer[pluginv1.StateSnapshotChunk]
@@ -122,10 +121,9 @@ type snapshotStream = grpc.ServerStreamingServer[pluginv1.StateSnapshotChunk]
 // markWriter makes the end mark of what is written through it. Its first error
 // is its last.
 type markWriter struct {
-	w      io.Writer
-	length uint64
-	sum    uint32 // CRC-32 (IEEE)
-	err    error
+	w   io.Writer
+	sum pluginrpc.Sum
+	err error
 }
 
 // Write implements io.Writer.
@@ -133,8 +131,7 @@ func (m *markWriter) Write(p []byte) (int, error) {
 	if m.err != nil {
 		return 0, m.err
 	}
-	m.length += uint64(len(p))
-	m.sum = crc32.Update(m.sum, crc32.IEEETable, p)
+	m.sum.Add(p)
 	n, err := m.w.Write(p)
 	m.err = err
 	return n, err

@@ -2,6 +2,7 @@ package storagerpc_test
 
 import (
 	"errors"
+	"hash/crc32"
 	"io"
 	"math"
 	"strings"
@@ -223,20 +224,28 @@ func TestWrongCommitsAreRefused(t *testing.T) {
 
 func TestWrongSnapshotsAreRefused(t *testing.T) {
 	head := func(info storage.SnapshotInfo, chunk ...byte) pluginv1.OpenSnapshotResponse {
-		return pluginv1.OpenSnapshotResponse{Info: info, Chunk: chunk}
+		return pluginv1.OpenSnapshotResponse{Header: &info, Chunk: chunk}
 	}
 	chunk := func(n int) pluginv1.OpenSnapshotResponse {
 		return pluginv1.OpenSnapshotResponse{Chunk: make([]byte, n)}
 	}
+	end := func(n int) pluginv1.OpenSnapshotResponse {
+		return pluginv1.OpenSnapshotResponse{End: &pluginv1.StreamEnd{Length: uint64(n), Crc32: crc32.ChecksumIEEE(make([]byte, n))}}
+	}
+	info := snapshotInfo(5, 2, 3)
 	for name, opened := range map[string][]pluginv1.OpenSnapshotResponse{
-		"no header":          {chunk(3)},
+		"no header":          {chunk(3), end(3)},
+		"nothing":            {},
+		"no end mark":        {head(info), chunk(3)},
+		"another end mark":   {head(info), chunk(3), end(2)},
+		"more after it":      {head(info), chunk(3), end(3), end(3)},
 		"another index":      {head(snapshotInfo(4, 2, 3))},
 		"term 0":             {head(snapshotInfo(5, 0, 3))},
 		"more than its size": {head(snapshotInfo(5, 2, 3)), chunk(4)},
 		"more at once":       {head(snapshotInfo(5, 2, 3), 1, 2, 3, 4)},
-		"less than its size": {head(snapshotInfo(5, 2, 3)), chunk(2)},
+		"less than its size": {head(snapshotInfo(5, 2, 3)), chunk(2), end(2)},
 		"only a header":      {head(snapshotInfo(5, 2, 3))},
-		"less than the most": {head(snapshotInfo(5, 2, math.MaxUint64)), chunk(2)},
+		"less than the most": {head(snapshotInfo(5, 2, math.MaxUint64)), chunk(2), end(2)},
 		"chunk over limit":   {head(snapshotInfo(5, 2, 1<<30)), chunk(257 << 10)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -248,12 +257,12 @@ func TestWrongSnapshotsAreRefused(t *testing.T) {
 			checkBad(t, err)
 		})
 	}
-}
-
-func TestNoAnswerAtAll(t *testing.T) {
-	c := (&liar{}).dial(t)
-	if _, err := c.OpenSnapshot(t.Context(), 5); !errors.Is(err, plugins.ErrGone) {
-		t.Errorf("open snapshot: %v", err)
+	r, err := (&liar{opened: []pluginv1.OpenSnapshotResponse{head(info), chunk(3), end(3)}}).dial(t).OpenSnapshot(t.Context(), 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(r); len(got) != 3 || err != nil {
+		t.Errorf("a good one: %d bytes, %v", len(got), err)
 	}
 }
 

@@ -27,7 +27,7 @@ func (c *Client) CreateSnapshot(ctx context.Context, meta storage.SnapshotMetada
 	stream, err := c.rpc.SaveSnapshot(ctx)
 	if err == nil {
 		w.stream = stream
-		err = w.send(&pluginv1.SaveSnapshotRequest{Call: o.Call, Metadata: meta, Received: received})
+		err = w.send(&pluginv1.SaveSnapshotRequest{Call: o.Call, Header: &pluginv1.SaveSnapshotHeader{Metadata: meta, Received: received}})
 	} else {
 		err = c.end.Table.Error(ctx, err)
 	}
@@ -46,7 +46,7 @@ type snapshotWriter struct {
 	stream grpc.ClientStreamingClient[pluginv1.SaveSnapshotRequest, pluginv1.SaveSnapshotResponse]
 	meta   storage.SnapshotMetadata
 	chunks pluginrpc.ChunkWriter
-	size   uint64
+	sent   pluginrpc.Sum
 	req    pluginv1.SaveSnapshotRequest // of Write
 	ended  error
 }
@@ -54,14 +54,15 @@ type snapshotWriter struct {
 // Write implements io.Writer; it cuts p into chunks.
 func (w *snapshotWriter) Write(p []byte) (int, error) {
 	n, err := w.chunks.Write(p)
-	if w.size += uint64(n); err != nil {
-		return n, fmt.Errorf("write snapshot %d at %d: %w", w.meta.Index, w.size, err)
+	if err != nil {
+		return n, fmt.Errorf("write snapshot %d at %d: %w", w.meta.Index, w.sent.Bytes(), err)
 	}
 	return n, nil
 }
 
 // sendChunk is what chunks sends with.
 func (w *snapshotWriter) sendChunk(chunk []byte) error {
+	w.sent.Add(chunk)
 	w.req.Chunk = chunk
 	err := w.send(&w.req)
 	w.req.Chunk = nil
@@ -78,7 +79,7 @@ func (w *snapshotWriter) Commit() (storage.SnapshotInfo, error) {
 }
 
 func (w *snapshotWriter) commit() (storage.SnapshotInfo, error) {
-	if err := w.send(&pluginv1.SaveSnapshotRequest{Commit: true}); err != nil {
+	if err := w.send(&pluginv1.SaveSnapshotRequest{End: w.sent.End()}); err != nil {
 		return storage.SnapshotInfo{}, err
 	}
 	w.ended = fmt.Errorf("snapshot is committed: %w", plugins.ErrClosed)
@@ -88,9 +89,9 @@ func (w *snapshotWriter) commit() (storage.SnapshotInfo, error) {
 		return storage.SnapshotInfo{}, w.table.Error(w.ctx, err)
 	}
 	got := res.Info
-	if got.Metadata.Index != w.meta.Index || got.Metadata.Term != w.meta.Term || got.Bytes != w.size {
+	if got.Metadata.Index != w.meta.Index || got.Metadata.Term != w.meta.Term || got.Bytes != w.sent.Bytes() {
 		return storage.SnapshotInfo{}, pluginrpc.BadAnswer("committed index %d term %d of %d bytes, sent index %d term %d of %d",
-			got.Metadata.Index, got.Metadata.Term, got.Bytes, w.meta.Index, w.meta.Term, w.size)
+			got.Metadata.Index, got.Metadata.Term, got.Bytes, w.meta.Index, w.meta.Term, w.sent.Bytes())
 	}
 	return got, nil
 }
@@ -140,8 +141,8 @@ func (c *Client) OpenSnapshot(ctx context.Context, index uint64) (storage.Snapsh
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	r := &snapshotReader{ctx: ctx, cancel: cancel, table: c.end.Table, in: pluginrpc.Arriving{MaxChunk: o.Limits.MaxChunkBytes}}
-	if err := r.open(c.rpc, &pluginv1.OpenSnapshotRequest{Call: o.Call, Index: index}); err != nil {
+	r := &snapshotReader{ctx: ctx, cancel: cancel, table: c.end.Table}
+	if err := r.open(c.rpc, &pluginv1.OpenSnapshotRequest{Call: o.Call, Index: index}, o.Limits.MaxChunkBytes); err != nil {
 		cancel()
 		return nil, fmt.Errorf("open snapshot %d: %w", index, err)
 	}
@@ -155,60 +156,45 @@ type snapshotReader struct {
 	cancel context.CancelFunc
 	table  *pluginrpc.Table
 	stream grpc.ServerStreamingClient[pluginv1.OpenSnapshotResponse]
+	in     *pluginrpc.Chunks[pluginv1.OpenSnapshotResponse]
 	info   storage.SnapshotInfo
-	in     pluginrpc.Arriving
-	res    *pluginv1.OpenSnapshotResponse // the last one; the next chunk takes its place
-	begun  bool                           // the chunk of the first message was read
 }
 
-// open waits for the first message, which says what the snapshot is.
-func (r *snapshotReader) open(rpc pluginv1.StorageClient, req *pluginv1.OpenSnapshotRequest) error {
-	stream, err := rpc.OpenSnapshot(r.ctx, req)
+// open waits for the header, which says what the snapshot is.
+func (r *snapshotReader) open(rpc pluginv1.StorageClient, req *pluginv1.OpenSnapshotRequest, maxChunk uint64) (err error) {
+	if r.stream, err = rpc.OpenSnapshot(r.ctx, req); err != nil {
+		return r.table.Error(r.ctx, err)
+	}
+	r.in = pluginrpc.Arriving(r.ctx, r.table, r.stream, maxChunk, openParts).Alone()
+	first, err := r.in.Header()
 	if err != nil {
-		return r.table.Error(r.ctx, err)
+		return err
 	}
-	r.stream = stream
-	if r.res, err = stream.Recv(); err != nil {
-		return r.table.Error(r.ctx, err)
-	}
-	r.info = r.res.Info
+	r.info = *first.Header
 	if err := checkMetadata(r.info.Metadata); err != nil {
 		return err
 	}
 	if req.Index != 0 && r.info.Metadata.Index != req.Index {
 		return pluginrpc.BadAnswer("snapshot %d, asked for %d", r.info.Metadata.Index, req.Index)
 	}
-	r.in.Announced = r.info.Bytes
+	r.in.Announced(r.info.Bytes)
 	r.ChunkReader = pluginrpc.NewChunkReader(r.next)
-	return r.in.Add(r.res.Chunk)
+	return nil
+}
+
+func (r *snapshotReader) next() (chunk []byte, last bool, err error) {
+	if chunk, last, err = r.in.Next(); err != nil {
+		err = fmt.Errorf("read snapshot %d at %d: %w", r.info.Metadata.Index, r.in.Bytes(), err)
+	}
+	return chunk, last, err
+}
+
+func openParts(m *pluginv1.OpenSnapshotResponse) (header bool, chunk *[]byte, end **pluginv1.StreamEnd) {
+	return m.Header != nil, &m.Chunk, &m.End
 }
 
 // Info implements storage.SnapshotReader.
 func (r *snapshotReader) Info() storage.SnapshotInfo { return r.info }
-
-// next receives a chunk, or says why there is none.
-func (r *snapshotReader) next() ([]byte, bool, error) {
-	if !r.begun {
-		r.begun = true
-		return r.res.Chunk, false, nil
-	}
-	*r.res = pluginv1.OpenSnapshotResponse{Chunk: r.res.Chunk[:0]}
-	err := r.stream.RecvMsg(r.res)
-	switch {
-	case errors.Is(err, io.EOF):
-		if err = r.in.End(); err == nil {
-			return nil, true, nil
-		}
-	case err != nil:
-		return nil, false, fmt.Errorf("read snapshot %d at %d: %w", r.info.Metadata.Index, r.in.Received, r.table.Error(r.ctx, err))
-	default:
-		err = r.in.Add(r.res.Chunk)
-	}
-	if err != nil {
-		return nil, false, fmt.Errorf("read snapshot %d: %w", r.info.Metadata.Index, err)
-	}
-	return r.res.Chunk, false, nil
-}
 
 // Close implements io.Closer. It may be called before the end.
 func (r *snapshotReader) Close() error {

@@ -123,11 +123,16 @@ func (s *server) Close(ctx context.Context, req *pluginv1.CloseRequest) (*plugin
 // SaveSnapshot implements pluginv1.StorageServer.
 func (s *server) SaveSnapshot(stream grpc.ClientStreamingServer[pluginv1.SaveSnapshotRequest, pluginv1.SaveSnapshotResponse]) error {
 	return pluginrpc.AnswerUpload(&s.end, stream, func(o *pluginrpc.Opened, first *pluginv1.SaveSnapshotRequest) (*pluginv1.SaveSnapshotResponse, error) {
-		w, err := s.backend.CreateSnapshot(stream.Context(), first.Metadata, first.Received)
+		header := first.Header // overwritten by what comes next
+		in, err := pluginrpc.ReceiveChunks(stream, first, o.Limits.MaxChunkBytes, saveParts)
 		if err != nil {
 			return nil, err
 		}
-		info, err := saveChunks(stream, first, w, o.Limits.MaxChunkBytes)
+		w, err := s.backend.CreateSnapshot(stream.Context(), header.Metadata, header.Received)
+		if err != nil {
+			return nil, err
+		}
+		info, err := saveChunks(in.Reader(), w)
 		if err != nil {
 			return nil, errors.Join(err, w.Abort())
 		}
@@ -135,11 +140,8 @@ func (s *server) SaveSnapshot(stream grpc.ClientStreamingServer[pluginv1.SaveSna
 	})
 }
 
-// saveChunks writes what comes, until commit.
-func saveChunks(stream grpc.ClientStreamingServer[pluginv1.SaveSnapshotRequest, pluginv1.SaveSnapshotResponse],
-	req *pluginv1.SaveSnapshotRequest, w storage.SnapshotWriter, maxChunk uint64,
-) (storage.SnapshotInfo, error) {
-	r := pluginrpc.ReceiveChunks(stream, req, maxChunk, saveParts)
+// saveChunks writes what comes, and commits it after its end.
+func saveChunks(r *pluginrpc.ChunkReader, w storage.SnapshotWriter) (storage.SnapshotInfo, error) {
 	if _, err := r.WriteTo(w); errors.Is(r.Err(), io.ErrUnexpectedEOF) {
 		return storage.SnapshotInfo{}, fmt.Errorf("snapshot was abandoned: %w", context.Canceled)
 	} else if err != nil {
@@ -148,8 +150,8 @@ func saveChunks(stream grpc.ClientStreamingServer[pluginv1.SaveSnapshotRequest, 
 	return w.Commit()
 }
 
-func saveParts(m *pluginv1.SaveSnapshotRequest) (chunk *[]byte, last *bool) {
-	return &m.Chunk, &m.Commit
+func saveParts(m *pluginv1.SaveSnapshotRequest) (header bool, chunk *[]byte, end **pluginv1.StreamEnd) {
+	return m.Header != nil, &m.Chunk, &m.End
 }
 
 // OpenSnapshot implements pluginv1.StorageServer.
@@ -164,15 +166,17 @@ func (s *server) OpenSnapshot(req *pluginv1.OpenSnapshotRequest, stream grpc.Ser
 }
 
 func sendChunks(stream grpc.ServerStreamingServer[pluginv1.OpenSnapshotResponse], r storage.SnapshotReader, maxChunk uint64) error {
-	if err := stream.Send(&pluginv1.OpenSnapshotResponse{Info: r.Info()}); err != nil {
+	info := r.Info()
+	if err := stream.Send(&pluginv1.OpenSnapshotResponse{Header: &info}); err != nil {
 		return err
 	}
 	var res pluginv1.OpenSnapshotResponse
-	return pluginrpc.SendChunks(r, maxChunk, func(chunk []byte, _ bool) error {
-		if len(chunk) == 0 { // the stream's end is the last message
-			return nil
-		}
+	end, err := pluginrpc.SendChunks(r, maxChunk, func(chunk []byte) error {
 		res.Chunk = chunk
 		return stream.SendMsg(&res)
 	})
+	if err != nil {
+		return err
+	}
+	return stream.Send(&pluginv1.OpenSnapshotResponse{End: end})
 }

@@ -3,6 +3,7 @@ package transportrpc_test
 import (
 	"context"
 	"errors"
+	"hash/crc32"
 	"io"
 	"math"
 	"strings"
@@ -63,16 +64,18 @@ func (l *liar) ReceiveSnapshot(stream grpc.BidiStreamingServer[pluginv1.ReceiveS
 }
 
 func (l *liar) SendSnapshot(stream grpc.ClientStreamingServer[pluginv1.SendSnapshotRequest, pluginv1.SendSnapshotResponse]) error {
+	read := uint64(0)
 	for !l.early {
 		req, err := stream.Recv()
 		if err != nil {
 			return err
 		}
-		if req.Done {
+		read += uint64(len(req.Chunk))
+		if req.End != nil {
 			break
 		}
 	}
-	return stream.SendAndClose(&pluginv1.SendSnapshotResponse{})
+	return stream.SendAndClose(&pluginv1.SendSnapshotResponse{Length: read})
 }
 
 func (l *liar) Close(context.Context, *pluginv1.CloseRequest) (*pluginv1.CloseResponse, error) {
@@ -275,22 +278,29 @@ func header() transport.SnapshotHeader {
 	return transport.SnapshotHeader{Group: 1, To: 1, From: 2, Message: []byte("m"), Bytes: 5}
 }
 
+// end is the end mark of a snapshot.
+func end(text string) pluginv1.ReceiveSnapshotResponse {
+	return pluginv1.ReceiveSnapshotResponse{End: &pluginv1.StreamEnd{Length: uint64(len(text)), Crc32: crc32.ChecksumIEEE([]byte(text))}}
+}
+
 func TestWrongSnapshotsEndTheConnection(t *testing.T) {
 	head := func(spoil func(*transport.SnapshotHeader)) pluginv1.ReceiveSnapshotResponse {
 		h := header()
 		spoil(&h)
-		return pluginv1.ReceiveSnapshotResponse{Header: h}
+		return pluginv1.ReceiveSnapshotResponse{Header: &h}
 	}
 	good := head(func(*transport.SnapshotHeader) {})
 	for name, offered := range map[string][]pluginv1.ReceiveSnapshotResponse{
-		"no header":              {{Chunk: []byte("12345"), Done: true}},
+		"no header":              {{Chunk: []byte("12345")}, end("12345")},
 		"of another group":       {head(func(h *transport.SnapshotHeader) { h.Group = 7 })},
 		"to another node":        {head(func(h *transport.SnapshotHeader) { h.To = 7 })},
 		"from another peer":      {head(func(h *transport.SnapshotHeader) { h.From = 7 })},
 		"without a message":      {head(func(h *transport.SnapshotHeader) { h.Message = nil })},
 		"longer than announced":  {good, {Chunk: []byte("123456")}},
-		"shorter than announced": {good, {Chunk: []byte("1234"), Done: true}},
-		"shorter than the most":  {head(func(h *transport.SnapshotHeader) { h.Bytes = math.MaxUint64 }), {Chunk: []byte("1234"), Done: true}},
+		"shorter than announced": {good, {Chunk: []byte("1234")}, end("1234")},
+		"shorter than the most":  {head(func(h *transport.SnapshotHeader) { h.Bytes = math.MaxUint64 }), {Chunk: []byte("1234")}, end("1234")},
+		"without an end mark":    {good, {Chunk: []byte("12345")}, good},
+		"of another end mark":    {head(func(h *transport.SnapshotHeader) { h.Bytes = 0 }), {Chunk: []byte("1234")}, end("12345")},
 		"chunk over the limit":   {head(func(h *transport.SnapshotHeader) { h.Bytes = 1 << 30 }), {Chunk: make([]byte, 257<<10)}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -308,7 +318,8 @@ func TestWrongSnapshotsEndTheConnection(t *testing.T) {
 }
 
 func TestVerdicts(t *testing.T) {
-	whole := []pluginv1.ReceiveSnapshotResponse{{Header: header()}, {Chunk: []byte("12345"), Done: true}}
+	first := header()
+	whole := []pluginv1.ReceiveSnapshotResponse{{Header: &first}, {Chunk: []byte("12345")}, end("12345")}
 	for name, x := range map[string]struct {
 		receive func(io.Reader) error
 		refusal string
@@ -336,9 +347,10 @@ func TestASnapshotThatIsAcceptedBeforeItsEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = c.SendSnapshot(t.Context(), header(), endless{})
-	if !errors.Is(err, plugins.ErrBadAnswer) {
-		t.Errorf("send snapshot: %v", err)
+	for _, content := range []io.Reader{endless{}, strings.NewReader("12345")} {
+		if err = c.SendSnapshot(t.Context(), header(), content); !errors.Is(err, plugins.ErrBadAnswer) {
+			t.Errorf("send snapshot: %v", err)
+		}
 	}
 }
 

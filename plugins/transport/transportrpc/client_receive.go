@@ -129,31 +129,25 @@ func (c *Client) receiveSnapshot(o *pluginrpc.Opened, e transport.Event, refusal
 // it accepted. A broken contract, or an end of the transport, is an error and no
 // verdict.
 func (c *Client) handle(ctx context.Context, o *pluginrpc.Opened, e transport.Event, stream *paced) (string, error) {
-	first, err := stream.Recv()
+	in := pluginrpc.Arriving(ctx, c.end.Table, stream, o.Limits.MaxChunkBytes, receiveParts)
+	first, err := in.Header()
 	if err != nil {
-		return "", c.end.Table.Error(ctx, err)
-	}
-	if err := checkHeader(first.Header, e.Peer, o); err != nil {
 		return "", err
 	}
-	announced := first.Header.Bytes
-	in := pluginrpc.Arriving{MaxChunk: o.Limits.MaxChunkBytes, Announced: announced, AnyLength: announced == 0}
-	if err := arrived(&in, first); err != nil {
+	header := *first.Header
+	if err := checkHeader(header, e.Peer, o); err != nil {
 		return "", err
 	}
-	res := first
-	r := pluginrpc.NewChunkReader(func() ([]byte, bool, error) {
-		if res == nil {
-			var err error
-			if res, err = c.next(ctx, stream, &in); err != nil {
-				return nil, false, err
-			}
+	if header.Bytes > 0 { // otherwise the end says it
+		in.Announced(header.Bytes)
+	}
+	r := pluginrpc.NewChunkReader(func() (chunk []byte, last bool, err error) {
+		if chunk, last, err = in.Next(); err != nil {
+			err = fmt.Errorf("snapshot after %d bytes: %w", in.Bytes(), err)
 		}
-		m := res
-		res = nil
-		return m.Chunk, m.Done, nil
+		return chunk, last, err
 	})
-	err = c.handler.ReceiveSnapshot(ctx, first.Header, r)
+	err = c.handler.ReceiveSnapshot(ctx, header, r)
 	switch {
 	case errors.Is(r.Err(), plugins.ErrBadAnswer):
 		return "", r.Err()
@@ -192,22 +186,6 @@ func (c *Client) drain(ctx context.Context, stream *paced) error {
 	}
 }
 
-// next receives a chunk of a snapshot.
-func (c *Client) next(ctx context.Context, stream *paced, in *pluginrpc.Arriving) (*pluginv1.ReceiveSnapshotResponse, error) {
-	res, err := stream.Recv()
-	if errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("snapshot after %d bytes: %w", in.Received, io.ErrUnexpectedEOF)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("snapshot after %d bytes: %w", in.Received, c.end.Table.Error(ctx, err))
-	}
-	return res, arrived(in, res)
-}
-
-// arrived checks a message with a chunk.
-func arrived(in *pluginrpc.Arriving, res *pluginv1.ReceiveSnapshotResponse) error {
-	if err := in.Add(res.Chunk); err != nil || !res.Done {
-		return err
-	}
-	return in.End()
+func receiveParts(m *pluginv1.ReceiveSnapshotResponse) (header bool, chunk *[]byte, end **pluginv1.StreamEnd) {
+	return m.Header != nil, &m.Chunk, &m.End
 }

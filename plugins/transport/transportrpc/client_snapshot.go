@@ -25,16 +25,12 @@ func (c *Client) SendSnapshot(ctx context.Context, header transport.SnapshotHead
 }
 
 func (c *Client) sendSnapshot(ctx context.Context, o *pluginrpc.Opened, header transport.SnapshotHeader, r io.Reader) error {
-	first := &pluginv1.SendSnapshotRequest{Call: o.Call, Header: header}
-	_, whole, err := pluginrpc.Upload(ctx, &c.end, c.rpc.SendSnapshot, first, r, o.Limits.ChunkBytes(), sendParts,
+	first := &pluginv1.SendSnapshotRequest{Call: o.Call, Header: &header}
+	_, err := pluginrpc.Upload(ctx, &c.end, c.rpc.SendSnapshot, first, r, o.Limits.ChunkBytes(), sendParts,
 		frames.OverGRPC()) // the backend waits for the peer
-	if err != nil {
-		return err
-	}
-	if !whole {
-		return pluginrpc.BadAnswer("accepted before it was complete")
-	}
-	return nil
+	return err
 }
 
-func sendParts(m *pluginv1.SendSnapshotRequest) (chunk *[]byte, last *bool) { return &m.Chunk, &m.Done }
+func sendParts(m *pluginv1.SendSnapshotRequest) (header bool, chunk *[]byte, end **pluginv1.StreamEnd) {
+	return m.Header != nil, &m.Chunk, &m.End
+}

@@ -60,15 +60,22 @@ func (p *paced) renew() { p.left = paceSteps * p.step }
 
 // Recv implements grpc.BidiStreamingClient.
 func (p *paced) Recv() (*pluginv1.ReceiveSnapshotResponse, error) {
+	res := new(pluginv1.ReceiveSnapshotResponse)
+	return res, p.RecvMsg(res)
+}
+
+// RecvMsg implements grpc.ClientStream.
+func (p *paced) RecvMsg(m any) error {
 	begun := time.Now()
 	timer := time.AfterFunc(p.left, p.giveUp)
-	res, err := p.BidiStreamingClient.Recv()
+	err := p.BidiStreamingClient.RecvMsg(m)
 	timer.Stop()
 	p.left -= time.Since(begun)
 	if err == nil {
-		p.left = min(p.left+p.step*time.Duration(len(res.Chunk))/paceStep, paceSteps*p.step)
+		came := len(m.(*pluginv1.ReceiveSnapshotResponse).Chunk)
+		p.left = min(p.left+p.step*time.Duration(came)/paceStep, paceSteps*p.step)
 	} else if p.left <= 0 {
 		err = fmt.Errorf("%w: less than %d bytes in %v: %w", errStalled, paceStep, p.step, err)
 	}
-	return res, err
+	return err
 }

@@ -20,12 +20,13 @@ type trickle struct {
 	size  int
 }
 
-func (s *trickle) Recv() (*pluginv1.ReceiveSnapshotResponse, error) {
+func (s *trickle) RecvMsg(m any) error {
 	select {
 	case <-time.After(s.pause):
-		return &pluginv1.ReceiveSnapshotResponse{Chunk: make([]byte, s.size)}, nil
+		m.(*pluginv1.ReceiveSnapshotResponse).Chunk = make([]byte, s.size)
+		return nil
 	case <-s.ctx.Done():
-		return nil, s.ctx.Err()
+		return s.ctx.Err()
 	}
 }
 

@@ -3,6 +3,7 @@ package transportrpc
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"google.golang.org/grpc"
 
@@ -17,10 +18,27 @@ type sendStream = grpc.ClientStreamingServer[pluginv1.SendSnapshotRequest, plugi
 // SendSnapshot implements pluginv1.TransportServer.
 func (s *Server) SendSnapshot(stream sendStream) error {
 	return pluginrpc.AnswerUpload(&s.end, stream, func(o *pluginrpc.Opened, first *pluginv1.SendSnapshotRequest) (*pluginv1.SendSnapshotResponse, error) {
-		header := first.Header
-		r := pluginrpc.ReceiveChunks(stream, first, o.Limits.MaxChunkBytes, sendParts)
-		return &pluginv1.SendSnapshotResponse{}, s.backend.SendSnapshot(stream.Context(), header, r)
+		header := *first.Header // overwritten by what comes next
+		in, err := pluginrpc.ReceiveChunks(stream, first, o.Limits.MaxChunkBytes, sendParts)
+		if err != nil {
+			return nil, err
+		}
+		r := in.Reader()
+		if err := s.backend.SendSnapshot(stream.Context(), header, r); err != nil {
+			return nil, err
+		}
+		return &pluginv1.SendSnapshotResponse{Length: in.Bytes()}, wholly(r)
 	})
+}
+
+// wholly is an error unless r was read, but for its end.
+func wholly(r *pluginrpc.ChunkReader) error {
+	if n, err := r.WriteTo(io.Discard); err != nil {
+		return err
+	} else if n > 0 {
+		return fmt.Errorf("snapshot was accepted with %d bytes unread: %w", n, plugins.ErrInvalidArgument)
+	}
+	return nil
 }
 
 type receiveStream = grpc.BidiStreamingServer[pluginv1.ReceiveSnapshotRequest, pluginv1.ReceiveSnapshotResponse]
@@ -63,11 +81,11 @@ func relay(stream receiveStream, q *inbound, o *offer, maxChunk uint64) error {
 			return plugins.ErrClosed
 		}
 	}
-	res := pluginv1.ReceiveSnapshotResponse{Header: o.header}
+	res := pluginv1.ReceiveSnapshotResponse{Header: &o.header}
 	if stream.SendMsg(&res) != nil {
 		return wait()
 	}
-	err := pluginrpc.SendChunks(o.r, maxChunk, func(chunk []byte, last bool) error {
+	send := func(part pluginv1.ReceiveSnapshotResponse) error {
 		select {
 		case err := <-verdict: // refused before the end
 			return early(err)
@@ -75,12 +93,17 @@ func relay(stream receiveStream, q *inbound, o *offer, maxChunk uint64) error {
 			return plugins.ErrClosed
 		default:
 		}
-		res = pluginv1.ReceiveSnapshotResponse{Chunk: chunk, Done: last}
-		if stream.SendMsg(&res) != nil {
+		if res = part; stream.SendMsg(&res) != nil {
 			return pluginrpc.ErrStreamEnded
 		}
 		return nil
+	}
+	end, err := pluginrpc.SendChunks(o.r, maxChunk, func(chunk []byte) error {
+		return send(pluginv1.ReceiveSnapshotResponse{Chunk: chunk})
 	})
+	if err == nil {
+		err = send(pluginv1.ReceiveSnapshotResponse{End: end})
+	}
 	if err != nil && !errors.Is(err, pluginrpc.ErrStreamEnded) {
 		return err
 	}

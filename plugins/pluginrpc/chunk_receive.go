@@ -1,0 +1,168 @@
+package pluginrpc
+
+import (
+	"context"
+	"fmt"
+	"hash/crc32"
+	"io"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// Parts finds in a message of type M of a stream of chunks its parts, of which it has
+// one: whether it is a header, its chunk, and its end.
+type Parts[M any] func(*M) (header bool, chunk *[]byte, end **pluginv1.StreamEnd)
+
+// A Sum counts the bytes of chunks and sums them up. The zero value is that of none.
+type Sum struct {
+	bytes uint64
+	crc32 uint32
+}
+
+// Add adds a chunk.
+func (s *Sum) Add(chunk []byte) {
+	s.bytes += uint64(len(chunk))
+	s.crc32 = crc32.Update(s.crc32, crc32.IEEETable, chunk)
+}
+
+// Bytes is how many there were.
+func (s *Sum) Bytes() uint64 { return s.bytes }
+
+// End is the end of a stream of these chunks.
+func (s *Sum) End() *pluginv1.StreamEnd {
+	return &pluginv1.StreamEnd{Length: s.bytes, Crc32: s.crc32}
+}
+
+// blame is what a fault of the sender is called by its receiver.
+type blame struct {
+	breach, over, cut error
+}
+
+var (
+	ofPlugin = blame{breach: plugins.ErrBadAnswer, over: plugins.ErrBadAnswer, cut: plugins.ErrBadAnswer}
+	ofHost   = blame{breach: plugins.ErrInvalidArgument, over: plugins.ErrLimit, cut: io.ErrUnexpectedEOF}
+)
+
+// Chunks is a stream of chunks that arrives. It ends well only after its end, and if
+// that fits what came.
+type Chunks[M any] struct {
+	message   *M // the last one; the next chunk takes the place of its chunk
+	receive   func(*M) error
+	parts     Parts[M]
+	most      uint64 // bytes of a chunk
+	blame     blame
+	announced *uint64 // the length, if it was said before
+	alone     bool    // nothing comes on the stream after the end
+	got       Sum
+}
+
+// ReceiveChunks reads, at the plugin's end, what the host sends after first, which has to
+// be the header and is overwritten. An early end is io.ErrUnexpectedEOF.
+func ReceiveChunks[M any](stream interface{ RecvMsg(any) error }, first *M, most uint64, parts Parts[M]) (*Chunks[M], error) {
+	c := &Chunks[M]{
+		message: first, parts: parts, most: most, blame: ofHost,
+		receive: func(m *M) error { return stream.RecvMsg(m) },
+	}
+	return c, c.checkHeader()
+}
+
+// Arriving reads, at the host's end, what a plugin sends: a header, if the stream has one,
+// then chunks of at most so many bytes, and an end. ctx is the stream's.
+func Arriving[M any](ctx context.Context, table *Table, stream interface{ RecvMsg(any) error }, most uint64, parts Parts[M]) *Chunks[M] {
+	receive := func(m *M) error {
+		if err := stream.RecvMsg(m); err != io.EOF {
+			return table.Error(ctx, err)
+		}
+		return io.EOF
+	}
+	return &Chunks[M]{message: new(M), parts: parts, most: most, blame: ofPlugin, receive: receive}
+}
+
+// Alone has Next check that nothing comes on the stream after the end.
+func (c *Chunks[M]) Alone() *Chunks[M] {
+	c.alone = true
+	return c
+}
+
+// Announced has Next check that the chunks have as many bytes.
+func (c *Chunks[M]) Announced(bytes uint64) { c.announced = &bytes }
+
+// Reader reads the chunks.
+func (c *Chunks[M]) Reader() *ChunkReader { return NewChunkReader(c.Next) }
+
+// Bytes is how many have come.
+func (c *Chunks[M]) Bytes() uint64 { return c.got.bytes }
+
+// Header receives the header, which is overwritten by Next.
+func (c *Chunks[M]) Header() (*M, error) {
+	if err := c.receive(c.message); err == io.EOF {
+		return nil, fmt.Errorf("%w: the stream ended without a header", c.blame.cut)
+	} else if err != nil {
+		return nil, err
+	}
+	return c.message, c.checkHeader()
+}
+
+// checkHeader checks that the message is a header and nothing else.
+func (c *Chunks[M]) checkHeader() error {
+	if header, chunk, end := c.parts(c.message); !header || len(*chunk) > 0 || *end != nil {
+		return fmt.Errorf("%w: a stream begins with its header, and with nothing else", c.blame.breach)
+	}
+	return nil
+}
+
+// Next receives a chunk, or the end: it is what a ChunkReader reads with. A message without a part that is known counts as
+// an empty chunk.
+func (c *Chunks[M]) Next() (chunk []byte, last bool, err error) {
+	if err := c.take(); err == io.EOF {
+		return nil, false, fmt.Errorf("%w: the stream ended after %d bytes without an end mark", c.blame.cut, c.got.bytes)
+	} else if err != nil {
+		return nil, false, err
+	}
+	header, room, end := c.parts(c.message)
+	switch n := uint64(len(*room)); {
+	case header:
+		return nil, false, fmt.Errorf("%w: a header after %d bytes", c.blame.breach, c.got.bytes)
+	case *end != nil && n > 0:
+		return nil, false, fmt.Errorf("%w: an end mark with a chunk of %d bytes", c.blame.breach, n)
+	case *end != nil:
+		return nil, true, c.end(*end)
+	case n > c.most:
+		return nil, false, fmt.Errorf("%w: chunk of %d bytes, at most %d", c.blame.over, n, c.most)
+	}
+	c.got.Add(*room)
+	if c.announced != nil && c.got.bytes > *c.announced {
+		return nil, false, fmt.Errorf("%w: %d bytes, announced as %d", c.blame.breach, c.got.bytes, *c.announced)
+	}
+	return *room, false, nil
+}
+
+// take receives a message in the place of the last one.
+func (c *Chunks[M]) take() error {
+	_, chunk, _ := c.parts(c.message)
+	room := (*chunk)[:0]
+	*c.message = *new(M)
+	*chunk = room
+	return c.receive(c.message)
+}
+
+// end holds what came against what the sender says of it.
+func (c *Chunks[M]) end(mark *pluginv1.StreamEnd) error {
+	switch {
+	case mark.Length != c.got.bytes:
+		return fmt.Errorf("%w: %d bytes came of %d", c.blame.breach, c.got.bytes, mark.Length)
+	case mark.Crc32 != c.got.crc32:
+		return fmt.Errorf("%w: the %d bytes that came have CRC-32 %08x, the end mark has %08x", c.blame.breach, c.got.bytes, c.got.crc32, mark.Crc32)
+	case c.announced != nil && c.got.bytes < *c.announced:
+		return fmt.Errorf("%w: ended after %d of %d bytes", c.blame.breach, c.got.bytes, *c.announced)
+	case !c.alone:
+		return nil
+	}
+	if err := c.take(); err == io.EOF {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: a message after the end mark", c.blame.breach)
+}
