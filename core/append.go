@@ -23,7 +23,7 @@ var _ node.Ports = ports{}
 func (p ports) Append(a node.Append)                     { p.g.pump.push(a) }
 func (p ports) Apply(a node.Apply)                       { p.g.h.server.Apply(a) }
 func (p ports) Send(envelopes []transport.Envelope)      { p.g.h.courier.Send(envelopes) }
-func (p ports) SendSnapshot(s node.SnapshotSend)         { p.g.wg.Go(func() { p.g.sendSnapshot(s) }) }
+func (p ports) SendSnapshot(s node.SnapshotSend)         { p.g.startSnapshot(s) }
 func (p ports) SnapshotWanted()                          { p.g.h.server.SnapshotWanted() }
 func (p ports) Fetch(f node.Fetch)                       { p.g.wg.Go(func() { p.g.fetch(f) }) }
 func (p ports) Read(r node.Read)                         { p.g.h.server.Read(r) }

@@ -26,6 +26,7 @@ type generation struct {
 	node        *node.Node
 	registry    *member.Registry // at the newest snapshot
 	pump        *appendPump
+	sends       sends
 	space       spaceWatch
 	fitness     fitnessWatch
 

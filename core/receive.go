@@ -29,6 +29,9 @@ func (g *generation) receiveSnapshot(ctx context.Context, header transport.Snaps
 	if header.To != g.h.cfg.ID || header.Group != group {
 		return fmt.Errorf("snapshot %d is for node %x in group %d", meta.Index, header.To, header.Group)
 	}
+	if r, err = announcedWhole(header.Bytes, a.Bytes, r); err != nil {
+		return fmt.Errorf("snapshot %d: %w", meta.Index, err)
+	}
 	if a.StateOnly {
 		return g.receiveState(ctx, member.ID(header.From), meta, r)
 	}

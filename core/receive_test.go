@@ -82,3 +82,51 @@ func TestASnapshotThatNobodyInstallsIsNotStored(t *testing.T) {
 		})
 	}
 }
+
+// A snapshot has the length that the host which sends it has announced, in a message that no
+// transport looks into. One that its transport ends early, and calls whole, is refused,
+// whatever length the transport says or does not say; so is one that is longer.
+func TestASnapshotOfAnotherLengthIsNotStored(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	leader := c.leader()
+	c.propose(leader, "a")
+	c.converged()
+	at := c.other(leader)
+	n := c.nodes[at]
+	registry := make(chan *member.Registry, 1)
+	core.OnRaft(n.host, func(n *node.Core) error { registry <- n.Registry(); return nil })
+	members, term := <-registry, c.service(at).Status().Term
+	const index, size = 1 << 20, 1 << 20
+	message := pluginv1.Message{Type: 7, From: uint64(leader), To: uint64(at), Term: term}
+	message.Snapshot.Metadata = storage.SnapshotMetadata{Index: index, Term: term, ConfState: storage.ConfState{Voters: members.Voters()}}
+	payload, err := message.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var head bytes.Buffer
+	header := server.SnapshotHeader{ClusterID: 7, Index: index, Term: term, StateMachine: "register", Registry: members}
+	if err := header.Encode(&head); err != nil {
+		t.Fatal(err)
+	}
+	whole := uint64(head.Len() + size)
+	for name, says := range map[string]struct{ transport, arrives uint64 }{
+		"it ends early, of unknown length": {0, whole - 1},
+		"it ends early, as announced":      {whole, whole - 1},
+		"another length is announced":      {whole - 1, whole - 1},
+		"it goes on":                       {0, whole + 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			data := io.MultiReader(bytes.NewReader(head.Bytes()), bytes.NewReader(make([]byte, size+1)))
+			err := core.ReceiveSnapshot(n.host, context.Background(), transport.SnapshotHeader{
+				Group: 1, To: uint64(at), From: uint64(leader), Message: node.AnnounceBytes(payload, whole), Bytes: says.transport,
+			}, io.LimitReader(data, int64(says.arrives)))
+			if err == nil {
+				t.Error("it was accepted")
+			}
+			if _, err := n.stores[len(n.stores)-1].OpenSnapshot(context.Background(), index); !errors.Is(err, storage.ErrNoSnapshot) {
+				t.Errorf("it is there: %v", err)
+			}
+		})
+	}
+	c.converged()
+}

@@ -11,48 +11,66 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
-// sendSnapshot sends a snapshot to a follower and tells raft the outcome,
-// exactly once, whatever happens.
-func (g *generation) sendSnapshot(s node.SnapshotSend) {
-	g.h.logger.Info("sending a snapshot", "to", s.To, "index", s.Index, "state_only", s.StateOnly)
-	err := g.trySendSnapshot(s)
-	if s.StateOnly {
-		g.stateSent(s, err)
+// startSnapshot begins to send a snapshot to a follower, in the place of the one that is
+// on its way there.
+func (g *generation) startSnapshot(s node.SnapshotSend) {
+	o := g.sends.begin(g.working, s)
+	g.wg.Go(func() { g.sendSnapshot(o) })
+}
+
+// sendSnapshot sends a snapshot and tells raft the outcome, exactly once, whatever
+// happens; of one that a newer one has taken the place of raft hears nothing.
+func (g *generation) sendSnapshot(o *sendOnce) {
+	g.sends.await(o)
+	g.h.logger.Info("sending a snapshot", "to", o.To, "index", o.Index, "state_only", o.StateOnly)
+	err := g.trySendSnapshot(o)
+	tell := g.sends.end(o)
+	if o.StateOnly {
+		g.stateSent(o.SnapshotSend, err, tell)
 		return
 	}
 	if err != nil {
-		g.h.logger.Warn("snapshot could not be sent", "to", s.To, "index", s.Index, "error", err)
-		g.node.Do(func(c *node.Core) error { c.SnapshotFailed(s.To, err); return nil })
+		g.h.logger.Warn("snapshot could not be sent", "to", o.To, "index", o.Index, "error", err)
 	} else {
-		g.h.logger.Info("snapshot sent", "to", s.To, "index", s.Index)
+		g.h.logger.Info("snapshot sent", "to", o.To, "index", o.Index)
 	}
-	g.node.Do(func(c *node.Core) error { return c.SnapshotStatus(s.To, err == nil) })
+	if !tell {
+		return
+	}
+	g.node.Do(func(c *node.Core) error {
+		if err != nil {
+			c.SnapshotFailed(o.To, err)
+		}
+		return c.SnapshotStatus(o.To, err == nil)
+	})
 }
 
 // stateSent tells of the end of sending a snapshot for a state machine alone.
-func (g *generation) stateSent(s node.SnapshotSend, err error) {
+func (g *generation) stateSent(s node.SnapshotSend, err error, tell bool) {
 	if err != nil {
 		g.h.logger.Warn("a snapshot could not be sent to a member that asks for a state", "to", s.To, "index", s.Index, "error", err)
 	} else {
 		g.h.logger.Info("snapshot sent to a member that asked for a state", "to", s.To, "index", s.Index)
 	}
-	g.node.Do(func(c *node.Core) error { c.StateSent(s.To); return nil })
+	if tell {
+		g.node.Do(func(c *node.Core) error { c.StateSent(s.To); return nil })
+	}
 }
 
-func (g *generation) trySendSnapshot(s node.SnapshotSend) error {
-	ctx, cancel := context.WithCancelCause(g.working)
-	defer cancel(nil)
-	release := g.h.server.Hold(s.Index, cancel)
+func (g *generation) trySendSnapshot(o *sendOnce) error {
+	ctx, cancel := o.ctx, o.cancel
+	release := g.h.server.Hold(o.Index, cancel)
 	defer release()
-	r, err := g.snapshotToSend(ctx, s.Index, cancel)
+	r, err := g.snapshotToSend(ctx, o.Index, cancel)
 	if err != nil {
-		return fmt.Errorf("open snapshot %d: %w", s.Index, err)
+		return fmt.Errorf("open snapshot %d: %w", o.Index, err)
 	}
 	defer r.Close()
 	progress := newProgressReader(r, progressTimeout(g.h.cfg.Election), cancel)
 	defer progress.stop()
 	err = g.h.courier.SendSnapshot(ctx, transport.SnapshotHeader{
-		Group: group, To: uint64(s.To), From: g.h.cfg.ID, Message: s.Message, Bytes: r.Info().Bytes,
+		Group: group, To: uint64(o.To), From: g.h.cfg.ID,
+		Message: node.AnnounceBytes(o.Message, r.Info().Bytes), Bytes: r.Info().Bytes,
 	}, progress)
 	return g.because(ctx, err)
 }

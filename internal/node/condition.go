@@ -83,6 +83,7 @@ type gossip struct {
 	doubled      bool   // the sender sees two processes that serve the receiver
 	wanted       uint64 // in an answer to a heartbeat: see wishes
 	stateOnly    bool   // in a MsgSnap: see SnapshotSend.StateOnly
+	bytes        uint64 // in a MsgSnap: see Announcement.Bytes
 	level        uint64 // of the sender: see levels
 	batch        batchHeader
 }

@@ -159,7 +159,7 @@ func decodeAll(payload []byte, limits messageLimits) (*pb.Message, gossip, error
 	return m, gossip{
 		condition: Condition(in.Condition), uncommitted: in.Uncommitted,
 		run: in.Run, acknowledged: in.Acknowledged, doubled: in.Doubled,
-		wanted: in.Wanted, stateOnly: in.StateOnly, level: in.Level,
+		wanted: in.Wanted, stateOnly: in.StateOnly, bytes: in.SnapshotBytes, level: in.Level,
 		batch: batchHeader{
 			number: in.Batch, oldest: in.OldestBatch, term: in.BatchTerm, incarnation: in.Incarnation, refusal: refusal(in.Refusal),
 		},

@@ -1,7 +1,10 @@
 package node
 
 import (
+	"slices"
+
 	pb "go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -66,6 +69,17 @@ type Announcement struct {
 	Metadata storage.SnapshotMetadata
 	// StateOnly: see SnapshotSend. Such a MsgSnap is never stepped.
 	StateOnly bool
+	// Bytes is the length of the snapshot; 0 of a build before that was announced.
+	Bytes uint64
+}
+
+// snapshotBytesField is the number of snapshot_bytes in a Message of api/plugin/v1.
+const snapshotBytesField = 114
+
+// AnnounceBytes returns the message of a SnapshotSend with the length of its snapshot,
+// which is known when the storage has opened it. The message itself stays as it is.
+func AnnounceBytes(message []byte, bytes uint64) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(slices.Clip(message), snapshotBytesField, protowire.VarintType), bytes)
 }
 
 // SnapshotHeader reads the announcement of a snapshot.
@@ -77,5 +91,5 @@ func SnapshotHeader(payload []byte, limits plugins.Limits) (Announcement, error)
 	if m.GetType() != pb.MsgSnap {
 		return Announcement{}, invalid("%s announces a snapshot", m.GetType())
 	}
-	return Announcement{toMetadata(m.GetSnapshot().GetMetadata()), g.stateOnly}, nil
+	return Announcement{toMetadata(m.GetSnapshot().GetMetadata()), g.stateOnly, g.bytes}, nil
 }

@@ -1,0 +1,46 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+// errNotWhole: a snapshot has not as many bytes as its sender has announced.
+var errNotWhole = errors.New("snapshot is not as its sender announced it")
+
+// A wholeReader reads a snapshot that arrives, of a length that the sending host has
+// announced in a message of its own, which transports carry without a look into it. It
+// ends with io.EOF only at that length: a transport that ends a snapshot early, and
+// vouches for it, is not believed.
+type wholeReader struct {
+	r         io.Reader
+	announced uint64
+	got       uint64
+}
+
+// announcedWhole returns r so that it is read to its announced length. A host of an
+// earlier build announces none: its snapshot is what the transport says. The transport's
+// own word, said, is 0 if it has none, and else must be the same.
+func announcedWhole(said, announced uint64, r io.Reader) (io.Reader, error) {
+	switch {
+	case announced == 0:
+		return r, nil
+	case said != 0 && said != announced:
+		return nil, fmt.Errorf("%w: %d bytes, and %d by the transport", errNotWhole, announced, said)
+	}
+	return &wholeReader{r: r, announced: announced}, nil
+}
+
+// Read implements io.Reader.
+func (w *wholeReader) Read(b []byte) (int, error) {
+	n, err := w.r.Read(b)
+	w.got += uint64(n)
+	switch {
+	case w.got > w.announced:
+		return 0, fmt.Errorf("%w: more than %d bytes", errNotWhole, w.announced)
+	case errors.Is(err, io.EOF) && w.got < w.announced:
+		return n, fmt.Errorf("%w: it ended after %d of %d bytes: %w", errNotWhole, w.got, w.announced, io.ErrUnexpectedEOF)
+	}
+	return n, err
+}
