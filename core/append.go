@@ -87,9 +87,9 @@ func (p *appendPump) take() (batches []node.Append, closed bool) {
 // run sends batches until the pump is closed or the storage fails.
 func (p *appendPump) run() {
 	defer close(p.ended)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	appender, err := storage.OpenAppender(ctx, p.g.storage)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	appender, err := p.open(ctx, cancel)
 	if err != nil {
 		p.g.fail(fmt.Errorf("open append stream: %w", err))
 		return
@@ -115,6 +115,22 @@ func (p *appendPump) run() {
 			return
 		}
 	}
+}
+
+// open opens the stream of batches, which ends with ctx. A storage that does not take it is
+// as one that does not answer an append: no watch sees that before there is a batch.
+func (p *appendPump) open(ctx context.Context, cancel context.CancelCauseFunc) (storage.Appender, error) {
+	limit := appendTimeout(p.g.h.cfg.Election)
+	late := time.AfterFunc(limit, func() {
+		cancel(fmt.Errorf("storage(%s) has not taken it for %v: %w", p.g.instance.Info().Name, limit, catalog.ErrHung))
+	})
+	defer late.Stop()
+	defer context.AfterFunc(p.g.failing, func() { cancel(nil) })()
+	appender, err := storage.OpenAppender(ctx, p.g.storage)
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, catalog.ErrHung) {
+		return nil, cause
+	}
+	return appender, err
 }
 
 // send hands one batch to the plugin; a snapshot is installed first, when

@@ -78,8 +78,12 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 
 // Decode decodes b into m, which must be zero but for room in byte fields: that
 // is used again. Nothing of b is kept: generated code copies byte fields, and
-// shared copies the whole.
+// shared copies the whole. An answer of a plugin whose elements would take far more
+// memory than its bytes is plugins.ErrBadAnswer.
 func Decode(b []byte, m Message) error {
+	if err := weigh(b, m); err != nil {
+		return err
+	}
 	if shared(b, m) {
 		return nil
 	}

@@ -65,11 +65,12 @@ func (s *server) Close(ctx context.Context, req *pluginv1.CloseRequest) (*plugin
 
 // Restore implements pluginv1.StateMachineServer.
 func (s *server) Restore(stream grpc.ClientStreamingServer[pluginv1.RestoreRequest, pluginv1.RestoreResponse]) error {
-	if err := s.applying.Take(stream.Context()); err != nil {
-		return s.end.Table.Status(err)
-	}
-	defer s.applying.Give()
 	return pluginrpc.AnswerUpload(&s.end, stream, func(o *pluginrpc.Opened, first *pluginv1.RestoreRequest) (*pluginv1.RestoreResponse, error) {
+		// A stream that says nothing, or not whose it is, has no turn.
+		if err := s.applying.Take(stream.Context()); err != nil {
+			return nil, err
+		}
+		defer s.applying.Give()
 		header := first.Header // overwritten by what comes next
 		in, err := pluginrpc.ReceiveChunks(stream, first, o.Limits.MaxChunkBytes, restoreParts)
 		if err != nil {
