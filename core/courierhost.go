@@ -7,7 +7,6 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/courier"
 	"github.com/pontoon-raft/pontoon/internal/member"
-	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
@@ -54,14 +53,7 @@ func (c courierHost) Lost(peers []member.ID) {
 	for _, id := range peers {
 		c.h.server.Lost(id)
 	}
-	g.node.Do(func(core *node.Core) error {
-		for _, id := range peers {
-			if err := core.Unreachable(id); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	g.node.PeersLost(peers...)
 }
 
 // Greeted implements courier.Host.

@@ -25,7 +25,7 @@ func (i *identity) greeted(id member.ID, g transport.Greeting) {
 	}
 	i.joined(id)
 	if g := i.h.current(); g != nil {
-		g.node.Do(func(c *node.Core) error { return c.Greeted(id, store) })
+		g.node.PeerGreeted(id, store)
 	}
 }
 
@@ -60,7 +60,7 @@ func (i *identity) joined(id member.ID) {
 		i.judge()
 	}
 	if g := i.h.current(); g != nil {
-		g.node.Do(func(c *node.Core) error { return c.Met(id) })
+		g.node.PeerMet(id)
 	}
 }
 

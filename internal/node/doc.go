@@ -30,8 +30,8 @@
 //
 //   - config.go, bootregistry.go, replayed.go: what a Core is made from, and the
 //     membership that it knows before it runs; core.go: the step function itself;
-//   - node.go, mailbox.go, drops.go: the raft goroutine, its mailbox, and the messages
-//     for which that had no room; state.go, status.go: what the node shows of itself;
+//   - node.go, mailbox.go, peerevents.go, drops.go: the raft goroutine, its mailbox, what
+//     transports say of peers, and the messages for which that had no room; state.go, status.go: what the node shows of itself;
 //   - propose.go, command.go, window.go, uncommitted.go: proposals of this node's
 //     clients, their form in an entry, and the bounds on those that are not applied;
 //   - forward.go, batch.go, taking.go: batches on their way to a leader, the bytes of

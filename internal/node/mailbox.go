@@ -37,6 +37,7 @@ type inputs struct {
 	heard        []heard // what came with them and is not for raft
 	proposals    []Proposal
 	calls        []func(*Core) error
+	peers        []peerEvent // each once
 	appended     uint64
 	applied      uint64
 	dropped      uint64 // messages, since the last take
@@ -159,5 +160,5 @@ func (in *inputs) empty() inputs {
 	clear(in.calls)
 	clear(in.heard)
 	clear(in.batches)
-	return inputs{messages: in.messages[:0], calls: in.calls[:0], heard: in.heard[:0], batches: in.batches[:0]}
+	return inputs{messages: in.messages[:0], calls: in.calls[:0], heard: in.heard[:0], batches: in.batches[:0], peers: in.peers[:0]}
 }

@@ -140,6 +140,11 @@ func (n *Node) takeIn(in *inputs, ticked bool) error {
 			return err
 		}
 	}
+	for _, e := range in.peers {
+		if err := n.core.peerEvent(e); errors.Is(err, ErrFailed) {
+			return err
+		}
+	}
 	for _, h := range in.heard {
 		n.core.hear(h)
 	}
@@ -240,7 +245,10 @@ func (n *Node) Applied(index uint64) {
 	n.box.put(func(in *inputs) { in.applied = max(in.applied, index) })
 }
 
-// Do runs f on the raft goroutine. If the node stops first, f never runs.
+// Do runs f on the raft goroutine. If the node stops first, f never runs. Nothing
+// bounds the calls that wait but their callers: each has a bounded number under way, as
+// work that has ended, a request that was admitted, or a question that is asked one at
+// a time. What others may say at will comes by PeersLost and its like.
 func (n *Node) Do(f func(*Core) error) {
 	n.box.put(func(in *inputs) { in.calls = append(in.calls, f) })
 }
