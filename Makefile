@@ -121,7 +121,7 @@ bench-behind: ## the leader's memory while a follower gets 20,000 entries of 100
 	go test ./test -count=1 -v -run '^TestFarBehindFollower$$' -behind 20000
 
 overload: ## a minute of ten times the writes that a cluster gets done, through a follower: goodput, refusals, memory, answers, recovery
-	go test ./test -count=1 -v -run '^(TestOverloadThroughAFollower|TestARefusalTakesNoTime)$$' -overload 60s
+	go test ./test -count=1 -v -run '^(TestOverloadThroughAFollower|TestARefusalTakesNoTime)$$' -overload 60s -overload-host-ahead
 
 slow-machine: ## a minute of writes with a slow state machine on a follower, on the leader, and while it restores 1 GiB: memory
 	go test ./test -count=1 -v -run '^TestSlowMachine$$' -slow-machine 60s -slow-machine.state 1073741824
