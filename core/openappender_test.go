@@ -31,18 +31,19 @@ func TestAStorageThatTakesNoAppendsIsHung(t *testing.T) {
 				pump := newAppendPump(g)
 				go pump.run()
 				synctest.Wait()
-				errOther := errors.New("another failure")
+				want, within := catalog.ErrHung, appendTimeout(g.h.cfg.Election)
 				if ends {
-					g.fail(errOther)
+					want, within = errors.New("another failure"), 0
+					g.fail(want)
 				}
+				began := time.Now()
 				select {
 				case <-pump.ended:
 				case <-time.After(time.Hour): // of the bubble
 					t.Fatal("it is still waited for")
 				}
-				want := catalog.ErrHung
-				if ends {
-					want = errOther
+				if waited := time.Since(began); waited != within {
+					t.Errorf("it was waited for %v, want %v", waited, within)
 				}
 				if cause := context.Cause(g.failing); !errors.Is(cause, want) {
 					t.Errorf("the generation failed with %v, want %v", cause, want)
