@@ -20,8 +20,9 @@ func answers() []Message {
 	}
 }
 
-// floodBytes is about the largest message that settings allow.
-const floodBytes = 48 << 20
+// floodBytes is several times what a message has at default settings. One of the largest
+// that settings allow would take gibibytes, were it decoded.
+const floodBytes = 8 << 20
 
 // A message of elements without anything takes many times its bytes once it is decoded. It
 // is refused before that, whichever of its fields repeats.
