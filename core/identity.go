@@ -26,7 +26,8 @@ var (
 	// ErrOtherCluster: the cluster that the peers belong to began with other
 	// members than this one's log, which has nothing but its own beginning.
 	ErrOtherCluster = errors.New("this member has founded a cluster of its own, and its peers belong to another: " +
-		"empty its data directory, and start it with cluster.state: existing, or give all founding members the same cluster.members")
+		"empty its data directory, and start it with cluster.state: existing, or give all founding members the same cluster.members; " +
+		"a member that was restored from a snapshot goes only with others that were restored from the same file: restore it on those too, before they are started")
 )
 
 // identity is who this member is to its peers, who they are to it, and what

@@ -200,7 +200,7 @@ func (c *Courier) connection(k *carrier, by *catalog.Instance, peer uint64, acti
 		active = false
 	default:
 	}
-	c.routes.connection(peer, k.number, active)
+	c.routes.connection(peer, k.number, active, time.Now())
 	c.mu.Unlock()
 	if !active {
 		c.lost(k, peer)

@@ -38,7 +38,7 @@ func (c *Courier) reroute() {
 		}
 		usable[p.Id] = can
 	}
-	c.routes.set(usable)
+	c.routes.set(usable, time.Now())
 	for id := range c.complained {
 		if usable[id] == nil || slices.Contains(usable[id], true) {
 			delete(c.complained, id)
@@ -101,6 +101,9 @@ func (c *Courier) Links() []server.PeerLink {
 	for _, p := range c.peers.Peers {
 		link := server.PeerLink{ID: member.ID(p.Id)}
 		r := c.routes.peers[p.Id]
+		if !r.apart.IsZero() {
+			link.Apart = now.Sub(r.apart)
+		}
 		for i := range r.ways {
 			if r.ways[i].usable {
 				link.Usable = append(link.Usable, c.carriers[i].name)

@@ -58,6 +58,9 @@ type route struct {
 	// last came from it; zero if none did.
 	unanswered time.Time
 	sentAt     time.Time // when the last message went to the peer
+	// apart is since when no transport has had a connection to the peer; zero while
+	// one has.
+	apart time.Time
 	// heardBy is the transport by which the peer was heard last, at heardAt.
 	heardBy int
 	heardAt time.Time
@@ -83,7 +86,7 @@ func newRoutes(transports int, hold time.Duration) *routes {
 
 // set replaces the peers; usable tells for each which transports it has a URL
 // for. For peers that stay, all that is known of them is kept.
-func (r *routes) set(usable map[uint64][]bool) {
+func (r *routes) set(usable map[uint64][]bool, now time.Time) {
 	for id := range r.peers {
 		if usable[id] == nil {
 			delete(r.peers, id)
@@ -104,6 +107,17 @@ func (r *routes) set(usable map[uint64][]bool) {
 			p.ways[k].usable = can[k]
 		}
 		delete(r.strangers, id)
+		p.note(now)
+	}
+}
+
+// note notes whether the peer is apart.
+func (p *route) note(now time.Time) {
+	switch {
+	case slices.ContainsFunc(p.ways, func(w way) bool { return w.active }):
+		p.apart = time.Time{}
+	case p.apart.IsZero():
+		p.apart = now
 	}
 }
 
@@ -237,10 +251,11 @@ func (r *routes) rank(p *route, k int, now time.Time) int {
 
 // connection notes that a transport has, or has no longer, a connection to a
 // peer.
-func (r *routes) connection(peer uint64, k int, active bool) {
+func (r *routes) connection(peer uint64, k int, active bool, now time.Time) {
 	switch p := r.peers[peer]; {
 	case p != nil:
 		p.ways[k].active = active
+		p.note(now)
 	case active || r.strangers[peer] != nil:
 		r.stranger(peer).active[k] = active
 	}
@@ -294,7 +309,7 @@ func (r *routes) end(k int, now time.Time) []uint64 {
 	}
 	var told []uint64
 	for _, id := range slices.Sorted(maps.Keys(r.peers)) {
-		r.connection(id, k, false)
+		r.connection(id, k, false, now)
 		if r.loss(id, k, now) {
 			told = append(told, id)
 		}

@@ -8,12 +8,15 @@ import (
 
 const hold = time.Second
 
+// begun is when these tests begin.
+func begun() time.Time { return time.Unix(1000, 0) }
+
 // twoWays are routes to peer 7 that both of two running transports reach.
 func twoWays() *routes {
 	r := newRoutes(2, hold)
 	r.start(0)
 	r.start(1)
-	r.set(map[uint64][]bool{7: {true, true}})
+	r.set(map[uint64][]bool{7: {true, true}}, begun())
 	return r
 }
 
@@ -26,37 +29,37 @@ func chosen(t *testing.T, r *routes, now time.Time, want int) {
 }
 
 func TestFirstTransportThatWorksCarries(t *testing.T) {
-	t0 := time.Unix(1000, 0)
+	t0 := begun()
 	for _, tc := range []struct {
 		name   string
 		before func(*routes)
 		want   int
 	}{
 		{"nothing is known", func(*routes) {}, 0},
-		{"only the second is connected", func(r *routes) { r.connection(7, 1, true) }, 1},
-		{"both are connected", func(r *routes) { r.connection(7, 1, true); r.connection(7, 0, true) }, 0},
+		{"only the second is connected", func(r *routes) { r.connection(7, 1, true, begun()) }, 1},
+		{"both are connected", func(r *routes) { r.connection(7, 1, true, begun()); r.connection(7, 0, true, begun()) }, 0},
 		{"the first has lost something, and the second is connected", func(r *routes) {
-			r.connection(7, 0, true)
-			r.connection(7, 1, true)
+			r.connection(7, 0, true, begun())
+			r.connection(7, 1, true, begun())
 			r.loss(7, 0, t0)
 		}, 1},
 		{"the first has lost something, and the second is not connected", func(r *routes) {
-			r.connection(7, 0, true)
+			r.connection(7, 0, true, begun())
 			r.loss(7, 0, t0)
 		}, 0},
 		{"the first has lost something, and neither is connected", func(r *routes) { r.loss(7, 0, t0) }, 1},
 		{"the first lost its connection", func(r *routes) {
-			r.connection(7, 0, true)
-			r.connection(7, 1, true)
-			r.connection(7, 0, false)
+			r.connection(7, 0, true, begun())
+			r.connection(7, 1, true, begun())
+			r.connection(7, 0, false, begun())
 			r.loss(7, 0, t0)
 		}, 1},
 		{"the first does not run", func(r *routes) { r.end(0, t0.Add(-time.Hour)) }, 1},
 		{"neither runs", func(r *routes) { r.end(0, t0); r.end(1, t0) }, 0},
-		{"the peer has no URL for the first", func(r *routes) { r.set(map[uint64][]bool{7: {false, true}}) }, 1},
-		{"the peer has no URL", func(r *routes) { r.set(map[uint64][]bool{7: {false, false}}) }, noWay},
-		{"the peer is unknown", func(r *routes) { r.set(nil) }, 0},
-		{"the peer is unknown and called by the second", func(r *routes) { r.set(nil); r.heard(7, 1, t0) }, 1},
+		{"the peer has no URL for the first", func(r *routes) { r.set(map[uint64][]bool{7: {false, true}}, begun()) }, 1},
+		{"the peer has no URL", func(r *routes) { r.set(map[uint64][]bool{7: {false, false}}, begun()) }, noWay},
+		{"the peer is unknown", func(r *routes) { r.set(nil, begun()) }, 0},
+		{"the peer is unknown and called by the second", func(r *routes) { r.set(nil, begun()); r.heard(7, 1, t0) }, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := twoWays()
@@ -71,17 +74,17 @@ func TestFirstTransportThatWorksCarries(t *testing.T) {
 func TestAPeerIsNotMovedToAndFro(t *testing.T) {
 	r := twoWays()
 	now := time.Unix(1000, 0)
-	r.connection(7, 0, true)
-	r.connection(7, 1, true)
+	r.connection(7, 0, true, begun())
+	r.connection(7, 1, true, begun())
 	chosen(t, r, now, 0)
 	moves := 0
 	const rounds = 1000
 	for range rounds { // a break and a new connection in each tenth of the time
 		now = now.Add(hold / 10)
 		r.heard(7, 1, now)
-		r.connection(7, 0, false)
+		r.connection(7, 0, false, begun())
 		r.loss(7, 0, now)
-		r.connection(7, 0, true)
+		r.connection(7, 0, true, begun())
 		if r.choose(7, now).moved {
 			moves++
 		}
@@ -100,8 +103,8 @@ func TestAPeerIsNotMovedToAndFro(t *testing.T) {
 func TestSilenceIsALoss(t *testing.T) {
 	r := twoWays()
 	now := time.Unix(1000, 0)
-	r.connection(7, 0, true)
-	r.connection(7, 1, true)
+	r.connection(7, 0, true, begun())
+	r.connection(7, 1, true, begun())
 	for range 20 { // each is answered: it stays where it is
 		now = now.Add(hold / 10)
 		chosen(t, r, now, 0)
@@ -129,9 +132,9 @@ func TestSilenceIsALoss(t *testing.T) {
 func TestSilenceOfAPeerWithOneWay(t *testing.T) {
 	alone := newRoutes(1, hold)
 	alone.start(0)
-	alone.set(map[uint64][]bool{7: {true}})
+	alone.set(map[uint64][]bool{7: {true}}, begun())
 	oneURL := twoWays()
-	oneURL.set(map[uint64][]bool{7: {true, false}})
+	oneURL.set(map[uint64][]bool{7: {true, false}}, begun())
 	otherDown := twoWays()
 	now := time.Unix(1000, 0)
 	otherDown.end(1, now)
@@ -149,8 +152,8 @@ func TestSilenceOfAPeerWithOneWay(t *testing.T) {
 func TestTheLeaderIsFollowed(t *testing.T) {
 	r := twoWays()
 	now := time.Unix(1000, 0)
-	r.connection(7, 0, true)
-	r.connection(7, 1, true)
+	r.connection(7, 0, true, begun())
+	r.connection(7, 1, true, begun())
 	r.heard(7, 1, now)
 	chosen(t, r, now, 0)
 	r.leader = 7
@@ -202,7 +205,7 @@ func TestRaftHearsOnlyOfLosses(t *testing.T) {
 	if r.loss(7, 0, now) {
 		t.Error("told twice of one loss")
 	}
-	r.connection(7, 1, true)
+	r.connection(7, 1, true, begun())
 	chosen(t, r, now, 1)
 	if got := r.end(0, now); len(got) != 0 {
 		t.Errorf("told of %v at the end of a transport that had nothing", got)
@@ -212,7 +215,7 @@ func TestRaftHearsOnlyOfLosses(t *testing.T) {
 	}
 	// With one transport raft hears everything, as that transport says it.
 	one := newRoutes(1, hold)
-	one.set(map[uint64][]bool{7: {true}})
+	one.set(map[uint64][]bool{7: {true}}, begun())
 	for _, peer := range []uint64{7, 7, 8} {
 		if !one.loss(peer, 0, now) {
 			t.Errorf("a report of the only transport about %d was kept back", peer)
@@ -224,14 +227,14 @@ func TestRaftHearsOnlyOfLosses(t *testing.T) {
 func TestPeersThatStayKeepTheirWay(t *testing.T) {
 	r := twoWays()
 	now := time.Unix(1000, 0)
-	r.connection(7, 1, true)
+	r.connection(7, 1, true, begun())
 	chosen(t, r, now, 1)
-	r.set(map[uint64][]bool{7: {true, true}, 8: {true, false}})
+	r.set(map[uint64][]bool{7: {true, true}, 8: {true, false}}, begun())
 	chosen(t, r, now, 1)
-	r.set(map[uint64][]bool{7: {true, false}})
+	r.set(map[uint64][]bool{7: {true, false}}, begun())
 	chosen(t, r, now, 0)
-	r.connection(7, 1, false) // as a transport says that is not given the peer any more
-	r.set(map[uint64][]bool{7: {true, true}})
+	r.connection(7, 1, false, begun()) // as a transport says that is not given the peer any more
+	r.set(map[uint64][]bool{7: {true, true}}, begun())
 	chosen(t, r, now, 0)
 }
 
@@ -252,12 +255,12 @@ func TestAConnectionOfAStrangerIsThatOfThePeer(t *testing.T) {
 	r := newRoutes(2, hold)
 	r.start(0)
 	r.start(1)
-	r.connection(7, 0, true)
-	r.connection(8, 0, true)
-	r.connection(8, 0, false)
-	r.set(map[uint64][]bool{7: {true, true}, 8: {true, true}})
-	r.connection(7, 1, true)
-	r.connection(8, 1, true)
+	r.connection(7, 0, true, begun())
+	r.connection(8, 0, true, begun())
+	r.connection(8, 0, false, begun())
+	r.set(map[uint64][]bool{7: {true, true}, 8: {true, true}}, begun())
+	r.connection(7, 1, true, begun())
+	r.connection(8, 1, true, begun())
 	if c := r.choose(7, time.Unix(1000, 0)); c.transport != 0 {
 		t.Errorf("peer 7, connected by the preferred transport: %+v", c)
 	}
@@ -272,9 +275,9 @@ func TestAConversationThatEndedIsNoSilence(t *testing.T) {
 	r := newRoutes(2, hold)
 	r.start(0)
 	r.start(1)
-	r.set(map[uint64][]bool{7: {true, true}})
-	r.connection(7, 0, true)
-	r.connection(7, 1, true)
+	r.set(map[uint64][]bool{7: {true, true}}, begun())
+	r.connection(7, 0, true, begun())
+	r.connection(7, 1, true, begun())
 	now := time.Unix(1000, 0)
 	r.heard(7, 0, now)
 	r.choose(7, now)
@@ -295,21 +298,45 @@ func TestAConversationThatEndedIsNoSilence(t *testing.T) {
 // whichever carries its messages; so is a sender that is not a peer.
 func TestAPeerIsConnectedByAnyTransport(t *testing.T) {
 	r := newRoutes(2, time.Second)
-	r.set(map[uint64][]bool{2: {true, true}})
+	r.set(map[uint64][]bool{2: {true, true}}, begun())
 	r.start(0)
 	r.start(1)
 	now := time.Now()
-	r.connection(2, 0, true)
-	r.connection(2, 1, true)
+	r.connection(2, 0, true, begun())
+	r.connection(2, 1, true, begun())
 	if c := r.choose(2, now); c.transport != 0 {
 		t.Fatalf("its messages go by %d", c.transport)
 	}
-	r.connection(2, 0, false)
-	r.connection(9, 1, true)
+	r.connection(2, 0, false, begun())
+	r.connection(9, 1, true, begun())
 	if !r.connected(2) || !r.connected(9) || r.connected(3) {
 		t.Error("the second transport's connections do not count, or some that are not there")
 	}
 	if r.end(1, now); r.connected(2) || r.connected(9) {
 		t.Error("what the second transport had still counts after its end")
+	}
+}
+
+// A peer is apart since the last connection with it ended, whichever transport had it,
+// and from the beginning if there never was one.
+func TestSinceWhenAPeerIsApart(t *testing.T) {
+	r := newRoutes(2, hold)
+	at := func(n int) time.Time { return time.Unix(int64(1000+n), 0) }
+	r.set(map[uint64][]bool{7: {true, true}}, at(0))
+	for _, step := range []struct {
+		name string
+		do   func()
+		want time.Time
+	}{
+		{"never met", func() { r.set(map[uint64][]bool{7: {true, true}}, at(1)) }, at(0)},
+		{"met by one", func() { r.connection(7, 0, true, at(2)) }, time.Time{}},
+		{"met by both", func() { r.connection(7, 1, true, at(3)) }, time.Time{}},
+		{"left by one", func() { r.connection(7, 0, false, at(4)) }, time.Time{}},
+		{"the other has ended", func() { r.end(1, at(5)) }, at(5)},
+		{"and once more", func() { r.connection(7, 0, false, at(6)) }, at(5)},
+	} {
+		if step.do(); !r.peers[7].apart.Equal(step.want) {
+			t.Errorf("%s: apart since %v, want %v", step.name, r.peers[7].apart, step.want)
+		}
 	}
 }

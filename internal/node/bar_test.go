@@ -41,3 +41,36 @@ func TestABarredOnlyVoterDoesNotLead(t *testing.T) {
 		t.Error("it leads")
 	}
 }
+
+// A learner asks for no votes, so raft never tells it that its leader has gone. It
+// notices all the same: else it would name a dead leader for ever, call itself ready,
+// and pass proposals on to nobody. The leader may come back, and another one may come.
+func TestALearnerNamesNoDeadLeader(t *testing.T) {
+	n := newTrio(t)
+	n.asLearner()
+	n.core.raft.ApplyConfChange(&pb.ConfChange{Type: pb.ConfChangeAddLearnerNode.Enum(), NodeId: new(uint64(1))})
+	well := n.follow()
+	for range 5 * n.core.cfg.ElectionTicks {
+		n.must(n.takes(well))
+		n.ticks(1)
+		if n.core.lead != 2 {
+			t.Fatal("it has forgotten a leader that is there")
+		}
+	}
+	n.ticks(3 * n.core.cfg.ElectionTicks)
+	if n.core.lead != raft.None {
+		t.Errorf("it follows %x, which has said nothing for three elections", n.core.lead)
+	}
+	if n.core.term != well.term {
+		t.Errorf("it is in term %d after %d", n.core.term, well.term)
+	}
+	n.must(n.takes(well))
+	if n.core.lead != 2 {
+		t.Errorf("it follows %x though 2 leads again", n.core.lead)
+	}
+	n.must(n.takes(led{from: 3, term: well.term + 1, run: 33}))
+	n.ticks(n.core.cfg.ElectionTicks)
+	if n.core.lead != 3 {
+		t.Errorf("it follows %x, and 3 has just begun to lead", n.core.lead)
+	}
+}

@@ -1,6 +1,10 @@
 package node
 
-import "github.com/pontoon-raft/pontoon/internal/member"
+import (
+	"go.etcd.io/raft/v3"
+
+	"github.com/pontoon-raft/pontoon/internal/member"
+)
 
 // freshHeartbeats is how many heartbeats in a row a member may leave
 // unanswered before there are doubts that it lives.
@@ -26,4 +30,35 @@ func (c *Core) InContact(id member.ID) bool {
 	fresh := min(freshHeartbeats*c.cfg.HeartbeatTicks, c.cfg.ElectionTicks)
 	at, ok := c.hearing.last[id]
 	return ok && !c.hearing.lost[id] && c.hearing.ticks-at <= uint64(fresh)
+}
+
+// silentElections is for how many election timeouts a node that asks for no votes
+// follows a leader that it does not hear. A voter has asked by then.
+const silentElections = 2
+
+// following is the leader that this node knows, and the tick at which it was heard
+// last, or became known.
+type following struct {
+	leader, heard uint64
+}
+
+// hear takes the sender of a message.
+func (f *following) hear(from, now uint64) {
+	if from == f.leader {
+		f.heard = now
+	}
+}
+
+// forgetLeader has a node that does not vote notice that its leader has gone. Raft
+// notices when it asks for votes, which a learner never does: it would name a dead
+// leader for ever, call itself ready, and pass proposals on to it.
+func (c *Core) forgetLeader() {
+	f, now := &c.following, c.hearing.ticks
+	switch {
+	case f.leader != c.lead:
+		*f = following{c.lead, now}
+	case c.lead == raft.None || c.leads() || c.isVoter(uint64(c.cfg.ID)):
+	case now-f.heard > silentElections*uint64(c.cfg.ElectionTicks):
+		_ = c.raft.ForgetLeader() // which a follower does at once
+	}
 }

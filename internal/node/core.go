@@ -43,6 +43,7 @@ type Core struct {
 	lastChange    changeProposal // the last one that was handed to raft
 	changes       changeLog
 	hearing       hearing
+	following     following
 	role          raft.StateType // as of the last collect, like lead: asking raft allocates
 	lead          uint64
 	reign         reign

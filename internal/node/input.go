@@ -43,6 +43,7 @@ func (c *Core) Tick() error {
 		if c.mayTick() {
 			c.raft.Tick()
 		}
+		c.forgetLeader()
 		c.registrar.due = true
 		c.collect()
 		c.farTerms.tick(c)

@@ -53,9 +53,16 @@ func (a aftermath) harmless() bool {
 		(!a.moves() || !slices.Contains(a.voters, id) || !a.c.elects(id) || len(a.voters) == 1)
 }
 
-// stands tells whether a voter can be counted on after the change: in an election,
-// and when every connection of today has ended.
-func (a aftermath) stands(id uint64) bool { return a.c.elects(id) && a.reached(id) }
+// stands tells whether a voter can be counted on after the change: in an election, to
+// commit something, and when every connection of today has ended.
+func (a aftermath) stands(id uint64) bool {
+	return a.c.elects(id) && a.c.standstill(id) == "" && a.reached(id)
+}
+
+// atStandstill are the voters that answer, and get nowhere.
+func (a aftermath) atStandstill() []uint64 {
+	return slices.DeleteFunc(slices.Clone(a.voters), func(id uint64) bool { return !a.c.elects(id) || a.c.standstill(id) == "" })
+}
 
 // reached tells whether a voter was reached under the URLs that it then has. One
 // that keeps its URLs and could not be asked is there as long as it is heard; an

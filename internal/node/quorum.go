@@ -8,6 +8,7 @@ import (
 
 	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
+	"go.etcd.io/raft/v3/tracker"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
 )
@@ -48,6 +49,7 @@ func (c *Core) note(m *pb.Message) {
 	if c.leads() && (!isAnswer(m.GetType()) || m.GetTerm() != c.term) {
 		return
 	}
+	c.following.hear(m.GetFrom(), c.hearing.ticks)
 	if c.hearing.last == nil {
 		c.hearing.last, c.hearing.lost = map[member.ID]uint64{}, map[member.ID]bool{}
 	}
@@ -104,12 +106,30 @@ func (c *Core) elects(id uint64) bool {
 	return c.hears(id) && !c.conditions[member.ID(id)].Has(Barred)
 }
 
+// standstill is why a voter that answers cannot be counted on to commit anything: it
+// has acknowledged nothing for an election timeout though there is more for it, or
+// waits for a snapshot. It is empty for one that gets on. Heartbeats do not tell: they
+// pass where large messages do not, and no disk is asked for them.
+func (c *Core) standstill(id uint64) string {
+	p := c.watch.peers[member.ID(id)]
+	switch {
+	case p == nil || id == uint64(c.cfg.ID):
+		return ""
+	case c.progressOf(id).State == tracker.StateSnapshot:
+		return "it is sent a snapshot"
+	case c.watch.ticks-p.since > uint64(c.cfg.ElectionTicks):
+		return p.why(c, member.ID(id))
+	default:
+		return ""
+	}
+}
+
 // checkQuorum refuses a change that cannot be committed, or after which nothing
 // can.
 //
 // A change that takes nothing away passes first, since it may be the repair. The others
 // need a majority now, to be committed at all; then one after the change, to elect a
-// leader. Both majorities must hold without the voters to which a message was lost since
+// leader and to commit what comes. Both majorities must hold without the voters to which a message was lost since
 // they answered: such a voter may be gone, and the end of the election timeout tells, so
 // that refusal is one of the moment (ErrTooEarly).
 func (c *Core) checkQuorum(change member.Change, pings Pings) error {
@@ -153,7 +173,8 @@ func (c *Core) noQuorum() error {
 		return nil
 	}
 	return fmt.Errorf("%w: of %d voters %d must be reachable, and %s; bring them back, "+
-		"or if they are gone for good, stop this host and go on without them: host recover --force-new-cluster",
+		"or if they are gone for good, stop what is left, and go on with the survivor whose log goes furthest (host log verify says how that is told): "+
+		"host recover --force-new-cluster",
 		ErrNoQuorum, len(voters), len(voters)/2+1, c.missing(voters))
 }
 
@@ -174,17 +195,21 @@ func (c *Core) missing(ids []uint64) string {
 
 // missing names the voters that cannot be counted on after the change.
 func (a aftermath) missing() string {
-	text := a.c.missing(a.voters)
+	parts := []string{a.c.missing(a.voters)}
 	if unreached := a.unreached(); len(unreached) > 0 {
-		parts := []string{text, "not reached under the peer URLs that they have then: " + a.c.names(unreached)}
-		text = strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "; ")
+		parts = append(parts, "not reached under the peer URLs that they have then: "+a.c.names(unreached))
 	}
-	return text
+	for _, id := range a.atStandstill() {
+		parts = append(parts, a.c.names([]uint64{id})+": "+a.c.standstill(id))
+	}
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "; ")
 }
 
 // remedy is what an operator can do about it.
 func (a aftermath) remedy() string {
 	switch id, unreached := uint64(a.change.Member.ID), a.unreached(); {
+	case len(unreached) == 0 && len(a.atStandstill()) > 0:
+		return "repair first what keeps those that answer from getting on, or remove them"
 	case len(unreached) == 0:
 		return "bring them back, or remove first what is gone for good"
 	case !slices.Contains(unreached, id):

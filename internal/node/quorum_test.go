@@ -299,3 +299,60 @@ func TestBarredMemberIsNoPartOfTheQuorum(t *testing.T) {
 		t.Errorf("member 3 is to be elected by 2, which votes for nobody: %v, want %v", err, ErrQuorumAtRisk)
 	}
 }
+
+// A voter that answers heartbeats and acknowledges nothing, because its disk stands
+// still or what is large does not reach it, commits nothing: without the member that
+// is to go the others would write nothing more. The voter itself can be removed.
+func TestAVoterThatGetsNowhereIsNoPartOfTheQuorum(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		change member.Change
+		want   error
+	}{
+		{"the healthy one", leaving(2), ErrQuorumAtRisk},
+		{"the leader", leaving(1), ErrQuorumAtRisk},
+		{"new addresses of the healthy one", moving(2), ErrQuorumAtRisk},
+		{"the one that gets nowhere", leaving(3), nil},
+		{"a new one", joining(4), nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			n := newTrio(t)
+			n.elect()
+			n.ack(3)
+			n.must(n.core.Propose(someProposal()))
+			n.settle()
+			n.ack(2)
+			n.live(2*n.core.cfg.ElectionTicks, 2, 3)
+			err := n.core.ProposeChange(changeID, tc.change, nil)
+			if !errors.Is(err, tc.want) || (err == nil) != (tc.want == nil) {
+				t.Fatalf("got %v, want %v", err, tc.want)
+			}
+			if err != nil && !strings.Contains(err.Error(), "3 (3): it answers, but does not acknowledge") {
+				t.Errorf("%q does not say why 3 does not count", err)
+			}
+			if err == nil || tc.change.Op != member.Remove {
+				return
+			}
+			n.ack(3)
+			n.live(1, 2, 3)
+			n.must(n.core.ProposeChange(changeID, tc.change, nil))
+		})
+	}
+}
+
+// A voter that waits for a snapshot has nothing of what is to be committed until the
+// snapshot has arrived, which may take hours.
+func TestAVoterThatIsSentASnapshotIsNoPartOfTheQuorum(t *testing.T) {
+	n := newTrio(t)
+	n.electBy(2, func() {})
+	n.saved(n.core.lastIndex())
+	n.core.Compacted(n.core.lastIndex() + 1)
+	n.from(3, pb.MsgAppResp, &pb.Message{Reject: new(true), Index: new(n.core.lastIndex() - 1), RejectHint: new(uint64(0))})
+	n.live(2*n.core.cfg.ElectionTicks, 2, 3)
+	if got := n.core.progressOf(3).State.String(); got != "StateSnapshot" {
+		t.Fatalf("3 is in %s: the test does not show what it should", got)
+	}
+	if err := n.core.ProposeChange(changeID, leaving(2), nil); !errors.Is(err, ErrQuorumAtRisk) || !strings.Contains(err.Error(), "snapshot") {
+		t.Errorf("got %v, want %v and that 3 is sent a snapshot", err, ErrQuorumAtRisk)
+	}
+}

@@ -20,7 +20,7 @@ type Progress struct {
 	// Active: it answered within the last election timeout.
 	Active bool
 	// StalledTicks is for how many ticks the peer has not got on though there
-	// is more for it, and Why what keeps it.
+	// is more for it, or has not answered, and Why what keeps it.
 	StalledTicks uint64
 	Why          string
 	// Level is the feature level that the peer has announced within an election timeout;

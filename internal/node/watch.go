@@ -33,7 +33,7 @@ type watch struct {
 // peerWatch is what a leader remembers of a peer.
 type peerWatch struct {
 	match    uint64
-	since    uint64 // the tick since which match stands still, though there is more
+	since    uint64 // the tick since which match stands still though there is more, or the peer is silent
 	lost     uint64 // the tick of the last loss; 0 if there was none
 	at       uint64 // the entry of the last rejected append; 0 if there was none
 	snapshot string // why the last snapshot did not reach it
@@ -64,7 +64,7 @@ func (w *watch) tick(c *Core) {
 	c.raft.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) {
 		if member.ID(id) != c.cfg.ID {
 			present[member.ID(id)] = true
-			w.look(member.ID(id), &pr, last)
+			w.look(member.ID(id), &pr, last, c.hears(id))
 		}
 	})
 	for id := range w.peers {
@@ -74,8 +74,10 @@ func (w *watch) tick(c *Core) {
 	}
 }
 
-// look compares a peer with what it was a tick ago.
-func (w *watch) look(id member.ID, pr *tracker.Progress, last uint64) {
+// look compares a peer with what it was a tick ago. One that has everything must
+// answer: a path that is cut in one direction would show nowhere until there is
+// something to send.
+func (w *watch) look(id member.ID, pr *tracker.Progress, last uint64, answers bool) {
 	p := w.peers[id]
 	if p == nil {
 		p = &peerWatch{match: pr.Match, since: w.ticks}
@@ -83,7 +85,7 @@ func (w *watch) look(id member.ID, pr *tracker.Progress, last uint64) {
 	}
 	p.futile, p.rejects = 0, 0
 	switch {
-	case pr.Match > p.match || pr.Match >= last:
+	case pr.Match > p.match || pr.Match >= last && answers:
 		p.since, p.at, p.snapshot = w.ticks, 0, ""
 	case pr.State == tracker.StateSnapshot && p.snapshot == "":
 		p.since++ // one is on its way, and its progress has a limit of its own

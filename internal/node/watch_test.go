@@ -178,3 +178,23 @@ func TestRefusalsAreCounted(t *testing.T) {
 		t.Error("it still refuses an election timeout later")
 	}
 }
+
+// A follower that has all there is and answers no more is named as well: with
+// nothing to send, a path that is cut in one direction would show nowhere. The
+// follower hears its leader and is content.
+func TestASilentFollowerIsNamedThoughThereIsNothingForIt(t *testing.T) {
+	l := newTrio(t)
+	l.elect()
+	l.live(30, 2)
+	if ticks, why := l.stalled(3); ticks < 15 || ticks > 30 || !strings.Contains(why, "does not answer") {
+		t.Errorf("3 is stalled for %d ticks: %s", ticks, why)
+	}
+	if ticks, why := l.stalled(2); ticks > 0 {
+		t.Errorf("2 answers and has everything, and is stalled for %d ticks: %s", ticks, why)
+	}
+	l.live(1, 2, 3)
+	l.tick(1)
+	if ticks, why := l.stalled(3); ticks > 0 {
+		t.Errorf("3 answers again, and is stalled for %d ticks: %s", ticks, why)
+	}
+}

@@ -17,6 +17,8 @@ const (
 	WarnCommitStalled = "commit_stalled"
 	// WarnPeerStalled: a follower of this leader gets nowhere.
 	WarnPeerStalled = "peer_stalled"
+	// WarnApart: this member has no connection with another one.
+	WarnApart = "apart"
 	// WarnRefusing: this member refuses messages of its peers.
 	WarnRefusing = "refusing"
 	// WarnRaftStalled: the raft goroutine does not get on.
@@ -69,6 +71,21 @@ func (s *Server) exposed() (list []Warning) {
 	}
 	for _, text := range s.cfg.Exposed() {
 		list = append(list, Warning{WarnUnverifiedPeers, text})
+	}
+	return list
+}
+
+// apart are the members with which this one has had no connection for StallAfter. It may
+// serve all the same, as a follower that its leader reaches: the next election needs the
+// others.
+func (s *Server) apart() (list []Warning) {
+	if s.cfg.Links == nil {
+		return nil
+	}
+	for _, l := range s.cfg.Links() {
+		if l.Apart >= StallAfter(s.cfg.Election) {
+			list = append(list, Warning{WarnApart, fmt.Sprintf("no connection with %s for %v; the log says why", l.ID, l.Apart.Round(time.Millisecond))})
+		}
 	}
 	return list
 }
@@ -164,7 +181,7 @@ func (s *Server) warnings(n *node.Node) (list []Warning) {
 	if s.cfg.Certificates != nil {
 		list = append(list, s.cfg.Certificates()...)
 	}
-	return slices.Concat(list, s.logWarnings(), s.exposed(), s.unfit(), s.snapshotWarnings(), s.accessWarnings(), s.auditWarnings())
+	return slices.Concat(list, s.apart(), s.logWarnings(), s.exposed(), s.unfit(), s.snapshotWarnings(), s.accessWarnings(), s.auditWarnings())
 }
 
 // warningsOf are those of a node that serves all the same. If nothing is

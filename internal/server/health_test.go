@@ -195,3 +195,18 @@ func (w *world) hears(heartbeat *pluginv1.Message, times int) {
 	}
 	w.s.Attach(w.node, w.store, 0, nil)
 }
+
+// A member that has had no connection with another one for long says so, though it
+// serves: two followers that do not reach each other can elect no leader.
+func TestAMemberSaysFromWhichOthersItIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.s.cfg.Links = func() []PeerLink {
+			return []PeerLink{{ID: 2, Active: true}, {ID: 3, Apart: StallAfter(election)}, {ID: 4, Apart: StallAfter(election) - 1}}
+		}
+		list := w.s.Status().Warnings
+		if len(list) != 1 || list[0].Reason != WarnApart || !strings.Contains(list[0].Text, "no connection with 3 for") {
+			t.Errorf("it warns of %v", list)
+		}
+	})
+}

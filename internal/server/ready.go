@@ -60,8 +60,11 @@ func (s *Server) obstacles() (list []obstacle) {
 	for _, text := range pluginsDown(s.cfg.Plugins()) {
 		list = append(list, notReady(WarnPluginDown, text))
 	}
-	if !s.machine.isOpen() || s.unread.Load() != nil {
+	switch text := s.outside(); {
+	case !s.machine.isOpen() || s.unread.Load() != nil:
 		list = append(list, notReady(WarnCatchingUp, s.catchingUp()))
+	case n != nil && text != "":
+		list = append(list, notReady(WarnCatchingUp, text))
 	}
 	return list
 }
@@ -96,6 +99,18 @@ func (s *Server) obstaclesOf(ns node.State, leaderless time.Duration) (list []ob
 		list = append(list, notReady(WarnUnanswered, text))
 	}
 	return list
+}
+
+// outside says that this member is not one by what it has applied; empty if it is.
+func (s *Server) outside() string {
+	_, registry := s.progress.get()
+	if _, in := registry.Member(s.cfg.ID); in {
+		return ""
+	}
+	if _, gone := registry.WasRemoved(s.cfg.ID); gone {
+		return "this member was removed from the cluster"
+	}
+	return "this member has not got the entry by which it was added yet: it waits for the log or a snapshot of the leader"
 }
 
 // refusing is why no request is taken; nil if requests are. It needs s.mu.

@@ -163,6 +163,8 @@ type PeerLink struct {
 	Transport string
 	// Active: that plugin has a connection to the peer, by its own word.
 	Active bool
+	// Apart is for how long no plugin has had a connection to the peer; 0 if one has.
+	Apart time.Duration
 	// Usable are the plugins that the peer has a URL for, the preferred one
 	// first.
 	Usable []string
@@ -193,7 +195,7 @@ type PeerProgress struct {
 	State  string
 	Active bool
 	// Stalled is for how long the peer has not got on though there is more for
-	// it, and Why what keeps it.
+	// it, or has not answered, and Why what keeps it.
 	Stalled time.Duration
 	Why     string
 	// Level is the feature level that the peer announces.

@@ -135,6 +135,7 @@ func (w *world) attach() {
 	}
 	w.core, w.node = core, node.New(core, nil)
 	w.s.Attach(w.node, w.store, snapshot, registry)
+	w.s.progress.seed(w.registry) // it has applied that it was added
 }
 
 // state reads the store anew, by closing and opening another over its disk.

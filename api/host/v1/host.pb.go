@@ -1137,8 +1137,8 @@ type PeerProgress struct {
 	// probe, replicate or snapshot.
 	State  string `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
 	Active bool   `protobuf:"varint,5,opt,name=active,proto3" json:"active,omitempty"`
-	// For how long the peer has not got on though there is more for it, and what
-	// keeps it.
+	// For how long the peer has not got on though there is more for it, or has not
+	// answered, and what keeps it.
 	StalledMs uint64 `protobuf:"varint,10,opt,name=stalled_ms,json=stalledMs,proto3" json:"stalled_ms,omitempty"`
 	Why       string `protobuf:"bytes,11,opt,name=why,proto3" json:"why,omitempty"`
 	// The feature level that the peer announces; 0 if it announces none.
