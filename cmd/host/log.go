@@ -150,6 +150,10 @@ func newLogVerify() *cobra.Command {
 every entry. Exit code 0 says that the node would start with all of it; 4 that
 it is damaged, with file, offset and the way out.
 
+LAST TERM is the term of the last entry, TERM the one in which the node voted last.
+Of two members' logs the one with the larger LAST TERM goes further, and of those
+with the same one the longer.
+
 A log of the backend wal is not changed: what opening would write stays in
 memory. Other backends are opened by their plugin, which --config names, and
 recover on the way.`,
@@ -184,7 +188,7 @@ func logVerdict(w io.Writer, v maintenance.Verdict) error {
 		return err
 	}
 	return table(w, func(w io.Writer) {
-		row(w, "BACKEND", "LOG", "ENTRIES", "BYTES", "TERM", "VOTE", "COMMIT", "SNAPSHOTS", "VERDICT")
-		row(w, v.Backend, fmt.Sprintf("[%d,%d]", v.FirstIndex, v.LastIndex), v.Entries, v.DataBytes, v.Term, v.Vote, v.Commit, len(v.Snapshots), "sound")
+		row(w, "BACKEND", "LOG", "ENTRIES", "BYTES", "LAST TERM", "TERM", "VOTE", "COMMIT", "SNAPSHOTS", "VERDICT")
+		row(w, v.Backend, fmt.Sprintf("[%d,%d]", v.FirstIndex, v.LastIndex), v.Entries, v.DataBytes, v.LastTerm, v.Term, v.Vote, v.Commit, len(v.Snapshots), "sound")
 	})
 }

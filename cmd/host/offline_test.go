@@ -169,6 +169,38 @@ func TestLogCommands(t *testing.T) {
 	}
 }
 
+// Of two survivors the one with the later last entry has what was acknowledged last,
+// though the log of the other one is longer and its node has voted in later terms. The
+// verdicts on both show that, and recover says by what to choose.
+func TestTheVerdictTellsWhichLogGoesFurthest(t *testing.T) {
+	longer, later := filepath.Join(t.TempDir(), "n1"), stoppedNode(t)
+	s, _ := openStore(t, longer)
+	var entries []storage.Entry
+	for i := range uint64(20) {
+		entries = append(entries, storage.Entry{Index: i + 1, Term: 1, Data: fmt.Appendf(nil, "entry %d", i+1)})
+	}
+	batch := storage.Batch{Entries: entries, HardState: storage.HardState{Term: 9, Vote: 1, Commit: 6}, MustSync: true}
+	if err := errors.Join(s.Append(t.Context(), []storage.Batch{batch}), s.Close(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	for dir, want := range map[string][3]uint64{longer: {1, 20, 9}, later: {2, 12, 2}} {
+		v := decode[struct {
+			LastTerm  uint64 `json:"last_term"`
+			LastIndex uint64 `json:"last_index"`
+			Term      uint64
+		}](t, host(t, "log", "verify", "--data-dir", dir, "-o", "json"))
+		if got := [3]uint64{v.LastTerm, v.LastIndex, v.Term}; got != want {
+			t.Errorf("the log ends in term %d at %d, and its node is in term %d; want %v", v.LastTerm, v.LastIndex, v.Term, want)
+		}
+		if o := host(t, "log", "verify", "--data-dir", dir); !strings.Contains(o.stdout, "LAST TERM") {
+			t.Errorf("for people it does not say so: %s", o.stdout)
+		}
+	}
+	if o := host(t, "recover", "--help"); !strings.Contains(o.stdout, "the one whose last entry has the largest\nterm") {
+		t.Errorf("recover does not say by what to choose: %s", o.stdout)
+	}
+}
+
 func TestLogCommandsOnADamagedLog(t *testing.T) {
 	dir := stoppedNode(t)
 	flip(t, dir, ".log", 600)
@@ -388,7 +420,7 @@ func TestRecoverForcesANewCluster(t *testing.T) {
 	if o.code != exitOK || len(r.Removed) != 1 || r.Removed[0] != "2" || r.Uncommitted != 1 || r.Term != 3 {
 		t.Fatalf("code %d, %+v\n%s", o.code, r, o.stderr)
 	}
-	if !strings.Contains(o.stderr, "Members 2 will be removed from cluster 51") {
+	if !strings.Contains(o.stderr, "Members 2 will be removed from cluster 51") || !strings.Contains(o.stderr, "ends at 12 in term 2") {
 		t.Errorf("it does not say what it will do: %s", o.stderr)
 	}
 	if _, state = openStore(t, dir); state.LastIndex != 14 || state.HardState != (storage.HardState{Term: 3, Vote: 1, Commit: 14}) {

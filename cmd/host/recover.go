@@ -20,8 +20,10 @@ good. On one stopped member it removes all others from the membership, so that t
 one can go on alone; add new members to it afterwards.
 
 Everything in this member's log counts as committed from then on. What only the
-lost members had is gone, acknowledged or not: choose the member whose log ends last
-(host log verify). It is another cluster from then on, with a number of its own:
+lost members had is gone, acknowledged or not. Choose the member whose log goes
+furthest, as host log verify says of each: the one whose last entry has the largest
+term, and among those with the same term the one with the largest index. A longer log
+of an earlier term lacks what was acknowledged in the later one. It is another cluster from then on, with a number of its own:
 should a lost member come back with its data, the two refuse each other. Copy the
 data directory before.
 
@@ -67,8 +69,9 @@ It asks for a confirmation, typed in full, on standard input.`,
 func confirm(in io.Reader, w io.Writer, plan maintenance.Recovery) error {
 	words := "force new cluster " + plan.ClusterID
 	fmt.Fprintf(w, "Members %s will be removed from cluster %s for good, and member %s goes on alone with a log\n"+
-		"that ends at %d, %d entries of which were not known to be committed.\nType %q to go on: ",
-		list(plan.Removed), plan.ClusterID, plan.Self, plan.LastIndex, plan.Uncommitted, words)
+		"that ends at %d in term %d, %d entries of which were not known to be committed. No other survivor may have\n"+
+		"a last entry of a later term, or of the same term and a larger index: what only that one has is lost.\nType %q to go on: ",
+		list(plan.Removed), plan.ClusterID, plan.Self, plan.LastIndex, plan.LastTerm, plan.Uncommitted, words)
 	line, err := bufio.NewReader(io.LimitReader(in, 1<<10)).ReadString('\n')
 	if err != nil && err != io.EOF {
 		return err

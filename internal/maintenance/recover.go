@@ -18,9 +18,10 @@ type Recovery struct {
 	Self      string `json:"self"`
 	// Removed are the members that will be no more, in the order of their ids.
 	Removed []string `json:"removed"`
-	// LastIndex is the end of the log before, of which Uncommitted entries
-	// were not known to be committed and will be.
+	// LastIndex is the end of the log before, whose last entry is of LastTerm, and of
+	// which Uncommitted entries were not known to be committed and will be.
 	LastIndex   uint64 `json:"last_index"`
+	LastTerm    uint64 `json:"last_term"`
 	Uncommitted uint64 `json:"uncommitted"`
 	Term        uint64 `json:"term"`
 
@@ -72,10 +73,10 @@ func plan(registry *member.Registry, st storage.State, n Node) (Recovery, error)
 	if !ok {
 		return Recovery{}, fmt.Errorf("%w: node %x is no member; the members are %v", ErrRefused, n.NodeID, hexIDs(registry.Voters()))
 	}
-	lastTerm := st.Terms[len(st.Terms)-1].Term
+	last := lastTerm(st)
 	r := Recovery{
 		ClusterID: hexID(n.ClusterID), Self: self.ID.String(), Removed: []string{},
-		LastIndex: st.LastIndex, Uncommitted: st.LastIndex - st.HardState.Commit, Term: max(lastTerm, st.HardState.Term) + 1,
+		LastIndex: st.LastIndex, LastTerm: last, Uncommitted: st.LastIndex - st.HardState.Commit, Term: max(last, st.HardState.Term) + 1,
 	}
 	var changes []member.Change
 	if self.Learner {
@@ -100,7 +101,7 @@ func plan(registry *member.Registry, st storage.State, n Node) (Recovery, error)
 	}
 	end := st.LastIndex + uint64(len(changes)) + 1
 	e, err := node.RegistrationEntry(end, r.Term, member.Registration{
-		Refound: true, Founding: recoveredFounding(st.LastIndex, lastTerm, st.StoreID),
+		Refound: true, Founding: recoveredFounding(st.LastIndex, last, st.StoreID),
 	})
 	if err != nil {
 		return r, err

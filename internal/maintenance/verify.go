@@ -19,16 +19,19 @@ type Verdict struct {
 	Dir     string `json:"dir"`
 	Sound   bool   `json:"sound"`
 	// Problem says what is damaged; empty if nothing is.
-	Problem    string            `json:"problem,omitempty"`
-	Notes      []string          `json:"notes,omitempty"`
-	FirstIndex uint64            `json:"first_index"`
-	LastIndex  uint64            `json:"last_index"`
-	Term       uint64            `json:"term"`
-	Vote       string            `json:"vote"`
-	Commit     uint64            `json:"commit"`
-	Entries    uint64            `json:"entries"`
-	DataBytes  uint64            `json:"data_bytes"`
-	Snapshots  []SnapshotVerdict `json:"snapshots"`
+	Problem    string   `json:"problem,omitempty"`
+	Notes      []string `json:"notes,omitempty"`
+	FirstIndex uint64   `json:"first_index"`
+	LastIndex  uint64   `json:"last_index"`
+	// LastTerm is the term of the last entry. Of two logs the one with the larger goes
+	// further, and of those with the same one the longer.
+	LastTerm  uint64            `json:"last_term"`
+	Term      uint64            `json:"term"`
+	Vote      string            `json:"vote"`
+	Commit    uint64            `json:"commit"`
+	Entries   uint64            `json:"entries"`
+	DataBytes uint64            `json:"data_bytes"`
+	Snapshots []SnapshotVerdict `json:"snapshots"`
 }
 
 // SnapshotVerdict is what is known of one snapshot.
@@ -124,8 +127,16 @@ func (v *Verdict) conclude(err error, s *Store) error {
 }
 
 func (v *Verdict) describe(st storage.State) {
-	v.FirstIndex, v.LastIndex = st.FirstIndex, st.LastIndex
+	v.FirstIndex, v.LastIndex, v.LastTerm = st.FirstIndex, st.LastIndex, lastTerm(st)
 	v.Term, v.Vote, v.Commit = st.HardState.Term, hexID(st.HardState.Vote), st.HardState.Commit
+}
+
+// lastTerm is the term of the last entry of a log; 0 if it has none.
+func lastTerm(st storage.State) uint64 {
+	if n := len(st.Terms); n > 0 {
+		return st.Terms[n-1].Term
+	}
+	return 0
 }
 
 func hexID(id uint64) string { return fmt.Sprintf("%x", id) }
