@@ -2,6 +2,7 @@ package member
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/pontoon-raft/pontoon/internal/memberform"
@@ -33,6 +34,9 @@ func (r *Registry) Admit(c Change) error {
 	if err := r.checkSpellings(m); err != nil {
 		return err
 	}
+	if err := r.checkRoom(c); err != nil {
+		return err
+	}
 	if m.ClientAddress == "" || m.ClientAddress == old.ClientAddress {
 		return nil
 	}
@@ -45,6 +49,32 @@ func (r *Registry) Admit(c Change) error {
 		}
 	}
 	return nil
+}
+
+// maxRegistry bounds the text of a registry that a change makes larger: half of the
+// header of a snapshot. A removal may make the text up to twice as large, for the proof
+// of it may be longer than the member, and is never refused.
+const maxRegistry = 2 << 20
+
+// checkRoom says whether the membership after c fits into a snapshot.
+func (r *Registry) checkRoom(c Change) error {
+	next, err := r.Apply(c, math.MaxUint64, math.MaxUint64)
+	if err != nil {
+		return err
+	}
+	if now, then := r.size(), next.size(); then > now && then > maxRegistry {
+		return fmt.Errorf("the membership after it has %d bytes, limit %d: %w", then, maxRegistry, ErrFull)
+	}
+	return nil
+}
+
+// size is that of the text of r.
+func (r *Registry) size() int {
+	text, err := r.MarshalJSON()
+	if err != nil {
+		panic(fmt.Sprintf("registry: %v", err)) // plain text and numbers
+	}
+	return len(text)
 }
 
 // checkSpellings says whether another member has one of m's peer URLs in another

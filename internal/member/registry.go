@@ -26,6 +26,9 @@ var (
 	ErrUnknown = errors.New("no such member")
 	// ErrLastVoter: the only voter is to be removed.
 	ErrLastVoter = errors.New("the last voter cannot be removed")
+	// ErrFull: a member is added, or made larger, and the membership with all that were
+	// ever removed would not fit into a snapshot any more.
+	ErrFull = errors.New("there is no room for another member: too many were removed already, whose ids are kept for ever")
 	// ErrInvalid: a member lacks an id, a name or a peer URL, or one of them is over
 	// the limits; or the operation is unknown.
 	ErrInvalid = errors.New("incomplete or ill-formed member")

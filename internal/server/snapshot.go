@@ -34,6 +34,9 @@ func (h *SnapshotHeader) Encode(w io.Writer) error {
 	out := *h
 	out.Version = versionFor(h.Registry)
 	b, err := json.Marshal(out)
+	if err == nil && len(b) > maxSnapshotHeader { // no member could read it, and the log before it would be gone
+		err = fmt.Errorf("snapshot header of %d bytes, limit %d", len(b), maxSnapshotHeader)
+	}
 	if err != nil {
 		return err
 	}

@@ -1,14 +1,17 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -353,4 +356,23 @@ func TestAPrepareThatHangsIsNoticed(t *testing.T) {
 			t.Errorf("then for %v, snapshots %v", got, w.snapshots())
 		}
 	})
+}
+
+// A header that no member could read is not written: the snapshot would be stored, and
+// the log before it be gone.
+func TestAHeaderThatCannotBeReadIsNotWritten(t *testing.T) {
+	var removed strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&removed, `,{"id":%d,"index":%d,"term":%d}`, 1000+i, 1_000_000_000+i, 1000)
+	}
+	r := &member.Registry{}
+	if err := r.UnmarshalJSON([]byte(`{"members":[{"id":1,"name":"n1","peer_urls":["http://n1:1"]}],"removed":[` + removed.String()[1:] + `]}`)); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	h := SnapshotHeader{ClusterID: 1, Index: 7, Term: 2, StateMachine: "kv", Registry: r}
+	if err := h.Encode(&out); err == nil || out.Len() > 0 {
+		_, readErr := ReadSnapshotHeader(&out)
+		t.Errorf("a header of %d bytes was written (%v); reading it: %v", out.Len(), err, readErr)
+	}
 }
