@@ -104,3 +104,36 @@ func TestARelayAtRest(t *testing.T) {
 		}
 	})
 }
+
+// A record that waits shares nothing with its logger, which may go on with its own: the
+// attributes that a handler adds to a record are those of one of the two alone.
+func TestARelayedRecordSharesNothingWithItsLogger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newReader()
+		relay := logsink.NewRelay(adding{text(log)})
+		record := slog.NewRecord(time.Now(), slog.LevelInfo, "line", 0)
+		for i := range 8 { // more than a record has in itself, so that there is room for one more
+			record.AddAttrs(slog.Int(fmt.Sprint("a", i), i))
+		}
+		if err := relay.Handler().Handle(context.Background(), record); err != nil {
+			t.Error(err)
+		}
+		record.AddAttrs(slog.String("of", "the logger"))
+		close(log.reads)
+		if !relay.Flush(2 * time.Second) {
+			t.Fatal("not flushed")
+		}
+		if got := strings.TrimSpace(log.text()); !strings.HasSuffix(got, `a7=7 of="the handler"`) {
+			t.Errorf("the line is %s", got)
+		}
+	})
+}
+
+// adding is a handler that adds an attribute to each record, when the log is read.
+type adding struct{ slog.Handler }
+
+func (a adding) Handle(ctx context.Context, r slog.Record) error {
+	time.Sleep(time.Second) // of the bubble
+	r.AddAttrs(slog.String("of", "the handler"))
+	return a.Handler.Handle(ctx, r)
+}

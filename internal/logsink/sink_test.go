@@ -189,3 +189,27 @@ func TestFailedWritesCountAsDropped(t *testing.T) {
 		s.Close(time.Minute)
 	})
 }
+
+// A line is what it was when it was logged, though its reader is slow and the
+// handlers of slog use the same bytes for their next line.
+func TestALineThatWaitsIsNotWrittenOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newReader()
+		s := logsink.New(r)
+		line := []byte("first\n")
+		for _, next := range []string{"first\n", "other\n", "third\n"} {
+			copy(line, next)
+			if n, err := s.Write(line); n != len(line) || err != nil {
+				t.Errorf("%d bytes, %v", n, err)
+			}
+		}
+		copy(line, "xxxxx\n")
+		close(r.reads)
+		if !s.Close(time.Second) {
+			t.Fatal("not everything was written")
+		}
+		if got := r.text(); got != "first\nother\nthird\n" {
+			t.Errorf("got %q", got)
+		}
+	})
+}

@@ -11,7 +11,7 @@ import (
 func TestCallersDoNotFillTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, out := newLog()
-		count := func() int { return strings.Count(out.String(), "an unknown member called") }
+		count := func() int { return strings.Count(out.String(), `level=INFO msg="an unknown member called"`) }
 		for range 2 {
 			for id := range uint64(1000) {
 				l.Learned(id, "an unknown member called", "http://x")
