@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +16,9 @@ import (
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/internal/shortdir"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -32,6 +36,9 @@ type fakeHost struct {
 func (h *fakeHost) Lost(peers []member.ID) { h.lost = append(h.lost, peers...) }
 func (h *fakeHost) Left(peer member.ID)    { h.left = append(h.left, peer) }
 func (h *fakeHost) Joined(member.ID)       {}
+
+func (h *fakeHost) Greeted(member.ID, transport.Greeting) {}
+
 func (h *fakeHost) Parted() {
 	if h.parted != nil {
 		h.parted()
@@ -210,3 +217,70 @@ func BenchmarkCourier(b *testing.B) {
 		k.flush(to)
 	}
 }
+
+// An event of a transport's life that reaches the host after its end leaves no peer
+// there that is not: no later event of that life would say that the peer has left.
+func TestALateEventOfAnEndedTransportLeavesNoPeerThere(t *testing.T) {
+	h, _ := newTwo(t)
+	c := h.courier
+	alive := &catalog.Instance{}
+	slot, ended := endedInstance(t)
+	c.carriers[0].Slot = slot
+	tell := func(in *catalog.Instance, what pluginv1.EventType) {
+		handler{c: c, by: c.carriers[0], instance: in, since: time.Now()}.Notify([]transport.Event{{Type: what, Peer: 2}})
+	}
+	for _, what := range []pluginv1.EventType{pluginv1.EventType_EVENT_GREETED, pluginv1.EventType_EVENT_ACTIVE} {
+		h.left = nil
+		tell(alive, what)
+		if len(h.left) > 0 {
+			t.Errorf("%s of a transport that runs: %v have left", what, h.left)
+		}
+		c.ended(c.carriers[0])
+		tell(ended, what)
+		if !slices.Equal(h.left, []member.ID{2}) {
+			t.Errorf("%s of an ended life: %v have left, want member 2", what, h.left)
+		}
+		h.left = nil
+		c.connection(c.carriers[1], alive, 2, true)
+		tell(ended, what)
+		if len(h.left) > 0 {
+			t.Errorf("%s of an ended life, and another transport has a connection: %v have left", what, h.left)
+		}
+		c.connection(c.carriers[1], alive, 2, false)
+	}
+}
+
+// endedInstance is a life of a transport that has ended.
+func endedInstance(t *testing.T) (*catalog.Slot, *catalog.Instance) {
+	t.Helper()
+	dir, err := os.MkdirTemp(shortdir.Parent(), "courier-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	made := backend.Transport("short", func(backend.Env) transport.Transport { return shortLived{} })
+	c, err := catalog.New(catalog.Options{Logger: slog.New(slog.DiscardHandler), RuntimeDir: dir, Backends: []backend.Backend{made}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slot, err := c.Slot(catalog.Spec{Kind: plugins.Transport, Name: "short", Isolation: catalog.Inproc})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := slot.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(in.Stop(t.Context()), c.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return slot, in
+}
+
+// shortLived is a transport that does nothing.
+type shortLived struct{ transport.Transport }
+
+func (shortLived) Describe() plugins.Info {
+	return plugins.Info{Kind: plugins.Transport, Name: "short"}
+}
+func (shortLived) Close(context.Context) error { return nil }

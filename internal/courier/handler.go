@@ -54,6 +54,7 @@ func (h handler) Notify(events []transport.Event) {
 			}
 		case pluginv1.EventType_EVENT_GREETED:
 			h.c.host.Greeted(peer, transport.Greeting(e.Greeting))
+			h.leaveIfEnded(peer)
 		case pluginv1.EventType_EVENT_MISMATCH:
 			h.c.host.Mismatch(e)
 		case pluginv1.EventType_EVENT_UNVERIFIED:
@@ -64,8 +65,23 @@ func (h handler) Notify(events []transport.Event) {
 			h.carried()
 			h.c.connection(h.by, h.instance, e.Peer, true)
 			h.c.host.Joined(peer)
+			h.leaveIfEnded(peer)
 			h.connectedTo(peer)
 		}
+	}
+}
+
+// leaveIfEnded takes back that a peer is there if the life of the transport that says
+// so has ended: no event of that life will say that the peer has left. The end of a life
+// is visible before the host hears that a transport has parted, so that a life which
+// ends after this look is found then.
+func (h handler) leaveIfEnded(peer member.ID) {
+	select {
+	case <-h.instance.Done():
+		if !h.c.Connected(peer) {
+			h.c.host.Left(peer)
+		}
+	default:
 	}
 }
 
