@@ -15,9 +15,10 @@ import (
 
 // Over a path of 1280 bytes, the least that IPv6 allows, members connect, and
 // whatever is larger than a packet arrives: 1280 bytes are 1232 of UDP over IPv6
-// and 1252 over IPv4, and a tunnel may take some more of them.
+// and 1252 over IPv4, and a tunnel may take some more of them. 1200 is the least that
+// QUIC itself may be given.
 func TestQUICConnectsOverANarrowPath(t *testing.T) {
-	for _, widest := range []int{1252, 1232, initialPacketSize} {
+	for _, widest := range []int{1252, 1232, 1200} {
 		t.Run(fmt.Sprint(widest), func(t *testing.T) {
 			p := newNarrowPair(t, widest)
 			for i, size := range []int{100, 1200, 20 << 10, 2 << 20} {
