@@ -137,6 +137,7 @@ func (l *Log) Begin(ctx context.Context, requests []Record) error {
 // End records what became of a request. It never waits: a record for which there
 // is no room is counted.
 func (l *Log) End(r Record) {
+	r = r.bounded()
 	r.time = time.Now()
 	if r.of != 0 {
 		l.queue.outcome(r)

@@ -1,12 +1,17 @@
 package audit
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/access"
+	"github.com/pontoon-raft/pontoon/internal/memberform"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // The lines of docs/formats/audit.md, to the byte: files are read by programs of
@@ -60,22 +65,85 @@ func TestLinesAreAsDocumented(t *testing.T) {
 // Texts of clients are long when a client wants to do harm. No line is longer than
 // what a reader takes.
 func TestNoLineIsTooLong(t *testing.T) {
-	long := strings.Repeat("\U0001f600", 100_000)
+	for _, long := range []string{strings.Repeat("\U0001f600", 100_000), strings.Repeat("\x01", 100_000), strings.Repeat("\xff", 100_000)} {
+		testLineOf(t, long)
+	}
+}
+
+func testLineOf(t *testing.T, long string) {
+	t.Helper()
 	urls := make([]string, 1000)
 	for i := range urls {
 		urls[i] = long
 	}
 	e := encoder{member: "1", name: long, sums: newSummer(Key{})}
 	var pos Position
-	line := e.line(nil, &Record{
-		Op: AddMember, time: at(0), Client: &access.Identity{Name: long, Method: long, Address: long}, Call: 1 << 60,
+	record := Record{
+		Op: AddMember, time: at(0), Client: &access.Identity{Name: long, Method: long, Address: long, Token: long}, Call: 1 << 60,
 		Target:  &Target{ID: long, Name: long, PeerURLs: urls, ClientAddress: long},
 		Outcome: NotApplied, Reason: long, text: long,
-	}, &pos, 0)
+	}
+	line := e.line(nil, &record, &pos, 0)
 	if len(line) > maxLine {
 		t.Fatalf("a line of %d bytes", len(line))
 	}
 	if _, err := ParseLine(line); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A record that waits takes no more memory than its line, whatever its client has sent,
+// and is written as if it had not been cut: a disk that stands still does not fill the
+// memory of the host with texts.
+func TestTextsThatWaitAreBounded(t *testing.T) {
+	for _, long := range []string{strings.Repeat("\U0001f600", 1<<18), "a" + strings.Repeat("\U0001f600", 1<<18), strings.Repeat("x", 1<<20)} {
+		r := Record{Op: AddMember, Target: &Target{ID: long, Name: long, PeerURLs: slices.Repeat([]string{long}, 100), ClientAddress: long}, Outcome: NotApplied}
+		l, err := New(Options{Level: Changes, FS: vfs.NewMem()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range queueRecords {
+			l.queue.second = 0 // each is of another second
+			l.End(r)
+		}
+		held := 0
+		for i := range l.queue.items {
+			held += l.queue.items[i].memory()
+		}
+		if held > queueBytes || held < queueBytes/2 || l.queue.items[0].memory() > 32<<10 {
+			t.Errorf("%d bytes wait, %d of one record", held, l.queue.items[0].memory())
+		}
+		if got := l.Dropped() + uint64(len(l.queue.items)); got != queueRecords {
+			t.Errorf("%d records wait or are counted", got)
+		}
+		e := encoder{member: "1", sums: newSummer(Key{})}
+		var a, b Position
+		cut := l.queue.items[0]
+		cut.time = time.Time{}
+		if whole, part := e.line(nil, &r, &a, 0), e.line(nil, &cut, &b, 0); !bytes.Equal(whole, part) {
+			t.Errorf("a record that waited is written as\n%.300s, want\n%.300s", part, whole)
+		}
+		l.queue.take(nil)
+		if l.queue.bytes != 0 {
+			t.Errorf("%d bytes count of nothing", l.queue.bytes)
+		}
+	}
+}
+
+// A change that was applied is recorded whole, however long the texts of its member are.
+func TestAMemberIsRecordedWhole(t *testing.T) {
+	if maxURLs < memberform.MostURLs || maxText < memberform.MostAddress {
+		t.Fatalf("%d texts of %d bytes are recorded, a member may have %d of %d", maxURLs, maxText, memberform.MostURLs, memberform.MostAddress)
+	}
+	m := &Target{ID: "2", Name: "n2", ClientAddress: "n2:1"}
+	for i := range memberform.MostURLs {
+		m.PeerURLs = append(m.PeerURLs, fmt.Sprintf("http://%0*d:1", memberform.MostAddress-len("http://:1"), i))
+	}
+	e := encoder{member: "1", sums: newSummer(Key{})}
+	var pos Position
+	record := Record{Op: AddMember, Target: m, Outcome: Applied}.bounded()
+	l, err := ParseLine(e.line(nil, &record, &pos, 0))
+	if err != nil || !slices.Equal(l.Target.PeerURLs, m.PeerURLs) {
+		t.Errorf("of %d URLs %d are recorded as they are: %v", len(m.PeerURLs), len(l.Target.PeerURLs), err)
 	}
 }

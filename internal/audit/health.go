@@ -34,7 +34,7 @@ func (w *writer) failIntents() {
 	left := slices.Clone(w.pending)
 	w.take()
 	left = append(left, w.pending...)
-	kept := left[:0]
+	kept, bytes := left[:0], 0
 	for i := range left {
 		r, last := &left[i], len(kept)-1
 		switch {
@@ -43,9 +43,10 @@ func (w *writer) failIntents() {
 		case r.Op == opDropped && last >= 0 && kept[last].Op == opDropped:
 			kept[last].count += r.count
 			kept[last].spared += r.spared
-		case r.of == 0 && len(kept) >= queueRecords:
+		case r.of == 0 && (len(kept) >= queueRecords || bytes+r.memory() > queueBytes):
 			w.log.forget(r)
 		default:
+			bytes += r.memory()
 			kept = append(kept, left[i])
 		}
 	}

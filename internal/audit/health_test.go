@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -17,10 +18,11 @@ func TestRefusalsDoNotPileUpWhileTheDiskFails(t *testing.T) {
 		m := vfs.NewMem()
 		x := open(t, Options{FS: m, OnFull: Refuse, Sync: SyncEach})
 		const seconds = 2*queueRecords/refusalsPerSecond + 1
+		name := strings.Repeat("n", maxText)
 		for range seconds {
 			m.FailNth(vfs.OpWrite, 1, syscall.ENOSPC)
 			for range refusalsPerSecond {
-				x.log.End(Record{Op: AddMember, Client: &access.Identity{Address: "192.0.2.7"}, Outcome: NotApplied, Reason: "permission_denied"})
+				x.log.End(Record{Op: AddMember, Client: &access.Identity{Address: "192.0.2.7"}, Target: &Target{Name: name}, Outcome: NotApplied, Reason: "permission_denied"})
 			}
 			<-time.After(time.Second)
 			x.w.retry = time.Time{}
@@ -28,6 +30,13 @@ func TestRefusalsDoNotPileUpWhileTheDiskFails(t *testing.T) {
 		}
 		if n := len(x.w.pending); n > queueRecords+1 {
 			t.Errorf("%d records wait for the disk, and %d may", n, queueRecords)
+		}
+		bytes := 0
+		for i := range x.w.pending {
+			bytes += x.w.pending[i].memory()
+		}
+		if bytes > queueBytes+recordMemory {
+			t.Errorf("%d bytes wait for the disk, and %d may", bytes, queueBytes)
 		}
 		x.w.retry = time.Time{}
 		x.w.step()

@@ -36,6 +36,7 @@ func newIntent(requests []Record) *intent {
 	now := time.Now()
 	for i := range in.records {
 		r := &in.records[i]
+		*r = r.bounded()
 		r.time, r.intent, r.place = now, in, i
 	}
 	return in

@@ -7,11 +7,12 @@ import (
 )
 
 // Bounds of what a line holds. With them no line is longer than maxLine, however
-// its texts have to be escaped.
+// its texts have to be escaped. All that a member may have is within them: what was
+// applied is never cut.
 const (
-	maxText  = 512
-	maxURLs  = 8
-	maxLine  = 64 << 10
+	maxText  = 1 << 10
+	maxURLs  = 16
+	maxLine  = 192 << 10
 	timeForm = "2006-01-02T15:04:05.000000000Z"
 )
 

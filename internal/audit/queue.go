@@ -7,8 +7,10 @@ import (
 
 const (
 	// queueRecords is how many records wait at most for the goroutine that writes
-	// them. With 250 bytes each they take 4 MiB.
+	// them, and queueBytes what they take in memory: that many without a target take
+	// half of it.
 	queueRecords = 16 << 10
+	queueBytes   = 2 * queueRecords * recordMemory
 	// refusalsPerSecond is how many requests are recorded in a second that were
 	// refused; the others are counted. A client that may do nothing shall not push
 	// out of the files what others did.
@@ -22,6 +24,7 @@ type queue struct {
 
 	mu    sync.Mutex
 	items []Record
+	bytes int // of items
 	// reserved is room for outcomes whose intents were taken.
 	reserved int
 	// lost are the records that were dropped since the last take; spared those of
@@ -41,9 +44,8 @@ func (q *queue) put(r Record) (dropped int) {
 	switch {
 	case r.Outcome == NotApplied && !q.spareLocked(r.time):
 		q.spared++
-	case len(q.items)+q.reserved < queueRecords:
-		q.items = append(q.items, r)
-		q.signal()
+	case len(q.items)+q.reserved < queueRecords && q.bytes+r.memory() <= queueBytes:
+		q.addLocked(r)
 		return 0
 	}
 	q.lost++
@@ -65,12 +67,15 @@ func (q *queue) spareLocked(at time.Time) bool {
 func (q *queue) intend(intents []Record) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.items)+q.reserved+2*len(intents) > queueRecords {
+	bytes := 0
+	for i := range intents {
+		bytes += intents[i].memory()
+	}
+	if len(q.items)+q.reserved+2*len(intents) > queueRecords || q.bytes+bytes > queueBytes {
 		return false
 	}
-	q.items = append(q.items, intents...)
+	q.addLocked(intents...)
 	q.reserved += len(intents)
-	q.signal()
 	return true
 }
 
@@ -79,7 +84,14 @@ func (q *queue) outcome(r Record) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.reserved--
-	q.items = append(q.items, r)
+	q.addLocked(r)
+}
+
+func (q *queue) addLocked(records ...Record) {
+	for i := range records {
+		q.bytes += records[i].memory()
+	}
+	q.items = append(q.items, records...)
 	q.signal()
 }
 
@@ -106,7 +118,7 @@ func (q *queue) lacks(lost, spared uint64) {
 func (q *queue) take(empty []Record) (items []Record, lost, spared uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	items, q.items = q.items, empty[:0]
+	items, q.items, q.bytes = q.items, empty[:0], 0
 	lost, spared = q.lost, q.spared
 	q.lost, q.spared = 0, 0
 	return items, lost, spared

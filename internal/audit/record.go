@@ -1,7 +1,10 @@
 package audit
 
 import (
+	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/pontoon-raft/pontoon/internal/access"
 )
@@ -93,6 +96,44 @@ type Record struct {
 	count  uint64  // of dropped records
 	spared uint64  // of refusals among the requests of which there is no record
 	text   string  // the version of the program, for a start
+}
+
+// recordMemory is about what a record takes in memory beside its target.
+const recordMemory = 256
+
+// bounded is r with no more of its target than a line holds, in memory of its own: a
+// client may send much more, and all that waits is to have a bound.
+func (r Record) bounded() Record {
+	if r.Target == nil {
+		return r
+	}
+	t := *r.Target
+	t.PeerURLs = slices.Clone(t.PeerURLs[:min(len(t.PeerURLs), maxURLs)])
+	for _, text := range t.texts() {
+		*text = strings.Clone((*text)[:min(len(*text), maxText+utf8.UTFMax)])
+	}
+	r.Target = &t
+	return r
+}
+
+// memory is what a bounded record takes.
+func (r *Record) memory() int {
+	n := recordMemory
+	if r.Target != nil {
+		for _, text := range r.Target.texts() {
+			n += len(*text)
+		}
+	}
+	return n
+}
+
+// texts are all that a client has sent.
+func (t *Target) texts() []*string {
+	all := []*string{&t.ID, &t.Name, &t.ClientAddress}
+	for i := range t.PeerURLs {
+		all = append(all, &t.PeerURLs[i])
+	}
+	return all
 }
 
 // A Target is the member that a change is about, as the client sent it.
