@@ -26,6 +26,7 @@ const (
 type certificates struct {
 	logger *slog.Logger
 	ends   *prometheus.Desc
+	every  time.Duration
 
 	noted time.Time // when the log was told last; look's alone
 
@@ -42,7 +43,7 @@ type certificateUse struct {
 }
 
 func newCertificates(cfg *Config) *certificates {
-	c := &certificates{logger: cfg.Logger, ends: prometheus.NewDesc("pontoon_certificate_expires_seconds",
+	c := &certificates{logger: cfg.Logger, every: cfg.certificateLook, ends: prometheus.NewDesc("pontoon_certificate_expires_seconds",
 		"When a certificate that this host uses runs out, Unix time.", []string{"use"}, nil)}
 	c.add("client port", cfg.ClientTLS.Cert, false)
 	c.add("authorities of clients", cfg.ClientTLS.ClientCA, true)
@@ -81,7 +82,7 @@ func (c *certificates) add(what, path string, authority bool) {
 
 // watch looks at the files until ctx ends.
 func (c *certificates) watch(ctx context.Context) {
-	ticker := time.NewTicker(certificateLook)
+	ticker := time.NewTicker(c.every)
 	defer ticker.Stop()
 	for {
 		c.look(time.Now())

@@ -97,6 +97,9 @@ type Config struct {
 	// level is for tests: the feature level of another build. 0 means
 	// member.Level.
 	level uint64
+	// certificateLook is for tests: how often the files of certificates are looked at. 0
+	// means once in a minute.
+	certificateLook time.Duration
 	// Log tells how it goes with what Logger writes to, for a Logger that is
 	// known not to wait, as the host program's (package logsink): the raft
 	// goroutine logs (law 1). Nil if that is not known.
@@ -156,6 +159,7 @@ func (c Config) WithDefaults() Config {
 	c.Audit.MaxFileBytes = cmp.Or(c.Audit.MaxFileBytes, defaults.AuditFileBytes)
 	c.Audit.MaxFiles = cmp.Or(c.Audit.MaxFiles, defaults.AuditFiles)
 	c.level = cmp.Or(c.level, member.Level)
+	c.certificateLook = cmp.Or(c.certificateLook, certificateLook)
 	c.Members = slices.Clone(c.Members)
 	for i := range c.Members {
 		c.Members[i].PeerURLs = memberform.CanonicalPeerURLs(c.Members[i].PeerURLs)

@@ -23,6 +23,9 @@ func OnRaft(h *Host, f func(*node.Core) error) { h.current().node.Do(f) }
 // SetLevel makes a host one of a build that understands another feature level.
 func SetLevel(cfg *Config, level uint64) { cfg.level = level }
 
+// LookAtCertificates makes a host look at its certificates so often.
+func LookAtCertificates(cfg *Config, every time.Duration) { cfg.certificateLook = every }
+
 // Rehearsal is how a host restores snapshots for trial.
 func Rehearsal(h *Host) (func(context.Context, uint64, io.Reader) error, error) { return h.rehearsal() }
 

@@ -116,12 +116,27 @@ func (c *adminConn) note(by int) {
 // mostProfiles are taken at a time.
 const mostProfiles = 4
 
+// fromElsewhere tells whether another site than this port had a browser send r. Browsers
+// say so in a header that no page can set.
+func fromElsewhere(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "none", "same-origin":
+		return false
+	}
+	return true
+}
+
 // fewProfiles refuses what would be too many profiles at a time: each may take as
-// long as its client says.
+// long as its client says, and costs the host what it measures. So it refuses web pages
+// of other sites, too, although they could not read the answer.
 func fewProfiles() func(http.HandlerFunc) http.HandlerFunc {
 	places := make(chan struct{}, mostProfiles)
 	return func(h http.HandlerFunc) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
+			if fromElsewhere(r) {
+				http.Error(w, "a web page of another site takes no profiles", http.StatusForbidden)
+				return
+			}
 			select {
 			case places <- struct{}{}:
 				defer func() { <-places }()

@@ -3,6 +3,7 @@ package api_test
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -98,21 +99,49 @@ func (s largeAnswers) Query(context.Context, []byte, server.Consistency) (server
 }
 
 // Answers that go alone are bounded as results on streams are: a client that has
-// no room for any does not have the host keep them all.
+// no room for any does not have the host keep them all, whatever their size.
 func TestAnswersThatAreNotReadAreBounded(t *testing.T) {
-	const large, most = 100 << 10, 1 << 20
+	const most = 1 << 20
+	for _, size := range []int{5 << 10, 40 << 10, 64 << 10, 100 << 10} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			r := prometheus.NewRegistry()
+			s := start(t, api.Options{Service: largeAnswers{&fakeService{}, size}, Metrics: r, Limits: api.Limits{MaxResultBytes: most}})
+			silent := dialRaw(t, s, 0)
+			asked := 2 * most / size
+			for range asked {
+				silent.call(hostv1.Host_Query_FullMethodName, &hostv1.QueryRequest{Data: []byte("x")})
+			}
+			within(t, "some answers are refused", func() bool {
+				return metric(t, r, "pontoon_api_results_left_out_total") >= float64(asked-most/size)
+			})
+			if kept := metric(t, r, "pontoon_api_results_bytes"); kept > most {
+				t.Errorf("%.0f bytes are kept, at most %d may be", kept, most)
+			}
+			silent.conn.Close()
+			within(t, "nothing is kept", func() bool { return metric(t, r, "pontoon_api_results_bytes") == 0 })
+		})
+	}
+}
+
+// A long list of members counts as any other answer does. The outcome of a change is
+// told in any case: it cannot be taken back.
+func TestListsOfMembersThatAreNotReadAreBounded(t *testing.T) {
 	r := prometheus.NewRegistry()
-	s := start(t, api.Options{Service: largeAnswers{&fakeService{}, large}, Metrics: r, Limits: api.Limits{MaxResultBytes: most}})
+	svc := &fakeService{}
+	for i := range 1000 {
+		svc.joined = append(svc.joined, server.Member{ID: server.NodeID(i + 1000), Name: fmt.Sprint("n", i), ClientAddress: "127.0.0.1:1"})
+	}
+	s := start(t, api.Options{Service: svc, Metrics: r, Limits: api.Limits{MaxResultBytes: 10 << 10}})
 	silent := dialRaw(t, s, 0)
-	for range 30 {
-		silent.call(hostv1.Host_Query_FullMethodName, &hostv1.QueryRequest{Data: []byte("x")})
+	silent.call(hostv1.Host_Members_FullMethodName, &hostv1.MembersRequest{})
+	within(t, "the list waits", func() bool { return metric(t, r, "pontoon_api_results_bytes") > 10<<10 })
+	other := hostClient(t, s)
+	if _, err := other.Members(t.Context(), &hostv1.MembersRequest{}); status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("another list is answered with %v", err)
 	}
-	within(t, "some answers are refused", func() bool { return metric(t, r, "pontoon_api_results_left_out_total") >= 30-most/large })
-	if kept := metric(t, r, "pontoon_api_results_bytes"); kept > most {
-		t.Errorf("%.0f bytes are kept, at most %d may be", kept, most)
+	if _, err := other.RemoveMember(t.Context(), &hostv1.RemoveMemberRequest{Id: "a"}); err != nil {
+		t.Errorf("a removal that has taken place is answered with %v", err)
 	}
-	silent.conn.Close()
-	within(t, "nothing is kept", func() bool { return metric(t, r, "pontoon_api_results_bytes") == 0 })
 }
 
 // Health watches are bounded for each connection and for the host.

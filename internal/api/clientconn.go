@@ -3,6 +3,7 @@ package api
 import (
 	"crypto/tls"
 	"net"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,7 +15,8 @@ type clientConn struct {
 	seen    seenBytes
 	secured *tls.Conn           // nil without TLS
 	state   tls.ConnectionState // of secured
-	place   *place              // nil unless reserved
+	shown   atomic.Pointer[tls.ConnectionState]
+	place   *place // nil unless reserved
 	shared  *sharedConnection
 	meter   *meter        // of its frames
 	http2   bool          // and not HTTP/1.1

@@ -47,11 +47,25 @@ func (c *codec) Marshal(v any) (mem.BufferSlice, error) {
 	if large, ok := partsOf(v); ok {
 		return large, nil
 	}
-	if c, ok := v.(*countedAnswer); ok {
-		c.handed.gone()
-		v = c.message
+	if a, ok := v.(*countedAnswer); ok {
+		return c.marshal(a.message, func(text []byte) mem.Buffer { return a.handed.buffer(text) })
 	}
-	return c.proto.Marshal(v)
+	return c.marshal(v, func(text []byte) mem.Buffer { return mem.SliceBuffer(text) })
+}
+
+// marshal encodes a message that is of no other kind. gRPC's own codec takes a buffer
+// of its pool for that, which is of a MiB from 32 KiB on, and is held until the client
+// has taken the answer.
+func (c *codec) marshal(v any, hold func([]byte) mem.Buffer) (mem.BufferSlice, error) {
+	m, ok := v.(proto.Message)
+	if !ok {
+		return nil, fmt.Errorf("encode answer: %T is not a message", v)
+	}
+	text, err := proto.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	return mem.BufferSlice{hold(text)}, nil
 }
 
 // Unmarshal implements encoding.CodecV2.

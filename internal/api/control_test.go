@@ -25,7 +25,13 @@ func TestFramesAboutTheConnectionAreBounded(t *testing.T) {
 		"PRIORITY":                 {frame: func(f *http2.Framer) { _ = f.WritePriority(1, http2.PriorityParam{}) }, count: controlOfOne + wasteBurst + wasteRate, cut: true},
 		"a burst":                  {frame: func(f *http2.Framer) { _ = f.WritePing(false, [8]byte{}) }, count: controlOfOne + wasteBurst},
 		"a PING after each answer": {frame: func(f *http2.Framer) { _ = f.WritePing(false, [8]byte{}) }, count: 10 * wasteBurst, answered: answer},
-		"room for answers":         {frame: func(f *http2.Framer) { _ = f.WriteWindowUpdate(0, 1) }, count: 10 * wasteBurst},
+		"room for answers":         {frame: func(f *http2.Framer) { _, _ = f.WriteWindowUpdate(0, 1), f.WriteWindowUpdate(1, 1) }, count: 10 * wasteBurst, answered: answer},
+		"room for no answers":      {frame: func(f *http2.Framer) { _ = f.WriteWindowUpdate(0, 1) }, count: controlOfOne + wasteBurst + wasteRate, cut: true},
+		"words of an end":          {frame: func(f *http2.Framer) { _ = f.WriteGoAway(0, 0, nil) }, count: controlOfOne + wasteBurst + wasteRate, cut: true},
+		"an unknown kind":          {frame: func(f *http2.Framer) { _ = f.WriteRawFrame(0xbb, 0, 0, []byte("x")) }, count: controlOfOne + wasteBurst + wasteRate, cut: true},
+		"resets of no stream":      {frame: func(f *http2.Framer) { _ = f.WriteRSTStream(1, 0) }, count: controlOfOne + wasteBurst + wasteRate, cut: true},
+		"data of no stream":        {frame: func(f *http2.Framer) { _ = f.WriteData(1, false, []byte("x")) }, count: controlOfOne + wasteBurst + wasteRate, cut: true},
+		"headers without an end":   {frame: func(f *http2.Framer) { _ = f.WriteContinuation(1, false, nil) }, count: controlOfOne + wasteBurst + wasteRate, cut: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			all, conns, _ := metered(t, 1<<30, 1)
@@ -38,6 +44,57 @@ func TestFramesAboutTheConnectionAreBounded(t *testing.T) {
 			}
 			if counted := all.counts.closed[closedControl].Load() == 1; cut != c.cut || counted != c.cut {
 				t.Errorf("cut off: %t, counted: %t", cut, counted)
+			}
+		})
+	}
+}
+
+// Data of a call in frames that are empty, or of which each is a few bytes of a message,
+// cost the host much more than they bring: a connection with too many is cut off. Data
+// in messages of any size are not, nor are those that are on their way when the host ends
+// the call.
+func TestFramesWithAlmostNothingAreBounded(t *testing.T) {
+	const most = controlOfOne + wasteBurst + wasteRate
+	message := append(part(10, 0), make([]byte, 10)...)
+	for name, c := range map[string]struct {
+		begin []byte // of the stream's data
+		frame []byte // of them, again and again
+		ended bool   // by the host, before the frames come
+		flags http2.Flags
+		count int
+		cut   bool
+	}{
+		"empty":                       {count: most, cut: true},
+		"ends of the call":            {flags: http2.FlagDataEndStream, count: most, cut: true},
+		"bytes of a message":          {begin: part(1<<20, 0), frame: []byte("x"), count: most, cut: true},
+		"padded bytes":                {begin: part(1<<20, 0), frame: []byte{1, 'x', 0}, flags: http2.FlagDataPadded, count: most, cut: true},
+		"messages":                    {frame: message, count: 10 * most},
+		"beginnings and ends":         {frame: part(0, 0), count: 10 * most},
+		"parts of a message":          {begin: part(1<<30, 0), frame: make([]byte, leastFrame), count: 2 * most},
+		"on their way, after an end":  {frame: message, ended: true, count: framesOnTheirWay + controlOfOne + wasteBurst},
+		"long after the call's end":   {frame: message, ended: true, count: framesOnTheirWay + most, cut: true},
+		"empty, after the call's end": {ended: true, count: most, cut: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, conns, _ := metered(t, 1<<30, 1)
+			m := conns[0].meter
+			_ = m.read(frames(func(f *http2.Framer) {
+				_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte("x"), EndHeaders: true})
+				if len(c.begin) > 0 {
+					_ = f.WriteData(1, false, c.begin)
+				}
+			}))
+			if c.ended {
+				m.wrote(frames(func(f *http2.Framer) {
+					_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte("x"), EndHeaders: true, EndStream: true})
+				}))
+			}
+			in, cut := frames(func(f *http2.Framer) { _ = f.WriteRawFrame(http2.FrameData, c.flags, 1, c.frame) }), false
+			for i := 0; i < c.count && !cut; i++ {
+				cut = m.read(in) != nil
+			}
+			if cut != c.cut {
+				t.Errorf("cut off: %t", cut)
 			}
 		})
 	}

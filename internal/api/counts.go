@@ -26,6 +26,7 @@ const (
 	closedStreams
 	closedUnread
 	closedControl
+	closedAuthority
 	closedKinds
 )
 
@@ -34,7 +35,7 @@ func refusedNames() [deniedKinds]string {
 }
 
 func closedNames() [closedKinds]string {
-	return [...]string{"slow", "pace", "resets", "unfinished", "streams", "unread", "control"}
+	return [...]string{"slow", "pace", "resets", "unfinished", "streams", "unread", "control", "authority"}
 }
 
 // counts are what the bounds have cost clients.

@@ -1,8 +1,12 @@
 package api
 
 import (
+	"io"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"google.golang.org/grpc"
 )
 
 // pauses returns the wait of a stream that brings so many messages at once, each with
@@ -32,6 +36,33 @@ func TestAStreamOfRefusalsIsReadSlowly(t *testing.T) {
 	if got := pauses(1, 1<<20, 1<<10); got != longestPause {
 		t.Errorf("a pause of %v, the longest is %v", got, longestPause)
 	}
+}
+
+// emptyBatches is a stream that brings so many messages without a proposal.
+type emptyBatches struct {
+	grpc.ServerStream
+	left int
+}
+
+func (s *emptyBatches) RecvMsg(any) error {
+	if s.left--; s.left < 0 {
+		return io.EOF
+	}
+	return nil
+}
+
+// A stream that brings messages without a proposal, of which thousands fit into a frame,
+// is read as slowly as one of refusals.
+func TestAStreamOfEmptyBatchesIsReadSlowly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := limitedStream(t)
+		s.stream, s.room.L = &emptyBatches{left: 1000}, &s.mu
+		begun := time.Now()
+		s.read()
+		if took, want := time.Since(begun), 1000*messagePause; took < want {
+			t.Errorf("a thousand are read in %v, want %v", took, want)
+		}
+	})
 }
 
 // A stream on which one message of five hundred a second is refused does not wait.

@@ -18,7 +18,7 @@
 // The files, in the order in which a request meets them:
 //
 //   - options.go, server.go, listen.go, security.go: the server, its limits, its two ports
-//     and their TLS;
+//     and their TLS; authorities.go: connections whose authorities have gone;
 //   - descriptors.go: how many connections fit the descriptors of the process;
 //   - splitter.go, handshake.go, branch.go, clientconn.go: a connection is accepted, makes
 //     its handshake, and goes to the server of the protocol that it speaks;

@@ -13,6 +13,7 @@ const (
 	frameSettings = 0x4
 	framePing     = 0x6
 	frameCredit   = 0x8 // WINDOW_UPDATE
+	frameMore     = 0x9 // CONTINUATION
 
 	flagEndStream = 0x1
 	flagPadded    = 0x8

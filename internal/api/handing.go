@@ -9,8 +9,9 @@ import (
 )
 
 // largeAnswer is the size from which an answer that goes alone counts among the
-// results of all clients, until it is written.
-const largeAnswer = 64 << 10
+// results of all clients, until it is written. All calls that may be open have 17 MiB
+// of smaller ones at most.
+const largeAnswer = smallBuffer
 
 // leftToOthers is the part of what answers may take that clients with some leave to
 // those with none.
@@ -54,7 +55,7 @@ func (b *bounds) reserve(size int, has backlog) error {
 	return nil
 }
 
-// handAnswer makes room for the answer to a query.
+// handAnswer makes room for the answer to a request that has changed nothing.
 func (r *requests) handAnswer(ctx context.Context, size int) error {
 	out, counts := ctx.Value(outgoingKey{}).(*outgoing)
 	conn := connectionOf(ctx).conn

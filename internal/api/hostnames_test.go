@@ -85,3 +85,19 @@ func TestAllNamesCanBeAccepted(t *testing.T) {
 		t.Errorf("%d, want 200", code)
 	}
 }
+
+// A web page of another site, on the port's own address, has the host of its reader take
+// no profile: that would take as long as the page says, and a place of an operator's.
+func TestNoWebPageTakesProfiles(t *testing.T) {
+	s := start(t, api.Options{Service: &fakeService{}})
+	for site, want := range map[string]int{
+		"cross-site": http.StatusForbidden, "same-site": http.StatusForbidden,
+		"same-origin": http.StatusOK, "none": http.StatusOK,
+	} {
+		for _, path := range []string{"cmdline", "heap", "trace?seconds=0.01"} {
+			if code := asked(t, "GET", s.AdminAddr().String(), "/debug/pprof/"+path, "localhost", "Sec-Fetch-Site", site); code != want {
+				t.Errorf("%s of a page that is %s: %d, want %d", path, site, code, want)
+			}
+		}
+	}
+}

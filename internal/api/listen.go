@@ -41,6 +41,7 @@ func (s *Server) Listen(clientAddr, adminAddr string) error {
 		s.adminLn = &adminListener{Listener: ln, max: s.opts.Limits.MaxAdminConnections, counts: &s.bounds.counts, said: newSparing(s.log)}
 	}
 	s.clients = newSplitter(clients, s.clientTLS.server(), &s.failed, s.log, s.opts.Limits, s.reserved, s.opts.Access, &s.bounds.meters)
+	s.clients.trusts = s.clientTLS.trusts
 	return nil
 }
 

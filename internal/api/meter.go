@@ -34,6 +34,7 @@ type meter struct {
 	broken  int            // streams that were broken off just after they were opened
 	control *bucket.Bucket // frames about the connection itself that count for nothing
 	written bool           // something for a stream, since the client's last PING
+	earned  int            // frames that the client may send as a consequence of others
 	cut     bool
 	why     int // closedResets and the like
 	isDone  bool
@@ -55,6 +56,8 @@ type unfinished struct {
 	bytes    int64
 	since    time.Time // of the message; zero if there is none
 	opaque   bool      // its messages cannot be told apart
+	small    bool      // the present frame is one within a message
+	ended    bool      // by the client
 	unread   unread
 }
 
@@ -160,7 +163,42 @@ func (m *meter) spendLocked(now time.Time) {
 	m.wasteLocked(now, m.broken > wasteOfOne, closedResets)
 }
 
-// controlLocked counts a frame about the connection itself, of which gRPC answers most.
+const (
+	// leastFrame is what a frame within a message has at least, if the client does not
+	// mean to have the host look at as many as possible.
+	leastFrame = 256
+	// Each call, and each frame of an answer, may have framesOfOne consequences: room
+	// for answers above all. A call that the host ends first may have
+	// framesOnTheirWay more. A connection has mostEarned of them.
+	framesOfOne      = 4
+	framesOnTheirWay = 256
+	mostEarned       = 16 << 10
+)
+
+// earnLocked lets the client send so many frames as a consequence of others.
+func (m *meter) earnLocked(frames int) { m.earned = min(m.earned+frames, mostEarned) }
+
+// followLocked counts a frame that is a consequence of others, as room for answers is,
+// or what comes on a stream that has ended meanwhile. Those of which nothing is the cause
+// are frames about the connection.
+func (m *meter) followLocked(f frame) {
+	if m.earned > 0 {
+		m.earned--
+		return
+	}
+	m.controlLocked(f)
+}
+
+// endLocked notes that the host has ended a stream.
+func (m *meter) endLocked(stream uint32) {
+	u := m.open[stream]
+	if m.closeLocked(stream) && !u.ended {
+		m.earnLocked(framesOnTheirWay)
+	}
+}
+
+// controlLocked counts a frame about the connection itself, of which gRPC answers most,
+// or one that is about nothing.
 // Those that each connection needs are free: the ones of its beginning, and in time as
 // many as gRPC lets a client ask whether its host is there. Many clients of one address
 // may live long. So is one PING after each answer: by that clients measure the path.

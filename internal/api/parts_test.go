@@ -65,3 +65,28 @@ func TestABatchOfAnswersFitsItsBuffer(t *testing.T) {
 		}
 	}
 }
+
+// An answer of any kind that waits for its client is in memory about as large as it is:
+// gRPC's own codec would put one of 40 KiB into a buffer of a MiB.
+func TestAnAnswerThatWaitsHasABufferOfItsSize(t *testing.T) {
+	codec := newCodec(Limits{}.withDefaults(), newBufferPool())
+	for _, size := range []int{100, 5 << 10, 20 << 10, 40 << 10, 64 << 10, 300 << 10} {
+		data := make([]byte, size)
+		for name, m := range map[string]proto.Message{
+			"query": &hostv1.QueryResponse{Data: data}, "proposal": &hostv1.ProposeResponse{Data: data},
+			"another kind": &hostv1.Failure{Message: string(data)},
+		} {
+			out, err := codec.Marshal(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			held := 0
+			for _, part := range out {
+				held += cap(part.ReadOnlyData())
+			}
+			if held > size+size/4+64 {
+				t.Errorf("%s: %d bytes are held for an answer of %d", name, held, size)
+			}
+		}
+	}
+}

@@ -33,6 +33,15 @@ type proposalBatch struct {
 	held    mem.Buffer // the batch's bytes, which are gRPC's; nil if there are none
 }
 
+// useless is 1 for a message without a proposal. It costs its stream as much as one with
+// a refusal does: any number of them fit into a frame.
+func (p *proposalBatch) useless() int {
+	if len(p.proposals)+len(p.refused) > 0 {
+		return 0
+	}
+	return 1
+}
+
 // spareProposals is how many proposals an empty batch has room for at most.
 const spareProposals = 1024
 

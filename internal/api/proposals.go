@@ -138,12 +138,13 @@ func (s *proposalStream) read() {
 			s.close(statusOf(batch.err))
 			return
 		}
+		useless := batch.useless()
 		refused, ok := s.admit(&batch)
 		if !ok {
 			return
 		}
 		batch.release()
-		s.pause(refused)
+		s.pause(refused + useless)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/proto"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/internal/access"
@@ -121,10 +122,13 @@ func consistency(c hostv1.Consistency) (server.Consistency, error) {
 }
 
 // Status implements hostv1.HostServer. It answers during a stop, too.
-func (r *requests) Status(context.Context, *hostv1.StatusRequest) (*hostv1.StatusResponse, error) {
+func (r *requests) Status(ctx context.Context, _ *hostv1.StatusRequest) (*hostv1.StatusResponse, error) {
 	out := toStatus(r.svc.Status())
 	if out.Version == "" {
 		out.Version = text(r.version)
+	}
+	if err := r.handAnswer(ctx, proto.Size(out)); err != nil {
+		return nil, err
 	}
 	return out, nil
 }
@@ -132,7 +136,7 @@ func (r *requests) Status(context.Context, *hostv1.StatusRequest) (*hostv1.Statu
 // Members implements hostv1.HostServer. It answers during a stop, too.
 func (r *requests) Members(ctx context.Context, req *hostv1.MembersRequest) (*hostv1.MembersResponse, error) {
 	if !req.GetLinearizable() {
-		return toMembers(r.svc.Membership()), nil
+		return r.listed(ctx, r.svc.Membership())
 	}
 	call, err := r.bounds.call(sharerOf(ctx))
 	if err != nil {
@@ -143,7 +147,16 @@ func (r *requests) Members(ctx context.Context, req *hostv1.MembersRequest) (*ho
 	if err != nil {
 		return nil, ofRead(err)
 	}
-	return toMembers(members), nil
+	return r.listed(ctx, members)
+}
+
+// listed is the answer to a client that asked for the members.
+func (r *requests) listed(ctx context.Context, members server.Membership) (*hostv1.MembersResponse, error) {
+	out := toMembers(members)
+	if err := r.handAnswer(ctx, proto.Size(out)); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // AddMember implements hostv1.HostServer.

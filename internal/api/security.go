@@ -116,7 +116,8 @@ func newMaterial(t TLS, files []certfiles.File, texts, protocols []string) (*mat
 	}
 	m := &material{leaf: pair.Leaf, config: &tls.Config{
 		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{*pair}, NextProtos: protocols,
-		// Every connection has shown its certificate to the authorities of today.
+		// Every connection shows its certificate to the authorities of its beginning;
+		// for those that come later see judgeAgain.
 		SessionTicketsDisabled: true,
 		VerifyConnection:       verifyClient,
 	}}
@@ -213,6 +214,9 @@ func (s *Server) watchCertificates() {
 		if port != nil {
 			watching.Go(func() { port.source.Watch(ctx) })
 		}
+	}
+	if s.clientTLS != nil {
+		watching.Go(func() { s.judgeAgain(ctx) })
 	}
 	<-s.end.stopping
 	cancel()

@@ -96,7 +96,7 @@ func New(o Options) *Server {
 		s.silent.note(c, state)
 		noteIdle(c, state, o.Limits.ReservedIdle)
 	}
-	s.admin, s.cancelAdmin = s.newHTTP(busyWhile(names.guard(who.http(newAdmin(o.Service, s.health, o.Gatherer), refuseAdmin))))
+	s.admin, s.cancelAdmin = s.newHTTP(busyWhile(s.ofToday(names.guard(who.http(newAdmin(o.Service, s.health, o.Gatherer), refuseAdmin)))))
 	s.admin.ConnContext = noteAdmin
 	return s
 }

@@ -34,6 +34,8 @@ type splitter struct {
 	reserved     *reservedServers // serve HTTP/2 beyond max
 	guard        *access.Guard    // counts connections for its clients
 	meters       *meters
+	// trusts tells whether a certificate is still good that was shown.
+	trusts func(*tls.ConnectionState) bool
 
 	// open counts connections that were accepted and not yet closed; refused
 	// those that were closed because of max.
@@ -181,6 +183,11 @@ func (s *splitter) sort(c *clientConn, at *list.Element) {
 	}
 	if secured != nil {
 		c.secured, c.state = secured, secured.ConnectionState()
+		c.shown.Store(&c.state)
+		if !s.trusts(&c.state) { // the authorities are others since the handshake
+			c.Close()
+			return
+		}
 	}
 	c.http2 = to == s.http2
 	if c.place != nil && to == s.http2 {

@@ -2,6 +2,7 @@ package node
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -143,6 +144,61 @@ func TestABatchIsForOneTerm(t *testing.T) {
 	}
 	if got := l.core.lastIndex(); got != last {
 		t.Errorf("%d entries were appended", got-last)
+	}
+}
+
+// One batch of a process that is not there, in the name of a member, keeps that member's
+// proposals from the leader for no longer than an election timeout: the batches come again
+// by themselves. That holds for any number of such words, and each batch is taken once.
+func TestAForgedProcessDoesNotSilenceAMember(t *testing.T) {
+	for _, incarnation := range []uint64{2, 3, 1 << 32, 1 << 63, math.MaxUint64} {
+		for _, before := range []bool{false, true} {
+			l := newTrio(t)
+			l.elect()
+			number, want := uint64(1), l.core.lastIndex()
+			take := func() {
+				t.Helper()
+				h := forwarded(l.core, 2, number, 10)
+				l.must(l.core.StepForwarded(h))
+				l.must(l.core.StepForwarded(h))
+				number, want = number+1, want+1
+			}
+			if before {
+				take()
+			}
+			forged := forwarded(l.core, 2, math.MaxUint64, 10)
+			forged.gossip.batch.oldest, forged.gossip.batch.incarnation = math.MaxUint64, incarnation
+			l.must(l.core.StepForwarded(forged))
+			want++
+			for range l.core.cfg.ElectionTicks + 1 {
+				l.must(l.core.Tick())
+				l.from(3, pb.MsgHeartbeatResp, &pb.Message{})
+			}
+			take()
+			take()
+			if got := l.core.lastIndex(); got != want {
+				t.Errorf("incarnation %d, heard before: %t: the log ends at %d, want %d", incarnation, before, got, want)
+			}
+		}
+	}
+}
+
+// The processes of a member share what a member may have at the leader, and no more of
+// them are remembered than may be.
+func TestProcessesOfAMemberShareItsRoom(t *testing.T) {
+	l := newVoters(t, 3, func(cfg *Config) { cfg.MaxPending, cfg.MaxUncommittedBytes = 4, 64<<20 })
+	l.elect()
+	last := l.core.lastIndex()
+	for incarnation := range uint64(2 * maxProcesses) {
+		h := forwarded(l.core, 2, 1, 10)
+		h.gossip.batch.incarnation = incarnation + 1
+		l.must(l.core.StepForwarded(h))
+	}
+	if got := l.core.lastIndex() - last; got != 4 {
+		t.Errorf("%d proposals are in the log, of 4 that may be", got)
+	}
+	if got := len(l.core.takings.of[2].processes); got != maxProcesses {
+		t.Errorf("%d processes are remembered", got)
 	}
 }
 

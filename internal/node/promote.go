@@ -29,7 +29,7 @@ func (c *Core) begin() {
 	c.reign = reign{term: c.term, since: c.hearing.ticks, older: last, newer: last, sampled: c.hearing.ticks}
 	c.registrar.due = true
 	c.uncommitted = c.inherited()
-	c.takings = takings{term: c.term, of: map[member.ID]*taking{}}
+	c.takings = takings{term: c.term, of: map[member.ID]*sender{}}
 }
 
 // sample takes down the last index once in an election timeout.

@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"maps"
+	"slices"
 
 	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
@@ -18,7 +19,7 @@ const answersAtOnce = maxBatches / 4
 // led. They outlive its reign: the node can tell then which batches it never took.
 type takings struct {
 	term uint64
-	of   map[member.ID]*taking
+	of   map[member.ID]*sender
 	// underWay are the batches that its state machine has not applied, in the
 	// order of the log.
 	underWay []takenBatch
@@ -36,13 +37,26 @@ func (l *load) add(n load, sign int) {
 	l.bytes += int64(sign) * n.bytes
 }
 
-// taking is the part of the takings that came from one member.
+// sender is a member that forwards, with all its processes that have: one after the
+// other, unless something else speaks in its name.
+type sender struct {
+	processes map[uint64]*taking // by their incarnations
+	load      load
+	// latest is the incarnation that is heard, last the tick of its last batch.
+	latest, last uint64
+}
+
+// maxProcesses are those of a sender that are remembered. None is forgotten, because its
+// batches might come again: of more processes nothing is taken in that term.
+const maxProcesses = 256
+
+// taking is the part of the takings that came from one process of a member.
 type taking struct {
+	sender      *sender
 	incarnation uint64
 	oldest      uint64 // without an answer, as the member says
 	answers     map[uint64]takenAnswer
 	unsaid      []batchAnswer
-	load        load
 }
 
 type takenAnswer struct {
@@ -51,29 +65,42 @@ type takenAnswer struct {
 }
 
 type takenBatch struct {
-	of   *taking
+	of   *sender
 	last uint64 // index
 	load load
 }
 
-// from is the taking of a member; nil if the member does not wait for this batch.
+// heardFrom is the taking of a process of a member; nil if the process does not wait for
+// this batch.
 //
 // A batch is in the log at most once, however often it arrives. Its sender numbers its
 // batches, and says with each which is the oldest without an answer. The answers to all
 // numbers from there on are remembered, so that a batch that comes again gets the answer
 // of the first time. A number below is answered already, and one farther than maxBatches
-// from it is not sent (spread), so what is remembered is bounded. Another incarnation of
-// the sender numbers anew: a later one replaces what is remembered, and what comes of an
-// earlier one is late.
-func (t *takings) from(id member.ID, h batchHeader) *taking {
-	of := t.of[id]
-	switch {
-	case of == nil || of.incarnation < h.incarnation:
-		of = &taking{incarnation: h.incarnation, oldest: h.oldest, answers: map[uint64]takenAnswer{}}
-		t.of[id] = of
-	case of.incarnation > h.incarnation:
+// from it is not sent (spread), so what is remembered is bounded.
+//
+// Another incarnation of the sender numbers anew. While a later one is heard, what comes
+// of an earlier one is late. But what was said once in a member's name must not silence
+// the member: a later one that is silent for an election timeout gives way to the process
+// that goes on.
+func (c *Core) heardFrom(id member.ID, h batchHeader) *taking {
+	s, now := c.takings.of[id], c.hearing.ticks
+	if s == nil {
+		s = &sender{processes: map[uint64]*taking{}}
+		c.takings.of[id] = s
+	}
+	if h.incarnation < s.latest && c.isWithin(1, s.last) {
 		return nil
 	}
+	of := s.processes[h.incarnation]
+	if of == nil {
+		if len(s.processes) >= maxProcesses {
+			return nil
+		}
+		of = &taking{sender: s, incarnation: h.incarnation, oldest: h.oldest, answers: map[uint64]takenAnswer{}}
+		s.processes[h.incarnation] = of
+	}
+	s.latest, s.last = h.incarnation, now
 	if of.oldest < h.oldest {
 		of.oldest = h.oldest
 		maps.DeleteFunc(of.answers, func(number uint64, _ takenAnswer) bool { return number < of.oldest })
@@ -92,7 +119,7 @@ func (c *Core) take(h heard) error {
 	if _, known := c.registry.Member(from); !known || header.term != c.takings.term {
 		return nil
 	}
-	t := c.takings.from(from, header)
+	t := c.heardFrom(from, header)
 	if t == nil {
 		return nil
 	}
@@ -132,7 +159,7 @@ func (c *Core) refusal(h heard, t *taking) refusal {
 		return busy
 	case c.checkSpace() != nil:
 		return noSpace
-	case !c.admits(c.takings.all, n, 1) && !c.admits(t.load, n, max(1, c.registry.Len()-1)):
+	case !c.admits(c.takings.all, n, 1) && !c.admits(t.sender.load, n, max(1, c.registry.Len()-1)):
 		return tooMany
 	}
 	return appended
@@ -155,10 +182,10 @@ func (c *Core) append(m *pb.Message, of *taking) (uint64, error) {
 	case err != nil:
 		return 0, err
 	}
-	b := takenBatch{of, c.lastIndex(), loadOf(m)}
+	b := takenBatch{of.sender, c.lastIndex(), loadOf(m)}
 	c.takings.underWay = append(c.takings.underWay, b)
 	c.takings.all.add(b.load, 1)
-	of.load.add(b.load, 1)
+	b.of.load.add(b.load, 1)
 	return before + 1, nil
 }
 
@@ -177,9 +204,15 @@ func (t *takings) applied(index uint64) {
 // tickTakings answers the batches that were appended since the last tick.
 func (c *Core) tickTakings() {
 	for _, m := range c.registry.Members() {
-		if t := c.takings.of[m.ID]; t != nil {
-			c.answerAppended(m.ID, t)
+		if s := c.takings.of[m.ID]; s != nil {
+			c.tickSender(m.ID, s)
 		}
+	}
+}
+
+func (c *Core) tickSender(id member.ID, s *sender) {
+	for _, incarnation := range slices.Sorted(maps.Keys(s.processes)) {
+		c.answerAppended(id, s.processes[incarnation])
 	}
 }
 

@@ -145,6 +145,31 @@ func pings(a *assault) {
 	})
 }
 
+// idleFrames sends frames of all kinds that ask for nothing and bring nothing.
+func idleFrames(a *assault) {
+	kinds := []func(b []byte) []byte{
+		func(b []byte) []byte { return appendFrame(b, frameWindow, 0, 0, []byte{0, 0, 0, 1}) },
+		func(b []byte) []byte { return appendFrame(b, frameData, 0, 1, nil) },
+		func(b []byte) []byte { return appendFrame(b, 0xbb, 0, 0, nil) },
+		func(b []byte) []byte { return appendFrame(b, frameGoAway, 0, 0, make([]byte, 8)) },
+	}
+	next := 0
+	a.floodFrames(a.leader.client, func() func() []byte {
+		a.mu.Lock()
+		kind := kinds[next%len(kinds)]
+		next++
+		a.mu.Unlock()
+		b := appendFrame(nil, frameHeaders, flagEndHeaders, 1, callOf("/pontoon.host.v1.Host/Proposals"))
+		return func() []byte {
+			now := b
+			for b = nil; len(b) < 32<<10; {
+				b = kind(b)
+			}
+			return now
+		}
+	})
+}
+
 // settings changes what has to be acknowledged again and again.
 func settings(a *assault) {
 	a.floodFrames(a.leader.client, func() func() []byte {

@@ -138,32 +138,47 @@ func (w *windowed) send(data []byte) error {
 
 // unreadAnswers asks for as much of the state as an answer may have, over and over,
 // on streams that may not be answered yet.
-func unreadAnswers(a *assault) {
-	for i := range 8 {
-		value := kv.EncodePut(fmt.Append(nil, "large/", i), make([]byte, 100<<10))
+func unreadAnswers(a *assault) { a.askInVain(8, 100<<10, 8, of(1000), of(1000)) }
+
+// smallUnreadAnswers asks for small answers, on as many streams as there may be, and no
+// faster than they are made: hardly any is refused.
+func smallUnreadAnswers(a *assault) { a.askInVain(1, 40<<10, 20, 500, 10) }
+
+// askInVain asks for so many values of a size, often on each of several connections, with
+// a pause after some.
+func (a *assault) askInVain(values, size, connections, often, some int) {
+	prefix := fmt.Sprintf("large/%d/", size)
+	for i := range values {
+		value := kv.EncodePut(fmt.Append(nil, prefix, i), make([]byte, size))
 		if err := a.leader.propose(value); err != nil {
 			a.Fatal(err)
 		}
 	}
 	query, err := proto.Marshal(&hostv1.QueryRequest{
-		Data: kv.EncodeRange(kv.Range{Key: []byte("large/"), End: []byte("large0")}), Consistency: hostv1.Consistency_CONSISTENCY_STALE,
+		Data:        kv.EncodeRange(kv.Range{Key: []byte(prefix), End: []byte(prefix[:len(prefix)-1] + "0")}),
+		Consistency: hostv1.Consistency_CONSISTENCY_STALE,
 	})
 	if err != nil {
 		a.Fatal(err)
 	}
 	message := append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(query))), query...)
 	headers := callOf("/pontoon.host.v1.Host/Query")
-	for range 8 {
+	for range connections {
 		c := a.dial(a.leader.client)
 		if c == nil {
 			continue
 		}
-		b := appendFrame([]byte(h2Preface), frameSettings, 0, 0, []byte{0, settingWindow, 0, 0, 0, 0})
-		for i := range uint32(of(1000)) {
-			b = appendFrame(b, frameHeaders, flagEndHeaders, 2*i+1, headers)
-			b = appendFrame(b, frameData, flagEndStream, 2*i+1, message)
-		}
 		a.wg.Go(func() {
+			b := appendFrame([]byte(h2Preface), frameSettings, 0, 0, []byte{0, settingWindow, 0, 0, 0, 0})
+			for i := range uint32(often) {
+				b = appendFrame(b, frameHeaders, flagEndHeaders, 2*i+1, headers)
+				b = appendFrame(b, frameData, flagEndStream, 2*i+1, message)
+				if int(i+1)%some == 0 {
+					_, _ = c.Write(b)
+					b = nil
+					a.wait(drip)
+				}
+			}
 			_, _ = c.Write(b)
 			_, _ = io.Copy(io.Discard, c)
 		})
