@@ -253,6 +253,27 @@ func TestQuery(t *testing.T) {
 	}
 }
 
+func TestReadBarrier(t *testing.T) {
+	cl := newCluster(t, 2)
+	c := newClient(t, client.Options{Endpoints: cl.endpoints()})
+	written, err := c.Propose(background, []byte("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cl.members[0].setFail(func() error { return &server.Error{Err: server.ErrNoLeader} })
+	if index, err := c.ReadBarrier(background); err != nil || index < written.Index {
+		t.Errorf("ReadBarrier() after a write at %d = %d, %v", written.Index, index, err)
+	}
+	for _, m := range cl.members {
+		m.setFail(func() error { return &server.Error{Err: server.ErrStopping} })
+	}
+	ctx, cancel := context.WithTimeout(background, 200*time.Millisecond)
+	defer cancel()
+	if _, err := c.ReadBarrier(ctx); !client.IsNotApplied(err) {
+		t.Errorf("ReadBarrier() while all members stop = %v", err)
+	}
+}
+
 func TestMembership(t *testing.T) {
 	cl := newCluster(t, 3)
 	cl.setLeader(2)

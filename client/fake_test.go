@@ -223,6 +223,11 @@ func (m *member) Query(_ context.Context, data []byte, c server.Consistency) (se
 	return server.Answer{Data: append([]byte{byte(c)}, data...), Index: m.cluster.index.Load()}, nil
 }
 
+func (m *member) ReadBarrier(ctx context.Context) (uint64, error) {
+	answer, err := m.Query(ctx, nil, server.Linearizable)
+	return answer.Index, err
+}
+
 func newClient(t testing.TB, o client.Options) *client.Client {
 	t.Helper()
 	c, err := client.New(o)

@@ -159,3 +159,18 @@ func (c *Client) Query(ctx context.Context, data []byte, level Consistency) (Ans
 	}})
 	return answer, err
 }
+
+// ReadBarrier returns when every proposal that was acknowledged before the call is
+// applied on the member that answers, with an index that is not before any of them.
+// It asks no state machine, and costs the same as the first half of a linearizable
+// Query. The next call may go to another member: to have many stale queries reflect one
+// barrier, compare their Answer.Index with the one returned here. All errors are
+// NotApplied.
+func (c *Client) ReadBarrier(ctx context.Context) (index uint64, err error) {
+	err = c.do(ctx, request{reads: true, send: func(ctx context.Context, host hostv1.HostClient) error {
+		resp, err := host.ReadBarrier(ctx, &hostv1.ReadBarrierRequest{})
+		index = resp.GetIndex()
+		return err
+	}})
+	return index, err
+}

@@ -117,6 +117,12 @@ func (h *fakeHost) Query(ctx context.Context, data []byte, _ server.Consistency)
 	return server.Answer{Data: answer, Index: index}, nil
 }
 
+func (h *fakeHost) ReadBarrier(context.Context) (uint64, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.index, h.err
+}
+
 func (h *fakeHost) Status() server.Status {
 	h.mu.Lock()
 	defer h.mu.Unlock()

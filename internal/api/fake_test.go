@@ -127,6 +127,12 @@ func (f *fakeService) Query(_ context.Context, data []byte, c server.Consistency
 	return server.Answer{Data: data, Index: 7}, f.fail
 }
 
+func (f *fakeService) ReadBarrier(context.Context) (uint64, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return 7, f.fail
+}
+
 func (f *fakeService) Status() server.Status {
 	return server.Status{
 		ClusterID: 0xABCD, ID: 0xff, Name: "n1", Role: "leader", Leader: 0xff, Term: 3, Commit: 12, Applied: 11,

@@ -42,6 +42,7 @@ func newJSONAPI(r *requests, names *hostNames) *jsonAPI {
 		routes: map[string]route{
 			"/v1/propose":         {http.MethodPost, unary(svc.Propose)},
 			"/v1/query":           {http.MethodPost, unary(svc.Query)},
+			"/v1/read-barrier":    {http.MethodPost, unary(svc.ReadBarrier)},
 			"/v1/status":          {http.MethodGet, unary(svc.Status)},
 			"/v1/members":         {http.MethodGet, unary(svc.Members)},
 			"/v1/members/add":     {http.MethodPost, unary(svc.AddMember)},

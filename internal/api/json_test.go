@@ -65,6 +65,7 @@ func TestJSONForms(t *testing.T) {
 			"query", "POST", "/v1/query", `{"data":"aw==","consistency":"CONSISTENCY_STALE"}`,
 			map[string]any{"index": "7", "data": "aw=="},
 		},
+		{"read barrier", "POST", "/v1/read-barrier", ``, map[string]any{"index": "7"}},
 		{"status", "GET", "/v1/status", "", map[string]any{"id": "ff", "cluster_id": "abcd", "role": "leader", "snapshot_index": "0"}},
 		{"members", "GET", "/v1/members", "", map[string]any{"leader": "ff"}},
 		{"add member", "POST", "/v1/members/add", `{"member":{"id":"1f","peer_urls":["http://h:1"]}}`, map[string]any{"leader": "ff"}},

@@ -92,6 +92,10 @@ func rpcs() map[string]struct {
 			_, err := c.Propose(ctx, &hostv1.ProposeRequest{Data: []byte("x")})
 			return err
 		}},
+		"ReadBarrier": {access.Read, func(ctx context.Context, c hostv1.HostClient) error {
+			_, err := c.ReadBarrier(ctx, &hostv1.ReadBarrierRequest{})
+			return err
+		}},
 		"Proposals": {access.Write, func(ctx context.Context, c hostv1.HostClient) error {
 			stream, err := c.Proposals(ctx)
 			if err == nil {

@@ -111,6 +111,26 @@ func (r *requests) Query(ctx context.Context, req *hostv1.QueryRequest) (*hostv1
 	return &hostv1.QueryResponse{Data: answer.Data, Index: answer.Index}, nil
 }
 
+// ReadBarrier implements hostv1.HostServer.
+func (r *requests) ReadBarrier(ctx context.Context, _ *hostv1.ReadBarrierRequest) (*hostv1.ReadBarrierResponse, error) {
+	if err := r.end.refusal(); err != nil {
+		return nil, err
+	}
+	if err := r.forClients(ctx); err != nil {
+		return nil, err
+	}
+	call, err := r.bounds.call(sharerOf(ctx))
+	if err != nil {
+		return nil, err
+	}
+	defer call.leave()
+	index, err := r.svc.ReadBarrier(ctx)
+	if err != nil {
+		return nil, ofRead(err)
+	}
+	return &hostv1.ReadBarrierResponse{Index: index}, nil
+}
+
 func consistency(c hostv1.Consistency) (server.Consistency, error) {
 	switch c {
 	case hostv1.Consistency_CONSISTENCY_LINEARIZABLE:

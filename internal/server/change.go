@@ -98,7 +98,7 @@ func refusedByRegistry(err error) bool {
 // confirm asks a quorum what the members are. It returns nil if the change
 // makes sense for them.
 func (s *Server) confirm(ctx context.Context, c member.Change) error {
-	if err := s.readBarrier(ctx); err != nil {
+	if _, err := s.readBarrier(ctx); err != nil {
 		return err
 	}
 	_, registry := s.progress.get()

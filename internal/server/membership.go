@@ -17,7 +17,7 @@ func (s *Server) Membership() Membership {
 func (s *Server) CurrentMembership(ctx context.Context) (Membership, error) {
 	ctx, cancel := context.WithTimeout(ctx, RequestTimeout(s.cfg.Election))
 	defer cancel()
-	if err := s.readBarrier(ctx); err != nil {
+	if _, err := s.readBarrier(ctx); err != nil {
 		return Membership{}, err
 	}
 	return s.Membership(), nil

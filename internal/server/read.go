@@ -23,7 +23,7 @@ func (s *Server) Query(ctx context.Context, data []byte, c Consistency) (Answer,
 	ctx, cancel := context.WithTimeout(ctx, RequestTimeout(s.cfg.Election))
 	defer cancel()
 	if c == Linearizable {
-		if err := s.readBarrier(ctx); err != nil {
+		if _, err := s.readBarrier(ctx); err != nil {
 			return Answer{}, err
 		}
 	}
@@ -122,11 +122,18 @@ func whyGone(err error) string {
 	return ": " + how
 }
 
+// ReadBarrier implements Service.
+func (s *Server) ReadBarrier(ctx context.Context) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, RequestTimeout(s.cfg.Election))
+	defer cancel()
+	return s.readBarrier(ctx)
+}
+
 // readBarrier returns when everything that was acknowledged before the call is
-// applied here (thesis, section 6.4).
-func (s *Server) readBarrier(ctx context.Context) error {
+// applied here, with the index that the leader has answered (thesis, section 6.4).
+func (s *Server) readBarrier(ctx context.Context) (uint64, error) {
 	if _, err := s.currentNode(); err != nil {
-		return err
+		return 0, err
 	}
 	index, err := s.reads.join(ctx)
 	if err == nil {
@@ -134,11 +141,11 @@ func (s *Server) readBarrier(ctx context.Context) error {
 	}
 	switch {
 	case errors.Is(err, ErrStopping):
-		return &Error{Err: ErrStopping}
+		return 0, &Error{Err: ErrStopping}
 	case err != nil:
-		return s.readError(ctx)
+		return 0, s.readError(ctx)
 	}
-	return nil
+	return index, nil
 }
 
 // readError says why a read did not finish. A read has no effect, so all of

@@ -63,6 +63,52 @@ func TestReadRound(t *testing.T) {
 	})
 }
 
+// A barrier ends when the index of its round is applied, and asks no state machine.
+func TestReadBarrier(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.commit("a")
+		type barrier struct {
+			index uint64
+			err   error
+		}
+		ask := func(ctx context.Context) <-chan barrier {
+			ended := make(chan barrier, 1)
+			go func() {
+				index, err := w.s.ReadBarrier(ctx)
+				ended <- barrier{index, err}
+			}()
+			synctest.Wait()
+			return ended
+		}
+		ended := ask(t.Context())
+		w.s.Read(node.Read{Context: w.context(), Index: 2})
+		synctest.Wait()
+		if len(ended) != 0 {
+			t.Fatal("it ended before its index was applied")
+		}
+		w.commit("b")
+		if got := <-ended; got.err != nil || got.index != 2 {
+			t.Errorf("ended with %+v", got)
+		}
+
+		w.source.mu.Lock()
+		w.source.prepare = func(int, *machine) error { return errors.New("no") }
+		w.source.mu.Unlock()
+		w.source.current().Kill()
+		ended = ask(t.Context())
+		w.s.Read(node.Read{Context: w.context(), Index: 2})
+		if got := <-ended; got.err != nil || got.index != 2 {
+			t.Errorf("without a state machine: %+v", got)
+		}
+
+		start := time.Now()
+		if got := <-ask(t.Context()); !errors.Is(got.err, ErrNoLeader) || time.Since(start) != RequestTimeout(election) {
+			t.Errorf("without an answer, after %v: %+v", time.Since(start), got)
+		}
+	})
+}
+
 // The answer to any try of a round is right for those who wait for it. On a path with
 // a long round trip no other one would ever be in time.
 func TestALateAnswerEndsTheRound(t *testing.T) {

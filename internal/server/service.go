@@ -35,6 +35,11 @@ type Service interface {
 	Full(bytes int) error
 	// Query asks the state machine.
 	Query(ctx context.Context, data []byte, c Consistency) (Answer, error)
+	// ReadBarrier returns when every write that was acknowledged before the call is
+	// applied here, with an index that is applied and not before any of them. Like a
+	// linearizable query it needs a quorum; it asks no state machine. Errors are those
+	// of reads: definite, because a read has no effect.
+	ReadBarrier(ctx context.Context) (index uint64, err error)
 	// Status tells what this member knows of itself and its plugins.
 	Status() Status
 	// Membership returns the members as of the applied index.

@@ -21,7 +21,7 @@ func (s *Server) TransferLeader(ctx context.Context, to NodeID) (NodeID, error) 
 	defer cancel()
 	leader, err := s.offer(ctx, to)
 	if err == nil && leader == s.cfg.ID {
-		err = s.readBarrier(ctx) // it was asked to lead and says that it does: the others know
+		_, err = s.readBarrier(ctx) // it was asked to lead and says that it does: the others know
 	}
 	if err != nil {
 		return 0, err

@@ -648,6 +648,88 @@ func (x *QueryResponse) GetIndex() uint64 {
 	return 0
 }
 
+type ReadBarrierRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadBarrierRequest) Reset() {
+	*x = ReadBarrierRequest{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadBarrierRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadBarrierRequest) ProtoMessage() {}
+
+func (x *ReadBarrierRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadBarrierRequest.ProtoReflect.Descriptor instead.
+func (*ReadBarrierRequest) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{9}
+}
+
+type ReadBarrierResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// An index that is applied on this member, and before which every write is that
+	// was acknowledged before the call.
+	Index         uint64 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadBarrierResponse) Reset() {
+	*x = ReadBarrierResponse{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadBarrierResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadBarrierResponse) ProtoMessage() {}
+
+func (x *ReadBarrierResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadBarrierResponse.ProtoReflect.Descriptor instead.
+func (*ReadBarrierResponse) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ReadBarrierResponse) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
 type StatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -656,7 +738,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[9]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -668,7 +750,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[9]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -681,7 +763,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{9}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{11}
 }
 
 type PluginStatus struct {
@@ -703,7 +785,7 @@ type PluginStatus struct {
 
 func (x *PluginStatus) Reset() {
 	*x = PluginStatus{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[10]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -715,7 +797,7 @@ func (x *PluginStatus) String() string {
 func (*PluginStatus) ProtoMessage() {}
 
 func (x *PluginStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[10]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -728,7 +810,7 @@ func (x *PluginStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginStatus.ProtoReflect.Descriptor instead.
 func (*PluginStatus) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{10}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PluginStatus) GetKind() string {
@@ -824,7 +906,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[11]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -836,7 +918,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[11]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -849,7 +931,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{11}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *StatusResponse) GetClusterId() string {
@@ -1004,7 +1086,7 @@ type Warning struct {
 
 func (x *Warning) Reset() {
 	*x = Warning{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[12]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1016,7 +1098,7 @@ func (x *Warning) String() string {
 func (*Warning) ProtoMessage() {}
 
 func (x *Warning) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[12]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1029,7 +1111,7 @@ func (x *Warning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warning.ProtoReflect.Descriptor instead.
 func (*Warning) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{12}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Warning) GetReason() string {
@@ -1065,7 +1147,7 @@ type PeerLink struct {
 
 func (x *PeerLink) Reset() {
 	*x = PeerLink{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[13]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1077,7 +1159,7 @@ func (x *PeerLink) String() string {
 func (*PeerLink) ProtoMessage() {}
 
 func (x *PeerLink) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[13]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1090,7 +1172,7 @@ func (x *PeerLink) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerLink.ProtoReflect.Descriptor instead.
 func (*PeerLink) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{13}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PeerLink) GetId() string {
@@ -1149,7 +1231,7 @@ type PeerProgress struct {
 
 func (x *PeerProgress) Reset() {
 	*x = PeerProgress{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[14]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1161,7 +1243,7 @@ func (x *PeerProgress) String() string {
 func (*PeerProgress) ProtoMessage() {}
 
 func (x *PeerProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[14]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1174,7 +1256,7 @@ func (x *PeerProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerProgress.ProtoReflect.Descriptor instead.
 func (*PeerProgress) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{14}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PeerProgress) GetId() string {
@@ -1249,7 +1331,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[15]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1261,7 +1343,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[15]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1274,7 +1356,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{15}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Member) GetId() string {
@@ -1330,7 +1412,7 @@ type MembersRequest struct {
 
 func (x *MembersRequest) Reset() {
 	*x = MembersRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1342,7 +1424,7 @@ func (x *MembersRequest) String() string {
 func (*MembersRequest) ProtoMessage() {}
 
 func (x *MembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1355,7 +1437,7 @@ func (x *MembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersRequest.ProtoReflect.Descriptor instead.
 func (*MembersRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{16}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *MembersRequest) GetLinearizable() bool {
@@ -1376,7 +1458,7 @@ type MembersResponse struct {
 
 func (x *MembersResponse) Reset() {
 	*x = MembersResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1388,7 +1470,7 @@ func (x *MembersResponse) String() string {
 func (*MembersResponse) ProtoMessage() {}
 
 func (x *MembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1401,7 +1483,7 @@ func (x *MembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersResponse.ProtoReflect.Descriptor instead.
 func (*MembersResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{17}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *MembersResponse) GetClusterId() string {
@@ -1438,7 +1520,7 @@ type AddMemberRequest struct {
 
 func (x *AddMemberRequest) Reset() {
 	*x = AddMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1450,7 +1532,7 @@ func (x *AddMemberRequest) String() string {
 func (*AddMemberRequest) ProtoMessage() {}
 
 func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1463,7 +1545,7 @@ func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddMemberRequest.ProtoReflect.Descriptor instead.
 func (*AddMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{18}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *AddMemberRequest) GetMember() *Member {
@@ -1493,7 +1575,7 @@ type UpdateMemberRequest struct {
 
 func (x *UpdateMemberRequest) Reset() {
 	*x = UpdateMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1505,7 +1587,7 @@ func (x *UpdateMemberRequest) String() string {
 func (*UpdateMemberRequest) ProtoMessage() {}
 
 func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1518,7 +1600,7 @@ func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMemberRequest.ProtoReflect.Descriptor instead.
 func (*UpdateMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{19}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *UpdateMemberRequest) GetMember() *Member {
@@ -1546,7 +1628,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1558,7 +1640,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1571,7 +1653,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{20}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RemoveMemberRequest) GetId() string {
@@ -1598,7 +1680,7 @@ type TransferLeaderRequest struct {
 
 func (x *TransferLeaderRequest) Reset() {
 	*x = TransferLeaderRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1610,7 +1692,7 @@ func (x *TransferLeaderRequest) String() string {
 func (*TransferLeaderRequest) ProtoMessage() {}
 
 func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1623,7 +1705,7 @@ func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderRequest.ProtoReflect.Descriptor instead.
 func (*TransferLeaderRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{21}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *TransferLeaderRequest) GetTo() string {
@@ -1642,7 +1724,7 @@ type TransferLeaderResponse struct {
 
 func (x *TransferLeaderResponse) Reset() {
 	*x = TransferLeaderResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1654,7 +1736,7 @@ func (x *TransferLeaderResponse) String() string {
 func (*TransferLeaderResponse) ProtoMessage() {}
 
 func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1667,7 +1749,7 @@ func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderResponse.ProtoReflect.Descriptor instead.
 func (*TransferLeaderResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{22}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *TransferLeaderResponse) GetLeader() string {
@@ -1715,7 +1797,10 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\vconsistency\x18\x02 \x01(\x0e2\x1c.pontoon.host.v1.ConsistencyR\vconsistency\"9\n" +
 	"\rQueryResponse\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\x12\x14\n" +
-	"\x05index\x18\x02 \x01(\x04R\x05index\"\x0f\n" +
+	"\x05index\x18\x02 \x01(\x04R\x05index\"\x14\n" +
+	"\x12ReadBarrierRequest\"+\n" +
+	"\x13ReadBarrierResponse\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\"\x0f\n" +
 	"\rStatusRequest\"\xcd\x01\n" +
 	"\fPluginStatus\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
@@ -1806,11 +1891,12 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x0fOUTCOME_UNKNOWN\x10\x03*B\n" +
 	"\vConsistency\x12\x1c\n" +
 	"\x18CONSISTENCY_LINEARIZABLE\x10\x00\x12\x15\n" +
-	"\x11CONSISTENCY_STALE\x10\x012\xf1\x05\n" +
+	"\x11CONSISTENCY_STALE\x10\x012\xcb\x06\n" +
 	"\x04Host\x12L\n" +
 	"\aPropose\x12\x1f.pontoon.host.v1.ProposeRequest\x1a .pontoon.host.v1.ProposeResponse\x12U\n" +
 	"\tProposals\x12\x1e.pontoon.host.v1.ProposalBatch\x1a$.pontoon.host.v1.ProposalResultBatch(\x010\x01\x12F\n" +
-	"\x05Query\x12\x1d.pontoon.host.v1.QueryRequest\x1a\x1e.pontoon.host.v1.QueryResponse\x12I\n" +
+	"\x05Query\x12\x1d.pontoon.host.v1.QueryRequest\x1a\x1e.pontoon.host.v1.QueryResponse\x12X\n" +
+	"\vReadBarrier\x12#.pontoon.host.v1.ReadBarrierRequest\x1a$.pontoon.host.v1.ReadBarrierResponse\x12I\n" +
 	"\x06Status\x12\x1e.pontoon.host.v1.StatusRequest\x1a\x1f.pontoon.host.v1.StatusResponse\x12L\n" +
 	"\aMembers\x12\x1f.pontoon.host.v1.MembersRequest\x1a .pontoon.host.v1.MembersResponse\x12P\n" +
 	"\tAddMember\x12!.pontoon.host.v1.AddMemberRequest\x1a .pontoon.host.v1.MembersResponse\x12V\n" +
@@ -1831,7 +1917,7 @@ func file_pontoon_host_v1_host_proto_rawDescGZIP() []byte {
 }
 
 var file_pontoon_host_v1_host_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(Outcome)(0),                   // 0: pontoon.host.v1.Outcome
 	(Consistency)(0),               // 1: pontoon.host.v1.Consistency
@@ -1844,20 +1930,22 @@ var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(*ProposalResultBatch)(nil),    // 8: pontoon.host.v1.ProposalResultBatch
 	(*QueryRequest)(nil),           // 9: pontoon.host.v1.QueryRequest
 	(*QueryResponse)(nil),          // 10: pontoon.host.v1.QueryResponse
-	(*StatusRequest)(nil),          // 11: pontoon.host.v1.StatusRequest
-	(*PluginStatus)(nil),           // 12: pontoon.host.v1.PluginStatus
-	(*StatusResponse)(nil),         // 13: pontoon.host.v1.StatusResponse
-	(*Warning)(nil),                // 14: pontoon.host.v1.Warning
-	(*PeerLink)(nil),               // 15: pontoon.host.v1.PeerLink
-	(*PeerProgress)(nil),           // 16: pontoon.host.v1.PeerProgress
-	(*Member)(nil),                 // 17: pontoon.host.v1.Member
-	(*MembersRequest)(nil),         // 18: pontoon.host.v1.MembersRequest
-	(*MembersResponse)(nil),        // 19: pontoon.host.v1.MembersResponse
-	(*AddMemberRequest)(nil),       // 20: pontoon.host.v1.AddMemberRequest
-	(*UpdateMemberRequest)(nil),    // 21: pontoon.host.v1.UpdateMemberRequest
-	(*RemoveMemberRequest)(nil),    // 22: pontoon.host.v1.RemoveMemberRequest
-	(*TransferLeaderRequest)(nil),  // 23: pontoon.host.v1.TransferLeaderRequest
-	(*TransferLeaderResponse)(nil), // 24: pontoon.host.v1.TransferLeaderResponse
+	(*ReadBarrierRequest)(nil),     // 11: pontoon.host.v1.ReadBarrierRequest
+	(*ReadBarrierResponse)(nil),    // 12: pontoon.host.v1.ReadBarrierResponse
+	(*StatusRequest)(nil),          // 13: pontoon.host.v1.StatusRequest
+	(*PluginStatus)(nil),           // 14: pontoon.host.v1.PluginStatus
+	(*StatusResponse)(nil),         // 15: pontoon.host.v1.StatusResponse
+	(*Warning)(nil),                // 16: pontoon.host.v1.Warning
+	(*PeerLink)(nil),               // 17: pontoon.host.v1.PeerLink
+	(*PeerProgress)(nil),           // 18: pontoon.host.v1.PeerProgress
+	(*Member)(nil),                 // 19: pontoon.host.v1.Member
+	(*MembersRequest)(nil),         // 20: pontoon.host.v1.MembersRequest
+	(*MembersResponse)(nil),        // 21: pontoon.host.v1.MembersResponse
+	(*AddMemberRequest)(nil),       // 22: pontoon.host.v1.AddMemberRequest
+	(*UpdateMemberRequest)(nil),    // 23: pontoon.host.v1.UpdateMemberRequest
+	(*RemoveMemberRequest)(nil),    // 24: pontoon.host.v1.RemoveMemberRequest
+	(*TransferLeaderRequest)(nil),  // 25: pontoon.host.v1.TransferLeaderRequest
+	(*TransferLeaderResponse)(nil), // 26: pontoon.host.v1.TransferLeaderResponse
 }
 var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	0,  // 0: pontoon.host.v1.Failure.outcome:type_name -> pontoon.host.v1.Outcome
@@ -1866,33 +1954,35 @@ var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	2,  // 3: pontoon.host.v1.ProposalResult.failure:type_name -> pontoon.host.v1.Failure
 	7,  // 4: pontoon.host.v1.ProposalResultBatch.results:type_name -> pontoon.host.v1.ProposalResult
 	1,  // 5: pontoon.host.v1.QueryRequest.consistency:type_name -> pontoon.host.v1.Consistency
-	12, // 6: pontoon.host.v1.StatusResponse.plugins:type_name -> pontoon.host.v1.PluginStatus
-	16, // 7: pontoon.host.v1.StatusResponse.progress:type_name -> pontoon.host.v1.PeerProgress
-	15, // 8: pontoon.host.v1.StatusResponse.links:type_name -> pontoon.host.v1.PeerLink
-	14, // 9: pontoon.host.v1.StatusResponse.warnings:type_name -> pontoon.host.v1.Warning
-	17, // 10: pontoon.host.v1.MembersResponse.members:type_name -> pontoon.host.v1.Member
-	17, // 11: pontoon.host.v1.AddMemberRequest.member:type_name -> pontoon.host.v1.Member
-	17, // 12: pontoon.host.v1.UpdateMemberRequest.member:type_name -> pontoon.host.v1.Member
+	14, // 6: pontoon.host.v1.StatusResponse.plugins:type_name -> pontoon.host.v1.PluginStatus
+	18, // 7: pontoon.host.v1.StatusResponse.progress:type_name -> pontoon.host.v1.PeerProgress
+	17, // 8: pontoon.host.v1.StatusResponse.links:type_name -> pontoon.host.v1.PeerLink
+	16, // 9: pontoon.host.v1.StatusResponse.warnings:type_name -> pontoon.host.v1.Warning
+	19, // 10: pontoon.host.v1.MembersResponse.members:type_name -> pontoon.host.v1.Member
+	19, // 11: pontoon.host.v1.AddMemberRequest.member:type_name -> pontoon.host.v1.Member
+	19, // 12: pontoon.host.v1.UpdateMemberRequest.member:type_name -> pontoon.host.v1.Member
 	3,  // 13: pontoon.host.v1.Host.Propose:input_type -> pontoon.host.v1.ProposeRequest
 	6,  // 14: pontoon.host.v1.Host.Proposals:input_type -> pontoon.host.v1.ProposalBatch
 	9,  // 15: pontoon.host.v1.Host.Query:input_type -> pontoon.host.v1.QueryRequest
-	11, // 16: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
-	18, // 17: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
-	20, // 18: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
-	21, // 19: pontoon.host.v1.Host.UpdateMember:input_type -> pontoon.host.v1.UpdateMemberRequest
-	22, // 20: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
-	23, // 21: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
-	4,  // 22: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
-	8,  // 23: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
-	10, // 24: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
-	13, // 25: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
-	19, // 26: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
-	19, // 27: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
-	19, // 28: pontoon.host.v1.Host.UpdateMember:output_type -> pontoon.host.v1.MembersResponse
-	19, // 29: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
-	24, // 30: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
-	22, // [22:31] is the sub-list for method output_type
-	13, // [13:22] is the sub-list for method input_type
+	11, // 16: pontoon.host.v1.Host.ReadBarrier:input_type -> pontoon.host.v1.ReadBarrierRequest
+	13, // 17: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
+	20, // 18: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
+	22, // 19: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
+	23, // 20: pontoon.host.v1.Host.UpdateMember:input_type -> pontoon.host.v1.UpdateMemberRequest
+	24, // 21: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
+	25, // 22: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
+	4,  // 23: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
+	8,  // 24: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
+	10, // 25: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
+	12, // 26: pontoon.host.v1.Host.ReadBarrier:output_type -> pontoon.host.v1.ReadBarrierResponse
+	15, // 27: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
+	21, // 28: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
+	21, // 29: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
+	21, // 30: pontoon.host.v1.Host.UpdateMember:output_type -> pontoon.host.v1.MembersResponse
+	21, // 31: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
+	26, // 32: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
+	23, // [23:33] is the sub-list for method output_type
+	13, // [13:23] is the sub-list for method input_type
 	13, // [13:13] is the sub-list for extension type_name
 	13, // [13:13] is the sub-list for extension extendee
 	0,  // [0:13] is the sub-list for field type_name
@@ -1909,7 +1999,7 @@ func file_pontoon_host_v1_host_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pontoon_host_v1_host_proto_rawDesc), len(file_pontoon_host_v1_host_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   23,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

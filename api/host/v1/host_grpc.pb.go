@@ -25,6 +25,7 @@ const (
 	Host_Propose_FullMethodName        = "/pontoon.host.v1.Host/Propose"
 	Host_Proposals_FullMethodName      = "/pontoon.host.v1.Host/Proposals"
 	Host_Query_FullMethodName          = "/pontoon.host.v1.Host/Query"
+	Host_ReadBarrier_FullMethodName    = "/pontoon.host.v1.Host/ReadBarrier"
 	Host_Status_FullMethodName         = "/pontoon.host.v1.Host/Status"
 	Host_Members_FullMethodName        = "/pontoon.host.v1.Host/Members"
 	Host_AddMember_FullMethodName      = "/pontoon.host.v1.Host/AddMember"
@@ -46,6 +47,10 @@ type HostClient interface {
 	Proposals(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ProposalBatch, ProposalResultBatch], error)
 	// Query asks the state machine. JSON: POST /v1/query
 	Query(ctx context.Context, in *QueryRequest, opts ...grpc.CallOption) (*QueryResponse, error)
+	// ReadBarrier answers when every write that was acknowledged before the call is
+	// applied on this member: stale queries that this member answers afterwards
+	// reflect them. It asks no state machine. JSON: POST /v1/read-barrier
+	ReadBarrier(ctx context.Context, in *ReadBarrierRequest, opts ...grpc.CallOption) (*ReadBarrierResponse, error)
 	// Status tells what this member knows of itself. JSON: GET /v1/status
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
 	// Members lists the membership as of this member's applied index, or the
@@ -97,6 +102,16 @@ func (c *hostClient) Query(ctx context.Context, in *QueryRequest, opts ...grpc.C
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(QueryResponse)
 	err := c.cc.Invoke(ctx, Host_Query_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *hostClient) ReadBarrier(ctx context.Context, in *ReadBarrierRequest, opts ...grpc.CallOption) (*ReadBarrierResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReadBarrierResponse)
+	err := c.cc.Invoke(ctx, Host_ReadBarrier_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -176,6 +191,10 @@ type HostServer interface {
 	Proposals(grpc.BidiStreamingServer[ProposalBatch, ProposalResultBatch]) error
 	// Query asks the state machine. JSON: POST /v1/query
 	Query(context.Context, *QueryRequest) (*QueryResponse, error)
+	// ReadBarrier answers when every write that was acknowledged before the call is
+	// applied on this member: stale queries that this member answers afterwards
+	// reflect them. It asks no state machine. JSON: POST /v1/read-barrier
+	ReadBarrier(context.Context, *ReadBarrierRequest) (*ReadBarrierResponse, error)
 	// Status tells what this member knows of itself. JSON: GET /v1/status
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
 	// Members lists the membership as of this member's applied index, or the
@@ -208,6 +227,9 @@ func (UnimplementedHostServer) Proposals(grpc.BidiStreamingServer[ProposalBatch,
 }
 func (UnimplementedHostServer) Query(context.Context, *QueryRequest) (*QueryResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Query not implemented")
+}
+func (UnimplementedHostServer) ReadBarrier(context.Context, *ReadBarrierRequest) (*ReadBarrierResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReadBarrier not implemented")
 }
 func (UnimplementedHostServer) Status(context.Context, *StatusRequest) (*StatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Status not implemented")
@@ -287,6 +309,24 @@ func _Host_Query_Handler(srv interface{}, ctx context.Context, dec func(interfac
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(HostServer).Query(ctx, req.(*QueryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Host_ReadBarrier_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReadBarrierRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HostServer).ReadBarrier(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Host_ReadBarrier_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HostServer).ReadBarrier(ctx, req.(*ReadBarrierRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -413,6 +453,10 @@ var Host_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Query",
 			Handler:    _Host_Query_Handler,
+		},
+		{
+			MethodName: "ReadBarrier",
+			Handler:    _Host_ReadBarrier_Handler,
 		},
 		{
 			MethodName: "Status",
