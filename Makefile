@@ -102,8 +102,9 @@ large-snapshot: ## a state of 1 GiB to a node that lacks it, at 50 MB/s: memory,
 	PONTOON_LARGE_SNAPSHOT=1073741824 go test -v -run '^TestB6HeartbeatGap$$' ./plugins/transport/http | grep -v '^[=]'
 	PONTOON_LARGE_SNAPSHOT=1073741824 go test -v -run '^TestB6LargeSnapshot$$' ./test | grep -v '^[=]'
 
-statements: large-snapshot ## the founding statements with the numbers that are too long for every run
+statements: large-snapshot bench-behind ## the founding statements with the numbers that are too long for every run
 	go test -count=1 -v ./test -run '^TestA1AFailureNamesTheLossOfTheLeader$$' -a1 10
+	go test -count=1 -v -timeout 20m ./plugins/transport/http -run '^TestB4DecodersUnderAMemoryCap$$' -b4 10m
 	go test -count=1 -v ./plugins/transport/http -run '^TestB5EveryMessageArrivesOrIsReported$$' -b5 1m
 	go test -count=1 -v ./plugins/transport/quic -run '^TestB5EveryMessageArrivesOrIsReported$$' -b5 1m
 
@@ -118,7 +119,7 @@ bench-storage: ## measure appends of the wal beside etcd and hashicorp, in one r
 	cd bench && go run ./storage
 
 bench-behind: ## the leader's memory while a follower gets 20,000 entries of 100 kB from its disk
-	go test ./test -count=1 -v -run '^TestFarBehindFollower$$' -behind 20000
+	go test ./test -count=1 -v -run '^TestA9FarBehindFollower$$' -behind 20000
 
 overload: ## a minute of ten times the writes that a cluster gets done, through a follower: goodput, refusals, memory, answers, recovery
 	go test ./test -count=1 -v -run '^(TestOverloadThroughAFollower|TestARefusalTakesNoTime)$$' -overload 60s -overload-host-ahead

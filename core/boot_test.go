@@ -79,7 +79,7 @@ func newHost(t *testing.T, c *cluster, n *testNode, change func(*wrapped)) *core
 func fresh() *testNode { return &testNode{disk: storagetest.NewDisk(), log: &recorder{}} }
 
 // A stop during the boot ends it, and nothing of it is left running.
-func TestStopDuringBoot(t *testing.T) {
+func TestA5StopDuringBoot(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
 	c := newCluster(t, 0, nil)
@@ -104,7 +104,7 @@ func TestStopDuringBoot(t *testing.T) {
 }
 
 // Whenever the stop comes: both return, and the same disk opens at once.
-func TestStopAtRandomMomentsOfTheBoot(t *testing.T) {
+func TestA5StopAtRandomMomentsOfTheBoot(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
 	c := newCluster(t, 0, nil)
@@ -124,7 +124,7 @@ func TestStopAtRandomMomentsOfTheBoot(t *testing.T) {
 }
 
 // Statement A5: a disk that hangs does not keep the host from ending.
-func TestStopWhileAnAppendHangs(t *testing.T) {
+func TestA5StopWhileAnAppendHangs(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
 	c := newCluster(t, 1, nil)

@@ -8,7 +8,7 @@ import (
 // A leader that stops hands over to a member that lives, although one that died
 // a moment ago comes first in the order: there is one election and no other, and
 // writes go on.
-func TestAStoppingLeaderHandsOverToALivingMember(t *testing.T) {
+func TestA8AStoppingLeaderHandsOverToALivingMember(t *testing.T) {
 	c := newCluster(t, 5, nil)
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()

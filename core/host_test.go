@@ -141,7 +141,7 @@ func TestLaggingFollowerIsCaughtUpBySnapshot(t *testing.T) {
 
 // A follower behind the leader's memory, but not behind its log, gets entries
 // from the leader's disk, not a snapshot (statement A9).
-func TestSlowFollowerIsServedFromDisk(t *testing.T) {
+func TestA9SlowFollowerIsServedFromDisk(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	leader := c.leader()
 	behind := c.other(leader)
@@ -311,7 +311,7 @@ func TestStopOrder(t *testing.T) {
 }
 
 // Statement A8 and bug #11308: a restart at once finds the lock free.
-func TestFiftyRoundsOfStopAndReopen(t *testing.T) {
+func TestA8FiftyRoundsOfStopAndReopen(t *testing.T) {
 	c := newCluster(t, 1, nil)
 	for i := range 50 {
 		c.leader()
@@ -326,7 +326,7 @@ func TestFiftyRoundsOfStopAndReopen(t *testing.T) {
 	}
 }
 
-func TestStopAtAnyTime(t *testing.T) {
+func TestA5StopAtAnyTime(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
 	t.Run("twice", func(t *testing.T) {

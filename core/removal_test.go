@@ -12,7 +12,7 @@ import (
 // A member believes that it was removed when most of the other voters say so, by
 // the same change; the word of one of several proves nothing, nor that of a
 // learner.
-func TestARemovalIsConfirmedByAMajority(t *testing.T) {
+func TestB1ARemovalIsConfirmedByAMajority(t *testing.T) {
 	proof := member.Removed{ID: 1, Index: 100, Term: 3}
 	other, beyond := member.Removed{ID: 1, Index: 101, Term: 3}, member.Removed{ID: 1, Index: 102, Term: 3}
 	for _, tc := range []struct {

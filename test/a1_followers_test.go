@@ -19,7 +19,7 @@ const throughFollowers = 64
 // The leader is killed, hands over, and is stopped in good order, while 64 clients
 // write through the others. The log has what they were told: all that was
 // acknowledged, nothing of what was not applied, and each write once.
-func TestFailoverThroughFollowers(t *testing.T) {
+func TestA1FailoverThroughFollowers(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
 	for _, x := range []struct {

@@ -17,7 +17,7 @@ import (
 	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
-var behind = flag.Int("behind", 2000, "how many entries of 100 kB the follower of TestFarBehindFollower lacks")
+var behind = flag.Int("behind", 2000, "how many entries of 100 kB the follower of TestA9FarBehindFollower lacks")
 
 const (
 	behindEntryBytes = 100_000
@@ -31,7 +31,7 @@ const (
 // storage plugin read it piece by piece (statement A9).
 //
 // make bench-behind has it lack 20,000 entries, 2 GB.
-func TestFarBehindFollower(t *testing.T) {
+func TestA9FarBehindFollower(t *testing.T) {
 	c := startCluster(t, "raft.snapshot_log_bytes=16MiB", "raft.catch_up_entries=1000000", "raft.catch_up_bytes=64GiB")
 	absent := c.nodes[2]
 	absent.stop()

@@ -121,7 +121,7 @@ func (a *adder) check(c *cluster) {
 
 // A third party's state machine keeps its state on disk, and through the death
 // of its process, of its host, and the loss of its files.
-func TestThirdPartyStateMachine(t *testing.T) {
+func TestA6ThirdPartyStateMachine(t *testing.T) {
 	t.Parallel()
 	c := startCounters(t, "raft.snapshot_entries=200", "raft.catch_up_entries=20")
 	load := startAdder(t, c.nodes)

@@ -13,7 +13,7 @@ import (
 
 // kill -9 of a host, fifty times on the same data: its plugins follow it
 // within two seconds, and a host that is started at once succeeds.
-func TestPluginsDieWithTheirHost(t *testing.T) {
+func TestA8PluginsDieWithTheirHost(t *testing.T) {
 	t.Parallel()
 	n := newSingle(t)
 	n.startReady()

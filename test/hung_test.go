@@ -39,7 +39,7 @@ func TestHungPluginIsReplaced(t *testing.T) {
 }
 
 // A stop is bounded while a plugin hangs, and leaves nothing.
-func TestStopWithAHungPlugin(t *testing.T) {
+func TestA5StopWithAHungPlugin(t *testing.T) {
 	t.Parallel()
 	for _, kind := range kinds() {
 		t.Run(kind, func(t *testing.T) {

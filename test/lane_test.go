@@ -154,7 +154,7 @@ func TestQUICInAProcess(t *testing.T) {
 }
 
 // The external lane: this very binary, as if it were a third party's.
-func TestExternalPluginsInProcesses(t *testing.T) {
+func TestA6ExternalPluginsInProcesses(t *testing.T) {
 	own, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

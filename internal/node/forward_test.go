@@ -397,7 +397,7 @@ func TestABatchForWhichNoClientWaitsIsGivenUp(t *testing.T) {
 
 // An election timeout after a loss the client is told, once, and the batch is sent
 // on.
-func TestALostConnectionIsToldAfterAnElection(t *testing.T) {
+func TestA1ALostConnectionIsToldAfterAnElection(t *testing.T) {
 	l, _ := forwarding1(t)
 	told := 0
 	for tick := range 3 * l.core.cfg.ElectionTicks {
@@ -417,7 +417,7 @@ func TestALostConnectionIsToldAfterAnElection(t *testing.T) {
 // When an entry of a later term comes out, what was handed in before and has not
 // come out is in no log: a follower's client is told so, and that of a leader that was
 // deposed.
-func TestWhatALaterTermProves(t *testing.T) {
+func TestA1WhatALaterTermProves(t *testing.T) {
 	for name, begin := range map[string]func(l *trio){
 		"a follower": func(l *trio) {
 			l.from(2, pb.MsgHeartbeat, &pb.Message{Term: new(uint64(2)), Commit: new(uint64(0))})

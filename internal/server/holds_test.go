@@ -46,7 +46,7 @@ func (w *world) over(st storage.Storage) {
 // A snapshot that is being sent holds the log back up to four times what is kept
 // for catching up; then the log goes on without it, its sender is told, and both
 // are seen in status and metrics.
-func TestHoldsEndAtTheirBytes(t *testing.T) {
+func TestA9HoldsEndAtTheirBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const each = 1000
 		w := newWorld(t, func(c *Config) { c.SnapshotEntries, c.CatchUpEntries, c.CatchUpBytes = 2, 1, 10*each })

@@ -160,7 +160,7 @@ func TestAnswersToOtherQuestions(t *testing.T) {
 
 // A new leader is asked at once, and so is the old one after the transport lost what
 // was on its way to it; however often that is, there is time between two tries.
-func TestReadsDoNotWaitForWhatIsKnownToBeLost(t *testing.T) {
+func TestA2ReadsDoNotWaitForWhatIsKnownToBeLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
 		w.commit("a")

@@ -150,7 +150,7 @@ func TestB4LargeEntriesAreKept(t *testing.T) {
 
 // An append that continues the stream costs 17 bytes and its entries with 8
 // bytes each (statement B4).
-func TestAppEntriesFrameIsShort(t *testing.T) {
+func TestB4AppEntriesFrameIsShort(t *testing.T) {
 	encoder := &msgappEncoder{link: testLink}
 	entry := pluginv1.Entry{Term: 1, Index: 6, Data: []byte("data")}
 	first := pluginv1.Message{Type: raftmsg.TypeApp, From: 1, To: 2, Term: 1, LogTerm: 1, Index: 5, Entries: []pluginv1.Entry{entry}}

@@ -161,7 +161,7 @@ func TestSchemaMatchesConfig(t *testing.T) {
 	}
 }
 
-func TestDialTimeoutFollowsElection(t *testing.T) {
+func TestB8DialTimeoutFollowsElection(t *testing.T) {
 	for election, want := range map[time.Duration]time.Duration{
 		time.Second: 2 * time.Second, 50 * time.Second: 51 * time.Second,
 	} {

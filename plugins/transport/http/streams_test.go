@@ -52,7 +52,7 @@ func (e *events) wait(t *testing.T, kind pluginv1.EventType) transport.Event {
 
 // Idle streams live on link heartbeats: none is redialled while many read
 // timeouts pass.
-func TestIdleStreamsStay(t *testing.T) {
+func TestB5IdleStreamsStay(t *testing.T) {
 	first, second := newEvents(), newEvents()
 	one, urlOne := openNode(t, 1, "", first)
 	two, urlTwo := openNode(t, 2, "", second)

@@ -109,7 +109,7 @@ func FuzzSnapshot(f *testing.F) {
 
 // Any bit that changes on the way, any byte that is missing or too many, is
 // found, as is a size that is not the announced one.
-func TestDamagedSnapshots(t *testing.T) {
+func TestB6DamagedSnapshots(t *testing.T) {
 	content := bytes.Repeat([]byte("snapshot"), 40)
 	wire := snapshotWire(t, uint64(len(content)), content)
 	if got, err := readSnapshot(wire); err != nil || !bytes.Equal(got, content) {

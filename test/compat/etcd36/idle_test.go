@@ -18,7 +18,7 @@ import (
 // The test counts streams that were opened, not requests: etcd dials before our
 // node has been told of it and is refused until then, and an append goes over
 // the message stream while its own is not there yet.
-func TestIdleStreamsStayAndFrozenOnesEnd(t *testing.T) {
+func TestB5IdleStreamsStayAndFrozenOnesEnd(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 20 s")
 	}
