@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
@@ -52,5 +53,37 @@ func TestA6TheViewCannotBeWrittenThrough(t *testing.T) {
 	members[0].Name, members[0].PeerURLs[0] = "another", "http://elsewhere:1"
 	if m := view.Members()[0]; m.Name == "another" || m.PeerURLs[0] == "http://elsewhere:1" {
 		t.Errorf("the host's membership was changed by a caller: %+v", m)
+	}
+}
+
+// A6: the removal of a member that was removed before, or never was one, changes nothing,
+// also when the log is read again.
+func TestA6RemovingWhatIsNotThereChangesNothing(t *testing.T) {
+	c := newCluster(t, 0, nil)
+	c.keepDirs()
+	c.found(3)
+	leader := c.leader()
+	gone := c.other(leader)
+	ctx := c.patience()
+	if _, err := c.service(leader).RemoveMember(ctx, gone, server.ChangeOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	c.stop(gone)
+	delete(c.nodes, gone)
+	before := c.nodes[leader].host.Cluster().Members()
+	for _, id := range []member.ID{gone, 99} {
+		if _, err := c.service(leader).RemoveMember(ctx, id, server.ChangeOptions{}); err != nil {
+			t.Errorf("removing %s: %v", id, err)
+		}
+	}
+	for id := range c.nodes {
+		c.stop(id)
+		c.start(id, true)
+	}
+	c.propose(c.leader(), "after")
+	for id, n := range c.nodes {
+		if got := n.host.Cluster().Members(); len(got) != 2 || !slices.EqualFunc(got, before, func(a, b core.Member) bool { return a.ID == b.ID && a.Name == b.Name }) {
+			t.Errorf("member %s sees %+v, want %+v", id, got, before)
+		}
 	}
 }

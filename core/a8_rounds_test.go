@@ -23,7 +23,7 @@ func TestA8FiftyRoundsWithTheCleanerAtItsMostAggressive(t *testing.T) {
 			c.propose(1, fmt.Sprintf("%d.%d", i, k))
 		}
 		c.stop(1)
-		c.start(1, true)
+		c.opensAtOnce(1)
 	}
 	c.leader()
 	c.query(1, "count")
@@ -37,11 +37,12 @@ func TestA8FiftyRoundsWithTheCleanerAtItsMostAggressive(t *testing.T) {
 
 // The disk takes what was acknowledged and refuses the last write of the stop: the
 // lock goes all the same, the next host takes the data at once, and nothing is
-// missing.
+// missing, in fifty rounds.
 func TestA8TheLastWriteOfAStopFails(t *testing.T) {
+	const rounds = 50
 	c := newCluster(t, 1, nil)
 	var refused atomic.Int64
-	for i := range 10 {
+	for i := range rounds {
 		c.leader()
 		c.propose(1, fmt.Sprint(i))
 		c.nodes[1].disk.OnAppend(func([]storage.Batch) error { refused.Add(1); return errDisk })
@@ -49,14 +50,14 @@ func TestA8TheLastWriteOfAStopFails(t *testing.T) {
 		_ = c.nodes[1].host.Stop(ctx) // may tell of the disk
 		cancel()
 		c.nodes[1].disk.OnAppend(nil)
-		c.start(1, true)
+		c.opensAtOnce(1)
 	}
 	c.leader()
 	c.query(1, "count")
 	if refused.Load() == 0 {
 		t.Error("no stop has written anything: the test shows nothing")
 	}
-	if got := c.converged(); len(got) != 10 {
-		t.Errorf("state has %d entries, want 10", len(got))
+	if got := c.converged(); len(got) != rounds {
+		t.Errorf("state has %d entries, want %d", len(got), rounds)
 	}
 }

@@ -17,6 +17,9 @@ const inproc = "inproc"
 // Service is what a host offers its clients, without their port.
 func Service(h *Host) server.Service { return h.server }
 
+// RequestTimeout is how long a host gives its clients' requests.
+func RequestTimeout(h *Host) time.Duration { return server.RequestTimeout(h.cfg.Election) }
+
 // OnRaft runs f on the raft goroutine of a host that runs.
 func OnRaft(h *Host, f func(*node.Core) error) { h.current().node.Do(f) }
 

@@ -12,11 +12,11 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/member"
 )
 
-// A new cluster has a leader within one election timeout, not between one and two,
-// also if a member is missing. Two members may ask for votes in one moment, and then
-// it takes another timeout: one of three clusters may be so unlucky.
+// A4: a new cluster of one, two or three members, one of three missing, has a leader
+// within 5.1 s at a tick of 10 ms and an election timeout of 5 s, not between one timeout
+// and two, also if two members ask for votes in one moment.
 func TestA4TheFirstElectionTakesOneTimeout(t *testing.T) {
-	const election, late, clusters = 5 * time.Second, 400 * time.Millisecond, 3
+	const election, promised, clusters = 5 * time.Second, 5100 * time.Millisecond, 3
 	for _, x := range []struct{ members, missing int }{{1, 0}, {2, 0}, {3, 0}, {3, 1}} {
 		t.Run(fmt.Sprintf("%d members, %d missing", x.members, x.missing), func(t *testing.T) {
 			t.Parallel()
@@ -24,8 +24,7 @@ func TestA4TheFirstElectionTakesOneTimeout(t *testing.T) {
 			for range clusters {
 				took = append(took, firstElection(t, election, x.members, x.missing))
 			}
-			slices.Sort(took)
-			if took[clusters-2] > election+late {
+			if slices.Max(took) > promised {
 				t.Errorf("the first leaders were there after %v", took)
 			}
 		})

@@ -9,14 +9,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/server"
-	"github.com/pontoon-raft/pontoon/plugins/backend"
-	"github.com/pontoon-raft/pontoon/plugins/statemachine"
-	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/storagetest"
 )
@@ -317,77 +313,13 @@ func TestA8FiftyRoundsOfStopAndReopen(t *testing.T) {
 		c.leader()
 		c.propose(1, fmt.Sprint(i))
 		c.stop(1)
-		c.start(1, true)
+		c.opensAtOnce(1)
 	}
 	c.leader()
 	c.query(1, "count")
 	if got := c.converged(); len(got) != 50 {
 		t.Errorf("state has %d entries, want 50", len(got))
 	}
-}
-
-func TestA5StopAtAnyTime(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), wait)
-	defer cancel()
-	t.Run("twice", func(t *testing.T) {
-		c := newCluster(t, 1, nil)
-		c.stop(1)
-		c.stop(1)
-	})
-	t.Run("before start", func(t *testing.T) {
-		c := newCluster(t, 1, nil)
-		h, err := core.New(c.config(&testNode{log: &recorder{}}, 9, true))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := h.Stop(ctx); err != nil {
-			t.Error(err)
-		}
-		if err := h.Start(ctx); err == nil {
-			t.Error("a stopped host started")
-		}
-	})
-	t.Run("while an apply hangs", func(t *testing.T) {
-		stuck := &stuckMachine{applying: make(chan struct{}), release: make(chan struct{})}
-		c := newCluster(t, 1, func(cfg *core.Config) {
-			cfg.Backends[1] = backend.StateMachine("register", func(backend.Env) statemachine.StateMachine {
-				stuck.Register = statemachinetest.NewRegister()
-				return stuck
-			})
-		})
-		c.leader()
-		result := make(chan error, 1)
-		go func() {
-			_, err := c.service(1).Propose(ctx, []byte("stuck"))
-			result <- err
-		}()
-		<-stuck.applying
-		short, cancel := context.WithTimeout(ctx, 3*time.Second)
-		defer cancel()
-		err := c.nodes[1].host.Stop(short)
-		if !errors.Is(err, core.ErrForced) || !strings.Contains(err.Error(), "register") {
-			t.Errorf("stop gave %v, want an error that names the state machine", err)
-		}
-		if err := <-result; !errors.Is(err, server.ErrStopped) {
-			t.Errorf("the request in flight ended with %v", err)
-		}
-		close(stuck.release)
-		delete(c.nodes, 1)
-	})
-}
-
-// stuckMachine hangs in Apply as soon as it gets an entry.
-type stuckMachine struct {
-	*statemachinetest.Register
-	applying, release chan struct{}
-}
-
-func (m *stuckMachine) Apply(ctx context.Context, b statemachine.Batch) ([]statemachine.Result, error) {
-	if len(b.Entries) > 0 {
-		close(m.applying)
-		<-m.release
-	}
-	return m.Register.Apply(ctx, b)
 }
 
 func TestBadProposalsAreRefused(t *testing.T) {
