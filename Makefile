@@ -102,8 +102,9 @@ large-snapshot: ## a state of 1 GiB to a node that lacks it, at 50 MB/s: memory,
 	PONTOON_LARGE_SNAPSHOT=1073741824 go test -v -run '^TestB6HeartbeatGap$$' ./plugins/transport/http | grep -v '^[=]'
 	PONTOON_LARGE_SNAPSHOT=1073741824 go test -v -run '^TestB6LargeSnapshot$$' ./test | grep -v '^[=]'
 
-statements: large-snapshot bench-behind ## the founding statements with the numbers that are too long for every run
+statements: large-snapshot bench-behind ## the founding statements with the numbers that are too long for every run, half an hour
 	go test -count=1 -v ./test -run '^TestA1AFailureNamesTheLossOfTheLeader$$' -a1 10
+	go test -count=1 -v ./core -run '^TestA2ProposalsOneAfterTheOther$$' -a2 1000
 	go test -count=1 -v -timeout 20m ./plugins/transport/http -run '^TestB4DecodersUnderAMemoryCap$$' -b4 10m
 	go test -count=1 -v ./plugins/transport/http -run '^TestB5EveryMessageArrivesOrIsReported$$' -b5 1m
 	go test -count=1 -v ./plugins/transport/quic -run '^TestB5EveryMessageArrivesOrIsReported$$' -b5 1m
