@@ -19,6 +19,10 @@ const (
 	// maxElection is the longest election timeout for which the timeouts
 	// derived from it are tested.
 	maxElection = 50 * time.Second
+	// minClockDifference is more than clocks differ that a daemon sets, and
+	// maxClockDifference more than a wrong time zone makes of one.
+	minClockDifference = 100 * time.Millisecond
+	maxClockDifference = 24 * time.Hour
 	// With fewer connections than minConnections members and tools would take
 	// them from clients.
 	minConnections = 16
@@ -96,6 +100,14 @@ func (c *Config) electionProblem() string {
 	return ""
 }
 
+// clockProblem says what is wrong with the bound on clocks.
+func (c *Config) clockProblem() string {
+	if d := c.MaxClockDifference; d < minClockDifference || d > maxClockDifference {
+		return fmt.Sprintf("is %v; it must be from %v to %v", d, minClockDifference, maxClockDifference)
+	}
+	return ""
+}
+
 // pendingProblem says what is wrong with the room for proposals that wait.
 func (c *Config) pendingProblem() string {
 	switch {
@@ -121,6 +133,7 @@ func (c Config) OutOfBounds() (all []SettingError) {
 	} else {
 		note("raft.election", c.electionProblem())
 	}
+	note("raft.max_clock_difference", c.clockProblem())
 	note("api.max_pending_bytes", c.pendingProblem())
 	for _, b := range c.bounds() {
 		note(b.key, b.problem())

@@ -27,6 +27,9 @@ func TestNumbersAreHeldToTheirBounds(t *testing.T) {
 		{"raft.election", int64(50 * time.Millisecond), int64(50 * time.Second), func(c *core.Config, n int64) {
 			c.Tick, c.Election = 10*time.Millisecond, time.Duration(n)
 		}, false},
+		{"raft.max_clock_difference", int64(100 * time.Millisecond), int64(24 * time.Hour), func(c *core.Config, n int64) {
+			c.MaxClockDifference = time.Duration(n)
+		}, false},
 		{"raft.snapshot_log_bytes", 1 << 20, 1 << 40, func(c *core.Config, n int64) { c.SnapshotBytes = uint64(n) }, true},
 		{"raft.max_inflight_appends", 1, 64, func(c *core.Config, n int64) { c.MaxInflightAppends = int(n) }, false},
 		{"api.max_value_bytes", 1 << 10, 32 << 20, func(c *core.Config, n int64) { c.MaxValueBytes, c.MaxPendingBytes = int(n), 1<<30 }, false},

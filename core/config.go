@@ -48,6 +48,10 @@ type Config struct {
 	// into a second state machine plugin before it is stored.
 	RehearseSnapshots  bool
 	MaxInflightAppends int
+	// MaxClockDifference is how far the time of an entry may be from the clocks of a
+	// majority of the voters when it is appended, besides two election timeouts, for which
+	// what is known of the clocks may be old. Beyond that the leader's clock does not count.
+	MaxClockDifference time.Duration
 	Limits             plugins.Limits
 
 	MaxValueBytes   int
@@ -100,6 +104,8 @@ type Config struct {
 	// certificateLook is for tests: how often the files of certificates are looked at. 0
 	// means once in a minute.
 	certificateLook time.Duration
+	// clock is for tests: another wall clock than that of the system.
+	clock func() uint64
 	// Log tells how it goes with what Logger writes to, for a Logger that is
 	// known not to wait, as the host program's (package logsink): the raft
 	// goroutine logs (law 1). Nil if that is not known.
@@ -143,6 +149,7 @@ func openTimeout(election time.Duration) time.Duration { return 5*time.Minute + 
 func (c Config) WithDefaults() Config {
 	c.Tick = cmp.Or(c.Tick, defaults.Tick)
 	c.Election = cmp.Or(c.Election, defaults.ElectionTicks*c.Tick)
+	c.MaxClockDifference = cmp.Or(c.MaxClockDifference, defaults.ClockDifference)
 	c.SnapshotEntries = cmp.Or(c.SnapshotEntries, defaults.SnapshotEntries)
 	c.SnapshotBytes = cmp.Or(c.SnapshotBytes, defaults.SnapshotBytes)
 	c.CatchUpEntries = cmp.Or(c.CatchUpEntries, defaults.CatchUpEntries)

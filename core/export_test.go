@@ -29,6 +29,10 @@ func SetLevel(cfg *Config, level uint64) { cfg.level = level }
 // LookAtCertificates makes a host look at its certificates so often.
 func LookAtCertificates(cfg *Config, every time.Duration) { cfg.certificateLook = every }
 
+// SetClock gives a host another wall clock, in milliseconds since 1970, for the stamps of
+// entries.
+func SetClock(cfg *Config, clock func() uint64) { cfg.clock = clock }
+
 // Rehearsal is how a host restores snapshots for trial.
 func Rehearsal(h *Host) (func(context.Context, uint64, io.Reader) error, error) { return h.rehearsal() }
 

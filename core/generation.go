@@ -24,7 +24,8 @@ type generation struct {
 	incarnation uint64
 	state       storage.State
 	node        *node.Node
-	registry    *member.Registry // at the newest snapshot
+	registry    *member.Registry // at the newest snapshot, as time
+	time        uint64
 	pump        *appendPump
 	sends       sends
 	space       spaceWatch
@@ -91,7 +92,8 @@ func (g *generation) build(ctx context.Context) error {
 	nc := node.Config{
 		ID: cfg.self(), Group: group, HeartbeatTicks: 1, ElectionTicks: int(cfg.Election / cfg.Tick),
 		Limits: cfg.Limits, MaxAppends: cfg.MaxInflightAppends, Logger: g.h.logger,
-		State: g.state, Entries: entries, Registry: g.registry, Replayed: replayed,
+		State: g.state, Entries: entries, Registry: g.registry, Time: g.time, Replayed: replayed,
+		Clock: cfg.clock, MaxClockDifference: uint64((cfg.MaxClockDifference + 2*cfg.Election).Milliseconds()),
 		Level: cfg.level, Incarnation: g.incarnation, MaxPending: cfg.MaxPending, MaxPendingBytes: cfg.MaxPendingBytes,
 	}
 	if cfg.Bootstrap {

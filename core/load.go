@@ -30,7 +30,7 @@ func (g *generation) usableSnapshot(ctx context.Context) (uint64, error) {
 			return err
 		})
 		if err == nil {
-			g.registry = header.Registry
+			g.registry, g.time = header.Registry, header.Time
 			g.state.Snapshots = g.state.Snapshots[:n]
 			return meta.Index, nil
 		}
@@ -74,7 +74,7 @@ func (g *generation) snapshotHeader(ctx context.Context, meta storage.SnapshotMe
 // without a quorum (node.Config.MaxUncommittedBytes) and the few batches since the
 // commit index was last written, which goes with every batch.
 func (g *generation) load(ctx context.Context, snapshot uint64) (node.Replayed, []storage.Entry, error) {
-	at := node.Replayed{Index: snapshot, Registry: g.registry}
+	at := node.Replayed{Index: snapshot, Registry: g.registry, Time: g.time}
 	if at.Registry == nil {
 		at.Registry = &member.Registry{}
 	}

@@ -53,7 +53,7 @@ func (g *generation) receiveSnapshot(ctx context.Context, header transport.Snaps
 		return err
 	}
 	return g.offer(ctx, func(done func(error)) error {
-		return g.node.SnapshotReceived(header.Message, own.Registry, done)
+		return g.node.SnapshotReceived(header.Message, own.Registry, own.Time, done)
 	})
 }
 

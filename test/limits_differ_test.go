@@ -46,6 +46,7 @@ func differing() map[string][2]string {
 	return map[string][2]string{
 		"raft.tick":                 {"50ms", "200ms"}, // a factor of four: the lower elects sooner
 		"raft.election":             {"1s", "4s"},      // more than ten ticks of the slowest leader
+		"raft.max_clock_difference": {"100ms", "24h"},
 		"raft.snapshot_entries":     {"10", "1000000"},
 		"raft.snapshot_log_bytes":   {"1MiB", "1GiB"},
 		"raft.catch_up_entries":     {"1", "100000"},

@@ -27,6 +27,8 @@ const (
 	CatchUpEntries = 5000
 	// CatchUpBytes: see CatchUpEntries.
 	CatchUpBytes = 1 << 30
+	// ClockDifference is how far an entry's time may be from the clocks of a majority.
+	ClockDifference = 10 * time.Second
 	// MaxInflightAppends is how many batches are on their way to the storage.
 	MaxInflightAppends = 2
 

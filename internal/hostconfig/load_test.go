@@ -113,6 +113,7 @@ func TestMinimalFileIsCompletedWithDefaults(t *testing.T) {
 		{"state", c.Host.Bootstrap, true},
 		{"tick", c.Host.Tick, 100 * time.Millisecond},
 		{"election", c.Host.Election, time.Second},
+		{"max_clock_difference", c.Host.MaxClockDifference, 10 * time.Second},
 		{"catch_up_entries", c.Host.CatchUpEntries, uint64(5000)},
 		{"catch_up_bytes", c.Host.CatchUpBytes, uint64(1 << 30)},
 		{"max_inflight_appends", c.Host.MaxInflightAppends, 2},

@@ -36,6 +36,7 @@ func settings(c *Config) []setting {
 		{key: peerURLsKey, value: &c.peerURLs, list: true},
 		{key: "raft.tick", value: durationValue{&h.Tick}},
 		{key: "raft.election", value: durationValue{&h.Election}},
+		{key: "raft.max_clock_difference", value: durationValue{&h.MaxClockDifference}},
 		{key: "raft.snapshot_entries", value: countValue{&h.SnapshotEntries}},
 		{key: "raft.snapshot_log_bytes", value: size(&h.SnapshotBytes)},
 		{key: "raft.catch_up_entries", value: countValue{&h.CatchUpEntries}},

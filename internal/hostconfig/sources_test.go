@@ -22,6 +22,7 @@ func TestOrderOfSources(t *testing.T) {
 		"cluster.peer_urls":              {"n1=http://h:1,n2=http://f:1", "n1=http://h:1,n2=http://e:1", "n1=http://h:1,n2=http://g:1,n2=http://g:2"},
 		"raft.tick":                      {"50ms", "100ms", "200ms"},
 		"raft.election":                  {"2s", "3s", "4s"},
+		"raft.max_clock_difference":      {"2s", "3s", "4s"},
 		"raft.snapshot_entries":          {"10", "20", "30"},
 		"raft.snapshot_log_bytes":        {"2MiB", "3MiB", "4MiB"},
 		"raft.catch_up_entries":          {"1", "2", "3"},

@@ -12,7 +12,11 @@ import (
 // whenever a build begins to write into the log, into snapshots or into changes
 // what builds before it do not know. Level 1 is that of builds that refuse what
 // they do not know.
-const Level = 1 + ahead
+const Level = StampLevel + ahead
+
+// StampLevel is the level from which entries have stamps (docs/formats/entry.md), and
+// snapshots the time of the last one.
+const StampLevel = 2
 
 // ErrNewer: the log or a snapshot has something that a newer build wrote, and this
 // build does not understand it. A member that went on would have another registry

@@ -123,11 +123,11 @@ func validateBatch(m *pluginv1.Message, limits messageLimits) error {
 		if len(e.Data) > limits.entry {
 			return invalid("forwarded proposal of %d bytes, limit %d", len(e.Data), limits.entry)
 		}
-		switch id, _, err := decodeCommand(e.Data); {
+		switch h, _, err := decodeCommand(e.Data); {
 		case err != nil:
 			return invalid("forwarded proposal: %v", err)
-		case id.Origin != member.ID(m.From):
-			return invalid("%x forwards a proposal of %s", m.From, id.Origin)
+		case h.id.Origin != member.ID(m.From):
+			return invalid("%x forwards a proposal of %s", m.From, h.id.Origin)
 		}
 	}
 	return nil

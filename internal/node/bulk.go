@@ -14,7 +14,7 @@ const (
 	entriesField = 7
 	// commandOnWire is the least that an entry with a command takes of a message: its data
 	// is a header and one byte at least, beside tags, lengths, term and index.
-	commandOnWire = 8 + CommandOverhead + 1
+	commandOnWire = 8 + plainOverhead + 1
 	// entriesAtOnce is how many entries a message has at most that are smaller than that: the
 	// first ones of leaders, and those in the place of changes that raft refused. No more
 	// entries than that are sent at a time of what is stable: see limit.

@@ -51,7 +51,7 @@ func TestAMessageOfManyPartsTakesNoMemory(t *testing.T) {
 // As many entries as a member sends at a time are taken: the smallest commands, as many as
 // the largest batch may have, and entries without data, as many as a log gives out.
 func TestTheSmallestEntriesAreTaken(t *testing.T) {
-	data := encodeCommand(RequestID{Origin: 2, Number: 1}, []byte{1})
+	data := plainCommand(RequestID{Origin: 2, Number: 1}, []byte{1})
 	for name, of := range map[string]struct {
 		data []byte
 		max  uint64

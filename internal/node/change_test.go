@@ -208,7 +208,7 @@ func (n *trio) install(index uint64, registry *member.Registry) {
 			Index: index, Term: n.term, ConfState: storage.ConfState{Voters: registry.Voters(), Learners: registry.Learners()},
 		})},
 	}
-	n.must(n.core.SnapshotReceived(m, registry))
+	n.must(n.core.SnapshotReceived(m, registry, 0))
 	n.settle()
 	n.settle()
 }

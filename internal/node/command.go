@@ -22,39 +22,95 @@ type RequestID struct {
 	Number uint64
 }
 
-// The header of an entry's data (docs/formats/entry.md): one byte of version,
-// origin and number in big endian, then the client's data.
+// The header of an entry's data (docs/formats/entry.md), numbers in big endian, then
+// the client's data. Both versions end with origin and number.
 const (
-	commandVersion = 1
-	// CommandOverhead is the size of the header that the host adds to a
+	// plainVersion has nothing before them. It is that of clusters below
+	// member.StampLevel.
+	plainVersion  = 1
+	plainOverhead = 1 + 8 + 8
+	// stampedVersion has flags and a stamp before them.
+	stampedVersion = 2
+	// lastVersion is the last one that newer builds may use. No build writes another first
+	// byte below firstOwnVersion.
+	lastVersion = 15
+	// CommandOverhead is the size of the largest header that the host adds to a
 	// client's data.
-	CommandOverhead = 1 + 8 + 8
+	CommandOverhead = 1 + 1 + 8 + 8 + 8
+	stampAt         = 2
+	idAt            = CommandOverhead - 16
 	// readContextSize is the size of the context of a ReadIndex: the node, its
 	// boot and a counter, 8 bytes each. A context is never used twice, so a
 	// late answer is never taken for that of another read.
 	readContextSize = 24
 )
 
-// encodeCommand puts the header before data.
-func encodeCommand(id RequestID, data []byte) []byte {
-	b := make([]byte, 0, CommandOverhead+len(data))
-	b = append(b, commandVersion)
-	b = binary.BigEndian.AppendUint64(b, uint64(id.Origin))
-	b = binary.BigEndian.AppendUint64(b, id.Number)
-	return append(b, data...)
+// header is what the host puts before a client's data.
+type header struct {
+	id RequestID
+	// stamp is the clock of the leader that appended the entry, in milliseconds since
+	// 1970; 0 in an entry without one.
+	stamp uint64
 }
 
-// decodeCommand splits an entry's data; the payload aliases it.
-func decodeCommand(b []byte) (RequestID, []byte, error) {
-	if len(b) < CommandOverhead {
-		return RequestID{}, nil, fmt.Errorf("command of %d bytes is shorter than its header", len(b))
-	}
-	if b[0] != commandVersion {
-		return RequestID{}, nil, fmt.Errorf("command of version %d, this host knows %d", b[0], commandVersion)
-	}
-	id := RequestID{Origin: member.ID(binary.BigEndian.Uint64(b[1:])), Number: binary.BigEndian.Uint64(b[9:])}
-	return id, b[CommandOverhead:], nil
+// encodeCommand returns room for a header of either version with data after it. Origin
+// and number are in it; withHeader puts the rest.
+func encodeCommand(id RequestID, data []byte) []byte {
+	b := make([]byte, CommandOverhead+len(data))
+	binary.BigEndian.PutUint64(b[idAt:], uint64(id.Origin))
+	binary.BigEndian.PutUint64(b[idAt+8:], id.Number)
+	copy(b[CommandOverhead:], data)
+	return b
 }
+
+// withHeader completes what encodeCommand has made, with no stamp, and returns the
+// entry's data: all of it or, of a plain header, its end. It is called again if the
+// proposal is handed in again, and not once the data are in the log.
+func withHeader(b []byte, stamped bool) []byte {
+	if !stamped {
+		plain := b[CommandOverhead-plainOverhead:]
+		plain[0] = plainVersion
+		return plain
+	}
+	clear(b[:idAt])
+	b[0] = stampedVersion
+	return b
+}
+
+// decodeCommand splits an entry's data; the payload aliases it. A version or a flag of
+// a newer build is member.ErrNewer.
+func decodeCommand(b []byte) (h header, payload []byte, err error) {
+	size := CommandOverhead
+	switch {
+	case len(b) == 0 || b[0] == 0:
+		return header{}, nil, errors.New("command without a version")
+	case b[0] == plainVersion:
+		size = plainOverhead
+	case b[0] > lastVersion:
+		return header{}, nil, fmt.Errorf("command of version %d, this host knows %d", b[0], stampedVersion)
+	case b[0] != stampedVersion:
+		return header{}, nil, fmt.Errorf("command of version %d, this host knows %d: %w", b[0], stampedVersion, member.ErrNewer)
+	}
+	if len(b) < size {
+		return header{}, nil, fmt.Errorf("command of %d bytes is shorter than its header", len(b))
+	}
+	if b[0] == stampedVersion {
+		if b[1] != 0 {
+			return header{}, nil, fmt.Errorf("command with flags %#x: %w", b[1], member.ErrNewer)
+		}
+		if h.stamp = binary.BigEndian.Uint64(b[stampAt:]); h.stamp > MaxTime {
+			return header{}, nil, fmt.Errorf("command with stamp %d, at most %d", h.stamp, uint64(MaxTime))
+		}
+	}
+	h.id = RequestID{Origin: member.ID(binary.BigEndian.Uint64(b[size-16:])), Number: binary.BigEndian.Uint64(b[size-8:])}
+	return h, b[size:], nil
+}
+
+// isStamped tells whether an entry has room for a stamp.
+func isStamped(data []byte) bool { return len(data) >= CommandOverhead && data[0] == stampedVersion }
+
+// putStamp puts a stamp into an entry that isStamped.
+func putStamp(data []byte, stamp uint64) { binary.BigEndian.PutUint64(data[stampAt:], stamp) }
 
 // changeContext is the JSON in a ConfChange's context.
 type changeContext struct {
@@ -124,11 +180,11 @@ func Commands(entries []storage.Entry) ([]Command, error) {
 		if e.Type != pluginv1.EntryType_ENTRY_NORMAL || len(e.Data) == 0 || isOwn(e.Data) {
 			continue
 		}
-		id, data, err := decodeCommand(e.Data)
+		h, data, err := decodeCommand(e.Data)
 		if err != nil {
 			return nil, fmt.Errorf("entry %d: %w", e.Index, err)
 		}
-		commands = append(commands, Command{ID: id, Index: e.Index, Term: e.Term, Data: data})
+		commands = append(commands, Command{ID: h.id, Index: e.Index, Term: e.Term, Stamp: h.stamp, Data: data})
 	}
 	return commands, nil
 }

@@ -28,11 +28,11 @@ func (n *commitNews) appended(self member.ID, entries []*pb.Entry) {
 			n.change = e.GetIndex()
 			continue
 		}
-		if id, _, err := decodeCommand(e.GetData()); err == nil && id.Origin != self {
+		if h, _, err := decodeCommand(e.GetData()); err == nil && h.id.Origin != self {
 			if n.awaited == nil {
 				n.awaited = map[member.ID]uint64{}
 			}
-			n.awaited[id.Origin] = e.GetIndex()
+			n.awaited[h.id.Origin] = e.GetIndex()
 		}
 	}
 }

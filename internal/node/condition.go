@@ -85,6 +85,7 @@ type gossip struct {
 	stateOnly    bool   // in a MsgSnap: see SnapshotSend.StateOnly
 	bytes        uint64 // in a MsgSnap: see Announcement.Bytes
 	level        uint64 // of the sender: see levels
+	clock        uint64 // of the sender: see stamps
 	batch        batchHeader
 }
 
@@ -104,6 +105,9 @@ func saysCondition(t pb.MessageType) bool { return t == pb.MsgHeartbeat || t == 
 
 // gossip is what goes with m.
 func (c *Core) gossip(m *pb.Message) (g gossip) {
+	if saysClock(m.GetType()) {
+		g.clock = c.clock()
+	}
 	if !gossips(m.GetType()) {
 		return g
 	}
@@ -139,6 +143,12 @@ func (c *Core) hear(h heard) {
 		return
 	}
 	_, known := c.registry.Member(from)
+	if known {
+		c.stamps.hear(from, h.gossip.clock, c.hearing.ticks)
+	}
+	if !gossips(m.GetType()) {
+		return
+	}
 	if known {
 		c.doubling.see(from, h.gossip.run, c.hearing.ticks, c.cfg.ElectionTicks)
 	}

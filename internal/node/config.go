@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/member"
@@ -51,6 +52,14 @@ type Config struct {
 	Entries []storage.Entry
 	// Registry is the membership at the newest snapshot; nil if there is none.
 	Registry *member.Registry
+	// Time is the largest stamp up to the newest snapshot.
+	Time uint64
+	// Clock is this member's wall clock, in milliseconds since 1970; nil means that of
+	// the system. MaxClockDifference is how far from the clocks of the majority of the
+	// voters, as these are known, the stamps of this member may be, in milliseconds; 0 means
+	// 12 s.
+	Clock              func() uint64
+	MaxClockDifference uint64
 	// Replayed is how far the log was gone through already: entries that are
 	// known to be committed need not be in memory. The zero value stands for
 	// the newest snapshot.
@@ -73,6 +82,10 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxTailBytes == 0 {
 		c.MaxTailBytes = 8 << 20
+	}
+	c.MaxClockDifference = cmp.Or(c.MaxClockDifference, 12_000)
+	if c.Clock == nil {
+		c.Clock = func() uint64 { return uint64(max(0, time.Now().UnixMilli())) }
 	}
 	if c.Registry == nil {
 		c.Registry = &member.Registry{}
@@ -99,6 +112,14 @@ func (c *Config) start() (uint64, *member.Registry) {
 		return c.Replayed.Index, c.Replayed.Registry
 	}
 	return snap.Index, c.Registry
+}
+
+// startTime is the largest stamp up to there.
+func (c *Config) startTime() uint64 {
+	if snap, _ := c.snapshot(); c.Replayed.Index > snap.Index {
+		return c.Replayed.Time
+	}
+	return c.Time
 }
 
 // check refuses a state that raft would panic on.

@@ -101,7 +101,7 @@ func (c *encoder) encode(m *pb.Message) ([]byte, error) {
 		Reject: m.GetReject(), RejectHint: m.GetRejectHint(), Context: m.GetContext(), Vote: m.GetVote(),
 		Condition: uint64(c.gossip.condition), Uncommitted: c.gossip.uncommitted,
 		Run: c.gossip.run, Acknowledged: c.gossip.acknowledged, Doubled: c.gossip.doubled,
-		Wanted: c.gossip.wanted, StateOnly: c.gossip.stateOnly, Level: c.gossip.level,
+		Wanted: c.gossip.wanted, StateOnly: c.gossip.stateOnly, Level: c.gossip.level, Clock: c.gossip.clock,
 		Batch: c.batch.number, OldestBatch: c.batch.oldest, BatchTerm: c.batch.term,
 		Incarnation: c.batch.incarnation, Refusal: uint32(c.batch.refusal),
 	}
@@ -159,7 +159,7 @@ func decodeAll(payload []byte, limits messageLimits) (*pb.Message, gossip, error
 	return m, gossip{
 		condition: Condition(in.Condition), uncommitted: in.Uncommitted,
 		run: in.Run, acknowledged: in.Acknowledged, doubled: in.Doubled,
-		wanted: in.Wanted, stateOnly: in.StateOnly, bytes: in.SnapshotBytes, level: in.Level,
+		wanted: in.Wanted, stateOnly: in.StateOnly, bytes: in.SnapshotBytes, level: in.Level, clock: in.Clock,
 		batch: batchHeader{
 			number: in.Batch, oldest: in.OldestBatch, term: in.BatchTerm, incarnation: in.Incarnation, refusal: refusal(in.Refusal),
 		},

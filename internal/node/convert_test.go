@@ -68,15 +68,15 @@ func TestAProposalKeepsNothingOfTheData(t *testing.T) {
 	id, data := RequestID{Origin: 1, Number: 2}, []byte("data")
 	p := NewProposal(id, data)
 	clear(data)
-	got, payload, err := decodeCommand(p.data)
-	if err != nil || got != id || string(payload) != "data" {
+	got, payload, err := decodeCommand(p.plain())
+	if err != nil || got.id != id || string(payload) != "data" {
 		t.Errorf("the proposal is %v, %q, %v", got, payload, err)
 	}
 }
 
 func TestEncodeDecodeKeepsMessages(t *testing.T) {
 	limits := messageLimits{entry: 1 << 20, message: 4 << 20}
-	command := encodeCommand(RequestID{Origin: 2, Number: 2}, []byte("data"))
+	command := plainCommand(RequestID{Origin: 2, Number: 2}, []byte("data"))
 	messages := []*pb.Message{
 		{
 			Type: pb.MsgApp.Enum(), To: new(uint64(2)), From: new(uint64(1)), Term: new(uint64(3)), LogTerm: new(uint64(2)), Index: new(uint64(9)), Commit: new(uint64(8)),

@@ -64,6 +64,7 @@ type Core struct {
 	wishes        wishes
 	leaderStalled uint64 // what this term's leader says of its oldest uncommitted entry, in ticks
 	registrar     registrar
+	stamps        stamps
 	levels        levels
 	farTerms      farTerms
 	firstElection firstElection
@@ -82,6 +83,7 @@ type Core struct {
 type receivedSnapshot struct {
 	index    uint64
 	registry *member.Registry
+	time     uint64
 }
 
 // appendRecord is an append in flight.
@@ -142,6 +144,7 @@ func NewCore(cfg Config) (c *Core, err error) {
 	}
 	c.cfg.Entries = nil // the log has them, and gives them up in time
 	c.putOut = start
+	c.stamps.passed = cfg.startTime()
 	c.out.StateChanged = start > 0 // what snapshot and log say of the members is news
 	defer c.recover(&err)
 	// A leader that does not hear a majority steps down, and a member that was cut off

@@ -38,17 +38,17 @@ func (n *Node) Deliver(envelopes []transport.Envelope) {
 // SnapshotReceived steps the MsgSnap that announced a received snapshot; see
 // Core.SnapshotReceived. done is called with the outcome on the raft
 // goroutine.
-func (n *Node) SnapshotReceived(payload []byte, registry *member.Registry, done func(error)) error {
-	return n.snapshot(payload, registry, (*Core).SnapshotReceived, done)
+func (n *Node) SnapshotReceived(payload []byte, registry *member.Registry, time uint64, done func(error)) error {
+	return n.snapshot(payload, func(c *Core, m *pb.Message) error { return c.SnapshotReceived(m, registry, time) }, done)
 }
 
 // CheckSnapshot asks whether a snapshot that arrives would be taken; see
 // Core.CheckSnapshot. done is called with the answer on the raft goroutine.
 func (n *Node) CheckSnapshot(payload []byte, registry *member.Registry, done func(error)) error {
-	return n.snapshot(payload, registry, (*Core).CheckSnapshot, done)
+	return n.snapshot(payload, func(c *Core, m *pb.Message) error { return c.CheckSnapshot(m, registry) }, done)
 }
 
-func (n *Node) snapshot(payload []byte, registry *member.Registry, ask func(*Core, *pb.Message, *member.Registry) error, done func(error)) error {
+func (n *Node) snapshot(payload []byte, ask func(*Core, *pb.Message) error, done func(error)) error {
 	m, err := decode(payload, n.limits)
 	if err != nil {
 		return err
@@ -57,7 +57,7 @@ func (n *Node) snapshot(payload []byte, registry *member.Registry, ask func(*Cor
 		return invalid("%s announces a snapshot", m.GetType())
 	}
 	n.Do(func(c *Core) error {
-		err := ask(c, m, registry)
+		err := ask(c, m)
 		done(err)
 		return err
 	})

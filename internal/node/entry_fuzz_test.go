@@ -18,7 +18,7 @@ func FuzzEntryData(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(uint32(pluginv1.EntryType_ENTRY_NORMAL), encodeCommand(RequestID{Origin: 1, Number: 2}, []byte("data")))
+	f.Add(uint32(pluginv1.EntryType_ENTRY_NORMAL), plainCommand(RequestID{Origin: 1, Number: 2}, []byte("data")))
 	f.Add(uint32(pluginv1.EntryType_ENTRY_CONF_CHANGE), encoded)
 	f.Add(uint32(pluginv1.EntryType_ENTRY_NORMAL), append([]byte{registrationVersion}, `{"number": 16453, "stores": [{"id": 1, "store": 4004}]}`...))
 	f.Add(uint32(pluginv1.EntryType_ENTRY_NORMAL), []byte{})

@@ -136,12 +136,8 @@ func (c *Core) forward(proposals []Proposal) error {
 // dispatchBatch sends a batch, perhaps again.
 func (c *Core) dispatchBatch(b *batch) {
 	b.sent = c.hearing.ticks
-	data := make([][]byte, len(b.proposals))
-	for i := range b.proposals {
-		data[i] = b.proposals[i].data
-	}
 	header := batchHeader{number: b.number, oldest: c.forwarding.oldest(), term: c.forwarding.to.term, incarnation: c.cfg.Incarnation}
-	c.sendBatch(c.forwarding.to.leader, header, proposalEntries(data), nil)
+	c.sendBatch(c.forwarding.to.leader, header, c.entriesOf(b.proposals), nil)
 }
 
 // noteBatchLoss notes that the transport has lost something on the way to a

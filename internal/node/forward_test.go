@@ -32,7 +32,7 @@ func headerOf(m *pluginv1.Message) gossip {
 func forwarded(c *Core, from, number uint64, size int) heard {
 	p := NewProposal(RequestID{Origin: member.ID(from), Number: number}, make([]byte, size))
 	return heard{
-		message: &pb.Message{Type: pb.MsgProp.Enum(), From: new(from), To: new(uint64(1)), Entries: proposalEntries([][]byte{p.data})},
+		message: &pb.Message{Type: pb.MsgProp.Enum(), From: new(from), To: new(uint64(1)), Entries: proposalEntries([][]byte{p.plain()})},
 		gossip:  gossip{batch: batchHeader{number: number, oldest: 1, term: c.term, incarnation: 1}},
 	}
 }
@@ -436,7 +436,7 @@ func TestA1WhatALaterTermProves(t *testing.T) {
 			if len(l.out.Rejected) > 0 {
 				t.Fatalf("%v are rejected before the proof", l.out.Rejected)
 			}
-			kept := proposalEntries([][]byte{manyProposals(3, 10)[0].data})[0] // the new leader has this one
+			kept := proposalEntries([][]byte{manyProposals(3, 10)[0].plain()})[0] // the new leader has this one
 			kept.Term, kept.Index = new(term), new(last+1)
 			first := &pb.Entry{Term: new(term + 1), Index: new(last + 2)}
 			l.from(3, pb.MsgApp, &pb.Message{

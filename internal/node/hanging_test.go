@@ -56,11 +56,11 @@ func TestAMemberWhoseStateMachineHangsCanLead(t *testing.T) {
 func TestTheLogInMemoryHasABoundHoweverSlowTheStateMachine(t *testing.T) {
 	n := newTrio(t)
 	const size, count = 1 << 20, 40
-	n.supersede(n.core.lastIndex()+1, storage.Entry{Data: NewProposal(changeID, nil).data})
+	n.supersede(n.core.lastIndex()+1, storage.Entry{Data: NewProposal(changeID, nil).plain()})
 	n.settle()
 	for range count {
 		last := n.core.lastIndex()
-		e := storage.Entry{Term: n.term, Index: last + 1, Data: NewProposal(changeID, make([]byte, size)).data}
+		e := storage.Entry{Term: n.term, Index: last + 1, Data: NewProposal(changeID, make([]byte, size)).plain()}
 		n.from(2, pb.MsgApp, &pb.Message{Index: new(last), LogTerm: new(n.term), Commit: new(last + 1), Entries: fromEntries([]storage.Entry{e})})
 		n.settle()
 	}

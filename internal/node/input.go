@@ -60,6 +60,7 @@ func (c *Core) Tick() error {
 		}
 		c.campaignAlone()
 		c.raiseLevel()
+		c.stamps.stale = true
 		c.promote()
 		c.grant()
 		return nil
@@ -174,6 +175,7 @@ func (c *Core) AppendDone(n uint64) error {
 				c.log.restore(r.snapshot)
 				c.window.forget(r.snapshot.GetTerm() + 1)
 				c.registry, c.putOut = c.received.registry, r.snapshot.GetIndex()
+				c.stamps.passed = max(c.stamps.passed, c.received.time)
 				c.changes.applied(r.snapshot.GetIndex())
 				c.out.StateChanged = true // the members are others
 				if !c.understands(r.snapshot.GetIndex(), nil) {

@@ -27,7 +27,7 @@ func TestTheLatencyOfAStallPasses(t *testing.T) {
 			t.Fatal("the first value is not forwarded")
 		}
 		last := l.core.lastIndex()
-		e := proposalEntries([][]byte{NewProposal(RequestID{Origin: 1, Number: 1}, make([]byte, 9<<20)).data})[0]
+		e := proposalEntries([][]byte{NewProposal(RequestID{Origin: 1, Number: 1}, make([]byte, 9<<20)).plain()})[0]
 		e.Term, e.Index = new(uint64(2)), new(last+1)
 		l.from(2, pb.MsgApp, &pb.Message{
 			Term: new(uint64(2)), LogTerm: new(l.core.log.terms.term(last)), Index: new(last), Commit: new(last + 1), Entries: []*pb.Entry{e},

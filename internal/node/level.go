@@ -169,6 +169,8 @@ func (c *Core) newerThanThis(e *pb.Entry) error {
 		if r, err = applyOwn(&member.Registry{}, e.GetData()); err == nil {
 			return r.CheckLevel(c.cfg.Level)
 		}
+	case len(e.GetData()) > 0:
+		_, _, err = decodeCommand(e.GetData())
 	}
 	if errors.Is(err, member.ErrNewer) {
 		return err

@@ -190,11 +190,13 @@ func newerEntries(t *testing.T) map[string]storage.Entry {
 	}
 	newerChange := strings.Replace(string(change), `"op":"add"`, `"op":"adz"`, 1)
 	return map[string]storage.Entry{
-		"a level above its own":   {Data: []byte("\xf2{\"level\":2}")},
-		"a field in a raise":      {Data: []byte("\xf2{\"level\":1,\"since\":4}")},
-		"a field in registration": {Data: []byte("\xf1{\"number\":1,\"colour\":4}")},
-		"an entry of a new kind":  {Data: []byte("\xf9whatever")},
-		"an unknown operation":    {Type: pluginv1.EntryType_ENTRY_CONF_CHANGE, Data: []byte(newerChange)},
+		"a level above its own":     {Data: []byte("\xf2{\"level\":2}")},
+		"a field in a raise":        {Data: []byte("\xf2{\"level\":1,\"since\":4}")},
+		"a field in registration":   {Data: []byte("\xf1{\"number\":1,\"colour\":4}")},
+		"an entry of a new kind":    {Data: []byte("\xf9whatever")},
+		"a header of a new version": {Data: []byte("\x03what no build of this level reads")},
+		"a new flag in a header":    {Data: append([]byte{stampedVersion, 0x80}, make([]byte, 40)...)},
+		"an unknown operation":      {Type: pluginv1.EntryType_ENTRY_CONF_CHANGE, Data: []byte(newerChange)},
 	}
 }
 
@@ -235,7 +237,7 @@ func TestVotersRefuseWhatTheyDoNotUnderstand(t *testing.T) {
 			if n.core.lastIndex() >= index {
 				t.Errorf("the log ends with %d", n.core.lastIndex())
 			}
-			n.supersede(index, storage.Entry{Data: NewProposal(RequestID{Origin: 2, Number: 1}, []byte("x")).data})
+			n.supersede(index, storage.Entry{Data: NewProposal(RequestID{Origin: 2, Number: 1}, []byte("x")).plain()})
 			if n.settle(); n.core.lastIndex() != index || n.core.failed != nil {
 				t.Errorf("the log ends with %d after a good entry %d, failed: %v", n.core.lastIndex(), index, n.core.failed)
 			}
@@ -253,7 +255,7 @@ func TestNodeEndsAtWhatItDoesNotUnderstand(t *testing.T) {
 			n.elect()
 			n.asLearner()
 			index := n.core.lastIndex() + 1
-			n.supersede(index, e, storage.Entry{Data: NewProposal(RequestID{Origin: 2, Number: 1}, []byte("x")).data})
+			n.supersede(index, e, storage.Entry{Data: NewProposal(RequestID{Origin: 2, Number: 1}, []byte("x")).plain()})
 			if n.core.failed != nil {
 				t.Fatalf("failed before the entry was committed: %v", n.core.failed)
 			}

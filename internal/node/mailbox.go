@@ -132,7 +132,7 @@ func (in *inputs) add(m *pb.Message, g gossip, size int) {
 		return
 	}
 	in.messages = append(in.messages, m)
-	if gossips(m.GetType()) {
+	if gossips(m.GetType()) || saysClock(m.GetType()) {
 		in.heard = append(in.heard, heard{message: m, gossip: g})
 	}
 	in.messageBytes += size

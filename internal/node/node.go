@@ -53,6 +53,7 @@ type Node struct {
 	lastTick atomic.Pointer[time.Time] // with its monotonic reading
 	drops    drops
 	refused  atomic.Uint64 // proposals of other members
+	moved    atomic.Uint64 // see stamps
 	refusals refusals
 	saidLost bool // the log has it; of the raft goroutine
 }
@@ -196,6 +197,7 @@ func (n *Node) stepped(m *pb.Message, err error) error {
 func (n *Node) dispatch() {
 	out := n.core.Output()
 	n.refused.Store(n.core.refusedOthers)
+	n.moved.Store(n.core.stamps.moved)
 	for _, a := range out.Appends {
 		n.ports.Append(a)
 	}

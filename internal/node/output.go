@@ -72,7 +72,10 @@ type Apply struct {
 type Command struct {
 	ID          RequestID
 	Index, Term uint64
-	Data        []byte
+	// Stamp is the clock of the leader that appended it, in milliseconds since 1970; 0
+	// if it has none. The time of an entry is the largest stamp up to it.
+	Stamp uint64
+	Data  []byte
 }
 
 // ChangeResult is what became of a membership change.

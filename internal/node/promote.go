@@ -30,6 +30,7 @@ func (c *Core) begin() {
 	c.registrar.due = true
 	c.uncommitted = c.inherited()
 	c.takings = takings{term: c.term, of: map[member.ID]*sender{}}
+	c.stamps.begin(c)
 }
 
 // sample takes down the last index once in an election timeout.

@@ -14,7 +14,7 @@ type Proposal struct {
 	ID RequestID
 	// Until is when its client waits no longer; never if it is zero.
 	Until time.Time
-	// Data has the header already: see NewProposal.
+	// data has room for the header: see encodeCommand.
 	data []byte
 }
 
@@ -121,11 +121,7 @@ func (c *Core) Propose(proposals []Proposal) error {
 		if !c.leads() {
 			return c.forward(proposals)
 		}
-		data := make([][]byte, len(proposals))
-		for i := range proposals {
-			data[i] = proposals[i].data
-		}
-		if err := c.handIn(uint64(c.cfg.ID), proposalEntries(data)); err != nil {
+		if err := c.handIn(uint64(c.cfg.ID), c.entriesOf(proposals)); err != nil {
 			return err
 		}
 		c.window.add(c.term, proposals, nil)
@@ -137,10 +133,22 @@ func (c *Core) Propose(proposals []Proposal) error {
 // that none of them was taken.
 func (c *Core) handIn(from uint64, entries []*pb.Entry) error {
 	size := payload(entries)
-	if c.leads() && !c.founded() || !c.fits(size) {
+	if c.leads() && !(c.founded() && c.knowsTime()) || !c.fits(size) {
 		return ErrDropped // a node's own wait until there is a founding: see Room
 	}
+	c.stamp(entries)
 	err := c.took(size, c.raft.Step(&pb.Message{Type: pb.MsgProp.Enum(), From: new(from), Entries: entries}))
 	c.collect()
 	return dropped(err)
+}
+
+// entriesOf makes entries of proposals, with headers of the version that the cluster is
+// at. A member that has not applied the raise yet forwards plain ones for a moment
+// longer; they have no stamp.
+func (c *Core) entriesOf(proposals []Proposal) []*pb.Entry {
+	data, stamped := make([][]byte, len(proposals)), c.stamping()
+	for i := range proposals {
+		data[i] = withHeader(proposals[i].data, stamped)
+	}
+	return proposalEntries(data)
 }

@@ -35,8 +35,8 @@ func TestWhatWaitsAtAFollowerIsForwardedInBatches(t *testing.T) {
 			t.Fatalf("the leader does not take it: %v", err)
 		}
 		for _, entry := range m.GetEntries() {
-			if id, _, err := decodeCommand(entry.GetData()); err != nil || id.Number != next {
-				t.Fatalf("request %d (%v) comes where %d should", id.Number, err, next)
+			if id, _, err := decodeCommand(entry.GetData()); err != nil || id.id.Number != next {
+				t.Fatalf("request %d (%v) comes where %d should", id.id.Number, err, next)
 			}
 			next++
 		}

@@ -43,12 +43,17 @@ func (c *Core) putApply(m *pb.Message) {
 				return
 			}
 		case len(e.GetData()) > 0:
-			id, data, err := decodeCommand(e.GetData())
+			h, data, err := decodeCommand(e.GetData())
+			if errors.Is(err, member.ErrNewer) {
+				c.understands(e.GetIndex(), err)
+				return
+			}
 			if err != nil {
 				// Checked when it came in, so the log changed under us.
 				panic(fmt.Sprintf("entry %d: %v", e.GetIndex(), err))
 			}
-			a.Commands = append(a.Commands, Command{ID: id, Index: e.GetIndex(), Term: e.GetTerm(), Data: data})
+			a.Commands = append(a.Commands, Command{ID: h.id, Index: e.GetIndex(), Term: e.GetTerm(), Stamp: h.stamp, Data: data})
+			c.stamps.passed = max(c.stamps.passed, h.stamp)
 			a.Bytes += uint64(len(data)) + entryOverhead
 		}
 	}

@@ -11,13 +11,14 @@ import (
 )
 
 // SnapshotReceived announces that the storage plugin has received and verified
-// the snapshot that m, a MsgSnap, speaks of; registry is the membership in it.
+// the snapshot that m, a MsgSnap, speaks of; registry is the membership in it, and time
+// the largest stamp up to it.
 // Whether raft wants it shows in an Append with Install set.
-func (c *Core) SnapshotReceived(m *pb.Message, registry *member.Registry) error {
+func (c *Core) SnapshotReceived(m *pb.Message, registry *member.Registry, time uint64) error {
 	if err := c.wants(m, registry); err != nil {
 		return err
 	}
-	c.received = receivedSnapshot{index: m.GetSnapshot().GetMetadata().GetIndex(), registry: registry}
+	c.received = receivedSnapshot{index: m.GetSnapshot().GetMetadata().GetIndex(), registry: registry, time: time}
 	return c.Step(m)
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // registrationVersion begins the data of an entry that the host writes for
-// itself, where a client's entry has commandVersion (docs/formats/entry.md). A
+// itself, where a client's entry has plainVersion (docs/formats/entry.md). A
 // JSON member.Registration follows.
 const registrationVersion = 0xF1
 

@@ -8,12 +8,13 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// Replayed is a place in the log of a node that does not run yet, and the
-// membership there. It goes through entries that are known to be committed and
+// Replayed is a place in the log of a node that does not run yet, with the
+// membership there and the largest stamp up to there. It goes through entries that are known to be committed and
 // keeps none of them.
 type Replayed struct {
 	Index    uint64
 	Registry *member.Registry
+	Time     uint64
 }
 
 // Add goes through the entries that follow.
@@ -28,6 +29,11 @@ func (r *Replayed) Add(entries []storage.Entry) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrInconsistent, err)
 	}
+	commands, err := Commands(entries)
+	if err != nil {
+		return err // of a newer build: the rest was checked
+	}
+	r.Time = Time(r.Time, commands)
 	r.Index, r.Registry = r.Index+uint64(len(entries)), registry
 	return nil
 }

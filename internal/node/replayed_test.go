@@ -12,10 +12,10 @@ import (
 // A store that no node can have left is refused when its log is gone through,
 // as it is when it is loaded.
 func TestReplayedRefusesWhatIsNoLog(t *testing.T) {
-	sound := storage.Entry{Term: 1, Index: 1, Data: NewProposal(changeID, []byte("x")).data}
+	sound := storage.Entry{Term: 1, Index: 1, Data: NewProposal(changeID, []byte("x")).plain()}
 	for name, spoil := range map[string]func(*storage.Entry){
 		"a gap":              func(e *storage.Entry) { e.Index = 2 },
-		"no command":         func(e *storage.Entry) { e.Data = []byte{commandVersion} },
+		"no command":         func(e *storage.Entry) { e.Data = []byte{plainVersion} },
 		"of another version": func(e *storage.Entry) { e.Data = append([]byte{99}, e.Data[1:]...) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -46,7 +46,7 @@ func TestANodeBeginsAtItsCommitIndex(t *testing.T) {
 		entries = append(entries, e)
 	}
 	for i := range uint64(3) {
-		entries = append(entries, storage.Entry{Term: 2, Index: 3 + i, Data: NewProposal(changeID, []byte("x")).data})
+		entries = append(entries, storage.Entry{Term: 2, Index: 3 + i, Data: NewProposal(changeID, []byte("x")).plain()})
 	}
 	at := Replayed{Registry: &member.Registry{}}
 	if err := at.Add(entries[:4]); err != nil {

@@ -21,6 +21,7 @@ type simSnapshot struct {
 	meta     storage.SnapshotMetadata
 	registry *member.Registry
 	applied  []string
+	time     uint64
 }
 
 // finishAppend makes the oldest appends durable and says so.
@@ -79,7 +80,7 @@ func (n *simNode) snapshot() {
 		return
 	}
 	meta := storage.SnapshotMetadata{Index: n.index, Term: n.term, ConfState: storage.ConfState{Voters: n.taken.Voters(), Learners: n.taken.Learners()}}
-	d.snapshot = &simSnapshot{meta: meta, registry: n.taken, applied: slices.Clone(n.applied)}
+	d.snapshot = &simSnapshot{meta: meta, registry: n.taken, applied: slices.Clone(n.applied), time: n.time}
 	n.core.SnapshotSaved(meta)
 	if keep := uint64(n.s.rnd.Intn(20)); n.index > keep && n.index-keep >= d.first {
 		to := n.index - keep

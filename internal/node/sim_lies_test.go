@@ -86,7 +86,7 @@ func (c *liedTo) lieBase(kind pb.MessageType, from, to member.ID) *pluginv1.Mess
 		c.proposed++
 		m.Term = 0
 		m.Batch, m.OldestBatch, m.BatchTerm, m.Incarnation = uint64(c.proposed), uint64(c.proposed), n.core.term, 1
-		m.Entries = []pluginv1.Entry{{Data: encodeCommand(RequestID{Origin: from, Number: uint64(c.proposed)}, fmt.Append(nil, "p", c.proposed))}}
+		m.Entries = []pluginv1.Entry{{Data: plainCommand(RequestID{Origin: from, Number: uint64(c.proposed)}, fmt.Append(nil, "p", c.proposed))}}
 	case pb.MsgSnap:
 		m.Snapshot.Metadata = storage.SnapshotMetadata{
 			Index: last + 1, Term: m.Term, ConfState: storage.ConfState{Voters: []uint64{1, 2, 3}, Learners: []uint64{nodetest.Learner}},
@@ -367,5 +367,5 @@ func (c *liedTo) take(n *simNode, msg *pb.Message, m *pluginv1.Message) error {
 		}
 	}
 	n.disk.received[meta.Index] = &simSnapshot{meta: meta, registry: registry}
-	return n.core.SnapshotReceived(msg, registry)
+	return n.core.SnapshotReceived(msg, registry, 0)
 }

@@ -64,6 +64,8 @@ type sim struct {
 	memberSim
 	lossSim
 	log      map[place]string // applied by any node
+	times    map[place]uint64 // of these entries
+	moment   uint64
 	leaders  map[place]member.ID
 	acked    map[string]bool
 	dropped  map[RequestID]bool // what its origin knows to be in no log
@@ -87,6 +89,7 @@ type simNode struct {
 	applies     []simApply
 	applied     []string // what the state machine has
 	index       uint64   // up to here
+	time        uint64   // there
 	taken       *member.Registry
 	term        uint64
 	wanted      bool // a snapshot
@@ -152,7 +155,7 @@ func newSim(t *testing.T, seed uint64) *sim {
 	cryptotest.SetGlobalRandom(t, seed)
 	return &sim{
 		t: t, rnd: rand.New(rand.NewSource(int64(seed))), cut: -1, memberSim: newMemberSim(),
-		log: map[place]string{}, leaders: map[place]member.ID{}, acked: map[string]bool{}, dropped: map[RequestID]bool{}, at: map[string]place{},
+		log: map[place]string{}, times: map[place]uint64{}, leaders: map[place]member.ID{}, acked: map[string]bool{}, dropped: map[RequestID]bool{}, at: map[string]place{},
 	}
 }
 
@@ -175,13 +178,13 @@ func (n *simNode) boot() {
 	st := storage.State{HardState: d.hs, FirstIndex: d.first, LastIndex: d.first - 1 + uint64(len(d.entries))}
 	entries := d.entries
 	var registry *member.Registry
-	n.appends, n.written, n.applies, n.applied, n.index = nil, 0, nil, nil, 0
+	n.appends, n.written, n.applies, n.applied, n.index, n.time = nil, 0, nil, nil, 0, 0
 	terms := termIndex{bounds: []storage.TermBoundary{{}}}
 	if d.snapshot != nil {
 		st.Snapshots = []storage.SnapshotInfo{{Metadata: d.snapshot.meta}}
 		entries = entries[d.snapshot.meta.Index+1-d.first:]
 		registry = d.snapshot.registry
-		n.applied, n.index = slices.Clone(d.snapshot.applied), d.snapshot.meta.Index
+		n.applied, n.index, n.time = slices.Clone(d.snapshot.applied), d.snapshot.meta.Index, d.snapshot.time
 		terms.bounds[0] = storage.TermBoundary{Index: d.first - 1, Term: d.before}
 	}
 	for _, e := range d.entries {
@@ -193,7 +196,8 @@ func (n *simNode) boot() {
 	limits.MaxBatchBytes = 150 // a few entries
 	st.StoreID = n.store
 	cfg := Config{
-		ID: n.id, Group: 1, ElectionTicks: cmp.Or(n.s.election, 10), HeartbeatTicks: 1, Limits: limits, MaxTailBytes: 200, MaxUncommittedBytes: 3000, Level: 1,
+		ID: n.id, Group: 1, ElectionTicks: cmp.Or(n.s.election, 10), HeartbeatTicks: 1, Limits: limits, MaxTailBytes: 200, MaxUncommittedBytes: 3000, Level: 2,
+		Time: n.time, Clock: n.clock, MaxClockDifference: 100,
 		MaxPending: 20, Incarnation: n.incarnation,
 		Bootstrap: n.bootstrap, State: st, Entries: slices.Clone(entries), Registry: registry,
 	}
@@ -218,6 +222,7 @@ func (s *sim) note(parts ...any) {
 
 // step does one random thing.
 func (s *sim) step() {
+	s.moment++
 	n := s.nodes[s.rnd.Intn(len(s.nodes))]
 	switch p := s.rnd.Intn(1000); {
 	case p < 4:
@@ -384,7 +389,7 @@ func (s *sim) deliver() {
 	if g.run != from.core.doubling.own {
 		g.run = 0 // connections of a process that has ended hold little
 	}
-	if gossips(msg.GetType()) {
+	if gossips(msg.GetType()) || saysClock(msg.GetType()) {
 		to.core.hear(heard{msg, s.lie(msg, g)})
 	}
 	err = to.core.stepAny(msg, g)
@@ -401,7 +406,7 @@ func (n *simNode) receive(m simMessage) bool {
 		n.s.t.Fatal(err)
 	}
 	n.disk.received[m.snapshot.meta.Index] = m.snapshot
-	err = n.core.SnapshotReceived(msg, m.snapshot.registry)
+	err = n.core.SnapshotReceived(msg, m.snapshot.registry, m.snapshot.time)
 	n.check(err)
 	return err == nil
 }
@@ -416,6 +421,7 @@ func (n *simNode) finishApply() {
 	if snap := a.restore; snap != nil {
 		if snap.meta.Index > n.index {
 			n.applied, n.index, n.taken, n.term = slices.Clone(snap.applied), snap.meta.Index, snap.registry, snap.meta.Term
+			n.time = snap.time
 		}
 		n.core.Applied(n.index)
 		return
@@ -435,6 +441,7 @@ func (n *simNode) finishApply() {
 			n.s.t.Fatalf("node %s applies %q at %d, another applied %q", n.id, c.Data, c.Index, old)
 		}
 		n.s.log[at] = string(c.Data)
+		n.passTime(at, c)
 		if first, ok := n.s.at[string(c.Data)]; ok && first.number == at.number && first != at {
 			n.s.t.Fatalf("%q is in the log at %d and at %d", c.Data, first.at, c.Index)
 		}

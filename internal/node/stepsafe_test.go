@@ -110,7 +110,7 @@ func (l *liar) deliver(payload []byte) bool {
 				registry = next
 			}
 		}
-		err = l.core.SnapshotReceived(m, registry)
+		err = l.core.SnapshotReceived(m, registry, 0)
 	} else {
 		err = l.core.stepAny(m, g)
 	}
@@ -247,7 +247,7 @@ func (l *liar) contents(m *pluginv1.Message, kind pb.MessageType, term uint64) {
 }
 
 func (l *liar) entry(m *pluginv1.Message, i uint64, kind pb.MessageType, term uint64) pluginv1.Entry {
-	e := pluginv1.Entry{Data: encodeCommand(RequestID{Origin: 2, Number: 1}, []byte("lie"))}
+	e := pluginv1.Entry{Data: plainCommand(RequestID{Origin: 2, Number: 1}, []byte("lie"))}
 	if kind == pb.MsgApp {
 		e.Term, e.Index = l.pick(term, term, m.LogTerm), m.Index+1+i
 	}

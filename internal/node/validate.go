@@ -125,7 +125,7 @@ func validateData(e *storage.Entry) error {
 			}
 			return nil
 		}
-		if _, _, err := decodeCommand(e.Data); err != nil {
+		if _, _, err := decodeCommand(e.Data); err != nil && !errors.Is(err, member.ErrNewer) {
 			return invalid("entry %d: %v", e.Index, err)
 		}
 	case pluginv1.EntryType_ENTRY_CONF_CHANGE:

@@ -15,7 +15,7 @@ import (
 
 // Each of these would make raft panic, or mislead it.
 func TestInvalidMessagesAreRefused(t *testing.T) {
-	ok := encodeCommand(RequestID{Origin: 1, Number: 1}, []byte("x"))
+	ok := plainCommand(RequestID{Origin: 1, Number: 1}, []byte("x"))
 	change, err := encodeChange(RequestID{}, member.Change{Op: member.Add, Member: member.Member{ID: 9, Name: "n"}})
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +71,7 @@ func TestInvalidMessagesAreRefused(t *testing.T) {
 		"joint change":            msg(pb.MsgApp, func(m *pluginv1.Message) { m.Entries = []pluginv1.Entry{{Term: 5, Index: 1, Type: 2}} }),
 		"empty proposal":          msg(pb.MsgProp, func(m *pluginv1.Message) { m.Term = 0 }),
 		"forwarded change":        forwards(func(m *pluginv1.Message) { m.Entries = []pluginv1.Entry{{Type: 1, Data: change}} }),
-		"foreign origin":          forwards(func(m *pluginv1.Message) { m.Entries[0].Data = encodeCommand(RequestID{Origin: 3, Number: 1}, nil) }),
+		"foreign origin":          forwards(func(m *pluginv1.Message) { m.Entries[0].Data = plainCommand(RequestID{Origin: 3, Number: 1}, nil) }),
 		"batch without number":    forwards(func(m *pluginv1.Message) { m.Batch = 0 }),
 		"batch of no incarnation": forwards(func(m *pluginv1.Message) { m.Incarnation = 0 }),
 		"batch for no term":       forwards(func(m *pluginv1.Message) { m.BatchTerm = 0 }),

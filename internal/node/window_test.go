@@ -67,7 +67,7 @@ func TestAFollowerForwardsWhatTheLeaderBears(t *testing.T) {
 		t.Errorf("%d are forwarded after the leader has refused %d", got, refused)
 	}
 	both := manyProposals(refused+2, size)[refused:]
-	entries := proposalEntries([][]byte{both[0].data, both[1].data})
+	entries := proposalEntries([][]byte{both[0].plain(), both[1].plain()})
 	for i, e := range entries {
 		e.Term, e.Index = new(uint64(2)), new(l.core.lastIndex()+1+uint64(i))
 	}

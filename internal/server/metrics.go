@@ -110,6 +110,7 @@ func (s *Server) gauges() []prometheus.Collector {
 		}, func() float64 { return float64(s.admitted()) }),
 		s.nodeCounter("peer_messages_dropped_total", "Messages of peers that were dropped because the raft goroutine was behind.", (*node.Node).Dropped),
 		s.nodeCounter("forwarded_proposals_refused_total", "Proposals that other members have forwarded here, and that this member has refused.", (*node.Node).RefusedProposals),
+		s.nodeCounter("moved_stamps_total", "Entries that this member, as the leader, has stamped with another time than its clock showed: it was too far from those of a majority.", (*node.Node).MovedStamps),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Namespace: namespace, Name: "log_dropped_total", Help: "Log lines that were dropped because the log was not read.",
 		}, func() float64 { return float64(s.log().Dropped()) }),

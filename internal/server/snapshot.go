@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
@@ -20,6 +21,8 @@ type SnapshotHeader struct {
 	Term         uint64           `json:"term"`
 	StateMachine string           `json:"state_machine"`
 	Registry     *member.Registry `json:"registry"`
+	// Time is that of the last entry; 0 while no entry has a stamp.
+	Time uint64 `json:"time,omitempty"`
 }
 
 const (
@@ -71,6 +74,8 @@ func ReadSnapshotHeader(r io.Reader) (*SnapshotHeader, error) {
 		return nil, fmt.Errorf("snapshot header of version %d, this host knows %d: %w", h.Version, levelledVersion, member.ErrNewer)
 	case h.Version < snapshotVersion || h.Registry == nil:
 		return nil, fmt.Errorf("snapshot header of version %d without a registry", h.Version)
+	case h.Time > node.MaxTime:
+		return nil, fmt.Errorf("snapshot header with time %d, at most %d", h.Time, uint64(node.MaxTime))
 	case h.Version != versionFor(h.Registry):
 		return nil, fmt.Errorf("snapshot header of version %d with a registry at feature level %d", h.Version, h.Registry.Level())
 	}
