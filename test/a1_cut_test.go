@@ -40,7 +40,7 @@ func TestA1ALinkCutBothWaysIsNamedOnBothSides(t *testing.T) {
 	for _, n := range ends {
 		relays[n].Cut()
 	}
-	nameTheLoss(t, ends)
+	nameTheLoss(t, ends, "leader_lost")
 	for _, n := range ends {
 		n.knowsNoLeader()
 		if reason, err := n.proposeOnce([]byte("y")); reason != "no_leader" {

@@ -47,7 +47,7 @@ func TestA1AFailureNamesTheLossOfTheLeader(t *testing.T) {
 			n.await("to acknowledge a write", func() bool { reason, err := n.proposeOnce([]byte("before")); return err == nil && reason == "" })
 		}
 		leader.host.Signal(t, syscall.SIGSTOP)
-		nameTheLoss(t, survivors)
+		nameTheLoss(t, survivors, "leader_lost")
 		for _, n := range survivors {
 			n.await("to follow another leader", func() bool {
 				st, ok := n.status()
@@ -57,6 +57,7 @@ func TestA1AFailureNamesTheLossOfTheLeader(t *testing.T) {
 		leader.host.Signal(t, syscall.SIGCONT)
 		leader.awaitReady()
 	}
+	c.losesAKilledLeader()
 	last := c.leader()
 	for _, n := range c.others(last) {
 		n.kill()
@@ -66,6 +67,16 @@ func TestA1AFailureNamesTheLossOfTheLeader(t *testing.T) {
 		t.Errorf("without a quorum: reason %q, %v", reason, err)
 	}
 	last.stop()
+}
+
+// losesAKilledLeader kills the leader under requests of both survivors. Its connections
+// end with it, so a survivor may know that before it knows that there is no leader.
+func (c *cluster) losesAKilledLeader() {
+	c.t.Helper()
+	leader := c.fitLeader()
+	leader.kill()
+	nameTheLoss(c.t, c.others(leader), "leader_lost", "connection_lost")
+	leader.startReady()
 }
 
 // fitLeader is the leader once all members are fit: one that is unfit hands its
@@ -83,9 +94,9 @@ func (c *cluster) fitLeader() *node {
 	return leader
 }
 
-// nameTheLoss proposes on all of these members at once. Each must name the loss of the
-// leader in time.
-func nameTheLoss(t *testing.T, members []*node) {
+// nameTheLoss proposes on all of these members at once. Each must name the loss in time,
+// as one of these reasons.
+func nameTheLoss(t testing.TB, members []*node, reasons ...string) {
 	t.Helper()
 	began := time.Now()
 	var asked sync.WaitGroup
@@ -93,7 +104,7 @@ func nameTheLoss(t *testing.T, members []*node) {
 		asked.Go(func() {
 			reason, err := n.proposeOnce([]byte("x"))
 			took := time.Since(began)
-			if reason != "leader_lost" || took > commitTimeout+lateAnswer {
+			if !slices.Contains(reasons, reason) || took > commitTimeout+lateAnswer {
 				t.Errorf("%s, after %v: reason %q, %v", n.name, took, reason, err)
 			}
 		})

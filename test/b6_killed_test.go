@@ -44,6 +44,10 @@ func TestB6KilledMidSnapshot(t *testing.T) {
 	}{
 		{"the receiver's transport", func(_, r *node) { r.signalPlugin("transport", syscall.SIGKILL) }, false},
 		{"the sender's transport", func(s, _ *node) { s.signalPlugin("transport", syscall.SIGKILL) }, false},
+		{"the receiver's storage", func(_, r *node) { r.signalPlugin("storage", syscall.SIGKILL) }, false},
+		{"the sender's storage", func(s, _ *node) { s.signalPlugin("storage", syscall.SIGKILL) }, false},
+		{"the receiver's state machine", func(_, r *node) { r.signalPlugin("statemachine", syscall.SIGKILL) }, false},
+		{"the sender's state machine", func(s, _ *node) { s.signalPlugin("statemachine", syscall.SIGKILL) }, false},
 		{"the receiver's host", func(_, r *node) { r.kill(); r.start() }, false},
 		{"the sender's host", func(s, _ *node) { s.kill() }, true},
 	} {

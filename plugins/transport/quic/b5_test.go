@@ -75,3 +75,31 @@ func TestB5StalledPeerIsReportedWithinASecond(t *testing.T) {
 		t.Error("the peer did not stand still")
 	}
 }
+
+// B5: after a connection has ended that was older than the least time between two dials,
+// one of fifty heartbeats, a millisecond apart, gets through.
+func TestB5HeartbeatsAfterABreak(t *testing.T) {
+	atOne, atTwo := transporttest.NewLedger(), transporttest.NewLedger()
+	one, two := keptPair(t, atOne, atTwo, atTwo.Has)
+	for round := range uint64(5) {
+		<-time.After(newTiming(0).redial)
+		link := one.endpoint().Roster.Named()[2].link.Load()
+		endLink(two, 1)
+		eventually(t, "the end of the connection", func() bool { return one.endpoint().Roster.Named()[2].link.Load() != link }, nil)
+		came := func() bool {
+			for n := range uint64(50) {
+				if atTwo.Has(100*(round+1) + n) {
+					return true
+				}
+			}
+			return false
+		}
+		for try := uint64(0); !came(); try++ {
+			if try == 50 {
+				t.Fatalf("round %d: none of 50 heartbeats arrived", round+1)
+			}
+			send(t, one, transporttest.Heartbeat(t, 100*(round+1)+try))
+			<-time.After(time.Millisecond)
+		}
+	}
+}
