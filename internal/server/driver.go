@@ -29,12 +29,17 @@ type driver struct {
 	applier  statemachine.Applier // nil while closed
 	outcomes chan outcome
 	reading  patience // with the storage that the queue's rest is in
+	// time is that of the last entry that the state machine has or was given; timed tells
+	// that it is known.
+	time  uint64
+	timed bool
 }
 
 // submission is a batch that the state machine has not answered.
 type submission struct {
 	items   []work
-	prepare bool // it asked for a snapshot
+	prepare bool   // it asked for a snapshot
+	time    uint64 // after it
 }
 
 // outcome is one Recv.
@@ -166,6 +171,9 @@ func (d *driver) give() error {
 	if err := d.checkOrder(items); err != nil {
 		return err
 	}
+	if err := d.knowTime(); err != nil {
+		return err
+	}
 	d.backlog = d.backlog[1:]
 	return d.submit(items)
 }
@@ -181,10 +189,10 @@ func (d *driver) submit(items []work) error {
 		s.answer(items, nil)
 		return nil
 	}
-	b := batch(items)
+	b := d.batch(items)
 	b.NoResults = !s.awaited(items)
 	prepare := s.snapshots.due(b.Through, items)
-	d.inflight = append(d.inflight, submission{items, prepare})
+	d.inflight = append(d.inflight, submission{items, prepare, d.time})
 	s.given = max(s.given, last)
 	d.waitsForApply()
 	if err := d.applier.Submit(b, prepare); err != nil {
@@ -233,13 +241,16 @@ func (d *driver) prepareNow() error {
 	if len(d.inflight)+len(d.backlog) > 0 || a.Last != applied || !s.snapshots.isWanted() || s.ended() {
 		return nil
 	}
+	if err := d.knowTime(); err != nil { // the snapshot's header has it
+		return err
+	}
 	items := []work{{apply: a}}
 	if !s.snapshots.due(a.Last, items) {
 		return nil
 	}
-	d.inflight = append(d.inflight, submission{items, true})
+	d.inflight = append(d.inflight, submission{items, true, d.time})
 	d.waitsForApply()
-	if err := d.applier.Submit(batch(items), true); err != nil {
+	if err := d.applier.Submit(d.batch(items), true); err != nil {
 		return fmt.Errorf("prepare snapshot %d: %w", a.Last, d.whyBroken(err))
 	}
 	return nil
@@ -311,7 +322,7 @@ func (d *driver) finish(out outcome) error {
 	d.s.answer(sub.items, results)
 	d.s.metrics.applyEntries.Observe(float64(n))
 	if sub.prepare || out.Snapshot != nil {
-		d.s.snapshots.take(out.Snapshot, last.apply)
+		d.s.snapshots.take(out.Snapshot, last.apply, sub.time)
 	}
 	return nil
 }

@@ -94,7 +94,7 @@ func (s *Server) untilEnded(ctx context.Context) (context.Context, context.Cance
 func (s *Server) drive(ctx context.Context, m RunningStateMachine, unanswered [][]work) ([][]work, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // an Apply that runs is not cancelled by a stop: law 4
-	d := &driver{s: s, ctx: ctx, m: m, at: m.Applied(), backlog: unanswered}
+	d := &driver{s: s, ctx: ctx, m: m, at: m.Applied(), backlog: unanswered, timed: m.Applied() == 0}
 	d.reading = patience{d: d}
 	err := d.run()
 	return d.unanswered(), err

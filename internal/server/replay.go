@@ -76,8 +76,12 @@ func (d *driver) closeApplier() error {
 // snapshot that is of use if it is ahead of the state machine, then by the
 // log. The pipeline is closed. While the storage cannot be read it waits, with
 // the state machine as it is: that one has done nothing wrong.
-func (d *driver) bringTo(target uint64) error {
-	for p := (patience{d: d}); d.at < target; {
+func (d *driver) bringTo(target uint64) error { return d.bring(target, false) }
+
+// bring is bringTo; with timed set, it goes on until the time of what the state machine has
+// is known.
+func (d *driver) bring(target uint64, timed bool) error {
+	for p := (patience{d: d}); d.at < target || timed && !d.timed; {
 		n, _ := d.s.attached()
 		err := d.tryBringTo(target)
 		if h := (helpless{}); errors.As(err, &h) {
@@ -91,6 +95,10 @@ func (d *driver) bringTo(target uint64) error {
 				return err
 			}
 			continue
+		}
+		if lost := (lostTime{}); errors.As(err, &lost) {
+			p.over()
+			return lost
 		}
 		if !isOfStorage(err) {
 			p.over()
@@ -117,7 +125,7 @@ func (d *driver) tryBringTo(target uint64) error {
 	if err != nil {
 		return err
 	}
-	for i := len(snapshots) - 1; i >= 0; i-- {
+	for i := len(snapshots) - 1; i >= 0 && d.at < target; i-- {
 		index := snapshots[i].Metadata.Index
 		if index <= d.at {
 			break
@@ -132,7 +140,9 @@ func (d *driver) tryBringTo(target uint64) error {
 		d.at = index
 		break
 	}
-	err = d.replay(st, target)
+	if err = d.findTime(ctx, st, snapshots); err == nil {
+		err = d.replay(st, target)
+	}
 	switch {
 	case errors.Is(err, storage.ErrCompacted) && len(d.s.useless) > 0:
 		return helpless{error: err, newest: slices.Max(slices.Collect(maps.Keys(d.s.useless)))}
@@ -206,7 +216,7 @@ func (d *driver) replayPart(entries []storage.Entry) error {
 		return storageError{fmt.Errorf("%w: %w", storage.ErrCorrupt, err)}
 	}
 	through := entries[len(entries)-1].Index
-	b := batch([]work{{apply: node.Apply{Commands: commands, Last: through}}})
+	b := d.batch([]work{{apply: node.Apply{Commands: commands, Last: through}}})
 	b.NoResults = true
 	s.given = max(s.given, through)
 	now := time.Now()

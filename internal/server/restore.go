@@ -103,6 +103,7 @@ func (d *driver) tryRestore(ctx context.Context, st storage.Storage, index uint6
 		return fmt.Errorf("restore snapshot %d: %w", index, source.err)
 	}
 	s.given = max(s.given, index)
+	d.time, d.timed = header.Time, true
 	s.advance(index, header.Registry)
 	return nil
 }

@@ -43,6 +43,7 @@ const smallSnapshot = 4 << 20
 type snapshotJob struct {
 	snapshot statemachine.Snapshot
 	apply    node.Apply
+	time     uint64 // of its last entry
 	machine  RunningStateMachine
 	ctx      context.Context
 	done     func()
@@ -126,7 +127,7 @@ func (p *snapshotter) abandoned() {
 // take hands over the snapshot that was due, nil if there is none. Only one
 // that reflects exactly the entries up to its place can be used: a state
 // machine that kept more than the log gave it so far is ahead of that.
-func (p *snapshotter) take(snapshot statemachine.Snapshot, a node.Apply) {
+func (p *snapshotter) take(snapshot statemachine.Snapshot, a node.Apply, time uint64) {
 	if snapshot == nil {
 		p.s.logger.Warn("state machine prepared no snapshot", "index", a.Last)
 		p.abandoned()
@@ -142,7 +143,7 @@ func (p *snapshotter) take(snapshot statemachine.Snapshot, a node.Apply) {
 		p.abandoned()
 		return
 	}
-	p.jobs <- snapshotJob{snapshot, a, m, ctx, done, p.rehearses()} // busy keeps it at one
+	p.jobs <- snapshotJob{snapshot, a, time, m, ctx, done, p.rehearses()} // busy keeps it at one
 }
 
 // run saves snapshots until nothing is applied any more.
@@ -222,7 +223,7 @@ func (p *snapshotter) save(ctx context.Context, n *node.Node, st storage.Storage
 	defer w.Abort()
 	header := &SnapshotHeader{
 		ClusterID: p.s.cfg.ClusterID, Index: a.Last, Term: a.Term,
-		StateMachine: job.machine.Describe().Name, Registry: a.Registry,
+		StateMachine: job.machine.Describe().Name, Registry: a.Registry, Time: job.time,
 	}
 	if err := header.Encode(w); err != nil {
 		return 0, fmt.Errorf("write snapshot %d: %w", a.Last, err)

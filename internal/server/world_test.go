@@ -43,6 +43,7 @@ type world struct {
 	core     *node.Core // under node
 	registry *member.Registry
 	last     uint64
+	time     uint64 // of snapshots
 }
 
 // newWorld starts a server at an empty log. Tests run it in a synctest bubble.
@@ -233,7 +234,7 @@ func (w *world) snapshot(index uint64, received bool, texts ...string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	header := &SnapshotHeader{Version: 1, ClusterID: 7, Index: index, Term: 1, StateMachine: "register", Registry: w.registry}
+	header := &SnapshotHeader{Version: 1, ClusterID: 7, Index: index, Term: 1, StateMachine: "register", Registry: w.registry, Time: w.time}
 	if err := errors.Join(header.Encode(sw), sn.Save(ctx, sw)); err != nil {
 		w.t.Fatal(err)
 	}

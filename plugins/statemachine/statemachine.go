@@ -12,7 +12,23 @@ import (
 // The wire types are the contract's types.
 type (
 	// Entry is a committed entry for the application. Data is immutable, and the
-	// application may keep it, or slices of it.
+	// application may keep it, or slices of it. Term is that of the leader that
+	// appended the entry.
+	//
+	// Time is the time of the entry in milliseconds since 1970, UTC, and the only
+	// clock that Apply may go by. An author may rely on this: it is the same on every
+	// replica, in a replay, and after a restore; it is never less than that of an
+	// entry before, also after a change of leader; and it fits 48 bits, so sums with
+	// it do not overflow. It is near the clocks that a majority of the voters have:
+	// by default no farther than 10 s and two election timeouts
+	// (raft.max_clock_difference) if these are right.
+	//
+	// An author must not rely on more. Many entries may have the same time, and while
+	// the leader's clock is behind the last one's it stands still. It may jump ahead,
+	// as after a week in which nothing was written. Between two entries no time
+	// passes: what has expired is gone with the next entry. Time is 0 while
+	// the cluster has none, because it has members of a build before stamps or
+	// is younger than a few heartbeats: no deadline may be counted from 0.
 	Entry = pluginv1.ApplyEntry
 	// Result is what applying an entry gave. Data and Error must be the same
 	// on every replica; Error is the application's own refusal and not a

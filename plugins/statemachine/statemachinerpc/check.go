@@ -21,17 +21,19 @@ func checkBatch(b statemachine.Batch, limits plugins.Limits) error {
 	if n := len(b.Entries); n > plugins.MaxBatchEntries {
 		return fmt.Errorf("batch of %d entries, at most %d: %w", n, plugins.MaxBatchEntries, plugins.ErrLimit)
 	}
-	total, last := uint64(0), uint64(0)
+	total, last, time := uint64(0), uint64(0), uint64(0)
 	for i := range b.Entries {
 		e := &b.Entries[i]
 		n := uint64(len(e.Data))
 		switch {
 		case e.Index <= last:
 			return fmt.Errorf("entry %d after entry %d: %w", e.Index, last, plugins.ErrInvalidArgument)
+		case e.Time < time:
+			return fmt.Errorf("entry %d at time %d after time %d: %w", e.Index, e.Time, time, plugins.ErrInvalidArgument)
 		case n > limits.MaxEntryBytes:
 			return fmt.Errorf("entry %d has %d bytes, at most %d: %w", e.Index, n, limits.MaxEntryBytes, plugins.ErrLimit)
 		}
-		last = e.Index
+		last, time = e.Index, e.Time
 		total += n + entryOverhead
 	}
 	if b.Through < last {

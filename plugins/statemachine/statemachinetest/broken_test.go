@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
@@ -177,6 +178,22 @@ func faults() map[string]func(*broken) {
 				}
 				return r
 			})
+		},
+		"reads a clock of its own": func(b *broken) {
+			b.apply = changeResults(b, func(r []statemachine.Result) []statemachine.Result {
+				for i := range r {
+					r[i].Data = fmt.Append(r[i].Data, time.Now().UnixNano())
+				}
+				return r
+			})
+		},
+		"loses the time of entries": func(b *broken) {
+			b.apply = func(ctx context.Context, batch statemachine.Batch) ([]statemachine.Result, error) {
+				for i := range batch.Entries {
+					batch.Entries[i].Time = 0
+				}
+				return b.Register.Apply(ctx, batch)
+			}
 		},
 		"answers any query": func(b *broken) {
 			b.query = func(ctx context.Context, q []byte) ([]byte, error) {

@@ -33,6 +33,10 @@ type Harness struct {
 	// comes back to an earlier one.
 	Observe func(ctx context.Context, sm statemachine.StateMachine) (string, error)
 
+	// Moment reads, by Query, the term and the time of the last entry that the state
+	// machine was given and did not skip.
+	Moment func(ctx context.Context, sm statemachine.StateMachine) (term, time uint64, err error)
+
 	// BadQueries make no sense to the application.
 	BadQueries [][]byte
 
@@ -75,6 +79,7 @@ func Run(t *testing.T, h Harness) {
 		{"Classes", testClasses},
 		{"Apply", testApply},
 		{"Determinism", testDeterminism},
+		{"Time", testTime},
 		{"Query", testQuery},
 		{"Snapshot", testSnapshot},
 		{"Restore", testRestore},

@@ -30,7 +30,8 @@ const ResultPrefix = "result:"
 // no trace.
 //
 // Queries are text: "count", "last" (the data of the last entry), "at N" (that
-// of place N) and "digest" (a hash over all data in order).
+// of place N), "digest" (a hash over all data in order) and "moment" (term and time of the
+// last entry that was not skipped).
 //
 // All methods may be called concurrently. The zero value is not usable; see
 // NewRegister.
@@ -40,6 +41,7 @@ type Register struct {
 	mu      sync.Mutex // guards what follows
 	entries []statemachine.Entry
 	applied uint64
+	last    statemachine.Entry // without its data
 	opened  bool
 	closed  bool
 	moved   chan struct{} // closed and replaced when applied changes
@@ -157,6 +159,7 @@ func (r *Register) apply(entry statemachine.Entry) statemachine.Result {
 		return statemachine.Result{Skipped: true}
 	}
 	r.applied = entry.Index
+	r.last = statemachine.Entry{Index: entry.Index, Term: entry.Term, Time: entry.Time}
 	if why, refused := strings.CutPrefix(string(entry.Data), RefusePrefix); refused {
 		return statemachine.Result{Error: why}
 	}
@@ -190,6 +193,8 @@ func (r *Register) Query(_ context.Context, data []byte) ([]byte, error) {
 		return r.at(len(r.entries)), nil
 	case "digest":
 		return digest(r.entries), nil
+	case "moment":
+		return fmt.Appendf(nil, "%d %d", r.last.Term, r.last.Time), nil
 	}
 	if text, ok := strings.CutPrefix(string(data), "at "); ok {
 		if place, err := strconv.Atoi(text); err == nil {

@@ -20,6 +20,13 @@ func RegisterHarness(create func(testing.TB) statemachine.StateMachine) Harness 
 			text, err := sm.Query(ctx, []byte("count"))
 			return string(text), err
 		},
+		Moment: func(ctx context.Context, sm statemachine.StateMachine) (term, time uint64, err error) {
+			text, err := sm.Query(ctx, []byte("moment"))
+			if err == nil {
+				_, err = fmt.Sscan(string(text), &term, &time)
+			}
+			return term, time, err
+		},
 		BadQueries: [][]byte{nil, []byte("nonsense"), []byte("at x")},
 		Sized:      func(n int) []byte { return make([]byte, n) },
 		Answering:  func(n int) []byte { return fmt.Appendf(nil, "%s%d", ResultPrefix, n) },
