@@ -2,6 +2,7 @@ package kv
 
 import (
 	"fmt"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -17,6 +18,8 @@ type Entry struct {
 	CreateRevision, ModRevision uint64
 	// Version counts the writes since the key was made, from 1.
 	Version uint64
+	// Expires is when the key expires by the time of the cluster's log; zero if never.
+	Expires time.Time
 }
 
 // Result is what became of an accepted command.
@@ -83,8 +86,12 @@ func DecodePage(data []byte) (Page, error) {
 }
 
 func entryOf(kv *kvv1.KeyValue) Entry {
-	return Entry{
+	e := Entry{
 		Key: kv.Key, Value: kv.Value,
 		CreateRevision: kv.CreateRevision, ModRevision: kv.ModRevision, Version: kv.Version,
 	}
+	if kv.Expires > 0 {
+		e.Expires = time.UnixMilli(int64(kv.Expires))
+	}
+	return e
 }

@@ -1,6 +1,8 @@
 package kv
 
 import (
+	"time"
+
 	"google.golang.org/protobuf/proto"
 
 	kvv1 "github.com/pontoon-raft/pontoon/api/kv/v1"
@@ -37,6 +39,29 @@ func EncodeCompareAndSet(key []byte, modRevision uint64, value []byte) []byte {
 	return encode(&kvv1.Command{Op: &kvv1.Command_CompareAndSet{
 		CompareAndSet: &kvv1.CompareAndSet{Key: key, ModRevision: modRevision, Value: value},
 	}})
+}
+
+// EncodePutTTL is EncodePut of a key that expires: so much after the time that the entry of
+// the command gets (docs/plugins/statemachine.md#time), rounded up to milliseconds, with the next entry
+// after that or within moments. A key with a ttl of 0 or less does not expire. The state machine refuses it while the cluster has no time,
+// and one of more than 100 years. EncodePut of the same key later takes the ttl away.
+func EncodePutTTL(key, value []byte, ttl time.Duration) []byte {
+	return encode(&kvv1.Command{Op: &kvv1.Command_Put{Put: &kvv1.Put{Key: key, Value: value, TtlMs: milliseconds(ttl)}}})
+}
+
+// EncodeCompareAndSetTTL is EncodeCompareAndSet with a ttl as that of EncodePutTTL.
+func EncodeCompareAndSetTTL(key []byte, modRevision uint64, value []byte, ttl time.Duration) []byte {
+	return encode(&kvv1.Command{Op: &kvv1.Command_CompareAndSet{
+		CompareAndSet: &kvv1.CompareAndSet{Key: key, ModRevision: modRevision, Value: value, TtlMs: milliseconds(ttl)},
+	}})
+}
+
+// milliseconds rounds up: what is to live at all does not live for ever.
+func milliseconds(ttl time.Duration) uint64 {
+	if ttl <= 0 {
+		return 0
+	}
+	return uint64((ttl-1)/time.Millisecond) + 1
 }
 
 // EncodeGet returns the query for one key. Its page has that key or none.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,10 +22,14 @@ type kvEntry struct {
 	CreateRevision uint64 `json:"create_revision"`
 	ModRevision    uint64 `json:"mod_revision"`
 	Version        uint64 `json:"version"`
+	Expires        string `json:"expires,omitempty"`
 }
 
 func entryOf(e kv.Entry) kvEntry {
 	shown := kvEntry{CreateRevision: e.CreateRevision, ModRevision: e.ModRevision, Version: e.Version}
+	if !e.Expires.IsZero() {
+		shown.Expires = e.Expires.UTC().Format(time.RFC3339Nano)
+	}
 	shown.Key, shown.KeyBase64 = textOf(e.Key)
 	shown.Value, shown.ValueBase64 = textOf(e.Value)
 	return shown
@@ -53,24 +58,29 @@ func newKVPut() *cobra.Command {
 		Long: `put sets a key to a value, or to what standard input holds. It returns when
 the write is durable on a majority. With --if-revision it sets the key only if
 the last write to it was at that revision (0: if there is no such key), and
-exits with 5 if it was not.`,
+exits with 5 if it was not. With --ttl the key expires so long after the time of
+the write in the log; without, it stays, whatever its last write said.`,
 		Example: `  host kv put greeting hello
   host kv put photo - < photo.jpg
-  host kv put lock me --if-revision 0`,
+  host kv put lock me --if-revision 0 --ttl 30s`,
 		Args: args(cobra.RangeArgs(1, 2)),
 	}
 	flags, out := addCluster(cmd), addOutput(cmd)
 	revision := cmd.Flags().Uint64("if-revision", 0, "set it only if its last write was at this `revision`")
+	ttl := cmd.Flags().Duration("ttl", 0, "the key expires after this `duration`")
 	cmd.RunE = func(cmd *cobra.Command, given []string) error {
+		if cmd.Flags().Changed("ttl") && *ttl <= 0 {
+			return &usageError{cmd.CommandPath(), fmt.Sprintf("--ttl is %v, and must be above 0", *ttl)}
+		}
 		value, err := readData(cmd, given[1:])
 		if err != nil {
 			return err
 		}
 		key := []byte(given[0])
-		command := kv.EncodePut(key, value)
+		command := kv.EncodePutTTL(key, value, *ttl)
 		conditional := cmd.Flags().Changed("if-revision")
 		if conditional {
-			command = kv.EncodeCompareAndSet(key, *revision, value)
+			command = kv.EncodeCompareAndSetTTL(key, *revision, value, *ttl)
 		}
 		return flags.with(cmd, func(c *client.Client) error {
 			r, err := kvStore{c}.command(cmd.Context(), command)

@@ -125,9 +125,13 @@ func (*Command_Delete) isCommand_Op() {}
 func (*Command_CompareAndSet) isCommand_Op() {}
 
 type Put struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Value         []byte                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Key   []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Value []byte                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// Not 0: the key expires so many milliseconds after the time of this command's
+	// entry. At most 100 years. Without it the key does not expire, whether it did
+	// before or not.
+	TtlMs         uint64 `protobuf:"varint,3,opt,name=ttl_ms,json=ttlMs,proto3" json:"ttl_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -174,6 +178,13 @@ func (x *Put) GetValue() []byte {
 		return x.Value
 	}
 	return nil
+}
+
+func (x *Put) GetTtlMs() uint64 {
+	if x != nil {
+		return x.TtlMs
+	}
+	return 0
 }
 
 type Delete struct {
@@ -232,10 +243,12 @@ func (x *Delete) GetEnd() []byte {
 // CompareAndSet sets the key if its mod_revision is as given; 0 means that
 // the key must not exist.
 type CompareAndSet struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	ModRevision   uint64                 `protobuf:"varint,2,opt,name=mod_revision,json=modRevision,proto3" json:"mod_revision,omitempty"`
-	Value         []byte                 `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Key         []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	ModRevision uint64                 `protobuf:"varint,2,opt,name=mod_revision,json=modRevision,proto3" json:"mod_revision,omitempty"`
+	Value       []byte                 `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
+	// As in Put.
+	TtlMs         uint64 `protobuf:"varint,4,opt,name=ttl_ms,json=ttlMs,proto3" json:"ttl_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -289,6 +302,13 @@ func (x *CompareAndSet) GetValue() []byte {
 		return x.Value
 	}
 	return nil
+}
+
+func (x *CompareAndSet) GetTtlMs() uint64 {
+	if x != nil {
+		return x.TtlMs
+	}
+	return 0
 }
 
 type CommandResult struct {
@@ -567,7 +587,9 @@ type KeyValue struct {
 	CreateRevision uint64                 `protobuf:"varint,3,opt,name=create_revision,json=createRevision,proto3" json:"create_revision,omitempty"`
 	ModRevision    uint64                 `protobuf:"varint,4,opt,name=mod_revision,json=modRevision,proto3" json:"mod_revision,omitempty"`
 	// Writes to the key since it was created.
-	Version       uint64 `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`
+	Version uint64 `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`
+	// When it expires, in milliseconds since 1970 by the time of the log; 0 if never.
+	Expires       uint64 `protobuf:"varint,6,opt,name=expires,proto3" json:"expires,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -633,6 +655,13 @@ func (x *KeyValue) GetModRevision() uint64 {
 func (x *KeyValue) GetVersion() uint64 {
 	if x != nil {
 		return x.Version
+	}
+	return 0
+}
+
+func (x *KeyValue) GetExpires() uint64 {
+	if x != nil {
+		return x.Expires
 	}
 	return 0
 }
@@ -707,17 +736,19 @@ const file_pontoon_kv_v1_kv_proto_rawDesc = "" +
 	"\x03put\x18\x01 \x01(\v2\x12.pontoon.kv.v1.PutH\x00R\x03put\x12/\n" +
 	"\x06delete\x18\x02 \x01(\v2\x15.pontoon.kv.v1.DeleteH\x00R\x06delete\x12F\n" +
 	"\x0fcompare_and_set\x18\x03 \x01(\v2\x1c.pontoon.kv.v1.CompareAndSetH\x00R\rcompareAndSetB\x04\n" +
-	"\x02op\"-\n" +
+	"\x02op\"D\n" +
 	"\x03Put\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\fR\x05value\",\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value\x12\x15\n" +
+	"\x06ttl_ms\x18\x03 \x01(\x04R\x05ttlMs\",\n" +
 	"\x06Delete\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x10\n" +
-	"\x03end\x18\x02 \x01(\fR\x03end\"Z\n" +
+	"\x03end\x18\x02 \x01(\fR\x03end\"q\n" +
 	"\rCompareAndSet\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12!\n" +
 	"\fmod_revision\x18\x02 \x01(\x04R\vmodRevision\x12\x14\n" +
-	"\x05value\x18\x03 \x01(\fR\x05value\"\x96\x01\n" +
+	"\x05value\x18\x03 \x01(\fR\x05value\x12\x15\n" +
+	"\x06ttl_ms\x18\x04 \x01(\x04R\x05ttlMs\"\x96\x01\n" +
 	"\rCommandResult\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x12\x18\n" +
 	"\adeleted\x18\x02 \x01(\x04R\adeleted\x12\x1c\n" +
@@ -733,13 +764,14 @@ const file_pontoon_kv_v1_kv_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x10\n" +
 	"\x03end\x18\x02 \x01(\fR\x03end\x12\x14\n" +
 	"\x05limit\x18\x03 \x01(\rR\x05limit\x12\x1b\n" +
-	"\tkeys_only\x18\x04 \x01(\bR\bkeysOnly\"\x98\x01\n" +
+	"\tkeys_only\x18\x04 \x01(\bR\bkeysOnly\"\xb2\x01\n" +
 	"\bKeyValue\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value\x12'\n" +
 	"\x0fcreate_revision\x18\x03 \x01(\x04R\x0ecreateRevision\x12!\n" +
 	"\fmod_revision\x18\x04 \x01(\x04R\vmodRevision\x12\x18\n" +
-	"\aversion\x18\x05 \x01(\x04R\aversion\"h\n" +
+	"\aversion\x18\x05 \x01(\x04R\aversion\x12\x18\n" +
+	"\aexpires\x18\x06 \x01(\x04R\aexpires\"h\n" +
 	"\vQueryResult\x12)\n" +
 	"\x03kvs\x18\x01 \x03(\v2\x17.pontoon.kv.v1.KeyValueR\x03kvs\x12\x12\n" +
 	"\x04more\x18\x02 \x01(\bR\x04more\x12\x1a\n" +

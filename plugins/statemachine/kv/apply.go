@@ -31,6 +31,8 @@ func (m *machine) Apply(_ context.Context, b statemachine.Batch) ([]statemachine
 			results[i].Skipped = true
 			continue
 		}
+		m.store.expire(entry.Time)
+		a.time = entry.Time
 		results[i] = a.apply(entry.Data)
 		m.store.applied = entry.Index
 	}
@@ -40,12 +42,16 @@ func (m *machine) Apply(_ context.Context, b statemachine.Batch) ([]statemachine
 
 // checkBatch keeps a batch that breaks the contract from being half applied.
 func checkBatch(b statemachine.Batch) error {
-	last := uint64(0)
+	last, time := uint64(0), uint64(0)
 	for i := range b.Entries {
-		if index := b.Entries[i].Index; index <= last {
-			return fmt.Errorf("apply: %w: entry %d after %d", plugins.ErrInvalidArgument, index, last)
+		e := &b.Entries[i]
+		if e.Index <= last {
+			return fmt.Errorf("apply: %w: entry %d after %d", plugins.ErrInvalidArgument, e.Index, last)
 		}
-		last = b.Entries[i].Index
+		if e.Time < time {
+			return fmt.Errorf("apply: %w: entry %d at time %d after time %d", plugins.ErrInvalidArgument, e.Index, e.Time, time)
+		}
+		last, time = e.Index, e.Time
 	}
 	if b.Through < last {
 		return fmt.Errorf("apply: %w: batch through %d has entry %d", plugins.ErrInvalidArgument, b.Through, last)
@@ -56,6 +62,7 @@ func checkBatch(b statemachine.Batch) error {
 // applier applies the entries of one batch.
 type applier struct {
 	store *store
+	time  uint64 // of the entry
 	// buf holds the results of the batch; it only grows, and results handed
 	// out are slices of it or of what it was before it grew.
 	buf []byte
@@ -67,7 +74,7 @@ func (a *applier) apply(data []byte) statemachine.Result {
 	if !ok {
 		return statemachine.Result{Error: "malformed command"}
 	}
-	if why := c.refusal(); why != "" {
+	if why := c.refusal(a.time); why != "" {
 		return statemachine.Result{Error: why}
 	}
 	from := len(a.buf)
@@ -84,6 +91,10 @@ func (a *applier) apply(data []byte) statemachine.Result {
 }
 
 func (a *applier) put(data []byte, c command) {
+	if c.ttl > 0 {
+		a.store.putMortal(c.key, c.value, a.time+c.ttl)
+		return
+	}
 	a.store.put(own(data, c.key, c.value))
 }
 
@@ -111,10 +122,10 @@ func (a *applier) compareAndSet(data []byte, c command) {
 		return
 	}
 	value := found.value()
-	if len(value) > len(data) || len(c.key)+len(value)+answerOverhead+resultBytes > plugins.MaxResultBytes {
+	if len(value) > len(data) || len(c.key)+len(value)+overhead(found)+resultBytes > plugins.MaxResultBytes {
 		value = nil
 	}
-	a.buf = appendKeyValue(a.buf, 4, c.key, value, found.rec)
+	a.buf = appendKeyValue(a.buf, 4, found, value)
 }
 
 // own returns a key that the store may keep, with the value after it: those

@@ -14,6 +14,8 @@ const (
 	// MaxValueBytes is the length of the longest value. The host's limit on a
 	// proposal is normally much lower.
 	MaxValueBytes = 64 << 20
+	// MaxTTL is the longest time to live, in milliseconds: 100 years.
+	MaxTTL = 100 * 365 * 24 * 3600 * 1000
 )
 
 // operation is what a command does; the values are the field numbers in
@@ -32,6 +34,7 @@ type command struct {
 	op              operation
 	key, end, value []byte
 	modRevision     uint64
+	ttl             uint64 // in milliseconds; 0 if the key does not expire
 }
 
 // decodeCommand reads a Command as proto.Unmarshal would; ok is false if that
@@ -65,14 +68,16 @@ func (c *command) merge(body []byte) bool {
 			c.end = w.Value
 		case c.op == opCompareAndSet && w.Tag == 2<<3|fields.Varint:
 			c.modRevision = w.Varint
+		case c.op == opPut && w.Tag == 3<<3|fields.Varint, c.op == opCompareAndSet && w.Tag == 4<<3|fields.Varint:
+			c.ttl = w.Varint
 		}
 	}
 	return w.Err() == nil
 }
 
-// refusal says why the command cannot be accepted; empty if it can. The text is
-// part of the result and the same on every replica.
-func (c *command) refusal() string {
+// refusal says why the command cannot be accepted by an entry of the given time; empty
+// if it can. The text is part of the result and the same on every replica.
+func (c *command) refusal(time uint64) string {
 	switch {
 	case c.op == opNone:
 		return "command has no operation"
@@ -84,6 +89,10 @@ func (c *command) refusal() string {
 		return tooLong("end", len(c.end), MaxKeyBytes)
 	case len(c.value) > MaxValueBytes:
 		return tooLong("value", len(c.value), MaxValueBytes)
+	case c.ttl > MaxTTL:
+		return "time to live of " + strconv.FormatUint(c.ttl, 10) + " ms is over the limit of " + strconv.Itoa(MaxTTL)
+	case c.ttl > 0 && time == 0:
+		return "no key can expire: the cluster has no time yet"
 	}
 	return ""
 }

@@ -9,13 +9,22 @@
 // Delete without a match, a CompareAndSet that is refused, a command that
 // cannot be accepted. The latter is answered by Result.Error: bytes that are
 // not a Command, a Command without an operation, an empty key, a key longer
-// than MaxKeyBytes, a value longer than MaxValueBytes. A Delete with an end
+// than MaxKeyBytes, a value longer than MaxValueBytes, a time to live above MaxTTL. A Delete with an end
 // deletes [key, end); if end is not after key, that is nothing.
 //
 // The result of an accepted command is a CommandResult. The value that a
 // refused CompareAndSet found is in current, without the value if the value is
 // longer than the command was: results must not outgrow the batch that caused
 // them.
+//
+// # Keys that expire
+//
+// A Put or a CompareAndSet with a ttl_ms sets a key that expires so much after the time
+// of its entry, and one without sets a key that does not. An entry whose time has reached the
+// deadline finds the key gone: it is deleted before the entry is applied, with all others
+// that have expired, at one revision of their own. So all replicas delete it at the same
+// index, and a query sees what the last entry has left. No clock has a say but the log's
+// (ADR 0062): while a cluster has no time, a ttl_ms is refused.
 //
 // # Limits
 //

@@ -284,7 +284,7 @@ func TestWhatTheStoreKeeps(t *testing.T) {
 			t.Fatalf("%s: cannot be decoded", name)
 		}
 		k, valueAt := own(test.data, c.key, c.value)
-		at := newSlot(k, &record{valueAt: valueAt})
+		at := newSlot(k, &record{valueAt: uint32(valueAt)})
 		if !bytes.Equal(at.key, key) || !bytes.Equal(at.value(), test.value) {
 			t.Errorf("%s: %q and %q", name, at.key, at.value())
 		}

@@ -129,7 +129,7 @@ func (m *machine) find(q query) (answer, error) {
 }
 
 func (a *answer) size(at slot) uint64 {
-	n := len(at.key) + answerOverhead
+	n := len(at.key) + overhead(at)
 	if !a.keysOnly {
 		n += len(at.value())
 	}
@@ -149,7 +149,7 @@ func (a *answer) encode() []byte {
 		if a.keysOnly {
 			value = nil
 		}
-		out = appendKeyValue(out, 1, at.key, value, at.rec)
+		out = appendKeyValue(out, 1, at, value)
 	}
 	if a.more {
 		out = fields.AppendVarint(out, 2, 1)

@@ -7,17 +7,31 @@ import "github.com/pontoon-raft/pontoon/internal/fields"
 // library, and a batch of results shares one buffer.
 
 // answerOverhead is more than a KeyValue needs beside its key and value: tag
-// and length of the message, of key and of value, and three numbers.
-const answerOverhead = 6 + 6 + 6 + 3*11
+// and length of the message, of key and of value, and three numbers. expiresOverhead is
+// what a key that expires needs besides.
+const (
+	answerOverhead  = 6 + 6 + 6 + 3*11
+	expiresOverhead = 11
+)
 
-// appendKeyValue appends a KeyValue as field num.
-func appendKeyValue(b []byte, num uint32, key, value []byte, r *record) []byte {
+func overhead(at slot) int {
+	if at.rec.mortal {
+		return answerOverhead + expiresOverhead
+	}
+	return answerOverhead
+}
+
+// appendKeyValue appends what is at a slot as field num, a KeyValue, with its value or
+// without.
+func appendKeyValue(b []byte, num uint32, at slot, value []byte) []byte {
+	key, r, expires := at.key, at.rec, at.expires()
 	size := fields.SizeBytes(len(key)) + fields.SizeBytes(len(value)) +
-		fields.SizeVarint(r.create) + fields.SizeVarint(r.modify) + fields.SizeVarint(r.version)
+		fields.SizeVarint(r.create) + fields.SizeVarint(r.modify) + fields.SizeVarint(r.version) + fields.SizeVarint(expires)
 	b = fields.AppendLength(b, num, size)
 	b = fields.AppendBytes(b, 1, key)
 	b = fields.AppendBytes(b, 2, value)
 	b = fields.AppendVarint(b, 3, r.create)
 	b = fields.AppendVarint(b, 4, r.modify)
-	return fields.AppendVarint(b, 5, r.version)
+	b = fields.AppendVarint(b, 5, r.version)
+	return fields.AppendVarint(b, 6, expires)
 }

@@ -24,6 +24,8 @@ type snapshotReader struct {
 	payload bytes.Buffer
 	count   uint64
 	last    []byte // the last record's key
+	// expiring: records have deadlines.
+	expiring bool
 }
 
 func bad(format string, args ...any) error {
@@ -79,9 +81,11 @@ func (sr *snapshotReader) header(s *store) error {
 	if got := binary.LittleEndian.Uint32(h[headerBytes-4:]); got != sr.crc {
 		return bad("checksum of the header is %08x instead of %08x", sr.crc, got)
 	}
-	if flags := binary.LittleEndian.Uint32(h[12:]); flags != 0 {
+	flags := binary.LittleEndian.Uint32(h[12:])
+	if flags&^expiringFlag != 0 {
 		return bad("unknown flags %#x", flags)
 	}
+	sr.expiring = flags&expiringFlag != 0
 	s.applied = binary.LittleEndian.Uint64(h[16:])
 	s.revision = binary.LittleEndian.Uint64(h[24:])
 	return nil
@@ -119,7 +123,7 @@ func (sr *snapshotReader) frame() (last bool, err error) {
 // records adds the records of a block to s.
 func (sr *snapshotReader) records(s *store) error {
 	for block := sr.payload.Bytes(); len(block) > 0; {
-		at, n := decodeRecord(block)
+		at, n := decodeRecord(block, sr.expiring)
 		switch {
 		case n == 0:
 			return bad("malformed record after %d keys", sr.count)
@@ -129,6 +133,9 @@ func (sr *snapshotReader) records(s *store) error {
 			return bad("key %d is of revision %d, after the store's %d", sr.count, at.rec.modify, s.revision)
 		}
 		s.keys.ReplaceOrInsert(at)
+		if at.rec.mortal {
+			s.mind(at.expires(), at.key)
+		}
 		sr.last = at.key
 		sr.count++
 		block = block[n:]
@@ -153,7 +160,7 @@ func (sr *snapshotReader) end() error {
 
 // decodeRecord reads one record into memory of its own and returns its length,
 // 0 if it is malformed.
-func decodeRecord(block []byte) (slot, int) {
+func decodeRecord(block []byte, expiring bool) (slot, int) {
 	rest := block
 	key, rest, ok := cutBytes(rest, MaxKeyBytes)
 	if !ok || len(key) == 0 {
@@ -163,20 +170,28 @@ func decodeRecord(block []byte) (slot, int) {
 	if !ok {
 		return slot{}, 0
 	}
-	var numbers [3]uint64
-	for i := range numbers {
+	var numbers [4]uint64
+	count := 3
+	if expiring {
+		count = 4
+	}
+	for i := range numbers[:count] {
 		v, n := binary.Uvarint(rest)
 		if n <= 0 {
 			return slot{}, 0
 		}
 		numbers[i], rest = v, rest[n:]
 	}
-	modify, age, version := numbers[0], numbers[1], numbers[2]
+	modify, age, version, expires := numbers[0], numbers[1], numbers[2], numbers[3]
 	if age >= modify || version == 0 || version-1 > age {
 		return slot{}, 0
 	}
-	rec := &record{create: modify - age, modify: modify, version: version, valueAt: len(key)}
-	return newSlot(joined(key, value), rec), len(block) - len(rest)
+	rec := &record{create: modify - age, modify: modify, version: version, valueAt: uint32(len(key))}
+	if expires == 0 {
+		return newSlot(joined(key, value), rec), len(block) - len(rest)
+	}
+	rec.valueAt, rec.mortal = rec.valueAt+deadlineBytes, true
+	return newSlot(joinedMortal(key, value, expires), rec), len(block) - len(rest)
 }
 
 // cutBytes takes a length and so many bytes off the front of b.

@@ -11,6 +11,9 @@ import (
 const (
 	snapshotMagic   = "PNTN-KV\x1a"
 	snapshotVersion = 1
+	// expiringFlag says that each record has the deadline of its key. A store in which
+	// no key expires is written without.
+	expiringFlag = 1
 	// headerBytes: magic 8, version 4, flags 4, applied 8, revision 8, CRC 4.
 	headerBytes = 36
 	// frameBytes: length 4, CRC 4.
@@ -18,8 +21,8 @@ const (
 	// blockBytes is where a writer ends a block.
 	blockBytes = 64 << 10
 	// recordBytes is the most that a record has beside key and value: two
-	// lengths and three numbers.
-	recordBytes = 5 * binary.MaxVarintLen64
+	// lengths and four numbers.
+	recordBytes = 6 * binary.MaxVarintLen64
 	// maxPayloadBytes is the largest payload that a reader accepts.
 	maxPayloadBytes = blockBytes + recordBytes + MaxKeyBytes + MaxValueBytes
 )
@@ -34,12 +37,14 @@ type snapshotWriter struct {
 	// buf is the frame being filled, with room for its own header in front.
 	buf   []byte
 	count uint64
+	// expiring: records have deadlines.
+	expiring bool
 }
 
 // writeSnapshot writes a whole snapshot. It writes a block at a time and looks
 // at ctx in between.
 func writeSnapshot(ctx context.Context, w io.Writer, s *store) error {
-	sw := &snapshotWriter{w: w, table: castagnoli(), buf: make([]byte, frameBytes, frameBytes+blockBytes+blockBytes/4)}
+	sw := &snapshotWriter{w: w, table: castagnoli(), buf: make([]byte, frameBytes, frameBytes+blockBytes+blockBytes/4), expiring: s.mortals > 0}
 	if err := sw.header(s); err != nil {
 		return err
 	}
@@ -64,7 +69,11 @@ func (sw *snapshotWriter) header(s *store) error {
 	h := make([]byte, 0, headerBytes)
 	h = append(h, snapshotMagic...)
 	h = binary.LittleEndian.AppendUint32(h, snapshotVersion)
-	h = binary.LittleEndian.AppendUint32(h, 0)
+	flags := uint32(0)
+	if sw.expiring {
+		flags = expiringFlag
+	}
+	h = binary.LittleEndian.AppendUint32(h, flags)
 	h = binary.LittleEndian.AppendUint64(h, s.applied)
 	h = binary.LittleEndian.AppendUint64(h, s.revision)
 	sw.crc = crc32.Checksum(h, sw.table)
@@ -81,7 +90,11 @@ func (sw *snapshotWriter) add(at slot) {
 	b = append(b, value...)
 	b = binary.AppendUvarint(b, at.rec.modify)
 	b = binary.AppendUvarint(b, at.rec.modify-at.rec.create)
-	sw.buf = binary.AppendUvarint(b, at.rec.version)
+	b = binary.AppendUvarint(b, at.rec.version)
+	if sw.expiring {
+		b = binary.AppendUvarint(b, at.expires())
+	}
+	sw.buf = b
 	sw.count++
 }
 

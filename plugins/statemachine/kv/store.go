@@ -48,6 +48,26 @@ func joined(key, value []byte) []byte {
 	return both[:len(key):n]
 }
 
+// deadlineBytes is the room of a deadline, which stands between the key and the value of
+// a key that expires: the others need none.
+const deadlineBytes = 8
+
+// joinedMortal is joined with the deadline between.
+func joinedMortal(key, value []byte, expires uint64) []byte {
+	n := len(key) + deadlineBytes + len(value)
+	all := append(make([]byte, 0, n), key...)
+	all = append(binary.BigEndian.AppendUint64(all, expires), value...)
+	return all[:len(key):n]
+}
+
+// expires is when the key expires; 0 if it does not.
+func (at slot) expires() uint64 {
+	if !at.rec.mortal {
+		return 0
+	}
+	return binary.BigEndian.Uint64(at.key[at.rec.valueAt-deadlineBytes : at.rec.valueAt])
+}
+
 // value is immutable, like the record.
 func (at slot) value() []byte { return at.key[at.rec.valueAt:cap(at.key)] }
 
@@ -67,7 +87,8 @@ func before(a, b slot) bool {
 // snapshots and queries keep pointers to it.
 type record struct {
 	create, modify, version uint64
-	valueAt                 int
+	valueAt                 uint32
+	mortal                  bool // its deadline ends where the value begins
 }
 
 // store is the replicated state. Methods that change it need exclusive access;
@@ -78,13 +99,18 @@ type store struct {
 	revision uint64
 	// applied is the last index whose effect the state has.
 	applied uint64
+	// deadlines has the keys that expire. A clone has none, and their number alone.
+	deadlines *btree.BTreeG[deadline]
+	mortals   int
 }
 
-func newStore() store { return store{keys: btree.NewG(degree, before)} }
+func newStore() store {
+	return store{keys: btree.NewG(degree, before), deadlines: btree.NewG(degree, sooner)}
+}
 
 // clone returns the present state in constant time. It needs exclusive access.
 func (s *store) clone() store {
-	return store{keys: s.keys.Clone(), revision: s.revision, applied: s.applied}
+	return store{keys: s.keys.Clone(), revision: s.revision, applied: s.applied, mortals: s.mortals}
 }
 
 // get returns a slot without a record if there is no such key.
@@ -93,22 +119,36 @@ func (s *store) get(key []byte) slot {
 	return found
 }
 
-// put sets a key, at the next revision. It keeps the key and the value, which
-// begins at valueAt from the start of the key and ends with its capacity.
+// put sets a key that does not expire, at the next revision. It keeps the key and the
+// value, which begins at valueAt from the start of the key and ends with its capacity.
 func (s *store) put(key []byte, valueAt int) {
+	s.insert(key, &record{valueAt: uint32(valueAt)})
+}
+
+// putMortal sets a key that expires, at the next revision. It keeps copies.
+func (s *store) putMortal(key, value []byte, expires uint64) {
+	key = joinedMortal(key, value, expires)
+	s.insert(key, &record{valueAt: uint32(len(key) + deadlineBytes), mortal: true})
+	s.mind(expires, key)
+}
+
+func (s *store) insert(key []byte, rec *record) {
 	s.revision++
-	rec := &record{create: s.revision, modify: s.revision, version: 1, valueAt: valueAt}
+	rec.create, rec.modify, rec.version = s.revision, s.revision, 1
 	// The history is filled in after the insertion: one walk instead of two.
 	if old, had := s.keys.ReplaceOrInsert(newSlot(key, rec)); had {
 		rec.create, rec.version = old.rec.create, old.rec.version+1
+		s.forget(old)
 	}
 }
 
 // remove deletes one key and returns how many that were.
 func (s *store) remove(key []byte) uint64 {
-	if _, had := s.keys.Delete(newSlot(key, nil)); !had {
+	old, had := s.keys.Delete(newSlot(key, nil))
+	if !had {
 		return 0
 	}
+	s.forget(old)
 	s.revision++
 	return 1
 }
@@ -126,6 +166,7 @@ func (s *store) removeRange(from, end []byte) uint64 {
 	}
 	for _, at := range doomed {
 		s.keys.Delete(at)
+		s.forget(at)
 	}
 	s.revision++
 	return uint64(len(doomed))

@@ -1,0 +1,50 @@
+package kv
+
+import "bytes"
+
+// deadline is when a key expires, by the time of the log.
+type deadline struct {
+	at  uint64
+	key []byte
+}
+
+func sooner(a, b deadline) bool {
+	if a.at != b.at {
+		return a.at < b.at
+	}
+	return bytes.Compare(a.key, b.key) < 0
+}
+
+// mind notes that a key expires.
+func (s *store) mind(at uint64, key []byte) {
+	s.deadlines.ReplaceOrInsert(deadline{at, key})
+	s.mortals++
+}
+
+// forget takes out the deadline of a key that is gone, or was set anew.
+func (s *store) forget(old slot) {
+	if old.rec.mortal {
+		s.deadlines.Delete(deadline{old.expires(), old.key})
+		s.mortals--
+	}
+}
+
+// expire deletes the keys whose deadline an entry of the given time has reached, at one
+// revision. It is done before the entry itself is applied, so an expired key is gone
+// for that too.
+func (s *store) expire(time uint64) {
+	expired := false
+	for {
+		first, some := s.deadlines.Min()
+		if !some || first.at > time {
+			break
+		}
+		s.deadlines.DeleteMin()
+		s.mortals--
+		s.keys.Delete(newSlot(first.key, nil))
+		expired = true
+	}
+	if expired {
+		s.revision++
+	}
+}
