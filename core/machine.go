@@ -48,6 +48,9 @@ func (m *runningMachine) Applier(ctx context.Context) (statemachine.Applier, err
 	return statemachine.OpenApplier(ctx, m.StateMachine)
 }
 
+// NextTimer passes on the plugin's timer, for the same reason.
+func (m *runningMachine) NextTimer() uint64 { return statemachine.NextTimer(m.StateMachine) }
+
 // Start implements server.StateMachineSource.
 func (s *machineSource) Start(ctx context.Context) (server.RunningStateMachine, error) {
 	m := &runningMachine{}

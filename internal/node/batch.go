@@ -126,6 +126,8 @@ func validateBatch(m *pluginv1.Message, limits messageLimits) error {
 		switch h, _, err := decodeCommand(e.Data); {
 		case err != nil:
 			return invalid("forwarded proposal: %v", err)
+		case h.tick:
+			return invalid("%x forwards a tick", m.From)
 		case h.id.Origin != member.ID(m.From):
 			return invalid("%x forwards a proposal of %s", m.From, h.id.Origin)
 		}

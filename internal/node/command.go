@@ -51,6 +51,18 @@ type header struct {
 	// stamp is the clock of the leader that appended the entry, in milliseconds since
 	// 1970; 0 in an entry without one.
 	stamp uint64
+	// tick: the entry is there for its stamp alone, and has no payload.
+	tick bool
+}
+
+// tickFlag is the flag of a tick in a stamped header.
+const tickFlag = 1
+
+// encodeTick returns a tick's data. No request waits for it: its origin is no member.
+func encodeTick() []byte {
+	b := withHeader(encodeCommand(RequestID{}, nil), true)
+	b[1] = tickFlag
+	return b
 }
 
 // encodeCommand returns room for a header of either version with data after it. Origin
@@ -95,12 +107,16 @@ func decodeCommand(b []byte) (h header, payload []byte, err error) {
 		return header{}, nil, fmt.Errorf("command of %d bytes is shorter than its header", len(b))
 	}
 	if b[0] == stampedVersion {
-		if b[1] != 0 {
+		if b[1]&^tickFlag != 0 {
 			return header{}, nil, fmt.Errorf("command with flags %#x: %w", b[1], member.ErrNewer)
 		}
 		if h.stamp = binary.BigEndian.Uint64(b[stampAt:]); h.stamp > MaxTime {
 			return header{}, nil, fmt.Errorf("command with stamp %d, at most %d", h.stamp, uint64(MaxTime))
 		}
+	}
+	h.tick = b[0] == stampedVersion && b[1] == tickFlag
+	if h.tick && len(b) > size {
+		return header{}, nil, fmt.Errorf("tick with %d bytes", len(b)-size)
 	}
 	h.id = RequestID{Origin: member.ID(binary.BigEndian.Uint64(b[size-16:])), Number: binary.BigEndian.Uint64(b[size-8:])}
 	return h, b[size:], nil
@@ -184,7 +200,7 @@ func Commands(entries []storage.Entry) ([]Command, error) {
 		if err != nil {
 			return nil, fmt.Errorf("entry %d: %w", e.Index, err)
 		}
-		commands = append(commands, Command{ID: h.id, Index: e.Index, Term: e.Term, Stamp: h.stamp, Data: data})
+		commands = append(commands, Command{ID: h.id, Index: e.Index, Term: e.Term, Stamp: h.stamp, Tick: h.tick, Data: data})
 	}
 	return commands, nil
 }

@@ -65,6 +65,7 @@ type Core struct {
 	leaderStalled uint64 // what this term's leader says of its oldest uncommitted entry, in ticks
 	registrar     registrar
 	stamps        stamps
+	timer         timer
 	levels        levels
 	farTerms      farTerms
 	firstElection firstElection

@@ -50,7 +50,8 @@
 //     of a membership change is durable, and again from the log;
 //   - change.go, quorum.go, pings.go, promote.go: membership changes, the refusal of those
 //     that would cost the quorum, and learners that become voters;
-//   - stamp.go: the clocks of the members, and the time of each entry;
+//   - stamp.go: the clocks of the members, and the time of each entry; timer.go: entries
+//     that are there for their time;
 //   - registration.go, level.go, levelheld.go: entries that the host writes for itself:
 //     the cluster's number, stores, and the feature level; greeting.go: what peers see of them;
 //   - condition.go, contact.go, watch.go: what members say of themselves with heartbeats,

@@ -61,6 +61,7 @@ func (c *Core) Tick() error {
 		c.campaignAlone()
 		c.raiseLevel()
 		c.stamps.stale = true
+		c.tickTimer()
 		c.promote()
 		c.grant()
 		return nil

@@ -40,6 +40,7 @@ type inputs struct {
 	peers        []peerEvent // each once
 	appended     uint64
 	applied      uint64
+	timer        uint64 // as of applied
 	dropped      uint64 // messages, since the last take
 }
 

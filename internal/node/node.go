@@ -129,6 +129,7 @@ func (n *Node) takeIn(in *inputs, ticked bool) error {
 		n.drops.add(in.dropped)
 	}
 	if in.applied > 0 {
+		n.core.SetTimer(in.timer)
 		n.core.Applied(in.applied)
 	}
 	if in.appended > 0 {
@@ -242,9 +243,10 @@ func (n *Node) AppendDone(number uint64) {
 	n.box.put(func(in *inputs) { in.appended = max(in.appended, number) })
 }
 
-// Applied says that the state machine has everything up to index.
-func (n *Node) Applied(index uint64) {
-	n.box.put(func(in *inputs) { in.applied = max(in.applied, index) })
+// Applied says that the state machine has everything up to index, and when it wants the
+// next tick; see Core.SetTimer.
+func (n *Node) Applied(index, timer uint64) {
+	n.box.put(func(in *inputs) { in.applied, in.timer = max(in.applied, index), timer })
 }
 
 // Do runs f on the raft goroutine. If the node stops first, f never runs. Nothing

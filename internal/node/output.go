@@ -75,7 +75,9 @@ type Command struct {
 	// Stamp is the clock of the leader that appended it, in milliseconds since 1970; 0
 	// if it has none. The time of an entry is the largest stamp up to it.
 	Stamp uint64
-	Data  []byte
+	// Tick: it has no data, and no client; see Core.SetTimer.
+	Tick bool
+	Data []byte
 }
 
 // ChangeResult is what became of a membership change.

@@ -52,7 +52,7 @@ func (c *Core) putApply(m *pb.Message) {
 				// Checked when it came in, so the log changed under us.
 				panic(fmt.Sprintf("entry %d: %v", e.GetIndex(), err))
 			}
-			a.Commands = append(a.Commands, Command{ID: h.id, Index: e.GetIndex(), Term: e.GetTerm(), Stamp: h.stamp, Data: data})
+			a.Commands = append(a.Commands, Command{ID: h.id, Index: e.GetIndex(), Term: e.GetTerm(), Stamp: h.stamp, Tick: h.tick, Data: data})
 			c.stamps.passed = max(c.stamps.passed, h.stamp)
 			a.Bytes += uint64(len(data)) + entryOverhead
 		}

@@ -244,6 +244,8 @@ func TestHeadersOfCommands(t *testing.T) {
 		"short for a stamp":          {append([]byte{stampedVersion}, make([]byte, 24)...), false, false},
 		"stamp beyond the end":       {future, false, false},
 		"a flag":                     {flagged, false, true},
+		"a tick":                     {encodeTick(), true, false},
+		"a tick with data":           {append(encodeTick(), 'x'), false, false},
 		"the next version":           {[]byte{3}, false, true},
 		"no version of the host's":   {[]byte("garbage"), false, false},
 		"the last of the host's own": {[]byte{0xEF}, false, false},

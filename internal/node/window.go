@@ -156,6 +156,7 @@ func (w *window) applied(index uint64) {
 func (c *Core) Applied(index uint64) {
 	c.window.applied(index)
 	c.takings.applied(index)
+	c.timer.applied(index)
 }
 
 func (w *window) tick() {

@@ -12,23 +12,33 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// commitAt commits a command that the leader has stamped.
+// commitAt commits commands that the leader has stamped.
 func (w *world) commitAt(stamps ...uint64) {
 	w.t.Helper()
 	for _, stamp := range stamps {
-		w.last++
-		id := node.RequestID{Origin: 99, Number: w.last}
-		b := binary.BigEndian.AppendUint64([]byte{2, 0}, stamp)
-		b = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b, uint64(id.Origin)), id.Number)
-		err := w.store.Append(context.Background(), []storage.Batch{{
-			Entries:   []storage.Entry{{Term: 1, Index: w.last, Data: append(b, "x"...)}},
-			HardState: storage.HardState{Term: 1, Commit: w.last}, MustSync: true,
-		}})
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		w.apply(node.Command{ID: id, Index: w.last, Term: 1, Stamp: stamp, Data: []byte("x")})
+		w.commitStamped(node.Command{ID: node.RequestID{Origin: 99, Number: w.last + 1}, Stamp: stamp, Data: []byte("x")})
 	}
+}
+
+// commitStamped commits a command, or a tick.
+func (w *world) commitStamped(c node.Command) {
+	w.t.Helper()
+	w.last++
+	c.Index, c.Term = w.last, 1
+	b := []byte{2, 0}
+	if c.Tick {
+		b[1] = 1
+	}
+	b = binary.BigEndian.AppendUint64(b, c.Stamp)
+	b = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b, uint64(c.ID.Origin)), c.ID.Number)
+	err := w.store.Append(context.Background(), []storage.Batch{{
+		Entries:   []storage.Entry{{Term: 1, Index: w.last, Data: append(b, c.Data...)}},
+		HardState: storage.HardState{Term: 1, Commit: w.last}, MustSync: true,
+	}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.apply(c)
 }
 
 // times are those of the entries that the present state machine was given, by the index.
@@ -107,5 +117,39 @@ func TestASnapshotHasTheTimeOfItsLastEntry(t *testing.T) {
 		if h, err := ReadSnapshotHeader(r); err != nil || h.Time != 300 {
 			t.Errorf("header %+v, %v", h, err)
 		}
+	})
+}
+
+// A state machine that does not know ticks gets none, from raft and in a replay. The time
+// that they tell counts, and the requests beside them get their own results.
+func TestAStateMachineThatKnowsNoTicksGetsNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		check := func(what string) {
+			t.Helper()
+			if err := w.source.current().WaitApplied(t.Context(), w.last); err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range w.source.current().Entries() {
+				if e.Tick || e.Index > 2 && e.Time != 500 {
+					t.Errorf("%s: entry %d, tick %t, at time %d", what, e.Index, e.Tick, e.Time)
+				}
+			}
+		}
+		id, outcome := w.propose("own")
+		w.commitAt(100)
+		w.commitStamped(node.Command{Tick: true, Stamp: 500})
+		w.commitStamped(node.Command{ID: id, Stamp: 200, Data: []byte("own")})
+		synctest.Wait()
+		if got := <-outcome; got.err != nil || string(got.result.Data) != "2" {
+			t.Errorf("the request got %+v, want the result of the second command", got)
+		}
+		check("from raft")
+		w.source.current().Kill()
+		time.Sleep(2 * tick) // the next one is started after a tick
+		w.commitAt(300)
+		synctest.Wait()
+		check("in a replay")
+		w.wantState("x", "own", "x")
 	})
 }

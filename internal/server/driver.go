@@ -33,6 +33,7 @@ type driver struct {
 	// that it is known.
 	time  uint64
 	timed bool
+	ticks bool // the state machine knows ticks
 }
 
 // submission is a batch that the state machine has not answered.
@@ -97,6 +98,7 @@ func (d *driver) open() error {
 	d.outcomes = make(chan outcome, applyWindow+1)
 	go receive(d.ctx, applier, d.outcomes)
 	d.s.machine.open(d.m)
+	d.s.wake = statemachine.NextTimer(d.m)
 	return nil
 }
 
@@ -290,10 +292,7 @@ func (d *driver) finish(out outcome) error {
 	}
 	sub := d.inflight[0]
 	last := &sub.items[len(sub.items)-1]
-	n := 0
-	for i := range sub.items {
-		n += len(sub.items[i].apply.Commands)
-	}
+	n := d.count(sub.items)
 	switch {
 	case len(out.Results) != n:
 		return fmt.Errorf("state machine gave %d results for %d entries up to %d", len(out.Results), n, last.last())
@@ -303,6 +302,9 @@ func (d *driver) finish(out outcome) error {
 	d.inflight[0] = submission{}
 	d.inflight = d.inflight[1:]
 	d.at = max(d.at, last.last())
+	if d.ticks { // else it has not said that it has timers
+		d.s.wake = out.Wake
+	}
 	if a := last.apply; a.Term > 0 {
 		d.s.latest = node.Apply{First: a.Last, Last: a.Last, Term: a.Term, Registry: a.Registry}
 	}
@@ -311,11 +313,7 @@ func (d *driver) finish(out outcome) error {
 		now := time.Now()
 		d.s.applyStall.Store(&now)
 	}
-	results := make([]Result, n)
-	for i := range results {
-		r := &out.Results[i]
-		results[i] = Result{Data: r.Data, Error: r.Error, Lost: r.Skipped || r.LeftOut}
-	}
+	results := d.results(sub.items, out.Results)
 	if before, _ := d.s.progress.get(); last.last() > before {
 		d.m.Progressed()
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
 // run is the server goroutine: it starts the state machine, brings it to the
@@ -94,7 +95,10 @@ func (s *Server) untilEnded(ctx context.Context) (context.Context, context.Cance
 func (s *Server) drive(ctx context.Context, m RunningStateMachine, unanswered [][]work) ([][]work, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // an Apply that runs is not cancelled by a stop: law 4
-	d := &driver{s: s, ctx: ctx, m: m, at: m.Applied(), backlog: unanswered, timed: m.Applied() == 0}
+	d := &driver{
+		s: s, ctx: ctx, m: m, at: m.Applied(), backlog: unanswered, timed: m.Applied() == 0,
+		ticks: m.Describe().Has(statemachine.CapabilityTimers),
+	}
 	d.reading = patience{d: d}
 	err := d.run()
 	return d.unanswered(), err
@@ -168,6 +172,6 @@ func (s *Server) applied(items []work) {
 func (s *Server) advance(index uint64, registry *member.Registry) {
 	s.progress.advance(index, registry)
 	if n, _ := s.attached(); n != nil {
-		n.Applied(index)
+		n.Applied(index, s.wake)
 	}
 }

@@ -13,6 +13,8 @@ type Outcome struct {
 	Applied uint64
 	// Snapshot is set if the Submit asked for one.
 	Snapshot Snapshot
+	// Wake is NextTimer after the batch.
+	Wake uint64
 }
 
 // An Applier is the pipelined form of Apply, which the host uses: a few
@@ -112,7 +114,7 @@ func (a *loopApplier) apply(s submission) (Outcome, error) {
 		DropResults(results)
 	}
 	LimitResults(results, 0)
-	out := Outcome{Results: results, Applied: s.batch.Through}
+	out := Outcome{Results: results, Applied: s.batch.Through, Wake: NextTimer(a.sm)}
 	if s.prepare {
 		if out.Snapshot, err = a.sm.PrepareSnapshot(a.ctx); err != nil {
 			return Outcome{}, err

@@ -29,6 +29,8 @@ type (
 	// passes: what has expired is gone with the next entry. Time is 0 while
 	// the cluster has none, because it has members of a build before stamps or
 	// is younger than a few heartbeats: no deadline may be counted from 0.
+	//
+	// An entry with Tick set has no data, and is there for its time alone: see Timer.
 	Entry = pluginv1.ApplyEntry
 	// Result is what applying an entry gave. Data and Error must be the same
 	// on every replica; Error is the application's own refusal and not a

@@ -33,7 +33,9 @@ func (m *machine) Apply(_ context.Context, b statemachine.Batch) ([]statemachine
 		}
 		m.store.expire(entry.Time)
 		a.time = entry.Time
-		results[i] = a.apply(entry.Data)
+		if !entry.Tick {
+			results[i] = a.apply(entry.Data)
+		}
 		m.store.applied = entry.Index
 	}
 	m.store.applied = max(m.store.applied, b.Through)

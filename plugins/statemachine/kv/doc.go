@@ -23,7 +23,7 @@
 // of its entry, and one without sets a key that does not. An entry whose time has reached the
 // deadline finds the key gone: it is deleted before the entry is applied, with all others
 // that have expired, at one revision of their own. So all replicas delete it at the same
-// index, and a query sees what the last entry has left. No clock has a say but the log's
+// index. Where no client writes, the host's ticks tell the time. A query sees what the last entry has left. No clock has a say but the log's
 // (ADR 0062): while a cluster has no time, a ttl_ms is refused.
 //
 // # Limits

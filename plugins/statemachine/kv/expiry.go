@@ -48,3 +48,14 @@ func (s *store) expire(time uint64) {
 		s.revision++
 	}
 }
+
+// NextTimer implements statemachine.Timer: it is the first deadline.
+func (m *machine) NextTimer() uint64 {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.usable() != nil {
+		return 0
+	}
+	first, _ := m.store.deadlines.Min()
+	return first.at
+}

@@ -77,6 +77,7 @@ func (m *machine) Describe() plugins.Info {
 		Name:         Name,
 		Version:      version,
 		Protocols:    []uint32{plugins.ProtocolVersion},
+		Capabilities: []plugins.Capability{statemachine.CapabilityTimers},
 		ConfigSchema: []byte(configSchema),
 	}
 }

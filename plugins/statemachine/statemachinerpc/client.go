@@ -24,8 +24,9 @@ type Client struct {
 	// applied is the applied index that the plugin has confirmed; submitted
 	// is how far it may be, if answers were not waited for.
 	applied, submitted uint64
-	// classes are what the plugin said at Open.
+	// classes are what the plugin said at Open, and wake is its next timer.
 	classes []statemachine.Class
+	wake    uint64
 
 	own pluginrpc.KeptStream[*applier] // of Apply
 }
@@ -34,6 +35,7 @@ var (
 	_ statemachine.StateMachine = (*Client)(nil)
 	_ statemachine.Streamer     = (*Client)(nil)
 	_ statemachine.Classer      = (*Client)(nil)
+	_ statemachine.Timer        = (*Client)(nil)
 )
 
 // NewClient returns the state machine at the other end of conn. info is what
@@ -60,6 +62,7 @@ func (c *Client) Open(ctx context.Context, opts plugins.Options) (uint64, error)
 		}
 		c.setClasses(res.Classes)
 		c.setApplied(res.AppliedIndex)
+		c.setWake(res.Wake)
 		return nil
 	})
 	if err != nil {
@@ -101,6 +104,7 @@ func (c *Client) restore(ctx context.Context, o *pluginrpc.Opened, index uint64,
 	if res.AppliedIndex != index {
 		return pluginrpc.BadAnswer("applied index %d after it", res.AppliedIndex)
 	}
+	c.setWake(res.Wake)
 	return nil
 }
 
@@ -123,6 +127,19 @@ func (c *Client) Classes() []statemachine.Class {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.classes
+}
+
+// NextTimer implements statemachine.Timer: it is the plugin's last answer.
+func (c *Client) NextTimer() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.wake
+}
+
+func (c *Client) setWake(at uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wake = at
 }
 
 func (c *Client) setClasses(list []statemachine.Class) {

@@ -197,8 +197,9 @@ func (a *applier) outcome(e expected, res *pluginv1.ApplyResponse) statemachine.
 	c := a.client
 	c.mu.Lock()
 	c.applied = max(c.applied, res.AppliedIndex)
+	c.wake = res.Wake
 	c.mu.Unlock()
-	out := statemachine.Outcome{Results: res.Results, Applied: res.AppliedIndex}
+	out := statemachine.Outcome{Results: res.Results, Applied: res.AppliedIndex, Wake: res.Wake}
 	if e.prepare {
 		out.Snapshot = &snapshot{client: c, opened: a.stream.Opened, id: res.Snapshot, index: res.AppliedIndex}
 	}

@@ -42,6 +42,7 @@ func (s *server) Open(ctx context.Context, req *pluginv1.StateMachineOpenRequest
 		if c, ok := s.backend.(statemachine.Classer); ok {
 			res.Classes = c.Classes()
 		}
+		res.Wake = statemachine.NextTimer(s.backend)
 		return res, nil
 	})
 }
@@ -85,6 +86,6 @@ func (s *server) Restore(stream grpc.ClientStreamingServer[pluginv1.RestoreReque
 		if _, err := r.WriteTo(io.Discard); err != nil {
 			return nil, err
 		}
-		return &pluginv1.RestoreResponse{AppliedIndex: header.Index, Length: in.Bytes()}, nil
+		return &pluginv1.RestoreResponse{AppliedIndex: header.Index, Length: in.Bytes(), Wake: statemachine.NextTimer(s.backend)}, nil
 	})
 }

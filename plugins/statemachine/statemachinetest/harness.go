@@ -37,6 +37,10 @@ type Harness struct {
 	// machine was given and did not skip.
 	Moment func(ctx context.Context, sm statemachine.StateMachine) (term, time uint64, err error)
 
+	// Waiting returns a command that is accepted in any state at a time that is not 0, and
+	// after which a state machine with statemachine.CapabilityTimers has a timer.
+	Waiting func() []byte
+
 	// BadQueries make no sense to the application.
 	BadQueries [][]byte
 

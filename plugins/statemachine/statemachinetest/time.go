@@ -12,6 +12,7 @@ const firstMoment = 4_000_000_000_000
 
 func testTime(t *testing.T, h Harness) {
 	t.Run("replicas agree by the time of the entries alone", func(t *testing.T) { agreesInTime(t, h) })
+	t.Run("a tick comes when it is asked for", func(t *testing.T) { takesTicks(t, h) })
 	t.Run("entries have their term and time", func(t *testing.T) { tellsTime(t, h) })
 }
 
@@ -77,4 +78,46 @@ func tellsTime(t *testing.T, h Harness) {
 	if err := a.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// takesTicks waits for the timer of a command: the state machine has one, keeps it in a
+// snapshot, and has none before that time, nor a later one, after a tick at that time. Ticks
+// have empty results, also those that come unasked.
+func takesTicks(t *testing.T, h Harness) {
+	in := open(t, h)
+	if !in.sm.Describe().Has(statemachine.CapabilityTimers) {
+		t.Skipf("the state machine has not announced %q", statemachine.CapabilityTimers)
+	}
+	needs(t, "Waiting", h.Waiting != nil)
+	index := uint64(0)
+	give := func(in *instance, time uint64, data []byte) {
+		t.Helper()
+		b := statemachine.Batch{Entries: []statemachine.Entry{{Index: index, Term: 1, Time: time, Data: data, Tick: data == nil}}, Through: index}
+		if r := in.apply(b)[0]; r.Error != "" || data == nil && len(r.Data) > 0 {
+			t.Errorf("entry %d, tick: %t: %+v", index, data == nil, r)
+		}
+	}
+	index++
+	give(in, firstMoment, nil)
+	index++
+	give(in, firstMoment, h.Waiting())
+	at := statemachine.NextTimer(in.sm)
+	if at <= firstMoment {
+		t.Fatalf("the next timer is %d after time %d", at, uint64(firstMoment))
+	}
+	twin := open(t, h)
+	twin.restore(index, in.snapshot())
+	for name, in := range map[string]*instance{"one": in, "one that was restored": twin} {
+		index = 3
+		give(in, at-1, nil)
+		if got := statemachine.NextTimer(in.sm); got != at {
+			t.Errorf("%s: the next timer is %d after a tick that is too early, want %d", name, got, at)
+		}
+		index++
+		give(in, at, nil)
+		if got := statemachine.NextTimer(in.sm); got != 0 && got <= at {
+			t.Errorf("%s: the next timer is %d after time %d", name, got, at)
+		}
+	}
+	equalState(t, "after a restore and ticks", twin.state(), in.state())
 }

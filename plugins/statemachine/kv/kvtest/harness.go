@@ -22,11 +22,14 @@ import (
 // create.
 func Harness(create func(testing.TB) statemachine.StateMachine) statemachinetest.Harness {
 	return statemachinetest.Harness{
-		New:         create,
-		Command:     command,
-		Config:      []byte("max_answer_bytes: 65536\n"),
-		Refused:     refused(),
-		Observe:     observe,
+		New:     create,
+		Command: command,
+		Config:  []byte("max_answer_bytes: 65536\n"),
+		Refused: refused(),
+		Observe: observe,
+		Waiting: func() []byte {
+			return Encode(&kvv1.Command{Op: &kvv1.Command_Put{Put: &kvv1.Put{Key: []byte("waiting"), Value: []byte("1"), TtlMs: 1000}}})
+		},
 		BadQueries:  badQueries(),
 		Sized:       sized,
 		Checksummed: true,
