@@ -90,7 +90,7 @@ func (c *command) refusal(time uint64) string {
 	case len(c.value) > MaxValueBytes:
 		return tooLong("value", len(c.value), MaxValueBytes)
 	case c.ttl > MaxTTL:
-		return "time to live of " + strconv.FormatUint(c.ttl, 10) + " ms is over the limit of " + strconv.Itoa(MaxTTL)
+		return "time to live of " + strconv.FormatUint(c.ttl, 10) + " ms is over the limit of " + strconv.FormatUint(MaxTTL, 10)
 	case c.ttl > 0 && time == 0:
 		return "no key can expire: the cluster has no time yet"
 	}
