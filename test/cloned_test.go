@@ -57,6 +57,16 @@ func (n *node) clone() *node {
 // cost a log, whatever they do.
 const mostOfAFight = 20
 
+// awaitLevel waits until the cluster is at the highest feature level that the member
+// understands, as far as the member knows.
+func (n *node) awaitLevel() {
+	n.t.Helper()
+	eventually(n.t, n.name+" at the highest level", func() bool {
+		st, ok := n.status()
+		return ok && st.GetLevel() == st.GetLevelUnderstood()
+	})
+}
+
 // warningsOf are the lines of a log that say that something is wrong.
 func warningsOf(log string) (lines []string) {
 	for line := range strings.Lines(log) {
@@ -77,6 +87,7 @@ func TestTwoHostsOnOneClonedDirectory(t *testing.T) {
 	c := startCluster(t, "raft.tick=20ms", "raft.election=200ms")
 	put(t, c.nodes[0], "before")
 	n := c.follower()
+	n.awaitLevel() // a raise is a write, too
 	n.stop()
 	twin := n.clone()
 	n.startReady()
