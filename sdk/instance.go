@@ -93,18 +93,20 @@ func (in *instance) registerAll(level *slog.LevelVar) func(grpc.ServiceRegistrar
 	}
 }
 
-// metricsText is the metrics of the process and of the backend.
+// metricsText is the metrics of the process and of the backend. Names of the first
+// begin with the kind, as the host demands of all that a plugin says.
 func (in *instance) metricsText() []byte {
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
 	var b bytes.Buffer
-	gauge := func(name string, value any) {
+	gauge := func(what string, value any) {
+		name := fmt.Sprintf("pontoon_%s_process_%s", in.info.Kind, what)
 		fmt.Fprintf(&b, "# TYPE %s gauge\n%s %v\n", name, name, value)
 	}
-	gauge("pontoon_plugin_start_time_seconds", in.started.Unix())
-	gauge("pontoon_plugin_goroutines", runtime.NumGoroutine())
-	gauge("pontoon_plugin_heap_bytes", mem.HeapAlloc)
-	gauge("pontoon_plugin_gc_cycles", mem.NumGC)
+	gauge("start_time_seconds", in.started.Unix())
+	gauge("goroutines", runtime.NumGoroutine())
+	gauge("heap_bytes", mem.HeapAlloc)
+	gauge("gc_cycles", mem.NumGC)
 	if err := in.metrics(&b); err != nil {
 		slog.Warn("backend has no metrics now", "error", err)
 	}

@@ -134,7 +134,7 @@ func TestSessionProbesMeasuresAndSetsTheLogLevel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"pontoon_plugin_goroutines ", "sum_total 1"} {
+	for _, want := range []string{"pontoon_statemachine_process_goroutines ", "sum_total 1"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("metrics lack %q:\n%s", want, text)
 		}

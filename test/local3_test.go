@@ -209,6 +209,8 @@ func metricNames() []string {
 		"pontoon_raft_leader_changes_total ", "pontoon_proposals_pending ", `pontoon_proposals_total{result="applied"}`,
 		`pontoon_plugin_up{kind="storage",name="wal"} 1`, `pontoon_plugin_restarts_total{kind="transport",name="http"} 0`,
 		"pontoon_apply_batch_entries_count ",
+		`pontoon_storage_process_goroutines{kind="storage",plugin="wal"} `, `pontoon_statemachine_process_heap_bytes{kind="statemachine",plugin="kv"} `,
+		`pontoon_transport_process_start_time_seconds{kind="transport",plugin="http"} `,
 	}
 }
 
