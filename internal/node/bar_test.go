@@ -44,7 +44,7 @@ func TestABarredOnlyVoterDoesNotLead(t *testing.T) {
 
 // A learner asks for no votes, so raft never tells it that its leader has gone. It
 // notices all the same: else it would name a dead leader for ever, call itself ready,
-// and pass proposals on to nobody. The leader may come back, and another one may come.
+// and pass proposals on to a member that is gone. The leader may come back, and another one may come.
 func TestALearnerNamesNoDeadLeader(t *testing.T) {
 	n := newTrio(t)
 	n.asLearner()

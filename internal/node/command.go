@@ -58,7 +58,7 @@ type header struct {
 // tickFlag is the flag of a tick in a stamped header.
 const tickFlag = 1
 
-// encodeTick returns a tick's data. No request waits for it: its origin is no member.
+// encodeTick returns a tick's data. No request waits for it: no member has its origin.
 func encodeTick() []byte {
 	b := withHeader(encodeCommand(RequestID{}, nil), true)
 	b[1] = tickFlag

@@ -149,20 +149,26 @@ func (c *Core) knowsTime() bool {
 	return s.most > 0 || !c.stamping()
 }
 
-// stamp stamps the entries of one message, which this leader is about to append.
+// stamp stamps the entries of one message, which this leader is about to append. A
+// leader that has not applied the raise of the level yet may be given entries with room
+// for a stamp, by a member that has. Such a leader does not know the clocks: it writes
+// 0, which stands for no time, over the stamp that the other member has written.
 func (c *Core) stamp(entries []*pb.Entry) {
-	at, count := uint64(0), uint64(0)
-	moved := int64(0)
-	for _, e := range entries {
-		if !isStamped(e.GetData()) || !c.knowsTime() {
-			continue
-		}
-		if at == 0 {
-			at, moved = c.stamps.next(c.clock(), c.cfg.MaxClockDifference)
-		}
-		putStamp(e.Data, at)
-		count++
+	at, moved := uint64(0), int64(0)
+	if c.stamping() && c.knowsTime() {
+		at, moved = c.stamps.next(c.clock(), c.cfg.MaxClockDifference)
 	}
+	count := uint64(0)
+	for _, e := range entries {
+		if isStamped(e.GetData()) {
+			putStamp(e.Data, at)
+			count++
+		}
+	}
+	if count == 0 {
+		return
+	}
+	c.stamps.last = max(c.stamps.last, at)
 	if moved != 0 {
 		c.stamps.moved += count
 		c.tellMoved(moved)
@@ -176,8 +182,7 @@ func (s *stamps) next(now, difference uint64) (stamp uint64, moved int64) {
 	reached := min(max(now, s.least), s.most)
 	stamp = min(max(now, reached-min(reached, difference)), reached+difference)
 	moved = int64(stamp) - int64(now)
-	s.last = max(s.last, stamp)
-	return s.last, moved
+	return max(s.last, stamp), moved
 }
 
 // tellMoved says now and then that this member's clock is not that of the others.

@@ -206,6 +206,22 @@ func TestTheLeaderStampsWhatIsForwarded(t *testing.T) {
 	}
 }
 
+// A leader that has not applied the raise yet knows no clocks. What a member that has
+// applied it forwards meanwhile gets no time. A time of 1970 would let each key with a
+// deadline expire at once, and the stamp of that member cannot be trusted.
+func TestALeaderBelowTheLevelGivesNoTime(t *testing.T) {
+	n := newTrio(t)
+	n.elect()
+	if n.core.stamping() {
+		t.Fatal("the cluster is at the level: the test does not show what it should")
+	}
+	entries := proposalEntries([][]byte{stampedCommand(noon + year)})
+	n.core.stamp(entries)
+	if h, _, err := decodeCommand(entries[0].GetData()); err != nil || h.stamp != 0 {
+		t.Errorf("stamp %d, %v; want none", h.stamp, err)
+	}
+}
+
 // The time of an entry is the largest stamp up to it, however the log is cut and
 // whatever the stamps are. Entries without a stamp have the time before them.
 func TestTheTimeNeverGoesBack(t *testing.T) {
