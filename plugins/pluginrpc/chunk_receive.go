@@ -58,13 +58,13 @@ type Chunks[M any] struct {
 }
 
 // ReceiveChunks reads, at the plugin's end, what the host sends after first, which has to
-// be the header and is overwritten. An early end is io.ErrUnexpectedEOF.
+// be the header. An early end is io.ErrUnexpectedEOF.
 func ReceiveChunks[M any](stream interface{ RecvMsg(any) error }, first *M, most uint64, parts Parts[M]) (*Chunks[M], error) {
 	c := &Chunks[M]{
-		message: first, parts: parts, most: most, blame: ofHost,
+		message: new(M), parts: parts, most: most, blame: ofHost,
 		receive: func(m *M) error { return stream.RecvMsg(m) },
 	}
-	return c, c.checkHeader()
+	return c, c.checkHeader(first)
 }
 
 // Arriving reads, at the host's end, what a plugin sends: a header, if the stream has one,
@@ -94,26 +94,27 @@ func (c *Chunks[M]) Reader() *ChunkReader { return NewChunkReader(c.Next) }
 // Bytes is how many have come.
 func (c *Chunks[M]) Bytes() uint64 { return c.got.bytes }
 
-// Header receives the header, which is overwritten by Next.
+// Header receives the header.
 func (c *Chunks[M]) Header() (*M, error) {
-	if err := c.receive(c.message); err == io.EOF {
+	first := new(M)
+	if err := c.receive(first); err == io.EOF {
 		return nil, fmt.Errorf("%w: the stream ended without a header", c.blame.cut)
 	} else if err != nil {
 		return nil, err
 	}
-	return c.message, c.checkHeader()
+	return first, c.checkHeader(first)
 }
 
 // checkHeader checks that the message is a header and nothing else.
-func (c *Chunks[M]) checkHeader() error {
-	if header, chunk, end := c.parts(c.message); !header || len(*chunk) > 0 || *end != nil {
+func (c *Chunks[M]) checkHeader(first *M) error {
+	if header, chunk, end := c.parts(first); !header || len(*chunk) > 0 || *end != nil {
 		return fmt.Errorf("%w: a stream begins with its header, and with nothing else", c.blame.breach)
 	}
 	return nil
 }
 
-// Next receives a chunk, or the end: it is what a ChunkReader reads with. A message without a part that is known counts as
-// an empty chunk.
+// Next receives a chunk, or the end: it is what a ChunkReader reads with. A message
+// without a part that is known counts as an empty chunk.
 func (c *Chunks[M]) Next() (chunk []byte, last bool, err error) {
 	if err := c.take(); err == io.EOF {
 		return nil, false, fmt.Errorf("%w: the stream ended after %d bytes without an end mark", c.blame.cut, c.got.bytes)

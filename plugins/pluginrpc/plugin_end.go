@@ -81,14 +81,19 @@ func First[Req any, P interface {
 	return first, o, err
 }
 
-// AnswerUpload serves a stream of the host's that gets one answer.
+// AnswerUpload serves a stream of chunks of the host's that gets one answer. Its first
+// message has a header, or do is not called.
 func AnswerUpload[Req, Res any, P interface {
 	*Req
 	Called
-}](e *PluginEnd, stream grpc.ClientStreamingServer[Req, Res], do func(*Opened, P) (*Res, error),
+}](e *PluginEnd, stream grpc.ClientStreamingServer[Req, Res], parts Parts[Req], do func(first P, in *Chunks[Req]) (*Res, error),
 ) error {
 	first, o, err := First[Req, P](e, stream)
-	res, err := answer(e, err, func() (*Res, error) { return do(o, first) })
+	var in *Chunks[Req]
+	if err == nil {
+		in, err = ReceiveChunks(stream, first, o.Limits.MaxChunkBytes, parts)
+	}
+	res, err := answer(e, err, func() (*Res, error) { return do(first, in) })
 	if err != nil {
 		return err
 	}

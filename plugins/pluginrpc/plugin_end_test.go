@@ -120,12 +120,13 @@ func TestAnUploadIsOfTheHostThatOpened(t *testing.T) {
 		messages []pluginv1.RestoreRequest
 		want     error
 	}{
-		"nothing":      {nil, plugins.ErrInvalidArgument},
-		"an older one": {[]pluginv1.RestoreRequest{{Call: call(1, 2)}}, plugins.ErrStaleIncarnation},
-		"its own":      {[]pluginv1.RestoreRequest{{Call: call(1, 3)}}, nil},
+		"nothing":                  {nil, plugins.ErrInvalidArgument},
+		"an older one":             {[]pluginv1.RestoreRequest{{Call: call(1, 2), Header: &pluginv1.RestoreHeader{}}}, plugins.ErrStaleIncarnation},
+		"its own":                  {[]pluginv1.RestoreRequest{{Call: call(1, 3), Header: &pluginv1.RestoreHeader{}}}, nil},
+		"its own without a header": {[]pluginv1.RestoreRequest{{Call: call(1, 3), Chunk: []byte("x")}}, plugins.ErrInvalidArgument},
 	} {
 		s := &uploaded{received: received{c.messages, io.EOF}}
-		err := AnswerUpload(e, s, func(*Opened, *pluginv1.RestoreRequest) (*pluginv1.RestoreResponse, error) {
+		err := AnswerUpload(e, s, restoreParts, func(*pluginv1.RestoreRequest, *Chunks[pluginv1.RestoreRequest]) (*pluginv1.RestoreResponse, error) {
 			return &pluginv1.RestoreResponse{}, nil
 		})
 		if !errors.Is(asHost(t, err), c.want) || s.answered != (c.want == nil) {

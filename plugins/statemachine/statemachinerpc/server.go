@@ -66,19 +66,14 @@ func (s *server) Close(ctx context.Context, req *pluginv1.CloseRequest) (*plugin
 
 // Restore implements pluginv1.StateMachineServer.
 func (s *server) Restore(stream grpc.ClientStreamingServer[pluginv1.RestoreRequest, pluginv1.RestoreResponse]) error {
-	return pluginrpc.AnswerUpload(&s.end, stream, func(o *pluginrpc.Opened, first *pluginv1.RestoreRequest) (*pluginv1.RestoreResponse, error) {
+	return pluginrpc.AnswerUpload(&s.end, stream, restoreParts, func(first *pluginv1.RestoreRequest, in *pluginrpc.Chunks[pluginv1.RestoreRequest]) (*pluginv1.RestoreResponse, error) {
 		// A stream that says nothing, or not whose it is, has no turn.
 		if err := s.applying.Take(stream.Context()); err != nil {
 			return nil, err
 		}
 		defer s.applying.Give()
-		header := first.Header // overwritten by what comes next
-		in, err := pluginrpc.ReceiveChunks(stream, first, o.Limits.MaxChunkBytes, restoreParts)
-		if err != nil {
-			return nil, err
-		}
-		r := in.Reader()
-		if err := s.backend.Restore(stream.Context(), header.Index, r); err != nil {
+		index, r := first.Header.Index, in.Reader()
+		if err := s.backend.Restore(stream.Context(), index, r); err != nil {
 			return nil, err
 		}
 		// Bytes that the backend did not read must have arrived all the same:
@@ -86,6 +81,6 @@ func (s *server) Restore(stream grpc.ClientStreamingServer[pluginv1.RestoreReque
 		if _, err := r.WriteTo(io.Discard); err != nil {
 			return nil, err
 		}
-		return &pluginv1.RestoreResponse{AppliedIndex: header.Index, Length: in.Bytes(), Wake: statemachine.NextTimer(s.backend)}, nil
+		return &pluginv1.RestoreResponse{AppliedIndex: index, Length: in.Bytes(), Wake: statemachine.NextTimer(s.backend)}, nil
 	})
 }

@@ -122,13 +122,8 @@ func (s *server) Close(ctx context.Context, req *pluginv1.CloseRequest) (*plugin
 
 // SaveSnapshot implements pluginv1.StorageServer.
 func (s *server) SaveSnapshot(stream grpc.ClientStreamingServer[pluginv1.SaveSnapshotRequest, pluginv1.SaveSnapshotResponse]) error {
-	return pluginrpc.AnswerUpload(&s.end, stream, func(o *pluginrpc.Opened, first *pluginv1.SaveSnapshotRequest) (*pluginv1.SaveSnapshotResponse, error) {
-		header := first.Header // overwritten by what comes next
-		in, err := pluginrpc.ReceiveChunks(stream, first, o.Limits.MaxChunkBytes, saveParts)
-		if err != nil {
-			return nil, err
-		}
-		w, err := s.backend.CreateSnapshot(stream.Context(), header.Metadata, header.Received)
+	return pluginrpc.AnswerUpload(&s.end, stream, saveParts, func(first *pluginv1.SaveSnapshotRequest, in *pluginrpc.Chunks[pluginv1.SaveSnapshotRequest]) (*pluginv1.SaveSnapshotResponse, error) {
+		w, err := s.backend.CreateSnapshot(stream.Context(), first.Header.Metadata, first.Header.Received)
 		if err != nil {
 			return nil, err
 		}

@@ -17,14 +17,9 @@ type sendStream = grpc.ClientStreamingServer[pluginv1.SendSnapshotRequest, plugi
 
 // SendSnapshot implements pluginv1.TransportServer.
 func (s *Server) SendSnapshot(stream sendStream) error {
-	return pluginrpc.AnswerUpload(&s.end, stream, func(o *pluginrpc.Opened, first *pluginv1.SendSnapshotRequest) (*pluginv1.SendSnapshotResponse, error) {
-		header := *first.Header // overwritten by what comes next
-		in, err := pluginrpc.ReceiveChunks(stream, first, o.Limits.MaxChunkBytes, sendParts)
-		if err != nil {
-			return nil, err
-		}
+	return pluginrpc.AnswerUpload(&s.end, stream, sendParts, func(first *pluginv1.SendSnapshotRequest, in *pluginrpc.Chunks[pluginv1.SendSnapshotRequest]) (*pluginv1.SendSnapshotResponse, error) {
 		r := in.Reader()
-		if err := s.backend.SendSnapshot(stream.Context(), header, r); err != nil {
+		if err := s.backend.SendSnapshot(stream.Context(), *first.Header, r); err != nil {
 			return nil, err
 		}
 		return &pluginv1.SendSnapshotResponse{Length: in.Bytes()}, wholly(r)
