@@ -56,6 +56,7 @@ func NewApplier(ctx context.Context, sm StateMachine) Applier {
 	a := &loopApplier{
 		ctx:      ctx,
 		sm:       sm,
+		timer:    timerOf(sm),
 		queue:    make(chan submission, applierWindow),
 		outcomes: make(chan Outcome, applierWindow),
 		done:     make(chan struct{}),
@@ -72,6 +73,7 @@ type submission struct {
 type loopApplier struct {
 	ctx      context.Context
 	sm       StateMachine
+	timer    Timer
 	queue    chan submission
 	outcomes chan Outcome
 	done     chan struct{} // closed when run has ended; err is set then
@@ -114,7 +116,7 @@ func (a *loopApplier) apply(s submission) (Outcome, error) {
 		DropResults(results)
 	}
 	LimitResults(results, 0)
-	out := Outcome{Results: results, Applied: s.batch.Through, Wake: NextTimer(a.sm)}
+	out := Outcome{Results: results, Applied: s.batch.Through, Wake: a.timer.NextTimer()}
 	if s.prepare {
 		if out.Snapshot, err = a.sm.PrepareSnapshot(a.ctx); err != nil {
 			return Outcome{}, err

@@ -23,9 +23,16 @@ type Timer interface {
 
 // NextTimer is the next timer of a state machine that announces CapabilityTimers; 0 of
 // others.
-func NextTimer(sm StateMachine) uint64 {
+func NextTimer(sm StateMachine) uint64 { return timerOf(sm).NextTimer() }
+
+// timerOf is sm if it announces CapabilityTimers, and else a Timer that waits for nothing.
+func timerOf(sm StateMachine) Timer {
 	if t, ok := sm.(Timer); ok && sm.Describe().Has(CapabilityTimers) {
-		return t.NextTimer()
+		return t
 	}
-	return 0
+	return noTimer{}
 }
+
+type noTimer struct{}
+
+func (noTimer) NextTimer() uint64 { return 0 }
