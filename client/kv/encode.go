@@ -36,15 +36,14 @@ func EncodeDeleteRange(key, end []byte) []byte {
 // EncodeCompareAndSet returns the command that sets key to value if its last
 // write was at modRevision; 0 means that there must be no such key.
 func EncodeCompareAndSet(key []byte, modRevision uint64, value []byte) []byte {
-	return encode(&kvv1.Command{Op: &kvv1.Command_CompareAndSet{
-		CompareAndSet: &kvv1.CompareAndSet{Key: key, ModRevision: modRevision, Value: value},
-	}})
+	return EncodeCompareAndSetTTL(key, modRevision, value, 0)
 }
 
-// EncodePutTTL is EncodePut of a key that expires: so much after the time that the entry of
-// the command gets (docs/plugins/statemachine.md#time), rounded up to milliseconds, with the next entry
-// after that or within moments. A key with a ttl of 0 or less does not expire. The state machine refuses it while the cluster has no time,
-// and one of more than 100 years. EncodePut of the same key later takes the ttl away.
+// EncodePutTTL is EncodePut of a key that expires: so much after the time that the entry
+// of the command gets (docs/plugins/statemachine.md#time), rounded up to milliseconds,
+// with the next entry after that or within moments. A key with a ttl of 0 or less does
+// not expire. The state machine refuses a ttl while the cluster has no time, and one of
+// more than 100 years. EncodePut of the same key later takes the ttl away.
 func EncodePutTTL(key, value []byte, ttl time.Duration) []byte {
 	return encode(&kvv1.Command{Op: &kvv1.Command_Put{Put: &kvv1.Put{Key: key, Value: value, TtlMs: milliseconds(ttl)}}})
 }

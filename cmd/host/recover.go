@@ -23,9 +23,10 @@ Everything in this member's log counts as committed from then on. What only the
 lost members had is gone, acknowledged or not. Choose the member whose log goes
 furthest, as host log verify says of each: the one whose last entry has the largest
 term, and among those with the same term the one with the largest index. A longer log
-of an earlier term lacks what was acknowledged in the later one. It is another cluster from then on, with a number of its own:
-should a lost member come back with its data, the two refuse each other. Copy the
-data directory before.
+of an earlier term lacks what was acknowledged in the later one.
+
+It is another cluster from then on, with a number of its own: should a lost member
+come back with its data, the two refuse each other. Copy the data directory before.
 
 It asks for a confirmation, typed in full, on standard input.`,
 		Example: `  host recover --config n1.yaml --force-new-cluster

@@ -62,10 +62,12 @@ func (w *snapshotWriter) Write(p []byte) (int, error) {
 
 // sendChunk is what chunks sends with.
 func (w *snapshotWriter) sendChunk(chunk []byte) error {
-	w.sent.Add(chunk)
 	w.req.Chunk = chunk
 	err := w.send(&w.req)
 	w.req.Chunk = nil
+	if err == nil {
+		w.sent.Add(chunk)
+	}
 	return err
 }
 
