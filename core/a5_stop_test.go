@@ -14,7 +14,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
 )
 
-// soonStopped is how long a stop takes that nothing holds up, by the promise of
+// soonStopped bounds a stop that nothing holds up, by the promise of
 // statement A5: a second one, one before the start and one during it.
 const soonStopped = time.Second
 

@@ -89,7 +89,7 @@ func warningsOfCertificates(c *cluster, id member.ID) (reasons []string) {
 	return reasons
 }
 
-// certificateEnd is what the metric of a host says; 0 if it says nothing.
+// certificateEnd is the value of a host's metric; 0 if there is none.
 func certificateEnd(c *cluster, id member.ID) float64 {
 	families, err := c.metrics[id].Gather()
 	if err != nil {
