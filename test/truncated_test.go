@@ -22,7 +22,7 @@ func TestATruncatedSnapshotIsNotStored(t *testing.T) {
 		settings []string
 	}{
 		"python, without an end mark":            {pythonMachine("--truncate"), "without an end mark", nil},
-		"python, with the end mark of the whole": {pythonMachine("--miscount"), "bytes came of a snapshot of", nil},
+		"python, with the end mark of the whole": {pythonMachine("--miscount"), "bytes came, the end mark says", nil},
 		"go, with the end mark of what it wrote": {
 			ownMachine(truncatingName), "a second state machine cannot be restored from it", []string{"raft.check_snapshots=restore"},
 		},

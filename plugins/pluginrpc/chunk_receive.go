@@ -152,7 +152,7 @@ func (c *Chunks[M]) take() error {
 func (c *Chunks[M]) end(mark *pluginv1.StreamEnd) error {
 	switch {
 	case mark.Length != c.got.bytes:
-		return fmt.Errorf("%w: %d bytes came of %d", c.blame.breach, c.got.bytes, mark.Length)
+		return fmt.Errorf("%w: %d bytes came, the end mark says %d", c.blame.breach, c.got.bytes, mark.Length)
 	case mark.Crc32 != c.got.crc32:
 		return fmt.Errorf("%w: the %d bytes that came have CRC-32 %08x, the end mark has %08x", c.blame.breach, c.got.bytes, c.got.crc32, mark.Crc32)
 	case c.announced != nil && c.got.bytes < *c.announced:
