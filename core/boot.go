@@ -119,6 +119,7 @@ func (h *Host) runFirst(g *generation) {
 	h.keepers.Go(func() { h.superviseStorage(g) })
 	h.keepers.Go(func() { h.courier.Run(h.life) })
 	h.wg.Go(h.watchApply)
+	h.wg.Go(h.tellLeadership)
 	h.wg.Go(h.identity.watch)
 	h.wg.Go(func() { h.certificates.watch(h.life) })
 	h.serving.Go(h.serve)

@@ -37,6 +37,7 @@
 //     other, what does not fit, and what follows from it; loss.go, removal.go: the ends
 //     of a member that lost data or was removed;
 //   - auditing.go, certificates.go: the record of requests, and certificates that end;
+//   - notices.go: plugins are told who leads;
 //   - scrape.go, pluginmetrics.go: metrics of the host and of plugins, on one page;
 //   - cluster.go: the view of an embedder;
 //   - stop.go, stopbudget.go, drain.go: the end, in the order of law 5, and its time.

@@ -26,6 +26,8 @@ type instance struct {
 	register func(grpc.ServiceRegistrar)
 	// metrics writes what the backend and its adapter count.
 	metrics func(io.Writer) error
+	// watch is the backend if it wants to know who leads.
+	watch   func(plugins.Leadership)
 	started time.Time
 }
 
@@ -57,6 +59,9 @@ func create(b Backend, log *slog.Logger) (*instance, error) {
 	if w, ok := made.(MetricsWriter); ok {
 		in.metrics = w.WriteMetrics
 	}
+	if w, ok := made.(plugins.LeadershipWatcher); ok {
+		in.watch = w.SetLeadership
+	}
 	in.info.Capabilities = append(slices.Clip(in.info.Capabilities), frames.Capability)
 	return in, in.check(b)
 }
@@ -82,6 +87,9 @@ func (in *instance) check(b Backend) error {
 	if in.info.Kind != b.Kind || in.info.Name != b.Name {
 		return fmt.Errorf("describes itself as %s %q, is served as %s %q", in.info.Kind, in.info.Name, b.Kind, b.Name)
 	}
+	if in.info.Has(plugins.CapabilityLeadership) && in.watch == nil {
+		return fmt.Errorf("%s %q announces the capability %s and is not a plugins.LeadershipWatcher", b.Kind, b.Name, plugins.CapabilityLeadership)
+	}
 	return pluginrpc.CheckInfo(in.info)
 }
 
@@ -89,7 +97,7 @@ func (in *instance) check(b Backend) error {
 func (in *instance) registerAll(level *slog.LevelVar) func(grpc.ServiceRegistrar) {
 	return func(r grpc.ServiceRegistrar) {
 		in.register(r)
-		pluginrpc.Service{Info: in.info, SetLogLevel: level.Set, Metrics: in.metricsText}.Register(r)
+		pluginrpc.Service{Info: in.info, SetLogLevel: level.Set, Metrics: in.metricsText, SetLeadership: in.watch}.Register(r)
 	}
 }
 

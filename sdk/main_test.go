@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"testing"
@@ -19,6 +20,7 @@ func TestMain(m *testing.M) {
 func builtins() []Backend {
 	return []Backend{
 		StateMachine("sum", func(env Env) statemachine.StateMachine { return &sum{env: env} }),
+		StateMachine("boss", func(env Env) statemachine.StateMachine { return &boss{sum{env: env}} }),
 		StateMachine("liar", func(Env) statemachine.StateMachine { return &sum{} }), // says it is "sum"
 	}
 }
@@ -32,6 +34,17 @@ type sum struct {
 
 func (s *sum) Describe() plugins.Info {
 	return plugins.Info{Kind: plugins.StateMachine, Name: "sum", Version: "1.2.3", ConfigSchema: []byte(`{"type":"object"}`)}
+}
+
+// boss logs who leads.
+type boss struct{ sum }
+
+func (b *boss) Describe() plugins.Info {
+	return plugins.Info{Kind: plugins.StateMachine, Name: "boss", Version: "1", Capabilities: []plugins.Capability{plugins.CapabilityLeadership}}
+}
+
+func (b *boss) SetLeadership(l plugins.Leadership) {
+	b.env.Logger.Info(fmt.Sprintf("leadership %+v", l))
 }
 
 func (s *sum) Open(context.Context, plugins.Options) (uint64, error) {

@@ -146,6 +146,21 @@ func TestSessionProbesMeasuresAndSetsTheLogLevel(t *testing.T) {
 	r.stderr.waitFor(t, `"@level":"debug"`)
 }
 
+func TestABackendIsToldWhoLeads(t *testing.T) {
+	for name, said := range map[string]string{"boss": "leadership {Term:4 Leader:7 Leads:true Ready:true Transferring:true}", "sum": ""} {
+		r := start(t, name)
+		s, err := pluginrpc.OpenSession(t.Context(), r.conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if err := s.SetLeadership(t.Context(), plugins.Leadership{Term: 4, Leader: 7, Leads: true, Ready: true, Transferring: true}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		r.stderr.waitFor(t, said)
+	}
+}
+
 func TestLogLinesKeepTheirLevel(t *testing.T) {
 	r := start(t, "sum")
 	r.open(t)
@@ -246,6 +261,22 @@ func TestOtherArgumentsAreNoneOfOurBusiness(t *testing.T) {
 		if ServeBuiltin(args, builtins()) {
 			t.Errorf("%q was served", args)
 		}
+	}
+}
+
+// promising announces what it is not.
+type promising struct{ *sum }
+
+func (p promising) Describe() plugins.Info {
+	info := p.sum.Describe()
+	info.Capabilities = []plugins.Capability{plugins.CapabilityLeadership}
+	return info
+}
+
+func TestABackendThatWatchesNoLeadershipDoesNotAnnounceIt(t *testing.T) {
+	b := StateMachine("sum", func(Env) statemachine.StateMachine { return promising{&sum{}} })
+	if _, err := create(b, slog.Default()); err == nil || !strings.Contains(err.Error(), "is not a plugins.LeadershipWatcher") {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -54,10 +54,10 @@ func pluginWire(set *descriptors, names []string) (map[string]string, error) {
 	return files, nil
 }
 
-// setValueFields makes every message field a value rather than a pointer, but for the
-// members of a oneof. These become fields of their own, nil if they are not the one: an
-// interface would cost an allocation for each chunk, and could not show that a sender
-// has set two. The bytes are the same.
+// setValueFields makes every message field a value rather than a pointer, but for an
+// optional one and the members of a oneof. These become fields of their own, nil if they
+// are not there: an interface would cost an allocation for each chunk, and could not
+// show that a sender has set two. The bytes are the same.
 func setValueFields(fd *descriptorpb.FileDescriptorProto) {
 	for _, m := range fd.GetMessageType() {
 		m.OneofDecl = nil

@@ -14,6 +14,7 @@ import (
 type inprocLife struct {
 	in    *Instance
 	close func(context.Context) error
+	watch plugins.LeadershipWatcher // nil if the backend does not want to know who leads
 	once  sync.Once
 	// timeout bounds the Close of a killed backend.
 	timeout time.Duration
@@ -29,12 +30,15 @@ func (s *Slot) startInproc() *Instance {
 	case plugins.Storage:
 		in.storage = b.NewStorage(env)
 		in.info, life.close = in.storage.Describe(), in.storage.Close
+		life.watch, _ = in.storage.(plugins.LeadershipWatcher)
 	case plugins.Transport:
 		in.transport = b.NewTransport(env)
 		in.info, life.close = in.transport.Describe(), in.transport.Close
+		life.watch, _ = in.transport.(plugins.LeadershipWatcher)
 	case plugins.StateMachine:
 		in.stateMachine = b.NewStateMachine(env)
 		in.info, life.close = in.stateMachine.Describe(), in.stateMachine.Close
+		life.watch, _ = in.stateMachine.(plugins.LeadershipWatcher)
 	}
 	in.life = life
 	s.started(in)
@@ -69,3 +73,10 @@ func (l *inprocLife) kill(reason string) {
 func (l *inprocLife) hang(reason string) { l.kill(reason) }
 
 func (l *inprocLife) metrics(context.Context) ([]byte, error) { return nil, nil }
+
+func (l *inprocLife) setLeadership(_ context.Context, told plugins.Leadership) error {
+	if l.watch != nil {
+		l.watch.SetLeadership(told)
+	}
+	return nil
+}

@@ -46,6 +46,7 @@ type life interface {
 	// wait.
 	hang(reason string)
 	metrics(ctx context.Context) ([]byte, error)
+	setLeadership(ctx context.Context, l plugins.Leadership) error
 }
 
 func newInstance(s *Slot, info plugins.Info) *Instance {
@@ -101,6 +102,12 @@ func (in *Instance) Progressed() {
 // Metrics returns the plugin's own metrics in Prometheus text format, unchecked;
 // nil if it has none or runs inside the host.
 func (in *Instance) Metrics(ctx context.Context) ([]byte, error) { return in.life.metrics(ctx) }
+
+// SetLeadership tells a plugin with that capability who leads, and returns when it has
+// taken that. One call at a time.
+func (in *Instance) SetLeadership(ctx context.Context, l plugins.Leadership) error {
+	return in.life.setLeadership(ctx, l)
+}
 
 // Stop ends the plugin, after the contract's Close: it asks the process to end,
 // and sends SIGKILL to its group when ctx ends or Options.StopTimeout has

@@ -182,6 +182,10 @@ func (l *processLife) hang(reason string) {
 	}
 }
 
+func (l *processLife) setLeadership(ctx context.Context, told plugins.Leadership) error {
+	return l.session.SetLeadership(ctx, told)
+}
+
 func (l *processLife) metrics(ctx context.Context) ([]byte, error) { return l.session.Metrics(ctx) }
 
 func (l *processLife) stop(ctx context.Context) error {

@@ -37,6 +37,9 @@ type State struct {
 	// does not know to be committed, LeaderUncommittedTicks what the leader
 	// says of its own; in ticks.
 	UncommittedTicks, LeaderUncommittedTicks uint64
+	// Reigns tells that this node leads and that entry PutOut is of its own term;
+	// Transferring, that it is handing leadership over.
+	Reigns, Transferring bool
 	// LonelyTicks is for how many ticks this node has heard neither a leader nor a
 	// majority of the voters that it knows. One that leads hears itself.
 	LonelyTicks uint64
@@ -60,6 +63,7 @@ func (n *Node) publish() {
 	}
 	if st.RaftState == raft.StateLeader {
 		s.Progress, s.LevelHeld = n.core.Progress(), n.core.levels.held
+		s.Reigns, s.Transferring = n.core.reigns(), st.LeadTransferee != raft.None
 	}
 	if m, ok := s.Registry.Member(n.core.cfg.ID); ok && m.Learner {
 		s.Role = "learner"

@@ -31,6 +31,7 @@ func (c *Core) Transfer(to member.ID) error {
 			return fmt.Errorf("%w: %s", ErrNoSuccessor, c.missing([]uint64{uint64(to)}))
 		}
 		c.raft.TransferLeader(uint64(to))
+		c.out.StateChanged = true
 		c.collect()
 		return nil
 	})

@@ -26,7 +26,8 @@
 //   - compact.go, retention.go, holds.go: the head of the log is given up, except for what
 //     followers need;
 //   - membership.go, change.go, ping.go: the members, and their changes;
-//   - transfer.go, handover.go: leadership goes to another member;
+//   - transfer.go, handover.go: leadership goes to another member; leadership.go: what
+//     plugins are told of it;
 //   - ready.go, status.go: whether this member serves, and what it knows of itself;
 //   - health.go, snapshothealth.go, accesshealth.go, auditstate.go, logstate.go: warnings
 //     and their reasons; metrics.go, healthmetrics.go: what is counted.

@@ -98,6 +98,7 @@ func (d *driver) open() error {
 	d.outcomes = make(chan outcome, applyWindow+1)
 	go receive(d.ctx, applier, d.outcomes)
 	d.s.machine.open(d.m)
+	d.s.changed.notify()
 	d.s.wake = statemachine.NextTimer(d.m)
 	return nil
 }

@@ -24,6 +24,7 @@ func (s *Server) run() {
 		if err == nil {
 			unanswered, err = s.drive(ctx, m, unanswered)
 			s.machine.close()
+			s.changed.notify()
 			s.applyStall.Store(nil)
 		}
 		if s.ended() {

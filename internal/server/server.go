@@ -70,6 +70,7 @@ type Server struct {
 	latest   node.Apply // the last run that was answered, without its entries
 
 	changed *broadcast // of state changes
+	readyIn uint64     // the last term in which a leader was ready; of the caller of Leadership
 
 	stop chan struct{}
 	idle chan struct{} // closed when the state machine is no longer used

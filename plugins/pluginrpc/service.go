@@ -25,6 +25,9 @@ type Service struct {
 	// Metrics, if not nil, returns metrics in Prometheus text format. It must
 	// return quickly: probes wait for it.
 	Metrics func() []byte
+	// SetLeadership, if not nil, is told who leads. It must return quickly: probes
+	// wait for it.
+	SetLeadership func(plugins.Leadership)
 }
 
 // Register serves s.
@@ -73,6 +76,9 @@ func (s *pluginServer) answer(req *pluginv1.SessionRequest) (*pluginv1.SessionRe
 		if s.service.SetLogLevel != nil {
 			s.service.SetLogLevel(level)
 		}
+	}
+	if l := req.Leadership; l != nil && s.service.SetLeadership != nil {
+		s.service.SetLeadership(plugins.Leadership{Term: l.Term, Leader: l.Leader, Leads: l.Leads, Ready: l.Ready, Transferring: l.Transferring})
 	}
 	if req.Metrics && s.service.Metrics != nil {
 		if text := s.service.Metrics(); len(text) <= maxMetricsBytes {

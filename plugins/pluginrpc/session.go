@@ -90,6 +90,15 @@ func (s *Session) SetLogLevel(ctx context.Context, level slog.Level) error {
 	return nil
 }
 
+// SetLeadership tells the plugin who leads, and returns when it has taken that.
+func (s *Session) SetLeadership(ctx context.Context, l plugins.Leadership) error {
+	told := pluginv1.Leadership{Term: l.Term, Leader: l.Leader, Leads: l.Leads, Ready: l.Ready, Transferring: l.Transferring}
+	if _, err := s.ask(ctx, pluginv1.SessionRequest{Leadership: &told}); err != nil {
+		return fmt.Errorf("tell of leadership in term %d: %w", l.Term, err)
+	}
+	return nil
+}
+
 // Done is closed when the session has ended.
 func (s *Session) Done() <-chan struct{} { return s.done }
 

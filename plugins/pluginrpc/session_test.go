@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -44,6 +46,8 @@ func TestSession(t *testing.T) {
 		SetLogLevel: func(l slog.Level) { level.Store(int64(l)) },
 		Metrics:     func() []byte { return []byte("a 1\n") },
 	}
+	var told []plugins.Leadership
+	service.SetLeadership = func(l plugins.Leadership) { told = append(told, l) }
 	conn := rpctest.Dial(t, service.Register)
 	s := session(t, conn)
 	if err := s.Probe(t.Context()); err != nil {
@@ -56,6 +60,22 @@ func TestSession(t *testing.T) {
 		if err := s.SetLogLevel(t.Context(), l); err != nil || slog.Level(level.Load()) != l {
 			t.Errorf("set level %v, is %v, error %v", l, slog.Level(level.Load()), err)
 		}
+	}
+	leaderships := []plugins.Leadership{
+		{},
+		{Term: 1, Leader: 2},
+		{Term: 3, Leader: 1, Leads: true},
+		{Term: 3, Leader: 1, Leads: true, Ready: true},
+		{Term: 3, Leader: 1, Leads: true, Transferring: true},
+		{Term: math.MaxUint64, Leader: math.MaxUint64},
+	}
+	for _, l := range leaderships {
+		if err := s.SetLeadership(t.Context(), l); err != nil {
+			t.Errorf("tell of %+v: %v", l, err)
+		}
+	}
+	if err := s.Probe(t.Context()); err != nil || !slices.Equal(told, leaderships) { // a probe tells of nothing
+		t.Errorf("was told %+v, error %v", told, err)
 	}
 	got, err := pluginrpc.Describe(t.Context(), conn)
 	if err != nil || got.Name != "wal" || !got.Has("fast") || string(got.ConfigSchema) != "{}" {

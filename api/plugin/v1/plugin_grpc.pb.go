@@ -34,8 +34,8 @@ type PluginClient interface {
 	// Describe says what the plugin is. It works before Open and has no effect.
 	Describe(ctx context.Context, in *DescribeRequest, opts ...grpc.CallOption) (*DescribeResponse, error)
 	// Session is opened once by the host and lives as long as the host wants
-	// the plugin. The host probes over it, asks for metrics and sets the log
-	// level. Requests are answered in order.
+	// the plugin. The host probes over it, asks for metrics, sets the log
+	// level and tells who leads. Requests are answered in order.
 	Session(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[SessionRequest, SessionResponse], error)
 }
 
@@ -79,8 +79,8 @@ type PluginServer interface {
 	// Describe says what the plugin is. It works before Open and has no effect.
 	Describe(context.Context, *DescribeRequest) (*DescribeResponse, error)
 	// Session is opened once by the host and lives as long as the host wants
-	// the plugin. The host probes over it, asks for metrics and sets the log
-	// level. Requests are answered in order.
+	// the plugin. The host probes over it, asks for metrics, sets the log
+	// level and tells who leads. Requests are answered in order.
 	Session(grpc.BidiStreamingServer[SessionRequest, SessionResponse]) error
 	mustEmbedUnimplementedPluginServer()
 }

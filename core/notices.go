@@ -1,0 +1,106 @@
+package core
+
+import (
+	"context"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// notices tells the plugins that ask for it who leads. Each has one call under way at
+// most, and the latest state next: a plugin that takes its time is told less often, and
+// keeps no other waiting.
+type notices struct {
+	h    *Host
+	told map[*catalog.Instance]*notice
+	back chan noticed
+}
+
+// notice is what one plugin was told last.
+type notice struct {
+	leadership plugins.Leadership
+	taken      bool // it has answered
+	underWay   bool
+}
+
+// noticed is the end of a call.
+type noticed struct {
+	in  *catalog.Instance
+	err error
+}
+
+// tellLeadership runs until the host ends. It does not wait for the calls that are under
+// way then: a backend inside the host that does not return would hold up the stop.
+func (h *Host) tellLeadership() {
+	n := &notices{h: h, told: map[*catalog.Instance]*notice{}, back: make(chan noticed)}
+	for {
+		changed := h.server.Changed()
+		// The plugins come first. A state machine that is started anew is none of them
+		// until the last one has ended, and then nothing is ready before it is.
+		instances := h.instances()
+		l := h.server.Leadership()
+		n.tell(instances, l)
+		pause := h.cfg.Election // for a plugin that was started again
+		if l.Leads && !l.Ready {
+			pause = h.cfg.Tick
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-h.life.Done():
+		case <-changed:
+		case <-timer.C:
+		case end := <-n.back:
+			n.end(end)
+		}
+		timer.Stop()
+		if h.life.Err() != nil {
+			return
+		}
+	}
+}
+
+// tell begins the calls that are due, and forgets the plugins that are gone.
+func (n *notices) tell(instances []*catalog.Instance, l plugins.Leadership) {
+	told := map[*catalog.Instance]*notice{}
+	for _, in := range instances {
+		if !in.Info().Has(plugins.CapabilityLeadership) {
+			continue
+		}
+		last := n.told[in]
+		if last == nil {
+			last = &notice{}
+		}
+		told[in] = last
+		if last.underWay || last.taken && last.leadership == l {
+			continue
+		}
+		*last = notice{leadership: l, underWay: true}
+		go n.call(in, l)
+	}
+	n.told = told
+}
+
+func (n *notices) call(in *catalog.Instance, l plugins.Leadership) {
+	ctx, cancel := context.WithTimeout(n.h.life, n.h.cfg.Election)
+	defer cancel()
+	err := in.SetLeadership(ctx, l)
+	select {
+	case n.back <- noticed{in, err}:
+	case <-n.h.life.Done():
+	}
+}
+
+// end takes down how a call ended. One that failed is made again with the next change,
+// or after an election timeout; that the plugin is unwell is for its probes to say.
+func (n *notices) end(end noticed) {
+	last := n.told[end.in]
+	if last == nil {
+		return // the plugin is gone
+	}
+	last.underWay, last.taken = false, end.err == nil
+	if end.err != nil {
+		info := end.in.Info()
+		n.h.logger.Debug("plugin was not told who leads", "kind", info.Kind, "plugin", info.Name, "error", end.err)
+	}
+}

@@ -1,0 +1,40 @@
+package server
+
+import (
+	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// Changed returns a channel that is closed at the next change of leader, term, role or
+// membership, and when the state machine begins or ends to serve. Take it before
+// looking at what may have changed.
+func (s *Server) Changed() <-chan struct{} { return s.changed.next() }
+
+// Leadership is what plugins are told of the leader. It is called by one goroutine.
+//
+// Ready needs that the state machine has applied an entry of the leader's own term.
+// Which index that is the node does not say; what it has put out last, it says as of its
+// last tick, and whether that is of its term. So Ready comes once the state machine has
+// that much, and is then kept for the term, in which only the state machine's next start
+// takes it away: a new one serves when it has all that was applied.
+func (s *Server) Leadership() plugins.Leadership {
+	by := s.reigns.Load()
+	n, _ := s.attached()
+	if n == nil {
+		return plugins.Leadership{Term: by.term}
+	}
+	return s.leadership(by, n.State())
+}
+
+func (s *Server) leadership(by *reign, st node.State) plugins.Leadership {
+	l := plugins.Leadership{Term: by.term, Leader: uint64(by.leader), Leads: by.leader == s.cfg.ID}
+	if !l.Leads || st.Term != by.term {
+		return l
+	}
+	l.Transferring = st.Transferring
+	if st.Reigns && s.Applied() >= st.PutOut {
+		s.readyIn = by.term
+	}
+	l.Ready = s.readyIn == by.term && s.machine.isOpen()
+	return l
+}
