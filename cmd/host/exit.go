@@ -54,6 +54,13 @@ var (
 	errUnreachable = errors.New("no member could be reached")
 )
 
+// A hostFailure is why a host ended. No other member is to be asked, whatever had no answer
+// in time within the host.
+type hostFailure struct{ error }
+
+// Unwrap gives the failure itself.
+func (e *hostFailure) Unwrap() error { return e.error }
+
 // exitCode is the code for what a command returned.
 func exitCode(err error) int {
 	switch {
@@ -76,6 +83,8 @@ func exitCode(err error) int {
 		return exitNotFound
 	case errors.Is(err, member.ErrNewer): // of serve; commands on files refuse it above
 		return exitOlder
+	case errors.As(err, new(*hostFailure)):
+		return exitFailed
 	case errors.Is(err, errUnreachable), errors.Is(err, context.DeadlineExceeded):
 		return exitUnreachable
 	}

@@ -90,6 +90,25 @@ func TestAForcedStopIsNoInterruption(t *testing.T) {
 	}
 }
 
+// A host that fails because something within it was late has not looked for a member: its
+// code is that of a failure. What it must not be started again for keeps its own code.
+func TestAFailedHostIsNotAnUnreachableMember(t *testing.T) {
+	for _, x := range []struct {
+		because error
+		code    int
+	}{
+		{fmt.Errorf("%w: storage(wal): %w", core.ErrForced, context.DeadlineExceeded), exitFailed},
+		{context.DeadlineExceeded, exitFailed},
+		{core.ErrRemoved, exitNotMember},
+		{errors.Join(core.ErrLostData, context.DeadlineExceeded), exitNotMember},
+		{member.ErrNewer, exitOlder},
+	} {
+		if code := exitCode(&hostFailure{x.because}); code != x.code {
+			t.Errorf("%v: exit code %d, want %d", x.because, code, x.code)
+		}
+	}
+}
+
 // The exit code of a host tells that another build is needed, and not another store. A command on files that refuses what a newer build wrote keeps its own.
 func TestAnOlderBuildHasAnExitCodeOfItsOwn(t *testing.T) {
 	newer := fmt.Errorf("n1.yaml: open storage(wal): %w", member.ErrNewer)

@@ -69,7 +69,7 @@ nohup a SIGHUP changes nothing.`,
 			go limitGarbage(ctx, bytesAlive, setMemoryLimit)
 		}
 		if err := serve(ctx, h, catalog.CallTimeout(c.Host.Election)); err != nil {
-			return fmt.Errorf("%s: %w", flags.path, err)
+			return &hostFailure{fmt.Errorf("%s: %w", flags.path, err)}
 		}
 		return nil
 	}

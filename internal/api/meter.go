@@ -98,6 +98,13 @@ func (m *meter) begun() bool {
 	return m.in.begun
 }
 
+// quiet tells whether no stream is open.
+func (m *meter) quiet() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.open) == 0
+}
+
 // answered are the bytes of answers that were written.
 func (m *meter) answered() uint64 {
 	m.mu.Lock()

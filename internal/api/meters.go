@@ -88,16 +88,23 @@ func (a *meters) all() []*meter {
 
 // closeSilent closes the connections that gRPC waits for in a stop, and ends itself
 // only when they have shown a frame or their time is up.
-func (a *meters) closeSilent() {
+func (a *meters) closeSilent() { a.closeThose(func(m *meter) bool { return !m.begun() }) }
+
+// closeAnswered closes the connections on which each stream is over: its last frame
+// was written.
+func (a *meters) closeAnswered() { a.closeThose((*meter).quiet) }
+
+// closeThose closes the HTTP/2 connections whose meters match.
+func (a *meters) closeThose(match func(*meter) bool) {
 	a.mu.Lock()
-	var silent []*clientConn
+	var matching []*clientConn
 	for m, c := range a.conns {
-		if c.http2 && !m.begun() {
-			silent = append(silent, c)
+		if c.http2 && match(m) {
+			matching = append(matching, c)
 		}
 	}
 	a.mu.Unlock()
-	for _, c := range silent {
+	for _, c := range matching {
 		c.Close()
 	}
 }
