@@ -22,6 +22,7 @@ const (
 	StateMachine_Open_FullMethodName         = "/pontoon.plugin.v1.StateMachine/Open"
 	StateMachine_Apply_FullMethodName        = "/pontoon.plugin.v1.StateMachine/Apply"
 	StateMachine_Query_FullMethodName        = "/pontoon.plugin.v1.StateMachine/Query"
+	StateMachine_QueryStream_FullMethodName  = "/pontoon.plugin.v1.StateMachine/QueryStream"
 	StateMachine_SaveSnapshot_FullMethodName = "/pontoon.plugin.v1.StateMachine/SaveSnapshot"
 	StateMachine_Restore_FullMethodName      = "/pontoon.plugin.v1.StateMachine/Restore"
 	StateMachine_Close_FullMethodName        = "/pontoon.plugin.v1.StateMachine/Close"
@@ -39,6 +40,9 @@ type StateMachineClient interface {
 	// answer whose results have more than 1 MiB goes in parts, one after the other.
 	Apply(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ApplyRequest, ApplyResponse], error)
 	Query(ctx context.Context, in *QueryRequest, opts ...grpc.CallOption) (*QueryResponse, error)
+	// QueryStream answers a query in chunks. It has no header. Only a plugin with the
+	// capability "query-streams" is asked, for at most 8 at a time.
+	QueryStream(ctx context.Context, in *QueryStreamRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[QueryStreamChunk], error)
 	// SaveSnapshot streams the snapshot that an ApplyRequest prepared. It has no
 	// header.
 	SaveSnapshot(ctx context.Context, in *StateSnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StateSnapshotChunk], error)
@@ -88,9 +92,28 @@ func (c *stateMachineClient) Query(ctx context.Context, in *QueryRequest, opts .
 	return out, nil
 }
 
+func (c *stateMachineClient) QueryStream(ctx context.Context, in *QueryStreamRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[QueryStreamChunk], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &StateMachine_ServiceDesc.Streams[1], StateMachine_QueryStream_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[QueryStreamRequest, QueryStreamChunk]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type StateMachine_QueryStreamClient = grpc.ServerStreamingClient[QueryStreamChunk]
+
 func (c *stateMachineClient) SaveSnapshot(ctx context.Context, in *StateSnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StateSnapshotChunk], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &StateMachine_ServiceDesc.Streams[1], StateMachine_SaveSnapshot_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &StateMachine_ServiceDesc.Streams[2], StateMachine_SaveSnapshot_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +132,7 @@ type StateMachine_SaveSnapshotClient = grpc.ServerStreamingClient[StateSnapshotC
 
 func (c *stateMachineClient) Restore(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[RestoreRequest, RestoreResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &StateMachine_ServiceDesc.Streams[2], StateMachine_Restore_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &StateMachine_ServiceDesc.Streams[3], StateMachine_Restore_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -142,6 +165,9 @@ type StateMachineServer interface {
 	// answer whose results have more than 1 MiB goes in parts, one after the other.
 	Apply(grpc.BidiStreamingServer[ApplyRequest, ApplyResponse]) error
 	Query(context.Context, *QueryRequest) (*QueryResponse, error)
+	// QueryStream answers a query in chunks. It has no header. Only a plugin with the
+	// capability "query-streams" is asked, for at most 8 at a time.
+	QueryStream(*QueryStreamRequest, grpc.ServerStreamingServer[QueryStreamChunk]) error
 	// SaveSnapshot streams the snapshot that an ApplyRequest prepared. It has no
 	// header.
 	SaveSnapshot(*StateSnapshotRequest, grpc.ServerStreamingServer[StateSnapshotChunk]) error
@@ -166,6 +192,9 @@ func (UnimplementedStateMachineServer) Apply(grpc.BidiStreamingServer[ApplyReque
 }
 func (UnimplementedStateMachineServer) Query(context.Context, *QueryRequest) (*QueryResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Query not implemented")
+}
+func (UnimplementedStateMachineServer) QueryStream(*QueryStreamRequest, grpc.ServerStreamingServer[QueryStreamChunk]) error {
+	return status.Error(codes.Unimplemented, "method QueryStream not implemented")
 }
 func (UnimplementedStateMachineServer) SaveSnapshot(*StateSnapshotRequest, grpc.ServerStreamingServer[StateSnapshotChunk]) error {
 	return status.Error(codes.Unimplemented, "method SaveSnapshot not implemented")
@@ -240,6 +269,17 @@ func _StateMachine_Query_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _StateMachine_QueryStream_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(QueryStreamRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(StateMachineServer).QueryStream(m, &grpc.GenericServerStream[QueryStreamRequest, QueryStreamChunk]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type StateMachine_QueryStreamServer = grpc.ServerStreamingServer[QueryStreamChunk]
+
 func _StateMachine_SaveSnapshot_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(StateSnapshotRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -302,6 +342,11 @@ var StateMachine_ServiceDesc = grpc.ServiceDesc{
 			Handler:       _StateMachine_Apply_Handler,
 			ServerStreams: true,
 			ClientStreams: true,
+		},
+		{
+			StreamName:    "QueryStream",
+			Handler:       _StateMachine_QueryStream_Handler,
+			ServerStreams: true,
 		},
 		{
 			StreamName:    "SaveSnapshot",

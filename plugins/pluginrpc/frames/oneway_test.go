@@ -187,6 +187,30 @@ func TestAHostThatStopsReading(t *testing.T) {
 	})
 }
 
+// A handler that has nothing to send learns at once that its host has given up, where
+// the host has one request.
+func TestAHostThatGivesUpAStreamOnWhichNothingIsSent(t *testing.T) {
+	began, ended := make(chan struct{}), make(chan error, 1)
+	waits := func(_ *pluginv1.OpenSnapshotRequest, stream opening) error {
+		began <- struct{}{}
+		<-stream.Context().Done()
+		ended <- stream.Context().Err()
+		return nil
+	}
+	onBothWith(t, snapshots{open: waits}, func(t *testing.T, c pluginv1.StorageClient) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		if _, err := c.OpenSnapshot(ctx, &pluginv1.OpenSnapshotRequest{}); err != nil {
+			t.Fatal(err)
+		}
+		<-began
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("ended with %v", err)
+		}
+	})
+}
+
 // A handler that does not wait for its host learns at once that the host has given up.
 func TestAStreamOverGRPCIsCancelledAtOnce(t *testing.T) {
 	ended := make(chan error, 1)

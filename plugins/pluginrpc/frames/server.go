@@ -33,8 +33,9 @@ type Server struct {
 
 // method is one stream of a registered service.
 type method struct {
-	handler grpc.StreamHandler
-	impl    any
+	handler    grpc.StreamHandler
+	impl       any
+	oneRequest bool // it has a stream to the host only
 }
 
 // NewServer returns a server without services.
@@ -54,7 +55,7 @@ type both struct {
 func (b both) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	b.grpc.RegisterService(desc, impl)
 	for _, stream := range desc.Streams {
-		b.frames.methods["/"+desc.ServiceName+"/"+stream.StreamName] = method{stream.Handler, impl}
+		b.frames.methods["/"+desc.ServiceName+"/"+stream.StreamName] = method{stream.Handler, impl, !stream.ClientStreams}
 	}
 }
 
@@ -99,6 +100,8 @@ func (s *Server) serve(conn net.Conn) {
 		out: frameWriter{w: conn, maxMessage: pluginrpc.MaxMessageBytes},
 	}
 	stream.finish(s.handle(stream))
+	_ = conn.Close()
+	stream.watching.Wait()
 }
 
 // handle learns the method and calls its handler.
@@ -114,13 +117,15 @@ func (s *Server) handle(stream *serverStream) error {
 	if !ok {
 		return status.Errorf(codes.Unimplemented, "no stream %.128q", payload)
 	}
+	stream.oneRequest = m.oneRequest
 	return m.handler(m.impl, stream)
 }
 
 // serverStream is one stream. SendMsg and RecvMsg may be called by one
 // goroutine each. Its context ends with the handler, or when a message could
 // not be sent or received: a connection that is closed while neither is called
-// is noticed at the next call, unlike with gRPC.
+// is noticed at the next call, unlike with gRPC. Where the host has one request it is
+// noticed at once.
 type serverStream struct {
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -128,6 +133,9 @@ type serverStream struct {
 	in     *frameReader
 	out    frameWriter
 	final  error // of RecvMsg
+
+	oneRequest bool
+	watching   sync.WaitGroup
 }
 
 var _ grpc.ServerStream = (*serverStream)(nil)
@@ -160,7 +168,22 @@ func (s *serverStream) RecvMsg(m any) error {
 		err = s.receive(msg)
 	}
 	s.final = err
+	if err == nil && s.oneRequest {
+		s.final = io.EOF
+		s.watching.Go(s.watch)
+	}
 	return err
+}
+
+// watch reads on after the only request, so that a handler which sends nothing learns
+// that its host has given up.
+func (s *serverStream) watch() {
+	for {
+		if k, _, err := s.in.next(); err != nil || k != kindEnd {
+			s.cancel()
+			return
+		}
+	}
 }
 
 func (s *serverStream) receive(m pluginrpc.Message) error {

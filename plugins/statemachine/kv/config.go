@@ -31,6 +31,8 @@ const configSchema = `{
 // a command does.
 type config struct {
 	MaxAnswerBytes uint64 `yaml:"max_answer_bytes"`
+
+	chunk int // of an answer in chunks; the host's word
 }
 
 // readConfig reads a config section strictly and fills in what is not said.
@@ -39,7 +41,7 @@ func readConfig(raw []byte, limits plugins.Limits) (config, error) {
 		limits = plugins.DefaultLimits()
 	}
 	ceiling := limits.MaxBatchBytes
-	c := config{MaxAnswerBytes: limits.BatchBytes()}
+	c := config{MaxAnswerBytes: limits.BatchBytes(), chunk: int(limits.ChunkBytes())}
 	if err := section.Decode(raw, &c); err != nil {
 		return config{}, fmt.Errorf("kv: %w", err)
 	}

@@ -40,6 +40,12 @@
 // were left out, and the next Range starts at the last key followed by a zero
 // byte. An empty key is the start of the store.
 //
+// As an answer in chunks (statemachine.QueryStreamer) both have no bound on their bytes, and
+// all of an answer is of the revision at the call, whatever is written while it lasts. The
+// chunks joined are one QueryResult, whose revision comes first; a key that is larger
+// than a chunk goes over several. Until its end such an answer holds a view of the state, as
+// a snapshot does.
+//
 // # State
 //
 // Keys are in a copy-on-write B-tree: PrepareSnapshot takes a clone in constant

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
@@ -44,7 +45,8 @@ const (
 // batch copy every node it touches, which at 64 entries per batch costs four
 // times what the lock does.
 type machine struct {
-	log *slog.Logger
+	log     *slog.Logger
+	streams atomic.Int64 // that have a view of the state
 
 	mu     sync.RWMutex // guards what follows
 	phase  phase
@@ -77,7 +79,7 @@ func (m *machine) Describe() plugins.Info {
 		Name:         Name,
 		Version:      version,
 		Protocols:    []uint32{plugins.ProtocolVersion},
-		Capabilities: []plugins.Capability{statemachine.CapabilityTimers},
+		Capabilities: []plugins.Capability{statemachine.CapabilityTimers, statemachine.CapabilityQueryStreams},
 		ConfigSchema: []byte(configSchema),
 	}
 }

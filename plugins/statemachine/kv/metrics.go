@@ -14,7 +14,10 @@ pontoon_statemachine_kv_keys %d
 # HELP pontoon_statemachine_kv_revision Revision of the store's last change.
 # TYPE pontoon_statemachine_kv_revision gauge
 pontoon_statemachine_kv_revision %d
-`, keys, revision)
+# HELP pontoon_statemachine_kv_streams Answers in chunks that are under way; each holds a state of the store.
+# TYPE pontoon_statemachine_kv_streams gauge
+pontoon_statemachine_kv_streams %d
+`, keys, revision, m.streams.Load())
 	return err
 }
 

@@ -30,6 +30,7 @@ type liar struct {
 	restored uint64
 	early    bool // answers Restore after its first message
 	classes  []pluginv1.CommandClass
+	stream   []pluginv1.QueryStreamChunk
 }
 
 func (l *liar) Open(context.Context, *pluginv1.StateMachineOpenRequest) (*pluginv1.StateMachineOpenResponse, error) {

@@ -36,6 +36,8 @@ var (
 	_ statemachine.Streamer     = (*Client)(nil)
 	_ statemachine.Classer      = (*Client)(nil)
 	_ statemachine.Timer        = (*Client)(nil)
+
+	_ statemachine.QueryStreamer = (*Client)(nil)
 )
 
 // NewClient returns the state machine at the other end of conn. info is what
@@ -69,15 +71,6 @@ func (c *Client) Open(ctx context.Context, opts plugins.Options) (uint64, error)
 		return 0, fmt.Errorf("open state machine: %w", err)
 	}
 	return res.AppliedIndex, nil
-}
-
-// Query implements statemachine.StateMachine.
-func (c *Client) Query(ctx context.Context, data []byte) ([]byte, error) {
-	res, err := pluginrpc.Ask(ctx, &c.end, c.rpc.Query, &pluginv1.QueryRequest{Call: c.end.Call(), Data: data})
-	if err != nil {
-		return nil, fmt.Errorf("query: %w", err)
-	}
-	return res.Data, nil
 }
 
 // Restore implements statemachine.StateMachine. An error of r is returned as

@@ -3,6 +3,7 @@ package statemachinerpc
 import (
 	"context"
 	"io"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 
@@ -29,6 +30,8 @@ type server struct {
 	// applying is the turn of Apply and Restore streams: the contract has them one
 	// after the other.
 	applying pluginrpc.Turn
+	// streams counts the calls of QueryStream that have not returned.
+	streams atomic.Int32
 }
 
 // Open implements pluginv1.StateMachineServer.
@@ -44,14 +47,6 @@ func (s *server) Open(ctx context.Context, req *pluginv1.StateMachineOpenRequest
 		}
 		res.Wake = statemachine.NextTimer(s.backend)
 		return res, nil
-	})
-}
-
-// Query implements pluginv1.StateMachineServer.
-func (s *server) Query(ctx context.Context, req *pluginv1.QueryRequest) (*pluginv1.QueryResponse, error) {
-	return pluginrpc.Answer(&s.end, req, func() (*pluginv1.QueryResponse, error) {
-		data, err := s.backend.Query(ctx, req.Data)
-		return &pluginv1.QueryResponse{Data: data}, err
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,6 +34,7 @@ type broken struct {
 	closeIt  func(context.Context) error
 	describe func() plugins.Info
 	classes  func() []statemachine.Class
+	stream   func(context.Context, []byte, func([]byte) error) error
 }
 
 func (b *broken) Open(ctx context.Context, o plugins.Options) (uint64, error) { return b.open(ctx, o) }
@@ -52,11 +54,15 @@ func (b *broken) Close(ctx context.Context) error { return b.closeIt(ctx) }
 func (b *broken) Describe() plugins.Info          { return b.describe() }
 func (b *broken) Classes() []statemachine.Class   { return b.classes() }
 
+func (b *broken) QueryStream(ctx context.Context, q []byte, send func([]byte) error) error {
+	return b.stream(ctx, q, send)
+}
+
 func sound() *broken {
 	r := statemachinetest.NewRegister()
 	return &broken{
 		Register: r, open: r.Open, apply: r.Apply, query: r.Query, prepare: r.PrepareSnapshot,
-		restore: r.Restore, closeIt: r.Close, describe: r.Describe,
+		restore: r.Restore, closeIt: r.Close, describe: r.Describe, stream: r.QueryStream,
 		classes: func() []statemachine.Class { return oneClass("admin:", statemachine.RoleAdminister) },
 	}
 }
@@ -212,6 +218,60 @@ func faults() map[string]func(*broken) {
 				}
 				return cached, err
 			}
+		},
+		"streams what it streamed before": func(b *broken) {
+			var first [][]byte
+			b.stream = func(ctx context.Context, q []byte, send func([]byte) error) error {
+				kept := first
+				err := b.Register.QueryStream(ctx, q, func(chunk []byte) error {
+					kept = append(kept, bytes.Clone(chunk))
+					return nil
+				})
+				if err != nil {
+					return err
+				}
+				if first == nil {
+					first = kept
+				}
+				for _, chunk := range first {
+					if err := send(chunk); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+		},
+		"streams on without a receiver": func(b *broken) {
+			b.stream = func(ctx context.Context, q []byte, send func([]byte) error) error {
+				return b.Register.QueryStream(ctx, q, func(chunk []byte) error {
+					_ = send(chunk)
+					return nil
+				})
+			}
+		},
+		"streams any query": func(b *broken) {
+			b.stream = func(ctx context.Context, q []byte, send func([]byte) error) error {
+				if err := b.Register.QueryStream(ctx, q, send); !errors.Is(err, statemachine.ErrInvalidQuery) {
+					return err
+				}
+				return nil
+			}
+		},
+		"streams under the lock of Apply": func(b *broken) {
+			var mu sync.RWMutex
+			b.stream = func(ctx context.Context, q []byte, send func([]byte) error) error {
+				mu.RLock()
+				defer mu.RUnlock()
+				return b.Register.QueryStream(ctx, q, send)
+			}
+			b.apply = func(ctx context.Context, batch statemachine.Batch) ([]statemachine.Result, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				return b.Register.Apply(ctx, batch)
+			}
+		},
+		"announces streams that it has not": func(b *broken) {
+			b.stream = func(context.Context, []byte, func([]byte) error) error { return statemachine.ErrNoQueryStreams }
 		},
 		"saves later entries too": func(b *broken) {
 			b.prepare = changeSnapshots(b, func(s lateSnapshot) statemachine.Snapshot { return s })

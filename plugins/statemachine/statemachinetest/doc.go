@@ -9,4 +9,16 @@
 //
 // Register is the reference: the simplest state machine that passes, which
 // remembers every entry and can be held, failed and crashed at will.
+//
+// The files, in the order in which a run of the kit meets them:
+//
+//   - harness.go, instance.go: what the kit is told of a state machine, and one that is open;
+//   - lifecycle.go, classes.go: what it says of itself, and its beginning and end;
+//   - apply.go, determinism.go, time.go, results.go, limits.go: entries and their results;
+//   - query.go, querystream.go: queries, and answers in chunks;
+//   - snapshot.go, restore.go: its state, and that of another one;
+//   - applier.go, durable.go: the pipeline, and a state that outlives its process;
+//   - register.go, registersnapshot.go, registerstream.go, registerfaults.go,
+//     registerharness.go: the reference;
+//   - benchmark.go: the same calls, measured.
 package statemachinetest

@@ -41,7 +41,12 @@ type Harness struct {
 	// after which a state machine with statemachine.CapabilityTimers has a timer.
 	Waiting func() []byte
 
-	// BadQueries make no sense to the application.
+	// Stream returns a query that a state machine with
+	// statemachine.CapabilityQueryStreams answers in chunks, at least one after the first
+	// commands, and that ends. Each Command changes what they hold.
+	Stream func() []byte
+
+	// BadQueries make no sense to the application, in chunks or not.
 	BadQueries [][]byte
 
 	// Sized returns a command of exactly n bytes that is accepted in any
@@ -85,6 +90,7 @@ func Run(t *testing.T, h Harness) {
 		{"Determinism", testDeterminism},
 		{"Time", testTime},
 		{"Query", testQuery},
+		{"QueryStream", testQueryStream},
 		{"Snapshot", testSnapshot},
 		{"Restore", testRestore},
 		{"Applier", testApplier},

@@ -79,12 +79,18 @@ func refusesConfig(t *testing.T, h Harness, config string) {
 func eachCall(t *testing.T, sm statemachine.StateMachine, want ...error) {
 	t.Helper()
 	ctx := testContext(t)
-	for name, call := range map[string]func() error{
+	calls := map[string]func() error{
 		"Apply":           func() error { _, err := sm.Apply(ctx, statemachine.Batch{Through: 9}); return err },
 		"Query":           func() error { _, err := sm.Query(ctx, nil); return err },
 		"PrepareSnapshot": func() error { _, err := sm.PrepareSnapshot(ctx); return err },
 		"Restore":         func() error { return sm.Restore(ctx, 1, strings.NewReader("")) },
-	} {
+	}
+	if announces(sm) {
+		calls["QueryStream"] = func() error {
+			return statemachine.QueryStream(ctx, sm, nil, func([]byte) error { return nil })
+		}
+	}
+	for name, call := range calls {
 		err := call()
 		if !slices.ContainsFunc(want, func(w error) bool { return errors.Is(err, w) }) {
 			t.Errorf("%s: %v, want %v", name, err, want)

@@ -102,6 +102,8 @@ func (r *Register) Describe() plugins.Info {
 		Name:      "register",
 		Version:   "1.0.0",
 		Protocols: []uint32{plugins.ProtocolVersion},
+
+		Capabilities: []plugins.Capability{statemachine.CapabilityQueryStreams},
 	}
 }
 

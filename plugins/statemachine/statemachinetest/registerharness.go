@@ -27,6 +27,7 @@ func RegisterHarness(create func(testing.TB) statemachine.StateMachine) Harness 
 			}
 			return term, time, err
 		},
+		Stream:     func() []byte { return []byte("all") },
 		BadQueries: [][]byte{nil, []byte("nonsense"), []byte("at x")},
 		Sized:      func(n int) []byte { return make([]byte, n) },
 		Answering:  func(n int) []byte { return fmt.Appendf(nil, "%s%d", ResultPrefix, n) },

@@ -30,6 +30,7 @@ func Harness(create func(testing.TB) statemachine.StateMachine) statemachinetest
 		Waiting: func() []byte {
 			return Encode(&kvv1.Command{Op: &kvv1.Command_Put{Put: &kvv1.Put{Key: []byte("waiting"), Value: []byte("1"), TtlMs: 1000}}})
 		},
+		Stream:      func() []byte { return Encode(&kvv1.Query{Op: &kvv1.Query_Range{Range: &kvv1.Range{}}}) },
 		BadQueries:  badQueries(),
 		Sized:       sized,
 		Checksummed: true,
