@@ -30,6 +30,8 @@ type executable struct {
 	// sealed is a copy of a script that cannot be changed: the copy is
 	// verified, and the copy runs. It is nil where scripts are not copied.
 	sealed *os.File
+	// aside is the descriptor that the child executes, once stepAside has made it.
+	aside *os.File
 	// sum is what its SHA-256 was found to be; empty if it was not asked for.
 	sum string
 }
@@ -181,5 +183,8 @@ func (e *executable) close() {
 	_ = e.file.Close()
 	if e.sealed != nil {
 		_ = e.sealed.Close()
+	}
+	if e.aside != nil {
+		_ = e.aside.Close()
 	}
 }

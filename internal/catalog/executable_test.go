@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -51,6 +52,49 @@ func TestTheFileThatWasCheckedIsTheFileThatRuns(t *testing.T) {
 	out, err := exe.command([]string{path}).Output()
 	if err != nil || string(out) != "checked\n" {
 		t.Errorf("ran %q, %v", out, err)
+	}
+}
+
+// A program runs whatever numbers its descriptor and those of its streams have. With the
+// one above the streams', and lower ones free, the child had a pipe of the runtime there:
+// its start failed with "permission denied", which no further try mends.
+func TestAProgramRunsWhateverItsDescriptorIs(t *testing.T) {
+	path, err := exec.LookPath("true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var opened []*os.File
+	open := func() *os.File {
+		f, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		opened = append(opened, f)
+		return f
+	}
+	for range 8 { // for the pipe of the runtime, below the streams
+		open()
+	}
+	var exe *executable
+	var stream *os.File
+	for exe == nil || exe.file.Fd() != stream.Fd()+1 {
+		stream = open()
+		if exe, err = openExecutable(path, ""); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(exe.close)
+	}
+	for _, f := range opened[:8] {
+		f.Close()
+	}
+	if err := exe.stepAside(stream, stream, stream); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exe.command([]string{path})
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stream, stream, stream
+	if err := cmd.Run(); err != nil {
+		t.Error(err)
 	}
 }
 

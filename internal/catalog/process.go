@@ -113,6 +113,11 @@ func (p *process) spawn(exe *executable, env []string) (*outputPipes, error) {
 		return nil, err
 	}
 	defer pipes.closeWriters()
+	if err := exe.stepAside(stdin, pipes.stdoutWriter, pipes.stderrWriter); err != nil {
+		_ = lifeline.Close()
+		pipes.close()
+		return nil, err
+	}
 	cmd := exe.command(p.args)
 	cmd.Env = env
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, pipes.stdoutWriter, pipes.stderrWriter
