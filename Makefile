@@ -16,7 +16,7 @@ FUZZTIME  ?= 60s
 FUZZJOBS  ?= $(shell getconf _NPROCESSORS_ONLN)
 TESTFLAGS ?=
 
-.PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz fuzz-brief bench test-386 bench-peers bench-storage bench-behind large-snapshot statements lies overload slow-machine test-hostile test-linearizability test-recovery clean
+.PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz fuzz-brief bench test-386 test-arm bench-peers bench-storage bench-behind large-snapshot statements lies overload slow-machine test-hostile test-linearizability test-recovery clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,11 @@ unit:
 # amd64 runs programs for 386.
 test-386: ## the tests of storage and of the raft goroutine on 32 bits, shortened
 	GOARCH=386 go test -short -timeout 40m $(TESTFLAGS) ./internal/member ./internal/node ./plugins/storage/wal
+
+# Three minutes without a cache, so no part of test: each run has the types and the files
+# of these processors looked at (internal/deps, vet-386).
+test-arm: ## build the host and the plugins for ARM of 32 and 64 bits and for 386, without C
+	for processor in arm arm64 386; do CGO_ENABLED=0 GOOS=linux GOARCH=$$processor go build ./cmd/host ./plugins/...; done
 
 nested:
 	@for m in $(NESTED); do echo "module $$m"; (cd $$m && go vet ./... && go test -timeout 40m $(TESTFLAGS) ./...); done
@@ -102,7 +107,7 @@ large-snapshot: ## a state of 1 GiB to a node that lacks it, at 50 MB/s: memory,
 	PONTOON_LARGE_SNAPSHOT=1073741824 go test -v -run '^TestB6HeartbeatGap$$' ./plugins/transport/http | grep -v '^[=]'
 	PONTOON_LARGE_SNAPSHOT=1073741824 go test -v -run '^TestB6LargeSnapshot$$' ./test | grep -v '^[=]'
 
-statements: large-snapshot bench-behind ## the founding statements with the numbers that are too long for every run, half an hour
+statements: large-snapshot bench-behind test-arm ## the founding statements with the numbers that are too long for every run, half an hour
 	go test -count=1 -v ./test -run '^TestA1AFailureNamesTheLossOfTheLeader$$' -a1 10
 	go test -count=1 -v ./core -run '^TestA2ProposalsOneAfterTheOther$$' -a2 1000
 	go test -count=1 -v -timeout 20m ./plugins/transport/http -run '^TestB4DecodersUnderAMemoryCap$$' -b4 10m
