@@ -30,7 +30,7 @@ func TestAPipeInPlaceOfAFileIsNotWaitedFor(t *testing.T) {
 	if err := unix.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.checked = time.Now().Add(-recheck)
+	s.checked = time.Now().Add(-Recheck)
 	looked := make(chan string)
 	go func() { looked <- s.Get() }()
 	select {

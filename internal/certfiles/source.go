@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// recheck is the least time between two looks at the files.
-const recheck = 2 * time.Second
+// Recheck is the least time between two looks at the files.
+const Recheck = 2 * time.Second
 
 // A Source is something that is made of the texts of files, as they are at the
 // time. Its methods may be called concurrently.
@@ -65,7 +65,7 @@ func (s *Source[T]) Last() T { return *s.current.Load() }
 // Watch looks at the files from time to time until ctx ends, so that a mistake
 // in them shows before the next connection does.
 func (s *Source[T]) Watch(ctx context.Context) {
-	ticker := time.NewTicker(recheck)
+	ticker := time.NewTicker(Recheck)
 	defer ticker.Stop()
 	for {
 		select {
@@ -80,7 +80,7 @@ func (s *Source[T]) Watch(ctx context.Context) {
 // refresh looks at the files, unless it is too early. It needs s.mu. Content
 // is compared, not times: nothing that changes it goes unnoticed.
 func (s *Source[T]) refresh() {
-	if time.Since(s.checked) < recheck {
+	if time.Since(s.checked) < Recheck {
 		return
 	}
 	s.checked = time.Now()

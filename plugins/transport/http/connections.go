@@ -149,6 +149,9 @@ func withConnection(ctx context.Context, c net.Conn) context.Context {
 	if secured, ok := c.(*tls.Conn); ok {
 		c = secured.NetConn()
 	}
+	if held, ok := c.(*heldConn); ok {
+		c = held.Conn
+	}
 	return context.WithValue(ctx, connectionKey{}, c)
 }
 

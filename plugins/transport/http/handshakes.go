@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/refusals"
 )
 
@@ -17,7 +18,7 @@ import (
 // are at it count for the listener below, which bounds them.
 type handshakes struct {
 	net.Listener
-	config   *tls.Config
+	members  *peertls.Identity
 	timeout  time.Duration // of one handshake
 	refusals *refusals.Refusals
 
@@ -29,9 +30,9 @@ type handshakes struct {
 }
 
 // newHandshakes begins to accept; Close ends it.
-func newHandshakes(l net.Listener, config *tls.Config, timeout time.Duration, r *refusals.Refusals) *handshakes {
+func newHandshakes(l net.Listener, members *peertls.Identity, timeout time.Duration, r *refusals.Refusals) *handshakes {
 	h := &handshakes{
-		Listener: l, config: config, timeout: timeout, refusals: r,
+		Listener: l, members: members, timeout: timeout, refusals: r,
 		ready: make(chan net.Conn), failed: make(chan error),
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
@@ -58,17 +59,19 @@ func (h *handshakes) run() {
 
 // shake hands a connection over, or closes it.
 func (h *handshakes) shake(c net.Conn) {
-	secured := tls.Server(c, h.config)
+	held := &heldConn{Conn: c}
+	secured := tls.Server(held, h.members.Server())
 	ctx, cancel := context.WithTimeout(h.ctx, h.timeout)
 	defer cancel()
 	if err := secured.HandshakeContext(ctx); err != nil {
 		h.refuse(c, err)
 		return
 	}
+	held.hold(h.members, secured.ConnectionState())
 	select {
 	case h.ready <- secured:
 	case <-h.ctx.Done():
-		_ = c.Close()
+		_ = held.Close()
 	}
 }
 

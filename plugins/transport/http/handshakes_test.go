@@ -41,7 +41,7 @@ func TestHandshakes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := newHandshakes(&flaky{Listener: l}, self.Server(), time.Hour, refusals.New(slog.New(slog.DiscardHandler), "refused_total"))
+	h := newHandshakes(&flaky{Listener: l}, self, time.Hour, refusals.New(slog.New(slog.DiscardHandler), "refused_total"))
 	if _, err := h.Accept(); !errors.Is(err, syscall.EMFILE) {
 		t.Fatalf("got %v, want EMFILE", err)
 	}

@@ -252,6 +252,7 @@ func (p *peer) call(ctx context.Context, address net.Addr, h hello) (*quic.Conn,
 	if err != nil {
 		return nil, answer{}, err
 	}
+	p.e.security.hold(conn)
 	a, err := greet(ctx, conn, h)
 	return conn, a, err
 }

@@ -94,6 +94,7 @@ func (e *endpoint) accept(l *quic.Listener) {
 // serve is the life of an inbound connection.
 func (e *endpoint) serve(conn *quic.Conn) {
 	defer context.AfterFunc(e.Life.Context(), func() { closeConn(conn, closeDone, errClosing) })()
+	e.security.hold(conn)
 	l, err := e.greet(conn)
 	if l != nil {
 		if err != nil {

@@ -1,15 +1,19 @@
 package quictransport
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
 	"time"
+
+	"github.com/quic-go/quic-go"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/guard"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
@@ -18,6 +22,10 @@ import (
 
 // Scheme is that of the URLs that peers can be reached under.
 const Scheme = "quic"
+
+// errAuthority is with what a connection ends whose certificate the authorities of today
+// do not stand for.
+var errAuthority = errors.New("the certificate is of an authority that is not in tls.ca any more")
 
 // alpn names the protocol in the TLS handshake.
 const alpn = "pontoon-raft"
@@ -102,6 +110,15 @@ func (s security) client(peer uint64) *tls.Config {
 	}
 	c.NextProtos = []string{alpn}
 	return c
+}
+
+// hold ends a connection when the authorities of its other end are replaced.
+func (s security) hold(conn *quic.Conn) {
+	if !s.Proven() {
+		return
+	}
+	release := s.Members.Hold(conn.ConnectionState().TLS, func() { closeConn(conn, closeRefused, errAuthority) })
+	context.AfterFunc(conn.Context(), release)
 }
 
 // checkCaller refuses a caller at that address whose certificate is not the claimed member's.

@@ -14,4 +14,8 @@
 // pair serves new connections; a connection that is open stays as it is, even
 // when the certificates that it was made with have run out. PeerID refuses it
 // then, so that only long answers outlive a certificate.
+//
+// New authorities are another matter, since they are the answer to a stolen key: Hold
+// knows the connections that are open, and those whose certificates the new ones do not
+// stand for end within seconds.
 package peertls

@@ -1,7 +1,6 @@
 package peertls
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -17,8 +16,11 @@ import (
 // Identity is a node's certificate and the authorities it trusts, as they are
 // in the files at the time. Its methods may be called concurrently.
 type Identity struct {
-	self   membercert.Name
-	source *certfiles.Source[*material]
+	self     membercert.Name
+	source   *certfiles.Source[*material]
+	first    *material // of Open
+	logger   *slog.Logger
+	standing standing
 }
 
 // Open reads the files. Errors are plugins.ErrInvalidConfig and name the file.
@@ -35,7 +37,12 @@ func Open(files Files, self membercert.Name, logger *slog.Logger) (*Identity, er
 	if err != nil {
 		return nil, err
 	}
-	return &Identity{self: self, source: source}, nil
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	return &Identity{
+		self: self, source: source, first: source.Last(), logger: logger, standing: standing{all: map[*shown]struct{}{}},
+	}, nil
 }
 
 // Server is the configuration of who is dialled: it asks for a certificate and
@@ -87,10 +94,6 @@ func (i *Identity) PeerID(s tls.ConnectionState) (uint64, error) {
 
 // Expires is when the certificate in use runs out.
 func (i *Identity) Expires() time.Time { return i.source.Last().end() }
-
-// Watch looks at the files from time to time until ctx ends, so that a mistake
-// in them shows before the next connection does.
-func (i *Identity) Watch(ctx context.Context) { i.source.Watch(ctx) }
 
 func (i *Identity) verifyCaller(s tls.ConnectionState) error {
 	name, err := i.verify(s, x509.ExtKeyUsageClientAuth)

@@ -46,18 +46,24 @@ func (m *material) judge(chain []*x509.Certificate, usage x509.ExtKeyUsage) (mem
 	if len(chain) == 0 {
 		return membercert.Name{}, ErrNoCertificate
 	}
-	between := x509.NewCertPool()
-	for _, c := range chain[1:] {
-		between.AddCert(c)
-	}
 	now := time.Now()
-	_, err := chain[0].Verify(x509.VerifyOptions{
-		Roots: m.authorities, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{usage},
-	})
+	err := m.verify(chain, now, usage)
 	if err != nil {
 		return membercert.Name{}, explain(err, now)
 	}
 	return membercert.Of(chain[0])
+}
+
+// verify verifies a chain as of a time.
+func (m *material) verify(chain []*x509.Certificate, at time.Time, usage x509.ExtKeyUsage) error {
+	between := x509.NewCertPool()
+	for _, c := range chain[1:] {
+		between.AddCert(c)
+	}
+	_, err := chain[0].Verify(x509.VerifyOptions{
+		Roots: m.authorities, Intermediates: between, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{usage},
+	})
+	return err
 }
 
 // explain says which of our errors one of x509 is.
