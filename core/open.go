@@ -53,6 +53,7 @@ func (h *Host) options(info plugins.Info, config []byte) (plugins.Options, error
 		Config: config, ClusterID: h.cfg.ClusterID, NodeID: h.cfg.ID, NodeName: h.cfg.Name,
 		Group: group, Incarnation: h.incarnation.Add(1), DataDir: dir, Limits: h.cfg.Limits,
 		Tick: h.cfg.Tick, Election: h.cfg.Election,
+		HostVersion: h.cfg.Version, HostCapabilities: catalog.Capabilities(),
 	}, nil
 }
 

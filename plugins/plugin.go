@@ -38,6 +38,11 @@ type Info struct {
 	Protocols []uint32
 	// Capabilities are its optional abilities. Unknown ones are ignored.
 	Capabilities []Capability
+	// Requires are the capabilities that the host must make use of for the plugin to
+	// be what it promises: a state machine whose keys expire, say, requires
+	// "timers". A host that does not know one of them refuses the plugin and names
+	// it. At most 256, each of at most 64 bytes.
+	Requires []Capability
 	// ConfigSchema is a JSON Schema of its config section; nil if it takes
 	// none.
 	ConfigSchema []byte
@@ -74,4 +79,9 @@ type Options struct {
 	// Tick and Election are the node's raft timings; every timeout of a
 	// plugin is a function of them (law 8 of the design).
 	Tick, Election time.Duration
+	// HostVersion is for people and logs. HostCapabilities are the capabilities of
+	// plugins that the host makes use of. Both are empty in tests and tools that open a
+	// plugin without a host.
+	HostVersion      string
+	HostCapabilities []Capability
 }

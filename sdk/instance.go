@@ -128,6 +128,7 @@ type description struct {
 	Version      string          `json:"version"`
 	Protocols    []uint32        `json:"protocols"`
 	Capabilities []string        `json:"capabilities"`
+	Requires     []string        `json:"requires,omitempty"`
 	ConfigSchema json.RawMessage `json:"config_schema,omitempty"`
 }
 
@@ -139,6 +140,9 @@ func describe(w io.Writer, info plugins.Info) error {
 	}
 	for _, c := range info.Capabilities {
 		d.Capabilities = append(d.Capabilities, string(c))
+	}
+	for _, c := range info.Requires {
+		d.Requires = append(d.Requires, string(c))
 	}
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")

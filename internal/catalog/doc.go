@@ -35,6 +35,7 @@
 //     sealed_linux.go: what is executed, with what, and where its socket is;
 //   - handshake.go, output.go, lineformat.go, linerate.go, hclog.go: what it writes;
 //   - instance.go, inproc.go: the life that the caller holds, with and without a process;
+//     capabilities.go: what it may require of the host;
 //   - supervise.go, probe.go, activity.go, tardy.go: whether it is well, and its end;
 //   - errors.go, causes.go, explain.go: the reason why it did not start or went away.
 //

@@ -87,6 +87,16 @@ func (m *echoMachine) Close(context.Context) error {
 // gone.
 func serveFake(kind, name string) { serveFakeOver(nil, kind, name) }
 
+// serveDemanding serves one that requires something of its host.
+func serveDemanding(c plugins.Capability) {
+	info := fakeInfo("statemachine", "echo")
+	info.Requires = []plugins.Capability{c}
+	serveGoPlugin(nil, func(r grpc.ServiceRegistrar) {
+		pluginrpc.Service{Info: info}.Register(r)
+		statemachinerpc.Register(r, newEchoMachine())
+	})
+}
+
 // serveFakeOver serves it with frames too, unless streams is nil.
 func serveFakeOver(streams *frames.Server, kind, name string) {
 	info := fakeInfo(kind, name)
@@ -151,6 +161,7 @@ func runFakePlugin(mode string) {
 	mode, argument, _ := strings.Cut(mode, "=")
 	behaviours := map[string]func(){
 		"echo":         func() { serveFake("statemachine", "echo") },
+		"requires":     func() { serveDemanding(plugins.Capability(argument)) },
 		"describes-as": func() { kind, name, _ := strings.Cut(argument, "/"); serveFake(kind, name) },
 		"exits": func() {
 			fmt.Fprintln(os.Stderr, "first line\n\nno configuration found")

@@ -21,7 +21,7 @@ type inprocLife struct {
 }
 
 // startInproc creates a new backend inside the host.
-func (s *Slot) startInproc() *Instance {
+func (s *Slot) startInproc() (*Instance, error) {
 	env := backend.Env{Logger: s.catalog.options.Logger.With(
 		"kind", string(s.plan.kind), "plugin", s.plan.name, "pid", 0)}
 	in := newInstance(s, plugins.Info{})
@@ -40,9 +40,12 @@ func (s *Slot) startInproc() *Instance {
 		in.info, life.close = in.stateMachine.Describe(), in.stateMachine.Close
 		life.watch, _ = in.stateMachine.(plugins.LeadershipWatcher)
 	}
+	if err := checkRequires(in.info); err != nil {
+		return nil, &StartError{Kind: s.plan.kind, Plugin: s.plan.label, Permanent: true, Cause: err}
+	}
 	in.life = life
 	s.started(in)
-	return in
+	return in, nil
 }
 
 func (l *inprocLife) pid() int { return 0 }

@@ -201,7 +201,7 @@ func (l *launch) describe(ctx context.Context) (plugins.Info, error) {
 	if pl.name != "" && info.Name != pl.name {
 		return plugins.Info{}, misconfigured{fmt.Errorf("calls itself %q but is configured as %q", info.Name, pl.name)}
 	}
-	return info, nil
+	return info, checkRequires(info)
 }
 
 // startError turns what went wrong into the one error that the caller gets.

@@ -41,6 +41,7 @@ func badPlugins() map[string]badPlugin {
 		"closes standard output":        {mode: "closes-stdout", says: []string{"closed its standard output without a handshake"}},
 		"of another kind":               {mode: "describes-as=storage/wal", says: []string{`is a storage plugin ("wal") but is configured as statemachine`}},
 		"of another name":               {mode: "describes-as=statemachine/kv", says: []string{`calls itself "kv" but is configured as "echo"`}},
+		"of another host":               {mode: "requires=of tomorrow", says: []string{`requires a host that knows the capability "of tomorrow", and this one does not: use a newer host`}},
 		"of an impossible name":         {mode: "describes-as=statemachine/a b", says: []string{"name"}},
 		"ends after its handshake":      {mode: "ends-after-handshake", says: []string{"exited with code 4 before it was ready", "regrets"}},
 		"says nothing":                  {mode: "silent", says: []string{"wrote no handshake within the start timeout of 300ms"}, transient: true, timeout: 300 * time.Millisecond},

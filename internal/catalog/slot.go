@@ -121,7 +121,7 @@ func (s *Slot) start(ctx context.Context, previous *Instance) (*Instance, error)
 	s.startedAt = time.Now()
 	s.mu.Unlock()
 	if s.plan.inproc != nil {
-		return s.startInproc(), nil
+		return s.startInproc()
 	}
 	return s.startProcess(ctx)
 }

@@ -36,9 +36,8 @@ func Describe(ctx context.Context, conn grpc.ClientConnInterface) (plugins.Info,
 		Version:      res.Version,
 		Protocols:    res.Protocols,
 		ConfigSchema: res.ConfigSchema,
-	}
-	for _, c := range res.Capabilities {
-		info.Capabilities = append(info.Capabilities, plugins.Capability(c))
+		Capabilities: goCapabilities(res.Capabilities),
+		Requires:     goCapabilities(res.Requires),
 	}
 	if err := CheckInfo(info); err != nil {
 		return plugins.Info{}, fmt.Errorf("describe: %w", err)
@@ -66,7 +65,10 @@ func CheckInfo(info plugins.Info) error {
 	case len(info.ConfigSchema) > maxSchemaBytes:
 		return BadAnswer("config schema of %d bytes, at most %d", len(info.ConfigSchema), maxSchemaBytes)
 	}
-	for _, c := range info.Capabilities {
+	if len(info.Requires) > maxCapabilities {
+		return BadAnswer("requires %d capabilities, at most %d", len(info.Requires), maxCapabilities)
+	}
+	for _, c := range slices.Concat(info.Capabilities, info.Requires) {
 		if len(c) > maxCapabilityBytes {
 			return BadAnswer("capability of %d bytes, at most %d", len(c), maxCapabilityBytes)
 		}
@@ -84,15 +86,29 @@ func notNameRune(r rune) bool {
 
 // describeResponse is info as it travels.
 func describeResponse(info plugins.Info) *pluginv1.DescribeResponse {
-	res := &pluginv1.DescribeResponse{
+	return &pluginv1.DescribeResponse{
 		Kind:         string(info.Kind),
 		Name:         info.Name,
 		Version:      info.Version,
 		Protocols:    info.Protocols,
 		ConfigSchema: info.ConfigSchema,
+		Capabilities: wireCapabilities(info.Capabilities),
+		Requires:     wireCapabilities(info.Requires),
 	}
-	for _, c := range info.Capabilities {
-		res.Capabilities = append(res.Capabilities, string(c))
+}
+
+func wireCapabilities(list []plugins.Capability) []string {
+	wire := make([]string, len(list))
+	for i, c := range list {
+		wire[i] = string(c)
 	}
-	return res
+	return wire
+}
+
+func goCapabilities(wire []string) []plugins.Capability {
+	list := make([]plugins.Capability, len(wire))
+	for i, c := range wire {
+		list[i] = plugins.Capability(c)
+	}
+	return list
 }

@@ -2,6 +2,7 @@ package pluginrpc
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -62,7 +63,8 @@ func TestOptionsTravel(t *testing.T) {
 	o := plugins.Options{
 		Config: []byte("a: 1"), ClusterID: 1, NodeID: 2, NodeName: "n", Group: 3, Incarnation: 4, DataDir: "/d",
 		Limits: plugins.Limits{MaxEntryBytes: 5, MaxBatchBytes: 6, MaxChunkBytes: 7},
-		Tick:   100 * time.Millisecond, Election: time.Second,
+		Tick:   100 * time.Millisecond, Election: time.Second, StoreID: 8,
+		HostVersion: "v1", HostCapabilities: []plugins.Capability{"timers", "of tomorrow"},
 	}
 	w := WireOptions(o)
 	b, err := w.Marshal()
@@ -88,7 +90,8 @@ func TestOptionsTravel(t *testing.T) {
 
 func equalOptions(a, b plugins.Options) bool {
 	return a.ClusterID == b.ClusterID && a.NodeID == b.NodeID && a.NodeName == b.NodeName && a.Group == b.Group &&
-		a.Incarnation == b.Incarnation && a.DataDir == b.DataDir && a.Limits == b.Limits && a.Tick == b.Tick && a.Election == b.Election
+		a.Incarnation == b.Incarnation && a.DataDir == b.DataDir && a.Limits == b.Limits && a.Tick == b.Tick && a.Election == b.Election &&
+		a.StoreID == b.StoreID && a.HostVersion == b.HostVersion && slices.Equal(a.HostCapabilities, b.HostCapabilities)
 }
 
 func TestLimits(t *testing.T) {

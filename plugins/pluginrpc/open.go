@@ -95,6 +95,8 @@ func WireOptions(o plugins.Options) pluginv1.OpenOptions {
 		TickMs:     milliseconds(o.Tick),
 		ElectionMs: milliseconds(o.Election),
 		StoreId:    o.StoreID,
+
+		HostVersion: o.HostVersion, HostCapabilities: wireCapabilities(o.HostCapabilities),
 	}
 }
 
@@ -121,5 +123,7 @@ func GoOptions(w pluginv1.OpenOptions) plugins.Options {
 		Tick:     time.Duration(w.TickMs) * time.Millisecond,
 		Election: time.Duration(w.ElectionMs) * time.Millisecond,
 		StoreID:  w.StoreId,
+
+		HostVersion: w.HostVersion, HostCapabilities: goCapabilities(w.HostCapabilities),
 	}
 }

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func info() plugins.Info {
 	return plugins.Info{
 		Kind: plugins.Storage, Name: "wal", Version: "1.0", Protocols: []uint32{1},
-		Capabilities: []plugins.Capability{"fast"}, ConfigSchema: []byte("{}"),
+		Capabilities: []plugins.Capability{"fast"}, Requires: []plugins.Capability{"timers"}, ConfigSchema: []byte("{}"),
 	}
 }
 
@@ -78,7 +78,7 @@ func TestSession(t *testing.T) {
 		t.Errorf("was told %+v, error %v", told, err)
 	}
 	got, err := pluginrpc.Describe(t.Context(), conn)
-	if err != nil || got.Name != "wal" || !got.Has("fast") || string(got.ConfigSchema) != "{}" {
+	if err != nil || got.Name != "wal" || !got.Has("fast") || !slices.Equal(got.Requires, []plugins.Capability{"timers"}) || string(got.ConfigSchema) != "{}" {
 		t.Errorf("described as %+v, error %v", got, err)
 	}
 	s.Close()
