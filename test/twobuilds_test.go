@@ -36,6 +36,28 @@ func (n *node) becomes(program live.Program) {
 	n.startReady()
 }
 
+// takesOver makes a node the leader.
+func (n *node) takesOver(c *cluster) {
+	n.t.Helper()
+	c.command("leader", "transfer", n.id())
+	if leader := c.leader(); leader != n {
+		n.t.Fatalf("leader is %s, not %s", leader.name, n.name)
+	}
+}
+
+// exchange starts a node with another build. Meanwhile the leader gives up what the node
+// lacks, and so sends it a snapshot.
+func (c *cluster) exchange(n *node, program live.Program, leader *node) {
+	c.t.Helper()
+	leader.takesOver(c)
+	n.stop()
+	leader.awaitSnapshots(3)
+	n.program = program
+	n.startReady()
+	n.await("to install a snapshot", func() bool { return strings.Contains(n.host.Log(), `"snapshot installed"`) })
+	leader.await("to have sent it", func() bool { return strings.Contains(leader.host.Log(), `"snapshot sent","to":"`+n.id()+`"`) })
+}
+
 // endsAsOlder checks that the host of a node ends with the sentence of a build that is
 // older than the cluster.
 func (n *node) endsAsOlder(understood uint64) {
@@ -52,29 +74,36 @@ func (n *node) endsAsOlder(understood uint64) {
 
 // Two executables of different levels in one cluster, mixed both ways under writes:
 // members get the newer build one after the other, and one of them the older one back
-// while that lasts. The level rises when the last member has the newer build. From then
-// on the older one is refused, as a member that was there and as a new one, with a
-// sentence; each of them goes on with the newer build. Nothing acknowledged is lost.
+// while that lasts. Each build leads the other, and sends it a snapshot. The level rises
+// when the last member has the newer build. From then on the older one is refused, as a
+// member that was there and as a new one, with a sentence; each of them goes on with the
+// newer build. Nothing acknowledged is lost.
 func TestTwoBuildsInOneCluster(t *testing.T) {
 	t.Parallel()
-	c := startCluster(t)
+	c := startCluster(t, snapshotting()...)
 	_, level := c.nodes[0].level()
 	c.awaitLevel(level)
 	load := startWorkload(t, c.nodes...)
 	for _, step := range []struct {
 		node    *node
 		program live.Program
+		from    *node // leads meanwhile
 	}{
-		{c.nodes[0], programs.ahead},
-		{c.nodes[1], programs.ahead},
-		{c.nodes[0], programs.host},
-		{c.nodes[2], programs.ahead},
+		{c.nodes[0], programs.ahead, c.nodes[1]}, // the older build sends the newer one a snapshot
+		{c.nodes[1], programs.ahead, c.nodes[2]},
+		{c.nodes[0], programs.host, c.nodes[1]}, // the newer one sends the older one a snapshot
+		{c.nodes[2], programs.ahead, c.nodes[0]},
 	} {
-		step.node.becomes(step.program)
-		load.progress(30)
+		c.exchange(step.node, step.program, step.from)
+		for _, leader := range c.nodes {
+			leader.takesOver(c)
+			load.progress(30)
+		}
 		for _, n := range c.nodes {
-			if got, _ := n.level(); got != level {
-				t.Fatalf("%s is at level %d while a member understands %d", n.name, got, level)
+			older := n.program.Path(t) == programs.host.Path(t)
+			if got, understood := n.level(); got != level || understood == level != older {
+				t.Fatalf("%s is at level %d and understands %d, while a member understands %d; its build is the older one: %t",
+					n.name, got, understood, level, older)
 			}
 		}
 	}
