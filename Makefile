@@ -34,10 +34,14 @@ unit:
 	go test -timeout 40m $(TESTFLAGS) $$(go list ./... | grep -v -e '/test$$' -e '/test/hostile$$')
 	go test -p 1 -timeout 40m $(TESTFLAGS) ./test ./test/hostile
 
+# Of core those that take a host through its life: all of them take minutes.
+HOST_386 := WritesAndReadsOnEveryMember|EntriesHaveTheSameTimeOnAllMembers|LeadershipIsTransferred|MembersAreAddedAndRemoved|MemberJoinsAfterACompaction|LaggingFollowerIsCaughtUpBySnapshot|A9SlowFollowerIsServedFromDisk|StorageFailureBuildsTheNodeAnew|StopOrder
+
 # Whether 64-bit words are aligned shows only where the code runs; a kernel for
 # amd64 runs programs for 386.
-test-386: ## the tests of storage and of the raft goroutine on 32 bits, shortened
+test-386: ## the tests of storage and of the raft goroutine, and some of whole hosts, on 32 bits, shortened
 	GOARCH=386 go test -short -timeout 40m $(TESTFLAGS) ./internal/member ./internal/node ./plugins/storage/wal
+	GOARCH=386 go test -short -timeout 40m $(TESTFLAGS) ./core -run '^Test($(HOST_386))$$'
 
 # Three minutes without a cache, so no part of test: each run has the types and the files
 # of these processors looked at (internal/deps, vet-386).
