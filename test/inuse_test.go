@@ -32,10 +32,10 @@ func TestDataDirectoryInUse(t *testing.T) {
 	limit := max(time.Second, handover+2*timeToStart(t))
 	var challengers sync.WaitGroup
 	var late atomic.Int64
-	for _, dir := range []string{n.data, link} {
+	for _, dir := range []string{n.data, link, n.data, link} {
 		second := newSingle(t)
 		challengers.Go(func() {
-			for range rounds(50) {
+			for range rounds(25) {
 				if took := challenge(t, second, dir, n.host.PID(), 5*limit); took > limit {
 					late.Add(1)
 				}
@@ -45,7 +45,7 @@ func TestDataDirectoryInUse(t *testing.T) {
 	}
 	challengers.Wait()
 	// One in ten may meet a machine that is busy with something else.
-	refused := int64(2 * rounds(50))
+	refused := int64(4 * rounds(25))
 	t.Logf("%d of %d second hosts took more than %v to give up", late.Load(), refused, limit)
 	if late.Load() > refused/10 {
 		t.Error("second hosts wait for longer than a first one may be ending")

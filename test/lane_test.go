@@ -6,11 +6,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -55,8 +57,8 @@ func newLane(t *testing.T) *lane {
 		if err := c.Close(); err != nil {
 			t.Errorf("close catalog: %v", err)
 		}
-		if children := live.ChildrenOf(os.Getpid()); len(children) > 0 {
-			t.Errorf("plugins outlive their catalog: %v", children)
+		if left := live.Processes(func(p live.Process) bool { return p.Parent == os.Getpid() && p.Has(dir) }); len(left) > 0 {
+			t.Errorf("plugins outlive their catalog: %v", left)
 		}
 		os.RemoveAll(dir)
 	})
@@ -116,12 +118,22 @@ func (l *lane) transport(spec catalog.Spec) func(*testing.T) transport.Transport
 	return func(t *testing.T) transport.Transport { return l.start(t, spec).Transport() }
 }
 
+// loopbacks are the addresses of this machine that were given to kits. Each kit has one
+// of its own: its nodes come back on ports that the system has chosen, which no other
+// test may have taken meanwhile.
+var loopbacks atomic.Uint32
+
+// ownLoopback is an address to listen on that no other test has.
+func ownLoopback() string { return fmt.Sprintf("127.0.1.%d:0", loopbacks.Add(1)) }
+
 func TestKVInAProcess(t *testing.T) {
+	t.Parallel()
 	l := newLane(t)
 	statemachinetest.Run(t, kvtest.Harness(l.stateMachine(catalog.Spec{Kind: plugins.StateMachine, Name: "kv"})))
 }
 
 func TestWALInAProcess(t *testing.T) {
+	t.Parallel()
 	l := newLane(t)
 	storagetest.Run(t, storagetest.Harness{
 		New:       l.storage(catalog.Spec{Kind: plugins.Storage, Name: "wal"}),
@@ -131,10 +143,11 @@ func TestWALInAProcess(t *testing.T) {
 }
 
 func TestHTTPInAProcess(t *testing.T) {
+	t.Parallel()
 	l := newLane(t)
 	transporttest.Run(t, transporttest.Harness{
 		New:    l.transport(catalog.Spec{Kind: plugins.Transport, Name: "http"}),
-		Listen: "127.0.0.1:0",
+		Listen: ownLoopback(),
 		URL:    func(address string) string { return "http://" + address },
 		TCP:    true,
 	})
@@ -145,9 +158,10 @@ func TestHTTPInAProcess(t *testing.T) {
 const silenceOverQUIC = 7 * time.Second
 
 func TestQUICInAProcess(t *testing.T) {
+	t.Parallel()
 	transporttest.Run(t, transporttest.Harness{
 		New:    newLane(t).transport(catalog.Spec{Kind: plugins.Transport, Name: "quic"}),
-		Listen: "127.0.0.1:0",
+		Listen: ownLoopback(),
 		URL:    func(address string) string { return "quic://" + address },
 		UDP:    silenceOverQUIC,
 	})
@@ -155,6 +169,7 @@ func TestQUICInAProcess(t *testing.T) {
 
 // The external lane: this very binary, as if it were a third party's.
 func TestA6ExternalPluginsInProcesses(t *testing.T) {
+	t.Parallel()
 	own, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -164,9 +179,11 @@ func TestA6ExternalPluginsInProcesses(t *testing.T) {
 		return catalog.Spec{Kind: kind, Command: []string{own, "plugin-serve", string(kind), name}, SHA256: sum}
 	}
 	t.Run("kv", func(t *testing.T) {
+		t.Parallel()
 		statemachinetest.Run(t, kvtest.Harness(newLane(t).stateMachine(external(plugins.StateMachine, "kv"))))
 	})
 	t.Run("wal", func(t *testing.T) {
+		t.Parallel()
 		l := newLane(t)
 		storagetest.Run(t, storagetest.Harness{
 			New:       l.storage(external(plugins.Storage, "wal")),
@@ -175,25 +192,29 @@ func TestA6ExternalPluginsInProcesses(t *testing.T) {
 		})
 	})
 	t.Run("http", func(t *testing.T) {
+		t.Parallel()
 		transporttest.Run(t, transporttest.Harness{
 			New:    newLane(t).transport(external(plugins.Transport, "http")),
-			Listen: "127.0.0.1:0",
+			Listen: ownLoopback(),
 			URL:    func(address string) string { return "http://" + address },
 			TCP:    true,
 		})
 	})
 	t.Run("quic", func(t *testing.T) {
+		t.Parallel()
 		transporttest.Run(t, transporttest.Harness{
 			New:    newLane(t).transport(external(plugins.Transport, "quic")),
-			Listen: "127.0.0.1:0",
+			Listen: ownLoopback(),
 			URL:    func(address string) string { return "quic://" + address },
 			UDP:    silenceOverQUIC,
 		})
 	})
 	t.Run(memoryName, func(t *testing.T) {
+		t.Parallel()
 		transporttest.Run(t, memoryHarness(t, external(plugins.Transport, memoryName)))
 	})
 	t.Run("counter", func(t *testing.T) {
+		t.Parallel()
 		l, path := newLane(t), counterProgram(t)
 		statemachinetest.Run(t, statemachinetest.Harness{
 			New: l.stateMachine(catalog.Spec{

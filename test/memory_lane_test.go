@@ -144,5 +144,6 @@ func memoryHarness(t *testing.T, spec catalog.Spec) transporttest.Harness {
 }
 
 func TestMemoryInAProcess(t *testing.T) {
+	t.Parallel()
 	transporttest.Run(t, memoryHarness(t, catalog.Spec{Kind: plugins.Transport, Name: memoryName}))
 }

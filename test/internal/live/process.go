@@ -53,6 +53,13 @@ func readStat(path string) (p Process, running bool) {
 	return p, true
 }
 
+// Has tells whether the process was started with a text in its environment, such as the
+// path of a directory that it is to use. One that has ended has nothing.
+func (p Process) Has(text string) bool {
+	environment, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.PID), "environ"))
+	return err == nil && bytes.Contains(environment, []byte(text))
+}
+
 // ChildrenOf lists the processes that pid has started.
 func ChildrenOf(pid int) []Process {
 	return Processes(func(p Process) bool { return p.Parent == pid })
