@@ -223,6 +223,28 @@ func (m *member) Query(_ context.Context, data []byte, c server.Consistency) (se
 	return server.Answer{Data: append([]byte{byte(c)}, data...), Index: m.cluster.index.Load()}, nil
 }
 
+// QueryStream answers with the query's words as chunks; after the word "break" as a
+// state machine that has ended.
+func (m *member) QueryStream(ctx context.Context, data []byte, c server.Consistency, begin func(context.Context, uint64) error, send func([]byte) error) error {
+	answer, err := m.Query(ctx, nil, c)
+	if err == nil {
+		err = begin(ctx, answer.Index)
+	}
+	for _, word := range bytes.Fields(data) {
+		switch {
+		case err != nil:
+		case string(word) == "break":
+			err = &server.Error{Err: server.ErrNotReady, Detail: "the state machine has ended"}
+		case string(word) == "wait":
+			<-ctx.Done()
+			err = ctx.Err()
+		default:
+			err = send(word)
+		}
+	}
+	return err
+}
+
 func (m *member) ReadBarrier(ctx context.Context) (uint64, error) {
 	answer, err := m.Query(ctx, nil, server.Linearizable)
 	return answer.Index, err

@@ -51,6 +51,11 @@ func (m *runningMachine) Applier(ctx context.Context) (statemachine.Applier, err
 // NextTimer passes on the plugin's timer, for the same reason.
 func (m *runningMachine) NextTimer() uint64 { return statemachine.NextTimer(m.StateMachine) }
 
+// QueryStream passes on the plugin's answers in chunks, for the same reason.
+func (m *runningMachine) QueryStream(ctx context.Context, query []byte, send func([]byte) error) error {
+	return statemachine.QueryStream(ctx, m.StateMachine, query, send)
+}
+
 // Start implements server.StateMachineSource.
 func (s *machineSource) Start(ctx context.Context) (server.RunningStateMachine, error) {
 	m := &runningMachine{}

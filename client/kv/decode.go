@@ -75,6 +75,10 @@ func DecodePage(data []byte) (Page, error) {
 	if err := proto.Unmarshal(data, &m); err != nil {
 		return Page{}, fmt.Errorf("kv: answer of %d bytes: %w", len(data), err)
 	}
+	return pageOf(&m), nil
+}
+
+func pageOf(m *kvv1.QueryResult) Page {
 	p := Page{More: m.More, Revision: m.Revision}
 	if len(m.Kvs) > 0 {
 		p.Entries = make([]Entry, len(m.Kvs))
@@ -82,7 +86,7 @@ func DecodePage(data []byte) (Page, error) {
 	for i, kv := range m.Kvs {
 		p.Entries[i] = entryOf(kv)
 	}
-	return p, nil
+	return p
 }
 
 func entryOf(kv *kvv1.KeyValue) Entry {

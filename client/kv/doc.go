@@ -10,6 +10,20 @@
 //	if err != nil { ... }
 //	page, err := kv.DecodePage(ans.Data)
 //
+// A range that may be longer than an answer comes in chunks, all of one revision:
+//
+//	chunks, err := c.QueryStream(ctx, kv.EncodeRange(r), client.Linearizable)
+//	if err != nil { ... }
+//	defer chunks.Close()
+//	var d kv.Chunks
+//	for {
+//		chunk, err := chunks.Next()
+//		if err == io.EOF { break }  // the whole; then d.End has the revision
+//		if err != nil { ... }       // a part: ask again
+//		entries, err := d.Add(chunk)
+//		...
+//	}
+//
 // Functions that encode copy what they are given; decoded values belong to the
 // caller. Everything may be used concurrently.
 package kv

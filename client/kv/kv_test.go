@@ -117,3 +117,44 @@ func TestPrefixEnd(t *testing.T) {
 		t.Errorf("PrefixEnd changed its argument to %q", prefix)
 	}
 }
+
+// Chunks give each entry when all of it has come, however they are cut, and an answer that
+// ends within one is an error.
+func TestChunks(t *testing.T) {
+	var want []kv.Entry
+	result := &kvv1.QueryResult{Revision: 9, More: true}
+	for _, key := range []string{"a", "b", "c"} {
+		result.Kvs = append(result.Kvs, &kvv1.KeyValue{Key: []byte(key), Value: bytes.Repeat([]byte(key), 300), CreateRevision: 1, ModRevision: 2, Version: 3})
+		want = append(want, kv.Entry{Key: []byte(key), Value: bytes.Repeat([]byte(key), 300), CreateRevision: 1, ModRevision: 2, Version: 3})
+	}
+	raw, err := proto.Marshal(result)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for size := 1; size <= len(raw); size++ {
+		var c kv.Chunks
+		var got []kv.Entry
+		for rest := raw; len(rest) > 0; {
+			n := min(size, len(rest))
+			entries, err := c.Add(rest[:n])
+			if err != nil {
+				t.Fatalf("chunks of %d bytes: %v", size, err)
+			}
+			got, rest = append(got, entries...), rest[n:]
+		}
+		revision, more, err := c.End()
+		if err != nil || revision != 9 || !more || !reflect.DeepEqual(got, want) {
+			t.Fatalf("chunks of %d bytes: %d entries of revision %d, more %t (%v)", size, len(got), revision, more, err)
+		}
+	}
+	var c kv.Chunks
+	if _, err := c.Add(raw[:400]); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.End(); err == nil {
+		t.Error("an answer that ends within an entry is whole")
+	}
+	if _, err := new(kv.Chunks).Add([]byte{0x07, 0x07}); err == nil {
+		t.Error("garbage is a chunk")
+	}
+}

@@ -117,6 +117,17 @@ func (h *fakeHost) Query(ctx context.Context, data []byte, _ server.Consistency)
 	return server.Answer{Data: answer, Index: index}, nil
 }
 
+func (h *fakeHost) QueryStream(ctx context.Context, data []byte, _ server.Consistency, begin func(context.Context, uint64) error, send func([]byte) error) error {
+	index, err := h.ReadBarrier(ctx)
+	if err == nil {
+		err = begin(ctx, index)
+	}
+	if err != nil {
+		return err
+	}
+	return statemachine.QueryStream(ctx, h.machine, data, send)
+}
+
 func (h *fakeHost) ReadBarrier(context.Context) (uint64, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 
 	"github.com/pontoon-raft/pontoon/client"
 	"github.com/pontoon-raft/pontoon/client/kv"
@@ -49,24 +51,39 @@ func (s kvStore) get(ctx context.Context, key []byte, l client.Consistency) (*kv
 	return &page.Entries[0], nil
 }
 
-// all reads a range page after page, up to limit keys; 0 means all. The pages
-// may be of different revisions; that of the last one is returned.
+// all reads a range of up to limit keys, 0 means all, at one revision. One that is longer
+// than an answer is asked for in chunks: a member has few places for those.
 func (s kvStore) all(ctx context.Context, r kv.Range, limit uint32, l client.Consistency) (kv.Page, error) {
-	var whole kv.Page
+	r.Limit = limit
+	page, err := s.query(ctx, kv.EncodeRange(r), l)
+	if err != nil || !page.More || limit > 0 && uint32(len(page.Entries)) >= limit {
+		return page, err
+	}
+	return s.inChunks(ctx, r, l)
+}
+
+// inChunks reads a range of any length. A part of it is an error.
+func (s kvStore) inChunks(ctx context.Context, r kv.Range, l client.Consistency) (page kv.Page, err error) {
+	chunks, err := s.c.QueryStream(ctx, kv.EncodeRange(r), l)
+	if err != nil {
+		return kv.Page{}, err
+	}
+	defer chunks.Close()
+	var d kv.Chunks
 	for {
-		r.Limit = 0
-		if limit > 0 {
-			r.Limit = limit - uint32(len(whole.Entries))
+		chunk, err := chunks.Next()
+		if errors.Is(err, io.EOF) {
+			break
 		}
-		page, err := s.query(ctx, kv.EncodeRange(r), l)
+		if err != nil {
+			return kv.Page{}, fmt.Errorf("after %d keys of the range: %w", len(page.Entries), err)
+		}
+		entries, err := d.Add(chunk)
 		if err != nil {
 			return kv.Page{}, err
 		}
-		whole.Entries = append(whole.Entries, page.Entries...)
-		whole.More, whole.Revision = page.More, page.Revision
-		if !page.More || len(page.Entries) == 0 || (limit > 0 && uint32(len(whole.Entries)) >= limit) {
-			return whole, nil
-		}
-		r.Key = page.Next()
+		page.Entries = append(page.Entries, entries...)
 	}
+	page.Revision, page.More, err = d.End()
+	return page, err
 }

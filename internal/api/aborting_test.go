@@ -108,7 +108,11 @@ func (c *abortingClient) calls() {
 		for range 1 + c.rng.IntN(4) {
 			ctx, cancel := c.moment()
 			data := make([]byte, c.rng.IntN(1<<c.rng.IntN(18)))
-			switch c.rng.IntN(4) {
+			switch c.rng.IntN(5) {
+			case 4:
+				if stream, err := h.QueryStream(ctx, &hostv1.QueryRequest{Data: data}); err == nil && c.chance(2) {
+					_, _ = stream.Recv()
+				}
 			case 0:
 				_, _ = h.Propose(ctx, &hostv1.ProposeRequest{Data: data})
 			case 1:

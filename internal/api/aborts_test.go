@@ -113,7 +113,7 @@ func (w *aborts) run(t *testing.T, round, atOnce, each int) {
 func (*aborts) counts() map[string]struct{} {
 	all := map[string]struct{}{}
 	for _, name := range []string{
-		"open", "undecided", "admin", "reserved", "bounds.open.count", "bounds.watches.count", "bounds.calls.count", "bounds.streams.count",
+		"open", "undecided", "admin", "reserved", "bounds.open.count", "bounds.watches.count", "bounds.calls.count", "bounds.answers.count", "bounds.streams.count",
 		"bounds.window.count", "bounds.window.bytes", "bounds.bodies.count", "bounds.bodies.bytes", "bounds.results", "bounds.refusals",
 		"bounds.abandoned", "meters.conns", "meters.streams", "meters.bytes", "meters.unread", "meters.handed",
 		"guard.held", "guard.users", "guard.connections", "guard.inFlight",

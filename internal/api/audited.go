@@ -33,6 +33,15 @@ func (a audited) Query(ctx context.Context, req *hostv1.QueryRequest) (*hostv1.Q
 	return recorded(ctx, a.requests, audit.Query, req, a.requests.Query, func(r *audit.Record) { withData(r, req.GetData()) })
 }
 
+// QueryStream implements hostv1.HostServer. Its record is that of a query, made when the
+// answer has ended.
+func (a audited) QueryStream(req *hostv1.QueryRequest, stream queryStream) error {
+	_, err := recorded(stream.Context(), a.requests, audit.Query, req, func(ctx context.Context, req *hostv1.QueryRequest) (struct{}, error) {
+		return struct{}{}, a.answerInChunks(ctx, req, stream)
+	}, func(r *audit.Record) { withData(r, req.GetData()) })
+	return err
+}
+
 // AddMember implements hostv1.HostServer.
 func (a audited) AddMember(ctx context.Context, req *hostv1.AddMemberRequest) (*hostv1.MembersResponse, error) {
 	op := audit.AddMember

@@ -16,6 +16,7 @@ func auditedOps() map[string]audit.Op {
 		hostv1.Host_Propose_FullMethodName:        audit.Propose,
 		hostv1.Host_Proposals_FullMethodName:      audit.Propose,
 		hostv1.Host_Query_FullMethodName:          audit.Query,
+		hostv1.Host_QueryStream_FullMethodName:    audit.Query,
 		hostv1.Host_AddMember_FullMethodName:      audit.AddMember,
 		hostv1.Host_UpdateMember_FullMethodName:   audit.UpdateMember,
 		hostv1.Host_RemoveMember_FullMethodName:   audit.RemoveMember,
@@ -23,6 +24,7 @@ func auditedOps() map[string]audit.Op {
 
 		"/v1/propose":         audit.Propose,
 		"/v1/query":           audit.Query,
+		"/v1/query-stream":    audit.Query,
 		"/v1/members/add":     audit.AddMember,
 		"/v1/members/update":  audit.UpdateMember,
 		"/v1/members/remove":  audit.RemoveMember,

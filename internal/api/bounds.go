@@ -21,6 +21,8 @@ type bounds struct {
 	// streams has the Proposals streams, calls the other requests for the
 	// service.
 	streams, calls *pool
+	// answers are those in chunks that are under way.
+	answers *pool
 	// open has all streams of HTTP/2 of which gRPC knows, watches those of other
 	// services that may last, bodies the bodies of HTTP/1.1 requests.
 	open, watches, bodies *pool
@@ -42,6 +44,7 @@ func newBounds(l Limits, log *slog.Logger) *bounds {
 		window:  newPool(amount{int64(l.MaxPending), l.MaxPendingBytes}),
 		streams: newPool(amount{count: int64(l.MaxProposalStreams)}),
 		calls:   newPool(amount{count: int64(l.MaxCalls)}),
+		answers: newPool(amount{count: int64(l.MaxQueryStreams)}),
 		open:    newPool(amount{count: int64(l.MaxOpenCalls)}),
 		watches: newPool(amount{count: int64(l.MaxWatches)}),
 		bodies:  newPool(amount{int64(l.MaxCalls), mostBodies}),
@@ -79,6 +82,11 @@ func (b *bounds) admit(p *pool, c client, a amount, denied int, what string) (en
 // call admits a request of one answer.
 func (b *bounds) call(c client) (entry, error) {
 	return b.admit(b.calls, c, amount{count: 1}, deniedCall, "requests are being answered")
+}
+
+// answer admits a query that is answered in chunks.
+func (b *bounds) answer(c client) (entry, error) {
+	return b.admit(b.answers, c, amount{count: 1}, deniedAnswer, "answers in chunks are under way")
 }
 
 // propose admits a proposal that comes alone.

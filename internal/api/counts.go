@@ -15,6 +15,7 @@ const (
 	deniedWatch
 	deniedBody
 	deniedOpen
+	deniedAnswer
 	deniedKinds
 )
 
@@ -31,7 +32,7 @@ const (
 )
 
 func refusedNames() [deniedKinds]string {
-	return [...]string{"call", "proposal", "stream", "watch", "body", "open"}
+	return [...]string{"call", "proposal", "stream", "watch", "body", "open", "query_stream"}
 }
 
 func closedNames() [closedKinds]string {
@@ -66,9 +67,10 @@ func (b *bounds) collectors() []prometheus.Collector {
 	all := []prometheus.Collector{
 		gauge("api_streams", "Proposals streams that are open.", func() int64 { return b.streams.inUse().count }),
 		gauge("api_calls", "Requests of clients that are being answered, without Proposals streams.", func() int64 { return b.calls.inUse().count }),
+		gauge("api_query_streams", "Answers in chunks that are under way.", func() int64 { return b.answers.inUse().count }),
 		gauge("api_results_bytes", "Bytes of results that wait until their clients read them.", b.results.Load),
 		counter("api_results_left_out_total", "Results that were left out of answers because their clients did not read.", nil, &b.counts.leftOut),
-		counter("api_streams_ended_total", "Proposals streams that were ended because their clients did not read.", nil, &b.counts.ended),
+		counter("api_streams_ended_total", "Proposals streams and answers in chunks that were ended because their clients did not read.", nil, &b.counts.ended),
 		gauge("api_open_streams", "HTTP/2 streams that are not over, also those whose clients take no answer.", b.meters.streams.Load),
 		gauge("api_unfinished_bytes", "Bytes of messages of clients of which a part has come.", b.meters.bytes.Load),
 		gauge("api_unread_bytes", "Bytes that clients have sent and the host has not read.", b.meters.unread.Load),

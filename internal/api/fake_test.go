@@ -27,6 +27,11 @@ type fakeService struct {
 	live  error
 	index uint64
 
+	// stream is what an answer in chunks has after the words of its query, and until the
+	// context that ends when the state machine is needed back.
+	stream func(ctx context.Context, send func([]byte) error) error
+	until  context.Context
+
 	lastQuery  server.Consistency
 	lastChange server.ChangeOptions
 	current    int // how often the present membership was asked for
@@ -125,6 +130,33 @@ func (f *fakeService) Query(_ context.Context, data []byte, c server.Consistency
 	defer f.mu.Unlock()
 	f.lastQuery = c
 	return server.Answer{Data: data, Index: 7}, f.fail
+}
+
+// QueryStream answers with the query's words as chunks, and then as stream says.
+func (f *fakeService) QueryStream(ctx context.Context, data []byte, c server.Consistency, begin func(context.Context, uint64) error, send func([]byte) error) error {
+	f.mu.Lock()
+	f.lastQuery = c
+	fail, stream := f.fail, f.stream
+	f.mu.Unlock()
+	if fail != nil {
+		return fail
+	}
+	until := f.until
+	if until == nil {
+		until = context.Background()
+	}
+	if err := begin(until, 7); err != nil {
+		return err
+	}
+	for _, word := range bytes.Fields(data) {
+		if err := send(word); err != nil {
+			return err
+		}
+	}
+	if stream != nil {
+		return stream(ctx, send)
+	}
+	return nil
 }
 
 func (f *fakeService) ReadBarrier(context.Context) (uint64, error) {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -63,7 +64,7 @@ func newGRPC(r *requests, h *healthService, who identifier, waiting *sync.WaitGr
 	return s
 }
 
-// withFailures is desc with unary methods whose errors carry a Failure, those
+// withFailures is desc with methods of one request whose errors carry a Failure, those
 // of decoding the request included.
 func withFailures(desc grpc.ServiceDesc) *grpc.ServiceDesc {
 	methods := make([]grpc.MethodDesc, len(desc.Methods))
@@ -71,6 +72,12 @@ func withFailures(desc grpc.ServiceDesc) *grpc.ServiceDesc {
 		methods[i] = grpc.MethodDesc{MethodName: m.MethodName, Handler: failing(m.Handler)}
 	}
 	desc.Methods = methods
+	desc.Streams = slices.Clone(desc.Streams)
+	for i := range desc.Streams {
+		if s := &desc.Streams[i]; !s.ClientStreams {
+			s.Handler = failingStream
+		}
+	}
 	return &desc
 }
 
@@ -96,7 +103,8 @@ func failing(next grpc.MethodHandler) grpc.MethodHandler {
 // token that they came with. It bounds them, too.
 func endWithServer(r *requests, waiting *sync.WaitGroup) grpc.StreamServerInterceptor {
 	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-		if info.FullMethod == hostv1.Host_Proposals_FullMethodName {
+		switch info.FullMethod {
+		case hostv1.Host_Proposals_FullMethodName, hostv1.Host_QueryStream_FullMethodName:
 			return next(srv, ss)
 		}
 		place, err := r.bounds.watch(sharerOf(ss.Context()))

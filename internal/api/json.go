@@ -20,6 +20,8 @@ import (
 type route struct {
 	method string
 	serve  func(ctx context.Context, body []byte) (proto.Message, error)
+	// stream serves in the place of serve, and answers itself unless there is an error.
+	stream func(w http.ResponseWriter, r *http.Request, body []byte) error
 }
 
 // jsonAPI serves the unary forms over HTTP/1.1. Bodies are the messages of
@@ -40,15 +42,16 @@ func newJSONAPI(r *requests, names *hostNames) *jsonAPI {
 		// A web page must not propose to the host on its reader's machine.
 		origin: http.NewCrossOriginProtection(),
 		routes: map[string]route{
-			"/v1/propose":         {http.MethodPost, unary(svc.Propose)},
-			"/v1/query":           {http.MethodPost, unary(svc.Query)},
-			"/v1/read-barrier":    {http.MethodPost, unary(svc.ReadBarrier)},
-			"/v1/status":          {http.MethodGet, unary(svc.Status)},
-			"/v1/members":         {http.MethodGet, unary(svc.Members)},
-			"/v1/members/add":     {http.MethodPost, unary(svc.AddMember)},
-			"/v1/members/update":  {http.MethodPost, unary(svc.UpdateMember)},
-			"/v1/members/remove":  {http.MethodPost, unary(svc.RemoveMember)},
-			"/v1/leader/transfer": {http.MethodPost, unary(svc.TransferLeader)},
+			"/v1/propose":         {method: http.MethodPost, serve: unary(svc.Propose)},
+			"/v1/query":           {method: http.MethodPost, serve: unary(svc.Query)},
+			"/v1/query-stream":    {method: http.MethodPost, stream: lines(svc.QueryStream)},
+			"/v1/read-barrier":    {method: http.MethodPost, serve: unary(svc.ReadBarrier)},
+			"/v1/status":          {method: http.MethodGet, serve: unary(svc.Status)},
+			"/v1/members":         {method: http.MethodGet, serve: unary(svc.Members)},
+			"/v1/members/add":     {method: http.MethodPost, serve: unary(svc.AddMember)},
+			"/v1/members/update":  {method: http.MethodPost, serve: unary(svc.UpdateMember)},
+			"/v1/members/remove":  {method: http.MethodPost, serve: unary(svc.RemoveMember)},
+			"/v1/leader/transfer": {method: http.MethodPost, serve: unary(svc.TransferLeader)},
 		},
 	}
 }
@@ -64,11 +67,8 @@ func unary[Req, Resp any, In message[Req], Out message[Resp]](
 ) func(context.Context, []byte) (proto.Message, error) {
 	return func(ctx context.Context, body []byte) (proto.Message, error) {
 		req := In(new(Req))
-		// No body at all is the empty request, as for GET.
-		if len(body) > 0 {
-			if err := protojson.Unmarshal(body, req); err != nil {
-				return nil, malformed("%s", plainError(err))
-			}
+		if err := decodeJSON(body, req); err != nil {
+			return nil, err
 		}
 		resp, err := call(ctx, req)
 		if err != nil {
@@ -76,6 +76,17 @@ func unary[Req, Resp any, In message[Req], Out message[Resp]](
 		}
 		return resp, nil
 	}
+}
+
+// decodeJSON reads a request. No body at all is the empty one, as for GET.
+func decodeJSON(body []byte, req proto.Message) error {
+	if len(body) == 0 {
+		return nil
+	}
+	if err := protojson.Unmarshal(body, req); err != nil {
+		return malformed("%s", plainError(err))
+	}
+	return nil
 }
 
 // plainError drops protobuf's own prefix, which ends in one of two kinds of
@@ -96,6 +107,9 @@ func (j *jsonAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		writeFailure(w, err)
 		return
+	}
+	if resp == nil {
+		return // the stream has answered
 	}
 	writeJSON(w, http.StatusOK, resp)
 }
@@ -145,6 +159,9 @@ func (j *jsonAPI) serve(w http.ResponseWriter, r *http.Request) (proto.Message, 
 	body, err := j.body(w, r)
 	if err != nil {
 		return nil, err
+	}
+	if route.stream != nil {
+		return nil, route.stream(w, r, body)
 	}
 	return route.serve(r.Context(), body)
 }

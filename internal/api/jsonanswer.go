@@ -39,25 +39,37 @@ func writeJSON(w http.ResponseWriter, code int, m proto.Message) {
 }
 
 func jsonAnswerOf(m proto.Message) (a jsonAnswer, err error) {
-	a.data = takeData(m)
+	data := takeData(m)
+	if a.before, err = jsonLine(m); err != nil {
+		return jsonAnswer{}, err
+	}
+	if len(data) > 0 {
+		a.split("data", data)
+	}
+	return a, nil
+}
+
+// jsonLine is m in one line.
+func jsonLine(m proto.Message) ([]byte, error) {
 	text, err := protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true}.Marshal(m)
 	if err != nil {
-		return jsonAnswer{}, err
+		return nil, err
 	}
 	// protojson puts spaces here and there on purpose; people compare answers.
 	var line bytes.Buffer
 	if err := json.Compact(&line, text); err != nil {
-		return jsonAnswer{}, err
+		return nil, err
 	}
 	line.WriteByte('\n')
-	a.before = line.Bytes()
-	if len(a.data) > 0 {
-		// In a text a quotation mark has a backslash before it: this is the field.
-		field := []byte(`"data":"`)
-		at := bytes.Index(a.before, field) + len(field)
-		a.before, a.after = a.before[:at], a.before[at:]
-	}
-	return a, nil
+	return line.Bytes(), nil
+}
+
+// split puts data into a field that is empty.
+func (a *jsonAnswer) split(field string, data []byte) {
+	// In a text a quotation mark has a backslash before it: this is the field.
+	begin := []byte(`"` + field + `":"`)
+	at := bytes.Index(a.before, begin) + len(begin)
+	a.before, a.data, a.after = a.before[:at], data, a.before[at:]
 }
 
 // takeData are the data of an answer, which has none then.

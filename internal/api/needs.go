@@ -21,6 +21,7 @@ func needs() map[string]access.Role {
 		hostv1.Host_Propose_FullMethodName:        access.Write,
 		hostv1.Host_Proposals_FullMethodName:      access.Write,
 		hostv1.Host_Query_FullMethodName:          access.Read,
+		hostv1.Host_QueryStream_FullMethodName:    access.Read,
 		hostv1.Host_ReadBarrier_FullMethodName:    access.Read,
 		hostv1.Host_Status_FullMethodName:         access.Read,
 		hostv1.Host_Members_FullMethodName:        access.Read,
@@ -38,6 +39,7 @@ func needs() map[string]access.Role {
 
 		"/v1/propose":         access.Write,
 		"/v1/query":           access.Read,
+		"/v1/query-stream":    access.Read,
 		"/v1/read-barrier":    access.Read,
 		"/v1/status":          access.Read,
 		"/v1/members":         access.Read,

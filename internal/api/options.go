@@ -11,6 +11,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/audit"
 	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/server"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
 // Options is what a Server is made of.
@@ -80,6 +81,9 @@ type Limits struct {
 	// default 512; MaxCalls the other requests for the service that are being
 	// answered, by default 1024. Both are divided as MaxPending is.
 	MaxProposalStreams, MaxCalls int
+	// MaxQueryStreams bounds the answers in chunks of all clients together, by default
+	// and at most what a state machine has at a time. It is divided as MaxPending is.
+	MaxQueryStreams int
 	// MaxWatches bounds the streams of health and reflection of all clients
 	// together, by default 128. Not more than 16 are of one connection.
 	MaxWatches int
@@ -145,8 +149,9 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.MaxPendingBytes, defaults.MaxPendingBytes)
 	orDefault(&l.MaxProposalStreams, defaults.MaxStreams)
 	orDefault(&l.MaxCalls, defaults.MaxCalls)
+	orDefault(&l.MaxQueryStreams, statemachine.MaxQueryStreams)
 	orDefault(&l.MaxWatches, 128)
-	orDefault(&l.MaxOpenCalls, l.MaxProposalStreams+l.MaxCalls+l.MaxWatches+512)
+	orDefault(&l.MaxOpenCalls, l.MaxProposalStreams+l.MaxCalls+l.MaxQueryStreams+l.MaxWatches+512)
 	orDefault(&l.MaxAdminConnections, 64)
 	orDefault(&l.Pace, 5*time.Second)
 	orDefault(&l.MaxResultBytes, 48<<20)

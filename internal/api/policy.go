@@ -64,11 +64,16 @@ func refusal(err error) error {
 // request came with is not good any more. Release must be called when the request is
 // over.
 func whileValid(ctx context.Context, g *access.Guard, end func(error)) (release func()) {
+	return untilInvalid(ctx, g, func(err error) { end(statusOf(err)) })
+}
+
+// untilInvalid is whileValid with the reason as it is.
+func untilInvalid(ctx context.Context, g *access.Guard, end func(error)) (release func()) {
 	id, _ := access.From(ctx)
 	if state := connectionOf(ctx).state(); state != nil && id.Method == access.MethodCertificate {
 		leaf := state.PeerCertificates[0]
-		timer := time.AfterFunc(time.Until(leaf.NotAfter), func() { end(statusOf(outdated(id.Name, leaf.NotAfter))) })
+		timer := time.AfterFunc(time.Until(leaf.NotAfter), func() { end(outdated(id.Name, leaf.NotAfter)) })
 		return func() { timer.Stop() }
 	}
-	return g.Hold(id, func(err error) { end(statusOf(refusal(err))) })
+	return g.Hold(id, func(err error) { end(refusal(err)) })
 }

@@ -108,6 +108,13 @@ func rpcs() map[string]struct {
 			_, err := c.Query(ctx, &hostv1.QueryRequest{})
 			return err
 		}},
+		"QueryStream": {access.Read, func(ctx context.Context, c hostv1.HostClient) error {
+			stream, err := c.QueryStream(ctx, &hostv1.QueryRequest{})
+			if err == nil {
+				_, err = stream.Recv()
+			}
+			return err
+		}},
 		"Status": {access.Read, func(ctx context.Context, c hostv1.HostClient) error {
 			_, err := c.Status(ctx, &hostv1.StatusRequest{})
 			return err

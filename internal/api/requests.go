@@ -35,7 +35,7 @@ type requests struct {
 	bounds *bounds
 	// buffers are those of all connections.
 	buffers *bufferPool
-	// readers are the goroutines that read and write Proposals streams. They end
+	// readers are the goroutines that read and write Proposals streams, and send answers in chunks. They end
 	// when their call does.
 	readers sync.WaitGroup
 }

@@ -82,7 +82,7 @@ func (s *proposalStream) judge(now time.Time) bool {
 		}
 		close(s.slow)
 		s.bounds.counts.ended.Add(1)
-		s.giveUp()
+		giveUp(s.client.conn, s.bounds, s.limits.StalledAfter)
 		return true
 	case waited > s.limits.SlowAfter:
 		s.loseLocked()
@@ -90,16 +90,16 @@ func (s *proposalStream) judge(now time.Time) bool {
 	return false
 }
 
-// giveUp closes the connection of an ended stream if its client does not read on.
-func (s *proposalStream) giveUp() {
-	conn := s.client.conn
+// giveUp closes the connection of an ended stream if its client does not read on within
+// that time.
+func giveUp(conn *clientConn, b *bounds, within time.Duration) {
 	if conn == nil {
 		return
 	}
 	before := conn.meter.answered()
-	time.AfterFunc(s.limits.StalledAfter, func() {
+	time.AfterFunc(within, func() {
 		if conn.meter.answered() == before {
-			s.bounds.meters.cutOff(conn.meter, closedSlow)
+			b.meters.cutOff(conn.meter, closedSlow)
 		}
 	})
 }

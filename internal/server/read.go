@@ -13,26 +13,10 @@ import (
 
 // Query implements Service.
 func (s *Server) Query(ctx context.Context, data []byte, c Consistency) (Answer, error) {
-	if len(data) > s.cfg.MaxValueBytes {
-		return Answer{}, s.tooLarge("query", len(data))
-	}
-	if err := s.quarantine.refuse(data); err != nil {
-		s.metrics.quarantined.Inc()
-		return Answer{}, err
-	}
 	ctx, cancel := context.WithTimeout(ctx, RequestTimeout(s.cfg.Election))
 	defer cancel()
-	if c == Linearizable {
-		if _, err := s.readBarrier(ctx); err != nil {
-			return Answer{}, err
-		}
-	}
-	leave, err := s.quarantine.enter(ctx, data, RequestTimeout(s.cfg.Election)/4)
-	switch {
-	case ctx.Err() != nil:
-		return Answer{}, s.readError(ctx)
-	case err != nil:
-		s.metrics.quarantined.Inc()
+	leave, err := s.admitQuery(ctx, data, c)
+	if err != nil {
 		return Answer{}, err
 	}
 	defer leave()
@@ -44,12 +28,41 @@ func (s *Server) Query(ctx context.Context, data []byte, c Consistency) (Answer,
 	return s.ask(ctx, data)
 }
 
+// admitQuery waits until a query may be given to the state machine, and what it has to
+// reflect is applied. Without an error leave must be called when it is answered.
+func (s *Server) admitQuery(ctx context.Context, data []byte, c Consistency) (leave func(), err error) {
+	if len(data) > s.cfg.MaxValueBytes {
+		return nil, s.tooLarge("query", len(data))
+	}
+	if err := s.quarantine.refuse(data); err != nil {
+		s.metrics.quarantined.Inc()
+		return nil, err
+	}
+	if c == Linearizable {
+		if _, err := s.readBarrier(ctx); err != nil {
+			return nil, err
+		}
+	}
+	leave, err = s.quarantine.enter(ctx, data, RequestTimeout(s.cfg.Election)/4)
+	if err == nil && ctx.Err() == nil {
+		return leave, nil
+	}
+	if leave != nil {
+		leave()
+	}
+	if ctx.Err() != nil {
+		return nil, s.readError(ctx)
+	}
+	s.metrics.quarantined.Inc()
+	return nil, err
+}
+
 // ask gives a query to the state machine.
 func (s *Server) ask(ctx context.Context, data []byte) (Answer, error) {
 	index, _ := s.progress.get()
 	m, lease, done, ok := s.machine.use(ctx)
 	if !ok {
-		return Answer{}, s.hint(&Error{Err: ErrNotReady, Detail: "the state machine plugin is starting", RetryAfter: s.cfg.Tick})
+		return Answer{}, s.noMachine()
 	}
 	begun := time.Now()
 	answer, err := m.Query(lease, data)
@@ -67,10 +80,20 @@ func (s *Server) ask(ctx context.Context, data []byte) (Answer, error) {
 	case s.ended():
 		return Answer{}, &Error{Err: ErrStopping}
 	case neededBack, errors.Is(err, plugins.ErrGone), errors.Is(err, plugins.ErrClosed):
-		return Answer{}, &Error{Err: ErrNotReady, Detail: "the state machine plugin is starting again" + whyGone(err), RetryAfter: s.cfg.Tick}
+		return Answer{}, s.machineAgain(err)
 	default:
 		return Answer{}, &Error{Err: ErrQueryFailed, Detail: err.Error(), RetryAfter: s.cfg.Tick}
 	}
+}
+
+// noMachine says that there is no state machine to be asked.
+func (s *Server) noMachine() error {
+	return s.hint(&Error{Err: ErrNotReady, Detail: "the state machine plugin is starting", RetryAfter: s.cfg.Tick})
+}
+
+// machineAgain says that the state machine went while it was asked.
+func (s *Server) machineAgain(err error) error {
+	return &Error{Err: ErrNotReady, Detail: "the state machine plugin is starting again" + whyGone(err), RetryAfter: s.cfg.Tick}
 }
 
 // hasEnded tells whether the state machine has ended, or does within a moment: its
@@ -106,6 +129,11 @@ func (s *Server) judge(ctx context.Context, data []byte, begun time.Time, err er
 	default:
 		return
 	}
+	s.strike(data, begun, what)
+}
+
+// strike notes what a query did, and says so if it is kept from the state machine.
+func (s *Server) strike(data []byte, begun time.Time, what string) {
 	if s.quarantine.strike(data, begun, what) {
 		s.logger.Error("a query is kept from the state machine for a while", "reason", "twice in a row it "+what, "for", quarantineTime,
 			"bytes", len(data), "begins", fmt.Sprintf("%.64q", data))

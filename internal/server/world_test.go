@@ -331,6 +331,7 @@ type machine struct {
 	restore  func(index uint64) error // before it has an effect
 	query    func(context.Context)
 	asked    func(ctx context.Context, data string) // before a query has an answer
+	chunks   func(send func([]byte) error) error    // in the place of the Register's
 	progress atomic.Int32                           // calls of Progressed
 	sparse   bool                                   // not every entry is a command
 	ahead    uint64                                 // what a prepared snapshot claims to be ahead
@@ -387,6 +388,13 @@ func (m *machine) Query(ctx context.Context, data []byte) ([]byte, error) {
 		return nil, ctx.Err()
 	}
 	return m.Register.Query(ctx, data)
+}
+
+func (m *machine) QueryStream(ctx context.Context, data []byte, send func([]byte) error) error {
+	if m.chunks != nil {
+		return m.chunks(send)
+	}
+	return m.Register.QueryStream(ctx, data, send)
 }
 
 func (m *machine) PrepareSnapshot(ctx context.Context) (statemachine.Snapshot, error) {

@@ -648,6 +648,224 @@ func (x *QueryResponse) GetIndex() uint64 {
 	return 0
 }
 
+// QueryStreamResponse is a message of an answer in chunks: first the header, then
+// chunks, and last the end. An answer without an end is not whole, however well its
+// stream has ended.
+type QueryStreamResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Part:
+	//
+	//	*QueryStreamResponse_Header
+	//	*QueryStreamResponse_Chunk
+	//	*QueryStreamResponse_End
+	//	*QueryStreamResponse_Failure
+	Part          isQueryStreamResponse_Part `protobuf_oneof:"part"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryStreamResponse) Reset() {
+	*x = QueryStreamResponse{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryStreamResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryStreamResponse) ProtoMessage() {}
+
+func (x *QueryStreamResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryStreamResponse.ProtoReflect.Descriptor instead.
+func (*QueryStreamResponse) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *QueryStreamResponse) GetPart() isQueryStreamResponse_Part {
+	if x != nil {
+		return x.Part
+	}
+	return nil
+}
+
+func (x *QueryStreamResponse) GetHeader() *QueryStreamHeader {
+	if x != nil {
+		if x, ok := x.Part.(*QueryStreamResponse_Header); ok {
+			return x.Header
+		}
+	}
+	return nil
+}
+
+func (x *QueryStreamResponse) GetChunk() []byte {
+	if x != nil {
+		if x, ok := x.Part.(*QueryStreamResponse_Chunk); ok {
+			return x.Chunk
+		}
+	}
+	return nil
+}
+
+func (x *QueryStreamResponse) GetEnd() *QueryStreamEnd {
+	if x != nil {
+		if x, ok := x.Part.(*QueryStreamResponse_End); ok {
+			return x.End
+		}
+	}
+	return nil
+}
+
+func (x *QueryStreamResponse) GetFailure() *Failure {
+	if x != nil {
+		if x, ok := x.Part.(*QueryStreamResponse_Failure); ok {
+			return x.Failure
+		}
+	}
+	return nil
+}
+
+type isQueryStreamResponse_Part interface {
+	isQueryStreamResponse_Part()
+}
+
+type QueryStreamResponse_Header struct {
+	Header *QueryStreamHeader `protobuf:"bytes,1,opt,name=header,proto3,oneof"`
+}
+
+type QueryStreamResponse_Chunk struct {
+	// The chunks are those of the state machine, which says what each of them is.
+	Chunk []byte `protobuf:"bytes,2,opt,name=chunk,proto3,oneof"`
+}
+
+type QueryStreamResponse_End struct {
+	End *QueryStreamEnd `protobuf:"bytes,3,opt,name=end,proto3,oneof"`
+}
+
+type QueryStreamResponse_Failure struct {
+	// Over HTTP/1.1 alone: why there is no end. By gRPC it is a detail of the status.
+	Failure *Failure `protobuf:"bytes,4,opt,name=failure,proto3,oneof"`
+}
+
+func (*QueryStreamResponse_Header) isQueryStreamResponse_Part() {}
+
+func (*QueryStreamResponse_Chunk) isQueryStreamResponse_Part() {}
+
+func (*QueryStreamResponse_End) isQueryStreamResponse_Part() {}
+
+func (*QueryStreamResponse_Failure) isQueryStreamResponse_Part() {}
+
+type QueryStreamHeader struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The applied index that the answer reflects at least.
+	Index         uint64 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryStreamHeader) Reset() {
+	*x = QueryStreamHeader{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryStreamHeader) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryStreamHeader) ProtoMessage() {}
+
+func (x *QueryStreamHeader) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryStreamHeader.ProtoReflect.Descriptor instead.
+func (*QueryStreamHeader) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *QueryStreamHeader) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+type QueryStreamEnd struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The bytes of all chunks.
+	Length uint64 `protobuf:"varint,1,opt,name=length,proto3" json:"length,omitempty"`
+	// Their CRC-32, that of IEEE 802.3, of zlib and gzip; of no bytes it is 0.
+	Crc32         uint32 `protobuf:"fixed32,2,opt,name=crc32,proto3" json:"crc32,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryStreamEnd) Reset() {
+	*x = QueryStreamEnd{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryStreamEnd) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryStreamEnd) ProtoMessage() {}
+
+func (x *QueryStreamEnd) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryStreamEnd.ProtoReflect.Descriptor instead.
+func (*QueryStreamEnd) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *QueryStreamEnd) GetLength() uint64 {
+	if x != nil {
+		return x.Length
+	}
+	return 0
+}
+
+func (x *QueryStreamEnd) GetCrc32() uint32 {
+	if x != nil {
+		return x.Crc32
+	}
+	return 0
+}
+
 type ReadBarrierRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -656,7 +874,7 @@ type ReadBarrierRequest struct {
 
 func (x *ReadBarrierRequest) Reset() {
 	*x = ReadBarrierRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[9]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -668,7 +886,7 @@ func (x *ReadBarrierRequest) String() string {
 func (*ReadBarrierRequest) ProtoMessage() {}
 
 func (x *ReadBarrierRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[9]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -681,7 +899,7 @@ func (x *ReadBarrierRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadBarrierRequest.ProtoReflect.Descriptor instead.
 func (*ReadBarrierRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{9}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{12}
 }
 
 type ReadBarrierResponse struct {
@@ -695,7 +913,7 @@ type ReadBarrierResponse struct {
 
 func (x *ReadBarrierResponse) Reset() {
 	*x = ReadBarrierResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[10]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -707,7 +925,7 @@ func (x *ReadBarrierResponse) String() string {
 func (*ReadBarrierResponse) ProtoMessage() {}
 
 func (x *ReadBarrierResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[10]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -720,7 +938,7 @@ func (x *ReadBarrierResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadBarrierResponse.ProtoReflect.Descriptor instead.
 func (*ReadBarrierResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{10}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ReadBarrierResponse) GetIndex() uint64 {
@@ -738,7 +956,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[11]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -750,7 +968,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[11]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -763,7 +981,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{11}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{14}
 }
 
 type PluginStatus struct {
@@ -785,7 +1003,7 @@ type PluginStatus struct {
 
 func (x *PluginStatus) Reset() {
 	*x = PluginStatus{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[12]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -797,7 +1015,7 @@ func (x *PluginStatus) String() string {
 func (*PluginStatus) ProtoMessage() {}
 
 func (x *PluginStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[12]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -810,7 +1028,7 @@ func (x *PluginStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginStatus.ProtoReflect.Descriptor instead.
 func (*PluginStatus) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{12}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PluginStatus) GetKind() string {
@@ -906,7 +1124,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[13]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -918,7 +1136,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[13]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -931,7 +1149,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{13}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *StatusResponse) GetClusterId() string {
@@ -1086,7 +1304,7 @@ type Warning struct {
 
 func (x *Warning) Reset() {
 	*x = Warning{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[14]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1098,7 +1316,7 @@ func (x *Warning) String() string {
 func (*Warning) ProtoMessage() {}
 
 func (x *Warning) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[14]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1111,7 +1329,7 @@ func (x *Warning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warning.ProtoReflect.Descriptor instead.
 func (*Warning) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{14}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Warning) GetReason() string {
@@ -1147,7 +1365,7 @@ type PeerLink struct {
 
 func (x *PeerLink) Reset() {
 	*x = PeerLink{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[15]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1159,7 +1377,7 @@ func (x *PeerLink) String() string {
 func (*PeerLink) ProtoMessage() {}
 
 func (x *PeerLink) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[15]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1172,7 +1390,7 @@ func (x *PeerLink) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerLink.ProtoReflect.Descriptor instead.
 func (*PeerLink) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{15}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *PeerLink) GetId() string {
@@ -1231,7 +1449,7 @@ type PeerProgress struct {
 
 func (x *PeerProgress) Reset() {
 	*x = PeerProgress{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1243,7 +1461,7 @@ func (x *PeerProgress) String() string {
 func (*PeerProgress) ProtoMessage() {}
 
 func (x *PeerProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1256,7 +1474,7 @@ func (x *PeerProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerProgress.ProtoReflect.Descriptor instead.
 func (*PeerProgress) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{16}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PeerProgress) GetId() string {
@@ -1331,7 +1549,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1343,7 +1561,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1356,7 +1574,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{17}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Member) GetId() string {
@@ -1412,7 +1630,7 @@ type MembersRequest struct {
 
 func (x *MembersRequest) Reset() {
 	*x = MembersRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1424,7 +1642,7 @@ func (x *MembersRequest) String() string {
 func (*MembersRequest) ProtoMessage() {}
 
 func (x *MembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1437,7 +1655,7 @@ func (x *MembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersRequest.ProtoReflect.Descriptor instead.
 func (*MembersRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{18}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *MembersRequest) GetLinearizable() bool {
@@ -1458,7 +1676,7 @@ type MembersResponse struct {
 
 func (x *MembersResponse) Reset() {
 	*x = MembersResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1470,7 +1688,7 @@ func (x *MembersResponse) String() string {
 func (*MembersResponse) ProtoMessage() {}
 
 func (x *MembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1483,7 +1701,7 @@ func (x *MembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersResponse.ProtoReflect.Descriptor instead.
 func (*MembersResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{19}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *MembersResponse) GetClusterId() string {
@@ -1520,7 +1738,7 @@ type AddMemberRequest struct {
 
 func (x *AddMemberRequest) Reset() {
 	*x = AddMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1532,7 +1750,7 @@ func (x *AddMemberRequest) String() string {
 func (*AddMemberRequest) ProtoMessage() {}
 
 func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1545,7 +1763,7 @@ func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddMemberRequest.ProtoReflect.Descriptor instead.
 func (*AddMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{20}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *AddMemberRequest) GetMember() *Member {
@@ -1575,7 +1793,7 @@ type UpdateMemberRequest struct {
 
 func (x *UpdateMemberRequest) Reset() {
 	*x = UpdateMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1587,7 +1805,7 @@ func (x *UpdateMemberRequest) String() string {
 func (*UpdateMemberRequest) ProtoMessage() {}
 
 func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1600,7 +1818,7 @@ func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMemberRequest.ProtoReflect.Descriptor instead.
 func (*UpdateMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{21}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *UpdateMemberRequest) GetMember() *Member {
@@ -1628,7 +1846,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1640,7 +1858,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1653,7 +1871,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{22}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RemoveMemberRequest) GetId() string {
@@ -1680,7 +1898,7 @@ type TransferLeaderRequest struct {
 
 func (x *TransferLeaderRequest) Reset() {
 	*x = TransferLeaderRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1692,7 +1910,7 @@ func (x *TransferLeaderRequest) String() string {
 func (*TransferLeaderRequest) ProtoMessage() {}
 
 func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1705,7 +1923,7 @@ func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderRequest.ProtoReflect.Descriptor instead.
 func (*TransferLeaderRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{23}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *TransferLeaderRequest) GetTo() string {
@@ -1724,7 +1942,7 @@ type TransferLeaderResponse struct {
 
 func (x *TransferLeaderResponse) Reset() {
 	*x = TransferLeaderResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1736,7 +1954,7 @@ func (x *TransferLeaderResponse) String() string {
 func (*TransferLeaderResponse) ProtoMessage() {}
 
 func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1749,7 +1967,7 @@ func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderResponse.ProtoReflect.Descriptor instead.
 func (*TransferLeaderResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{24}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *TransferLeaderResponse) GetLeader() string {
@@ -1797,7 +2015,18 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\vconsistency\x18\x02 \x01(\x0e2\x1c.pontoon.host.v1.ConsistencyR\vconsistency\"9\n" +
 	"\rQueryResponse\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\x12\x14\n" +
-	"\x05index\x18\x02 \x01(\x04R\x05index\"\x14\n" +
+	"\x05index\x18\x02 \x01(\x04R\x05index\"\xde\x01\n" +
+	"\x13QueryStreamResponse\x12<\n" +
+	"\x06header\x18\x01 \x01(\v2\".pontoon.host.v1.QueryStreamHeaderH\x00R\x06header\x12\x16\n" +
+	"\x05chunk\x18\x02 \x01(\fH\x00R\x05chunk\x123\n" +
+	"\x03end\x18\x03 \x01(\v2\x1f.pontoon.host.v1.QueryStreamEndH\x00R\x03end\x124\n" +
+	"\afailure\x18\x04 \x01(\v2\x18.pontoon.host.v1.FailureH\x00R\afailureB\x06\n" +
+	"\x04part\")\n" +
+	"\x11QueryStreamHeader\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\">\n" +
+	"\x0eQueryStreamEnd\x12\x16\n" +
+	"\x06length\x18\x01 \x01(\x04R\x06length\x12\x14\n" +
+	"\x05crc32\x18\x02 \x01(\aR\x05crc32\"\x14\n" +
 	"\x12ReadBarrierRequest\"+\n" +
 	"\x13ReadBarrierResponse\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\"\x0f\n" +
@@ -1891,11 +2120,12 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x0fOUTCOME_UNKNOWN\x10\x03*B\n" +
 	"\vConsistency\x12\x1c\n" +
 	"\x18CONSISTENCY_LINEARIZABLE\x10\x00\x12\x15\n" +
-	"\x11CONSISTENCY_STALE\x10\x012\xcb\x06\n" +
+	"\x11CONSISTENCY_STALE\x10\x012\xa1\a\n" +
 	"\x04Host\x12L\n" +
 	"\aPropose\x12\x1f.pontoon.host.v1.ProposeRequest\x1a .pontoon.host.v1.ProposeResponse\x12U\n" +
 	"\tProposals\x12\x1e.pontoon.host.v1.ProposalBatch\x1a$.pontoon.host.v1.ProposalResultBatch(\x010\x01\x12F\n" +
-	"\x05Query\x12\x1d.pontoon.host.v1.QueryRequest\x1a\x1e.pontoon.host.v1.QueryResponse\x12X\n" +
+	"\x05Query\x12\x1d.pontoon.host.v1.QueryRequest\x1a\x1e.pontoon.host.v1.QueryResponse\x12T\n" +
+	"\vQueryStream\x12\x1d.pontoon.host.v1.QueryRequest\x1a$.pontoon.host.v1.QueryStreamResponse0\x01\x12X\n" +
 	"\vReadBarrier\x12#.pontoon.host.v1.ReadBarrierRequest\x1a$.pontoon.host.v1.ReadBarrierResponse\x12I\n" +
 	"\x06Status\x12\x1e.pontoon.host.v1.StatusRequest\x1a\x1f.pontoon.host.v1.StatusResponse\x12L\n" +
 	"\aMembers\x12\x1f.pontoon.host.v1.MembersRequest\x1a .pontoon.host.v1.MembersResponse\x12P\n" +
@@ -1917,7 +2147,7 @@ func file_pontoon_host_v1_host_proto_rawDescGZIP() []byte {
 }
 
 var file_pontoon_host_v1_host_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(Outcome)(0),                   // 0: pontoon.host.v1.Outcome
 	(Consistency)(0),               // 1: pontoon.host.v1.Consistency
@@ -1930,22 +2160,25 @@ var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(*ProposalResultBatch)(nil),    // 8: pontoon.host.v1.ProposalResultBatch
 	(*QueryRequest)(nil),           // 9: pontoon.host.v1.QueryRequest
 	(*QueryResponse)(nil),          // 10: pontoon.host.v1.QueryResponse
-	(*ReadBarrierRequest)(nil),     // 11: pontoon.host.v1.ReadBarrierRequest
-	(*ReadBarrierResponse)(nil),    // 12: pontoon.host.v1.ReadBarrierResponse
-	(*StatusRequest)(nil),          // 13: pontoon.host.v1.StatusRequest
-	(*PluginStatus)(nil),           // 14: pontoon.host.v1.PluginStatus
-	(*StatusResponse)(nil),         // 15: pontoon.host.v1.StatusResponse
-	(*Warning)(nil),                // 16: pontoon.host.v1.Warning
-	(*PeerLink)(nil),               // 17: pontoon.host.v1.PeerLink
-	(*PeerProgress)(nil),           // 18: pontoon.host.v1.PeerProgress
-	(*Member)(nil),                 // 19: pontoon.host.v1.Member
-	(*MembersRequest)(nil),         // 20: pontoon.host.v1.MembersRequest
-	(*MembersResponse)(nil),        // 21: pontoon.host.v1.MembersResponse
-	(*AddMemberRequest)(nil),       // 22: pontoon.host.v1.AddMemberRequest
-	(*UpdateMemberRequest)(nil),    // 23: pontoon.host.v1.UpdateMemberRequest
-	(*RemoveMemberRequest)(nil),    // 24: pontoon.host.v1.RemoveMemberRequest
-	(*TransferLeaderRequest)(nil),  // 25: pontoon.host.v1.TransferLeaderRequest
-	(*TransferLeaderResponse)(nil), // 26: pontoon.host.v1.TransferLeaderResponse
+	(*QueryStreamResponse)(nil),    // 11: pontoon.host.v1.QueryStreamResponse
+	(*QueryStreamHeader)(nil),      // 12: pontoon.host.v1.QueryStreamHeader
+	(*QueryStreamEnd)(nil),         // 13: pontoon.host.v1.QueryStreamEnd
+	(*ReadBarrierRequest)(nil),     // 14: pontoon.host.v1.ReadBarrierRequest
+	(*ReadBarrierResponse)(nil),    // 15: pontoon.host.v1.ReadBarrierResponse
+	(*StatusRequest)(nil),          // 16: pontoon.host.v1.StatusRequest
+	(*PluginStatus)(nil),           // 17: pontoon.host.v1.PluginStatus
+	(*StatusResponse)(nil),         // 18: pontoon.host.v1.StatusResponse
+	(*Warning)(nil),                // 19: pontoon.host.v1.Warning
+	(*PeerLink)(nil),               // 20: pontoon.host.v1.PeerLink
+	(*PeerProgress)(nil),           // 21: pontoon.host.v1.PeerProgress
+	(*Member)(nil),                 // 22: pontoon.host.v1.Member
+	(*MembersRequest)(nil),         // 23: pontoon.host.v1.MembersRequest
+	(*MembersResponse)(nil),        // 24: pontoon.host.v1.MembersResponse
+	(*AddMemberRequest)(nil),       // 25: pontoon.host.v1.AddMemberRequest
+	(*UpdateMemberRequest)(nil),    // 26: pontoon.host.v1.UpdateMemberRequest
+	(*RemoveMemberRequest)(nil),    // 27: pontoon.host.v1.RemoveMemberRequest
+	(*TransferLeaderRequest)(nil),  // 28: pontoon.host.v1.TransferLeaderRequest
+	(*TransferLeaderResponse)(nil), // 29: pontoon.host.v1.TransferLeaderResponse
 }
 var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	0,  // 0: pontoon.host.v1.Failure.outcome:type_name -> pontoon.host.v1.Outcome
@@ -1954,38 +2187,43 @@ var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	2,  // 3: pontoon.host.v1.ProposalResult.failure:type_name -> pontoon.host.v1.Failure
 	7,  // 4: pontoon.host.v1.ProposalResultBatch.results:type_name -> pontoon.host.v1.ProposalResult
 	1,  // 5: pontoon.host.v1.QueryRequest.consistency:type_name -> pontoon.host.v1.Consistency
-	14, // 6: pontoon.host.v1.StatusResponse.plugins:type_name -> pontoon.host.v1.PluginStatus
-	18, // 7: pontoon.host.v1.StatusResponse.progress:type_name -> pontoon.host.v1.PeerProgress
-	17, // 8: pontoon.host.v1.StatusResponse.links:type_name -> pontoon.host.v1.PeerLink
-	16, // 9: pontoon.host.v1.StatusResponse.warnings:type_name -> pontoon.host.v1.Warning
-	19, // 10: pontoon.host.v1.MembersResponse.members:type_name -> pontoon.host.v1.Member
-	19, // 11: pontoon.host.v1.AddMemberRequest.member:type_name -> pontoon.host.v1.Member
-	19, // 12: pontoon.host.v1.UpdateMemberRequest.member:type_name -> pontoon.host.v1.Member
-	3,  // 13: pontoon.host.v1.Host.Propose:input_type -> pontoon.host.v1.ProposeRequest
-	6,  // 14: pontoon.host.v1.Host.Proposals:input_type -> pontoon.host.v1.ProposalBatch
-	9,  // 15: pontoon.host.v1.Host.Query:input_type -> pontoon.host.v1.QueryRequest
-	11, // 16: pontoon.host.v1.Host.ReadBarrier:input_type -> pontoon.host.v1.ReadBarrierRequest
-	13, // 17: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
-	20, // 18: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
-	22, // 19: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
-	23, // 20: pontoon.host.v1.Host.UpdateMember:input_type -> pontoon.host.v1.UpdateMemberRequest
-	24, // 21: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
-	25, // 22: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
-	4,  // 23: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
-	8,  // 24: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
-	10, // 25: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
-	12, // 26: pontoon.host.v1.Host.ReadBarrier:output_type -> pontoon.host.v1.ReadBarrierResponse
-	15, // 27: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
-	21, // 28: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
-	21, // 29: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
-	21, // 30: pontoon.host.v1.Host.UpdateMember:output_type -> pontoon.host.v1.MembersResponse
-	21, // 31: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
-	26, // 32: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
-	23, // [23:33] is the sub-list for method output_type
-	13, // [13:23] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	12, // 6: pontoon.host.v1.QueryStreamResponse.header:type_name -> pontoon.host.v1.QueryStreamHeader
+	13, // 7: pontoon.host.v1.QueryStreamResponse.end:type_name -> pontoon.host.v1.QueryStreamEnd
+	2,  // 8: pontoon.host.v1.QueryStreamResponse.failure:type_name -> pontoon.host.v1.Failure
+	17, // 9: pontoon.host.v1.StatusResponse.plugins:type_name -> pontoon.host.v1.PluginStatus
+	21, // 10: pontoon.host.v1.StatusResponse.progress:type_name -> pontoon.host.v1.PeerProgress
+	20, // 11: pontoon.host.v1.StatusResponse.links:type_name -> pontoon.host.v1.PeerLink
+	19, // 12: pontoon.host.v1.StatusResponse.warnings:type_name -> pontoon.host.v1.Warning
+	22, // 13: pontoon.host.v1.MembersResponse.members:type_name -> pontoon.host.v1.Member
+	22, // 14: pontoon.host.v1.AddMemberRequest.member:type_name -> pontoon.host.v1.Member
+	22, // 15: pontoon.host.v1.UpdateMemberRequest.member:type_name -> pontoon.host.v1.Member
+	3,  // 16: pontoon.host.v1.Host.Propose:input_type -> pontoon.host.v1.ProposeRequest
+	6,  // 17: pontoon.host.v1.Host.Proposals:input_type -> pontoon.host.v1.ProposalBatch
+	9,  // 18: pontoon.host.v1.Host.Query:input_type -> pontoon.host.v1.QueryRequest
+	9,  // 19: pontoon.host.v1.Host.QueryStream:input_type -> pontoon.host.v1.QueryRequest
+	14, // 20: pontoon.host.v1.Host.ReadBarrier:input_type -> pontoon.host.v1.ReadBarrierRequest
+	16, // 21: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
+	23, // 22: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
+	25, // 23: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
+	26, // 24: pontoon.host.v1.Host.UpdateMember:input_type -> pontoon.host.v1.UpdateMemberRequest
+	27, // 25: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
+	28, // 26: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
+	4,  // 27: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
+	8,  // 28: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
+	10, // 29: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
+	11, // 30: pontoon.host.v1.Host.QueryStream:output_type -> pontoon.host.v1.QueryStreamResponse
+	15, // 31: pontoon.host.v1.Host.ReadBarrier:output_type -> pontoon.host.v1.ReadBarrierResponse
+	18, // 32: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
+	24, // 33: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
+	24, // 34: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
+	24, // 35: pontoon.host.v1.Host.UpdateMember:output_type -> pontoon.host.v1.MembersResponse
+	24, // 36: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
+	29, // 37: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
+	27, // [27:38] is the sub-list for method output_type
+	16, // [16:27] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_pontoon_host_v1_host_proto_init() }
@@ -1993,13 +2231,19 @@ func file_pontoon_host_v1_host_proto_init() {
 	if File_pontoon_host_v1_host_proto != nil {
 		return
 	}
+	file_pontoon_host_v1_host_proto_msgTypes[9].OneofWrappers = []any{
+		(*QueryStreamResponse_Header)(nil),
+		(*QueryStreamResponse_Chunk)(nil),
+		(*QueryStreamResponse_End)(nil),
+		(*QueryStreamResponse_Failure)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pontoon_host_v1_host_proto_rawDesc), len(file_pontoon_host_v1_host_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   25,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

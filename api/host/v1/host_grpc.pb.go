@@ -25,6 +25,7 @@ const (
 	Host_Propose_FullMethodName        = "/pontoon.host.v1.Host/Propose"
 	Host_Proposals_FullMethodName      = "/pontoon.host.v1.Host/Proposals"
 	Host_Query_FullMethodName          = "/pontoon.host.v1.Host/Query"
+	Host_QueryStream_FullMethodName    = "/pontoon.host.v1.Host/QueryStream"
 	Host_ReadBarrier_FullMethodName    = "/pontoon.host.v1.Host/ReadBarrier"
 	Host_Status_FullMethodName         = "/pontoon.host.v1.Host/Status"
 	Host_Members_FullMethodName        = "/pontoon.host.v1.Host/Members"
@@ -47,6 +48,10 @@ type HostClient interface {
 	Proposals(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ProposalBatch, ProposalResultBatch], error)
 	// Query asks the state machine. JSON: POST /v1/query
 	Query(ctx context.Context, in *QueryRequest, opts ...grpc.CallOption) (*QueryResponse, error)
+	// QueryStream asks the state machine for an answer in chunks: of any length, or
+	// without an end. Not every state machine has such answers. JSON: POST
+	// /v1/query-stream
+	QueryStream(ctx context.Context, in *QueryRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[QueryStreamResponse], error)
 	// ReadBarrier answers when every write that was acknowledged before the call is
 	// applied on this member: stale queries that this member answers afterwards
 	// reflect them. It asks no state machine. JSON: POST /v1/read-barrier
@@ -107,6 +112,25 @@ func (c *hostClient) Query(ctx context.Context, in *QueryRequest, opts ...grpc.C
 	}
 	return out, nil
 }
+
+func (c *hostClient) QueryStream(ctx context.Context, in *QueryRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[QueryStreamResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Host_ServiceDesc.Streams[1], Host_QueryStream_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[QueryRequest, QueryStreamResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Host_QueryStreamClient = grpc.ServerStreamingClient[QueryStreamResponse]
 
 func (c *hostClient) ReadBarrier(ctx context.Context, in *ReadBarrierRequest, opts ...grpc.CallOption) (*ReadBarrierResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -191,6 +215,10 @@ type HostServer interface {
 	Proposals(grpc.BidiStreamingServer[ProposalBatch, ProposalResultBatch]) error
 	// Query asks the state machine. JSON: POST /v1/query
 	Query(context.Context, *QueryRequest) (*QueryResponse, error)
+	// QueryStream asks the state machine for an answer in chunks: of any length, or
+	// without an end. Not every state machine has such answers. JSON: POST
+	// /v1/query-stream
+	QueryStream(*QueryRequest, grpc.ServerStreamingServer[QueryStreamResponse]) error
 	// ReadBarrier answers when every write that was acknowledged before the call is
 	// applied on this member: stale queries that this member answers afterwards
 	// reflect them. It asks no state machine. JSON: POST /v1/read-barrier
@@ -227,6 +255,9 @@ func (UnimplementedHostServer) Proposals(grpc.BidiStreamingServer[ProposalBatch,
 }
 func (UnimplementedHostServer) Query(context.Context, *QueryRequest) (*QueryResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Query not implemented")
+}
+func (UnimplementedHostServer) QueryStream(*QueryRequest, grpc.ServerStreamingServer[QueryStreamResponse]) error {
+	return status.Error(codes.Unimplemented, "method QueryStream not implemented")
 }
 func (UnimplementedHostServer) ReadBarrier(context.Context, *ReadBarrierRequest) (*ReadBarrierResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReadBarrier not implemented")
@@ -312,6 +343,17 @@ func _Host_Query_Handler(srv interface{}, ctx context.Context, dec func(interfac
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _Host_QueryStream_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(QueryRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(HostServer).QueryStream(m, &grpc.GenericServerStream[QueryRequest, QueryStreamResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Host_QueryStreamServer = grpc.ServerStreamingServer[QueryStreamResponse]
 
 func _Host_ReadBarrier_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ReadBarrierRequest)
@@ -489,6 +531,11 @@ var Host_ServiceDesc = grpc.ServiceDesc{
 			Handler:       _Host_Proposals_Handler,
 			ServerStreams: true,
 			ClientStreams: true,
+		},
+		{
+			StreamName:    "QueryStream",
+			Handler:       _Host_QueryStream_Handler,
+			ServerStreams: true,
 		},
 	},
 	Metadata: "pontoon/host/v1/host.proto",

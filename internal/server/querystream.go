@@ -1,0 +1,135 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+)
+
+// StreamPatience is how long a state machine may send nothing of an answer in chunks
+// while it is waited for.
+func StreamPatience(election time.Duration) time.Duration { return SavePatience(election) }
+
+// QueryStream implements Service.
+func (s *Server) QueryStream(ctx context.Context, data []byte, c Consistency, begin func(context.Context, uint64) error, send func([]byte) error) error {
+	waiting, cancel := context.WithTimeout(ctx, RequestTimeout(s.cfg.Election))
+	leave, err := s.admitQuery(waiting, data, c)
+	cancel()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	index, _ := s.progress.get()
+	m, lease, done, ok := s.machine.use(ctx)
+	if !ok {
+		return s.noMachine()
+	}
+	f := &feed{send: send, patience: StreamPatience(s.cfg.Election), begun: time.Now()}
+	until, end := context.WithCancel(context.Background())
+	whole := context.AfterFunc(lease, end)
+	if f.receiver = begin(until, index); f.receiver == nil {
+		err = f.run(lease, m, data)
+	}
+	neededBack := lease.Err() != nil
+	whole() // until does not end with the answer, whose last message may be on its way
+	done()  // a waiter for the state machine goes on
+	if f.receiver != nil {
+		return f.receiver
+	}
+	if errors.Is(err, plugins.ErrBadAnswer) {
+		m.Fail(err)
+	}
+	broken := err != nil && (neededBack || errors.Is(err, plugins.ErrGone))
+	s.judgeStream(data, f, err, broken && hasEnded(ctx, m, s.cfg.Tick))
+	return s.streamError(ctx, f, err, neededBack)
+}
+
+// A feed is an answer in chunks on its way from the state machine to a client.
+type feed struct {
+	send     func([]byte) error
+	patience time.Duration
+	begun    time.Time
+	silent   atomic.Bool // the state machine has sent nothing for that long
+	receiver error       // of begin and send
+	refused  error       // why a chunk was not sent
+}
+
+// run asks the state machine. The time in which a chunk waits for the client is not the
+// state machine's.
+func (f *feed) run(ctx context.Context, m RunningStateMachine, data []byte) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	silence := time.AfterFunc(f.patience, func() {
+		f.silent.Store(true)
+		cancel()
+	})
+	defer silence.Stop()
+	err := statemachine.QueryStream(ctx, m, data, func(chunk []byte) error {
+		if f.refused == nil && silence.Stop() {
+			f.take(chunk)
+			silence.Reset(f.patience)
+		} else if f.refused == nil {
+			f.refused = context.Canceled
+		}
+		return f.refused
+	})
+	return cmp.Or(f.refused, err) // a state machine may have ignored it
+}
+
+// take gives a chunk to the receiver.
+func (f *feed) take(chunk []byte) {
+	switch n := len(chunk); {
+	case n > plugins.MaxChunkBytes:
+		f.refused = fmt.Errorf("chunk of %d bytes, at most %d: %w", n, plugins.MaxChunkBytes, plugins.ErrLimit)
+	case n > 0:
+		f.receiver = f.send(chunk)
+		f.refused = f.receiver
+	}
+}
+
+// judgeStream holds against a query that the state machine was silent over it, or ended
+// soon after it was asked; later than that it is not likely to be the reason.
+func (s *Server) judgeStream(data []byte, f *feed, err error, ended bool) {
+	young := time.Since(f.begun) < RequestTimeout(s.cfg.Election)
+	var what string
+	switch {
+	case err == nil, errors.Is(err, statemachine.ErrInvalidQuery), !young && !f.silent.Load():
+		s.quarantine.clear(data)
+		return
+	case s.ended():
+		return
+	case ended:
+		what = "was under way when the state machine ended"
+	case f.silent.Load() && s.applyStall.Load() == nil:
+		what = "was not answered in time"
+	default:
+		return
+	}
+	s.strike(data, f.begun, what)
+}
+
+// streamError says why an answer in chunks is not whole.
+func (s *Server) streamError(ctx context.Context, f *feed, err error, neededBack bool) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, statemachine.ErrInvalidQuery), errors.Is(err, statemachine.ErrNoQueryStreams):
+		return &Error{Err: ErrInvalid, Detail: err.Error()}
+	case ctx.Err() != nil:
+		return s.readError(ctx)
+	case s.ended():
+		return &Error{Err: ErrStopping}
+	case f.silent.Load():
+		return &Error{Err: ErrQueryFailed, Detail: fmt.Sprintf("the state machine has sent nothing for %v", f.patience)}
+	case neededBack, errors.Is(err, plugins.ErrGone), errors.Is(err, plugins.ErrClosed):
+		return s.machineAgain(err)
+	default:
+		return &Error{Err: ErrQueryFailed, Detail: err.Error(), RetryAfter: s.cfg.Tick}
+	}
+}
