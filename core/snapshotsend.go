@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/node"
@@ -39,7 +40,7 @@ func (g *generation) sendSnapshot(o *sendOnce) {
 	}
 	g.node.Do(func(c *node.Core) error {
 		if err != nil {
-			c.SnapshotFailed(o.To, err)
+			c.SnapshotFailed(o.To, err, o.part)
 		}
 		return c.SnapshotStatus(o.To, err == nil)
 	})
@@ -68,6 +69,7 @@ func (g *generation) trySendSnapshot(o *sendOnce) error {
 	defer r.Close()
 	progress := newProgressReader(r, progressTimeout(g.h.cfg.Election), cancel)
 	defer progress.stop()
+	defer func() { o.part = progress.part(r.Info().Bytes) }()
 	err = g.h.courier.SendSnapshot(ctx, transport.SnapshotHeader{
 		Group: group, To: uint64(o.To), From: g.h.cfg.ID,
 		Message: node.AnnounceBytes(o.Message, r.Info().Bytes), Bytes: r.Info().Bytes,
@@ -107,6 +109,7 @@ type progressReader struct {
 	limit time.Duration
 	timer *time.Timer
 	rest  int // of the step
+	read  atomic.Uint64
 }
 
 func newProgressReader(r io.Reader, limit time.Duration, cancel context.CancelCauseFunc) *progressReader {
@@ -117,11 +120,17 @@ func newProgressReader(r io.Reader, limit time.Duration, cancel context.CancelCa
 
 func (p *progressReader) Read(b []byte) (int, error) {
 	n, err := p.r.Read(b)
+	p.read.Add(uint64(n))
 	if p.rest -= n; p.rest <= 0 || err != nil {
 		p.timer.Reset(p.limit) // after the end for the verdict
 		p.rest = sendStep
 	}
 	return n, err
+}
+
+// part is how many hundredths of so many bytes were read.
+func (p *progressReader) part(of uint64) int {
+	return int(100 * float64(p.read.Load()) / float64(max(of, 1)))
 }
 
 func (p *progressReader) stop() { p.timer.Stop() }

@@ -72,6 +72,7 @@ func (n *trio) settle() {
 		n.out.Unanswered = append(n.out.Unanswered, out.Unanswered...)
 		n.out.Messages = append(n.out.Messages, out.Messages...)
 		n.out.Applies = append(n.out.Applies, out.Applies...)
+		n.out.Snapshots = append(n.out.Snapshots, out.Snapshots...)
 		n.out.StateChanged = n.out.StateChanged || out.StateChanged
 		if len(out.Appends)+len(out.Applies) == 0 {
 			return

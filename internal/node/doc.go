@@ -54,8 +54,8 @@
 //     that are there for their time;
 //   - registration.go, level.go, levelheld.go: entries that the host writes for itself:
 //     the cluster's number, stores, and the feature level; greeting.go: what peers see of them;
-//   - condition.go, contact.go, watch.go: what members say of themselves with heartbeats,
-//     which of them were heard, and which of them get on;
+//   - condition.go, contact.go, watch.go, resend.go: what members say of themselves with
+//     heartbeats, which of them were heard, which of them get on, and snapshots for one that does not;
 //   - fitness.go, space.go, successor.go, transfer.go: a member that is unfit to lead, one
 //     whose storage is short of space, and the voter that leads instead;
 //   - firstelection.go, rival.go: elections that need not wait for raft's timeout;

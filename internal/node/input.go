@@ -151,6 +151,8 @@ func (c *Core) SnapshotStatus(id member.ID, ok bool) error {
 		status := raft.SnapshotFinish
 		if !ok {
 			status = raft.SnapshotFailure
+		} else {
+			c.snapshotSent(id)
 		}
 		c.raft.ReportSnapshot(uint64(id), status)
 		c.collect()

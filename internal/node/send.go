@@ -45,6 +45,10 @@ func (c *Core) send(m *pb.Message) {
 			c.raft.ReportSnapshot(m.GetTo(), raft.SnapshotFailure)
 			return
 		}
+		if !c.resending(m) {
+			c.raft.ReportSnapshot(m.GetTo(), raft.SnapshotFailure) // as above
+			return
+		}
 	case pb.MsgPreVote:
 		if m.GetIndex() > 0 && (c.isBarred() || c.holdsBack()) { // else it asks for terms alone
 			return

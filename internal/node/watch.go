@@ -39,6 +39,7 @@ type peerWatch struct {
 	snapshot string // why the last snapshot did not reach it
 	futile   int    // rejects in this tick after which raft would send the same again
 	rejects  int    // rejects in this tick
+	resends  resends
 }
 
 // tick looks at everything once.
@@ -91,6 +92,7 @@ func (w *watch) look(id member.ID, pr *tracker.Progress, last uint64, answers bo
 		p.since++ // one is on its way, and its progress has a limit of its own
 	}
 	p.match = pr.Match
+	p.resends.gotOn(pr.Match)
 }
 
 // uncommitted is the age of the oldest uncommitted entry in ticks; 0 if there
@@ -155,12 +157,4 @@ func (c *Core) progressOf(peer uint64) (of tracker.Progress) {
 		}
 	})
 	return of
-}
-
-// SnapshotFailed notes why a snapshot did not reach a peer. SnapshotStatus tells
-// raft.
-func (c *Core) SnapshotFailed(id member.ID, err error) {
-	if p := c.watch.peers[id]; p != nil {
-		p.snapshot = err.Error()
-	}
 }

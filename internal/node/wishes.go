@@ -25,6 +25,15 @@ type wish struct {
 	index uint64
 	busy  bool   // a snapshot is on its way
 	next  uint64 // the tick before which nothing is done for it
+	news  uint64 // the index for which the log was made longer
+	done  int    // how often the log was made longer for it, or a snapshot sent, in a row
+}
+
+// rest makes the next deed for the peer wait: twice as long each time, from least
+// election timeouts on. What it was sent long ago does not count.
+func (w *wish) rest(now, election uint64, least uint64) {
+	w.done++
+	w.next = now + election*max(least, pauseAfter(w.done+1))
 }
 
 // hear takes the last word of a peer.
@@ -57,13 +66,19 @@ func (c *Core) grant() {
 		if w.index == 0 || w.busy || c.hearing.ticks < w.next || !c.hears(uint64(id)) {
 			continue
 		}
+		if c.hearing.ticks >= w.next+mostPause*uint64(c.cfg.ElectionTicks) {
+			w.done = 0
+		}
 		snapshot := c.log.snapshot
 		switch {
 		case w.index > c.lastIndex()+1: // no follower's snapshot is ahead of its leader's log
 		case snapshot.GetIndex() < w.index || !knows(snapshot.GetConfState(), uint64(id)):
 			c.out.SnapshotWanted = true
 			c.makeNews(w.index)
-			w.next = c.hearing.ticks + uint64(c.cfg.ElectionTicks)
+			if w.next = c.hearing.ticks + uint64(c.cfg.ElectionTicks); w.index > w.news {
+				w.news = w.index
+				w.rest(c.hearing.ticks, uint64(c.cfg.ElectionTicks), 1)
+			}
 		case c.progressOf(uint64(id)).Match >= snapshot.GetIndex():
 			w.busy = true
 			c.sendState(id, snapshot)
@@ -98,7 +113,8 @@ func (c *Core) sendState(to member.ID, snapshot *pb.SnapshotMetadata) {
 // StateSent reports the end of sending a snapshot for the state machine alone.
 func (c *Core) StateSent(id member.ID) {
 	if w := c.wishes.peers[id]; w != nil {
-		w.busy, w.next = false, c.hearing.ticks+uint64(2*c.cfg.ElectionTicks)
+		w.busy = false
+		w.rest(c.hearing.ticks, uint64(c.cfg.ElectionTicks), 2)
 	}
 }
 
