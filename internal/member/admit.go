@@ -2,7 +2,7 @@ package member
 
 import (
 	"fmt"
-	"math"
+	"maps"
 	"slices"
 
 	"github.com/pontoon-raft/pontoon/internal/memberform"
@@ -56,25 +56,54 @@ func (r *Registry) Admit(c Change) error {
 // of it may be longer than the member, and is never refused.
 const maxRegistry = 2 << 20
 
-// checkRoom says whether the membership after c fits into a snapshot.
+// checkRoom says whether the membership after c, which leaves its member one, fits into a
+// snapshot. It is asked on the raft goroutine, and the removed ids may be many: their text
+// is measured and not made, once for both, and they are not copied.
 func (r *Registry) checkRoom(c Change) error {
-	next, err := r.Apply(c, math.MaxUint64, math.MaxUint64)
-	if err != nil {
-		return err
+	next := *r
+	next.founding = r.foundingAfter(c)
+	next.members = maps.Clone(r.members)
+	if next.members == nil {
+		next.members = map[ID]Member{}
 	}
-	if now, then := r.size(), next.size(); then > now && then > maxRegistry {
+	next.members[c.Member.ID] = r.memberAfter(c)
+	gone := r.removedSize()
+	if now, then := r.presentSize()+gone, next.presentSize()+gone; then > now && then > maxRegistry {
 		return fmt.Errorf("the membership after it has %d bytes, limit %d: %w", then, maxRegistry, ErrFull)
 	}
 	return nil
 }
 
-// size is that of the text of r.
-func (r *Registry) size() int {
-	text, err := r.MarshalJSON()
+// presentSize is that of the text of r without the removed members.
+func (r *Registry) presentSize() int {
+	present := *r
+	present.removed = nil
+	text, err := present.MarshalJSON()
 	if err != nil {
 		panic(fmt.Sprintf("registry: %v", err)) // plain text and numbers
 	}
 	return len(text)
+}
+
+// removedSize is how much longer the text of r is for the removed members.
+func (r *Registry) removedSize() int {
+	if len(r.removed) == 0 {
+		return 0
+	}
+	size := len(`,"removed":[]`) + len(r.removed)*len(`{"id":,"index":,"term":},`) - len(`,`)
+	for _, p := range r.removed {
+		size += digits(uint64(p.ID)) + digits(p.Index) + digits(p.Term)
+	}
+	return size
+}
+
+// digits is how many a number has.
+func digits(n uint64) int {
+	count := 1
+	for ; n >= 10; n /= 10 {
+		count++
+	}
+	return count
 }
 
 // checkSpellings says whether another member has one of m's peer URLs in another

@@ -173,21 +173,26 @@ func (r *Registry) Apply(c Change, index, term uint64) (*Registry, error) {
 	}
 	next := r.clone()
 	next.founding = r.foundingAfter(c)
-	m := c.Member
-	m.Store = r.members[m.ID].Store
-	m.PeerURLs = slices.Sorted(slices.Values(m.PeerURLs))
-	switch c.Op {
-	case Remove:
-		delete(next.members, m.ID)
-		next.removed[m.ID] = Removed{ID: m.ID, Index: index, Term: term}
-	case Update:
-		m.Learner, m.Promote = r.members[m.ID].Learner, r.members[m.ID].Promote
-		next.members[m.ID] = m
-	default:
-		m.Promote = m.Promote && m.Learner
-		next.members[m.ID] = m
+	if c.Op == Remove {
+		delete(next.members, c.Member.ID)
+		next.removed[c.Member.ID] = Removed{ID: c.Member.ID, Index: index, Term: term}
+	} else {
+		next.members[c.Member.ID] = r.memberAfter(c)
 	}
 	return next, nil
+}
+
+// memberAfter is the member of a change that leaves it one.
+func (r *Registry) memberAfter(c Change) Member {
+	m, old := c.Member, r.members[c.Member.ID]
+	m.Store = old.Store
+	m.PeerURLs = slices.Sorted(slices.Values(m.PeerURLs))
+	if c.Op == Update {
+		m.Learner, m.Promote = old.Learner, old.Promote
+	} else {
+		m.Promote = m.Promote && m.Learner
+	}
+	return m
 }
 
 // clone copies r for a change.
