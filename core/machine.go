@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/pontoon-raft/pontoon/internal/access"
@@ -35,6 +36,12 @@ func (m *runningMachine) Done() <-chan struct{} { return m.instance.Done() }
 
 // Err implements server.RunningStateMachine.
 func (m *runningMachine) Err() error { return m.instance.Err() }
+
+// FromOutside implements server.RunningStateMachine.
+func (m *runningMachine) FromOutside() bool {
+	var exit *catalog.ExitError
+	return errors.As(m.instance.Err(), &exit) && exit.FromOutside()
+}
 
 // Fail implements server.RunningStateMachine.
 func (m *runningMachine) Fail(reason error) { m.instance.Fail(reason) }

@@ -219,3 +219,26 @@ func TestForeignKillsAreToldFromTheHostsOwn(t *testing.T) {
 	}
 	users.Wait()
 }
+
+// Signals that come from outside, and unanswered probes, say nothing of what a plugin was
+// asked to do; its own faults, its exit, and what its host ended it for do.
+func TestEndsFromOutside(t *testing.T) {
+	for _, x := range []struct {
+		exit    catalog.ExitError
+		outside bool
+	}{
+		{catalog.ExitError{Code: -1, Signal: syscall.SIGKILL}, true},
+		{catalog.ExitError{Code: -1, Signal: syscall.SIGTERM}, true},
+		{catalog.ExitError{Code: -1, Signal: syscall.SIGSEGV}, false},
+		{catalog.ExitError{Code: -1, Signal: syscall.SIGABRT}, false},
+		{catalog.ExitError{Code: 2}, false},
+		{catalog.ExitError{Code: 0}, false},
+		{catalog.ExitError{Code: -1, Signal: syscall.SIGKILL, Reason: "killed by the host: broke its contract"}, false},
+		{catalog.ExitError{Code: 2, Reason: "has not answered an apply"}, false},
+		{catalog.ExitError{Code: -1, Reason: "did not answer 3 probes", Unprobed: true}, true},
+	} {
+		if got := x.exit.FromOutside(); got != x.outside {
+			t.Errorf("%v is from outside: %v, want %v", &x.exit, got, x.outside)
+		}
+	}
+}

@@ -69,6 +69,8 @@ type ExitError struct {
 	Reason string
 	// Hung is whether that was because the plugin did not answer.
 	Hung bool
+	// Unprobed is whether it was probes that the plugin did not answer, and not a call.
+	Unprobed bool
 	// Stderr is what the plugin last wrote to standard error; may be empty.
 	Stderr string
 }
@@ -80,6 +82,22 @@ func (e *ExitError) Error() string {
 
 // Unwrap makes errors.Is find plugins.ErrGone.
 func (e *ExitError) Unwrap() error { return plugins.ErrGone }
+
+// FromOutside tells whether nothing that the plugin was asked to do explains the end: an
+// operator or the kernel's out-of-memory killer has ended the process, or this host has
+// because it did not answer probes, as a process does not that is suspended or has no
+// processor. A fault of the process's own, such as SIGSEGV or SIGABRT, is not that.
+func (e *ExitError) FromOutside() bool {
+	if e.Reason != "" {
+		return e.Unprobed
+	}
+	switch e.Signal {
+	case syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT:
+		return true
+	default:
+		return false
+	}
+}
 
 func (e *ExitError) how() string {
 	switch {

@@ -44,6 +44,10 @@ func TestASuspendedPluginIsDeclaredHungAndReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, "declared hung", in.Done())
+	var exit *catalog.ExitError
+	if !errors.As(in.Err(), &exit) || !exit.FromOutside() {
+		t.Errorf("what was suspended from outside ended with %v", in.Err())
+	}
 	if err := in.Err(); err == nil || !strings.Contains(err.Error(), "did not answer 3 probes") {
 		t.Errorf("err: %v", err)
 	}

@@ -34,6 +34,7 @@ type processLife struct {
 	// stopping is closed when Stop was called.
 	stopping chan struct{}
 	putdown  atomic.Bool // it did not answer
+	unprobed bool        // it did not answer probes; of supervise
 	stopOnce sync.Once
 	// hung takes why the host declares the plugin hung.
 	hung chan string
@@ -71,7 +72,7 @@ func (l *processLife) supervise() {
 		l.output.log().Warn("plugin is hung: ending it", "reason", reason)
 		l.in.end(&ExitError{
 			Kind: l.in.info.Kind, Plugin: l.in.info.Name, PID: l.pid(), Code: -1,
-			Reason: reason, Stderr: l.output.tail.String(),
+			Reason: reason, Unprobed: l.unprobed, Stderr: l.output.tail.String(),
 		})
 		// Calls in flight fail now and not only when the process is gone.
 		l.hangUp()
@@ -110,6 +111,7 @@ func (l *processLife) watch() (reason string) {
 			continue
 		}
 		if reason := l.missed(&t); reason != "" {
+			l.unprobed = true
 			return reason
 		}
 		timer.Reset(0) // a miss is followed by the next probe at once

@@ -92,6 +92,10 @@ type RunningStateMachine interface {
 	Done() <-chan struct{}
 	// Err says how it ended, once Done is closed.
 	Err() error
+	// FromOutside tells, once Done is closed, whether something ended the process that
+	// nothing which it was asked to do explains: an operator, the kernel for want of
+	// memory, or its host because it did not answer probes.
+	FromOutside() bool
 	// Fail ends the process for a reason.
 	Fail(reason error)
 	// Progressed says that it has applied what none before it had.

@@ -34,6 +34,10 @@ type driver struct {
 	time  uint64
 	timed bool
 	ticks bool // the state machine knows ticks
+	// replaying is the part of a replay that is not answered; lent tells that the state
+	// machine is lent to queries and snapshots.
+	replaying []work
+	lent      bool
 }
 
 // submission is a batch that the state machine has not answered.
@@ -97,8 +101,7 @@ func (d *driver) open() error {
 	// Room for the whole window and an error: an honest receiver never waits.
 	d.outcomes = make(chan outcome, applyWindow+1)
 	go receive(d.ctx, applier, d.outcomes)
-	d.s.machine.open(d.m)
-	d.s.changed.notify()
+	d.lend()
 	d.s.wake = statemachine.NextTimer(d.m)
 	return nil
 }
@@ -130,7 +133,7 @@ func (d *driver) refill() {
 // loop gives work while there is room in the window.
 func (d *driver) loop() error {
 	for {
-		for len(d.inflight) < applyWindow && !d.s.ended() {
+		for len(d.inflight) < d.window() && !d.s.ended() {
 			d.refill()
 			if len(d.backlog) == 0 {
 				if err := d.reread(); err != nil {
@@ -177,7 +180,8 @@ func (d *driver) give() error {
 	if err := d.knowTime(); err != nil {
 		return err
 	}
-	d.backlog = d.backlog[1:]
+	d.apart()
+	items, d.backlog = d.backlog[0], d.backlog[1:]
 	return d.submit(items)
 }
 
@@ -194,7 +198,7 @@ func (d *driver) submit(items []work) error {
 	}
 	b := d.batch(items)
 	b.NoResults = !s.awaited(items)
-	prepare := s.snapshots.due(b.Through, items)
+	prepare := s.snapshots.due(b.Through, items) && d.mayPrepare()
 	d.inflight = append(d.inflight, submission{items, prepare, d.time})
 	s.given = max(s.given, last)
 	d.waitsForApply()
@@ -202,6 +206,17 @@ func (d *driver) submit(items []work) error {
 		return fmt.Errorf("apply [%d,%d]: %w", items[0].apply.First, b.Through, d.whyBroken(err))
 	}
 	return nil
+}
+
+// mayPrepare tells whether a snapshot that is due may be prepared. Beside a suspect it may
+// not: it is wanted after that.
+func (d *driver) mayPrepare() bool {
+	if !d.s.poison.suspects() {
+		return true
+	}
+	d.s.snapshots.abandoned()
+	d.s.snapshots.want()
+	return false
 }
 
 // waitsForApply has the watchdog of Apply begin to count, unless it does.
@@ -319,6 +334,7 @@ func (d *driver) finish(out outcome) error {
 		d.m.Progressed()
 	}
 	d.s.answer(sub.items, results)
+	d.reached(last.last())
 	d.s.metrics.applyEntries.Observe(float64(n))
 	if sub.prepare || out.Snapshot != nil {
 		d.s.snapshots.take(out.Snapshot, last.apply, sub.time)

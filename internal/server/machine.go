@@ -20,9 +20,10 @@ func (s *Server) run() {
 	defer cancel()
 	var unanswered [][]work
 	for !s.ended() {
+		given := underWay{}
 		m, err := s.startMachine(ctx)
 		if err == nil {
-			unanswered, err = s.drive(ctx, m, unanswered)
+			unanswered, given, err = s.drive(ctx, m, unanswered)
 			s.machine.close()
 			s.changed.notify()
 			s.applyStall.Store(nil)
@@ -36,6 +37,8 @@ func (s *Server) run() {
 		}
 		s.logger.Error("state machine failed, starting it again", "error", err)
 		s.discard(m, err)
+		s.blame(m, given, err)
+		s.rest()
 	}
 	close(s.idle)
 	<-s.stop // law 5: the server goroutine ends last
@@ -43,8 +46,6 @@ func (s *Server) run() {
 
 // discard ends a state machine that failed with err, so that the next can be
 // started.
-// The source waits out its backoff; the pause here only keeps an error that
-// comes before any process from being a busy loop.
 func (s *Server) discard(m RunningStateMachine, err error) {
 	if m != nil {
 		m.Fail(err)
@@ -53,6 +54,11 @@ func (s *Server) discard(m RunningStateMachine, err error) {
 		case <-s.queue.done:
 		}
 	}
+}
+
+// rest is the pause between two state machines. The source waits out its backoff; this
+// only keeps an error that comes before any process from being a busy loop.
+func (s *Server) rest() {
 	pause := time.NewTimer(s.cfg.Tick)
 	defer pause.Stop()
 	select {
@@ -92,8 +98,8 @@ func (s *Server) untilEnded(ctx context.Context) (context.Context, context.Cance
 }
 
 // drive uses one state machine until it fails or the queue is closed, and
-// returns the work that it did not answer, in order.
-func (s *Server) drive(ctx context.Context, m RunningStateMachine, unanswered [][]work) ([][]work, error) {
+// returns the work that it did not answer, in order, and what of that it was given.
+func (s *Server) drive(ctx context.Context, m RunningStateMachine, unanswered [][]work) ([][]work, underWay, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // an Apply that runs is not cancelled by a stop: law 4
 	d := &driver{
@@ -101,8 +107,9 @@ func (s *Server) drive(ctx context.Context, m RunningStateMachine, unanswered []
 		ticks: m.Describe().Has(statemachine.CapabilityTimers),
 	}
 	d.reading = patience{d: d}
+	s.poison.passed(d.at)
 	err := d.run()
-	return d.unanswered(), err
+	return d.unanswered(), d.underWay(), err
 }
 
 // answer ends the requests whose entries were applied, and counts the work as

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/node"
-	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -60,7 +59,7 @@ func (d *driver) closeApplier() error {
 		if err := d.applier.Close(); err != nil {
 			return fmt.Errorf("close apply stream: %w", err)
 		}
-		d.applier, d.outcomes = nil, nil
+		d.applier, d.outcomes, d.lent = nil, nil, false
 	}
 	select {
 	case <-idle:
@@ -137,7 +136,7 @@ func (d *driver) tryBringTo(target uint64) error {
 		if err := d.restoreMachine(ctx, st, index); err != nil {
 			return err
 		}
-		d.at = index
+		d.reached(index)
 		break
 	}
 	if err = d.findTime(ctx, st, snapshots); err == nil {
@@ -196,10 +195,12 @@ func (d *driver) replay(st storage.Storage, target uint64) error {
 			return err
 		}
 		d.reading.over()
-		for part := range slices.Chunk(entries, plugins.MaxBatchEntries) {
-			if err := d.replayPart(part); err != nil {
+		for len(entries) > 0 {
+			n := s.poison.part(entries[0].Index, len(entries))
+			if err := d.replayPart(entries[:n]); err != nil {
 				return err
 			}
+			entries = entries[n:]
 		}
 	}
 	return nil
@@ -215,8 +216,10 @@ func (d *driver) replayPart(entries []storage.Entry) error {
 	if err != nil {
 		return storageError{fmt.Errorf("%w: %w", storage.ErrCorrupt, err)}
 	}
-	through := entries[len(entries)-1].Index
-	b := d.batch([]work{{apply: node.Apply{Commands: commands, Last: through}}})
+	last := &entries[len(entries)-1]
+	through := last.Index
+	d.replaying = []work{{apply: node.Apply{Commands: commands, First: entries[0].Index, Last: through, Term: last.Term}}}
+	b := d.batch(d.replaying)
 	b.NoResults = true
 	s.given = max(s.given, through)
 	now := time.Now()
@@ -226,6 +229,7 @@ func (d *driver) replayPart(entries []storage.Entry) error {
 	if err != nil {
 		return fmt.Errorf("replay [%d,%d]: %w", entries[0].Index, through, err)
 	}
-	d.at = through
+	d.replaying = nil
+	d.reached(through)
 	return nil
 }

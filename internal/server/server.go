@@ -66,6 +66,7 @@ type Server struct {
 	useless  map[uint64]bool // snapshots that turned out damaged, or cannot be restored
 	restores map[uint64]int  // restores that failed in a row, by the snapshot's index
 	pleas    pleas
+	poison   poison
 	wake     uint64     // when the state machine wants the next tick
 	latest   node.Apply // the last run that was answered, without its entries
 

@@ -334,6 +334,7 @@ type machine struct {
 	chunks   func(send func([]byte) error) error    // in the place of the Register's
 	progress atomic.Int32                           // calls of Progressed
 	sparse   bool                                   // not every entry is a command
+	outside  bool                                   // an operator ended it
 	ahead    uint64                                 // what a prepared snapshot claims to be ahead
 
 	snapshot func(statemachine.Snapshot) statemachine.Snapshot
@@ -342,6 +343,7 @@ type machine struct {
 func (m *machine) Applied() uint64       { return m.applied }
 func (m *machine) Done() <-chan struct{} { return m.done }
 func (m *machine) Err() error            { return errors.New("killed by a test") }
+func (m *machine) FromOutside() bool     { return m.outside }
 func (m *machine) Progressed()           { m.progress.Add(1) }
 
 // Fail implements RunningStateMachine.
