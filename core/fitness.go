@@ -20,6 +20,7 @@ type vitals struct {
 	applyLag    time.Duration // age of the oldest commit index that is not applied
 	behind      uint64        // committed entries that are not applied
 	logStuck    time.Duration // for how long no line of the log was taken
+	quarantine  string        // why this member is quarantined; empty if it is not
 }
 
 // diagnose says what makes a member with these vitals unfit to lead. The limits
@@ -33,6 +34,7 @@ func diagnose(v vitals, election time.Duration) (list []server.Unfit) {
 		}
 	}
 	unfit(v.space.Short, node.ShortOfSpace, "the storage is short of space: %s", v.space.Detail)
+	unfit(v.quarantine != "", node.Quarantined, "%s", v.quarantine)
 	unfit(v.diskStall > election*3/2, node.DiskStalled, "the storage has not answered an append for %v", seconds(v.diskStall))
 	switch {
 	case v.machineDown > election/2:
@@ -88,7 +90,7 @@ func (g *generation) vitals(now time.Time) vitals {
 	h := g.h
 	v := vitals{
 		space: *g.space.last.Load(), diskStall: g.pump.stalled(),
-		machineDown: h.server.MachineDown(), applyStall: h.server.ApplyStalled(),
+		machineDown: h.server.MachineDown(), applyStall: h.server.ApplyStalled(), quarantine: h.server.Quarantined(),
 	}
 	commit, applied := g.node.State().Commit, h.server.Applied()
 	v.applyLag, v.behind = g.fitness.lag.age(commit, applied, now), commit-min(commit, applied)

@@ -88,6 +88,9 @@ func (s *machineSource) Start(ctx context.Context) (server.RunningStateMachine, 
 	return m, nil
 }
 
+// Forgive implements server.StateMachineSource.
+func (s *machineSource) Forgive() { s.h.slots[plugins.StateMachine].Forgive() }
+
 // permanentError adds to err that trying again does not help, and no words.
 type permanentError struct{ error }
 

@@ -15,8 +15,8 @@ const panicReported = 2 * time.Second
 
 // A5: a state machine that panics or exits in Apply is in the host's log in the
 // plugin's own words, as the cause of the end of a named process, and does not wait for
-// a stop. The host starts another process of it, and ends only if that happens again and
-// again (TestACrashOnOneEntryEndsTheHostWithTheFirstCause).
+// a stop. The host starts another process of it, and does not end however often that happens
+// (TestA5APoisonedEntryEndsNoHost).
 func TestA5APanicInApplyIsReportedInThePluginsWords(t *testing.T) {
 	t.Parallel()
 	for _, x := range []struct {

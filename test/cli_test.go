@@ -56,6 +56,16 @@ type statusMemberJSON struct {
 	TickAgeMs       uint64 `json:"tick_age_ms"`
 	Level           uint64 `json:"level"`
 	LevelUnderstood uint64 `json:"level_understood"`
+	Quarantine      *struct {
+		Index     uint64 `json:"index"`
+		Term      uint64 `json:"term"`
+		Bytes     uint64 `json:"bytes"`
+		SHA256    string `json:"sha256"`
+		Tries     int    `json:"tries"`
+		LastWords string `json:"last_words"`
+		SinceMs   uint64 `json:"since_ms"`
+		RetryMs   uint64 `json:"retry_ms"`
+	} `json:"quarantine"`
 }
 
 // And that of "bench propose -o json".

@@ -209,7 +209,8 @@ func TestStatusJSON(t *testing.T) {
       "uncommitted_ms": 1500,
       "tick_age_ms": 20,
       "level": 2,
-      "level_understood": 3
+      "level_understood": 3,
+      "quarantine": null
     },
     {
       "id": "ab",
@@ -231,7 +232,8 @@ func TestStatusJSON(t *testing.T) {
       "uncommitted_ms": 0,
       "tick_age_ms": 0,
       "level": 0,
-      "level_understood": 0
+      "level_understood": 0,
+      "quarantine": null
     }
   ]
 }

@@ -44,6 +44,31 @@ type memberStatus struct {
 	// the member understands; both 0 of a build before levels.
 	Level           uint64 `json:"level"`
 	LevelUnderstood uint64 `json:"level_understood"`
+	// Quarantine is null of a member that is not quarantined.
+	Quarantine *quarantineStatus `json:"quarantine"`
+}
+
+// quarantineStatus is the entry over which a member is quarantined.
+type quarantineStatus struct {
+	Index     uint64 `json:"index"`
+	Term      uint64 `json:"term"`
+	Bytes     uint64 `json:"bytes"`
+	SHA256    string `json:"sha256"`
+	Tries     uint32 `json:"tries"`
+	LastWords string `json:"last_words"`
+	SinceMs   uint64 `json:"since_ms"`
+	RetryMs   uint64 `json:"retry_ms"`
+}
+
+func quarantineOf(st *hostv1.StatusResponse) *quarantineStatus {
+	q := st.GetQuarantine()
+	if q == nil {
+		return nil
+	}
+	return &quarantineStatus{
+		Index: q.GetIndex(), Term: q.GetTerm(), Bytes: q.GetBytes(), SHA256: q.GetSha256(),
+		Tries: q.GetTries(), LastWords: q.GetLastWords(), SinceMs: q.GetSinceMs(), RetryMs: q.GetRetryMs(),
+	}
 }
 
 // warning is one thing that is not well with a member that runs.
@@ -165,7 +190,7 @@ func memberOf(r client.MemberStatus, cluster string) memberStatus {
 		FirstIndex: st.GetFirstIndex(), LastIndex: st.GetLastIndex(), SnapshotIndex: st.GetSnapshotIndex(),
 		Reachable: true, Plugins: pluginsOf(st), Links: linksOf(st),
 		Warnings: warningsOf(st), UncommittedMs: st.GetUncommittedMs(), TickAgeMs: st.GetTickAgeMs(),
-		Level: st.GetLevel(), LevelUnderstood: st.GetLevelUnderstood(),
+		Level: st.GetLevel(), LevelUnderstood: st.GetLevelUnderstood(), Quarantine: quarantineOf(st),
 	}
 	if st.GetClusterId() != cluster {
 		m.Error = fmt.Sprintf("%s is a member of another cluster, %s", r.Endpoint, st.GetClusterId())

@@ -2,6 +2,7 @@ package api
 
 import (
 	"strconv"
+	"time"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/internal/server"
@@ -115,6 +116,12 @@ func toStatus(s server.Status) *hostv1.StatusResponse {
 		UncommittedMs: uint64(s.Uncommitted.Milliseconds()),
 		TickAgeMs:     uint64(s.TickAge.Milliseconds()),
 		Level:         s.Level, LevelUnderstood: s.LevelUnderstood,
+	}
+	if q := s.Quarantine; q != nil {
+		out.Quarantine = &hostv1.Quarantine{
+			Index: q.Index, Term: q.Term, Bytes: q.Bytes, Sha256: q.SHA256, Tries: uint32(q.Tries), LastWords: text(q.LastWords),
+			SinceMs: uint64(time.Since(q.Since).Milliseconds()), RetryMs: uint64(max(0, time.Until(q.Next)).Milliseconds()),
+		}
 	}
 	for _, w := range s.Warnings {
 		out.Warnings = append(out.Warnings, &hostv1.Warning{Reason: text(w.Reason), Message: text(w.Text)})

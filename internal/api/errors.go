@@ -49,7 +49,7 @@ var (
 // verdicts is the one table from errors to what clients see. Unavailable and
 // 503 always mean that the request was not applied, because gRPC clients and
 // proxies retry them unasked.
-func verdicts() [34]verdict {
+func verdicts() [35]verdict {
 	return [...]verdict{
 		{server.ErrNoLeader, notApplied, "no_leader", codes.Unavailable, http.StatusServiceUnavailable},
 		{server.ErrNotLeader, notApplied, "not_leader", codes.FailedPrecondition, http.StatusMisdirectedRequest},
@@ -61,6 +61,7 @@ func verdicts() [34]verdict {
 		{server.ErrInvalid, notApplied, "invalid", codes.InvalidArgument, http.StatusBadRequest},
 		{server.ErrStopping, notApplied, "stopping", codes.Unavailable, http.StatusServiceUnavailable},
 		{server.ErrNotReady, notApplied, "not_ready", codes.Unavailable, http.StatusServiceUnavailable},
+		{server.ErrQuarantined, notApplied, "quarantined", codes.Unavailable, http.StatusServiceUnavailable},
 		{server.ErrChangePending, notApplied, "change_pending", codes.FailedPrecondition, http.StatusConflict},
 		{server.ErrChangeRefused, notApplied, "change_refused", codes.FailedPrecondition, http.StatusConflict},
 		{server.ErrQuorumAtRisk, notApplied, "quorum_at_risk", codes.FailedPrecondition, http.StatusConflict},

@@ -30,16 +30,19 @@ const (
 	Refusing
 	// Barred: it neither votes nor leads; see Core.Bar.
 	Barred
+	// Quarantined: one entry has ended its state machine again and again, and it applies
+	// nothing. It says MachineDown too, which older members understand.
+	Quarantined
 )
 
 // conditionNames are the words of status and metrics, in the order of the bits.
-func conditionNames() [7]string {
-	return [...]string{"space", "disk", "state_machine", "apply_lag", "log", "refusing", "barred"}
+func conditionNames() [8]string {
+	return [...]string{"space", "disk", "state_machine", "apply_lag", "log", "refusing", "barred", "quarantined"}
 }
 
 // Unfitting are the conditions that make a member unfit, one by one.
 func Unfitting() []Condition {
-	return []Condition{ShortOfSpace, DiskStalled, MachineDown, ApplyLagging, LogStuck}
+	return []Condition{Quarantined, ShortOfSpace, DiskStalled, MachineDown, ApplyLagging, LogStuck}
 }
 
 // Names are the words for the bits that are set, in the order of the bits.
@@ -60,9 +63,11 @@ func (c Condition) String() string { return strings.Join(c.Names(), ", ") }
 func (c Condition) Has(other Condition) bool { return c&other != 0 }
 
 // Unfitness orders members for leadership: 0 is fit, 1 leads badly, 2 gets
-// nothing done as the leader.
+// nothing done as the leader, 3 will get nothing done either.
 func (c Condition) Unfitness() int {
 	switch {
+	case c.Has(Quarantined):
+		return 3
 	case c.Has(DiskStalled | MachineDown):
 		return 2
 	case c.Has(ShortOfSpace | ApplyLagging | LogStuck):

@@ -6,6 +6,7 @@ import (
 
 	"go.etcd.io/raft/v3"
 
+	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -16,6 +17,11 @@ const maxHeldBack = 3
 // ErrUnfit: this node does not lead, and could not answer the proposal for the
 // time being. Propose returns it. The proposal has no effect.
 var ErrUnfit = errors.New("this member is unfit")
+
+// ErrQuarantined: one entry has ended this node's state machine again and again, and that
+// of its leader, which this node may be itself: no member could answer the proposal.
+// Propose returns it. The proposal has no effect.
+var ErrQuarantined = errors.New("the state machine is quarantined")
 
 // Fitness is what the host says of this member's fitness to lead.
 type Fitness struct {
@@ -35,20 +41,26 @@ type Fitness struct {
 // forwarded ones. A follower passes proposals on, whatever its own space: they
 // cost it the same when they come from another member. But one whose disk or
 // state machine gets nothing done takes no proposals of its own: another member
-// could answer them.
+// could answer them. A leader that is quarantined takes none either, nor does a
+// quarantined follower of it.
 func (c *Core) SetFitness(f Fitness) { c.fitness = f }
 
 // checkFitness is why this node takes no proposals of its own clients though
 // it knows a leader that would; nil if it does.
 func (c *Core) checkFitness() error {
-	if c.fitness.Condition.Unfitness() < 2 {
+	own := c.fitness.Condition
+	switch {
+	case own.Has(Quarantined) && (c.leads() || c.leaderCondition().Has(Quarantined)):
+		return ErrQuarantined
+	case own.Unfitness() < 2, c.leads(), c.lead == raft.None:
 		return nil
 	}
-	if c.leads() || c.lead == raft.None {
-		return nil
-	}
-	return fmt.Errorf("%w: %s", ErrUnfit, c.fitness.Condition)
+	return fmt.Errorf("%w: %s", ErrUnfit, own)
 }
+
+// leaderCondition is what the leader says of itself, if there is another one than this
+// node.
+func (c *Core) leaderCondition() Condition { return c.conditions[member.ID(c.lead)] }
 
 // holdback counts the elections that an unfit member has left to others.
 type holdback struct {

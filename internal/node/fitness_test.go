@@ -117,6 +117,8 @@ func TestSuccessorIsFit(t *testing.T) {
 		{MachineDown, DiskStalled, MachineDown, 2, 0},
 		{ShortOfSpace, ShortOfSpace, MachineDown, 2, 0},
 		{ShortOfSpace, Refusing, MachineDown, 2, 2},
+		{Quarantined, Quarantined, MachineDown, 3, 3},
+		{Quarantined, Quarantined, Quarantined, 2, 0},
 		{MachineDown, Barred, 0, 3, 3},
 		{MachineDown, Barred, Barred, 0, 0},
 	} {
@@ -168,19 +170,44 @@ func TestUnfitMembersRefuseProposals(t *testing.T) {
 	l.must(l.core.Propose(someProposal()))
 }
 
+// A quarantined leader takes no proposals, its own or forwarded ones, and refuses them at
+// once; so does a quarantined follower of one. Of another leader's follower they are
+// refused with the way to that one.
+func TestQuarantinedMembersRefuseProposals(t *testing.T) {
+	l := newTrio(t)
+	l.elect()
+	l.core.SetFitness(Fitness{Condition: Quarantined | MachineDown})
+	if err := l.core.Propose(someProposal()); !errors.Is(err, ErrQuarantined) || l.core.Room() == 0 {
+		t.Errorf("a leader: %v, room for %d", err, l.core.Room())
+	}
+	l = newTrio(t)
+	l.from(2, pb.MsgHeartbeat, &pb.Message{Term: new(uint64(2)), Commit: new(uint64(0))})
+	l.core.SetFitness(Fitness{Condition: Quarantined})
+	if err := l.core.Propose(someProposal()); !errors.Is(err, ErrUnfit) {
+		t.Errorf("a follower of a leader that is well: %v", err)
+	}
+	l.core.conditions = map[member.ID]Condition{2: Quarantined}
+	if err := l.core.Propose(someProposal()); !errors.Is(err, ErrQuarantined) {
+		t.Errorf("a follower of a quarantined leader: %v", err)
+	}
+}
+
 // Every reason that makes a member unfit counts when members are compared, and
 // what keeps a leader from getting anything done counts for more.
 func TestEachConditionThatMakesUnfitCounts(t *testing.T) {
 	for _, c := range Unfitting() {
 		want := 1
-		if c == DiskStalled || c == MachineDown {
+		switch c {
+		case DiskStalled, MachineDown:
 			want = 2
+		case Quarantined:
+			want = 3
 		}
 		if got := c.Unfitness(); got != want {
 			t.Errorf("%s: unfit to the degree %d, want %d", c, got, want)
 		}
-		if got := (c | DiskStalled).Unfitness(); got != 2 {
-			t.Errorf("%s with a stalled disk: %d, want 2", c, got)
+		if got := (c | DiskStalled).Unfitness(); got != max(want, 2) {
+			t.Errorf("%s with a stalled disk: %d, want %d", c, got, max(want, 2))
 		}
 	}
 	for _, c := range []Condition{0, Refusing, Barred} {

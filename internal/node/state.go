@@ -43,6 +43,8 @@ type State struct {
 	// LonelyTicks is for how many ticks this node has heard neither a leader nor a
 	// majority of the voters that it knows. One that leads hears itself.
 	LonelyTicks uint64
+	// LeaderCondition is what the leader says of itself; 0 while this node leads.
+	LeaderCondition Condition
 	// Progress is the leader's view of its followers; nil elsewhere.
 	Progress []Progress
 }
@@ -58,6 +60,7 @@ func (n *Node) publish() {
 		First: n.core.log.first, Last: n.core.lastIndex(), Snapshot: n.core.log.snapshot.GetIndex(),
 		Registry: n.core.registry, PutOut: n.core.putOut, LostData: n.core.lost, Accused: n.core.accused(), Doubled: n.core.Doubled(),
 		Level:            n.core.cfg.Level,
+		LeaderCondition:  n.core.leaderCondition(),
 		UncommittedTicks: n.core.uncommittedTicks(), LeaderUncommittedTicks: n.core.leaderStalled,
 		LonelyTicks: n.core.hearing.ticks - n.core.hearing.met,
 	}

@@ -157,6 +157,8 @@ func (c *Core) refusal(h heard, t *taking) refusal {
 		return notLeading
 	case h.gossip.batch.full > 0, !c.founded(), !c.knowsTime(), !c.fits(uint64(n.bytes)), c.raft.BasicStatus().LeadTransferee != raft.None:
 		return busy
+	case c.fitness.Condition.Has(Quarantined):
+		return busy // it hands leadership over, if any member could answer
 	case c.checkSpace() != nil:
 		return noSpace
 	case !c.admits(c.takings.all, n, 1) && !c.admits(t.sender.load, n, max(1, c.registry.Len()-1)):

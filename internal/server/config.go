@@ -81,6 +81,9 @@ type StateMachineSource interface {
 	// applied. It waits out a restart backoff. An error that cannot be helped
 	// by trying again wraps ErrPermanent.
 	Start(ctx context.Context) (RunningStateMachine, error)
+	// Forgive forgets how the state machines before have ended: the next Start does not
+	// wait for that, nor is it refused. A quarantined member asks for it before each try.
+	Forgive()
 }
 
 // RunningStateMachine is an open state machine and the end of its process.

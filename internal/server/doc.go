@@ -15,7 +15,7 @@
 //     form there;
 //   - machine.go, driver.go, access.go: the server goroutine, which feeds one state machine
 //     after another, and lends the running one to queries and snapshots; poison.go: the
-//     entry that ends them;
+//     entry that ends them; isolation.go: the member that waits because of one;
 //   - progress.go: the applied index, with those that wait for it;
 //   - read.go, readrounds.go: queries and the read index; querystream.go: answers in chunks; querygate.go, quarantine.go:
 //     their places, and the queries that a state machine does not survive;

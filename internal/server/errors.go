@@ -38,6 +38,10 @@ var (
 	// ErrNotReady: the node, a plugin, or an entry of the leader's own term that the
 	// request needs is not there yet. Ready returns it, too.
 	ErrNotReady = errors.New("host is not ready")
+	// ErrQuarantined: one entry has ended the state machine of this member again and
+	// again (Quarantine), and a proposal or a read needs a state machine. The Error names
+	// the entry, and hints at the leader if that one can answer.
+	ErrQuarantined = errors.New("member is quarantined")
 	// ErrChangePending: a change was asked for while another one is not applied.
 	ErrChangePending = errors.New("another membership change is pending")
 	// ErrChangeRefused: the registry refuses the change (member.Registry.Apply).

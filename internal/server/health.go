@@ -42,6 +42,8 @@ const (
 	WarnPluginDown = "plugin_down"
 	// WarnCatchingUp: the state machine starts, replays or restores.
 	WarnCatchingUp = "catching_up"
+	// WarnQuarantined: one entry has ended the state machine again and again.
+	WarnQuarantined = "quarantined"
 	// WarnLevelHeld: members keep the cluster at its feature level though another one
 	// understands the next. It is not a matter of health: every upgrade begins so.
 	WarnLevelHeld = "level_held"

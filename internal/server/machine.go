@@ -20,7 +20,7 @@ func (s *Server) run() {
 	defer cancel()
 	var unanswered [][]work
 	for !s.ended() {
-		given := underWay{}
+		given, begun := underWay{}, time.Now()
 		m, err := s.startMachine(ctx)
 		if err == nil {
 			unanswered, given, err = s.drive(ctx, m, unanswered)
@@ -31,14 +31,14 @@ func (s *Server) run() {
 		if s.ended() {
 			break
 		}
-		if errors.Is(err, ErrPermanent) {
+		if errors.Is(err, ErrPermanent) && (m != nil || s.isolated.Load() == nil) { // a plugin that is being replaced may not start
 			s.err = fmt.Errorf("state machine: %w", err)
 			return
 		}
 		s.logger.Error("state machine failed, starting it again", "error", err)
 		s.discard(m, err)
 		s.blame(m, given, err)
-		s.rest()
+		s.pauseAfter(time.Since(begun))
 	}
 	close(s.idle)
 	<-s.stop // law 5: the server goroutine ends last
@@ -107,7 +107,7 @@ func (s *Server) drive(ctx context.Context, m RunningStateMachine, unanswered []
 		ticks: m.Describe().Has(statemachine.CapabilityTimers),
 	}
 	d.reading = patience{d: d}
-	s.poison.passed(d.at)
+	s.passed(d.at)
 	err := d.run()
 	return d.unanswered(), d.underWay(), err
 }

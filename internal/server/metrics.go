@@ -90,6 +90,18 @@ func (s *Server) gauges() []prometheus.Collector {
 		gauge("raft_tick_age_seconds", "How long ago raft's clock advanced.", func(st Status) float64 { return st.TickAge.Seconds() }),
 		gauge("feature_level", "The feature level of the cluster.", func(st Status) float64 { return float64(st.Level) }),
 		gauge("feature_level_understood", "The highest feature level that this member understands.", func(st Status) float64 { return float64(st.LevelUnderstood) }),
+		gauge("quarantined_index", "Index of the entry over which this member is quarantined; 0 if it is not.", func(st Status) float64 {
+			if st.Quarantine == nil {
+				return 0
+			}
+			return float64(st.Quarantine.Index)
+		}),
+		gauge("quarantine_tries", "How often in a row that entry has ended the state machine; 0 if this member is not quarantined.", func(st Status) float64 {
+			if st.Quarantine == nil {
+				return 0
+			}
+			return float64(st.Quarantine.Tries)
+		}),
 		gauge("short_of_space", "1 if the storage of this member is short of space.", func(st Status) float64 {
 			return truth(shortOfSpace(st.Plugins))
 		}),

@@ -111,6 +111,7 @@ func (s *Server) Pleads() uint64 {
 // for, among its visible ones.
 func (s *Server) StateReceived(meta storage.SnapshotMetadata) {
 	s.snapshots.attached(meta.Index)
+	s.received.Store(meta.Index)
 	if p := s.plea.Load(); p != nil && meta.Index >= p.index {
 		p.given.Store(meta.Index)
 	}

@@ -27,9 +27,10 @@ type underWay struct {
 	commands    []*node.Command
 }
 
-// blame notes over what a state machine ended, for the reason why. What ended it from
-// outside, or was not its doing, is no entry's fault. An error of Apply, a broken answer
-// and an apply that is not answered are: each ends the state machine, as a panic does.
+// blame notes the entries over which a state machine ended, for the reason why. An end
+// from outside is not the fault of an entry, nor is a failure of the storage. An error of
+// Apply, a broken answer and an apply that is not answered are: each ends the state
+// machine, as a panic does.
 func (s *Server) blame(m RunningStateMachine, u underWay, why error) {
 	if m == nil || u.last == 0 || m.FromOutside() || !isOfMachine(why) {
 		return
@@ -44,6 +45,9 @@ func (s *Server) blame(m RunningStateMachine, u underWay, why error) {
 	c := u.only()
 	s.logger.Error("an entry ends the state machine", "index", c.Index, "term", c.Term, "bytes", len(c.Data),
 		"sha256", digestOf(c), "times", p.ends)
+	if p.ends >= maxEnds {
+		s.isolate(c, why)
+	}
 }
 
 // isOfMachine tells whether the drive of a state machine ended by its doing.
@@ -69,8 +73,8 @@ func (p *poison) suspect(u underWay) {
 	}
 }
 
-// passed says that a state machine has everything up to index: what it has survived is
-// innocent.
+// passed says that a state machine has everything up to index: the entries that it has
+// survived are innocent.
 func (p *poison) passed(index uint64) {
 	if index >= p.last {
 		*p = poison{}
@@ -143,7 +147,7 @@ func (d *driver) underWay() (u underWay) {
 // left it is lent to queries and snapshots again.
 func (d *driver) reached(index uint64) {
 	d.at = max(d.at, index)
-	d.s.poison.passed(d.at)
+	d.s.passed(d.at)
 	d.lend()
 }
 
@@ -181,8 +185,8 @@ func (d *driver) apart() {
 	d.backlog = append(parts, d.backlog[1:]...)
 }
 
-// oneByOne splits a run into runs of one command each. What the run has besides is in
-// the last one: the state machine is given none of it.
+// oneByOne splits a run into runs of one command each. The changes of the membership are
+// in the last one: the state machine is given none of them.
 func oneByOne(a node.Apply) []node.Apply {
 	if len(a.Commands) <= 1 {
 		return []node.Apply{a}

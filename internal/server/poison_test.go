@@ -149,8 +149,8 @@ func TestTheEntryThatEndsAStateMachineIsFound(t *testing.T) {
 	})
 }
 
-// A state machine that ends over what it had before, which it gets from the log again,
-// is treated in the same way.
+// A state machine that ends over an entry that one before it had, and that it gets from the
+// log again, is treated in the same way.
 func TestTheEntryThatEndsAReplayIsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)

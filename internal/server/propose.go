@@ -54,6 +54,9 @@ func (s *Server) propose(data []byte, timeout time.Duration, done func(Result, e
 	if err == nil {
 		err = s.full(int64(len(data))) // a refusal waits for no lock
 	}
+	if err == nil {
+		err = s.refusal()
+	}
 	w := s.newWaiter(int64(len(data)), timeout, done)
 	until := w.deadline
 	if err == nil {

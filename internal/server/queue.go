@@ -227,5 +227,6 @@ func (s *Server) Apply(a node.Apply) { s.queue.push(a) }
 // it comes before every later apply.
 func (s *Server) Restore(meta storage.SnapshotMetadata) {
 	s.queue.restore(work{restore: &meta})
+	s.received.Store(meta.Index)
 	s.endPlea() // whatever it was for: the log begins anew
 }

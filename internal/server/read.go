@@ -34,6 +34,9 @@ func (s *Server) admitQuery(ctx context.Context, data []byte, c Consistency) (le
 	if len(data) > s.cfg.MaxValueBytes {
 		return nil, s.tooLarge("query", len(data))
 	}
+	if err := s.refusal(); err != nil {
+		return nil, err
+	}
 	if err := s.quarantine.refuse(data); err != nil {
 		s.metrics.quarantined.Inc()
 		return nil, err
@@ -161,6 +164,9 @@ func (s *Server) ReadBarrier(ctx context.Context) (uint64, error) {
 // applied here, with the index that the leader has answered (thesis, section 6.4).
 func (s *Server) readBarrier(ctx context.Context) (uint64, error) {
 	if _, err := s.currentNode(); err != nil {
+		return 0, err
+	}
+	if err := s.refusal(); err != nil {
 		return 0, err
 	}
 	index, err := s.reads.join(ctx)

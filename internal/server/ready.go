@@ -54,6 +54,10 @@ func (s *Server) obstacles() (list []obstacle) {
 	if first != nil {
 		list = append(list, *first)
 	}
+	quarantined := s.Quarantined()
+	if quarantined != "" {
+		list = append(list, notReady(WarnQuarantined, quarantined))
+	}
 	if n != nil {
 		list = append(list, s.obstaclesOf(n.State(), time.Since(ledSince))...)
 	}
@@ -61,6 +65,7 @@ func (s *Server) obstacles() (list []obstacle) {
 		list = append(list, notReady(WarnPluginDown, text))
 	}
 	switch text := s.outside(); {
+	case quarantined != "":
 	case !s.machine.isOpen() || s.unread.Load() != nil:
 		list = append(list, notReady(WarnCatchingUp, s.catchingUp()))
 	case n != nil && text != "":

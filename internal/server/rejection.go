@@ -57,6 +57,11 @@ func (s *Server) whyRejected(err error) *Error {
 		reason = &Error{Err: ErrLeaderLost, NotApplied: true, Detail: "it is not in the next leader's log"}
 	case errors.Is(err, node.ErrTooMany):
 		reason = &Error{Err: ErrTooManyRequests, Detail: err.Error(), RetryAfter: s.cfg.Tick}
+	case errors.Is(err, node.ErrQuarantined):
+		reason = &Error{Err: ErrQuarantined, Detail: err.Error(), RetryAfter: s.cfg.Election}
+		if own := s.refusal(); errors.As(own, &reason) {
+			return reason
+		}
 	case errors.Is(err, node.ErrUnfit):
 		reason = &Error{Err: ErrNotReady, Detail: err.Error(), RetryAfter: s.cfg.Tick}
 	case errors.Is(err, node.ErrNoSpace):
@@ -127,7 +132,7 @@ func refusedHere(err error) bool {
 	if errors.Is(err, node.ErrByLeader) {
 		return false
 	}
-	return errors.Is(err, node.ErrTooLate) || errors.Is(err, node.ErrUnfit) || errors.Is(err, node.ErrNoSpace)
+	return errors.Is(err, node.ErrTooLate) || errors.Is(err, node.ErrUnfit) || errors.Is(err, node.ErrQuarantined) || errors.Is(err, node.ErrNoSpace)
 }
 
 // leader is the present leader as the node knows it.

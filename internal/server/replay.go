@@ -24,8 +24,11 @@ func (d *driver) recover() error {
 	if n, _ := s.attached(); n != nil && d.at > max(n.State().Last, s.given) {
 		return fmt.Errorf("%w: it has applied entry %d, the log ends at %d: the log was lost or is another one's", ErrPermanent, d.at, n.State().Last)
 	}
-	applied, _ := s.progress.get()
-	return d.bringTo(applied)
+	target, _ := s.progress.get()
+	if s.poison.suspects() { // a snapshot may have what no state machine here gets past
+		target = max(target, s.received.Load())
+	}
+	return d.bringTo(target)
 }
 
 // restore continues from an installed snapshot, when everything before it is

@@ -56,10 +56,12 @@ type Server struct {
 	quarantine  *quarantine
 	queries     *queryGate
 	machine     access
-	applyStall  atomic.Pointer[time.Time] // since when an apply has been unanswered; nil if none
-	restoring   atomic.Pointer[restoring] // the Restore under way; nil if there is none
-	unread      atomic.Pointer[string]    // why the storage cannot be read for the state machine; nil if it can
-	plea        atomic.Pointer[plea]      // what the leader is asked for; nil if it is asked for nothing
+	applyStall  atomic.Pointer[time.Time]  // since when an apply has been unanswered; nil if none
+	restoring   atomic.Pointer[restoring]  // the Restore under way; nil if there is none
+	unread      atomic.Pointer[string]     // why the storage cannot be read for the state machine; nil if it can
+	isolated    atomic.Pointer[Quarantine] // written by the server goroutine; nil if this member is not quarantined
+	received    atomic.Uint64              // the index of the last snapshot that came from another member
+	plea        atomic.Pointer[plea]       // what the leader is asked for; nil if it is asked for nothing
 
 	// Of the server goroutine.
 	given    uint64          // highest index that any state machine was given
@@ -67,6 +69,7 @@ type Server struct {
 	restores map[uint64]int  // restores that failed in a row, by the snapshot's index
 	pleas    pleas
 	poison   poison
+	helped   bool       // the last pause of a quarantine ended with a snapshot
 	wake     uint64     // when the state machine wants the next tick
 	latest   node.Apply // the last run that was answered, without its entries
 

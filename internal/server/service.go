@@ -158,6 +158,8 @@ type Status struct {
 	// Level is the feature level of the cluster, LevelUnderstood the highest one
 	// that this member understands.
 	Level, LevelUnderstood uint64
+	// Quarantine says over which entry this member is quarantined; nil if it is not.
+	Quarantine *Quarantine
 	// TickAge is how long ago raft's clock advanced; 0 while there is no node.
 	TickAge time.Duration
 }

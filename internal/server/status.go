@@ -15,6 +15,7 @@ func (s *Server) Status() Status {
 	if s.cfg.Links != nil {
 		st.Links = s.cfg.Links()
 	}
+	st.Quarantine = s.isolated.Load()
 	n, _ := s.attached()
 	st.Warnings = s.warnings(n)
 	if n == nil {

@@ -270,6 +270,7 @@ func (w *world) wantState(texts ...string) {
 type source struct {
 	mu       sync.Mutex
 	machines []*machine
+	forgiven atomic.Int32                  // calls of Forgive
 	sparse   bool                          // see machine
 	prepare  func(n int, m *machine) error // before the n-th starts, from 0
 }
@@ -306,6 +307,9 @@ func (s *source) Start(ctx context.Context) (RunningStateMachine, error) {
 	s.machines = append(s.machines, m)
 	return m, nil
 }
+
+// Forgive implements StateMachineSource.
+func (s *source) Forgive() { s.forgiven.Add(1) }
 
 func (s *source) all() []*machine {
 	s.mu.Lock()

@@ -666,6 +666,9 @@ func (x *KeyValue) GetExpires() uint64 {
 	return 0
 }
 
+// QueryResult is the answer to a query. In chunks the bytes of all of them, one after the
+// other, are one QueryResult, and the revision comes first: an entry that is larger than a
+// chunk goes over several.
 type QueryResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Kvs   []*KeyValue            `protobuf:"bytes,1,rep,name=kvs,proto3" json:"kvs,omitempty"`
