@@ -29,10 +29,20 @@ type Relay struct {
 	open    map[net.Conn]struct{}
 }
 
+// inFrontOf is where a relay to an address listens: on that one's address of loopback, so
+// that tests whose nodes have one of their own do not meet, or else on the usual one.
+func inFrontOf(target string) string {
+	host, _, err := net.SplitHostPort(target)
+	if ip := net.ParseIP(host); err != nil || !ip.IsLoopback() {
+		return "127.0.0.1"
+	}
+	return host
+}
+
 // NewRelay starts a relay to the address. It ends with the test.
 func NewRelay(t *testing.T, target string) *Relay {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", net.JoinHostPort(inFrontOf(target), "0"))
 	if err != nil {
 		t.Fatalf("start relay: %v", err)
 	}

@@ -93,3 +93,15 @@ func TestRelayBreaksAfterBytes(t *testing.T) {
 		t.Errorf("the next connection: %v", err)
 	}
 }
+
+// A relay is on its target's address of loopback, and of another target on the usual one.
+func TestWhereARelayListens(t *testing.T) {
+	for target, want := range map[string]string{
+		"127.0.0.1:1": "127.0.0.1", "127.0.1.7:1": "127.0.1.7", "[::1]:1": "::1",
+		"0.0.0.0:1": "127.0.0.1", "[::]:1": "127.0.0.1", "10.0.0.1:1": "127.0.0.1", "n1:1": "127.0.0.1", "nothing": "127.0.0.1",
+	} {
+		if got := inFrontOf(target); got != want {
+			t.Errorf("in front of %s it listens on %s, want %s", target, got, want)
+		}
+	}
+}

@@ -33,7 +33,7 @@ func NewUDPRelay(t *testing.T, target string, silence time.Duration) *UDPRelay {
 	if err != nil {
 		t.Fatalf("start relay: %v", err)
 	}
-	front, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	front, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(inFrontOf(target))})
 	if err != nil {
 		t.Fatalf("start relay: %v", err)
 	}
