@@ -55,7 +55,6 @@ const (
 // B8: dialling a black hole takes 2.0 s, 200 ms more or less, at an election
 // timeout of a second: neither the kernel's minutes nor a constant.
 func TestB8BlackHole(t *testing.T) {
-	t.Parallel()
 	const promised = 2 * time.Second
 	address := blackHole(t)
 	for round := 1; ; round++ {
@@ -77,7 +76,6 @@ func TestB8BlackHole(t *testing.T) {
 // B8: of two URLs the first of which is a black hole, the second is used within
 // one dial timeout and 200 ms, and messages flow.
 func TestB8SecondURL(t *testing.T) {
-	t.Parallel()
 	promised := newTiming(0).dial + dialSlack
 	for round := 1; ; round++ {
 		took := secondURL(t)

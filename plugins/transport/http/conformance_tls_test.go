@@ -12,6 +12,7 @@ import (
 
 // With TLS it promises the same, and strangers are refused.
 func TestConformanceWithTLS(t *testing.T) {
+	t.Parallel()
 	members := peertlstest.New(t)
 	issue := func(f *peertlstest.Forge) func(*testing.T, uint64, uint64) []byte {
 		return func(t *testing.T, cluster, node uint64) []byte {

@@ -20,6 +20,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const silence = 7 * time.Second
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	transporttest.Run(t, transporttest.Harness{
 		New:    func(*testing.T) transport.Transport { return New(backend.Env{}) },
 		Listen: "127.0.0.1:0",
