@@ -37,7 +37,7 @@ func TestNoMessageStopsACluster(t *testing.T) {
 				c.sim = newSim(t, uint64(kind))
 				c.begin()
 				for field, values := range lieFields() {
-					if nodetest.OfSnapshot(field) && kind != pb.MsgSnap {
+					if !nodetest.InPlace(field, kind) {
 						continue
 					}
 					t.Run(fmt.Sprintf("%s %s", kind, field), func(t *testing.T) {

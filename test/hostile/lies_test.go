@@ -40,7 +40,7 @@ func lies(a *assault) {
 	fields := nodetest.Fields(lieBounds())
 	for _, kind := range nodetest.Types() {
 		for _, field := range slices.Sorted(maps.Keys(fields)) {
-			if nodetest.OfSnapshot(field) && kind != pb.MsgSnap || field == lastsLonger {
+			if !nodetest.InPlace(field, kind) || field == lastsLonger {
 				continue
 			}
 			for _, set := range fields[field] {

@@ -4,6 +4,7 @@
 package nodetest
 
 import (
+	"encoding/binary"
 	"math"
 	"slices"
 
@@ -75,6 +76,8 @@ func Fields(at Bounds) map[string][]Lie {
 		"run":          extremes(func(m *pluginv1.Message) *uint64 { return &m.Run }),
 		"acknowledged": extremes(func(m *pluginv1.Message) *uint64 { return &m.Acknowledged }),
 		"wanted":       extremes(func(m *pluginv1.Message) *uint64 { return &m.Wanted }),
+		"level":        extremes(func(m *pluginv1.Message) *uint64 { return &m.Level }),
+		"clock":        extremes(func(m *pluginv1.Message) *uint64 { return &m.Clock }),
 		"doubled":      {func(m *pluginv1.Message) { m.Doubled = true }},
 		"type":         extremes(func(m *pluginv1.Message) *uint64 { m.Type++; return &m.Vote }),
 		"from":         ids(func(m *pluginv1.Message, id uint64) { m.From = id }),
@@ -97,12 +100,50 @@ func Fields(at Bounds) map[string][]Lie {
 		"voters": ids(func(m *pluginv1.Message, id uint64) {
 			m.Snapshot.Metadata.ConfState.Voters = append(m.Snapshot.Metadata.ConfState.Voters, id)
 		}),
-		"voters alone": ids(func(m *pluginv1.Message, id uint64) { m.Snapshot.Metadata.ConfState.Voters = []uint64{id} }),
-		"learners":     ids(func(m *pluginv1.Message, id uint64) { m.Snapshot.Metadata.ConfState.Learners = []uint64{id} }),
+		"voters alone":   ids(func(m *pluginv1.Message, id uint64) { m.Snapshot.Metadata.ConfState.Voters = []uint64{id} }),
+		"learners":       ids(func(m *pluginv1.Message, id uint64) { m.Snapshot.Metadata.ConfState.Learners = []uint64{id} }),
+		"state only":     {func(m *pluginv1.Message) { m.StateOnly = true }},
+		"snapshot bytes": extremes(func(m *pluginv1.Message) *uint64 { return &m.SnapshotBytes }),
+		"batch":          extremes(func(m *pluginv1.Message) *uint64 { return &m.Batch }),
+		"oldest batch":   extremes(func(m *pluginv1.Message) *uint64 { return &m.OldestBatch }),
+		"batch term":     extremes(func(m *pluginv1.Message) *uint64 { return &m.BatchTerm }),
+		"incarnation":    extremes(func(m *pluginv1.Message) *uint64 { return &m.Incarnation }),
+		"refusal":        {func(m *pluginv1.Message) { m.Refusal = 1 }, func(m *pluginv1.Message) { m.Refusal = math.MaxUint32 }},
+		"answer":         answers(),
+		"answer size":    sizes(func(m *pluginv1.Message, n int) { answer(m, make([]byte, n), 0) }),
 	}
 }
 
-// OfSnapshot tells whether a field is one of the snapshot that a message announces.
-func OfSnapshot(field string) bool {
-	return slices.Contains([]string{"snapshot index", "snapshot term", "voters", "voters alone", "learners"}, field)
+// answers are about batches of proposals, of any number: that one was appended, at any
+// index, or that it was refused.
+func answers() (set []Lie) {
+	for _, refusal := range []uint32{0, 1, 2, math.MaxUint32} {
+		for _, index := range []uint64{0, 1, 2, 1<<63 - 1, 1 << 63, math.MaxUint64} {
+			for _, number := range []uint64{0, 1, 2, 1 << 63, math.MaxUint64} {
+				set = append(set, func(m *pluginv1.Message) {
+					one := binary.BigEndian.AppendUint64(nil, m.Batch+number)
+					answer(m, binary.BigEndian.AppendUint64(one, index), refusal)
+				})
+			}
+		}
+	}
+	return set
+}
+
+// answer makes of a batch the answer to others.
+func answer(m *pluginv1.Message, context []byte, refusal uint32) {
+	m.Batch, m.OldestBatch, m.Entries = 0, 0, nil
+	m.Context, m.Refusal = context, refusal
+}
+
+// InPlace tells whether a field says anything in messages of that type: those of a
+// snapshot do in one alone, and so do those of batches of proposals.
+func InPlace(field string, kind pb.MessageType) bool {
+	switch field {
+	case "snapshot index", "snapshot term", "voters", "voters alone", "learners", "state only", "snapshot bytes":
+		return kind == pb.MsgSnap
+	case "batch", "oldest batch", "batch term", "incarnation", "refusal", "answer", "answer size":
+		return kind == pb.MsgProp
+	}
+	return true
 }
