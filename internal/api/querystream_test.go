@@ -180,7 +180,7 @@ func TestAnAnswerInChunksOverHTTP(t *testing.T) {
 func TestAnAnswerInChunksThatIsNotReadIsEnded(t *testing.T) {
 	ended := make(chan error, 2)
 	svc := &fakeService{stream: func(_ context.Context, send func([]byte) error) error {
-		for chunk := make([]byte, 256<<10); ; {
+		for chunk := make([]byte, 16<<10); ; { // which has half a second to go
 			if err := send(chunk); err != nil {
 				ended <- err
 				return err
