@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -215,5 +217,33 @@ func TestWhatANodeRefusesInAQuarantine(t *testing.T) {
 		if err := w.s.whyRejected(node.ErrQuarantined); !errors.Is(err, ErrQuarantined) || !strings.Contains(err.Error(), q.SHA256) {
 			t.Errorf("in a quarantine: %v", err)
 		}
+	})
+}
+
+// A state machine on disk has everything before the entry, so that it lacks nothing that
+// was applied here: it is brought to the snapshot all the same.
+func TestASnapshotBeyondTheEntryHelpsAStateMachineOnDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		p, _ := w.quarantined()
+		w.source.mu.Lock()
+		w.source.prepare = func(_ int, m *machine) error {
+			ctx, kept := context.Background(), statemachinetest.NewRegister()
+			if _, err := kept.Open(ctx, plugins.Options{}); err != nil {
+				return err
+			}
+			_, err := kept.Apply(ctx, statemachine.Batch{Entries: []statemachine.Entry{{Index: 1, Data: []byte("a")}}, Through: 1})
+			m.Register = kept.Successor()
+			p.infect(m)
+			return err
+		}
+		w.source.mu.Unlock()
+		w.snapshot(3, false, "a", bitter, "b")
+		w.s.StateReceived(storage.SnapshotMetadata{Index: 3, Term: 1})
+		w.lives(1)
+		if w.s.Status().Quarantine != nil {
+			t.Error("the quarantine goes on")
+		}
+		w.wantState("a", bitter, "b")
 	})
 }
