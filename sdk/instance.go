@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/frames"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinerpc"
@@ -26,7 +27,7 @@ type instance struct {
 	register func(grpc.ServiceRegistrar)
 	// metrics writes what the backend and its adapter count.
 	metrics func(io.Writer) error
-	// watch is the backend if it wants to know who leads.
+	// watch tells the backend who leads; nil if it does not want to know.
 	watch   func(plugins.Leadership)
 	started time.Time
 }
@@ -59,7 +60,9 @@ func create(b Backend, log *slog.Logger) (*instance, error) {
 	if w, ok := made.(MetricsWriter); ok {
 		in.metrics = w.WriteMetrics
 	}
-	if w, ok := made.(plugins.LeadershipWatcher); ok {
+	if w, err := backend.Watcher(made, in.info); err != nil {
+		return in, err
+	} else if w != nil {
 		in.watch = w.SetLeadership
 	}
 	in.info.Capabilities = append(slices.Clip(in.info.Capabilities), frames.Capability)
@@ -86,9 +89,6 @@ func (in *instance) check(b Backend) error {
 	}
 	if in.info.Kind != b.Kind || in.info.Name != b.Name {
 		return fmt.Errorf("describes itself as %s %q, is served as %s %q", in.info.Kind, in.info.Name, b.Kind, b.Name)
-	}
-	if in.info.Has(plugins.CapabilityLeadership) && in.watch == nil {
-		return fmt.Errorf("%s %q announces the capability %s and is not a plugins.LeadershipWatcher", b.Kind, b.Name, plugins.CapabilityLeadership)
 	}
 	return pluginrpc.CheckInfo(in.info)
 }

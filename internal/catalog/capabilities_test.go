@@ -61,6 +61,27 @@ func TestAPluginHasWhatItRequires(t *testing.T) {
 	}
 }
 
+// boastful announces that it wants to be told who leads, and cannot be.
+type boastful struct{ *echoMachine }
+
+func (b boastful) Describe() plugins.Info {
+	info := b.echoMachine.Describe()
+	info.Capabilities = []plugins.Capability{plugins.CapabilityLeadership}
+	return info
+}
+
+func TestABackendInsideTheHostWatchesTheLeadershipIfItSaysSo(t *testing.T) {
+	all := newCatalog(t, func(o *catalog.Options) {
+		o.Backends = []backend.Backend{backend.StateMachine("echo", func(backend.Env) statemachine.StateMachine { return boastful{newEchoMachine()} })}
+	})
+	spec := shipped()
+	spec.Isolation = catalog.Inproc
+	_, err := mustSlot(t, all, spec).Start(t.Context())
+	if !errors.Is(err, catalog.ErrPermanent) || !strings.Contains(err.Error(), "is not a plugins.LeadershipWatcher") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // Each capability that a contract names is one that plugins are told of.
 func TestEachCapabilityOfTheContractsIsKnown(t *testing.T) {
 	declared := regexp.MustCompile(`(?m)^const \w+ (?:plugins\.)?Capability = "([^"]+)"`)

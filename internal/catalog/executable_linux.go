@@ -34,11 +34,10 @@ func (e *executable) stepAside(streams ...*os.File) error {
 }
 
 // command returns the command that executes the open file, after stepAside where its
-// streams are known. The child resolves
-// the descriptor's path between fork and exec. A script is read again by its
-// interpreter after exec, so it gets the file as descriptor 3, which is not
-// closed on exec: the sealed copy, if there is one. The interpreter is trusted by
-// the path in the first line.
+// streams are known. The child resolves the descriptor's path between fork and exec. A
+// script is read again by its interpreter after exec, so it gets the file as descriptor
+// 3, which is not closed on exec: the sealed copy, if there is one. The interpreter is
+// trusted by the path in the first line.
 func (e *executable) command(args []string) *exec.Cmd {
 	runs := e.runs()
 	if e.aside != nil {

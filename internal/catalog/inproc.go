@@ -26,21 +26,23 @@ func (s *Slot) startInproc() (*Instance, error) {
 		"kind", string(s.plan.kind), "plugin", s.plan.name, "pid", 0)}
 	in := newInstance(s, plugins.Info{})
 	life := &inprocLife{in: in, timeout: s.catalog.options.StopTimeout}
+	var made any
 	switch b := s.plan.inproc; s.plan.kind {
 	case plugins.Storage:
 		in.storage = b.NewStorage(env)
-		in.info, life.close = in.storage.Describe(), in.storage.Close
-		life.watch, _ = in.storage.(plugins.LeadershipWatcher)
+		made, in.info, life.close = in.storage, in.storage.Describe(), in.storage.Close
 	case plugins.Transport:
 		in.transport = b.NewTransport(env)
-		in.info, life.close = in.transport.Describe(), in.transport.Close
-		life.watch, _ = in.transport.(plugins.LeadershipWatcher)
+		made, in.info, life.close = in.transport, in.transport.Describe(), in.transport.Close
 	case plugins.StateMachine:
 		in.stateMachine = b.NewStateMachine(env)
-		in.info, life.close = in.stateMachine.Describe(), in.stateMachine.Close
-		life.watch, _ = in.stateMachine.(plugins.LeadershipWatcher)
+		made, in.info, life.close = in.stateMachine, in.stateMachine.Describe(), in.stateMachine.Close
 	}
-	if err := checkRequires(in.info); err != nil {
+	err := checkRequires(in.info)
+	if err == nil {
+		life.watch, err = backend.Watcher(made, in.info)
+	}
+	if err != nil {
 		return nil, &StartError{Kind: s.plan.kind, Plugin: s.plan.label, Permanent: true, Cause: err}
 	}
 	in.life = life
