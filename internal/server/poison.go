@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"slices"
 
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -121,7 +122,7 @@ func digestOf(c *node.Command) string {
 
 // underWay is what the state machine was given and has not answered.
 func (d *driver) underWay() (u underWay) {
-	items := d.replaying
+	items := slices.Clip(d.replaying)
 	for i := range d.inflight {
 		items = append(items, d.inflight[i].items...)
 	}
