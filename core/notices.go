@@ -17,7 +17,7 @@ type notices struct {
 	back chan noticed
 }
 
-// notice is what one plugin was told last.
+// notice is the last state that one plugin was told.
 type notice struct {
 	leadership plugins.Leadership
 	taken      bool // it has answered

@@ -15,7 +15,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// told is what the state machines of one node heard of the leader.
+// told are the notices that the state machines of one node got.
 type told struct {
 	mu   sync.Mutex
 	list []plugins.Leadership

@@ -128,7 +128,7 @@ func (p *progressReader) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// part is how many hundredths of so many bytes were read.
+// part counts the hundredths of a snapshot of so many bytes that were read.
 func (p *progressReader) part(of uint64) int {
 	return int(100 * float64(p.read.Load()) / float64(max(of, 1)))
 }

@@ -117,7 +117,7 @@ func (h *Host) endAttendants(ctx context.Context) error {
 // stopAPI begins to answer the clients that are left, beside the end of the plugins.
 // The function that it returns waits for that, for half of the time that is left: calls
 // under way are cut off then, and those that go on all the same are given up. A client
-// that was cut off is in the log. It is no failure of the stop, of which nothing is left.
+// that was cut off is in the log. The stop has not failed then: nothing of the host is left.
 func (h *Host) stopAPI(ctx context.Context) (end func() error) {
 	ctx, cut := context.WithCancelCause(ctx)
 	stopped := make(chan error, 1)

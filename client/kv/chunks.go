@@ -48,7 +48,7 @@ func (c *Chunks) Add(chunk []byte) ([]Entry, error) {
 	return page.Entries, nil
 }
 
-// wholeFields is how many of the bytes are whole fields.
+// wholeFields counts the bytes of the whole fields that b begins with.
 func wholeFields(b []byte) (whole int, err error) {
 	for whole < len(b) {
 		_, _, n := protowire.ConsumeField(b[whole:])

@@ -746,7 +746,7 @@ type QueryStreamResponse_Header struct {
 }
 
 type QueryStreamResponse_Chunk struct {
-	// The chunks are those of the state machine, which says what each of them is.
+	// A chunk as the state machine has cut it. Its meaning is the state machine's.
 	Chunk []byte `protobuf:"bytes,2,opt,name=chunk,proto3,oneof"`
 }
 
@@ -755,7 +755,8 @@ type QueryStreamResponse_End struct {
 }
 
 type QueryStreamResponse_Failure struct {
-	// Over HTTP/1.1 alone: why there is no end. By gRPC it is a detail of the status.
+	// The reason why the answer has no end, over HTTP/1.1 alone. By gRPC the status has
+	// it as a detail.
 	Failure *Failure `protobuf:"bytes,4,opt,name=failure,proto3,oneof"`
 }
 

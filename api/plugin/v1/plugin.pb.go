@@ -232,8 +232,8 @@ func (m *SessionRequest) GetLeadership() *Leadership {
 	return nil
 }
 
-// Leadership is what the host's member knows of the leader: an observation, which
-// another member's leadership may have overtaken.
+// Leadership has the present leader as the host's member knows it. Another member may
+// lead already.
 type Leadership struct {
 	Term uint64 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
 	// The member that leads in that term; 0 if none is known.
