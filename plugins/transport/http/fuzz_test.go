@@ -5,6 +5,9 @@ import (
 	"bytes"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/emptypb"
+
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
@@ -73,6 +76,7 @@ func FuzzScan(f *testing.F) {
 		Entries: []pluginv1.Entry{{Term: 1, Index: 2, Data: []byte("data")}},
 	}))
 	f.Add([]byte("\x08\x88\x80\x80\x80\x10"))
+	f.Add([]byte(":\n000000C$00"))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		s, err := raftmsg.Scan(payload)
 		var m pluginv1.Message
@@ -85,7 +89,12 @@ func FuzzScan(f *testing.F) {
 		}
 		last, err := s.LastIndex()
 		if err != nil {
-			t.Fatalf("last index: %v", err)
+			// The generated decoder takes a group that ends with the number of another,
+			// the walk and the other decoder of protobuf refuse it.
+			if proto.Unmarshal(s.LastEntry, &emptypb.Empty{}) == nil {
+				t.Fatalf("last index: %v", err)
+			}
+			return
 		}
 		if n := len(m.Entries); n > 0 && last != m.Entries[n-1].Index {
 			t.Fatalf("last index %d of %d", last, m.Entries[n-1].Index)
