@@ -1,16 +1,20 @@
 package node
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/raft/v3"
+	pb "go.etcd.io/raft/v3/raftpb"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// maxHeldBack is how many elections in a row an unfit member leaves to others.
+// maxHeldBack is how many elections in a row an unfit member leaves to others, unless
+// one of them asks with a shorter log than its own.
 // If no member has won one until then, an unfit leader is better than none.
 const maxHeldBack = 3
 
@@ -66,6 +70,25 @@ func (c *Core) leaderCondition() Condition { return c.conditions[member.ID(c.lea
 type holdback struct {
 	elections int
 	held      bool // in this tick
+}
+
+// hear ends the patience of an unfit member that a voter asks with a shorter log than
+// its own. That voter cannot have this one's vote, and may be the last one that could
+// lead: elections that are left to it have no end, above all where this member restarts
+// more often than it loses its patience, which begins anew each time. Another voter that
+// can win does so before this one's election timeout.
+func (h *holdback) hear(c *Core, m *pb.Message) {
+	asks := m.GetType() == pb.MsgVote || m.GetType() == pb.MsgPreVote && m.GetIndex() > 0 // else it asks for terms alone
+	if asks && c.lead == raft.None && !c.isUpToDate(m) && slices.Contains(c.registry.Voters(), m.GetFrom()) {
+		h.elections = maxHeldBack
+	}
+}
+
+// isUpToDate tells whether the log of the one that asks for votes ends no earlier than
+// this node's (section 5.4.1 of the paper).
+func (c *Core) isUpToDate(m *pb.Message) bool {
+	index, term := c.lastEntry()
+	return cmp.Or(cmp.Compare(m.GetLogTerm(), term), cmp.Compare(m.GetIndex(), index)) >= 0
 }
 
 // tick takes stock after a tick of raft.

@@ -51,6 +51,42 @@ func TestUnfitMembersHoldBack(t *testing.T) {
 	}
 }
 
+// An unfit member that a voter asks with a shorter log leaves no more elections to
+// others: that voter cannot win without it. Questions for terms alone, of a learner, and
+// with a log as good as its own change nothing.
+func TestUnfitMembersDoNotWaitForAShorterLog(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		from     uint64
+		kind     pb.MessageType
+		shorter  uint64
+		terms    bool
+		patience bool
+	}{
+		{name: "shorter", from: 3, kind: pb.MsgPreVote, shorter: 1},
+		{name: "shorter, a vote", from: 3, kind: pb.MsgVote, shorter: 1},
+		{name: "as long", from: 3, kind: pb.MsgPreVote, patience: true},
+		{name: "for terms alone", from: 3, kind: pb.MsgPreVote, terms: true, patience: true},
+		{name: "no voter", from: 9, kind: pb.MsgPreVote, shorter: 1, patience: true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			l := newTrio(t)
+			l.core.SetFitness(Fitness{Condition: MachineDown})
+			m := &pb.Message{Term: new(uint64(2)), LogTerm: new(uint64(1)), Index: new(l.core.lastIndex() - tc.shorter)}
+			if tc.terms {
+				m.LogTerm, m.Index = nil, nil
+			}
+			l.tick(l.core.cfg.ElectionTicks)
+			l.from(tc.from, tc.kind, m)
+			l.out.Messages = nil
+			l.tick(2 * l.core.cfg.ElectionTicks)
+			if patience := l.asked() == 0; patience != tc.patience {
+				t.Errorf("it leaves elections to others: %t, want %t", patience, tc.patience)
+			}
+		})
+	}
+}
+
 // A member that holds back votes for others, and its patience is whole again
 // once there is a leader.
 func TestUnfitMembersVote(t *testing.T) {

@@ -121,6 +121,7 @@ func (c *Core) Step(m *pb.Message) error {
 		}
 		c.hearCandidate(m)
 		c.hearRival(m)
+		c.holdback.hear(c, m)
 		if m.GetType() == pb.MsgReadIndex && c.readsTooEarly() {
 			return nil // a learner's; it asks again
 		}

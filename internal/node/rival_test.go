@@ -80,7 +80,7 @@ func TestAnUnfitRivalWaitsForItsVotes(t *testing.T) {
 	l.core.SetFitness(Fitness{Condition: MachineDown})
 	l.from(2, pb.MsgHeartbeat, &pb.Message{Term: new(uint64(2))})
 	l.from(2, pb.MsgTimeoutNow, &pb.Message{Term: new(uint64(2))})
-	l.from(2, pb.MsgVote, &pb.Message{Term: new(uint64(3))})
+	l.from(2, pb.MsgVote, &pb.Message{Term: new(uint64(3)), LogTerm: new(uint64(1)), Index: new(l.core.lastIndex())})
 	l.tick(l.core.cfg.HeartbeatTicks + 1)
 	if l.core.role != raft.StateCandidate || l.core.term != 3 || l.core.holdback.elections > 0 {
 		t.Fatalf("it is %s in term %d, and has left %d elections to others", l.core.role, l.core.term, l.core.holdback.elections)
