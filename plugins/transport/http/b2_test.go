@@ -26,7 +26,7 @@ func TestB2RemotesAreBounded(t *testing.T) {
 	}()
 	t.Cleanup(func() { close(h.arrived) })
 	tr, url := openNode(t, 1, "learn_remotes: true", h)
-	e := tr.endpoint()
+	e := endpointOf(tr)
 	client := &http.Transport{}
 	defer client.CloseIdleConnections()
 	before := runtime.NumGoroutine()
@@ -69,7 +69,7 @@ func TestB2SendersAreNotBelieved(t *testing.T) {
 		call(t, http.MethodPost, url+pathPipeline, 9, encode(t, pluginv1.Message{Type: raftmsg.TypeHeartbeat, From: 9, To: 1}), func(r *http.Request) {
 			r.Header.Set(headerURLs, strings.TrimPrefix(urls, "\x01,"))
 		})
-		if p := tr.endpoint().Roster.Get(9); p != nil {
+		if p := endpointOf(tr).Roster.Get(9); p != nil {
 			t.Errorf("%q: the sender was learned", config)
 		}
 	}

@@ -15,7 +15,7 @@ var breaksFor = flag.Duration("b5", 2*time.Second,
 	"how long TestB5EveryMessageArrivesOrIsReported sends while connections break; the statement asks for a minute")
 
 // relayedPair is two nodes that reach each other through relays.
-func relayedPair(t *testing.T) (one *httpTransport, atOne, atTwo *transporttest.Ledger, relays []*transporttest.Relay) {
+func relayedPair(t *testing.T) (one *opened, atOne, atTwo *transporttest.Ledger, relays []*transporttest.Relay) {
 	t.Helper()
 	atOne, atTwo = transporttest.NewLedger(), transporttest.NewLedger()
 	one, urlOne := openNode(t, 1, "", atOne, newTiming)

@@ -32,7 +32,7 @@ func TestB5HeartbeatsAfterABreak(t *testing.T) {
 		for _, r := range relays {
 			r.Break()
 		}
-		for end := time.Now().Add(20 * time.Second); one.endpoint().Roster.Named()[2].writers[messageStream].Load() == writer; {
+		for end := time.Now().Add(20 * time.Second); endpointOf(one).Roster.Named()[2].writers[messageStream].Load() == writer; {
 			if time.Now().After(end) {
 				t.Fatal("the stream outlives its connection")
 			}

@@ -55,7 +55,7 @@ func TestB6HeartbeatGap(t *testing.T) {
 // beatDuringSnapshot sends node 2 a snapshot and, every tick, a heartbeat. It
 // returns how many of these came, and the longest time between two, less what
 // the later one was sent too late.
-func beatDuringSnapshot(t *testing.T, one *httpTransport, receiver *events, size int) (beats int, longest time.Duration) {
+func beatDuringSnapshot(t *testing.T, one *opened, receiver *events, size int) (beats int, longest time.Duration) {
 	t.Helper()
 	ended := make(chan error, 1)
 	go func() {

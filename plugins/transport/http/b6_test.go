@@ -120,7 +120,7 @@ func TestSnapshotsWaitForOthers(t *testing.T) {
 			if waited := err != nil && strings.Contains(err.Error(), "waiting for others"); waited != (sending == places) || source.N != 8 {
 				t.Errorf("%s: with %d others: %v", config, sending, err)
 			}
-			if err := one.endpoint().Pace.Enter(ctx); (err == nil) != (sending < places) {
+			if err := endpointOf(one).Pace.Enter(ctx); (err == nil) != (sending < places) {
 				t.Errorf("%s: place %d: %v", config, sending, err)
 			}
 		}

@@ -76,7 +76,7 @@ func TestB8BlackHole(t *testing.T) {
 // B8: of two URLs the first of which is a black hole, the second is used within
 // one dial timeout and 200 ms, and messages flow.
 func TestB8SecondURL(t *testing.T) {
-	promised := newTiming(0).dial + dialSlack
+	promised := newTiming(0).Dial + dialSlack
 	for round := 1; ; round++ {
 		took := secondURL(t)
 		if took <= promised {
@@ -113,7 +113,7 @@ func secondURL(t *testing.T) (took time.Duration) {
 
 // passes sends heartbeats until one arrives: on a busy machine the connection may
 // break under the first.
-func passes(t *testing.T, tr *httpTransport, from, to uint64, at *events) {
+func passes(t *testing.T, tr *opened, from, to uint64, at *events) {
 	t.Helper()
 	m := encode(t, pluginv1.Message{Type: raftmsg.TypeHeartbeat, From: from, To: to, Term: 1})
 	for end := time.Now().Add(20 * time.Second); len(at.arrived) == 0; {

@@ -135,7 +135,7 @@ func openPair(b testing.TB) (transport.Transport, *sink) {
 			b.Fatal(err)
 		}
 	}
-	e := ends[0].(*httpTransport).endpoint()
+	e := endpointOf(ends[0].(*opened))
 	for kind := range streamKinds {
 		for end := time.Now().Add(20 * time.Second); e.Roster.Named()[2].writers[kind].Load() == nil; {
 			if time.Now().After(end) {

@@ -7,7 +7,7 @@
 //
 //   - two of streamReader, one for each kind of stream. A reader dials the peer,
 //     decodes what arrives and delivers it in batches. It redials no sooner
-//     than timing.redial after the last attempt.
+//     than timing.Redial after the last attempt.
 //   - up to two of streamWriter, one for each stream that the peer has dialled.
 //     Each runs on its request's goroutine and owns a queue that lives exactly
 //     as long as the connection, so nothing can outlive it (statement B5).

@@ -24,7 +24,7 @@ type endpoint struct {
 	transfers map[transferKey]*transfer // the snapshots that come in parts
 }
 
-func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logger, t timing) (*endpoint, error) {
+func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logger, t timing) (shell.Endpoint, error) {
 	c, err := parseConfig(opts.Config)
 	if err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 	}
 	e.Station, err = shell.NewStation(opts, h, shell.Parts[*peer]{
 		Name: Name, Logger: logger, Settings: c.Settings, Guard: bare(c), New: e.newPeer,
-		Dial: t.dial, Link: t.link, Causes: causes(),
+		Timing: t.Timing, Causes: causes(),
 	})
 	if err != nil {
 		return nil, err
@@ -45,15 +45,6 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 	e.security = security{e.Trust}
 	e.intake = newIntake(e.MaxMessage)
 	return e, nil
-}
-
-// Send implements shell.Endpoint.
-func (e *endpoint) Send(envelopes []transport.Envelope) {
-	for i := range envelopes {
-		if p := e.Addressee(&envelopes[i]); p != nil {
-			p.send(envelopes[i])
-		}
-	}
 }
 
 // End implements shell.Endpoint.

@@ -18,7 +18,7 @@ func TestPeerFacts(t *testing.T) {
 	connect(t, one, 2, urlTwo)
 	connect(t, two, 1, urlOne)
 	waitWriter(t, one, 2, messageStream)
-	facts := &one.endpoint().Roster.Named()[2].facts
+	facts := &endpointOf(one).Roster.Named()[2].facts
 	for end := time.Now().Add(20 * time.Second); facts.rtt.Load() == 0 || facts.since.Load() == 0; {
 		if time.Now().After(end) {
 			t.Fatal("the peer was not probed, or is not active")

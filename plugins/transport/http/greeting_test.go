@@ -147,8 +147,8 @@ func (a *accused) Notify(events []transport.Event) {
 // accuses a member of a loss, as three others would.
 func TestStrangersDoNotAccuseByThePipeline(t *testing.T) {
 	h := &accused{}
-	tr := New(backend.Env{}).(*httpTransport)
-	tr.timing = quick
+	tr := New(backend.Env{}).(*opened)
+	tr.Timing = quick
 	address, err := tr.Open(context.Background(), testOptions(1, ""), h)
 	if err != nil {
 		t.Fatal(err)
@@ -178,8 +178,8 @@ func TestStrangersDoNotAccuseByThePipeline(t *testing.T) {
 func TestAnotherClustersRefusalIsNoAccusation(t *testing.T) {
 	for cluster, want := range map[uint64]int{testCluster: 1, testCluster + 1: 0} {
 		h := &accused{}
-		tr := New(backend.Env{}).(*httpTransport)
-		tr.timing = quick
+		tr := New(backend.Env{}).(*opened)
+		tr.Timing = quick
 		if _, err := tr.Open(context.Background(), testOptions(1, ""), h); err != nil {
 			t.Fatal(err)
 		}
@@ -194,7 +194,7 @@ func TestAnotherClustersRefusalIsNoAccusation(t *testing.T) {
 		answer.Set(headerMismatch, "store")
 		setNumber(answer, headerKnown, 0xbad)
 		response := &http.Response{StatusCode: http.StatusPreconditionFailed, Header: answer, Request: request, Body: http.NoBody}
-		if err := tr.endpoint().Roster.Get(2).judge(response, func() error { return nil }); err == nil {
+		if err := endpointOf(tr).Roster.Get(2).judge(response, func() error { return nil }); err == nil {
 			t.Error("a refusal was taken for an answer")
 		}
 		h.mu.Lock()

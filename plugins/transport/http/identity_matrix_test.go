@@ -54,11 +54,11 @@ func named(member uint64) membercert.Name {
 
 // secured opens node 1 with TLS, which knows peer 2, remote peer 3 and that 4
 // was removed.
-func secured(t *testing.T, f *peertlstest.Forge, peer ...string) (*httpTransport, string, *heard) {
+func secured(t *testing.T, f *peertlstest.Forge, peer ...string) (*opened, string, *heard) {
 	t.Helper()
 	h := &heard{}
-	tr := New(backend.Env{}).(*httpTransport)
-	tr.timing = quick
+	tr := New(backend.Env{}).(*opened)
+	tr.Timing = quick
 	address, err := tr.Open(context.Background(), testOptions(1, f.Config(t, named(1))), h)
 	if err != nil {
 		t.Fatal(err)
@@ -112,8 +112,8 @@ func post(t *testing.T, config *tls.Config, method, url string, from uint64, bod
 }
 
 // refused is how often callers and peers were refused for a reason.
-func refused(tr *httpTransport, reason string) uint64 {
-	return tr.endpoint().Trust.Refusals.Count(reason)
+func refused(tr *opened, reason string) uint64 {
+	return endpointOf(tr).Trust.Refusals.Count(reason)
 }
 
 func snapFrame(t *testing.T, m pluginv1.Message) []byte {

@@ -10,8 +10,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/guard"
 )
 
-// listen starts the server and returns its address.
-func (e *endpoint) listen(ctx context.Context, address string) (string, error) {
+// Listen starts the server and returns its address.
+func (e *endpoint) Listen(ctx context.Context, address string) (string, error) {
 	config := net.ListenConfig{KeepAliveConfig: keepAlive(e.timing)}
 	l, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
@@ -20,7 +20,7 @@ func (e *endpoint) listen(ctx context.Context, address string) (string, error) {
 	e.Begin()
 	e.server = &http.Server{
 		Handler:           e,
-		ReadHeaderTimeout: e.timing.link,
+		ReadHeaderTimeout: e.timing.Link,
 		IdleTimeout:       e.timing.idle,
 		MaxHeaderBytes:    16 << 10,
 		ConnContext:       withConnection,
@@ -29,10 +29,10 @@ func (e *endpoint) listen(ctx context.Context, address string) (string, error) {
 	}
 	limited := &limitedListener{
 		Listener: l, total: e.config.MaxConnections, each: e.config.MaxConnectionsPerAddress,
-		unacknowledged: e.timing.link, refusals: e.Trust.Refusals,
+		unacknowledged: e.timing.Link, refusals: e.Trust.Refusals,
 		open: map[string]int{}, strangers: map[string][]*admittedConn{},
 	}
-	secured := e.security.listener(limited, e.timing.link)
+	secured := e.security.listener(limited, e.timing.Link)
 	e.Life.Go(func() {
 		if err := e.server.Serve(secured); !errors.Is(err, http.ErrServerClosed) {
 			e.Logger.Error("transport stopped listening", "address", l.Addr().String(), "error", err)

@@ -177,7 +177,7 @@ func (b *inbox) Deliver(envelopes []transport.Envelope) {
 	}
 }
 
-func sendMessage(t *testing.T, tr *httpTransport, m pluginv1.Message) {
+func sendMessage(t *testing.T, tr *opened, m pluginv1.Message) {
 	t.Helper()
 	m.From, m.To = 1, 2
 	e := transport.Envelope{Group: 1, From: 1, To: 2, Class: class(uint64(m.Type)), Payload: encode(t, m)}

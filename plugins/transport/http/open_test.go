@@ -12,14 +12,18 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/shell"
 )
+
+// opened is a transport of this backend.
+type opened = shell.Shell[timing]
 
 const testCluster = 0xabc
 
 // quick is timing for tests of what happens when nothing does.
 func quick(time.Duration) timing {
 	t := newTiming(0)
-	t.link, t.heartbeat, t.idle = 300*time.Millisecond, 100*time.Millisecond, 500*time.Millisecond
+	t.Link, t.Heartbeat, t.idle = 300*time.Millisecond, 100*time.Millisecond, 500*time.Millisecond
 	return t
 }
 
@@ -34,12 +38,12 @@ func testOptions(node uint64, config string) transport.Options {
 
 // openNode opens a transport that ends with the test and returns its URL. Its
 // timing is quick unless another one is given.
-func openNode(t *testing.T, node uint64, config string, h transport.Handler, other ...func(time.Duration) timing) (*httpTransport, string) {
+func openNode(t *testing.T, node uint64, config string, h transport.Handler, other ...func(time.Duration) timing) (*opened, string) {
 	t.Helper()
-	tr := New(backend.Env{}).(*httpTransport)
-	tr.timing = quick
+	tr := New(backend.Env{}).(*opened)
+	tr.Timing = quick
 	for _, timing := range other {
-		tr.timing = timing
+		tr.Timing = timing
 	}
 	address, err := tr.Open(context.Background(), testOptions(node, config), h)
 	if err != nil {
@@ -53,8 +57,8 @@ func openNode(t *testing.T, node uint64, config string, h transport.Handler, oth
 	return tr, "http://" + address
 }
 
-// endpoint is that of a transport which is open.
-func (t *httpTransport) endpoint() *endpoint {
+// endpointOf is that of a transport which is open.
+func endpointOf(t *opened) *endpoint {
 	e, err := t.Endpoint()
 	if err != nil {
 		panic(err)
@@ -126,7 +130,7 @@ func TestSetPeersAppliesTheRest(t *testing.T) {
 	if !errors.Is(err, plugins.ErrInvalidArgument) {
 		t.Errorf("got %v, want ErrInvalidArgument", err)
 	}
-	peers := tr.endpoint().Roster.Named()
+	peers := endpointOf(tr).Roster.Named()
 	if len(peers) != 3 || peers[2].urls.Pick() != nil || peers[3].urls.Pick() == nil || peers[4].urls.Pick() != nil {
 		t.Errorf("peers are %v", peers)
 	}
@@ -165,7 +169,7 @@ func TestB8DialTimeoutFollowsElection(t *testing.T) {
 	for election, want := range map[time.Duration]time.Duration{
 		time.Second: 2 * time.Second, 50 * time.Second: 51 * time.Second,
 	} {
-		if got := newTiming(election).dial; got != want {
+		if got := newTiming(election).Dial; got != want {
 			t.Errorf("election %v: dial timeout %v, want %v", election, got, want)
 		}
 	}

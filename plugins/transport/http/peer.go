@@ -102,8 +102,8 @@ func (p *peer) Stop() {
 	p.clients.close()
 }
 
-// send puts a message into one of the peer's queues, or reports it.
-func (p *peer) send(m transport.Envelope) {
+// Send puts a message into one of the peer's queues, or reports it.
+func (p *peer) Send(m transport.Envelope) {
 	if p.old != nil {
 		p.old.sent(m.Payload)
 	}
@@ -131,7 +131,7 @@ func (p *peer) send(m transport.Envelope) {
 }
 
 // enqueue reports whether the stream has taken care of the message: it will
-// send it, or it had no room for it and said so.
+// Send it, or it had no room for it and said so.
 func (p *peer) enqueue(kind streamKind, m transport.Envelope) bool {
 	w := p.writers[kind].Load()
 	if w == nil || !w.takes(m.Payload) {

@@ -137,7 +137,7 @@ func (p *pipeline) post(payload []byte) error {
 	}
 	ctx, cancel := context.WithCancelCause(p.peer.ctx)
 	defer cancel(nil)
-	patience := e.timing.dial + e.timing.link
+	patience := e.timing.Dial + e.timing.Link
 	stall := time.AfterFunc(patience, func() { cancel(fmt.Errorf("%w for %v", errStalled, patience)) })
 	defer stall.Stop()
 	body := postBody{bytes.NewReader(payload), func() { stall.Reset(patience) }}

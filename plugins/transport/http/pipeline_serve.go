@@ -82,7 +82,7 @@ func (e *endpoint) checkMessage(s *raftmsg.Shape, from uint64) (int, error) {
 // readMessage reads a body that is one message. Its size bounds for how long.
 func (e *endpoint) readMessage(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	control := http.NewResponseController(w)
-	body := pace.NewReader(r.Body, control.SetReadDeadline, e.timing.link)
+	body := pace.NewReader(r.Body, control.SetReadDeadline, e.timing.Link)
 	payload, err := readBody(body, r.ContentLength, e.MaxMessage)
 	if err != nil {
 		return nil, err

@@ -50,15 +50,15 @@ func (b prober) run(ctx context.Context) {
 		}
 		wait := t.probe
 		if !b.peer.isConnected() {
-			wait = t.knock
+			wait = t.Knock
 		}
 		var removed *removedError
 		if errors.As(err, &removed) {
 			b.peer.e.Reporter.Removed(b.peer.id, removed.proof)
-			wait = t.removed
+			wait = t.Removed
 		}
 		if mismatched(err) {
-			wait = t.removed
+			wait = t.Removed
 		}
 		if !pause.For(ctx, wait) {
 			return
@@ -86,7 +86,7 @@ func (b prober) probe(ctx context.Context) error {
 	if base == nil {
 		return errNoURL
 	}
-	ctx, cancel := context.WithTimeout(ctx, b.peer.e.timing.dial)
+	ctx, cancel := context.WithTimeout(ctx, b.peer.e.timing.Dial)
 	defer cancel()
 	started := time.Now()
 	response, err := b.ask(ctx, base)

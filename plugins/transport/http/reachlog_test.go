@@ -47,11 +47,11 @@ func (r *logbook) lines(parts ...string) (found []string) {
 }
 
 // openLogged opens node 1 with what it says of itself and one peer at that URL.
-func openLogged(t *testing.T, url string, self transport.Greeting, store uint64) (*httpTransport, *logbook) {
+func openLogged(t *testing.T, url string, self transport.Greeting, store uint64) (*opened, *logbook) {
 	t.Helper()
 	log := &logbook{}
-	tr := New(backend.Env{Logger: slog.New(slog.NewTextHandler(log, nil))}).(*httpTransport)
-	tr.timing = quick
+	tr := New(backend.Env{Logger: slog.New(slog.NewTextHandler(log, nil))}).(*opened)
+	tr.Timing = quick
 	if _, err := tr.Open(context.Background(), testOptions(1, ""), newEvents()); err != nil {
 		t.Fatal(err)
 	}

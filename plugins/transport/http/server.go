@@ -156,7 +156,7 @@ func (e *endpoint) runStream(w http.ResponseWriter, p *peer, kind streamKind, me
 		http.Error(w, errRenewed.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	out, answered, err := takeOver(w, e.timing.link)
+	out, answered, err := takeOver(w, e.timing.Link)
 	if err != nil {
 		if !answered {
 			http.Error(w, "streams need HTTP/1.1", http.StatusHTTPVersionNotSupported)

@@ -68,7 +68,7 @@ func TestAppendStreamOverASlowLink(t *testing.T) {
 			if c.secured {
 				near, far = tls.Server(near, showing(certificate)), tls.Client(far, showing(tls.Certificate{}))
 			}
-			link := newTiming(time.Second).link
+			link := newTiming(time.Second).Link
 			out := newChunks(near, link)
 			wrote := make(chan error, 1)
 			go func() {
@@ -119,11 +119,11 @@ func TestAppendStreamOverASlowLink(t *testing.T) {
 func TestLargeAppendsOverASlowLink(t *testing.T) {
 	for _, through := range []string{"stream", "post"} {
 		t.Run(through, func(t *testing.T) {
-			open := func(node uint64, h transport.Handler) (*httpTransport, string) {
-				tr := New(backend.Env{}).(*httpTransport)
-				tr.timing = func(time.Duration) timing {
+			open := func(node uint64, h transport.Handler) (*opened, string) {
+				tr := New(backend.Env{}).(*opened)
+				tr.Timing = func(time.Duration) timing {
 					q := quick(0)
-					q.dial = q.link // or a POST would have a second more
+					q.Dial = q.Link // or a POST would have a second more
 					return q
 				}
 				o := testOptions(node, "")
@@ -152,7 +152,7 @@ func TestLargeAppendsOverASlowLink(t *testing.T) {
 				if err := one.Send(context.Background(), []transport.Envelope{e}); err != nil {
 					t.Fatal(err)
 				}
-			} else if err := one.endpoint().Roster.Named()[2].pipeline.post(e.Payload); err != nil {
+			} else if err := endpointOf(one).Roster.Named()[2].pipeline.post(e.Payload); err != nil {
 				t.Fatal(err)
 			}
 			next(t, "the append", atTwo.arrived)
@@ -196,7 +196,7 @@ func TestPostThatTricklesIsGivenUp(t *testing.T) {
 		}
 		answered <- err
 	}()
-	tick := time.NewTicker(quick(0).link / 10)
+	tick := time.NewTicker(quick(0).Link / 10)
 	defer tick.Stop()
 	for given := time.After(20 * time.Second); ; {
 		select {

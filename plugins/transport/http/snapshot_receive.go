@@ -42,7 +42,7 @@ func (e *endpoint) receiveSnapshot(w http.ResponseWriter, r *http.Request, from 
 		http.Error(w, "full duplex is needed", http.StatusInternalServerError)
 		return
 	}
-	body := newReceivedBody(r, control, e.timing.link)
+	body := newReceivedBody(r, control, e.timing.Link)
 	header, code, err := e.snapshotHeader(body, r, from)
 	if err != nil {
 		e.refuse(w, control, body, code, err)
@@ -121,7 +121,7 @@ func (e *endpoint) refuse(w http.ResponseWriter, control *http.ResponseControlle
 	e.Complaints.Failed(from, snapshotRefused, reason)
 	w.Header().Set("Connection", "close")
 	http.Error(w, reason.Error(), code)
-	if control.Flush() != nil || control.SetReadDeadline(time.Now().Add(e.timing.link)) != nil {
+	if control.Flush() != nil || control.SetReadDeadline(time.Now().Add(e.timing.Link)) != nil {
 		return
 	}
 	_, _ = io.Copy(io.Discard, body.request.Body)

@@ -46,14 +46,14 @@ func (r *streamReader) run(ctx context.Context) {
 			return
 		}
 		r.log(err)
-		wait := r.peer.e.timing.redial
+		wait := r.peer.e.timing.Redial
 		var removed *removedError
 		if errors.As(err, &removed) {
 			r.peer.e.Reporter.Removed(r.peer.id, removed.proof)
-			wait = r.peer.e.timing.removed
+			wait = r.peer.e.timing.Removed
 		}
 		if mismatched(err) {
-			wait = r.peer.e.timing.removed
+			wait = r.peer.e.timing.Removed
 		}
 		if errors.Is(err, errOldPeer) {
 			wait = r.peer.e.timing.old

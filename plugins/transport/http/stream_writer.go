@@ -72,7 +72,7 @@ func (w *streamWriter) run(ctx context.Context) error {
 }
 
 func (w *streamWriter) loop(ctx context.Context) error {
-	heartbeat := time.NewTicker(w.peer.e.timing.heartbeat)
+	heartbeat := time.NewTicker(w.peer.e.timing.Heartbeat)
 	defer heartbeat.Stop()
 	var batch []transport.Envelope
 	for {

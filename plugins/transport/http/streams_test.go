@@ -61,23 +61,23 @@ func TestB5IdleStreamsStay(t *testing.T) {
 	first.wait(t, pluginv1.EventType_EVENT_ACTIVE)
 	second.wait(t, pluginv1.EventType_EVENT_ACTIVE)
 	writer := waitWriter(t, one, 2, messageStream)
-	<-time.After(5 * quick(0).link)
-	if now := one.endpoint().Roster.Named()[2].writers[messageStream].Load(); now != writer {
+	<-time.After(5 * quick(0).Link)
+	if now := endpointOf(one).Roster.Named()[2].writers[messageStream].Load(); now != writer {
 		t.Error("an idle stream was replaced")
 	}
 }
 
-func connect(t *testing.T, tr *httpTransport, id uint64, url string) {
+func connect(t *testing.T, tr *opened, id uint64, url string) {
 	t.Helper()
 	if err := tr.SetPeers(context.Background(), transport.PeerSet{Peers: []transport.Peer{{Id: id, Urls: []string{url}}}}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func waitWriter(t *testing.T, tr *httpTransport, id uint64, kind streamKind) *streamWriter {
+func waitWriter(t *testing.T, tr *opened, id uint64, kind streamKind) *streamWriter {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
-		if w := tr.endpoint().Roster.Named()[id].writers[kind].Load(); w != nil {
+		if w := endpointOf(tr).Roster.Named()[id].writers[kind].Load(); w != nil {
 			return w
 		}
 		<-time.After(time.Millisecond)
@@ -175,7 +175,7 @@ func TestPeerThatNeverReads(t *testing.T) {
 		if err := tr.Send(context.Background(), []transport.Envelope{m}); err != nil {
 			t.Fatal(err)
 		}
-		if tr.endpoint().Roster.Named()[2].writers[appendStream].Load() != writer {
+		if endpointOf(tr).Roster.Named()[2].writers[appendStream].Load() != writer {
 			break // given up after its write timeout
 		}
 		<-time.After(time.Millisecond)

@@ -126,7 +126,7 @@ func (d *delivery) again(ctx context.Context, base *url.URL, err error) error {
 		return fmt.Errorf("no progress for %v after %d bytes: %w", stood.Round(time.Millisecond), d.offset, err)
 	}
 	d.broken = true
-	if !pause.For(ctx, d.e.timing.redial) {
+	if !pause.For(ctx, d.e.timing.Redial) {
 		return errors.Join(ctx.Err(), err)
 	}
 	return nil

@@ -90,7 +90,7 @@ func (e *endpoint) servePart(w http.ResponseWriter, r *http.Request, key transfe
 		http.Error(w, "full duplex is needed", http.StatusInternalServerError)
 		return
 	}
-	body := newReceivedBody(r, control, e.timing.link)
+	body := newReceivedBody(r, control, e.timing.Link)
 	offset, err := strconv.ParseUint(r.Header.Get(headerSnapshotOffset), 10, 63)
 	if err != nil {
 		e.refuse(w, control, body, http.StatusBadRequest, fmt.Errorf("offset: %w", err))
@@ -150,7 +150,7 @@ func (e *endpoint) openTransfer(key transferKey, header transport.SnapshotHeader
 	if e.Life.Context().Err() != nil || !e.roomForTransfer() {
 		return nil, tooMany
 	}
-	t := newTransfer(e.Life.Context(), key, header.Bytes, e.timing.link)
+	t := newTransfer(e.Life.Context(), key, header.Bytes, e.timing.Link)
 	place, err := e.Arrivals.Enter(key.from, e.Roster.Knows(key.from), func() { t.fail(arrivals.ErrGaveWay) })
 	if err != nil {
 		t.cancel()
@@ -185,7 +185,7 @@ func (e *endpoint) runTransfer(t *transfer, header transport.SnapshotHeader, pla
 	}
 	t.decide(e.verdict(t, err))
 	place.Leave()
-	pause.For(e.Life.Context(), 2*e.timing.link)
+	pause.For(e.Life.Context(), 2*e.timing.Link)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.transfers[t.key] == t {
@@ -213,7 +213,7 @@ func (e *endpoint) verdict(t *transfer, err error) answer {
 
 // resume is how long a sender tries to go on after a break without any
 // progress. The receiver waits a little longer.
-func (t timing) resume() time.Duration { return 4 * t.link / 5 }
+func (t timing) resume() time.Duration { return 4 * t.Link / 5 }
 
 // poll is how long a question waits for a verdict.
-func (t timing) poll() time.Duration { return t.link / 5 }
+func (t timing) poll() time.Duration { return t.Link / 5 }

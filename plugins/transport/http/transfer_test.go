@@ -178,7 +178,7 @@ func TestASnapshotOfAStrangerGivesWay(t *testing.T) {
 	if got := next(t, "the snapshot", k.taken); string(got) != "hello world" {
 		t.Errorf("got %q", got)
 	}
-	if _, gaveWay, _ := tr.endpoint().Arrivals.Count(); gaveWay != 1 {
+	if _, gaveWay, _ := endpointOf(tr).Arrivals.Count(); gaveWay != 1 {
 		t.Errorf("%d gave way", gaveWay)
 	}
 }
@@ -349,8 +349,8 @@ func TestASenderThatTricklesIsGivenUp(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tr := New(backend.Env{}).(*httpTransport)
-			tr.timing = quick
+			tr := New(backend.Env{}).(*opened)
+			tr.Timing = quick
 			address, err := tr.Open(context.Background(), testOptions(1, "max_snapshots: 1"), newKeeper())
 			if err != nil {
 				t.Fatal(err)
@@ -358,20 +358,20 @@ func TestASenderThatTricklesIsGivenUp(t *testing.T) {
 			defer func() { _ = tr.Close(context.Background()) }()
 			connect(t, tr, 2, "http://127.0.0.1:1")
 			url := "http://" + address
-			byByte := time.NewTicker(quick(0).link / 4)
+			byByte := time.NewTicker(quick(0).Link / 4)
 			defer byByte.Stop()
 			ended := make(chan struct{})
 			go func() {
 				defer close(ended)
 				trickle(t, url, byByte.C)
 			}()
-			eventually(t, "the snapshot that trickles has the only place", func() bool { taken, _, _ := tr.endpoint().Arrivals.Count(); return taken == 1 })
+			eventually(t, "the snapshot that trickles has the only place", func() bool { taken, _, _ := endpointOf(tr).Arrivals.Count(); return taken == 1 })
 			select {
 			case <-ended:
 			case <-time.After(20 * time.Second):
 				t.Fatal("it keeps it")
 			}
-			eventually(t, "its place is free", func() bool { taken, _, _ := tr.endpoint().Arrivals.Count(); return taken == 0 })
+			eventually(t, "its place is free", func() bool { taken, _, _ := endpointOf(tr).Arrivals.Count(); return taken == 0 })
 		})
 	}
 }

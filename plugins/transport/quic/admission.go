@@ -75,7 +75,7 @@ func (l *link) answerInquiry(stream *quic.Stream, r *bufio.Reader) {
 	if e.Roster.Knows(l.peer.id) && e.Desk.Vouches(binary.BigEndian.Uint64(about[:])) {
 		answer = inquiryMember
 	}
-	if err := stream.SetWriteDeadline(time.Now().Add(e.timing.link)); err != nil {
+	if err := stream.SetWriteDeadline(time.Now().Add(e.timing.Link)); err != nil {
 		return
 	}
 	if _, err := stream.Write([]byte{answer}); err == nil {

@@ -164,11 +164,11 @@ func TestTwoConnections(t *testing.T) {
 	peer, peerURL := openWith(t, endless, testOptions(5, ""), &events{})
 	connect(t, tr, 5, peerURL)
 	connect(t, peer, 2)
-	link := func() *link { return tr.endpoint().Roster.Named()[5].link.Load() }
+	link := func() *link { return endpointOf(tr).Roster.Named()[5].link.Load() }
 	dialled := func() bool { l := link(); return l != nil && l.dialler == 2 && l.conn.Context().Err() == nil }
 	eventually(t, "a connection", dialled, nil)
 	h := testHello(5, 2)
-	h.run = peer.endpoint().self.run
+	h.run = endpointOf(peer).self.run
 	if _, a := newCaller(t).greet(url, h); a.code != codeConnected {
 		t.Errorf("a second connection by the higher id: got %+v, want connected", a)
 	}

@@ -15,7 +15,7 @@ var breaksFor = flag.Duration("b5", 2*time.Second,
 	"how long TestB5EveryMessageArrivesOrIsReported sends while connections break; the statement asks for a minute")
 
 // keptPair is two connected nodes at the default timings.
-func keptPair(t *testing.T, atOne, atTwo transport.Handler, has func(number uint64) bool) (one, two *quicTransport) {
+func keptPair(t *testing.T, atOne, atTwo transport.Handler, has func(number uint64) bool) (one, two *opened) {
 	t.Helper()
 	one, urlOne := openWith(t, newTiming, testOptions(1, ""), atOne)
 	two, urlTwo := openWith(t, newTiming, testOptions(2, ""), atTwo)
@@ -26,8 +26,8 @@ func keptPair(t *testing.T, atOne, atTwo transport.Handler, has func(number uint
 }
 
 // endLink has a node end its connection with a peer, which hears of it.
-func endLink(e *quicTransport, peer uint64) {
-	if l := e.endpoint().Roster.Named()[peer].link.Load(); l != nil {
+func endLink(e *opened, peer uint64) {
+	if l := endpointOf(e).Roster.Named()[peer].link.Load(); l != nil {
 		l.fail(closeProtocol, errors.New("the test ends it"))
 	}
 }
@@ -82,10 +82,10 @@ func TestB5HeartbeatsAfterABreak(t *testing.T) {
 	atOne, atTwo := transporttest.NewLedger(), transporttest.NewLedger()
 	one, two := keptPair(t, atOne, atTwo, atTwo.Has)
 	for round := range uint64(5) {
-		<-time.After(newTiming(0).redial)
-		link := one.endpoint().Roster.Named()[2].link.Load()
+		<-time.After(newTiming(0).Redial)
+		link := endpointOf(one).Roster.Named()[2].link.Load()
 		endLink(two, 1)
-		eventually(t, "the end of the connection", func() bool { return one.endpoint().Roster.Named()[2].link.Load() != link }, nil)
+		eventually(t, "the end of the connection", func() bool { return endpointOf(one).Roster.Named()[2].link.Load() != link }, nil)
 		came := func() bool {
 			for n := range uint64(50) {
 				if atTwo.Has(100*(round+1) + n) {

@@ -33,7 +33,7 @@ func TestB8BlackHole(t *testing.T) {
 	opts.Election = time.Second
 	tr, _ := openWith(t, newTiming, opts, &events{})
 	connect(t, tr, 2, blackHole(t))
-	d := &dialler{peer: tr.endpoint().Roster.Named()[2]}
+	d := &dialler{peer: endpointOf(tr).Roster.Named()[2]}
 	for round := 1; ; round++ {
 		started := time.Now()
 		err := d.dial(context.Background())
@@ -53,14 +53,14 @@ func TestB8BlackHole(t *testing.T) {
 // B8: of two URLs the first of which is a black hole, the second is used within
 // one dial timeout and 200 ms, and messages flow.
 func TestB8SecondURL(t *testing.T) {
-	promised := newTiming(0).dial + dialSlack
+	promised := newTiming(0).Dial + dialSlack
 	for round := 1; ; round++ {
 		got := &events{}
 		_, url := openWith(t, newTiming, testOptions(2, ""), got)
 		tr, _ := openWith(t, newTiming, testOptions(1, ""), &events{})
 		started := time.Now()
 		connect(t, tr, 2, blackHole(t), url)
-		eventually(t, "a connection", func() bool { return tr.endpoint().Roster.Named()[2].link.Load() != nil }, nil)
+		eventually(t, "a connection", func() bool { return endpointOf(tr).Roster.Named()[2].link.Load() != nil }, nil)
 		took := time.Since(started)
 		establish(t, tr, got, 1, 2)
 		if took <= promised {

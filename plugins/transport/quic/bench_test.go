@@ -29,7 +29,7 @@ func BenchmarkLoopback(b *testing.B) {
 			connect(b, sender, 2, urlTwo)
 			connect(b, receiver, 1, urlOne)
 			eventually(b, "a connection", func() bool {
-				return sender.endpoint().Roster.Named()[2].link.Load() != nil && receiver.endpoint().Roster.Named()[1].link.Load() != nil
+				return endpointOf(sender).Roster.Named()[2].link.Load() != nil && endpointOf(receiver).Roster.Named()[1].link.Load() != nil
 			}, nil)
 			m := pluginv1.Message{Type: 3, From: 1, To: 2, Term: 1, LogTerm: 1}
 			for i := range c.entries {

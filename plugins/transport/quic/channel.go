@@ -57,12 +57,12 @@ func (c *channel) send(ctx context.Context) error {
 	}
 	stream.SetPriority(c.kind.urgency(), true)
 	t := c.link.peer.e.timing
-	c.out = pace.NewWriter(stream, t.link)
+	c.out = pace.NewWriter(stream, t.Link)
 	c.buffer = append(c.buffer, byte(c.kind))
 	var heartbeat <-chan time.Time
 	var renamed <-chan struct{}
 	if c.kind == streamControl {
-		ticker := time.NewTicker(t.heartbeat)
+		ticker := time.NewTicker(t.Heartbeat)
 		defer ticker.Stop()
 		heartbeat, renamed = ticker.C, c.link.renamed
 		c.buffer = appendHeartbeat(c.buffer, time.Now())

@@ -45,19 +45,19 @@ func (d *dialler) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		wait := t.redial
+		wait := t.Redial
 		if p.remote.Load() {
-			wait = max(t.knock, t.redial)
+			wait = max(t.Knock, t.Redial)
 		}
 		if err != nil {
 			d.log(err)
 			var removed *removedError
 			if errors.As(err, &removed) {
 				p.e.Reporter.Removed(p.id, removed.proof)
-				wait = t.removed
+				wait = t.Removed
 			}
 			if mismatched(err) {
-				wait = t.removed
+				wait = t.Removed
 			}
 			p.dialFailed(err)
 		}
@@ -78,7 +78,7 @@ func (d *dialler) needed(ctx context.Context) bool {
 		if p.e.self.node < p.id {
 			return true
 		}
-		if !d.pause(ctx, time.Now(), p.e.timing.redial) {
+		if !d.pause(ctx, time.Now(), p.e.timing.Redial) {
 			return false
 		}
 		if p.link.Load() == nil {
@@ -118,7 +118,7 @@ func (d *dialler) pause(ctx context.Context, started time.Time, wait time.Durati
 			return true
 		case <-kick:
 			kick = nil
-			timer.Reset(min(wait, d.peer.e.timing.redial) - time.Since(started))
+			timer.Reset(min(wait, d.peer.e.timing.Redial) - time.Since(started))
 		}
 	}
 }
@@ -172,7 +172,7 @@ func (d *dialler) dial(ctx context.Context) error {
 	if u == nil {
 		return errNoURL
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.e.timing.dial)
+	ctx, cancel := context.WithTimeout(ctx, p.e.timing.Dial)
 	defer cancel()
 	said := p.e.Book.Self()
 	conn, a, err := d.connect(ctx, u, d.hello(said))

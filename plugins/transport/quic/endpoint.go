@@ -37,7 +37,7 @@ type identity struct {
 	urls               []string
 }
 
-func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logger, t timing) (*endpoint, error) {
+func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logger, t timing) (shell.Endpoint, error) {
 	c, err := parseConfig(opts.Config)
 	if err != nil {
 		return nil, err
@@ -56,7 +56,7 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 	}
 	e.Station, err = shell.NewStation(opts, h, shell.Parts[*peer]{
 		Name: Name, Logger: logger, Settings: c.Settings, Guard: bare, New: e.newPeer,
-		Dial: t.dial, Link: t.link, Causes: causes(),
+		Timing: t.Timing, Causes: causes(),
 	})
 	if err != nil {
 		return nil, err
@@ -64,15 +64,6 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 	e.doors = newDoors(c.MaxConnections, c.MaxConnectionsPerAddress, func(address string) { e.Trust.Refusals.Called(address, refusals.ErrTooMany) })
 	e.security, err = newSecurity(e.Trust)
 	return e, err
-}
-
-// Send implements shell.Endpoint.
-func (e *endpoint) Send(envelopes []transport.Envelope) {
-	for i := range envelopes {
-		if p := e.Addressee(&envelopes[i]); p != nil {
-			p.send(envelopes[i])
-		}
-	}
 }
 
 // End implements shell.Endpoint.

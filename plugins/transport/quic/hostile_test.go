@@ -40,8 +40,8 @@ func TestGarbageDatagrams(t *testing.T) {
 		_, _ = socket.Write(b)
 	}
 	p.pass(t, 9)
-	if n := p.one.endpoint().doors.count(); n > 0 {
-		eventually(t, "garbage to be forgotten", func() bool { return p.one.endpoint().doors.count() == 0 }, nil)
+	if n := endpointOf(p.one).doors.count(); n > 0 {
+		eventually(t, "garbage to be forgotten", func() bool { return endpointOf(p.one).doors.count() == 0 }, nil)
 	}
 }
 
@@ -55,7 +55,7 @@ func TestSilentClientsAreBounded(t *testing.T) {
 	connect(t, one, 2, urlTwo)
 	connect(t, two, 1, urlOne)
 	establish(t, two, atOne, 2, 1)
-	doors := one.endpoint().doors
+	doors := endpointOf(one).doors
 	c := newCaller(t)
 	var inside []*quic.Conn
 	for n := range uint64(1000) {
@@ -84,7 +84,7 @@ func TestSilentClientsAreBounded(t *testing.T) {
 // bounded number of connections, and those end.
 func TestUnfinishedHandshakesAreBounded(t *testing.T) {
 	tr, url := openNode(t, 1, "max_connections: 40\nmax_connections_per_address: 40", &events{})
-	doors := tr.endpoint().doors
+	doors := endpointOf(tr).doors
 	most := 0
 	flood(t, url, 1000, func() { most = max(most, doors.count()) })
 	if most == 0 || most > 40 {
@@ -134,7 +134,7 @@ func flood(t *testing.T, url string, n int, sent func()) {
 func TestCallersAreDoubtedWhenManyHaveNotGreeted(t *testing.T) {
 	tr, url := openWith(t, endless, testOptions(1, "max_connections: 200\nmax_connections_per_address: 200"), &events{})
 	connect(t, tr, 2)
-	doors := tr.endpoint().doors
+	doors := endpointOf(tr).doors
 	c := newCaller(t)
 	for range unfinishedBeforeRetry {
 		if _, err := c.dial(url); err != nil {
@@ -157,7 +157,7 @@ func TestCallersAreDoubtedWhenManyHaveNotGreeted(t *testing.T) {
 func TestFirstPacketsDoNotTakeTheirAddressesPlaces(t *testing.T) {
 	tr, url := openWith(t, endless, testOptions(1, "max_connections_per_address: 16"), &events{})
 	connect(t, tr, 2)
-	doors := tr.endpoint().doors
+	doors := endpointOf(tr).doors
 	flood(t, url, 100, func() {})
 	conn, err := newCaller(t).dial(url)
 	if err != nil {
@@ -262,7 +262,7 @@ func TestPeerThatNeverReads(t *testing.T) {
 	for range 20 {
 		send(t, tr, m)
 	}
-	p := tr.endpoint().Roster.Named()[2]
+	p := endpointOf(tr).Roster.Named()[2]
 	if n := p.waiting(streamAppend); n > 3 {
 		t.Errorf("%d messages of 512 KiB wait, limit 1 MiB", n)
 	}

@@ -120,7 +120,7 @@ func (l *link) run() {
 		running.Go(func() { c.run(ctx) })
 	}
 	running.Go(func() { l.watchOwed(ctx) })
-	silent := time.AfterFunc(p.e.timing.link, l.checkControl)
+	silent := time.AfterFunc(p.e.timing.Link, l.checkControl)
 	defer silent.Stop()
 	<-ctx.Done()
 	for _, c := range l.channels {

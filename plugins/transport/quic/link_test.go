@@ -16,7 +16,7 @@ import (
 
 // pair is two nodes that know each other; 1 dials a relay in front of 2.
 type pair struct {
-	one, two       *quicTransport
+	one, two       *opened
 	atOne, atTwo   *events
 	urlOne, urlTwo string
 	relay          *transporttest.UDPRelay
@@ -220,7 +220,7 @@ func TestB5LostPath(t *testing.T) {
 func TestConnectionSurvivesAnotherPort(t *testing.T) {
 	p := newPair(t, quick, "")
 	before := p.atOne.count(pluginv1.EventType_EVENT_UNREACHABLE, 2)
-	link := p.one.endpoint().Roster.Named()[2].link.Load()
+	link := endpointOf(p.one).Roster.Named()[2].link.Load()
 	for n := range uint64(5) {
 		p.relay.Rebind()
 		there, back := beat(t, 1, 2, 10+n), beat(t, 2, 1, 10+n)
@@ -229,7 +229,7 @@ func TestConnectionSurvivesAnotherPort(t *testing.T) {
 		send(t, p.two, back)
 		eventually(t, "the message back", func() bool { return p.atOne.got(back.Payload) }, nil)
 	}
-	if p.one.endpoint().Roster.Named()[2].link.Load() != link || p.atOne.count(pluginv1.EventType_EVENT_UNREACHABLE, 2) != before {
+	if endpointOf(p.one).Roster.Named()[2].link.Load() != link || p.atOne.count(pluginv1.EventType_EVENT_UNREACHABLE, 2) != before {
 		t.Error("the connection was replaced")
 	}
 }
@@ -244,7 +244,7 @@ func TestRestartedNodeIsBelieved(t *testing.T) {
 	connect(t, two, 1, urlOne)
 	establish(t, two, atOne, 2, 1)
 	// Ends without a word, as a killed process does.
-	_ = two.endpoint().socket.Close()
+	_ = endpointOf(two).socket.Close()
 	again, _ := openWith(t, endless, testOptions(2, ""), &events{})
 	connect(t, again, 1, urlOne)
 	m := beat(t, 2, 1, 7)
@@ -263,12 +263,12 @@ func TestSimultaneousDials(t *testing.T) {
 		go func() { connect(t, two, 1, urlOne); both <- struct{}{} }()
 		<-both
 		<-both
-		two.endpoint().Roster.Named()[1].kick <- struct{}{}
-		link := func(tr *quicTransport, id uint64) *link { return tr.endpoint().Roster.Named()[id].link.Load() }
+		endpointOf(two).Roster.Named()[1].kick <- struct{}{}
+		link := func(tr *opened, id uint64) *link { return endpointOf(tr).Roster.Named()[id].link.Load() }
 		eventually(t, "one connection", func() bool {
 			a, b := link(one, 2), link(two, 1)
-			return a != nil && b != nil && a.dialler == 1 && b.dialler == 1 && one.endpoint().doors.count() == 0 &&
-				two.endpoint().doors.count() == 1
+			return a != nil && b != nil && a.dialler == 1 && b.dialler == 1 && endpointOf(one).doors.count() == 0 &&
+				endpointOf(two).doors.count() == 1
 		}, nil)
 		establish(t, one, atTwo, 1, 2)
 		establish(t, two, atOne, 2, 1)
@@ -284,7 +284,7 @@ func TestB2UnknownMemberIsAnswered(t *testing.T) {
 	connect(t, leader, 1, url)
 	establish(t, leader, atJoiner, 2, 1)
 	establish(t, joiner, atLeader, 1, 2)
-	e := joiner.endpoint()
+	e := endpointOf(joiner)
 	l := e.Roster.Get(2).link.Load()
 	connect(t, joiner, 2, leaderURL)
 	if p := e.Roster.Named()[2]; p == nil || p.link.Load() != l {
@@ -307,7 +307,7 @@ func TestB2UnknownMembersAreBounded(t *testing.T) {
 			t.Fatalf("caller %d got %+v", id, a)
 		}
 	}
-	e := tr.endpoint()
+	e := endpointOf(tr)
 	learned := e.Roster.Learned()
 	if len(learned) != roster.MaxLearned {
 		t.Errorf("%d are remembered, want %d", len(learned), roster.MaxLearned)
@@ -322,7 +322,7 @@ func TestB2UnknownMembersAreBounded(t *testing.T) {
 // The facts of a peer say what the connection has shown.
 func TestPeerFacts(t *testing.T) {
 	p := newPair(t, quick, "")
-	peer := p.one.endpoint().Roster.Named()[2]
+	peer := endpointOf(p.one).Roster.Named()[2]
 	eventually(t, "the peer's facts", func() bool {
 		return peer.roundTrip() > 0 && peer.facts.since.Load() > 0 && peer.facts.skew.Load() != 0
 	}, nil)
@@ -340,7 +340,7 @@ func TestPeerFacts(t *testing.T) {
 // would keep one of its receiver's places for ever.
 func TestASnapshotThatTricklesIsGivenUp(t *testing.T) {
 	p := newPair(t, quick, "")
-	byByte := time.NewTicker(quick(0).link / 4)
+	byByte := time.NewTicker(quick(0).Link / 4)
 	defer byByte.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

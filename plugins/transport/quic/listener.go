@@ -27,8 +27,8 @@ const (
 	quietBuffers = "QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING"
 )
 
-// listen opens the socket, begins to accept and returns the address.
-func (e *endpoint) listen(ctx context.Context, address string) (string, error) {
+// Listen opens the socket, begins to accept and returns the address.
+func (e *endpoint) Listen(ctx context.Context, address string) (string, error) {
 	if err := os.Setenv(quietBuffers, "true"); err != nil {
 		return "", err
 	}
@@ -59,9 +59,9 @@ func (e *endpoint) quicConfig() *quic.Config {
 	snapshots := int64(e.config.MaxSnapshots) + 1
 	all := uint64(snapshots+messageStreams+1) * streamWindow
 	return &quic.Config{
-		HandshakeIdleTimeout:           max(e.timing.link, e.timing.dial),
-		MaxIdleTimeout:                 e.timing.link,
-		KeepAlivePeriod:                e.timing.heartbeat,
+		HandshakeIdleTimeout:           max(e.timing.Link, e.timing.Dial),
+		MaxIdleTimeout:                 e.timing.Link,
+		KeepAlivePeriod:                e.timing.Heartbeat,
 		InitialStreamReceiveWindow:     streamWindow,
 		MaxStreamReceiveWindow:         streamWindow,
 		InitialConnectionReceiveWindow: all,
@@ -105,7 +105,7 @@ func (e *endpoint) serve(conn *quic.Conn) {
 	}
 	e.Logger.Debug("inbound connection refused", "address", conn.RemoteAddr().String(), "error", err)
 	// The dialler closes when it has read the answer.
-	timer := time.NewTimer(e.timing.link)
+	timer := time.NewTimer(e.timing.Link)
 	defer timer.Stop()
 	select {
 	case <-conn.Context().Done():
@@ -117,13 +117,13 @@ func (e *endpoint) serve(conn *quic.Conn) {
 // greet reads the Hello and answers. A link that is returned must be run, also
 // if there is an error besides.
 func (e *endpoint) greet(conn *quic.Conn) (*link, error) {
-	ctx, cancel := context.WithTimeout(e.Life.Context(), e.timing.link)
+	ctx, cancel := context.WithTimeout(e.Life.Context(), e.timing.Link)
 	defer cancel()
 	stream, err := conn.AcceptStream(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := stream.SetDeadline(time.Now().Add(e.timing.link)); err != nil {
+	if err := stream.SetDeadline(time.Now().Add(e.timing.Link)); err != nil {
 		return nil, err
 	}
 	defer stream.Close()

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -108,10 +109,11 @@ func TestBeforeTheFirstPeers(t *testing.T) {
 }
 
 // openLogged opens node 1 with what it says of itself and one peer.
-func openLogged(t *testing.T, url string, self transport.Greeting, store uint64) (*quicTransport, *notes) {
+func openLogged(t *testing.T, url string, self transport.Greeting, store uint64) (*opened, *notes) {
 	t.Helper()
 	log := &notes{}
-	tr := newTransport(slog.New(slog.NewTextHandler(log, nil)), quick)
+	tr := New(backend.Env{Logger: slog.New(slog.NewTextHandler(log, nil))}).(*opened)
+	tr.Timing = quick
 	if _, err := tr.Open(context.Background(), testOptions(1, ""), &events{}); err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +143,7 @@ func TestWhyAPeerIsNotReached(t *testing.T) {
 	known, knownURL := openNode(t, 2, "", &events{})
 	other, otherURL := openNode(t, 2, "", &events{})
 	for _, two := range []struct {
-		tr    *quicTransport
+		tr    *opened
 		store uint64
 	}{{known, 0x1b}, {other, 0}} {
 		err := two.tr.SetPeers(context.Background(), transport.PeerSet{

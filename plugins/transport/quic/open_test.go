@@ -15,7 +15,11 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/shell"
 )
+
+// opened is a transport of this backend.
+type opened = shell.Shell[timing]
 
 const testCluster = 0xabc
 
@@ -25,14 +29,14 @@ const patience = 30 * time.Second
 // quick is timing for tests of what happens when nothing does.
 func quick(time.Duration) timing {
 	t := newTiming(0)
-	t.link, t.heartbeat, t.redial, t.knock = time.Second, 200*time.Millisecond, 20*time.Millisecond, 50*time.Millisecond
+	t.Link, t.Heartbeat, t.Redial, t.Knock = time.Second, 200*time.Millisecond, 20*time.Millisecond, 50*time.Millisecond
 	return t
 }
 
 // endless is timing in which nothing is given up for being silent.
 func endless(time.Duration) timing {
 	t := newTiming(time.Hour)
-	t.link, t.redial = time.Hour, 10*time.Millisecond
+	t.Link, t.Redial = time.Hour, 10*time.Millisecond
 	return t
 }
 
@@ -46,14 +50,15 @@ func testOptions(node uint64, config string) transport.Options {
 }
 
 // openNode opens a transport that ends with the test and returns its URL.
-func openNode(t testing.TB, node uint64, config string, h transport.Handler) (*quicTransport, string) {
+func openNode(t testing.TB, node uint64, config string, h transport.Handler) (*opened, string) {
 	t.Helper()
 	return openWith(t, quick, testOptions(node, config), h)
 }
 
-func openWith(t testing.TB, timing func(time.Duration) timing, opts transport.Options, h transport.Handler) (*quicTransport, string) {
+func openWith(t testing.TB, timing func(time.Duration) timing, opts transport.Options, h transport.Handler) (*opened, string) {
 	t.Helper()
-	tr := newTransport(nil, timing)
+	tr := New(backend.Env{}).(*opened)
+	tr.Timing = timing
 	address, err := tr.Open(context.Background(), opts, h)
 	if err != nil {
 		t.Fatal(err)
@@ -175,8 +180,8 @@ func send(t testing.TB, tr transport.Transport, m ...transport.Envelope) {
 	}
 }
 
-// endpoint is that of a transport which is open.
-func (t *quicTransport) endpoint() *endpoint {
+// endpointOf is that of a transport which is open.
+func endpointOf(t *opened) *endpoint {
 	e, err := t.Endpoint()
 	if err != nil {
 		panic(err)
@@ -234,7 +239,7 @@ func TestSetPeersAppliesTheRest(t *testing.T) {
 	if !errors.Is(err, plugins.ErrInvalidArgument) {
 		t.Errorf("got %v, want ErrInvalidArgument", err)
 	}
-	peers := tr.endpoint().Roster.Named()
+	peers := endpointOf(tr).Roster.Named()
 	if len(peers) != 3 || peers[2].urls.Pick() != nil || peers[3].urls.Pick() == nil || peers[4].urls.Pick() != nil {
 		t.Errorf("peers are %v", peers)
 	}
@@ -277,7 +282,7 @@ func TestB8DialTimeoutFollowsElection(t *testing.T) {
 	for election, want := range map[time.Duration]time.Duration{
 		time.Second: 2 * time.Second, 50 * time.Second: 51 * time.Second,
 	} {
-		if got := newTiming(election).dial; got != want {
+		if got := newTiming(election).Dial; got != want {
 			t.Errorf("election %v: dial timeout %v, want %v", election, got, want)
 		}
 	}

@@ -79,8 +79,8 @@ func (p *peer) Stop() {
 	}
 }
 
-// send puts a message into one of the link's queues, or reports it.
-func (p *peer) send(m transport.Envelope) {
+// Send puts a message into one of the link's queues, or reports it.
+func (p *peer) Send(m transport.Envelope) {
 	if m.Class == pluginv1.MessageClass_CLASS_SNAPSHOT {
 		p.drop("a snapshot message must not be sent without its snapshot")
 		return

@@ -14,7 +14,7 @@ func TestAPingAsksAtEachAddressOfAHost(t *testing.T) {
 	for _, addresses := range [][]netip.Addr{{here, nowhere}, {nowhere, here}} {
 		one, _ := openNode(t, 1, "", &events{})
 		two, urlTwo := openNode(t, 2, "", &events{})
-		one.endpoint().lookup = func(context.Context, string, string) ([]netip.Addr, error) { return addresses, nil }
+		endpointOf(one).lookup = func(context.Context, string, string) ([]netip.Addr, error) { return addresses, nil }
 		connect(t, one, 2)
 		connect(t, two, 1)
 		if err := one.Ping(t.Context(), transport.Peer{Id: 2, Urls: []string{urlTwo}}); err != nil {

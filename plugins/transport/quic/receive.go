@@ -44,7 +44,7 @@ func (l *link) acceptMessages(ctx context.Context, running *sync.WaitGroup) {
 
 // read delivers what arrives on one stream. Its end is the connection's.
 func (l *link) read(ctx context.Context, stream *quic.ReceiveStream) {
-	timeout := l.peer.e.timing.link
+	timeout := l.peer.e.timing.Link
 	in := &timedReader{stream: stream, deadline: pace.Deadline{Set: stream.SetReadDeadline, Timeout: timeout}}
 	buffered := bufio.NewReaderSize(in, readBufferBytes)
 	first, err := buffered.ReadByte()

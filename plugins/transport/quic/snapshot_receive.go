@@ -37,7 +37,7 @@ func (l *link) acceptSnapshots(ctx context.Context) {
 // serveSnapshot takes one snapshot and answers with the host's verdict.
 func (l *link) serveSnapshot(stream *quic.Stream) {
 	e := l.peer.e
-	in := pace.NewReader(stream, stream.SetReadDeadline, e.timing.link)
+	in := pace.NewReader(stream, stream.SetReadDeadline, e.timing.Link)
 	body := &receivedSnapshot{r: bufio.NewReaderSize(in, readBufferBytes)}
 	err := l.takeSnapshot(stream.Context(), body, func() { stream.CancelRead(streamErrorStop) })
 	if errors.Is(err, errInquiry) {
@@ -54,7 +54,7 @@ func (l *link) serveSnapshot(stream *quic.Stream) {
 	} else {
 		e.Complaints.Succeeded(l.peer.id, snapshotRefused)
 	}
-	out := pace.NewWriter(stream, e.timing.link)
+	out := pace.NewWriter(stream, e.timing.Link)
 	if _, err := out.Write(verdictOf(err, e.Life.Context().Err() != nil).encode()); err == nil {
 		_ = stream.Close()
 	}

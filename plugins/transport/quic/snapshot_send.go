@@ -37,8 +37,8 @@ func (p *peer) SendSnapshot(ctx context.Context, header transport.SnapshotHeader
 	stop := context.AfterFunc(ctx, func() { cut(stream) })
 	defer stop()
 	s := &snapshotSender{
-		ctx: ctx, header: header, pace: p.e.Pace, source: seal.NewSource(r, header.Bytes), out: pace.NewWriter(stream, p.e.timing.link),
-		patience: p.e.timing.link,
+		ctx: ctx, header: header, pace: p.e.Pace, source: seal.NewSource(r, header.Bytes), out: pace.NewWriter(stream, p.e.timing.Link),
+		patience: p.e.timing.Link,
 	}
 	if err := s.send(stream); err != nil {
 		cut(stream)

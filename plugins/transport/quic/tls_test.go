@@ -14,6 +14,7 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls/peertlstest"
 )
 
@@ -53,7 +54,7 @@ func TestStrangersAreRefused(t *testing.T) {
 			}
 			connect(t, tr, 2, strangeServer(t, stranger.Certificate))
 			eventually(t, "failed dials", func() bool {
-				p := tr.endpoint().Roster.Named()[2]
+				p := endpointOf(tr).Roster.Named()[2]
 				p.mu.Lock()
 				defer p.mu.Unlock()
 				return p.failures > 1
@@ -100,7 +101,8 @@ func (n *notes) count(what string) int {
 // log, with their address, and are all counted.
 func TestRefusalsAreLoggedOnce(t *testing.T) {
 	forge, log := peertlstest.New(t), &notes{}
-	tr := newTransport(slog.New(slog.NewTextHandler(log, nil)), quick)
+	tr := New(backend.Env{Logger: slog.New(slog.NewTextHandler(log, nil))}).(*opened)
+	tr.Timing = quick
 	address, err := tr.Open(context.Background(), testOptions(1, forge.Config(t, member(1))), &events{})
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +114,7 @@ func TestRefusalsAreLoggedOnce(t *testing.T) {
 		_, _ = pretend(t, "quic://"+address, elsewhere, testHello(2, 1))
 		_, _ = pretend(t, "quic://"+address, other, testHello(2, 1))
 	}
-	r := tr.endpoint().Trust.Refusals
+	r := endpointOf(tr).Trust.Refusals
 	eventually(t, "all to be counted", func() bool {
 		return r.Count("other_cluster") == rounds && r.Count("other_sender") == rounds
 	}, nil)
@@ -137,7 +139,7 @@ func TestCertificatesOnOneSideOnly(t *testing.T) {
 	connect(t, one, 2, urlTwo)
 	connect(t, two, 1, urlOne)
 	eventually(t, "failed dials", func() bool {
-		for _, p := range []*peer{one.endpoint().Roster.Named()[2], two.endpoint().Roster.Named()[1]} {
+		for _, p := range []*peer{endpointOf(one).Roster.Named()[2], endpointOf(two).Roster.Named()[1]} {
 			p.mu.Lock()
 			failures := p.failures
 			p.mu.Unlock()

@@ -1,10 +1,6 @@
 package quictransport
 
 import (
-	"context"
-	"log/slog"
-	"time"
-
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/shell"
@@ -20,31 +16,6 @@ const Version = "0.1.0"
 func Backend() backend.Backend { return backend.Transport(Name, New) }
 
 // New returns a transport that is not open yet.
-func New(env backend.Env) transport.Transport { return newTransport(env.Logger, newTiming) }
-
-func newTransport(logger *slog.Logger, timing func(time.Duration) timing) *quicTransport {
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
-	t := &quicTransport{logger: logger, timing: timing}
-	t.Shell = shell.New(Name, Version, configSchema(), t.listen)
-	return t
-}
-
-// quicTransport is a shell with an endpoint of this backend in it.
-type quicTransport struct {
-	*shell.Shell
-
-	logger *slog.Logger
-	timing func(election time.Duration) timing // newTiming but in tests
-}
-
-// listen makes an endpoint and starts it.
-func (t *quicTransport) listen(ctx context.Context, opts transport.Options, h transport.Handler) (shell.Endpoint, string, error) {
-	e, err := newEndpoint(opts, h, t.logger, t.timing(opts.Election))
-	if err != nil {
-		return nil, "", err
-	}
-	address, err := e.listen(ctx, opts.Listen)
-	return e, address, err
+func New(env backend.Env) transport.Transport {
+	return shell.New(env, Name, Version, configSchema(), newTiming, newEndpoint)
 }

@@ -6,10 +6,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -17,6 +20,9 @@ import (
 // called concurrently, and the meaning of those that transport.Transport has too is
 // that of the contract.
 type Endpoint interface {
+	// Listen begins to serve under an address, and returns the one that it has. After
+	// an error nothing runs. It is called once, before all others.
+	Listen(ctx context.Context, address string) (string, error)
 	SetPeers(set transport.PeerSet) error
 	Send(envelopes []transport.Envelope)
 	SendSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error
@@ -30,28 +36,35 @@ type Endpoint interface {
 }
 
 // A Shell is the contract's side of a backend: it has a life cycle, and an Endpoint
-// does the work while it is open.
-type Shell struct {
+// does the work while it is open. T are the durations of the backend.
+type Shell[T any] struct {
+	// Timing makes the durations for an election timeout. Tests change it before Open.
+	Timing func(election time.Duration) T
+
 	info   plugins.Info
-	listen Listen
+	logger *slog.Logger
+	make   Make[T]
 
 	mu     sync.Mutex // serialises Open and Close
 	closed atomic.Bool
 	open   atomic.Pointer[Endpoint]
 }
 
-// Listen makes an endpoint that listens, and returns the address.
-type Listen func(ctx context.Context, opts transport.Options, h transport.Handler) (Endpoint, string, error)
+// Make makes an endpoint that does not listen yet.
+type Make[T any] func(opts transport.Options, h transport.Handler, logger *slog.Logger, t T) (Endpoint, error)
 
 var (
-	_ transport.Transport = (*Shell)(nil)
-	_ transport.Pinger    = (*Shell)(nil)
+	_ transport.Transport = (*Shell[Timing])(nil)
+	_ transport.Pinger    = (*Shell[Timing])(nil)
 )
 
-// New returns the shell of the backend of that name and version, not open yet. Open
-// calls listen.
-func New(name, version string, schema []byte, listen Listen) *Shell {
-	return &Shell{listen: listen, info: plugins.Info{
+// New returns the shell of the backend of that name and version, not open yet.
+func New[T any](env backend.Env, name, version string, schema []byte, timing func(time.Duration) T, make Make[T]) *Shell[T] {
+	logger := env.Logger
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	return &Shell[T]{Timing: timing, logger: logger, make: make, info: plugins.Info{
 		Kind:         plugins.Transport,
 		Name:         name,
 		Version:      version,
@@ -62,10 +75,10 @@ func New(name, version string, schema []byte, listen Listen) *Shell {
 }
 
 // Describe implements transport.Transport.
-func (s *Shell) Describe() plugins.Info { return s.info }
+func (s *Shell[T]) Describe() plugins.Info { return s.info }
 
 // Open implements transport.Transport.
-func (s *Shell) Open(ctx context.Context, opts transport.Options, h transport.Handler) (string, error) {
+func (s *Shell[T]) Open(ctx context.Context, opts transport.Options, h transport.Handler) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -74,7 +87,11 @@ func (s *Shell) Open(ctx context.Context, opts transport.Options, h transport.Ha
 	case s.open.Load() != nil:
 		return "", fmt.Errorf("%w: open already", plugins.ErrInvalidArgument)
 	}
-	e, address, err := s.listen(ctx, opts, h)
+	e, err := s.make(opts, h, s.logger, s.Timing(opts.Election))
+	if err != nil {
+		return "", err
+	}
+	address, err := e.Listen(ctx, opts.Listen)
 	if err != nil {
 		return "", err
 	}
@@ -83,7 +100,7 @@ func (s *Shell) Open(ctx context.Context, opts transport.Options, h transport.Ha
 }
 
 // Endpoint returns the endpoint while it may be used.
-func (s *Shell) Endpoint() (Endpoint, error) {
+func (s *Shell[T]) Endpoint() (Endpoint, error) {
 	if s.closed.Load() {
 		return nil, plugins.ErrClosed
 	}
@@ -96,7 +113,7 @@ func (s *Shell) Endpoint() (Endpoint, error) {
 // SetPeers implements transport.Transport. URLs that cannot be used are
 // reported, but do not keep the rest of the set from being applied: a peer
 // without a usable URL is unreachable.
-func (s *Shell) SetPeers(_ context.Context, set transport.PeerSet) error {
+func (s *Shell[T]) SetPeers(_ context.Context, set transport.PeerSet) error {
 	e, err := s.Endpoint()
 	if err != nil {
 		return err
@@ -105,7 +122,7 @@ func (s *Shell) SetPeers(_ context.Context, set transport.PeerSet) error {
 }
 
 // Send implements transport.Transport.
-func (s *Shell) Send(_ context.Context, envelopes []transport.Envelope) error {
+func (s *Shell[T]) Send(_ context.Context, envelopes []transport.Envelope) error {
 	e, err := s.Endpoint()
 	if err != nil {
 		return err
@@ -115,7 +132,7 @@ func (s *Shell) Send(_ context.Context, envelopes []transport.Envelope) error {
 }
 
 // SendSnapshot implements transport.Transport.
-func (s *Shell) SendSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
+func (s *Shell[T]) SendSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
 	e, err := s.Endpoint()
 	if err != nil {
 		return err
@@ -124,7 +141,7 @@ func (s *Shell) SendSnapshot(ctx context.Context, header transport.SnapshotHeade
 }
 
 // Ping implements transport.Pinger.
-func (s *Shell) Ping(ctx context.Context, peer transport.Peer) error {
+func (s *Shell[T]) Ping(ctx context.Context, peer transport.Peer) error {
 	e, err := s.Endpoint()
 	if err != nil {
 		return err
@@ -133,7 +150,7 @@ func (s *Shell) Ping(ctx context.Context, peer transport.Peer) error {
 }
 
 // WriteMetrics implements sdk.MetricsWriter.
-func (s *Shell) WriteMetrics(w io.Writer) error {
+func (s *Shell[T]) WriteMetrics(w io.Writer) error {
 	e, err := s.Endpoint()
 	if err != nil {
 		return nil // there is nothing to measure
@@ -143,7 +160,7 @@ func (s *Shell) WriteMetrics(w io.Writer) error {
 
 // Close implements transport.Transport. If ctx ends first, closing goes on
 // without the caller.
-func (s *Shell) Close(ctx context.Context) error {
+func (s *Shell[T]) Close(ctx context.Context) error {
 	s.closed.Store(true)
 	s.mu.Lock()
 	e := s.open.Load()

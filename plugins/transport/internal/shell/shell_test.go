@@ -4,16 +4,28 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
+
+var refusal = errors.New("no")
 
 // endpoint counts what the shell passes to it.
 type endpoint struct {
 	used, ended int
 	finished    chan struct{}
+}
+
+func (e *endpoint) Listen(_ context.Context, address string) (string, error) {
+	if address == "" {
+		return "", refusal
+	}
+	return "here", nil
 }
 
 func (e *endpoint) SetPeers(transport.PeerSet) error { e.used++; return nil }
@@ -30,7 +42,7 @@ func (e *endpoint) SendSnapshot(context.Context, transport.SnapshotHeader, io.Re
 }
 
 // use calls all that an open transport is for.
-func use(s *Shell) map[string]error {
+func use(s *Shell[Timing]) map[string]error {
 	ctx := context.Background()
 	return map[string]error{
 		"SetPeers":     s.SetPeers(ctx, transport.PeerSet{}),
@@ -44,29 +56,34 @@ func use(s *Shell) map[string]error {
 // before and after. Close waits for the end, as long as its caller lets it.
 func TestLifeCycle(t *testing.T) {
 	e := &endpoint{finished: make(chan struct{})}
-	refusal := errors.New("no")
-	s := New("x", "1", []byte("{}"), func(_ context.Context, opts transport.Options, _ transport.Handler) (Endpoint, string, error) {
-		if opts.Listen == "" {
-			return nil, "", refusal
-		}
-		return e, "here", nil
-	})
-	ctx := context.Background()
+	s := New(backend.Env{}, "x", "1", []byte("{}"), NewTiming,
+		func(opts transport.Options, _ transport.Handler, _ *slog.Logger, timing Timing) (Endpoint, error) {
+			if timing != NewTiming(opts.Election) {
+				t.Errorf("%+v for an election timeout of %v", timing, opts.Election)
+			}
+			if opts.NodeID == 0 {
+				return nil, refusal
+			}
+			return e, nil
+		})
+	ctx, usable := context.Background(), transport.Options{Options: plugins.Options{NodeID: 1, Election: time.Second}, Listen: "a"}
 	if info := s.Describe(); info.Kind != plugins.Transport || info.Name != "x" || info.Version != "1" || string(info.ConfigSchema) != "{}" {
 		t.Errorf("%+v", info)
 	}
-	if _, err := s.Open(ctx, transport.Options{}, nil); !errors.Is(err, refusal) {
-		t.Errorf("an address that is refused: %v", err)
+	for what, opts := range map[string]transport.Options{"options": {}, "an address": {Options: plugins.Options{NodeID: 1}}} {
+		if _, err := s.Open(ctx, opts, nil); !errors.Is(err, refusal) {
+			t.Errorf("%s that the backend refuses: %v", what, err)
+		}
 	}
 	for call, err := range use(s) {
 		if !errors.Is(err, plugins.ErrNotOpen) {
 			t.Errorf("%s before Open: %v", call, err)
 		}
 	}
-	if address, err := s.Open(ctx, transport.Options{Listen: "a"}, nil); err != nil || address != "here" {
+	if address, err := s.Open(ctx, usable, nil); err != nil || address != "here" {
 		t.Errorf("open: %q, %v", address, err)
 	}
-	if _, err := s.Open(ctx, transport.Options{Listen: "a"}, nil); !errors.Is(err, plugins.ErrInvalidArgument) {
+	if _, err := s.Open(ctx, usable, nil); !errors.Is(err, plugins.ErrInvalidArgument) {
 		t.Errorf("open twice: %v", err)
 	}
 	for call, err := range use(s) {
@@ -91,7 +108,7 @@ func TestLifeCycle(t *testing.T) {
 			t.Errorf("%s after Close: %v", call, err)
 		}
 	}
-	if _, err := s.Open(ctx, transport.Options{Listen: "a"}, nil); !errors.Is(err, plugins.ErrClosed) {
+	if _, err := s.Open(ctx, usable, nil); !errors.Is(err, plugins.ErrClosed) {
 		t.Errorf("open after Close: %v", err)
 	}
 	if err := s.WriteMetrics(io.Discard); err != nil || e.used != 5 {
@@ -101,7 +118,7 @@ func TestLifeCycle(t *testing.T) {
 
 // A transport that was never open is closed at once.
 func TestCloseBeforeOpen(t *testing.T) {
-	if err := New("x", "1", nil, nil).Close(context.Background()); err != nil {
+	if err := New[Timing](backend.Env{}, "x", "1", nil, nil, nil).Close(context.Background()); err != nil {
 		t.Error(err)
 	}
 }

@@ -35,6 +35,8 @@ type Peer interface {
 	// Context ends with the peer, and Living with the connections that stand now.
 	Context() context.Context
 	Living() context.Context
+	// Send sends a message or reports that it was lost. It does not wait.
+	Send(m transport.Envelope)
 	// SendSnapshot sends one snapshot and returns the receiver's verdict.
 	SendSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error
 	// Identify asks who answers under a URL, without touching a connection. There is
@@ -78,9 +80,8 @@ type Parts[P Peer] struct {
 	// Guard is that of connections without certificates.
 	Guard guard.Guard
 	// New makes a peer. It is not called before NewStation has returned.
-	New func(id uint64, remote bool) P
-	// Dial bounds a question to a peer, and Link is how long one may be silent.
-	Dial, Link time.Duration
+	New    func(id uint64, remote bool) P
+	Timing Timing
 	// Causes are the backend's own reasons why a peer is not reached.
 	Causes []reach.Cause
 }
@@ -113,10 +114,10 @@ func NewStation[P Peer](opts transport.Options, h transport.Handler, parts Parts
 		Book:       greetings.New(h.Notify, opts.Election),
 		Desk:       desk,
 		Reach:      reach.New(parts.Logger, parts.Causes...),
-		Pace:       pace.New(parts.Settings.SnapshotRate, parts.Settings.MaxSnapshots, parts.Link),
-		Arrivals:   arrivals.New(parts.Settings.MaxSnapshots, parts.Link),
+		Pace:       pace.New(parts.Settings.SnapshotRate, parts.Settings.MaxSnapshots, parts.Timing.Link),
+		Arrivals:   arrivals.New(parts.Settings.MaxSnapshots, parts.Timing.Link),
 		Complaints: complaints.New(parts.Logger),
-		dial:       parts.Dial,
+		dial:       parts.Timing.Dial,
 		metrics:    metrics,
 		unverified: sync.OnceFunc(func() {
 			if !t.Proven() {
@@ -136,9 +137,18 @@ func (s *Station[P]) Begin() {
 // Finished implements Endpoint.
 func (s *Station[P]) Finished() <-chan struct{} { return s.Life.Finished() }
 
-// Addressee is the peer that a message goes to. Without one, which is the zero
+// Send implements Endpoint.
+func (s *Station[P]) Send(envelopes []transport.Envelope) {
+	for i := range envelopes {
+		if p := s.addressee(&envelopes[i]); p != *new(P) {
+			p.Send(envelopes[i])
+		}
+	}
+}
+
+// addressee is the peer that a message goes to. Without one, which is the zero
 // value, the message is reported.
-func (s *Station[P]) Addressee(m *transport.Envelope) P {
+func (s *Station[P]) addressee(m *transport.Envelope) P {
 	p, nobody := s.Roster.Get(m.To), *new(P)
 	switch {
 	case p == nobody:
