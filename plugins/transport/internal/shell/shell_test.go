@@ -13,7 +13,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
-var refusal = errors.New("no")
+var errRefused = errors.New("no")
 
 // endpoint counts what the shell passes to it.
 type endpoint struct {
@@ -23,7 +23,7 @@ type endpoint struct {
 
 func (e *endpoint) Listen(_ context.Context, address string) (string, error) {
 	if address == "" {
-		return "", refusal
+		return "", errRefused
 	}
 	return "here", nil
 }
@@ -62,7 +62,7 @@ func TestLifeCycle(t *testing.T) {
 				t.Errorf("%+v for an election timeout of %v", timing, opts.Election)
 			}
 			if opts.NodeID == 0 {
-				return nil, refusal
+				return nil, errRefused
 			}
 			return e, nil
 		})
@@ -71,7 +71,7 @@ func TestLifeCycle(t *testing.T) {
 		t.Errorf("%+v", info)
 	}
 	for what, opts := range map[string]transport.Options{"options": {}, "an address": {Options: plugins.Options{NodeID: 1}}} {
-		if _, err := s.Open(ctx, opts, nil); !errors.Is(err, refusal) {
+		if _, err := s.Open(ctx, opts, nil); !errors.Is(err, errRefused) {
 			t.Errorf("%s that the backend refuses: %v", what, err)
 		}
 	}
