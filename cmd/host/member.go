@@ -29,6 +29,12 @@ type shownMember struct {
 	Promote       bool     `json:"promote"`
 }
 
+// membership prints a membership, as all commands for members do.
+func (f *format) membership(cmd *cobra.Command, r *hostv1.MembersResponse) error {
+	m := membershipOf(r)
+	return f.print(cmd.OutOrStdout(), m, m.table)
+}
+
 func membershipOf(r *hostv1.MembersResponse) membership {
 	m := membership{ClusterID: r.GetClusterId(), Leader: r.GetLeader(), Members: []shownMember{}}
 	for _, x := range r.GetMembers() {
@@ -80,8 +86,7 @@ func newMemberList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			m := membershipOf(r)
-			return out.print(cmd.OutOrStdout(), m, m.table)
+			return out.membership(cmd, r)
 		})
 	}
 	return cmd
@@ -123,8 +128,7 @@ it answers at the new one.`,
 			if err != nil {
 				return err
 			}
-			members := membershipOf(r)
-			return out.print(cmd.OutOrStdout(), members, members.table)
+			return out.membership(cmd, r)
 		})
 	}
 	return cmd
@@ -155,8 +159,7 @@ written any more.`,
 			if err != nil {
 				return err
 			}
-			members := membershipOf(r)
-			return out.print(cmd.OutOrStdout(), members, members.table)
+			return out.membership(cmd, r)
 		})
 	}
 	return cmd

@@ -53,8 +53,7 @@ nothing: mend it with member update, or remove the member.`,
 			if err != nil {
 				return err
 			}
-			members := membershipOf(r)
-			return out.print(cmd.OutOrStdout(), members, members.table)
+			return out.membership(cmd, r)
 		})
 	}
 	return cmd
