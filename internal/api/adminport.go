@@ -7,6 +7,10 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/certfiles"
 )
 
 // An adminListener bounds the connections of the admin port. When there are as
@@ -26,9 +30,11 @@ type adminListener struct {
 // given up.
 type adminConn struct {
 	net.Conn
-	of   *adminListener
-	at   *list.Element
-	busy int // requests that are being answered
+	of    *adminListener
+	at    *list.Element
+	since time.Time // of Accept
+	shown atomic.Pointer[certfiles.Shown]
+	busy  int // requests that are being answered
 }
 
 // Accept implements net.Listener.
@@ -54,7 +60,7 @@ func (l *adminListener) take(conn net.Conn) *adminConn {
 	if l.conns.Len() >= l.max && !l.evictLocked() {
 		return nil
 	}
-	c := &adminConn{Conn: conn, of: l}
+	c := &adminConn{Conn: conn, of: l, since: time.Now()}
 	c.at = l.conns.PushBack(c)
 	return c
 }
@@ -72,6 +78,18 @@ func (l *adminListener) evictLocked() bool {
 		return true
 	}
 	return false
+}
+
+// answering are the connections on which requests are being answered.
+func (l *adminListener) answering() (all []*adminConn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for e := l.conns.Front(); e != nil; e = e.Next() {
+		if c := e.Value.(*adminConn); c.busy > 0 {
+			all = append(all, c)
+		}
+	}
+	return all
 }
 
 // Close implements net.Conn.

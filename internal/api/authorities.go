@@ -1,61 +1,25 @@
 package api
 
 import (
-	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"maps"
 	"net/http"
-	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/certfiles"
 )
 
 // A connection has shown its certificate to the authorities of its beginning. When a
 // stolen key is answered by another authority, the connections that were made with it
-// are to end as well: those of the client port are closed, and requests on those of the
-// admin port refused.
+// are to end as well. Those of the client port are closed. Of those of the admin port the
+// ones on which a request is being answered are; the next request of any other is refused.
 
-// lookAgain is how often the connections are judged by new authorities.
-const lookAgain = time.Second
-
-// trusts tells whether the authorities of today stand for a client's certificate. That it
-// has ended is for others to say.
-func (s *security) trusts(of *tls.ConnectionState) bool {
-	if s == nil || of == nil || len(of.PeerCertificates) == 0 {
-		return true
-	}
-	config := s.source.Last().config
-	if config.ClientAuth == tls.NoClientCert {
-		return true
-	}
-	between := x509.NewCertPool()
-	for _, c := range of.PeerCertificates[1:] {
-		between.AddCert(c)
-	}
-	_, err := of.PeerCertificates[0].Verify(x509.VerifyOptions{
-		Roots: config.ClientCAs, Intermediates: between, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	})
-	return !errors.As(err, new(x509.UnknownAuthorityError))
+// trusts tells whether the authorities of today stand for what a client has shown, if
+// anything.
+func (s *security) trusts(c *certfiles.Shown) bool {
+	return s == nil || c == nil || len(c.Chain) == 0 || c.StoodForBy(s.source.Last().config.ClientCAs)
 }
 
-// judgeAgain closes the connections of clients whose authorities have gone, whenever
-// there are new ones, until ctx ends.
-func (s *Server) judgeAgain(ctx context.Context) {
-	ticker := time.NewTicker(lookAgain)
-	defer ticker.Stop()
-	judged := s.clientTLS.source.Last()
-	for {
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return
-		}
-		if now := s.clientTLS.source.Last(); now != judged {
-			judged = now
-			s.bounds.meters.closeUntrusted(s.clientTLS)
-		}
-	}
-}
+// judgeClients closes the connections of clients whose authorities have gone.
+func (s *Server) judgeClients(*material) { s.bounds.meters.closeUntrusted(s.clientTLS) }
 
 // closeUntrusted closes the connections whose certificates are trusted no more.
 func (a *meters) closeUntrusted(by *security) {
@@ -69,14 +33,30 @@ func (a *meters) closeUntrusted(by *security) {
 	}
 }
 
+// judgeAdmins ends the requests of the admin port whose authorities have gone. A profile
+// may be taken for as long as its client says.
+func (s *Server) judgeAdmins(*material) {
+	for _, c := range s.adminLn.answering() {
+		if !s.adminTLS.trusts(c.shown.Load()) {
+			s.bounds.counts.closed[closedAuthority].Add(1)
+			_ = c.Close()
+		}
+	}
+}
+
 // ofToday is h for requests on connections of the admin port whose certificates are
-// still trusted.
+// still trusted. It comes after busyWhile, so that judgeAdmins misses none.
 func (s *Server) ofToday(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.adminTLS.trusts(r.TLS) {
-			w.Header().Set("Connection", "close")
-			refuseAdmin(w, detail(errBadCertificate, "its authority is trusted no more; connect again with another one"))
-			return
+		c, ok := r.Context().Value(adminConnKey{}).(*adminConn)
+		if ok && r.TLS != nil {
+			shown := &certfiles.Shown{Chain: r.TLS.PeerCertificates, At: c.since}
+			c.shown.Store(shown)
+			if !s.adminTLS.trusts(shown) {
+				w.Header().Set("Connection", "close")
+				refuseAdmin(w, detail(errBadCertificate, "its authority is trusted no more; connect again with another one"))
+				return
+			}
 		}
 		h.ServeHTTP(w, r)
 	})

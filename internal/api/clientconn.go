@@ -5,6 +5,8 @@ import (
 	"net"
 	"sync/atomic"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/certfiles"
 )
 
 // A clientConn gives back the bytes that were read to find its protocol, and its
@@ -15,7 +17,7 @@ type clientConn struct {
 	seen    seenBytes
 	secured *tls.Conn           // nil without TLS
 	state   tls.ConnectionState // of secured
-	shown   atomic.Pointer[tls.ConnectionState]
+	shown   atomic.Pointer[certfiles.Shown]
 	place   *place // nil unless reserved
 	shared  *sharedConnection
 	meter   *meter        // of its frames
@@ -61,6 +63,13 @@ func (c *clientConn) Write(b []byte) (int, error) {
 func (c *clientConn) Close() error {
 	defer c.release()
 	return c.carrier().Close()
+}
+
+// cut closes the connection for a client that may not read. TLS would wait for one, to
+// say goodbye, and other clients' connections with it.
+func (c *clientConn) cut() {
+	_ = c.Conn.Close()
+	_ = c.Close()
 }
 
 // A begunConn gives back the bytes that were read before it was handed on.

@@ -117,7 +117,7 @@ func newMaterial(t TLS, files []certfiles.File, texts, protocols []string) (*mat
 	m := &material{leaf: pair.Leaf, config: &tls.Config{
 		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{*pair}, NextProtos: protocols,
 		// Every connection shows its certificate to the authorities of its beginning;
-		// for those that come later see judgeAgain.
+		// for those that come later see authorities.go.
 		SessionTicketsDisabled: true,
 		VerifyConnection:       verifyClient,
 	}}
@@ -210,14 +210,13 @@ func handshakeReason(err error) string {
 func (s *Server) watchCertificates() {
 	ctx, cancel := context.WithCancel(context.Background())
 	var watching sync.WaitGroup
-	for _, port := range []*security{s.clientTLS, s.adminTLS} {
+	watch := func(port *security, changed func(*material)) {
 		if port != nil {
-			watching.Go(func() { port.source.Watch(ctx) })
+			watching.Go(func() { port.source.Watch(ctx, changed) })
 		}
 	}
-	if s.clientTLS != nil {
-		watching.Go(func() { s.judgeAgain(ctx) })
-	}
+	watch(s.clientTLS, s.judgeClients)
+	watch(s.adminTLS, s.judgeAdmins)
 	<-s.end.stopping
 	cancel()
 	watching.Wait()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/access"
+	"github.com/pontoon-raft/pontoon/internal/certfiles"
 )
 
 // preface is how every HTTP/2 connection begins. No HTTP/1.1 request begins
@@ -35,7 +36,7 @@ type splitter struct {
 	guard        *access.Guard    // counts connections for its clients
 	meters       *meters
 	// trusts tells whether a certificate is still good that was shown.
-	trusts func(*tls.ConnectionState) bool
+	trusts func(*certfiles.Shown) bool
 
 	// open counts connections that were accepted and not yet closed; refused
 	// those that were closed because of max.
@@ -183,8 +184,9 @@ func (s *splitter) sort(c *clientConn, at *list.Element) {
 	}
 	if secured != nil {
 		c.secured, c.state = secured, secured.ConnectionState()
-		c.shown.Store(&c.state)
-		if !s.trusts(&c.state) { // the authorities are others since the handshake
+		shown := &certfiles.Shown{Chain: c.state.PeerCertificates, At: c.since}
+		c.shown.Store(shown)
+		if !s.trusts(shown) { // the authorities are others since the handshake
 			c.Close()
 			return
 		}

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
 	"testing"
@@ -21,16 +22,22 @@ import (
 // dialBriefly connects to s with a certificate that ends after two seconds.
 func (a *authority) dialBriefly(t *testing.T, s *api.Server) *grpc.ClientConn {
 	t.Helper()
-	end := time.Now().Add(2 * time.Second)
-	brief := usable(t)(a.Sign(membercert.Name{Cluster: 1, Member: 2}, nil, time.Hour, func(c *x509.Certificate) {
-		c.URIs[0], c.NotAfter = membercert.ClientURI("app"), end
-	}))
+	brief, _ := a.briefly(t)
 	conn, err := grpc.NewClient("passthrough:///"+s.Addr().String(), grpc.WithTransportCredentials(credentials.NewTLS(a.trusting(brief))))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
 	return conn
+}
+
+// briefly is a client's certificate that ends after two seconds.
+func (a *authority) briefly(t *testing.T) (shown tls.Certificate, end time.Time) {
+	t.Helper()
+	end = time.Now().Add(2 * time.Second)
+	return usable(t)(a.Sign(membercert.Name{Cluster: 1, Member: 2}, nil, time.Hour, func(c *x509.Certificate) {
+		c.URIs[0], c.NotAfter = membercert.ClientURI("app"), end
+	})), end
 }
 
 // A connection does not speak for a client longer than the certificate does.

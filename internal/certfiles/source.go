@@ -20,6 +20,7 @@ type Source[T any] struct {
 	end     func(T) time.Time
 	logger  *slog.Logger
 	current atomic.Pointer[T]
+	told    *T // the last that Watch has told of; its alone after Open
 
 	mu      sync.Mutex // held while the files are looked at
 	checked time.Time
@@ -45,6 +46,7 @@ func Open[T any](files []File, build func(texts []string) (T, error), end func(T
 	}
 	s := &Source[T]{files: files, build: build, end: end, logger: logger, checked: time.Now(), used: texts}
 	s.current.Store(&made)
+	s.told = &made
 	return s, nil
 }
 
@@ -63,8 +65,9 @@ func (s *Source[T]) Get() T {
 func (s *Source[T]) Last() T { return *s.current.Load() }
 
 // Watch looks at the files from time to time until ctx ends, so that a mistake
-// in them shows before the next connection does.
-func (s *Source[T]) Watch(ctx context.Context) {
+// in them shows before the next connection does. Changed is called with what is new
+// since Open, also if a connection's look has found it. It is for one goroutine.
+func (s *Source[T]) Watch(ctx context.Context, changed func(T)) {
 	ticker := time.NewTicker(Recheck)
 	defer ticker.Stop()
 	for {
@@ -72,7 +75,11 @@ func (s *Source[T]) Watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			s.Get()
+		}
+		s.Get()
+		if now := s.current.Load(); now != s.told {
+			s.told = now
+			changed(*now)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package membercert
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -139,6 +140,39 @@ func TestReadAuthorityRefusesWhatIsNone(t *testing.T) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
 		})
+	}
+}
+
+// A file of several authorities that is half written, or damaged in the middle, is not one
+// of fewer authorities.
+func TestNoCertificateIsPassedOver(t *testing.T) {
+	var text []byte
+	for range 2 {
+		a, err := NewAuthority("a", time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pair, err := a.Pair()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = append(text, pair.Cert...)
+	}
+	second := len(text) / 2
+	if all, err := Certificates(append([]byte("# two\n"), text...)); err != nil || len(all) != 2 {
+		t.Fatalf("%d certificates, %v", len(all), err)
+	}
+	for cut := second + len("-----BEGIN CERT"); cut < len(text)-len("-\n"); cut++ {
+		if all, err := Certificates(text[:cut]); !errors.Is(err, ErrCutOff) {
+			t.Fatalf("cut off at %d of %d: %d certificates, %v", cut, len(text), len(all), err)
+		}
+	}
+	for _, at := range []int{40, second + 40} {
+		damaged := bytes.Clone(text)
+		damaged[at] = '!'
+		if all, err := Certificates(damaged); err == nil {
+			t.Errorf("damaged at %d: %d certificates", at, len(all))
+		}
 	}
 }
 

@@ -18,7 +18,6 @@ import (
 type Identity struct {
 	self     membercert.Name
 	source   *certfiles.Source[*material]
-	first    *material // of Open
 	logger   *slog.Logger
 	standing standing
 }
@@ -40,9 +39,7 @@ func Open(files Files, self membercert.Name, logger *slog.Logger) (*Identity, er
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	return &Identity{
-		self: self, source: source, first: source.Last(), logger: logger, standing: standing{all: map[*shown]struct{}{}},
-	}, nil
+	return &Identity{self: self, source: source, logger: logger, standing: standing{all: map[*standingOne]struct{}{}}}, nil
 }
 
 // Server is the configuration of who is dialled: it asks for a certificate and

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/certfiles"
 	"github.com/pontoon-raft/pontoon/internal/membercert"
 )
 
@@ -47,23 +48,10 @@ func (m *material) judge(chain []*x509.Certificate, usage x509.ExtKeyUsage) (mem
 		return membercert.Name{}, ErrNoCertificate
 	}
 	now := time.Now()
-	err := m.verify(chain, now, usage)
-	if err != nil {
+	if err := certfiles.Verify(chain, m.authorities, now, usage); err != nil {
 		return membercert.Name{}, explain(err, now)
 	}
 	return membercert.Of(chain[0])
-}
-
-// verify verifies a chain as of a time.
-func (m *material) verify(chain []*x509.Certificate, at time.Time, usage x509.ExtKeyUsage) error {
-	between := x509.NewCertPool()
-	for _, c := range chain[1:] {
-		between.AddCert(c)
-	}
-	_, err := chain[0].Verify(x509.VerifyOptions{
-		Roots: m.authorities, Intermediates: between, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{usage},
-	})
-	return err
 }
 
 // explain says which of our errors one of x509 is.

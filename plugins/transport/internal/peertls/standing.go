@@ -3,7 +3,6 @@ package peertls
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"log/slog"
 	"maps"
 	"slices"
@@ -17,27 +16,26 @@ import (
 // the files change, as after the theft of a key, each of them is judged again.
 type standing struct {
 	mu  sync.Mutex
-	all map[*shown]struct{}
+	all map[*standingOne]struct{}
 }
 
-// shown is one of them.
-type shown struct {
-	chain []*x509.Certificate
-	made  time.Time
-	end   func()
+// standingOne is one of them.
+type standingOne struct {
+	certfiles.Shown
+	end func()
 }
 
 // Hold remembers a connection made with Server or Client until release is called. It is
 // ended by end, at once or later, when the authorities of the time do not stand for what
 // the other end has shown. End may be called in any goroutine, and may call release.
 func (i *Identity) Hold(s tls.ConnectionState, end func()) (release func()) {
-	c := &shown{s.PeerCertificates, time.Now(), end}
+	c := &standingOne{certfiles.Shown{Chain: s.PeerCertificates, At: time.Now()}, end}
 	i.standing.mu.Lock()
 	i.standing.all[c] = struct{}{}
 	i.standing.mu.Unlock()
 	// The handshake may have been judged by authorities that were replaced before this
 	// connection was among those that are judged again.
-	if !i.source.Last().standsFor(c) {
+	if !c.StoodForBy(i.source.Last().authorities) {
 		c.end()
 	}
 	return func() {
@@ -50,25 +48,7 @@ func (i *Identity) Hold(s tls.ConnectionState, end func()) (release func()) {
 // Watch looks at the files from time to time until ctx ends, so that a mistake in them
 // shows before the next connection does, and ends the connections whose authorities have
 // been replaced.
-func (i *Identity) Watch(ctx context.Context) {
-	var both sync.WaitGroup
-	defer both.Wait()
-	both.Go(func() { i.source.Watch(ctx) })
-	ticker := time.NewTicker(certfiles.Recheck)
-	defer ticker.Stop()
-	judged := i.first
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		if now := i.source.Last(); now != judged {
-			judged = now
-			i.judgeAgain(now)
-		}
-	}
-}
+func (i *Identity) Watch(ctx context.Context) { i.source.Watch(ctx, i.judgeAgain) }
 
 func (i *Identity) judgeAgain(by *material) {
 	i.standing.mu.Lock()
@@ -76,7 +56,7 @@ func (i *Identity) judgeAgain(by *material) {
 	i.standing.mu.Unlock()
 	ended := 0
 	for _, c := range all {
-		if !by.standsFor(c) {
+		if !c.StoodForBy(by.authorities) {
 			ended++
 			c.end()
 		}
@@ -85,15 +65,4 @@ func (i *Identity) judgeAgain(by *material) {
 		i.logger.LogAttrs(context.Background(), slog.LevelInfo, "connections ended: their certificates are of authorities that are not in tls.ca any more",
 			slog.Int("connections", ended))
 	}
-}
-
-// standsFor tells whether the authorities stand for what was shown. That a time is over
-// ends no connection: it is enough that they do as of when it was made, or, for those
-// that are younger than that, as of the last moment at which its certificate was good.
-func (m *material) standsFor(c *shown) bool {
-	last := time.Now()
-	if end := c.chain[0].NotAfter; end.Before(last) {
-		last = end
-	}
-	return m.verify(c.chain, c.made, x509.ExtKeyUsageAny) == nil || m.verify(c.chain, last, x509.ExtKeyUsageAny) == nil
 }
