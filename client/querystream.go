@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 
 	"google.golang.org/grpc"
@@ -13,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/internal/chunksum"
 )
 
 // Chunks is an answer that comes in chunks. Its methods are for one goroutine; Close may
@@ -26,8 +26,7 @@ type Chunks struct {
 
 	endpoint string
 	index    uint64
-	length   uint64
-	sum      uint32
+	sum      chunksum.Sum
 	err      error // of Next, once there is one
 }
 
@@ -104,15 +103,14 @@ func (s *Chunks) Next() ([]byte, error) {
 		}
 		switch p := m.GetPart().(type) {
 		case *hostv1.QueryStreamResponse_Chunk:
-			s.length += uint64(len(p.Chunk))
-			s.sum = crc32.Update(s.sum, crc32.IEEETable, p.Chunk)
+			s.sum.Add(p.Chunk)
 			if len(p.Chunk) > 0 {
 				return p.Chunk, nil
 			}
 		case *hostv1.QueryStreamResponse_End:
 			s.finish(p.End)
 		case *hostv1.QueryStreamResponse_Header:
-			s.bad("a second header after %d bytes", s.length)
+			s.bad("a second header after %d bytes", s.sum.Bytes())
 		}
 	}
 	return nil, s.err
@@ -120,8 +118,8 @@ func (s *Chunks) Next() ([]byte, error) {
 
 // finish holds the end against what came, and waits for the status of the stream.
 func (s *Chunks) finish(end *hostv1.QueryStreamEnd) {
-	if end.GetLength() != s.length || end.GetCrc32() != s.sum {
-		s.bad("%d bytes with CRC-32 %08x came, the end says %d and %08x", s.length, s.sum, end.GetLength(), end.GetCrc32())
+	if end.GetLength() != s.sum.Bytes() || end.GetCrc32() != s.sum.CRC32() {
+		s.bad("%d bytes with CRC-32 %08x came, the end says %d and %08x", s.sum.Bytes(), s.sum.CRC32(), end.GetLength(), end.GetCrc32())
 		return
 	}
 	switch _, err := s.stream.Recv(); {
@@ -139,7 +137,7 @@ func (s *Chunks) finish(end *hostv1.QueryStreamEnd) {
 func (s *Chunks) end(err error) {
 	switch {
 	case errors.Is(err, io.EOF):
-		s.bad("it ended after %d bytes without an end", s.length)
+		s.bad("it ended after %d bytes without an end", s.sum.Bytes())
 		return
 	case s.client.ctx.Err() != nil:
 		s.err = closedError()

@@ -3,13 +3,13 @@ package api
 import (
 	"context"
 	"fmt"
-	"hash/crc32"
 	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/internal/chunksum"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
@@ -78,9 +78,8 @@ type chunkedAnswer struct {
 	index  atomic.Uint64 // that it reflects at least
 
 	// Of the goroutine that sends.
-	length uint64
-	sum    uint32
-	last   int // bytes of the message before, which may wait for the client still
+	sum  chunksum.Sum
+	last int // bytes of the message before, which may wait for the client still
 }
 
 func (a *chunkedAnswer) serve(ctx context.Context, query []byte, level server.Consistency) error {
@@ -114,14 +113,13 @@ func (a *chunkedAnswer) answer(ctx context.Context, query []byte, level server.C
 		return a.send(&hostv1.QueryStreamResponse{Part: &hostv1.QueryStreamResponse_Header{Header: &hostv1.QueryStreamHeader{Index: index}}}, 0)
 	}
 	chunk := func(data []byte) error {
-		a.length += uint64(len(data))
-		a.sum = crc32.Update(a.sum, crc32.IEEETable, data)
+		a.sum.Add(data)
 		return a.send(&hostv1.QueryStreamResponse{Part: &hostv1.QueryStreamResponse_Chunk{Chunk: data}}, len(data))
 	}
 	if err := a.svc.QueryStream(ctx, query, level, begin, chunk); err != nil {
 		return err
 	}
-	end := &hostv1.QueryStreamEnd{Length: a.length, Crc32: a.sum}
+	end := &hostv1.QueryStreamEnd{Length: a.sum.Bytes(), Crc32: a.sum.CRC32()}
 	return a.send(&hostv1.QueryStreamResponse{Part: &hostv1.QueryStreamResponse_End{End: end}}, 0)
 }
 

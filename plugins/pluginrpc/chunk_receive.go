@@ -3,10 +3,10 @@ package pluginrpc
 import (
 	"context"
 	"fmt"
-	"hash/crc32"
 	"io"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/internal/chunksum"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
@@ -15,23 +15,11 @@ import (
 type Parts[M any] func(*M) (header bool, chunk *[]byte, end **pluginv1.StreamEnd)
 
 // A Sum counts the bytes of chunks and sums them up. The zero value is that of none.
-type Sum struct {
-	bytes uint64
-	crc32 uint32
-}
-
-// Add adds a chunk.
-func (s *Sum) Add(chunk []byte) {
-	s.bytes += uint64(len(chunk))
-	s.crc32 = crc32.Update(s.crc32, crc32.IEEETable, chunk)
-}
-
-// Bytes is how many there were.
-func (s *Sum) Bytes() uint64 { return s.bytes }
+type Sum struct{ chunksum.Sum }
 
 // End is the end of a stream of these chunks.
 func (s *Sum) End() *pluginv1.StreamEnd {
-	return &pluginv1.StreamEnd{Length: s.bytes, Crc32: s.crc32}
+	return &pluginv1.StreamEnd{Length: s.Bytes(), Crc32: s.CRC32()}
 }
 
 // blame is what a fault of the sender is called by its receiver.
@@ -92,7 +80,7 @@ func (c *Chunks[M]) Announced(bytes uint64) { c.announced = &bytes }
 func (c *Chunks[M]) Reader() *ChunkReader { return NewChunkReader(c.Next) }
 
 // Bytes is how many have come.
-func (c *Chunks[M]) Bytes() uint64 { return c.got.bytes }
+func (c *Chunks[M]) Bytes() uint64 { return c.got.Bytes() }
 
 // Header receives the header.
 func (c *Chunks[M]) Header() (*M, error) {
@@ -117,14 +105,14 @@ func (c *Chunks[M]) checkHeader(first *M) error {
 // without a part that is known counts as an empty chunk.
 func (c *Chunks[M]) Next() (chunk []byte, last bool, err error) {
 	if err := c.take(); err == io.EOF {
-		return nil, false, fmt.Errorf("%w: the stream ended after %d bytes without an end mark", c.blame.cut, c.got.bytes)
+		return nil, false, fmt.Errorf("%w: the stream ended after %d bytes without an end mark", c.blame.cut, c.got.Bytes())
 	} else if err != nil {
 		return nil, false, err
 	}
 	header, room, end := c.parts(c.message)
 	switch n := uint64(len(*room)); {
 	case header:
-		return nil, false, fmt.Errorf("%w: a header after %d bytes", c.blame.breach, c.got.bytes)
+		return nil, false, fmt.Errorf("%w: a header after %d bytes", c.blame.breach, c.got.Bytes())
 	case *end != nil && n > 0:
 		return nil, false, fmt.Errorf("%w: an end mark with a chunk of %d bytes", c.blame.breach, n)
 	case *end != nil:
@@ -133,8 +121,8 @@ func (c *Chunks[M]) Next() (chunk []byte, last bool, err error) {
 		return nil, false, fmt.Errorf("%w: chunk of %d bytes, at most %d", c.blame.over, n, c.most)
 	}
 	c.got.Add(*room)
-	if c.announced != nil && c.got.bytes > *c.announced {
-		return nil, false, fmt.Errorf("%w: %d bytes, announced as %d", c.blame.breach, c.got.bytes, *c.announced)
+	if c.announced != nil && c.got.Bytes() > *c.announced {
+		return nil, false, fmt.Errorf("%w: %d bytes, announced as %d", c.blame.breach, c.got.Bytes(), *c.announced)
 	}
 	return *room, false, nil
 }
@@ -151,12 +139,12 @@ func (c *Chunks[M]) take() error {
 // end holds what came against what the sender says of it.
 func (c *Chunks[M]) end(mark *pluginv1.StreamEnd) error {
 	switch {
-	case mark.Length != c.got.bytes:
-		return fmt.Errorf("%w: %d bytes came, the end mark says %d", c.blame.breach, c.got.bytes, mark.Length)
-	case mark.Crc32 != c.got.crc32:
-		return fmt.Errorf("%w: the %d bytes that came have CRC-32 %08x, the end mark has %08x", c.blame.breach, c.got.bytes, c.got.crc32, mark.Crc32)
-	case c.announced != nil && c.got.bytes < *c.announced:
-		return fmt.Errorf("%w: ended after %d of %d bytes", c.blame.breach, c.got.bytes, *c.announced)
+	case mark.Length != c.got.Bytes():
+		return fmt.Errorf("%w: %d bytes came, the end mark says %d", c.blame.breach, c.got.Bytes(), mark.Length)
+	case mark.Crc32 != c.got.CRC32():
+		return fmt.Errorf("%w: the %d bytes that came have CRC-32 %08x, the end mark has %08x", c.blame.breach, c.got.Bytes(), c.got.CRC32(), mark.Crc32)
+	case c.announced != nil && c.got.Bytes() < *c.announced:
+		return fmt.Errorf("%w: ended after %d of %d bytes", c.blame.breach, c.got.Bytes(), *c.announced)
 	case !c.alone:
 		return nil
 	}
