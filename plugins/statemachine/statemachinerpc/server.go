@@ -30,6 +30,8 @@ type server struct {
 	// applying is the turn of Apply and Restore streams: the contract has them one
 	// after the other.
 	applying pluginrpc.Turn
+	// beside keeps Restore and the calls that may not run beside it apart.
+	beside beside
 	// streams counts the calls of QueryStream that have not returned.
 	streams atomic.Int32
 }
@@ -67,6 +69,10 @@ func (s *server) Restore(stream grpc.ClientStreamingServer[pluginv1.RestoreReque
 			return nil, err
 		}
 		defer s.applying.Give()
+		if err := s.beside.alone(stream.Context()); err != nil {
+			return nil, err
+		}
+		defer s.beside.admit()
 		index, r := first.Header.Index, in.Reader()
 		if err := s.backend.Restore(stream.Context(), index, r); err != nil {
 			return nil, err

@@ -19,6 +19,10 @@ const maxRunning = 2 * statemachine.MaxQueryStreams
 // Query implements pluginv1.StateMachineServer.
 func (s *server) Query(ctx context.Context, req *pluginv1.QueryRequest) (*pluginv1.QueryResponse, error) {
 	return pluginrpc.Answer(&s.end, req, func() (*pluginv1.QueryResponse, error) {
+		if err := s.beside.enter(ctx); err != nil {
+			return nil, err
+		}
+		defer s.beside.leave()
 		data, err := s.backend.Query(ctx, req.Data)
 		return &pluginv1.QueryResponse{Data: data}, err
 	})
@@ -32,6 +36,10 @@ func (s *server) QueryStream(req *pluginv1.QueryStreamRequest, stream queryStrea
 		if n > maxRunning {
 			return fmt.Errorf("%d streams of queries have not ended: %w", n-1, plugins.ErrLimit)
 		}
+		if err := s.beside.enter(stream.Context()); err != nil {
+			return err
+		}
+		defer s.beside.leave()
 		out := chunkSender{stream: stream, most: o.Limits.MaxChunkBytes}
 		if err := statemachine.QueryStream(stream.Context(), s.backend, req.Data, out.send); err != nil {
 			return err

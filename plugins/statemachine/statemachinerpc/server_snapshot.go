@@ -84,6 +84,10 @@ func (t *snapshots) releaseAll() {
 // released at the stream's end, also of a broken one.
 func (s *server) SaveSnapshot(req *pluginv1.StateSnapshotRequest, stream snapshotStream) error {
 	return s.end.Stream(req, func(o *pluginrpc.Opened) error {
+		if err := s.beside.enter(stream.Context()); err != nil {
+			return err
+		}
+		defer s.beside.leave()
 		snap, ok := s.snapshots.take(req.Snapshot)
 		if !ok {
 			return fmt.Errorf("no prepared snapshot %d: %w", req.Snapshot, plugins.ErrInvalidArgument)
