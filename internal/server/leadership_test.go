@@ -20,7 +20,7 @@ func TestWhenALeaderIsReady(t *testing.T) {
 			t.Helper()
 			synctest.Wait()
 			w.s.StateChanged(st)
-			if got := w.s.leadership(w.s.reigns.Load(), st); got != want {
+			if got := w.s.leadership(st); got != want {
 				t.Errorf("%s: %+v, want %+v", what, got, want)
 			}
 		}
@@ -58,5 +58,8 @@ func TestWhenALeaderIsReady(t *testing.T) {
 			t.Errorf("there is no node: %+v, want %+v", got, want)
 		}
 		w.attach()
+		if got, want := w.s.Leadership(), (plugins.Leadership{Term: w.node.State().Term}); got != want {
+			t.Errorf("the next node follows, and has told of no reign: %+v, want %+v", got, want)
+		}
 	})
 }
