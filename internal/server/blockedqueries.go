@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// quarantineTime is how long a query is kept from the state machine.
-	quarantineTime = time.Minute
+	// blockTime is how long a query is kept from the state machine.
+	blockTime = time.Minute
 	// maxStrikes is how often in a row a query may hang, or be under way when the
 	// state machine ends, before it is kept from it.
 	maxStrikes = 2
@@ -21,12 +21,12 @@ const (
 	maxSuspects = 1024
 )
 
-// quarantine keeps queries from the state machine that hang in it or end it: a
+// blockedQueries keeps queries from the state machine that hang in it or end it: a
 // client asks again, and would end the next one too. They are known by their
 // digest. One that did it once is a suspect, and suspects are asked one at a
 // time: of several that were under way when the state machine ended, all but one
 // are innocent, and an answer clears them. The zero value is not usable.
-type quarantine struct {
+type blockedQueries struct {
 	turn  chan struct{} // holds a token while a suspect is asked
 	known atomic.Int32  // len(suspects), so that queries cost nothing while there are none
 
@@ -44,12 +44,12 @@ type suspect struct {
 	what    string    // what it did last
 }
 
-func newQuarantine() *quarantine {
-	return &quarantine{turn: make(chan struct{}, 1), suspects: map[digest]*suspect{}}
+func newBlockedQueries() *blockedQueries {
+	return &blockedQueries{turn: make(chan struct{}, 1), suspects: map[digest]*suspect{}}
 }
 
 // refuse returns the error of a query that is kept from the state machine.
-func (q *quarantine) refuse(data []byte) error {
+func (q *blockedQueries) refuse(data []byte) error {
 	if q.known.Load() == 0 {
 		return nil
 	}
@@ -70,7 +70,7 @@ func (q *quarantine) refuse(data []byte) error {
 // enter waits for the turn of a query that is a suspect, but no longer than
 // patience: one that hangs, whose clients give up soon, must not keep the innocent
 // waiting for ever. leave must be called when it is answered.
-func (q *quarantine) enter(ctx context.Context, data []byte, patience time.Duration) (leave func(), err error) {
+func (q *blockedQueries) enter(ctx context.Context, data []byte, patience time.Duration) (leave func(), err error) {
 	if !q.suspected(data) {
 		return func() {}, nil
 	}
@@ -91,7 +91,7 @@ func (q *quarantine) enter(ctx context.Context, data []byte, patience time.Durat
 	return leave, nil
 }
 
-func (q *quarantine) suspected(data []byte) bool {
+func (q *blockedQueries) suspected(data []byte) bool {
 	if q.known.Load() == 0 {
 		return false
 	}
@@ -102,7 +102,7 @@ func (q *quarantine) suspected(data []byte) bool {
 
 // find returns what is known of a query, and forgets it if that was long ago.
 // It needs q.mu.
-func (q *quarantine) find(key digest, now time.Time) *suspect {
+func (q *blockedQueries) find(key digest, now time.Time) *suspect {
 	s := q.suspects[key]
 	if s == nil || now.Sub(s.last) <= strikeMemory {
 		return s
@@ -112,13 +112,13 @@ func (q *quarantine) find(key digest, now time.Time) *suspect {
 }
 
 // forget needs q.mu.
-func (q *quarantine) forget(key digest) {
+func (q *blockedQueries) forget(key digest) {
 	delete(q.suspects, key)
 	q.known.Store(int32(len(q.suspects)))
 }
 
 // clear forgets a query that was answered.
-func (q *quarantine) clear(data []byte) {
+func (q *blockedQueries) clear(data []byte) {
 	if q.known.Load() == 0 {
 		return
 	}
@@ -130,7 +130,7 @@ func (q *quarantine) clear(data []byte) {
 // strike notes what a query did that began at begun, and tells whether that is why
 // it is kept away from now on. The same query asked by several at a time did it
 // once.
-func (q *quarantine) strike(data []byte, begun time.Time, what string) bool {
+func (q *blockedQueries) strike(data []byte, begun time.Time, what string) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	now, key := time.Now(), digest(sha256.Sum256(data))
@@ -145,14 +145,14 @@ func (q *quarantine) strike(data []byte, begun time.Time, what string) bool {
 	}
 	s.strikes, s.last, s.what = s.strikes+1, now, what
 	if s.strikes >= maxStrikes {
-		s.until = now.Add(quarantineTime)
+		s.until = now.Add(blockTime)
 	}
 	q.known.Store(int32(len(q.suspects)))
 	return s.strikes >= maxStrikes
 }
 
 // makeRoom forgets what was long ago, and if need be the oldest.
-func (q *quarantine) makeRoom(now time.Time) {
+func (q *blockedQueries) makeRoom(now time.Time) {
 	var oldest digest
 	var at time.Time
 	for key, s := range q.suspects {

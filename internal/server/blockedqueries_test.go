@@ -64,9 +64,9 @@ func TestAQueryThatEndsTheStateMachineIsKeptFromIt(t *testing.T) {
 		if n, m := asked.Load(), len(w.source.all()); n != maxStrikes || m != maxStrikes+1 {
 			t.Errorf("it was asked %d times, of %d state machines, want %d and %d", n, m, maxStrikes, maxStrikes+1)
 		}
-		time.Sleep(quarantineTime)
+		time.Sleep(blockTime)
 		if err := w.askStale("last"); !errors.Is(err, ErrNotReady) {
-			t.Errorf("after the quarantine: %v, want %v: it is tried again", err, ErrNotReady)
+			t.Errorf("after its time: %v, want %v: it is tried again", err, ErrNotReady)
 		}
 		restarted()
 		if err := w.askStale("last"); !errors.Is(err, ErrQueryFailed) {
@@ -166,7 +166,7 @@ func TestAQueryThatHangsIsKeptFromTheStateMachine(t *testing.T) {
 // The memory of queries is bounded, and the oldest goes first.
 func TestSuspectsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQuarantine()
+		q := newBlockedQueries()
 		for i := range 2 * maxSuspects {
 			q.strike(fmt.Append(nil, i), time.Now(), "hung")
 			time.Sleep(time.Millisecond)
@@ -189,7 +189,7 @@ func TestSuspectsAreBounded(t *testing.T) {
 // the first one since, and the query need not wait for its turn.
 func TestStrikesAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQuarantine()
+		q := newBlockedQueries()
 		query := []byte("last")
 		for range 2 * maxStrikes {
 			if q.strike(query, time.Now(), "hung") {

@@ -13,7 +13,7 @@ type metrics struct {
 	applyEntries     prometheus.Histogram
 	snapshotSave     prometheus.Histogram
 	snapshotFailures prometheus.Counter
-	quarantined      prometheus.Counter
+	blocked          prometheus.Counter
 	overtaken        prometheus.Counter
 	refusal          prometheus.Histogram
 }
@@ -44,8 +44,8 @@ func newMetrics(s *Server, r prometheus.Registerer) *metrics {
 			Namespace: namespace, Name: "snapshot_failures_total",
 			Help: "Snapshots of this member's own state that could not be saved.",
 		}),
-		quarantined: prometheus.NewCounter(prometheus.CounterOpts{
-			Namespace: namespace, Name: "queries_quarantined_total",
+		blocked: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "queries_blocked_total",
 			Help: "Queries that were kept from the state machine because they had hung in it or ended it.",
 		}),
 		overtaken: prometheus.NewCounter(prometheus.CounterOpts{
@@ -59,7 +59,7 @@ func newMetrics(s *Server, r prometheus.Registerer) *metrics {
 		}),
 	}
 	if r != nil {
-		r.MustRegister(m.refusal, m.overtaken, m.proposals, m.leaderChanges, m.applyEntries, m.snapshotSave, m.snapshotFailures, m.quarantined)
+		r.MustRegister(m.refusal, m.overtaken, m.proposals, m.leaderChanges, m.applyEntries, m.snapshotSave, m.snapshotFailures, m.blocked)
 		r.MustRegister(s.gauges()...)
 		r.MustRegister(auditMetrics(s.cfg.Audit)...)
 	}

@@ -100,7 +100,7 @@ func (s *Server) judgeStream(data []byte, f *feed, err error, ended bool) {
 	var what string
 	switch {
 	case err == nil, errors.Is(err, statemachine.ErrInvalidQuery), !young && !f.silent.Load():
-		s.quarantine.clear(data)
+		s.blocked.clear(data)
 		return
 	case s.ended():
 		return

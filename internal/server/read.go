@@ -37,8 +37,8 @@ func (s *Server) admitQuery(ctx context.Context, data []byte, c Consistency) (le
 	if err := s.refusal(); err != nil {
 		return nil, err
 	}
-	if err := s.quarantine.refuse(data); err != nil {
-		s.metrics.quarantined.Inc()
+	if err := s.blocked.refuse(data); err != nil {
+		s.metrics.blocked.Inc()
 		return nil, err
 	}
 	if c == Linearizable {
@@ -46,7 +46,7 @@ func (s *Server) admitQuery(ctx context.Context, data []byte, c Consistency) (le
 			return nil, err
 		}
 	}
-	leave, err = s.quarantine.enter(ctx, data, RequestTimeout(s.cfg.Election)/4)
+	leave, err = s.blocked.enter(ctx, data, RequestTimeout(s.cfg.Election)/4)
 	if err == nil && ctx.Err() == nil {
 		return leave, nil
 	}
@@ -56,7 +56,7 @@ func (s *Server) admitQuery(ctx context.Context, data []byte, c Consistency) (le
 	if ctx.Err() != nil {
 		return nil, s.readError(ctx)
 	}
-	s.metrics.quarantined.Inc()
+	s.metrics.blocked.Inc()
 	return nil, err
 }
 
@@ -121,7 +121,7 @@ func (s *Server) judge(ctx context.Context, data []byte, begun time.Time, err er
 	var what string
 	switch {
 	case err == nil, errors.Is(err, statemachine.ErrInvalidQuery):
-		s.quarantine.clear(data)
+		s.blocked.clear(data)
 		return
 	case s.ended():
 		return
@@ -137,8 +137,8 @@ func (s *Server) judge(ctx context.Context, data []byte, begun time.Time, err er
 
 // strike notes what a query did, and says so if it is kept from the state machine.
 func (s *Server) strike(data []byte, begun time.Time, what string) {
-	if s.quarantine.strike(data, begun, what) {
-		s.logger.Error("a query is kept from the state machine for a while", "reason", "twice in a row it "+what, "for", quarantineTime,
+	if s.blocked.strike(data, begun, what) {
+		s.logger.Error("a query is kept from the state machine for a while", "reason", "twice in a row it "+what, "for", blockTime,
 			"bytes", len(data), "begins", fmt.Sprintf("%.64q", data))
 	}
 }

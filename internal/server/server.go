@@ -53,7 +53,7 @@ type Server struct {
 	queue       *applyQueue
 	progress    *progress
 	snapshots   *snapshotter
-	quarantine  *quarantine
+	blocked     *blockedQueries
 	queries     *queryGate
 	machine     access
 	applyStall  atomic.Pointer[time.Time]  // since when an apply has been unanswered; nil if none
@@ -109,7 +109,7 @@ func New(cfg Config) *Server {
 		queue:      newApplyQueue(queueBytes),
 		rejections: newRejections(),
 		progress:   newProgress(),
-		quarantine: newQuarantine(),
+		blocked:    newBlockedQueries(),
 		queries:    newQueryGate(),
 		changed:    newBroadcast(),
 		made:       time.Now(),
