@@ -54,6 +54,13 @@ func (s sensitive) Apply(ctx context.Context, b statemachine.Batch) ([]statemach
 
 // sensitiveCluster has three members, of which those given are poisoned.
 func sensitiveCluster(t *testing.T, ids ...member.ID) (*cluster, *poisoned) {
+	c, p := sensitives(t, ids...)
+	c.found(3)
+	return c, p
+}
+
+// sensitives is a cluster that is not founded, whose members may be poisoned.
+func sensitives(t *testing.T, ids ...member.ID) (*cluster, *poisoned) {
 	p := &poisoned{ids: map[uint64]bool{}}
 	for _, id := range ids {
 		p.set(id, true)
@@ -65,7 +72,6 @@ func sensitiveCluster(t *testing.T, ids ...member.ID) (*cluster, *poisoned) {
 			return sensitive{n.newMachine(e).(picky), id, p}
 		})
 	}
-	c.found(3)
 	return c, p
 }
 
@@ -190,6 +196,44 @@ func TestAllMembersAreQuarantined(t *testing.T) {
 	c.leader()
 	c.propose(1, "after")
 	if texts := c.converged(); len(texts) < 3 || texts[0] != "before" || !containsOnce(texts, bitter) || texts[len(texts)-1] != "after" {
+		t.Errorf("state is %v", texts)
+	}
+}
+
+// A member that is well and cannot lead, where all that can are quarantined, refuses proposals
+// as its leader does, with the reason and without a way to go. It has applied everything, and
+// answers reads of both kinds as before.
+func TestAMemberThatIsWellServesReadsUnderAQuarantinedLeader(t *testing.T) {
+	c, p := sensitives(t, 1, 2)
+	c.found(2)
+	learner := c.member(3)
+	learner.Learner = true
+	if _, err := c.service(c.leader()).AddMember(context.Background(), learner, server.ChangeOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	c.members = append(c.members, learner)
+	c.start(3, false)
+	c.leader() // all are ready
+	c.service(c.leader()).ProposeAsync([]byte(bitter), 0, func(server.Result, error) {})
+	c.quarantined(1)
+	c.quarantined(2)
+	c.eventually("a refusal with the reason", func() bool {
+		var e *server.Error
+		return errors.As(c.try(3, "refused"), &e) && errors.Is(e, server.ErrQuarantined) && e.Leader == 0
+	})
+	for _, level := range []server.Consistency{server.Linearizable, server.Stale} {
+		c.eventually("an answer with the entry in it", func() bool {
+			a, err := c.service(3).Query(context.Background(), []byte("count"), level)
+			return err == nil && string(a.Data) != "0"
+		})
+	}
+	for _, id := range []member.ID{1, 2} {
+		c.stop(id)
+		p.set(id, false)
+		c.start(id, false)
+	}
+	c.propose(3, "after")
+	if texts := c.converged(); !containsOnce(texts, bitter) || texts[len(texts)-1] != "after" {
 		t.Errorf("state is %v", texts)
 	}
 }

@@ -56,7 +56,7 @@ type Core struct {
 	news          commitNews
 	fitness       Fitness
 	holdback      holdback
-	leaderSpace   leaderSpace
+	leaderRefuses leaderRefuses
 	doubling      doubling
 	watch         watch
 	refusing      bool                    // messages of peers were refused lately

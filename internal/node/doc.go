@@ -56,8 +56,8 @@
 //     the cluster's number, stores, and the feature level; greeting.go: what peers see of them;
 //   - condition.go, contact.go, watch.go, resend.go: what members say of themselves with
 //     heartbeats, which of them were heard, which of them get on, and snapshots for one that does not;
-//   - fitness.go, space.go, successor.go, transfer.go: a member that is unfit to lead, one
-//     whose storage is short of space, and the voter that leads instead;
+//   - fitness.go, space.go, leaderrefuses.go, successor.go, transfer.go: a member that is unfit to lead, one
+//     whose storage is short of space, a leader that takes nothing, and the voter that leads instead;
 //   - firstelection.go, rival.go: elections that need not wait for raft's timeout;
 //   - accused.go, doubt.go, contradicted.go: a word that this node lost data, raft's clock
 //     meanwhile, and a peer that denies its acknowledgements;

@@ -22,9 +22,9 @@ const maxHeldBack = 3
 // time being. Propose returns it. The proposal has no effect.
 var ErrUnfit = errors.New("this member is unfit")
 
-// ErrQuarantined: one entry has ended this node's state machine again and again, and that
-// of its leader, which this node may be itself: no member could answer the proposal.
-// Propose returns it. The proposal has no effect.
+// ErrQuarantined: one entry has ended the state machine of the leader again and again. The
+// leader is this node, or another one that found no successor. Propose returns it. The
+// proposal has no effect.
 var ErrQuarantined = errors.New("the state machine is quarantined")
 
 // Fitness is what the host says of this member's fitness to lead.
@@ -45,8 +45,9 @@ type Fitness struct {
 // forwarded ones. A follower passes proposals on, whatever its own space: they
 // cost it the same when they come from another member. But one whose disk or
 // state machine gets nothing done takes no proposals of its own: another member
-// could answer them. A leader that is quarantined takes none either, nor does a
-// quarantined follower of it.
+// could answer them. A leader that is quarantined takes none either. A quarantined
+// follower of it refuses those of its own clients at once, and one that is well as soon as
+// the leader has had the time to hand over (checkLeaderTakes).
 func (c *Core) SetFitness(f Fitness) { c.fitness = f }
 
 // checkFitness is why this node takes no proposals of its own clients though

@@ -228,6 +228,42 @@ func TestQuarantinedMembersRefuseProposals(t *testing.T) {
 	}
 }
 
+// A follower that is well passes proposals on while its leader, which takes none, may still
+// hand over. After an election timeout it refuses them at once, with the leader's reason. It
+// asks the leader for reads all the while, and passes proposals on again when the leader
+// takes them.
+func TestAFollowerRefusesForALeaderThatTakesNothing(t *testing.T) {
+	for condition, want := range map[Condition]error{Quarantined | MachineDown: ErrQuarantined, ShortOfSpace: ErrNoSpace} {
+		l := newTrio(t)
+		ticks := func(n int, c Condition) {
+			for range n {
+				l.from(2, pb.MsgHeartbeat, &pb.Message{Term: new(uint64(2)), Commit: new(uint64(0))})
+				l.says(2, c)
+				l.tick(1)
+			}
+		}
+		ticks(l.core.cfg.ElectionTicks, condition)
+		if err := l.core.Propose(someProposal()); err != nil {
+			t.Errorf("%q: while the leader may hand over: %v", condition, err)
+		}
+		ticks(2, condition)
+		l.core.forwarding.busy = true // the leader has refused the last ones
+		if err := l.core.Propose(someProposal()); !errors.Is(err, want) || l.core.Room() == 0 {
+			t.Errorf("%q: %v, room for %d; want %v at once", condition, err, l.core.Room(), want)
+		}
+		l.out.Messages = nil
+		l.must(l.core.ReadIndex([]byte("a context of twenty-four")))
+		l.settle()
+		if len(l.out.Messages) == 0 {
+			t.Errorf("%q: the leader is not asked for a read", condition)
+		}
+		ticks(1, 0)
+		if err := l.core.Propose(someProposal()); err != nil {
+			t.Errorf("%q: when the leader takes them again: %v", condition, err)
+		}
+	}
+}
+
 // Every reason that makes a member unfit counts when members are compared, and
 // what keeps a leader from getting anything done counts for more.
 func TestEachConditionThatMakesUnfitCounts(t *testing.T) {

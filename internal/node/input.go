@@ -51,7 +51,7 @@ func (c *Core) Tick() error {
 		c.rivalry.tick(c)
 		c.watch.tick(c)
 		c.holdback.tick(c)
-		c.leaderSpace.tick(c)
+		c.leaderRefuses.tick(c)
 		c.window.tick()
 		c.tickForwarding()
 		c.tickTakings()

@@ -112,10 +112,11 @@ func (c *Core) firstBatch(n int, size func(int) int) int {
 
 // Propose hands in proposals, all as one message: at the leader they go into
 // the log together, elsewhere they are forwarded to the leader. They should fit
-// a batch. ErrDropped, ErrNoSpace and ErrUnfit mean that none of them was taken.
+// a batch. ErrDropped, ErrNoSpace, ErrUnfit and ErrQuarantined mean that none of them was
+// taken.
 func (c *Core) Propose(proposals []Proposal) error {
 	return c.step(func() error {
-		if err := cmp.Or(c.checkSpace(), c.checkLeaderSpace(), c.checkFitness()); err != nil {
+		if err := cmp.Or(c.checkSpace(), c.checkLeaderTakes(), c.checkFitness()); err != nil {
 			return err
 		}
 		if !c.leads() {

@@ -177,7 +177,7 @@ func (c *Core) Room() uint64 {
 		return all
 	case c.appends.len() >= c.cfg.MaxAppends, c.leads() && !(c.founded() && c.knowsTime()):
 		return 0
-	case c.lead == raft.None, c.checkSpace() != nil, c.checkLeaderSpace() != nil:
+	case c.lead == raft.None, c.checkSpace() != nil, c.checkLeaderTakes() != nil:
 		return all
 	case !c.leads() && !c.mayForward(maxBatches/2): // what waits may be several batches
 		return 0

@@ -40,7 +40,8 @@ var (
 	ErrNotReady = errors.New("host is not ready")
 	// ErrQuarantined: one entry has ended the state machine of this member again and
 	// again (Quarantine), and a proposal or a read needs a state machine. The Error names
-	// the entry, and hints at the leader if that one can answer.
+	// the entry, and hints at the leader if that one can answer. Of a member that is well a
+	// proposal ends with it too if its leader is quarantined and finds no successor.
 	ErrQuarantined = errors.New("member is quarantined")
 	// ErrChangePending: a change was asked for while another one is not applied.
 	ErrChangePending = errors.New("another membership change is pending")
@@ -55,7 +56,7 @@ var (
 	// ErrUnknownMember: the change names a member that the registry does not have.
 	ErrUnknownMember = errors.New("unknown member")
 	// ErrQueryFailed: the state machine answered a query with an error, or the query
-	// is kept from it because it ended the state machine before (quarantine).
+	// is kept from it because it ended the state machine before (blockedQueries).
 	ErrQueryFailed = errors.New("query failed")
 	// ErrReadTimeout: the time of a read is up, or its client has cancelled it.
 	ErrReadTimeout = errors.New("read timed out")

@@ -210,8 +210,9 @@ func TestKillsDoNotQuarantine(t *testing.T) {
 func TestWhatANodeRefusesInAQuarantine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
-		if err := w.s.whyRejected(node.ErrQuarantined); !errors.Is(err, ErrQuarantined) {
-			t.Errorf("without a quarantine of its own: %v", err)
+		w.leads(2, 5)
+		if err := w.s.whyRejected(node.ErrQuarantined); !errors.Is(err, ErrQuarantined) || err.Leader != 0 || err.RetryAfter <= 0 {
+			t.Errorf("without a quarantine of its own: %v, with leader %d; the leader is of no use", err, err.Leader)
 		}
 		_, q := w.quarantined()
 		if err := w.s.whyRejected(node.ErrQuarantined); !errors.Is(err, ErrQuarantined) || !strings.Contains(err.Error(), q.SHA256) {

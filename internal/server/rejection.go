@@ -58,10 +58,11 @@ func (s *Server) whyRejected(err error) *Error {
 	case errors.Is(err, node.ErrTooMany):
 		reason = &Error{Err: ErrTooManyRequests, Detail: err.Error(), RetryAfter: s.cfg.Tick}
 	case errors.Is(err, node.ErrQuarantined):
-		reason = &Error{Err: ErrQuarantined, Detail: err.Error(), RetryAfter: s.cfg.Election}
 		if own := s.refusal(); errors.As(own, &reason) {
 			return reason
 		}
+		// Without the way to the leader: it is the one that takes nothing.
+		return &Error{Err: ErrQuarantined, Detail: err.Error(), RetryAfter: s.cfg.Election}
 	case errors.Is(err, node.ErrUnfit):
 		reason = &Error{Err: ErrNotReady, Detail: err.Error(), RetryAfter: s.cfg.Tick}
 	case errors.Is(err, node.ErrNoSpace):
