@@ -94,9 +94,10 @@ func (f *feed) take(chunk []byte) {
 }
 
 // judgeStream holds against a query that the state machine was silent over it, or ended
-// soon after it was asked; later than that it is not likely to be the reason.
+// while it was asked. One that has lasted for long is not likely to be the reason, and ends
+// the state machine too rarely to end its host.
 func (s *Server) judgeStream(data []byte, f *feed, err error, ended bool) {
-	young := time.Since(f.begun) < RequestTimeout(s.cfg.Election)
+	young := time.Since(f.begun) < strikeMemory
 	var what string
 	switch {
 	case err == nil, errors.Is(err, statemachine.ErrInvalidQuery), !young && !f.silent.Load():

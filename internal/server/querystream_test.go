@@ -148,29 +148,46 @@ func TestAChunkThatIsTooLong(t *testing.T) {
 	})
 }
 
-// A query that ends the state machine is kept from it, with or without chunks.
+// A query that ends the state machine is kept from it, with or without chunks, and though it
+// takes longer to do that than a query without them may. An answer that has lasted for long
+// was under way by chance.
 func TestAnAnswerInChunksThatEndsTheStateMachineIsKeptFromIt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, nil)
-		kills := func(_ int, m *machine) error {
-			m.chunks = func(func([]byte) error) error {
-				m.Kill()
-				return plugins.ErrGone
-			}
-			return nil
-		}
-		w.source.prepare = kills
-		_ = kills(0, w.source.current())
-		for range maxStrikes {
-			if got := <-w.stream(t.Context(), "all", Stale, all); !errors.Is(got.err, ErrNotReady) {
-				t.Fatalf("got %+v", got)
-			}
-			restarted()
-		}
-		if got := <-w.stream(t.Context(), "all", Stale, all); !errors.Is(got.err, ErrQueryFailed) {
-			t.Errorf("got %+v", got)
-		}
-	})
+	for _, x := range []struct {
+		after   time.Duration
+		blocked bool
+	}{{0, true}, {2 * RequestTimeout(election), true}, {strikeMemory, false}} {
+		t.Run(x.after.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, nil)
+				kills := func(_ int, m *machine) error {
+					m.chunks = func(send func([]byte) error) error {
+						for begun := time.Now(); time.Since(begun) < x.after; {
+							time.Sleep(time.Second)
+							_ = send(nil)
+						}
+						m.Kill()
+						return plugins.ErrGone
+					}
+					return nil
+				}
+				w.source.prepare = kills
+				_ = kills(0, w.source.current())
+				for range maxStrikes {
+					if got := <-w.stream(t.Context(), "all", Stale, all); !errors.Is(got.err, ErrNotReady) {
+						t.Fatalf("got %+v", got)
+					}
+					restarted()
+				}
+				want := ErrNotReady
+				if x.blocked {
+					want = ErrQueryFailed
+				}
+				if got := <-w.stream(t.Context(), "all", Stale, all); !errors.Is(got.err, want) {
+					t.Errorf("got %+v, want %v", got, want)
+				}
+			})
+		})
+	}
 }
 
 // A client that takes nothing does not keep the state machine from a restore: it is told
