@@ -27,12 +27,16 @@ func backends() []string {
 		"plugins/storage/*/...", "plugins/transport/*/...", "plugins/statemachine/*/...",
 		"!plugins/*/*rpc/...", "!plugins/*/*test/...", "!plugins/*/internal/...",
 		"!plugins/storage/vfs/...", "!plugins/storage/dirlock/...", "!plugins/storage/snapfile/...",
+		"!plugins/storage/identity/...", "!plugins/storage/logstate/...", "!plugins/storage/shell/...",
 	}
 }
 
 // parts are the packages beside the backends that authors make theirs of.
 func parts() []string {
-	return []string{"plugins/storage/vfs/...", "plugins/storage/dirlock/...", "plugins/storage/snapfile/..."}
+	return []string{
+		"plugins/storage/vfs/...", "plugins/storage/dirlock/...", "plugins/storage/snapfile/...",
+		"plugins/storage/identity/...", "plugins/storage/logstate/...", "plugins/storage/shell/...",
+	}
 }
 
 // inside are the packages that only a host is made of. They are internal, so that

@@ -9,8 +9,8 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/logstate"
+	"github.com/pontoon-raft/pontoon/plugins/storage/identity"
+	"github.com/pontoon-raft/pontoon/plugins/storage/logstate"
 )
 
 // A Disk is what outlives a Store: the durable part of its data, and

@@ -8,7 +8,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/logstate"
+	"github.com/pontoon-raft/pontoon/plugins/storage/logstate"
 )
 
 // memorySnapshot is a finished snapshot; its data is immutable.

@@ -6,7 +6,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/pontoon-raft/pontoon/plugins/storage"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/logstate"
+	"github.com/pontoon-raft/pontoon/plugins/storage/logstate"
 )
 
 // maxWriteBytes is how much is gathered for one write to pebble's log, unless

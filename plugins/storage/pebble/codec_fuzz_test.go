@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/plugins/storage"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
+	"github.com/pontoon-raft/pontoon/plugins/storage/identity"
 )
 
 // FuzzRecords: the value of a key is refused, or is written as it was read. The

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/pontoon-raft/pontoon/plugins/storage"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/logstate"
+	"github.com/pontoon-raft/pontoon/plugins/storage/logstate"
 )
 
 // Compact implements shell.Log. pebble frees the space when it merges its tables.

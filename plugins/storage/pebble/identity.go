@@ -2,7 +2,7 @@ package pebble
 
 import (
 	"github.com/pontoon-raft/pontoon/plugins/storage/dirlock"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
+	"github.com/pontoon-raft/pontoon/plugins/storage/identity"
 )
 
 // format is that of the identity.

@@ -9,9 +9,9 @@ import (
 	pebblevfs "github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/pontoon-raft/pontoon/plugins/storage"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/logstate"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/shell"
+	"github.com/pontoon-raft/pontoon/plugins/storage/identity"
+	"github.com/pontoon-raft/pontoon/plugins/storage/logstate"
+	"github.com/pontoon-raft/pontoon/plugins/storage/shell"
 )
 
 // dbName is the directory of the database.

@@ -12,9 +12,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/freespace"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/logstate"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/poison"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/shell"
+	"github.com/pontoon-raft/pontoon/plugins/storage/logstate"
+	"github.com/pontoon-raft/pontoon/plugins/storage/shell"
 	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
@@ -85,7 +84,7 @@ type database struct {
 	db     *pebble.DB
 	limits plugins.Limits
 	floor  *freespace.Floor
-	poison *poison.Poison
+	poison shell.Poison
 
 	// writing serialises everything that changes the log.
 	writing sync.Mutex

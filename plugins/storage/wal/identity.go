@@ -1,6 +1,6 @@
 package wal
 
-import "github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
+import "github.com/pontoon-raft/pontoon/plugins/storage/identity"
 
 // format is that of the identity. The salt is the initial value of header CRCs.
 func format() identity.Format {

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/storage/identity"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/freespace"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/poison"
+	"github.com/pontoon-raft/pontoon/plugins/storage/shell"
 	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
@@ -31,7 +31,7 @@ type journal struct {
 	config config
 	id     identity.Identity
 	limits plugins.Limits
-	poison *poison.Poison
+	poison shell.Poison
 
 	// mu guards state and segments. They change only with writing held as
 	// well, so a holder of writing may read them without mu.

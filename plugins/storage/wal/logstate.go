@@ -2,7 +2,7 @@ package wal
 
 import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/logstate"
+	"github.com/pontoon-raft/pontoon/plugins/storage/logstate"
 )
 
 // entryRef says where an entry is on disk and what its bytes are: 16 bytes for

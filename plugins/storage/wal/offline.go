@@ -11,7 +11,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/dirlock"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
+	"github.com/pontoon-raft/pontoon/plugins/storage/identity"
 	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 

@@ -9,7 +9,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/corruption"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/freespace"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/shell"
+	"github.com/pontoon-raft/pontoon/plugins/storage/shell"
 	"github.com/pontoon-raft/pontoon/plugins/storage/snapfile"
 )
 

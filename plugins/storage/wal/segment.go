@@ -8,7 +8,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
+	"github.com/pontoon-raft/pontoon/plugins/storage/identity"
 	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 

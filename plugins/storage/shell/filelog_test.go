@@ -1,4 +1,4 @@
-package shell
+package shell_test
 
 import (
 	"encoding/json"
@@ -11,8 +11,8 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/logstate"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/poison"
+	"github.com/pontoon-raft/pontoon/plugins/storage/logstate"
+	"github.com/pontoon-raft/pontoon/plugins/storage/shell"
 	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
@@ -21,7 +21,7 @@ import (
 type fileLog struct {
 	fs     vfs.FS
 	limits plugins.Limits
-	poison *poison.Poison
+	poison shell.Poison
 	dir    string
 
 	writing sync.Mutex
@@ -44,7 +44,7 @@ func stray(names []string) string {
 	return ""
 }
 
-func openFileLog(p Place) (*fileLog, storage.State, error) {
+func openFileLog(p shell.Place) (*fileLog, storage.State, error) {
 	l := &fileLog{fs: p.FS, limits: p.Options.Limits, poison: p.Poison, dir: p.Options.DataDir, content: content{State: logstate.New(0, 0)}}
 	f, err := p.FS.Open(logName)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -1,6 +1,11 @@
 // Package logstate is what a log amounts to beside its entries, hard state, range
 // and terms, and what the contract of package storage forbids with a log in that
-// state. A backend changes it when it changes its log, and asks it first.
+// state. A backend changes it when it changes its log, and asks it first: the errors
+// of its checks are those that storage.Storage documents for the call.
+//
+// A log of its own needs State.CheckAppend and State.Take, CheckRead, CheckCompact and
+// Compact, CheckInstall, CheckSnapshot, and State.Opened at the end of Open. A State is
+// some 16 bytes for each term that is in the log, whatever the number of its entries.
 package logstate
 
 import (

@@ -52,7 +52,7 @@ type Identity struct {
 type Format struct {
 	// Backend is its name, for reports.
 	Backend string
-	// Magic is the beginning, storemark.MagicBytes long.
+	// Magic is the beginning, 8 bytes long. The marks PONTWAL, PONTPEB and PONTMEM are taken.
 	Magic   string
 	Version uint32
 	Salted  bool

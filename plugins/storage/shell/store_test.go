@@ -1,4 +1,4 @@
-package shell
+package shell_test
 
 import (
 	"context"
@@ -11,48 +11,15 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
+	"github.com/pontoon-raft/pontoon/plugins/storage/shell"
 	"github.com/pontoon-raft/pontoon/plugins/storage/snapfile"
-	"github.com/pontoon-raft/pontoon/plugins/storage/storagetest"
-	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func fileBackend() Backend {
-	return Backend{
-		Info: plugins.Info{
-			Kind: plugins.Storage, Name: "file", Version: "1", Protocols: []uint32{plugins.ProtocolVersion},
-			Capabilities: []plugins.Capability{storage.CapabilitySpace},
-		},
-		Identity: identity.Format{Backend: "file", Magic: "PONTFIL\x01", Version: 1},
-		Stray:    stray,
-		OpenFS:   vfs.OS,
-		Configure: func([]byte) (Recover, error) {
-			return func(p Place) (Log, storage.State, error) { return openFileLog(p) }, nil
-		},
-	}
-}
-
-// A log of 150 lines in the shell is a backend that passes the kit.
-func TestConformanceOfTheSmallestLog(t *testing.T) {
-	storagetest.Run(t, storagetest.Harness{
-		New: func(t testing.TB, _ string) storage.Storage {
-			s := New(nil, fileBackend())
-			t.Cleanup(func() { _ = s.Close(context.Background()) })
-			return s
-		},
-		Kill: func(_ testing.TB, s storage.Storage) {
-			_ = s.(*Store).poison.Fail(errors.New("killed"))
-			_ = s.Close(context.Background())
-		},
-		ModelRuns: 20,
-	})
-}
-
-func mustOpen(t *testing.T, b Backend) *Store {
+func mustOpen(t *testing.T, b shell.Backend) *shell.Store {
 	t.Helper()
-	s := New(nil, b)
+	s := shell.New(nil, b)
 	opts := plugins.Options{ClusterID: 1, NodeID: 2, Group: 1, DataDir: t.TempDir(), Limits: plugins.DefaultLimits()}
 	if _, err := s.Open(context.Background(), opts); err != nil {
 		t.Fatal(err)
@@ -75,7 +42,7 @@ func (l lateShelf) Install(index uint64, record func(uint64) error) error {
 // at a snapshot that is not there. One that fails before does not.
 func TestAnInstallationThatFailsLate(t *testing.T) {
 	ctx, b := context.Background(), fileBackend()
-	b.Snapshots = func(p Place) Snapshots { return lateShelf{snapfile.New(p.FS, p.Logger), syscall.ENOSPC} }
+	b.Snapshots = func(p shell.Place) shell.Snapshots { return lateShelf{snapfile.New(p.FS, p.Logger), syscall.ENOSPC} }
 	s := mustOpen(t, b)
 	if err := s.InstallSnapshot(ctx, 7, storage.HardState{}); !errors.Is(err, storage.ErrNoSnapshot) {
 		t.Errorf("install what is not there: %v", err)
@@ -100,7 +67,7 @@ func TestAnInstallationThatFailsLate(t *testing.T) {
 
 // slowLog waits in Append, or in the recovery of a log.
 type slowLog struct {
-	Log
+	shell.Log
 	began, goOn chan struct{}
 }
 
@@ -114,10 +81,10 @@ func (l *slowLog) Append(batches []storage.Batch) error {
 	return l.Log.Append(batches)
 }
 
-func slow(inOpen bool) (Backend, *slowLog) {
+func slow(inOpen bool) (shell.Backend, *slowLog) {
 	b, l := fileBackend(), &slowLog{began: make(chan struct{}), goOn: make(chan struct{})}
-	b.Configure = func([]byte) (Recover, error) {
-		return func(p Place) (_ Log, state storage.State, err error) {
+	b.Configure = func([]byte) (shell.Recover, error) {
+		return func(p shell.Place) (_ shell.Log, state storage.State, err error) {
 			l.Log, state, err = openFileLog(p)
 			if inOpen {
 				l.wait()
@@ -146,8 +113,8 @@ func TestCloseWaitsForCalls(t *testing.T) {
 	if _, err := s.Read(context.Background(), 1, 1, 1); !errors.Is(err, plugins.ErrClosed) {
 		t.Errorf("Read after Close = %v", err)
 	}
-	again := New(nil, fileBackend())
-	if _, err := again.Open(context.Background(), plugins.Options{ClusterID: 1, NodeID: 2, Group: 1, DataDir: dirOf(s)}); !errors.Is(err, storage.ErrLocked) {
+	again := shell.New(nil, fileBackend())
+	if _, err := again.Open(context.Background(), plugins.Options{ClusterID: 1, NodeID: 2, Group: 1, DataDir: l.Log.(*fileLog).dir}); !errors.Is(err, storage.ErrLocked) {
 		t.Errorf("Open while the append runs = %v, want ErrLocked", err)
 	}
 	close(l.goOn)
@@ -161,12 +128,10 @@ func TestCloseWaitsForCalls(t *testing.T) {
 	}
 }
 
-func dirOf(s *Store) string { return s.log.(*slowLog).Log.(*fileLog).dir }
-
 // A Close that comes while Open runs ends what Open has opened.
 func TestCloseDuringOpen(t *testing.T) {
 	b, l := slow(true)
-	s := New(nil, b)
+	s := shell.New(nil, b)
 	dir := t.TempDir()
 	opts := plugins.Options{ClusterID: 1, NodeID: 2, Group: 1, DataDir: dir, Limits: plugins.DefaultLimits()}
 	opened := make(chan error, 1)
@@ -185,7 +150,7 @@ func TestCloseDuringOpen(t *testing.T) {
 	if err := <-opened; !errors.Is(err, plugins.ErrClosed) {
 		t.Errorf("Open = %v, want ErrClosed", err)
 	}
-	next := New(nil, fileBackend())
+	next := shell.New(nil, fileBackend())
 	if _, err := next.Open(context.Background(), opts); err != nil {
 		t.Errorf("the lock is not free: %v", err)
 	}
@@ -200,14 +165,14 @@ func TestAFailedOpenHoldsNothing(t *testing.T) {
 	b := fileBackend()
 	full := true
 	configure := b.Configure
-	b.Configure = func(section []byte) (Recover, error) {
+	b.Configure = func(section []byte) (shell.Recover, error) {
 		if full {
 			full = false
-			return func(Place) (Log, storage.State, error) { return nil, storage.State{}, syscall.EDQUOT }, nil
+			return func(shell.Place) (shell.Log, storage.State, error) { return nil, storage.State{}, syscall.EDQUOT }, nil
 		}
 		return configure(section)
 	}
-	s := New(nil, b)
+	s := shell.New(nil, b)
 	opts := plugins.Options{ClusterID: 1, NodeID: 2, Group: 1, DataDir: t.TempDir(), Limits: plugins.DefaultLimits()}
 	_, err := s.Open(context.Background(), opts)
 	if !errors.Is(err, storage.ErrNoSpace) || !strings.HasPrefix(err.Error(), "open "+opts.DataDir) {

@@ -27,7 +27,7 @@ type Store struct {
 	lock      io.Closer
 	log       Log
 	snapshots Snapshots
-	poison    *poison.Poison
+	poison    Poison
 }
 
 var (

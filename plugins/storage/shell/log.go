@@ -11,8 +11,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/identity"
-	"github.com/pontoon-raft/pontoon/plugins/storage/internal/poison"
+	"github.com/pontoon-raft/pontoon/plugins/storage/identity"
 	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
@@ -76,7 +75,20 @@ type Place struct {
 	// Identity is the store's, which is on disk already. The shell marks it as begun
 	// when Recover has returned.
 	Identity identity.Identity
-	Poison   *poison.Poison
+	Poison   Poison
+}
+
+// Poison ends a store after a failure: once it is not known any more what is on disk, no
+// later append may be acknowledged by the same process. It is clean until the first
+// Fail, and never again after it, and safe for concurrent use.
+type Poison interface {
+	// Fail poisons the store with an error of a write or a sync, logs that, and returns
+	// the error for the call that met it: the same one, with storage.ErrNoSpace if the
+	// disk is full.
+	Fail(err error) error
+	// Health is nil, or after a failure plugins.ErrClosed with the cause. The store
+	// looks before each call; background work of a log looks itself.
+	Health() error
 }
 
 // Recover opens the log of a place, or begins one that is durable on return. The
