@@ -94,8 +94,10 @@ func (s *machineSource) Forgive() { s.h.slots[plugins.StateMachine].Forgive() }
 // permanentError adds to err that trying again does not help, and no words.
 type permanentError struct{ error }
 
-// Is makes errors.Is find server.ErrPermanent.
-func (permanentError) Is(target error) bool { return target == server.ErrPermanent }
+// Is makes errors.Is find server.ErrPermanent, and server.ErrCrashLoop where it is that.
+func (e permanentError) Is(target error) bool {
+	return target == server.ErrPermanent || target == server.ErrCrashLoop && errors.Is(e.error, catalog.ErrCrashLoop)
+}
 
 // Unwrap returns the error itself.
 func (e permanentError) Unwrap() error { return e.error }

@@ -33,7 +33,8 @@ func frailBackend() backend.Backend {
 	})
 }
 
-// Apply exits at "exit", panics at "panic", and hangs at "hang".
+// Apply exits at "exit", panics at "panic", hangs at "hang", and ends at "memory" as the
+// kernel ends a process for which there is not the memory.
 func (m frailMachine) Apply(ctx context.Context, b statemachine.Batch) ([]statemachine.Result, error) {
 	for i := range b.Entries {
 		if os.Getenv(frailRepaired) == "true" {
@@ -46,6 +47,9 @@ func (m frailMachine) Apply(ctx context.Context, b statemachine.Batch) ([]statem
 		case "panic":
 			panic(lastWords)
 		case "hang":
+			<-make(chan struct{})
+		case "memory":
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			<-make(chan struct{})
 		}
 	}
@@ -97,6 +101,30 @@ func TestAHangingApplyShowsItsStacks(t *testing.T) {
 		t.Errorf("the log tells another story:\n%s", n.host.LastLines(60))
 	}
 	n.kill()
+}
+
+// An entry over which the kernel kills the state machine each time ends no host: where the
+// crash-loop limit is reached the member is quarantined, and says how its state machine ended.
+func TestAnEntryWithoutTheMemoryForItEndsNoHost(t *testing.T) {
+	t.Parallel()
+	n := startFrail(t)
+	n.leaveBehind("memory")
+	for _, restarts := range []uint32{7, 9} { // the pauses between them grow to ten seconds
+		n.await("to try again", func() bool { return n.plugin("statemachine").GetRestarts() >= restarts })
+	}
+	n.await("to be quarantined", func() bool {
+		st, ok := n.status()
+		return ok && st.GetQuarantine().GetIndex() > 0
+	})
+	st, _ := n.status()
+	q := st.GetQuarantine()
+	if q.GetTries() < 3 || q.GetBytes() != 6 || !strings.Contains(q.GetLastWords(), "killed by signal 9, not by this host") {
+		t.Errorf("the status says %v", q)
+	}
+	if reason, err := n.proposeOnce([]byte("refused")); reason != "quarantined" {
+		t.Errorf("a proposal ended with %q, %v", reason, err)
+	}
+	n.stop()
 }
 
 // A client repeats a query that ends the state machine every time. It soon gets

@@ -79,7 +79,8 @@ type Config struct {
 type StateMachineSource interface {
 	// Start returns a state machine that is open, and the index that it has
 	// applied. It waits out a restart backoff. An error that cannot be helped
-	// by trying again wraps ErrPermanent.
+	// by trying again wraps ErrPermanent; one that says only that the state machines before
+	// have ended too often wraps ErrCrashLoop too.
 	Start(ctx context.Context) (RunningStateMachine, error)
 	// Forgive forgets how the state machines before have ended: the next Start does not
 	// wait for that, nor is it refused. A quarantined member asks for it before each try.

@@ -14,7 +14,7 @@
 //   - queue.go, batch.go: committed entries on their way to the state machine, and their
 //     form there;
 //   - machine.go, driver.go, access.go: the server goroutine, which feeds one state machine
-//     after another, and lends the running one to queries and snapshots; poison.go: the
+//     after another, and lends the running one to queries and snapshots; poison.go, kills.go: the
 //     entry that ends them; isolation.go: the member that waits because of one;
 //   - progress.go: the applied index, with those that wait for it;
 //   - read.go, readrounds.go: queries and the read index; querystream.go: answers in chunks; querygate.go, blockedqueries.go:

@@ -54,12 +54,12 @@ func (s *Server) Quarantined() string {
 	return ""
 }
 
-// isolate quarantines this member for command c, over which the state machine ended for
-// the reason why.
-func (s *Server) isolate(c *node.Command, why error) {
+// isolate quarantines this member for command c, over which the state machine ended so many
+// times in a row, the last time for the reason why.
+func (s *Server) isolate(c *node.Command, tries int, why error) {
 	q := &Quarantine{
 		Index: c.Index, Term: c.Term, Bytes: uint64(len(c.Data)), SHA256: digestOf(c),
-		Tries: s.poison.ends, LastWords: oneLine(why.Error()), Since: time.Now(),
+		Tries: tries, LastWords: oneLine(why.Error()), Since: time.Now(),
 	}
 	before := s.isolated.Load()
 	if before != nil && before.Index == q.Index {
@@ -83,6 +83,9 @@ func oneLine(text string) string {
 // passed says that the state machine has everything up to index.
 func (s *Server) passed(index uint64) {
 	s.poison.passed(index)
+	if k := &s.kills; k.alone != nil && index >= k.alone.Index {
+		*k = kills{}
+	}
 	if q := s.isolated.Load(); q != nil && index >= q.Index {
 		s.isolated.Store(nil)
 		s.logger.Info("the quarantine is over: the state machine has the entry", "index", q.Index, "after", time.Since(q.Since).Round(time.Second))

@@ -31,7 +31,7 @@ func (s *Server) run() {
 		if s.ended() {
 			break
 		}
-		if errors.Is(err, ErrPermanent) && (m != nil || s.isolated.Load() == nil) { // a plugin that is being replaced may not start
+		if errors.Is(err, ErrPermanent) && (m != nil || !s.goesOnWithout(err)) {
 			s.err = fmt.Errorf("state machine: %w", err)
 			return
 		}
@@ -42,6 +42,12 @@ func (s *Server) run() {
 	}
 	close(s.idle)
 	<-s.stop // law 5: the server goroutine ends last
+}
+
+// goesOnWithout tells whether the host goes on though no state machine can be started: in a
+// quarantine, as the plugin is being replaced perhaps, or in one that begins with that.
+func (s *Server) goesOnWithout(err error) bool {
+	return s.isolated.Load() != nil || s.isolateKilled(err)
 }
 
 // discard ends a state machine that failed with err, so that the next can be

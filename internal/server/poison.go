@@ -29,11 +29,15 @@ type underWay struct {
 }
 
 // blame notes the entries over which a state machine ended, for the reason why. An end
-// from outside is not the fault of an entry, nor is a failure of the storage. An error of
+// from outside is not the fault of an entry (but see kills), nor is a failure of the storage. An error of
 // Apply, a broken answer and an apply that is not answered are: each ends the state
 // machine, as a panic does.
 func (s *Server) blame(m RunningStateMachine, u underWay, why error) {
-	if m == nil || u.last == 0 || m.FromOutside() || !isOfMachine(why) {
+	if m == nil || u.last == 0 || !isOfMachine(why) {
+		return
+	}
+	if m.FromOutside() {
+		s.noteKill(u, why)
 		return
 	}
 	p := &s.poison
@@ -47,7 +51,7 @@ func (s *Server) blame(m RunningStateMachine, u underWay, why error) {
 	s.logger.Error("an entry ends the state machine", "index", c.Index, "term", c.Term, "bytes", len(c.Data),
 		"sha256", digestOf(c), "times", p.ends)
 	if p.ends >= maxEnds {
-		s.isolate(c, why)
+		s.isolate(c, p.ends, why)
 	}
 }
 
@@ -56,12 +60,17 @@ func isOfMachine(err error) bool {
 	return !errors.Is(err, ErrPermanent) && !errors.Is(err, ErrStopping) && !isOfStorage(err) && !errors.As(err, new(lostTime))
 }
 
-// suspect takes what was under way at an end.
-func (p *poison) suspect(u underWay) {
+// mark makes suspects of what was under way.
+func (p *poison) mark(u underWay) {
 	if p.last == 0 {
 		p.first = u.first
 	}
 	p.first, p.last = min(p.first, u.first), max(p.last, u.last)
+}
+
+// suspect takes what was under way at an end.
+func (p *poison) suspect(u underWay) {
+	p.mark(u)
 	index := uint64(0)
 	if len(u.commands) <= 1 {
 		index = u.only().Index

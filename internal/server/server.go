@@ -22,6 +22,10 @@ import (
 // another state machine.
 var ErrPermanent = errors.New("permanent failure")
 
+// ErrCrashLoop goes with ErrPermanent if a source starts no state machine any more because
+// those before have ended too often.
+var ErrCrashLoop = errors.New("state machines keep ending")
+
 // Server is the server goroutine and what it serves. It is made once; raft
 // nodes come and go below it with Attach and Detach.
 type Server struct {
@@ -69,6 +73,7 @@ type Server struct {
 	restores map[uint64]int  // restores that failed in a row, by the snapshot's index
 	pleas    pleas
 	poison   poison
+	kills    kills
 	helped   bool       // the last pause of a quarantine ended with a snapshot
 	wake     uint64     // when the state machine wants the next tick
 	latest   node.Apply // the last run that was answered, without its entries
