@@ -27,7 +27,7 @@ type sendOnce struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	done   chan struct{}
-	part   int       // how much of it was read, in hundredths, once it has ended
+	gone   node.Gone // once it has ended
 	before *sendOnce // the one that ends first; nil if there is none
 	// superseded: the report of a newer one is raft's answer, and this one has none.
 	superseded bool

@@ -2,12 +2,14 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync/atomic"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
@@ -27,7 +29,7 @@ func (g *generation) sendSnapshot(o *sendOnce) {
 	err := g.trySendSnapshot(o)
 	tell := g.sends.end(o)
 	if o.StateOnly {
-		g.stateSent(o.SnapshotSend, err, tell)
+		g.stateSent(o, err, tell)
 		return
 	}
 	if err != nil {
@@ -40,36 +42,36 @@ func (g *generation) sendSnapshot(o *sendOnce) {
 	}
 	g.node.Do(func(c *node.Core) error {
 		if err != nil {
-			c.SnapshotFailed(o.To, err, o.part)
+			c.SnapshotFailed(o.To, err, o.gone)
 		}
 		return c.SnapshotStatus(o.To, err == nil)
 	})
 }
 
 // stateSent tells of the end of sending a snapshot for a state machine alone.
-func (g *generation) stateSent(s node.SnapshotSend, err error, tell bool) {
+func (g *generation) stateSent(o *sendOnce, err error, tell bool) {
 	if err != nil {
-		g.h.logger.Warn("a snapshot could not be sent to a member that asks for a state", "to", s.To, "index", s.Index, "error", err)
+		g.h.logger.Warn("a snapshot could not be sent to a member that asks for a state", "to", o.To, "index", o.Index, "error", err)
 	} else {
-		g.h.logger.Info("snapshot sent to a member that asked for a state", "to", s.To, "index", s.Index)
+		g.h.logger.Info("snapshot sent to a member that asked for a state", "to", o.To, "index", o.Index)
 	}
 	if tell {
-		g.node.Do(func(c *node.Core) error { c.StateSent(s.To); return nil })
+		g.node.Do(func(c *node.Core) error { c.StateSent(o.To, o.gone); return nil })
 	}
 }
 
-func (g *generation) trySendSnapshot(o *sendOnce) error {
+func (g *generation) trySendSnapshot(o *sendOnce) (err error) {
 	ctx, cancel := o.ctx, o.cancel
 	release := g.h.server.Hold(o.Index, cancel)
 	defer release()
-	r, err := g.snapshotToSend(ctx, o.Index, cancel)
-	if err != nil {
+	var r storage.SnapshotReader
+	if r, err = g.snapshotToSend(ctx, o.Index, cancel); err != nil {
 		return fmt.Errorf("open snapshot %d: %w", o.Index, err)
 	}
 	defer r.Close()
 	progress := newProgressReader(r, progressTimeout(g.h.cfg.Election), cancel)
 	defer progress.stop()
-	defer func() { o.part = progress.part(r.Info().Bytes) }()
+	defer func() { o.gone = progress.gone(r.Info().Bytes, err) }()
 	err = g.h.courier.SendSnapshot(ctx, transport.SnapshotHeader{
 		Group: group, To: uint64(o.To), From: g.h.cfg.ID,
 		Message: node.AnnounceBytes(o.Message, r.Info().Bytes), Bytes: r.Info().Bytes,
@@ -128,9 +130,14 @@ func (p *progressReader) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// part counts the hundredths of a snapshot of so many bytes that were read.
-func (p *progressReader) part(of uint64) int {
-	return int(100 * float64(p.read.Load()) / float64(max(of, 1)))
+// gone is what may have gone of a snapshot of so many bytes. Of one that did not reach the
+// peer, what the way to the plugin's process holds may be all that was read.
+func (p *progressReader) gone(of uint64, err error) node.Gone {
+	gone := node.Gone{Read: p.read.Load(), Of: of}
+	if errors.Is(err, transport.ErrUnreachable) {
+		gone.Ahead = pluginrpc.UploadAhead
+	}
+	return gone
 }
 
 func (p *progressReader) stop() { p.timer.Stop() }

@@ -174,6 +174,7 @@ func (c *Core) hearMember(from member.ID, h heard) {
 		if c.conditions == nil {
 			c.conditions = map[member.ID]Condition{}
 		}
+		c.hearBetter(from, c.conditions[from], h.gossip.condition, h.gossip.run)
 		c.conditions[from] = h.gossip.condition
 	}
 	c.hearLevel(from, h)

@@ -39,6 +39,7 @@ type peerWatch struct {
 	snapshot string // why the last snapshot did not reach it
 	futile   int    // rejects in this tick after which raft would send the same again
 	rejects  int    // rejects in this tick
+	run      uint64 // of its host, as heard last; 0 if none was
 	resends  resends
 }
 
@@ -111,7 +112,7 @@ func (p *peerWatch) why(c *Core, id member.ID) string {
 	case !c.hears(uint64(id)):
 		return "it does not answer"
 	case p.snapshot != "":
-		return "a snapshot did not reach it: " + p.snapshot
+		return "a snapshot did not reach it: " + p.snapshot + p.resends.wait(c.watch.ticks, c.cfg.ElectionTicks)
 	case p.at > 0:
 		return fmt.Sprintf("it rejects appends: its log does not fit at entry %d", p.at)
 	case says.Has(Refusing):

@@ -77,7 +77,7 @@ func TestAFollowerThatGetsNowhere(t *testing.T) {
 		}, "it refuses messages"},
 		{"snapshot", func(l *trio) {
 			answers(l)
-			l.core.SnapshotFailed(2, errors.New("no route to host"), 0)
+			l.core.SnapshotFailed(2, errors.New("no route to host"), Gone{})
 		}, "a snapshot did not reach it: no route to host"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -27,10 +27,11 @@ type wish struct {
 	next  uint64 // the tick before which nothing is done for it
 	news  uint64 // the index for which the log was made longer
 	done  int    // how often the log was made longer for it, or a snapshot sent, in a row
+	early early
 }
 
 // rest makes the next deed for the peer wait: twice as long each time, from least
-// election timeouts on. What it was sent long ago does not count.
+// election timeouts on. Deeds of long ago do not count.
 func (w *wish) rest(now, election uint64, least uint64) {
 	w.done++
 	w.next = now + election*max(least, pauseAfter(w.done+1))
@@ -110,11 +111,18 @@ func (c *Core) sendState(to member.ID, snapshot *pb.SnapshotMetadata) {
 	})
 }
 
-// StateSent reports the end of sending a snapshot for the state machine alone.
-func (c *Core) StateSent(id member.ID) {
-	if w := c.wishes.peers[id]; w != nil {
-		w.busy = false
-		w.rest(c.hearing.ticks, uint64(c.cfg.ElectionTicks), 2)
+// StateSent reports the end of sending a snapshot for the state machine alone. One of
+// which nothing has gone is sent again as if it were the first.
+func (c *Core) StateSent(id member.ID, gone Gone) {
+	w := c.wishes.peers[id]
+	if w == nil {
+		return
+	}
+	w.busy = false
+	if election := uint64(c.cfg.ElectionTicks); gone.parts() > 0 {
+		w.rest(c.hearing.ticks, election, 2)
+	} else {
+		w.next = c.hearing.ticks + 2*election
 	}
 }
 

@@ -69,14 +69,14 @@ func TestALeaderGivesAStateToAFollowerThatAsks(t *testing.T) {
 	if err != nil || !a.StateOnly || a.Metadata.Index != wish {
 		t.Errorf("it is announced as %+v, %v", a, err)
 	}
-	n.core.StateSent(2)
+	n.core.StateSent(2, Gone{Read: 1, Of: 1})
 	if sends, _ = n.given(19, wish); len(sends) > 0 {
 		t.Error("sent again without a pause")
 	}
 	if sends, _ = n.given(10, wish); len(sends) != 1 {
 		t.Errorf("sent %v after the pause, want one", sends)
 	}
-	n.core.StateSent(2)
+	n.core.StateSent(2, Gone{Read: 1, Of: 1})
 	if sends, wanted = n.given(30, 0); len(sends) > 0 || wanted {
 		t.Error("something was done for a follower that asks for nothing")
 	}

@@ -13,6 +13,9 @@ const (
 	// It is static: probing for the bandwidth-delay product makes no sense
 	// over a local socket and costs pings.
 	windowSize = 8 << 20
+	// UploadAhead is the most that Upload reads of its source and a plugin that reads
+	// nothing does not: what the window holds, and a message at each end of it.
+	UploadAhead = windowSize + 4<<20
 	// headerListSize bounds what an error may carry.
 	headerListSize = 64 << 10
 	// MaxMessageBytes is the largest message that any plugin accepts before
