@@ -16,6 +16,9 @@ const (
 	// after a long replay, is followed by isolationShare times as long a pause.
 	isolationPause = time.Minute
 	isolationShare = 10
+	// handoverElections is how many election timeouts a quarantined leader is given to
+	// find a successor, before its clients are told to wait for the next try.
+	handoverElections = 3
 	// maxLastWords bounds the text that is kept of an end.
 	maxLastWords = 2 << 10
 )
@@ -165,7 +168,7 @@ func (s *Server) refusal() error {
 	if q == nil {
 		return nil
 	}
-	e := &Error{Err: ErrQuarantined, Detail: q.text(), RetryAfter: max(time.Until(q.Next), s.cfg.Election)}
+	e := &Error{Err: ErrQuarantined, Detail: q.text(), RetryAfter: s.retryAfter(q)}
 	n, _ := s.attached()
 	if n == nil {
 		return e
@@ -175,4 +178,17 @@ func (s *Server) refusal() error {
 		return s.hint(e)
 	}
 	return e
+}
+
+// retryAfter is when it may make sense to ask a quarantined member again that knows no better
+// one. There may be a better one soon while there is no leader, or has not been this one for
+// long; then it is the quarantine that has to end. Clients give up over a pause that is longer
+// than the rest of their time.
+func (s *Server) retryAfter(q *Quarantine) time.Duration {
+	election := s.cfg.Election
+	by := s.reigns.Load()
+	if by.leader == 0 || min(time.Since(by.since), time.Since(q.Since)) < handoverElections*election {
+		return election
+	}
+	return max(time.Until(q.Next), election)
 }

@@ -98,6 +98,36 @@ func (w *world) refuses(q *Quarantine) {
 	}
 }
 
+// A client of a quarantined member is told to come again soon while there may soon be a member
+// that answers: without a leader, and while a quarantined one may hand over. Else it is told
+// to come again after the next try.
+func TestWhenAClientOfAQuarantinedMemberComesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.leads(1, 5)
+		time.Sleep(10 * election)
+		w.quarantined()
+		again := func(what string, soon bool) {
+			t.Helper()
+			var e *Error
+			if _, err := w.s.Propose(context.Background(), []byte("x")); !errors.As(err, &e) || e.RetryAfter <= 0 || (e.RetryAfter <= election) != soon {
+				t.Errorf("%s: %v, and again after %v", what, err, e.RetryAfter)
+			}
+		}
+		again("the leader has just been quarantined", true)
+		time.Sleep(handoverElections * election)
+		again("it has found no successor", false)
+		w.leads(0, 6)
+		again("there is no leader", true)
+		time.Sleep(10 * election)
+		again("there is none for long", true)
+		w.leads(1, 7)
+		again("it leads again", true)
+		time.Sleep(handoverElections * election)
+		again("it has found no successor again", false)
+	})
+}
+
 // A snapshot of another member that has the entry ends a quarantine at once: the leader
 // is asked for one, and the entries in it are acknowledged and not given again.
 func TestASnapshotBeyondTheEntryEndsAQuarantine(t *testing.T) {

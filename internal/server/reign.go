@@ -13,6 +13,7 @@ type reign struct {
 	number   uint64 // counts reigns
 	leader   member.ID
 	term     uint64
+	since    time.Time
 	lastLost time.Time // when this member last saw a leader go
 }
 
@@ -26,6 +27,7 @@ func (s *Server) StateChanged(st node.State) {
 	}
 	if st.Leader != next.leader || st.Term != next.term {
 		next.number++
+		next.since = time.Now()
 	}
 	next.leader, next.term = st.Leader, st.Term
 	s.reigns.Store(&next)
