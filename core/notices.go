@@ -22,7 +22,14 @@ type notice struct {
 	leadership plugins.Leadership
 	taken      bool // it has answered
 	underWay   bool
+	begun      time.Time
+	said       bool // that it does not return
 }
+
+// slowElections is after how many election timeouts a plugin that has not returned from
+// being told is named in the log. One in a process of its own is ended before, for the probes
+// that it does not answer.
+const slowElections = 10
 
 // noticed is the end of a call.
 type noticed struct {
@@ -72,13 +79,28 @@ func (n *notices) tell(instances []*catalog.Instance, l plugins.Leadership) {
 			last = &notice{}
 		}
 		told[in] = last
-		if last.underWay || last.taken && last.leadership == l {
+		if last.underWay {
+			n.complain(in, last)
 			continue
 		}
-		*last = notice{leadership: l, underWay: true}
+		if last.taken && last.leadership == l {
+			continue
+		}
+		*last = notice{leadership: l, underWay: true, begun: time.Now()}
 		go n.call(in, l)
 	}
 	n.told = told
+}
+
+// complain says once of a plugin that does not return that it is told nothing more.
+func (n *notices) complain(in *catalog.Instance, last *notice) {
+	if last.said || time.Since(last.begun) < slowElections*n.h.cfg.Election {
+		return
+	}
+	last.said = true
+	info := in.Info()
+	n.h.logger.Warn("plugin does not return from being told who leads, and is told nothing more", "kind", info.Kind, "plugin", info.Name,
+		"term", last.leadership.Term, "for", time.Since(last.begun).Round(time.Second))
 }
 
 func (n *notices) call(in *catalog.Instance, l plugins.Leadership) {

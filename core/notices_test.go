@@ -172,7 +172,7 @@ func TestAMemberWithoutItsStorageDoesNotLead(t *testing.T) {
 	c.leadsByNotice(all)
 }
 
-// A plugin that does not return from being told holds up nothing and no stop.
+// A plugin that does not return from being told holds up nothing and no stop. The log says so.
 func TestAPluginThatDoesNotTakeANoticeHoldsUpNothing(t *testing.T) {
 	t.Parallel()
 	hang := make(chan struct{})
@@ -191,4 +191,5 @@ func TestAPluginThatDoesNotTakeANoticeHoldsUpNothing(t *testing.T) {
 	}
 	c.propose(next, "two")
 	c.eventually("the others to be told", func() bool { return all[2].last().Leader != 0 && all[3].last().Leader != 0 })
+	c.says(1, "plugin does not return from being told who leads")
 }

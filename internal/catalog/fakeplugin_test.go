@@ -97,6 +97,16 @@ func serveDemanding(c plugins.Capability) {
 	})
 }
 
+// serveBlocked serves one that does not return from being told who leads.
+func serveBlocked() {
+	info := fakeInfo("statemachine", "echo")
+	info.Capabilities = []plugins.Capability{plugins.CapabilityLeadership}
+	serveGoPlugin(nil, func(r grpc.ServiceRegistrar) {
+		pluginrpc.Service{Info: info, SetLeadership: func(plugins.Leadership) { deadlocked() }}.Register(r)
+		statemachinerpc.Register(r, newEchoMachine())
+	})
+}
+
 // serveFakeOver serves it with frames too, unless streams is nil.
 func serveFakeOver(streams *frames.Server, kind, name string) {
 	info := fakeInfo(kind, name)
@@ -160,9 +170,10 @@ func untilHostEnds() { _, _ = io.Copy(io.Discard, os.Stdin) }
 func runFakePlugin(mode string) {
 	mode, argument, _ := strings.Cut(mode, "=")
 	behaviours := map[string]func(){
-		"echo":         func() { serveFake("statemachine", "echo") },
-		"requires":     func() { serveDemanding(plugins.Capability(argument)) },
-		"describes-as": func() { kind, name, _ := strings.Cut(argument, "/"); serveFake(kind, name) },
+		"echo":              func() { serveFake("statemachine", "echo") },
+		"requires":          func() { serveDemanding(plugins.Capability(argument)) },
+		"blocks-leadership": serveBlocked,
+		"describes-as":      func() { kind, name, _ := strings.Cut(argument, "/"); serveFake(kind, name) },
 		"exits": func() {
 			fmt.Fprintln(os.Stderr, "first line\n\nno configuration found")
 			os.Exit(3)

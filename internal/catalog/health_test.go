@@ -34,6 +34,22 @@ func withQuickProbes(t *testing.T) (*catalog.Catalog, *logRecorder) {
 	return c, log
 }
 
+// A plugin that does not return from being told who leads answers no probe. That it is
+// hung, and over what, is in its end.
+func TestAPluginThatBlocksInANoticeIsHung(t *testing.T) {
+	c := newCatalog(t, quickProbes)
+	in := mustStart(t, mustSlot(t, c, fakePlugin(t, "blocks-leadership")))
+	told := make(chan error, 1)
+	go func() { told <- in.SetLeadership(t.Context(), plugins.Leadership{Term: 7, Leads: true}) }()
+	await(t, "declared hung", in.Done())
+	if err := in.Err(); err == nil || !strings.Contains(err.Error(), "probes of 200ms each, after it was asked to take who leads") {
+		t.Errorf("it ended with %v", err)
+	}
+	if err := <-told; err == nil {
+		t.Error("it has taken the notice")
+	}
+}
+
 func TestASuspendedPluginIsDeclaredHungAndReplaced(t *testing.T) {
 	c := newCatalog(t, quickProbes)
 	slot := mustSlot(t, c, shipped())

@@ -85,7 +85,11 @@ func (l *processLife) missed(t *trial) (reason string) {
 			return ""
 		}
 	}
-	return fmt.Sprintf("did not answer %d probes of %v each", t.misses, timeout)
+	reason = fmt.Sprintf("did not answer %d probes of %v each", t.misses, timeout)
+	if what := l.session.Occupied(); what != "" {
+		reason += ", after it was asked " + what
+	}
+	return reason
 }
 
 // excuse is why a plugin that does not answer may be well all the same; empty if

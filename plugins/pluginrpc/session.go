@@ -32,6 +32,7 @@ type Session struct {
 	seq     uint64
 	answers uint64                   // last seq answered
 	waiting map[uint64]chan<- []byte // by seq; abandoned ones are absent
+	asked   []string                 // what is unanswered, the oldest first
 	err     error                    // why the session ended
 }
 
@@ -69,6 +70,30 @@ func (s *Session) Answered() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.answers
+}
+
+// Occupied says what the plugin is at, if it has not answered: what the oldest request asks
+// of it. It is empty if that is a sign of life alone, or if all are answered.
+func (s *Session) Occupied() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.asked) == 0 {
+		return ""
+	}
+	return s.asked[0]
+}
+
+// whatFor says what a request asks for; empty if it is a sign of life.
+func whatFor(req *pluginv1.SessionRequest) string {
+	switch {
+	case req.Leadership != nil:
+		return "to take who leads"
+	case req.Metrics:
+		return "for its metrics"
+	case req.LogLevel != "":
+		return "to change its log level"
+	}
+	return ""
 }
 
 // Metrics returns the plugin's metrics in Prometheus text format. The text is
@@ -159,6 +184,7 @@ func (s *Session) send(req pluginv1.SessionRequest, answer chan<- []byte) (uint6
 	s.seq++
 	req.Seq = s.seq
 	s.waiting[req.Seq] = answer
+	s.asked = append(s.asked, whatFor(&req))
 	s.mu.Unlock()
 	if err := s.stream.Send(&req); err != nil {
 		<-s.done // receive learns the cause
@@ -191,6 +217,7 @@ func (s *Session) answer(res *pluginv1.SessionResponse) error {
 		return BadAnswer("answer %d, expected %d of %d requests", res.Seq, want, s.seq)
 	}
 	s.answers++
+	s.asked = s.asked[1:]
 	if answer, ok := s.waiting[res.Seq]; ok {
 		delete(s.waiting, res.Seq)
 		answer <- res.Metrics // capacity 1, one answer each
