@@ -288,8 +288,8 @@ func TestAnswersInChunksAreBounded(t *testing.T) {
 			t.Fatalf("number %d: %v", open, err)
 		}
 	}
-	if open != 7 {
-		t.Errorf("one client has %d answers under way, want 7 of 8", open)
+	if open != 28 {
+		t.Errorf("one client has %d answers under way, want 28 of 32", open)
 	}
 	cancel()
 	within(t, "they have ended", func() bool { return metric(t, r, "pontoon_api_query_streams") == 0 })

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,13 +25,14 @@ func (s *Server) QueryStream(ctx context.Context, data []byte, c Consistency, be
 	if err != nil {
 		return err
 	}
+	leave = sync.OnceFunc(leave)
 	defer leave()
 	index, _ := s.progress.get()
 	m, lease, done, ok := s.machine.use(ctx)
 	if !ok {
 		return s.noMachine()
 	}
-	f := &feed{send: send, patience: StreamPatience(s.cfg.Election), begun: time.Now()}
+	f := &feed{send: send, patience: StreamPatience(s.cfg.Election), begun: time.Now(), turn: RequestTimeout(s.cfg.Election), leave: leave}
 	until, end := context.WithCancel(context.Background())
 	whole := context.AfterFunc(lease, end)
 	if f.receiver = begin(until, index); f.receiver == nil {
@@ -55,6 +57,10 @@ type feed struct {
 	send     func([]byte) error
 	patience time.Duration
 	begun    time.Time
+	// turn is for how long other suspects wait for it, if it is one: it is asked alone until
+	// its first chunk after that, when leave is called.
+	turn     time.Duration
+	leave    func()
 	silent   atomic.Bool // the state machine has sent nothing for that long
 	receiver error       // of begin and send
 	refused  error       // why a chunk was not sent
@@ -84,6 +90,9 @@ func (f *feed) run(ctx context.Context, m RunningStateMachine, data []byte) erro
 
 // take gives a chunk to the receiver.
 func (f *feed) take(chunk []byte) {
+	if time.Since(f.begun) >= f.turn {
+		f.leave()
+	}
 	switch n := len(chunk); {
 	case n > plugins.MaxChunkBytes:
 		f.refused = fmt.Errorf("chunk of %d bytes, at most %d: %w", n, plugins.MaxChunkBytes, plugins.ErrLimit)

@@ -218,3 +218,43 @@ func TestAnAnswerInChunksGivesTheStateMachineBack(t *testing.T) {
 		w.wantState("x", "y")
 	})
 }
+
+// A feed that was under way when its state machine ended is a suspect, asked alone. Once it has
+// gone on for the time of a request no other suspect waits for its end.
+func TestAFeedThatGoesOnKeepsNoSuspectWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.commit("a")
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		killed := []<-chan taken{w.stream(ctx, "follow", Stale, all)}
+		w.source.current().chunks = func(func([]byte) error) error {
+			<-w.source.current().Done()
+			return plugins.ErrGone
+		}
+		killed = append(killed, w.stream(ctx, "all", Stale, all))
+		w.source.current().Kill()
+		for _, ended := range killed {
+			if got := <-ended; !errors.Is(got.err, ErrNotReady) {
+				t.Fatalf("got %+v", got)
+			}
+		}
+		restarted()
+		feed := w.stream(ctx, "follow", Stale, all)
+		waits := func() time.Duration {
+			begun := time.Now()
+			if got := <-w.stream(ctx, "all", Stale, func(string) error { return context.Canceled }); len(got.chunks) != 1 {
+				t.Errorf("got %+v", got)
+			}
+			return time.Since(begun)
+		}
+		time.Sleep(RequestTimeout(election))
+		w.commit("b")
+		synctest.Wait()
+		if took := waits(); took != 0 {
+			t.Errorf("another suspect waited for %v", took)
+		}
+		cancel()
+		<-feed
+	})
+}

@@ -11,8 +11,9 @@ import (
 // CapabilityQueryStreams: the state machine is a QueryStreamer. Describe says so.
 const CapabilityQueryStreams plugins.Capability = "query-streams"
 
-// MaxQueryStreams is how many streams of a QueryStreamer a host has under way at a time.
-const MaxQueryStreams = 8
+// MaxQueryStreams is how many streams of a QueryStreamer a host has under way at a time. A
+// feed may last for hours, so that there is room for some beside answers that end.
+const MaxQueryStreams = 32
 
 // ErrNoQueryStreams: the state machine answers no query in chunks. QueryStream, the
 // function, returns it of a state machine without CapabilityQueryStreams.
