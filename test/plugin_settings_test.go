@@ -30,7 +30,11 @@ func differingInPlugins() map[string]map[string][2]int64 {
 			"reserve_bytes":  {0, 96 << 20},
 			"min_free_bytes": {0, 1 << 20},
 		},
-		"kv":   {"max_answer_bytes": {4 << 10, 16 << 20}},
+		"kv": {
+			"max_answer_bytes": {4 << 10, 16 << 20},
+			"history_events":   {16 << 10, 1 << 20},
+			"history_bytes":    {4 << 20, 256 << 20},
+		},
 		"http": transports,
 		"quic": transports,
 	}

@@ -24,6 +24,104 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type EventType int32
+
+const (
+	EventType_EVENT_TYPE_PUT    EventType = 0
+	EventType_EVENT_TYPE_DELETE EventType = 1
+)
+
+// Enum value maps for EventType.
+var (
+	EventType_name = map[int32]string{
+		0: "EVENT_TYPE_PUT",
+		1: "EVENT_TYPE_DELETE",
+	}
+	EventType_value = map[string]int32{
+		"EVENT_TYPE_PUT":    0,
+		"EVENT_TYPE_DELETE": 1,
+	}
+)
+
+func (x EventType) Enum() *EventType {
+	p := new(EventType)
+	*p = x
+	return p
+}
+
+func (x EventType) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (EventType) Descriptor() protoreflect.EnumDescriptor {
+	return file_pontoon_kv_v1_kv_proto_enumTypes[0].Descriptor()
+}
+
+func (EventType) Type() protoreflect.EnumType {
+	return &file_pontoon_kv_v1_kv_proto_enumTypes[0]
+}
+
+func (x EventType) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use EventType.Descriptor instead.
+func (EventType) EnumDescriptor() ([]byte, []int) {
+	return file_pontoon_kv_v1_kv_proto_rawDescGZIP(), []int{0}
+}
+
+type WatchRefused_Reason int32
+
+const (
+	WatchRefused_REASON_UNSPECIFIED WatchRefused_Reason = 0
+	// Events of the revision that comes next are not kept any more. Read the range, and
+	// watch from the revision after that of the answer.
+	WatchRefused_REASON_COMPACTED WatchRefused_Reason = 1
+	// The store has not come to the revision before the one that was asked for.
+	WatchRefused_REASON_FUTURE WatchRefused_Reason = 2
+)
+
+// Enum value maps for WatchRefused_Reason.
+var (
+	WatchRefused_Reason_name = map[int32]string{
+		0: "REASON_UNSPECIFIED",
+		1: "REASON_COMPACTED",
+		2: "REASON_FUTURE",
+	}
+	WatchRefused_Reason_value = map[string]int32{
+		"REASON_UNSPECIFIED": 0,
+		"REASON_COMPACTED":   1,
+		"REASON_FUTURE":      2,
+	}
+)
+
+func (x WatchRefused_Reason) Enum() *WatchRefused_Reason {
+	p := new(WatchRefused_Reason)
+	*p = x
+	return p
+}
+
+func (x WatchRefused_Reason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (WatchRefused_Reason) Descriptor() protoreflect.EnumDescriptor {
+	return file_pontoon_kv_v1_kv_proto_enumTypes[1].Descriptor()
+}
+
+func (WatchRefused_Reason) Type() protoreflect.EnumType {
+	return &file_pontoon_kv_v1_kv_proto_enumTypes[1]
+}
+
+func (x WatchRefused_Reason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use WatchRefused_Reason.Descriptor instead.
+func (WatchRefused_Reason) EnumDescriptor() ([]byte, []int) {
+	return file_pontoon_kv_v1_kv_proto_rawDescGZIP(), []int{14, 0}
+}
+
 // Command changes the store. Every command that changes something takes the
 // next revision.
 type Command struct {
@@ -390,6 +488,7 @@ type Query struct {
 	//
 	//	*Query_Get
 	//	*Query_Range
+	//	*Query_Watch
 	Op            isQuery_Op `protobuf_oneof:"op"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -450,6 +549,15 @@ func (x *Query) GetRange() *Range {
 	return nil
 }
 
+func (x *Query) GetWatch() *Watch {
+	if x != nil {
+		if x, ok := x.Op.(*Query_Watch); ok {
+			return x.Watch
+		}
+	}
+	return nil
+}
+
 type isQuery_Op interface {
 	isQuery_Op()
 }
@@ -462,9 +570,16 @@ type Query_Range struct {
 	Range *Range `protobuf:"bytes,2,opt,name=range,proto3,oneof"`
 }
 
+type Query_Watch struct {
+	// Answered in chunks alone.
+	Watch *Watch `protobuf:"bytes,3,opt,name=watch,proto3,oneof"`
+}
+
 func (*Query_Get) isQuery_Op() {}
 
 func (*Query_Range) isQuery_Op() {}
+
+func (*Query_Watch) isQuery_Op() {}
 
 type Get struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -730,6 +845,320 @@ func (x *QueryResult) GetRevision() uint64 {
 	return 0
 }
 
+// Watch asks for the events of the keys in [key, end), in order, without a gap, each
+// once, and goes on with those to come. Its answer is a WatchResult, which ends with a
+// WatchRefused alone. Ask for it linearizable: a member that lags takes the present of
+// another one for the future.
+type Watch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 4,096 bytes, as the end.
+	Key []byte `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Empty means to the end of the store. One that is not after key is refused.
+	End []byte `protobuf:"bytes,2,opt,name=end,proto3" json:"end,omitempty"`
+	// The first revision whose events are wanted; 0 means those to come.
+	From          uint64 `protobuf:"varint,3,opt,name=from,proto3" json:"from,omitempty"`
+	KeysOnly      bool   `protobuf:"varint,4,opt,name=keys_only,json=keysOnly,proto3" json:"keys_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Watch) Reset() {
+	*x = Watch{}
+	mi := &file_pontoon_kv_v1_kv_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Watch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Watch) ProtoMessage() {}
+
+func (x *Watch) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_kv_v1_kv_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Watch.ProtoReflect.Descriptor instead.
+func (*Watch) Descriptor() ([]byte, []int) {
+	return file_pontoon_kv_v1_kv_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Watch) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Watch) GetEnd() []byte {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+func (x *Watch) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *Watch) GetKeysOnly() bool {
+	if x != nil {
+		return x.KeysOnly
+	}
+	return false
+}
+
+// WatchResult is the answer to a Watch. The bytes of all chunks, one after the other, are
+// one WatchResult: an update that is larger than a chunk goes over several, and each update ends
+// a chunk.
+type WatchResult struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Updates       []*WatchUpdate         `protobuf:"bytes,1,rep,name=updates,proto3" json:"updates,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchResult) Reset() {
+	*x = WatchResult{}
+	mi := &file_pontoon_kv_v1_kv_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchResult) ProtoMessage() {}
+
+func (x *WatchResult) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_kv_v1_kv_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchResult.ProtoReflect.Descriptor instead.
+func (*WatchResult) Descriptor() ([]byte, []int) {
+	return file_pontoon_kv_v1_kv_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *WatchResult) GetUpdates() []*WatchUpdate {
+	if x != nil {
+		return x.Updates
+	}
+	return nil
+}
+
+type WatchUpdate struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All events up to and with this revision have been sent, in this update and those
+	// before it: a watch from the next revision, of any member, goes on from here. An update
+	// without events is a progress mark. One comes at once, and one every 5 s.
+	Revision uint64 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	// In the order of revisions; those of one revision are in one update.
+	Events []*Event `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
+	// In the last update, which has nothing else.
+	Refused       *WatchRefused `protobuf:"bytes,3,opt,name=refused,proto3" json:"refused,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchUpdate) Reset() {
+	*x = WatchUpdate{}
+	mi := &file_pontoon_kv_v1_kv_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchUpdate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchUpdate) ProtoMessage() {}
+
+func (x *WatchUpdate) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_kv_v1_kv_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchUpdate.ProtoReflect.Descriptor instead.
+func (*WatchUpdate) Descriptor() ([]byte, []int) {
+	return file_pontoon_kv_v1_kv_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *WatchUpdate) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *WatchUpdate) GetEvents() []*Event {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *WatchUpdate) GetRefused() *WatchRefused {
+	if x != nil {
+		return x.Refused
+	}
+	return nil
+}
+
+// Event is a change of one key.
+type Event struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Type  EventType              `protobuf:"varint,1,opt,name=type,proto3,enum=pontoon.kv.v1.EventType" json:"type,omitempty"`
+	// A PUT has the key as it was written. A DELETE has the key and, as mod_revision, the
+	// revision of the delete.
+	Kv *KeyValue `protobuf:"bytes,2,opt,name=kv,proto3" json:"kv,omitempty"`
+	// Of a DELETE: the key's time to live was over.
+	Expired       bool `protobuf:"varint,3,opt,name=expired,proto3" json:"expired,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Event) Reset() {
+	*x = Event{}
+	mi := &file_pontoon_kv_v1_kv_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Event) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Event) ProtoMessage() {}
+
+func (x *Event) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_kv_v1_kv_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Event.ProtoReflect.Descriptor instead.
+func (*Event) Descriptor() ([]byte, []int) {
+	return file_pontoon_kv_v1_kv_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Event) GetType() EventType {
+	if x != nil {
+		return x.Type
+	}
+	return EventType_EVENT_TYPE_PUT
+}
+
+func (x *Event) GetKv() *KeyValue {
+	if x != nil {
+		return x.Kv
+	}
+	return nil
+}
+
+func (x *Event) GetExpired() bool {
+	if x != nil {
+		return x.Expired
+	}
+	return false
+}
+
+// WatchRefused says why a watch cannot begin or go on.
+type WatchRefused struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Reason WatchRefused_Reason    `protobuf:"varint,1,opt,name=reason,proto3,enum=pontoon.kv.v1.WatchRefused_Reason" json:"reason,omitempty"`
+	// The first revision that can be watched from.
+	Oldest uint64 `protobuf:"varint,2,opt,name=oldest,proto3" json:"oldest,omitempty"`
+	// The store's revision.
+	Revision      uint64 `protobuf:"varint,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchRefused) Reset() {
+	*x = WatchRefused{}
+	mi := &file_pontoon_kv_v1_kv_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchRefused) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchRefused) ProtoMessage() {}
+
+func (x *WatchRefused) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_kv_v1_kv_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchRefused.ProtoReflect.Descriptor instead.
+func (*WatchRefused) Descriptor() ([]byte, []int) {
+	return file_pontoon_kv_v1_kv_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *WatchRefused) GetReason() WatchRefused_Reason {
+	if x != nil {
+		return x.Reason
+	}
+	return WatchRefused_REASON_UNSPECIFIED
+}
+
+func (x *WatchRefused) GetOldest() uint64 {
+	if x != nil {
+		return x.Oldest
+	}
+	return 0
+}
+
+func (x *WatchRefused) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
 var File_pontoon_kv_v1_kv_proto protoreflect.FileDescriptor
 
 const file_pontoon_kv_v1_kv_proto_rawDesc = "" +
@@ -756,10 +1185,11 @@ const file_pontoon_kv_v1_kv_proto_rawDesc = "" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x12\x18\n" +
 	"\adeleted\x18\x02 \x01(\x04R\adeleted\x12\x1c\n" +
 	"\tsucceeded\x18\x03 \x01(\bR\tsucceeded\x121\n" +
-	"\acurrent\x18\x04 \x01(\v2\x17.pontoon.kv.v1.KeyValueR\acurrent\"c\n" +
+	"\acurrent\x18\x04 \x01(\v2\x17.pontoon.kv.v1.KeyValueR\acurrent\"\x91\x01\n" +
 	"\x05Query\x12&\n" +
 	"\x03get\x18\x01 \x01(\v2\x12.pontoon.kv.v1.GetH\x00R\x03get\x12,\n" +
-	"\x05range\x18\x02 \x01(\v2\x14.pontoon.kv.v1.RangeH\x00R\x05rangeB\x04\n" +
+	"\x05range\x18\x02 \x01(\v2\x14.pontoon.kv.v1.RangeH\x00R\x05range\x12,\n" +
+	"\x05watch\x18\x03 \x01(\v2\x14.pontoon.kv.v1.WatchH\x00R\x05watchB\x04\n" +
 	"\x02op\"\x17\n" +
 	"\x03Get\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\"^\n" +
@@ -778,7 +1208,33 @@ const file_pontoon_kv_v1_kv_proto_rawDesc = "" +
 	"\vQueryResult\x12)\n" +
 	"\x03kvs\x18\x01 \x03(\v2\x17.pontoon.kv.v1.KeyValueR\x03kvs\x12\x12\n" +
 	"\x04more\x18\x02 \x01(\bR\x04more\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\x04R\brevisionB0Z.github.com/pontoon-raft/pontoon/api/kv/v1;kvv1b\x06proto3"
+	"\brevision\x18\x03 \x01(\x04R\brevision\"\\\n" +
+	"\x05Watch\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x12\x10\n" +
+	"\x03end\x18\x02 \x01(\fR\x03end\x12\x12\n" +
+	"\x04from\x18\x03 \x01(\x04R\x04from\x12\x1b\n" +
+	"\tkeys_only\x18\x04 \x01(\bR\bkeysOnly\"C\n" +
+	"\vWatchResult\x124\n" +
+	"\aupdates\x18\x01 \x03(\v2\x1a.pontoon.kv.v1.WatchUpdateR\aupdates\"\x8e\x01\n" +
+	"\vWatchUpdate\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\x04R\brevision\x12,\n" +
+	"\x06events\x18\x02 \x03(\v2\x14.pontoon.kv.v1.EventR\x06events\x125\n" +
+	"\arefused\x18\x03 \x01(\v2\x1b.pontoon.kv.v1.WatchRefusedR\arefused\"x\n" +
+	"\x05Event\x12,\n" +
+	"\x04type\x18\x01 \x01(\x0e2\x18.pontoon.kv.v1.EventTypeR\x04type\x12'\n" +
+	"\x02kv\x18\x02 \x01(\v2\x17.pontoon.kv.v1.KeyValueR\x02kv\x12\x18\n" +
+	"\aexpired\x18\x03 \x01(\bR\aexpired\"\xc9\x01\n" +
+	"\fWatchRefused\x12:\n" +
+	"\x06reason\x18\x01 \x01(\x0e2\".pontoon.kv.v1.WatchRefused.ReasonR\x06reason\x12\x16\n" +
+	"\x06oldest\x18\x02 \x01(\x04R\x06oldest\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\x04R\brevision\"I\n" +
+	"\x06Reason\x12\x16\n" +
+	"\x12REASON_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10REASON_COMPACTED\x10\x01\x12\x11\n" +
+	"\rREASON_FUTURE\x10\x02*6\n" +
+	"\tEventType\x12\x12\n" +
+	"\x0eEVENT_TYPE_PUT\x10\x00\x12\x15\n" +
+	"\x11EVENT_TYPE_DELETE\x10\x01B0Z.github.com/pontoon-raft/pontoon/api/kv/v1;kvv1b\x06proto3"
 
 var (
 	file_pontoon_kv_v1_kv_proto_rawDescOnce sync.Once
@@ -792,32 +1248,47 @@ func file_pontoon_kv_v1_kv_proto_rawDescGZIP() []byte {
 	return file_pontoon_kv_v1_kv_proto_rawDescData
 }
 
-var file_pontoon_kv_v1_kv_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_pontoon_kv_v1_kv_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_pontoon_kv_v1_kv_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_pontoon_kv_v1_kv_proto_goTypes = []any{
-	(*Command)(nil),       // 0: pontoon.kv.v1.Command
-	(*Put)(nil),           // 1: pontoon.kv.v1.Put
-	(*Delete)(nil),        // 2: pontoon.kv.v1.Delete
-	(*CompareAndSet)(nil), // 3: pontoon.kv.v1.CompareAndSet
-	(*CommandResult)(nil), // 4: pontoon.kv.v1.CommandResult
-	(*Query)(nil),         // 5: pontoon.kv.v1.Query
-	(*Get)(nil),           // 6: pontoon.kv.v1.Get
-	(*Range)(nil),         // 7: pontoon.kv.v1.Range
-	(*KeyValue)(nil),      // 8: pontoon.kv.v1.KeyValue
-	(*QueryResult)(nil),   // 9: pontoon.kv.v1.QueryResult
+	(EventType)(0),           // 0: pontoon.kv.v1.EventType
+	(WatchRefused_Reason)(0), // 1: pontoon.kv.v1.WatchRefused.Reason
+	(*Command)(nil),          // 2: pontoon.kv.v1.Command
+	(*Put)(nil),              // 3: pontoon.kv.v1.Put
+	(*Delete)(nil),           // 4: pontoon.kv.v1.Delete
+	(*CompareAndSet)(nil),    // 5: pontoon.kv.v1.CompareAndSet
+	(*CommandResult)(nil),    // 6: pontoon.kv.v1.CommandResult
+	(*Query)(nil),            // 7: pontoon.kv.v1.Query
+	(*Get)(nil),              // 8: pontoon.kv.v1.Get
+	(*Range)(nil),            // 9: pontoon.kv.v1.Range
+	(*KeyValue)(nil),         // 10: pontoon.kv.v1.KeyValue
+	(*QueryResult)(nil),      // 11: pontoon.kv.v1.QueryResult
+	(*Watch)(nil),            // 12: pontoon.kv.v1.Watch
+	(*WatchResult)(nil),      // 13: pontoon.kv.v1.WatchResult
+	(*WatchUpdate)(nil),      // 14: pontoon.kv.v1.WatchUpdate
+	(*Event)(nil),            // 15: pontoon.kv.v1.Event
+	(*WatchRefused)(nil),     // 16: pontoon.kv.v1.WatchRefused
 }
 var file_pontoon_kv_v1_kv_proto_depIdxs = []int32{
-	1, // 0: pontoon.kv.v1.Command.put:type_name -> pontoon.kv.v1.Put
-	2, // 1: pontoon.kv.v1.Command.delete:type_name -> pontoon.kv.v1.Delete
-	3, // 2: pontoon.kv.v1.Command.compare_and_set:type_name -> pontoon.kv.v1.CompareAndSet
-	8, // 3: pontoon.kv.v1.CommandResult.current:type_name -> pontoon.kv.v1.KeyValue
-	6, // 4: pontoon.kv.v1.Query.get:type_name -> pontoon.kv.v1.Get
-	7, // 5: pontoon.kv.v1.Query.range:type_name -> pontoon.kv.v1.Range
-	8, // 6: pontoon.kv.v1.QueryResult.kvs:type_name -> pontoon.kv.v1.KeyValue
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	3,  // 0: pontoon.kv.v1.Command.put:type_name -> pontoon.kv.v1.Put
+	4,  // 1: pontoon.kv.v1.Command.delete:type_name -> pontoon.kv.v1.Delete
+	5,  // 2: pontoon.kv.v1.Command.compare_and_set:type_name -> pontoon.kv.v1.CompareAndSet
+	10, // 3: pontoon.kv.v1.CommandResult.current:type_name -> pontoon.kv.v1.KeyValue
+	8,  // 4: pontoon.kv.v1.Query.get:type_name -> pontoon.kv.v1.Get
+	9,  // 5: pontoon.kv.v1.Query.range:type_name -> pontoon.kv.v1.Range
+	12, // 6: pontoon.kv.v1.Query.watch:type_name -> pontoon.kv.v1.Watch
+	10, // 7: pontoon.kv.v1.QueryResult.kvs:type_name -> pontoon.kv.v1.KeyValue
+	14, // 8: pontoon.kv.v1.WatchResult.updates:type_name -> pontoon.kv.v1.WatchUpdate
+	15, // 9: pontoon.kv.v1.WatchUpdate.events:type_name -> pontoon.kv.v1.Event
+	16, // 10: pontoon.kv.v1.WatchUpdate.refused:type_name -> pontoon.kv.v1.WatchRefused
+	0,  // 11: pontoon.kv.v1.Event.type:type_name -> pontoon.kv.v1.EventType
+	10, // 12: pontoon.kv.v1.Event.kv:type_name -> pontoon.kv.v1.KeyValue
+	1,  // 13: pontoon.kv.v1.WatchRefused.reason:type_name -> pontoon.kv.v1.WatchRefused.Reason
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_pontoon_kv_v1_kv_proto_init() }
@@ -833,19 +1304,21 @@ func file_pontoon_kv_v1_kv_proto_init() {
 	file_pontoon_kv_v1_kv_proto_msgTypes[5].OneofWrappers = []any{
 		(*Query_Get)(nil),
 		(*Query_Range)(nil),
+		(*Query_Watch)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pontoon_kv_v1_kv_proto_rawDesc), len(file_pontoon_kv_v1_kv_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   10,
+			NumEnums:      2,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_pontoon_kv_v1_kv_proto_goTypes,
 		DependencyIndexes: file_pontoon_kv_v1_kv_proto_depIdxs,
+		EnumInfos:         file_pontoon_kv_v1_kv_proto_enumTypes,
 		MessageInfos:      file_pontoon_kv_v1_kv_proto_msgTypes,
 	}.Build()
 	File_pontoon_kv_v1_kv_proto = out.File

@@ -39,6 +39,7 @@ func (m *machine) Apply(_ context.Context, b statemachine.Batch) ([]statemachine
 		m.store.applied = entry.Index
 	}
 	m.store.applied = max(m.store.applied, b.Through)
+	m.tellWatches()
 	return results, nil
 }
 

@@ -11,6 +11,14 @@ import (
 // key.
 const minAnswerBytes = 4 << 10
 
+// The history that is kept by default and at most. The least is what a snapshot has.
+const (
+	defaultHistoryEvents = 128 << 10
+	defaultHistoryBytes  = 16 << 20
+	mostHistoryEvents    = 1 << 20
+	mostHistoryBytes     = 256 << 20
+)
+
 // configSchema describes config to operators and their editors.
 const configSchema = `{
   "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -22,6 +30,20 @@ const configSchema = `{
       "type": "integer",
       "minimum": 4096,
       "description": "Most bytes in the answer to one range query; at most, and by default, the host's batch limit."
+    },
+    "history_events": {
+      "type": "integer",
+      "minimum": 16384,
+      "maximum": 1048576,
+      "default": 131072,
+      "description": "Most events that are kept for watches."
+    },
+    "history_bytes": {
+      "type": "integer",
+      "minimum": 4194304,
+      "maximum": 268435456,
+      "default": 16777216,
+      "description": "Most bytes of events that are kept for watches, 96 for each beside its key and value."
     }
   }
 }
@@ -31,6 +53,8 @@ const configSchema = `{
 // a command does.
 type config struct {
 	MaxAnswerBytes uint64 `yaml:"max_answer_bytes"`
+	HistoryEvents  uint64 `yaml:"history_events"`
+	HistoryBytes   uint64 `yaml:"history_bytes"`
 
 	chunk int // of an answer in chunks; the host's word
 }
@@ -41,13 +65,28 @@ func readConfig(raw []byte, limits plugins.Limits) (config, error) {
 		limits = plugins.DefaultLimits()
 	}
 	ceiling := limits.MaxBatchBytes
-	c := config{MaxAnswerBytes: limits.BatchBytes(), chunk: int(limits.ChunkBytes())}
+	c := config{
+		MaxAnswerBytes: limits.BatchBytes(), chunk: int(limits.ChunkBytes()),
+		HistoryEvents: defaultHistoryEvents, HistoryBytes: defaultHistoryBytes,
+	}
 	if err := section.Decode(raw, &c); err != nil {
 		return config{}, fmt.Errorf("kv: %w", err)
 	}
-	if c.MaxAnswerBytes > ceiling || c.MaxAnswerBytes < min(minAnswerBytes, ceiling) {
-		return config{}, fmt.Errorf("kv: %w: max_answer_bytes is %d, must be in [%d,%d]",
-			plugins.ErrInvalidConfig, c.MaxAnswerBytes, min(minAnswerBytes, ceiling), ceiling)
+	for _, setting := range []struct {
+		key               string
+		is, least, atMost uint64
+	}{
+		{"max_answer_bytes", c.MaxAnswerBytes, min(minAnswerBytes, ceiling), ceiling},
+		{"history_events", c.HistoryEvents, snapshotEvents, mostHistoryEvents},
+		{"history_bytes", c.HistoryBytes, snapshotBytes, mostHistoryBytes},
+	} {
+		if setting.is < setting.least || setting.is > setting.atMost {
+			return config{}, fmt.Errorf("kv: %w: %s is %d, must be in [%d,%d]",
+				plugins.ErrInvalidConfig, setting.key, setting.is, setting.least, setting.atMost)
+		}
 	}
 	return c, nil
 }
+
+// reach is how much history is kept.
+func (c *config) reach() reach { return reach{c.HistoryEvents, c.HistoryBytes} }

@@ -40,11 +40,26 @@
 // were left out, and the next Range starts at the last key followed by a zero
 // byte. An empty key is the start of the store.
 //
-// As an answer in chunks (statemachine.QueryStreamer) both have no bound on their bytes, and
+// As an answer in chunks (statemachine.QueryStreamer) these two have no bound on their bytes, and
 // all of an answer is of the revision at the call, whatever is written while it lasts. The
 // chunks joined are one QueryResult, whose revision comes first; a key that is larger
 // than a chunk goes over several. Until its end such an answer holds a view of the state, as
 // a snapshot does.
+//
+// # Watches
+//
+// A Watch has an event for each key of its range that changes, from a revision on, in the order
+// of revisions, without a gap, each once. It is answered in chunks alone, with a WatchResult that
+// goes on until its receiver ends it. Each update says up to which revision all was sent,
+// and has the events of whole revisions; so the revision is all that is needed to go on with another
+// watch, of any member. An update without events comes at once, every 5 s, and every
+// markAfter revisions. A watch from a revision that is not kept any more ends with
+// a WatchRefused, as does one from further ahead than the next revision.
+//
+// The history has the newest whole revisions within history_events and history_bytes. That
+// of a snapshot has bounds of its own, which are constants and below any setting, so that
+// it depends on the log alone; after a restore watches go on from there. A watch is a place in
+// the history and holds up no apply: ADR 0067.
 //
 // # State
 //

@@ -33,7 +33,7 @@ func (s *store) forget(old slot) {
 // revision. It is done before the entry itself is applied, so an expired key is gone
 // for that too.
 func (s *store) expire(time uint64) {
-	expired := false
+	next := s.revision + 1
 	for {
 		first, some := s.deadlines.Min()
 		if !some || first.at > time {
@@ -42,10 +42,8 @@ func (s *store) expire(time uint64) {
 		s.deadlines.DeleteMin()
 		s.mortals--
 		s.keys.Delete(newSlot(first.key, nil))
-		expired = true
-	}
-	if expired {
-		s.revision++
+		s.revision = next
+		s.history.gone(next, first.key, true)
 	}
 }
 

@@ -52,6 +52,8 @@ type machine struct {
 	phase  phase
 	config config
 	store  store
+	// watches are told when something was applied: each is a channel with room for one.
+	watches map[chan struct{}]struct{}
 }
 
 // usable says whether calls may go on. The lock must be held.
@@ -99,7 +101,7 @@ func (m *machine) Open(_ context.Context, opts plugins.Options) (uint64, error) 
 	case closed:
 		return 0, fmt.Errorf("kv: %w", plugins.ErrClosed)
 	}
-	m.phase, m.config, m.store = opened, cfg, newStore()
+	m.phase, m.config, m.store = opened, cfg, newStore(cfg.reach())
 	return 0, nil
 }
 
@@ -109,5 +111,6 @@ func (m *machine) Close(context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.phase, m.store = closed, store{}
+	m.tellWatches()
 	return nil
 }

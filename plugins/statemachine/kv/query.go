@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -11,6 +12,7 @@ import (
 const (
 	queryGet   = 1
 	queryRange = 2
+	queryWatch = 3
 )
 
 // query is a Query read in place.
@@ -18,6 +20,7 @@ type query struct {
 	op       uint32 // the number of its field
 	key, end []byte
 	limit    uint32
+	from     uint64 // of a watch
 	keysOnly bool
 }
 
@@ -26,7 +29,7 @@ type query struct {
 func decodeQuery(data []byte) (q query, ok bool) {
 	w := fields.Over(data)
 	for w.Next() {
-		if w.Type() != fields.Bytes || w.Number() > queryRange {
+		if w.Type() != fields.Bytes || w.Number() > queryWatch {
 			continue
 		}
 		if q.op != w.Number() {
@@ -46,9 +49,11 @@ func (q *query) merge(body []byte) bool {
 		switch {
 		case w.Tag == 1<<3|fields.Bytes:
 			q.key = w.Value
-		case q.op != queryRange:
+		case q.op == queryGet:
 		case w.Tag == 2<<3|fields.Bytes:
 			q.end = w.Value
+		case w.Tag == 3<<3|fields.Varint && q.op == queryWatch:
+			q.from = w.Varint
 		case w.Tag == 3<<3|fields.Varint:
 			q.limit = uint32(w.Varint)
 		case w.Tag == 4<<3|fields.Varint:
@@ -67,6 +72,21 @@ func (q *query) refusal(decoded bool) string {
 		return "query has no operation"
 	case q.op == queryGet && len(q.key) == 0:
 		return "key is empty"
+	case q.op == queryWatch:
+		return q.watchRefusal()
+	}
+	return ""
+}
+
+// watchRefusal is refusal of a watch, which is kept for long.
+func (q *query) watchRefusal() string {
+	switch {
+	case len(q.key) > MaxKeyBytes:
+		return tooLong("key", len(q.key), MaxKeyBytes)
+	case len(q.end) > MaxKeyBytes:
+		return tooLong("end", len(q.end), MaxKeyBytes)
+	case len(q.end) > 0 && bytes.Compare(q.key, q.end) >= 0:
+		return "end is not after key"
 	}
 	return ""
 }
@@ -78,7 +98,11 @@ func (m *machine) Query(ctx context.Context, data []byte) ([]byte, error) {
 		return nil, err
 	}
 	q, ok := decodeQuery(data)
-	if why := q.refusal(ok); why != "" {
+	why := q.refusal(ok)
+	if why == "" && q.op == queryWatch {
+		why = "a watch is answered in chunks"
+	}
+	if why != "" {
 		if err := m.ready(); err != nil {
 			return nil, err
 		}

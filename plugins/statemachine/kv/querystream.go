@@ -18,6 +18,9 @@ func (m *machine) QueryStream(ctx context.Context, query []byte, send func(chunk
 		}
 		return fmt.Errorf("%w: %s", statemachine.ErrInvalidQuery, why)
 	}
+	if q.op == queryWatch {
+		return m.watch(ctx, q, send)
+	}
 	if q.op == queryGet { // a range of one key
 		q.end = append(q.key[:len(q.key):len(q.key)], 0)
 	}
@@ -44,8 +47,8 @@ func (m *machine) view() (store, int, error) {
 	return m.store.clone(), m.config.chunk, nil
 }
 
-// A cutter cuts a QueryResult into chunks as it is made. A chunk ends with a key, unless
-// that is larger than a chunk by itself.
+// A cutter cuts a QueryResult or a WatchResult into chunks as it is made. A chunk ends with
+// a key, unless that is larger than a chunk by itself.
 type cutter struct {
 	send func([]byte) error
 	buf  []byte // its capacity is the size of a chunk
@@ -75,20 +78,26 @@ func (c *cutter) answer(ctx context.Context, q query, view store) error {
 	return c.err
 }
 
-// add adds a key. One that is larger than a chunk goes in pieces.
+// add adds a key.
 func (c *cutter) add(at slot, keysOnly bool) {
 	value := at.value()
 	if keysOnly {
 		value = nil
 	}
-	if size := len(at.key) + len(value) + overhead(at); size <= cap(c.buf) {
+	c.append(len(at.key)+len(value)+overhead(at), func(b []byte) []byte { return appendKeyValue(b, 1, at, value) })
+}
+
+// append adds what encode appends, which is no more than size, to the chunk. An entry that is larger
+// than a chunk goes in pieces.
+func (c *cutter) append(size int, encode func([]byte) []byte) {
+	if size <= cap(c.buf) {
 		c.room(size)
-		c.buf = appendKeyValue(c.buf, 1, at, value)
+		c.buf = encode(c.buf)
 		return
 	}
 	c.flush()
 	most := cap(c.buf)
-	for rest := appendKeyValue(nil, 1, at, value); len(rest) > 0 && c.err == nil; {
+	for rest := encode(nil); len(rest) > 0 && c.err == nil; {
 		n := min(len(rest), most)
 		c.err = c.send(rest[:n])
 		rest = rest[n:]

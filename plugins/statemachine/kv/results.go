@@ -25,13 +25,18 @@ func overhead(at slot) int {
 // without.
 func appendKeyValue(b []byte, num uint32, at slot, value []byte) []byte {
 	key, r, expires := at.key, at.rec, at.expires()
-	size := fields.SizeBytes(len(key)) + fields.SizeBytes(len(value)) +
-		fields.SizeVarint(r.create) + fields.SizeVarint(r.modify) + fields.SizeVarint(r.version) + fields.SizeVarint(expires)
-	b = fields.AppendLength(b, num, size)
+	b = fields.AppendLength(b, num, sizeKeyValue(at, len(value)))
 	b = fields.AppendBytes(b, 1, key)
 	b = fields.AppendBytes(b, 2, value)
 	b = fields.AppendVarint(b, 3, r.create)
 	b = fields.AppendVarint(b, 4, r.modify)
 	b = fields.AppendVarint(b, 5, r.version)
 	return fields.AppendVarint(b, 6, expires)
+}
+
+// sizeKeyValue is the size of what is at a slot as a KeyValue, with a value of so many
+// bytes.
+func sizeKeyValue(at slot, value int) int {
+	return fields.SizeBytes(len(at.key)) + fields.SizeBytes(value) + fields.SizeVarint(at.rec.create) +
+		fields.SizeVarint(at.rec.modify) + fields.SizeVarint(at.rec.version) + fields.SizeVarint(at.expires())
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // PrepareSnapshot implements statemachine.StateMachine. It takes constant time
-// and memory; its later cost is a copy of each tree node that Apply changes
+// and memory, most of it for the events that a snapshot has; its later cost is a copy of each tree node that Apply changes
 // first.
 func (m *machine) PrepareSnapshot(context.Context) (statemachine.Snapshot, error) {
 	m.mu.Lock()
@@ -19,7 +19,7 @@ func (m *machine) PrepareSnapshot(context.Context) (statemachine.Snapshot, error
 	if err := m.usable(); err != nil {
 		return nil, err
 	}
-	view := m.store.clone()
+	view := frozen{store: m.store.clone(), events: m.store.history.newest()}
 	s := &snapshot{index: view.applied}
 	s.view.Store(&view)
 	return s, nil
@@ -29,7 +29,13 @@ func (m *machine) PrepareSnapshot(context.Context) (statemachine.Snapshot, error
 // view.
 type snapshot struct {
 	index uint64
-	view  atomic.Pointer[store]
+	view  atomic.Pointer[frozen]
+}
+
+// frozen is a state that does not change, with the history of a snapshot.
+type frozen struct {
+	store
+	events []event
 }
 
 // Index implements statemachine.Snapshot.
@@ -68,7 +74,9 @@ func (m *machine) Restore(ctx context.Context, index uint64, r io.Reader) error 
 	if err := m.usable(); err != nil {
 		return err
 	}
+	restored.history.most = m.config.reach()
 	m.store = restored
+	m.tellWatches()
 	m.log.Info("state restored", "index", index, "revision", restored.revision, "keys", restored.keys.Len())
 	return nil
 }

@@ -17,7 +17,20 @@ import (
 
 // golden is the example of docs/formats/kv-snapshot.md: three puts, to "a",
 // "b" and "a" again, as the entries 1 to 3.
-const golden = "504e544e2d4b561a" + "01000000" + "00000000" +
+const golden = "504e544e2d4b561a" + "01000000" + "02000000" +
+	"0300000000000000" + "0300000000000000" + "e43f9f0a" +
+	"11000000" + "d4ca8a03" +
+	"0161" + "03333333" + "030202" +
+	"0162" + "023232" + "020001" +
+	"00000000" + "ec13f76d" + "0200000000000000" +
+	"1e000000" + "0e443527" +
+	"00" + "0161" + "0131" + "01000100" +
+	"00" + "0162" + "023232" + "02000100" +
+	"00" + "0161" + "03333333" + "03020200" +
+	"00000000" + "0547adaa" + "0300000000000000"
+
+// older is the same without a history, as builds have written it that kept none.
+const older = "504e544e2d4b561a" + "01000000" + "00000000" +
 	"0300000000000000" + "0300000000000000" + "9ed01864" +
 	"11000000" + "c577b575" +
 	"0161" + "03333333" + "030202" +
@@ -80,24 +93,49 @@ func TestEveryDamagedSnapshotIsRefused(t *testing.T) {
 
 // build writes a snapshot of any header and blocks, with the right checksums.
 func build(version, flags uint32, revision uint64, count uint64, blocks ...[]byte) []byte {
+	b := newBuilder(version, flags, revision)
+	for _, block := range blocks {
+		b.frame(uint32(len(block)), block)
+	}
+	b.frame(0, binary.LittleEndian.AppendUint64(nil, count))
+	return b.out
+}
+
+// buildWithEvents writes a snapshot of one block of keys and one of events.
+func buildWithEvents(revision, count uint64, keys []byte, eventCount uint64, events []byte) []byte {
+	b := newBuilder(1, historyFlag, revision)
+	for _, section := range []struct {
+		block []byte
+		count uint64
+	}{{keys, count}, {events, eventCount}} {
+		if len(section.block) > 0 {
+			b.frame(uint32(len(section.block)), section.block)
+		}
+		b.frame(0, binary.LittleEndian.AppendUint64(nil, section.count))
+	}
+	return b.out
+}
+
+// A builder writes a snapshot frame by frame.
+type builder struct {
+	out []byte
+	crc uint32
+}
+
+func newBuilder(version, flags uint32, revision uint64) *builder {
 	out := append([]byte(snapshotMagic), make([]byte, 24)...)
 	binary.LittleEndian.PutUint32(out[8:], version)
 	binary.LittleEndian.PutUint32(out[12:], flags)
 	binary.LittleEndian.PutUint64(out[16:], 3)
 	binary.LittleEndian.PutUint64(out[24:], revision)
-	table := castagnoli()
-	crc := crc32.Checksum(out, table)
-	out = binary.LittleEndian.AppendUint32(out, crc)
-	frame := func(length uint32, payload []byte) {
-		head := binary.LittleEndian.AppendUint32(nil, length)
-		crc = crc32.Update(crc32.Update(crc, table, head), table, payload)
-		out = append(binary.LittleEndian.AppendUint32(append(out, head...), crc), payload...)
-	}
-	for _, b := range blocks {
-		frame(uint32(len(b)), b)
-	}
-	frame(0, binary.LittleEndian.AppendUint64(nil, count))
-	return out
+	crc := crc32.Checksum(out, castagnoli())
+	return &builder{binary.LittleEndian.AppendUint32(out, crc), crc}
+}
+
+func (b *builder) frame(length uint32, payload []byte) {
+	head := binary.LittleEndian.AppendUint32(nil, length)
+	b.crc = crc32.Update(crc32.Update(b.crc, castagnoli(), head), castagnoli(), payload)
+	b.out = append(binary.LittleEndian.AppendUint32(append(b.out, head...), b.crc), payload...)
 }
 
 // rec is one record: key, value, modify, modify-create, version.
@@ -233,7 +271,7 @@ func FuzzReadSnapshot(f *testing.F) {
 			return
 		}
 		var out bytes.Buffer
-		if err := writeSnapshot(t.Context(), &out, &s); err != nil {
+		if err := writeSnapshot(t.Context(), &out, &frozen{store: s, events: s.history.newest()}); err != nil {
 			t.Fatal(err)
 		}
 		again, err := readSnapshot(t.Context(), bytes.NewReader(out.Bytes()))

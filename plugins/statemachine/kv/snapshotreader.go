@@ -26,6 +26,8 @@ type snapshotReader struct {
 	last    []byte // the last record's key
 	// expiring: records have deadlines.
 	expiring bool
+	// past: events follow the records.
+	past bool
 }
 
 func bad(format string, args ...any) error {
@@ -35,23 +37,39 @@ func bad(format string, args ...any) error {
 // readSnapshot reads a whole snapshot and the end of r.
 func readSnapshot(ctx context.Context, r io.Reader) (store, error) {
 	sr := &snapshotReader{r: r, table: castagnoli()}
-	s := newStore()
-	if err := sr.header(&s); err != nil {
+	s := newStore(leastReach())
+	err := sr.header(&s)
+	if err == nil {
+		err = sr.blocks(ctx, "keys", func(block []byte) error { return sr.records(&s, block) })
+	}
+	s.history.base = s.revision
+	if err == nil && sr.past {
+		err = sr.events(ctx, &s)
+	}
+	if err == nil {
+		err = sr.end()
+	}
+	if err != nil {
 		return store{}, err
 	}
+	return s, nil
+}
+
+// blocks reads all blocks up to a closing frame, and checks that.
+func (sr *snapshotReader) blocks(ctx context.Context, of string, each func(block []byte) error) error {
 	for {
 		if err := ctx.Err(); err != nil {
-			return store{}, err
+			return err
 		}
 		last, err := sr.frame()
 		if err != nil {
-			return store{}, err
+			return err
 		}
 		if last {
-			return s, sr.end()
+			return sr.counted(of)
 		}
-		if err := sr.records(&s); err != nil {
-			return store{}, err
+		if err := each(sr.payload.Bytes()); err != nil {
+			return err
 		}
 	}
 }
@@ -82,10 +100,10 @@ func (sr *snapshotReader) header(s *store) error {
 		return bad("checksum of the header is %08x instead of %08x", sr.crc, got)
 	}
 	flags := binary.LittleEndian.Uint32(h[12:])
-	if flags&^expiringFlag != 0 {
+	if flags&^(expiringFlag|historyFlag) != 0 {
 		return bad("unknown flags %#x", flags)
 	}
-	sr.expiring = flags&expiringFlag != 0
+	sr.expiring, sr.past = flags&expiringFlag != 0, flags&historyFlag != 0
 	s.applied = binary.LittleEndian.Uint64(h[16:])
 	s.revision = binary.LittleEndian.Uint64(h[24:])
 	return nil
@@ -121,8 +139,8 @@ func (sr *snapshotReader) frame() (last bool, err error) {
 }
 
 // records adds the records of a block to s.
-func (sr *snapshotReader) records(s *store) error {
-	for block := sr.payload.Bytes(); len(block) > 0; {
+func (sr *snapshotReader) records(s *store, block []byte) error {
+	for len(block) > 0 {
 		at, n := decodeRecord(block, sr.expiring)
 		switch {
 		case n == 0:
@@ -143,11 +161,17 @@ func (sr *snapshotReader) records(s *store) error {
 	return nil
 }
 
-// end checks the closing frame and that nothing follows it.
-func (sr *snapshotReader) end() error {
+// counted checks a closing frame.
+func (sr *snapshotReader) counted(of string) error {
 	if count := binary.LittleEndian.Uint64(sr.payload.Bytes()); count != sr.count {
-		return bad("it has %d keys and should have %d", sr.count, count)
+		return bad("it has %d %s and should have %d", sr.count, of, count)
 	}
+	sr.count = 0
+	return nil
+}
+
+// end checks that nothing follows the last frame.
+func (sr *snapshotReader) end() error {
 	var one [1]byte
 	switch _, err := io.ReadFull(sr.r, one[:]); {
 	case errors.Is(err, io.EOF):

@@ -14,14 +14,16 @@ const (
 	// expiringFlag says that each record has the deadline of its key. A store in which
 	// no key expires is written without.
 	expiringFlag = 1
+	// historyFlag says that events follow the records.
+	historyFlag = 2
 	// headerBytes: magic 8, version 4, flags 4, applied 8, revision 8, CRC 4.
 	headerBytes = 36
 	// frameBytes: length 4, CRC 4.
 	frameBytes = 8
 	// blockBytes is where a writer ends a block.
 	blockBytes = 64 << 10
-	// recordBytes is the most that a record has beside key and value: two
-	// lengths and four numbers.
+	// recordBytes is the most that a record or an event has beside key and value: two
+	// lengths and four numbers, of which no kind makes more.
 	recordBytes = 6 * binary.MaxVarintLen64
 	// maxPayloadBytes is the largest payload that a reader accepts.
 	maxPayloadBytes = blockBytes + recordBytes + MaxKeyBytes + MaxValueBytes
@@ -43,7 +45,7 @@ type snapshotWriter struct {
 
 // writeSnapshot writes a whole snapshot. It writes a block at a time and looks
 // at ctx in between.
-func writeSnapshot(ctx context.Context, w io.Writer, s *store) error {
+func writeSnapshot(ctx context.Context, w io.Writer, s *frozen) error {
 	sw := &snapshotWriter{w: w, table: castagnoli(), buf: make([]byte, frameBytes, frameBytes+blockBytes+blockBytes/4), expiring: s.mortals > 0}
 	if err := sw.header(s); err != nil {
 		return err
@@ -51,27 +53,45 @@ func writeSnapshot(ctx context.Context, w io.Writer, s *store) error {
 	var err error
 	s.keys.Ascend(func(at slot) bool {
 		sw.add(at)
-		if len(sw.buf) < frameBytes+blockBytes {
-			return true
-		}
-		if err = ctx.Err(); err == nil {
-			err = sw.flush(uint32(len(sw.buf) - frameBytes))
-		}
+		err = sw.block(ctx)
 		return err == nil
 	})
-	if err != nil {
+	if err == nil {
+		err = sw.end()
+	}
+	if err != nil || len(s.events) == 0 {
 		return err
+	}
+	for i := range s.events {
+		sw.addEvent(&s.events[i])
+		if err := sw.block(ctx); err != nil {
+			return err
+		}
 	}
 	return sw.end()
 }
 
-func (sw *snapshotWriter) header(s *store) error {
+// block ends the block if it is full.
+func (sw *snapshotWriter) block(ctx context.Context) error {
+	if len(sw.buf) < frameBytes+blockBytes {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return sw.flush(uint32(len(sw.buf) - frameBytes))
+}
+
+func (sw *snapshotWriter) header(s *frozen) error {
 	h := make([]byte, 0, headerBytes)
 	h = append(h, snapshotMagic...)
 	h = binary.LittleEndian.AppendUint32(h, snapshotVersion)
 	flags := uint32(0)
 	if sw.expiring {
 		flags = expiringFlag
+	}
+	if len(s.events) > 0 {
+		flags |= historyFlag
 	}
 	h = binary.LittleEndian.AppendUint32(h, flags)
 	h = binary.LittleEndian.AppendUint64(h, s.applied)
@@ -83,19 +103,50 @@ func (sw *snapshotWriter) header(s *store) error {
 
 // add appends a record to the block.
 func (sw *snapshotWriter) add(at slot) {
+	sw.buf = appendRecord(sw.buf, at, sw.expiring)
+	sw.count++
+}
+
+// appendRecord appends a record.
+func appendRecord(b []byte, at slot, expiring bool) []byte {
 	value := at.value()
-	b := binary.AppendUvarint(sw.buf, uint64(len(at.key)))
-	b = append(b, at.key...)
-	b = binary.AppendUvarint(b, uint64(len(value)))
-	b = append(b, value...)
+	b = appendCounted(b, at.key)
+	b = appendCounted(b, value)
 	b = binary.AppendUvarint(b, at.rec.modify)
 	b = binary.AppendUvarint(b, at.rec.modify-at.rec.create)
 	b = binary.AppendUvarint(b, at.rec.version)
-	if sw.expiring {
+	if expiring {
 		b = binary.AppendUvarint(b, at.expires())
 	}
-	sw.buf = b
+	return b
+}
+
+func appendCounted(b, data []byte) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(data))), data...)
+}
+
+// The kinds of events.
+const (
+	putEvent     = 0
+	deleteEvent  = 1
+	expiredEvent = 2
+)
+
+// addEvent appends an event to the block.
+func (sw *snapshotWriter) addEvent(e *event) {
+	switch {
+	case e.rec != nil:
+		sw.buf = appendRecord(append(sw.buf, putEvent), e.slot(), true)
+	case e.expired:
+		sw.buf = appendGone(append(sw.buf, expiredEvent), e)
+	default:
+		sw.buf = appendGone(append(sw.buf, deleteEvent), e)
+	}
 	sw.count++
+}
+
+func appendGone(b []byte, e *event) []byte {
+	return binary.AppendUvarint(appendCounted(b, e.key), e.revision)
 }
 
 // flush writes the frame in buf, under the given length, and empties buf.
@@ -109,7 +160,7 @@ func (sw *snapshotWriter) flush(length uint32) error {
 	return err
 }
 
-// end writes what is left and the closing frame.
+// end writes what is left of the records, or of the events, and their closing frame.
 func (sw *snapshotWriter) end() error {
 	if len(sw.buf) > frameBytes {
 		if err := sw.flush(uint32(len(sw.buf) - frameBytes)); err != nil {
@@ -117,5 +168,6 @@ func (sw *snapshotWriter) end() error {
 		}
 	}
 	sw.buf = binary.LittleEndian.AppendUint64(sw.buf, sw.count)
+	sw.count = 0
 	return sw.flush(0)
 }

@@ -102,10 +102,12 @@ type store struct {
 	// deadlines has the keys that expire. A clone has none, and their number alone.
 	deadlines *btree.BTreeG[deadline]
 	mortals   int
+	// history is what has led here, as far back as it is kept. A clone has none.
+	history history
 }
 
-func newStore() store {
-	return store{keys: btree.NewG(degree, before), deadlines: btree.NewG(degree, sooner)}
+func newStore(most reach) store {
+	return store{keys: btree.NewG(degree, before), deadlines: btree.NewG(degree, sooner), history: history{most: most}}
 }
 
 // clone returns the present state in constant time. It needs exclusive access.
@@ -140,6 +142,7 @@ func (s *store) insert(key []byte, rec *record) {
 		rec.create, rec.version = old.rec.create, old.rec.version+1
 		s.forget(old)
 	}
+	s.history.put(key, rec)
 }
 
 // remove deletes one key and returns how many that were.
@@ -150,6 +153,7 @@ func (s *store) remove(key []byte) uint64 {
 	}
 	s.forget(old)
 	s.revision++
+	s.history.gone(s.revision, old.key, false)
 	return 1
 }
 
@@ -164,11 +168,12 @@ func (s *store) removeRange(from, end []byte) uint64 {
 	if len(doomed) == 0 {
 		return 0
 	}
+	s.revision++
 	for _, at := range doomed {
 		s.keys.Delete(at)
 		s.forget(at)
+		s.history.gone(s.revision, at.key, false)
 	}
-	s.revision++
 	return uint64(len(doomed))
 }
 

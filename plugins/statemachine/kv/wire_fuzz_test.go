@@ -24,6 +24,7 @@ func seeds(f *testing.F) {
 		"\x1a\x0b\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
 		"\x1a\x0b\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f",
 		"\x12\x0a\x0a\x01a\x12\x01z\x18\x05\x20\x01", "\x12\x07\x18\xff\xff\xff\xff\xff\x01", "\x12\x02\x20\x02",
+		"\x1a\x0a\x0a\x01a\x12\x01z\x18\x05\x20\x01", "\x1a\x0b\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
 		"\xfa\xff\xff\xff\x0f\x00", "\xfa\xff\xff\xff\x1f\x00", "\xfa\xff\xff\xff\x7f\x00",
 	} {
 		f.Add([]byte(s))
@@ -84,8 +85,10 @@ func FuzzDecodeQuery(f *testing.F) {
 			q = query{op: queryGet, key: op.Get.Key}
 		case *kvv1.Query_Range:
 			q = query{op: queryRange, key: op.Range.Key, end: op.Range.End, limit: op.Range.Limit, keysOnly: op.Range.KeysOnly}
+		case *kvv1.Query_Watch:
+			q = query{op: queryWatch, key: op.Watch.Key, end: op.Watch.End, from: op.Watch.From, keysOnly: op.Watch.KeysOnly}
 		}
-		if got.op != q.op || got.limit != q.limit || got.keysOnly != q.keysOnly ||
+		if got.op != q.op || got.limit != q.limit || got.from != q.from || got.keysOnly != q.keysOnly ||
 			!bytes.Equal(got.key, q.key) || !bytes.Equal(got.end, q.end) {
 			t.Fatalf("decoded %+v, want %+v", got, q)
 		}

@@ -1,0 +1,147 @@
+package kv
+
+import (
+	"bytes"
+	"sort"
+)
+
+// The events that a snapshot has at most: the newest whole revisions that keep to both
+// bounds. A member keeps at least as many (config.go), so they are a function of the log, and
+// snapshots are equal on all members whatever their settings are.
+const (
+	snapshotEvents = 16 << 10
+	snapshotBytes  = 4 << 20
+)
+
+// eventOverhead is what an event counts beside its key and value.
+const eventOverhead = 96
+
+// event is a change of one key. A put has the key with its value after it, and its record,
+// as the slot that it made; both are immutable.
+type event struct {
+	revision uint64
+	key      []byte
+	rec      *record // nil: the key is gone
+	expired  bool
+}
+
+// slot is what a put has made.
+func (e *event) slot() slot { return slot{key: e.key, rec: e.rec} }
+
+// bytes is what the event counts. It depends on nothing but what the event says.
+func (e *event) bytes() uint64 {
+	n := len(e.key) + eventOverhead
+	if e.rec != nil {
+		n += len(e.slot().value())
+	}
+	return uint64(n)
+}
+
+// reach is how much history is kept.
+type reach struct{ events, bytes uint64 }
+
+// leastReach is what a snapshot has.
+func leastReach() reach { return reach{snapshotEvents, snapshotBytes} }
+
+// history has the events of all revisions after base, in their order. Each revision has at
+// least one. A revision whose events alone exceed the bounds is not kept, nor is any before
+// it. The zero value keeps nothing.
+type history struct {
+	most  reach
+	base  uint64
+	ring  []event // its length is 0 or a power of two
+	first int
+	count int
+	bytes uint64
+}
+
+// at is the i-th event from the oldest on.
+func (h *history) at(i int) *event { return &h.ring[(h.first+i)&(len(h.ring)-1)] }
+
+// put notes that a key was set.
+func (h *history) put(key []byte, rec *record) {
+	h.add(event{revision: rec.modify, key: key, rec: rec})
+}
+
+// gone notes that a key was deleted, or has expired. It keeps a copy of the key, whose own
+// memory has the value in it.
+func (h *history) gone(revision uint64, key []byte, expired bool) {
+	if h.base != revision {
+		h.add(event{revision: revision, key: bytes.Clone(key), expired: expired})
+	}
+}
+
+// add keeps an event of the last revision or of the next one, and drops the oldest
+// revisions for it.
+func (h *history) add(e event) {
+	size := e.bytes()
+	for uint64(h.count)+1 > h.most.events || h.bytes+size > h.most.bytes {
+		if h.count == 0 || h.at(0).revision == e.revision {
+			h.drop(h.count)
+			h.base = e.revision
+			return
+		}
+		h.dropOldest()
+	}
+	if h.count == len(h.ring) {
+		h.grow()
+	}
+	h.count++
+	*h.at(h.count - 1) = e
+	h.bytes += size
+}
+
+// dropOldest drops the oldest revision.
+func (h *history) dropOldest() {
+	revision, n := h.at(0).revision, 1
+	for n < h.count && h.at(n).revision == revision {
+		n++
+	}
+	h.drop(n)
+	h.base = revision
+}
+
+// drop drops the oldest n events.
+func (h *history) drop(n int) {
+	for range n {
+		oldest := h.at(0)
+		h.bytes -= oldest.bytes()
+		*oldest = event{}
+		h.first = (h.first + 1) & (len(h.ring) - 1)
+		h.count--
+	}
+}
+
+// grow doubles the ring.
+func (h *history) grow() {
+	ring := make([]event, max(16, 2*len(h.ring)))
+	for i := range h.count {
+		ring[i] = *h.at(i)
+	}
+	h.ring, h.first = ring, 0
+}
+
+// after is the place of the first event after a revision.
+func (h *history) after(revision uint64) int {
+	return sort.Search(h.count, func(i int) bool { return h.at(i).revision > revision })
+}
+
+// newest returns a copy of the events of the newest whole revisions that keep to the
+// bounds of a snapshot.
+func (h *history) newest() []event {
+	from, bytes := h.count, uint64(0)
+	for i := h.count - 1; i >= 0; i-- {
+		bytes += h.at(i).bytes()
+		if h.count-i > snapshotEvents || bytes > snapshotBytes {
+			break
+		}
+		if i == 0 || h.at(i-1).revision != h.at(i).revision {
+			from = i
+		}
+	}
+	kept := make([]event, 0, h.count-from)
+	for i := from; i < h.count; i++ {
+		kept = append(kept, *h.at(i))
+	}
+	return kept
+}

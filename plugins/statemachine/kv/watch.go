@@ -1,0 +1,151 @@
+package kv
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+)
+
+const (
+	// markEvery is how often a watch says how far it has come, which proves besides that it
+	// goes on.
+	markEvery = 5 * time.Second
+	// markAfter is after how many revisions without an event for the watch it says so earlier:
+	// a fraction of what every member keeps.
+	markAfter = snapshotEvents / 8
+	// lookAt is how many events a watch looks at with the lock held, or those of one
+	// revision if they are more.
+	lookAt = 1 << 10
+)
+
+// A watch has a place in the history and nothing else: one that is not read costs no memory,
+// and has lost its place once the events that come next are not kept any more.
+type watch struct {
+	query
+	seen uint64 // all events up to this revision have been sent
+	// marked is the revision of the last update.
+	marked uint64
+	moved  chan struct{}
+	events []event // that come next; immutable, like all that they point to
+}
+
+// watch answers a Watch. It ends with ctx, with the receiver or with a refusal.
+func (m *machine) watch(ctx context.Context, q query, send func([]byte) error) error {
+	w, refused, err := m.beginWatch(q)
+	if err != nil {
+		return err
+	}
+	defer m.endWatch(w)
+	c := cutter{send: send, buf: make([]byte, 0, m.config.chunk)}
+	ticker := time.NewTicker(markEvery)
+	defer ticker.Stop()
+	for mark := true; refused == nil; {
+		var more bool
+		if more, refused, err = m.look(w); err != nil {
+			return err
+		}
+		if refused == nil && (mark || len(w.events) > 0 || w.seen-w.marked >= markAfter) {
+			c.update(w)
+			w.marked, mark = w.seen, false
+		}
+		if c.err != nil {
+			return fmt.Errorf("kv: watch at revision %d: %w", w.seen, c.err)
+		}
+		if more || refused != nil {
+			continue
+		}
+		select {
+		case <-w.moved:
+		case <-ticker.C:
+			mark = true
+		case <-ctx.Done():
+			return fmt.Errorf("kv: watch at revision %d: %w", w.seen, ctx.Err())
+		}
+	}
+	c.refuse(refused)
+	return c.err
+}
+
+// beginWatch finds the place of a watch, and has it told of what comes.
+func (m *machine) beginWatch(q query) (*watch, *refusal, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.usable(); err != nil {
+		return nil, nil, err
+	}
+	w := &watch{query: q, seen: m.store.revision, moved: make(chan struct{}, 1)}
+	w.key, w.end = bytes.Clone(q.key), bytes.Clone(q.end)
+	if q.from > 0 {
+		w.seen = q.from - 1
+	}
+	w.marked = w.seen
+	if m.watches == nil {
+		m.watches = map[chan struct{}]struct{}{}
+	}
+	m.watches[w.moved] = struct{}{}
+	return w, m.store.refuse(w.seen), nil
+}
+
+func (m *machine) endWatch(w *watch) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.watches, w.moved)
+}
+
+// tellWatches is called with the lock held, and waits for no watch.
+func (m *machine) tellWatches() {
+	for moved := range m.watches {
+		select {
+		case moved <- struct{}{}:
+		default: // it knows
+		}
+	}
+}
+
+// refuse says why no watch that has seen a revision can go on; nil if it can.
+func (s *store) refuse(seen uint64) *refusal {
+	switch {
+	case seen < s.history.base:
+		return &refusal{compacted, s.history.base + 1, s.revision}
+	case seen > s.revision:
+		return &refusal{future, s.history.base + 1, s.revision}
+	}
+	return nil
+}
+
+// look takes the events that come next, of whole revisions. More is set if there are
+// others that it has not looked at. It holds up Apply for no longer than that takes.
+func (m *machine) look(w *watch) (more bool, refused *refusal, err error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if err := m.usable(); err != nil {
+		return false, nil, err
+	}
+	if w.events = w.events[:0]; cap(w.events) > 4*lookAt {
+		w.events = nil
+	}
+	if refused := m.store.refuse(w.seen); refused != nil {
+		return false, refused, nil
+	}
+	h, size := &m.store.history, 0
+	from := h.after(w.seen)
+	for i := from; i < h.count; i++ {
+		e := h.at(i)
+		if e.revision != w.seen && (i-from >= lookAt || size >= m.config.chunk) {
+			return true, nil, nil
+		}
+		w.seen = e.revision
+		if w.wants(e.key) {
+			w.events = append(w.events, *e)
+			size += int(e.bytes())
+		}
+	}
+	w.seen = m.store.revision
+	return false, nil, nil
+}
+
+// wants tells whether a key is in the range of the watch.
+func (w *watch) wants(key []byte) bool {
+	return bytes.Compare(key, w.key) >= 0 && (len(w.end) == 0 || bytes.Compare(key, w.end) < 0)
+}

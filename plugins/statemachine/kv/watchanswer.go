@@ -1,0 +1,85 @@
+package kv
+
+import "github.com/pontoon-raft/pontoon/internal/fields"
+
+// typeDelete is EVENT_TYPE_DELETE; that of a put is 0.
+const typeDelete = 1
+
+// The reasons of a WatchRefused.
+const (
+	compacted = 1
+	future    = 2
+)
+
+// refusal is a WatchRefused.
+type refusal struct{ reason, oldest, revision uint64 }
+
+// update sends a WatchUpdate: the events that a watch has found, and how far it has come.
+func (c *cutter) update(w *watch) {
+	size := fields.SizeVarint(w.seen)
+	for i := range w.events {
+		n := sizeEvent(&w.events[i], w.keysOnly)
+		size += fields.SizeLength(n) + n
+	}
+	c.append(fields.SizeLength(size)+fields.SizeVarint(w.seen), func(b []byte) []byte {
+		return fields.AppendVarint(fields.AppendLength(b, 1, size), 1, w.seen)
+	})
+	for i := range w.events {
+		e := &w.events[i]
+		n := sizeEvent(e, w.keysOnly)
+		c.append(fields.SizeLength(n)+n, func(b []byte) []byte { return appendEvent(b, e, w.keysOnly) })
+	}
+	c.flush()
+	clear(w.events) // what they point to may be large
+}
+
+// refuse sends the last WatchUpdate.
+func (c *cutter) refuse(r *refusal) {
+	size := fields.SizeVarint(r.reason) + fields.SizeVarint(r.oldest) + fields.SizeVarint(r.revision)
+	c.buf = fields.AppendLength(c.buf, 1, fields.SizeLength(size)+size)
+	c.buf = fields.AppendLength(c.buf, 3, size)
+	c.buf = fields.AppendVarint(c.buf, 1, r.reason)
+	c.buf = fields.AppendVarint(c.buf, 2, r.oldest)
+	c.buf = fields.AppendVarint(c.buf, 3, r.revision)
+	c.flush()
+}
+
+// shown is the record and the value of an event as a KeyValue.
+func (e *event) shown(keysOnly bool) (at slot, value []byte) {
+	if e.rec == nil {
+		return slot{key: e.key, rec: &record{modify: e.revision}}, nil
+	}
+	at = e.slot()
+	if !keysOnly {
+		value = at.value()
+	}
+	return at, value
+}
+
+// sizeEvent is the size of an Event.
+func sizeEvent(e *event, keysOnly bool) int {
+	at, value := e.shown(keysOnly)
+	n := sizeKeyValue(at, len(value))
+	n += fields.SizeLength(n)
+	if e.rec == nil {
+		n += fields.SizeVarint(typeDelete)
+	}
+	if e.expired {
+		n += fields.SizeVarint(1)
+	}
+	return n
+}
+
+// appendEvent appends an event to a WatchUpdate.
+func appendEvent(b []byte, e *event, keysOnly bool) []byte {
+	at, value := e.shown(keysOnly)
+	b = fields.AppendLength(b, 2, sizeEvent(e, keysOnly))
+	if e.rec == nil {
+		b = fields.AppendVarint(b, 1, typeDelete)
+	}
+	b = appendKeyValue(b, 2, at, value)
+	if e.expired {
+		b = fields.AppendVarint(b, 3, 1)
+	}
+	return b
+}
