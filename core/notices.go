@@ -47,6 +47,7 @@ func (h *Host) tellLeadership() {
 		// until the last one has ended, and then nothing is ready before it is.
 		instances := h.instances()
 		l := h.server.Leadership()
+		l.Group = group
 		n.tell(instances, l)
 		pause := h.cfg.Election // for a plugin that was started again
 		if l.Leads && !l.Ready {

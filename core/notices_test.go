@@ -84,7 +84,7 @@ func (c *cluster) leadsByNotice(all map[member.ID]*told) (leader member.ID, term
 			return false
 		}
 		for id, w := range all {
-			if id != leader && w.last() != (plugins.Leadership{Term: term, Leader: uint64(leader)}) {
+			if id != leader && w.last() != (plugins.Leadership{Group: 1, Term: term, Leader: uint64(leader)}) {
 				return false
 			}
 		}

@@ -5,6 +5,8 @@ const CapabilityLeadership Capability = "leadership"
 
 // Leadership is what a member knows of its cluster's leader.
 type Leadership struct {
+	// Group is the Raft group; 1 for now.
+	Group uint64
 	// Term is raft's.
 	Term uint64
 	// Leader is the id of the member that leads in Term, as far as this member knows;

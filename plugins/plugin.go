@@ -63,7 +63,8 @@ type Options struct {
 	// node (ErrWrongIdentity).
 	ClusterID, NodeID uint64
 	NodeName          string
-	// Group is the Raft group; 1 for now.
+	// Group is the Raft group; 1 for now. An instance serves one: Open for a second
+	// one, while it is open, fails with ErrInvalidArgument and changes nothing.
 	Group uint64
 	// Incarnation grows with every Open on behalf of this node. Calls that
 	// carry a smaller one than the last Open are refused with

@@ -85,6 +85,9 @@ func (a *adder) Open(_ context.Context, o plugins.Options) (applied uint64, err 
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.closed == nil {
+		return 0, fmt.Errorf("%w: the adder is open", plugins.ErrInvalidArgument)
+	}
 	a.closed = nil
 	a.log.Info("an adder starts at 0")
 	return 0, nil

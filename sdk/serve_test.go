@@ -147,14 +147,14 @@ func TestSessionProbesMeasuresAndSetsTheLogLevel(t *testing.T) {
 }
 
 func TestABackendIsToldWhoLeads(t *testing.T) {
-	for name, said := range map[string]string{"boss": "leadership {Term:4 Leader:7 Leads:true Ready:true Transferring:true}", "sum": ""} {
+	for name, said := range map[string]string{"boss": "leadership {Group:1 Term:4 Leader:7 Leads:true Ready:true Transferring:true}", "sum": ""} {
 		r := start(t, name)
 		s, err := pluginrpc.OpenSession(t.Context(), r.conn)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		if err := s.SetLeadership(t.Context(), plugins.Leadership{Term: 4, Leader: 7, Leads: true, Ready: true, Transferring: true}); err != nil {
+		if err := s.SetLeadership(t.Context(), plugins.Leadership{Group: 1, Term: 4, Leader: 7, Leads: true, Ready: true, Transferring: true}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		r.stderr.waitFor(t, said)

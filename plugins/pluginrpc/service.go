@@ -78,7 +78,7 @@ func (s *pluginServer) answer(req *pluginv1.SessionRequest) (*pluginv1.SessionRe
 		}
 	}
 	if l := req.Leadership; l != nil && s.service.SetLeadership != nil {
-		s.service.SetLeadership(plugins.Leadership{Term: l.Term, Leader: l.Leader, Leads: l.Leads, Ready: l.Ready, Transferring: l.Transferring})
+		s.service.SetLeadership(plugins.Leadership{Group: l.Group, Term: l.Term, Leader: l.Leader, Leads: l.Leads, Ready: l.Ready, Transferring: l.Transferring})
 	}
 	if req.Metrics && s.service.Metrics != nil {
 		if text := s.service.Metrics(); len(text) <= maxMetricsBytes {

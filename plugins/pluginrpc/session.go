@@ -117,7 +117,7 @@ func (s *Session) SetLogLevel(ctx context.Context, level slog.Level) error {
 
 // SetLeadership tells the plugin who leads, and returns when it has taken that.
 func (s *Session) SetLeadership(ctx context.Context, l plugins.Leadership) error {
-	told := pluginv1.Leadership{Term: l.Term, Leader: l.Leader, Leads: l.Leads, Ready: l.Ready, Transferring: l.Transferring}
+	told := pluginv1.Leadership{Group: l.Group, Term: l.Term, Leader: l.Leader, Leads: l.Leads, Ready: l.Ready, Transferring: l.Transferring}
 	if _, err := s.ask(ctx, pluginv1.SessionRequest{Leadership: &told}); err != nil {
 		return fmt.Errorf("tell of leadership in term %d: %w", l.Term, err)
 	}

@@ -31,6 +31,7 @@ func testLifecycle(t *testing.T, h Harness) {
 		}
 		eachCall(t, in.sm, plugins.ErrClosed, plugins.ErrGone)
 	})
+	t.Run("a second group is refused", func(t *testing.T) { refusesAGroup(t, h) })
 	t.Run("Close twice is harmless", func(t *testing.T) {
 		in := open(t, h)
 		for i := range 2 {
@@ -39,6 +40,19 @@ func testLifecycle(t *testing.T, h Harness) {
 			}
 		}
 	})
+}
+
+// refusesAGroup: an open instance serves the group that it was opened for, and no other.
+func refusesAGroup(t *testing.T, h Harness) {
+	in := open(t, h)
+	in.advance(3)
+	opts := h.options(t.TempDir())
+	opts.Group++
+	opts.Incarnation++
+	if _, err := in.sm.Open(in.ctx, opts); !errors.Is(err, plugins.ErrInvalidArgument) {
+		t.Errorf("Open for group %d while it serves group %d: %v, want %v", opts.Group, opts.Group-1, err, plugins.ErrInvalidArgument)
+	}
+	in.advance(6)
 }
 
 func describes(t *testing.T, h Harness) {

@@ -57,6 +57,19 @@ func (h Harness) testReopen(t *testing.T) {
 		se.open()
 		se.expectLog(entries(1, 3, 1)...)
 	})
+	t.Run("ASecondGroupIsRefused", func(t *testing.T) {
+		se := h.start(t)
+		se.append(entries(1, 3, 1)...)
+		other := se.opts
+		other.Group++
+		other.Incarnation++
+		other.DataDir = newDir(t)
+		if _, err := se.s.Open(se.ctx(), other); !errors.Is(err, plugins.ErrInvalidArgument) {
+			t.Errorf("Open for group %d while it serves group %d = %v, want ErrInvalidArgument", other.Group, se.opts.Group, err)
+		}
+		se.append(entries(4, 3, 1)...)
+		se.expectLog(entries(1, 6, 1)...)
+	})
 	t.Run("CallsBeforeOpen", func(t *testing.T) {
 		s := h.New(t, newDir(t))
 		expectAll(t, s, plugins.ErrNotOpen)

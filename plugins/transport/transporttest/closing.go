@@ -25,6 +25,7 @@ func testClose(t *testing.T, h Harness) {
 			t.Errorf("close without open: %v", err)
 		}
 	})
+	t.Run("a second group is refused", func(t *testing.T) { testSecondGroup(t, h) })
 	t.Run("no handler call afterwards", func(t *testing.T) { testNoLateCalls(t, h) })
 	t.Run("waits for a snapshot's verdict", func(t *testing.T) { testCloseInSnapshot(t, h) })
 	t.Run("the address is free at once", func(t *testing.T) {
@@ -34,6 +35,20 @@ func testClose(t *testing.T, h Harness) {
 			c.restart(2)
 		}
 	})
+}
+
+// testSecondGroup: an open instance serves the group that it was opened for, and no
+// other.
+func testSecondGroup(t *testing.T, h Harness) {
+	c := newCluster(t, h, 2)
+	c.establish()
+	opts := c.options(1, h.Listen)
+	opts.Group++
+	opts.Incarnation++
+	if _, err := c.nodes[1].transport.Open(deadline(t), opts, newRecorder(h.Patience)); !errors.Is(err, plugins.ErrInvalidArgument) {
+		t.Errorf("open for group %d while it serves group %d: got %v, want ErrInvalidArgument", opts.Group, opts.Group-1, err)
+	}
+	c.establish()
 }
 
 func testLifeCycle(t *testing.T, h Harness) {
