@@ -44,8 +44,11 @@ func (s *Server) QueryStream(ctx context.Context, data []byte, c Consistency, be
 	if f.receiver != nil {
 		return f.receiver
 	}
-	if errors.Is(err, plugins.ErrBadAnswer) {
+	switch crowded := s.crowd.note(m, errors.Is(err, statemachine.ErrTooManyStreams)); {
+	case errors.Is(err, plugins.ErrBadAnswer):
 		m.Fail(err)
+	case crowded >= f.patience:
+		m.Fail(fmt.Errorf("query stream: nothing but this for %v: %w", crowded.Round(time.Second), err))
 	}
 	broken := err != nil && (neededBack || errors.Is(err, plugins.ErrGone))
 	s.judgeStream(data, f, err, broken && hasEnded(ctx, m, s.cfg.Tick))
@@ -135,6 +138,8 @@ func (s *Server) streamError(ctx context.Context, f *feed, err error, neededBack
 		return s.readError(ctx)
 	case s.ended():
 		return &Error{Err: ErrStopping}
+	case errors.Is(err, statemachine.ErrTooManyStreams):
+		return &Error{Err: ErrTooManyRequests, Detail: err.Error(), RetryAfter: s.cfg.Election}
 	case f.silent.Load():
 		return &Error{Err: ErrQueryFailed, Detail: fmt.Sprintf("the state machine has sent nothing for %v", f.patience)}
 	case neededBack, errors.Is(err, plugins.ErrGone), errors.Is(err, plugins.ErrClosed):
@@ -142,4 +147,26 @@ func (s *Server) streamError(ctx context.Context, f *feed, err error, neededBack
 	default:
 		return &Error{Err: ErrQueryFailed, Detail: err.Error(), RetryAfter: s.cfg.Tick}
 	}
+}
+
+// A crowd is the time in which a state machine has refused every answer in chunks, because
+// those that it was to give up have not returned: it keeps all clients out, for ever.
+type crowd struct {
+	mu    sync.Mutex
+	of    RunningStateMachine
+	since time.Time
+}
+
+// note takes how a call has ended, and tells for how long all of them were refused.
+func (c *crowd) note(m RunningStateMachine, refused bool) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case !refused:
+		c.of = nil
+		return 0
+	case c.of != m:
+		c.of, c.since = m, time.Now()
+	}
+	return time.Since(c.since)
 }

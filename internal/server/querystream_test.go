@@ -10,6 +10,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -129,6 +130,37 @@ func TestASilentAnswerInChunksIsEnded(t *testing.T) {
 		if got := <-w.stream(t.Context(), "all", Stale, all); got.err != nil || !slices.Equal(got.chunks, []string{"x"}) {
 			t.Errorf("with signs of life: %+v", got)
 		}
+	})
+}
+
+// A state machine in which answers that were given up do not return keeps all clients out.
+// They are told to come again, and when that has lasted for as long as an answer may be
+// silent the state machine is started again. An answer in between shows that it is not so.
+func TestAStateMachineFullOfAnswersThatWereGivenUpIsStartedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		full := func(func([]byte) error) error { return statemachine.ErrTooManyStreams }
+		refused := func(chunks func(func([]byte) error) error, want error) {
+			t.Helper()
+			w.source.current().chunks = chunks
+			if got := <-w.stream(t.Context(), "all", Stale, all); !errors.Is(got.err, want) {
+				t.Errorf("got %+v, want %v", got, want)
+			}
+			time.Sleep(StreamPatience(election) * 2 / 3)
+		}
+		refused(full, ErrTooManyRequests)
+		refused(full, ErrTooManyRequests)
+		refused(func(func([]byte) error) error { return nil }, nil)
+		refused(full, ErrTooManyRequests)
+		refused(full, ErrTooManyRequests)
+		if n := len(w.source.all()); n != 1 {
+			t.Fatalf("%d state machines were started", n)
+		}
+		refused(full, ErrTooManyRequests)
+		if n := len(w.source.all()); n != 2 {
+			t.Errorf("%d state machines were started, want another one", n)
+		}
+		refused(nil, nil)
 	})
 }
 

@@ -58,6 +58,7 @@ type Server struct {
 	progress    *progress
 	snapshots   *snapshotter
 	blocked     *blockedQueries
+	crowd       crowd
 	queries     *queryGate
 	machine     access
 	applyStall  atomic.Pointer[time.Time]  // since when an apply has been unanswered; nil if none

@@ -19,6 +19,12 @@ const MaxQueryStreams = 32
 // function, returns it of a state machine without CapabilityQueryStreams.
 var ErrNoQueryStreams = errors.New("the state machine answers no query in chunks")
 
+// ErrTooManyStreams: QueryStream was called while too many calls that the host had given up
+// have not returned. The plugin's end of the connection returns it for a backend that does
+// not end with its context. A host that gets nothing else for as long as a call may be
+// silent ends the plugin.
+var ErrTooManyStreams = errors.New("answers in chunks that were given up have not returned")
+
 // QueryStreamer is implemented by a state machine that answers queries in chunks: those
 // whose answers are longer than a message, and those whose answers go on, a feed of
 // changes. It announces CapabilityQueryStreams.

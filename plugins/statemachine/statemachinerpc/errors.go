@@ -13,5 +13,6 @@ func errorTable() *pluginrpc.Table {
 		pluginrpc.Mapping{Err: statemachine.ErrInvalidQuery, Code: codes.InvalidArgument, Reason: "INVALID_QUERY"},
 		pluginrpc.Mapping{Err: statemachine.ErrBadSnapshot, Code: codes.DataLoss, Reason: "BAD_SNAPSHOT"},
 		pluginrpc.Mapping{Err: statemachine.ErrNoQueryStreams, Code: codes.Unimplemented, Reason: "NO_QUERY_STREAMS"},
+		pluginrpc.Mapping{Err: statemachine.ErrTooManyStreams, Code: codes.ResourceExhausted, Reason: "TOO_MANY_STREAMS"},
 	)
 }

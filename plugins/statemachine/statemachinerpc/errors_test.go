@@ -24,7 +24,7 @@ func TestEverySentinelCrossesTheConnection(t *testing.T) {
 		}
 		mapped[m.Err], reasons[m.Reason] = true, true
 	}
-	for _, err := range []error{statemachine.ErrInvalidQuery, statemachine.ErrBadSnapshot, statemachine.ErrNoQueryStreams} {
+	for _, err := range []error{statemachine.ErrInvalidQuery, statemachine.ErrBadSnapshot, statemachine.ErrNoQueryStreams, statemachine.ErrTooManyStreams} {
 		if !mapped[err] {
 			t.Errorf("%v is not in the table", err)
 		}

@@ -190,7 +190,7 @@ func TestStreamsOfQueriesAreBounded(t *testing.T) {
 			t.Fatalf("stream %d: %v", i, err)
 		}
 	}
-	if err := c.QueryStream(t.Context(), nil, drop); !errors.Is(err, plugins.ErrLimit) {
+	if err := c.QueryStream(t.Context(), nil, drop); !errors.Is(err, statemachine.ErrTooManyStreams) {
 		t.Errorf("one more: %v", err)
 	}
 }

@@ -34,7 +34,7 @@ func (s *server) QueryStream(req *pluginv1.QueryStreamRequest, stream queryStrea
 		n := s.streams.Add(1)
 		defer s.streams.Add(-1)
 		if n > maxRunning {
-			return fmt.Errorf("%d streams of queries have not ended: %w", n-1, plugins.ErrLimit)
+			return fmt.Errorf("%d have not ended: %w", n-1, statemachine.ErrTooManyStreams)
 		}
 		if err := s.beside.enter(stream.Context()); err != nil {
 			return err
