@@ -10,27 +10,40 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// clearance is how far above a child's streams the descriptor of its program is.
-const clearance = 16
+const (
+	// clearance is how far above a child's streams the descriptor of its program is.
+	clearance = 16
+	// lowest is the first number that is not a standard stream of the child.
+	lowest = 3
+)
 
 // stepAside gives a program a descriptor that a child with these streams keeps until it
 // executes it. The runtime moves its own pipe, and the streams, to the numbers just above
 // theirs in the child, and looks for no other file there: a program that has one of those
-// would be replaced. A script is among the files that the runtime knows of.
+// would be replaced. Lower ones are safe. They are tried second: the higher ones may be more
+// than the process may have. A script is among the files that the runtime knows of.
 func (e *executable) stepAside(streams ...*os.File) error {
-	if e.script {
+	var highest int
+	for _, s := range streams {
+		highest = max(highest, int(s.Fd()))
+	}
+	inTheWay := func(fd int) bool { return fd > highest && fd < highest+clearance }
+	if e.script || !inTheWay(int(e.runs().Fd())) {
 		return nil
 	}
-	var highest uintptr
-	for _, s := range streams {
-		highest = max(highest, s.Fd())
+	for _, least := range []int{highest + clearance, lowest} {
+		fd, err := unix.FcntlInt(e.runs().Fd(), unix.F_DUPFD_CLOEXEC, least)
+		if err != nil {
+			continue
+		}
+		aside := os.NewFile(uintptr(fd), e.path)
+		if !inTheWay(fd) {
+			e.aside = aside
+			return nil
+		}
+		_ = aside.Close()
 	}
-	aside, err := unix.FcntlInt(e.runs().Fd(), unix.F_DUPFD_CLOEXEC, int(highest)+clearance)
-	if err != nil {
-		return fmt.Errorf("descriptor of the executable: %w", err)
-	}
-	e.aside = os.NewFile(uintptr(aside), e.path)
-	return nil
+	return fmt.Errorf("descriptor of the executable: %w", syscall.EMFILE)
 }
 
 // command returns the command that executes the open file, after stepAside where its

@@ -98,6 +98,65 @@ func TestAProgramRunsWhateverItsDescriptorIs(t *testing.T) {
 	}
 }
 
+// A host that may have few descriptors starts its plugins all the same: none further up is
+// needed where the program's is out of the way, or a lower one is free.
+func TestAProgramRunsNearTheLimitOfDescriptors(t *testing.T) {
+	path, err := exec.LookPath("true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func() *os.File {
+		f, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		return f
+	}
+	for name, below := range map[string]bool{"below its streams": true, "above its streams": false} {
+		lower := open()
+		var exe *executable
+		var stream *os.File
+		for exe == nil || !below && exe.file.Fd() != stream.Fd()+1 || below && exe.file.Fd() > stream.Fd() {
+			if below {
+				if exe, err = openExecutable(path, ""); err == nil {
+					stream = open()
+				}
+			} else {
+				stream = open()
+				exe, err = openExecutable(path, "")
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(exe.close)
+		}
+		lower.Close()
+		var limit syscall.Rlimit
+		if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+			t.Fatal(err)
+		}
+		few := limit
+		few.Cur = uint64(stream.Fd()) + clearance
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &few); err != nil {
+			t.Fatal(err)
+		}
+		err := exe.stepAside(stream, stream, stream)
+		if again := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); again != nil {
+			t.Fatal(again)
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		cmd := exe.command([]string{path})
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = stream, stream, stream
+		if err := cmd.Run(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestAFileWrittenToAfterItsCheckIsNoticed(t *testing.T) {
 	path, sum := program(t, t.TempDir(), "plugin", "checked")
 	exe, err := openExecutable(path, sum)
