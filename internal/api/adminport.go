@@ -92,6 +92,15 @@ func (l *adminListener) answering() (all []*adminConn) {
 	return all
 }
 
+// hangUp closes all connections, and waits for no client, as TLS would to say goodbye.
+func (l *adminListener) hangUp() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for e := l.conns.Front(); e != nil; e = e.Next() {
+		e.Value.(*adminConn).Conn.Close()
+	}
+}
+
 // Close implements net.Conn.
 func (c *adminConn) Close() error {
 	c.of.mu.Lock()

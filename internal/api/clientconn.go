@@ -65,11 +65,20 @@ func (c *clientConn) Close() error {
 	return c.carrier().Close()
 }
 
-// cut closes the connection for a client that may not read. TLS would wait for one, to
-// say goodbye, and other clients' connections with it.
-func (c *clientConn) cut() {
-	_ = c.Conn.Close()
-	_ = c.Close()
+// goodbye is how long a client that does not read has a close wait. The word of TLS that a
+// connection ends goes out at once where there is room for it.
+const goodbye = time.Millisecond
+
+// A partingConn is what TLS is put on. TLS sets a deadline only for its goodbye, of five
+// seconds: those closed next, by a bound or a stop, would wait for it too.
+type partingConn struct{ net.Conn }
+
+// SetWriteDeadline implements net.Conn.
+func (c partingConn) SetWriteDeadline(t time.Time) error {
+	if soon := time.Now().Add(goodbye); t.After(soon) {
+		t = soon
+	}
+	return c.Conn.SetWriteDeadline(t)
 }
 
 // A begunConn gives back the bytes that were read before it was handed on.

@@ -34,7 +34,7 @@ func (s *splitter) shake(c *clientConn) (*tls.Conn, error) {
 	if first[0] != recordHandshake {
 		return nil, s.turnAway(c, first)
 	}
-	secured := tls.Server(&begunConn{Conn: c.Conn, seen: first}, s.tls)
+	secured := tls.Server(partingConn{&begunConn{Conn: c.Conn, seen: first}}, s.tls)
 	ctx, cancel := context.WithTimeout(context.Background(), s.firstBytes)
 	defer cancel()
 	if err := secured.HandshakeContext(ctx); err != nil {

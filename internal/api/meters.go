@@ -105,7 +105,7 @@ func (a *meters) closeThose(match func(*meter) bool) {
 	}
 	a.mu.Unlock()
 	for _, c := range matching {
-		c.cut()
+		c.Close()
 	}
 }
 
@@ -119,7 +119,7 @@ func (a *meters) cutOff(m *meter, why int) {
 	}
 	a.counts.closed[why].Add(1)
 	a.said.warn(matter{"client connections are cut off", closedNames()[why]}, "client", m.address)
-	c.cut()
+	c.Close()
 }
 
 // run cuts off clients whose messages do not get on, until the server stops.

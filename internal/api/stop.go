@@ -84,6 +84,9 @@ func (s *Server) stop(ctx context.Context) error {
 	// No request of a client is lost with the admin port: a profile or a slow
 	// scrape is not worth waiting for.
 	s.cancelAdmin()
+	if s.adminLn != nil {
+		s.adminLn.hangUp()
+	}
 	s.admin.Close()
 	if s.adminLn != nil {
 		s.adminLn.Close()
