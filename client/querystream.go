@@ -43,7 +43,7 @@ func (c *Client) QueryStream(ctx context.Context, data []byte, level Consistency
 		req.Consistency = hostv1.Consistency_CONSISTENCY_STALE
 	}
 	var chunks *Chunks
-	err := c.do(ctx, request{reads: true, send: func(opening context.Context, host hostv1.HostClient) (err error) {
+	err := c.do(ctx, request{reads: true, lasts: true, send: func(opening context.Context, host hostv1.HostClient) (err error) {
 		chunks, err = c.beginChunks(ctx, opening, host, req)
 		return err
 	}})

@@ -62,6 +62,10 @@ func TestQueryStream(t *testing.T) {
 	if words, err := read(ask("one")); err != io.EOF || words != "one" {
 		t.Errorf("from another member: %q, ended with %v", words, err)
 	}
+	cl.members[0].setFail(func() error { return &server.Error{Err: server.ErrQueryFailed} })
+	if words, err := read(ask("one")); err != io.EOF || words != "one" {
+		t.Errorf("from a member that does not keep it away: %q, ended with %v", words, err)
+	}
 	cl.members[1].setFail(func() error { return &server.Error{Err: server.ErrQueryFailed} })
 	if _, err := c.QueryStream(background, []byte("one"), client.Stale); client.Reason(err) != "query_failed" {
 		t.Errorf("refused with %v", err)

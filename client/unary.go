@@ -17,10 +17,17 @@ import (
 // better.
 const reasonNoQuorum = "no_quorum"
 
+// reasonQueryFailed is the word of a member whose state machine failed over a query, or that keeps
+// the query from it for a while.
+const reasonQueryFailed = "query_failed"
+
 // A request is one unary call, wherever it may be sent.
 type request struct {
 	// reads: it changes nothing, so that a second try never harms.
 	reads bool
+	// lasts: its answer goes on, so that its member may keep it from a state machine that ended
+	// beside it by chance. Another member may answer.
+	lasts bool
 	send  func(ctx context.Context, host hostv1.HostClient) error
 }
 
@@ -48,11 +55,12 @@ func (c *Client) doBy(ctx context.Context, deadline int64, r request) error {
 				return e
 			case ctx.Err() != nil:
 				return ended(ctx, e.Outcome, last)
+			case r.lasts && e.Reason == reasonQueryFailed:
 			case !e.retryable() && !(r.reads && !pointless(e.Reason)):
 				return e
 			}
 			last = e
-			if e.Reason == reasonNoQuorum {
+			if e.Reason == reasonNoQuorum || e.Reason == reasonQueryFailed {
 				hopeless = e
 			}
 			if e.LeaderAddress != "" && e.LeaderAddress != addr {

@@ -1,5 +1,5 @@
 // Package kv speaks to the kv state machine through any client: it encodes
-// commands and queries and decodes what comes back, and sends nothing itself.
+// commands and queries and decodes what comes back. Watch alone sends something itself.
 //
 //	res, err := c.Propose(ctx, kv.EncodePut(key, value))
 //	if err != nil { ... }           // see package client for what it says
@@ -24,6 +24,18 @@
 //		...
 //	}
 //
+// A watch has each change of a range of keys, in order, without a gap, each once, and goes on
+// by itself when the member that answers ends:
+//
+//	w := kv.Watch(ctx, c, kv.WatchOptions{Key: prefix, End: kv.PrefixEnd(prefix), From: seen + 1})
+//	defer w.Close()
+//	for {
+//		u, err := w.Next()
+//		if errors.Is(err, kv.ErrCompacted) { ... } // read the range, and watch from there
+//		if err != nil { ... }
+//		...                                        // u.Events, and keep u.Revision as seen
+//	}
+//
 // Functions that encode copy what they are given; decoded values belong to the
-// caller. Everything may be used concurrently.
+// caller. Functions may be used concurrently.
 package kv

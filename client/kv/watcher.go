@@ -1,0 +1,164 @@
+package kv
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/client"
+)
+
+const (
+	// A watch that breaks off is asked for anew at once. One that breaks off again, and has
+	// neither shown an event nor lasted for steady, waits first: longer each time, up to
+	// longestWait, give or take a quarter.
+	steady       = time.Second
+	shortestWait = 10 * time.Millisecond
+	longestWait  = time.Second
+	// mostBeginnings is how often a watch may break off before its first update.
+	mostBeginnings = 5
+)
+
+// errEnded: an answer that goes on had an end.
+var errEnded = errors.New("the watch ended without a reason")
+
+// A Watcher watches a range. Its methods are for one goroutine; Close may be called from
+// any.
+type Watcher struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	client *client.Client
+	opts   WatchOptions
+
+	chunks  *client.Chunks // nil: to be asked for
+	updates Updates
+	ready   []Update
+	begun   bool // there was an update
+	opened  time.Time
+	breaks  int // one after the other, with nothing between
+	err     error
+}
+
+// Watch watches a range from a revision on: each change of its keys, in order, without a
+// gap, each once. It goes on by itself, on another member if need be, when the member that
+// answers, its state machine or the connection ends. It sends nothing before Next is
+// called. Close must be called, or ctx must end.
+func Watch(ctx context.Context, c *client.Client, o WatchOptions) *Watcher {
+	w := &Watcher{client: c, opts: o, updates: Updates{Next: o.From}}
+	w.ctx, w.cancel = context.WithCancel(ctx)
+	return w
+}
+
+// Next waits for the next update. A client that has to go on after its own end keeps the
+// Revision of the last one with what it made of it, and watches from the revision after it.
+//
+// Errors are for good. A *WatchError says that events were missed, or are of the future. Before
+// the first update any error of client.QueryStream ends the watch, and so does an answer that
+// breaks off again and again; later those alone that
+// another try meets again: a refusal of this client or of the query, and the end of the
+// context or the client. All others are told to WatchOptions.Interrupted.
+//
+// While a member is cut off from the others, a watch that it answers goes on with marks of
+// the revision that the member has.
+func (w *Watcher) Next() (Update, error) {
+	for len(w.ready) == 0 {
+		if w.err != nil {
+			return Update{}, w.err
+		}
+		if err := w.read(); err != nil {
+			w.broken(err)
+		}
+	}
+	u := w.ready[0]
+	w.ready = w.ready[1:]
+	return u, nil
+}
+
+// read takes the next chunk, of an answer that is asked for if there is none.
+func (w *Watcher) read() error {
+	if w.chunks == nil {
+		if err := w.open(); err != nil {
+			return err
+		}
+	}
+	chunk, err := w.chunks.Next()
+	if err == nil {
+		w.ready, err = w.updates.Add(chunk)
+		for _, u := range w.ready {
+			w.begun = true
+			if len(u.Events) > 0 {
+				w.breaks = 0
+			}
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		err = errEnded
+	}
+	return err
+}
+
+func (w *Watcher) open() error {
+	o := w.opts
+	o.From = w.updates.Next
+	chunks, err := w.client.QueryStream(w.ctx, EncodeWatch(o), client.Linearizable)
+	if err != nil {
+		return err
+	}
+	w.chunks, w.updates.rest, w.opened = chunks, nil, time.Now()
+	return nil
+}
+
+// broken ends the watch, or has it asked for anew after a while.
+func (w *Watcher) broken(err error) {
+	if w.ctx.Err() != nil || final(err) || !w.begun && (w.chunks == nil || w.breaks == mostBeginnings) {
+		w.err = err
+		w.cancel()
+	}
+	lasted := w.begun && w.chunks != nil && time.Since(w.opened) >= steady
+	if w.chunks != nil {
+		w.chunks.Close()
+		w.chunks = nil
+	}
+	if w.err != nil {
+		return
+	}
+	if w.opts.Interrupted != nil {
+		w.opts.Interrupted(err)
+	}
+	if lasted {
+		w.breaks = 0
+	}
+	if w.breaks++; w.breaks > 1 {
+		w.pause()
+	}
+}
+
+// final tells whether another try would meet the same.
+func final(err error) bool {
+	if errors.Is(err, errEnded) {
+		return false
+	}
+	reason := client.Reason(err)
+	return reason == "" || slices.Contains([]string{
+		"invalid", "malformed", "too_large", "unimplemented", "wants_tls",
+		client.ReasonUnauthenticated, client.ReasonPermissionDenied, client.ReasonClosed,
+	}, reason)
+}
+
+// pause waits before the next try.
+func (w *Watcher) pause() {
+	wait := min(shortestWait<<min(w.breaks, 10), longestWait)
+	wait += time.Duration((rand.Float64() - 0.5) / 2 * float64(wait))
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-w.ctx.Done():
+	}
+}
+
+// Close ends the watch. Close twice is harmless.
+func (w *Watcher) Close() { w.cancel() }
