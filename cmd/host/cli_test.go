@@ -365,6 +365,43 @@ func TestKV(t *testing.T) {
 	}
 }
 
+// A watch shows what was and what comes, ends as asked, and says with its code why it
+// cannot go on.
+func TestWatch(t *testing.T) {
+	h := startFake(t)
+	t.Setenv("PONTOON_ENDPOINTS", h.address)
+	for _, given := range []string{"kv put user/a 1", "kv put other 2", "kv put user/b \x1b", "kv delete user/a"} {
+		if got := host(t, strings.Fields(given)...); got.code != exitOK {
+			t.Fatalf("%s: %+v", given, got)
+		}
+	}
+	for _, x := range []struct{ given, want string }{
+		{"watch --from 1 --limit 4", "1 put user/a 1\n2 put other 2\n3 put user/b \"\\x1b\"\n4 delete user/a\n"},
+		{"watch user/ --from 2 --limit 2", "3 put user/b \"\\x1b\"\n4 delete user/a\n"},
+		{"watch other --from 1 --limit 1 --keys-only", "2 put other\n"},
+		{"watch other --from 1 --limit 1 -o json", `{"revision":4,"events":[{"type":"put","key":"other","value":"2","create_revision":2,"mod_revision":2,"version":1}]}` + "\n"},
+		{"watch user/a --from 4 --limit 1 -o json", `{"revision":4,"events":[{"type":"delete","key":"user/a","value":"","create_revision":0,"mod_revision":4,"version":0}]}` + "\n"},
+	} {
+		if got := host(t, strings.Fields(x.given)...); got.code != exitOK || got.stdout != x.want || got.stderr != "" {
+			t.Errorf("%s: %+v, want %q", x.given, got, x.want)
+		}
+	}
+	for _, x := range []struct {
+		given string
+		code  int
+		says  string
+	}{
+		{"watch --from 6", exitNotFound, "watch from revision 6: the revision is of the future: the oldest is 1, the store's is 4"},
+		{"watch --from -1", exitUsage, "invalid argument"},
+		{"watch a b", exitUsage, "watch"},
+		{"watch " + strings.Repeat("k", 4097), exitFailed, "4097 bytes is over the limit"},
+	} {
+		if got := host(t, strings.Fields(x.given)...); got.code != x.code || got.stdout != "" || !strings.Contains(got.stderr, x.says) {
+			t.Errorf("%s: %+v, want %d", x.given, got, x.code)
+		}
+	}
+}
+
 func TestRawBytes(t *testing.T) {
 	h := startFake(t)
 	t.Setenv("PONTOON_ENDPOINTS", h.address)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -125,7 +126,11 @@ func (h *fakeHost) QueryStream(ctx context.Context, data []byte, _ server.Consis
 	if err != nil {
 		return err
 	}
-	return statemachine.QueryStream(ctx, h.machine, data, send)
+	err = statemachine.QueryStream(ctx, h.machine, data, send)
+	if errors.Is(err, statemachine.ErrInvalidQuery) {
+		err = &server.Error{Err: server.ErrInvalid, Detail: err.Error()}
+	}
+	return err
 }
 
 func (h *fakeHost) ReadBarrier(context.Context) (uint64, error) {

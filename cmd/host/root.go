@@ -39,7 +39,7 @@ The same program is the client of a running cluster.`,
 	root.AddCommand(
 		newServe(), newDemo(), newConfig(), newCert(), newToken(),
 		newStatus(), newMember(), newLeader(), newBench(),
-		newKV(), newPropose(), newQuery(), newVersion(),
+		newKV(), newWatch(), newPropose(), newQuery(), newVersion(),
 		newLog(), newSnapshot(), newStorage(), newRecover(), newAudit(),
 	)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
