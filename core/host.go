@@ -73,6 +73,9 @@ func New(cfg Config) (*Host, error) {
 	if wrong := cfg.OutOfBounds(); len(wrong) > 0 {
 		return nil, fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, wrong[0])
 	}
+	if err := cfg.checkFounders(); err != nil {
+		return nil, fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, err)
+	}
 	relay := cfg.relay()
 	p, err := cfg.portSettings()
 	if err != nil {
