@@ -190,10 +190,11 @@ func runFakePlugin(mode string) {
 			fmt.Fprintln(os.Stderr, "regrets")
 			os.Exit(4)
 		},
-		"no-controller": func() { go serveBare(false); untilHostEnds() },
-		"stubborn":      func() { go serveBare(false); foreverUnlessKilled() },
-		"hangs-up":      func() { go serveUntilUSR1(); foreverUnlessKilled() },
-		"deaf":          func() { go serveBare(true); foreverUnlessKilled() },
+		"no-controller":  func() { go serveBare(false); untilHostEnds() },
+		"stubborn":       func() { go serveBare(false); foreverUnlessKilled() },
+		"hangs-up":       func() { go serveUntilUSR1(); foreverUnlessKilled() },
+		"deaf":           func() { go serveBare(true); foreverUnlessKilled() },
+		"deaf-and-stuck": func() { signal.Ignore(syscall.SIGQUIT); go serveStuck(); foreverUnlessKilled() },
 		"deaf-and-busy": func() {
 			go serveBare(true)
 			var over atomic.Bool
@@ -226,6 +227,18 @@ func serveBare(deaf bool) {
 	} else {
 		pluginrpc.Service{Info: fakeInfo("statemachine", "echo")}.Register(s)
 	}
+	handshake(path)
+	_ = s.Serve(l)
+}
+
+// serveStuck answers no probe, and no call of any kind.
+func serveStuck() {
+	l, path := listen()
+	s := grpc.NewServer(append(pluginrpc.ServerOptions(), grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error {
+		deadlocked()
+		return nil
+	}))...)
+	pluginv1.RegisterPluginServer(s, &deafServer{})
 	handshake(path)
 	_ = s.Serve(l)
 }

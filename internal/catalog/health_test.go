@@ -138,6 +138,23 @@ func TestTheStreamsOfAHungPluginEnd(t *testing.T) {
 	}
 }
 
+// A call to a plugin that is declared hung fails then, and not only when the process is
+// gone, which has a second for its stacks before.
+func TestACallOfAHungPluginDoesNotWaitForItsEnd(t *testing.T) {
+	for range 5 { // a busy machine may take the second for itself
+		in := mustStart(t, mustSlot(t, newCatalog(t, quickProbes), fakePlugin(t, "deaf-and-stuck")))
+		_, err := in.StateMachine().Open(t.Context(), plugins.Options{Limits: plugins.DefaultLimits(), Group: 1, Incarnation: 1})
+		lives := alive(in.PID())
+		if !errors.Is(err, plugins.ErrGone) {
+			t.Fatalf("the call: %v", err)
+		}
+		if lives {
+			return
+		}
+	}
+	t.Error("the call has waited for the end of the process")
+}
+
 // A plugin whose socket's file was removed serves on over the connection that
 // it has, streams too, and the log says why once.
 func TestAPluginWhoseSocketWasRemovedServesOn(t *testing.T) {
