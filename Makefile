@@ -16,7 +16,7 @@ FUZZTIME  ?= 60s
 FUZZJOBS  ?= $(shell getconf _NPROCESSORS_ONLN)
 TESTFLAGS ?=
 
-.PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz fuzz-brief bench test-386 test-arm bench-peers bench-storage bench-behind large-snapshot statements lies overload slow-machine test-hostile test-linearizability test-recovery clean
+.PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz fuzz-brief bench test-386 test-arm bench-peers bench-storage bench-behind large-snapshot statements lies overload slow-machine watches test-hostile test-linearizability test-recovery clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -136,6 +136,9 @@ overload: ## a minute of ten times the writes that a cluster gets done, through 
 
 slow-machine: ## a minute of writes with a slow state machine on a follower, on the leader, and while it restores 1 GiB: memory
 	go test ./test -count=1 -v -run '^TestSlowMachine$$' -slow-machine 60s -slow-machine.state 1073741824
+
+watches: ## 100,000 events on three watches while state machines and leaders are killed: each once and in order
+	go test ./test -count=1 -v -run '^TestAWatchSurvivesKills$$' -watch.events 100000
 
 test-hostile: ## attack a cluster by all its ports, each attack at its whole length: a table of writes, memory, restarts
 	go test -count=1 -v -timeout 40m ./test/hostile -hostile.full
