@@ -84,6 +84,15 @@ func faults() map[string]func(*broken) {
 				return b.Register.Open(ctx, o)
 			}
 		},
+		"serves a second group": func(b *broken) {
+			b.open = func(ctx context.Context, o plugins.Options) (uint64, error) {
+				applied, err := b.Register.Open(ctx, o)
+				if errors.Is(err, plugins.ErrInvalidArgument) {
+					return b.Applied(), nil
+				}
+				return applied, err
+			}
+		},
 		"lets readers propose": func(b *broken) {
 			b.classes = func() []statemachine.Class { return oneClass("admin:", statemachine.RoleRead) }
 		},

@@ -114,6 +114,10 @@ func openMutants() []mutant {
 			o.StoreID = 0
 			return m.Memory.Open(ctx, o)
 		}},
+		{name: "SaysThatItServesASecondGroup", part: "Reopen", open: func(m *mutantStore, ctx context.Context, o plugins.Options) (storage.State, error) {
+			s, err := m.Memory.Open(ctx, o)
+			return s, unless(err, plugins.ErrInvalidArgument)
+		}},
 		{name: "BeginsATermTwice", part: "Conflict", open: changeState(func(s *storage.State) {
 			if s.FirstIndex > 1 && s.Terms[len(s.Terms)-1].Index != s.FirstIndex {
 				s.Terms = slices.Insert(s.Terms, 1, storage.TermBoundary{Index: s.FirstIndex, Term: s.Terms[0].Term})

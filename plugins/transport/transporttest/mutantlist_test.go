@@ -269,6 +269,8 @@ func lifeMutants() []mutant {
 			}
 			return err
 		}},
+		{name: "SaysThatItServesASecondGroup", part: "close/a second group is refused", again: func(error) error { return nil }},
+		{name: "RefusesASecondGroupForAnotherReason", part: "close/a second group is refused", again: func(error) error { return plugins.ErrClosed }},
 		{name: "CallsAfterItsEnd", part: "close/no handler call afterwards", closed: func(m *mutantTransport) {
 			go func() {
 				for range 200 {

@@ -118,6 +118,7 @@ type mutant struct {
 
 	describe func(info plugins.Info) plugins.Info
 	open     func(m *mutantTransport, o transport.Options) transport.Options
+	again    func(err error) error // of Open while it is open
 	setPeers func(m *mutantTransport, set transport.PeerSet) transport.PeerSet
 	send     func(m *mutantTransport, envelopes []transport.Envelope) []transport.Envelope
 	sent     func(m *mutantTransport, err error) error // what Send returns
@@ -155,6 +156,13 @@ func (m *mutantTransport) Describe() plugins.Info {
 }
 
 func (m *mutantTransport) Open(ctx context.Context, o transport.Options, h transport.Handler) (string, error) {
+	if m.handler != nil { // it is open: the handler that it has stays
+		_, err := m.Transport.Open(ctx, o, h)
+		if m.fault.again != nil {
+			err = m.fault.again(err)
+		}
+		return "", err
+	}
 	m.handler = h
 	if m.fault.open != nil {
 		o = m.fault.open(m, o)
