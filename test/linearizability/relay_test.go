@@ -50,9 +50,7 @@ func (r *relay) run() {
 		if end == nil {
 			return
 		}
-		if _, err := end.Write(buffer[:n]); err == nil { // a member that is down takes nothing
-			r.links.byDatagrams.Add(int64(n))
-		}
+		r.carry(n, func() (int, error) { return end.Write(buffer[:n]) })
 	}
 }
 
@@ -87,9 +85,16 @@ func (r *relay) answer(end *net.UDPConn, caller netip.AddrPort) {
 		if err != nil || r.links.gate(way{r.id, to}).drops() {
 			continue
 		}
-		if _, err := r.socket.WriteToUDPAddrPort(buffer[:n], caller); err == nil {
-			r.links.byDatagrams.Add(int64(n))
-		}
+		r.carry(n, func() (int, error) { return r.socket.WriteToUDPAddrPort(buffer[:n], caller) })
+	}
+}
+
+// carry counts a datagram of n bytes before it is written: one that was heard has been
+// counted. A member that is down takes none.
+func (r *relay) carry(n int, write func() (int, error)) {
+	r.links.byDatagrams.Add(int64(n))
+	if _, err := write(); err != nil {
+		r.links.byDatagrams.Add(-int64(n))
 	}
 }
 
