@@ -33,14 +33,14 @@ const configSchema = `{
     },
     "history_events": {
       "type": "integer",
-      "minimum": 16384,
+      "minimum": 4096,
       "maximum": 1048576,
       "default": 131072,
       "description": "Most events that are kept for watches."
     },
     "history_bytes": {
       "type": "integer",
-      "minimum": 4194304,
+      "minimum": 1048576,
       "maximum": 268435456,
       "default": 16777216,
       "description": "Most bytes of events that are kept for watches, 96 for each beside its key and value."

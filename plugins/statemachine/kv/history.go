@@ -9,8 +9,8 @@ import (
 // bounds. A member keeps at least as many (config.go), so they are a function of the log, and
 // snapshots are equal on all members whatever their settings are.
 const (
-	snapshotEvents = 16 << 10
-	snapshotBytes  = 4 << 20
+	snapshotEvents = 4 << 10
+	snapshotBytes  = 1 << 20
 )
 
 // eventOverhead is what an event counts beside its key and value.

@@ -176,8 +176,8 @@ func TestHistoriesThatMakeNoSense(t *testing.T) {
 		"a kind and nothing":        {[]byte{putEvent}, 1, "malformed"},
 		"a put that makes no sense": {set(rec("a", "1", 3, 3, 1)), 1, "malformed"},
 		"one missing":               {set(b), 2, "1 events and should have 2"},
-		"more than a snapshot has":  {bytes.Repeat(goneEvent(deleteEvent, "a", 3), snapshotEvents+1), snapshotEvents + 1, "more than 16384 events"},
-		"larger than a snapshot's":  {set(rec("a", strings.Repeat("v", snapshotBytes), 3, 0, 1)), 1, "4194304 bytes"},
+		"more than a snapshot has":  {bytes.Repeat(goneEvent(deleteEvent, "a", 3), snapshotEvents+1), snapshotEvents + 1, "more than 4096 events"},
+		"larger than a snapshot's":  {set(rec("a", strings.Repeat("v", snapshotBytes), 3, 0, 1)), 1, "1048576 bytes"},
 	} {
 		err := restoreErr(t, 3, buildWithEvents(3, 2, keys, test.count, test.events))
 		if test.says == "" && err != nil {
