@@ -128,6 +128,9 @@ func (u *Updates) step(m *kvv1.WatchUpdate) (Update, error) {
 	update, last := Update{Revision: m.Revision}, u.Next
 	for _, e := range m.Events {
 		at := e.GetKv().GetModRevision()
+		if len(e.GetKv().GetKey()) == 0 {
+			return Update{}, fmt.Errorf("kv: an event of revision %d without a key", at)
+		}
 		if at < last || at > m.Revision {
 			return Update{}, fmt.Errorf("kv: an event of revision %d in an update from %d up to %d", at, u.Next, m.Revision)
 		}

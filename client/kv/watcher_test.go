@@ -302,6 +302,7 @@ func FuzzUpdates(f *testing.F) {
 	}
 	f.Add(raw, 3)
 	f.Add(raw, 30)
+	f.Add([]byte("\n\x10\x12\f2\n000000000000"), 0) // an event of nothing
 	f.Fuzz(func(t *testing.T, raw []byte, cut int) {
 		cut = min(max(cut, 0), len(raw))
 		var whole, parts kv.Updates
