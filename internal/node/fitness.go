@@ -1,7 +1,6 @@
 package node
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -80,16 +79,9 @@ type holdback struct {
 // can win does so before this one's election timeout.
 func (h *holdback) hear(c *Core, m *pb.Message) {
 	asks := m.GetType() == pb.MsgVote || m.GetType() == pb.MsgPreVote && m.GetIndex() > 0 // else it asks for terms alone
-	if asks && c.lead == raft.None && !c.isUpToDate(m) && slices.Contains(c.registry.Voters(), m.GetFrom()) {
+	if asks && c.lead == raft.None && c.compareLog(m) > 0 && slices.Contains(c.registry.Voters(), m.GetFrom()) {
 		h.elections = maxHeldBack
 	}
-}
-
-// isUpToDate tells whether the log of the one that asks for votes ends no earlier than
-// this node's (section 5.4.1 of the paper).
-func (c *Core) isUpToDate(m *pb.Message) bool {
-	index, term := c.lastEntry()
-	return cmp.Or(cmp.Compare(m.GetLogTerm(), term), cmp.Compare(m.GetIndex(), index)) >= 0
 }
 
 // tick takes stock after a tick of raft.

@@ -57,12 +57,14 @@ func (c *Core) waitsForVotes() bool {
 // that has the longer log, or, if they are of the same length, the smaller id. A
 // candidate does not vote for one with a shorter log than its own.
 func (c *Core) comesBefore(m *pb.Message) bool {
+	return cmp.Or(c.compareLog(m), cmp.Compare(member.ID(m.GetFrom()), c.cfg.ID)) > 0
+}
+
+// compareLog compares the end of this node's log with that of the candidate which sent m,
+// as votes do (section 5.4.1 of the paper): the term comes before the index.
+func (c *Core) compareLog(m *pb.Message) int {
 	index, term := c.lastEntry()
-	return cmp.Or(
-		cmp.Compare(term, m.GetLogTerm()),
-		cmp.Compare(index, m.GetIndex()),
-		cmp.Compare(member.ID(m.GetFrom()), c.cfg.ID),
-	) > 0
+	return cmp.Or(cmp.Compare(term, m.GetLogTerm()), cmp.Compare(index, m.GetIndex()))
 }
 
 // tick asks for votes again if this node comes first and no votes have decided within a

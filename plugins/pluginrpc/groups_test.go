@@ -2,6 +2,7 @@ package pluginrpc
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
@@ -27,7 +28,7 @@ func TestEachRequestNamesItsGroup(t *testing.T) {
 			}
 			continue
 		default:
-			if len(name) < 8 || name[len(name)-7:] != "Request" {
+			if !strings.HasSuffix(name, "Request") {
 				continue
 			}
 		}
