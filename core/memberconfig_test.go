@@ -9,7 +9,7 @@ import (
 )
 
 // A learner among the founders is a fault of the configuration, and said before anything is
-// started; in a list of whom to ask it is none.
+// started; a list of members to ask may have one.
 func TestALearnerCannotBeAFounder(t *testing.T) {
 	cfg := Config{ClusterID: 1, ID: 1, Bootstrap: true, Members: []MemberConfig{{ID: 1}, {ID: 0xa, Learner: true}}}
 	_, err := New(cfg)

@@ -130,7 +130,7 @@ func (p *progressReader) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// gone is what may have gone of a snapshot of so many bytes. Of one that did not reach the
+// gone counts the bytes of a snapshot that may have gone. Of one that did not reach the
 // peer, what the way to the plugin's process holds may be all that was read.
 func (p *progressReader) gone(of uint64, err error) node.Gone {
 	gone := node.Gone{Read: p.read.Load(), Of: of}

@@ -69,8 +69,8 @@ type Event struct {
 
 // Update is a step of a watch.
 type Update struct {
-	// Revision is how far the watch has come: with this update, all events up to and with
-	// it were handed out. A watch from the next one goes on here, after a restart too.
+	// Revision is the last one of which the watch has handed out all events, this update
+	// included. A watch from the next one goes on here, after a restart too.
 	Revision uint64
 	// Events in the order of revisions; those of one revision are in one update. An update
 	// without any is a progress mark.

@@ -18,7 +18,7 @@ const (
 	steady       = time.Second
 	shortestWait = 10 * time.Millisecond
 	longestWait  = time.Second
-	// mostBeginnings is how often a watch may break off before its first update.
+	// A watch may break off mostBeginnings times before its first update.
 	mostBeginnings = 5
 )
 

@@ -118,7 +118,7 @@ func (o *outbox) Query(_ context.Context, query []byte) ([]byte, error) {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	if o.phase == nil && len(query) > 0 {
-		return nil, fmt.Errorf("%w: %.32q, want nothing: the answer is how many wait", statemachine.ErrInvalidQuery, query)
+		return nil, fmt.Errorf("%w: %.32q, want an empty one: the answer is the number of letters", statemachine.ErrInvalidQuery, query)
 	}
 	return strconv.AppendInt(nil, int64(len(o.Letters)), 10), o.phase
 }

@@ -65,11 +65,11 @@ func (c *clientConn) Close() error {
 	return c.carrier().Close()
 }
 
-// goodbye is how long a client that does not read has a close wait. The word of TLS that a
+// A close waits for goodbye at most for a client that does not read. The word of TLS that a
 // connection ends goes out at once where there is room for it.
 const goodbye = time.Millisecond
 
-// A partingConn is what TLS is put on. TLS sets a deadline only for its goodbye, of five
+// TLS runs over a partingConn. TLS sets a deadline only for its goodbye, of five
 // seconds: those closed next, by a bound or a stop, would wait for it too.
 type partingConn struct{ net.Conn }
 

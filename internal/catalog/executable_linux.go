@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// clearance is how far above a child's streams the descriptor of its program is.
+	// clearance is the distance from a child's streams to the descriptor of its program.
 	clearance = 16
 	// lowest is the first number that is not a standard stream of the child.
 	lowest = 3

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// Shown is what the other end of a connection has proven with. A connection stands for
+// Shown are the certificates with which the other end of a connection has proven its name. A connection stands for
 // days, and has shown its certificate to the authorities of its beginning. When they are
 // replaced, as after the theft of a key, it is judged again.
 type Shown struct {
-	// Chain is what was shown, the leaf first.
+	// Chain are the certificates, the leaf first.
 	Chain []*x509.Certificate
-	// At is when.
+	// At is the time at which they were shown.
 	At time.Time
 }
 

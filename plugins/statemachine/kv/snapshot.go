@@ -10,9 +10,9 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
-// PrepareSnapshot implements statemachine.StateMachine. It takes constant time
-// and memory, most of it for the events that a snapshot has; its later cost is a copy of each tree node that Apply changes
-// first.
+// PrepareSnapshot implements statemachine.StateMachine. Time and memory do not depend on
+// the number of keys: the events of a snapshot are copied. Its later cost is a copy of
+// each tree node that Apply changes first.
 func (m *machine) PrepareSnapshot(context.Context) (statemachine.Snapshot, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
