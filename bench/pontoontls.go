@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/client"
-	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/membercert"
 )
 
 const (

@@ -9,7 +9,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/client"
 	"github.com/pontoon-raft/pontoon/internal/api"
-	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/membercert"
 )
 
 // certs is a directory with an authority and what it has issued.

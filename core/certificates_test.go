@@ -11,8 +11,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/pontoon-raft/pontoon/internal/membercert"
 	"github.com/pontoon-raft/pontoon/internal/server"
+	"github.com/pontoon-raft/pontoon/membercert"
 )
 
 // A host warns of every certificate that it uses: of its ports, of its transports,

@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/membercert"
 )
 
 // The authority's files, beside those of the members.

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/membercert"
 )
 
 // protectedConfig is a configuration with TLS on all ports of its member.

@@ -15,7 +15,7 @@ import (
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/internal/access"
-	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/membercert"
 )
 
 // A caller is what a request shows of the client that makes it.

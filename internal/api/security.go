@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/certfiles"
-	"github.com/pontoon-raft/pontoon/internal/membercert"
 	"github.com/pontoon-raft/pontoon/internal/memberform"
+	"github.com/pontoon-raft/pontoon/membercert"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 

@@ -16,7 +16,7 @@ import (
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/internal/api"
-	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/membercert"
 )
 
 // dialBriefly connects to s with a certificate that ends after two seconds.

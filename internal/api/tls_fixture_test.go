@@ -18,7 +18,7 @@ import (
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/internal/api"
-	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/membercert"
 )
 
 // authority issues certificates for one test, and keeps those of the ports in

@@ -18,7 +18,7 @@ import (
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/internal/access"
 	"github.com/pontoon-raft/pontoon/internal/api"
-	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/membercert"
 )
 
 // A client is known by the name in its certificate, over gRPC, over JSON and on

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/membercert"
 )
 
 // A Fault is what is wrong with one file.

@@ -13,8 +13,8 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/pontoon-raft/pontoon/internal/membercert"
 	"github.com/pontoon-raft/pontoon/internal/regular"
+	"github.com/pontoon-raft/pontoon/membercert"
 )
 
 // A File is one PEM file, with the key of the configuration that names it.

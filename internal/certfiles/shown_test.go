@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/membercert"
 )
 
 // Authorities that were replaced stand for nothing that was shown before, whatever else is

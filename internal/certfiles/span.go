@@ -3,7 +3,7 @@ package certfiles
 import (
 	"time"
 
-	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/membercert"
 )
 
 // soon is how long before its end a certificate ends soon, or a third of its life

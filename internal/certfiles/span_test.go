@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/certfiles"
-	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/membercert"
 )
 
 const day = 24 * time.Hour

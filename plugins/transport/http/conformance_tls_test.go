@@ -3,7 +3,7 @@ package httptransport
 import (
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/membercert"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls/peertlstest"

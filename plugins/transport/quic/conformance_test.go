@@ -6,7 +6,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/membercert"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls/peertlstest"

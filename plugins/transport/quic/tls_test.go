@@ -13,7 +13,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
-	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/membercert"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls/peertlstest"
 )

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/certfiles"
-	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/membercert"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 

@@ -15,7 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/membercert"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls/peertlstest"

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/certfiles"
-	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/membercert"
 )
 
 // Why a certificate is refused, besides the errors of membercert.Of. The texts

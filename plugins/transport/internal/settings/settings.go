@@ -5,7 +5,7 @@ package settings
 import (
 	"fmt"
 
-	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/membercert"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"

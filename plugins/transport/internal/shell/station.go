@@ -10,7 +10,7 @@ import (
 	"time"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
-	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/membercert"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/arrivals"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/complaints"

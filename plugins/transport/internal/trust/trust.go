@@ -8,7 +8,7 @@ import (
 	"io"
 	"log/slog"
 
-	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/membercert"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/guard"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/refusals"

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/membercert"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/guard"

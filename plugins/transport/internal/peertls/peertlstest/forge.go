@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/internal/membercert"
+	"github.com/pontoon-raft/pontoon/membercert"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
 )
 
