@@ -9,19 +9,10 @@ import (
 // peerFamilies are the metrics of each peer.
 func peerFamilies() []peerfacts.Family[*peer] {
 	const prefix = "pontoon_transport_http_peer_"
-	return []peerfacts.Family[*peer]{
-		peerfacts.Gauge(prefix+"active_since_seconds", "When the peer became reachable, Unix time; 0 while it is not.", peerfacts.One(func(p *peer) float64 {
-			return float64(p.facts.since.Load()) / float64(time.Second)
-		})),
-		peerfacts.Gauge(prefix+"round_trip_seconds", "The last probe's round trip; 0 before the first.", peerfacts.One(func(p *peer) float64 {
-			return time.Duration(p.facts.rtt.Load()).Seconds()
-		})),
-		peerfacts.Gauge(prefix+"clock_ahead_seconds", "How far the peer's clock is ahead of this node's.", peerfacts.One(func(p *peer) float64 {
-			return time.Duration(p.facts.skew.Load()).Seconds()
-		})),
-		peerfacts.Counter(prefix+"dropped_messages_total", "Messages that were dropped before they were sent.", peerfacts.One(func(p *peer) float64 {
-			return float64(p.facts.dropped.Load())
-		})),
+	standing := peerfacts.Standings(prefix, "The last probe's round trip; 0 before the first.",
+		func(p *peer) time.Duration { return time.Duration(p.facts.rtt.Load()) },
+		func(p *peer) *peerfacts.Standing { return &p.facts.Standing })
+	return append(standing,
 		peerfacts.Counter(prefix+"queued_bytes_total", "Bytes of messages accepted, by channel.", func(p *peer) []peerfacts.Sample {
 			return []peerfacts.Sample{
 				{Labels: `,channel="message"`, Value: float64(p.facts.stream[messageStream].Load())},
@@ -42,5 +33,5 @@ func peerFamilies() []peerfacts.Family[*peer] {
 				{Labels: `,channel="pipeline"`, Value: float64(p.pipeline.length())},
 			}
 		}),
-	}
+	)
 }

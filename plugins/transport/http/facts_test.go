@@ -19,13 +19,13 @@ func TestPeerFacts(t *testing.T) {
 	connect(t, two, 1, urlOne)
 	waitWriter(t, one, 2, messageStream)
 	facts := &endpointOf(one).Roster.Named()[2].facts
-	for end := time.Now().Add(20 * time.Second); facts.rtt.Load() == 0 || facts.since.Load() == 0; {
+	for end := time.Now().Add(20 * time.Second); facts.rtt.Load() == 0 || facts.Since.Load() == 0; {
 		if time.Now().After(end) {
 			t.Fatal("the peer was not probed, or is not active")
 		}
 		<-time.After(time.Millisecond)
 	}
-	if skew := time.Duration(facts.skew.Load()); skew.Abs() > 10*time.Second {
+	if skew := time.Duration(facts.Skew.Load()); skew.Abs() > 10*time.Second {
 		t.Errorf("the same clock is %v ahead of itself", skew)
 	}
 	var b bytes.Buffer

@@ -48,12 +48,11 @@ type peer struct {
 	ctx    context.Context // ends with the peer
 	cancel context.CancelFunc
 
-	mu        sync.Mutex
-	life      context.Context // of connections; replaced by renew
-	end       context.CancelFunc
-	stopped   bool
-	connected int  // streams in both directions
-	reached   bool // the last POST of a remote peer got through
+	mu      sync.Mutex
+	life    context.Context // of connections; replaced by renew
+	end     context.CancelFunc
+	stopped bool
+	reached bool // the last POST of a remote peer got through
 }
 
 func (e *endpoint) newPeer(id uint64, remote bool) *peer {
@@ -110,8 +109,7 @@ func (p *peer) Send(m transport.Envelope) {
 	kind := messageStream
 	switch m.Class {
 	case pluginv1.MessageClass_CLASS_SNAPSHOT:
-		p.facts.dropped.Add(1)
-		p.e.Reporter.Unreachable(p.id, "a snapshot message must not be sent without its snapshot")
+		p.drop("a snapshot message must not be sent without its snapshot")
 		return
 	case pluginv1.MessageClass_CLASS_APPEND:
 		kind = appendStream
@@ -125,9 +123,13 @@ func (p *peer) Send(m transport.Envelope) {
 	if p.pipeline.put(m) {
 		p.facts.posted.Add(uint64(len(m.Payload)))
 	} else {
-		p.facts.dropped.Add(1)
-		p.e.Reporter.Unreachable(p.id, "no stream, and the pipeline is full")
+		p.drop("no stream, and the pipeline is full")
 	}
+}
+
+func (p *peer) drop(why string) {
+	p.facts.Dropped.Add(1)
+	p.e.Reporter.Unreachable(p.id, why)
 }
 
 // enqueue reports whether the stream has taken care of the message: it will
@@ -142,8 +144,7 @@ func (p *peer) enqueue(kind streamKind, m transport.Envelope) bool {
 		p.facts.stream[kind].Add(uint64(len(m.Payload)))
 		return true
 	case sendqueue.Full:
-		p.facts.dropped.Add(1)
-		p.e.Reporter.Unreachable(p.id, "the stream's queue is full")
+		p.drop("the stream's queue is full")
 		return true
 	default:
 		return false
@@ -173,34 +174,9 @@ func (p *peer) detach(w *streamWriter) {
 	p.count(-1)
 }
 
-// readerUp and readerDown count the streams that this node has dialled.
-func (p *peer) readerUp() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.count(1)
-}
-
-func (p *peer) readerDown() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.count(-1)
-}
-
-// count needs p.mu.
+// count adds to the streams with the peer, of both directions.
 func (p *peer) count(delta int) {
-	was := p.connected > 0
-	p.connected += delta
-	if is := p.connected > 0; is != was {
-		p.facts.active(is)
-		p.e.Reporter.Activity(p.id, is)
-	}
-}
-
-// isConnected reports whether a stream in either direction is up.
-func (p *peer) isConnected() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.connected > 0
+	p.facts.Count(delta, func(active bool) { p.e.Reporter.Activity(p.id, active) })
 }
 
 // waiting is how many messages wait for a stream.
@@ -226,7 +202,7 @@ func (p *peer) posted(err error) {
 	defer p.mu.Unlock()
 	if ok != p.reached {
 		p.reached = ok
-		p.facts.active(ok)
+		p.facts.Active(ok)
 		p.e.Reporter.Activity(p.id, ok)
 	}
 }

@@ -69,7 +69,7 @@ func (p *pipeline) work() {
 		if err == nil {
 			continue
 		}
-		p.peer.facts.dropped.Add(1)
+		p.peer.facts.Dropped.Add(1)
 		// Waiting messages are as outdated as the one that has just failed.
 		p.drop()
 		p.peer.e.Reporter.Unreachable(p.peer.id, err.Error())
@@ -92,7 +92,7 @@ func (p *pipeline) drop() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := len(p.waiting)
-	p.peer.facts.dropped.Add(uint64(n))
+	p.peer.facts.Dropped.Add(uint64(n))
 	p.waiting = nil
 	return n
 }

@@ -49,7 +49,7 @@ func (b prober) run(ctx context.Context) {
 			return
 		}
 		wait := t.probe
-		if !b.peer.isConnected() {
+		if !b.peer.facts.Connected() {
 			wait = t.Knock
 		}
 		var removed *removedError

@@ -131,8 +131,8 @@ func (r *streamReader) session(ctx context.Context) error {
 func (r *streamReader) up(frames frameReader) error {
 	r.wasUp, r.refused = true, false
 	r.peer.e.Reach.Reached(r.peer.id)
-	r.peer.readerUp()
-	defer r.peer.readerDown()
+	r.peer.count(1)
+	defer r.peer.count(-1)
 	stands := time.AfterFunc(complaints.Quiet, func() { r.peer.e.Complaints.Settle(r.peer.id, streamDown) })
 	defer stands.Stop()
 	return r.receive(frames)

@@ -64,7 +64,7 @@ func (w *streamWriter) run(ctx context.Context) error {
 	if ended := context.Cause(ctx); ended != nil {
 		err = ended
 	}
-	w.peer.facts.dropped.Add(uint64(w.queue.Close()))
+	w.peer.facts.Dropped.Add(uint64(w.queue.Close()))
 	w.peer.detach(w)
 	// The last messages written may not have arrived; that cannot be known.
 	w.peer.e.Reporter.Unreachable(w.peer.id, "the "+w.kind.path()+" stream ended")

@@ -12,18 +12,9 @@ import (
 // facts are what can be said of a peer. They are written and read by any
 // goroutine.
 type facts struct {
-	since   atomic.Int64 // when the peer became active, Unix nanoseconds; 0 if it is not
-	skew    atomic.Int64 // nanoseconds by which the peer's clock is ahead
-	dropped atomic.Uint64
-	queued  [3]atomic.Uint64 // payload bytes queued for each channel
-}
+	peerfacts.Standing
 
-func (f *facts) active(is bool) {
-	if is {
-		f.since.Store(time.Now().UnixNano())
-	} else {
-		f.since.Store(0)
-	}
+	queued [3]atomic.Uint64 // payload bytes queued for each channel
 }
 
 // roundTrip is that of the connection there is; 0 without one.
@@ -56,24 +47,14 @@ func peerFamilies() []peerfacts.Family[*peer] {
 			return all
 		}
 	}
-	return []peerfacts.Family[*peer]{
-		peerfacts.Gauge(prefix+"active_since_seconds", "When the peer became reachable, Unix time; 0 while it is not.", peerfacts.One(func(p *peer) float64 {
-			return float64(p.facts.since.Load()) / float64(time.Second)
-		})),
-		peerfacts.Gauge(prefix+"round_trip_seconds", "The connection's smoothed round trip; 0 without one.", peerfacts.One(func(p *peer) float64 {
-			return p.roundTrip().Seconds()
-		})),
-		peerfacts.Gauge(prefix+"clock_ahead_seconds", "How far the peer's clock is ahead of this node's.", peerfacts.One(func(p *peer) float64 {
-			return time.Duration(p.facts.skew.Load()).Seconds()
-		})),
-		peerfacts.Counter(prefix+"dropped_messages_total", "Messages that were dropped before they were sent.", peerfacts.One(func(p *peer) float64 {
-			return float64(p.facts.dropped.Load())
-		})),
+	standing := peerfacts.Standings(prefix, "The connection's smoothed round trip; 0 without one.",
+		(*peer).roundTrip, func(p *peer) *peerfacts.Standing { return &p.facts.Standing })
+	return append(standing,
 		peerfacts.Counter(prefix+"queued_bytes_total", "Bytes of messages accepted, by channel.", byChannel(func(p *peer, kind streamKind) float64 {
 			return float64(p.facts.queued[kind.channelIndex()].Load())
 		})),
 		peerfacts.Gauge(prefix+"waiting_messages", "Messages that wait, by channel.", byChannel(func(p *peer, kind streamKind) float64 {
 			return float64(p.waiting(kind))
 		})),
-	}
+	)
 }

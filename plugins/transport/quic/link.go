@@ -124,7 +124,7 @@ func (l *link) run() {
 	defer silent.Stop()
 	<-ctx.Done()
 	for _, c := range l.channels {
-		p.facts.dropped.Add(uint64(c.queue.Close()))
+		p.facts.Dropped.Add(uint64(c.queue.Close()))
 	}
 	// The last messages written may not have arrived; that cannot be known.
 	p.e.Reporter.Unreachable(p.id, "the connection ended: "+l.why().Error())

@@ -324,9 +324,9 @@ func TestPeerFacts(t *testing.T) {
 	p := newPair(t, quick, "")
 	peer := endpointOf(p.one).Roster.Named()[2]
 	eventually(t, "the peer's facts", func() bool {
-		return peer.roundTrip() > 0 && peer.facts.since.Load() > 0 && peer.facts.skew.Load() != 0
+		return peer.roundTrip() > 0 && peer.facts.Since.Load() > 0 && peer.facts.Skew.Load() != 0
 	}, nil)
-	if skew := time.Duration(peer.facts.skew.Load()); skew.Abs() > 10*time.Second {
+	if skew := time.Duration(peer.facts.Skew.Load()); skew.Abs() > 10*time.Second {
 		t.Errorf("the same clock is %v ahead of itself", skew)
 	}
 	var b strings.Builder

@@ -29,13 +29,12 @@ type peer struct {
 	kick   chan struct{}        // holds a token while a caller wants a connection now
 	link   atomic.Pointer[link] // the one that messages go to; changes need mu
 
-	mu        sync.Mutex
-	stopped   bool
-	dialling  bool          // there is a dialler
-	connected int           // links, of which all but one are ending
-	changed   chan struct{} // closed, and replaced, when link changes or a dial has failed
-	failures  int           // of all dials so far
-	failure   error         // the last one
+	mu       sync.Mutex
+	stopped  bool
+	dialling bool          // there is a dialler
+	changed  chan struct{} // closed, and replaced, when link changes or a dial has failed
+	failures int           // of all dials so far
+	failure  error         // the last one
 }
 
 func (e *endpoint) newPeer(id uint64, remote bool) *peer {
@@ -102,7 +101,7 @@ func (p *peer) Send(m transport.Envelope) {
 }
 
 func (p *peer) drop(why string) {
-	p.facts.dropped.Add(1)
+	p.facts.Dropped.Add(1)
 	p.e.Reporter.Unreachable(p.id, why)
 }
 
@@ -146,14 +145,9 @@ func (p *peer) detach(l *link) {
 	p.announce()
 }
 
-// count needs p.mu.
+// count adds to the links, of which all but one are ending.
 func (p *peer) count(delta int) {
-	was := p.connected > 0
-	p.connected += delta
-	if is := p.connected > 0; is != was {
-		p.facts.active(is)
-		p.e.Reporter.Activity(p.id, is)
-	}
+	p.facts.Count(delta, func(active bool) { p.e.Reporter.Activity(p.id, active) })
 }
 
 // announce wakes those who wait for a change. It needs p.mu.

@@ -141,7 +141,7 @@ func (l *link) gather(kind streamKind, frames *frameReader, hint int) ([]transpo
 // heard notes the peer's clock.
 func (l *link) heard(clock time.Time) {
 	rtt := l.conn.ConnectionStats().SmoothedRTT
-	l.peer.facts.skew.Store(int64(time.Until(clock.Add(rtt / 2))))
+	l.peer.facts.Skew.Store(int64(time.Until(clock.Add(rtt / 2))))
 }
 
 // A timedReader fails if nothing arrives for the timeout; 0 means never.
