@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 )
 
 // Headers of greetings. All of them are hexadecimal numbers but
@@ -26,11 +27,7 @@ const (
 // wordExpected is the word for "this is not the store that you expect".
 const wordExpected = "expected"
 
-var (
-	errGreeting = errors.New("malformed greeting")
-	errMismatch = errors.New("greeting mismatch")
-	errNotReady = errors.New("this node has not been told who it is yet")
-)
+var errGreeting = errors.New("malformed greeting")
 
 // mismatchWords are those of the reasons.
 func mismatchWords() map[transport.MismatchReason]string {
@@ -82,25 +79,22 @@ func (e *endpoint) mark(h http.Header, to uint64) {
 	setNumber(h, headerExpected, e.Book.Expected(to))
 }
 
-// A meeting is what the two ends of a connection have said of themselves.
-type meeting struct{ peer, said transport.Greeting }
-
 // meet judges a caller that may speak for that member, and answers one that is
 // refused, because of what it says of itself or because it is not a member.
-func (e *endpoint) meet(w http.ResponseWriter, r *http.Request, from uint64) (meeting, bool) {
+func (e *endpoint) meet(w http.ResponseWriter, r *http.Request, from uint64) (greetings.Meeting, bool) {
 	peer, err := greetingOf(r.Header)
 	expected, errExpected := number(r.Header, headerExpected)
 	if err = errors.Join(err, errExpected); err != nil {
 		http.Error(w, errGreeting.Error(), http.StatusBadRequest)
-		return meeting{}, false
+		return greetings.Meeting{}, false
 	}
 	if to := r.Header.Get(headerTo); to != "" && to != formatID(e.self.node) {
 		http.Error(w, errToMismatch.Error(), http.StatusPreconditionFailed)
-		return meeting{}, false
+		return greetings.Meeting{}, false
 	}
 	if (peer != transport.Greeting{} || expected != 0) && !e.Book.Ready() {
-		http.Error(w, errNotReady.Error(), http.StatusServiceUnavailable)
-		return meeting{}, false
+		http.Error(w, greetings.ErrNotReady.Error(), http.StatusServiceUnavailable)
+		return greetings.Meeting{}, false
 	}
 	said, refusal := e.Book.Call(from, peer, expected)
 	setGreeting(w.Header(), said)
@@ -110,7 +104,7 @@ func (e *endpoint) meet(w http.ResponseWriter, r *http.Request, from uint64) (me
 		if ok && e.Roster.Knows(from) {
 			recognised(r)
 		}
-		return meeting{peer, said}, ok
+		return greetings.Meeting{Peer: peer, Said: said}, ok
 	}
 	w.Header().Set(headerCluster, formatID(e.self.cluster))
 	e.Reach.Failed(from, r.RemoteAddr, refusal.Mismatch)
@@ -120,8 +114,8 @@ func (e *endpoint) meet(w http.ResponseWriter, r *http.Request, from uint64) (me
 		w.Header().Set(headerMismatch, wordExpected)
 		w.Header().Del(headerKnown)
 	}
-	http.Error(w, errMismatch.Error(), http.StatusPreconditionFailed)
-	return meeting{}, false
+	http.Error(w, greetings.ErrMismatch.Error(), http.StatusPreconditionFailed)
+	return greetings.Meeting{}, false
 }
 
 // judge decides about the peer's answer to a request of ours. check is what the
@@ -151,7 +145,7 @@ func (p *peer) refused(response *http.Response, word string, greeting transport.
 		if m := p.e.Book.Meet(p.id, greeting); m != nil {
 			return m
 		}
-		return fmt.Errorf("answer %s: %w", response.Status, errMismatch)
+		return fmt.Errorf("answer %s: %w", response.Status, greetings.ErrMismatch)
 	}
 	said, _ := greetingOf(response.Request.Header)
 	known, err := number(response.Header, headerKnown)
@@ -162,5 +156,5 @@ func (p *peer) refused(response *http.Response, word string, greeting transport.
 			return m
 		}
 	}
-	return fmt.Errorf("answer %s: %w: %.32q", response.Status, errMismatch, word)
+	return fmt.Errorf("answer %s: %w: %.32q", response.Status, greetings.ErrMismatch, word)
 }

@@ -9,6 +9,7 @@ import (
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 )
 
 // ownGreeting is what the node of these tests says, which knows peer 2 with the
@@ -85,7 +86,7 @@ func TestGreetingsOfRequests(t *testing.T) {
 				case c.code != 0:
 					want, text = c.code, errGreeting.Error()
 				case c.mismatch != "":
-					want, text = http.StatusPreconditionFailed, errMismatch.Error()
+					want, text = http.StatusPreconditionFailed, greetings.ErrMismatch.Error()
 				case channel == "pipeline":
 					delivered++
 				}
@@ -118,7 +119,7 @@ func TestBeforeTheFirstPeers(t *testing.T) {
 	_, url := openNode(t, 1, "", &sink{arrived: make(chan int, 100)})
 	body := encode(t, pluginv1.Message{Type: 8, From: 2, To: 1, Term: 1})
 	response, text := call(t, "POST", url+"/raft", 2, body, header(headerStore, "22"))
-	if response.StatusCode != http.StatusServiceUnavailable || text != errNotReady.Error() {
+	if response.StatusCode != http.StatusServiceUnavailable || text != greetings.ErrNotReady.Error() {
 		t.Errorf("who greets: %d %q", response.StatusCode, text)
 	}
 	if response, text := call(t, "POST", url+"/raft", 2, body, nil); response.StatusCode != http.StatusNoContent {

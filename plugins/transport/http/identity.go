@@ -2,7 +2,6 @@ package httptransport
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -42,7 +41,6 @@ var (
 	errIncompatibleVersion = errors.New("incompatible version")
 	errClusterMismatch     = errors.New("cluster ID mismatch")
 	errToMismatch          = errors.New("to field mismatch")
-	errRemovedMember       = errors.New("removed member")
 	errUnknownSender       = errors.New("error sender not found")
 )
 
@@ -150,12 +148,3 @@ func removedProof(h http.Header, id uint64) transport.RemovedMember {
 	term, _ := strconv.ParseUint(h.Get(headerRemovedTerm), 10, 64)
 	return transport.RemovedMember{Id: id, Index: index, Term: term}
 }
-
-// A removedError is a peer's answer that this node was removed.
-type removedError struct{ proof transport.RemovedMember }
-
-func (e *removedError) Error() string {
-	return fmt.Sprintf("%v at index %d of term %d", errRemovedMember, e.proof.Index, e.proof.Term)
-}
-
-func (e *removedError) Is(target error) bool { return target == errRemovedMember }

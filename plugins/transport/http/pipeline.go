@@ -12,6 +12,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peerurls"
 )
 
 const (
@@ -73,10 +74,7 @@ func (p *pipeline) work() {
 		// Waiting messages are as outdated as the one that has just failed.
 		p.drop()
 		p.peer.e.Reporter.Unreachable(p.peer.id, err.Error())
-		var removed *removedError
-		if errors.As(err, &removed) {
-			p.peer.e.Reporter.Removed(p.peer.id, removed.proof)
-		}
+		p.peer.e.Refused(p.peer, err)
 	}
 }
 
@@ -133,7 +131,7 @@ func (p *pipeline) post(payload []byte) error {
 	e := p.peer.e
 	base := p.peer.urls.Pick()
 	if base == nil {
-		return errNoURL
+		return peerurls.ErrNone
 	}
 	ctx, cancel := context.WithCancelCause(p.peer.ctx)
 	defer cancel(nil)

@@ -3,7 +3,6 @@ package httptransport
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/pause"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peerurls"
 )
 
 // probeAnswer is what GET /raft/probing answers.
@@ -52,12 +52,7 @@ func (b prober) run(ctx context.Context) {
 		if !b.peer.facts.Connected() {
 			wait = t.Knock
 		}
-		var removed *removedError
-		if errors.As(err, &removed) {
-			b.peer.e.Reporter.Removed(b.peer.id, removed.proof)
-			wait = t.Removed
-		}
-		if mismatched(err) {
+		if b.peer.e.Refused(b.peer, err) {
 			wait = t.Removed
 		}
 		if !pause.For(ctx, wait) {
@@ -84,7 +79,7 @@ func (b prober) judge(response *http.Response) error {
 func (b prober) probe(ctx context.Context) error {
 	base := b.peer.urls.Pick()
 	if base == nil {
-		return errNoURL
+		return peerurls.ErrNone
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.peer.e.timing.Dial)
 	defer cancel()

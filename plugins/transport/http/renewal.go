@@ -39,11 +39,7 @@ func (e *endpoint) renew(id uint64) {
 
 // failed notes why the peer cannot be reached.
 func (p *peer) failed(err error) {
-	url := ""
-	if u := p.urls.Pick(); u != nil {
-		url = u.String()
-	}
-	p.e.Reach.Failed(p.id, url, err)
+	p.e.Reach.Failed(p.id, p.urls.Shown(), err)
 }
 
 // causes are this backend's own reasons why a peer is not reached.
@@ -53,9 +49,6 @@ func causes() []reach.Cause {
 		{Err: errClusterMismatch, Word: "other_cluster"},
 		{Err: errToMismatch, Word: "other_member"},
 		{Err: errUnknownSender, Word: "unknown_there"},
-		{Err: errRemovedMember, Word: "removed"},
-		{Err: errNoURL, Word: "no_url"},
-		{Err: errNotReady, Word: "starting"},
 		{Err: errGreeting, Word: "greeting"},
 	}
 }

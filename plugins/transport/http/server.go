@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 )
 
 // Paths of rafthttp.
@@ -94,7 +96,7 @@ func (e *endpoint) refuseRemoved(w http.ResponseWriter, from uint64) bool {
 	m, removed := e.Roster.Removed(from)
 	if removed {
 		markRemoved(w.Header(), m)
-		http.Error(w, errRemovedMember.Error(), http.StatusGone)
+		http.Error(w, greetings.ErrRemoved.Error(), http.StatusGone)
 	}
 	return removed
 }
@@ -125,9 +127,9 @@ func (e *endpoint) serveStream(w http.ResponseWriter, r *http.Request) {
 }
 
 // dialler is the peer that asks for a stream, or nil if it was refused.
-func (e *endpoint) dialler(w http.ResponseWriter, r *http.Request, from uint64) (*peer, meeting) {
+func (e *endpoint) dialler(w http.ResponseWriter, r *http.Request, from uint64) (*peer, greetings.Meeting) {
 	if !e.vouched(w, r, from) || e.refuseRemoved(w, from) {
-		return nil, meeting{}
+		return nil, greetings.Meeting{}
 	}
 	p := e.Roster.Named()[from]
 	if p == nil || p.remote {
@@ -135,24 +137,24 @@ func (e *endpoint) dialler(w http.ResponseWriter, r *http.Request, from uint64) 
 			e.learn(r, from)
 		}
 		http.Error(w, errUnknownSender.Error(), http.StatusNotFound)
-		return nil, meeting{}
+		return nil, greetings.Meeting{}
 	}
 	if r.Header.Get(headerTo) != formatID(e.self.node) {
 		http.Error(w, errToMismatch.Error(), http.StatusPreconditionFailed)
-		return nil, meeting{}
+		return nil, greetings.Meeting{}
 	}
 	met, ok := e.meet(w, r, from)
 	if !ok {
-		return nil, meeting{}
+		return nil, greetings.Meeting{}
 	}
 	return p, met
 }
 
 // runStream answers and then sends until the connection, the peer or the
 // endpoint ends. of is nil but for the older form of the msgapp stream.
-func (e *endpoint) runStream(w http.ResponseWriter, p *peer, kind streamKind, met meeting, of *entriesTerm) {
+func (e *endpoint) runStream(w http.ResponseWriter, p *peer, kind streamKind, met greetings.Meeting, of *entriesTerm) {
 	living := p.Living()
-	if !e.Book.Stands(p.id, met.peer, met.said) {
+	if !e.Book.Stands(p.id, met.Peer, met.Said) {
 		http.Error(w, errRenewed.Error(), http.StatusServiceUnavailable)
 		return
 	}

@@ -13,7 +13,9 @@ import (
 	"sync/atomic"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peerurls"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/seal"
 )
 
@@ -36,7 +38,7 @@ func (e *endpoint) sendWhole(ctx context.Context, p *peer, header transport.Snap
 	for {
 		base := p.urls.Pick()
 		if base == nil {
-			return fmt.Errorf("%w: %w", transport.ErrUnreachable, errNoURL)
+			return fmt.Errorf("%w: %w", transport.ErrUnreachable, peerurls.ErrNone)
 		}
 		err := e.postSnapshot(ctx, p, base, header, body)
 		if err == nil {
@@ -73,7 +75,7 @@ func (e *endpoint) postSnapshot(ctx context.Context, p *peer, base *url.URL, hea
 
 func (e *endpoint) snapshotVerdict(p *peer, response *http.Response) error {
 	err := p.judge(response, func() error { return e.verdictOf(p, response) })
-	if mismatched(err) {
+	if greetings.Mismatched(err) {
 		return fmt.Errorf("%w: %w", transport.ErrSnapshotRefused, err)
 	}
 	return err
@@ -87,10 +89,7 @@ func (e *endpoint) verdictOf(p *peer, response *http.Response) error {
 		return fmt.Errorf("%w: %w", transport.ErrUnreachable, answerError(response, e.self))
 	}
 	err := answerError(response, e.self)
-	var removed *removedError
-	if errors.As(err, &removed) {
-		e.Reporter.Removed(p.id, removed.proof)
-	}
+	e.Refused(p, err)
 	return fmt.Errorf("%w: %w", transport.ErrSnapshotRefused, err)
 }
 

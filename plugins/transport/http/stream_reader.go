@@ -15,6 +15,8 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/complaints"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peerurls"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 )
 
@@ -24,8 +26,6 @@ const batchMessages = 1024
 // streamDown is the complaint about a stream that has ended. It is over when the streams
 // of the peer have stood for a while: one that comes up may be ended again at once.
 const streamDown = "stream from peer is down"
-
-var errNoURL = errors.New("peer has no usable URL")
 
 // A streamReader keeps one stream from a peer open and delivers what arrives.
 type streamReader struct {
@@ -47,12 +47,7 @@ func (r *streamReader) run(ctx context.Context) {
 		}
 		r.log(err)
 		wait := r.peer.e.timing.Redial
-		var removed *removedError
-		if errors.As(err, &removed) {
-			r.peer.e.Reporter.Removed(r.peer.id, removed.proof)
-			wait = r.peer.e.timing.Removed
-		}
-		if mismatched(err) {
+		if r.peer.e.Refused(r.peer, err) {
 			wait = r.peer.e.timing.Removed
 		}
 		if errors.Is(err, errOldPeer) {
@@ -71,11 +66,6 @@ func pauseUntil(ctx, early context.Context, wait time.Duration) bool {
 	defer context.AfterFunc(early, cancel)()
 	pause.For(short, wait)
 	return ctx.Err() == nil
-}
-
-func mismatched(err error) bool {
-	var m *transport.Mismatch
-	return errors.As(err, &m)
 }
 
 func (r *streamReader) log(err error) {
@@ -158,7 +148,7 @@ func (r *streamReader) ask(ctx context.Context, through *client, check func(*htt
 	e := r.peer.e
 	base := r.peer.urls.Pick()
 	if base == nil {
-		return nil, errNoURL
+		return nil, peerurls.ErrNone
 	}
 	target := base.JoinPath(pathStream).JoinPath(append(kind, formatID(e.self.node))...).String()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
@@ -209,7 +199,7 @@ func clusterMismatch(cluster string, self identity) error {
 // answerError turns an answer other than success into an error.
 func answerError(response *http.Response, self identity) error {
 	if response.StatusCode == http.StatusGone {
-		return &removedError{removedProof(response.Header, self.node)}
+		return &greetings.RemovedError{Proof: removedProof(response.Header, self.node)}
 	}
 	text, err := io.ReadAll(io.LimitReader(response.Body, 1<<10))
 	if err != nil {
@@ -222,7 +212,7 @@ func answerError(response *http.Response, self identity) error {
 	if cluster := response.Header.Get(headerCluster); reason == errClusterMismatch.Error() && cluster != "" {
 		return clusterMismatch(cluster, self)
 	}
-	for _, known := range []error{errIncompatibleVersion, errClusterMismatch, errToMismatch, errUnknownSender, errNotReady} {
+	for _, known := range []error{errIncompatibleVersion, errClusterMismatch, errToMismatch, errUnknownSender, greetings.ErrNotReady} {
 		if reason == known.Error() {
 			return fmt.Errorf("answer %s: %w", response.Status, known)
 		}

@@ -83,16 +83,9 @@ func (w *streamWriter) loop(ctx context.Context) error {
 			w.buffer = w.encoder.heartbeat(w.buffer)
 		case <-w.queue.Wake():
 		}
-		for {
-			batch = w.queue.Take(batch)
-			if len(batch) == 0 {
-				break
-			}
-			err := w.encode(batch)
-			clear(batch)
-			if err != nil {
-				return err
-			}
+		var err error
+		if batch, err = w.queue.Drain(batch, w.encode); err != nil {
+			return err
 		}
 		if err := w.write(); err != nil {
 			return err

@@ -16,7 +16,9 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peerurls"
 )
 
 // errNoParts: the peer knows snapshots in one request only.
@@ -76,7 +78,7 @@ func (d *delivery) run(ctx context.Context) error {
 	for next := stepAsk; next != stepDone; {
 		base := d.peer.urls.Pick()
 		if base == nil {
-			return fmt.Errorf("%w: %w", transport.ErrUnreachable, errNoURL)
+			return fmt.Errorf("%w: %w", transport.ErrUnreachable, peerurls.ErrNone)
 		}
 		var err error
 		if next == stepAsk {
@@ -205,7 +207,7 @@ func (d *delivery) exchange(request *http.Request, least uint64) (step, error) {
 		}
 	}
 	err = d.e.snapshotVerdict(d.peer, response)
-	if !d.answered && !errors.Is(err, errRemovedMember) {
+	if !d.answered && !errors.Is(err, greetings.ErrRemoved) {
 		return stepAsk, brokenError{err} // another URL may lead to another node
 	}
 	return stepAsk, err

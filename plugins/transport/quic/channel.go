@@ -69,16 +69,9 @@ func (c *channel) send(ctx context.Context) error {
 	}
 	var batch []transport.Envelope
 	for {
-		for {
-			batch = c.queue.Take(batch)
-			if len(batch) == 0 {
-				break
-			}
-			err := c.encode(batch)
-			clear(batch)
-			if err != nil {
-				return err
-			}
+		var err error
+		if batch, err = c.queue.Drain(batch, c.encode); err != nil {
+			return err
 		}
 		if err := c.write(); err != nil {
 			return err

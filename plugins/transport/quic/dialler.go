@@ -11,10 +11,10 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peerurls"
 )
-
-var errNoURL = errors.New("peer has no usable URL")
 
 // A dialler makes a connection to its peer whenever there is none.
 type dialler struct {
@@ -51,12 +51,7 @@ func (d *dialler) run(ctx context.Context) {
 		}
 		if err != nil {
 			d.log(err)
-			var removed *removedError
-			if errors.As(err, &removed) {
-				p.e.Reporter.Removed(p.id, removed.proof)
-				wait = t.Removed
-			}
-			if mismatched(err) {
+			if p.e.Refused(p, err) {
 				wait = t.Removed
 			}
 			p.dialFailed(err)
@@ -137,17 +132,13 @@ func (d *dialler) log(err error) {
 // tell notes why the peer cannot be reached. One that says "connected already"
 // has been.
 func (d *dialler) tell(err error) {
-	url := ""
-	if u := d.peer.urls.Pick(); u != nil {
-		url = u.String()
-	}
 	switch {
 	case errors.Is(err, errConnected):
 		return
 	case badHandshake(err) && peertls.Reason(err) == "":
 		err = fmt.Errorf("%w: %w", errTLS, err)
 	}
-	d.peer.e.Reach.Failed(d.peer.id, url, err)
+	d.peer.e.Reach.Failed(d.peer.id, d.peer.urls.Shown(), err)
 }
 
 // misconfigured reports whether trying again will not help.
@@ -170,7 +161,7 @@ func (d *dialler) dial(ctx context.Context) error {
 	p := d.peer
 	u := p.urls.Pick()
 	if u == nil {
-		return errNoURL
+		return peerurls.ErrNone
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.e.timing.Dial)
 	defer cancel()
@@ -190,11 +181,11 @@ func (d *dialler) dial(ctx context.Context) error {
 		return fmt.Errorf("dial %s: %w", u, err)
 	}
 	d.insist = false
-	return d.begin(conn, a, meeting{a.greeting, said})
+	return d.begin(conn, a, greetings.Meeting{Peer: a.greeting, Said: said})
 }
 
 // begin makes the connection the peer's link, if it is still wanted.
-func (d *dialler) begin(conn *quic.Conn, a answer, met meeting) error {
+func (d *dialler) begin(conn *quic.Conn, a answer, met greetings.Meeting) error {
 	p := d.peer
 	l := newLink(p, conn, p.e.self.node, a.run, true, met)
 	if err := p.adopt(l); err != nil {

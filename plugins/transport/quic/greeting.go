@@ -8,6 +8,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
 
@@ -205,7 +206,6 @@ func (f *fields) err(what string) error {
 
 // Answers other than a welcome.
 var (
-	errRemovedMember  = errors.New("removed member")
 	errNotForMe       = errors.New("another member was called")
 	errOtherCluster   = errors.New("member of another cluster")
 	errIncompatible   = errors.New("incompatible version")
@@ -216,26 +216,17 @@ var (
 	errGreetingNeeded = errors.New("first stream is no greeting")
 )
 
-// A removedError is a peer's answer that this node was removed.
-type removedError struct{ proof transport.RemovedMember }
-
-func (e *removedError) Error() string {
-	return fmt.Sprintf("%v at index %d of term %d", errRemovedMember, e.proof.Index, e.proof.Term)
-}
-
-func (e *removedError) Is(target error) bool { return target == errRemovedMember }
-
 // err turns an answer to self into an error; nil is a welcome.
 func (a answer) err(self uint64) error {
 	known := map[code]error{
 		codeNotForMe: errNotForMe, codeOtherCluster: errOtherCluster, codeIncompatible: errIncompatible,
-		codeConnected: errConnected, codeRefused: errRefused, codeMismatch: errMismatch, codeNotReady: errNotReady,
+		codeConnected: errConnected, codeRefused: errRefused, codeMismatch: greetings.ErrMismatch, codeNotReady: greetings.ErrNotReady,
 	}
 	switch {
 	case a.code == codeWelcome:
 		return nil
 	case a.code == codeRemoved:
-		return &removedError{transport.RemovedMember{Id: self, Index: a.index, Term: a.term}}
+		return &greetings.RemovedError{Proof: transport.RemovedMember{Id: self, Index: a.index, Term: a.term}}
 	case known[a.code] != nil:
 		return fmt.Errorf("%w: %q", known[a.code], a.text)
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/quic-go/quic-go"
+
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 )
 
 // Numbers with which connections and streams are closed.
@@ -49,7 +51,7 @@ type link struct {
 	conn     *quic.Conn
 	dialler  uint64 // who dialled it
 	theirRun uint64 // of the peer
-	met      meeting
+	met      greetings.Meeting
 	renamed  chan struct{} // holds a token when this node has something new to say of itself
 	insists  bool          // the dialler knows that it has no other one
 	channels [3]*channel
@@ -62,7 +64,7 @@ type link struct {
 	seen  [3]bool
 }
 
-func newLink(p *peer, conn *quic.Conn, dialler, run uint64, insists bool, met meeting) *link {
+func newLink(p *peer, conn *quic.Conn, dialler, run uint64, insists bool, met greetings.Meeting) *link {
 	l := &link{
 		peer: p, conn: conn, dialler: dialler, theirRun: run, insists: insists, met: met,
 		renamed: make(chan struct{}, 1), finished: make(chan struct{}),

@@ -10,6 +10,7 @@ import (
 
 	"github.com/quic-go/quic-go"
 
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/guard"
 )
 
@@ -196,12 +197,12 @@ func (e *endpoint) judge(conn *quic.Conn, h hello) (*link, answer) {
 		return nil, e.answer(codeRefused, err)
 	}
 	l, a := e.welcome(conn, h, met)
-	a.greeting = met.said
+	a.greeting = met.Said
 	return l, a
 }
 
 // welcome gives a caller its link, unless there is a better one.
-func (e *endpoint) welcome(conn *quic.Conn, h hello, met meeting) (*link, answer) {
+func (e *endpoint) welcome(conn *quic.Conn, h hello, met greetings.Meeting) (*link, answer) {
 	p := e.callerPeer(h, e.Trust.Proven())
 	if p == nil {
 		return nil, e.answer(codeRefused, errClosing)

@@ -6,14 +6,13 @@ import (
 	"fmt"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/reach"
 )
 
 var (
-	errMismatch = errors.New("greeting mismatch")
-	errNotReady = errors.New("this node has not been told who it is yet")
-	errRenewed  = errors.New("the connection is made anew")
-	errTLS      = errors.New("the TLS handshake failed")
+	errRenewed = errors.New("the connection is made anew")
+	errTLS     = errors.New("the TLS handshake failed")
 )
 
 // greetingBytes is the length of a greeting on the wire without its last field, the
@@ -31,9 +30,6 @@ type misfit byte
 // misfitExpected: the accepter has another store than the dialler expects.
 const misfitExpected misfit = 4
 
-// A meeting is what the two ends of a connection have said of themselves.
-type meeting struct{ peer, said transport.Greeting }
-
 func appendGreeting(b []byte, g transport.Greeting) []byte {
 	for _, n := range []uint64{g.Store, g.Number, g.Founding} {
 		b = binary.BigEndian.AppendUint64(b, n)
@@ -46,22 +42,22 @@ func (f *fields) greeting() transport.Greeting {
 }
 
 // meet judges a caller. Without an answer that refuses it, it may come in.
-func (e *endpoint) meet(address string, h hello) (meeting, *answer) {
+func (e *endpoint) meet(address string, h hello) (greetings.Meeting, *answer) {
 	if (h.greeting != transport.Greeting{} || h.expected != 0) && !e.Book.Ready() {
-		a := e.answer(codeNotReady, errNotReady)
-		return meeting{}, &a
+		a := e.answer(codeNotReady, greetings.ErrNotReady)
+		return greetings.Meeting{}, &a
 	}
 	said, refusal := e.Book.Call(h.from, h.greeting, h.expected)
 	if refusal == nil {
-		return meeting{h.greeting, said}, nil
+		return greetings.Meeting{Peer: h.greeting, Said: said}, nil
 	}
 	e.Reach.Failed(h.from, address, refusal.Mismatch)
-	a := e.answer(codeMismatch, errMismatch)
+	a := e.answer(codeMismatch, greetings.ErrMismatch)
 	a.greeting, a.misfit, a.known = said, misfit(refusal.Reason), refusal.Known
 	if refusal.NotMeant {
 		a.misfit, a.known = misfitExpected, 0
 	}
-	return meeting{}, &a
+	return greetings.Meeting{}, &a
 }
 
 // mismatch reads a refusal. The peer's word is taken only for what it can know:
@@ -79,16 +75,16 @@ func (d *dialler) mismatch(a answer, said transport.Greeting) error {
 		book.Refused(d.peer.id, m)
 		return m
 	}
-	return fmt.Errorf("%w: %d: %q", errMismatch, a.misfit, a.text)
+	return fmt.Errorf("%w: %d: %q", greetings.ErrMismatch, a.misfit, a.text)
 }
 
 // keep ends a link that was made with what does not hold any more: the book
 // has changed before the link could be found.
 func (l *link) keep() {
 	l.peer.e.Book.Named(l.peer.id)
-	if !l.peer.e.Book.Stands(l.peer.id, l.met.peer, l.met.said) {
+	if !l.peer.e.Book.Stands(l.peer.id, l.met.Peer, l.met.Said) {
 		l.fail(closeMismatch, errRenewed)
-	} else if l.met.said != l.peer.e.Book.Self() {
+	} else if l.met.Said != l.peer.e.Book.Self() {
 		l.announce()
 	}
 }
@@ -127,11 +123,6 @@ func (l *link) announce() {
 	}
 }
 
-func mismatched(err error) bool {
-	var m *transport.Mismatch
-	return errors.As(err, &m)
-}
-
 // causes are this backend's own reasons why a peer is not reached.
 func causes() []reach.Cause {
 	return []reach.Cause{
@@ -139,9 +130,6 @@ func causes() []reach.Cause {
 		{Err: errOtherCluster, Word: "other_cluster"},
 		{Err: errNotForMe, Word: "other_member"},
 		{Err: errAnotherMember, Word: "other_member"},
-		{Err: errRemovedMember, Word: "removed"},
-		{Err: errNoURL, Word: "no_url"},
-		{Err: errNotReady, Word: "starting"},
 		{Err: errRefused, Word: "refused"},
 		{Err: errTLS, Word: "tls"},
 	}

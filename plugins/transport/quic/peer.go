@@ -10,6 +10,7 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peerurls"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/sendqueue"
 )
@@ -179,7 +180,7 @@ func (p *peer) await(ctx context.Context) (*link, error) {
 			return l, nil
 		case l == nil && (p.stopped || !p.dialling):
 			return nil, errNoConnection
-		case failed > 0 && (failed >= p.urls.Count() || errors.Is(p.failure, errRemovedMember) || mismatched(p.failure)):
+		case failed > 0 && (failed >= p.urls.Count() || errors.Is(p.failure, greetings.ErrRemoved) || greetings.Mismatched(p.failure)):
 			return nil, p.failure
 		}
 		changed := p.changed

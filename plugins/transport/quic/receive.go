@@ -13,6 +13,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 )
@@ -72,7 +73,7 @@ func (l *link) read(ctx context.Context, stream *quic.ReceiveStream) {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		number = closeSlow
-	case mismatched(err):
+	case greetings.Mismatched(err):
 		number = closeMismatch
 	}
 	l.fail(number, fmt.Errorf("%v stream of the peer: %w", kind, err))

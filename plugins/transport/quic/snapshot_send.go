@@ -11,6 +11,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/seal"
 )
@@ -22,7 +23,7 @@ const chunkBytes = 256 << 10
 func (p *peer) SendSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
 	l, err := p.await(ctx)
 	switch {
-	case errors.Is(err, errRemovedMember) || mismatched(err):
+	case errors.Is(err, greetings.ErrRemoved) || greetings.Mismatched(err):
 		return fmt.Errorf("%w: %w", transport.ErrSnapshotRefused, err)
 	case err != nil:
 		return fmt.Errorf("%w: %w", transport.ErrUnreachable, err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/roster"
 )
 
 // maxStrangers bounds the members that are remembered without being in the
@@ -63,9 +64,8 @@ func (b *Book) Set(set transport.PeerSet) (broken []uint64) {
 	defer b.mu.Unlock()
 	anew := b.self.Store != set.Self.Store
 	b.self, b.ready, b.alone = set.Self, true, len(set.Peers) == 0
-	stay := make(map[uint64]bool, len(set.Peers))
+	stay := roster.Members(set)
 	for _, p := range set.Peers {
-		stay[p.Id] = true
 		b.page(p.Id).name(p.Store)
 	}
 	for id, p := range b.pages {

@@ -2,10 +2,14 @@
 package peerurls
 
 import (
+	"errors"
 	"net/url"
 	"slices"
 	"sync"
 )
+
+// ErrNone: there is no URL under which the peer could be reached.
+var ErrNone = errors.New("peer has no usable URL")
 
 // A Picker chooses which of a peer's URLs to use: always the same one until
 // it fails, then the next. The zero value has none. Its methods may be called
@@ -36,6 +40,14 @@ func (p *Picker) Pick() *url.URL {
 		return nil
 	}
 	return p.urls[p.current]
+}
+
+// Shown is the URL to use, for a log; empty if the peer has none.
+func (p *Picker) Shown() string {
+	if u := p.Pick(); u != nil {
+		return u.String()
+	}
+	return ""
 }
 
 // Count is how many there are.

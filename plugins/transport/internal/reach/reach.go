@@ -14,7 +14,10 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peerurls"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/roster"
 )
 
 const (
@@ -93,10 +96,7 @@ func (l *Log) Reached(peer uint64) {
 // Set takes who the members are, which always have room, and drops what was said
 // of those that are left out.
 func (l *Log) Set(set transport.PeerSet) {
-	members := make(map[uint64]bool, len(set.Peers))
-	for _, p := range set.Peers {
-		members[p.Id] = true
-	}
+	members := roster.Members(set)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for id := range l.members {
@@ -170,6 +170,12 @@ func (l *Log) reason(err error) string {
 	var timeout net.Error
 	tls := peertls.Reason(err)
 	switch {
+	case errors.Is(err, greetings.ErrRemoved):
+		return "removed"
+	case errors.Is(err, peerurls.ErrNone):
+		return "no_url"
+	case errors.Is(err, greetings.ErrNotReady):
+		return "starting"
 	case errors.As(err, &lookup):
 		return "name"
 	case errors.Is(err, syscall.ECONNREFUSED):

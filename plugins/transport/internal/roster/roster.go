@@ -64,6 +64,15 @@ func New[P Peer](rules Rules[P]) *Roster[P] {
 	return r
 }
 
+// Members are those that the host names in a set.
+func Members(set transport.PeerSet) map[uint64]bool {
+	members := make(map[uint64]bool, len(set.Peers))
+	for _, p := range set.Peers {
+		members[p.Id] = true
+	}
+	return members
+}
+
 // Named are the peers that the host has named. The map must not be changed.
 func (r *Roster[P]) Named() map[uint64]P { return *r.named.Load() }
 

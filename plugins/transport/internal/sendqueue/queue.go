@@ -78,6 +78,23 @@ func (q *Queue) Take(spare []transport.Envelope) []transport.Envelope {
 	return items
 }
 
+// Drain hands out all that waits, and what comes meanwhile, until nothing does or encode
+// fails. It returns room for the next Drain, which is given to it as spare.
+func (q *Queue) Drain(spare []transport.Envelope, encode func([]transport.Envelope) error) ([]transport.Envelope, error) {
+	for {
+		batch := q.Take(spare)
+		if len(batch) == 0 {
+			return batch, nil
+		}
+		err := encode(batch)
+		clear(batch)
+		if err != nil {
+			return batch, err
+		}
+		spare = batch
+	}
+}
+
 // Length is how many messages wait.
 func (q *Queue) Length() int {
 	q.mu.Lock()

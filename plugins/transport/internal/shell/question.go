@@ -7,6 +7,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peerurls"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/vouching"
@@ -31,6 +32,17 @@ func (s *Station[P]) Ping(ctx context.Context, peer transport.Peer) error {
 		return nil
 	}
 	return fmt.Errorf("%w: %w", transport.ErrUnreachable, errors.Join(malformed, err))
+}
+
+// Refused tells the host if a peer has answered that this node was removed, and tells
+// whether the answer will be the same for long.
+func (s *Station[P]) Refused(by P, err error) bool {
+	var removed *greetings.RemovedError
+	if errors.As(err, &removed) {
+		s.Reporter.Removed(by.ID(), removed.Proof)
+		return true
+	}
+	return greetings.Mismatched(err)
 }
 
 // Belongs refuses a caller at that address that proved who it is and is not a member,

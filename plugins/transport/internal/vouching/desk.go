@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/roster"
 )
 
 // maxCallers bounds the unknown callers that are remembered.
@@ -73,10 +74,7 @@ func New(quiet time.Duration) *Desk {
 
 // Set takes who the members are.
 func (d *Desk) Set(set transport.PeerSet) {
-	members := make(map[uint64]bool, len(set.Peers))
-	for _, p := range set.Peers {
-		members[p.Id] = true
-	}
+	members := roster.Members(set)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.joining, d.members = set.Joining, members
