@@ -36,21 +36,18 @@ func (e *endpoint) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 }
 
 func (e *endpoint) receiveSnapshot(w http.ResponseWriter, r *http.Request, from uint64) {
-	control := http.NewResponseController(w)
-	// The verdict may come before the body has ended; see drain.
-	if err := control.EnableFullDuplex(); err != nil {
-		http.Error(w, "full duplex is needed", http.StatusInternalServerError)
+	body, ok := e.arriving(w, r)
+	if !ok {
 		return
 	}
-	body := newReceivedBody(r, control, e.timing.Link)
 	header, code, err := e.snapshotHeader(body, r, from)
 	if err != nil {
-		e.refuse(w, control, body, code, err)
+		e.refuse(w, body, code, err)
 		return
 	}
 	place, err := e.Arrivals.Enter(from, e.Roster.Knows(from), body.stop)
 	if err != nil {
-		e.refuse(w, control, body, http.StatusServiceUnavailable, err)
+		e.refuse(w, body, http.StatusServiceUnavailable, err)
 		return
 	}
 	defer place.Leave()
@@ -62,11 +59,11 @@ func (e *endpoint) receiveSnapshot(w http.ResponseWriter, r *http.Request, from 
 		} else if e.Life.Context().Err() != nil || errors.Is(err, plugins.ErrClosed) {
 			code = http.StatusServiceUnavailable // no verdict on the snapshot
 		}
-		e.refuse(w, control, body, code, err)
+		e.refuse(w, body, code, err)
 		return
 	}
 	if err := seal.Finish(body); err != nil {
-		e.refuse(w, control, body, http.StatusBadRequest, err)
+		e.refuse(w, body, http.StatusBadRequest, err)
 		return
 	}
 	e.Complaints.Succeeded(from, snapshotRefused)
@@ -116,12 +113,12 @@ func (e *endpoint) snapshotHeader(body *receivedBody, r *http.Request, from uint
 
 // refuse answers and then reads on for a while: a sender that is still
 // writing would otherwise see a broken connection instead of the answer.
-func (e *endpoint) refuse(w http.ResponseWriter, control *http.ResponseController, body *receivedBody, code int, reason error) {
+func (e *endpoint) refuse(w http.ResponseWriter, body *receivedBody, code int, reason error) {
 	from, _ := parseID(body.request.Header.Get(headerFrom)) // was checked
 	e.Complaints.Failed(from, snapshotRefused, reason)
 	w.Header().Set("Connection", "close")
 	http.Error(w, reason.Error(), code)
-	if control.Flush() != nil || control.SetReadDeadline(time.Now().Add(e.timing.Link)) != nil {
+	if body.control.Flush() != nil || body.control.SetReadDeadline(time.Now().Add(e.timing.Link)) != nil {
 		return
 	}
 	_, _ = io.Copy(io.Discard, body.request.Body)
@@ -132,7 +129,7 @@ func (e *endpoint) refuse(w http.ResponseWriter, control *http.ResponseControlle
 type receivedBody struct {
 	request *http.Request
 	in      *pace.Reader // the body, of which each step has its time
-	set     func(time.Time) error
+	control *http.ResponseController
 	stopped atomic.Bool
 	size    uint64      // announced; 0 if not
 	summed  bool        // a checksum is announced
@@ -140,10 +137,16 @@ type receivedBody struct {
 	end     error       // how the body ended
 }
 
-func newReceivedBody(r *http.Request, control *http.ResponseController, timeout time.Duration) *receivedBody {
-	b := &receivedBody{request: r, set: control.SetReadDeadline}
-	b.in = pace.NewReader(readerFunc(b.source), b.set, timeout)
-	return b
+// arriving begins to read the body of a request, which is refused if the verdict could
+// not come before the body has ended.
+func (e *endpoint) arriving(w http.ResponseWriter, r *http.Request) (*receivedBody, bool) {
+	b := &receivedBody{request: r, control: http.NewResponseController(w)}
+	if err := b.control.EnableFullDuplex(); err != nil {
+		http.Error(w, "full duplex is needed", http.StatusInternalServerError)
+		return nil, false
+	}
+	b.in = pace.NewReader(readerFunc(b.source), b.control.SetReadDeadline, e.timing.Link)
+	return b, true
 }
 
 // source reads the body itself. The order matters: a stop that comes after the
@@ -158,7 +161,7 @@ func (b *receivedBody) source(p []byte) (int, error) {
 // stop makes a read that is under way fail, and all later ones.
 func (b *receivedBody) stop() {
 	b.stopped.Store(true)
-	_ = b.set(time.Unix(1, 0))
+	_ = b.control.SetReadDeadline(time.Unix(1, 0))
 }
 
 // frame reads what precedes the snapshot.
@@ -188,7 +191,7 @@ func (b *receivedBody) expect(r *http.Request, frame uint64) error {
 func (b *receivedBody) read(p []byte) (int, error) {
 	n, err := b.in.Read(p)
 	if err != nil {
-		_ = b.set(time.Time{})
+		_ = b.control.SetReadDeadline(time.Time{})
 	}
 	return n, err
 }

@@ -77,7 +77,7 @@ func (p *part) read(buf []byte) (int, error) {
 	n, err := p.body.in.Read(buf)
 	if errors.Is(err, io.EOF) {
 		// net/http goes on reading, to notice a sender that has gone.
-		_ = p.body.set(time.Time{})
+		_ = p.body.control.SetReadDeadline(time.Time{})
 	}
 	return n, err
 }

@@ -84,21 +84,18 @@ func (a answer) write(w http.ResponseWriter) {
 
 // servePart lets the host read one part and then says how far it has come.
 func (e *endpoint) servePart(w http.ResponseWriter, r *http.Request, key transferKey) {
-	control := http.NewResponseController(w)
-	// An answer may come before the body has ended; see refuse.
-	if err := control.EnableFullDuplex(); err != nil {
-		http.Error(w, "full duplex is needed", http.StatusInternalServerError)
+	body, ok := e.arriving(w, r)
+	if !ok {
 		return
 	}
-	body := newReceivedBody(r, control, e.timing.Link)
 	offset, err := strconv.ParseUint(r.Header.Get(headerSnapshotOffset), 10, 63)
 	if err != nil {
-		e.refuse(w, control, body, http.StatusBadRequest, fmt.Errorf("offset: %w", err))
+		e.refuse(w, body, http.StatusBadRequest, fmt.Errorf("offset: %w", err))
 		return
 	}
 	header, code, err := e.snapshotHeader(body, r, key.from)
 	if err != nil {
-		e.refuse(w, control, body, code, err)
+		e.refuse(w, body, code, err)
 		return
 	}
 	if r.Header.Get(headerSnapshotSize) == "" {
@@ -108,7 +105,7 @@ func (e *endpoint) servePart(w http.ResponseWriter, r *http.Request, key transfe
 	a := e.takePart(r, key, header, p)
 	w.Header().Set(headerSnapshotOffset, strconv.FormatUint(a.offset, 10))
 	if a.code >= http.StatusBadRequest {
-		e.refuse(w, control, body, a.code, a.reason)
+		e.refuse(w, body, a.code, a.reason)
 		return
 	}
 	if !p.whole {
