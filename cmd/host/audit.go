@@ -14,16 +14,6 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/audit"
 )
 
-func newAudit() *cobra.Command {
-	cmd := group(&cobra.Command{
-		Use:     "audit",
-		Short:   "Read and check the record of what clients asked for",
-		GroupID: groupOffline,
-	})
-	cmd.AddCommand(newAuditTail(), newAuditVerify())
-	return cmd
-}
-
 func newAuditVerify() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify DIR | FILE…",
@@ -67,7 +57,7 @@ noted elsewhere: the host's log has one at each start, each rotation and each ho
 		if err != nil {
 			return err
 		}
-		if err := out.print(cmd.OutOrStdout(), v, func(w io.Writer) error { return auditVerdict(w, v) }); err != nil {
+		if err := out.print(cmd, v, func(w io.Writer) error { return auditVerdict(w, v) }); err != nil {
 			return err
 		}
 		if !v.Sound {

@@ -45,16 +45,6 @@ type benchFlags struct {
 	keys    int
 }
 
-func newBench() *cobra.Command {
-	cmd := group(&cobra.Command{
-		Use:     "bench",
-		Short:   "Measure a cluster under load",
-		GroupID: groupData,
-	})
-	cmd.AddCommand(newBenchPropose(), newBenchQuery())
-	return cmd
-}
-
 // maxBenchClients keeps a mistyped number from exhausting the machine.
 const maxBenchClients = 100_000
 
@@ -102,7 +92,7 @@ func (f *benchFlags) run(cmd *cobra.Command, prepare func(context.Context, kvSto
 		})
 		line.clear()
 		report := reportOf(f, r)
-		if err := f.out.print(cmd.OutOrStdout(), report, report.table); err != nil {
+		if err := f.out.print(cmd, report, report.table); err != nil {
 			return err
 		}
 		return verdict(cmd.Context(), r)

@@ -19,16 +19,6 @@ import (
 	"github.com/pontoon-raft/pontoon/membercert"
 )
 
-func newCert() *cobra.Command {
-	cmd := group(&cobra.Command{
-		Use:     "cert",
-		Short:   "Make and show certificates for TLS between members and for clients",
-		GroupID: groupServer,
-	})
-	cmd.AddCommand(newCertInit(), newCertShow())
-	return cmd
-}
-
 // certRequest is what cert init is asked for.
 type certRequest struct {
 	dir     string
@@ -90,13 +80,11 @@ trying things out, and not for keeping strangers from a cluster.`,
 		if err != nil {
 			return err
 		}
-		return out.print(cmd.OutOrStdout(), map[string]any{"files": written}, func(w io.Writer) error {
-			return table(w, func(w io.Writer) {
-				row(w, "FILE", "OF")
-				for _, f := range written {
-					row(w, f.Path, f.Of)
-				}
-			})
+		return out.rows(cmd, map[string]any{"files": written}, func(w io.Writer) {
+			row(w, "FILE", "OF")
+			for _, f := range written {
+				row(w, f.Path, f.Of)
+			}
 		})
 	}
 	return cmd

@@ -64,9 +64,7 @@ SHA-256 of the certificate, as openssl x509 -fingerprint -sha256 shows it.`,
 			s := show(c, time.Now())
 			all, sound = append(all, s), sound && s.Problem == ""
 		}
-		err = out.print(cmd.OutOrStdout(), map[string]any{"certificates": all}, func(w io.Writer) error {
-			return table(w, func(w io.Writer) { certRows(w, all) })
-		})
+		err = out.rows(cmd, map[string]any{"certificates": all}, func(w io.Writer) { certRows(w, all) })
 		if err != nil || sound {
 			return err
 		}

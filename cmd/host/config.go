@@ -56,16 +56,6 @@ func (f *configFlags) load(cmd *cobra.Command) (*hostconfig.Config, *hostconfig.
 	return c, o, err
 }
 
-func newConfig() *cobra.Command {
-	cmd := group(&cobra.Command{
-		Use:     "config",
-		Short:   "Check and show a host's configuration",
-		GroupID: groupServer,
-	})
-	cmd.AddCommand(newConfigValidate(), newConfigShow())
-	return cmd
-}
-
 func newConfigValidate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate --config FILE",
@@ -131,9 +121,7 @@ then file, then defaults. With --origin it says where each value comes from.`,
 			return err
 		}
 		warnIgnored(cmd.ErrOrStderr(), o)
-		return out.print(cmd.OutOrStdout(), shown(o), func(w io.Writer) error {
-			return table(w, func(w io.Writer) { settingRows(w, o, *origin) })
-		})
+		return out.rows(cmd, shown(o), func(w io.Writer) { settingRows(w, o, *origin) })
 	}
 	return cmd
 }

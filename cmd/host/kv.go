@@ -41,16 +41,6 @@ type kvWritten struct {
 	Deleted  uint64 `json:"deleted"`
 }
 
-func newKV() *cobra.Command {
-	cmd := group(&cobra.Command{
-		Use:     "kv",
-		Short:   "Use the key-value state machine that ships with the host",
-		GroupID: groupData,
-	})
-	cmd.AddCommand(newKVPut(), newKVGet(), newKVDelete(), newKVRange())
-	return cmd
-}
-
 func newKVPut() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "put KEY [VALUE|-]",
@@ -90,10 +80,7 @@ the write in the log; without, it stays, whatever its last write said.`,
 			if conditional && !r.Succeeded {
 				return fmt.Errorf("%s: %w: %s", readable(key), errPrecondition, found(r.Current))
 			}
-			return out.print(cmd.OutOrStdout(), kvWritten{Revision: r.Revision}, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "revision %d\n", r.Revision)
-				return err
-			})
+			return out.line(cmd, kvWritten{Revision: r.Revision}, "revision %d\n", r.Revision)
 		})
 	}
 	return cmd
@@ -126,7 +113,7 @@ func newKVGet() *cobra.Command {
 			if e == nil {
 				return fmt.Errorf("key %s: %w", readable([]byte(given[0])), errNotFound)
 			}
-			return out.print(cmd.OutOrStdout(), entryOf(*e), func(w io.Writer) error { return writeData(w, e.Value) })
+			return out.print(cmd, entryOf(*e), func(w io.Writer) error { return writeData(w, e.Value) })
 		})
 	}
 	return cmd
@@ -151,10 +138,7 @@ func newKVDelete() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			err = out.print(cmd.OutOrStdout(), kvWritten{r.Revision, r.Deleted}, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "deleted %d\n", r.Deleted)
-				return err
-			})
+			err = out.line(cmd, kvWritten{r.Revision, r.Deleted}, "deleted %d\n", r.Deleted)
 			if err == nil && r.Deleted == 0 {
 				err = fmt.Errorf("key %s: %w", readable([]byte(given[0])), errNotFound)
 			}
@@ -191,7 +175,7 @@ func newKVRange() *cobra.Command {
 			if page.More && *out == formatTable {
 				fmt.Fprintf(cmd.ErrOrStderr(), "host: there are more keys than --limit %d\n", *limit)
 			}
-			return out.print(cmd.OutOrStdout(), rangeJSON(page), func(w io.Writer) error { return rangeTable(w, page, *keysOnly) })
+			return out.print(cmd, rangeJSON(page), func(w io.Writer) error { return rangeTable(w, page, *keysOnly) })
 		})
 	}
 	return cmd

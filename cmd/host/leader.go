@@ -1,23 +1,10 @@
 package main
 
 import (
-	"fmt"
-	"io"
-
 	"github.com/spf13/cobra"
 
 	"github.com/pontoon-raft/pontoon/client"
 )
-
-func newLeader() *cobra.Command {
-	cmd := group(&cobra.Command{
-		Use:     "leader",
-		Short:   "Move the leadership",
-		GroupID: groupCluster,
-	})
-	cmd.AddCommand(newLeaderTransfer())
-	return cmd
-}
 
 func newLeaderTransfer() *cobra.Command {
 	cmd := &cobra.Command{
@@ -42,10 +29,7 @@ func newLeaderTransfer() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return out.print(cmd.OutOrStdout(), map[string]string{"leader": leader}, func(w io.Writer) error {
-				_, err := fmt.Fprintln(w, printable(leader))
-				return err
-			})
+			return out.line(cmd, map[string]string{"leader": leader}, "%s\n", printable(leader))
 		})
 	}
 	return cmd

@@ -16,16 +16,6 @@ import (
 // errDamaged is the verdict of a check of a store, already printed.
 var errDamaged = errors.New("the store is damaged")
 
-func newLog() *cobra.Command {
-	cmd := group(&cobra.Command{
-		Use:     "log",
-		Short:   "Look at the log of a stopped node, also a damaged one",
-		GroupID: groupOffline,
-	})
-	cmd.AddCommand(newLogInspect(), newLogDump(), newLogVerify())
-	return cmd
-}
-
 func newLogInspect() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect --data-dir DIR",
@@ -49,7 +39,7 @@ Nothing is changed. It works on the backend wal.`,
 		if err != nil {
 			return err
 		}
-		return out.print(cmd.OutOrStdout(), map[string]any{"dir": place.Dir, "store_id": store, "segments": segments}, func(w io.Writer) error {
+		return out.print(cmd, map[string]any{"dir": place.Dir, "store_id": store, "segments": segments}, func(w io.Writer) error {
 			if _, err := fmt.Fprintf(w, "store %s\n", cmp.Or(store, "unknown: its file identity cannot be read")); err != nil {
 				return err
 			}
@@ -171,7 +161,7 @@ recover on the way.`,
 		if err != nil {
 			return err
 		}
-		if err := out.print(cmd.OutOrStdout(), v, func(w io.Writer) error { return logVerdict(w, v) }); err != nil {
+		if err := out.print(cmd, v, func(w io.Writer) error { return logVerdict(w, v) }); err != nil {
 			return err
 		}
 		return verdictError(v)

@@ -32,7 +32,7 @@ type shownMember struct {
 // membership prints a membership, as all commands for members do.
 func (f *format) membership(cmd *cobra.Command, r *hostv1.MembersResponse) error {
 	m := membershipOf(r)
-	return f.print(cmd.OutOrStdout(), m, m.table)
+	return f.print(cmd, m, m.table)
 }
 
 func membershipOf(r *hostv1.MembersResponse) membership {
@@ -60,16 +60,6 @@ func (x shownMember) learner() string {
 		return "until it has caught up"
 	}
 	return strconv.FormatBool(x.Learner)
-}
-
-func newMember() *cobra.Command {
-	cmd := group(&cobra.Command{
-		Use:     "member",
-		Short:   "List, add, change and remove members",
-		GroupID: groupCluster,
-	})
-	cmd.AddCommand(newMemberList(), newMemberAdd(), newMemberUpdate(), newMemberRemove())
-	return cmd
 }
 
 func newMemberList() *cobra.Command {

@@ -19,11 +19,8 @@ func addOffline(cmd *cobra.Command) offlineFlags {
 	return offlineFlags{addConfig(cmd)}
 }
 
-// node reads the configuration; nil if none was given.
-func (f offlineFlags) node(cmd *cobra.Command) (*maintenance.Node, *core.Config, error) {
-	if f.path == "" {
-		return nil, nil, nil
-	}
+// need reads the configuration, without which it is an error.
+func (f offlineFlags) need(cmd *cobra.Command) (*maintenance.Node, *core.Config, error) {
 	c, o, err := f.load(cmd)
 	if err != nil {
 		return nil, nil, err
@@ -38,29 +35,26 @@ func (f offlineFlags) node(cmd *cobra.Command) (*maintenance.Node, *core.Config,
 	}, h, nil
 }
 
-// need is node for commands that cannot do without a configuration.
-func (f offlineFlags) need(cmd *cobra.Command) (*maintenance.Node, *core.Config, error) {
-	if f.path == "" {
-		return nil, nil, &usageError{cmd.CommandPath(), "no configuration file: give --config"}
+// needPlace finds the store of the node that is configured.
+func (f offlineFlags) needPlace(cmd *cobra.Command) (maintenance.Place, *maintenance.Node, error) {
+	node, c, err := f.need(cmd)
+	if err != nil {
+		return maintenance.Place{}, nil, err
 	}
-	return f.node(cmd)
+	place, err := maintenance.Locate(c.DataDir)
+	return place, node, err
 }
 
 // place finds the store, and the node if a configuration was given.
 func (f offlineFlags) place(cmd *cobra.Command) (maintenance.Place, *maintenance.Node, error) {
-	node, c, err := f.node(cmd)
-	if err != nil {
-		return maintenance.Place{}, nil, err
-	}
-	dir := f.dataDir
-	if c != nil {
-		dir = c.DataDir
-	}
-	if dir == "" {
+	switch {
+	case f.path != "":
+		return f.needPlace(cmd)
+	case f.dataDir == "":
 		return maintenance.Place{}, nil, &usageError{cmd.CommandPath(), "which node? give --data-dir or --config"}
 	}
-	place, err := maintenance.Locate(dir)
-	return place, node, err
+	place, err := maintenance.Locate(f.dataDir)
+	return place, nil, err
 }
 
 // list shows ids in a cell.

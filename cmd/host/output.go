@@ -46,7 +46,8 @@ func addOutput(cmd *cobra.Command) *format {
 }
 
 // print writes data in the format: v as JSON, or what table writes.
-func (f *format) print(w io.Writer, v any, table func(io.Writer) error) error {
+func (f *format) print(cmd *cobra.Command, v any, table func(io.Writer) error) error {
+	w := cmd.OutOrStdout()
 	if *f == formatJSON {
 		enc := json.NewEncoder(w)
 		enc.SetEscapeHTML(false)
@@ -54,6 +55,19 @@ func (f *format) print(w io.Writer, v any, table func(io.Writer) error) error {
 		return enc.Encode(v)
 	}
 	return table(w)
+}
+
+// line is print with a text.
+func (f *format) line(cmd *cobra.Command, v any, text string, args ...any) error {
+	return f.print(cmd, v, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, text, args...)
+		return err
+	})
+}
+
+// rows is print with a table that fill writes row by row.
+func (f *format) rows(cmd *cobra.Command, v any, fill func(io.Writer)) error {
+	return f.print(cmd, v, func(w io.Writer) error { return table(w, fill) })
 }
 
 // row writes one row of a table. Cells never break it.

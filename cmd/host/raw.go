@@ -99,7 +99,7 @@ argument, or of standard input. The answer is printed as it is.`,
 			}
 			shown := answer{Index: r.Index, Error: r.Error, Lost: r.Lost}
 			shown.Data, shown.Base64 = textOf(r.Data)
-			err = out.print(cmd.OutOrStdout(), shown, func(w io.Writer) error { return writeData(w, r.Data) })
+			err = out.print(cmd, shown, func(w io.Writer) error { return writeData(w, r.Data) })
 			return errors.Join(err, resultError(r))
 		})
 	}
@@ -128,7 +128,7 @@ func newQuery() *cobra.Command {
 			}
 			shown := answer{Index: a.Index}
 			shown.Data, shown.Base64 = textOf(a.Data)
-			return out.print(cmd.OutOrStdout(), shown, func(w io.Writer) error { return writeData(w, a.Data) })
+			return out.print(cmd, shown, func(w io.Writer) error { return writeData(w, a.Data) })
 		})
 	}
 	return cmd

@@ -40,11 +40,7 @@ It asks for a confirmation, typed in full, on standard input.`,
 		if !*force {
 			return &usageError{cmd.CommandPath(), "say what is to be done: --force-new-cluster"}
 		}
-		node, c, err := flags.need(cmd)
-		if err != nil {
-			return err
-		}
-		place, err := maintenance.Locate(c.DataDir)
+		place, node, err := flags.needPlace(cmd)
 		if err != nil {
 			return err
 		}
@@ -58,10 +54,7 @@ It asks for a confirmation, typed in full, on standard input.`,
 		if err := maintenance.ForceNewCluster(cmd.Context(), place, *node, plan); err != nil {
 			return err
 		}
-		return out.print(cmd.OutOrStdout(), plan, func(w io.Writer) error {
-			_, err := fmt.Fprintf(w, "member %s is cluster %s alone, from term %d on; removed: %s\n", plan.Self, plan.ClusterID, plan.Term, list(plan.Removed))
-			return err
-		})
+		return out.line(cmd, plan, "member %s is cluster %s alone, from term %d on; removed: %s\n", plan.Self, plan.ClusterID, plan.Term, list(plan.Removed))
 	}
 	return cmd
 }

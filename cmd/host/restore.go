@@ -53,7 +53,7 @@ member the same, and cluster.id in the configuration.`,
 		if err != nil {
 			return err
 		}
-		return out.print(cmd.OutOrStdout(), r, func(w io.Writer) error {
+		return out.print(cmd, r, func(w io.Writer) error {
 			return writeRestored(w, r, cluster != 0 && cluster != node.ClusterID)
 		})
 	}

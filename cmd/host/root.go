@@ -16,7 +16,7 @@ const (
 )
 
 func newRoot() *cobra.Command {
-	root := group(&cobra.Command{
+	root := withoutWork(&cobra.Command{
 		Use:   "host",
 		Short: "A Raft host whose transport, storage and state machine are plugins",
 		Long: `host runs one member of a Raft cluster. Its transport, its storage and its
@@ -37,10 +37,32 @@ The same program is the client of a running cluster.`,
 		&cobra.Group{ID: groupOffline, Title: "On the files of a stopped node:"},
 	)
 	root.AddCommand(
-		newServe(), newDemo(), newConfig(), newCert(), newToken(),
-		newStatus(), newMember(), newLeader(), newBench(),
-		newKV(), newWatch(), newPropose(), newQuery(), newVersion(),
-		newLog(), newSnapshot(), newStorage(), newRecover(), newAudit(),
+		newServe(), newDemo(),
+		group("config", "Check and show a host's configuration", groupServer,
+			newConfigValidate(), newConfigShow()),
+		group("cert", "Make and show certificates for TLS between members and for clients", groupServer,
+			newCertInit(), newCertShow()),
+		group("token", "Make, list and end the tokens by which clients prove their names", groupServer,
+			newTokenCreate(), newTokenList(), newTokenRevoke(), newTokenRotate()),
+		newStatus(),
+		group("member", "List, add, change and remove members", groupCluster,
+			newMemberList(), newMemberAdd(), newMemberUpdate(), newMemberRemove()),
+		group("leader", "Move the leadership", groupCluster,
+			newLeaderTransfer()),
+		group("bench", "Measure a cluster under load", groupData,
+			newBenchPropose(), newBenchQuery()),
+		group("kv", "Use the key-value state machine that ships with the host", groupData,
+			newKVPut(), newKVGet(), newKVDelete(), newKVRange()),
+		newWatch(), newPropose(), newQuery(), newVersion(),
+		group("log", "Look at the log of a stopped node, also a damaged one", groupOffline,
+			newLogInspect(), newLogDump(), newLogVerify()),
+		group("snapshot", "List, check, export and restore snapshots of a stopped node", groupOffline,
+			newSnapshotList(), newSnapshotVerify(), newSnapshotExport(), newSnapshotRestore()),
+		group("storage", "Change the storage backend of a stopped node", groupOffline,
+			newStorageMigrate()),
+		newRecover(),
+		group("audit", "Read and check the record of what clients asked for", groupOffline,
+			newAuditTail(), newAuditVerify()),
 	)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{cmd.CommandPath(), err.Error()}
@@ -50,8 +72,15 @@ The same program is the client of a running cluster.`,
 	return root
 }
 
-// group makes a command that only has commands below it.
-func group(cmd *cobra.Command) *cobra.Command {
+// group makes a command that only has commands below it, in a group of --help.
+func group(use, short, of string, below ...*cobra.Command) *cobra.Command {
+	cmd := withoutWork(&cobra.Command{Use: use, Short: short, GroupID: of})
+	cmd.AddCommand(below...)
+	return cmd
+}
+
+// withoutWork has a command say which commands are below it.
+func withoutWork(cmd *cobra.Command) *cobra.Command {
 	cmd.Args = cobra.ArbitraryArgs
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 && !cmd.HasParent() {

@@ -10,16 +10,6 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/maintenance"
 )
 
-func newSnapshot() *cobra.Command {
-	cmd := group(&cobra.Command{
-		Use:     "snapshot",
-		Short:   "List, check, export and restore snapshots of a stopped node",
-		GroupID: groupOffline,
-	})
-	cmd.AddCommand(newSnapshotList(), newSnapshotVerify(), newSnapshotExport(), newSnapshotRestore())
-	return cmd
-}
-
 func newSnapshotList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list --data-dir DIR",
@@ -47,7 +37,7 @@ or trailer is damaged is not among them and is reported on standard error.`,
 		if err := s.Release(); err != nil {
 			return err
 		}
-		return out.print(cmd.OutOrStdout(), map[string]any{"snapshots": snapshots}, func(w io.Writer) error {
+		return out.print(cmd, map[string]any{"snapshots": snapshots}, func(w io.Writer) error {
 			return snapshotTable(w, snapshots, false)
 		})
 	}
@@ -105,7 +95,7 @@ checksums. Exit code 4 if one is damaged.`,
 		for _, n := range v.Notes {
 			fmt.Fprintln(cmd.ErrOrStderr(), "host:", n)
 		}
-		if err := out.print(cmd.OutOrStdout(), v, func(w io.Writer) error { return snapshotTable(w, v.Snapshots, true) }); err != nil {
+		if err := out.print(cmd, v, func(w io.Writer) error { return snapshotTable(w, v.Snapshots, true) }); err != nil {
 			return err
 		}
 		return verdictError(v)
@@ -152,10 +142,7 @@ file that must not exist yet: a backup that "host snapshot restore" reads.`,
 		if err != nil {
 			return err
 		}
-		return out.print(cmd.OutOrStdout(), map[string]any{"file": *to, "snapshot": s}, func(w io.Writer) error {
-			_, err := fmt.Fprintf(w, "snapshot %d of %d bytes is in %s\n", s.Index, s.Bytes, *to)
-			return err
-		})
+		return out.line(cmd, map[string]any{"file": *to, "snapshot": s}, "snapshot %d of %d bytes is in %s\n", s.Index, s.Bytes, *to)
 	}
 	return cmd
 }

@@ -120,7 +120,7 @@ is none, but a member that names no leader fails the check at once.`,
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return flags.with(cmd, func(c *client.Client) error {
 			s, err := askAll(cmd.Context(), c)
-			if printErr := out.print(cmd.OutOrStdout(), s, s.table); printErr != nil {
+			if printErr := out.print(cmd, s, s.table); printErr != nil {
 				return printErr
 			}
 			if err == nil && *check && !s.healthy() {

@@ -3,23 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/maintenance"
 )
-
-func newStorage() *cobra.Command {
-	cmd := group(&cobra.Command{
-		Use:     "storage",
-		Short:   "Change the storage backend of a stopped node",
-		GroupID: groupOffline,
-	})
-	cmd.AddCommand(newStorageMigrate())
-	return cmd
-}
 
 func newStorageMigrate() *cobra.Command {
 	cmd := &cobra.Command{
@@ -55,11 +44,7 @@ reaches: entries before that, kept for slow followers, are not copied.`,
 		if to.Name == "" {
 			return &usageError{cmd.CommandPath(), "which backend? give --to"}
 		}
-		node, c, err := flags.need(cmd)
-		if err != nil {
-			return err
-		}
-		place, err := maintenance.Locate(c.DataDir)
+		place, node, err := flags.needPlace(cmd)
 		if err != nil {
 			return err
 		}
@@ -78,14 +63,11 @@ reaches: entries before that, kept for slow followers, are not copied.`,
 		if err != nil {
 			return migrateError(err)
 		}
-		return out.print(cmd.OutOrStdout(), m, func(w io.Writer) error {
-			_, err := fmt.Fprintf(w, "%s: %d entries [%d,%d] and %d snapshots are in %s now, and the same as in %s\n"+
-				"the store keeps its id %s, so the member is the same for its peers\n"+
-				"the old store, with the same id, is in %s: never start a member with it once the new one has run, and remove it when you no longer want it\n"+
-				"set plugins.storage to the new backend before you start the node\n",
-				m.Dir, m.Entries, m.FirstIndex, m.LastIndex, m.Snapshots, m.To, m.From, m.StoreID, m.Old)
-			return err
-		})
+		return out.line(cmd, m, "%s: %d entries [%d,%d] and %d snapshots are in %s now, and the same as in %s\n"+
+			"the store keeps its id %s, so the member is the same for its peers\n"+
+			"the old store, with the same id, is in %s: never start a member with it once the new one has run, and remove it when you no longer want it\n"+
+			"set plugins.storage to the new backend before you start the node\n",
+			m.Dir, m.Entries, m.FirstIndex, m.LastIndex, m.Snapshots, m.To, m.From, m.StoreID, m.Old)
 	}
 	return cmd
 }

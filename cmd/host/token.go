@@ -12,20 +12,16 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/memberform"
 )
 
-func newToken() *cobra.Command {
-	cmd := group(&cobra.Command{
-		Use:     "token",
-		Short:   "Make, list and end the tokens by which clients prove their names",
-		GroupID: groupServer,
-	})
-	cmd.AddCommand(newTokenCreate(), newTokenList(), newTokenRevoke(), newTokenRotate())
-	return cmd
-}
-
-// addTokensFile gives a command the flag --file.
+// addTokensFile gives a command the flag --file, without which it does not run.
 func addTokensFile(cmd *cobra.Command) *string {
 	file := cmd.Flags().String("file", "", "the `file` of tokens: api.access.tokens_file of the hosts")
 	_ = cmd.MarkFlagFilename("file", "json")
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		if *file == "" {
+			return &usageError{cmd.CommandPath(), "which file? give --file"}
+		}
+		return nil
+	}
 	return file
 }
 
@@ -82,7 +78,7 @@ copy it to all of them.`,
 	role := cmd.Flags().String("role", "", "what the client may do: read, write or administer")
 	life := cmd.Flags().Duration("expires", 0, "how long the token is valid; for ever if it is not given")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		r, err := checkToken(*file, *name, *role, *life)
+		r, err := checkToken(*name, *role, *life)
 		if err != nil {
 			return &usageError{cmd.CommandPath(), err.Error()}
 		}
@@ -92,19 +88,14 @@ copy it to all of them.`,
 			return err
 		}
 		sayToken(cmd, t, *file)
-		return out.print(cmd.OutOrStdout(), tokenShown(t, text, now), func(w io.Writer) error {
-			_, err := fmt.Fprintln(w, text)
-			return err
-		})
+		return out.line(cmd, tokenShown(t, text, now), "%s\n", text)
 	}
 	return cmd
 }
 
 // checkToken reports what is missing on the command line of create.
-func checkToken(file, name, role string, life time.Duration) (access.Role, error) {
+func checkToken(name, role string, life time.Duration) (access.Role, error) {
 	switch {
-	case file == "":
-		return 0, errNoTokensFile()
 	case name == "" || role == "":
 		return 0, errors.New("for whom? give --name and --role")
 	case life < 0:
@@ -117,8 +108,6 @@ func checkToken(file, name, role string, life time.Duration) (access.Role, error
 	return r, memberform.CheckClientName(name)
 }
 
-func errNoTokensFile() error { return errors.New("which file? give --file") }
-
 func newTokenList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list --file FILE",
@@ -128,9 +117,6 @@ func newTokenList() *cobra.Command {
 	}
 	file, out := addTokensFile(cmd), addOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if *file == "" {
-			return &usageError{cmd.CommandPath(), errNoTokensFile().Error()}
-		}
 		all, err := access.ReadTokens(*file)
 		if err != nil {
 			return err
@@ -140,9 +126,7 @@ func newTokenList() *cobra.Command {
 		for _, t := range all {
 			shown = append(shown, tokenShown(t, "", now))
 		}
-		return out.print(cmd.OutOrStdout(), map[string]any{"tokens": shown}, func(w io.Writer) error {
-			return table(w, func(w io.Writer) { tokenRows(w, shown) })
-		})
+		return out.rows(cmd, map[string]any{"tokens": shown}, func(w io.Writer) { tokenRows(w, shown) })
 	}
 	return cmd
 }

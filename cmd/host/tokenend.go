@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,18 +21,12 @@ token has it.`,
 	}
 	file, out := addTokensFile(cmd), addOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, given []string) error {
-		if *file == "" {
-			return &usageError{cmd.CommandPath(), errNoTokensFile().Error()}
-		}
 		now := time.Now()
 		t, err := access.RevokeToken(*file, given[0], now)
 		if err != nil {
 			return err
 		}
-		return out.print(cmd.OutOrStdout(), tokenShown(t, "", now), func(w io.Writer) error {
-			_, err := fmt.Fprintf(w, "token %s of %s is revoked\n", t.ID, t.Name)
-			return err
-		})
+		return out.line(cmd, tokenShown(t, "", now), "token %s of %s is revoked\n", t.ID, t.Name)
 	}
 	return cmd
 }
@@ -58,10 +51,7 @@ for --overlap, in which the clients get the new one; then the old one ends. With
 	overlap := cmd.Flags().Duration("overlap", 24*time.Hour, "how long the old token stays valid")
 	life := cmd.Flags().Duration("expires", 0, "how long the new token is valid; as long as the old one was if it is not given")
 	cmd.RunE = func(cmd *cobra.Command, given []string) error {
-		switch {
-		case *file == "":
-			return &usageError{cmd.CommandPath(), errNoTokensFile().Error()}
-		case *overlap < 0 || *life < 0:
+		if *overlap < 0 || *life < 0 {
 			return &usageError{cmd.CommandPath(), "--overlap and --expires must not be below 0"}
 		}
 		now := time.Now()
@@ -72,10 +62,7 @@ for --overlap, in which the clients get the new one; then the old one ends. With
 		sayToken(cmd, r.New, *file)
 		fmt.Fprintf(cmd.ErrOrStderr(), "host: token %s ends at %s\n", r.Old.ID, r.Old.Expires.Format(time.RFC3339))
 		shown := rotated{tokenShown(r.Old, "", now), tokenShown(r.New, r.Text, now)}
-		return out.print(cmd.OutOrStdout(), shown, func(w io.Writer) error {
-			_, err := fmt.Fprintln(w, r.Text)
-			return err
-		})
+		return out.line(cmd, shown, "%s\n", r.Text)
 	}
 	return cmd
 }

@@ -62,16 +62,14 @@ func newVersion() *cobra.Command {
 	out := addOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		v := readVersion()
-		return out.print(cmd.OutOrStdout(), v, func(w io.Writer) error {
-			return table(w, func(w io.Writer) {
-				row(w, "version", v.Version)
-				row(w, "commit", orDash(v.Commit))
-				row(w, "go", v.Go+" "+v.Platform)
-				row(w, "plugin protocol", v.PluginProtocol)
-				for _, p := range v.Plugins {
-					row(w, p.Kind, p.Name)
-				}
-			})
+		return out.rows(cmd, v, func(w io.Writer) {
+			row(w, "version", v.Version)
+			row(w, "commit", orDash(v.Commit))
+			row(w, "go", v.Go+" "+v.Platform)
+			row(w, "plugin protocol", v.PluginProtocol)
+			for _, p := range v.Plugins {
+				row(w, p.Kind, p.Name)
+			}
 		})
 	}
 	return cmd
