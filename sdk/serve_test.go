@@ -120,6 +120,7 @@ func TestServeABackendInAProcessOfItsOwn(t *testing.T) {
 	}
 }
 
+// Rules P-15, P-17 and P-18.
 func TestSessionProbesMeasuresAndSetsTheLogLevel(t *testing.T) {
 	r := start(t, "sum")
 	s, err := pluginrpc.OpenSession(t.Context(), r.conn)
@@ -146,6 +147,7 @@ func TestSessionProbesMeasuresAndSetsTheLogLevel(t *testing.T) {
 	r.stderr.waitFor(t, `"@level":"debug"`)
 }
 
+// Rule P-19.
 func TestABackendIsToldWhoLeads(t *testing.T) {
 	for name, said := range map[string]string{"boss": "leadership {Group:1 Term:4 Leader:7 Leads:true Ready:true Transferring:true}", "sum": ""} {
 		r := start(t, name)
@@ -183,6 +185,7 @@ func TestLogLinesKeepTheirLevel(t *testing.T) {
 	}
 }
 
+// Rule P-6.
 func TestTheProcessEndsWithItsLifeline(t *testing.T) {
 	r := start(t, "sum")
 	r.open(t)
@@ -194,6 +197,7 @@ func TestTheProcessEndsWithItsLifeline(t *testing.T) {
 	}
 }
 
+// Rule P-7.
 func TestSignalsThatAreMeantForTheHostAreIgnored(t *testing.T) {
 	r := start(t, "sum")
 	c := r.open(t)
@@ -222,6 +226,7 @@ func TestAPanicEndsTheProcessAndTheHostNotices(t *testing.T) {
 	}
 }
 
+// Rule P-1.
 func TestStartedByHand(t *testing.T) {
 	cookie := pluginrpc.CookieKey + "=" + pluginrpc.CookieValue
 	for _, c := range []struct {

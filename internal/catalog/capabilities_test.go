@@ -31,6 +31,7 @@ func (d demanding) Describe() plugins.Info {
 }
 
 // A plugin inside the host, like one in a process, has what it requires or is refused.
+// Rule P-14.
 func TestAPluginHasWhatItRequires(t *testing.T) {
 	for _, c := range append(catalog.Capabilities(), "of tomorrow") {
 		all := newCatalog(t, func(o *catalog.Options) {

@@ -17,6 +17,7 @@ func TestAHandshakeThatIsRight(t *testing.T) {
 	}
 }
 
+// Rules P-2 and P-3.
 func TestAHandshakeThatIsWrong(t *testing.T) {
 	for line, says := range map[string]string{
 		"":                            "instead of a handshake",

@@ -36,6 +36,7 @@ func withQuickProbes(t *testing.T) (*catalog.Catalog, *logRecorder) {
 
 // A plugin that does not return from being told who leads answers no probe. That it is
 // hung, and over what, is in its end.
+// Rules P-16 and P-19.
 func TestAPluginThatBlocksInANoticeIsHung(t *testing.T) {
 	c := newCatalog(t, quickProbes)
 	in := mustStart(t, mustSlot(t, c, fakePlugin(t, "blocks-leadership")))
@@ -50,6 +51,7 @@ func TestAPluginThatBlocksInANoticeIsHung(t *testing.T) {
 	}
 }
 
+// Rule P-16.
 func TestASuspendedPluginIsDeclaredHungAndReplaced(t *testing.T) {
 	c := newCatalog(t, quickProbes)
 	slot := mustSlot(t, c, shipped())

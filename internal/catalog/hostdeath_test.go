@@ -93,6 +93,7 @@ func entries(t *testing.T, dir string) []os.DirEntry {
 
 // A plugin notices the end of its host without any signal: by the end of file
 // on its standard input, which no other process may hold open.
+// Rule P-6.
 func TestTheLifelineIsHeldByTheHostAlone(t *testing.T) {
 	c := newCatalog(t, nil)
 	first := mustStart(t, mustSlot(t, c, shipped()))

@@ -49,6 +49,7 @@ func badPlugins() map[string]badPlugin {
 	}
 }
 
+// Rules P-2, P-3, P-5 and P-11.
 func TestABadPluginIsRefusedWithOneClearError(t *testing.T) {
 	for name, bad := range badPlugins() {
 		t.Run(name, func(t *testing.T) {

@@ -100,6 +100,7 @@ func TestWhatEndsAnAnswerInChunks(t *testing.T) {
 
 // The time in which the state machine sends nothing is bounded; that in which the client
 // takes nothing is not its fault. Signs of life count, and reach no client.
+// Rule SM-26.
 func TestASilentAnswerInChunksIsEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
@@ -136,6 +137,7 @@ func TestASilentAnswerInChunksIsEnded(t *testing.T) {
 // A state machine in which answers that were given up do not return keeps all clients out.
 // They are told to come again, and when that has lasted for as long as an answer may be
 // silent the state machine is started again. An answer in between shows that it is not so.
+// Rule SM-29.
 func TestAStateMachineFullOfAnswersThatWereGivenUpIsStartedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)

@@ -55,6 +55,7 @@ func chunks(texts ...string) []pluginv1.RestoreRequest {
 
 // Bytes that arrive are read in both ways, and only a stream that came to its end mark
 // ends well.
+// Rules P-41 and P-42.
 func TestWhatArrivesInChunks(t *testing.T) {
 	broken := errors.New("broken")
 	cut := chunks("some", "more")[:3]
@@ -169,6 +170,7 @@ type short struct{}
 func (short) Write([]byte) (int, error) { return 1, nil }
 
 // The chunks of a plugin are held against its end mark, and against the announced length.
+// Rules P-41, P-42, P-43 and P-45.
 func TestWhatArrivesIsWhatWasAnnounced(t *testing.T) {
 	mark := func(text string) []pluginv1.RestoreRequest { return chunks(text)[2:] }
 	text := chunks("abc", "de")
@@ -229,6 +231,7 @@ func (s *uploading) CloseAndRecv() (*pluginv1.RestoreResponse, error) {
 	return &pluginv1.RestoreResponse{AppliedIndex: 7, Length: s.length}, s.err
 }
 
+// Rules P-42 and P-46.
 func TestAnUploadIsWholeOrFails(t *testing.T) {
 	broken := errors.New("broken")
 	upload := func(ctx context.Context, s *uploading, r io.Reader) error {

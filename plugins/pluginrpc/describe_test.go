@@ -10,6 +10,7 @@ import (
 )
 
 // The description of a plugin is kept, logged and shown: all of it is bounded.
+// Rules P-11 and P-12.
 func TestWhatAPluginSaysOfItselfIsBounded(t *testing.T) {
 	sound := func() plugins.Info {
 		return plugins.Info{

@@ -84,6 +84,7 @@ func (w way) flood(element []byte, packed bool) []byte {
 
 // A message of elements without anything, or of small numbers, takes many times its bytes
 // once it is decoded. It is refused before that, whichever of its fields repeats.
+// Rule P-34.
 func TestFloodsOfElementsAreRefusedBeforeTheyAreDecoded(t *testing.T) {
 	refused := func(w way, element []byte, packed bool, m Message) {
 		t.Helper()
@@ -183,6 +184,7 @@ func eachField(of reflect.Type, before string, visit func(number string, f refle
 }
 
 // As many elements as a message of the default limits can have are taken.
+// Rule P-34.
 func TestAnswersOfTheDefaultLimitsAreTaken(t *testing.T) {
 	var terms pluginv1.StorageOpenResponse
 	for i := range 250_000 {

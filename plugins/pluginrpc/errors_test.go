@@ -1,6 +1,7 @@
 package pluginrpc
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,10 +11,13 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
+	"github.com/pontoon-raft/pontoon/internal/fields"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
+// Rule P-35.
 func TestEveryCommonSentinelCrossesTheConnection(t *testing.T) {
 	table := NewTable()
 	for _, m := range Common() {
@@ -26,6 +30,27 @@ func TestEveryCommonSentinelCrossesTheConnection(t *testing.T) {
 		if !errors.Is(got, m.Err) || got.Error() != err.Error() {
 			t.Errorf("%v arrived as %v", err, got)
 		}
+	}
+}
+
+// The details of an error have the bytes that an author makes who has no googleapis, by the
+// three messages on the page. Rule P-36.
+func TestTheDetailsOfAnErrorAreThoseOfThePage(t *testing.T) {
+	mapping := Mapping{Err: io.ErrNoProgress, Code: codes.Aborted, Reason: "STUCK", Encode: func(error) map[string]string {
+		return map[string]string{"path": "/p"}
+	}}
+	sent := NewTable(mapping).Status(fmt.Errorf("read: %w", io.ErrNoProgress))
+	got, err := proto.Marshal(status.Convert(sent).Proto())
+	if err != nil {
+		t.Fatal(err)
+	}
+	metadata := fields.AppendBytes(fields.AppendBytes(nil, 1, "path"), 2, "/p")
+	info := fields.AppendBytes(fields.AppendBytes(fields.AppendBytes(nil, 1, "STUCK"), 2, Domain), 3, metadata)
+	anyOf := fields.AppendBytes(fields.AppendBytes(nil, 1, "type.googleapis.com/google.rpc.ErrorInfo"), 2, info)
+	want := fields.AppendVarint(nil, 1, uint64(codes.Aborted))
+	want = fields.AppendBytes(fields.AppendBytes(want, 2, "read: "+io.ErrNoProgress.Error()), 3, anyOf)
+	if !bytes.Equal(got, want) {
+		t.Errorf("sent\n%q, want\n%q", got, want)
 	}
 }
 
@@ -67,6 +92,7 @@ func TestErrorsOfTheHostsEndAreNotTakenFromAPlugin(t *testing.T) {
 	}
 }
 
+// Rule P-37.
 func TestLongTextsAreCut(t *testing.T) {
 	table := NewTable()
 	sent := table.Status(fmt.Errorf("%s: %w", strings.Repeat("é\xff", 100_000), plugins.ErrClosed))
@@ -78,6 +104,7 @@ func TestLongTextsAreCut(t *testing.T) {
 	}
 }
 
+// Rule P-38.
 func TestStatusesThatNoTableMade(t *testing.T) {
 	live := context.Background()
 	ended, cancel := context.WithCancel(live)

@@ -14,6 +14,7 @@ func call(group, incarnation uint64) pluginv1.Call {
 	return pluginv1.Call{Group: group, Incarnation: incarnation}
 }
 
+// Rules P-21, P-23, P-24 and P-27.
 func TestGate(t *testing.T) {
 	var g Gate
 	accept := func(plugins.Options) error { return nil }
@@ -49,6 +50,7 @@ func TestGate(t *testing.T) {
 	}
 }
 
+// Rule P-21.
 func TestOpensDoNotOverlap(t *testing.T) {
 	var g Gate
 	err := g.Open(pluginv1.OpenOptions{Incarnation: 1}, func(plugins.Options) error {
@@ -94,6 +96,7 @@ func equalOptions(a, b plugins.Options) bool {
 		a.StoreID == b.StoreID && a.HostVersion == b.HostVersion && slices.Equal(a.HostCapabilities, b.HostCapabilities)
 }
 
+// Rules P-31 and P-33.
 func TestLimits(t *testing.T) {
 	got, err := CheckLimits(plugins.Limits{MaxBatchBytes: 5 << 20})
 	want := plugins.DefaultLimits()

@@ -11,6 +11,7 @@ import (
 // Each request says for which Raft group it is, with its call or with the options of
 // Open, so that one process can serve many later (ADR 0068). Without a group are what is
 // of the process as a whole, and what goes on a stream that was opened for a group.
+// Rules P-26 and P-40.
 func TestEachRequestNamesItsGroup(t *testing.T) {
 	without := map[string]string{
 		"pontoon.plugin.v1.DescribeRequest": "is of the process",

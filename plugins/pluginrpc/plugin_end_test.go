@@ -26,6 +26,7 @@ func openEnd(t *testing.T) *PluginEnd {
 func asHost(t *testing.T, err error) error { return NewTable().Error(t.Context(), err) }
 
 // Nothing reaches a backend but the calls of the host that opened it.
+// Rules P-23 and P-27.
 func TestOnlyTheHostThatOpenedIsAnswered(t *testing.T) {
 	open := openEnd(t)
 	for name, c := range map[string]struct {
@@ -92,6 +93,7 @@ func TestAnErrorIsTheOnlyAnswer(t *testing.T) {
 }
 
 // Batches have numbers without a gap, and what one has belongs to its taker.
+// Rule P-29.
 func TestBatchesAreFedInOrder(t *testing.T) {
 	e := openEnd(t)
 	batch := func(seq uint64, n int) pluginv1.AppendRequest {
@@ -114,6 +116,7 @@ func TestBatchesAreFedInOrder(t *testing.T) {
 }
 
 // An upload without a first message, or of another host, never reaches the backend.
+// Rules P-26 and P-41.
 func TestAnUploadIsOfTheHostThatOpened(t *testing.T) {
 	e := openEnd(t)
 	for name, c := range map[string]struct {

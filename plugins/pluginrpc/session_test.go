@@ -39,6 +39,7 @@ func session(t *testing.T, conn grpc.ClientConnInterface) *pluginrpc.Session {
 	return s
 }
 
+// Rules P-15, P-17 and P-18.
 func TestSession(t *testing.T) {
 	var level atomic.Int64
 	service := pluginrpc.Service{
@@ -155,6 +156,7 @@ func dialLiar(t *testing.T, l *liar) *grpc.ClientConn {
 	return rpctest.Dial(t, func(r grpc.ServiceRegistrar) { pluginv1.RegisterPluginServer(r, l) })
 }
 
+// Rule P-15.
 func TestWrongSessionAnswers(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer func(*pluginv1.SessionRequest) (*pluginv1.SessionResponse, error)
@@ -186,6 +188,7 @@ func TestWrongSessionAnswers(t *testing.T) {
 	}
 }
 
+// Rules P-11 and P-12.
 func TestWrongDescriptions(t *testing.T) {
 	good := func() pluginv1.DescribeResponse {
 		return pluginv1.DescribeResponse{Kind: "storage", Name: "wal", Protocols: []uint32{1}}

@@ -72,6 +72,7 @@ func messagesOf(t *testing.T, file string) (names []string) {
 // A later version adds fields, values of enums and messages. Each end of this one passes
 // over what it does not know, and has all the
 // rest.
+// Rule P-43.
 func TestFieldsOfTomorrowArePassedOver(t *testing.T) {
 	all := messages(t)
 	if len(all) < 60 {

@@ -6,6 +6,9 @@
 // map order, no environment (law 12 of the design). The meaning of an entry's
 // data is the application's; the host adds and removes its own header.
 //
+// The rules that bind a state machine in any language, with their numbers, are in
+// docs/plugins/protocol-statemachine.md; the comments here say the same for Go.
+//
 // A state machine may keep its state in memory only (Open returns 0 and the
 // host restores a snapshot and replays), or on disk (Open returns the index up
 // to which the state on disk reflects the log; index and data must change in

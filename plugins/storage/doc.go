@@ -27,6 +27,9 @@
 //     the next Open (reliability: a page that failed to sync is marked clean,
 //     so trying again proves nothing).
 //
+// The rules that bind a storage in any language, with their numbers, are in
+// docs/plugins/protocol-storage.md; the comments here say the same for Go.
+//
 // A storage plugin never interprets entry data and never decides anything
 // about consensus.
 package storage

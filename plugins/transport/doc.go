@@ -26,4 +26,7 @@
 // The payload of an Envelope is one encoded pluginv1.Message. A transport may
 // read it, as one that speaks another system's wire protocol must, but need
 // not.
+//
+// The rules that bind a transport in any language, with their numbers, are in
+// docs/plugins/protocol-transport.md; the comments here say the same for Go.
 package transport

@@ -4,7 +4,8 @@
 // - protoc             (unknown)
 // source: pontoon/plugin/v1/plugin.proto
 
-// Messages that plugins of all three kinds have in common.
+// Messages that plugins of all three kinds have in common. The rules are in
+// docs/plugins/protocol.md.
 
 package pluginv1
 

@@ -32,8 +32,8 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// StateMachine is the application. The contract is documented in the Go
-// package plugins/statemachine.
+// StateMachine is the application. The rules are in
+// docs/plugins/protocol-statemachine.md.
 type StateMachineClient interface {
 	Open(ctx context.Context, in *StateMachineOpenRequest, opts ...grpc.CallOption) (*StateMachineOpenResponse, error)
 	// Apply is one long-lived stream; answers come in the order of requests. An
@@ -41,7 +41,7 @@ type StateMachineClient interface {
 	Apply(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ApplyRequest, ApplyResponse], error)
 	Query(ctx context.Context, in *QueryRequest, opts ...grpc.CallOption) (*QueryResponse, error)
 	// QueryStream answers a query in chunks. It has no header. Only a plugin with the
-	// capability "query-streams" is asked, for at most 8 at a time.
+	// capability "query-streams" is asked, for at most 32 at a time.
 	QueryStream(ctx context.Context, in *QueryStreamRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[QueryStreamChunk], error)
 	// SaveSnapshot streams the snapshot that an ApplyRequest prepared. It has no
 	// header.
@@ -157,8 +157,8 @@ func (c *stateMachineClient) Close(ctx context.Context, in *CloseRequest, opts .
 // All implementations must embed UnimplementedStateMachineServer
 // for forward compatibility.
 //
-// StateMachine is the application. The contract is documented in the Go
-// package plugins/statemachine.
+// StateMachine is the application. The rules are in
+// docs/plugins/protocol-statemachine.md.
 type StateMachineServer interface {
 	Open(context.Context, *StateMachineOpenRequest) (*StateMachineOpenResponse, error)
 	// Apply is one long-lived stream; answers come in the order of requests. An
@@ -166,7 +166,7 @@ type StateMachineServer interface {
 	Apply(grpc.BidiStreamingServer[ApplyRequest, ApplyResponse]) error
 	Query(context.Context, *QueryRequest) (*QueryResponse, error)
 	// QueryStream answers a query in chunks. It has no header. Only a plugin with the
-	// capability "query-streams" is asked, for at most 8 at a time.
+	// capability "query-streams" is asked, for at most 32 at a time.
 	QueryStream(*QueryStreamRequest, grpc.ServerStreamingServer[QueryStreamChunk]) error
 	// SaveSnapshot streams the snapshot that an ApplyRequest prepared. It has no
 	// header.

@@ -35,8 +35,8 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Storage keeps one node's log, hard state and snapshots. The contract, with
-// what is durable when, is documented in the Go package plugins/storage.
+// Storage keeps one node's log, hard state and snapshots. The rules, with
+// what is durable when, are in docs/plugins/protocol-storage.md.
 type StorageClient interface {
 	Open(ctx context.Context, in *StorageOpenRequest, opts ...grpc.CallOption) (*StorageOpenResponse, error)
 	// Append is one long-lived stream. Answers are cumulative and come only
@@ -193,8 +193,8 @@ func (c *storageClient) Close(ctx context.Context, in *CloseRequest, opts ...grp
 // All implementations must embed UnimplementedStorageServer
 // for forward compatibility.
 //
-// Storage keeps one node's log, hard state and snapshots. The contract, with
-// what is durable when, is documented in the Go package plugins/storage.
+// Storage keeps one node's log, hard state and snapshots. The rules, with
+// what is durable when, are in docs/plugins/protocol-storage.md.
 type StorageServer interface {
 	Open(context.Context, *StorageOpenRequest) (*StorageOpenResponse, error)
 	// Append is one long-lived stream. Answers are cumulative and come only

@@ -32,8 +32,8 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Transport moves messages and snapshots between nodes. The contract is
-// documented in the Go package plugins/transport.
+// Transport moves messages and snapshots between nodes. The rules are in
+// docs/plugins/protocol-transport.md.
 type TransportClient interface {
 	Open(ctx context.Context, in *TransportOpenRequest, opts ...grpc.CallOption) (*TransportOpenResponse, error)
 	SetPeers(ctx context.Context, in *SetPeersRequest, opts ...grpc.CallOption) (*SetPeersResponse, error)
@@ -143,8 +143,8 @@ func (c *transportClient) Ping(ctx context.Context, in *PingRequest, opts ...grp
 // All implementations must embed UnimplementedTransportServer
 // for forward compatibility.
 //
-// Transport moves messages and snapshots between nodes. The contract is
-// documented in the Go package plugins/transport.
+// Transport moves messages and snapshots between nodes. The rules are in
+// docs/plugins/protocol-transport.md.
 type TransportServer interface {
 	Open(context.Context, *TransportOpenRequest) (*TransportOpenResponse, error)
 	SetPeers(context.Context, *SetPeersRequest) (*SetPeersResponse, error)

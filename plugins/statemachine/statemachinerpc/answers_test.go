@@ -106,6 +106,7 @@ func checkBad(t *testing.T, err error) {
 	}
 }
 
+// Rules SM-1 and SM-9.
 func TestAWrongAppliedIndexIsRefused(t *testing.T) {
 	_, err := (&liar{applied: math.MaxUint64}).client(t).Open(t.Context(), options())
 	checkBad(t, err)
@@ -128,6 +129,7 @@ func results(skipped ...bool) []statemachine.Result {
 	return rs
 }
 
+// Rules SM-7, SM-8 and SM-9.
 func TestWrongOutcomesAreRefused(t *testing.T) {
 	good := func() pluginv1.ApplyResponse {
 		return pluginv1.ApplyResponse{Seq: 1, Results: results(true, true, true, false, false), AppliedIndex: 13}
@@ -161,6 +163,7 @@ func TestWrongOutcomesAreRefused(t *testing.T) {
 }
 
 // The parts of an answer are held against the batch as they come.
+// Rules SM-6 and SM-14.
 func TestWrongPartsOfAnAnswerAreRefused(t *testing.T) {
 	good := func() []pluginv1.ApplyResponse {
 		return []pluginv1.ApplyResponse{
@@ -194,6 +197,7 @@ func TestWrongPartsOfAnAnswerAreRefused(t *testing.T) {
 
 // A plugin that knows no limit of results does no harm: a result that is too
 // long is left out at this end, and one that no caller waits for is dropped.
+// Rule SM-15.
 func TestResultsOverTheLimitAreLeftOut(t *testing.T) {
 	b := batch()
 	b.Entries, b.Through = b.Entries[3:], 12
@@ -217,6 +221,7 @@ func TestResultsOverTheLimitAreLeftOut(t *testing.T) {
 }
 
 // Beyond what is held of one batch, results are left out one by one.
+// Rule SM-15.
 func TestResultsOfABatchAreHeldUpToALimit(t *testing.T) {
 	held := uint64(plugins.MaxHeldResultBytes - 3)
 	rs := []statemachine.Result{{Data: []byte("ab")}, {Data: []byte("cd")}, {Error: "e"}}
@@ -229,6 +234,7 @@ func TestResultsOfABatchAreHeldUpToALimit(t *testing.T) {
 }
 
 // A batch has a limit in entries besides that in bytes, at both ends.
+// Rule SM-11.
 func TestBatchesOfTooManyEntriesAreRefused(t *testing.T) {
 	b := statemachine.Batch{Through: plugins.MaxBatchEntries + 1}
 	for i := range b.Through {
@@ -239,12 +245,14 @@ func TestBatchesOfTooManyEntriesAreRefused(t *testing.T) {
 	}
 }
 
+// Rule SM-30.
 func TestAPreparedSnapshotNeedsANumber(t *testing.T) {
 	c := (&liar{answers: []pluginv1.ApplyResponse{{Seq: 1}}}).dial(t)
 	_, err := c.PrepareSnapshot(t.Context())
 	checkBad(t, err)
 }
 
+// Rule SM-6.
 func TestAnswersThatNobodyAskedFor(t *testing.T) {
 	c := (&liar{answers: []pluginv1.ApplyResponse{{Seq: 1, AppliedIndex: 1}}, unasked: true}).dial(t)
 	a, err := c.Applier(t.Context())
@@ -258,6 +266,7 @@ func TestAnswersThatNobodyAskedFor(t *testing.T) {
 	}
 }
 
+// Rule SM-13.
 func TestAnApplyStreamThatEndsUnasked(t *testing.T) {
 	c := (&liar{answers: []pluginv1.ApplyResponse{{Seq: 1, AppliedIndex: 1}}}).dial(t)
 	a, err := c.Applier(t.Context())
@@ -286,6 +295,7 @@ func TestAReplayMayFindThePluginAhead(t *testing.T) {
 	}
 }
 
+// Rule P-32.
 func TestChunksOverTheLimitAreRefused(t *testing.T) {
 	c := (&liar{answers: []pluginv1.ApplyResponse{{Seq: 1, Snapshot: 3}}, chunks: []int{100, 257 << 10}}).dial(t)
 	s, err := c.PrepareSnapshot(t.Context())
@@ -296,6 +306,7 @@ func TestChunksOverTheLimitAreRefused(t *testing.T) {
 }
 
 // A snapshot is good if its end mark says so, not because its stream ended well.
+// Rules SM-36 and P-41.
 func TestSnapshotsWithoutTheRightEndMarkAreRefused(t *testing.T) {
 	sum := crc32.ChecksumIEEE(make([]byte, 300))
 	mark := func() pluginv1.StateSnapshotChunk {
@@ -336,6 +347,7 @@ func TestSnapshotsWithoutTheRightEndMarkAreRefused(t *testing.T) {
 
 // A plugin that says it has restored a snapshot of which it has a part would answer
 // queries from that part.
+// Rule P-46.
 func TestARestoreOfAPartIsRefused(t *testing.T) {
 	for _, state := range []io.Reader{endless{}, strings.NewReader("a state that fits the buffer of a socket")} {
 		checkBad(t, (&liar{restored: 7, early: true}).dial(t).Restore(t.Context(), 7, state))
@@ -347,6 +359,7 @@ type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return len(p), nil }
 
+// Rule SM-39.
 func TestAWrongIndexAfterRestoreIsRefused(t *testing.T) {
 	checkBad(t, (&liar{restored: 6}).dial(t).Restore(t.Context(), 7, strings.NewReader("state")))
 	if err := (&liar{restored: 7}).dial(t).Restore(t.Context(), 7, strings.NewReader("state")); err != nil {

@@ -84,6 +84,7 @@ func query(ctx context.Context, c *Client) error {
 
 // A host cancels what uses the state machine, and restores it at once. The backend gets the
 // Restore when the last of those calls has returned, and later calls when that is over.
+// Rule SM-38.
 func TestARestoreWaitsForCallsThatWereCancelled(t *testing.T) {
 	for what, call := range map[string]func(context.Context, *Client) error{
 		"a query": query,
@@ -132,6 +133,7 @@ func TestARestoreWaitsForCallsThatWereCancelled(t *testing.T) {
 
 // A call that comes while a Restore runs waits for it, or for its own end; so does a Restore
 // for one that does not return.
+// Rule SM-38.
 func TestWhatWaitsForARestoreMayGiveUp(t *testing.T) {
 	var b beside
 	ended, end := context.WithCancel(t.Context())

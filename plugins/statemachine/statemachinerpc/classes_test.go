@@ -59,6 +59,7 @@ func TestClassesReachTheHost(t *testing.T) {
 
 // A list that breaks a rule is a broken contract, in a plugin of any author: the state
 // machine is not open, and the error has the numbers.
+// Rule SM-4.
 func TestBadClassesAreRefused(t *testing.T) {
 	for want, list := range map[string][]statemachine.Class{
 		"257 classes, at most 256":                     make([]statemachine.Class, statemachine.MaxClasses+1),

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/rpctest"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
+// Rule P-35.
 func TestEverySentinelCrossesTheConnection(t *testing.T) {
 	table := errorTable()
 	mapped := map[error]bool{}
@@ -24,6 +27,8 @@ func TestEverySentinelCrossesTheConnection(t *testing.T) {
 		}
 		mapped[m.Err], reasons[m.Reason] = true, true
 	}
+	own := len(table.Mappings()) - len(pluginrpc.Common())
+	rpctest.CheckReasons(t, "protocol-statemachine.md", table.Mappings()[:own])
 	for _, err := range []error{statemachine.ErrInvalidQuery, statemachine.ErrBadSnapshot, statemachine.ErrNoQueryStreams, statemachine.ErrTooManyStreams} {
 		if !mapped[err] {
 			t.Errorf("%v is not in the table", err)

@@ -55,6 +55,7 @@ func drop([]byte) error { return nil }
 
 // Chunks arrive as they were sent, and the largest and the empty ones too. A backend
 // may write to one after it has sent it.
+// Rule SM-25.
 func TestChunksOfAQueryArriveAsTheyWereCut(t *testing.T) {
 	largest := int(plugins.DefaultLimits().MaxChunkBytes)
 	want := []int{3, 0, largest, 1, 0, 100 << 10}
@@ -89,6 +90,7 @@ func TestChunksOfAQueryArriveAsTheyWereCut(t *testing.T) {
 
 // A chunk that is too long ends the stream, whether the backend minds or not, and so does
 // what its receiver says.
+// Rules SM-22 and SM-28.
 func TestAStreamOfAQueryThatFails(t *testing.T) {
 	tooLong := make([]byte, plugins.DefaultLimits().MaxChunkBytes+1)
 	for name, stream := range map[string]func(context.Context, func([]byte) error) error{
@@ -117,6 +119,7 @@ func TestAStreamOfAQueryThatFails(t *testing.T) {
 
 // A host that gives a stream up ends it in the plugin at once: while the backend has
 // nothing to say, and while it waits for the receiver.
+// Rule SM-28.
 func TestAStreamOfAQueryEndsWithItsHost(t *testing.T) {
 	sent := new(atomic.Int64)
 	for name, stream := range map[string]func(context.Context, func([]byte) error) error{
@@ -171,6 +174,7 @@ func TestAStreamOfAQueryEndsWithItsHost(t *testing.T) {
 }
 
 // Streams that do not return although they were given up are bounded.
+// Rule SM-29.
 func TestStreamsOfQueriesAreBounded(t *testing.T) {
 	stay := make(chan struct{})
 	running := make(chan struct{})
@@ -215,6 +219,7 @@ func (l *liar) QueryStream(_ *pluginv1.QueryStreamRequest, stream grpc.ServerStr
 }
 
 // An answer is whole if its end mark says so, not because its stream ended well.
+// Rules P-41 and P-42.
 func TestStreamsOfQueriesWithoutTheRightEndAreRefused(t *testing.T) {
 	chunk := func(n int) pluginv1.QueryStreamChunk { return pluginv1.QueryStreamChunk{Chunk: make([]byte, n)} }
 	end := func(n int) pluginv1.QueryStreamChunk {

@@ -42,6 +42,7 @@ func (s *deafStream) RecvMsg(m any) error {
 // An answer that cannot be sent ends the stream, with an error for the host.
 // Received batches are applied, and their snapshot released; the next stream
 // is served after that.
+// Rule SM-12.
 func TestAnAnswerThatCannotBeSentEndsTheStream(t *testing.T) {
 	register := statemachinetest.NewRegister()
 	s := &server{backend: register, end: pluginrpc.PluginEnd{Table: errorTable()}, applying: pluginrpc.NewTurn()}

@@ -46,6 +46,7 @@ func (v view) Release() {
 	v.Snapshot.Release()
 }
 
+// Rules SM-33, SM-34 and SM-35.
 func TestThePluginReleasesEverySnapshot(t *testing.T) {
 	v := &views{StateMachine: statemachinetest.NewRegister()}
 	c := openOver(t, v)
@@ -96,6 +97,7 @@ type failing struct{}
 
 func (failing) Write([]byte) (int, error) { return 0, errDisk }
 
+// Rule SM-32.
 func TestSnapshotsThatNobodyTakesAreBounded(t *testing.T) {
 	c := openOver(t, statemachinetest.NewRegister())
 	for range 1000 {
@@ -108,6 +110,7 @@ func TestSnapshotsThatNobodyTakesAreBounded(t *testing.T) {
 	t.Error("a thousand snapshots are held")
 }
 
+// Rule SM-41.
 func TestRestoreFromASourceThatFails(t *testing.T) {
 	broken := errors.New("broken source")
 	for name, r := range map[string]io.Reader{
@@ -139,6 +142,7 @@ func (s *slow) Apply(ctx context.Context, b statemachine.Batch) ([]statemachine.
 	return s.StateMachine.Apply(ctx, b)
 }
 
+// Rule SM-12.
 func TestAnApplyIsNeverCancelled(t *testing.T) {
 	s := &slow{statemachinetest.NewRegister(), make(chan struct{}, 1), make(chan struct{}), make(chan error, 1)}
 	c := openOver(t, s)
@@ -164,6 +168,7 @@ func TestAnApplyIsNeverCancelled(t *testing.T) {
 	}
 }
 
+// Rule SM-11.
 func TestBatchesThatBreakTheContractAreNotSent(t *testing.T) {
 	c := openOver(t, statemachinetest.NewRegister())
 	entry := func(i uint64, n int) statemachine.Entry { return statemachine.Entry{Index: i, Data: make([]byte, n)} }

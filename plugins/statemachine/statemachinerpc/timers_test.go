@@ -28,6 +28,7 @@ func (w waiter) Describe() plugins.Info {
 
 // The timer of a state machine reaches the host with each answer, over each carrier; that of
 // one that has not announced it does not.
+// Rule SM-18.
 func TestTheTimerReachesTheHost(t *testing.T) {
 	ctx := t.Context()
 	for name, carrier := range rpctest.Carriers() {

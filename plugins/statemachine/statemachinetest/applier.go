@@ -7,13 +7,28 @@ import (
 	"io"
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
 func testApplier(t *testing.T, h Harness) {
 	t.Run("outcomes come in the order of batches", func(t *testing.T) { pipelines(t, h) })
 	t.Run("a snapshot is of its place in the order", func(t *testing.T) { preparesInOrder(t, h) })
+	t.Run("a snapshot of a state that is ahead says so", func(t *testing.T) {
+		rule.Checks(t, "SM-9", "SM-30")
+		in := open(t, h)
+		in.advance(10)
+		a := in.applier(in.ctx)
+		submit(t, a, statemachine.Batch{Entries: h.commands(4, 8), Through: 8}, true)
+		snap := recv(t, a).Snapshot
+		if snap == nil || snap.Index() != 10 {
+			t.Fatalf("the state is of index 10, and its snapshot is said to be %+v", snap)
+		}
+		equalState(t, "snapshot of 10", in.fingerprint(in.save(snap)), reference(t, h, 10))
+		in.finish(a)
+	})
 	t.Run("entries applied before are skipped", func(t *testing.T) {
+		rule.Checks(t, "SM-8")
 		in := open(t, h)
 		in.advance(10)
 		a := in.applier(in.ctx)
@@ -39,6 +54,7 @@ func testApplier(t *testing.T, h Harness) {
 		_ = a.Close()
 	})
 	t.Run("another can be opened after it", func(t *testing.T) {
+		rule.Checks(t, "SM-13")
 		in := open(t, h)
 		for i := uint64(1); i <= 3; i++ {
 			a := in.applier(in.ctx)
@@ -90,6 +106,7 @@ func recv(t *testing.T, a statemachine.Applier) statemachine.Outcome {
 // pipelines submits as fast as it may while another goroutine receives, and
 // closes with outcomes still to come.
 func pipelines(t *testing.T, h Harness) {
+	rule.Checks(t, "SM-6", "SM-13")
 	const batches, size = 100, 7
 	in := open(t, h)
 	a := in.applier(in.ctx)
@@ -128,6 +145,7 @@ func pipelines(t *testing.T, h Harness) {
 
 // preparesInOrder asks for snapshots in the middle of batches on their way.
 func preparesInOrder(t *testing.T, h Harness) {
+	rule.Checks(t, "SM-30", "SM-31")
 	in := open(t, h)
 	a := in.applier(in.ctx)
 	go func() {

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
 func testApply(t *testing.T, h Harness) {
 	t.Run("a batch without entries moves the applied index", func(t *testing.T) {
+		rule.Checks(t, "SM-7", "SM-9")
 		in := open(t, h)
 		in.apply(statemachine.Batch{Through: 5})
 		in.prepare().Release()
@@ -21,6 +23,7 @@ func testApply(t *testing.T, h Harness) {
 }
 
 func appliesGaps(t *testing.T, h Harness) {
+	rule.Checks(t, "SM-9")
 	in := open(t, h)
 	entries := h.commands(0, 4)
 	for i := range entries {
@@ -40,6 +43,7 @@ func appliesGaps(t *testing.T, h Harness) {
 }
 
 func skips(t *testing.T, h Harness) {
+	rule.Checks(t, "SM-8")
 	in := open(t, h)
 	in.advance(10)
 	want := in.state()
@@ -90,6 +94,7 @@ func keepsData(t *testing.T, h Harness) {
 }
 
 func refuses(t *testing.T, h Harness) {
+	rule.Checks(t, "SM-10", "SM-5")
 	needs(t, "Refused", len(h.Refused) > 0)
 	for _, refused := range h.Refused {
 		t.Run(refused.Name, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -408,6 +409,9 @@ func TestTheKitFailsBrokenMachines(t *testing.T) {
 			}
 			if err != nil && (strings.Contains(string(out), "panic:") || !strings.Contains(string(out), "--- FAIL")) {
 				t.Fatalf("it ended in another way than by a failed test:\n%s", out)
+			}
+			if err != nil && !regexp.MustCompile(`rule (P|SM)-[0-9]+.*, see docs/plugins/protocol`).Match(out) {
+				t.Errorf("it names no rule:\n%s", out)
 			}
 		})
 	}

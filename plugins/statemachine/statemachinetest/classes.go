@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
@@ -12,11 +13,13 @@ import (
 // has no classes, at every call.
 func testClasses(t *testing.T, h Harness) {
 	t.Run("the list is one that a host takes", func(t *testing.T) {
+		rule.Checks(t, "SM-4")
 		if err := statemachine.CheckClasses(classesOf(open(t, h).sm)); err != nil {
 			t.Fatal(err)
 		}
 	})
 	t.Run("the list stays the same", func(t *testing.T) {
+		rule.Checks(t, "SM-4")
 		in := open(t, h)
 		first := classesOf(in.sm)
 		sameClasses(t, "asked again", first, classesOf(in.sm))

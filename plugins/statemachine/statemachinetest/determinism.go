@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
@@ -29,6 +30,7 @@ func testDeterminism(t *testing.T, h Harness) {
 // agrees applies one log, with commands that are refused in it, in batches of
 // one, all at once, and in random ones with snapshots in between.
 func agrees(t *testing.T, h Harness) {
+	rule.Checks(t, "SM-5", "SM-7", "SM-42")
 	log := mixedLog(h, logLength)
 	run := func(size func() int, between func(*instance)) ([]statemachine.Result, string) {
 		in := open(t, h)

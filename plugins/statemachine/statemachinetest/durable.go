@@ -5,12 +5,14 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
 func testDurable(t *testing.T, h Harness) {
 	if !h.Durable {
 		t.Run("nothing is kept", func(t *testing.T) {
+			rule.Checks(t, "SM-1")
 			opts := h.options(t.TempDir())
 			in := openIn(t, h, opts)
 			in.advance(10)
@@ -28,6 +30,7 @@ func testDurable(t *testing.T, h Harness) {
 		reopens(t, h, func(in *instance) { h.Kill(t, in.sm) })
 	})
 	t.Run("a restored state is there after Close", func(t *testing.T) {
+		rule.Checks(t, "SM-39", "SM-2")
 		origin := open(t, h)
 		origin.advance(50)
 		opts := h.options(t.TempDir())
@@ -43,6 +46,7 @@ func testDurable(t *testing.T, h Harness) {
 		equalState(t, "after the reopen", again.state(), origin.state())
 	})
 	t.Run("data of another node is refused", func(t *testing.T) {
+		rule.Checks(t, "P-22")
 		opts := h.options(t.TempDir())
 		in := openIn(t, h, opts)
 		in.advance(3)
@@ -66,6 +70,7 @@ func testDurable(t *testing.T, h Harness) {
 // Open finds may be behind what was applied, never ahead, and a replay brings
 // it level.
 func reopens(t *testing.T, h Harness, end func(*instance)) {
+	rule.Checks(t, "SM-1", "SM-2", "P-8")
 	opts := h.options(t.TempDir())
 	total := uint64(0)
 	for round := uint64(1); round <= 5; round++ {

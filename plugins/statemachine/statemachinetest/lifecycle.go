@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
@@ -19,11 +20,13 @@ func testLifecycle(t *testing.T, h Harness) {
 	})
 	t.Run("Open refuses config that is not YAML", func(t *testing.T) { refusesConfig(t, h, "a: [1, 2\nb: }") })
 	t.Run("calls before Open fail with ErrNotOpen", func(t *testing.T) {
+		rule.Checks(t, "P-23")
 		sm := h.New(t)
 		t.Cleanup(func() { _ = sm.Close(testContext(t)) })
 		eachCall(t, sm, plugins.ErrNotOpen)
 	})
 	t.Run("calls after Close fail with ErrClosed", func(t *testing.T) {
+		rule.Checks(t, "P-23")
 		in := open(t, h)
 		in.advance(3)
 		if err := in.sm.Close(in.ctx); err != nil {
@@ -33,6 +36,7 @@ func testLifecycle(t *testing.T, h Harness) {
 	})
 	t.Run("a second group is refused", func(t *testing.T) { refusesAGroup(t, h) })
 	t.Run("Close twice is harmless", func(t *testing.T) {
+		rule.Checks(t, "P-24")
 		in := open(t, h)
 		for i := range 2 {
 			if err := in.sm.Close(in.ctx); err != nil {
@@ -44,6 +48,7 @@ func testLifecycle(t *testing.T, h Harness) {
 
 // refusesAGroup: an open instance serves the group that it was opened for, and no other.
 func refusesAGroup(t *testing.T, h Harness) {
+	rule.Checks(t, "P-21", "P-39")
 	in := open(t, h)
 	in.advance(3)
 	opts := h.options(t.TempDir())
@@ -56,6 +61,7 @@ func refusesAGroup(t *testing.T, h Harness) {
 }
 
 func describes(t *testing.T, h Harness) {
+	rule.Checks(t, "P-10", "P-11", "P-12")
 	sm := h.New(t)
 	before := sm.Describe()
 	switch {
@@ -79,6 +85,7 @@ func describes(t *testing.T, h Harness) {
 }
 
 func refusesConfig(t *testing.T, h Harness, config string) {
+	rule.Checks(t, "P-20")
 	sm := h.New(t)
 	t.Cleanup(func() { _ = sm.Close(testContext(t)) })
 	opts := h.options(t.TempDir())

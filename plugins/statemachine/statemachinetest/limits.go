@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
@@ -12,11 +13,13 @@ const entryOverhead = 16
 
 func testLimits(t *testing.T, h Harness) {
 	t.Run("the largest entry", func(t *testing.T) {
+		rule.Checks(t, "P-31", "SM-11")
 		needs(t, "Sized", h.Sized != nil)
 		largest := h.Sized(int(plugins.DefaultLimits().MaxEntryBytes))
 		appliesAll(t, h, []statemachine.Entry{{Index: 1, Data: largest}})
 	})
 	t.Run("the largest batch", func(t *testing.T) {
+		rule.Checks(t, "P-31", "SM-11")
 		needs(t, "Sized", h.Sized != nil)
 		const size = 4 << 10
 		var entries []statemachine.Entry
@@ -26,6 +29,7 @@ func testLimits(t *testing.T, h Harness) {
 		appliesAll(t, h, entries)
 	})
 	t.Run("the largest batch of small entries", func(t *testing.T) {
+		rule.Checks(t, "P-31", "SM-11")
 		var entries []statemachine.Entry
 		for i, room := 0, int(plugins.DefaultLimits().MaxBatchBytes); ; i++ {
 			data := h.Command(i)

@@ -5,11 +5,13 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
 func testQuery(t *testing.T, h Harness) {
 	t.Run("a query shows what was applied", func(t *testing.T) {
+		rule.Checks(t, "SM-20")
 		needs(t, "Observe", h.Observe != nil)
 		in := open(t, h)
 		last := in.observe()
@@ -26,6 +28,7 @@ func testQuery(t *testing.T, h Harness) {
 		}
 	})
 	t.Run("a query has no effect", func(t *testing.T) {
+		rule.Checks(t, "SM-21")
 		needs(t, "Observe", h.Observe != nil)
 		in := open(t, h)
 		in.advance(10)
@@ -35,6 +38,7 @@ func testQuery(t *testing.T, h Harness) {
 		equalState(t, "after queries", in.state(), reference(t, h, 10))
 	})
 	t.Run("a query that makes no sense is ErrInvalidQuery", func(t *testing.T) {
+		rule.Checks(t, "SM-22")
 		needs(t, "BadQueries", len(h.BadQueries) > 0)
 		in := open(t, h)
 		in.advance(1)
@@ -51,6 +55,7 @@ func testQuery(t *testing.T, h Harness) {
 // queriesWhileApplying checks that a reader sees states of the log only, and
 // never an older one after a newer one.
 func queriesWhileApplying(t *testing.T, h Harness) {
+	rule.Checks(t, "SM-20")
 	needs(t, "Observe", h.Observe != nil)
 	const batches, readers = 60, 3
 	known := map[string]uint64{}

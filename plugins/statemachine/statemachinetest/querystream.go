@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
@@ -18,6 +19,7 @@ var errReceiver = errors.New("the receiver takes no more")
 
 func testQueryStream(t *testing.T, h Harness) {
 	t.Run("it is announced where it is", func(t *testing.T) {
+		rule.Checks(t, "P-13")
 		sm := h.New(t)
 		t.Cleanup(func() { _ = sm.Close(testContext(t)) })
 		_, is := sm.(statemachine.QueryStreamer)
@@ -34,6 +36,7 @@ func testQueryStream(t *testing.T, h Harness) {
 	t.Run("a stream ends with its context", func(t *testing.T) { endsWithItsContext(t, streaming(t, h)) })
 	t.Run("a receiver that waits holds up no other call", func(t *testing.T) { holdsUpNothing(t, streaming(t, h)) })
 	t.Run("a query that makes no sense is ErrInvalidQuery", func(t *testing.T) {
+		rule.Checks(t, "SM-22")
 		in := streaming(t, h)
 		needs(t, "BadQueries", len(h.BadQueries) > 0)
 		for _, q := range h.BadQueries {
@@ -82,6 +85,7 @@ func (in *instance) streamed() string {
 }
 
 func streamsWhatWasApplied(t *testing.T, in *instance) {
+	rule.Checks(t, "SM-20", "SM-21")
 	last := in.streamed()
 	for index := uint64(1); index <= 20; index++ {
 		in.advance(index)
@@ -98,6 +102,7 @@ func streamsWhatWasApplied(t *testing.T, in *instance) {
 }
 
 func endsWithItsReceiver(t *testing.T, in *instance) {
+	rule.Checks(t, "SM-28")
 	in.advance(50)
 	calls := 0
 	err := statemachine.QueryStream(in.ctx, in.sm, in.h.Stream(), func([]byte) error {
@@ -112,6 +117,7 @@ func endsWithItsReceiver(t *testing.T, in *instance) {
 }
 
 func endsWithItsContext(t *testing.T, in *instance) {
+	rule.Checks(t, "SM-28")
 	in.advance(50)
 	ctx, cancel := context.WithCancel(in.ctx)
 	cancel()
@@ -124,6 +130,7 @@ func endsWithItsContext(t *testing.T, in *instance) {
 
 // holdsUpNothing has streams whose receivers wait, and uses the state machine meanwhile.
 func holdsUpNothing(t *testing.T, in *instance) {
+	rule.Checks(t, "SM-27")
 	in.advance(50)
 	waiting, free := make(chan struct{}, statemachine.MaxQueryStreams), make(chan struct{})
 	ended := make(chan error, statemachine.MaxQueryStreams)

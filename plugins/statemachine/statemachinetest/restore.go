@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
@@ -19,6 +20,7 @@ func testRestore(t *testing.T, h Harness) {
 	t.Run("over an older state", func(t *testing.T) { restoresInto(t, h, 20) })
 	t.Run("over a newer state", func(t *testing.T) { restoresInto(t, h, 150) })
 	t.Run("from a reader of single bytes", func(t *testing.T) {
+		rule.Checks(t, "SM-39")
 		origin := open(t, h)
 		origin.advance(30)
 		in := open(t, h)
@@ -29,6 +31,7 @@ func testRestore(t *testing.T, h Harness) {
 		equalState(t, "after the restore", in.state(), reference(t, h, 30))
 	})
 	t.Run("a snapshot of a restored state is the same", func(t *testing.T) {
+		rule.Checks(t, "SM-37")
 		origin, in := open(t, h), open(t, h)
 		origin.advance(100)
 		want := origin.snapshot()
@@ -37,6 +40,7 @@ func testRestore(t *testing.T, h Harness) {
 	})
 	t.Run("a snapshot that cannot be used is ErrBadSnapshot", func(t *testing.T) { refusesSnapshots(t, h) })
 	t.Run("a reader that fails ends Restore", func(t *testing.T) {
+		rule.Checks(t, "SM-41")
 		in := open(t, h)
 		in.advance(10)
 		half := in.snapshot()
@@ -51,6 +55,7 @@ func testRestore(t *testing.T, h Harness) {
 // restoresInto restores a snapshot of index 100 over a state of index before,
 // and goes on from there.
 func restoresInto(t *testing.T, h Harness, before uint64) {
+	rule.Checks(t, "SM-39", "SM-37", "SM-8")
 	origin, in := open(t, h), open(t, h)
 	origin.advance(100)
 	if before > 0 {
@@ -74,6 +79,7 @@ func restoresInto(t *testing.T, h Harness, before uint64) {
 }
 
 func refusesSnapshots(t *testing.T, h Harness) {
+	rule.Checks(t, "SM-40")
 	origin := open(t, h)
 	origin.advance(100)
 	good := origin.snapshot()

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
@@ -12,6 +13,7 @@ func testResults(t *testing.T, h Harness) {
 	t.Run("that nobody waits for need not be made", func(t *testing.T) { dropsResults(t, h) })
 	t.Run("of a full batch are more than a message carries", func(t *testing.T) { answersInParts(t, h) })
 	t.Run("of the largest size come whole", func(t *testing.T) {
+		rule.Checks(t, "SM-15")
 		needs(t, "Answering", h.Answering != nil)
 		for i, r := range answers(t, h, plugins.MaxResultBytes, 1, plugins.MaxResultBytes) {
 			if want := []int{plugins.MaxResultBytes, 1, plugins.MaxResultBytes}[i]; len(r.Data) != want || r.LeftOut || r.Error != "" {
@@ -25,6 +27,7 @@ func testResults(t *testing.T, h Harness) {
 // dropsResults applies a log whose results no client waits for, skipped
 // entries among it. The state is the same as with results.
 func dropsResults(t *testing.T, h Harness) {
+	rule.Checks(t, "SM-16")
 	in := open(t, h)
 	in.advance(10)
 	a := in.applier(in.ctx)
@@ -45,6 +48,7 @@ func dropsResults(t *testing.T, h Harness) {
 
 // answersInParts asks for 4 KiB for each entry of a batch.
 func answersInParts(t *testing.T, h Harness) {
+	rule.Checks(t, "SM-14")
 	needs(t, "Answering", h.Answering != nil)
 	const size = 4 << 10
 	sizes := make([]int, plugins.MaxBatchEntries)
@@ -65,6 +69,7 @@ func answersInParts(t *testing.T, h Harness) {
 
 // leavesOut has a result of one byte too many between two that fit.
 func leavesOut(t *testing.T, h Harness) {
+	rule.Checks(t, "SM-15")
 	needs(t, "Answering", h.Answering != nil)
 	results := answers(t, h, 8, plugins.MaxResultBytes+1, 9)
 	if r := results[1]; len(r.Data) > 0 || !r.LeftOut || r.Error == "" || r.Skipped {

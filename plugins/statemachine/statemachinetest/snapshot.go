@@ -5,10 +5,13 @@ import (
 	"errors"
 	"io"
 	"testing"
+
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 )
 
 func testSnapshot(t *testing.T, h Harness) {
 	t.Run("of an empty state", func(t *testing.T) {
+		rule.Checks(t, "SM-37")
 		in := open(t, h)
 		fresh := open(t, h)
 		fresh.restore(0, in.snapshot())
@@ -16,6 +19,7 @@ func testSnapshot(t *testing.T, h Harness) {
 		equalState(t, "after a restore of nothing", fresh.state(), reference(t, h, 5))
 	})
 	t.Run("later entries do not show", func(t *testing.T) {
+		rule.Checks(t, "SM-31")
 		in := open(t, h)
 		in.advance(40)
 		snap := in.prepare()
@@ -24,6 +28,7 @@ func testSnapshot(t *testing.T, h Harness) {
 		equalState(t, "state behind it", in.state(), reference(t, h, 90))
 	})
 	t.Run("several exist at a time", func(t *testing.T) {
+		rule.Checks(t, "SM-32", "SM-31")
 		in := open(t, h)
 		first := in.prepare()
 		in.advance(10)
@@ -38,6 +43,7 @@ func testSnapshot(t *testing.T, h Harness) {
 		equalState(t, "second", in.fingerprint(in.save(second)), reference(t, h, 10))
 	})
 	t.Run("released without being saved", func(t *testing.T) {
+		rule.Checks(t, "SM-34", "SM-35")
 		in := open(t, h)
 		in.advance(5)
 		in.prepare().Release()
@@ -46,6 +52,7 @@ func testSnapshot(t *testing.T, h Harness) {
 	})
 	t.Run("saved while entries are applied", func(t *testing.T) { savesWhileApplying(t, h) })
 	t.Run("a writer that fails ends Save", func(t *testing.T) {
+		rule.Checks(t, "SM-36", "SM-35")
 		in := open(t, h)
 		in.advance(10)
 		snap := in.prepare()
@@ -57,6 +64,7 @@ func testSnapshot(t *testing.T, h Harness) {
 		equalState(t, "after a failed save", in.state(), reference(t, h, 20))
 	})
 	t.Run("a writer that fails late ends Save", func(t *testing.T) {
+		rule.Checks(t, "SM-36")
 		in := open(t, h)
 		in.advance(200)
 		size := len(in.snapshot())
@@ -69,6 +77,7 @@ func testSnapshot(t *testing.T, h Harness) {
 		}
 	})
 	t.Run("a cancelled Save harms nothing", func(t *testing.T) {
+		rule.Checks(t, "SM-35")
 		in := open(t, h)
 		in.advance(10)
 		snap := in.prepare()
@@ -84,6 +93,7 @@ func testSnapshot(t *testing.T, h Harness) {
 // savesWhileApplying holds a Save at its first byte until later entries have
 // been applied: an Apply that waits for the Save would hang here.
 func savesWhileApplying(t *testing.T, h Harness) {
+	rule.Checks(t, "SM-33", "SM-31")
 	in := open(t, h)
 	in.advance(200)
 	snap := in.prepare()

@@ -3,6 +3,7 @@ package statemachinetest
 import (
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
@@ -30,6 +31,7 @@ func timed(entries []statemachine.Entry) []statemachine.Entry {
 }
 
 func agreesInTime(t *testing.T, h Harness) {
+	rule.Checks(t, "SM-5", "SM-17")
 	const length = 60
 	log := timed(mixedLog(h, length))
 	whole := open(t, h)
@@ -46,6 +48,7 @@ func agreesInTime(t *testing.T, h Harness) {
 }
 
 func tellsTime(t *testing.T, h Harness) {
+	rule.Checks(t, "SM-5", "SM-8")
 	needs(t, "Moment", h.Moment != nil)
 	in := open(t, h)
 	is := func(what string, term, time uint64) {
@@ -84,6 +87,7 @@ func tellsTime(t *testing.T, h Harness) {
 // snapshot, and has none before that time, nor a later one, after a tick at that time. Ticks
 // have empty results, also those that come unasked.
 func takesTicks(t *testing.T, h Harness) {
+	rule.Checks(t, "SM-18", "SM-19")
 	in := open(t, h)
 	if !in.sm.Describe().Has(statemachine.CapabilityTimers) {
 		t.Skipf("the state machine has not announced %q", statemachine.CapabilityTimers)

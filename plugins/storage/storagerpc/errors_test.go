@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/rpctest"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
+// Rule P-35.
 func TestEverySentinelCrossesTheConnection(t *testing.T) {
 	table := errorTable()
 	mapped := map[error]string{}
@@ -20,6 +23,8 @@ func TestEverySentinelCrossesTheConnection(t *testing.T) {
 		}
 		mapped[m.Err] = m.Reason
 	}
+	own := len(table.Mappings()) - len(pluginrpc.Common())
+	rpctest.CheckReasons(t, "protocol-storage.md", table.Mappings()[:own])
 	for _, err := range []error{
 		storage.ErrLocked, storage.ErrCorrupt, storage.ErrCompacted,
 		storage.ErrUnavailable, storage.ErrNoSnapshot, storage.ErrNoSpace,

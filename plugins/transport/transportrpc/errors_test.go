@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/rpctest"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
+// Rule P-35.
 func TestEverySentinelCrossesTheConnection(t *testing.T) {
 	table := errorTable()
 	mapped := map[error]bool{}
@@ -24,6 +27,8 @@ func TestEverySentinelCrossesTheConnection(t *testing.T) {
 		}
 		mapped[m.Err], reasons[m.Reason] = true, true
 	}
+	own := len(table.Mappings()) - len(pluginrpc.Common())
+	rpctest.CheckReasons(t, "protocol-transport.md", table.Mappings()[:own])
 	for _, err := range []error{
 		transport.ErrAddressInUse, transport.ErrUnknownPeer, transport.ErrUnreachable, transport.ErrSnapshotRefused,
 	} {

@@ -1,0 +1,27 @@
+package pluginrpc_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/rpctest"
+)
+
+// The page for authors has each reason with its code, and the sizes.
+func TestThePageHasReasonsAndSizes(t *testing.T) {
+	rpctest.CheckReasons(t, "protocol.md", pluginrpc.Common())
+	largest := plugins.ProtocolLimits(0, 0).MaxMessageBytes()
+	for _, words := range []string{
+		fmt.Sprintf("that is %d,%03d,%03d bytes", largest/1_000_000, largest/1000%1000, largest%1000),
+		fmt.Sprintf("an entry of %d MiB and %d KiB, a batch of %d MiB, a chunk of %d MiB",
+			plugins.MaxValueBytes>>20, plugins.EntryHeaderBytes>>10, plugins.MaxBatchBytes>>20, plugins.MaxChunkBytes>>20),
+		fmt.Sprintf("over %d MiB", pluginrpc.MaxMessageBytes>>20), "`" + pluginrpc.Domain + "`",
+	} {
+		if !strings.Contains(rpctest.Page(t, "protocol.md"), words) {
+			t.Errorf("the page does not say %q", words)
+		}
+	}
+}
