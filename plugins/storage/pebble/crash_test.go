@@ -29,6 +29,7 @@ const leastCrashStates = 2_000
 // these must open, with everything that was acknowledged, nothing that was never
 // asked for, and the id that the first Open answered. Some of the openings are
 // crashed again. With -short only the first workload is crashed.
+// Rules ST-3, ST-10, ST-25, ST-26 and ST-35.
 func TestCrashPoints(t *testing.T) {
 	var total tally
 	t.Run("Workload", func(t *testing.T) {

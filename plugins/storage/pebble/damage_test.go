@@ -57,6 +57,7 @@ func openError(t *testing.T, create func() storage.Storage, dir string) error {
 
 // TestDamageIsRefused: missing or changed data are found at Open, with the way
 // out.
+// Rule ST-8.
 func TestDamageIsRefused(t *testing.T) {
 	for name, damage := range map[string]func(dir string) error{
 		"a table": func(dir string) error {

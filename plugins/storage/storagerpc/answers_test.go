@@ -23,6 +23,7 @@ func checkBad(t *testing.T, err error) {
 	}
 }
 
+// Rules ST-3, ST-4, ST-5, ST-6 and ST-7.
 func TestWrongStatesAreRefused(t *testing.T) {
 	for name, spoil := range map[string]func(*pluginv1.StorageOpenResponse){
 		"no store id":                         func(r *pluginv1.StorageOpenResponse) { r.StoreId = 0 },
@@ -98,6 +99,7 @@ func entries(indexes ...uint64) []storage.Entry {
 	return es
 }
 
+// Rules ST-20 and ST-21.
 func TestWrongEntriesAreRefused(t *testing.T) {
 	reply := func(es ...storage.Entry) pluginv1.ReadResponse { return pluginv1.ReadResponse{Entries: es} }
 	falling := entries(6, 7)
@@ -128,6 +130,7 @@ func TestWrongEntriesAreRefused(t *testing.T) {
 	}
 }
 
+// Rule ST-9.
 func TestWrongAcknowledgementsAreRefused(t *testing.T) {
 	for name, l := range map[string]*liar{
 		"of a batch not sent":     {acks: []uint64{3}, holdEnd: true},
@@ -156,6 +159,7 @@ func TestWrongAcknowledgementsAreRefused(t *testing.T) {
 	}
 }
 
+// Rule ST-19.
 func TestAStreamThatEndsUnaskedIsABadAnswer(t *testing.T) {
 	a, err := (&liar{acks: []uint64{1}}).dial(t).Appender(t.Context())
 	if err != nil {
@@ -171,6 +175,7 @@ func TestAStreamThatEndsUnaskedIsABadAnswer(t *testing.T) {
 	checkBad(t, err)
 }
 
+// Rule ST-24.
 func TestWrongFirstIndexesAreRefused(t *testing.T) {
 	for name, first := range map[string]uint64{"nothing compacted": 4, "too little": 6, "too much": 8, "back to zero": 0} {
 		t.Run(name, func(t *testing.T) {
@@ -183,6 +188,7 @@ func TestWrongFirstIndexesAreRefused(t *testing.T) {
 	}
 }
 
+// Rule ST-34.
 func TestWrongListsAreRefused(t *testing.T) {
 	for name, list := range map[string][]storage.SnapshotInfo{
 		"not in order": {snapshotInfo(5, 2, 1), snapshotInfo(3, 2, 1)},
@@ -198,6 +204,7 @@ func TestWrongListsAreRefused(t *testing.T) {
 	}
 }
 
+// Rule ST-26.
 func TestWrongCommitsAreRefused(t *testing.T) {
 	for name, l := range map[string]*liar{
 		"another index":       {saved: snapshotInfo(8, 5, 3)},
@@ -222,6 +229,7 @@ func TestWrongCommitsAreRefused(t *testing.T) {
 	checkBad(t, w.Abort()) // which this plugin takes for a commit
 }
 
+// Rules ST-31, P-41 and P-45.
 func TestWrongSnapshotsAreRefused(t *testing.T) {
 	head := func(info storage.SnapshotInfo, chunk ...byte) pluginv1.OpenSnapshotResponse {
 		return pluginv1.OpenSnapshotResponse{Header: &info, Chunk: chunk}
@@ -268,6 +276,7 @@ func TestWrongSnapshotsAreRefused(t *testing.T) {
 
 // A store that is short of space says why, within bounds, and one that is not
 // gives no reason.
+// Rule ST-37.
 func TestWrongReportsOnSpaceAreRefused(t *testing.T) {
 	for name, answer := range map[string]pluginv1.SpaceResponse{
 		"short without a reason":    {Short: true},

@@ -60,6 +60,7 @@ func TestBatchesThatWaitShareOneAppend(t *testing.T) {
 	}
 }
 
+// Rule ST-18.
 func TestWhatWasReceivedIsAppendedThoughTheHostGivesUp(t *testing.T) {
 	disk := storagetest.NewDisk()
 	c, _ := open(t, disk)

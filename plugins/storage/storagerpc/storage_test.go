@@ -165,6 +165,7 @@ func TestAReceivedSnapshotReplacesTheLog(t *testing.T) {
 	mustAppend(t, c, batch(4, 101, 102))
 }
 
+// Rules ST-27 and P-42.
 func TestAnAbandonedSnapshotLeavesNothing(t *testing.T) {
 	c, _ := open(t, storagetest.NewDisk())
 	mustAppend(t, c, batch(1, 1, 5))
@@ -188,6 +189,7 @@ func TestAnAbandonedSnapshotLeavesNothing(t *testing.T) {
 	}
 }
 
+// Rule ST-28.
 func TestASnapshotThatThePluginRefuses(t *testing.T) {
 	c, _ := open(t, storagetest.NewDisk())
 	w, err := c.CreateSnapshot(t.Context(), storage.SnapshotMetadata{Index: 9, Term: 1}, false)
@@ -199,6 +201,7 @@ func TestASnapshotThatThePluginRefuses(t *testing.T) {
 	}
 }
 
+// Rules ST-14 and ST-16.
 func TestAGapLeavesTheStoreAsItWas(t *testing.T) {
 	c, _ := open(t, storagetest.NewDisk())
 	mustAppend(t, c, batch(1, 1, 5))
@@ -213,6 +216,7 @@ func TestAGapLeavesTheStoreAsItWas(t *testing.T) {
 	mustAppend(t, c, batch(1, 9, 9))
 }
 
+// Rule ST-17.
 func TestAFailedWriteIsFinal(t *testing.T) {
 	disk := storagetest.NewDisk()
 	c, _ := open(t, disk)
@@ -226,6 +230,7 @@ func TestAFailedWriteIsFinal(t *testing.T) {
 	}
 }
 
+// Rules ST-1 and ST-2.
 func TestASecondOpenNamesTheHolder(t *testing.T) {
 	backend := lockedStore{Memory: storagetest.NewDisk().Store()}
 	_, err := over(t, backend).Open(t.Context(), options())
@@ -244,6 +249,7 @@ func (lockedStore) Open(context.Context, plugins.Options) (storage.State, error)
 	return storage.State{}, fmt.Errorf("open wal: %w", &storage.LockedError{Path: "/data/LOCK", Holder: "pid 17"})
 }
 
+// Rule P-23.
 func TestCallsBeforeOpen(t *testing.T) {
 	c := over(t, storagetest.NewDisk().Store())
 	for name, err := range map[string]error{

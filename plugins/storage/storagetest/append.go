@@ -6,11 +6,13 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
 func (h Harness) testAppend(t *testing.T) {
 	t.Run("NewStoreIsEmpty", func(t *testing.T) {
+		rule.Checks(t, "ST-4")
 		se := h.start(t)
 		se.expectBounds(1, 0, boundary(0, 0))
 		if se.state.HardState != (storage.HardState{}) || len(se.state.Snapshots) != 0 {
@@ -18,6 +20,7 @@ func (h Harness) testAppend(t *testing.T) {
 		}
 	})
 	t.Run("WhatWasAppendedIsRead", func(t *testing.T) {
+		rule.Checks(t, "ST-12", "ST-20")
 		se := h.start(t)
 		want := append(entries(1, 3, 1), entries(4, 2, 2)...)
 		want[1].Data = nil
@@ -29,6 +32,7 @@ func (h Harness) testAppend(t *testing.T) {
 		se.expectLog(want[2:]...)
 	})
 	t.Run("ManyBatchesInOneCall", func(t *testing.T) {
+		rule.Checks(t, "ST-9")
 		se := h.start(t)
 		var batches []storage.Batch
 		var want []storage.Entry
@@ -41,6 +45,7 @@ func (h Harness) testAppend(t *testing.T) {
 		se.expectLog(want...)
 	})
 	t.Run("EmptyBatchesAndCalls", func(t *testing.T) {
+		rule.Checks(t, "ST-13")
 		se := h.start(t)
 		se.appendBatches()
 		se.appendBatches(storage.Batch{}, storage.Batch{MustSync: true})
@@ -53,6 +58,7 @@ func (h Harness) testAppend(t *testing.T) {
 }
 
 func (h Harness) testReadBounds(t *testing.T) {
+	rule.Checks(t, "ST-21", "ST-22")
 	se := h.start(t)
 	se.append(entries(1, 5, 1)...)
 	for _, c := range []struct {
@@ -75,6 +81,7 @@ func (h Harness) testReadBounds(t *testing.T) {
 }
 
 func (h Harness) testRefusedAppends(t *testing.T) {
+	rule.Checks(t, "ST-14", "ST-16")
 	se := h.start(t)
 	want := entries(1, 5, 3)
 	se.appendBatches(storage.Batch{Entries: want, HardState: storage.HardState{Term: 3, Vote: 1, Commit: 2}, MustSync: true})
@@ -111,6 +118,7 @@ func (h Harness) testRefusedAppends(t *testing.T) {
 
 // testPipeline appends as the host does.
 func (h Harness) testPipeline(t *testing.T) {
+	rule.Checks(t, "ST-9", "ST-19")
 	se := h.start(t)
 	a, err := storage.OpenAppender(se.ctx(), se.s)
 	if err != nil {

@@ -5,12 +5,14 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
 func (h Harness) testCompact(t *testing.T) {
 	h.restarts(t, func(t *testing.T, restart func(*session)) {
 		t.Run("GivesUpTheHead", func(t *testing.T) {
+			rule.Checks(t, "ST-24", "ST-25", "ST-22")
 			se := h.start(t)
 			log := append(entries(1, 20, 1), entries(21, 20, 2)...)
 			se.append(log...)
@@ -27,6 +29,7 @@ func (h Harness) testCompact(t *testing.T) {
 			se.expectCompacted(25, append(log[25:], entries(41, 1, 3)...))
 		})
 		t.Run("AtATermBoundary", func(t *testing.T) {
+			rule.Checks(t, "ST-25", "ST-6")
 			se := h.start(t)
 			se.append(append(entries(1, 5, 1), entries(6, 5, 2)...)...)
 			se.save(meta(10, 2), false, nil)
@@ -35,6 +38,7 @@ func (h Harness) testCompact(t *testing.T) {
 			se.expectBounds(6, 10, boundary(5, 1), boundary(6, 2))
 		})
 		t.Run("UpToTheEnd", func(t *testing.T) {
+			rule.Checks(t, "ST-25", "ST-4")
 			se := h.start(t)
 			se.append(entries(1, 10, 3)...)
 			se.save(meta(10, 3), false, nil)
@@ -48,6 +52,7 @@ func (h Harness) testCompact(t *testing.T) {
 		})
 	})
 	t.Run("NotBeyondTheSnapshot", func(t *testing.T) {
+		rule.Checks(t, "ST-23")
 		se := h.start(t)
 		se.append(entries(1, 10, 1)...)
 		for _, index := range []uint64{1, 10, 11} {
@@ -67,6 +72,7 @@ func (h Harness) testCompact(t *testing.T) {
 // testCompactManyTimes lets a long log pass through the store, more than it
 // would keep in one piece.
 func (h Harness) testCompactManyTimes(t *testing.T) {
+	rule.Checks(t, "ST-25")
 	se := h.start(t)
 	log := entries(1, 30, 1)
 	for i := range log {

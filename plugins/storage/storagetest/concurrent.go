@@ -7,12 +7,14 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
 // testConcurrent does at the same time all that may be done at the same time:
 // one goroutine appends, others read, and one saves snapshots and compacts.
 func (h Harness) testConcurrent(t *testing.T) {
+	rule.Checks(t, "ST-20", "ST-25", "ST-26")
 	const total, readers, keep = 600, 2, 50
 	se := h.start(t)
 	var last atomic.Uint64 // acknowledged

@@ -3,12 +3,14 @@ package storagetest
 import (
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
 // testConflict replaces the end of the log, as a follower does when the leader
 // has other entries (paper, section 5.3).
 func (h Harness) testConflict(t *testing.T) {
+	rule.Checks(t, "ST-12", "ST-6")
 	for _, c := range []struct {
 		name        string
 		first, n    uint64
@@ -68,6 +70,7 @@ func (h Harness) testConflict(t *testing.T) {
 // piece by entries of the term before it, and gives up all before it: no term
 // begins there, however the store finds its end again.
 func (h Harness) testOverruled(t *testing.T) {
+	rule.Checks(t, "ST-6", "ST-12")
 	h.restarts(t, func(t *testing.T, restart func(*session)) {
 		se := h.start(t)
 		se.append(entries(1, 39, 2)...)

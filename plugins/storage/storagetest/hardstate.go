@@ -3,6 +3,7 @@ package storagetest
 import (
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -11,6 +12,7 @@ func (h Harness) testHardState(t *testing.T) {
 		vote := storage.HardState{Term: 7, Vote: 3}
 
 		t.Run("AloneIsKept", func(t *testing.T) {
+			rule.Checks(t, "ST-5", "ST-9")
 			se := h.start(t)
 			se.appendBatches(storage.Batch{HardState: vote, MustSync: true})
 			restart(se)
@@ -18,6 +20,7 @@ func (h Harness) testHardState(t *testing.T) {
 			se.expectBounds(1, 0, boundary(0, 0))
 		})
 		t.Run("ComesWithItsEntries", func(t *testing.T) {
+			rule.Checks(t, "ST-10")
 			se := h.start(t)
 			hs := storage.HardState{Term: 7, Vote: 3, Commit: 2}
 			se.appendBatches(storage.Batch{Entries: entries(1, 3, 7), HardState: hs, MustSync: true})
@@ -26,6 +29,7 @@ func (h Harness) testHardState(t *testing.T) {
 			se.expectLog(entries(1, 3, 7)...)
 		})
 		t.Run("ZeroMeansUnchanged", func(t *testing.T) {
+			rule.Checks(t, "ST-13")
 			se := h.start(t)
 			se.appendBatches(storage.Batch{HardState: vote, MustSync: true})
 			se.append(entries(1, 2, 7)...)
@@ -34,6 +38,7 @@ func (h Harness) testHardState(t *testing.T) {
 			se.expectHardState(vote)
 		})
 		t.Run("TheLastOneCounts", func(t *testing.T) {
+			rule.Checks(t, "ST-5")
 			se := h.start(t)
 			for term := uint64(1); term <= 20; term++ {
 				se.appendBatches(storage.Batch{HardState: storage.HardState{Term: term, Vote: term % 3}, MustSync: true})
@@ -42,6 +47,7 @@ func (h Harness) testHardState(t *testing.T) {
 			se.expectHardState(storage.HardState{Term: 20, Vote: 2})
 		})
 		t.Run("CommitAloneMayLagButNotLead", func(t *testing.T) {
+			rule.Checks(t, "ST-5", "ST-11")
 			se := h.start(t)
 			se.appendBatches(storage.Batch{Entries: entries(1, 9, 7), HardState: vote, MustSync: true})
 			for commit := uint64(1); commit <= 9; commit++ {
@@ -55,6 +61,7 @@ func (h Harness) testHardState(t *testing.T) {
 			se.expectLog(entries(1, 9, 7)...)
 		})
 		t.Run("SyncCoversWhatCameBefore", func(t *testing.T) {
+			rule.Checks(t, "ST-11")
 			se := h.start(t)
 			se.appendBatches(storage.Batch{Entries: entries(1, 4, 7), MustSync: true})
 			se.appendBatches(storage.Batch{HardState: storage.HardState{Term: 7, Vote: 1, Commit: 3}})

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -13,6 +14,7 @@ func (h Harness) testInstall(t *testing.T) {
 
 	h.restarts(t, func(t *testing.T, restart func(*session)) {
 		t.Run("StartsTheLogAnew", func(t *testing.T) {
+			rule.Checks(t, "ST-35")
 			se := h.start(t)
 			se.append(entries(1, 50, 1)...)
 			se.save(meta(20, 1), false, []byte("own"))
@@ -29,6 +31,7 @@ func (h Harness) testInstall(t *testing.T) {
 			se.expectSnapshot(0, meta(100, 5), []byte("of a peer"))
 		})
 		t.Run("TheLogGoesOnBehindIt", func(t *testing.T) {
+			rule.Checks(t, "ST-35", "ST-14")
 			se := h.start(t)
 			se.save(meta(100, 5), true, nil)
 			if err := se.s.InstallSnapshot(se.ctx(), 100, hs); err != nil {
@@ -43,6 +46,7 @@ func (h Harness) testInstall(t *testing.T) {
 			se.expectLog(entries(101, 10, 6)...)
 		})
 		t.Run("Twice", func(t *testing.T) {
+			rule.Checks(t, "ST-35", "ST-30")
 			se := h.start(t)
 			for _, index := range []uint64{100, 300} {
 				se.save(meta(index, 5), true, []byte{byte(index)})
@@ -58,6 +62,7 @@ func (h Harness) testInstall(t *testing.T) {
 		})
 	})
 	t.Run("Refused", func(t *testing.T) {
+		rule.Checks(t, "ST-36")
 		se := h.start(t)
 		log := entries(1, 50, 1)
 		se.appendBatches(storage.Batch{Entries: log, HardState: storage.HardState{Term: 1, Commit: 40}, MustSync: true})

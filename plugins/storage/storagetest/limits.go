@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -14,6 +15,7 @@ func (h Harness) testLimits(t *testing.T) {
 		return storage.Entry{Index: index, Term: 1, Data: bytes.Repeat([]byte{byte(index)}, int(n))}
 	}
 	t.Run("TheLargestEntry", func(t *testing.T) {
+		rule.Checks(t, "P-31", "ST-15")
 		se := h.start(t)
 		large := sized(1, limits.MaxEntryBytes)
 		se.append(large)
@@ -22,18 +24,21 @@ func (h Harness) testLimits(t *testing.T) {
 		se.expectLog(large)
 	})
 	t.Run("AnEntryTooLarge", func(t *testing.T) {
+		rule.Checks(t, "ST-15", "ST-16", "P-33")
 		se := h.start(t)
 		se.refuse(plugins.ErrLimit, storage.Batch{Entries: []storage.Entry{sized(1, limits.MaxEntryBytes+1)}, MustSync: true})
 		se.append(entries(1, 1, 1)...)
 		se.expectLog(entries(1, 1, 1)...)
 	})
 	t.Run("AFullBatch", func(t *testing.T) {
+		rule.Checks(t, "P-31", "ST-15")
 		se := h.start(t)
 		half := limits.MaxBatchBytes / 2
 		se.append(sized(1, half), sized(2, half))
 		se.expectLog(sized(1, half), sized(2, half))
 	})
 	t.Run("ABatchTooLarge", func(t *testing.T) {
+		rule.Checks(t, "ST-15", "ST-16", "P-33")
 		se := h.start(t)
 		half := limits.MaxBatchBytes / 2
 		se.refuse(plugins.ErrLimit, storage.Batch{Entries: []storage.Entry{sized(1, half), sized(2, half+1)}, MustSync: true})
@@ -41,6 +46,7 @@ func (h Harness) testLimits(t *testing.T) {
 		se.expectLog(entries(1, 1, 1)...)
 	})
 	t.Run("ReadStopsAtMaxBytes", func(t *testing.T) {
+		rule.Checks(t, "ST-21")
 		se := h.start(t)
 		var log []storage.Entry
 		for i := uint64(1); i <= 10; i++ {

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
 func (h Harness) testLock(t *testing.T) {
 	t.Run("SecondOpenerIsRefused", func(t *testing.T) {
+		rule.Checks(t, "ST-1", "ST-2")
 		se := h.start(t)
 		se.append(entries(1, 3, 1)...)
 		for range 3 {
@@ -29,12 +31,14 @@ func (h Harness) testLock(t *testing.T) {
 		se.expectLog(entries(1, 6, 1)...)
 	})
 	t.Run("CloseFreesIt", func(t *testing.T) {
+		rule.Checks(t, "ST-1", "P-24")
 		se := h.start(t)
 		for range 10 {
 			se.reopen()
 		}
 	})
 	t.Run("DeathFreesIt", func(t *testing.T) {
+		rule.Checks(t, "ST-1")
 		if h.Kill == nil {
 			t.Skip("this lane cannot kill a store")
 		}

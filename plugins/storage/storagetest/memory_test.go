@@ -36,6 +36,7 @@ func fill(d *storagetest.Disk, full bool) {
 
 func TestMemory(t *testing.T) { storagetest.Run(t, memoryHarness()) }
 
+// Rule ST-17.
 func TestFailedAppendPoisonsTheStore(t *testing.T) {
 	ctx := t.Context()
 	s := storagetest.NewMemory()

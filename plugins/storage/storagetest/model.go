@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -45,6 +46,7 @@ func operations(canKill bool) *rapid.Generator[[]operation] {
 // testModel runs random sequences of operations against the store and against
 // what the contract says must be in it.
 func (h Harness) testModel(t *testing.T) {
+	rule.Checks(t, "ST-9", "ST-10", "ST-12")
 	gen := operations(h.Kill != nil)
 	runs := h.ModelRuns
 	if runs == 0 {

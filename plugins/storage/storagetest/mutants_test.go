@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -32,6 +33,9 @@ func TestMutants(t *testing.T) {
 			}
 			if want := "--- FAIL: TestMutantChild/" + m.part; !strings.Contains(out, want) || strings.Contains(out, "panic:") {
 				t.Fatalf("the kit ended for another reason:\n%s", out)
+			}
+			if !regexp.MustCompile(`rule (P|ST)-[0-9]+.*, see docs/plugins/protocol`).MatchString(out) {
+				t.Errorf("it names no rule:\n%s", out)
 			}
 		})
 	}

@@ -5,11 +5,13 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
 func (h Harness) testReopen(t *testing.T) {
 	t.Run("AcknowledgedIsThere", func(t *testing.T) {
+		rule.Checks(t, "ST-9", "ST-10", "P-8")
 		h.restarts(t, func(t *testing.T, restart func(*session)) {
 			se := h.start(t)
 			var want []storage.Entry
@@ -26,6 +28,7 @@ func (h Harness) testReopen(t *testing.T) {
 		})
 	})
 	t.Run("WithoutAnyWrite", func(t *testing.T) {
+		rule.Checks(t, "ST-4")
 		h.restarts(t, func(t *testing.T, restart func(*session)) {
 			se := h.start(t)
 			for range 5 {
@@ -35,6 +38,7 @@ func (h Harness) testReopen(t *testing.T) {
 		})
 	})
 	t.Run("OtherIdentityIsRefused", func(t *testing.T) {
+		rule.Checks(t, "P-22")
 		se := h.start(t)
 		se.append(entries(1, 3, 1)...)
 		if err := se.s.Close(se.ctx()); err != nil {
@@ -58,6 +62,7 @@ func (h Harness) testReopen(t *testing.T) {
 		se.expectLog(entries(1, 3, 1)...)
 	})
 	t.Run("ASecondGroupIsRefused", func(t *testing.T) {
+		rule.Checks(t, "P-21", "P-39")
 		se := h.start(t)
 		se.append(entries(1, 3, 1)...)
 		other := se.opts
@@ -71,10 +76,12 @@ func (h Harness) testReopen(t *testing.T) {
 		se.expectLog(entries(1, 6, 1)...)
 	})
 	t.Run("CallsBeforeOpen", func(t *testing.T) {
+		rule.Checks(t, "P-23")
 		s := h.New(t, newDir(t))
 		expectAll(t, s, plugins.ErrNotOpen)
 	})
 	t.Run("CallsAfterClose", func(t *testing.T) {
+		rule.Checks(t, "P-23", "P-24")
 		se := h.start(t)
 		if err := se.s.Close(se.ctx()); err != nil {
 			t.Fatal(err)

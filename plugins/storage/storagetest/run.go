@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -63,6 +64,7 @@ func Run(t *testing.T, h Harness) {
 }
 
 func (h Harness) testDescribe(t *testing.T) {
+	rule.Checks(t, "P-10", "P-11", "P-12")
 	info := h.New(t, newDir(t)).Describe()
 	if info.Kind != plugins.Storage || info.Name == "" || info.Version == "" {
 		t.Errorf("Describe = %+v, want kind storage, a name and a version", info)

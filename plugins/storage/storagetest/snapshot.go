@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -16,6 +17,7 @@ func (h Harness) testSnapshot(t *testing.T) {
 	t.Run("ReceivedStaysAside", h.testSnapshotReceived)
 	t.Run("ReaderOutlivesTheFile", h.testSnapshotReader)
 	t.Run("NotOfThisLog", func(t *testing.T) {
+		rule.Checks(t, "ST-28")
 		se := h.start(t)
 		se.append(entries(1, 5, 2)...)
 		for _, m := range []storage.SnapshotMetadata{meta(0, 0), meta(0, 1), meta(3, 0), meta(6, 2), meta(3, 1)} {
@@ -25,6 +27,7 @@ func (h Harness) testSnapshot(t *testing.T) {
 		}
 	})
 	t.Run("SameIndexAgain", func(t *testing.T) {
+		rule.Checks(t, "ST-30")
 		se := h.start(t)
 		se.append(entries(1, 5, 1)...)
 		se.save(meta(5, 1), false, []byte("first"))
@@ -35,6 +38,7 @@ func (h Harness) testSnapshot(t *testing.T) {
 }
 
 func (h Harness) testSnapshotRoundTrip(t *testing.T) {
+	rule.Checks(t, "ST-26", "ST-31", "ST-32")
 	for _, c := range []struct {
 		name string
 		size int
@@ -63,6 +67,7 @@ func (h Harness) testSnapshotRoundTrip(t *testing.T) {
 }
 
 func (h Harness) testSnapshotRetention(t *testing.T) {
+	rule.Checks(t, "ST-30", "ST-31", "ST-34")
 	se := h.start(t)
 	se.expectList()
 	se.expectNoSnapshot(0)
@@ -79,6 +84,7 @@ func (h Harness) testSnapshotRetention(t *testing.T) {
 }
 
 func (h Harness) testSnapshotUncommitted(t *testing.T) {
+	rule.Checks(t, "ST-26", "P-42")
 	h.restarts(t, func(t *testing.T, restart func(*session)) {
 		se := h.start(t)
 		se.append(entries(1, 9, 1)...)
@@ -112,6 +118,7 @@ func (h Harness) testSnapshotUncommitted(t *testing.T) {
 }
 
 func (h Harness) testSnapshotReceived(t *testing.T) {
+	rule.Checks(t, "ST-29", "ST-36")
 	h.restarts(t, func(t *testing.T, restart func(*session)) {
 		se := h.start(t)
 		se.append(entries(1, 9, 1)...)
@@ -132,6 +139,7 @@ func (h Harness) testSnapshotReceived(t *testing.T) {
 
 // testSnapshotReader reads a snapshot that is given up meanwhile.
 func (h Harness) testSnapshotReader(t *testing.T) {
+	rule.Checks(t, "ST-33")
 	se := h.start(t)
 	se.append(entries(1, 9, 1)...)
 	content := bytes.Repeat([]byte("x"), 700_000)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -14,6 +15,7 @@ func (h Harness) testSpace(t *testing.T) {
 		t.Skip("this backend does not report on space")
 	}
 	t.Run("OnlyWhileOpen", func(t *testing.T) {
+		rule.Checks(t, "P-23")
 		closed := h.New(t, newDir(t))
 		if _, err := storage.SpaceOf(t.Context(), closed); !errors.Is(err, plugins.ErrNotOpen) {
 			t.Errorf("Space before Open = %v, want ErrNotOpen", err)
@@ -28,6 +30,7 @@ func (h Harness) testSpace(t *testing.T) {
 		}
 	})
 	t.Run("ShortAndWellAgain", func(t *testing.T) {
+		rule.Checks(t, "ST-37", "ST-38")
 		if h.Fill == nil {
 			t.Skip("this lane cannot fill a disk")
 		}

@@ -3,6 +3,7 @@ package storagetest
 import (
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -11,6 +12,7 @@ import (
 // the same id would vote for what it forgot.
 func (h Harness) testStoreID(t *testing.T) {
 	t.Run("OneForALife", func(t *testing.T) {
+		rule.Checks(t, "ST-3")
 		h.restarts(t, func(t *testing.T, restart func(*session)) {
 			se := h.start(t)
 			first := se.state.StoreID
@@ -24,12 +26,14 @@ func (h Harness) testStoreID(t *testing.T) {
 		})
 	})
 	t.Run("AnotherForAnother", func(t *testing.T) {
+		rule.Checks(t, "ST-3")
 		a, b := h.start(t), h.start(t)
 		if a.state.StoreID == b.state.StoreID {
 			t.Errorf("two stores have the id %x", a.state.StoreID)
 		}
 	})
 	t.Run("AnotherInAWipedDirectory", func(t *testing.T) {
+		rule.Checks(t, "ST-3", "ST-4")
 		se := h.start(t)
 		first := se.state.StoreID
 		se.append(entries(1, 3, 1)...)
@@ -42,6 +46,7 @@ func (h Harness) testStoreID(t *testing.T) {
 		}
 	})
 	t.Run("OfAMovedStore", func(t *testing.T) {
+		rule.Checks(t, "ST-3")
 		const id = 0x1d
 		se := h.begin(t, func(se *session) { se.opts.StoreID = id })
 		if se.state.StoreID != id {

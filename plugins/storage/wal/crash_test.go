@@ -20,6 +20,7 @@ const leastCrashStates = 50_000
 // never asked for, and the id that the first Open answered, also when it is the
 // directories above it that were new. Some of the openings are crashed again.
 // With -short only the first workload is crashed.
+// Rules ST-3, ST-10, ST-25, ST-26 and ST-35.
 func TestCrashPoints(t *testing.T) {
 	var total tally
 	t.Run("Workload", func(t *testing.T) {

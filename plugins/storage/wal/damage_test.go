@@ -105,6 +105,7 @@ func TestMissingFiles(t *testing.T) {
 
 // TestDamageIsNamed: the error of a refusal says where, what is at stake and
 // what to do.
+// Rule ST-8.
 func TestDamageIsNamed(t *testing.T) {
 	s := newSpecimen(t, true)
 	name := segmentName(1)

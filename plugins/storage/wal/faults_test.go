@@ -145,6 +145,7 @@ func TestSalvageAfterAFailedSync(t *testing.T) {
 
 // TestPoison: after a failed sync every call but Close is refused, although
 // the disk works again.
+// Rule ST-17.
 func TestPoison(t *testing.T) {
 	fs := vfs.NewMem()
 	w := newWorkload(fs)
