@@ -57,6 +57,8 @@ type fitnessWatch struct {
 	lag  lagMark
 	seen map[node.Condition]unfitness
 	fed  node.Fitness // what raft was told last
+	// commands is what raft was told last of the state machine.
+	commands node.CommandVersions
 }
 
 // unfitness is a reason and when it was last found.
@@ -141,6 +143,7 @@ func (g *generation) assess() node.Condition {
 	for _, u := range list {
 		f.Condition |= u.Condition
 	}
+	g.tellCommandVersions()
 	if before := g.fitness.fed; f != before {
 		g.fitness.fed = f
 		g.node.Do(func(c *node.Core) error {
@@ -150,6 +153,21 @@ func (g *generation) assess() node.Condition {
 		g.complain(before.Condition, f.Condition, list)
 	}
 	return f.Condition
+}
+
+// tellCommandVersions tells raft which commands the state machine applies, if it was not
+// told before.
+func (g *generation) tellCommandVersions() {
+	var v node.CommandVersions
+	v.Versions, v.Known = g.h.server.CommandVersions()
+	if v == g.fitness.commands {
+		return
+	}
+	g.fitness.commands = v
+	g.node.Do(func(c *node.Core) error {
+		c.SetCommandVersions(v)
+		return nil
+	})
 }
 
 // complain logs what has changed; of space, watchSpace does.

@@ -1,7 +1,9 @@
 package plugins
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -43,6 +45,9 @@ type Info struct {
 	// "timers". A host that does not know one of them refuses the plugin and names
 	// it. At most 256, each of at most 64 bytes.
 	Requires []Capability
+	// CommandVersions are the versions of commands that a state machine applies; see
+	// statemachine.Batch. The zero value is version 0 alone.
+	CommandVersions Versions
 	// ConfigSchema is a JSON Schema of its config section; nil if it takes
 	// none.
 	ConfigSchema []byte
@@ -50,6 +55,21 @@ type Info struct {
 
 // Has reports whether the plugin has capability c.
 func (i Info) Has(c Capability) bool { return slices.Contains(i.Capabilities, c) }
+
+// Versions are those from the least to the greatest, both included. The least is not above
+// the greatest.
+type Versions struct{ Least, Greatest uint32 }
+
+// Has reports whether v is one of the versions.
+func (r Versions) Has(v uint32) bool { return r.Least <= v && v <= r.Greatest }
+
+// String is the versions for people.
+func (r Versions) String() string {
+	if r.Least == r.Greatest {
+		return strconv.FormatUint(uint64(r.Least), 10)
+	}
+	return fmt.Sprintf("%d to %d", r.Least, r.Greatest)
+}
 
 // Options is the part of Open that is the same for every kind. The plugin
 // owns all of it, slices included.

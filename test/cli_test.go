@@ -56,7 +56,12 @@ type statusMemberJSON struct {
 	TickAgeMs       uint64 `json:"tick_age_ms"`
 	Level           uint64 `json:"level"`
 	LevelUnderstood uint64 `json:"level_understood"`
-	Quarantine      *struct {
+	CommandVersion  uint32 `json:"command_version"`
+	CommandVersions *struct {
+		Least    uint32 `json:"least"`
+		Greatest uint32 `json:"greatest"`
+	} `json:"command_versions"`
+	Quarantine *struct {
 		Index     uint64 `json:"index"`
 		Term      uint64 `json:"term"`
 		Bytes     uint64 `json:"bytes"`

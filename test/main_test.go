@@ -24,8 +24,9 @@ func shipped() []backend.Backend {
 }
 
 // programs are built once for all tests of a run, when first needed. Ahead is a host
-// whose build understands one feature level more, and narrow one of 32 bits.
-var programs struct{ host, ahead, narrow, counter, outbox, embedded live.Program }
+// whose build understands one feature level more, and narrow one of 32 bits. The next
+// counter is a release of it in which a command means something else.
+var programs struct{ host, ahead, narrow, counter, counterNext, outbox, embedded live.Program }
 
 func TestMain(m *testing.M) {
 	sdk.ServeBuiltin(os.Args[1:], append(shipped(), webBackend(), memoryBackend(), frailBackend(), chattyBackend(), truncatingBackend(), sluggishBackend()))
@@ -39,6 +40,7 @@ func TestMain(m *testing.M) {
 	programs.ahead = live.NewProgram(dir, "host-ahead", live.Build{Module: "..", Package: "./cmd/host", Tags: "levelahead"})
 	programs.narrow = live.NewProgram(dir, "host-386", live.Build{Module: "..", Package: "./cmd/host", Arch: "386"})
 	programs.counter = live.NewProgram(dir, "counter", live.Build{Module: filepath.Join("..", "examples", "counter"), Package: "."})
+	programs.counterNext = live.NewProgram(dir, "counter-next", live.Build{Module: filepath.Join("..", "examples", "counter"), Package: ".", Tags: "next"})
 	programs.outbox = live.NewProgram(dir, "outbox", live.Build{Module: filepath.Join("..", "examples", "outbox"), Package: "."})
 	programs.embedded = live.NewProgram(dir, "embedded", live.Build{Module: filepath.Join("..", "examples", "embedded"), Package: "."})
 	code := m.Run()

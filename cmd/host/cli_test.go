@@ -16,6 +16,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/loopback"
 	"github.com/pontoon-raft/pontoon/internal/server"
+	"github.com/pontoon-raft/pontoon/plugins"
 )
 
 // outcome is what a command left behind.
@@ -137,6 +138,7 @@ func TestStatusJSON(t *testing.T) {
 		h.status.Warnings = []server.Warning{{Reason: server.WarnCommitStalled, Text: "nothing since noon"}}
 		h.status.Uncommitted, h.status.TickAge = 1500*time.Millisecond, 20*time.Millisecond
 		h.status.Level, h.status.LevelUnderstood = 2, 3
+		h.status.CommandVersion, h.status.CommandVersions = 4, &plugins.Versions{Least: 1, Greatest: 5}
 	})
 	got := host(t, "status", "-o", "json", "--endpoints", h.address, "--timeout", "2s")
 	if got.code != exitOK || got.stderr != "" {
@@ -210,6 +212,11 @@ func TestStatusJSON(t *testing.T) {
       "tick_age_ms": 20,
       "level": 2,
       "level_understood": 3,
+      "command_version": 4,
+      "command_versions": {
+        "least": 1,
+        "greatest": 5
+      },
       "quarantine": null
     },
     {
@@ -233,6 +240,8 @@ func TestStatusJSON(t *testing.T) {
       "tick_age_ms": 0,
       "level": 0,
       "level_understood": 0,
+      "command_version": 0,
+      "command_versions": null,
       "quarantine": null
     }
   ]

@@ -81,7 +81,7 @@ func exitCode(err error) int {
 	case errors.Is(err, errNotFound), errors.Is(err, errPrecondition), errors.Is(err, access.ErrNoToken), errors.Is(err, maintenance.ErrNoStore),
 		errors.Is(err, maintenance.ErrNoSnapshot), errors.Is(err, maintenance.ErrRefused):
 		return exitNotFound
-	case errors.Is(err, member.ErrNewer): // of serve; commands on files refuse it above
+	case errors.Is(err, member.ErrNewer), errors.Is(err, member.ErrCommandVersion): // of serve; commands on files refuse it above
 		return exitOlder
 	case errors.As(err, new(*hostFailure)):
 		return exitFailed

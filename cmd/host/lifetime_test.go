@@ -102,6 +102,7 @@ func TestAFailedHostIsNotAnUnreachableMember(t *testing.T) {
 		{core.ErrRemoved, exitNotMember},
 		{errors.Join(core.ErrLostData, context.DeadlineExceeded), exitNotMember},
 		{member.ErrNewer, exitOlder},
+		{member.ErrCommandVersion, exitOlder},
 	} {
 		if code := exitCode(&hostFailure{x.because}); code != x.code {
 			t.Errorf("%v: exit code %d, want %d", x.because, code, x.code)

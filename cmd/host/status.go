@@ -44,8 +44,26 @@ type memberStatus struct {
 	// the member understands; both 0 of a build before levels.
 	Level           uint64 `json:"level"`
 	LevelUnderstood uint64 `json:"level_understood"`
+	// CommandVersion is the version by which the cluster applies commands; CommandVersions
+	// are those that the member's state machine applies, null if it has not said it.
+	CommandVersion  uint32           `json:"command_version"`
+	CommandVersions *commandVersions `json:"command_versions"`
 	// Quarantine is null of a member that is not quarantined.
 	Quarantine *quarantineStatus `json:"quarantine"`
+}
+
+// commandVersions are those from the least to the greatest, both included.
+type commandVersions struct {
+	Least    uint32 `json:"least"`
+	Greatest uint32 `json:"greatest"`
+}
+
+func commandVersionsOf(st *hostv1.StatusResponse) *commandVersions {
+	v := st.GetCommandVersions()
+	if v == nil {
+		return nil
+	}
+	return &commandVersions{Least: v.GetLeast(), Greatest: v.GetGreatest()}
 }
 
 // quarantineStatus is the entry over which a member is quarantined.
@@ -191,6 +209,7 @@ func memberOf(r client.MemberStatus, cluster string) memberStatus {
 		Reachable: true, Plugins: pluginsOf(st), Links: linksOf(st),
 		Warnings: warningsOf(st), UncommittedMs: st.GetUncommittedMs(), TickAgeMs: st.GetTickAgeMs(),
 		Level: st.GetLevel(), LevelUnderstood: st.GetLevelUnderstood(), Quarantine: quarantineOf(st),
+		CommandVersion: st.GetCommandVersion(), CommandVersions: commandVersionsOf(st),
 	}
 	if st.GetClusterId() != cluster {
 		m.Error = fmt.Sprintf("%s is a member of another cluster, %s", r.Endpoint, st.GetClusterId())
@@ -252,16 +271,21 @@ func (s clusterStatus) table(w io.Writer) error {
 	})
 }
 
-// level is the feature level of the cluster for people; empty before there is one.
-func (s clusterStatus) level() string {
+// level is the feature level of the cluster and the version of its commands for people;
+// empty before there is one.
+func (s clusterStatus) level() (text string) {
 	var level uint64
+	var version uint32
 	for _, m := range s.Members {
-		level = max(level, m.Level)
+		level, version = max(level, m.Level), max(version, m.CommandVersion)
 	}
-	if level == 0 {
-		return ""
+	if level > 0 {
+		text = fmt.Sprintf(", feature level %d", level)
 	}
-	return fmt.Sprintf(", feature level %d", level)
+	if version > 0 {
+		text += fmt.Sprintf(", command version %d", version)
+	}
+	return text
 }
 
 // role says for people what becomes of a learner.

@@ -30,8 +30,10 @@ func (c *counter) Describe() plugins.Info {
 	return plugins.Info{
 		Kind:      plugins.StateMachine,
 		Name:      "counter",
-		Version:   "1.0.0",
+		Version:   version,
 		Protocols: []uint32{plugins.ProtocolVersion},
+
+		CommandVersions: plugins.Versions{Greatest: greatest},
 	}
 }
 
@@ -88,7 +90,7 @@ func (c *counter) Apply(_ context.Context, b statemachine.Batch) ([]statemachine
 			results[i].Skipped = true
 			continue
 		}
-		results[i] = next.add(entry.Data)
+		results[i] = next.add(entry.Data, weight(b.Version))
 		next.applied = entry.Index
 	}
 	next.applied = max(next.applied, b.Through)

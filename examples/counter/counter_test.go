@@ -29,6 +29,7 @@ func TestConformance(t *testing.T) {
 			value, err := sm.Query(ctx, []byte("value"))
 			return string(value), err
 		},
+		Changed:     func() []byte { return []byte("1") }, // for a build with the tag next
 		BadQueries:  [][]byte{[]byte("what?")},
 		Checksummed: true,
 		Durable:     true,

@@ -18,14 +18,17 @@ type state struct {
 	value   int64
 }
 
-// add applies one command. A command that it refuses is refused by every
+// add applies one command, which counts so many times. A command that it refuses is refused by every
 // replica.
-func (s *state) add(command []byte) statemachine.Result {
+func (s *state) add(command []byte, times int64) statemachine.Result {
 	n, err := strconv.ParseInt(string(command), 10, 64)
 	if err != nil {
 		return statemachine.Result{Error: "a command is a decimal number of 64 bits"}
 	}
-	if n > 0 && s.value > math.MaxInt64-n || n < 0 && s.value < math.MinInt64-n {
+	if n > math.MaxInt64/times || n < math.MinInt64/times {
+		return statemachine.Result{Error: "the counter would overflow"}
+	}
+	if n *= times; n > 0 && s.value > math.MaxInt64-n || n < 0 && s.value < math.MinInt64-n {
 		return statemachine.Result{Error: "the counter would overflow"}
 	}
 	s.value += n

@@ -6,6 +6,7 @@ import (
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/internal/server"
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -116,6 +117,10 @@ func toStatus(s server.Status) *hostv1.StatusResponse {
 		UncommittedMs: uint64(s.Uncommitted.Milliseconds()),
 		TickAgeMs:     uint64(s.TickAge.Milliseconds()),
 		Level:         s.Level, LevelUnderstood: s.LevelUnderstood,
+		CommandVersion: s.CommandVersion,
+	}
+	if v := s.CommandVersions; v != nil {
+		out.CommandVersions = toVersions(*v)
 	}
 	if q := s.Quarantine; q != nil {
 		out.Quarantine = &hostv1.Quarantine{
@@ -147,9 +152,14 @@ func toStatus(s server.Status) *hostv1.StatusResponse {
 		out.Progress = append(out.Progress, &hostv1.PeerProgress{
 			Id: hex(uint64(p.ID)), Match: p.Match, Next: p.Next, State: text(p.State), Active: p.Active,
 			StalledMs: uint64(p.Stalled.Milliseconds()), Why: text(p.Why), Level: p.Level,
+			CommandVersions: toVersions(p.CommandVersions),
 		})
 	}
 	return out
+}
+
+func toVersions(v plugins.Versions) *hostv1.CommandVersions {
+	return &hostv1.CommandVersions{Least: v.Least, Greatest: v.Greatest}
 }
 
 func texts(in []string) []string {

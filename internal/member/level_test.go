@@ -38,6 +38,32 @@ func TestLevelNeverGoesDown(t *testing.T) {
 	}
 }
 
+// So does the command version, and no entry takes it back.
+func TestCommandVersionNeverGoesDown(t *testing.T) {
+	r := (&Registry{}).Switch(Switch{CommandVersion: 3})
+	if got := r.Switch(Switch{CommandVersion: 2}).CommandVersion(); got != 3 {
+		t.Errorf("version is %d after a switch to 2, want 3", got)
+	}
+	r, err := r.Raise(4).Apply(Change{Op: Add, Member: Member{ID: 1, Name: "n1", PeerURLs: []string{"http://h:1"}}}, 1, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(r.Register(Registration{Number: 7}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again Registry
+	if err := json.Unmarshal(text, &again); err != nil {
+		t.Fatal(err)
+	}
+	if again.CommandVersion() != 3 || again.Refound(9).CommandVersion() != 3 {
+		t.Errorf("versions are %d and %d, want 3", again.CommandVersion(), again.Refound(9).CommandVersion())
+	}
+	if text, err := json.Marshal(&Registry{}); err != nil || strings.Contains(string(text), "command") {
+		t.Errorf("without a switch it is %s, %v", text, err)
+	}
+}
+
 // At level 0 a registry has the bytes that builds before levels write.
 func TestNoLevelIsNotWritten(t *testing.T) {
 	text, err := json.Marshal(&Registry{})

@@ -54,8 +54,9 @@ type Registry struct {
 	founding uint64
 	// begun tells that founding is final: the number was drawn, or a tool made
 	// this registry the beginning of a cluster.
-	begun bool
-	level uint64 // see Level
+	begun    bool
+	level    uint64 // see Level
+	commands uint32 // see CommandVersion
 }
 
 // Op is what a change does.
@@ -199,7 +200,7 @@ func (r *Registry) memberAfter(c Change) Member {
 func (r *Registry) clone() *Registry {
 	next := &Registry{
 		members: maps.Clone(r.members), removed: maps.Clone(r.removed), number: r.number, founding: r.founding, begun: r.begun,
-		level: r.level,
+		level: r.level, commands: r.commands,
 	}
 	if next.members == nil {
 		next.members = map[ID]Member{}
@@ -264,12 +265,14 @@ type registryJSON struct {
 	Founding uint64    `json:"founding,omitempty"`
 	Begun    bool      `json:"begun,omitempty"`
 	Level    uint64    `json:"level,omitempty"`
+	Commands uint32    `json:"command_version,omitempty"`
 }
 
 // MarshalJSON implements json.Marshaler. Equal registries give equal bytes.
 func (r *Registry) MarshalJSON() ([]byte, error) {
 	return json.Marshal(registryJSON{
 		Members: r.Members(), Removed: r.RemovedMembers(), Number: r.number, Founding: r.founding, Begun: r.begun, Level: r.level,
+		Commands: r.commands,
 	})
 }
 
@@ -281,7 +284,7 @@ func (r *Registry) UnmarshalJSON(b []byte) error {
 	if err := Decode(b, &j); err != nil {
 		return err
 	}
-	next := Registry{members: map[ID]Member{}, removed: map[ID]Removed{}, number: j.Number, founding: j.Founding, begun: j.Begun, level: j.Level}
+	next := Registry{members: map[ID]Member{}, removed: map[ID]Removed{}, number: j.Number, founding: j.Founding, begun: j.Begun, level: j.Level, commands: j.Commands}
 	for _, p := range j.Removed {
 		if _, twice := next.removed[p.ID]; twice || p.ID == 0 {
 			return fmt.Errorf("removed member %s: %w", p.ID, ErrInvalid)

@@ -16,11 +16,12 @@ import (
 // trio is node 1 of three; the others are what the test says. Its disk and its
 // state machine take everything at once.
 type trio struct {
-	t    *testing.T
-	core *Core
-	out  Output // all that came out
-	term uint64
-	said map[uint64]uint64 // the levels that peers announce with their answers
+	t       *testing.T
+	core    *Core
+	out     Output // all that came out
+	term    uint64
+	said    map[uint64]uint64           // the levels that peers announce with their answers
+	applies map[uint64]plugins.Versions // the command versions that they announce beside a level
 }
 
 func newTrio(t *testing.T) *trio {

@@ -6,6 +6,7 @@ import (
 	pb "go.etcd.io/raft/v3/raftpb"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/plugins"
 )
 
 // Condition is what a member says of itself beside raft's own words, as a set
@@ -90,6 +91,7 @@ type gossip struct {
 	stateOnly    bool   // in a MsgSnap: see SnapshotSend.StateOnly
 	bytes        uint64 // in a MsgSnap: see Announcement.Bytes
 	level        uint64 // of the sender: see levels
+	commands     plugins.Versions
 	clock        uint64 // of the sender: see stamps
 	batch        batchHeader
 }
@@ -120,7 +122,7 @@ func (c *Core) gossip(m *pb.Message) (g gossip) {
 	if !saysCondition(m.GetType()) {
 		return g
 	}
-	g.level = c.cfg.Level
+	g.level, g.commands = c.cfg.Level, c.commands.Versions
 	switch m.GetType() {
 	case pb.MsgHeartbeat:
 		g.acknowledged = c.progressOf(m.GetTo()).Match

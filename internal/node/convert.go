@@ -6,6 +6,7 @@ import (
 	pb "go.etcd.io/raft/v3/raftpb"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -104,6 +105,7 @@ func (c *encoder) encode(m *pb.Message) ([]byte, error) {
 		Wanted: c.gossip.wanted, StateOnly: c.gossip.stateOnly, Level: c.gossip.level, Clock: c.gossip.clock,
 		Batch: c.batch.number, OldestBatch: c.batch.oldest, BatchTerm: c.batch.term,
 		Incarnation: c.batch.incarnation, Refusal: uint32(c.batch.refusal),
+		LeastCommandVersion: c.gossip.commands.Least, GreatestCommandVersion: c.gossip.commands.Greatest,
 	}
 	if s := m.GetSnapshot(); s != nil {
 		out.Snapshot.Metadata = toMetadata(s.GetMetadata())
@@ -160,6 +162,7 @@ func decodeAll(payload []byte, limits messageLimits) (*pb.Message, gossip, error
 		condition: Condition(in.Condition), uncommitted: in.Uncommitted,
 		run: in.Run, acknowledged: in.Acknowledged, doubled: in.Doubled,
 		wanted: in.Wanted, stateOnly: in.StateOnly, bytes: in.SnapshotBytes, level: in.Level, clock: in.Clock,
+		commands: plugins.Versions{Least: in.LeastCommandVersion, Greatest: in.GreatestCommandVersion},
 		batch: batchHeader{
 			number: in.Batch, oldest: in.OldestBatch, term: in.BatchTerm, incarnation: in.Incarnation, refusal: refusal(in.Refusal),
 		},

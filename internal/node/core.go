@@ -67,6 +67,7 @@ type Core struct {
 	stamps        stamps
 	timer         timer
 	levels        levels
+	commands      CommandVersions
 	farTerms      farTerms
 	firstElection firstElection
 	rivalry       rivalry

@@ -60,6 +60,7 @@ func (c *Core) Tick() error {
 		}
 		c.campaignAlone()
 		c.raiseLevel()
+		c.switchCommands()
 		c.stamps.stale = true
 		c.tickTimer()
 		c.promote()

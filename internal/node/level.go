@@ -7,6 +7,7 @@ import (
 	pb "go.etcd.io/raft/v3/raftpb"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/plugins"
 )
 
 // raiseVersion begins the data of an entry that raises the feature level of the
@@ -38,14 +39,18 @@ type levels struct {
 	announced map[member.ID]announcement
 	// written is the index of the last raise that this node proposed in this term.
 	written uint64
-	held    LevelHeld
+	// switched is that of the last switch of the command version.
+	switched uint64
+	held     LevelHeld
 }
 
-// announcement is the level that one process of a member said it understands.
+// announcement is the level that one process of a member said it understands, and what
+// its state machine applies.
 type announcement struct {
-	level uint64
-	run   uint64 // see doubling
-	at    uint64 // tick
+	level    uint64
+	commands plugins.Versions
+	run      uint64 // see doubling
+	at       uint64 // tick
 }
 
 // hearLevel takes what a member says of itself. A number is compared with others and
@@ -64,7 +69,7 @@ func (c *Core) hearLevel(from member.ID, h heard) {
 	if l.announced == nil {
 		l.announced = map[member.ID]announcement{}
 	}
-	l.announced[from] = announcement{level: h.gossip.level, run: h.gossip.run, at: c.hearing.ticks}
+	l.announced[from] = announcement{level: h.gossip.level, commands: h.gossip.commands, run: h.gossip.run, at: c.hearing.ticks}
 }
 
 // levelOf is the level that another member has announced within an election timeout;
@@ -126,6 +131,12 @@ func applyOwn(r *member.Registry, data []byte) (*member.Registry, error) {
 			return r, err
 		}
 		return r.Raise(raise.Level), nil
+	case isSwitch(data):
+		s, err := decodeSwitch(data)
+		if err != nil {
+			return r, err
+		}
+		return r.Switch(s), nil
 	default:
 		return r, fmt.Errorf("entry of kind %#x: %w", data[0], member.ErrNewer)
 	}
@@ -167,7 +178,7 @@ func (c *Core) newerThanThis(e *pb.Entry) error {
 	case isOwn(e.GetData()):
 		var r *member.Registry
 		if r, err = applyOwn(&member.Registry{}, e.GetData()); err == nil {
-			return r.CheckLevel(c.cfg.Level)
+			return errors.Join(r.CheckLevel(c.cfg.Level), c.checkCommandVersion(r.CommandVersion()))
 		}
 	case len(e.GetData()) > 0:
 		_, _, err = decodeCommand(e.GetData())

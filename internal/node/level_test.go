@@ -30,7 +30,7 @@ func (n *trio) announces(id, level uint64) {
 func (n *trio) announce(id uint64) {
 	if level, ok := n.said[id]; ok {
 		m := &pb.Message{Type: pb.MsgHeartbeatResp.Enum(), From: new(id), To: new(uint64(1)), Term: new(n.term)}
-		n.core.hear(heard{m, gossip{level: level, run: id}})
+		n.core.hear(heard{m, gossip{level: level, commands: n.applies[id], run: id}})
 	}
 }
 
@@ -192,6 +192,7 @@ func newerEntries(t *testing.T) map[string]storage.Entry {
 	return map[string]storage.Entry{
 		"a level above its own":     {Data: []byte("\xf2{\"level\":2}")},
 		"a field in a raise":        {Data: []byte("\xf2{\"level\":1,\"since\":4}")},
+		"a field in a switch":       {Data: []byte("\xf3{\"command_version\":1,\"since\":4}")},
 		"a field in registration":   {Data: []byte("\xf1{\"number\":1,\"colour\":4}")},
 		"an entry of a new kind":    {Data: []byte("\xf9whatever")},
 		"a header of a new version": {Data: []byte("\x03what no build of this level reads")},
@@ -305,13 +306,15 @@ func TestOlderBuildDoesNotStart(t *testing.T) {
 	}
 }
 
-// A client cannot write what hosts write: forwarded entries of that form are
+// A client cannot write what hosts write: forwarded entries of these forms are
 // refused before they come near the log.
 func TestForwardedRaiseIsRefused(t *testing.T) {
-	m := &pluginv1.Message{
-		Batch: 1, OldestBatch: 1, BatchTerm: 1, Incarnation: 1, Entries: []storage.Entry{{Data: []byte("\xf2{\"level\":1}")}},
-	}
-	if err := validateBatch(m, messageLimits{entry: 1 << 20, message: 1 << 20}); !errors.Is(err, ErrInvalidMessage) {
-		t.Errorf("got %v, want %v", err, ErrInvalidMessage)
+	for _, data := range []string{"\xf2{\"level\":1}", "\xf3{\"command_version\":1}"} {
+		m := &pluginv1.Message{
+			Batch: 1, OldestBatch: 1, BatchTerm: 1, Incarnation: 1, Entries: []storage.Entry{{Data: []byte(data)}},
+		}
+		if err := validateBatch(m, messageLimits{entry: 1 << 20, message: 1 << 20}); !errors.Is(err, ErrInvalidMessage) {
+			t.Errorf("%q: got %v, want %v", data, err, ErrInvalidMessage)
+		}
 	}
 }

@@ -64,6 +64,9 @@ type Apply struct {
 	Bytes    uint64
 	// Changes are the membership changes among them, accepted or not.
 	Changes []ChangeResult
+	// Switch is the version to which the last entry switches the commands after it; 0 if it
+	// does not. A run ends with a switch, so all its commands have one version.
+	Switch uint32
 	// Before is the membership before the run, Registry that after it.
 	Before, Registry *member.Registry
 }

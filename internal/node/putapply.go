@@ -27,7 +27,7 @@ func (c *Core) putApply(m *pb.Message) {
 	a := Apply{First: entries[0].GetIndex(), Before: c.registry, Commands: room(0)}
 	for i, e := range entries {
 		full := a.Bytes+entrySize(e) > c.cfg.Limits.BatchBytes() || len(a.Commands) == plugins.MaxBatchEntries
-		if i > 0 && full {
+		if i > 0 && (full || a.Switch > 0) {
 			c.emitApply(a, entries[i-1])
 			a = Apply{First: e.GetIndex(), Before: c.registry, Commands: room(i)}
 		}
@@ -42,6 +42,7 @@ func (c *Core) putApply(m *pb.Message) {
 			if !c.applyOwn(e) {
 				return
 			}
+			a.Switch = switchIn(e.GetData())
 		case len(e.GetData()) > 0:
 			h, data, err := decodeCommand(e.GetData())
 			if errors.Is(err, member.ErrNewer) {

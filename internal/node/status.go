@@ -9,6 +9,7 @@ import (
 	"go.etcd.io/raft/v3/tracker"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/plugins"
 )
 
 // Progress is the leader's view of a follower.
@@ -26,6 +27,9 @@ type Progress struct {
 	// Level is the feature level that the peer has announced within an election timeout;
 	// 0 if it has announced none.
 	Level uint64
+	// Commands are the versions that the peer's state machine applies, as it has announced
+	// within an election timeout.
+	Commands plugins.Versions
 }
 
 // Progress returns the leader's view of its followers, in the order of their
@@ -41,6 +45,7 @@ func (c *Core) Progress() []Progress {
 			State: strings.ToLower(strings.TrimPrefix(pr.State.String(), "State")),
 		}
 		entry.Level, _ = c.levelOf(entry.ID)
+		entry.Commands, _ = c.commandsOf(entry.ID)
 		if p := c.watch.peers[entry.ID]; p != nil && c.watch.ticks > p.since {
 			entry.StalledTicks = c.watch.ticks - p.since
 			entry.Why = p.why(c, entry.ID)

@@ -39,8 +39,9 @@ func (d *driver) knowTime() error {
 	return d.open()
 }
 
-// findTime finds the time of the last entry that the state machine has, of one that kept
-// its state itself: it is that of the newest snapshot before, or a later stamp in the log.
+// findTime finds the time of the last entry that the state machine has, and the command
+// version there, of one that kept its state itself: they are those of the newest snapshot
+// before, or a later stamp and a later switch in the log.
 // One that was restored, or that begins with nothing, has its time by that. It is not done
 // before there are entries to give: the log may not reach back to a state machine that is
 // restored next.
@@ -48,7 +49,7 @@ func (d *driver) findTime(ctx context.Context, st storage.Storage, snapshots []s
 	if d.timed {
 		return nil
 	}
-	base, time := uint64(0), uint64(0)
+	base, time, version := uint64(0), uint64(0), uint32(0)
 	for i := len(snapshots) - 1; i >= 0; i-- {
 		index := snapshots[i].Metadata.Index
 		if index > d.at {
@@ -61,7 +62,7 @@ func (d *driver) findTime(ctx context.Context, st storage.Storage, snapshots []s
 		if err != nil {
 			return err
 		}
-		base, time = index, header.Time
+		base, time, version = index, header.Time, header.Registry.CommandVersion()
 		break
 	}
 	for base < d.at {
@@ -77,9 +78,9 @@ func (d *driver) findTime(ctx context.Context, st storage.Storage, snapshots []s
 		if err != nil {
 			return storageError{fmt.Errorf("%w: %w", storage.ErrCorrupt, err)}
 		}
-		base, time = entries[len(entries)-1].Index, node.Time(time, commands)
+		base, time, version = entries[len(entries)-1].Index, node.Time(time, commands), max(version, node.LastSwitch(entries))
 	}
-	d.time, d.timed = time, true
+	d.time, d.version, d.timed = time, version, true
 	return nil
 }
 

@@ -7,9 +7,12 @@ import (
 
 // batch makes the state machine's form of applies, which follow those that it was given
 // before. An entry that the state machine has already gets the time of the last one that
-// it has; the state machine skips it.
+// it has; the state machine skips it. A switch of the command version is the last entry of
+// items, if there is one, and holds for what follows.
 func (d *driver) batch(items []work) statemachine.Batch {
-	b := statemachine.Batch{Entries: make([]statemachine.Entry, 0, d.count(items)), Through: items[len(items)-1].last()}
+	last := &items[len(items)-1]
+	b := statemachine.Batch{Entries: make([]statemachine.Entry, 0, d.count(items)), Through: last.last(), Version: d.version}
+	d.version = max(d.version, last.apply.Switch)
 	for i := range items {
 		for k := range items[i].apply.Commands {
 			c := &items[i].apply.Commands[k]

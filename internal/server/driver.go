@@ -30,10 +30,14 @@ type driver struct {
 	outcomes chan outcome
 	reading  patience // with the storage that the queue's rest is in
 	// time is that of the last entry that the state machine has or was given; timed tells
-	// that it is known.
+	// that it is known, and so the version.
 	time  uint64
 	timed bool
 	ticks bool // the state machine knows ticks
+	// version is that of the next command that is given, known if timed. commands are those
+	// that the state machine applies.
+	version  uint32
+	commands plugins.Versions
 	// replaying is the part of a replay that is not answered; lent tells that the state
 	// machine is lent to queries and snapshots.
 	replaying []work
@@ -197,6 +201,9 @@ func (d *driver) submit(items []work) error {
 		return nil
 	}
 	b := d.batch(items)
+	if err := d.checkVersion(b.Version, last); err != nil {
+		return err
+	}
 	b.NoResults = !s.awaited(items)
 	prepare := s.snapshots.due(b.Through, items) && d.mayPrepare()
 	d.inflight = append(d.inflight, submission{items, prepare, d.time})

@@ -133,6 +133,7 @@ func (s *Server) peerProgress(ns node.State) []PeerProgress {
 		list = append(list, PeerProgress{
 			ID: p.ID, Match: p.Match, Next: p.Next, State: p.State, Active: p.Active,
 			Stalled: s.ticks(p.StalledTicks), Why: p.Why, Level: p.Level,
+			CommandVersions: p.Commands,
 		})
 	}
 	return list

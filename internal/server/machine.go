@@ -110,8 +110,9 @@ func (s *Server) drive(ctx context.Context, m RunningStateMachine, unanswered []
 	defer cancel() // an Apply that runs is not cancelled by a stop: law 4
 	d := &driver{
 		s: s, ctx: ctx, m: m, at: m.Applied(), backlog: unanswered, timed: m.Applied() == 0,
-		ticks: m.Describe().Has(statemachine.CapabilityTimers),
+		ticks: m.Describe().Has(statemachine.CapabilityTimers), commands: m.Describe().CommandVersions,
 	}
+	s.commands.Store(&d.commands)
 	d.reading = patience{d: d}
 	s.passed(d.at)
 	err := d.run()

@@ -90,6 +90,13 @@ func (s *Server) gauges() []prometheus.Collector {
 		gauge("raft_tick_age_seconds", "How long ago raft's clock advanced.", func(st Status) float64 { return st.TickAge.Seconds() }),
 		gauge("feature_level", "The feature level of the cluster.", func(st Status) float64 { return float64(st.Level) }),
 		gauge("feature_level_understood", "The highest feature level that this member understands.", func(st Status) float64 { return float64(st.LevelUnderstood) }),
+		gauge("command_version", "The version by which the state machines of the cluster apply commands.", func(st Status) float64 { return float64(st.CommandVersion) }),
+		gauge("command_version_greatest", "The greatest version of commands that the state machine of this member applies.", func(st Status) float64 {
+			if st.CommandVersions == nil {
+				return 0
+			}
+			return float64(st.CommandVersions.Greatest)
+		}),
 		gauge("quarantined_index", "Index of the entry over which this member is quarantined; 0 if it is not.", func(st Status) float64 {
 			if st.Quarantine == nil {
 				return 0

@@ -24,6 +24,9 @@ func (d *driver) recover() error {
 	if n, _ := s.attached(); n != nil && d.at > max(n.State().Last, s.given) {
 		return fmt.Errorf("%w: it has applied entry %d, the log ends at %d: the log was lost or is another one's", ErrPermanent, d.at, n.State().Last)
 	}
+	if err := d.checkReached(); err != nil {
+		return err
+	}
 	target, _ := s.progress.get()
 	if s.poison.suspects() { // a snapshot may have what no state machine here gets past
 		target = max(target, s.received.Load())
@@ -199,7 +202,7 @@ func (d *driver) replay(st storage.Storage, target uint64) error {
 		}
 		d.reading.over()
 		for len(entries) > 0 {
-			n := s.poison.part(entries[0].Index, len(entries))
+			n := s.poison.part(entries[0].Index, node.UntilSwitch(entries))
 			if err := d.replayPart(entries[:n]); err != nil {
 				return err
 			}
@@ -221,8 +224,11 @@ func (d *driver) replayPart(entries []storage.Entry) error {
 	}
 	last := &entries[len(entries)-1]
 	through := last.Index
-	d.replaying = []work{{apply: node.Apply{Commands: commands, First: entries[0].Index, Last: through, Term: last.Term}}}
+	d.replaying = []work{{apply: node.Apply{Commands: commands, First: entries[0].Index, Last: through, Term: last.Term, Switch: node.SwitchOf(last)}}}
 	b := d.batch(d.replaying)
+	if err := d.checkVersion(b.Version, through); err != nil {
+		return err
+	}
 	b.NoResults = true
 	s.given = max(s.given, through)
 	now := time.Now()

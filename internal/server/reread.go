@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -71,7 +70,9 @@ func (d *driver) rereadPart(st storage.Storage, r *rest, now rest) error {
 		return storageError{fmt.Errorf("%w: entry %d has term %d, it was committed with term %d", storage.ErrCorrupt, e.Index, e.Term, now.term)}
 	}
 	before := now.before
-	for part := range slices.Chunk(entries, plugins.MaxBatchEntries) {
+	for len(entries) > 0 {
+		part := entries[:min(node.UntilSwitch(entries), plugins.MaxBatchEntries)]
+		entries = entries[len(part):]
 		a, err := node.Reread(before, part)
 		if err != nil {
 			return storageError{fmt.Errorf("%w: %w", storage.ErrCorrupt, err)}

@@ -85,6 +85,9 @@ func (d *driver) tryRestore(ctx context.Context, st storage.Storage, index uint6
 	if err := header.check(s.cfg.ClusterID, metadata, m.Describe()); err != nil {
 		return fmt.Errorf("%w: snapshot %d: %w", ErrPermanent, index, err)
 	}
+	if v := header.Registry.CommandVersion(); v > d.commands.Greatest {
+		return d.otherVersion("snapshot %d is of command version %d", index, v)
+	}
 	s.logger.Info("restoring the state machine from a snapshot", "index", index, "bytes", source.size)
 	watched, end := s.beginRestore(index, source.size)
 	err = m.Restore(ctx, index, watchedSource{source, watched})
@@ -103,7 +106,7 @@ func (d *driver) tryRestore(ctx context.Context, st storage.Storage, index uint6
 		return fmt.Errorf("restore snapshot %d: %w", index, source.err)
 	}
 	s.given = max(s.given, index)
-	d.time, d.timed = header.Time, true
+	d.time, d.version, d.timed = header.Time, header.Registry.CommandVersion(), true
 	s.advance(index, header.Registry)
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -61,12 +62,13 @@ type Server struct {
 	crowd       crowd
 	queries     *queryGate
 	machine     access
-	applyStall  atomic.Pointer[time.Time]  // since when an apply has been unanswered; nil if none
-	restoring   atomic.Pointer[restoring]  // the Restore under way; nil if there is none
-	unread      atomic.Pointer[string]     // why the storage cannot be read for the state machine; nil if it can
-	isolated    atomic.Pointer[Quarantine] // written by the server goroutine; nil if this member is not quarantined
-	received    atomic.Uint64              // the index of the last snapshot that came from another member
-	plea        atomic.Pointer[plea]       // what the leader is asked for; nil if it is asked for nothing
+	applyStall  atomic.Pointer[time.Time]        // since when an apply has been unanswered; nil if none
+	restoring   atomic.Pointer[restoring]        // the Restore under way; nil if there is none
+	unread      atomic.Pointer[string]           // why the storage cannot be read for the state machine; nil if it can
+	isolated    atomic.Pointer[Quarantine]       // written by the server goroutine; nil if this member is not quarantined
+	received    atomic.Uint64                    // the index of the last snapshot that came from another member
+	commands    atomic.Pointer[plugins.Versions] // see CommandVersions
+	plea        atomic.Pointer[plea]             // what the leader is asked for; nil if it is asked for nothing
 
 	// Of the server goroutine.
 	given    uint64          // highest index that any state machine was given

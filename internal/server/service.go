@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/plugins"
 )
 
 type (
@@ -158,6 +159,10 @@ type Status struct {
 	// Level is the feature level of the cluster, LevelUnderstood the highest one
 	// that this member understands.
 	Level, LevelUnderstood uint64
+	// CommandVersion is the version by which the state machines of the cluster apply
+	// commands, CommandVersions those that this member's applies; nil if that is not known.
+	CommandVersion  uint32
+	CommandVersions *plugins.Versions
 	// Quarantine says over which entry this member is quarantined; nil if it is not.
 	Quarantine *Quarantine
 	// TickAge is how long ago raft's clock advanced; 0 while there is no node.
@@ -214,6 +219,8 @@ type PeerProgress struct {
 	// it, or has not answered, and Why what keeps it.
 	Stalled time.Duration
 	Why     string
-	// Level is the feature level that the peer announces.
-	Level uint64
+	// Level is the feature level that the peer announces, and CommandVersions are the
+	// versions of commands that its state machine applies.
+	Level           uint64
+	CommandVersions plugins.Versions
 }

@@ -15,7 +15,7 @@ func (s *Server) Status() Status {
 	if s.cfg.Links != nil {
 		st.Links = s.cfg.Links()
 	}
-	st.Quarantine = s.isolated.Load()
+	st.Quarantine, st.CommandVersions = s.isolated.Load(), s.commands.Load()
 	n, _ := s.attached()
 	st.Warnings = s.warnings(n)
 	if n == nil {
@@ -26,6 +26,7 @@ func (s *Server) Status() Status {
 	// The node's numbers are as of its last tick, the applied index is not.
 	st.Commit, st.LastIndex = max(ns.Commit, applied), max(ns.Last, applied)
 	st.Level, st.LevelUnderstood = ns.Registry.Level(), ns.Level
+	st.CommandVersion = ns.Registry.CommandVersion()
 	st.FirstIndex, st.SnapshotIndex = ns.First, ns.Snapshot
 	st.Progress = s.peerProgress(ns)
 	st.TickAge, st.Uncommitted = time.Since(n.LastTick()), s.uncommitted(ns)

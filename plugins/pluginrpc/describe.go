@@ -38,6 +38,8 @@ func Describe(ctx context.Context, conn grpc.ClientConnInterface) (plugins.Info,
 		ConfigSchema: res.ConfigSchema,
 		Capabilities: goCapabilities(res.Capabilities),
 		Requires:     goCapabilities(res.Requires),
+
+		CommandVersions: plugins.Versions{Least: res.CommandVersions.Least, Greatest: res.CommandVersions.Greatest},
 	}
 	if err := CheckInfo(info); err != nil {
 		return plugins.Info{}, fmt.Errorf("describe: %w", err)
@@ -64,6 +66,8 @@ func CheckInfo(info plugins.Info) error {
 		return BadAnswer("%d capabilities, at most %d", len(info.Capabilities), maxCapabilities)
 	case len(info.ConfigSchema) > maxSchemaBytes:
 		return BadAnswer("config schema of %d bytes, at most %d", len(info.ConfigSchema), maxSchemaBytes)
+	case info.CommandVersions.Least > info.CommandVersions.Greatest:
+		return BadAnswer("applies commands of versions %s", info.CommandVersions)
 	}
 	if len(info.Requires) > maxCapabilities {
 		return BadAnswer("requires %d capabilities, at most %d", len(info.Requires), maxCapabilities)
@@ -94,6 +98,8 @@ func describeResponse(info plugins.Info) *pluginv1.DescribeResponse {
 		ConfigSchema: info.ConfigSchema,
 		Capabilities: wireCapabilities(info.Capabilities),
 		Requires:     wireCapabilities(info.Requires),
+
+		CommandVersions: pluginv1.CommandVersions{Least: info.CommandVersions.Least, Greatest: info.CommandVersions.Greatest},
 	}
 }
 

@@ -26,6 +26,7 @@ func info() plugins.Info {
 	return plugins.Info{
 		Kind: plugins.Storage, Name: "wal", Version: "1.0", Protocols: []uint32{1},
 		Capabilities: []plugins.Capability{"fast"}, Requires: []plugins.Capability{"timers"}, ConfigSchema: []byte("{}"),
+		CommandVersions: plugins.Versions{Least: 2, Greatest: 5},
 	}
 }
 
@@ -79,7 +80,8 @@ func TestSession(t *testing.T) {
 		t.Errorf("was told %+v, error %v", told, err)
 	}
 	got, err := pluginrpc.Describe(t.Context(), conn)
-	if err != nil || got.Name != "wal" || !got.Has("fast") || !slices.Equal(got.Requires, []plugins.Capability{"timers"}) || string(got.ConfigSchema) != "{}" {
+	if err != nil || got.Name != "wal" || !got.Has("fast") || !slices.Equal(got.Requires, []plugins.Capability{"timers"}) || string(got.ConfigSchema) != "{}" ||
+		got.CommandVersions != (plugins.Versions{Least: 2, Greatest: 5}) {
 		t.Errorf("described as %+v, error %v", got, err)
 	}
 	s.Close()

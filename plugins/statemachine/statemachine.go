@@ -61,6 +61,16 @@ type Batch struct {
 	// NoResults says that no client waits for the results: Data and Error need
 	// not be made, and are dropped if they are. It must not change the state.
 	NoResults bool
+	// Version is the version by which all entries are to be applied, also those of a
+	// client that knows another one: what a command means is a function of the version
+	// and of the command. It is a function of the log, so it is the same on every replica
+	// and in a replay. It is never less than that of a batch before, and the state
+	// machine has announced it in Info.CommandVersions, unless it skips all entries.
+	//
+	// It begins at 0. Once the state machine of every member has announced a greater one,
+	// the leader's host writes into the log that it holds from there on. A state machine
+	// that takes a decision by its own build instead parts from replicas of other builds.
+	Version uint32
 }
 
 // StateMachine is implemented by applications, and by the host's end of the

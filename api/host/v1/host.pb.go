@@ -1120,9 +1120,13 @@ type StatusResponse struct {
 	Level           uint64 `protobuf:"varint,33,opt,name=level,proto3" json:"level,omitempty"`
 	LevelUnderstood uint64 `protobuf:"varint,34,opt,name=level_understood,json=levelUnderstood,proto3" json:"level_understood,omitempty"`
 	// Absent if the member is not quarantined.
-	Quarantine    *Quarantine `protobuf:"bytes,35,opt,name=quarantine,proto3" json:"quarantine,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Quarantine *Quarantine `protobuf:"bytes,35,opt,name=quarantine,proto3" json:"quarantine,omitempty"`
+	// The version by which the state machines of the cluster apply commands, and those that
+	// this member's applies; absent before it has said that.
+	CommandVersion  uint32           `protobuf:"varint,36,opt,name=command_version,json=commandVersion,proto3" json:"command_version,omitempty"`
+	CommandVersions *CommandVersions `protobuf:"bytes,37,opt,name=command_versions,json=commandVersions,proto3" json:"command_versions,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *StatusResponse) Reset() {
@@ -1302,6 +1306,73 @@ func (x *StatusResponse) GetQuarantine() *Quarantine {
 	return nil
 }
 
+func (x *StatusResponse) GetCommandVersion() uint32 {
+	if x != nil {
+		return x.CommandVersion
+	}
+	return 0
+}
+
+func (x *StatusResponse) GetCommandVersions() *CommandVersions {
+	if x != nil {
+		return x.CommandVersions
+	}
+	return nil
+}
+
+// CommandVersions are those from the least to the greatest, both included.
+type CommandVersions struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Least         uint32                 `protobuf:"varint,1,opt,name=least,proto3" json:"least,omitempty"`
+	Greatest      uint32                 `protobuf:"varint,2,opt,name=greatest,proto3" json:"greatest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CommandVersions) Reset() {
+	*x = CommandVersions{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CommandVersions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CommandVersions) ProtoMessage() {}
+
+func (x *CommandVersions) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CommandVersions.ProtoReflect.Descriptor instead.
+func (*CommandVersions) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *CommandVersions) GetLeast() uint32 {
+	if x != nil {
+		return x.Least
+	}
+	return 0
+}
+
+func (x *CommandVersions) GetGreatest() uint32 {
+	if x != nil {
+		return x.Greatest
+	}
+	return 0
+}
+
 // Quarantine is the state of a member that applies nothing, because one entry has ended its
 // state machine again and again.
 type Quarantine struct {
@@ -1324,7 +1395,7 @@ type Quarantine struct {
 
 func (x *Quarantine) Reset() {
 	*x = Quarantine{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1336,7 +1407,7 @@ func (x *Quarantine) String() string {
 func (*Quarantine) ProtoMessage() {}
 
 func (x *Quarantine) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1349,7 +1420,7 @@ func (x *Quarantine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quarantine.ProtoReflect.Descriptor instead.
 func (*Quarantine) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{17}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Quarantine) GetIndex() uint64 {
@@ -1420,7 +1491,7 @@ type Warning struct {
 
 func (x *Warning) Reset() {
 	*x = Warning{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1432,7 +1503,7 @@ func (x *Warning) String() string {
 func (*Warning) ProtoMessage() {}
 
 func (x *Warning) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1445,7 +1516,7 @@ func (x *Warning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warning.ProtoReflect.Descriptor instead.
 func (*Warning) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{18}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Warning) GetReason() string {
@@ -1481,7 +1552,7 @@ type PeerLink struct {
 
 func (x *PeerLink) Reset() {
 	*x = PeerLink{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1493,7 +1564,7 @@ func (x *PeerLink) String() string {
 func (*PeerLink) ProtoMessage() {}
 
 func (x *PeerLink) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1506,7 +1577,7 @@ func (x *PeerLink) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerLink.ProtoReflect.Descriptor instead.
 func (*PeerLink) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{19}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PeerLink) GetId() string {
@@ -1558,14 +1629,16 @@ type PeerProgress struct {
 	StalledMs uint64 `protobuf:"varint,10,opt,name=stalled_ms,json=stalledMs,proto3" json:"stalled_ms,omitempty"`
 	Why       string `protobuf:"bytes,11,opt,name=why,proto3" json:"why,omitempty"`
 	// The feature level that the peer announces; 0 if it announces none.
-	Level         uint64 `protobuf:"varint,12,opt,name=level,proto3" json:"level,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Level uint64 `protobuf:"varint,12,opt,name=level,proto3" json:"level,omitempty"`
+	// The versions of commands that the peer announces; absent for version 0 alone.
+	CommandVersions *CommandVersions `protobuf:"bytes,13,opt,name=command_versions,json=commandVersions,proto3" json:"command_versions,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *PeerProgress) Reset() {
 	*x = PeerProgress{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1577,7 +1650,7 @@ func (x *PeerProgress) String() string {
 func (*PeerProgress) ProtoMessage() {}
 
 func (x *PeerProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1590,7 +1663,7 @@ func (x *PeerProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerProgress.ProtoReflect.Descriptor instead.
 func (*PeerProgress) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{20}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PeerProgress) GetId() string {
@@ -1649,6 +1722,13 @@ func (x *PeerProgress) GetLevel() uint64 {
 	return 0
 }
 
+func (x *PeerProgress) GetCommandVersions() *CommandVersions {
+	if x != nil {
+		return x.CommandVersions
+	}
+	return nil
+}
+
 type Member struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -1665,7 +1745,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1677,7 +1757,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1690,7 +1770,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{21}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Member) GetId() string {
@@ -1746,7 +1826,7 @@ type MembersRequest struct {
 
 func (x *MembersRequest) Reset() {
 	*x = MembersRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1758,7 +1838,7 @@ func (x *MembersRequest) String() string {
 func (*MembersRequest) ProtoMessage() {}
 
 func (x *MembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1771,7 +1851,7 @@ func (x *MembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersRequest.ProtoReflect.Descriptor instead.
 func (*MembersRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{22}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *MembersRequest) GetLinearizable() bool {
@@ -1792,7 +1872,7 @@ type MembersResponse struct {
 
 func (x *MembersResponse) Reset() {
 	*x = MembersResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1804,7 +1884,7 @@ func (x *MembersResponse) String() string {
 func (*MembersResponse) ProtoMessage() {}
 
 func (x *MembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1817,7 +1897,7 @@ func (x *MembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersResponse.ProtoReflect.Descriptor instead.
 func (*MembersResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{23}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *MembersResponse) GetClusterId() string {
@@ -1854,7 +1934,7 @@ type AddMemberRequest struct {
 
 func (x *AddMemberRequest) Reset() {
 	*x = AddMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1866,7 +1946,7 @@ func (x *AddMemberRequest) String() string {
 func (*AddMemberRequest) ProtoMessage() {}
 
 func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1879,7 +1959,7 @@ func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddMemberRequest.ProtoReflect.Descriptor instead.
 func (*AddMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{24}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *AddMemberRequest) GetMember() *Member {
@@ -1909,7 +1989,7 @@ type UpdateMemberRequest struct {
 
 func (x *UpdateMemberRequest) Reset() {
 	*x = UpdateMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1921,7 +2001,7 @@ func (x *UpdateMemberRequest) String() string {
 func (*UpdateMemberRequest) ProtoMessage() {}
 
 func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1934,7 +2014,7 @@ func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMemberRequest.ProtoReflect.Descriptor instead.
 func (*UpdateMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{25}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *UpdateMemberRequest) GetMember() *Member {
@@ -1962,7 +2042,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1974,7 +2054,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1987,7 +2067,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{26}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RemoveMemberRequest) GetId() string {
@@ -2014,7 +2094,7 @@ type TransferLeaderRequest struct {
 
 func (x *TransferLeaderRequest) Reset() {
 	*x = TransferLeaderRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2026,7 +2106,7 @@ func (x *TransferLeaderRequest) String() string {
 func (*TransferLeaderRequest) ProtoMessage() {}
 
 func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2039,7 +2119,7 @@ func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderRequest.ProtoReflect.Descriptor instead.
 func (*TransferLeaderRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{27}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *TransferLeaderRequest) GetTo() string {
@@ -2058,7 +2138,7 @@ type TransferLeaderResponse struct {
 
 func (x *TransferLeaderResponse) Reset() {
 	*x = TransferLeaderResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2070,7 +2150,7 @@ func (x *TransferLeaderResponse) String() string {
 func (*TransferLeaderResponse) ProtoMessage() {}
 
 func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2083,7 +2163,7 @@ func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderResponse.ProtoReflect.Descriptor instead.
 func (*TransferLeaderResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{28}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *TransferLeaderResponse) GetLeader() string {
@@ -2156,7 +2236,7 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\brestarts\x18\x06 \x01(\rR\brestarts\x12\x1d\n" +
 	"\n" +
 	"last_error\x18\a \x01(\tR\tlastError\x12\x18\n" +
-	"\awarning\x18\b \x01(\tR\awarning\"\xe6\x05\n" +
+	"\awarning\x18\b \x01(\tR\awarning\"\xdc\x06\n" +
 	"\x0eStatusResponse\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x0e\n" +
@@ -2184,7 +2264,12 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x10level_understood\x18\" \x01(\x04R\x0flevelUnderstood\x12;\n" +
 	"\n" +
 	"quarantine\x18# \x01(\v2\x1b.pontoon.host.v1.QuarantineR\n" +
-	"quarantine\"\xcf\x01\n" +
+	"quarantine\x12'\n" +
+	"\x0fcommand_version\x18$ \x01(\rR\x0ecommandVersion\x12K\n" +
+	"\x10command_versions\x18% \x01(\v2 .pontoon.host.v1.CommandVersionsR\x0fcommandVersions\"C\n" +
+	"\x0fCommandVersions\x12\x14\n" +
+	"\x05least\x18\x01 \x01(\rR\x05least\x12\x1a\n" +
+	"\bgreatest\x18\x02 \x01(\rR\bgreatest\"\xcf\x01\n" +
 	"\n" +
 	"Quarantine\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
@@ -2204,7 +2289,7 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\ttransport\x18\x02 \x01(\tR\ttransport\x12\x16\n" +
 	"\x06active\x18\x03 \x01(\bR\x06active\x12\x16\n" +
 	"\x06usable\x18\x04 \x03(\tR\x06usable\x12\x14\n" +
-	"\x05error\x18\x05 \x01(\tR\x05error\"\xbd\x01\n" +
+	"\x05error\x18\x05 \x01(\tR\x05error\"\x8a\x02\n" +
 	"\fPeerProgress\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05match\x18\x02 \x01(\x04R\x05match\x12\x12\n" +
@@ -2215,7 +2300,8 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"stalled_ms\x18\n" +
 	" \x01(\x04R\tstalledMs\x12\x10\n" +
 	"\x03why\x18\v \x01(\tR\x03why\x12\x14\n" +
-	"\x05level\x18\f \x01(\x04R\x05level\"\xa4\x01\n" +
+	"\x05level\x18\f \x01(\x04R\x05level\x12K\n" +
+	"\x10command_versions\x18\r \x01(\v2 .pontoon.host.v1.CommandVersionsR\x0fcommandVersions\"\xa4\x01\n" +
 	"\x06Member\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
@@ -2277,7 +2363,7 @@ func file_pontoon_host_v1_host_proto_rawDescGZIP() []byte {
 }
 
 var file_pontoon_host_v1_host_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(Outcome)(0),                   // 0: pontoon.host.v1.Outcome
 	(Consistency)(0),               // 1: pontoon.host.v1.Consistency
@@ -2298,18 +2384,19 @@ var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(*StatusRequest)(nil),          // 16: pontoon.host.v1.StatusRequest
 	(*PluginStatus)(nil),           // 17: pontoon.host.v1.PluginStatus
 	(*StatusResponse)(nil),         // 18: pontoon.host.v1.StatusResponse
-	(*Quarantine)(nil),             // 19: pontoon.host.v1.Quarantine
-	(*Warning)(nil),                // 20: pontoon.host.v1.Warning
-	(*PeerLink)(nil),               // 21: pontoon.host.v1.PeerLink
-	(*PeerProgress)(nil),           // 22: pontoon.host.v1.PeerProgress
-	(*Member)(nil),                 // 23: pontoon.host.v1.Member
-	(*MembersRequest)(nil),         // 24: pontoon.host.v1.MembersRequest
-	(*MembersResponse)(nil),        // 25: pontoon.host.v1.MembersResponse
-	(*AddMemberRequest)(nil),       // 26: pontoon.host.v1.AddMemberRequest
-	(*UpdateMemberRequest)(nil),    // 27: pontoon.host.v1.UpdateMemberRequest
-	(*RemoveMemberRequest)(nil),    // 28: pontoon.host.v1.RemoveMemberRequest
-	(*TransferLeaderRequest)(nil),  // 29: pontoon.host.v1.TransferLeaderRequest
-	(*TransferLeaderResponse)(nil), // 30: pontoon.host.v1.TransferLeaderResponse
+	(*CommandVersions)(nil),        // 19: pontoon.host.v1.CommandVersions
+	(*Quarantine)(nil),             // 20: pontoon.host.v1.Quarantine
+	(*Warning)(nil),                // 21: pontoon.host.v1.Warning
+	(*PeerLink)(nil),               // 22: pontoon.host.v1.PeerLink
+	(*PeerProgress)(nil),           // 23: pontoon.host.v1.PeerProgress
+	(*Member)(nil),                 // 24: pontoon.host.v1.Member
+	(*MembersRequest)(nil),         // 25: pontoon.host.v1.MembersRequest
+	(*MembersResponse)(nil),        // 26: pontoon.host.v1.MembersResponse
+	(*AddMemberRequest)(nil),       // 27: pontoon.host.v1.AddMemberRequest
+	(*UpdateMemberRequest)(nil),    // 28: pontoon.host.v1.UpdateMemberRequest
+	(*RemoveMemberRequest)(nil),    // 29: pontoon.host.v1.RemoveMemberRequest
+	(*TransferLeaderRequest)(nil),  // 30: pontoon.host.v1.TransferLeaderRequest
+	(*TransferLeaderResponse)(nil), // 31: pontoon.host.v1.TransferLeaderResponse
 }
 var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	0,  // 0: pontoon.host.v1.Failure.outcome:type_name -> pontoon.host.v1.Outcome
@@ -2322,40 +2409,42 @@ var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	13, // 7: pontoon.host.v1.QueryStreamResponse.end:type_name -> pontoon.host.v1.QueryStreamEnd
 	2,  // 8: pontoon.host.v1.QueryStreamResponse.failure:type_name -> pontoon.host.v1.Failure
 	17, // 9: pontoon.host.v1.StatusResponse.plugins:type_name -> pontoon.host.v1.PluginStatus
-	22, // 10: pontoon.host.v1.StatusResponse.progress:type_name -> pontoon.host.v1.PeerProgress
-	21, // 11: pontoon.host.v1.StatusResponse.links:type_name -> pontoon.host.v1.PeerLink
-	20, // 12: pontoon.host.v1.StatusResponse.warnings:type_name -> pontoon.host.v1.Warning
-	19, // 13: pontoon.host.v1.StatusResponse.quarantine:type_name -> pontoon.host.v1.Quarantine
-	23, // 14: pontoon.host.v1.MembersResponse.members:type_name -> pontoon.host.v1.Member
-	23, // 15: pontoon.host.v1.AddMemberRequest.member:type_name -> pontoon.host.v1.Member
-	23, // 16: pontoon.host.v1.UpdateMemberRequest.member:type_name -> pontoon.host.v1.Member
-	3,  // 17: pontoon.host.v1.Host.Propose:input_type -> pontoon.host.v1.ProposeRequest
-	6,  // 18: pontoon.host.v1.Host.Proposals:input_type -> pontoon.host.v1.ProposalBatch
-	9,  // 19: pontoon.host.v1.Host.Query:input_type -> pontoon.host.v1.QueryRequest
-	9,  // 20: pontoon.host.v1.Host.QueryStream:input_type -> pontoon.host.v1.QueryRequest
-	14, // 21: pontoon.host.v1.Host.ReadBarrier:input_type -> pontoon.host.v1.ReadBarrierRequest
-	16, // 22: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
-	24, // 23: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
-	26, // 24: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
-	27, // 25: pontoon.host.v1.Host.UpdateMember:input_type -> pontoon.host.v1.UpdateMemberRequest
-	28, // 26: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
-	29, // 27: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
-	4,  // 28: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
-	8,  // 29: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
-	10, // 30: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
-	11, // 31: pontoon.host.v1.Host.QueryStream:output_type -> pontoon.host.v1.QueryStreamResponse
-	15, // 32: pontoon.host.v1.Host.ReadBarrier:output_type -> pontoon.host.v1.ReadBarrierResponse
-	18, // 33: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
-	25, // 34: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
-	25, // 35: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
-	25, // 36: pontoon.host.v1.Host.UpdateMember:output_type -> pontoon.host.v1.MembersResponse
-	25, // 37: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
-	30, // 38: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
-	28, // [28:39] is the sub-list for method output_type
-	17, // [17:28] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	23, // 10: pontoon.host.v1.StatusResponse.progress:type_name -> pontoon.host.v1.PeerProgress
+	22, // 11: pontoon.host.v1.StatusResponse.links:type_name -> pontoon.host.v1.PeerLink
+	21, // 12: pontoon.host.v1.StatusResponse.warnings:type_name -> pontoon.host.v1.Warning
+	20, // 13: pontoon.host.v1.StatusResponse.quarantine:type_name -> pontoon.host.v1.Quarantine
+	19, // 14: pontoon.host.v1.StatusResponse.command_versions:type_name -> pontoon.host.v1.CommandVersions
+	19, // 15: pontoon.host.v1.PeerProgress.command_versions:type_name -> pontoon.host.v1.CommandVersions
+	24, // 16: pontoon.host.v1.MembersResponse.members:type_name -> pontoon.host.v1.Member
+	24, // 17: pontoon.host.v1.AddMemberRequest.member:type_name -> pontoon.host.v1.Member
+	24, // 18: pontoon.host.v1.UpdateMemberRequest.member:type_name -> pontoon.host.v1.Member
+	3,  // 19: pontoon.host.v1.Host.Propose:input_type -> pontoon.host.v1.ProposeRequest
+	6,  // 20: pontoon.host.v1.Host.Proposals:input_type -> pontoon.host.v1.ProposalBatch
+	9,  // 21: pontoon.host.v1.Host.Query:input_type -> pontoon.host.v1.QueryRequest
+	9,  // 22: pontoon.host.v1.Host.QueryStream:input_type -> pontoon.host.v1.QueryRequest
+	14, // 23: pontoon.host.v1.Host.ReadBarrier:input_type -> pontoon.host.v1.ReadBarrierRequest
+	16, // 24: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
+	25, // 25: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
+	27, // 26: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
+	28, // 27: pontoon.host.v1.Host.UpdateMember:input_type -> pontoon.host.v1.UpdateMemberRequest
+	29, // 28: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
+	30, // 29: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
+	4,  // 30: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
+	8,  // 31: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
+	10, // 32: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
+	11, // 33: pontoon.host.v1.Host.QueryStream:output_type -> pontoon.host.v1.QueryStreamResponse
+	15, // 34: pontoon.host.v1.Host.ReadBarrier:output_type -> pontoon.host.v1.ReadBarrierResponse
+	18, // 35: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
+	26, // 36: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
+	26, // 37: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
+	26, // 38: pontoon.host.v1.Host.UpdateMember:output_type -> pontoon.host.v1.MembersResponse
+	26, // 39: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
+	31, // 40: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
+	30, // [30:41] is the sub-list for method output_type
+	19, // [19:30] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_pontoon_host_v1_host_proto_init() }
@@ -2375,7 +2464,7 @@ func file_pontoon_host_v1_host_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pontoon_host_v1_host_proto_rawDesc), len(file_pontoon_host_v1_host_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   29,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -77,12 +77,16 @@ func Fields(at Bounds) map[string][]Lie {
 		"acknowledged": extremes(func(m *pluginv1.Message) *uint64 { return &m.Acknowledged }),
 		"wanted":       extremes(func(m *pluginv1.Message) *uint64 { return &m.Wanted }),
 		"level":        extremes(func(m *pluginv1.Message) *uint64 { return &m.Level }),
-		"clock":        extremes(func(m *pluginv1.Message) *uint64 { return &m.Clock }),
-		"doubled":      {func(m *pluginv1.Message) { m.Doubled = true }},
-		"type":         extremes(func(m *pluginv1.Message) *uint64 { m.Type++; return &m.Vote }),
-		"from":         ids(func(m *pluginv1.Message, id uint64) { m.From = id }),
-		"context":      sizes(func(m *pluginv1.Message, n int) { m.Context = make([]byte, n) }),
-		"transfer":     {func(m *pluginv1.Message) { m.Context = []byte("CampaignTransfer") }},
+		"command versions": {
+			func(m *pluginv1.Message) { m.GreatestCommandVersion = math.MaxUint32 },
+			func(m *pluginv1.Message) { m.LeastCommandVersion = math.MaxUint32 },
+		},
+		"clock":    extremes(func(m *pluginv1.Message) *uint64 { return &m.Clock }),
+		"doubled":  {func(m *pluginv1.Message) { m.Doubled = true }},
+		"type":     extremes(func(m *pluginv1.Message) *uint64 { m.Type++; return &m.Vote }),
+		"from":     ids(func(m *pluginv1.Message, id uint64) { m.From = id }),
+		"context":  sizes(func(m *pluginv1.Message, n int) { m.Context = make([]byte, n) }),
+		"transfer": {func(m *pluginv1.Message) { m.Context = []byte("CampaignTransfer") }},
 		"read": sizes(func(m *pluginv1.Message, n int) {
 			m.Entries = []pluginv1.Entry{{Data: slices.Repeat([]byte{255}, n)}}
 		}),

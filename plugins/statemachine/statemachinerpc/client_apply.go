@@ -76,6 +76,7 @@ func (a *applier) Submit(b statemachine.Batch, prepare bool) error {
 		return a.stream.Cause()
 	}
 	a.req.Entries, a.req.Through, a.req.PrepareSnapshot, a.req.NoResults = b.Entries, b.Through, prepare, b.NoResults
+	a.req.Version = b.Version
 	err := a.stream.SendMsg(&a.req)
 	a.req.Entries = nil
 	if err != nil {

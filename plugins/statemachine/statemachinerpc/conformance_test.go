@@ -6,6 +6,7 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/rpctest"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinerpc"
@@ -29,7 +30,9 @@ func TestConformance(t *testing.T) {
 	for name, carrier := range rpctest.Carriers() {
 		t.Run(name, func(t *testing.T) {
 			statemachinetest.Run(t, statemachinetest.RegisterHarness(func(t testing.TB) statemachine.StateMachine {
-				return overCarrier(t, carrier, statemachinetest.NewRegister())
+				r := statemachinetest.NewRegister()
+				r.Announce(plugins.Versions{Greatest: 3})
+				return overCarrier(t, carrier, r)
 			}))
 		})
 	}

@@ -45,7 +45,7 @@ func (s *server) Apply(stream applyStream) error {
 // feed hands batches to the applier until the host closes its half.
 func (s *server) feed(stream applyStream, a statemachine.Applier) error {
 	return pluginrpc.Feed(&s.end, stream, func(o *pluginrpc.Opened, req *pluginv1.ApplyRequest) error {
-		b := statemachine.Batch{Entries: req.Entries, Through: req.Through, NoResults: req.NoResults}
+		b := statemachine.Batch{Entries: req.Entries, Through: req.Through, NoResults: req.NoResults, Version: req.Version}
 		if err := checkBatch(b, o.Limits); err != nil {
 			return err
 		}

@@ -61,6 +61,7 @@ func (b *broken) QueryStream(ctx context.Context, q []byte, send func([]byte) er
 
 func sound() *broken {
 	r := statemachinetest.NewRegister()
+	r.Announce(plugins.Versions{Greatest: 2})
 	return &broken{
 		Register: r, open: r.Open, apply: r.Apply, query: r.Query, prepare: r.PrepareSnapshot,
 		restore: r.Restore, closeIt: r.Close, describe: r.Describe, stream: r.QueryStream,
@@ -209,6 +210,29 @@ func faults() map[string]func(*broken) {
 					batch.Entries[i].Time = 0
 				}
 				return b.Register.Apply(ctx, batch)
+			}
+		},
+		"goes by its own version": func(b *broken) {
+			b.apply = func(ctx context.Context, batch statemachine.Batch) ([]statemachine.Result, error) {
+				batch.Version = b.Describe().CommandVersions.Greatest
+				return b.Register.Apply(ctx, batch)
+			}
+		},
+		"stays at the version that it began with": func(b *broken) {
+			var first *uint32
+			b.apply = func(ctx context.Context, batch statemachine.Batch) ([]statemachine.Result, error) {
+				if first == nil {
+					first = &batch.Version
+				}
+				batch.Version = *first
+				return b.Register.Apply(ctx, batch)
+			}
+		},
+		"announces versions that are none": func(b *broken) {
+			b.describe = func() plugins.Info {
+				i := b.Register.Describe()
+				i.CommandVersions = plugins.Versions{Least: 2, Greatest: 1}
+				return i
 			}
 		},
 		"answers any query": func(b *broken) {

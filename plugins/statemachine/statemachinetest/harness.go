@@ -41,6 +41,11 @@ type Harness struct {
 	// after which a state machine with statemachine.CapabilityTimers has a timer.
 	Waiting func() []byte
 
+	// Changed returns a command that is accepted in any state, and that has another effect
+	// on the state by the greatest version that the state machine announces than by the
+	// least.
+	Changed func() []byte
+
 	// Stream returns a query that a state machine with
 	// statemachine.CapabilityQueryStreams answers in chunks, at least one after the first
 	// commands, and that ends. Each Command changes what they hold.
@@ -89,6 +94,7 @@ func Run(t *testing.T, h Harness) {
 		{"Apply", testApply},
 		{"Determinism", testDeterminism},
 		{"Time", testTime},
+		{"Versions", testVersions},
 		{"Query", testQuery},
 		{"QueryStream", testQueryStream},
 		{"Snapshot", testSnapshot},

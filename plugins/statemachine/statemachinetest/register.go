@@ -24,6 +24,10 @@ const RefusePrefix = "refuse:"
 // the decimal number after it says.
 const ResultPrefix = "result:"
 
+// VersionPrefix begins the data of an entry that a Register keeps with the version of its
+// batch, in decimal, and a blank before it.
+const VersionPrefix = "version:"
+
 // Register is a state machine whose state is the list of entries that it has
 // applied, in order. The result of an entry is its place in the list in
 // decimal, from 1, or what ResultPrefix asks for; an entry that starts with RefusePrefix is refused and leaves
@@ -36,7 +40,8 @@ const ResultPrefix = "result:"
 // All methods may be called concurrently. The zero value is not usable; see
 // NewRegister.
 type Register struct {
-	faults faults
+	faults   faults
+	versions plugins.Versions
 
 	mu      sync.Mutex // guards what follows
 	entries []statemachine.Entry
@@ -52,6 +57,9 @@ func NewRegister() *Register {
 	return &Register{moved: make(chan struct{}), faults: newFaults()}
 }
 
+// Announce has Describe announce versions of commands. It comes before everything else.
+func (r *Register) Announce(versions plugins.Versions) { r.versions = versions }
+
 // Successor returns a Register that finds, when it is opened, what r has
 // applied by now, as a state machine on disk does after a crash. A plain
 // NewRegister is as one in memory.
@@ -59,7 +67,7 @@ func (r *Register) Successor() *Register {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next := NewRegister()
-	next.entries, next.applied = slices.Clone(r.entries), r.applied
+	next.entries, next.applied, next.versions = slices.Clone(r.entries), r.applied, r.versions
 	return next
 }
 
@@ -103,7 +111,8 @@ func (r *Register) Describe() plugins.Info {
 		Version:   "1.0.0",
 		Protocols: []uint32{plugins.ProtocolVersion},
 
-		Capabilities: []plugins.Capability{statemachine.CapabilityQueryStreams},
+		Capabilities:    []plugins.Capability{statemachine.CapabilityQueryStreams},
+		CommandVersions: r.versions,
 	}
 }
 
@@ -150,13 +159,13 @@ func (r *Register) Apply(ctx context.Context, b statemachine.Batch) ([]statemach
 	}
 	results := make([]statemachine.Result, len(b.Entries))
 	for i, entry := range b.Entries {
-		results[i] = r.apply(entry)
+		results[i] = r.apply(entry, b.Version)
 	}
 	r.move(max(r.applied, b.Through))
 	return results, nil
 }
 
-func (r *Register) apply(entry statemachine.Entry) statemachine.Result {
+func (r *Register) apply(entry statemachine.Entry, version uint32) statemachine.Result {
 	if entry.Index <= r.applied {
 		return statemachine.Result{Skipped: true}
 	}
@@ -164,6 +173,9 @@ func (r *Register) apply(entry statemachine.Entry) statemachine.Result {
 	r.last = statemachine.Entry{Index: entry.Index, Term: entry.Term, Time: entry.Time}
 	if why, refused := strings.CutPrefix(string(entry.Data), RefusePrefix); refused {
 		return statemachine.Result{Error: why}
+	}
+	if strings.HasPrefix(string(entry.Data), VersionPrefix) {
+		entry.Data = fmt.Appendf(nil, "%d %s", version, entry.Data)
 	}
 	r.entries = append(r.entries, entry)
 	if text, asked := strings.CutPrefix(string(entry.Data), ResultPrefix); asked {

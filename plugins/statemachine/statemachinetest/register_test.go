@@ -17,8 +17,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestRegister(t *testing.T) {
 	statemachinetest.Run(t, statemachinetest.RegisterHarness(func(testing.TB) statemachine.StateMachine {
-		return statemachinetest.NewRegister()
+		return versioned()
 	}))
+}
+
+// versioned is a Register that applies two versions of commands.
+func versioned() *statemachinetest.Register {
+	r := statemachinetest.NewRegister()
+	r.Announce(plugins.Versions{Least: 1, Greatest: 2})
+	return r
 }
 
 func TestRegisterRemembersEntriesInOrder(t *testing.T) {

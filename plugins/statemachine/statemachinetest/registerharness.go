@@ -27,6 +27,7 @@ func RegisterHarness(create func(testing.TB) statemachine.StateMachine) Harness 
 			}
 			return term, time, err
 		},
+		Changed:    func() []byte { return []byte(VersionPrefix) },
 		Stream:     func() []byte { return []byte("all") },
 		BadQueries: [][]byte{nil, []byte("nonsense"), []byte("at x")},
 		Sized:      func(n int) []byte { return make([]byte, n) },

@@ -1,0 +1,42 @@
+package server
+
+import (
+	"fmt"
+
+	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// CommandVersions are the versions of commands that the state machine applies; false
+// before the first one has said it.
+func (s *Server) CommandVersions() (plugins.Versions, bool) {
+	if v := s.commands.Load(); v != nil {
+		return *v, true
+	}
+	return plugins.Versions{}, false
+}
+
+// checkReached refuses, before it is restored or given anything, a state machine that does
+// not apply the version that this member has reached already.
+func (d *driver) checkReached() error {
+	_, registry := d.s.progress.get()
+	if v := registry.CommandVersion(); v > d.commands.Greatest {
+		return d.otherVersion("the cluster is at command version %d", v)
+	}
+	return nil
+}
+
+// checkVersion refuses to give the state machine what it has not announced: the entries up
+// to last, by a version. Those that it has already it skips.
+func (d *driver) checkVersion(version uint32, last uint64) error {
+	if last <= d.at || d.commands.Has(version) {
+		return nil
+	}
+	return d.otherVersion("the entries up to %d are of command version %d", last, version)
+}
+
+func (d *driver) otherVersion(format string, args ...any) error {
+	info := d.m.Describe()
+	return fmt.Errorf("%w: %s, and %s of version %q applies %s: %w",
+		ErrPermanent, fmt.Sprintf(format, args...), info.Name, info.Version, d.commands, member.ErrCommandVersion)
+}
