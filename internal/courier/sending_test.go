@@ -29,6 +29,7 @@ func (f fullTransport) Send(ctx context.Context, _ []transport.Envelope) error {
 // A transport that takes no messages is declared hung after a while, and its caller
 // waits no longer. One that is slow to take them is not, and neither is one whose host
 // ends meanwhile.
+// Rule TR-15.
 func TestATransportThatTakesNothingHangs(t *testing.T) {
 	const election = time.Second
 	for name, c := range map[string]struct {

@@ -12,6 +12,7 @@ import (
 
 // A field that a side does not say contradicts nothing, but for a store that
 // is known.
+// Rule TR-27.
 func TestJudge(t *testing.T) {
 	const none = pluginv1.MismatchReason_MISMATCH_UNSPECIFIED
 	whole := transport.Greeting{Store: 1, Number: 2, Founding: 3}

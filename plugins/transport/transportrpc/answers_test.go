@@ -142,6 +142,7 @@ func (r *recorder) ReceiveSnapshot(_ context.Context, _ transport.SnapshotHeader
 	return err
 }
 
+// Rule TR-1.
 func TestWrongAddressesAreRefused(t *testing.T) {
 	for _, address := range []string{"", "127.0.0.1:0", "127.0.0.1:http", "127.0.0.1:99999", "a\nb", strings.Repeat("a", 513)} {
 		if _, err := (&liar{address: address}).dial(t, newRecorder()); !errors.Is(err, plugins.ErrBadAnswer) {
@@ -154,6 +155,7 @@ func envelope() transport.Envelope {
 	return transport.Envelope{Group: 1, To: 1, From: 2, Payload: []byte("m")}
 }
 
+// Rules TR-23, TR-24, TR-32 and P-40.
 func TestWrongDeliveriesEndTheConnection(t *testing.T) {
 	message := func(spoil func(*transport.Envelope)) pluginv1.RaftInbound {
 		e := envelope()
@@ -221,6 +223,7 @@ func TestGoodDeliveriesReachTheHandlerAndUnknownEventsDoNot(t *testing.T) {
 	}
 }
 
+// Rule TR-23.
 func TestMessagesThatNoHonestPeerSendsAreDropped(t *testing.T) {
 	r := newRecorder()
 	nobody, self, snapshot := envelope(), envelope(), envelope()
@@ -283,6 +286,7 @@ func end(text string) pluginv1.ReceiveSnapshotResponse {
 	return pluginv1.ReceiveSnapshotResponse{End: &pluginv1.StreamEnd{Length: uint64(len(text)), Crc32: crc32.ChecksumIEEE([]byte(text))}}
 }
 
+// Rules TR-40, P-41 and P-45.
 func TestWrongSnapshotsEndTheConnection(t *testing.T) {
 	head := func(spoil func(*transport.SnapshotHeader)) pluginv1.ReceiveSnapshotResponse {
 		h := header()
@@ -317,6 +321,7 @@ func TestWrongSnapshotsEndTheConnection(t *testing.T) {
 	}
 }
 
+// Rule TR-41.
 func TestVerdicts(t *testing.T) {
 	first := header()
 	whole := []pluginv1.ReceiveSnapshotResponse{{Header: &first}, {Chunk: []byte("12345")}, end("12345")}
@@ -342,6 +347,7 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
+// Rule TR-41.
 func TestASnapshotThatIsAcceptedBeforeItsEnd(t *testing.T) {
 	c, err := (&liar{address: "a:1", early: true}).dial(t, newRecorder())
 	if err != nil {

@@ -35,6 +35,7 @@ func (l lastRead) Read([]byte) (int, error) {
 
 // A snapshot that its caller has given up does not get its end, however late its
 // stream notices that.
+// Rule TR-37.
 func TestASnapshotThatWasGivenUpDoesNotEnd(t *testing.T) {
 	plugin := &liar{address: "a:1"}
 	conn := rpctest.Dial(t, func(r grpc.ServiceRegistrar) { pluginv1.RegisterTransportServer(r, plugin) })

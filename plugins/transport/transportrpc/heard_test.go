@@ -29,6 +29,7 @@ func (s *blockedStream) SendMsg(m any) error {
 // A Send that waits, before or between its parts, while the plugin reports a
 // break of the connection says in every part what the host knew before: its
 // messages are outdated, and the plugin leaves them out.
+// Rule TR-21.
 func TestPartsOfABlockedSendKnowNothingNew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := NewClient(nil, plugins.Info{})

@@ -42,6 +42,7 @@ func TestWhatWaitsBecomesOneMessage(t *testing.T) {
 	}
 }
 
+// Rule TR-25.
 func TestAFullQueueKeepsControlMessages(t *testing.T) {
 	q, drops := newQueue()
 	const size = 1 << 20
@@ -67,6 +68,7 @@ func TestAFullQueueKeepsControlMessages(t *testing.T) {
 	}
 }
 
+// Rule TR-16.
 func TestReportsOfOneFactAreMerged(t *testing.T) {
 	q, drops := newQueue()
 	for range 10_000 {
@@ -90,6 +92,7 @@ func TestReportsOfOneFactAreMerged(t *testing.T) {
 
 // A greeting finds room when other events have used up theirs, and goes before
 // the messages that follow it.
+// Rules TR-25 and TR-29.
 func TestAGreetingIsNotLost(t *testing.T) {
 	q, drops := newQueue()
 	for range inboundEvents {
@@ -111,6 +114,7 @@ func TestAGreetingIsNotLost(t *testing.T) {
 }
 
 // All that is put in comes out in the same order, in messages that fit.
+// Rule TR-22.
 func TestOrderIsKept(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		q, drops := newQueue()
@@ -163,6 +167,7 @@ func TestOrderIsKept(t *testing.T) {
 	})
 }
 
+// Rules TR-39 and TR-40.
 func TestOffers(t *testing.T) {
 	for name, x := range map[string]struct {
 		end  func(*inbound, context.CancelFunc)
@@ -220,6 +225,7 @@ func TestAfterCloseNothingIsTaken(t *testing.T) {
 	}
 }
 
+// Rule TR-39.
 func TestOffersAreBounded(t *testing.T) {
 	q, _ := newQueue()
 	for range maxReceiving {
@@ -235,6 +241,7 @@ func TestOffersAreBounded(t *testing.T) {
 // A greeting for which there is no room, because callers under ever new names have
 // used up all of it, ends the stream, and with it the transport: messages after
 // the greeting do not arrive without it.
+// Rule TR-25.
 func TestAGreetingWithoutRoomEndsTheStream(t *testing.T) {
 	q, _ := newQueue()
 	for id := range uint64(inboundEvents) {

@@ -10,6 +10,7 @@ import (
 // Messages that the host made before it heard of a break do not go out on the next
 // connection: they are left out, and reported as lost. Those that it made after that go,
 // and so do those for another peer. The report of what was left out is not another break.
+// Rule TR-21.
 func TestWhatWasMadeBeforeABreakIsLeftOut(t *testing.T) {
 	q, _ := newQueue()
 	q.Notify([]transport.Event{{Type: pluginv1.EventType_EVENT_UNREACHABLE, Peer: 2}})

@@ -33,6 +33,7 @@ func (s *trickle) RecvMsg(m any) error {
 // A plugin that has its host wait for a snapshot that it has offered is waited for as
 // long as a step of it comes in time, in chunks of any size; how long the host takes for
 // what has come does not count.
+// Rule TR-42.
 func TestASnapshotThatDoesNotArriveIsGivenUp(t *testing.T) {
 	const election = time.Second
 	step := stepTime(election)

@@ -70,6 +70,7 @@ func TestAsManySnapshotsAreReceivedAsMaxSnapshotsAllows(t *testing.T) {
 // TestAHostThatClosesRefusesNothing: a handler may be the end of another
 // connection, which closes. The sender hears of an end and not of a refusal, or it
 // would not send the snapshot again.
+// Rules TR-36 and TR-41.
 func TestAHostThatClosesRefusesNothing(t *testing.T) {
 	for name, carrier := range rpctest.Carriers() {
 		t.Run(name, func(t *testing.T) {

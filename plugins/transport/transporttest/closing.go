@@ -8,6 +8,7 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -15,6 +16,7 @@ import (
 func testClose(t *testing.T, h Harness) {
 	t.Run("calls before Open and after Close fail", func(t *testing.T) { testLifeCycle(t, h) })
 	t.Run("twice, and without Open", func(t *testing.T) {
+		rule.Checks(t, "P-24")
 		c := newCluster(t, h, 1)
 		for range 2 {
 			if err := c.nodes[1].transport.Close(deadline(t)); err != nil {
@@ -29,6 +31,7 @@ func testClose(t *testing.T, h Harness) {
 	t.Run("no handler call afterwards", func(t *testing.T) { testNoLateCalls(t, h) })
 	t.Run("waits for a snapshot's verdict", func(t *testing.T) { testCloseInSnapshot(t, h) })
 	t.Run("the address is free at once", func(t *testing.T) {
+		rule.Checks(t, "TR-45", "P-24")
 		c := newCluster(t, h, 2)
 		for range 20 {
 			closeNode(t, c.nodes[2])
@@ -40,6 +43,7 @@ func testClose(t *testing.T, h Harness) {
 // testSecondGroup: an open instance serves the group that it was opened for, and no
 // other.
 func testSecondGroup(t *testing.T, h Harness) {
+	rule.Checks(t, "P-21", "P-39")
 	c := newCluster(t, h, 2)
 	c.establish()
 	opts := c.options(1, h.Listen)
@@ -52,6 +56,7 @@ func testSecondGroup(t *testing.T, h Harness) {
 }
 
 func testLifeCycle(t *testing.T, h Harness) {
+	rule.Checks(t, "P-23", "P-24")
 	tr := h.New(t)
 	probe := []transport.Envelope{newProbe(1, 2, pluginv1.MessageClass_CLASS_CONTROL)}
 	if err := tr.Send(deadline(t), probe); !errors.Is(err, plugins.ErrNotOpen) {
@@ -81,6 +86,7 @@ func testLifeCycle(t *testing.T, h Harness) {
 // testNoLateCalls closes a node in the middle of a storm of messages, several times.
 // All are looked at in the end: a call may come long after Close.
 func testNoLateCalls(t *testing.T, h Harness) {
+	rule.Checks(t, "TR-45", "TR-16")
 	var closed []*node
 	for range 5 {
 		c := newCluster(t, h, 2)
@@ -113,6 +119,7 @@ func testNoLateCalls(t *testing.T, h Harness) {
 
 // testCloseInSnapshot: the receiver is told to stop, and waited for.
 func testCloseInSnapshot(t *testing.T, h Harness) {
+	rule.Checks(t, "TR-45", "TR-36")
 	c := newCluster(t, h, 2)
 	started := make(chan struct{})
 	c.nodes[2].onSnapshot(func(ctx context.Context, _ transport.SnapshotHeader, r io.Reader) error {

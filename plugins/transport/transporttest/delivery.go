@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -14,6 +15,7 @@ import (
 // order of their class.
 func testDelivery(t *testing.T, h Harness) {
 	t.Run("every class, size and direction", func(t *testing.T) {
+		rule.Checks(t, "TR-13")
 		c := newCluster(t, h, 2)
 		c.settle() // until then one connection may replace another, and what was on it is reported
 		for _, class := range classes {
@@ -29,6 +31,7 @@ func testDelivery(t *testing.T, h Harness) {
 		}
 	})
 	t.Run("order within a class", func(t *testing.T) {
+		rule.Checks(t, "TR-14", "TR-13")
 		c := newCluster(t, h, 2)
 		c.settle()
 		for _, class := range classes {
@@ -97,6 +100,7 @@ func inOrder(received, sent []transport.Envelope) int {
 
 // testNoMixing: many senders, many receivers, each gets what is its own.
 func testNoMixing(t *testing.T, h Harness) {
+	rule.Checks(t, "TR-13")
 	c := newCluster(t, h, 3)
 	c.settle()
 	sent := map[uint64][]transport.Envelope{}
@@ -126,6 +130,7 @@ func testNoMixing(t *testing.T, h Harness) {
 // testLog: messages as a leader sends them, which a transport may encode with
 // regard to each other, mean the same when they arrive.
 func testLog(t *testing.T, h Harness) {
+	rule.Checks(t, "TR-13")
 	c := newCluster(t, h, 2)
 	c.settle()
 	to := c.nodes[2]

@@ -5,12 +5,14 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
 // testDescribe: a transport's description is complete, and the URLs that its
 // peers have are of a scheme that it states, if it states any.
 func testDescribe(t *testing.T, h Harness) {
+	rule.Checks(t, "P-11", "P-12", "TR-3")
 	info := h.New(t).Describe()
 	if info.Kind != plugins.Transport || info.Name == "" || info.Version == "" {
 		t.Errorf("describes itself as %+v, want kind transport, a name and a version", info)

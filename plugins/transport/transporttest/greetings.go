@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -22,6 +23,7 @@ const (
 func testGreetings(t *testing.T, h Harness) {
 	t.Run("greeted comes before messages", func(t *testing.T) { testGreeted(t, h) })
 	t.Run("a peer that says nothing", func(t *testing.T) {
+		rule.Checks(t, "TR-28")
 		c := greeters(t, h, transport.Greeting{Store: storeOne, Number: 7, Founding: 8}, transport.Greeting{})
 		c.establish()
 	})
@@ -69,6 +71,7 @@ func mismatch(peer uint64, g transport.Greeting, reason transport.MismatchReason
 // testGreeted: the first message of a peer comes after its greeting, which is
 // told once, and again when it has changed; connections stay for that.
 func testGreeted(t *testing.T, h Harness) {
+	rule.Checks(t, "TR-29", "TR-33")
 	one := transport.Greeting{Store: storeOne}
 	two := transport.Greeting{Store: storeTwo, Number: 7, Founding: 8}
 	c := greeters(t, h, one, two)
@@ -107,6 +110,7 @@ func inactive(peer uint64) func(transport.Event) bool {
 // because the host has named that one, or because the transport has seen it.
 // Nothing passes, both hosts are told, until the host names the new store.
 func testWiped(t *testing.T, h Harness, named bool) {
+	rule.Checks(t, "TR-27", "TR-28", "TR-30", "TR-31", "TR-32")
 	c := greeters(t, h, transport.Greeting{Store: storeOne}, transport.Greeting{Store: storeTwo})
 	if named {
 		c.stores[2] = storeTwo
@@ -130,6 +134,7 @@ func testWiped(t *testing.T, h Harness, named bool) {
 
 // testForeign: members of clusters that were founded apart refuse each other.
 func testForeign(t *testing.T, h Harness, reason transport.MismatchReason, two transport.Greeting) {
+	rule.Checks(t, "TR-27", "TR-30", "TR-31")
 	one := transport.Greeting{Store: storeOne, Number: 7, Founding: 8}
 	c := greeters(t, h, one, two)
 	checkRefused(t, c, func() {
@@ -143,6 +148,7 @@ func testForeign(t *testing.T, h Harness, reason transport.MismatchReason, two t
 // testNamed: the host names a store while a connection stands that it
 // contradicts. The connection ends, and no other one comes about.
 func testNamed(t *testing.T, h Harness) {
+	rule.Checks(t, "TR-33", "TR-30")
 	c := greeters(t, h, transport.Greeting{Store: storeOne}, transport.Greeting{Store: storeTwo})
 	c.settle()
 	c.stores[2] = otherStore
@@ -158,6 +164,7 @@ func testNamed(t *testing.T, h Harness) {
 // connected. The host hears what it had said once more: a peer's word counts
 // otherwise than a stranger's.
 func testAdded(t *testing.T, h Harness) {
+	rule.Checks(t, "TR-29")
 	two := transport.Greeting{Store: storeTwo}
 	c := &cluster{t: t, h: h, nodes: map[uint64]*node{}, stores: map[uint64]uint64{}}
 	for id := range uint64(2) {
@@ -179,6 +186,7 @@ func testAdded(t *testing.T, h Harness) {
 // testOwnStore: a node that had nothing to say gets a store. Its connections
 // end, so that no node goes on with one on which it has not said so.
 func testOwnStore(t *testing.T, h Harness) {
+	rule.Checks(t, "TR-33")
 	c := greeters(t, h, transport.Greeting{}, transport.Greeting{Store: storeTwo})
 	c.settle()
 	c.nodes[1].self = transport.Greeting{Store: storeOne}

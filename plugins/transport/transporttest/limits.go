@@ -5,12 +5,14 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
 // testLimits: sizes, addresses and configs that must be refused.
 func testLimits(t *testing.T, h Harness) {
 	t.Run("the largest message arrives, a larger one is reported", func(t *testing.T) {
+		rule.Checks(t, "TR-19", "TR-16")
 		c := newCluster(t, h, 2)
 		c.establish()
 		largest := int(plugins.DefaultLimits().MaxEntryBytes)
@@ -31,6 +33,7 @@ func testLimits(t *testing.T, h Harness) {
 		}
 	})
 	t.Run("an address that is taken", func(t *testing.T) {
+		rule.Checks(t, "TR-2")
 		c := newCluster(t, h, 1)
 		second := h.New(t)
 		_, err := second.Open(deadline(t), c.options(2, c.nodes[1].address), newRecorder(h.Patience))
@@ -40,6 +43,7 @@ func testLimits(t *testing.T, h Harness) {
 		_ = second.Close(deadline(t))
 	})
 	t.Run("messages that are none", func(t *testing.T) {
+		rule.Checks(t, "TR-16", "P-40")
 		c := newCluster(t, h, 2)
 		c.establish()
 		for _, class := range classes {

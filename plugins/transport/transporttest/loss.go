@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -12,12 +13,14 @@ import (
 // follows the message.
 func testLoss(t *testing.T, h Harness) {
 	t.Run("an unknown peer", func(t *testing.T) {
+		rule.Checks(t, "TR-16")
 		c := newCluster(t, h, 1)
 		for _, class := range classes {
 			checkReport(t, c, 1, 99, func() { c.send(newProbe(1, 99, class)) })
 		}
 	})
 	t.Run("a peer that is closed", func(t *testing.T) {
+		rule.Checks(t, "TR-16")
 		c := newCluster(t, h, 2)
 		c.establish()
 		closeNode(t, c.nodes[2])
@@ -26,6 +29,7 @@ func testLoss(t *testing.T, h Harness) {
 		}
 	})
 	t.Run("a snapshot message without its snapshot", func(t *testing.T) {
+		rule.Checks(t, "TR-17")
 		c := newCluster(t, h, 2)
 		c.establish()
 		m := envelope(pluginv1.MessageClass_CLASS_SNAPSHOT, pluginv1.Message{Type: typeSnap, From: 1, To: 2, Term: 2})
@@ -59,6 +63,7 @@ func closeNode(t *testing.T, n *node) {
 
 // testSlowPeer: node 2 does not come back from Deliver; node 3 gets all.
 func testSlowPeer(t *testing.T, h Harness) {
+	rule.Checks(t, "TR-18", "TR-14")
 	c := newCluster(t, h, 3)
 	c.establish()
 	release := make(chan struct{})
@@ -77,6 +82,7 @@ func testSlowPeer(t *testing.T, h Harness) {
 // testBreaking: while connections break again and again, every message is
 // delivered, or a report comes after it.
 func testBreaking(t *testing.T, h Harness) {
+	rule.Checks(t, "TR-16", "TR-13")
 	c := newCluster(t, h, 2)
 	c.establish()
 	type sending struct {

@@ -3,6 +3,7 @@ package transporttest
 import (
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -42,6 +43,7 @@ func withThird(t *testing.T, h Harness, known ...uint64) *cluster {
 // testNoMember: neither messages nor snapshots of it reach a host. When it becomes
 // a member they do.
 func testNoMember(t *testing.T, h Harness) {
+	rule.Checks(t, "TR-11")
 	c := withThird(t, h)
 	third, member := c.nodes[3], c.nodes[1]
 	for _, class := range classes {
@@ -65,12 +67,14 @@ func testNoMember(t *testing.T, h Harness) {
 // 2 has. It takes the word of node 2, and no message of node 3 is in vain for
 // good: it may be needed for an election.
 func testKnownToAnother(t *testing.T, h Harness) {
+	rule.Checks(t, "TR-11")
 	c := withThird(t, h, 2)
 	c.establishLink(3, 1)
 }
 
 // testJoining: a node that is to join knows none of those who know it.
 func testJoining(t *testing.T, h Harness) {
+	rule.Checks(t, "TR-11")
 	c := &cluster{t: t, h: h, nodes: map[uint64]*node{}}
 	for _, id := range []uint64{1, 3} {
 		c.nodes[id] = c.start(id, h.Listen)

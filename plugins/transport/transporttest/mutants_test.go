@@ -20,6 +20,9 @@ import (
 // mutantVariable names the mutant that a child process runs the kit on.
 const mutantVariable = "TRANSPORTTEST_MUTANT"
 
+// rulesNamed is how the kit names the rules that it has found broken.
+var rulesNamed = regexp.MustCompile(`rule (P|TR)-[0-9]+.*, see docs/plugins/protocol`)
+
 // mutantPatience is short: a mutant is meant to keep the kit waiting.
 const mutantPatience = time.Second
 
@@ -46,6 +49,9 @@ func TestMutants(t *testing.T) {
 			want := "--- FAIL: TestMutantChild/" + strings.ReplaceAll(m.part, " ", "_")
 			if !strings.Contains(out, want) || strings.Contains(out, "panic:") {
 				t.Fatalf("the kit ended for another reason:\n%s", out)
+			}
+			if !rulesNamed.MatchString(out) {
+				t.Errorf("it names no rule:\n%s", out)
 			}
 		})
 	}

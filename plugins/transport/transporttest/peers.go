@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -13,6 +14,7 @@ import (
 func testPeers(t *testing.T, h Harness) {
 	t.Run("added and removed while sending", func(t *testing.T) { testPeerChanges(t, h) })
 	t.Run("moved to another URL", func(t *testing.T) {
+		rule.Checks(t, "TR-6")
 		c := newCluster(t, h, 2)
 		c.establish()
 		closeNode(t, c.nodes[2])
@@ -21,6 +23,7 @@ func testPeers(t *testing.T, h Harness) {
 		c.establish()
 	})
 	t.Run("several URLs, the first one dead", func(t *testing.T) {
+		rule.Checks(t, "TR-4")
 		c := newCluster(t, h, 3)
 		closeNode(t, c.nodes[3])
 		dead := c.nodes[3].url
@@ -37,6 +40,7 @@ func testPeers(t *testing.T, h Harness) {
 		c.establish()
 	})
 	t.Run("a remote peer gets messages", func(t *testing.T) {
+		rule.Checks(t, "TR-7")
 		c := newCluster(t, h, 2)
 		for id := range c.nodes {
 			set := c.others(id)
@@ -52,6 +56,7 @@ func testPeers(t *testing.T, h Harness) {
 }
 
 func testPeerChanges(t *testing.T, h Harness) {
+	rule.Checks(t, "TR-5")
 	c := newCluster(t, h, 3)
 	c.settle()
 	var stable []transport.Envelope
@@ -87,6 +92,7 @@ func testPeerChanges(t *testing.T, h Harness) {
 }
 
 func testRemoved(t *testing.T, h Harness) {
+	rule.Checks(t, "TR-8")
 	c := newCluster(t, h, 2)
 	c.establish()
 	set := transport.PeerSet{Removed: []transport.RemovedMember{{Id: 2, Index: 11, Term: 5}}}
@@ -106,6 +112,7 @@ func testRemoved(t *testing.T, h Harness) {
 
 // testOtherCluster: nothing goes between clusters, and no member is removed.
 func testOtherCluster(t *testing.T, h Harness) {
+	rule.Checks(t, "TR-9", "TR-8")
 	c := newCluster(t, h, 1)
 	stranger := &node{id: 2, recorder: newRecorder(h.Patience), transport: h.New(t)}
 	opts := c.options(2, h.Listen)

@@ -5,12 +5,14 @@ import (
 	"testing"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
 // testPing: a ping finds the member under the URLs that it is asked with, and
 // no other member, and leaves everything as it is.
 func testPing(t *testing.T, h Harness) {
+	rule.Checks(t, "TR-43", "TR-44")
 	if !h.New(t).Describe().Has(transport.CapabilityPing) {
 		t.Skip("the transport has not the capability ping")
 	}
@@ -53,6 +55,7 @@ func testPing(t *testing.T, h Harness) {
 // testPingEndsNothing: messages sent while pings go arrive, all and in order, and
 // no connection has ended.
 func testPingEndsNothing(t *testing.T, c *cluster) {
+	rule.Checks(t, "TR-44")
 	one, two := c.nodes[1], c.nodes[2]
 	lost := func(e transport.Event) bool {
 		return e.Peer <= 2 && (e.Type == pluginv1.EventType_EVENT_UNREACHABLE || e.Type == pluginv1.EventType_EVENT_INACTIVE)

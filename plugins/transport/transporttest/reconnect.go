@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -11,6 +12,7 @@ import (
 // for the old one.
 func testReconnect(t *testing.T, h Harness) {
 	t.Run("a peer restarts on its address", func(t *testing.T) {
+		rule.Checks(t, "TR-26")
 		c := newCluster(t, h, 2)
 		c.establish()
 		for range 3 {
@@ -20,6 +22,7 @@ func testReconnect(t *testing.T, h Harness) {
 		}
 	})
 	t.Run("a peer starts late", func(t *testing.T) {
+		rule.Checks(t, "TR-26", "TR-16")
 		c := newCluster(t, h, 2)
 		closeNode(t, c.nodes[2])
 		checkReport(t, c, 1, 2, func() { c.send(newProbe(1, 2, pluginv1.MessageClass_CLASS_CONTROL)) })
@@ -30,6 +33,7 @@ func testReconnect(t *testing.T, h Harness) {
 	if h.relayed() {
 		t.Run("nothing outdated arrives", func(t *testing.T) { testOutdated(t, h) })
 		t.Run("connections break while idle", func(t *testing.T) {
+			rule.Checks(t, "TR-26")
 			c := newCluster(t, h, 3)
 			c.establish()
 			for _, n := range c.nodes {
@@ -43,6 +47,7 @@ func testReconnect(t *testing.T, h Harness) {
 // testActivity: a peer is said to be active when it is there, and inactive
 // when it has gone, as often as that happens.
 func testActivity(t *testing.T, h Harness) {
+	rule.Checks(t, "TR-26")
 	c := newCluster(t, h, 2)
 	n := c.nodes[1]
 	for range 2 {
@@ -69,6 +74,7 @@ func (n *node) activity(peer uint64) pluginv1.EventType {
 // testOutdated: messages are queued for a peer that does not read. When its
 // connections have broken and come back, none of them arrives (statement B5).
 func testOutdated(t *testing.T, h Harness) {
+	rule.Checks(t, "TR-20")
 	c := newCluster(t, h, 2)
 	c.establish()
 	for _, n := range c.nodes {

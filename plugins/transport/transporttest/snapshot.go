@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -38,6 +39,7 @@ func testSnapshot(t *testing.T, h Harness) {
 	})
 	t.Run("both ways at once, with messages", func(t *testing.T) { testSnapshotBesideMessages(t, h) })
 	t.Run("unknown peer", func(t *testing.T) {
+		rule.Checks(t, "TR-36")
 		c := newCluster(t, h, 1)
 		err := c.sendSnapshot(deadline(t), 1, 99, 8, nil)
 		if !errors.Is(err, transport.ErrUnknownPeer) {
@@ -45,6 +47,7 @@ func testSnapshot(t *testing.T, h Harness) {
 		}
 	})
 	t.Run("closed peer", func(t *testing.T) {
+		rule.Checks(t, "TR-36")
 		c := newCluster(t, h, 2)
 		closeNode(t, c.nodes[2])
 		if err := c.sendSnapshot(deadline(t), 1, 2, 1<<20, nil); !errors.Is(err, transport.ErrUnreachable) {
@@ -105,6 +108,7 @@ func sumOf(size uint64) [sha256.Size]byte {
 }
 
 func testWholeSnapshot(t *testing.T, h Harness, size uint64) {
+	rule.Checks(t, "TR-35", "TR-39", "TR-40")
 	c := newCluster(t, h, 2)
 	arrivals := c.nodes[2].take()
 	if err := c.sendSnapshot(deadline(t), 1, 2, size, nil); err != nil {
@@ -132,6 +136,7 @@ func checkArrival(t *testing.T, arrivals <-chan arrival, from, to, size uint64) 
 }
 
 func testSnapshotBesideMessages(t *testing.T, h Harness) {
+	rule.Checks(t, "TR-35")
 	c := newCluster(t, h, 2)
 	c.establish()
 	arrivals := map[uint64]<-chan arrival{1: c.nodes[1].take(), 2: c.nodes[2].take()}
@@ -154,6 +159,7 @@ func testSnapshotBesideMessages(t *testing.T, h Harness) {
 }
 
 func testRefused(t *testing.T, h Harness, readAll bool) {
+	rule.Checks(t, "TR-36", "TR-41")
 	c := newCluster(t, h, 2)
 	c.nodes[2].onSnapshot(func(_ context.Context, _ transport.SnapshotHeader, r io.Reader) error {
 		if readAll {
@@ -205,6 +211,7 @@ func testSnapshotCut(t *testing.T, h Harness, end ending) {
 // source gives afterwards change nothing: either end has one result, and it is a
 // failure.
 func testSnapshotCutAfter(t *testing.T, h Harness, first int64, end ending) {
+	rule.Checks(t, "TR-37", "TR-38")
 	c := newCluster(t, h, 2)
 	half := make(chan struct{})
 	failures := make(chan error, 16)
@@ -245,6 +252,7 @@ func testSnapshotCutAfter(t *testing.T, h Harness, first int64, end ending) {
 // what became of the snapshot; and a transport that resumes delivers it, and
 // does not begin anew.
 func testSnapshotBreaks(t *testing.T, h Harness) {
+	rule.Checks(t, "TR-37", "TR-40")
 	const breaks = 5
 	random := rand.New(rand.NewPCG(3, 4))
 	c := newCluster(t, h, 2)

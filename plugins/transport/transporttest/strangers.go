@@ -1,6 +1,10 @@
 package transporttest
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
+)
 
 // A Stranger is a transport that takes the place of a member without being
 // one.
@@ -24,6 +28,7 @@ func testStrangers(t *testing.T, h Harness) {
 }
 
 func testStranger(t *testing.T, h Harness, s Stranger) {
+	rule.Checks(t, "TR-10")
 	c := newCluster(t, h, 2)
 	c.establish()
 	if err := c.nodes[2].transport.Close(deadline(t)); err != nil {

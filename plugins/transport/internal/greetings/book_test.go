@@ -38,6 +38,7 @@ var self = transport.Greeting{Store: 1, Number: 10, Founding: 20}
 
 // The first store of a peer is the one that it must say from then on, until the
 // host says otherwise.
+// Rule TR-27.
 func TestFirstSightPins(t *testing.T) {
 	b, _ := newBook()
 	b.Set(peers(self, transport.Peer{Id: 2}))
@@ -68,6 +69,7 @@ func TestFirstSightPins(t *testing.T) {
 }
 
 // A greeting is told when it is new, and only then.
+// Rule TR-29.
 func TestGreetingsAreToldOnce(t *testing.T) {
 	b, n := newBook()
 	b.Set(peers(self, transport.Peer{Id: 2}))
@@ -140,6 +142,7 @@ func TestACallerThatMeansSomebodyElse(t *testing.T) {
 
 // A peer that calls again and again is told once in an election timeout, for
 // each reason and verdict.
+// Rule TR-32.
 func TestMismatchesAreRateLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, n := newBook()
@@ -258,6 +261,7 @@ func TestStrangersGreetingsAreToldAtLeisure(t *testing.T) {
 
 // The greeting of a stranger counts anew when it is a member, though it says
 // nothing more on its connection.
+// Rule TR-29.
 func TestWhatAStrangerSaidIsToldWhenItIsAdded(t *testing.T) {
 	b, n := newBook()
 	b.Set(peers(self, transport.Peer{Id: 2}))

@@ -9,6 +9,7 @@ import (
 )
 
 // Members are heard, others after a peer has vouched for them, and for a while.
+// Rule TR-11.
 func TestWhoIsHeard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := New(time.Second)
