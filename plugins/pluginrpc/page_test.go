@@ -1,9 +1,15 @@
 package pluginrpc_test
 
 import (
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
@@ -23,5 +29,18 @@ func TestThePageHasReasonsAndSizes(t *testing.T) {
 		if !strings.Contains(rpctest.Page(t, "protocol.md"), words) {
 			t.Errorf("the page does not say %q", words)
 		}
+	}
+}
+
+// The trailer that the page shows is the one that is sent.
+func TestThePageShowsATrailer(t *testing.T) {
+	none := errors.New("none")
+	table := pluginrpc.NewTable(pluginrpc.Mapping{Err: none, Code: codes.NotFound, Reason: "NO_SNAPSHOT"})
+	details, err := proto.Marshal(status.Convert(table.Status(none)).Proto())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "grpc-status-details-bin: " + base64.RawStdEncoding.EncodeToString(details) + "\n"; !strings.Contains(rpctest.Page(t, "protocol.md"), want) {
+		t.Errorf("the page does not show %s", want)
 	}
 }

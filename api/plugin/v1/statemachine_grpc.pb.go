@@ -36,7 +36,8 @@ const (
 // docs/plugins/protocol-statemachine.md.
 type StateMachineClient interface {
 	Open(ctx context.Context, in *StateMachineOpenRequest, opts ...grpc.CallOption) (*StateMachineOpenResponse, error)
-	// Apply is one long-lived stream; answers come in the order of requests. An
+	// Apply is a long-lived stream, one at a time: the host may end it and open another.
+	// Answers come in the order of requests. An
 	// answer whose results have more than 1 MiB goes in parts, one after the other.
 	Apply(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ApplyRequest, ApplyResponse], error)
 	Query(ctx context.Context, in *QueryRequest, opts ...grpc.CallOption) (*QueryResponse, error)
@@ -161,7 +162,8 @@ func (c *stateMachineClient) Close(ctx context.Context, in *CloseRequest, opts .
 // docs/plugins/protocol-statemachine.md.
 type StateMachineServer interface {
 	Open(context.Context, *StateMachineOpenRequest) (*StateMachineOpenResponse, error)
-	// Apply is one long-lived stream; answers come in the order of requests. An
+	// Apply is a long-lived stream, one at a time: the host may end it and open another.
+	// Answers come in the order of requests. An
 	// answer whose results have more than 1 MiB goes in parts, one after the other.
 	Apply(grpc.BidiStreamingServer[ApplyRequest, ApplyResponse]) error
 	Query(context.Context, *QueryRequest) (*QueryResponse, error)

@@ -292,7 +292,7 @@ type Peer struct {
 	Id   uint64   `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
 	Urls []string `protobuf:"bytes,2,rep,name=urls,proto3" json:"urls,omitempty"`
 	// A member known only from bootstrap or from a message's header: it gets
-	// messages without a lasting stream (statement B2).
+	// messages without a lasting stream.
 	Remote bool `protobuf:"varint,3,opt,name=remote,proto3" json:"remote,omitempty"`
 	// The id of the store that the member is known with; 0 if that is not known
 	// yet. A caller that speaks for the member with another store is refused.

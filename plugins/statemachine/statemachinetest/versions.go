@@ -3,6 +3,7 @@ package statemachinetest
 import (
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
@@ -14,6 +15,7 @@ const (
 )
 
 func testVersions(t *testing.T, h Harness) {
+	rule.Checks(t, "SM-43")
 	in := open(t, h)
 	versions := in.sm.Describe().CommandVersions
 	if versions.Least > versions.Greatest {
@@ -28,6 +30,7 @@ func testVersions(t *testing.T, h Harness) {
 
 // meansByVersion applies the same command by two versions.
 func meansByVersion(t *testing.T, h Harness) {
+	rule.Checks(t, "SM-44")
 	needs(t, "Changed", h.Changed != nil)
 	by := func(version uint32, in *instance) string {
 		in.apply(statemachine.Batch{Entries: []statemachine.Entry{{Index: 1, Data: h.Changed()}}, Through: 1, Version: version})
@@ -44,6 +47,7 @@ func meansByVersion(t *testing.T, h Harness) {
 // it, in small batches, from a snapshot of before the switch, from one of after it, and
 // again from entries that they have.
 func agreesAcrossSwitch(t *testing.T, h Harness) {
+	rule.Checks(t, "SM-44", "SM-5")
 	whole := open(t, h)
 	versions := whole.sm.Describe().CommandVersions
 	log := mixedLog(h, versionsLog)
