@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/wake"
 )
 
 // A Client talks to one cluster. Its methods may be called from any number of
@@ -133,10 +135,7 @@ func (c *Client) learnFrom(p *pipeline, e *Error) {
 }
 
 func (c *Client) pokeSession() {
-	select {
-	case c.poke <- struct{}{}:
-	default:
-	}
+	wake.Up(c.poke)
 }
 
 // pause waits before try+1 as long as the host asked for, or longer with each

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/internal/wake"
 )
 
 // A pipeline is one Proposals stream and the callers that wait for it. Callers
@@ -138,10 +139,7 @@ func (p *pipeline) enqueue(w *waiter) bool {
 }
 
 func (p *pipeline) signal() {
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
+	wake.Up(p.wake)
 }
 
 // open reports whether the pipeline takes waiters.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 // errUnsent marks waiters that were never sent: their callers go on with
@@ -68,15 +70,8 @@ func (p *pipeline) unsend(queue []*waiter) {
 // now and then costs less than a timer for every proposal.
 func (p *pipeline) sweep(stop <-chan struct{}) {
 	every := min(max(p.c.opts.RequestTimeout/20, 5*time.Millisecond), 250*time.Millisecond)
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-stop:
-			return
-		case <-ticker.C:
-			p.expire(p.c.now())
-		}
+	for range pause.Every(stop, every) {
+		p.expire(p.c.now())
 	}
 }
 

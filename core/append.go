@@ -10,6 +10,8 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/internal/owntime"
+	"github.com/pontoon-raft/pontoon/internal/pause"
+	"github.com/pontoon-raft/pontoon/internal/wake"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
@@ -59,21 +61,14 @@ func (p *appendPump) push(a node.Append) {
 	p.mu.Lock()
 	p.waiting = append(p.waiting, a)
 	p.mu.Unlock()
-	signal(p.wake)
+	wake.Up(p.wake)
 }
 
 func (p *appendPump) close() {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
-	signal(p.wake)
-}
-
-func signal(ch chan<- struct{}) {
-	select {
-	case ch <- struct{}{}:
-	default:
-	}
+	wake.Up(p.wake)
 }
 
 // take returns what waits.
@@ -167,12 +162,7 @@ func (p *appendPump) send(ctx context.Context, appender storage.Appender, a *nod
 // only to receive, which fails the generation.
 func (p *appendPump) whyBroken(err error) error {
 	if errors.Is(err, plugins.ErrClosed) {
-		timer := time.NewTimer(p.g.h.cfg.Election)
-		defer timer.Stop()
-		select {
-		case <-p.g.failing.Done():
-		case <-timer.C:
-		}
+		pause.Until(p.g.failing.Done(), p.g.h.cfg.Election)
 	}
 	return err
 }
@@ -232,7 +222,7 @@ func (p *appendPump) receive(appender storage.Appender) {
 		p.g.node.AppendDone(done.number)
 		p.g.stored(done.last)
 		if empty {
-			signal(p.settled)
+			wake.Up(p.settled)
 		}
 	}
 }
@@ -267,18 +257,11 @@ func (p *appendPump) wait(condition func() bool) {
 // this host was there to hear the answer.
 func (p *appendPump) watch() {
 	limit := appendTimeout(p.g.h.cfg.Election)
-	ticker := time.NewTicker(p.g.h.cfg.Election)
-	defer ticker.Stop()
 	age := owntime.NewAge(p.g.h.cfg.Election)
-	for {
-		select {
-		case <-p.g.working.Done():
+	for range pause.Every(p.g.working.Done(), p.g.h.cfg.Election) {
+		if age.Own(p.stalled()) > limit {
+			p.g.fail(fmt.Errorf("storage(%s) has not answered an append for %v: %w", p.g.instance.Info().Name, limit, catalog.ErrHung))
 			return
-		case <-ticker.C:
-			if age.Own(p.stalled()) > limit {
-				p.g.fail(fmt.Errorf("storage(%s) has not answered an append for %v: %w", p.g.instance.Info().Name, limit, catalog.ErrHung))
-				return
-			}
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/datadir"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 // savePause is how long what could not be noted waits for the next attempt.
@@ -62,11 +63,7 @@ func (i *identity) lose(l loss) {
 			i.lost(l.why)
 		}
 	})
-	patience := time.NewTimer(lossPatience)
-	defer patience.Stop()
-	select {
-	case <-noted:
-	case <-patience.C:
+	if !pause.Until(noted, lossPatience) {
 		i.h.logger.Error("the loss of data could not be noted in time: until it can be, the next start has to find it again")
 	}
 	if l.end != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/datadir"
 	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/internal/wake"
 	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
@@ -110,7 +111,7 @@ func (p *pins) pin(id member.ID, store uint64) {
 	}
 	p.mu.Unlock()
 	if first {
-		signal(p.wake)
+		wake.Up(p.wake)
 	}
 }
 
@@ -140,7 +141,7 @@ func (p *pins) forget(gone func(member.ID) bool) {
 	}
 	p.mu.Unlock()
 	if dropped > 0 {
-		signal(p.wake)
+		wake.Up(p.wake)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
@@ -142,11 +143,4 @@ func putDown(in *catalog.Instance) error {
 	return nil
 }
 
-func isDone(in *catalog.Instance) bool {
-	select {
-	case <-in.Done():
-		return true
-	default:
-		return false
-	}
-}
+func isDone(in *catalog.Instance) bool { return pause.Over(in.Done()) }

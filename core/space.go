@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -48,14 +49,7 @@ func (g *generation) watchSpace() {
 	if !g.storage.Describe().Has(storage.CapabilitySpace) {
 		return
 	}
-	ticker := time.NewTicker(spaceInterval(g.h.cfg.Tick))
-	defer ticker.Stop()
-	for {
-		select {
-		case <-g.working.Done():
-			return
-		case <-ticker.C:
-		}
+	for range pause.Every(g.working.Done(), spaceInterval(g.h.cfg.Tick)) {
 		// Without an answer the last one stands: a plugin that is not well shows
 		// elsewhere.
 		if space, ok := g.spaceOf(g.working); ok {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 const (
@@ -40,12 +42,8 @@ func within(limit time.Duration, what string, f func()) error {
 		f()
 		close(done)
 	}()
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case <-done:
-		return nil
-	case <-timer.C:
+	if !pause.Until(done, limit) {
 		return fmt.Errorf("%w: %s did not end", ErrForced, what)
 	}
+	return nil
 }

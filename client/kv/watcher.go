@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/client"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 const (
@@ -152,12 +153,7 @@ func final(err error) bool {
 func (w *Watcher) pause() {
 	wait := min(shortestWait<<min(w.breaks, 10), longestWait)
 	wait += time.Duration((rand.Float64() - 0.5) / 2 * float64(wait))
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-w.ctx.Done():
-	}
+	pause.For(w.ctx, wait)
 }
 
 // Close ends the watch. Close twice is harmless.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 // holds are the requests that last, by the token that they came with. They end
@@ -52,15 +54,8 @@ func (g *Guard) Run(stop <-chan struct{}) {
 	if g == nil {
 		return
 	}
-	ticker := time.NewTicker(g.policy.Reload)
-	defer ticker.Stop()
-	for {
-		select {
-		case now := <-ticker.C:
-			g.tick(now)
-		case <-stop:
-			return
-		}
+	for now := range pause.Every(stop, g.policy.Reload) {
+		g.tick(now)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
@@ -73,10 +74,5 @@ func (s *proposalStream) pause(refused int) {
 	}
 	s.bounds.pausing.Add(1)
 	defer s.bounds.pausing.Add(-1)
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-s.gone:
-	}
+	pause.Until(s.gone, d)
 }

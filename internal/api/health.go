@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
@@ -57,15 +58,8 @@ func (h *healthService) Watch(req *grpc_health_v1.HealthCheckRequest, stream grp
 
 // run keeps watchers up to date until the server stops.
 func (h *healthService) run(interval time.Duration) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ticker.C:
-			h.refresh()
-		case <-h.end.stopping:
-			h.refresh()
-			return
-		}
+	for range pause.Every(h.end.stopping, interval) {
+		h.refresh()
 	}
+	h.refresh()
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/internal/repeats"
 )
 
@@ -124,18 +125,11 @@ func (a *meters) cutOff(m *meter, why int) {
 
 // run cuts off clients whose messages do not get on, until the server stops.
 func (a *meters) run(end *ending) {
-	ticker := time.NewTicker(max(a.limits.FirstBytes/10, time.Millisecond))
-	defer ticker.Stop()
-	for {
-		select {
-		case now := <-ticker.C:
-			for _, m := range a.all() {
-				if m.overdue(now, a.limits) {
-					a.cutOff(m, closedPace)
-				}
+	for now := range pause.Every(end.stopping, max(a.limits.FirstBytes/10, time.Millisecond)) {
+		for _, m := range a.all() {
+			if m.overdue(now, a.limits) {
+				a.cutOff(m, closedPace)
 			}
-		case <-end.stopping:
-			return
 		}
 	}
 }

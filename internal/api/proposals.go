@@ -13,6 +13,7 @@ import (
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/internal/access"
 	"github.com/pontoon-raft/pontoon/internal/server"
+	"github.com/pontoon-raft/pontoon/internal/wake"
 )
 
 // A proposalStream serves one Proposals call. Two goroutines share it: the
@@ -223,8 +224,5 @@ func (s *proposalStream) kill() {
 }
 
 func (s *proposalStream) signal() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+	wake.Up(s.wake)
 }

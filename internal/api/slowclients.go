@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
@@ -44,18 +45,11 @@ func (c *slowClients) all() []*proposalStream {
 // run looks at all streams, four times in the time after which one is slow, until
 // the server stops.
 func (c *slowClients) run(l Limits, end *ending, log *slog.Logger) {
-	ticker := time.NewTicker(max(l.SlowAfter/4, time.Millisecond))
-	defer ticker.Stop()
-	for {
-		select {
-		case now := <-ticker.C:
-			for _, s := range c.all() {
-				if s.judge(now) {
-					log.Warn("a client did not read its answers: its stream is ended", "client", s.client.key, "after", l.StalledAfter)
-				}
+	for now := range pause.Every(end.stopping, max(l.SlowAfter/4, time.Millisecond)) {
+		for _, s := range c.all() {
+			if s.judge(now) {
+				log.Warn("a client did not read its answers: its stream is ended", "client", s.client.key, "after", l.StalledAfter)
 			}
-		case <-end.stopping:
-			return
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/access"
 	"github.com/pontoon-raft/pontoon/internal/certfiles"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 // preface is how every HTTP/2 connection begins. No HTTP/1.1 request begins
@@ -93,16 +94,7 @@ func (s *splitter) serve() error {
 }
 
 // wait reports false if the splitter was closed meanwhile.
-func (s *splitter) wait(d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-s.http2.done:
-		return false
-	}
-}
+func (s *splitter) wait(d time.Duration) bool { return !pause.Until(s.http2.done, d) }
 
 func (s *splitter) take(conn net.Conn) {
 	s.makeRoom()

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 // RefusedConnections counts the client connections that were closed at once
@@ -133,14 +135,10 @@ func (s *Server) waitForHandlers(graceful <-chan struct{}) error {
 		s.handlers.Wait()
 		s.serving.Wait()
 	}()
-	timer := time.NewTimer(lastWait)
-	defer timer.Stop()
-	select {
-	case <-gone:
-		return nil
-	case <-timer.C:
+	if !pause.Until(gone, lastWait) {
 		return fmt.Errorf("stop api server: calls still running %v after they were cancelled", lastWait)
 	}
+	return nil
 }
 
 // silentConns are the HTTP/1.1 connections that have not sent a whole header

@@ -3,6 +3,8 @@ package audit
 import (
 	"sync"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/wake"
 )
 
 const (
@@ -126,8 +128,5 @@ func (q *queue) take(empty []Record) (items []Record, lost, spared uint64) {
 
 // signal wakes the goroutine that writes; q.mu is held.
 func (q *queue) signal() {
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
+	wake.Up(q.wake)
 }

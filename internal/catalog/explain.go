@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 )
 
@@ -86,12 +87,5 @@ func (e explained) ended() bool {
 		return false
 	case <-e.session.Done():
 	}
-	end := time.NewTimer(explanationGrace)
-	defer end.Stop()
-	select {
-	case <-e.in.done:
-		return true
-	case <-end.C:
-		return false
-	}
+	return pause.Until(e.in.done, explanationGrace)
 }

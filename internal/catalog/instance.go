@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -153,11 +154,4 @@ func (in *Instance) end(err error) {
 	close(in.done)
 }
 
-func (in *Instance) isDone() bool {
-	select {
-	case <-in.done:
-		return true
-	default:
-		return false
-	}
-}
+func (in *Instance) isDone() bool { return pause.Over(in.done) }

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinerpc"
 	"github.com/pontoon-raft/pontoon/plugins/storage/storagerpc"
@@ -156,14 +157,7 @@ func (l *processLife) exitError() *ExitError {
 	return &e
 }
 
-func (l *processLife) isStopping() bool {
-	select {
-	case <-l.stopping:
-		return true
-	default:
-		return false
-	}
-}
+func (l *processLife) isStopping() bool { return pause.Over(l.stopping) }
 
 func (l *processLife) pid() int { return l.runner.pid() }
 

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 // Recheck is the least time between two looks at the files.
@@ -68,14 +70,7 @@ func (s *Source[T]) Last() T { return *s.current.Load() }
 // in them shows before the next connection does. Changed is called with what is new
 // since Open, also if a connection's look has found it. It is for one goroutine.
 func (s *Source[T]) Watch(ctx context.Context, changed func(T)) {
-	ticker := time.NewTicker(Recheck)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
+	for range pause.Every(ctx.Done(), Recheck) {
 		s.Get()
 		if now := s.current.Load(); now != s.told {
 			s.told = now

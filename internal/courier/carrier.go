@@ -10,6 +10,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/pause"
+	"github.com/pontoon-raft/pontoon/internal/wake"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
@@ -65,7 +66,7 @@ func (k *carrier) connect(ctx context.Context) error {
 	k.running.Store(in)
 	k.transport.Store(&opened)
 	k.courier.started(k)
-	signal(k.peersWake)
+	wake.Up(k.peersWake)
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/handover"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/repeats"
+	"github.com/pontoon-raft/pontoon/internal/wake"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -138,7 +139,7 @@ func (c *Courier) Send(envelopes []transport.Envelope) {
 	}
 	c.unreachable(silent)
 	for _, k := range c.carriers {
-		signal(k.wake)
+		wake.Up(k.wake)
 	}
 	c.drop(noWay, lost)
 }
@@ -259,12 +260,4 @@ func (c *Courier) unreachable(ids []uint64) {
 		peers[i] = member.ID(id)
 	}
 	c.host.Lost(peers)
-}
-
-// signal wakes the receiver, if it is not about to wake already.
-func signal(ch chan<- struct{}) {
-	select {
-	case ch <- struct{}{}:
-	default:
-	}
 }

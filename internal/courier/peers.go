@@ -7,6 +7,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/server"
+	"github.com/pontoon-raft/pontoon/internal/wake"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -17,7 +18,7 @@ func (c *Courier) SetPeers(set transport.PeerSet) {
 	c.reroute()
 	c.mu.Unlock()
 	for _, k := range c.carriers {
-		signal(k.peersWake)
+		wake.Up(k.peersWake)
 	}
 }
 

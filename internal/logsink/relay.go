@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 // A Relay stands between loggers and a slog.Handler that may wait, as a Sink stands
@@ -43,19 +45,7 @@ func (r *Relay) Flush(patience time.Duration) bool {
 	r.mu.Lock()
 	idle := r.idle
 	r.mu.Unlock()
-	select {
-	case <-idle:
-		return true
-	default:
-	}
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case <-idle:
-		return true
-	case <-timer.C:
-		return false
-	}
+	return pause.Over(idle) || pause.Until(idle, patience)
 }
 
 // take takes a record, or drops it.

@@ -4,6 +4,9 @@ import (
 	"io"
 	"log/slog"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/pause"
+	"github.com/pontoon-raft/pontoon/internal/wake"
 )
 
 // The most that a Sink holds for a reader that does not read. Lines beyond
@@ -62,10 +65,7 @@ func (s *Sink) Write(p []byte) (int, error) {
 }
 
 func (s *Sink) signal() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+	wake.Up(s.wake)
 }
 
 // Close takes nothing more and waits until everything is written, but not
@@ -77,12 +77,5 @@ func (s *Sink) Close(patience time.Duration) bool {
 	s.closed = true
 	s.signal()
 	s.mu.Unlock()
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case <-s.done:
-		return true
-	case <-timer.C:
-		return false
-	}
+	return pause.Until(s.done, patience)
 }

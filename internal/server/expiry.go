@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 // abandoned is what a request ends with whose context ended first: the effect
@@ -53,15 +54,8 @@ func (s *Server) hurry(id node.RequestID) {
 
 // expireWaiters ends requests whose time is up, looking once a tick.
 func (s *Server) expireWaiters() {
-	ticker := time.NewTicker(s.cfg.Tick)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-s.stop:
-			return
-		case now := <-ticker.C:
-			s.expire(now)
-		}
+	for now := range pause.Every(s.stop, s.cfg.Tick) {
+		s.expire(now)
 	}
 }
 

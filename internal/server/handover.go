@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 // HandOver gives leadership to a member that is there to take it, and returns
@@ -80,14 +81,7 @@ func (s *Server) taken(ctx context.Context, to NodeID) (NodeID, error) {
 
 // whileInContact calls silent when a member has fallen silent.
 func (s *Server) whileInContact(ctx context.Context, silent context.CancelFunc, id NodeID) {
-	ticker := time.NewTicker(s.cfg.Tick)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
+	for range pause.Every(ctx.Done(), s.cfg.Tick) {
 		if n, _ := s.attached(); n != nil {
 			n.Do(func(c *node.Core) error {
 				if !c.InContact(id) {

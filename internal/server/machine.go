@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
@@ -65,23 +66,11 @@ func (s *Server) discard(m RunningStateMachine, err error) {
 // rest is the pause between two state machines. The source waits out its backoff; this
 // only keeps an error that comes before any process from being a busy loop.
 func (s *Server) rest() {
-	pause := time.NewTimer(s.cfg.Tick)
-	defer pause.Stop()
-	select {
-	case <-pause.C:
-	case <-s.queue.done:
-	}
+	pause.Until(s.queue.done, s.cfg.Tick)
 }
 
 // ended tells whether nothing more is to be applied.
-func (s *Server) ended() bool {
-	select {
-	case <-s.queue.done:
-		return true
-	default:
-		return false
-	}
-}
+func (s *Server) ended() bool { return pause.Over(s.queue.done) }
 
 // startMachine starts the plugin, but not while the host is stopping.
 func (s *Server) startMachine(ctx context.Context) (RunningStateMachine, error) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/internal/wake"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
@@ -138,10 +139,7 @@ func (q *applyQueue) restore(w work) {
 
 // signal wakes the driver.
 func (q *applyQueue) signal() {
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
+	wake.Up(q.wake)
 }
 
 // close ends the queue; the work in it is not given out any more.

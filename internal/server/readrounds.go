@@ -8,6 +8,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/internal/wake"
 )
 
 // readRounds asks raft for the read index, one round at a time: all reads that
@@ -43,10 +44,7 @@ func (r *readRounds) join(ctx context.Context) (uint64, error) {
 	r.mu.Lock()
 	round := r.next
 	r.mu.Unlock()
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
+	wake.Up(r.wake)
 	select {
 	case <-round.done:
 		return round.index, nil
@@ -172,8 +170,5 @@ func (s *Server) Lost(id member.ID) {
 		return
 	}
 	s.broken.Store(&brokenPath{reign.number, time.Now()})
-	select {
-	case s.reads.lost <- struct{}{}:
-	default:
-	}
+	wake.Up(s.reads.lost)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/internal/wake"
 )
 
 // rejections are requests that raft did not take, or that were forwarded and not
@@ -31,10 +32,7 @@ func (s *Server) Rejected(ids []node.RequestID, err error) {
 	s.rejections.mu.Lock()
 	s.rejections.list = append(s.rejections.list, rejection{ids, err})
 	s.rejections.mu.Unlock()
-	select {
-	case s.rejections.wake <- struct{}{}:
-	default:
-	}
+	wake.Up(s.rejections.wake)
 }
 
 // errUnanswered: a forwarded proposal was not answered, and its outcome will not be known

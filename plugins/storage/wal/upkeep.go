@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/wake"
 )
 
 // upkeep is what happens to the journal in the background, in one goroutine:
@@ -57,10 +59,7 @@ func (u *upkeep) end() {
 }
 
 func (u *upkeep) nudge() {
-	select {
-	case u.wake <- struct{}{}:
-	default:
-	}
+	wake.Up(u.wake)
 }
 
 // appended is called after each append, with journal.writing held: it costs

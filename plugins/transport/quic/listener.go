@@ -10,6 +10,7 @@ import (
 
 	"github.com/quic-go/quic-go"
 
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/guard"
 )
@@ -106,12 +107,7 @@ func (e *endpoint) serve(conn *quic.Conn) {
 	}
 	e.Logger.Debug("inbound connection refused", "address", conn.RemoteAddr().String(), "error", err)
 	// The dialler closes when it has read the answer.
-	timer := time.NewTimer(e.timing.Link)
-	defer timer.Stop()
-	select {
-	case <-conn.Context().Done():
-	case <-timer.C:
-	}
+	pause.For(conn.Context(), e.timing.Link)
 	closeConn(conn, closeRefused, err)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/pontoon-raft/pontoon/internal/wake"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/reach"
@@ -103,10 +104,7 @@ func (p *peer) renew() {
 	if l := p.link.Load(); l != nil {
 		l.fail(closeMismatch, errRenewed)
 	}
-	select {
-	case p.kick <- struct{}{}:
-	default:
-	}
+	wake.Up(p.kick)
 }
 
 // announceSelf makes the link say what this node is called now.
@@ -117,10 +115,7 @@ func (p *peer) announceSelf() {
 }
 
 func (l *link) announce() {
-	select {
-	case l.renamed <- struct{}{}:
-	default:
-	}
+	wake.Up(l.renamed)
 }
 
 // causes are this backend's own reasons why a peer is not reached.

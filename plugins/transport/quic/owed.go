@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/quic-go/quic-go"
+
+	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 // An owed is what a peer owes: a live one acknowledges what is written to it within a
@@ -49,14 +51,7 @@ func (o *owed) look(st quic.ConnectionStats, span time.Duration) bool {
 // written may still arrive.
 func (l *link) watchOwed(ctx context.Context) {
 	limit := l.peer.e.timing.unanswered
-	ticker := time.NewTicker(limit / mostLooks)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
+	for range pause.Every(ctx.Done(), limit/mostLooks) {
 		if l.owed.look(l.conn.ConnectionStats(), limit/mostLooks) {
 			l.peer.e.Reporter.Unreachable(l.peer.id, fmt.Sprintf("it has not acknowledged a packet for %v", limit))
 		}

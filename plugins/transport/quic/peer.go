@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/internal/wake"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peerurls"
@@ -194,10 +195,7 @@ func (p *peer) await(ctx context.Context) (*link, error) {
 }
 
 func (p *peer) awaitChange(ctx context.Context, changed <-chan struct{}) error {
-	select {
-	case p.kick <- struct{}{}:
-	default:
-	}
+	wake.Up(p.kick)
 	select {
 	case <-changed:
 		return nil

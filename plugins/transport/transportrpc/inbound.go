@@ -9,6 +9,7 @@ import (
 	"time"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/internal/wake"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
@@ -181,10 +182,7 @@ func (q *inbound) report(e transport.Event) uint64 {
 }
 
 func (q *inbound) signal() {
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
+	wake.Up(q.wake)
 }
 
 // take moves what waits first into m, as one message. It reports whether

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/internal/wake"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -61,10 +62,7 @@ func (r *Reporter) add(e transport.Event) {
 }
 
 func (r *Reporter) poke() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
+	wake.Up(r.wake)
 }
 
 func (r *Reporter) push(e transport.Event) {

@@ -4,6 +4,7 @@ package sendqueue
 import (
 	"sync"
 
+	"github.com/pontoon-raft/pontoon/internal/wake"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -58,10 +59,7 @@ func (q *Queue) Put(e transport.Envelope) Result {
 	first := len(q.items) == 1
 	q.mu.Unlock()
 	if first {
-		select {
-		case q.wake <- struct{}{}:
-		default:
-		}
+		wake.Up(q.wake)
 	}
 	return Accepted
 }
