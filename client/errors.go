@@ -117,17 +117,25 @@ func Reason(err error) string {
 	return ""
 }
 
-// pointless are the refusals that a second try meets again.
-func pointless(reason string) bool {
+// IsFinal reports whether the request that ended with err would be refused for the same
+// reason at any later time, whatever member is asked.
+func IsFinal(err error) bool { return final(Reason(err)) }
+
+func final(reason string) bool {
 	return slices.Contains([]string{
-		"too_large", "empty", "invalid", "malformed", "change_refused", "quorum_at_risk", "unknown_member", "query_failed",
-		ReasonUnauthenticated, ReasonPermissionDenied, "unimplemented", reasonWantsTLS, ReasonClosed, ReasonTimeout, ReasonCanceled,
+		"too_large", "empty", "invalid", "malformed", "change_refused", "quorum_at_risk", "unknown_member", "unimplemented",
+		ReasonUnauthenticated, ReasonPermissionDenied, reasonWantsTLS, ReasonClosed,
 	}, reason)
+}
+
+// lasting reports whether another try within the same call would meet the same.
+func (e *Error) lasting() bool {
+	return final(e.Reason) || slices.Contains([]string{reasonQueryFailed, ReasonTimeout, ReasonCanceled}, e.Reason)
 }
 
 // retryable reports whether a request that changes something may be sent
 // again.
-func (e *Error) retryable() bool { return e.Outcome == NotApplied && !pointless(e.Reason) }
+func (e *Error) retryable() bool { return e.Outcome == NotApplied && !e.lasting() }
 
 func fromFailure(endpoint string, f *hostv1.Failure) *Error {
 	e := &Error{

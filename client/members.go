@@ -11,31 +11,21 @@ import (
 
 // Members returns the membership as one member has it.
 func (c *Client) Members(ctx context.Context) (*hostv1.MembersResponse, error) {
-	var out *hostv1.MembersResponse
-	err := c.do(ctx, request{reads: true, send: func(ctx context.Context, host hostv1.HostClient) (err error) {
-		out, err = host.Members(ctx, &hostv1.MembersRequest{})
-		return err
-	}})
-	if err != nil {
-		return nil, err
-	}
-	c.learn(out, "")
-	return out, nil
+	return c.membersAs(ctx, &hostv1.MembersRequest{})
 }
 
 // CurrentMembers returns the membership with every change that was answered
 // before the call. Like a linearizable query, it needs a quorum.
 func (c *Client) CurrentMembers(ctx context.Context) (*hostv1.MembersResponse, error) {
-	var out *hostv1.MembersResponse
-	err := c.do(ctx, request{reads: true, send: func(ctx context.Context, host hostv1.HostClient) (err error) {
-		out, err = host.Members(ctx, &hostv1.MembersRequest{Linearizable: true})
-		return err
-	}})
-	if err != nil {
-		return nil, err
+	return c.membersAs(ctx, &hostv1.MembersRequest{Linearizable: true})
+}
+
+func (c *Client) membersAs(ctx context.Context, req *hostv1.MembersRequest) (*hostv1.MembersResponse, error) {
+	out, err := ask(ctx, c, request{reads: true}, req, hostv1.HostClient.Members)
+	if err == nil {
+		c.learn(out, "")
 	}
-	c.learn(out, "")
-	return out, nil
+	return out, err
 }
 
 // A ChangeOption says how a membership change is made.
@@ -60,13 +50,8 @@ func changeOptionsOf(options []ChangeOption) (o changeOptions) {
 // Without an Id the host draws one; then a call whose outcome is unknown may
 // have added a member that only Members shows.
 func (c *Client) AddMember(ctx context.Context, m *hostv1.Member, options ...ChangeOption) (*hostv1.MembersResponse, error) {
-	var out *hostv1.MembersResponse
-	force := changeOptionsOf(options).force
-	err := c.do(ctx, request{send: func(ctx context.Context, host hostv1.HostClient) (err error) {
-		out, err = host.AddMember(ctx, &hostv1.AddMemberRequest{Member: m, Force: force})
-		return err
-	}})
-	return out, err
+	req := &hostv1.AddMemberRequest{Member: m, Force: changeOptionsOf(options).force}
+	return ask(ctx, c, request{}, req, hostv1.HostClient.AddMember)
 }
 
 // UpdateMember gives the member with m.Id another name or other addresses and
@@ -76,13 +61,8 @@ func (c *Client) AddMember(ctx context.Context, m *hostv1.Member, options ...Cha
 // reached under them yet and the voters that are reached would be no majority
 // without it.
 func (c *Client) UpdateMember(ctx context.Context, m *hostv1.Member, options ...ChangeOption) (*hostv1.MembersResponse, error) {
-	var out *hostv1.MembersResponse
-	force := changeOptionsOf(options).force
-	err := c.do(ctx, request{send: func(ctx context.Context, host hostv1.HostClient) (err error) {
-		out, err = host.UpdateMember(ctx, &hostv1.UpdateMemberRequest{Member: m, Force: force})
-		return err
-	}})
-	return out, err
+	req := &hostv1.UpdateMemberRequest{Member: m, Force: changeOptionsOf(options).force}
+	return ask(ctx, c, request{}, req, hostv1.HostClient.UpdateMember)
 }
 
 // RemoveMember removes the member with the given hex id and returns the
@@ -90,26 +70,17 @@ func (c *Client) UpdateMember(ctx context.Context, m *hostv1.Member, options ...
 // be reached would be no majority of those that stay. Removing an unknown
 // member does nothing.
 func (c *Client) RemoveMember(ctx context.Context, id string, options ...ChangeOption) (*hostv1.MembersResponse, error) {
-	var out *hostv1.MembersResponse
-	force := changeOptionsOf(options).force
-	err := c.do(ctx, request{send: func(ctx context.Context, host hostv1.HostClient) (err error) {
-		out, err = host.RemoveMember(ctx, &hostv1.RemoveMemberRequest{Id: id, Force: force})
-		return err
-	}})
-	return out, err
+	req := &hostv1.RemoveMemberRequest{Id: id, Force: changeOptionsOf(options).force}
+	return ask(ctx, c, request{}, req, hostv1.HostClient.RemoveMember)
 }
 
 // TransferLeader hands leadership to the member with the given hex id, or to
 // a follower that is there to take it if to is empty, and returns the new leader's
 // hex id.
 func (c *Client) TransferLeader(ctx context.Context, to string) (leader string, err error) {
-	err = c.do(ctx, request{send: func(ctx context.Context, host hostv1.HostClient) error {
-		out, err := host.TransferLeader(ctx, &hostv1.TransferLeaderRequest{To: to})
-		leader = out.GetLeader()
-		return err
-	}})
+	out, err := ask(ctx, c, request{}, &hostv1.TransferLeaderRequest{To: to}, hostv1.HostClient.TransferLeader)
 	c.pokeSession()
-	return leader, err
+	return out.GetLeader(), err
 }
 
 // Status asks the member at endpoint, once, what it knows of itself.

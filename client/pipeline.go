@@ -182,7 +182,7 @@ func (p *pipeline) read() *Error {
 
 // take removes the waiters of the answers from the table, nil where there is
 // none any more.
-func (p *pipeline) take(found []*waiter, answers []answer) []*waiter {
+func (p *pipeline) take(found []*waiter, answers []proposalResult) []*waiter {
 	p.tableMu.Lock()
 	defer p.tableMu.Unlock()
 	for i := range answers {
@@ -193,7 +193,7 @@ func (p *pipeline) take(found []*waiter, answers []answer) []*waiter {
 
 // failure is what an answer says of a proposal that was not applied, or may
 // not have been.
-func (p *pipeline) failure(a *answer) *Error {
+func (p *pipeline) failure(a *proposalResult) *Error {
 	switch {
 	case a.failure.GetOutcome() != hostv1.Outcome_OUTCOME_UNSPECIFIED:
 		return fromFailure(p.endpoint, a.failure)

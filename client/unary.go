@@ -31,6 +31,19 @@ type request struct {
 	send  func(ctx context.Context, host hostv1.HostClient) error
 }
 
+// ask is do with a method of the host.
+func ask[Req, Res any](ctx context.Context, c *Client, r request, req *Req,
+	method func(hostv1.HostClient, context.Context, *Req, ...grpc.CallOption) (*Res, error),
+) (*Res, error) {
+	var answer *Res
+	r.send = func(ctx context.Context, host hostv1.HostClient) (err error) {
+		answer, err = method(host, ctx, req)
+		return err
+	}
+	err := c.do(ctx, r)
+	return answer, err
+}
+
 // do sends r to one member after another until one answers, it makes no sense
 // to go on, or the time is over.
 func (c *Client) do(ctx context.Context, r request) error { return c.doBy(ctx, c.deadline(ctx), r) }
@@ -56,7 +69,7 @@ func (c *Client) doBy(ctx context.Context, deadline int64, r request) error {
 			case ctx.Err() != nil:
 				return ended(ctx, e.Outcome, last)
 			case r.lasts && e.Reason == reasonQueryFailed:
-			case !e.retryable() && !(r.reads && !pointless(e.Reason)):
+			case !e.retryable() && !(r.reads && !e.lasting()):
 				return e
 			}
 			last = e
@@ -159,13 +172,8 @@ func (c *Client) Query(ctx context.Context, data []byte, level Consistency) (Ans
 	if level == Stale {
 		req.Consistency = hostv1.Consistency_CONSISTENCY_STALE
 	}
-	var answer Answer
-	err := c.do(ctx, request{reads: true, send: func(ctx context.Context, host hostv1.HostClient) error {
-		resp, err := host.Query(ctx, req)
-		answer = Answer{Data: resp.GetData(), Index: resp.GetIndex()}
-		return err
-	}})
-	return answer, err
+	resp, err := ask(ctx, c, request{reads: true}, req, hostv1.HostClient.Query)
+	return Answer{Data: resp.GetData(), Index: resp.GetIndex()}, err
 }
 
 // ReadBarrier returns when every proposal that was acknowledged before the call is
@@ -175,10 +183,6 @@ func (c *Client) Query(ctx context.Context, data []byte, level Consistency) (Ans
 // barrier, compare their Answer.Index with the one returned here. All errors are
 // NotApplied.
 func (c *Client) ReadBarrier(ctx context.Context) (index uint64, err error) {
-	err = c.do(ctx, request{reads: true, send: func(ctx context.Context, host hostv1.HostClient) error {
-		resp, err := host.ReadBarrier(ctx, &hostv1.ReadBarrierRequest{})
-		index = resp.GetIndex()
-		return err
-	}})
-	return index, err
+	resp, err := ask(ctx, c, request{reads: true}, &hostv1.ReadBarrierRequest{}, hostv1.HostClient.ReadBarrier)
+	return resp.GetIndex(), err
 }

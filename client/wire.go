@@ -44,8 +44,8 @@ func (streamCodec) Unmarshal(data mem.BufferSlice, v any) error {
 // encodedBatch is a hostv1.ProposalBatch in a buffer of gRPC's pool.
 type encodedBatch struct{ bytes *[]byte }
 
-// answer is a hostv1.ProposalResult. Its data is a copy.
-type answer struct {
+// A proposalResult is a hostv1.ProposalResult. Its data is a copy.
+type proposalResult struct {
 	id     uint64
 	result Result
 	// responded says that there was a response, failure is nil unless there
@@ -55,7 +55,7 @@ type answer struct {
 }
 
 // resultBatch is a hostv1.ProposalResultBatch, used again for every message.
-type resultBatch struct{ answers []answer }
+type resultBatch struct{ answers []proposalResult }
 
 // decode accepts exactly what protobuf accepts. It keeps nothing of b.
 func (r *resultBatch) decode(b []byte) error {
@@ -66,7 +66,7 @@ func (r *resultBatch) decode(b []byte) error {
 		if err != nil {
 			return err
 		}
-		a := answer{id: one.ID, result: Result(one.Response), responded: one.Responded}
+		a := proposalResult{id: one.ID, result: Result(one.Response), responded: one.Responded}
 		a.result.Data = append([]byte(nil), one.Response.Data...)
 		if one.Failure != nil {
 			a.failure = new(hostv1.Failure)

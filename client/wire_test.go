@@ -56,7 +56,7 @@ func FuzzDecodeResults(f *testing.F) {
 	})
 }
 
-func sameAnswer(a answer, w *hostv1.ProposalResult) bool {
+func sameAnswer(a proposalResult, w *hostv1.ProposalResult) bool {
 	r := w.GetResponse()
 	return a.id == w.GetId() && a.responded == (r != nil) && a.result.Index == r.GetIndex() &&
 		bytes.Equal(a.result.Data, r.GetData()) && a.result.Error == r.GetError() && a.result.Lost == r.GetResultLost() &&

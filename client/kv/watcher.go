@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/client"
@@ -139,14 +138,7 @@ func (w *Watcher) broken(err error) {
 
 // final tells whether another try would meet the same.
 func final(err error) bool {
-	if errors.Is(err, errEnded) {
-		return false
-	}
-	reason := client.Reason(err)
-	return reason == "" || slices.Contains([]string{
-		"invalid", "malformed", "too_large", "unimplemented", "wants_tls",
-		client.ReasonUnauthenticated, client.ReasonPermissionDenied, client.ReasonClosed,
-	}, reason)
+	return !errors.Is(err, errEnded) && (client.Reason(err) == "" || client.IsFinal(err))
 }
 
 // pause waits before the next try.

@@ -66,8 +66,8 @@ func resultError(r client.Result) error {
 	return nil
 }
 
-// answer is the JSON of propose and query.
-type answer struct {
+// A rawAnswer is the JSON of propose and query.
+type rawAnswer struct {
 	Index  uint64 `json:"index"`
 	Data   string `json:"data"`
 	Base64 string `json:"data_base64,omitempty"`
@@ -97,7 +97,7 @@ argument, or of standard input. The answer is printed as it is.`,
 			if err != nil {
 				return err
 			}
-			shown := answer{Index: r.Index, Error: r.Error, Lost: r.Lost}
+			shown := rawAnswer{Index: r.Index, Error: r.Error, Lost: r.Lost}
 			shown.Data, shown.Base64 = textOf(r.Data)
 			err = out.print(cmd, shown, func(w io.Writer) error { return writeData(w, r.Data) })
 			return errors.Join(err, resultError(r))
@@ -126,7 +126,7 @@ func newQuery() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			shown := answer{Index: a.Index}
+			shown := rawAnswer{Index: a.Index}
 			shown.Data, shown.Base64 = textOf(a.Data)
 			return out.print(cmd, shown, func(w io.Writer) error { return writeData(w, a.Data) })
 		})

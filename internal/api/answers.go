@@ -9,13 +9,13 @@ import (
 
 // An answerQueue has answers in the order in which they came.
 type answerQueue struct {
-	all  []answer
+	all  []proposalResult
 	head int
 }
 
 func (q *answerQueue) len() int { return len(q.all) - q.head }
 
-func (q *answerQueue) push(a answer) { q.all = append(q.all, a) }
+func (q *answerQueue) push(a proposalResult) { q.all = append(q.all, a) }
 
 // spareAnswers is how many answers an empty queue has room for at most: the
 // room that a burst has needed is given back.
@@ -23,7 +23,7 @@ const spareAnswers = 1024
 
 // pop moves answers to an empty batch, as many as fit one message. With their tags
 // they fit a buffer of that size: the pool's next one is thirty times as large.
-func (q *answerQueue) pop(batch []answer) (_ []answer, size int) {
+func (q *answerQueue) pop(batch []proposalResult) (_ []proposalResult, size int) {
 	for wire := 0; q.head < len(q.all); {
 		outer := q.all[q.head].outer
 		if wire += elementSize(outer); len(batch) > 0 && wire > resultBatchBytes {
@@ -31,7 +31,7 @@ func (q *answerQueue) pop(batch []answer) (_ []answer, size int) {
 		}
 		size += outer
 		batch = append(batch, q.all[q.head])
-		q.all[q.head] = answer{}
+		q.all[q.head] = proposalResult{}
 		q.head++
 	}
 	switch {
@@ -59,7 +59,7 @@ func (q *answerQueue) places() int {
 // results, their places in the window, and the refusals among them.
 type parcel struct{ bytes, kept, places, refusals int }
 
-func parcelOf(batch []answer, size int) parcel {
+func parcelOf(batch []proposalResult, size int) parcel {
 	p := parcel{bytes: size}
 	for i := range batch {
 		if a := &batch[i]; a.placed {
@@ -73,7 +73,7 @@ func parcelOf(batch []answer, size int) parcel {
 }
 
 // keeps is what the answer counts for among the results of all clients.
-func (a *answer) keeps() int {
+func (a *proposalResult) keeps() int {
 	if a.Failure != nil || a.outer <= smallAnswer {
 		return 0
 	}
@@ -81,7 +81,7 @@ func (a *answer) keeps() int {
 }
 
 // pushLocked queues an answer to a proposal that pending counts already.
-func (s *proposalStream) pushLocked(a answer) {
+func (s *proposalStream) pushLocked(a proposalResult) {
 	s.bytes += a.outer
 	s.unsent += a.outer
 	s.answers.push(a)
@@ -96,7 +96,7 @@ const freedBytes = 64 << 10
 
 // answer takes the service's answer to a proposal of the given size.
 func (s *proposalStream) answer(id uint64, size int, arrived time.Time, result server.Result, err error) {
-	var a answer
+	var a proposalResult
 	if err != nil {
 		a = refusalOf(id, encodeFailure(failureOf(err)))
 	} else {
@@ -126,7 +126,7 @@ func (s *proposalStream) answer(id uint64, size int, arrived time.Time, result s
 
 // send sends what waits, in messages of a bounded size. It reports over when the
 // answers were the last.
-func (s *proposalStream) send(batch []answer) (_ []answer, over bool, why, err error) {
+func (s *proposalStream) send(batch []proposalResult) (_ []proposalResult, over bool, why, err error) {
 	// Let those who answer right now do so: bigger batches, fewer messages, and
 	// no delay if there are none.
 	runtime.Gosched()
@@ -150,7 +150,7 @@ func (s *proposalStream) send(batch []answer) (_ []answer, over bool, why, err e
 }
 
 // next notes that the last message has gone, and takes the next one.
-func (s *proposalStream) next(batch []answer) (_ []answer, over bool, why error) {
+func (s *proposalStream) next(batch []proposalResult) (_ []proposalResult, over bool, why error) {
 	now := time.Now()
 	s.mu.Lock()
 	gone := s.message

@@ -24,7 +24,7 @@ func TestLargeAnswersAreHandedOnWithoutACopy(t *testing.T) {
 		"proposal":          {toResponse(server.Result{Index: 7, Data: data}), toResponse(server.Result{Index: 7, Data: data})},
 		"proposal, refused": {toResponse(all), toResponse(all)},
 		"on a stream": {
-			&resultBatch{answers: []answer{answerOf(9, all)}},
+			&resultBatch{answers: []proposalResult{answerOf(9, all)}},
 			&hostv1.ProposalResultBatch{Results: []*hostv1.ProposalResult{{Id: 9, Response: toResponse(all)}}},
 		},
 	} {

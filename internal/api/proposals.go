@@ -168,7 +168,7 @@ func (s *proposalStream) awaitRoom() bool {
 func (s *proposalStream) write(ctx context.Context) error {
 	defer s.kill()
 	stopping := s.end.stopping
-	var batch []answer
+	var batch []proposalResult
 	for {
 		select {
 		case <-s.wake:

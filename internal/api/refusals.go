@@ -42,7 +42,7 @@ func (s *proposalStream) overLocked(size int) bool {
 
 // refusedAt returns since when those of some answers were on their way that refuse
 // for want of room.
-func refusedAt(answers []answer) (since []time.Time) {
+func refusedAt(answers []proposalResult) (since []time.Time) {
 	for i := range answers {
 		if !answers[i].refusedAt.IsZero() {
 			since = append(since, answers[i].refusedAt)

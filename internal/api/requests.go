@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"sync"
 
@@ -181,48 +182,30 @@ func (r *requests) listed(ctx context.Context, members server.Membership) (*host
 
 // AddMember implements hostv1.HostServer.
 func (r *requests) AddMember(ctx context.Context, req *hostv1.AddMemberRequest) (*hostv1.MembersResponse, error) {
-	if err := r.end.refusal(); err != nil {
-		return nil, err
-	}
 	member, err := fromMember(req.GetMember())
-	if err != nil {
-		return nil, err
-	}
-	members, err := r.svc.AddMember(ctx, member, server.ChangeOptions{Force: req.GetForce()})
-	if err != nil {
-		return nil, err
-	}
-	tell(ctx, effect{index: members.Index, term: members.Term})
-	return toMembers(members), nil
+	return change(ctx, r, member, err, req.GetForce(), r.svc.AddMember)
 }
 
 // UpdateMember implements hostv1.HostServer.
 func (r *requests) UpdateMember(ctx context.Context, req *hostv1.UpdateMemberRequest) (*hostv1.MembersResponse, error) {
-	if err := r.end.refusal(); err != nil {
-		return nil, err
-	}
 	member, err := fromUpdate(req.GetMember())
-	if err != nil {
-		return nil, err
-	}
-	members, err := r.svc.UpdateMember(ctx, member, server.ChangeOptions{Force: req.GetForce()})
-	if err != nil {
-		return nil, err
-	}
-	tell(ctx, effect{index: members.Index, term: members.Term})
-	return toMembers(members), nil
+	return change(ctx, r, member, err, req.GetForce(), r.svc.UpdateMember)
 }
 
 // RemoveMember implements hostv1.HostServer.
 func (r *requests) RemoveMember(ctx context.Context, req *hostv1.RemoveMemberRequest) (*hostv1.MembersResponse, error) {
-	if err := r.end.refusal(); err != nil {
-		return nil, err
-	}
 	id, err := memberID("id", req.GetId())
-	if err != nil {
+	return change(ctx, r, id, err, req.GetForce(), r.svc.RemoveMember)
+}
+
+// change makes a change of what a request says of its subject, unless that is wrong.
+func change[T any](ctx context.Context, r *requests, subject T, wrong error, force bool,
+	make func(context.Context, T, server.ChangeOptions) (server.Membership, error),
+) (*hostv1.MembersResponse, error) {
+	if err := cmp.Or(r.end.refusal(), wrong); err != nil {
 		return nil, err
 	}
-	members, err := r.svc.RemoveMember(ctx, id, server.ChangeOptions{Force: req.GetForce()})
+	members, err := make(ctx, subject, server.ChangeOptions{Force: force})
 	if err != nil {
 		return nil, err
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
-// An answer is hostv1.ProposalResult on its way out: a failure, already
+// A proposalResult is hostv1.ProposalResult on its way out: a failure, already
 // encoded, or else a response.
-type answer struct {
+type proposalResult struct {
 	proposalwire.Result
 	// outer is the encoded size of the answer without its own tag and length.
 	outer int
@@ -24,15 +24,17 @@ type answer struct {
 	placed bool
 }
 
-func answerOf(id uint64, result server.Result) answer {
+func answerOf(id uint64, result server.Result) proposalResult {
 	return newAnswer(proposalwire.Result{ID: id, Responded: true, Response: responseOf(result)})
 }
 
-func refusalOf(id uint64, failure []byte) answer {
+func refusalOf(id uint64, failure []byte) proposalResult {
 	return newAnswer(proposalwire.Result{ID: id, Failure: failure})
 }
 
-func newAnswer(r proposalwire.Result) answer { return answer{Result: r, outer: r.Size()} }
+func newAnswer(r proposalwire.Result) proposalResult {
+	return proposalResult{Result: r, outer: r.Size()}
+}
 
 func responseOf(r server.Result) proposalwire.Response {
 	return proposalwire.Response{Index: r.Index, Data: r.Data, Error: text(r.Error), Lost: r.Lost}
@@ -51,7 +53,7 @@ func encodeFailure(f *hostv1.Failure) []byte {
 
 // A resultBatch is hostv1.ProposalResultBatch.
 type resultBatch struct {
-	answers []answer
+	answers []proposalResult
 	// refusals observes how long those took that refuse for want of room; may be nil.
 	refusals prometheus.Observer
 }

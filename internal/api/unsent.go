@@ -15,7 +15,7 @@ const smallAnswer = 512
 // read would have the host keep those of all that it may have in flight. The
 // results that all clients together have not read are bounded too: a stream may have as much of it
 // as is free, so that those that do not read leave something to the others.
-func (s *proposalStream) boundedLocked(a answer) answer {
+func (s *proposalStream) boundedLocked(a proposalResult) proposalResult {
 	size := a.keeps()
 	if size == 0 {
 		return a
@@ -38,7 +38,7 @@ func (s *proposalStream) boundedLocked(a answer) answer {
 }
 
 // lose is a without its result.
-func (s *proposalStream) lose(a answer, why string) answer {
+func (s *proposalStream) lose(a proposalResult, why string) proposalResult {
 	s.bounds.counts.leftOut.Add(1)
 	lost := answerOf(a.ID, server.Result{
 		Index: a.Response.Index, Lost: true,

@@ -60,23 +60,19 @@ func (s *Server) beginTransfer(ctx context.Context, to NodeID) (begun bool, err 
 	if err != nil {
 		return false, err
 	}
-	type answer struct {
-		begun bool
-		err   error
-	}
-	outcome := make(chan answer, 1)
+	outcome := make(chan error, 1)
 	n.Do(func(c *node.Core) error {
 		if c.Transferring() == to {
-			outcome <- answer{}
+			close(outcome)
 			return nil
 		}
 		err := c.Transfer(to)
-		outcome <- answer{err == nil, err}
+		outcome <- err
 		return err
 	})
 	select {
-	case a := <-outcome:
-		return a.begun, a.err
+	case err, asked := <-outcome:
+		return asked && err == nil, err
 	case <-ctx.Done():
 		return false, &Error{Err: ErrTimeout}
 	}

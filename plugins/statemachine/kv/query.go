@@ -115,9 +115,9 @@ func (m *machine) Query(ctx context.Context, data []byte) ([]byte, error) {
 	return found.encode(), nil
 }
 
-// answer is what a query found. Its records are immutable, so it is encoded
+// A page is what a query found. Its records are immutable, so it is encoded
 // without the lock.
-type answer struct {
+type page struct {
 	slots    []slot
 	bytes    uint64
 	keysOnly bool
@@ -126,13 +126,13 @@ type answer struct {
 }
 
 // find collects the answer to q.
-func (m *machine) find(q query) (answer, error) {
+func (m *machine) find(q query) (page, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	if err := m.usable(); err != nil {
-		return answer{}, err
+		return page{}, err
 	}
-	a := answer{keysOnly: q.keysOnly, revision: m.store.revision}
+	a := page{keysOnly: q.keysOnly, revision: m.store.revision}
 	if q.op == queryGet {
 		if at := m.store.get(q.key); at.rec != nil {
 			a.add(at)
@@ -152,7 +152,7 @@ func (m *machine) find(q query) (answer, error) {
 	return a, nil
 }
 
-func (a *answer) size(at slot) uint64 {
+func (a *page) size(at slot) uint64 {
 	n := len(at.key) + overhead(at)
 	if !a.keysOnly {
 		n += len(at.value())
@@ -160,13 +160,13 @@ func (a *answer) size(at slot) uint64 {
 	return uint64(n)
 }
 
-func (a *answer) add(at slot) {
+func (a *page) add(at slot) {
 	a.slots = append(a.slots, at)
 	a.bytes += a.size(at)
 }
 
 // encode returns the answer as a QueryResult.
-func (a *answer) encode() []byte {
+func (a *page) encode() []byte {
 	out := make([]byte, 0, a.bytes+16)
 	for _, at := range a.slots {
 		value := at.value()

@@ -44,11 +44,11 @@ type transfer struct {
 	reading bool          // a Read is in part's body
 	offset  uint64        // bytes the host has
 	end     error         // what Read answers from now on: io.EOF if all is here
-	answer  *answer       // the verdict, once there is one
+	verdict  *standing       // the verdict, once there is one
 }
 
-// An answer is what the sender is told.
-type answer struct {
+// A standing is what the sender is told of its transfer.
+type standing struct {
 	code   int
 	offset uint64
 	reason error // of codes from 400 on
@@ -193,7 +193,7 @@ func (t *transfer) free() <-chan struct{} {
 
 // attach makes p the part to be read, in the place of the one before it, whose
 // connection must be dead or the sender would not have sent another.
-func (t *transfer) attach(ctx context.Context, p *part) *answer {
+func (t *transfer) attach(ctx context.Context, p *part) *standing {
 	for {
 		busy, refusal := t.tryAttach(p)
 		if busy == nil {
@@ -202,25 +202,25 @@ func (t *transfer) attach(ctx context.Context, p *part) *answer {
 		select {
 		case <-busy:
 		case <-ctx.Done():
-			return &answer{code: http.StatusServiceUnavailable, reason: ctx.Err()}
+			return &standing{code: http.StatusServiceUnavailable, reason: ctx.Err()}
 		}
 	}
 }
 
-func (t *transfer) tryAttach(p *part) (busy <-chan struct{}, refusal *answer) {
+func (t *transfer) tryAttach(p *part) (busy <-chan struct{}, refusal *standing) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
-	case t.answer != nil:
-		return nil, t.answer
+	case t.verdict != nil:
+		return nil, t.verdict
 	case t.end != nil:
-		return nil, &answer{code: http.StatusAccepted}
+		return nil, &standing{code: http.StatusAccepted}
 	}
 	if busy := t.free(); busy != nil {
 		return busy, nil
 	}
 	if p.offset != t.offset {
-		return nil, &answer{code: http.StatusConflict, offset: t.offset, reason: fmt.Errorf("bytes from %d on, not from %d", p.offset, t.offset)}
+		return nil, &standing{code: http.StatusConflict, offset: t.offset, reason: fmt.Errorf("bytes from %d on, not from %d", p.offset, t.offset)}
 	}
 	t.part = p
 	t.change()
@@ -234,7 +234,7 @@ func (t *transfer) fail(err error) {
 	if t.end == nil {
 		t.end = err
 	}
-	if t.answer == nil {
+	if t.verdict == nil {
 		t.free()
 	}
 	t.change()
@@ -242,41 +242,41 @@ func (t *transfer) fail(err error) {
 }
 
 // decide notes the verdict. The host does not read any more.
-func (t *transfer) decide(a answer) {
+func (t *transfer) decide(a standing) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.end == nil {
 		t.end = errOver
 	}
 	a.offset = t.offset
-	t.answer = &a
+	t.verdict = &a
 	t.drop()
 	t.change()
 }
 
 // state is what the sender can be told at once.
-func (t *transfer) state() answer {
+func (t *transfer) state() standing {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
-	case t.answer != nil:
-		return *t.answer
+	case t.verdict != nil:
+		return *t.verdict
 	case t.end != nil:
-		return answer{code: http.StatusAccepted, offset: t.offset}
+		return standing{code: http.StatusAccepted, offset: t.offset}
 	default:
-		return answer{code: http.StatusOK, offset: t.offset}
+		return standing{code: http.StatusOK, offset: t.offset}
 	}
 }
 
 // settle answers a sender that asks how far it has come: no part is being read
 // any more then. When all is here it waits a little for the verdict.
-func (t *transfer) settle(ctx context.Context, wait time.Duration) answer {
+func (t *transfer) settle(ctx context.Context, wait time.Duration) standing {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
 		t.mu.Lock()
 		changed := t.changed
-		settled := t.answer != nil
+		settled := t.verdict != nil
 		if t.end == nil {
 			settled = t.free() == nil
 		}

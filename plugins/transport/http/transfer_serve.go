@@ -65,7 +65,7 @@ func (e *endpoint) serveTransfer(w http.ResponseWriter, r *http.Request) {
 }
 
 func (e *endpoint) serveProgress(w http.ResponseWriter, r *http.Request, key transferKey) {
-	a := answer{code: http.StatusOK}
+	a := standing{code: http.StatusOK}
 	if t := e.findTransfer(key); t != nil {
 		a = t.settle(r.Context(), e.timing.poll())
 	}
@@ -73,7 +73,7 @@ func (e *endpoint) serveProgress(w http.ResponseWriter, r *http.Request, key tra
 }
 
 // write answers with nothing but a reason.
-func (a answer) write(w http.ResponseWriter) {
+func (a standing) write(w http.ResponseWriter) {
 	w.Header().Set(headerSnapshotOffset, strconv.FormatUint(a.offset, 10))
 	if a.code >= http.StatusBadRequest {
 		http.Error(w, a.reason.Error(), a.code)
@@ -115,7 +115,7 @@ func (e *endpoint) servePart(w http.ResponseWriter, r *http.Request, key transfe
 }
 
 // takePart waits until the part has been read or given up.
-func (e *endpoint) takePart(r *http.Request, key transferKey, header transport.SnapshotHeader, p *part) answer {
+func (e *endpoint) takePart(r *http.Request, key transferKey, header transport.SnapshotHeader, p *part) standing {
 	t, refusal := e.openTransfer(key, header, p.offset)
 	if refusal == nil {
 		refusal = t.attach(r.Context(), p)
@@ -134,16 +134,16 @@ func (e *endpoint) findTransfer(key transferKey) *transfer {
 }
 
 // openTransfer returns the transfer, and begins it with its first part.
-func (e *endpoint) openTransfer(key transferKey, header transport.SnapshotHeader, offset uint64) (*transfer, *answer) {
+func (e *endpoint) openTransfer(key transferKey, header transport.SnapshotHeader, offset uint64) (*transfer, *standing) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if t := e.transfers[key]; t != nil {
 		return t, nil
 	}
 	if offset != 0 {
-		return nil, &answer{code: http.StatusConflict, reason: errors.New("unknown transfer")}
+		return nil, &standing{code: http.StatusConflict, reason: errors.New("unknown transfer")}
 	}
-	tooMany := &answer{code: http.StatusServiceUnavailable, reason: arrivals.ErrTooMany}
+	tooMany := &standing{code: http.StatusServiceUnavailable, reason: arrivals.ErrTooMany}
 	if e.Life.Context().Err() != nil || !e.roomForTransfer() {
 		return nil, tooMany
 	}
@@ -191,13 +191,13 @@ func (e *endpoint) runTransfer(t *transfer, header transport.SnapshotHeader, pla
 }
 
 // verdict says what the host's result means to the sender.
-func (e *endpoint) verdict(t *transfer, err error) answer {
+func (e *endpoint) verdict(t *transfer, err error) standing {
 	if err == nil {
 		e.Complaints.Succeeded(t.key.from, snapshotRefused)
-		return answer{code: http.StatusNoContent}
+		return standing{code: http.StatusNoContent}
 	}
 	e.Complaints.Failed(t.key.from, snapshotRefused, err)
-	a := answer{code: http.StatusUnprocessableEntity, reason: err}
+	a := standing{code: http.StatusUnprocessableEntity, reason: err}
 	end := t.ending()
 	switch {
 	case e.Life.Context().Err() != nil || errors.Is(err, plugins.ErrClosed):
