@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -48,6 +49,7 @@ func TestANodeThatIsBuiltAnewIsBarredAsTheOneBefore(t *testing.T) {
 		h.identity = newIdentity(h)
 		h.identity.last = verdict{bar: bar}
 		c, err := node.NewCore(node.Config{
+			MaxAppends: defaults.MaxInflightAppends, MaxPending: defaults.MaxPending, MaxPendingBytes: defaults.MaxPendingBytes,
 			ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(),
 			State: storage.State{FirstIndex: 1},
 			Bootstrap: []member.Member{

@@ -152,7 +152,7 @@ func toStatus(s server.Status) *hostv1.StatusResponse {
 		out.Progress = append(out.Progress, &hostv1.PeerProgress{
 			Id: hex(uint64(p.ID)), Match: p.Match, Next: p.Next, State: text(p.State), Active: p.Active,
 			StalledMs: uint64(p.Stalled.Milliseconds()), Why: text(p.Why), Level: p.Level,
-			CommandVersions: toVersions(p.CommandVersions),
+			CommandVersions: toVersions(p.Commands),
 		})
 	}
 	return out

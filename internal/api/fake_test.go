@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
@@ -171,7 +172,7 @@ func (f *fakeService) Status() server.Status {
 		FirstIndex: 1, LastIndex: 12, SnapshotIndex: 0,
 		Links:    []server.PeerLink{{ID: 0xa, Transport: "http", Active: true, Usable: []string{"quic", "http"}}},
 		Plugins:  []server.PluginStatus{{Kind: "storage", Name: "wal", Version: "1", PID: 42, State: "ready", Restarts: 1, Warning: "short of space: so it is"}},
-		Progress: []server.PeerProgress{{ID: 0xa, Match: 11, Next: 12, State: "replicate", Active: true}},
+		Progress: []server.PeerProgress{{Progress: node.Progress{ID: 0xa, Match: 11, Next: 12, State: "replicate", Active: true}}},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	pb "go.etcd.io/raft/v3/raftpb"
 
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -45,6 +46,7 @@ func newFounders(t *testing.T, count int, tune ...func(*Config)) *trio {
 		members = append(members, voter(member.ID(i+1)))
 	}
 	cfg := Config{
+		MaxAppends: defaults.MaxInflightAppends, MaxPendingBytes: defaults.MaxPendingBytes, MaxPending: defaults.MaxPending,
 		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(),
 		State: storage.State{FirstIndex: 1}, Bootstrap: members, MaxUncommittedBytes: 1000,
 	}
@@ -272,6 +274,7 @@ func TestBootstrapMembersMustFitTogether(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := NewCore(Config{
+				MaxAppends: defaults.MaxInflightAppends, MaxPendingBytes: defaults.MaxPendingBytes, MaxPending: defaults.MaxPending,
 				ID: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(),
 				State: storage.State{FirstIndex: 1}, Bootstrap: members,
 			})

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -21,7 +20,7 @@ type Config struct {
 	ElectionTicks, HeartbeatTicks int
 	Limits                        plugins.Limits
 	// MaxAppends is how many appends may be in flight before new proposals
-	// wait. Those that wait go into the log together. 0 means 2.
+	// wait. Those that wait go into the log together.
 	MaxAppends int
 	// MaxUncommittedBytes bounds what a leader takes without a quorum. 0
 	// means 64 MiB.
@@ -38,7 +37,7 @@ type Config struct {
 	Incarnation uint64
 	// MaxPending and MaxPendingBytes bound what the leader has of the proposals of
 	// all other members that its state machine has not applied; a member may have its
-	// share of that whatever the others have. 0 means those of package defaults.
+	// share of that whatever the others have.
 	MaxPending      int
 	MaxPendingBytes int64
 	// Bootstrap are the first members of a new cluster. It is used only with
@@ -73,10 +72,7 @@ var ErrInconsistent = errors.New("inconsistent store")
 
 // withDefaults fills in what is 0.
 func (c Config) withDefaults() Config {
-	c.MaxPending = cmp.Or(c.MaxPending, defaults.MaxPending)
-	c.MaxPendingBytes = cmp.Or(c.MaxPendingBytes, defaults.MaxPendingBytes)
 	c.Incarnation = cmp.Or(c.Incarnation, 1)
-	c.MaxAppends = cmp.Or(c.MaxAppends, defaults.MaxInflightAppends)
 	if c.MaxUncommittedBytes == 0 {
 		c.MaxUncommittedBytes = 64 << 20
 	}

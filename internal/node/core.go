@@ -246,9 +246,6 @@ func (c *Core) Output() Output {
 	return out
 }
 
-// AppendsInFlight is how many appends have come out and are not done.
-func (c *Core) AppendsInFlight() int { return c.appends.len() }
-
 // Registry is the membership as of the last entry that came out for apply.
 func (c *Core) Registry() *member.Registry { return c.registry }
 

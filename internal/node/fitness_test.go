@@ -6,6 +6,7 @@ import (
 
 	pb "go.etcd.io/raft/v3/raftpb"
 
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
@@ -122,6 +123,7 @@ func TestUnfitMembersTakeOverWhenAsked(t *testing.T) {
 // The only voter leads, whatever its fitness.
 func TestTheOnlyVoterDoesNotHoldBack(t *testing.T) {
 	core, err := NewCore(Config{
+		MaxAppends: defaults.MaxInflightAppends, MaxPendingBytes: defaults.MaxPendingBytes, MaxPending: defaults.MaxPending,
 		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1,
 		State: storage.State{FirstIndex: 1}, Bootstrap: []member.Member{voter(1)},
 	})

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/logsink"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -72,6 +73,7 @@ func follower(t *testing.T) *Node {
 		members = append(members, member.Member{ID: member.ID(i + 1), Name: fmt.Sprint(i), PeerURLs: []string{fmt.Sprint("http://", i)}})
 	}
 	core, err := NewCore(Config{
+		MaxAppends: defaults.MaxInflightAppends, MaxPendingBytes: defaults.MaxPendingBytes, MaxPending: defaults.MaxPending,
 		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Bootstrap: members,
 		State: storage.State{FirstIndex: 1, Terms: []storage.TermBoundary{{}}},
 	})

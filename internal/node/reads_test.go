@@ -3,6 +3,7 @@ package node
 import (
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
@@ -27,6 +28,7 @@ func (v *loneVoter) boot() {
 		}
 	}
 	core, err := NewCore(Config{
+		MaxAppends: defaults.MaxInflightAppends, MaxPendingBytes: defaults.MaxPendingBytes, MaxPending: defaults.MaxPending,
 		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Bootstrap: self, Entries: v.entries,
 		State: storage.State{HardState: v.saved, FirstIndex: 1, LastIndex: uint64(len(v.entries)), Terms: terms},
 	})

@@ -3,6 +3,7 @@ package node
 import (
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -24,6 +25,7 @@ func TestASnapshotSaysThatThisMemberWasRemoved(t *testing.T) {
 	}
 	meta := storage.SnapshotMetadata{Index: 3, Term: 1, ConfState: storage.ConfState{Voters: registry.Voters()}}
 	c, err := NewCore(Config{
+		MaxAppends: defaults.MaxInflightAppends, MaxPendingBytes: defaults.MaxPendingBytes, MaxPending: defaults.MaxPending,
 		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(), Registry: registry,
 		State: storage.State{
 			HardState: storage.HardState{Term: 1, Commit: 3}, FirstIndex: 4, LastIndex: 3,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -53,6 +54,7 @@ func TestANodeBeginsAtItsCommitIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := Config{
+		MaxAppends: defaults.MaxInflightAppends, MaxPendingBytes: defaults.MaxPendingBytes, MaxPending: defaults.MaxPending,
 		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(), Entries: entries[4:], Replayed: at,
 		State: storage.State{
 			HardState: storage.HardState{Term: 2, Commit: 4}, FirstIndex: 1, LastIndex: 5,

@@ -11,6 +11,7 @@ import (
 	"testing/cryptotest"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -196,6 +197,7 @@ func (n *simNode) boot() {
 	limits.MaxBatchBytes = 150 // a few entries
 	st.StoreID = n.store
 	cfg := Config{
+		MaxAppends: defaults.MaxInflightAppends, MaxPendingBytes: defaults.MaxPendingBytes,
 		ID: n.id, Group: 1, ElectionTicks: cmp.Or(n.s.election, 10), HeartbeatTicks: 1, Limits: limits, MaxTailBytes: 200, MaxUncommittedBytes: 3000, Level: 2,
 		Time: n.time, Clock: n.clock, MaxClockDifference: 100,
 		MaxPending: 20, Incarnation: n.incarnation,

@@ -15,7 +15,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
-// Config is what a Server is made from.
+// Config is what a Server is made from. The host fills in the defaults of what is not
+// configured: here a number has no default.
 type Config struct {
 	ClusterID uint64
 	ID        member.ID
@@ -24,17 +25,17 @@ type Config struct {
 	// Tick and Election are raft's timings; every timeout follows from them.
 	Tick, Election time.Duration
 	Limits         plugins.Limits
-	// MaxValueBytes is the largest proposal; 0 means defaults.MaxValueBytes. It is never more
+	// MaxValueBytes is the largest proposal. It is never more
 	// than fits into an entry of Limits, which peers would refuse.
 	MaxValueBytes int
 	// MaxPending and MaxPendingBytes bound the proposals that wait for an
-	// answer; 0 means those of package defaults.
+	// answer.
 	MaxPending      int
 	MaxPendingBytes int64
 	// SnapshotEntries and SnapshotBytes are how much may be applied before the
-	// next snapshot; 0 means those of package defaults. CatchUpEntries stay in the
+	// next snapshot. CatchUpEntries stay in the
 	// log before a snapshot, for followers a little behind, but not more than
-	// CatchUpBytes of them; 0 means defaults.CatchUpBytes.
+	// CatchUpBytes of them.
 	SnapshotEntries, SnapshotBytes, CatchUpEntries, CatchUpBytes uint64
 
 	// Rehearse restores the state of a snapshot, which is read from r to its

@@ -130,11 +130,7 @@ func (s *Server) uncommitted(ns node.State) time.Duration {
 func (s *Server) peerProgress(ns node.State) []PeerProgress {
 	var list []PeerProgress
 	for _, p := range ns.Progress {
-		list = append(list, PeerProgress{
-			ID: p.ID, Match: p.Match, Next: p.Next, State: p.State, Active: p.Active,
-			Stalled: s.ticks(p.StalledTicks), Why: p.Why, Level: p.Level,
-			CommandVersions: p.Commands,
-		})
+		list = append(list, PeerProgress{p, s.ticks(p.StalledTicks)})
 	}
 	return list
 }

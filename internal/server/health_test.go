@@ -9,6 +9,7 @@ import (
 	"time"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -165,6 +166,7 @@ func (w *world) hears(heartbeat *pluginv1.Message, times int) {
 		w.t.Fatal(err)
 	}
 	core, err := node.NewCore(node.Config{
+		MaxAppends: defaults.MaxInflightAppends, MaxPending: defaults.MaxPending, MaxPendingBytes: defaults.MaxPendingBytes,
 		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(), Registry: registry,
 		State: storage.State{
 			FirstIndex: 2, LastIndex: 1, HardState: storage.HardState{Term: 1, Commit: 1},

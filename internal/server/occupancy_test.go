@@ -9,7 +9,7 @@ import (
 // While another goroutine holds the lock of all requests, for however long, a proposal
 // for which there is no room is refused.
 func TestARefusalWaitsForNoLock(t *testing.T) {
-	s := New(Config{MaxPending: 1, Tick: tick, Election: election})
+	s := New(Config{MaxPending: 1, MaxPendingBytes: 1 << 20, MaxValueBytes: 1 << 20, Tick: tick, Election: election})
 	s.occupied.proposals.Add(1)
 	refused := make(chan error, 2)
 	s.mu.Lock()

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -10,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -95,15 +93,9 @@ var _ Service = (*Server)(nil)
 
 // New makes a Server; Start runs it.
 func New(cfg Config) *Server {
-	cfg.MaxValueBytes = cmp.Or(cfg.MaxValueBytes, defaults.MaxValueBytes)
 	if most := cfg.Limits.MaxEntryBytes; most > node.CommandOverhead {
 		cfg.MaxValueBytes = int(min(uint64(cfg.MaxValueBytes), most-node.CommandOverhead))
 	}
-	cfg.MaxPending = cmp.Or(cfg.MaxPending, defaults.MaxPending)
-	cfg.MaxPendingBytes = cmp.Or(cfg.MaxPendingBytes, defaults.MaxPendingBytes)
-	cfg.SnapshotEntries = cmp.Or(cfg.SnapshotEntries, defaults.SnapshotEntries)
-	cfg.CatchUpBytes = cmp.Or(cfg.CatchUpBytes, defaults.CatchUpBytes)
-	cfg.SnapshotBytes = cmp.Or(cfg.SnapshotBytes, defaults.SnapshotBytes)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
@@ -210,17 +211,7 @@ type PluginStatus struct {
 
 // PeerProgress is the leader's view of a follower.
 type PeerProgress struct {
-	ID          NodeID
-	Match, Next uint64
-	// State is probe, replicate or snapshot.
-	State  string
-	Active bool
-	// Stalled is for how long the peer has not got on though there is more for
-	// it, or has not answered, and Why what keeps it.
+	node.Progress
+	// Stalled is the time of StalledTicks.
 	Stalled time.Duration
-	Why     string
-	// Level is the feature level that the peer announces, and CommandVersions are the
-	// versions of commands that its state machine applies.
-	Level           uint64
-	CommandVersions plugins.Versions
 }

@@ -15,6 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -57,6 +58,8 @@ func newWorld(t *testing.T, tune func(*Config)) *world {
 	cfg := Config{
 		ClusterID: 7, ID: 1, Name: "n1", Tick: tick, Election: election,
 		Limits: plugins.DefaultLimits(), StateMachine: w.source,
+		MaxValueBytes: defaults.MaxValueBytes, MaxPending: defaults.MaxPending, MaxPendingBytes: defaults.MaxPendingBytes,
+		SnapshotEntries: defaults.SnapshotEntries, SnapshotBytes: defaults.SnapshotBytes, CatchUpBytes: defaults.CatchUpBytes,
 	}
 	if tune != nil {
 		tune(&cfg)
@@ -128,6 +131,7 @@ func (w *world) attach() {
 		}
 	}
 	core, err := node.NewCore(node.Config{
+		MaxAppends: defaults.MaxInflightAppends, MaxPending: defaults.MaxPending, MaxPendingBytes: defaults.MaxPendingBytes,
 		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(),
 		State: st, Entries: entries, Registry: registry,
 	})

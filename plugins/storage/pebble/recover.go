@@ -20,7 +20,7 @@ const dbName = "db"
 // openDatabase opens the database of a place, which lies in dbfs, or creates it, and
 // reads all of it.
 func openDatabase(p shell.Place, dbfs pebblevfs.FS, cfg config) (_ shell.Log, _ storage.State, err error) {
-	d := &database{fs: p.FS, logger: p.Logger, limits: p.Options.Limits, poison: p.Poison}
+	d := &database{fs: p.FS, limits: p.Options.Limits, poison: p.Poison}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.Close())

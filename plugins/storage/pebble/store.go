@@ -2,7 +2,6 @@ package pebble
 
 import (
 	"errors"
-	"log/slog"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -79,7 +78,6 @@ func (s *store) configure(section []byte) (shell.Recover, error) {
 // Locks, in the order in which they are taken: writing, mu.
 type database struct {
 	fs     vfs.FS
-	logger *slog.Logger
 	cache  *pebble.Cache
 	db     *pebble.DB
 	limits plugins.Limits

@@ -11,11 +11,10 @@ import (
 )
 
 const (
-	hardStateBytes  = 24
-	entryHeadBytes  = 16 // before an entry's data
-	startBytes      = 80
-	formatVersion   = 1
-	maxEntriesBytes = math.MaxInt32 // of one record
+	hardStateBytes = 24
+	entryHeadBytes = 16 // before an entry's data
+	startBytes     = 80
+	formatVersion  = 1
 )
 
 // errMalformed: the payload's checksum is right but its content is not what
