@@ -3,6 +3,8 @@ package sdk
 import (
 	"io"
 	"log/slog"
+
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 )
 
 // hclogTime is the form in which go-plugin expects a log line's time.
@@ -38,16 +40,8 @@ func hclogKeys(groups []string, a slog.Attr) slog.Attr {
 
 // levelName is the nearest of hclog's levels.
 func levelName(l slog.Level) string {
-	switch {
-	case l < slog.LevelDebug:
+	if l < slog.LevelDebug {
 		return "trace"
-	case l < slog.LevelInfo:
-		return "debug"
-	case l < slog.LevelWarn:
-		return "info"
-	case l < slog.LevelError:
-		return "warn"
-	default:
-		return "error"
 	}
+	return pluginrpc.LevelName(l)
 }

@@ -22,11 +22,15 @@ func (s kvStore) command(ctx context.Context, command []byte) (kv.Result, error)
 	if err != nil {
 		return kv.Result{}, err
 	}
-	result, err := kv.DecodeResult(r.Data)
-	if err != nil {
-		return kv.Result{}, fmt.Errorf("the answer is not one of kv; does the cluster run another state machine? %w", err)
+	return ofKV(kv.DecodeResult, r.Data)
+}
+
+// ofKV reads an answer.
+func ofKV[T any](decode func([]byte) (T, error), data []byte) (answer T, err error) {
+	if answer, err = decode(data); err != nil {
+		err = fmt.Errorf("the answer is not one of kv; does the cluster run another state machine? %w", err)
 	}
-	return result, nil
+	return answer, err
 }
 
 // query asks an encoded query and reads the answer.
@@ -35,11 +39,7 @@ func (s kvStore) query(ctx context.Context, query []byte, l client.Consistency) 
 	if err != nil {
 		return kv.Page{}, err
 	}
-	page, err := kv.DecodePage(a.Data)
-	if err != nil {
-		return kv.Page{}, fmt.Errorf("the answer is not one of kv; does the cluster run another state machine? %w", err)
-	}
-	return page, nil
+	return ofKV(kv.DecodePage, a.Data)
 }
 
 // get reads one key; nil if there is none.

@@ -108,7 +108,7 @@ func (s *Session) Metrics(ctx context.Context) ([]byte, error) {
 
 // SetLogLevel makes the plugin log from level on.
 func (s *Session) SetLogLevel(ctx context.Context, level slog.Level) error {
-	name := levelName(level)
+	name := LevelName(level)
 	if _, err := s.ask(ctx, pluginv1.SessionRequest{LogLevel: name}); err != nil {
 		return fmt.Errorf("set log level %s: %w", name, err)
 	}
@@ -242,7 +242,8 @@ func (s *Session) ended() error {
 	return fmt.Errorf("session is closed: %w", plugins.ErrClosed)
 }
 
-func levelName(l slog.Level) string {
+// LevelName is the nearest of the levels that a session can ask for.
+func LevelName(l slog.Level) string {
 	switch {
 	case l < slog.LevelInfo:
 		return "debug"

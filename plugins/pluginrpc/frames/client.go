@@ -160,18 +160,12 @@ var _ grpc.ClientStream = (*clientStream)(nil)
 // read. On a stream that has ended it returns io.EOF, and RecvMsg says why; nil if
 // the method has one request, since generated code asks RecvMsg after nil only.
 func (s *clientStream) SendMsg(m any) error {
-	msg, err := message(m)
-	if err != nil {
-		return err
-	}
-	err = s.out.message(msg)
+	broke, err := s.out.send(m)
 	switch {
-	case err == nil:
-		return nil
-	case !broken(err):
-		return refused(err)
+	case broke == nil:
+		return err
 	case s.ctx.Err() != nil:
-		return lost(s.ctx, err)
+		return lost(s.ctx, broke)
 	case s.oneRequest:
 		return nil
 	default:

@@ -142,20 +142,12 @@ var _ grpc.ServerStream = (*serverStream)(nil)
 
 // SendMsg implements grpc.ServerStream. It waits while the host does not read.
 func (s *serverStream) SendMsg(m any) error {
-	msg, err := message(m)
-	if err != nil {
+	broke, err := s.out.send(m)
+	if broke == nil {
 		return err
 	}
-	err = s.out.message(msg)
-	switch {
-	case err == nil:
-		return nil
-	case !broken(err):
-		return refused(err)
-	default:
-		s.cancel()
-		return status.Error(codes.Unavailable, err.Error())
-	}
+	s.cancel()
+	return status.Error(codes.Unavailable, broke.Error())
 }
 
 // RecvMsg implements grpc.ServerStream.

@@ -36,6 +36,21 @@ func message(m any) (pluginrpc.Message, error) {
 	return nil, status.Errorf(codes.Internal, "%T is no message of the plugin wire", m)
 }
 
+// send sends m. broke is how the connection has broken; a message that is not sent
+// otherwise is an error with its status.
+func (w *frameWriter) send(m any) (broke, err error) {
+	msg, err := message(m)
+	if err != nil {
+		return nil, err
+	}
+	switch err := w.message(msg); {
+	case err == nil, broken(err):
+		return err, nil
+	default:
+		return nil, refused(err)
+	}
+}
+
 // decode decodes a payload into m.
 func decode(payload []byte, m pluginrpc.Message) error {
 	if err := pluginrpc.Decode(payload, m); err != nil {
