@@ -131,23 +131,6 @@ func New(options Options) (*Catalog, error) {
 	return &Catalog{options: options, closing: closing, close: cancel}, nil
 }
 
-// Validate finds out, without starting anything, whether the plugin can be
-// started: whether the backend is known, or the executable is there, is a
-// regular file that may be executed, and has the right SHA-256. An error that
-// wraps ErrPermanent is one of configuration.
-func (c *Catalog) Validate(spec Spec) error {
-	pl, err := c.plan(spec)
-	if err != nil || pl.inproc != nil {
-		return err
-	}
-	exe, err := openExecutable(pl.path, pl.sum)
-	if err != nil {
-		return &StartError{Kind: pl.kind, Plugin: pl.label, Permanent: isPermanentFile(err), Cause: err}
-	}
-	exe.close()
-	return nil
-}
-
 // Slot returns a new supervised place for one plugin; nothing is started yet.
 func (c *Catalog) Slot(spec Spec) (*Slot, error) {
 	pl, err := c.plan(spec)

@@ -104,7 +104,7 @@ func writeFile(t *testing.T, name, text string, mode os.FileMode) string {
 	return path
 }
 
-func TestWhatIsWrongWithASpecIsFoundWithoutStartingAnything(t *testing.T) {
+func TestWhatIsWrongWithASpecIsFoundAtTheStart(t *testing.T) {
 	external := func(path string) catalog.Spec {
 		return catalog.Spec{Kind: plugins.Storage, Command: []string{path}, SHA256: strings.Repeat("0", 64)}
 	}
@@ -134,35 +134,19 @@ func TestWhatIsWrongWithASpecIsFoundWithoutStartingAnything(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCatalog(t, nil)
-			err := c.Validate(tc.spec)
+			slot, err := c.Slot(tc.spec)
+			if err == nil {
+				_, err = slot.Start(t.Context())
+			}
 			if !errors.Is(err, catalog.ErrPermanent) {
-				t.Fatalf("validate: %v", err)
+				t.Fatalf("start: %v", err)
 			}
 			for _, words := range tc.says {
 				if !strings.Contains(err.Error(), words) {
 					t.Errorf("error does not say %q: %v", words, err)
 				}
 			}
-			// Each fault that Validate finds, Slot or Start finds as well.
-			slot, err := c.Slot(tc.spec)
-			if err == nil {
-				_, err = slot.Start(t.Context())
-			}
-			if !errors.Is(err, catalog.ErrPermanent) {
-				t.Errorf("start: %v", err)
-			}
 		})
-	}
-}
-
-func TestAGoodSpecIsValid(t *testing.T) {
-	c := newCatalog(t, nil)
-	inproc := shipped()
-	inproc.Isolation = catalog.Inproc
-	for _, spec := range []catalog.Spec{shipped(), inproc, fakePlugin(t, "echo")} {
-		if err := c.Validate(spec); err != nil {
-			t.Errorf("%+v: %v", spec, err)
-		}
 	}
 }
 

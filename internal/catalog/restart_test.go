@@ -51,9 +51,6 @@ func TestAPluginWithAChecksumCanBeRestartedAHundredTimes(t *testing.T) {
 func TestAFileReplacedAfterItsCheckIsNotStarted(t *testing.T) {
 	c := newCatalog(t, nil)
 	spec := tinyPlugin(t, "echo")
-	if err := c.Validate(spec); err != nil {
-		t.Fatal(err)
-	}
 	slot := mustSlot(t, c, spec)
 	in := mustStart(t, slot)
 	if err := in.Stop(t.Context()); err != nil {
