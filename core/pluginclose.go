@@ -25,7 +25,7 @@ func (h *Host) closePlugin(ctx context.Context, limit time.Duration, in *catalog
 	// A process is killed when ctx ends, so only a backend inside the host can
 	// take longer.
 	forced := within(limit+limit/2, fmt.Sprintf("%s(%s)", info.Kind, info.Name), func() {
-		if !isDone(in) {
+		if !pause.Over(in.Done()) {
 			if err := closeContract(ctx); err != nil {
 				h.logger.Warn("plugin did not close", "kind", info.Kind, "plugin", info.Name, "error", err)
 			}
@@ -142,5 +142,3 @@ func putDown(in *catalog.Instance) error {
 	}
 	return nil
 }
-
-func isDone(in *catalog.Instance) bool { return pause.Over(in.Done()) }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"runtime"
 	"strings"
-
-	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 // end stops the raft goroutine, and lets its last appends out. Nothing that it waits
@@ -25,9 +23,6 @@ func (g *generation) end(ctx context.Context) (err error) {
 	g.pump.close()
 	return err
 }
-
-// hasEnded tells whether the raft goroutine has.
-func (g *generation) hasEnded() bool { return pause.Over(g.raftDone) }
 
 // endRaft ends the raft goroutine of a generation whose storage has failed.
 func (h *Host) endRaft(g *generation) error {

@@ -80,7 +80,7 @@ func (h *Host) stop(ctx context.Context) error {
 		h.awaitAppends(ctx, g)
 		problems = append(problems, h.closePlugin(ctx, share(ctx, 3), g.instance, g.storage.Close))
 		g.fail(plugins.ErrClosed)
-		if g.hasEnded() { // or it has been named
+		if pause.Over(g.raftDone) { // or it has been named
 			problems = append(problems, within(share(ctx, 3), "storage "+g.instance.Info().Name, g.wg.Wait))
 		}
 	}

@@ -80,7 +80,7 @@ func (l *processLife) supervise() {
 		l.putDown(reason)
 	}
 	<-l.runner.drained
-	if l.isStopping() {
+	if pause.Over(l.stopping) {
 		l.in.end(nil)
 	} else {
 		l.in.end(l.exitError())
@@ -156,8 +156,6 @@ func (l *processLife) exitError() *ExitError {
 	e.Hung = e.Reason != "" && l.putdown.Load()
 	return &e
 }
-
-func (l *processLife) isStopping() bool { return pause.Over(l.stopping) }
 
 func (l *processLife) pid() int { return l.runner.pid() }
 
