@@ -79,6 +79,16 @@ func (c *Chunks[M]) Announced(bytes uint64) { c.announced = &bytes }
 // Reader reads the chunks.
 func (c *Chunks[M]) Reader() *ChunkReader { return NewChunkReader(c.Next) }
 
+// ReaderOf reads the chunks of what is called so; an error says how many bytes there were.
+func (c *Chunks[M]) ReaderOf(what string) *ChunkReader {
+	return NewChunkReader(func() (chunk []byte, last bool, err error) {
+		if chunk, last, err = c.Next(); err != nil {
+			err = fmt.Errorf("%s after %d bytes: %w", what, c.Bytes(), err)
+		}
+		return chunk, last, err
+	})
+}
+
 // Bytes is how many have come.
 func (c *Chunks[M]) Bytes() uint64 { return c.got.Bytes() }
 

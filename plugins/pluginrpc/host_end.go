@@ -74,6 +74,16 @@ func Ask[Req, Res any](ctx context.Context, e *HostEnd,
 	return res, nil
 }
 
+// Close closes what is called so. Before Open it is a call too.
+func (e *HostEnd) Close(ctx context.Context, what string,
+	method func(context.Context, *pluginv1.CloseRequest, ...grpc.CallOption) (*pluginv1.CloseResponse, error),
+) error {
+	if _, err := method(ctx, &pluginv1.CloseRequest{Call: e.Call()}); err != nil {
+		return fmt.Errorf("close %s: %w", what, e.Table.Error(ctx, err))
+	}
+	return nil
+}
+
 // ErrStreamEnded is of a stream to which nothing can be sent any more: the other end has
 // ended it, and its status, which a receiver gets, says why. It is a plugins.ErrClosed.
 var ErrStreamEnded = fmt.Errorf("stream has ended: %w", plugins.ErrClosed)

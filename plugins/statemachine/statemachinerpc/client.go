@@ -108,10 +108,7 @@ func restoreParts(m *pluginv1.RestoreRequest) (header bool, chunk *[]byte, end *
 // Close implements statemachine.StateMachine.
 func (c *Client) Close(ctx context.Context) error {
 	c.closeOwn(ctx)
-	if _, err := c.rpc.Close(ctx, &pluginv1.CloseRequest{Call: c.end.Call()}); err != nil {
-		return fmt.Errorf("close state machine: %w", c.end.Table.Error(ctx, err))
-	}
-	return nil
+	return c.end.Close(ctx, "state machine", c.rpc.Close)
 }
 
 // Classes implements statemachine.Classer: it is the plugin's answer when it was

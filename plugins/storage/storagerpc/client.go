@@ -165,9 +165,4 @@ func (c *Client) Space(ctx context.Context) (storage.Space, error) {
 }
 
 // Close implements storage.Storage.
-func (c *Client) Close(ctx context.Context) error {
-	if _, err := c.rpc.Close(ctx, &pluginv1.CloseRequest{Call: c.end.Call()}); err != nil {
-		return fmt.Errorf("close storage: %w", c.end.Table.Error(ctx, err))
-	}
-	return nil
-}
+func (c *Client) Close(ctx context.Context) error { return c.end.Close(ctx, "storage", c.rpc.Close) }

@@ -143,8 +143,8 @@ func (c *Client) OpenSnapshot(ctx context.Context, index uint64) (storage.Snapsh
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	r := &snapshotReader{ctx: ctx, cancel: cancel, table: c.end.Table}
-	if err := r.open(c.rpc, &pluginv1.OpenSnapshotRequest{Call: o.Call, Index: index}, o.Limits.MaxChunkBytes); err != nil {
+	r := &snapshotReader{cancel: cancel}
+	if err := r.open(ctx, c, &pluginv1.OpenSnapshotRequest{Call: o.Call, Index: index}, o.Limits.MaxChunkBytes); err != nil {
 		cancel()
 		return nil, fmt.Errorf("open snapshot %d: %w", index, err)
 	}
@@ -154,21 +154,18 @@ func (c *Client) OpenSnapshot(ctx context.Context, index uint64) (storage.Snapsh
 // snapshotReader is one OpenSnapshot stream.
 type snapshotReader struct {
 	*pluginrpc.ChunkReader
-	ctx    context.Context
 	cancel context.CancelFunc
-	table  *pluginrpc.Table
-	stream grpc.ServerStreamingClient[pluginv1.OpenSnapshotResponse]
-	in     *pluginrpc.Chunks[pluginv1.OpenSnapshotResponse]
 	info   storage.SnapshotInfo
 }
 
 // open waits for the header, which says what the snapshot is.
-func (r *snapshotReader) open(rpc pluginv1.StorageClient, req *pluginv1.OpenSnapshotRequest, maxChunk uint64) (err error) {
-	if r.stream, err = rpc.OpenSnapshot(r.ctx, req); err != nil {
-		return r.table.Error(r.ctx, err)
+func (r *snapshotReader) open(ctx context.Context, c *Client, req *pluginv1.OpenSnapshotRequest, maxChunk uint64) error {
+	stream, err := c.rpc.OpenSnapshot(ctx, req)
+	if err != nil {
+		return c.end.Table.Error(ctx, err)
 	}
-	r.in = pluginrpc.Arriving(r.ctx, r.table, r.stream, maxChunk, openParts).Alone()
-	first, err := r.in.Header()
+	in := pluginrpc.Arriving(ctx, c.end.Table, stream, maxChunk, openParts).Alone()
+	first, err := in.Header()
 	if err != nil {
 		return err
 	}
@@ -179,16 +176,9 @@ func (r *snapshotReader) open(rpc pluginv1.StorageClient, req *pluginv1.OpenSnap
 	if req.Index != 0 && r.info.Metadata.Index != req.Index {
 		return pluginrpc.BadAnswer("snapshot %d, asked for %d", r.info.Metadata.Index, req.Index)
 	}
-	r.in.Announced(r.info.Bytes)
-	r.ChunkReader = pluginrpc.NewChunkReader(r.next)
+	in.Announced(r.info.Bytes)
+	r.ChunkReader = in.ReaderOf(fmt.Sprintf("read of snapshot %d", r.info.Metadata.Index))
 	return nil
-}
-
-func (r *snapshotReader) next() (chunk []byte, last bool, err error) {
-	if chunk, last, err = r.in.Next(); err != nil {
-		err = fmt.Errorf("read snapshot %d at %d: %w", r.info.Metadata.Index, r.in.Bytes(), err)
-	}
-	return chunk, last, err
 }
 
 func openParts(m *pluginv1.OpenSnapshotResponse) (header bool, chunk *[]byte, end **pluginv1.StreamEnd) {

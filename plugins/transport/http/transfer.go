@@ -44,7 +44,7 @@ type transfer struct {
 	reading bool          // a Read is in part's body
 	offset  uint64        // bytes the host has
 	end     error         // what Read answers from now on: io.EOF if all is here
-	verdict  *standing       // the verdict, once there is one
+	verdict *standing     // the verdict, once there is one
 }
 
 // A standing is what the sender is told of its transfer.

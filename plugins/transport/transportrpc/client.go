@@ -156,29 +156,25 @@ func (c *Client) usable() (*pluginrpc.Opened, error) {
 
 // SetPeers implements transport.Transport.
 func (c *Client) SetPeers(ctx context.Context, set transport.PeerSet) error {
-	o, err := c.usable()
-	if err != nil {
+	if _, err := c.usable(); err != nil {
 		return err
 	}
-	_, err = c.rpc.SetPeers(ctx, &pluginv1.SetPeersRequest{
-		Call: o.Call, Peers: set.Peers, Removed: set.Removed, Self: pluginv1.Greeting(set.Self), Joining: set.Joining,
-	})
-	if err != nil {
-		return fmt.Errorf("set %d peers: %w", len(set.Peers), c.end.Table.Error(ctx, err))
+	req := &pluginv1.SetPeersRequest{
+		Call: c.end.Call(), Peers: set.Peers, Removed: set.Removed, Self: pluginv1.Greeting(set.Self), Joining: set.Joining,
+	}
+	if _, err := pluginrpc.Ask(ctx, &c.end, c.rpc.SetPeers, req); err != nil {
+		return fmt.Errorf("set %d peers: %w", len(set.Peers), err)
 	}
 	return nil
 }
 
 // Ping implements transport.Pinger; only a plugin with the capability is asked.
 func (c *Client) Ping(ctx context.Context, peer transport.Peer) error {
-	o, err := c.usable()
-	if err != nil {
-		return err
+	_, err := c.usable()
+	if err == nil {
+		_, err = pluginrpc.Ask(ctx, &c.end, c.rpc.Ping, &pluginv1.PingRequest{Call: c.end.Call(), Peer: peer})
 	}
-	if _, err := c.rpc.Ping(ctx, &pluginv1.PingRequest{Call: o.Call, Peer: peer}); err != nil {
-		return c.end.Table.Error(ctx, err)
-	}
-	return nil
+	return err
 }
 
 // Close implements transport.Transport. The handler is not called any more
@@ -190,9 +186,7 @@ func (c *Client) Close(ctx context.Context) error {
 		return c.closedErr
 	}
 	c.closed = true
-	if _, err := c.rpc.Close(ctx, &pluginv1.CloseRequest{Call: c.end.Call()}); err != nil {
-		c.closedErr = fmt.Errorf("close transport: %w", c.end.Table.Error(ctx, err))
-	}
+	c.closedErr = c.end.Close(ctx, "transport", c.rpc.Close)
 	c.cancel(errClosed)
 	if _, err := c.end.Opened(); err != nil {
 		close(c.done) // there was never a stream

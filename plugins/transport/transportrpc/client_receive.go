@@ -141,12 +141,7 @@ func (c *Client) handle(ctx context.Context, o *pluginrpc.Opened, e transport.Ev
 	if header.Bytes > 0 { // otherwise the end says it
 		in.Announced(header.Bytes)
 	}
-	r := pluginrpc.NewChunkReader(func() (chunk []byte, last bool, err error) {
-		if chunk, last, err = in.Next(); err != nil {
-			err = fmt.Errorf("snapshot after %d bytes: %w", in.Bytes(), err)
-		}
-		return chunk, last, err
-	})
+	r := in.ReaderOf("snapshot")
 	err = c.handler.ReceiveSnapshot(ctx, header, r)
 	switch {
 	case errors.Is(r.Err(), plugins.ErrBadAnswer):
