@@ -40,10 +40,7 @@ func (r *requests) QueryStream(req *hostv1.QueryRequest, stream queryStream) err
 }
 
 func (r *requests) answerInChunks(ctx context.Context, req *hostv1.QueryRequest, stream queryStream) error {
-	if err := r.end.refusal(); err != nil {
-		return err
-	}
-	if err := r.forClients(ctx); err != nil {
+	if err := r.takes(ctx); err != nil {
 		return err
 	}
 	if n := len(req.GetData()); n > r.limits.MaxValueBytes {

@@ -43,10 +43,7 @@ type requests struct {
 
 // Propose implements hostv1.HostServer.
 func (r *requests) Propose(ctx context.Context, req *hostv1.ProposeRequest) (*hostv1.ProposeResponse, error) {
-	if err := r.end.refusal(); err != nil {
-		return nil, err
-	}
-	if err := r.forClients(ctx); err != nil {
+	if err := r.takes(ctx); err != nil {
 		return nil, err
 	}
 	if n := len(req.GetData()); n > r.limits.MaxValueBytes {
@@ -79,10 +76,7 @@ func (r *requests) Propose(ctx context.Context, req *hostv1.ProposeRequest) (*ho
 
 // Query implements hostv1.HostServer.
 func (r *requests) Query(ctx context.Context, req *hostv1.QueryRequest) (*hostv1.QueryResponse, error) {
-	if err := r.end.refusal(); err != nil {
-		return nil, err
-	}
-	if err := r.forClients(ctx); err != nil {
+	if err := r.takes(ctx); err != nil {
 		return nil, err
 	}
 	if n := len(req.GetData()); n > r.limits.MaxValueBytes {
@@ -114,10 +108,7 @@ func (r *requests) Query(ctx context.Context, req *hostv1.QueryRequest) (*hostv1
 
 // ReadBarrier implements hostv1.HostServer.
 func (r *requests) ReadBarrier(ctx context.Context, _ *hostv1.ReadBarrierRequest) (*hostv1.ReadBarrierResponse, error) {
-	if err := r.end.refusal(); err != nil {
-		return nil, err
-	}
-	if err := r.forClients(ctx); err != nil {
+	if err := r.takes(ctx); err != nil {
 		return nil, err
 	}
 	call, err := r.bounds.call(sharerOf(ctx))

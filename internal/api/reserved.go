@@ -35,6 +35,15 @@ func placeOf(ctx context.Context) *place {
 	return nil
 }
 
+// takes refuses what is for the state machine while the host stops, and what forClients
+// refuses.
+func (r *requests) takes(ctx context.Context) error {
+	if err := r.end.refusal(); err != nil {
+		return err
+	}
+	return r.forClients(ctx)
+}
+
 // forClients refuses proposals and queries on a reserved connection, as long as
 // the limit is reached, and has it closed: a client that would keep it keeps an
 // operator out.

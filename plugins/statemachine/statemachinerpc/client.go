@@ -62,9 +62,10 @@ func (c *Client) Open(ctx context.Context, opts plugins.Options) (uint64, error)
 		if err := statemachine.CheckClasses(res.Classes); err != nil {
 			return err
 		}
-		c.setClasses(res.Classes)
-		c.setApplied(res.AppliedIndex)
-		c.setWake(res.Wake)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.classes, c.wake = res.Classes, res.Wake
+		c.applied, c.submitted = res.AppliedIndex, res.AppliedIndex
 		return nil
 	})
 	if err != nil {
@@ -84,7 +85,6 @@ func (c *Client) Restore(ctx context.Context, index uint64, r io.Reader) error {
 	if err := c.restore(ctx, o, index, r); err != nil {
 		return fmt.Errorf("restore snapshot %d: %w", index, err)
 	}
-	c.setApplied(index)
 	return nil
 }
 
@@ -97,7 +97,9 @@ func (c *Client) restore(ctx context.Context, o *pluginrpc.Opened, index uint64,
 	if res.AppliedIndex != index {
 		return pluginrpc.BadAnswer("applied index %d after it", res.AppliedIndex)
 	}
-	c.setWake(res.Wake)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.applied, c.submitted, c.wake = index, index, res.Wake
 	return nil
 }
 
@@ -126,28 +128,9 @@ func (c *Client) NextTimer() uint64 {
 	return c.wake
 }
 
-func (c *Client) setWake(at uint64) {
+// confirmed is the applied index that is certain.
+func (c *Client) confirmed() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.wake = at
-}
-
-func (c *Client) setClasses(list []statemachine.Class) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.classes = list
-}
-
-// setApplied records an applied index that is certain.
-func (c *Client) setApplied(index uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.applied, c.submitted = index, index
-}
-
-// progress returns the confirmed applied index and the one that it may be.
-func (c *Client) progress() (applied, submitted uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.applied, c.submitted
+	return c.applied
 }

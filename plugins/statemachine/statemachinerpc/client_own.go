@@ -17,8 +17,7 @@ func (c *Client) Apply(ctx context.Context, b statemachine.Batch) ([]statemachin
 
 // PrepareSnapshot implements statemachine.StateMachine.
 func (c *Client) PrepareSnapshot(ctx context.Context) (statemachine.Snapshot, error) {
-	applied, _ := c.progress()
-	out, err := c.applyOne(ctx, statemachine.Batch{Through: applied}, true)
+	out, err := c.applyOne(ctx, statemachine.Batch{Through: c.confirmed()}, true)
 	return out.Snapshot, err
 }
 
