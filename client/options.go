@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 )
 
 // Options is what a Client is made of. A zero value means the default.
@@ -90,15 +92,9 @@ func (o Options) withDefaults() (Options, error) {
 		o.token = &tokenSource{file: o.TokenFile, text: o.Token}
 	}
 	o.Endpoints = slices.Compact(slices.Clone(o.Endpoints))
-	if o.DialTimeout <= 0 {
-		o.DialTimeout = 2 * time.Second
-	}
-	if o.RequestTimeout <= 0 {
-		o.RequestTimeout = 10 * time.Second
-	}
-	if o.MaxAnswerBytes <= 0 {
-		o.MaxAnswerBytes = 64 << 20
-	}
+	defaults.Or(&o.DialTimeout, 2*time.Second)
+	defaults.Or(&o.RequestTimeout, 10*time.Second)
+	defaults.Or(&o.MaxAnswerBytes, 64<<20)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

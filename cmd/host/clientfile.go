@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -63,13 +64,9 @@ func parseClientFile(text []byte) (c clientFile, err error) {
 // fill names those of the flags' files that the flags do not name. A certificate
 // and its key come from one place.
 func (c clientFile) fill(files *client.TLSFiles) {
-	if files.CA == "" {
-		files.CA = c.CA
-	}
+	files.CA = cmp.Or(files.CA, c.CA)
 	if files.Cert == "" && files.Key == "" {
 		files.Cert, files.Key = c.Cert, c.Key
 	}
-	if files.ServerName == "" {
-		files.ServerName = c.ServerName
-	}
+	files.ServerName = cmp.Or(files.ServerName, c.ServerName)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -28,10 +29,7 @@ type clusterFlags struct {
 
 func addCluster(cmd *cobra.Command) *clusterFlags {
 	f := &clusterFlags{}
-	fromEnv := os.Getenv("PONTOON_ENDPOINTS")
-	if fromEnv == "" {
-		fromEnv = defaultEndpoints
-	}
+	fromEnv := cmp.Or(os.Getenv("PONTOON_ENDPOINTS"), defaultEndpoints)
 	cmd.Flags().StringVar(&f.endpoints, "endpoints", fromEnv, "comma `list` of members' client addresses, host:port or https://host:port; environment PONTOON_ENDPOINTS")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 10*time.Second, "how long one request may take, retries included")
 	cmd.Flags().StringVar(&f.tokenFile, "token-file", "", "`file` that holds the token of this client; environment PONTOON_TOKEN_FILE, or the token itself in PONTOON_TOKEN")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -175,9 +176,7 @@ func summarise(rows []client.MemberStatus) clusterStatus {
 		if st == nil {
 			continue
 		}
-		if s.ClusterID == "" {
-			s.ClusterID = st.GetClusterId()
-		}
+		s.ClusterID = cmp.Or(s.ClusterID, st.GetClusterId())
 		if st.GetLeader() != "" && st.GetTerm() >= s.term {
 			s.Leader, s.term = st.GetLeader(), st.GetTerm()
 		}

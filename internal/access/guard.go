@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"strings"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 )
 
 // Errors of a Guard. Each refuses a request before anything is done for it.
@@ -57,9 +59,7 @@ func New(policy *Policy, logger *slog.Logger) (*Guard, error) {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	if p.Reload <= 0 {
-		p.Reload = reloadEvery
-	}
+	defaults.Or(&p.Reload, reloadEvery)
 	g := &Guard{policy: p, misses: missLog{logger: logger}}
 	if p.TokensFile == "" {
 		return g, nil

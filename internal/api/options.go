@@ -140,35 +140,29 @@ const (
 )
 
 func (l Limits) withDefaults() Limits {
-	orDefault(&l.MaxValueBytes, defaults.MaxValueBytes)
+	defaults.Or(&l.MaxValueBytes, defaults.MaxValueBytes)
 	l.MaxConnections = connectionsWithin(descriptorLimit(), l.MaxConnections)
-	orDefault(&l.MaxStreams, 512)
-	orDefault(&l.MaxInFlight, 16<<10)
-	orDefault(&l.MaxInFlightBytes, 64<<20)
-	orDefault(&l.MaxPending, defaults.MaxPending)
-	orDefault(&l.MaxPendingBytes, defaults.MaxPendingBytes)
-	orDefault(&l.MaxProposalStreams, defaults.MaxStreams)
-	orDefault(&l.MaxCalls, defaults.MaxCalls)
-	orDefault(&l.MaxQueryStreams, statemachine.MaxQueryStreams)
-	orDefault(&l.MaxWatches, 128)
-	orDefault(&l.MaxOpenCalls, l.MaxProposalStreams+l.MaxCalls+l.MaxQueryStreams+l.MaxWatches+512)
-	orDefault(&l.MaxAdminConnections, 64)
-	orDefault(&l.Pace, 5*time.Second)
-	orDefault(&l.MaxResultBytes, 48<<20)
-	orDefault(&l.SlowAfter, 2*time.Second)
-	orDefault(&l.StalledAfter, 10*time.Second)
-	orDefault(&l.FirstBytes, 10*time.Second)
-	orDefault(&l.ReadRequest, time.Minute)
-	orDefault(&l.Idle, 2*time.Minute)
-	orDefault(&l.ReservedIdle, 5*time.Second)
-	orDefault(&l.HealthInterval, 200*time.Millisecond)
+	defaults.Or(&l.MaxStreams, 512)
+	defaults.Or(&l.MaxInFlight, 16<<10)
+	defaults.Or(&l.MaxInFlightBytes, 64<<20)
+	defaults.Or(&l.MaxPending, defaults.MaxPending)
+	defaults.Or(&l.MaxPendingBytes, defaults.MaxPendingBytes)
+	defaults.Or(&l.MaxProposalStreams, defaults.MaxStreams)
+	defaults.Or(&l.MaxCalls, defaults.MaxCalls)
+	defaults.Or(&l.MaxQueryStreams, statemachine.MaxQueryStreams)
+	defaults.Or(&l.MaxWatches, 128)
+	defaults.Or(&l.MaxOpenCalls, l.MaxProposalStreams+l.MaxCalls+l.MaxQueryStreams+l.MaxWatches+512)
+	defaults.Or(&l.MaxAdminConnections, 64)
+	defaults.Or(&l.Pace, 5*time.Second)
+	defaults.Or(&l.MaxResultBytes, 48<<20)
+	defaults.Or(&l.SlowAfter, 2*time.Second)
+	defaults.Or(&l.StalledAfter, 10*time.Second)
+	defaults.Or(&l.FirstBytes, 10*time.Second)
+	defaults.Or(&l.ReadRequest, time.Minute)
+	defaults.Or(&l.Idle, 2*time.Minute)
+	defaults.Or(&l.ReservedIdle, 5*time.Second)
+	defaults.Or(&l.HealthInterval, 200*time.Millisecond)
 	return l
-}
-
-func orDefault[T int | int64 | uint32 | time.Duration](v *T, byDefault T) {
-	if *v <= 0 {
-		*v = byDefault
-	}
 }
 
 // messageBytes is the largest message that is decoded.

@@ -136,9 +136,7 @@ func consistency(c hostv1.Consistency) (server.Consistency, error) {
 // Status implements hostv1.HostServer. It answers during a stop, too.
 func (r *requests) Status(ctx context.Context, _ *hostv1.StatusRequest) (*hostv1.StatusResponse, error) {
 	out := toStatus(r.svc.Status())
-	if out.Version == "" {
-		out.Version = text(r.version)
-	}
+	out.Version = cmp.Or(out.Version, text(r.version))
 	if err := r.handAnswer(ctx, proto.Size(out)); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -88,21 +89,11 @@ const (
 )
 
 func (o Options) withDefaults() Options {
-	if o.Level == "" {
-		o.Level = Off
-	}
-	if o.MaxFileBytes == 0 {
-		o.MaxFileBytes = defaults.AuditFileBytes
-	}
-	if o.MaxFiles == 0 {
-		o.MaxFiles = defaults.AuditFiles
-	}
-	if o.Sync == "" {
-		o.Sync = SyncInterval
-	}
-	if o.OnFull == "" {
-		o.OnFull = Drop
-	}
+	o.Level = cmp.Or(o.Level, Off)
+	o.MaxFileBytes = cmp.Or(o.MaxFileBytes, defaults.AuditFileBytes)
+	o.MaxFiles = cmp.Or(o.MaxFiles, defaults.AuditFiles)
+	o.Sync = cmp.Or(o.Sync, SyncInterval)
+	o.OnFull = cmp.Or(o.OnFull, Drop)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

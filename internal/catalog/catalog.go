@@ -61,24 +61,18 @@ func (o Options) withDefaults() (Options, error) {
 		}
 		o.Executable = path
 	}
-	setDefault(&o.ProbeInterval, 250*time.Millisecond)
-	setDefault(&o.ProbeTimeout, 500*time.Millisecond)
-	setDefault(&o.Backoff.Min, 100*time.Millisecond)
-	setDefault(&o.Backoff.Max, 10*time.Second)
-	setDefault(&o.CrashLoop.Within, 10*time.Minute)
-	setDefault(&o.CrashLoop.Exits, 10)
-	setDefault(&o.StopTimeout, 3*time.Second)
+	defaults.Or(&o.ProbeInterval, 250*time.Millisecond)
+	defaults.Or(&o.ProbeTimeout, 500*time.Millisecond)
+	defaults.Or(&o.Backoff.Min, 100*time.Millisecond)
+	defaults.Or(&o.Backoff.Max, 10*time.Second)
+	defaults.Or(&o.CrashLoop.Within, 10*time.Minute)
+	defaults.Or(&o.CrashLoop.Exits, 10)
+	defaults.Or(&o.StopTimeout, 3*time.Second)
 	if o.Limits == (plugins.Limits{}) {
 		o.Limits = plugins.ProtocolLimits(defaults.MaxBatchBytes, defaults.MaxChunkBytes)
 	}
 	o.Backends = slices.Clone(o.Backends)
 	return o, nil
-}
-
-func setDefault[T int | time.Duration](value *T, otherwise T) {
-	if *value <= 0 {
-		*value = otherwise
-	}
 }
 
 func ownExecutable() (string, error) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 )
@@ -71,9 +72,7 @@ type plan struct {
 // plan looks everything up that spec names. Its errors are permanent.
 func (c *Catalog) plan(spec Spec) (plan, error) {
 	pl := plan{kind: spec.Kind, label: spec.Name, name: spec.Name, env: slices.Clone(spec.Env), startTimeout: spec.StartTimeout}
-	if pl.startTimeout <= 0 {
-		pl.startTimeout = DefaultStartTimeout
-	}
+	defaults.Or(&pl.startTimeout, DefaultStartTimeout)
 	if len(spec.Command) > 0 {
 		pl.label = spec.Command[0]
 	}

@@ -1,6 +1,7 @@
 // Package defaults is the table of what holds where nothing is configured: the
 // configuration shows it to operators, and the host uses it for programs that
-// embed it. A number that both use is here and nowhere else.
+// embed it. A number that both use is here and nowhere else. Packages fill in their own
+// defaults with Or.
 package defaults
 
 import "time"
@@ -59,3 +60,10 @@ const (
 	// AuditFiles: see AuditFileBytes.
 	AuditFiles = 16
 )
+
+// Or puts the default in the place of a number that is not set, or below 0.
+func Or[T int | int64 | uint32 | time.Duration](v *T, byDefault T) {
+	if *v <= 0 {
+		*v = byDefault
+	}
+}

@@ -73,12 +73,8 @@ var ErrInconsistent = errors.New("inconsistent store")
 // withDefaults fills in what is 0.
 func (c Config) withDefaults() Config {
 	c.Incarnation = cmp.Or(c.Incarnation, 1)
-	if c.MaxUncommittedBytes == 0 {
-		c.MaxUncommittedBytes = 64 << 20
-	}
-	if c.MaxTailBytes == 0 {
-		c.MaxTailBytes = 8 << 20
-	}
+	c.MaxUncommittedBytes = cmp.Or(c.MaxUncommittedBytes, 64<<20)
+	c.MaxTailBytes = cmp.Or(c.MaxTailBytes, 8<<20)
 	c.MaxClockDifference = cmp.Or(c.MaxClockDifference, 12_000)
 	if c.Clock == nil {
 		c.Clock = func() uint64 { return uint64(max(0, time.Now().UnixMilli())) }

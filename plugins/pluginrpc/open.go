@@ -5,6 +5,7 @@ import (
 	"time"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
@@ -24,9 +25,7 @@ type Opened struct {
 // accepted.
 func NewOpened(o plugins.Options) *Opened {
 	election := o.Election
-	if election <= 0 {
-		election = time.Second
-	}
+	defaults.Or(&election, time.Second)
 	return &Opened{
 		Call:     pluginv1.Call{Group: o.Group, Incarnation: o.Incarnation},
 		NodeID:   o.NodeID,

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"text/tabwriter"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 )
 
 // Settings is what to show.
@@ -57,9 +59,7 @@ type demo struct {
 // story went well and nothing was left behind, also when ctx ends while the
 // cluster is serving at the end; the context's error if it ends earlier.
 func Run(ctx context.Context, s Settings) (err error) {
-	if s.Patience <= 0 {
-		s.Patience = 30 * time.Second
-	}
+	defaults.Or(&s.Patience, 30*time.Second)
 	if err := s.Validate(); err != nil {
 		return err
 	}

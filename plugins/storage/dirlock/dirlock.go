@@ -8,6 +8,7 @@
 package dirlock
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -35,9 +36,7 @@ func Take(fsys vfs.FS, opts plugins.Options) (io.Closer, error) {
 	lock, err := fsys.Lock(Name, holder)
 	var held *vfs.HeldError
 	if errors.As(err, &held) {
-		if held.Holder == "" {
-			held.Holder = "a process that has just started"
-		}
+		held.Holder = cmp.Or(held.Holder, "a process that has just started")
 		return nil, &storage.LockedError{Path: filepath.Join(opts.DataDir, Name), Holder: held.Holder}
 	}
 	return lock, err

@@ -1,6 +1,7 @@
 package httptransport
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strconv"
@@ -120,9 +121,7 @@ func (r release) less(o release) bool {
 
 // parseVersion reads the first two numbers of a version; the rest is free.
 func parseVersion(s string) (release, bool) {
-	if s == "" {
-		s = versionWithoutName
-	}
+	s = cmp.Or(s, versionWithoutName)
 	major, rest, ok := strings.Cut(s, ".")
 	if !ok {
 		return release{}, false

@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"cmp"
 	"errors"
 	"io"
 
@@ -17,12 +18,8 @@ const GrowBytes = 1 << 20
 // transport that was opened with the limits.
 func MessageLimit(l plugins.Limits) int {
 	d := plugins.DefaultLimits()
-	if l.MaxEntryBytes == 0 {
-		l.MaxEntryBytes = d.MaxEntryBytes
-	}
-	if l.MaxBatchBytes == 0 {
-		l.MaxBatchBytes = d.MaxBatchBytes
-	}
+	l.MaxEntryBytes = cmp.Or(l.MaxEntryBytes, d.MaxEntryBytes)
+	l.MaxBatchBytes = cmp.Or(l.MaxBatchBytes, d.MaxBatchBytes)
 	return l.MaxMessageBytes()
 }
 
