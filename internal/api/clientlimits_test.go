@@ -25,7 +25,7 @@ func limitedStream(t *testing.T) *proposalStream {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := Limits{MaxValueBytes: 2 * earlyBytes, MaxInFlightBytes: 1 << 20, MaxPendingBytes: 1 << 20}.withDefaults()
+	l := whole(Limits{MaxValueBytes: 2 * earlyBytes, MaxInFlightBytes: 1 << 20, MaxPendingBytes: 1 << 20})
 	who := access.Identity{Name: "app", Role: access.Write}
 	return &proposalStream{
 		svc: hasRoom{}, guard: guard, limited: guard.Client(who, time.Now()), limits: l, end: newEnding(), wake: make(chan struct{}, 1),

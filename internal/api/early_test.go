@@ -80,7 +80,7 @@ func (hasRoom) Full(int) error { return nil }
 // A large value for which the client has no room left is refused by its head, though
 // the service has room: its bytes are not put together.
 func TestALargeValueBeyondTheClientsShareIsRefusedByItsHead(t *testing.T) {
-	l := Limits{MaxPendingBytes: 1 << 20, MaxInFlightBytes: 4 << 20}.withDefaults()
+	l := whole(Limits{MaxPendingBytes: 1 << 20, MaxInFlightBytes: 4 << 20})
 	window := newPool(amount{int64(l.MaxPending), l.MaxPendingBytes})
 	s := &proposalStream{svc: hasRoom{}, limits: l, lane: lanes(window, "a")[0]}
 	refused := func(bytes int) error {

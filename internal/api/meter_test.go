@@ -12,6 +12,7 @@ import (
 	"golang.org/x/net/http2"
 
 	"github.com/pontoon-raft/pontoon/internal/bucket"
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 )
 
 // metered makes the meters of so many connections, and returns those with the
@@ -19,7 +20,7 @@ import (
 func metered(t *testing.T, mostBytes int64, conns int) (*meters, []*clientConn, []net.Conn) {
 	t.Helper()
 	all := &meters{
-		limits: Limits{}.withDefaults(), mostBytes: mostBytes, mostUnread: 1 << 30, counts: &counts{}, results: &atomic.Int64{},
+		limits: whole(Limits{}), mostBytes: mostBytes, mostUnread: 1 << 30, counts: &counts{}, results: &atomic.Int64{},
 		conns: map[*meter]*clientConn{}, waste: waste{by: map[string]*bucket.Bucket{}}, said: newSparing(slog.New(slog.DiscardHandler)),
 	}
 	var ours []*clientConn
@@ -139,7 +140,7 @@ func TestMessagesThatDoNotGetOnAreOverdue(t *testing.T) {
 			_ = f.WriteData(1, false, part(100, have))
 		}))
 	}
-	l := Limits{}.withDefaults()
+	l := whole(Limits{})
 	if conns[0].meter.overdue(time.Now(), l) {
 		t.Error("a message is overdue at once")
 	}
@@ -165,4 +166,14 @@ func TestAStreamWhoseClientIsDoneIsNotOverdue(t *testing.T) {
 	if got := m.totals(); got.streams != 1 || got.bytes != 0 {
 		t.Errorf("counted %+v, want one stream without bytes", got)
 	}
+}
+
+// whole are limits with all defaults, those of the host's table among them.
+func whole(l Limits) Limits {
+	defaults.Or(&l.MaxValueBytes, defaults.MaxValueBytes)
+	defaults.Or(&l.MaxPending, defaults.MaxPending)
+	defaults.Or(&l.MaxPendingBytes, defaults.MaxPendingBytes)
+	defaults.Or(&l.MaxProposalStreams, defaults.MaxStreams)
+	defaults.Or(&l.MaxCalls, defaults.MaxCalls)
+	return l.withDefaults()
 }

@@ -29,7 +29,7 @@ func TestEveryRequestHasARole(t *testing.T) {
 	}
 	end := newEnding()
 	defer end.stop()
-	r := &requests{svc: stillService{}, limits: Limits{}.withDefaults(), end: end}
+	r := &requests{svc: stillService{}, limits: whole(Limits{}), end: end}
 	h := newHealthService(stillService{}, end)
 	for service, info := range newGRPC(r, h, byCertificate, new(sync.WaitGroup), 0).GetServiceInfo() {
 		for _, m := range info.Methods {

@@ -49,10 +49,10 @@ type Options struct {
 	Version string
 }
 
-// Limits bound what clients can ask for. A zero value means the default.
+// Limits bound what clients can ask for. A zero value means the default where one is
+// named here; the host fills in those of the others.
 type Limits struct {
-	// MaxValueBytes is the largest data of one proposal or query; by default
-	// 1.5 MiB. The service has the last word on proposals: a larger one is
+	// MaxValueBytes is the largest data of one proposal or query. The service has the last word on proposals: a larger one is
 	// refused there or here, in either case as not applied.
 	MaxValueBytes int
 	// MaxConnections counts client connections of both kinds, by default
@@ -71,15 +71,14 @@ type Limits struct {
 	MaxInFlight      int
 	MaxInFlightBytes int
 	// MaxPending and MaxPendingBytes bound the proposals of all clients together
-	// that were read and whose answers were not yet sent, by default those of
-	// package defaults. A client that wants everything gets eight ninths, and
+	// that were read and whose answers were not yet sent. A client that wants everything gets eight ninths, and
 	// several divide them: some are always left for one that comes. A proposal
 	// above is refused as too_many_requests.
 	MaxPending      int
 	MaxPendingBytes int64
-	// MaxProposalStreams bounds the Proposals streams of all clients together, by
-	// default 512; MaxCalls the other requests for the service that are being
-	// answered, by default 1024. Both are divided as MaxPending is.
+	// MaxProposalStreams bounds the Proposals streams of all clients together, MaxCalls
+	// the other requests for the service that are being answered. Both are divided as
+	// MaxPending is.
 	MaxProposalStreams, MaxCalls int
 	// MaxQueryStreams bounds the answers in chunks of all clients together, by default
 	// and at most what a state machine has at a time. It is divided as MaxPending is.
@@ -140,15 +139,10 @@ const (
 )
 
 func (l Limits) withDefaults() Limits {
-	defaults.Or(&l.MaxValueBytes, defaults.MaxValueBytes)
 	l.MaxConnections = connectionsWithin(descriptorLimit(), l.MaxConnections)
 	defaults.Or(&l.MaxStreams, 512)
 	defaults.Or(&l.MaxInFlight, 16<<10)
 	defaults.Or(&l.MaxInFlightBytes, 64<<20)
-	defaults.Or(&l.MaxPending, defaults.MaxPending)
-	defaults.Or(&l.MaxPendingBytes, defaults.MaxPendingBytes)
-	defaults.Or(&l.MaxProposalStreams, defaults.MaxStreams)
-	defaults.Or(&l.MaxCalls, defaults.MaxCalls)
 	defaults.Or(&l.MaxQueryStreams, statemachine.MaxQueryStreams)
 	defaults.Or(&l.MaxWatches, 128)
 	defaults.Or(&l.MaxOpenCalls, l.MaxProposalStreams+l.MaxCalls+l.MaxQueryStreams+l.MaxWatches+512)

@@ -28,7 +28,7 @@ func TestLargeAnswersAreHandedOnWithoutACopy(t *testing.T) {
 			&hostv1.ProposalResultBatch{Results: []*hostv1.ProposalResult{{Id: 9, Response: toResponse(all)}}},
 		},
 	} {
-		out, err := newCodec(Limits{}.withDefaults(), newBufferPool()).Marshal(c.ours)
+		out, err := newCodec(whole(Limits{}), newBufferPool()).Marshal(c.ours)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +69,7 @@ func TestABatchOfAnswersFitsItsBuffer(t *testing.T) {
 // An answer of any kind that waits for its client is in memory about as large as it is:
 // gRPC's own codec would put one of 40 KiB into a buffer of a MiB.
 func TestAnAnswerThatWaitsHasABufferOfItsSize(t *testing.T) {
-	codec := newCodec(Limits{}.withDefaults(), newBufferPool())
+	codec := newCodec(whole(Limits{}), newBufferPool())
 	for _, size := range []int{100, 5 << 10, 20 << 10, 40 << 10, 64 << 10, 300 << 10} {
 		data := make([]byte, size)
 		for name, m := range map[string]proto.Message{

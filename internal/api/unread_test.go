@@ -111,7 +111,7 @@ func TestWhatIsNotReadIsBounded(t *testing.T) {
 
 // With the default settings the bound is that of the documents.
 func TestTheDefaultBoundOfWhatIsNotRead(t *testing.T) {
-	if got, want := (Limits{}).withDefaults().mostUnread(), int64(64<<20); got != want {
+	if got, want := whole(Limits{}).mostUnread(), int64(64<<20); got != want {
 		t.Errorf("%d bytes may be unread, want %d", got, want)
 	}
 }
