@@ -7,6 +7,7 @@ import (
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/internal/api"
 	"github.com/pontoon-raft/pontoon/internal/audit"
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 )
 
 // BenchmarkAuditedProposals is what a proposal of 256 bytes costs from a stream to
@@ -15,7 +16,7 @@ import (
 func BenchmarkAuditedProposals(b *testing.B) {
 	for _, level := range []audit.Level{audit.Off, audit.Changes, audit.Writes} {
 		b.Run(string(level), func(b *testing.B) {
-			l, err := audit.New(audit.Options{Level: level, Dir: b.TempDir(), Member: "1", Name: "n1"})
+			l, err := audit.New(audit.Options{Level: level, Dir: b.TempDir(), Member: "1", Name: "n1", MaxFileBytes: defaults.AuditFileBytes, MaxFiles: defaults.AuditFiles})
 			if err != nil {
 				b.Fatal(err)
 			}

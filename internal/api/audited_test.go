@@ -18,6 +18,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/access"
 	"github.com/pontoon-raft/pontoon/internal/api"
 	"github.com/pontoon-raft/pontoon/internal/audit"
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
@@ -27,6 +28,7 @@ func auditOn(t *testing.T, o audit.Options) (*audit.Log, *vfs.Mem) {
 	t.Helper()
 	m := vfs.NewMem()
 	o.FS, o.Member, o.Name = m, "ff", "n1"
+	o.MaxFileBytes, o.MaxFiles = defaults.AuditFileBytes, defaults.AuditFiles
 	l, err := audit.New(o)
 	if err != nil {
 		t.Fatal(err)

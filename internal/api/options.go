@@ -52,8 +52,9 @@ type Options struct {
 // Limits bound what clients can ask for. A zero value means the default where one is
 // named here; the host fills in those of the others.
 type Limits struct {
-	// MaxValueBytes is the largest data of one proposal or query. The service has the last word on proposals: a larger one is
-	// refused there or here, in either case as not applied.
+	// MaxValueBytes is the largest data of one proposal or query. The service has
+	// the last word on proposals: a larger one is refused there or here, in either
+	// case as not applied.
 	MaxValueBytes int
 	// MaxConnections counts client connections of both kinds, by default
 	// 1024. It is never more than the limit of descriptors allows beside a reserve
@@ -71,9 +72,9 @@ type Limits struct {
 	MaxInFlight      int
 	MaxInFlightBytes int
 	// MaxPending and MaxPendingBytes bound the proposals of all clients together
-	// that were read and whose answers were not yet sent. A client that wants everything gets eight ninths, and
-	// several divide them: some are always left for one that comes. A proposal
-	// above is refused as too_many_requests.
+	// that were read and whose answers were not yet sent. A client that wants
+	// everything gets eight ninths, and several divide them: some are always left for
+	// one that comes. A proposal above is refused as too_many_requests.
 	MaxPending      int
 	MaxPendingBytes int64
 	// MaxProposalStreams bounds the Proposals streams of all clients together, MaxCalls

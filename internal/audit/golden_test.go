@@ -98,7 +98,7 @@ func testLineOf(t *testing.T, long string) {
 func TestTextsThatWaitAreBounded(t *testing.T) {
 	for _, long := range []string{strings.Repeat("\U0001f600", 1<<18), "a" + strings.Repeat("\U0001f600", 1<<18), strings.Repeat("x", 1<<20)} {
 		r := Record{Op: AddMember, Target: &Target{ID: long, Name: long, PeerURLs: slices.Repeat([]string{long}, 100), ClientAddress: long}, Outcome: NotApplied}
-		l, err := New(Options{Level: Changes, FS: vfs.NewMem()})
+		l, err := New(tabled(Options{Level: Changes, FS: vfs.NewMem()}))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,7 +14,7 @@ import (
 // refusing starts a log that refuses what it cannot record.
 func refusing(t *testing.T, m *vfs.Mem) *Log {
 	t.Helper()
-	l, err := New(Options{FS: m, Level: Writes, OnFull: Refuse, Sync: SyncEach, Member: "1", Name: "n1"})
+	l, err := New(tabled(Options{FS: m, Level: Writes, OnFull: Refuse, Sync: SyncEach, Member: "1", Name: "n1"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func TestALogThatIsOff(t *testing.T) {
 		t.Error("a log that is off does something")
 	}
 	l.Close()
-	unused, err := New(Options{Level: Changes, Dir: "nowhere"})
+	unused, err := New(tabled(Options{Level: Changes, Dir: "nowhere"}))
 	if err != nil {
 		t.Fatal(err)
 	}

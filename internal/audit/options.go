@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
@@ -63,7 +62,7 @@ type Options struct {
 	// one.
 	Dir string
 	// MaxFileBytes is how long a file grows, MaxFiles how many are kept: the
-	// oldest one is removed before. Zero means those of package defaults.
+	// oldest one is removed before. A log that is off needs neither.
 	MaxFileBytes int64
 	MaxFiles     int
 	// Sync is SyncInterval if empty, OnFull is Drop.
@@ -90,8 +89,6 @@ const (
 
 func (o Options) withDefaults() Options {
 	o.Level = cmp.Or(o.Level, Off)
-	o.MaxFileBytes = cmp.Or(o.MaxFileBytes, defaults.AuditFileBytes)
-	o.MaxFiles = cmp.Or(o.MaxFiles, defaults.AuditFiles)
 	o.Sync = cmp.Or(o.Sync, SyncInterval)
 	o.OnFull = cmp.Or(o.OnFull, Drop)
 	if o.Logger == nil {
@@ -111,12 +108,13 @@ func (o Options) check() error {
 	default:
 		return fmt.Errorf("%w: sync %q is none of each, interval and none", ErrInvalid, o.Sync)
 	}
+	sized := o.Level != Off || o.MaxFileBytes != 0 || o.MaxFiles != 0
 	switch {
 	case o.OnFull != Drop && o.OnFull != Refuse:
 		return fmt.Errorf("%w: on_full %q is neither drop nor refuse", ErrInvalid, o.OnFull)
-	case o.MaxFileBytes < MinFileBytes || o.MaxFileBytes > MaxFileBytes:
+	case sized && (o.MaxFileBytes < MinFileBytes || o.MaxFileBytes > MaxFileBytes):
 		return fmt.Errorf("%w: files of %d bytes; they may have from %d to %d", ErrInvalid, o.MaxFileBytes, MinFileBytes, MaxFileBytes)
-	case o.MaxFiles < MinFiles || o.MaxFiles > MaxFiles:
+	case sized && (o.MaxFiles < MinFiles || o.MaxFiles > MaxFiles):
 		return fmt.Errorf("%w: %d files; there may be from %d to %d", ErrInvalid, o.MaxFiles, MinFiles, MaxFiles)
 	case o.Dir == "" && o.FS == nil && o.Level != Off:
 		return fmt.Errorf("%w: no directory", ErrInvalid)

@@ -20,7 +20,7 @@ func TestARotationThatFailsHalfWayLeavesOneChain(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			m := vfs.NewMem()
 			o := Options{FS: m, Level: Writes, OnFull: Refuse, Sync: SyncEach, Member: "1", Name: "n1", MaxFileBytes: MinFileBytes}
-			l, err := New(o)
+			l, err := New(tabled(o))
 			if err != nil {
 				t.Fatal(err)
 			}

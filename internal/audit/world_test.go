@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/access"
+	"github.com/pontoon-raft/pontoon/internal/defaults"
 )
 
 // A world is a log whose writer does a step when the test says so.
@@ -30,7 +31,7 @@ func open(t failing, o Options) *world {
 		o.Level = Writes
 	}
 	o.Member, o.Name, o.Version = "1", "n1", "v1"
-	l, err := New(o)
+	l, err := New(tabled(o))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,3 +130,10 @@ func clone(files map[string][]byte) map[string][]byte {
 
 // at is a fixed moment.
 func at(second int) time.Time { return time.Date(2026, 3, 4, 5, 6, second, 7, time.UTC) }
+
+// tabled are options with the numbers of the host's table in the place of zeros.
+func tabled(o Options) Options {
+	defaults.Or(&o.MaxFileBytes, defaults.AuditFileBytes)
+	defaults.Or(&o.MaxFiles, defaults.AuditFiles)
+	return o
+}
