@@ -87,7 +87,7 @@ func Upload[Req, Res any, P interface {
 		return nil, e.Table.Error(ctx, err)
 	}
 	if read := P(res).GetLength(); sent == nil || read != sent.Length {
-		return nil, BadAnswer("answered after %d bytes, of %s", read, lengthOf(sent))
+		return nil, Breach("P-46", "answered after %d bytes, of %s", read, lengthOf(sent))
 	}
 	return res, nil
 }

@@ -51,30 +51,30 @@ func Describe(ctx context.Context, conn grpc.ClientConnInterface) (plugins.Info,
 func CheckInfo(info plugins.Info) error {
 	switch {
 	case !slices.Contains(plugins.Kinds(), info.Kind):
-		return BadAnswer("unknown kind %.64q", string(info.Kind))
+		return Breach("P-11", "unknown kind %.64q", string(info.Kind))
 	case info.Name == "" || len(info.Name) > maxNameBytes || strings.IndexFunc(info.Name, notNameRune) >= 0:
-		return BadAnswer("name %.64q", info.Name)
+		return Breach("P-11", "name %.64q", info.Name)
 	case len(info.Version) > maxVersionBytes:
-		return BadAnswer("version of %d bytes, at most %d", len(info.Version), maxVersionBytes)
+		return Breach("P-12", "version of %d bytes, at most %d", len(info.Version), maxVersionBytes)
 	case strings.IndexFunc(info.Version, notShown) >= 0:
-		return BadAnswer("version %q, which cannot be printed", info.Version)
+		return Breach("P-12", "version %q, which cannot be printed", info.Version)
 	case len(info.Protocols) > maxProtocols:
-		return BadAnswer("%d protocols, at most %d", len(info.Protocols), maxProtocols)
+		return Breach("P-12", "%d protocols, at most %d", len(info.Protocols), maxProtocols)
 	case !slices.Contains(info.Protocols, plugins.ProtocolVersion):
-		return BadAnswer("speaks protocols %v, not %d", info.Protocols, plugins.ProtocolVersion)
+		return Breach("P-12", "speaks protocols %v, not %d", info.Protocols, plugins.ProtocolVersion)
 	case len(info.Capabilities) > maxCapabilities:
-		return BadAnswer("%d capabilities, at most %d", len(info.Capabilities), maxCapabilities)
+		return Breach("P-12", "%d capabilities, at most %d", len(info.Capabilities), maxCapabilities)
 	case len(info.ConfigSchema) > maxSchemaBytes:
-		return BadAnswer("config schema of %d bytes, at most %d", len(info.ConfigSchema), maxSchemaBytes)
+		return Breach("P-12", "config schema of %d bytes, at most %d", len(info.ConfigSchema), maxSchemaBytes)
 	case info.CommandVersions.Least > info.CommandVersions.Greatest:
-		return BadAnswer("applies commands of versions %s", info.CommandVersions)
+		return Breach("SM-43", "applies commands of versions %s", info.CommandVersions)
 	}
 	if len(info.Requires) > maxCapabilities {
-		return BadAnswer("requires %d capabilities, at most %d", len(info.Requires), maxCapabilities)
+		return Breach("P-12", "requires %d capabilities, at most %d", len(info.Requires), maxCapabilities)
 	}
 	for _, c := range slices.Concat(info.Capabilities, info.Requires) {
 		if len(c) > maxCapabilityBytes {
-			return BadAnswer("capability of %d bytes, at most %d", len(c), maxCapabilityBytes)
+			return Breach("P-12", "capability of %d bytes, at most %d", len(c), maxCapabilityBytes)
 		}
 	}
 	return nil

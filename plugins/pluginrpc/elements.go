@@ -90,7 +90,7 @@ func weigh(b []byte, v Message) error {
 		return BadAnswer("%T of %d bytes is malformed: %v", v, len(b), err)
 	}
 	if most := uint64(elementRoom) + elementsPerLen*uint64(len(b)); taken > most {
-		return BadAnswer("%T of %d bytes whose elements would take %d, more than %d", v, len(b), taken, most)
+		return Breach("P-34", "%T of %d bytes whose elements would take %d, more than %d", v, len(b), taken, most)
 	}
 	return nil
 }

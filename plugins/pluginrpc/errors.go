@@ -186,3 +186,9 @@ func (e *remoteError) Unwrap() []error { return e.causes }
 func BadAnswer(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", plugins.ErrBadAnswer, fmt.Sprintf(format, args...))
 }
+
+// Breach is a BadAnswer that names the rule of docs/plugins/protocol*.md that the plugin has
+// broken: its author finds there what is right.
+func Breach(rule, format string, args ...any) error {
+	return BadAnswer("%s (rule %s)", fmt.Sprintf(format, args...), rule)
+}

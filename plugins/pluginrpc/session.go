@@ -214,7 +214,7 @@ func (s *Session) answer(res *pluginv1.SessionResponse) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if want := s.answers + 1; res.Seq != want || res.Seq > s.seq {
-		return BadAnswer("answer %d, expected %d of %d requests", res.Seq, want, s.seq)
+		return Breach("P-15", "answer %d, expected %d of %d requests", res.Seq, want, s.seq)
 	}
 	s.answers++
 	s.asked = s.asked[1:]

@@ -84,5 +84,5 @@ func CheckClasses(list []Class) error {
 }
 
 func badClasses(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", plugins.ErrBadAnswer, fmt.Sprintf(format, args...))
+	return fmt.Errorf("%w: %s (rule SM-4)", plugins.ErrBadAnswer, fmt.Sprintf(format, args...))
 }

@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -101,10 +102,13 @@ func checkBad(t *testing.T, err error) {
 	t.Helper()
 	if !errors.Is(err, plugins.ErrBadAnswer) {
 		t.Errorf("got %v, want a bad answer", err)
-	} else {
-		t.Log(err)
+	} else if !ruleNamed.MatchString(err.Error()) {
+		t.Errorf("%v: it names no rule", err)
 	}
 }
+
+// ruleNamed is how an error names the rule of the protocol that the plugin has broken.
+var ruleNamed = regexp.MustCompile(`\(rule (P|SM)-[0-9]+\)`)
 
 // Rules SM-1 and SM-9.
 func TestAWrongAppliedIndexIsRefused(t *testing.T) {

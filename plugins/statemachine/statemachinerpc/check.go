@@ -51,13 +51,13 @@ func (e expected) checkPart(res *pluginv1.ApplyResponse, before int) error {
 	n := len(res.Results)
 	switch {
 	case res.Seq != e.seq:
-		return pluginrpc.BadAnswer("answer %d to batch %d", res.Seq, e.seq)
+		return pluginrpc.Breach("SM-6", "answer %d to batch %d", res.Seq, e.seq)
 	case before+n > e.results:
-		return pluginrpc.BadAnswer("%d results and %d more for %d entries", before, n, e.results)
+		return pluginrpc.Breach("SM-7", "%d results and %d more for %d entries", before, n, e.results)
 	case res.More && n == 0:
-		return pluginrpc.BadAnswer("a part without results, after %d of %d", before, e.results)
+		return pluginrpc.Breach("SM-14", "a part without results, after %d of %d", before, e.results)
 	case res.More && res.Snapshot != 0:
-		return pluginrpc.BadAnswer("snapshot %d in a part that is not the last", res.Snapshot)
+		return pluginrpc.Breach("SM-14", "snapshot %d in a part that is not the last", res.Snapshot)
 	}
 	return nil
 }
@@ -66,11 +66,11 @@ func (e expected) checkPart(res *pluginv1.ApplyResponse, before int) error {
 func (e expected) check(res *pluginv1.ApplyResponse) error {
 	switch {
 	case len(res.Results) != e.results:
-		return pluginrpc.BadAnswer("%d results for %d entries", len(res.Results), e.results)
+		return pluginrpc.Breach("SM-7", "%d results for %d entries", len(res.Results), e.results)
 	case !e.appliedFits(res.AppliedIndex):
-		return pluginrpc.BadAnswer("applied index %d after a batch through %d", res.AppliedIndex, e.through)
+		return pluginrpc.Breach("SM-9", "applied index %d after a batch through %d", res.AppliedIndex, e.through)
 	case e.prepare != (res.Snapshot != 0):
-		return pluginrpc.BadAnswer("snapshot %d, asked for one: %t", res.Snapshot, e.prepare)
+		return pluginrpc.Breach("SM-30", "snapshot %d, asked for one: %t", res.Snapshot, e.prepare)
 	}
 	return e.checkSkipped(res.Results)
 }
@@ -88,11 +88,11 @@ func (e expected) checkSkipped(results []pluginv1.ApplyResult) error {
 		skipped := results[i].Skipped
 		switch {
 		case skipped && i >= e.maySkip:
-			return pluginrpc.BadAnswer("entry %d of %d was skipped, the first %d may be", i+1, len(results), e.maySkip)
+			return pluginrpc.Breach("SM-8", "entry %d of %d was skipped, the first %d may be", i+1, len(results), e.maySkip)
 		case !skipped && i < e.mustSkip:
-			return pluginrpc.BadAnswer("entry %d of %d was applied twice", i+1, len(results))
+			return pluginrpc.Breach("SM-8", "entry %d of %d was applied twice", i+1, len(results))
 		case skipped && i > 0 && !results[i-1].Skipped:
-			return pluginrpc.BadAnswer("entry %d of %d was skipped after one that was not", i+1, len(results))
+			return pluginrpc.Breach("SM-8", "entry %d of %d was skipped after one that was not", i+1, len(results))
 		}
 	}
 	return nil

@@ -57,7 +57,7 @@ func (c *Client) Open(ctx context.Context, opts plugins.Options) (uint64, error)
 			return c.end.Table.Error(ctx, err)
 		}
 		if res.AppliedIndex == math.MaxUint64 {
-			return pluginrpc.BadAnswer("applied index %d", res.AppliedIndex)
+			return pluginrpc.Breach("SM-1", "applied index %d", res.AppliedIndex)
 		}
 		if err := statemachine.CheckClasses(res.Classes); err != nil {
 			return err
@@ -95,7 +95,7 @@ func (c *Client) restore(ctx context.Context, o *pluginrpc.Opened, index uint64,
 		return err
 	}
 	if res.AppliedIndex != index {
-		return pluginrpc.BadAnswer("applied index %d after it", res.AppliedIndex)
+		return pluginrpc.Breach("SM-39", "applied index %d after it", res.AppliedIndex)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

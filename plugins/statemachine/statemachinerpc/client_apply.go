@@ -147,7 +147,7 @@ func (a *applier) receive() (statemachine.Outcome, error) {
 		}
 		return a.outcome(e, res), nil
 	default:
-		return statemachine.Outcome{}, fmt.Errorf("apply: %w", pluginrpc.BadAnswer("answer %d without a batch", res.Seq))
+		return statemachine.Outcome{}, fmt.Errorf("apply: %w", pluginrpc.Breach("SM-6", "answer %d without a batch", res.Seq))
 	}
 }
 
@@ -176,7 +176,7 @@ func (a *applier) gather(e expected, part *pluginv1.ApplyResponse) (*pluginv1.Ap
 		}
 		var err error
 		if part, err = a.stream.Recv(); errors.Is(err, io.EOF) {
-			return nil, pluginrpc.BadAnswer("stream ended after %d of %d results", len(results), e.results)
+			return nil, pluginrpc.Breach("SM-13", "stream ended after %d of %d results", len(results), e.results)
 		} else if err != nil {
 			return nil, a.stream.Error(err)
 		}
@@ -189,7 +189,7 @@ func (a *applier) eof() error {
 	closed := a.closed
 	a.mu.Unlock()
 	if n := len(a.pending); n > 0 || !closed {
-		return fmt.Errorf("apply: %w", pluginrpc.BadAnswer("stream ended with %d batches unanswered", n))
+		return fmt.Errorf("apply: %w", pluginrpc.Breach("SM-13", "stream ended with %d batches unanswered", n))
 	}
 	return io.EOF
 }

@@ -5,6 +5,7 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -18,10 +19,13 @@ func checkBad(t *testing.T, err error) {
 	t.Helper()
 	if !errors.Is(err, plugins.ErrBadAnswer) {
 		t.Errorf("got %v, want a bad answer", err)
-	} else {
-		t.Log(err)
+	} else if !ruleNamed.MatchString(err.Error()) {
+		t.Errorf("%v: it names no rule", err)
 	}
 }
+
+// ruleNamed is how an error names the rule of the protocol that the plugin has broken.
+var ruleNamed = regexp.MustCompile(`\(rule (P|ST)-[0-9]+\)`)
 
 // Rules ST-3, ST-4, ST-5, ST-6 and ST-7.
 func TestWrongStatesAreRefused(t *testing.T) {

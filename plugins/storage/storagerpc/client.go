@@ -121,7 +121,7 @@ func (c *Client) Compact(ctx context.Context, index uint64) (uint64, error) {
 		return 0, fmt.Errorf("compact to %d: %w", index, err)
 	}
 	if want := max(index+1, c.first); res.FirstIndex != want {
-		return 0, fmt.Errorf("compact to %d: %w", index, pluginrpc.BadAnswer("first index %d, expected %d", res.FirstIndex, want))
+		return 0, fmt.Errorf("compact to %d: %w", index, pluginrpc.Breach("ST-24", "first index %d, expected %d", res.FirstIndex, want))
 	}
 	c.first = res.FirstIndex
 	return res.FirstIndex, nil
@@ -159,7 +159,7 @@ func (c *Client) Space(ctx context.Context) (storage.Space, error) {
 		return storage.Space{}, err
 	}
 	if n := len(res.Detail); n > storage.MaxSpaceDetail || res.Short != (n > 0) {
-		return storage.Space{}, pluginrpc.BadAnswer("short of space: %t, with a detail of %d bytes", res.Short, n)
+		return storage.Space{}, pluginrpc.Breach("ST-37", "short of space: %t, with a detail of %d bytes", res.Short, n)
 	}
 	return storage.Space{Short: res.Short, Detail: res.Detail}, nil
 }

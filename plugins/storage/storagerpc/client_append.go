@@ -80,11 +80,11 @@ func (a *appender) receive() (uint64, error) {
 	case errors.Is(err, io.EOF) && a.closed.Load() && a.acked == sent:
 		return 0, io.EOF
 	case errors.Is(err, io.EOF):
-		return 0, fmt.Errorf("append: %w", pluginrpc.BadAnswer("stream ended after %d of %d batches", a.acked, sent))
+		return 0, fmt.Errorf("append: %w", pluginrpc.Breach("ST-19", "stream ended after %d of %d batches", a.acked, sent))
 	case err != nil:
 		return 0, fmt.Errorf("append: batches after %d of %d: %w", a.acked, sent, a.stream.Error(err))
 	case a.res.Seq <= a.acked || a.res.Seq > sent:
-		return 0, fmt.Errorf("append: %w", pluginrpc.BadAnswer("acknowledged batch %d after %d of %d", a.res.Seq, a.acked, sent))
+		return 0, fmt.Errorf("append: %w", pluginrpc.Breach("ST-9", "acknowledged batch %d after %d of %d", a.res.Seq, a.acked, sent))
 	}
 	a.acked = a.res.Seq
 	return a.acked, nil

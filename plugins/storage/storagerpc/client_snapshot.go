@@ -92,7 +92,7 @@ func (w *snapshotWriter) commit() (storage.SnapshotInfo, error) {
 	}
 	got := res.Info
 	if got.Metadata.Index != w.meta.Index || got.Metadata.Term != w.meta.Term || got.Bytes != w.sent.Bytes() {
-		return storage.SnapshotInfo{}, pluginrpc.BadAnswer("committed index %d term %d of %d bytes, sent index %d term %d of %d",
+		return storage.SnapshotInfo{}, pluginrpc.Breach("ST-26", "committed index %d term %d of %d bytes, sent index %d term %d of %d",
 			got.Metadata.Index, got.Metadata.Term, got.Bytes, w.meta.Index, w.meta.Term, w.sent.Bytes())
 	}
 	return got, nil
@@ -109,7 +109,7 @@ func (w *snapshotWriter) Abort() error {
 	_, err := w.stream.CloseAndRecv()
 	switch err = w.table.Error(w.ctx, err); {
 	case err == nil:
-		return fmt.Errorf("abort snapshot %d: %w", w.meta.Index, pluginrpc.BadAnswer("snapshot was committed"))
+		return fmt.Errorf("abort snapshot %d: %w", w.meta.Index, pluginrpc.Breach("ST-27", "snapshot was committed"))
 	case errors.Is(err, context.Canceled):
 		return nil // the plugin's word for an abandoned snapshot
 	default:
@@ -128,7 +128,7 @@ func (w *snapshotWriter) send(req *pluginv1.SaveSnapshotRequest) error {
 	}
 	if errors.Is(err, io.EOF) {
 		if err = w.stream.RecvMsg(new(pluginv1.SaveSnapshotResponse)); err == nil {
-			err = pluginrpc.BadAnswer("answer before the snapshot was complete")
+			err = pluginrpc.Breach("ST-26", "answer before the snapshot was complete")
 		}
 	}
 	w.ended = w.table.Error(w.ctx, err)
@@ -174,7 +174,7 @@ func (r *snapshotReader) open(ctx context.Context, c *Client, req *pluginv1.Open
 		return err
 	}
 	if req.Index != 0 && r.info.Metadata.Index != req.Index {
-		return pluginrpc.BadAnswer("snapshot %d, asked for %d", r.info.Metadata.Index, req.Index)
+		return pluginrpc.Breach("ST-31", "snapshot %d, asked for %d", r.info.Metadata.Index, req.Index)
 	}
 	in.Announced(r.info.Bytes)
 	r.ChunkReader = in.ReaderOf(fmt.Sprintf("read of snapshot %d", r.info.Metadata.Index))

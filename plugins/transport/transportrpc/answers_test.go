@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -193,8 +194,8 @@ func TestWrongDeliveriesEndTheConnection(t *testing.T) {
 				t.Fatal(err)
 			}
 			<-c.Done()
-			if !errors.Is(c.Err(), plugins.ErrBadAnswer) {
-				t.Errorf("ended with %v", c.Err())
+			if err := c.Err(); !errors.Is(err, plugins.ErrBadAnswer) || !ruleNamed.MatchString(err.Error()) {
+				t.Errorf("ended with %v, want a bad answer and a rule", err)
 			}
 			if messages, events := r.counts(); messages+events > 0 {
 				t.Errorf("the handler got %d messages, %d events", messages, events)
@@ -314,8 +315,8 @@ func TestWrongSnapshotsEndTheConnection(t *testing.T) {
 				t.Fatal(err)
 			}
 			<-c.Done()
-			if !errors.Is(c.Err(), plugins.ErrBadAnswer) {
-				t.Errorf("ended with %v", c.Err())
+			if err := c.Err(); !errors.Is(err, plugins.ErrBadAnswer) || !ruleNamed.MatchString(err.Error()) {
+				t.Errorf("ended with %v, want a bad answer and a rule", err)
 			}
 		})
 	}
@@ -363,3 +364,6 @@ func TestASnapshotThatIsAcceptedBeforeItsEnd(t *testing.T) {
 type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return len(p), nil }
+
+// ruleNamed is how an error names the rule of the protocol that the plugin has broken.
+var ruleNamed = regexp.MustCompile(`\(rule (P|TR)-[0-9]+\)`)

@@ -41,17 +41,17 @@ func checkInbound(m *pluginv1.RaftInbound, o *pluginrpc.Opened) error {
 		e := &m.Envelopes[i]
 		switch {
 		case e.Group != o.Call.Group:
-			return pluginrpc.BadAnswer("message of group %d, expected %d", e.Group, o.Call.Group)
+			return pluginrpc.Breach("TR-23", "message of group %d, expected %d", e.Group, o.Call.Group)
 		case e.To != o.NodeID:
-			return pluginrpc.BadAnswer("message to %x, this is %x", e.To, o.NodeID)
+			return pluginrpc.Breach("TR-23", "message to %x, this is %x", e.To, o.NodeID)
 		case len(e.Payload) > maxPayload(o.Limits):
-			return pluginrpc.BadAnswer("message from %x of %d bytes, at most %d", e.From, len(e.Payload), maxPayload(o.Limits))
+			return pluginrpc.Breach("TR-23", "message from %x of %d bytes, at most %d", e.From, len(e.Payload), maxPayload(o.Limits))
 		case e.Class < pluginv1.MessageClass_CLASS_CONTROL || e.Class > pluginv1.MessageClass_CLASS_SNAPSHOT:
-			return pluginrpc.BadAnswer("message from %x of class %d", e.From, e.Class)
+			return pluginrpc.Breach("TR-23", "message from %x of class %d", e.From, e.Class)
 		}
 	}
 	if n := len(m.Events); n > maxEvents {
-		return pluginrpc.BadAnswer("%d events at once, at most %d", n, maxEvents)
+		return pluginrpc.Breach("TR-24", "%d events at once, at most %d", n, maxEvents)
 	}
 	for i := range m.Events {
 		if err := checkEvent(&m.Events[i]); err != nil {
@@ -66,11 +66,11 @@ func checkInbound(m *pluginv1.RaftInbound, o *pluginrpc.Opened) error {
 func checkEvent(e *transport.Event) error {
 	switch {
 	case len(e.Detail) > maxDetail:
-		return pluginrpc.BadAnswer("event with a detail of %d bytes, at most %d", len(e.Detail), maxDetail)
+		return pluginrpc.Breach("TR-24", "event with a detail of %d bytes, at most %d", len(e.Detail), maxDetail)
 	case e.Type == pluginv1.EventType_EVENT_SNAPSHOT_OFFERED && e.Offer == 0:
-		return pluginrpc.BadAnswer("snapshot offer without a number")
+		return pluginrpc.Breach("TR-39", "snapshot offer without a number")
 	case known(e.Type) && e.Type != pluginv1.EventType_EVENT_REMOVED && e.Type != pluginv1.EventType_EVENT_UNVERIFIED && e.Peer == 0:
-		return pluginrpc.BadAnswer("%s without a peer", e.Type)
+		return pluginrpc.Breach("TR-24", "%s without a peer", e.Type)
 	case e.Type == pluginv1.EventType_EVENT_MISMATCH:
 		return checkMismatch(e)
 	}
@@ -82,11 +82,11 @@ func checkEvent(e *transport.Event) error {
 func checkMismatch(e *transport.Event) error {
 	switch {
 	case e.Reason < transport.MismatchStore || e.Reason > transport.MismatchNumber:
-		return pluginrpc.BadAnswer("mismatch with %x for the reason %d", e.Peer, e.Reason)
+		return pluginrpc.Breach("TR-32", "mismatch with %x for the reason %d", e.Peer, e.Reason)
 	case e.Verdict != transport.VerdictJudged && e.Verdict != transport.VerdictRefusedByPeer:
-		return pluginrpc.BadAnswer("mismatch with %x by the verdict %d", e.Peer, e.Verdict)
+		return pluginrpc.Breach("TR-32", "mismatch with %x by the verdict %d", e.Peer, e.Verdict)
 	case e.Reason == transport.MismatchStore && e.Verdict == transport.VerdictJudged && e.Known == 0:
-		return pluginrpc.BadAnswer("mismatch of stores with %x, of which none is known", e.Peer)
+		return pluginrpc.Breach("TR-32", "mismatch of stores with %x, of which none is known", e.Peer)
 	}
 	return nil
 }
@@ -100,14 +100,14 @@ func known(t pluginv1.EventType) bool {
 // have addresses of its own form; one with a port must have a real one.
 func checkAddress(address string) error {
 	if address == "" || len(address) > maxAddress {
-		return pluginrpc.BadAnswer("address of %d bytes, at least 1 and at most %d", len(address), maxAddress)
+		return pluginrpc.Breach("TR-1", "address of %d bytes, at least 1 and at most %d", len(address), maxAddress)
 	}
 	if strings.ContainsFunc(address, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return pluginrpc.BadAnswer("address %q", address)
+		return pluginrpc.Breach("TR-1", "address %q", address)
 	}
 	if _, port, err := net.SplitHostPort(address); err == nil {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return pluginrpc.BadAnswer("address %q without a real port", address)
+			return pluginrpc.Breach("TR-1", "address %q without a real port", address)
 		}
 	}
 	return nil
@@ -117,13 +117,13 @@ func checkAddress(address string) error {
 func checkHeader(h transport.SnapshotHeader, from uint64, o *pluginrpc.Opened) error {
 	switch {
 	case h.Group != o.Call.Group:
-		return pluginrpc.BadAnswer("snapshot of group %d, expected %d", h.Group, o.Call.Group)
+		return pluginrpc.Breach("TR-40", "snapshot of group %d, expected %d", h.Group, o.Call.Group)
 	case h.To != o.NodeID:
-		return pluginrpc.BadAnswer("snapshot to %x, this is %x", h.To, o.NodeID)
+		return pluginrpc.Breach("TR-40", "snapshot to %x, this is %x", h.To, o.NodeID)
 	case h.From != from:
-		return pluginrpc.BadAnswer("snapshot from %x, offered by %x", h.From, from)
+		return pluginrpc.Breach("TR-40", "snapshot from %x, offered by %x", h.From, from)
 	case len(h.Message) == 0:
-		return pluginrpc.BadAnswer("snapshot without a message")
+		return pluginrpc.Breach("TR-40", "snapshot without a message")
 	}
 	return nil
 }
