@@ -24,7 +24,7 @@ func (s *store) mind(at uint64, key []byte) {
 // forget takes out the deadline of a key that is gone, or was set anew.
 func (s *store) forget(old slot) {
 	if old.rec.mortal {
-		s.deadlines.Delete(deadline{old.expires(), old.key})
+		s.deadlines.Delete(deadline{old.expires(), old.rec.key})
 		s.mortals--
 	}
 }
@@ -41,7 +41,7 @@ func (s *store) expire(time uint64) {
 		}
 		s.deadlines.DeleteMin()
 		s.mortals--
-		s.keys.Delete(newSlot(first.key, nil))
+		s.keys.Delete(wanted(first.key))
 		s.revision = next
 		s.history.gone(next, first.key, true)
 	}

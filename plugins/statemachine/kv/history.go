@@ -26,7 +26,7 @@ type event struct {
 }
 
 // slot is what a put has made.
-func (e *event) slot() slot { return slot{key: e.key, rec: e.rec} }
+func (e *event) slot() slot { return slot{rec: e.rec} }
 
 // bytes is what the event counts. It depends on nothing but what the event says.
 func (e *event) bytes() uint64 {
@@ -59,8 +59,8 @@ type history struct {
 func (h *history) at(i int) *event { return &h.ring[(h.first+i)&(len(h.ring)-1)] }
 
 // put notes that a key was set.
-func (h *history) put(key []byte, rec *record) {
-	h.add(event{revision: rec.modify, key: key, rec: rec})
+func (h *history) put(rec *record) {
+	h.add(event{revision: rec.modify, key: rec.key, rec: rec})
 }
 
 // gone notes that a key was deleted, or has expired. It keeps a copy of the key, whose own

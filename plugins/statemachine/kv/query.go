@@ -153,7 +153,7 @@ func (m *machine) find(q query) (page, error) {
 }
 
 func (a *page) size(at slot) uint64 {
-	n := len(at.key) + overhead(at)
+	n := len(at.rec.key) + overhead(at)
 	if !a.keysOnly {
 		n += len(at.value())
 	}

@@ -84,7 +84,7 @@ func (c *cutter) add(at slot, keysOnly bool) {
 	if keysOnly {
 		value = nil
 	}
-	c.append(len(at.key)+len(value)+overhead(at), func(b []byte) []byte { return appendKeyValue(b, 1, at, value) })
+	c.append(len(at.rec.key)+len(value)+overhead(at), func(b []byte) []byte { return appendKeyValue(b, 1, at, value) })
 }
 
 // append adds what encode appends, which is no more than size, to the chunk. An entry that is larger

@@ -24,7 +24,7 @@ func overhead(at slot) int {
 // appendKeyValue appends what is at a slot as field num, a KeyValue, with its value or
 // without.
 func appendKeyValue(b []byte, num uint32, at slot, value []byte) []byte {
-	key, r, expires := at.key, at.rec, at.expires()
+	key, r, expires := at.rec.key, at.rec, at.expires()
 	b = fields.AppendLength(b, num, sizeKeyValue(at, len(value)))
 	b = fields.AppendBytes(b, 1, key)
 	b = fields.AppendBytes(b, 2, value)
@@ -37,6 +37,6 @@ func appendKeyValue(b []byte, num uint32, at slot, value []byte) []byte {
 // sizeKeyValue is the size of what is at a slot as a KeyValue, with a value of so many
 // bytes.
 func sizeKeyValue(at slot, value int) int {
-	return fields.SizeBytes(len(at.key)) + fields.SizeBytes(value) + fields.SizeVarint(at.rec.create) +
+	return fields.SizeBytes(len(at.rec.key)) + fields.SizeBytes(value) + fields.SizeVarint(at.rec.create) +
 		fields.SizeVarint(at.rec.modify) + fields.SizeVarint(at.rec.version) + fields.SizeVarint(at.expires())
 }

@@ -44,7 +44,7 @@ func decodeEvent(block []byte) (event, int) {
 		if n == 0 {
 			return event{}, 0
 		}
-		return event{revision: at.rec.modify, key: at.key, rec: at.rec}, 1 + n
+		return event{revision: at.rec.modify, key: at.rec.key, rec: at.rec}, 1 + n
 	}
 	key, rest, ok := cutBytes(block[1:], MaxKeyBytes)
 	if !ok || len(key) == 0 || block[0] > expiredEvent {

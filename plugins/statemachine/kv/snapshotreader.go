@@ -145,16 +145,16 @@ func (sr *snapshotReader) records(s *store, block []byte) error {
 		switch {
 		case n == 0:
 			return bad("malformed record after %d keys", sr.count)
-		case bytes.Compare(at.key, sr.last) <= 0:
+		case bytes.Compare(at.rec.key, sr.last) <= 0:
 			return bad("key %d does not follow the one before", sr.count)
 		case at.rec.modify > s.revision:
 			return bad("key %d is of revision %d, after the store's %d", sr.count, at.rec.modify, s.revision)
 		}
 		s.keys.ReplaceOrInsert(at)
 		if at.rec.mortal {
-			s.mind(at.expires(), at.key)
+			s.mind(at.expires(), at.rec.key)
 		}
-		sr.last = at.key
+		sr.last = at.rec.key
 		sr.count++
 		block = block[n:]
 	}
@@ -212,10 +212,12 @@ func decodeRecord(block []byte, expiring bool) (slot, int) {
 	}
 	rec := &record{create: modify - age, modify: modify, version: version, valueAt: uint32(len(key))}
 	if expires == 0 {
-		return newSlot(joined(key, value), rec), len(block) - len(rest)
+		rec.key = joined(key, value)
+		return newSlot(rec), len(block) - len(rest)
 	}
 	rec.valueAt, rec.mortal = rec.valueAt+deadlineBytes, true
-	return newSlot(joinedMortal(key, value, expires), rec), len(block) - len(rest)
+	rec.key = joinedMortal(key, value, expires)
+	return newSlot(rec), len(block) - len(rest)
 }
 
 // cutBytes takes a length and so many bytes off the front of b.

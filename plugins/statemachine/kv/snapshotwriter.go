@@ -41,6 +41,8 @@ type snapshotWriter struct {
 	count uint64
 	// expiring: records have deadlines.
 	expiring bool
+	// fetches keeps the reads of fetch alive: a sum that nothing has would not be built.
+	fetches uint64
 }
 
 // writeSnapshot writes a whole snapshot. It writes a block at a time and looks
@@ -50,12 +52,7 @@ func writeSnapshot(ctx context.Context, w io.Writer, s *frozen) error {
 	if err := sw.header(s); err != nil {
 		return err
 	}
-	var err error
-	s.keys.Ascend(func(at slot) bool {
-		sw.add(at)
-		err = sw.block(ctx)
-		return err == nil
-	})
+	err := sw.records(ctx, s)
 	if err == nil {
 		err = sw.end()
 	}
@@ -69,6 +66,35 @@ func writeSnapshot(ctx context.Context, w io.Writer, s *frozen) error {
 		}
 	}
 	return sw.end()
+}
+
+// records writes the records in the order of their keys.
+func (sw *snapshotWriter) records(ctx context.Context, s *frozen) error {
+	next := make([]slot, 0, fetched)
+	var err error
+	s.keys.Ascend(func(at slot) bool {
+		if next = append(next, at); len(next) == cap(next) {
+			err = sw.group(ctx, next)
+			next = next[:0]
+		}
+		return err == nil
+	})
+	if err != nil {
+		return err
+	}
+	return sw.group(ctx, next)
+}
+
+// group writes some records.
+func (sw *snapshotWriter) group(ctx context.Context, group []slot) error {
+	sw.fetches += fetch(group)
+	for _, at := range group {
+		sw.add(at)
+		if err := sw.block(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // block ends the block if it is full.
@@ -110,7 +136,7 @@ func (sw *snapshotWriter) add(at slot) {
 // appendRecord appends a record.
 func appendRecord(b []byte, at slot, expiring bool) []byte {
 	value := at.value()
-	b = appendCounted(b, at.key)
+	b = appendCounted(b, at.rec.key)
 	b = appendCounted(b, value)
 	b = binary.AppendUvarint(b, at.rec.modify)
 	b = binary.AppendUvarint(b, at.rec.modify-at.rec.create)

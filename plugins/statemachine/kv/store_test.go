@@ -18,7 +18,7 @@ func TestSlotsAreInTheOrderOfTheirKeys(t *testing.T) {
 	for _, a := range keys {
 		for _, b := range keys {
 			want := bytes.Compare([]byte(a), []byte(b)) < 0
-			if got := before(newSlot([]byte(a), nil), newSlot([]byte(b), nil)); got != want {
+			if got := before(wanted([]byte(a)), wanted([]byte(b))); got != want {
 				t.Errorf("before(%q, %q) = %t", a, b, got)
 			}
 		}

@@ -47,7 +47,7 @@ func (c *cutter) refuse(r *refusal) {
 // shown is the record and the value of an event as a KeyValue.
 func (e *event) shown(keysOnly bool) (at slot, value []byte) {
 	if e.rec == nil {
-		return slot{key: e.key, rec: &record{modify: e.revision}}, nil
+		return slot{rec: &record{key: e.key, modify: e.revision}}, nil
 	}
 	at = e.slot()
 	if !keysOnly {
