@@ -57,6 +57,7 @@ type Core struct {
 	fitness       Fitness
 	holdback      holdback
 	leaderRefuses leaderRefuses
+	deposed       deposed
 	doubling      doubling
 	watch         watch
 	refusing      bool                    // messages of peers were refused lately

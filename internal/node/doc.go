@@ -58,7 +58,7 @@
 //     heartbeats, which of them were heard, which of them get on, and snapshots for one that does not;
 //   - fitness.go, space.go, leaderrefuses.go, successor.go, transfer.go: a member that is unfit to lead, one
 //     whose storage is short of space, a leader that takes nothing, and the voter that leads instead;
-//   - firstelection.go, rival.go: elections that need not wait for raft's timeout;
+//   - firstelection.go, rival.go, deposed.go: elections that need not wait for raft's timeout;
 //   - accused.go, doubt.go, contradicted.go: a word that this node lost data, raft's clock
 //     meanwhile, and a peer that denies its acknowledgements;
 //   - doubled.go, told.go, bar.go: two processes that serve one member, by what this

@@ -49,6 +49,7 @@ func (c *Core) Tick() error {
 		c.farTerms.tick(c)
 		c.firstElection.tick(c)
 		c.rivalry.tick(c)
+		c.deposed.tick(c)
 		c.watch.tick(c)
 		c.holdback.tick(c)
 		c.leaderRefuses.tick(c)
@@ -122,6 +123,8 @@ func (c *Core) Step(m *pb.Message) error {
 		}
 		c.hearCandidate(m)
 		c.hearRival(m)
+		c.yieldsLease(m)
+		c.deposed.hear(c, m)
 		c.holdback.hear(c, m)
 		if m.GetType() == pb.MsgReadIndex && c.readsTooEarly() {
 			return nil // a learner's; it asks again
@@ -131,8 +134,12 @@ func (c *Core) Step(m *pb.Message) error {
 		if m.GetType() == pb.MsgAppResp && m.GetReject() && m.GetTerm() == c.term && c.leads() {
 			step = c.stepReject
 		}
+		deposes := c.isDeposing(m)
 		err := step(m)
 		c.collect()
+		if deposes {
+			c.deposed = deposed{term: c.term, since: c.hearing.ticks}
+		}
 		return dropped(err)
 	})
 }

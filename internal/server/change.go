@@ -139,7 +139,7 @@ func without(err, sentinel error) string {
 
 func (s *Server) notLeader() error {
 	if s.leader() == 0 {
-		return &Error{Err: ErrNoLeader, RetryAfter: s.cfg.Election / 2}
+		return s.noLeader()
 	}
 	return s.hint(&Error{Err: ErrNotLeader})
 }

@@ -183,8 +183,12 @@ func TestRejections(t *testing.T) {
 				t.Error("another member's request ended it")
 			}
 			w.s.Rejected([]node.RequestID{id}, reason)
-			if got := <-outcome; !errors.Is(got.err, want) {
+			got := <-outcome
+			if !errors.Is(got.err, want) {
 				t.Errorf("%v gave %v, want %v", reason, got.err, want)
+			}
+			if refused := new(Error); want == ErrNoLeader && (!errors.As(got.err, &refused) || refused.RetryAfter != tick) {
+				t.Errorf("without a leader a client comes again after %v, not after a tick", refused.RetryAfter)
 			}
 		}
 	})

@@ -189,7 +189,7 @@ func (s *Server) readError(ctx context.Context) error {
 		return &Error{Err: ErrReadTimeout, Detail: "cancelled by the client"}
 	}
 	if s.leader() == 0 {
-		return &Error{Err: ErrNoLeader, RetryAfter: s.cfg.Election / 2}
+		return s.noLeader()
 	}
 	return s.hint(&Error{Err: ErrReadTimeout})
 }

@@ -66,7 +66,7 @@ func (s *Server) whyRejected(err error) *Error {
 	case errors.Is(err, node.ErrNoSpace):
 		reason = &Error{Err: ErrNoSpace, Detail: err.Error(), RetryAfter: s.cfg.Election}
 	case s.leader() == 0:
-		reason = &Error{Err: ErrNoLeader, RetryAfter: s.cfg.Election / 2}
+		reason = s.noLeader()
 	}
 	return s.hint(reason)
 }
@@ -141,4 +141,10 @@ func (s *Server) leader() member.ID {
 		return 0
 	}
 	return n.State().Leader
+}
+
+// noLeader refuses what needs a leader, of which this member knows none. An election can be
+// over a tick later, and a client that is told so again waits longer by itself.
+func (s *Server) noLeader() *Error {
+	return &Error{Err: ErrNoLeader, RetryAfter: s.cfg.Tick}
 }
