@@ -205,3 +205,26 @@ func TestAnswersOfTheDefaultLimitsAreTaken(t *testing.T) {
 			len(got.Terms), len(terms.Terms), len(got.Snapshots), len(terms.Snapshots), len(b), err)
 	}
 }
+
+// The page promises that 200,000 elements are taken, each of up to 128 bytes. Rule P-34.
+func TestElementsAreAsSmallAsThePageSays(t *testing.T) {
+	const most = 128
+	var smaller func(of []weighed)
+	smaller = func(of []weighed) {
+		for _, f := range of {
+			if f.size > most {
+				t.Errorf("an element of field %d takes %d bytes", f.number, f.size)
+			}
+			smaller(f.within)
+		}
+	}
+	for _, m := range []Message{
+		&pluginv1.DescribeResponse{}, &pluginv1.StorageOpenResponse{}, &pluginv1.ReadResponse{}, &pluginv1.ListSnapshotsResponse{},
+		&pluginv1.StateMachineOpenResponse{}, &pluginv1.ApplyResponse{}, &pluginv1.RaftInbound{},
+	} {
+		smaller(weighedOf(m))
+	}
+	if 200_000*most > elementRoom {
+		t.Errorf("200,000 elements take more than %d bytes", elementRoom)
+	}
+}

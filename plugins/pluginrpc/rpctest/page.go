@@ -30,6 +30,17 @@ func Page(t testing.TB, name string) string {
 	return ""
 }
 
+// CheckWords fails unless the page has each of the words.
+func CheckWords(t testing.TB, page string, words ...string) {
+	t.Helper()
+	text := Page(t, page)
+	for _, w := range words {
+		if !strings.Contains(text, w) {
+			t.Errorf("%s does not say %q", page, w)
+		}
+	}
+}
+
 var reasonRow = regexp.MustCompile("(?m)^\\| `([A-Z_]+)` \\| ([A-Z_]+) \\|")
 
 // CheckReasons holds the table of reasons on a page against the mappings: the same ones,
