@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -95,8 +96,6 @@ func (o Options) withDefaults() (Options, error) {
 	defaults.Or(&o.DialTimeout, 2*time.Second)
 	defaults.Or(&o.RequestTimeout, 10*time.Second)
 	defaults.Or(&o.MaxAnswerBytes, 64<<20)
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	return o, nil
 }

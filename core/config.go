@@ -171,9 +171,7 @@ func (c Config) WithDefaults() Config {
 	for i := range c.Members {
 		c.Members[i].PeerURLs = memberform.CanonicalPeerURLs(c.Members[i].PeerURLs)
 	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	if c.Metrics == nil {
 		c.Metrics = prometheus.NewRegistry()
 	}

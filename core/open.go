@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/handover"
@@ -24,12 +25,7 @@ var permanent = []error{
 }
 
 func isPermanent(err error) bool {
-	for _, p := range permanent {
-		if errors.Is(err, p) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(permanent, func(p error) bool { return errors.Is(err, p) })
 }
 
 // options makes what a plugin is opened with: a new incarnation, and a folder of

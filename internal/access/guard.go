@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -56,9 +57,7 @@ func New(policy *Policy, logger *slog.Logger) (*Guard, error) {
 		return nil, nil
 	}
 	p := *policy
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
+	logger = cmp.Or(logger, slog.New(slog.DiscardHandler))
 	defaults.Or(&p.Reload, reloadEvery)
 	g := &Guard{policy: p, misses: missLog{logger: logger}}
 	if p.TokensFile == "" {

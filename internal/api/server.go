@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,9 +65,7 @@ func New(o Options) *Server {
 	if err := o.validate(); err != nil {
 		panic(err)
 	}
-	if o.Logger == nil {
-		o.Logger = slog.Default()
-	}
+	o.Logger = cmp.Or(o.Logger, slog.Default())
 	wanted := o.Limits.MaxConnections
 	o.Limits = o.Limits.withDefaults()
 	if o.Limits.MaxConnections < wanted {

@@ -91,9 +91,7 @@ func (o Options) withDefaults() Options {
 	o.Level = cmp.Or(o.Level, Off)
 	o.Sync = cmp.Or(o.Sync, SyncInterval)
 	o.OnFull = cmp.Or(o.OnFull, Drop)
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	return o
 }
 

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,12 +42,7 @@ func (t *tardy) others(l *processLife) bool {
 		}
 	}
 	t.mu.Unlock()
-	for _, other := range others {
-		if !suspended(other.pid()) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(others, func(other *processLife) bool { return !suspended(other.pid()) })
 }
 
 // Late is for how long this host did not run while it waited for answers of

@@ -1,6 +1,7 @@
 package certfiles
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -35,9 +36,7 @@ type Source[T any] struct {
 // when that is good, which is logged when the files have changed. Without a
 // logger, files that are broken later are not complained of.
 func Open[T any](files []File, build func(texts []string) (T, error), end func(T) time.Time, logger *slog.Logger) (*Source[T], error) {
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
+	logger = cmp.Or(logger, slog.New(slog.DiscardHandler))
 	texts, err := readAll(files)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,12 +88,8 @@ func (s *Server) tryChange(ctx context.Context, start time.Time, c member.Change
 // refusedByRegistry tells whether the members that the leader knows are the
 // reason.
 func refusedByRegistry(err error) bool {
-	for _, reason := range []error{member.ErrUnknown, member.ErrExists, member.ErrRemovedID, member.ErrLastVoter} {
-		if errors.Is(err, reason) {
-			return true
-		}
-	}
-	return false
+	reasons := []error{member.ErrUnknown, member.ErrExists, member.ErrRemovedID, member.ErrLastVoter}
+	return slices.ContainsFunc(reasons, func(reason error) bool { return errors.Is(err, reason) })
 }
 
 // confirm asks a quorum what the members are. It returns nil if the change

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -96,9 +97,7 @@ func New(cfg Config) *Server {
 	if most := cfg.Limits.MaxEntryBytes; most > node.CommandOverhead {
 		cfg.MaxValueBytes = int(min(uint64(cfg.MaxValueBytes), most-node.CommandOverhead))
 	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
+	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))
 	if cfg.Plugins == nil {
 		cfg.Plugins = func() []PluginStatus { return nil }
 	}

@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -23,10 +24,7 @@ func Backend() backend.Backend { return backend.StateMachine(Name, New) }
 // New returns a state machine that is not open yet. It keeps everything in
 // memory and starts no goroutines.
 func New(env backend.Env) statemachine.StateMachine {
-	log := env.Logger
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
+	log := cmp.Or(env.Logger, slog.New(slog.DiscardHandler))
 	return &machine{log: log}
 }
 

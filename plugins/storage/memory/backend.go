@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,10 +38,7 @@ type room struct {
 }
 
 func (r *room) newPlugin(env backend.Env) *plugin {
-	logger := env.Logger
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
+	logger := cmp.Or(env.Logger, slog.New(slog.DiscardHandler))
 	return &plugin{Store: NewStore(), room: r, logger: logger}
 }
 

@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,9 +39,7 @@ var (
 
 // New returns a store that is not open yet. A nil logger says nothing.
 func New(logger *slog.Logger, b Backend) *Store {
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
+	logger = cmp.Or(logger, slog.New(slog.DiscardHandler))
 	if b.Snapshots == nil {
 		b.Snapshots = func(p Place) Snapshots { return snapfile.New(p.FS, p.Logger) }
 	}

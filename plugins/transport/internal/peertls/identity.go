@@ -1,6 +1,7 @@
 package peertls
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -36,9 +37,7 @@ func Open(files Files, self membercert.Name, logger *slog.Logger) (*Identity, er
 	if err != nil {
 		return nil, err
 	}
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
+	logger = cmp.Or(logger, slog.New(slog.DiscardHandler))
 	return &Identity{self: self, source: source, logger: logger, standing: standing{all: map[*standingOne]struct{}{}}}, nil
 }
 

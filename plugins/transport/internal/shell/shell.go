@@ -3,6 +3,7 @@
 package shell
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -60,10 +61,7 @@ var (
 
 // New returns the shell of the backend of that name and version, not open yet.
 func New[T any](env backend.Env, name, version string, schema []byte, timing func(time.Duration) T, make Make[T]) *Shell[T] {
-	logger := env.Logger
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
+	logger := cmp.Or(env.Logger, slog.New(slog.DiscardHandler))
 	return &Shell[T]{Timing: timing, logger: logger, make: make, info: plugins.Info{
 		Kind:         plugins.Transport,
 		Name:         name,
