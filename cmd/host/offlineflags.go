@@ -58,12 +58,7 @@ func (f offlineFlags) place(cmd *cobra.Command) (maintenance.Place, *maintenance
 }
 
 // list shows ids in a cell.
-func list(ids []string) string {
-	if len(ids) == 0 {
-		return "-"
-	}
-	return strings.Join(ids, ",")
-}
+func list(ids []string) string { return orDash(strings.Join(ids, ",")) }
 
 // verdictError is the end of a check whose verdict was printed.
 func verdictError(v maintenance.Verdict) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -87,12 +88,7 @@ func table(w io.Writer, fill func(io.Writer)) error {
 }
 
 // orDash is text for a cell that must not be empty.
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}
+func orDash(s string) string { return cmp.Or(s, "-") }
 
 // printable is s with escapes in place of what could steer a terminal, or make a
 // line look like another one: control characters, those that change the direction

@@ -1,6 +1,7 @@
 package hostconfig
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -276,9 +277,4 @@ func describe(n *yaml.Node) string {
 }
 
 // orFile names a section; the top one is the file itself.
-func orFile(section string) string {
-	if section == "" {
-		return "the file"
-	}
-	return section
-}
+func orFile(section string) string { return cmp.Or(section, "the file") }

@@ -50,11 +50,16 @@ func checkNodeID(ps *problems, key string, id uint64) {
 }
 
 func checkName(ps *problems, key, name string) {
-	if name == "" {
-		ps.about(key, "is missing; name the node, for example n1")
+	checkText(ps, key, name, "name the node, for example n1", memberform.CheckName)
+}
+
+// checkText checks a text that must be there; otherwise what says what to write.
+func checkText(ps *problems, key, text, what string, check func(string) error) {
+	if text == "" {
+		ps.about(key, "is missing; %s", what)
 		return
 	}
-	if err := memberform.CheckName(name); err != nil {
+	if err := check(text); err != nil {
 		ps.about(key, "%v", err)
 	}
 }

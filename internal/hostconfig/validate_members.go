@@ -69,21 +69,9 @@ func checkPeerURLs(ps *problems, key string, urls []string) {
 }
 
 func checkClientAddress(ps *problems, key, address string) {
-	if address == "" {
-		ps.about(key, "is missing; write where clients reach this member, for example 10.0.0.1:7401")
-		return
-	}
-	if err := memberform.CheckAddress(address); err != nil {
-		ps.about(key, "%v", err)
-	}
+	checkText(ps, key, address, "write where clients reach this member, for example 10.0.0.1:7401", memberform.CheckAddress)
 }
 
 func checkListen(ps *problems, key, address, example string) {
-	if address == "" {
-		ps.about(key, "is missing; write where to listen, for example %s", example)
-		return
-	}
-	if err := memberform.CheckListener(address); err != nil {
-		ps.about(key, "%v", err)
-	}
+	checkText(ps, key, address, "write where to listen, for example "+example, memberform.CheckListener)
 }

@@ -1,6 +1,7 @@
 package maintenance
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,12 +88,7 @@ func OpenToRead(ctx context.Context, place Place, node *Node) (*Store, error) {
 	return OpenWithPlugin(ctx, place.Dir, *node)
 }
 
-func orUnknown(name string) string {
-	if name == "" {
-		return "unknown"
-	}
-	return name
-}
+func orUnknown(name string) string { return cmp.Or(name, "unknown") }
 
 // openWAL opens a store of wal in this process.
 func openWAL(ctx context.Context, dir string, create func(backend.Env) storage.Storage, config []byte) (*Store, error) {

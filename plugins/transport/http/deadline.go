@@ -11,7 +11,7 @@ import (
 // have one for each step.
 type idleConn struct {
 	net.Conn
-	read  pace.Deadline
+	read  pace.Timed
 	write *pace.Writer
 }
 
@@ -19,18 +19,11 @@ type idleConn struct {
 func newIdleConn(c net.Conn, read, write time.Duration) *idleConn {
 	return &idleConn{
 		Conn:  c,
-		read:  pace.Deadline{Set: c.SetReadDeadline, Timeout: read},
+		read:  pace.Timed{R: c, Deadline: pace.Deadline{Set: c.SetReadDeadline, Timeout: read}},
 		write: pace.NewWriter(c, write),
 	}
 }
 
-func (c *idleConn) Read(p []byte) (int, error) {
-	if c.read.Timeout > 0 {
-		if err := c.read.Extend(); err != nil {
-			return 0, err
-		}
-	}
-	return c.Conn.Read(p)
-}
+func (c *idleConn) Read(p []byte) (int, error) { return c.read.Read(p) }
 
 func (c *idleConn) Write(p []byte) (int, error) { return c.write.Write(p) }

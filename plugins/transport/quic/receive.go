@@ -46,7 +46,7 @@ func (l *link) acceptMessages(ctx context.Context, running *sync.WaitGroup) {
 // read delivers what arrives on one stream. Its end is the connection's.
 func (l *link) read(ctx context.Context, stream *quic.ReceiveStream) {
 	timeout := l.peer.e.timing.Link
-	in := &timedReader{stream: stream, deadline: pace.Deadline{Set: stream.SetReadDeadline, Timeout: timeout}}
+	in := &pace.Timed{R: stream, Deadline: pace.Deadline{Set: stream.SetReadDeadline, Timeout: timeout}}
 	buffered := bufio.NewReaderSize(in, readBufferBytes)
 	first, err := buffered.ReadByte()
 	kind := streamKind(first)
@@ -59,7 +59,7 @@ func (l *link) read(ctx context.Context, stream *quic.ReceiveStream) {
 	}
 	if err == nil {
 		if kind != streamControl {
-			in.deadline.Timeout = 0
+			in.Timeout = 0
 			_ = stream.SetReadDeadline(time.Time{})
 		}
 		err = l.receive(kind, &frameReader{
@@ -143,20 +143,4 @@ func (l *link) gather(kind streamKind, frames *frameReader, hint int) ([]transpo
 func (l *link) heard(clock time.Time) {
 	rtt := l.conn.ConnectionStats().SmoothedRTT
 	l.peer.facts.Skew.Store(int64(time.Until(clock.Add(rtt / 2))))
-}
-
-// A timedReader fails if nothing arrives for the timeout; 0 means never.
-type timedReader struct {
-	stream   io.Reader
-	deadline pace.Deadline
-}
-
-// Read implements io.Reader.
-func (r *timedReader) Read(p []byte) (int, error) {
-	if r.deadline.Timeout > 0 {
-		if err := r.deadline.Extend(); err != nil {
-			return 0, err
-		}
-	}
-	return r.stream.Read(p)
 }

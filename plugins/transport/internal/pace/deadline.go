@@ -1,6 +1,9 @@
 package pace
 
-import "time"
+import (
+	"io"
+	"time"
+)
 
 // A Deadline moves an idle deadline forward. It does so only when an eighth
 // of the timeout has passed since the last time, because moving one costs
@@ -22,4 +25,20 @@ func (d *Deadline) Extend() error {
 	}
 	d.last = now
 	return d.Set(now.Add(d.Timeout))
+}
+
+// A Timed reader fails if nothing arrives for the timeout of its deadline; 0 means never.
+type Timed struct {
+	R io.Reader
+	Deadline
+}
+
+// Read implements io.Reader.
+func (t *Timed) Read(p []byte) (int, error) {
+	if t.Timeout > 0 {
+		if err := t.Extend(); err != nil {
+			return 0, err
+		}
+	}
+	return t.R.Read(p)
 }
