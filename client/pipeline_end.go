@@ -70,7 +70,7 @@ func (p *pipeline) unsend(queue []*waiter) {
 // now and then costs less than a timer for every proposal.
 func (p *pipeline) sweep(stop <-chan struct{}) {
 	every := min(max(p.c.opts.RequestTimeout/20, 5*time.Millisecond), 250*time.Millisecond)
-	for range pause.Every(stop, every) {
+	for !pause.Until(stop, every) {
 		p.expire(p.c.now())
 	}
 }

@@ -258,7 +258,7 @@ func (p *appendPump) wait(condition func() bool) {
 func (p *appendPump) watch() {
 	limit := appendTimeout(p.g.h.cfg.Election)
 	age := owntime.NewAge(p.g.h.cfg.Election)
-	for range pause.Every(p.g.working.Done(), p.g.h.cfg.Election) {
+	for !pause.Until(p.g.working.Done(), p.g.h.cfg.Election) {
 		if age.Own(p.stalled()) > limit {
 			p.g.fail(fmt.Errorf("storage(%s) has not answered an append for %v: %w", p.g.instance.Info().Name, limit, catalog.ErrHung))
 			return

@@ -49,7 +49,7 @@ func (g *generation) watchSpace() {
 	if !g.storage.Describe().Has(storage.CapabilitySpace) {
 		return
 	}
-	for range pause.Every(g.working.Done(), spaceInterval(g.h.cfg.Tick)) {
+	for !pause.Until(g.working.Done(), spaceInterval(g.h.cfg.Tick)) {
 		// Without an answer the last one stands: a plugin that is not well shows
 		// elsewhere.
 		if space, ok := g.spaceOf(g.working); ok {

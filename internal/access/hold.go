@@ -54,7 +54,8 @@ func (g *Guard) Run(stop <-chan struct{}) {
 	if g == nil {
 		return
 	}
-	for now := range pause.Every(stop, g.policy.Reload) {
+	for !pause.Until(stop, g.policy.Reload) {
+		now := time.Now()
 		g.tick(now)
 	}
 }

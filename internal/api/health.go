@@ -58,7 +58,7 @@ func (h *healthService) Watch(req *grpc_health_v1.HealthCheckRequest, stream grp
 
 // run keeps watchers up to date until the server stops.
 func (h *healthService) run(interval time.Duration) {
-	for range pause.Every(h.end.stopping, interval) {
+	for !pause.Until(h.end.stopping, interval) {
 		h.refresh()
 	}
 	h.refresh()

@@ -125,7 +125,8 @@ func (a *meters) cutOff(m *meter, why int) {
 
 // run cuts off clients whose messages do not get on, until the server stops.
 func (a *meters) run(end *ending) {
-	for now := range pause.Every(end.stopping, max(a.limits.FirstBytes/10, time.Millisecond)) {
+	for !pause.Until(end.stopping, max(a.limits.FirstBytes/10, time.Millisecond)) {
+		now := time.Now()
 		for _, m := range a.all() {
 			if m.overdue(now, a.limits) {
 				a.cutOff(m, closedPace)

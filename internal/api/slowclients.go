@@ -45,7 +45,8 @@ func (c *slowClients) all() []*proposalStream {
 // run looks at all streams, four times in the time after which one is slow, until
 // the server stops.
 func (c *slowClients) run(l Limits, end *ending, log *slog.Logger) {
-	for now := range pause.Every(end.stopping, max(l.SlowAfter/4, time.Millisecond)) {
+	for !pause.Until(end.stopping, max(l.SlowAfter/4, time.Millisecond)) {
+		now := time.Now()
 		for _, s := range c.all() {
 			if s.judge(now) {
 				log.Warn("a client did not read its answers: its stream is ended", "client", s.client.key, "after", l.StalledAfter)

@@ -69,7 +69,7 @@ func (s *Source[T]) Last() T { return *s.current.Load() }
 // in them shows before the next connection does. Changed is called with what is new
 // since Open, also if a connection's look has found it. It is for one goroutine.
 func (s *Source[T]) Watch(ctx context.Context, changed func(T)) {
-	for range pause.Every(ctx.Done(), Recheck) {
+	for !pause.Until(ctx.Done(), Recheck) {
 		s.Get()
 		if now := s.current.Load(); now != s.told {
 			s.told = now

@@ -1,9 +1,8 @@
-// Package pause waits: for a while, for an end, or from one look to the next.
+// Package pause waits: for a while, or for an end.
 package pause
 
 import (
 	"context"
-	"iter"
 	"time"
 )
 
@@ -29,24 +28,5 @@ func Over(done <-chan struct{}) bool {
 		return true
 	default:
 		return false
-	}
-}
-
-// Every is the time again and again, after each d, until done is closed. A loop that
-// takes longer misses some.
-func Every(done <-chan struct{}, d time.Duration) iter.Seq[time.Time] {
-	return func(look func(time.Time) bool) {
-		ticker := time.NewTicker(d)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case now := <-ticker.C:
-				if !look(now) {
-					return
-				}
-			}
-		}
 	}
 }

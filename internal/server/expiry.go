@@ -54,7 +54,8 @@ func (s *Server) hurry(id node.RequestID) {
 
 // expireWaiters ends requests whose time is up, looking once a tick.
 func (s *Server) expireWaiters() {
-	for now := range pause.Every(s.stop, s.cfg.Tick) {
+	for !pause.Until(s.stop, s.cfg.Tick) {
+		now := time.Now()
 		s.expire(now)
 	}
 }

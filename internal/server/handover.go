@@ -81,7 +81,7 @@ func (s *Server) taken(ctx context.Context, to NodeID) (NodeID, error) {
 
 // whileInContact calls silent when a member has fallen silent.
 func (s *Server) whileInContact(ctx context.Context, silent context.CancelFunc, id NodeID) {
-	for range pause.Every(ctx.Done(), s.cfg.Tick) {
+	for !pause.Until(ctx.Done(), s.cfg.Tick) {
 		if n, _ := s.attached(); n != nil {
 			n.Do(func(c *node.Core) error {
 				if !c.InContact(id) {

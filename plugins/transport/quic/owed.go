@@ -51,7 +51,7 @@ func (o *owed) look(st quic.ConnectionStats, span time.Duration) bool {
 // written may still arrive.
 func (l *link) watchOwed(ctx context.Context) {
 	limit := l.peer.e.timing.unanswered
-	for range pause.Every(ctx.Done(), limit/mostLooks) {
+	for !pause.Until(ctx.Done(), limit/mostLooks) {
 		if l.owed.look(l.conn.ConnectionStats(), limit/mostLooks) {
 			l.peer.e.Reporter.Unreachable(l.peer.id, fmt.Sprintf("it has not acknowledged a packet for %v", limit))
 		}
