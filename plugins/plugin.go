@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -48,6 +49,9 @@ type Info struct {
 	// CommandVersions are the versions of commands that a state machine applies; see
 	// statemachine.Batch. The zero value is version 0 alone.
 	CommandVersions Versions
+	// SnapshotFormats are the formats of a state machine's snapshots, as numbers from 1 on.
+	// The zero value says nothing of them.
+	SnapshotFormats SnapshotFormats
 	// ConfigSchema is a JSON Schema of its config section; nil if it takes
 	// none.
 	ConfigSchema []byte
@@ -69,6 +73,36 @@ func (r Versions) String() string {
 		return strconv.FormatUint(uint64(r.Least), 10)
 	}
 	return fmt.Sprintf("%d to %d", r.Least, r.Greatest)
+}
+
+// SnapshotFormats are the format of the snapshots that a state machine makes, 0 if it has
+// no number, and at most 64 others that it reads.
+type SnapshotFormats struct {
+	Written  uint32
+	Readable []uint32
+}
+
+// Reads reports whether the state machine reads snapshots of a format. Of one without a
+// number only Restore can tell, and it reads what it has written.
+func (f SnapshotFormats) Reads(format uint32) bool {
+	return format == 0 || format == f.Written || slices.Contains(f.Readable, format)
+}
+
+// String is what it reads, for people.
+func (f SnapshotFormats) String() string {
+	list := slices.Clone(f.Readable)
+	if f.Written > 0 {
+		list = append(list, f.Written)
+	}
+	if len(list) == 0 {
+		return "none with a number"
+	}
+	slices.Sort(list)
+	var text []string
+	for _, n := range slices.Compact(list) {
+		text = append(text, strconv.FormatUint(uint64(n), 10))
+	}
+	return strings.Join(text, ", ")
 }
 
 // Options is the part of Open that is the same for every kind. The plugin

@@ -9,7 +9,7 @@ import "errors"
 var ErrCommandVersion = errors.New("start this member with the plugin that the other members run")
 
 // CommandVersionLevel is the level from which the log may have a switch of the command
-// version, and snapshots the version.
+// version, and snapshots the version and the format of the state machine's bytes.
 const CommandVersionLevel = 3
 
 // A Switch takes the cluster to a version of commands: each entry after it is applied by

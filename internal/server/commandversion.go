@@ -10,8 +10,8 @@ import (
 // CommandVersions are the versions of commands that the state machine applies; false
 // before the first one has said it.
 func (s *Server) CommandVersions() (plugins.Versions, bool) {
-	if v := s.commands.Load(); v != nil {
-		return *v, true
+	if info := s.info.Load(); info != nil {
+		return info.CommandVersions, true
 	}
 	return plugins.Versions{}, false
 }

@@ -97,11 +97,12 @@ func (s *Server) untilEnded(ctx context.Context) (context.Context, context.Cance
 func (s *Server) drive(ctx context.Context, m RunningStateMachine, unanswered [][]work) ([][]work, underWay, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // an Apply that runs is not cancelled by a stop: law 4
+	info := m.Describe()
 	d := &driver{
 		s: s, ctx: ctx, m: m, at: m.Applied(), backlog: unanswered, timed: m.Applied() == 0,
-		ticks: m.Describe().Has(statemachine.CapabilityTimers), commands: m.Describe().CommandVersions,
+		ticks: info.Has(statemachine.CapabilityTimers), commands: info.CommandVersions,
 	}
-	s.commands.Store(&d.commands)
+	s.info.Store(&info)
 	d.reading = patience{d: d}
 	s.passed(d.at)
 	err := d.run()

@@ -139,7 +139,12 @@ func (d *driver) tryBringTo(target uint64) error {
 			d.s.snapshots.want() // what this member has is of no use to others, either
 			continue
 		}
-		if err := d.restoreMachine(ctx, st, index); err != nil {
+		err := d.restoreMachine(ctx, st, index)
+		if errors.Is(err, errOtherFormat) {
+			d.s.otherFormat = err
+			continue // the state machine has not seen it
+		}
+		if err != nil {
 			return err
 		}
 		d.reached(index)
@@ -150,7 +155,7 @@ func (d *driver) tryBringTo(target uint64) error {
 	}
 	switch {
 	case errors.Is(err, storage.ErrCompacted) && len(d.s.useless) > 0:
-		return helpless{error: err, newest: slices.Max(slices.Collect(maps.Keys(d.s.useless)))}
+		return helpless{error: errors.Join(d.s.otherFormat, err), newest: slices.Max(slices.Collect(maps.Keys(d.s.useless)))}
 	case isOfStorage(err) && errors.Is(err, storage.ErrCorrupt):
 		return fmt.Errorf("%w: %w", ErrPermanent, err)
 	}

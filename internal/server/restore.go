@@ -85,6 +85,9 @@ func (d *driver) tryRestore(ctx context.Context, st storage.Storage, index uint6
 	if err := header.check(s.cfg.ClusterID, metadata, m.Describe()); err != nil {
 		return fmt.Errorf("%w: snapshot %d: %w", ErrPermanent, index, err)
 	}
+	if err := s.CheckFormat(header); err != nil {
+		return fmt.Errorf("snapshot %d: %w", index, err)
+	}
 	if v := header.Registry.CommandVersion(); v > d.commands.Greatest {
 		return d.otherVersion("snapshot %d is of command version %d", index, v)
 	}

@@ -61,24 +61,27 @@ type Server struct {
 	crowd       crowd
 	queries     *queryGate
 	machine     access
-	applyStall  atomic.Pointer[time.Time]        // since when an apply has been unanswered; nil if none
-	restoring   atomic.Pointer[restoring]        // the Restore under way; nil if there is none
-	unread      atomic.Pointer[string]           // why the storage cannot be read for the state machine; nil if it can
-	isolated    atomic.Pointer[Quarantine]       // written by the server goroutine; nil if this member is not quarantined
-	received    atomic.Uint64                    // the index of the last snapshot that came from another member
-	commands    atomic.Pointer[plugins.Versions] // see CommandVersions
-	plea        atomic.Pointer[plea]             // what the leader is asked for; nil if it is asked for nothing
+	applyStall  atomic.Pointer[time.Time]    // since when an apply has been unanswered; nil if none
+	restoring   atomic.Pointer[restoring]    // the Restore under way; nil if there is none
+	unread      atomic.Pointer[string]       // why the storage cannot be read for the state machine; nil if it can
+	isolated    atomic.Pointer[Quarantine]   // written by the server goroutine; nil if this member is not quarantined
+	received    atomic.Uint64                // the index of the last snapshot that came from another member
+	info        atomic.Pointer[plugins.Info] // what the last state machine says of itself; nil if there was none
+	plea        atomic.Pointer[plea]         // what the leader is asked for; nil if it is asked for nothing
 
 	// Of the server goroutine.
-	given    uint64          // highest index that any state machine was given
-	useless  map[uint64]bool // snapshots that turned out damaged, or cannot be restored
-	restores map[uint64]int  // restores that failed in a row, by the snapshot's index
-	pleas    pleas
-	poison   poison
-	kills    kills
-	helped   bool       // the last pause of a quarantine ended with a snapshot
-	wake     uint64     // when the state machine wants the next tick
-	latest   node.Apply // the last run that was answered, without its entries
+	given   uint64          // highest index that any state machine was given
+	useless map[uint64]bool // snapshots that turned out damaged, or cannot be restored
+	// otherFormat is why the last snapshot was of no use that the state machine was not shown;
+	// nil if there was none.
+	otherFormat error
+	restores    map[uint64]int // restores that failed in a row, by the snapshot's index
+	pleas       pleas
+	poison      poison
+	kills       kills
+	helped      bool       // the last pause of a quarantine ended with a snapshot
+	wake        uint64     // when the state machine wants the next tick
+	latest      node.Apply // the last run that was answered, without its entries
 
 	changed *broadcast // of state changes
 	readyIn uint64     // the last term in which a leader was ready; of the caller of Leadership

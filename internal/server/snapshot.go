@@ -23,6 +23,9 @@ type SnapshotHeader struct {
 	Registry     *member.Registry `json:"registry"`
 	// Time is that of the last entry; 0 while no entry has a stamp.
 	Time uint64 `json:"time,omitempty"`
+	// Format is that of the state machine's bytes; 0 if it has no number. Clusters below
+	// member.CommandVersionLevel have none.
+	Format uint32 `json:"format,omitempty"`
 }
 
 const (
@@ -32,10 +35,14 @@ const (
 )
 
 // Encode writes the header: its length in 4 bytes, big endian, then JSON. The
-// state machine's bytes follow. The version is that for the registry, whatever h has.
+// state machine's bytes follow. The version is that for the registry, whatever h has, and
+// the format is left out where builds may not know it.
 func (h *SnapshotHeader) Encode(w io.Writer) error {
 	out := *h
 	out.Version = versionFor(h.Registry)
+	if h.Registry.Level() < member.CommandVersionLevel {
+		out.Format = 0
+	}
 	b, err := json.Marshal(out)
 	if err == nil && len(b) > maxSnapshotHeader { // no member could read it, and the log before it would be gone
 		err = fmt.Errorf("snapshot header of %d bytes, limit %d", len(b), maxSnapshotHeader)

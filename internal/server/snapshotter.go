@@ -221,9 +221,10 @@ func (p *snapshotter) save(ctx context.Context, n *node.Node, st storage.Storage
 		return 0, fmt.Errorf("create snapshot %d: %w", a.Last, err)
 	}
 	defer w.Abort()
+	info := job.machine.Describe()
 	header := &SnapshotHeader{
 		ClusterID: p.s.cfg.ClusterID, Index: a.Last, Term: a.Term,
-		StateMachine: job.machine.Describe().Name, Registry: a.Registry, Time: job.time,
+		StateMachine: info.Name, Registry: a.Registry, Time: job.time, Format: info.SnapshotFormats.Written,
 	}
 	if err := header.Encode(w); err != nil {
 		return 0, fmt.Errorf("write snapshot %d: %w", a.Last, err)
@@ -231,10 +232,10 @@ func (p *snapshotter) save(ctx context.Context, n *node.Node, st storage.Storage
 	if err := p.saveState(ctx, job, movingWriter{w, moved}); err != nil {
 		return 0, fmt.Errorf("write snapshot %d: %w", a.Last, err)
 	}
-	info, err := w.Commit()
+	saved, err := w.Commit()
 	if err != nil {
 		return 0, fmt.Errorf("commit snapshot %d: %w", a.Last, err)
 	}
 	n.Do(func(c *node.Core) error { c.SnapshotSaved(meta); return nil })
-	return info.Bytes, nil
+	return saved.Bytes, nil
 }

@@ -15,7 +15,10 @@ func (s *Server) Status() Status {
 	if s.cfg.Links != nil {
 		st.Links = s.cfg.Links()
 	}
-	st.Quarantine, st.CommandVersions = s.isolated.Load(), s.commands.Load()
+	st.Quarantine = s.isolated.Load()
+	if v, known := s.CommandVersions(); known {
+		st.CommandVersions = &v
+	}
 	n, _ := s.attached()
 	st.Warnings = s.warnings(n)
 	if n == nil {

@@ -45,6 +45,7 @@ type world struct {
 	registry *member.Registry
 	last     uint64
 	time     uint64 // of snapshots
+	format   uint32 // of snapshots
 }
 
 // newWorld starts a server at an empty log. Tests run it in a synctest bubble.
@@ -133,7 +134,7 @@ func (w *world) attach() {
 	core, err := node.NewCore(node.Config{
 		MaxAppends: defaults.MaxInflightAppends, MaxPending: defaults.MaxPending, MaxPendingBytes: defaults.MaxPendingBytes,
 		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(),
-		State: st, Entries: entries, Registry: registry,
+		State: st, Entries: entries, Registry: registry, Level: member.Level,
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -238,7 +239,7 @@ func (w *world) snapshot(index uint64, received bool, texts ...string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	header := &SnapshotHeader{Version: 1, ClusterID: 7, Index: index, Term: 1, StateMachine: "register", Registry: w.registry, Time: w.time}
+	header := &SnapshotHeader{Version: 1, ClusterID: 7, Index: index, Term: 1, StateMachine: "register", Registry: w.registry, Time: w.time, Format: w.format}
 	if err := errors.Join(header.Encode(sw), sn.Save(ctx, sw)); err != nil {
 		w.t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ const (
 	maxCapabilities    = 256
 	maxCapabilityBytes = 64
 	maxSchemaBytes     = 256 << 10
+	maxFormats         = 64
 )
 
 // Describe asks the plugin at the other end of conn what it is and checks the
@@ -40,6 +41,7 @@ func Describe(ctx context.Context, conn grpc.ClientConnInterface) (plugins.Info,
 		Requires:     goCapabilities(res.Requires),
 
 		CommandVersions: plugins.Versions{Least: res.CommandVersions.Least, Greatest: res.CommandVersions.Greatest},
+		SnapshotFormats: plugins.SnapshotFormats{Written: res.SnapshotFormats.Written, Readable: res.SnapshotFormats.Readable},
 	}
 	if err := CheckInfo(info); err != nil {
 		return plugins.Info{}, fmt.Errorf("describe: %w", err)
@@ -68,6 +70,10 @@ func CheckInfo(info plugins.Info) error {
 		return Breach("P-12", "config schema of %d bytes, at most %d", len(info.ConfigSchema), maxSchemaBytes)
 	case info.CommandVersions.Least > info.CommandVersions.Greatest:
 		return Breach("SM-43", "applies commands of versions %s", info.CommandVersions)
+	case len(info.SnapshotFormats.Readable) > maxFormats:
+		return Breach("SM-45", "reads %d formats of snapshots, at most %d", len(info.SnapshotFormats.Readable), maxFormats)
+	case slices.Contains(info.SnapshotFormats.Readable, 0):
+		return Breach("SM-45", "reads snapshots of format 0, which is none")
 	}
 	if len(info.Requires) > maxCapabilities {
 		return Breach("P-12", "requires %d capabilities, at most %d", len(info.Requires), maxCapabilities)
@@ -100,6 +106,7 @@ func describeResponse(info plugins.Info) *pluginv1.DescribeResponse {
 		Requires:     wireCapabilities(info.Requires),
 
 		CommandVersions: pluginv1.CommandVersions{Least: info.CommandVersions.Least, Greatest: info.CommandVersions.Greatest},
+		SnapshotFormats: pluginv1.SnapshotFormats{Written: info.SnapshotFormats.Written, Readable: info.SnapshotFormats.Readable},
 	}
 }
 

@@ -28,6 +28,8 @@ func TestWhatAPluginSaysOfItselfIsBounded(t *testing.T) {
 		"a version that steers":         func(i *plugins.Info) { i.Version = "v1\x1b[2J" },
 		"a version that is no text":     func(i *plugins.Info) { i.Version = "v1\xff" },
 		"more protocols than there are": func(i *plugins.Info) { i.Protocols = append(i.Protocols, make([]uint32, maxProtocols)...) },
+		"format 0":                      func(i *plugins.Info) { i.SnapshotFormats.Readable = []uint32{3, 0} },
+		"many formats":                  func(i *plugins.Info) { i.SnapshotFormats.Readable = slices.Repeat([]uint32{3}, maxFormats+1) },
 		"versions from 2 to 1":          func(i *plugins.Info) { i.CommandVersions = plugins.Versions{Least: 2, Greatest: 1} },
 		"many capabilities":             func(i *plugins.Info) { i.Capabilities = slices.Repeat(i.Capabilities, maxCapabilities) },
 		"a long capability": func(i *plugins.Info) {

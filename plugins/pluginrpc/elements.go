@@ -57,7 +57,7 @@ func infosIn(number uint32) weighed {
 func weighedOf(v Message) []weighed {
 	switch v.(type) {
 	case *pluginv1.DescribeResponse:
-		return []weighed{numbersIn[uint32](4), repeatedIn[string](5), repeatedIn[string](7)}
+		return []weighed{numbersIn[uint32](4), repeatedIn[string](5), repeatedIn[string](7), {number: 9, within: []weighed{numbersIn[uint32](2)}}}
 	case *pluginv1.StorageOpenResponse:
 		return []weighed{infosIn(2), repeatedIn[pluginv1.TermBoundary](5)}
 	case *pluginv1.ReadResponse:

@@ -26,7 +26,7 @@ func info() plugins.Info {
 	return plugins.Info{
 		Kind: plugins.Storage, Name: "wal", Version: "1.0", Protocols: []uint32{1},
 		Capabilities: []plugins.Capability{"fast"}, Requires: []plugins.Capability{"timers"}, ConfigSchema: []byte("{}"),
-		CommandVersions: plugins.Versions{Least: 2, Greatest: 5},
+		CommandVersions: plugins.Versions{Least: 2, Greatest: 5}, SnapshotFormats: plugins.SnapshotFormats{Written: 3, Readable: []uint32{1, 2}},
 	}
 }
 
@@ -81,7 +81,8 @@ func TestSession(t *testing.T) {
 	}
 	got, err := pluginrpc.Describe(t.Context(), conn)
 	if err != nil || got.Name != "wal" || !got.Has("fast") || !slices.Equal(got.Requires, []plugins.Capability{"timers"}) || string(got.ConfigSchema) != "{}" ||
-		got.CommandVersions != (plugins.Versions{Least: 2, Greatest: 5}) {
+		got.CommandVersions != (plugins.Versions{Least: 2, Greatest: 5}) ||
+		got.SnapshotFormats.Written != 3 || !slices.Equal(got.SnapshotFormats.Readable, []uint32{1, 2}) {
 		t.Errorf("described as %+v, error %v", got, err)
 	}
 	s.Close()

@@ -228,6 +228,13 @@ func faults() map[string]func(*broken) {
 				return b.Register.Apply(ctx, batch)
 			}
 		},
+		"announces a format that is none": func(b *broken) {
+			b.describe = func() plugins.Info {
+				i := b.Register.Describe()
+				i.SnapshotFormats.Readable = []uint32{0}
+				return i
+			}
+		},
 		"announces versions that are none": func(b *broken) {
 			b.describe = func() plugins.Info {
 				i := b.Register.Describe()

@@ -73,6 +73,9 @@ func describes(t *testing.T, h Harness) {
 		t.Errorf("Protocols = %v, without %d", before.Protocols, plugins.ProtocolVersion)
 	case before.ConfigSchema != nil && !json.Valid(before.ConfigSchema):
 		t.Errorf("ConfigSchema is not JSON: %.64q", before.ConfigSchema)
+	case slices.Contains(before.SnapshotFormats.Readable, 0):
+		rule.Checks(t, "SM-45")
+		t.Errorf("SnapshotFormats = %+v: 0 is none", before.SnapshotFormats)
 	}
 	ctx := testContext(t)
 	t.Cleanup(func() { _ = sm.Close(testContext(t)) })

@@ -42,6 +42,7 @@ const VersionPrefix = "version:"
 type Register struct {
 	faults   faults
 	versions plugins.Versions
+	formats  plugins.SnapshotFormats
 
 	mu      sync.Mutex // guards what follows
 	entries []statemachine.Entry
@@ -60,6 +61,9 @@ func NewRegister() *Register {
 // Announce has Describe announce versions of commands. It comes before everything else.
 func (r *Register) Announce(versions plugins.Versions) { r.versions = versions }
 
+// AnnounceFormats has Describe announce formats of snapshots. It comes before everything else.
+func (r *Register) AnnounceFormats(formats plugins.SnapshotFormats) { r.formats = formats }
+
 // Successor returns a Register that finds, when it is opened, what r has
 // applied by now, as a state machine on disk does after a crash. A plain
 // NewRegister is as one in memory.
@@ -68,6 +72,7 @@ func (r *Register) Successor() *Register {
 	defer r.mu.Unlock()
 	next := NewRegister()
 	next.entries, next.applied, next.versions = slices.Clone(r.entries), r.applied, r.versions
+	next.formats = r.formats
 	return next
 }
 
@@ -113,6 +118,7 @@ func (r *Register) Describe() plugins.Info {
 
 		Capabilities:    []plugins.Capability{statemachine.CapabilityQueryStreams},
 		CommandVersions: r.versions,
+		SnapshotFormats: r.formats,
 	}
 }
 
