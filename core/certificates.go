@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/pontoon-raft/pontoon/internal/certfiles"
 	"github.com/pontoon-raft/pontoon/internal/server"
@@ -16,7 +15,7 @@ import (
 
 const (
 	// certificateLook is how often the files are looked at.
-	certificateLook = time.Minute
+	certificateLook = 10 * time.Second
 	// certificateNote is how often the log repeats that a certificate ends.
 	certificateNote = 24 * time.Hour
 )
@@ -24,14 +23,15 @@ const (
 // certificates know when the certificates end that this host uses: those of its
 // two ports, and those of its transports, whose section tls it reads with them.
 type certificates struct {
-	logger *slog.Logger
-	ends   *prometheus.Desc
-	every  time.Duration
+	logger        *slog.Logger
+	ends, refused *prometheus.Desc
+	every         time.Duration
 
 	noted time.Time // when the log was told last; look's alone
 
-	mu   sync.Mutex // of the spans
-	uses []certificateUse
+	mu    sync.Mutex // of the spans, and of what is refused
+	uses  []certificateUse
+	files []*certificateFiles
 }
 
 // certificateUse is one file. The span that was found last stays while the file
@@ -45,22 +45,18 @@ type certificateUse struct {
 func newCertificates(cfg *Config) *certificates {
 	c := &certificates{logger: cfg.Logger, every: cfg.certificateLook, ends: prometheus.NewDesc("pontoon_certificate_expires_seconds",
 		"When a certificate that this host uses runs out, Unix time.", []string{"use"}, nil)}
+	c.refused = prometheus.NewDesc("pontoon_certificate_files_refused",
+		"1 while the files of a certificate cannot be used, so that those of before are.", []string{"use"}, nil)
+	c.watchFiles(cfg)
 	c.add("client port", cfg.ClientTLS.Cert, false)
 	c.add("authorities of clients", cfg.ClientTLS.ClientCA, true)
 	if cfg.AdminAddress != "" {
 		c.add("admin port", cfg.AdminTLS.Cert, false)
 		c.add("authorities of the admin port's clients", cfg.AdminTLS.ClientCA, true)
 	}
-	for _, t := range cfg.Transports {
-		var section struct {
-			TLS struct {
-				Cert string `yaml:"cert"`
-				CA   string `yaml:"ca"`
-			} `yaml:"tls"`
-		}
-		// A transport of a third party may have another section, which is not a
-		// mistake.
-		if yaml.Unmarshal(t.Config, &section) == nil {
+	for i := range cfg.Transports {
+		t := &cfg.Transports[i]
+		if section, ok := tlsOf(t); ok {
 			c.add("member by "+t.Name, section.TLS.Cert, false)
 			c.add("authorities of members by "+t.Name, section.TLS.CA, true)
 		}
@@ -99,10 +95,11 @@ func (c *certificates) look(now time.Time) {
 	for i := range c.uses {
 		c.read(&c.uses[i])
 	}
+	c.lookAtFiles()
 	if now.Sub(c.noted) < certificateNote {
 		return
 	}
-	for _, w := range c.warnings(now) {
+	for _, w := range c.ending(now) {
 		c.logger.Warn("certificate ends", "reason", w.Reason, "message", w.Text)
 		c.noted = now
 	}
@@ -124,8 +121,14 @@ func (c *certificates) read(u *certificateUse) {
 	u.span = span
 }
 
-// warnings are those of certificates that have ended, or end soon.
-func (c *certificates) warnings(now time.Time) (list []server.Warning) {
+// warnings are those of certificates that have ended, or end soon, and of files that are
+// refused. Of these the port or the transport tells the log.
+func (c *certificates) warnings(now time.Time) []server.Warning {
+	return append(c.refusals(), c.ending(now)...)
+}
+
+// ending are the warnings of certificates that have ended, or end soon.
+func (c *certificates) ending(now time.Time) (list []server.Warning) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, u := range c.uses {
@@ -145,7 +148,7 @@ func (c *certificates) warnings(now time.Time) (list []server.Warning) {
 }
 
 // Describe implements prometheus.Collector.
-func (c *certificates) Describe(ch chan<- *prometheus.Desc) { ch <- c.ends }
+func (c *certificates) Describe(ch chan<- *prometheus.Desc) { ch <- c.ends; ch <- c.refused }
 
 // Collect implements prometheus.Collector.
 func (c *certificates) Collect(ch chan<- prometheus.Metric) {
@@ -155,6 +158,13 @@ func (c *certificates) Collect(ch chan<- prometheus.Metric) {
 		if !u.span.End.IsZero() {
 			ch <- prometheus.MustNewConstMetric(c.ends, prometheus.GaugeValue, float64(u.span.End.Unix()), u.what)
 		}
+	}
+	for _, f := range c.files {
+		refused := 0.0
+		if f.refused != "" {
+			refused = 1
+		}
+		ch <- prometheus.MustNewConstMetric(c.refused, prometheus.GaugeValue, refused, f.use)
 	}
 }
 

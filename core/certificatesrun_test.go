@@ -22,7 +22,8 @@ import (
 
 // A member that runs warns of a certificate that ends soon in its status, its log and a
 // metric: of the one that it was started with, and of one that was put into its place
-// since. A good one ends the warning without a restart.
+// since. So it does of files that cannot be used. A good one ends the warning without a
+// restart.
 func TestARunningMemberWarnsOfItsCertificates(t *testing.T) {
 	const day = 24 * time.Hour
 	dir := t.TempDir()
@@ -77,7 +78,11 @@ func TestARunningMemberWarnsOfItsCertificates(t *testing.T) {
 	shows("a good one", "", issue(100*day))
 	shows("one that ends soon again", server.WarnCertificateExpires, issue(20*day))
 	shows("one that has ended", server.WarnCertificateExpired, issue(-day))
-	shows("a good one at last", "", issue(31*day))
+	end = issue(31 * day)
+	shows("a good one at last", "", end)
+	write(files.Cert, "NOTHING", nil)
+	shows("one that cannot be used", server.WarnCertificateRefused, end)
+	shows("a good one in its place", "", issue(32*day))
 }
 
 func warningsOfCertificates(c *cluster, id member.ID) (reasons []string) {

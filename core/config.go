@@ -102,7 +102,7 @@ type Config struct {
 	// member.Level.
 	level uint64
 	// certificateLook is for tests: how often the files of certificates are looked at. 0
-	// means once in a minute.
+	// means each ten seconds.
 	certificateLook time.Duration
 	// clock is for tests: another wall clock than that of the system.
 	clock func() uint64

@@ -45,7 +45,7 @@ func TestCheckSeesAMemberWithoutALeader(t *testing.T) {
 // A certificate that ends some day is a warning that fails no check; one that has
 // ended does. An upgrade that is under way fails none.
 func TestCheckBearsACertificateThatEndsSoon(t *testing.T) {
-	for reason, want := range map[string]bool{"certificate_expires": true, "certificate_expired": false, "level_held": true, "log_stuck": false} {
+	for reason, want := range map[string]bool{"certificate_expires": true, "certificate_expired": false, "certificate_refused": false, "level_held": true, "log_stuck": false} {
 		s := summarise([]client.MemberStatus{{Member: &hostv1.Member{Id: "1"}, Status: &hostv1.StatusResponse{
 			Id: "1", ClusterId: "c1", Role: "leader", Leader: "1", Term: 7, Warnings: []*hostv1.Warning{{Reason: reason, Message: "so it is"}},
 		}}})

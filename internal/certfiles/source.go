@@ -65,6 +65,15 @@ func (s *Source[T]) Get() T {
 // Last is what the last look has found, without another one.
 func (s *Source[T]) Last() T { return *s.current.Load() }
 
+// Refused is why the files cannot be used as they are, so that those of before are; it is
+// empty if they can. It goes by two looks at least: several files are not replaced in one
+// moment.
+func (s *Source[T]) Refused() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.warned
+}
+
 // Watch looks at the files from time to time until ctx ends, so that a mistake
 // in them shows before the next connection does. Changed is called with what is new
 // since Open, also if a connection's look has found it. It is for one goroutine.

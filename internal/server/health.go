@@ -54,6 +54,9 @@ const (
 	WarnCertificateExpires = "certificate_expires"
 	// WarnCertificateExpired: it has ended.
 	WarnCertificateExpired = "certificate_expired"
+	// WarnCertificateRefused: the files of a certificate were replaced by files that
+	// cannot be used, and those of before stay in use.
+	WarnCertificateRefused = "certificate_refused"
 	// WarnStopping: this member is being stopped.
 	WarnStopping = "stopping"
 )

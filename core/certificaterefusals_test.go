@@ -1,0 +1,182 @@
+package core
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/pontoon-raft/pontoon/internal/certfiles"
+	"github.com/pontoon-raft/pontoon/internal/server"
+	"github.com/pontoon-raft/pontoon/membercert"
+)
+
+// Certificate files that are replaced by others that cannot be used are a warning and a
+// metric, from the second look on and until good ones are there: those of both ports and of
+// members, whatever is wrong with them. Each names its use and its file.
+func TestCertificateFilesThatAreRefusedAreShown(t *testing.T) {
+	for name, x := range map[string]struct {
+		use, says string
+		spoil     func(f *fileWorld)
+	}{
+		"no certificate":           {"client port", "api.tls.cert", func(f *fileWorld) { f.write("api.crt", []byte("none")) }},
+		"no file":                  {"client port", "api.tls.key", func(f *fileWorld) { f.remove("api.key") }},
+		"another key":              {"admin port", "admin.tls.key", func(f *fileWorld) { f.write("admin.key", f.server().Key) }},
+		"no authorities":           {"client port", "api.tls.client_ca", func(f *fileWorld) { f.write("ca", []byte("none")) }},
+		"no certificate of a port": {"admin port", "serverAuth", func(f *fileWorld) { f.pair("admin", f.client()) }},
+		"another member":           {"member by http", "this node is", func(f *fileWorld) { f.pair("member", f.member(8)) }},
+		"another authority":        {"member by http", "tls.cert", func(f *fileWorld) { f.write("members", f.stranger()) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFileWorld(t)
+				f.shows("at first", "")
+				x.spoil(f)
+				f.look()
+				f.shows("at the first look", "")
+				f.look()
+				warning := f.shows("at the second look", x.use)
+				if !strings.Contains(warning, x.says) {
+					t.Errorf("%q does not say %q", warning, x.says)
+				}
+				f.fill()
+				f.look()
+				f.shows("with good ones", "")
+			})
+		})
+	}
+}
+
+// fileWorld has the files of a host whose ports and whose transport have TLS.
+type fileWorld struct {
+	t         *testing.T
+	dir       string
+	authority *membercert.Authority
+	seen      *certificates
+}
+
+func newFileWorld(t *testing.T) *fileWorld {
+	t.Helper()
+	f := &fileWorld{t: t, dir: t.TempDir(), authority: newTestAuthority(t)}
+	f.fill()
+	cfg := Config{
+		Logger: slog.New(slog.DiscardHandler), ClusterID: 1, ID: 7, AdminAddress: "x",
+		ClientTLS: TLSConfig{Cert: f.path("api.crt"), Key: f.path("api.key"), ClientCA: f.path("ca")},
+		AdminTLS:  TLSConfig{Cert: f.path("admin.crt"), Key: f.path("admin.key"), ClientAuth: "none"},
+		Transports: []TransportConfig{{PluginConfig: PluginConfig{
+			Name: "http", Config: fmt.Appendf(nil, "tls: {cert: %q, key: %q, ca: %q}", f.path("member.crt"), f.path("member.key"), f.path("members")),
+		}}},
+	}
+	f.seen = newCertificates(&cfg)
+	return f
+}
+
+func newTestAuthority(t *testing.T) *membercert.Authority {
+	t.Helper()
+	a, err := membercert.NewAuthority("test", 1000*time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// fill puts good files into their places, new ones each time.
+func (f *fileWorld) fill() {
+	f.t.Helper()
+	f.pair("api", f.server())
+	f.pair("admin", f.server())
+	f.pair("member", f.member(7))
+	own, err := f.authority.Pair()
+	f.must(err)
+	f.write("ca", own.Cert)
+	f.write("members", own.Cert)
+}
+
+// look has the host look at the files as soon as it would.
+func (f *fileWorld) look() {
+	time.Sleep(certfiles.Recheck)
+	f.seen.look(time.Now())
+}
+
+// shows is the one warning, which is about that use; none if use is empty.
+func (f *fileWorld) shows(when, use string) (text string) {
+	f.t.Helper()
+	for _, w := range f.seen.warnings(time.Now()) {
+		if text != "" || w.Reason != server.WarnCertificateRefused || !strings.Contains(w.Text, "of the "+use+" ") {
+			f.t.Errorf("%s: %+v", when, w)
+		}
+		text = w.Text
+	}
+	if (text == "") != (use == "") {
+		f.t.Errorf("%s: the warning is %q", when, text)
+	}
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(f.seen)
+	families, err := metrics.Gather()
+	f.must(err)
+	uses := 0
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			if family.GetName() != "pontoon_certificate_files_refused" {
+				continue
+			}
+			uses++
+			if got, label := m.GetGauge().GetValue() == 1, m.GetLabel()[0].GetValue(); got != (label == use) {
+				f.t.Errorf("%s: the metric says of the %s: %t", when, label, got)
+			}
+		}
+	}
+	if uses != 3 {
+		f.t.Errorf("%s: the metric has %d uses", when, uses)
+	}
+	return text
+}
+
+func (f *fileWorld) server() membercert.Pair {
+	return f.made(f.authority.IssueServer("port", nil, 999*time.Hour))
+}
+
+func (f *fileWorld) client() membercert.Pair {
+	return f.made(f.authority.IssueClient("c", 999*time.Hour))
+}
+
+func (f *fileWorld) member(id uint64) membercert.Pair {
+	return f.made(f.authority.Issue(membercert.Name{Cluster: 1, Member: id}, nil, 999*time.Hour))
+}
+
+// stranger is the certificate of another authority.
+func (f *fileWorld) stranger() []byte { return f.made(newTestAuthority(f.t).Pair()).Cert }
+
+func (f *fileWorld) made(p membercert.Pair, err error) membercert.Pair {
+	f.t.Helper()
+	f.must(err)
+	return p
+}
+
+func (f *fileWorld) pair(name string, p membercert.Pair) {
+	f.t.Helper()
+	f.write(name+".crt", p.Cert)
+	f.write(name+".key", p.Key)
+}
+
+func (f *fileWorld) write(name string, text []byte) {
+	f.t.Helper()
+	f.must(os.WriteFile(f.path(name), text, 0o600))
+}
+
+func (f *fileWorld) remove(name string) { f.must(os.Remove(f.path(name))) }
+
+func (f *fileWorld) path(name string) string { return filepath.Join(f.dir, name) }
+
+func (f *fileWorld) must(err error) {
+	f.t.Helper()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+}
