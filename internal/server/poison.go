@@ -26,21 +26,32 @@ type underWay struct {
 	first, last uint64
 	term        uint64 // of last; 0 if it is not known
 	commands    []*node.Command
+	asked       bool // a snapshot was asked for as well
 }
 
 // blame notes the entries over which a state machine ended, for the reason why. An end
 // from outside is not the fault of an entry (but see kills), nor is a failure of the storage. An error of
 // Apply, a broken answer and an apply that is not answered are: each ends the state
-// machine, as a panic does.
+// machine, as a panic does. If a snapshot was asked for along with an entry, either may
+// have done it: the entry is tried without, and the snapshot later.
 func (s *Server) blame(m RunningStateMachine, u underWay, why error) {
-	if m == nil || u.last == 0 || !isOfMachine(why) {
+	if m == nil || u.last == 0 && !u.asked || !isOfMachine(why) {
 		return
 	}
 	if m.FromOutside() {
-		s.noteKill(u, why)
+		if u.last > 0 {
+			s.noteKill(u, why)
+		}
 		return
 	}
 	p := &s.poison
+	if u.asked {
+		s.snapshots.endedWith(why)
+		if u.last > 0 {
+			p.mark(u)
+		}
+		return
+	}
 	p.suspect(u)
 	if len(u.commands) > 1 {
 		s.logger.Warn("entries were under way when the state machine ended: they are applied one by one",
@@ -134,6 +145,7 @@ func (d *driver) underWay() (u underWay) {
 	items := slices.Clip(d.replaying)
 	for i := range d.inflight {
 		items = append(items, d.inflight[i].items...)
+		u.asked = u.asked || d.inflight[i].prepare
 	}
 	for i := range items {
 		a := &items[i].apply

@@ -244,6 +244,57 @@ func TestASuspectIsAloneWithTheStateMachine(t *testing.T) {
 	})
 }
 
+// A state machine that ends whenever it is asked for a snapshot applies all entries: none of
+// them is blamed, snapshots are tried ever less often, status says why there are none, and
+// the next that can be had is taken.
+func TestAnEndOverASnapshotIsNoEntrysFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(cfg *Config) { cfg.SnapshotEntries = 1 })
+		bad, asked := true, 0
+		spoil := func(_ int, m *machine) error {
+			m.preparing = func() error {
+				if asked++; bad {
+					return errors.New("no room to think")
+				}
+				return nil
+			}
+			return nil
+		}
+		w.source.mu.Lock()
+		w.source.prepare = spoil
+		w.source.mu.Unlock()
+		_ = spoil(0, w.source.current())
+		const hours = 3
+		for range hours * 60 {
+			w.commit("a")
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			if p := w.s.poison; p.ends > 0 {
+				t.Fatalf("entry %d is blamed for %d ends", p.index, p.ends)
+			}
+		}
+		// The pauses double up to longestRetry, and so it was asked for often at first only.
+		if most := 15 + int(hours*time.Hour/longestRetry); asked < 2 || asked > most {
+			t.Errorf("%d snapshots were asked for in %d hours, not between 2 and %d", asked, hours, most)
+		}
+		if list := w.s.snapshotWarnings(); len(list) != 1 || !strings.Contains(list[0].Text, "no room to think") {
+			t.Errorf("status warns: %v", list)
+		}
+		bad = false
+		for range 2 * longestRetry / time.Minute {
+			w.commit("b")
+			time.Sleep(time.Minute)
+			synctest.Wait()
+		}
+		if got := w.snapshots(); len(got) == 0 {
+			t.Error("no snapshot followed")
+		}
+		if list := w.s.snapshotWarnings(); len(list) != 0 {
+			t.Errorf("status still warns: %v", list)
+		}
+	})
+}
+
 // A run that is taken apart is the same as the whole: every index and every command is in
 // one part, in order, and the last part has what belongs to the run's end.
 func TestARunIsTakenApart(t *testing.T) {

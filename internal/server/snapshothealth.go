@@ -30,18 +30,21 @@ const (
 	// failuresToTell is after how many snapshots in a row that failed status
 	// says so: one that fails with its state machine is nothing to tell.
 	failuresToTell = 2
-	// longestRetry bounds the pause after snapshots that wrote much for nothing.
+	// longestRetry bounds the pause after snapshots that cost much for nothing.
 	longestRetry = 10 * time.Minute
 )
 
-var errSaveStalled = errors.New("nothing of it has moved")
+var (
+	errSaveStalled = errors.New("nothing of it has moved")
+	errEndedAsked  = errors.New("the state machine ended as it was asked for one")
+)
 
 // snapshotHealth is how saving snapshots goes.
 type snapshotHealth struct {
 	index    uint64 // of the one that is being saved; 0 if none is
 	moved    time.Time
 	failures int  // in a row
-	dear     int  // those among them, in a row, that wrote much for nothing
+	dear     int  // those among them, in a row, that cost much for nothing
 	full     bool // the last one found no space
 	why      error
 	retryAt  time.Time
@@ -87,8 +90,9 @@ func (w movingWriter) Write(b []byte) (int, error) {
 }
 
 // saved notes how it ended, and when to try again. After one that found no
-// space, or that failed its rehearsal, the pause is longer each time: every
-// attempt writes what the disk has left, or the whole state. It needs p.mu.
+// space, that failed its rehearsal, or over which the state machine ended, the pause is
+// longer each time: every attempt writes what the disk has left, or the whole state, or
+// costs a state machine. It needs p.mu.
 func (h *snapshotHealth) saved(err error, election time.Duration) {
 	full := errors.Is(err, storage.ErrNoSpace)
 	*h = snapshotHealth{failures: h.failures + 1, dear: h.dear + 1, full: full, why: err}
@@ -96,8 +100,11 @@ func (h *snapshotHealth) saved(err error, election time.Duration) {
 		*h = snapshotHealth{}
 		return
 	}
+	if errors.Is(err, errEndedAsked) && h.dear < failuresToTell {
+		return // as it may have for another reason
+	}
 	pause := election
-	if !full && !errors.Is(err, errNotRestored) {
+	if !full && !errors.Is(err, errNotRestored) && !errors.Is(err, errEndedAsked) {
 		h.dear = 0
 	}
 	for n := 1; n < h.dear && pause < longestRetry; n++ {

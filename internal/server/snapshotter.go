@@ -124,6 +124,17 @@ func (p *snapshotter) abandoned() {
 	p.busy = false
 }
 
+// endedWith tells that a state machine ended as it was asked for a snapshot, after abandoned.
+func (p *snapshotter) endedWith(why error) {
+	err := fmt.Errorf("%w: %w", errEndedAsked, why)
+	p.mu.Lock()
+	p.health.saved(err, p.s.cfg.Election)
+	again := max(0, time.Until(p.health.retryAt))
+	p.mu.Unlock()
+	p.s.metrics.snapshotFailures.Inc()
+	p.s.logger.Warn("the state machine ended as it was asked for a snapshot", "error", why, "again_in", again)
+}
+
 // take hands over the snapshot that was due, nil if there is none. Only one
 // that reflects exactly the entries up to its place can be used: a state
 // machine that kept more than the log gave it so far is ahead of that.

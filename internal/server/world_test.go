@@ -346,7 +346,8 @@ type machine struct {
 	outside  bool                                   // an operator ended it
 	ahead    uint64                                 // what a prepared snapshot claims to be ahead
 
-	snapshot func(statemachine.Snapshot) statemachine.Snapshot
+	snapshot  func(statemachine.Snapshot) statemachine.Snapshot
+	preparing func() error // an error ends the state machine
 }
 
 func (m *machine) Applied() uint64       { return m.applied }
@@ -410,6 +411,11 @@ func (m *machine) QueryStream(ctx context.Context, data []byte, send func([]byte
 
 func (m *machine) PrepareSnapshot(ctx context.Context) (statemachine.Snapshot, error) {
 	sn, err := m.Register.PrepareSnapshot(ctx)
+	if err == nil && m.preparing != nil {
+		if err := m.preparing(); err != nil {
+			return nil, err
+		}
+	}
 	if err == nil && m.snapshot != nil {
 		return m.snapshot(sn), nil
 	}
