@@ -26,13 +26,14 @@ type deposed struct {
 // deposedHeartbeats are those of which a leader that was elected sends at least one.
 const deposedHeartbeats = 3
 
-// isDeposing tells whether m ends this node's leadership by its term. A leader that is
-// handing over has its successor on the way.
+// isDeposing tells whether m may end this node's leadership by its term: raft knows words of
+// a later term that end none. A leader that is handing over has its successor on the way.
 func (c *Core) isDeposing(m *pb.Message) bool {
 	return c.leads() && m.GetTerm() > c.term && c.Transferring() == 0
 }
 
-// hear ends the wait of a deposed leader that hears the leader of the later term again.
+// hear ends the wait of a deposed leader that raft let hear the leader of the later term in
+// another message than the one that deposed it.
 func (d *deposed) hear(c *Core, m *pb.Message) {
 	if d.term == m.GetTerm() && c.lead == m.GetFrom() {
 		d.term = 0

@@ -97,7 +97,7 @@ func TestADeposedLeaderAsksOnce(t *testing.T) {
 		{"a vote for a candidate that is never heard again", func(l *trio) { later(l, pb.MsgVote) }, late},
 		{"a leader that is never heard again", func(l *trio) { later(l, pb.MsgHeartbeat) }, late},
 		{"a leader that is heard again", func(l *trio) { later(l, pb.MsgHeartbeat); later(l, pb.MsgHeartbeat) }, never},
-		{"a vote, and a leader", func(l *trio) { later(l, pb.MsgVote); later(l, pb.MsgHeartbeat); later(l, pb.MsgHeartbeat) }, never},
+		{"a vote, and a word of the leader", func(l *trio) { later(l, pb.MsgVote); later(l, pb.MsgHeartbeat) }, never},
 		{"handing over", func(l *trio) {
 			l.ack(2)
 			l.must(l.core.Transfer(2))
@@ -124,6 +124,20 @@ func TestADeposedLeaderAsksOnce(t *testing.T) {
 		}
 		if want := []int{x.after}; !slices.Equal(asks, want) && (x.after != never || len(asks) > 0) {
 			t.Errorf("%s: it asks for votes after %v ticks, not after %v", x.name, asks, want)
+		}
+	}
+}
+
+// A question that the lease of a leader leaves without an answer deposes nobody, and so
+// begins no wait.
+func TestAQuestionWithoutAnAnswerDeposesNobody(t *testing.T) {
+	for _, kind := range []pb.MessageType{pb.MsgVote, pb.MsgPreVote} {
+		l := newTrio(t)
+		l.elect()
+		l.ack(3)
+		l.from(2, kind, &pb.Message{Term: new(l.term + 1), LogTerm: new(l.term), Index: new(l.core.lastIndex())})
+		if !l.core.leads() || l.core.deposed != (deposed{}) {
+			t.Errorf("%s: it leads: %t, and waits as one that was deposed: %+v", kind, l.core.leads(), l.core.deposed)
 		}
 	}
 }

@@ -124,7 +124,6 @@ func (c *Core) Step(m *pb.Message) error {
 		c.hearCandidate(m)
 		c.hearRival(m)
 		c.yieldsLease(m)
-		c.deposed.hear(c, m)
 		c.holdback.hear(c, m)
 		if m.GetType() == pb.MsgReadIndex && c.readsTooEarly() {
 			return nil // a learner's; it asks again
@@ -137,8 +136,10 @@ func (c *Core) Step(m *pb.Message) error {
 		deposes := c.isDeposing(m)
 		err := step(m)
 		c.collect()
-		if deposes {
+		if deposes && !c.leads() {
 			c.deposed = deposed{term: c.term, since: c.hearing.ticks}
+		} else {
+			c.deposed.hear(c, m)
 		}
 		return dropped(err)
 	})
