@@ -1,10 +1,7 @@
 package node
 
 import (
-	"encoding/json"
 	"fmt"
-
-	pb "go.etcd.io/raft/v3/raftpb"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/internal/member"
@@ -73,20 +70,9 @@ func LastSwitch(entries []storage.Entry) (version uint32) {
 	return version
 }
 
-func encodeSwitch(s member.Switch) ([]byte, error) {
-	text, err := json.Marshal(s)
-	if err != nil {
-		return nil, fmt.Errorf("switch of the command version: %w", err)
-	}
-	return append([]byte{switchVersion}, text...), nil
-}
-
 func decodeSwitch(data []byte) (s member.Switch, err error) {
-	if len(data) > maxSwitch {
-		return s, fmt.Errorf("switch of the command version of %d bytes, limit %d", len(data), maxSwitch)
-	}
-	if err := member.Decode(data[1:], &s); err != nil {
-		return s, fmt.Errorf("switch of the command version: %w", err)
+	if err := decodeOwn(data, maxSwitch, "switch of the command version", &s); err != nil {
+		return s, err
 	}
 	return s, s.Check()
 }
@@ -124,22 +110,15 @@ func (c *Core) switchCommands() {
 	if !c.leads() || !c.commands.Known || c.commands.Greatest <= c.registry.CommandVersion() || c.registry.Level() < member.CommandVersionLevel {
 		return
 	}
-	if !c.reigns() || !c.founded() || c.levels.switched > c.putOut || c.changePending.index != 0 || c.changeUnapplied() {
-		return // as in raiseLevel
+	if c.levels.switched > c.putOut || !c.speaksForAll() {
+		return
 	}
 	version := c.nextCommandVersion()
 	if version == 0 {
 		return
 	}
-	data, err := encodeSwitch(member.Switch{CommandVersion: version})
-	if err != nil {
-		return // a number only: it cannot be
-	}
-	index := c.lastIndex() + 1
-	err = c.took(uint64(len(data)), c.raft.Step(&pb.Message{
-		Type: pb.MsgProp.Enum(), From: new(uint64(c.cfg.ID)), Entries: []*pb.Entry{{Data: data}},
-	}))
-	if err == nil {
+	data := fmt.Appendf([]byte{switchVersion}, `{"command_version":%d}`, version)
+	if index := c.writeOwn(data); index > 0 {
 		c.levels.switched = index
 	}
 	c.collect()

@@ -86,29 +86,26 @@ func (c *Core) levelOf(id member.ID) (level uint64, ok bool) {
 // heard within an election timeout that every other member does.
 func (c *Core) raiseLevel() {
 	next := c.registry.Level() + 1
-	if !c.levels.ready(c, next) || !c.reigns() || !c.founded() || c.levels.written > c.putOut {
+	if !c.levels.ready(c, next) || c.levels.written > c.putOut || !c.speaksForAll() {
 		return
 	}
-	if c.changePending.index != 0 || c.changeUnapplied() {
-		return // it may bring a member that was not asked
-	}
 	data := fmt.Appendf([]byte{raiseVersion}, `{"level":%d}`, next)
-	index := c.lastIndex() + 1
-	err := c.took(uint64(len(data)), c.raft.Step(&pb.Message{
-		Type: pb.MsgProp.Enum(), From: new(uint64(c.cfg.ID)), Entries: []*pb.Entry{{Data: data}},
-	}))
-	if err == nil {
+	if index := c.writeOwn(data); index > 0 {
 		c.levels.written = index
 	}
 	c.collect()
 }
 
+// speaksForAll tells whether this leader's membership is that of the cluster, so that it
+// may write what every member has to understand. A change under way may bring a member that
+// was not asked.
+func (c *Core) speaksForAll() bool {
+	return c.reigns() && c.founded() && c.changePending.index == 0 && !c.changeUnapplied()
+}
+
 func decodeRaise(data []byte) (r member.Raise, err error) {
-	if len(data) > maxRaise {
-		return r, fmt.Errorf("raise of the level of %d bytes, limit %d", len(data), maxRaise)
-	}
-	if err := member.Decode(data[1:], &r); err != nil {
-		return r, fmt.Errorf("raise of the level: %w", err)
+	if err := decodeOwn(data, maxRaise, "raise of the level", &r); err != nil {
+		return r, err
 	}
 	if r.Level == 0 {
 		return r, errors.New("raise of the level to 0")

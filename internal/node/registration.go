@@ -38,13 +38,19 @@ func encodeRegistration(g member.Registration) ([]byte, error) {
 }
 
 func decodeRegistration(data []byte) (g member.Registration, err error) {
-	if len(data) > maxRegistration {
-		return g, fmt.Errorf("registration of %d bytes, limit %d", len(data), maxRegistration)
+	err = decodeOwn(data, maxRegistration, "registration", &g)
+	return g, err
+}
+
+// decodeOwn reads the JSON of an entry that a host wrote for itself.
+func decodeOwn(data []byte, limit int, what string, into any) error {
+	if len(data) > limit {
+		return fmt.Errorf("%s of %d bytes, limit %d", what, len(data), limit)
 	}
-	if err := member.Decode(data[1:], &g); err != nil {
-		return g, fmt.Errorf("registration: %w", err)
+	if err := member.Decode(data[1:], into); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
 	}
-	return g, nil
+	return nil
 }
 
 // RegistrationEntry makes the entry of a registration, for tools that write the
@@ -140,13 +146,22 @@ func (c *Core) register() {
 	if err != nil {
 		return // numbers only: it cannot be
 	}
-	index := c.lastIndex() + 1
-	err = c.took(uint64(len(data)), c.raft.Step(&pb.Message{
-		Type: pb.MsgProp.Enum(), From: new(uint64(c.cfg.ID)), Entries: []*pb.Entry{{Data: data}},
-	}))
-	if err == nil {
+	if index := c.writeOwn(data); index > 0 {
 		r.written = index
 	}
+}
+
+// writeOwn proposes an entry that the host writes for itself, and returns its index; 0 if
+// raft does not take it.
+func (c *Core) writeOwn(data []byte) uint64 {
+	index := c.lastIndex() + 1
+	err := c.took(uint64(len(data)), c.raft.Step(&pb.Message{
+		Type: pb.MsgProp.Enum(), From: new(uint64(c.cfg.ID)), Entries: []*pb.Entry{{Data: data}},
+	}))
+	if err != nil {
+		return 0
+	}
+	return index
 }
 
 // applyOwn takes a committed entry that a host wrote for itself. It tells whether

@@ -25,17 +25,15 @@ type Config struct {
 	// Tick and Election are raft's timings; every timeout follows from them.
 	Tick, Election time.Duration
 	Limits         plugins.Limits
-	// MaxValueBytes is the largest proposal. It is never more
-	// than fits into an entry of Limits, which peers would refuse.
+	// MaxValueBytes is the largest proposal. It is never more than fits into an entry of
+	// Limits, which peers would refuse.
 	MaxValueBytes int
-	// MaxPending and MaxPendingBytes bound the proposals that wait for an
-	// answer.
+	// MaxPending and MaxPendingBytes bound the proposals that wait for an answer.
 	MaxPending      int
 	MaxPendingBytes int64
 	// SnapshotEntries and SnapshotBytes are how much may be applied before the
-	// next snapshot. CatchUpEntries stay in the
-	// log before a snapshot, for followers a little behind, but not more than
-	// CatchUpBytes of them.
+	// next snapshot. CatchUpEntries stay in the log before a snapshot, for followers a
+	// little behind, but not more than CatchUpBytes of them.
 	SnapshotEntries, SnapshotBytes, CatchUpEntries, CatchUpBytes uint64
 
 	// Rehearse restores the state of a snapshot, which is read from r to its

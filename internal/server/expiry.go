@@ -55,8 +55,7 @@ func (s *Server) hurry(id node.RequestID) {
 // expireWaiters ends requests whose time is up, looking once a tick.
 func (s *Server) expireWaiters() {
 	for !pause.Until(s.stop, s.cfg.Tick) {
-		now := time.Now()
-		s.expire(now)
+		s.expire(time.Now())
 	}
 }
 

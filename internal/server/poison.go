@@ -35,21 +35,22 @@ type underWay struct {
 // machine, as a panic does. If a snapshot was asked for along with an entry, either may
 // have done it: the entry is tried without, and the snapshot later.
 func (s *Server) blame(m RunningStateMachine, u underWay, why error) {
-	if m == nil || u.last == 0 && !u.asked || !isOfMachine(why) {
+	if m == nil || !isOfMachine(why) {
 		return
 	}
-	if m.FromOutside() {
-		if u.last > 0 {
-			s.noteKill(u, why)
-		}
-		return
+	outside, entries := m.FromOutside(), u.last > 0
+	if u.asked && !outside {
+		s.snapshots.endedWith(why)
 	}
 	p := &s.poison
-	if u.asked {
-		s.snapshots.endedWith(why)
-		if u.last > 0 {
-			p.mark(u)
-		}
+	switch {
+	case !entries:
+		return
+	case outside:
+		s.noteKill(u, why)
+		return
+	case u.asked:
+		p.mark(u)
 		return
 	}
 	p.suspect(u)

@@ -94,17 +94,17 @@ func (w movingWriter) Write(b []byte) (int, error) {
 // longer each time: every attempt writes what the disk has left, or the whole state, or
 // costs a state machine. It needs p.mu.
 func (h *snapshotHealth) saved(err error, election time.Duration) {
-	full := errors.Is(err, storage.ErrNoSpace)
+	full, asked := errors.Is(err, storage.ErrNoSpace), errors.Is(err, errEndedAsked)
 	*h = snapshotHealth{failures: h.failures + 1, dear: h.dear + 1, full: full, why: err}
 	if err == nil {
 		*h = snapshotHealth{}
 		return
 	}
-	if errors.Is(err, errEndedAsked) && h.dear < failuresToTell {
+	if asked && h.dear < failuresToTell {
 		return // as it may have for another reason
 	}
 	pause := election
-	if !full && !errors.Is(err, errNotRestored) && !errors.Is(err, errEndedAsked) {
+	if !full && !asked && !errors.Is(err, errNotRestored) {
 		h.dear = 0
 	}
 	for n := 1; n < h.dear && pause < longestRetry; n++ {
