@@ -12,8 +12,8 @@ import (
 	"github.com/pontoon-raft/pontoon/membercert"
 )
 
-// certificateFiles are those of one section: a certificate, its key, and authorities. What
-// uses them takes all of them anew, or goes on with those before.
+// certificateFiles has the files of one section: a certificate, its key, and authorities. A
+// port or a transport takes all of them anew, or goes on with the files before.
 type certificateFiles struct {
 	use     string
 	source  *certfiles.Source[struct{}]

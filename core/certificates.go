@@ -121,8 +121,8 @@ func (c *certificates) read(u *certificateUse) {
 	u.span = span
 }
 
-// warnings are those of certificates that have ended, or end soon, and of files that are
-// refused. Of these the port or the transport tells the log.
+// warnings tells of certificates that have ended, or end soon, and of files that are
+// refused. The port or the transport itself tells the log of refused files.
 func (c *certificates) warnings(now time.Time) []server.Warning {
 	return append(c.refusals(), c.ending(now)...)
 }

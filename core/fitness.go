@@ -57,7 +57,7 @@ type fitnessWatch struct {
 	lag  lagMark
 	seen map[node.Condition]unfitness
 	fed  node.Fitness // what raft was told last
-	// commands is what raft was told last of the state machine.
+	// commands is the last range of the state machine that raft was told.
 	commands node.CommandVersions
 }
 

@@ -60,8 +60,7 @@ type Info struct {
 // Has reports whether the plugin has capability c.
 func (i Info) Has(c Capability) bool { return slices.Contains(i.Capabilities, c) }
 
-// Versions are those from the least to the greatest, both included. The least is not above
-// the greatest.
+// Versions is a range of versions, both ends included. Least is not above Greatest.
 type Versions struct{ Least, Greatest uint32 }
 
 // Has reports whether v is one of the versions.

@@ -45,15 +45,15 @@ type memberStatus struct {
 	// the member understands; both 0 of a build before levels.
 	Level           uint64 `json:"level"`
 	LevelUnderstood uint64 `json:"level_understood"`
-	// CommandVersion is the version by which the cluster applies commands; CommandVersions
-	// are those that the member's state machine applies, null if it has not said it.
+	// The cluster applies commands by CommandVersion. CommandVersions is the range that the
+	// member's state machine applies, null if the state machine has not said it.
 	CommandVersion  uint32           `json:"command_version"`
 	CommandVersions *commandVersions `json:"command_versions"`
 	// Quarantine is null of a member that is not quarantined.
 	Quarantine *quarantineStatus `json:"quarantine"`
 }
 
-// commandVersions are those from the least to the greatest, both included.
+// commandVersions is a range of versions, both ends included.
 type commandVersions struct {
 	Least    uint32 `json:"least"`
 	Greatest uint32 `json:"greatest"`

@@ -1320,7 +1320,7 @@ func (x *StatusResponse) GetCommandVersions() *CommandVersions {
 	return nil
 }
 
-// CommandVersions are those from the least to the greatest, both included.
+// CommandVersions is a range of versions, both ends included.
 type CommandVersions struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Least         uint32                 `protobuf:"varint,1,opt,name=least,proto3" json:"least,omitempty"`

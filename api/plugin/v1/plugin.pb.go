@@ -235,8 +235,8 @@ func (m *SnapshotFormats) GetReadable() []uint32 {
 	return nil
 }
 
-// CommandVersions are those from the least to the greatest, both included. The least is
-// not above the greatest.
+// CommandVersions is a range of versions, both ends included. The least version is not above
+// the greatest.
 type CommandVersions struct {
 	Least    uint32 `protobuf:"varint,1,opt,name=least,proto3" json:"least,omitempty"`
 	Greatest uint32 `protobuf:"varint,2,opt,name=greatest,proto3" json:"greatest,omitempty"`
