@@ -1,7 +1,6 @@
 package core
 
 import (
-	"crypto/x509"
 	"fmt"
 	"time"
 
@@ -15,12 +14,11 @@ import (
 // certificateFiles has the files of one section: a certificate, its key, and authorities. A
 // port or a transport takes all of them anew, or goes on with the files before.
 type certificateFiles struct {
-	use     string
-	source  *certfiles.Source[struct{}]
-	refused string // why they are of no use, at two looks or more; "" if they are
+	use    string
+	source *certfiles.Source[struct{}]
 }
 
-// transportTLS is the section of a shipped transport, and of one that is like it.
+// transportTLS is the section tls of shipped transports, and of others that have the same keys.
 type transportTLS struct {
 	TLS struct {
 		Cert string `yaml:"cert"`
@@ -58,61 +56,28 @@ func (c *certificates) watchFiles(cfg *Config) {
 	for i := range cfg.Transports {
 		if section, ok := tlsOf(&cfg.Transports[i]); ok && section.TLS.Cert != "" {
 			files := []certfiles.File{{Key: "tls.cert", Path: section.TLS.Cert}, {Key: "tls.key", Path: section.TLS.Key}, {Key: "tls.ca", Path: section.TLS.CA}}
-			open("member by "+cfg.Transports[i].Name, files, func(texts []string) error { return checkMember(self, files, texts) })
+			open("member by "+cfg.Transports[i].Name, files, func(texts []string) error {
+				_, _, err := certfiles.Member(files, texts, self)
+				return err
+			})
 		}
 	}
 }
 
-// checkMember is why a transport refuses the certificate of this member.
-func checkMember(self membercert.Name, files []certfiles.File, texts []string) error {
-	pair, err := certfiles.Pair(files[0], files[1], texts[0], texts[1])
-	if err != nil {
-		return err
-	}
-	authorities, err := certfiles.Authorities(files[2], texts[2])
-	if err != nil {
-		return err
-	}
-	chain, err := membercert.Certificates([]byte(texts[0]))
-	if err != nil {
-		return files[0].Fault(err)
-	}
-	for _, usage := range []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth} {
-		if err := certfiles.Verify(chain, authorities, time.Now(), usage); err != nil {
-			return files[0].Fault(err)
-		}
-	}
-	name, err := membercert.Of(pair.Leaf)
-	if err == nil && name != self {
-		err = fmt.Errorf("it is the certificate of %v, and this node is %v", name, self)
-	}
-	if err != nil {
-		return files[0].Fault(err)
-	}
-	return nil
-}
-
-// lookAtFiles finds out which sections have files that are refused, while those that ask
-// do not wait for the disk. It is for one goroutine.
+// lookAtFiles finds out which sections have files that are refused.
 func (c *certificates) lookAtFiles() {
 	for _, f := range c.files {
 		f.source.Get()
-		why := f.source.Refused()
-		c.mu.Lock()
-		f.refused = why
-		c.mu.Unlock()
 	}
 }
 
-// refusals are the warnings of files that are refused.
+// refusals has a warning for each section whose files are refused.
 func (c *certificates) refusals() (list []server.Warning) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	for _, f := range c.files {
-		if f.refused != "" {
+		if why := f.source.Refused(); why != "" {
 			list = append(list, server.Warning{Reason: server.WarnCertificateRefused, Text: fmt.Sprintf(
 				"the certificate files of the %s cannot be used, and those of before stay in use: %s; put good ones into their place: they are read anew without a restart",
-				f.use, f.refused)})
+				f.use, why)})
 		}
 	}
 	return list

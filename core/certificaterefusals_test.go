@@ -53,6 +53,21 @@ func TestCertificateFilesThatAreRefusedAreShown(t *testing.T) {
 	}
 }
 
+// A certificate of the member that has ended by the time it is read is refused too, beside
+// the warning that it has ended. Why it is refused does not change from look to look.
+func TestACertificateThatHasEndedIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFileWorld(t)
+		f.pair("member", f.lasting(7, time.Second))
+		f.look()
+		f.look()
+		list := f.seen.refusals()
+		if len(list) != 1 || !strings.Contains(list[0].Text, "of the member by http ") || !strings.Contains(list[0].Text, "has expired") {
+			t.Errorf("refused: %+v", list)
+		}
+	})
+}
+
 // fileWorld has the files of a host whose ports and whose transport have TLS.
 type fileWorld struct {
 	t         *testing.T
@@ -146,8 +161,10 @@ func (f *fileWorld) client() membercert.Pair {
 	return f.made(f.authority.IssueClient("c", 999*time.Hour))
 }
 
-func (f *fileWorld) member(id uint64) membercert.Pair {
-	return f.made(f.authority.Issue(membercert.Name{Cluster: 1, Member: id}, nil, 999*time.Hour))
+func (f *fileWorld) member(id uint64) membercert.Pair { return f.lasting(id, 999*time.Hour) }
+
+func (f *fileWorld) lasting(id uint64, life time.Duration) membercert.Pair {
+	return f.made(f.authority.Issue(membercert.Name{Cluster: 1, Member: id}, nil, life))
 }
 
 // stranger is the certificate of another authority.

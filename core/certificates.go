@@ -21,7 +21,8 @@ const (
 )
 
 // certificates know when the certificates end that this host uses: those of its
-// two ports, and those of its transports, whose section tls it reads with them.
+// two ports, and those of its transports, whose section tls it reads with them. They know
+// too which files are refused (certificaterefusals.go).
 type certificates struct {
 	logger        *slog.Logger
 	ends, refused *prometheus.Desc
@@ -29,7 +30,7 @@ type certificates struct {
 
 	noted time.Time // when the log was told last; look's alone
 
-	mu    sync.Mutex // of the spans, and of what is refused
+	mu    sync.Mutex // of the spans
 	uses  []certificateUse
 	files []*certificateFiles
 }
@@ -161,7 +162,7 @@ func (c *certificates) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, f := range c.files {
 		refused := 0.0
-		if f.refused != "" {
+		if f.source.Refused() != "" {
 			refused = 1
 		}
 		ch <- prometheus.MustNewConstMetric(c.refused, prometheus.GaugeValue, refused, f.use)

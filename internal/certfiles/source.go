@@ -29,7 +29,8 @@ type Source[T any] struct {
 	checked time.Time
 	used    []string // what current was made of
 	problem string   // of the files as they were found last; "" if none
-	warned  string   // the last problem that was logged
+
+	warned atomic.Pointer[string] // the last problem that was logged; nil if none
 }
 
 // Open reads the files, and makes with build what they are for. End is until
@@ -69,9 +70,10 @@ func (s *Source[T]) Last() T { return *s.current.Load() }
 // empty if they can. It goes by two looks at least: several files are not replaced in one
 // moment.
 func (s *Source[T]) Refused() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.warned
+	if why := s.warned.Load(); why != nil {
+		return *why
+	}
+	return ""
 }
 
 // Watch looks at the files from time to time until ctx ends, so that a mistake
@@ -96,7 +98,7 @@ func (s *Source[T]) refresh() {
 	s.checked = time.Now()
 	texts, err := readAll(s.files)
 	if err == nil && slices.Equal(texts, s.used) {
-		s.problem, s.warned = "", ""
+		s.good()
 		return
 	}
 	var made T
@@ -108,16 +110,24 @@ func (s *Source[T]) refresh() {
 		return
 	}
 	s.current.Store(&made)
-	s.used, s.problem, s.warned = texts, "", ""
+	s.used = texts
+	s.good()
 	s.logger.Info("certificates read anew: new connections use them", "cert", s.files[0].Path, "valid_until", s.end(made))
+}
+
+// good notes that the files can be used. It needs s.mu.
+func (s *Source[T]) good() {
+	s.problem = ""
+	s.warned.Store(nil)
 }
 
 // complain logs a problem once, and only when it is there at a second look too.
 func (s *Source[T]) complain(err error) {
-	stood := s.problem == err.Error()
-	s.problem = err.Error()
-	if stood && s.warned != s.problem {
-		s.warned = s.problem
+	problem := err.Error()
+	stood := s.problem == problem
+	s.problem = problem
+	if stood && s.Refused() != problem {
+		s.warned.Store(&problem)
 		s.logger.Warn("certificates have changed and cannot be used: the old ones stay in use", "error", err)
 	}
 }

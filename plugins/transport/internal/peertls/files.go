@@ -76,43 +76,11 @@ type material struct {
 // end is when the certificate runs out.
 func (m *material) end() time.Time { return m.pair.Leaf.NotAfter }
 
-// material makes of the texts what connections need, or says which file is
-// wrong. A pair that other members would refuse is refused here already.
+// material makes of the texts what connections need, or says which file is wrong.
 func (f Files) material(texts []string, self membercert.Name) (*material, error) {
-	files := f.named()
-	pair, err := certfiles.Pair(files[0], files[1], texts[0], texts[1])
+	pair, authorities, err := certfiles.Member(f.named(), texts, self)
 	if err != nil {
 		return nil, err
 	}
-	authorities, err := certfiles.Authorities(files[2], texts[2])
-	if err != nil {
-		return nil, err
-	}
-	m := &material{pair, authorities}
-	chain, err := parseChain(pair)
-	if err != nil {
-		return nil, files[0].Fault(err)
-	}
-	for _, usage := range []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth} {
-		name, err := m.judge(chain, usage)
-		if err != nil {
-			return nil, files[0].Fault(err)
-		}
-		if name != self {
-			return nil, files[0].Fault(fmt.Errorf("it is the certificate of %v, and this node is %v", name, self))
-		}
-	}
-	return m, nil
-}
-
-func parseChain(pair *tls.Certificate) ([]*x509.Certificate, error) {
-	chain := []*x509.Certificate{pair.Leaf}
-	for _, der := range pair.Certificate[1:] {
-		c, err := x509.ParseCertificate(der)
-		if err != nil {
-			return nil, err
-		}
-		chain = append(chain, c)
-	}
-	return chain, nil
+	return &material{pair, authorities}, nil
 }

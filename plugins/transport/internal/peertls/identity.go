@@ -77,7 +77,7 @@ func (i *Identity) PeerID(s tls.ConnectionState) (uint64, error) {
 	leaf := s.PeerCertificates[0]
 	name, err := membercert.Of(leaf)
 	if err == nil {
-		err = inTime(leaf, time.Now())
+		err = certfiles.CheckTime(leaf, time.Now())
 	}
 	if err == nil {
 		err = i.sameCluster(name)

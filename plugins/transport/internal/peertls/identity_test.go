@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/certfiles"
 	"github.com/pontoon-raft/pontoon/membercert"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
@@ -157,10 +158,10 @@ func TestUsageIsThatOfTheEnd(t *testing.T) {
 		c := f.Certificate(t, member(2), func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{usage} })
 		return &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{c}}
 	}
-	if _, _, _, err := handshake(t, with(x509.ExtKeyUsageServerAuth), one.Server()); !errors.Is(err, peertls.ErrWrongUsage) {
+	if _, _, _, err := handshake(t, with(x509.ExtKeyUsageServerAuth), one.Server()); !errors.Is(err, certfiles.ErrWrongUsage) {
 		t.Errorf("a caller with a server's certificate: %v", err)
 	}
-	if _, _, err, _ := handshake(t, one.Client(2), with(x509.ExtKeyUsageClientAuth)); !errors.Is(err, peertls.ErrWrongUsage) {
+	if _, _, err, _ := handshake(t, one.Client(2), with(x509.ExtKeyUsageClientAuth)); !errors.Is(err, certfiles.ErrWrongUsage) {
 		t.Errorf("a server with a caller's certificate: %v", err)
 	}
 }
@@ -176,7 +177,7 @@ func TestPeerIDEndsWithTheCertificate(t *testing.T) {
 	leaf := *s.PeerCertificates[0]
 	leaf.NotAfter = time.Now().Add(-time.Second)
 	s.PeerCertificates = []*x509.Certificate{&leaf}
-	if _, err := two.PeerID(s); !errors.Is(err, peertls.ErrExpired) {
+	if _, err := two.PeerID(s); !errors.Is(err, certfiles.ErrExpired) {
 		t.Errorf("got %v, want ErrExpired", err)
 	}
 	if _, err := two.PeerID(tls.ConnectionState{}); !errors.Is(err, peertls.ErrNoCertificate) {

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/certfiles"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
 )
 
@@ -22,8 +23,8 @@ func TestRefusalsAreLoggedOnce(t *testing.T) {
 		r := New(slog.New(slog.NewTextHandler(&log, nil)), "refused_total")
 		lines := func() int { return strings.Count(log.String(), "\n") }
 		for range 100 {
-			r.Called("192.0.2.1:1000", peertls.ErrExpired)
-			r.Called("192.0.2.1:1001", peertls.ErrExpired)
+			r.Called("192.0.2.1:1000", certfiles.ErrExpired)
+			r.Called("192.0.2.1:1001", certfiles.ErrExpired)
 			r.Dialled(2, peertls.ErrOtherMember)
 			r.Dialled(2, &net.OpError{Op: "dial", Err: errors.New("connection refused")}) // no refusal of an identity
 		}
@@ -35,12 +36,12 @@ func TestRefusalsAreLoggedOnce(t *testing.T) {
 			t.Errorf("another reason has no line of its own:\n%s", log.String())
 		}
 		time.Sleep(refusalQuiet)
-		r.Called("192.0.2.1:1000", peertls.ErrExpired)
+		r.Called("192.0.2.1:1000", certfiles.ErrExpired)
 		if lines() != 4 {
 			t.Errorf("after a while it is not logged again:\n%s", log.String())
 		}
 		for i := range 10_000 {
-			r.Called(fmt.Sprintf("[2001:db8::%x]:1", i), peertls.ErrExpired)
+			r.Called(fmt.Sprintf("[2001:db8::%x]:1", i), certfiles.ErrExpired)
 		}
 		if lines() > 4+maxRefusals || r.said.Len() > maxRefusals {
 			t.Errorf("%d lines, %d remembered", lines(), r.said.Len())
