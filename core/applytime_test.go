@@ -24,7 +24,7 @@ func TestEntriesHaveTheSameTimeOnAllMembers(t *testing.T) {
 		core.SetClock(cfg, func() uint64 { return uint64(time.Now().UnixMilli() + clock.Load()) })
 	})
 	c.leader()
-	c.atLevel(member.StampLevel)
+	c.atLevel(member.Level)
 	bound := defaults.ClockDifference + time.Minute // of slow machines
 	began := time.Now().Add(-bound).UnixMilli()
 	written := 0
