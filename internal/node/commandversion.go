@@ -124,6 +124,13 @@ func (c *Core) switchCommands() {
 	c.collect()
 }
 
+// appliesVersion tells whether the state machine of this member applies what is proposed now,
+// as far as that is known. In a new cluster of state machines that have given version 0 up,
+// nothing is taken before the first switch.
+func (c *Core) appliesVersion() bool {
+	return !c.commands.Known || c.registry.CommandVersion() >= c.commands.Least
+}
+
 // checkCommandVersion refuses a version that the state machine of this member does not
 // apply, as far as that is known.
 func (c *Core) checkCommandVersion(version uint32) error {

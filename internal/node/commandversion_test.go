@@ -205,3 +205,80 @@ func TestSwitchesThatNoLeaderWritesAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// A leader that was deposed before its switch was committed, and whose log was cut, leads
+// again with a shorter log: the switch is written anew, at an index below the first one.
+func TestASwitchThatWasCutIsWrittenAgain(t *testing.T) {
+	n := gated(t, 1)
+	n.wantVersion(0, "the others apply version 0 alone")
+	n.hearsClocks()
+	for i := range uint64(20) {
+		if err := n.core.Propose([]Proposal{NewProposal(RequestID{Origin: 1, Number: 100 + i}, []byte("x"))}); err != nil {
+			t.Fatal(err)
+		}
+		n.settle()
+	}
+	cut := n.core.putOut + 1
+	n.applies[2], n.applies[3] = plugins.Versions{Greatest: 1}, plugins.Versions{Greatest: 1}
+	n.live(3, 2, 3) // heartbeats are answered, appends are not
+	if n.core.levels.switched == 0 {
+		t.Fatal("no switch was proposed")
+	}
+	n.supersede(cut, storage.Entry{})
+	n.elect()
+	for range 50 {
+		n.settled(2, 3)
+	}
+	if got := n.core.Registry().CommandVersion(); got != 1 {
+		t.Errorf("command version %d, want 1", got)
+	}
+}
+
+// hearsClocks lets the leader know the time, so that it takes proposals.
+func (n *trio) hearsClocks() {
+	n.core.cfg.Clock, n.core.cfg.MaxClockDifference = func() uint64 { return noon }, 10_000
+	for id := uint64(2); id <= 3; id++ {
+		m := &pb.Message{Type: pb.MsgHeartbeatResp.Enum(), From: new(id), To: new(uint64(1)), Term: new(n.term)}
+		n.core.hear(heard{m, gossip{clock: noon, level: member.CommandVersionLevel, run: id}})
+	}
+}
+
+// A voter takes no version by a snapshot that it does not take as an entry.
+func TestAVoterRefusesASnapshotOfAVersionThatItsStateMachineDoesNotApply(t *testing.T) {
+	n := gated(t, 6)
+	n.settled(2, 3)
+	n.term++
+	n.from(2, pb.MsgHeartbeat, &pb.Message{Commit: new(uint64(0))}) // it leads
+	for version, taken := range map[uint32]bool{6: true, 7: false} {
+		registry := n.core.Registry().Switch(member.Switch{CommandVersion: version})
+		m := &pb.Message{
+			Type: pb.MsgSnap.Enum(), From: new(uint64(2)), To: new(uint64(1)), Term: new(n.term),
+			Snapshot: &pb.Snapshot{Metadata: fromMetadata(storage.SnapshotMetadata{
+				Index: n.core.lastIndex() + 10, Term: n.term, ConfState: storage.ConfState{Voters: registry.Voters(), Learners: registry.Learners()},
+			})},
+		}
+		if err := n.core.CheckSnapshot(m, registry); (err == nil) != taken {
+			t.Errorf("a snapshot of version %d: %v", version, err)
+		}
+	}
+}
+
+// In a new cluster of state machines that have given version 0 up, the leader takes no
+// proposals before the first switch: they would be of version 0.
+func TestNothingIsTakenBeforeTheFirstVersion(t *testing.T) {
+	n := gated(t, 2)
+	n.hearsClocks()
+	n.own(1, 2)
+	propose := func(number uint64) error {
+		return n.core.Propose([]Proposal{NewProposal(RequestID{Origin: 1, Number: number}, []byte("x"))})
+	}
+	if err := propose(1); !errors.Is(err, ErrDropped) {
+		t.Errorf("before a switch: %v, want %v", err, ErrDropped)
+	}
+	n.applies[2], n.applies[3] = plugins.Versions{Least: 1, Greatest: 2}, plugins.Versions{Least: 1, Greatest: 2}
+	n.wantVersion(2, "all apply it")
+	n.hearsClocks()
+	if err := propose(2); err != nil {
+		t.Errorf("after it: %v", err)
+	}
+}

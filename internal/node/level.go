@@ -37,11 +37,10 @@ func isRaise(data []byte) bool { return len(data) > 0 && data[0] == raiseVersion
 // levels could not read it there.
 type levels struct {
 	announced map[member.ID]announcement
-	// written is the index of the last raise that this node proposed in this term.
-	written uint64
-	// switched is that of the last switch of the command version.
-	switched uint64
-	held     LevelHeld
+	// written is the index of the last raise that this node proposed in this term, switched
+	// that of the last switch of the command version.
+	written, switched uint64
+	held              LevelHeld
 }
 
 // announcement is the level that one process of a member said it understands, and what

@@ -134,7 +134,7 @@ func (c *Core) Propose(proposals []Proposal) error {
 // that none of them was taken.
 func (c *Core) handIn(from uint64, entries []*pb.Entry) error {
 	size := payload(entries)
-	if c.leads() && !(c.founded() && c.knowsTime()) || !c.fits(size) {
+	if c.leads() && !(c.founded() && c.knowsTime() && c.appliesVersion()) || !c.fits(size) {
 		return ErrDropped // a node's own wait until there is a founding: see Room
 	}
 	c.stamp(entries)

@@ -46,6 +46,11 @@ func (c *Core) wants(m *pb.Message, registry *member.Registry) error {
 	if err := matches(registry, meta.ConfState); err != nil {
 		return fmt.Errorf("snapshot %d: %w", meta.Index, err)
 	}
+	if c.isVoter(uint64(c.cfg.ID)) { // as with an entry: see checkUnderstood
+		if err := c.checkCommandVersion(registry.CommandVersion()); err != nil {
+			return fmt.Errorf("snapshot %d: %w", meta.Index, err)
+		}
+	}
 	if _, in := registry.Member(c.cfg.ID); !in {
 		return fmt.Errorf("snapshot %d does not know this member: %w", meta.Index, member.ErrUnknown) // raft would ignore it
 	}

@@ -49,7 +49,7 @@ func (d *driver) findTime(ctx context.Context, st storage.Storage, snapshots []s
 	if d.timed {
 		return nil
 	}
-	base, time, version := uint64(0), uint64(0), uint32(0)
+	base, time, version, damaged := uint64(0), uint64(0), uint32(0), false
 	for i := len(snapshots) - 1; i >= 0; i-- {
 		index := snapshots[i].Metadata.Index
 		if index > d.at {
@@ -57,6 +57,7 @@ func (d *driver) findTime(ctx context.Context, st storage.Storage, snapshots []s
 		}
 		header, err := d.readSnapshotHeader(ctx, st, index)
 		if isDamage(err) {
+			damaged = true
 			continue
 		}
 		if err != nil {
@@ -70,6 +71,9 @@ func (d *driver) findTime(ctx context.Context, st storage.Storage, snapshots []s
 		if n := len(snapshots); errors.Is(err, storage.ErrCompacted) && n > 0 && snapshots[n-1].Metadata.Index > d.at && !d.s.useless[snapshots[n-1].Metadata.Index] {
 			return lostTime{snapshots[n-1].Metadata.Index}
 		}
+		if damaged && errors.Is(err, storage.ErrCompacted) { // no later look finds more
+			return helpless{error: err, newest: d.at}
+		}
 		if err != nil {
 			return err
 		}
@@ -79,6 +83,9 @@ func (d *driver) findTime(ctx context.Context, st storage.Storage, snapshots []s
 			return storageError{fmt.Errorf("%w: %w", storage.ErrCorrupt, err)}
 		}
 		base, time, version = entries[len(entries)-1].Index, node.Time(time, commands), max(version, node.LastSwitch(entries))
+	}
+	if version > d.commands.Greatest {
+		return d.otherVersion("its state is of command version %d", version)
 	}
 	d.time, d.version, d.timed = time, version, true
 	return nil

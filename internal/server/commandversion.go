@@ -5,6 +5,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
 // CommandVersions are the versions of commands that the state machine applies; false
@@ -26,13 +27,13 @@ func (d *driver) checkReached() error {
 	return nil
 }
 
-// checkVersion refuses to give the state machine what it has not announced: the entries up
-// to last, by a version. Those that it has already it skips.
-func (d *driver) checkVersion(version uint32, last uint64) error {
-	if last <= d.at || d.commands.Has(version) {
+// checkVersion refuses to give the state machine entries of a version that it has not
+// announced. Those that it has already it skips.
+func (d *driver) checkVersion(b *statemachine.Batch) error {
+	if len(b.Entries) == 0 || b.Through <= d.at || d.commands.Has(b.Version) {
 		return nil
 	}
-	return d.otherVersion("the entries up to %d are of command version %d", last, version)
+	return d.otherVersion("the entries up to %d are of command version %d", b.Through, b.Version)
 }
 
 func (d *driver) otherVersion(format string, args ...any) error {

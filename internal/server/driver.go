@@ -201,7 +201,7 @@ func (d *driver) submit(items []work) error {
 		return nil
 	}
 	b := d.batch(items)
-	if err := d.checkVersion(b.Version, last); err != nil {
+	if err := d.checkVersion(&b); err != nil {
 		return err
 	}
 	b.NoResults = !s.awaited(items)

@@ -38,15 +38,14 @@ func (s *Server) blame(m RunningStateMachine, u underWay, why error) {
 	if m == nil || !isOfMachine(why) {
 		return
 	}
-	outside, entries := m.FromOutside(), u.last > 0
-	if u.asked && !outside {
+	if u.asked {
 		s.snapshots.endedWith(why)
 	}
 	p := &s.poison
 	switch {
-	case !entries:
+	case u.last == 0:
 		return
-	case outside:
+	case m.FromOutside():
 		s.noteKill(u, why)
 		return
 	case u.asked:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -244,55 +245,87 @@ func TestASuspectIsAloneWithTheStateMachine(t *testing.T) {
 	})
 }
 
-// A state machine that ends whenever it is asked for a snapshot applies all entries: none of
-// them is blamed, snapshots are tried ever less often, status says why there are none, and
-// the next that can be had is taken.
+// A state machine that ends whenever it is asked for a snapshot, or saves it, applies all
+// entries: none of them is blamed, snapshots are tried ever less often, status says why there
+// are none, and the next that can be had is taken. It is the same if the kernel ends it.
 func TestAnEndOverASnapshotIsNoEntrysFault(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, func(cfg *Config) { cfg.SnapshotEntries = 1 })
-		bad, asked := true, 0
-		spoil := func(_ int, m *machine) error {
-			m.preparing = func() error {
-				if asked++; bad {
-					return errors.New("no room to think")
-				}
-				return nil
-			}
-			return nil
+	for name, spoil := range map[string]func(m *machine, ends func() bool){
+		"asked": func(m *machine, ends func() bool) { m.preparing = endsPreparing(ends) },
+		"asked, and ended from outside": func(m *machine, ends func() bool) {
+			m.outside, m.preparing = true, endsPreparing(ends)
+		},
+		"saving": func(m *machine, ends func() bool) {
+			m.snapshot = func(sn statemachine.Snapshot) statemachine.Snapshot { return lastSnapshot{sn, m, ends} }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { snapshotsThatEndIt(t, spoil) })
+		})
+	}
+}
+
+var errNoRoom = errors.New("no room to think")
+
+func endsPreparing(ends func() bool) func() error {
+	return func() error {
+		if ends() {
+			return errNoRoom
 		}
-		w.source.mu.Lock()
-		w.source.prepare = spoil
-		w.source.mu.Unlock()
-		_ = spoil(0, w.source.current())
-		const hours = 3
-		for range hours * 60 {
-			w.commit("a")
-			time.Sleep(time.Minute)
-			synctest.Wait()
-			if p := w.s.poison; p.ends > 0 {
-				t.Fatalf("entry %d is blamed for %d ends", p.index, p.ends)
-			}
+		return nil
+	}
+}
+
+// lastSnapshot ends its state machine when it is saved.
+type lastSnapshot struct {
+	statemachine.Snapshot
+	m    *machine
+	ends func() bool
+}
+
+func (s lastSnapshot) Save(ctx context.Context, w io.Writer) error {
+	if s.ends() {
+		s.m.Kill()
+		return errNoRoom
+	}
+	return s.Snapshot.Save(ctx, w)
+}
+
+func snapshotsThatEndIt(t *testing.T, spoil func(m *machine, ends func() bool)) {
+	w := newWorld(t, func(cfg *Config) { cfg.SnapshotEntries = 1 })
+	bad, tries := true, 0
+	ends := func() bool { tries++; return bad }
+	w.source.mu.Lock()
+	w.source.prepare = func(_ int, m *machine) error { spoil(m, ends); return nil }
+	w.source.mu.Unlock()
+	spoil(w.source.current(), ends)
+	const hours = 3
+	for range hours * 60 {
+		w.commit("a")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if p := w.s.poison; p.ends > 0 {
+			t.Fatalf("entry %d is blamed for %d ends", p.index, p.ends)
 		}
-		// The pauses double up to longestRetry, and so it was asked for often at first only.
-		if most := 15 + int(hours*time.Hour/longestRetry); asked < 2 || asked > most {
-			t.Errorf("%d snapshots were asked for in %d hours, not between 2 and %d", asked, hours, most)
-		}
-		if list := w.s.snapshotWarnings(); len(list) != 1 || !strings.Contains(list[0].Text, "no room to think") {
-			t.Errorf("status warns: %v", list)
-		}
-		bad = false
-		for range 2 * longestRetry / time.Minute {
-			w.commit("b")
-			time.Sleep(time.Minute)
-			synctest.Wait()
-		}
-		if got := w.snapshots(); len(got) == 0 {
-			t.Error("no snapshot followed")
-		}
-		if list := w.s.snapshotWarnings(); len(list) != 0 {
-			t.Errorf("status still warns: %v", list)
-		}
-	})
+	}
+	// The pauses double up to longestRetry, and so it was tried often at first only.
+	if most := 15 + int(hours*time.Hour/longestRetry); tries < 2 || tries > most {
+		t.Errorf("%d snapshots were tried in %d hours, not between 2 and %d", tries, hours, most)
+	}
+	if list := w.s.snapshotWarnings(); len(list) != 1 || !strings.Contains(list[0].Text, errEndedAsked.Error()) || !strings.Contains(list[0].Text, errNoRoom.Error()) {
+		t.Errorf("status warns: %v", list)
+	}
+	bad = false
+	for range 2 * longestRetry / time.Minute {
+		w.commit("b")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+	}
+	if got := w.snapshots(); len(got) == 0 {
+		t.Error("no snapshot followed")
+	}
+	if list := w.s.snapshotWarnings(); len(list) != 0 {
+		t.Errorf("status still warns: %v", list)
+	}
 }
 
 // A run that is taken apart is the same as the whole: every index and every command is in

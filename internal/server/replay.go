@@ -231,7 +231,7 @@ func (d *driver) replayPart(entries []storage.Entry) error {
 	through := last.Index
 	d.replaying = []work{{apply: node.Apply{Commands: commands, First: entries[0].Index, Last: through, Term: last.Term, Switch: node.SwitchOf(last)}}}
 	b := d.batch(d.replaying)
-	if err := d.checkVersion(b.Version, through); err != nil {
+	if err := d.checkVersion(&b); err != nil {
 		return err
 	}
 	b.NoResults = true

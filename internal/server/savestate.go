@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/pontoon-raft/pontoon/internal/pause"
+	"github.com/pontoon-raft/pontoon/plugins"
 )
 
 // errNotRestored: a rehearsal has failed.
@@ -34,8 +37,7 @@ func (p *snapshotter) doubt() {
 // log stays.
 func (p *snapshotter) saveState(ctx context.Context, job snapshotJob, w io.Writer) error {
 	if !job.rehearse {
-		to := &writeErrors{w: w}
-		return errors.Join(job.snapshot.Save(ctx, to), to.err)
+		return saveTo(ctx, job, w)
 	}
 	r, pipe := io.Pipe()
 	rehearsed := make(chan error, 1)
@@ -47,11 +49,24 @@ func (p *snapshotter) saveState(ctx context.Context, job snapshotJob, w io.Write
 		r.CloseWithError(cmp.Or(err, io.ErrClosedPipe))
 		rehearsed <- err
 	}()
-	to := &writeErrors{w: io.MultiWriter(w, pipe)}
-	err := errors.Join(job.snapshot.Save(ctx, to), to.err)
+	err := saveTo(ctx, job, io.MultiWriter(w, pipe))
 	pipe.CloseWithError(err) // io.EOF if there is none
 	if failed := <-rehearsed; failed != nil && (err == nil || errors.Is(err, failed)) {
 		return fmt.Errorf("%w: %w", errNotRestored, failed)
+	}
+	return err
+}
+
+// saveTo writes the state machine's bytes of a snapshot to w. It is errEndedAsked if that ends
+// the state machine, whose connection may break before its end is known.
+func saveTo(ctx context.Context, job snapshotJob, w io.Writer) error {
+	to := &writeErrors{w: w}
+	err := job.snapshot.Save(ctx, to)
+	if to.err != nil {
+		return errors.Join(err, to.err)
+	}
+	if err != nil && (errors.Is(err, plugins.ErrGone) || pause.Over(job.machine.Done())) {
+		return fmt.Errorf("%w: %w", errEndedAsked, err)
 	}
 	return err
 }

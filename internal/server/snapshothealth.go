@@ -36,7 +36,7 @@ const (
 
 var (
 	errSaveStalled = errors.New("nothing of it has moved")
-	errEndedAsked  = errors.New("the state machine ended as it was asked for one")
+	errEndedAsked  = errors.New("the state machine ended as it made one")
 )
 
 // snapshotHealth is how saving snapshots goes.

@@ -132,7 +132,7 @@ func (p *snapshotter) endedWith(why error) {
 	again := max(0, time.Until(p.health.retryAt))
 	p.mu.Unlock()
 	p.s.metrics.snapshotFailures.Inc()
-	p.s.logger.Warn("the state machine ended as it was asked for a snapshot", "error", why, "again_in", again)
+	p.s.logger.Warn("the state machine ended as it made a snapshot", "error", why, "again_in", again)
 }
 
 // take hands over the snapshot that was due, nil if there is none. Only one
