@@ -80,6 +80,9 @@ func faults() map[string]func(*broken) {
 		"describes another kind": func(b *broken) {
 			b.describe = func() plugins.Info { i := b.Register.Describe(); i.Kind = plugins.Storage; return i }
 		},
+		"has a name that is a path": func(b *broken) {
+			b.describe = func() plugins.Info { i := b.Register.Describe(); i.Name = "../" + i.Name; return i }
+		},
 		"ignores its config": func(b *broken) {
 			b.open = func(ctx context.Context, o plugins.Options) (uint64, error) {
 				o.Config = nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
@@ -61,21 +62,19 @@ func refusesAGroup(t *testing.T, h Harness) {
 }
 
 func describes(t *testing.T, h Harness) {
-	rule.Checks(t, "P-10", "P-11", "P-12")
+	rule.Checks(t, "P-10", "P-11", "P-12", "SM-43", "SM-45")
 	sm := h.New(t)
 	before := sm.Describe()
 	switch {
 	case before.Kind != plugins.StateMachine:
 		t.Errorf("Kind = %q, want %q", before.Kind, plugins.StateMachine)
-	case before.Name == "" || strings.ToLower(before.Name) != before.Name:
+	case strings.ToLower(before.Name) != before.Name:
 		t.Errorf("Name = %q, want a lower-case name", before.Name)
-	case !slices.Contains(before.Protocols, plugins.ProtocolVersion):
-		t.Errorf("Protocols = %v, without %d", before.Protocols, plugins.ProtocolVersion)
 	case before.ConfigSchema != nil && !json.Valid(before.ConfigSchema):
 		t.Errorf("ConfigSchema is not JSON: %.64q", before.ConfigSchema)
-	case slices.Contains(before.SnapshotFormats.Readable, 0):
-		rule.Checks(t, "SM-45")
-		t.Errorf("SnapshotFormats = %+v: 0 is none", before.SnapshotFormats)
+	}
+	if err := pluginrpc.CheckInfo(before); err != nil {
+		t.Errorf("Describe: %v", err)
 	}
 	ctx := testContext(t)
 	t.Cleanup(func() { _ = sm.Close(testContext(t)) })

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -14,7 +15,29 @@ import (
 
 // mutants are the faults that the kit must find.
 func mutants() []mutant {
-	return slices.Concat(logMutants(), openMutants(), snapshotMutants(), spaceMutants())
+	return slices.Concat(describeMutants(), logMutants(), openMutants(), snapshotMutants(), spaceMutants())
+}
+
+// describeMutants are faults of what a store says of itself.
+func describeMutants() []mutant {
+	return []mutant{
+		{name: "IsOfAnotherKind", part: "Describe", describe: func(_ *mutantStore, i plugins.Info) plugins.Info {
+			i.Kind = plugins.Transport
+			return i
+		}},
+		{name: "SpeaksAnotherProtocol", part: "Describe", describe: func(_ *mutantStore, i plugins.Info) plugins.Info {
+			i.Protocols = []uint32{plugins.ProtocolVersion + 1}
+			return i
+		}},
+		{name: "HasNoVersion", part: "Describe", describe: func(_ *mutantStore, i plugins.Info) plugins.Info {
+			i.Version = ""
+			return i
+		}},
+		{name: "DescribesItselfAnew", part: "Describe", describe: func(m *mutantStore, i plugins.Info) plugins.Info {
+			i.Version += strconv.Itoa(m.described)
+			return i
+		}},
+	}
 }
 
 // logMutants are faults of the log and the hard state.

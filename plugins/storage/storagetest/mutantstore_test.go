@@ -16,6 +16,8 @@ type mutantStore struct {
 	fault mutant
 
 	mu sync.Mutex
+	// described is how often it was asked what it is.
+	described int
 	// entries are what was appended last at each index.
 	entries map[uint64]storage.Entry
 	// begun are the snapshots being written.
@@ -29,6 +31,7 @@ type mutant struct {
 	// keepsWiped: the data of a directory stay though that is emptied.
 	keepsWiped bool
 
+	describe   func(m *mutantStore, info plugins.Info) plugins.Info
 	open       func(m *mutantStore, ctx context.Context, o plugins.Options) (storage.State, error)
 	append     func(m *mutantStore, ctx context.Context, b []storage.Batch) error
 	read       func(m *mutantStore, ctx context.Context, lo, hi, maxBytes uint64) ([]storage.Entry, error)
@@ -39,6 +42,16 @@ type mutant struct {
 	install    func(m *mutantStore, ctx context.Context, index uint64, hs storage.HardState) error
 	space      func(m *mutantStore, ctx context.Context) (storage.Space, error)
 	closeStore func(m *mutantStore, ctx context.Context) error
+}
+
+func (m *mutantStore) Describe() plugins.Info {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.described++
+	if f := m.fault.describe; f != nil {
+		return f(m, m.Memory.Describe())
+	}
+	return m.Memory.Describe()
 }
 
 func (m *mutantStore) Open(ctx context.Context, o plugins.Options) (storage.State, error) {

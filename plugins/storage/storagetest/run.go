@@ -5,11 +5,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -63,14 +65,26 @@ func Run(t *testing.T, h Harness) {
 	t.Run("Model", h.testModel)
 }
 
+// testDescribe: a store describes itself as the host demands, and alike before and after
+// Open.
 func (h Harness) testDescribe(t *testing.T) {
-	rule.Checks(t, "P-10", "P-11", "P-12")
-	info := h.New(t, newDir(t)).Describe()
-	if info.Kind != plugins.Storage || info.Name == "" || info.Version == "" {
-		t.Errorf("Describe = %+v, want kind storage, a name and a version", info)
+	rule.Checks(t, "P-10", "P-11", "P-12", "SM-43", "SM-45")
+	var before plugins.Info
+	made := h.New
+	h.New = func(t testing.TB, dir string) storage.Storage {
+		s := made(t, dir)
+		before = s.Describe()
+		return s
 	}
-	if len(info.Protocols) == 0 {
-		t.Error("Describe names no protocol version")
+	se := h.start(t)
+	if before.Kind != plugins.Storage || before.Version == "" {
+		t.Errorf("Describe = %+v, want kind storage and a version", before)
+	}
+	if err := pluginrpc.CheckInfo(before); err != nil {
+		t.Errorf("Describe: %v", err)
+	}
+	if after := se.s.Describe(); !reflect.DeepEqual(before, after) {
+		t.Errorf("Describe changed with Open: %+v, then %+v", before, after)
 	}
 }
 

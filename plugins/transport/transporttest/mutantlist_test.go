@@ -35,6 +35,10 @@ func describeMutants() []mutant {
 			i.Protocols = nil
 			return i
 		}},
+		{name: "HasANameThatIsAPath", part: "describe", describe: func(i plugins.Info) plugins.Info {
+			i.Name = "../" + i.Name
+			return i
+		}},
 		{name: "StatesAnotherScheme", part: "describe", describe: func(i plugins.Info) plugins.Info {
 			i.Capabilities = []plugins.Capability{transport.Scheme("web")}
 			return i
