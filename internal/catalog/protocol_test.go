@@ -1,27 +1,19 @@
 package catalog
 
 import (
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/rpctest"
 )
 
 // The catalog does as the page for authors of plugins says.
 func TestTheProtocolPageSaysWhatHolds(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "plugins", "protocol.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	page := string(text)
-	for _, words := range []string{pluginrpc.CookieKey, pluginrpc.CookieValue} {
-		if !strings.Contains(page, words) {
-			t.Errorf("the page does not have %s", words)
-		}
-	}
+	rpctest.CheckWords(t, "protocol.md", pluginrpc.CookieKey, pluginrpc.CookieValue)
+	page := rpctest.Page(t, "protocol.md")
 	handshake := regexp.MustCompile(`(?m)^    (1\|.*)$`).FindStringSubmatch(page)
 	if handshake == nil {
 		t.Fatal("the page shows no handshake line")

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"google.golang.org/grpc/codes"
+	"google.golang.org/genproto/googleapis/rpc/code"
 
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 )
@@ -52,8 +52,8 @@ func CheckReasons(t testing.TB, page string, mappings []pluginrpc.Mapping) {
 		said[row[1]] = row[2]
 	}
 	for _, m := range mappings {
-		if code := codeName(m.Code); said[m.Reason] != code {
-			t.Errorf("%s: %s has code %q, and is %s", page, m.Reason, said[m.Reason], code)
+		if name := code.Code(m.Code).String(); said[m.Reason] != name {
+			t.Errorf("%s: %s has code %q, and is %s", page, m.Reason, said[m.Reason], name)
 		}
 		delete(said, m.Reason)
 	}
@@ -62,13 +62,10 @@ func CheckReasons(t testing.TB, page string, mappings []pluginrpc.Mapping) {
 	}
 }
 
-// codeWords are two words of the Go name of a code.
-var codeWords = regexp.MustCompile("([a-z])([A-Z])")
-
-// codeName is the name of a code in other languages than Go.
-func codeName(c codes.Code) string {
-	if c == codes.Canceled {
-		return "CANCELLED"
-	}
-	return strings.ToUpper(codeWords.ReplaceAllString(c.String(), "${1}_${2}"))
+// CheckOwnReasons is CheckReasons for the mappings of a table that are of its kind of plugin
+// alone.
+func CheckOwnReasons(t testing.TB, page string, table *pluginrpc.Table) {
+	t.Helper()
+	all := table.Mappings()
+	CheckReasons(t, page, all[:len(all)-len(pluginrpc.Common())])
 }

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/plugins"
-	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/rpctest"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
@@ -42,8 +41,7 @@ func TestEverySentinelCrossesTheConnection(t *testing.T) {
 		}
 		mapped[m.Err], reasons[m.Reason] = true, true
 	}
-	own := len(table.Mappings()) - len(pluginrpc.Common())
-	rpctest.CheckReasons(t, "protocol-statemachine.md", table.Mappings()[:own])
+	rpctest.CheckOwnReasons(t, "protocol-statemachine.md", table)
 	for _, err := range []error{statemachine.ErrInvalidQuery, statemachine.ErrBadSnapshot, statemachine.ErrNoQueryStreams, statemachine.ErrTooManyStreams} {
 		if !mapped[err] {
 			t.Errorf("%v is not in the table", err)
