@@ -6,7 +6,6 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -98,22 +97,10 @@ func options() plugins.Options {
 	return plugins.Options{ClusterID: 1, NodeID: 1, Group: 1, Incarnation: 1}
 }
 
-func checkBad(t *testing.T, err error) {
-	t.Helper()
-	if !errors.Is(err, plugins.ErrBadAnswer) {
-		t.Errorf("got %v, want a bad answer", err)
-	} else if !ruleNamed.MatchString(err.Error()) {
-		t.Errorf("%v: it names no rule", err)
-	}
-}
-
-// ruleNamed is how an error names the rule of the protocol that the plugin has broken.
-var ruleNamed = regexp.MustCompile(`\(rule (P|SM)-[0-9]+\)`)
-
 // Rules SM-1 and SM-9.
 func TestAWrongAppliedIndexIsRefused(t *testing.T) {
 	_, err := (&liar{applied: math.MaxUint64}).client(t).Open(t.Context(), options())
-	checkBad(t, err)
+	rpctest.CheckBreach(t, err, "SM-1")
 }
 
 // batch is 8 to 12, for a plugin that has applied 10.
@@ -133,7 +120,7 @@ func results(skipped ...bool) []statemachine.Result {
 	return rs
 }
 
-// Rules SM-7, SM-8 and SM-9.
+// Rules SM-6, SM-7, SM-8, SM-9 and SM-30.
 func TestWrongOutcomesAreRefused(t *testing.T) {
 	good := func() pluginv1.ApplyResponse {
 		return pluginv1.ApplyResponse{Seq: 1, Results: results(true, true, true, false, false), AppliedIndex: 13}
@@ -157,7 +144,7 @@ func TestWrongOutcomesAreRefused(t *testing.T) {
 			spoil(&answer)
 			c := (&liar{applied: 10, answers: []pluginv1.ApplyResponse{answer}}).dial(t)
 			_, err := c.Apply(t.Context(), batch())
-			checkBad(t, err)
+			rpctest.CheckBreach(t, err, "SM-6", "SM-7", "SM-8", "SM-9", "SM-30")
 		})
 	}
 	c := (&liar{applied: 10, answers: []pluginv1.ApplyResponse{good()}}).dial(t)
@@ -167,7 +154,7 @@ func TestWrongOutcomesAreRefused(t *testing.T) {
 }
 
 // The parts of an answer are held against the batch as they come.
-// Rules SM-6 and SM-14.
+// Rules SM-6, SM-7, SM-8, SM-9, SM-13 and SM-14.
 func TestWrongPartsOfAnAnswerAreRefused(t *testing.T) {
 	good := func() []pluginv1.ApplyResponse {
 		return []pluginv1.ApplyResponse{
@@ -190,7 +177,7 @@ func TestWrongPartsOfAnAnswerAreRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := (&liar{applied: 10, answers: spoil(good()), parts: true}).dial(t)
 			_, err := c.Apply(t.Context(), batch())
-			checkBad(t, err)
+			rpctest.CheckBreach(t, err, "SM-6", "SM-7", "SM-8", "SM-9", "SM-13", "SM-14")
 		})
 	}
 	c := (&liar{applied: 10, answers: good(), parts: true}).dial(t)
@@ -253,7 +240,7 @@ func TestBatchesOfTooManyEntriesAreRefused(t *testing.T) {
 func TestAPreparedSnapshotNeedsANumber(t *testing.T) {
 	c := (&liar{answers: []pluginv1.ApplyResponse{{Seq: 1}}}).dial(t)
 	_, err := c.PrepareSnapshot(t.Context())
-	checkBad(t, err)
+	rpctest.CheckBreach(t, err, "SM-30")
 }
 
 // Rule SM-6.
@@ -264,7 +251,7 @@ func TestAnswersThatNobodyAskedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = a.Recv()
-	checkBad(t, err)
+	rpctest.CheckBreach(t, err, "SM-6")
 	if err := a.Submit(statemachine.Batch{Through: 1}, false); !errors.Is(err, plugins.ErrBadAnswer) {
 		t.Errorf("submit after it: %v", err)
 	}
@@ -286,7 +273,7 @@ func TestAnApplyStreamThatEndsUnasked(t *testing.T) {
 		t.Fatalf("outcome %+v, error %v", out, err)
 	}
 	_, err = a.Recv()
-	checkBad(t, err)
+	rpctest.CheckBreach(t, err, "SM-13")
 }
 
 func TestAReplayMayFindThePluginAhead(t *testing.T) {
@@ -306,11 +293,11 @@ func TestChunksOverTheLimitAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkBad(t, s.Save(t.Context(), io.Discard))
+	rpctest.CheckBreach(t, s.Save(t.Context(), io.Discard), "P-32")
 }
 
 // A snapshot is good if its end mark says so, not because its stream ended well.
-// Rules SM-36 and P-41.
+// Rules SM-36, P-41 and P-42.
 func TestSnapshotsWithoutTheRightEndMarkAreRefused(t *testing.T) {
 	sum := crc32.ChecksumIEEE(make([]byte, 300))
 	mark := func() pluginv1.StateSnapshotChunk {
@@ -342,7 +329,7 @@ func TestSnapshotsWithoutTheRightEndMarkAreRefused(t *testing.T) {
 		"two of them":          {chunks: []int{100, 200}, marks: []pluginv1.StateSnapshotChunk{mark(), mark()}},
 		"of nothing, for some": {chunks: []int{100}, marks: end(0, 0)},
 	} {
-		t.Run(name, func(t *testing.T) { checkBad(t, save(l)) })
+		t.Run(name, func(t *testing.T) { rpctest.CheckBreach(t, save(l), "P-41", "P-42") })
 	}
 	if err := save(&liar{chunks: []int{100, 200}, marks: []pluginv1.StateSnapshotChunk{mark()}}); err != nil {
 		t.Errorf("good snapshot: %v", err)
@@ -354,7 +341,7 @@ func TestSnapshotsWithoutTheRightEndMarkAreRefused(t *testing.T) {
 // Rule P-46.
 func TestARestoreOfAPartIsRefused(t *testing.T) {
 	for _, state := range []io.Reader{endless{}, strings.NewReader("a state that fits the buffer of a socket")} {
-		checkBad(t, (&liar{restored: 7, early: true}).dial(t).Restore(t.Context(), 7, state))
+		rpctest.CheckBreach(t, (&liar{restored: 7, early: true}).dial(t).Restore(t.Context(), 7, state), "P-46")
 	}
 }
 
@@ -365,7 +352,7 @@ func (endless) Read(p []byte) (int, error) { return len(p), nil }
 
 // Rule SM-39.
 func TestAWrongIndexAfterRestoreIsRefused(t *testing.T) {
-	checkBad(t, (&liar{restored: 6}).dial(t).Restore(t.Context(), 7, strings.NewReader("state")))
+	rpctest.CheckBreach(t, (&liar{restored: 6}).dial(t).Restore(t.Context(), 7, strings.NewReader("state")), "SM-39")
 	if err := (&liar{restored: 7}).dial(t).Restore(t.Context(), 7, strings.NewReader("state")); err != nil {
 		t.Errorf("good restore: %v", err)
 	}

@@ -73,7 +73,7 @@ func TestBadClassesAreRefused(t *testing.T) {
 		})
 		c := statemachinerpc.NewClient(conn, plugins.Info{})
 		_, err := c.Open(t.Context(), options())
-		checkBad(t, err)
+		rpctest.CheckBreach(t, err, "SM-4")
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}

@@ -219,7 +219,7 @@ func (l *liar) QueryStream(_ *pluginv1.QueryStreamRequest, stream grpc.ServerStr
 }
 
 // An answer is whole if its end mark says so, not because its stream ended well.
-// Rules P-41 and P-42.
+// Rules P-32, P-41 and P-42.
 func TestStreamsOfQueriesWithoutTheRightEndAreRefused(t *testing.T) {
 	chunk := func(n int) pluginv1.QueryStreamChunk { return pluginv1.QueryStreamChunk{Chunk: make([]byte, n)} }
 	end := func(n int) pluginv1.QueryStreamChunk {
@@ -243,7 +243,7 @@ func TestStreamsOfQueriesWithoutTheRightEndAreRefused(t *testing.T) {
 		"a chunk in it":       {{Chunk: make([]byte, 100), End: end(100).End}},
 		"a chunk is too long": {chunk(257 << 10), end(257 << 10)},
 	} {
-		t.Run(name, func(t *testing.T) { checkBad(t, ask(t, messages...)) })
+		t.Run(name, func(t *testing.T) { rpctest.CheckBreach(t, ask(t, messages...), "P-32", "P-41", "P-42") })
 	}
 	if err := ask(t, chunk(100), chunk(200), end(300)); err != nil {
 		t.Errorf("a whole answer: %v", err)

@@ -1,33 +1,20 @@
 package storagerpc_test
 
 import (
-	"errors"
 	"hash/crc32"
 	"io"
 	"math"
-	"regexp"
 	"strings"
 	"testing"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/rpctest"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/storagerpc"
 )
 
-func checkBad(t *testing.T, err error) {
-	t.Helper()
-	if !errors.Is(err, plugins.ErrBadAnswer) {
-		t.Errorf("got %v, want a bad answer", err)
-	} else if !ruleNamed.MatchString(err.Error()) {
-		t.Errorf("%v: it names no rule", err)
-	}
-}
-
-// ruleNamed is how an error names the rule of the protocol that the plugin has broken.
-var ruleNamed = regexp.MustCompile(`\(rule (P|ST)-[0-9]+\)`)
-
-// Rules ST-3, ST-4, ST-5, ST-6 and ST-7.
+// Rules ST-3, ST-4, ST-5, ST-6, ST-7 and ST-28.
 func TestWrongStatesAreRefused(t *testing.T) {
 	for name, spoil := range map[string]func(*pluginv1.StorageOpenResponse){
 		"no store id":                         func(r *pluginv1.StorageOpenResponse) { r.StoreId = 0 },
@@ -67,7 +54,7 @@ func TestWrongStatesAreRefused(t *testing.T) {
 			l := &liar{open: goodOpen()}
 			spoil(&l.open)
 			_, err := storagerpc.NewClient(l.conn(t), plugins.Info{}).Open(t.Context(), options())
-			checkBad(t, err)
+			rpctest.CheckBreach(t, err, "ST-3", "ST-4", "ST-5", "ST-6", "ST-7", "ST-28")
 		})
 	}
 }
@@ -125,7 +112,7 @@ func TestWrongEntriesAreRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := (&liar{read: read}).dial(t)
 			_, err := c.Read(t.Context(), 6, 9, 25)
-			checkBad(t, err)
+			rpctest.CheckBreach(t, err, "ST-20", "ST-21")
 		})
 	}
 	c := (&liar{read: []pluginv1.ReadResponse{reply(entries(6)...), reply(entries(7)...)}}).dial(t)
@@ -134,7 +121,7 @@ func TestWrongEntriesAreRefused(t *testing.T) {
 	}
 }
 
-// Rule ST-9.
+// Rules ST-9 and ST-19.
 func TestWrongAcknowledgementsAreRefused(t *testing.T) {
 	for name, l := range map[string]*liar{
 		"of a batch not sent":     {acks: []uint64{3}, holdEnd: true},
@@ -155,7 +142,7 @@ func TestWrongAcknowledgementsAreRefused(t *testing.T) {
 			for err == nil {
 				_, err = a.Recv()
 			}
-			checkBad(t, err)
+			rpctest.CheckBreach(t, err, "ST-9", "ST-19")
 			if err := a.Send(storage.Batch{}); err == nil {
 				t.Error("the appender goes on")
 			}
@@ -176,7 +163,7 @@ func TestAStreamThatEndsUnaskedIsABadAnswer(t *testing.T) {
 		t.Fatalf("acknowledged %d, error %v", n, err)
 	}
 	_, err = a.Recv()
-	checkBad(t, err)
+	rpctest.CheckBreach(t, err, "ST-19")
 }
 
 // Rule ST-24.
@@ -184,7 +171,7 @@ func TestWrongFirstIndexesAreRefused(t *testing.T) {
 	for name, first := range map[string]uint64{"nothing compacted": 4, "too little": 6, "too much": 8, "back to zero": 0} {
 		t.Run(name, func(t *testing.T) {
 			_, err := (&liar{first: first}).dial(t).Compact(t.Context(), 6)
-			checkBad(t, err)
+			rpctest.CheckBreach(t, err, "ST-24")
 		})
 	}
 	if first, err := (&liar{first: 4}).dial(t).Compact(t.Context(), 2); err != nil || first != 4 {
@@ -192,7 +179,7 @@ func TestWrongFirstIndexesAreRefused(t *testing.T) {
 	}
 }
 
-// Rule ST-34.
+// Rules ST-7, ST-28 and ST-34.
 func TestWrongListsAreRefused(t *testing.T) {
 	for name, list := range map[string][]storage.SnapshotInfo{
 		"not in order": {snapshotInfo(5, 2, 1), snapshotInfo(3, 2, 1)},
@@ -203,12 +190,12 @@ func TestWrongListsAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := (&liar{list: list}).dial(t).ListSnapshots(t.Context())
-			checkBad(t, err)
+			rpctest.CheckBreach(t, err, "ST-7", "ST-28")
 		})
 	}
 }
 
-// Rule ST-26.
+// Rules ST-26 and ST-27.
 func TestWrongCommitsAreRefused(t *testing.T) {
 	for name, l := range map[string]*liar{
 		"another index":       {saved: snapshotInfo(8, 5, 3)},
@@ -223,17 +210,17 @@ func TestWrongCommitsAreRefused(t *testing.T) {
 					_, err = w.Commit()
 				}
 			}
-			checkBad(t, err)
+			rpctest.CheckBreach(t, err, "ST-26")
 		})
 	}
 	w, err := (&liar{}).dial(t).CreateSnapshot(t.Context(), snapshotInfo(9, 5, 0).Metadata, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkBad(t, w.Abort()) // which this plugin takes for a commit
+	rpctest.CheckBreach(t, w.Abort(), "ST-27") // which this plugin takes for a commit
 }
 
-// Rules ST-31, P-41 and P-45.
+// Rules ST-28, ST-31, P-32, P-41, P-42 and P-45.
 func TestWrongSnapshotsAreRefused(t *testing.T) {
 	head := func(info storage.SnapshotInfo, chunk ...byte) pluginv1.OpenSnapshotResponse {
 		return pluginv1.OpenSnapshotResponse{Header: &info, Chunk: chunk}
@@ -266,7 +253,7 @@ func TestWrongSnapshotsAreRefused(t *testing.T) {
 				_, err = io.Copy(io.Discard, r)
 				_ = r.Close()
 			}
-			checkBad(t, err)
+			rpctest.CheckBreach(t, err, "ST-28", "ST-31", "P-32", "P-41", "P-42", "P-45")
 		})
 	}
 	r, err := (&liar{opened: []pluginv1.OpenSnapshotResponse{head(info), chunk(3), end(3)}}).dial(t).OpenSnapshot(t.Context(), 5)
@@ -289,7 +276,7 @@ func TestWrongReportsOnSpaceAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := (&liar{space: answer}).dial(t).Space(t.Context())
-			checkBad(t, err)
+			rpctest.CheckBreach(t, err, "ST-37")
 		})
 	}
 	if got, err := (&liar{space: pluginv1.SpaceResponse{Short: true, Detail: "x"}}).dial(t).Space(t.Context()); err != nil || !got.Short || got.Detail != "x" {

@@ -3,10 +3,10 @@ package transportrpc_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"math"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -146,9 +146,10 @@ func (r *recorder) ReceiveSnapshot(_ context.Context, _ transport.SnapshotHeader
 // Rule TR-1.
 func TestWrongAddressesAreRefused(t *testing.T) {
 	for _, address := range []string{"", "127.0.0.1:0", "127.0.0.1:http", "127.0.0.1:99999", "a\nb", strings.Repeat("a", 513)} {
-		if _, err := (&liar{address: address}).dial(t, newRecorder()); !errors.Is(err, plugins.ErrBadAnswer) {
-			t.Errorf("%.20q: %v", address, err)
-		}
+		t.Run(fmt.Sprintf("%.20q", address), func(t *testing.T) {
+			_, err := (&liar{address: address}).dial(t, newRecorder())
+			rpctest.CheckBreach(t, err, "TR-1")
+		})
 	}
 }
 
@@ -156,7 +157,7 @@ func envelope() transport.Envelope {
 	return transport.Envelope{Group: 1, To: 1, From: 2, Payload: []byte("m")}
 }
 
-// Rules TR-23, TR-24, TR-32 and P-40.
+// Rules TR-23, TR-24, TR-32, TR-39 and P-40.
 func TestWrongDeliveriesEndTheConnection(t *testing.T) {
 	message := func(spoil func(*transport.Envelope)) pluginv1.RaftInbound {
 		e := envelope()
@@ -194,9 +195,7 @@ func TestWrongDeliveriesEndTheConnection(t *testing.T) {
 				t.Fatal(err)
 			}
 			<-c.Done()
-			if err := c.Err(); !errors.Is(err, plugins.ErrBadAnswer) || !ruleNamed.MatchString(err.Error()) {
-				t.Errorf("ended with %v, want a bad answer and a rule", err)
-			}
+			rpctest.CheckBreach(t, c.Err(), "TR-23", "TR-24", "TR-32", "TR-39")
 			if messages, events := r.counts(); messages+events > 0 {
 				t.Errorf("the handler got %d messages, %d events", messages, events)
 			}
@@ -287,7 +286,7 @@ func end(text string) pluginv1.ReceiveSnapshotResponse {
 	return pluginv1.ReceiveSnapshotResponse{End: &pluginv1.StreamEnd{Length: uint64(len(text)), Crc32: crc32.ChecksumIEEE([]byte(text))}}
 }
 
-// Rules TR-40, P-41 and P-45.
+// Rules TR-40, P-32, P-41 and P-45.
 func TestWrongSnapshotsEndTheConnection(t *testing.T) {
 	head := func(spoil func(*transport.SnapshotHeader)) pluginv1.ReceiveSnapshotResponse {
 		h := header()
@@ -315,9 +314,7 @@ func TestWrongSnapshotsEndTheConnection(t *testing.T) {
 				t.Fatal(err)
 			}
 			<-c.Done()
-			if err := c.Err(); !errors.Is(err, plugins.ErrBadAnswer) || !ruleNamed.MatchString(err.Error()) {
-				t.Errorf("ended with %v, want a bad answer and a rule", err)
-			}
+			rpctest.CheckBreach(t, c.Err(), "TR-40", "P-32", "P-41", "P-45")
 		})
 	}
 }
@@ -348,22 +345,17 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// Rule TR-41.
+// Rules TR-41 and P-46.
 func TestASnapshotThatIsAcceptedBeforeItsEnd(t *testing.T) {
 	c, err := (&liar{address: "a:1", early: true}).dial(t, newRecorder())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, content := range []io.Reader{endless{}, strings.NewReader("12345")} {
-		if err = c.SendSnapshot(t.Context(), header(), content); !errors.Is(err, plugins.ErrBadAnswer) {
-			t.Errorf("send snapshot: %v", err)
-		}
+		rpctest.CheckBreach(t, c.SendSnapshot(t.Context(), header(), content), "P-46")
 	}
 }
 
 type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return len(p), nil }
-
-// ruleNamed is how an error names the rule of the protocol that the plugin has broken.
-var ruleNamed = regexp.MustCompile(`\(rule (P|TR)-[0-9]+\)`)
