@@ -3,6 +3,7 @@
 package rule
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -14,13 +15,19 @@ func Checks(t testing.TB, rules ...string) {
 	t.Cleanup(func() {
 		t.Helper()
 		if t.Failed() {
-			t.Log(Names(rules...))
+			t.Log(names(rules...))
 		}
 	})
 }
 
-// Names is how rules are named in the output of a test: "rule SM-8, see docs/plugins/protocol-statemachine.md".
-func Names(rules ...string) string {
+// Named reports whether the output of a test names a rule of the protocol that is common, or
+// of a kind of plugin: SM, ST or TR.
+func Named(output, kind string) bool {
+	return regexp.MustCompile(`rule (P|` + kind + `)-[0-9]+.*, see docs/plugins/protocol`).MatchString(output)
+}
+
+// names is how rules are named in the output of a test: "rule SM-8, see docs/plugins/protocol-statemachine.md".
+func names(rules ...string) string {
 	var pages []string
 	for _, r := range rules {
 		if page := pageOf(r); !slices.Contains(pages, page) {

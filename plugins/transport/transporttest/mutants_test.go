@@ -13,15 +13,13 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/transporttest"
 )
 
 // mutantVariable names the mutant that a child process runs the kit on.
 const mutantVariable = "TRANSPORTTEST_MUTANT"
-
-// rulesNamed is how the kit names the rules that it has found broken.
-var rulesNamed = regexp.MustCompile(`rule (P|TR)-[0-9]+.*, see docs/plugins/protocol`)
 
 // mutantPatience is short: a mutant is meant to keep the kit waiting.
 const mutantPatience = time.Second
@@ -50,7 +48,7 @@ func TestMutants(t *testing.T) {
 			if !strings.Contains(out, want) || strings.Contains(out, "panic:") {
 				t.Fatalf("the kit ended for another reason:\n%s", out)
 			}
-			if !rulesNamed.MatchString(out) {
+			if !rule.Named(out, "TR") {
 				t.Errorf("it names no rule:\n%s", out)
 			}
 		})
