@@ -79,7 +79,7 @@ func (c *Chunks[M]) Announced(bytes uint64) { c.announced = &bytes }
 // Reader reads the chunks.
 func (c *Chunks[M]) Reader() *ChunkReader { return NewChunkReader(c.Next) }
 
-// ReaderOf reads the chunks of what is called so; an error says how many bytes there were.
+// ReaderOf reads the chunks; an error says what they are of, and how many bytes there were.
 func (c *Chunks[M]) ReaderOf(what string) *ChunkReader {
 	return NewChunkReader(func() (chunk []byte, last bool, err error) {
 		if chunk, last, err = c.Next(); err != nil {
@@ -96,7 +96,7 @@ func (c *Chunks[M]) Bytes() uint64 { return c.got.Bytes() }
 func (c *Chunks[M]) Header() (*M, error) {
 	first := new(M)
 	if err := c.receive(first); err == io.EOF {
-		return nil, fmt.Errorf("%w: the stream ended without a header (rule P-41)", c.blame.cut)
+		return nil, ruled(c.blame.cut, "P-41", "the stream ended without a header")
 	} else if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (c *Chunks[M]) Header() (*M, error) {
 // checkHeader checks that the message is a header and nothing else.
 func (c *Chunks[M]) checkHeader(first *M) error {
 	if header, chunk, end := c.parts(first); !header || len(*chunk) > 0 || *end != nil {
-		return fmt.Errorf("%w: a stream begins with its header, and with nothing else (rule P-41)", c.blame.breach)
+		return ruled(c.blame.breach, "P-41", "a stream begins with its header, and with nothing else")
 	}
 	return nil
 }
@@ -115,24 +115,24 @@ func (c *Chunks[M]) checkHeader(first *M) error {
 // without a part that is known counts as an empty chunk.
 func (c *Chunks[M]) Next() (chunk []byte, last bool, err error) {
 	if err := c.take(); err == io.EOF {
-		return nil, false, fmt.Errorf("%w: the stream ended after %d bytes without an end mark (rule P-42)", c.blame.cut, c.got.Bytes())
+		return nil, false, ruled(c.blame.cut, "P-42", "the stream ended after %d bytes without an end mark", c.got.Bytes())
 	} else if err != nil {
 		return nil, false, err
 	}
 	header, room, end := c.parts(c.message)
 	switch n := uint64(len(*room)); {
 	case header:
-		return nil, false, fmt.Errorf("%w: a header after %d bytes (rule P-41)", c.blame.breach, c.got.Bytes())
+		return nil, false, ruled(c.blame.breach, "P-41", "a header after %d bytes", c.got.Bytes())
 	case *end != nil && n > 0:
-		return nil, false, fmt.Errorf("%w: an end mark with a chunk of %d bytes (rule P-41)", c.blame.breach, n)
+		return nil, false, ruled(c.blame.breach, "P-41", "an end mark with a chunk of %d bytes", n)
 	case *end != nil:
 		return nil, true, c.end(*end)
 	case n > c.most:
-		return nil, false, fmt.Errorf("%w: chunk of %d bytes, at most %d (rule P-32)", c.blame.over, n, c.most)
+		return nil, false, ruled(c.blame.over, "P-32", "chunk of %d bytes, at most %d", n, c.most)
 	}
 	c.got.Add(*room)
 	if c.announced != nil && c.got.Bytes() > *c.announced {
-		return nil, false, fmt.Errorf("%w: %d bytes, announced as %d (rule P-45)", c.blame.breach, c.got.Bytes(), *c.announced)
+		return nil, false, ruled(c.blame.breach, "P-45", "%d bytes, announced as %d", c.got.Bytes(), *c.announced)
 	}
 	return *room, false, nil
 }
@@ -150,11 +150,11 @@ func (c *Chunks[M]) take() error {
 func (c *Chunks[M]) end(mark *pluginv1.StreamEnd) error {
 	switch {
 	case mark.Length != c.got.Bytes():
-		return fmt.Errorf("%w: %d bytes came, the end mark says %d (rule P-41)", c.blame.breach, c.got.Bytes(), mark.Length)
+		return ruled(c.blame.breach, "P-41", "%d bytes came, the end mark says %d", c.got.Bytes(), mark.Length)
 	case mark.Crc32 != c.got.CRC32():
-		return fmt.Errorf("%w: the %d bytes that came have CRC-32 %08x, the end mark has %08x (rule P-41)", c.blame.breach, c.got.Bytes(), c.got.CRC32(), mark.Crc32)
+		return ruled(c.blame.breach, "P-41", "the %d bytes that came have CRC-32 %08x, the end mark has %08x", c.got.Bytes(), c.got.CRC32(), mark.Crc32)
 	case c.announced != nil && c.got.Bytes() < *c.announced:
-		return fmt.Errorf("%w: ended after %d of %d bytes (rule P-45)", c.blame.breach, c.got.Bytes(), *c.announced)
+		return ruled(c.blame.breach, "P-45", "ended after %d of %d bytes", c.got.Bytes(), *c.announced)
 	case !c.alone:
 		return nil
 	}
@@ -163,5 +163,5 @@ func (c *Chunks[M]) end(mark *pluginv1.StreamEnd) error {
 	} else if err != nil {
 		return err
 	}
-	return fmt.Errorf("%w: a message after the end mark (rule P-41)", c.blame.breach)
+	return ruled(c.blame.breach, "P-41", "a message after the end mark")
 }

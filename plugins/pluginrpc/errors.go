@@ -190,5 +190,10 @@ func BadAnswer(format string, args ...any) error {
 // Breach is a BadAnswer that names the rule of docs/plugins/protocol*.md that the plugin has
 // broken: its author finds there what is right.
 func Breach(rule, format string, args ...any) error {
-	return BadAnswer("%s (rule %s)", fmt.Sprintf(format, args...), rule)
+	return ruled(plugins.ErrBadAnswer, rule, format, args...)
+}
+
+// ruled is an error that matches of and names the rule that was broken.
+func ruled(of error, rule, format string, args ...any) error {
+	return fmt.Errorf("%w: %s (rule %s)", of, fmt.Sprintf(format, args...), rule)
 }
