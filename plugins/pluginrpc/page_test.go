@@ -28,6 +28,17 @@ func TestThePageHasReasonsAndSizes(t *testing.T) {
 	)
 }
 
+// The page for authors has the room for elements of an answer. Rule P-34.
+func TestThePageHasTheRoomForElements(t *testing.T) {
+	times := map[int]string{3: "three"}[pluginrpc.ElementsPerLen]
+	rpctest.CheckWords(t, "protocol.md",
+		fmt.Sprintf("An answer of %d KiB or more", pluginrpc.WeighedFrom>>10),
+		fmt.Sprintf("%d MiB and %s times the message's bytes", pluginrpc.ElementRoom>>20, times),
+		fmt.Sprintf("up to %d bytes. %d,%03d elements are always taken",
+			pluginrpc.ElementBytes, pluginrpc.ElementsTaken/1000, pluginrpc.ElementsTaken%1000),
+	)
+}
+
 // The trailer that the page shows is the one that is sent.
 func TestThePageShowsATrailer(t *testing.T) {
 	none := errors.New("none")
