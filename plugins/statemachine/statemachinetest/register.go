@@ -29,9 +29,10 @@ const ResultPrefix = "result:"
 const VersionPrefix = "version:"
 
 // Register is a state machine whose state is the list of entries that it has
-// applied, in order. The result of an entry is its place in the list in
-// decimal, from 1, or what ResultPrefix asks for; an entry that starts with RefusePrefix is refused and leaves
-// no trace.
+// applied, in order, one that starts with VersionPrefix after the version of its batch.
+// The result of an entry is its place in the list in decimal, from 1, or what
+// ResultPrefix asks for; an entry that starts with RefusePrefix is refused and leaves no
+// trace.
 //
 // Queries are text: "count", "last" (the data of the last entry), "at N" (that
 // of place N), "digest" (a hash over all data in order) and "moment" (term and time of the
@@ -40,9 +41,8 @@ const VersionPrefix = "version:"
 // All methods may be called concurrently. The zero value is not usable; see
 // NewRegister.
 type Register struct {
-	faults   faults
-	versions plugins.Versions
-	formats  plugins.SnapshotFormats
+	faults faults
+	says   plugins.Info
 
 	mu      sync.Mutex // guards what follows
 	entries []statemachine.Entry
@@ -55,14 +55,23 @@ type Register struct {
 
 // NewRegister returns a Register without entries that is not open yet.
 func NewRegister() *Register {
-	return &Register{moved: make(chan struct{}), faults: newFaults()}
+	return &Register{moved: make(chan struct{}), faults: newFaults(), says: plugins.Info{
+		Kind:      plugins.StateMachine,
+		Name:      "register",
+		Version:   "1.0.0",
+		Protocols: []uint32{plugins.ProtocolVersion},
+
+		Capabilities: []plugins.Capability{statemachine.CapabilityQueryStreams},
+	}}
 }
 
 // Announce has Describe announce versions of commands. It comes before everything else.
-func (r *Register) Announce(versions plugins.Versions) { r.versions = versions }
+func (r *Register) Announce(versions plugins.Versions) { r.says.CommandVersions = versions }
 
 // AnnounceFormats has Describe announce formats of snapshots. It comes before everything else.
-func (r *Register) AnnounceFormats(formats plugins.SnapshotFormats) { r.formats = formats }
+func (r *Register) AnnounceFormats(formats plugins.SnapshotFormats) {
+	r.says.SnapshotFormats = formats
+}
 
 // Successor returns a Register that finds, when it is opened, what r has
 // applied by now, as a state machine on disk does after a crash. A plain
@@ -71,8 +80,7 @@ func (r *Register) Successor() *Register {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next := NewRegister()
-	next.entries, next.applied, next.versions = slices.Clone(r.entries), r.applied, r.versions
-	next.formats = r.formats
+	next.entries, next.applied, next.says = slices.Clone(r.entries), r.applied, r.says
 	return next
 }
 
@@ -109,18 +117,7 @@ func (r *Register) WaitApplied(ctx context.Context, index uint64) error {
 }
 
 // Describe implements statemachine.StateMachine.
-func (r *Register) Describe() plugins.Info {
-	return plugins.Info{
-		Kind:      plugins.StateMachine,
-		Name:      "register",
-		Version:   "1.0.0",
-		Protocols: []uint32{plugins.ProtocolVersion},
-
-		Capabilities:    []plugins.Capability{statemachine.CapabilityQueryStreams},
-		CommandVersions: r.versions,
-		SnapshotFormats: r.formats,
-	}
-}
+func (r *Register) Describe() plugins.Info { return r.says }
 
 // Open implements statemachine.StateMachine. A Register takes no config.
 func (r *Register) Open(_ context.Context, opts plugins.Options) (uint64, error) {
