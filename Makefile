@@ -48,8 +48,10 @@ test-386: ## the tests of storage and of the raft goroutine, and some of whole h
 test-arm: ## build the host and the plugins for ARM of 32 and 64 bits and for 386, without C
 	for processor in arm arm64 386; do CGO_ENABLED=0 GOOS=linux GOARCH=$$processor go build ./cmd/host ./plugins/...; done
 
+# The tag next builds the later release of the counter, with a second version of commands.
 nested:
 	@for m in $(NESTED); do echo "module $$m"; (cd $$m && go vet ./... && go test -timeout 40m $(TESTFLAGS) ./...); done
+	cd examples/counter && go vet -tags next ./... && go test -tags next $(TESTFLAGS) ./...
 
 race: ## all tests of this module with the race detector
 	$(MAKE) unit TESTFLAGS="-race $(TESTFLAGS)"

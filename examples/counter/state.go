@@ -25,13 +25,12 @@ func (s *state) add(command []byte, times int64) statemachine.Result {
 	if err != nil {
 		return statemachine.Result{Error: "a command is a decimal number of 64 bits"}
 	}
-	if n > math.MaxInt64/times || n < math.MinInt64/times {
+	sum := n * times
+	if n > math.MaxInt64/times || n < math.MinInt64/times ||
+		sum > 0 && s.value > math.MaxInt64-sum || sum < 0 && s.value < math.MinInt64-sum {
 		return statemachine.Result{Error: "the counter would overflow"}
 	}
-	if n *= times; n > 0 && s.value > math.MaxInt64-n || n < 0 && s.value < math.MinInt64-n {
-		return statemachine.Result{Error: "the counter would overflow"}
-	}
-	s.value += n
+	s.value += sum
 	return statemachine.Result{Data: strconv.AppendInt(nil, s.value, 10)}
 }
 

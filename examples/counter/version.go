@@ -2,7 +2,7 @@
 
 package main
 
-// version is what the operator sees.
+// version is the release that an operator sees.
 const version = "1.0.0"
 
 // greatest is the greatest version of commands that this build applies. The least is 0.

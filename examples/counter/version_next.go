@@ -9,8 +9,8 @@ const version = "1.1.0"
 
 const greatest = 1
 
-// weight goes by the version that the log has reached, and not by the build: what was
-// written before the switch counts once, in a replay too.
+// weight goes by the version that the log has reached, and not by the build: a command
+// before the switch counts once, in a replay too.
 func weight(commands uint32) int64 {
 	if commands == 0 {
 		return 1
