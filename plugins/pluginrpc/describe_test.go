@@ -10,7 +10,7 @@ import (
 )
 
 // The description of a plugin is kept, logged and shown: all of it is bounded.
-// Rules P-11 and P-12.
+// Rules P-11, P-12, SM-43 and SM-45.
 func TestWhatAPluginSaysOfItselfIsBounded(t *testing.T) {
 	sound := func() plugins.Info {
 		return plugins.Info{

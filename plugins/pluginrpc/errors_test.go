@@ -33,8 +33,8 @@ func TestEveryCommonSentinelCrossesTheConnection(t *testing.T) {
 	}
 }
 
-// The details of an error have the bytes that an author makes who has no googleapis, by the
-// three messages on the page. Rule P-36.
+// The details of an error have the bytes that the three messages on the page give, without
+// googleapis. Rule P-36.
 func TestTheDetailsOfAnErrorAreThoseOfThePage(t *testing.T) {
 	mapping := Mapping{Err: io.ErrNoProgress, Code: codes.Aborted, Reason: "STUCK", Encode: func(error) map[string]string {
 		return map[string]string{"path": "/p"}

@@ -74,7 +74,7 @@ func Ask[Req, Res any](ctx context.Context, e *HostEnd,
 	return res, nil
 }
 
-// Close closes what is called so. Before Open it is a call too.
+// Close closes the plugin, of a kind that an error calls what. Before Open it is a call too.
 func (e *HostEnd) Close(ctx context.Context, what string,
 	method func(context.Context, *pluginv1.CloseRequest, ...grpc.CallOption) (*pluginv1.CloseResponse, error),
 ) error {

@@ -36,8 +36,8 @@ func message(m any) (pluginrpc.Message, error) {
 	return nil, status.Errorf(codes.Internal, "%T is no message of the plugin wire", m)
 }
 
-// send sends m. broke is how the connection has broken; a message that is not sent
-// otherwise is an error with its status.
+// send sends m. broke is the fault of the connection; err is a status, of a message that
+// could not be sent for another reason.
 func (w *frameWriter) send(m any) (broke, err error) {
 	msg, err := message(m)
 	if err != nil {

@@ -36,8 +36,10 @@ func Take(fsys vfs.FS, opts plugins.Options) (io.Closer, error) {
 	lock, err := fsys.Lock(Name, holder)
 	var held *vfs.HeldError
 	if errors.As(err, &held) {
-		held.Holder = cmp.Or(held.Holder, "a process that has just started")
-		return nil, &storage.LockedError{Path: filepath.Join(opts.DataDir, Name), Holder: held.Holder}
+		return nil, &storage.LockedError{
+			Path:   filepath.Join(opts.DataDir, Name),
+			Holder: cmp.Or(held.Holder, "a process that has just started"),
+		}
 	}
 	return lock, err
 }
