@@ -135,8 +135,8 @@ func TestEveryStateMachineGetsTheSameVersions(t *testing.T) {
 	}
 }
 
-// What waits in the log alone, because a state machine is slow, is applied by the version
-// of its place too.
+// Entries that wait in the log alone, because a state machine is slow, are applied by the
+// versions of their places too.
 func TestARestOfTheLogHasItsVersions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)

@@ -215,7 +215,7 @@ func TestAPluginMayBeReplacedInAQuarantine(t *testing.T) {
 	})
 }
 
-// Ends from outside are no tries: a member whose state machine an operator kills while it
+// Ends from outside do not count as tries: a member whose state machine an operator kills while it
 // applies the same entry is not quarantined.
 func TestKillsDoNotQuarantine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// Whatever happens to the log, the queue and the state machines, each entry is applied by
-// the version of its place, and all are applied.
+// Each entry is applied by the version of its place, and all are applied, in random
+// histories of the log, the queue and the state machines.
 func TestRandomHistoriesHaveOneVersionForEachEntry(t *testing.T) {
 	for seed := range int64(50) {
 		synctest.Test(t, func(t *testing.T) {
