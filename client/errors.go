@@ -118,19 +118,22 @@ func Reason(err error) string {
 }
 
 // IsFinal reports whether the request that ended with err would be refused for the same
-// reason at any later time, whatever member is asked.
+// reason at any later time, whatever member is asked, unless the request, the client's
+// rights or the hosts are changed.
 func IsFinal(err error) bool { return final(Reason(err)) }
 
 func final(reason string) bool {
 	return slices.Contains([]string{
-		"too_large", "empty", "invalid", "malformed", "change_refused", "quorum_at_risk", "unknown_member", "unimplemented",
+		"too_large", "empty", "invalid", "malformed", "unimplemented",
 		ReasonUnauthenticated, ReasonPermissionDenied, reasonWantsTLS, ReasonClosed,
 	}, reason)
 }
 
 // lasting reports whether another try within the same call would meet the same.
 func (e *Error) lasting() bool {
-	return final(e.Reason) || slices.Contains([]string{reasonQueryFailed, ReasonTimeout, ReasonCanceled}, e.Reason)
+	return final(e.Reason) || slices.Contains([]string{
+		"change_refused", "quorum_at_risk", "unknown_member", reasonQueryFailed, ReasonTimeout, ReasonCanceled,
+	}, e.Reason)
 }
 
 // retryable reports whether a request that changes something may be sent
