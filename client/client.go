@@ -131,10 +131,6 @@ func (c *Client) learnFrom(p *pipeline, e *Error) {
 	default:
 		return
 	}
-	c.pokeSession()
-}
-
-func (c *Client) pokeSession() {
 	wake.Up(c.poke)
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/internal/wake"
 )
 
 // Members returns the membership as one member has it.
@@ -79,7 +80,7 @@ func (c *Client) RemoveMember(ctx context.Context, id string, options ...ChangeO
 // hex id.
 func (c *Client) TransferLeader(ctx context.Context, to string) (leader string, err error) {
 	out, err := ask(ctx, c, request{}, &hostv1.TransferLeaderRequest{To: to}, hostv1.HostClient.TransferLeader)
-	c.pokeSession()
+	wake.Up(c.poke)
 	return out.GetLeader(), err
 }
 

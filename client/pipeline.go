@@ -133,13 +133,9 @@ func (p *pipeline) enqueue(w *waiter) bool {
 	first := len(p.queue) == 1
 	p.mu.Unlock()
 	if first {
-		p.signal()
+		wake.Up(p.wake)
 	}
 	return true
-}
-
-func (p *pipeline) signal() {
-	wake.Up(p.wake)
 }
 
 // open reports whether the pipeline takes waiters.
@@ -156,7 +152,7 @@ func (p *pipeline) retire() {
 	if !p.closed {
 		p.closed, p.retired = true, max(1, p.c.now())
 	}
-	p.signal()
+	wake.Up(p.wake)
 }
 
 // read dispatches answers until the stream ends, and says why it did.

@@ -10,6 +10,7 @@ import (
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/internal/pause"
+	"github.com/pontoon-raft/pontoon/internal/wake"
 )
 
 // A session keeps a pipeline to the best member there is: the leader, or else
@@ -131,7 +132,7 @@ func (s *session) use(p *pipeline) {
 // does not answer.
 func (s *session) follow() {
 	if soon := moveGap - time.Since(s.moved); soon > 0 {
-		time.AfterFunc(soon, s.c.pokeSession)
+		time.AfterFunc(soon, func() { wake.Up(s.c.poke) })
 		return
 	}
 	s.moved = time.Now()

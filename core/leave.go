@@ -8,6 +8,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
@@ -22,15 +23,8 @@ const maxHandOverPause = 32
 // watchFitness judges this member until the generation ends. While it is unfit
 // and leads, leadership goes to a member that is fitter.
 func (g *generation) watchFitness() {
-	ticker := time.NewTicker(spaceInterval(g.h.cfg.Tick))
-	defer ticker.Stop()
 	var away handingOver
-	for {
-		select {
-		case <-g.working.Done():
-			return
-		case <-ticker.C:
-		}
+	for !pause.Until(g.working.Done(), spaceInterval(g.h.cfg.Tick)) {
 		switch unfit := g.assess(); {
 		case unfit == 0:
 			away = handingOver{}

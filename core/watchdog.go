@@ -6,6 +6,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/owntime"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
@@ -53,15 +54,8 @@ func stalls(apply time.Duration, restore server.RestoreStall, election time.Dura
 // watchApply is the watchdog of Apply and of Restore. It counts the time in which
 // this host was there to hear an answer.
 func (h *Host) watchApply() {
-	ticker := time.NewTicker(h.cfg.Election)
-	defer ticker.Stop()
 	applying, restoring := owntime.NewAge(h.cfg.Election), owntime.NewAge(h.cfg.Election)
-	for {
-		select {
-		case <-h.life.Done():
-			return
-		case <-ticker.C:
-		}
+	for !pause.Until(h.life.Done(), h.cfg.Election) {
 		in := h.machine.current()
 		apply, restore := applying.Own(h.server.ApplyStalled()), h.server.RestoreStalled()
 		restore.For = restoring.Own(restore.For)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/server"
+	"github.com/pontoon-raft/pontoon/internal/wake"
 )
 
 // An answerQueue has answers in the order in which they came.
@@ -86,7 +87,7 @@ func (s *proposalStream) pushLocked(a proposalResult) {
 	s.unsent += a.outer
 	s.answers.push(a)
 	if s.answers.len() == 1 {
-		s.signal()
+		wake.Up(s.wake)
 	}
 }
 

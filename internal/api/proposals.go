@@ -203,7 +203,7 @@ func (s *proposalStream) closeLocked(why error) {
 		s.closing, s.why = true, why
 	}
 	s.room.Signal()
-	s.signal()
+	wake.Up(s.wake)
 }
 
 // kill ends the stream. The proposals that the service has still count in the
@@ -221,8 +221,4 @@ func (s *proposalStream) kill() {
 	s.mu.Unlock()
 	s.lane.give(back)
 	s.lane.leave()
-}
-
-func (s *proposalStream) signal() {
-	wake.Up(s.wake)
 }

@@ -51,7 +51,7 @@ func (q *queue) put(r Record) (dropped int) {
 		return 0
 	}
 	q.lost++
-	q.signal()
+	wake.Up(q.wake)
 	return 1
 }
 
@@ -94,7 +94,7 @@ func (q *queue) addLocked(records ...Record) {
 		q.bytes += records[i].memory()
 	}
 	q.items = append(q.items, records...)
-	q.signal()
+	wake.Up(q.wake)
 }
 
 // release gives up the room for outcomes that will not come.
@@ -124,9 +124,4 @@ func (q *queue) take(empty []Record) (items []Record, lost, spared uint64) {
 	lost, spared = q.lost, q.spared
 	q.lost, q.spared = 0, 0
 	return items, lost, spared
-}
-
-// signal wakes the goroutine that writes; q.mu is held.
-func (q *queue) signal() {
-	wake.Up(q.wake)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/owntime"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -64,19 +65,12 @@ func (s *sending) lasts() time.Duration {
 // watch gives a transport up whose Send lasts too long. Time in which this host was not
 // there does not count.
 func (s *sending) watch(election time.Duration, fail func(error)) {
-	ticker := time.NewTicker(election)
-	defer ticker.Stop()
 	age, limit := owntime.NewAge(election), sendTimeout(election)
-	for {
-		select {
-		case <-s.ctx.Done():
+	for !pause.Until(s.ctx.Done(), election) {
+		if age.Own(s.lasts()) >= limit {
+			fail(fmt.Errorf("it has taken no messages for %v: %w", limit, catalog.ErrHung))
+			s.end()
 			return
-		case <-ticker.C:
-			if age.Own(s.lasts()) >= limit {
-				fail(fmt.Errorf("it has taken no messages for %v: %w", limit, catalog.ErrHung))
-				s.end()
-				return
-			}
 		}
 	}
 }

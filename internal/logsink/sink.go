@@ -60,12 +60,8 @@ func (s *Sink) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	s.put(append([]byte(nil), p...), size)
-	s.signal()
-	return len(p), nil
-}
-
-func (s *Sink) signal() {
 	wake.Up(s.wake)
+	return len(p), nil
 }
 
 // Close takes nothing more and waits until everything is written, but not
@@ -75,7 +71,7 @@ func (s *Sink) signal() {
 func (s *Sink) Close(patience time.Duration) bool {
 	s.mu.Lock()
 	s.closed = true
-	s.signal()
+	wake.Up(s.wake)
 	s.mu.Unlock()
 	return pause.Until(s.done, patience)
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	pb "go.etcd.io/raft/v3/raftpb"
+
+	"github.com/pontoon-raft/pontoon/internal/wake"
 )
 
 // The most that a mailbox holds of messages, and of those that forward proposals.
@@ -51,10 +53,7 @@ func (b *mailbox) put(change func(in *inputs)) {
 	b.mu.Lock()
 	change(&b.in)
 	b.mu.Unlock()
-	select {
-	case b.wake <- struct{}{}:
-	default:
-	}
+	wake.Up(b.wake)
 }
 
 // take exchanges the contents, but for the proposals, for spare, which the

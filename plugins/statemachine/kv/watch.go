@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/wake"
 )
 
 const (
@@ -96,10 +98,7 @@ func (m *machine) endWatch(w *watch) {
 // tellWatches is called with the lock held, and waits for no watch.
 func (m *machine) tellWatches() {
 	for moved := range m.watches {
-		select {
-		case moved <- struct{}{}:
-		default: // it knows
-		}
+		wake.Up(moved)
 	}
 }
 

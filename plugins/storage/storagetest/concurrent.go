@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
@@ -36,7 +37,7 @@ func (h Harness) testConcurrent(t *testing.T) {
 	})
 	for range readers {
 		wg.Go(func() {
-			for !closed(done) {
+			for !pause.Over(done) {
 				hi := last.Load() + 1
 				lo := hi - min(hi-1, keep)
 				if err := readBack(se, lo, hi); err != nil {
@@ -47,7 +48,7 @@ func (h Harness) testConcurrent(t *testing.T) {
 		})
 	}
 	wg.Go(func() {
-		for !closed(done) {
+		for !pause.Over(done) {
 			index := last.Load()
 			if index <= keep {
 				continue
@@ -70,15 +71,6 @@ func (h Harness) testConcurrent(t *testing.T) {
 	se.expectLog(entries(total-keep/2, keep/2+1, 1)...)
 	se.reopen()
 	se.expectLog(entries(total-keep/2, keep/2+1, 1)...)
-}
-
-func closed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
 }
 
 // readBack reads acknowledged entries; they may have been compacted by now.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/pontoon-raft/pontoon/internal/wake"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -19,7 +20,7 @@ func (j *journal) Space() (storage.Space, error) {
 		missing = append(missing, fmt.Sprintf("the %d bytes of reserve_bytes are spent or do not fit", j.config.reserveBytes()))
 	}
 	if len(missing) > 0 {
-		j.upkeep.nudge()
+		wake.Up(j.upkeep.wake)
 		return storage.Space{Short: true, Detail: strings.Join(missing, ", and ")}, nil
 	}
 	return j.floor.Space()

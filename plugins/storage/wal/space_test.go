@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/wake"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
@@ -49,7 +50,7 @@ func TestShortOfSpace(t *testing.T) {
 		t.Fatal(err)
 	}
 	for reserve.have.Load() == 0 { // the background's, woken by the append
-		w.s.journal.upkeep.nudge()
+		wake.Up(w.s.journal.upkeep.wake)
 		w.awaitSpace(t, "")
 	}
 	disk.full.Store(true)

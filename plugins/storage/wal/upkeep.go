@@ -58,16 +58,12 @@ func (u *upkeep) end() {
 	}
 }
 
-func (u *upkeep) nudge() {
-	wake.Up(u.wake)
-}
-
 // appended is called after each append, with journal.writing held: it costs
 // two loads unless there is something to do.
 func (u *upkeep) appended(j *journal) {
 	halfFull := j.tail.off > j.tail.segment.size/2
 	if !u.armed.Load() && !u.armed.Swap(true) || halfFull && j.wantsNext() {
-		u.nudge()
+		wake.Up(u.wake)
 	}
 }
 
@@ -173,7 +169,7 @@ func (j *journal) retireBefore(number uint64) {
 	j.segments = append([]*segment(nil), j.segments[n:]...)
 	j.mu.Unlock()
 	if n > 0 {
-		j.upkeep.nudge()
+		wake.Up(j.upkeep.wake)
 	}
 }
 

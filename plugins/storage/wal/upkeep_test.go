@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/wake"
 	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
@@ -67,7 +68,7 @@ func testRemovedAgain(t *testing.T, disk *tenacious) {
 	}
 	disk.held.Store(false)
 	waitFor(t, func() bool {
-		w.s.journal.upkeep.nudge() // as the next segment does
+		wake.Up(w.s.journal.upkeep.wake) // as the next segment does
 		return segmentsOf(t, disk) < before-1
 	})
 	if err := w.s.Close(t.Context()); err != nil {

@@ -86,7 +86,7 @@ func (l *link) keep() {
 	if !l.peer.e.Book.Stands(l.peer.id, l.met.Peer, l.met.Said) {
 		l.fail(closeMismatch, errRenewed)
 	} else if l.met.Said != l.peer.e.Book.Self() {
-		l.announce()
+		wake.Up(l.renamed)
 	}
 }
 
@@ -110,12 +110,8 @@ func (p *peer) renew() {
 // announceSelf makes the link say what this node is called now.
 func (p *peer) announceSelf() {
 	if l := p.link.Load(); l != nil {
-		l.announce()
+		wake.Up(l.renamed)
 	}
-}
-
-func (l *link) announce() {
-	wake.Up(l.renamed)
 }
 
 // causes are this backend's own reasons why a peer is not reached.

@@ -94,7 +94,7 @@ func (q *inbound) Deliver(envelopes []transport.Envelope) {
 	for i := range envelopes {
 		q.push(&envelopes[i])
 	}
-	q.signal()
+	wake.Up(q.wake)
 }
 
 // push adds an envelope or drops it.
@@ -142,7 +142,7 @@ func (q *inbound) Notify(events []transport.Event) {
 			q.broken[e.Peer] = number
 		}
 	}
-	q.signal()
+	wake.Up(q.wake)
 }
 
 // report adds an event, unless the same report waits already. It returns the
@@ -179,10 +179,6 @@ func (q *inbound) report(e transport.Event) uint64 {
 		q.reported[key] = number
 	}
 	return number
-}
-
-func (q *inbound) signal() {
-	wake.Up(q.wake)
 }
 
 // take moves what waits first into m, as one message. It reports whether
@@ -296,7 +292,7 @@ func (q *inbound) add(o *offer) (uint64, error) {
 	q.last++
 	q.offers[q.last] = o
 	q.report(transport.Event{Type: pluginv1.EventType_EVENT_SNAPSHOT_OFFERED, Peer: o.header.From, Offer: q.last})
-	q.signal()
+	wake.Up(q.wake)
 	return q.last, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/internal/wake"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -50,6 +51,6 @@ func (q *inbound) current(envelopes []transport.Envelope, heard uint64) []transp
 			})
 		}
 	}
-	q.signal()
+	wake.Up(q.wake)
 	return slices.DeleteFunc(envelopes, outdated)
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/internal/wake"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
@@ -182,7 +183,7 @@ func (e *endpoint) Close(ctx context.Context) error {
 	if !wasOpen {
 		return nil
 	}
-	e.poke()
+	wake.Up(e.wake)
 	return e.wait(ctx)
 }
 
@@ -238,13 +239,6 @@ func (e *endpoint) pass(items []item) {
 	}
 }
 
-func (e *endpoint) poke() {
-	select {
-	case e.wake <- struct{}{}:
-	default:
-	}
-}
-
 // push puts something into the inbox. It needs network.mu.
 func (e *endpoint) push(i item) {
 	if e.closed {
@@ -255,7 +249,7 @@ func (e *endpoint) push(i item) {
 		return
 	}
 	e.inbox = append(e.inbox, i)
-	e.poke()
+	wake.Up(e.wake)
 }
 
 // report tells the handler that the peer did not get something. A report that

@@ -58,10 +58,6 @@ func (r *Reporter) add(e transport.Event) {
 	r.mu.Lock()
 	r.push(e)
 	r.mu.Unlock()
-	r.poke()
-}
-
-func (r *Reporter) poke() {
 	wake.Up(r.wake)
 }
 
@@ -103,6 +99,6 @@ func (r *Reporter) Close() {
 	r.mu.Lock()
 	r.closed = true
 	r.mu.Unlock()
-	r.poke()
+	wake.Up(r.wake)
 	<-r.done
 }
