@@ -158,8 +158,7 @@ func (g *generation) assess() node.Condition {
 // tellCommandVersions tells raft which commands the state machine applies, if it was not
 // told before.
 func (g *generation) tellCommandVersions() {
-	var v node.CommandVersions
-	v.Versions, v.Known = g.h.server.CommandVersions()
+	v := g.h.server.CommandVersions()
 	if v == g.fitness.commands {
 		return
 	}

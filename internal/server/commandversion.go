@@ -4,17 +4,17 @@ import (
 	"fmt"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
-	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
-// CommandVersions are the versions of commands that the state machine applies; false
-// before the first one has said it.
-func (s *Server) CommandVersions() (plugins.Versions, bool) {
+// CommandVersions are the versions of commands that the state machine applies, for a node to
+// be told.
+func (s *Server) CommandVersions() node.CommandVersions {
 	if info := s.info.Load(); info != nil {
-		return info.CommandVersions, true
+		return node.CommandVersions{Versions: info.CommandVersions, Known: true}
 	}
-	return plugins.Versions{}, false
+	return node.CommandVersions{}
 }
 
 // checkReached refuses, before it is restored or given anything, a state machine that does

@@ -16,8 +16,8 @@ func (s *Server) Status() Status {
 		st.Links = s.cfg.Links()
 	}
 	st.Quarantine = s.isolated.Load()
-	if v, known := s.CommandVersions(); known {
-		st.CommandVersions = &v
+	if v := s.CommandVersions(); v.Known {
+		st.CommandVersions = &v.Versions
 	}
 	n, _ := s.attached()
 	st.Warnings = s.warnings(n)
