@@ -12,7 +12,7 @@ import (
 	"github.com/pontoon-raft/pontoon/client"
 	"github.com/pontoon-raft/pontoon/internal/access"
 	"github.com/pontoon-raft/pontoon/internal/api"
-	"github.com/pontoon-raft/pontoon/internal/defaults"
+	"github.com/pontoon-raft/pontoon/internal/api/apitest"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
@@ -83,10 +83,7 @@ func (m *member) start(t testing.TB, addr string) {
 
 // serve lets the member be a host at addr until its end.
 func (m *member) serve(addr string) error {
-	srv := api.New(api.Options{Service: m, Logger: slog.New(slog.DiscardHandler), Limits: api.Limits{
-		MaxValueBytes: defaults.MaxValueBytes, MaxPending: defaults.MaxPending, MaxPendingBytes: defaults.MaxPendingBytes,
-		MaxProposalStreams: defaults.MaxStreams, MaxCalls: defaults.MaxCalls,
-	}, Access: m.cluster.guard, TLS: m.tls})
+	srv := api.New(api.Options{Service: m, Logger: slog.New(slog.DiscardHandler), Limits: apitest.Limits(), Access: m.cluster.guard, TLS: m.tls})
 	if err := srv.Listen(addr, ""); err != nil {
 		return err
 	}

@@ -14,6 +14,9 @@ func TestDefaultsAreThoseOfTheTable(t *testing.T) {
 	for name, x := range map[string]struct{ got, want int64 }{
 		"Tick":               {int64(c.Tick / time.Millisecond), int64(defaults.Tick / time.Millisecond)},
 		"Election":           {int64(c.Election / time.Millisecond), int64(defaults.Election / time.Millisecond)},
+		"MaxClockDifference": {int64(c.MaxClockDifference / time.Millisecond), int64(defaults.ClockDifference / time.Millisecond)},
+		"SendBatchBytes":     {int64(c.Limits.SendBatchBytes), defaults.MaxBatchBytes},
+		"SendChunkBytes":     {int64(c.Limits.SendChunkBytes), defaults.MaxChunkBytes},
 		"MaxValueBytes":      {int64(c.MaxValueBytes), defaults.MaxValueBytes},
 		"MaxPending":         {int64(c.MaxPending), defaults.MaxPending},
 		"MaxPendingBytes":    {c.MaxPendingBytes, defaults.MaxPendingBytes},

@@ -16,7 +16,12 @@ import (
 // external puts an executable in the place of the kv state machine.
 func (n *node) external(path, sum string) {
 	n.t.Helper()
-	n.rewrite("    name: kv", fmt.Sprintf("    command: %q\n    sha256: %s", path, sum))
+	n.rewrite("    name: kv", "    "+executable(path, sum))
+}
+
+// executable is how the configuration names an executable in a plugin's section.
+func executable(path, sum string) string {
+	return fmt.Sprintf("command: %q\n    sha256: %s", path, sum)
 }
 
 func sumOf(t testing.TB, path string) string {

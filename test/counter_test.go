@@ -104,11 +104,18 @@ func (n *node) value(level client.Consistency) int64 {
 // addition took place once, and nothing else but those of unknown outcome.
 func (a *adder) check(c *cluster) {
 	a.t.Helper()
+	value := a.agreed(c)
+	if acked, unknown := a.acked.Load(), a.unknown.Load(); value < acked || value > acked+unknown {
+		a.t.Errorf("the counter is %d after %d acknowledged additions and %d unknown", value, acked, unknown)
+	}
+}
+
+// agreed stops the adder and returns the value of the counter, which is the same at every
+// node.
+func (a *adder) agreed(c *cluster) int64 {
+	a.t.Helper()
 	a.stop()
 	want := c.nodes[0].value(client.Linearizable)
-	if acked, unknown := a.acked.Load(), a.unknown.Load(); want < acked || want > acked+unknown {
-		a.t.Errorf("the counter is %d after %d acknowledged additions and %d unknown", want, acked, unknown)
-	}
 	for _, n := range c.nodes {
 		for _, level := range []client.Consistency{client.Linearizable, client.Stale} {
 			if got := n.value(level); got != want {
@@ -117,6 +124,7 @@ func (a *adder) check(c *cluster) {
 		}
 	}
 	a.t.Logf("the counter is %d; %d additions acknowledged, %d unknown", want, a.acked.Load(), a.unknown.Load())
+	return want
 }
 
 // A third party's state machine keeps its state on disk, and through the death

@@ -16,7 +16,7 @@ import (
 	kvv1 "github.com/pontoon-raft/pontoon/api/kv/v1"
 	"github.com/pontoon-raft/pontoon/client"
 	"github.com/pontoon-raft/pontoon/internal/api"
-	"github.com/pontoon-raft/pontoon/internal/defaults"
+	"github.com/pontoon-raft/pontoon/internal/api/apitest"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
@@ -32,10 +32,7 @@ type store struct {
 
 // connect returns a client of a store of its own, and what ends both.
 func connect() (c *client.Client, stop func()) {
-	host := api.New(api.Options{Service: &store{keys: map[string]*kvv1.KeyValue{}}, Logger: slog.New(slog.DiscardHandler), Limits: api.Limits{
-		MaxValueBytes: defaults.MaxValueBytes, MaxPending: defaults.MaxPending, MaxPendingBytes: defaults.MaxPendingBytes,
-		MaxProposalStreams: defaults.MaxStreams, MaxCalls: defaults.MaxCalls,
-	}})
+	host := api.New(api.Options{Service: &store{keys: map[string]*kvv1.KeyValue{}}, Logger: slog.New(slog.DiscardHandler), Limits: apitest.Limits()})
 	if err := host.Listen("127.0.0.1:0", ""); err != nil {
 		log.Fatal(err)
 	}

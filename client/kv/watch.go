@@ -69,7 +69,7 @@ type Event struct {
 
 // Update is a step of a watch.
 type Update struct {
-	// Revision is the last one of which the watch has handed out all events, this update
+	// Revision is the last revision whose events the watch has all handed out, this update
 	// included. A watch from the next one goes on here, after a restart too.
 	Revision uint64
 	// Events in the order of revisions; those of one revision are in one update. An update

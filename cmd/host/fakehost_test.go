@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/api"
-	"github.com/pontoon-raft/pontoon/internal/defaults"
+	"github.com/pontoon-raft/pontoon/internal/api/apitest"
 	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
@@ -45,10 +45,7 @@ func startFake(t *testing.T) *fakeHost {
 	if _, err := h.machine.Open(t.Context(), opts); err != nil {
 		t.Fatal(err)
 	}
-	s := api.New(api.Options{Service: h, Logger: logger, Limits: api.Limits{
-		MaxValueBytes: defaults.MaxValueBytes, MaxPending: defaults.MaxPending, MaxPendingBytes: defaults.MaxPendingBytes,
-		MaxProposalStreams: defaults.MaxStreams, MaxCalls: defaults.MaxCalls,
-	}})
+	s := api.New(api.Options{Service: h, Logger: logger, Limits: apitest.Limits()})
 	if err := s.Listen("127.0.0.1:0", ""); err != nil {
 		t.Fatal(err)
 	}

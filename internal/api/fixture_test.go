@@ -10,13 +10,12 @@ import (
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/internal/api"
-	"github.com/pontoon-raft/pontoon/internal/defaults"
 )
 
 // start serves svc on loopback until the test ends.
 func start(t testing.TB, o api.Options) *api.Server {
 	t.Helper()
-	o.Limits = tabled(o.Limits)
+	o.Limits = api.Tabled(o.Limits)
 	s := api.New(o)
 	if err := s.Listen("127.0.0.1:0", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
@@ -32,16 +31,6 @@ func start(t testing.TB, o api.Options) *api.Server {
 		}
 	})
 	return s
-}
-
-// tabled are limits with the numbers of the host's table in the place of zeros.
-func tabled(l api.Limits) api.Limits {
-	defaults.Or(&l.MaxValueBytes, defaults.MaxValueBytes)
-	defaults.Or(&l.MaxPending, defaults.MaxPending)
-	defaults.Or(&l.MaxPendingBytes, defaults.MaxPendingBytes)
-	defaults.Or(&l.MaxProposalStreams, defaults.MaxStreams)
-	defaults.Or(&l.MaxCalls, defaults.MaxCalls)
-	return l
 }
 
 // dial connects to s with gRPC until the test ends.

@@ -169,11 +169,15 @@ func TestAStreamWhoseClientIsDoneIsNotOverdue(t *testing.T) {
 }
 
 // whole are limits with all defaults, those of the host's table among them.
-func whole(l Limits) Limits {
+func whole(l Limits) Limits { return Tabled(l).withDefaults() }
+
+// Tabled are limits with the numbers of the host's table in the place of zeros. Package
+// api_test has them from here.
+func Tabled(l Limits) Limits {
 	defaults.Or(&l.MaxValueBytes, defaults.MaxValueBytes)
 	defaults.Or(&l.MaxPending, defaults.MaxPending)
 	defaults.Or(&l.MaxPendingBytes, defaults.MaxPendingBytes)
 	defaults.Or(&l.MaxProposalStreams, defaults.MaxStreams)
 	defaults.Or(&l.MaxCalls, defaults.MaxCalls)
-	return l.withDefaults()
+	return l
 }

@@ -147,7 +147,7 @@ func TestAnIntentThatNobodyWaitsForIsRefused(t *testing.T) {
 
 // A log that is off, or was never started, costs nothing.
 func TestALogThatIsOff(t *testing.T) {
-	l, err := New(Options{})
+	l, err := New(tabled(Options{}))
 	if l != nil || err != nil {
 		t.Fatalf("%v, %v", l, err)
 	}
@@ -161,7 +161,7 @@ func TestALogThatIsOff(t *testing.T) {
 	}
 	unused.Close()
 	for _, o := range []Options{{Level: "some"}, {Sync: "often"}, {OnFull: "wait"}, {MaxFiles: 1}, {MaxFileBytes: 1}, {Level: All}} {
-		if _, err := New(o); !errors.Is(err, ErrInvalid) {
+		if _, err := New(tabled(o)); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%+v: %v", o, err)
 		}
 	}

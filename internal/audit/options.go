@@ -62,7 +62,7 @@ type Options struct {
 	// one.
 	Dir string
 	// MaxFileBytes is how long a file grows, MaxFiles how many are kept: the
-	// oldest one is removed before. A log that is off needs neither.
+	// oldest one is removed before.
 	MaxFileBytes int64
 	MaxFiles     int
 	// Sync is SyncInterval if empty, OnFull is Drop.
@@ -106,13 +106,12 @@ func (o Options) check() error {
 	default:
 		return fmt.Errorf("%w: sync %q is none of each, interval and none", ErrInvalid, o.Sync)
 	}
-	sized := o.Level != Off || o.MaxFileBytes != 0 || o.MaxFiles != 0
 	switch {
 	case o.OnFull != Drop && o.OnFull != Refuse:
 		return fmt.Errorf("%w: on_full %q is neither drop nor refuse", ErrInvalid, o.OnFull)
-	case sized && (o.MaxFileBytes < MinFileBytes || o.MaxFileBytes > MaxFileBytes):
+	case o.MaxFileBytes < MinFileBytes || o.MaxFileBytes > MaxFileBytes:
 		return fmt.Errorf("%w: files of %d bytes; they may have from %d to %d", ErrInvalid, o.MaxFileBytes, MinFileBytes, MaxFileBytes)
-	case sized && (o.MaxFiles < MinFiles || o.MaxFiles > MaxFiles):
+	case o.MaxFiles < MinFiles || o.MaxFiles > MaxFiles:
 		return fmt.Errorf("%w: %d files; there may be from %d to %d", ErrInvalid, o.MaxFiles, MinFiles, MaxFiles)
 	case o.Dir == "" && o.FS == nil && o.Level != Off:
 		return fmt.Errorf("%w: no directory", ErrInvalid)

@@ -38,6 +38,14 @@ func newVoters(t *testing.T, count int, tune ...func(*Config)) *trio {
 	return n
 }
 
+// tabled is a configuration with the numbers of the host's table in the place of zeros.
+func tabled(c Config) Config {
+	defaults.Or(&c.MaxAppends, defaults.MaxInflightAppends)
+	defaults.Or(&c.MaxPending, defaults.MaxPending)
+	defaults.Or(&c.MaxPendingBytes, defaults.MaxPendingBytes)
+	return c
+}
+
 // newFounders is a trio of any size whose cluster has no number yet.
 func newFounders(t *testing.T, count int, tune ...func(*Config)) *trio {
 	t.Helper()
@@ -45,11 +53,10 @@ func newFounders(t *testing.T, count int, tune ...func(*Config)) *trio {
 	for i := range count {
 		members = append(members, voter(member.ID(i+1)))
 	}
-	cfg := Config{
-		MaxAppends: defaults.MaxInflightAppends, MaxPendingBytes: defaults.MaxPendingBytes, MaxPending: defaults.MaxPending,
+	cfg := tabled(Config{
 		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(),
 		State: storage.State{FirstIndex: 1}, Bootstrap: members, MaxUncommittedBytes: 1000,
-	}
+	})
 	for _, f := range tune {
 		f(&cfg)
 	}
@@ -273,11 +280,10 @@ func TestBootstrapMembersMustFitTogether(t *testing.T) {
 		"incomplete":    {voter(1), {ID: 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := NewCore(Config{
-				MaxAppends: defaults.MaxInflightAppends, MaxPendingBytes: defaults.MaxPendingBytes, MaxPending: defaults.MaxPending,
+			_, err := NewCore(tabled(Config{
 				ID: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(),
 				State: storage.State{FirstIndex: 1}, Bootstrap: members,
-			})
+			}))
 			if err == nil {
 				t.Error("taken")
 			}

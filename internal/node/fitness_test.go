@@ -6,7 +6,6 @@ import (
 
 	pb "go.etcd.io/raft/v3/raftpb"
 
-	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
@@ -122,11 +121,10 @@ func TestUnfitMembersTakeOverWhenAsked(t *testing.T) {
 
 // The only voter leads, whatever its fitness.
 func TestTheOnlyVoterDoesNotHoldBack(t *testing.T) {
-	core, err := NewCore(Config{
-		MaxAppends: defaults.MaxInflightAppends, MaxPendingBytes: defaults.MaxPendingBytes, MaxPending: defaults.MaxPending,
+	core, err := NewCore(tabled(Config{
 		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1,
 		State: storage.State{FirstIndex: 1}, Bootstrap: []member.Member{voter(1)},
-	})
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}

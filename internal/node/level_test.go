@@ -9,7 +9,6 @@ import (
 	pb "go.etcd.io/raft/v3/raftpb"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
-	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
@@ -298,12 +297,11 @@ func TestOlderBuildDoesNotStart(t *testing.T) {
 	if !errors.Is(err, member.ErrNewer) || errors.Is(err, ErrInconsistent) {
 		t.Errorf("got %v: the store is sound", err)
 	}
-	if _, err := NewCore(Config{
-		MaxAppends: defaults.MaxInflightAppends, MaxPendingBytes: defaults.MaxPendingBytes, MaxPending: defaults.MaxPending,
+	if _, err := NewCore(tabled(Config{
 		ID: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: newVoters(t, 1).core.cfg.Limits, Level: 2,
 		State:    storage.State{FirstIndex: 1, LastIndex: 2, HardState: storage.HardState{Term: 1, Commit: 2}, Terms: []storage.TermBoundary{{}, {Index: 1, Term: 1}}},
 		Replayed: Replayed{Index: 2, Registry: at.Registry},
-	}); !errors.Is(err, member.ErrNewer) {
+	})); !errors.Is(err, member.ErrNewer) {
 		t.Errorf("it starts: %v", err)
 	}
 }

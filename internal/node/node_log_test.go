@@ -8,7 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/logsink"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -72,11 +71,10 @@ func follower(t *testing.T) *Node {
 	for i := range 3 {
 		members = append(members, member.Member{ID: member.ID(i + 1), Name: fmt.Sprint(i), PeerURLs: []string{fmt.Sprint("http://", i)}})
 	}
-	core, err := NewCore(Config{
-		MaxAppends: defaults.MaxInflightAppends, MaxPendingBytes: defaults.MaxPendingBytes, MaxPending: defaults.MaxPending,
+	core, err := NewCore(tabled(Config{
 		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Bootstrap: members,
 		State: storage.State{FirstIndex: 1, Terms: []storage.TermBoundary{{}}},
-	})
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 
 	pb "go.etcd.io/raft/v3/raftpb"
 
-	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -145,14 +144,13 @@ func TestNextLeaderPromotes(t *testing.T) {
 		}
 	}
 	meta := storage.SnapshotMetadata{Index: 5, Term: 1, ConfState: storage.ConfState{Voters: []uint64{1}, Learners: []uint64{2}}}
-	core, err := NewCore(Config{
-		MaxAppends: defaults.MaxInflightAppends, MaxPendingBytes: defaults.MaxPendingBytes, MaxPending: defaults.MaxPending,
+	core, err := NewCore(tabled(Config{
 		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(), Registry: registry,
 		State: storage.State{
 			FirstIndex: 6, LastIndex: 5, HardState: storage.HardState{Term: 1, Commit: 5},
 			Terms: []storage.TermBoundary{{Index: 5, Term: 1}}, Snapshots: []storage.SnapshotInfo{{Metadata: meta}},
 		},
-	})
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package node
 import (
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
@@ -27,11 +26,10 @@ func (v *loneVoter) boot() {
 			terms = append(terms, storage.TermBoundary{Index: e.Index, Term: e.Term})
 		}
 	}
-	core, err := NewCore(Config{
-		MaxAppends: defaults.MaxInflightAppends, MaxPendingBytes: defaults.MaxPendingBytes, MaxPending: defaults.MaxPending,
+	core, err := NewCore(tabled(Config{
 		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Bootstrap: self, Entries: v.entries,
 		State: storage.State{HardState: v.saved, FirstIndex: 1, LastIndex: uint64(len(v.entries)), Terms: terms},
-	})
+	}))
 	if err != nil {
 		v.t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package node
 import (
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -24,14 +23,13 @@ func TestASnapshotSaysThatThisMemberWasRemoved(t *testing.T) {
 		}
 	}
 	meta := storage.SnapshotMetadata{Index: 3, Term: 1, ConfState: storage.ConfState{Voters: registry.Voters()}}
-	c, err := NewCore(Config{
-		MaxAppends: defaults.MaxInflightAppends, MaxPendingBytes: defaults.MaxPendingBytes, MaxPending: defaults.MaxPending,
+	c, err := NewCore(tabled(Config{
 		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(), Registry: registry,
 		State: storage.State{
 			HardState: storage.HardState{Term: 1, Commit: 3}, FirstIndex: 4, LastIndex: 3,
 			Terms: []storage.TermBoundary{{Index: 3, Term: 1}}, Snapshots: []storage.SnapshotInfo{{Metadata: meta}},
 		},
-	})
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -53,14 +52,13 @@ func TestANodeBeginsAtItsCommitIndex(t *testing.T) {
 	if err := at.Add(entries[:4]); err != nil {
 		t.Fatal(err)
 	}
-	cfg := Config{
-		MaxAppends: defaults.MaxInflightAppends, MaxPendingBytes: defaults.MaxPendingBytes, MaxPending: defaults.MaxPending,
+	cfg := tabled(Config{
 		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(), Entries: entries[4:], Replayed: at,
 		State: storage.State{
 			HardState: storage.HardState{Term: 2, Commit: 4}, FirstIndex: 1, LastIndex: 5,
 			Terms: []storage.TermBoundary{{}, {Index: 1, Term: 1}, {Index: 3, Term: 2}},
 		},
-	}
+	})
 	c, err := NewCore(cfg)
 	if err != nil {
 		t.Fatal(err)

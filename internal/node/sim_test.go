@@ -11,7 +11,6 @@ import (
 	"testing/cryptotest"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
-	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -196,13 +195,12 @@ func (n *simNode) boot() {
 	limits := plugins.DefaultLimits()
 	limits.MaxBatchBytes = 150 // a few entries
 	st.StoreID = n.store
-	cfg := Config{
-		MaxAppends: defaults.MaxInflightAppends, MaxPendingBytes: defaults.MaxPendingBytes,
+	cfg := tabled(Config{
 		ID: n.id, Group: 1, ElectionTicks: cmp.Or(n.s.election, 10), HeartbeatTicks: 1, Limits: limits, MaxTailBytes: 200, MaxUncommittedBytes: 3000, Level: 2,
 		Time: n.time, Clock: n.clock, MaxClockDifference: 100,
 		MaxPending: 20, Incarnation: n.incarnation,
 		Bootstrap: n.bootstrap, State: st, Entries: slices.Clone(entries), Registry: registry,
-	}
+	})
 	n.replay(&cfg)
 	n.readIdentity(cfg)
 	n.core, err = NewCore(cfg)

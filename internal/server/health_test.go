@@ -9,7 +9,6 @@ import (
 	"time"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
-	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -165,15 +164,14 @@ func (w *world) hears(heartbeat *pluginv1.Message, times int) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	core, err := node.NewCore(node.Config{
-		MaxAppends: defaults.MaxInflightAppends, MaxPending: defaults.MaxPending, MaxPendingBytes: defaults.MaxPendingBytes,
+	core, err := node.NewCore(tabled(node.Config{
 		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(), Registry: registry,
 		State: storage.State{
 			FirstIndex: 2, LastIndex: 1, HardState: storage.HardState{Term: 1, Commit: 1},
 			Snapshots: []storage.SnapshotInfo{{Metadata: storage.SnapshotMetadata{Index: 1, Term: 1, ConfState: storage.ConfState{Voters: []uint64{1, 2}}}}},
 			Terms:     []storage.TermBoundary{{Index: 1, Term: 1}},
 		},
-	})
+	}))
 	if err != nil {
 		w.t.Fatal(err)
 	}

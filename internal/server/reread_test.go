@@ -8,7 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -315,10 +314,9 @@ func (w *world) begin(snapshot uint64, meanwhile func()) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	core, err := node.NewCore(node.Config{
-		MaxAppends: defaults.MaxInflightAppends, MaxPending: defaults.MaxPending, MaxPendingBytes: defaults.MaxPendingBytes,
+	core, err := node.NewCore(tabled(node.Config{
 		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(), State: st, Registry: w.registry, Replayed: at,
-	})
+	}))
 	if err != nil {
 		w.t.Fatal(err)
 	}

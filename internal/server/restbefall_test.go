@@ -8,7 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
@@ -57,11 +56,10 @@ func (p *past) rebuild() {
 	if snapshot == 0 {
 		registry = nil
 	}
-	core, err := node.NewCore(node.Config{
-		MaxAppends: defaults.MaxInflightAppends, MaxPending: defaults.MaxPending, MaxPendingBytes: defaults.MaxPendingBytes,
+	core, err := node.NewCore(tabled(node.Config{
 		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(),
 		State: st, Registry: registry, Replayed: at, Entries: read(began+1, p.last),
-	})
+	}))
 	if err != nil {
 		p.t.Fatal(err)
 	}

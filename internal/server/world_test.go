@@ -131,17 +131,24 @@ func (w *world) attach() {
 			w.t.Fatal(err)
 		}
 	}
-	core, err := node.NewCore(node.Config{
-		MaxAppends: defaults.MaxInflightAppends, MaxPending: defaults.MaxPending, MaxPendingBytes: defaults.MaxPendingBytes,
+	core, err := node.NewCore(tabled(node.Config{
 		ID: 1, Group: 1, ElectionTicks: 10, HeartbeatTicks: 1, Limits: plugins.DefaultLimits(),
 		State: st, Entries: entries, Registry: registry, Level: member.Level,
-	})
+	}))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.core, w.node = core, node.New(core, nil)
 	w.s.Attach(w.node, w.store, snapshot, registry)
 	w.s.progress.seed(w.registry) // it has applied that it was added
+}
+
+// tabled is a configuration with the numbers of the host's table in the place of zeros.
+func tabled(c node.Config) node.Config {
+	defaults.Or(&c.MaxAppends, defaults.MaxInflightAppends)
+	defaults.Or(&c.MaxPending, defaults.MaxPending)
+	defaults.Or(&c.MaxPendingBytes, defaults.MaxPendingBytes)
+	return c
 }
 
 // state reads the store anew, by closing and opening another over its disk.
