@@ -55,8 +55,7 @@ func (g *Guard) Run(stop <-chan struct{}) {
 		return
 	}
 	for !pause.Until(stop, g.policy.Reload) {
-		now := time.Now()
-		g.tick(now)
+		g.tick(time.Now())
 	}
 }
 

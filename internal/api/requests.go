@@ -189,12 +189,12 @@ func (r *requests) RemoveMember(ctx context.Context, req *hostv1.RemoveMemberReq
 
 // change makes a change of what a request says of its subject, unless that is wrong.
 func change[T any](ctx context.Context, r *requests, subject T, wrong error, force bool,
-	make func(context.Context, T, server.ChangeOptions) (server.Membership, error),
+	do func(context.Context, T, server.ChangeOptions) (server.Membership, error),
 ) (*hostv1.MembersResponse, error) {
 	if err := cmp.Or(r.end.refusal(), wrong); err != nil {
 		return nil, err
 	}
-	members, err := make(ctx, subject, server.ChangeOptions{Force: force})
+	members, err := do(ctx, subject, server.ChangeOptions{Force: force})
 	if err != nil {
 		return nil, err
 	}

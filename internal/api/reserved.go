@@ -35,8 +35,8 @@ func placeOf(ctx context.Context) *place {
 	return nil
 }
 
-// takes refuses what is for the state machine while the host stops, and what forClients
-// refuses.
+// takes refuses requests for the state machine while the host stops, and those that
+// forClients refuses.
 func (r *requests) takes(ctx context.Context) error {
 	if err := r.end.refusal(); err != nil {
 		return err

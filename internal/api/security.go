@@ -84,7 +84,7 @@ func (t TLS) Check(section string, texts []string) error {
 	return err
 }
 
-// Files are those of the section of that name: certificate, key, and authorities if
+// Files has the files of the section of that name: certificate, key, and authorities if
 // there are any.
 func (t TLS) Files(section string) []certfiles.File {
 	files := []certfiles.File{{Key: section + ".cert", Path: t.Cert}, {Key: section + ".key", Path: t.Key}}

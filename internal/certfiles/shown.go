@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Shown are the certificates with which the other end of a connection has proven its name. A connection stands for
-// days, and has shown its certificate to the authorities of its beginning. When they are
-// replaced, as after the theft of a key, it is judged again.
+// Shown are the certificates with which the other end of a connection has proven its name.
+// A connection stands for days, and has shown its certificate to the authorities of its
+// beginning. When they are replaced, as after the theft of a key, it is judged again.
 type Shown struct {
 	// Chain are the certificates, the leaf first.
 	Chain []*x509.Certificate

@@ -53,10 +53,10 @@ func checkName(ps *problems, key, name string) {
 	checkText(ps, key, name, "name the node, for example n1", memberform.CheckName)
 }
 
-// checkText checks a text that must be there; otherwise what says what to write.
-func checkText(ps *problems, key, text, what string, check func(string) error) {
+// checkText checks a text that must be there; if it is not, hint says how to write one.
+func checkText(ps *problems, key, text, hint string, check func(string) error) {
 	if text == "" {
-		ps.about(key, "is missing; %s", what)
+		ps.about(key, "is missing; %s", hint)
 		return
 	}
 	if err := check(text); err != nil {
