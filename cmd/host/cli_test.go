@@ -388,6 +388,8 @@ func TestWatch(t *testing.T) {
 		{"watch --from 1 --limit 4", "1 put user/a 1\n2 put other 2\n3 put user/b \"\\x1b\"\n4 delete user/a\n"},
 		{"watch user/ --from 2 --limit 2", "3 put user/b \"\\x1b\"\n4 delete user/a\n"},
 		{"watch other --from 1 --limit 1 --keys-only", "2 put other\n"},
+		{"watch --from 1 --limit 1", "1 put user/a 1\n"}, // the member has sent more in the same update
+		{"watch --from 1 --limit 1 -o json", `{"revision":1,"events":[{"type":"put","key":"user/a","value":"1","create_revision":1,"mod_revision":1,"version":1}]}` + "\n"},
 		{"watch other --from 1 --limit 1 -o json", `{"revision":4,"events":[{"type":"put","key":"other","value":"2","create_revision":2,"mod_revision":2,"version":1}]}` + "\n"},
 		{"watch user/a --from 4 --limit 1 -o json", `{"revision":4,"events":[{"type":"delete","key":"user/a","value":"","create_revision":0,"mod_revision":4,"version":0}]}` + "\n"},
 	} {
@@ -408,6 +410,14 @@ func TestWatch(t *testing.T) {
 		if got := host(t, strings.Fields(x.given)...); got.code != x.code || got.stdout != "" || !strings.Contains(got.stderr, x.says) {
 			t.Errorf("%s: %+v, want %d", x.given, got, x.code)
 		}
+	}
+	for _, given := range []string{"kv put x/1 1", "kv put x/2 1", "kv delete x/ x0", "kv put y 1"} {
+		if got := host(t, strings.Fields(given)...); got.code != exitOK {
+			t.Fatalf("%s: %+v", given, got)
+		}
+	}
+	if got := host(t, "watch", "--from", "7", "--limit", "1"); got.code != exitOK || got.stdout != "7 delete x/1\n7 delete x/2\n" {
+		t.Errorf("a revision with two events: %+v", got)
 	}
 }
 

@@ -97,6 +97,7 @@ func (s *watchShow) run(w *kv.Watcher) error {
 		if err != nil {
 			return fmt.Errorf("watch %s: %w", s.place(), err)
 		}
+		s.cut(&u)
 		if err := s.show(u); err != nil {
 			return err
 		}
@@ -104,6 +105,21 @@ func (s *watchShow) run(w *kv.Watcher) error {
 		if s.shown += uint64(len(u.Events)); s.limit > 0 && s.shown >= s.limit {
 			return nil
 		}
+	}
+}
+
+// cut ends an update with the revision that reaches the limit: it may have events of many.
+func (s *watchShow) cut(u *kv.Update) {
+	left := s.limit - s.shown
+	if s.limit == 0 || uint64(len(u.Events)) <= left {
+		return
+	}
+	n := int(left)
+	for n < len(u.Events) && u.Events[n].ModRevision == u.Events[n-1].ModRevision {
+		n++
+	}
+	if n < len(u.Events) {
+		u.Revision, u.Events = u.Events[n-1].ModRevision, u.Events[:n]
 	}
 }
 
