@@ -22,7 +22,6 @@ type Chunks struct {
 	client *Client
 	stream grpc.ServerStreamingClient[hostv1.QueryStreamResponse]
 	cancel context.CancelFunc
-	unbind func() bool // from the client's end
 
 	endpoint string
 	index    uint64
@@ -58,7 +57,8 @@ func (c *Client) QueryStream(ctx context.Context, data []byte, level Consistency
 func (c *Client) beginChunks(ctx, opening context.Context, host hostv1.HostClient, req *hostv1.QueryRequest) (*Chunks, error) {
 	s := &Chunks{client: c}
 	s.ctx, s.cancel = context.WithCancel(ctx)
-	s.unbind = context.AfterFunc(c.ctx, s.cancel)
+	unbind := context.AfterFunc(c.ctx, s.cancel)
+	context.AfterFunc(s.ctx, func() { unbind() }) // or the client would hold each answer until its own end
 	opened := context.AfterFunc(opening, s.cancel)
 	var first *hostv1.QueryStreamResponse
 	stream, err := host.QueryStream(s.ctx, req)
@@ -161,7 +161,4 @@ func (s *Chunks) bad(format string, args ...any) {
 }
 
 // Close ends the answer. Close twice is harmless.
-func (s *Chunks) Close() {
-	s.unbind()
-	s.cancel()
-}
+func (s *Chunks) Close() { s.cancel() }

@@ -37,6 +37,7 @@ type Watcher struct {
 	updates Updates
 	ready   []Update
 	begun   bool // there was an update
+	shown   bool // the answer under way has had an update
 	opened  time.Time
 	breaks  int // one after the other, with nothing between
 	err     error
@@ -59,7 +60,8 @@ func Watch(ctx context.Context, c *client.Client, o WatchOptions) *Watcher {
 // the first update any error of client.QueryStream ends the watch, and so does an answer that
 // breaks off again and again; later those alone that
 // another try meets again: a refusal of this client or of the query, and the end of the
-// context or the client. All others are told to WatchOptions.Interrupted.
+// context or the client. All others are told to WatchOptions.Interrupted, also that the token
+// with which the watch was asked for has ended: it is asked for with the client's present one.
 //
 // While a member is cut off from the others, a watch that it answers goes on with marks of
 // the revision that the member has.
@@ -88,7 +90,7 @@ func (w *Watcher) read() error {
 	if err == nil {
 		w.ready, err = w.updates.Add(chunk)
 		for _, u := range w.ready {
-			w.begun = true
+			w.begun, w.shown = true, true
 			if len(u.Events) > 0 {
 				w.breaks = 0
 			}
@@ -107,13 +109,13 @@ func (w *Watcher) open() error {
 	if err != nil {
 		return err
 	}
-	w.chunks, w.updates.rest, w.opened = chunks, nil, time.Now()
+	w.chunks, w.updates.rest, w.opened, w.shown = chunks, nil, time.Now(), false
 	return nil
 }
 
 // broken ends the watch, or has it asked for anew after a while.
 func (w *Watcher) broken(err error) {
-	if w.ctx.Err() != nil || final(err) || !w.begun && (w.chunks == nil || w.breaks == mostBeginnings) {
+	if w.ctx.Err() != nil || final(err) && !w.outlived(err) || !w.begun && (w.chunks == nil || w.breaks == mostBeginnings) {
 		w.err = err
 		w.cancel()
 	}
@@ -139,6 +141,12 @@ func (w *Watcher) broken(err error) {
 // final tells whether another try would meet the same.
 func final(err error) bool {
 	return !errors.Is(err, errEnded) && (client.Reason(err) == "" || client.IsFinal(err))
+}
+
+// outlived tells whether the answer went on for longer than the token that it began with. The
+// client may have another one by now; if not, the next try is refused before its first update.
+func (w *Watcher) outlived(err error) bool {
+	return w.shown && client.Reason(err) == client.ReasonUnauthenticated
 }
 
 // pause waits before the next try.

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -336,5 +339,79 @@ func TestAWatchThatNeverBegins(t *testing.T) {
 	w := kv.Watch(t.Context(), dial(t, f), kv.WatchOptions{Interrupted: func(error) { breaks++ }})
 	if u, err := w.Next(); client.Reason(err) != "not_ready" || breaks != 5 || len(f.froms()) != 6 {
 		t.Errorf("%+v, %v after %d breaks", u, err, breaks)
+	}
+}
+
+// A client whose token is replaced goes on: the watch ends with the token that it began
+// with, and is asked for with the new one. A token that stays is refused once more, and that
+// is the end.
+func TestAWatchGoesOnWithANewToken(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	replace := func(token string) {
+		if err := os.WriteFile(file+".new", []byte(token), 0o600); err != nil {
+			t.Error(err)
+		}
+		if err := os.Rename(file+".new", file); err != nil {
+			t.Error(err)
+		}
+	}
+	replace("first")
+	f := startFeeder(t, nil)
+	f.answer = func(w *kvv1.Watch, send func([]byte) error) error {
+		if n := len(f.froms()); n == 3 {
+			return refuse("unauthenticated") // it was not replaced
+		}
+		if err := send(encoded(t, &kvv1.WatchUpdate{Revision: w.From, Events: written(w.From)})); err != nil {
+			return err
+		}
+		if w.From == 7 {
+			replace("second")
+		}
+		return refuse("unauthenticated")
+	}
+	c, err := client.New(client.Options{Endpoints: []string{f.address}, TokenFile: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	w := kv.Watch(t.Context(), c, kv.WatchOptions{From: 7})
+	for _, want := range []uint64{7, 8} {
+		if u, err := w.Next(); err != nil || u.Revision != want {
+			t.Fatalf("%+v, %v, want revision %d", u, err, want)
+		}
+	}
+	if u, err := w.Next(); client.Reason(err) != client.ReasonUnauthenticated || !slices.Equal(f.froms(), []uint64{7, 8, 9}) {
+		t.Errorf("%+v, %v, watched from %v", u, err, f.froms())
+	}
+}
+
+// A watch that has ended leaves nothing with its client, which may have thousands of them
+// in its life.
+func TestAWatchThatHasEndedLeavesNothing(t *testing.T) {
+	f := startFeeder(t, func(w *kvv1.Watch, send func([]byte) error) error {
+		return send(encoded(t, &kvv1.WatchUpdate{Revision: 1}))
+	})
+	c := dial(t, f)
+	freed := make(chan struct{})
+	func() {
+		type key struct{}
+		held := new([1 << 10]byte)
+		runtime.AddCleanup(held, func(freed chan struct{}) { close(freed) }, freed)
+		w := kv.Watch(context.WithValue(t.Context(), key{}, held), c, kv.WatchOptions{})
+		if _, err := w.Next(); err != nil {
+			t.Error(err)
+		}
+		w.Close()
+	}()
+	deadline := time.After(5 * time.Second)
+	for {
+		runtime.GC()
+		select {
+		case <-freed:
+			return
+		case <-deadline:
+			t.Fatal("the client holds the context of a watch that was closed")
+		case <-time.After(time.Millisecond):
+		}
 	}
 }
