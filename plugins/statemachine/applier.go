@@ -9,7 +9,8 @@ import (
 type Outcome struct {
 	// Results are those of the batch, in order.
 	Results []Result
-	// Applied is the applied index after the batch.
+	// Applied is the applied index after the batch. A state that is kept on disk may be
+	// ahead of the batch in a replay; Applied is not below the index of Snapshot.
 	Applied uint64
 	// Snapshot is set if the Submit asked for one.
 	Snapshot Snapshot
@@ -121,6 +122,7 @@ func (a *loopApplier) apply(s submission) (Outcome, error) {
 		if out.Snapshot, err = a.sm.PrepareSnapshot(a.ctx); err != nil {
 			return Outcome{}, err
 		}
+		out.Applied = max(out.Applied, out.Snapshot.Index())
 	}
 	return out, nil
 }

@@ -69,8 +69,6 @@ func (s *server) answering(stream applyStream) func(statemachine.Outcome) error 
 		seq++
 		last := pluginv1.ApplyResponse{Seq: seq, AppliedIndex: out.Applied, Wake: out.Wake}
 		if out.Snapshot != nil {
-			// A state that was kept on disk may be ahead of the batch.
-			last.AppliedIndex = max(last.AppliedIndex, out.Snapshot.Index())
 			last.Snapshot = s.snapshots.add(out.Snapshot)
 		}
 		if err := sendParts(stream, out.Results, last); err != nil {

@@ -20,11 +20,11 @@ func testApplier(t *testing.T, h Harness) {
 		in.advance(10)
 		a := in.applier(in.ctx)
 		submit(t, a, statemachine.Batch{Entries: h.commands(4, 8), Through: 8}, true)
-		snap := recv(t, a).Snapshot
-		if snap == nil || snap.Index() != 10 {
-			t.Fatalf("the state is of index 10, and its snapshot is said to be %+v", snap)
+		out := recv(t, a)
+		if out.Snapshot == nil || out.Snapshot.Index() != 10 || out.Applied != 10 {
+			t.Fatalf("the state is of index 10, and the outcome with its snapshot is %+v", out)
 		}
-		equalState(t, "snapshot of 10", in.fingerprint(in.save(snap)), reference(t, h, 10))
+		equalState(t, "snapshot of 10", in.fingerprint(in.save(out.Snapshot)), reference(t, h, 10))
 		in.finish(a)
 	})
 	t.Run("entries applied before are skipped", func(t *testing.T) {
