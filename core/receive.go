@@ -40,11 +40,13 @@ func (g *generation) receiveSnapshot(ctx context.Context, header transport.Snaps
 	if errors.Is(err, member.ErrNewer) && g.node.State().Leader == member.ID(header.From) {
 		g.h.fail(err) // another try would find the same; the word of others ends nothing
 	}
-	if err == nil {
-		err = g.checkFormat(own)
-	}
 	if err != nil {
 		return err
+	}
+	// A snapshot that the state machine does not read would replace the log that it could
+	// go on by.
+	if err := g.h.server.CheckFormat(own); err != nil {
+		return fmt.Errorf("snapshot %d: %w", own.Index, err)
 	}
 	wanted := func() error {
 		return g.offer(ctx, func(done func(error)) error { return g.node.CheckSnapshot(header.Message, own.Registry, done) })
@@ -58,15 +60,6 @@ func (g *generation) receiveSnapshot(ctx context.Context, header transport.Snaps
 	return g.offer(ctx, func(done func(error)) error {
 		return g.node.SnapshotReceived(header.Message, own.Registry, own.Time, done)
 	})
-}
-
-// checkFormat refuses a snapshot of which the state machine makes nothing: with it the log
-// that the state machine could go on by would be gone.
-func (g *generation) checkFormat(own *server.SnapshotHeader) error {
-	if err := g.h.server.CheckFormat(own); err != nil {
-		return fmt.Errorf("snapshot %d: %w", own.Index, err)
-	}
-	return nil
 }
 
 // receiveState takes a snapshot of the leader for the state machine, which has
