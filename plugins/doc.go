@@ -15,7 +15,8 @@
 //
 // A plugin process that dies between any two of these is started again and
 // opened with a larger incarnation. All that it had made durable must be
-// there; neither side may assume anything else.//
+// there; neither side may assume anything else.
+//
 // The rules that bind plugins in any language, with their numbers, are in
 // docs/plugins/protocol.md and the pages of the kinds beside it.
 package plugins

@@ -81,13 +81,13 @@ type SnapshotFormats struct {
 	Readable []uint32
 }
 
-// Reads reports whether the state machine reads snapshots of a format. Of one without a
-// number only Restore can tell, and it reads what it has written.
+// Reads reports whether the state machine reads snapshots of a format. Of a format without
+// a number only Restore can tell. A state machine reads the format that it writes.
 func (f SnapshotFormats) Reads(format uint32) bool {
 	return format == 0 || format == f.Written || slices.Contains(f.Readable, format)
 }
 
-// String is what it reads, for people.
+// String lists the formats that the state machine reads, for people.
 func (f SnapshotFormats) String() string {
 	list := slices.Clone(f.Readable)
 	if f.Written > 0 {

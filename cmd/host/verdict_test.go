@@ -42,8 +42,9 @@ func TestCheckSeesAMemberWithoutALeader(t *testing.T) {
 	}
 }
 
-// A certificate that ends some day is a warning that fails no check; one that has
-// ended does. An upgrade that is under way fails none.
+// A certificate that ends some day is a warning that fails no check; a certificate that has
+// ended does. So do files that are refused, though the certificate of before serves: with
+// these files the member does not start again. An upgrade that is under way fails no check.
 func TestCheckBearsACertificateThatEndsSoon(t *testing.T) {
 	for reason, want := range map[string]bool{"certificate_expires": true, "certificate_expired": false, "certificate_refused": false, "level_held": true, "log_stuck": false} {
 		s := summarise([]client.MemberStatus{{Member: &hostv1.Member{Id: "1"}, Status: &hostv1.StatusResponse{

@@ -104,8 +104,8 @@ func (c *Core) nextCommandVersion() uint32 {
 	return common.Greatest
 }
 
-// switchCommands proposes the next command version, if this node leads and the state
-// machine of every member has announced it.
+// switchCommands proposes the greatest command version that the state machines of all
+// members apply, if this node leads and the cluster is not at it yet.
 func (c *Core) switchCommands() {
 	if !c.leads() || !c.commands.Known || c.commands.Greatest <= c.registry.CommandVersion() || c.registry.Level() < member.CommandVersionLevel {
 		return

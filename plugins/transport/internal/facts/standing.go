@@ -29,7 +29,7 @@ func (s *Standing) Active(is bool) {
 }
 
 // Count adds to the connections with the peer. With the first one the peer becomes
-// active, and without the last one it is not any more: tell is told of either, in order.
+// active, and without the last one it is not any more: tell is called with either, in order.
 func (s *Standing) Count(delta int, tell func(active bool)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -48,8 +48,8 @@ func (s *Standing) Connected() bool {
 	return s.connected > 0
 }
 
-// Standings are the metrics of what of returns, and of the round trip, which each
-// backend measures in its own way and describes in its own words.
+// Standings are the metrics of a peer's Standing, which the function of returns, and of its
+// round trip. Each backend measures the round trip in its own way, and tripHelp describes it.
 func Standings[P any](prefix, tripHelp string, trip func(P) time.Duration, of func(P) *Standing) []Family[P] {
 	return []Family[P]{
 		Gauge(prefix+"active_since_seconds", "When the peer became reachable, Unix time; 0 while it is not.", One(func(p P) float64 {

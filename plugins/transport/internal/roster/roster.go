@@ -1,5 +1,5 @@
-// Package roster keeps the members that a transport talks to: those that its host
-// has named, and those that have called.
+// Package roster keeps the peers of a transport: members that its host has named, and
+// members that have called.
 package roster
 
 import (
@@ -36,7 +36,7 @@ type Peer interface {
 type Rules[P Peer] struct {
 	// Self is this node.
 	Self uint64
-	// URLs reads those of a peer that the host has named; it returns those that can
+	// URLs reads the URLs of a peer that the host has named; it returns the URLs that can
 	// be used, and an error for the others.
 	URLs func(transport.Peer) ([]*url.URL, error)
 	// New makes a peer, which is not started.
@@ -45,7 +45,7 @@ type Rules[P Peer] struct {
 	Heard func(id uint64) bool
 }
 
-// A Roster has the peers. All methods may be called at any time by anyone.
+// A Roster has the peers. Any goroutine may call its methods at any time.
 type Roster[P Peer] struct {
 	rules Rules[P]
 
@@ -64,7 +64,7 @@ func New[P Peer](rules Rules[P]) *Roster[P] {
 	return r
 }
 
-// Members are those that the host names in a set.
+// Members are the ids of the members that the host names in a set.
 func Members(set transport.PeerSet) map[uint64]bool {
 	members := make(map[uint64]bool, len(set.Peers))
 	for _, p := range set.Peers {
@@ -116,8 +116,8 @@ func (r *Roster[P]) all() []P {
 }
 
 // Set makes the roster what the host says, and stops the peers that are left out.
-// Members and URLs that cannot be used are plugins.ErrInvalidArgument, and keep no
-// others out. After Close it is plugins.ErrClosed.
+// For members and URLs that cannot be used it returns plugins.ErrInvalidArgument, and
+// takes the others. After Close it returns plugins.ErrClosed.
 func (r *Roster[P]) Set(set transport.PeerSet) error {
 	gone, err := r.reconcile(set)
 	for _, p := range gone {
@@ -174,8 +174,8 @@ func (r *Roster[P]) place(member transport.Peer) P {
 	return r.rules.New(member.Id, member.Remote)
 }
 
-// remember adds to the removed members; only one that is a peer again is
-// forgotten. It needs r.mu.
+// remember adds to the removed members, and forgets a removed member only when it is a
+// peer again. It needs r.mu.
 func (r *Roster[P]) remember(removed []transport.RemovedMember) {
 	all := maps.Clone(*r.removed.Load())
 	for _, m := range removed {
