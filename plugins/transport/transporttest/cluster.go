@@ -192,9 +192,13 @@ func (c *cluster) settle() {
 	}
 }
 
+// settlePause is the longest time between two bursts.
+const settlePause = 200 * time.Millisecond
+
 func (c *cluster) settleLink(from, to uint64, class pluginv1.MessageClass) {
 	c.t.Helper()
 	sender, receiver := c.nodes[from], c.nodes[to]
+	pause := time.Millisecond
 	for start := time.Now(); time.Since(start) < c.h.Patience; {
 		messages := burst(from, to, class, 300)
 		before := sender.count(unreachable(to))
@@ -205,6 +209,8 @@ func (c *cluster) settleLink(from, to uint64, class pluginv1.MessageClass) {
 		if receiver.hasAll(messages) && inOrder(receiver.received(), messages) == len(messages) {
 			return
 		}
+		<-time.After(pause) // bursts without a pause leave a busy machine no time for a connection
+		pause = min(2*pause, settlePause)
 	}
 	c.t.Fatalf("no burst from %d to %d arrived in order within %v", from, to, c.h.Patience)
 }
