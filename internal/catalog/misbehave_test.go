@@ -45,7 +45,7 @@ func badPlugins() map[string]badPlugin {
 		"of an impossible name":         {mode: "describes-as=statemachine/a b", says: []string{"name"}},
 		"ends after its handshake":      {mode: "ends-after-handshake", says: []string{"exited with code 4 before it was ready", "regrets"}},
 		"says nothing":                  {mode: "silent", says: []string{"wrote no handshake within the start timeout of 300ms"}, transient: true, timeout: 300 * time.Millisecond},
-		"never accepts a connection":    {mode: "never-accepts", says: []string{"did not answer within the start timeout of 300ms"}, transient: true, timeout: 300 * time.Millisecond},
+		"never accepts a connection":    {mode: "never-accepts", says: []string{"did not answer within the start timeout of 3s"}, transient: true, timeout: 3 * time.Second}, // it has to come as far
 	}
 }
 
