@@ -332,8 +332,8 @@ func TestStatusAllHasARowForEveryMember(t *testing.T) {
 	cl.members[1].stop(t)
 	// The first endpoint is the first member by another name; no member is at
 	// the last one.
-	_, port, _ := net.SplitHostPort(cl.members[0].addr)
-	endpoints := []string{"localhost:" + port, cl.members[2].addr, "127.0.0.1:1"}
+	host, port, _ := net.SplitHostPort(cl.members[0].addr)
+	endpoints := []string{net.JoinHostPort("::ffff:"+host, port), cl.members[2].addr, "127.0.0.1:1"}
 	c := newClient(t, client.Options{Endpoints: endpoints, DialTimeout: time.Second})
 	rows, err := c.StatusAll(background)
 	if err != nil {

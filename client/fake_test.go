@@ -57,6 +57,10 @@ func newCluster(t testing.TB, n int) *cluster {
 	return newGuardedCluster(t, n, nil)
 }
 
+// membersListen is on an address that no other test has: a member that comes back does so on
+// the port that it had, which nothing else may have taken meanwhile.
+const membersListen = "127.0.0.5:0"
+
 // newGuardedCluster is newCluster with members that ask who their clients are.
 func newGuardedCluster(t testing.TB, n int, p *access.Policy) *cluster {
 	t.Helper()
@@ -68,7 +72,7 @@ func newGuardedCluster(t testing.TB, n int, p *access.Policy) *cluster {
 	for i := range n {
 		m := &member{cluster: c, id: server.NodeID(i + 1)}
 		c.members = append(c.members, m)
-		m.start(t, "127.0.0.1:0")
+		m.start(t, membersListen)
 		t.Cleanup(func() { m.stop(t) })
 	}
 	return c

@@ -12,7 +12,7 @@ import (
 
 // With TLS it promises the same, and strangers are refused.
 func TestConformanceWithTLS(t *testing.T) {
-	t.Parallel()
+	t.Parallel() // on an address of its own
 	members := peertlstest.New(t)
 	issue := func(f *peertlstest.Forge) func(*testing.T, uint64, uint64) []byte {
 		return func(t *testing.T, cluster, node uint64) []byte {
@@ -23,7 +23,7 @@ func TestConformanceWithTLS(t *testing.T) {
 		New:        func(*testing.T) transport.Transport { return New(backend.Env{}) },
 		NodeConfig: issue(members),
 		Proves:     true,
-		Listen:     "127.0.0.1:0",
+		Listen:     "127.0.0.4:0",
 		URL:        func(address string) string { return "https://" + address },
 		TCP:        true,
 		Strangers: []transporttest.Stranger{

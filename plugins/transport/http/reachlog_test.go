@@ -78,13 +78,11 @@ func answering(t *testing.T, code int, text string, headers map[string]string) s
 	return s.URL
 }
 
+// nobodyThere is where no server listens: the system gives that port to none.
+const nobodyThere = "http://127.0.0.1:1"
+
 // Why a peer cannot be reached is a warning, once, whatever it is.
 func TestWhyAPeerIsNotReached(t *testing.T) {
-	dead, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = dead.Close()
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +94,7 @@ func TestWhyAPeerIsNotReached(t *testing.T) {
 		known     uint64
 		want      []string
 	}{
-		{"nobody listens", "http://" + dead.Addr().String(), 0, []string{"reason=connection_refused"}},
+		{"nobody listens", nobodyThere, 0, []string{"reason=connection_refused"}},
 		{"nobody answers", "http://" + silent.Addr().String(), 0, []string{"reason=timeout"}},
 		{"another version", answering(t, 412, "incompatible version", nil), 0, []string{"reason=version"}},
 		{"another cluster", answering(t, 412, "cluster ID mismatch", nil), 0, []string{"reason=other_cluster"}},
@@ -122,15 +120,10 @@ func TestWhyAPeerIsNotReached(t *testing.T) {
 
 // When the peer is reached at last, that is said once.
 func TestAPeerIsReachedAgain(t *testing.T) {
-	dead, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = dead.Close()
-	one, log := openLogged(t, "http://"+dead.Addr().String(), transport.Greeting{}, 0)
+	one, log := openLogged(t, nobodyThere, transport.Greeting{}, 0)
 	eventually(t, "a warning", func() bool { return len(log.lines("level=WARN", "reason=connection_refused")) > 0 })
 	two, url := openNode(t, 2, "", newEvents())
-	connect(t, two, 1, "http://127.0.0.1:1")
+	connect(t, two, 1, nobodyThere)
 	connect(t, one, 2, url)
 	eventually(t, "the end of it", func() bool { return len(log.lines("level=INFO", "peer can be reached again", "reason_was=")) > 0 })
 	if n := len(log.lines("level=INFO", "peer can be reached again")); n != 1 {

@@ -20,10 +20,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const silence = 7 * time.Second
 
 func TestConformance(t *testing.T) {
-	t.Parallel()
+	t.Parallel() // on an address of its own
 	transporttest.Run(t, transporttest.Harness{
 		New:    func(*testing.T) transport.Transport { return New(backend.Env{}) },
-		Listen: "127.0.0.1:0",
+		Listen: "127.0.0.3:0",
 		URL:    func(address string) string { return "quic://" + address },
 		UDP:    silence,
 	})
@@ -38,7 +38,7 @@ func TestMembersWithTLS(t *testing.T) {
 			return []byte(members.Config(t, membercert.Name{Cluster: cluster, Member: node}))
 		},
 		Proves: true,
-		Listen: "127.0.0.1:0",
+		Listen: "127.0.0.4:0",
 		URL:    func(address string) string { return "quic://" + address },
 		UDP:    silence,
 	})
