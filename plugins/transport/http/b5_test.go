@@ -41,14 +41,12 @@ func TestB5HeartbeatsAfterABreak(t *testing.T) {
 		for len(receiver.arrived) > 0 {
 			<-receiver.arrived
 		}
-		for try := 1; len(receiver.arrived) == 0; try++ {
-			if try > 50 {
-				t.Fatal("none of 50 heartbeats arrived")
-			}
+		for try := 1; len(receiver.arrived) == 0 && try <= 50; try++ {
 			if err := one.Send(context.Background(), m); err != nil {
 				t.Fatal(err)
 			}
 			<-time.After(time.Millisecond)
 		}
+		next(t, "one of 50 heartbeats", receiver.arrived) // the peer may be slow to take them
 	}
 }

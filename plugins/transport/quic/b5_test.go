@@ -94,12 +94,10 @@ func TestB5HeartbeatsAfterABreak(t *testing.T) {
 			}
 			return false
 		}
-		for try := uint64(0); !came(); try++ {
-			if try == 50 {
-				t.Fatalf("round %d: none of 50 heartbeats arrived", round+1)
-			}
+		for try := uint64(0); !came() && try < 50; try++ {
 			send(t, one, transporttest.Heartbeat(t, 100*(round+1)+try))
 			<-time.After(time.Millisecond)
 		}
+		eventually(t, "one of 50 heartbeats", came, nil) // the peer may be slow to take them
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
@@ -22,11 +23,15 @@ func TestQUICConnectsOverANarrowPath(t *testing.T) {
 		t.Run(fmt.Sprint(widest), func(t *testing.T) {
 			p := newNarrowPair(t, widest)
 			for i, size := range []int{100, 1200, 20 << 10, 2 << 20} {
-				number := uint64(100 + i)
+				number, sent := uint64(100+i), time.Time{}
 				there, back := large(t, 1, 2, number, size), large(t, 2, 1, number, size)
 				eventually(t, "messages both ways", func() bool {
 					return p.atTwo.got(there.Payload) && p.atOne.got(back.Payload)
 				}, func() {
+					if time.Since(sent) < time.Second {
+						return // or what is on its way holds itself up
+					}
+					sent = time.Now()
 					send(t, p.one, there)
 					send(t, p.two, back)
 				})
