@@ -75,7 +75,8 @@ func TestAClientThatDoesNotReadIsEnded(t *testing.T) {
 	svc.result = func([]byte) server.Result { return server.Result{Index: 1, Data: make([]byte, large)} }
 	r := prometheus.NewRegistry()
 	s := start(t, api.Options{Service: svc, Metrics: r, Limits: api.Limits{
-		MaxPending: 2 * many, SlowAfter: 20 * time.Millisecond, StalledAfter: 200 * time.Millisecond,
+		MaxPending: 2 * many, SlowAfter: 20 * time.Millisecond,
+		StalledAfter: time.Second, // the client has as long to read why it was ended
 	}})
 	silent := silentStreams(t, s, 1, many)[0]
 	within(t, "all proposals are with the service", func() bool { return svc.heldCount() == many })
