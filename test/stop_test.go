@@ -134,7 +134,7 @@ func TestStoppedLeaderHandsOver(t *testing.T) {
 // their requests; it does not wait for them.
 func TestStopEndsRequestsWithoutQuorum(t *testing.T) {
 	t.Parallel()
-	c := startCluster(t)
+	c := startCluster(t, "raft.tick=100ms", "raft.election=3s") // the leader still leads when it is asked
 	leader := c.leader()
 	for _, n := range c.others(leader) {
 		n.kill()
