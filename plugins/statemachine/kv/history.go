@@ -43,20 +43,40 @@ type reach struct{ events, bytes uint64 }
 // leastReach is what a snapshot has.
 func leastReach() reach { return reach{snapshotEvents, snapshotBytes} }
 
+// change is what one revision has changed: the first event and the others, of which a delete
+// of a range has many. It is immutable when the apply that made it has given up the lock.
+type change struct {
+	event
+	others []event
+}
+
+// count is how many events there are.
+func (c *change) count() int { return 1 + len(c.others) }
+
+// size is what they count.
+func (c *change) size() uint64 {
+	n := c.bytes()
+	for i := range c.others {
+		n += c.others[i].bytes()
+	}
+	return n
+}
+
 // history has the events of all revisions after base, in their order. Each revision has at
 // least one. A revision whose events alone exceed the bounds is not kept, nor is any before
 // it. The zero value keeps nothing.
 type history struct {
 	most  reach
 	base  uint64
-	ring  []event // its length is 0 or a power of two
+	ring  []change // its length is 0 or a power of two
 	first int
-	count int
-	bytes uint64
+	// changes are the revisions that are kept, count and bytes those of their events.
+	changes, count int
+	bytes          uint64
 }
 
-// at is the i-th event from the oldest on.
-func (h *history) at(i int) *event { return &h.ring[(h.first+i)&(len(h.ring)-1)] }
+// at is the i-th change from the oldest on.
+func (h *history) at(i int) *change { return &h.ring[(h.first+i)&(len(h.ring)-1)] }
 
 // put notes that a key was set.
 func (h *history) put(rec *record) {
@@ -76,72 +96,71 @@ func (h *history) gone(revision uint64, key []byte, expired bool) {
 func (h *history) add(e event) {
 	size := e.bytes()
 	for uint64(h.count)+1 > h.most.events || h.bytes+size > h.most.bytes {
-		if h.count == 0 || h.at(0).revision == e.revision {
-			h.drop(h.count)
+		if h.changes == 0 {
 			h.base = e.revision
 			return
 		}
-		h.dropOldest()
-	}
-	if h.count == len(h.ring) {
-		h.grow()
+		if h.dropOldest(); h.base == e.revision {
+			return
+		}
 	}
 	h.count++
-	*h.at(h.count - 1) = e
 	h.bytes += size
+	if h.changes > 0 && h.at(h.changes-1).revision == e.revision {
+		last := h.at(h.changes - 1)
+		last.others = append(last.others, e)
+		return
+	}
+	if h.changes == len(h.ring) {
+		h.grow()
+	}
+	h.changes++
+	*h.at(h.changes - 1) = change{event: e}
 }
 
 // dropOldest drops the oldest revision.
 func (h *history) dropOldest() {
-	revision, n := h.at(0).revision, 1
-	for n < h.count && h.at(n).revision == revision {
-		n++
-	}
-	h.drop(n)
-	h.base = revision
-}
-
-// drop drops the oldest n events.
-func (h *history) drop(n int) {
-	for range n {
-		oldest := h.at(0)
-		h.bytes -= oldest.bytes()
-		*oldest = event{}
-		h.first = (h.first + 1) & (len(h.ring) - 1)
-		h.count--
-	}
+	oldest := h.at(0)
+	h.base = oldest.revision
+	h.count -= oldest.count()
+	h.bytes -= oldest.size()
+	*oldest = change{}
+	h.first = (h.first + 1) & (len(h.ring) - 1)
+	h.changes--
 }
 
 // grow doubles the ring.
 func (h *history) grow() {
-	ring := make([]event, max(16, 2*len(h.ring)))
-	for i := range h.count {
+	ring := make([]change, max(16, 2*len(h.ring)))
+	for i := range h.changes {
 		ring[i] = *h.at(i)
 	}
 	h.ring, h.first = ring, 0
 }
 
-// after is the place of the first event after a revision.
+// after is the place of the first change after a revision.
 func (h *history) after(revision uint64) int {
-	return sort.Search(h.count, func(i int) bool { return h.at(i).revision > revision })
+	return sort.Search(h.changes, func(i int) bool { return h.at(i).revision > revision })
 }
 
 // newest returns a copy of the events of the newest whole revisions that keep to the
 // bounds of a snapshot.
 func (h *history) newest() []event {
-	from, bytes := h.count, uint64(0)
-	for i := h.count - 1; i >= 0; i-- {
-		bytes += h.at(i).bytes()
-		if h.count-i > snapshotEvents || bytes > snapshotBytes {
+	from, count, bytes := h.changes, 0, uint64(0)
+	for i := h.changes - 1; i >= 0; i-- {
+		c := h.at(i)
+		if count += c.count(); count > snapshotEvents {
 			break
 		}
-		if i == 0 || h.at(i-1).revision != h.at(i).revision {
-			from = i
+		if bytes += c.size(); bytes > snapshotBytes {
+			break
 		}
+		from = i
 	}
-	kept := make([]event, 0, h.count-from)
-	for i := from; i < h.count; i++ {
-		kept = append(kept, *h.at(i))
+	kept := make([]event, 0, min(count, snapshotEvents))
+	for i := from; i < h.changes; i++ {
+		c := h.at(i)
+		kept = append(append(kept, c.event), c.others...)
 	}
 	return kept
 }

@@ -16,8 +16,8 @@ import (
 
 // kept is what a history has, oldest first.
 func (h *history) kept() (events []event) {
-	for i := range h.count {
-		events = append(events, *h.at(i))
+	for i := range h.changes {
+		events = append(append(events, h.at(i).event), h.at(i).others...)
 	}
 	return events
 }
@@ -54,11 +54,8 @@ func TestHistoryModel(t *testing.T) {
 			}
 			for seen := base; seen <= revision; seen++ {
 				want := slices.IndexFunc(model, func(e event) bool { return e.revision > seen })
-				if want < 0 {
-					want = len(model)
-				}
-				if at := h.after(seen); at != want {
-					rt.Fatalf("the first event after revision %d is %d, want %d", seen, at, want)
+				if at := h.after(seen); (at < h.changes) != (want >= 0) || want >= 0 && h.at(at).revision != model[want].revision {
+					rt.Fatalf("the first event after revision %d is of change %d of %d, want event %d", seen, at, h.changes, want)
 				}
 			}
 		}

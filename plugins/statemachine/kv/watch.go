@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/fields"
 	"github.com/pontoon-raft/pontoon/internal/wake"
 )
 
@@ -16,8 +17,7 @@ const (
 	// markAfter is after how many revisions without an event for the watch it says so earlier:
 	// a fraction of what every member keeps.
 	markAfter = snapshotEvents / 8
-	// lookAt is how many events a watch looks at with the lock held, or those of one
-	// revision if they are more.
+	// lookAt is how many revisions a watch looks at with the lock held.
 	lookAt = 1 << 10
 )
 
@@ -29,7 +29,9 @@ type watch struct {
 	// marked is the revision of the last update.
 	marked uint64
 	moved  chan struct{}
-	events []event // that come next; immutable, like all that they point to
+	// changes come next. They are the history's own, and have others besides those that
+	// are wanted.
+	changes []change
 }
 
 // watch answers a Watch. It ends with ctx, with the receiver or with a refusal.
@@ -47,10 +49,12 @@ func (m *machine) watch(ctx context.Context, q query, send func([]byte) error) e
 		if more, refused, err = m.look(w); err != nil {
 			return err
 		}
-		if refused == nil && (mark || len(w.events) > 0 || w.seen-w.marked >= markAfter) {
-			c.update(w)
+		count, size := w.measure()
+		if refused == nil && (mark || count > 0 || w.seen-w.marked >= markAfter) {
+			c.update(w, size)
 			w.marked, mark = w.seen, false
 		}
+		w.taken()
 		if c.err != nil {
 			return fmt.Errorf("kv: watch at revision %d: %w", w.seen, c.err)
 		}
@@ -113,35 +117,63 @@ func (s *store) refuse(seen uint64) *refusal {
 	return nil
 }
 
-// look takes the events that come next, of whole revisions. More is set if there are
-// others that it has not looked at. It holds up Apply for no longer than that takes.
+// look takes the changes that come next. More is set if there are others that it has not
+// looked at. It holds up Apply for no longer than that takes, whatever a revision has changed.
 func (m *machine) look(w *watch) (more bool, refused *refusal, err error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	if err := m.usable(); err != nil {
 		return false, nil, err
 	}
-	if w.events = w.events[:0]; cap(w.events) > 4*lookAt {
-		w.events = nil
-	}
 	if refused := m.store.refuse(w.seen); refused != nil {
 		return false, refused, nil
 	}
 	h, size := &m.store.history, 0
 	from := h.after(w.seen)
-	for i := from; i < h.count; i++ {
-		e := h.at(i)
-		if e.revision != w.seen && (i-from >= lookAt || size >= m.config.chunk) {
+	for i := from; i < h.changes; i++ {
+		c := h.at(i)
+		if i-from >= lookAt || size >= m.config.chunk {
 			return true, nil, nil
 		}
-		w.seen = e.revision
-		if w.wants(e.key) {
-			w.events = append(w.events, *e)
-			size += int(e.bytes())
+		w.seen = c.revision
+		if len(c.others) > 0 || w.wants(c.key) {
+			w.changes = append(w.changes, *c)
+			size += int(c.bytes()) + len(c.others)*eventOverhead
 		}
 	}
 	w.seen = m.store.revision
 	return false, nil, nil
+}
+
+// measure counts the events that are to be sent, and their bytes in an update.
+func (w *watch) measure() (count, size int) {
+	w.each(func(e *event) {
+		n := sizeEvent(e, w.keysOnly)
+		count++
+		size += fields.SizeLength(n) + n
+	})
+	return count, size
+}
+
+// each visits the events that are to be sent.
+func (w *watch) each(visit func(*event)) {
+	for i := range w.changes {
+		c := &w.changes[i]
+		if w.wants(c.key) {
+			visit(&c.event)
+		}
+		for k := range c.others {
+			if e := &c.others[k]; w.wants(e.key) {
+				visit(e)
+			}
+		}
+	}
+}
+
+// taken lets go of what is done with: what it points to may be large.
+func (w *watch) taken() {
+	clear(w.changes)
+	w.changes = w.changes[:0]
 }
 
 // wants tells whether a key is in the range of the watch.

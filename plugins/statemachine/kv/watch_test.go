@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -380,5 +381,37 @@ func TestAWatchEndsWithItsMachine(t *testing.T) {
 	}
 	if n := len(d.sm.(*machine).watches); n != 0 {
 		t.Errorf("%d watches are left", n)
+	}
+}
+
+// A watch looks at a revision of many events, and waits for its reader in the midst of them,
+// without a copy of them: Apply waits for the look, and the reader may take its time.
+func TestAWatchHasNoCopyOfALargeRevision(t *testing.T) {
+	d := newDriver(t, "")
+	const keys = 50_000
+	for i := range keys {
+		d.do(put(fmt.Sprintf("key/%05d", i), ""))
+	}
+	m := d.sm.(*machine)
+	w, _, err := m.beginWatch(query{key: []byte("key/1"), end: []byte("key/2")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.do(remove("key/", "key0"))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, _, err := m.look(w); err != nil || w.seen != keys+1 {
+		t.Fatalf("looked up to revision %d: %v", w.seen, err)
+	}
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 128<<10 {
+		t.Errorf("a look at a revision of %d events has taken %d bytes", keys, n)
+	}
+	part := d.watch(&kvv1.Watch{From: keys + 1, Key: w.key, End: w.end}).next()
+	if n := len(part.Events); n != keys/5 || string(part.Events[0].Kv.Key) != "key/10000" || string(part.Events[n-1].Kv.Key) != "key/19999" {
+		t.Errorf("a part of the revision has %d events", n)
+	}
+	if all := d.watch(&kvv1.Watch{From: keys + 1}).next(); len(all.Events) != keys || all.Revision != keys+1 {
+		t.Errorf("%d events at revision %d", len(all.Events), all.Revision)
 	}
 }

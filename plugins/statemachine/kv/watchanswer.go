@@ -14,23 +14,18 @@ const (
 // refusal is a WatchRefused.
 type refusal struct{ reason, oldest, revision uint64 }
 
-// update sends a WatchUpdate: the events that a watch has found, and how far it has come.
-func (c *cutter) update(w *watch) {
-	size := fields.SizeVarint(w.seen)
-	for i := range w.events {
-		n := sizeEvent(&w.events[i], w.keysOnly)
-		size += fields.SizeLength(n) + n
-	}
+// update sends a WatchUpdate: the events that a watch has found, of so many bytes, and how far
+// it has come.
+func (c *cutter) update(w *watch, size int) {
+	size += fields.SizeVarint(w.seen)
 	c.append(fields.SizeLength(size)+fields.SizeVarint(w.seen), func(b []byte) []byte {
 		return fields.AppendVarint(fields.AppendLength(b, 1, size), 1, w.seen)
 	})
-	for i := range w.events {
-		e := &w.events[i]
+	w.each(func(e *event) {
 		n := sizeEvent(e, w.keysOnly)
 		c.append(fields.SizeLength(n)+n, func(b []byte) []byte { return appendEvent(b, e, w.keysOnly) })
-	}
+	})
 	c.flush()
-	clear(w.events) // what they point to may be large
 }
 
 // refuse sends the last WatchUpdate.
