@@ -29,7 +29,7 @@ func TestEverySystemIsMeasured(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			var stdout, stderr bytes.Buffer
-			args := []string{"-systems", name, "-clients", "2", "-duration", "300ms", "-warmup", "100ms", "-data-dir", dir, "-o", "json"}
+			args := []string{"-systems", name, "-clients", "2", "-duration", "1s", "-warmup", "100ms", "-data-dir", dir, "-o", "json"}
 			if code := run(t.Context(), args, strings.NewReader(""), &stdout, &stderr); code != exitOK {
 				t.Fatalf("exit code %d: %s", code, stderr.String())
 			}

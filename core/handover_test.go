@@ -3,13 +3,16 @@ package core_test
 import (
 	"context"
 	"testing"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/core"
 )
 
 // A leader that stops hands over to a member that lives, although one that died
 // a moment ago comes first in the order: there is one election and no other, and
 // writes go on.
 func TestA8AStoppingLeaderHandsOverToALivingMember(t *testing.T) {
-	c := newCluster(t, 5, nil)
+	c := newCluster(t, 5, func(cfg *core.Config) { cfg.Election = 500 * time.Millisecond }) // a busy machine holds none of its own
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
 	c.eventually("member 1 to lead", func() bool {
