@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -155,12 +156,14 @@ func (j *jsonAPI) serve(w http.ResponseWriter, r *http.Request) (proto.Message, 
 	if err != nil {
 		return nil, err
 	}
-	defer place.leave()
+	leave := sync.OnceFunc(place.leave)
+	defer leave()
 	body, err := j.body(w, r)
 	if err != nil {
 		return nil, err
 	}
 	if route.stream != nil {
+		leave() // it may go on for hours, and has a place among the answers in chunks
 		return nil, route.stream(w, r, body)
 	}
 	return route.serve(r.Context(), body)

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -83,5 +84,33 @@ func TestAnAnswerInJSONCountsUntilItIsWritten(t *testing.T) {
 	within(t, "the answer counts no longer", func() bool { return metric(t, r, resultsBytes) == 0 })
 	if open := s.Uses(t)["open"]; open != 1 {
 		t.Errorf("%d connections are open", open)
+	}
+}
+
+// An answer in chunks that goes on keeps no room for bodies: that of its request has come.
+func TestAnAnswerThatGoesOnKeepsNoRoomForBodies(t *testing.T) {
+	svc := &fakeService{stream: func(ctx context.Context, _ func([]byte) error) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}}
+	s := start(t, api.Options{Service: svc, Limits: api.Limits{MaxValueBytes: 4 << 20}})
+	ask := func(address, path string) *http.Response {
+		t.Helper()
+		transport := &http.Transport{DisableKeepAlives: true, DialContext: from(address).DialContext}
+		body := io.MultiReader(strings.NewReader("{}")) // of a length that is not told, which may be the largest
+		resp, err := (&http.Client{Transport: transport}).Post("http://"+s.Addr().String()+path, "application/json", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { resp.Body.Close() })
+		return resp
+	}
+	for i := range 5 { // the largest bodies of four fill the room for all
+		if resp := ask(fmt.Sprintf("127.0.0.%d", i+1), "/v1/query-stream"); resp.StatusCode != http.StatusOK {
+			t.Errorf("answer %d: %s", i, resp.Status)
+		}
+	}
+	if resp := ask("127.0.0.9", "/v1/query"); resp.StatusCode != http.StatusOK {
+		t.Errorf("a query beside them: %s", resp.Status)
 	}
 }
