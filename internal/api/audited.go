@@ -34,7 +34,7 @@ func (a audited) Query(ctx context.Context, req *hostv1.QueryRequest) (*hostv1.Q
 }
 
 // QueryStream implements hostv1.HostServer. Its record is that of a query, made when the
-// answer has ended.
+// answer has ended. One of which a part was sent is recorded as answered, and why it ended.
 func (a audited) QueryStream(req *hostv1.QueryRequest, stream queryStream) error {
 	_, err := recorded(stream.Context(), a.requests, audit.Query, req, func(ctx context.Context, req *hostv1.QueryRequest) (struct{}, error) {
 		return struct{}{}, a.answerInChunks(ctx, req, stream)
@@ -119,6 +119,7 @@ func recordedIfForbidden[Req, Resp any](
 type effect struct {
 	index, term uint64
 	refused     bool // by the state machine
+	shown       bool // a part of an answer in chunks, whatever ended it
 }
 
 type effectKey struct{}
@@ -131,7 +132,9 @@ func tell(ctx context.Context, e effect) {
 }
 
 // effectOf is that of an applied proposal.
-func effectOf(r server.Result) effect { return effect{r.Index, r.Term, r.Error != ""} }
+func effectOf(r server.Result) effect {
+	return effect{index: r.Index, term: r.Term, refused: r.Error != ""}
+}
 
 // conclude says in a record what became of its request.
 func conclude(r *audit.Record, e effect, err error) {
@@ -139,7 +142,10 @@ func conclude(r *audit.Record, e effect, err error) {
 	case err != nil:
 		f := failureOf(err)
 		r.Outcome, r.Reason = audit.Unknown, f.GetReason()
-		if f.GetOutcome() == notApplied {
+		switch {
+		case e.shown:
+			r.Outcome, r.Index = audit.Answered, e.index
+		case f.GetOutcome() == notApplied:
 			r.Outcome = audit.NotApplied
 		}
 		return

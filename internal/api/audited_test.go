@@ -228,3 +228,40 @@ func TestWhatCannotBeRecordedIsNotProposed(t *testing.T) {
 		t.Errorf("the log says %v", f)
 	}
 }
+
+// The record of an answer in chunks of which the client had a part says so, whatever ended it:
+// a watch never ends as a whole. One of which it had nothing was not answered.
+func TestAnAnswerOfWhichAPartWasSentIsRecordedAsOne(t *testing.T) {
+	l, m := auditOn(t, audit.Options{Level: audit.All})
+	svc := &fakeService{stream: func(ctx context.Context, _ func([]byte) error) error {
+		<-ctx.Done()
+		return &server.Error{Err: server.ErrReadTimeout}
+	}}
+	s := start(t, api.Options{Service: svc, Audit: l})
+	for _, query := range []string{"a part", ""} {
+		ctx, cancel := context.WithCancel(t.Context())
+		stream, err := hostClient(t, s).QueryStream(ctx, &hostv1.QueryRequest{Data: []byte(query)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 1 + len(strings.Fields(query)) {
+			if _, err := stream.Recv(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cancel()
+	}
+	if err := s.Stop(context.Background()); err != nil {
+		t.Error(err)
+	}
+	got := requestsIn(t, l, m)
+	if len(got) != 2 {
+		t.Fatalf("the record is %+v", got)
+	}
+	for _, g := range got {
+		part := *g.Bytes > 0
+		if part && (g.Outcome != audit.Answered || g.Index != 7) || !part && (g.Outcome != audit.NotApplied || g.Index != 0) || g.Reason == "" {
+			t.Errorf("a query of %d bytes: %+v", *g.Bytes, g)
+		}
+	}
+}

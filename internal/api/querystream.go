@@ -73,6 +73,7 @@ type chunkedAnswer struct {
 	client client
 	cancel context.CancelCauseFunc
 	index  atomic.Uint64 // that it reflects at least
+	shown  atomic.Bool   // the client may have a part of it
 
 	// Of the goroutine that sends.
 	sum  chunksum.Sum
@@ -83,7 +84,7 @@ func (a *chunkedAnswer) serve(ctx context.Context, query []byte, level server.Co
 	ctx, a.cancel = context.WithCancelCause(ctx)
 	defer a.cancel(nil)
 	defer untilInvalid(ctx, a.guard, a.cancel)()
-	defer func() { tell(ctx, effect{index: a.index.Load()}) }()
+	defer func() { tell(ctx, effect{index: a.index.Load(), shown: a.shown.Load()}) }()
 	over := make(chan error, 1)
 	a.readers.Go(func() { over <- a.answer(ctx, query, level) })
 	select {
@@ -111,6 +112,7 @@ func (a *chunkedAnswer) answer(ctx context.Context, query []byte, level server.C
 	}
 	chunk := func(data []byte) error {
 		a.sum.Add(data)
+		a.shown.Store(true)
 		return a.send(&hostv1.QueryStreamResponse{Part: &hostv1.QueryStreamResponse_Chunk{Chunk: data}}, len(data))
 	}
 	if err := a.svc.QueryStream(ctx, query, level, begin, chunk); err != nil {

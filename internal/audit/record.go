@@ -53,7 +53,8 @@ const (
 	// Applied: the request had its effect. A state machine may have refused what
 	// was proposed; the reason says so.
 	Applied Outcome = "applied"
-	// Answered: the request had no effect to have, and got its answer.
+	// Answered: the request had no effect to have, and got its answer, or a part of one in
+	// chunks; then the reason says why it ended.
 	Answered Outcome = "answered"
 	// NotApplied: the request had no effect and will have none.
 	NotApplied Outcome = "not_applied"
