@@ -20,6 +20,10 @@ import (
 
 var abortsSeed = flag.Uint64("aborts.seed", 0, "where the choice of clients that break off begins; 0 draws one")
 
+// mostRounds bounds a test that fails: some counts are above 0 for a moment only, and a busy
+// machine looks at them seldom.
+const mostRounds = 50
+
 // Clients of all kinds break off at any moment: calls, streams, watches, bodies and
 // connections. Afterwards nothing counts for them any more, by any name, and the limits
 // let in as many as before.
@@ -38,7 +42,7 @@ func TestNothingCountsForClientsThatAreGone(t *testing.T) {
 	w.idle(t)
 	w.svc.moods(rand.New(rand.NewPCG(seed, 0)), false)
 	unseen := w.counts()
-	for round := 0; round < 5 && len(unseen) > 0; round++ {
+	for round := 0; round < mostRounds && len(unseen) > 0; round++ {
 		w.watched(t, unseen, func() { w.run(t, round, 24, 40) })
 	}
 	w.svc.moods(nil, false)

@@ -192,7 +192,7 @@ func TestAnAnswerInChunksThatIsNotReadIsEnded(t *testing.T) {
 	t.Run("gRPC", func(t *testing.T) {
 		c := dialRaw(t, s, 0)
 		c.call(hostv1.Host_QueryStream_FullMethodName, &hostv1.QueryRequest{})
-		within(t, "the answer is under way", func() bool { return metric(t, r, "pontoon_api_query_streams") == 1 })
+		within(t, "the answer is under way, or was", func() bool { return metric(t, r, "pontoon_api_query_streams") == 1 || len(ended) > 0 })
 		if err := <-ended; err == nil {
 			t.Error("it ended well")
 		}
