@@ -29,11 +29,7 @@ func TestMixedIsolation(t *testing.T) {
 	}
 	for i, n := range c.nodes {
 		load.progress(50)
-		st, _ := n.status()
-		c.command("leader", "transfer", st.GetId())
-		if leader := c.leader(); leader != n {
-			t.Errorf("leader is %s, not %s", leader.name, n.name)
-		}
+		n.takesOver(c)
 		load.progress(50)
 		if i == 1 {
 			n.kill()
