@@ -114,14 +114,14 @@ func (a *applier) delete(c command) {
 
 func (a *applier) compareAndSet(data []byte, c command) {
 	found := a.store.get(c.key)
-	if found.rec == nil && c.modRevision == 0 || found.rec != nil && found.rec.modify == c.modRevision {
+	if found == nil && c.modRevision == 0 || found != nil && found.modify == c.modRevision {
 		a.put(data, c)
 		a.buf = fields.AppendVarint(a.buf, 1, a.store.revision)
 		a.buf = fields.AppendVarint(a.buf, 3, 1)
 		return
 	}
 	a.buf = fields.AppendVarint(a.buf, 1, a.store.revision)
-	if found.rec == nil {
+	if found == nil {
 		return
 	}
 	value := found.value()

@@ -5,26 +5,26 @@ import "bytes"
 // deadline is when a key expires, by the time of the log.
 type deadline struct {
 	at  uint64
-	key []byte
+	rec *record
 }
 
 func sooner(a, b deadline) bool {
 	if a.at != b.at {
 		return a.at < b.at
 	}
-	return bytes.Compare(a.key, b.key) < 0
+	return bytes.Compare(a.rec.key, b.rec.key) < 0
 }
 
 // mind notes that a key expires.
-func (s *store) mind(at uint64, key []byte) {
-	s.deadlines.ReplaceOrInsert(deadline{at, key})
+func (s *store) mind(at uint64, rec *record) {
+	s.deadlines.ReplaceOrInsert(deadline{at, rec})
 	s.mortals++
 }
 
 // forget takes out the deadline of a key that is gone, or was set anew.
-func (s *store) forget(old slot) {
-	if old.rec.mortal {
-		s.deadlines.Delete(deadline{old.expires(), old.rec.key})
+func (s *store) forget(old *record) {
+	if old.mortal {
+		s.deadlines.Delete(deadline{old.expires(), old})
 		s.mortals--
 	}
 }
@@ -41,9 +41,9 @@ func (s *store) expire(time uint64) {
 		}
 		s.deadlines.DeleteMin()
 		s.mortals--
-		s.keys.Delete(wanted(first.key))
+		s.keys.Delete(newSlot(first.rec))
 		s.revision = next
-		s.history.gone(next, first.key, true)
+		s.history.gone(next, first.rec.key, true)
 	}
 }
 

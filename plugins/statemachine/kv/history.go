@@ -16,8 +16,8 @@ const (
 // eventOverhead is what an event counts beside its key and value.
 const eventOverhead = 96
 
-// event is a change of one key. A put has the key with its value after it, and its record,
-// as the slot that it made; both are immutable.
+// event is a change of one key. A put has the record that it made, and the key of the record;
+// both are immutable.
 type event struct {
 	revision uint64
 	key      []byte
@@ -25,14 +25,11 @@ type event struct {
 	expired  bool
 }
 
-// slot is what a put has made.
-func (e *event) slot() slot { return slot{rec: e.rec} }
-
 // bytes is what the event counts. It depends on nothing but what the event says.
 func (e *event) bytes() uint64 {
 	n := len(e.key) + eventOverhead
 	if e.rec != nil {
-		n += len(e.slot().value())
+		n += len(e.rec.value())
 	}
 	return uint64(n)
 }

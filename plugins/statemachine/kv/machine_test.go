@@ -284,9 +284,9 @@ func TestWhatTheStoreKeeps(t *testing.T) {
 			t.Fatalf("%s: cannot be decoded", name)
 		}
 		k, valueAt := own(test.data, c.key, c.value)
-		at := newSlot(&record{key: k, valueAt: uint32(valueAt)})
-		if !bytes.Equal(at.rec.key, key) || !bytes.Equal(at.value(), test.value) {
-			t.Errorf("%s: %q and %q", name, at.rec.key, at.value())
+		rec := &record{key: k, valueAt: uint32(valueAt)}
+		if !bytes.Equal(rec.key, key) || !bytes.Equal(rec.value(), test.value) {
+			t.Errorf("%s: %q and %q", name, rec.key, rec.value())
 		}
 		if aliases := &k[0] == &c.key[0]; aliases != test.aliases {
 			t.Errorf("%s: kept in place: %t, want %t", name, aliases, test.aliases)

@@ -118,7 +118,7 @@ func (m *machine) Query(ctx context.Context, data []byte) ([]byte, error) {
 // A page is what a query found. Its records are immutable, so it is encoded
 // without the lock.
 type page struct {
-	slots    []slot
+	records  []*record
 	bytes    uint64
 	keysOnly bool
 	more     bool
@@ -134,46 +134,46 @@ func (m *machine) find(q query) (page, error) {
 	}
 	a := page{keysOnly: q.keysOnly, revision: m.store.revision}
 	if q.op == queryGet {
-		if at := m.store.get(q.key); at.rec != nil {
-			a.add(at)
+		if rec := m.store.get(q.key); rec != nil {
+			a.add(rec)
 		}
 		return a, nil
 	}
-	m.store.ascend(q.key, q.end, func(at slot) bool {
-		full := q.limit > 0 && uint64(len(a.slots)) >= uint64(q.limit) ||
-			len(a.slots) > 0 && a.bytes+a.size(at) > m.config.MaxAnswerBytes
+	m.store.ascend(q.key, q.end, func(rec *record) bool {
+		full := q.limit > 0 && uint64(len(a.records)) >= uint64(q.limit) ||
+			len(a.records) > 0 && a.bytes+a.size(rec) > m.config.MaxAnswerBytes
 		if full {
 			a.more = true
 			return false
 		}
-		a.add(at)
+		a.add(rec)
 		return true
 	})
 	return a, nil
 }
 
-func (a *page) size(at slot) uint64 {
-	n := len(at.rec.key) + overhead(at)
+func (a *page) size(rec *record) uint64 {
+	n := len(rec.key) + overhead(rec)
 	if !a.keysOnly {
-		n += len(at.value())
+		n += len(rec.value())
 	}
 	return uint64(n)
 }
 
-func (a *page) add(at slot) {
-	a.slots = append(a.slots, at)
-	a.bytes += a.size(at)
+func (a *page) add(rec *record) {
+	a.records = append(a.records, rec)
+	a.bytes += a.size(rec)
 }
 
 // encode returns the answer as a QueryResult.
 func (a *page) encode() []byte {
 	out := make([]byte, 0, a.bytes+16)
-	for _, at := range a.slots {
-		value := at.value()
+	for _, rec := range a.records {
+		value := rec.value()
 		if a.keysOnly {
 			value = nil
 		}
-		out = appendKeyValue(out, 1, at, value)
+		out = appendKeyValue(out, 1, rec, value)
 	}
 	if a.more {
 		out = fields.AppendVarint(out, 2, 1)

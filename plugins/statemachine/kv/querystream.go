@@ -59,12 +59,12 @@ type cutter struct {
 func (c *cutter) answer(ctx context.Context, q query, view store) error {
 	c.buf = fields.AppendVarint(c.buf, 3, view.revision)
 	found, more := uint32(0), false
-	view.ascend(q.key, q.end, func(at slot) bool {
+	view.ascend(q.key, q.end, func(rec *record) bool {
 		if more = q.limit > 0 && found == q.limit; more {
 			return false
 		}
 		found++
-		c.add(at, q.keysOnly)
+		c.add(rec, q.keysOnly)
 		if c.err == nil {
 			c.err = ctx.Err()
 		}
@@ -79,12 +79,12 @@ func (c *cutter) answer(ctx context.Context, q query, view store) error {
 }
 
 // add adds a key.
-func (c *cutter) add(at slot, keysOnly bool) {
-	value := at.value()
+func (c *cutter) add(rec *record, keysOnly bool) {
+	value := rec.value()
 	if keysOnly {
 		value = nil
 	}
-	c.append(len(at.rec.key)+len(value)+overhead(at), func(b []byte) []byte { return appendKeyValue(b, 1, at, value) })
+	c.append(len(rec.key)+len(value)+overhead(rec), func(b []byte) []byte { return appendKeyValue(b, 1, rec, value) })
 }
 
 // append adds what encode appends, which is no more than size, to the chunk. An entry that is larger

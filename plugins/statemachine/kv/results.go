@@ -14,29 +14,26 @@ const (
 	expiresOverhead = 11
 )
 
-func overhead(at slot) int {
-	if at.rec.mortal {
+func overhead(r *record) int {
+	if r.mortal {
 		return answerOverhead + expiresOverhead
 	}
 	return answerOverhead
 }
 
-// appendKeyValue appends what is at a slot as field num, a KeyValue, with its value or
-// without.
-func appendKeyValue(b []byte, num uint32, at slot, value []byte) []byte {
-	key, r, expires := at.rec.key, at.rec, at.expires()
-	b = fields.AppendLength(b, num, sizeKeyValue(at, len(value)))
-	b = fields.AppendBytes(b, 1, key)
+// appendKeyValue appends a record as field num, a KeyValue, with its value or without.
+func appendKeyValue(b []byte, num uint32, r *record, value []byte) []byte {
+	b = fields.AppendLength(b, num, sizeKeyValue(r, len(value)))
+	b = fields.AppendBytes(b, 1, r.key)
 	b = fields.AppendBytes(b, 2, value)
 	b = fields.AppendVarint(b, 3, r.create)
 	b = fields.AppendVarint(b, 4, r.modify)
 	b = fields.AppendVarint(b, 5, r.version)
-	return fields.AppendVarint(b, 6, expires)
+	return fields.AppendVarint(b, 6, r.expires())
 }
 
-// sizeKeyValue is the size of what is at a slot as a KeyValue, with a value of so many
-// bytes.
-func sizeKeyValue(at slot, value int) int {
-	return fields.SizeBytes(len(at.rec.key)) + fields.SizeBytes(value) + fields.SizeVarint(at.rec.create) +
-		fields.SizeVarint(at.rec.modify) + fields.SizeVarint(at.rec.version) + fields.SizeVarint(at.expires())
+// sizeKeyValue is the size of a record as a KeyValue, with a value of so many bytes.
+func sizeKeyValue(r *record, value int) int {
+	return fields.SizeBytes(len(r.key)) + fields.SizeBytes(value) + fields.SizeVarint(r.create) +
+		fields.SizeVarint(r.modify) + fields.SizeVarint(r.version) + fields.SizeVarint(r.expires())
 }

@@ -40,11 +40,11 @@ func (sr *snapshotReader) events(ctx context.Context, s *store) error {
 // malformed.
 func decodeEvent(block []byte) (event, int) {
 	if block[0] == putEvent {
-		at, n := decodeRecord(block[1:], true)
+		rec, n := decodeRecord(block[1:], true)
 		if n == 0 {
 			return event{}, 0
 		}
-		return event{revision: at.rec.modify, key: at.rec.key, rec: at.rec}, 1 + n
+		return event{revision: rec.modify, key: rec.key, rec: rec}, 1 + n
 	}
 	key, rest, ok := cutBytes(block[1:], MaxKeyBytes)
 	if !ok || len(key) == 0 || block[0] > expiredEvent {

@@ -141,20 +141,20 @@ func (sr *snapshotReader) frame() (last bool, err error) {
 // records adds the records of a block to s.
 func (sr *snapshotReader) records(s *store, block []byte) error {
 	for len(block) > 0 {
-		at, n := decodeRecord(block, sr.expiring)
+		rec, n := decodeRecord(block, sr.expiring)
 		switch {
 		case n == 0:
 			return bad("malformed record after %d keys", sr.count)
-		case bytes.Compare(at.rec.key, sr.last) <= 0:
+		case bytes.Compare(rec.key, sr.last) <= 0:
 			return bad("key %d does not follow the one before", sr.count)
-		case at.rec.modify > s.revision:
-			return bad("key %d is of revision %d, after the store's %d", sr.count, at.rec.modify, s.revision)
+		case rec.modify > s.revision:
+			return bad("key %d is of revision %d, after the store's %d", sr.count, rec.modify, s.revision)
 		}
-		s.keys.ReplaceOrInsert(at)
-		if at.rec.mortal {
-			s.mind(at.expires(), at.rec.key)
+		s.keys.ReplaceOrInsert(newSlot(rec))
+		if rec.mortal {
+			s.mind(rec.expires(), rec)
 		}
-		sr.last = at.rec.key
+		sr.last = rec.key
 		sr.count++
 		block = block[n:]
 	}
@@ -184,15 +184,15 @@ func (sr *snapshotReader) end() error {
 
 // decodeRecord reads one record into memory of its own and returns its length,
 // 0 if it is malformed.
-func decodeRecord(block []byte, expiring bool) (slot, int) {
+func decodeRecord(block []byte, expiring bool) (*record, int) {
 	rest := block
 	key, rest, ok := cutBytes(rest, MaxKeyBytes)
 	if !ok || len(key) == 0 {
-		return slot{}, 0
+		return nil, 0
 	}
 	value, rest, ok := cutBytes(rest, MaxValueBytes)
 	if !ok {
-		return slot{}, 0
+		return nil, 0
 	}
 	var numbers [4]uint64
 	count := 3
@@ -202,22 +202,22 @@ func decodeRecord(block []byte, expiring bool) (slot, int) {
 	for i := range numbers[:count] {
 		v, n := binary.Uvarint(rest)
 		if n <= 0 {
-			return slot{}, 0
+			return nil, 0
 		}
 		numbers[i], rest = v, rest[n:]
 	}
 	modify, age, version, expires := numbers[0], numbers[1], numbers[2], numbers[3]
 	if age >= modify || version == 0 || version-1 > age {
-		return slot{}, 0
+		return nil, 0
 	}
 	rec := &record{create: modify - age, modify: modify, version: version, valueAt: uint32(len(key))}
 	if expires == 0 {
 		rec.key = joined(key, value)
-		return newSlot(rec), len(block) - len(rest)
+		return rec, len(block) - len(rest)
 	}
 	rec.valueAt, rec.mortal = rec.valueAt+deadlineBytes, true
 	rec.key = joinedMortal(key, value, expires)
-	return newSlot(rec), len(block) - len(rest)
+	return rec, len(block) - len(rest)
 }
 
 // cutBytes takes a length and so many bytes off the front of b.

@@ -41,7 +41,8 @@ type snapshotWriter struct {
 	count uint64
 	// expiring: records have deadlines.
 	expiring bool
-	// fetches keeps the reads of fetch alive: a sum that nothing has would not be built.
+	// fetches has the sum of what fetch reads. Without it the compiler would leave the
+	// reads out.
 	fetches uint64
 }
 
@@ -70,10 +71,10 @@ func writeSnapshot(ctx context.Context, w io.Writer, s *frozen) error {
 
 // records writes the records in the order of their keys.
 func (sw *snapshotWriter) records(ctx context.Context, s *frozen) error {
-	next := make([]slot, 0, fetched)
+	next := make([]*record, 0, fetched)
 	var err error
 	s.keys.Ascend(func(at slot) bool {
-		if next = append(next, at); len(next) == cap(next) {
+		if next = append(next, at.rec); len(next) == cap(next) {
 			err = sw.group(ctx, next)
 			next = next[:0]
 		}
@@ -86,10 +87,10 @@ func (sw *snapshotWriter) records(ctx context.Context, s *frozen) error {
 }
 
 // group writes some records.
-func (sw *snapshotWriter) group(ctx context.Context, group []slot) error {
+func (sw *snapshotWriter) group(ctx context.Context, group []*record) error {
 	sw.fetches += fetch(group)
-	for _, at := range group {
-		sw.add(at)
+	for _, rec := range group {
+		sw.add(rec)
 		if err := sw.block(ctx); err != nil {
 			return err
 		}
@@ -128,21 +129,20 @@ func (sw *snapshotWriter) header(s *frozen) error {
 }
 
 // add appends a record to the block.
-func (sw *snapshotWriter) add(at slot) {
-	sw.buf = appendRecord(sw.buf, at, sw.expiring)
+func (sw *snapshotWriter) add(rec *record) {
+	sw.buf = appendRecord(sw.buf, rec, sw.expiring)
 	sw.count++
 }
 
 // appendRecord appends a record.
-func appendRecord(b []byte, at slot, expiring bool) []byte {
-	value := at.value()
-	b = appendCounted(b, at.rec.key)
-	b = appendCounted(b, value)
-	b = binary.AppendUvarint(b, at.rec.modify)
-	b = binary.AppendUvarint(b, at.rec.modify-at.rec.create)
-	b = binary.AppendUvarint(b, at.rec.version)
+func appendRecord(b []byte, r *record, expiring bool) []byte {
+	b = appendCounted(b, r.key)
+	b = appendCounted(b, r.value())
+	b = binary.AppendUvarint(b, r.modify)
+	b = binary.AppendUvarint(b, r.modify-r.create)
+	b = binary.AppendUvarint(b, r.version)
 	if expiring {
-		b = binary.AppendUvarint(b, at.expires())
+		b = binary.AppendUvarint(b, r.expires())
 	}
 	return b
 }
@@ -162,7 +162,7 @@ const (
 func (sw *snapshotWriter) addEvent(e *event) {
 	switch {
 	case e.rec != nil:
-		sw.buf = appendRecord(append(sw.buf, putEvent), e.slot(), true)
+		sw.buf = appendRecord(append(sw.buf, putEvent), e.rec, true)
 	case e.expired:
 		sw.buf = appendGone(append(sw.buf, expiredEvent), e)
 	default:

@@ -33,7 +33,7 @@ func newSlot(rec *record) slot {
 	return slot{high: binary.BigEndian.Uint64(head[:]), low: binary.BigEndian.Uint64(head[headBytes/2:]), rec: rec}
 }
 
-// wanted is a slot to search for.
+// wanted is a slot to search for, with a record of its own.
 func wanted(key []byte) slot { return newSlot(&record{key: key}) }
 
 // joined is a copy of a key with one of its value after it, for a record.
@@ -55,17 +55,6 @@ func joinedMortal(key, value []byte, expires uint64) []byte {
 	return all[:len(key):n]
 }
 
-// expires is when the key expires; 0 if it does not.
-func (at slot) expires() uint64 {
-	if !at.rec.mortal {
-		return 0
-	}
-	return binary.BigEndian.Uint64(at.rec.key[at.rec.valueAt-deadlineBytes : at.rec.valueAt])
-}
-
-// value is immutable, like the record.
-func (at slot) value() []byte { return at.rec.key[at.rec.valueAt:cap(at.rec.key)] }
-
 // before is the order of the keys' bytes.
 func before(a, b slot) bool {
 	switch {
@@ -77,16 +66,27 @@ func before(a, b slot) bool {
 	return bytes.Compare(a.rec.key, b.rec.key) < 0
 }
 
-// record is a key's history, and where from the start of the key its value
-// begins. It is immutable once the apply that made it has given up the lock:
-// snapshots and queries keep pointers to it.
+// record is a key with its value, the revisions at which the key was created and last set,
+// and how often it was set since it was created. It is immutable once the apply that made
+// it has given up the lock: snapshots and queries keep pointers to it.
 type record struct {
 	create, modify, version uint64
-	valueAt                 uint32
-	mortal                  bool // its deadline ends where the value begins
+	valueAt                 uint32 // where the value begins, from the start of the key
+	mortal                  bool   // its deadline ends where the value begins
 	// key's capacity ends with the value.
 	key []byte
 }
+
+// expires is when the key expires; 0 if it does not.
+func (r *record) expires() uint64 {
+	if !r.mortal {
+		return 0
+	}
+	return binary.BigEndian.Uint64(r.key[r.valueAt-deadlineBytes : r.valueAt])
+}
+
+// value is immutable, like the record.
+func (r *record) value() []byte { return r.key[r.valueAt:cap(r.key)] }
 
 // store is the replicated state. Methods that change it need exclusive access;
 // the others may run concurrently with each other. Two stores that clone has
@@ -101,6 +101,8 @@ type store struct {
 	mortals   int
 	// history is what has led here, as far back as it is kept. A clone has none.
 	history history
+	// sought is the record of the key that remove searches for.
+	sought record
 }
 
 func newStore(most reach) store {
@@ -112,10 +114,10 @@ func (s *store) clone() store {
 	return store{keys: s.keys.Clone(), revision: s.revision, applied: s.applied, mortals: s.mortals}
 }
 
-// get returns a slot without a record if there is no such key.
-func (s *store) get(key []byte) slot {
+// get returns the record of a key; nil if there is no such key.
+func (s *store) get(key []byte) *record {
 	found, _ := s.keys.Get(wanted(key))
-	return found
+	return found.rec
 }
 
 // put sets a key that does not expire, at the next revision. It keeps the key and the
@@ -127,8 +129,9 @@ func (s *store) put(key []byte, valueAt int) {
 // putMortal sets a key that expires, at the next revision. It keeps copies.
 func (s *store) putMortal(key, value []byte, expires uint64) {
 	key = joinedMortal(key, value, expires)
-	s.insert(&record{key: key, valueAt: uint32(len(key) + deadlineBytes), mortal: true})
-	s.mind(expires, key)
+	rec := &record{key: key, valueAt: uint32(len(key) + deadlineBytes), mortal: true}
+	s.insert(rec)
+	s.mind(expires, rec)
 }
 
 func (s *store) insert(rec *record) {
@@ -137,18 +140,20 @@ func (s *store) insert(rec *record) {
 	// The history is filled in after the insertion: one walk instead of two.
 	if old, had := s.keys.ReplaceOrInsert(newSlot(rec)); had {
 		rec.create, rec.version = old.rec.create, old.rec.version+1
-		s.forget(old)
+		s.forget(old.rec)
 	}
 	s.history.put(rec)
 }
 
 // remove deletes one key and returns how many that were.
 func (s *store) remove(key []byte) uint64 {
-	old, had := s.keys.Delete(wanted(key))
+	s.sought.key = key
+	old, had := s.keys.Delete(newSlot(&s.sought))
+	s.sought.key = nil // it may be a part of something large
 	if !had {
 		return 0
 	}
-	s.forget(old)
+	s.forget(old.rec)
 	s.revision++
 	s.history.gone(s.revision, old.rec.key, false)
 	return 1
@@ -157,29 +162,30 @@ func (s *store) remove(key []byte) uint64 {
 // removeRange deletes the keys in [from, end), at one revision, and returns how
 // many that were.
 func (s *store) removeRange(from, end []byte) uint64 {
-	var doomed []slot
-	s.keys.AscendRange(wanted(from), wanted(end), func(at slot) bool {
-		doomed = append(doomed, at)
+	var doomed []*record
+	s.ascend(from, end, func(rec *record) bool {
+		doomed = append(doomed, rec)
 		return true
 	})
 	if len(doomed) == 0 {
 		return 0
 	}
 	s.revision++
-	for _, at := range doomed {
-		s.keys.Delete(at)
-		s.forget(at)
-		s.history.gone(s.revision, at.rec.key, false)
+	for _, rec := range doomed {
+		s.keys.Delete(newSlot(rec))
+		s.forget(rec)
+		s.history.gone(s.revision, rec.key, false)
 	}
 	return uint64(len(doomed))
 }
 
 // ascend calls visit for the keys from from on and before end, in order, until
 // visit returns false. An empty end is the end of the store.
-func (s *store) ascend(from, end []byte, visit func(slot) bool) {
+func (s *store) ascend(from, end []byte, visit func(*record) bool) {
+	each := func(at slot) bool { return visit(at.rec) }
 	if len(end) == 0 {
-		s.keys.AscendGreaterOrEqual(wanted(from), visit)
+		s.keys.AscendGreaterOrEqual(wanted(from), each)
 		return
 	}
-	s.keys.AscendRange(wanted(from), wanted(end), visit)
+	s.keys.AscendRange(wanted(from), wanted(end), each)
 }

@@ -40,21 +40,20 @@ func (c *cutter) refuse(r *refusal) {
 }
 
 // shown is the record and the value of an event as a KeyValue.
-func (e *event) shown(keysOnly bool) (at slot, value []byte) {
+func (e *event) shown(keysOnly bool) (rec *record, value []byte) {
 	if e.rec == nil {
-		return slot{rec: &record{key: e.key, modify: e.revision}}, nil
+		return &record{key: e.key, modify: e.revision}, nil
 	}
-	at = e.slot()
 	if !keysOnly {
-		value = at.value()
+		value = e.rec.value()
 	}
-	return at, value
+	return e.rec, value
 }
 
 // sizeEvent is the size of an Event.
 func sizeEvent(e *event, keysOnly bool) int {
-	at, value := e.shown(keysOnly)
-	n := sizeKeyValue(at, len(value))
+	rec, value := e.shown(keysOnly)
+	n := sizeKeyValue(rec, len(value))
 	n += fields.SizeLength(n)
 	if e.rec == nil {
 		n += fields.SizeVarint(typeDelete)
@@ -67,12 +66,12 @@ func sizeEvent(e *event, keysOnly bool) int {
 
 // appendEvent appends an event to a WatchUpdate.
 func appendEvent(b []byte, e *event, keysOnly bool) []byte {
-	at, value := e.shown(keysOnly)
+	rec, value := e.shown(keysOnly)
 	b = fields.AppendLength(b, 2, sizeEvent(e, keysOnly))
 	if e.rec == nil {
 		b = fields.AppendVarint(b, 1, typeDelete)
 	}
-	b = appendKeyValue(b, 2, at, value)
+	b = appendKeyValue(b, 2, rec, value)
 	if e.expired {
 		b = fields.AppendVarint(b, 3, 1)
 	}

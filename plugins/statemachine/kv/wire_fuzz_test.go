@@ -102,7 +102,7 @@ func FuzzAppendKeyValue(f *testing.F) {
 	f.Add(bytes.Repeat([]byte("k"), 200), bytes.Repeat([]byte("v"), 20000), ^uint64(0), uint64(1)<<63, uint64(1)<<35)
 	f.Fuzz(func(t *testing.T, key, value []byte, create, modify, version uint64) {
 		rec := &record{key: key, create: create, modify: modify, version: version}
-		raw := fields.AppendVarint(appendKeyValue(nil, 1, slot{rec: rec}, value), 3, modify)
+		raw := fields.AppendVarint(appendKeyValue(nil, 1, rec, value), 3, modify)
 		want := &kvv1.QueryResult{Revision: modify, Kvs: []*kvv1.KeyValue{{
 			Key: key, Value: value, CreateRevision: create, ModRevision: modify, Version: version,
 		}}}
