@@ -20,7 +20,7 @@ const givenUp = "requests in flight are ended without an answer"
 func TestA8RequestsWhoseClientIsGoneHoldUpNoStop(t *testing.T) {
 	for _, gone := range []bool{false, true} {
 		t.Run(map[bool]string{false: "the client is there", true: "the client is gone"}[gone], func(t *testing.T) {
-			c := newCluster(t, 3, func(cfg *core.Config) { cfg.Election = 500 * time.Millisecond })
+			c := newCluster(t, 3, func(cfg *core.Config) { cfg.Election = 2 * time.Second }) // for so long it leads on
 			leader := c.leader()
 			c.network.Isolate(uint64(leader))
 			leave := c.proposeWithoutAnswer(leader)
