@@ -2,6 +2,8 @@ package core
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -11,8 +13,8 @@ import (
 	"github.com/pontoon-raft/pontoon/membercert"
 )
 
-// certificateFiles has the files of one section: a certificate, its key, and authorities. A
-// port or a transport takes all of them anew, or goes on with the files before.
+// certificateFiles has the files of a transport: a certificate, its key, and authorities. A
+// transport takes all of them anew, or goes on with the files before.
 type certificateFiles struct {
 	use    string
 	source *certfiles.Source[struct{}]
@@ -33,51 +35,52 @@ func tlsOf(t *TransportConfig) (section transportTLS, ok bool) {
 	return section, yaml.Unmarshal(t.Config, &section) == nil
 }
 
-// watchFiles notes the sections whose files are of use. Without those of a port the host
-// does not start; a transport of a third party may mean something else by its own.
+// watchFiles notes the transports whose files are of use. A transport of a third party may
+// mean something else by its own.
 func (c *certificates) watchFiles(cfg *Config) {
-	open := func(use string, files []certfiles.File, check func(texts []string) error) {
-		build := func(texts []string) (struct{}, error) { return struct{}{}, check(texts) }
-		source, err := certfiles.Open(files, build, func(struct{}) time.Time { return time.Time{} }, nil)
-		if err == nil {
-			c.files = append(c.files, &certificateFiles{use: use, source: source})
-		}
-	}
-	for _, p := range []struct {
-		use, section string
-		tls          TLSConfig
-		listens      bool
-	}{{"client port", "api.tls", cfg.ClientTLS, true}, {"admin port", "admin.tls", cfg.AdminTLS, cfg.AdminAddress != ""}} {
-		if port, err := p.tls.port(); err == nil && port.Cert != "" && p.listens {
-			open(p.use, port.Files(p.section), func(texts []string) error { return port.Check(p.section, texts) })
-		}
-	}
 	self := membercert.Name{Cluster: cfg.ClusterID, Member: cfg.ID}
 	for i := range cfg.Transports {
-		if section, ok := tlsOf(&cfg.Transports[i]); ok && section.TLS.Cert != "" {
-			files := []certfiles.File{{Key: "tls.cert", Path: section.TLS.Cert}, {Key: "tls.key", Path: section.TLS.Key}, {Key: "tls.ca", Path: section.TLS.CA}}
-			open("member by "+cfg.Transports[i].Name, files, func(texts []string) error {
-				_, _, err := certfiles.Member(files, texts, self)
-				return err
-			})
+		section, ok := tlsOf(&cfg.Transports[i])
+		if !ok || section.TLS.Cert == "" {
+			continue
+		}
+		files := []certfiles.File{{Key: "tls.cert", Path: section.TLS.Cert}, {Key: "tls.key", Path: section.TLS.Key}, {Key: "tls.ca", Path: section.TLS.CA}}
+		judge := func(texts []string) (struct{}, error) {
+			_, _, err := certfiles.Member(files, texts, self)
+			return struct{}{}, err
+		}
+		source, err := certfiles.Open(files, judge, func(struct{}) time.Time { return time.Time{} }, nil)
+		if err == nil {
+			c.files = append(c.files, &certificateFiles{use: "member by " + cfg.Transports[i].Name, source: source})
 		}
 	}
 }
 
-// lookAtFiles finds out which sections have files that are refused.
+// lookAtFiles finds out which transports have files that are refused.
 func (c *certificates) lookAtFiles() {
 	for _, f := range c.files {
 		f.source.Get()
 	}
 }
 
-// refusals has a warning for each section whose files are refused.
-func (c *certificates) refusals() (list []server.Warning) {
+// refusals says by use why files are refused, as the ports say of theirs; "" if they can be
+// used.
+func (c *certificates) refusals() map[string]string {
+	all := c.ports()
 	for _, f := range c.files {
-		if why := f.source.Refused(); why != "" {
+		all[f.use] = f.source.Refused()
+	}
+	return all
+}
+
+// refusedFiles has a warning for each use whose files are refused.
+func (c *certificates) refusedFiles() (list []server.Warning) {
+	all := c.refusals()
+	for _, use := range slices.Sorted(maps.Keys(all)) {
+		if why := all[use]; why != "" {
 			list = append(list, server.Warning{Reason: server.WarnCertificateRefused, Text: fmt.Sprintf(
 				"the certificate files of the %s cannot be used, and those of before stay in use: %s; put good ones into their place: they are read anew without a restart",
-				f.use, why)})
+				use, why)})
 		}
 	}
 	return list

@@ -3,6 +3,7 @@ package core
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,21 +18,20 @@ import (
 	"github.com/pontoon-raft/pontoon/membercert"
 )
 
-// Certificate files that are replaced by others that cannot be used are a warning and a
-// metric, from the second look on and until good ones are there: those of both ports and of
-// members, whatever is wrong with them. Each names its use and its file.
+// Certificate files of a member that are replaced by others that cannot be used are a warning
+// and a metric, from the second look on and until good ones are there. Each names its use and
+// its file.
 func TestCertificateFilesThatAreRefusedAreShown(t *testing.T) {
 	for name, x := range map[string]struct {
-		use, says string
-		spoil     func(f *fileWorld)
+		says  string
+		spoil func(f *fileWorld)
 	}{
-		"no certificate":           {"client port", "api.tls.cert", func(f *fileWorld) { f.write("api.crt", []byte("none")) }},
-		"no file":                  {"client port", "api.tls.key", func(f *fileWorld) { f.remove("api.key") }},
-		"another key":              {"admin port", "admin.tls.key", func(f *fileWorld) { f.write("admin.key", f.server().Key) }},
-		"no authorities":           {"client port", "api.tls.client_ca", func(f *fileWorld) { f.write("ca", []byte("none")) }},
-		"no certificate of a port": {"admin port", "serverAuth", func(f *fileWorld) { f.pair("admin", f.client()) }},
-		"another member":           {"member by http", "this node is", func(f *fileWorld) { f.pair("member", f.member(8)) }},
-		"another authority":        {"member by http", "tls.cert", func(f *fileWorld) { f.write("members", f.stranger()) }},
+		"no certificate":    {"tls.cert", func(f *fileWorld) { f.write("member.crt", []byte("none")) }},
+		"no file":           {"tls.key", func(f *fileWorld) { f.remove("member.key") }},
+		"another key":       {"tls.key", func(f *fileWorld) { f.write("member.key", f.member(7).Key) }},
+		"no authorities":    {"tls.ca", func(f *fileWorld) { f.write("members", []byte("none")) }},
+		"another member":    {"this node is", func(f *fileWorld) { f.pair("member", f.member(8)) }},
+		"another authority": {"tls.cert", func(f *fileWorld) { f.write("members", f.stranger()) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -41,7 +41,7 @@ func TestCertificateFilesThatAreRefusedAreShown(t *testing.T) {
 				f.look()
 				f.shows("at the first look", "")
 				f.look()
-				warning := f.shows("at the second look", x.use)
+				warning := f.shows("at the second look", "member by http")
 				if !strings.Contains(warning, x.says) {
 					t.Errorf("%q does not say %q", warning, x.says)
 				}
@@ -53,6 +53,19 @@ func TestCertificateFilesThatAreRefusedAreShown(t *testing.T) {
 	}
 }
 
+// What a port says of its files is a warning and a metric for as long as the port says so.
+func TestFilesThatAPortRefusesAreShown(t *testing.T) {
+	f := newFileWorld(t)
+	for _, use := range []string{"client port", "admin port"} {
+		f.ports[use] = "api.tls.key: it is another key"
+		if warning := f.shows("while it refuses them", use); !strings.Contains(warning, f.ports[use]) {
+			t.Errorf("%q does not say %q", warning, f.ports[use])
+		}
+		f.ports[use] = ""
+		f.shows("with good ones", "")
+	}
+}
+
 // A certificate of the member that has ended by the time it is read is refused too, beside
 // the warning that it has ended. Why it is refused does not change from look to look.
 func TestACertificateThatHasEndedIsRefused(t *testing.T) {
@@ -61,34 +74,34 @@ func TestACertificateThatHasEndedIsRefused(t *testing.T) {
 		f.pair("member", f.lasting(7, time.Second))
 		f.look()
 		f.look()
-		list := f.seen.refusals()
+		list := f.seen.refusedFiles()
 		if len(list) != 1 || !strings.Contains(list[0].Text, "of the member by http ") || !strings.Contains(list[0].Text, "has expired") {
 			t.Errorf("refused: %+v", list)
 		}
 	})
 }
 
-// fileWorld has the files of a host whose ports and whose transport have TLS.
+// fileWorld is a host whose ports and whose transport have TLS, with the files of the transport
+// and what the ports say of theirs.
 type fileWorld struct {
 	t         *testing.T
 	dir       string
 	authority *membercert.Authority
+	ports     map[string]string
 	seen      *certificates
 }
 
 func newFileWorld(t *testing.T) *fileWorld {
 	t.Helper()
-	f := &fileWorld{t: t, dir: t.TempDir(), authority: newTestAuthority(t)}
+	f := &fileWorld{t: t, dir: t.TempDir(), authority: newTestAuthority(t), ports: map[string]string{"client port": "", "admin port": ""}}
 	f.fill()
 	cfg := Config{
-		Logger: slog.New(slog.DiscardHandler), ClusterID: 1, ID: 7, AdminAddress: "x",
-		ClientTLS: TLSConfig{Cert: f.path("api.crt"), Key: f.path("api.key"), ClientCA: f.path("ca")},
-		AdminTLS:  TLSConfig{Cert: f.path("admin.crt"), Key: f.path("admin.key"), ClientAuth: "none"},
+		Logger: slog.New(slog.DiscardHandler), ClusterID: 1, ID: 7,
 		Transports: []TransportConfig{{PluginConfig: PluginConfig{
 			Name: "http", Config: fmt.Appendf(nil, "tls: {cert: %q, key: %q, ca: %q}", f.path("member.crt"), f.path("member.key"), f.path("members")),
 		}}},
 	}
-	f.seen = newCertificates(&cfg)
+	f.seen = newCertificates(&cfg, func() map[string]string { return maps.Clone(f.ports) })
 	return f
 }
 
@@ -104,12 +117,9 @@ func newTestAuthority(t *testing.T) *membercert.Authority {
 // fill puts good files into their places, new ones each time.
 func (f *fileWorld) fill() {
 	f.t.Helper()
-	f.pair("api", f.server())
-	f.pair("admin", f.server())
 	f.pair("member", f.member(7))
 	own, err := f.authority.Pair()
 	f.must(err)
-	f.write("ca", own.Cert)
 	f.write("members", own.Cert)
 }
 
@@ -151,14 +161,6 @@ func (f *fileWorld) shows(when, use string) (text string) {
 		f.t.Errorf("%s: the metric has %d uses", when, uses)
 	}
 	return text
-}
-
-func (f *fileWorld) server() membercert.Pair {
-	return f.made(f.authority.IssueServer("port", nil, 999*time.Hour))
-}
-
-func (f *fileWorld) client() membercert.Pair {
-	return f.made(f.authority.IssueClient("c", 999*time.Hour))
 }
 
 func (f *fileWorld) member(id uint64) membercert.Pair { return f.lasting(id, 999*time.Hour) }

@@ -27,6 +27,7 @@ type certificates struct {
 	logger        *slog.Logger
 	ends, refused *prometheus.Desc
 	every         time.Duration
+	ports         func() map[string]string // api.Server.RefusedCertificates
 
 	noted time.Time // when the log was told last; look's alone
 
@@ -43,8 +44,8 @@ type certificateUse struct {
 	span       certfiles.Span
 }
 
-func newCertificates(cfg *Config) *certificates {
-	c := &certificates{logger: cfg.Logger, every: cfg.certificateLook, ends: prometheus.NewDesc("pontoon_certificate_expires_seconds",
+func newCertificates(cfg *Config, ports func() map[string]string) *certificates {
+	c := &certificates{logger: cfg.Logger, every: cfg.certificateLook, ports: ports, ends: prometheus.NewDesc("pontoon_certificate_expires_seconds",
 		"When a certificate that this host uses runs out, Unix time.", []string{"use"}, nil)}
 	c.refused = prometheus.NewDesc("pontoon_certificate_files_refused",
 		"1 while the files of a certificate cannot be used, so that those of before are.", []string{"use"}, nil)
@@ -125,7 +126,7 @@ func (c *certificates) read(u *certificateUse) {
 // warnings tells of certificates that have ended, or end soon, and of files that are
 // refused. The port or the transport itself tells the log of refused files.
 func (c *certificates) warnings(now time.Time) []server.Warning {
-	return append(c.refusals(), c.ending(now)...)
+	return append(c.refusedFiles(), c.ending(now)...)
 }
 
 // ending are the warnings of certificates that have ended, or end soon.
@@ -153,19 +154,19 @@ func (c *certificates) Describe(ch chan<- *prometheus.Desc) { ch <- c.ends; ch <
 
 // Collect implements prometheus.Collector.
 func (c *certificates) Collect(ch chan<- prometheus.Metric) {
+	for use, why := range c.refusals() {
+		refused := 0.0
+		if why != "" {
+			refused = 1
+		}
+		ch <- prometheus.MustNewConstMetric(c.refused, prometheus.GaugeValue, refused, use)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, u := range c.uses {
 		if !u.span.End.IsZero() {
 			ch <- prometheus.MustNewConstMetric(c.ends, prometheus.GaugeValue, float64(u.span.End.Unix()), u.what)
 		}
-	}
-	for _, f := range c.files {
-		refused := 0.0
-		if f.source.Refused() != "" {
-			refused = 1
-		}
-		ch <- prometheus.MustNewConstMetric(c.refused, prometheus.GaugeValue, refused, f.use)
 	}
 }
 

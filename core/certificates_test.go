@@ -45,7 +45,7 @@ func TestCertificatesThatEndAreWarnedOf(t *testing.T) {
 		Transports: []TransportConfig{{PluginConfig: PluginConfig{Config: []byte("tls: {cert: " + path("member") + ", ca: " + path("ca") + "}")}}},
 	}
 	cfg.Transports[0].Name = "http"
-	c := newCertificates(&cfg)
+	c := newCertificates(&cfg, func() map[string]string { return map[string]string{} })
 	start := time.Now()
 	for _, x := range []struct {
 		name  string

@@ -22,7 +22,7 @@ func TestMetricsOfCertificatesAreDocumented(t *testing.T) {
 		documented = append(documented, row[1])
 	}
 	var made []string
-	for _, c := range []prometheus.Collector{newCertificates(&Config{}), newRefusedHandshakes(nil)} {
+	for _, c := range []prometheus.Collector{newCertificates(&Config{}, nil), newRefusedHandshakes(nil)} {
 		descriptions := make(chan *prometheus.Desc, 2)
 		c.Describe(descriptions)
 		close(descriptions)

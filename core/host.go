@@ -102,7 +102,7 @@ func New(cfg Config) (*Host, error) {
 	if h.audit, err = newAudit(&cfg); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, err), c.Close())
 	}
-	h.certificates = newCertificates(&cfg)
+	h.certificates = newCertificates(&cfg, func() map[string]string { return h.api.RefusedCertificates() })
 	cfg.Metrics.MustRegister(h.certificates, newRefusedHandshakes(func() map[string]uint64 { return h.api.RefusedHandshakes() }))
 	if err := h.makeSlots(); err != nil {
 		return nil, errors.Join(err, c.Close())

@@ -68,7 +68,7 @@ func openSecurity(section string, t TLS, protocols []string, logger *slog.Logger
 	if t.Cert == "" {
 		return nil, nil
 	}
-	files := t.Files(section)
+	files := t.files(section)
 	build := func(texts []string) (*material, error) { return newMaterial(t, files, texts, protocols) }
 	source, err := certfiles.Open(files, build, (*material).end, logger)
 	if err != nil {
@@ -77,16 +77,9 @@ func openSecurity(section string, t TLS, protocols []string, logger *slog.Logger
 	return &security{source}, nil
 }
 
-// Check is why a port refuses files with these texts when it reads them anew; nil if it
-// takes them. The error is a Fault of package certfiles.
-func (t TLS) Check(section string, texts []string) error {
-	_, err := newMaterial(t, t.Files(section), texts, nil)
-	return err
-}
-
-// Files has the files of the section of that name: certificate, key, and authorities if
+// files has the files of the section of that name: certificate, key, and authorities if
 // there are any.
-func (t TLS) Files(section string) []certfiles.File {
+func (t TLS) files(section string) []certfiles.File {
 	files := []certfiles.File{{Key: section + ".cert", Path: t.Cert}, {Key: section + ".key", Path: t.Key}}
 	if t.ClientCA != "" {
 		files = append(files, certfiles.File{Key: section + ".client_ca", Path: t.ClientCA})
@@ -103,7 +96,7 @@ func (t TLS) CheckFiles(section string, now time.Time) error {
 	if err != nil || s == nil {
 		return err
 	}
-	files := t.Files(section)
+	files := t.files(section)
 	faults := []error{files[0].InTime(now, false)}
 	if t.ClientCA != "" {
 		faults = append(faults, files[2].InTime(now, true))
@@ -227,4 +220,18 @@ func (s *Server) watchCertificates() {
 	<-s.end.stopping
 	cancel()
 	watching.Wait()
+}
+
+// RefusedCertificates says of each port with TLS why its files cannot be used as they are,
+// so that the files of before stay in use; "" if they can be used.
+func (s *Server) RefusedCertificates() map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	refused := map[string]string{}
+	for name, port := range map[string]*security{"client port": s.clientTLS, "admin port": s.adminTLS} {
+		if port != nil {
+			refused[name] = port.source.Refused()
+		}
+	}
+	return refused
 }
