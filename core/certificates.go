@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pontoon-raft/pontoon/internal/certfiles"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
@@ -80,15 +81,9 @@ func (c *certificates) add(what, path string, authority bool) {
 
 // watch looks at the files until ctx ends.
 func (c *certificates) watch(ctx context.Context) {
-	ticker := time.NewTicker(c.every)
-	defer ticker.Stop()
-	for {
+	c.look(time.Now())
+	for pause.For(ctx, c.every) {
 		c.look(time.Now())
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return
-		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pontoon-raft/pontoon/internal/audit"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 // followEvery is how often a directory is looked at for more.
@@ -95,20 +96,17 @@ func (s *auditShow) flush() error {
 
 // follow shows what comes until the command is interrupted.
 func (s *auditShow) follow(ctx context.Context, t *audit.Tailer) error {
-	ticker := time.NewTicker(followEvery)
-	defer ticker.Stop()
 	for {
 		if err := t.Read(s.show); err != nil {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			if errors.Is(ctx.Err(), context.Canceled) {
-				return nil
-			}
-			return ctx.Err()
-		case <-ticker.C:
+		if pause.For(ctx, followEvery) {
+			continue
 		}
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return nil
+		}
+		return ctx.Err()
 	}
 }
 

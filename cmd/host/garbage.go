@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 const (
@@ -56,16 +57,12 @@ func memoryLimit(alive uint64) int64 {
 // limitGarbage keeps the garbage of a host small while what is alive is large for a
 // host, until ctx ends (ADR 0039).
 func limitGarbage(ctx context.Context, alive func() uint64, set func(int64)) {
-	ticker := time.NewTicker(limitEvery)
-	defer ticker.Stop()
 	for last := int64(0); ; {
 		if limit := memoryLimit(alive()); limit != last {
 			set(limit)
 			last = limit
 		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
+		if !pause.For(ctx, limitEvery) {
 			return
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/client"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 // lookAgain is how often --wait looks how far the new member is.
@@ -93,8 +94,6 @@ func (a *addition) run(ctx context.Context, c *client.Client, notes io.Writer) (
 
 // await returns when the member is a voter.
 func (a *addition) await(ctx context.Context, c *client.Client, notes io.Writer) (*hostv1.MembersResponse, error) {
-	again := time.NewTicker(lookAgain)
-	defer again.Stop()
 	shown := ""
 	for {
 		r, err := c.CurrentMembers(ctx)
@@ -112,9 +111,7 @@ func (a *addition) await(ctx context.Context, c *client.Client, notes io.Writer)
 			fmt.Fprintln(notes, printable(line))
 			shown = line
 		}
-		select {
-		case <-again.C:
-		case <-ctx.Done():
+		if !pause.For(ctx, lookAgain) {
 			return nil, errInterrupted
 		}
 	}
