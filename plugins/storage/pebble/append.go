@@ -33,13 +33,16 @@ func (d *database) Append(batches []storage.Batch) error {
 		}
 		state.Take(&batches[i])
 		if b.Len() > maxWriteBytes && i < len(batches)-1 {
-			if err := d.write(b, state.Clone(), false); err != nil {
+			if err := d.write(b, false); err != nil {
 				return err
 			}
 			b = d.db.NewBatch()
 		}
 	}
-	return d.write(b, state, sync)
+	if err := d.write(b, sync); err != nil {
+		return err
+	}
+	return d.show(state)
 }
 
 // encode puts a contract's batch into pebble's. state is what comes before it.
@@ -63,9 +66,13 @@ func encode(b *pebble.Batch, state *logstate.State, batch *storage.Batch) error 
 	return b.Set([]byte(hardKey), encodeHard(batch.HardState), nil)
 }
 
-// write applies a batch and makes state what readers see, together; then it
-// waits for the sync. The caller holds writing. It closes b.
-func (d *database) write(b *pebble.Batch, state logstate.State, sync bool) error {
+// write applies a batch, which readers do not see before show, and waits for the sync. The
+// caller holds writing. It closes b.
+func (d *database) write(b *pebble.Batch, sync bool) error {
+	durability := pebble.NoSync
+	if sync {
+		durability = pebble.Sync
+	}
 	if b.Empty() && sync {
 		// Nothing new, but what was written without a sync must be durable.
 		if err := b.LogData(nil, nil); err != nil {
@@ -75,22 +82,19 @@ func (d *database) write(b *pebble.Batch, state logstate.State, sync bool) error
 	if b.Empty() {
 		return b.Close()
 	}
-	d.mu.Lock()
-	var err error
-	if sync {
-		err = d.db.ApplyNoSyncWait(b, pebble.Sync)
-	} else {
-		err = d.db.Apply(b, pebble.NoSync)
-	}
-	if err == nil {
-		d.state = state
-	}
-	d.mu.Unlock()
-	if err == nil && sync {
-		err = b.SyncWait()
-	}
-	if err != nil {
+	if err := d.db.Apply(b, durability); err != nil {
 		return d.fail(fmt.Errorf("write: %w", err))
 	}
 	return b.Close()
+}
+
+// show makes state, and all that was written, the log that readers see. The caller holds
+// writing.
+func (d *database) show(state logstate.State) error {
+	seen := d.db.NewSnapshot()
+	d.mu.Lock()
+	before := d.seen
+	d.state, d.seen = state, seen
+	d.mu.Unlock()
+	return before.Close()
 }

@@ -41,7 +41,10 @@ func (d *database) restart(next logstate.State, end uint64) error {
 	if err != nil {
 		return d.fail(err)
 	}
-	return d.write(b, next, true)
+	if err := d.write(b, true); err != nil {
+		return err
+	}
+	return d.show(next)
 }
 
 // Install implements shell.Log: the log begins after the snapshot at index.

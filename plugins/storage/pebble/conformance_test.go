@@ -48,6 +48,7 @@ func TestConformanceAfterPowerCuts(t *testing.T) {
 		},
 		Kill:      func(_ testing.TB, s storage.Storage) { m.Crash(s) },
 		Fill:      m.Fill,
+		Stall:     m.Stall,
 		Wipe:      m.Wipe,
 		Config:    []byte("min_free_bytes: 1000"),
 		ModelRuns: 20,

@@ -3,10 +3,13 @@ package pebble
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	pebblevfs "github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -22,6 +25,21 @@ type Machines struct {
 type machine struct {
 	files *vfs.Mem
 	db    *pebblevfs.MemFS
+	// stall, if there is one, is called before each sync of pebble's log.
+	stall atomic.Pointer[func()]
+}
+
+// disk is pebble's file system, with the stall.
+func (m *machine) disk() pebblevfs.FS {
+	return errorfs.Wrap(m.db, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		switch op.Kind {
+		case errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo:
+			if stall := m.stall.Load(); stall != nil && strings.HasSuffix(op.Path, ".log") {
+				(*stall)()
+			}
+		}
+		return nil
+	}))
 }
 
 // NewMachines returns none yet.
@@ -39,7 +57,7 @@ func (m *Machines) New(env backend.Env) storage.Storage {
 				return nil, nil, err
 			}
 		}
-		return m.by[dir].files, m.by[dir].db, nil
+		return m.by[dir].files, m.by[dir].disk(), nil
 	})
 }
 
@@ -52,6 +70,18 @@ func (m *Machines) Fill(_ testing.TB, dir string, full bool) {
 		free = 999
 	}
 	m.by[dir].files.SetFree(free)
+}
+
+// Stall makes syncs of pebble's log wait.
+func (m *Machines) Stall(_ testing.TB, dir string) (<-chan struct{}, func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	stalled, resumed := make(chan struct{}), make(chan struct{})
+	once := sync.OnceFunc(func() { close(stalled) })
+	stall := func() { once(); <-resumed }
+	machine := m.by[dir]
+	machine.stall.Store(&stall)
+	return stalled, func() { machine.stall.Store(nil); close(resumed) }
 }
 
 // Wipe puts another machine in a directory's place.

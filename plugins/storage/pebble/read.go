@@ -45,15 +45,15 @@ func (d *database) Read(lo, hi, maxBytes uint64) (_ []storage.Entry, err error) 
 	return entries, nil
 }
 
-// iterate returns an iterator over [lo, hi), which sees the log as it is now;
-// nil if the range is empty.
+// iterate returns an iterator over [lo, hi), which sees the log as show left it last; nil
+// if the range is empty.
 func (d *database) iterate(lo, hi uint64) (*pebble.Iterator, error) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	if err := d.state.CheckRead(lo, hi); err != nil || lo == hi {
 		return nil, err
 	}
-	it, err := d.db.NewIter(&pebble.IterOptions{LowerBound: entryKey(lo), UpperBound: entryKey(hi)})
+	it, err := d.seen.NewIter(&pebble.IterOptions{LowerBound: entryKey(lo), UpperBound: entryKey(hi)})
 	if err != nil {
 		return nil, damaged(err)
 	}

@@ -41,6 +41,7 @@ func openDatabase(p shell.Place, dbfs pebblevfs.FS, cfg config) (_ shell.Log, _ 
 	if err := d.load(); err != nil {
 		return nil, storage.State{}, err
 	}
+	d.seen = d.db.NewSnapshot()
 	return d, d.state.Opened(), nil
 }
 

@@ -86,10 +86,12 @@ type database struct {
 
 	// writing serialises everything that changes the log.
 	writing sync.Mutex
-	// mu guards state. It changes together with what an iterator sees, with
-	// writing held as well.
+	// mu guards state and seen, which change together, with writing held as well.
 	mu    sync.RWMutex
 	state logstate.State
+	// seen is the log that readers see. pebble itself shows a write before its sync is
+	// done, and a crash may take such a write away.
+	seen *pebble.Snapshot
 }
 
 var _ shell.Log = (*database)(nil)
@@ -131,12 +133,15 @@ func (d *database) Begin() {}
 // Close implements shell.Log.
 func (d *database) Close() error {
 	var errs []error
+	if d.seen != nil {
+		errs = append(errs, d.seen.Close())
+	}
 	if d.db != nil {
 		errs = append(errs, d.db.Close())
 	}
 	if d.cache != nil {
 		d.cache.Unref()
 	}
-	d.db, d.cache = nil, nil
+	d.seen, d.db, d.cache = nil, nil, nil
 	return errors.Join(errs...)
 }

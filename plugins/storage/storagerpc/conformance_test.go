@@ -1,6 +1,7 @@
 package storagerpc_test
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/rpctest"
@@ -36,6 +37,16 @@ func conformance(t *testing.T, carrier rpctest.Carrier) {
 			} else {
 				disks[dir].RunShort("")
 			}
+		},
+		Stall: func(_ testing.TB, dir string) (<-chan struct{}, func()) {
+			stalled, resumed := make(chan struct{}), make(chan struct{})
+			once := sync.OnceFunc(func() { close(stalled) })
+			disks[dir].OnAppend(func([]storage.Batch) error {
+				once()
+				<-resumed
+				return nil
+			})
+			return stalled, func() { disks[dir].OnAppend(nil); close(resumed) }
 		},
 		Kill:      func(_ testing.TB, s storage.Storage) { backends[s].Kill() },
 		Wipe:      func(_ testing.TB, dir string) { delete(disks, dir) },

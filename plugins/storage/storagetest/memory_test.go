@@ -2,6 +2,7 @@ package storagetest_test
 
 import (
 	"errors"
+	"sync"
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -19,9 +20,10 @@ func memoryHarness() storagetest.Harness {
 			}
 			return disks[dir].Store()
 		},
-		Kill: func(_ testing.TB, s storage.Storage) { s.(*storagetest.Memory).Kill() },
-		Fill: func(_ testing.TB, dir string, full bool) { fill(disks[dir], full) },
-		Wipe: func(_ testing.TB, dir string) { delete(disks, dir) },
+		Kill:  func(_ testing.TB, s storage.Storage) { s.(*storagetest.Memory).Kill() },
+		Fill:  func(_ testing.TB, dir string, full bool) { fill(disks[dir], full) },
+		Stall: func(_ testing.TB, dir string) (<-chan struct{}, func()) { return stall(disks[dir]) },
+		Wipe:  func(_ testing.TB, dir string) { delete(disks, dir) },
 	}
 }
 
@@ -32,6 +34,18 @@ func fill(d *storagetest.Disk, full bool) {
 	} else {
 		d.RunShort("")
 	}
+}
+
+// stall makes the appends to a disk of the reference wait.
+func stall(d *storagetest.Disk) (<-chan struct{}, func()) {
+	stalled, resumed := make(chan struct{}), make(chan struct{})
+	once := sync.OnceFunc(func() { close(stalled) })
+	d.OnAppend(func([]storage.Batch) error {
+		once()
+		<-resumed
+		return nil
+	})
+	return stalled, func() { d.OnAppend(nil); close(resumed) }
 }
 
 func TestMemory(t *testing.T) { storagetest.Run(t, memoryHarness()) }

@@ -62,6 +62,28 @@ func logMutants() []mutant {
 			}
 			return nil
 		}},
+		{
+			name: "ShowsWhatIsInFlight", part: "InFlight", append: appendRemembering,
+			read: func(m *mutantStore, ctx context.Context, lo, hi, maxBytes uint64) ([]storage.Entry, error) {
+				es, err := m.Memory.Read(ctx, lo, hi, maxBytes)
+				if e, ok := m.entry(lo); ok && errors.Is(err, storage.ErrUnavailable) {
+					return []storage.Entry{e}, nil
+				}
+				return es, err
+			},
+		},
+		{
+			name: "ShowsReplacementsInFlight", part: "InFlight", append: appendRemembering,
+			read: func(m *mutantStore, ctx context.Context, lo, hi, maxBytes uint64) ([]storage.Entry, error) {
+				es, err := m.Memory.Read(ctx, lo, hi, maxBytes)
+				for i := range es {
+					if e, ok := m.entry(es[i].Index); ok {
+						es[i] = e
+					}
+				}
+				return es, err
+			},
+		},
 		{name: "KeepsAConflictingSuffix", part: "Conflict", append: appendKeepingSuffix},
 		{name: "IgnoresAGap", part: "Append", append: func(m *mutantStore, ctx context.Context, b []storage.Batch) error {
 			return unless(m.Memory.Append(ctx, b), plugins.ErrInvalidArgument)
@@ -239,6 +261,12 @@ func mapHardStates(b []storage.Batch, f func(storage.HardState) storage.HardStat
 		b[i].HardState = f(b[i].HardState)
 	}
 	return b
+}
+
+// appendRemembering notes what it appends before that is durable.
+func appendRemembering(m *mutantStore, ctx context.Context, b []storage.Batch) error {
+	m.remember(b)
+	return m.Memory.Append(ctx, b)
 }
 
 // appendKeepingSuffix overwrites entries in place and leaves those after them.

@@ -94,6 +94,11 @@ func mutantHarness(m mutant) storagetest.Harness {
 			defer mu.Unlock()
 			fill(disks[dir], full)
 		},
+		Stall: func(_ testing.TB, dir string) (<-chan struct{}, func()) {
+			mu.Lock()
+			defer mu.Unlock()
+			return stall(disks[dir])
+		},
 		Wipe: func(_ testing.TB, dir string) {
 			mu.Lock()
 			defer mu.Unlock()

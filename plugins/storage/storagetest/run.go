@@ -35,6 +35,10 @@ type Harness struct {
 	// end to that. Nil leaves out the tests that need it, which says so.
 	Fill func(t testing.TB, dir string, full bool)
 
+	// Stall makes every sync of a log wait, from now until resume is called. stalled is
+	// closed when one of them waits. Nil leaves out the test that needs it, which says so.
+	Stall func(t testing.TB, dir string) (stalled <-chan struct{}, resume func())
+
 	// Wipe takes everything out of a store's directory, as if its disk were
 	// another one. Nil removes the files in it.
 	Wipe func(t testing.TB, dir string)
@@ -51,6 +55,7 @@ type Harness struct {
 func Run(t *testing.T, h Harness) {
 	t.Run("Describe", h.testDescribe)
 	t.Run("Append", h.testAppend)
+	t.Run("InFlight", h.testInFlight)
 	t.Run("Conflict", h.testConflict)
 	t.Run("HardState", h.testHardState)
 	t.Run("Snapshot", h.testSnapshot)

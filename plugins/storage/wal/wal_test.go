@@ -87,6 +87,22 @@ func (m *machines) fill(_ testing.TB, dir string, full bool) {
 	m.by[dir].SetFree(free)
 }
 
+// stall makes syncs wait.
+func (m *machines) stall(_ testing.TB, dir string) (<-chan struct{}, func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	stalled, resumed := make(chan struct{}), make(chan struct{})
+	once := sync.OnceFunc(func() { close(stalled) })
+	disk := m.by[dir]
+	disk.OnOp(func(op vfs.Op) {
+		if op.Kind == vfs.OpSync || op.Kind == vfs.OpSyncAll {
+			once()
+			<-resumed
+		}
+	})
+	return stalled, func() { disk.OnOp(nil); close(resumed) }
+}
+
 // TestConformanceAfterPowerCuts runs the kit with a Kill that takes unsynced
 // data away.
 func TestConformanceAfterPowerCuts(t *testing.T) {
@@ -101,6 +117,7 @@ func TestConformanceAfterPowerCuts(t *testing.T) {
 					s.(*store).kill()
 				},
 				Fill:   m.fill,
+				Stall:  m.stall,
 				Wipe:   m.wipe,
 				Config: []byte(smallSegments + "min_free_bytes: 1000\n"),
 			})
