@@ -100,13 +100,23 @@ func (m *model) termOf(index uint64) uint64 {
 	return m.entries[index-m.base.Index-1].Term
 }
 
+// settled is the last index that a host never replaces: what a visible snapshot holds is
+// committed, though the stored commit may lag behind it.
+func (m *model) settled() uint64 {
+	settled := max(m.hard.Commit, m.base.Index)
+	if n := len(m.snapshots); n > 0 {
+		settled = max(settled, m.snapshots[n-1].meta.Index)
+	}
+	return settled
+}
+
 func (m *model) run(op operation) {
 	m.se.t.Helper()
 	switch op.Kind {
 	case "append":
 		m.append(m.last()+1, 1+op.B, max(m.term, 1), op.A%2 == 0)
 	case "replace":
-		if low := max(m.hard.Commit, m.base.Index) + 1; low <= m.last() {
+		if low := m.settled() + 1; low <= m.last() {
 			m.append(low+op.A%(m.last()-low+1), 1+op.B, m.term+1, true)
 		}
 	case "overrule":
@@ -119,7 +129,7 @@ func (m *model) run(op operation) {
 			hs := m.hard
 			hs.Term = max(hs.Term, 1)
 			hs.Commit += 1 + op.A%(m.last()-m.hard.Commit)
-			m.setHard(hs, op.B%4 == 0)
+			m.setHard(hs, op.B%4 == 0 || hs.Term != m.hard.Term) // a commit alone may be lost
 		}
 	case "batches":
 		m.batches(1+op.A%5, 1+op.B)
@@ -164,11 +174,11 @@ func (m *model) append(first, n, term uint64, withHardState bool) {
 	m.sure = m.hard.Commit
 }
 
-// overrule replaces all that is not committed by entries of the term before it,
+// overrule replaces all that is not settled by entries of the term before it,
 // as a leader does whose log ends in an older term than what it replaces, and
 // compacts the log exactly to there.
 func (m *model) overrule(op operation) {
-	end := max(m.hard.Commit, m.base.Index)
+	end := m.settled()
 	for range 1 + op.A%4 {
 		m.append(m.last()+1, 1+op.B, m.term+1, true)
 	}

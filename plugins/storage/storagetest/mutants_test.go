@@ -1,13 +1,16 @@
 package storagetest_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/storagetest"
@@ -47,6 +50,30 @@ func TestNoMutant(t *testing.T) {
 		t.Skip("this process runs the kit on one mutant, for TestMutants in its parent")
 	}
 	storagetest.Run(t, mutantHarness(mutant{}))
+}
+
+// TestTheModelKeepsTheHostsPromises: the model replaces no entry that a visible snapshot
+// holds, and syncs a term, also around a restart that forgets the commit index. Rules ST-11
+// and ST-12.
+func TestTheModelKeepsTheHostsPromises(t *testing.T) {
+	strict := mutantHarness(mutant{append: func(m *mutantStore, ctx context.Context, b []storage.Batch) error {
+		visible, err := m.ListSnapshots(ctx)
+		if err != nil {
+			return err
+		}
+		for i := range b {
+			if n := len(visible); n > 0 && len(b[i].Entries) > 0 && b[i].Entries[0].Index <= visible[n-1].Metadata.Index {
+				return fmt.Errorf("%w: entry %d is replaced, though snapshot %d holds it",
+					plugins.ErrInvalidArgument, b[i].Entries[0].Index, visible[n-1].Metadata.Index)
+			}
+		}
+		return m.Memory.Append(ctx, b)
+	}})
+	forgets := []string{"append(4,1)", "commit(6,7)", "save(14,12)", "kill(0,0)"}
+	for _, last := range []string{"replace(0,1)", "overrule(40,2)"} {
+		t.Run(last, func(t *testing.T) { strict.RunModel(t, append(forgets, last)...) })
+	}
+	t.Run("term", func(t *testing.T) { strict.RunModel(t, "append(5,0)", "commit(1,1)", "kill(0,0)") })
 }
 
 // TestMutantChild is what the child processes run.
