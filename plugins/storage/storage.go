@@ -57,7 +57,8 @@ type Batch struct {
 	// index of the log and greater than its commit; stored entries from the
 	// first index on are discarded first (paper, section 5.3). May be empty.
 	Entries []Entry
-	// HardState is stored with the entries unless it is zero.
+	// HardState is stored with the entries unless it is zero. Neither its term nor its
+	// commit is below the stored one.
 	HardState HardState
 	// MustSync is false only for batches whose loss would be harmless: a
 	// commit index alone. Their acknowledgement may come without an fsync.
@@ -126,7 +127,9 @@ type Storage interface {
 	// InstallSnapshot makes the received snapshot at index the start of the
 	// log: atomically, the log becomes empty with FirstIndex index+1, the
 	// hard state becomes hs, and the snapshot becomes visible. It is durable
-	// on return. Errors: ErrNoSnapshot; others poison the store as in Append.
+	// on return. Errors: ErrNoSnapshot and plugins.ErrInvalidArgument (the log has
+	// passed the snapshot, or hs is not of its time) leave the store as it was;
+	// others poison it as in Append.
 	InstallSnapshot(ctx context.Context, index uint64, hs HardState) error
 
 	// Close waits for background work, then releases the lock. After it

@@ -13,14 +13,14 @@ const maxType = 0xff
 // CheckAppend refuses batches that would break the contract, before anything of
 // them is written. The state is not changed.
 func (s *State) CheckAppend(batches []storage.Batch, limits plugins.Limits) error {
-	last, commit := s.Last, s.Hard.Commit
+	last, hard := s.Last, s.Hard
 	for i := range batches {
 		b := &batches[i]
 		if n := len(b.Entries); n > 0 {
 			first := b.Entries[0].Index
-			if first > last+1 || first <= s.Base || first <= commit {
+			if first > last+1 || first <= s.Base || first <= hard.Commit {
 				return fmt.Errorf("append batch %d of %d: %w: entries begin at %d, the log is [%d,%d] with commit %d",
-					i+1, len(batches), plugins.ErrInvalidArgument, first, s.Base+1, last, commit)
+					i+1, len(batches), plugins.ErrInvalidArgument, first, s.Base+1, last, hard.Commit)
 			}
 			if err := checkEntries(b.Entries, s.termBefore(batches[:i], first), limits); err != nil {
 				return fmt.Errorf("append batch %d of %d: %w", i+1, len(batches), err)
@@ -31,11 +31,25 @@ func (s *State) CheckAppend(batches []storage.Batch, limits plugins.Limits) erro
 			return fmt.Errorf("append batch %d of %d: %w: commit %d is beyond the last index %d",
 				i+1, len(batches), plugins.ErrInvalidArgument, b.HardState.Commit, last)
 		}
-		if b.HardState != (storage.HardState{}) {
-			commit = b.HardState.Commit
+		var err error
+		if hard, err = Follow(hard, b.HardState); err != nil {
+			return fmt.Errorf("append batch %d of %d: %w", i+1, len(batches), err)
 		}
 	}
 	return nil
+}
+
+// Follow returns the hard state after next, of which zero means unchanged, and refuses one
+// whose term or commit falls.
+func Follow(hard, next storage.HardState) (storage.HardState, error) {
+	switch {
+	case next == storage.HardState{}:
+		return hard, nil
+	case next.Term < hard.Term || next.Commit < hard.Commit:
+		return hard, fmt.Errorf("%w: a hard state of term %d and commit %d after term %d and commit %d",
+			plugins.ErrInvalidArgument, next.Term, next.Commit, hard.Term, hard.Commit)
+	}
+	return next, nil
 }
 
 // termBefore returns the term of index first-1 once the earlier batches are
@@ -109,16 +123,17 @@ func (s *State) CheckSnapshot(index, term uint64) error {
 	return nil
 }
 
-// CheckInstall refuses a received snapshot that the log has passed, and returns the
-// hard state that the log has after its installation with hs.
+// CheckInstall refuses a received snapshot that the log has passed, and a falling term. It
+// returns the hard state that the log has after the installation with hs.
 func (s *State) CheckInstall(index uint64, hs storage.HardState) (storage.HardState, error) {
 	if index <= s.Base || index < s.Hard.Commit || hs.Commit > index {
 		return storage.HardState{}, fmt.Errorf("%w: the log begins at %d, its commit is %d, the new one %d",
 			plugins.ErrInvalidArgument, s.Base+1, s.Hard.Commit, hs.Commit)
 	}
-	if hs == (storage.HardState{}) {
-		hs = s.Hard
+	if hs != (storage.HardState{}) {
+		hs.Commit = index // what a snapshot holds is committed
 	}
-	hs.Commit = index // what a snapshot holds is committed
-	return hs, nil
+	hs, err := Follow(s.Hard, hs)
+	hs.Commit = index
+	return hs, err
 }

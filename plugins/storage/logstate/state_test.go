@@ -51,7 +51,8 @@ func (p *plain) refuses(b *storage.Batch) bool {
 	if n := len(b.Entries); n > 0 {
 		last = b.Entries[n-1].Index
 	}
-	return b.HardState.Commit > last
+	falls := b.HardState != storage.HardState{} && (b.HardState.Term < p.hard.Term || b.HardState.Commit < p.hard.Commit)
+	return falls || b.HardState.Commit > last
 }
 
 func (p *plain) take(b *storage.Batch) {
@@ -113,8 +114,13 @@ func TestTheStateIsThatOfAPlainLog(t *testing.T) {
 				p.baseTerm, p.terms, p.base = p.term(index), p.terms[index-p.base:], index
 			case "install":
 				index := p.last() + rapid.Uint64Range(0, 2).Draw(t, "ahead")
-				hs, err := s.CheckInstall(index, storage.HardState{})
-				if refused := index <= p.base || index < p.hard.Commit; refused != (err != nil) {
+				var given storage.HardState
+				if rapid.Bool().Draw(t, "given") {
+					given = storage.HardState{Term: rapid.Uint64Range(1, 5).Draw(t, "term"), Vote: 2}
+				}
+				hs, err := s.CheckInstall(index, given)
+				falls := given.Vote != 0 && given.Term < p.hard.Term
+				if refused := index <= p.base || index < p.hard.Commit || falls; refused != (err != nil) {
 					t.Fatalf("install at %d of %+v: %v", index, p, err)
 				}
 				if err != nil {
@@ -123,6 +129,9 @@ func TestTheStateIsThatOfAPlainLog(t *testing.T) {
 				term := p.term(p.last()) + 1
 				s.Restart(index, term)
 				s.Hard = hs
+				if given.Vote != 0 {
+					p.hard = given
+				}
 				p = plain{hard: p.hard, base: index, baseTerm: term}
 				p.hard.Commit = index
 			}

@@ -86,6 +86,22 @@ func TestWhatWasReceivedIsAppendedThoughTheHostGivesUp(t *testing.T) {
 	}
 }
 
+// Rule ST-13.
+func TestHardStatesThatFallAreFoundBeforeAnyIsSent(t *testing.T) {
+	for name, falls := range map[string]storage.HardState{"term": {Term: 2, Commit: 3}, "commit": {Term: 4, Commit: 1}} {
+		c, _ := open(t, storagetest.NewDisk())
+		first := batch(1, 1, 3)
+		first.HardState = storage.HardState{Term: 3, Commit: 2}
+		err := c.Append(t.Context(), []storage.Batch{first, {HardState: falls, MustSync: true}})
+		if !errors.Is(err, plugins.ErrInvalidArgument) {
+			t.Errorf("%s: append: %v", name, err)
+		}
+		if _, err := c.Read(t.Context(), 1, 2, 1000); !errors.Is(err, storage.ErrUnavailable) {
+			t.Errorf("%s: the batch before it was appended: %v", name, err)
+		}
+	}
+}
+
 func TestAnAppendersErrorReachesBothEnds(t *testing.T) {
 	disk := storagetest.NewDisk()
 	c, _ := open(t, disk)

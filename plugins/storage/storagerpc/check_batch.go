@@ -5,6 +5,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/logstate"
 )
 
 // entryOverhead is at least what an entry takes on the wire beside its data.
@@ -32,27 +33,29 @@ func checkBatchSize(entries []storage.Entry, limits plugins.Limits) error {
 
 // checkSequence refuses batches that contradict each other, whatever the store
 // has: a gap between them, an entry replaced that an earlier one commits, a
-// term that falls. Whether they fit the store is for the plugin to judge.
+// term or a commit that falls. Whether they fit the store is for the plugin to judge.
 func checkSequence(batches []storage.Batch) error {
 	if len(batches) < 2 {
 		return nil
 	}
 	var tail []storage.Entry // of the log, as far as these batches say
-	commit := uint64(0)
+	var hard storage.HardState
+	var err error
 	for _, b := range batches {
 		if len(b.Entries) > 0 {
 			first := b.Entries[0].Index
-			if first <= commit {
-				return fmt.Errorf("entry %d replaces a committed one, commit is %d: %w", first, commit, plugins.ErrInvalidArgument)
+			if first <= hard.Commit {
+				return fmt.Errorf("entry %d replaces a committed one, commit is %d: %w", first, hard.Commit, plugins.ErrInvalidArgument)
 			}
-			var err error
 			if tail, err = follow(tail, b.Entries); err != nil {
 				return err
 			}
 		}
-		commit = max(commit, b.HardState.Commit)
-		if len(tail) > 0 && commit > tail[len(tail)-1].Index {
-			return fmt.Errorf("commit %d beyond entry %d: %w", commit, tail[len(tail)-1].Index, plugins.ErrInvalidArgument)
+		if hard, err = logstate.Follow(hard, b.HardState); err != nil {
+			return err
+		}
+		if len(tail) > 0 && hard.Commit > tail[len(tail)-1].Index {
+			return fmt.Errorf("commit %d beyond entry %d: %w", hard.Commit, tail[len(tail)-1].Index, plugins.ErrInvalidArgument)
 		}
 	}
 	return nil

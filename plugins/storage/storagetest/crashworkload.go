@@ -66,11 +66,11 @@ func (w *CrashWorkload) Script(early, late func() error) []func() error {
 		func() error { return w.Compact(13) },
 		w.Overrule,
 		w.Reopen,
-		func() error { return w.Install(40, 6) },
-		func() error { return w.Append(true, w.Batch(41, 5, 6, 100)) },
-		func() error { return w.Install(90, 7) },
+		func() error { return w.Install(40, 9) },
+		func() error { return w.Append(true, w.Batch(41, 5, 9, 100)) },
+		func() error { return w.Install(90, 10) },
 		w.Reopen,
-		func() error { return w.Append(true, w.Batch(91, 1, 7, 2000), w.Batch(92, 1, 7, 2000)) },
+		func() error { return w.Append(true, w.Batch(91, 1, 10, 2000), w.Batch(92, 1, 10, 2000)) },
 		w.Close,
 	}
 }

@@ -1,8 +1,10 @@
 package storagetest
 
 import (
+	"errors"
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
@@ -45,6 +47,27 @@ func (h Harness) testHardState(t *testing.T) {
 			}
 			restart(se)
 			se.expectHardState(storage.HardState{Term: 20, Vote: 2})
+		})
+		t.Run("OneThatFallsIsRefusedOrKept", func(t *testing.T) {
+			rule.Checks(t, "ST-13", "ST-16")
+			for name, falls := range map[string]storage.HardState{
+				"Term": {Term: 6, Vote: 1, Commit: 4}, "Commit": {Term: 7, Vote: 3, Commit: 2},
+			} {
+				t.Run(name, func(t *testing.T) {
+					se := h.start(t)
+					want := storage.HardState{Term: 7, Vote: 3, Commit: 3}
+					se.appendBatches(storage.Batch{Entries: entries(1, 4, 6), HardState: want, MustSync: true})
+					err := se.s.Append(se.ctx(), []storage.Batch{{HardState: falls, MustSync: true}})
+					if err == nil {
+						want = falls
+					} else if !errors.Is(err, plugins.ErrInvalidArgument) {
+						t.Fatalf("Append = %v, want ErrInvalidArgument", err)
+					}
+					restart(se)
+					se.expectHardState(want)
+					se.expectLog(entries(1, 4, 6)...)
+				})
+			}
 		})
 		t.Run("CommitAloneMayLagButNotLead", func(t *testing.T) {
 			rule.Checks(t, "ST-5", "ST-11")

@@ -50,6 +50,17 @@ func logMutants() []mutant {
 		{name: "ForgetsTheTerm", part: "HardState", append: func(m *mutantStore, ctx context.Context, b []storage.Batch) error {
 			return m.Memory.Append(ctx, mapHardStates(b, func(hs storage.HardState) storage.HardState { hs.Term = min(hs.Term, 1); return hs }))
 		}},
+		{name: "MixesHardStates", part: "HardState", append: func(m *mutantStore, ctx context.Context, b []storage.Batch) error {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			return m.Memory.Append(ctx, mapHardStates(b, func(hs storage.HardState) storage.HardState {
+				if hs != (storage.HardState{}) {
+					hs.Term, hs.Commit = max(hs.Term, m.hard.Term), max(hs.Commit, m.hard.Commit)
+					m.hard = hs
+				}
+				return hs
+			}))
+		}},
 		{name: "StoresTheHardStateApart", part: "HardState", append: func(m *mutantStore, ctx context.Context, b []storage.Batch) error {
 			entries := mapHardStates(b, func(storage.HardState) storage.HardState { return storage.HardState{} })
 			if err := m.Memory.Append(ctx, entries); err != nil {

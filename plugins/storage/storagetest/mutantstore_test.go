@@ -20,6 +20,8 @@ type mutantStore struct {
 	described int
 	// entries are what was appended last at each index.
 	entries map[uint64]storage.Entry
+	// hard is the hard state that was appended last.
+	hard storage.HardState
 	// begun are the snapshots being written.
 	begun []storage.SnapshotInfo
 }
