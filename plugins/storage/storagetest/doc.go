@@ -24,8 +24,8 @@
 //     writes and expects;
 //   - storeid.go, lock.go, hardstate.go: a store that is opened, by one process, and its
 //     hard state;
-//   - append.go, conflict.go, limits.go: entries are appended and replaced, and what is
-//     out of bounds is refused;
+//   - append.go, inflight.go, conflict.go, limits.go: entries are appended, read before
+//     they are durable, and replaced, and what is out of bounds is refused;
 //   - snapshot.go, install.go, compact.go: snapshots are saved, a received one takes the
 //     place of the log, and the head of the log is given up;
 //   - space.go: the store says when there is little room;
