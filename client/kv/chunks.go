@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -41,11 +42,26 @@ func (c *Chunks) Add(chunk []byte) ([]Entry, error) {
 		page = pageOf(&m)
 		c.revision, c.more = max(c.revision, page.Revision), c.more || page.More
 	}
-	c.rest = append(c.rest[:0], c.rest[whole:]...)
+	c.rest = restOf(c.rest, whole)
 	if n := len(c.rest); n > maxPart {
 		return nil, fmt.Errorf("kv: an entry of more than %d bytes, at most %d", n, maxPart)
 	}
 	return page.Entries, nil
+}
+
+// mostRoom is how much room is kept for the next chunk. A larger one was for one entry or update.
+const mostRoom = 4 << 20
+
+// restOf is what follows so many bytes of b, in the place of b unless that is large.
+func restOf(b []byte, whole int) []byte {
+	switch rest := b[whole:]; {
+	case whole == 0:
+		return b
+	case cap(b) > mostRoom:
+		return bytes.Clone(rest)
+	default:
+		return append(b[:0], rest...)
+	}
 }
 
 // wholeFields counts the bytes of the whole fields that b begins with.

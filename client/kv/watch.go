@@ -102,7 +102,7 @@ func (u *Updates) Add(chunk []byte) ([]Update, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kv: chunk of %d bytes: %w", len(chunk), err)
 	}
-	u.rest = append(u.rest[:0], u.rest[whole:]...)
+	u.rest = restOf(u.rest, whole)
 	if n := len(u.rest); n > maxUpdate {
 		return nil, fmt.Errorf("kv: an update of more than %d bytes, at most %d", n, maxUpdate)
 	}

@@ -415,3 +415,34 @@ func TestAWatchThatHasEndedLeavesNothing(t *testing.T) {
 		}
 	}
 }
+
+// A large update is not kept by the watch that has handed it out, which may wait for the next
+// one for hours.
+func TestALargeUpdateIsNotKept(t *testing.T) {
+	const large, piece = 32 << 20, 1 << 20
+	raw := encoded(t, &kvv1.WatchUpdate{Revision: 1, Events: []*kvv1.Event{
+		{Kv: &kvv1.KeyValue{Key: []byte("key"), Value: make([]byte, large), ModRevision: 1}},
+	}})
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	var u kv.Updates
+	before, events := heap(), 0
+	for part := range slices.Chunk(raw, piece) {
+		updates, err := u.Add(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, update := range updates {
+			events += len(update.Events)
+		}
+	}
+	if kept := int64(heap()) - int64(before); events != 1 || kept > large/2 {
+		t.Errorf("after %d events of %d bytes %d are kept", events, large, kept)
+	}
+	runtime.KeepAlive(raw)
+	runtime.KeepAlive(&u)
+}
