@@ -181,7 +181,7 @@ func (sh *Shelf) put(part string, s file) error {
 		return err
 	}
 	if s.name.Suffix == receivedSuffix {
-		sh.received = replace(sh.received, s)
+		sh.received = sh.replaceLocked(sh.received, s)
 		return nil
 	}
 	sh.showLocked(s)
@@ -190,7 +190,7 @@ func (sh *Shelf) put(part string, s file) error {
 
 // showLocked makes a snapshot visible and removes those beyond the newest two.
 func (sh *Shelf) showLocked(s file) {
-	sh.visible = replace(sh.visible, s)
+	sh.visible = sh.replaceLocked(sh.visible, s)
 	slices.SortFunc(sh.visible, byIndex)
 	sh.trimLocked()
 }
@@ -210,9 +210,15 @@ func (sh *Shelf) removeLocked(s file) {
 	}
 }
 
-// replace returns list with s in the place of the one at the same index.
-func replace(list []file, s file) []file {
-	list = slices.DeleteFunc(slices.Clone(list), func(o file) bool { return o.name == s.name })
+// replaceLocked returns list with s in the place of the one at the same index, whose file
+// goes if it has another name, that of another term.
+func (sh *Shelf) replaceLocked(list []file, s file) []file {
+	list = slices.DeleteFunc(slices.Clone(list), func(o file) bool {
+		if o.name.Index == s.name.Index && o.name != s.name {
+			sh.removeLocked(o)
+		}
+		return o.name.Index == s.name.Index
+	})
 	return append(list, s)
 }
 
