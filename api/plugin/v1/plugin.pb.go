@@ -512,8 +512,8 @@ func (m *SessionResponse) GetMetrics() []byte {
 type Limits struct {
 	// The largest data of one entry.
 	MaxEntryBytes uint64 `protobuf:"varint,1,opt,name=max_entry_bytes,json=maxEntryBytes,proto3" json:"max_entry_bytes,omitempty"`
-	// The most bytes of entries in one batch or message, unless a single entry
-	// is larger.
+	// The most data that the entries of one batch or message have together, unless there is
+	// a single one.
 	MaxBatchBytes uint64 `protobuf:"varint,2,opt,name=max_batch_bytes,json=maxBatchBytes,proto3" json:"max_batch_bytes,omitempty"`
 	// The largest chunk of a snapshot stream.
 	MaxChunkBytes uint64 `protobuf:"varint,3,opt,name=max_chunk_bytes,json=maxChunkBytes,proto3" json:"max_chunk_bytes,omitempty"`
@@ -593,7 +593,8 @@ func (m *Limits) GetSendChunkBytes() uint64 {
 
 // OpenOptions is the part of every kind's Open that is the same.
 type OpenOptions struct {
-	// The plugin's own config section, as the bytes of a YAML document.
+	// The plugin's own config section: a YAML document, with the line numbers of the host's
+	// file where that has it in lines of its own; empty if there is none.
 	Config    []byte `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
 	ClusterId uint64 `protobuf:"varint,2,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
 	NodeId    uint64 `protobuf:"varint,3,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`

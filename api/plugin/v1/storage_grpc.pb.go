@@ -44,8 +44,8 @@ type StorageClient interface {
 	Append(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[AppendRequest, AppendResponse], error)
 	Read(ctx context.Context, in *ReadRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ReadResponse], error)
 	Compact(ctx context.Context, in *CompactRequest, opts ...grpc.CallOption) (*CompactResponse, error)
-	// SaveSnapshot: the end asks to commit. A stream that ends without it is
-	// aborted, and answered with CANCELLED.
+	// SaveSnapshot: the end asks to commit. Nothing stays of a stream without it; one that
+	// its host has cut after the header is answered with CANCELLED.
 	SaveSnapshot(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[SaveSnapshotRequest, SaveSnapshotResponse], error)
 	// OpenSnapshot: the end comes only if the checksum of what is stored was right.
 	OpenSnapshot(ctx context.Context, in *OpenSnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[OpenSnapshotResponse], error)
@@ -202,8 +202,8 @@ type StorageServer interface {
 	Append(grpc.BidiStreamingServer[AppendRequest, AppendResponse]) error
 	Read(*ReadRequest, grpc.ServerStreamingServer[ReadResponse]) error
 	Compact(context.Context, *CompactRequest) (*CompactResponse, error)
-	// SaveSnapshot: the end asks to commit. A stream that ends without it is
-	// aborted, and answered with CANCELLED.
+	// SaveSnapshot: the end asks to commit. Nothing stays of a stream without it; one that
+	// its host has cut after the header is answered with CANCELLED.
 	SaveSnapshot(grpc.ClientStreamingServer[SaveSnapshotRequest, SaveSnapshotResponse]) error
 	// OpenSnapshot: the end comes only if the checksum of what is stored was right.
 	OpenSnapshot(*OpenSnapshotRequest, grpc.ServerStreamingServer[OpenSnapshotResponse]) error

@@ -64,11 +64,12 @@ const (
 	EventType_EVENT_UNSPECIFIED EventType = 0
 	// Messages to the peer were dropped, or it cannot be reached.
 	EventType_EVENT_UNREACHABLE EventType = 1
-	// The peer became reachable.
+	// The first connection to the peer is up, and its greetings have fitted.
 	EventType_EVENT_ACTIVE EventType = 2
-	// The peer is no longer reachable.
+	// The last connection to the peer is down.
 	EventType_EVENT_INACTIVE EventType = 3
-	// A peer says that this node was removed; index and term are the proof.
+	// A peer says that this node was removed, and with index and term since when. The peer
+	// may have left these out, and then the event stops no node.
 	EventType_EVENT_REMOVED EventType = 4
 	// A peer offers a snapshot: take it up with ReceiveSnapshot(offer).
 	EventType_EVENT_SNAPSHOT_OFFERED EventType = 5
