@@ -11,7 +11,7 @@ import (
 type Deadline struct {
 	// Set is called with the time at which reading, or writing, fails.
 	Set func(time.Time) error
-	// Timeout is the time from Extend to then, less at most an eighth.
+	// Timeout is the time from Extend to then, less at most an eighth; 0 means never.
 	Timeout time.Duration
 
 	last time.Time
@@ -20,7 +20,7 @@ type Deadline struct {
 // Extend moves the deadline.
 func (d *Deadline) Extend() error {
 	now := time.Now()
-	if now.Sub(d.last) < d.Timeout/8 {
+	if d.Timeout <= 0 || now.Sub(d.last) < d.Timeout/8 {
 		return nil
 	}
 	d.last = now
@@ -35,10 +35,8 @@ type Timed struct {
 
 // Read implements io.Reader.
 func (t *Timed) Read(p []byte) (int, error) {
-	if t.Timeout > 0 {
-		if err := t.Extend(); err != nil {
-			return 0, err
-		}
+	if err := t.Extend(); err != nil {
+		return 0, err
 	}
 	return t.R.Read(p)
 }
