@@ -40,8 +40,8 @@ func Describe(ctx context.Context, conn grpc.ClientConnInterface) (plugins.Info,
 		Capabilities: goCapabilities(res.Capabilities),
 		Requires:     goCapabilities(res.Requires),
 
-		CommandVersions: plugins.Versions{Least: res.CommandVersions.Least, Greatest: res.CommandVersions.Greatest},
-		SnapshotFormats: plugins.SnapshotFormats{Written: res.SnapshotFormats.Written, Readable: res.SnapshotFormats.Readable},
+		CommandVersions: plugins.Versions(res.CommandVersions),
+		SnapshotFormats: plugins.SnapshotFormats(res.SnapshotFormats),
 	}
 	if err := CheckInfo(info); err != nil {
 		return plugins.Info{}, fmt.Errorf("describe: %w", err)
@@ -105,8 +105,8 @@ func describeResponse(info plugins.Info) *pluginv1.DescribeResponse {
 		Capabilities: wireCapabilities(info.Capabilities),
 		Requires:     wireCapabilities(info.Requires),
 
-		CommandVersions: pluginv1.CommandVersions{Least: info.CommandVersions.Least, Greatest: info.CommandVersions.Greatest},
-		SnapshotFormats: pluginv1.SnapshotFormats{Written: info.SnapshotFormats.Written, Readable: info.SnapshotFormats.Readable},
+		CommandVersions: pluginv1.CommandVersions(info.CommandVersions),
+		SnapshotFormats: pluginv1.SnapshotFormats(info.SnapshotFormats),
 	}
 }
 

@@ -25,7 +25,7 @@ type Opened struct {
 // accepted.
 func NewOpened(o plugins.Options) *Opened {
 	election := o.Election
-	defaults.Or(&election, time.Second)
+	defaults.Or(&election, defaults.Election)
 	return &Opened{
 		Call:     pluginv1.Call{Group: o.Group, Incarnation: o.Incarnation},
 		NodeID:   o.NodeID,

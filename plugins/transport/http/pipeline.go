@@ -70,10 +70,9 @@ func (p *pipeline) work() {
 		if err == nil {
 			continue
 		}
-		p.peer.facts.Dropped.Add(1)
 		// Waiting messages are as outdated as the one that has just failed.
 		p.drop()
-		p.peer.e.Reporter.Unreachable(p.peer.id, err.Error())
+		p.peer.drop(err.Error())
 		p.peer.e.Refused(p.peer, err)
 	}
 }

@@ -156,11 +156,12 @@ func (c *Client) usable() (*pluginrpc.Opened, error) {
 
 // SetPeers implements transport.Transport.
 func (c *Client) SetPeers(ctx context.Context, set transport.PeerSet) error {
-	if _, err := c.usable(); err != nil {
+	opened, err := c.usable()
+	if err != nil {
 		return err
 	}
 	req := &pluginv1.SetPeersRequest{
-		Call: c.end.Call(), Peers: set.Peers, Removed: set.Removed, Self: pluginv1.Greeting(set.Self), Joining: set.Joining,
+		Call: opened.Call, Peers: set.Peers, Removed: set.Removed, Self: pluginv1.Greeting(set.Self), Joining: set.Joining,
 	}
 	if _, err := pluginrpc.Ask(ctx, &c.end, c.rpc.SetPeers, req); err != nil {
 		return fmt.Errorf("set %d peers: %w", len(set.Peers), err)
@@ -170,9 +171,9 @@ func (c *Client) SetPeers(ctx context.Context, set transport.PeerSet) error {
 
 // Ping implements transport.Pinger; only a plugin with the capability is asked.
 func (c *Client) Ping(ctx context.Context, peer transport.Peer) error {
-	_, err := c.usable()
+	opened, err := c.usable()
 	if err == nil {
-		_, err = pluginrpc.Ask(ctx, &c.end, c.rpc.Ping, &pluginv1.PingRequest{Call: c.end.Call(), Peer: peer})
+		_, err = pluginrpc.Ask(ctx, &c.end, c.rpc.Ping, &pluginv1.PingRequest{Call: opened.Call, Peer: peer})
 	}
 	return err
 }
