@@ -134,7 +134,7 @@ func (c *cluster) testBench(t *testing.T) {
 	if b.Clients != 64 || b.Size != 256 || b.Errors != 0 || b.Ops == 0 || b.Seconds < 0.9 || b.OpsPerSecond <= 0 || b.P50 <= 0 || b.P99 < b.P50 {
 		t.Errorf("bench propose: %+v", b)
 	}
-	decode(t, c.command("bench", "query", "--clients", "16", "--duration", "300ms", "--warmup", "100ms", "-o", "json"), &b)
+	decode(t, c.command("bench", "query", "--clients", "16", "--duration", "1s", "--warmup", "100ms", "-o", "json"), &b)
 	if b.Errors != 0 || b.Ops == 0 {
 		t.Errorf("bench query: %+v", b)
 	}

@@ -55,7 +55,7 @@ func TestTLSForClients(t *testing.T) {
 		{nil, append([]string{"kv", "put", "k", "v"}, flags...), ""},
 		{environment, []string{"kv", "get", "k"}, "v"},
 		{nil, []string{"member", "list", "--client-config", file}, "n3"},
-		{[]string{"PONTOON_CLIENT_CONFIG=" + file}, []string{"bench", "propose", "--duration", "200ms", "--warmup", "1ms"}, "OPS/S"},
+		{[]string{"PONTOON_CLIENT_CONFIG=" + file}, []string{"bench", "propose", "--duration", "1s", "--warmup", "1ms"}, "OPS/S"},
 	} {
 		if out, err := run(x.env, x.args...); err != nil || !strings.Contains(out, x.says) {
 			t.Errorf("host %s: %v\n%s", strings.Join(x.args, " "), err, out)

@@ -482,7 +482,7 @@ func TestBenchJSON(t *testing.T) {
 	h := startFake(t)
 	t.Setenv("PONTOON_ENDPOINTS", h.address)
 	for _, kind := range []string{"propose", "query"} {
-		got := host(t, "bench", kind, "--clients", "4", "--size", "16", "--duration", "100ms", "--warmup", "10ms", "-o", "json")
+		got := host(t, "bench", kind, "--clients", "4", "--size", "16", "--duration", "1s", "--warmup", "10ms", "-o", "json")
 		if got.code != exitOK || got.stderr != "" {
 			t.Fatalf("%+v", got)
 		}
