@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -14,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pontoon-raft/pontoon/internal/certfiles"
+	"github.com/pontoon-raft/pontoon/internal/certfiles/certfilestest"
 	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/membercert"
 )
@@ -26,12 +25,12 @@ func TestCertificateFilesThatAreRefusedAreShown(t *testing.T) {
 		says  string
 		spoil func(f *fileWorld)
 	}{
-		"no certificate":    {"tls.cert", func(f *fileWorld) { f.write("member.crt", []byte("none")) }},
-		"no file":           {"tls.key", func(f *fileWorld) { f.remove("member.key") }},
-		"another key":       {"tls.key", func(f *fileWorld) { f.write("member.key", f.member(7).Key) }},
-		"no authorities":    {"tls.ca", func(f *fileWorld) { f.write("members", []byte("none")) }},
-		"another member":    {"this node is", func(f *fileWorld) { f.pair("member", f.member(8)) }},
-		"another authority": {"tls.cert", func(f *fileWorld) { f.write("members", f.stranger()) }},
+		"no certificate":    {"tls.cert", func(f *fileWorld) { f.Write("member.crt", []byte("none")) }},
+		"no file":           {"tls.key", func(f *fileWorld) { f.Remove("member.key") }},
+		"another key":       {"tls.key", func(f *fileWorld) { f.Write("member.key", f.member(7).Key) }},
+		"no authorities":    {"tls.ca", func(f *fileWorld) { f.Write("members", []byte("none")) }},
+		"another member":    {"this node is", func(f *fileWorld) { f.Pair("member", f.member(8)) }},
+		"another authority": {"tls.cert", func(f *fileWorld) { f.Write("members", f.Made(certfilestest.NewDir(f.t).Authority.Pair()).Cert) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -71,7 +70,7 @@ func TestFilesThatAPortRefusesAreShown(t *testing.T) {
 func TestACertificateThatHasEndedIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFileWorld(t)
-		f.pair("member", f.lasting(7, time.Second))
+		f.Pair("member", f.lasting(7, time.Second))
 		f.look()
 		f.look()
 		list := f.seen.refusedFiles()
@@ -84,43 +83,31 @@ func TestACertificateThatHasEndedIsRefused(t *testing.T) {
 // fileWorld is a host whose ports and whose transport have TLS, with the files of the transport
 // and what the ports say of theirs.
 type fileWorld struct {
-	t         *testing.T
-	dir       string
-	authority *membercert.Authority
-	ports     map[string]string
-	seen      *certificates
+	*certfilestest.Dir
+	t     *testing.T
+	ports map[string]string
+	seen  *certificates
 }
 
 func newFileWorld(t *testing.T) *fileWorld {
 	t.Helper()
-	f := &fileWorld{t: t, dir: t.TempDir(), authority: newTestAuthority(t), ports: map[string]string{"client port": "", "admin port": ""}}
+	f := &fileWorld{Dir: certfilestest.NewDir(t), t: t, ports: map[string]string{"client port": "", "admin port": ""}}
 	f.fill()
 	cfg := Config{
 		Logger: slog.New(slog.DiscardHandler), ClusterID: 1, ID: 7,
 		Transports: []TransportConfig{{PluginConfig: PluginConfig{
-			Name: "http", Config: fmt.Appendf(nil, "tls: {cert: %q, key: %q, ca: %q}", f.path("member.crt"), f.path("member.key"), f.path("members")),
+			Name: "http", Config: fmt.Appendf(nil, "tls: {cert: %q, key: %q, ca: %q}", f.Path("member.crt"), f.Path("member.key"), f.Path("members")),
 		}}},
 	}
 	f.seen = newCertificates(&cfg, func() map[string]string { return maps.Clone(f.ports) })
 	return f
 }
 
-func newTestAuthority(t *testing.T) *membercert.Authority {
-	t.Helper()
-	a, err := membercert.NewAuthority("test", 1000*time.Hour)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
-
 // fill puts good files into their places, new ones each time.
 func (f *fileWorld) fill() {
 	f.t.Helper()
-	f.pair("member", f.member(7))
-	own, err := f.authority.Pair()
-	f.must(err)
-	f.write("members", own.Cert)
+	f.Pair("member", f.member(7))
+	f.Authorities("members")
 }
 
 // look has the host look at the files as soon as it would.
@@ -144,7 +131,7 @@ func (f *fileWorld) shows(when, use string) (text string) {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(f.seen)
 	families, err := metrics.Gather()
-	f.must(err)
+	f.Must(err)
 	uses := 0
 	for _, family := range families {
 		for _, m := range family.GetMetric() {
@@ -166,36 +153,5 @@ func (f *fileWorld) shows(when, use string) (text string) {
 func (f *fileWorld) member(id uint64) membercert.Pair { return f.lasting(id, 999*time.Hour) }
 
 func (f *fileWorld) lasting(id uint64, life time.Duration) membercert.Pair {
-	return f.made(f.authority.Issue(membercert.Name{Cluster: 1, Member: id}, nil, life))
-}
-
-// stranger is the certificate of another authority.
-func (f *fileWorld) stranger() []byte { return f.made(newTestAuthority(f.t).Pair()).Cert }
-
-func (f *fileWorld) made(p membercert.Pair, err error) membercert.Pair {
-	f.t.Helper()
-	f.must(err)
-	return p
-}
-
-func (f *fileWorld) pair(name string, p membercert.Pair) {
-	f.t.Helper()
-	f.write(name+".crt", p.Cert)
-	f.write(name+".key", p.Key)
-}
-
-func (f *fileWorld) write(name string, text []byte) {
-	f.t.Helper()
-	f.must(os.WriteFile(f.path(name), text, 0o600))
-}
-
-func (f *fileWorld) remove(name string) { f.must(os.Remove(f.path(name))) }
-
-func (f *fileWorld) path(name string) string { return filepath.Join(f.dir, name) }
-
-func (f *fileWorld) must(err error) {
-	f.t.Helper()
-	if err != nil {
-		f.t.Fatal(err)
-	}
+	return f.Made(f.Authority.Issue(membercert.Name{Cluster: 1, Member: id}, nil, life))
 }

@@ -2,15 +2,13 @@ package api
 
 import (
 	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/certfiles"
-	"github.com/pontoon-raft/pontoon/membercert"
+	"github.com/pontoon-raft/pontoon/internal/certfiles/certfilestest"
 )
 
 // Files of a port that are replaced by others that cannot be used are refused, from the second
@@ -20,11 +18,13 @@ func TestAPortSaysWhyItRefusesFiles(t *testing.T) {
 		port, says string
 		spoil      func(f *portFiles)
 	}{
-		"no certificate":           {"client port", "api.tls.cert", func(f *portFiles) { f.write("api.crt", []byte("none")) }},
-		"no file":                  {"client port", "api.tls.key", func(f *portFiles) { f.must(os.Remove(f.path("api.key"))) }},
-		"another key":              {"admin port", "admin.tls.key", func(f *portFiles) { f.write("admin.key", f.server().Key) }},
-		"no authorities":           {"client port", "api.tls.client_ca", func(f *portFiles) { f.write("ca", []byte("none")) }},
-		"no certificate of a port": {"admin port", "serverAuth", func(f *portFiles) { f.pair("admin", f.client()) }},
+		"no certificate": {"client port", "api.tls.cert", func(f *portFiles) { f.Write("api.crt", []byte("none")) }},
+		"no file":        {"client port", "api.tls.key", func(f *portFiles) { f.Remove("api.key") }},
+		"another key": {"admin port", "admin.tls.key", func(f *portFiles) {
+			f.Write("admin.key", f.Made(f.Authority.IssueServer("port", nil, 999*time.Hour)).Key)
+		}},
+		"no authorities":           {"client port", "api.tls.client_ca", func(f *portFiles) { f.Write("ca", []byte("none")) }},
+		"no certificate of a port": {"admin port", "serverAuth", func(f *portFiles) { f.Pair("admin", f.Made(f.Authority.IssueClient("c", 999*time.Hour))) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -56,35 +56,29 @@ func TestAPortWithoutTLSRefusesNoFiles(t *testing.T) {
 
 // portFiles has the files of two ports, and the server that has read them.
 type portFiles struct {
-	t         *testing.T
-	dir       string
-	authority *membercert.Authority
-	s         *Server
+	*certfilestest.Dir
+	t *testing.T
+	s *Server
 }
 
 func newPortFiles(t *testing.T) *portFiles {
 	t.Helper()
-	f := &portFiles{t: t, dir: t.TempDir()}
-	var err error
-	f.authority, err = membercert.NewAuthority("test", 1000*time.Hour)
-	f.must(err)
+	f := &portFiles{Dir: certfilestest.NewDir(t), t: t}
 	f.fill()
 	f.s = &Server{log: slog.New(slog.DiscardHandler), opts: Options{
-		TLS:      TLS{Cert: f.path("api.crt"), Key: f.path("api.key"), ClientCA: f.path("ca"), ClientAuth: AuthRequired},
-		AdminTLS: TLS{Cert: f.path("admin.crt"), Key: f.path("admin.key"), ClientAuth: AuthNone},
+		TLS:      TLS{Cert: f.Path("api.crt"), Key: f.Path("api.key"), ClientCA: f.Path("ca"), ClientAuth: AuthRequired},
+		AdminTLS: TLS{Cert: f.Path("admin.crt"), Key: f.Path("admin.key"), ClientAuth: AuthNone},
 	}}
-	f.must(f.s.secure("127.0.0.1:0", "127.0.0.1:0"))
+	f.Must(f.s.secure("127.0.0.1:0", "127.0.0.1:0"))
 	return f
 }
 
 // fill puts good files into their places, new ones each time.
 func (f *portFiles) fill() {
 	f.t.Helper()
-	f.pair("api", f.server())
-	f.pair("admin", f.server())
-	own, err := f.authority.Pair()
-	f.must(err)
-	f.write("ca", own.Cert)
+	f.Pair("api", f.Made(f.Authority.IssueServer("port", nil, 999*time.Hour)))
+	f.Pair("admin", f.Made(f.Authority.IssueServer("port", nil, 999*time.Hour)))
+	f.Authorities("ca")
 }
 
 // look has the ports look at their files as soon as they would.
@@ -106,39 +100,5 @@ func (f *portFiles) refuses(when, port, says string) {
 	}
 	if len(got) != 2 {
 		f.t.Errorf("%s: %d ports have files", when, len(got))
-	}
-}
-
-func (f *portFiles) server() membercert.Pair {
-	f.t.Helper()
-	p, err := f.authority.IssueServer("port", nil, 999*time.Hour)
-	f.must(err)
-	return p
-}
-
-func (f *portFiles) client() membercert.Pair {
-	f.t.Helper()
-	p, err := f.authority.IssueClient("c", 999*time.Hour)
-	f.must(err)
-	return p
-}
-
-func (f *portFiles) pair(name string, p membercert.Pair) {
-	f.t.Helper()
-	f.write(name+".crt", p.Cert)
-	f.write(name+".key", p.Key)
-}
-
-func (f *portFiles) write(name string, text []byte) {
-	f.t.Helper()
-	f.must(os.WriteFile(f.path(name), text, 0o600))
-}
-
-func (f *portFiles) path(name string) string { return filepath.Join(f.dir, name) }
-
-func (f *portFiles) must(err error) {
-	f.t.Helper()
-	if err != nil {
-		f.t.Fatal(err)
 	}
 }
