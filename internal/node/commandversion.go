@@ -126,7 +126,7 @@ func (c *Core) switchCommands() {
 
 // appliesVersion tells whether the state machine of this member applies what is proposed now,
 // as far as that is known. In a new cluster of state machines that have given version 0 up,
-// nothing is taken before the first switch.
+// proposals wait for the first switch.
 func (c *Core) appliesVersion() bool {
 	return !c.commands.Known || c.registry.CommandVersion() >= c.commands.Least
 }

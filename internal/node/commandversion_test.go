@@ -275,10 +275,13 @@ func TestNothingIsTakenBeforeTheFirstVersion(t *testing.T) {
 	if err := propose(1); !errors.Is(err, ErrDropped) {
 		t.Errorf("before a switch: %v, want %v", err, ErrDropped)
 	}
+	if room := n.core.Room(); room != 0 {
+		t.Errorf("before a switch there is room for %d bytes: the proposals that wait would be refused", room)
+	}
 	n.applies[2], n.applies[3] = plugins.Versions{Least: 1, Greatest: 2}, plugins.Versions{Least: 1, Greatest: 2}
 	n.wantVersion(2, "all apply it")
 	n.hearsClocks()
-	if err := propose(2); err != nil {
-		t.Errorf("after it: %v", err)
+	if err := propose(2); err != nil || n.core.Room() == 0 {
+		t.Errorf("after it: %v, with room for %d bytes", err, n.core.Room())
 	}
 }

@@ -52,8 +52,9 @@
 //     that would cost the quorum, and learners that become voters;
 //   - stamp.go: the clocks of the members, and the time of each entry; timer.go: entries
 //     that are there for their time;
-//   - registration.go, level.go, levelheld.go: entries that the host writes for itself:
-//     the cluster's number, stores, and the feature level; commandversion.go: the version of commands; greeting.go: what peers see of them;
+//   - own.go: entries that the host writes for itself; registration.go, level.go, levelheld.go,
+//     commandversion.go: the cluster's number, stores, the feature level, and the version of
+//     commands; greeting.go: what peers see of them;
 //   - condition.go, contact.go, watch.go, resend.go: what members say of themselves with
 //     heartbeats, which of them were heard, which of them get on, and snapshots for one that does not;
 //   - fitness.go, space.go, leaderrefuses.go, successor.go, transfer.go: a member that is unfit to lead, one

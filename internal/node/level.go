@@ -15,19 +15,12 @@ import (
 // take no such entry, so none of them goes on in silence.
 const raiseVersion = 0xF2
 
-// firstOwnVersion is the lowest first byte of entries that hosts write for
-// themselves. One above raiseVersion is of a newer build.
-const firstOwnVersion = 0xF0
-
 // maxRaise bounds the data of a raise that is read.
 const maxRaise = 4 << 10
 
 // ErrOlder: a learner understands less than the cluster's feature level, so it
 // cannot become a voter. ProposeChange returns it for a promotion.
 var ErrOlder = errors.New("the member runs a build that is older than the cluster's feature level")
-
-// isOwn tells whether a host wrote a normal entry for itself.
-func isOwn(data []byte) bool { return len(data) > 0 && data[0] >= firstOwnVersion }
 
 // isRaise tells whether an entry raises the level.
 func isRaise(data []byte) bool { return len(data) > 0 && data[0] == raiseVersion }
@@ -110,43 +103,6 @@ func decodeRaise(data []byte) (r member.Raise, err error) {
 		return r, errors.New("raise of the level to 0")
 	}
 	return r, nil
-}
-
-// applyOwn returns the registry after an entry that a host wrote for itself.
-func applyOwn(r *member.Registry, data []byte) (*member.Registry, error) {
-	switch {
-	case isRegistration(data):
-		g, err := decodeRegistration(data)
-		if err != nil {
-			return r, err
-		}
-		return r.Register(g), nil
-	case isRaise(data):
-		raise, err := decodeRaise(data)
-		if err != nil {
-			return r, err
-		}
-		return r.Raise(raise.Level), nil
-	case isSwitch(data):
-		s, err := decodeSwitch(data)
-		if err != nil {
-			return r, err
-		}
-		return r.Switch(s), nil
-	default:
-		return r, fmt.Errorf("entry of kind %#x: %w", data[0], member.ErrNewer)
-	}
-}
-
-// checkOwn checks what can be known of a host's own entry before it is committed. An
-// entry that this build does not understand may stand in the log: it ends the node
-// when it is to take effect.
-func checkOwn(data []byte) error {
-	_, err := applyOwn(&member.Registry{}, data)
-	if errors.Is(err, member.ErrNewer) {
-		return nil
-	}
-	return err
 }
 
 // checkUnderstood has a voter refuse what would end it. Nothing newer is written before

@@ -130,12 +130,16 @@ func (c *Core) Propose(proposals []Proposal) error {
 	})
 }
 
+// takesProposals tells whether proposals may go into the log of this leader: there is a
+// founding, the leader knows the time, and its state machine applies what is proposed now.
+func (c *Core) takesProposals() bool { return c.founded() && c.knowsTime() && c.appliesVersion() }
+
 // handIn gives raft the entries of one message, on the leader. ErrDropped means
 // that none of them was taken.
 func (c *Core) handIn(from uint64, entries []*pb.Entry) error {
 	size := payload(entries)
-	if c.leads() && !(c.founded() && c.knowsTime() && c.appliesVersion()) || !c.fits(size) {
-		return ErrDropped // a node's own wait until there is a founding: see Room
+	if c.leads() && !c.takesProposals() || !c.fits(size) {
+		return ErrDropped // a node's own wait: see Room
 	}
 	c.stamp(entries)
 	err := c.took(size, c.raft.Step(&pb.Message{Type: pb.MsgProp.Enum(), From: new(from), Entries: entries}))

@@ -4,10 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
-
-	pb "go.etcd.io/raft/v3/raftpb"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/internal/member"
@@ -40,17 +37,6 @@ func encodeRegistration(g member.Registration) ([]byte, error) {
 func decodeRegistration(data []byte) (g member.Registration, err error) {
 	err = decodeOwn(data, maxRegistration, "registration", &g)
 	return g, err
-}
-
-// decodeOwn reads the JSON of an entry that a host wrote for itself.
-func decodeOwn(data []byte, limit int, what string, into any) error {
-	if len(data) > limit {
-		return fmt.Errorf("%s of %d bytes, limit %d", what, len(data), limit)
-	}
-	if err := member.Decode(data[1:], into); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
 }
 
 // RegistrationEntry makes the entry of a registration, for tools that write the
@@ -149,32 +135,6 @@ func (c *Core) register() {
 	if index := c.writeOwn(data); index > 0 {
 		r.written = index
 	}
-}
-
-// writeOwn proposes an entry that the host writes for itself, and returns its index; 0 if
-// raft does not take it.
-func (c *Core) writeOwn(data []byte) uint64 {
-	index := c.lastIndex() + 1
-	err := c.took(uint64(len(data)), c.raft.Step(&pb.Message{
-		Type: pb.MsgProp.Enum(), From: new(uint64(c.cfg.ID)), Entries: []*pb.Entry{{Data: data}},
-	}))
-	if err != nil {
-		return 0
-	}
-	return index
-}
-
-// applyOwn takes a committed entry that a host wrote for itself. It tells whether
-// this build understands it.
-func (c *Core) applyOwn(e *pb.Entry) bool {
-	next, err := applyOwn(c.registry, e.GetData())
-	if err != nil && !errors.Is(err, member.ErrNewer) {
-		panic(fmt.Sprintf("entry %d: %v", e.GetIndex(), err)) // checked when it came in
-	}
-	c.registry = next
-	c.registrar.due = true
-	c.out.StateChanged = true
-	return c.understands(e.GetIndex(), err)
 }
 
 // randomNumber is never 0.

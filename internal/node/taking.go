@@ -155,7 +155,7 @@ func (c *Core) refusal(h heard, t *taking) refusal {
 	switch n := loadOf(h.message); {
 	case !c.leads() || c.term != c.takings.term:
 		return notLeading
-	case h.gossip.batch.full > 0, !c.founded(), !c.knowsTime(), !c.fits(uint64(n.bytes)), c.raft.BasicStatus().LeadTransferee != raft.None:
+	case h.gossip.batch.full > 0, !c.takesProposals(), !c.fits(uint64(n.bytes)), c.raft.BasicStatus().LeadTransferee != raft.None:
 		return busy
 	case c.fitness.Condition.Has(Quarantined):
 		return busy // it hands leadership over, if any member could answer

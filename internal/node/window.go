@@ -167,15 +167,14 @@ func (w *window) tick() {
 
 // Room is how many bytes of proposals should be handed in now; those beyond
 // wait, and go in together: batching by back-pressure. Those that will be
-// refused need not wait. A leader that has not founded the cluster yet, or does not know
-// the time, lets them wait too, and so does a member whose leader has refused the last ones for what
-// passes.
+// refused need not wait. A leader that takes no proposals yet lets them wait too, and so does
+// a member whose leader has refused the last ones for what passes.
 func (c *Core) Room() uint64 {
 	const all = math.MaxUint64
 	switch {
 	case c.checkFitness() != nil:
 		return all
-	case c.appends.len() >= c.cfg.MaxAppends, c.leads() && !(c.founded() && c.knowsTime()):
+	case c.appends.len() >= c.cfg.MaxAppends, c.leads() && !c.takesProposals():
 		return 0
 	case c.lead == raft.None, c.checkSpace() != nil, c.checkLeaderTakes() != nil:
 		return all
