@@ -49,10 +49,11 @@ func (c *Chunks) Add(chunk []byte) ([]Entry, error) {
 	return page.Entries, nil
 }
 
-// mostRoom is how much room is kept for the next chunk. A larger one was for one entry or update.
+// mostRoom bounds the buffer that is kept for the next chunk. A larger buffer was for one entry or
+// update.
 const mostRoom = 4 << 20
 
-// restOf is what follows so many bytes of b, in the place of b unless that is large.
+// restOf returns b without its first whole bytes, in the place of b unless b is large.
 func restOf(b []byte, whole int) []byte {
 	switch rest := b[whole:]; {
 	case whole == 0:

@@ -128,7 +128,7 @@ func TestAFloodLeavesOthersTheirShare(t *testing.T) {
 		const many = 300
 		send(t, flood, round*many, strings.Split(strings.Repeat("x", many), "")...)
 		refused := map[uint64]*hostv1.ProposalResult{}
-		for refused[(round+1)*many-1] == nil { // the last of them comes when there is no room
+		for refused[(round+1)*many-1] == nil { // the last refusal comes when there is no room
 			maps.Copy(refused, receive(t, flood, 1))
 		}
 		taken := many - len(refused)

@@ -16,7 +16,7 @@ var (
 	// ErrExpired: its time is over.
 	ErrExpired = errors.New("certificate has expired: issue a new one")
 	// ErrNotYetValid: its time has not come.
-	ErrNotYetValid = errors.New("certificate is not valid yet: compare the clocks of both nodes and of who issued it")
+	ErrNotYetValid = errors.New("certificate is not valid yet: compare the clocks of both nodes and of its issuer")
 	// ErrUnknownAuthority: no authority in the CA file has signed it.
 	ErrUnknownAuthority = errors.New("certificate is not signed by an authority in tls.ca: issue it by one of those, or add its authority to tls.ca of all members")
 	// ErrWrongUsage: it was made for something else.

@@ -11,10 +11,9 @@ import (
 
 // One message with a later term, whatever it says and whether it reaches the leader or a
 // follower, costs no election timeout: a member leads in a later term within a heartbeat,
-// the tick after it, and the round trips of an election. What poses as a leader at the
-// leader itself, or as a candidate without a lease before it, costs the heartbeats besides
-// in which it could be heard as the leader.
-// The cluster goes on committing.
+// the tick after it, and the round trips of an election. A message that poses as a leader at
+// the leader itself, or as a candidate without a lease before it, costs the heartbeats besides
+// in which its sender could be heard as the leader. The cluster goes on committing.
 func TestALaterTermCostsNoElectionTimeout(t *testing.T) {
 	const way, tick = 5, 100
 	for _, members := range []int{3, 5} {
@@ -128,9 +127,9 @@ func TestADeposedLeaderAsksOnce(t *testing.T) {
 	}
 }
 
-// A question that the lease of a leader leaves without an answer deposes nobody, and so
-// begins no wait.
-func TestAQuestionWithoutAnAnswerDeposesNobody(t *testing.T) {
+// A question that the lease of a leader leaves without an answer does not depose the leader,
+// and so begins no wait.
+func TestAQuestionWithoutAnAnswerDeposesNoLeader(t *testing.T) {
 	for _, kind := range []pb.MessageType{pb.MsgVote, pb.MsgPreVote} {
 		l := newTrio(t)
 		l.elect()

@@ -1,4 +1,4 @@
-// Package apitest is what tests of other packages need for a port of a host.
+// Package apitest has the limits of a host's ports, for tests of other packages that open one.
 package apitest
 
 import (

@@ -26,7 +26,7 @@ func Named(output, kind string) bool {
 	return regexp.MustCompile(`rule (P|` + kind + `)-[0-9]+.*, see docs/plugins/protocol`).MatchString(output)
 }
 
-// names is how rules are named in the output of a test: "rule SM-8, see docs/plugins/protocol-statemachine.md".
+// names returns the text by which the output of a test names rules: "rule SM-8, see docs/plugins/protocol-statemachine.md".
 func names(rules ...string) string {
 	var pages []string
 	for _, r := range rules {

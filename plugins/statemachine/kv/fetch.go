@@ -1,10 +1,10 @@
 package kv
 
 const (
-	// fetched is how many records' memory is fetched at once. A processor has some ten to
+	// fetched is the number of records whose memory is fetched at once. A processor has some ten to
 	// forty misses under way; 16 to 64 measure alike.
 	fetched = 32
-	// fetchedBytes is how much of a key and its value is fetched. The processor foresees
+	// fetchedBytes bounds the part of a key and its value that is fetched. The processor foresees
 	// the reads of the rest while it copies.
 	fetchedBytes = 512
 	// lineBytes is a line of a cache. Where lines are longer, some are read twice.

@@ -40,17 +40,17 @@ type reach struct{ events, bytes uint64 }
 // leastReach is what a snapshot has.
 func leastReach() reach { return reach{snapshotEvents, snapshotBytes} }
 
-// change is what one revision has changed: the first event and the others, of which a delete
-// of a range has many. It is immutable when the apply that made it has given up the lock.
+// change has the events of one revision: the first event and the others, of which a delete of
+// a range has many. It is immutable when the apply that made it has given up the lock.
 type change struct {
 	event
 	others []event
 }
 
-// count is how many events there are.
+// count is the number of its events.
 func (c *change) count() int { return 1 + len(c.others) }
 
-// size is what they count.
+// size is the sum of their bytes.
 func (c *change) size() uint64 {
 	n := c.bytes()
 	for i := range c.others {
