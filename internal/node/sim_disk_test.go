@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
@@ -10,6 +11,7 @@ import (
 // simDisk is what survives a crash.
 type simDisk struct {
 	hs       storage.HardState
+	synced   uint64 // commit that no crash takes away
 	first    uint64
 	before   uint64          // term of the entry before first
 	entries  []storage.Entry // from first on
@@ -58,18 +60,30 @@ func (n *simNode) write() {
 	}
 }
 
-// persist writes one append to the disk.
+// persist writes one append to the disk, and holds it against rules ST-12 to ST-14.
 func (n *simNode) persist(a Append) {
 	d := &n.disk
+	if hs := a.Batch.HardState; hs != (storage.HardState{}) && (hs.Term < d.hs.Term || hs.Commit < d.hs.Commit) {
+		panic(fmt.Sprintf("hard state %+v after %+v", hs, d.hs))
+	}
+	if a.Install != nil && (a.Install.Index < d.hs.Commit || a.Batch.HardState.Commit > a.Install.Index) {
+		panic(fmt.Sprintf("install %d with %+v over %+v", a.Install.Index, a.Batch.HardState, d.hs))
+	}
 	if a.Install != nil {
 		d.snapshot = d.received[a.Install.Index]
 		d.first, d.entries, d.before = a.Install.Index+1, nil, a.Install.Term
 	}
 	if es := a.Batch.Entries; len(es) > 0 {
+		if es[0].Index <= d.hs.Commit || es[0].Index < d.first || d.snapshot != nil && es[0].Index <= d.snapshot.meta.Index {
+			panic(fmt.Sprintf("entry %d is replaced, commit %d", es[0].Index, d.hs.Commit))
+		}
 		d.entries = append(slices.Clone(d.entries[:es[0].Index-d.first]), es...)
 	}
 	if a.Batch.HardState != (storage.HardState{}) {
 		d.hs = a.Batch.HardState
+	}
+	if a.Batch.MustSync {
+		d.synced = d.hs.Commit
 	}
 }
 
@@ -86,7 +100,7 @@ func (n *simNode) snapshot() {
 		to := n.index - keep
 		d.before = d.entries[to-d.first].Term
 		d.entries = slices.Clone(d.entries[to+1-d.first:])
-		d.first = to + 1
+		d.first, d.synced = to+1, d.hs.Commit
 		n.core.Compacted(d.first)
 	}
 }
@@ -98,6 +112,9 @@ func (n *simNode) crash() {
 		n.write()
 	}
 	n.crashHome()
+	if d := &n.disk; d.hs.Commit > max(d.synced, d.first-1) && n.s.rnd.Intn(2) == 0 {
+		d.hs.Commit = max(d.synced, d.first-1)
+	}
 	if n.s.rnd.Intn(2) == 0 {
 		n.s.wire = slices.DeleteFunc(n.s.wire, func(m simMessage) bool {
 			if m.to == n.id && m.snapshot != nil && m.from != n.id {
