@@ -282,7 +282,7 @@ func testSnapshotBreaks(t *testing.T, h Harness) {
 	if len(arrivals) > 0 {
 		t.Error("there was a second attempt")
 	}
-	if err != nil {
+	if a.err != nil {
 		return
 	}
 	if a.size != snapshotBytes || a.sum != sumOf(snapshotBytes) {
