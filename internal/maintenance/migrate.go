@@ -188,10 +188,12 @@ func copyEntries(ctx context.Context, source, target *Store, from uint64, limits
 	if err != nil {
 		return classify(err)
 	}
-	if source.State.HardState == (storage.HardState{}) {
+	hs := source.State.HardState
+	hs.Commit = max(hs.Commit, from-1) // it may lag behind a snapshot
+	if hs == (storage.HardState{}) {
 		return nil
 	}
-	return target.Append(ctx, []storage.Batch{{HardState: source.State.HardState, MustSync: true}})
+	return target.Append(ctx, []storage.Batch{{HardState: hs, MustSync: true}})
 }
 
 // compareStores opens the copy once more, as the host will, and compares all
@@ -203,6 +205,7 @@ func compareStores(ctx context.Context, source *Store, dir string, to Node) (err
 	}
 	defer func() { err = errors.Join(err, target.Release()) }()
 	a, b := source.State, target.State
+	a.HardState.Commit = max(a.HardState.Commit, b.FirstIndex-1) // it may lag behind the snapshot there
 	if a.StoreID != b.StoreID {
 		return fmt.Errorf("%w: the copy has store id %x, the original %x: the backend %s does not take the id of a moved store",
 			ErrRefused, b.StoreID, a.StoreID, to.Spec.Name)

@@ -65,6 +65,16 @@ func mustBeWhole(place Place, store uint64) error {
 		ErrRefused, why, filepath.Join(place.Data, pinsName))
 }
 
+// uncommitted is how many entries are not known to be committed. The stored commit may lag
+// behind the newest snapshot.
+func uncommitted(st storage.State) uint64 {
+	known := st.HardState.Commit
+	if n := len(st.Snapshots); n > 0 {
+		known = max(known, st.Snapshots[n-1].Metadata.Index)
+	}
+	return st.LastIndex - min(known, st.LastIndex)
+}
+
 // plan makes the entries: the survivor becomes a voter if it is not one, all
 // others are removed, one by one as in any change, and the last one makes it
 // another cluster than that of the others, should they ever be started again.
@@ -76,7 +86,7 @@ func plan(registry *member.Registry, st storage.State, n Node) (Recovery, error)
 	last := lastTerm(st)
 	r := Recovery{
 		ClusterID: hexID(n.ClusterID), Self: self.ID.String(), Removed: []string{},
-		LastIndex: st.LastIndex, LastTerm: last, Uncommitted: st.LastIndex - st.HardState.Commit, Term: max(last, st.HardState.Term) + 1,
+		LastIndex: st.LastIndex, LastTerm: last, Uncommitted: uncommitted(st), Term: max(last, st.HardState.Term) + 1,
 	}
 	var changes []member.Change
 	if self.Learner {
