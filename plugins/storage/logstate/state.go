@@ -42,9 +42,20 @@ func (s *State) Term(i uint64) uint64 {
 	return s.Terms[max(s.above(i), 1)-1].Term
 }
 
+// TermOf finds the term of index by the term boundaries of a log, as storage.State has them;
+// false if they begin later. An index beyond the log's last one has the term of that.
+func TermOf(terms []storage.TermBoundary, index uint64) (term uint64, ok bool) {
+	if n := above(terms, index); n > 0 {
+		return terms[n-1].Term, true
+	}
+	return 0, false
+}
+
 // above is the place of the first boundary above index i.
-func (s *State) above(i uint64) int {
-	return sort.Search(len(s.Terms), func(k int) bool { return s.Terms[k].Index > i })
+func (s *State) above(i uint64) int { return above(s.Terms, i) }
+
+func above(terms []storage.TermBoundary, i uint64) int {
+	return sort.Search(len(terms), func(k int) bool { return terms[k].Index > i })
 }
 
 // LastTerm is the term of the last entry, or that of Base in an empty log.

@@ -11,6 +11,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/freespace"
+	"github.com/pontoon-raft/pontoon/plugins/storage/logstate"
 	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
@@ -78,8 +79,27 @@ func (sh *Shelf) Open(state storage.State) error {
 	if err := sh.verify(state); err != nil {
 		return err
 	}
+	sh.oneOfEachIndex(state)
 	sh.trimLocked() // a removal may not have survived a crash
 	return nil
+}
+
+// oneOfEachIndex keeps, of snapshots of one index, the one of the log's term, else that of
+// the later term: a crash may have come between a replacement and the removal.
+func (sh *Shelf) oneOfEachIndex(state storage.State) {
+	var one []file
+	for _, s := range sh.visible { // by index, then by term
+		if n := len(one); n > 0 && one[n-1].name.Index == s.name.Index {
+			before := one[n-1]
+			one = one[:n-1]
+			if term, ok := logstate.TermOf(state.Terms, s.name.Index); ok && term == before.name.Term {
+				before, s = s, before
+			}
+			sh.removeLocked(before)
+		}
+		one = append(one, s)
+	}
+	sh.visible = one
 }
 
 // sweepReceived removes a received snapshot, unless it is the one at which the
@@ -117,7 +137,9 @@ func (sh *Shelf) inspect(n fileName) (s file, err error) {
 	return inspect(f, n)
 }
 
-func byIndex(a, b file) int { return cmp.Compare(a.name.Index, b.name.Index) }
+func byIndex(a, b file) int {
+	return cmp.Or(cmp.Compare(a.name.Index, b.name.Index), cmp.Compare(a.name.Term, b.name.Term))
+}
 
 // List returns the visible snapshots, oldest first. The slice is the caller's.
 func (sh *Shelf) List() []storage.SnapshotInfo {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/logstate"
 )
 
 // maxSnapshots is far more than a backend keeps.
@@ -31,7 +32,7 @@ func checkState(s storage.State) error {
 		if m.Index > s.LastIndex {
 			return pluginrpc.Breach("ST-7", "snapshot %d beyond last index %d", m.Index, s.LastIndex)
 		}
-		if term, ok := termOf(s.Terms, m.Index); ok && term != m.Term {
+		if term, ok := logstate.TermOf(s.Terms, m.Index); ok && term != m.Term {
 			return pluginrpc.Breach("ST-7", "snapshot %d of term %d, its entry has term %d", m.Index, m.Term, term)
 		}
 	}
@@ -60,17 +61,6 @@ func checkTerms(s storage.State) error {
 		return pluginrpc.Breach("ST-6", "no term for entry 1 of log [1,%d]", s.LastIndex)
 	}
 	return nil
-}
-
-// termOf finds the term of index, if the boundaries cover it. It is not asked
-// for an index beyond the last one.
-func termOf(terms []storage.TermBoundary, index uint64) (uint64, bool) {
-	for i := len(terms) - 1; i >= 0; i-- {
-		if terms[i].Index <= index {
-			return terms[i].Term, true
-		}
-	}
-	return 0, false
 }
 
 // checkSnapshots holds a list of snapshots against the contract.
