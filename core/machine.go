@@ -58,6 +58,9 @@ func (m *runningMachine) Applier(ctx context.Context) (statemachine.Applier, err
 // NextTimer passes on the plugin's timer, for the same reason.
 func (m *runningMachine) NextTimer() uint64 { return statemachine.NextTimer(m.StateMachine) }
 
+// StateHash passes on the hash of the plugin's state, for the same reason.
+func (m *runningMachine) StateHash() []byte { return statemachine.StateHash(m.StateMachine) }
+
 // QueryStream passes on the plugin's answers in chunks, for the same reason.
 func (m *runningMachine) QueryStream(ctx context.Context, query []byte, send func([]byte) error) error {
 	return statemachine.QueryStream(ctx, m.StateMachine, query, send)
@@ -68,6 +71,9 @@ func (s *machineSource) Start(ctx context.Context) (server.RunningStateMachine, 
 	m := &runningMachine{}
 	in, err := s.h.launch(ctx, plugins.StateMachine, s.h.slots[plugins.StateMachine], s.h.cfg.StateMachine.Config, func(ctx context.Context, in *catalog.Instance, opts plugins.Options) (err error) {
 		m.StateMachine = in.StateMachine()
+		if err := statemachine.CheckHasher(m.StateMachine); err != nil {
+			return err
+		}
 		if m.applied, err = m.StateMachine.Open(ctx, opts); err != nil {
 			return err
 		}

@@ -52,6 +52,10 @@ type Info struct {
 	// SnapshotFormats are the formats of a state machine's snapshots, as numbers from 1 on.
 	// The zero value says nothing of them.
 	SnapshotFormats SnapshotFormats
+	// StateHash names the hash of a state machine's state; empty if it has none. Hashes are
+	// compared with those of the same name alone, so a version that makes another hash gives
+	// it another name. At most 64 bytes.
+	StateHash string
 	// ConfigSchema is a JSON Schema of its config section; nil if it takes
 	// none.
 	ConfigSchema []byte

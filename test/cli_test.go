@@ -70,6 +70,7 @@ type statusMemberJSON struct {
 		LastWords string `json:"last_words"`
 		SinceMs   uint64 `json:"since_ms"`
 		RetryMs   uint64 `json:"retry_ms"`
+		Parted    bool   `json:"parted"`
 	} `json:"quarantine"`
 }
 

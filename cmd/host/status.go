@@ -67,7 +67,7 @@ func commandVersionsOf(st *hostv1.StatusResponse) *commandVersions {
 	return &commandVersions{Least: v.GetLeast(), Greatest: v.GetGreatest()}
 }
 
-// quarantineStatus is the entry over which a member is quarantined.
+// quarantineStatus is the entry over which, or after which, a member is quarantined.
 type quarantineStatus struct {
 	Index     uint64 `json:"index"`
 	Term      uint64 `json:"term"`
@@ -77,6 +77,7 @@ type quarantineStatus struct {
 	LastWords string `json:"last_words"`
 	SinceMs   uint64 `json:"since_ms"`
 	RetryMs   uint64 `json:"retry_ms"`
+	Parted    bool   `json:"parted"`
 }
 
 func quarantineOf(st *hostv1.StatusResponse) *quarantineStatus {
@@ -86,7 +87,7 @@ func quarantineOf(st *hostv1.StatusResponse) *quarantineStatus {
 	}
 	return &quarantineStatus{
 		Index: q.GetIndex(), Term: q.GetTerm(), Bytes: q.GetBytes(), SHA256: q.GetSha256(),
-		Tries: q.GetTries(), LastWords: q.GetLastWords(), SinceMs: q.GetSinceMs(), RetryMs: q.GetRetryMs(),
+		Tries: q.GetTries(), LastWords: q.GetLastWords(), SinceMs: q.GetSinceMs(), RetryMs: q.GetRetryMs(), Parted: q.GetParted(),
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -34,6 +35,7 @@ func (c *counter) Describe() plugins.Info {
 		Protocols: []uint32{plugins.ProtocolVersion},
 
 		CommandVersions: plugins.Versions{Greatest: greatest},
+		StateHash:       "value",
 	}
 }
 
@@ -95,6 +97,13 @@ func (c *counter) Apply(_ context.Context, b statemachine.Batch) ([]statemachine
 	}
 	next.applied = max(next.applied, b.Through)
 	return results, c.become(next)
+}
+
+// StateHash lets the host find replicas that have parted. A value so small is its own hash.
+func (c *counter) StateHash() []byte {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return binary.BigEndian.AppendUint64(nil, uint64(c.state.value))
 }
 
 // become makes next the state, on disk first.

@@ -125,7 +125,7 @@ func toStatus(s server.Status) *hostv1.StatusResponse {
 	if q := s.Quarantine; q != nil {
 		out.Quarantine = &hostv1.Quarantine{
 			Index: q.Index, Term: q.Term, Bytes: q.Bytes, Sha256: q.SHA256, Tries: uint32(q.Tries), LastWords: text(q.LastWords),
-			SinceMs: uint64(time.Since(q.Since).Milliseconds()), RetryMs: uint64(max(0, time.Until(q.Next)).Milliseconds()),
+			SinceMs: uint64(time.Since(q.Since).Milliseconds()), RetryMs: uint64(max(0, time.Until(q.Next)).Milliseconds()), Parted: q.Parted,
 		}
 	}
 	for _, w := range s.Warnings {

@@ -12,7 +12,7 @@ import (
 // whenever a build begins to write into the log, into snapshots or into changes
 // what builds before it do not know. Level 1 is that of builds that refuse what
 // they do not know.
-const Level = CommandVersionLevel + ahead
+const Level = StateHashLevel + ahead
 
 // StampLevel is the level from which entries have stamps (docs/formats/entry.md), and
 // snapshots the time of the last one.

@@ -23,6 +23,7 @@ type trio struct {
 	term    uint64
 	said    map[uint64]uint64           // the levels that peers announce with their answers
 	applies map[uint64]plugins.Versions // the command versions that they announce beside a level
+	hashes  map[uint64]StateHash        // the hashes of their states that they announce beside a level
 }
 
 func newTrio(t *testing.T) *trio {

@@ -50,11 +50,12 @@ func switchIn(data []byte) uint32 {
 	return s.CommandVersion
 }
 
-// UntilSwitch is how many of the entries come until the command version changes: all, or
-// those up to the first switch. With that one a batch ends.
-func UntilSwitch(entries []storage.Entry) int {
+// UntilEnd is how many of the entries go into one batch, as far as their meaning goes: all,
+// or those up to the first switch of the command version or check of the state. With that
+// one a batch ends.
+func UntilEnd(entries []storage.Entry) int {
 	for i := range entries {
-		if SwitchOf(&entries[i]) > 0 {
+		if SwitchOf(&entries[i]) > 0 || IsCheck(&entries[i]) {
 			return i + 1
 		}
 	}

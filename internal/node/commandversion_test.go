@@ -142,7 +142,7 @@ func TestARunEndsWithASwitch(t *testing.T) {
 	}
 	var again []run
 	for rest := entries; len(rest) > 0; {
-		part := rest[:UntilSwitch(rest)]
+		part := rest[:UntilEnd(rest)]
 		a, err := Reread(before, part)
 		n.must(err)
 		again = append(again, of(a))

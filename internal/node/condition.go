@@ -31,8 +31,8 @@ const (
 	Refusing
 	// Barred: it neither votes nor leads; see Core.Bar.
 	Barred
-	// Quarantined: one entry has ended its state machine again and again, and it applies
-	// nothing. It says MachineDown too, which older members understand.
+	// Quarantined: one entry has ended its state machine again and again, or its state is not
+	// that of a majority, and it applies nothing. It says MachineDown too, which older members understand.
 	Quarantined
 )
 
@@ -92,7 +92,8 @@ type gossip struct {
 	bytes        uint64 // in a MsgSnap: see Announcement.Bytes
 	level        uint64 // of the sender: see levels
 	commands     plugins.Versions
-	clock        uint64 // of the sender: see stamps
+	hash         StateHash // in a heartbeat: what a majority has, in an answer: that of the sender
+	clock        uint64    // of the sender: see stamps
 	batch        batchHeader
 }
 
@@ -125,9 +126,9 @@ func (c *Core) gossip(m *pb.Message) (g gossip) {
 	g.level, g.commands = c.cfg.Level, c.commands.Versions
 	switch m.GetType() {
 	case pb.MsgHeartbeat:
-		g.acknowledged = c.progressOf(m.GetTo()).Match
+		g.acknowledged, g.hash = c.progressOf(m.GetTo()).Match, c.hashes.agreed
 	case pb.MsgHeartbeatResp:
-		g.wanted = c.wishes.own
+		g.wanted, g.hash = c.wishes.own, c.hashes.own
 	}
 	if g.condition = c.fitness.Condition; c.refusing {
 		g.condition |= Refusing
@@ -188,5 +189,6 @@ func (c *Core) hearMember(from member.ID, h heard) {
 	}
 	if h.message.GetType() == pb.MsgHeartbeat && h.message.GetTerm() == c.term && uint64(from) == c.lead {
 		c.leaderStalled = h.gossip.uncommitted
+		c.agree(h.gossip.hash)
 	}
 }

@@ -106,6 +106,7 @@ func (c *encoder) encode(m *pb.Message) ([]byte, error) {
 		Batch: c.batch.number, OldestBatch: c.batch.oldest, BatchTerm: c.batch.term,
 		Incarnation: c.batch.incarnation, Refusal: uint32(c.batch.refusal),
 		LeastCommandVersion: c.gossip.commands.Least, GreatestCommandVersion: c.gossip.commands.Greatest,
+		HashIndex: c.gossip.hash.Index, HashName: c.gossip.hash.Name, Hash: c.gossip.hash.Value,
 	}
 	if s := m.GetSnapshot(); s != nil {
 		out.Snapshot.Metadata = toMetadata(s.GetMetadata())
@@ -163,6 +164,7 @@ func decodeAll(payload []byte, limits messageLimits) (*pb.Message, gossip, error
 		run: in.Run, acknowledged: in.Acknowledged, doubled: in.Doubled,
 		wanted: in.Wanted, stateOnly: in.StateOnly, bytes: in.SnapshotBytes, level: in.Level, clock: in.Clock,
 		commands: plugins.Versions{Least: in.LeastCommandVersion, Greatest: in.GreatestCommandVersion},
+		hash:     StateHash{Index: in.HashIndex, Name: in.HashName, Value: in.Hash},
 		batch: batchHeader{
 			number: in.Batch, oldest: in.OldestBatch, term: in.BatchTerm, incarnation: in.Incarnation, refusal: refusal(in.Refusal),
 		},

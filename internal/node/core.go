@@ -69,6 +69,7 @@ type Core struct {
 	timer         timer
 	levels        levels
 	commands      CommandVersions
+	hashes        stateHashes
 	farTerms      farTerms
 	firstElection firstElection
 	rivalry       rivalry

@@ -53,8 +53,8 @@
 //   - stamp.go: the clocks of the members, and the time of each entry; timer.go: entries
 //     that are there for their time;
 //   - own.go: entries that the host writes for itself; registration.go, level.go, levelheld.go,
-//     commandversion.go: the cluster's number, stores, the feature level, and the version of
-//     commands; greeting.go: what peers see of them;
+//     commandversion.go, statehash.go: the cluster's number, stores, the feature level, the version
+//     of commands, and checks of the state; greeting.go: what peers see of them;
 //   - condition.go, contact.go, watch.go, resend.go: what members say of themselves with
 //     heartbeats, which of them were heard, which of them get on, and snapshots for one that does not;
 //   - fitness.go, space.go, leaderrefuses.go, successor.go, transfer.go: a member that is unfit to lead, one

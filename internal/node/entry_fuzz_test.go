@@ -22,6 +22,7 @@ func FuzzEntryData(f *testing.F) {
 	f.Add(uint32(pluginv1.EntryType_ENTRY_CONF_CHANGE), encoded)
 	f.Add(uint32(pluginv1.EntryType_ENTRY_NORMAL), append([]byte{registrationVersion}, `{"number": 16453, "stores": [{"id": 1, "store": 4004}]}`...))
 	f.Add(uint32(pluginv1.EntryType_ENTRY_NORMAL), append([]byte{switchVersion}, `{"command_version": 2}`...))
+	f.Add(uint32(pluginv1.EntryType_ENTRY_NORMAL), append([]byte{checkVersion}, `{}`...))
 	f.Add(uint32(pluginv1.EntryType_ENTRY_NORMAL), []byte{})
 	f.Add(uint32(pluginv1.EntryType_ENTRY_NORMAL), []byte{lastVersion})
 	f.Add(uint32(2), []byte{1})

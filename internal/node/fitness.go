@@ -21,7 +21,8 @@ const maxHeldBack = 3
 // time being. Propose returns it. The proposal has no effect.
 var ErrUnfit = errors.New("this member is unfit")
 
-// ErrQuarantined: one entry has ended the state machine of the leader again and again. The
+// ErrQuarantined: one entry has ended the state machine of the leader again and again, or its
+// state is not that of a majority. The
 // leader is this node, or another one that found no successor. Propose returns it. The
 // proposal has no effect.
 var ErrQuarantined = errors.New("the state machine is quarantined")

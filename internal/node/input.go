@@ -62,6 +62,7 @@ func (c *Core) Tick() error {
 		c.campaignAlone()
 		c.raiseLevel()
 		c.switchCommands()
+		c.checkStates()
 		c.stamps.stale = true
 		c.tickTimer()
 		c.promote()

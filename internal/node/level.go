@@ -41,6 +41,7 @@ type levels struct {
 type announcement struct {
 	level    uint64
 	commands plugins.Versions
+	hash     StateHash
 	run      uint64 // see doubling
 	at       uint64 // tick
 }
@@ -61,7 +62,8 @@ func (c *Core) hearLevel(from member.ID, h heard) {
 	if l.announced == nil {
 		l.announced = map[member.ID]announcement{}
 	}
-	l.announced[from] = announcement{level: h.gossip.level, commands: h.gossip.commands, run: h.gossip.run, at: c.hearing.ticks}
+	c.hashes.started(l.announced[from].hash, h.gossip.hash)
+	l.announced[from] = announcement{level: h.gossip.level, commands: h.gossip.commands, hash: h.gossip.hash, run: h.gossip.run, at: c.hearing.ticks}
 }
 
 // levelOf is the level that another member has announced within an election timeout;

@@ -30,7 +30,7 @@ func (n *trio) announces(id, level uint64) {
 func (n *trio) announce(id uint64) {
 	if level, ok := n.said[id]; ok {
 		m := &pb.Message{Type: pb.MsgHeartbeatResp.Enum(), From: new(id), To: new(uint64(1)), Term: new(n.term)}
-		n.core.hear(heard{m, gossip{level: level, commands: n.applies[id], run: id}})
+		n.core.hear(heard{m, gossip{level: level, commands: n.applies[id], hash: n.hashes[id], run: id}})
 	}
 }
 

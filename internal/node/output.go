@@ -67,9 +67,14 @@ type Apply struct {
 	// Switch is the version to which the last entry switches the commands after it; 0 if it
 	// does not. A run ends with a switch, so all its commands have one version.
 	Switch uint32
+	// Check: the last entry is a check of the state. A run ends with it.
+	Check bool
 	// Before is the membership before the run, Registry that after it.
 	Before, Registry *member.Registry
 }
+
+// Ends tells whether the last entry ends a batch of the state machine.
+func (a *Apply) Ends() bool { return a.Switch > 0 || a.Check }
 
 // Command is one entry for the state machine.
 type Command struct {

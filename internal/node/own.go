@@ -74,6 +74,9 @@ func applyOwn(r *member.Registry, data []byte) (*member.Registry, error) {
 			return r, err
 		}
 		return r.Switch(s), nil
+	case isCheck(data):
+		_, err := decodeCheck(data)
+		return r, err
 	default:
 		return r, fmt.Errorf("entry of kind %#x: %w", data[0], member.ErrNewer)
 	}

@@ -27,7 +27,7 @@ func (c *Core) putApply(m *pb.Message) {
 	a := Apply{First: entries[0].GetIndex(), Before: c.registry, Commands: room(0)}
 	for i, e := range entries {
 		full := a.Bytes+entrySize(e) > c.cfg.Limits.BatchBytes() || len(a.Commands) == plugins.MaxBatchEntries
-		if i > 0 && (full || a.Switch > 0) {
+		if i > 0 && (full || a.Ends()) {
 			c.emitApply(a, entries[i-1])
 			a = Apply{First: e.GetIndex(), Before: c.registry, Commands: room(i)}
 		}
@@ -42,7 +42,10 @@ func (c *Core) putApply(m *pb.Message) {
 			if !c.applyOwn(e) {
 				return
 			}
-			a.Switch = switchIn(e.GetData())
+			a.Switch, a.Check = switchIn(e.GetData()), isCheck(e.GetData())
+			if a.Check {
+				c.hashes.noteCheck(e.GetIndex(), c.hearing.ticks)
+			}
 		case len(e.GetData()) > 0:
 			h, data, err := decodeCommand(e.GetData())
 			if errors.Is(err, member.ErrNewer) {
@@ -54,6 +57,7 @@ func (c *Core) putApply(m *pb.Message) {
 				panic(fmt.Sprintf("entry %d: %v", e.GetIndex(), err))
 			}
 			a.Commands = append(a.Commands, Command{ID: h.id, Index: e.GetIndex(), Term: e.GetTerm(), Stamp: h.stamp, Tick: h.tick, Data: data})
+			c.hashes.changed = true
 			c.stamps.passed = max(c.stamps.passed, h.stamp)
 			a.Bytes += uint64(len(data)) + entryOverhead
 		}
@@ -102,6 +106,7 @@ func (c *Core) applyChange(e *pb.Entry) (ChangeResult, bool) {
 	}
 	c.registry = next
 	c.registrar.due = true
+	c.hashes.split = 0 // the member that differs may be gone: the next count tells
 	c.raft.ApplyConfChange(cc)
 	c.out.StateChanged = true
 	return ChangeResult{ID: id, Index: e.GetIndex(), Term: e.GetTerm()}, true

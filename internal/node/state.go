@@ -33,6 +33,11 @@ type State struct {
 	Level uint64
 	// LevelHeld says, on a leader, which members keep the cluster at its level.
 	LevelHeld LevelHeld
+	// Agreed is the hash of the state that a majority of the voters has, as far as this
+	// node has heard in this term. Split, on a leader, is the index at which no majority has
+	// the same one, though all have hashes; 0 if there was none since the last check.
+	Agreed StateHash
+	Split  uint64
 	// UncommittedTicks is the age of the oldest entry that this node has and
 	// does not know to be committed, LeaderUncommittedTicks what the leader
 	// says of its own; in ticks.
@@ -60,12 +65,13 @@ func (n *Node) publish() {
 		First: n.core.log.first, Last: n.core.lastIndex(), Snapshot: n.core.log.snapshot.GetIndex(),
 		Registry: n.core.registry, PutOut: n.core.putOut, LostData: n.core.lost, Accused: n.core.accused(), Doubled: n.core.Doubled(),
 		Level:            n.core.cfg.Level,
+		Agreed:           n.core.hashes.agreed,
 		LeaderCondition:  n.core.leaderCondition(),
 		UncommittedTicks: n.core.uncommittedTicks(), LeaderUncommittedTicks: n.core.leaderStalled,
 		LonelyTicks: n.core.hearing.ticks - n.core.hearing.met,
 	}
 	if st.RaftState == raft.StateLeader {
-		s.Progress, s.LevelHeld = n.core.Progress(), n.core.levels.held
+		s.Progress, s.LevelHeld, s.Split = n.core.Progress(), n.core.levels.held, n.core.hashes.split
 		s.Reigns, s.Transferring = n.core.reigns(), st.LeadTransferee != raft.None
 	}
 	if m, ok := s.Registry.Member(n.core.cfg.ID); ok && m.Learner {

@@ -60,6 +60,8 @@ func validate(m *pluginv1.Message, limits messageLimits) error {
 		return invalid("%s with log term %d above term %d", kind, m.LogTerm, m.Term)
 	case m.Index > maxIndex || m.Commit > maxIndex || m.RejectHint > maxIndex:
 		return invalid("%s with index %d, commit %d, hint %d", kind, m.Index, m.Commit, m.RejectHint)
+	case m.HashIndex > maxIndex:
+		return invalid("%s with a hash of the state at %d", kind, m.HashIndex)
 	case m.Acknowledged > maxIndex:
 		return invalid("%s with acknowledged index %d", kind, m.Acknowledged)
 	}

@@ -11,7 +11,7 @@ import (
 // items, if there is one, and holds for what follows.
 func (d *driver) batch(items []work) statemachine.Batch {
 	last := &items[len(items)-1]
-	b := statemachine.Batch{Entries: make([]statemachine.Entry, 0, d.count(items)), Through: last.last(), Version: d.version}
+	b := statemachine.Batch{Entries: make([]statemachine.Entry, 0, d.count(items)), Through: last.last(), Version: d.version, Hash: d.asksHash(last)}
 	d.version = max(d.version, last.apply.Switch)
 	for i := range items {
 		for k := range items[i].apply.Commands {

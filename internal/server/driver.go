@@ -38,6 +38,7 @@ type driver struct {
 	// that the state machine applies.
 	version  uint32
 	commands plugins.Versions
+	hashName uint64 // of the hash of the state; 0 if it has none
 	// replaying is the part of a replay that is not answered; lent tells that the state
 	// machine is lent to queries and snapshots.
 	replaying []work
@@ -48,6 +49,7 @@ type driver struct {
 type submission struct {
 	items   []work
 	prepare bool   // it asked for a snapshot
+	hash    bool   // it asked for the hash of the state
 	time    uint64 // after it
 }
 
@@ -137,6 +139,9 @@ func (d *driver) refill() {
 // loop gives work while there is room in the window.
 func (d *driver) loop() error {
 	for {
+		if err := d.checkParted(); err != nil {
+			return err
+		}
 		for len(d.inflight) < d.window() && !d.s.ended() {
 			d.refill()
 			if len(d.backlog) == 0 {
@@ -206,7 +211,7 @@ func (d *driver) submit(items []work) error {
 	}
 	b.NoResults = !s.awaited(items)
 	prepare := s.snapshots.due(b.Through, items) && d.mayPrepare()
-	d.inflight = append(d.inflight, submission{items, prepare, d.time})
+	d.inflight = append(d.inflight, submission{items: items, prepare: prepare, hash: b.Hash, time: d.time})
 	s.given = max(s.given, last)
 	d.waitsForApply()
 	if err := d.applier.Submit(b, prepare); err != nil {
@@ -273,7 +278,7 @@ func (d *driver) prepareNow() error {
 	if !s.snapshots.due(a.Last, items) {
 		return nil
 	}
-	d.inflight = append(d.inflight, submission{items, true, d.time})
+	d.inflight = append(d.inflight, submission{items: items, prepare: true, time: d.time})
 	d.waitsForApply()
 	if err := d.applier.Submit(d.batch(items), true); err != nil {
 		return fmt.Errorf("prepare snapshot %d: %w", a.Last, d.whyBroken(err))
@@ -335,6 +340,11 @@ func (d *driver) finish(out outcome) error {
 	if len(d.inflight) > 0 {
 		now := time.Now()
 		d.s.applyStall.Store(&now)
+	}
+	if sub.hash {
+		if err := d.hashed(last.last(), out.Hash); err != nil {
+			return err
+		}
 	}
 	results := d.results(sub.items, out.Results)
 	if before, _ := d.s.progress.get(); last.last() > before {

@@ -39,7 +39,7 @@ var (
 	// request needs is not there yet. Ready returns it, too.
 	ErrNotReady = errors.New("host is not ready")
 	// ErrQuarantined: one entry has ended the state machine of this member again and
-	// again (Quarantine), and a proposal or a read needs a state machine. The Error names
+	// again, or its state is not that of a majority (Quarantine), and a proposal or a read needs a state machine. The Error names
 	// the entry, and hints at the leader if that one can answer. Of a member that is well a
 	// proposal ends with it too if its leader is quarantined and finds no successor.
 	ErrQuarantined = errors.New("member is quarantined")

@@ -42,8 +42,12 @@ const (
 	WarnPluginDown = "plugin_down"
 	// WarnCatchingUp: the state machine starts, replays or restores.
 	WarnCatchingUp = "catching_up"
-	// WarnQuarantined: one entry has ended the state machine again and again.
+	// WarnQuarantined: one entry has ended the state machine again and again, or its state is
+	// not that of a majority.
 	WarnQuarantined = "quarantined"
+	// WarnStatesDiffer: the state machines of the voters have different states, and no
+	// majority has the same.
+	WarnStatesDiffer = "states_differ"
 	// WarnLevelHeld: members keep the cluster at its feature level though another one
 	// understands the next. It is not a matter of health: every upgrade begins so.
 	WarnLevelHeld = "level_held"
@@ -199,6 +203,7 @@ func (s *Server) warningsOf(n *node.Node, stalled bool) (list []Warning) {
 			list = append(list, Warning{WarnDoubled, doubledText(id)})
 		}
 	}
+	list = append(list, statesDiffer(n.State())...)
 	if text := s.levelHeld(n.State()); text != "" {
 		list = append(list, Warning{WarnLevelHeld, text})
 	}

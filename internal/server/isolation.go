@@ -33,7 +33,12 @@ type Quarantine struct {
 	// of the command in it.
 	Index, Term, Bytes uint64
 	SHA256             string
-	// Tries is how often in a row the entry has ended the state machine.
+	// Parted: no entry ends the state machine, but its state after Index differs from that of
+	// a majority of the voters. Term, Bytes and SHA256 are empty. It ends when the state machine has
+	// been rebuilt from a snapshot of the leader.
+	Parted bool
+	// Tries is how often in a row the entry has ended the state machine; if Parted, how often
+	// in an hour the state has differed.
 	Tries int
 	// LastWords says how it ended the last time, on one line.
 	LastWords string
@@ -44,6 +49,9 @@ type Quarantine struct {
 
 // text says it to people.
 func (q *Quarantine) text() string {
+	if q.Parted {
+		return "quarantined: the state machine has another state than a majority of the voters, and waits to be rebuilt from a snapshot of the leader: " + q.LastWords
+	}
 	return fmt.Sprintf("quarantined: entry %d (term %d, %d bytes, sha256 %s) has ended the state machine %d times; "+
 		"nothing is applied from there on, and the member votes and replicates; its last words: %s",
 		q.Index, q.Term, q.Bytes, q.SHA256, q.Tries, q.LastWords)
@@ -89,7 +97,7 @@ func (s *Server) passed(index uint64) {
 	if k := &s.kills; k.alone != nil && index >= k.alone.Index {
 		*k = kills{}
 	}
-	if q := s.isolated.Load(); q != nil && index >= q.Index {
+	if q := s.isolated.Load(); q != nil && index >= q.Index && !q.Parted {
 		s.isolated.Store(nil)
 		s.logger.Info("the quarantine is over: the state machine has the entry", "index", q.Index, "after", time.Since(q.Since).Round(time.Second))
 	}
@@ -99,9 +107,9 @@ func (s *Server) passed(index uint64) {
 // one. A quarantined member asks the leader meanwhile for a snapshot that has the entry,
 // which may be of more use here than the entry; if one did not help, it waits a whole
 // pause before it asks again.
-func (s *Server) pauseAfter(took time.Duration) {
+func (s *Server) pauseAfter(took time.Duration, err error) {
 	q := s.isolated.Load()
-	if q == nil {
+	if q == nil || s.hashes.restsAfter(err) {
 		s.rest()
 		return
 	}
@@ -121,11 +129,7 @@ func (s *Server) pauseAfter(took time.Duration) {
 
 // pleaFor asks for a snapshot that has the entry.
 func (s *Server) pleaFor(q *Quarantine) *plea {
-	least := q.Index
-	for index := range s.useless {
-		least = max(least, index+1)
-	}
-	return &plea{index: least, text: q.text()}
+	return &plea{index: max(q.Index, s.worstSnapshot()+1), text: q.text()}
 }
 
 // sitOut waits for the next try, and tells whether it comes early because there is a

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
@@ -39,7 +40,10 @@ func (s *Server) run() {
 		s.logger.Error("state machine failed, starting it again", "error", err)
 		s.discard(m, err)
 		s.blame(m, given, err)
-		s.pauseAfter(time.Since(begun))
+		if p := (parted{}); errors.As(err, &p) {
+			s.part(p)
+		}
+		s.pauseAfter(time.Since(begun), err)
 	}
 	close(s.idle)
 	<-s.stop // law 5: the server goroutine ends last
@@ -100,8 +104,12 @@ func (s *Server) drive(ctx context.Context, m RunningStateMachine, unanswered []
 	info := m.Describe()
 	d := &driver{
 		s: s, ctx: ctx, m: m, at: m.Applied(), backlog: unanswered, timed: m.Applied() == 0,
-		ticks: info.Has(statemachine.CapabilityTimers), commands: info.CommandVersions,
+		ticks: info.Has(statemachine.CapabilityTimers), commands: info.CommandVersions, hashName: hashNameOf(info.StateHash),
 	}
+	if s.hashes.own = nil; s.hashes.rebuilds { // what it has kept is not trusted
+		d.at, d.timed = 0, false
+	}
+	s.tellHash(node.StateHash{Name: d.hashName})
 	s.info.Store(&info)
 	d.reading = patience{d: d}
 	s.passed(d.at)

@@ -13,6 +13,7 @@ type metrics struct {
 	applyEntries     prometheus.Histogram
 	snapshotSave     prometheus.Histogram
 	snapshotFailures prometheus.Counter
+	parted           prometheus.Counter
 	blocked          prometheus.Counter
 	overtaken        prometheus.Counter
 	refusal          prometheus.Histogram
@@ -40,6 +41,10 @@ func newMetrics(s *Server, r prometheus.Registerer) *metrics {
 			Help:    "Time to save a snapshot of this member's own state.",
 			Buckets: prometheus.ExponentialBuckets(0.01, 4, 8),
 		}),
+		parted: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "state_parted_total",
+			Help: "How often the state machine of this member had another state than a majority of the voters.",
+		}),
 		snapshotFailures: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "snapshot_failures_total",
 			Help: "Snapshots of this member's own state that could not be saved.",
@@ -59,7 +64,7 @@ func newMetrics(s *Server, r prometheus.Registerer) *metrics {
 		}),
 	}
 	if r != nil {
-		r.MustRegister(m.refusal, m.overtaken, m.proposals, m.leaderChanges, m.applyEntries, m.snapshotSave, m.snapshotFailures, m.blocked)
+		r.MustRegister(m.refusal, m.overtaken, m.proposals, m.leaderChanges, m.applyEntries, m.snapshotSave, m.snapshotFailures, m.parted, m.blocked)
 		r.MustRegister(s.gauges()...)
 		r.MustRegister(auditMetrics(s.cfg.Audit)...)
 	}
@@ -97,7 +102,11 @@ func (s *Server) gauges() []prometheus.Collector {
 			}
 			return float64(st.CommandVersions.Greatest)
 		}),
-		gauge("quarantined_index", "Index of the entry over which this member is quarantined; 0 if it is not.", func(st Status) float64 {
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "state_checked_index",
+			Help: "Index of the last check at which the state machine of this member had the state of a majority of the voters; 0 if there was none.",
+		}, func() float64 { return float64(s.checked.Load()) }),
+		gauge("quarantined_index", "Index of the entry over which, or after which, this member is quarantined; 0 if it is not.", func(st Status) float64 {
 			if st.Quarantine == nil {
 				return 0
 			}

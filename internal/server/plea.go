@@ -1,10 +1,12 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
 
+	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
@@ -19,9 +21,17 @@ type helpless struct {
 // Unwrap returns the error itself.
 func (h helpless) Unwrap() error { return h.error }
 
+// reason comes before the error itself.
+func (h helpless) reason() string {
+	if errors.Is(h.error, member.ErrParted) {
+		return ""
+	}
+	return "no snapshot here can be restored, and the log does not reach back far enough: "
+}
+
 // final is the error if no other member helps either.
 func (h helpless) final(why string) error {
-	return fmt.Errorf("%w: no snapshot here can be restored, and the log does not reach back far enough: %w; %s; "+
+	return fmt.Errorf("%w: "+h.reason()+"%w; %s; "+
 		"start it with a state machine that can read them, or remove this member and add it anew with an empty data directory, "+
 		"so that it gets its state from the leader", ErrPermanent, h.error, why)
 }
@@ -63,13 +73,12 @@ func (d *driver) plead(n *node.Node, h helpless) error {
 		return h.final("there is no other voter that could give it one")
 	}
 	p := &plea{index: h.newest + 1, text: fmt.Sprintf("the state machine waits for a snapshot of the leader at entry %d or later: "+
-		"no snapshot here can be restored, and the log does not reach back far enough: %v", h.newest+1, h.error)}
+		"%s%v", h.newest+1, h.reason(), h.error)}
 	s.plea.Store(p)
 	defer s.endPlea()
 	ask(n, p.index)
 	defer ask(n, 0)
-	s.logger.Error("no snapshot here can be restored, and the log does not reach back far enough; "+
-		"the leader is asked for a snapshot", "index", p.index, "try", s.pleas.count+1, "of", maxPleas, "error", h.error)
+	s.logger.Error("the leader is asked for a snapshot", "index", p.index, "try", s.pleas.count+1, "of", maxPleas, "error", h.error)
 	for {
 		changed := s.changed.next()
 		if now, _ := s.attached(); now != n || s.plea.Load() != p {

@@ -68,7 +68,7 @@ func (s *Server) blame(m RunningStateMachine, u underWay, why error) {
 
 // isOfMachine tells whether the drive of a state machine ended by its doing.
 func isOfMachine(err error) bool {
-	return !errors.Is(err, ErrPermanent) && !errors.Is(err, ErrStopping) && !isOfStorage(err) && !errors.As(err, new(lostTime))
+	return !errors.Is(err, ErrPermanent) && !errors.Is(err, ErrStopping) && !isOfStorage(err) && !errors.As(err, new(lostTime)) && !errors.As(err, new(parted))
 }
 
 // mark makes suspects of what was under way.

@@ -155,7 +155,7 @@ func (q *applyQueue) close() {
 
 // take removes what waits in memory: a restore alone, or as many applies as fit
 // limit bytes and plugins.MaxBatchEntries. Several applies go to the state
-// machine as one batch, which ends with a switch of the command version.
+// machine as one batch, which ends with a switch of the command version or a check.
 func (q *applyQueue) take(limit uint64) []work {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -164,7 +164,7 @@ func (q *applyQueue) take(limit uint64) []work {
 	}
 	n, size, entries := 1, q.items[0].apply.Bytes, len(q.items[0].apply.Commands)
 	if q.items[0].restore == nil {
-		for ; n < len(q.items) && q.items[n].restore == nil && q.items[n-1].apply.Switch == 0; n++ {
+		for ; n < len(q.items) && q.items[n].restore == nil && !q.items[n-1].apply.Ends(); n++ {
 			a := &q.items[n].apply
 			size, entries = size+a.Bytes, entries+len(a.Commands)
 			if size > limit || entries > plugins.MaxBatchEntries {

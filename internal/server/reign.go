@@ -31,6 +31,7 @@ func (s *Server) StateChanged(st node.State) {
 	}
 	next.leader, next.term = st.Leader, st.Term
 	s.reigns.Store(&next)
+	s.heardAgreed(st.Agreed)
 	s.changed.notify()
 }
 

@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -132,7 +131,7 @@ func (d *driver) tryBringTo(target uint64) error {
 	}
 	for i := len(snapshots) - 1; i >= 0 && d.at < target; i-- {
 		index := snapshots[i].Metadata.Index
-		if index <= d.at {
+		if index <= d.at || index < d.s.hashes.trusted {
 			break
 		}
 		if d.s.useless[index] {
@@ -150,12 +149,15 @@ func (d *driver) tryBringTo(target uint64) error {
 		d.reached(index)
 		break
 	}
+	if d.s.hashes.rebuilds {
+		return d.s.needsRebuild()
+	}
 	if err = d.findTime(ctx, st, snapshots); err == nil {
 		err = d.replay(st, target)
 	}
 	switch {
-	case errors.Is(err, storage.ErrCompacted) && len(d.s.useless) > 0:
-		return helpless{error: errors.Join(d.s.otherFormat, err), newest: slices.Max(slices.Collect(maps.Keys(d.s.useless)))}
+	case errors.Is(err, storage.ErrCompacted) && d.s.worstSnapshot() > 0:
+		return helpless{error: errors.Join(d.s.otherFormat, err), newest: d.s.worstSnapshot()}
 	case isOfStorage(err) && errors.Is(err, storage.ErrCorrupt):
 		return fmt.Errorf("%w: %w", ErrPermanent, err)
 	}
@@ -207,7 +209,7 @@ func (d *driver) replay(st storage.Storage, target uint64) error {
 		}
 		d.reading.over()
 		for len(entries) > 0 {
-			n := s.poison.part(entries[0].Index, node.UntilSwitch(entries))
+			n := s.poison.part(entries[0].Index, node.UntilEnd(entries))
 			if err := d.replayPart(entries[:n]); err != nil {
 				return err
 			}
@@ -229,7 +231,7 @@ func (d *driver) replayPart(entries []storage.Entry) error {
 	}
 	last := &entries[len(entries)-1]
 	through := last.Index
-	d.replaying = []work{{apply: node.Apply{Commands: commands, First: entries[0].Index, Last: through, Term: last.Term, Switch: node.SwitchOf(last)}}}
+	d.replaying = []work{{apply: node.Apply{Commands: commands, First: entries[0].Index, Last: through, Term: last.Term, Switch: node.SwitchOf(last), Check: node.IsCheck(last)}}}
 	b := d.batch(d.replaying)
 	if err := d.checkVersion(&b); err != nil {
 		return err
@@ -244,6 +246,11 @@ func (d *driver) replayPart(entries []storage.Entry) error {
 		return fmt.Errorf("replay [%d,%d]: %w", entries[0].Index, through, err)
 	}
 	d.replaying = nil
+	if b.Hash {
+		if err := d.hashed(through, statemachine.StateHash(d.m)); err != nil {
+			return err
+		}
+	}
 	d.reached(through)
 	return nil
 }

@@ -71,7 +71,7 @@ func (d *driver) rereadPart(st storage.Storage, r *rest, now rest) error {
 	}
 	before := now.before
 	for len(entries) > 0 {
-		part := entries[:min(node.UntilSwitch(entries), plugins.MaxBatchEntries)]
+		part := entries[:min(node.UntilEnd(entries), plugins.MaxBatchEntries)]
 		entries = entries[len(part):]
 		a, err := node.Reread(before, part)
 		if err != nil {

@@ -111,6 +111,7 @@ func (d *driver) tryRestore(ctx context.Context, st storage.Storage, index uint6
 	s.given = max(s.given, index)
 	d.time, d.version, d.timed = header.Time, header.Registry.CommandVersion(), true
 	s.advance(index, header.Registry)
+	s.restored(index)
 	return nil
 }
 

@@ -61,13 +61,16 @@ type Server struct {
 	crowd       crowd
 	queries     *queryGate
 	machine     access
-	applyStall  atomic.Pointer[time.Time]    // since when an apply has been unanswered; nil if none
-	restoring   atomic.Pointer[restoring]    // the Restore under way; nil if there is none
-	unread      atomic.Pointer[string]       // why the storage cannot be read for the state machine; nil if it can
-	isolated    atomic.Pointer[Quarantine]   // written by the server goroutine; nil if this member is not quarantined
-	received    atomic.Uint64                // the index of the last snapshot that came from another member
-	info        atomic.Pointer[plugins.Info] // what the last state machine says of itself; nil if there was none
-	plea        atomic.Pointer[plea]         // what the leader is asked for; nil if it is asked for nothing
+	applyStall  atomic.Pointer[time.Time]      // since when an apply has been unanswered; nil if none
+	restoring   atomic.Pointer[restoring]      // the Restore under way; nil if there is none
+	unread      atomic.Pointer[string]         // why the storage cannot be read for the state machine; nil if it can
+	isolated    atomic.Pointer[Quarantine]     // written by the server goroutine; nil if this member is not quarantined
+	received    atomic.Uint64                  // the index of the last snapshot that came from another member
+	info        atomic.Pointer[plugins.Info]   // what the last state machine says of itself; nil if there was none
+	hash        atomic.Pointer[node.StateHash] // of the state after the last check; nil before there is a state machine
+	agreed      agreements
+	checked     atomic.Uint64        // the index of the last check at which this member has the same
+	plea        atomic.Pointer[plea] // what the leader is asked for; nil if it is asked for nothing
 
 	// Of the server goroutine.
 	given   uint64          // highest index that any state machine was given
@@ -79,6 +82,7 @@ type Server struct {
 	pleas       pleas
 	poison      poison
 	kills       kills
+	hashes      stateHashes
 	helped      bool       // the last pause of a quarantine ended with a snapshot
 	wake        uint64     // when the state machine wants the next tick
 	latest      node.Apply // the last run that was answered, without its entries
@@ -163,6 +167,7 @@ func (s *Server) Attach(n *node.Node, st storage.Storage, snapshot uint64, regis
 	s.mu.Lock()
 	s.node, s.storage, s.attachedAt = n, st, time.Now()
 	s.mu.Unlock()
+	s.retellHash()
 	s.changed.notify()
 }
 

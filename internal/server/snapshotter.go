@@ -135,6 +135,17 @@ func (p *snapshotter) endedWith(why error) {
 	p.s.logger.Warn("the state machine ended as it made a snapshot", "error", why, "again_in", again)
 }
 
+// newest is at least the index of each snapshot that this member has, or is about to have.
+// None has more than the state machine was given.
+func (p *snapshotter) newest(given uint64) uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.busy {
+		return max(p.last, given)
+	}
+	return p.last
+}
+
 // take hands over the snapshot that was due, nil if there is none. Only one
 // that reflects exactly the entries up to its place can be used: a state
 // machine that kept more than the log gave it so far is ahead of that.

@@ -42,6 +42,7 @@ func Describe(ctx context.Context, conn grpc.ClientConnInterface) (plugins.Info,
 
 		CommandVersions: plugins.Versions(res.CommandVersions),
 		SnapshotFormats: plugins.SnapshotFormats(res.SnapshotFormats),
+		StateHash:       res.StateHash,
 	}
 	if err := CheckInfo(info); err != nil {
 		return plugins.Info{}, fmt.Errorf("describe: %w", err)
@@ -74,6 +75,8 @@ func CheckInfo(info plugins.Info) error {
 		return Breach("SM-45", "reads %d formats of snapshots, at most %d", len(info.SnapshotFormats.Readable), maxFormats)
 	case slices.Contains(info.SnapshotFormats.Readable, 0):
 		return Breach("SM-45", "reads snapshots of format 0, which is none")
+	case len(info.StateHash) > maxNameBytes:
+		return Breach("SM-46", "name of the state's hash of %d bytes, at most %d", len(info.StateHash), maxNameBytes)
 	}
 	if len(info.Requires) > maxCapabilities {
 		return Breach("P-12", "requires %d capabilities, at most %d", len(info.Requires), maxCapabilities)
@@ -107,6 +110,7 @@ func describeResponse(info plugins.Info) *pluginv1.DescribeResponse {
 
 		CommandVersions: pluginv1.CommandVersions(info.CommandVersions),
 		SnapshotFormats: pluginv1.SnapshotFormats(info.SnapshotFormats),
+		StateHash:       info.StateHash,
 	}
 }
 

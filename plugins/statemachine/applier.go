@@ -16,6 +16,8 @@ type Outcome struct {
 	Snapshot Snapshot
 	// Wake is NextTimer after the batch.
 	Wake uint64
+	// Hash is set if the batch asked for it.
+	Hash []byte
 }
 
 // An Applier is the pipelined form of Apply, which the host uses: a few
@@ -58,6 +60,7 @@ func NewApplier(ctx context.Context, sm StateMachine) Applier {
 		ctx:      ctx,
 		sm:       sm,
 		timer:    timerOf(sm),
+		hasher:   hasherOf(sm),
 		queue:    make(chan submission, applierWindow),
 		outcomes: make(chan Outcome, applierWindow),
 		done:     make(chan struct{}),
@@ -75,6 +78,7 @@ type loopApplier struct {
 	ctx      context.Context
 	sm       StateMachine
 	timer    Timer
+	hasher   Hasher // nil if it has no hash
 	queue    chan submission
 	outcomes chan Outcome
 	done     chan struct{} // closed when run has ended; err is set then
@@ -118,6 +122,9 @@ func (a *loopApplier) apply(s submission) (Outcome, error) {
 	}
 	LimitResults(results, 0)
 	out := Outcome{Results: results, Applied: s.batch.Through, Wake: a.timer.NextTimer()}
+	if s.batch.Hash && a.hasher != nil {
+		out.Hash = a.hasher.StateHash()
+	}
 	if s.prepare {
 		if out.Snapshot, err = a.sm.PrepareSnapshot(a.ctx); err != nil {
 			return Outcome{}, err

@@ -71,6 +71,8 @@ type Batch struct {
 	// the leader's host writes into the log that it holds from there on. A state machine
 	// that takes a decision by its own build instead parts from replicas of other builds.
 	Version uint32
+	// Hash: StateHash is asked after the batch. It is nothing to Apply.
+	Hash bool
 }
 
 // StateMachine is implemented by applications, and by the host's end of the

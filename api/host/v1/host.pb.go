@@ -1374,7 +1374,7 @@ func (x *CommandVersions) GetGreatest() uint32 {
 }
 
 // Quarantine is the state of a member that applies nothing, because one entry has ended its
-// state machine again and again.
+// state machine again and again, or because its state is not that of a majority.
 type Quarantine struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Index and term of the entry, size and SHA-256, in hex, of the command in it.
@@ -1388,7 +1388,10 @@ type Quarantine struct {
 	// How long ago the quarantine began.
 	SinceMs uint64 `protobuf:"varint,7,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
 	// When the next try is due; 0 while one is under way.
-	RetryMs       uint64 `protobuf:"varint,8,opt,name=retry_ms,json=retryMs,proto3" json:"retry_ms,omitempty"`
+	RetryMs uint64 `protobuf:"varint,8,opt,name=retry_ms,json=retryMs,proto3" json:"retry_ms,omitempty"`
+	// The state after the entry at index differs from that of a majority of the voters; tries is
+	// how often in an hour. Term, bytes and sha256 are empty.
+	Parted        bool `protobuf:"varint,9,opt,name=parted,proto3" json:"parted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1477,6 +1480,13 @@ func (x *Quarantine) GetRetryMs() uint64 {
 		return x.RetryMs
 	}
 	return 0
+}
+
+func (x *Quarantine) GetParted() bool {
+	if x != nil {
+		return x.Parted
+	}
+	return false
 }
 
 // Warning is one thing that is not well.
@@ -2269,7 +2279,7 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x10command_versions\x18% \x01(\v2 .pontoon.host.v1.CommandVersionsR\x0fcommandVersions\"C\n" +
 	"\x0fCommandVersions\x12\x14\n" +
 	"\x05least\x18\x01 \x01(\rR\x05least\x12\x1a\n" +
-	"\bgreatest\x18\x02 \x01(\rR\bgreatest\"\xcf\x01\n" +
+	"\bgreatest\x18\x02 \x01(\rR\bgreatest\"\xe7\x01\n" +
 	"\n" +
 	"Quarantine\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
@@ -2280,7 +2290,8 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\n" +
 	"last_words\x18\x06 \x01(\tR\tlastWords\x12\x19\n" +
 	"\bsince_ms\x18\a \x01(\x04R\asinceMs\x12\x19\n" +
-	"\bretry_ms\x18\b \x01(\x04R\aretryMs\";\n" +
+	"\bretry_ms\x18\b \x01(\x04R\aretryMs\x12\x16\n" +
+	"\x06parted\x18\t \x01(\bR\x06parted\";\n" +
 	"\aWarning\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\"~\n" +

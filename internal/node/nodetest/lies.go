@@ -77,6 +77,9 @@ func Fields(at Bounds) map[string][]Lie {
 		"acknowledged": extremes(func(m *pluginv1.Message) *uint64 { return &m.Acknowledged }),
 		"wanted":       extremes(func(m *pluginv1.Message) *uint64 { return &m.Wanted }),
 		"level":        extremes(func(m *pluginv1.Message) *uint64 { return &m.Level }),
+		"hash index":   extremes(func(m *pluginv1.Message) *uint64 { return &m.HashIndex }),
+		"hash name":    extremes(func(m *pluginv1.Message) *uint64 { return &m.HashName }),
+		"hash":         extremes(func(m *pluginv1.Message) *uint64 { return &m.Hash }),
 		"command versions": {
 			func(m *pluginv1.Message) { m.GreatestCommandVersion = math.MaxUint32 },
 			func(m *pluginv1.Message) { m.LeastCommandVersion = math.MaxUint32 },

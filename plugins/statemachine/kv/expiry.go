@@ -21,8 +21,9 @@ func (s *store) mind(at uint64, rec *record) {
 	s.mortals++
 }
 
-// forget takes out the deadline of a key that is gone, or was set anew.
+// forget takes a key out of the sum that is gone, or was set anew, and its deadline away.
 func (s *store) forget(old *record) {
+	s.sum -= old.sum
 	if old.mortal {
 		s.deadlines.Delete(deadline{old.expires(), old})
 		s.mortals--
@@ -39,9 +40,8 @@ func (s *store) expire(time uint64) {
 		if !some || first.at > time {
 			break
 		}
-		s.deadlines.DeleteMin()
-		s.mortals--
 		s.keys.Delete(newSlot(first.rec))
+		s.forget(first.rec)
 		s.revision = next
 		s.history.gone(next, first.rec.key, true)
 	}

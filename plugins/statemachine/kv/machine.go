@@ -80,6 +80,7 @@ func (m *machine) Describe() plugins.Info {
 		Version:      version,
 		Protocols:    []uint32{plugins.ProtocolVersion},
 		Capabilities: []plugins.Capability{statemachine.CapabilityTimers, statemachine.CapabilityQueryStreams},
+		StateHash:    hashName,
 		ConfigSchema: []byte(configSchema),
 	}
 }

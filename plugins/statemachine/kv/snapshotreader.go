@@ -151,6 +151,7 @@ func (sr *snapshotReader) records(s *store, block []byte) error {
 			return bad("key %d is of revision %d, after the store's %d", sr.count, rec.modify, s.revision)
 		}
 		s.keys.ReplaceOrInsert(newSlot(rec))
+		s.counts(rec)
 		if rec.mortal {
 			s.mind(rec.expires(), rec)
 		}

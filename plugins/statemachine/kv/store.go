@@ -73,6 +73,7 @@ type record struct {
 	create, modify, version uint64
 	valueAt                 uint32 // where the value begins, from the start of the key
 	mortal                  bool   // its deadline ends where the value begins
+	sum                     uint64 // its part of the sum of its store
 	// key's capacity ends with the value.
 	key []byte
 }
@@ -94,6 +95,8 @@ func (r *record) value() []byte { return r.key[r.valueAt:cap(r.key)] }
 type store struct {
 	keys     *btree.BTreeG[slot]
 	revision uint64
+	// sum is that of the records' hashes.
+	sum uint64
 	// applied is the last index whose effect the state has.
 	applied uint64
 	// deadlines has the keys that expire. A clone has none, and their number alone.
@@ -111,7 +114,7 @@ func newStore(most reach) store {
 
 // clone returns the present state in constant time. It needs exclusive access.
 func (s *store) clone() store {
-	return store{keys: s.keys.Clone(), revision: s.revision, applied: s.applied, mortals: s.mortals}
+	return store{keys: s.keys.Clone(), revision: s.revision, sum: s.sum, applied: s.applied, mortals: s.mortals}
 }
 
 // get returns the record of a key; nil if there is no such key.
@@ -142,6 +145,7 @@ func (s *store) insert(rec *record) {
 		rec.create, rec.version = old.rec.create, old.rec.version+1
 		s.forget(old.rec)
 	}
+	s.counts(rec)
 	s.history.put(rec)
 }
 

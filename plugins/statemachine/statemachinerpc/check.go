@@ -71,6 +71,10 @@ func (e expected) check(res *pluginv1.ApplyResponse) error {
 		return pluginrpc.Breach("SM-9", "applied index %d after a batch through %d", res.AppliedIndex, e.through)
 	case e.prepare != (res.Snapshot != 0):
 		return pluginrpc.Breach("SM-30", "snapshot %d, asked for one: %t", res.Snapshot, e.prepare)
+	case e.hash && len(res.Hash) == 0:
+		return pluginrpc.Breach("SM-47", "no hash of the state, though one was asked for")
+	case len(res.Hash) > plugins.MaxStateHashBytes:
+		return pluginrpc.Breach("SM-47", "hash of %d bytes, at most %d", len(res.Hash), plugins.MaxStateHashBytes)
 	}
 	return e.checkSkipped(res.Results)
 }

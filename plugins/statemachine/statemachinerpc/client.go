@@ -24,9 +24,11 @@ type Client struct {
 	// applied is the applied index that the plugin has confirmed; submitted
 	// is how far it may be, if answers were not waited for.
 	applied, submitted uint64
-	// classes are what the plugin said at Open, and wake is its next timer.
+	// classes are what the plugin said at Open, wake is its next timer, hash the last hash
+	// of its state that it was asked for.
 	classes []statemachine.Class
 	wake    uint64
+	hash    []byte
 
 	own pluginrpc.KeptStream[*applier] // of Apply
 }
@@ -126,6 +128,13 @@ func (c *Client) NextTimer() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.wake
+}
+
+// StateHash implements statemachine.Hasher: it is the plugin's last answer.
+func (c *Client) StateHash() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.hash
 }
 
 // confirmed is the applied index that is certain.

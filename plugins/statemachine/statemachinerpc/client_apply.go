@@ -59,7 +59,7 @@ type expected struct {
 	mustSkip, maySkip int
 	// floor and ceiling bound an applied index that is beyond through.
 	floor, ceiling uint64
-	prepare        bool
+	prepare, hash  bool
 }
 
 // Submit implements statemachine.Applier.
@@ -76,7 +76,7 @@ func (a *applier) Submit(b statemachine.Batch, prepare bool) error {
 		return a.stream.Cause()
 	}
 	a.req.Entries, a.req.Through, a.req.PrepareSnapshot, a.req.NoResults = b.Entries, b.Through, prepare, b.NoResults
-	a.req.Version = b.Version
+	a.req.Version, a.req.Hash = b.Version, b.Hash
 	err := a.stream.SendMsg(&a.req)
 	a.req.Entries = nil
 	if err != nil {
@@ -104,7 +104,7 @@ func (a *applier) expect(b statemachine.Batch, prepare bool) expected {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := expected{
-		seq: a.req.Seq, through: b.Through, results: len(b.Entries), prepare: prepare, unwanted: b.NoResults,
+		seq: a.req.Seq, through: b.Through, results: len(b.Entries), prepare: prepare, hash: b.Hash, unwanted: b.NoResults,
 		floor: c.applied, ceiling: c.submitted,
 	}
 	for i := range b.Entries {
@@ -199,8 +199,11 @@ func (a *applier) outcome(e expected, res *pluginv1.ApplyResponse) statemachine.
 	c.mu.Lock()
 	c.applied = max(c.applied, res.AppliedIndex)
 	c.wake = res.Wake
+	if e.hash {
+		c.hash = res.Hash
+	}
 	c.mu.Unlock()
-	out := statemachine.Outcome{Results: res.Results, Applied: res.AppliedIndex, Wake: res.Wake}
+	out := statemachine.Outcome{Results: res.Results, Applied: res.AppliedIndex, Wake: res.Wake, Hash: res.Hash}
 	if e.prepare {
 		out.Snapshot = &snapshot{client: c, opened: a.stream.Opened, id: res.Snapshot, index: res.AppliedIndex}
 	}

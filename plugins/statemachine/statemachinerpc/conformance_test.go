@@ -32,6 +32,7 @@ func TestConformance(t *testing.T) {
 			statemachinetest.Run(t, statemachinetest.RegisterHarness(func(t testing.TB) statemachine.StateMachine {
 				r := statemachinetest.NewRegister()
 				r.Announce(plugins.Versions{Greatest: 3})
+				r.AnnounceHash("digest")
 				return overCarrier(t, carrier, r)
 			}))
 		})

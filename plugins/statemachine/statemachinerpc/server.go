@@ -39,6 +39,9 @@ type server struct {
 // Open implements pluginv1.StateMachineServer.
 func (s *server) Open(ctx context.Context, req *pluginv1.StateMachineOpenRequest) (*pluginv1.StateMachineOpenResponse, error) {
 	return pluginrpc.AnswerOpen(&s.end, req.Options, func(opts plugins.Options) (*pluginv1.StateMachineOpenResponse, error) {
+		if err := statemachine.CheckHasher(s.backend); err != nil {
+			return nil, err
+		}
 		applied, err := s.backend.Open(ctx, opts)
 		if err != nil {
 			return nil, err

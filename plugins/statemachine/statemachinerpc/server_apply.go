@@ -45,7 +45,7 @@ func (s *server) Apply(stream applyStream) error {
 // feed hands batches to the applier until the host closes its half.
 func (s *server) feed(stream applyStream, a statemachine.Applier) error {
 	return pluginrpc.Feed(&s.end, stream, func(o *pluginrpc.Opened, req *pluginv1.ApplyRequest) error {
-		b := statemachine.Batch{Entries: req.Entries, Through: req.Through, NoResults: req.NoResults, Version: req.Version}
+		b := statemachine.Batch{Entries: req.Entries, Through: req.Through, NoResults: req.NoResults, Version: req.Version, Hash: req.Hash}
 		if err := checkBatch(b, o.Limits); err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func (s *server) answering(stream applyStream) func(statemachine.Outcome) error 
 	seq := uint64(0)
 	return func(out statemachine.Outcome) error {
 		seq++
-		last := pluginv1.ApplyResponse{Seq: seq, AppliedIndex: out.Applied, Wake: out.Wake}
+		last := pluginv1.ApplyResponse{Seq: seq, AppliedIndex: out.Applied, Wake: out.Wake, Hash: out.Hash}
 		if out.Snapshot != nil {
 			last.Snapshot = s.snapshots.add(out.Snapshot)
 		}

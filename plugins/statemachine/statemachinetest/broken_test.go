@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"slices"
@@ -36,6 +37,7 @@ type broken struct {
 	describe func() plugins.Info
 	classes  func() []statemachine.Class
 	stream   func(context.Context, []byte, func([]byte) error) error
+	hash     func() []byte
 }
 
 func (b *broken) Open(ctx context.Context, o plugins.Options) (uint64, error) { return b.open(ctx, o) }
@@ -59,12 +61,15 @@ func (b *broken) QueryStream(ctx context.Context, q []byte, send func([]byte) er
 	return b.stream(ctx, q, send)
 }
 
+func (b *broken) StateHash() []byte { return b.hash() }
+
 func sound() *broken {
 	r := statemachinetest.NewRegister()
+	r.AnnounceHash("digest")
 	r.Announce(plugins.Versions{Greatest: 2})
 	return &broken{
 		Register: r, open: r.Open, apply: r.Apply, query: r.Query, prepare: r.PrepareSnapshot,
-		restore: r.Restore, closeIt: r.Close, describe: r.Describe, stream: r.QueryStream,
+		restore: r.Restore, closeIt: r.Close, describe: r.Describe, stream: r.QueryStream, hash: r.StateHash,
 		classes: func() []statemachine.Class { return oneClass("admin:", statemachine.RoleAdminister) },
 	}
 }
@@ -235,6 +240,30 @@ func faults() map[string]func(*broken) {
 			b.describe = func() plugins.Info {
 				i := b.Register.Describe()
 				i.SnapshotFormats.Readable = []uint32{0}
+				return i
+			}
+		},
+		"has one hash for all states": func(b *broken) { b.hash = func() []byte { return []byte("sound") } },
+		"hashes how the entries came": func(b *broken) {
+			batches := 0
+			b.apply = func(ctx context.Context, batch statemachine.Batch) ([]statemachine.Result, error) {
+				if len(batch.Entries) > 0 {
+					batches++
+				}
+				return b.Register.Apply(ctx, batch)
+			}
+			b.hash = func() []byte { return fmt.Appendf(b.Register.StateHash()[:32], "%d", batches) }
+		},
+		"has another hash in each process": func(b *broken) {
+			salt := rand.Uint64()
+			b.hash = func() []byte { return fmt.Appendf(b.Register.StateHash()[:32], "%d", salt) }
+		},
+		"has an empty hash":      func(b *broken) { b.hash = func() []byte { return nil } },
+		"has a hash of 65 bytes": func(b *broken) { b.hash = func() []byte { return append(b.Register.StateHash(), 0) } },
+		"names a hash with 65 bytes": func(b *broken) {
+			b.describe = func() plugins.Info {
+				i := b.Register.Describe()
+				i.StateHash = strings.Repeat("h", 65)
 				return i
 			}
 		},

@@ -14,7 +14,7 @@
 //
 //   - harness.go, instance.go: what the kit is told of a state machine, and one that is open;
 //   - lifecycle.go, classes.go: what it says of itself, and its beginning and end;
-//   - apply.go, determinism.go, time.go, versions.go, results.go, limits.go: entries and their results;
+//   - apply.go, determinism.go, time.go, versions.go, hash.go, results.go, limits.go: entries and their results;
 //   - query.go, querystream.go: queries, and answers in chunks;
 //   - snapshot.go, restore.go: its state, and that of another one;
 //   - applier.go, durable.go: the pipeline, and a state that outlives its process;

@@ -95,6 +95,7 @@ func Run(t *testing.T, h Harness) {
 		{"Determinism", testDeterminism},
 		{"Time", testTime},
 		{"Versions", testVersions},
+		{"Hash", testHash},
 		{"Query", testQuery},
 		{"QueryStream", testQueryStream},
 		{"Snapshot", testSnapshot},

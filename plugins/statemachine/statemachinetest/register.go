@@ -73,6 +73,16 @@ func (r *Register) AnnounceFormats(formats plugins.SnapshotFormats) {
 	r.says.SnapshotFormats = formats
 }
 
+// AnnounceHash has Describe name a hash of the state. It comes before everything else.
+func (r *Register) AnnounceHash(name string) { r.says.StateHash = name }
+
+// StateHash implements statemachine.Hasher: the digest of the entries.
+func (r *Register) StateHash() []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return digest(r.entries)
+}
+
 // Successor returns a Register that finds, when it is opened, what r has
 // applied by now, as a state machine on disk does after a crash. A plain
 // NewRegister is as one in memory.

@@ -25,6 +25,7 @@ func TestRegister(t *testing.T) {
 func versioned() *statemachinetest.Register {
 	r := statemachinetest.NewRegister()
 	r.Announce(plugins.Versions{Least: 1, Greatest: 2})
+	r.AnnounceHash("digest")
 	return r
 }
 

@@ -3,6 +3,7 @@ package statemachinetest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -45,6 +46,16 @@ func (r *Register) Hold() (waiting <-chan struct{}, release func()) {
 		}
 		close(h.left)
 	})
+}
+
+// Corrupt changes the last entry of the state, as nothing in the log does: from then on
+// this replica has another state than the others.
+func (r *Register) Corrupt() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last := len(r.entries) - 1
+	r.entries = slices.Clone(r.entries)
+	r.entries[last].Data = append([]byte("corrupt "), r.entries[last].Data...)
 }
 
 // FailNext makes the next Apply return err and have no effect: the plugin says

@@ -1,0 +1,138 @@
+package core_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+)
+
+// hashing is a cluster whose state machines have hashes of their states. With keep they
+// find the state that the process before them had, as on disk.
+func hashing(t *testing.T, size int, keep bool) *cluster {
+	c := newCluster(t, 0, nil)
+	c.tune = func(cfg *core.Config) {
+		n := c.nodes[member.ID(cfg.ID)]
+		cfg.SnapshotEntries, cfg.CatchUpEntries = 20, 1
+		cfg.Backends[1] = backend.StateMachine("register", func(e backend.Env) statemachine.StateMachine {
+			m := n.newMachine(e).(picky)
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			if keep && len(n.machines) > 0 {
+				m.Register = n.machines[len(n.machines)-1].Successor()
+			}
+			m.AnnounceHash("digest")
+			return m
+		})
+	}
+	c.found(size)
+	c.leader()
+	c.atLevel(member.Level)
+	return c
+}
+
+// goesOn proposes until a condition holds.
+func (c *cluster) goesOn(what string, holds func() bool) {
+	c.t.Helper()
+	written := 0
+	c.eventually(what, func() bool {
+		for _, m := range c.members {
+			if st := c.service(m.ID).Status(); st.Quarantine == nil && st.Leader != 0 {
+				c.propose(m.ID, fmt.Sprintf("%s %d", what, written))
+				written++
+				break
+			}
+		}
+		return holds()
+	})
+}
+
+// A replica whose state differs from that of the two others is quarantined, whether it
+// leads or follows, and whether or not it keeps its state. It is rebuilt from a snapshot of
+// the leader, and has the state of the others then.
+func TestAReplicaThatPartsIsRebuilt(t *testing.T) {
+	for _, keep := range []bool{false, true} {
+		for _, leads := range []bool{false, true} {
+			t.Run(fmt.Sprintf("kept %t, leads %t", keep, leads), func(t *testing.T) {
+				c := hashing(t, 3, keep)
+				c.propose(c.leader(), "first")
+				c.converged()
+				id := c.leader()
+				if !leads {
+					id = c.other(id)
+				}
+				corrupt := c.nodes[id].machine()
+				corrupt.Corrupt()
+				c.goesOn("quarantine", func() bool { return c.nodes[id].log.position("another state than a majority") >= 0 })
+				c.eventually("the end of the quarantine", func() bool { return c.service(id).Status().Quarantine == nil })
+				for _, text := range c.converged() {
+					if strings.HasPrefix(text, "corrupt") {
+						t.Errorf("the state has %q", text)
+					}
+				}
+				c.goesOn("two more snapshots", func() bool { return c.service(id).Status().SnapshotIndex > c.service(id).Status().LastIndex/2 })
+				c.converged()
+			})
+		}
+	}
+}
+
+// Where no majority has the same state, none is stopped: the leader warns, and says where.
+func TestStatesThatDifferWithoutAMajorityAreToldOf(t *testing.T) {
+	c := hashing(t, 2, false)
+	c.propose(c.leader(), "first")
+	c.converged()
+	c.nodes[c.leader()].machine().Corrupt()
+	c.goesOn("warning", func() bool {
+		for _, w := range c.service(c.leader()).Status().Warnings {
+			if w.Reason == "states_differ" {
+				return true
+			}
+		}
+		return false
+	})
+	for _, m := range c.members {
+		if q := c.service(m.ID).Status().Quarantine; q != nil {
+			t.Errorf("%s is quarantined: %+v", m.ID, q)
+		}
+	}
+}
+
+// A leader whose state has parted, while one of three is down, says so and gives its state to
+// no member: the third would make a majority of it. The two others decide when it is back by
+// the log.
+func TestAPartedLeaderDoesNotSpreadItsState(t *testing.T) {
+	c := hashing(t, 3, false)
+	c.propose(c.leader(), "first")
+	c.converged()
+	leader := c.leader()
+	right := c.other(leader)
+	third := member.ID(6) - leader - right
+	c.stop(third)
+	c.nodes[leader].machine().Corrupt()
+	differ := func() bool {
+		for _, w := range c.service(leader).Status().Warnings {
+			if w.Reason == "states_differ" {
+				return true
+			}
+		}
+		return false
+	}
+	c.eventually("the warning", func() bool { c.propose(leader, "more"); return differ() })
+	c.start(third, false)
+	before := c.service(leader).Status().LastIndex
+	c.eventually("more entries", func() bool { c.propose(leader, "yet more"); return c.service(leader).Status().LastIndex > before+100 })
+	if applied := c.nodes[third].machine().Entries(); len(applied) > 0 && strings.HasPrefix(string(applied[0].Data), "corrupt") {
+		t.Error("the state that has parted has spread")
+	}
+	if q := c.service(right).Status().Quarantine; q != nil {
+		t.Errorf("the member that is right is quarantined: %+v", q)
+	}
+	if !differ() {
+		t.Error("the leader does not warn any more")
+	}
+}

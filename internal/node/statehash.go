@@ -1,0 +1,144 @@
+package node
+
+import (
+	"fmt"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// checkVersion begins the data of an entry that is a check of the state
+// (docs/formats/entry.md). A JSON member.Check follows.
+const checkVersion = 0xF4
+
+const (
+	// maxCheck bounds the data of a check that is read.
+	maxCheck = 4 << 10
+	// checkElections is how many election timeouts are between two checks at least. While the
+	// voters have not said what they have after the last one, it is checkPatience times that.
+	checkElections = 10
+	checkPatience  = 10
+)
+
+// StateHash is the hash of a state machine's state after a check. Name and Value are
+// digests: two hashes are compared only if Index and Name are the same. Name is 0 if the
+// state machine has no hash, Index while it has hashed nothing.
+type StateHash struct{ Index, Name, Value uint64 }
+
+// stateHashes is what a node knows of the states of all members (ADR 0071).
+type stateHashes struct {
+	// check is the index of the last check that came out for apply, in the tick at; changed
+	// tells that commands came out after it, or that a state machine was started since then,
+	// which may have kept or restored another state.
+	check, at uint64
+	changed   bool
+	written   uint64 // the index of the last check that this node proposed in this term
+	own       StateHash
+	// agreed is the last that a majority of the voters had in common, as this node as the
+	// leader has counted it, or its leader says. split is a check after it at which two voters
+	// have different hashes, and no majority the same one; 0 if there is none.
+	agreed StateHash
+	split  uint64
+}
+
+// isCheck tells whether an entry is a check of the state.
+func isCheck(data []byte) bool { return len(data) > 0 && data[0] == checkVersion }
+
+// IsCheck tells whether an entry of the log is a check of the state.
+func IsCheck(e *storage.Entry) bool {
+	return e.Type == pluginv1.EntryType_ENTRY_NORMAL && isCheck(e.Data)
+}
+
+func decodeCheck(data []byte) (k member.Check, err error) {
+	return k, decodeOwn(data, maxCheck, "check of the state", &k)
+}
+
+// SetStateHash says what hash the state machine of this member has, for the others to hear.
+func (c *Core) SetStateHash(h StateHash) {
+	c.hashes.started(c.hashes.own, h)
+	c.hashes.own = h
+}
+
+// started notes whether a member's state machine was started since it last said its hash.
+func (h *stateHashes) started(before, now StateHash) {
+	h.changed = h.changed || now.Name != 0 && now.Index == 0 && before != now
+}
+
+// noteCheck takes note of a check that comes out for apply.
+func (h *stateHashes) noteCheck(index, tick uint64) {
+	h.check, h.at, h.changed = index, tick, false
+}
+
+// checkStates counts, on a leader, whose states agree, and proposes the next check: if the
+// state machine has a hash, and there are others to compare it with, when something came
+// out for apply since the last one.
+func (c *Core) checkStates() {
+	h := &c.hashes
+	if !c.leads() || c.registry.Level() < member.StateHashLevel {
+		return
+	}
+	open := h.check > 0 && h.agreed.Index != h.check
+	if open {
+		c.countHashes()
+	}
+	if !h.changed || h.own.Name == 0 || c.registry.Len() < 2 || h.written > c.putOut || !c.reigns() || !c.founded() {
+		return
+	}
+	interval := checkElections * uint64(c.cfg.ElectionTicks)
+	if open && h.agreed.Index != h.check && h.split != h.check {
+		interval *= checkPatience
+	}
+	if c.hearing.ticks-h.at < interval {
+		return
+	}
+	if index := c.writeOwn(fmt.Appendf([]byte{checkVersion}, `{}`)); index > 0 {
+		h.written = index
+	}
+	c.collect()
+}
+
+// countHashes looks for the hash that a majority of the voters has after the last check.
+// Those of voters that have not come as far are not counted yet.
+func (c *Core) countHashes() {
+	voters := c.registry.Voters()
+	counts, values := map[StateHash]int{}, map[uint64]uint64{} // by name
+	split := false
+	for _, id := range voters {
+		hash := c.hashOf(member.ID(id))
+		if hash.Index != c.hashes.check || hash.Name == 0 {
+			continue
+		}
+		if counts[hash]++; counts[hash] > len(voters)/2 {
+			c.agree(hash)
+			return
+		}
+		value, known := values[hash.Name]
+		split = split || known && value != hash.Value
+		values[hash.Name] = hash.Value
+	}
+	if split && c.hashes.split != c.hashes.check {
+		c.hashes.split = c.hashes.check
+		c.out.StateChanged = true
+	}
+}
+
+// hashOf is the last hash of a member, of another one that which it has announced within an
+// election timeout.
+func (c *Core) hashOf(id member.ID) StateHash {
+	if id == c.cfg.ID {
+		return c.hashes.own
+	}
+	if _, ok := c.levelOf(id); !ok {
+		return StateHash{}
+	}
+	return c.levels.announced[id].hash
+}
+
+// agree takes the hash that a majority has.
+func (c *Core) agree(hash StateHash) {
+	if hash.Index > 0 && hash != c.hashes.agreed {
+		c.hashes.agreed, c.hashes.split = hash, 0
+		c.out.StateChanged = true
+	}
+}

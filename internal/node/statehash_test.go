@@ -1,0 +1,224 @@
+package node
+
+import (
+	"testing"
+
+	pb "go.etcd.io/raft/v3/raftpb"
+
+	"github.com/pontoon-raft/pontoon/internal/member"
+)
+
+// checking makes a leader of three members that understand checks, whose state machine has
+// a hash of its state.
+func checking(t *testing.T) *trio {
+	n := newVoters(t, 3, understanding(member.StateHashLevel))
+	n.hashes = map[uint64]StateHash{}
+	n.core.SetStateHash(StateHash{Name: 1})
+	n.elect()
+	n.announces(2, member.StateHashLevel)
+	n.announces(3, member.StateHashLevel)
+	n.settled(2, 3)
+	return n
+}
+
+// checks is how many checks have come out for apply.
+func (n *trio) checks() (count int) {
+	for _, a := range n.out.Applies {
+		if a.Check {
+			count++
+		}
+	}
+	return count
+}
+
+// writes has one command committed.
+func (n *trio) writes(number uint64) {
+	n.t.Helper()
+	for _, id := range []uint64{2, 3} { // without their clocks nothing is stamped
+		m := &pb.Message{Type: pb.MsgHeartbeatResp.Enum(), From: new(id), To: new(uint64(1)), Term: new(n.term)}
+		n.core.hear(heard{m, gossip{clock: n.core.clock(), level: member.StateHashLevel, hash: n.hashes[id], run: id}})
+	}
+	n.must(n.core.Propose([]Proposal{NewProposal(RequestID{Origin: 1, Number: number}, []byte("x"))}))
+	n.settled(2, 3)
+}
+
+// A check is written when a state machine was started or something came out for apply, and
+// not more often than once in ten election timeouts. The log of an idle cluster does not grow.
+func TestAnIdleClusterIsNotChecked(t *testing.T) {
+	n := checking(t)
+	interval := checkElections * n.core.cfg.ElectionTicks
+	hashed := func() { // by all, at the last check
+		h := StateHash{Index: n.core.hashes.check, Name: 1, Value: 7}
+		n.core.SetStateHash(h)
+		n.hashes[2], n.hashes[3] = h, h
+	}
+	n.live(2*interval, 2, 3)
+	n.settled(2, 3)
+	hashed()
+	n.live(2*interval, 2, 3)
+	n.settled(2, 3)
+	if got := n.checks(); got != 1 {
+		t.Fatalf("%d checks, and the state machines were started once", got)
+	}
+	n.writes(1)
+	if got := n.checks(); got != 2 {
+		t.Fatalf("%d checks after a write", got)
+	}
+	hashed()
+	n.writes(2)
+	if got := n.checks(); got != 2 {
+		t.Errorf("%d checks, soon after the last one", got)
+	}
+	n.live(interval, 2, 3)
+	n.settled(2, 3)
+	if got := n.checks(); got != 3 {
+		t.Errorf("%d checks after the interval", got)
+	}
+	hashed()
+	last := n.core.lastIndex()
+	n.live(3*interval, 2, 3)
+	n.settled(2, 3)
+	if got := n.core.lastIndex(); got != last {
+		t.Errorf("the log has grown from %d to %d, and nothing was written", last, got)
+	}
+}
+
+// The leader says with heartbeats which hash a majority of the voters has after the last
+// check, also if it is not its own. A hash of another check, or of another name, does not count.
+func TestAMajorityOfVotersDecides(t *testing.T) {
+	for name, x := range map[string]struct {
+		own, second, third uint64
+		others             StateHash // the rest of the hashes of 2 and 3
+		want               uint64
+		split              bool
+	}{
+		"all":                                    {own: 7, second: 7, third: 7, want: 7},
+		"the leader and one":                     {own: 7, second: 8, third: 7, want: 7},
+		"the others, against the leader":         {own: 7, second: 8, third: 8, want: 8},
+		"none":                                   {own: 7, second: 8, third: 9, split: true},
+		"the third is late":                      {own: 7, second: 7, third: 0, want: 7},
+		"two differ, and the third is late":      {own: 7, second: 8, third: 0, split: true},
+		"two have none of this check":            {own: 7, second: 7, third: 7, others: StateHash{Index: 1}},
+		"the others have hashes of another name": {own: 7, second: 7, third: 7, others: StateHash{Name: 2}, want: 7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := checking(t)
+			n.live(checkElections*n.core.cfg.ElectionTicks, 2, 3)
+			n.writes(1)
+			at := n.core.hashes.check
+			if at == 0 {
+				t.Fatal("no check came out")
+			}
+			hash := func(value uint64) StateHash {
+				return StateHash{Index: at - x.others.Index, Name: 1 + x.others.Name, Value: value}
+			}
+			n.core.SetStateHash(StateHash{Index: at, Name: 1, Value: x.own})
+			n.hashes[2], n.hashes[3] = hash(x.second), hash(x.third)
+			if x.third == 0 {
+				n.hashes[3] = StateHash{Name: 1}
+			}
+			n.settled(2, 3)
+			if got := n.core.hashes.agreed; got.Value != x.want {
+				t.Errorf("a majority has %+v, want the value %d", got, x.want)
+			}
+			if got := n.core.hashes.split; (got == at) != x.split {
+				t.Errorf("split at %d, check at %d", got, at)
+			}
+		})
+	}
+}
+
+// A follower takes the word of its leader alone, and of this term.
+func TestAFollowerHearsItsLeader(t *testing.T) {
+	n := newVoters(t, 3, understanding(member.StateHashLevel))
+	n.term = 2
+	n.from(2, pb.MsgHeartbeat, &pb.Message{})
+	say := func(from, term uint64, value uint64) {
+		m := &pb.Message{Type: pb.MsgHeartbeat.Enum(), From: new(from), To: new(uint64(1)), Term: new(term)}
+		n.core.hear(heard{m, gossip{hash: StateHash{Index: 5, Name: 1, Value: value}, run: from}})
+	}
+	say(3, n.term, 3)
+	say(2, n.term-1, 4)
+	if got := n.core.hashes.agreed; got != (StateHash{}) {
+		t.Fatalf("it has taken %+v", got)
+	}
+	say(2, n.term, 7)
+	if got := n.core.hashes.agreed.Value; got != 7 {
+		t.Errorf("it has not heard its leader: %d", got)
+	}
+}
+
+// Hashes of other names say nothing of each other: a plugin is being upgraded.
+func TestHashesOfOtherNamesAreNotCompared(t *testing.T) {
+	n := checking(t)
+	n.live(checkElections*n.core.cfg.ElectionTicks, 2, 3)
+	n.writes(1)
+	at := n.core.hashes.check
+	n.core.SetStateHash(StateHash{Index: at, Name: 1, Value: 7})
+	n.hashes[2], n.hashes[3] = StateHash{Index: at, Name: 2, Value: 8}, StateHash{Index: at, Name: 3, Value: 9}
+	n.settled(2, 3)
+	if h := n.core.hashes; h.split != 0 || h.agreed != (StateHash{}) {
+		t.Errorf("split at %d, agreed %+v", h.split, h.agreed)
+	}
+}
+
+// A check follows the start of a state machine, here or on another member, also if nothing is
+// written: it may have kept another state.
+func TestACheckFollowsTheStartOfAStateMachine(t *testing.T) {
+	n := checking(t)
+	interval := checkElections * n.core.cfg.ElectionTicks
+	hashed := func() {
+		at := n.core.hashes.check
+		n.core.SetStateHash(StateHash{Index: at, Name: 1, Value: 7})
+		n.hashes[2], n.hashes[3] = StateHash{Index: at, Name: 1, Value: 7}, StateHash{Index: at, Name: 1, Value: 7}
+		n.live(2*interval, 2, 3)
+		n.settled(2, 3)
+	}
+	n.live(interval, 2, 3)
+	n.settled(2, 3)
+	before := n.checks()
+	hashed()
+	if got := n.checks(); got != before {
+		t.Fatalf("%d checks after %d, and nothing happened", got, before)
+	}
+	n.hashes[3] = StateHash{Name: 1}
+	n.settled(2, 3)
+	if got := n.checks(); got != before+1 {
+		t.Errorf("%d checks after the start on member 3, want %d", got, before+1)
+	}
+	hashed()
+	n.core.SetStateHash(StateHash{Name: 1})
+	n.settled(2, 3)
+	if got := n.checks(); got != before+2 {
+		t.Errorf("%d checks after the own start, want %d", got, before+2)
+	}
+}
+
+// A leader whose state may be the wrong one gives no snapshot of it, until a majority has
+// decided or the member that differs was removed.
+func TestALeaderInDoubtGivesNoSnapshot(t *testing.T) {
+	n := checking(t)
+	n.live(checkElections*n.core.cfg.ElectionTicks, 2, 3)
+	n.writes(1)
+	at := n.core.hashes.check
+	n.core.SetStateHash(StateHash{Index: at, Name: 1, Value: 7})
+	n.hashes[2], n.hashes[3] = StateHash{Index: at, Name: 1, Value: 8}, StateHash{Name: 1}
+	n.settled(2, 3)
+	sends := func() int {
+		n.out.Snapshots = nil
+		n.core.send(&pb.Message{
+			Type: pb.MsgSnap.Enum(), From: new(uint64(1)), To: new(uint64(3)), Term: new(n.term),
+			Snapshot: &pb.Snapshot{Metadata: &pb.SnapshotMetadata{ConfState: &pb.ConfState{Voters: []uint64{1, 2, 3}}, Index: new(uint64(1)), Term: new(uint64(1))}},
+		})
+		n.settle()
+		return len(n.out.Snapshots)
+	}
+	if got := sends(); got != 0 || n.core.hashes.split != at {
+		t.Fatalf("%d snapshots, split at %d, check at %d", got, n.core.hashes.split, at)
+	}
+	n.hashes[3] = StateHash{Index: at, Name: 1, Value: 7}
+	n.settled(2, 3)
+	if got := sends(); got != 1 {
+		t.Errorf("%d snapshots after a majority has decided", got)
+	}
+}
