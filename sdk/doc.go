@@ -20,6 +20,12 @@
 //     a service manager sends to hosts and plugins alike: a host that stops
 //     tells its plugins itself, in the right order.
 //
+// # What it has for state machines
+//
+//   - Memory is all but the commands and the queries of one whose state is a value in memory.
+//   - LeaderWork is the goroutine of work that the leader's plugin alone does.
+//   - DecodeConfig reads the config section.
+//
 // # What is left to the plugin
 //
 //   - Nothing but Serve may read standard input, or write to standard output

@@ -2,10 +2,7 @@ module example.com/outbox
 
 go 1.26.0
 
-require (
-	github.com/pontoon-raft/pontoon v0.0.0
-	go.yaml.in/yaml/v3 v3.0.6
-)
+require github.com/pontoon-raft/pontoon v0.0.0
 
 require (
 	github.com/fatih/color v1.13.0 // indirect
@@ -17,6 +14,7 @@ require (
 	github.com/mattn/go-colorable v0.1.12 // indirect
 	github.com/mattn/go-isatty v0.0.17 // indirect
 	github.com/oklog/run v1.1.0 // indirect
+	go.yaml.in/yaml/v3 v3.0.6 // indirect
 	golang.org/x/net v0.60.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.42.0 // indirect
