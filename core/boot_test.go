@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/rand"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,9 +21,16 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/storagetest"
+	"github.com/pontoon-raft/pontoon/plugins/storage/wal"
+	httptransport "github.com/pontoon-raft/pontoon/plugins/transport/http"
+	"github.com/pontoon-raft/pontoon/sdk"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The test binary is also the plugins that tests run in processes of their own.
+func TestMain(m *testing.M) {
+	sdk.ServeBuiltin(os.Args[1:], []backend.Backend{wal.Backend(), notedBackend(), httptransport.Backend()})
+	goleak.VerifyTestMain(m)
+}
 
 // wrapped is a storage of which a test changes some methods.
 type wrapped struct {
