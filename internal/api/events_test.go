@@ -48,7 +48,7 @@ func in64(text string) string {
 func TestAnAnswerInChunksComesAsEvents(t *testing.T) {
 	svc := &fakeService{}
 	s := start(t, api.Options{Service: svc})
-	const want = "event: header\ndata: {\"index\":\"7\"}\n\ndata: b25l\n\ndata: dHdv\n\nevent: end\ndata: {\"length\":\"6\",\"crc32\":2349957445}\n\n"
+	const want = "event: header\ndata: {\"index\":\"7\",\"history\":\"f00d\"}\n\ndata: b25l\n\ndata: dHdv\n\nevent: end\ndata: {\"length\":\"6\",\"crc32\":2349957445}\n\n"
 	for _, headers := range [][]string{
 		nil,
 		{"Accept", "text/event-stream", "Last-Event-ID", "17"},

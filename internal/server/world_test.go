@@ -55,7 +55,7 @@ func newWorld(t *testing.T, tune func(*Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.registry = registry
+	w.registry = registry.Register(member.Registration{Number: 0xf00d})
 	cfg := Config{
 		ClusterID: 7, ID: 1, Name: "n1", Tick: tick, Election: election,
 		Limits: plugins.DefaultLimits(), StateMachine: w.source,
@@ -85,7 +85,7 @@ func (w *world) joined() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.registry = registry
+	w.registry = registry.Register(member.Registration{Number: 0xf00d})
 }
 
 func (w *world) stop() {
