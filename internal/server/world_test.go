@@ -343,6 +343,7 @@ type machine struct {
 	hold    chan struct{}
 	free    sync.Once
 
+	hash     func() []byte // in the place of the Register's
 	apply    func(statemachine.Batch, []statemachine.Result) ([]statemachine.Result, error)
 	restore  func(index uint64) error // before it has an effect
 	query    func(context.Context)
@@ -394,6 +395,13 @@ func (m *machine) Restore(ctx context.Context, index uint64, r io.Reader) error 
 		}
 	}
 	return m.Register.Restore(ctx, index, r)
+}
+
+func (m *machine) StateHash() []byte {
+	if m.hash != nil {
+		return m.hash()
+	}
+	return m.Register.StateHash()
 }
 
 func (m *machine) Query(ctx context.Context, data []byte) ([]byte, error) {
