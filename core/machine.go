@@ -61,6 +61,14 @@ func (m *runningMachine) NextTimer() uint64 { return statemachine.NextTimer(m.St
 // StateHash passes on the hash of the plugin's state, for the same reason.
 func (m *runningMachine) StateHash() []byte { return statemachine.StateHash(m.StateMachine) }
 
+// DurableIndex passes on the plugin's durable index, for the same reason.
+func (m *runningMachine) DurableIndex() uint64 { return statemachine.DurableIndex(m.StateMachine) }
+
+// Sync passes on a sync of the plugin's state, for the same reason.
+func (m *runningMachine) Sync(ctx context.Context) (uint64, error) {
+	return statemachine.Sync(ctx, m.StateMachine)
+}
+
 // QueryStream passes on the plugin's answers in chunks, for the same reason.
 func (m *runningMachine) QueryStream(ctx context.Context, query []byte, send func([]byte) error) error {
 	return statemachine.QueryStream(ctx, m.StateMachine, query, send)
@@ -71,7 +79,7 @@ func (s *machineSource) Start(ctx context.Context) (server.RunningStateMachine, 
 	m := &runningMachine{}
 	in, err := s.h.launch(ctx, plugins.StateMachine, s.h.slots[plugins.StateMachine], s.h.cfg.StateMachine.Config, func(ctx context.Context, in *catalog.Instance, opts plugins.Options) (err error) {
 		m.StateMachine = in.StateMachine()
-		if err := statemachine.CheckHasher(m.StateMachine); err != nil {
+		if err := errors.Join(statemachine.CheckHasher(m.StateMachine), statemachine.CheckDurable(m.StateMachine)); err != nil {
 			return err
 		}
 		if m.applied, err = m.StateMachine.Open(ctx, opts); err != nil {

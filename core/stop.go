@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/api"
+	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
 // logPatience is how long a stop waits for a log that is not read, if its budget allows.
@@ -21,7 +23,8 @@ const logPatience = time.Second
 //  2. Requests in flight are answered, or fail.
 //  3. The raft goroutine ends, and is waited for. It puts out the commit index.
 //  4. State machine, transports and storage are closed, in this order, each
-//     through its contract, and their processes end. The lock is free.
+//     through its contract, and their processes end. The lock is free. A state machine
+//     that is durable syncs first.
 //  5. The server goroutine ends.
 //
 // It may be called at any time, more than once, and before or during Start. It
@@ -71,8 +74,12 @@ func (h *Host) stop(ctx context.Context) error {
 	h.server.Detach(server.ErrStopped)
 	endAPI := h.stopAPI(ctx)
 
-	problems = append(problems, h.stopApplying(ctx))
+	stillApplying := h.stopApplying(ctx)
+	problems = append(problems, stillApplying)
 	if in := h.machine.current(); in != nil {
+		if stillApplying == nil {
+			h.syncMachine(ctx, in)
+		}
 		problems = append(problems, h.closePlugin(ctx, share(ctx, 6), in, in.StateMachine().Close))
 	}
 	problems = append(problems, h.closeTransports(ctx))
@@ -215,12 +222,33 @@ func (h *Host) awaitAppends(ctx context.Context, g *generation) {
 
 // stopApplying ends the use of the state machine.
 func (h *Host) stopApplying(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, share(ctx, 7))
+	ctx, cancel := context.WithTimeout(ctx, share(ctx, 8))
 	defer cancel()
 	if err := h.server.StopApplying(ctx); err != nil {
 		return fmt.Errorf("%w: state machine %s: %w", ErrForced, h.cfg.StateMachine.Name, err)
 	}
 	return nil
+}
+
+// syncMachine has a durable state machine sync before it is closed, so that the next start
+// has less to replay. A failure is in the log, and the stop goes on.
+func (h *Host) syncMachine(ctx context.Context, in *catalog.Instance) {
+	if pause.Over(in.Done()) || !in.Info().Has(statemachine.CapabilityDurable) {
+		return
+	}
+	limit := share(ctx, 7)
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	synced := make(chan error, 1)
+	// A backend inside the host may take longer than it is given.
+	if err := within(limit+limit/2, "a sync of the state machine", func() {
+		_, err := statemachine.Sync(ctx, in.StateMachine())
+		synced <- err
+	}); err != nil {
+		h.server.SyncEnded(err)
+		return
+	}
+	h.server.SyncEnded(<-synced)
 }
 
 // endServer ends the server goroutine, the last of all.

@@ -61,6 +61,7 @@ type statusMemberJSON struct {
 		Least    uint32 `json:"least"`
 		Greatest uint32 `json:"greatest"`
 	} `json:"command_versions"`
+	Durable    *uint64 `json:"durable"`
 	Quarantine *struct {
 		Index     uint64 `json:"index"`
 		Term      uint64 `json:"term"`

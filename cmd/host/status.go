@@ -49,6 +49,9 @@ type memberStatus struct {
 	// member's state machine applies, null if the state machine has not said it.
 	CommandVersion  uint32           `json:"command_version"`
 	CommandVersions *commandVersions `json:"command_versions"`
+	// Durable is the index up to which the state on the state machine's disk survives a loss
+	// of power; null if it says none.
+	Durable *uint64 `json:"durable"`
 	// Quarantine is null of a member that is not quarantined.
 	Quarantine *quarantineStatus `json:"quarantine"`
 }
@@ -205,7 +208,7 @@ func memberOf(r client.MemberStatus, cluster string) memberStatus {
 	m = memberStatus{
 		ID: st.GetId(), Name: st.GetName(), Role: st.GetRole(), Leader: st.GetLeader(), Promote: r.Member.GetPromote(), Term: st.GetTerm(),
 		Commit: st.GetCommit(), Applied: st.GetApplied(),
-		FirstIndex: st.GetFirstIndex(), LastIndex: st.GetLastIndex(), SnapshotIndex: st.GetSnapshotIndex(),
+		FirstIndex: st.GetFirstIndex(), LastIndex: st.GetLastIndex(), SnapshotIndex: st.GetSnapshotIndex(), Durable: st.Durable,
 		Reachable: true, Plugins: pluginsOf(st), Links: linksOf(st),
 		Warnings: warningsOf(st), UncommittedMs: st.GetUncommittedMs(), TickAgeMs: st.GetTickAgeMs(),
 		Level: st.GetLevel(), LevelUnderstood: st.GetLevelUnderstood(), Quarantine: quarantineOf(st),

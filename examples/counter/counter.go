@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,13 +18,21 @@ import (
 // counter is the state machine. A command is a decimal number, which is added
 // to the value; its result is the new value. A query is "value" or empty.
 type counter struct {
-	log *slog.Logger
+	log  *slog.Logger
+	step func(path, name string) error // see stateFile; for tests
 
-	mu    sync.RWMutex // Query runs concurrently with everything else
-	file  *stateFile   // nil unless open
-	ended bool
-	state state
+	mu      sync.RWMutex // Query runs concurrently with everything else
+	file    *stateFile   // nil unless open
+	ended   bool
+	state   state
+	durable uint64 // applied index of the state on disk
+
+	saving sync.Mutex // is held by one write of the file; taken before mu
 }
+
+// saveEvery is how many entries may be applied that are in memory alone. The host gives them
+// again after an end of the process.
+const saveEvery = 1000
 
 func (c *counter) Describe() plugins.Info {
 	return plugins.Info{
@@ -34,6 +41,7 @@ func (c *counter) Describe() plugins.Info {
 		Version:   version,
 		Protocols: []uint32{plugins.ProtocolVersion},
 
+		Capabilities:    []plugins.Capability{statemachine.CapabilityDurable},
 		CommandVersions: plugins.Versions{Greatest: greatest},
 		StateHash:       "value",
 	}
@@ -57,11 +65,12 @@ func (c *counter) Open(_ context.Context, opts plugins.Options) (uint64, error) 
 	if c.file != nil || c.ended {
 		return 0, fmt.Errorf("open: %w: opened before", plugins.ErrInvalidArgument)
 	}
-	file, found, err := openStateFile(filepath.Join(opts.DataDir, "counter"), opts.ClusterID, opts.NodeID)
+	file := &stateFile{path: filepath.Join(opts.DataDir, "counter"), cluster: opts.ClusterID, node: opts.NodeID, step: c.step}
+	found, err := file.read()
 	if err != nil {
 		return 0, err
 	}
-	c.file, c.state = file, found
+	c.file, c.state, c.durable = file, found, found.applied
 	c.log.Info("counter opened", "applied", found.applied, "value", found.value)
 	return found.applied, nil
 }
@@ -77,16 +86,26 @@ func (c *counter) usable() error {
 	return nil
 }
 
-// Apply writes the value and the applied index together, once per batch. If
-// that fails, it is unknown which of them is on disk: the error ends the
-// process, the host starts another one and replays.
-func (c *counter) Apply(_ context.Context, b statemachine.Batch) ([]statemachine.Result, error) {
+// Apply changes the state in memory, and saves it after many entries. If that fails, it is
+// unknown which state is on disk: the error ends the process, the host starts another one
+// and replays.
+func (c *counter) Apply(ctx context.Context, b statemachine.Batch) ([]statemachine.Result, error) {
+	results, far, err := c.apply(b)
+	if err == nil && far {
+		_, err = c.Sync(ctx)
+	}
+	return results, err
+}
+
+// apply tells also whether the state is far ahead of that on disk.
+func (c *counter) apply(b statemachine.Batch) (results []statemachine.Result, far bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.usable(); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	next, results := c.state, make([]statemachine.Result, len(b.Entries))
+	next := c.state
+	results = make([]statemachine.Result, len(b.Entries))
 	for i, entry := range b.Entries {
 		if entry.Index <= next.applied {
 			results[i].Skipped = true
@@ -96,7 +115,39 @@ func (c *counter) Apply(_ context.Context, b statemachine.Batch) ([]statemachine
 		next.applied = entry.Index
 	}
 	next.applied = max(next.applied, b.Through)
-	return results, c.become(next)
+	c.state = next
+	return results, next.applied-c.durable >= saveEvery, nil
+}
+
+// DurableIndex is the index of the state on disk.
+func (c *counter) DurableIndex() uint64 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.durable
+}
+
+// Sync saves the state. Apply and queries go on meanwhile.
+func (c *counter) Sync(context.Context) (uint64, error) {
+	c.saving.Lock()
+	defer c.saving.Unlock()
+	c.mu.RLock()
+	now, err := c.state, c.usable()
+	c.mu.RUnlock()
+	if err != nil {
+		return 0, err
+	}
+	return now.applied, c.save(now)
+}
+
+// save puts a state on disk. c.saving must be held.
+func (c *counter) save(s state) error {
+	if err := c.file.write(s); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.durable = s.applied
+	return nil
 }
 
 // StateHash lets the host find replicas that have parted. A value so small is its own hash.
@@ -104,18 +155,6 @@ func (c *counter) StateHash() []byte {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return binary.BigEndian.AppendUint64(nil, uint64(c.state.value))
-}
-
-// become makes next the state, on disk first.
-func (c *counter) become(next state) error {
-	if next == c.state {
-		return nil
-	}
-	if err := c.file.write(next); err != nil {
-		return err
-	}
-	c.state = next
-	return nil
 }
 
 func (c *counter) Query(_ context.Context, data []byte) ([]byte, error) {
@@ -136,10 +175,15 @@ func (c *counter) PrepareSnapshot(context.Context) (statemachine.Snapshot, error
 	return snapshot(c.state), c.usable()
 }
 
+// Restore puts the new state on disk before it returns, in the one step by which the file is
+// replaced.
 func (c *counter) Restore(_ context.Context, index uint64, r io.Reader) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.usable(); err != nil {
+	c.saving.Lock()
+	defer c.saving.Unlock()
+	c.mu.RLock()
+	err := c.usable()
+	c.mu.RUnlock()
+	if err != nil {
 		return err
 	}
 	// One byte more than a snapshot has shows what is too long.
@@ -151,16 +195,21 @@ func (c *counter) Restore(_ context.Context, index uint64, r io.Reader) error {
 	if err != nil || restored.applied != index {
 		return fmt.Errorf("%w: %d bytes, of index %d", statemachine.ErrBadSnapshot, len(raw), restored.applied)
 	}
-	return c.become(restored)
-}
-
-func (c *counter) Close(context.Context) error {
+	if err := c.save(restored); err != nil {
+		return err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.file == nil || c.ended {
-		c.ended = true
-		return nil
-	}
+	c.state = restored
+	return nil
+}
+
+// Close writes nothing: the host has called Sync before, and gives the rest again.
+func (c *counter) Close(context.Context) error {
+	c.saving.Lock()
+	defer c.saving.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.ended = true
-	return errors.Join(c.file.Sync(), c.file.Close())
+	return nil
 }

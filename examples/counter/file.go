@@ -5,79 +5,102 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
-// A stateFile has two slots that are written in turn, so that a write that is
-// torn leaves the state before it. Index and value are in one slot: the state
-// on disk is always that of some index, which is all that the contract asks.
-// Nothing is synced before Close: the log has the entries that a power failure
-// takes from the file.
+// A stateFile has one state, which is replaced as a whole: a new file is written, synced, and
+// renamed over the old one, and then the directory is synced. So an end at any moment, a loss
+// of power too, leaves the state before or the one after. Index and value are in one file:
+// the state on disk is always that of some index.
 type stateFile struct {
-	*os.File
+	path          string
 	cluster, node uint64
-	sequence      uint64 // of the slot written last
+	// step is called before each step, and an error ends the write there. For tests; may be nil.
+	step func(path, name string) error
 }
 
-const (
-	slotBytes  = 5*8 + 4 // sequence, cluster, node, applied, value, CRC-32
-	slotStride = 512     // a sector each
-)
+const recordBytes = 4*8 + 4 // cluster, node, applied, value, CRC-32
 
-// openStateFile opens or creates the file and returns the newest state in it.
-func openStateFile(path string, cluster, node uint64) (*stateFile, state, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, state{}, err
+// read returns the state; a zero one, which is written, if there is none. The next write
+// replaces the file that an unfinished one has left.
+func (f *stateFile) read() (state, error) {
+	raw, err := os.ReadFile(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return state{}, f.write(state{}) // from now on the directory is this node's
 	}
-	f := &stateFile{File: file, cluster: cluster, node: node}
-	newest, err := f.read()
 	if err != nil {
-		file.Close()
-		return nil, state{}, fmt.Errorf("%s: %w", path, err)
-	}
-	return f, newest, nil
-}
-
-// read returns the state of the newest sound slot, a zero one if none was ever
-// written.
-func (f *stateFile) read() (newest state, err error) {
-	var raw [2 * slotStride]byte
-	if _, err := f.ReadAt(raw[:], 0); err != nil && !errors.Is(err, io.EOF) {
 		return state{}, err
 	}
-	if raw == [2 * slotStride]byte{} {
-		return state{}, nil
+	number := binary.LittleEndian.Uint64
+	if len(raw) != recordBytes || binary.LittleEndian.Uint32(raw[32:]) != crc32.ChecksumIEEE(raw[:32]) {
+		return state{}, fmt.Errorf("%s: damaged; remove it and the host will restore and replay", f.path)
 	}
-	for at := 0; at < len(raw); at += slotStride {
-		slot, number := raw[at:at+slotBytes], binary.LittleEndian.Uint64
-		sound := binary.LittleEndian.Uint32(slot[40:]) == crc32.ChecksumIEEE(slot[:40])
-		if !sound || number(slot) <= f.sequence {
-			continue
-		}
-		if cluster, node := number(slot[8:]), number(slot[16:]); cluster != f.cluster || node != f.node {
-			return state{}, fmt.Errorf("%w: of node %x in cluster %x", plugins.ErrWrongIdentity, node, cluster)
-		}
-		f.sequence = number(slot)
-		newest = state{applied: number(slot[24:]), value: int64(number(slot[32:]))}
+	if cluster, node := number(raw), number(raw[8:]); cluster != f.cluster || node != f.node {
+		return state{}, fmt.Errorf("%s: %w: of node %x in cluster %x", f.path, plugins.ErrWrongIdentity, node, cluster)
 	}
-	if f.sequence == 0 {
-		return state{}, errors.New("damaged: neither of its slots is sound; remove it and the host will replay")
-	}
-	return newest, nil
+	return state{applied: number(raw[16:]), value: int64(number(raw[24:]))}, nil
 }
 
-// write puts s into the older slot.
+// write replaces the state by s, which is durable when write returns nil. After an error it is
+// unknown which of the two is on disk.
 func (f *stateFile) write(s state) error {
-	f.sequence++
-	raw := make([]byte, 0, slotBytes)
-	for _, n := range []uint64{f.sequence, f.cluster, f.node, s.applied, uint64(s.value)} {
+	raw := make([]byte, 0, recordBytes)
+	for _, n := range []uint64{f.cluster, f.node, s.applied, uint64(s.value)} {
 		raw = binary.LittleEndian.AppendUint64(raw, n)
 	}
 	raw = binary.LittleEndian.AppendUint32(raw, crc32.ChecksumIEEE(raw))
-	_, err := f.WriteAt(raw, int64(f.sequence%2)*slotStride)
-	return err
+	if err := f.before("create"); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(f.path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.fill(file, raw), file.Close()); err != nil {
+		return err
+	}
+	if err := f.before("rename"); err != nil {
+		return err
+	}
+	if err := os.Rename(f.path+".new", f.path); err != nil {
+		return err
+	}
+	return f.syncDir()
+}
+
+// fill writes and syncs the new file.
+func (f *stateFile) fill(file *os.File, raw []byte) error {
+	if err := f.before("write"); err != nil {
+		return err
+	}
+	if _, err := file.Write(raw); err != nil {
+		return err
+	}
+	if err := f.before("sync"); err != nil {
+		return err
+	}
+	return file.Sync()
+}
+
+// syncDir makes the new name survive.
+func (f *stateFile) syncDir() error {
+	if err := f.before("sync the directory"); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(f.path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+func (f *stateFile) before(step string) error {
+	if f.step == nil {
+		return nil
+	}
+	return f.step(f.path, step)
 }

@@ -17,6 +17,7 @@ func Capabilities() []plugins.Capability {
 	return []plugins.Capability{
 		frames.Capability,
 		plugins.CapabilityLeadership,
+		statemachine.CapabilityDurable,
 		statemachine.CapabilityQueryStreams,
 		statemachine.CapabilityTimers,
 		storage.CapabilitySpace,

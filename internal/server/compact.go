@@ -58,7 +58,8 @@ func (c *compaction) warning(election time.Duration) string {
 // state machine that cannot be restored from that has the older one and the log; and up to
 // the catch-up entries if those reach back further. More bytes than are to be
 // caught up are not kept for either, but, up to a multiple of them, what a
-// follower needs that is being sent a snapshot.
+// follower needs that is being sent a snapshot. A snapshot is needed for it, whatever
+// the state machine has on its own disk: another member cannot be given that.
 func (p *snapshotter) compact(ctx context.Context, n *node.Node, st storage.Storage, index uint64) error {
 	older := index // one that was restored for trial can be restored
 	if !p.s.cfg.RehearseAll {
@@ -74,6 +75,7 @@ func (p *snapshotter) compact(ctx context.Context, n *node.Node, st storage.Stor
 	if to == 0 {
 		return nil
 	}
+	p.s.syncUpTo(ctx, to)
 	first, err := st.Compact(ctx, to)
 	if err != nil {
 		return fmt.Errorf("compact to %d: %w", to, err)

@@ -112,6 +112,7 @@ func (s *Server) drive(ctx context.Context, m RunningStateMachine, unanswered []
 	s.tellHash(node.StateHash{Name: d.hashName})
 	s.info.Store(&info)
 	d.reading = patience{d: d}
+	d.heardAtOpen()
 	s.passed(d.at)
 	err := d.run()
 	return d.unanswered(), d.underWay(), err

@@ -17,6 +17,8 @@ type metrics struct {
 	blocked          prometheus.Counter
 	overtaken        prometheus.Counter
 	refusal          prometheus.Histogram
+	syncs            *prometheus.CounterVec
+	durableLost      prometheus.Counter
 }
 
 const namespace = "pontoon"
@@ -57,6 +59,14 @@ func newMetrics(s *Server, r prometheus.Registerer) *metrics {
 			Namespace: namespace, Name: "snapshot_sends_overtaken_total",
 			Help: "Snapshots on their way to a follower that were given up because they held back too much of the log.",
 		}),
+		syncs: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Name: "state_machine_syncs_total",
+			Help: "Syncs that the state machine was asked for, by result: done or failed.",
+		}, []string{"result"}),
+		durableLost: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "state_machine_lost_durable_total",
+			Help: "Starts of the state machine that found less than it had called durable before.",
+		}),
 		refusal: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "refusal_duration_seconds",
 			Help:    "Time from when a proposal on a stream was read until its refusal for want of room was given to the connection.",
@@ -64,7 +74,7 @@ func newMetrics(s *Server, r prometheus.Registerer) *metrics {
 		}),
 	}
 	if r != nil {
-		r.MustRegister(m.refusal, m.overtaken, m.proposals, m.leaderChanges, m.applyEntries, m.snapshotSave, m.snapshotFailures, m.parted, m.blocked)
+		r.MustRegister(m.syncs, m.durableLost, m.refusal, m.overtaken, m.proposals, m.leaderChanges, m.applyEntries, m.snapshotSave, m.snapshotFailures, m.parted, m.blocked)
 		r.MustRegister(s.gauges()...)
 		r.MustRegister(auditMetrics(s.cfg.Audit)...)
 	}
@@ -90,6 +100,12 @@ func (s *Server) gauges() []prometheus.Collector {
 		gauge("raft_last_index", "Index of the last entry in the log.", func(st Status) float64 { return float64(st.LastIndex) }),
 		gauge("raft_commit_index", "Index of the last entry known to be committed.", func(st Status) float64 { return float64(st.Commit) }),
 		gauge("raft_applied_index", "Index of the last applied entry.", func(st Status) float64 { return float64(st.Applied) }),
+		gauge("durable_index", "Index up to which the state on the state machine's disk survives a loss of power; 0 if it says none.", func(st Status) float64 {
+			if st.Durable == nil {
+				return 0
+			}
+			return float64(*st.Durable)
+		}),
 		gauge("raft_snapshot_index", "Index of the newest snapshot.", func(st Status) float64 { return float64(st.SnapshotIndex) }),
 		gauge("oldest_uncommitted_seconds", "Age of the oldest entry that is not known to be committed, here or at the leader.", func(st Status) float64 { return st.Uncommitted.Seconds() }),
 		gauge("raft_tick_age_seconds", "How long ago raft's clock advanced.", func(st Status) float64 { return st.TickAge.Seconds() }),

@@ -92,6 +92,7 @@ func (d *driver) tryRestore(ctx context.Context, st storage.Storage, index uint6
 		return d.otherVersion("snapshot %d is of command version %d", index, v)
 	}
 	s.logger.Info("restoring the state machine from a snapshot", "index", index, "bytes", source.size)
+	s.durability.restoring(index)
 	watched, end := s.beginRestore(index, source.size)
 	err = m.Restore(ctx, index, watchedSource{source, watched})
 	end()
@@ -109,6 +110,7 @@ func (d *driver) tryRestore(ctx context.Context, st storage.Storage, index uint6
 		return fmt.Errorf("restore snapshot %d: %w", index, source.err)
 	}
 	s.given = max(s.given, index)
+	s.durability.said(statemachine.DurableIndex(m))
 	d.time, d.version, d.timed = header.Time, header.Registry.CommandVersion(), true
 	s.advance(index, header.Registry)
 	s.restored(index)

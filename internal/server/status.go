@@ -16,6 +16,9 @@ func (s *Server) Status() Status {
 		st.Links = s.cfg.Links()
 	}
 	st.Quarantine = s.isolated.Load()
+	if durable, ok := s.durability.known(); ok {
+		st.Durable = &durable
+	}
 	if v := s.CommandVersions(); v.Known {
 		st.CommandVersions = &v.Versions
 	}

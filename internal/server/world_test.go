@@ -55,7 +55,7 @@ func newWorld(t *testing.T, tune func(*Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.registry = registry.Register(member.Registration{Number: 0xf00d})
+	w.registry = registry
 	cfg := Config{
 		ClusterID: 7, ID: 1, Name: "n1", Tick: tick, Election: election,
 		Limits: plugins.DefaultLimits(), StateMachine: w.source,
@@ -85,7 +85,7 @@ func (w *world) joined() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.registry = registry.Register(member.Registration{Number: 0xf00d})
+	w.registry = registry
 }
 
 func (w *world) stop() {
@@ -343,7 +343,6 @@ type machine struct {
 	hold    chan struct{}
 	free    sync.Once
 
-	hash     func() []byte // in the place of the Register's
 	apply    func(statemachine.Batch, []statemachine.Result) ([]statemachine.Result, error)
 	restore  func(index uint64) error // before it has an effect
 	query    func(context.Context)
@@ -354,6 +353,7 @@ type machine struct {
 	outside  bool                                   // an operator ended it
 	ahead    uint64                                 // what a prepared snapshot claims to be ahead
 
+	sync      func(context.Context) error // before it has an effect; may be nil
 	snapshot  func(statemachine.Snapshot) statemachine.Snapshot
 	preparing func() error // an error ends the state machine
 }
@@ -397,11 +397,13 @@ func (m *machine) Restore(ctx context.Context, index uint64, r io.Reader) error 
 	return m.Register.Restore(ctx, index, r)
 }
 
-func (m *machine) StateHash() []byte {
-	if m.hash != nil {
-		return m.hash()
+func (m *machine) Sync(ctx context.Context) (uint64, error) {
+	if m.sync != nil {
+		if err := m.sync(ctx); err != nil {
+			return 0, err
+		}
 	}
-	return m.Register.StateHash()
+	return m.Register.Sync(ctx)
 }
 
 func (m *machine) Query(ctx context.Context, data []byte) ([]byte, error) {

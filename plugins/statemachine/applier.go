@@ -18,6 +18,8 @@ type Outcome struct {
 	Wake uint64
 	// Hash is set if the batch asked for it.
 	Hash []byte
+	// Durable is DurableIndex after the batch.
+	Durable uint64
 }
 
 // An Applier is the pipelined form of Apply, which the host uses: a few
@@ -60,6 +62,7 @@ func NewApplier(ctx context.Context, sm StateMachine) Applier {
 		ctx:      ctx,
 		sm:       sm,
 		timer:    timerOf(sm),
+		durable:  durableOf(sm),
 		hasher:   hasherOf(sm),
 		queue:    make(chan submission, applierWindow),
 		outcomes: make(chan Outcome, applierWindow),
@@ -78,6 +81,7 @@ type loopApplier struct {
 	ctx      context.Context
 	sm       StateMachine
 	timer    Timer
+	durable  Durable
 	hasher   Hasher // nil if it has no hash
 	queue    chan submission
 	outcomes chan Outcome
@@ -121,7 +125,7 @@ func (a *loopApplier) apply(s submission) (Outcome, error) {
 		DropResults(results)
 	}
 	LimitResults(results, 0)
-	out := Outcome{Results: results, Applied: s.batch.Through, Wake: a.timer.NextTimer()}
+	out := Outcome{Results: results, Applied: s.batch.Through, Wake: a.timer.NextTimer(), Durable: a.durable.DurableIndex()}
 	if s.batch.Hash && a.hasher != nil {
 		out.Hash = a.hasher.StateHash()
 	}

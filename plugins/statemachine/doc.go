@@ -12,5 +12,6 @@
 // A state machine may keep its state in memory only (Open returns 0 and the
 // host restores a snapshot and replays), or on disk (Open returns the index up
 // to which the state on disk reflects the log; index and data must change in
-// one atomic step).
+// one atomic step). One on disk that says how much of its state survives a loss of
+// power is Durable.
 package statemachine

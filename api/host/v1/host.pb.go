@@ -771,12 +771,7 @@ func (*QueryStreamResponse_Failure) isQueryStreamResponse_Part() {}
 type QueryStreamHeader struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The applied index that the answer reflects at least.
-	Index uint64 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
-	// The name of the history that the index belongs to, in hex: a number that is
-	// drawn when a cluster is founded, and anew when a snapshot is restored or a survivor
-	// made a cluster of its own. Places that a client has kept, as an index or a revision
-	// of the state machine, say nothing in another history.
-	History       string `protobuf:"bytes,2,opt,name=history,proto3" json:"history,omitempty"`
+	Index         uint64 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -816,13 +811,6 @@ func (x *QueryStreamHeader) GetIndex() uint64 {
 		return x.Index
 	}
 	return 0
-}
-
-func (x *QueryStreamHeader) GetHistory() string {
-	if x != nil {
-		return x.History
-	}
-	return ""
 }
 
 type QueryStreamEnd struct {
@@ -1137,8 +1125,11 @@ type StatusResponse struct {
 	// this member's applies; absent before it has said that.
 	CommandVersion  uint32           `protobuf:"varint,36,opt,name=command_version,json=commandVersion,proto3" json:"command_version,omitempty"`
 	CommandVersions *CommandVersions `protobuf:"bytes,37,opt,name=command_versions,json=commandVersions,proto3" json:"command_versions,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// The index up to which the state on the state machine's disk survives a loss of power, by
+	// its word; absent if it says none.
+	Durable       *uint64 `protobuf:"varint,38,opt,name=durable,proto3,oneof" json:"durable,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StatusResponse) Reset() {
@@ -1330,6 +1321,13 @@ func (x *StatusResponse) GetCommandVersions() *CommandVersions {
 		return x.CommandVersions
 	}
 	return nil
+}
+
+func (x *StatusResponse) GetDurable() uint64 {
+	if x != nil && x.Durable != nil {
+		return *x.Durable
+	}
+	return 0
 }
 
 // CommandVersions is a range of versions, both ends included.
@@ -2239,10 +2237,9 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x05chunk\x18\x02 \x01(\fH\x00R\x05chunk\x123\n" +
 	"\x03end\x18\x03 \x01(\v2\x1f.pontoon.host.v1.QueryStreamEndH\x00R\x03end\x124\n" +
 	"\afailure\x18\x04 \x01(\v2\x18.pontoon.host.v1.FailureH\x00R\afailureB\x06\n" +
-	"\x04part\"C\n" +
+	"\x04part\")\n" +
 	"\x11QueryStreamHeader\x12\x14\n" +
-	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x18\n" +
-	"\ahistory\x18\x02 \x01(\tR\ahistory\">\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\">\n" +
 	"\x0eQueryStreamEnd\x12\x16\n" +
 	"\x06length\x18\x01 \x01(\x04R\x06length\x12\x14\n" +
 	"\x05crc32\x18\x02 \x01(\aR\x05crc32\"\x14\n" +
@@ -2259,7 +2256,7 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\brestarts\x18\x06 \x01(\rR\brestarts\x12\x1d\n" +
 	"\n" +
 	"last_error\x18\a \x01(\tR\tlastError\x12\x18\n" +
-	"\awarning\x18\b \x01(\tR\awarning\"\xdc\x06\n" +
+	"\awarning\x18\b \x01(\tR\awarning\"\x87\a\n" +
 	"\x0eStatusResponse\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x0e\n" +
@@ -2289,7 +2286,10 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"quarantine\x18# \x01(\v2\x1b.pontoon.host.v1.QuarantineR\n" +
 	"quarantine\x12'\n" +
 	"\x0fcommand_version\x18$ \x01(\rR\x0ecommandVersion\x12K\n" +
-	"\x10command_versions\x18% \x01(\v2 .pontoon.host.v1.CommandVersionsR\x0fcommandVersions\"C\n" +
+	"\x10command_versions\x18% \x01(\v2 .pontoon.host.v1.CommandVersionsR\x0fcommandVersions\x12\x1d\n" +
+	"\adurable\x18& \x01(\x04H\x00R\adurable\x88\x01\x01B\n" +
+	"\n" +
+	"\b_durable\"C\n" +
 	"\x0fCommandVersions\x12\x14\n" +
 	"\x05least\x18\x01 \x01(\rR\x05least\x12\x1a\n" +
 	"\bgreatest\x18\x02 \x01(\rR\bgreatest\"\xe7\x01\n" +
@@ -2482,6 +2482,7 @@ func file_pontoon_host_v1_host_proto_init() {
 		(*QueryStreamResponse_End)(nil),
 		(*QueryStreamResponse_Failure)(nil),
 	}
+	file_pontoon_host_v1_host_proto_msgTypes[16].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

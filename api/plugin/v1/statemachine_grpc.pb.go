@@ -25,6 +25,7 @@ const (
 	StateMachine_QueryStream_FullMethodName  = "/pontoon.plugin.v1.StateMachine/QueryStream"
 	StateMachine_SaveSnapshot_FullMethodName = "/pontoon.plugin.v1.StateMachine/SaveSnapshot"
 	StateMachine_Restore_FullMethodName      = "/pontoon.plugin.v1.StateMachine/Restore"
+	StateMachine_Sync_FullMethodName         = "/pontoon.plugin.v1.StateMachine/Sync"
 	StateMachine_Close_FullMethodName        = "/pontoon.plugin.v1.StateMachine/Close"
 )
 
@@ -49,6 +50,9 @@ type StateMachineClient interface {
 	SaveSnapshot(ctx context.Context, in *StateSnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StateSnapshotChunk], error)
 	// Restore: the answer comes after the end.
 	Restore(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[RestoreRequest, RestoreResponse], error)
+	// Sync makes all that was applied durable. Only a plugin with the capability "durable"
+	// is asked, beside every call but Restore.
+	Sync(ctx context.Context, in *StateSyncRequest, opts ...grpc.CallOption) (*StateSyncResponse, error)
 	Close(ctx context.Context, in *CloseRequest, opts ...grpc.CallOption) (*CloseResponse, error)
 }
 
@@ -144,6 +148,16 @@ func (c *stateMachineClient) Restore(ctx context.Context, opts ...grpc.CallOptio
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type StateMachine_RestoreClient = grpc.ClientStreamingClient[RestoreRequest, RestoreResponse]
 
+func (c *stateMachineClient) Sync(ctx context.Context, in *StateSyncRequest, opts ...grpc.CallOption) (*StateSyncResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StateSyncResponse)
+	err := c.cc.Invoke(ctx, StateMachine_Sync_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *stateMachineClient) Close(ctx context.Context, in *CloseRequest, opts ...grpc.CallOption) (*CloseResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(CloseResponse)
@@ -175,6 +189,9 @@ type StateMachineServer interface {
 	SaveSnapshot(*StateSnapshotRequest, grpc.ServerStreamingServer[StateSnapshotChunk]) error
 	// Restore: the answer comes after the end.
 	Restore(grpc.ClientStreamingServer[RestoreRequest, RestoreResponse]) error
+	// Sync makes all that was applied durable. Only a plugin with the capability "durable"
+	// is asked, beside every call but Restore.
+	Sync(context.Context, *StateSyncRequest) (*StateSyncResponse, error)
 	Close(context.Context, *CloseRequest) (*CloseResponse, error)
 	mustEmbedUnimplementedStateMachineServer()
 }
@@ -203,6 +220,9 @@ func (UnimplementedStateMachineServer) SaveSnapshot(*StateSnapshotRequest, grpc.
 }
 func (UnimplementedStateMachineServer) Restore(grpc.ClientStreamingServer[RestoreRequest, RestoreResponse]) error {
 	return status.Error(codes.Unimplemented, "method Restore not implemented")
+}
+func (UnimplementedStateMachineServer) Sync(context.Context, *StateSyncRequest) (*StateSyncResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Sync not implemented")
 }
 func (UnimplementedStateMachineServer) Close(context.Context, *CloseRequest) (*CloseResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Close not implemented")
@@ -300,6 +320,24 @@ func _StateMachine_Restore_Handler(srv interface{}, stream grpc.ServerStream) er
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type StateMachine_RestoreServer = grpc.ClientStreamingServer[RestoreRequest, RestoreResponse]
 
+func _StateMachine_Sync_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(StateSyncRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StateMachineServer).Sync(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StateMachine_Sync_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StateMachineServer).Sync(ctx, req.(*StateSyncRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _StateMachine_Close_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CloseRequest)
 	if err := dec(in); err != nil {
@@ -332,6 +370,10 @@ var StateMachine_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Query",
 			Handler:    _StateMachine_Query_Handler,
+		},
+		{
+			MethodName: "Sync",
+			Handler:    _StateMachine_Sync_Handler,
 		},
 		{
 			MethodName: "Close",

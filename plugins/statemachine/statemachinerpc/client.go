@@ -29,6 +29,7 @@ type Client struct {
 	classes []statemachine.Class
 	wake    uint64
 	hash    []byte
+	durable durability
 
 	own pluginrpc.KeptStream[*applier] // of Apply
 }
@@ -38,6 +39,7 @@ var (
 	_ statemachine.Streamer     = (*Client)(nil)
 	_ statemachine.Classer      = (*Client)(nil)
 	_ statemachine.Timer        = (*Client)(nil)
+	_ statemachine.Durable      = (*Client)(nil)
 
 	_ statemachine.QueryStreamer = (*Client)(nil)
 )
@@ -68,7 +70,7 @@ func (c *Client) Open(ctx context.Context, opts plugins.Options) (uint64, error)
 		defer c.mu.Unlock()
 		c.classes, c.wake = res.Classes, res.Wake
 		c.applied, c.submitted = res.AppliedIndex, res.AppliedIndex
-		return nil
+		return c.durable.opened(c.end.Info, res.DurableIndex, res.AppliedIndex)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("open state machine: %w", err)
@@ -102,7 +104,7 @@ func (c *Client) restore(ctx context.Context, o *pluginrpc.Opened, index uint64,
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.applied, c.submitted, c.wake = index, index, res.Wake
-	return nil
+	return c.durable.restored(res.DurableIndex, index)
 }
 
 func restoreParts(m *pluginv1.RestoreRequest) (header bool, chunk *[]byte, end **pluginv1.StreamEnd) {

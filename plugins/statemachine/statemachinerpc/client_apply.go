@@ -145,7 +145,7 @@ func (a *applier) receive() (statemachine.Outcome, error) {
 		if err != nil {
 			return statemachine.Outcome{}, fmt.Errorf("apply through %d: %w", e.through, err)
 		}
-		return a.outcome(e, res), nil
+		return a.outcome(e, res)
 	default:
 		return statemachine.Outcome{}, fmt.Errorf("apply: %w", pluginrpc.Breach("SM-6", "answer %d without a batch", res.Seq))
 	}
@@ -194,7 +194,7 @@ func (a *applier) eof() error {
 	return io.EOF
 }
 
-func (a *applier) outcome(e expected, res *pluginv1.ApplyResponse) statemachine.Outcome {
+func (a *applier) outcome(e expected, res *pluginv1.ApplyResponse) (statemachine.Outcome, error) {
 	c := a.client
 	c.mu.Lock()
 	c.applied = max(c.applied, res.AppliedIndex)
@@ -202,12 +202,17 @@ func (a *applier) outcome(e expected, res *pluginv1.ApplyResponse) statemachine.
 	if e.hash {
 		c.hash = res.Hash
 	}
+	err := c.durable.applied(res.DurableIndex, c.applied)
+	durable := c.durable.index
 	c.mu.Unlock()
-	out := statemachine.Outcome{Results: res.Results, Applied: res.AppliedIndex, Wake: res.Wake, Hash: res.Hash}
+	if err != nil {
+		return statemachine.Outcome{}, fmt.Errorf("apply through %d: %w", e.through, err)
+	}
+	out := statemachine.Outcome{Results: res.Results, Applied: res.AppliedIndex, Wake: res.Wake, Hash: res.Hash, Durable: durable}
 	if e.prepare {
 		out.Snapshot = &snapshot{client: c, opened: a.stream.Opened, id: res.Snapshot, index: res.AppliedIndex}
 	}
-	return out
+	return out, nil
 }
 
 // end records why there is nothing more to come.

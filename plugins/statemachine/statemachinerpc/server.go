@@ -2,6 +2,7 @@ package statemachinerpc
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync/atomic"
 
@@ -39,14 +40,14 @@ type server struct {
 // Open implements pluginv1.StateMachineServer.
 func (s *server) Open(ctx context.Context, req *pluginv1.StateMachineOpenRequest) (*pluginv1.StateMachineOpenResponse, error) {
 	return pluginrpc.AnswerOpen(&s.end, req.Options, func(opts plugins.Options) (*pluginv1.StateMachineOpenResponse, error) {
-		if err := statemachine.CheckHasher(s.backend); err != nil {
+		if err := errors.Join(statemachine.CheckHasher(s.backend), statemachine.CheckDurable(s.backend)); err != nil {
 			return nil, err
 		}
 		applied, err := s.backend.Open(ctx, opts)
 		if err != nil {
 			return nil, err
 		}
-		res := &pluginv1.StateMachineOpenResponse{AppliedIndex: applied}
+		res := &pluginv1.StateMachineOpenResponse{AppliedIndex: applied, DurableIndex: statemachine.DurableIndex(s.backend)}
 		if c, ok := s.backend.(statemachine.Classer); ok {
 			res.Classes = c.Classes()
 		}
@@ -85,6 +86,21 @@ func (s *server) Restore(stream grpc.ClientStreamingServer[pluginv1.RestoreReque
 		if _, err := r.WriteTo(io.Discard); err != nil {
 			return nil, err
 		}
-		return &pluginv1.RestoreResponse{AppliedIndex: index, Length: in.Bytes(), Wake: statemachine.NextTimer(s.backend)}, nil
+		return &pluginv1.RestoreResponse{
+			AppliedIndex: index, Length: in.Bytes(),
+			Wake: statemachine.NextTimer(s.backend), DurableIndex: statemachine.DurableIndex(s.backend),
+		}, nil
+	})
+}
+
+// Sync implements pluginv1.StateMachineServer.
+func (s *server) Sync(ctx context.Context, req *pluginv1.StateSyncRequest) (*pluginv1.StateSyncResponse, error) {
+	return pluginrpc.Answer(&s.end, req, func() (*pluginv1.StateSyncResponse, error) {
+		if err := s.beside.enter(ctx); err != nil {
+			return nil, err
+		}
+		defer s.beside.leave()
+		durable, err := statemachine.Sync(ctx, s.backend)
+		return &pluginv1.StateSyncResponse{DurableIndex: durable}, err
 	})
 }

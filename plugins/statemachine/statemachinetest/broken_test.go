@@ -38,6 +38,8 @@ type broken struct {
 	classes  func() []statemachine.Class
 	stream   func(context.Context, []byte, func([]byte) error) error
 	hash     func() []byte
+	durable  func() uint64
+	sync     func(context.Context) (uint64, error)
 }
 
 func (b *broken) Open(ctx context.Context, o plugins.Options) (uint64, error) { return b.open(ctx, o) }
@@ -63,13 +65,19 @@ func (b *broken) QueryStream(ctx context.Context, q []byte, send func([]byte) er
 
 func (b *broken) StateHash() []byte { return b.hash() }
 
-func sound() *broken {
+func (b *broken) DurableIndex() uint64 { return b.durable() }
+
+func (b *broken) Sync(ctx context.Context) (uint64, error) { return b.sync(ctx) }
+
+func sound(disk *statemachinetest.Disk) *broken {
 	r := statemachinetest.NewRegister()
+	r.KeepOn(disk)
 	r.AnnounceHash("digest")
 	r.Announce(plugins.Versions{Greatest: 2})
 	return &broken{
 		Register: r, open: r.Open, apply: r.Apply, query: r.Query, prepare: r.PrepareSnapshot,
 		restore: r.Restore, closeIt: r.Close, describe: r.Describe, stream: r.QueryStream, hash: r.StateHash,
+		durable: r.DurableIndex, sync: r.Sync,
 		classes: func() []statemachine.Class { return oneClass("admin:", statemachine.RoleAdminister) },
 	}
 }
@@ -267,6 +275,33 @@ func faults() map[string]func(*broken) {
 				return i
 			}
 		},
+		"says too early what is durable": func(b *broken) { b.durable = b.Applied },
+		"says what is durable before it is applied": func(b *broken) {
+			b.durable = func() uint64 { return b.Applied() + 1 }
+		},
+		"takes back what was durable": func(b *broken) {
+			calls := 0
+			b.durable = func() uint64 {
+				calls++
+				return b.Register.DurableIndex() / uint64(1+calls%2)
+			}
+		},
+		"does nothing at Sync": func(b *broken) {
+			synced := uint64(0)
+			b.durable = func() uint64 { return synced }
+			b.sync = func(context.Context) (uint64, error) { synced = b.Applied(); return synced, nil }
+		},
+		"syncs what was applied a while ago": func(b *broken) {
+			b.sync = func(context.Context) (uint64, error) { return b.Register.DurableIndex(), nil }
+		},
+		"finds another index than its state has": func(b *broken) {
+			b.open = func(ctx context.Context, o plugins.Options) (uint64, error) {
+				applied, err := b.Register.Open(ctx, o)
+				return applied - min(applied, 1), err
+			}
+		},
+		"restores in two steps":          func(b *broken) { b.TearRestores() },
+		"does not sync what it restores": func(b *broken) { b.ForgetRestores() },
 		"announces versions that are none": func(b *broken) {
 			b.describe = func() plugins.Info {
 				i := b.Register.Describe()
@@ -454,11 +489,16 @@ func (s cutSave) Save(ctx context.Context, w io.Writer) error {
 // The kit fails each of the broken machines, and not the one that is sound.
 func TestTheKitFailsBrokenMachines(t *testing.T) {
 	if name := os.Getenv(brokenVariable); name != "" {
-		statemachinetest.Run(t, statemachinetest.RegisterHarness(func(testing.TB) statemachine.StateMachine {
-			b := sound()
+		disk := statemachinetest.NewDisk()
+		h := statemachinetest.RegisterHarness(func(testing.TB) statemachine.StateMachine {
+			b := sound(disk)
 			faults()[name](b)
 			return b
-		}))
+		})
+		h.Durable = true
+		h.Kill = func(_ testing.TB, sm statemachine.StateMachine) { sm.(*broken).Crash() }
+		h.LosePower = func(_ testing.TB, sm statemachine.StateMachine) { sm.(*broken).LosePower() }
+		statemachinetest.Run(t, h)
 		return
 	}
 	for name := range faults() {

@@ -17,8 +17,9 @@
 //   - apply.go, determinism.go, time.go, versions.go, hash.go, results.go, limits.go: entries and their results;
 //   - query.go, querystream.go: queries, and answers in chunks;
 //   - snapshot.go, restore.go: its state, and that of another one;
-//   - applier.go, durable.go: the pipeline, and a state that outlives its process;
-//   - register.go, registersnapshot.go, registerstream.go, registerfaults.go,
+//   - applier.go, durable.go, ondisk.go: the pipeline, and a state that outlives its process, and
+//     that may be relied on;
+//   - register.go, registersnapshot.go, registerstream.go, registerdisk.go, registerfaults.go,
 //     registerharness.go: the reference;
 //   - benchmark.go: the same calls, measured.
 package statemachinetest

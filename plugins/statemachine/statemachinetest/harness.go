@@ -72,9 +72,14 @@ type Harness struct {
 	// Durable says that the state outlives the state machine in its DataDir.
 	Durable bool
 
-	// Kill ends a state machine that New returned as kill -9 would. It is used
-	// for Durable ones.
+	// Kill ends a state machine that New returned as kill -9 would: nothing is written from
+	// then on, and calls under way fail, beside which it may come. It is used for Durable ones.
 	Kill func(t testing.TB, sm statemachine.StateMachine)
+
+	// LosePower is Kill, and takes away what the state machine has written and not
+	// synced, as a loss of power may. It is used for those with
+	// statemachine.CapabilityDurable.
+	LosePower func(t testing.TB, sm statemachine.StateMachine)
 }
 
 // Refusal is a command that is refused.
@@ -104,6 +109,7 @@ func Run(t *testing.T, h Harness) {
 		{"Limits", testLimits},
 		{"Results", testResults},
 		{"Durable", testDurable},
+		{"OnDisk", testOnDisk},
 	} {
 		t.Run(section.name, func(t *testing.T) { section.run(t, h) })
 	}

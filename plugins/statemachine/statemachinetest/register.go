@@ -43,8 +43,12 @@ const VersionPrefix = "version:"
 type Register struct {
 	faults faults
 	says   plugins.Info
+	disk   *Disk // nil if it keeps its state in memory
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex    // guards what follows
+	file    *registerFile // nil without a disk, and before Open
+	durable uint64
+	syncs   int
 	entries []statemachine.Entry
 	applied uint64
 	last    statemachine.Entry // without its data
@@ -90,7 +94,7 @@ func (r *Register) Successor() *Register {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next := NewRegister()
-	next.entries, next.applied, next.says = slices.Clone(r.entries), r.applied, r.says
+	next.entries, next.applied, next.says, next.disk = slices.Clone(r.entries), r.applied, r.says, r.disk
 	return next
 }
 
@@ -145,6 +149,9 @@ func (r *Register) Open(_ context.Context, opts plugins.Options) (uint64, error)
 	if r.opened {
 		return 0, fmt.Errorf("register: %w: open twice", plugins.ErrInvalidArgument)
 	}
+	if err := r.load(opts); err != nil {
+		return 0, err
+	}
 	r.opened = true
 	return r.applied, nil
 }
@@ -173,9 +180,12 @@ func (r *Register) Apply(ctx context.Context, b statemachine.Batch) ([]statemach
 	results := make([]statemachine.Result, len(b.Entries))
 	for i, entry := range b.Entries {
 		results[i] = r.apply(entry, b.Version)
+		if err := r.write(); err != nil {
+			return nil, err
+		}
 	}
 	r.move(max(r.applied, b.Through))
-	return results, nil
+	return results, r.write()
 }
 
 func (r *Register) apply(entry statemachine.Entry, version uint32) statemachine.Result {

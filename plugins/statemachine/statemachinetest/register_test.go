@@ -21,6 +21,23 @@ func TestRegister(t *testing.T) {
 	}))
 }
 
+// A Register on a disk keeps what it calls durable.
+func TestRegisterOnDisk(t *testing.T) { statemachinetest.Run(t, onDisk(versioned)) }
+
+// onDisk is the harness of Registers that create makes, on a disk of their own.
+func onDisk(create func() *statemachinetest.Register) statemachinetest.Harness {
+	disk := statemachinetest.NewDisk()
+	h := statemachinetest.RegisterHarness(func(testing.TB) statemachine.StateMachine {
+		r := create()
+		r.KeepOn(disk)
+		return r
+	})
+	h.Durable = true
+	h.Kill = func(_ testing.TB, sm statemachine.StateMachine) { sm.(*statemachinetest.Register).Crash() }
+	h.LosePower = func(_ testing.TB, sm statemachine.StateMachine) { sm.(*statemachinetest.Register).LosePower() }
+	return h
+}
+
 // versioned is a Register that applies two versions of commands.
 func versioned() *statemachinetest.Register {
 	r := statemachinetest.NewRegister()

@@ -16,6 +16,7 @@ type faults struct {
 	dead    chan struct{} // closed by Crash
 	holding *hold         // nil unless Apply is to wait
 	fail    error         // what the next Apply returns
+	restore restoreFault
 }
 
 // hold is one Hold: entered is closed when an Apply waits in it, left when it
@@ -108,4 +109,29 @@ func (f *faults) beforeApply(ctx context.Context) error {
 		return fail
 	}
 	return f.gone()
+}
+
+// restoreFault is how a Restore of a Register on a Disk breaks the contract.
+type restoreFault int
+
+const (
+	restoreTorn restoreFault = iota + 1
+	restoreUnsynced
+)
+
+// TearRestores has each Restore write the index of the snapshot first and its state later: an
+// end between the two leaves a mixture. It comes before everything else.
+func (r *Register) TearRestores() { r.faults.restore = restoreTorn }
+
+// ForgetRestores has each Restore leave its state to the next Sync. It comes before everything else.
+func (r *Register) ForgetRestores() { r.faults.restore = restoreUnsynced }
+
+// tearRestore does what TearRestores has asked for. The lock must be held.
+func (r *Register) tearRestore(index uint64) {
+	if r.faults.restore != restoreTorn || r.file == nil {
+		return
+	}
+	r.disk.mu.Lock()
+	defer r.disk.mu.Unlock()
+	r.file.written.applied, r.file.synced.applied = index, index
 }

@@ -77,6 +77,7 @@ func (r *Register) Restore(_ context.Context, index uint64, rd io.Reader) error 
 	if err := r.usable(); err != nil {
 		return err
 	}
+	r.tearRestore(index)
 	src := &source{r: rd}
 	entries, err := readRegister(bufio.NewReader(src), index)
 	if src.err != nil {
@@ -85,7 +86,10 @@ func (r *Register) Restore(_ context.Context, index uint64, rd io.Reader) error 
 	if err != nil {
 		return fmt.Errorf("register: %w: %w", statemachine.ErrBadSnapshot, err)
 	}
-	r.entries = entries
+	r.entries, r.applied = entries, index
+	if err := r.keepRestored(); err != nil {
+		return err
+	}
 	r.move(index)
 	return nil
 }

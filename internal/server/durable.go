@@ -1,0 +1,127 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+)
+
+// Durability is what the state machines of this process have said of what survives the loss
+// of power. Nothing that the host does with the log rests on it: the log is compacted up to
+// what a stored snapshot covers, so that a state machine which keeps less than it promised,
+// or nothing, is brought to the applied index all the same. It says how much of that it costs.
+type durability struct {
+	mu sync.Mutex
+	// offered tells that the present state machine has the capability; index is the last
+	// durable index that it, or one before it, has said.
+	offered bool
+	index   uint64
+	// failing tells that the last Sync has failed, which was logged then.
+	failing bool
+}
+
+// opened takes what a state machine says that was just opened, and returns the durable index
+// that one before it has said.
+func (d *durability) opened(offered bool, index uint64) (before uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	before = d.index
+	d.offered, d.index = offered, index
+	return before
+}
+
+// said takes the durable index of an answer.
+func (d *durability) said(index uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.offered {
+		d.index = max(d.index, index)
+	}
+}
+
+// restoring takes that the state at index replaces the present one, perhaps a later one: from
+// now on an end leaves either.
+func (d *durability) restoring(index uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.index = min(d.index, index)
+}
+
+// known is the last durable index; ok is false if the state machine says none.
+func (d *durability) known() (index uint64, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.index, d.offered
+}
+
+// ended takes how a Sync ended, and tells whether its failure is the first one in a row.
+func (d *durability) ended(failed bool) (first bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	first = failed && !d.failing
+	d.failing = failed
+	return first
+}
+
+// heardAtOpen holds the state machine that was just opened to what those before it have said:
+// the effect of entries up to the durable index has survived. One that has lost some of it is
+// brought to the applied index by a snapshot and the log, and the loss is told: its disk, or
+// its word, is of no worth.
+func (d *driver) heardAtOpen() {
+	s := d.s
+	before := s.durability.opened(d.m.Describe().Has(statemachine.CapabilityDurable), statemachine.DurableIndex(d.m))
+	if d.at >= before {
+		return
+	}
+	s.metrics.durableLost.Inc()
+	s.logger.Error("the state machine has lost what it had called durable: it is brought to the applied index by a snapshot and the log",
+		"durable", before, "opened_at", d.at)
+}
+
+// SyncPatience is how long a Sync may take before the log is compacted all the same.
+func SyncPatience(election time.Duration) time.Duration { return SavePatience(election) }
+
+// syncUpTo has the state machine make durable what it has applied, if it says that less than
+// index is: once the log is compacted up to there, an end of the process that costs more
+// than the log has costs a Restore. It is not needed for more than that, so a failure keeps
+// back nothing. It is called by the snapshotter.
+func (s *Server) syncUpTo(ctx context.Context, index uint64) {
+	if durable, ok := s.durability.known(); !ok || durable >= index {
+		return
+	}
+	m, ctx, done, ok := s.machine.use(ctx)
+	if !ok {
+		return // it restores or ends, and either changes what is durable
+	}
+	defer done()
+	patience := SyncPatience(s.cfg.Election)
+	timed, cancel := context.WithTimeoutCause(ctx, patience, errNoAnswer)
+	defer cancel()
+	durable, err := statemachine.Sync(timed, m)
+	switch {
+	case err == nil:
+		s.durability.said(durable)
+	case ctx.Err() != nil:
+		return // the host stops, or the state machine is needed back
+	case errors.Is(context.Cause(timed), errNoAnswer):
+		err = fmt.Errorf("%w for %v: %w", errNoAnswer, patience, err)
+	}
+	s.SyncEnded(err)
+}
+
+// SyncEnded counts a Sync, and logs the first of several that fail.
+func (s *Server) SyncEnded(err error) {
+	result := "done"
+	if err != nil {
+		result = "failed"
+	}
+	s.metrics.syncs.WithLabelValues(result).Inc()
+	if s.durability.ended(err != nil) {
+		durable, _ := s.durability.known()
+		s.logger.Warn("the state machine did not sync: after a loss of power it may need a snapshot and the log", "durable", durable, "error", err)
+	}
+}
