@@ -14,6 +14,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/hostconfig"
 	"github.com/pontoon-raft/pontoon/internal/maintenance"
 	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/internal/plugincheck"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
@@ -69,14 +70,14 @@ func exitCode(err error) int {
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
 	case errors.As(err, new(*usageError)), errors.Is(err, hostconfig.ErrInvalid),
-		errors.Is(err, plugins.ErrInvalidConfig), errors.Is(err, catalog.ErrPermanent):
+		errors.Is(err, plugins.ErrInvalidConfig), errors.Is(err, catalog.ErrPermanent), errors.Is(err, plugincheck.ErrNotChecked):
 		return exitUsage
 	case errors.Is(err, core.ErrRemoved), errors.Is(err, core.ErrLostData), errors.Is(err, core.ErrOtherCluster):
 		return exitNotMember
 	case errors.Is(err, maintenance.ErrInUse):
 		return exitInUse
 	case errors.Is(err, errUnhealthy), errors.Is(err, errDamaged), errors.Is(err, maintenance.ErrDamaged),
-		errors.Is(err, errBadCertificate):
+		errors.Is(err, errBadCertificate), errors.Is(err, errBrokenRules):
 		return exitUnhealthy
 	case errors.Is(err, errNotFound), errors.Is(err, errPrecondition), errors.Is(err, access.ErrNoToken), errors.Is(err, maintenance.ErrNoStore),
 		errors.Is(err, maintenance.ErrNoSnapshot), errors.Is(err, maintenance.ErrRefused):
@@ -107,7 +108,7 @@ func codeOfReason(reason string) int {
 
 // report prints an error to people.
 func report(w io.Writer, err error) {
-	if err == nil || errors.Is(err, errUnhealthy) || errors.Is(err, errDamaged) || errors.Is(err, errBadCertificate) {
+	if err == nil || errors.Is(err, errUnhealthy) || errors.Is(err, errDamaged) || errors.Is(err, errBadCertificate) || errors.Is(err, errBrokenRules) {
 		return
 	}
 	var invalid *hostconfig.InvalidError

@@ -6,15 +6,22 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/internal/logsink"
+	"github.com/pontoon-raft/pontoon/internal/plugincheck"
 	"github.com/pontoon-raft/pontoon/sdk"
 )
 
 func main() {
 	sdk.ServeBuiltin(os.Args[1:], backends())
+	if slices.Equal(os.Args[1:], []string{checkTests}) {
+		err := plugincheck.Serve(context.Background(), os.Stdin, os.Stdout, os.Stderr)
+		report(os.Stderr, err)
+		os.Exit(exitCode(err))
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends a command that does not react
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)

@@ -13,6 +13,7 @@ const (
 	groupCluster = "cluster"
 	groupData    = "data"
 	groupOffline = "offline"
+	groupPlugins = "plugins"
 )
 
 func newRoot() *cobra.Command {
@@ -34,6 +35,7 @@ The same program is the client of a running cluster.`,
 		&cobra.Group{ID: groupServer, Title: "Running a host:"},
 		&cobra.Group{ID: groupCluster, Title: "Looking after a cluster:"},
 		&cobra.Group{ID: groupData, Title: "Using a cluster:"},
+		&cobra.Group{ID: groupPlugins, Title: "Writing plugins:"},
 		&cobra.Group{ID: groupOffline, Title: "On the files of a stopped node:"},
 	)
 	root.AddCommand(
@@ -53,6 +55,8 @@ The same program is the client of a running cluster.`,
 			newBenchPropose(), newBenchQuery()),
 		group("kv", "Use the key-value state machine that ships with the host", groupData,
 			newKVPut(), newKVGet(), newKVDelete(), newKVRange()),
+		group("plugin", "Check a plugin against the protocol", groupPlugins,
+			newPluginCheck()),
 		newWatch(), newPropose(), newQuery(), newVersion(),
 		group("log", "Look at the log of a stopped node, also a damaged one", groupOffline,
 			newLogInspect(), newLogDump(), newLogVerify()),

@@ -42,6 +42,8 @@ type Options struct {
 	// waits for a processor, as far as the system tells, or if other plugins
 	// are late too, it is after 20.
 	ProbeInterval, ProbeTimeout time.Duration
+	// PlainGRPC has all streams travel by gRPC, those of plugins that take frames too.
+	PlainGRPC bool
 	// Limits bound the messages of plugin connections.
 	Limits    plugins.Limits
 	Backoff   Backoff

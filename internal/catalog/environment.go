@@ -47,10 +47,10 @@ func checkEnv(env []string) error {
 	return nil
 }
 
-// environment composes a plugin's environment: the inherited variables, then
+// Environment composes a plugin's environment: the inherited variables, then
 // extra (the spec's), then protocol (the handshake's). Later entries win, and
 // each name appears once.
-func environment(extra, protocol []string) []string {
+func Environment(extra, protocol []string) []string {
 	var env []string
 	for _, entry := range os.Environ() {
 		if name, _, _ := strings.Cut(entry, "="); inherited(name) {

@@ -146,7 +146,7 @@ func (l *launch) connect(ctx context.Context) (plugins.Info, error) {
 	if err != nil {
 		return plugins.Info{}, err
 	}
-	if info.Has(frames.Capability) {
+	if info.Has(frames.Capability) && !l.slot.catalog.options.PlainGRPC {
 		if l.frames, err = frames.NewConn(conn, l.slot.catalog.options.Limits, l.dialSocket); err != nil {
 			return plugins.Info{}, err
 		}
@@ -196,10 +196,10 @@ func (l *launch) describe(ctx context.Context) (plugins.Info, error) {
 	}
 	pl := l.slot.plan
 	if info.Kind != pl.kind {
-		return plugins.Info{}, misconfigured{fmt.Errorf("is a %s plugin (%q) but is configured as %s", info.Kind, info.Name, pl.kind)}
+		return plugins.Info{}, misconfigured{fmt.Errorf("is a %s plugin (%q) but is configured as %s (rule P-11)", info.Kind, info.Name, pl.kind)}
 	}
 	if pl.name != "" && info.Name != pl.name {
-		return plugins.Info{}, misconfigured{fmt.Errorf("calls itself %q but is configured as %q", info.Name, pl.name)}
+		return plugins.Info{}, misconfigured{fmt.Errorf("calls itself %q but is configured as %q (rule P-11)", info.Name, pl.name)}
 	}
 	return info, checkRequires(info)
 }

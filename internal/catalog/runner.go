@@ -50,7 +50,7 @@ func (r *pluginRunner) Start(context.Context) error {
 		}
 		return err
 	}
-	if err := r.process.start(exe, exe.environment(environment(r.plan.env, r.env))); err != nil {
+	if err := r.process.start(exe, exe.environment(Environment(r.plan.env, r.env))); err != nil {
 		return err
 	}
 	line, err := r.handshakeLine(r.ctx)

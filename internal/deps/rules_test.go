@@ -54,9 +54,9 @@ func host() []string {
 }
 
 // ground is what of internal every room may use. The package that reads a host's file
-// into the configuration of core stands above core.
+// into the configuration of core stands above core, and what checks plugins above the kits.
 func ground() []string {
-	patterns := []string{"internal/...", "!internal/hostconfig/...", "!internal/maintenance/..."}
+	patterns := []string{"internal/...", "!internal/hostconfig/...", "!internal/maintenance/...", "!internal/plugincheck/..."}
 	for _, p := range inside() {
 		patterns = append(patterns, "!"+p)
 	}
@@ -99,6 +99,11 @@ func rules() []rule {
 			name:   "maintenance is for stopped nodes",
 			reason: "nothing of it may need a host that runs, nor what only plugins and clients have",
 			who:    []string{"internal/maintenance/..."}, imports: []string{"core/...", "sdk/...", "client/..."},
+		},
+		{
+			name:   "plugins are checked by a command",
+			reason: "a host that runs needs no kit, and no package testing",
+			who:    []string{"...", "!cmd/...", "!test/..."}, imports: []string{"internal/plugincheck"}, tests: true,
 		},
 		{
 			name:   "plugins and client are below core and sdk",

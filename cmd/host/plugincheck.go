@@ -1,0 +1,232 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pontoon-raft/pontoon/internal/plugincheck"
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// errBrokenRules is the verdict of plugin check, already printed.
+var errBrokenRules = errors.New("the plugin breaks rules of the protocol")
+
+// checkTests is the only argument of the process that runs the tests of plugin check.
+const checkTests = "plugin-check-tests"
+
+// A pluginCheck is what plugin check was told.
+type pluginCheck struct {
+	subject                plugincheck.Subject
+	kind, level            string
+	commands, hints, junit string
+	logs                   bool
+	timeout                time.Duration
+}
+
+func newPluginCheck() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "check --kind KIND [flags] -- COMMAND [ARGUMENT...]",
+		Short: "Check an executable against the plugin protocol",
+		Long: `check starts an executable as a host does, with the environment, the limits and the
+two carriers of streams that a host has, and runs the conformance kit of its kind
+on it: from the handshake to kill -9. Each finding names the rules of the protocol
+that the plugin breaks. If there are none, the last lines are what to put into a
+host's configuration.
+
+The kit of a state machine needs commands that the machine accepts. --commands has a
+file with one command in each line; the kit takes them in order, again and again, and
+{i} in a command stands for its number. A line may be base64:…, for commands that are
+not text. --hints has a YAML file that lets the kits see more, such as a query that
+shows the state: docs/plugins/check.md has all keys. A check that lacks a hint is
+skipped and says which.
+
+The exit code is 4 if the plugin breaks a rule or does not start.`,
+		Example: `  host plugin check --kind storage -- ./tape --verbose
+  host plugin check --kind statemachine --commands commands.txt -- ./ledger
+  host plugin check --kind statemachine --hints check.yaml --run grpc/Restore -- ./ledger`,
+		Args: args(cobra.MinimumNArgs(1)),
+	}
+	out := addOutput(cmd)
+	var p pluginCheck
+	cmd.Flags().StringVar(&p.kind, "kind", "", "`kind` of the plugin: storage, statemachine or transport")
+	cmd.Flags().StringVar(&p.level, "level", string(plugincheck.Core), "how long to look: core, or durability with ten times the kills and random sequences")
+	cmd.Flags().StringVar(&p.commands, "commands", "", "`file` with commands of the state machine, one in a line")
+	cmd.Flags().StringVar(&p.hints, "hints", "", "YAML `file` that says more of the plugin")
+	cmd.Flags().StringVar(&p.subject.Match, "run", "", "run only the checks whose names match this `pattern`, part by part: grpc/Snapshot")
+	cmd.Flags().StringVar(&p.junit, "junit", "", "also write the results to this `file` as JUnit XML")
+	cmd.Flags().DurationVar(&p.timeout, "timeout", time.Hour, "how long all checks may take; what runs then is a finding")
+	cmd.Flags().BoolVar(&p.logs, "logs", false, "show what the plugin logs, on standard error")
+	_ = cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions([]string{"storage", "statemachine", "transport"}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.RunE = func(cmd *cobra.Command, given []string) error {
+		if err := p.complete(cmd, given); err != nil {
+			return err
+		}
+		return p.run(cmd, out)
+	}
+	return cmd
+}
+
+// complete reads the files and checks what can be known before the plugin is started.
+func (p *pluginCheck) complete(cmd *cobra.Command, command []string) (err error) {
+	s := &p.subject
+	if s.Kind = plugins.Kind(p.kind); !slices.Contains(plugins.Kinds(), s.Kind) {
+		return &usageError{cmd.CommandPath(), fmt.Sprintf("--kind %q: use storage, statemachine or transport", p.kind)}
+	}
+	if s.Level = plugincheck.Level(p.level); !slices.Contains(plugincheck.Levels(), s.Level) {
+		return &usageError{cmd.CommandPath(), fmt.Sprintf("--level %q: use core or durability", p.level)}
+	}
+	if p.hints != "" {
+		text, err := os.ReadFile(p.hints)
+		if err != nil {
+			return err
+		}
+		if s.Hints, err = plugincheck.ReadHints(text); err != nil {
+			return &usageError{cmd.CommandPath(), p.hints + ": " + err.Error()}
+		}
+	}
+	if p.commands != "" {
+		text, err := os.ReadFile(p.commands)
+		if err != nil {
+			return err
+		}
+		s.Hints.Commands = plugincheck.ReadCommands(text)
+	}
+	if err := s.Check(); err != nil {
+		return &usageError{cmd.CommandPath(), err.Error()}
+	}
+	s.Command = slices.Clone(command)
+	if s.Command[0], err = filepath.Abs(command[0]); err != nil {
+		return err
+	}
+	s.SHA256, err = sumOf(s.Command[0])
+	return err
+}
+
+// sumOf is the SHA-256 of a file, as a configuration has it.
+func sumOf(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+func (p *pluginCheck) run(cmd *cobra.Command, out *format) error {
+	own, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	line, done := newProgress(cmd.ErrOrStderr()), 0
+	runner := plugincheck.Runner{
+		Command: func(ctx context.Context) *exec.Cmd {
+			return exec.CommandContext(ctx, own, checkTests)
+		},
+		Timeout: p.timeout,
+		Progress: func(c *plugincheck.Check) {
+			done++
+			line.show("%d checks, %s", done, c.Name)
+		},
+	}
+	if p.logs {
+		runner.Logs = cmd.ErrOrStderr()
+	}
+	report, err := runner.Run(cmd.Context(), p.subject)
+	line.clear()
+	if err != nil {
+		return err
+	}
+	if p.junit != "" {
+		if err := writeJUnit(p.junit, report); err != nil {
+			return err
+		}
+	}
+	if err := out.print(cmd, report, func(w io.Writer) error { return printCheck(w, report) }); err != nil {
+		return err
+	}
+	if !report.Conforms() {
+		return errBrokenRules
+	}
+	return nil
+}
+
+// printCheck writes a report for people.
+func printCheck(w io.Writer, r *plugincheck.Report) error {
+	var b strings.Builder
+	for _, c := range r.Checks {
+		if c.Outcome == plugincheck.Failed || c.Outcome == plugincheck.Ended {
+			printFinding(&b, c)
+		}
+	}
+	for _, c := range r.Checks {
+		if c.Outcome == plugincheck.Advised {
+			fmt.Fprintf(&b, "ADVICE   %s\n%s\n", c.Name, indented(c.Output))
+		}
+	}
+	printSkipped(&b, r.Checks)
+	fmt.Fprintf(&b, "%s %q, version %s: %d checks passed, %d failed, %d with advice, %d skipped, in %.0f s\n", r.Kind, r.Name, r.Version,
+		r.Count(plugincheck.Passed), r.Count(plugincheck.Failed)+r.Count(plugincheck.Ended), r.Count(plugincheck.Advised), r.Count(plugincheck.Skipped), r.Seconds)
+	if r.Conforms() {
+		fmt.Fprintf(&b, "\nFor a host's configuration:\n\n    plugins:\n      %s:\n        name: %s\n        command: [%s]\n        sha256: %s\n",
+			r.Kind, r.Name, strings.Join(quoted(r.Command), ", "), r.SHA256)
+	}
+	_, err := io.WriteString(w, printableLines(b.String()))
+	return err
+}
+
+func printFinding(b *strings.Builder, c *plugincheck.Check) {
+	fmt.Fprintf(b, "FINDING  %s\n%s", c.Name, indented(c.Output))
+	for _, r := range c.Rules {
+		fmt.Fprintf(b, "    %s in %s: %s\n", r.Number, r.Page, r.Text)
+	}
+	b.WriteString("\n")
+}
+
+// printSkipped lists the reasons why checks were skipped, each with their number.
+func printSkipped(b *strings.Builder, checks []*plugincheck.Check) {
+	counts := map[string]int{}
+	for _, c := range checks {
+		if c.Outcome == plugincheck.Skipped {
+			counts[plugincheck.Reason(c.Output)]++
+		}
+	}
+	for _, reason := range slices.Sorted(maps.Keys(counts)) {
+		fmt.Fprintf(b, "SKIPPED  %d checks: %s\n", counts[reason], reason)
+	}
+	if len(counts) > 0 {
+		b.WriteString("\n")
+	}
+}
+
+func indented(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString("    " + strings.TrimRight(line, "\n") + "\n")
+	}
+	return b.String()
+}
+
+// quoted are texts as elements of a list in YAML.
+func quoted(texts []string) (all []string) {
+	for _, text := range texts {
+		all = append(all, fmt.Sprintf("%q", text))
+	}
+	return all
+}

@@ -1,0 +1,14 @@
+package plugincheck
+
+import "testing"
+
+// withoutSignals skips a test of a process.
+const withoutSignals = "this system has no signals and no process groups: the rules of processes are not checked"
+
+func testHandshakes(t *testing.T, _ *Subject) {
+	t.Run("Handshake", func(t *testing.T) { t.Skip(withoutSignals) })
+}
+
+func testProcess(t *testing.T, _ *lane, _ Level) {
+	t.Run("Signals", func(t *testing.T) { t.Skip(withoutSignals) })
+}

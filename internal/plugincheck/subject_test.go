@@ -1,0 +1,47 @@
+//go:build linux
+
+package plugincheck
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// Commands are numbered and filled, and may be given in base64.
+func TestCommands(t *testing.T) {
+	t.Parallel()
+	s, err := newSeries(ReadCommands([]byte("put a{i} {i}\r\n\nbase64:AAE=\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"put a1 1", "\x00\x01", "put a3 3"} {
+		if got := string(s.command(i)); got != want {
+			t.Errorf("command %d is %q, want %q", i, got, want)
+		}
+	}
+	if _, err := newSeries([]string{"base64:?"}); err == nil {
+		t.Error("bad base64 is taken")
+	}
+	if got := string(filled("put k {fill}", 12)); len(got) != 12 || !strings.HasPrefix(got, "put k xxxx") {
+		t.Errorf("filled %q", got)
+	}
+}
+
+// A misspelt hint is refused with its line, and so is a subject that no kit can be run on.
+func TestHints(t *testing.T) {
+	t.Parallel()
+	if _, err := ReadHints([]byte("commands: [a]\nobserves: x\n")); err == nil || !strings.Contains(err.Error(), "line 2") {
+		t.Errorf("a misspelt key: %v", err)
+	}
+	if _, err := ReadHints([]byte("link: udp\n")); err == nil {
+		t.Error("an unknown link is taken")
+	}
+	if err := (&Subject{Kind: plugins.StateMachine}).Check(); err == nil || !strings.Contains(err.Error(), "--commands") {
+		t.Errorf("a state machine without commands: %v", err)
+	}
+	if _, err := transportHarness(&Hints{}, nil, plugins.Info{}); err == nil || !strings.Contains(err.Error(), "{address}") {
+		t.Errorf("a transport without a scheme: %v", err)
+	}
+}
