@@ -230,10 +230,10 @@ func (m *member) Query(_ context.Context, data []byte, c server.Consistency) (se
 
 // QueryStream answers with the query's words as chunks; after the word "break" as a
 // state machine that has ended.
-func (m *member) QueryStream(ctx context.Context, data []byte, c server.Consistency, begin func(context.Context, uint64) error, send func([]byte) error) error {
+func (m *member) QueryStream(ctx context.Context, data []byte, c server.Consistency, begin func(context.Context, server.Place) error, send func([]byte) error) error {
 	answer, err := m.Query(ctx, nil, c)
 	if err == nil {
-		err = begin(ctx, answer.Index)
+		err = begin(ctx, server.Place{Index: answer.Index, History: 0xf00d})
 	}
 	for _, word := range bytes.Fields(data) {
 		switch {

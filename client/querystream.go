@@ -25,6 +25,7 @@ type Chunks struct {
 
 	endpoint string
 	index    uint64
+	history  string
 	sum      chunksum.Sum
 	err      error // of Next, once there is one
 }
@@ -79,7 +80,7 @@ func (c *Client) beginChunks(ctx, opening context.Context, host hostv1.HostClien
 		s.Close()
 		return nil, err
 	}
-	s.index = first.GetHeader().GetIndex()
+	s.index, s.history = first.GetHeader().GetIndex(), first.GetHeader().GetHistory()
 	if p, ok := peer.FromContext(stream.Context()); ok {
 		s.endpoint = p.Addr.String()
 	}
@@ -88,6 +89,11 @@ func (c *Client) beginChunks(ctx, opening context.Context, host hostv1.HostClien
 
 // Index is the applied index that the answer reflects at least.
 func (s *Chunks) Index() uint64 { return s.index }
+
+// History is the name of the history that Index, and all that the answer says of places in
+// the state machine's past, belongs to. It is another one after a snapshot was restored, or a
+// survivor was made a cluster of its own: what a client has kept of such places says nothing then.
+func (s *Chunks) History() string { return s.history }
 
 // Next waits for the next chunk, which is never empty and belongs to the caller. It returns
 // io.EOF after the whole answer, and only then: one that was cut, by the end of its state

@@ -33,14 +33,14 @@ import (
 // by starting this test binary again, external ones by path and sha256. One
 // catalog serves all tests of a kit; each plugin has a slot of its own.
 type lane struct {
-	t       *testing.T
+	t       testing.TB
 	catalog *catalog.Catalog
 
 	mu        sync.Mutex
 	instances map[any]*catalog.Instance
 }
 
-func newLane(t *testing.T) *lane {
+func newLane(t testing.TB) *lane {
 	t.Helper()
 	dir, err := os.MkdirTemp(shortdir.Parent(), "e2e-lane-")
 	if err != nil {

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/base64"
 	"errors"
@@ -163,12 +164,50 @@ func (c *cluster) testHTTP(t *testing.T) {
 		if page, err := kv.DecodePage(answer.Data); err != nil || len(page.Entries) != 1 || string(page.Entries[0].Value) != "v" {
 			t.Errorf("query on %s: %+v, %v", n.name, page, err)
 		}
+		n.watchEvents(t)
 		for _, path := range []string{"/v1/status", "/v1/members"} {
 			if code, body, err := n.get(n.client, path); err != nil || code != http.StatusOK || !strings.Contains(body, `"cluster_id":"a3"`) {
 				t.Errorf("%s on %s: %d %s, %v", path, n.name, code, body, err)
 			}
 		}
 	}
+}
+
+// watchEvents does what the documentation shows with curl: a watch of all keys from the first
+// revision on, as Server-Sent Events. It reads up to the first event of a key.
+func (n *node) watchEvents(t *testing.T) {
+	t.Helper()
+	resp, err := web().Get("http://" + n.client + "/v1/query-stream?data=GgIYAQ==")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	lines, updates := bufio.NewScanner(resp.Body), kv.Updates{Next: 1}
+	lines.Buffer(nil, 4<<20) // a chunk has a mebibyte, and its text is a third longer
+	for kind := ""; lines.Scan(); {
+		switch field, text, _ := strings.Cut(lines.Text(), ": "); field {
+		case "event":
+			kind = text
+		case "data":
+			if kind == "header" {
+				continue
+			}
+			chunk, err := base64.StdEncoding.DecodeString(text)
+			if err != nil {
+				t.Fatalf("an event of %s has the data %.100q: %v", n.name, text, err)
+			}
+			all, err := updates.Add(chunk)
+			if err != nil {
+				t.Fatalf("an event of %s: %v", n.name, err)
+			}
+			if len(all) > 0 && len(all[0].Events) > 0 && all[0].Events[0].ModRevision == 1 {
+				return
+			}
+		case "":
+			kind = ""
+		}
+	}
+	t.Errorf("the watch of %s ended with %v", n.name, lines.Err())
 }
 
 func (n *node) post(t *testing.T, path, body string) string {

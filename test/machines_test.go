@@ -120,7 +120,7 @@ func pythonMachine(args ...string) machineLane {
 
 // pythonWithGRPC is an interpreter that has the package grpc (in Debian:
 // python3-grpcio).
-func pythonWithGRPC(t *testing.T) string {
+func pythonWithGRPC(t testing.TB) string {
 	t.Helper()
 	var tried []string
 	for _, name := range []string{"python3", "/usr/bin/python3"} {

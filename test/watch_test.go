@@ -4,8 +4,10 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -147,4 +149,65 @@ func TestAWatchSurvivesKills(t *testing.T) {
 		t.Error("no watch broke off")
 	}
 	c.stop()
+}
+
+// A watch that goes on after the cluster was restored from a backup has a place in a history that
+// is no more: the store gives the revisions after the backup to other writes. The watch ends with a
+// typed error, also once as many were written, and shows none of these. So does host watch. After a
+// restart without a restore it goes on.
+func TestAWatchDoesNotGoOnAfterARestore(t *testing.T) {
+	t.Parallel()
+	live, backup := snapshotOf(t)
+	for range 20 {
+		put(t, live.nodes[0], "after the backup")
+	}
+	place := func(c *cluster, o kv.WatchOptions) (kv.Update, string, error) {
+		w := kv.Watch(t.Context(), c.nodes[1].dial(), o)
+		defer w.Close()
+		u, err := w.Next()
+		return u, w.History(), err
+	}
+	mark, history, err := place(live, kv.WatchOptions{})
+	if err != nil || history == "" {
+		t.Fatalf("a watch in the history %q: %v", history, err)
+	}
+	for _, n := range live.nodes {
+		n.stop()
+	}
+	live.start()
+	put(t, live.nodes[0], "after a restart")
+	kept := kv.WatchOptions{From: mark.Revision + 1, History: history}
+	if u, _, err := place(live, kept); err != nil || len(u.Events) == 0 || u.Events[0].ModRevision != kept.From {
+		t.Fatalf("after a restart: %+v, %v", u, err)
+	}
+	live.stop()
+	other := newCluster(t)
+	for _, n := range other.nodes {
+		n.restore(t, backup)
+	}
+	other.start()
+	for goes := true; goes; { // on until the store has come to the place
+		_, anew, err := place(other, kept)
+		var e *kv.WatchError
+		if !errors.Is(err, kv.ErrOtherHistory) || !errors.As(err, &e) || e.Wanted != history || e.Found == history || anew != history {
+			t.Fatalf("after a restore: %v, in the history %q", err, anew)
+		}
+		for range 50 {
+			put(t, other.nodes[0], "after the restore")
+		}
+		now, found, err := place(other, kv.WatchOptions{})
+		if err != nil || found != e.Found {
+			t.Fatalf("a new watch in the history %q, not %q: %v", found, e.Found, err)
+		}
+		goes = now.Revision <= mark.Revision
+	}
+	from := fmt.Sprint(kept.From)
+	out, err := hostCommand(t, "watch", "--from", from, "--history", history, "--limit", "1", "--endpoints", other.endpoints()).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "the revision is of another history: "+history) {
+		t.Errorf("host watch: %v, %s", err, out)
+	}
+	if u, _, err := place(other, kv.WatchOptions{From: kept.From}); err != nil || len(u.Events) == 0 {
+		t.Errorf("without its history the place is taken for one of here: %+v, %v", u, err)
+	}
+	other.stop()
 }

@@ -27,13 +27,13 @@
 // A watch has each change of a range of keys, in order, without a gap, each once, and goes on
 // by itself when the member that answers ends:
 //
-//	w := kv.Watch(ctx, c, kv.WatchOptions{Key: prefix, End: kv.PrefixEnd(prefix), From: seen + 1})
+//	w := kv.Watch(ctx, c, kv.WatchOptions{Key: prefix, End: kv.PrefixEnd(prefix), From: seen + 1, History: history})
 //	defer w.Close()
 //	for {
 //		u, err := w.Next()
 //		if errors.Is(err, kv.ErrCompacted) { ... } // read the range, and watch from there
 //		if err != nil { ... }
-//		...                                        // u.Events, and keep u.Revision as seen
+//		...                                        // u.Events, and keep u.Revision as seen, with w.History()
 //	}
 //
 // Functions that encode copy what they are given; decoded values belong to the

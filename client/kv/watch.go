@@ -18,18 +18,28 @@ var (
 	// ErrFuture: the store has not come to the revision before WatchOptions.From. It was put back
 	// to an earlier state, or From is a mistake.
 	ErrFuture = errors.New("the revision is of the future")
+	// ErrOtherHistory: the cluster goes on from a backup, or from what a survivor had, and
+	// gives the revisions after that to other writes. Read the range anew, and watch from
+	// the revision after that of the answer, with its history.
+	ErrOtherHistory = errors.New("the revision is of another history")
 )
 
 // WatchError says why a watch cannot begin or go on.
 type WatchError struct {
-	Err error // ErrCompacted or ErrFuture
+	Err error // ErrCompacted, ErrFuture or ErrOtherHistory
 	// Next is the revision whose events were wanted, Oldest the first one that can be
 	// watched from, and Revision that of the store.
 	Next, Oldest, Revision uint64
+	// Of ErrOtherHistory alone, which has neither Oldest nor Revision: the history that Next
+	// is of, and that of the cluster.
+	Wanted, Found string
 }
 
 // Error implements error.
 func (e *WatchError) Error() string {
+	if e.Err == ErrOtherHistory {
+		return fmt.Sprintf("watch from revision %d: %v: %s, and the cluster's is %s", e.Next, e.Err, e.Wanted, e.Found)
+	}
 	return fmt.Sprintf("watch from revision %d: %v: the oldest is %d, the store's is %d", e.Next, e.Err, e.Oldest, e.Revision)
 }
 
@@ -43,6 +53,10 @@ type WatchOptions struct {
 	Key, End []byte
 	// From is the first revision whose events are wanted; 0 means those to come.
 	From uint64
+	// History is the one that From is of: Watcher.History of the watch that From goes on from, or
+	// client.Chunks.History of an answer that it comes after. It protects from missing events in
+	// silence after a restore. Empty: not known, so it is not checked.
+	History string
 	// KeysOnly leaves the values out.
 	KeysOnly bool
 	// Interrupted is called by Watcher.Next with the reason why the watch is asked for anew, if

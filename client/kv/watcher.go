@@ -22,8 +22,12 @@ const (
 	mostBeginnings = 5
 )
 
-// errEnded: an answer that goes on had an end.
-var errEnded = errors.New("the watch ended without a reason")
+var (
+	// errEnded: an answer that goes on had an end.
+	errEnded = errors.New("the watch ended without a reason")
+	// errNameless: a member does not say of which history its answer is.
+	errNameless = errors.New("the member does not say of which history its revisions are")
+)
 
 // A Watcher watches a range. Its methods are for one goroutine; Close may be called from
 // any.
@@ -35,6 +39,7 @@ type Watcher struct {
 
 	chunks  *client.Chunks // nil: to be asked for
 	updates Updates
+	history string // that updates.Next is of
 	ready   []Update
 	begun   bool // there was an update
 	shown   bool // the answer under way has had an update
@@ -48,15 +53,15 @@ type Watcher struct {
 // answers, its state machine or the connection ends. It sends nothing before Next is
 // called. Close must be called, or ctx must end.
 func Watch(ctx context.Context, c *client.Client, o WatchOptions) *Watcher {
-	w := &Watcher{client: c, opts: o, updates: Updates{Next: o.From}}
+	w := &Watcher{client: c, opts: o, updates: Updates{Next: o.From}, history: o.History}
 	w.ctx, w.cancel = context.WithCancel(ctx)
 	return w
 }
 
 // Next waits for the next update. A client that has to go on after its own end keeps the
-// Revision of the last one with what it made of it, and watches from the revision after it.
+// Revision of the last one, and the History, with what it made of it, and watches from the revision after it.
 //
-// Errors are for good. A *WatchError says that events were missed, or are of the future. Before
+// Errors are for good. A *WatchError says that events were missed, are of the future, or of another history. Before
 // the first update any error of client.QueryStream ends the watch, and so does an answer that
 // breaks off again and again; later those alone that
 // another try meets again: a refusal of this client or of the query, and the end of the
@@ -110,8 +115,26 @@ func (w *Watcher) open() error {
 		return err
 	}
 	w.chunks, w.updates.rest, w.opened, w.shown = chunks, nil, time.Now(), false
+	return w.settle(chunks.History())
+}
+
+// settle holds the history of an answer against the one that the watch goes on in.
+func (w *Watcher) settle(found string) error {
+	switch {
+	case found == w.history:
+	case w.history == "" || w.updates.Next == 0: // there is no place yet
+		w.history = found
+	case found == "":
+		return errNameless
+	default:
+		return &WatchError{Err: ErrOtherHistory, Next: w.updates.Next, Wanted: w.history, Found: found}
+	}
 	return nil
 }
+
+// History is the name of the history that the revisions of the updates are of; empty before the
+// first one. A client that keeps a Revision keeps it too, for WatchOptions.History.
+func (w *Watcher) History() string { return w.history }
 
 // broken ends the watch, or has it asked for anew after a while.
 func (w *Watcher) broken(err error) {
@@ -140,7 +163,7 @@ func (w *Watcher) broken(err error) {
 
 // final tells whether another try would meet the same.
 func final(err error) bool {
-	return !errors.Is(err, errEnded) && (client.Reason(err) == "" || client.IsFinal(err))
+	return !errors.Is(err, errEnded) && !errors.Is(err, errNameless) && (client.Reason(err) == "" || client.IsFinal(err))
 }
 
 // outlived tells whether the answer went on for longer than the token that it began with. The

@@ -31,8 +31,10 @@ type feeder struct {
 	hostv1.UnimplementedHostServer
 	address string
 
-	mu    sync.Mutex
-	asked []*kvv1.Watch
+	mu sync.Mutex
+	// histories are those of the answers, one after the other; the last one goes on.
+	histories []string
+	asked     []*kvv1.Watch
 	// answer sends the bytes of a WatchResult, and returns why that was not all.
 	answer func(w *kvv1.Watch, send func([]byte) error) error
 }
@@ -44,9 +46,12 @@ func (f *feeder) QueryStream(req *hostv1.QueryRequest, stream grpc.ServerStreami
 	}
 	f.mu.Lock()
 	f.asked = append(f.asked, q.GetWatch())
-	answer := f.answer
+	answer, history := f.answer, ""
+	if n := len(f.histories); n > 0 {
+		history = f.histories[min(len(f.asked), n)-1]
+	}
 	f.mu.Unlock()
-	begun := &hostv1.QueryStreamResponse{Part: &hostv1.QueryStreamResponse_Header{Header: &hostv1.QueryStreamHeader{Index: 1}}}
+	begun := &hostv1.QueryStreamResponse{Part: &hostv1.QueryStreamResponse_Header{Header: &hostv1.QueryStreamHeader{Index: 1, History: history}}}
 	if err := stream.Send(begun); err != nil {
 		return err
 	}
@@ -221,6 +226,46 @@ func TestTheEndOfAWatchIsTyped(t *testing.T) {
 		}
 		if _, again := w.Next(); again == nil || again != err || len(f.froms()) != 1 {
 			t.Errorf("%v: after its end %v, asked for %d times", reason, again, len(f.froms()))
+		}
+	}
+}
+
+// A watch does not go on in another history, as that of a cluster which was restored from a backup:
+// it ends with an error, and shows nothing of there. A member that does not name its history is
+// not trusted, and asked again. Without a place there is nothing to miss.
+func TestAWatchDoesNotGoOnInAnotherHistory(t *testing.T) {
+	breakOff := func(w *kvv1.Watch, send func([]byte) error) error {
+		if err := send(encoded(t, &kvv1.WatchUpdate{Revision: w.From + 6, Events: written(w.From + 6)})); err != nil {
+			return err
+		}
+		return refuse("not_ready")
+	}
+	for _, x := range []struct {
+		histories []string
+		from      uint64
+		history   string
+		updates   int
+		found     string
+	}{
+		{[]string{"a", "a", "b"}, 1, "", 2, "b"},
+		{[]string{"a", "", "", "a", "b"}, 1, "", 2, "b"},
+		{[]string{"b"}, 8, "a", 0, "b"},
+		{[]string{"a", "b"}, 8, "a", 1, "b"},
+		{[]string{"b", "c"}, 0, "a", 1, "c"},
+	} {
+		f := startFeeder(t, breakOff)
+		f.histories = x.histories
+		w := kv.Watch(t.Context(), dial(t, f), kv.WatchOptions{From: x.from, History: x.history})
+		updates, err := 0, error(nil)
+		for {
+			if _, err = w.Next(); err != nil {
+				break
+			}
+			updates++
+		}
+		var e *kv.WatchError
+		if !errors.As(err, &e) || !errors.Is(err, kv.ErrOtherHistory) || updates != x.updates || e.Found != x.found || e.Wanted != w.History() {
+			t.Errorf("%+v: ended after %d updates with %v", x, updates, err)
 		}
 	}
 }

@@ -386,12 +386,12 @@ func TestWatch(t *testing.T) {
 	}
 	for _, x := range []struct{ given, want string }{
 		{"watch --from 1 --limit 4", "1 put user/a 1\n2 put other 2\n3 put user/b \"\\x1b\"\n4 delete user/a\n"},
-		{"watch user/ --from 2 --limit 2", "3 put user/b \"\\x1b\"\n4 delete user/a\n"},
+		{"watch user/ --from 2 --limit 2 --history f00d", "3 put user/b \"\\x1b\"\n4 delete user/a\n"},
 		{"watch other --from 1 --limit 1 --keys-only", "2 put other\n"},
 		{"watch --from 1 --limit 1", "1 put user/a 1\n"}, // the member has sent more in the same update
-		{"watch --from 1 --limit 1 -o json", `{"revision":1,"events":[{"type":"put","key":"user/a","value":"1","create_revision":1,"mod_revision":1,"version":1}]}` + "\n"},
-		{"watch other --from 1 --limit 1 -o json", `{"revision":4,"events":[{"type":"put","key":"other","value":"2","create_revision":2,"mod_revision":2,"version":1}]}` + "\n"},
-		{"watch user/a --from 4 --limit 1 -o json", `{"revision":4,"events":[{"type":"delete","key":"user/a","value":"","create_revision":0,"mod_revision":4,"version":0}]}` + "\n"},
+		{"watch --from 1 --limit 1 -o json", `{"revision":1,"history":"f00d","events":[{"type":"put","key":"user/a","value":"1","create_revision":1,"mod_revision":1,"version":1}]}` + "\n"},
+		{"watch other --from 1 --limit 1 -o json", `{"revision":4,"history":"f00d","events":[{"type":"put","key":"other","value":"2","create_revision":2,"mod_revision":2,"version":1}]}` + "\n"},
+		{"watch user/a --from 4 --limit 1 -o json", `{"revision":4,"history":"f00d","events":[{"type":"delete","key":"user/a","value":"","create_revision":0,"mod_revision":4,"version":0}]}` + "\n"},
 	} {
 		if got := host(t, strings.Fields(x.given)...); got.code != exitOK || got.stdout != x.want || got.stderr != "" {
 			t.Errorf("%s: %+v, want %q", x.given, got, x.want)
@@ -403,6 +403,7 @@ func TestWatch(t *testing.T) {
 		says  string
 	}{
 		{"watch --from 6", exitNotFound, "watch from revision 6: the revision is of the future: the oldest is 1, the store's is 4"},
+		{"watch --from 2 --history beef", exitNotFound, "watch from revision 2: the revision is of another history: beef, and the cluster's is f00d"},
 		{"watch --from -1", exitUsage, "invalid argument"},
 		{"watch a b", exitUsage, "watch"},
 		{"watch " + strings.Repeat("k", 4097), exitFailed, "4097 bytes is over the limit"},

@@ -119,10 +119,10 @@ func (h *fakeHost) Query(ctx context.Context, data []byte, _ server.Consistency)
 	return server.Answer{Data: answer, Index: index}, nil
 }
 
-func (h *fakeHost) QueryStream(ctx context.Context, data []byte, _ server.Consistency, begin func(context.Context, uint64) error, send func([]byte) error) error {
+func (h *fakeHost) QueryStream(ctx context.Context, data []byte, _ server.Consistency, begin func(context.Context, server.Place) error, send func([]byte) error) error {
 	index, err := h.ReadBarrier(ctx)
 	if err == nil {
-		err = begin(ctx, index)
+		err = begin(ctx, server.Place{Index: index, History: 0xf00d})
 	}
 	if err != nil {
 		return err

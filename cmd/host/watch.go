@@ -22,6 +22,7 @@ type watchEvent struct {
 // watchUpdate is a line of JSON: events, or a progress mark without any.
 type watchUpdate struct {
 	Revision uint64       `json:"revision"`
+	History  string       `json:"history"`
 	Events   []watchEvent `json:"events"`
 }
 
@@ -33,13 +34,13 @@ func newWatch() *cobra.Command {
 without a gap, each once. With --from it begins with the changes of that revision,
 otherwise with those to come. When a member ends it goes on at another one.
 
-With -o json each line is an update: its events, and the revision up to which all were
-shown. A later watch goes on with --from at the next revision. An update without events
-says that others were not missed.
+With -o json each line is an update: its events, the revision up to which all were
+shown, and the history that the revision is of. A later watch goes on with --from at the next
+revision, and --history. An update without events says that others were not missed.
 
 It goes on until it is interrupted, or has shown --limit events. If the events that come
-next are not kept any more it exits with 5: read the keys with "host kv range", and
-watch from the revision after that.`,
+next are not kept any more, or the cluster was restored and has another history, it exits
+with 5: read the keys with "host kv range", and watch from the revision after that.`,
 		Example: `  host watch
   host watch user/ --from 1
   host watch --from 4711 -o json`,
@@ -49,6 +50,7 @@ watch from the revision after that.`,
 	flags, out := addCluster(cmd), addOutput(cmd)
 	var o kv.WatchOptions
 	cmd.Flags().Uint64Var(&o.From, "from", 0, "begin with the events of this `revision`; 0: with those to come")
+	cmd.Flags().StringVar(&o.History, "history", "", "refuse to go on if --from is not of this history")
 	cmd.Flags().BoolVar(&o.KeysOnly, "keys-only", false, "leave the values out")
 	limit := cmd.Flags().Uint64("limit", 0, "end after this many events, and those of the same revision; 0: go on")
 	cmd.RunE = func(cmd *cobra.Command, given []string) error {
@@ -98,7 +100,7 @@ func (s *watchShow) run(w *kv.Watcher) error {
 			return fmt.Errorf("watch %s: %w", s.place(), err)
 		}
 		s.cut(&u)
-		if err := s.show(u); err != nil {
+		if err := s.show(u, w.History()); err != nil {
 			return err
 		}
 		s.seen = u.Revision
@@ -124,7 +126,7 @@ func (s *watchShow) cut(u *kv.Update) {
 }
 
 // show shows one update. Marks are for programs.
-func (s *watchShow) show(u kv.Update) error {
+func (s *watchShow) show(u kv.Update, history string) error {
 	if !s.json {
 		for _, e := range u.Events {
 			if _, err := fmt.Fprintln(s.w, s.line(e)); err != nil {
@@ -133,7 +135,7 @@ func (s *watchShow) show(u kv.Update) error {
 		}
 		return nil
 	}
-	shown := watchUpdate{Revision: u.Revision, Events: []watchEvent{}}
+	shown := watchUpdate{Revision: u.Revision, History: history, Events: []watchEvent{}}
 	for _, e := range u.Events {
 		shown.Events = append(shown.Events, watchEvent{Type: verb(e), Expired: e.Expired, kvEntry: entryOf(e.Entry)})
 	}

@@ -33,7 +33,8 @@
 //   - audited.go, auditedstream.go, auditedrefusals.go: what goes into the audit log;
 //   - client.go, pool.go, bounds.go: room for the request among those of all clients;
 //   - requests.go, convert.go: calls of the service with one answer each;
-//   - querystream.go, jsonlines.go: those whose answer comes in chunks;
+//   - querystream.go, bodystream.go, jsonlines.go, events.go: those whose answer comes in
+//     chunks;
 //   - proposals.go, proposal_head.go, proposal_wire.go, admit.go, refusals.go, crowd.go: a
 //     Proposals stream, its batches, and the proposals for which there is no room;
 //   - answers.go, result_wire.go, unsent.go, slowclients.go: its answers, and clients that

@@ -134,7 +134,7 @@ func (f *fakeService) Query(_ context.Context, data []byte, c server.Consistency
 }
 
 // QueryStream answers with the query's words as chunks, and then as stream says.
-func (f *fakeService) QueryStream(ctx context.Context, data []byte, c server.Consistency, begin func(context.Context, uint64) error, send func([]byte) error) error {
+func (f *fakeService) QueryStream(ctx context.Context, data []byte, c server.Consistency, begin func(context.Context, server.Place) error, send func([]byte) error) error {
 	f.mu.Lock()
 	f.lastQuery = c
 	fail, stream := f.fail, f.stream
@@ -146,7 +146,7 @@ func (f *fakeService) QueryStream(ctx context.Context, data []byte, c server.Con
 	if until == nil {
 		until = context.Background()
 	}
-	if err := begin(until, 7); err != nil {
+	if err := begin(until, server.Place{Index: 7, History: 0xf00d}); err != nil {
 		return err
 	}
 	for _, word := range bytes.Fields(data) {

@@ -23,6 +23,16 @@ type route struct {
 	serve  func(ctx context.Context, body []byte) (proto.Message, error)
 	// stream serves in the place of serve, and answers itself unless there is an error.
 	stream func(w http.ResponseWriter, r *http.Request, body []byte) error
+	// events serves a GET in the place of stream.
+	events func(w http.ResponseWriter, r *http.Request, body []byte) error
+}
+
+// allowed are the methods of the route.
+func (r *route) allowed() string {
+	if r.events != nil {
+		return r.method + ", " + http.MethodGet
+	}
+	return r.method
 }
 
 // jsonAPI serves the unary forms over HTTP/1.1. Bodies are the messages of
@@ -45,7 +55,7 @@ func newJSONAPI(r *requests, names *hostNames) *jsonAPI {
 		routes: map[string]route{
 			"/v1/propose":         {method: http.MethodPost, serve: unary(svc.Propose)},
 			"/v1/query":           {method: http.MethodPost, serve: unary(svc.Query)},
-			"/v1/query-stream":    {method: http.MethodPost, stream: lines(svc.QueryStream)},
+			"/v1/query-stream":    {method: http.MethodPost, stream: lines(svc.QueryStream), events: events(svc.QueryStream, r.limits.AliveEvery)},
 			"/v1/read-barrier":    {method: http.MethodPost, serve: unary(svc.ReadBarrier)},
 			"/v1/status":          {method: http.MethodGet, serve: unary(svc.Status)},
 			"/v1/members":         {method: http.MethodGet, serve: unary(svc.Members)},
@@ -138,14 +148,21 @@ func (j *jsonAPI) serve(w http.ResponseWriter, r *http.Request) (proto.Message, 
 	if !ok {
 		return nil, detail(errNoSuchPath, r.URL.Path)
 	}
-	if r.Method != route.method {
-		w.Header().Set("Allow", route.method)
-		return nil, detail(errWrongMethod, r.Method+" on "+r.URL.Path+", use "+route.method)
+	inEvents := route.events != nil && r.Method == http.MethodGet
+	if r.Method != route.method && !inEvents {
+		w.Header().Set("Allow", route.allowed())
+		return nil, detail(errWrongMethod, r.Method+" on "+r.URL.Path+", use "+route.allowed())
 	}
 	if err := j.names.check(r.Host); err != nil {
 		return nil, err
 	}
-	if err := j.origin.Check(r); err != nil {
+	asked := r
+	if inEvents { // it takes a place for hours, so it is as good as a POST to a page of another origin
+		post := *r
+		post.Method = http.MethodPost
+		asked, route.stream = &post, route.events
+	}
+	if err := j.origin.Check(asked); err != nil {
 		return nil, detail(errCrossOrigin, err.Error())
 	}
 	size := r.ContentLength

@@ -91,11 +91,11 @@ func (m *moodyService) Query(ctx context.Context, _ []byte, _ server.Consistency
 	}
 }
 
-func (m *moodyService) QueryStream(ctx context.Context, data []byte, c server.Consistency, begin func(context.Context, uint64) error, send func([]byte) error) error {
+func (m *moodyService) QueryStream(ctx context.Context, data []byte, c server.Consistency, begin func(context.Context, server.Place) error, send func([]byte) error) error {
 	for range 3 {
 		answer, err := m.Query(ctx, data, c)
 		if err == nil && begin != nil {
-			err = begin(ctx, 1)
+			err = begin(ctx, server.Place{Index: 1, History: 1})
 		}
 		if err == nil && len(answer.Data) > 0 {
 			err = send(answer.Data)

@@ -119,6 +119,9 @@ type Limits struct {
 	// HealthInterval is how often health watchers are brought up to date, by
 	// default 200 ms.
 	HealthInterval time.Duration
+	// AliveEvery is how long an answer in Server-Sent Events is silent at most, by
+	// default 10 s.
+	AliveEvery time.Duration
 }
 
 const (
@@ -157,6 +160,7 @@ func (l Limits) withDefaults() Limits {
 	defaults.Or(&l.Idle, 2*time.Minute)
 	defaults.Or(&l.ReservedIdle, 5*time.Second)
 	defaults.Or(&l.HealthInterval, 200*time.Millisecond)
+	defaults.Or(&l.AliveEvery, aliveEvery)
 	return l
 }
 

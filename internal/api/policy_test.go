@@ -62,6 +62,7 @@ func TestRolesOverHTTP(t *testing.T) {
 		{"POST", client + "/v1/propose", `{"data":"eA=="}`, access.Write},
 		{"POST", client + "/v1/query", `{}`, access.Read},
 		{"POST", client + "/v1/query-stream", `{}`, access.Read},
+		{"GET", client + "/v1/query-stream?data=YQ", "", access.Read},
 		{"POST", client + "/v1/read-barrier", `{}`, access.Read},
 		{"GET", client + "/v1/status", "", access.Read},
 		{"GET", client + "/v1/members", "", access.Read},

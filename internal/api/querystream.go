@@ -105,10 +105,10 @@ func (a *chunkedAnswer) serve(ctx context.Context, query []byte, level server.Co
 
 // answer asks the service, and sends the end if the answer is whole.
 func (a *chunkedAnswer) answer(ctx context.Context, query []byte, level server.Consistency) error {
-	begin := func(until context.Context, index uint64) error {
-		a.index.Store(index)
+	begin := func(until context.Context, from server.Place) error {
+		a.index.Store(from.Index)
 		context.AfterFunc(until, a.giveBack)
-		return a.send(&hostv1.QueryStreamResponse{Part: &hostv1.QueryStreamResponse_Header{Header: &hostv1.QueryStreamHeader{Index: index}}}, 0)
+		return a.send(&hostv1.QueryStreamResponse{Part: &hostv1.QueryStreamResponse_Header{Header: &hostv1.QueryStreamHeader{Index: from.Index, History: server.NodeID(from.History).String()}}}, 0)
 	}
 	chunk := func(data []byte) error {
 		a.sum.Add(data)

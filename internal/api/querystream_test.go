@@ -164,7 +164,7 @@ func TestAnAnswerInChunksOverHTTP(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, _ := json.Marshal(lines)
-	const want = `[{"header":{"index":"7"}},{"chunk":"b25l"},{"chunk":"dHdv"},{"end":{"crc32":2349957445,"length":"6"}}]`
+	const want = `[{"header":{"history":"f00d","index":"7"}},{"chunk":"b25l"},{"chunk":"dHdv"},{"end":{"crc32":2349957445,"length":"6"}}]`
 	if string(text) != want {
 		t.Errorf("got %s\nwant %s", text, want)
 	}

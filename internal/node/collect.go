@@ -33,7 +33,7 @@ func (c *Core) collect() {
 		if rd.HardState != nil && rd.GetTerm() != c.term {
 			c.term, c.heartbeat, c.news, c.registrar.written = rd.GetTerm(), 0, commitNews{}, 0
 			c.levels.written, c.levels.switched = 0, 0
-			c.hashes.written, c.hashes.agreed, c.hashes.split = 0, StateHash{}, 0
+			c.hashes.written, c.hashes.agreed = 0, StateHash{}
 			c.uncommitted, c.leaderStalled = 0, 0
 			c.out.StateChanged = true
 		}

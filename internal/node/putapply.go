@@ -106,7 +106,7 @@ func (c *Core) applyChange(e *pb.Entry) (ChangeResult, bool) {
 	}
 	c.registry = next
 	c.registrar.due = true
-	c.hashes.split = 0 // the member that differs may be gone: the next count tells
+	c.hashes.left(next.Voters())
 	c.raft.ApplyConfChange(cc)
 	c.out.StateChanged = true
 	return ChangeResult{ID: id, Index: e.GetIndex(), Term: e.GetTerm()}, true

@@ -45,13 +45,7 @@ func (c *Core) send(m *pb.Message) {
 			c.raft.ReportSnapshot(m.GetTo(), raft.SnapshotFailure)
 			return
 		}
-		if c.hashes.split > 0 {
-			// The state of this leader may be the wrong one. A member that got it would make a
-			// majority of that.
-			c.raft.ReportSnapshot(m.GetTo(), raft.SnapshotFailure)
-			return
-		}
-		if !c.resending(m) {
+		if c.hashes.doubtful() || !c.resending(m) {
 			c.raft.ReportSnapshot(m.GetTo(), raft.SnapshotFailure) // as above
 			return
 		}

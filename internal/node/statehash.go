@@ -2,6 +2,8 @@ package node
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/internal/member"
@@ -35,11 +37,14 @@ type stateHashes struct {
 	changed   bool
 	written   uint64 // the index of the last check that this node proposed in this term
 	own       StateHash
+	untrusted bool // this member has parted, and is not rebuilt yet
 	// agreed is the last that a majority of the voters had in common, as this node as the
 	// leader has counted it, or its leader says. split is a check after it at which two voters
-	// have different hashes, and no majority the same one; 0 if there is none.
-	agreed StateHash
-	split  uint64
+	// have different hashes, and no majority the same one; 0 if there is none. It outlasts this
+	// node's terms, until a majority has decided or no two of the voters that differ are left.
+	agreed  StateHash
+	split   uint64
+	differs map[uint64]StateHash // the hashes of the voters at split
 }
 
 // isCheck tells whether an entry is a check of the state.
@@ -54,10 +59,18 @@ func decodeCheck(data []byte) (k member.Check, err error) {
 	return k, decodeOwn(data, maxCheck, "check of the state", &k)
 }
 
-// SetStateHash says what hash the state machine of this member has, for the others to hear.
-func (c *Core) SetStateHash(h StateHash) {
+// SetStateHash says what hash the state machine of this member has, for the others to hear,
+// and whether the state and the snapshots here may be given to others.
+func (c *Core) SetStateHash(h StateHash, trusted bool) {
 	c.hashes.started(c.hashes.own, h)
-	c.hashes.own = h
+	c.hashes.own, c.hashes.untrusted = h, !trusted
+}
+
+// doubtful tells whether the state of this member is known or feared to be the wrong one. A
+// member that got it from a leader might make a majority of it.
+func (h *stateHashes) doubtful() bool {
+	parted := h.own.Index == h.agreed.Index && h.own.Name == h.agreed.Name && h.own != h.agreed
+	return h.split > 0 || h.untrusted || parted
 }
 
 // started notes whether a member's state machine was started since it last said its hash.
@@ -86,8 +99,8 @@ func (c *Core) checkStates() {
 		return
 	}
 	interval := checkElections * uint64(c.cfg.ElectionTicks)
-	if open && h.agreed.Index != h.check && h.split != h.check {
-		interval *= checkPatience
+	if open && h.agreed.Index != h.check && h.split != h.check && h.written == h.check {
+		interval *= checkPatience // another leader's check may be one that all members had before they were started
 	}
 	if c.hearing.ticks-h.at < interval {
 		return
@@ -102,8 +115,7 @@ func (c *Core) checkStates() {
 // Those of voters that have not come as far are not counted yet.
 func (c *Core) countHashes() {
 	voters := c.registry.Voters()
-	counts, values := map[StateHash]int{}, map[uint64]uint64{} // by name
-	split := false
+	counts, hashes := map[StateHash]int{}, map[uint64]StateHash{}
 	for _, id := range voters {
 		hash := c.hashOf(member.ID(id))
 		if hash.Index != c.hashes.check || hash.Name == 0 {
@@ -113,13 +125,35 @@ func (c *Core) countHashes() {
 			c.agree(hash)
 			return
 		}
-		value, known := values[hash.Name]
-		split = split || known && value != hash.Value
-		values[hash.Name] = hash.Value
+		hashes[id] = hash
 	}
-	if split && c.hashes.split != c.hashes.check {
-		c.hashes.split = c.hashes.check
+	switch h := &c.hashes; {
+	case !differ(hashes):
+	case h.split == h.check:
+		maps.Copy(h.differs, hashes)
+	default:
+		h.split, h.differs = h.check, hashes
 		c.out.StateChanged = true
+	}
+}
+
+// differ tells whether two hashes of one name are not the same.
+func differ(hashes map[uint64]StateHash) bool {
+	values := map[uint64]uint64{} // by name
+	for _, h := range hashes {
+		if value, known := values[h.Name]; known && value != h.Value {
+			return true
+		}
+		values[h.Name] = h.Value
+	}
+	return false
+}
+
+// left ends the split if a change of the membership has left no two voters that differ.
+func (h *stateHashes) left(voters []uint64) {
+	maps.DeleteFunc(h.differs, func(id uint64, _ StateHash) bool { return !slices.Contains(voters, id) })
+	if !differ(h.differs) {
+		h.split = 0
 	}
 }
 
@@ -138,7 +172,9 @@ func (c *Core) hashOf(id member.ID) StateHash {
 // agree takes the hash that a majority has.
 func (c *Core) agree(hash StateHash) {
 	if hash.Index > 0 && hash != c.hashes.agreed {
-		c.hashes.agreed, c.hashes.split = hash, 0
-		c.out.StateChanged = true
+		c.hashes.agreed, c.out.StateChanged = hash, true
+		if hash.Index >= c.hashes.split {
+			c.hashes.split, c.hashes.differs = 0, nil
+		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 func checking(t *testing.T) *trio {
 	n := newVoters(t, 3, understanding(member.StateHashLevel))
 	n.hashes = map[uint64]StateHash{}
-	n.core.SetStateHash(StateHash{Name: 1})
+	n.core.SetStateHash(StateHash{Name: 1}, true)
 	n.elect()
 	n.announces(2, member.StateHashLevel)
 	n.announces(3, member.StateHashLevel)
@@ -49,7 +49,7 @@ func TestAnIdleClusterIsNotChecked(t *testing.T) {
 	interval := checkElections * n.core.cfg.ElectionTicks
 	hashed := func() { // by all, at the last check
 		h := StateHash{Index: n.core.hashes.check, Name: 1, Value: 7}
-		n.core.SetStateHash(h)
+		n.core.SetStateHash(h, true)
 		n.hashes[2], n.hashes[3] = h, h
 	}
 	n.live(2*interval, 2, 3)
@@ -112,7 +112,7 @@ func TestAMajorityOfVotersDecides(t *testing.T) {
 			hash := func(value uint64) StateHash {
 				return StateHash{Index: at - x.others.Index, Name: 1 + x.others.Name, Value: value}
 			}
-			n.core.SetStateHash(StateHash{Index: at, Name: 1, Value: x.own})
+			n.core.SetStateHash(StateHash{Index: at, Name: 1, Value: x.own}, true)
 			n.hashes[2], n.hashes[3] = hash(x.second), hash(x.third)
 			if x.third == 0 {
 				n.hashes[3] = StateHash{Name: 1}
@@ -154,7 +154,7 @@ func TestHashesOfOtherNamesAreNotCompared(t *testing.T) {
 	n.live(checkElections*n.core.cfg.ElectionTicks, 2, 3)
 	n.writes(1)
 	at := n.core.hashes.check
-	n.core.SetStateHash(StateHash{Index: at, Name: 1, Value: 7})
+	n.core.SetStateHash(StateHash{Index: at, Name: 1, Value: 7}, true)
 	n.hashes[2], n.hashes[3] = StateHash{Index: at, Name: 2, Value: 8}, StateHash{Index: at, Name: 3, Value: 9}
 	n.settled(2, 3)
 	if h := n.core.hashes; h.split != 0 || h.agreed != (StateHash{}) {
@@ -169,7 +169,7 @@ func TestACheckFollowsTheStartOfAStateMachine(t *testing.T) {
 	interval := checkElections * n.core.cfg.ElectionTicks
 	hashed := func() {
 		at := n.core.hashes.check
-		n.core.SetStateHash(StateHash{Index: at, Name: 1, Value: 7})
+		n.core.SetStateHash(StateHash{Index: at, Name: 1, Value: 7}, true)
 		n.hashes[2], n.hashes[3] = StateHash{Index: at, Name: 1, Value: 7}, StateHash{Index: at, Name: 1, Value: 7}
 		n.live(2*interval, 2, 3)
 		n.settled(2, 3)
@@ -187,7 +187,7 @@ func TestACheckFollowsTheStartOfAStateMachine(t *testing.T) {
 		t.Errorf("%d checks after the start on member 3, want %d", got, before+1)
 	}
 	hashed()
-	n.core.SetStateHash(StateHash{Name: 1})
+	n.core.SetStateHash(StateHash{Name: 1}, true)
 	n.settled(2, 3)
 	if got := n.checks(); got != before+2 {
 		t.Errorf("%d checks after the own start, want %d", got, before+2)
@@ -201,7 +201,7 @@ func TestALeaderInDoubtGivesNoSnapshot(t *testing.T) {
 	n.live(checkElections*n.core.cfg.ElectionTicks, 2, 3)
 	n.writes(1)
 	at := n.core.hashes.check
-	n.core.SetStateHash(StateHash{Index: at, Name: 1, Value: 7})
+	n.core.SetStateHash(StateHash{Index: at, Name: 1, Value: 7}, true)
 	n.hashes[2], n.hashes[3] = StateHash{Index: at, Name: 1, Value: 8}, StateHash{Name: 1}
 	n.settled(2, 3)
 	sends := func() int {
@@ -220,5 +220,136 @@ func TestALeaderInDoubtGivesNoSnapshot(t *testing.T) {
 	n.settled(2, 3)
 	if got := sends(); got != 1 {
 		t.Errorf("%d snapshots after a majority has decided", got)
+	}
+}
+
+// doubting makes a leader whose state and that of member 2 differ at the last check, and
+// member 3 says nothing.
+func doubting(t *testing.T) *trio {
+	n := checking(t)
+	n.live(checkElections*n.core.cfg.ElectionTicks, 2, 3)
+	n.writes(1)
+	at := n.core.hashes.check
+	n.core.SetStateHash(StateHash{Index: at, Name: 1, Value: 7}, true)
+	n.hashes[2], n.hashes[3] = StateHash{Index: at, Name: 1, Value: 8}, StateHash{Name: 1}
+	n.settled(2, 3)
+	if n.core.hashes.split != at {
+		t.Fatalf("split at %d, check at %d", n.core.hashes.split, at)
+	}
+	return n
+}
+
+// sends is how many snapshots a leader gives to a member whose log it cannot go on with, and
+// to one that asks for a state.
+func (n *trio) sends() (forLog, forState int) {
+	n.t.Helper()
+	meta := n.saved(n.core.lastIndex())
+	for _, id := range n.core.Registry().Voters()[1:] {
+		n.ack(id)
+	}
+	n.out.Snapshots = nil
+	n.core.send(&pb.Message{
+		Type: pb.MsgSnap.Enum(), From: new(uint64(1)), To: new(uint64(3)), Term: new(n.term),
+		Snapshot: &pb.Snapshot{Metadata: &pb.SnapshotMetadata{ConfState: &pb.ConfState{Voters: []uint64{1, 2, 3}}, Index: new(meta.Index), Term: new(meta.Term)}},
+	})
+	n.settle()
+	forLog = len(n.out.Snapshots)
+	if _, member := n.core.Registry().Member(2); member {
+		asked, _ := n.given(1, meta.Index)
+		forState = len(asked)
+	}
+	return forLog, forState
+}
+
+// A leader whose state is known or feared to be the wrong one gives no snapshot of it, in
+// neither way. What it fears outlasts changes of the membership that leave the two members
+// that differ, and its own next reign.
+func TestADoubtfulStateIsGivenToNoMember(t *testing.T) {
+	for name, x := range map[string]struct {
+		become func(*trio)
+		gives  bool
+	}{
+		"states differ": {become: func(*trio) {}},
+		"a member is added": {become: func(n *trio) {
+			n.hashes[2] = StateHash{Name: 1} // its state machine replays
+			n.settled(2, 3)
+			n.changes(member.Change{Op: member.Add, Member: learner(4)})
+		}},
+		"a learner is removed": {become: func(n *trio) {
+			n.changes(member.Change{Op: member.Add, Member: learner(4)})
+			n.hashes[2] = StateHash{Name: 1}
+			n.settled(2, 3)
+			n.changes(member.Change{Op: member.Remove, Member: member.Member{ID: 4}})
+		}},
+		"it is elected again": {become: func(n *trio) {
+			n.term++
+			n.from(2, pb.MsgHeartbeat, &pb.Message{})
+			n.hashes[2] = StateHash{Name: 1}
+			n.elect()
+		}},
+		"another majority": {become: func(n *trio) {
+			n.hashes[3] = n.hashes[2]
+			n.settled(2, 3)
+		}},
+		"its state has parted": {become: func(n *trio) {
+			n.hashes[2], n.hashes[3] = n.core.hashes.own, n.core.hashes.own
+			n.settled(2, 3)
+			n.core.SetStateHash(StateHash{Name: 1}, false)
+		}},
+		"its majority": {gives: true, become: func(n *trio) {
+			n.hashes[3] = n.core.hashes.own
+			n.settled(2, 3)
+		}},
+		"the one that differs is removed": {gives: true, become: func(n *trio) {
+			n.hashes[2] = StateHash{}
+			n.changes(member.Change{Op: member.Remove, Member: member.Member{ID: 2}})
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := doubting(t)
+			x.become(n)
+			n.hashes[2] = StateHash{}
+			forLog, forState := n.sends()
+			if (forLog > 0) != x.gives || !x.gives && forState > 0 {
+				t.Errorf("it gives %d snapshots for a log and %d for a state, want some: %t", forLog, forState, x.gives)
+			}
+		})
+	}
+}
+
+// changes has a change of the membership applied.
+func (n *trio) changes(change member.Change) {
+	n.t.Helper()
+	n.must(n.core.ProposeChange(RequestID{Origin: 1, Number: n.core.lastIndex()}, change, nil))
+	n.settle()
+	for _, id := range n.core.Registry().Voters()[1:] {
+		n.ack(id)
+	}
+	n.must(n.core.Tick())
+	n.settle()
+}
+
+func learner(id member.ID) member.Member {
+	m := voter(id)
+	m.Learner = true
+	return m
+}
+
+// A leader does not wait for hashes after the check of another reign: all members may have
+// been started since, with a state that they have kept.
+func TestTheCheckOfAnotherReignIsNotWaitedFor(t *testing.T) {
+	n := checking(t)
+	n.live(checkElections*n.core.cfg.ElectionTicks, 2, 3)
+	n.settled(2, 3)
+	before := n.checks()
+	n.term++
+	n.from(2, pb.MsgHeartbeat, &pb.Message{})
+	n.elect()
+	n.settled(2, 3)
+	n.writes(2)
+	n.live(checkElections*n.core.cfg.ElectionTicks, 2, 3)
+	n.settled(2, 3)
+	if got := n.checks(); got != before+1 {
+		t.Errorf("%d checks, want %d", got, before+1)
 	}
 }

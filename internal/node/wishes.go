@@ -60,8 +60,8 @@ func (c *Core) WantState(index uint64) { c.wishes.own = index }
 // grant does at each tick what the leader can do for the wishes of its
 // followers. A snapshot is sent when the follower's log is known to reach it.
 func (c *Core) grant() {
-	if !c.leads() || !c.reigns() || c.wishes.own > 0 {
-		return // a leader that wants a state itself has none to give
+	if !c.leads() || !c.reigns() || c.wishes.own > 0 || c.hashes.doubtful() {
+		return // a leader that wants a state itself, or may have the wrong one, has none to give
 	}
 	for id, w := range c.wishes.peers {
 		if w.index == 0 || w.busy || c.hearing.ticks < w.next || !c.hears(uint64(id)) {

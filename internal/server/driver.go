@@ -327,6 +327,11 @@ func (d *driver) finish(out outcome) error {
 	case out.Applied < last.last():
 		return fmt.Errorf("state machine has applied %d after a batch up to %d", out.Applied, last.last())
 	}
+	if sub.hash {
+		if err := d.hashed(last.last(), out.Hash); err != nil {
+			return err
+		}
+	}
 	d.inflight[0] = submission{}
 	d.inflight = d.inflight[1:]
 	d.at = max(d.at, last.last())
@@ -341,11 +346,6 @@ func (d *driver) finish(out outcome) error {
 	if len(d.inflight) > 0 {
 		now := time.Now()
 		d.s.applyStall.Store(&now)
-	}
-	if sub.hash {
-		if err := d.hashed(last.last(), out.Hash); err != nil {
-			return err
-		}
 	}
 	results := d.results(sub.items, out.Results)
 	if before, _ := d.s.progress.get(); last.last() > before {

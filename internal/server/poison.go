@@ -208,14 +208,16 @@ func (d *driver) apart() {
 }
 
 // oneByOne splits a run into runs of one command each. The changes of the membership are
-// in the last one: the state machine is given none of them.
+// in the last one: the state machine is given none of them. A check of the state, after which
+// it is asked for the hash, is a run of its own.
 func oneByOne(a node.Apply) []node.Apply {
-	if len(a.Commands) <= 1 {
-		return []node.Apply{a}
+	last := 1
+	if a.Check {
+		last = 0
 	}
-	parts := make([]node.Apply, 0, len(a.Commands))
+	parts := make([]node.Apply, 0, len(a.Commands)+1)
 	rest := a
-	for len(rest.Commands) > 1 {
+	for len(rest.Commands) > last {
 		c := &rest.Commands[0]
 		part := node.Apply{First: rest.First, Last: c.Index, Commands: rest.Commands[:1], Bytes: rest.Bytes / uint64(len(rest.Commands))}
 		rest.First, rest.Commands, rest.Bytes = c.Index+1, rest.Commands[1:], rest.Bytes-part.Bytes

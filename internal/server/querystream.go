@@ -18,7 +18,7 @@ import (
 func StreamPatience(election time.Duration) time.Duration { return SavePatience(election) }
 
 // QueryStream implements Service.
-func (s *Server) QueryStream(ctx context.Context, data []byte, c Consistency, begin func(context.Context, uint64) error, send func([]byte) error) error {
+func (s *Server) QueryStream(ctx context.Context, data []byte, c Consistency, begin func(context.Context, Place) error, send func([]byte) error) error {
 	waiting, cancel := context.WithTimeout(ctx, RequestTimeout(s.cfg.Election))
 	leave, err := s.admitQuery(waiting, data, c)
 	cancel()
@@ -27,7 +27,10 @@ func (s *Server) QueryStream(ctx context.Context, data []byte, c Consistency, be
 	}
 	leave = sync.OnceFunc(leave)
 	defer leave()
-	index, _ := s.progress.get()
+	from := s.place()
+	if from.History == 0 {
+		return &Error{Err: ErrNotReady, Detail: "the cluster has not drawn its number yet", RetryAfter: s.cfg.Tick}
+	}
 	m, lease, done, ok := s.machine.use(ctx)
 	if !ok {
 		return s.noMachine()
@@ -35,7 +38,7 @@ func (s *Server) QueryStream(ctx context.Context, data []byte, c Consistency, be
 	f := &feed{send: send, patience: StreamPatience(s.cfg.Election), begun: time.Now(), turn: RequestTimeout(s.cfg.Election), leave: leave}
 	until, end := context.WithCancel(context.Background())
 	whole := context.AfterFunc(lease, end)
-	if f.receiver = begin(until, index); f.receiver == nil {
+	if f.receiver = begin(until, from); f.receiver == nil {
 		err = f.run(lease, m, data)
 	}
 	neededBack := lease.Err() != nil
@@ -53,6 +56,14 @@ func (s *Server) QueryStream(ctx context.Context, data []byte, c Consistency, be
 	broken := err != nil && (neededBack || errors.Is(err, plugins.ErrGone))
 	s.judgeStream(data, f, err, broken && hasEnded(ctx, m, s.cfg.Tick))
 	return s.streamError(ctx, f, err, neededBack)
+}
+
+// place is how far this member has applied, and of which history that is. The number of the
+// cluster names it, which is drawn before the first proposal: also after a restore, and
+// after a survivor was made a cluster of its own.
+func (s *Server) place() Place {
+	index, registry := s.progress.get()
+	return Place{Index: index, History: registry.Number()}
 }
 
 // A feed is an answer in chunks on its way from the state machine to a client.

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
@@ -17,7 +18,7 @@ import (
 // taken is what came of an answer in chunks.
 type taken struct {
 	until  context.Context
-	index  uint64
+	from   Place
 	chunks []string
 	err    error
 }
@@ -27,8 +28,8 @@ func (w *world) stream(ctx context.Context, query string, c Consistency, take fu
 	ended := make(chan taken, 1)
 	go func() {
 		var got taken
-		got.err = w.s.QueryStream(ctx, []byte(query), c, func(until context.Context, index uint64) error {
-			got.until, got.index = until, index
+		got.err = w.s.QueryStream(ctx, []byte(query), c, func(until context.Context, from Place) error {
+			got.until, got.from = until, from
 			return nil
 		}, func(chunk []byte) error {
 			got.chunks = append(got.chunks, string(chunk))
@@ -52,7 +53,7 @@ func TestAnAnswerInChunks(t *testing.T) {
 			t.Fatal("it did not wait for its round")
 		}
 		w.s.Read(node.Read{Context: w.context(), Index: 1})
-		if got := <-ended; got.err != nil || got.index != 1 || !slices.Equal(got.chunks, []string{"a"}) {
+		if got := <-ended; got.err != nil || got.from != (Place{1, 0xf00d}) || !slices.Equal(got.chunks, []string{"a"}) {
 			t.Errorf("got %+v", got)
 		} else if synctest.Wait(); got.until.Err() != nil {
 			t.Error("the state machine is needed back after a whole answer")
@@ -63,6 +64,26 @@ func TestAnAnswerInChunks(t *testing.T) {
 		gone := errors.New("the client is gone")
 		if got := <-w.stream(t.Context(), "all", Stale, func(string) error { return gone }); !errors.Is(got.err, gone) {
 			t.Errorf("without a client: %+v", got)
+		}
+	})
+}
+
+// A cluster that has not drawn its number yet, as in the first moments after a restore, has no
+// name for its history: an answer in chunks waits for it elsewhere.
+func TestAnAnswerInChunksHasAHistory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.registry = w.registry.Refound(1)
+		w.commit("a")
+		synctest.Wait()
+		if got := <-w.stream(t.Context(), "all", Stale, all); !errors.Is(got.err, ErrNotReady) || len(got.chunks) != 0 {
+			t.Errorf("before the number is drawn: %+v", got)
+		}
+		w.registry = w.registry.Register(member.Registration{Number: 0xbeef})
+		w.commit("b")
+		synctest.Wait()
+		if got := <-w.stream(t.Context(), "all", Stale, all); got.err != nil || got.from != (Place{2, 0xbeef}) {
+			t.Errorf("with a number: %+v", got)
 		}
 	})
 }
@@ -234,7 +255,7 @@ func TestAnAnswerInChunksGivesTheStateMachineBack(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() {
 			var until context.Context
-			ended <- w.s.QueryStream(t.Context(), []byte("follow"), Stale, func(ctx context.Context, _ uint64) error {
+			ended <- w.s.QueryStream(t.Context(), []byte("follow"), Stale, func(ctx context.Context, _ Place) error {
 				until = ctx
 				return nil
 			}, func([]byte) error {

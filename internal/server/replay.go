@@ -245,13 +245,13 @@ func (d *driver) replayPart(entries []storage.Entry) error {
 	if err != nil {
 		return fmt.Errorf("replay [%d,%d]: %w", entries[0].Index, through, err)
 	}
-	d.replaying = nil
 	s.durability.said(statemachine.DurableIndex(d.m))
 	if b.Hash {
 		if err := d.hashed(through, statemachine.StateHash(d.m)); err != nil {
 			return err
 		}
 	}
+	d.replaying = nil
 	d.reached(through)
 	return nil
 }

@@ -61,13 +61,13 @@ type Server struct {
 	crowd       crowd
 	queries     *queryGate
 	machine     access
-	applyStall  atomic.Pointer[time.Time]      // since when an apply has been unanswered; nil if none
-	restoring   atomic.Pointer[restoring]      // the Restore under way; nil if there is none
-	unread      atomic.Pointer[string]         // why the storage cannot be read for the state machine; nil if it can
-	isolated    atomic.Pointer[Quarantine]     // written by the server goroutine; nil if this member is not quarantined
-	received    atomic.Uint64                  // the index of the last snapshot that came from another member
-	info        atomic.Pointer[plugins.Info]   // what the last state machine says of itself; nil if there was none
-	hash        atomic.Pointer[node.StateHash] // of the state after the last check; nil before there is a state machine
+	applyStall  atomic.Pointer[time.Time]    // since when an apply has been unanswered; nil if none
+	restoring   atomic.Pointer[restoring]    // the Restore under way; nil if there is none
+	unread      atomic.Pointer[string]       // why the storage cannot be read for the state machine; nil if it can
+	isolated    atomic.Pointer[Quarantine]   // written by the server goroutine; nil if this member is not quarantined
+	received    atomic.Uint64                // the index of the last snapshot that came from another member
+	info        atomic.Pointer[plugins.Info] // what the last state machine says of itself; nil if there was none
+	hash        atomic.Pointer[toldHash]     // of the state after the last check; nil before there is a state machine
 	agreed      agreements
 	checked     atomic.Uint64        // the index of the last check at which this member has the same
 	plea        atomic.Pointer[plea] // what the leader is asked for; nil if it is asked for nothing

@@ -38,14 +38,15 @@ type Service interface {
 	// Query asks the state machine.
 	Query(ctx context.Context, data []byte, c Consistency) (Answer, error)
 	// QueryStream asks the state machine for an answer in chunks. It calls begin once,
-	// with the applied index that the answer reflects at least, and then send with one
+	// with the applied index that the answer reflects at least and the history that it is
+	// of, and then send with one
 	// chunk after the other, none of them empty. Both may wait for the client, until the
 	// context that begin was given ends: the state machine is needed back then. Their
 	// errors end the answer and are returned. A chunk is send's until that returns. The answer is
 	// whole if the error is nil. Until begin is called it has the time of a Query, and
 	// after that as long as ctx, as long as the state machine gets on. Errors are those of
 	// Query.
-	QueryStream(ctx context.Context, data []byte, c Consistency, begin func(until context.Context, index uint64) error, send func(chunk []byte) error) error
+	QueryStream(ctx context.Context, data []byte, c Consistency, begin func(until context.Context, from Place) error, send func(chunk []byte) error) error
 	// ReadBarrier returns when every write that was acknowledged before the call is
 	// applied here, with an index that is applied and not before any of them. Like a
 	// linearizable query it needs a quorum; it asks no state machine. Errors are those
@@ -113,6 +114,13 @@ const (
 type Answer struct {
 	Data  []byte
 	Index uint64
+}
+
+// Place is a place in the history of a cluster.
+type Place struct {
+	Index uint64
+	// History is the cluster's number, which names the history.
+	History uint64
 }
 
 // Membership is an immutable view of who belongs to the cluster.

@@ -15,9 +15,15 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
-// maxHashes is how many hashes are kept of the checks that this member has applied: what a
-// majority has is heard some heartbeats after a check.
-const maxHashes = 16
+const (
+	// maxHashes is how many hashes are kept of the checks that this member has applied: what a
+	// majority has is heard some heartbeats after a check.
+	maxHashes = 16
+	// maxAgreements is how many are kept of what a majority has, as it is heard. A member that is
+	// late has its own hash after it has heard of them: with one check in ten election timeouts
+	// of a second, it may be late by almost three hours.
+	maxAgreements = 1024
+)
 
 // stateHashes are those of this member's state machine, and what is heard of the others.
 // They are of the server goroutine. The state that they were made of is that of the state
@@ -37,7 +43,7 @@ type stateHashes struct {
 const maxPartings = 3
 
 // agreements are the hashes that a majority of the voters has, as they are heard: the last
-// maxHashes. A member that is late has its own after it has heard of them.
+// maxAgreements, and of each check the last word.
 type agreements struct {
 	mu    sync.Mutex
 	list  []node.StateHash
@@ -50,8 +56,9 @@ func (a *agreements) add(h node.StateHash) (added bool) {
 	if h.Index == 0 || slices.Contains(a.list, h) {
 		return false
 	}
+	a.list = slices.DeleteFunc(a.list, func(o node.StateHash) bool { return o.Index == h.Index && o.Name == h.Name })
 	a.list = append(a.list, h)
-	a.list = a.list[max(0, len(a.list)-maxHashes):]
+	a.list = a.list[max(0, len(a.list)-maxAgreements):]
 	a.fresh.Store(true)
 	return true
 }
@@ -99,8 +106,8 @@ func (d *driver) asksHash(last *work) bool {
 
 // hashed takes the hash of the state after the entry at index, for the leader to hear.
 func (d *driver) hashed(index uint64, value []byte) error {
-	if len(value) == 0 {
-		return fmt.Errorf("the state machine has no hash of its state after entry %d, though it names one: %w", index, plugins.ErrBadAnswer)
+	if n := len(value); n == 0 || n > plugins.MaxStateHashBytes {
+		return fmt.Errorf("the hash of the state after entry %d has %d bytes, not from 1 to %d: %w", index, n, plugins.MaxStateHashBytes, plugins.ErrBadAnswer)
 	}
 	h := node.StateHash{Index: index, Name: d.hashName, Value: wholeHash(value)}
 	own := append(d.s.hashes.own, h)
@@ -110,16 +117,26 @@ func (d *driver) hashed(index uint64, value []byte) error {
 	return nil
 }
 
+// toldHash is what the node is told: the last hash, and whether this member is to be rebuilt.
+type toldHash struct {
+	node.StateHash
+	rebuilds bool
+}
+
 // tellHash has the others hear of a hash.
 func (s *Server) tellHash(h node.StateHash) {
-	s.hash.Store(&h)
+	s.hash.Store(&toldHash{h, s.hashes.rebuilds})
 	s.retellHash()
 }
 
 // retellHash tells the node the last hash: that which is the last when the node takes it.
 func (s *Server) retellHash() {
 	if n, _ := s.attached(); n != nil && s.hash.Load() != nil {
-		n.Do(func(c *node.Core) error { c.SetStateHash(*s.hash.Load()); return nil })
+		n.Do(func(c *node.Core) error {
+			told := s.hash.Load()
+			c.SetStateHash(told.StateHash, !told.rebuilds)
+			return nil
+		})
 	}
 }
 
@@ -152,6 +169,7 @@ func (s *Server) heardAgreed(h node.StateHash) {
 func (s *Server) part(p parted) {
 	h, now := &s.hashes, time.Now()
 	h.own, h.rebuilds, h.trusted = nil, true, max(p.own.Index, s.snapshots.newest(s.given)+1)
+	s.tellHash(p.own)
 	h.partings = append(slices.DeleteFunc(h.partings, func(at time.Time) bool { return now.Sub(at) > time.Hour }), now)
 	s.isolated.Store(&Quarantine{Index: p.own.Index, Parted: true, Tries: len(h.partings), LastWords: p.Error(), Since: now})
 	s.metrics.parted.Inc()
@@ -165,14 +183,16 @@ func (h *stateHashes) restsAfter(err error) bool {
 	return errors.As(err, new(parted)) && len(h.partings) < maxPartings
 }
 
-// restored notes that the state is that of the snapshot at index.
+// restored notes that the state is that of the snapshot at index. It is another one than that
+// of the last hash, and the leader hears so.
 func (s *Server) restored(index uint64) {
 	h := &s.hashes
-	h.own = nil
-	if !h.rebuilds || index < h.trusted {
+	ends := h.rebuilds && index >= h.trusted
+	h.own, h.rebuilds = nil, h.rebuilds && !ends
+	s.tellHash(node.StateHash{Name: s.hash.Load().Name})
+	if !ends {
 		return
 	}
-	h.rebuilds = false
 	if q := s.isolated.Load(); q != nil && q.Parted {
 		s.isolated.Store(nil)
 		s.logger.Info("the quarantine is over: the state machine has the state of the leader", "index", index, "after", time.Since(q.Since).Round(time.Second))

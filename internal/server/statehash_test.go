@@ -49,8 +49,11 @@ func (w *world) passes() {
 
 // hashes is a world whose state machines have hashes of their states, with the entries "a",
 // "b" and "c" and a snapshot of the first two. With keep they find what the one before had.
-func hashes(t *testing.T, keep bool) *world {
-	w := newWorld(t, every(2))
+func hashes(t *testing.T, keep bool) *world { return hashesOf(t, keep, 2) }
+
+// hashesOf is hashes with a snapshot after so many entries.
+func hashesOf(t *testing.T, keep bool, entries uint64) *world {
+	w := newWorld(t, every(entries))
 	w.joined()
 	w.one("a", "b")
 	w.source.mu.Lock()
@@ -178,6 +181,47 @@ func TestAnInstalledSnapshotEndsARebuild(t *testing.T) {
 	}
 }
 
+// A state that came by a snapshot has no hash yet, which the leader hears: it is checked though
+// nothing is written.
+func TestAStateThatIsRestoredIsChecked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := hashes(t, false)
+		w.commitCheck()
+		w.passes()
+		if got := w.s.hash.Load(); got.Index != w.last || got.Name == 0 {
+			t.Fatalf("the leader hears %+v, want a hash at %d", got, w.last)
+		}
+		w.install(9, "a", "b", "c", "i")
+		w.s.Restore(storage.SnapshotMetadata{Index: 9, Term: 1})
+		w.passes()
+		if got := w.s.hash.Load(); got.Index != 0 || got.Name == 0 {
+			t.Errorf("the leader hears %+v, which is of the state before", got)
+		}
+	})
+}
+
+// The snapshots of a member that has parted are given to no other one, until it is rebuilt.
+func TestAPartedMemberIsNotTrusted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := hashes(t, false)
+		if w.s.hash.Load().rebuilds {
+			t.Fatal("it is not trusted from the start")
+		}
+		w.parts()
+		at := w.s.Pleads()
+		if !w.s.hash.Load().rebuilds {
+			t.Error("it has parted, and is trusted")
+		}
+		for w.last < at {
+			w.commit("d")
+		}
+		w.give(at, "a", "b", "c", "d")
+		if w.s.hash.Load().rebuilds {
+			t.Error("it is rebuilt, and not trusted")
+		}
+	})
+}
+
 // A state machine that has kept a later state than that of the snapshot goes back to it.
 func TestAKeptStateIsRebuiltFromAnEarlierSnapshot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -255,10 +299,106 @@ func TestASnapshotOfAPartedStateIsNeverTaken(t *testing.T) {
 	})
 }
 
-// A state machine that names a hash and gives none breaks its contract.
+// mutes has the next so many state machines, and the present one, give no hash.
+func (w *world) mutes(lives int) {
+	mute := func() []byte { return nil }
+	w.source.mu.Lock()
+	defer w.source.mu.Unlock()
+	before, first := w.source.prepare, len(w.source.machines)
+	w.source.machines[first-1].hash = mute
+	w.source.prepare = func(n int, m *machine) error {
+		if n < first+lives {
+			m.hash = mute
+		}
+		return before(n, m)
+	}
+}
+
+// A state machine that names a hash and gives none ends, and nothing is lost: the next one
+// gets the same entries.
 func TestAnEmptyHashEndsTheStateMachine(t *testing.T) {
-	d := &driver{s: &Server{}, hashName: 1}
-	if err := d.hashed(5, nil); err == nil || len(d.s.hashes.own) != 0 {
-		t.Errorf("taken: %v, %v", err, d.s.hashes.own)
+	synctest.Test(t, func(t *testing.T) {
+		w := hashes(t, false)
+		w.mutes(0)
+		w.commitCheck()
+		w.passes()
+		w.one("d", "e")
+		w.wantState("a", "b", "c", "d", "e")
+		if w.s.Applied() != w.last || w.s.Err() != nil {
+			t.Errorf("applied %d of %d: %v", w.s.Applied(), w.last, w.s.Err())
+		}
+	})
+}
+
+// A state machine that ends over a hash ends over the check, and not over the command before it: that one is
+// applied. It is so in a replay, too.
+func TestACheckThatEndsTheStateMachineIsNamed(t *testing.T) {
+	for name, commits := range map[string]func(*world){
+		"in a batch": func(w *world) {
+			w.mutes(10)
+			w.commitAllChecked("d", "e")
+		},
+		"in a replay": func(w *world) {
+			w.commitAllChecked("d", "e")
+			w.mutes(10)
+			w.source.current().Kill()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := hashesOf(t, false, 100)
+				commits(w)
+				for range 5 {
+					w.passes()
+				}
+				q := w.s.Status().Quarantine
+				if q == nil || q.Index != w.last || q.Bytes != 0 || q.Parted {
+					t.Fatalf("quarantine %+v, want one for %d", q, w.last)
+				}
+				w.wantState("a", "b", "c", "d", "e")
+			})
+		})
+	}
+}
+
+// commitAllChecked commits commands and a check after them in one run.
+func (w *world) commitAllChecked(texts ...string) {
+	w.t.Helper()
+	var entries []storage.Entry
+	a := node.Apply{First: w.last + 1, Term: 1, Check: true, Before: w.registry, Registry: w.registry}
+	for _, text := range texts {
+		w.last++
+		id := node.RequestID{Origin: 99, Number: w.last}
+		entries = append(entries, entry(w.last, id, text))
+		a.Commands = append(a.Commands, node.Command{ID: id, Index: w.last, Term: 1, Data: []byte(text)})
+	}
+	w.last++
+	a.Last = w.last
+	entries = append(entries, storage.Entry{Term: 1, Index: w.last, Data: []byte("\xf4{}")})
+	err := w.store.Append(context.Background(), []storage.Batch{{Entries: entries, HardState: storage.HardState{Term: 1, Commit: w.last}, MustSync: true}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.s.Apply(a)
+	synctest.Wait()
+}
+
+// A later word of what a majority has at a check takes the place of an earlier one. A member
+// that is late by minutes is compared all the same, and what is kept has a bound.
+func TestTheLastWordOnACheckCounts(t *testing.T) {
+	a := &agreements{}
+	for index := uint64(1); index <= 3*maxAgreements; index++ {
+		for value := range uint64(3) {
+			a.add(node.StateHash{Index: index, Name: 1, Value: value})
+		}
+	}
+	list := a.taken()
+	if len(list) != maxAgreements {
+		t.Fatalf("%d are kept, want %d", len(list), maxAgreements)
+	}
+	for i, h := range list {
+		if want := (node.StateHash{Index: 2*maxAgreements + 1 + uint64(i), Name: 1, Value: 2}); h != want {
+			t.Errorf("%+v is kept, want %+v", h, want)
+		}
 	}
 }

@@ -55,7 +55,7 @@ func newWorld(t *testing.T, tune func(*Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.registry = registry
+	w.registry = registry.Register(member.Registration{Number: 0xf00d})
 	cfg := Config{
 		ClusterID: 7, ID: 1, Name: "n1", Tick: tick, Election: election,
 		Limits: plugins.DefaultLimits(), StateMachine: w.source,
@@ -85,7 +85,7 @@ func (w *world) joined() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.registry = registry
+	w.registry = registry.Register(member.Registration{Number: 0xf00d})
 }
 
 func (w *world) stop() {
@@ -343,6 +343,7 @@ type machine struct {
 	hold    chan struct{}
 	free    sync.Once
 
+	hash     func() []byte // in the place of the Register's
 	apply    func(statemachine.Batch, []statemachine.Result) ([]statemachine.Result, error)
 	restore  func(index uint64) error // before it has an effect
 	query    func(context.Context)
@@ -395,6 +396,13 @@ func (m *machine) Restore(ctx context.Context, index uint64, r io.Reader) error 
 		}
 	}
 	return m.Register.Restore(ctx, index, r)
+}
+
+func (m *machine) StateHash() []byte {
+	if m.hash != nil {
+		return m.hash()
+	}
+	return m.Register.StateHash()
 }
 
 func (m *machine) Sync(ctx context.Context) (uint64, error) {

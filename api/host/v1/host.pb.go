@@ -771,7 +771,12 @@ func (*QueryStreamResponse_Failure) isQueryStreamResponse_Part() {}
 type QueryStreamHeader struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The applied index that the answer reflects at least.
-	Index         uint64 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	Index uint64 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	// The name of the history that the index belongs to, in hex: a number that is
+	// drawn when a cluster is founded, and anew when a snapshot is restored or a survivor
+	// made a cluster of its own. Places that a client has kept, as an index or a revision
+	// of the state machine, say nothing in another history.
+	History       string `protobuf:"bytes,2,opt,name=history,proto3" json:"history,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -811,6 +816,13 @@ func (x *QueryStreamHeader) GetIndex() uint64 {
 		return x.Index
 	}
 	return 0
+}
+
+func (x *QueryStreamHeader) GetHistory() string {
+	if x != nil {
+		return x.History
+	}
+	return ""
 }
 
 type QueryStreamEnd struct {
@@ -2237,9 +2249,10 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x05chunk\x18\x02 \x01(\fH\x00R\x05chunk\x123\n" +
 	"\x03end\x18\x03 \x01(\v2\x1f.pontoon.host.v1.QueryStreamEndH\x00R\x03end\x124\n" +
 	"\afailure\x18\x04 \x01(\v2\x18.pontoon.host.v1.FailureH\x00R\afailureB\x06\n" +
-	"\x04part\")\n" +
+	"\x04part\"C\n" +
 	"\x11QueryStreamHeader\x12\x14\n" +
-	"\x05index\x18\x01 \x01(\x04R\x05index\">\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x18\n" +
+	"\ahistory\x18\x02 \x01(\tR\ahistory\">\n" +
 	"\x0eQueryStreamEnd\x12\x16\n" +
 	"\x06length\x18\x01 \x01(\x04R\x06length\x12\x14\n" +
 	"\x05crc32\x18\x02 \x01(\aR\x05crc32\"\x14\n" +

@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/crc32"
 )
@@ -8,10 +9,18 @@ import (
 // hashName is the name of the hash of the state. Another way to make it needs another name.
 const hashName = "kv/1"
 
+// reviewRecords and reviewBytes are after how many keys, and bytes of keys and values, the
+// review of one hash ends.
+const (
+	reviewRecords = 1024
+	reviewBytes   = 1 << 20
+)
+
 // StateHash implements statemachine.Hasher: the sum over all keys, and the revision.
 func (m *machine) StateHash() []byte {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.store.review()
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, m.store.sum), m.store.revision)
 }
 
@@ -31,4 +40,23 @@ func (rec *record) hash() uint64 {
 func (s *store) counts(rec *record) {
 	rec.sum = rec.hash()
 	s.sum += rec.sum
+}
+
+// review looks at the next records, round and round, and makes their parts of the sum anew: it
+// is of what Apply has put there, and memory may have changed since then.
+func (s *store) review() {
+	records, size, from := 0, 0, s.reviewed
+	s.reviewed = nil
+	s.ascend(from, nil, func(rec *record) bool {
+		if records == reviewRecords || size >= reviewBytes {
+			s.reviewed = bytes.Clone(rec.key)
+			return false
+		}
+		records, size = records+1, size+cap(rec.key)
+		if sum := rec.hash(); sum != rec.sum {
+			s.sum += sum - rec.sum
+			rec.sum = sum
+		}
+		return true
+	})
 }

@@ -2,6 +2,7 @@ package kv
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -61,4 +62,26 @@ func TestTheSumIsThatOfAllRecords(t *testing.T) {
 			},
 		})
 	})
+}
+
+// A bit that changes in memory under a key changes a hash, also if the key is never touched
+// again: within as many hashes as it takes to look at all records.
+func TestABitThatChangesInMemoryChangesTheHash(t *testing.T) {
+	const keys = 3*reviewRecords + 1
+	d := newDriver(t, "")
+	for i := range keys {
+		d.entryAt(uint64(1000+i), putFor(fmt.Sprintf("key %06d", i), "value", 0))
+	}
+	s := &d.sm.(*machine).store
+	for _, i := range []int{0, reviewRecords, keys - 1} {
+		before := d.sm.(*machine).StateHash()
+		s.get(fmt.Appendf(nil, "key %06d", i)).value()[0] ^= 1
+		found := false
+		for range keys/reviewRecords + 1 {
+			found = found || !bytes.Equal(d.sm.(*machine).StateHash(), before)
+		}
+		if !found {
+			t.Errorf("the hash does not show a bit that has changed under key %d", i)
+		}
+	}
 }

@@ -73,7 +73,7 @@ type record struct {
 	create, modify, version uint64
 	valueAt                 uint32 // where the value begins, from the start of the key
 	mortal                  bool   // its deadline ends where the value begins
-	sum                     uint64 // its part of the sum of its store
+	sum                     uint64 // its part of the sum of its store; no snapshot and no query reads it
 	// key's capacity ends with the value.
 	key []byte
 }
@@ -97,6 +97,8 @@ type store struct {
 	revision uint64
 	// sum is that of the records' hashes.
 	sum uint64
+	// reviewed is the key at which the next review of the records begins.
+	reviewed []byte
 	// applied is the last index whose effect the state has.
 	applied uint64
 	// deadlines has the keys that expire. A clone has none, and their number alone.

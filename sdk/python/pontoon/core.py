@@ -1,0 +1,77 @@
+"""The machine with all of its calls; Open and Close."""
+
+import threading
+
+from . import wire
+from .apply import Applier
+from .errors import InvalidConfig
+from .lifecycle import Lifecycle
+from .queries import Querier
+from .snapshots import Restorer, Views
+
+
+class Limits:
+    """Limits of an Open; 0 stands for the constants of the protocol (P-31)."""
+
+    def __init__(self, given):
+        self.entry = given.max_entry_bytes or (32 << 20) + (4 << 10)
+        self.chunk = given.max_chunk_bytes or 1 << 20
+        self.send_chunk = min(given.send_chunk_bytes or self.chunk, self.chunk)
+        batch = given.max_batch_bytes or 16 << 20
+        self.message = max(self.entry, batch, self.chunk, 1 << 20) + batch + (64 << 10)
+
+
+class Core:
+    """A machine and its calls.
+
+    lock is held while apply, query, state_hash and restore run, and while save and
+    query_stream begin: so the machine's methods never meet, and what save returned
+    must be a view that needs none of them.
+    """
+
+    def __init__(self, machine, description):
+        self.machine, self.description = machine, description
+        self.versions = description.command_versions.least, description.command_versions.greatest
+        self.state_hash = description.state_hash
+        self.life, self.lock = Lifecycle(), threading.Lock()
+        self.applied, self.limits = 0, None
+        self.applier, self.querier = Applier(self), Querier(self)
+        self.views, self.restorer = Views(self), Restorer(self)
+
+    def open(self, request, context):
+        with self.life.opening(request.options), self.lock:
+            self.limits = Limits(request.options.limits)
+            if not self.description.config_schema and has_keys(request.options.config):
+                raise InvalidConfig("%s takes no config" % self.description.name)
+            self.applied = self.call("open", request.options) or 0
+            return wire.OpenResponse(applied_index=self.applied, classes=self.classes(), wake=self.wake())
+
+    def close(self, request, context):
+        if self.life.close(request.call) and self.lock.acquire(timeout=0.5):
+            try:
+                self.call("close")
+            finally:
+                self.lock.release()
+        self.views.made.clear()  # SM-35
+        return wire.CloseResponse()
+
+    def call(self, method, *args):
+        """Calls a method that the machine need not have."""
+        return getattr(self.machine, method, lambda *_: None)(*args)
+
+    def wake(self):
+        return self.call("wake") or 0
+
+    def classes(self):
+        """A class is a prefix, "command" or "query", and "read", "write" or "administer"."""
+        roles = {"read": 1, "write": 2, "administer": 3}
+        return [
+            wire.CommandClass(prefix=prefix, query=("command", "query").index(of) == 1, role=roles[role])
+            for prefix, of, role in self.call("classes") or ()
+        ]
+
+
+def has_keys(config):
+    """Whether a config section has more than comments."""
+    lines = [line.strip() for line in config.splitlines()]
+    return b"".join(line for line in lines if not line.startswith(b"#")) not in (b"", b"{}", b"null")
