@@ -33,7 +33,7 @@ func (g *generation) receiveSnapshot(ctx context.Context, header transport.Snaps
 		return fmt.Errorf("snapshot %d: %w", meta.Index, err)
 	}
 	if a.StateOnly {
-		return g.receiveState(ctx, member.ID(header.From), meta, r)
+		return g.receiveState(ctx, member.ID(header.From), a, r)
 	}
 	g.h.logger.Info("receiving a snapshot", "from", member.ID(header.From), "index", meta.Index)
 	own, head, err := g.readHeader(meta, r)
@@ -54,7 +54,7 @@ func (g *generation) receiveSnapshot(ctx context.Context, header transport.Snaps
 	if err := wanted(); err != nil {
 		return err
 	}
-	if err := g.spool(ctx, meta, true, io.MultiReader(head, r), wanted); err != nil {
+	if err := g.spool(ctx, a, true, io.MultiReader(head, r), wanted); err != nil {
 		return err
 	}
 	return g.offer(ctx, func(done func(error)) error {
@@ -65,7 +65,8 @@ func (g *generation) receiveSnapshot(ctx context.Context, header transport.Snaps
 // receiveState takes a snapshot of the leader for the state machine, which has
 // nothing that it could be restored from: it becomes the newest of this member's
 // own. The log and what raft knows stay as they are.
-func (g *generation) receiveState(ctx context.Context, from member.ID, meta storage.SnapshotMetadata, r io.Reader) error {
+func (g *generation) receiveState(ctx context.Context, from member.ID, a node.Announcement, r io.Reader) error {
+	meta := a.Metadata
 	needed := func() error {
 		if least := g.h.server.Pleads(); least == 0 || meta.Index < least {
 			return fmt.Errorf("snapshot %d: %w", meta.Index, errNotWanted)
@@ -87,7 +88,7 @@ func (g *generation) receiveState(ctx context.Context, from member.ID, meta stor
 		return err
 	}
 	g.h.logger.Info("receiving a snapshot for the state machine", "from", from, "index", meta.Index)
-	if err := g.spool(ctx, meta, false, io.MultiReader(head, r), needed); err != nil {
+	if err := g.spool(ctx, a, false, io.MultiReader(head, r), needed); err != nil {
 		return err
 	}
 	g.node.Do(func(c *node.Core) error { c.SnapshotSaved(meta); return nil })
@@ -113,14 +114,19 @@ func (g *generation) readHeader(meta storage.SnapshotMetadata, r io.Reader) (*se
 }
 
 // spool writes a snapshot into the storage. check has the last word before it is kept.
-func (g *generation) spool(ctx context.Context, meta storage.SnapshotMetadata, received bool, r io.Reader, check func() error) error {
-	w, err := g.storage.CreateSnapshot(ctx, meta, received)
+func (g *generation) spool(ctx context.Context, a node.Announcement, received bool, r io.Reader, check func() error) error {
+	meta := a.Metadata
+	created, err := g.storage.CreateSnapshot(ctx, meta, received)
 	if err != nil {
 		return fmt.Errorf("create snapshot %d: %w", meta.Index, err)
 	}
+	w := server.NewSummedWriter(created)
 	defer w.Abort()
 	if _, err := io.CopyBuffer(w, r, make([]byte, g.h.cfg.Limits.ChunkBytes())); err != nil {
 		return fmt.Errorf("receive snapshot %d: %w", meta.Index, err)
+	}
+	if got := w.Sum(); a.Sum != "" && got != a.Sum {
+		return fmt.Errorf("snapshot %d: %w: it has SHA-256 %x, and %x was announced", meta.Index, errNotAnnounced, got, a.Sum)
 	}
 	if err := check(); err != nil {
 		return err

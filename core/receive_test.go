@@ -3,8 +3,11 @@ package core_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
+	"strings"
 	"testing"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
@@ -118,7 +121,7 @@ func TestASnapshotOfAnotherLengthIsNotStored(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			data := io.MultiReader(bytes.NewReader(head.Bytes()), bytes.NewReader(make([]byte, size+1)))
 			err := core.ReceiveSnapshot(n.host, context.Background(), transport.SnapshotHeader{
-				Group: 1, To: uint64(at), From: uint64(leader), Message: node.AnnounceBytes(payload, whole), Bytes: says.transport,
+				Group: 1, To: uint64(at), From: uint64(leader), Message: node.Announce(payload, node.Content{Bytes: whole}), Bytes: says.transport,
 			}, io.LimitReader(data, int64(says.arrives)))
 			if err == nil {
 				t.Error("it was accepted")
@@ -127,6 +130,45 @@ func TestASnapshotOfAnotherLengthIsNotStored(t *testing.T) {
 				t.Errorf("it is there: %v", err)
 			}
 		})
+	}
+	c.converged()
+}
+
+// A snapshot has the content that the host which sends it has announced by its SHA-256. One
+// with other bytes is refused, and not kept, whatever its transport says of it.
+func TestASnapshotOfAnotherSumIsNotStored(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	leader := c.leader()
+	c.propose(leader, "a")
+	c.converged()
+	at := c.other(leader)
+	n := c.nodes[at]
+	registry := make(chan *member.Registry, 1)
+	core.OnRaft(n.host, func(n *node.Core) error { registry <- n.Registry(); return nil })
+	members, term := <-registry, c.service(at).Status().Term
+	const index = 1 << 20
+	message := pluginv1.Message{Type: 7, From: uint64(leader), To: uint64(at), Term: term}
+	message.Snapshot.Metadata = storage.SnapshotMetadata{Index: index, Term: term, ConfState: storage.ConfState{Voters: members.Voters()}}
+	payload, err := message.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var whole bytes.Buffer
+	header := server.SnapshotHeader{ClusterID: 7, Index: index, Term: term, StateMachine: "register", Registry: members}
+	if err := header.Encode(&whole); err != nil {
+		t.Fatal(err)
+	}
+	whole.WriteString("the state")
+	sum := sha256.Sum256(append(whole.Bytes(), '!'))
+	err = core.ReceiveSnapshot(n.host, context.Background(), transport.SnapshotHeader{
+		Group: 1, To: uint64(at), From: uint64(leader), Bytes: uint64(whole.Len()),
+		Message: node.Announce(payload, node.Content{Bytes: uint64(whole.Len()), Sum: string(sum[:])}),
+	}, bytes.NewReader(whole.Bytes()))
+	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%x was announced", sum)) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := n.stores[len(n.stores)-1].OpenSnapshot(context.Background(), index); !errors.Is(err, storage.ErrNoSnapshot) {
+		t.Errorf("it is there: %v", err)
 	}
 	c.converged()
 }

@@ -72,9 +72,10 @@ func (g *generation) trySendSnapshot(o *sendOnce) (err error) {
 	progress := newProgressReader(r, progressTimeout(g.h.cfg.Election), cancel)
 	defer progress.stop()
 	defer func() { o.gone = progress.gone(r.Info().Bytes, err) }()
+	content := node.Content{Bytes: r.Info().Bytes, Sum: string(r.Info().Sha256)}
 	err = g.h.courier.SendSnapshot(ctx, transport.SnapshotHeader{
 		Group: group, To: uint64(o.To), From: g.h.cfg.ID,
-		Message: node.AnnounceBytes(o.Message, r.Info().Bytes), Bytes: r.Info().Bytes,
+		Message: node.Announce(o.Message, content), Bytes: content.Bytes,
 	}, progress)
 	return g.because(ctx, err)
 }

@@ -6,8 +6,9 @@ import (
 	"io"
 )
 
-// errNotWhole: a snapshot has not as many bytes as its sender has announced.
-var errNotWhole = errors.New("snapshot is not as its sender announced it")
+// errNotAnnounced: a snapshot is another one than its sender has announced: it has another
+// length, or another sum.
+var errNotAnnounced = errors.New("snapshot is not as its sender announced it")
 
 // A wholeReader reads a snapshot that arrives, of a length that the sending host has
 // announced in a message of its own, which transports carry without a look into it. It
@@ -27,7 +28,7 @@ func announcedWhole(said, announced uint64, r io.Reader) (io.Reader, error) {
 	case announced == 0:
 		return r, nil
 	case said != 0 && said != announced:
-		return nil, fmt.Errorf("%w: %d bytes, and %d by the transport", errNotWhole, announced, said)
+		return nil, fmt.Errorf("%w: %d bytes, and %d by the transport", errNotAnnounced, announced, said)
 	}
 	return &wholeReader{r: r, announced: announced}, nil
 }
@@ -38,9 +39,9 @@ func (w *wholeReader) Read(b []byte) (int, error) {
 	w.got += uint64(n)
 	switch {
 	case w.got > w.announced:
-		return 0, fmt.Errorf("%w: more than %d bytes", errNotWhole, w.announced)
+		return 0, fmt.Errorf("%w: more than %d bytes", errNotAnnounced, w.announced)
 	case errors.Is(err, io.EOF) && w.got < w.announced:
-		return n, fmt.Errorf("%w: it ended after %d of %d bytes: %w", errNotWhole, w.got, w.announced, io.ErrUnexpectedEOF)
+		return n, fmt.Errorf("%w: it ended after %d of %d bytes: %w", errNotAnnounced, w.got, w.announced, io.ErrUnexpectedEOF)
 	}
 	return n, err
 }

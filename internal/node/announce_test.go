@@ -2,7 +2,9 @@ package node
 
 import (
 	"bytes"
+	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	pb "go.etcd.io/raft/v3/raftpb"
@@ -10,9 +12,9 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
-// The length of a snapshot goes with the message that announces it, which raft has made
-// before the length was known. The message stays as it was, for another try.
-func TestTheLengthOfASnapshotIsAnnounced(t *testing.T) {
+// The length of a snapshot, and its sum if that is known, go with the message that announces it, which raft has made
+// before they were known. The message stays as it was, for another try.
+func TestTheContentOfASnapshotIsAnnounced(t *testing.T) {
 	var e encoder
 	message, err := e.encode(&pb.Message{
 		Type: pb.MsgSnap.Enum(), To: new(uint64(2)), From: new(uint64(1)), Term: new(uint64(3)),
@@ -26,16 +28,20 @@ func TestTheLengthOfASnapshotIsAnnounced(t *testing.T) {
 	message = append(slices.Grow(message, 64), 0)
 	message = message[:len(message)-1] // with room after it
 	before := bytes.Clone(message[:cap(message)])
-	for _, want := range []uint64{1, 1 << 40} {
-		a, err := SnapshotHeader(AnnounceBytes(message, want), plugins.DefaultLimits())
-		if err != nil || a.Bytes != want || a.Metadata.Index != 9 {
+	sum := strings.Repeat("s", 32)
+	for _, want := range []Content{{Bytes: 1}, {Bytes: 1 << 40, Sum: sum}} {
+		a, err := SnapshotHeader(Announce(message, want), plugins.DefaultLimits())
+		if err != nil || a.Content != want || a.Metadata.Index != 9 {
 			t.Errorf("announced as %+v: %v", a, err)
 		}
 	}
 	if !bytes.Equal(message[:cap(message)], before) {
 		t.Error("the message has changed")
 	}
-	if a, err := SnapshotHeader(message, plugins.DefaultLimits()); err != nil || a.Bytes != 0 {
+	if a, err := SnapshotHeader(Announce(message, Content{Bytes: 1, Sum: sum[1:]}), plugins.DefaultLimits()); !errors.Is(err, ErrInvalidMessage) {
+		t.Errorf("with a sum of 31 bytes it is announced as %+v: %v", a, err)
+	}
+	if a, err := SnapshotHeader(message, plugins.DefaultLimits()); err != nil || a.Content != (Content{}) {
 		t.Errorf("without a length it is announced as %+v: %v", a, err)
 	}
 }

@@ -86,11 +86,11 @@ type gossip struct {
 	// acknowledged, in a heartbeat, is the entry up to which the receiver has
 	// acknowledged this leader's log.
 	acknowledged uint64
-	doubled      bool   // the sender sees two processes that serve the receiver
-	wanted       uint64 // in an answer to a heartbeat: see wishes
-	stateOnly    bool   // in a MsgSnap: see SnapshotSend.StateOnly
-	bytes        uint64 // in a MsgSnap: see Announcement.Bytes
-	level        uint64 // of the sender: see levels
+	doubled      bool    // the sender sees two processes that serve the receiver
+	wanted       uint64  // in an answer to a heartbeat: see wishes
+	stateOnly    bool    // in a MsgSnap: see SnapshotSend.StateOnly
+	content      Content // in a MsgSnap: see Announcement
+	level        uint64  // of the sender: see levels
 	commands     plugins.Versions
 	hash         StateHash // in a heartbeat: what a majority has, in an answer: that of the sender
 	clock        uint64    // of the sender: see stamps

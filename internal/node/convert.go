@@ -162,7 +162,7 @@ func decodeAll(payload []byte, limits messageLimits) (*pb.Message, gossip, error
 	return m, gossip{
 		condition: Condition(in.Condition), uncommitted: in.Uncommitted,
 		run: in.Run, acknowledged: in.Acknowledged, doubled: in.Doubled,
-		wanted: in.Wanted, stateOnly: in.StateOnly, bytes: in.SnapshotBytes, level: in.Level, clock: in.Clock,
+		wanted: in.Wanted, stateOnly: in.StateOnly, content: Content{in.SnapshotBytes, string(in.SnapshotSha256)}, level: in.Level, clock: in.Clock,
 		commands: plugins.Versions{Least: in.LeastCommandVersion, Greatest: in.GreatestCommandVersion},
 		hash:     StateHash{Index: in.HashIndex, Name: in.HashName, Value: in.Hash},
 		batch: batchHeader{

@@ -69,17 +69,32 @@ type Announcement struct {
 	Metadata storage.SnapshotMetadata
 	// StateOnly: see SnapshotSend. Such a MsgSnap is never stepped.
 	StateOnly bool
-	// Bytes is the length of the snapshot; 0 of a build before that was announced.
-	Bytes uint64
+	Content
 }
 
-// snapshotBytesField is the number of snapshot_bytes in a Message of api/plugin/v1.
-const snapshotBytesField = 114
+// Content says which bytes a snapshot has.
+type Content struct {
+	// Bytes is their number; 0 of a build before that was announced.
+	Bytes uint64
+	// Sum is their SHA-256; empty if the sender does not know it.
+	Sum string
+}
 
-// AnnounceBytes returns the message of a SnapshotSend with the length of its snapshot,
-// which is known when the storage has opened it. The message itself stays as it is.
-func AnnounceBytes(message []byte, bytes uint64) []byte {
-	return protowire.AppendVarint(protowire.AppendTag(slices.Clip(message), snapshotBytesField, protowire.VarintType), bytes)
+// The numbers of fields of a Message of api/plugin/v1.
+const (
+	snapshotBytesField = 114
+	snapshotSumField   = 120
+)
+
+// Announce returns the message of a SnapshotSend with what its snapshot is, which is
+// known when the storage has opened it. The message itself stays as it is.
+func Announce(message []byte, c Content) []byte {
+	b := protowire.AppendTag(slices.Clip(message), snapshotBytesField, protowire.VarintType)
+	b = protowire.AppendVarint(b, c.Bytes)
+	if c.Sum != "" {
+		b = protowire.AppendString(protowire.AppendTag(b, snapshotSumField, protowire.BytesType), c.Sum)
+	}
+	return b
 }
 
 // SnapshotHeader reads the announcement of a snapshot.
@@ -91,5 +106,5 @@ func SnapshotHeader(payload []byte, limits plugins.Limits) (Announcement, error)
 	if m.GetType() != pb.MsgSnap {
 		return Announcement{}, invalid("%s announces a snapshot", m.GetType())
 	}
-	return Announcement{toMetadata(m.GetSnapshot().GetMetadata()), g.stateOnly, g.bytes}, nil
+	return Announcement{toMetadata(m.GetSnapshot().GetMetadata()), g.stateOnly, g.content}, nil
 }

@@ -97,7 +97,7 @@ type ChangeResult struct {
 }
 
 // SnapshotSend asks for a snapshot to be sent: the one at Index, announced by
-// Message and AnnounceBytes. SnapshotStatus(To, …) follows exactly once, unless raft
+// Message and Announce. SnapshotStatus(To, …) follows exactly once, unless raft
 // asks for another one to the same peer before: then that of the newest alone does.
 type SnapshotSend struct {
 	To      member.ID

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math"
@@ -73,6 +74,9 @@ func validate(m *pluginv1.Message, limits messageLimits) error {
 	case pb.MsgSnap:
 		if m.Snapshot.Metadata.Term > m.Term || m.Snapshot.Metadata.Index > maxIndex {
 			return invalid("snapshot at (%d, %d) in term %d", m.Snapshot.Metadata.Index, m.Snapshot.Metadata.Term, m.Term)
+		}
+		if n := len(m.SnapshotSha256); n != 0 && n != sha256.Size {
+			return invalid("snapshot %d with a SHA-256 of %d bytes", m.Snapshot.Metadata.Index, n)
 		}
 		return validateSnapshot(&m.Snapshot.Metadata)
 	case pb.MsgReadIndex, pb.MsgReadIndexResp:

@@ -22,8 +22,8 @@
 //   - replay.go, reread.go, restore.go, restoring.go: a state machine is brought to the applied
 //     index, by the log or by a snapshot; applytime.go: the time there; commandversion.go: the version of commands; statehash.go: checks of the state; durable.go: what of it survives a loss of power; snapshotformat.go: snapshots of another format; asked.go, patience.go: the storage that is
 //     read for that, and may not answer; plea.go: the leader's snapshot, if none here helps;
-//   - snapshotter.go, savestate.go, snapshot.go: when a snapshot is due, how it is saved
-//     and rehearsed, and the bytes of its header;
+//   - snapshotter.go, savestate.go, snapshot.go, summedwriter.go: when a snapshot is due, how
+//     it is saved and rehearsed, the bytes of its header, and the sum of all of them;
 //   - compact.go, retention.go, holds.go: the head of the log is given up, except for what
 //     followers need;
 //   - membership.go, change.go, ping.go: the members, and their changes;

@@ -238,10 +238,11 @@ func (p *snapshotter) save(ctx context.Context, n *node.Node, st storage.Storage
 		Index: a.Last, Term: a.Term,
 		ConfState: storage.ConfState{Voters: a.Registry.Voters(), Learners: a.Registry.Learners()},
 	}
-	w, err := st.CreateSnapshot(ctx, meta, false)
+	created, err := st.CreateSnapshot(ctx, meta, false)
 	if err != nil {
 		return 0, fmt.Errorf("create snapshot %d: %w", a.Last, err)
 	}
+	w := NewSummedWriter(created)
 	defer w.Abort()
 	info := job.machine.Describe()
 	header := &SnapshotHeader{

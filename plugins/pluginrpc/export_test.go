@@ -3,7 +3,7 @@ package pluginrpc
 // The numbers of rule P-34: TestElementsAreAsSmallAsThePageSays holds the messages against
 // them, and TestThePageHasTheRoomForElements the page.
 const (
-	ElementBytes   = 128
+	ElementBytes   = 152
 	ElementsTaken  = 200_000
 	ElementRoom    = elementRoom
 	ElementsPerLen = elementsPerLen

@@ -20,7 +20,8 @@ type (
 	ConfState = pluginv1.ConfState
 	// SnapshotMetadata is a snapshot's index, term and ConfState.
 	SnapshotMetadata = pluginv1.SnapshotMetadata
-	// SnapshotInfo is a stored snapshot: its metadata and size in bytes.
+	// SnapshotInfo is a stored snapshot: its metadata, its size in bytes, and the SHA-256
+	// of its content, which may be missing of one that an earlier build saved.
 	SnapshotInfo = pluginv1.SnapshotInfo
 	// TermBoundary says from which index on entries have a term.
 	TermBoundary = pluginv1.TermBoundary

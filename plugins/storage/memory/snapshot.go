@@ -3,6 +3,7 @@ package memory
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 
@@ -15,10 +16,11 @@ import (
 type memorySnapshot struct {
 	meta storage.SnapshotMetadata
 	data []byte
+	sum  [sha256.Size]byte // of data
 }
 
 func (s memorySnapshot) info() storage.SnapshotInfo {
-	return storage.SnapshotInfo{Metadata: cloneMetadata(s.meta), Bytes: uint64(len(s.data))}
+	return storage.SnapshotInfo{Metadata: cloneMetadata(s.meta), Bytes: uint64(len(s.data)), Sha256: s.sum[:]}
 }
 
 func cloneMetadata(m storage.SnapshotMetadata) storage.SnapshotMetadata {
@@ -69,7 +71,7 @@ func (w *memoryWriter) Abort() error {
 }
 
 func (w *memoryWriter) Commit() (storage.SnapshotInfo, error) {
-	m := w.store
+	m, sum := w.store, sha256.Sum256(w.data)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if w.ended {
@@ -79,7 +81,7 @@ func (w *memoryWriter) Commit() (storage.SnapshotInfo, error) {
 	if err := m.usableLocked(); err != nil {
 		return storage.SnapshotInfo{}, err
 	}
-	s := memorySnapshot{meta: w.meta, data: w.data}
+	s := memorySnapshot{meta: w.meta, data: w.data, sum: sum}
 	if w.received {
 		m.received[w.meta.Index] = s
 		return s.info(), nil

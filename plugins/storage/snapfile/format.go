@@ -15,7 +15,11 @@ import (
 )
 
 const (
-	version   = 1
+	// version is the one that is written. Files of versionWhole are read: they have the
+	// SHA-256 of the whole file before the trailer, so that of their content is not known.
+	version      = 2
+	versionWhole = 1
+
 	magic     = "PONTSNP\x01"
 	endMark   = "PSND"
 	headBytes = 40
@@ -104,36 +108,53 @@ func encodeHead(meta storage.SnapshotMetadata) ([]byte, error) {
 	return append(b, m...), nil
 }
 
-// decodeHead checks the fixed part of the header and returns index, term
-// and the length of the metadata.
-func decodeHead(b []byte) (index, term uint64, metadata int64, err error) {
-	le := binary.LittleEndian
-	if len(b) != headBytes || string(b[:8]) != magic ||
-		le.Uint32(b[32:]) != checksum(b[:32]) || le.Uint32(b[36:]) != 0 || le.Uint32(b[8:]) != version {
-		return 0, 0, 0, errors.New("it has no valid header")
-	}
-	metadata = int64(le.Uint32(b[12:]))
-	if metadata > maxMetadataBytes {
-		return 0, 0, 0, fmt.Errorf("its metadata has %d bytes", metadata)
-	}
-	return le.Uint64(b[16:]), le.Uint64(b[24:]), metadata, nil
+// fixed is the fixed part of a header.
+type fixed struct {
+	version     uint32
+	index, term uint64
+	metadata    int64 // its length
 }
 
-func encodeTail(size uint64, sum [sha256.Size]byte) []byte {
+// decodeHead checks the fixed part of the header.
+func decodeHead(b []byte) (f fixed, err error) {
 	le := binary.LittleEndian
-	b := le.AppendUint64(make([]byte, 0, tailBytes), size)
-	b = append(b, sum[:]...)
-	b = le.AppendUint32(b, checksum(b))
+	if len(b) != headBytes || string(b[:8]) != magic || le.Uint32(b[32:]) != checksum(b[:32]) || le.Uint32(b[36:]) != 0 {
+		return fixed{}, errors.New("it has no valid header")
+	}
+	f = fixed{version: le.Uint32(b[8:]), index: le.Uint64(b[16:]), term: le.Uint64(b[24:]), metadata: int64(le.Uint32(b[12:]))}
+	switch {
+	case f.version != version && f.version != versionWhole:
+		return fixed{}, fmt.Errorf("it has format version %d, and %d and %d are known", f.version, versionWhole, version)
+	case f.metadata > maxMetadataBytes:
+		return fixed{}, fmt.Errorf("its metadata has %d bytes", f.metadata)
+	}
+	return f, nil
+}
+
+// A tail is a trailer.
+type tail struct {
+	size uint64 // of the content
+	sum  [sha256.Size]byte
+}
+
+// encode returns the trailer of a file with that head.
+func (t tail) encode(head []byte) []byte {
+	le := binary.LittleEndian
+	b := le.AppendUint64(make([]byte, 0, tailBytes), t.size)
+	b = append(b, t.sum[:]...)
+	b = le.AppendUint32(b, checksum(head, b))
 	return append(b, endMark...)
 }
 
-func decodeTail(b []byte) (size uint64, sum [sha256.Size]byte, ok bool) {
+// decodeTail checks the trailer of a file with that head.
+func decodeTail(b, head []byte) (t tail, ok bool) {
 	le := binary.LittleEndian
-	if len(b) != tailBytes || string(b[44:]) != endMark || le.Uint32(b[40:]) != checksum(b[:40]) {
-		return 0, sum, false
+	if len(b) != tailBytes || string(b[44:]) != endMark || le.Uint32(b[40:]) != checksum(head, b[:40]) {
+		return tail{}, false
 	}
-	copy(sum[:], b[8:])
-	return le.Uint64(b), sum, true
+	copy(t.sum[:], b[8:])
+	t.size = le.Uint64(b)
+	return t, true
 }
 
 // file is a finished snapshot whose header, metadata and trailer were
@@ -141,8 +162,11 @@ func decodeTail(b []byte) (size uint64, sum [sha256.Size]byte, ok bool) {
 type file struct {
 	name fileName
 	info storage.SnapshotInfo
-	head []byte // header and metadata as they are in the file
+	head int64 // bytes before the content
 	sum  [sha256.Size]byte
+	// summed is what sum is over before the content: nothing, or header and metadata in a
+	// file of versionWhole.
+	summed []byte
 }
 
 // inspect checks what can be checked without reading the content.
@@ -159,36 +183,55 @@ func inspect(f vfs.File, name fileName) (file, error) {
 	if _, err := f.ReadAt(head, 0); err != nil {
 		return s, corruption.Unreadable(name.String(), 0, err)
 	}
-	index, term, metadata, err := decodeHead(head)
+	h, err := decodeHead(head)
 	if err != nil {
 		return s, corruption.At(name.String(), 0, "%v", err)
 	}
-	content := length - headBytes - tailBytes - metadata
+	content := length - headBytes - tailBytes - h.metadata
 	if content < 0 {
 		return s, corruption.At(name.String(), length, "it ends too soon")
 	}
-	s.head = append(head, make([]byte, metadata)...)
-	tail := make([]byte, tailBytes)
-	if _, err := f.ReadAt(s.head[headBytes:], headBytes); err != nil && metadata > 0 {
+	head = append(head, make([]byte, h.metadata)...)
+	if _, err := f.ReadAt(head[headBytes:], headBytes); err != nil && h.metadata > 0 {
 		return s, corruption.Unreadable(name.String(), headBytes, err)
 	}
-	if _, err := f.ReadAt(tail, length-tailBytes); err != nil {
+	end := make([]byte, tailBytes)
+	if _, err := f.ReadAt(end, length-tailBytes); err != nil {
 		return s, corruption.Unreadable(name.String(), length-tailBytes, err)
 	}
-	var ok bool
-	if s.info.Bytes, s.sum, ok = decodeTail(tail); !ok || s.info.Bytes != uint64(content) {
+	if !s.ends(h, head, end) || s.info.Bytes != uint64(content) {
 		return s, corruption.At(name.String(), length-tailBytes, "it has no valid trailer")
 	}
 	meta := &s.info.Metadata
-	if err := meta.Unmarshal(s.head[headBytes:]); err != nil {
+	if err := meta.Unmarshal(head[headBytes:]); err != nil {
 		return s, corruption.At(name.String(), headBytes, "its metadata: %v", err)
 	}
-	if index != name.Index || term != name.Term || meta.Index != index || meta.Term != term {
-		return s, corruption.At(name.String(), 0, "it says index %d, term %d, and index %d, term %d", index, term, meta.Index, meta.Term)
+	if h.index != name.Index || h.term != name.Term || meta.Index != h.index || meta.Term != h.term {
+		return s, corruption.At(name.String(), 0, "it says index %d, term %d, and index %d, term %d", h.index, h.term, meta.Index, meta.Term)
 	}
 	return s, nil
 }
 
-func checksum(p []byte) uint32 {
-	return crc32.Update(0, crc32.MakeTable(crc32.Castagnoli), p)
+// ends takes from the trailer what it says, and tells whether it fits the header and the
+// metadata, which are head.
+func (s *file) ends(h fixed, head, end []byte) bool {
+	s.head = int64(len(head))
+	covered := head
+	if h.version == versionWhole {
+		covered, s.summed = nil, head
+	}
+	t, ok := decodeTail(end, covered)
+	s.info.Bytes, s.sum = t.size, t.sum
+	if h.version != versionWhole {
+		s.info.Sha256 = t.sum[:]
+	}
+	return ok
+}
+
+// checksum is the CRC of the parts, one after the other.
+func checksum(parts ...[]byte) (sum uint32) {
+	for _, p := range parts {
+		sum = crc32.Update(sum, crc32.MakeTable(crc32.Castagnoli), p)
+	}
+	return sum
 }

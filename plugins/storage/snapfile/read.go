@@ -25,7 +25,7 @@ type reader struct {
 
 func newReader(f vfs.File, s file) *reader {
 	r := &reader{snapshot: s, file: f, sum: sha256.New()}
-	r.sum.Write(s.head)
+	r.sum.Write(s.summed)
 	return r
 }
 
@@ -41,7 +41,7 @@ func (r *reader) Read(p []byte) (int, error) {
 	if int64(len(p)) > left {
 		p = p[:left]
 	}
-	at := int64(len(r.snapshot.head)) + r.off
+	at := r.snapshot.head + r.off
 	n, err := r.file.ReadAt(p, at)
 	r.sum.Write(p[:n])
 	r.off += int64(n)
@@ -60,7 +60,7 @@ func (r *reader) verify() error {
 		var sum [sha256.Size]byte
 		r.sum.Sum(sum[:0])
 		if subtle.ConstantTimeCompare(sum[:], r.snapshot.sum[:]) == 0 {
-			return corruption.At(r.snapshot.name.String(), int64(len(r.snapshot.head)), "its content is not what was written")
+			return corruption.At(r.snapshot.name.String(), r.snapshot.head, "its content is not what was written")
 		}
 		r.verified = true
 	}

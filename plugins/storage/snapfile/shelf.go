@@ -337,5 +337,6 @@ func cloneInfo(i storage.SnapshotInfo) storage.SnapshotInfo {
 	c.Learners = slices.Clone(c.Learners)
 	c.VotersOutgoing = slices.Clone(c.VotersOutgoing)
 	c.LearnersNext = slices.Clone(c.LearnersNext)
+	i.Sha256 = slices.Clone(i.Sha256)
 	return i
 }

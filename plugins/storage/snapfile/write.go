@@ -27,9 +27,10 @@ type writer struct {
 	part     string
 	final    fileName
 	meta     storage.SnapshotMetadata
+	head     []byte   // header and metadata
 	file     vfs.File // nil after Commit or Abort
 	buf      *bufio.Writer
-	sum      hash.Hash
+	sum      hash.Hash // of the content
 	size     uint64
 	unsynced int
 	err      error // of a write: nothing can be committed any more
@@ -45,7 +46,7 @@ func newWriter(sh *Shelf, part string, final fileName, meta storage.SnapshotMeta
 		return nil, err
 	}
 	w := &writer{
-		shelf: sh, part: part, final: final, meta: meta, file: f, sum: sha256.New(),
+		shelf: sh, part: part, final: final, meta: meta, head: head, file: f, sum: sha256.New(),
 		buf: bufio.NewWriterSize(io.NewOffsetWriter(f, 0), bufferBytes),
 	}
 	if w.put(head) != nil {
@@ -54,12 +55,11 @@ func newWriter(sh *Shelf, part string, final fileName, meta storage.SnapshotMeta
 	return w, nil
 }
 
-// put writes p and counts it into the checksum.
+// put writes p.
 func (w *writer) put(p []byte) error {
 	if w.err != nil {
 		return w.err
 	}
-	w.sum.Write(p)
 	if _, err := w.buf.Write(p); err != nil {
 		w.err = fmt.Errorf("write snapshot %d: %w", w.meta.Index, freespace.Error(err))
 		return w.err
@@ -81,6 +81,7 @@ func (w *writer) Write(p []byte) (int, error) {
 	if err := w.put(p); err != nil {
 		return 0, err
 	}
+	w.sum.Write(p)
 	w.size += uint64(len(p))
 	return len(p), nil
 }
@@ -99,7 +100,7 @@ func (w *writer) Commit() (storage.SnapshotInfo, error) {
 		_ = w.shelf.discard(w.part) // it may have its final name already
 		return storage.SnapshotInfo{}, fmt.Errorf("commit snapshot %d: %w", w.meta.Index, freespace.Error(err))
 	}
-	return s.info, nil
+	return cloneInfo(s.info), nil
 }
 
 // finish writes the trailer, makes all of it durable and closes the file.
@@ -107,14 +108,10 @@ func (w *writer) finish() (file, error) {
 	if w.err != nil {
 		return file{}, w.err
 	}
-	s := file{name: w.final, info: storage.SnapshotInfo{Metadata: w.meta, Bytes: w.size}}
+	s := file{name: w.final, info: storage.SnapshotInfo{Metadata: w.meta, Bytes: w.size}, head: int64(len(w.head))}
 	w.sum.Sum(s.sum[:0])
-	head, err := encodeHead(w.meta)
-	if err != nil {
-		return file{}, err
-	}
-	s.head = head
-	_, err = w.buf.Write(encodeTail(w.size, s.sum))
+	s.info.Sha256 = s.sum[:]
+	_, err := w.buf.Write(tail{w.size, s.sum}.encode(w.head))
 	if err == nil {
 		err = w.buf.Flush()
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage/storagerpc"
 )
 
-// Rules ST-3, ST-4, ST-5, ST-6, ST-7 and ST-28.
+// Rules ST-3, ST-4, ST-5, ST-6, ST-7, ST-28 and ST-39.
 func TestWrongStatesAreRefused(t *testing.T) {
 	for name, spoil := range map[string]func(*pluginv1.StorageOpenResponse){
 		"no store id":                         func(r *pluginv1.StorageOpenResponse) { r.StoreId = 0 },
@@ -32,6 +32,7 @@ func TestWrongStatesAreRefused(t *testing.T) {
 		"boundary beyond the log":             func(r *pluginv1.StorageOpenResponse) { r.Terms[1].Index = 10 },
 		"snapshot of index 0":                 func(r *pluginv1.StorageOpenResponse) { r.Snapshots[0].Metadata.Index = 0 },
 		"snapshot of term 0":                  func(r *pluginv1.StorageOpenResponse) { r.Snapshots[0].Metadata.Term = 0 },
+		"snapshot with half of a sum":         func(r *pluginv1.StorageOpenResponse) { r.Snapshots[0].Sha256 = make([]byte, 16) },
 		"snapshot beyond the log":             func(r *pluginv1.StorageOpenResponse) { r.Snapshots[1].Metadata.Index = 10 },
 		"snapshots not in order":              func(r *pluginv1.StorageOpenResponse) { r.Snapshots[1].Metadata.Index = 3 },
 		"snapshot of another term than entry": func(r *pluginv1.StorageOpenResponse) { r.Snapshots[1].Metadata.Term = 3 },
@@ -54,7 +55,7 @@ func TestWrongStatesAreRefused(t *testing.T) {
 			l := &liar{open: goodOpen()}
 			spoil(&l.open)
 			_, err := storagerpc.NewClient(l.conn(t), plugins.Info{}).Open(t.Context(), options())
-			rpctest.CheckBreach(t, err, "ST-3", "ST-4", "ST-5", "ST-6", "ST-7", "ST-28")
+			rpctest.CheckBreach(t, err, "ST-3", "ST-4", "ST-5", "ST-6", "ST-7", "ST-28", "ST-39")
 		})
 	}
 }
@@ -195,9 +196,12 @@ func TestWrongListsAreRefused(t *testing.T) {
 	}
 }
 
-// Rules ST-26 and ST-27.
+// Rules ST-26, ST-27 and ST-39.
 func TestWrongCommitsAreRefused(t *testing.T) {
+	halfSum := snapshotInfo(9, 5, 3)
+	halfSum.Sha256 = make([]byte, 16)
 	for name, l := range map[string]*liar{
+		"half of a sum":       {saved: halfSum},
 		"another index":       {saved: snapshotInfo(8, 5, 3)},
 		"another term":        {saved: snapshotInfo(9, 4, 3)},
 		"another size":        {saved: snapshotInfo(9, 5, 2)},
@@ -210,7 +214,7 @@ func TestWrongCommitsAreRefused(t *testing.T) {
 					_, err = w.Commit()
 				}
 			}
-			rpctest.CheckBreach(t, err, "ST-26")
+			rpctest.CheckBreach(t, err, "ST-26", "ST-39")
 		})
 	}
 	w, err := (&liar{}).dial(t).CreateSnapshot(t.Context(), snapshotInfo(9, 5, 0).Metadata, false)

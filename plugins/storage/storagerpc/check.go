@@ -1,6 +1,7 @@
 package storagerpc
 
 import (
+	"crypto/sha256"
 	"math"
 
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
@@ -71,7 +72,7 @@ func checkSnapshots(infos []storage.SnapshotInfo) error {
 	var last storage.SnapshotMetadata
 	for _, info := range infos {
 		m := info.Metadata
-		if err := checkMetadata(m); err != nil {
+		if err := checkInfo(info); err != nil {
 			return err
 		}
 		if m.Index <= last.Index || m.Term < last.Term {
@@ -82,7 +83,13 @@ func checkSnapshots(infos []storage.SnapshotInfo) error {
 	return nil
 }
 
-func checkMetadata(m storage.SnapshotMetadata) error {
+// checkInfo holds what is said of one snapshot against the contract. A plugin of before sums
+// says none.
+func checkInfo(info storage.SnapshotInfo) error {
+	m := &info.Metadata
+	if n := len(info.Sha256); n != 0 && n != sha256.Size {
+		return pluginrpc.Breach("ST-39", "snapshot %d with a SHA-256 of %d bytes", m.Index, n)
+	}
 	if m.Index == 0 || m.Index == math.MaxUint64 || m.Term == 0 {
 		return pluginrpc.Breach("ST-28", "snapshot of index %d, term %d", m.Index, m.Term)
 	}

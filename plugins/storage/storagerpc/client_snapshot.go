@@ -95,7 +95,7 @@ func (w *snapshotWriter) commit() (storage.SnapshotInfo, error) {
 		return storage.SnapshotInfo{}, pluginrpc.Breach("ST-26", "committed index %d term %d of %d bytes, sent index %d term %d of %d",
 			got.Metadata.Index, got.Metadata.Term, got.Bytes, w.meta.Index, w.meta.Term, w.sent.Bytes())
 	}
-	return got, nil
+	return got, checkInfo(got)
 }
 
 // Abort implements storage.SnapshotWriter. It waits for the plugin to have
@@ -170,7 +170,7 @@ func (r *snapshotReader) open(ctx context.Context, c *Client, req *pluginv1.Open
 		return err
 	}
 	r.info = *first.Header
-	if err := checkMetadata(r.info.Metadata); err != nil {
+	if err := checkInfo(r.info); err != nil {
 		return err
 	}
 	if req.Index != 0 && r.info.Metadata.Index != req.Index {

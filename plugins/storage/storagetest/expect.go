@@ -3,6 +3,7 @@ package storagetest
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -125,6 +126,9 @@ func (se *session) expectInfo(info storage.SnapshotInfo, m storage.SnapshotMetad
 	if !bytes.Equal(got, want) || info.Bytes != uint64(len(content)) {
 		se.t.Fatalf("snapshot is %+v, want %+v with %d bytes", info, m, len(content))
 	}
+	if sum := sha256.Sum256(content); !bytes.Equal(info.Sha256, sum[:]) {
+		se.t.Fatalf("snapshot %d is said to have SHA-256 %x, and has %x", m.Index, info.Sha256, sum)
+	}
 }
 
 // expectSnapshot reads the snapshot at index to its end.
@@ -155,14 +159,15 @@ func (se *session) expectNoSnapshot(index uint64) {
 	}
 }
 
-// expectList expects these snapshots, in the answers of ListSnapshots.
-func (se *session) expectList(indexes ...uint64) {
+// expectList expects these snapshots, in the answers of ListSnapshots, and returns them.
+func (se *session) expectList(indexes ...uint64) []storage.SnapshotInfo {
 	se.t.Helper()
 	infos, err := se.s.ListSnapshots(se.ctx())
 	if err != nil {
 		se.t.Fatalf("ListSnapshots: %v", err)
 	}
 	expectIndexes(se, "ListSnapshots", infos, indexes)
+	return infos
 }
 
 func expectIndexes(se *session, what string, infos []storage.SnapshotInfo, want []uint64) {

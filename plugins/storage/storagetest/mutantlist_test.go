@@ -2,6 +2,7 @@ package storagetest_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"math"
@@ -242,6 +243,16 @@ func snapshotMutants() []mutant {
 			}
 			return &shortReader{SnapshotReader: r, left: 100_000}, nil
 		}},
+		{name: "SaysNoSum", part: "Snapshot", create: createSaying(func(i *storage.SnapshotInfo) { i.Sha256 = nil })},
+		{name: "SumsTheIndexUpToo", part: "Snapshot", create: createSaying(func(i *storage.SnapshotInfo) {
+			sum := sha256.Sum256(append([]byte{byte(i.Metadata.Index)}, i.Sha256...))
+			i.Sha256 = sum[:]
+		})},
+		{name: "ForgetsTheSumOverARestart", part: "Snapshot", open: changeState(func(s *storage.State) {
+			for i := range s.Snapshots {
+				s.Snapshots[i].Sha256 = nil
+			}
+		})},
 		{name: "InstallForgetsTheHardState", part: "Install", install: func(m *mutantStore, ctx context.Context, index uint64, hs storage.HardState) error {
 			return m.Memory.InstallSnapshot(ctx, index, storage.HardState{Commit: hs.Commit})
 		}},
@@ -313,6 +324,25 @@ func changeState(f func(*storage.State)) func(*mutantStore, context.Context, plu
 		}
 		return s, err
 	}
+}
+
+// createSaying changes what a commit answers.
+func createSaying(change func(*storage.SnapshotInfo)) func(*mutantStore, context.Context, storage.SnapshotMetadata, bool) (storage.SnapshotWriter, error) {
+	return func(m *mutantStore, ctx context.Context, meta storage.SnapshotMetadata, received bool) (storage.SnapshotWriter, error) {
+		w, err := m.Memory.CreateSnapshot(ctx, meta, received)
+		return sayingWriter{w, change}, err
+	}
+}
+
+type sayingWriter struct {
+	storage.SnapshotWriter
+	change func(*storage.SnapshotInfo)
+}
+
+func (w sayingWriter) Commit() (storage.SnapshotInfo, error) {
+	info, err := w.SnapshotWriter.Commit()
+	w.change(&info)
+	return info, err
 }
 
 func createShown(m *mutantStore, ctx context.Context, meta storage.SnapshotMetadata, received bool) (storage.SnapshotWriter, error) {

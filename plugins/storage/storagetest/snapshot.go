@@ -38,7 +38,7 @@ func (h Harness) testSnapshot(t *testing.T) {
 }
 
 func (h Harness) testSnapshotRoundTrip(t *testing.T) {
-	rule.Checks(t, "ST-26", "ST-31", "ST-32")
+	rule.Checks(t, "ST-26", "ST-31", "ST-32", "ST-39")
 	for _, c := range []struct {
 		name string
 		size int
@@ -54,7 +54,8 @@ func (h Harness) testSnapshotRoundTrip(t *testing.T) {
 				se.append(entries(1, 9, 1)...)
 				content := bytes.Repeat([]byte("0123456789abcdef!"), c.size/17+1)[:c.size]
 				se.save(meta(7, 1), false, content)
-				se.expectList(7)
+				listed := se.expectList(7)
+				se.expectInfo(listed[0], meta(7, 1), content)
 				se.expectSnapshot(7, meta(7, 1), content)
 				se.expectSnapshot(0, meta(7, 1), content)
 				restart(se)
@@ -118,7 +119,7 @@ func (h Harness) testSnapshotUncommitted(t *testing.T) {
 }
 
 func (h Harness) testSnapshotReceived(t *testing.T) {
-	rule.Checks(t, "ST-29", "ST-36")
+	rule.Checks(t, "ST-29", "ST-36", "ST-39")
 	h.restarts(t, func(t *testing.T, restart func(*session)) {
 		se := h.start(t)
 		se.append(entries(1, 9, 1)...)
