@@ -136,3 +136,29 @@ func TestAPartedLeaderDoesNotSpreadItsState(t *testing.T) {
 		t.Error("the leader does not warn any more")
 	}
 }
+
+// A leader in doubt gives no snapshot, also if the voter that differs is lost, so that nothing
+// is committed. A restart of its host ends the doubt: the operator takes its state.
+func TestARestartEndsTheDoubtOfALeader(t *testing.T) {
+	c := hashing(t, 3, false)
+	c.propose(c.leader(), "first")
+	c.converged()
+	leader := c.leader()
+	other := c.other(leader)
+	third := member.ID(6) - leader - other
+	behind := c.service(third).Status().LastIndex
+	c.stop(third)
+	c.nodes[leader].machine().Corrupt()
+	c.eventually("the warning", func() bool { c.propose(leader, "more"); return c.warns(leader, "states_differ") != "" })
+	c.eventually("a log that begins later", func() bool { c.propose(leader, "yet more"); return c.service(leader).Status().FirstIndex > behind+1 })
+	c.stop(other)
+	c.start(third, false)
+	c.eventually("a leader without a quorum of logs", func() bool { return c.service(third).Status().Leader == leader })
+	if got := c.service(third).Status().LastIndex; got != behind {
+		t.Errorf("the log of the third ends at %d, want %d", got, behind)
+	}
+	c.stop(leader)
+	c.start(leader, false)
+	c.leader(leader, third)
+	c.propose(leader, "on") // for which the third must have its state
+}

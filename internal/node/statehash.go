@@ -111,30 +111,52 @@ func (c *Core) checkStates() {
 	c.collect()
 }
 
-// countHashes looks for the hash that a majority of the voters has after the last check.
-// Those of voters that have not come as far are not counted yet.
+// countHashes looks for the hash that a majority of the voters has after the last check, and
+// after the one at which they differed: a voter that is late may decide that.
 func (c *Core) countHashes() {
-	voters := c.registry.Voters()
-	counts, hashes := map[StateHash]int{}, map[uint64]StateHash{}
-	for _, id := range voters {
-		hash := c.hashOf(member.ID(id))
-		if hash.Index != c.hashes.check || hash.Name == 0 {
-			continue
-		}
-		if counts[hash]++; counts[hash] > len(voters)/2 {
-			c.agree(hash)
-			return
-		}
-		hashes[id] = hash
+	h, voters := &c.hashes, c.registry.Voters()
+	if h.split > 0 {
+		maps.Copy(h.differs, c.hashesAt(h.split))
+		c.agree(majority(h.differs, voters))
 	}
-	switch h := &c.hashes; {
-	case !differ(hashes):
-	case h.split == h.check:
-		maps.Copy(h.differs, hashes)
-	default:
+	hashes := c.hashesAt(h.check)
+	c.agree(majority(hashes, voters))
+	if h.agreed.Index != h.check && differ(hashes) && (h.split == 0 || h.split < h.check && !c.isAwaited(h.split)) {
 		h.split, h.differs = h.check, hashes
 		c.out.StateChanged = true
 	}
+}
+
+// hashesAt are the hashes of the voters after a check. Those of voters that have not come as
+// far are not counted yet.
+func (c *Core) hashesAt(check uint64) map[uint64]StateHash {
+	hashes := map[uint64]StateHash{}
+	for _, id := range c.registry.Voters() {
+		if hash := c.hashOf(member.ID(id)); hash.Index == check && hash.Name != 0 {
+			hashes[id] = hash
+		}
+	}
+	return hashes
+}
+
+// isAwaited tells whether a voter lives that has not come to a check.
+func (c *Core) isAwaited(check uint64) bool {
+	return slices.ContainsFunc(c.registry.Voters(), func(id uint64) bool {
+		hash := c.hashOf(member.ID(id))
+		return hash.Name != 0 && hash.Index < check
+	})
+}
+
+// majority is the hash that more than half of the voters have; without an index if there is
+// none.
+func majority(hashes map[uint64]StateHash, voters []uint64) StateHash {
+	counts := map[StateHash]int{}
+	for _, hash := range hashes {
+		if counts[hash]++; counts[hash] > len(voters)/2 {
+			return hash
+		}
+	}
+	return StateHash{}
 }
 
 // differ tells whether two hashes of one name are not the same.

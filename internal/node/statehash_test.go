@@ -317,6 +317,40 @@ func TestADoubtfulStateIsGivenToNoMember(t *testing.T) {
 	}
 }
 
+// A voter that is late decides when it comes to a check after which two others differ, though
+// there are later ones by then, at which they differ, too. It may be seen at a later one first.
+func TestALateVoterDecides(t *testing.T) {
+	for name, passes := range map[string]bool{"at the first": false, "at a later one": true} {
+		t.Run(name, func(t *testing.T) {
+			n := doubting(t)
+			want := StateHash{Index: n.core.hashes.check, Name: 1, Value: 8}
+			n.writes(2)
+			n.live(checkElections*n.core.cfg.ElectionTicks, 2, 3)
+			n.settled(2, 3)
+			later := n.core.hashes.check
+			if later == want.Index {
+				t.Fatal("there is no later check")
+			}
+			n.core.SetStateHash(StateHash{Index: later, Name: 1, Value: 17}, true)
+			n.hashes[2] = StateHash{Index: later, Name: 1, Value: 18}
+			n.settled(2, 3)
+			if passes {
+				want = n.hashes[2]
+				n.hashes[3] = StateHash{Index: later - 1, Name: 1, Value: 8}
+				n.settled(2, 3)
+			}
+			if got := n.core.hashes.agreed; got.Index != 0 {
+				t.Fatalf("a majority has %+v, and the third has said nothing of these checks", got)
+			}
+			n.hashes[3] = want
+			n.settled(2, 3)
+			if got := n.core.hashes.agreed; got != want {
+				t.Errorf("a majority has %+v, want %+v", got, want)
+			}
+		})
+	}
+}
+
 // changes has a change of the membership applied.
 func (n *trio) changes(change member.Change) {
 	n.t.Helper()
