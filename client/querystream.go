@@ -38,7 +38,16 @@ type Chunks struct {
 // ends the answer to a client that takes nothing for long. Close must be called. Errors
 // are NotApplied.
 func (c *Client) QueryStream(ctx context.Context, data []byte, level Consistency) (*Chunks, error) {
-	req := &hostv1.QueryRequest{Data: data}
+	return c.queryStream(ctx, &hostv1.QueryRequest{Data: data}, level)
+}
+
+// Follow is QueryStream for an answer that goes on until it is closed, as a feed of changes
+// does. Such answers have not all places of a member, so that those which end find one.
+func (c *Client) Follow(ctx context.Context, data []byte, level Consistency) (*Chunks, error) {
+	return c.queryStream(ctx, &hostv1.QueryRequest{Data: data, Lasting: true}, level)
+}
+
+func (c *Client) queryStream(ctx context.Context, req *hostv1.QueryRequest, level Consistency) (*Chunks, error) {
 	if level == Stale {
 		req.Consistency = hostv1.Consistency_CONSISTENCY_STALE
 	}

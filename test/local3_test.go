@@ -177,7 +177,7 @@ func (c *cluster) testHTTP(t *testing.T) {
 // revision on, as Server-Sent Events. It reads up to the first event of a key.
 func (n *node) watchEvents(t *testing.T) {
 	t.Helper()
-	resp, err := web().Get("http://" + n.client + "/v1/query-stream?data=GgIYAQ==")
+	resp, err := web().Get("http://" + n.client + "/v1/query-stream?lasting=true&data=GgIYAQ==")
 	if err != nil {
 		t.Fatal(err)
 	}

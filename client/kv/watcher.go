@@ -62,7 +62,7 @@ func Watch(ctx context.Context, c *client.Client, o WatchOptions) *Watcher {
 // Revision of the last one, and the History, with what it made of it, and watches from the revision after it.
 //
 // Errors are for good. A *WatchError says that events were missed, are of the future, or of another history. Before
-// the first update any error of client.QueryStream ends the watch, and so does an answer that
+// the first update any error of client.Follow ends the watch, and so does an answer that
 // breaks off again and again; later those alone that
 // another try meets again: a refusal of this client or of the query, and the end of the
 // context or the client. All others are told to WatchOptions.Interrupted, also that the token
@@ -110,7 +110,7 @@ func (w *Watcher) read() error {
 func (w *Watcher) open() error {
 	o := w.opts
 	o.From = w.updates.Next
-	chunks, err := w.client.QueryStream(w.ctx, EncodeWatch(o), client.Linearizable)
+	chunks, err := w.client.Follow(w.ctx, EncodeWatch(o), client.Linearizable)
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ type feeder struct {
 
 func (f *feeder) QueryStream(req *hostv1.QueryRequest, stream grpc.ServerStreamingServer[hostv1.QueryStreamResponse]) error {
 	var q kvv1.Query
-	if err := proto.Unmarshal(req.GetData(), &q); err != nil || req.GetConsistency() != hostv1.Consistency_CONSISTENCY_LINEARIZABLE {
+	if err := proto.Unmarshal(req.GetData(), &q); err != nil || req.GetConsistency() != hostv1.Consistency_CONSISTENCY_LINEARIZABLE || !req.GetLasting() {
 		return status.Error(codes.InvalidArgument, "not a linearizable watch")
 	}
 	f.mu.Lock()

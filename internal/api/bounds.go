@@ -21,8 +21,9 @@ type bounds struct {
 	// streams has the Proposals streams, calls the other requests for the
 	// service.
 	streams, calls *pool
-	// answers are those in chunks that are under way.
-	answers *pool
+	// answers are those in chunks that are under way, lasting those of them whose clients
+	// say that they go on.
+	answers, lasting *pool
 	// open has all streams of HTTP/2 of which gRPC knows, watches those of other
 	// services that may last, bodies the bodies of HTTP/1.1 requests.
 	open, watches, bodies *pool
@@ -45,6 +46,7 @@ func newBounds(l Limits, log *slog.Logger) *bounds {
 		streams: newPool(amount{count: int64(l.MaxProposalStreams)}),
 		calls:   newPool(amount{count: int64(l.MaxCalls)}),
 		answers: newPool(amount{count: int64(l.MaxQueryStreams)}),
+		lasting: newPool(amount{count: int64(l.MaxQueryStreams - l.MaxQueryStreams/endingShare)}),
 		open:    newPool(amount{count: int64(l.MaxOpenCalls)}),
 		watches: newPool(amount{count: int64(l.MaxWatches)}),
 		bodies:  newPool(amount{int64(l.MaxCalls), mostBodies}),
@@ -84,9 +86,25 @@ func (b *bounds) call(c client) (entry, error) {
 	return b.admit(b.calls, c, amount{count: 1}, deniedCall, "requests are being answered")
 }
 
-// answer admits a query that is answered in chunks.
-func (b *bounds) answer(c client) (entry, error) {
-	return b.admit(b.answers, c, amount{count: 1}, deniedAnswer, "answers in chunks are under way")
+// endingShare is the part of the places for answers in chunks that is left to those that
+// end, however many feeds of how many clients there are: the 8th.
+const endingShare = 8
+
+// answer admits a query that is answered in chunks. Leave gives its place back.
+func (b *bounds) answer(c client, lasting bool) (leave func(), err error) {
+	place, err := b.admit(b.answers, c, amount{count: 1}, deniedAnswer, "answers in chunks are under way")
+	if err != nil || !lasting {
+		return place.leave, err
+	}
+	among, err := b.admit(b.lasting, c, amount{count: 1}, deniedAnswer, "answers in chunks that go on are under way")
+	if err != nil {
+		place.leave()
+		return nil, err
+	}
+	return func() {
+		among.leave()
+		place.leave()
+	}, nil
 }
 
 // propose admits a proposal that comes alone.

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,7 +35,8 @@ func events(answer func(*hostv1.QueryRequest, queryStream) error, every time.Dur
 }
 
 // queryOf reads a QueryRequest that is in a URL: data, in base64 of either alphabet, with or without
-// padding, and consistency. Each comes once at most, and nothing else does.
+// padding, consistency, and whether the answer is lasting. Each comes once at most, and nothing
+// else does.
 func queryOf(raw string) (*hostv1.QueryRequest, error) {
 	values, err := url.ParseQuery(raw)
 	if err != nil {
@@ -58,8 +60,12 @@ func queryOf(raw string) (*hostv1.QueryRequest, error) {
 				return nil, malformed("consistency is %.32q, must be linearizable or stale", all[0])
 			}
 			req.Consistency = hostv1.Consistency(level)
+		case "lasting":
+			if req.Lasting, err = strconv.ParseBool(all[0]); err != nil {
+				return nil, malformed("lasting is %.32q, must be true or false", all[0])
+			}
 		default:
-			return nil, malformed("there is no parameter %.32q: data and consistency are", key)
+			return nil, malformed("there is no parameter %.32q: data, consistency and lasting are", key)
 		}
 	}
 	return req, nil

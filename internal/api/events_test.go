@@ -67,7 +67,7 @@ func TestAnAnswerInChunksComesAsEvents(t *testing.T) {
 	if svc.lastQuery != server.Linearizable {
 		t.Errorf("asked with consistency %v", svc.lastQuery)
 	}
-	for _, query := range []string{"", "data=", "consistency=stale", "consistency=stale&data=Pz8_", "consistency=stale&data=Pz8%2F", "consistency=stale&data=Pz8+Pg"} {
+	for _, query := range []string{"", "data=", "consistency=stale", "consistency=stale&data=Pz8_&lasting=true", "consistency=stale&data=Pz8%2F", "consistency=stale&data=Pz8+Pg"} {
 		if resp := getEvents(t, s, query); resp.StatusCode != http.StatusOK {
 			t.Errorf("%q: %s", query, resp.Status)
 		}
@@ -86,6 +86,7 @@ func TestARequestForEventsThatMakesNoSenseIsRefused(t *testing.T) {
 		"data=***":                           http.StatusBadRequest,
 		"data=YQ==&data=YQ==":                http.StatusBadRequest,
 		"consistency=sometimes":              http.StatusBadRequest,
+		"lasting=perhaps":                    http.StatusBadRequest,
 		"consistency=":                       http.StatusBadRequest,
 		"from=1":                             http.StatusBadRequest,
 		"data=YQ;consistency=stale":          http.StatusBadRequest,

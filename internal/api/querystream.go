@@ -55,11 +55,11 @@ func (r *requests) answerInChunks(ctx context.Context, req *hostv1.QueryRequest,
 		return err
 	}
 	c := sharerOf(ctx)
-	place, err := r.bounds.answer(c)
+	leave, err := r.bounds.answer(c, req.GetLasting())
 	if err != nil {
 		return err
 	}
-	defer place.leave()
+	defer leave()
 	a := &chunkedAnswer{requests: r, stream: stream, client: c}
 	return ofRead(a.serve(ctx, req.GetData(), level))
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"net/http"
@@ -293,4 +294,59 @@ func TestAnswersInChunksAreBounded(t *testing.T) {
 	}
 	cancel()
 	within(t, "they have ended", func() bool { return metric(t, r, "pontoon_api_query_streams") == 0 })
+}
+
+// Watches of however many clients leave places to answers that end. One more watch is refused with
+// a reason, and counted; when one of them ends there is a place again.
+func TestLastingAnswersLeavePlacesToOthers(t *testing.T) {
+	svc := &fakeService{stream: func(ctx context.Context, _ func([]byte) error) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}}
+	r := prometheus.NewRegistry()
+	s := start(t, api.Options{Service: svc, Metrics: r})
+	ask := func(number int, query string) (*http.Response, string) {
+		t.Helper()
+		transport := &http.Transport{DisableKeepAlives: true, DialContext: from(fmt.Sprintf("127.0.1.%d", number)).DialContext}
+		resp, err := (&http.Client{Transport: transport}).Get("http://" + s.Addr().String() + "/v1/query-stream?" + query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { resp.Body.Close() })
+		if resp.StatusCode == http.StatusOK {
+			return resp, ""
+		}
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp, string(text)
+	}
+	watches := []*http.Response{}
+	for i := 1; ; i++ {
+		resp, refused := ask(i, "lasting=true")
+		if strings.Contains(refused, `"reason":"too_many_requests"`) {
+			break
+		} else if refused != "" || i > 100 {
+			t.Fatalf("watch %d: %s", i, refused)
+		}
+		watches = append(watches, resp)
+	}
+	if len(watches) != 28 {
+		t.Errorf("%d watches of as many clients are under way, want 28 of 32", len(watches))
+	}
+	before := metric(t, r, "pontoon_api_refused_total")
+	for i := range 4 {
+		if resp, refused := ask(100+i, ""); refused != "" {
+			t.Errorf("a scan beside the watches: %s %s", resp.Status, refused)
+		}
+	}
+	if _, refused := ask(120, "lasting=true"); refused == "" || metric(t, r, "pontoon_api_refused_total") != before+1 {
+		t.Errorf("a watch more is refused with %q, and %v are counted after %v", refused, metric(t, r, "pontoon_api_refused_total"), before)
+	}
+	watches[0].Body.Close()
+	within(t, "a place for another watch", func() bool {
+		_, refused := ask(121, "lasting=true")
+		return refused == ""
+	})
 }

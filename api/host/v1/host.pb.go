@@ -545,9 +545,12 @@ func (x *ProposalResultBatch) GetResults() []*ProposalResult {
 }
 
 type QueryRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
-	Consistency   Consistency            `protobuf:"varint,2,opt,name=consistency,proto3,enum=pontoon.host.v1.Consistency" json:"consistency,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Data        []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	Consistency Consistency            `protobuf:"varint,2,opt,name=consistency,proto3,enum=pontoon.host.v1.Consistency" json:"consistency,omitempty"`
+	// Of QueryStream alone: the answer goes on until the client ends it, as a feed of
+	// changes does. Such answers leave some places of a member to those that end.
+	Lasting       bool `protobuf:"varint,3,opt,name=lasting,proto3" json:"lasting,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -594,6 +597,13 @@ func (x *QueryRequest) GetConsistency() Consistency {
 		return x.Consistency
 	}
 	return Consistency_CONSISTENCY_LINEARIZABLE
+}
+
+func (x *QueryRequest) GetLasting() bool {
+	if x != nil {
+		return x.Lasting
+	}
+	return false
 }
 
 type QueryResponse struct {
@@ -2237,10 +2247,11 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\bresponse\x18\x02 \x01(\v2 .pontoon.host.v1.ProposeResponseR\bresponse\x122\n" +
 	"\afailure\x18\x03 \x01(\v2\x18.pontoon.host.v1.FailureR\afailure\"P\n" +
 	"\x13ProposalResultBatch\x129\n" +
-	"\aresults\x18\x01 \x03(\v2\x1f.pontoon.host.v1.ProposalResultR\aresults\"b\n" +
+	"\aresults\x18\x01 \x03(\v2\x1f.pontoon.host.v1.ProposalResultR\aresults\"|\n" +
 	"\fQueryRequest\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\x12>\n" +
-	"\vconsistency\x18\x02 \x01(\x0e2\x1c.pontoon.host.v1.ConsistencyR\vconsistency\"9\n" +
+	"\vconsistency\x18\x02 \x01(\x0e2\x1c.pontoon.host.v1.ConsistencyR\vconsistency\x12\x18\n" +
+	"\alasting\x18\x03 \x01(\bR\alasting\"9\n" +
 	"\rQueryResponse\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x04R\x05index\"\xde\x01\n" +
