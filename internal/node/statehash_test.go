@@ -36,10 +36,32 @@ func (n *trio) writes(number uint64) {
 	n.t.Helper()
 	for _, id := range []uint64{2, 3} { // without their clocks nothing is stamped
 		m := &pb.Message{Type: pb.MsgHeartbeatResp.Enum(), From: new(id), To: new(uint64(1)), Term: new(n.term)}
-		n.core.hear(heard{m, gossip{clock: n.core.clock(), level: member.StateHashLevel, hash: n.hashes[id], run: id}})
+		n.core.hear(heard{m, gossip{clock: n.core.clock(), level: n.said[id], hash: n.hashes[id], run: id}})
 	}
 	n.must(n.core.Propose([]Proposal{NewProposal(RequestID{Origin: 1, Number: number}, []byte("x"))}))
 	n.settled(2, 3)
+}
+
+// No check is written while a member runs a build that does not understand it.
+func TestNoCheckIsWrittenForAMemberOfAnOlderBuild(t *testing.T) {
+	n := newVoters(t, 3, understanding(member.StateHashLevel))
+	n.hashes = map[uint64]StateHash{2: {Name: 1}}
+	n.core.SetStateHash(StateHash{Name: 1}, true)
+	n.elect()
+	n.announces(2, member.StateHashLevel)
+	n.announces(3, member.StateHashLevel-1)
+	n.settled(2, 3)
+	n.writes(1)
+	n.live(2*checkElections*n.core.cfg.ElectionTicks, 2, 3)
+	n.settled(2, 3)
+	if got := n.checks(); got != 0 || n.level() != member.StateHashLevel-1 {
+		t.Fatalf("%d checks at level %d", got, n.level())
+	}
+	n.announces(3, member.StateHashLevel)
+	n.settled(2, 3)
+	if got := n.checks(); got != 1 {
+		t.Errorf("%d checks when all understand them", got)
+	}
 }
 
 // A check is written when a state machine was started or something came out for apply, and
