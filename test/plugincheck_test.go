@@ -66,7 +66,7 @@ func TestPluginCheckOfTheShippedProcesses(t *testing.T) {
 	}
 }
 
-// A program that is no plugin is a finding with the rule, a command line that lacks something a sentence.
+// A program that is not a plugin is a finding with the rule, a command line that lacks something a sentence.
 func TestPluginCheckSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	for _, x := range []struct {

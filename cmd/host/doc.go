@@ -25,6 +25,7 @@
 //   - cert.go, certfiles.go, certshow.go, token.go, tokenend.go: certificates and tokens are
 //     made, shown and ended; audit.go, audittail.go: the record of requests;
 //   - plugincheck.go, plugincheckjunit.go: an executable is checked against the plugin protocol;
+//   - dev.go: a cluster with a plugin that is being written;
 //   - demo.go, version.go: a cluster on this machine, and what this program is;
 //   - output.go, terminal.go, exit.go: tables, JSON, progress, errors and exit codes.
 //

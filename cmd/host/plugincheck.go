@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pontoon-raft/pontoon/cmd/host/dev"
 	"github.com/pontoon-raft/pontoon/internal/plugincheck"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
@@ -111,22 +110,8 @@ func (p *pluginCheck) complete(cmd *cobra.Command, command []string) (err error)
 	if s.Command[0], err = filepath.Abs(command[0]); err != nil {
 		return err
 	}
-	s.SHA256, err = sumOf(s.Command[0])
+	s.SHA256, err = dev.SumOf(s.Command[0])
 	return err
-}
-
-// sumOf is the SHA-256 of a file, as a configuration has it.
-func sumOf(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 func (p *pluginCheck) run(cmd *cobra.Command, out *format) error {
