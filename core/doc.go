@@ -28,7 +28,7 @@
 //   - append.go, batchparts.go: the output of raft goes to the storage and the others;
 //   - machine.go, classes.go, rehearsal.go: the state machine, the classes of its
 //     commands, and the one that snapshots are restored into for trial;
-//   - watchdog.go, space.go, fitness.go, leave.go: calls that are not answered, storage
+//   - watchdog.go, applywatch.go, space.go, fitness.go, leave.go: calls that are not answered, storage
 //     that fills, and a leader that is unfit for it and hands over;
 //   - courierhost.go, peers.go: the host as its courier knows it, and the peers that the
 //     courier is told of; snapshotsend.go, sends.go, receive.go,

@@ -229,6 +229,7 @@ func statusOf(st catalog.Status) server.PluginStatus {
 	return server.PluginStatus{
 		Kind: string(st.Kind), Name: st.Name, Version: st.Version, PID: st.PID,
 		State: string(st.State), Restarts: st.Restarts, LastError: st.LastError, Missed: st.Missed,
+		Work: workOf(st.Work),
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
-	"github.com/pontoon-raft/pontoon/internal/owntime"
 	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
@@ -29,6 +28,10 @@ func restoreLimits(election time.Duration, bytes uint64) (warn, kill time.Durati
 	kill += time.Duration(bytes/restorePace) * time.Second
 	return kill / 2, kill
 }
+
+// mostBusy is how many times as long as another one a state machine may leave a call
+// unanswered that says what it is busy with, and gets on with it.
+const mostBusy = 100
 
 // stall is a call that the state machine does not answer.
 type stall struct {
@@ -54,19 +57,21 @@ func stalls(apply time.Duration, restore server.RestoreStall, election time.Dura
 // watchApply is the watchdog of Apply and of Restore. It counts the time in which
 // this host was there to hear an answer.
 func (h *Host) watchApply() {
-	applying, restoring := owntime.NewAge(h.cfg.Election), owntime.NewAge(h.cfg.Election)
+	w := newApplyWatch(h.cfg.Election)
 	for !pause.Until(h.life.Done(), h.cfg.Election) {
 		in := h.machine.current()
-		apply, restore := applying.Own(h.server.ApplyStalled()), h.server.RestoreStalled()
-		restore.For = restoring.Own(restore.For)
-		for _, s := range stalls(apply, restore, h.cfg.Election) {
-			if s.since < s.warn || in == nil {
-				continue
-			}
-			h.logger.Warn("state machine "+s.text, "plugin", in.Info().Name, "for", s.since.Round(time.Millisecond))
-			if s.since >= s.kill {
-				in.Fail(fmt.Errorf("%s for %v: %w", s.text, s.since.Round(time.Millisecond), catalog.ErrHung))
-			}
+		if in == nil {
+			continue
+		}
+		f := w.look(h.server.ApplyStalled(), h.server.RestoreStalled(), in.Occupation())
+		if f.spared {
+			h.server.Spared()
+		}
+		if f.text != "" {
+			h.logger.Warn("state machine "+f.text, "plugin", in.Info().Name, "for", f.since)
+		}
+		if f.hung {
+			in.Fail(fmt.Errorf("%s for %v: %w", f.text, f.since, catalog.ErrHung))
 		}
 	}
 }

@@ -19,6 +19,8 @@ const (
 	// MaxResultBytes is the largest result of one entry, data and error
 	// together, and the most results of one part of an answer.
 	MaxResultBytes = 1 << 20
+	// MaxBusyBytes is the longest name of a plugin's work.
+	MaxBusyBytes = 128
 	// MaxStateHashBytes is the longest hash of a state.
 	MaxStateHashBytes = 64
 	// MaxHeldResultBytes is the most that is held of the results of one

@@ -28,7 +28,9 @@ type instance struct {
 	// metrics writes what the backend and its adapter count.
 	metrics func(io.Writer) error
 	// watch tells the backend who leads; nil if it does not want to know.
-	watch   func(plugins.Leadership)
+	watch func(plugins.Leadership)
+	// busy says what the backend is at; nil if it does not say that.
+	busy    func() plugins.Busy
 	started time.Time
 }
 
@@ -60,10 +62,15 @@ func create(b Backend, log *slog.Logger) (*instance, error) {
 	if w, ok := made.(MetricsWriter); ok {
 		in.metrics = w.WriteMetrics
 	}
-	if w, err := backend.Watcher(made, in.info); err != nil {
+	w, err := backend.Watcher(made, in.info)
+	if err != nil {
 		return in, err
-	} else if w != nil {
+	}
+	if w != nil {
 		in.watch = w.SetLeadership
+	}
+	if in.busy, err = backend.Reporter(made, in.info); err != nil {
+		return in, err
 	}
 	in.info.Capabilities = append(slices.Clip(in.info.Capabilities), frames.Capability)
 	return in, in.check(b)
@@ -97,7 +104,7 @@ func (in *instance) check(b Backend) error {
 func (in *instance) registerAll(level *slog.LevelVar) func(grpc.ServiceRegistrar) {
 	return func(r grpc.ServiceRegistrar) {
 		in.register(r)
-		pluginrpc.Service{Info: in.info, SetLogLevel: level.Set, Metrics: in.metricsText, SetLeadership: in.watch}.Register(r)
+		pluginrpc.Service{Info: in.info, SetLogLevel: level.Set, Metrics: in.metricsText, SetLeadership: in.watch, Busy: in.busy}.Register(r)
 	}
 }
 

@@ -20,7 +20,12 @@ func TestMain(m *testing.M) {
 func builtins() []Backend {
 	return []Backend{
 		StateMachine("sum", func(env Env) statemachine.StateMachine { return &sum{env: env} }),
-		StateMachine("boss", func(env Env) statemachine.StateMachine { return &boss{sum{env: env}} }),
+		StateMachine("boss", func(env Env) statemachine.StateMachine {
+			b := &boss{sum: sum{env: env}}
+			b.Begin("telling others what to do") // has no end
+			b.Advance(1)
+			return b
+		}),
 		StateMachine("liar", func(Env) statemachine.StateMachine { return &sum{} }), // says it is "sum"
 	}
 }
@@ -36,11 +41,14 @@ func (s *sum) Describe() plugins.Info {
 	return plugins.Info{Kind: plugins.StateMachine, Name: "sum", Version: "1.2.3", ConfigSchema: []byte(`{"type":"object"}`)}
 }
 
-// boss logs who leads.
-type boss struct{ sum }
+// boss logs who leads, and is at work.
+type boss struct {
+	sum
+	Work
+}
 
 func (b *boss) Describe() plugins.Info {
-	return plugins.Info{Kind: plugins.StateMachine, Name: "boss", Version: "1", Capabilities: []plugins.Capability{plugins.CapabilityLeadership}}
+	return plugins.Info{Kind: plugins.StateMachine, Name: "boss", Version: "1", Capabilities: []plugins.Capability{plugins.CapabilityLeadership, plugins.CapabilityBusy}}
 }
 
 func (b *boss) SetLeadership(l plugins.Leadership) {

@@ -163,6 +163,24 @@ func TestABackendIsToldWhoLeads(t *testing.T) {
 	}
 }
 
+// A backend in a process says what it is at on its session. Rule SM-53.
+func TestABackendSaysWhatItIsAt(t *testing.T) {
+	for name, what := range map[string]string{"boss": "telling others what to do", "sum": ""} {
+		r := start(t, name)
+		s, err := pluginrpc.OpenSession(t.Context(), r.conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if err := s.Probe(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if o := s.Occupation(); o.What != what || (o.Progress == 1) != (what != "") {
+			t.Errorf("%s is at %+v", name, o)
+		}
+	}
+}
+
 func TestLogLinesKeepTheirLevel(t *testing.T) {
 	r := start(t, "sum")
 	r.open(t)
@@ -270,18 +288,26 @@ func TestOtherArgumentsAreNoneOfOurBusiness(t *testing.T) {
 }
 
 // promising announces what it is not.
-type promising struct{ *sum }
+type promising struct {
+	*sum
+	promise plugins.Capability
+}
 
 func (p promising) Describe() plugins.Info {
 	info := p.sum.Describe()
-	info.Capabilities = []plugins.Capability{plugins.CapabilityLeadership}
+	info.Capabilities = []plugins.Capability{p.promise}
 	return info
 }
 
-func TestABackendThatWatchesNoLeadershipDoesNotAnnounceIt(t *testing.T) {
-	b := StateMachine("sum", func(Env) statemachine.StateMachine { return promising{&sum{}} })
-	if _, err := create(b, slog.Default()); err == nil || !strings.Contains(err.Error(), "is not a plugins.LeadershipWatcher") {
-		t.Errorf("error %v", err)
+func TestABackendAnnouncesWhatItIs(t *testing.T) {
+	for promise, is := range map[plugins.Capability]string{
+		plugins.CapabilityLeadership: "is not a plugins.LeadershipWatcher",
+		plugins.CapabilityBusy:       "is not a plugins.BusyReporter",
+	} {
+		b := StateMachine("sum", func(Env) statemachine.StateMachine { return promising{&sum{}, promise} })
+		if _, err := create(b, slog.Default()); err == nil || !strings.Contains(err.Error(), is) {
+			t.Errorf("%s: error %v", promise, err)
+		}
 	}
 }
 

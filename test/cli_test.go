@@ -40,6 +40,12 @@ type statusMemberJSON struct {
 		State    string `json:"state"`
 		Restarts int    `json:"restarts"`
 		Warning  string `json:"warning"`
+		Work     *struct {
+			What     string `json:"what"`
+			Progress uint64 `json:"progress"`
+			ForMs    uint64 `json:"for_ms"`
+			StillMs  uint64 `json:"still_ms"`
+		} `json:"work"`
 	} `json:"plugins"`
 	Links []struct {
 		ID        string   `json:"id"`

@@ -139,6 +139,9 @@ func TestStatusJSON(t *testing.T) {
 		h.status.Uncommitted, h.status.TickAge = 1500*time.Millisecond, 20*time.Millisecond
 		h.status.Level, h.status.LevelUnderstood = 2, 3
 		h.status.CommandVersion, h.status.CommandVersions = 4, &plugins.Versions{Least: 1, Greatest: 5}
+		durable := uint64(18)
+		h.status.Durable = &durable
+		h.status.Plugins[2].Work = &server.Work{What: "compacting", Progress: 17, For: 9 * time.Second, Still: 2 * time.Second}
 	})
 	got := host(t, "status", "-o", "json", "--endpoints", h.address, "--timeout", "2s")
 	if got.code != exitOK || got.stderr != "" {
@@ -170,7 +173,8 @@ func TestStatusJSON(t *testing.T) {
           "pid": 11,
           "state": "ready",
           "restarts": 0,
-          "warning": ""
+          "warning": "",
+          "work": null
         },
         {
           "kind": "storage",
@@ -179,7 +183,8 @@ func TestStatusJSON(t *testing.T) {
           "pid": 12,
           "state": "ready",
           "restarts": 2,
-          "warning": ""
+          "warning": "",
+          "work": null
         },
         {
           "kind": "statemachine",
@@ -188,7 +193,13 @@ func TestStatusJSON(t *testing.T) {
           "pid": 13,
           "state": "ready",
           "restarts": 0,
-          "warning": ""
+          "warning": "",
+          "work": {
+            "what": "compacting",
+            "progress": 17,
+            "for_ms": 9000,
+            "still_ms": 2000
+          }
         }
       ],
       "links": [
@@ -217,6 +228,7 @@ func TestStatusJSON(t *testing.T) {
         "least": 1,
         "greatest": 5
       },
+      "durable": 18,
       "quarantine": null
     },
     {
@@ -242,6 +254,7 @@ func TestStatusJSON(t *testing.T) {
       "level_understood": 0,
       "command_version": 0,
       "command_versions": null,
+      "durable": null,
       "quarantine": null
     }
   ]

@@ -117,6 +117,16 @@ type pluginStatus struct {
 	State    string `json:"state"`
 	Restarts uint32 `json:"restarts"`
 	Warning  string `json:"warning"`
+	// Work is null of a plugin that does not say that it is at long work.
+	Work *pluginWork `json:"work"`
+}
+
+// pluginWork is long work of a plugin, by its own word.
+type pluginWork struct {
+	What     string `json:"what"`
+	Progress uint64 `json:"progress"`
+	ForMs    uint64 `json:"for_ms"`
+	StillMs  uint64 `json:"still_ms"`
 }
 
 func newStatus() *cobra.Command {
@@ -233,9 +243,13 @@ func plainly(err error) string {
 func pluginsOf(st *hostv1.StatusResponse) []pluginStatus {
 	all := []pluginStatus{}
 	for _, p := range st.GetPlugins() {
+		var work *pluginWork
+		if w := p.GetWork(); w != nil {
+			work = &pluginWork{w.GetWhat(), w.GetProgress(), w.GetForMs(), w.GetStillMs()}
+		}
 		all = append(all, pluginStatus{
 			Kind: p.GetKind(), Name: p.GetName(), Version: p.GetVersion(),
-			PID: p.GetPid(), State: p.GetState(), Restarts: p.GetRestarts(), Warning: p.GetWarning(),
+			PID: p.GetPid(), State: p.GetState(), Restarts: p.GetRestarts(), Warning: p.GetWarning(), Work: work,
 		})
 	}
 	return all
@@ -325,6 +339,9 @@ func (s clusterStatus) note(m memberStatus) string {
 		}
 		if p.Warning != "" {
 			text += " (" + p.Warning + ")"
+		}
+		if p.Work != nil {
+			text += fmt.Sprintf(" (busy: %s, progress %d)", p.Work.What, p.Work.Progress)
 		}
 		parts = append(parts, text)
 	}

@@ -141,6 +141,7 @@ func toStatus(s server.Status) *hostv1.StatusResponse {
 			Restarts:  uint32(p.Restarts),
 			LastError: text(p.LastError),
 			Warning:   text(p.Warning),
+			Work:      toWork(p.Work),
 		})
 	}
 	for _, l := range s.Links {
@@ -156,6 +157,15 @@ func toStatus(s server.Status) *hostv1.StatusResponse {
 		})
 	}
 	return out
+}
+
+func toWork(w *server.Work) *hostv1.PluginWork {
+	if w == nil {
+		return nil
+	}
+	return &hostv1.PluginWork{
+		What: text(w.What), Progress: w.Progress, ForMs: uint64(w.For.Milliseconds()), StillMs: uint64(w.Still.Milliseconds()),
+	}
 }
 
 func toVersions(v plugins.Versions) *hostv1.CommandVersions {

@@ -16,6 +16,7 @@ import (
 func Capabilities() []plugins.Capability {
 	return []plugins.Capability{
 		frames.Capability,
+		plugins.CapabilityBusy,
 		plugins.CapabilityLeadership,
 		statemachine.CapabilityDurable,
 		statemachine.CapabilityQueryStreams,

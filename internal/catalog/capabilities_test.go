@@ -62,24 +62,32 @@ func TestAPluginHasWhatItRequires(t *testing.T) {
 	}
 }
 
-// boastful announces that it wants to be told who leads, and cannot be.
-type boastful struct{ *echoMachine }
+// boastful announces what it is not.
+type boastful struct {
+	*echoMachine
+	boast plugins.Capability
+}
 
 func (b boastful) Describe() plugins.Info {
 	info := b.echoMachine.Describe()
-	info.Capabilities = []plugins.Capability{plugins.CapabilityLeadership}
+	info.Capabilities = []plugins.Capability{b.boast}
 	return info
 }
 
-func TestABackendInsideTheHostWatchesTheLeadershipIfItSaysSo(t *testing.T) {
-	all := newCatalog(t, func(o *catalog.Options) {
-		o.Backends = []backend.Backend{backend.StateMachine("echo", func(backend.Env) statemachine.StateMachine { return boastful{newEchoMachine()} })}
-	})
-	spec := shipped()
-	spec.Isolation = catalog.Inproc
-	_, err := mustSlot(t, all, spec).Start(t.Context())
-	if !errors.Is(err, catalog.ErrPermanent) || !strings.Contains(err.Error(), "is not a plugins.LeadershipWatcher") {
-		t.Errorf("error %v", err)
+func TestABackendInsideTheHostIsWhatItAnnounces(t *testing.T) {
+	for boast, is := range map[plugins.Capability]string{
+		plugins.CapabilityLeadership: "is not a plugins.LeadershipWatcher",
+		plugins.CapabilityBusy:       "is not a plugins.BusyReporter",
+	} {
+		all := newCatalog(t, func(o *catalog.Options) {
+			o.Backends = []backend.Backend{backend.StateMachine("echo", func(backend.Env) statemachine.StateMachine { return boastful{newEchoMachine(), boast} })}
+		})
+		spec := shipped()
+		spec.Isolation = catalog.Inproc
+		_, err := mustSlot(t, all, spec).Start(t.Context())
+		if !errors.Is(err, catalog.ErrPermanent) || !strings.Contains(err.Error(), is) {
+			t.Errorf("%s: error %v", boast, err)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 )
 
 // inprocLife is that of a backend inside the host: there is no process to
@@ -15,7 +16,11 @@ type inprocLife struct {
 	in    *Instance
 	close func(context.Context) error
 	watch plugins.LeadershipWatcher // nil if the backend does not want to know who leads
+	busy  func() plugins.Busy       // nil if the backend does not say what it is at
 	once  sync.Once
+
+	mu    sync.Mutex
+	works pluginrpc.Occupations
 	// timeout bounds the Close of a killed backend.
 	timeout time.Duration
 }
@@ -41,6 +46,9 @@ func (s *Slot) startInproc() (*Instance, error) {
 	err := checkRequires(in.info)
 	if err == nil {
 		life.watch, err = backend.Watcher(made, in.info)
+	}
+	if err == nil {
+		life.busy, err = backend.Reporter(made, in.info)
 	}
 	if err != nil {
 		return nil, &StartError{Kind: s.plan.kind, Plugin: s.plan.label, Permanent: true, Cause: err}
@@ -76,6 +84,16 @@ func (l *inprocLife) kill(reason string) {
 // hang: a backend in this process has no stacks of its own that could be asked
 // for.
 func (l *inprocLife) hang(reason string) { l.kill(reason) }
+
+func (l *inprocLife) occupation() Occupation {
+	if l.busy == nil {
+		return Occupation{}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now, _ := l.works.Heard(l.busy(), time.Now()) // what is unusable does not count
+	return now
+}
 
 func (l *inprocLife) metrics(context.Context) ([]byte, error) { return nil, nil }
 

@@ -48,6 +48,8 @@ type life interface {
 	hang(reason string)
 	metrics(ctx context.Context) ([]byte, error)
 	setLeadership(ctx context.Context, l plugins.Leadership) error
+	// occupation is what it is at, by its last word.
+	occupation() Occupation
 }
 
 func newInstance(s *Slot, info plugins.Info) *Instance {
@@ -103,6 +105,14 @@ func (in *Instance) Progressed() {
 // Metrics returns the plugin's own metrics in Prometheus text format, unchecked;
 // nil if it has none or runs inside the host.
 func (in *Instance) Metrics(ctx context.Context) ([]byte, error) { return in.life.metrics(ctx) }
+
+// Occupation is what a plugin with the capability busy says that it is at.
+func (in *Instance) Occupation() Occupation {
+	if !in.info.Has(plugins.CapabilityBusy) {
+		return Occupation{}
+	}
+	return in.life.occupation()
+}
 
 // SetLeadership tells a plugin with that capability who leads, and returns when it has
 // taken that. One call at a time.

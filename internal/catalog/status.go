@@ -1,6 +1,12 @@
 package catalog
 
-import "github.com/pontoon-raft/pontoon/plugins"
+import (
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
+)
+
+// Occupation is what a plugin says that it is at.
+type Occupation = pluginrpc.Occupation
 
 // Status is a slot's state at one moment.
 type Status struct {
@@ -19,6 +25,8 @@ type Status struct {
 	// since it last got anywhere, and how often it did so again; empty if it never
 	// did.
 	LastError string
+	// Work is what the plugin says that it is at.
+	Work Occupation
 }
 
 // Status returns the slot's state.
@@ -31,6 +39,7 @@ func (s *Slot) Status() Status {
 	}
 	if s.current != nil && !s.current.isDone() {
 		st.PID = s.current.PID()
+		st.Work = s.current.Occupation()
 	}
 	st.LastError = s.causes.Error()
 	return st

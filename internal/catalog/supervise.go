@@ -180,6 +180,8 @@ func (l *processLife) setLeadership(ctx context.Context, told plugins.Leadership
 	return l.session.SetLeadership(ctx, told)
 }
 
+func (l *processLife) occupation() Occupation { return l.session.Occupation() }
+
 func (l *processLife) metrics(ctx context.Context) ([]byte, error) { return l.session.Metrics(ctx) }
 
 func (l *processLife) stop(ctx context.Context) error {

@@ -48,6 +48,8 @@ const (
 	// WarnStatesDiffer: the state machines of the voters have different states, and no
 	// majority has the same.
 	WarnStatesDiffer = "states_differ"
+	// WarnBusy: the state machine does not answer, and says what it is busy with.
+	WarnBusy = "busy"
 	// WarnLevelHeld: members keep the cluster at its feature level though another one
 	// understands the next. It is not a matter of health: every upgrade begins so.
 	WarnLevelHeld = "level_held"
@@ -187,7 +189,7 @@ func (s *Server) warnings(n *node.Node) (list []Warning) {
 	if s.cfg.Certificates != nil {
 		list = append(list, s.cfg.Certificates()...)
 	}
-	return slices.Concat(list, s.apart(), s.logWarnings(), s.exposed(), s.unfit(), s.snapshotWarnings(), s.accessWarnings(), s.auditWarnings())
+	return slices.Concat(list, s.apart(), s.logWarnings(), s.exposed(), s.busy(), s.unfit(), s.snapshotWarnings(), s.accessWarnings(), s.auditWarnings())
 }
 
 // warningsOf are those of a node that serves all the same. If nothing is

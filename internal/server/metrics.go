@@ -19,6 +19,7 @@ type metrics struct {
 	refusal          prometheus.Histogram
 	syncs            *prometheus.CounterVec
 	durableLost      prometheus.Counter
+	spared           prometheus.Counter
 }
 
 const namespace = "pontoon"
@@ -63,6 +64,10 @@ func newMetrics(s *Server, r prometheus.Registerer) *metrics {
 			Namespace: namespace, Name: "state_machine_syncs_total",
 			Help: "Syncs that the state machine was asked for, by result: done or failed.",
 		}, []string{"result"}),
+		spared: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "state_machine_spared_total",
+			Help: "Calls over which the state machine would have been ended if it had not been busy.",
+		}),
 		durableLost: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "state_machine_lost_durable_total",
 			Help: "Starts of the state machine that found less than it had called durable before.",
@@ -74,7 +79,7 @@ func newMetrics(s *Server, r prometheus.Registerer) *metrics {
 		}),
 	}
 	if r != nil {
-		r.MustRegister(m.syncs, m.durableLost, m.refusal, m.overtaken, m.proposals, m.leaderChanges, m.applyEntries, m.snapshotSave, m.snapshotFailures, m.parted, m.blocked)
+		r.MustRegister(m.syncs, m.durableLost, m.spared, m.refusal, m.overtaken, m.proposals, m.leaderChanges, m.applyEntries, m.snapshotSave, m.snapshotFailures, m.parted, m.blocked)
 		r.MustRegister(s.gauges()...)
 		r.MustRegister(auditMetrics(s.cfg.Audit)...)
 	}
@@ -199,6 +204,7 @@ func (s *Server) nodeCounter(name, help string, count func(*node.Node) uint64) p
 type pluginCollector struct {
 	plugins              func() []PluginStatus
 	up, restarts, missed *prometheus.Desc
+	busy                 *prometheus.Desc
 }
 
 func newPluginCollector(plugins func() []PluginStatus) *pluginCollector {
@@ -208,6 +214,7 @@ func newPluginCollector(plugins func() []PluginStatus) *pluginCollector {
 		up:       prometheus.NewDesc(namespace+"_plugin_up", "1 if the plugin is ready.", labels, nil),
 		restarts: prometheus.NewDesc(namespace+"_plugin_restarts_total", "Restarts of the plugin since the host started.", labels, nil),
 		missed:   prometheus.NewDesc(namespace+"_plugin_probes_missed_total", "Probes that the plugin did not answer in time since the host started.", labels, nil),
+		busy:     prometheus.NewDesc(namespace+"_plugin_busy", "1 if the plugin says that it is at long work.", labels, nil),
 	}
 }
 
@@ -216,6 +223,7 @@ func (c *pluginCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.up
 	ch <- c.restarts
 	ch <- c.missed
+	ch <- c.busy
 }
 
 // Collect implements prometheus.Collector.
@@ -234,6 +242,11 @@ func (c *pluginCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		ch <- prometheus.MustNewConstMetric(c.up, prometheus.GaugeValue, up, p.Kind, p.Name)
 		ch <- prometheus.MustNewConstMetric(c.restarts, prometheus.CounterValue, float64(p.Restarts), p.Kind, p.Name)
+		busy := 0.0
+		if p.Work != nil {
+			busy = 1
+		}
+		ch <- prometheus.MustNewConstMetric(c.busy, prometheus.GaugeValue, busy, p.Kind, p.Name)
 		ch <- prometheus.MustNewConstMetric(c.missed, prometheus.CounterValue, float64(p.Missed), p.Kind, p.Name)
 	}
 }

@@ -218,6 +218,16 @@ type PluginStatus struct {
 	// Warning is what is not well with a plugin that works all the same: the
 	// storage is short of space. Empty if there is nothing.
 	Warning string
+	// Work is what the plugin says that it is at; nil if it says nothing.
+	Work *Work
+}
+
+// Work is long work of a plugin, by its own word.
+type Work struct {
+	What     string
+	Progress uint64
+	// For is how long it has been busy, and Still for how long Progress has not risen.
+	For, Still time.Duration
 }
 
 // PeerProgress is the leader's view of a follower.

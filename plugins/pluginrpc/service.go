@@ -28,6 +28,9 @@ type Service struct {
 	// SetLeadership, if not nil, is told who leads. It must return quickly: probes
 	// wait for it.
 	SetLeadership func(plugins.Leadership)
+	// Busy, if not nil, says what the plugin is at. It must return quickly: probes wait
+	// for it.
+	Busy func() plugins.Busy
 }
 
 // Register serves s.
@@ -84,6 +87,9 @@ func (s *pluginServer) answer(req *pluginv1.SessionRequest) (*pluginv1.SessionRe
 		if text := s.service.Metrics(); len(text) <= maxMetricsBytes {
 			res.Metrics = text
 		}
+	}
+	if s.service.Busy != nil {
+		res.Busy = busyOf(s.service.Busy())
 	}
 	return res, nil
 }

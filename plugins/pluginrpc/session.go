@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -33,7 +34,8 @@ type Session struct {
 	answers uint64                   // last seq answered
 	waiting map[uint64]chan<- []byte // by seq; abandoned ones are absent
 	asked   []string                 // what is unanswered, the oldest first
-	err     error                    // why the session ended
+	work    Occupations
+	err     error // why the session ended
 }
 
 // OpenSession opens the session stream, which lasts until Close, the end of
@@ -215,6 +217,9 @@ func (s *Session) answer(res *pluginv1.SessionResponse) error {
 	defer s.mu.Unlock()
 	if want := s.answers + 1; res.Seq != want || res.Seq > s.seq {
 		return Breach("P-15", "answer %d, expected %d of %d requests", res.Seq, want, s.seq)
+	}
+	if _, err := s.work.Heard(goBusy(res.Busy), time.Now()); err != nil {
+		return err
 	}
 	s.answers++
 	s.asked = s.asked[1:]

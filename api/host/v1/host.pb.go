@@ -1019,7 +1019,9 @@ type PluginStatus struct {
 	LastError string `protobuf:"bytes,7,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
 	// A fault of a plugin that works all the same, for people: a storage that is
 	// short of space. Empty if there is nothing.
-	Warning       string `protobuf:"bytes,8,opt,name=warning,proto3" json:"warning,omitempty"`
+	Warning string `protobuf:"bytes,8,opt,name=warning,proto3" json:"warning,omitempty"`
+	// The long work that it says it is at; absent if there is none.
+	Work          *PluginWork `protobuf:"bytes,9,opt,name=work,proto3" json:"work,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1110,6 +1112,83 @@ func (x *PluginStatus) GetWarning() string {
 	return ""
 }
 
+func (x *PluginStatus) GetWork() *PluginWork {
+	if x != nil {
+		return x.Work
+	}
+	return nil
+}
+
+// PluginWork is long work of a plugin, by its own word.
+type PluginWork struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	What     string                 `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
+	Progress uint64                 `protobuf:"varint,2,opt,name=progress,proto3" json:"progress,omitempty"`
+	// How long it has been busy, and for how long progress has not risen.
+	ForMs         uint64 `protobuf:"varint,3,opt,name=for_ms,json=forMs,proto3" json:"for_ms,omitempty"`
+	StillMs       uint64 `protobuf:"varint,4,opt,name=still_ms,json=stillMs,proto3" json:"still_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PluginWork) Reset() {
+	*x = PluginWork{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PluginWork) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PluginWork) ProtoMessage() {}
+
+func (x *PluginWork) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PluginWork.ProtoReflect.Descriptor instead.
+func (*PluginWork) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *PluginWork) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *PluginWork) GetProgress() uint64 {
+	if x != nil {
+		return x.Progress
+	}
+	return 0
+}
+
+func (x *PluginWork) GetForMs() uint64 {
+	if x != nil {
+		return x.ForMs
+	}
+	return 0
+}
+
+func (x *PluginWork) GetStillMs() uint64 {
+	if x != nil {
+		return x.StillMs
+	}
+	return 0
+}
+
 type StatusResponse struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	ClusterId string                 `protobuf:"bytes,1,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
@@ -1156,7 +1235,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1168,7 +1247,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1181,7 +1260,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{16}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *StatusResponse) GetClusterId() string {
@@ -1363,7 +1442,7 @@ type CommandVersions struct {
 
 func (x *CommandVersions) Reset() {
 	*x = CommandVersions{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1375,7 +1454,7 @@ func (x *CommandVersions) String() string {
 func (*CommandVersions) ProtoMessage() {}
 
 func (x *CommandVersions) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1388,7 +1467,7 @@ func (x *CommandVersions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandVersions.ProtoReflect.Descriptor instead.
 func (*CommandVersions) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{17}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CommandVersions) GetLeast() uint32 {
@@ -1430,7 +1509,7 @@ type Quarantine struct {
 
 func (x *Quarantine) Reset() {
 	*x = Quarantine{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1442,7 +1521,7 @@ func (x *Quarantine) String() string {
 func (*Quarantine) ProtoMessage() {}
 
 func (x *Quarantine) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1455,7 +1534,7 @@ func (x *Quarantine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quarantine.ProtoReflect.Descriptor instead.
 func (*Quarantine) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{18}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Quarantine) GetIndex() uint64 {
@@ -1533,7 +1612,7 @@ type Warning struct {
 
 func (x *Warning) Reset() {
 	*x = Warning{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1545,7 +1624,7 @@ func (x *Warning) String() string {
 func (*Warning) ProtoMessage() {}
 
 func (x *Warning) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1558,7 +1637,7 @@ func (x *Warning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warning.ProtoReflect.Descriptor instead.
 func (*Warning) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{19}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Warning) GetReason() string {
@@ -1594,7 +1673,7 @@ type PeerLink struct {
 
 func (x *PeerLink) Reset() {
 	*x = PeerLink{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1606,7 +1685,7 @@ func (x *PeerLink) String() string {
 func (*PeerLink) ProtoMessage() {}
 
 func (x *PeerLink) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1619,7 +1698,7 @@ func (x *PeerLink) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerLink.ProtoReflect.Descriptor instead.
 func (*PeerLink) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{20}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PeerLink) GetId() string {
@@ -1680,7 +1759,7 @@ type PeerProgress struct {
 
 func (x *PeerProgress) Reset() {
 	*x = PeerProgress{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1692,7 +1771,7 @@ func (x *PeerProgress) String() string {
 func (*PeerProgress) ProtoMessage() {}
 
 func (x *PeerProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1705,7 +1784,7 @@ func (x *PeerProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerProgress.ProtoReflect.Descriptor instead.
 func (*PeerProgress) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{21}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *PeerProgress) GetId() string {
@@ -1787,7 +1866,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1799,7 +1878,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1812,7 +1891,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{22}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Member) GetId() string {
@@ -1868,7 +1947,7 @@ type MembersRequest struct {
 
 func (x *MembersRequest) Reset() {
 	*x = MembersRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1880,7 +1959,7 @@ func (x *MembersRequest) String() string {
 func (*MembersRequest) ProtoMessage() {}
 
 func (x *MembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1893,7 +1972,7 @@ func (x *MembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersRequest.ProtoReflect.Descriptor instead.
 func (*MembersRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{23}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *MembersRequest) GetLinearizable() bool {
@@ -1914,7 +1993,7 @@ type MembersResponse struct {
 
 func (x *MembersResponse) Reset() {
 	*x = MembersResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1926,7 +2005,7 @@ func (x *MembersResponse) String() string {
 func (*MembersResponse) ProtoMessage() {}
 
 func (x *MembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1939,7 +2018,7 @@ func (x *MembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersResponse.ProtoReflect.Descriptor instead.
 func (*MembersResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{24}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *MembersResponse) GetClusterId() string {
@@ -1976,7 +2055,7 @@ type AddMemberRequest struct {
 
 func (x *AddMemberRequest) Reset() {
 	*x = AddMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1988,7 +2067,7 @@ func (x *AddMemberRequest) String() string {
 func (*AddMemberRequest) ProtoMessage() {}
 
 func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2001,7 +2080,7 @@ func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddMemberRequest.ProtoReflect.Descriptor instead.
 func (*AddMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{25}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *AddMemberRequest) GetMember() *Member {
@@ -2031,7 +2110,7 @@ type UpdateMemberRequest struct {
 
 func (x *UpdateMemberRequest) Reset() {
 	*x = UpdateMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2043,7 +2122,7 @@ func (x *UpdateMemberRequest) String() string {
 func (*UpdateMemberRequest) ProtoMessage() {}
 
 func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2056,7 +2135,7 @@ func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMemberRequest.ProtoReflect.Descriptor instead.
 func (*UpdateMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{26}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *UpdateMemberRequest) GetMember() *Member {
@@ -2084,7 +2163,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2096,7 +2175,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2109,7 +2188,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{27}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RemoveMemberRequest) GetId() string {
@@ -2136,7 +2215,7 @@ type TransferLeaderRequest struct {
 
 func (x *TransferLeaderRequest) Reset() {
 	*x = TransferLeaderRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2148,7 +2227,7 @@ func (x *TransferLeaderRequest) String() string {
 func (*TransferLeaderRequest) ProtoMessage() {}
 
 func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2161,7 +2240,7 @@ func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderRequest.ProtoReflect.Descriptor instead.
 func (*TransferLeaderRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{28}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *TransferLeaderRequest) GetTo() string {
@@ -2180,7 +2259,7 @@ type TransferLeaderResponse struct {
 
 func (x *TransferLeaderResponse) Reset() {
 	*x = TransferLeaderResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2192,7 +2271,7 @@ func (x *TransferLeaderResponse) String() string {
 func (*TransferLeaderResponse) ProtoMessage() {}
 
 func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2205,7 +2284,7 @@ func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderResponse.ProtoReflect.Descriptor instead.
 func (*TransferLeaderResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{29}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *TransferLeaderResponse) GetLeader() string {
@@ -2270,7 +2349,7 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x12ReadBarrierRequest\"+\n" +
 	"\x13ReadBarrierResponse\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\"\x0f\n" +
-	"\rStatusRequest\"\xcd\x01\n" +
+	"\rStatusRequest\"\xfe\x01\n" +
 	"\fPluginStatus\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -2280,7 +2359,14 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\brestarts\x18\x06 \x01(\rR\brestarts\x12\x1d\n" +
 	"\n" +
 	"last_error\x18\a \x01(\tR\tlastError\x12\x18\n" +
-	"\awarning\x18\b \x01(\tR\awarning\"\x87\a\n" +
+	"\awarning\x18\b \x01(\tR\awarning\x12/\n" +
+	"\x04work\x18\t \x01(\v2\x1b.pontoon.host.v1.PluginWorkR\x04work\"n\n" +
+	"\n" +
+	"PluginWork\x12\x12\n" +
+	"\x04what\x18\x01 \x01(\tR\x04what\x12\x1a\n" +
+	"\bprogress\x18\x02 \x01(\x04R\bprogress\x12\x15\n" +
+	"\x06for_ms\x18\x03 \x01(\x04R\x05forMs\x12\x19\n" +
+	"\bstill_ms\x18\x04 \x01(\x04R\astillMs\"\x87\a\n" +
 	"\x0eStatusResponse\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x0e\n" +
@@ -2411,7 +2497,7 @@ func file_pontoon_host_v1_host_proto_rawDescGZIP() []byte {
 }
 
 var file_pontoon_host_v1_host_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(Outcome)(0),                   // 0: pontoon.host.v1.Outcome
 	(Consistency)(0),               // 1: pontoon.host.v1.Consistency
@@ -2431,20 +2517,21 @@ var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(*ReadBarrierResponse)(nil),    // 15: pontoon.host.v1.ReadBarrierResponse
 	(*StatusRequest)(nil),          // 16: pontoon.host.v1.StatusRequest
 	(*PluginStatus)(nil),           // 17: pontoon.host.v1.PluginStatus
-	(*StatusResponse)(nil),         // 18: pontoon.host.v1.StatusResponse
-	(*CommandVersions)(nil),        // 19: pontoon.host.v1.CommandVersions
-	(*Quarantine)(nil),             // 20: pontoon.host.v1.Quarantine
-	(*Warning)(nil),                // 21: pontoon.host.v1.Warning
-	(*PeerLink)(nil),               // 22: pontoon.host.v1.PeerLink
-	(*PeerProgress)(nil),           // 23: pontoon.host.v1.PeerProgress
-	(*Member)(nil),                 // 24: pontoon.host.v1.Member
-	(*MembersRequest)(nil),         // 25: pontoon.host.v1.MembersRequest
-	(*MembersResponse)(nil),        // 26: pontoon.host.v1.MembersResponse
-	(*AddMemberRequest)(nil),       // 27: pontoon.host.v1.AddMemberRequest
-	(*UpdateMemberRequest)(nil),    // 28: pontoon.host.v1.UpdateMemberRequest
-	(*RemoveMemberRequest)(nil),    // 29: pontoon.host.v1.RemoveMemberRequest
-	(*TransferLeaderRequest)(nil),  // 30: pontoon.host.v1.TransferLeaderRequest
-	(*TransferLeaderResponse)(nil), // 31: pontoon.host.v1.TransferLeaderResponse
+	(*PluginWork)(nil),             // 18: pontoon.host.v1.PluginWork
+	(*StatusResponse)(nil),         // 19: pontoon.host.v1.StatusResponse
+	(*CommandVersions)(nil),        // 20: pontoon.host.v1.CommandVersions
+	(*Quarantine)(nil),             // 21: pontoon.host.v1.Quarantine
+	(*Warning)(nil),                // 22: pontoon.host.v1.Warning
+	(*PeerLink)(nil),               // 23: pontoon.host.v1.PeerLink
+	(*PeerProgress)(nil),           // 24: pontoon.host.v1.PeerProgress
+	(*Member)(nil),                 // 25: pontoon.host.v1.Member
+	(*MembersRequest)(nil),         // 26: pontoon.host.v1.MembersRequest
+	(*MembersResponse)(nil),        // 27: pontoon.host.v1.MembersResponse
+	(*AddMemberRequest)(nil),       // 28: pontoon.host.v1.AddMemberRequest
+	(*UpdateMemberRequest)(nil),    // 29: pontoon.host.v1.UpdateMemberRequest
+	(*RemoveMemberRequest)(nil),    // 30: pontoon.host.v1.RemoveMemberRequest
+	(*TransferLeaderRequest)(nil),  // 31: pontoon.host.v1.TransferLeaderRequest
+	(*TransferLeaderResponse)(nil), // 32: pontoon.host.v1.TransferLeaderResponse
 }
 var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	0,  // 0: pontoon.host.v1.Failure.outcome:type_name -> pontoon.host.v1.Outcome
@@ -2456,43 +2543,44 @@ var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	12, // 6: pontoon.host.v1.QueryStreamResponse.header:type_name -> pontoon.host.v1.QueryStreamHeader
 	13, // 7: pontoon.host.v1.QueryStreamResponse.end:type_name -> pontoon.host.v1.QueryStreamEnd
 	2,  // 8: pontoon.host.v1.QueryStreamResponse.failure:type_name -> pontoon.host.v1.Failure
-	17, // 9: pontoon.host.v1.StatusResponse.plugins:type_name -> pontoon.host.v1.PluginStatus
-	23, // 10: pontoon.host.v1.StatusResponse.progress:type_name -> pontoon.host.v1.PeerProgress
-	22, // 11: pontoon.host.v1.StatusResponse.links:type_name -> pontoon.host.v1.PeerLink
-	21, // 12: pontoon.host.v1.StatusResponse.warnings:type_name -> pontoon.host.v1.Warning
-	20, // 13: pontoon.host.v1.StatusResponse.quarantine:type_name -> pontoon.host.v1.Quarantine
-	19, // 14: pontoon.host.v1.StatusResponse.command_versions:type_name -> pontoon.host.v1.CommandVersions
-	19, // 15: pontoon.host.v1.PeerProgress.command_versions:type_name -> pontoon.host.v1.CommandVersions
-	24, // 16: pontoon.host.v1.MembersResponse.members:type_name -> pontoon.host.v1.Member
-	24, // 17: pontoon.host.v1.AddMemberRequest.member:type_name -> pontoon.host.v1.Member
-	24, // 18: pontoon.host.v1.UpdateMemberRequest.member:type_name -> pontoon.host.v1.Member
-	3,  // 19: pontoon.host.v1.Host.Propose:input_type -> pontoon.host.v1.ProposeRequest
-	6,  // 20: pontoon.host.v1.Host.Proposals:input_type -> pontoon.host.v1.ProposalBatch
-	9,  // 21: pontoon.host.v1.Host.Query:input_type -> pontoon.host.v1.QueryRequest
-	9,  // 22: pontoon.host.v1.Host.QueryStream:input_type -> pontoon.host.v1.QueryRequest
-	14, // 23: pontoon.host.v1.Host.ReadBarrier:input_type -> pontoon.host.v1.ReadBarrierRequest
-	16, // 24: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
-	25, // 25: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
-	27, // 26: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
-	28, // 27: pontoon.host.v1.Host.UpdateMember:input_type -> pontoon.host.v1.UpdateMemberRequest
-	29, // 28: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
-	30, // 29: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
-	4,  // 30: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
-	8,  // 31: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
-	10, // 32: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
-	11, // 33: pontoon.host.v1.Host.QueryStream:output_type -> pontoon.host.v1.QueryStreamResponse
-	15, // 34: pontoon.host.v1.Host.ReadBarrier:output_type -> pontoon.host.v1.ReadBarrierResponse
-	18, // 35: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
-	26, // 36: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
-	26, // 37: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
-	26, // 38: pontoon.host.v1.Host.UpdateMember:output_type -> pontoon.host.v1.MembersResponse
-	26, // 39: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
-	31, // 40: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
-	30, // [30:41] is the sub-list for method output_type
-	19, // [19:30] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	18, // 9: pontoon.host.v1.PluginStatus.work:type_name -> pontoon.host.v1.PluginWork
+	17, // 10: pontoon.host.v1.StatusResponse.plugins:type_name -> pontoon.host.v1.PluginStatus
+	24, // 11: pontoon.host.v1.StatusResponse.progress:type_name -> pontoon.host.v1.PeerProgress
+	23, // 12: pontoon.host.v1.StatusResponse.links:type_name -> pontoon.host.v1.PeerLink
+	22, // 13: pontoon.host.v1.StatusResponse.warnings:type_name -> pontoon.host.v1.Warning
+	21, // 14: pontoon.host.v1.StatusResponse.quarantine:type_name -> pontoon.host.v1.Quarantine
+	20, // 15: pontoon.host.v1.StatusResponse.command_versions:type_name -> pontoon.host.v1.CommandVersions
+	20, // 16: pontoon.host.v1.PeerProgress.command_versions:type_name -> pontoon.host.v1.CommandVersions
+	25, // 17: pontoon.host.v1.MembersResponse.members:type_name -> pontoon.host.v1.Member
+	25, // 18: pontoon.host.v1.AddMemberRequest.member:type_name -> pontoon.host.v1.Member
+	25, // 19: pontoon.host.v1.UpdateMemberRequest.member:type_name -> pontoon.host.v1.Member
+	3,  // 20: pontoon.host.v1.Host.Propose:input_type -> pontoon.host.v1.ProposeRequest
+	6,  // 21: pontoon.host.v1.Host.Proposals:input_type -> pontoon.host.v1.ProposalBatch
+	9,  // 22: pontoon.host.v1.Host.Query:input_type -> pontoon.host.v1.QueryRequest
+	9,  // 23: pontoon.host.v1.Host.QueryStream:input_type -> pontoon.host.v1.QueryRequest
+	14, // 24: pontoon.host.v1.Host.ReadBarrier:input_type -> pontoon.host.v1.ReadBarrierRequest
+	16, // 25: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
+	26, // 26: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
+	28, // 27: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
+	29, // 28: pontoon.host.v1.Host.UpdateMember:input_type -> pontoon.host.v1.UpdateMemberRequest
+	30, // 29: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
+	31, // 30: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
+	4,  // 31: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
+	8,  // 32: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
+	10, // 33: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
+	11, // 34: pontoon.host.v1.Host.QueryStream:output_type -> pontoon.host.v1.QueryStreamResponse
+	15, // 35: pontoon.host.v1.Host.ReadBarrier:output_type -> pontoon.host.v1.ReadBarrierResponse
+	19, // 36: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
+	27, // 37: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
+	27, // 38: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
+	27, // 39: pontoon.host.v1.Host.UpdateMember:output_type -> pontoon.host.v1.MembersResponse
+	27, // 40: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
+	32, // 41: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
+	31, // [31:42] is the sub-list for method output_type
+	20, // [20:31] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_pontoon_host_v1_host_proto_init() }
@@ -2506,14 +2594,14 @@ func file_pontoon_host_v1_host_proto_init() {
 		(*QueryStreamResponse_End)(nil),
 		(*QueryStreamResponse_Failure)(nil),
 	}
-	file_pontoon_host_v1_host_proto_msgTypes[16].OneofWrappers = []any{}
+	file_pontoon_host_v1_host_proto_msgTypes[17].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pontoon_host_v1_host_proto_rawDesc), len(file_pontoon_host_v1_host_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   30,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

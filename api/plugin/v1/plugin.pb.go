@@ -528,7 +528,7 @@ func (m *SessionResponse) GetBusy() *Busy {
 // Busy is long work, as of a compaction, for which a plugin may leave a call unanswered
 // longer than the host would wait otherwise.
 type Busy struct {
-	// For people: from 1 to 128 bytes of one line.
+	// For people: at most 128 bytes of one line. Empty, it is as if there were none.
 	What string `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
 	// Rises as the work gets on, from one work of the process to the next too.
 	Progress uint64 `protobuf:"varint,2,opt,name=progress,proto3" json:"progress,omitempty"`
