@@ -162,3 +162,41 @@ func TestA6ThirdPartyStateMachine(t *testing.T) {
 	load.check(c)
 	c.stop()
 }
+
+// An orderly stop leaves all that the counter has applied on its disk: the next start replays
+// nothing of that. After kill -9 of its process it has what it called durable, and gets the rest
+// again.
+func TestTheCounterIsDurableAfterAStop(t *testing.T) {
+	t.Parallel()
+	c := startCounters(t, "raft.snapshot_entries=100000")
+	load := startAdder(t, c.nodes)
+	load.progress(100)
+	load.stop()
+	n := c.follower()
+	before, ok := n.status()
+	if !ok {
+		t.Fatal("no status")
+	}
+	n.stop()
+	n.startReady()
+	durable := func() uint64 {
+		st, ok := n.status()
+		if !ok || st.Durable == nil {
+			t.Fatalf("status %v", st)
+		}
+		return st.GetDurable()
+	}
+	was := durable()
+	if was < before.GetApplied() {
+		t.Errorf("%d of %d is durable after a stop", was, before.GetApplied())
+	}
+	load = startAdder(t, c.nodes)
+	load.progress(100)
+	n.awaitReplaced(n.signalPlugin("statemachine", syscall.SIGKILL))
+	n.awaitReady()
+	if now := durable(); now < was {
+		t.Errorf("after a kill %d is durable, before it %d was", now, was)
+	}
+	load.agreed(c)
+	c.stop()
+}
