@@ -24,6 +24,7 @@
 //     stopped node: it is shown, checked, restored, recovered and migrated;
 //   - cert.go, certfiles.go, certshow.go, token.go, tokenend.go: certificates and tokens are
 //     made, shown and ended; audit.go, audittail.go: the record of requests;
+//   - pluginnew.go: the folder of a new plugin is made;
 //   - plugincheck.go, plugincheckjunit.go: an executable is checked against the plugin protocol;
 //   - dev.go: a cluster with a plugin that is being written;
 //   - demo.go, version.go: a cluster on this machine, and what this program is;

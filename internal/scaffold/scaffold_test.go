@@ -1,0 +1,140 @@
+package scaffold
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+// runtime stands in for that of Python.
+func runtime() fstest.MapFS {
+	return fstest.MapFS{"pontoon/wire.py": &fstest.MapFile{Data: []byte("# the runtime\n")}}
+}
+
+func plan(dir, lang string) Plan {
+	p := Plan{Kind: "statemachine", Name: "led-1", Lang: lang, Dir: dir, Host: "/opt/host", Cluster: "8badf00d"}
+	if lang == "go" {
+		p.Pontoon = filepath.Join("..", "..")
+	}
+	return p
+}
+
+// A plan by which nothing can be made is refused with a sentence, and leaves no folder.
+func TestWhatCannotBeMadeIsRefused(t *testing.T) {
+	for name, x := range map[string]struct {
+		change func(*Plan)
+		says   string
+	}{
+		"another kind":         {func(p *Plan) { p.Kind = "storage" }, "docs/plugins/storage.md"},
+		"no kind":              {func(p *Plan) { p.Kind = "machine" }, `"machine" is unknown`},
+		"no language":          {func(p *Plan) { p.Lang = "" }, "--lang go or --lang python"},
+		"another language":     {func(p *Plan) { p.Lang = "cobol" }, "docs/plugins/protocol.md for any other"},
+		"Go without Pontoon":   {func(p *Plan) { p.Pontoon = "" }, "--pontoon"},
+		"Go with another":      {func(p *Plan) { p.Pontoon = t.TempDir() }, "not a checkout of Pontoon"},
+		"Python with Pontoon":  {func(p *Plan) { p.Lang = "python" }, "--pontoon is for Go"},
+		"a name in capitals":   {func(p *Plan) { p.Name = "Ledger" }, "lower-case"},
+		"a path":               {func(p *Plan) { p.Name = "../ledger" }, "lower-case"},
+		"an empty name":        {func(p *Plan) { p.Name = "" }, "lower-case"},
+		"a name with a digit":  {func(p *Plan) { p.Name = "1st" }, "lower-case"},
+		"a name of 64 letters": {func(p *Plan) { p.Name = strings.Repeat("a", 64) }, "at most 63"},
+		"a name and a line":    {func(p *Plan) { p.Name = "ledger\n" }, "lower-case"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := plan(filepath.Join(t.TempDir(), "new"), "go")
+			x.change(&p)
+			if _, err := p.Write(runtime()); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), x.says) {
+				t.Errorf("%v, want a refusal that says %q", err, x.says)
+			}
+			if _, err := os.Lstat(p.Dir); err == nil {
+				t.Error("a folder was made")
+			}
+		})
+	}
+}
+
+// A file that is there stays as it is, whichever it is, and then no other one is written.
+func TestNoFileIsOverwritten(t *testing.T) {
+	for _, lang := range Languages() {
+		first := plan(t.TempDir(), lang)
+		names, err := first.Write(runtime())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			p := plan(t.TempDir(), lang)
+			if err := create(p.path(name), []byte("mine")); err != nil {
+				t.Fatal(err)
+			}
+			_, err := p.Write(runtime())
+			if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), p.path(name)+" is there already") {
+				t.Errorf("%s: %v", name, err)
+			}
+			text, err := os.ReadFile(p.path(name))
+			if err != nil || string(text) != "mine" {
+				t.Errorf("%s: %q, %v", name, text, err)
+			}
+			if left := filesIn(t, p.Dir); len(left) != 1 {
+				t.Errorf("%s was in the way, and there are %v", name, left)
+			}
+		}
+	}
+}
+
+// The files of each language are there and filled in, beside a file of the author's.
+func TestTheFilesAreThere(t *testing.T) {
+	for lang, want := range map[string][]string{
+		"go": {"go.mod", "go.sum", "machine.go", "machine_test.go", "main.go", "snapshot.go"},
+		"python": {
+			"__main__.py", "machine.py", "pontoon/wire.py", "snapshot.py", "test_machine.py",
+		},
+	} {
+		p := plan(t.TempDir(), lang)
+		if err := create(p.path("notes"), nil); err != nil {
+			t.Fatal(err)
+		}
+		made, err := p.Write(runtime())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, ".gitignore", "AGENTS.md", "Makefile", "README.md", "check.yaml", "configs/n1.yaml", "configs/n2.yaml", "configs/n3.yaml")
+		if slices.Sort(want); !slices.Equal(made, want) {
+			t.Errorf("%s: made %v, want %v", lang, made, want)
+		}
+		if there := filesIn(t, p.Dir); len(there) != len(made)+1 {
+			t.Errorf("%s: said %v, made %v", lang, made, there)
+		}
+		for _, name := range made {
+			text, err := os.ReadFile(p.path(name))
+			if err != nil || len(text) == 0 || strings.Contains(string(text), "{{") || strings.Contains(string(text), "<no value>") {
+				t.Errorf("%s: %v\n%s", name, err, text)
+			}
+		}
+	}
+}
+
+// A path that go.mod takes in quotes alone gets them.
+func TestPathsInAModule(t *testing.T) {
+	for path, want := range map[string]string{"/src/pontoon": "/src/pontoon", "/my src/pontoon": `"/my src/pontoon"`, "/a(b)": `"/a(b)"`} {
+		if got := quoted(path); got != want {
+			t.Errorf("%s is written %s, want %s", path, got, want)
+		}
+	}
+}
+
+func filesIn(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			names = append(names, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
