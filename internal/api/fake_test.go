@@ -120,6 +120,12 @@ func (f *fakeService) set(change func(*fakeService)) {
 	change(f)
 }
 
+func (f *fakeService) appliedCount() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.index
+}
+
 func (f *fakeService) heldCount() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

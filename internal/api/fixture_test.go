@@ -33,11 +33,13 @@ func start(t testing.TB, o api.Options) *api.Server {
 	return s
 }
 
-// dial connects to s with gRPC until the test ends.
+// dial connects to s with gRPC until the test ends. As for the clients of package client,
+// what a stream or a connection takes without being read does not grow.
 func dial(t testing.TB, s *api.Server) *grpc.ClientConn {
 	t.Helper()
 	conn, err := grpc.NewClient("passthrough:///"+s.Addr().String(),
-		grpc.WithTransportCredentials(insecure.NewCredentials()))
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithStaticStreamWindowSize(64<<10), grpc.WithStaticConnWindowSize(64<<10))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ const smallAnswer = 512
 // few bytes of a proposal may have a result of a MiB, and a client that does not
 // read would have the host keep those of all that it may have in flight. The
 // results that all clients together have not read are bounded too: a stream may have as much of it
-// as is free, so that those that do not read leave something to the others.
+// as is free, and two results of the last part, which those that do not read so leave to the others.
 func (s *proposalStream) boundedLocked(a proposalResult) proposalResult {
 	size := a.keeps()
 	if size == 0 {
@@ -27,7 +27,7 @@ func (s *proposalStream) boundedLocked(a proposalResult) proposalResult {
 		a = s.lose(a, "the client does not read its answers")
 	case s.unsent+size > s.limits.MaxInFlightBytes:
 		a = s.lose(a, fmt.Sprintf("%d bytes of results wait for this client, at most %d do", s.unsent, s.limits.MaxInFlightBytes))
-	case all > most || int64(s.kept) > most-all:
+	case all > most || int64(s.kept) > most-all || s.kept > size && most-all < most/leftToOthers:
 		a = s.lose(a, fmt.Sprintf("%d bytes of results wait for this client, %d for all, at most %d do", s.unsent, all-int64(size), most))
 	default:
 		s.kept += size
