@@ -31,8 +31,8 @@
 //   - watchdog.go, applywatch.go, space.go, fitness.go, leave.go: calls that are not answered, storage
 //     that fills, and a leader that is unfit for it and hands over;
 //   - courierhost.go, peers.go: the host as its courier knows it, and the peers that the
-//     courier is told of; snapshotsend.go, sends.go, receive.go,
-//     wholesnapshot.go: snapshots to peers and from them;
+//     courier is told of; snapshotsend.go, sends.go, receive.go, parts.go,
+//     wholesnapshot.go: snapshots to peers and from them, also those that break off;
 //   - identity.go, meetings.go, conflicts.go, judgement.go, founding.go: what members show each
 //     other, what does not fit, and what follows from it; loss.go, removal.go: the ends
 //     of a member that lost data or was removed;

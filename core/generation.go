@@ -28,6 +28,7 @@ type generation struct {
 	time        uint64
 	pump        *appendPump
 	sends       sends
+	parts       parts
 	space       spaceWatch
 	fitness     fitnessWatch
 
@@ -48,6 +49,9 @@ func newGeneration(h *Host) *generation {
 	working, end := context.WithCancel(g.failing)
 	context.AfterFunc(g.stopping, end)
 	g.working = working
+	g.parts.tell = func(kept node.Kept) {
+		g.node.Do(func(c *node.Core) error { c.SnapshotKept(kept); return nil })
+	}
 	return g
 }
 
@@ -125,6 +129,7 @@ func (h *Host) run(g *generation) {
 	h.tellPeers()
 	g.wg.Go(g.pump.run)
 	g.wg.Go(g.watchSpace)
+	g.wg.Go(func() { <-g.working.Done(); g.parts.close() })
 	g.wg.Go(g.watchFitness)
 	g.wg.Go(g.raft)
 }

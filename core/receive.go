@@ -20,23 +20,36 @@ var errNoNode = errors.New("the storage plugin is starting")
 // errNotWanted: a snapshot for the state machine arrives, and it needs none.
 var errNotWanted = errors.New("the state machine does not need it")
 
+// errNoBeginning: the rest of a snapshot arrives, and its beginning is not here. The next
+// one begins at its beginning, because the sender hears that nothing is kept.
+var errNoBeginning = errors.New("its beginning is not kept here any more")
+
+// arrival is a snapshot that arrives.
+type arrival struct {
+	node.Announcement
+	own  *server.SnapshotHeader
+	head *bytes.Buffer // the bytes that own was read from; nil if part has them
+	part *part         // what has come of it before; nil if it begins
+}
+
 func (g *generation) receiveSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
 	a, err := node.SnapshotHeader(header.Message, g.h.cfg.Limits)
 	if err != nil {
 		return err
 	}
-	meta := a.Metadata
 	if header.To != g.h.cfg.ID || header.Group != group {
-		return fmt.Errorf("snapshot %d is for node %x in group %d", meta.Index, header.To, header.Group)
+		return fmt.Errorf("snapshot %d is for node %x in group %d", a.Metadata.Index, header.To, header.Group)
 	}
-	if r, err = announcedWhole(header.Bytes, a.Bytes, r); err != nil {
-		return fmt.Errorf("snapshot %d: %w", meta.Index, err)
+	if r, err = announcedWhole(header.Bytes, a, r); err != nil {
+		return fmt.Errorf("snapshot %d: %w", a.Metadata.Index, err)
 	}
+	in := &arrival{Announcement: a}
+	defer func() { g.leaveKept(in.part) }()
 	if a.StateOnly {
-		return g.receiveState(ctx, member.ID(header.From), a, r)
+		return g.receiveState(ctx, member.ID(header.From), in, r)
 	}
-	g.h.logger.Info("receiving a snapshot", "from", member.ID(header.From), "index", meta.Index)
-	own, head, err := g.readHeader(meta, r)
+	g.h.logger.Info("receiving a snapshot", "from", member.ID(header.From), "index", a.Metadata.Index, "offset", a.Offset)
+	err = g.begin(in, r)
 	if errors.Is(err, member.ErrNewer) && g.node.State().Leader == member.ID(header.From) {
 		g.h.fail(err) // another try would find the same; the word of others ends nothing
 	}
@@ -45,28 +58,28 @@ func (g *generation) receiveSnapshot(ctx context.Context, header transport.Snaps
 	}
 	// A snapshot that the state machine does not read would replace the log that it could
 	// go on by.
-	if err := g.h.server.CheckFormat(own); err != nil {
-		return fmt.Errorf("snapshot %d: %w", own.Index, err)
+	if err := g.h.server.CheckFormat(in.own); err != nil {
+		return fmt.Errorf("snapshot %d: %w", in.own.Index, err)
 	}
 	wanted := func() error {
-		return g.offer(ctx, func(done func(error)) error { return g.node.CheckSnapshot(header.Message, own.Registry, done) })
+		return g.offer(ctx, func(done func(error)) error { return g.node.CheckSnapshot(header.Message, in.own.Registry, done) })
 	}
 	if err := wanted(); err != nil {
 		return err
 	}
-	if err := g.spool(ctx, a, true, io.MultiReader(head, r), wanted); err != nil {
+	if err := g.spool(ctx, in, r, wanted); err != nil {
 		return err
 	}
 	return g.offer(ctx, func(done func(error)) error {
-		return g.node.SnapshotReceived(header.Message, own.Registry, own.Time, done)
+		return g.node.SnapshotReceived(header.Message, in.own.Registry, in.own.Time, done)
 	})
 }
 
 // receiveState takes a snapshot of the leader for the state machine, which has
 // nothing that it could be restored from: it becomes the newest of this member's
 // own. The log and what raft knows stay as they are.
-func (g *generation) receiveState(ctx context.Context, from member.ID, a node.Announcement, r io.Reader) error {
-	meta := a.Metadata
+func (g *generation) receiveState(ctx context.Context, from member.ID, in *arrival, r io.Reader) error {
+	meta := in.Metadata
 	needed := func() error {
 		if least := g.h.server.Pleads(); least == 0 || meta.Index < least {
 			return fmt.Errorf("snapshot %d: %w", meta.Index, errNotWanted)
@@ -76,23 +89,35 @@ func (g *generation) receiveState(ctx context.Context, from member.ID, a node.An
 	if err := needed(); err != nil {
 		return err
 	}
-	own, head, err := g.readHeader(meta, r)
-	if err != nil {
+	if err := g.begin(in, r); err != nil {
 		return err
 	}
-	err = g.offer(ctx, func(done func(error)) error {
-		g.node.Do(func(c *node.Core) error { done(c.CheckState(from, meta, own.Registry)); return nil })
+	err := g.offer(ctx, func(done func(error)) error {
+		g.node.Do(func(c *node.Core) error { done(c.CheckState(from, meta, in.own.Registry)); return nil })
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	g.h.logger.Info("receiving a snapshot for the state machine", "from", from, "index", meta.Index)
-	if err := g.spool(ctx, a, false, io.MultiReader(head, r), needed); err != nil {
+	g.h.logger.Info("receiving a snapshot for the state machine", "from", from, "index", meta.Index, "offset", in.Offset)
+	if err := g.spool(ctx, in, r, needed); err != nil {
 		return err
 	}
 	g.node.Do(func(c *node.Core) error { c.SnapshotSaved(meta); return nil })
 	g.h.server.StateReceived(meta)
+	return nil
+}
+
+// begin finds the beginning of a snapshot: in what arrives, or in what is kept.
+func (g *generation) begin(in *arrival, r io.Reader) (err error) {
+	if in.Offset == 0 {
+		in.own, in.head, err = g.readHeader(in.Metadata, r)
+		return err
+	}
+	if in.part = g.parts.take(in.Sum, in.Offset, !in.StateOnly); in.part == nil {
+		return fmt.Errorf("snapshot %d from byte %d on: %w", in.Metadata.Index, in.Offset, errNoBeginning)
+	}
+	in.own = in.part.own
 	return nil
 }
 
@@ -113,28 +138,53 @@ func (g *generation) readHeader(meta storage.SnapshotMetadata, r io.Reader) (*se
 	return own, head, nil
 }
 
-// spool writes a snapshot into the storage. check has the last word before it is kept.
-func (g *generation) spool(ctx context.Context, a node.Announcement, received bool, r io.Reader, check func() error) error {
-	meta := a.Metadata
-	created, err := g.storage.CreateSnapshot(ctx, meta, received)
-	if err != nil {
-		return fmt.Errorf("create snapshot %d: %w", meta.Index, err)
+// spool writes a snapshot into the storage. check has the last word before it is kept. If
+// the rest does not come, what has come stays for the next try.
+func (g *generation) spool(ctx context.Context, in *arrival, r io.Reader, check func() error) error {
+	index, p := in.Metadata.Index, in.part
+	in.part = nil
+	if p == nil {
+		var err error
+		if p, err = g.newPart(ctx, in.Metadata, in.Sum, !in.StateOnly); err != nil {
+			return fmt.Errorf("create snapshot %d: %w", index, err)
+		}
+		p.own, r = in.own, io.MultiReader(in.head, r)
 	}
-	w := server.NewSummedWriter(created)
-	defer w.Abort()
-	if _, err := io.CopyBuffer(w, r, make([]byte, g.h.cfg.Limits.ChunkBytes())); err != nil {
-		return fmt.Errorf("receive snapshot %d: %w", meta.Index, err)
+	stop := p.within(ctx)
+	defer stop()
+	if _, err := io.CopyBuffer(p, r, make([]byte, g.h.cfg.Limits.ChunkBytes())); err != nil {
+		if p.broken || errors.Is(err, errNotAnnounced) {
+			p.abort()
+		} else {
+			g.leaveKept(p)
+		}
+		return fmt.Errorf("receive snapshot %d: %w", index, err)
 	}
-	if got := w.Sum(); a.Sum != "" && got != a.Sum {
-		return fmt.Errorf("snapshot %d: %w: it has SHA-256 %x, and %x was announced", meta.Index, errNotAnnounced, got, a.Sum)
+	defer p.abort()
+	if got := p.w.Sum(); in.Sum != "" && got != in.Sum {
+		return fmt.Errorf("snapshot %d: %w: it has SHA-256 %x, and %x was announced", index, errNotAnnounced, got, in.Sum)
 	}
 	if err := check(); err != nil {
 		return err
 	}
-	if _, err := w.Commit(); err != nil {
-		return fmt.Errorf("commit snapshot %d: %w", meta.Index, err)
+	if _, err := p.w.Commit(); err != nil {
+		return fmt.Errorf("commit snapshot %d: %w", index, err)
 	}
+	g.parts.drop(nil)
 	return nil
+}
+
+// leaveKept keeps what has come of a snapshot for its rest. Without the sum of the whole
+// nothing could be known to be the rest.
+func (g *generation) leaveKept(p *part) {
+	switch {
+	case p == nil:
+	case p.sum == "" || p.bytes == 0:
+		p.abort()
+	default:
+		g.h.logger.Info("the beginning of a snapshot is kept for its rest", "index", p.own.Index, "bytes", p.bytes)
+		g.parts.keep(p, partAge(g.h.cfg.Election))
+	}
 }
 
 // offer waits for the verdict of the raft goroutine.

@@ -121,7 +121,7 @@ func TestASnapshotOfAnotherLengthIsNotStored(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			data := io.MultiReader(bytes.NewReader(head.Bytes()), bytes.NewReader(make([]byte, size+1)))
 			err := core.ReceiveSnapshot(n.host, context.Background(), transport.SnapshotHeader{
-				Group: 1, To: uint64(at), From: uint64(leader), Message: node.Announce(payload, node.Content{Bytes: whole}), Bytes: says.transport,
+				Group: 1, To: uint64(at), From: uint64(leader), Message: node.Announce(payload, node.Content{Bytes: whole}, 0), Bytes: says.transport,
 			}, io.LimitReader(data, int64(says.arrives)))
 			if err == nil {
 				t.Error("it was accepted")
@@ -162,7 +162,7 @@ func TestASnapshotOfAnotherSumIsNotStored(t *testing.T) {
 	sum := sha256.Sum256(append(whole.Bytes(), '!'))
 	err = core.ReceiveSnapshot(n.host, context.Background(), transport.SnapshotHeader{
 		Group: 1, To: uint64(at), From: uint64(leader), Bytes: uint64(whole.Len()),
-		Message: node.Announce(payload, node.Content{Bytes: uint64(whole.Len()), Sum: string(sum[:])}),
+		Message: node.Announce(payload, node.Content{Bytes: uint64(whole.Len()), Sum: string(sum[:])}, 0),
 	}, bytes.NewReader(whole.Bytes()))
 	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%x was announced", sum)) {
 		t.Errorf("got %v", err)

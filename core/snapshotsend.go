@@ -73,11 +73,32 @@ func (g *generation) trySendSnapshot(o *sendOnce) (err error) {
 	defer progress.stop()
 	defer func() { o.gone = progress.gone(r.Info().Bytes, err) }()
 	content := node.Content{Bytes: r.Info().Bytes, Sum: string(r.Info().Sha256)}
+	offset := o.Kept.Of(content)
+	if err := g.skip(o, offset, content.Bytes, progress); err != nil {
+		return g.because(ctx, fmt.Errorf("read snapshot %d: %w", o.Index, err))
+	}
 	err = g.h.courier.SendSnapshot(ctx, transport.SnapshotHeader{
 		Group: group, To: uint64(o.To), From: g.h.cfg.ID,
-		Message: node.Announce(o.Message, content), Bytes: content.Bytes,
+		Message: node.Announce(o.Message, content, offset), Bytes: content.Bytes - offset,
 	}, progress)
 	return g.because(ctx, err)
+}
+
+// skip reads what the peer keeps of a snapshot, and so need not be sent. The storage vouches
+// for a snapshot that is read from its first byte to its last.
+func (g *generation) skip(o *sendOnce, offset, of uint64, r *progressReader) error {
+	if offset == 0 {
+		return nil
+	}
+	if _, err := io.CopyN(io.Discard, r, int64(offset)); err != nil {
+		return err
+	}
+	r.read.Store(0)
+	g.h.logger.Info("a snapshot goes on where it broke", "to", o.To, "index", o.Index, "offset", offset, "bytes", of)
+	if !o.StateOnly {
+		g.node.Do(func(c *node.Core) error { c.SnapshotResumed(o.To, offset, of); return nil })
+	}
+	return nil
 }
 
 // because puts before an error the reason for which ctx was ended: a limit, or the hold on

@@ -31,8 +31,11 @@ func (w *spaceWatch) warning() string {
 	return ""
 }
 
-// seen takes an answer.
+// seen takes an answer. A storage that is short of space keeps no part of a snapshot.
 func (w *spaceWatch) seen(g *generation, s storage.Space) {
+	if s.Short {
+		g.parts.drop(nil)
+	}
 	before := w.last.Swap(&s)
 	wasShort := before != nil && before.Short
 	switch {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/pontoon-raft/pontoon/internal/node"
 )
 
 // errNotAnnounced: a snapshot is another one than its sender has announced: it has another
@@ -20,17 +22,19 @@ type wholeReader struct {
 	got       uint64
 }
 
-// announcedWhole returns r so that it is read to its announced length. A host of an
-// earlier build announces none: its snapshot is what the transport says. The transport's
-// own word, said, is 0 if it has none, and else must be the same.
-func announcedWhole(said, announced uint64, r io.Reader) (io.Reader, error) {
+// announcedWhole returns r so that it is read to its announced length, which begins at the
+// announced offset. A host of an earlier build announces none: its snapshot is what the
+// transport says. The transport's own word, said, is 0 if it has none, and else must be the
+// same.
+func announcedWhole(said uint64, a node.Announcement, r io.Reader) (io.Reader, error) {
+	rest := a.Bytes - a.Offset
 	switch {
-	case announced == 0:
+	case a.Bytes == 0:
 		return r, nil
-	case said != 0 && said != announced:
-		return nil, fmt.Errorf("%w: %d bytes, and %d by the transport", errNotAnnounced, announced, said)
+	case said != 0 && said != rest:
+		return nil, fmt.Errorf("%w: %d bytes, and %d by the transport", errNotAnnounced, rest, said)
 	}
-	return &wholeReader{r: r, announced: announced}, nil
+	return &wholeReader{r: r, announced: rest}, nil
 }
 
 // Read implements io.Reader.

@@ -30,7 +30,7 @@ func TestTheContentOfASnapshotIsAnnounced(t *testing.T) {
 	before := bytes.Clone(message[:cap(message)])
 	sum := strings.Repeat("s", 32)
 	for _, want := range []Content{{Bytes: 1}, {Bytes: 1 << 40, Sum: sum}} {
-		a, err := SnapshotHeader(Announce(message, want), plugins.DefaultLimits())
+		a, err := SnapshotHeader(Announce(message, want, 0), plugins.DefaultLimits())
 		if err != nil || a.Content != want || a.Metadata.Index != 9 {
 			t.Errorf("announced as %+v: %v", a, err)
 		}
@@ -38,7 +38,7 @@ func TestTheContentOfASnapshotIsAnnounced(t *testing.T) {
 	if !bytes.Equal(message[:cap(message)], before) {
 		t.Error("the message has changed")
 	}
-	if a, err := SnapshotHeader(Announce(message, Content{Bytes: 1, Sum: sum[1:]}), plugins.DefaultLimits()); !errors.Is(err, ErrInvalidMessage) {
+	if a, err := SnapshotHeader(Announce(message, Content{Bytes: 1, Sum: sum[1:]}, 0), plugins.DefaultLimits()); !errors.Is(err, ErrInvalidMessage) {
 		t.Errorf("with a sum of 31 bytes it is announced as %+v: %v", a, err)
 	}
 	if a, err := SnapshotHeader(message, plugins.DefaultLimits()); err != nil || a.Content != (Content{}) {

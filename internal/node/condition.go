@@ -90,6 +90,8 @@ type gossip struct {
 	wanted       uint64  // in an answer to a heartbeat: see wishes
 	stateOnly    bool    // in a MsgSnap: see SnapshotSend.StateOnly
 	content      Content // in a MsgSnap: see Announcement
+	offset       uint64  // in a MsgSnap: see Announcement
+	kept         Kept    // in an answer to a heartbeat
 	level        uint64  // of the sender: see levels
 	commands     plugins.Versions
 	hash         StateHash // in a heartbeat: what a majority has, in an answer: that of the sender
@@ -128,7 +130,7 @@ func (c *Core) gossip(m *pb.Message) (g gossip) {
 	case pb.MsgHeartbeat:
 		g.acknowledged, g.hash = c.progressOf(m.GetTo()).Match, c.hashes.agreed
 	case pb.MsgHeartbeatResp:
-		g.wanted, g.hash = c.wishes.own, c.hashes.own
+		g.wanted, g.kept, g.hash = c.wishes.own, c.kept, c.hashes.own
 	}
 	if g.condition = c.fitness.Condition; c.refusing {
 		g.condition |= Refusing
@@ -183,6 +185,7 @@ func (c *Core) hearMember(from member.ID, h heard) {
 	c.hearLevel(from, h)
 	if h.message.GetType() == pb.MsgHeartbeatResp {
 		c.wishes.hear(from, h.gossip.wanted)
+		c.hearKept(from, h.gossip.kept)
 	}
 	if c.isVoter(uint64(from)) {
 		c.hearDoubled(from, h.gossip)

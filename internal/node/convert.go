@@ -102,7 +102,7 @@ func (c *encoder) encode(m *pb.Message) ([]byte, error) {
 		Reject: m.GetReject(), RejectHint: m.GetRejectHint(), Context: m.GetContext(), Vote: m.GetVote(),
 		Condition: uint64(c.gossip.condition), Uncommitted: c.gossip.uncommitted,
 		Run: c.gossip.run, Acknowledged: c.gossip.acknowledged, Doubled: c.gossip.doubled,
-		Wanted: c.gossip.wanted, StateOnly: c.gossip.stateOnly, Level: c.gossip.level, Clock: c.gossip.clock,
+		Wanted: c.gossip.wanted, StateOnly: c.gossip.stateOnly, KeptSha256: []byte(c.gossip.kept.Sum), KeptBytes: c.gossip.kept.Bytes, Level: c.gossip.level, Clock: c.gossip.clock,
 		Batch: c.batch.number, OldestBatch: c.batch.oldest, BatchTerm: c.batch.term,
 		Incarnation: c.batch.incarnation, Refusal: uint32(c.batch.refusal),
 		LeastCommandVersion: c.gossip.commands.Least, GreatestCommandVersion: c.gossip.commands.Greatest,
@@ -162,7 +162,8 @@ func decodeAll(payload []byte, limits messageLimits) (*pb.Message, gossip, error
 	return m, gossip{
 		condition: Condition(in.Condition), uncommitted: in.Uncommitted,
 		run: in.Run, acknowledged: in.Acknowledged, doubled: in.Doubled,
-		wanted: in.Wanted, stateOnly: in.StateOnly, content: Content{in.SnapshotBytes, string(in.SnapshotSha256)}, level: in.Level, clock: in.Clock,
+		wanted: in.Wanted, stateOnly: in.StateOnly, content: Content{in.SnapshotBytes, string(in.SnapshotSha256)}, offset: in.SnapshotOffset,
+		kept: Kept{string(in.KeptSha256), in.KeptBytes}, level: in.Level, clock: in.Clock,
 		commands: plugins.Versions{Least: in.LeastCommandVersion, Greatest: in.GreatestCommandVersion},
 		hash:     StateHash{Index: in.HashIndex, Name: in.HashName, Value: in.Hash},
 		batch: batchHeader{

@@ -63,6 +63,7 @@ type Core struct {
 	refusing      bool                    // messages of peers were refused lately
 	conditions    map[member.ID]Condition // what the others say of themselves
 	wishes        wishes
+	kept          Kept   // what this member keeps of a snapshot
 	leaderStalled uint64 // what this term's leader says of its oldest uncommitted entry, in ticks
 	registrar     registrar
 	stamps        stamps

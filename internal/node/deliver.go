@@ -70,6 +70,8 @@ type Announcement struct {
 	// StateOnly: see SnapshotSend. Such a MsgSnap is never stepped.
 	StateOnly bool
 	Content
+	// Offset is how many of the bytes come before those that are sent.
+	Offset uint64
 }
 
 // Content says which bytes a snapshot has.
@@ -84,15 +86,20 @@ type Content struct {
 const (
 	snapshotBytesField = 114
 	snapshotSumField   = 120
+	snapshotFromField  = 121
 )
 
 // Announce returns the message of a SnapshotSend with what its snapshot is, which is
-// known when the storage has opened it. The message itself stays as it is.
-func Announce(message []byte, c Content) []byte {
+// known when the storage has opened it, and at which byte it begins. The message itself
+// stays as it is.
+func Announce(message []byte, c Content, offset uint64) []byte {
 	b := protowire.AppendTag(slices.Clip(message), snapshotBytesField, protowire.VarintType)
 	b = protowire.AppendVarint(b, c.Bytes)
 	if c.Sum != "" {
 		b = protowire.AppendString(protowire.AppendTag(b, snapshotSumField, protowire.BytesType), c.Sum)
+	}
+	if offset > 0 {
+		b = protowire.AppendVarint(protowire.AppendTag(b, snapshotFromField, protowire.VarintType), offset)
 	}
 	return b
 }
@@ -106,5 +113,5 @@ func SnapshotHeader(payload []byte, limits plugins.Limits) (Announcement, error)
 	if m.GetType() != pb.MsgSnap {
 		return Announcement{}, invalid("%s announces a snapshot", m.GetType())
 	}
-	return Announcement{toMetadata(m.GetSnapshot().GetMetadata()), g.stateOnly, g.content}, nil
+	return Announcement{toMetadata(m.GetSnapshot().GetMetadata()), g.stateOnly, g.content, g.offset}, nil
 }

@@ -40,7 +40,7 @@
 //   - deliver.go, bulk.go, validate.go, refusals.go: messages of peers, in the caller's
 //     goroutine: bounded, decoded, checked by themselves, and counted if refused;
 //   - accept.go, farterm.go: the checks against raft's state, in the raft goroutine;
-//     received.go, wishes.go: those of snapshots, and snapshots of the state alone;
+//     received.go, kept.go, wishes.go: those of snapshots, those that break off, and snapshots of the state alone;
 //   - input.go: the inputs of raft, from ticks to completed appends;
 //   - collect.go, output.go, convert.go, queue.go: raft's output becomes work for the
 //     ports, in the types of the contracts, with a number for each append;

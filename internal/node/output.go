@@ -106,6 +106,8 @@ type SnapshotSend struct {
 	// StateOnly: it is for the receiver's state machine, and no part of what raft
 	// does. StateSent follows instead.
 	StateOnly bool
+	// Kept is what To keeps of a snapshot, this one or another.
+	Kept Kept
 }
 
 // Read is the answer to a ReadIndex.

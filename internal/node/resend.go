@@ -31,6 +31,7 @@ type resends struct {
 	index uint64 // of the newest
 	parts uint64 // of what was sent of all of them, in millionths of one
 	tries int    // how many of them went, in part at least
+	kept  uint64 // the bytes that the peer has kept of one
 	next  uint64 // the tick of the watch before which no other goes
 	early early
 	said  bool // in the log

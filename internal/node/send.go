@@ -65,6 +65,7 @@ func (c *Core) send(m *pb.Message) {
 	if m.GetType() == pb.MsgSnap {
 		c.out.Snapshots = append(c.out.Snapshots, SnapshotSend{
 			To: member.ID(m.GetTo()), Index: m.GetSnapshot().GetMetadata().GetIndex(), Message: payload,
+			Kept: c.takeKept(member.ID(m.GetTo())),
 		})
 		return
 	}

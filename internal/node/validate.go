@@ -78,6 +78,10 @@ func validate(m *pluginv1.Message, limits messageLimits) error {
 		if n := len(m.SnapshotSha256); n != 0 && n != sha256.Size {
 			return invalid("snapshot %d with a SHA-256 of %d bytes", m.Snapshot.Metadata.Index, n)
 		}
+		if m.SnapshotOffset > m.SnapshotBytes || m.SnapshotOffset > 0 && len(m.SnapshotSha256) == 0 {
+			return invalid("snapshot %d from byte %d on, of %d with a SHA-256 of %d bytes",
+				m.Snapshot.Metadata.Index, m.SnapshotOffset, m.SnapshotBytes, len(m.SnapshotSha256))
+		}
 		return validateSnapshot(&m.Snapshot.Metadata)
 	case pb.MsgReadIndex, pb.MsgReadIndexResp:
 		if len(m.Entries) != 1 || len(m.Entries[0].Data) != readContextSize {
@@ -86,6 +90,9 @@ func validate(m *pluginv1.Message, limits messageLimits) error {
 	case pb.MsgHeartbeat, pb.MsgHeartbeatResp:
 		if n := len(m.Context); n != 0 && n != 8 {
 			return invalid("%s with a context of %d bytes", kind, n)
+		}
+		if n := len(m.KeptSha256); n != 0 && n != sha256.Size {
+			return invalid("%s that keeps a snapshot with a SHA-256 of %d bytes", kind, n)
 		}
 	}
 	if len(m.Entries) > 0 && kind != pb.MsgReadIndex && kind != pb.MsgReadIndexResp {

@@ -41,6 +41,7 @@ type peerWatch struct {
 	rejects  int    // rejects in this tick
 	run      uint64 // of its host, as heard last; 0 if none was
 	resends  resends
+	kept     Kept // of a snapshot
 }
 
 // tick looks at everything once.

@@ -107,7 +107,7 @@ func (c *Core) sendState(to member.ID, snapshot *pb.SnapshotMetadata) {
 		panic(fmt.Sprintf("encode snapshot %d: %v", snapshot.GetIndex(), err))
 	}
 	c.out.Snapshots = append(c.out.Snapshots, SnapshotSend{
-		To: to, Index: snapshot.GetIndex(), Message: payload, StateOnly: true,
+		To: to, Index: snapshot.GetIndex(), Message: payload, StateOnly: true, Kept: c.takeKept(to),
 	})
 }
 

@@ -12,20 +12,21 @@ import (
 )
 
 // SendChunks sends what r has in chunks of size bytes, but for the last, none of them
-// empty, and returns the end of a stream of them, which its caller sends.
+// empty, and returns the end of a stream of them, which its caller sends. If r fails, what
+// it gave before is sent: a receiver may have use for the beginning of what breaks off.
 func SendChunks(r io.Reader, size uint64, send func(chunk []byte) error) (*pluginv1.StreamEnd, error) {
 	var sent Sum
 	buf := make([]byte, size)
 	for {
-		n, last, err := readChunk(r, buf)
-		if err != nil {
-			return nil, err
-		}
+		n, last, failed := readChunk(r, buf)
 		if n > 0 {
 			sent.Add(buf[:n])
 			if err := send(buf[:n]); err != nil {
-				return nil, err
+				return nil, cmp.Or(failed, err)
 			}
+		}
+		if failed != nil {
+			return nil, failed
 		}
 		if last {
 			return sent.End(), nil

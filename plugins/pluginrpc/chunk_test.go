@@ -275,6 +275,10 @@ func TestAnUploadIsWholeOrFails(t *testing.T) {
 		t.Errorf("a source that broke: %v after %d messages", err, len(s.got))
 	}
 	s = &uploading{left: 9}
+	if err := upload(t.Context(), s, io.MultiReader(strings.NewReader("abcdef"), iotest.ErrReader(broken))); !errors.Is(err, broken) || len(s.got) != 3 || string(s.got[2].Chunk) != "ef" {
+		t.Errorf("a source that broke within a chunk: %v after %d messages", err, len(s.got))
+	}
+	s = &uploading{left: 9}
 	if err := upload(t.Context(), s, iotest.ErrReader(ErrStreamEnded)); !errors.Is(err, ErrStreamEnded) || len(s.got) != 1 {
 		t.Errorf("a source whose stream ended: %v after %d messages", err, len(s.got))
 	}

@@ -243,6 +243,16 @@ func snapshotMutants() []mutant {
 			}
 			return &shortReader{SnapshotReader: r, left: 100_000}, nil
 		}},
+		{name: "HasOneWriterAtATime", part: "Snapshot", create: func(m *mutantStore, ctx context.Context, meta storage.SnapshotMetadata, received bool) (storage.SnapshotWriter, error) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			if m.writer != nil {
+				_ = m.writer.Abort()
+			}
+			w, err := m.Memory.CreateSnapshot(ctx, meta, received)
+			m.writer = w
+			return w, err
+		}},
 		{name: "SaysNoSum", part: "Snapshot", create: createSaying(func(i *storage.SnapshotInfo) { i.Sha256 = nil })},
 		{name: "SumsTheIndexUpToo", part: "Snapshot", create: createSaying(func(i *storage.SnapshotInfo) {
 			sum := sha256.Sum256(append([]byte{byte(i.Metadata.Index)}, i.Sha256...))

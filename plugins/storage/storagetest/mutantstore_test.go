@@ -24,6 +24,8 @@ type mutantStore struct {
 	hard storage.HardState
 	// begun are the snapshots being written.
 	begun []storage.SnapshotInfo
+	// writer is the one that was made last.
+	writer storage.SnapshotWriter
 }
 
 // mutant is one fault.

@@ -15,6 +15,7 @@ func (h Harness) testSnapshot(t *testing.T) {
 	t.Run("NewestTwoStay", h.testSnapshotRetention)
 	t.Run("NothingBeforeCommit", h.testSnapshotUncommitted)
 	t.Run("ReceivedStaysAside", h.testSnapshotReceived)
+	t.Run("AWriterStandsStill", h.testSnapshotStandsStill)
 	t.Run("ReaderOutlivesTheFile", h.testSnapshotReader)
 	t.Run("NotOfThisLog", func(t *testing.T) {
 		rule.Checks(t, "ST-28")
@@ -136,6 +137,44 @@ func (h Harness) testSnapshotReceived(t *testing.T) {
 		}
 		se.expectLog(entries(1, 9, 1)...)
 	})
+}
+
+// testSnapshotStandsStill writes half of two snapshots, and the rest after all kinds of work.
+func (h Harness) testSnapshotStandsStill(t *testing.T) {
+	rule.Checks(t, "ST-40")
+	se := h.start(t)
+	se.append(entries(1, 9, 1)...)
+	content := bytes.Repeat([]byte("0123456789"), 100_000)
+	begin := func(index, term uint64, received bool) storage.SnapshotWriter {
+		w, err := se.s.CreateSnapshot(se.ctx(), meta(index, term), received)
+		if err == nil {
+			_, err = w.Write(content[:600_000])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	received, own := begin(100, 5, true), begin(9, 1, false)
+	se.append(entries(10, 5, 1)...)
+	se.save(meta(8, 1), false, []byte("another one"))
+	se.save(meta(90, 4), true, []byte("of a peer"))
+	if _, err := se.s.Compact(se.ctx(), 5); err != nil {
+		t.Fatal(err)
+	}
+	se.expectList(8)
+	se.expectNoSnapshot(100)
+	for _, w := range []storage.SnapshotWriter{received, own} {
+		if _, err := w.Write(content[600_000:]); err != nil {
+			t.Fatalf("write the rest: %v", err)
+		}
+		if _, err := w.Commit(); err != nil {
+			t.Fatalf("commit: %v", err)
+		}
+	}
+	se.expectList(8, 9)
+	se.expectSnapshot(9, meta(9, 1), content)
+	se.expectSnapshot(100, meta(100, 5), content)
 }
 
 // testSnapshotReader reads a snapshot that is given up meanwhile.

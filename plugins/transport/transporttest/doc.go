@@ -24,7 +24,7 @@
 //     gets, and messages to send;
 //   - describe.go, limits.go: what a transport says of itself, and what it refuses;
 //   - delivery.go, loss.go: messages arrive in order, or are reported lost;
-//   - snapshot.go, tap.go: snapshots, also those that stop in the middle;
+//   - snapshot.go, resume.go, tap.go: snapshots, also those that stop in the middle;
 //   - peers.go, greetings.go, ping.go, strangers.go: which nodes are spoken to and heard;
 //   - reconnect.go: connections that break and come back;
 //   - closing.go: the end;

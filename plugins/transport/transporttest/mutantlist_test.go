@@ -1,6 +1,7 @@
 package transporttest_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -22,6 +23,7 @@ const (
 	partOrder    = "delivery/order within a class"
 	partRemoved  = "peers/a removed member learns it, with proof"
 	partSource   = "snapshot/the source fails half-way"
+	partRest     = "snapshot/the rest goes to what has come"
 )
 
 // describeMutants are faults of what a transport says of itself.
@@ -217,6 +219,8 @@ func snapshotMutants() []mutant {
 	return []mutant{
 		{name: "EndsASnapshotEarly", part: "snapshot/bytes are equal", receive: func(r io.Reader) io.Reader { return io.LimitReader(r, 200<<10) }},
 		{name: "TakesAPartForTheWhole", part: partSource, receive: func(r io.Reader) io.Reader { return endsWell{r} }},
+		{name: "HoldsASnapshotBack", part: partRest, receive: func(r io.Reader) io.Reader { return &heldBack{r: r} }},
+		{name: "FillsWhatIsMissing", part: partRest, receive: func(r io.Reader) io.Reader { return &fills{r: r} }},
 		{name: "AcceptsForItsHost", part: "snapshot/refused at its end", snapshot: func(m *mutantTransport, ctx context.Context, h transport.SnapshotHeader, r io.Reader) error {
 			err := m.Transport.SendSnapshot(ctx, h, r)
 			if errors.Is(err, transport.ErrSnapshotRefused) {
@@ -251,6 +255,39 @@ func snapshotMutants() []mutant {
 			return err
 		}},
 	}
+}
+
+// heldBack gives nothing before all is here.
+type heldBack struct {
+	r   io.Reader
+	all io.Reader
+}
+
+func (h *heldBack) Read(p []byte) (int, error) {
+	if h.all == nil {
+		b, err := io.ReadAll(h.r)
+		if err != nil {
+			return 0, err
+		}
+		h.all = bytes.NewReader(b)
+	}
+	return h.all.Read(p)
+}
+
+// fills gives a byte of its own before an error.
+type fills struct {
+	r    io.Reader
+	done bool
+}
+
+func (f *fills) Read(p []byte) (int, error) {
+	n, err := f.r.Read(p)
+	if n == 0 && err != nil && !errors.Is(err, io.EOF) && !f.done {
+		f.done = true
+		p[0] = 0
+		return 1, nil
+	}
+	return n, err
 }
 
 // endsWell turns every end into io.EOF.

@@ -33,7 +33,7 @@ type arrival struct {
 // not.
 func testSnapshot(t *testing.T, h Harness) {
 	t.Run("bytes are equal", func(t *testing.T) {
-		for _, size := range []uint64{1, 300 << 10, snapshotBytes} {
+		for _, size := range []uint64{0, 1, 300 << 10, snapshotBytes} {
 			t.Run(fmt.Sprint(size), func(t *testing.T) { testWholeSnapshot(t, h, size) })
 		}
 	})
@@ -60,6 +60,7 @@ func testSnapshot(t *testing.T, h Harness) {
 	t.Run("the sender gives up half-way", func(t *testing.T) { testSnapshotCut(t, h, giveUp) })
 	t.Run("the sender gives up before the last byte", func(t *testing.T) { testSnapshotCutAfter(t, h, snapshotBytes-1, giveUp) })
 	t.Run("the receiver closes half-way", func(t *testing.T) { testSnapshotCut(t, h, closeReceiver) })
+	t.Run("the rest goes to what has come", func(t *testing.T) { testSnapshotGoesOn(t, h) })
 	if h.relayed() {
 		t.Run("the connection is cut half-way", func(t *testing.T) { testSnapshotCut(t, h, cutLink) })
 	}
@@ -83,7 +84,11 @@ func (n *node) take() <-chan arrival {
 // sendSnapshot sends size bytes made of a seed. wrap, if not nil, may change
 // what the transport reads.
 func (c *cluster) sendSnapshot(ctx context.Context, from, to, size uint64, wrap func(io.Reader) io.Reader) error {
-	var r io.Reader = source(size)
+	return c.sendContent(ctx, from, to, size, source(size), wrap)
+}
+
+// sendContent sends r, which has size bytes.
+func (c *cluster) sendContent(ctx context.Context, from, to, size uint64, r io.Reader, wrap func(io.Reader) io.Reader) error {
 	if wrap != nil {
 		r = wrap(r)
 	}
