@@ -12,7 +12,7 @@ import (
 // applyWatch is what the watchdog of Apply and Restore remembers from one look to the next,
 // which come an election apart. A state machine that does not answer is hung after a while. If
 // it says what it is busy with it is left alone as long as its progress rises within each such
-// while, and mostBusy of them have not passed.
+// while, and mostBusy of them have not passed. The last rise counts also when the work has ended.
 type applyWatch struct {
 	election           time.Duration
 	apply, restore, at *owntime.Age
@@ -62,7 +62,8 @@ func (w *applyWatch) judge(s stall, o catalog.Occupation, still time.Duration) f
 		w.told, w.spared = 0, false
 	}
 	f := finding{text: s.text, since: s.since.Round(time.Millisecond), hung: s.since >= s.kill}
-	if o.What != "" {
+	// Work that has ended leaves the call the time that its last rise gives: it begins then.
+	if o.What != "" || still < min(s.since, s.kill) {
 		f = w.judgeBusy(f, s, o, still)
 	}
 	if f.text != "" {
@@ -71,10 +72,13 @@ func (w *applyWatch) judge(s stall, o catalog.Occupation, still time.Duration) f
 	return f
 }
 
-// judgeBusy is judge for a state machine that says what it is at. The log hears of it once in
+// judgeBusy is judge for a state machine that says what it is at, or did so lately. The log hears of it once in
 // the time that another one would have.
 func (w *applyWatch) judgeBusy(f finding, s stall, o catalog.Occupation, still time.Duration) finding {
 	gets := fmt.Sprintf("; it is busy with %q, progress %d, which rose %v ago", o.What, o.Progress, still.Round(time.Millisecond))
+	if o.What == "" {
+		gets = fmt.Sprintf("; it was busy, and its progress rose %v ago", still.Round(time.Millisecond))
+	}
 	switch {
 	case f.hung && still >= s.kill:
 		f.text += fmt.Sprintf("; it is busy with %q, and its progress of %d has not risen for %v", o.What, o.Progress, still.Round(time.Millisecond))

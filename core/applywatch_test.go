@@ -64,6 +64,42 @@ func TestABusyStateMachineIsLeftAlone(t *testing.T) {
 	})
 }
 
+// Work that has ended does not take away what its last rise gave: an apply begins when a long
+// compaction is over, and has the time of another one. After that it is hung.
+func TestTheEndOfWorkIsNotTheEndOfPatience(t *testing.T) {
+	_, kill := applyLimits(time.Second)
+	synctest.Test(t, func(t *testing.T) {
+		hung, lines, spared := watched(t, 20*kill, func(after time.Duration) plugins.Busy {
+			if after > 5*kill {
+				return plugins.Busy{}
+			}
+			return plugins.Busy{What: "compacting", Progress: uint64(after / time.Second)}
+		})
+		if hung < 6*kill || hung > 6*kill+5*time.Second || spared != 1 {
+			t.Errorf("hung after %v, want %v; spared %d times", hung, 6*kill, spared)
+		}
+		if last := lines[len(lines)-1]; last != "has not answered an apply" {
+			t.Errorf("the last line is %q", last)
+		}
+	})
+}
+
+// A state machine that is heard between two works has not stopped to get on.
+func TestAPauseBetweenTwoWorksIsNotAnEnd(t *testing.T) {
+	_, kill := applyLimits(time.Second)
+	synctest.Test(t, func(t *testing.T) {
+		hung, _, spared := watched(t, 20*kill, func(after time.Duration) plugins.Busy {
+			if n := uint64(after / time.Second); n%2 == 0 {
+				return plugins.Busy{What: "compacting a table", Progress: n}
+			}
+			return plugins.Busy{} // between two tables
+		})
+		if hung != 0 || spared != 1 {
+			t.Errorf("hung after %v, spared %d times", hung, spared)
+		}
+	})
+}
+
 // One whose progress stands still, falls, or does not come, is hung as any other, whatever else
 // it says. Rule SM-54.
 func TestABusyStateMachineThatDoesNotGetOnIsHung(t *testing.T) {

@@ -11,8 +11,9 @@ import (
 // Occupation is what a plugin has said last of its work.
 type Occupation struct {
 	plugins.Busy // without a text if it is not busy
-	// Since is when it began to be busy, and Rose when Progress was last heard to be greater than
-	// ever before in the life of the process; zero if it never was.
+	// Since is when it began to be busy; zero if it is not. Rose is when Progress was last heard
+	// to be greater than ever before in the life of the process, also if it is not busy any more;
+	// zero if it never was.
 	Since, Rose time.Time
 }
 
@@ -35,7 +36,7 @@ func (o *Occupations) Heard(busy plugins.Busy, now time.Time) (Occupation, error
 	}
 	switch {
 	case busy.What == "":
-		o.now = Occupation{}
+		o.now = Occupation{Rose: o.rose}
 	case o.now.What == "":
 		o.now = Occupation{Busy: busy, Since: now, Rose: o.rose}
 	default:

@@ -46,7 +46,9 @@ func TestAPluginSaysWhatItIsAt(t *testing.T) {
 			t.Errorf("progress %d after 5 counts as a rise: %+v", progress, o)
 		}
 	}
-	says(plugins.Busy{})
+	if o := says(plugins.Busy{}); o.Rose != first.Rose || !o.Since.IsZero() {
+		t.Errorf("after the work: %+v", o)
+	}
 	if o := says(plugins.Busy{What: "other work", Progress: 5}); o.Rose != first.Rose || !o.Since.After(first.Since) {
 		t.Errorf("other work with the same progress: %+v", o)
 	}
