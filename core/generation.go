@@ -94,7 +94,7 @@ func (g *generation) build(ctx context.Context) error {
 		return fmt.Errorf("storage(%s): %w", g.instance.Info().Name, err)
 	}
 	nc := node.Config{
-		ID: cfg.self(), Group: group, HeartbeatTicks: 1, ElectionTicks: int(cfg.Election / cfg.Tick),
+		ID: cfg.self(), Group: group, Tick: cfg.Tick, HeartbeatTicks: 1, ElectionTicks: int(cfg.Election / cfg.Tick),
 		Limits: cfg.Limits, MaxAppends: cfg.MaxInflightAppends, Logger: g.h.logger,
 		State: g.state, Entries: entries, Registry: g.registry, Time: g.time, Replayed: replayed,
 		Clock: cfg.clock, MaxClockDifference: uint64((cfg.MaxClockDifference + 2*cfg.Election).Milliseconds()),

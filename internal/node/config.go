@@ -18,7 +18,9 @@ type Config struct {
 	Group uint64
 	// ElectionTicks and HeartbeatTicks are raft's timings in ticks.
 	ElectionTicks, HeartbeatTicks int
-	Limits                        plugins.Limits
+	// Tick is how long a tick is: so fast go the clocks of other members since they were heard.
+	Tick   time.Duration
+	Limits plugins.Limits
 	// MaxAppends is how many appends may be in flight before new proposals
 	// wait. Those that wait go into the log together.
 	MaxAppends int

@@ -27,17 +27,24 @@ type stamps struct {
 	last   uint64 // of this leader's log, at least
 	clocks map[member.ID]reading
 	// least and most bound what a majority of the clocks has reached, whatever this
-	// node's own shows; most is 0 while a majority has not said. stale: they are to be
-	// found out again.
+	// node's own shows; most is 0 while a majority has not said. They are found out again
+	// when that tick is over, or stale is set.
 	least, most uint64
+	tick        uint64
 	stale       bool
 	moved       uint64 // entries whose stamp is not what this node's clock showed
 	said        uint64 // the tick after which that is worth a line in the log again
 }
 
-// reading is what another member's clock showed when it said so. It is not advanced
-// since then: so much later it is at least that.
+// reading is what another member's clock showed when it said so, at a tick of this node.
 type reading struct{ clock, at uint64 }
+
+// after is what the clock shows at a later tick. Without that the word of a member that is
+// down would be older each moment, and a leader whose clock is behind would find that a
+// majority of the clocks has reached no more than that.
+func (r reading) after(tick uint64, length time.Duration) uint64 {
+	return min(r.clock+uint64((time.Duration(tick-r.at)*length).Milliseconds()), MaxTime)
+}
 
 // saysClock tells whether messages of this type say what the sender's clock shows.
 func saysClock(t pb.MessageType) bool {
@@ -111,14 +118,14 @@ func (c *Core) aheadOf(index uint64, visit func(*pb.Entry)) {
 // voters' clocks has reached, for whatever the own one shows. While the members change
 // there may be no majority for a moment: then the last one counts.
 func (s *stamps) review(c *Core) {
-	s.stale = false
+	s.stale, s.tick = false, c.hearing.ticks
 	others, voters, votes := []uint64(nil), 0, 0
 	for _, id := range c.registry.Voters() {
 		voters++
 		if id == uint64(c.cfg.ID) {
 			votes++
 		} else if r, ok := s.clocks[member.ID(id)]; ok {
-			others = append(others, r.clock)
+			others = append(others, r.after(s.tick, c.cfg.Tick))
 		}
 	}
 	slices.Sort(others)
@@ -143,7 +150,7 @@ func (s *stamps) review(c *Core) {
 // expire at once when the clocks are known.
 func (c *Core) knowsTime() bool {
 	s := &c.stamps
-	if s.stale {
+	if s.stale || s.tick != c.hearing.ticks {
 		s.review(c)
 	}
 	return s.most > 0 || !c.stamping()

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	pb "go.etcd.io/raft/v3/raftpb"
 
@@ -144,6 +145,33 @@ func TestAStampIsWhatAMajorityOfClocksSays(t *testing.T) {
 				t.Errorf("%d stamps were counted as moved, %d lines in the log; moved: %t", n.core.stamps.moved, got, x.moved)
 			}
 		})
+	}
+}
+
+// A voter that is down counts with what its clock shows now, not with its last word. By that
+// an hour later a leader whose clock is behind would set the time behind by an hour.
+func TestAClockThatWasHeardGoesOn(t *testing.T) {
+	k := &testClocks{own: noon - 2*hour, peers: map[uint64]uint64{2: noon, 3: noon}}
+	n := stamped(t, 3, k, func(c *Config) { c.Tick = time.Second })
+	if got := n.proposed(); got != noon-10*second {
+		t.Fatalf("stamp %d at noon, want the bound", got)
+	}
+	n.live(3600, 2)
+	k.own, k.peers = k.own+hour, map[uint64]uint64{2: noon + hour}
+	n.showClocks(k)
+	if got := n.proposed(); got != noon+hour-10*second {
+		t.Errorf("stamp %d an hour later: %d ms off", got, int64(got)-(noon+hour-10*second))
+	}
+	n.live(60, 2)
+	k.own += 60 * second
+	if got := n.proposed(); got != noon+hour+50*second {
+		t.Errorf("stamp %d a minute later, without another word: %d ms off", got, int64(got)-(noon+hour+50*second))
+	}
+	n.core.stamps.hear(2, MaxTime, n.core.hearing.ticks)
+	n.core.stamps.hear(3, MaxTime, n.core.hearing.ticks)
+	n.live(60, 2)
+	if got := n.proposed(); got != MaxTime-10*second {
+		t.Errorf("stamp %d at the end of time", got)
 	}
 }
 
