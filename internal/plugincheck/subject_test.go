@@ -45,3 +45,15 @@ func TestHints(t *testing.T) {
 		t.Errorf("a transport without a scheme: %v", err)
 	}
 }
+
+// A refused command has a name that is one part of a check's, and its own data.
+func TestARefusedCommandMayHaveASlash(t *testing.T) {
+	t.Parallel()
+	h, err := stateMachineHarness(&Hints{Commands: []string{"x"}, Refused: []string{"get a/b"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := h.Refused[0]; strings.Contains(r.Name, "/") || string(r.Data) != "get a/b" {
+		t.Errorf("%q with %q", r.Name, r.Data)
+	}
+}
