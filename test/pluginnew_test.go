@@ -70,6 +70,26 @@ func TestANewPlugin(t *testing.T) {
 	}
 }
 
+// A plugin in Go is built without the host: neither raft nor core is in it.
+func TestANewPluginIsNotAHost(t *testing.T) {
+	t.Parallel()
+	s := newScaffold(t, "go")
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", ".")
+	cmd.Dir = s.dir
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(out), "pontoon/plugins/statemachine\n") {
+		t.Fatalf("it does not have the contract:\n%s", out)
+	}
+	for _, p := range []string{"go.etcd.io/raft", "pontoon/core", "pontoon/internal/node", "pontoon/internal/server"} {
+		if strings.Contains(string(out), p) {
+			t.Errorf("it has %s", p)
+		}
+	}
+}
+
 // readdressed is the configuration of a member, with the addresses of the cluster's.
 func (s *scaffold) readdressed(c *cluster, at int) string {
 	s.t.Helper()

@@ -16,7 +16,8 @@ class Refused(str):
 
 
 class Batch:
-    """Entries to apply: those that the machine has not applied yet, one or more.
+    """Entries to apply: those that the machine has not applied yet, one or more. A machine
+    with durable gets a batch without entries too, if through moves the index that it keeps.
 
     Each entry has index, data, term, time and tick. through is the applied index after
     the batch; version is the one by which the entries are to be applied. If quiet is
@@ -58,16 +59,17 @@ class Applier:
                     last.snapshot = core.views.prepare()
                 if request.hash:
                     last.hash = core.machine.state_hash()
-                last.wake = core.wake()
+                last.wake, last.durable_index = core.wake(), core.durable()
             except BaseException:
                 core.life.give_up()
                 raise
         yield from parts(last, skipped, results, request.no_results)
 
     def run(self, request, fresh):
-        if not fresh:
+        core = self.core
+        if not fresh and not (core.is_durable and request.through > core.applied):
             return []
-        results = self.core.machine.apply(Batch(fresh, request.through, request.version, request.no_results))
+        results = core.machine.apply(Batch(fresh, request.through, request.version, request.no_results))
         if len(results) != len(fresh):
             raise ValueError("apply returned %d results for %d entries" % (len(results), len(fresh)))
         return results

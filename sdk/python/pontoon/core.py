@@ -33,6 +33,7 @@ class Core:
         self.machine, self.description = machine, description
         self.versions = description.command_versions.least, description.command_versions.greatest
         self.state_hash = description.state_hash
+        self.is_durable = "durable" in description.capabilities
         self.life, self.lock = Lifecycle(), threading.Lock()
         self.applied, self.limits = 0, None
         self.applier, self.querier = Applier(self), Querier(self)
@@ -44,7 +45,17 @@ class Core:
             if not self.description.config_schema and has_keys(request.options.config):
                 raise InvalidConfig("%s takes no config" % self.description.name)
             self.applied = self.call("open", request.options) or 0
-            return wire.OpenResponse(applied_index=self.applied, classes=self.classes(), wake=self.wake())
+            return wire.OpenResponse(applied_index=self.applied, classes=self.classes(), wake=self.wake(),
+                                     durable_index=self.durable())
+
+    def sync(self, request, context):
+        """The machine's sync runs beside all but a Restore, without the lock (SM-52)."""
+        self.life.check(request.call)
+        with self.life.shared():
+            self.life.check(request.call)
+            self.machine.sync()
+            with self.lock:
+                return wire.SyncResponse(durable_index=self.durable())
 
     def close(self, request, context):
         if self.life.close(request.call) and self.lock.acquire(timeout=0.5):
@@ -61,6 +72,9 @@ class Core:
 
     def wake(self):
         return self.call("wake") or 0
+
+    def durable(self):
+        return self.machine.durable() if self.is_durable else 0
 
     def classes(self):
         """A class is a prefix, "command" or "query", and "read", "write" or "administer"."""

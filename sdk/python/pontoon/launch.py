@@ -30,7 +30,8 @@ def serve(machine, *, name, version, config_schema=b"", command_versions=(0, 0),
     snapshot_format is the number of what save makes, and snapshot_formats are others that
     restore reads. state_hash names what the method state_hash returns.
     """
-    capabilities = [c for method, c in (("query_stream", "query-streams"), ("wake", "timers")) if hasattr(machine, method)]
+    optional = (("query_stream", "query-streams"), ("wake", "timers"), ("durable", "durable"))
+    capabilities = [c for method, c in optional if hasattr(machine, method)]
     description = wire.DescribeResponse(
         kind="statemachine", name=name, version=version, protocols=[1], capabilities=capabilities,
         config_schema=config_schema, requires=requires, state_hash=state_hash)
@@ -52,7 +53,9 @@ def serve(machine, *, name, version, config_schema=b"", command_versions=(0, 0),
 
 def check(machine, state_hash):
     """Refuses a machine whose methods cannot be right."""
-    for method in ("apply", "query", "save", "restore") + (("state_hash",) if state_hash else ()):
+    needed = ["apply", "query", "save", "restore"]
+    needed += ["state_hash"] * bool(state_hash) + ["sync"] * hasattr(machine, "durable")
+    for method in needed:
         if not callable(getattr(machine, method, None)):
             raise TypeError("%s has no method %s" % (type(machine).__name__, method))
     for method in ("save", "query_stream"):

@@ -55,6 +55,7 @@ def handlers(core):
             "QueryStream": of(writing, streamed, core.querier.query_stream, "QueryStreamRequest"),
             "SaveSnapshot": of(writing, streamed, core.views.save, "StateSnapshotRequest"),
             "Restore": of(reading, answered, core.restorer.restore, "RestoreRequest"),
+            "Sync": of(unary, answered, core.sync, "StateSyncRequest"),
             "Close": of(unary, answered, core.close, "CloseRequest"),
         }),
     ]

@@ -73,7 +73,8 @@ class Restorer:
                 core.life.give_up()  # SM-41
                 raise
             core.applied = first.header.index
-            return wire.RestoreResponse(applied_index=core.applied, length=received.length, wake=core.wake())
+            return wire.RestoreResponse(applied_index=core.applied, length=received.length, wake=core.wake(),
+                                        durable_index=core.durable())
 
     def run(self, index, received):
         chunks = received.chunks()

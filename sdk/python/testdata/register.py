@@ -1,7 +1,7 @@
 """The register of the conformance kit, on the runtime: its state is the list of the commands' data.
 
 With --durable it also keeps its entries in its data directory, in one file that is
-replaced as a whole. With --hash it has a hash of its state.
+replaced as a whole, and is on the disk after a sync. With --hash it has a hash of its state.
 """
 
 import hashlib
@@ -17,27 +17,13 @@ MAGIC = b"register/py/1\n"
 
 
 class Register:
-    def __init__(self):
-        self.entries, self.last, self.path = [], (0, 0), None
+    """The register in memory."""
 
-    def open(self, options):
-        if "--durable" not in sys.argv:
-            return 0
-        self.path = os.path.join(options.data_dir, "state")
-        self.identity = struct.pack("<QQ", options.cluster_id, options.node_id)
-        if not os.path.exists(self.path):
-            return 0
-        with open(self.path, "rb") as f:
-            if f.read(16) != self.identity:
-                raise pontoon.WrongIdentity("%s is of another node" % self.path)
-            (applied,) = struct.unpack("<Q", f.read(8))
-            self.entries = read(f.read())
-        return applied
+    def __init__(self):
+        self.entries, self.last = [], (0, 0)
 
     def apply(self, batch):
-        results = [self.one(e, batch.version) for e in batch.entries]
-        self.keep(batch.through)
-        return results
+        return [self.one(e, batch.version) for e in batch.entries]
 
     def one(self, entry, version):
         self.last = entry.term, entry.time
@@ -50,12 +36,6 @@ class Register:
         if data.startswith(b"result:") and data[7:].isdigit():
             return b"x" * int(data[7:])
         return b"%d" % len(self.entries)
-
-    def keep(self, applied):
-        if self.path:
-            with open(self.path + ".new", "wb") as f:
-                f.write(self.identity + struct.pack("<Q", applied) + b"".join(self.save()))
-            os.replace(self.path + ".new", self.path)
 
     def query(self, data):
         if data == b"count":
@@ -85,13 +65,61 @@ class Register:
 
     def restore(self, index, chunks):
         self.entries = read(b"".join(chunks))
-        self.keep(index)
 
     def metrics(self):
         return b"register_entries %d\n" % len(self.entries)
 
     def classes(self):
         return [(b"refuse:", "command", "administer")]
+
+
+class Kept(Register):
+    """The register on disk."""
+
+    synced = 0  # the index that is on the disk
+
+    def open(self, options):
+        self.path = os.path.join(options.data_dir, "state")
+        self.identity = struct.pack("<QQ", options.cluster_id, options.node_id)
+        if not os.path.exists(self.path):
+            return 0
+        with open(self.path, "rb") as f:
+            if f.read(16) != self.identity:
+                raise pontoon.WrongIdentity("%s is of another node" % self.path)
+            (applied,) = struct.unpack("<Q", f.read(8))
+            self.entries = read(f.read())
+        self.sync()
+        return applied
+
+    def apply(self, batch):
+        results = super().apply(batch)
+        self.keep(batch.through)
+        return results
+
+    def restore(self, index, chunks):
+        super().restore(index, chunks)
+        self.keep(index)
+        self.synced = 0
+        self.sync()
+
+    def keep(self, applied):
+        with open(self.path + ".new", "wb") as f:
+            f.write(self.identity + struct.pack("<Q", applied) + b"".join(self.save()))
+        os.replace(self.path + ".new", self.path)
+
+    def sync(self):
+        if not os.path.exists(self.path):
+            return
+        with open(self.path, "rb") as f:
+            os.fsync(f.fileno())
+            (index,) = struct.unpack("<16xQ", f.read(24))
+        directory = os.open(os.path.dirname(self.path), os.O_RDONLY)
+        os.fsync(directory)
+        os.close(directory)
+        self.synced = max(self.synced, index)
+
+    def durable(self):
+        return self.synced
 
 
 def read(raw):
@@ -118,5 +146,6 @@ def saved(entries):
 
 if __name__ == "__main__":
     logging.info("a register of the kit")
-    pontoon.serve(Register(), name="register", version="1.0.0", command_versions=(0, 3), snapshot_format=1,
+    register = Kept() if "--durable" in sys.argv else Register()
+    pontoon.serve(register, name="register", version="1.0.0", command_versions=(0, 3), snapshot_format=1,
                   state_hash="sha256 of the entries" if "--hash" in sys.argv else "")
