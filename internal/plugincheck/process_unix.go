@@ -14,7 +14,7 @@ import (
 )
 
 // signalTime is how long a plugin may take to end after a signal that it does not ignore.
-const signalTime = 200 * time.Millisecond
+const signalTime = time.Second
 
 // restarts is how often the subject is killed, and started again.
 func (l Level) restarts() int {

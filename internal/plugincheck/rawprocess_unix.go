@@ -23,8 +23,9 @@ import (
 const (
 	// exitUsage is the exit code of a program that is used in another way than it is for.
 	exitUsage = 64
-	// lifelineTime is how long a host waits for the end of a plugin before it sends SIGKILL.
-	lifelineTime = 3 * time.Second
+	// lifelineTime is how long the end of a process may take. A host waits for 3 s before it
+	// sends SIGKILL; a machine that is busy with other tests needs longer.
+	lifelineTime = 10 * time.Second
 	// maxLine is how long the handshake line may be.
 	maxLine = 4 << 10
 )
