@@ -53,6 +53,17 @@ func TestTheDescriptorsAreThoseOfTheProtoFiles(t *testing.T) {
 
 // The runtime's own tests, in Python.
 func TestInPython(t *testing.T) {
+	for _, pattern := range []string{"pontoon/*.*", "testdata/*.py", "../../docs/plugins/python.md"} {
+		names, err := filepath.Glob(pattern)
+		if err != nil || len(names) == 0 {
+			t.Fatalf("no %s, %v", pattern, err)
+		}
+		for _, name := range names { // go test runs these again when one of them has changed
+			if _, err := os.ReadFile(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	cmd := exec.Command(interpreter(t), "-W", "error::SyntaxWarning", "-m", "unittest", "discover", "-s", "testdata")
 	cmd.Env = append(os.Environ(), "PYTHONPATH=.", "PYTHONDONTWRITEBYTECODE=1")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -14,7 +14,7 @@ PACKAGE = "pontoon.plugin.v1."
 _files = descriptor_pb2.FileDescriptorSet.FromString(pkgutil.get_data(__package__, "wire.binpb"))
 _pool = descriptor_pool.DescriptorPool()
 for _file in _files.file:
-    _pool.Add(_file)
+    _pool.AddSerializedFile(_file.SerializeToString())
 
 
 def message(name):
