@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -89,6 +90,31 @@ func TestRestoreGoesOnWhereTheStorageFailed(t *testing.T) {
 	})
 }
 
+// A snapshot that is replaced by another one of its index while a state machine reads it is not
+// gone on with: the state machine would have a part of each. The next one gets the new one.
+func TestARestoreDoesNotGoOnWithAnotherSnapshot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.commit("a", "b", "c")
+		synctest.Wait()
+		w.snapshot(3, false, "a", "b", "c")
+		if _, err := w.store.Compact(context.Background(), 3); err != nil {
+			t.Fatal(err)
+		}
+		broken := &brokenOff{Storage: w.store, times: 1}
+		w.s.mu.Lock()
+		w.s.storage = broken
+		w.s.mu.Unlock()
+		broken.replace = func() { w.snapshot(3, false, "x", "y", "z") }
+		w.source.current().Kill()
+		<-time.After(30 * time.Second)
+		w.wantState("x", "y", "z")
+		if n := len(w.source.all()); n != 3 {
+			t.Errorf("%d state machines were started, want 3", n)
+		}
+	})
+}
+
 // rebuildOver is a new generation over another storage.
 func (w *world) rebuildOver(st storage.Storage) {
 	w.t.Helper()
@@ -126,6 +152,7 @@ func (u *unreadable) Read(ctx context.Context, lo, hi, most uint64) ([]storage.E
 type brokenOff struct {
 	storage.Storage
 	times, opened int
+	replace       func() // replaces the snapshot that breaks off; may be nil
 }
 
 func (b *brokenOff) OpenSnapshot(ctx context.Context, index uint64) (storage.SnapshotReader, error) {
@@ -136,6 +163,11 @@ func (b *brokenOff) OpenSnapshot(ctx context.Context, index uint64) (storage.Sna
 	b.times--
 	b.opened++
 	most := int64(r.Info().Bytes) - 8 + int64(b.opened)
+	if b.replace != nil {
+		content, err := io.ReadAll(r) // an open file keeps it
+		b.replace()
+		return brokenReader{r, io.LimitReader(bytes.NewReader(content), most+3)}, err
+	}
 	return brokenReader{r, io.LimitReader(r, most)}, nil
 }
 

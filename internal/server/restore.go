@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -61,6 +62,10 @@ func (s *Server) tryOn() (some bool) {
 // snapshot was not what failed.
 var errRestoreFailed = errors.New("the state machine failed over it")
 
+// errReplaced: the snapshot was replaced while a state machine read it, which has a part of
+// the old one. It is of use to the next.
+var errReplaced = errors.New("it has been replaced by another one of its index meanwhile")
+
 // isDamage tells whether err says that a snapshot is of no use, now and later.
 func isDamage(err error) bool {
 	return errors.Is(err, storage.ErrCorrupt) || errors.Is(err, storage.ErrNoSnapshot)
@@ -72,7 +77,7 @@ func (d *driver) tryRestore(ctx context.Context, st storage.Storage, index uint6
 	if err != nil {
 		return storageError{fmt.Errorf("open snapshot %d: %w", index, err)}
 	}
-	source := &snapshotSource{d: d, ctx: ctx, index: index, r: r, size: r.Info().Bytes}
+	source := &snapshotSource{d: d, ctx: ctx, index: index, r: r, size: r.Info().Bytes, sum: r.Info().Sha256}
 	defer source.close()
 	metadata := r.Info().Metadata
 	header, err := ReadSnapshotHeader(source)
@@ -141,8 +146,9 @@ type snapshotSource struct {
 	index uint64
 	r     storage.SnapshotReader // nil while it has to be opened again
 	size  uint64
-	at    int64 // bytes that were read
-	err   error // why reading failed for good
+	sum   []byte // empty of a storage that says none
+	at    int64  // bytes that were read
+	err   error  // why reading failed for good
 }
 
 // Read implements io.Reader.
@@ -159,7 +165,7 @@ func (s *snapshotSource) Read(b []byte) (int, error) {
 			return read, err
 		}
 		s.close()
-		if isDamage(err) || s.ctx.Err() != nil {
+		if isDamage(err) || errors.Is(err, errReplaced) || s.ctx.Err() != nil {
 			s.err = err
 			break
 		}
@@ -188,6 +194,9 @@ func (s *snapshotSource) reopen() error {
 	r, err := s.d.openSnapshot(s.ctx, st, s.index)
 	if err != nil {
 		return err
+	}
+	if sum := r.Info().Sha256; len(sum) > 0 && len(s.sum) > 0 && !bytes.Equal(sum, s.sum) {
+		return errors.Join(errReplaced, r.Close())
 	}
 	if size := r.Info().Bytes; size != s.size {
 		return errors.Join(fmt.Errorf("%w: it had %d bytes and has %d now", storage.ErrCorrupt, s.size, size), r.Close())
