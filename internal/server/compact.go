@@ -76,6 +76,9 @@ func (p *snapshotter) compact(ctx context.Context, n *node.Node, st storage.Stor
 		return nil
 	}
 	p.s.syncUpTo(ctx, to)
+	p.mu.Lock()
+	p.compaction.since = time.Now() // the storage did not wait for the state machine
+	p.mu.Unlock()
 	first, err := st.Compact(ctx, to)
 	if err != nil {
 		return fmt.Errorf("compact to %d: %w", to, err)

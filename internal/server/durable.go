@@ -20,6 +20,8 @@ type durability struct {
 	// durable index that it, or one before it, has said.
 	offered bool
 	index   uint64
+	// machines is how many have opened: a Sync may answer when its own is gone.
+	machines uint64
 	// failing tells that the last Sync has failed, which was logged then.
 	failing bool
 }
@@ -31,6 +33,7 @@ func (d *durability) opened(offered bool, index uint64) (before uint64) {
 	defer d.mu.Unlock()
 	before = d.index
 	d.offered, d.index = offered, index
+	d.machines++
 	return before
 }
 
@@ -41,6 +44,23 @@ func (d *durability) said(index uint64) {
 	if d.offered {
 		d.index = max(d.index, index)
 	}
+}
+
+// synced takes the durable index of a Sync that was asked of the latest of so many machines.
+// One that has been replaced has nothing to say of its successor.
+func (d *durability) synced(machines, index uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.offered && d.machines == machines {
+		d.index = max(d.index, index)
+	}
+}
+
+// asking is known, with how many machines have opened by then.
+func (d *durability) asking() (index, machines uint64, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.index, d.machines, d.offered
 }
 
 // restoring takes that the state at index replaces the present one, perhaps a later one: from
@@ -74,12 +94,14 @@ func (d *durability) ended(failed bool) (first bool) {
 func (d *driver) heardAtOpen() {
 	s := d.s
 	before := s.durability.opened(d.m.Describe().Has(statemachine.CapabilityDurable), statemachine.DurableIndex(d.m))
-	if d.at >= before {
+	// d.at may be less: in a rebuild, what it has kept is not trusted.
+	at := d.m.Applied()
+	if at >= before {
 		return
 	}
 	s.metrics.durableLost.Inc()
 	s.logger.Error("the state machine has lost what it had called durable: it is brought to the applied index by a snapshot and the log",
-		"durable", before, "opened_at", d.at)
+		"durable", before, "opened_at", at)
 }
 
 // SyncPatience is how long a Sync may take before the log is compacted all the same.
@@ -90,7 +112,8 @@ func SyncPatience(election time.Duration) time.Duration { return SavePatience(el
 // than the log has costs a Restore. It is not needed for more than that, so a failure keeps
 // back nothing. It is called by the snapshotter.
 func (s *Server) syncUpTo(ctx context.Context, index uint64) {
-	if durable, ok := s.durability.known(); !ok || durable >= index {
+	durable, machines, ok := s.durability.asking()
+	if !ok || durable >= index {
 		return
 	}
 	m, ctx, done, ok := s.machine.use(ctx)
@@ -104,7 +127,7 @@ func (s *Server) syncUpTo(ctx context.Context, index uint64) {
 	durable, err := statemachine.Sync(timed, m)
 	switch {
 	case err == nil:
-		s.durability.said(durable)
+		s.durability.synced(machines, durable)
 	case ctx.Err() != nil:
 		return // the host stops, or the state machine is needed back
 	case errors.Is(context.Cause(timed), errNoAnswer):

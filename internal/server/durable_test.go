@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
 )
 
@@ -167,6 +169,99 @@ func TestALostDurableStateIsTold(t *testing.T) {
 		}
 		if d := w.s.Status().Durable; d == nil || *d != 0 {
 			t.Errorf("status still shows durable index %v", d)
+		}
+	})
+}
+
+// What a member keeps that is to be rebuilt is not trusted, and is not lost.
+func TestARebuildIsNotALoss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, tune := durably(2, nil)
+		w := newWorld(t, func(c *Config) {
+			tune(c)
+			from := c.StateMachine.(*source)
+			keep := from.prepare
+			from.prepare = func(n int, m *machine) error {
+				m.sparse = true
+				m.AnnounceHash("digest")
+				return keep(n, m)
+			}
+		})
+		w.joined()
+		w.one("a", "b")
+		w.rebuild() // of two voters
+		w.one("c")
+		if _, err := w.source.current().Sync(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.parts()
+		at := w.s.Pleads()
+		if at == 0 {
+			t.Fatalf("it is not rebuilt: %v", w.s.Err())
+		}
+		for w.last < at {
+			w.commit("d")
+		}
+		w.give(at, "a", "b", "c", "d")
+		if w.s.Pleads() != 0 {
+			t.Errorf("it asks for %d still", w.s.Pleads())
+		}
+		if n := count(t, w.s.metrics.durableLost); n != 0 || strings.Contains(log.String(), "lost what") {
+			t.Errorf("%v losses are counted:\n%s", n, log)
+		}
+	})
+}
+
+// A Sync that answers when its state machine has been replaced says nothing of the next one,
+// which has synced less.
+func TestALateSyncIsOfItsOwnStateMachine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun, release := make(chan struct{}), make(chan struct{})
+		_, tune := durably(2, nil)
+		w := newWorld(t, tune)
+		w.source.current().synced = func() {
+			close(begun)
+			<-release
+		}
+		w.one("a", "b", "c", "d")
+		<-begun
+		other := statemachinetest.NewDisk()
+		writer := statemachinetest.NewRegister()
+		writer.KeepOn(other)
+		if _, err := writer.Open(t.Context(), plugins.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := writer.Apply(t.Context(), statemachine.Batch{Through: w.last}); err != nil {
+			t.Fatal(err)
+		}
+		w.source.prepare = func(_ int, m *machine) error { m.KeepOn(other); return nil }
+		w.kill()
+		if at := w.source.current().applied; at != w.last {
+			t.Fatalf("the next state machine opens at %d", at)
+		}
+		close(release)
+		synctest.Wait()
+		if d := w.s.Status().Durable; d == nil || *d != 0 {
+			t.Errorf("status shows durable index %d, and its state machine has synced nothing", *d)
+		}
+	})
+}
+
+// The time that a state machine takes to sync is not that of the storage, which is asked after
+// that to compact the log.
+func TestASyncIsNotBlamedOnTheStorage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, tune := durably(2, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+		w := newWorld(t, tune)
+		w.over(&compactless{Storage: w.store})
+		w.one("a", "b", "c", "d")
+		time.Sleep(SyncPatience(election) + time.Second)
+		if warning := w.warned(WarnSnapshotStalled); warning != "" {
+			t.Errorf("status says %q of a storage that was asked a second ago", warning)
+		}
+		time.Sleep(SavePatience(election))
+		if warning := w.warned(WarnSnapshotStalled); !strings.Contains(warning, "compact") {
+			t.Errorf("status says %q", warning)
 		}
 	})
 }

@@ -355,6 +355,7 @@ type machine struct {
 	ahead    uint64                                 // what a prepared snapshot claims to be ahead
 
 	sync      func(context.Context) error // before it has an effect; may be nil
+	synced    func()                      // before it answers; may be nil
 	snapshot  func(statemachine.Snapshot) statemachine.Snapshot
 	preparing func() error // an error ends the state machine
 }
@@ -411,7 +412,11 @@ func (m *machine) Sync(ctx context.Context) (uint64, error) {
 			return 0, err
 		}
 	}
-	return m.Register.Sync(ctx)
+	durable, err := m.Register.Sync(ctx)
+	if m.synced != nil {
+		m.synced()
+	}
+	return durable, err
 }
 
 func (m *machine) Query(ctx context.Context, data []byte) ([]byte, error) {
