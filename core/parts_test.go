@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,7 +17,7 @@ import (
 
 // notedWriter notes its end, and fails if it is told to.
 type notedWriter struct {
-	aborted bool
+	aborted atomic.Bool
 	fails   error
 }
 
@@ -27,7 +28,7 @@ func (w *notedWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 func (w *notedWriter) Commit() (storage.SnapshotInfo, error) { return storage.SnapshotInfo{}, nil }
-func (w *notedWriter) Abort() error                          { w.aborted = true; return nil }
+func (w *notedWriter) Abort() error                          { w.aborted.Store(true); return nil }
 
 func notedPart(sum string, bytes int) (*part, *notedWriter) {
 	w := &notedWriter{}
@@ -49,15 +50,15 @@ func TestOnePartIsKept(t *testing.T) {
 	for _, p := range []*part{a3, a2, a5, b1} {
 		k.keep(p, time.Hour)
 	}
-	if !wa3.aborted || !wa2.aborted || !wa5.aborted || wb1.aborted {
-		t.Errorf("removed: %v %v %v %v, want all but the last", wa3.aborted, wa2.aborted, wa5.aborted, wb1.aborted)
+	if !wa3.aborted.Load() || !wa2.aborted.Load() || !wa5.aborted.Load() || wb1.aborted.Load() {
+		t.Errorf("removed: %v %v %v %v, want all but the last", wa3.aborted.Load(), wa2.aborted.Load(), wa5.aborted.Load(), wb1.aborted.Load())
 	}
 	for _, other := range []*part{k.take("a", 1, true), k.take("b", 2, true), k.take("b", 1, false)} {
 		if other != nil {
 			t.Errorf("took %+v, which is none of these", other)
 		}
 	}
-	if k.take("b", 1, true) != b1 || k.take("b", 1, true) != nil || wb1.aborted {
+	if k.take("b", 1, true) != b1 || k.take("b", 1, true) != nil || wb1.aborted.Load() {
 		t.Error("the part is not taken once")
 	}
 	want := []node.Kept{{Sum: "a", Bytes: 3}, {Sum: "a", Bytes: 5}, {Sum: "b", Bytes: 1}, {}}
@@ -75,12 +76,12 @@ func TestAPartIsGivenUp(t *testing.T) {
 		k.keep(late, time.Minute)
 		time.Sleep(time.Minute - time.Second)
 		synctest.Wait()
-		if w.aborted {
+		if w.aborted.Load() {
 			t.Error("given up before its time")
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if !w.aborted || k.kept != nil {
+		if !w.aborted.Load() || k.kept != nil {
 			t.Error("kept after its time")
 		}
 
@@ -92,14 +93,14 @@ func TestAPartIsGivenUp(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if w.aborted {
+		if w.aborted.Load() {
 			t.Error("one that goes on is given up by the time of the one that was kept")
 		}
 		k.keep(again, time.Minute)
 		g := &generation{h: &Host{}, parts: parts{tell: func(node.Kept) {}, kept: again}}
 		g.h.logger = slog.New(slog.DiscardHandler)
 		g.space.seen(g, storage.Space{Short: true, Detail: "full"})
-		if !w.aborted {
+		if !w.aborted.Load() {
 			t.Error("a storage that is short of space keeps it")
 		}
 
@@ -108,7 +109,7 @@ func TestAPartIsGivenUp(t *testing.T) {
 		k.close()
 		after, w2 := notedPart("a", 4)
 		k.keep(after, time.Hour)
-		if !w.aborted || !w2.aborted || k.kept != nil {
+		if !w.aborted.Load() || !w2.aborted.Load() || k.kept != nil {
 			t.Error("one is kept after the end")
 		}
 		k.drop(nil)

@@ -111,6 +111,7 @@ func newArriving(t *testing.T) *arriving {
 	a := &arriving{cluster: c, leader: c.leader()}
 	c.propose(a.leader, "a")
 	c.converged()
+	c.registered()
 	a.at = c.other(a.leader)
 	registry := make(chan *member.Registry, 1)
 	core.OnRaft(c.nodes[a.at].host, func(n *node.Core) error { registry <- n.Registry(); return nil })
@@ -146,13 +147,13 @@ func (a *arriving) send(sum string, offset int, r io.Reader) error {
 	}, r)
 }
 
-// broken sends so many bytes, and breaks.
+// broken sends so many bytes, and breaks. A member that stores a change of the cluster's
+// beginning takes no snapshot for a moment.
 func (a *arriving) broken(sum string, bytes int) {
 	a.t.Helper()
-	err := a.send(sum, 0, io.MultiReader(strings.NewReader(string(a.content[:bytes])), iotest.ErrReader(errLink)))
-	if !errors.Is(err, errLink) {
-		a.t.Fatalf("a link that broke: %v", err)
-	}
+	a.eventually("the link to break", func() bool {
+		return errors.Is(a.send(sum, 0, io.MultiReader(strings.NewReader(string(a.content[:bytes])), iotest.ErrReader(errLink))), errLink)
+	})
 }
 
 // absent makes sure that the snapshot is not in the storage.
