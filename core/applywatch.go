@@ -75,16 +75,16 @@ func (w *applyWatch) judge(s stall, o catalog.Occupation, still time.Duration) f
 // judgeBusy is judge for a state machine that says what it is at, or did so lately. The log hears of it once in
 // the time that another one would have.
 func (w *applyWatch) judgeBusy(f finding, s stall, o catalog.Occupation, still time.Duration) finding {
-	gets := fmt.Sprintf("; it is busy with %q, progress %d, which rose %v ago", o.What, o.Progress, still.Round(time.Millisecond))
+	gets := fmt.Sprintf("; it is busy with %q, and its progress of %d has not risen for %v", o.What, o.Progress, still.Round(time.Millisecond))
 	if o.What == "" {
 		gets = fmt.Sprintf("; it was busy, and its progress rose %v ago", still.Round(time.Millisecond))
 	}
 	switch {
 	case f.hung && still >= s.kill:
-		f.text += fmt.Sprintf("; it is busy with %q, and its progress of %d has not risen for %v", o.What, o.Progress, still.Round(time.Millisecond))
+		f.text += gets
 		return f
 	case f.hung && s.since/mostBusy >= s.kill:
-		f.text += gets + ", and has been so for too long"
+		f.text += gets + "; it has been busy for too long"
 		return f
 	}
 	f.spared = f.hung && !w.spared

@@ -131,6 +131,9 @@ func TestABusyStateMachineThatDoesNotGetOnIsHung(t *testing.T) {
 				if hung < kill || hung > kill+5*time.Second {
 					t.Errorf("hung after %v, want %v", hung, kill)
 				}
+				if name == "without number" && strings.Contains(strings.Join(lines, ""), "rose") {
+					t.Errorf("progress that never came is said to have risen: %q", lines)
+				}
 				if last := lines[len(lines)-1]; name == "still" && !strings.Contains(last, `busy with "compacting", and its progress of 7 has not risen for`) {
 					t.Errorf("the last line is %q", last)
 				}

@@ -17,7 +17,7 @@ func (s *Server) busy() (list []Warning) {
 	for _, p := range s.cfg.Plugins() {
 		if w := p.Work; w != nil && p.Kind == string(plugins.StateMachine) {
 			list = append(list, Warning{WarnBusy, fmt.Sprintf(
-				"the state machine has not answered for %v, and nothing is applied: it is busy with %q, and its progress of %d rose %v ago",
+				"the state machine has not answered for %v, and nothing is applied: it is busy with %q, and its progress of %d has not risen for %v",
 				stalled.Round(time.Second), w.What, w.Progress, w.Still.Round(time.Second))})
 		}
 	}
