@@ -69,6 +69,10 @@ func TestPluginCheckOfTheShippedProcesses(t *testing.T) {
 // A program that is not a plugin is a finding with the rule, a command line that lacks something a sentence.
 func TestPluginCheckSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
+	changing := filepath.Join(t.TempDir(), "changing")
+	if err := os.WriteFile(changing, []byte("#!/bin/sh\necho >>\"$PONTOON_PLUGIN_FILE\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	for _, x := range []struct {
 		args []string
 		code int
@@ -79,7 +83,8 @@ func TestPluginCheckSaysWhatIsWrong(t *testing.T) {
 		{[]string{"--kind", "storage", "--", "/does/not/exist"}, 1, "no such file"},
 		{[]string{"--kind", "statemachine", "--", "/bin/ls"}, 2, "--commands"},
 		{[]string{"--kind", "disk", "--", "/bin/ls"}, 2, "use storage, statemachine or transport"},
-		{[]string{"--kind", "storage", "--hints", hintsFile(t, "observes: x\n"), "--", "/bin/ls"}, 2, "observes"},
+		{[]string{"--kind", "storage", "--hints", hintsFile(t, "observes: x\n"), "--", "/bin/ls"}, 2, "observes is not a hint\nhints are: config, commands"},
+		{[]string{"--kind", "storage", "--", changing}, 1, "changed while it was checked"},
 		{[]string{"--kind", "storage"}, 2, "COMMAND"},
 	} {
 		if out, code := runPluginCheck(t, x.args...); code != x.code || !strings.Contains(out, x.says) {

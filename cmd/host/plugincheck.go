@@ -49,8 +49,9 @@ The kit of a state machine needs commands that the machine accepts. --commands h
 file with one command in each line; the kit takes them in order, again and again, and
 {i} in a command stands for its number. A line may be base64:…, for commands that are
 not text. --hints has a YAML file that lets the kits see more, such as a query that
-shows the state: docs/plugins/check.md has all keys. A check that lacks a hint is
-skipped and says which.
+shows the state. A check that lacks a hint is skipped and says which. The keys are
+` + hintKeys() + `;
+docs/plugins/check.md says what they mean.
 
 The exit code is 4 if the plugin breaks a rule or does not start.`,
 		Example: `  host plugin check --kind storage -- ./tape --verbose
@@ -114,6 +115,12 @@ func (p *pluginCheck) complete(cmd *cobra.Command, command []string) (err error)
 	return err
 }
 
+// hintKeys are the keys of hints, in lines.
+func hintKeys() string {
+	keys := plugincheck.HintKeys()
+	return strings.Join(keys[:len(keys)/2], ", ") + ",\n" + strings.Join(keys[len(keys)/2:], ", ")
+}
+
 func (p *pluginCheck) run(cmd *cobra.Command, out *format) error {
 	own, err := os.Executable()
 	if err != nil {
@@ -137,6 +144,9 @@ func (p *pluginCheck) run(cmd *cobra.Command, out *format) error {
 	line.clear()
 	if err != nil {
 		return err
+	}
+	if sum, err := dev.SumOf(p.subject.Command[0]); err != nil || sum != p.subject.SHA256 {
+		return errors.Join(fmt.Errorf("%s changed while it was checked: check it again", p.subject.Command[0]), err)
 	}
 	if p.junit != "" {
 		if err := writeJUnit(p.junit, report); err != nil {

@@ -33,14 +33,18 @@ func own(t *testing.T) (path, sum string) {
 // check runs the checks that match on the test binary, started with args.
 func check(t *testing.T, match string, args ...string) (*Report, error) {
 	t.Helper()
+	return checkWith(t, Hints{
+		Commands: []string{"command {i}"}, Refused: []string{"refuse:no"}, Observe: "count", Stream: "all",
+		BadQueries: []string{"nonsense"}, Sized: "{fill}", Answering: "result:{n}", Changed: "version:",
+	}, match, args...)
+}
+
+func checkWith(t *testing.T, hints Hints, match string, args ...string) (*Report, error) {
+	t.Helper()
 	path, sum := own(t)
 	r := Runner{Command: func(ctx context.Context) *exec.Cmd { return exec.CommandContext(ctx, path, "check-tests") }}
 	return r.Run(t.Context(), Subject{
-		Kind: plugins.StateMachine, Command: append([]string{path}, args...), SHA256: sum, Level: Core, Match: match,
-		Hints: Hints{
-			Commands: []string{"command {i}"}, Refused: []string{"refuse:no"}, Observe: "count", Stream: "all",
-			BadQueries: []string{"nonsense"}, Sized: "{fill}", Answering: "result:{n}", Changed: "version:",
-		},
+		Kind: plugins.StateMachine, Command: append([]string{path}, args...), SHA256: sum, Level: Core, Match: match, Hints: hints,
 	})
 }
 
@@ -58,6 +62,18 @@ func TestASoundPluginConforms(t *testing.T) {
 		if c.Outcome == Failed || c.Outcome == Ended || c.Outcome == Advised {
 			t.Errorf("%s %s: %s", c.Outcome, c.Name, c.Output)
 		}
+	}
+}
+
+// A command of the hints that is refused is the only finding, with its text.
+func TestARefusedCommandOfTheHintsIsTheOnlyFinding(t *testing.T) {
+	t.Parallel()
+	r, err := checkWith(t, Hints{Commands: []string{"command {i}", "refuse:me"}}, "grpc", "broken-machine", "nothing")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := findings(r); r.Count(Failed) != 1 || !strings.Contains(text, `command 2, "refuse:me", is refused`) || r.Count(Passed)+r.Count(Skipped) > 0 {
+		t.Errorf("%+v\n%s", r, text)
 	}
 }
 

@@ -119,7 +119,7 @@ func (r *reader) end(c *Check, verdict, seconds string) {
 	case "FAIL":
 		c.Outcome = Failed
 	case "SKIP":
-		c.Outcome = Skipped
+		c.Outcome, c.Output = Skipped, inHints(c.Output)
 		if strings.Contains(c.Output, "advice") {
 			c.Outcome = Advised
 		}

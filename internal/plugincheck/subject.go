@@ -57,8 +57,9 @@ type Hints struct {
 	// Answering is a command that is accepted in any state, and {n} in it the number of bytes
 	// of its result.
 	Answering string `json:"answering" yaml:"answering"`
-	// Changed is a command whose effect is another one by the greatest version that the state
-	// machine announces than by the least.
+	// Changed is a command that is accepted in any state, and whose effect on an empty state
+	// is another one by the greatest version that the state machine announces than by the
+	// least.
 	Changed string `json:"changed" yaml:"changed"`
 	// Waiting is a command after which the state machine has a timer.
 	Waiting string `json:"waiting" yaml:"waiting"`
@@ -81,7 +82,7 @@ type Hints struct {
 // ReadHints reads hints from YAML. Keys that no hint has are refused.
 func ReadHints(text []byte) (h Hints, err error) {
 	if _, err := onedocument.Decode(text, &h); err != nil {
-		return h, err
+		return h, explained(err)
 	}
 	if h.Link != "" && h.Link != "tcp" {
 		return h, fmt.Errorf("link %q: use tcp, or leave it out", h.Link)

@@ -32,8 +32,11 @@ func TestCommands(t *testing.T) {
 // A misspelt hint is refused with its line, and so is a subject that no kit can be run on.
 func TestHints(t *testing.T) {
 	t.Parallel()
-	if _, err := ReadHints([]byte("commands: [a]\nobserves: x\n")); err == nil || !strings.Contains(err.Error(), "line 2") {
-		t.Errorf("a misspelt key: %v", err)
+	_, err := ReadHints([]byte("commands: [a]\nobserves: x\n"))
+	for _, want := range []string{"line 2", "observes is not a hint", "observe, stream, bad_queries"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("a misspelt key: %v, want %q", err, want)
+		}
 	}
 	if _, err := ReadHints([]byte("link: udp\n")); err == nil {
 		t.Error("an unknown link is taken")
@@ -55,5 +58,21 @@ func TestARefusedCommandMayHaveASlash(t *testing.T) {
 	}
 	if r := h.Refused[0]; strings.Contains(r.Name, "/") || string(r.Data) != "get a/b" {
 		t.Errorf("%q with %q", r.Name, r.Data)
+	}
+}
+
+// A check that was skipped names the hint that it lacks, and a field of the kit that no hint
+// sets by its own name.
+func TestASkippedCheckNamesItsHint(t *testing.T) {
+	t.Parallel()
+	for said, want := range map[string]string{
+		"apply.go:98: the harness has no BadQueries\n": "apply.go:98: there is no hint bad_queries\n",
+		"the harness has no Observe":                   "there is no hint observe",
+		"the harness has no Moment":                    "the harness has no Moment, which no hint sets",
+		"this lane cannot fill a disk":                 "this lane cannot fill a disk",
+	} {
+		if got := inHints(said); got != want {
+			t.Errorf("%q becomes %q, want %q", said, got, want)
+		}
 	}
 }

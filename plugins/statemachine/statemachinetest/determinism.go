@@ -20,7 +20,7 @@ func testDeterminism(t *testing.T, h Harness) {
 			in.advance(index)
 			state := in.state()
 			if at, was := seen[state]; was {
-				t.Fatalf("state at index %d is that of %d", index, at)
+				t.Fatalf("the state after command %d, %.200q, is that after command %d", index, h.Command(int(index-1)), at)
 			}
 			seen[state] = index
 		}

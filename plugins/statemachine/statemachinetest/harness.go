@@ -42,7 +42,7 @@ type Harness struct {
 	Waiting func() []byte
 
 	// Changed returns a command that is accepted in any state, and that has another effect
-	// on the state by the greatest version that the state machine announces than by the
+	// on an empty state by the greatest version that the state machine announces than by the
 	// least.
 	Changed func() []byte
 
@@ -88,8 +88,12 @@ type Refusal struct {
 	Data []byte
 }
 
-// Run checks a state machine against the contract, in subtests of t.
+// Run checks a state machine against the contract, in subtests of t. A harness whose commands
+// are refused is a failure of its own, and the only one.
 func Run(t *testing.T, h Harness) {
+	if !t.Run("Harness", func(t *testing.T) { testHarness(t, h) }) {
+		return
+	}
 	for _, section := range []struct {
 		name string
 		run  func(*testing.T, Harness)
@@ -113,6 +117,26 @@ func Run(t *testing.T, h Harness) {
 	} {
 		t.Run(section.name, func(t *testing.T) { section.run(t, h) })
 	}
+}
+
+// testHarness tells a command that the harness should not have given from a fault of the state
+// machine. A fault is left to the tests that name its rule.
+func testHarness(t *testing.T, h Harness) {
+	t.Run("its commands are accepted", func(t *testing.T) {
+		in := &instance{t: t, h: h, ctx: testContext(t), sm: h.New(t)}
+		t.Cleanup(in.close)
+		if _, err := in.sm.Open(in.ctx, h.options(t.TempDir())); err != nil {
+			return
+		}
+		entries := h.commands(0, 60)
+		results, _ := in.sm.Apply(in.ctx, statemachine.Batch{Entries: entries, Through: 60})
+		for i, r := range results[:min(len(results), len(entries))] {
+			if r.Error != "" {
+				t.Fatalf("command %d, %.200q, is refused: %.200q; the kit needs commands that are accepted, in this order, "+
+					"in a state that is empty at first: the others of the kit have not run", i+1, entries[i].Data, r.Error)
+			}
+		}
+	})
 }
 
 // needs skips the test unless the harness has what it needs.

@@ -29,7 +29,7 @@ func testHash(t *testing.T, h Harness) {
 			in.advance(index)
 			hash := string(in.hash())
 			if at, was := seen[hash]; was {
-				t.Fatalf("the hash at index %d is that of %d", index, at)
+				t.Fatalf("the hash after command %d, %.200q, is that after command %d", index, h.Command(int(index-1)), at)
 			}
 			seen[hash] = index
 		}
