@@ -23,6 +23,7 @@ type part struct {
 	w        *server.SummedWriter
 	bytes    uint64
 	broken   bool // a write has failed
+	reminded bool // a sender that did not know of it was told
 
 	cancel context.CancelFunc // ends a write that hangs, and with it the part
 	limit  time.Duration
@@ -113,6 +114,19 @@ func (k *parts) stop() {
 	if k.timer != nil {
 		k.timer.Stop()
 	}
+}
+
+// reminds tells, once for each part, whether a snapshot that begins anew has a beginning
+// here: its sender has not heard of that yet.
+func (k *parts) reminds(sum string, received bool) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	p := k.kept
+	if p == nil || p.sum != sum || p.received != received || p.reminded {
+		return false
+	}
+	p.reminded = true
+	return true
 }
 
 // take is the part that is kept of that snapshot, if it ends at offset; nil if there is

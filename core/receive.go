@@ -24,6 +24,10 @@ var errNotWanted = errors.New("the state machine does not need it")
 // one begins at its beginning, because the sender hears that nothing is kept.
 var errNoBeginning = errors.New("its beginning is not kept here any more")
 
+// errBeginningKept: a snapshot begins anew whose beginning is kept here. Its sender sends the
+// rest with its next try, after an answer to a heartbeat, or begins anew again.
+var errBeginningKept = errors.New("its beginning is kept here, and its rest is enough")
+
 // arrival is a snapshot that arrives.
 type arrival struct {
 	node.Announcement
@@ -48,7 +52,6 @@ func (g *generation) receiveSnapshot(ctx context.Context, header transport.Snaps
 	if a.StateOnly {
 		return g.receiveState(ctx, member.ID(header.From), in, r)
 	}
-	g.h.logger.Info("receiving a snapshot", "from", member.ID(header.From), "index", a.Metadata.Index, "offset", a.Offset)
 	err = g.begin(in, r)
 	if errors.Is(err, member.ErrNewer) && g.node.State().Leader == member.ID(header.From) {
 		g.h.fail(err) // another try would find the same; the word of others ends nothing
@@ -56,6 +59,7 @@ func (g *generation) receiveSnapshot(ctx context.Context, header transport.Snaps
 	if err != nil {
 		return err
 	}
+	g.h.logger.Info("receiving a snapshot", "from", member.ID(header.From), "index", a.Metadata.Index, "offset", a.Offset)
 	// A snapshot that the state machine does not read would replace the log that it could
 	// go on by.
 	if err := g.h.server.CheckFormat(in.own); err != nil {
@@ -110,6 +114,9 @@ func (g *generation) receiveState(ctx context.Context, from member.ID, in *arriv
 
 // begin finds the beginning of a snapshot: in what arrives, or in what is kept.
 func (g *generation) begin(in *arrival, r io.Reader) (err error) {
+	if in.Offset == 0 && g.parts.reminds(in.Sum, !in.StateOnly) {
+		return fmt.Errorf("snapshot %d: %w", in.Metadata.Index, errBeginningKept)
+	}
 	if in.Offset == 0 {
 		in.own, in.head, err = g.readHeader(in.Metadata, r)
 		return err

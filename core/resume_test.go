@@ -225,3 +225,21 @@ func TestADamagedBeginningIsNotKept(t *testing.T) {
 		t.Errorf("its beginning is still kept: %v", err)
 	}
 }
+
+// A sender that has not heard of a kept beginning is told so before it sends the whole again,
+// once: one that cannot send the rest sends the whole then.
+func TestASenderIsRemindedOfABeginning(t *testing.T) {
+	a := newArriving(t)
+	sum := sumOf(a.content)
+	a.broken(sum, 3000)
+	data := &counted{r: bytes.NewReader(a.content)}
+	if err := a.send(sum, 0, data); err == nil || !strings.Contains(err.Error(), "is kept here") || data.n > 0 {
+		t.Errorf("%d bytes were read: %v", data.n, err)
+	}
+	if err := a.send(sum, 0, io.MultiReader(bytes.NewReader(a.content[:2000]), iotest.ErrReader(errLink))); !errors.Is(err, errLink) {
+		t.Errorf("the whole is not taken: %v", err)
+	}
+	if err := a.send(sum, 3000, bytes.NewReader(a.content[3000:])); err != nil && strings.Contains(err.Error(), "not kept") {
+		t.Errorf("less of it has taken the place of the beginning: %v", err)
+	}
+}
