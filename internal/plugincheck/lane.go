@@ -28,7 +28,7 @@ type lane struct {
 // newLane makes a lane whose plugins log to w. close ends all of them.
 func newLane(s *Subject, plainGRPC bool, w io.Writer) (l *lane, err error) {
 	l = &lane{instances: map[any]*catalog.Instance{}, spec: catalog.Spec{Kind: s.Kind, Command: s.Command, SHA256: s.SHA256}}
-	if l.dir, err = os.MkdirTemp("", "check-"); err != nil {
+	if l.dir, err = os.MkdirTemp("", "c"); err != nil {
 		return nil, err
 	}
 	l.catalog, err = catalog.New(catalog.Options{

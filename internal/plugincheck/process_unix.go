@@ -4,6 +4,7 @@ package plugincheck
 
 import (
 	"context"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -147,6 +148,15 @@ func testRestarts(t *testing.T, l *lane, times int) {
 		}
 	}
 	noneLeft(t, l)
+}
+
+// clearAway ends what a check has left in a directory for all its files: after an interrupt, for
+// example, or of a plugin that ignores each word of its host.
+func clearAway(dir string) {
+	for _, pid := range processesWith(dir) {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	os.RemoveAll(dir)
 }
 
 // noneLeft fails the test if a process still runs that a plugin of the lane has started.

@@ -1,6 +1,9 @@
 package plugincheck
 
-import "testing"
+import (
+	"os"
+	"testing"
+)
 
 // withoutSignals skips a test of a process.
 const withoutSignals = "this system has no signals and no process groups: the rules of processes are not checked"
@@ -12,3 +15,6 @@ func testHandshakes(t *testing.T, _ *Subject) {
 func testProcess(t *testing.T, _ *lane, _ Level) {
 	t.Run("Signals", func(t *testing.T) { t.Skip(withoutSignals) })
 }
+
+// clearAway removes what a check has left in a directory for all its files.
+func clearAway(dir string) { os.RemoveAll(dir) }

@@ -5,6 +5,7 @@ package plugincheck
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -67,7 +68,7 @@ func hosted(versions string) []string {
 // startProcess starts the subject with an environment. It is killed at the end of the test.
 func startProcess(t *testing.T, s *Subject, environment []string) *rawProcess {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "check-")
+	dir, err := os.MkdirTemp("", "c")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,8 +105,9 @@ func startProcess(t *testing.T, s *Subject, environment []string) *rawProcess {
 // read takes the first line and the rest of standard output, and waits for the process.
 func (p *rawProcess) read(stdout io.Reader) {
 	r := bufio.NewReaderSize(stdout, maxLine)
-	if line, err := r.ReadString('\n'); err == nil {
-		p.lines <- line
+	// Of a line that is too long the beginning is what is checked.
+	if line, err := r.ReadSlice('\n'); err == nil || errors.Is(err, bufio.ErrBufferFull) {
+		p.lines <- string(line)
 	}
 	close(p.lines)
 	_, _ = io.Copy(io.Discard, r)

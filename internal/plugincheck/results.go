@@ -2,8 +2,9 @@ package plugincheck
 
 import (
 	"bufio"
-	"cmp"
+	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"regexp"
 	"strconv"
@@ -59,16 +60,19 @@ type reader struct {
 // began.
 func (r *reader) read(in io.Reader) (o opening, all []*Check, err error) {
 	r.checks = map[string]*Check{}
-	s := bufio.NewScanner(in)
-	s.Buffer(nil, 16<<20)
-	if !s.Scan() {
-		return o, nil, cmp.Or(s.Err(), io.ErrUnexpectedEOF)
-	}
-	if err := json.Unmarshal(s.Bytes(), &o); err != nil {
+	lines := bufio.NewReaderSize(in, maxOutput)
+	line, err := nextLine(lines)
+	if err != nil {
 		return o, nil, err
 	}
-	for s.Scan() {
-		r.take(s.Text())
+	if err := json.Unmarshal(line, &o); err != nil {
+		return o, nil, err
+	}
+	for line, err = nextLine(lines); err == nil; line, err = nextLine(lines) {
+		r.take(string(line))
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
 	}
 	for _, name := range r.order {
 		c := r.checks[name]
@@ -77,7 +81,21 @@ func (r *reader) read(in io.Reader) (o opening, all []*Check, err error) {
 		}
 		all = append(all, c)
 	}
-	return o, all, s.Err()
+	return o, all, err
+}
+
+// nextLine is the next line without its end, and no more of it than fits the buffer. The
+// process that writes would wait for ever if its output was not read on.
+func nextLine(r *bufio.Reader) ([]byte, error) {
+	line, more, err := r.ReadLine()
+	if !more || err != nil {
+		return line, err
+	}
+	line = bytes.Clone(line)
+	for more && err == nil {
+		_, more, err = r.ReadLine()
+	}
+	return line, err
 }
 
 func (r *reader) take(line string) {
@@ -102,8 +120,11 @@ func (r *reader) named(name string) *Check {
 	if c, found := r.checks[name]; found {
 		return c
 	}
-	if above := parent(name); above != "" {
-		r.named(above).group = true
+	for above := parent(name); above != ""; above = parent(above) {
+		if c, found := r.checks[above]; found { // a name may have slashes of its own
+			c.group = true
+			break
+		}
 	}
 	c := &Check{Name: name}
 	r.checks[name] = c

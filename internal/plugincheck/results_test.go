@@ -59,3 +59,20 @@ func TestAProcessWithoutAnOpeningIsAnError(t *testing.T) {
 		}
 	}
 }
+
+// A line without measure is read to its end, or the checking process would wait for ever. Its
+// beginning is kept. A name with slashes of its own, as of a command, has no checks between.
+func TestOutputOfAnyShapeIsRead(t *testing.T) {
+	t.Parallel()
+	output := "{}\n\x16=== RUN   grpc\n\x16=== RUN   grpc/Refused\n\x16=== RUN   grpc/Refused/set_/a/b\n" + strings.Repeat("x", 20<<20) +
+		"\n\x16--- PASS: grpc/Refused/set_/a/b (0.00s)\n\x16--- PASS: grpc/Refused (0.00s)\n\x16--- PASS: grpc (0.00s)"
+	_, all, err := new(reader).read(strings.NewReader(output))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r Report
+	r.fill(all, nil, "")
+	if len(r.Checks) != 1 || !r.Conforms() || len(r.Checks[0].Output) > 2*maxOutput {
+		t.Errorf("%d checks, conforms: %t", len(r.Checks), r.Conforms())
+	}
+}

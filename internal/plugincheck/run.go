@@ -70,7 +70,13 @@ func (r *Runner) Run(ctx context.Context, s Subject) (*Report, error) {
 	limit := cmp.Or(r.Timeout, time.Hour)
 	bounded, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it was not done after %v", limit))
 	defer cancel()
+	dir, err := os.MkdirTemp("", "c")
+	if err != nil {
+		return nil, err
+	}
+	defer clearAway(dir)
 	cmd := r.Command(bounded)
+	cmd.Env = append(cmd.Environ(), "TMPDIR="+dir)
 	cmd.Stdin = bytes.NewReader(text)
 	cmd.Stderr = &last
 	if r.Logs != nil {
