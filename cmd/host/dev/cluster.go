@@ -88,7 +88,7 @@ func (c *cluster) serves(ctx context.Context, n *node) error {
 	defer cancel()
 	go func() {
 		select {
-		case <-n.host.Done():
+		case <-n.host.Failed():
 			cancel()
 		case <-ctx.Done():
 		}
