@@ -39,6 +39,7 @@ func TestASnapshotThatNobodyInstallsIsNotStored(t *testing.T) {
 	leader := c.leader()
 	c.propose(leader, "a")
 	c.converged()
+	c.registered()
 	at := c.other(leader)
 	var liar member.ID
 	for _, m := range c.members {
@@ -94,6 +95,7 @@ func TestASnapshotOfAnotherLengthIsNotStored(t *testing.T) {
 	leader := c.leader()
 	c.propose(leader, "a")
 	c.converged()
+	c.registered()
 	at := c.other(leader)
 	n := c.nodes[at]
 	registry := make(chan *member.Registry, 1)
@@ -141,6 +143,7 @@ func TestASnapshotOfAnotherSumIsNotStored(t *testing.T) {
 	leader := c.leader()
 	c.propose(leader, "a")
 	c.converged()
+	c.registered()
 	at := c.other(leader)
 	n := c.nodes[at]
 	registry := make(chan *member.Registry, 1)
