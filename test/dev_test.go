@@ -31,7 +31,7 @@ func TestDevTakesEachNewExecutable(t *testing.T) {
 	replaceFile(t, path, counterProgram(t), "")
 	port := portsOfDev(t)
 	out := startDev(t, "--nodes", "3", "--client-port", strconv.Itoa(port), "--data-dir", t.TempDir(), "--plugin", "statemachine="+path)
-	out.waitFor(t, "3 members serve clients")
+	out.waitFor(t, "the cluster of 3 serves clients")
 	propose := func(want string) {
 		t.Helper()
 		endpoints := fmt.Sprintf("127.0.0.1:%d,127.0.0.1:%d", port+1, port+2)

@@ -103,7 +103,7 @@ func (c *cluster) welcome() {
 	for _, n := range c.nodes {
 		endpoints = append(endpoints, n.address(c.settings.ClientPort))
 	}
-	c.say("%d members serve clients at %s, with data in %s", len(c.nodes), strings.Join(endpoints, ","), c.settings.Dir)
+	c.say("the cluster of %d serves clients at %s, with data in %s", len(c.nodes), strings.Join(endpoints, ","), c.settings.Dir)
 	for _, p := range c.settings.Plugins {
 		c.say("%s is %s; when the file changes, the members are started again with it", p.Kind, strings.Join(p.Command, " "))
 	}
