@@ -111,13 +111,20 @@ func Fields(at Bounds) map[string][]Lie {
 		"learners":       ids(func(m *pluginv1.Message, id uint64) { m.Snapshot.Metadata.ConfState.Learners = []uint64{id} }),
 		"state only":     {func(m *pluginv1.Message) { m.StateOnly = true }},
 		"snapshot bytes": extremes(func(m *pluginv1.Message) *uint64 { return &m.SnapshotBytes }),
-		"batch":          extremes(func(m *pluginv1.Message) *uint64 { return &m.Batch }),
-		"oldest batch":   extremes(func(m *pluginv1.Message) *uint64 { return &m.OldestBatch }),
-		"batch term":     extremes(func(m *pluginv1.Message) *uint64 { return &m.BatchTerm }),
-		"incarnation":    extremes(func(m *pluginv1.Message) *uint64 { return &m.Incarnation }),
-		"refusal":        {func(m *pluginv1.Message) { m.Refusal = 1 }, func(m *pluginv1.Message) { m.Refusal = math.MaxUint32 }},
-		"answer":         answers(),
-		"answer size":    sizes(func(m *pluginv1.Message, n int) { answer(m, make([]byte, n), 0) }),
+		"snapshot sum":   sizes(func(m *pluginv1.Message, n int) { m.SnapshotSha256 = make([]byte, n) }),
+		"snapshot offset": extremes(func(m *pluginv1.Message) *uint64 {
+			m.SnapshotSha256, m.SnapshotBytes = make([]byte, 32), 1<<20
+			return &m.SnapshotOffset
+		}),
+		"kept sum":     sizes(func(m *pluginv1.Message, n int) { m.KeptSha256 = make([]byte, n) }),
+		"kept":         extremes(func(m *pluginv1.Message) *uint64 { m.KeptSha256 = make([]byte, 32); return &m.KeptBytes }),
+		"batch":        extremes(func(m *pluginv1.Message) *uint64 { return &m.Batch }),
+		"oldest batch": extremes(func(m *pluginv1.Message) *uint64 { return &m.OldestBatch }),
+		"batch term":   extremes(func(m *pluginv1.Message) *uint64 { return &m.BatchTerm }),
+		"incarnation":  extremes(func(m *pluginv1.Message) *uint64 { return &m.Incarnation }),
+		"refusal":      {func(m *pluginv1.Message) { m.Refusal = 1 }, func(m *pluginv1.Message) { m.Refusal = math.MaxUint32 }},
+		"answer":       answers(),
+		"answer size":  sizes(func(m *pluginv1.Message, n int) { answer(m, make([]byte, n), 0) }),
 	}
 }
 
