@@ -118,31 +118,29 @@ func (g *generation) begin(in *arrival, r io.Reader) (err error) {
 		return fmt.Errorf("snapshot %d: %w", in.Metadata.Index, errBeginningKept)
 	}
 	if in.Offset == 0 {
-		in.own, in.head, err = g.readHeader(in.Metadata, r)
-		return err
+		in.head = &bytes.Buffer{}
+		if in.own, err = server.ReadSnapshotHeader(io.TeeReader(r, in.head)); err != nil {
+			return err
+		}
+		return g.checkHeader(in.own, in.Metadata)
 	}
 	if in.part = g.parts.take(in.Sum, in.Offset, !in.StateOnly); in.part == nil {
 		return fmt.Errorf("snapshot %d from byte %d on: %w", in.Metadata.Index, in.Offset, errNoBeginning)
 	}
 	in.own = in.part.own
-	return nil
+	return g.checkHeader(in.own, in.Metadata)
 }
 
-// readHeader reads the host's header of a snapshot that was announced by meta, and
-// returns it with its bytes.
-func (g *generation) readHeader(meta storage.SnapshotMetadata, r io.Reader) (*server.SnapshotHeader, *bytes.Buffer, error) {
-	head := &bytes.Buffer{}
-	own, err := server.ReadSnapshotHeader(io.TeeReader(r, head))
-	if err != nil {
-		return nil, nil, err
-	}
+// checkHeader holds the host's header of a snapshot against the message that announces it:
+// that of the beginning against that of the rest, too.
+func (g *generation) checkHeader(own *server.SnapshotHeader, meta storage.SnapshotMetadata) error {
 	if own.ClusterID != g.h.cfg.ClusterID || own.Index != meta.Index || own.Term != meta.Term {
-		return nil, nil, fmt.Errorf("snapshot of cluster %x at (%d, %d), announced at (%d, %d)", own.ClusterID, own.Index, own.Term, meta.Index, meta.Term)
+		return fmt.Errorf("snapshot of cluster %x at (%d, %d), announced at (%d, %d)", own.ClusterID, own.Index, own.Term, meta.Index, meta.Term)
 	}
 	if err := own.Registry.CheckLevel(g.h.cfg.level); err != nil {
-		return nil, nil, fmt.Errorf("snapshot %d: %w", meta.Index, err)
+		return fmt.Errorf("snapshot %d: %w", meta.Index, err)
 	}
-	return own, head, nil
+	return nil
 }
 
 // spool writes a snapshot into the storage. check has the last word before it is kept. If

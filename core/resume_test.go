@@ -243,3 +243,30 @@ func TestASenderIsRemindedOfABeginning(t *testing.T) {
 		t.Errorf("less of it has taken the place of the beginning: %v", err)
 	}
 }
+
+// The rest of a snapshot comes with a message of its own. One that names another place in the
+// log than the beginning did would have the storage install what it does not have.
+func TestARestIsOfThePlaceOfItsBeginning(t *testing.T) {
+	a := newArriving(t)
+	sum := sumOf(a.content)
+	a.broken(sum, 3000)
+	message := a.message
+	var m pluginv1.Message
+	if err := m.Unmarshal(message); err != nil {
+		t.Fatal(err)
+	}
+	m.Snapshot.Metadata.Index++
+	var err error
+	if a.message, err = m.Marshal(); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.send(sum, 3000, bytes.NewReader(a.content[3000:])); err == nil || !strings.Contains(err.Error(), "announced at") {
+		t.Errorf("got %v", err)
+	}
+	a.absent()
+	a.converged()
+	a.message = message
+	if err := a.send(sum, 3000, bytes.NewReader(a.content[3000:])); err != nil {
+		t.Errorf("the rest of the right place: %v", err)
+	}
+}
