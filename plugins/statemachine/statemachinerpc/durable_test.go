@@ -6,7 +6,9 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/rpctest"
@@ -160,5 +162,49 @@ func TestTheCapabilityDecides(t *testing.T) {
 	}
 	if _, err := c.Sync(ctx); statemachine.DurableIndex(c) != 0 || !errors.Is(err, plugins.ErrInvalidArgument) {
 		t.Errorf("durable index %d, Sync: %v", statemachine.DurableIndex(c), err)
+	}
+}
+
+// A host gives up a Sync that hangs, and asks again. The backend has one at a time, however often
+// that is: calls do not heap up in it.
+func TestSyncsComeOneAtATime(t *testing.T) {
+	r := statemachinetest.NewRegister()
+	r.KeepOn(statemachinetest.NewDisk())
+	var under, most atomic.Int32
+	begun, release := make(chan struct{}, 3), make(chan struct{})
+	c := over(t, &boaster{r, func() uint64 { return 0 }, func() uint64 {
+		most.Store(max(most.Load(), under.Add(1)))
+		defer under.Add(-1)
+		begun <- struct{}{}
+		<-release
+		return 0
+	}})
+	if _, err := c.Open(t.Context(), options()); err != nil {
+		t.Fatal(err)
+	}
+	first, cancel := context.WithCancel(t.Context())
+	given := make(chan error, 1)
+	go func() {
+		_, err := c.Sync(first)
+		given <- err
+	}()
+	<-begun
+	cancel()
+	if err := <-given; err == nil {
+		t.Error("a Sync that was given up has an answer")
+	}
+	second := make(chan error, 1)
+	go func() {
+		_, err := c.Sync(t.Context())
+		second <- err
+	}()
+	select {
+	case <-begun:
+		t.Error("a second Sync runs beside the first")
+	case <-time.After(100 * time.Millisecond): // a failure that is missed is not a false alarm
+	}
+	close(release)
+	if err := <-second; err != nil || most.Load() != 1 {
+		t.Errorf("the second Sync: %v, %d at a time", err, most.Load())
 	}
 }

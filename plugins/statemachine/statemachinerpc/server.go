@@ -20,6 +20,7 @@ func Register(r grpc.ServiceRegistrar, backend statemachine.StateMachine) {
 		backend:  backend,
 		end:      pluginrpc.PluginEnd{Table: errorTable()},
 		applying: pluginrpc.NewTurn(),
+		syncing:  pluginrpc.NewTurn(),
 	})
 }
 
@@ -31,6 +32,8 @@ type server struct {
 	// applying is the turn of Apply and Restore streams: the contract has them one
 	// after the other.
 	applying pluginrpc.Turn
+	// syncing is the turn of Syncs. A host gives up one that hangs, and asks again.
+	syncing pluginrpc.Turn
 	// beside keeps Restore and the calls that may not run beside it apart.
 	beside beside
 	// streams counts the calls of QueryStream that have not returned.
@@ -96,6 +99,10 @@ func (s *server) Restore(stream grpc.ClientStreamingServer[pluginv1.RestoreReque
 // Sync implements pluginv1.StateMachineServer.
 func (s *server) Sync(ctx context.Context, req *pluginv1.StateSyncRequest) (*pluginv1.StateSyncResponse, error) {
 	return pluginrpc.Answer(&s.end, req, func() (*pluginv1.StateSyncResponse, error) {
+		if err := s.syncing.Take(ctx); err != nil {
+			return nil, err
+		}
+		defer s.syncing.Give()
 		if err := s.beside.enter(ctx); err != nil {
 			return nil, err
 		}
