@@ -31,8 +31,8 @@ func TestLocal3(t *testing.T) {
 	t.Run("status", c.testStatus)
 	t.Run("processes", c.testProcesses)
 	t.Run("timer slack", c.testTimerSlack)
+	t.Run("JSON over HTTP", c.testHTTP) // before bench, which outruns the history of kv
 	t.Run("bench", c.testBench)
-	t.Run("JSON over HTTP", c.testHTTP)
 	t.Run("gRPC health", c.testHealth)
 	t.Run("admin", c.testAdmin)
 	t.Run("unreachable member", c.testUnreachable)
