@@ -24,7 +24,6 @@
 //
 //   - Memory is all but the commands and the queries of one whose state is a value in memory.
 //   - LeaderWork is the goroutine of work that the leader's plugin alone does.
-//   - DecodeConfig reads the config section.
 //
 // # What is left to the plugin
 //

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/section"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
@@ -53,7 +54,7 @@ func (m *Memory[S]) Open(_ context.Context, opts plugins.Options) (uint64, error
 	return 0, m.OpenWith(opts, &struct{}{})
 }
 
-// OpenWith is Open for a state machine with settings, which DecodeConfig reads into the struct
+// OpenWith is Open for a state machine with settings, which section.Decode reads into the struct
 // that config points to.
 func (m *Memory[S]) OpenWith(opts plugins.Options, config any) error {
 	m.mu.Lock()
@@ -64,7 +65,7 @@ func (m *Memory[S]) OpenWith(opts plugins.Options, config any) error {
 	case plugins.ErrClosed:
 		return m.phase
 	}
-	if err := DecodeConfig(opts.Config, config); err != nil {
+	if err := section.Decode(opts.Config, config); err != nil {
 		return err
 	}
 	m.phase = nil

@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "write what the packages export to testd
 
 // surfaces are the packages that others import.
 var surfaces = []string{
-	"client", "client/kv", "core", "membercert", "plugins", "plugins/backend", "plugins/statemachine", "plugins/storage", "plugins/storage/dirlock",
+	"client", "client/kv", "core", "membercert", "plugins", "plugins/backend", "plugins/section", "plugins/statemachine", "plugins/storage", "plugins/storage/dirlock",
 	"plugins/storage/identity", "plugins/storage/logstate", "plugins/storage/shell", "plugins/storage/snapfile", "plugins/storage/vfs",
 	"plugins/transport", "sdk",
 }

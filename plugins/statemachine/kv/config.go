@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/pontoon-raft/pontoon/plugins"
-	"github.com/pontoon-raft/pontoon/plugins/internal/section"
+	"github.com/pontoon-raft/pontoon/plugins/section"
 )
 
 // minAnswerBytes keeps a configuration from making every Range a page of one

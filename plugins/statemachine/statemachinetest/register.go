@@ -12,7 +12,7 @@ import (
 	"sync"
 
 	"github.com/pontoon-raft/pontoon/plugins"
-	"github.com/pontoon-raft/pontoon/plugins/internal/section"
+	"github.com/pontoon-raft/pontoon/plugins/section"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 

@@ -7,7 +7,7 @@ import (
 	"io/fs"
 
 	"github.com/pontoon-raft/pontoon/internal/storemark"
-	"github.com/pontoon-raft/pontoon/plugins/internal/section"
+	"github.com/pontoon-raft/pontoon/plugins/section"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/dirlock"
 	"github.com/pontoon-raft/pontoon/plugins/storage/identity"

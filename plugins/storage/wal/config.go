@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/pontoon-raft/pontoon/plugins"
-	"github.com/pontoon-raft/pontoon/plugins/internal/section"
+	"github.com/pontoon-raft/pontoon/plugins/section"
 	"github.com/pontoon-raft/pontoon/plugins/storage/internal/freespace"
 )
 

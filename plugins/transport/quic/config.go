@@ -1,7 +1,7 @@
 package quictransport
 
 import (
-	"github.com/pontoon-raft/pontoon/plugins/internal/section"
+	"github.com/pontoon-raft/pontoon/plugins/section"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/settings"
 )
 
