@@ -79,7 +79,7 @@ func (s *machineSource) Start(ctx context.Context) (server.RunningStateMachine, 
 	m := &runningMachine{}
 	in, err := s.h.launch(ctx, plugins.StateMachine, s.h.slots[plugins.StateMachine], s.h.cfg.StateMachine.Config, func(ctx context.Context, in *catalog.Instance, opts plugins.Options) (err error) {
 		m.StateMachine = in.StateMachine()
-		if err := errors.Join(statemachine.CheckHasher(m.StateMachine), statemachine.CheckDurable(m.StateMachine)); err != nil {
+		if err := statemachine.CheckAnnounced(m.StateMachine); err != nil {
 			return err
 		}
 		if m.applied, err = m.StateMachine.Open(ctx, opts); err != nil {

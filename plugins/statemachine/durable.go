@@ -32,15 +32,6 @@ type Durable interface {
 	Sync(ctx context.Context) (durable uint64, err error)
 }
 
-// CheckDurable refuses, as plugins.ErrBadAnswer, a state machine that announces
-// CapabilityDurable and is not Durable. Both ends of a connection call it at Open.
-func CheckDurable(sm StateMachine) error {
-	if _, ok := sm.(Durable); !ok && sm.Describe().Has(CapabilityDurable) {
-		return fmt.Errorf("%w: it announces the capability %s, and has no methods DurableIndex and Sync", plugins.ErrBadAnswer, CapabilityDurable)
-	}
-	return nil
-}
-
 // DurableIndex is the durable index of a state machine that announces CapabilityDurable; 0
 // of others.
 func DurableIndex(sm StateMachine) uint64 { return durableOf(sm).DurableIndex() }

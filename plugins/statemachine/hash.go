@@ -1,11 +1,5 @@
 package statemachine
 
-import (
-	"fmt"
-
-	"github.com/pontoon-raft/pontoon/plugins"
-)
-
 // A Hasher is a state machine with a hash of its state, by which replicas that have parted
 // are found. It names the hash in Info.StateHash.
 //
@@ -21,15 +15,6 @@ type Hasher interface {
 	// should take no longer than a batch does: a sum that Apply keeps up to date, and not a
 	// walk over the state.
 	StateHash() []byte
-}
-
-// CheckHasher refuses, as plugins.ErrBadAnswer, a state machine that names a hash and has no
-// method for it. Both ends of a connection call it at Open.
-func CheckHasher(sm StateMachine) error {
-	if name := sm.Describe().StateHash; name != "" && hasherOf(sm) == nil {
-		return fmt.Errorf("%w: it names the hash %q of its state, and has no method StateHash", plugins.ErrBadAnswer, name)
-	}
-	return nil
 }
 
 // StateHash is the hash of the state of sm; nil if it names none.

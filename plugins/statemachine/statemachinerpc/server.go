@@ -2,7 +2,6 @@ package statemachinerpc
 
 import (
 	"context"
-	"errors"
 	"io"
 	"sync/atomic"
 
@@ -43,7 +42,7 @@ type server struct {
 // Open implements pluginv1.StateMachineServer.
 func (s *server) Open(ctx context.Context, req *pluginv1.StateMachineOpenRequest) (*pluginv1.StateMachineOpenResponse, error) {
 	return pluginrpc.AnswerOpen(&s.end, req.Options, func(opts plugins.Options) (*pluginv1.StateMachineOpenResponse, error) {
-		if err := errors.Join(statemachine.CheckHasher(s.backend), statemachine.CheckDurable(s.backend)); err != nil {
+		if err := statemachine.CheckAnnounced(s.backend); err != nil {
 			return nil, err
 		}
 		applied, err := s.backend.Open(ctx, opts)
