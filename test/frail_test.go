@@ -73,7 +73,7 @@ func startFrail(t *testing.T, settings ...string) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.rewrite("    name: kv", fmt.Sprintf("    command: [%q, plugin-serve, statemachine, %s]\n    sha256: %s", own, frailName, digest(t, own)))
+	n.rewrite("    name: kv", fmt.Sprintf("    command: [%q, plugin-serve, statemachine, %s]\n    sha256: %s", own, frailName, sumOf(t, own)))
 	n.settings = settings
 	n.startReady()
 	if _, err := n.dial().Propose(context.Background(), []byte("bearable")); err != nil {

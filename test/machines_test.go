@@ -149,7 +149,7 @@ func startMachine(t *testing.T, lane machineLane, settings ...string) *node {
 	for i, word := range command {
 		quoted[i] = fmt.Sprintf("%q", word)
 	}
-	n.rewrite("    name: kv", fmt.Sprintf("    command: [%s]\n    sha256: %s", strings.Join(quoted, ", "), digest(t, command[0])))
+	n.rewrite("    name: kv", fmt.Sprintf("    command: [%s]\n    sha256: %s", strings.Join(quoted, ", "), sumOf(t, command[0])))
 	n.settings = settings
 	n.startReady()
 	return n

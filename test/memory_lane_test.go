@@ -137,7 +137,7 @@ func memoryHarness(t *testing.T, spec catalog.Spec) transporttest.Harness {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	networks := &memoryNetworks{dir: dir, networks: map[string]*transporttest.Network{}}
 	return transporttest.Harness{
-		New:        newLane(t).transport(spec),
+		New:        newLane(t).Transport(spec),
 		NodeConfig: networks.config,
 		URL:        transporttest.URL,
 	}

@@ -41,7 +41,7 @@ func TestClusterMovesToAnExternalTransportUnderLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	moveCluster(t, webScheme, fmt.Sprintf("command: [%q, plugin-serve, transport, %s]\n      sha256: %s", own, webScheme, digest(t, own)),
+	moveCluster(t, webScheme, fmt.Sprintf("command: [%q, plugin-serve, transport, %s]\n      sha256: %s", own, webScheme, sumOf(t, own)),
 		func(*node) string { return freeAddress(t) })
 }
 

@@ -111,7 +111,7 @@ func (s *scaffold) serve() {
 	path := filepath.Join(s.dir, s.program)
 	for i, n := range c.nodes {
 		text := s.readdressed(c, i)
-		if !strings.Contains(text, digest(t, path)) {
+		if !strings.Contains(text, sumOf(t, path)) {
 			t.Fatalf("%s lacks the sum of %s:\n%s", n.name, s.program, text)
 		}
 		n.write(n.config, strings.Replace(text, "["+s.program+"]", "["+path+"]", 1))

@@ -32,10 +32,10 @@ func BenchmarkThePythonRuntime(b *testing.B) {
 func pythonRegister(t testing.TB, arguments ...string) statemachinetest.Harness {
 	l := newLane(t)
 	python, program := pythonWithGRPC(t), pythonProgram(t, filepath.Join("..", "sdk", "python", "testdata", "register.py"))
-	h := statemachinetest.RegisterHarness(l.stateMachine(catalog.Spec{
-		Kind: plugins.StateMachine, Command: append([]string{python, program}, arguments...), SHA256: digest(t, python),
+	h := statemachinetest.RegisterHarness(l.StateMachine(catalog.Spec{
+		Kind: plugins.StateMachine, Command: append([]string{python, program}, arguments...), SHA256: sumOf(t, python),
 	}))
-	h.Kill = func(t testing.TB, sm statemachine.StateMachine) { l.kill(t, sm) }
+	h.Kill = func(t testing.TB, sm statemachine.StateMachine) { l.Kill(t, sm) }
 	return h
 }
 

@@ -94,7 +94,7 @@ func startSluggish(t *testing.T) sluggishCluster {
 	}
 	for _, n := range c.nodes {
 		n.rewrite("    name: kv", fmt.Sprintf("    command: [%q, plugin-serve, statemachine, %s]\n    sha256: %s\n    env: [%q, %q]",
-			own, sluggishName, digest(t, own), sluggishPace+"="+n.file("pace"), sluggishBallast+"="+n.file("ballast")))
+			own, sluggishName, sumOf(t, own), sluggishPace+"="+n.file("pace"), sluggishBallast+"="+n.file("ballast")))
 		n.settings = []string{fmt.Sprintf("raft.snapshot_log_bytes=%d", max(16<<20, *slowState/4)), "raft.catch_up_entries=10"}
 	}
 	c.start()

@@ -15,7 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pontoon-raft/pontoon/cmd/host/dev"
+	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/plugincheck"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
@@ -26,7 +26,7 @@ var errBrokenRules = errors.New("the plugin breaks rules of the protocol")
 // checkTests is the only argument of the process that runs the tests of plugin check.
 const checkTests = "plugin-check-tests"
 
-// A pluginCheck is what plugin check was told.
+// A pluginCheck has the flags and the arguments of plugin check.
 type pluginCheck struct {
 	subject                plugincheck.Subject
 	kind, level            string
@@ -111,7 +111,7 @@ func (p *pluginCheck) complete(cmd *cobra.Command, command []string) (err error)
 	if s.Command[0], err = filepath.Abs(command[0]); err != nil {
 		return err
 	}
-	s.SHA256, err = dev.SumOf(s.Command[0])
+	s.SHA256, err = catalog.SumOf(s.Command[0])
 	return err
 }
 
@@ -145,7 +145,7 @@ func (p *pluginCheck) run(cmd *cobra.Command, out *format) error {
 	if err != nil {
 		return err
 	}
-	if sum, err := dev.SumOf(p.subject.Command[0]); err != nil || sum != p.subject.SHA256 {
+	if sum, err := catalog.SumOf(p.subject.Command[0]); err != nil || sum != p.subject.SHA256 {
 		return errors.Join(fmt.Errorf("%s changed while it was checked: check it again", p.subject.Command[0]), err)
 	}
 	if p.junit != "" {

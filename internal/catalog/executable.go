@@ -144,14 +144,31 @@ func (e *executable) checkSum(wantSum string) error {
 	if err != nil || len(want) != sha256.Size {
 		return errPermanentFile{fmt.Errorf("sha256 %s is not 64 hex digits", quote(wantSum))}
 	}
-	sum := sha256.New()
-	if _, err := io.Copy(sum, io.NewSectionReader(e.runs(), 0, e.checked.Size())); err != nil {
+	got, err := sumOf(io.NewSectionReader(e.runs(), 0, e.checked.Size()))
+	if err != nil {
 		return err
 	}
-	if got := sum.Sum(nil); subtle.ConstantTimeCompare(got, want) != 1 {
+	if subtle.ConstantTimeCompare(got, want) != 1 {
 		return errPermanentFile{fmt.Errorf("its sha256 is %x, but %x is configured", got, want)}
 	}
 	return nil
+}
+
+// SumOf is the SHA-256 of a file in hex, as Spec.SHA256 has it.
+func SumOf(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	sum, err := sumOf(f)
+	return hex.EncodeToString(sum), err
+}
+
+func sumOf(r io.Reader) ([]byte, error) {
+	sum := sha256.New()
+	_, err := io.Copy(sum, r)
+	return sum.Sum(nil), err
 }
 
 // unchanged verifies that the file was not written to since it was checked. It

@@ -19,7 +19,7 @@ import (
 )
 
 // A kit is what checks plugins of the subject's kind, on one lane.
-type kit func(*testing.T, *lane)
+type kit func(*testing.T, *subjectLane)
 
 // newKit returns the kit for a subject that describes itself as info.
 func newKit(s *Subject, info plugins.Info) (kit, error) {
@@ -30,23 +30,23 @@ func newKit(s *Subject, info plugins.Info) (kit, error) {
 	switch s.Kind {
 	case plugins.StateMachine:
 		h, err := stateMachineHarness(&s.Hints, config)
-		return func(t *testing.T, l *lane) {
+		return func(t *testing.T, l *subjectLane) {
 			h := h
-			h.New, h.Kill = l.stateMachine, func(t testing.TB, sm statemachine.StateMachine) { l.kill(t, sm) }
+			h.New, h.Kill = l.StateMachine(l.spec), func(t testing.TB, sm statemachine.StateMachine) { l.Kill(t, sm) }
 			statemachinetest.Run(t, h)
 		}, err
 	case plugins.Storage:
-		return func(t *testing.T, l *lane) {
+		return func(t *testing.T, l *subjectLane) {
 			storagetest.Run(t, storagetest.Harness{
-				New: l.storage, Kill: func(t testing.TB, st storage.Storage) { l.kill(t, st) },
+				New: l.Storage(l.spec), Kill: func(t testing.TB, st storage.Storage) { l.Kill(t, st) },
 				Config: config, ModelRuns: s.Level.modelRuns(),
 			})
 		}, nil
 	case plugins.Transport:
 		h, err := transportHarness(&s.Hints, config, info)
-		return func(t *testing.T, l *lane) {
+		return func(t *testing.T, l *subjectLane) {
 			h := h
-			h.New = l.transport
+			h.New = l.Transport(l.spec)
 			transporttest.Run(t, h)
 		}, err
 	}

@@ -36,7 +36,7 @@ func testHandshakes(t *testing.T, s *Subject) {
 
 // testProcess checks the rules of that page that are about the process of a plugin that a host
 // has started.
-func testProcess(t *testing.T, l *lane, level Level) {
+func testProcess(t *testing.T, l *subjectLane, level Level) {
 	t.Run("Signals", func(t *testing.T) { testSignals(t, l) })
 	t.Run("Stopped", func(t *testing.T) { testStopped(t, l) })
 	t.Run("Shutdown", func(t *testing.T) { testShutdown(t, l) })
@@ -96,7 +96,7 @@ func testLifeline(t *testing.T, s *Subject) {
 }
 
 // testSignals: the signals of a terminal do not end a plugin.
-func testSignals(t *testing.T, l *lane) {
+func testSignals(t *testing.T, l *subjectLane) {
 	checks(t, "P-7", "P-16")
 	in := l.begin(t)
 	defer in.Kill()
@@ -110,7 +110,7 @@ func testSignals(t *testing.T, l *lane) {
 }
 
 // testStopped: a process that was stopped and goes on has lost nothing.
-func testStopped(t *testing.T, l *lane) {
+func testStopped(t *testing.T, l *subjectLane) {
 	checks(t, "P-15", "P-16")
 	in := l.begin(t)
 	defer in.Kill()
@@ -125,7 +125,7 @@ func testStopped(t *testing.T, l *lane) {
 }
 
 // testShutdown: a plugin that is asked to end does so with code 0 and leaves no process.
-func testShutdown(t *testing.T, l *lane) {
+func testShutdown(t *testing.T, l *subjectLane) {
 	in := l.begin(t)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 	defer cancel()
@@ -137,7 +137,7 @@ func testShutdown(t *testing.T, l *lane) {
 
 // testRestarts: a plugin that is killed leaves no process, and nothing that keeps the next
 // one from starting.
-func testRestarts(t *testing.T, l *lane, times int) {
+func testRestarts(t *testing.T, l *subjectLane, times int) {
 	checks(t, "P-6", "P-8")
 	for i := range times {
 		in := l.begin(t)
@@ -160,7 +160,7 @@ func clearAway(dir string) {
 }
 
 // noneLeft fails the test if a process still runs that a plugin of the lane has started.
-func noneLeft(t *testing.T, l *lane) {
+func noneLeft(t *testing.T, l *subjectLane) {
 	t.Helper()
 	deadline := time.Now().Add(lifelineTime)
 	for {

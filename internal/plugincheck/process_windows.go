@@ -12,7 +12,7 @@ func testHandshakes(t *testing.T, _ *Subject) {
 	t.Run("Handshake", func(t *testing.T) { t.Skip(withoutSignals) })
 }
 
-func testProcess(t *testing.T, _ *lane, _ Level) {
+func testProcess(t *testing.T, _ *subjectLane, _ Level) {
 	t.Run("Signals", func(t *testing.T) { t.Skip(withoutSignals) })
 }
 

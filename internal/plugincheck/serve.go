@@ -56,7 +56,7 @@ func testsOf(ctx context.Context, s *Subject, stderr io.Writer) ([]testing.Inter
 	}
 	tests := []testing.InternalTest{{Name: "process", F: func(t *testing.T) {
 		testHandshakes(t, s)
-		withLane(t, s, false, stderr, func(t *testing.T, l *lane) { testProcess(t, l, s.Level) })
+		withLane(t, s, false, stderr, func(t *testing.T, l *subjectLane) { testProcess(t, l, s.Level) })
 	}}}
 	for _, c := range carriersOf(info) {
 		tests = append(tests, testing.InternalTest{Name: c.name, F: func(t *testing.T) { withLane(t, s, c.plain, stderr, run) }})
@@ -65,7 +65,7 @@ func testsOf(ctx context.Context, s *Subject, stderr io.Writer) ([]testing.Inter
 }
 
 // withLane runs tests on a lane of their own.
-func withLane(t *testing.T, s *Subject, plainGRPC bool, stderr io.Writer, run func(*testing.T, *lane)) {
+func withLane(t *testing.T, s *Subject, plainGRPC bool, stderr io.Writer, run func(*testing.T, *subjectLane)) {
 	l, err := newLane(s, plainGRPC, stderr)
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +84,7 @@ type carrier struct {
 	plain bool
 }
 
-// carriersOf are those that the subject takes.
+// carriersOf lists the carriers that the subject takes.
 func carriersOf(info plugins.Info) []carrier {
 	if info.Has(frames.Capability) {
 		return []carrier{{"frames", false}, {"grpc", true}}

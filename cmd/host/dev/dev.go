@@ -9,11 +9,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 )
 
-// patience is how long a node may take to serve, or to stop.
+// patience bounds the time that a node takes to serve, or to stop.
 const patience = 30 * time.Second
 
 // A Plugin is an executable in the place of a shipped backend.
@@ -50,11 +51,11 @@ func (s *Settings) peerURL(n *node) string {
 	return s.Scheme + "://" + n.address(s.ClientPort+toPeerPort)
 }
 
-// A cluster is what runs.
+// A cluster is the nodes that run, and the executables that they are to run.
 type cluster struct {
 	settings Settings
 	nodes    []*node
-	// sums are those of the executables that the nodes are to run, by path.
+	// sums has the SHA-256 of each executable that the nodes are to run, by path.
 	sums map[string]string
 }
 
@@ -67,7 +68,7 @@ func Run(ctx context.Context, s Settings) (err error) {
 		c.nodes = append(c.nodes, &node{number: i + 1})
 	}
 	for _, p := range s.Plugins {
-		if c.sums[p.Command[0]], err = SumOf(p.Command[0]); err != nil {
+		if c.sums[p.Command[0]], err = catalog.SumOf(p.Command[0]); err != nil {
 			return err
 		}
 	}

@@ -2,38 +2,22 @@ package dev
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"io"
 	"os"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 const (
-	// lookEvery is how often an executable is looked at.
+	// lookEvery is the time between two looks at an executable.
 	lookEvery = 300 * time.Millisecond
 	// settled is in how many looks its sum must be the same until it is taken: a linker
 	// that maps the file writes on without a new time or size.
 	settled = 3
 )
 
-// SumOf is the SHA-256 of a file, in hex.
-func SumOf(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
-}
-
-// A look is what is seen of a file without reading it; the zero value if it is not there.
+// A look is the size and the time of a file, which need no reading; the zero value if it is not there.
 type look struct {
 	size    int64
 	changed time.Time
@@ -58,7 +42,7 @@ func await(ctx context.Context, path, before string) (sum string, changed bool) 
 			continue
 		}
 		last = now
-		read, err := SumOf(path)
+		read, err := catalog.SumOf(path)
 		if err != nil || read != sum {
 			sum, same = read, 0 // of a file that is being replaced the next look tells
 			continue
