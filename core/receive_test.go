@@ -3,10 +3,10 @@ package core_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -91,29 +91,8 @@ func TestASnapshotThatNobodyInstallsIsNotStored(t *testing.T) {
 // transport looks into. One that its transport ends early, and calls whole, is refused,
 // whatever length the transport says or does not say; so is one that is longer.
 func TestASnapshotOfAnotherLengthIsNotStored(t *testing.T) {
-	c := newCluster(t, 3, nil)
-	leader := c.leader()
-	c.propose(leader, "a")
-	c.converged()
-	c.registered()
-	at := c.other(leader)
-	n := c.nodes[at]
-	registry := make(chan *member.Registry, 1)
-	core.OnRaft(n.host, func(n *node.Core) error { registry <- n.Registry(); return nil })
-	members, term := <-registry, c.service(at).Status().Term
-	const index, size = 1 << 20, 1 << 20
-	message := pluginv1.Message{Type: 7, From: uint64(leader), To: uint64(at), Term: term}
-	message.Snapshot.Metadata = storage.SnapshotMetadata{Index: index, Term: term, ConfState: storage.ConfState{Voters: members.Voters()}}
-	payload, err := message.Marshal()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var head bytes.Buffer
-	header := server.SnapshotHeader{ClusterID: 7, Index: index, Term: term, StateMachine: "register", Registry: members}
-	if err := header.Encode(&head); err != nil {
-		t.Fatal(err)
-	}
-	whole := uint64(head.Len() + size)
+	a := newArriving(t)
+	whole := uint64(len(a.content))
 	for name, says := range map[string]struct{ transport, arrives uint64 }{
 		"it ends early, of unknown length": {0, whole - 1},
 		"it ends early, as announced":      {whole, whole - 1},
@@ -121,57 +100,28 @@ func TestASnapshotOfAnotherLengthIsNotStored(t *testing.T) {
 		"it goes on":                       {0, whole + 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			data := io.MultiReader(bytes.NewReader(head.Bytes()), bytes.NewReader(make([]byte, size+1)))
-			err := core.ReceiveSnapshot(n.host, context.Background(), transport.SnapshotHeader{
-				Group: 1, To: uint64(at), From: uint64(leader), Message: node.Announce(payload, node.Content{Bytes: whole}, 0), Bytes: says.transport,
-			}, io.LimitReader(data, int64(says.arrives)))
+			data := append(slices.Clone(a.content), 0)[:says.arrives]
+			err := core.ReceiveSnapshot(a.nodes[a.at].host, context.Background(), transport.SnapshotHeader{
+				Group: 1, To: uint64(a.at), From: uint64(a.leader), Bytes: says.transport,
+				Message: node.Announce(a.message, node.Content{Bytes: whole}, 0),
+			}, bytes.NewReader(data))
 			if err == nil {
 				t.Error("it was accepted")
 			}
-			if _, err := n.stores[len(n.stores)-1].OpenSnapshot(context.Background(), index); !errors.Is(err, storage.ErrNoSnapshot) {
-				t.Errorf("it is there: %v", err)
-			}
+			a.absent()
 		})
 	}
-	c.converged()
+	a.converged()
 }
 
 // A snapshot has the content that the host which sends it has announced by its SHA-256. One
 // with other bytes is refused, and not kept, whatever its transport says of it.
 func TestASnapshotOfAnotherSumIsNotStored(t *testing.T) {
-	c := newCluster(t, 3, nil)
-	leader := c.leader()
-	c.propose(leader, "a")
-	c.converged()
-	c.registered()
-	at := c.other(leader)
-	n := c.nodes[at]
-	registry := make(chan *member.Registry, 1)
-	core.OnRaft(n.host, func(n *node.Core) error { registry <- n.Registry(); return nil })
-	members, term := <-registry, c.service(at).Status().Term
-	const index = 1 << 20
-	message := pluginv1.Message{Type: 7, From: uint64(leader), To: uint64(at), Term: term}
-	message.Snapshot.Metadata = storage.SnapshotMetadata{Index: index, Term: term, ConfState: storage.ConfState{Voters: members.Voters()}}
-	payload, err := message.Marshal()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var whole bytes.Buffer
-	header := server.SnapshotHeader{ClusterID: 7, Index: index, Term: term, StateMachine: "register", Registry: members}
-	if err := header.Encode(&whole); err != nil {
-		t.Fatal(err)
-	}
-	whole.WriteString("the state")
-	sum := sha256.Sum256(append(whole.Bytes(), '!'))
-	err = core.ReceiveSnapshot(n.host, context.Background(), transport.SnapshotHeader{
-		Group: 1, To: uint64(at), From: uint64(leader), Bytes: uint64(whole.Len()),
-		Message: node.Announce(payload, node.Content{Bytes: uint64(whole.Len()), Sum: string(sum[:])}, 0),
-	}, bytes.NewReader(whole.Bytes()))
-	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%x was announced", sum)) {
+	a := newArriving(t)
+	sum := sumOf(append(slices.Clone(a.content), '!'))
+	if err := a.send(sum, 0, bytes.NewReader(a.content)); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%x was announced", sum)) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := n.stores[len(n.stores)-1].OpenSnapshot(context.Background(), index); !errors.Is(err, storage.ErrNoSnapshot) {
-		t.Errorf("it is there: %v", err)
-	}
-	c.converged()
+	a.absent()
+	a.converged()
 }

@@ -87,14 +87,7 @@ func TestStatesThatDifferWithoutAMajorityAreToldOf(t *testing.T) {
 	c.propose(c.leader(), "first")
 	c.converged()
 	c.nodes[c.leader()].machine().Corrupt()
-	c.goesOn("warning", func() bool {
-		for _, w := range c.service(c.leader()).Status().Warnings {
-			if w.Reason == "states_differ" {
-				return true
-			}
-		}
-		return false
-	})
+	c.goesOn("warning", func() bool { return c.warns(c.leader(), "states_differ") != "" })
 	for _, m := range c.members {
 		if q := c.service(m.ID).Status().Quarantine; q != nil {
 			t.Errorf("%s is quarantined: %+v", m.ID, q)
@@ -114,14 +107,7 @@ func TestAPartedLeaderDoesNotSpreadItsState(t *testing.T) {
 	third := member.ID(6) - leader - right
 	c.stop(third)
 	c.nodes[leader].machine().Corrupt()
-	differ := func() bool {
-		for _, w := range c.service(leader).Status().Warnings {
-			if w.Reason == "states_differ" {
-				return true
-			}
-		}
-		return false
-	}
+	differ := func() bool { return c.warns(leader, "states_differ") != "" }
 	c.eventually("the warning", func() bool { c.propose(leader, "more"); return differ() })
 	c.start(third, false)
 	before := c.service(leader).Status().LastIndex

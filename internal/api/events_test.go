@@ -164,14 +164,7 @@ func TestEventsShowThatTheyGoOn(t *testing.T) {
 // for one that reads nothing of an answer that goes on.
 func TestEventsThatAreNotReadAreEnded(t *testing.T) {
 	ended := make(chan error, 1)
-	svc := &fakeService{stream: func(_ context.Context, send func([]byte) error) error {
-		for chunk := make([]byte, 16<<10); ; { // which has half a second to go
-			if err := send(chunk); err != nil {
-				ended <- err
-				return err
-			}
-		}
-	}}
+	svc := &fakeService{stream: endlessAnswer(ended)}
 	r := prometheus.NewRegistry()
 	s := start(t, api.Options{Service: svc, Metrics: r, Limits: api.Limits{StalledAfter: 50 * time.Millisecond, AliveEvery: time.Millisecond}})
 	conn, err := net.Dial("tcp", s.Addr().String())

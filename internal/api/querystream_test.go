@@ -176,18 +176,23 @@ func TestAnAnswerInChunksOverHTTP(t *testing.T) {
 	}
 }
 
-// A client that reads nothing does not keep an answer for ever: it is ended with a reason,
-// and what it held is free again.
-func TestAnAnswerInChunksThatIsNotReadIsEnded(t *testing.T) {
-	ended := make(chan error, 2)
-	svc := &fakeService{stream: func(_ context.Context, send func([]byte) error) error {
+// endlessAnswer sends chunks until that fails, and tells the error.
+func endlessAnswer(ended chan<- error) func(context.Context, func([]byte) error) error {
+	return func(_ context.Context, send func([]byte) error) error {
 		for chunk := make([]byte, 16<<10); ; { // which has half a second to go
 			if err := send(chunk); err != nil {
 				ended <- err
 				return err
 			}
 		}
-	}}
+	}
+}
+
+// A client that reads nothing does not keep an answer for ever: it is ended with a reason,
+// and what it held is free again.
+func TestAnAnswerInChunksThatIsNotReadIsEnded(t *testing.T) {
+	ended := make(chan error, 2)
+	svc := &fakeService{stream: endlessAnswer(ended)}
 	r := prometheus.NewRegistry()
 	s := start(t, api.Options{Service: svc, Metrics: r, Limits: api.Limits{StalledAfter: 50 * time.Millisecond}})
 	t.Run("gRPC", func(t *testing.T) {

@@ -36,9 +36,7 @@ func hanging(t *testing.T) (*world, *hangingRead, <-chan ending) {
 	w.commitAs(id, "2")
 	w.fill(100)
 	store := &hangingRead{Storage: w.store, over: make(chan struct{})}
-	w.s.mu.Lock()
-	w.s.storage = store
-	w.s.mu.Unlock()
+	w.storageIs(store)
 	release()
 	synctest.Wait()
 	return w, store, outcome

@@ -68,16 +68,9 @@ func TestAnotherStorageIsReadAtOnce(t *testing.T) {
 func TestRestoreGoesOnWhereTheStorageFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
-		w.commit("a", "b", "c")
-		synctest.Wait()
-		w.snapshot(3, false, "a", "b", "c")
-		if _, err := w.store.Compact(context.Background(), 3); err != nil {
-			t.Fatal(err)
-		}
+		w.snapshotAlone()
 		store := &brokenOff{Storage: w.store, times: 3}
-		w.s.mu.Lock()
-		w.s.storage = store
-		w.s.mu.Unlock()
+		w.storageIs(store)
 		w.source.current().Kill()
 		<-time.After(30 * time.Second)
 		w.wantState("a", "b", "c")
@@ -95,16 +88,9 @@ func TestRestoreGoesOnWhereTheStorageFailed(t *testing.T) {
 func TestARestoreDoesNotGoOnWithAnotherSnapshot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
-		w.commit("a", "b", "c")
-		synctest.Wait()
-		w.snapshot(3, false, "a", "b", "c")
-		if _, err := w.store.Compact(context.Background(), 3); err != nil {
-			t.Fatal(err)
-		}
+		w.snapshotAlone()
 		broken := &brokenOff{Storage: w.store, times: 1}
-		w.s.mu.Lock()
-		w.s.storage = broken
-		w.s.mu.Unlock()
+		w.storageIs(broken)
 		broken.replace = func() { w.snapshot(3, false, "x", "y", "z") }
 		w.source.current().Kill()
 		<-time.After(30 * time.Second)
@@ -113,6 +99,24 @@ func TestARestoreDoesNotGoOnWithAnotherSnapshot(t *testing.T) {
 			t.Errorf("%d state machines were started, want 3", n)
 		}
 	})
+}
+
+// snapshotAlone applies a, b and c, and leaves a snapshot of them and no log before it.
+func (w *world) snapshotAlone() {
+	w.t.Helper()
+	w.commit("a", "b", "c")
+	synctest.Wait()
+	w.snapshot(3, false, "a", "b", "c")
+	if _, err := w.store.Compact(context.Background(), 3); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// storageIs puts another storage in the place of the present one.
+func (w *world) storageIs(st storage.Storage) {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	w.s.storage = st
 }
 
 // rebuildOver is a new generation over another storage.

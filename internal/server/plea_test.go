@@ -114,9 +114,7 @@ func TestPleasAreBounded(t *testing.T) {
 			if got := w.s.Pleads(); got != at {
 				t.Fatalf("it asks for a snapshot at %d, want %d", got, at)
 			}
-			w.s.mu.Lock()
-			w.s.storage = &damagedStore{Storage: w.store, index: at}
-			w.s.mu.Unlock()
+			w.storageIs(&damagedStore{Storage: w.store, index: at})
 			w.give(at, "x")
 		}
 		<-w.s.Done()

@@ -82,9 +82,7 @@ func TestDamagedSnapshotIsReplacedByAnOlderOneAndTheLog(t *testing.T) {
 			t.Fatal(err)
 		}
 		damaged := &damagedStore{Storage: w.store, index: 4}
-		w.s.mu.Lock()
-		w.s.storage = damaged
-		w.s.mu.Unlock()
+		w.storageIs(damaged)
 		w.source.current().Kill()
 		time.Sleep(3 * tick)
 		synctest.Wait()
@@ -101,15 +99,8 @@ func TestDamagedSnapshotIsReplacedByAnOlderOneAndTheLog(t *testing.T) {
 func TestNoReadableSnapshotIsPermanent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
-		w.commit("a", "b", "c")
-		synctest.Wait()
-		w.snapshot(3, false, "a", "b", "c")
-		if _, err := w.store.Compact(context.Background(), 3); err != nil {
-			t.Fatal(err)
-		}
-		w.s.mu.Lock()
-		w.s.storage = &damagedStore{Storage: w.store, index: 3}
-		w.s.mu.Unlock()
+		w.snapshotAlone()
+		w.storageIs(&damagedStore{Storage: w.store, index: 3})
 		w.source.current().Kill()
 		<-w.s.Done()
 		if err := w.s.Err(); !errors.Is(err, ErrPermanent) || !errors.Is(err, storage.ErrCompacted) {

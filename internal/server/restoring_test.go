@@ -45,9 +45,7 @@ func TestARestoreThatWaitsForTheStorageStandsNotStill(t *testing.T) {
 		w.install(5, "a", "b", "c")
 		store := &shyStore{Storage: w.store}
 		store.fails.Store(true)
-		w.s.mu.Lock()
-		w.s.storage = store
-		w.s.mu.Unlock()
+		w.storageIs(store)
 		w.s.Restore(storage.SnapshotMetadata{Index: 5, Term: 1})
 		time.Sleep(time.Minute)
 		if got := w.s.RestoreStalled(); got.For >= time.Minute {

@@ -173,9 +173,7 @@ func TestFailedSnapshotIsTriedAgainLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, every(2))
 		full := &fullStore{Storage: w.store}
-		w.s.mu.Lock()
-		w.s.storage = full
-		w.s.mu.Unlock()
+		w.storageIs(full)
 		w.one("a", "b", "c", "d", "e")
 		if full.tries != 1 {
 			t.Errorf("%d tries within an election timeout, want 1", full.tries)

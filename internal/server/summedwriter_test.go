@@ -61,9 +61,7 @@ func (w missummingWriter) Commit() (storage.SnapshotInfo, error) {
 func TestASnapshotOfAnotherSumIsNotSaved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, every(2))
-		w.s.mu.Lock()
-		w.s.storage = missummingStore{w.store}
-		w.s.mu.Unlock()
+		w.storageIs(missummingStore{w.store})
 		w.one("a", "b")
 		if got := w.firstIndex(); got != 1 {
 			t.Errorf("the log begins at %d, want 1", got)

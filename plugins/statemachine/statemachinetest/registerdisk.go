@@ -66,20 +66,20 @@ func (r *Register) load(opts plugins.Options) error {
 
 // write has the disk take the present state, unless r has crashed. The lock must be held.
 func (r *Register) write() error {
-	if r.file == nil {
-		return nil
-	}
-	r.disk.mu.Lock()
-	defer r.disk.mu.Unlock()
-	if err := r.faults.gone(); err != nil {
-		return err
-	}
-	r.file.written = registerState{entries: slices.Clip(r.entries), applied: r.applied, last: r.last}
-	return nil
+	return r.onDisk(func(f *registerFile) {
+		f.written = registerState{entries: slices.Clip(r.entries), applied: r.applied, last: r.last}
+	})
 }
 
-// sync makes durable what is written. The lock must be held.
+// sync makes durable what is written, unless r has crashed. The lock must be held.
 func (r *Register) sync() error {
+	return r.onDisk(func(f *registerFile) {
+		f.synced = f.written
+		r.durable = f.synced.applied
+	})
+}
+
+func (r *Register) onDisk(change func(*registerFile)) error {
 	if r.file == nil {
 		return nil
 	}
@@ -88,8 +88,7 @@ func (r *Register) sync() error {
 	if err := r.faults.gone(); err != nil {
 		return err
 	}
-	r.file.synced = r.file.written
-	r.durable = r.file.synced.applied
+	change(r.file)
 	return nil
 }
 
