@@ -9,10 +9,10 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
-// applyWatch is what the watchdog of Apply and Restore remembers from one look to the next,
-// which come an election apart. A state machine that does not answer is hung after a while. If
-// it says what it is busy with it is left alone as long as its progress rises within each such
-// while, and mostBusy of them have not passed. The last rise counts also when the work has ended.
+// applyWatch is the memory of the watchdog of Apply and Restore between two looks, which come an
+// election apart. A state machine that does not answer is hung after a while. One that tells its
+// long work is left alone as long as its progress rises within each such while, and mostBusy of
+// them have not passed. The last rise counts also when the work has ended.
 type applyWatch struct {
 	election           time.Duration
 	apply, restore, at *owntime.Age
@@ -27,7 +27,7 @@ func newApplyWatch(election time.Duration) *applyWatch {
 	}
 }
 
-// finding is what one look gave.
+// finding is the result of one look.
 type finding struct {
 	text   string        // for the log; empty if there is nothing to tell
 	since  time.Duration // of the call
@@ -96,7 +96,7 @@ func (w *applyWatch) judgeBusy(f finding, s stall, o catalog.Occupation, still t
 	return f
 }
 
-// workOf is what a plugin says that it is at; nil if it says nothing.
+// workOf is the long work of a plugin, by its own word; nil if it has none.
 func workOf(o catalog.Occupation) *server.Work {
 	if o.What == "" {
 		return nil

@@ -29,7 +29,7 @@ type part struct {
 	limit  time.Duration
 }
 
-// newPart begins one in the storage. Its life is that of the generation, and not of the
+// newPart begins one in the storage. It lives as long as the generation, and not as the
 // call with which it comes; ctx bounds the beginning alone.
 func (g *generation) newPart(ctx context.Context, meta storage.SnapshotMetadata, sum string, received bool) (*part, error) {
 	life, cancel := context.WithCancel(g.working)

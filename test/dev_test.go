@@ -104,7 +104,7 @@ func areFree(first int) bool {
 	return true
 }
 
-// devOutput is what host dev tells a person.
+// devOutput collects the output of host dev.
 type devOutput struct {
 	mu   sync.Mutex
 	text bytes.Buffer

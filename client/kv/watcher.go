@@ -122,7 +122,7 @@ func (w *Watcher) open() error {
 func (w *Watcher) settle(found string) error {
 	switch {
 	case found == w.history:
-	case w.history == "" || w.updates.Next == 0: // there is no place yet
+	case w.history == "" || w.updates.Next == 0: // the watch has no place yet
 		w.history = found
 	case found == "":
 		return errNameless

@@ -32,7 +32,7 @@ type feeder struct {
 	address string
 
 	mu sync.Mutex
-	// histories are those of the answers, one after the other; the last one goes on.
+	// histories has the history of each answer, one after the other; the last one goes on.
 	histories []string
 	asked     []*kvv1.Watch
 	// answer sends the bytes of a WatchResult, and returns why that was not all.

@@ -48,7 +48,7 @@ type life interface {
 	hang(reason string)
 	metrics(ctx context.Context) ([]byte, error)
 	setLeadership(ctx context.Context, l plugins.Leadership) error
-	// occupation is what it is at, by its last word.
+	// occupation is its long work, by its last word.
 	occupation() Occupation
 }
 
@@ -106,7 +106,7 @@ func (in *Instance) Progressed() {
 // nil if it has none or runs inside the host.
 func (in *Instance) Metrics(ctx context.Context) ([]byte, error) { return in.life.metrics(ctx) }
 
-// Occupation is what a plugin with the capability busy says that it is at.
+// Occupation is the long work of a plugin with the capability busy, by its own word.
 func (in *Instance) Occupation() Occupation {
 	if !in.info.Has(plugins.CapabilityBusy) {
 		return Occupation{}

@@ -5,7 +5,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 )
 
-// Occupation is what a plugin says that it is at.
+// Occupation is the long work of a plugin, by its own word.
 type Occupation = pluginrpc.Occupation
 
 // Status is a slot's state at one moment.
@@ -25,7 +25,7 @@ type Status struct {
 	// since it last got anywhere, and how often it did so again; empty if it never
 	// did.
 	LastError string
-	// Work is what the plugin says that it is at.
+	// Work is the plugin's long work, by its own word.
 	Work Occupation
 }
 

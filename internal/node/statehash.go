@@ -28,7 +28,7 @@ const (
 // state machine has no hash, Index while it has hashed nothing.
 type StateHash struct{ Index, Name, Value uint64 }
 
-// stateHashes is what a node knows of the states of all members (ADR 0071).
+// stateHashes has the hashes of all members' states, as far as a node knows them (ADR 0071).
 type stateHashes struct {
 	// check is the index of the last check that came out for apply, in the tick at; changed
 	// tells that commands came out after it, or that a state machine was started since then,

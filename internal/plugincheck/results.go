@@ -32,7 +32,7 @@ type Check struct {
 	// Seconds is how long it took; Output what it said, at most maxOutput bytes.
 	Seconds float64 `json:"seconds"`
 	Output  string  `json:"output,omitempty"`
-	// Rules are those that its output names.
+	// Rules has each rule that its output names.
 	Rules []Rule `json:"rules,omitempty"`
 	// group tells that other checks are below it, which have their own outcomes.
 	group bool

@@ -17,7 +17,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
-// A Report is what a check has found.
+// A Report has the results of a check.
 type Report struct {
 	Kind    plugins.Kind `json:"kind"`
 	Name    string       `json:"name"`
@@ -26,7 +26,7 @@ type Report struct {
 	SHA256  string       `json:"sha256"`
 	Level   Level        `json:"level"`
 	Seconds float64      `json:"seconds"`
-	// Checks are those that have no other ones below them.
+	// Checks has each check without other ones below it.
 	Checks []*Check `json:"checks"`
 }
 
@@ -165,7 +165,7 @@ func (l *lastLines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// String is what was kept.
+// String returns the kept lines.
 func (l *lastLines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

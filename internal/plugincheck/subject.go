@@ -21,7 +21,7 @@ const (
 // Levels are all levels, the shortest first.
 func Levels() []Level { return []Level{Core, Durability} }
 
-// A Subject is what is checked.
+// A Subject is a plugin, and how it is to be checked.
 type Subject struct {
 	Kind plugins.Kind `json:"kind"`
 	// Command is the executable's path and its arguments, SHA256 the sum of the file.

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Languages are those that a plugin can be made in.
+// Languages lists the languages that a plugin can be made in.
 func Languages() []string { return []string{"go", "python"} }
 
 // A Plan says what is made, and where.

@@ -10,8 +10,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
-// Durability is what the state machines of this process have said of what survives the loss
-// of power. Nothing that the host does with the log rests on it: the log is compacted up to
+// durability has the words of the state machines of this process on the state that survives
+// the loss of power. Nothing that the host does with the log rests on it: the log is compacted up to
 // what a stored snapshot covers, so that a state machine which keeps less than it promised,
 // or nothing, is brought to the applied index all the same. It says how much of that it costs.
 type durability struct {

@@ -218,7 +218,7 @@ type PluginStatus struct {
 	// Warning is what is not well with a plugin that works all the same: the
 	// storage is short of space. Empty if there is nothing.
 	Warning string
-	// Work is what the plugin says that it is at; nil if it says nothing.
+	// Work is the plugin's long work, by its own word; nil if it has none.
 	Work *Work
 }
 

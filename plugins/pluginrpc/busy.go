@@ -8,7 +8,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
-// Occupation is what a plugin has said last of its work.
+// Occupation is the last word of a plugin on its long work.
 type Occupation struct {
 	plugins.Busy // without a text if it is not busy
 	// Since is when it began to be busy; zero if it is not. Rose is when Progress was last heard
@@ -72,7 +72,7 @@ func busyOf(b plugins.Busy) *pluginv1.Busy {
 	return &pluginv1.Busy{What: b.What, Progress: b.Progress}
 }
 
-// Occupation is what the plugin is at, by its last answer.
+// Occupation is the plugin's long work, by its last answer.
 func (s *Session) Occupation() Occupation {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -95,7 +95,7 @@ func (r *record) value() []byte { return r.key[r.valueAt:cap(r.key)] }
 type store struct {
 	keys     *btree.BTreeG[slot]
 	revision uint64
-	// sum is that of the records' hashes.
+	// sum is the sum of the records' hashes.
 	sum uint64
 	// reviewed is the key at which the next review of the records begins.
 	reviewed []byte

@@ -10,7 +10,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
-// durability is what a plugin has said of its durable index. A plugin without the
+// durability has the words of a plugin on its durable index. A plugin without the
 // capability says nothing.
 type durability struct {
 	said bool

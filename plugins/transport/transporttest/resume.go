@@ -21,7 +21,7 @@ const (
 	heldBack = 3 << 20
 )
 
-// beginning is what a host keeps of a snapshot that breaks off.
+// beginning is the part of a snapshot that a host keeps when the rest does not come.
 type beginning struct {
 	mu    sync.Mutex
 	hash  hash.Hash
