@@ -66,17 +66,18 @@ func (u *unread) cost() (sum int64) {
 	return sum
 }
 
-// A creditReader reads WINDOW_UPDATE frames.
+// A creditReader reads a WINDOW_UPDATE frame: its first bytes, and no more of a frame
+// that is too long.
 type creditReader struct {
 	value [4]byte
 	have  int
 }
 
 func (r *creditReader) feed(chunk []byte) (credit int64, whole bool) {
-	r.have += copy(r.value[r.have:], chunk)
-	if r.have < len(r.value) {
+	had := r.have
+	r.have += copy(r.value[had:], chunk)
+	if had == len(r.value) || r.have < len(r.value) {
 		return 0, false
 	}
-	r.have = 0
 	return int64(binary.BigEndian.Uint32(r.value[:]) &^ (1 << 31)), true
 }
