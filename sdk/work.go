@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -44,12 +45,17 @@ func (w *Work) Begin(what string) (end func()) {
 	}
 }
 
-// Advance says that the work has got on, by as much as the caller likes to count. The host
-// waits for that: without it, work that goes on looks like work that hangs.
+// maxAdvance is what one Advance adds at most.
+const maxAdvance = 1 << 40
+
+// Advance says that the work has got on, by as much as the caller likes to count, at most 2^40.
+// The host waits for that: without it, work that goes on looks like work that hangs. The progress
+// never falls, whatever is counted: the host would take no word of it until it is above its old
+// height again.
 func (w *Work) Advance(by uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.progress += by
+	w.progress += min(by, maxAdvance, math.MaxUint64-w.progress)
 }
 
 // Busy implements plugins.BusyReporter.

@@ -38,6 +38,22 @@ func TestWorkIsShown(t *testing.T) {
 	is("compacting", 6)
 }
 
+// The progress rises with each Advance, also of a caller that counts wrongly: a number that was
+// negative is a large one.
+func TestProgressNeverFalls(t *testing.T) {
+	var w sdk.Work
+	defer w.Begin("compacting")()
+	for was := uint64(0); was < 10<<40; {
+		negative := -1
+		w.Advance(uint64(negative))
+		now := w.Busy().Progress
+		if now <= was {
+			t.Fatalf("after a progress of %d it says %d", was, now)
+		}
+		was = now
+	}
+}
+
 // A host takes each name of work, as Work shows it.
 func TestNamesOfWorkAreShownAsAHostTakesThem(t *testing.T) {
 	for what, want := range map[string]string{
