@@ -22,6 +22,9 @@ type durability struct {
 	index   uint64
 	// machines is how many have opened: a Sync may answer when its own is gone.
 	machines uint64
+	// syncing is the machine whose Sync has not returned; 0 if there is none. A backend inside
+	// the host may never return.
+	syncing uint64
 	// failing tells that the last Sync has failed, which was logged then.
 	failing bool
 }
@@ -61,6 +64,27 @@ func (d *durability) asking() (index, machines uint64, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.index, d.machines, d.offered
+}
+
+// begin takes that a Sync of the latest of so many machines begins, and is false while one has
+// not returned.
+func (d *durability) begin(machines uint64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.syncing == machines {
+		return false
+	}
+	d.syncing = machines
+	return true
+}
+
+// returned takes that it has returned.
+func (d *durability) returned(machines uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.syncing == machines {
+		d.syncing = 0
+	}
 }
 
 // restoring takes that the state at index replaces the present one, perhaps a later one: from
@@ -107,10 +131,18 @@ func (d *driver) heardAtOpen() {
 // SyncPatience is how long a Sync may take before the log is compacted all the same.
 func SyncPatience(election time.Duration) time.Duration { return SavePatience(election) }
 
+var (
+	// errStillSyncs: a Sync that was given up has not returned.
+	errStillSyncs = errors.New("the one before has not returned")
+	// errSyncGivenUp: the host stops, or the state machine is needed back.
+	errSyncGivenUp = errors.New("the sync was given up")
+)
+
 // syncUpTo has the state machine make durable what it has applied, if it says that less than
 // index is: once the log is compacted up to there, an end of the process that costs more
 // than the log has costs a Restore. It is not needed for more than that, so a failure keeps
-// back nothing. It is called by the snapshotter.
+// back nothing. It is called by the snapshotter, which waits for no backend that does not heed the
+// end of its context.
 func (s *Server) syncUpTo(ctx context.Context, index uint64) {
 	durable, machines, ok := s.durability.asking()
 	if !ok || durable >= index {
@@ -120,20 +152,54 @@ func (s *Server) syncUpTo(ctx context.Context, index uint64) {
 	if !ok {
 		return // it restores or ends, and either changes what is durable
 	}
-	defer done()
-	patience := SyncPatience(s.cfg.Election)
-	timed, cancel := context.WithTimeoutCause(ctx, patience, errNoAnswer)
+	if !s.durability.begin(machines) {
+		done()
+		s.SyncEnded(errStillSyncs)
+		return
+	}
+	timed, cancel := context.WithTimeoutCause(ctx, SyncPatience(s.cfg.Election), errNoAnswer)
 	defer cancel()
-	durable, err := statemachine.Sync(timed, m)
+	synced := make(chan error, 1)
+	go func() {
+		defer done()
+		defer s.durability.returned(machines)
+		durable, err := statemachine.Sync(timed, m)
+		if err == nil {
+			s.durability.synced(machines, durable)
+		}
+		synced <- s.syncError(ctx, timed, err)
+	}()
+	select {
+	case err := <-synced:
+		s.endSync(err)
+	case <-timed.Done():
+		select {
+		case err := <-synced: // its return ends the context too
+			s.endSync(err)
+		default:
+			s.endSync(s.syncError(ctx, timed, timed.Err()))
+		}
+	}
+}
+
+// syncError is how a Sync ended with err, under ctx, and of that for as long as timed.
+func (s *Server) syncError(ctx, timed context.Context, err error) error {
 	switch {
 	case err == nil:
-		s.durability.synced(machines, durable)
+		return nil
 	case ctx.Err() != nil:
-		return // the host stops, or the state machine is needed back
+		return errSyncGivenUp
 	case errors.Is(context.Cause(timed), errNoAnswer):
-		err = fmt.Errorf("%w for %v: %w", errNoAnswer, patience, err)
+		return fmt.Errorf("%w for %v: %w", errNoAnswer, SyncPatience(s.cfg.Election), err)
 	}
-	s.SyncEnded(err)
+	return err
+}
+
+// endSync is SyncEnded for one that was not given up for another reason than itself.
+func (s *Server) endSync(err error) {
+	if !errors.Is(err, errSyncGivenUp) {
+		s.SyncEnded(err)
+	}
 }
 
 // SyncEnded counts a Sync, and logs the first of several that fail.

@@ -141,6 +141,39 @@ func TestASyncThatFailsKeepsNothingBack(t *testing.T) {
 	}
 }
 
+// A state machine inside the host whose Sync never returns keeps back neither the log from being
+// compacted nor the snapshots that follow, and is not asked beside that Sync. Its successor is.
+func TestASyncThatNeverReturnsKeepsNothingBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked int
+		release := make(chan struct{})
+		defer close(release)
+		log, tune := durably(2, func(context.Context) error { asked++; <-release; return errors.New("too late") })
+		w := newWorld(t, tune)
+		for _, text := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
+			w.one(text)
+			time.Sleep(SyncPatience(election)) // of the bubble
+			synctest.Wait()
+		}
+		if w.firstIndex() < 5 {
+			t.Errorf("the log begins at %d with snapshots at %v", w.firstIndex(), w.snapshots())
+		}
+		if n := count(t, w.s.metrics.syncs.WithLabelValues("failed")); n < 2 || asked != 1 {
+			t.Errorf("%v failures are counted, and it was asked %d times", n, asked)
+		}
+		if n := strings.Count(log.String(), "did not sync"); n != 1 {
+			t.Errorf("the log says it %d times:\n%s", n, log)
+		}
+		w.source.prepare = func(_ int, m *machine) error { m.KeepOn(statemachinetest.NewDisk()); return nil }
+		w.kill()
+		w.one("i", "j")
+		w.one("k", "l")
+		if w.source.current().Syncs() == 0 {
+			t.Error("its successor is not asked to sync")
+		}
+	})
+}
+
 // A state machine that has lost what one before it had called durable is brought to the
 // applied index by a snapshot and the log, and the loss is told. One that has lost what was not
 // durable is not blamed.
