@@ -3,6 +3,7 @@ package sdk
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,6 +21,10 @@ import (
 //
 // A snapshot is encoded while no entry is applied. So Memory is for states of some
 // megabytes; a larger one needs a view that later entries do not change.
+//
+// Memory has a hash of the state too, by which replicas that have parted are found. A state
+// machine that names it in Info.StateHash is asked for it, and gives it another name when S
+// changes. It is of the whole state each time, so it costs what a snapshot costs.
 type Memory[S any] struct {
 	apply func(*S, statemachine.Entry) statemachine.Result
 
@@ -123,6 +128,20 @@ func (m *Memory[S]) PrepareSnapshot(context.Context) (statemachine.Snapshot, err
 		return nil, fmt.Errorf("snapshot at %d: %w", m.applied, err)
 	}
 	return encoded{m.applied, raw}, nil
+}
+
+// StateHash implements statemachine.Hasher: the SHA-256 of the state as a snapshot has it. So a
+// state with the same snapshot has the same hash, and what no snapshot keeps has no part in it.
+// A state that cannot be written as JSON has no snapshot, and the hash is of the reason.
+func (m *Memory[S]) StateHash() []byte {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	raw, err := json.Marshal(&m.state)
+	if err != nil {
+		raw = []byte(err.Error())
+	}
+	sum := sha256.Sum256(raw)
+	return sum[:]
 }
 
 // Restore implements statemachine.StateMachine.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -38,7 +39,7 @@ func newPurse() *purse {
 }
 
 func (p *purse) Describe() plugins.Info {
-	return plugins.Info{Kind: plugins.StateMachine, Name: "purse", Version: "1", Protocols: []uint32{plugins.ProtocolVersion}}
+	return plugins.Info{Kind: plugins.StateMachine, Name: "purse", Version: "1", Protocols: []uint32{plugins.ProtocolVersion}, StateHash: "json"}
 }
 
 func (p *purse) Query(_ context.Context, query []byte) (answer []byte, err error) {
@@ -81,6 +82,60 @@ func TestMemoryRestoresItsOwnSnapshotsAlone(t *testing.T) {
 		}
 		if err := p.Restore(t.Context(), 7, strings.NewReader(text)); !errors.Is(err, want) || want == nil && err != nil {
 			t.Errorf("restore %q: %v, want %v", text, err, want)
+		}
+	}
+}
+
+// States that differ in what a snapshot keeps have other hashes, a state has its hash again after
+// a restore, and one that no snapshot can keep has one too: a state machine without ends.
+func TestMemoryHashesWhatASnapshotKeeps(t *testing.T) {
+	type notes struct {
+		By     map[string]float64
+		List   []string
+		unkept int
+	}
+	hash := func(state notes) string {
+		t.Helper()
+		m := sdk.InMemory(func(s *notes, _ statemachine.Entry) statemachine.Result {
+			*s = state
+			return statemachine.Result{}
+		})
+		if _, err := m.Open(t.Context(), plugins.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.Apply(t.Context(), statemachine.Batch{Entries: []statemachine.Entry{{Index: 1}}, Through: 1}); err != nil {
+			t.Fatal(err)
+		}
+		sum := string(m.StateHash())
+		snapshot, err := m.PrepareSnapshot(t.Context())
+		if err != nil {
+			return sum
+		}
+		var b bytes.Buffer
+		if err := snapshot.Save(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Restore(t.Context(), 1, &b); err != nil {
+			t.Fatal(err)
+		}
+		if string(m.StateHash()) != sum {
+			t.Errorf("%+v has another hash after a restore", state)
+		}
+		return sum
+	}
+	of := hash(notes{By: map[string]float64{"a": 1, "b": 2}})
+	if hash(notes{By: map[string]float64{"b": 2, "a": 1}, unkept: 3}) != of {
+		t.Error("the hash is of more than a snapshot keeps")
+	}
+	for _, other := range []notes{
+		{By: map[string]float64{"a": 1, "b": 3}},
+		{By: map[string]float64{"a": 1}},
+		{},
+		{By: map[string]float64{"a": 1, "b": 2}, List: []string{""}},
+		{By: map[string]float64{"a": math.NaN()}},
+	} {
+		if hash(other) == of {
+			t.Errorf("%+v has the hash of another state", other)
 		}
 	}
 }

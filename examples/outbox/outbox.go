@@ -57,6 +57,7 @@ func (o *outbox) Describe() plugins.Info {
 		Kind: plugins.StateMachine, Name: "outbox", Version: "1.0.0", Protocols: []uint32{plugins.ProtocolVersion},
 		Capabilities: []plugins.Capability{plugins.CapabilityLeadership, statemachine.CapabilityQueryStreams, statemachine.CapabilityTimers},
 		Requires:     []plugins.Capability{plugins.CapabilityLeadership, statemachine.CapabilityTimers},
+		StateHash:    "state",
 	}
 }
 
