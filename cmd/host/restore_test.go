@@ -108,6 +108,112 @@ func TestRestoredClusterHasTheMembersOfTheConfiguration(t *testing.T) {
 	}
 }
 
+// The commands of a restored cluster have the version that the state in the snapshot has reached: by a
+// lower one its state machines would have another state than before, or refuse to start.
+func TestARestoredClusterKeepsItsCommandVersion(t *testing.T) {
+	dir := stoppedNode(t)
+	s, _ := openStore(t, dir)
+	header := &server.SnapshotHeader{
+		ClusterID: singleCluster, Index: 10, Term: 2, StateMachine: "kv", Time: 77, Format: 4,
+		Registry: (&member.Registry{}).Raise(member.CommandVersionLevel).Switch(member.Switch{CommandVersion: 5}),
+	}
+	w, err := s.CreateSnapshot(t.Context(), storage.SnapshotMetadata{Index: 10, Term: 2}, false)
+	if err == nil {
+		err = header.Encode(w)
+	}
+	if err == nil {
+		_, err = w.Commit()
+	}
+	if err = errors.Join(err, s.Close(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "backup")
+	if o := host(t, "snapshot", "export", "--data-dir", dir, "--to", file); o.code != exitOK {
+		t.Fatal(o.stderr)
+	}
+	_, dir = restoreAs(t, file, local3Config(t, 1))
+	h := headerOf(t, dir, singleCluster, 1)
+	if v, level := h.Registry.CommandVersion(), h.Registry.Level(); v != 5 || level != member.CommandVersionLevel || h.Time != 77 || h.Format != 4 {
+		t.Errorf("it has command version %d, level %d, time %d and format %d", v, level, h.Time, h.Format)
+	}
+}
+
+// A directory that is a link to another disk is not replaced by one on this disk, and what is not a
+// file is not read as a backup.
+func TestOfflineCommandsAndWhatIsNoDirectory(t *testing.T) {
+	file, dir, elsewhere := exported(t), t.TempDir(), t.TempDir()
+	link := filepath.Join(dir, "storage")
+	if err := os.Symlink(elsewhere, link); err != nil {
+		t.Fatal(err)
+	}
+	refused := func(what string, o outcome) {
+		t.Helper()
+		if o.code != exitNotFound || !strings.Contains(o.stderr, "is a symbolic link") {
+			t.Errorf("%s: code %d %s", what, o.code, o.stderr)
+		}
+		if to, err := os.Readlink(link); err != nil || to != elsewhere {
+			t.Errorf("%s: the link goes to %q, %v", what, to, err)
+		}
+	}
+	refused("restore", host(t, "snapshot", "restore", file, "--config", local3Config(t, 1), "--data-dir", dir))
+	if err := os.Rename(filepath.Join(stoppedNode(t), "storage"), filepath.Join(elsewhere, "storage")); err != nil {
+		t.Fatal(err)
+	}
+	elsewhere = filepath.Join(elsewhere, "storage")
+	if err := errors.Join(os.Remove(link), os.Symlink(elsewhere, link)); err != nil {
+		t.Fatal(err)
+	}
+	refused("migrate", host(t, "storage", "migrate", "--config", singleConfig, "--data-dir", dir, "--to", "pebble",
+		"--command", "/no/such", "--sha256", strings.Repeat("0", 64)))
+	o := host(t, "snapshot", "restore", t.TempDir(), "--config", local3Config(t, 1), "--data-dir", filepath.Join(t.TempDir(), "new"))
+	if o.code != exitFailed || !strings.Contains(o.stderr, "is not a file") {
+		t.Errorf("restore of a directory: code %d %s", o.code, o.stderr)
+	}
+}
+
+// A recovery is done to the log that was confirmed, and not to one of the same length that a leader has
+// changed since, whose members are others.
+func TestARecoveryIsOfTheLogThatWasPlannedFor(t *testing.T) {
+	dir := stoppedNode(t)
+	change := func(batch storage.Batch) {
+		t.Helper()
+		s, _ := openStore(t, dir)
+		batch.MustSync = true
+		if err := errors.Join(s.Append(t.Context(), []storage.Batch{batch}), s.Close(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(storage.Batch{HardState: storage.HardState{Term: 3, Vote: 2, Commit: 11}})
+	place, err := maintenance.Locate(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := maintenance.Node{
+		ClusterID: singleCluster, NodeID: singleNode, Name: "n1", Spec: catalog.Spec{Name: wal.Name, Isolation: catalog.Inproc},
+		Backends: []backend.Backend{backend.Storage(wal.Name, wal.New)},
+	}
+	old, err := maintenance.PlanRecovery(t.Context(), place, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	third := member.Member{ID: 3, Name: "n3", PeerURLs: []string{"http://127.0.0.1:7503"}}
+	e, err := node.ChangeEntry(12, 3, member.Change{Op: member.Add, Member: third})
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(storage.Batch{Entries: []storage.Entry{e}})
+	if err := maintenance.ForceNewCluster(t.Context(), place, n, old); !errors.Is(err, maintenance.ErrRefused) {
+		t.Errorf("the old plan for the new log: %v", err)
+	}
+	fresh, err := maintenance.PlanRecovery(t.Context(), place, n)
+	if err != nil || len(fresh.Removed) != 2 {
+		t.Fatalf("it removes %v, %v", fresh.Removed, err)
+	}
+	if err := maintenance.ForceNewCluster(t.Context(), place, n, fresh); err != nil {
+		t.Error(err)
+	}
+}
+
 // Members restored from one file with one configuration belong together; another
 // file, another address or another id of the cluster makes another cluster.
 func TestRestoredMembersAgree(t *testing.T) {

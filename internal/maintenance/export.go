@@ -8,11 +8,14 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/internal/regular"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
@@ -43,15 +46,19 @@ func ExportSnapshot(ctx context.Context, place Place, node *Node, index uint64, 
 // ErrNoSnapshot: the store has no such snapshot. ExportSnapshot returns it.
 var ErrNoSnapshot = errors.New("no such snapshot")
 
-// writeExport makes the file whole or not at all.
+// writeExport makes the file whole or not at all, also if it is killed: what it leaves then has another
+// name. It does not replace a file.
 func writeExport(path string, content func(io.Writer) error) (err error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s: %w", path, fs.ErrExist)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.part")
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(path))
+		if gone := os.Remove(f.Name()); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
 		}
 	}()
 	buf := bufio.NewWriterSize(f, 256<<10)
@@ -73,7 +80,19 @@ func writeExport(path string, content func(io.Writer) error) (err error) {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
+	if err := publish(f.Name(), path); err != nil {
+		return err
+	}
 	return syncDir(filepath.Dir(path))
+}
+
+// publish gives a file its name, which no file has.
+func publish(part, path string) error {
+	err := os.Link(part, path)
+	if _, absent := os.Lstat(path); err != nil && errors.Is(absent, fs.ErrNotExist) {
+		return os.Rename(part, path) // the file system has no links
+	}
+	return err
 }
 
 // syncDir makes the names in a directory durable.
@@ -95,7 +114,7 @@ type export struct {
 
 // openExport opens a file that ExportSnapshot wrote and verifies all of it.
 func openExport(path string) (_ *export, err error) {
-	f, err := os.Open(path)
+	f, info, err := regular.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -104,10 +123,6 @@ func openExport(path string) (_ *export, err error) {
 			err = errors.Join(err, f.Close())
 		}
 	}()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
 	e := &export{file: f, size: info.Size() - int64(len(exportMagic)) - sha256.Size}
 	if e.size < 0 {
 		return nil, fmt.Errorf("%s: %w: it is too short for a snapshot", path, ErrDamaged)
@@ -133,9 +148,35 @@ func (e *export) stream() io.Reader {
 	return io.NewSectionReader(e.file, int64(len(exportMagic)), e.size)
 }
 
+// again is the stream once more, which ends with ErrDamaged if the file has changed since it was
+// verified: a backup is copied over an older one, say.
+func (e *export) again() (io.Reader, error) {
+	sum := sha256.New()
+	if _, err := io.Copy(sum, io.NewSectionReader(e.file, 0, int64(len(exportMagic)))); err != nil {
+		return nil, err
+	}
+	return io.MultiReader(io.TeeReader(e.stream(), sum), unchanged{sum, e.sum[:]}), nil
+}
+
+// unchanged has no bytes. It ends with ErrDamaged if sum is not the one that is wanted.
+type unchanged struct {
+	sum  hash.Hash
+	want []byte
+}
+
+func (u unchanged) Read([]byte) (int, error) {
+	if !bytes.Equal(u.sum.Sum(nil), u.want) {
+		return 0, fmt.Errorf("%w: the file has changed while it was read", ErrDamaged)
+	}
+	return 0, io.EOF
+}
+
 // streamWith returns the stream with another header before the same content.
 func (e *export) streamWith(header *server.SnapshotHeader) (io.Reader, error) {
-	content := e.stream()
+	content, err := e.again()
+	if err != nil {
+		return nil, err
+	}
 	if _, err := server.ReadSnapshotHeader(content); err != nil {
 		return nil, err
 	}

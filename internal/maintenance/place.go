@@ -56,6 +56,22 @@ func Locate(dataDir string) (Place, error) {
 	return Place{}, fmt.Errorf("%s: %w; give the data directory of a node", dataDir, ErrNoStore)
 }
 
+// mustBeInPlace refuses a directory that is a symbolic link: what is to come in its place would
+// come in the place of the link, on another disk perhaps than the one that was chosen.
+func mustBeInPlace(dir string) error {
+	info, err := os.Lstat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode()&fs.ModeSymlink != 0:
+		return fmt.Errorf("%w: %s is a symbolic link, which this command would replace and not follow: "+
+			"put the directory itself there, and set the link again afterwards", ErrRefused, dir)
+	}
+	return nil
+}
+
 // look reports whether a store is in dir, and which.
 func look(dir string) (name string, found bool, err error) {
 	files, err := os.ReadDir(dir)

@@ -36,6 +36,11 @@ func PlanRecovery(ctx context.Context, place Place, n Node) (r Recovery, err err
 		return r, err
 	}
 	defer func() { err = errors.Join(err, s.Release()) }()
+	return planFor(ctx, s, place, n)
+}
+
+// planFor is the plan for an open store.
+func planFor(ctx context.Context, s *Store, place Place, n Node) (r Recovery, err error) {
 	if err := mustBeWhole(place, s.State.StoreID); err != nil {
 		return r, err
 	}
@@ -122,8 +127,14 @@ func plan(registry *member.Registry, st storage.State, n Node) (Recovery, error)
 	return r, nil
 }
 
+// says is what was confirmed of a plan.
+func (r Recovery) says() string {
+	r.batch = storage.Batch{}
+	return fmt.Sprintf("%+v", r)
+}
+
 // ForceNewCluster does what was planned, in one append: all of it or nothing
-// is in the log. The whole log counts as committed from then on: any entry of
+// is in the log. It is refused if the plan would be another one by now, as a host has run meanwhile. The whole log counts as committed from then on: any entry of
 // the survivor may have been acknowledged.
 func ForceNewCluster(ctx context.Context, place Place, n Node, r Recovery) (err error) {
 	free, err := hold(place.Data)
@@ -136,11 +147,12 @@ func ForceNewCluster(ctx context.Context, place Place, n Node, r Recovery) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Release()) }()
-	if err := mustBeWhole(place, s.State.StoreID); err != nil {
+	now, err := planFor(ctx, s, place, n)
+	if err != nil {
 		return err
 	}
-	if s.State.LastIndex != r.LastIndex || s.State.HardState.Term >= r.Term {
+	if now.says() != r.says() {
 		return fmt.Errorf("%w: the log has changed since: it ends at %d in term %d", ErrRefused, s.State.LastIndex, s.State.HardState.Term)
 	}
-	return s.Append(ctx, []storage.Batch{r.batch})
+	return s.Append(ctx, []storage.Batch{now.batch})
 }

@@ -148,8 +148,7 @@ func (r Restore) header(e *export) (*server.SnapshotHeader, error) {
 	if err := header.Registry.CheckLevel(member.Level); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	// The state may have what its level allows, so that the restored cluster keeps it.
-	registry := (&member.Registry{}).Raise(header.Registry.Level())
+	registry := header.Registry.Emptied() // the state may have what its level and its command version allow
 	for _, m := range r.Members {
 		m.Learner = false
 		next, err := registry.Apply(member.Change{Op: member.Add, Member: m}, header.Index, header.Term)
@@ -189,6 +188,9 @@ const pinsName = "pins.json"
 
 // mustBeNew refuses a data directory that a node has used.
 func mustBeNew(dataDir string) error {
+	if err := mustBeInPlace(filepath.Join(dataDir, string(plugins.Storage))); err != nil {
+		return err
+	}
 	for _, kind := range []plugins.Kind{plugins.Storage, plugins.StateMachine} {
 		if err := mustBeEmpty(filepath.Join(dataDir, string(kind))); err != nil {
 			return err

@@ -88,6 +88,12 @@ func (r *Registry) Register(g Registration) *Registry {
 	return next
 }
 
+// Emptied returns a registry without members that has all of r which belongs to the state, and
+// not to the members: the feature level and the command version.
+func (r *Registry) Emptied() *Registry {
+	return (&Registry{}).Raise(r.level).Switch(Switch{CommandVersion: r.commands})
+}
+
 // Refound returns a registry with the same members that has not been founded: its
 // number is to be drawn, and no store is registered. founding must differ from
 // that of the cluster it comes from, and be the same on all members that begin
