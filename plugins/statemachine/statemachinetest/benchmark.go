@@ -16,7 +16,7 @@ const benchKeys = 20_000
 // pipeline, queries, snapshots. Commands are those of the harness's series, the
 // first 20,000 of them over and over; ns/op is per entry.
 func RunBenchmarks(b *testing.B, h Harness) {
-	for _, size := range []int{1, 64, 1024} {
+	for _, size := range []int{1, 64, 256, 1024} {
 		b.Run(fmt.Sprintf("Apply/batch=%d", size), func(b *testing.B) { benchmarkApply(b, h, size) })
 	}
 	if h.Observe != nil {
