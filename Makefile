@@ -16,7 +16,7 @@ FUZZTIME  ?= 60s
 FUZZJOBS  ?= $(shell getconf _NPROCESSORS_ONLN)
 TESTFLAGS ?=
 
-.PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz fuzz-brief bench test-386 test-arm bench-peers bench-storage bench-behind large-snapshot statements lies overload slow-machine watches test-hostile test-linearizability test-recovery clean
+.PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz fuzz-brief bench test-386 test-arm bench-peers bench-storage bench-behind large-snapshot statements lies overload slow-machine watches test-hostile test-plugins test-linearizability test-recovery clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -144,6 +144,12 @@ watches: ## 100,000 events on three watches while state machines and leaders are
 
 test-hostile: ## attack a cluster by all its ports, each attack at its whole length: a table of writes, memory, restarts
 	go test -count=1 -v -timeout 40m ./test/hostile -hostile.full
+
+# Each kind and language, checked wholly and run as a cluster; then the plugins that break a
+# rule each, of which each must be found.
+test-plugins: build ## make a plugin of each kind and language, check it and run three hosts on it; and find the rules that broken plugins break
+	go test -count=1 -v -timeout 40m ./test -run '^TestANewPlugin' -new-plugins.whole
+	go test -count=1 -timeout 40m ./internal/plugincheck/... ./plugins/storage/storagetest ./plugins/transport/transporttest ./plugins/statemachine/statemachinetest
 
 LINEARIZABILITY ?= -linearizability.duration 12m
 

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,27 +12,31 @@ import (
 	"syscall"
 	"testing"
 
+	newplugin "github.com/pontoon-raft/pontoon/internal/scaffold"
 	"github.com/pontoon-raft/pontoon/internal/shortdir"
 )
 
-// A scaffold is the folder of a new plugin, in one of the languages.
+// A scaffold is the folder of a new plugin, of a kind and in one of its languages.
 type scaffold struct {
 	t       *testing.T
+	kind    string
+	name    string
 	dir     string
 	program string
 	make    []string // settings of make
 }
 
 // newScaffold makes a folder with the command.
-func newScaffold(t *testing.T, lang string) *scaffold {
+func newScaffold(t *testing.T, kind, lang string) *scaffold {
 	t.Helper()
 	parent, err := os.MkdirTemp(shortdir.Parent(), "new-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(parent) })
-	s := &scaffold{t: t, dir: filepath.Join(parent, "ledger"), program: "bin/ledger"}
-	args := []string{"plugin", "new", "statemachine", "ledger", "--lang", lang, s.dir}
+	name := map[string]string{"statemachine": "ledger", "storage": "tape", "transport": "pigeon"}[kind]
+	s := &scaffold{t: t, kind: kind, name: name, dir: filepath.Join(parent, name), program: "bin/" + name}
+	args := []string{"plugin", "new", kind, name, "--lang", lang, s.dir}
 	switch lang {
 	case "go":
 		args = append(args, "--pontoon", "..")
@@ -53,41 +58,70 @@ func (s *scaffold) does(targets ...string) string {
 	return string(out)
 }
 
-// A new plugin in each language is built, passes its tests and the check, and serves a
-// cluster by the configurations that came with it: also while its processes are killed, and
+// forEachNewPlugin runs a test for each kind in each of its languages.
+func forEachNewPlugin(t *testing.T, test func(t *testing.T, s *scaffold, lang string)) {
+	for _, kind := range newplugin.Kinds() {
+		for _, lang := range newplugin.Languages(kind) {
+			t.Run(kind+"/"+lang, func(t *testing.T) {
+				t.Parallel()
+				test(t, newScaffold(t, kind, lang), lang)
+			})
+		}
+	}
+}
+
+// wholeCheck makes new plugins pass all of the check, and not only the checks that are over
+// in some seconds: make test-plugins.
+var wholeCheck = flag.Bool("new-plugins.whole", false, "check new plugins wholly")
+
+// quickChecks are those that a run of all tests has time for.
+func quickChecks(kind, lang string) string {
+	return "--run '" + map[string]string{
+		"statemachine/go":     "",
+		"statemachine/python": "^(process|grpc)$$/.*(tart|Apply|Restore|Lifecycle)",
+		"storage/go":          "^(process|grpc)$$/.*(tart|Append|Install|Lock)",
+		"transport/go":        "^(process|grpc)$$/.*(tart|delivery|greetings)",
+	}[kind+"/"+lang] + "'"
+}
+
+// A new plugin of each kind and language is built, passes its tests and the check, and serves
+// a cluster by the configurations that came with it: also while its processes are killed, and
 // with equal answers on all members.
 func TestANewPlugin(t *testing.T) {
-	for lang, check := range map[string]string{"go": "", "python": "--run '^(process|grpc)$$/.*(tart|Apply|Restore|Lifecycle)'"} {
-		t.Run(lang, func(t *testing.T) {
-			t.Parallel()
-			s := newScaffold(t, lang)
-			s.does("build", "test")
-			if out := s.does("check", "CHECK="+check); !strings.Contains(out, " 0 failed") || strings.Contains(out, " 0 checks passed") {
-				t.Errorf("check:\n%s", out)
-			}
-			s.serve()
-		})
-	}
+	forEachNewPlugin(t, func(t *testing.T, s *scaffold, lang string) {
+		check := quickChecks(s.kind, lang)
+		if *wholeCheck {
+			check = ""
+		}
+		s.does("build", "test")
+		if out := s.does("check", "CHECK="+check); !strings.Contains(out, " 0 failed") || strings.Contains(out, " 0 checks passed") {
+			t.Errorf("check:\n%s", out)
+		}
+		s.serve()
+	})
 }
 
 // A plugin in Go is built without the host: neither raft nor core is in it.
 func TestANewPluginIsNotAHost(t *testing.T) {
-	t.Parallel()
-	s := newScaffold(t, "go")
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", ".")
-	cmd.Dir = s.dir
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(out), "pontoon/plugins/statemachine\n") {
-		t.Fatalf("it does not have the contract:\n%s", out)
-	}
-	for _, p := range []string{"go.etcd.io/raft", "pontoon/core", "pontoon/internal/node", "pontoon/internal/server"} {
-		if strings.Contains(string(out), p) {
-			t.Errorf("it has %s", p)
+	forEachNewPlugin(t, func(t *testing.T, s *scaffold, lang string) {
+		if lang != "go" {
+			t.Skip("it is not in Go")
 		}
-	}
+		cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", ".")
+		cmd.Dir = s.dir
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(out), "pontoon/plugins/"+s.kind+"\n") {
+			t.Fatalf("it does not have the contract:\n%s", out)
+		}
+		for _, p := range []string{"go.etcd.io/raft", "pontoon/core", "pontoon/internal/node", "pontoon/internal/server"} {
+			if strings.Contains(string(out), p) {
+				t.Errorf("it has %s", p)
+			}
+		}
+	})
 }
 
 // readdressed is the configuration of a member, with the addresses of the cluster's.
@@ -117,28 +151,55 @@ func (s *scaffold) serve() {
 		n.write(n.config, strings.Replace(text, "["+s.program+"]", "["+path+"]", 1))
 	}
 	c.start()
-	propose := func(command string) string {
-		return programs.host.Does(t, "propose", "--endpoints", c.endpoints(), command)
-	}
-	for i := range 9 {
-		propose("credit alice " + strconv.Itoa(i+1))
-		if i%3 == 0 {
-			c.nodes[i/3].killPlugin("statemachine")
-		}
-		propose("transfer alice bob 1")
-	}
-	if got := propose("credit bob 91"); got != "100" {
-		t.Errorf("bob has %q", got)
+	if s.kind == "statemachine" {
+		s.credit(c)
+	} else {
+		s.put(c)
 	}
 	for _, n := range c.nodes {
-		if got := n.ask("accounts"); got != "alice 36\nbob 100\n" {
-			t.Errorf("%s answers %q", n.name, got)
-		}
-		if p := n.plugin("statemachine"); p.GetName() != "ledger" || p.GetVersion() != "0.1.0" || p.GetRestarts() == 0 {
+		if p := n.plugin(s.kind); p.GetName() != s.name || p.GetVersion() != "0.1.0" || p.GetRestarts() == 0 {
 			t.Errorf("%s has the plugin %v", n.name, p)
 		}
 	}
 	c.stop()
+}
+
+// credit changes the accounts of a ledger.
+func (s *scaffold) credit(c *cluster) {
+	propose := func(command string) string {
+		return programs.host.Does(s.t, "propose", "--endpoints", c.endpoints(), command)
+	}
+	for i := range 9 {
+		propose("credit alice " + strconv.Itoa(i+1))
+		if i%3 == 0 {
+			c.nodes[i/3].killPlugin(s.kind)
+		}
+		propose("transfer alice bob 1")
+	}
+	if got := propose("credit bob 91"); got != "100" {
+		s.t.Errorf("bob has %q", got)
+	}
+	for _, n := range c.nodes {
+		if got := n.ask("accounts"); got != "alice 36\nbob 100\n" {
+			s.t.Errorf("%s answers %q", n.name, got)
+		}
+	}
+}
+
+// put writes keys, which are there after each kill.
+func (s *scaffold) put(c *cluster) {
+	key := func(i int) string { return "key-" + strconv.Itoa(i) }
+	for i := range 9 {
+		programs.host.Does(s.t, "kv", "put", "--endpoints", c.endpoints(), key(i), strconv.Itoa(i*i))
+		if i%3 == 0 {
+			c.nodes[i/3].killPlugin(s.kind)
+		}
+	}
+	for i := range 9 {
+		if got := strings.TrimSpace(programs.host.Does(s.t, "kv", "get", "--endpoints", c.endpoints(), key(i))); got != strconv.Itoa(i*i) {
+			s.t.Errorf("%s is %q", key(i), got)
+		}
+	}
 }
 
 // killPlugin is kill -9 of a plugin that is ready.
@@ -158,7 +219,7 @@ func (n *node) killPlugin(kind string) {
 // The three hosts of make run3 serve together, and have ended when make has, as upon a Ctrl-C.
 func TestANewPluginRunsOnThisMachine(t *testing.T) {
 	t.Parallel()
-	s := newScaffold(t, "go")
+	s := newScaffold(t, "statemachine", "go")
 	s.does("build")
 	c := newCluster(t)
 	for i, n := range c.nodes {

@@ -19,8 +19,10 @@ func newPluginNew() *cobra.Command {
 		Use:   "new KIND NAME --lang go|python [DIR]",
 		Short: "Make the folder of a new plugin",
 		Long: `new makes a folder with a plugin that builds, runs and passes the conformance check:
-a small ledger, to be made into something else. KIND is statemachine. The folder is
-NAME, unless DIR is given; no file that is there is overwritten.
+the smallest honest one of its KIND, to be made into something else. That is for a
+statemachine a ledger, in Go or Python; for a storage a log in one file, and for a
+transport messages over TCP, both in Go. The folder is NAME, unless DIR is given; no file
+that is there is overwritten.
 
 In the folder, "make build" builds the plugin and writes its SHA-256 into the
 configurations of three members, "make test" runs its tests, "make check" the
@@ -31,14 +33,15 @@ names, because no version is published yet: the plugin's go.mod gets a replace l
 the folder's path. A plugin in Python gets a copy of its runtime, and needs the packages
 grpcio and protobuf of the machine.`,
 		Example: `  host plugin new statemachine ledger --lang python
-  host plugin new statemachine ledger --lang go --pontoon ~/src/pontoon ~/src/ledger`,
+  host plugin new statemachine ledger --lang go --pontoon ~/src/pontoon ~/src/ledger
+  host plugin new storage tape --lang go --pontoon ~/src/pontoon`,
 		Args: args(cobra.RangeArgs(2, 3)),
 	}
 	out := addOutput(cmd)
 	var p scaffold.Plan
 	cmd.Flags().StringVar(&p.Lang, "lang", "", "`language` of the plugin: go or python")
 	cmd.Flags().StringVar(&p.Pontoon, "pontoon", "", "`folder` of a checkout of Pontoon's source; needed for Go, as no version is published yet")
-	_ = cmd.RegisterFlagCompletionFunc("lang", cobra.FixedCompletions(scaffold.Languages(), cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("lang", cobra.FixedCompletions(scaffold.Languages(""), cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = func(cmd *cobra.Command, given []string) (err error) {
 		p.Kind, p.Name, p.Dir = given[0], given[1], given[len(given)-1]
 		p.Cluster = randomCluster()

@@ -6,17 +6,27 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
-// Languages lists the languages that a plugin can be made in.
-func Languages() []string { return []string{"go", "python"} }
+// Kinds lists the kinds of plugins that can be made.
+func Kinds() []string { return []string{"statemachine", "storage"} }
+
+// Languages lists the languages that a plugin of a kind can be made in, and those of all
+// kinds if none is named.
+func Languages(kind string) []string {
+	if kind == "statemachine" || kind == "" {
+		return []string{"go", "python"}
+	}
+	return []string{"go"}
+}
 
 // A Plan says what is made, and where.
 type Plan struct {
-	Kind string // of the plugin: statemachine
+	Kind string // of the plugin: one of Kinds
 	Name string // of the plugin, for configurations and snapshots
-	Lang string // one of Languages
+	Lang string // one of the kind's Languages
 	Dir  string // the folder, which need not be there
 	// Pontoon is the folder of a checkout of Pontoon, for Go alone.
 	Pontoon string
@@ -42,16 +52,16 @@ const module = "module github.com/pontoon-raft/pontoon\n"
 // Check says why a plan cannot be followed, before anything is written.
 func (p *Plan) Check() error {
 	switch {
-	case p.Kind == "storage" || p.Kind == "transport":
-		return refusal("there are no templates for plugins of kind %s yet; docs/plugins/%s.md says how to write one", p.Kind, p.Kind)
-	case p.Kind != "statemachine":
+	case !slices.Contains(Kinds(), p.Kind):
 		return refusal("the kind %q is unknown; a plugin is a statemachine, a storage or a transport", p.Kind)
 	case !nameForm.MatchString(p.Name):
 		return refusal("the name %q does not do; a name begins with a lower-case letter and has at most 63 letters, digits and dashes", p.Name)
 	case p.Lang == "":
 		return refusal("say in which language: --lang go or --lang python")
-	case p.Lang != "go" && p.Lang != "python":
+	case !slices.Contains(Languages(""), p.Lang):
 		return refusal("the language %q is unknown; use go or python, and docs/plugins/protocol.md for any other", p.Lang)
+	case !slices.Contains(Languages(p.Kind), p.Lang):
+		return refusal("there is no template for a %s in %s; docs/plugins/%s.md says how to write one", p.Kind, p.Lang, p.Kind)
 	case p.Lang == "python" && p.Pontoon != "":
 		return refusal("--pontoon is for Go; a plugin in Python gets a copy of its runtime")
 	case p.Lang == "go":

@@ -15,8 +15,8 @@ func runtime() fstest.MapFS {
 	return fstest.MapFS{"pontoon/wire.py": &fstest.MapFile{Data: []byte("# the runtime\n")}}
 }
 
-func plan(dir, lang string) Plan {
-	p := Plan{Kind: "statemachine", Name: "led-1", Lang: lang, Dir: dir, Host: "/opt/host", Cluster: "8badf00d"}
+func plan(dir, kind, lang string) Plan {
+	p := Plan{Kind: kind, Name: "led-1", Lang: lang, Dir: dir, Host: "/opt/host", Cluster: "8badf00d"}
 	if lang == "go" {
 		p.Pontoon = filepath.Join("..", "..")
 	}
@@ -29,7 +29,7 @@ func TestWhatCannotBeMadeIsRefused(t *testing.T) {
 		change func(*Plan)
 		says   string
 	}{
-		"another kind":         {func(p *Plan) { p.Kind = "storage" }, "docs/plugins/storage.md"},
+		"a language alone":     {func(p *Plan) { p.Kind, p.Lang, p.Pontoon = "storage", "python", "" }, "docs/plugins/storage.md"},
 		"no kind":              {func(p *Plan) { p.Kind = "machine" }, `"machine" is unknown`},
 		"no language":          {func(p *Plan) { p.Lang = "" }, "--lang go or --lang python"},
 		"another language":     {func(p *Plan) { p.Lang = "cobol" }, "docs/plugins/protocol.md for any other"},
@@ -44,7 +44,7 @@ func TestWhatCannotBeMadeIsRefused(t *testing.T) {
 		"a name and a line":    {func(p *Plan) { p.Name = "ledger\n" }, "lower-case"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := plan(filepath.Join(t.TempDir(), "new"), "go")
+			p := plan(filepath.Join(t.TempDir(), "new"), "statemachine", "go")
 			x.change(&p)
 			if _, err := p.Write(runtime()); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), x.says) {
 				t.Errorf("%v, want a refusal that says %q", err, x.says)
@@ -58,14 +58,14 @@ func TestWhatCannotBeMadeIsRefused(t *testing.T) {
 
 // A file that is there stays as it is, whichever it is, and then no other one is written.
 func TestNoFileIsOverwritten(t *testing.T) {
-	for _, lang := range Languages() {
-		first := plan(t.TempDir(), lang)
+	forEach(t, func(t *testing.T, kind, lang string) {
+		first := plan(t.TempDir(), kind, lang)
 		names, err := first.Write(runtime())
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, name := range names {
-			p := plan(t.TempDir(), lang)
+			p := plan(t.TempDir(), kind, lang)
 			if err := create(p.path(name), []byte("mine")); err != nil {
 				t.Fatal(err)
 			}
@@ -81,18 +81,28 @@ func TestNoFileIsOverwritten(t *testing.T) {
 				t.Errorf("%s was in the way, and there are %v", name, left)
 			}
 		}
+	})
+}
+
+// forEach runs a test for each kind in each of its languages.
+func forEach(t *testing.T, test func(t *testing.T, kind, lang string)) {
+	for _, kind := range Kinds() {
+		for _, lang := range Languages(kind) {
+			t.Run(kind+"/"+lang, func(t *testing.T) { test(t, kind, lang) })
+		}
 	}
 }
 
-// The files of each language are there and filled in, beside a file of the author's.
+// The files of each kind and language are there and filled in, beside a file of the author's.
 func TestTheFilesAreThere(t *testing.T) {
-	for lang, want := range map[string][]string{
-		"go": {"go.mod", "go.sum", "machine.go", "machine_test.go", "main.go", "snapshot.go"},
-		"python": {
-			"__main__.py", "machine.py", "pontoon/wire.py", "snapshot.py", "test_machine.py",
-		},
-	} {
-		p := plan(t.TempDir(), lang)
+	wanted := map[string][]string{
+		"statemachine/go":     {"check.yaml", "go.mod", "go.sum", "machine.go", "machine_test.go", "main.go", "snapshot.go"},
+		"statemachine/python": {"__main__.py", "check.yaml", "machine.py", "pontoon/wire.py", "snapshot.py", "test_machine.py"},
+		"storage/go":          {"file.go", "go.mod", "go.sum", "log.go", "main.go", "store.go", "store_test.go"},
+	}
+	forEach(t, func(t *testing.T, kind, lang string) {
+		want := wanted[kind+"/"+lang]
+		p := plan(t.TempDir(), kind, lang)
 		if err := create(p.path("notes"), nil); err != nil {
 			t.Fatal(err)
 		}
@@ -100,12 +110,12 @@ func TestTheFilesAreThere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want = append(want, ".gitignore", "AGENTS.md", "Makefile", "README.md", "check.yaml", "configs/n1.yaml", "configs/n2.yaml", "configs/n3.yaml")
+		want = append(want, ".gitignore", "AGENTS.md", "Makefile", "README.md", "configs/n1.yaml", "configs/n2.yaml", "configs/n3.yaml")
 		if slices.Sort(want); !slices.Equal(made, want) {
-			t.Errorf("%s: made %v, want %v", lang, made, want)
+			t.Errorf("made %v, want %v", made, want)
 		}
 		if there := filesIn(t, p.Dir); len(there) != len(made)+1 {
-			t.Errorf("%s: said %v, made %v", lang, made, there)
+			t.Errorf("said %v, made %v", made, there)
 		}
 		for _, name := range made {
 			text, err := os.ReadFile(p.path(name))
@@ -113,6 +123,20 @@ func TestTheFilesAreThere(t *testing.T) {
 				t.Errorf("%s: %v\n%s", name, err, text)
 			}
 		}
+	})
+}
+
+// The directories of storages of other names have other marks, and none is that of a shipped
+// storage.
+func TestMagicsDiffer(t *testing.T) {
+	tape, disk := Plan{Name: "tape"}, Plan{Name: "disk"}
+	for _, m := range []string{tape.magic(), disk.magic()} {
+		if len(m) != 8 || !strings.HasPrefix(m, "PONT") || m != strings.Replace(m, strings.ToUpper(m[4:7]), "", 1) {
+			t.Errorf("the mark %q", m)
+		}
+	}
+	if tape.magic() == disk.magic() {
+		t.Errorf("both have the mark %q", tape.magic())
 	}
 }
 

@@ -2,12 +2,12 @@ package scaffold
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"embed"
+	"encoding/base32"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"strings"
 	"text/template"
 )
@@ -20,6 +20,8 @@ type values struct {
 	*Plan
 	Member            int    // of a configuration
 	Program           string // the path of what is built
+	Scheme            string // of the URLs of peers
+	Magic             string // the mark of a storage's directories
 	Machine, Snapshot string // names of files
 	TimeField         string // of an entry
 	Unordered         string // the language's collection without an order
@@ -28,26 +30,35 @@ type values struct {
 }
 
 func (p *Plan) values() values {
-	if p.Lang == "python" {
-		return values{
-			Plan: p, Program: "bin/" + p.Name + ".pyz", Machine: "machine.py", Snapshot: "snapshot.py",
-			TimeField: "time", Unordered: "a set", Failure: "an exception",
-			Needs: "Python needs the packages `grpcio` and `protobuf`; `make PYTHON=…` names another interpreter.",
-			Leave: "Leave `pontoon`, which is the runtime, as it is.",
-		}
-	}
-	return values{
-		Plan: p, Program: "bin/" + p.Name, Machine: "machine.go", Snapshot: "snapshot.go",
+	v := values{
+		Plan: p, Program: "bin/" + p.Name, Scheme: "http", Magic: p.magic(), Machine: "machine.go", Snapshot: "snapshot.go",
 		TimeField: "Time", Unordered: "a map", Failure: "an error",
 		Needs: "`go.mod` names the folder of Pontoon's source by `replace`, because no version of it is published yet.",
 		Leave: "Leave `main.go` as it is.",
 	}
+	if p.Kind == "transport" {
+		v.Scheme = p.Name
+	}
+	if p.Lang == "python" {
+		v.Program, v.Machine, v.Snapshot = "bin/"+p.Name+".pyz", "machine.py", "snapshot.py"
+		v.TimeField, v.Unordered, v.Failure = "time", "a set", "an exception"
+		v.Needs = "Python needs the packages `grpcio` and `protobuf`; `make PYTHON=…` names another interpreter."
+		v.Leave = "Leave `pontoon`, which is the runtime, as it is."
+	}
+	return v
+}
+
+// magic is the mark of the directories of a storage of that name. Those of the shipped
+// storages have three capital letters in the place of its three others.
+func (p *Plan) magic() string {
+	sum := sha256.Sum256([]byte(p.Name))
+	return "PONT" + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:2])[:3]) + "\x01"
 }
 
 // files are all files by their names, with slashes.
 func (p *Plan) files(runtime fs.FS) (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for _, dir := range []string{"common", p.Lang} {
+	for _, dir := range []string{"common", p.Kind + "/common", p.Kind + "/" + p.Lang} {
 		if err := p.expand(path.Join("templates", dir), files); err != nil {
 			return nil, err
 		}
@@ -108,33 +119,4 @@ func copied(runtime fs.FS, files map[string][]byte) error {
 		files[name], err = fs.ReadFile(runtime, name)
 		return err
 	})
-}
-
-// model is a plugin in the checkout whose module has the same requirements.
-const model = "examples/counter"
-
-// addModule takes go.mod and go.sum from the model, so that nothing needs to be looked up.
-func (p *Plan) addModule(files map[string][]byte) error {
-	dir := filepath.Join(p.Pontoon, filepath.FromSlash(model))
-	module, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-	if err != nil {
-		return err
-	}
-	text := strings.Replace(string(module), "module example.com/counter\n", "module example.com/"+p.Name+"\n", 1)
-	before, _, found := strings.Cut(text, "\nreplace github.com/pontoon-raft/pontoon => ")
-	if !found || text == string(module) && p.Name != "counter" {
-		return refusal("%s is of another form than this host knows: use the checkout that the host was built from", dir)
-	}
-	files["go.mod"] = fmt.Appendf([]byte(before),
-		"\n// No version of Pontoon is published yet: it is taken from a checkout of its source.\nreplace github.com/pontoon-raft/pontoon => %s\n", quoted(p.Pontoon))
-	files["go.sum"], err = os.ReadFile(filepath.Join(dir, "go.sum"))
-	return err
-}
-
-// quoted is a path as go.mod has it.
-func quoted(path string) string {
-	if strings.ContainsAny(path, " \t\"'`,()[]") || strings.Contains(path, "//") {
-		return fmt.Sprintf("%q", path)
-	}
-	return path
 }
