@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
@@ -82,6 +83,10 @@ func (m *member) TransferLeader(_ context.Context, to server.NodeID) (server.Nod
 	}
 	m.cluster.setLeader(to)
 	return to, nil
+}
+
+func (m *member) PluginLines(server.PluginLines) ([]server.PluginLine, time.Time, error) {
+	return nil, time.Time{}, nil
 }
 
 func (m *member) Live() error  { return nil }

@@ -86,19 +86,7 @@ func (c *Client) TransferLeader(ctx context.Context, to string) (leader string, 
 
 // Status asks the member at endpoint, once, what it knows of itself.
 func (c *Client) Status(ctx context.Context, endpoint string) (*hostv1.StatusResponse, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.opts.RequestTimeout)
-	defer cancel()
-	stop := context.AfterFunc(c.ctx, cancel)
-	defer stop()
-	var out *hostv1.StatusResponse
-	e := c.try(ctx, endpoint, request{reads: true, send: func(ctx context.Context, host hostv1.HostClient) (err error) {
-		out, err = host.Status(ctx, &hostv1.StatusRequest{})
-		return err
-	}})
-	if e != nil {
-		return nil, e
-	}
-	return out, nil
+	return askOne(ctx, c, endpoint, request{reads: true}, &hostv1.StatusRequest{}, hostv1.HostClient.Status)
 }
 
 // MemberStatus is one row of StatusAll.

@@ -122,7 +122,7 @@ func New(cfg Config) (*Host, error) {
 		SnapshotEntries: cfg.SnapshotEntries, SnapshotBytes: cfg.SnapshotBytes, CatchUpEntries: cfg.CatchUpEntries,
 		CatchUpBytes: cfg.CatchUpBytes,
 		Rehearse:     rehearse, RehearseAll: cfg.RehearseSnapshots,
-		StateMachine: h.machine, Plugins: h.pluginStatus, Links: h.links, Ping: h.courier.Ping, Fitness: h.unfit, Logger: cfg.Logger, Metrics: cfg.Metrics,
+		StateMachine: h.machine, Plugins: h.pluginStatus, PluginLines: h.pluginLines, Links: h.links, Ping: h.courier.Ping, Fitness: h.unfit, Logger: cfg.Logger, Metrics: cfg.Metrics,
 		Certificates: func() []server.Warning { return h.certificates.warnings(time.Now()) },
 		Log:          cfg.Log, Access: guard, Audit: h.audit, RefusedConnections: func() uint64 { return h.api.RefusedConnections() }, Late: c.Late, Exposed: h.courier.Exposed,
 	})
@@ -210,28 +210,6 @@ func (h *Host) Addr() net.Addr { return h.api.Addr() }
 
 // AdminAddr is the admin address; nil if there is none.
 func (h *Host) AdminAddr() net.Addr { return h.api.AdminAddr() }
-
-// pluginStatus reports on all plugins, in the order in which they start.
-func (h *Host) pluginStatus() []server.PluginStatus {
-	list := []server.PluginStatus{
-		statusOf(h.slots[plugins.Storage].Status()), statusOf(h.slots[plugins.StateMachine].Status()),
-	}
-	if g := h.current(); g != nil {
-		list[0].Warning = g.space.warning()
-	}
-	for _, st := range h.courier.Plugins() {
-		list = append(list, statusOf(st))
-	}
-	return list
-}
-
-func statusOf(st catalog.Status) server.PluginStatus {
-	return server.PluginStatus{
-		Kind: string(st.Kind), Name: st.Name, Version: st.Version, PID: st.PID,
-		State: string(st.State), Restarts: st.Restarts, LastError: st.LastError, Missed: st.Missed,
-		Work: workOf(st.Work),
-	}
-}
 
 // current is the generation that runs; nil while the storage is restarting.
 func (h *Host) current() *generation {

@@ -26,6 +26,8 @@
 //     made, shown and ended; audit.go, audittail.go: the record of requests;
 //   - pluginnew.go: the folder of a new plugin is made;
 //   - plugincheck.go, plugincheckjunit.go: an executable is checked against the plugin protocol;
+//   - plugindescribe.go, pluginlist.go, pluginlogs.go: a plugin says what it is, and those of
+//     running members are shown; onemember.go: which member a command is about;
 //   - dev.go: a cluster with a plugin that is being written;
 //   - demo.go, version.go: a cluster on this machine, and what this program is;
 //   - output.go, terminal.go, exit.go: tables, JSON, progress, errors and exit codes.

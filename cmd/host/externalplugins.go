@@ -19,12 +19,7 @@ const describeTime = 15 * time.Second
 // configuration names are those that are meant, and start far enough to say what
 // they are. Nothing is opened, and nothing is left running.
 func checkExternal(ctx context.Context, c *core.Config) (err error) {
-	specs := []catalog.Spec{
-		pluginSpec(plugins.Storage, &c.Storage), pluginSpec(plugins.StateMachine, &c.StateMachine),
-	}
-	for i := range c.Transports {
-		specs = append(specs, pluginSpec(plugins.Transport, &c.Transports[i].PluginConfig))
-	}
+	specs := pluginSpecs(c)
 	external, err := catalog.New(catalog.Options{
 		Logger: slog.New(slog.DiscardHandler), RuntimeDir: c.RuntimeDir, Backends: backends(), Limits: c.Limits,
 	})
@@ -37,7 +32,8 @@ func checkExternal(ctx context.Context, c *core.Config) (err error) {
 	var problems []error
 	for _, spec := range specs {
 		if len(spec.Command) > 0 {
-			problems = append(problems, describes(ctx, external, spec))
+			_, err := describe(ctx, external, spec)
+			problems = append(problems, err)
 		}
 	}
 	return errors.Join(problems...)
@@ -51,16 +47,27 @@ func pluginSpec(kind plugins.Kind, p *core.PluginConfig) catalog.Spec {
 	}
 }
 
-// describes starts a plugin, which then has described itself, and stops it.
-func describes(ctx context.Context, external *catalog.Catalog, spec catalog.Spec) error {
+// pluginSpecs are all plugins of a configuration.
+func pluginSpecs(c *core.Config) []catalog.Spec {
+	specs := []catalog.Spec{
+		pluginSpec(plugins.Storage, &c.Storage), pluginSpec(plugins.StateMachine, &c.StateMachine),
+	}
+	for i := range c.Transports {
+		specs = append(specs, pluginSpec(plugins.Transport, &c.Transports[i].PluginConfig))
+	}
+	return specs
+}
+
+// describe starts a plugin, which then has described itself, and stops it.
+func describe(ctx context.Context, external *catalog.Catalog, spec catalog.Spec) (plugins.Info, error) {
 	slot, err := external.Slot(spec)
 	if err != nil {
-		return err
+		return plugins.Info{}, err
 	}
 	in, err := slot.Start(ctx)
 	if err != nil {
-		return err
+		return plugins.Info{}, err
 	}
 	_ = in.Stop(ctx) // what it thinks of its end is not what was asked
-	return nil
+	return in.Info(), nil
 }

@@ -31,6 +31,8 @@ type fakeHost struct {
 	status  server.Status
 	members server.Membership
 	force   bool // a change was forced
+	lines   []server.PluginLine
+	since   time.Time
 }
 
 var _ server.Service = (*fakeHost)(nil)
@@ -193,6 +195,18 @@ func (h *fakeHost) RemoveMember(_ context.Context, id server.NodeID, o server.Ch
 
 func (h *fakeHost) TransferLeader(_ context.Context, to server.NodeID) (server.NodeID, error) {
 	return max(to, 1), h.err
+}
+
+func (h *fakeHost) PluginLines(which server.PluginLines) ([]server.PluginLine, time.Time, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var lines []server.PluginLine
+	for _, l := range h.lines {
+		if l.Number > which.After && which.Kind == "storage" {
+			lines = append(lines, l)
+		}
+	}
+	return lines, h.since, h.err
 }
 
 func (h *fakeHost) Live() error  { return nil }

@@ -78,6 +78,23 @@ func (a audited) TransferLeader(ctx context.Context, req *hostv1.TransferLeaderR
 	})
 }
 
+// PluginLines implements hostv1.HostServer.
+func (a audited) PluginLines(ctx context.Context, req *hostv1.PluginLinesRequest) (*hostv1.PluginLinesResponse, error) {
+	return recorded(ctx, a.requests, audit.PluginLines, req, a.requests.PluginLines, func(r *audit.Record) {
+		r.Target = pluginTarget(req.GetKind(), req.GetName())
+	})
+}
+
+// pluginTarget is a plugin as a request names it, cut to what no name is longer than.
+func pluginTarget(kind, name string) *audit.Target {
+	const most = 200
+	text := kind
+	if name != "" {
+		text += "(" + name + ")"
+	}
+	return &audit.Target{Plugin: text[:min(len(text), most)]}
+}
+
 // recorded answers a request and keeps a record of it.
 func recorded[Req, Resp any](
 	ctx context.Context, r *requests, op audit.Op, req Req,
@@ -149,7 +166,7 @@ func conclude(r *audit.Record, e effect, err error) {
 			r.Outcome = audit.NotApplied
 		}
 		return
-	case r.Op == audit.Query:
+	case r.Op == audit.Query, r.Op == audit.PluginLines:
 		r.Outcome = audit.Answered
 	default:
 		r.Outcome = audit.Applied

@@ -21,6 +21,7 @@ func auditedOps() map[string]audit.Op {
 		hostv1.Host_UpdateMember_FullMethodName:   audit.UpdateMember,
 		hostv1.Host_RemoveMember_FullMethodName:   audit.RemoveMember,
 		hostv1.Host_TransferLeader_FullMethodName: audit.Transfer,
+		hostv1.Host_PluginLines_FullMethodName:    audit.PluginLines,
 
 		"/v1/propose":         audit.Propose,
 		"/v1/query":           audit.Query,
@@ -29,6 +30,7 @@ func auditedOps() map[string]audit.Op {
 		"/v1/members/update":  audit.UpdateMember,
 		"/v1/members/remove":  audit.RemoveMember,
 		"/v1/leader/transfer": audit.Transfer,
+		"/v1/plugins/lines":   audit.PluginLines,
 	}
 }
 

@@ -142,6 +142,9 @@ func toStatus(s server.Status) *hostv1.StatusResponse {
 			LastError: text(p.LastError),
 			Warning:   text(p.Warning),
 			Work:      toWork(p.Work),
+
+			Generation: uint32(p.Generation),
+			LastExit:   text(p.LastExit),
 		})
 	}
 	for _, l := range s.Links {

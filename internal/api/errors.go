@@ -49,7 +49,7 @@ var (
 // verdicts is the one table from errors to what clients see. Unavailable and
 // 503 always mean that the request was not applied, because gRPC clients and
 // proxies retry them unasked.
-func verdicts() [35]verdict {
+func verdicts() [36]verdict {
 	return [...]verdict{
 		{server.ErrNoLeader, notApplied, "no_leader", codes.Unavailable, http.StatusServiceUnavailable},
 		{server.ErrNotLeader, notApplied, "not_leader", codes.FailedPrecondition, http.StatusMisdirectedRequest},
@@ -67,6 +67,7 @@ func verdicts() [35]verdict {
 		{server.ErrQuorumAtRisk, notApplied, "quorum_at_risk", codes.FailedPrecondition, http.StatusConflict},
 		{server.ErrNoQuorum, notApplied, "no_quorum", codes.Unavailable, http.StatusServiceUnavailable},
 		{server.ErrUnknownMember, notApplied, "unknown_member", codes.NotFound, http.StatusNotFound},
+		{server.ErrUnknownPlugin, notApplied, "unknown_plugin", codes.NotFound, http.StatusNotFound},
 		{server.ErrQueryFailed, notApplied, "query_failed", codes.FailedPrecondition, http.StatusUnprocessableEntity},
 		{server.ErrUnauthenticated, notApplied, "unauthenticated", codes.Unauthenticated, http.StatusUnauthorized},
 		{server.ErrPermissionDenied, notApplied, "permission_denied", codes.PermissionDenied, http.StatusForbidden},

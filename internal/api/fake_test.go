@@ -38,6 +38,7 @@ type fakeService struct {
 	current    int // how often the present membership was asked for
 	lastMember server.Member
 	lastID     server.NodeID
+	lines      server.PluginLines
 	timeouts   []time.Duration
 	result     func(data []byte) server.Result
 	joined     []server.Member // besides the two that are always there
@@ -226,6 +227,13 @@ func (f *fakeService) TransferLeader(_ context.Context, to server.NodeID) (serve
 	defer f.mu.Unlock()
 	f.lastID = to
 	return 0xa, f.fail
+}
+
+func (f *fakeService) PluginLines(which server.PluginLines) ([]server.PluginLine, time.Time, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lines = which
+	return []server.PluginLine{{Number: 7, Time: time.UnixMilli(1500), PID: 42, Stream: "stderr", Text: "disk is \xff slow"}}, time.UnixMilli(900), f.fail
 }
 
 func (f *fakeService) Live() error {

@@ -63,6 +63,7 @@ func newJSONAPI(r *requests, names *hostNames) *jsonAPI {
 			"/v1/members/update":  {method: http.MethodPost, serve: unary(svc.UpdateMember)},
 			"/v1/members/remove":  {method: http.MethodPost, serve: unary(svc.RemoveMember)},
 			"/v1/leader/transfer": {method: http.MethodPost, serve: unary(svc.TransferLeader)},
+			"/v1/plugins/lines":   {method: http.MethodPost, serve: unary(svc.PluginLines)},
 		},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,9 @@ func TestJSONForms(t *testing.T) {
 		{"add member", "POST", "/v1/members/add", `{"member":{"id":"1f","peer_urls":["http://h:1"]}}`, map[string]any{"leader": "ff"}},
 		{"remove member", "POST", "/v1/members/remove", `{"id":"1f"}`, map[string]any{"leader": "ff"}},
 		{"transfer", "POST", "/v1/leader/transfer", `{}`, map[string]any{"leader": "a"}},
+		{"lines", "POST", "/v1/plugins/lines", `{"kind":"storage","after":"3"}`, map[string]any{"lines": []any{
+			map[string]any{"number": "7", "unix_ms": "1500", "pid": 42.0, "stream": "stderr", "text": "disk is \ufffd slow"},
+		}, "since_unix_ms": "900"}},
 		{"transfer without a body", "POST", "/v1/leader/transfer", ``, map[string]any{"leader": "a"}},
 		{"camel case", "POST", "/v1/members/add", `{"member":{"clientAddress":"h:1"}}`, map[string]any{"leader": "ff"}},
 	} {
@@ -80,7 +84,7 @@ func TestJSONForms(t *testing.T) {
 				t.Fatalf("%d %v", code, got)
 			}
 			for k, want := range c.want {
-				if got[k] != want {
+				if !reflect.DeepEqual(got[k], want) {
 					t.Errorf("%s = %v, want %v", k, got[k], want)
 				}
 			}

@@ -29,6 +29,7 @@ func needs() map[string]access.Role {
 		hostv1.Host_UpdateMember_FullMethodName:   access.Administer,
 		hostv1.Host_RemoveMember_FullMethodName:   access.Administer,
 		hostv1.Host_TransferLeader_FullMethodName: access.Administer,
+		hostv1.Host_PluginLines_FullMethodName:    access.Administer,
 
 		grpc_health_v1.Health_Check_FullMethodName: access.None,
 		grpc_health_v1.Health_Watch_FullMethodName: access.None,
@@ -47,6 +48,7 @@ func needs() map[string]access.Role {
 		"/v1/members/update":  access.Administer,
 		"/v1/members/remove":  access.Administer,
 		"/v1/leader/transfer": access.Administer,
+		"/v1/plugins/lines":   access.Administer,
 
 		"/livez":   access.None,
 		"/readyz":  access.None,

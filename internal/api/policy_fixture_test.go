@@ -139,5 +139,9 @@ func rpcs() map[string]struct {
 			_, err := c.TransferLeader(ctx, &hostv1.TransferLeaderRequest{})
 			return err
 		}},
+		"PluginLines": {access.Administer, func(ctx context.Context, c hostv1.HostClient) error {
+			_, err := c.PluginLines(ctx, &hostv1.PluginLinesRequest{Kind: "storage"})
+			return err
+		}},
 	}
 }

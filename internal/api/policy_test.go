@@ -70,6 +70,7 @@ func TestRolesOverHTTP(t *testing.T) {
 		{"POST", client + "/v1/members/update", `{"member":{"id":"a","peer_urls":["pigeon://loft:1"]}}`, access.Administer},
 		{"POST", client + "/v1/members/remove", `{"id":"a"}`, access.Administer},
 		{"POST", client + "/v1/leader/transfer", `{}`, access.Administer},
+		{"POST", client + "/v1/plugins/lines", `{"kind":"storage"}`, access.Administer},
 		{"GET", admin + "/livez", "", access.None},
 		{"GET", admin + "/readyz", "", access.None},
 		{"GET", admin + "/", "", access.None},

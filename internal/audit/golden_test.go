@@ -30,6 +30,7 @@ func TestLinesAreAsDocumented(t *testing.T) {
 			Target:  &Target{ID: "b2", Name: "n2", PeerURLs: []string{"http://h:1", "quic://h:2"}, ClientAddress: "h:3", Learner: true, Force: true},
 			Outcome: NotApplied, Reason: "change_pending",
 		},
+		{Op: PluginLines, Client: app, Call: 9, Target: &Target{Plugin: "transport(quic)"}, Outcome: Answered},
 		{Op: opDropped, count: 9, spared: 4},
 	}
 	want := []string{
@@ -44,7 +45,12 @@ func TestLinesAreAsDocumented(t *testing.T) {
 			`"target":{"id":"b2","name":"n2","peer_urls":["http://h:1","quic://h:2"],"client_address":"h:3","learner":true,"force":true},` +
 			`"outcome":"not_applied","reason":"change_pending"`,
 		`{"n":3,"prev":"SUM","durable":0,` +
-			`"time":"2026-03-04T05:06:02.000000007Z","member":"a1","name":"n1","op":"dropped","records":9,"refusals":4`,
+			`"time":"2026-03-04T05:06:02.000000007Z","member":"a1","name":"n1","op":"plugin_lines",` +
+			`"address":"192.0.2.7","client":"app","method":"certificate","request":"9",` +
+			`"target":{"id":"","plugin":"transport(quic)"},` +
+			`"outcome":"answered"`,
+		`{"n":4,"prev":"SUM","durable":0,` +
+			`"time":"2026-03-04T05:06:03.000000007Z","member":"a1","name":"n1","op":"dropped","records":9,"refusals":4`,
 	}
 	var pos Position
 	for i, r := range records {

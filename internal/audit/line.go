@@ -120,6 +120,7 @@ func appendSubject(b []byte, r *Record) []byte {
 		b = field(b, "client_address", t.ClientAddress)
 		b = truth(b, "learner", t.Learner)
 		b = truth(b, "force", t.Force)
+		b = field(b, "plugin", t.Plugin)
 		b = append(b, '}')
 	}
 	if r.HasData {

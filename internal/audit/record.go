@@ -21,6 +21,7 @@ const (
 	PromoteMember Op = "promote_member"
 	RemoveMember  Op = "remove_member"
 	Transfer      Op = "transfer_leader"
+	PluginLines   Op = "plugin_lines"
 )
 
 // The operations that a Log itself records.
@@ -145,4 +146,6 @@ type Target struct {
 	ClientAddress string   `json:"client_address,omitempty"`
 	Learner       bool     `json:"learner,omitempty"`
 	Force         bool     `json:"force,omitempty"`
+	// Plugin is the kind and the name of a plugin of the member that keeps the record.
+	Plugin string `json:"plugin,omitempty"`
 }

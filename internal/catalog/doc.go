@@ -33,7 +33,7 @@
 //   - launch.go, runner.go, process.go, pipes.go: one start, through go-plugin, of
 //     a process of our own making; executable.go, environment.go, runtimedir.go and
 //     sealed_linux.go: what is executed, with what, and where its socket is;
-//   - handshake.go, output.go, lineformat.go, linerate.go, hclog.go: what it writes;
+//   - handshake.go, output.go, lines.go, lineformat.go, linerate.go, hclog.go: what it writes;
 //   - instance.go, inproc.go: the life that the caller holds, with and without a process;
 //     capabilities.go: what it may require of the host;
 //   - supervise.go, probe.go, activity.go, tardy.go: whether it is well, and its end;

@@ -80,7 +80,7 @@ func (s *Slot) newLaunch(ctx context.Context) (*launch, error) {
 	}
 	name := s.Status().Name
 	logger := s.catalog.options.Logger.With("kind", string(s.plan.kind))
-	out := newOutput(logger, name)
+	out := newOutput(logger, name, &s.lines)
 	l := &launch{slot: s, output: out}
 	l.runner = &pluginRunner{process: newProcess(s.plan.args, out), plan: s.plan, ctx: ctx, served: s.hasServed()}
 	l.options = append(options, grpc.WithChainStreamInterceptor(l.remember))
@@ -195,7 +195,7 @@ func (l *launch) describe(ctx context.Context) (plugins.Info, error) {
 		return plugins.Info{}, err
 	}
 	pl := l.slot.plan
-	if info.Kind != pl.kind {
+	if info.Kind != pl.kind && pl.kind != "" {
 		return plugins.Info{}, misconfigured{fmt.Errorf("is a %s plugin (%q) but is configured as %s (rule P-11)", info.Kind, info.Name, pl.kind)}
 	}
 	if pl.name != "" && info.Name != pl.name {

@@ -28,6 +28,7 @@ const (
 // may be called concurrently.
 type output struct {
 	tail tail
+	kept *lineRing
 	rate *lineRate
 
 	mu sync.Mutex
@@ -37,10 +38,12 @@ type output struct {
 	pid          int
 }
 
-// newOutput returns an output that logs to logger, with the plugin's name.
-func newOutput(logger *slog.Logger, name string) *output {
-	o := &output{base: logger, logger: logger.With("plugin", name), name: name}
+// newOutput returns an output that logs to logger, with the plugin's name, and keeps the
+// lines in kept.
+func newOutput(logger *slog.Logger, name string, kept *lineRing) *output {
+	o := &output{base: logger, logger: logger.With("plugin", name), name: name, kept: kept}
 	o.rate = newLineRate(func(lines, size int) {
+		o.kept.leftOut(o.processID(), lines, size)
 		o.log().Warn("plugin writes too much: log lines were dropped", "lines", lines, "bytes", size)
 	})
 	return o
@@ -60,6 +63,12 @@ func (o *output) identify(name string) {
 	defer o.mu.Unlock()
 	o.name = name
 	o.logger = o.base.With("plugin", name, "pid", o.pid)
+}
+
+func (o *output) processID() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.pid
 }
 
 func (o *output) log() *slog.Logger {
@@ -93,6 +102,7 @@ func (o *output) logLine(stream string, format *lineFormat, line []byte, cut int
 	if !o.rate.allow(len(line)) {
 		return
 	}
+	o.kept.add(o.processID(), stream, string(line))
 	record := format.parse(line)
 	logger := o.log()
 	if !logger.Enabled(context.Background(), record.level) {

@@ -52,7 +52,7 @@ func FuzzLineFormat(f *testing.F) {
 	f.Add([]byte(`[WARN] x`))
 	f.Add([]byte(`{"level":"info","msg":"x","a":[[[[1]]]]}`))
 	f.Fuzz(func(_ *testing.T, line []byte) {
-		out := newOutput(slog.New(slog.NewJSONHandler(io.Discard, nil)), "x")
+		out := newOutput(slog.New(slog.NewJSONHandler(io.Discard, nil)), "x", new(lineRing))
 		w := out.writer(stderrStream)
 		_, _ = w.Write(line)
 		w.flush()

@@ -39,6 +39,8 @@ type Slot struct {
 	catalog *Catalog
 	plan    plan
 	missed  atomic.Uint64
+	lines   lineRing
+	made    time.Time
 
 	mu      sync.Mutex
 	history history
@@ -52,11 +54,13 @@ type Slot struct {
 	// served: an instance was ready once, so the configuration can work.
 	served bool
 	causes causes
+	// lastExit is how the last life that has ended did.
+	lastExit string
 }
 
 func newSlot(c *Catalog, pl plan) *Slot {
 	return &Slot{
-		catalog: c, plan: pl, state: Stopped,
+		catalog: c, plan: pl, state: Stopped, made: time.Now(),
 		info:    plugins.Info{Kind: pl.kind, Name: pl.label},
 		history: history{backoff: c.options.Backoff, crashLoop: c.options.CrashLoop},
 	}
@@ -194,6 +198,7 @@ func (s *Slot) ready(in *Instance) {
 func (s *Slot) ended(in *Instance, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.lastExit = exitText(in.PID(), err)
 	if err == nil {
 		s.history.stopped()
 		s.causes = causes{}
@@ -202,6 +207,14 @@ func (s *Slot) ended(in *Instance, err error) {
 	}
 	s.history.progressed = in.progressed.Load()
 	s.crashedLocked(err)
+}
+
+// exitText says how a life ended, without what the plugin wrote.
+func exitText(pid int, err error) string {
+	if err == nil {
+		return fmt.Sprintf("pid %d: ended as it was asked to", pid)
+	}
+	return briefly(err)
 }
 
 func (s *Slot) crashedLocked(err error) {

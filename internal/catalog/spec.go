@@ -36,6 +36,8 @@ func CallTimeout(election time.Duration) time.Duration { return 5*time.Second + 
 // Spec says which plugin to run and how: a backend shipped in the host's own
 // executable (Name), or another executable (Command and SHA256).
 type Spec struct {
+	// Kind is what the plugin must be. Empty is any kind, of an executable that is only
+	// described.
 	Kind plugins.Kind
 	// Name is that of a shipped backend. With Command it may be empty;
 	// otherwise the plugin must describe itself by this name.
@@ -87,7 +89,8 @@ func (c *Catalog) plan(spec Spec) (plan, error) {
 }
 
 func (c *Catalog) fill(pl *plan, spec Spec) error {
-	if !slices.Contains(plugins.Kinds(), spec.Kind) {
+	anyKind := spec.Kind == "" && len(spec.Command) > 0
+	if !anyKind && !slices.Contains(plugins.Kinds(), spec.Kind) {
 		return fmt.Errorf("kind %s is unknown", quote(string(spec.Kind)))
 	}
 	switch spec.Isolation {

@@ -19,6 +19,11 @@ type Status struct {
 	State State
 	// Restarts counts the starts after the first.
 	Restarts int
+	// Generation is the number of the present life, or of the last one; 0 before there
+	// was one.
+	Generation int
+	// LastExit is how the last life that has ended did; empty if none has.
+	LastExit string
 	// Missed counts the probes that were not answered in time.
 	Missed uint64
 	// LastError says why the plugin ended or failed to start, the first time
@@ -36,6 +41,7 @@ func (s *Slot) Status() Status {
 	st := Status{
 		Kind: s.plan.kind, Name: s.info.Name, Version: s.info.Version,
 		State: s.state, Restarts: max(0, s.starts-1), Missed: s.missed.Load(),
+		Generation: s.starts, LastExit: s.lastExit,
 	}
 	if s.current != nil && !s.current.isDone() {
 		st.PID = s.current.PID()

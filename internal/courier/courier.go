@@ -97,6 +97,15 @@ func (c *Courier) Plugins() []catalog.Status {
 	return list
 }
 
+// Slots are the places of the transports, in the order of preference.
+func (c *Courier) Slots() []*catalog.Slot {
+	list := make([]*catalog.Slot, len(c.carriers))
+	for i, k := range c.carriers {
+		list[i] = k.Slot
+	}
+	return list
+}
+
 // Instances are the lives of transports that were opened last, each with its end to be
 // waited for.
 func (c *Courier) Instances() []*catalog.Instance {

@@ -46,6 +46,8 @@ type Config struct {
 	StateMachine StateMachineSource
 	// Plugins reports the state of all plugins; Ready asks too.
 	Plugins func() []PluginStatus
+	// PluginLines are lines that a plugin has written; Service says which.
+	PluginLines func(which PluginLines) ([]PluginLine, time.Time, error)
 	// Links tells how peers are reached; nil if that is not known.
 	Links func() []PeerLink
 	// Ping asks whether a member answers under its peer URLs, nil, or not. It is an

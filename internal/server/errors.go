@@ -55,6 +55,9 @@ var (
 	ErrNoQuorum = errors.New("no quorum")
 	// ErrUnknownMember: the change names a member that the registry does not have.
 	ErrUnknownMember = errors.New("unknown member")
+	// ErrUnknownPlugin: the request names a plugin that this member does not have, or one of
+	// two only by its kind.
+	ErrUnknownPlugin = errors.New("unknown plugin")
 	// ErrQueryFailed: the state machine answered a query with an error, or the query
 	// is kept from it because it ended the state machine before (blockedQueries).
 	ErrQueryFailed = errors.New("query failed")

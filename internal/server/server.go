@@ -109,6 +109,11 @@ func New(cfg Config) *Server {
 	if cfg.Plugins == nil {
 		cfg.Plugins = func() []PluginStatus { return nil }
 	}
+	if cfg.PluginLines == nil {
+		cfg.PluginLines = func(PluginLines) ([]PluginLine, time.Time, error) {
+			return nil, time.Time{}, &Error{Err: ErrUnknownPlugin}
+		}
+	}
 	s := &Server{
 		cfg:        cfg,
 		logger:     cfg.Logger,

@@ -80,6 +80,10 @@ type Service interface {
 	// TransferLeader hands leadership to the given member, or, if to is 0, to
 	// one that is there to take it, and waits until there is a new leader.
 	TransferLeader(ctx context.Context, to NodeID) (NodeID, error)
+	// PluginLines returns lines that a plugin of this member has written, in their
+	// order, and since when they are numbered: ErrUnknownPlugin if there is no such
+	// plugin.
+	PluginLines(which PluginLines) (lines []PluginLine, since time.Time, err error)
 	// Live reports whether the raft goroutine ticked lately.
 	Live() error
 	// Ready reports whether this member can serve: it is live, knows a leader,
@@ -220,6 +224,31 @@ type PluginStatus struct {
 	Warning string
 	// Work is the plugin's long work, by its own word; nil if it has none.
 	Work *Work
+	// Generation is the number of its present process, or of the last one; 0 before
+	// there was one. LastExit is how the last process that has ended did.
+	Generation int
+	LastExit   string
+}
+
+// PluginLines says which lines are asked for.
+type PluginLines struct {
+	// Kind is that of the plugin. Name is its name; it may be empty if there is one
+	// plugin of that kind.
+	Kind, Name string
+	// After is the number that their numbers are above. Most is the most lines, the
+	// newest ones; 0 means all that are kept.
+	After uint64
+	Most  int
+}
+
+// PluginLine is a line that a plugin has written.
+type PluginLine struct {
+	// Number counts the lines of the plugin from 1.
+	Number uint64
+	Time   time.Time
+	PID    int
+	// Stream is stderr, stdout or host.
+	Stream, Text string
 }
 
 // Work is long work of a plugin, by its own word.

@@ -72,3 +72,8 @@ func (s *Server) ApplyStalled() time.Duration {
 	}
 	return time.Since(*since) // monotonic: a clock that is set is not a stall
 }
+
+// PluginLines implements Service.
+func (s *Server) PluginLines(which PluginLines) ([]PluginLine, time.Time, error) {
+	return s.cfg.PluginLines(which)
+}

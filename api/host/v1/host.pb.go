@@ -1021,7 +1021,12 @@ type PluginStatus struct {
 	// short of space. Empty if there is nothing.
 	Warning string `protobuf:"bytes,8,opt,name=warning,proto3" json:"warning,omitempty"`
 	// The long work that it says it is at; absent if there is none.
-	Work          *PluginWork `protobuf:"bytes,9,opt,name=work,proto3" json:"work,omitempty"`
+	Work *PluginWork `protobuf:"bytes,9,opt,name=work,proto3" json:"work,omitempty"`
+	// The number of its present process, or of the last one, since the host started: the
+	// first is 1. It is 0 before there was one.
+	Generation uint32 `protobuf:"varint,10,opt,name=generation,proto3" json:"generation,omitempty"`
+	// How the process before has ended, or this one if it has; empty if none has.
+	LastExit      string `protobuf:"bytes,11,opt,name=last_exit,json=lastExit,proto3" json:"last_exit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1119,6 +1124,228 @@ func (x *PluginStatus) GetWork() *PluginWork {
 	return nil
 }
 
+func (x *PluginStatus) GetGeneration() uint32 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *PluginStatus) GetLastExit() string {
+	if x != nil {
+		return x.LastExit
+	}
+	return ""
+}
+
+// PluginLinesRequest asks for lines of one plugin of the member that is asked.
+type PluginLinesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// storage, statemachine or transport.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The name of the plugin; needed only if there are two of that kind.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Lines with greater numbers alone.
+	After uint64 `protobuf:"varint,3,opt,name=after,proto3" json:"after,omitempty"`
+	// The most lines, the newest ones; 0 for all that are kept.
+	Most          uint32 `protobuf:"varint,4,opt,name=most,proto3" json:"most,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PluginLinesRequest) Reset() {
+	*x = PluginLinesRequest{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PluginLinesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PluginLinesRequest) ProtoMessage() {}
+
+func (x *PluginLinesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PluginLinesRequest.ProtoReflect.Descriptor instead.
+func (*PluginLinesRequest) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *PluginLinesRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *PluginLinesRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PluginLinesRequest) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *PluginLinesRequest) GetMost() uint32 {
+	if x != nil {
+		return x.Most
+	}
+	return 0
+}
+
+type PluginLinesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order in which they were written.
+	Lines []*PluginLine `protobuf:"bytes,1,rep,name=lines,proto3" json:"lines,omitempty"`
+	// When the host began to number the lines. If it is another time than before, the host
+	// was started again, and its numbers began anew.
+	SinceUnixMs   uint64 `protobuf:"varint,2,opt,name=since_unix_ms,json=sinceUnixMs,proto3" json:"since_unix_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PluginLinesResponse) Reset() {
+	*x = PluginLinesResponse{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PluginLinesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PluginLinesResponse) ProtoMessage() {}
+
+func (x *PluginLinesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PluginLinesResponse.ProtoReflect.Descriptor instead.
+func (*PluginLinesResponse) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *PluginLinesResponse) GetLines() []*PluginLine {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+func (x *PluginLinesResponse) GetSinceUnixMs() uint64 {
+	if x != nil {
+		return x.SinceUnixMs
+	}
+	return 0
+}
+
+// PluginLine is a line that a plugin has written.
+type PluginLine struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// It counts the lines of the plugin since the host started, from 1: a gap shows that
+	// lines are not kept any more.
+	Number uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	UnixMs uint64 `protobuf:"varint,2,opt,name=unix_ms,json=unixMs,proto3" json:"unix_ms,omitempty"`
+	Pid    int32  `protobuf:"varint,3,opt,name=pid,proto3" json:"pid,omitempty"`
+	// stderr or stdout; host for a word of the host about lines that it left out.
+	Stream        string `protobuf:"bytes,4,opt,name=stream,proto3" json:"stream,omitempty"`
+	Text          string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PluginLine) Reset() {
+	*x = PluginLine{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PluginLine) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PluginLine) ProtoMessage() {}
+
+func (x *PluginLine) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PluginLine.ProtoReflect.Descriptor instead.
+func (*PluginLine) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *PluginLine) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *PluginLine) GetUnixMs() uint64 {
+	if x != nil {
+		return x.UnixMs
+	}
+	return 0
+}
+
+func (x *PluginLine) GetPid() int32 {
+	if x != nil {
+		return x.Pid
+	}
+	return 0
+}
+
+func (x *PluginLine) GetStream() string {
+	if x != nil {
+		return x.Stream
+	}
+	return ""
+}
+
+func (x *PluginLine) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 // PluginWork is long work of a plugin, by its own word.
 type PluginWork struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -1133,7 +1360,7 @@ type PluginWork struct {
 
 func (x *PluginWork) Reset() {
 	*x = PluginWork{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1145,7 +1372,7 @@ func (x *PluginWork) String() string {
 func (*PluginWork) ProtoMessage() {}
 
 func (x *PluginWork) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1158,7 +1385,7 @@ func (x *PluginWork) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginWork.ProtoReflect.Descriptor instead.
 func (*PluginWork) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{16}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PluginWork) GetWhat() string {
@@ -1235,7 +1462,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1247,7 +1474,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1260,7 +1487,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{17}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *StatusResponse) GetClusterId() string {
@@ -1442,7 +1669,7 @@ type CommandVersions struct {
 
 func (x *CommandVersions) Reset() {
 	*x = CommandVersions{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1454,7 +1681,7 @@ func (x *CommandVersions) String() string {
 func (*CommandVersions) ProtoMessage() {}
 
 func (x *CommandVersions) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1467,7 +1694,7 @@ func (x *CommandVersions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandVersions.ProtoReflect.Descriptor instead.
 func (*CommandVersions) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{18}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CommandVersions) GetLeast() uint32 {
@@ -1509,7 +1736,7 @@ type Quarantine struct {
 
 func (x *Quarantine) Reset() {
 	*x = Quarantine{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1521,7 +1748,7 @@ func (x *Quarantine) String() string {
 func (*Quarantine) ProtoMessage() {}
 
 func (x *Quarantine) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1534,7 +1761,7 @@ func (x *Quarantine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quarantine.ProtoReflect.Descriptor instead.
 func (*Quarantine) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{19}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Quarantine) GetIndex() uint64 {
@@ -1612,7 +1839,7 @@ type Warning struct {
 
 func (x *Warning) Reset() {
 	*x = Warning{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1624,7 +1851,7 @@ func (x *Warning) String() string {
 func (*Warning) ProtoMessage() {}
 
 func (x *Warning) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1637,7 +1864,7 @@ func (x *Warning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warning.ProtoReflect.Descriptor instead.
 func (*Warning) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{20}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Warning) GetReason() string {
@@ -1673,7 +1900,7 @@ type PeerLink struct {
 
 func (x *PeerLink) Reset() {
 	*x = PeerLink{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1685,7 +1912,7 @@ func (x *PeerLink) String() string {
 func (*PeerLink) ProtoMessage() {}
 
 func (x *PeerLink) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1698,7 +1925,7 @@ func (x *PeerLink) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerLink.ProtoReflect.Descriptor instead.
 func (*PeerLink) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{21}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *PeerLink) GetId() string {
@@ -1759,7 +1986,7 @@ type PeerProgress struct {
 
 func (x *PeerProgress) Reset() {
 	*x = PeerProgress{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1771,7 +1998,7 @@ func (x *PeerProgress) String() string {
 func (*PeerProgress) ProtoMessage() {}
 
 func (x *PeerProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1784,7 +2011,7 @@ func (x *PeerProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerProgress.ProtoReflect.Descriptor instead.
 func (*PeerProgress) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{22}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PeerProgress) GetId() string {
@@ -1866,7 +2093,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1878,7 +2105,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1891,7 +2118,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{23}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Member) GetId() string {
@@ -1947,7 +2174,7 @@ type MembersRequest struct {
 
 func (x *MembersRequest) Reset() {
 	*x = MembersRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1959,7 +2186,7 @@ func (x *MembersRequest) String() string {
 func (*MembersRequest) ProtoMessage() {}
 
 func (x *MembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1972,7 +2199,7 @@ func (x *MembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersRequest.ProtoReflect.Descriptor instead.
 func (*MembersRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{24}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *MembersRequest) GetLinearizable() bool {
@@ -1993,7 +2220,7 @@ type MembersResponse struct {
 
 func (x *MembersResponse) Reset() {
 	*x = MembersResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2005,7 +2232,7 @@ func (x *MembersResponse) String() string {
 func (*MembersResponse) ProtoMessage() {}
 
 func (x *MembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2018,7 +2245,7 @@ func (x *MembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersResponse.ProtoReflect.Descriptor instead.
 func (*MembersResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{25}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *MembersResponse) GetClusterId() string {
@@ -2055,7 +2282,7 @@ type AddMemberRequest struct {
 
 func (x *AddMemberRequest) Reset() {
 	*x = AddMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2067,7 +2294,7 @@ func (x *AddMemberRequest) String() string {
 func (*AddMemberRequest) ProtoMessage() {}
 
 func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2080,7 +2307,7 @@ func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddMemberRequest.ProtoReflect.Descriptor instead.
 func (*AddMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{26}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *AddMemberRequest) GetMember() *Member {
@@ -2110,7 +2337,7 @@ type UpdateMemberRequest struct {
 
 func (x *UpdateMemberRequest) Reset() {
 	*x = UpdateMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2122,7 +2349,7 @@ func (x *UpdateMemberRequest) String() string {
 func (*UpdateMemberRequest) ProtoMessage() {}
 
 func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2135,7 +2362,7 @@ func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMemberRequest.ProtoReflect.Descriptor instead.
 func (*UpdateMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{27}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *UpdateMemberRequest) GetMember() *Member {
@@ -2163,7 +2390,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2175,7 +2402,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2188,7 +2415,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{28}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *RemoveMemberRequest) GetId() string {
@@ -2215,7 +2442,7 @@ type TransferLeaderRequest struct {
 
 func (x *TransferLeaderRequest) Reset() {
 	*x = TransferLeaderRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2227,7 +2454,7 @@ func (x *TransferLeaderRequest) String() string {
 func (*TransferLeaderRequest) ProtoMessage() {}
 
 func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2240,7 +2467,7 @@ func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderRequest.ProtoReflect.Descriptor instead.
 func (*TransferLeaderRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{29}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *TransferLeaderRequest) GetTo() string {
@@ -2259,7 +2486,7 @@ type TransferLeaderResponse struct {
 
 func (x *TransferLeaderResponse) Reset() {
 	*x = TransferLeaderResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[30]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2271,7 +2498,7 @@ func (x *TransferLeaderResponse) String() string {
 func (*TransferLeaderResponse) ProtoMessage() {}
 
 func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[30]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2284,7 +2511,7 @@ func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderResponse.ProtoReflect.Descriptor instead.
 func (*TransferLeaderResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{30}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *TransferLeaderResponse) GetLeader() string {
@@ -2349,7 +2576,7 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x12ReadBarrierRequest\"+\n" +
 	"\x13ReadBarrierResponse\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\"\x0f\n" +
-	"\rStatusRequest\"\xfe\x01\n" +
+	"\rStatusRequest\"\xbb\x02\n" +
 	"\fPluginStatus\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -2360,7 +2587,27 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\n" +
 	"last_error\x18\a \x01(\tR\tlastError\x12\x18\n" +
 	"\awarning\x18\b \x01(\tR\awarning\x12/\n" +
-	"\x04work\x18\t \x01(\v2\x1b.pontoon.host.v1.PluginWorkR\x04work\"n\n" +
+	"\x04work\x18\t \x01(\v2\x1b.pontoon.host.v1.PluginWorkR\x04work\x12\x1e\n" +
+	"\n" +
+	"generation\x18\n" +
+	" \x01(\rR\n" +
+	"generation\x12\x1b\n" +
+	"\tlast_exit\x18\v \x01(\tR\blastExit\"f\n" +
+	"\x12PluginLinesRequest\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\x04R\x05after\x12\x12\n" +
+	"\x04most\x18\x04 \x01(\rR\x04most\"l\n" +
+	"\x13PluginLinesResponse\x121\n" +
+	"\x05lines\x18\x01 \x03(\v2\x1b.pontoon.host.v1.PluginLineR\x05lines\x12\"\n" +
+	"\rsince_unix_ms\x18\x02 \x01(\x04R\vsinceUnixMs\"{\n" +
+	"\n" +
+	"PluginLine\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x17\n" +
+	"\aunix_ms\x18\x02 \x01(\x04R\x06unixMs\x12\x10\n" +
+	"\x03pid\x18\x03 \x01(\x05R\x03pid\x12\x16\n" +
+	"\x06stream\x18\x04 \x01(\tR\x06stream\x12\x12\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text\"n\n" +
 	"\n" +
 	"PluginWork\x12\x12\n" +
 	"\x04what\x18\x01 \x01(\tR\x04what\x12\x1a\n" +
@@ -2470,7 +2717,7 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x0fOUTCOME_UNKNOWN\x10\x03*B\n" +
 	"\vConsistency\x12\x1c\n" +
 	"\x18CONSISTENCY_LINEARIZABLE\x10\x00\x12\x15\n" +
-	"\x11CONSISTENCY_STALE\x10\x012\xa1\a\n" +
+	"\x11CONSISTENCY_STALE\x10\x012\xfb\a\n" +
 	"\x04Host\x12L\n" +
 	"\aPropose\x12\x1f.pontoon.host.v1.ProposeRequest\x1a .pontoon.host.v1.ProposeResponse\x12U\n" +
 	"\tProposals\x12\x1e.pontoon.host.v1.ProposalBatch\x1a$.pontoon.host.v1.ProposalResultBatch(\x010\x01\x12F\n" +
@@ -2482,7 +2729,8 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\tAddMember\x12!.pontoon.host.v1.AddMemberRequest\x1a .pontoon.host.v1.MembersResponse\x12V\n" +
 	"\fUpdateMember\x12$.pontoon.host.v1.UpdateMemberRequest\x1a .pontoon.host.v1.MembersResponse\x12V\n" +
 	"\fRemoveMember\x12$.pontoon.host.v1.RemoveMemberRequest\x1a .pontoon.host.v1.MembersResponse\x12a\n" +
-	"\x0eTransferLeader\x12&.pontoon.host.v1.TransferLeaderRequest\x1a'.pontoon.host.v1.TransferLeaderResponseB4Z2github.com/pontoon-raft/pontoon/api/host/v1;hostv1b\x06proto3"
+	"\x0eTransferLeader\x12&.pontoon.host.v1.TransferLeaderRequest\x1a'.pontoon.host.v1.TransferLeaderResponse\x12X\n" +
+	"\vPluginLines\x12#.pontoon.host.v1.PluginLinesRequest\x1a$.pontoon.host.v1.PluginLinesResponseB4Z2github.com/pontoon-raft/pontoon/api/host/v1;hostv1b\x06proto3"
 
 var (
 	file_pontoon_host_v1_host_proto_rawDescOnce sync.Once
@@ -2497,7 +2745,7 @@ func file_pontoon_host_v1_host_proto_rawDescGZIP() []byte {
 }
 
 var file_pontoon_host_v1_host_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(Outcome)(0),                   // 0: pontoon.host.v1.Outcome
 	(Consistency)(0),               // 1: pontoon.host.v1.Consistency
@@ -2517,21 +2765,24 @@ var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(*ReadBarrierResponse)(nil),    // 15: pontoon.host.v1.ReadBarrierResponse
 	(*StatusRequest)(nil),          // 16: pontoon.host.v1.StatusRequest
 	(*PluginStatus)(nil),           // 17: pontoon.host.v1.PluginStatus
-	(*PluginWork)(nil),             // 18: pontoon.host.v1.PluginWork
-	(*StatusResponse)(nil),         // 19: pontoon.host.v1.StatusResponse
-	(*CommandVersions)(nil),        // 20: pontoon.host.v1.CommandVersions
-	(*Quarantine)(nil),             // 21: pontoon.host.v1.Quarantine
-	(*Warning)(nil),                // 22: pontoon.host.v1.Warning
-	(*PeerLink)(nil),               // 23: pontoon.host.v1.PeerLink
-	(*PeerProgress)(nil),           // 24: pontoon.host.v1.PeerProgress
-	(*Member)(nil),                 // 25: pontoon.host.v1.Member
-	(*MembersRequest)(nil),         // 26: pontoon.host.v1.MembersRequest
-	(*MembersResponse)(nil),        // 27: pontoon.host.v1.MembersResponse
-	(*AddMemberRequest)(nil),       // 28: pontoon.host.v1.AddMemberRequest
-	(*UpdateMemberRequest)(nil),    // 29: pontoon.host.v1.UpdateMemberRequest
-	(*RemoveMemberRequest)(nil),    // 30: pontoon.host.v1.RemoveMemberRequest
-	(*TransferLeaderRequest)(nil),  // 31: pontoon.host.v1.TransferLeaderRequest
-	(*TransferLeaderResponse)(nil), // 32: pontoon.host.v1.TransferLeaderResponse
+	(*PluginLinesRequest)(nil),     // 18: pontoon.host.v1.PluginLinesRequest
+	(*PluginLinesResponse)(nil),    // 19: pontoon.host.v1.PluginLinesResponse
+	(*PluginLine)(nil),             // 20: pontoon.host.v1.PluginLine
+	(*PluginWork)(nil),             // 21: pontoon.host.v1.PluginWork
+	(*StatusResponse)(nil),         // 22: pontoon.host.v1.StatusResponse
+	(*CommandVersions)(nil),        // 23: pontoon.host.v1.CommandVersions
+	(*Quarantine)(nil),             // 24: pontoon.host.v1.Quarantine
+	(*Warning)(nil),                // 25: pontoon.host.v1.Warning
+	(*PeerLink)(nil),               // 26: pontoon.host.v1.PeerLink
+	(*PeerProgress)(nil),           // 27: pontoon.host.v1.PeerProgress
+	(*Member)(nil),                 // 28: pontoon.host.v1.Member
+	(*MembersRequest)(nil),         // 29: pontoon.host.v1.MembersRequest
+	(*MembersResponse)(nil),        // 30: pontoon.host.v1.MembersResponse
+	(*AddMemberRequest)(nil),       // 31: pontoon.host.v1.AddMemberRequest
+	(*UpdateMemberRequest)(nil),    // 32: pontoon.host.v1.UpdateMemberRequest
+	(*RemoveMemberRequest)(nil),    // 33: pontoon.host.v1.RemoveMemberRequest
+	(*TransferLeaderRequest)(nil),  // 34: pontoon.host.v1.TransferLeaderRequest
+	(*TransferLeaderResponse)(nil), // 35: pontoon.host.v1.TransferLeaderResponse
 }
 var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	0,  // 0: pontoon.host.v1.Failure.outcome:type_name -> pontoon.host.v1.Outcome
@@ -2543,44 +2794,47 @@ var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	12, // 6: pontoon.host.v1.QueryStreamResponse.header:type_name -> pontoon.host.v1.QueryStreamHeader
 	13, // 7: pontoon.host.v1.QueryStreamResponse.end:type_name -> pontoon.host.v1.QueryStreamEnd
 	2,  // 8: pontoon.host.v1.QueryStreamResponse.failure:type_name -> pontoon.host.v1.Failure
-	18, // 9: pontoon.host.v1.PluginStatus.work:type_name -> pontoon.host.v1.PluginWork
-	17, // 10: pontoon.host.v1.StatusResponse.plugins:type_name -> pontoon.host.v1.PluginStatus
-	24, // 11: pontoon.host.v1.StatusResponse.progress:type_name -> pontoon.host.v1.PeerProgress
-	23, // 12: pontoon.host.v1.StatusResponse.links:type_name -> pontoon.host.v1.PeerLink
-	22, // 13: pontoon.host.v1.StatusResponse.warnings:type_name -> pontoon.host.v1.Warning
-	21, // 14: pontoon.host.v1.StatusResponse.quarantine:type_name -> pontoon.host.v1.Quarantine
-	20, // 15: pontoon.host.v1.StatusResponse.command_versions:type_name -> pontoon.host.v1.CommandVersions
-	20, // 16: pontoon.host.v1.PeerProgress.command_versions:type_name -> pontoon.host.v1.CommandVersions
-	25, // 17: pontoon.host.v1.MembersResponse.members:type_name -> pontoon.host.v1.Member
-	25, // 18: pontoon.host.v1.AddMemberRequest.member:type_name -> pontoon.host.v1.Member
-	25, // 19: pontoon.host.v1.UpdateMemberRequest.member:type_name -> pontoon.host.v1.Member
-	3,  // 20: pontoon.host.v1.Host.Propose:input_type -> pontoon.host.v1.ProposeRequest
-	6,  // 21: pontoon.host.v1.Host.Proposals:input_type -> pontoon.host.v1.ProposalBatch
-	9,  // 22: pontoon.host.v1.Host.Query:input_type -> pontoon.host.v1.QueryRequest
-	9,  // 23: pontoon.host.v1.Host.QueryStream:input_type -> pontoon.host.v1.QueryRequest
-	14, // 24: pontoon.host.v1.Host.ReadBarrier:input_type -> pontoon.host.v1.ReadBarrierRequest
-	16, // 25: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
-	26, // 26: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
-	28, // 27: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
-	29, // 28: pontoon.host.v1.Host.UpdateMember:input_type -> pontoon.host.v1.UpdateMemberRequest
-	30, // 29: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
-	31, // 30: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
-	4,  // 31: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
-	8,  // 32: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
-	10, // 33: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
-	11, // 34: pontoon.host.v1.Host.QueryStream:output_type -> pontoon.host.v1.QueryStreamResponse
-	15, // 35: pontoon.host.v1.Host.ReadBarrier:output_type -> pontoon.host.v1.ReadBarrierResponse
-	19, // 36: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
-	27, // 37: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
-	27, // 38: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
-	27, // 39: pontoon.host.v1.Host.UpdateMember:output_type -> pontoon.host.v1.MembersResponse
-	27, // 40: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
-	32, // 41: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
-	31, // [31:42] is the sub-list for method output_type
-	20, // [20:31] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	21, // 9: pontoon.host.v1.PluginStatus.work:type_name -> pontoon.host.v1.PluginWork
+	20, // 10: pontoon.host.v1.PluginLinesResponse.lines:type_name -> pontoon.host.v1.PluginLine
+	17, // 11: pontoon.host.v1.StatusResponse.plugins:type_name -> pontoon.host.v1.PluginStatus
+	27, // 12: pontoon.host.v1.StatusResponse.progress:type_name -> pontoon.host.v1.PeerProgress
+	26, // 13: pontoon.host.v1.StatusResponse.links:type_name -> pontoon.host.v1.PeerLink
+	25, // 14: pontoon.host.v1.StatusResponse.warnings:type_name -> pontoon.host.v1.Warning
+	24, // 15: pontoon.host.v1.StatusResponse.quarantine:type_name -> pontoon.host.v1.Quarantine
+	23, // 16: pontoon.host.v1.StatusResponse.command_versions:type_name -> pontoon.host.v1.CommandVersions
+	23, // 17: pontoon.host.v1.PeerProgress.command_versions:type_name -> pontoon.host.v1.CommandVersions
+	28, // 18: pontoon.host.v1.MembersResponse.members:type_name -> pontoon.host.v1.Member
+	28, // 19: pontoon.host.v1.AddMemberRequest.member:type_name -> pontoon.host.v1.Member
+	28, // 20: pontoon.host.v1.UpdateMemberRequest.member:type_name -> pontoon.host.v1.Member
+	3,  // 21: pontoon.host.v1.Host.Propose:input_type -> pontoon.host.v1.ProposeRequest
+	6,  // 22: pontoon.host.v1.Host.Proposals:input_type -> pontoon.host.v1.ProposalBatch
+	9,  // 23: pontoon.host.v1.Host.Query:input_type -> pontoon.host.v1.QueryRequest
+	9,  // 24: pontoon.host.v1.Host.QueryStream:input_type -> pontoon.host.v1.QueryRequest
+	14, // 25: pontoon.host.v1.Host.ReadBarrier:input_type -> pontoon.host.v1.ReadBarrierRequest
+	16, // 26: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
+	29, // 27: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
+	31, // 28: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
+	32, // 29: pontoon.host.v1.Host.UpdateMember:input_type -> pontoon.host.v1.UpdateMemberRequest
+	33, // 30: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
+	34, // 31: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
+	18, // 32: pontoon.host.v1.Host.PluginLines:input_type -> pontoon.host.v1.PluginLinesRequest
+	4,  // 33: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
+	8,  // 34: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
+	10, // 35: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
+	11, // 36: pontoon.host.v1.Host.QueryStream:output_type -> pontoon.host.v1.QueryStreamResponse
+	15, // 37: pontoon.host.v1.Host.ReadBarrier:output_type -> pontoon.host.v1.ReadBarrierResponse
+	22, // 38: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
+	30, // 39: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
+	30, // 40: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
+	30, // 41: pontoon.host.v1.Host.UpdateMember:output_type -> pontoon.host.v1.MembersResponse
+	30, // 42: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
+	35, // 43: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
+	19, // 44: pontoon.host.v1.Host.PluginLines:output_type -> pontoon.host.v1.PluginLinesResponse
+	33, // [33:45] is the sub-list for method output_type
+	21, // [21:33] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_pontoon_host_v1_host_proto_init() }
@@ -2594,14 +2848,14 @@ func file_pontoon_host_v1_host_proto_init() {
 		(*QueryStreamResponse_End)(nil),
 		(*QueryStreamResponse_Failure)(nil),
 	}
-	file_pontoon_host_v1_host_proto_msgTypes[17].OneofWrappers = []any{}
+	file_pontoon_host_v1_host_proto_msgTypes[20].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pontoon_host_v1_host_proto_rawDesc), len(file_pontoon_host_v1_host_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   31,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

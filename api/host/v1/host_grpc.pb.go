@@ -33,6 +33,7 @@ const (
 	Host_UpdateMember_FullMethodName   = "/pontoon.host.v1.Host/UpdateMember"
 	Host_RemoveMember_FullMethodName   = "/pontoon.host.v1.Host/RemoveMember"
 	Host_TransferLeader_FullMethodName = "/pontoon.host.v1.Host/TransferLeader"
+	Host_PluginLines_FullMethodName    = "/pontoon.host.v1.Host/PluginLines"
 )
 
 // HostClient is the client API for Host service.
@@ -70,6 +71,9 @@ type HostClient interface {
 	RemoveMember(ctx context.Context, in *RemoveMemberRequest, opts ...grpc.CallOption) (*MembersResponse, error)
 	// JSON: POST /v1/leader/transfer
 	TransferLeader(ctx context.Context, in *TransferLeaderRequest, opts ...grpc.CallOption) (*TransferLeaderResponse, error)
+	// PluginLines are the last lines that a plugin of this member has written. JSON:
+	// POST /v1/plugins/lines
+	PluginLines(ctx context.Context, in *PluginLinesRequest, opts ...grpc.CallOption) (*PluginLinesResponse, error)
 }
 
 type hostClient struct {
@@ -202,6 +206,16 @@ func (c *hostClient) TransferLeader(ctx context.Context, in *TransferLeaderReque
 	return out, nil
 }
 
+func (c *hostClient) PluginLines(ctx context.Context, in *PluginLinesRequest, opts ...grpc.CallOption) (*PluginLinesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PluginLinesResponse)
+	err := c.cc.Invoke(ctx, Host_PluginLines_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // HostServer is the server API for Host service.
 // All implementations must embed UnimplementedHostServer
 // for forward compatibility.
@@ -237,6 +251,9 @@ type HostServer interface {
 	RemoveMember(context.Context, *RemoveMemberRequest) (*MembersResponse, error)
 	// JSON: POST /v1/leader/transfer
 	TransferLeader(context.Context, *TransferLeaderRequest) (*TransferLeaderResponse, error)
+	// PluginLines are the last lines that a plugin of this member has written. JSON:
+	// POST /v1/plugins/lines
+	PluginLines(context.Context, *PluginLinesRequest) (*PluginLinesResponse, error)
 	mustEmbedUnimplementedHostServer()
 }
 
@@ -279,6 +296,9 @@ func (UnimplementedHostServer) RemoveMember(context.Context, *RemoveMemberReques
 }
 func (UnimplementedHostServer) TransferLeader(context.Context, *TransferLeaderRequest) (*TransferLeaderResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method TransferLeader not implemented")
+}
+func (UnimplementedHostServer) PluginLines(context.Context, *PluginLinesRequest) (*PluginLinesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PluginLines not implemented")
 }
 func (UnimplementedHostServer) mustEmbedUnimplementedHostServer() {}
 func (UnimplementedHostServer) testEmbeddedByValue()              {}
@@ -481,6 +501,24 @@ func _Host_TransferLeader_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Host_PluginLines_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PluginLinesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HostServer).PluginLines(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Host_PluginLines_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HostServer).PluginLines(ctx, req.(*PluginLinesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Host_ServiceDesc is the grpc.ServiceDesc for Host service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -523,6 +561,10 @@ var Host_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "TransferLeader",
 			Handler:    _Host_TransferLeader_Handler,
+		},
+		{
+			MethodName: "PluginLines",
+			Handler:    _Host_PluginLines_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -1,0 +1,34 @@
+package client
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+
+	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+)
+
+// PluginLines asks the member at endpoint, once, for lines that one of its plugins has
+// written. It needs the role administer.
+func (c *Client) PluginLines(ctx context.Context, endpoint string, req *hostv1.PluginLinesRequest) (*hostv1.PluginLinesResponse, error) {
+	return askOne(ctx, c, endpoint, request{reads: true}, req, hostv1.HostClient.PluginLines)
+}
+
+// askOne asks the member at endpoint, once.
+func askOne[Req, Res any](ctx context.Context, c *Client, endpoint string, r request, req *Req,
+	method func(hostv1.HostClient, context.Context, *Req, ...grpc.CallOption) (*Res, error),
+) (*Res, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.opts.RequestTimeout)
+	defer cancel()
+	stop := context.AfterFunc(c.ctx, cancel)
+	defer stop()
+	var answer *Res
+	r.send = func(ctx context.Context, host hostv1.HostClient) (err error) {
+		answer, err = method(host, ctx, req)
+		return err
+	}
+	if e := c.try(ctx, endpoint, r); e != nil {
+		return nil, e
+	}
+	return answer, nil
+}

@@ -1,0 +1,38 @@
+package api
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/internal/server"
+)
+
+// PluginLines implements hostv1.HostServer. It answers during a stop, too. The answer is
+// bounded by what a host keeps of each plugin.
+func (r *requests) PluginLines(ctx context.Context, req *hostv1.PluginLinesRequest) (*hostv1.PluginLinesResponse, error) {
+	if req.GetKind() == "" {
+		return nil, malformed("no kind of plugin: use storage, statemachine or transport")
+	}
+	lines, since, err := r.svc.PluginLines(server.PluginLines{
+		Kind: req.GetKind(), Name: req.GetName(), After: req.GetAfter(), Most: int(min(req.GetMost(), math.MaxInt32)),
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &hostv1.PluginLinesResponse{SinceUnixMs: unixMs(since)}
+	for _, l := range lines {
+		out.Lines = append(out.Lines, &hostv1.PluginLine{
+			Number: l.Number, UnixMs: unixMs(l.Time), Pid: int32(l.PID), Stream: text(l.Stream), Text: text(l.Text),
+		})
+	}
+	if err := r.handAnswer(ctx, proto.Size(out)); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func unixMs(t time.Time) uint64 { return uint64(max(0, t.UnixMilli())) }
