@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/hostconfig"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
@@ -15,28 +17,48 @@ import (
 // they are.
 const describeTime = 15 * time.Second
 
-// checkExternal finds out whether the executables of others that a
-// configuration names are those that are meant, and start far enough to say what
-// they are. Nothing is opened, and nothing is left running.
-func checkExternal(ctx context.Context, c *core.Config) (err error) {
-	specs := pluginSpecs(c)
-	external, err := catalog.New(catalog.Options{
-		Logger: slog.New(slog.DiscardHandler), RuntimeDir: c.RuntimeDir, Backends: backends(), Limits: c.Limits,
+// checkPlugins finds out whether the plugins that a configuration names are those that are
+// meant, and start far enough to say what they are, and whether the section of each is what
+// the plugin takes. Nothing is opened, and nothing is left running. The notes are about
+// plugins that give nothing by which their sections can be judged.
+func checkPlugins(ctx context.Context, path string, c *hostconfig.Config) (notes []string, err error) {
+	started, err := catalog.New(catalog.Options{
+		Logger: slog.New(slog.DiscardHandler), RuntimeDir: c.Host.RuntimeDir, Backends: backends(), Limits: c.Host.Limits,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, external.Close()) }()
+	defer func() { err = errors.Join(err, started.Close()) }()
 	ctx, cancel := context.WithTimeout(ctx, describeTime)
 	defer cancel()
-	var problems []error
-	for _, spec := range specs {
-		if len(spec.Command) > 0 {
-			_, err := describe(ctx, external, spec)
-			problems = append(problems, err)
+	var failed []error
+	var problems []hostconfig.Problem
+	for _, p := range configuredPlugins(c) {
+		info, err := describe(ctx, started, p.spec)
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		found, err := sectionProblems(path, p, info)
+		if problems = append(problems, found...); err != nil {
+			notes = append(notes, err.Error())
 		}
 	}
-	return errors.Join(problems...)
+	return notes, together(path, failed, problems)
+}
+
+// together is one error of plugins that did not start and of sections that are wrong.
+func together(path string, failed []error, problems []hostconfig.Problem) error {
+	started := errors.Join(failed...)
+	switch {
+	case len(problems) == 0 && started == nil:
+		return nil
+	case len(problems) == 0:
+		return fmt.Errorf("%s: %w", path, started)
+	case started != nil:
+		problems = append(problems, hostconfig.Problem{Place: path, Text: started.Error()})
+	}
+	return &hostconfig.InvalidError{Problems: problems}
 }
 
 // pluginSpec is a plugin in the words of the catalog, for commands that start one

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/internal/plugincheck/brokenmachine"
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/sdk"
 )
@@ -25,6 +26,11 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	case len(args) == 2 && args[0] == "broken-machine":
 		serveMachine(args[1])
+	case len(args) == 2 && args[0] == "broken-schema":
+		os.Args = os.Args[:1]
+		sdk.Serve(sdk.StateMachine("register", func(sdk.Env) statemachine.StateMachine {
+			return schemaMachine{brokenmachine.Sound(nil), args[1]}
+		}))
 	case len(args) == 2 && args[0] == "broken-process":
 		brokenProcesses()[args[1]].breaks()
 		serveMachine("nothing")
@@ -40,4 +46,17 @@ func serveMachine(fault string) {
 		brokenmachine.Faults()[fault](m)
 		return m
 	}))
+}
+
+// schemaMachine is a sound machine with a schema of its own.
+type schemaMachine struct {
+	*brokenmachine.Machine
+	schema string
+}
+
+// Describe implements statemachine.StateMachine.
+func (m schemaMachine) Describe() plugins.Info {
+	info := m.Machine.Describe()
+	info.ConfigSchema = []byte(m.schema)
+	return info
 }

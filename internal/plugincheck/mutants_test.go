@@ -136,6 +136,19 @@ func TestABrokenMachineIsFound(t *testing.T) {
 	}
 }
 
+// A schema by which no section can be judged is found, and a section of the hints that the
+// schema does not allow.
+func TestABrokenSchemaIsFound(t *testing.T) {
+	t.Parallel()
+	for _, schema := range []string{`{"type": "objekt"}`, `{`, `{"$ref": "https://example.com/s"}`, `{"required": ["path"]}`} {
+		r, err := check(t, "section", "broken-schema", schema)
+		findsRule(t, r, err, "P-12")
+	}
+	if r, err := check(t, "section", "broken-schema", `{"required": []}`); err != nil || !r.Conforms() {
+		t.Errorf("a sound schema: %+v, %v", r, err)
+	}
+}
+
 // findsRule fails the test unless a finding names the rule.
 func findsRule(t *testing.T, r *Report, err error, rule string) {
 	t.Helper()

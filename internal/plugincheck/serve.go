@@ -58,6 +58,7 @@ func testsOf(ctx context.Context, s *Subject, stderr io.Writer) ([]testing.Inter
 		testHandshakes(t, s)
 		withLane(t, s, false, stderr, func(t *testing.T, l *subjectLane) { testProcess(t, l, s.Level) })
 	}}}
+	tests = append(tests, testing.InternalTest{Name: "section", F: func(t *testing.T) { testSection(t, s, info) }})
 	for _, c := range carriersOf(info) {
 		tests = append(tests, testing.InternalTest{Name: c.name, F: func(t *testing.T) { withLane(t, s, c.plain, stderr, run) }})
 	}
