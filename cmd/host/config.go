@@ -63,10 +63,10 @@ func newConfigValidate() *cobra.Command {
 		Long: `validate reads the file, the environment and the flags as serve would, and
 reports everything that is wrong with file, line and what to write instead.
 Certificates, keys and authorities are read: each must be there, fit the others,
-and be valid today. Executables of others must have the sha256 that is configured.
-All plugins are started until they have said what they are. The section of each plugin is
-judged by the JSON Schema that the plugin announces; what a schema cannot say, only
-the plugin can, when it opens.`,
+and be valid today. Executables of others must have the sha256 that is configured,
+and are started until they have said what they are. The section of each plugin is
+judged by the JSON Schema that the plugin announces; the plugin may find more when
+it opens.`,
 		Example: `  host config validate --config configs/single.yaml`,
 		Args:    args(cobra.NoArgs),
 	}

@@ -9,7 +9,7 @@
 //
 //   - main.go, root.go: a run of the program, and the tree of commands; backends.go: the
 //     plugins in this binary;
-//   - config.go, namedfiles.go, externalplugins.go: a host's configuration, with the files
+//   - config.go, configsections.go, namedfiles.go, externalplugins.go: a host's configuration, with the files
 //     and executables that it names;
 //   - serve.go, lifetime.go, hostlog.go: a host runs until it is told to stop;
 //     garbage.go, garbage_linux.go, reaper_linux.go, timerslack_linux.go: its process: memory,

@@ -11,15 +11,16 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/hostconfig"
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
 )
 
 // describeTime is how long all external plugins together may take to say what
 // they are.
 const describeTime = 15 * time.Second
 
-// checkPlugins finds out whether the plugins that a configuration names are those that are
-// meant, and start far enough to say what they are, and whether the section of each is what
-// the plugin takes. Nothing is opened, and nothing is left running. The notes are about
+// checkPlugins finds out whether the executables that a configuration names are those that
+// are meant, and start far enough to say what they are, and whether the section of each
+// plugin is what the plugin takes. Nothing is opened, and nothing is left running. The notes are about
 // plugins that give nothing by which their sections can be judged.
 func checkPlugins(ctx context.Context, path string, c *hostconfig.Config) (notes []string, err error) {
 	started, err := catalog.New(catalog.Options{
@@ -80,8 +81,12 @@ func pluginSpecs(c *core.Config) []catalog.Spec {
 	return specs
 }
 
-// describe starts a plugin, which then has described itself, and stops it.
+// describe returns what a plugin says of itself: an executable is started for it, and
+// stopped. A shipped backend needs no process.
 func describe(ctx context.Context, external *catalog.Catalog, spec catalog.Spec) (plugins.Info, error) {
+	if info, shipped := shippedInfo(spec); shipped {
+		return info, nil
+	}
 	slot, err := external.Slot(spec)
 	if err != nil {
 		return plugins.Info{}, err
@@ -92,4 +97,21 @@ func describe(ctx context.Context, external *catalog.Catalog, spec catalog.Spec)
 	}
 	_ = in.Stop(ctx) // what it thinks of its end is not what was asked
 	return in.Info(), nil
+}
+
+func shippedInfo(spec catalog.Spec) (plugins.Info, bool) {
+	for _, b := range backends() {
+		if len(spec.Command) > 0 || b.Kind != spec.Kind || b.Name != spec.Name {
+			continue
+		}
+		switch env := (backend.Env{}); b.Kind {
+		case plugins.Storage:
+			return b.NewStorage(env).Describe(), true
+		case plugins.Transport:
+			return b.NewTransport(env).Describe(), true
+		case plugins.StateMachine:
+			return b.NewStateMachine(env).Describe(), true
+		}
+	}
+	return plugins.Info{}, false
 }
