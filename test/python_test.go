@@ -11,6 +11,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
+	"github.com/pontoon-raft/pontoon/sdk/python"
 )
 
 // The runtime for plugins in Python keeps the contract: the kit runs on a register that is
@@ -43,15 +44,28 @@ func pythonRegister(t testing.TB, arguments ...string) statemachinetest.Harness 
 func pythonProgram(t testing.TB, script string) string {
 	t.Helper()
 	dir := t.TempDir()
-	text, err := os.ReadFile(script)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "__main__.py"), text, 0o600)
-	}
-	if err == nil {
-		err = os.CopyFS(filepath.Join(dir, "pontoon"), os.DirFS(filepath.Join("..", "sdk", "python", "pontoon")))
-	}
+	files, err := python.Files()
 	if err != nil {
 		t.Fatal(err)
 	}
+	if files["__main__.py"], err = os.ReadFile(script); err != nil {
+		t.Fatal(err)
+	}
+	writeAll(t, dir, files)
 	return dir
+}
+
+// writeAll writes files into a folder.
+func writeAll(t testing.TB, dir string, files map[string][]byte) {
+	t.Helper()
+	for name, text := range files {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		err := os.MkdirAll(filepath.Dir(path), 0o700)
+		if err == nil {
+			err = os.WriteFile(path, text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }

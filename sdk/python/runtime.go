@@ -1,19 +1,26 @@
 // Package python has the runtime for plugins in Python: the folder pontoon, which
 // "host plugin new" copies into the folders that it makes.
-//
-// The folder's wire.binpb has the messages of the protocol as descriptors, so that an
-// author needs neither protoc nor generated code. go generate writes it.
 package python
 
 import (
 	"embed"
 	"io/fs"
+
+	"github.com/pontoon-raft/pontoon/sdk/wire"
 )
 
-//go:generate go test . -count=1 -run ^TestTheDescriptorsAreThoseOfTheProtoFiles$ -update
-
-//go:embed pontoon/*.py pontoon/wire.binpb
+//go:embed pontoon/*.py
 var files embed.FS
 
-// Files has the runtime, below the folder pontoon.
-func Files() fs.FS { return files }
+// Files has the runtime by the names of its files, below the folder pontoon. Its wire.binpb
+// has the messages of the protocol.
+func Files() (map[string][]byte, error) {
+	made := map[string][]byte{"pontoon/wire.binpb": wire.Descriptors()}
+	names, err := fs.Glob(files, "pontoon/*.py")
+	for _, name := range names {
+		if err == nil {
+			made[name], err = files.ReadFile(name)
+		}
+	}
+	return made, err
+}
