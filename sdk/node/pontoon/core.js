@@ -1,0 +1,120 @@
+'use strict'
+
+// The machine with all of its calls; Open and Close.
+
+const { Applier } = require('./apply')
+const { InvalidConfig } = require('./errors')
+const { Lifecycle, Mutex } = require('./lifecycle')
+const { Querier } = require('./queries')
+const { Restorer, Views } = require('./snapshots')
+const { bytesOf, indexOf } = require('./values')
+
+const ROLES = { read: 1, write: 2, administer: 3 }
+
+// Limits of an Open; 0 stands for the constants of the protocol (P-31).
+function limitsOf (given = {}) {
+  const entry = given.maxEntryBytes || (32 << 20) + (4 << 10)
+  const chunk = given.maxChunkBytes || 1 << 20
+  const batch = given.maxBatchBytes || 16 << 20
+  return {
+    entry,
+    chunk,
+    sendChunk: Math.min(given.sendChunkBytes || chunk, chunk),
+    message: Math.max(entry, batch, chunk, 1 << 20) + batch + (64 << 10)
+  }
+}
+
+// A Core is a machine and its calls.
+//
+// lock is held while apply, query, stateHash and restore run, and while save and queryStream
+// begin: so the machine's methods never meet, also if they are asynchronous, and what save
+// returned must be a view that needs none of them.
+class Core {
+  constructor (machine, description) {
+    this.machine = machine
+    this.description = description
+    this.versions = description.commandVersions || { least: 0, greatest: 0 }
+    this.stateHash = description.stateHash
+    this.isDurable = (description.capabilities || []).includes('durable')
+    this.life = new Lifecycle()
+    this.lock = new Mutex()
+    this.applied = 0
+    this.limits = limitsOf()
+    this.applier = new Applier(this)
+    this.querier = new Querier(this)
+    this.views = new Views(this)
+    this.restorer = new Restorer(this)
+  }
+
+  open ({ options = {} }) {
+    return this.life.opening(options, () => this.lock.run(async () => {
+      this.limits = limitsOf(options.limits)
+      if (!this.description.configSchema && hasKeys(options.config)) {
+        throw new InvalidConfig(`${this.description.name} takes no config`)
+      }
+      const given = { ...options, clusterId: BigInt(options.clusterId), nodeId: BigInt(options.nodeId) }
+      this.applied = indexOf(await this.call('open', given), 'what open returns')
+      return { appliedIndex: this.applied, classes: this.classes(), wake: this.wake(), durableIndex: this.durable() }
+    }))
+  }
+
+  // sync runs beside all but a Restore, without the lock (SM-52).
+  async sync (request) {
+    this.life.check(request.call)
+    const ended = await this.life.share()
+    try {
+      this.life.check(request.call)
+      await this.machine.sync()
+      return { durableIndex: await this.lock.run(() => this.durable()) }
+    } finally {
+      ended()
+    }
+  }
+
+  async close (request) {
+    const wasOpen = this.life.close(request.call)
+    if (wasOpen) {
+      let late
+      const closing = this.lock.run(() => late ? undefined : this.call('close'))
+      const timer = new Promise(resolve => { setTimeout(() => { late = true; resolve() }, 500).unref() })
+      await Promise.race([closing, timer])
+    }
+    this.views.clear()
+    return {}
+  }
+
+  // call calls a method that the machine need not have.
+  call (method, ...args) {
+    return this.machine[method] ? this.machine[method](...args) : undefined
+  }
+
+  wake () {
+    return indexOf(this.call('wake'), 'what wake returns')
+  }
+
+  durable () {
+    return this.isDurable ? indexOf(this.machine.durable(), 'what durable returns') : 0
+  }
+
+  metrics () {
+    const text = this.call('metrics')
+    return text ? bytesOf(text, 'what metrics returns') : undefined
+  }
+
+  // classes: each is a prefix, 'command' or 'query', and 'read', 'write' or 'administer'.
+  classes () {
+    return (this.call('classes') || []).map(([prefix, of, role]) => {
+      if (of !== 'command' && of !== 'query') throw new TypeError(`a class is one of a command or a query, not ${of}`)
+      if (!Object.hasOwn(ROLES, role)) throw new TypeError(`a role is read, write or administer, not ${role}`)
+      return { prefix: bytesOf(prefix, 'the prefix of a class'), query: of === 'query', role: ROLES[role] }
+    })
+  }
+}
+
+// hasKeys tells whether a config section has more than comments.
+function hasKeys (config) {
+  const lines = config.toString().split('\n').map(line => line.trim())
+  return !['', '{}', 'null'].includes(lines.filter(line => !line.startsWith('#')).join(''))
+}
+
+module.exports = { Core }

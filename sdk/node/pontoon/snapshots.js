@@ -1,0 +1,195 @@
+'use strict'
+
+// Snapshots: streams of chunks in both directions, and the views that are saved.
+
+const zlib = require('zlib')
+
+const { BadSnapshot, Closed, InvalidArgument, Limit, PluginError } = require('./errors')
+const { bytesOf, pieces } = require('./values')
+
+const MAX_VIEWS = 16 // SM-32
+
+// Views are the results of save, until they are streamed or dropped. A number is given once
+// (SM-30).
+class Views {
+  constructor (core) {
+    this.core = core
+    this.made = new Map()
+    this.number = 0
+  }
+
+  check () {
+    if (this.made.size >= MAX_VIEWS) throw new Limit(`${MAX_VIEWS} views of the state wait to be saved`)
+  }
+
+  async prepare () {
+    const view = pieces(await this.core.machine.save(), 'what save returns')
+    this.made.set(++this.number, view)
+    return this.number
+  }
+
+  async * save (request, call) {
+    const { life, limits } = this.core
+    life.check(request.call)
+    const ended = await life.share()
+    let view
+    try {
+      life.check(request.call)
+      view = this.made.get(request.snapshot)
+      if (!view) throw new InvalidArgument(`snapshot ${request.snapshot} is unknown or spent`)
+      this.made.delete(request.snapshot)
+      if (!request.discard) yield * cut(view, limits.sendChunk, call)
+    } finally {
+      ended()
+      if (view) drop(view)
+    }
+  }
+
+  // clear is SM-35.
+  clear () {
+    for (const view of this.made.values()) drop(view)
+    this.made.clear()
+  }
+}
+
+// drop lets a view clean up after itself; no call waits for that.
+async function drop (view) {
+  try {
+    if (view.return) await view.return()
+  } catch (error) {
+    console.error('a view of the state ended with an error:', error)
+  }
+}
+
+// cut makes chunks of the bytes of source, with the end that is made of what source gave
+// (P-44).
+async function * cut (source, size, call) {
+  let length = 0
+  let crc32 = 0
+  let rest = []
+  let kept = 0
+  for (;;) {
+    const step = call.step(source)
+    const next = step instanceof Promise ? await step : step
+    if (next.done) break
+    let piece = bytesOf(next.value, 'a piece of a snapshot')
+    length += piece.length
+    crc32 = zlib.crc32(piece, crc32)
+    while (kept + piece.length >= size) {
+      const chunk = Buffer.concat([...rest, piece.subarray(0, size - kept)])
+      piece = piece.subarray(size - kept)
+      rest = []
+      kept = 0
+      yield { chunk }
+    }
+    if (piece.length > 0) {
+      rest.push(Buffer.from(piece))
+      kept += piece.length
+    }
+  }
+  if (kept > 0) yield { chunk: Buffer.concat(rest) }
+  yield { end: { length, crc32 } }
+}
+
+// A Restorer serves Restore.
+class Restorer {
+  constructor (core) {
+    this.core = core
+  }
+
+  async restore (requests, call) {
+    const { core } = this
+    const { value: first, done } = await requests.next()
+    if (done) throw new InvalidArgument('the stream has no message') // P-28
+    core.life.check(first.call)
+    if (!first.header) throw new InvalidArgument('the first message has no header') // P-41
+    return core.life.alone(first.call, () => core.lock.run(async () => {
+      core.life.check(first.call)
+      const received = new Received(requests, core)
+      core.life.whenClosed = () => call.fail(new Closed('closed while it restored'))
+      try {
+        await this.run(first.header.index, received)
+        core.applied = first.header.index
+        return { appliedIndex: core.applied, length: received.length, wake: core.wake(), durableIndex: core.durable() }
+      } catch (error) {
+        core.life.giveUp() // SM-41
+        throw error
+      } finally {
+        core.life.whenClosed = null
+      }
+    }))
+  }
+
+  async run (index, received) {
+    if (typeof index === 'bigint') throw new Limit(`${index} is no longer an exact number in JavaScript`)
+    const chunks = received.chunks()
+    try {
+      await this.core.machine.restore(index, { [Symbol.asyncIterator]: () => chunks })
+      if (!received.whole && !(await received.rest()).done) throw new BadSnapshot('the snapshot goes on after its end')
+    } catch (error) {
+      if (received.error) throw received.error // why the machine had not the whole
+      if (error instanceof PluginError || error.syscall !== undefined) throw error // the system's are no fault of the snapshot
+      throw new BadSnapshot(`${error.name}: ${error.message}`, { cause: error })
+    }
+    if (received.error) throw received.error
+  }
+}
+
+// Received has the chunks of a Restore, checked as they come (P-41 to P-43).
+class Received {
+  constructor (source, core) {
+    this.source = source
+    this.core = core
+    this.length = this.crc32 = 0
+    this.whole = false
+    this.error = null
+  }
+
+  async * chunks () {
+    for (;;) {
+      const next = await this.rest()
+      if (next.done) return
+      yield next.value
+    }
+  }
+
+  // rest is the next chunk, as an iterator has it. Nothing comes after an error.
+  async rest () {
+    if (this.error) throw this.error
+    try {
+      return await this.read()
+    } catch (error) {
+      this.error = error
+      throw error
+    }
+  }
+
+  async read () {
+    const { life } = this.core
+    while (!this.whole) {
+      const { value: request, done } = await this.source.next()
+      if (life.state === 'closed') throw new Closed('closed while it restored')
+      if (done) throw new InvalidArgument(`the stream was cut after ${this.length} bytes`)
+      if (request.header) throw new InvalidArgument('a second header')
+      if (request.end) this.check(request.end)
+      else if (request.chunk && request.chunk.length > 0) return { value: this.take(request.chunk), done: false }
+    }
+    return { value: undefined, done: true }
+  }
+
+  take (chunk) {
+    if (chunk.length > this.core.limits.chunk) throw new Limit(`a chunk of ${chunk.length} bytes, at most ${this.core.limits.chunk}`)
+    this.length += chunk.length
+    this.crc32 = zlib.crc32(chunk, this.crc32)
+    return chunk
+  }
+
+  check (end) {
+    if (end.length !== this.length || end.crc32 !== this.crc32) {
+      throw new InvalidArgument(`the end has ${end.length} bytes and sum ${end.crc32}, the chunks ${this.length} and ${this.crc32}`)
+    }
+    this.whole = true
+  }
+}
+
+module.exports = { Restorer, Views, cut }

@@ -1,0 +1,79 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
+	noderuntime "github.com/pontoon-raft/pontoon/sdk/node"
+)
+
+// The runtime for plugins in Node keeps the contract: the kit runs on a register that is
+// written with it, and keeps its state on disk.
+func TestTheNodeRuntimeConforms(t *testing.T) {
+	t.Parallel()
+	h := nodeRegister(t, "--durable", "--hash")
+	h.Checksummed, h.Durable = true, true
+	statemachinetest.Run(t, h)
+}
+
+// The speed of a state machine in Node, with its state in memory. The batches are those of a
+// host under load and of a replay.
+func BenchmarkTheNodeRuntime(b *testing.B) {
+	statemachinetest.RunBenchmarks(b, nodeRegister(b))
+}
+
+// nodeRegister is the harness of a register on the runtime.
+func nodeRegister(t testing.TB, arguments ...string) statemachinetest.Harness {
+	l := newLane(t)
+	program := nodeProgram(t, filepath.Join("..", "sdk", "node", "testdata", "register.js"))
+	h := statemachinetest.RegisterHarness(l.StateMachine(catalog.Spec{
+		Kind: plugins.StateMachine, Command: append([]string{program}, arguments...), SHA256: sumOf(t, program),
+	}))
+	h.Kill = func(t testing.TB, sm statemachine.StateMachine) { l.Kill(t, sm) }
+	return h
+}
+
+// nodeProgram is a program and the runtime in one file, as an author makes it.
+func nodeProgram(t testing.TB, script string) string {
+	t.Helper()
+	interpreter, dir := nodeWithCRC(t), t.TempDir()
+	runtime, err := noderuntime.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if runtime["main.js"], err = os.ReadFile(script); err != nil {
+		t.Fatal(err)
+	}
+	writeAll(t, dir, runtime)
+	program := filepath.Join(dir, "plugin.cjs")
+	cmd := exec.CommandContext(t.Context(), interpreter, filepath.Join(dir, "pontoon", "bundle.js"), filepath.Join(dir, "main.js"), program)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return program
+}
+
+// nodeWithCRC is an interpreter of a version that the runtime can use: 20.15 or later.
+func nodeWithCRC(t testing.TB) string {
+	t.Helper()
+	var tried []string
+	for _, name := range []string{"node", "/usr/bin/node"} {
+		err := exec.Command(name, "-e", "require('zlib').crc32('')").Run()
+		if err == nil {
+			return name
+		}
+		tried = append(tried, fmt.Sprintf("%s: %v", name, err))
+	}
+	t.Skipf("no node of version 20.15 or later: %s", strings.Join(tried, "; "))
+	return ""
+}
