@@ -42,6 +42,8 @@ func newScaffold(t *testing.T, kind, lang string) *scaffold {
 		args = append(args, "--pontoon", "..")
 	case "python":
 		s.make, s.program = []string{"PYTHON=" + pythonWithGRPC(t)}, s.program+".pyz"
+	case "node":
+		s.make, s.program = []string{"NODE=" + nodeWithCRC(t)}, s.program+".cjs"
 	}
 	programs.host.Does(t, args...)
 	return s
@@ -78,6 +80,7 @@ var wholeCheck = flag.Bool("new-plugins.whole", false, "check new plugins wholly
 func quickChecks(kind, lang string) string {
 	return "--run '" + map[string]string{
 		"statemachine/go":     "",
+		"statemachine/node":   "^(process|grpc)$$/.*(tart|Apply|Restore|Lifecycle)",
 		"statemachine/python": "^(process|grpc)$$/.*(tart|Apply|Restore|Lifecycle)",
 		"storage/go":          "^(process|grpc)$$/.*(tart|Append|Install|Lock)",
 		"transport/go":        "^(process|grpc)$$/.*(tart|delivery|greetings)",

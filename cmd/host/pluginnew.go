@@ -11,16 +11,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pontoon-raft/pontoon/internal/scaffold"
+	"github.com/pontoon-raft/pontoon/sdk/node"
 	"github.com/pontoon-raft/pontoon/sdk/python"
 )
 
 func newPluginNew() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "new KIND NAME --lang go|python [DIR]",
+		Use:   "new KIND NAME --lang go|python|node [DIR]",
 		Short: "Make the folder of a new plugin",
 		Long: `new makes a folder with a plugin that builds, runs and passes the conformance check:
 the smallest honest one of its KIND, to be made into something else. That is for a
-statemachine a ledger, in Go or Python; for a storage a log in one file, and for a
+statemachine a ledger, in Go, Python or Node; for a storage a log in one file, and for a
 transport messages over TCP, both in Go. The folder is NAME, unless DIR is given; no file
 that is there is overwritten.
 
@@ -31,15 +32,16 @@ conformance check, and "make run3" three hosts on this machine.
 A plugin in Go takes Pontoon's packages from a checkout of its source, which --pontoon
 names, because no version is published yet: the plugin's go.mod gets a replace line with
 the folder's path. A plugin in Python gets a copy of its runtime, and needs the packages
-grpcio and protobuf of the machine.`,
+grpcio and protobuf of the machine. One in Node gets a copy too, and needs no package.`,
 		Example: `  host plugin new statemachine ledger --lang python
+  host plugin new statemachine ledger --lang node
   host plugin new statemachine ledger --lang go --pontoon ~/src/pontoon ~/src/ledger
   host plugin new storage tape --lang go --pontoon ~/src/pontoon`,
 		Args: args(cobra.RangeArgs(2, 3)),
 	}
 	out := addOutput(cmd)
 	var p scaffold.Plan
-	cmd.Flags().StringVar(&p.Lang, "lang", "", "`language` of the plugin: go or python")
+	cmd.Flags().StringVar(&p.Lang, "lang", "", "`language` of the plugin: go, python or node")
 	cmd.Flags().StringVar(&p.Pontoon, "pontoon", "", "`folder` of a checkout of Pontoon's source; needed for Go, as no version is published yet")
 	_ = cmd.RegisterFlagCompletionFunc("lang", cobra.FixedCompletions(scaffold.Languages(""), cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = func(cmd *cobra.Command, given []string) (err error) {
@@ -48,7 +50,11 @@ grpcio and protobuf of the machine.`,
 		if p.Host, err = os.Executable(); err != nil {
 			return err
 		}
-		files, err := p.Write(python.Files())
+		runtime, err := runtimeFor(p.Lang)
+		if err != nil {
+			return err
+		}
+		files, err := p.Write(runtime)
 		if errors.Is(err, scaffold.ErrRefused) {
 			return &usageError{cmd.CommandPath(), err.Error()}
 		}
@@ -65,6 +71,17 @@ grpcio and protobuf of the machine.`,
 		})
 	}
 	return cmd
+}
+
+// runtimeFor is what is copied into the folder of a plugin in a language.
+func runtimeFor(lang string) (map[string][]byte, error) {
+	switch lang {
+	case "python":
+		return python.Files()
+	case "node":
+		return node.Files()
+	}
+	return nil, nil
 }
 
 // randomCluster is an id for a cluster, which no other one is to have.

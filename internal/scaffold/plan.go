@@ -17,7 +17,7 @@ func Kinds() []string { return []string{"statemachine", "storage"} }
 // kinds if none is named.
 func Languages(kind string) []string {
 	if kind == "statemachine" || kind == "" {
-		return []string{"go", "python"}
+		return []string{"go", "node", "python"}
 	}
 	return []string{"go"}
 }
@@ -57,15 +57,15 @@ func (p *Plan) Check() error {
 	case !nameForm.MatchString(p.Name):
 		return refusal("the name %q does not do; a name begins with a lower-case letter and has at most 63 letters, digits and dashes", p.Name)
 	case p.Lang == "":
-		return refusal("say in which language: --lang go or --lang python")
+		return refusal("say in which language: --lang go, --lang python or --lang node")
 	case !slices.Contains(Languages(""), p.Lang):
-		return refusal("the language %q is unknown; use go or python, and docs/plugins/protocol.md for any other", p.Lang)
+		return refusal("the language %q is unknown; use go, python or node, and docs/plugins/protocol.md for any other", p.Lang)
 	case !slices.Contains(Languages(p.Kind), p.Lang):
 		return refusal("there is no template for a %s in %s; docs/plugins/%s.md says how to write one", p.Kind, p.Lang, p.Kind)
-	case p.Lang == "python" && p.Pontoon != "":
-		return refusal("--pontoon is for Go; a plugin in Python gets a copy of its runtime")
 	case p.Lang == "go":
 		return p.checkPontoon()
+	case p.Pontoon != "":
+		return refusal("--pontoon is for Go; a plugin in another language gets a copy of its runtime")
 	}
 	return nil
 }

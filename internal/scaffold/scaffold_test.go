@@ -7,12 +7,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 )
 
-// runtime stands in for that of Python.
-func runtime() fstest.MapFS {
-	return fstest.MapFS{"pontoon/wire.py": &fstest.MapFile{Data: []byte("# the runtime\n")}}
+// runtime stands in for that of a language.
+func runtime() map[string][]byte {
+	return map[string][]byte{"pontoon/wire": []byte("# the runtime\n")}
 }
 
 func plan(dir, kind, lang string) Plan {
@@ -31,11 +30,12 @@ func TestWhatCannotBeMadeIsRefused(t *testing.T) {
 	}{
 		"a language alone":     {func(p *Plan) { p.Kind, p.Lang, p.Pontoon = "storage", "python", "" }, "docs/plugins/storage.md"},
 		"no kind":              {func(p *Plan) { p.Kind = "machine" }, `"machine" is unknown`},
-		"no language":          {func(p *Plan) { p.Lang = "" }, "--lang go or --lang python"},
+		"no language":          {func(p *Plan) { p.Lang = "" }, "--lang go, --lang python or --lang node"},
 		"another language":     {func(p *Plan) { p.Lang = "cobol" }, "docs/plugins/protocol.md for any other"},
 		"Go without Pontoon":   {func(p *Plan) { p.Pontoon = "" }, "--pontoon"},
 		"Go with another":      {func(p *Plan) { p.Pontoon = t.TempDir() }, "not a checkout of Pontoon"},
 		"Python with Pontoon":  {func(p *Plan) { p.Lang = "python" }, "--pontoon is for Go"},
+		"Node with Pontoon":    {func(p *Plan) { p.Lang = "node" }, "--pontoon is for Go"},
 		"a name in capitals":   {func(p *Plan) { p.Name = "Ledger" }, "lower-case"},
 		"a path":               {func(p *Plan) { p.Name = "../ledger" }, "lower-case"},
 		"an empty name":        {func(p *Plan) { p.Name = "" }, "lower-case"},
@@ -97,7 +97,8 @@ func forEach(t *testing.T, test func(t *testing.T, kind, lang string)) {
 func TestTheFilesAreThere(t *testing.T) {
 	wanted := map[string][]string{
 		"statemachine/go":     {"check.yaml", "go.mod", "go.sum", "machine.go", "machine_test.go", "main.go", "snapshot.go"},
-		"statemachine/python": {"__main__.py", "check.yaml", "machine.py", "pontoon/wire.py", "snapshot.py", "test_machine.py"},
+		"statemachine/python": {"__main__.py", "check.yaml", "machine.py", "pontoon/wire", "snapshot.py", "test_machine.py"},
+		"statemachine/node":   {"check.yaml", "machine.js", "machine.test.js", "main.js", "pontoon/wire", "snapshot.js"},
 		"storage/go":          {"file.go", "go.mod", "go.sum", "log.go", "main.go", "store.go", "store_test.go"},
 	}
 	forEach(t, func(t *testing.T, kind, lang string) {

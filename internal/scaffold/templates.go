@@ -7,6 +7,7 @@ import (
 	"encoding/base32"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"strings"
 	"text/template"
@@ -39,7 +40,13 @@ func (p *Plan) values() values {
 	if p.Kind == "transport" {
 		v.Scheme = p.Name
 	}
-	if p.Lang == "python" {
+	switch p.Lang {
+	case "node":
+		v.Program, v.Machine, v.Snapshot = "bin/"+p.Name+".cjs", "machine.js", "snapshot.js"
+		v.TimeField, v.Unordered, v.Failure = "time", "`Object.keys`, where numbers come first", "an exception"
+		v.Needs = "Node needs no package; `make NODE=…` names another interpreter than `node`, of version 20.15 or later."
+		v.Leave = "Leave `pontoon`, which is the runtime, and `main.js` as they are."
+	case "python":
 		v.Program, v.Machine, v.Snapshot = "bin/"+p.Name+".pyz", "machine.py", "snapshot.py"
 		v.TimeField, v.Unordered, v.Failure = "time", "a set", "an exception"
 		v.Needs = "Python needs the packages `grpcio` and `protobuf`; `make PYTHON=…` names another interpreter."
@@ -56,17 +63,18 @@ func (p *Plan) magic() string {
 }
 
 // files are all files by their names, with slashes.
-func (p *Plan) files(runtime fs.FS) (map[string][]byte, error) {
+func (p *Plan) files(runtime map[string][]byte) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for _, dir := range []string{"common", p.Kind + "/common", p.Kind + "/" + p.Lang} {
 		if err := p.expand(path.Join("templates", dir), files); err != nil {
 			return nil, err
 		}
 	}
-	if p.Lang == "python" {
-		return files, copied(runtime, files)
+	if p.Lang == "go" {
+		return files, p.addModule(files)
 	}
-	return files, p.addModule(files)
+	maps.Copy(files, runtime)
+	return files, nil
 }
 
 // expand fills in the templates of a folder.
@@ -108,15 +116,4 @@ func expanded(name, text string, v values) ([]byte, error) {
 	var out bytes.Buffer
 	err = t.Execute(&out, v)
 	return out.Bytes(), err
-}
-
-// copied adds the runtime.
-func copied(runtime fs.FS, files map[string][]byte) error {
-	return fs.WalkDir(runtime, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		files[name], err = fs.ReadFile(runtime, name)
-		return err
-	})
 }

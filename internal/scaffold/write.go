@@ -2,17 +2,16 @@ package scaffold
 
 import (
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 )
 
-// Write makes the folder. The runtime for plugins in Python is copied into those in Python.
+// Write makes the folder. The runtime of the language, if it has one, is copied into it.
 // It returns the paths of the files, below the folder. No file that is there is overwritten: if one is in the way,
 // nothing is written.
-func (p *Plan) Write(runtime fs.FS) ([]string, error) {
+func (p *Plan) Write(runtime map[string][]byte) ([]string, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
