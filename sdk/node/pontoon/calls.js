@@ -50,11 +50,15 @@ class Call {
     return this
   }
 
-  // send waits while the host does not read.
-  async send (answer) {
+  answer (answer) {
     const raw = encode(this.method.response, answer)
     this.unsent += raw.length + EACH
     this.calls.post('message', this.id, raw)
+  }
+
+  // send is answer, and waits while the host does not read.
+  async send (answer) {
+    this.answer(answer)
     while (this.unsent > WINDOW && !this.cancelled) await new Promise(resolve => { this.sender = resolve })
     if (this.cancelled) throw new Cancelled('the call was given up')
   }
@@ -116,7 +120,7 @@ class Calls {
       const call = this.running.get(id)
       if (!call) continue // it has ended meanwhile
       if (what === 'message') {
-        call.messages.push(Buffer.from(value.buffer, value.byteOffset, value.byteLength))
+        call.messages.push(value)
         call.wake('reader')
       } else if (what === 'sent') {
         call.unsent -= value
@@ -136,7 +140,7 @@ class Calls {
     try {
       const input = method.reads ? call : await single(call)
       if (method.writes) for await (const answer of method.serve(input, call)) await call.send(answer)
-      else await call.send(await method.serve(input, call))
+      else call.answer(await method.serve(input, call))
     } catch (error) {
       outcome = status(method.name, error)
     }

@@ -47,7 +47,7 @@ function layout (name) {
 
 // decode reads a message. Bytes of fields are views of raw.
 function decode (name, raw) {
-  return new Reader(raw).message(layout(name), raw.length)
+  return new Reader(Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)).message(layout(name), raw.length)
 }
 
 class Reader {

@@ -9,6 +9,7 @@ const { Querier } = require('./queries')
 const { Restorer, Views } = require('./snapshots')
 const { bytesOf, indexOf } = require('./values')
 
+const CLOSING = 500 // ms for the machine's own close, and for the method that runs then
 const ROLES = { read: 1, write: 2, administer: 3 }
 
 // Limits of an Open; 0 stands for the constants of the protocol (P-31).
@@ -74,10 +75,11 @@ class Core {
   async close (request) {
     const wasOpen = this.life.close(request.call)
     if (wasOpen) {
-      let late
+      let timer
+      let late = false
+      const patience = new Promise(resolve => { timer = setTimeout(resolve, CLOSING) }).then(() => { late = true })
       const closing = this.lock.run(() => late ? undefined : this.call('close'))
-      const timer = new Promise(resolve => { setTimeout(() => { late = true; resolve() }, 500).unref() })
-      await Promise.race([closing, timer])
+      await Promise.race([closing, patience]).finally(() => clearTimeout(timer))
     }
     this.views.clear()
     return {}

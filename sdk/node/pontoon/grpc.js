@@ -43,17 +43,20 @@ class Stream {
       this.finish(statusOf(CODES.UNIMPLEMENTED, `no method ${path}`, ''))
       return
     }
+    const refuse = status => {
+      call.cancel()
+      this.finish(status)
+    }
     const deframer = new Deframer(false, (raw, compressed) => {
-      if (compressed) throw new RangeError('a message is compressed')
-      call.message(raw)
+      if (compressed) refuse(statusOf(CODES.UNIMPLEMENTED, 'a message is compressed', ''))
+      else call.message(raw)
     })
     http.on('data', bytes => {
       if (this.finished) return
       try {
         deframer.push(bytes)
       } catch (error) {
-        call.cancel()
-        this.finish(statusOf(CODES.RESOURCE_EXHAUSTED, error.message, 'LIMIT'))
+        refuse(statusOf(CODES.RESOURCE_EXHAUSTED, error.message, 'LIMIT'))
       }
     })
     http.on('end', () => call.end())
@@ -61,7 +64,7 @@ class Stream {
   }
 
   write (message, sent) {
-    if (this.http.destroyed) return
+    if (this.over()) return
     this.respond({})
     const head = Buffer.allocUnsafe(5)
     head[0] = 0
@@ -80,6 +83,11 @@ class Stream {
     this.http.respond({ ':status': 200, 'content-type': 'application/grpc', ...more }, options || { waitForTrailers: true })
   }
 
+  // over tells whether the host has given the call up: then nothing can be sent.
+  over () {
+    return this.http.closed || this.http.destroyed
+  }
+
   pause () {
     this.http.pause()
   }
@@ -90,7 +98,7 @@ class Stream {
 
   // finish ends the call with a status.
   finish (status) {
-    if (this.finished || this.http.destroyed) return
+    if (this.finished || this.over()) return
     this.finished = true
     const trailers = { 'grpc-status': String(status.code) }
     if (status.text) trailers['grpc-message'] = percented(status.text)
@@ -100,7 +108,7 @@ class Stream {
       this.respond(trailers, { endStream: true })
       return
     }
-    this.http.on('wantTrailers', () => this.http.sendTrailers(trailers))
+    this.http.on('wantTrailers', () => { if (!this.over()) this.http.sendTrailers(trailers) })
     this.http.end()
   }
 }

@@ -66,7 +66,7 @@ async function drop (view) {
 async function * cut (source, size, call) {
   let length = 0
   let crc32 = 0
-  let rest = []
+  let rest = null // the beginning of a chunk
   let kept = 0
   for (;;) {
     const step = call.step(source)
@@ -75,19 +75,19 @@ async function * cut (source, size, call) {
     let piece = bytesOf(next.value, 'a piece of a snapshot')
     length += piece.length
     crc32 = zlib.crc32(piece, crc32)
-    while (kept + piece.length >= size) {
-      const chunk = Buffer.concat([...rest, piece.subarray(0, size - kept)])
-      piece = piece.subarray(size - kept)
-      rest = []
+    while (piece.length > 0) {
+      rest = rest || Buffer.allocUnsafeSlow(size)
+      const n = Math.min(piece.length, size - kept)
+      rest.set(piece.subarray(0, n), kept)
+      piece = piece.subarray(n)
+      kept += n
+      if (kept < size) break
+      yield { chunk: rest }
+      rest = null
       kept = 0
-      yield { chunk }
-    }
-    if (piece.length > 0) {
-      rest.push(Buffer.from(piece))
-      kept += piece.length
     }
   }
-  if (kept > 0) yield { chunk: Buffer.concat(rest) }
+  if (kept > 0) yield { chunk: rest.subarray(0, kept) }
   yield { end: { length, crc32 } }
 }
 

@@ -19,17 +19,22 @@ const CALL = { group: 1, incarnation: 1 }
 const PROGRAM = `
   const pontoon = require('./pontoon/index.js')
   console.log('printed before the handshake')
+  function * endless () { for (;;) yield Buffer.alloc(1000) }
+  async function * wait (signal) { await new Promise(resolve => signal.addEventListener('abort', resolve)) }
   pontoon.serve({
     apply (batch) { process.stdout.write('printed later\\n'); return batch.entries.map(() => null) },
     async query (data) {
+      if (data.toString() === 'refuse') throw new pontoon.InvalidQuery('50% of é\\n')
+      if (data.toString() === 'log') { console.warn('a warning'); console.error('x'.repeat(100000)) }
       if (data.toString() === 'hang') for (;;);
       if (data.toString() === 'lose') Promise.reject(new Error('lost'))
       if (data.toString() === 'child') return require('child_process').spawnSync('cat').stdout
       return data
     },
+    queryStream (data, signal) { return data.toString() === 'wait' ? wait(signal) : endless() },
     metrics () { return 'm 1\\n' },
     save () { return [] },
-    async restore () {}
+    restore () { return new Promise(() => {}) } // it reads nothing
   }, { name: 'm', version: '1' })
 `
 
@@ -70,11 +75,11 @@ class Running {
     stream.end(framed(raw))
     return new Promise(resolve => {
       const pieces = []
-      let status
-      stream.on('response', headers => { status = headers['grpc-status'] })
-      stream.on('trailers', trailers => { status = trailers['grpc-status'] })
+      let status, message
+      const read = headers => { status = headers['grpc-status']; message = headers['grpc-message'] }
+      stream.on('response', read).on('trailers', read)
       stream.on('data', bytes => pieces.push(bytes))
-      stream.on('close', () => resolve({ status, answer: Buffer.concat(pieces).subarray(5) }))
+      stream.on('close', () => resolve({ status, message, answer: Buffer.concat(pieces).subarray(5) }))
     })
   }
 
@@ -184,6 +189,55 @@ test('a host may give up thousands of calls', async t => {
   assert.strictEqual(await p.query('q'), 'q')
 })
 
+test('calls that were given up end', async t => {
+  const p = await started(t)
+  await p.open()
+  for (let i = 0; i < 100; i++) { // more than run at a time
+    const stream = p.stream('pontoon.plugin.v1.StateMachine', 'QueryStream')
+    stream.end(framed(encode('QueryStreamRequest', { call: CALL, data: Buffer.from(i % 2 ? 'wait' : 'all') })))
+    let refused
+    stream.on('response', headers => { refused = headers['grpc-status'] })
+    setTimeout(() => stream.close(http2.constants.NGHTTP2_CANCEL), 2)
+    await new Promise(resolve => stream.on('close', resolve))
+    assert.strictEqual(refused, undefined)
+  }
+  await p.call('pontoon.plugin.v1.StateMachine', 'Close', encode('CloseRequest', { call: CALL }))
+})
+
+test('a host waits with a snapshot that the machine does not read', async t => {
+  const p = await started(t)
+  await p.open()
+  const stream = p.stream('pontoon.plugin.v1.StateMachine', 'Restore')
+  stream.write(framed(encode('RestoreRequest', { call: CALL, header: { index: 5 } })))
+  const chunk = framed(encode('RestoreRequest', { chunk: Buffer.alloc(1 << 20) }))
+  let taken = 0
+  const write = () => stream.write(chunk, error => { if (!error) { taken++; write() } })
+  write()
+  await until(() => taken > 2)
+  for (let i = 0, before = -1; before < taken; i++) { // until nothing more is taken for a while
+    before = taken
+    for (let turn = 0; turn < 20; turn++) await p.call('pontoon.plugin.v1.Plugin', 'Describe', Buffer.alloc(0))
+  }
+  assert.ok(taken < 32, `${taken} MiB wait`)
+})
+
+test('a text has its characters, and a long record of the log is one line', async t => {
+  const p = await started(t)
+  await p.open()
+  const { status, message } = await p.call('pontoon.plugin.v1.StateMachine', 'Query', encode('QueryRequest', { call: CALL, data: Buffer.from('refuse') }))
+  assert.deepStrictEqual([status, message], ['3', '50%25 of %C3%A9%0A'])
+  await p.query('log')
+  await until(() => p.err.split('\n').length > 3)
+  const session = p.stream('pontoon.plugin.v1.Plugin', 'Session')
+  session.write(framed(encode('SessionRequest', { seq: 1, logLevel: 'error' })))
+  await new Promise(resolve => session.once('data', resolve))
+  await p.query('log')
+  await until(() => p.err.split('\n').length > 4)
+  const lines = p.err.trim().split('\n')
+  assert.ok(lines.every(line => line.length < 16 << 10))
+  assert.deepStrictEqual(lines.map(line => JSON.parse(line).level), ['INFO', 'WARN', 'ERROR', 'ERROR'])
+})
+
 test('a method that is not there, and a message that is too large, are refused', async t => {
   const p = await started(t)
   assert.strictEqual((await p.call('pontoon.plugin.v1.StateMachine', 'Guess', Buffer.alloc(0))).status, '12')
@@ -191,4 +245,8 @@ test('a method that is not there, and a message that is too large, are refused',
   const refused = new Promise(resolve => stream.on('response', headers => resolve(headers['grpc-status'])))
   stream.write(Buffer.from([0, 0x7f, 0xff, 0xff, 0xff]))
   assert.strictEqual(await refused, '8')
+  await p.open()
+  const compressed = p.stream('pontoon.plugin.v1.StateMachine', 'Query')
+  compressed.end(Buffer.concat([Buffer.from([1, 0, 0, 0, 2]), Buffer.from('0a00', 'hex')]))
+  assert.strictEqual(await new Promise(resolve => compressed.on('response', headers => resolve(headers['grpc-status']))), '12')
 })
