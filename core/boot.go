@@ -89,6 +89,9 @@ func (h *Host) start(ctx context.Context) error {
 	if err := h.api.Listen(h.cfg.ClientAddress, h.cfg.AdminAddress); err != nil {
 		return err
 	}
+	if at, how := h.identity.pins.parted(); at > 0 {
+		h.server.Suspect(at, how)
+	}
 	if err := h.proceed(func() {
 		h.server.Start()
 		h.wg.Go(h.watchServer)

@@ -123,6 +123,7 @@ func New(cfg Config) (*Host, error) {
 		CatchUpBytes: cfg.CatchUpBytes,
 		Rehearse:     rehearse, RehearseAll: cfg.RehearseSnapshots,
 		StateMachine: h.machine, Plugins: h.pluginStatus, PluginLines: h.pluginLines, Links: h.links, Ping: h.courier.Ping, Fitness: h.unfit, Logger: cfg.Logger, Metrics: cfg.Metrics,
+		NoteParting:  func(index uint64, how string) { h.identity.pins.part(index, how) },
 		Certificates: func() []server.Warning { return h.certificates.warnings(time.Now()) },
 		Log:          cfg.Log, Access: guard, Audit: h.audit, RefusedConnections: func() uint64 { return h.api.RefusedConnections() }, Late: c.Late, Exposed: h.courier.Exposed,
 	})

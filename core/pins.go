@@ -100,6 +100,23 @@ func (p *pins) lose(why string) error {
 	return p.save()
 }
 
+// part notes that the state has parted at a check, and how, or with index 0 that it was rebuilt. It
+// does not wait for the disk: keep writes it.
+func (p *pins) part(index uint64, how string) {
+	p.mu.Lock()
+	p.kept.PartedAt, p.kept.Parted = index, how
+	p.changes++
+	p.mu.Unlock()
+	wake.Up(p.wake)
+}
+
+// parted is what part has noted.
+func (p *pins) parted() (index uint64, how string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.kept.PartedAt, p.kept.Parted
+}
+
 // pin notes the first store that a member showed. Strangers are not pinned: there
 // is no end of them. It does not wait for the disk: keep writes it.
 func (p *pins) pin(id member.ID, store uint64) {

@@ -63,6 +63,13 @@ func TestPinsOutliveTheHost(t *testing.T) {
 	if err := open(t, dir).admit(0xa); err != nil {
 		t.Errorf("the right store again: %v", err)
 	}
+	next.part(31, "it differs")
+	if err := next.save(); err != nil {
+		t.Fatal(err)
+	}
+	if at, how := open(t, dir).parted(); at != 31 || how != "it differs" {
+		t.Errorf("parted at %d: %q", at, how)
+	}
 	if err := next.lose("entry 10 was applied, the log ended at 0"); err != nil {
 		t.Fatal(err)
 	}

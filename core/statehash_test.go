@@ -1,12 +1,19 @@
 package core_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/internal/server"
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
@@ -79,6 +86,99 @@ func TestAReplicaThatPartsIsRebuilt(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A member that has parted, and whose host is started again before it was rebuilt, serves nothing of
+// what it has until it has the state of the others: it remembers.
+func TestAMemberThatHasPartedRemembersThat(t *testing.T) {
+	c := newCluster(t, 0, nil)
+	dirs, broken := map[uint64]string{1: t.TempDir(), 2: t.TempDir(), 3: t.TempDir()}, atomic.Uint64{}
+	c.tune = func(cfg *core.Config) {
+		n, id := c.nodes[member.ID(cfg.ID)], cfg.ID
+		cfg.DataDir, cfg.SnapshotEntries, cfg.CatchUpEntries = dirs[cfg.ID], 20, 1
+		cfg.Backends[1] = backend.StateMachine("register", func(e backend.Env) statemachine.StateMachine {
+			m := n.newMachine(e).(picky)
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			if len(n.machines) > 0 { // as on disk
+				m.Register = n.machines[len(n.machines)-1].Successor()
+			}
+			m.AnnounceHash("digest")
+			if broken.Load() == id {
+				return unopenable{m}
+			}
+			return m
+		})
+	}
+	c.found(3)
+	c.propose(c.leader(), "first")
+	c.converged()
+	c.atLevel(member.Level)
+	leader := c.leader()
+	id := c.other(leader)
+	broken.Store(uint64(id))
+	corrupt := c.nodes[id].machine()
+	corrupt.Corrupt()
+	place := fmt.Sprintf("at %d", len(corrupt.Entries()))
+	c.eventually("quarantine", func() bool { // what the member itself were asked for it could not answer
+		c.propose(leader, "more")
+		return c.nodes[id].log.position("another state than a majority") >= 0
+	})
+	c.stop(id)
+	broken.Store(0)
+	from := len(c.nodes[id].log.all())
+	c.start(id, false)
+	if q := c.service(id).Status().Quarantine; q == nil && !strings.Contains(strings.Join(c.nodes[id].log.all()[from:], ""), "the quarantine") {
+		t.Error("it serves what it has")
+	}
+	c.goesOn("the end of the quarantine", func() bool {
+		answer, err := c.service(id).Query(t.Context(), []byte(place), server.Stale)
+		if err == nil && strings.HasPrefix(string(answer.Data), "corrupt") {
+			t.Fatalf("it answers %q", answer.Data)
+		}
+		return err == nil
+	})
+	c.goesOn("the end of the note", func() bool {
+		pins, err := os.ReadFile(filepath.Join(dirs[uint64(id)], "pins.json"))
+		return err == nil && !strings.Contains(string(pins), "parted")
+	})
+	for _, text := range c.converged() {
+		if strings.HasPrefix(text, "corrupt") {
+			t.Errorf("the state has %q", text)
+		}
+	}
+}
+
+// The only member has no other to be compared with, as after host recover: it goes on with what it has.
+func TestAMemberThatIsAloneIsNoSuspect(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "pins.json"), []byte(`{"version":1,"parted_at":"5","parted":"it differs"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := newCluster(t, 0, func(cfg *core.Config) { cfg.DataDir = dir })
+	tune := c.tune
+	c.tune = func(cfg *core.Config) {
+		tune(cfg)
+		n := c.nodes[member.ID(cfg.ID)]
+		cfg.Backends[1] = backend.StateMachine("register", func(e backend.Env) statemachine.StateMachine {
+			m := n.newMachine(e).(picky)
+			m.AnnounceHash("digest")
+			return m
+		})
+	}
+	c.found(1)
+	c.eventually("the end of the quarantine", func() bool { return c.service(1).Status().Quarantine == nil })
+	c.propose(1, "first")
+	if c.nodes[1].log.position("before this start") < 0 {
+		t.Error("it was not quarantined")
+	}
+}
+
+// unopenable is a state machine that cannot be opened.
+type unopenable struct{ picky }
+
+func (unopenable) Open(context.Context, plugins.Options) (uint64, error) {
+	return 0, errors.New("no memory")
 }
 
 // Where no majority has the same state, none is stopped: the leader warns, and says where.

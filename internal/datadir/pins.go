@@ -41,6 +41,11 @@ type Pins struct {
 	Founding uint64
 	// Lost says that the store lost acknowledged data; it is refused from then on.
 	Lost string
+	// PartedAt is the index of a check of the state at which the state machine had another state
+	// than a majority of the voters, and Parted says how it differed; 0 if it has not, or was
+	// rebuilt.
+	PartedAt uint64
+	Parted   string
 }
 
 // pinsFile is the form of Pins on disk. Numbers are in hex.
@@ -51,6 +56,8 @@ type pinsFile struct {
 	Incarnations string            `json:"incarnations,omitempty"`
 	Founding     string            `json:"founding,omitempty"`
 	Lost         string            `json:"lost,omitempty"`
+	PartedAt     string            `json:"parted_at,omitempty"`
+	Parted       string            `json:"parted,omitempty"`
 }
 
 // ReadPins reads what there is; the zero Pins if there is no file.
@@ -99,7 +106,7 @@ func decodePins(b []byte) (Pins, error) {
 	if f.Version != 1 {
 		return Pins{}, fmt.Errorf("%w: it has version %d, this host knows 1", ErrPins, f.Version)
 	}
-	p := Pins{Peers: map[member.ID]uint64{}, Lost: f.Lost}
+	p := Pins{Peers: map[member.ID]uint64{}, Lost: f.Lost, Parted: f.Parted}
 	var err error
 	if p.Store, err = numberOrNone(f.Store); err != nil {
 		return Pins{}, fmt.Errorf("%w: store: %w", ErrPins, err)
@@ -109,6 +116,9 @@ func decodePins(b []byte) (Pins, error) {
 	}
 	if p.Founding, err = numberOrNone(f.Founding); err != nil {
 		return Pins{}, fmt.Errorf("%w: founding: %w", ErrPins, err)
+	}
+	if p.PartedAt, err = numberOrNone(f.PartedAt); err != nil {
+		return Pins{}, fmt.Errorf("%w: parted_at: %w", ErrPins, err)
 	}
 	for text, store := range f.Peers {
 		id, idErr := member.ParseID(text)
@@ -126,6 +136,7 @@ func (p *Pins) Write(fsys vfs.FS) error {
 	f := pinsFile{
 		Version: 1, Store: hexOrNone(p.Store), Peers: map[string]string{}, Incarnations: hexOrNone(p.Incarnations),
 		Founding: hexOrNone(p.Founding), Lost: p.Lost,
+		PartedAt: hexOrNone(p.PartedAt), Parted: p.Parted,
 	}
 	for id, store := range p.Peers {
 		f.Peers[id.String()] = strconv.FormatUint(store, 16)

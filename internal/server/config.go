@@ -68,6 +68,9 @@ type Config struct {
 	Exposed func() []string
 	// Late is for how long the host was not there for its plugins; may be nil.
 	Late func() time.Duration
+	// NoteParting keeps beside the storage that the state has parted at the check at index, and
+	// why, for Suspect at the next start; index 0 ends that. It does not wait for the disk. It may be nil.
+	NoteParting func(index uint64, why string)
 	// Log tells how it goes with the log; nil if that is not known.
 	Log LogState
 	// Audit is the record of what clients ask for; nil if there is none.

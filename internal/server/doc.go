@@ -20,7 +20,7 @@
 //   - read.go, readrounds.go: queries and the read index; querystream.go: answers in chunks; querygate.go, blockedqueries.go:
 //     their places, and the queries that a state machine does not survive;
 //   - replay.go, reread.go, restore.go, restoring.go: a state machine is brought to the applied
-//     index, by the log or by a snapshot; applytime.go: the time there; commandversion.go: the version of commands; statehash.go: checks of the state; durable.go: what of it survives a loss of power; snapshotformat.go: snapshots of another format; asked.go, patience.go: the storage that is
+//     index, by the log or by a snapshot; applytime.go: the time there; commandversion.go: the version of commands; statehash.go, suspect.go: checks of the state; durable.go: what of it survives a loss of power; snapshotformat.go: snapshots of another format; asked.go, patience.go: the storage that is
 //     read for that, and may not answer; plea.go: the leader's snapshot, if none here helps;
 //   - snapshotter.go, savestate.go, snapshot.go, summedwriter.go: when a snapshot is due, how
 //     it is saved and rehearsed, the bytes of its header, and the sum of all of them;

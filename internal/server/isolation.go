@@ -35,13 +35,15 @@ type Quarantine struct {
 	SHA256             string
 	// Parted: no entry ends the state machine, but its state after Index differs from that of
 	// a majority of the voters. Term, Bytes and SHA256 are empty. It ends when the state machine has
-	// been rebuilt from a snapshot of the leader.
+	// been rebuilt from a snapshot of the leader, or as Suspect says.
 	Parted bool
 	// Tries is how often in a row the entry has ended the state machine; if Parted, how often
 	// in an hour the state has differed.
 	Tries int
 	// LastWords says how it ended the last time, on one line.
 	LastWords string
+	// noted: an earlier life of the host has noted that. See Suspect.
+	noted bool
 	// Since is when the quarantine began, Next when the next try is due; one is under
 	// way if that has passed.
 	Since, Next time.Time
@@ -49,7 +51,10 @@ type Quarantine struct {
 
 // text says it to people.
 func (q *Quarantine) text() string {
-	if q.Parted {
+	switch {
+	case q.noted:
+		return "quarantined: before this start the state machine had another state than a majority of the voters, and it waits for a check of the state: " + q.LastWords
+	case q.Parted:
 		return "quarantined: the state machine has another state than a majority of the voters, and waits to be rebuilt from a snapshot of the leader: " + q.LastWords
 	}
 	return fmt.Sprintf("quarantined: entry %d (term %d, %d bytes, sha256 %s) has ended the state machine %d times; "+
@@ -98,7 +103,7 @@ func (s *Server) passed(index uint64) {
 		*k = kills{}
 	}
 	if q := s.isolated.Load(); q != nil && index >= q.Index && !q.Parted {
-		s.isolated.Store(nil)
+		s.isolated.Store(s.hashes.suspicion)
 		s.logger.Info("the quarantine is over: the state machine has the entry", "index", q.Index, "after", time.Since(q.Since).Round(time.Second))
 	}
 }

@@ -35,7 +35,12 @@ type stateHashes struct {
 	// the state machine has no state that is trusted, and waits for such a snapshot.
 	trusted  uint64
 	rebuilds bool
-	partings []time.Time // in the last hour
+	// suspect is the index of a check at which this member had parted, as an earlier life of
+	// its host has noted, and no check has shown since that it has the state of the others; 0 if
+	// there is none. suspicion is the quarantine for that.
+	suspect   uint64
+	suspicion *Quarantine
+	partings  []time.Time // in the last hour
 }
 
 // maxPartings is how often in an hour a state machine may part before the next try waits for
@@ -117,15 +122,16 @@ func (d *driver) hashed(index uint64, value []byte) error {
 	return nil
 }
 
-// toldHash is what the node is told: the last hash, and whether this member is to be rebuilt.
+// toldHash is what the node is told: the last hash, and whether what this member has is not
+// trusted.
 type toldHash struct {
 	node.StateHash
-	rebuilds bool
+	untrusted bool
 }
 
 // tellHash has the others hear of a hash.
 func (s *Server) tellHash(h node.StateHash) {
-	s.hash.Store(&toldHash{h, s.hashes.rebuilds})
+	s.hash.Store(&toldHash{h, s.hashes.rebuilds || s.hashes.suspect > 0})
 	s.retellHash()
 }
 
@@ -134,7 +140,7 @@ func (s *Server) retellHash() {
 	if n, _ := s.attached(); n != nil && s.hash.Load() != nil {
 		n.Do(func(c *node.Core) error {
 			told := s.hash.Load()
-			c.SetStateHash(told.StateHash, !told.rebuilds)
+			c.SetStateHash(told.StateHash, !told.untrusted)
 			return nil
 		})
 	}
@@ -143,6 +149,7 @@ func (s *Server) retellHash() {
 // checkParted is an error if this member's state was not that of a majority at a check.
 func (d *driver) checkParted() error {
 	s := d.s
+	s.acquitUnchecked(d.hashName)
 	for _, agreed := range s.agreed.taken() {
 		i := slices.IndexFunc(s.hashes.own, func(h node.StateHash) bool { return h.Index == agreed.Index })
 		switch {
@@ -151,6 +158,9 @@ func (d *driver) checkParted() error {
 			return parted{s.hashes.own[i], agreed}
 		default:
 			s.checked.Store(max(s.checked.Load(), agreed.Index))
+			if agreed.Index >= s.hashes.suspect {
+				s.acquit("index", agreed.Index)
+			}
 		}
 	}
 	return nil
@@ -168,10 +178,11 @@ func (s *Server) heardAgreed(h node.StateHash) {
 // is rebuilt from a snapshot of the leader that is newer than all of its own.
 func (s *Server) part(p parted) {
 	h, now := &s.hashes, time.Now()
-	h.own, h.rebuilds, h.trusted = nil, true, max(p.own.Index, s.snapshots.newest(s.given)+1)
+	h.own, h.suspect, h.suspicion, h.rebuilds, h.trusted = nil, 0, nil, true, max(p.own.Index, s.snapshots.newest(s.given)+1)
 	s.tellHash(p.own)
 	h.partings = append(slices.DeleteFunc(h.partings, func(at time.Time) bool { return now.Sub(at) > time.Hour }), now)
 	s.isolated.Store(&Quarantine{Index: p.own.Index, Parted: true, Tries: len(h.partings), LastWords: p.Error(), Since: now})
+	s.noteParting(p.own.Index, p.Error())
 	s.metrics.parted.Inc()
 	s.logger.Error("the state machine has another state than a majority of the voters: this member is quarantined until it is rebuilt from a snapshot of the leader",
 		"index", p.own.Index, "hash", fmt.Sprintf("%016x", p.own.Value), "majority", fmt.Sprintf("%016x", p.agreed.Value), "times_in_an_hour", len(h.partings))
@@ -193,6 +204,7 @@ func (s *Server) restored(index uint64) {
 	if !ends {
 		return
 	}
+	s.noteParting(0, "")
 	if q := s.isolated.Load(); q != nil && q.Parted {
 		s.isolated.Store(nil)
 		s.logger.Info("the quarantine is over: the state machine has the state of the leader", "index", index, "after", time.Since(q.Since).Round(time.Second))

@@ -204,19 +204,19 @@ func TestAStateThatIsRestoredIsChecked(t *testing.T) {
 func TestAPartedMemberIsNotTrusted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := hashes(t, false)
-		if w.s.hash.Load().rebuilds {
+		if w.s.hash.Load().untrusted {
 			t.Fatal("it is not trusted from the start")
 		}
 		w.parts()
 		at := w.s.Pleads()
-		if !w.s.hash.Load().rebuilds {
+		if !w.s.hash.Load().untrusted {
 			t.Error("it has parted, and is trusted")
 		}
 		for w.last < at {
 			w.commit("d")
 		}
 		w.give(at, "a", "b", "c", "d")
-		if w.s.hash.Load().rebuilds {
+		if w.s.hash.Load().untrusted {
 			t.Error("it is rebuilt, and not trusted")
 		}
 	})

@@ -50,6 +50,11 @@ type world struct {
 
 // newWorld starts a server at an empty log. Tests run it in a synctest bubble.
 func newWorld(t *testing.T, tune func(*Config)) *world {
+	return newWorldAfter(t, tune, func(*Server) {})
+}
+
+// newWorldAfter is newWorld with something done to the server before its start.
+func newWorldAfter(t *testing.T, tune func(*Config), before func(*Server)) *world {
 	w := &world{t: t, source: &source{}}
 	registry, err := (&member.Registry{}).Apply(member.Change{Op: member.Add, Member: self}, 1, 1)
 	if err != nil {
@@ -67,6 +72,7 @@ func newWorld(t *testing.T, tune func(*Config)) *world {
 	}
 	w.s = New(cfg)
 	w.store = storagetest.NewMemory()
+	before(w.s)
 	w.s.Start()
 	t.Cleanup(w.stop)
 	w.open()
