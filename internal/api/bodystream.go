@@ -77,7 +77,8 @@ func (b *bodyStream) Send(m *hostv1.QueryStreamResponse) error {
 	if !b.begun {
 		b.begun = true
 		b.w.Header().Set("Content-Type", b.contentType)
-		b.w.Header().Set("Cache-Control", "no-store")
+		b.w.Header().Set("Cache-Control", "no-store, no-transform") // a proxy that compresses gathers events
+		b.w.Header().Set("X-Accel-Buffering", "no")
 		b.w.Header().Set("X-Content-Type-Options", "nosniff")
 		b.w.WriteHeader(http.StatusOK)
 		go b.live()

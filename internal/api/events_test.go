@@ -43,7 +43,7 @@ func in64(text string) string {
 }
 
 // A GET is answered by Server-Sent Events: a header, an event of the default type for each
-// chunk, and an end with length and sum. What the client says that it accepts, and which
+// chunk, and an end with length and sum, and proxies are told not to gather them. What the client says that it accepts, and which
 // event it has seen last, makes no difference.
 func TestAnAnswerInChunksComesAsEvents(t *testing.T) {
 	svc := &fakeService{}
@@ -60,7 +60,7 @@ func TestAnAnswerInChunksComesAsEvents(t *testing.T) {
 		if err != nil || string(text) != want || resp.StatusCode != http.StatusOK {
 			t.Errorf("%.60q: %s, %v\n%s", headers, resp.Status, err, text)
 		}
-		if kind, cache := resp.Header.Get("Content-Type"), resp.Header.Get("Cache-Control"); kind != "text/event-stream" || cache != "no-store" {
+		if kind, cache := resp.Header.Get("Content-Type"), resp.Header.Get("Cache-Control"); kind != "text/event-stream" || cache != "no-store, no-transform" || resp.Header.Get("X-Accel-Buffering") != "no" {
 			t.Errorf("content type %q, to be cached %q", kind, cache)
 		}
 	}
