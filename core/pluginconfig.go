@@ -6,9 +6,10 @@ import (
 )
 
 // PluginConfig says which plugin to run and how: a backend of Config.Backends
-// (Name), or an executable of a third party (Command and SHA256).
+// (Name), an executable of a third party (Command and SHA256), or a plugin that was
+// started elsewhere (Address).
 type PluginConfig struct {
-	// Name is that of a backend. With Command it may be empty; otherwise the plugin
+	// Name is that of a backend. With Command or Address it may be empty; otherwise the plugin
 	// must describe itself by this name.
 	Name string
 	// Command is the path of an executable and its arguments. There is no search in
@@ -16,6 +17,9 @@ type PluginConfig struct {
 	Command []string
 	// SHA256 is the hex sum of the file Command[0]; required with Command.
 	SHA256 string
+	// Address is where a plugin listens that was started elsewhere, in a debugger for
+	// example: unix:// and an absolute path. Nothing checks which program that is.
+	Address string
 	// Isolation is "process", which is the default, or "inproc": a backend then runs
 	// inside the host, without RPC, and a panic or a leak of it is the host's.
 	Isolation string
@@ -37,6 +41,7 @@ type TransportConfig struct {
 // spec is the plugin as the catalog takes it.
 func (p *PluginConfig) spec(kind plugins.Kind) catalog.Spec {
 	return catalog.Spec{
-		Kind: kind, Name: p.Name, Command: p.Command, SHA256: p.SHA256, Isolation: catalog.Isolation(p.Isolation), Env: p.Env,
+		Kind: kind, Name: p.Name, Command: p.Command, SHA256: p.SHA256, Address: p.Address,
+		Isolation: catalog.Isolation(p.Isolation), Env: p.Env,
 	}
 }

@@ -27,7 +27,7 @@ func (h *Host) pluginStatus() []server.PluginStatus {
 func statusOf(st catalog.Status) server.PluginStatus {
 	return server.PluginStatus{
 		Kind: string(st.Kind), Name: st.Name, Version: st.Version, PID: st.PID,
-		State: string(st.State), Restarts: st.Restarts, LastError: st.LastError, Missed: st.Missed,
+		State: string(st.State), Attached: st.Attached, Restarts: st.Restarts, LastError: st.LastError, Missed: st.Missed,
 		Work: workOf(st.Work), Generation: st.Generation, LastExit: st.LastExit,
 	}
 }

@@ -26,8 +26,17 @@ type rehearsal struct {
 	slot *catalog.Slot
 }
 
-// rehearsal returns how to restore a snapshot for trial.
+// rehearsal returns how to restore a snapshot for trial; nil if there is no second process
+// to do that with, because the plugin is started elsewhere.
 func (h *Host) rehearsal() (func(context.Context, uint64, io.Reader) error, error) {
+	if h.cfg.StateMachine.Address != "" {
+		if h.cfg.RehearseSnapshots {
+			return nil, fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, SettingError{
+				"raft.check_snapshots", "restore needs a second process of the state machine, and one that has an address is started elsewhere; use sum",
+			})
+		}
+		return nil, nil
+	}
 	slot, err := h.catalog.Slot(h.cfg.StateMachine.spec(plugins.StateMachine))
 	if err != nil {
 		return nil, err

@@ -70,7 +70,7 @@ func (h *Host) watchApply() {
 		if f.text != "" {
 			h.logger.Warn("state machine "+f.text, "plugin", in.Info().Name, "for", f.since)
 		}
-		if f.hung {
+		if f.hung && !in.Attached() { // nothing is gained by hanging up on what a debugger holds up
 			in.Fail(fmt.Errorf("%s for %v: %w", f.text, f.since, catalog.ErrHung))
 		}
 	}

@@ -10,12 +10,13 @@
 //
 //   - The handshake with the host, the connection and its limits.
 //   - "describe" as first argument prints what the plugin is, as JSON, and
-//     exits. Started by hand without it, the plugin says what it is for and
-//     exits with ExitUsage.
+//     exits. With "attach", and perhaps a path, it waits for hosts on a socket, which
+//     is for debuggers; each host gets a backend of its own. Started by hand without either, the plugin says what it is
+//     for and exits with ExitUsage.
 //   - Logging: Env.Logger, package log and log/slog's default logger write
 //     lines that keep their level on the way into the host's log. The host can
 //     change the level while the plugin runs.
-//   - The end: the process exits at once when its standard input ends, because
+//   - The end: a process that a host started exits at once when its standard input ends, because
 //     then its host is gone. It ignores SIGINT and SIGTERM, which a terminal or
 //     a service manager sends to hosts and plugins alike: a host that stops
 //     tells its plugins itself, in the right order.

@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -27,6 +28,8 @@ type instance struct {
 	register func(grpc.ServiceRegistrar)
 	// metrics writes what the backend and its adapter count.
 	metrics func(io.Writer) error
+	// close is the contract's, for the end of an attachment whose host did not close it.
+	close func(context.Context) error
 	// watch tells the backend who leads; nil if it does not want to know.
 	watch func(plugins.Leadership)
 	// busy says what the backend is at; nil if it does not say that.
@@ -42,11 +45,11 @@ func create(b Backend, log *slog.Logger) (*instance, error) {
 	switch {
 	case b.Kind == plugins.Storage && b.NewStorage != nil:
 		s := b.NewStorage(env)
-		made, in.info = s, s.Describe()
+		made, in.info, in.close = s, s.Describe(), s.Close
 		in.register = func(r grpc.ServiceRegistrar) { storagerpc.Register(r, s) }
 	case b.Kind == plugins.Transport && b.NewTransport != nil:
 		t := b.NewTransport(env)
-		made, in.info = t, t.Describe()
+		made, in.info, in.close = t, t.Describe(), t.Close
 		in.register = func(r grpc.ServiceRegistrar) {
 			s := transportrpc.Register(r, t)
 			s.LogTo(log)
@@ -54,7 +57,7 @@ func create(b Backend, log *slog.Logger) (*instance, error) {
 		}
 	case b.Kind == plugins.StateMachine && b.NewStateMachine != nil:
 		s := b.NewStateMachine(env)
-		made, in.info = s, s.Describe()
+		made, in.info, in.close = s, s.Describe(), s.Close
 		in.register = func(r grpc.ServiceRegistrar) { statemachinerpc.Register(r, s) }
 	default:
 		return nil, fmt.Errorf("backend %q of kind %q has no constructor of that kind", b.Name, b.Kind)

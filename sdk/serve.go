@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"syscall"
 
 	"github.com/hashicorp/go-hclog"
@@ -31,6 +32,10 @@ const (
 // BuiltinCommand is the first argument of a host's executable that is to
 // serve one of its own backends: BuiltinCommand, kind, name.
 const BuiltinCommand = "plugin-serve"
+
+// AttachCommand is the last argument of a plugin that is started by hand, and waits for
+// hosts to attach to it, or the last but one, with the path of its socket after it.
+const AttachCommand = "attach"
 
 // Serve serves b and does not return: it is the whole of a plugin's main.
 func Serve(b Backend) {
@@ -94,12 +99,16 @@ func serve(p process, b Backend) int {
 	switch {
 	case len(p.args) == 1 && p.args[0] == "describe":
 		return serveDescribe(p, b)
-	case os.Getenv(pluginrpc.CookieKey) != pluginrpc.CookieValue:
+	case os.Getenv(pluginrpc.CookieKey) == pluginrpc.CookieValue:
+		return run(p, b)
+	case slices.Contains(p.args, AttachCommand):
+		return serveAttached(p, b)
+	default:
 		fmt.Fprintf(p.stderr, "this is a Pontoon plugin: %s %s. It is run by the host, which finds it through the\n"+
-			"plugins section of its configuration. To see what it is, run it with the argument \"describe\".\n", b.Kind, b.Name)
+			"plugins section of its configuration. To see what it is, run it with the argument \"describe\"; to have\n"+
+			"it wait for a host, in a debugger for example, with the argument \"attach\".\n", b.Kind, b.Name)
 		return ExitUsage
 	}
-	return run(p, b)
 }
 
 func serveDescribe(p process, b Backend) int {
@@ -147,10 +156,7 @@ func run(p process, b Backend) int {
 			served = true
 			register(streams.With(r))
 		}),
-		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
-			opts = append(opts, pluginrpc.ServerOptions()...)
-			return grpc.NewServer(append(opts, grpc.Creds(streams.Credentials()))...)
-		},
+		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server { return newServer(streams, opts...) },
 		Logger: hclog.New(&hclog.LoggerOptions{
 			Name: "go-plugin", Level: hclog.Warn, Output: p.stderr, JSONFormat: true,
 		}),
@@ -159,6 +165,12 @@ func run(p process, b Backend) int {
 		return 1
 	}
 	return 0
+}
+
+// newServer makes the server of a plugin's socket, which streams take theirs from.
+func newServer(streams *frames.Server, opts ...grpc.ServerOption) *grpc.Server {
+	opts = append(opts, pluginrpc.ServerOptions()...)
+	return grpc.NewServer(append(opts, grpc.Creds(streams.Credentials()))...)
 }
 
 // watchLifeline ends the process at once when stdin ends, which it does when

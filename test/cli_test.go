@@ -38,6 +38,7 @@ type statusMemberJSON struct {
 		Version  string `json:"version"`
 		PID      int    `json:"pid"`
 		State    string `json:"state"`
+		Attached bool   `json:"attached"`
 		Restarts int    `json:"restarts"`
 		Warning  string `json:"warning"`
 		Work     *struct {

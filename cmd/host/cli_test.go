@@ -172,6 +172,7 @@ func TestStatusJSON(t *testing.T) {
           "version": "1.0",
           "pid": 11,
           "state": "ready",
+          "attached": false,
           "restarts": 0,
           "warning": "",
           "work": null
@@ -182,6 +183,7 @@ func TestStatusJSON(t *testing.T) {
           "version": "1.0",
           "pid": 12,
           "state": "ready",
+          "attached": false,
           "restarts": 2,
           "warning": "",
           "work": null
@@ -192,6 +194,7 @@ func TestStatusJSON(t *testing.T) {
           "version": "1.0",
           "pid": 13,
           "state": "ready",
+          "attached": false,
           "restarts": 0,
           "warning": "",
           "work": {

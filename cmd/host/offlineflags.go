@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -19,6 +20,9 @@ func addOffline(cmd *cobra.Command) offlineFlags {
 	return offlineFlags{addConfig(cmd)}
 }
 
+// errStorageElsewhere: which program has the store is not known, nor whether it runs.
+var errStorageElsewhere = errors.New("the storage has an address, so its plugin is started elsewhere; for this command give its command and sha256, or its name, in the configuration")
+
 // need reads the configuration, without which it is an error.
 func (f offlineFlags) need(cmd *cobra.Command) (*maintenance.Node, *core.Config, error) {
 	c, o, err := f.load(cmd)
@@ -27,6 +31,9 @@ func (f offlineFlags) need(cmd *cobra.Command) (*maintenance.Node, *core.Config,
 	}
 	warnIgnored(cmd.ErrOrStderr(), o)
 	h := &c.Host
+	if h.Storage.Address != "" {
+		return nil, nil, errStorageElsewhere
+	}
 	return &maintenance.Node{
 		ClusterID: h.ClusterID, NodeID: h.ID, Name: h.Name,
 		Limits: h.Limits, Tick: h.Tick, Election: h.Election,

@@ -115,6 +115,7 @@ type pluginStatus struct {
 	Version  string `json:"version"`
 	PID      int32  `json:"pid"`
 	State    string `json:"state"`
+	Attached bool   `json:"attached"`
 	Restarts uint32 `json:"restarts"`
 	Warning  string `json:"warning"`
 	// Work is null of a plugin that does not say that it is at long work.
@@ -249,7 +250,7 @@ func pluginsOf(st *hostv1.StatusResponse) []pluginStatus {
 		}
 		all = append(all, pluginStatus{
 			Kind: p.GetKind(), Name: p.GetName(), Version: p.GetVersion(),
-			PID: p.GetPid(), State: p.GetState(), Restarts: p.GetRestarts(), Warning: p.GetWarning(), Work: work,
+			PID: p.GetPid(), State: p.GetState(), Attached: p.GetAttached(), Restarts: p.GetRestarts(), Warning: p.GetWarning(), Work: work,
 		})
 	}
 	return all
@@ -333,6 +334,9 @@ func (s clusterStatus) note(m memberStatus) string {
 		}
 		if p.State != pluginReady {
 			text += " " + p.State
+		}
+		if p.Attached {
+			text += " attached"
 		}
 		if p.Restarts > 0 {
 			text += fmt.Sprintf(" (%d restarts)", p.Restarts)

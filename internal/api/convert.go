@@ -145,6 +145,7 @@ func toStatus(s server.Status) *hostv1.StatusResponse {
 
 			Generation: uint32(p.Generation),
 			LastExit:   text(p.LastExit),
+			Attached:   p.Attached,
 		})
 	}
 	for _, l := range s.Links {

@@ -16,6 +16,8 @@
 //
 // What the catalog promises:
 //
+//   - A plugin that was started elsewhere is waited for, and never ended: only the
+//     connection to it is.
 //   - A process that is started is reaped, its process group is killed and its
 //     socket directory removed, however it ends. If the host itself is killed,
 //     its plugins die: on Linux by the parent-death signal, everywhere else by
@@ -33,6 +35,8 @@
 //   - launch.go, runner.go, process.go, pipes.go: one start, through go-plugin, of
 //     a process of our own making; executable.go, environment.go, runtimedir.go and
 //     sealed_linux.go: what is executed, with what, and where its socket is;
+//   - attach.go, await.go: a connection to a plugin that was started elsewhere, in the
+//     place of a process;
 //   - handshake.go, output.go, lines.go, lineformat.go, linerate.go, hclog.go: what it writes;
 //   - instance.go, inproc.go: the life that the caller holds, with and without a process;
 //     capabilities.go: what it may require of the host;

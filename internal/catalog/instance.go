@@ -62,6 +62,10 @@ func (in *Instance) Info() plugins.Info { return in.info }
 // PID returns the id of the plugin's process, or 0 if it runs inside the host.
 func (in *Instance) PID() int { return in.life.pid() }
 
+// Attached tells whether the plugin was started elsewhere: nothing but its connection can
+// be ended, and a debugger may hold it up.
+func (in *Instance) Attached() bool { return in.slot.plan.attach != "" }
+
 // Storage returns the plugin's contract if it is a storage plugin, else nil.
 func (in *Instance) Storage() storage.Storage { return in.storage }
 

@@ -28,6 +28,7 @@ type launch struct {
 	slot    *Slot
 	output  *output
 	runner  *pluginRunner
+	process *process // nil if it was started elsewhere
 	client  *plugin.Client
 	options []grpc.DialOption
 	// socketDir is made by go-plugin when it prepares the runner.
@@ -82,10 +83,23 @@ func (s *Slot) newLaunch(ctx context.Context) (*launch, error) {
 	logger := s.catalog.options.Logger.With("kind", string(s.plan.kind))
 	out := newOutput(logger, name, &s.lines)
 	l := &launch{slot: s, output: out}
-	l.runner = &pluginRunner{process: newProcess(s.plan.args, out), plan: s.plan, ctx: ctx, served: s.hasServed()}
+	l.runner = l.newRunner(ctx)
 	l.options = append(options, grpc.WithChainStreamInterceptor(l.remember))
 	l.client = plugin.NewClient(l.config(socketParent, logger.With("plugin", name)))
 	return l, nil
+}
+
+// newRunner makes what the plugin runs in, which has not begun.
+func (l *launch) newRunner(ctx context.Context) *pluginRunner {
+	r := &pluginRunner{plan: l.slot.plan, ctx: ctx, served: l.slot.hasServed()}
+	if r.plan.attach != "" {
+		a := newAttachment(r.plan.attach)
+		r.occupant, r.exited, r.drained = a, a.ended, a.ended
+		return r
+	}
+	l.process = newProcess(r.plan, l.output)
+	r.occupant, r.exited, r.drained = l.process, l.process.exited, l.process.drained
+	return r
 }
 
 // config is that of go-plugin's client: everything that it would do to or with
@@ -110,7 +124,9 @@ func (l *launch) config(socketParent string, logger *slog.Logger) *plugin.Client
 // prepare is go-plugin's RunnerFunc.
 func (l *launch) prepare(_ hclog.Logger, cmd *exec.Cmd, socketDir string) (runner.Runner, error) {
 	l.socketDir = socketDir
-	l.runner.env, l.runner.socketDir = cmd.Env, socketDir
+	if l.process != nil {
+		l.process.env, l.process.socketDir = cmd.Env, socketDir
+	}
 	return l.runner, nil
 }
 
@@ -253,16 +269,16 @@ func (l *launch) abandon() {
 // release waits for the end of the process, if there ever was one, and gives
 // back everything that the launch took.
 func (l *launch) release() {
-	if l.runner.pid() != 0 {
+	if l.process == nil || l.runner.pid() != 0 {
 		<-l.runner.drained
 	}
 	if l.session != nil {
 		l.session.Close()
 	}
+	l.hangUp()
 	if l.connected {
 		l.client.Kill()
 	}
-	l.hangUp()
 	if l.socketDir != "" {
 		_ = os.RemoveAll(l.socketDir)
 	}

@@ -74,6 +74,12 @@ func (l *processLife) missed(t *trial) (reason string) {
 	t.misses++
 	t.seen = activityOf(l.pid())
 	l.slot.missed.Add(1)
+	if l.process == nil { // what a debugger holds up says nothing of this host either
+		if t.misses >= maxMisses {
+			l.spare(t, "it is attached, and a debugger may have stopped it", "never")
+		}
+		return ""
+	}
 	l.slot.catalog.tardy.enter(l)
 	timeout := l.slot.catalog.options.ProbeTimeout
 	if t.misses < maxMisses {
@@ -81,7 +87,7 @@ func (l *processLife) missed(t *trial) (reason string) {
 	}
 	if t.misses < mostMisses {
 		if why := l.excuse(before, t.seen, timeout); why != "" {
-			l.spare(t, why)
+			l.spare(t, why, (mostMisses * timeout).String())
 			return ""
 		}
 	}
@@ -107,11 +113,10 @@ func (l *processLife) excuse(before, now activity, wait time.Duration) string {
 }
 
 // spare logs, once, that the plugin gets more time.
-func (l *processLife) spare(t *trial, why string) {
+func (l *processLife) spare(t *trial, why, hungAfter string) {
 	if t.spared == "" {
-		timeout := l.slot.catalog.options.ProbeTimeout
 		l.output.log().Warn("plugin answers late and gets more time", "why", why, "unanswered", t.misses,
-			"hung_after", (mostMisses * timeout).String())
+			"hung_after", hungAfter)
 	}
 	t.spared = why
 }

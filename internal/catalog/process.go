@@ -25,8 +25,11 @@ var errNoHandshake = errors.New("closed its standard output without a handshake"
 // A process is one plugin process from its start until it is reaped, its group
 // is killed and its output is read to the end.
 type process struct {
-	args   []string
+	plan   plan
 	output *output
+	// env and socketDir are what go-plugin prepared.
+	env       []string
+	socketDir string
 
 	// firstLine carries the first line on standard output, or is closed if
 	// there was none.
@@ -47,12 +50,29 @@ type process struct {
 	reason string
 }
 
-func newProcess(args []string, out *output) *process {
+func newProcess(pl plan, out *output) *process {
 	return &process{
-		args: args, output: out,
+		plan: pl, output: out,
 		firstLine: make(chan string, 1),
 		exited:    make(chan struct{}), drained: make(chan struct{}),
 	}
+}
+
+// begin implements occupant: it verifies and executes the file and waits for the
+// handshake.
+func (p *process) begin(ctx context.Context) (line, socketDir string, err error) {
+	exe, err := openExecutable(p.plan.path, p.plan.sum)
+	if err != nil {
+		if isPermanentFile(err) {
+			return "", "", misconfigured{err}
+		}
+		return "", "", err
+	}
+	if err := p.start(exe, exe.environment(Environment(p.plan.env, p.env))); err != nil {
+		return "", "", err
+	}
+	line, err = p.handshakeLine(ctx)
+	return line, p.socketDir, err
 }
 
 // start executes exe and returns when the process runs, or with the error that
@@ -118,7 +138,7 @@ func (p *process) spawn(exe *executable, env []string) (*outputPipes, error) {
 		pipes.close()
 		return nil, err
 	}
-	cmd := exe.command(p.args)
+	cmd := exe.command(p.plan.args)
 	cmd.Env = env
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, pipes.stdoutWriter, pipes.stderrWriter
 	ownGroup(cmd)

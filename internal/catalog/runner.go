@@ -17,19 +17,36 @@ type misconfigured struct{ error }
 
 func (m misconfigured) Unwrap() error { return m.error }
 
-// A pluginRunner presents a process to go-plugin, as its runner.Runner. It
+// An occupant is what a launch has of its plugin: a process that the catalog starts, or
+// the connection to one that was started elsewhere.
+type occupant interface {
+	// begin starts it, and returns its handshake line and the directory in which its
+	// socket must be.
+	begin(ctx context.Context) (line, socketDir string, err error)
+	pid() int
+	// kill ends it at once, dump when it had the time to write its stacks. The first
+	// reason shows in exit.
+	kill(reason string)
+	dump(reason string)
+	// cutLifeline tells it that its host is gone.
+	cutLifeline()
+	isEnding() bool
+	// exit says how it ended, once it has.
+	exit() ExitError
+}
+
+// A pluginRunner presents an occupant to go-plugin, as its runner.Runner. It
 // does the part of the start that can go wrong in many ways itself, with an
 // error for each: go-plugin sees a handshake that is right, and none of the
 // plugin's output.
 type pluginRunner struct {
-	*process
-	plan plan
+	occupant
+	// exited is closed at its end, and drained when its output has been read as well.
+	exited, drained <-chan struct{}
+	plan            plan
 	// ctx bounds the start; the one that go-plugin passes knows only its own
 	// timeout.
 	ctx context.Context
-	// env and socketDir are what go-plugin prepared.
-	env       []string
-	socketDir string
 	// served: an earlier life of this plugin was ready.
 	served bool
 
@@ -40,24 +57,16 @@ type pluginRunner struct {
 
 var _ runner.Runner = (*pluginRunner)(nil)
 
-// Start implements runner.Runner: it verifies and executes the file and waits
-// for the handshake.
+// Start implements runner.Runner: it starts the occupant and takes its handshake.
 func (r *pluginRunner) Start(context.Context) error {
-	exe, err := openExecutable(r.plan.path, r.plan.sum)
-	if err != nil {
-		if isPermanentFile(err) {
-			return misconfigured{err}
-		}
-		return err
-	}
-	if err := r.process.start(exe, exe.environment(Environment(r.plan.env, r.env))); err != nil {
-		return err
-	}
-	line, err := r.handshakeLine(r.ctx)
-	if err != nil {
+	line, socketDir, err := r.begin(r.ctx)
+	if errors.Is(err, errNoHandshake) {
 		return r.startCause(err)
 	}
-	socket, err := checkHandshake(line, r.socketDir)
+	if err != nil {
+		return err
+	}
+	socket, err := checkHandshake(line, socketDir)
 	if err != nil {
 		return misconfigured{err}
 	}

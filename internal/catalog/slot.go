@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,16 +60,22 @@ type Slot struct {
 }
 
 func newSlot(c *Catalog, pl plan) *Slot {
-	return &Slot{
+	s := &Slot{
 		catalog: c, plan: pl, state: Stopped, made: time.Now(),
 		info:    plugins.Info{Kind: pl.kind, Name: pl.label},
 		history: history{backoff: c.options.Backoff, crashLoop: c.options.CrashLoop},
 	}
+	if pl.attach != "" { // those who start it know when to give up
+		s.history.crashLoop.Exits = math.MaxInt
+		s.history.backoff.Max = min(s.history.backoff.Max, attachEvery)
+	}
+	return s
 }
 
 // Start starts the plugin and returns it described but not opened. It first
 // waits until the process before is gone, and, if that one ended unasked, for
-// the backoff. It starts one process and never retries by itself.
+// the backoff. It starts one process and never retries by itself. For a plugin that is
+// started elsewhere it waits, until ctx ends.
 //
 // Errors: a StartError; one that wraps ErrPermanent means that there is no use
 // in trying again. ErrCrashLoop, with the last error, once the limit is
@@ -127,6 +134,9 @@ func (s *Slot) start(ctx context.Context, previous *Instance) (*Instance, error)
 	if s.plan.inproc != nil {
 		return s.startInproc()
 	}
+	if s.plan.attach != "" {
+		return s.awaitAttached(ctx)
+	}
 	return s.startProcess(ctx)
 }
 
@@ -158,6 +168,9 @@ func (s *Slot) started(in *Instance) {
 	s.busy = false
 	s.current = in
 	s.info = in.info
+	if s.plan.attach != "" { // it was waited for
+		s.state, s.causes = Starting, causes{}
+	}
 }
 
 // startFailed ends a Start that failed and returns what to tell the caller.

@@ -34,12 +34,13 @@ const DefaultStartTimeout = 10 * time.Second
 func CallTimeout(election time.Duration) time.Duration { return 5*time.Second + election }
 
 // Spec says which plugin to run and how: a backend shipped in the host's own
-// executable (Name), or another executable (Command and SHA256).
+// executable (Name), another executable (Command and SHA256), or a plugin that was
+// started elsewhere (Address).
 type Spec struct {
 	// Kind is what the plugin must be. Empty is any kind, of an executable that is only
 	// described.
 	Kind plugins.Kind
-	// Name is that of a shipped backend. With Command it may be empty;
+	// Name is that of a shipped backend. With Command or Address it may be empty;
 	// otherwise the plugin must describe itself by this name.
 	Name string
 	// Command is the path of an executable and its arguments. There is no
@@ -47,6 +48,9 @@ type Spec struct {
 	Command []string
 	// SHA256 is the hex sum of the file Command[0]; required with Command.
 	SHA256 string
+	// Address is where a plugin listens that was started elsewhere: unix:// and an absolute
+	// path. Its executable is not checked, and its end is that of the connection.
+	Address string
 	// Isolation defaults to Process; Inproc needs a shipped backend.
 	Isolation Isolation
 	// Env are KEY=VALUE pairs added to the plugin's environment.
@@ -66,7 +70,9 @@ type plan struct {
 	// inproc is the backend to run inside the host, or nil.
 	inproc *backend.Backend
 	// path and sum are of the executable; sum is empty for the host's own.
-	path, sum    string
+	path, sum string
+	// attach is the path of the socket of a plugin that was started elsewhere, or empty.
+	attach       string
 	args, env    []string
 	startTimeout time.Duration
 }
@@ -77,6 +83,9 @@ func (c *Catalog) plan(spec Spec) (plan, error) {
 	defaults.Or(&pl.startTimeout, DefaultStartTimeout)
 	if len(spec.Command) > 0 {
 		pl.label = spec.Command[0]
+	}
+	if spec.Address != "" {
+		pl.label = spec.Address
 	}
 	err := c.fill(&pl, spec)
 	if err == nil {
@@ -98,10 +107,28 @@ func (c *Catalog) fill(pl *plan, spec Spec) error {
 	default:
 		return fmt.Errorf("isolation %s is unknown: use %q or %q", quote(string(spec.Isolation)), Process, Inproc)
 	}
+	if spec.Address != "" {
+		return fillAttached(pl, spec)
+	}
 	if len(spec.Command) > 0 {
 		return fillExternal(pl, spec)
 	}
 	return c.fillShipped(pl, spec)
+}
+
+func fillAttached(pl *plan, spec Spec) (err error) {
+	switch {
+	case len(spec.Command) > 0:
+		return errors.New("it has an address and a command: the host starts it, or attaches to it")
+	case spec.SHA256 != "":
+		return errors.New("a sha256 is for a command: what was started elsewhere cannot be checked")
+	case spec.Isolation == Inproc:
+		return errors.New("only backends shipped with the host can run in its process: what was started elsewhere cannot")
+	case len(spec.Env) > 0:
+		return errors.New("its env is for a plugin that the host starts")
+	}
+	pl.attach, err = attachPath(spec.Address)
+	return err
 }
 
 func fillExternal(pl *plan, spec Spec) error {

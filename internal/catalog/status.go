@@ -17,6 +17,8 @@ type Status struct {
 	// PID is 0 if there is no process.
 	PID   int
 	State State
+	// Attached: it was started elsewhere.
+	Attached bool
 	// Restarts counts the starts after the first.
 	Restarts int
 	// Generation is the number of the present life, or of the last one; 0 before there
@@ -40,7 +42,7 @@ func (s *Slot) Status() Status {
 	defer s.mu.Unlock()
 	st := Status{
 		Kind: s.plan.kind, Name: s.info.Name, Version: s.info.Version,
-		State: s.state, Restarts: max(0, s.starts-1), Missed: s.missed.Load(),
+		State: s.state, Attached: s.plan.attach != "", Restarts: max(0, s.starts-1), Missed: s.missed.Load(),
 		Generation: s.starts, LastExit: s.lastExit,
 	}
 	if s.current != nil && !s.current.isDone() {

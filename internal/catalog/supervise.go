@@ -140,7 +140,7 @@ func (l *processLife) sessionEnded() (reason string) {
 // signal could not write its stacks, so it is not asked to.
 func (l *processLife) putDown(reason string) {
 	l.putdown.Store(true)
-	if !suspended(l.pid()) {
+	if !suspended(l.pid()) || l.process == nil {
 		l.runner.dump(reason)
 		select {
 		case <-l.runner.exited:
@@ -200,6 +200,10 @@ func (l *processLife) stop(ctx context.Context) error {
 	l.stopOnce.Do(func() {
 		close(l.stopping)
 		l.session.Close()
+		if l.process == nil { // its process goes on, and is not to be shut down
+			l.runner.cutLifeline()
+			<-l.runner.exited
+		}
 		l.client.Kill()
 	})
 	<-l.in.gone

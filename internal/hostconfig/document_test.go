@@ -91,6 +91,12 @@ func TestBadFiles(t *testing.T) {
 
 		{"a command without a digest", minimal + "plugins: {storage: {command: ./wal}}\n", "plugins.storage.sha256: is missing; a command needs the digest"},
 		{"a digest without a command", minimal + "plugins: {storage: {sha256: aa}}\n", "plugins.storage.sha256: belongs to a command"},
+		{"an address that is no socket", minimal + "plugins: {storage: {address: \"tcp://h:1\"}}\n", `plugins.storage.address: address "tcp://h:1" is not unix:// and an absolute path`},
+		{"an address and a command", minimal + "plugins: {storage: {address: \"unix:///s\", command: ./wal}}\n", "plugins.storage.command: stands beside an address"},
+		{"an address and a digest", minimal + "plugins: {storage: {address: \"unix:///s\", sha256: aa}}\n", "plugins.storage.sha256: stands beside an address; which program was started elsewhere cannot be checked"},
+		{"an address and variables", minimal + "plugins: {storage: {address: \"unix:///s\", env: [A=b]}}\n", "plugins.storage.env: stands beside an address"},
+		{"an address inside the host", minimal + "plugins: {storage: {address: \"unix:///s\", isolation: inproc}}\n", "plugins.storage.isolation: is inproc; a plugin that was started elsewhere"},
+		{"a rehearsal elsewhere", minimal + "raft: {check_snapshots: restore}\nplugins: {statemachine: {address: \"unix:///s\"}}\n", "raft.check_snapshots: is restore, which needs a second process"},
 		{"a digest too short", minimal + "plugins: {storage: {command: ./wal, sha256: aa}}\n", `plugins.storage.sha256: "aa" is not 64 hex digits`},
 		{"a command by search path", minimal + "plugins: {storage: {command: wal}}\n", `"wal" is not a path`},
 		{"an inproc command", minimal + "plugins: {storage: {command: ./wal, isolation: inproc}}\n", "a command always has a process of its own"},

@@ -80,6 +80,7 @@ func settings(c *Config) []setting {
 		all = append(all,
 			setting{key: p.key + ".name", value: textValue{&p.plugin.Name}},
 			setting{key: p.key + ".sha256", value: textValue{&p.plugin.SHA256}},
+			setting{key: p.key + ".address", value: textValue{&p.plugin.Address}},
 			setting{key: p.key + ".isolation", value: choice(&p.plugin.Isolation, string(catalog.Process), string(catalog.Inproc))})
 	}
 	for i := range all {

@@ -68,6 +68,9 @@ func TestOrderOfSources(t *testing.T) {
 		"plugins.storage.name":           {"f", "e", "g"},
 		"plugins.statemachine.name":      {"f", "e", "g"},
 		"plugins.transport.isolation":    {"inproc", "process", "inproc"},
+		"plugins.transport.address":      {"unix:///f", "unix:///e", "unix:///g"},
+		"plugins.storage.address":        {"unix:///f", "unix:///e", "unix:///g"},
+		"plugins.statemachine.address":   {"unix:///f", "unix:///e", "unix:///g"},
 		"plugins.storage.isolation":      {"inproc", "process", "inproc"},
 		"plugins.statemachine.isolation": {"inproc", "process", "inproc"},
 	}

@@ -13,19 +13,26 @@ func (c *Config) checkPlugins(ps *problems) {
 		checkSource(ps, p)
 		checkEnv(ps, p.key+".env", p.plugin.Env)
 	}
+	if c.Host.RehearseSnapshots && c.Host.StateMachine.Address != "" {
+		ps.about("raft.check_snapshots", "is restore, which needs a second process of the state machine; one that has an address is started elsewhere, so use sum")
+	}
 	c.checkTransports(ps)
 }
 
-// checkSource checks what a plugin is made from: a shipped backend, or an
-// executable with its digest.
+// checkSource checks what a plugin is made from: a shipped backend, an
+// executable with its digest, or one that was started elsewhere.
 func checkSource(ps *problems, p pluginAt) {
 	name, command, digest := p.plugin.Name, p.plugin.Command, p.plugin.SHA256
 	if name != "" && memberform.CheckName(name) != nil {
 		ps.about(p.key+".name", "%q is not a plugin's name", name)
 	}
+	if p.plugin.Address != "" {
+		checkAttached(ps, p)
+		return
+	}
 	if len(command) == 0 {
 		if name == "" {
-			ps.about(p.key+".name", "is missing; name a shipped plugin, or give command and sha256")
+			ps.about(p.key+".name", "is missing; name a shipped plugin, or give command and sha256, or the address of one that was started elsewhere")
 		}
 		if digest != "" {
 			ps.about(p.key+".sha256", "belongs to a command, and there is none; delete it or add the command")
@@ -46,6 +53,26 @@ func checkSource(ps *problems, p pluginAt) {
 	}
 	if p.plugin.Isolation == string(catalog.Inproc) {
 		ps.about(p.key+".isolation", "is inproc; a command always has a process of its own")
+	}
+}
+
+// checkAttached checks a plugin that was started elsewhere: nothing of its start is the
+// host's, nor is there a file to check.
+func checkAttached(ps *problems, p pluginAt) {
+	if err := catalog.CheckAddress(p.plugin.Address); err != nil {
+		ps.about(p.key+".address", "%v", err)
+	}
+	if len(p.plugin.Command) > 0 {
+		ps.about(p.key+".command", "stands beside an address; the host starts the plugin, or attaches to one that was started elsewhere")
+	}
+	if p.plugin.SHA256 != "" {
+		ps.about(p.key+".sha256", "stands beside an address; which program was started elsewhere cannot be checked, so delete it or use command")
+	}
+	if len(p.plugin.Env) > 0 {
+		ps.about(p.key+".env", "stands beside an address; only a plugin that the host starts gets it")
+	}
+	if p.plugin.Isolation == string(catalog.Inproc) {
+		ps.about(p.key+".isolation", "is inproc; a plugin that was started elsewhere has a process of its own")
 	}
 }
 

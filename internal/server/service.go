@@ -214,7 +214,9 @@ type PluginStatus struct {
 	Kind, Name, Version string
 	PID                 int
 	// State is starting, ready, backoff, failed or stopped.
-	State     string
+	State string
+	// Attached: it was started elsewhere, and not by the host.
+	Attached  bool
 	Restarts  int
 	LastError string
 	// Missed counts the probes of the host that were not answered in time.

@@ -1026,7 +1026,9 @@ type PluginStatus struct {
 	// first is 1. It is 0 before there was one.
 	Generation uint32 `protobuf:"varint,10,opt,name=generation,proto3" json:"generation,omitempty"`
 	// How the process before has ended, or this one if it has; empty if none has.
-	LastExit      string `protobuf:"bytes,11,opt,name=last_exit,json=lastExit,proto3" json:"last_exit,omitempty"`
+	LastExit string `protobuf:"bytes,11,opt,name=last_exit,json=lastExit,proto3" json:"last_exit,omitempty"`
+	// It was started elsewhere, and the host has attached to it.
+	Attached      bool `protobuf:"varint,12,opt,name=attached,proto3" json:"attached,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1136,6 +1138,13 @@ func (x *PluginStatus) GetLastExit() string {
 		return x.LastExit
 	}
 	return ""
+}
+
+func (x *PluginStatus) GetAttached() bool {
+	if x != nil {
+		return x.Attached
+	}
+	return false
 }
 
 // PluginLinesRequest asks for lines of one plugin of the member that is asked.
@@ -2576,7 +2585,7 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x12ReadBarrierRequest\"+\n" +
 	"\x13ReadBarrierResponse\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\"\x0f\n" +
-	"\rStatusRequest\"\xbb\x02\n" +
+	"\rStatusRequest\"\xd7\x02\n" +
 	"\fPluginStatus\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -2592,7 +2601,8 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"generation\x18\n" +
 	" \x01(\rR\n" +
 	"generation\x12\x1b\n" +
-	"\tlast_exit\x18\v \x01(\tR\blastExit\"f\n" +
+	"\tlast_exit\x18\v \x01(\tR\blastExit\x12\x1a\n" +
+	"\battached\x18\f \x01(\bR\battached\"f\n" +
 	"\x12PluginLinesRequest\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +

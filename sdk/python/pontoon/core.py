@@ -66,6 +66,12 @@ class Core:
         self.views.made.clear()  # SM-35
         return wire.CloseResponse()
 
+    def end(self):
+        """Closes the machine of a host that is gone, if that did not."""
+        if self.life.end():
+            with self.lock:
+                self.call("close")
+
     def call(self, method, *args):
         """Calls a method that the machine need not have."""
         return getattr(self.machine, method, lambda *_: None)(*args)

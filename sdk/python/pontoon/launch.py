@@ -45,8 +45,12 @@ def serve(machine, *, name, version, config_schema=b"", command_versions=(0, 0),
         sys.exit(0)
     directory = os.environ.get("PLUGIN_UNIX_SOCKET_DIR")
     if os.environ.get("PONTOON_PLUGIN") != COOKIE or not directory:
+        if "attach" in sys.argv:
+            from . import attach  # which needs this module
+            attach.serve(machine, description, sys.argv[sys.argv.index("attach") + 1:])
         sys.stderr.write("%s is a state machine plugin of Pontoon: a host starts it (P-1). "
-                         "To see what it is, run it with the argument describe.\n" % name)
+                         "To see what it is, run it with the argument describe; to have it wait for a host, in a debugger for "
+                         "example, with the argument attach.\n" % name)
         sys.exit(EX_USAGE)
     run(Core(machine, description), os.path.join(directory, "s"))
 
@@ -72,15 +76,20 @@ def run(core, path):
     for ignored in (signal.SIGINT, signal.SIGTERM):  # P-7
         signal.signal(ignored, signal.SIG_IGN)
     name_process("pontoon-" + core.description.name)
-    size = [("grpc.max_receive_message_length", MESSAGE), ("grpc.max_send_message_length", MESSAGE)]
-    server = grpc.server(futures.ThreadPoolExecutor(THREADS), options=size)
-    server.add_generic_rpc_handlers(handlers(core))
-    server.add_insecure_port("unix:" + path)
+    server = new_server(core, path)
     server.start()
     os.write(handshake, b"1|1|unix|%s|grpc|\n" % os.fsencode(path))
     while os.read(lifeline, 4096):
         pass
     os._exit(0)  # P-6
+
+
+def new_server(core, path, attached=False):
+    size = [("grpc.max_receive_message_length", MESSAGE), ("grpc.max_send_message_length", MESSAGE)]
+    server = grpc.server(futures.ThreadPoolExecutor(THREADS), options=size)
+    server.add_generic_rpc_handlers(handlers(core, attached))
+    server.add_insecure_port("unix:" + path)
+    return server
 
 
 def take_streams():

@@ -52,6 +52,13 @@ class Lifecycle:
             self.changed.notify_all()
             return was_open
 
+    def end(self):
+        """Tells whether the plugin was open until now, when its host is gone."""
+        with self.changed:
+            was_open, self.state = self.state == OPEN, CLOSED
+            self.changed.notify_all()
+            return was_open
+
     def give_up(self):
         """The state of the machine is not to be served any more: something has failed within a change of it."""
         with self.changed:

@@ -35,15 +35,17 @@ def shutdown(_, context):
     return b""
 
 
-def handlers(core):
+def handlers(core, attached):
+    """A plugin that was started by hand ends by hand: it has no Shutdown."""
     unary, reading = grpc.unary_unary_rpc_method_handler, grpc.stream_unary_rpc_method_handler
     writing, both = grpc.unary_stream_rpc_method_handler, grpc.stream_stream_rpc_method_handler
 
     def of(make, wrap, method, request):
         return make(wrap(method), wire.message(request).FromString, lambda answer: answer.SerializeToString())
 
+    controller = {} if attached else {"Shutdown": unary(shutdown)}
     return [
-        grpc.method_handlers_generic_handler("plugin.GRPCController", {"Shutdown": unary(shutdown)}),
+        grpc.method_handlers_generic_handler("plugin.GRPCController", controller),
         grpc.method_handlers_generic_handler(wire.PACKAGE + "Plugin", {
             "Describe": of(unary, answered, lambda *_: core.description, "DescribeRequest"),
             "Session": of(both, streamed, session(core), "SessionRequest"),
