@@ -11,7 +11,7 @@ import (
 )
 
 // Kinds lists the kinds of plugins that can be made.
-func Kinds() []string { return []string{"statemachine", "storage"} }
+func Kinds() []string { return []string{"statemachine", "storage", "transport"} }
 
 // Languages lists the languages that a plugin of a kind can be made in, and those of all
 // kinds if none is named.

@@ -100,6 +100,7 @@ func TestTheFilesAreThere(t *testing.T) {
 		"statemachine/python": {"__main__.py", "check.yaml", "machine.py", "pontoon/wire", "snapshot.py", "test_machine.py"},
 		"statemachine/node":   {"check.yaml", "machine.js", "machine.test.js", "main.js", "pontoon/wire", "snapshot.js"},
 		"storage/go":          {"file.go", "go.mod", "go.sum", "log.go", "main.go", "store.go", "store_test.go"},
+		"transport/go":        {"check.yaml", "go.mod", "go.sum", "main.go", "network.go", "network_test.go"},
 	}
 	forEach(t, func(t *testing.T, kind, lang string) {
 		want := wanted[kind+"/"+lang]

@@ -1,0 +1,182 @@
+package connections
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"time"
+
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+)
+
+// accept takes connections until Close.
+func (n *node) accept() {
+	for {
+		conn, err := n.listener.Accept()
+		switch {
+		case n.ctx.Err() != nil:
+			if err == nil {
+				_ = conn.Close()
+			}
+			return
+		case err != nil: // too many open files, say
+			n.logger.Error("a connection was not accepted", "error", err)
+			select {
+			case <-n.ctx.Done():
+			case <-time.After(redial):
+			}
+			continue
+		}
+		select {
+		case n.callers <- struct{}{}:
+			n.running.Go(func() {
+				defer func() { <-n.callers }()
+				n.serve(conn)
+			})
+		default:
+			_ = conn.Close()
+		}
+	}
+}
+
+// serve is the life of a connection that another node has dialled.
+func (n *node) serve(conn net.Conn) {
+	l := newLink(conn)
+	l.accepted = true
+	defer close(l.ended)
+	defer conn.Close()
+	defer context.AfterFunc(n.ctx, func() { _ = conn.Close() })()
+	n.await(l)
+	if err := n.welcome(l); err != nil {
+		n.logger.Debug("a caller was refused", "address", conn.RemoteAddr().String(), "error", err)
+		return
+	}
+	defer n.leave(l)
+	if l.lane == laneSnapshot {
+		n.receive(l)
+		return
+	}
+	l.conn.limit = silence
+	for {
+		if err := n.next(l); err != nil {
+			n.logger.Debug("a caller's connection ended", "peer", l.peer, "error", err)
+			return
+		}
+	}
+}
+
+// await notes a caller that has not said hello.
+func (n *node) await(l *link) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.silent = append(n.silent, l); len(n.silent) > mostSilent {
+		_ = n.silent[0].conn.Close()
+		n.silent = slices.Delete(n.silent, 0, 1)
+	}
+}
+
+// spoke ends await.
+func (n *node) spoke(l *link) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.silent = slices.DeleteFunc(n.silent, func(other *link) bool { return other == l })
+}
+
+// welcome reads a hello and answers it. Without an error the link stands.
+func (n *node) welcome(l *link) error {
+	if err := l.conn.SetDeadline(time.Now().Add(silence)); err != nil {
+		return err
+	}
+	var h hello
+	err := n.readJSON(l.r, frameHello, &h)
+	if n.spoke(l); err != nil {
+		return err
+	}
+	a := n.judgeCaller(h)
+	l.peer, l.lane, l.met, l.said = h.From, h.Lane, h.Greeting, a.Greeting
+	if a.Code == codeMismatch {
+		n.reach.Failed(h.From, l.conn.RemoteAddr().String(), &transport.Mismatch{Reason: a.Reason, Own: a.Greeting, Peer: h.Greeting, Known: a.Known})
+	}
+	if a.Code == codeWelcome {
+		if err := n.take(l); err != nil {
+			a = answer{Code: codeRefused, Cluster: a.Cluster, From: a.From, Text: err.Error()}
+		}
+	}
+	err = writeJSON(l.conn, frameAnswer, a)
+	if a.Code != codeWelcome {
+		return errors.Join(err, errors.New(a.Code))
+	}
+	if err = errors.Join(err, l.conn.SetDeadline(time.Time{})); err != nil {
+		n.leave(l)
+	}
+	return err
+}
+
+// take lets the link stand once the one before it of the same peer and lane has ended: what
+// it has still to deliver came first.
+func (n *node) take(l *link) error {
+	late := time.After(silence / 2)
+	for before := n.standsBefore(l); before != nil; before = n.standsBefore(l) {
+		_ = before.conn.Close()
+		select {
+		case <-before.ended:
+		case <-late:
+			return errors.New("the connection before it has not ended")
+		}
+	}
+	return n.stand(l)
+}
+
+// standsBefore is an accepted link for the same messages, or nil.
+func (n *node) standsBefore(l *link) *link {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for other := range n.links {
+		if other.accepted && other.peer == l.peer && other.lane == l.lane && l.lane != laneSnapshot {
+			return other
+		}
+	}
+	return nil
+}
+
+// next reads a frame of a peer, and does what it says.
+func (n *node) next(l *link) error {
+	kind, body, err := n.readFrame(l.r)
+	if err != nil {
+		return err
+	}
+	switch kind {
+	case frameHeartbeat:
+		return writeFrame(l.conn, frameHeartbeat, nil)
+	case frameGreeting:
+		var g transport.Greeting
+		if err := json.Unmarshal(body, &g); err != nil {
+			return err
+		}
+		if m := n.book.Meet(l.peer, g); m != nil {
+			return m
+		}
+		return nil
+	case frameMessage:
+		return n.deliver(l.peer, body)
+	}
+	return fmt.Errorf("a frame of kind %q", kind)
+}
+
+// deliver hands over a message, which must be one of this peer to this node.
+func (n *node) deliver(from uint64, body []byte) error {
+	var m transport.Envelope
+	if err := m.Unmarshal(body); err != nil {
+		return err
+	}
+	_, known := pluginv1.MessageClass_name[int32(m.Class)]
+	if m.From != from || m.To != n.opts.NodeID || m.Group != n.opts.Group || !known || m.Class == pluginv1.MessageClass_CLASS_SNAPSHOT {
+		return fmt.Errorf("a message from %x to %x of group %d and class %d", m.From, m.To, m.Group, m.Class)
+	}
+	n.handler.Deliver([]transport.Envelope{m})
+	return nil
+}
