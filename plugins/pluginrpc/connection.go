@@ -1,7 +1,12 @@
 package pluginrpc
 
 import (
+	"context"
+	"fmt"
+
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/pontoon-raft/pontoon/plugins"
 )
@@ -32,7 +37,7 @@ func DialOptions(limits plugins.Limits) ([]grpc.DialOption, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []grpc.DialOption{
+	return append(oversized(limits.MaxMessageBytes()),
 		grpc.WithDefaultCallOptions(
 			grpc.ForceCodecV2(Codec()),
 			grpc.MaxCallRecvMsgSize(limits.MaxMessageBytes()),
@@ -50,7 +55,7 @@ func DialOptions(limits plugins.Limits) ([]grpc.DialOption, error) {
 		// unknown.
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
-	}, nil
+	), nil
 }
 
 // ServerOptions are those of the plugin's end.
@@ -65,4 +70,46 @@ func ServerOptions() []grpc.ServerOption {
 		grpc.StaticConnWindowSize(windowSize),
 		grpc.MaxHeaderListSize(headerListSize),
 	}
+}
+
+// gRPC says in the same words that a plugin refuses a message of its host and that this end
+// refuses one of the plugin. The first is plugins.ErrLimit, and the second a breach. A host
+// sends no message over the limit, so the sizes tell which it is.
+const oversizeFormat = "grpc: received message larger than max (%d vs. %d)"
+
+// oversized are the options of a connection on which messages over most are breaches.
+func oversized(most int) []grpc.DialOption {
+	return []grpc.DialOption{
+		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			return judgeSize(invoke(ctx, method, req, reply, cc, opts...), most)
+		}),
+		grpc.WithChainStreamInterceptor(func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+			stream, err := open(ctx, desc, cc, method, opts...)
+			if err != nil {
+				return nil, err
+			}
+			return sizedStream{stream, most}, nil
+		}),
+	}
+}
+
+type sizedStream struct {
+	grpc.ClientStream
+	most int
+}
+
+// RecvMsg implements grpc.ClientStream.
+func (s sizedStream) RecvMsg(m any) error { return judgeSize(s.ClientStream.RecvMsg(m), s.most) }
+
+// judgeSize makes a breach of the error of this end about a message over most.
+func judgeSize(err error, most int) error {
+	if err == nil || status.Code(err) != codes.ResourceExhausted {
+		return err
+	}
+	var size uint64
+	var limit int
+	if n, _ := fmt.Sscanf(status.Convert(err).Message(), oversizeFormat, &size, &limit); n < 2 || limit != most || size <= uint64(most) {
+		return err
+	}
+	return Breach("P-31", "message of %d bytes, at most %d", size, most)
 }

@@ -1,6 +1,7 @@
 package pluginrpc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -115,9 +116,23 @@ func (t *Table) Error(ctx context.Context, err error) error {
 		return err
 	}
 	if causes := t.causes(st); len(causes) > 0 {
-		return &remoteError{text: limitText(st.Message()), causes: causes}
+		return &remoteError{text: withCauses(limitText(st.Message()), causes), causes: causes}
 	}
 	return foreign(ctx, st)
+}
+
+// withCauses is the text of an error of a plugin, with what its reasons mean where the text
+// does not say so: the host acts on the reasons, and its log must show them.
+func withCauses(text string, causes []error) string {
+	for _, cause := range causes {
+		switch said := cause.Error(); {
+		case text == "":
+			text = said
+		case !strings.Contains(text, said):
+			text += ": " + said
+		}
+	}
+	return text
 }
 
 // causes are the sentinels that st names.
@@ -166,7 +181,7 @@ func foreign(ctx context.Context, st *status.Status) error {
 	case codes.Unimplemented, codes.Internal:
 		return fmt.Errorf("%w: %s: %s", plugins.ErrBadAnswer, st.Code(), text)
 	default:
-		return &remoteError{text: text}
+		return &remoteError{text: cmp.Or(text, st.Code().String())}
 	}
 }
 

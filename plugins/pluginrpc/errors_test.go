@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -127,6 +128,28 @@ func TestStatusesThatNoTableMade(t *testing.T) {
 	} {
 		if got := NewTable().Error(c.ctx, c.err); !errors.Is(got, c.want) {
 			t.Errorf("%s: %v, expected %v", c.name, got, c.want)
+		}
+	}
+}
+
+// The host acts on the reasons of an error, so its text has them, whatever the plugin wrote.
+func TestTheTextOfAnErrorHasItsReasons(t *testing.T) {
+	refused := func(text string) error {
+		st, err := status.New(codes.Aborted, text).WithDetails(&errdetails.ErrorInfo{Reason: "STALE_INCARNATION", Domain: Domain})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.Err()
+	}
+	stale := plugins.ErrStaleIncarnation.Error()
+	for want, err := range map[string]error{
+		stale:                       refused(""),
+		"go away: " + stale:         refused("go away"),
+		"append: " + stale + ", no": refused("append: " + stale + ", no"),
+		"Unknown":                   status.Error(codes.Unknown, ""),
+	} {
+		if got := NewTable().Error(t.Context(), err); got.Error() != want {
+			t.Errorf("%v arrives as %q, want %q", err, got, want)
 		}
 	}
 }

@@ -201,6 +201,10 @@ func (s *Session) receive(ctx context.Context) {
 	defer s.cancel()
 	for {
 		res, err := s.stream.Recv()
+		if errors.Is(err, io.EOF) {
+			s.end(ruled(plugins.ErrGone, "P-15", "it ended its session with OK"))
+			return
+		}
 		if err != nil {
 			s.end(fmt.Errorf("session: %w", NewTable().Error(ctx, err)))
 			return

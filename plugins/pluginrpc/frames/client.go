@@ -207,6 +207,8 @@ func (s *clientStream) receive(m pluginrpc.Message) error {
 	switch {
 	case err != nil && broken(err):
 		return s.readError(err)
+	case errors.Is(err, errTooLarge):
+		return pluginrpc.Breach("P-31", "%v", err)
 	case err != nil:
 		return refused(err)
 	case k == kindMessage && m != nil:

@@ -243,6 +243,8 @@ func framesToNobody(t *testing.T) pluginv1.StorageClient {
 	return pluginv1.NewStorageClient(conn)
 }
 
+// A plugin that refuses a message of its host has a limit; one that sends a message over
+// that of its host breaks a rule. Rule P-31.
 func TestMessagesOverTheLimit(t *testing.T) {
 	large := func(s toPlugin) error { // the host's limit is lower than the plugin's
 		return s.SendMsg(&pluginv1.AppendRequest{Entries: []pluginv1.Entry{{Data: make([]byte, 8<<20)}}})
@@ -252,9 +254,7 @@ func TestMessagesOverTheLimit(t *testing.T) {
 		if err := s.Send(&pluginv1.AppendRequest{Entries: []pluginv1.Entry{{Data: make([]byte, 8<<20)}}}); status.Code(err) != codes.ResourceExhausted {
 			t.Errorf("sent: %v", err)
 		}
-		if err := s.RecvMsg(new(pluginv1.AppendRequest)); status.Code(err) != codes.ResourceExhausted {
-			t.Errorf("received: %v", err)
-		}
+		rpctest.CheckBreach(t, s.RecvMsg(new(pluginv1.AppendRequest)), "P-31")
 	})
 }
 
