@@ -6,6 +6,7 @@ import (
 	pb "go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -22,9 +23,11 @@ func (n *Node) Deliver(envelopes []transport.Envelope) {
 		case err != nil:
 		case m.GetFrom() != e.From || m.GetTo() != e.To:
 			err = invalid("%x to %x in an envelope from %x to %x", m.GetFrom(), m.GetTo(), e.From, e.To)
+		case e.From == 0 || e.From == uint64(n.core.cfg.ID):
+			err = invalid("from %x, this is %x", e.From, n.core.cfg.ID)
 		case e.Group != n.core.cfg.Group:
 			err = invalid("group %d, this is group %d", e.Group, n.core.cfg.Group)
-		case m.GetType() == pb.MsgSnap:
+		case m.GetType() == pb.MsgSnap || e.Class == pluginv1.MessageClass_CLASS_SNAPSHOT:
 			err = invalid("snapshot on the message stream")
 		}
 		if err != nil {

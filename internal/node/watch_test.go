@@ -8,8 +8,10 @@ import (
 
 	pb "go.etcd.io/raft/v3/raftpb"
 
+	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
 func (n *trio) tick(count int) {
@@ -154,6 +156,29 @@ func TestGossip(t *testing.T) {
 		l.must(err)
 		if g.condition != want {
 			t.Errorf("%s says %q, want %q", kind, g.condition, want)
+		}
+	}
+}
+
+// A transport may let in what a peer has made up. It is refused, counted and in the log.
+func TestMessagesThatNoHonestPeerSendsAreRefused(t *testing.T) {
+	for name, e := range map[string]transport.Envelope{
+		"from no member":                  {From: 0},
+		"from this member":                {From: 1},
+		"a snapshot by its class":         {From: 2, Class: pluginv1.MessageClass_CLASS_SNAPSHOT},
+		"to another than in its envelope": {From: 2, To: 3},
+	} {
+		n := follower(t)
+		e.Group, e.To = 1, max(e.To, 1)
+		beat := pluginv1.Message{Type: uint32(pb.MsgHeartbeat), From: e.From, To: 1, Term: 1}
+		payload, err := beat.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Payload = payload
+		n.Deliver([]transport.Envelope{e})
+		if waits := n.box.take(inputs{}); len(waits.messages) > 0 || n.Refused() != 1 || n.LastRefusal() == nil {
+			t.Errorf("%s: %d messages wait, %d were refused: %+v", name, len(waits.messages), n.Refused(), n.LastRefusal())
 		}
 	}
 }

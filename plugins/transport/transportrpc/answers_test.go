@@ -223,29 +223,6 @@ func TestGoodDeliveriesReachTheHandlerAndUnknownEventsDoNot(t *testing.T) {
 	}
 }
 
-// Rule TR-23.
-func TestMessagesThatNoHonestPeerSendsAreDropped(t *testing.T) {
-	r := newRecorder()
-	nobody, self, snapshot := envelope(), envelope(), envelope()
-	nobody.From, self.From, snapshot.Class = 0, 1, pluginv1.MessageClass_CLASS_SNAPSHOT
-	c, err := (&liar{address: "a:1", inbound: []pluginv1.RaftInbound{{
-		Envelopes: []transport.Envelope{nobody, envelope(), self, snapshot},
-		Events:    []transport.Event{{Type: pluginv1.EventType_EVENT_ACTIVE, Peer: 2}},
-	}}}).dial(t, r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, events := r.counts(); events < 1; _, events = r.counts() {
-		<-r.told
-	}
-	if messages, _ := r.counts(); messages != 1 || c.Refused() != 3 {
-		t.Errorf("%d messages, %d refused", messages, c.Refused())
-	}
-	if c.Err() != nil {
-		t.Errorf("the connection ended with %v", c.Err())
-	}
-}
-
 func TestARaftStreamThatEndsIsNoticed(t *testing.T) {
 	c, err := (&liar{address: "a:1", ends: true}).dial(t, newRecorder())
 	if err != nil {

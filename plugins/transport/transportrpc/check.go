@@ -27,14 +27,6 @@ const (
 // maxPayload is the largest payload that fits a message.
 func maxPayload(l plugins.Limits) int { return l.MaxMessageBytes() - 4<<10 }
 
-// dubious tells messages that a transport should not have let in but that a
-// peer, not the plugin, made up: from member 0, from this very node, or a
-// snapshot beside its stream. They are dropped; ending the connection for them
-// would let any peer stop the transport.
-func dubious(e *transport.Envelope, o *pluginrpc.Opened) bool {
-	return e.From == 0 || e.From == o.NodeID || e.Class == pluginv1.MessageClass_CLASS_SNAPSHOT
-}
-
 // checkInbound holds what a plugin delivers against the contract.
 func checkInbound(m *pluginv1.RaftInbound, o *pluginrpc.Opened) error {
 	for i := range m.Envelopes {

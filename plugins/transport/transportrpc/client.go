@@ -20,8 +20,6 @@ import (
 type Client struct {
 	rpc pluginv1.TransportClient
 	end pluginrpc.HostEnd
-	// refused counts messages that no honest peer sends.
-	refused atomic.Uint64
 	// heard counts what came on the Raft stream.
 	heard atomic.Uint64
 
@@ -138,10 +136,6 @@ func (c *Client) Err() error {
 		return nil
 	}
 }
-
-// Refused is how many messages were dropped because no honest peer sends them:
-// from member 0, from this node itself, or snapshots among messages.
-func (c *Client) Refused() uint64 { return c.refused.Load() }
 
 // usable returns what Open left, or why there is nothing.
 func (c *Client) usable() (*pluginrpc.Opened, error) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -41,24 +40,13 @@ func (c *Client) deliver(o *pluginrpc.Opened) error {
 		if err := checkInbound(m, o); err != nil {
 			return err
 		}
-		if envelopes := c.trusted(o, m.Envelopes); len(envelopes) > 0 {
-			c.handler.Deliver(envelopes)
+		if len(m.Envelopes) > 0 {
+			c.handler.Deliver(m.Envelopes)
 		}
 		if events := c.takeOffers(o, m.Events); len(events) > 0 {
 			c.handler.Notify(events)
 		}
 	}
-}
-
-// trusted leaves out what is dubious, in place.
-func (c *Client) trusted(o *pluginrpc.Opened, envelopes []transport.Envelope) []transport.Envelope {
-	refused := slices.IndexFunc(envelopes, func(e transport.Envelope) bool { return dubious(&e, o) })
-	if refused < 0 {
-		return envelopes
-	}
-	rest := slices.DeleteFunc(envelopes, func(e transport.Envelope) bool { return dubious(&e, o) })
-	c.refused.Add(uint64(len(envelopes) - len(rest)))
-	return rest
 }
 
 // takeOffers starts receiving what is offered and returns the other events.
