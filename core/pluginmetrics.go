@@ -70,9 +70,21 @@ func metricsOf(ctx context.Context, in *catalog.Instance) ([]*dto.MetricFamily, 
 	return readMetrics(text, in.Info().Kind, in.Info().Name)
 }
 
+// Bounds of a plugin's text. Each line may become a series, which takes far more memory
+// than its text.
+const (
+	maxMetricsBytes = 4 << 20
+	maxMetricsLines = 50_000
+	// maxMetricsError bounds an error about a text, which may quote it.
+	maxMetricsError = 1 << 10
+)
+
 // readMetrics reads a plugin's text and labels what is in it. Names that it may not
 // take are left out, and named by the error.
 func readMetrics(text []byte, kind plugins.Kind, plugin string) ([]*dto.MetricFamily, error) {
+	if lines := bytes.Count(text, []byte{'\n'}); len(text) > maxMetricsBytes || lines > maxMetricsLines {
+		return nil, fmt.Errorf("%d bytes in %d lines, at most %d and %d (rule P-17)", len(text), lines, maxMetricsBytes, maxMetricsLines)
+	}
 	parser := expfmt.NewTextParser(model.LegacyValidation)
 	families, err := parser.TextToMetricFamilies(bytes.NewReader(text))
 	if err != nil {
@@ -81,7 +93,7 @@ func readMetrics(text []byte, kind plugins.Kind, plugin string) ([]*dto.MetricFa
 	var list []*dto.MetricFamily
 	for _, name := range slices.Sorted(maps.Keys(families)) {
 		if strings.HasPrefix(name, metricPrefix) && !strings.HasPrefix(name, metricPrefix+string(kind)+"_") {
-			err = errors.Join(err, fmt.Errorf("%s: names of a %s plugin do not begin with %s, or with %s%s_", name, kind, metricPrefix, metricPrefix, kind))
+			err = errors.Join(err, fmt.Errorf("%.64s: names of a %s plugin do not begin with %s, or with %s%s_", name, kind, metricPrefix, metricPrefix, kind))
 			continue // would mix with the host's own
 		}
 		f := families[name]

@@ -3,6 +3,7 @@ package core
 import (
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -53,8 +54,12 @@ func (s *scrape) Gather() ([]*dto.MetricFamily, error) {
 }
 
 func (s *scrape) leaveOut(plugin string, err error) {
-	if silent, due := s.said.Note(leftOut{plugin, err.Error()}, time.Now()); due {
-		s.logger.Warn("metrics of a plugin are left out", "plugin", plugin, "error", err, "more_since_last_line", silent)
+	reason := err.Error()
+	if len(reason) > maxMetricsError {
+		reason = strings.ToValidUTF8(reason[:maxMetricsError], "") + " …"
+	}
+	if silent, due := s.said.Note(leftOut{plugin, reason}, time.Now()); due {
+		s.logger.Warn("metrics of a plugin are left out", "plugin", plugin, "error", reason, "more_since_last_line", silent)
 	}
 }
 

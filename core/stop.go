@@ -225,7 +225,7 @@ func (h *Host) stopApplying(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, share(ctx, 8))
 	defer cancel()
 	if err := h.server.StopApplying(ctx); err != nil {
-		return fmt.Errorf("%w: state machine %s: %w", ErrForced, h.cfg.StateMachine.Name, err)
+		return fmt.Errorf("%w: statemachine(%s): %w", ErrForced, h.slots[plugins.StateMachine].Status().Name, err)
 	}
 	return nil
 }

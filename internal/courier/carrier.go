@@ -126,7 +126,14 @@ func (k *carrier) serve(ctx context.Context) {
 		case <-k.wake:
 			k.flush(to)
 		case <-k.peersWake:
-			k.applyPeers(ctx)
+			if k.applyPeers(ctx) {
+				continue
+			}
+			select { // it is ending, and takes no peers any more
+			case <-k.instance.Done():
+			case <-ctx.Done():
+			}
+			return
 		case <-k.instance.Done():
 			return
 		}
@@ -203,10 +210,11 @@ func (k *carrier) flush(to *sending) {
 	}
 }
 
-func (k *carrier) applyPeers(ctx context.Context) {
+// applyPeers tells the transport its peers, and reports whether it goes on being used.
+func (k *carrier) applyPeers(ctx context.Context) bool {
 	t := k.transport.Load()
 	if t == nil {
-		return
+		return true
 	}
 	limited, cancel := context.WithTimeout(ctx, catalog.CallTimeout(k.courier.election))
 	defer cancel()
@@ -217,5 +225,7 @@ func (k *carrier) applyPeers(ctx context.Context) {
 	default:
 		k.courier.logger.Error("transport did not take the peers; it is started again", "error", err)
 		k.instance.Fail(err)
+		return false
 	}
+	return true
 }
