@@ -165,6 +165,12 @@ func (s *Slot) await(ctx context.Context, previous *Instance) error {
 func (s *Slot) started(in *Instance) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.current != nil && s.plan.attach == "" { // of a plugin that others start anything may be new
+		if differs := otherwise(s.current.info, in.info); differs != "" {
+			s.catalog.options.Logger.Warn("plugin describes itself otherwise than in its last life, and its file is the same",
+				"kind", string(s.plan.kind), "plugin", in.info.Name, "reason", differs)
+		}
+	}
 	s.busy = false
 	s.current = in
 	s.info = in.info

@@ -1,6 +1,9 @@
 package catalog
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 )
@@ -51,4 +54,21 @@ func (s *Slot) Status() Status {
 	}
 	st.LastError = s.causes.Error()
 	return st
+}
+
+// otherwise says how a plugin describes itself now, if not as before; else it is empty.
+func otherwise(was, is plugins.Info) string {
+	var differs []string
+	note := func(what string, was, is any) {
+		if before, now := fmt.Sprintf("%v", was), fmt.Sprintf("%v", is); before != now {
+			differs = append(differs, fmt.Sprintf("%s %s, was %s", what, now, before))
+		}
+	}
+	note("name", was.Name, is.Name)
+	note("version", was.Version, is.Version)
+	note("capabilities", was.Capabilities, is.Capabilities)
+	note("command versions", was.CommandVersions, is.CommandVersions)
+	note("snapshot formats", was.SnapshotFormats, is.SnapshotFormats)
+	note("hash", was.StateHash, is.StateHash)
+	return strings.Join(differs, "; ")
 }

@@ -70,7 +70,7 @@ func (in *Instance) attach(conn grpc.ClientConnInterface) {
 func (l *processLife) supervise() {
 	defer close(l.in.gone)
 	if reason := l.watch(); reason != "" {
-		l.output.log().Warn("plugin is hung: ending it", "reason", reason)
+		l.output.log().Warn("plugin is of no use: ending it", "reason", reason)
 		l.in.end(&ExitError{
 			Kind: l.in.info.Kind, Plugin: l.in.info.Name, PID: l.pid(), Code: -1,
 			Reason: reason, Unprobed: l.unprobed, Stderr: l.output.tail.String(),
