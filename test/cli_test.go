@@ -41,6 +41,7 @@ type statusMemberJSON struct {
 		Attached bool   `json:"attached"`
 		Restarts int    `json:"restarts"`
 		Warning  string `json:"warning"`
+		LastErr  string `json:"last_error"`
 		Work     *struct {
 			What     string `json:"what"`
 			Progress uint64 `json:"progress"`

@@ -175,6 +175,7 @@ func TestStatusJSON(t *testing.T) {
           "attached": false,
           "restarts": 0,
           "warning": "",
+          "last_error": "",
           "work": null
         },
         {
@@ -186,6 +187,7 @@ func TestStatusJSON(t *testing.T) {
           "attached": false,
           "restarts": 2,
           "warning": "",
+          "last_error": "",
           "work": null
         },
         {
@@ -197,6 +199,7 @@ func TestStatusJSON(t *testing.T) {
           "attached": false,
           "restarts": 0,
           "warning": "",
+          "last_error": "",
           "work": {
             "what": "compacting",
             "progress": 17,

@@ -19,7 +19,6 @@ type listedPlugin struct {
 	pluginStatus
 	Generation uint32 `json:"generation"`
 	LastExit   string `json:"last_exit"`
-	LastError  string `json:"last_error"`
 }
 
 func newPluginList() *cobra.Command {
@@ -64,7 +63,7 @@ func listedOf(st *hostv1.StatusResponse) []listedPlugin {
 	for i, p := range st.GetPlugins() {
 		list[i] = listedPlugin{
 			Member: st.GetId(), MemberName: st.GetName(), pluginStatus: all[i],
-			Generation: p.GetGeneration(), LastExit: p.GetLastExit(), LastError: p.GetLastError(),
+			Generation: p.GetGeneration(), LastExit: p.GetLastExit(),
 		}
 	}
 	return list

@@ -118,6 +118,8 @@ type pluginStatus struct {
 	Attached bool   `json:"attached"`
 	Restarts uint32 `json:"restarts"`
 	Warning  string `json:"warning"`
+	// LastError is why it ended or did not start, the first time since it last got anywhere.
+	LastError string `json:"last_error"`
 	// Work is null of a plugin that does not say that it is at long work.
 	Work *pluginWork `json:"work"`
 }
@@ -250,7 +252,7 @@ func pluginsOf(st *hostv1.StatusResponse) []pluginStatus {
 		}
 		all = append(all, pluginStatus{
 			Kind: p.GetKind(), Name: p.GetName(), Version: p.GetVersion(),
-			PID: p.GetPid(), State: p.GetState(), Attached: p.GetAttached(), Restarts: p.GetRestarts(), Warning: p.GetWarning(), Work: work,
+			PID: p.GetPid(), State: p.GetState(), Attached: p.GetAttached(), Restarts: p.GetRestarts(), Warning: p.GetWarning(), LastError: p.GetLastError(), Work: work,
 		})
 	}
 	return all
