@@ -4,10 +4,10 @@
 // socket, and go back to it (exchange.js).
 
 const { decode, encode } = require('./codec')
-const { CODES, Cancelled, InvalidArgument, status, statusOf } = require('./errors')
+const { Cancelled, InvalidArgument, status, statusOf } = require('./errors')
+const { EACH, Outbox } = require('./outbox')
 
 const WINDOW = 256 << 10 // bytes that wait to be sent for a call before its next answer waits
-const EACH = 64 // what a message counts beside its bytes
 
 // A Call is one call of a method.
 class Call {
@@ -99,13 +99,11 @@ class Call {
 }
 
 // Calls serves those of a table of methods, over a port to the thread that has the socket.
-class Calls {
+class Calls extends Outbox {
   constructor (port, methods) {
-    this.port = port
+    super(port)
     this.methods = methods
     this.running = new Map()
-    this.events = []
-    this.transfers = []
   }
 
   // take handles events of the other thread.
@@ -147,24 +145,9 @@ class Calls {
     this.running.delete(call.id)
     if (!call.cancelled) this.post('status', call.id, outcome)
   }
-
-  // post sends all events of one turn together.
-  post (what, id, value) {
-    if (this.events.length === 0) queueMicrotask(() => this.flush())
-    this.events.push([what, id, value])
-    if (value instanceof Uint8Array && value.length > LARGE) this.transfers.push(value.buffer)
-  }
-
-  flush () {
-    const { events, transfers } = this
-    this.events = []
-    this.transfers = []
-    this.port.postMessage(events, transfers)
-  }
 }
 
 const OK = statusOf(0, '', '')
-const LARGE = 16 << 10 // bytes that are moved to the other thread and not copied
 
 async function single (call) {
   const { value, done } = await call.next()
@@ -172,4 +155,4 @@ async function single (call) {
   return value
 }
 
-module.exports = { CODES, Calls, EACH, LARGE }
+module.exports = { Calls }

@@ -1,19 +1,17 @@
 'use strict'
 
-// Messages that come in pieces, each after a head of five bytes: gRPC's, and those of frames.
+// Messages of gRPC that come in pieces, each after a head of five bytes: whether it is
+// compressed, and its length.
 
 const HEAD = 5
 const MAX_MESSAGE = 64 << 20 // P-31
 
-// A Deframer gives each message to take, with the kind in its head, as bytes of its own.
+// A Deframer gives each message to take, as bytes of its own, and whether it is compressed.
 class Deframer {
-  // lengthFirst: the length is before the kind, as in frames.
-  constructor (lengthFirst, take) {
-    this.lengthFirst = lengthFirst
+  constructor (take) {
     this.take = take
     this.head = Buffer.alloc(HEAD)
     this.headed = 0
-    this.body = null
     this.filled = 0
     this.pieces = []
   }
@@ -27,8 +25,7 @@ class Deframer {
     const n = bytes.copy(this.head, this.headed, at, at + HEAD - this.headed)
     this.headed += n
     if (this.headed === HEAD) {
-      this.length = this.head.readUInt32BE(this.lengthFirst ? 0 : 1)
-      this.kind = this.head[this.lengthFirst ? 4 : 0]
+      this.length = this.head.readUInt32BE(1)
       if (this.length > MAX_MESSAGE) throw new RangeError(`a message of ${this.length} bytes, at most ${MAX_MESSAGE}`)
       if (this.length === 0) this.done(new Uint8Array(0))
     }
@@ -56,8 +53,8 @@ class Deframer {
   done (whole) {
     this.headed = this.filled = 0
     this.pieces = []
-    this.take(whole, this.kind)
+    this.take(whole, this.head[0] !== 0)
   }
 }
 
-module.exports = { Deframer, MAX_MESSAGE }
+module.exports = { Deframer }

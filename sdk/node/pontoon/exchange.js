@@ -3,18 +3,16 @@
 // Calls of the host, at the socket's end: what comes goes to the machine's thread (calls.js),
 // and its answers to the stream that each call has.
 
-const { EACH, LARGE } = require('./calls')
+const { EACH, Outbox } = require('./outbox')
 
 const WINDOW = 1 << 20 // bytes of a call that wait for the machine before its stream is read on
 
 // An Exchange has the calls of all connections.
-class Exchange {
+class Exchange extends Outbox {
   constructor (port) {
-    this.port = port
+    super(port)
     this.streams = new Map()
     this.number = 0
-    this.events = []
-    this.transfers = []
   }
 
   // open begins a call, whose answers go to stream.
@@ -59,20 +57,6 @@ class Exchange {
         stream.finish(value)
       }
     }
-  }
-
-  // post sends all events of one turn together.
-  post (what, id, value) {
-    if (this.events.length === 0) queueMicrotask(() => this.flush())
-    this.events.push([what, id, value])
-    if (value instanceof Uint8Array && value.length > LARGE) this.transfers.push(value.buffer)
-  }
-
-  flush () {
-    const { events, transfers } = this
-    this.events = []
-    this.transfers = []
-    this.port.postMessage(events, transfers)
   }
 }
 

@@ -47,7 +47,7 @@ class Stream {
       call.cancel()
       this.finish(status)
     }
-    const deframer = new Deframer(false, (raw, compressed) => {
+    const deframer = new Deframer((raw, compressed) => {
       if (compressed) refuse(statusOf(CODES.UNIMPLEMENTED, 'a message is compressed', ''))
       else call.message(raw)
     })

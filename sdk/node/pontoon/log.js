@@ -51,4 +51,4 @@ function takeConsole () {
   Object.defineProperty(process, 'stdout', { get: () => process.stderr, configurable: true })
 }
 
-module.exports = { line, record, setLevel, takeConsole }
+module.exports = { setLevel, takeConsole }

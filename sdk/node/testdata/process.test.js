@@ -10,6 +10,7 @@ const net = require('node:net')
 const os = require('node:os')
 const path = require('node:path')
 const { test } = require('node:test')
+const zlib = require('node:zlib')
 
 const { decode, encode } = require('./pontoon/codec.js')
 const { bundle } = require('./pontoon/bundle.js')
@@ -31,10 +32,13 @@ const PROGRAM = `
       if (data.toString() === 'child') return require('child_process').spawnSync('cat').stdout
       return data
     },
-    queryStream (data, signal) { return data.toString() === 'wait' ? wait(signal) : endless() },
+    queryStream (data, signal) { return { wait: () => wait(signal), all: endless, one: () => ['x'] }[data]() },
     metrics () { return 'm 1\\n' },
     save () { return [] },
-    restore () { return new Promise(() => {}) } // it reads nothing
+    async restore (index, chunks) {
+      if (index === 5) await new Promise(() => {}) // it reads nothing
+      for await (const chunk of chunks);
+    }
   }, { name: 'm', version: '1' })
 `
 
@@ -201,7 +205,8 @@ test('calls that were given up end', async t => {
     await new Promise(resolve => stream.on('close', resolve))
     assert.strictEqual(refused, undefined)
   }
-  await p.call('pontoon.plugin.v1.StateMachine', 'Close', encode('CloseRequest', { call: CALL }))
+  const { status } = await p.call('pontoon.plugin.v1.StateMachine', 'QueryStream', encode('QueryStreamRequest', { call: CALL, data: Buffer.from('one') }))
+  assert.strictEqual(status, '0')
 })
 
 test('a host waits with a snapshot that the machine does not read', async t => {
@@ -219,6 +224,22 @@ test('a host waits with a snapshot that the machine does not read', async t => {
     for (let turn = 0; turn < 20; turn++) await p.call('pontoon.plugin.v1.Plugin', 'Describe', Buffer.alloc(0))
   }
   assert.ok(taken < 32, `${taken} MiB wait`)
+})
+
+test('a snapshot may be larger than what waits of it', async t => {
+  const p = await started(t)
+  await p.open()
+  const stream = p.stream('pontoon.plugin.v1.StateMachine', 'Restore')
+  const answered = new Promise(resolve => stream.on('data', bytes => resolve(decode('RestoreResponse', bytes.subarray(5)))))
+  stream.write(framed(encode('RestoreRequest', { call: CALL, header: { index: 6 } })))
+  const chunk = Buffer.alloc(1 << 20)
+  let crc32 = 0
+  for (let i = 0; i < 40; i++) {
+    crc32 = zlib.crc32(chunk, crc32)
+    await new Promise(resolve => stream.write(framed(encode('RestoreRequest', { chunk })), resolve))
+  }
+  stream.write(framed(encode('RestoreRequest', { end: { length: 40 << 20, crc32 } })))
+  assert.strictEqual((await answered).length, 40 << 20)
 })
 
 test('a text has its characters, and a long record of the log is one line', async t => {
