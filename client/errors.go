@@ -132,7 +132,7 @@ func final(reason string) bool {
 // lasting reports whether another try within the same call would meet the same.
 func (e *Error) lasting() bool {
 	return final(e.Reason) || slices.Contains([]string{
-		"change_refused", "quorum_at_risk", "unknown_member", "unknown_plugin", reasonQueryFailed, ReasonTimeout, ReasonCanceled,
+		"change_refused", "quorum_at_risk", "unknown_member", "unknown_plugin", "plugin_refused", reasonQueryFailed, ReasonTimeout, ReasonCanceled,
 	}, e.Reason)
 }
 

@@ -12,7 +12,7 @@ func TestWhichRefusalsAreFinal(t *testing.T) {
 		"unauthenticated": {final: true}, "permission_denied": {final: true}, "unimplemented": {final: true},
 		"wants_tls": {final: true}, "client_closed": {final: true},
 
-		"change_refused": {}, "quorum_at_risk": {}, "unknown_member": {}, "unknown_plugin": {},
+		"change_refused": {}, "quorum_at_risk": {}, "unknown_member": {}, "unknown_plugin": {}, "plugin_refused": {},
 		"query_failed": {}, "timeout": {}, "canceled": {},
 
 		"change_pending": {repeated: true}, "no_leader": {repeated: true}, "not_ready": {repeated: true},

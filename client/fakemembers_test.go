@@ -89,5 +89,9 @@ func (m *member) PluginLines(server.PluginLines) ([]server.PluginLine, time.Time
 	return nil, time.Time{}, nil
 }
 
+func (m *member) RestartPlugin(context.Context, string, string) (server.PluginStatus, error) {
+	return server.PluginStatus{}, nil
+}
+
 func (m *member) Live() error  { return nil }
 func (m *member) Ready() error { return nil }

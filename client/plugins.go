@@ -14,6 +14,14 @@ func (c *Client) PluginLines(ctx context.Context, endpoint string, req *hostv1.P
 	return askOne(ctx, c, endpoint, request{reads: true}, req, hostv1.HostClient.PluginLines)
 }
 
+// RestartPlugin asks the member at endpoint, once, to replace the process of one of its
+// plugins by a new one, and returns how the plugin is when the new one serves. It needs
+// the role administer.
+func (c *Client) RestartPlugin(ctx context.Context, endpoint string, req *hostv1.RestartPluginRequest) (*hostv1.PluginStatus, error) {
+	resp, err := askOne(ctx, c, endpoint, request{}, req, hostv1.HostClient.RestartPlugin)
+	return resp.GetPlugin(), err
+}
+
 // askOne asks the member at endpoint, once.
 func askOne[Req, Res any](ctx context.Context, c *Client, endpoint string, r request, req *Req,
 	method func(hostv1.HostClient, context.Context, *Req, ...grpc.CallOption) (*Res, error),

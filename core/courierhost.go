@@ -24,6 +24,9 @@ func (c courierHost) Launch(ctx context.Context, slot *catalog.Slot, config []by
 // IsPermanent implements courier.Host.
 func (courierHost) IsPermanent(err error) bool { return isPermanent(err) }
 
+// Retire implements courier.Host.
+func (c courierHost) Retire(in *catalog.Instance) { c.h.retire(in, in.Transport().Close) }
+
 // Fail implements courier.Host.
 func (c courierHost) Fail(err error) { c.h.fail(err) }
 

@@ -153,33 +153,29 @@ func (g *generation) abandon() error {
 // superviseStorage builds the node anew whenever its storage fails.
 func (h *Host) superviseStorage(g *generation) {
 	for {
+		var asked *storageRestart
 		select {
 		case <-h.life.Done():
 			return
 		case <-g.failing.Done():
 		case <-g.instance.Done():
 			g.fail(exitReason(g.instance))
+		case asked = <-h.storageRestarts:
 		}
 		if h.life.Err() != nil {
 			return
 		}
-		why := context.Cause(g.failing)
-		h.logger.Error("storage failed, building the node anew from disk", "error", why)
-		h.setGeneration(nil)
-		g.instance.Fail(why)
-		select { // the slot starts no second one
-		case <-g.instance.Done():
-		case <-h.life.Done():
-		}
-		err := h.endRaft(g)
+		err := h.endGeneration(g, asked)
 		if err != nil {
 			h.setGeneration(g) // the stop names what does not end
 			h.fail(err)
 			return
 		}
-		h.server.Detach(server.ErrStorageRestart)
 		g.wg.Wait()
 		g, err = h.reopenGeneration()
+		if err != nil {
+			asked.answer(err)
+		}
 		switch {
 		case err != nil && h.life.Err() == nil:
 			h.fail(fmt.Errorf("storage cannot be used: %w", err))
@@ -191,8 +187,31 @@ func (h *Host) superviseStorage(g *generation) {
 			return
 		}
 		h.run(g)
+		h.server.Pause(false)
+		asked.answer(nil)
 		h.logger.Info("node was built anew", "last_index", g.state.LastIndex, "commit", g.state.HardState.Commit)
 	}
+}
+
+// endGeneration ends a generation as a whole: one whose storage has failed at once, and
+// one whose storage is to be restarted, as was asked for, in good order.
+func (h *Host) endGeneration(g *generation, asked *storageRestart) error {
+	if asked != nil {
+		return h.retireStorage(g)
+	}
+	why := context.Cause(g.failing)
+	h.logger.Error("storage failed, building the node anew from disk", "error", why)
+	h.setGeneration(nil)
+	g.instance.Fail(why)
+	select { // the slot starts no second one
+	case <-g.instance.Done():
+	case <-h.life.Done():
+	}
+	if err := h.endRaft(g); err != nil {
+		return err
+	}
+	h.server.Detach(server.ErrStorageRestart)
+	return nil
 }
 
 // reopenGeneration tries until it succeeds, or trying cannot help. The slot

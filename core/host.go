@@ -38,6 +38,9 @@ type Host struct {
 
 	certificates *certificates
 
+	restarting      sync.Mutex           // one plugin at a time is restarted as asked
+	storageRestarts chan *storageRestart // to superviseStorage
+
 	incarnation atomic.Uint64
 	stored      atomic.Uint64                  // the highest index that was ever durable here
 	removal     atomic.Pointer[member.Removed] // of this member, as its own log says
@@ -95,7 +98,7 @@ func New(cfg Config) (*Host, error) {
 	}
 	h := &Host{
 		cfg: cfg, logger: cfg.Logger, relay: relay, catalog: c, slots: map[plugins.Kind]*catalog.Slot{},
-		booted: make(chan struct{}), done: make(chan struct{}),
+		booted: make(chan struct{}), done: make(chan struct{}), storageRestarts: make(chan *storageRestart),
 	}
 	h.life, h.endLife = context.WithCancel(context.Background())
 	h.identity = newIdentity(h)
@@ -122,7 +125,7 @@ func New(cfg Config) (*Host, error) {
 		SnapshotEntries: cfg.SnapshotEntries, SnapshotBytes: cfg.SnapshotBytes, CatchUpEntries: cfg.CatchUpEntries,
 		CatchUpBytes: cfg.CatchUpBytes,
 		Rehearse:     rehearse, RehearseAll: cfg.RehearseSnapshots,
-		StateMachine: h.machine, Plugins: h.pluginStatus, PluginLines: h.pluginLines, Links: h.links, Ping: h.courier.Ping, Fitness: h.unfit, Logger: cfg.Logger, Metrics: cfg.Metrics,
+		StateMachine: h.machine, Plugins: h.pluginStatus, PluginLines: h.pluginLines, RestartPlugin: h.restartPlugin, Links: h.links, Ping: h.courier.Ping, Fitness: h.unfit, Logger: cfg.Logger, Metrics: cfg.Metrics,
 		NoteParting:  func(index uint64, how string) { h.identity.pins.part(index, how) },
 		Certificates: func() []server.Warning { return h.certificates.warnings(time.Now()) },
 		Log:          cfg.Log, Access: guard, Audit: h.audit, RefusedConnections: func() uint64 { return h.api.RefusedConnections() }, Late: c.Late, Exposed: h.courier.Exposed,

@@ -23,6 +23,7 @@ type machineSource struct {
 // runningMachine is an opened state machine plugin.
 type runningMachine struct {
 	statemachine.StateMachine
+	host     *Host
 	instance *catalog.Instance
 	applied  uint64
 	classes  []access.Class
@@ -45,6 +46,14 @@ func (m *runningMachine) FromOutside() bool {
 
 // Fail implements server.RunningStateMachine.
 func (m *runningMachine) Fail(reason error) { m.instance.Fail(reason) }
+
+// Retire implements server.RunningStateMachine.
+func (m *runningMachine) Retire() {
+	ctx, cancel := m.host.untilForced()
+	defer cancel()
+	m.host.syncMachine(ctx, m.instance)
+	m.host.retire(m.instance, m.StateMachine.Close)
+}
 
 // Progressed implements server.RunningStateMachine.
 func (m *runningMachine) Progressed() { m.instance.Progressed() }
@@ -76,7 +85,7 @@ func (m *runningMachine) QueryStream(ctx context.Context, query []byte, send fun
 
 // Start implements server.StateMachineSource.
 func (s *machineSource) Start(ctx context.Context) (server.RunningStateMachine, error) {
-	m := &runningMachine{}
+	m := &runningMachine{host: s.h}
 	in, err := s.h.launch(ctx, plugins.StateMachine, s.h.slots[plugins.StateMachine], s.h.cfg.StateMachine.Config, func(ctx context.Context, in *catalog.Instance, opts plugins.Options) (err error) {
 		m.StateMachine = in.StateMachine()
 		if err := statemachine.CheckAnnounced(m.StateMachine); err != nil {

@@ -26,7 +26,7 @@
 //     made, shown and ended; audit.go, audittail.go: the record of requests;
 //   - pluginnew.go: the folder of a new plugin is made;
 //   - plugincheck.go, plugincheckjunit.go: an executable is checked against the plugin protocol;
-//   - plugindescribe.go, pluginlist.go, pluginlogs.go: a plugin says what it is, and those of
+//   - plugindescribe.go, pluginlist.go, pluginlogs.go, pluginrestart.go: a plugin says what it is, and those of
 //     running members are shown; onemember.go: which member a command is about;
 //   - dev.go: a cluster with a plugin that is being written;
 //   - demo.go, version.go: a cluster on this machine, and what this program is;

@@ -209,5 +209,11 @@ func (h *fakeHost) PluginLines(which server.PluginLines) ([]server.PluginLine, t
 	return lines, h.since, h.err
 }
 
+func (h *fakeHost) RestartPlugin(_ context.Context, kind, _ string) (server.PluginStatus, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return server.PluginStatus{Kind: kind, Name: "wal", PID: 99, State: "ready", Generation: 4}, h.err
+}
+
 func (h *fakeHost) Live() error  { return nil }
 func (h *fakeHost) Ready() error { return nil }

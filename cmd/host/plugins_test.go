@@ -99,3 +99,21 @@ func TestPluginDescribeIsToldWhich(t *testing.T) {
 		}
 	}
 }
+
+func TestPluginRestart(t *testing.T) {
+	h := startFake(t)
+	got := host(t, "plugin", "restart", "storage", "--endpoints", h.address)
+	if got.code != exitOK || got.stdout != "storage wal serves in pid 99, generation 4\n" {
+		t.Errorf("exit %d: %s%s", got.code, got.stdout, got.stderr)
+	}
+	h.set(func(h *fakeHost) {
+		h.err = &server.Error{Err: server.ErrPluginRefused, Detail: "its sha256 is another"}
+	})
+	got = host(t, "plugin", "restart", "storage", "--endpoints", h.address)
+	if got.code != exitNotFound || !strings.Contains(got.stderr, "goes on: its sha256 is another") {
+		t.Errorf("a refusal: exit %d: %s", got.code, got.stderr)
+	}
+	if got := host(t, "plugin", "restart", "tape", "--endpoints", h.address); got.code != exitUsage {
+		t.Errorf("no such kind: exit %d: %s", got.code, got.stderr)
+	}
+}

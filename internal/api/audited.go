@@ -85,6 +85,13 @@ func (a audited) PluginLines(ctx context.Context, req *hostv1.PluginLinesRequest
 	})
 }
 
+// RestartPlugin implements hostv1.HostServer.
+func (a audited) RestartPlugin(ctx context.Context, req *hostv1.RestartPluginRequest) (*hostv1.RestartPluginResponse, error) {
+	return recorded(ctx, a.requests, audit.RestartPlugin, req, a.requests.RestartPlugin, func(r *audit.Record) {
+		r.Target = pluginTarget(req.GetKind(), req.GetName())
+	})
+}
+
 // pluginTarget is a plugin as a request names it, cut to what no name is longer than.
 func pluginTarget(kind, name string) *audit.Target {
 	const most = 200

@@ -22,6 +22,7 @@ func auditedOps() map[string]audit.Op {
 		hostv1.Host_RemoveMember_FullMethodName:   audit.RemoveMember,
 		hostv1.Host_TransferLeader_FullMethodName: audit.Transfer,
 		hostv1.Host_PluginLines_FullMethodName:    audit.PluginLines,
+		hostv1.Host_RestartPlugin_FullMethodName:  audit.RestartPlugin,
 
 		"/v1/propose":         audit.Propose,
 		"/v1/query":           audit.Query,
@@ -31,6 +32,7 @@ func auditedOps() map[string]audit.Op {
 		"/v1/members/remove":  audit.RemoveMember,
 		"/v1/leader/transfer": audit.Transfer,
 		"/v1/plugins/lines":   audit.PluginLines,
+		"/v1/plugins/restart": audit.RestartPlugin,
 	}
 }
 

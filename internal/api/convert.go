@@ -131,22 +131,8 @@ func toStatus(s server.Status) *hostv1.StatusResponse {
 	for _, w := range s.Warnings {
 		out.Warnings = append(out.Warnings, &hostv1.Warning{Reason: text(w.Reason), Message: text(w.Text)})
 	}
-	for _, p := range s.Plugins {
-		out.Plugins = append(out.Plugins, &hostv1.PluginStatus{
-			Kind:      text(p.Kind),
-			Name:      text(p.Name),
-			Version:   text(p.Version),
-			Pid:       int32(p.PID),
-			State:     text(p.State),
-			Restarts:  uint32(p.Restarts),
-			LastError: text(p.LastError),
-			Warning:   text(p.Warning),
-			Work:      toWork(p.Work),
-
-			Generation: uint32(p.Generation),
-			LastExit:   text(p.LastExit),
-			Attached:   p.Attached,
-		})
+	for i := range s.Plugins {
+		out.Plugins = append(out.Plugins, toPlugin(&s.Plugins[i]))
 	}
 	for _, l := range s.Links {
 		out.Links = append(out.Links, &hostv1.PeerLink{
@@ -182,4 +168,21 @@ func texts(in []string) []string {
 		out[i] = text(s)
 	}
 	return out
+}
+
+func toPlugin(p *server.PluginStatus) *hostv1.PluginStatus {
+	return &hostv1.PluginStatus{
+		Kind:       text(p.Kind),
+		Name:       text(p.Name),
+		Version:    text(p.Version),
+		Pid:        int32(p.PID),
+		State:      text(p.State),
+		Restarts:   uint32(p.Restarts),
+		LastError:  text(p.LastError),
+		Warning:    text(p.Warning),
+		Work:       toWork(p.Work),
+		Generation: uint32(p.Generation),
+		LastExit:   text(p.LastExit),
+		Attached:   p.Attached,
+	}
 }

@@ -236,6 +236,12 @@ func (f *fakeService) PluginLines(which server.PluginLines) ([]server.PluginLine
 	return []server.PluginLine{{Number: 7, Time: time.UnixMilli(1500), PID: 42, Stream: "stderr", Text: "disk is \xff slow"}}, time.UnixMilli(900), f.fail
 }
 
+func (f *fakeService) RestartPlugin(_ context.Context, kind, name string) (server.PluginStatus, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return server.PluginStatus{Kind: kind, Name: "wal", State: "ready", Generation: 2}, f.fail
+}
+
 func (f *fakeService) Live() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

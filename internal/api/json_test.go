@@ -75,6 +75,10 @@ func TestJSONForms(t *testing.T) {
 		{"lines", "POST", "/v1/plugins/lines", `{"kind":"storage","after":"3"}`, map[string]any{"lines": []any{
 			map[string]any{"number": "7", "unix_ms": "1500", "pid": 42.0, "stream": "stderr", "text": "disk is \ufffd slow"},
 		}, "since_unix_ms": "900"}},
+		{"restart", "POST", "/v1/plugins/restart", `{"kind":"storage"}`, map[string]any{"plugin": map[string]any{
+			"kind": "storage", "name": "wal", "version": "", "pid": 0.0, "state": "ready", "restarts": 0.0, "last_error": "",
+			"warning": "", "work": nil, "generation": 2.0, "last_exit": "", "attached": false,
+		}}},
 		{"transfer without a body", "POST", "/v1/leader/transfer", ``, map[string]any{"leader": "a"}},
 		{"camel case", "POST", "/v1/members/add", `{"member":{"clientAddress":"h:1"}}`, map[string]any{"leader": "ff"}},
 	} {

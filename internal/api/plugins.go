@@ -36,3 +36,18 @@ func (r *requests) PluginLines(ctx context.Context, req *hostv1.PluginLinesReque
 }
 
 func unixMs(t time.Time) uint64 { return uint64(max(0, t.UnixMilli())) }
+
+// RestartPlugin implements hostv1.HostServer.
+func (r *requests) RestartPlugin(ctx context.Context, req *hostv1.RestartPluginRequest) (*hostv1.RestartPluginResponse, error) {
+	if err := r.end.refusal(); err != nil {
+		return nil, err
+	}
+	if req.GetKind() == "" {
+		return nil, malformed("no kind of plugin: use storage, statemachine or transport")
+	}
+	plugin, err := r.svc.RestartPlugin(ctx, req.GetKind(), req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	return &hostv1.RestartPluginResponse{Plugin: toPlugin(&plugin)}, nil
+}

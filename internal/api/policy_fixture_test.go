@@ -143,5 +143,9 @@ func rpcs() map[string]struct {
 			_, err := c.PluginLines(ctx, &hostv1.PluginLinesRequest{Kind: "storage"})
 			return err
 		}},
+		"RestartPlugin": {access.Administer, func(ctx context.Context, c hostv1.HostClient) error {
+			_, err := c.RestartPlugin(ctx, &hostv1.RestartPluginRequest{Kind: "storage"})
+			return err
+		}},
 	}
 }

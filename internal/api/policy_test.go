@@ -71,6 +71,7 @@ func TestRolesOverHTTP(t *testing.T) {
 		{"POST", client + "/v1/members/remove", `{"id":"a"}`, access.Administer},
 		{"POST", client + "/v1/leader/transfer", `{}`, access.Administer},
 		{"POST", client + "/v1/plugins/lines", `{"kind":"storage"}`, access.Administer},
+		{"POST", client + "/v1/plugins/restart", `{"kind":"storage"}`, access.Administer},
 		{"GET", admin + "/livez", "", access.None},
 		{"GET", admin + "/readyz", "", access.None},
 		{"GET", admin + "/", "", access.None},

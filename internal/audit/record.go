@@ -22,6 +22,7 @@ const (
 	RemoveMember  Op = "remove_member"
 	Transfer      Op = "transfer_leader"
 	PluginLines   Op = "plugin_lines"
+	RestartPlugin Op = "restart_plugin"
 )
 
 // The operations that a Log itself records.

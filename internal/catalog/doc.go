@@ -12,6 +12,8 @@
 //     Instance.Ready when it serves.
 //  5. To end a plugin: the contract's Close, then Instance.Stop. Instance.Kill
 //     is for a plugin that broke its contract or does not answer.
+//     To replace a process that is well by another one, Slot.Prepare comes before that: the
+//     next Start takes what was prepared.
 //  6. Close the catalog; every process is gone when it returns.
 //
 // What the catalog promises:
@@ -31,7 +33,7 @@
 // The files, in the order in which a plugin meets them:
 //
 //   - catalog.go, spec.go: the catalog and the plans that it makes of Specs;
-//   - slot.go, backoff.go, status.go: the place of one plugin over all its lives;
+//   - slot.go, prepare.go, backoff.go, status.go: the place of one plugin over all its lives;
 //   - launch.go, runner.go, process.go, pipes.go: one start, through go-plugin, of
 //     a process of our own making; executable.go, environment.go, runtimedir.go and
 //     sealed_linux.go: what is executed, with what, and where its socket is;

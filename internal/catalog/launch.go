@@ -47,13 +47,27 @@ type launch struct {
 	unreachable sync.Once
 }
 
-// startProcess starts the plugin in a process of its own.
+// startProcess starts the plugin in a process of its own, or takes the one that was
+// prepared.
 func (s *Slot) startProcess(ctx context.Context) (*Instance, error) {
+	if in := s.startPrepared(); in != nil {
+		return in, nil
+	}
+	l, info, err := s.launchProcess(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return l.instance(info), nil
+}
+
+// launchProcess starts a process and has the first conversation with it. After an error
+// nothing of it is left.
+func (s *Slot) launchProcess(ctx context.Context) (*launch, plugins.Info, error) {
 	startCtx, cancel := context.WithTimeout(ctx, s.plan.startTimeout)
 	defer cancel()
 	l, err := s.newLaunch(startCtx)
 	if err != nil {
-		return nil, err
+		return nil, plugins.Info{}, err
 	}
 	// A call below may hang in the plugin. The end of the context ends the
 	// process, and the end of the process ends the call.
@@ -63,11 +77,11 @@ func (s *Slot) startProcess(ctx context.Context) (*Instance, error) {
 		err = context.Cause(startCtx)
 	}
 	if err == nil {
-		return l.instance(info), nil
+		return l, info, nil
 	}
 	err = l.startError(ctx, startCtx, err)
 	l.abandon()
-	return nil, err
+	return nil, plugins.Info{}, err
 }
 
 func (s *Slot) newLaunch(ctx context.Context) (*launch, error) {

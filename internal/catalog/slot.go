@@ -46,6 +46,8 @@ type Slot struct {
 	mu      sync.Mutex
 	history history
 	current *Instance
+	// prepared is the process that the next Start takes; nil if it starts one.
+	prepared *prepared
 	// busy: a Start is running.
 	busy      bool
 	state     State
@@ -274,6 +276,7 @@ func (s *Slot) kill() {
 	if in != nil {
 		in.life.kill(closedReason)
 	}
+	s.Discard()
 }
 
 func (s *Slot) hasServed() bool {

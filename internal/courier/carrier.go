@@ -29,6 +29,7 @@ type carrier struct {
 	unverified atomic.Bool
 	wake       chan struct{}
 	peersWake  chan struct{}
+	restarts   chan *restart
 
 	// The rest is guarded by courier.mu.
 	name    string
@@ -41,7 +42,7 @@ type carrier struct {
 func newCarrier(c *Courier, number int, t Transport) *carrier {
 	return &carrier{
 		courier: c, number: number, Transport: t, name: t.Slot.Status().Name,
-		wake: make(chan struct{}, 1), peersWake: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), peersWake: make(chan struct{}, 1), restarts: make(chan *restart),
 	}
 }
 
@@ -98,14 +99,22 @@ func (k *carrier) watchStream(ctx context.Context) {
 // transport is of no use any more.
 func (k *carrier) supervise(ctx context.Context) {
 	for {
-		k.serve(ctx)
+		asked := k.serve(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		k.courier.logger.Error("transport failed, starting it again", "plugin", k.instance.Info().Name, "error", cmp.Or(k.instance.Err(), plugins.ErrGone))
+		if asked == nil {
+			k.courier.logger.Error("transport failed, starting it again", "plugin", k.instance.Info().Name, "error", cmp.Or(k.instance.Err(), plugins.ErrGone))
+		}
 		k.transport.Store(nil)
 		k.courier.ended(k)
-		if err := k.reconnect(ctx); err != nil {
+		if asked != nil {
+			k.courier.logger.Info("the transport is restarted as asked", "plugin", k.instance.Info().Name)
+			k.courier.host.Retire(k.instance)
+		}
+		err := k.reconnect(ctx)
+		asked.answer(err)
+		if err != nil {
 			if ctx.Err() == nil {
 				k.giveUp(err)
 			}
@@ -114,15 +123,16 @@ func (k *carrier) supervise(ctx context.Context) {
 	}
 }
 
-// serve brings one life of the transport what waits, until that life or ctx ends.
-func (k *carrier) serve(ctx context.Context) {
+// serve brings one life of the transport what waits, until that life or ctx ends, or until
+// the restart that it returns is asked for.
+func (k *carrier) serve(ctx context.Context) *restart {
 	to := startSending(ctx, *k.transport.Load(), k.courier.election, k.instance.Fail)
 	defer to.stop()
 	k.watchStream(ctx)
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-k.wake:
 			k.flush(to)
 		case <-k.peersWake:
@@ -133,9 +143,11 @@ func (k *carrier) serve(ctx context.Context) {
 			case <-k.instance.Done():
 			case <-ctx.Done():
 			}
-			return
+			return nil
+		case asked := <-k.restarts:
+			return asked
 		case <-k.instance.Done():
-			return
+			return nil
 		}
 	}
 }

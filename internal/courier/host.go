@@ -26,6 +26,9 @@ type Launcher interface {
 	Launch(ctx context.Context, slot *catalog.Slot, config []byte, open func(context.Context, *catalog.Instance, plugins.Options) error) (*catalog.Instance, error)
 	// IsPermanent tells whether after an error of Launch another try cannot help.
 	IsPermanent(err error) bool
+	// Retire closes a transport that has done nothing wrong, and ends its process. It
+	// waits for that.
+	Retire(in *catalog.Instance)
 	// Fail ends the host: no transport can be used any more.
 	Fail(err error)
 }

@@ -48,6 +48,8 @@ type Config struct {
 	Plugins func() []PluginStatus
 	// PluginLines are lines that a plugin has written; Service says which.
 	PluginLines func(which PluginLines) ([]PluginLine, time.Time, error)
+	// RestartPlugin restarts one plugin; see Service.
+	RestartPlugin func(ctx context.Context, kind, name string) (PluginStatus, error)
 	// Links tells how peers are reached; nil if that is not known.
 	Links func() []PeerLink
 	// Ping asks whether a member answers under its peer URLs, nil, or not. It is an
@@ -108,6 +110,9 @@ type RunningStateMachine interface {
 	Fail(reason error)
 	// Progressed says that it has applied what none before it had.
 	Progressed()
+	// Retire closes it by its contract and ends its process, so that another one can be
+	// started at once. It waits for that, within limits of its own.
+	Retire()
 }
 
 // RequestTimeout is how long a request may take: five seconds plus two

@@ -165,6 +165,8 @@ func (d *driver) loop() error {
 				return err
 			}
 		case <-d.s.queue.wake:
+		case r := <-d.s.restarts:
+			return d.beginRestart(r)
 		case <-d.s.queue.done:
 			return d.settle() // an Apply is never cancelled half-way
 		case <-d.m.Done():

@@ -58,6 +58,9 @@ var (
 	// ErrUnknownPlugin: the request names a plugin that this member does not have, or one of
 	// two only by its kind.
 	ErrUnknownPlugin = errors.New("unknown plugin")
+	// ErrPluginRefused: a plugin is not restarted, and the one that runs goes on: the new
+	// process was refused, or the leadership could not be handed over before.
+	ErrPluginRefused = errors.New("plugin is not restarted, and goes on")
 	// ErrQueryFailed: the state machine answered a query with an error, or the query
 	// is kept from it because it ended the state machine before (blockedQueries).
 	ErrQueryFailed = errors.New("query failed")
@@ -82,6 +85,9 @@ var (
 	ErrCanceled = errors.New("request was cancelled")
 	// ErrStopped: the stop of the host ended a request that was under way.
 	ErrStopped = errors.New("host stopped while the request was in flight")
+	// ErrRestartFailed: the old process of a plugin was ended, and the new one does not
+	// serve yet, or never will.
+	ErrRestartFailed = errors.New("plugin was ended, and the new one does not serve yet")
 	// ErrStorageRestart: the node was dropped with its storage while the request was
 	// under way (law 3).
 	ErrStorageRestart = errors.New("storage plugin restarted while the request was in flight")

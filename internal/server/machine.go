@@ -33,6 +33,11 @@ func (s *Server) run() {
 		if s.ended() {
 			break
 		}
+		if errors.Is(err, errRetire) {
+			s.retire(m)
+			continue
+		}
+		s.restarted(err)
 		if errors.Is(err, ErrPermanent) && (m != nil || !s.goesOnWithout(err)) {
 			s.err = fmt.Errorf("state machine: %w", err)
 			return

@@ -182,6 +182,7 @@ func (d *driver) lend() {
 	d.lent = true
 	d.s.machine.open(d.m)
 	d.s.changed.notify()
+	d.s.restarted(nil)
 }
 
 // window is how many batches the state machine may have at a time.

@@ -125,6 +125,8 @@ func (s *Server) refusing() *obstacle {
 		return &obstacle{reason: WarnStopping, err: &Error{Err: ErrStopping}}
 	case s.conflict != nil:
 		return &obstacle{reason: WarnConflict, err: &Error{Err: ErrNotReady, Detail: s.conflict.Error()}}
+	case s.paused:
+		return &obstacle{reason: WarnNoStorage, err: &Error{Err: ErrNotReady, Detail: "the storage plugin is being restarted", RetryAfter: s.cfg.Tick}}
 	case s.node == nil:
 		return &obstacle{reason: WarnNoStorage, err: &Error{Err: ErrNotReady, Detail: "the storage plugin is starting", RetryAfter: s.cfg.Tick}}
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -38,6 +39,7 @@ type Server struct {
 	storage    storage.Storage // of the same generation
 	stopping   bool
 	conflict   error // why this member must not serve
+	paused     bool  // the storage is about to be restarted as asked
 	waiters    map[uint64]*waiter
 	changes    int           // membership changes among them
 	asking     chan struct{} // a token for each change whose voters are asked for
@@ -72,7 +74,10 @@ type Server struct {
 	checked     atomic.Uint64        // the index of the last check at which this member has the same
 	plea        atomic.Pointer[plea] // what the leader is asked for; nil if it is asked for nothing
 
+	restarts chan *machineRestart // to the server goroutine
+
 	// Of the server goroutine.
+	restart *machineRestart // the one that is under way; nil if there is none
 	given   uint64          // highest index that any state machine was given
 	useless map[uint64]bool // snapshots that turned out damaged, or cannot be restored
 	// otherFormat is why the last snapshot was of no use that the state machine was not shown;
@@ -109,6 +114,11 @@ func New(cfg Config) *Server {
 	if cfg.Plugins == nil {
 		cfg.Plugins = func() []PluginStatus { return nil }
 	}
+	if cfg.RestartPlugin == nil {
+		cfg.RestartPlugin = func(context.Context, string, string) (PluginStatus, error) {
+			return PluginStatus{}, &Error{Err: ErrUnknownPlugin}
+		}
+	}
 	if cfg.PluginLines == nil {
 		cfg.PluginLines = func(PluginLines) ([]PluginLine, time.Time, error) {
 			return nil, time.Time{}, &Error{Err: ErrUnknownPlugin}
@@ -128,6 +138,8 @@ func New(cfg Config) *Server {
 		asking:     make(chan struct{}, maxAsking),
 
 		useless: map[uint64]bool{}, restores: map[uint64]int{},
+
+		restarts: make(chan *machineRestart),
 
 		stop: make(chan struct{}),
 		idle: make(chan struct{}),

@@ -84,6 +84,12 @@ type Service interface {
 	// order, and since when they are numbered: ErrUnknownPlugin if there is no such
 	// plugin.
 	PluginLines(which PluginLines) (lines []PluginLine, since time.Time, err error)
+	// RestartPlugin replaces the process of a plugin of this member by a new one, and
+	// returns how the plugin is when the new one serves. The new process is started and
+	// describes itself before the old one is ended: if that fails, the error is
+	// ErrPluginRefused and the old one goes on. A member that leads hands the leadership
+	// over before its storage is restarted.
+	RestartPlugin(ctx context.Context, kind, name string) (PluginStatus, error)
 	// Live reports whether the raft goroutine ticked lately.
 	Live() error
 	// Ready reports whether this member can serve: it is live, knows a leader,

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"time"
 )
@@ -71,6 +72,11 @@ func (s *Server) ApplyStalled() time.Duration {
 		return 0
 	}
 	return time.Since(*since) // monotonic: a clock that is set is not a stall
+}
+
+// RestartPlugin implements Service.
+func (s *Server) RestartPlugin(ctx context.Context, kind, name string) (PluginStatus, error) {
+	return s.cfg.RestartPlugin(ctx, kind, name)
 }
 
 // PluginLines implements Service.

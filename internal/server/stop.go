@@ -63,3 +63,12 @@ func (s *Server) Done() <-chan struct{} { return s.done }
 // Err tells why the server goroutine ended by itself: a state machine that
 // cannot go on. It is valid after Done is closed.
 func (s *Server) Err() error { return s.err }
+
+// Pause refuses new requests for a while, because the storage is about to be restarted;
+// those in flight go on.
+func (s *Server) Pause(on bool) {
+	s.mu.Lock()
+	s.paused = on
+	s.mu.Unlock()
+	s.changed.notify()
+}

@@ -375,6 +375,9 @@ func (m *machine) Progressed()           { m.progress.Add(1) }
 // Fail implements RunningStateMachine.
 func (m *machine) Fail(error) { m.Kill() }
 
+// Retire implements RunningStateMachine.
+func (m *machine) Retire() { m.Kill() }
+
 // Kill is the end of the process.
 func (m *machine) Kill() {
 	m.once.Do(func() {

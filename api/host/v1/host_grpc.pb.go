@@ -34,6 +34,7 @@ const (
 	Host_RemoveMember_FullMethodName   = "/pontoon.host.v1.Host/RemoveMember"
 	Host_TransferLeader_FullMethodName = "/pontoon.host.v1.Host/TransferLeader"
 	Host_PluginLines_FullMethodName    = "/pontoon.host.v1.Host/PluginLines"
+	Host_RestartPlugin_FullMethodName  = "/pontoon.host.v1.Host/RestartPlugin"
 )
 
 // HostClient is the client API for Host service.
@@ -74,6 +75,11 @@ type HostClient interface {
 	// PluginLines are the last lines that a plugin of this member has written. JSON:
 	// POST /v1/plugins/lines
 	PluginLines(ctx context.Context, in *PluginLinesRequest, opts ...grpc.CallOption) (*PluginLinesResponse, error)
+	// RestartPlugin replaces the process of one plugin of this member by a new one, and
+	// answers when the new one serves. The new process is started and describes itself
+	// before the old one is ended: if it is refused, the old one goes on. JSON:
+	// POST /v1/plugins/restart
+	RestartPlugin(ctx context.Context, in *RestartPluginRequest, opts ...grpc.CallOption) (*RestartPluginResponse, error)
 }
 
 type hostClient struct {
@@ -216,6 +222,16 @@ func (c *hostClient) PluginLines(ctx context.Context, in *PluginLinesRequest, op
 	return out, nil
 }
 
+func (c *hostClient) RestartPlugin(ctx context.Context, in *RestartPluginRequest, opts ...grpc.CallOption) (*RestartPluginResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RestartPluginResponse)
+	err := c.cc.Invoke(ctx, Host_RestartPlugin_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // HostServer is the server API for Host service.
 // All implementations must embed UnimplementedHostServer
 // for forward compatibility.
@@ -254,6 +270,11 @@ type HostServer interface {
 	// PluginLines are the last lines that a plugin of this member has written. JSON:
 	// POST /v1/plugins/lines
 	PluginLines(context.Context, *PluginLinesRequest) (*PluginLinesResponse, error)
+	// RestartPlugin replaces the process of one plugin of this member by a new one, and
+	// answers when the new one serves. The new process is started and describes itself
+	// before the old one is ended: if it is refused, the old one goes on. JSON:
+	// POST /v1/plugins/restart
+	RestartPlugin(context.Context, *RestartPluginRequest) (*RestartPluginResponse, error)
 	mustEmbedUnimplementedHostServer()
 }
 
@@ -299,6 +320,9 @@ func (UnimplementedHostServer) TransferLeader(context.Context, *TransferLeaderRe
 }
 func (UnimplementedHostServer) PluginLines(context.Context, *PluginLinesRequest) (*PluginLinesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PluginLines not implemented")
+}
+func (UnimplementedHostServer) RestartPlugin(context.Context, *RestartPluginRequest) (*RestartPluginResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RestartPlugin not implemented")
 }
 func (UnimplementedHostServer) mustEmbedUnimplementedHostServer() {}
 func (UnimplementedHostServer) testEmbeddedByValue()              {}
@@ -519,6 +543,24 @@ func _Host_PluginLines_Handler(srv interface{}, ctx context.Context, dec func(in
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Host_RestartPlugin_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RestartPluginRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HostServer).RestartPlugin(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Host_RestartPlugin_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HostServer).RestartPlugin(ctx, req.(*RestartPluginRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Host_ServiceDesc is the grpc.ServiceDesc for Host service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -565,6 +607,10 @@ var Host_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "PluginLines",
 			Handler:    _Host_PluginLines_Handler,
+		},
+		{
+			MethodName: "RestartPlugin",
+			Handler:    _Host_RestartPlugin_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

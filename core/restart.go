@@ -1,0 +1,162 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/pause"
+	"github.com/pontoon-raft/pontoon/internal/server"
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// restartPlugin replaces the process of one plugin. The new process starts and describes
+// itself first. Only then is the old one closed, which has its lock, its port or its data
+// until it is gone, and the new one opened.
+func (h *Host) restartPlugin(ctx context.Context, kind, name string) (server.PluginStatus, error) {
+	slot, err := h.slot(plugins.Kind(kind), name)
+	if err != nil {
+		return server.PluginStatus{}, err
+	}
+	if !h.restarting.TryLock() {
+		return server.PluginStatus{}, &server.Error{Err: server.ErrPluginRefused, Detail: "another plugin of this member is being restarted: wait for that", RetryAfter: h.cfg.Election}
+	}
+	defer h.restarting.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, 2*openTimeout(h.cfg.Election))
+	defer cancel()
+	defer context.AfterFunc(h.life, cancel)()
+	if err := h.prepare(ctx, slot); err != nil {
+		return server.PluginStatus{}, err
+	}
+	defer slot.Discard() // unless it was taken
+	begun, err := h.replace(ctx, slot)
+	switch {
+	case err == nil:
+		return statusOf(slot.Status()), nil
+	case !begun:
+		return server.PluginStatus{}, &server.Error{Err: server.ErrPluginRefused, Detail: err.Error()}
+	case h.life.Err() != nil:
+		return server.PluginStatus{}, &server.Error{Err: server.ErrStopped}
+	}
+	return server.PluginStatus{}, &server.Error{Err: server.ErrRestartFailed, Detail: fmt.Sprintf("%v; plugin list and the host's log say how it goes on", err)}
+}
+
+// prepare starts the new process of a plugin that is well. The error says what to do; the
+// one that runs goes on.
+func (h *Host) prepare(ctx context.Context, slot *catalog.Slot) error {
+	refused := func(format string, args ...any) error {
+		return &server.Error{Err: server.ErrPluginRefused, Detail: fmt.Sprintf(format, args...)}
+	}
+	st := slot.Status()
+	if st.State != catalog.Ready {
+		return refused("it is %s: its host starts it again by itself as long as that may help", st.State)
+	}
+	info, err := slot.Prepare(ctx)
+	switch {
+	case errors.Is(err, catalog.ErrNoProcess):
+		return refused("%v: restart the host if it runs inside, or the plugin where it was started", err)
+	case err != nil:
+		return refused("the new process was refused: %v", err)
+	case info.Name != st.Name:
+		slot.Discard()
+		return refused("the new process calls itself %q, and %q runs: to change to another plugin, configure it and restart the host", info.Name, st.Name)
+	}
+	return nil
+}
+
+// replace closes the plugin that runs and opens the one that was prepared. begun is false
+// if the one that runs was not touched.
+func (h *Host) replace(ctx context.Context, slot *catalog.Slot) (begun bool, err error) {
+	switch slot {
+	case h.slots[plugins.Storage]:
+		return h.restartStorage(ctx)
+	case h.slots[plugins.StateMachine]:
+		return h.server.RestartMachine(ctx)
+	default:
+		return h.courier.Restart(ctx, slot)
+	}
+}
+
+// retire closes a plugin that has done nothing wrong, and ends its process.
+func (h *Host) retire(in *catalog.Instance, closeContract func(context.Context) error) {
+	limit := catalog.CallTimeout(h.cfg.Election)
+	ctx, cancel := h.untilForced()
+	defer cancel()
+	if err := h.closePlugin(ctx, limit, in, closeContract); err != nil {
+		h.logger.Warn("a plugin that is restarted did not end in order", "kind", in.Info().Kind, "plugin", in.Info().Name, "error", err)
+	}
+}
+
+// A storageRestart was asked for.
+type storageRestart struct{ done chan error }
+
+// answer tells the asker how it ended; nil is the restart that was not asked for.
+func (r *storageRestart) answer(err error) {
+	if r != nil {
+		r.done <- err
+	}
+}
+
+// restartStorage has the node built anew on a new process of the storage. A member that
+// leads hands the leadership over first, so that the cluster goes on.
+func (h *Host) restartStorage(ctx context.Context) (begun bool, err error) {
+	if err := h.leaveLead(ctx); err != nil {
+		return false, fmt.Errorf("the leadership could not be handed over: %w", err)
+	}
+	r := &storageRestart{done: make(chan error, 1)}
+	select {
+	case h.storageRestarts <- r:
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
+	case <-time.After(catalog.CallTimeout(h.cfg.Election)):
+		return false, errors.New("the storage is being restarted for another reason")
+	}
+	select {
+	case err := <-r.done:
+		return true, err
+	case <-ctx.Done():
+		return true, context.Cause(ctx)
+	}
+}
+
+// leaveLead gives the leadership away, if this member has it and there is another voter.
+func (h *Host) leaveLead(ctx context.Context) error {
+	voters := 0
+	for _, m := range h.server.Membership().Members {
+		if !m.Learner {
+			voters++
+		}
+	}
+	if h.server.Status().Role != "leader" || voters < 2 {
+		return nil
+	}
+	leader, err := h.server.HandOver(ctx)
+	if err != nil {
+		return err
+	}
+	h.logger.Info("leadership handed over", "to", leader)
+	pause.For(ctx, h.cfg.Tick) // the others hear of the new leader before this node goes
+	return nil
+}
+
+// retireStorage ends a generation whose storage is well: requests are refused, those in
+// flight are answered, the raft goroutine ends, the storage takes what was put out last,
+// and is closed.
+func (h *Host) retireStorage(g *generation) error {
+	h.logger.Info("the storage is restarted as asked")
+	h.server.Pause(true)
+	ctx, cancel := h.untilForced()
+	defer cancel()
+	h.drain(ctx)
+	h.setGeneration(nil)
+	if err := h.endRaft(g); err != nil {
+		return err
+	}
+	h.server.Detach(server.ErrStorageRestart)
+	h.awaitAppends(ctx, g)
+	h.retire(g.instance, g.storage.Close)
+	g.fail(plugins.ErrClosed)
+	return nil
+}

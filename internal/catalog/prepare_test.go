@@ -1,0 +1,74 @@
+//go:build linux
+
+package catalog_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/pontoon-raft/pontoon/internal/catalog"
+)
+
+// The next life of a slot is the process that was prepared, beside which the one before
+// went on. One that no Start takes ends with Discard, or with the catalog.
+func TestAPreparedProcessIsTheNextLife(t *testing.T) {
+	c := newCatalog(t, nil)
+	slot, err := c.Slot(shipped())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := slot.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.Ready()
+	info, err := slot.Prepare(t.Context())
+	if err != nil || info.Name != "echo" {
+		t.Fatalf("Prepare() = %v, %v", info, err)
+	}
+	if _, err := slot.Prepare(t.Context()); !errors.Is(err, catalog.ErrRunning) {
+		t.Errorf("a second Prepare: %v", err)
+	}
+	if st := slot.Status(); st.PID != first.PID() || st.State != catalog.Ready || st.Generation != 1 {
+		t.Errorf("the one that runs: %+v", st)
+	}
+	known := children(t)
+	if err := first.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	second, err := slot.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(known) != 2 || !slices.Contains(known, second.PID()) || slot.Status().Generation != 2 {
+		t.Errorf("pid %d was not prepared: %v; %+v", second.PID(), known, slot.Status())
+	}
+
+	if _, err := slot.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	slot.Discard()
+	if left := children(t); len(left) != 1 {
+		t.Errorf("processes after Discard: %v", left)
+	}
+	if _, err := slot.Prepare(t.Context()); err != nil { // Close ends it
+		t.Fatal(err)
+	}
+}
+
+// A process that is refused leaves the one that runs as it is, and nothing else.
+func TestARefusedPreparationChangesNothing(t *testing.T) {
+	c := newCatalog(t, nil)
+	slot, err := c.Slot(fakePlugin(t, "describes-as=storage/tape"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := slot.Status()
+	if _, err := slot.Prepare(t.Context()); err == nil {
+		t.Fatal("a process that is no state machine was prepared")
+	}
+	if st := slot.Status(); st != before || len(children(t)) != 0 {
+		t.Errorf("%+v, before %+v; processes %v", st, before, children(t))
+	}
+}

@@ -1,0 +1,66 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// errRetire ends the drive of a state machine that is to be replaced, as was asked for.
+var errRetire = errors.New("the state machine is replaced as asked")
+
+// machineRestart is a restart of the state machine that was asked for.
+type machineRestart struct{ done chan error }
+
+// RestartMachine has the state machine that runs closed, once it has answered what it was
+// given, and the next one started, and returns when that one serves. What comes meanwhile
+// waits. begun is false if the state machine has not been touched.
+func (s *Server) RestartMachine(ctx context.Context) (begun bool, err error) {
+	r := &machineRestart{done: make(chan error, 1)}
+	select {
+	case s.restarts <- r:
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
+	case <-time.After(RequestTimeout(s.cfg.Election)):
+		return false, &Error{Err: ErrNotReady, Detail: "the state machine is not running, or is not done with what it was given"}
+	case <-s.queue.done:
+		return false, &Error{Err: ErrStopping}
+	}
+	select {
+	case err := <-r.done:
+		return true, err
+	case <-ctx.Done():
+		return true, context.Cause(ctx)
+	case <-s.queue.done:
+		return true, &Error{Err: ErrStopped}
+	}
+}
+
+// beginRestart waits until the state machine has answered what it was given, so that no
+// result is lost, and ends the drive.
+func (d *driver) beginRestart(r *machineRestart) error {
+	d.s.restart = r
+	if err := d.settle(); err != nil {
+		return err
+	}
+	return errRetire
+}
+
+// retire ends a state machine that has done nothing wrong.
+func (s *Server) retire(m RunningStateMachine) {
+	s.logger.Info("the state machine is restarted as asked")
+	select {
+	case <-s.machine.close(): // queries and a snapshot under way are cancelled
+	case <-time.After(RequestTimeout(s.cfg.Election)):
+	case <-s.queue.done:
+	}
+	m.Retire()
+}
+
+// restarted answers the restart that is under way, if there is one.
+func (s *Server) restarted(err error) {
+	if s.restart != nil {
+		s.restart.done <- err
+		s.restart = nil
+	}
+}
