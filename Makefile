@@ -142,7 +142,8 @@ slow-machine: ## a minute of writes with a slow state machine on a follower, on 
 watches: ## 100,000 events on three watches while state machines and leaders are killed: each once and in order
 	go test ./test -count=1 -v -run '^TestAWatchSurvivesKills$$' -watch.events 100000
 
-test-hostile: ## attack a cluster by all its ports, each attack at its whole length: a table of writes, memory, restarts
+test-hostile: ## attack a cluster by all its ports, each attack at its whole length: a table of writes, memory, restarts; and have plugins lie
+	go test -count=1 -timeout 20m ./test -run '^TestChaos$$' -chaos.full
 	go test -count=1 -v -timeout 40m ./test/hostile -hostile.full
 
 # Each kind and language, checked wholly and run as a cluster; then the plugins that break a

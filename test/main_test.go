@@ -29,6 +29,7 @@ func shipped() []backend.Backend {
 var programs struct{ host, ahead, narrow, counter, counterNext, outbox, embedded live.Program }
 
 func TestMain(m *testing.M) {
+	serveChaos(os.Args[1:])
 	sdk.ServeBuiltin(os.Args[1:], append(shipped(), webBackend(), memoryBackend(), frailBackend(), chattyBackend(), truncatingBackend(), sluggishBackend()))
 	dir, err := os.MkdirTemp("", "e2e-bin-")
 	if err != nil {

@@ -51,3 +51,9 @@ func (m *Memory) Now(field string) int64 {
 	}
 	return kilobytes << 10
 }
+
+// PeakMemory is the most that a process has had since it began, in bytes.
+func PeakMemory(t testing.TB, pid int) int64 {
+	t.Helper()
+	return (&Memory{t: t, PID: pid}).Now("VmHWM")
+}
