@@ -19,7 +19,8 @@ func (s *Server) Changed() <-chan struct{} { return s.changed.next() }
 // Which index that is the node does not say; what it has put out last, it says as of its
 // last tick, and whether that is of its term. So Ready comes once the state machine has
 // that much, and is then kept for the term, in which only the state machine's next start
-// takes it away: a new one serves when it has all that was applied.
+// takes it away: a new one serves when it has all that was applied. While the member is
+// quarantined, what its state machine has is behind, or wrong, and nothing is ready.
 func (s *Server) Leadership() plugins.Leadership {
 	n, _ := s.attached()
 	if n == nil {
@@ -37,6 +38,6 @@ func (s *Server) leadership(st node.State) plugins.Leadership {
 	if st.Reigns && s.Applied() >= st.PutOut {
 		s.readyIn = st.Term
 	}
-	l.Ready = s.readyIn == st.Term && s.machine.isOpen()
+	l.Ready = s.readyIn == st.Term && s.machine.isOpen() && s.isolated.Load() == nil
 	return l
 }

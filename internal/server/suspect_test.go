@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+
+	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/plugins"
 )
 
 // suspected is a world whose member has parted at the check at 4 in an earlier life of its host, and
@@ -102,5 +105,23 @@ func TestAPoisonedEntryDoesNotAcquitASuspect(t *testing.T) {
 		w.s.isolated.Store(&Quarantine{Index: w.last + 1})
 		w.one("c")
 		w.wantSuspected(true)
+	})
+}
+
+// A suspect that leads, because no better member can, has no work of the leader done with what it has.
+func TestASuspectIsNotReadyToDoTheWorkOfTheLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _ := suspected(t, "digest")
+		leads := func() plugins.Leadership {
+			return w.s.leadership(node.State{Leader: 1, Term: 1, Reigns: true, PutOut: w.s.Applied()})
+		}
+		if l := leads(); !l.Leads || l.Ready {
+			t.Errorf("it is told %+v", l)
+		}
+		w.agrees() // at 3, when it had not parted
+		w.agrees()
+		if l := leads(); !l.Ready {
+			t.Errorf("it has the state of the others, and is told %+v", l)
+		}
 	})
 }
