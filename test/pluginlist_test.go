@@ -20,14 +20,15 @@ type listedPluginJSON struct {
 	Version    string `json:"version"`
 	PID        int    `json:"pid"`
 	State      string `json:"state"`
+	Attached   bool   `json:"attached"`
 	Restarts   int    `json:"restarts"`
 	Warning    string `json:"warning"`
+	LastError  string `json:"last_error"`
 	Work       *struct {
 		What string `json:"what"`
 	} `json:"work"`
 	Generation int    `json:"generation"`
 	LastExit   string `json:"last_exit"`
-	LastError  string `json:"last_error"`
 }
 
 // A plugin that was killed has its end and its next process in the list, and the lines of
