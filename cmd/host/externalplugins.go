@@ -36,6 +36,10 @@ func checkPlugins(ctx context.Context, path string, c *hostconfig.Config) (notes
 	var problems []hostconfig.Problem
 	for _, p := range configuredPlugins(c) {
 		info, err := describe(ctx, started, p.spec)
+		if errors.Is(err, errStartedElsewhere) {
+			notes = append(notes, fmt.Sprintf("%s and its section are not judged: %v", p.key, err))
+			continue
+		}
 		if err != nil {
 			failed = append(failed, err)
 			continue
@@ -66,7 +70,8 @@ func together(path string, failed []error, problems []hostconfig.Problem) error 
 // without a host.
 func pluginSpec(kind plugins.Kind, p *core.PluginConfig) catalog.Spec {
 	return catalog.Spec{
-		Kind: kind, Name: p.Name, Command: p.Command, SHA256: p.SHA256, Isolation: catalog.Isolation(p.Isolation), Env: p.Env,
+		Kind: kind, Name: p.Name, Command: p.Command, SHA256: p.SHA256, Address: p.Address,
+		Isolation: catalog.Isolation(p.Isolation), Env: p.Env,
 	}
 }
 
@@ -81,9 +86,15 @@ func pluginSpecs(c *core.Config) []catalog.Spec {
 	return specs
 }
 
+// errStartedElsewhere: a command does not attach to a plugin, which takes one host at a time.
+var errStartedElsewhere = errors.New("it has an address, so it is started elsewhere, and only its host attaches to it")
+
 // describe returns what a plugin says of itself: an executable is started for it, and
 // stopped. A shipped backend needs no process.
 func describe(ctx context.Context, external *catalog.Catalog, spec catalog.Spec) (plugins.Info, error) {
+	if spec.Address != "" {
+		return plugins.Info{}, fmt.Errorf("%s plugin %s: %w", spec.Kind, spec.Address, errStartedElsewhere)
+	}
 	if info, shipped := shippedInfo(spec); shipped {
 		return info, nil
 	}
