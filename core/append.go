@@ -159,13 +159,17 @@ func (p *appendPump) send(ctx context.Context, appender storage.Appender, a *nod
 }
 
 // whyBroken is why a batch could not be sent: a stream that has ended says so
-// only to receive, which fails the generation.
+// only to receive, which fails the generation when the catalog has told it how the
+// plugin ended.
 func (p *appendPump) whyBroken(err error) error {
 	if errors.Is(err, plugins.ErrClosed) {
-		pause.Until(p.g.failing.Done(), p.g.h.cfg.Election)
+		pause.Until(p.g.failing.Done(), max(p.g.h.cfg.Election, brokenGrace))
 	}
 	return err
 }
+
+// brokenGrace is longer than the catalog takes to say how a plugin ended whose stream broke.
+const brokenGrace = 2 * time.Second
 
 // sending notes a batch before it is sent.
 func (p *appendPump) sending(b sentBatch) {
