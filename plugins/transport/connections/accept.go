@@ -120,7 +120,11 @@ func (n *node) welcome(l *link) error {
 // it has still to deliver came first.
 func (n *node) take(l *link) error {
 	late := time.After(silence / 2)
-	for before := n.standsBefore(l); before != nil; before = n.standsBefore(l) {
+	for {
+		before, err := n.stand(l)
+		if before == nil {
+			return err
+		}
 		_ = before.conn.Close()
 		select {
 		case <-before.ended:
@@ -128,19 +132,6 @@ func (n *node) take(l *link) error {
 			return errors.New("the connection before it has not ended")
 		}
 	}
-	return n.stand(l)
-}
-
-// standsBefore is an accepted link for the same messages, or nil.
-func (n *node) standsBefore(l *link) *link {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for other := range n.links {
-		if other.accepted && other.peer == l.peer && other.lane == l.lane && l.lane != laneSnapshot {
-			return other
-		}
-	}
-	return nil
 }
 
 // next reads a frame of a peer, and does what it says.

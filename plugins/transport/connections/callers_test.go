@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -228,6 +229,36 @@ func TestASecondConnectionReplacesTheFirst(t *testing.T) {
 	}
 	if kind, _, err := n.readFrame(other.r); err != nil || kind != frameHeartbeat {
 		t.Errorf("the connection for other messages: kind %q, %v", kind, err)
+	}
+}
+
+// However many connections of a peer come at the same time, one of them stands.
+func TestOfManyConnectionsOneStands(t *testing.T) {
+	n, address, _ := member(t)
+	var calls sync.WaitGroup
+	for range 20 {
+		calls.Go(func() {
+			conn, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			t.Cleanup(func() { conn.Close() })
+			var a answer
+			err = writeJSON(conn, frameHello, good(laneBulk))
+			if err == nil {
+				err = n.readJSON(conn, frameAnswer, &a)
+			}
+			if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
+				t.Error(err)
+			}
+		})
+	}
+	calls.Wait()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.links) > 1 {
+		t.Errorf("%d stand", len(n.links))
 	}
 }
 

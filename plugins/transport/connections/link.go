@@ -51,13 +51,19 @@ type link struct {
 	ended     chan struct{}      // closed when nothing of it runs any more
 }
 
-// stand makes a link one of the node's until leave. It is refused if the host has said
+// stand makes a link one of the node's until leave, unless an accepted one of the same peer
+// for the same messages is there: that is before it. It is refused if the host has said
 // meanwhile what contradicts it.
-func (n *node) stand(l *link) error {
+func (n *node) stand(l *link) (before *link, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.ctx.Err() != nil || !n.book.Stands(l.peer, l.met, l.said) {
-		return errors.New("it does not fit any more")
+		return nil, errors.New("it does not fit any more")
+	}
+	for other := range n.links {
+		if l.accepted && other.accepted && other.peer == l.peer && other.lane == l.lane && l.lane != laneSnapshot {
+			return other, nil
+		}
 	}
 	n.links[l] = true
 	n.book.Named(l.peer)
@@ -65,7 +71,7 @@ func (n *node) stand(l *link) error {
 		n.tell(transport.Event{Type: pluginv1.EventType_EVENT_ACTIVE, Peer: l.peer})
 	}
 	wake.Up(l.renamed)
-	return nil
+	return nil, nil
 }
 
 func (n *node) leave(l *link) {

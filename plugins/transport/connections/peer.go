@@ -153,7 +153,7 @@ func (p *peer) use(l *lane, link *link) error {
 	n := p.n
 	defer link.conn.Close()
 	defer context.AfterFunc(p.ctx, func() { _ = link.conn.Close() })()
-	if err := n.stand(link); err != nil {
+	if _, err := n.stand(link); err != nil {
 		return err
 	}
 	n.reach.Reached(p.id)

@@ -57,7 +57,7 @@ func (n *node) SendSnapshot(ctx context.Context, header transport.SnapshotHeader
 	}
 	defer l.conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = l.conn.Close() })()
-	if err := n.stand(l); err != nil {
+	if _, err := n.stand(l); err != nil {
 		return fmt.Errorf("%w: %w", transport.ErrUnreachable, err)
 	}
 	defer n.leave(l)
