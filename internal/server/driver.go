@@ -239,13 +239,16 @@ func (d *driver) waitsForApply() {
 	d.s.applyStall.CompareAndSwap(nil, &now)
 }
 
+// brokenGrace is longer than a host takes to learn how a plugin ended whose stream broke.
+const brokenGrace = 2 * time.Second
+
 // whyBroken is why a batch could not be submitted: a pipeline that has ended
 // says so only to those who receive.
 func (d *driver) whyBroken(err error) error {
 	if !errors.Is(err, plugins.ErrClosed) {
 		return err
 	}
-	timer := time.NewTimer(d.s.cfg.Election)
+	timer := time.NewTimer(max(d.s.cfg.Election, brokenGrace))
 	defer timer.Stop()
 	for {
 		select {
