@@ -121,6 +121,11 @@ func rules() []rule {
 			who:    []string{"sdk/..."}, imports: append(host(), "client/...", "cmd/..."),
 		},
 		{
+			name:   "a cluster for tests is made of programs",
+			reason: "an author's tests would link consensus with what they test",
+			who:    []string{"pontoontest/..."}, imports: append(host(), "sdk/...", "cmd/..."), tests: true,
+		},
+		{
 			name:   "the host does not serve plugins",
 			reason: "what a plugin's main does belongs to the sdk; what both ends share belongs to plugins",
 			who:    host(), imports: []string{"sdk/..."},
