@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write what the packages export to testd
 var surfaces = []string{
 	"client", "client/kv", "core", "membercert", "plugins", "plugins/backend", "plugins/section", "plugins/statemachine", "plugins/storage", "plugins/storage/dirlock",
 	"plugins/storage/identity", "plugins/storage/logstate", "plugins/storage/shell", "plugins/storage/snapfile", "plugins/storage/vfs",
-	"plugins/transport", "plugins/transport/connections", "sdk",
+	"plugins/transport", "plugins/transport/connections", "pontoontest", "sdk",
 }
 
 // A6: a package exports the names that its file in testdata has. A name that
