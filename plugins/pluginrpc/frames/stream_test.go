@@ -250,10 +250,10 @@ func TestMessagesOverTheLimit(t *testing.T) {
 		return s.SendMsg(&pluginv1.AppendRequest{Entries: []pluginv1.Entry{{Data: make([]byte, 8<<20)}}})
 	}
 	onBoth(t, large, func(t *testing.T, c pluginv1.StorageClient) {
-		s := open(t, t.Context(), c)
-		if err := s.Send(&pluginv1.AppendRequest{Entries: []pluginv1.Entry{{Data: make([]byte, 8<<20)}}}); status.Code(err) != codes.ResourceExhausted {
+		if err := open(t, t.Context(), c).Send(&pluginv1.AppendRequest{Entries: []pluginv1.Entry{{Data: make([]byte, 8<<20)}}}); status.Code(err) != codes.ResourceExhausted {
 			t.Errorf("sent: %v", err)
 		}
+		s := open(t, t.Context(), c) // the one on which a message was not sent has ended with that
 		rpctest.CheckBreach(t, s.RecvMsg(new(pluginv1.AppendRequest)), "P-31")
 	})
 }
