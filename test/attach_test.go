@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/client/kv"
+	"github.com/pontoon-raft/pontoon/internal/interpreter"
 	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
@@ -225,7 +226,7 @@ func TestAllPluginsMayBeStartedElsewhere(t *testing.T) {
 // is given its log from the beginning.
 func TestAHostAttachesToAPluginInPython(t *testing.T) {
 	t.Parallel()
-	python := pythonWithGRPC(t)
+	python := interpreter.Python(t)
 	script := filepath.Join(t.TempDir(), "sum.py")
 	if err := os.WriteFile(script, []byte(pythonSum), 0o600); err != nil {
 		t.Fatal(err)

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/client"
+	"github.com/pontoon-raft/pontoon/internal/interpreter"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
@@ -114,30 +114,8 @@ func pythonMachine(args ...string) machineLane {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return append([]string{pythonWithGRPC(t), script}, args...)
+		return append([]string{interpreter.Python(t), script}, args...)
 	}}
-}
-
-// pythonWithGRPC is an interpreter that has the package grpc (in Debian:
-// python3-grpcio).
-func pythonWithGRPC(t testing.TB) string {
-	t.Helper()
-	var tried []string
-	for _, name := range []string{"python3", "/usr/bin/python3"} {
-		path, err := exec.LookPath(name)
-		if err == nil {
-			path, err = filepath.EvalSymlinks(path)
-		}
-		if err == nil {
-			err = exec.Command(path, "-c", "import grpc").Run()
-		}
-		if err == nil {
-			return path
-		}
-		tried = append(tried, fmt.Sprintf("%s: %v", name, err))
-	}
-	t.Skipf("no python3 with the package grpc: %s", strings.Join(tried, "; "))
-	return ""
 }
 
 // startMachine starts a single node with the state machine of a lane.

@@ -3,14 +3,13 @@
 package e2e
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/interpreter"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
@@ -46,7 +45,7 @@ func nodeRegister(t testing.TB, arguments ...string) statemachinetest.Harness {
 // nodeProgram is a program and the runtime in one file, as an author makes it.
 func nodeProgram(t testing.TB, script string) string {
 	t.Helper()
-	interpreter, dir := nodeWithCRC(t), t.TempDir()
+	node, dir := interpreter.Node(t), t.TempDir()
 	runtime, err := noderuntime.Files()
 	if err != nil {
 		t.Fatal(err)
@@ -56,24 +55,9 @@ func nodeProgram(t testing.TB, script string) string {
 	}
 	writeAll(t, dir, runtime)
 	program := filepath.Join(dir, "plugin.cjs")
-	cmd := exec.CommandContext(t.Context(), interpreter, filepath.Join(dir, "pontoon", "bundle.js"), filepath.Join(dir, "main.js"), program)
+	cmd := exec.CommandContext(t.Context(), node, filepath.Join(dir, "pontoon", "bundle.js"), filepath.Join(dir, "main.js"), program)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return program
-}
-
-// nodeWithCRC is an interpreter of a version that the runtime can use: 20.15 or later.
-func nodeWithCRC(t testing.TB) string {
-	t.Helper()
-	var tried []string
-	for _, name := range []string{"node", "/usr/bin/node"} {
-		err := exec.Command(name, "-e", "require('zlib').crc32('')").Run()
-		if err == nil {
-			return name
-		}
-		tried = append(tried, fmt.Sprintf("%s: %v", name, err))
-	}
-	t.Skipf("no node of version 20.15 or later: %s", strings.Join(tried, "; "))
-	return ""
 }

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/internal/interpreter"
 	newplugin "github.com/pontoon-raft/pontoon/internal/scaffold"
 	"github.com/pontoon-raft/pontoon/internal/shortdir"
 )
@@ -41,9 +42,9 @@ func newScaffold(t *testing.T, kind, lang string) *scaffold {
 	case "go":
 		args = append(args, "--pontoon", "..")
 	case "python":
-		s.make, s.program = []string{"PYTHON=" + pythonWithGRPC(t)}, s.program+".pyz"
+		s.make, s.program = []string{"PYTHON=" + interpreter.Python(t)}, s.program+".pyz"
 	case "node":
-		s.make, s.program = []string{"NODE=" + nodeWithCRC(t)}, s.program+".cjs"
+		s.make, s.program = []string{"NODE=" + interpreter.Node(t)}, s.program+".cjs"
 	}
 	programs.host.Does(t, args...)
 	return s

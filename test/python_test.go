@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/interpreter"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
@@ -32,7 +33,7 @@ func BenchmarkThePythonRuntime(b *testing.B) {
 // pythonRegister is the harness of a register on the runtime.
 func pythonRegister(t testing.TB, arguments ...string) statemachinetest.Harness {
 	l := newLane(t)
-	python, program := pythonWithGRPC(t), pythonProgram(t, filepath.Join("..", "sdk", "python", "testdata", "register.py"))
+	python, program := interpreter.Python(t), pythonProgram(t, filepath.Join("..", "sdk", "python", "testdata", "register.py"))
 	h := statemachinetest.RegisterHarness(l.StateMachine(catalog.Spec{
 		Kind: plugins.StateMachine, Command: append([]string{python, program}, arguments...), SHA256: sumOf(t, python),
 	}))

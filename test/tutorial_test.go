@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/pontoon-raft/pontoon/internal/interpreter"
 	"github.com/pontoon-raft/pontoon/internal/shortdir"
 )
 
@@ -22,7 +23,7 @@ func TestTheTutorial(t *testing.T) {
 			t.Parallel()
 			r := newReader(t)
 			if lang == "python" {
-				r.env = append(r.env, "PYTHON="+pythonWithGRPC(t))
+				r.env = append(r.env, "PYTHON="+interpreter.Python(t))
 			}
 			for _, b := range tutorialBlocks(t, filepath.Join("..", "docs", "plugins", "tutorial.md"), lang) {
 				r.follow(b)

@@ -1,17 +1,18 @@
 package node
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/pontoon-raft/pontoon/internal/interpreter"
 )
 
 // The runtime's own tests.
 func TestInNode(t *testing.T) {
-	node := interpreter(t)
+	node := interpreter.Node(t)
 	dir := t.TempDir()
 	made, err := Files()
 	if err != nil {
@@ -73,19 +74,4 @@ func write(t *testing.T, path string, text []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// interpreter is a Node whose version has what the runtime needs.
-func interpreter(t *testing.T) string {
-	t.Helper()
-	var tried []string
-	for _, name := range []string{"node", "/usr/bin/node"} {
-		err := exec.Command(name, "-e", "require('zlib').crc32('')").Run()
-		if err == nil {
-			return name
-		}
-		tried = append(tried, fmt.Sprintf("%s: %v", name, err))
-	}
-	t.Skipf("no node of version 20.15 or later: %s", strings.Join(tried, "; "))
-	return ""
 }

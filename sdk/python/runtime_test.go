@@ -2,12 +2,13 @@ package python
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/pontoon-raft/pontoon/internal/interpreter"
 )
 
 // The runtime's own tests, in Python.
@@ -38,7 +39,7 @@ func TestInPython(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(interpreter(t), "-W", "error::SyntaxWarning", "-m", "unittest", "discover", "-s", tests)
+	cmd := exec.Command(interpreter.Python(t), "-W", "error::SyntaxWarning", "-m", "unittest", "discover", "-s", tests)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+dir, "PYTHONDONTWRITEBYTECODE=1")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -46,20 +47,4 @@ func TestInPython(t *testing.T) {
 	} else if !strings.Contains(string(out), "OK") || strings.Contains(string(out), "Ran 0 tests") {
 		t.Errorf("no tests ran:\n%s", out)
 	}
-}
-
-// interpreter is one that has the packages grpc and google.protobuf (in Debian:
-// python3-grpcio and python3-protobuf).
-func interpreter(t *testing.T) string {
-	t.Helper()
-	var tried []string
-	for _, name := range []string{"python3", "/usr/bin/python3"} {
-		err := exec.Command(name, "-c", "import grpc, google.protobuf").Run()
-		if err == nil {
-			return name
-		}
-		tried = append(tried, fmt.Sprintf("%s: %v", name, err))
-	}
-	t.Skipf("no python3 with the packages grpc and google.protobuf: %s", strings.Join(tried, "; "))
-	return ""
 }
