@@ -72,8 +72,8 @@ func (k *carrier) connect(ctx context.Context) error {
 }
 
 // watchStream ends a transport whose process lives but whose stream to the host is
-// broken: it would swallow every message. While the host ends, which is when ctx does, it
-// is the host that ends the stream.
+// broken: it would swallow every message. After the end of ctx it is the host that ends the
+// stream.
 func (k *carrier) watchStream(ctx context.Context) {
 	stream, ok := (*k.transport.Load()).(interface {
 		Done() <-chan struct{}
@@ -128,7 +128,9 @@ func (k *carrier) supervise(ctx context.Context) {
 func (k *carrier) serve(ctx context.Context) *restart {
 	to := startSending(ctx, *k.transport.Load(), k.courier.election, k.instance.Fail)
 	defer to.stop()
-	k.watchStream(ctx)
+	watched, unwatch := context.WithCancel(ctx)
+	defer unwatch() // before a transport is retired, whose stream then ends
+	k.watchStream(watched)
 	for {
 		select {
 		case <-ctx.Done():
