@@ -39,11 +39,13 @@ type stamps struct {
 // reading is what another member's clock showed when it said so, at a tick of this node.
 type reading struct{ clock, at uint64 }
 
-// after is what the clock shows at a later tick. Without that the word of a member that is
-// down would be older each moment, and a leader whose clock is behind would find that a
-// majority of the clocks has reached no more than that.
+// after is what the clock shows at a later tick, at least. Without that the word of a member
+// that is down would be older each moment, and a leader whose clock is behind would find that
+// a majority of the clocks has reached no more than that. The first tick may come at once
+// after the word, so it counts for nothing: no clock is said to show more than it does.
 func (r reading) after(tick uint64, length time.Duration) uint64 {
-	return min(r.clock+uint64((time.Duration(tick-r.at)*length).Milliseconds()), MaxTime)
+	whole := max(tick-r.at, 1) - 1
+	return min(r.clock+uint64((time.Duration(whole)*length).Milliseconds()), MaxTime)
 }
 
 // saysClock tells whether messages of this type say what the sender's clock shows.

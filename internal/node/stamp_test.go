@@ -159,19 +159,34 @@ func TestAClockThatWasHeardGoesOn(t *testing.T) {
 	n.live(3600, 2)
 	k.own, k.peers = k.own+hour, map[uint64]uint64{2: noon + hour}
 	n.showClocks(k)
-	if got := n.proposed(); got != noon+hour-10*second {
-		t.Errorf("stamp %d an hour later: %d ms off", got, int64(got)-(noon+hour-10*second))
+	const first = second // tick, which counts for nothing
+	if got := n.proposed(); got != noon+hour-first-10*second {
+		t.Errorf("stamp %d an hour later: %d ms off", got, int64(got)-(noon+hour-first-10*second))
 	}
 	n.live(60, 2)
 	k.own += 60 * second
-	if got := n.proposed(); got != noon+hour+50*second {
-		t.Errorf("stamp %d a minute later, without another word: %d ms off", got, int64(got)-(noon+hour+50*second))
+	if got := n.proposed(); got != noon+hour-first+50*second {
+		t.Errorf("stamp %d a minute later, without another word: %d ms off", got, int64(got)-(noon+hour-first+50*second))
 	}
 	n.core.stamps.hear(2, MaxTime, n.core.hearing.ticks)
 	n.core.stamps.hear(3, MaxTime, n.core.hearing.ticks)
 	n.live(60, 2)
 	if got := n.proposed(); got != MaxTime-10*second {
 		t.Errorf("stamp %d at the end of time", got)
+	}
+}
+
+// A word may come just before a tick, and is then not a tick old when it ends: a clock that
+// was heard is never said to show more than it does, however the word and the ticks fall.
+func TestAClockThatWasHeardIsNotAheadOfItself(t *testing.T) {
+	const length = 100 * time.Millisecond
+	for heard := range uint64(300) { // milliseconds after the first tick
+		r := reading{clock: noon + heard, at: heard / 100}
+		for now := heard; now < heard+1000; now++ {
+			if said := r.after(now/100, length); said > noon+now || said+200 < noon+now {
+				t.Fatalf("a clock that was heard %d ms after a tick is said to show %d ms at %d ms", heard, said-noon, now)
+			}
+		}
 	}
 }
 
