@@ -54,11 +54,17 @@ func (w *writer) put(b []byte, n int, pos Position) error {
 	return err
 }
 
-// undo takes back a write that failed half-way. If that fails too, what is in the
-// file is looked at again.
+// undo takes back a write that failed half-way, before others come to its place: a crash
+// could leave bytes of both there. If that fails too, what is in the file is looked at
+// again.
 func (w *writer) undo() {
 	if err := w.file.Truncate(w.end); err != nil {
 		w.abandon()
+		return
+	}
+	if err := w.file.Sync(); err != nil {
+		w.abandon()
+		w.renew = true
 	}
 }
 

@@ -113,7 +113,7 @@ func TestAnyHistoryIsAChain(t *testing.T) {
 		x.w.finish()
 		v := verdict(rt, clone(m.Files()), Check{Directory: true})
 		if !v.Sound || v.Records < written || v.Dropped > 0 {
-			rt.Fatalf("%d records since the last crash of the machine: %+v", written, v)
+			rt.Fatalf("%d records since the last crash of the machine: %+v, bad: %+v", written, v, v.Bad)
 		}
 	})
 }

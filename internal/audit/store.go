@@ -50,7 +50,7 @@ func (w *writer) openLast() error {
 	}
 	w.number = numbers[len(numbers)-1]
 	if w.renew {
-		return w.newFile(nil, nil)
+		return w.leave(nil, nil)
 	}
 	f, err := w.scanFile(w.number)
 	if err != nil {
@@ -63,15 +63,29 @@ func (w *writer) openLast() error {
 	case f.bad == "" && f.first.Key == w.key.ID:
 		return w.goOn(f)
 	case f.bad == "":
-		return w.newFile(nil, nil)
+		return w.leave(nil, nil)
 	case f.tail.torn:
 		w.logger.Warn("the audit lacks records that were not durable when the host ended",
 			"file", FileName(w.number), "after_record", f.last.Number, "bytes", f.tail.bytes)
-		return w.newFile(f.tail.told(), nil)
+		return w.leave(f.tail.told(), nil)
 	}
 	w.logger.Error("a file of the audit is damaged: keep a copy of it, and see what host audit verify says",
 		"file", FileName(w.number), "line", f.records+1, "offset", f.end, "problem", f.bad)
-	return w.newFile(nil, f.tail.told())
+	return w.leave(nil, f.tail.told())
+}
+
+// leave goes on in a new file after one that is not gone on in. The last lines of that may
+// not be durable, as those of a write that failed half-way: after a crash of the machine the
+// new file would go on from lines that are gone.
+func (w *writer) leave(torn, damaged *Tail) error {
+	file, err := w.fs.Open(FileName(w.number))
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(file.Sync(), w.fs.SyncDir("."), file.Close()); err != nil {
+		return err
+	}
+	return w.newFile(torn, damaged)
 }
 
 // position finds the end of the chain: in the last file, or if nothing of that is
