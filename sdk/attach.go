@@ -118,12 +118,8 @@ func listenPrivately(path string) (net.Listener, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	info, err := os.Stat(dir)
-	if err != nil {
+	if err := ownership.CheckPrivate(dir); err != nil {
 		return nil, err
-	}
-	if !ownership.Ours(info) || info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("the directory %s must belong to this user alone: chmod 700 it, or give a path in another one", dir)
 	}
 	l, err := net.Listen("unix", path)
 	if !errors.Is(err, syscall.EADDRINUSE) {

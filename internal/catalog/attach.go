@@ -118,16 +118,8 @@ func attachError(err error) error {
 // checkPrivate wants a socket of this user's, in a directory that no other user may enter:
 // what listens there was put there by this user.
 func checkPrivate(path string) error {
-	dir := filepath.Dir(path)
-	if err := ownership.CheckDir(dir); err != nil {
-		return err
-	}
-	info, err := os.Stat(dir)
-	if err != nil {
+	if err := ownership.CheckPrivate(filepath.Dir(path)); err != nil {
 		return attachError(err)
-	}
-	if !info.IsDir() || !ownership.Ours(info) || info.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("the directory %s must belong to this user alone: chmod 700 it, or choose another one", dir)
 	}
 	socket, err := os.Lstat(path)
 	if err != nil {

@@ -30,6 +30,23 @@ func CheckDir(path string) error {
 	return checkDir(path, path, Trusted)
 }
 
+// CheckPrivate says whether path is a directory that belongs to this process's user, that no
+// other user may enter, and that no link of another user leads to. It exists: an error of
+// the system tells if not.
+func CheckPrivate(path string) error {
+	if err := CheckDir(path); err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() || !Ours(info) || info.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("the directory %s must belong to this user alone: chmod 700 it, or choose another one", path)
+	}
+	return nil
+}
+
 // checkDir is CheckDir with a choice of whom to trust. The names that are still
 // to be looked at are in rest; done is what they stand below.
 func checkDir(path, rest string, trusted func(fs.FileInfo) bool) error {
