@@ -18,12 +18,12 @@ func Judge(schema, section []byte) ([]Fault, error) {
 	}
 	done := make(chan result, 1)
 	go func() {
-		s, err := Read(schema)
+		s, err := read(schema)
 		if err != nil {
 			done <- result{err: err}
 			return
 		}
-		faults, err := s.Faults(section)
+		faults, err := s.faults(section)
 		done <- result{faults, err}
 	}()
 	select {

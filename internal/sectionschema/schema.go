@@ -24,8 +24,8 @@ import (
 // can be judged by it.
 var ErrNoSchema = errors.New("not a JSON Schema")
 
-// A Schema is what a plugin says of its section. Its methods may be called concurrently.
-type Schema struct{ compiled *jsonschema.Schema }
+// A schema is what a plugin says of its section.
+type schema struct{ compiled *jsonschema.Schema }
 
 // A Fault is one thing in a section that its schema does not allow.
 type Fault struct {
@@ -40,9 +40,9 @@ type Fault struct {
 // at is the name by which the compiler knows the schema.
 const at = "section.json"
 
-// Read returns the schema of an announcement, plugins.Info.ConfigSchema. Its error is
+// read returns the schema of an announcement, plugins.Info.ConfigSchema. Its error is
 // ErrNoSchema.
-func Read(text []byte) (*Schema, error) {
+func read(text []byte) (*schema, error) {
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoSchema, err)
@@ -56,7 +56,7 @@ func Read(text []byte) (*Schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoSchema, err)
 	}
-	return &Schema{compiled}, nil
+	return &schema{compiled}, nil
 }
 
 // nothing is a loader that fetches no schema: neither files nor addresses.
@@ -67,10 +67,10 @@ func (nothing) Load(url string) (any, error) {
 	return nil, fmt.Errorf("%s is not part of it, and is not fetched", url)
 }
 
-// Faults judges a section, the YAML document of plugins.Options.Config, and returns what
+// faults judges a section, the YAML document of plugins.Options.Config, and returns what
 // the schema does not allow, in the order of the lines. The error is of a text that is not
 // one YAML document.
-func (s *Schema) Faults(section []byte) ([]Fault, error) {
+func (s *schema) faults(section []byte) ([]Fault, error) {
 	var doc yaml.Node
 	if _, err := onedocument.Decode(section, &doc); err != nil {
 		return nil, err
@@ -90,15 +90,15 @@ func (s *Schema) Faults(section []byte) ([]Fault, error) {
 	case !errors.As(err, &invalid):
 		return nil, err
 	}
-	all := faults(root, invalid)
+	all := leaves(root, invalid)
 	slices.SortStableFunc(all, func(a, b Fault) int { return cmp.Compare(a.Line, b.Line) })
 	return slices.Compact(all), nil
 }
 
-// faults are those at the ends of a tree of reasons: what stands above them says only that
+// leaves are the faults at the ends of a tree of reasons: what stands above them says only that
 // something below is wrong. Of alternatives none need be the one that was meant, so they
 // are one fault.
-func faults(root *yaml.Node, e *jsonschema.ValidationError) (all []Fault) {
+func leaves(root *yaml.Node, e *jsonschema.ValidationError) (all []Fault) {
 	switch k := e.ErrorKind.(type) {
 	case *kind.AdditionalProperties:
 		for _, name := range k.Properties {
@@ -109,7 +109,7 @@ func faults(root *yaml.Node, e *jsonschema.ValidationError) (all []Fault) {
 	case *kind.AnyOf, *kind.OneOf:
 		var ways []string
 		for _, cause := range e.Causes {
-			for _, f := range faults(root, cause) {
+			for _, f := range leaves(root, cause) {
 				ways = append(ways, f.Text)
 			}
 		}
@@ -118,7 +118,7 @@ func faults(root *yaml.Node, e *jsonschema.ValidationError) (all []Fault) {
 		}
 	}
 	for _, cause := range e.Causes {
-		all = append(all, faults(root, cause)...)
+		all = append(all, leaves(root, cause)...)
 	}
 	if len(e.Causes) == 0 {
 		all = append(all, fault(root, e, says(e.ErrorKind)))

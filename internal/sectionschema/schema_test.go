@@ -24,7 +24,7 @@ const example = `{
 
 // Each fault has the line of the section at which it is corrected, and the path to it.
 func TestFaultsOfASection(t *testing.T) {
-	s, err := Read([]byte(example))
+	s, err := read([]byte(example))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestFaultsOfASection(t *testing.T) {
 		"- a\n":                                        `1 "": got array, want object`,
 		"path:\n":                                      `1 "path": got null, want string`,
 	} {
-		all, err := s.Faults([]byte(section))
+		all, err := s.faults([]byte(section))
 		var got []string
 		for _, f := range all {
 			got = append(got, fmt.Sprintf("%d %q: %s", f.Line, f.Key, f.Text))
@@ -54,7 +54,7 @@ func TestFaultsOfASection(t *testing.T) {
 		}
 	}
 	for _, section := range []string{"path: /a\n---\npath: /b\n", "path: [", "path: &a /a\nsince: *a\n"} {
-		if all, err := s.Faults([]byte(section)); err == nil {
+		if all, err := s.faults([]byte(section)); err == nil {
 			t.Errorf("%q has faults %v and no error", section, all)
 		}
 	}
@@ -67,14 +67,14 @@ func TestWhatIsNotASchema(t *testing.T) {
 		"", "{", `"text"`, `{"type": "objekt"}`, `{"pattern": "("}`, `{} {}`,
 		`{"$ref": "https://example.com/schema.json"}`, `{"$ref": "file:///etc/passwd"}`, `{"$ref": "other.json"}`,
 	} {
-		if _, err := Read([]byte(text)); !errors.Is(err, ErrNoSchema) {
+		if _, err := read([]byte(text)); !errors.Is(err, ErrNoSchema) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
 	for _, text := range []string{"{}", "true", `{"$ref": "#/$defs/x", "$defs": {"x": {"type": "object"}}}`} {
-		if s, err := Read([]byte(text)); err != nil {
+		if s, err := read([]byte(text)); err != nil {
 			t.Errorf("%s: %v", text, err)
-		} else if all, err := s.Faults(nil); len(all) > 0 || err != nil {
+		} else if all, err := s.faults(nil); len(all) > 0 || err != nil {
 			t.Errorf("%s: %v, %v", text, all, err)
 		}
 	}
@@ -86,11 +86,11 @@ func FuzzFaults(f *testing.F) {
 	f.Add([]byte(example), []byte("path: 7\nbite: [1, {a: 2}]\n"))
 	f.Add([]byte(`{"$ref": "#"}`), []byte("- 1\n"))
 	f.Fuzz(func(t *testing.T, text, section []byte) {
-		s, err := Read(text)
+		s, err := read(text)
 		if err != nil {
 			return
 		}
-		all, err := s.Faults(section)
+		all, err := s.faults(section)
 		if err != nil {
 			return
 		}
