@@ -29,5 +29,8 @@ func TestAClusterForAuthors(t *testing.T) {
 	c.Leader().Stop()
 	c.Start()
 	c.Propose(put("5"))
-	c.WaitApplied()
+	page, err := kv.DecodePage(c.SameAnswers(kv.EncodeRange(kv.Range{})))
+	if err != nil || len(page.Entries) != 1 || string(page.Entries[0].Value) != "5" {
+		t.Errorf("the members have %+v, %v", page, err)
+	}
 }

@@ -29,6 +29,7 @@ type Member struct {
 	number                            int
 	dir, host                         string
 	client, admin, listen, advertised string
+	settings                          []string
 	cmd                               *exec.Cmd
 	lifeline                          io.Closer
 	exited                            chan struct{}
@@ -74,9 +75,7 @@ func (m *Member) configure(o Options) {
 	if err := os.WriteFile(m.file("host.yaml"), []byte(b.String()), 0o600); err != nil {
 		m.t.Fatal(err)
 	}
-	if err := os.WriteFile(m.file("settings"), []byte(strings.Join(o.Settings, "\n")), 0o600); err != nil {
-		m.t.Fatal(err)
-	}
+	m.settings = o.Settings
 }
 
 // plugin writes the section of a plugin.
@@ -108,11 +107,7 @@ func (m *Member) file(name string) string { return filepath.Join(m.dir, name) }
 func (m *Member) Start() {
 	m.t.Helper()
 	args := []string{"serve", "--stop-on-stdin-eof", "--config", m.file("host.yaml")}
-	settings, err := os.ReadFile(m.file("settings"))
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	for _, s := range strings.Fields(string(settings)) {
+	for _, s := range m.settings {
 		args = append(args, "--set", s)
 	}
 	log, err := os.OpenFile(m.file("log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
