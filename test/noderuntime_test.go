@@ -8,10 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/interpreter"
-	"github.com/pontoon-raft/pontoon/plugins"
-	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
 	noderuntime "github.com/pontoon-raft/pontoon/sdk/node"
 )
@@ -33,13 +30,8 @@ func BenchmarkTheNodeRuntime(b *testing.B) {
 
 // nodeRegister is the harness of a register on the runtime.
 func nodeRegister(t testing.TB, arguments ...string) statemachinetest.Harness {
-	l := newLane(t)
 	program := nodeProgram(t, filepath.Join("..", "sdk", "node", "testdata", "register.js"))
-	h := statemachinetest.RegisterHarness(l.StateMachine(catalog.Spec{
-		Kind: plugins.StateMachine, Command: append([]string{program}, arguments...), SHA256: sumOf(t, program),
-	}))
-	h.Kill = func(t testing.TB, sm statemachine.StateMachine) { l.Kill(t, sm) }
-	return h
+	return registerOf(t, append([]string{program}, arguments...))
 }
 
 // nodeProgram is a program and the runtime in one file, as an author makes it.

@@ -32,10 +32,15 @@ func BenchmarkThePythonRuntime(b *testing.B) {
 
 // pythonRegister is the harness of a register on the runtime.
 func pythonRegister(t testing.TB, arguments ...string) statemachinetest.Harness {
-	l := newLane(t)
 	python, program := interpreter.Python(t), pythonProgram(t, filepath.Join("..", "sdk", "python", "testdata", "register.py"))
+	return registerOf(t, append([]string{python, program}, arguments...))
+}
+
+// registerOf is the harness of a register that is an executable.
+func registerOf(t testing.TB, command []string) statemachinetest.Harness {
+	l := newLane(t)
 	h := statemachinetest.RegisterHarness(l.StateMachine(catalog.Spec{
-		Kind: plugins.StateMachine, Command: append([]string{python, program}, arguments...), SHA256: sumOf(t, python),
+		Kind: plugins.StateMachine, Command: command, SHA256: sumOf(t, command[0]),
 	}))
 	h.Kill = func(t testing.TB, sm statemachine.StateMachine) { l.Kill(t, sm) }
 	return h
