@@ -110,7 +110,7 @@ func (p *pins) part(index uint64, how string) {
 	wake.Up(p.wake)
 }
 
-// parted is what part has noted.
+// parted returns the note that part has made.
 func (p *pins) parted() (index uint64, how string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -26,8 +26,8 @@ type rehearsal struct {
 	slot *catalog.Slot
 }
 
-// rehearsal returns how to restore a snapshot for trial; nil if there is no second process
-// to do that with, because the plugin is started elsewhere.
+// rehearsal returns a function that restores a snapshot for trial; nil if there is no second
+// process to do that with, because the plugin is started elsewhere.
 func (h *Host) rehearsal() (func(context.Context, uint64, io.Reader) error, error) {
 	if h.cfg.StateMachine.Address != "" {
 		if h.cfg.RehearseSnapshots {

@@ -34,7 +34,7 @@ func TestAPluginsMetricsSpoilNoScrape(t *testing.T) {
 		{"a series twice", sound + "twice 1\ntwice 2\n", "twice"},
 		{"not UTF-8", "bad{a=\"\xff\"} 1\n", "invalid label value"},
 		{"a name of the next plugin with another type", sound + "# TYPE other gauge\nother 1\n", "other"},
-		{"a value that is no number, and long", "bad " + strings.Repeat("x", 3<<20) + "\n", "expected float as value"},
+		{"a value that is not a number, and long", "bad " + strings.Repeat("x", 3<<20) + "\n", "expected float as value"},
 		{"a name that it may not take, and long", sound + "pontoon_" + strings.Repeat("x", 3<<20) + " 1\n", "names of a storage plugin do not begin with"},
 		{"more bytes than the host reads", sound[:4] + " " + strings.Repeat("1", 4<<20) + "\n", "4194310 bytes in 1 lines, at most 4194304 and 50000 (rule P-17)"},
 		{"more lines than the host reads", strings.Repeat("a 1\n", 50_001), "200004 bytes in 50001 lines, at most 4194304 and 50000 (rule P-17)"},

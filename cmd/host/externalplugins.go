@@ -18,10 +18,9 @@ import (
 // they are.
 const describeTime = 15 * time.Second
 
-// checkPlugins finds out whether the executables that a configuration names are those that
-// are meant, and start far enough to say what they are, and whether the section of each
-// plugin is what the plugin takes. Nothing is opened, and nothing is left running. The notes are about
-// plugins that give nothing by which their sections can be judged.
+// checkPlugins starts the executables that a configuration names until they have described
+// themselves, and judges the section of each plugin. It opens no plugin, and leaves no
+// process running. The notes are about plugins whose sections cannot be judged.
 func checkPlugins(ctx context.Context, path string, c *hostconfig.Config) (notes []string, err error) {
 	started, err := catalog.New(catalog.Options{
 		Logger: slog.New(slog.DiscardHandler), RuntimeDir: c.Host.RuntimeDir, Backends: backends(), Limits: c.Host.Limits,

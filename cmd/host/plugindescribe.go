@@ -91,15 +91,19 @@ func described(cmd *cobra.Command, flags *configFlags, given []string) (specs []
 	if specs = pluginSpecs(&c.Host); len(given) == 0 {
 		return specs, c.Host.RuntimeDir, nil
 	}
-	kind := plugins.Kind(given[0])
-	if !slices.Contains(plugins.Kinds(), kind) {
-		return nil, "", unknownKind(cmd, given[0])
+	kind, err := kindOf(cmd, given[0])
+	if err != nil {
+		return nil, "", err
 	}
 	return slices.DeleteFunc(specs, func(s catalog.Spec) bool { return s.Kind != kind }), c.Host.RuntimeDir, nil
 }
 
-func unknownKind(cmd *cobra.Command, kind string) error {
-	return &usageError{cmd.CommandPath(), fmt.Sprintf("%q is not a kind of plugin: use storage, statemachine or transport", kind)}
+// kindOf is the kind of plugins that an argument names.
+func kindOf(cmd *cobra.Command, word string) (plugins.Kind, error) {
+	if kind := plugins.Kind(word); slices.Contains(plugins.Kinds(), kind) {
+		return kind, nil
+	}
+	return "", &usageError{cmd.CommandPath(), fmt.Sprintf("%q is not a kind of plugin: use storage, statemachine or transport", word)}
 }
 
 // commandSpec is an executable as it is now.

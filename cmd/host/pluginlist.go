@@ -26,7 +26,7 @@ func newPluginList() *cobra.Command {
 		Use:   "list",
 		Short: "Show the plugins of all members: process, state, generation, last exit",
 		Long: `list asks every member for its plugins. GENERATION is the number of a plugin's
-process since its host started, and LAST EXIT is how the process before has ended.
+process since its host started, and LAST EXIT says how the process before has ended.
 A member that cannot be reached is named on standard error; exit code 3 then.`,
 		Example: `  host plugin list
   host plugin list --endpoints 127.0.0.1:7401 -o json`,

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,7 +29,7 @@ type pluginLogs struct {
 	*clusterFlags
 	*oneMember
 	out    *format
-	kind   string
+	kind   plugins.Kind
 	most   uint32
 	follow bool
 }
@@ -55,8 +54,9 @@ own. The role administer is needed: lines may hold what clients wrote.`,
 	cmd.Flags().Uint32VarP(&l.most, "lines", "n", 0, "show at most so many of the last lines; 0 for all that are kept")
 	cmd.Flags().BoolVarP(&l.follow, "follow", "f", false, "go on with the lines that come, until interrupted")
 	cmd.RunE = func(cmd *cobra.Command, given []string) error {
-		if l.kind = given[0]; !slices.Contains(plugins.Kinds(), plugins.Kind(l.kind)) {
-			return unknownKind(cmd, l.kind)
+		var err error
+		if l.kind, err = kindOf(cmd, given[0]); err != nil {
+			return err
 		}
 		return l.with(cmd, func(c *client.Client) error { return l.show(cmd, c) })
 	}
@@ -69,7 +69,7 @@ func (l *pluginLogs) show(cmd *cobra.Command, c *client.Client) error {
 	if err != nil {
 		return err
 	}
-	req := &hostv1.PluginLinesRequest{Kind: l.kind, Name: l.plugin, Most: l.most}
+	req := &hostv1.PluginLinesRequest{Kind: string(l.kind), Name: l.plugin, Most: l.most}
 	for since := uint64(0); ; {
 		resp, err := c.PluginLines(ctx, endpoint, req)
 		if err != nil {
@@ -113,7 +113,7 @@ func (l *pluginLogs) write(w io.Writer, lines []*hostv1.PluginLine, before uint6
 			fallthrough
 		default:
 			if err == nil {
-				_, err = fmt.Fprintf(w, "%s %s\n", l.prefix(shown), printable(shown.Text))
+				_, err = fmt.Fprintf(w, "%s %d %s %s\n", shown.Time, shown.PID, shown.Stream, printable(shown.Text))
 			}
 		}
 		if err != nil {
@@ -122,9 +122,4 @@ func (l *pluginLogs) write(w io.Writer, lines []*hostv1.PluginLine, before uint6
 		before = n
 	}
 	return nil
-}
-
-// prefix is what stands before the text of a line for people.
-func (l *pluginLogs) prefix(line pluginLine) string {
-	return fmt.Sprintf("%s %d %s", line.Time, line.PID, line.Stream)
 }

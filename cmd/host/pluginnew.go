@@ -73,7 +73,7 @@ grpcio and protobuf of the machine. One in Node gets a copy too, and needs no pa
 	return cmd
 }
 
-// runtimeFor is what is copied into the folder of a plugin in a language.
+// runtimeFor has the files of a language that are copied into the folder of a plugin.
 func runtimeFor(lang string) (map[string][]byte, error) {
 	switch lang {
 	case "python":

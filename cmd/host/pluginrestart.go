@@ -3,17 +3,15 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/client"
-	"github.com/pontoon-raft/pontoon/plugins"
 )
 
-// restartTimeout is what a restart may take if no other time is given: a storage opens its
+// restartTimeout is the time for a restart if no other one is given: a storage opens its
 // log, and a state machine gets a snapshot and the log after it.
 const restartTimeout = 2 * time.Minute
 
@@ -38,15 +36,16 @@ no requests, or has them wait: restart the members one after the other.`,
 	flags.timeout = restartTimeout
 	cmd.Flags().Lookup("timeout").DefValue = restartTimeout.String()
 	cmd.RunE = func(cmd *cobra.Command, given []string) error {
-		if !slices.Contains(plugins.Kinds(), plugins.Kind(given[0])) {
-			return unknownKind(cmd, given[0])
+		kind, err := kindOf(cmd, given[0])
+		if err != nil {
+			return err
 		}
 		return flags.with(cmd, func(c *client.Client) error {
 			endpoint, err := which.endpoint(cmd.Context(), cmd, c, flags)
 			if err != nil {
 				return err
 			}
-			p, err := c.RestartPlugin(cmd.Context(), endpoint, &hostv1.RestartPluginRequest{Kind: given[0], Name: which.plugin})
+			p, err := c.RestartPlugin(cmd.Context(), endpoint, &hostv1.RestartPluginRequest{Kind: string(kind), Name: which.plugin})
 			if err != nil {
 				return err
 			}
