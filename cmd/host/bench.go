@@ -128,42 +128,6 @@ func verdict(ctx context.Context, r load.Result) error {
 
 func benchKey(i, keys int) []byte { return fmt.Appendf(nil, "bench/%08d", i%keys) }
 
-func newBenchPropose() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "propose",
-		Short: "Measure writes",
-		Long: `propose puts a closed loop of clients on the cluster: each has one write on its
-way at any time. All share one connection, to the leader if it can be found.
-An operation counts when it is answered within the measured time; percentiles
-are exact. The keys are of the kv state machine; with --raw the proposals are
-just bytes, for any other.`,
-		Example: `  host bench propose --clients 64 --size 256 --duration 5s -o json`,
-		Args:    args(cobra.NoArgs),
-	}
-	f := addBench(cmd)
-	raw := cmd.Flags().Bool("raw", false, "propose --size bytes as they are")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		nothing := func(context.Context, kvStore) error { return nil }
-		return f.run(cmd, nothing, func(s kvStore) load.Operation {
-			value := bytes.Repeat([]byte{'v'}, f.size)
-			turns := make([]int, f.load.Clients)
-			return func(ctx context.Context, i int) error {
-				command := value
-				if !*raw {
-					command = kv.EncodePut(benchKey(i+turns[i]*f.load.Clients, f.keys), value)
-				}
-				turns[i]++
-				r, err := s.c.Propose(ctx, command)
-				if err != nil {
-					return err
-				}
-				return resultError(r)
-			}
-		})
-	}
-	return cmd
-}
-
 func newBenchQuery() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "query",

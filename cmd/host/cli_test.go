@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pontoon-raft/pontoon/client/kv"
 	"github.com/pontoon-raft/pontoon/internal/loopback"
 	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -52,6 +54,10 @@ func TestExitCodes(t *testing.T) {
 	h := startFake(t)
 	dead := nowhere(t)
 	config := filepath.Join("..", "..", "configs", "single.yaml")
+	badCommands := filepath.Join(t.TempDir(), "commands.txt")
+	if err := os.WriteFile(badCommands, []byte("a\nbase64:?\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, x := range []struct {
 		name  string
 		err   error // of the host
@@ -79,6 +85,9 @@ func TestExitCodes(t *testing.T) {
 		{name: "missing flag", given: "member add --id 2", code: exitUsage, says: "give --name"},
 		{name: "nothing to update", given: "member update 2", code: exitUsage, says: "give --peer-urls, --client-address or --name"},
 		{name: "no clients", given: "bench propose --clients 0", code: exitUsage, says: "at least one client"},
+		{name: "a bad line of commands", given: "bench propose --raw --commands " + badCommands, code: exitUsage, says: badCommands + `: line 2: "base64:?": illegal base64`},
+		{name: "no commands", given: "bench propose --commands /dev/null", code: exitUsage, says: "/dev/null: there is no command in it"},
+		{name: "a size of commands", given: "bench propose --size 1 --commands " + badCommands, code: exitUsage, says: "--size says nothing of the commands of a file"},
 		{name: "too many nodes", given: "demo --nodes 8", code: exitUsage, says: "choose from 1 to 7"},
 		{name: "no config", given: "serve", code: exitUsage, says: "give --config"},
 		{name: "config not there", given: "serve -c none.yaml", code: exitUsage, says: "open none.yaml"},
@@ -518,6 +527,33 @@ func TestBenchJSON(t *testing.T) {
 		}
 		if len(fields) > 0 {
 			t.Errorf("bench %s: more than promised: %v", kind, fields)
+		}
+	}
+}
+
+// bench propose takes the commands of a file, and their mean size is the size that it shows.
+func TestBenchProposesTheCommandsOfAFile(t *testing.T) {
+	h := startFake(t)
+	t.Setenv("PONTOON_ENDPOINTS", h.address)
+	var lines strings.Builder
+	for _, key := range []string{"a", "bbb"} {
+		lines.WriteString("base64:" + base64.StdEncoding.EncodeToString(kv.EncodePut([]byte(key), []byte("value"))) + "\n")
+	}
+	path := filepath.Join(t.TempDir(), "commands.txt")
+	if err := os.WriteFile(path, []byte(lines.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := host(t, "bench", "propose", "--raw", "--commands", path, "--clients", "4", "--duration", "200ms", "--warmup", "10ms", "-o", "json")
+	var report benchReport
+	if err := json.Unmarshal([]byte(got.stdout), &report); err != nil || got.code != exitOK {
+		t.Fatalf("%v, %+v", err, got)
+	}
+	if want := len(kv.EncodePut([]byte("bb"), []byte("value"))); report.Size != want || report.Ops == 0 || report.Errors != 0 {
+		t.Errorf("%+v, want commands of %d bytes and no errors", report, want)
+	}
+	for _, key := range []string{"a", "bbb"} {
+		if got := host(t, "kv", "get", key); got.code != exitOK || !strings.Contains(got.stdout, "value") {
+			t.Errorf("key %s: %+v", key, got)
 		}
 	}
 }

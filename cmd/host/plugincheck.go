@@ -98,11 +98,9 @@ func (p *pluginCheck) complete(cmd *cobra.Command, command []string) (err error)
 		}
 	}
 	if p.commands != "" {
-		text, err := os.ReadFile(p.commands)
-		if err != nil {
-			return err
+		if s.Hints.Commands, err = readCommands(p.commands); err != nil {
+			return &usageError{cmd.CommandPath(), err.Error()}
 		}
-		s.Hints.Commands = plugincheck.ReadCommands(text)
 	}
 	if err := s.Check(); err != nil {
 		return &usageError{cmd.CommandPath(), err.Error()}

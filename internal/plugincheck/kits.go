@@ -71,12 +71,12 @@ func (l Level) modelRuns() int {
 
 func stateMachineHarness(h *Hints, config []byte) (statemachinetest.Harness, error) {
 	made := statemachinetest.Harness{Config: config, Checksummed: h.Checksummed, Durable: h.Durable}
-	commands, err := newSeries(h.Commands)
+	commands, err := NewSeries(h.Commands)
 	if err != nil {
 		return made, fmt.Errorf("commands: %w", err)
 	}
-	made.Command = commands.command
-	refused, err := newSeries(h.Refused)
+	made.Command = commands.Command
+	refused, err := NewSeries(h.Refused)
 	if err != nil {
 		return made, fmt.Errorf("refused: %w", err)
 	}
@@ -84,7 +84,7 @@ func stateMachineHarness(h *Hints, config []byte) (statemachinetest.Harness, err
 		// A slash in the name of a test would be a test below another one, which never ends.
 		made.Refused = append(made.Refused, statemachinetest.Refusal{Name: strings.ReplaceAll(h.Refused[i], "/", "|"), Data: data})
 	}
-	queries, err := newSeries(h.BadQueries)
+	queries, err := NewSeries(h.BadQueries)
 	if err != nil {
 		return made, fmt.Errorf("bad_queries: %w", err)
 	}

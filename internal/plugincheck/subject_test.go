@@ -12,20 +12,38 @@ import (
 // Commands are numbered and filled, and may be given in base64.
 func TestCommands(t *testing.T) {
 	t.Parallel()
-	s, err := newSeries(ReadCommands([]byte("put a{i} {i}\r\n\nbase64:AAE=\n")))
+	texts, err := ReadCommands([]byte("put a{i} {i}\r\n\nbase64:AAE=\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewSeries(texts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range []string{"put a1 1", "\x00\x01", "put a3 3"} {
-		if got := string(s.command(i)); got != want {
+		if got := string(s.Command(i)); got != want {
 			t.Errorf("command %d is %q, want %q", i, got, want)
 		}
 	}
-	if _, err := newSeries([]string{"base64:?"}); err == nil {
+	if _, err := NewSeries([]string{"base64:?"}); err == nil {
 		t.Error("bad base64 is taken")
 	}
 	if got := string(filled("put k {fill}", 12)); len(got) != 12 || !strings.HasPrefix(got, "put k xxxx") {
 		t.Errorf("filled %q", got)
+	}
+}
+
+// A file of commands that has none, or a line that stands for no bytes, is refused with the line.
+func TestABadLineOfCommandsIsNamed(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"put a\n\nbase64:?\n": "line 3: \"base64:?\": illegal base64",
+		"\n\r\n":              "no command",
+		"":                    "no command",
+	} {
+		if commands, err := ReadCommands([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q gives %q, %v, want %q", text, commands, err, want)
+		}
 	}
 }
 
