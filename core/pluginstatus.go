@@ -25,9 +25,14 @@ func (h *Host) pluginStatus() []server.PluginStatus {
 }
 
 func statusOf(st catalog.Status) server.PluginStatus {
+	warning := ""
+	if st.HeldLately {
+		warning = "it tells more events than a host takes: it is held up, and the messages of its peers with it"
+	}
 	return server.PluginStatus{
 		Kind: string(st.Kind), Name: st.Name, Version: st.Version, PID: st.PID,
 		State: string(st.State), Attached: st.Attached, Restarts: st.Restarts, LastError: st.LastError, Missed: st.Missed,
+		Held: st.Held, Warning: warning,
 		Work: workOf(st.Work), Generation: st.Generation, LastExit: st.LastExit,
 	}
 }

@@ -211,6 +211,23 @@ func (c *chaos) tell(l lie, row chaosRow) {
 // write has some commands applied, whatever comes between.
 func (c *chaos) write() { c.writeMany(3) }
 
+// The document's promise for the time of a flood.
+const (
+	floodWrites = 130
+	floodTime   = 10 * time.Second
+)
+
+// writes has so many commands applied that a host which a flood holds up is seen.
+func (c *chaos) writes() {
+	begun := time.Now()
+	c.writeMany(floodWrites)
+	took := time.Since(begun)
+	c.t.Logf("%d writes took %v", floodWrites, took)
+	if took > floodTime && !live.RaceDetector {
+		c.t.Errorf("%d writes took %v", floodWrites, took)
+	}
+}
+
 func (c *chaos) writeMany(n int) {
 	c.t.Helper()
 	to := c.dial()

@@ -52,7 +52,7 @@ func processLies() map[string]lie {
 			}
 			return []any{r}
 		})},
-		"stderr: a flood": {process: func(p *chaosProcess) { go flood(os.Stderr); p.serve() }},
+		"stderr: a flood": {by: (*chaos).writes, process: func(p *chaosProcess) { go flood(os.Stderr); p.serve() }},
 		"stderr: a line of 20 MiB": {process: func(p *chaosProcess) {
 			go func() {
 				_, _ = os.Stderr.Write(append([]byte("[WARN] "), append(bytes.Repeat([]byte("l"), 20<<20), '\n')...))
@@ -64,7 +64,7 @@ func processLies() map[string]lie {
 			fmt.Fprintln(os.Stderr, `{"level":"error","msg":"from the plugin","pid":1,"plugin":"host","time":7}`)
 			p.serve()
 		}},
-		"stdout: noise after the handshake": {process: func(p *chaosProcess) {
+		"stdout: noise after the handshake": {by: (*chaos).writes, process: func(p *chaosProcess) {
 			go func() {
 				<-p.opened
 				flood(os.Stdout)

@@ -38,7 +38,20 @@ func transportLies() map[string]lie {
 			return event(transport.Event{Type: pluginv1.EventType_EVENT_ACTIVE, Peer: 2, Detail: strings.Repeat("a", 20<<20)})
 		})},
 		"raft: an event without a peer": {lives: 1, begin: delivers(func() any { return event(transport.Event{Type: pluginv1.EventType_EVENT_ACTIVE}) })},
-		"raft: ends with OK":            {lives: 1, begin: on("Raft", func(grpc.ServerStream) error { return errOver })},
+		"raft: events without an end": {by: (*chaos).writes, begin: floods(func(i uint64) any {
+			return event(transport.Event{
+				Type: pluginv1.EventType(1 + i%8), Peer: 2 + i/8, Offer: 1 + i, Greeting: pluginv1.Greeting{Store: i},
+				Reason: transport.MismatchStore, Verdict: transport.VerdictRefusedByPeer,
+			})
+		})},
+		"raft: words of one peer without an end": {by: (*chaos).writes, begin: floods(func(i uint64) any {
+			return event(transport.Event{Type: pluginv1.EventType_EVENT_UNREACHABLE, Peer: 2})
+		})},
+		"raft: nothing without an end": {by: (*chaos).writes, begin: floods(func(uint64) any { return &pluginv1.RaftInbound{} })},
+		"raft: junk without an end": {begin: floods(func(uint64) any {
+			return message(transport.Envelope{Group: 1, To: 1, From: 2, Payload: []byte("not a message of raft")})
+		})},
+		"raft: ends with OK": {lives: 1, begin: on("Raft", func(grpc.ServerStream) error { return errOver })},
 	}
 }
 
@@ -57,5 +70,16 @@ func delivers(message func() any) func(string, grpc.ServerStream) error {
 			}
 		}
 		return nil
+	})
+}
+
+// floods is a lie that the plugin tells as fast as its host takes it.
+func floods(message func(i uint64) any) func(string, grpc.ServerStream) error {
+	return on("Raft", func(s grpc.ServerStream) error {
+		for i := uint64(0); ; i++ {
+			if err := s.SendMsg(message(i)); err != nil {
+				return err
+			}
+		}
 	})
 }

@@ -31,6 +31,13 @@ func (b *Bucket) Take(now time.Time) bool {
 	return true
 }
 
+// Spend takes so many, also if there are fewer, and returns how long it takes until none
+// is owed. The rate must not be 0.
+func (b *Bucket) Spend(n int, now time.Time) time.Duration {
+	b.left = b.Left(now) - float64(n)
+	return time.Duration(max(-b.left, 0) / b.rate * float64(time.Second))
+}
+
 // Left is how much can be taken, with the part that is not yet a whole one. Times that
 // come in another order, as callers that share a Bucket have them, add no time twice.
 func (b *Bucket) Left(now time.Time) float64 {

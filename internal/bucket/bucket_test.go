@@ -35,6 +35,26 @@ func TestABurstAndThenTheRate(t *testing.T) {
 	}
 }
 
+// More may be spent than there is, and must come back first.
+func TestMoreIsSpentThanThereIs(t *testing.T) {
+	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	b := bucket.New(10, 25, now)
+	for _, c := range []struct {
+		spent int
+		wait  time.Duration
+	}{{25, 0}, {5, 500 * time.Millisecond}, {10, 1500 * time.Millisecond}} {
+		if got := b.Spend(c.spent, now); got != c.wait {
+			t.Errorf("after %d: %v, want %v", c.spent, got, c.wait)
+		}
+	}
+	if now = now.Add(1500 * time.Millisecond); b.Take(now) {
+		t.Error("one was left when nothing was owed any more")
+	}
+	if now = now.Add(100 * time.Millisecond); !b.Take(now) {
+		t.Error("none came back")
+	}
+}
+
 // One that gets less than one back in a second keeps the parts.
 func TestOneAfterEachPeriod(t *testing.T) {
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)

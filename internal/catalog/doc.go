@@ -39,7 +39,7 @@
 //     sealed_linux.go: what is executed, with what, and where its socket is;
 //   - attach.go, await.go: a connection to a plugin that was started elsewhere, in the
 //     place of a process;
-//   - handshake.go, output.go, lines.go, lineformat.go, linerate.go, hclog.go: what it writes;
+//   - handshake.go, output.go, lines.go, lineformat.go, linerate.go, intake.go, hclog.go: what it writes;
 //   - instance.go, inproc.go: the life that the caller holds, with and without a process;
 //     capabilities.go: what it may require of the host;
 //   - supervise.go, probe.go, activity.go, tardy.go: whether it is well, and its end;

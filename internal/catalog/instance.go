@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -104,6 +105,13 @@ func (in *Instance) Progressed() {
 	if !in.progressed.Load() {
 		in.progressed.Store(true)
 	}
+}
+
+// HeldUp is how the host says that it took nothing from the plugin for d, which had told
+// more than a host takes.
+func (in *Instance) HeldUp(d time.Duration, now time.Time) {
+	in.slot.held.Add(int64(d))
+	in.slot.heldAt.Store(now.UnixNano())
 }
 
 // Metrics returns the plugin's own metrics in Prometheus text format, unchecked;

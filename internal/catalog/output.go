@@ -23,13 +23,14 @@ const (
 )
 
 // output turns the lines that one plugin process writes into log records. It
-// reads without end, whatever the rate, so that a plugin never blocks on a full
-// pipe; lines over the rate are counted and dropped from the log. All methods
+// reads without end, and fast enough that only a flood blocks its plugin on a full
+// pipe; lines over the rate of a log are counted and dropped from it. All methods
 // may be called concurrently.
 type output struct {
 	tail tail
 	kept *lineRing
 	rate *lineRate
+	read *intake
 
 	mu sync.Mutex
 	// base has no attributes of the plugin yet; logger has those known so far.
@@ -41,7 +42,7 @@ type output struct {
 // newOutput returns an output that logs to logger, with the plugin's name, and keeps the
 // lines in kept.
 func newOutput(logger *slog.Logger, name string, kept *lineRing) *output {
-	o := &output{base: logger, logger: logger.With("plugin", name), name: name, kept: kept}
+	o := &output{base: logger, logger: logger.With("plugin", name), name: name, kept: kept, read: newIntake()}
 	o.rate = newLineRate(func(lines, size int) {
 		o.kept.leftOut(o.processID(), lines, size)
 		o.log().Warn("plugin writes too much: log lines were dropped", "lines", lines, "bytes", size)
@@ -90,7 +91,7 @@ func (o *output) copyFrom(stream string, r io.Reader) {
 // writer returns a writer whose lines are logged as those of the stream.
 func (o *output) writer(stream string) *lineWriter {
 	var format lineFormat
-	return &lineWriter{emit: func(line []byte, cut int) {
+	return &lineWriter{took: o.read.took, emit: func(line []byte, cut int) {
 		if stream == stderrStream {
 			o.tail.add(line)
 		}
@@ -123,6 +124,8 @@ type lineWriter struct {
 	// emit gets each line without its end, and the number of bytes that were
 	// cut off. It must not keep the slice.
 	emit func(line []byte, cut int)
+	// took is called with all that was written, and may wait; nil: it is not.
+	took func(p []byte)
 	buf  []byte
 	cut  int
 }
@@ -130,6 +133,9 @@ type lineWriter struct {
 // Write implements io.Writer; it never fails.
 func (w *lineWriter) Write(p []byte) (int, error) {
 	n := len(p)
+	if w.took != nil {
+		defer w.took(p)
+	}
 	for {
 		i := bytes.IndexByte(p, '\n')
 		if i < 0 {

@@ -60,6 +60,33 @@ func FuzzLineFormat(f *testing.F) {
 	})
 }
 
+// A flood is read at a rate, so that it costs the time of its plugin; what any honest
+// process writes at once is read at once.
+func TestAFloodIsReadAtARate(t *testing.T) {
+	for name, c := range map[string]struct {
+		line    string
+		lines   int
+		atLeast time.Duration
+		atMost  time.Duration
+	}{
+		"the stacks of a process": {strings.Repeat("s", 200) + "\n", 60_000, 0, 0},
+		"bytes without an end":    {strings.Repeat("f", 1023) + "\n", 64 << 10, 11 * time.Second, 20 * time.Second},
+		"lines without an end":    {"\n", 1 << 20, 11 * time.Second, 20 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				out := newOutput(slog.New(slog.DiscardHandler), "x", new(lineRing))
+				defer out.close()
+				begun := time.Now()
+				out.copyFrom(stderrStream, struct{ io.Reader }{strings.NewReader(strings.Repeat(c.line, c.lines))})
+				if took := time.Since(begun); took < c.atLeast || took > c.atMost {
+					t.Errorf("read in %v", took)
+				}
+			})
+		})
+	}
+}
+
 // However the bytes are cut into writes, the lines are the same.
 func TestLinesDoNotDependOnHowTheyAreWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -103,6 +103,7 @@ func (p *process) run(exe *executable, env []string, started chan<- error) {
 	// The exit status is read from cmd.ProcessState.
 	_ = reap(p.cmd, p.ended)
 	close(p.exited)
+	p.output.read.end()
 	_ = p.lifeline.Close()
 	pipes.endReading(time.Now().Add(drainGrace))
 	readers.Wait()

@@ -40,6 +40,8 @@ type Slot struct {
 	catalog *Catalog
 	plan    plan
 	missed  atomic.Uint64
+	held    atomic.Int64 // nanoseconds
+	heldAt  atomic.Int64 // when it was held up last, in Unix nanoseconds
 	lines   lineRing
 	made    time.Time
 

@@ -3,6 +3,7 @@ package catalog
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
@@ -31,6 +32,10 @@ type Status struct {
 	LastExit string
 	// Missed counts the probes that were not answered in time.
 	Missed uint64
+	// Held is for how long the host took nothing from the plugin because it had told too
+	// much, and HeldLately that this was so within the last minute.
+	Held       time.Duration
+	HeldLately bool
 	// LastError says why the plugin ended or failed to start, the first time
 	// since it last got anywhere, and how often it did so again; empty if it never
 	// did.
@@ -47,6 +52,7 @@ func (s *Slot) Status() Status {
 		Kind: s.plan.kind, Name: s.info.Name, Version: s.info.Version,
 		State: s.state, Attached: s.plan.attach != "", Restarts: max(0, s.starts-1), Missed: s.missed.Load(),
 		Generation: s.starts, LastExit: s.lastExit,
+		Held: time.Duration(s.held.Load()), HeldLately: time.Since(time.Unix(0, s.heldAt.Load())) < time.Minute,
 	}
 	if s.current != nil && !s.current.isDone() {
 		st.PID = s.current.PID()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/pause"
+	"github.com/pontoon-raft/pontoon/internal/repeats"
 	"github.com/pontoon-raft/pontoon/internal/wake"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
@@ -27,6 +28,7 @@ type carrier struct {
 	running   atomic.Pointer[catalog.Instance]
 	// unverified: callers of its port do not prove who they are.
 	unverified atomic.Bool
+	held       repeats.Line // what the log says of events that are too many
 	wake       chan struct{}
 	peersWake  chan struct{}
 	restarts   chan *restart

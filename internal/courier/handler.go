@@ -71,6 +71,19 @@ func (h handler) Notify(events []transport.Event) {
 	}
 }
 
+// heldAgain is how long the log has no second line that a transport is held up.
+const heldAgain = time.Minute
+
+// HeldUp implements transportrpc.Holder.
+func (h handler) HeldUp(d time.Duration) {
+	now := time.Now()
+	h.instance.HeldUp(d, now)
+	if times, due := h.by.held.Note(now, heldAgain); due {
+		h.c.logger.Warn("transport tells more events than a host takes: it is held up, and the messages of its peers with it",
+			"plugin", h.by.Slot.Status().Name, "times", times)
+	}
+}
+
 // leaveIfEnded takes back that a peer is there if the life of the transport that says
 // so has ended: no event of that life will say that the peer has left. The end of a life
 // is visible before the host hears that a transport has parted, so that a life which

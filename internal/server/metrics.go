@@ -204,7 +204,7 @@ func (s *Server) nodeCounter(name, help string, count func(*node.Node) uint64) p
 type pluginCollector struct {
 	plugins              func() []PluginStatus
 	up, restarts, missed *prometheus.Desc
-	busy                 *prometheus.Desc
+	busy, held           *prometheus.Desc
 }
 
 func newPluginCollector(plugins func() []PluginStatus) *pluginCollector {
@@ -214,6 +214,7 @@ func newPluginCollector(plugins func() []PluginStatus) *pluginCollector {
 		up:       prometheus.NewDesc(namespace+"_plugin_up", "1 if the plugin is ready.", labels, nil),
 		restarts: prometheus.NewDesc(namespace+"_plugin_restarts_total", "Restarts of the plugin since the host started.", labels, nil),
 		missed:   prometheus.NewDesc(namespace+"_plugin_probes_missed_total", "Probes that the plugin did not answer in time since the host started.", labels, nil),
+		held:     prometheus.NewDesc(namespace+"_plugin_held_seconds_total", "Time in which the host took nothing from the plugin, which had told too much, since the host started.", labels, nil),
 		busy:     prometheus.NewDesc(namespace+"_plugin_busy", "1 if the plugin says that it is at long work.", labels, nil),
 	}
 }
@@ -223,6 +224,7 @@ func (c *pluginCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.up
 	ch <- c.restarts
 	ch <- c.missed
+	ch <- c.held
 	ch <- c.busy
 }
 
@@ -248,5 +250,6 @@ func (c *pluginCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		ch <- prometheus.MustNewConstMetric(c.busy, prometheus.GaugeValue, busy, p.Kind, p.Name)
 		ch <- prometheus.MustNewConstMetric(c.missed, prometheus.CounterValue, float64(p.Missed), p.Kind, p.Name)
+		ch <- prometheus.MustNewConstMetric(c.held, prometheus.CounterValue, p.Held.Seconds(), p.Kind, p.Name)
 	}
 }

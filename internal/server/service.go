@@ -227,8 +227,10 @@ type PluginStatus struct {
 	LastError string
 	// Missed counts the probes of the host that were not answered in time.
 	Missed uint64
+	// Held is for how long the host took nothing from it because it had told too much.
+	Held time.Duration
 	// Warning is what is not well with a plugin that works all the same: the
-	// storage is short of space. Empty if there is nothing.
+	// storage is short of space, or a transport is held up. Empty if there is nothing.
 	Warning string
 	// Work is the plugin's long work, by its own word; nil if it has none.
 	Work *Work

@@ -7,10 +7,12 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/internal/bucket"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
@@ -22,6 +24,8 @@ type Client struct {
 	end pluginrpc.HostEnd
 	// heard counts what came on the Raft stream.
 	heard atomic.Uint64
+	// credit is how much the plugin may still tell; of receive.
+	credit *bucket.Bucket
 
 	// ctx is the life of the Raft stream and of snapshots being received.
 	ctx     context.Context
@@ -60,6 +64,7 @@ func NewClient(conn grpc.ClientConnInterface, info plugins.Info) *Client {
 		refusals: make(chan struct{}, maxReceiving),
 		done:     make(chan struct{}),
 		sending:  pluginrpc.NewTurn(),
+		credit:   bucket.New(eventsPerSecond, eventsAtOnce, time.Now()),
 	}
 }
 

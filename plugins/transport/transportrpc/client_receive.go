@@ -40,11 +40,15 @@ func (c *Client) deliver(o *pluginrpc.Opened) error {
 		if err := checkInbound(m, o); err != nil {
 			return err
 		}
+		told := told(m) // the events are the handler's soon
 		if len(m.Envelopes) > 0 {
 			c.handler.Deliver(m.Envelopes)
 		}
 		if events := c.takeOffers(o, m.Events); len(events) > 0 {
 			c.handler.Notify(events)
+		}
+		if err := c.holdUp(told); err != nil {
+			return err
 		}
 	}
 }
