@@ -27,30 +27,35 @@ func (h *Host) restartPlugin(ctx context.Context, kind, name string) (server.Plu
 	ctx, cancel := context.WithTimeout(ctx, 2*openTimeout(h.cfg.Election))
 	defer cancel()
 	defer context.AfterFunc(h.life, cancel)()
-	if err := h.prepare(ctx, slot); err != nil {
+	ended, err := h.prepare(ctx, slot)
+	if err != nil {
 		return server.PluginStatus{}, err
 	}
-	defer slot.Discard() // unless it was taken
-	begun, err := h.replace(ctx, slot)
+	begun, err := h.replace(ctx, slot, ended)
+	if !begun {
+		slot.Discard() // else the keeper takes it, also if the asker has gone
+	}
 	switch {
 	case err == nil:
 		return statusOf(slot.Status()), nil
+	case !begun && errors.Is(err, plugins.ErrGone):
+		return server.PluginStatus{}, &server.Error{Err: server.ErrPluginRefused, Detail: "it has ended by itself meanwhile, and its host starts it again"}
 	case !begun:
-		return server.PluginStatus{}, &server.Error{Err: server.ErrPluginRefused, Detail: err.Error()}
+		return server.PluginStatus{}, &server.Error{Err: server.ErrPluginRefused, Detail: fmt.Sprintf("it goes on: %v", err)}
 	case h.life.Err() != nil:
 		return server.PluginStatus{}, &server.Error{Err: server.ErrStopped}
 	}
 	return server.PluginStatus{}, &server.Error{Err: server.ErrRestartFailed, Detail: fmt.Sprintf("%v; plugin list and the host's log say how it goes on", err)}
 }
 
-// prepare starts the new process of a plugin that is well. The error says what to do; the
-// one that runs goes on.
-func (h *Host) prepare(ctx context.Context, slot *catalog.Slot) error {
-	refused := func(format string, args ...any) error {
-		return &server.Error{Err: server.ErrPluginRefused, Detail: fmt.Sprintf(format, args...)}
+// prepare starts the new process of a plugin that is well. The channel is closed when the
+// process ends that runs. The error says what to do; the one that runs goes on.
+func (h *Host) prepare(ctx context.Context, slot *catalog.Slot) (ended <-chan struct{}, err error) {
+	refused := func(format string, args ...any) (<-chan struct{}, error) {
+		return nil, &server.Error{Err: server.ErrPluginRefused, Detail: fmt.Sprintf(format, args...)}
 	}
-	st := slot.Status()
-	if st.State != catalog.Ready {
+	in, st := slot.Current(), slot.Status()
+	if in == nil || st.State != catalog.Ready {
 		return refused("it is %s: its host starts it again by itself as long as that may help", st.State)
 	}
 	info, err := slot.Prepare(ctx)
@@ -58,24 +63,28 @@ func (h *Host) prepare(ctx context.Context, slot *catalog.Slot) error {
 	case errors.Is(err, catalog.ErrNoProcess):
 		return refused("%v: restart the host if it runs inside, or the plugin where it was started", err)
 	case err != nil:
-		return refused("the new process was refused: %v", err)
+		return refused("the new process was refused, and the old one goes on: %v", err)
 	case info.Name != st.Name:
 		slot.Discard()
-		return refused("the new process calls itself %q, and %q runs: to change to another plugin, configure it and restart the host", info.Name, st.Name)
+		return refused("the new process calls itself %q, and %q goes on: to change to another plugin, configure it and restart the host", info.Name, st.Name)
 	}
-	return nil
+	if v := h.server.Status().CommandVersion; st.Kind == plugins.StateMachine && !info.CommandVersions.Has(v) {
+		slot.Discard()
+		return refused("the cluster is at command version %d, and the new process applies %s: the old one goes on", v, info.CommandVersions)
+	}
+	return in.Done(), nil
 }
 
 // replace closes the plugin that runs and opens the one that was prepared. begun is false
-// if the one that runs was not touched.
-func (h *Host) replace(ctx context.Context, slot *catalog.Slot) (begun bool, err error) {
+// if the one that runs was not touched, or has ended by itself, as ended tells.
+func (h *Host) replace(ctx context.Context, slot *catalog.Slot, ended <-chan struct{}) (begun bool, err error) {
 	switch slot {
 	case h.slots[plugins.Storage]:
-		return h.restartStorage(ctx)
+		return h.restartStorage(ctx, ended)
 	case h.slots[plugins.StateMachine]:
-		return h.server.RestartMachine(ctx)
+		return h.server.RestartMachine(ctx, ended)
 	default:
-		return h.courier.Restart(ctx, slot)
+		return h.courier.Restart(ctx, slot, ended)
 	}
 }
 
@@ -101,13 +110,15 @@ func (r *storageRestart) answer(err error) {
 
 // restartStorage has the node built anew on a new process of the storage. A member that
 // leads hands the leadership over first, so that the cluster goes on.
-func (h *Host) restartStorage(ctx context.Context) (begun bool, err error) {
+func (h *Host) restartStorage(ctx context.Context, ended <-chan struct{}) (begun bool, err error) {
 	if err := h.leaveLead(ctx); err != nil {
 		return false, fmt.Errorf("the leadership could not be handed over: %w", err)
 	}
 	r := &storageRestart{done: make(chan error, 1)}
 	select {
 	case h.storageRestarts <- r:
+	case <-ended:
+		return false, plugins.ErrGone
 	case <-ctx.Done():
 		return false, context.Cause(ctx)
 	case <-time.After(catalog.CallTimeout(h.cfg.Election)):

@@ -31,6 +31,8 @@ type Instance struct {
 	done, gone chan struct{}
 
 	progressed atomic.Bool
+	// forced is how it ended after it was asked to, if not in good order; set before end.
+	forced error
 
 	mu    sync.Mutex
 	ended bool

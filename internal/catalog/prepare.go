@@ -50,6 +50,13 @@ func (s *Slot) Prepare(ctx context.Context) (plugins.Info, error) {
 	return info, nil
 }
 
+// Current is the life that the slot has now, nil before the first one. It may be over.
+func (s *Slot) Current() *Instance {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.current
+}
+
 // keep makes p what the next Start takes, unless there is such a process.
 func (s *Slot) keep(p *prepared) bool {
 	s.mu.Lock()

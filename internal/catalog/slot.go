@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -221,7 +222,7 @@ func (s *Slot) ready(in *Instance) {
 func (s *Slot) ended(in *Instance, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.lastExit = exitText(in.PID(), err)
+	s.lastExit = exitText(in.PID(), cmp.Or(err, in.forced))
 	if err == nil {
 		s.history.stopped()
 		s.causes = causes{}

@@ -36,6 +36,9 @@ func TestAPluginThatDoesNotStopIsKilled(t *testing.T) {
 	if err := in.Err(); err != nil {
 		t.Errorf("err after a stop: %v", err)
 	}
+	if st := slot.Status(); !strings.Contains(st.LastExit, "did not end within 50ms") || st.State != catalog.Stopped {
+		t.Errorf("status after a stop: %+v", st)
+	}
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

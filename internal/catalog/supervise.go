@@ -81,6 +81,7 @@ func (l *processLife) supervise() {
 	}
 	<-l.runner.drained
 	if pause.Over(l.stopping) {
+		l.in.forced = l.forced()
 		l.in.end(nil)
 	} else {
 		l.in.end(l.exitError())
@@ -207,7 +208,15 @@ func (l *processLife) stop(ctx context.Context) error {
 		l.client.Kill()
 	})
 	<-l.in.gone
-	if e := l.exitError(); l.in.Err() == nil && (e.Code != 0 || e.Signal != 0) {
+	if l.in.Err() != nil {
+		return nil
+	}
+	return l.forced()
+}
+
+// forced is how a process ended that was asked to, if not in good order; else nil.
+func (l *processLife) forced() error {
+	if e := l.exitError(); e.Code != 0 || e.Signal != 0 {
 		return e
 	}
 	return nil

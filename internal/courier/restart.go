@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/plugins"
 )
 
 // A restart of a transport was asked for.
@@ -23,8 +24,8 @@ var errNotRunning = errors.New("the transport is not running")
 
 // Restart has the transport of a slot closed and its next life opened, and returns when
 // that one serves. Its messages are lost meanwhile, as at every end of a transport. begun
-// is false if the transport has not been touched.
-func (c *Courier) Restart(ctx context.Context, slot *catalog.Slot) (begun bool, err error) {
+// is false if the transport has not been touched, or has ended by itself, as ended tells.
+func (c *Courier) Restart(ctx context.Context, slot *catalog.Slot, ended <-chan struct{}) (begun bool, err error) {
 	r := &restart{done: make(chan error, 1)}
 	for _, k := range c.carriers {
 		if k.Slot != slot {
@@ -32,6 +33,8 @@ func (c *Courier) Restart(ctx context.Context, slot *catalog.Slot) (begun bool, 
 		}
 		select {
 		case k.restarts <- r:
+		case <-ended:
+			return false, plugins.ErrGone
 		case <-ctx.Done():
 			return false, context.Cause(ctx)
 		case <-time.After(catalog.CallTimeout(c.election)):

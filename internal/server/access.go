@@ -13,7 +13,7 @@ type access struct {
 	mu      sync.Mutex
 	machine RunningStateMachine // nil while closed
 	ctx     context.Context     // ends when the access is closed
-	cancel  context.CancelFunc
+	cancel  context.CancelCauseFunc
 	users   int
 	idle    chan struct{} // closed when users becomes 0 after a close
 	since   time.Time     // of the last close; zero before the first open
@@ -24,17 +24,17 @@ func (a *access) open(m RunningStateMachine) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.machine = m
-	a.ctx, a.cancel = context.WithCancel(context.Background())
+	a.ctx, a.cancel = context.WithCancelCause(context.Background())
 }
 
-// close stops lending and cancels what is under way. The channel is closed when
-// no call uses the state machine any more.
-func (a *access) close() <-chan struct{} {
+// close stops lending and cancels what is under way, for the reason why. The channel is
+// closed when no call uses the state machine any more.
+func (a *access) close(why error) <-chan struct{} {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.machine != nil {
 		a.machine, a.since = nil, time.Now()
-		a.cancel()
+		a.cancel(why)
 	}
 	idle := make(chan struct{})
 	if a.users == 0 {
@@ -69,7 +69,8 @@ func (a *access) isOpen() bool {
 }
 
 // use lends the state machine until done is called, which must happen once.
-// The context ends when parent does, and when the state machine is needed back.
+// The context ends when parent does, and when the state machine is needed back; its cause
+// is then that of close.
 // ok is false while there is none.
 func (a *access) use(parent context.Context) (m RunningStateMachine, ctx context.Context, done func(), ok bool) {
 	a.mu.Lock()
@@ -78,11 +79,12 @@ func (a *access) use(parent context.Context) (m RunningStateMachine, ctx context
 		return nil, nil, nil, false
 	}
 	a.users++
-	ctx, cancel := context.WithCancel(parent)
-	stop := context.AfterFunc(a.ctx, cancel)
+	ctx, cancel := context.WithCancelCause(parent)
+	lent := a.ctx
+	stop := context.AfterFunc(lent, func() { cancel(context.Cause(lent)) })
 	return a.machine, ctx, func() {
 		stop()
-		cancel()
+		cancel(nil)
 		a.leave()
 	}, true
 }

@@ -60,7 +60,7 @@ var (
 	ErrUnknownPlugin = errors.New("unknown plugin")
 	// ErrPluginRefused: a plugin is not restarted, and the one that runs goes on: the new
 	// process was refused, or the leadership could not be handed over before.
-	ErrPluginRefused = errors.New("plugin is not restarted, and goes on")
+	ErrPluginRefused = errors.New("plugin is not restarted")
 	// ErrQueryFailed: the state machine answered a query with an error, or the query
 	// is kept from it because it ended the state machine before (blockedQueries).
 	ErrQueryFailed = errors.New("query failed")

@@ -72,7 +72,7 @@ func TestStatusWarnsOfWhateverKeepsAMemberFromServing(t *testing.T) {
 		WarnPluginDown: func(w *world) {
 			w.s.cfg.Plugins = func() []PluginStatus { return []PluginStatus{{Kind: "transport", State: "backoff"}} }
 		},
-		WarnCatchingUp: func(w *world) { w.s.machine.close() },
+		WarnCatchingUp: func(w *world) { w.s.machine.close(nil) },
 	} {
 		t.Run(reason, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

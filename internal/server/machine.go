@@ -26,7 +26,7 @@ func (s *Server) run() {
 		m, err := s.startMachine(ctx)
 		if err == nil {
 			unanswered, given, err = s.drive(ctx, m, unanswered)
-			s.machine.close()
+			s.machine.close(err)
 			s.changed.notify()
 			s.applyStall.Store(nil)
 		}

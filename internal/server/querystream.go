@@ -41,7 +41,7 @@ func (s *Server) QueryStream(ctx context.Context, data []byte, c Consistency, be
 	if f.receiver = begin(until, from); f.receiver == nil {
 		err = f.run(lease, m, data)
 	}
-	neededBack := lease.Err() != nil
+	neededBack, retired := lease.Err() != nil, isRetired(lease)
 	whole() // until does not end with the answer, whose last message may be on its way
 	done()  // a waiter for the state machine goes on
 	if f.receiver != nil {
@@ -53,7 +53,7 @@ func (s *Server) QueryStream(ctx context.Context, data []byte, c Consistency, be
 	case crowded >= f.patience:
 		m.Fail(fmt.Errorf("query stream: nothing but this for %v: %w", crowded.Round(time.Second), err))
 	}
-	broken := err != nil && (neededBack || errors.Is(err, plugins.ErrGone))
+	broken := err != nil && !retired && (neededBack || errors.Is(err, plugins.ErrGone))
 	s.judgeStream(data, f, err, broken && hasEnded(ctx, m, s.cfg.Tick))
 	return s.streamError(ctx, f, err, neededBack)
 }

@@ -69,9 +69,9 @@ func (s *Server) ask(ctx context.Context, data []byte) (Answer, error) {
 	}
 	begun := time.Now()
 	answer, err := m.Query(lease, data)
-	neededBack := lease.Err() != nil
+	neededBack, retired := lease.Err() != nil, isRetired(lease)
 	done() // a waiter for the state machine goes on
-	broken := err != nil && (neededBack || errors.Is(err, plugins.ErrGone))
+	broken := err != nil && !retired && (neededBack || errors.Is(err, plugins.ErrGone))
 	s.judge(ctx, data, begun, err, broken && hasEnded(ctx, m, s.cfg.Tick))
 	switch {
 	case err == nil:

@@ -59,7 +59,7 @@ func (d *driver) restore(w *work) error {
 // closeApplier closes the pipeline and waits until no call uses the state
 // machine.
 func (d *driver) closeApplier() error {
-	idle := d.s.machine.close()
+	idle := d.s.machine.close(nil)
 	if d.applier != nil {
 		if err := d.applier.Close(); err != nil {
 			return fmt.Errorf("close apply stream: %w", err)

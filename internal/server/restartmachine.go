@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/plugins"
 )
 
 // errRetire ends the drive of a state machine that is to be replaced, as was asked for.
@@ -14,11 +16,14 @@ type machineRestart struct{ done chan error }
 
 // RestartMachine has the state machine that runs closed, once it has answered what it was
 // given, and the next one started, and returns when that one serves. What comes meanwhile
-// waits. begun is false if the state machine has not been touched.
-func (s *Server) RestartMachine(ctx context.Context) (begun bool, err error) {
+// waits. begun is false if the state machine has not been touched, or has ended by itself,
+// as ended tells.
+func (s *Server) RestartMachine(ctx context.Context, ended <-chan struct{}) (begun bool, err error) {
 	r := &machineRestart{done: make(chan error, 1)}
 	select {
 	case s.restarts <- r:
+	case <-ended:
+		return false, plugins.ErrGone
 	case <-ctx.Done():
 		return false, context.Cause(ctx)
 	case <-time.After(RequestTimeout(s.cfg.Election)):
@@ -50,12 +55,16 @@ func (d *driver) beginRestart(r *machineRestart) error {
 func (s *Server) retire(m RunningStateMachine) {
 	s.logger.Info("the state machine is restarted as asked")
 	select {
-	case <-s.machine.close(): // queries and a snapshot under way are cancelled
+	case <-s.machine.close(errRetire): // queries and a snapshot under way are cancelled
 	case <-time.After(RequestTimeout(s.cfg.Election)):
 	case <-s.queue.done:
 	}
 	m.Retire()
 }
+
+// isRetired tells whether a lease of the state machine has ended because that is replaced
+// as asked: what was under way has neither failed nor ended it.
+func isRetired(lease context.Context) bool { return errors.Is(context.Cause(lease), errRetire) }
 
 // restarted answers the restart that is under way, if there is one.
 func (s *Server) restarted(err error) {

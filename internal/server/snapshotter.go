@@ -199,7 +199,12 @@ func (p *snapshotter) do(job snapshotJob) {
 	start, index := time.Now(), job.apply.Last
 	n, st := p.s.attached()
 	size, err := p.save(ctx, n, st, job)
+	retired := err != nil && isRetired(job.ctx)
 	p.end(job)
+	if retired {
+		p.again(index)
+		return
+	}
 	p.mu.Lock()
 	p.busy = false
 	if err == nil {
@@ -220,6 +225,16 @@ func (p *snapshotter) do(job snapshotJob) {
 		p.s.metrics.snapshotFailures.Inc()
 		p.s.logger.Error("snapshot failed, the next one is tried soon", "index", index, "error", err)
 	}
+}
+
+// again asks the next state machine for the snapshot that could not be saved because the one
+// that has made it is replaced as asked.
+func (p *snapshotter) again(index uint64) {
+	p.mu.Lock()
+	p.busy, p.wanted, p.health.index = false, true, 0
+	p.mu.Unlock()
+	p.s.logger.Info("snapshot given up: the state machine is restarted as asked, and the next one is asked for it", "index", index)
+	p.s.queue.signal()
 }
 
 // save streams a prepared snapshot into the storage and returns its size. The applied entries are
