@@ -12,10 +12,10 @@ const MAX_RESULTS = 64 << 20
 const PART = 1 << 20 // SM-14
 
 // Refused is a result: the application's own refusal of a command, with its text. The
-// command has changed nothing.
+// command has changed nothing. On the wire a refusal without a text is none at all.
 class Refused {
   constructor (text) {
-    this.text = String(text)
+    this.text = String(text) || 'refused'
   }
 }
 

@@ -71,12 +71,16 @@ class Reader {
   }
 
   elements (f, wire, end, into) {
-    if (into.length >= MAX_ELEMENTS) throw new Error(`the field ${f.name} has more than ${MAX_ELEMENTS} elements`)
     if (wire !== BYTES || f.wire === BYTES) {
-      into.push(this.value(f, wire, end))
+      this.element(f, wire, end, into)
       return
     }
-    for (const last = this.length(end); this.at < last && into.length <= MAX_ELEMENTS;) into.push(this.value(f, f.wire, last)) // packed
+    for (const last = this.length(end); this.at < last;) this.element(f, f.wire, last, into) // packed
+  }
+
+  element (f, wire, end, into) {
+    if (into.length >= MAX_ELEMENTS) throw new Error(`the field ${f.name} has more than ${MAX_ELEMENTS} elements`)
+    into.push(this.value(f, wire, end))
   }
 
   value (f, wire, end) {

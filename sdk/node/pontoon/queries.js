@@ -26,12 +26,12 @@ class Querier {
     this.queries++
     const ended = await core.life.share()
     try {
-      const data = await core.lock.run(() => {
+      // A copy: the answer may be a part of the state, which the next apply changes.
+      const bytes = await core.lock.run(async () => {
         core.life.check(request.call)
         if (call.cancelled) throw new Cancelled('the call was given up')
-        return core.machine.query(request.data)
+        return Buffer.from(bytesOf(await core.machine.query(request.data), 'an answer to a query'))
       })
-      const bytes = bytesOf(data, 'an answer to a query')
       if (bytes.length > core.limits.message - 64) {
         throw new Limit(`the answer has ${bytes.length} bytes, and a message at most ${core.limits.message}`)
       }

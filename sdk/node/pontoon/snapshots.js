@@ -128,8 +128,8 @@ class Restorer {
       if (!received.whole && !(await received.rest()).done) throw new BadSnapshot('the snapshot goes on after its end')
     } catch (error) {
       if (received.error) throw received.error // why the machine had not the whole
-      if (error instanceof PluginError || error.syscall !== undefined) throw error // the system's are no fault of the snapshot
-      throw new BadSnapshot(`${error.name}: ${error.message}`, { cause: error })
+      if (error instanceof PluginError || (error instanceof Error && error.syscall !== undefined)) throw error // the system's are no fault of the snapshot
+      throw new BadSnapshot(String(error), { cause: error })
     }
     if (received.error) throw received.error
   }

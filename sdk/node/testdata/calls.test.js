@@ -201,6 +201,45 @@ test('parts have a mebibyte and end with the last', () => {
   assert.strictEqual(flat[2].error, 'no')
 })
 
+test('a refusal without a text is a refusal', () => {
+  for (const text of ['', undefined, 0]) {
+    const [{ results: [result] }] = apply.parts({ seq: 1 }, 0, [new pontoon.Refused(text)], false)
+    const [read] = decode('ApplyResponse', Buffer.from(encode('ApplyResponse', { seq: 1, results: [result] }))).results
+    assert.notStrictEqual(read.error, '')
+  }
+})
+
+test('an answer is of the state before the next batch', async () => {
+  const machine = new Machine()
+  machine.state = Buffer.from('a')
+  machine.query = () => machine.state
+  machine.apply = batch => {
+    machine.state.write('b')
+    return batch.entries.map(() => null)
+  }
+  const p = await opened(machine)
+  const asked = p.call('Query', [{}])
+  const applied = p.call('Apply', [batch(1, 1, 'x')])
+  await Promise.all([asked.done, applied.done])
+  assert.strictEqual(asked.answers[0].data.toString(), 'a')
+})
+
+test('what restore throws is told, whatever it is', async () => {
+  for (const thrown of ['no sum', null, undefined, new Error('no sum')]) {
+    const machine = new Machine()
+    machine.restore = () => { throw thrown }
+    const p = await opened(machine)
+    const text = await p.refused('BAD_SNAPSHOT', 'Restore', { header: { index: 1 } }, { end: { length: 0, crc32: 0 } })
+    assert.match(text, thrown ? /no sum/ : new RegExp(String(thrown)))
+  }
+})
+
+test('packed numbers are bounded as others are', () => {
+  const packed = Buffer.concat([Buffer.from([18, 0x81, 0x80, 0x04]), Buffer.alloc((1 << 16) + 1, 1)])
+  assert.throws(() => decode('SnapshotFormats', packed), /more than 65536 elements/)
+  assert.strictEqual(decode('SnapshotFormats', Buffer.from([18, 2, 1, 2])).readable.length, 2)
+})
+
 test('results over 64 MiB are left out', () => {
   const results = Array.from({ length: 70 }, () => Buffer.alloc(1 << 20))
   const flat = apply.parts({ seq: 1 }, 0, results, false).flatMap(p => p.results)

@@ -12,7 +12,13 @@ PART = 1 << 20  # SM-14
 
 
 class Refused(str):
-    """A result: the application's own refusal of a command, with its text. The command has changed nothing."""
+    """A result: the application's own refusal of a command, with its text. The command has changed nothing.
+
+    On the wire a refusal without a text is none at all.
+    """
+
+    def __new__(cls, text="refused"):
+        return super().__new__(cls, text or "refused")
 
 
 class Batch:

@@ -124,6 +124,10 @@ class Applying(unittest.TestCase):
                           (1 << 20, False, False), (0, False, True), (1, False, False)])
         self.assertEqual(flat[2].error, "no")
 
+    def test_a_refusal_without_a_text_is_a_refusal(self):
+        for refused in Refused(""), Refused(), Refused("no"):
+            self.assertTrue(apply.fitting(refused, 0)[1])
+
     def test_a_result_is_bytes(self):
         with self.assertRaises(TypeError):
             apply.fitting("text", 0)
