@@ -3,8 +3,10 @@ package pontoontest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +17,9 @@ import (
 
 // patience bounds all waits. It only matters when a wait is in vain.
 const patience = time.Minute
+
+// ending is how long the hosts have to stop when the test is over.
+const ending = 20 * time.Second
 
 // Options say what runs. The zero value is a cluster of the shipped plugins.
 type Options struct {
@@ -44,9 +49,14 @@ func Cluster(t testing.TB, n int, o Options) *Running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Errorf("the files of the cluster are left: %v", err)
+		}
+	})
 	c := &Running{t: t, links: newLinks()}
 	t.Cleanup(c.links.close)
+	t.Cleanup(c.end)
 	host := hostProgram(t, dir, o)
 	var ports loopback.Ports
 	var endpoints []string
@@ -66,6 +76,23 @@ func Cluster(t testing.TB, n int, o Options) *Running {
 	}
 	t.Cleanup(func() { c.client.Close() })
 	return c
+}
+
+// end ends all hosts with their plugins, and shows what they have logged if the test failed.
+func (c *Running) end() {
+	for _, m := range c.members {
+		m.hangUp()
+	}
+	late := time.After(ending)
+	for _, m := range c.members {
+		if !m.endsBefore(late) {
+			c.t.Logf("n%d did not stop within %v, and was killed", m.number, ending)
+			m.Kill()
+		}
+		if c.t.Failed() {
+			c.t.Logf("the log of n%d ends with:\n%s", m.number, m.lastLines())
+		}
+	}
 }
 
 // Members are all members, running or not, in the order of their numbers.
@@ -161,7 +188,12 @@ func (c *Running) Query(query []byte) []byte {
 // committed now.
 func (c *Running) WaitApplied() {
 	c.t.Helper()
-	commit := c.Leader().status().GetCommit()
+	var commit uint64
+	eventually(c.t, "what the leader has committed", func() bool {
+		st := c.Leader().status()
+		commit = st.GetCommit()
+		return st != nil
+	})
 	for _, m := range c.members {
 		if m.Running() {
 			m.await("to have applied all", func() bool { return m.status().GetApplied() >= commit })
@@ -174,19 +206,33 @@ func (c *Running) WaitApplied() {
 func (c *Running) SameAnswers(query []byte) []byte {
 	c.t.Helper()
 	c.WaitApplied()
-	var first []byte
-	for i, m := range c.members {
-		if !m.Running() {
-			continue
-		}
-		got := m.Query(query)
-		if first == nil {
-			first = got
-		} else if !bytes.Equal(got, first) {
-			c.t.Errorf("n%d answers %q to %q, and another member %q", i+1, got, query, first)
+	var all []answer
+	for _, m := range c.members {
+		if m.Running() {
+			all = append(all, answer{m.number, m.Query(query)})
 		}
 	}
-	return first
+	if text := differing(all); text != "" {
+		c.t.Errorf("asked %q, %s", query, text)
+	}
+	return all[0].data // a leader runs
+}
+
+// An answer is that of one member.
+type answer struct {
+	member int
+	data   []byte
+}
+
+// differing says which members answer otherwise than the first one; empty if none does.
+func differing(all []answer) string {
+	var text []string
+	for _, a := range all[1:] {
+		if !bytes.Equal(a.data, all[0].data) {
+			text = append(text, fmt.Sprintf("n%d answers %q, and n%d %q", all[0].member, all[0].data, a.member, a.data))
+		}
+	}
+	return strings.Join(text, "; ")
 }
 
 // Partition cuts the links between the given members and all others.

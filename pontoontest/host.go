@@ -2,9 +2,12 @@ package pontoontest
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -21,15 +24,36 @@ func hostProgram(t testing.TB, dir string, o Options) string {
 		}
 		return path
 	}
-	source, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", module).Output()
+	source, err := sourceOf(module)
 	if err != nil {
 		t.Fatalf("no host program: set PONTOON_HOST, or require %s in go.mod: %v", module, err)
 	}
 	path := filepath.Join(dir, "host")
+	if runtime.GOOS == "windows" {
+		path += ".exe"
+	}
 	build := exec.Command("go", "build", "-o", path, "./cmd/host")
-	build.Dir = strings.TrimSpace(string(source))
+	// What the test's module or workspace says of itself is not meant for that one.
+	build.Dir, build.Env = source, append(os.Environ(), "GOWORK=off", "GOFLAGS=")
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the host program: %v\n%s", err, out)
+		t.Fatalf("build the host program in %s: %v\n%s", source, err, out)
 	}
 	return path
+}
+
+// sourceOf is the folder of a module that the test's own one requires.
+func sourceOf(module string) (string, error) {
+	out, err := exec.Command("go", "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", module).Output()
+	var said *exec.ExitError
+	if errors.As(err, &said) {
+		return "", fmt.Errorf("%w: %s", err, said.Stderr)
+	}
+	if err != nil {
+		return "", err
+	}
+	source := strings.TrimSpace(string(out))
+	if source == "" {
+		return "", fmt.Errorf("its source is not on this machine: go mod download %s", module)
+	}
+	return source, nil
 }

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -51,12 +50,6 @@ func newMember(t testing.TB, c *Running, number int, dir, host string, ports *lo
 	if m.advertised, err = c.links.open(number, m.listen); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		m.Kill()
-		if t.Failed() {
-			t.Logf("the log of n%d ends with:\n%s", number, m.lastLines())
-		}
-	})
 	return m
 }
 
@@ -152,16 +145,34 @@ func (m *Member) Kill() {
 	}
 }
 
+// hangUp has the host stop in good order, and waits for nothing.
+func (m *Member) hangUp() {
+	if m.Running() {
+		_ = m.lifeline.Close()
+	}
+}
+
+// endsBefore waits for the end of the host, if it runs, and reports whether it came.
+func (m *Member) endsBefore(late <-chan time.Time) bool {
+	if !m.Running() {
+		return true
+	}
+	select {
+	case <-m.exited:
+		return true
+	case <-late:
+		return false
+	}
+}
+
 // Stop stops the host in good order.
 func (m *Member) Stop() {
 	m.t.Helper()
 	if !m.Running() {
 		return
 	}
-	_ = m.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-m.exited:
-	case <-time.After(patience):
+	m.hangUp()
+	if !m.endsBefore(time.After(patience)) {
 		m.t.Fatalf("n%d did not stop within %v", m.number, patience)
 	}
 	if code := m.cmd.ProcessState.ExitCode(); code != 0 {
