@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"slices"
 	"time"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
@@ -31,26 +29,24 @@ func (n *node) accept() {
 			}
 			continue
 		}
-		select {
-		case n.callers <- struct{}{}:
-			n.running.Go(func() {
-				defer func() { <-n.callers }()
-				n.serve(conn)
-			})
-		default:
+		l := newLink(conn)
+		if l.accepted, l.host = true, hostOf(conn.RemoteAddr()); !n.admit(l) {
 			_ = conn.Close()
+			continue
 		}
+		n.running.Go(func() {
+			defer n.dismiss(l)
+			n.serve(l)
+		})
 	}
 }
 
 // serve is the life of a connection that another node has dialled.
-func (n *node) serve(conn net.Conn) {
-	l := newLink(conn)
-	l.accepted = true
+func (n *node) serve(l *link) {
+	conn := l.conn
 	defer close(l.ended)
 	defer conn.Close()
 	defer context.AfterFunc(n.ctx, func() { _ = conn.Close() })()
-	n.await(l)
 	if err := n.welcome(l); err != nil {
 		n.logger.Debug("a caller was refused", "address", conn.RemoteAddr().String(), "error", err)
 		return
@@ -69,31 +65,13 @@ func (n *node) serve(conn net.Conn) {
 	}
 }
 
-// await notes a caller that has not said hello.
-func (n *node) await(l *link) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.silent = append(n.silent, l); len(n.silent) > mostSilent {
-		_ = n.silent[0].conn.Close()
-		n.silent = slices.Delete(n.silent, 0, 1)
-	}
-}
-
-// spoke ends await.
-func (n *node) spoke(l *link) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.silent = slices.DeleteFunc(n.silent, func(other *link) bool { return other == l })
-}
-
 // welcome reads a hello and answers it. Without an error the link stands.
 func (n *node) welcome(l *link) error {
 	if err := l.conn.SetDeadline(time.Now().Add(silence)); err != nil {
 		return err
 	}
 	var h hello
-	err := n.readJSON(l.r, frameHello, &h)
-	if n.spoke(l); err != nil {
+	if err := n.readJSON(l.r, frameHello, &h); err != nil {
 		return err
 	}
 	a := n.judgeCaller(h)
@@ -106,7 +84,7 @@ func (n *node) welcome(l *link) error {
 			a = answer{Code: codeRefused, Cluster: a.Cluster, From: a.From, Text: err.Error()}
 		}
 	}
-	err = writeJSON(l.conn, frameAnswer, a)
+	err := writeJSON(l.conn, frameAnswer, a)
 	if a.Code != codeWelcome {
 		return errors.Join(err, errors.New(a.Code))
 	}
@@ -136,7 +114,7 @@ func (n *node) take(l *link) error {
 
 // next reads a frame of a peer, and does what it says.
 func (n *node) next(l *link) error {
-	kind, body, err := n.readFrame(l.r)
+	kind, body, err := n.readPaced(l, l.peer)
 	if err != nil {
 		return err
 	}
@@ -144,6 +122,9 @@ func (n *node) next(l *link) error {
 	case frameHeartbeat:
 		return writeFrame(l.conn, frameHeartbeat, nil)
 	case frameGreeting:
+		if !l.greetings.Take(time.Now()) {
+			return errors.New("it says something new of itself too often")
+		}
 		var g transport.Greeting
 		if err := json.Unmarshal(body, &g); err != nil {
 			return err

@@ -8,6 +8,6 @@
 // docs/formats/connections.md. Callers prove nothing (EVENT_UNVERIFIED): a network
 // that knows its callers refuses strangers itself, in its listener.
 //
-// node.go has the contract, peer.go what is dialled, accept.go what is accepted; both make
+// node.go has the contract, peer.go what is dialled, accept.go what is accepted, places.go how much; both make
 // a link (link.go) once hello.go has judged the greetings. snapshot.go has snapshots.
 package connections

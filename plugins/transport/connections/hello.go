@@ -51,6 +51,7 @@ func (n *node) judgeCaller(h hello) answer {
 		a.Code, a.Index, a.Term = codeRemoved, gone.Index, gone.Term
 		return a
 	case h.To != n.opts.NodeID || h.From == n.opts.NodeID || h.From == 0:
+		a.Greeting = n.book.Self() // for a ping
 		a.Text = fmt.Sprintf("this node is %x", n.opts.NodeID)
 		return a
 	case h.Lane != laneControl && h.Lane != laneBulk && h.Lane != laneSnapshot:

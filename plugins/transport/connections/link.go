@@ -11,9 +11,12 @@ import (
 	"time"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/internal/bucket"
 	"github.com/pontoon-raft/pontoon/internal/wake"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/pace"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
 
 // Kinds of frames; docs/formats/connections.md has the order in which they come.
@@ -35,6 +38,10 @@ const (
 	// pieceBytes is what must be written within silence.
 	pieceBytes = 64 << 10
 
+	// mostGreetings is how often a caller may say something new of itself on one connection, at
+	// once and in a second. It changes with the members of the cluster.
+	mostGreetings = 16
+
 	// silence is how long nothing may move on a connection for messages. Both ends rely on it.
 	silence = 5 * time.Second
 )
@@ -49,6 +56,11 @@ type link struct {
 	met, said transport.Greeting // by the peer, by this node
 	renamed   chan struct{}      // has a token when this node may have something new to say
 	ended     chan struct{}      // closed when nothing of it runs any more
+
+	// Of accepted ones.
+	host      string         // of the caller
+	greetings *bucket.Bucket // what it may say of itself
+	arriving  bool           // it has a place for its snapshot; guarded by node.mu
 }
 
 // stand makes a link one of the node's until leave, unless an accepted one of the same peer
@@ -87,7 +99,7 @@ func (n *node) leave(l *link) {
 // newLink returns the link of a connection, whose peer is not known yet.
 func newLink(conn net.Conn) *link {
 	c := &paced{Conn: conn}
-	return &link{conn: c, r: bufio.NewReaderSize(c, pieceBytes), renamed: make(chan struct{}, 1), ended: make(chan struct{})}
+	return &link{greetings: bucket.New(mostGreetings, mostGreetings, time.Now()), conn: c, r: bufio.NewReaderSize(c, pieceBytes), renamed: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
 // A paced connection breaks when nothing moves for so long; 0 is for ever. The limit does not
@@ -95,13 +107,24 @@ func newLink(conn net.Conn) *link {
 type paced struct {
 	net.Conn
 	limit time.Duration
+	until time.Time // if it is set, a read does not last longer than that either
 }
 
 func (c *paced) Read(b []byte) (int, error) {
 	if c.limit > 0 {
-		_ = c.SetReadDeadline(time.Now().Add(c.limit)) // fails as Read does
+		end := time.Now().Add(c.limit)
+		if !c.until.IsZero() && c.until.Before(end) {
+			end = c.until
+		}
+		_ = c.SetReadDeadline(end) // fails as Read does
 	}
 	return c.Conn.Read(b)
+}
+
+// lasts sets until.
+func (c *paced) lasts(until time.Time) error {
+	c.until = until
+	return nil
 }
 
 func (c *paced) Write(b []byte) (n int, err error) {
@@ -164,14 +187,41 @@ func (n *node) readHead(r io.Reader) (kind byte, size int, err error) {
 // readFrame reads a whole frame. Memory grows with what comes, and not with what is said.
 func (n *node) readFrame(r io.Reader) (kind byte, body []byte, err error) {
 	kind, size, err := n.readHead(r)
+	if err == nil {
+		body, err = wire.ReadBytes(r, nil, size)
+	}
+	return kind, body, err
+}
+
+// readPaced is readFrame of an accepted connection. Of a large frame each piece must come in
+// its time, and all that a sender has on its way has its bound.
+func (n *node) readPaced(l *link, sender uint64) (kind byte, body []byte, err error) {
+	kind, size, err := n.readHead(l.r)
 	if err != nil {
 		return 0, nil, err
 	}
-	body, err = io.ReadAll(io.LimitReader(r, int64(size)))
-	if err == nil && len(body) < size {
-		err = io.ErrUnexpectedEOF
+	if size <= smallBytes {
+		body, err = wire.ReadBytes(l.r, nil, size)
+		return kind, body, err
 	}
+	release, err := n.intake.Take(n.counted(sender), int64(size))
+	if err != nil {
+		return 0, nil, err
+	}
+	defer release()
+	defer l.conn.lasts(time.Time{})
+	body, err = wire.ReadBytes(pace.NewReader(l.r, l.conn.lasts, silence), nil, size)
 	return kind, body, err
+}
+
+// counted is the sender that a large frame counts for: 0 for all that are no members.
+func (n *node) counted(sender uint64) uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.peers[sender] == nil {
+		return 0
+	}
+	return sender
 }
 
 // readJSON reads a frame of that kind and nothing else.

@@ -11,20 +11,23 @@ import (
 	"syscall"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/internal/repeats"
 	"github.com/pontoon-raft/pontoon/internal/wake"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/arrivals"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/intake"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/reach"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/sendqueue"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
 
 const (
 	// queueBytes bounds what waits for a connection.
 	queueBytes = 64 << 20
-	// mostCallers is how many connections others may have to this node, and mostSilent how
-	// many of them may not have said a hello yet: the first of these gives way to a newer one.
-	mostCallers, mostSilent = 512, 128
+	// mostCallers is how many connections others may have to this node.
+	mostCallers = 512
 )
 
 // A node is the transport: it dials each peer for what it sends to it, and is dialled for
@@ -41,25 +44,29 @@ type node struct {
 	handler   transport.Handler
 	network   Network
 	listener  net.Listener
-	book      *greetings.Book // who may talk to whom
-	reach     *reach.Log      // why a peer is not reached
-	callers   chan struct{}   // a place for each connection that another node dialled
-	snapshots chan struct{}   // a place for each snapshot that arrives
+	book      *greetings.Book  // who may talk to whom
+	reach     *reach.Log       // why a peer is not reached
+	snapshots *arrivals.Places // those that arrive
+	intake    *intake.Intake   // of large frames that have not come to their end
 
 	mu           sync.Mutex // guards what follows
 	opened, told bool
 	peers        map[uint64]*peer
 	removed      map[uint64]transport.RemovedMember
 	links        map[*link]bool
-	silent       []*link        // accepted, without a hello
+	callers      []*link        // accepted, the oldest first
 	standing     map[uint64]int // how many of links a peer has
+	gaveWay      repeats.Line   // what the log says of callers that did
 }
 
-var _ transport.Transport = (*node)(nil)
+var (
+	_ transport.Transport = (*node)(nil)
+	_ transport.Pinger    = (*node)(nil)
+)
 
 // New returns a transport that is not open yet. A nil logger says nothing.
 func New(logger *slog.Logger, b Backend) transport.Transport {
-	n := &node{backend: b, logger: cmp.Or(logger, slog.New(slog.DiscardHandler)), peers: map[uint64]*peer{}, links: map[*link]bool{}, standing: map[uint64]int{}}
+	n := &node{backend: withPing(b), logger: cmp.Or(logger, slog.New(slog.DiscardHandler)), peers: map[uint64]*peer{}, links: map[*link]bool{}, standing: map[uint64]int{}}
 	n.ctx, n.end = context.WithCancel(context.Background())
 	return n
 }
@@ -90,7 +97,7 @@ func (n *node) Open(ctx context.Context, opts transport.Options, h transport.Han
 	}
 	n.opened, n.opts, n.handler, n.network, n.listener = true, opts, h, network, l
 	n.book, n.reach = greetings.New(h.Notify, opts.Election), reach.New(n.logger)
-	n.callers, n.snapshots = make(chan struct{}, mostCallers), make(chan struct{}, transport.MostSnapshots)
+	n.snapshots, n.intake = arrivals.New(transport.MostSnapshots, silence), intake.New(2*wire.MessageLimit(opts.Limits)) // for each lane
 	n.running.Go(n.accept)
 	return l.Addr().String(), nil
 }

@@ -63,18 +63,23 @@ func (p *peer) lane(class pluginv1.MessageClass) *lane {
 	return p.lanes[laneBulk]
 }
 
-// setURLs takes those that can be used, and says which cannot.
-func (p *peer) setURLs(urls []string) (err error) {
-	var usable []*url.URL
+// usable are those of the URLs that the network dials. The error says which are no URLs.
+func (n *node) usable(urls []string) (usable []*url.URL, err error) {
 	for _, raw := range urls {
 		u, wrong := transport.ParseURL(raw)
 		switch {
 		case wrong != nil:
 			err = errors.Join(err, wrong)
-		case slices.Contains(transport.Schemes(p.n.backend.Info), u.Scheme):
+		case slices.Contains(transport.Schemes(n.backend.Info), u.Scheme):
 			usable = append(usable, u)
 		}
 	}
+	return usable, err
+}
+
+// setURLs takes those that can be used, and says which cannot.
+func (p *peer) setURLs(urls []string) error {
+	usable, err := p.n.usable(urls)
 	p.urls.Set(usable)
 	for _, l := range p.lanes {
 		wake.Up(l.kick)

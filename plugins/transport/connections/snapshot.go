@@ -8,9 +8,14 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/arrivals"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/seal"
 )
+
+// arrivalSilence, with two elections, is how long nothing may come of a snapshot for which the
+// host waits. Its sender may wait for a disk.
+const arrivalSilence = 30 * time.Second
 
 // textBytes bounds the text of a verdict.
 const textBytes = 1 << 10
@@ -108,13 +113,9 @@ func sendSnapshot(ctx context.Context, w io.Writer, header transport.SnapshotHea
 
 // receive takes a snapshot, and tells its sender what the host makes of it.
 func (n *node) receive(l *link) {
-	v := verdict{Later: true, Text: "there are too many snapshots"}
-	select {
-	case n.snapshots <- struct{}{}:
-		v = n.offer(l)
-		<-n.snapshots
-	default:
-	}
+	l.conn.limit = silence
+	v := n.offer(l)
+	l.conn.limit = 0
 	v.Text = v.Text[:min(len(v.Text), textBytes)]
 	// The rest of the snapshot is read until the sender closes, so that the verdict is not lost
 	// with the connection.
@@ -125,7 +126,7 @@ func (n *node) receive(l *link) {
 
 // offer gives a snapshot to the host.
 func (n *node) offer(l *link) verdict {
-	kind, body, err := n.readFrame(l.r)
+	kind, body, err := n.readPaced(l, 0) // for the member no large one of its messages waits
 	var header transport.SnapshotHeader
 	if err == nil {
 		err = header.Unmarshal(body)
@@ -136,7 +137,13 @@ func (n *node) offer(l *link) verdict {
 	if err != nil {
 		return verdict{Text: err.Error()}
 	}
-	content := &incoming{n: n, r: l.r, check: seal.NewCheck(header.Bytes)}
+	place, err := n.arrive(l)
+	if err != nil {
+		return verdict{Later: true, Text: err.Error()}
+	}
+	defer place.Leave()
+	l.conn.limit = arrivalSilence + 2*n.opts.Election
+	content := &incoming{n: n, r: place.Reader(l.r), check: seal.NewCheck(header.Bytes)}
 	err = n.handler.ReceiveSnapshot(n.ctx, header, content)
 	if err == nil {
 		err = seal.Finish(content)
@@ -144,10 +151,21 @@ func (n *node) offer(l *link) verdict {
 	switch {
 	case n.ctx.Err() != nil:
 		return verdict{Later: true, Text: "this node is closing"}
+	case place.Lost():
+		return verdict{Later: true, Text: arrivals.ErrGaveWay.Error()}
 	case err != nil:
 		return verdict{Text: err.Error()}
 	}
 	return verdict{Accepted: true}
+}
+
+// arrive takes a place for the snapshot of a link. One that loses its place ends.
+func (n *node) arrive(l *link) (*arrivals.Place, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	place, err := n.snapshots.Enter(l.peer, n.peers[l.peer] != nil, func() { _ = l.conn.Close() })
+	l.arriving = err == nil
+	return place, err
 }
 
 // An incoming is a snapshot as the host reads it.

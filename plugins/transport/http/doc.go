@@ -33,7 +33,7 @@
 //     refused;
 //   - callers.go, admission.go, greeting.go, remotes.go: whether a caller is heard, what
 //     both ends say of themselves, and what is learned of a caller;
-//   - stream_reader.go, frame_reader.go, pipeline_serve.go, intake.go: messages come in,
+//   - stream_reader.go, frame_reader.go, pipeline_serve.go: messages come in,
 //     within a bound on what is read at one time;
 //   - window.go, snapshot_send.go, transfer_send.go: a snapshot goes out, whole or in
 //     parts; snapshot_receive.go, transfer.go, transfer_serve.go: it comes in;

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/intake"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/shell"
 )
 
@@ -18,7 +19,7 @@ type endpoint struct {
 	security security
 	timing   timing
 	server   *http.Server
-	intake   *intake
+	intake   *intake.Intake
 
 	mu        sync.Mutex                // guards transfers
 	transfers map[transferKey]*transfer // the snapshots that come in parts
@@ -43,7 +44,7 @@ func newEndpoint(opts transport.Options, h transport.Handler, logger *slog.Logge
 		return nil, err
 	}
 	e.security = security{e.Trust}
-	e.intake = newIntake(e.MaxMessage)
+	e.intake = intake.New(e.MaxMessage)
 	return e, nil
 }
 

@@ -103,3 +103,11 @@ func readBody(body io.Reader, length int64, limit int) ([]byte, error) {
 	}
 	return payload, err
 }
+
+// takeFrom counts a message of a sender, which is a peer or not.
+func (e *endpoint) takeFrom(sender uint64, length int64) (release func(), err error) {
+	if p := e.Roster.Named()[sender]; p == nil || p.remote {
+		sender = 0
+	}
+	return e.intake.Take(sender, length)
+}

@@ -1,0 +1,76 @@
+package connections
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peerurls"
+)
+
+// Ping implements transport.Pinger.
+func (n *node) Ping(ctx context.Context, peer transport.Peer) error {
+	if err := n.enter(); err != nil {
+		return err
+	}
+	defer n.running.Done()
+	n.mu.Lock()
+	known := n.peers[peer.Id] != nil
+	n.mu.Unlock()
+	if !known {
+		return fmt.Errorf("ping %x: %w", peer.Id, transport.ErrUnknownPeer)
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second+n.opts.Election)
+	defer cancel()
+	defer context.AfterFunc(n.ctx, cancel)()
+	urls, _ := n.usable(peer.Urls) // an error is of those that are left out
+	err := peerurls.Any(ctx, urls, func(ctx context.Context, u *url.URL) error {
+		if err := n.identify(ctx, peer.Id, u); err != nil {
+			return fmt.Errorf("ping %s: %w", u, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", transport.ErrUnreachable, err)
+	}
+	return nil
+}
+
+// identify asks who is there. The hello is for member 0, so it is refused before a link comes
+// of it: the answer says who refuses it.
+func (n *node) identify(ctx context.Context, peer uint64, u *url.URL) error {
+	conn, err := n.network.Dial(ctx, u)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
+	if err := writeJSON(conn, frameHello, hello{Cluster: n.opts.ClusterID, From: n.opts.NodeID, Lane: laneControl}); err != nil {
+		return err
+	}
+	var a answer
+	if err := n.readJSON(newLink(conn).r, frameAnswer, &a); err != nil {
+		return err
+	}
+	if a.Cluster != n.opts.ClusterID || a.From != peer {
+		return fmt.Errorf("member %x of cluster %x answers: %q", a.From, a.Cluster, a.Text)
+	}
+	if a.Greeting == (transport.Greeting{}) { // it does not say
+		return nil
+	}
+	if m := n.book.Judge(peer, a.Greeting); m != nil {
+		return m
+	}
+	return nil
+}
+
+// withPing is what the package adds to a backend's capabilities.
+func withPing(b Backend) Backend {
+	if !b.Info.Has(transport.CapabilityPing) {
+		b.Info.Capabilities = append(slices.Clone(b.Info.Capabilities), transport.CapabilityPing)
+	}
+	return b
+}
