@@ -33,7 +33,7 @@ func hostProgram(t testing.TB, dir string, o Options) string {
 		path += ".exe"
 	}
 	build := exec.Command("go", "build", "-o", path, "./cmd/host")
-	// What the test's module or workspace says of itself is not meant for that one.
+	// The workspace and the flags of the test's module are not meant for that one.
 	build.Dir, build.Env = source, append(os.Environ(), "GOWORK=off", "GOFLAGS=")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the host program in %s: %v\n%s", source, err, out)

@@ -247,6 +247,53 @@ func TestAHostAttachesToAPluginInPython(t *testing.T) {
 	n.add(3)
 }
 
+// A machine in Node is made by a function, for each host anew.
+func TestAHostAttachesToAPluginInNode(t *testing.T) {
+	t.Parallel()
+	script := filepath.Join(t.TempDir(), "sum.js")
+	if err := os.WriteFile(script, []byte(nodeSum), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n := newSingle(t)
+	p := n.byHandAt("sum", nodeProgram(t, script))
+	n.rewrite("    name: kv", "    address: "+p.address())
+	p.start()
+	n.startReady()
+	n.awaitAttached(p)
+	n.add(1)
+	n.kill()
+	n.startReady()
+	n.add(2)
+	n.stop()
+	n.startReady()
+	n.awaitAttached(p)
+	n.add(3)
+}
+
+const nodeSum = `
+const pontoon = require('./pontoon/index.js')
+
+class Sum {
+  total = 0
+
+  apply (batch) {
+    return batch.entries.map(e => String(this.total += Number(e.data.toString())))
+  }
+
+  query () { return String(this.total) }
+
+  save () { return [String(this.total)] }
+
+  async restore (index, chunks) {
+    let text = ''
+    for await (const chunk of chunks) text += chunk
+    this.total = Number(text)
+  }
+}
+
+pontoon.serve(() => new Sum(), { name: 'sum', version: '1.0.0' })
+`
+
 const pythonSum = `
 import pontoon
 

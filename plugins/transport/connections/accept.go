@@ -29,8 +29,8 @@ func (n *node) accept() {
 			}
 			continue
 		}
-		l := newLink(conn)
-		if l.accepted, l.host = true, hostOf(conn.RemoteAddr()); !n.admit(l) {
+		l := n.callerLink(conn)
+		if !n.admit(l) {
 			_ = conn.Close()
 			continue
 		}
@@ -52,6 +52,7 @@ func (n *node) serve(l *link) {
 		return
 	}
 	defer n.leave(l)
+	defer n.hold(l)()
 	if l.lane == laneSnapshot {
 		n.receive(l)
 		return
@@ -70,11 +71,17 @@ func (n *node) welcome(l *link) error {
 	if err := l.conn.SetDeadline(time.Now().Add(silence)); err != nil {
 		return err
 	}
+	if err := n.shake(l); err != nil {
+		return err
+	}
 	var h hello
 	if err := n.readJSON(l.r, frameHello, &h); err != nil {
 		return err
 	}
-	a := n.judgeCaller(h)
+	if err := n.proves(l, h.From); err != nil {
+		return errors.Join(err, writeJSON(l.conn, frameAnswer, answer{Code: codeRefused, Cluster: n.opts.ClusterID, From: n.opts.NodeID, Text: "the certificate is of another member"}))
+	}
+	a := n.judgeCaller(l, h)
 	l.peer, l.lane, l.met, l.said = h.From, h.Lane, h.Greeting, a.Greeting
 	if a.Code == codeMismatch {
 		n.reach.Failed(h.From, l.conn.RemoteAddr().String(), &transport.Mismatch{Reason: a.Reason, Own: a.Greeting, Peer: h.Greeting, Known: a.Known})

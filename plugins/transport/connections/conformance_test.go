@@ -9,10 +9,13 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 
+	"github.com/pontoon-raft/pontoon/membercert"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/rpctest"
+	"github.com/pontoon-raft/pontoon/plugins/section"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/connections"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls/peertlstest"
 	"github.com/pontoon-raft/pontoon/plugins/transport/transportrpc"
 	"github.com/pontoon-raft/pontoon/plugins/transport/transporttest"
 )
@@ -62,4 +65,51 @@ func TestConformanceOverRPC(t *testing.T) {
 		conn := rpctest.Dial(t, func(r grpc.ServiceRegistrar) { transportrpc.Register(r, b) })
 		return transportrpc.NewClient(conn, b.Describe())
 	}))
+}
+
+// secured is that network with certificates.
+type secured struct {
+	tcp
+	files *connections.TLS
+}
+
+func (s secured) TLS() *connections.TLS { return s.files }
+
+func newSecured() transport.Transport {
+	return connections.New(nil, connections.Backend{
+		Info: plugins.Info{
+			Kind: plugins.Transport, Name: "tcp", Version: "1", Protocols: []uint32{plugins.ProtocolVersion},
+			Capabilities: []plugins.Capability{transport.Scheme("tcp")},
+		},
+		Configure: func(text []byte) (connections.Network, error) {
+			var settings struct {
+				TLS *connections.TLS `yaml:"tls"`
+			}
+			err := section.Decode(text, &settings)
+			return secured{files: settings.TLS}, err
+		},
+	})
+}
+
+// With certificates it promises the same, and strangers are refused.
+func TestConformanceWithTLS(t *testing.T) {
+	members := peertlstest.New(t)
+	issue := func(f *peertlstest.Forge) func(*testing.T, uint64, uint64) []byte {
+		return func(t *testing.T, cluster, node uint64) []byte {
+			return []byte(f.Config(t, membercert.Name{Cluster: cluster, Member: node}))
+		}
+	}
+	h := harness("127.0.0.1:0", func(*testing.T) transport.Transport { return newSecured() })
+	h.NodeConfig, h.Proves = issue(members), true
+	t.Run("members", func(t *testing.T) { transporttest.RunMembers(t, h) }) // others are not heard
+	h.Strangers = []transporttest.Stranger{
+		{Name: "of another authority", Config: issue(peertlstest.New(t))},
+		{Name: "of another cluster", Cluster: 0xc2, Config: issue(members)},
+	}
+	transporttest.Run(t, h)
+}
+
+// Connections end with the authorities of their certificates.
+func TestConnectionsEndWithTheirAuthority(t *testing.T) {
+	peertlstest.RunReplaced(t, newSecured, func(address string) string { return "tcp://" + address })
 }

@@ -14,6 +14,7 @@ type hello struct {
 	Lane              string // what the connection is for
 	Greeting          transport.Greeting
 	Expected          uint64 // the store that the other end must have; 0: any
+	About             uint64 // of a hello for member 0: is that one a member?
 }
 
 // An answer is a welcome, or says why not.
@@ -25,6 +26,7 @@ type answer struct {
 	Known         uint64                   // of a mismatch: the store with which the dialler is known
 	Index, Term   uint64                   // of a removal
 	Text          string                   // of a refusal
+	Vouches       bool                     // the node that it was asked about is a member
 }
 
 const (
@@ -38,7 +40,7 @@ const (
 
 // judgeCaller decides about a dialler. The order matters: a stranger of another cluster is
 // told nothing, and only a member that was removed is told so.
-func (n *node) judgeCaller(h hello) answer {
+func (n *node) judgeCaller(l *link, h hello) answer {
 	a := answer{Code: codeRefused, Cluster: n.opts.ClusterID, From: n.opts.NodeID}
 	n.mu.Lock()
 	gone, removed := n.removed[h.From]
@@ -52,6 +54,7 @@ func (n *node) judgeCaller(h hello) answer {
 		return a
 	case h.To != n.opts.NodeID || h.From == n.opts.NodeID || h.From == 0:
 		a.Greeting = n.book.Self() // for a ping
+		a.Vouches = n.desk != nil && h.About != 0 && n.desk.Vouches(h.About)
 		a.Text = fmt.Sprintf("this node is %x", n.opts.NodeID)
 		return a
 	case h.Lane != laneControl && h.Lane != laneBulk && h.Lane != laneSnapshot:
@@ -59,6 +62,10 @@ func (n *node) judgeCaller(h hello) answer {
 		return a
 	case !n.book.Ready():
 		a.Code = codeNotReady
+		return a
+	}
+	if err := n.hears(l, h.From); err != nil {
+		a.Text = err.Error()
 		return a
 	}
 	said, refusal := n.book.Call(h.From, h.Greeting, h.Expected)

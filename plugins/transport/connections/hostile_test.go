@@ -109,8 +109,7 @@ func TestCallersThatStandStillGo(t *testing.T) {
 	}
 }
 
-// Strangers, however many and whatever they say, leave a member its places; what their
-// messages take before they have come is bounded.
+// Strangers, however many and whatever they say, leave a member its places.
 func TestStrangersLeaveMembersTheirPlaces(t *testing.T) {
 	n, address, _ := member(t)
 	for i := range mostCallers + 100 {

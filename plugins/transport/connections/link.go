@@ -2,6 +2,7 @@ package connections
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -49,6 +50,7 @@ const (
 // A link is a connection, once it is known that the greetings of its ends fit.
 type link struct {
 	conn      *paced
+	tls       *tls.Conn // within conn; nil without certificates
 	r         *bufio.Reader
 	peer      uint64
 	lane      string
@@ -98,7 +100,7 @@ func (n *node) leave(l *link) {
 
 // newLink returns the link of a connection, whose peer is not known yet.
 func newLink(conn net.Conn) *link {
-	c := &paced{Conn: conn}
+	c := &paced{Conn: conn, raw: conn}
 	return &link{greetings: bucket.New(mostGreetings, mostGreetings, time.Now()), conn: c, r: bufio.NewReaderSize(c, pieceBytes), renamed: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
@@ -106,6 +108,7 @@ func newLink(conn net.Conn) *link {
 // change once two goroutines use it.
 type paced struct {
 	net.Conn
+	raw   net.Conn // beneath it
 	limit time.Duration
 	until time.Time // if it is set, a read does not last longer than that either
 }
@@ -120,6 +123,9 @@ func (c *paced) Read(b []byte) (int, error) {
 	}
 	return c.Conn.Read(b)
 }
+
+// Close implements net.Conn. It waits for nothing.
+func (c *paced) Close() error { return c.raw.Close() }
 
 // lasts sets until.
 func (c *paced) lasts(until time.Time) error {
@@ -214,7 +220,7 @@ func (n *node) readPaced(l *link, sender uint64) (kind byte, body []byte, err er
 	return kind, body, err
 }
 
-// counted is the sender that a large frame counts for: 0 for all that are no members.
+// counted is the sender that a large frame counts for: 0 for all but members.
 func (n *node) counted(sender uint64) uint64 {
 	n.mu.Lock()
 	defer n.mu.Unlock()

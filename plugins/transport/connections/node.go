@@ -18,8 +18,11 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/arrivals"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/intake"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/reach"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/refusals"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/sendqueue"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/vouching"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
 
@@ -44,6 +47,9 @@ type node struct {
 	handler   transport.Handler
 	network   Network
 	listener  net.Listener
+	identity  *peertls.Identity // nil without certificates
+	desk      *vouching.Desk    // who of the callers that prove who they are is heard; nil without certificates
+	refusals  *refusals.Refusals
 	book      *greetings.Book  // who may talk to whom
 	reach     *reach.Log       // why a peer is not reached
 	snapshots *arrivals.Places // those that arrive
@@ -88,6 +94,10 @@ func (n *node) Open(ctx context.Context, opts transport.Options, h transport.Han
 	if err != nil {
 		return "", err
 	}
+	n.opts, n.refusals = opts, refusals.New(n.logger, "")
+	if n.identity, err = n.certificates(network); err != nil {
+		return "", err
+	}
 	l, err := network.Listen(ctx, opts.Listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		err = fmt.Errorf("listen on %s: %w", opts.Listen, transport.ErrAddressInUse)
@@ -95,9 +105,13 @@ func (n *node) Open(ctx context.Context, opts transport.Options, h transport.Han
 	if err != nil {
 		return "", err
 	}
-	n.opened, n.opts, n.handler, n.network, n.listener = true, opts, h, network, l
+	n.opened, n.handler, n.network, n.listener = true, h, network, l
 	n.book, n.reach = greetings.New(h.Notify, opts.Election), reach.New(n.logger)
 	n.snapshots, n.intake = arrivals.New(transport.MostSnapshots, silence), intake.New(2*wire.MessageLimit(opts.Limits)) // for each lane
+	if n.identity != nil {
+		n.desk = vouching.New(opts.Election)
+		n.running.Go(func() { n.identity.Watch(n.ctx) })
+	}
 	n.running.Go(n.accept)
 	return l.Addr().String(), nil
 }
@@ -130,7 +144,10 @@ func (n *node) SetPeers(_ context.Context, set transport.PeerSet) (err error) {
 		ending[id] = true
 	}
 	n.reach.Set(set)
-	if !n.told {
+	if n.desk != nil {
+		n.desk.Set(set)
+	}
+	if !n.told && n.identity == nil {
 		n.told = true
 		n.tell(transport.Event{Type: pluginv1.EventType_EVENT_UNVERIFIED}) // callers prove nothing
 	}

@@ -63,7 +63,7 @@ func (p *peer) lane(class pluginv1.MessageClass) *lane {
 	return p.lanes[laneBulk]
 }
 
-// usable are those of the URLs that the network dials. The error says which are no URLs.
+// usable are those of the URLs that the network dials. The error names those that cannot be read.
 func (n *node) usable(urls []string) (usable []*url.URL, err error) {
 	for _, raw := range urls {
 		u, wrong := transport.ParseURL(raw)
@@ -131,18 +131,22 @@ func (p *peer) dial(ctx context.Context, lane string) (*link, error) {
 
 // greet says who this node is, and hears who the peer is.
 func (p *peer) greet(ctx context.Context, conn net.Conn, lane string) (*link, error) {
-	n, l := p.n, newLink(conn)
+	n := p.n
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
+	l, err := n.dialledLink(ctx, conn, p.id)
+	if err != nil {
+		return nil, err
+	}
 	said := n.book.Self()
 	h := hello{Cluster: n.opts.ClusterID, From: n.opts.NodeID, To: p.id, Lane: lane, Greeting: said, Expected: n.book.Expected(p.id)}
-	if err := writeJSON(conn, frameHello, h); err != nil {
+	if err := writeJSON(l.conn, frameHello, h); err != nil {
 		return nil, err
 	}
 	var a answer
 	if err := n.readJSON(l.r, frameAnswer, &a); err != nil {
 		return nil, err
 	}
-	err := n.judgeAnswer(p.id, said, a)
+	err = n.judgeAnswer(p.id, said, a)
 	var removed *greetings.RemovedError
 	if errors.As(err, &removed) {
 		n.tell(transport.Event{Type: pluginv1.EventType_EVENT_REMOVED, Peer: p.id, Index: removed.Proof.Index, Term: removed.Proof.Term})
@@ -161,6 +165,7 @@ func (p *peer) use(l *lane, link *link) error {
 	if _, err := n.stand(link); err != nil {
 		return err
 	}
+	defer n.hold(link)()
 	n.reach.Reached(p.id)
 	link.conn.limit = silence
 	queue := sendqueue.New(queueBytes)

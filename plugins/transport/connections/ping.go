@@ -39,24 +39,11 @@ func (n *node) Ping(ctx context.Context, peer transport.Peer) error {
 	return nil
 }
 
-// identify asks who is there. The hello is for member 0, so it is refused before a link comes
-// of it: the answer says who refuses it.
+// identify asks who is there.
 func (n *node) identify(ctx context.Context, peer uint64, u *url.URL) error {
-	conn, err := n.network.Dial(ctx, u)
+	a, err := n.ask(ctx, peer, u, 0)
 	if err != nil {
 		return err
-	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
-	if err := writeJSON(conn, frameHello, hello{Cluster: n.opts.ClusterID, From: n.opts.NodeID, Lane: laneControl}); err != nil {
-		return err
-	}
-	var a answer
-	if err := n.readJSON(newLink(conn).r, frameAnswer, &a); err != nil {
-		return err
-	}
-	if a.Cluster != n.opts.ClusterID || a.From != peer {
-		return fmt.Errorf("member %x of cluster %x answers: %q", a.From, a.Cluster, a.Text)
 	}
 	if a.Greeting == (transport.Greeting{}) { // it does not say
 		return nil
@@ -65,6 +52,32 @@ func (n *node) identify(ctx context.Context, peer uint64, u *url.URL) error {
 		return m
 	}
 	return nil
+}
+
+// ask has a peer's answer to a hello for member 0, of which no link comes: it says who refuses
+// it, and whether it knows another node as a member.
+func (n *node) ask(ctx context.Context, peer uint64, u *url.URL, about uint64) (answer, error) {
+	conn, err := n.network.Dial(ctx, u)
+	if err != nil {
+		return answer{}, err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
+	l, err := n.dialledLink(ctx, conn, peer)
+	if err != nil {
+		return answer{}, err
+	}
+	if err := writeJSON(l.conn, frameHello, hello{Cluster: n.opts.ClusterID, From: n.opts.NodeID, Lane: laneControl, About: about}); err != nil {
+		return answer{}, err
+	}
+	var a answer
+	if err := n.readJSON(l.r, frameAnswer, &a); err != nil {
+		return answer{}, err
+	}
+	if a.Cluster != n.opts.ClusterID || a.From != peer {
+		return answer{}, fmt.Errorf("member %x of cluster %x answers: %q", a.From, a.Cluster, a.Text)
+	}
+	return a, nil
 }
 
 // withPing is what the package adds to a backend's capabilities.

@@ -66,6 +66,7 @@ func (n *node) SendSnapshot(ctx context.Context, header transport.SnapshotHeader
 		return fmt.Errorf("%w: %w", transport.ErrUnreachable, err)
 	}
 	defer n.leave(l)
+	defer n.hold(l)()
 
 	judged := make(chan error, 1) // also of a snapshot that is not wanted, before its end
 	n.running.Go(func() {

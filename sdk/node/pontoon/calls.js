@@ -104,6 +104,7 @@ class Calls extends Outbox {
     super(port)
     this.methods = methods
     this.running = new Map()
+    this.idle = null // a function that waits for the end of all
   }
 
   // take handles events of the other thread.
@@ -132,6 +133,12 @@ class Calls extends Outbox {
     }
   }
 
+  // cancelAll gives all calls up, and waits for their ends.
+  async cancelAll () {
+    for (const call of this.running.values()) call.cancel()
+    while (this.running.size > 0) await new Promise(resolve => { this.idle = resolve })
+  }
+
   async serve (call) {
     const { method } = call
     let outcome = OK
@@ -143,6 +150,7 @@ class Calls extends Outbox {
       outcome = status(method.name, error)
     }
     this.running.delete(call.id)
+    if (this.running.size === 0 && this.idle) this.idle()
     if (!call.cancelled) this.post('status', call.id, outcome)
   }
 }

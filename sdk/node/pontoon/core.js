@@ -73,7 +73,18 @@ class Core {
   }
 
   async close (request) {
-    const wasOpen = this.life.close(request.call)
+    await this.finish(this.life.close(request.call))
+    return {}
+  }
+
+  // end is the end of a host that has left without a Close.
+  async end () {
+    const wasOpen = this.life.state === 'open'
+    this.life.giveUp()
+    await this.finish(wasOpen)
+  }
+
+  async finish (wasOpen) {
     if (wasOpen) {
       let timer
       let late = false
@@ -82,7 +93,6 @@ class Core {
       await Promise.race([closing, patience]).finally(() => clearTimeout(timer))
     }
     this.views.clear()
-    return {}
   }
 
   // call calls a method that the machine need not have.

@@ -6,6 +6,7 @@ const fs = require('fs')
 const path = require('path')
 const { Worker } = require('worker_threads')
 
+const { attach } = require('./attach')
 const { Calls } = require('./calls')
 const { encode } = require('./codec')
 const { Core } = require('./core')
@@ -19,13 +20,15 @@ const OPTIONAL = { queryStream: 'query-streams', wake: 'timers', durable: 'durab
 
 if (started) log.takeConsole() // before the handshake line too
 
-// serve serves machine to the host that started this program.
+// serve serves a machine to the host that started this program, or that attaches to it. given
+// is the machine, or a function that makes one: each host that attaches has one of its own.
 //
 // configSchema is a JSON Schema of the config section; without one, a section is refused.
 // commandVersions are the least and the greatest that apply understands. snapshotFormat is
 // the number of what save makes, and snapshotFormats are others that restore reads. stateHash
 // names what the method stateHash returns.
-function serve (machine, options) {
+function serve (given, options) {
+  let machine = typeof given === 'function' ? given() : given
   const description = describe(machine, options)
   check(machine, options.stateHash)
   if (process.argv[2] === 'describe') {
@@ -33,13 +36,22 @@ function serve (machine, options) {
     return
   }
   const directory = process.env.PLUGIN_UNIX_SOCKET_DIR
-  if (!started || !directory) {
-    process.stderr.write(`${options.name} is a state machine plugin of Pontoon: a host starts it (P-1). ` +
-      'To see what it is, run it with the argument describe.\n')
-    process.exitCode = EX_USAGE
+  if (started && directory) {
+    run(new Core(machine, description), path.join(directory, 's'))
     return
   }
-  run(new Core(machine, description), path.join(directory, 's'))
+  if (process.argv[2] === 'attach') {
+    endWithErrors()
+    attach(description, process.argv.slice(3), COOKIE, socket => {
+      const core = new Core(machine || given(), description)
+      machine = null // the next host gets another one
+      return attached(core, socket, typeof given === 'function')
+    })
+    return
+  }
+  process.stderr.write(`${options.name} is a state machine plugin of Pontoon: a host starts it (P-1). ` +
+    'To see what it is, run it with the argument describe; to have it wait for a host, in a debugger for example, with the argument attach.\n')
+  process.exitCode = EX_USAGE
 }
 
 function describe (machine, { name, version, configSchema, commandVersions, snapshotFormat, snapshotFormats, stateHash, requires }) {
@@ -76,13 +88,23 @@ function check (machine, stateHash) {
 
 function run (core, socket) {
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {}) // P-7
-  for (const event of ['uncaughtException', 'unhandledRejection']) process.on(event, error => end(event, error))
+  endWithErrors()
   name(`pontoon-${core.description.name}`)
+  connected(core, socket, false)
+}
+
+function endWithErrors () {
+  for (const event of ['uncaughtException', 'unhandledRejection']) process.on(event, error => end(event, error))
+}
+
+// connected starts the thread with the socket. listening is called when it listens.
+function connected (core, socket, attached, listening) {
   const methods = methodsOf(core)
   const worker = thread({
     description: encode('DescribeResponse', core.description),
     hasMetrics: Boolean(core.machine.metrics),
     socket,
+    attached,
     paths: Object.keys(methods)
   })
   const calls = new Calls(worker, methods)
@@ -90,9 +112,27 @@ function run (core, socket) {
     if (Array.isArray(message)) calls.take(message)
     else if (message.level) log.setLevel(message.level)
     else if (message.metrics) worker.postMessage({ metrics: metrics(core) })
+    else if (message.listening) listening()
     else if (message.end) process.exit(0)
   })
   worker.on('error', error => end('the thread with the socket has failed', error))
+  return { worker, calls }
+}
+
+// attached serves a host that has attached. It returns the function that ends that; more
+// tells whether there may be another host after it.
+async function attached (core, socket, more) {
+  let host
+  await new Promise(resolve => { host = connected(core, socket, true, resolve) })
+  return async () => {
+    await host.worker.terminate()
+    await host.calls.cancelAll()
+    await core.end()
+    if (!more) {
+      console.info('serve was given a machine and no function that makes one, so that there is none for another host')
+      process.exit(0)
+    }
+  }
 }
 
 // end ends the process: what has failed may have left the state half-way.

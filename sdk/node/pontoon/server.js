@@ -10,13 +10,13 @@ const { parentPort, workerData } = require('worker_threads')
 const { Exchange } = require('./exchange')
 const grpc = require('./grpc')
 const log = require('./log')
-const { servicesOf } = require('./session')
+const { SHUTDOWN, servicesOf } = require('./session')
 
 const PATIENCE = 200 // ms for the machine's thread to end the process by itself
 
 function start () {
-  log.takeConsole()
-  const { description, hasMetrics, socket, paths } = workerData
+  const { description, hasMetrics, socket, attached, paths } = workerData
+  if (!attached) log.takeConsole()
   const exchange = new Exchange(parentPort)
   const asked = []
   parentPort.on('message', message => {
@@ -31,7 +31,12 @@ function start () {
     if (Object.hasOwn(services, path)) return services[path](stream)
     return known.has(path) ? remote(exchange, path, stream) : null
   }
+  if (attached) delete services[SHUTDOWN] // the host that goes hangs up
   net.createServer(connection => grpc.take(connection, open)).listen(socket, () => {
+    if (attached) {
+      tell('listening')
+      return
+    }
     fs.writeSync(1, `1|1|unix|${socket}|grpc|\n`)
     watch()
   })

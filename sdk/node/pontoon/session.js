@@ -8,6 +8,7 @@ const { CODES, statusOf } = require('./errors')
 const log = require('./log')
 
 const OK = statusOf(0, '', '')
+const SHUTDOWN = '/plugin.GRPCController/Shutdown'
 const PATIENCE = 100 // ms for a machine's metrics: the session answers probes too
 
 // servicesOf are calls by path. tell tells the machine's thread something; metrics asks it for
@@ -16,7 +17,7 @@ function servicesOf (description, tell, metrics) {
   return {
     '/pontoon.plugin.v1.Plugin/Describe': stream => unary(stream, description),
     '/pontoon.plugin.v1.Plugin/Session': stream => new Session(stream, tell, metrics),
-    '/plugin.GRPCController/Shutdown': stream => ({
+    [SHUTDOWN]: stream => ({
       message () {},
       cancel () {},
       end () {
@@ -79,4 +80,4 @@ class Session {
   cancel () {}
 }
 
-module.exports = { servicesOf }
+module.exports = { SHUTDOWN, servicesOf }

@@ -23,7 +23,7 @@ type Intake struct {
 func New(each int) *Intake { return &Intake{each: int64(each), reading: map[uint64]int64{}} }
 
 // Take counts a message of the given length, -1 if it is not known, until release. All
-// senders that are no peers are peer 0.
+// other senders are peer 0.
 func (i *Intake) Take(peer uint64, length int64) (release func(), err error) {
 	if length < 0 || length > i.each { // the latter is refused before it is read
 		length = i.each
