@@ -32,10 +32,15 @@ const (
 )
 
 // accusation is a leader's word that this node lost data. A loss is for good, and
-// any peer can say that it leads: the word is believed of a peer that says so all
-// along for an election timeout, in which no other leader is heard. From the
+// any peer can say that it leads: the word is believed of a peer that repeats it for
+// an election timeout or longer, while no leader says otherwise. From the
 // first word on this node neither votes nor acknowledges anything, until the
 // accuser or another leader has said otherwise for long enough.
+//
+// The repetitions may be far apart, as long as the word before still counts. Two
+// processes that serve this member take its connections from each other, and a
+// heartbeat may reach the one in doubt now and then only. It answers nothing
+// meanwhile, so no other member can see that they are two: its end is the only sign.
 //
 // The word counts for long after its last repetition: a leader that crashes after a
 // single word may be the last one that knew of what is gone. A run that was vouched
@@ -59,7 +64,7 @@ type accusation struct {
 	denies spell
 }
 
-// spell is a row of words, without a pause of more than an election timeout.
+// spell is a row of words, without a pause that is longer than its hearer allows.
 type spell struct {
 	since, last uint64 // ticks
 	words       int    // in different ticks
@@ -141,7 +146,7 @@ func (c *Core) accuse(m *pb.Message, why error) {
 		*a = accusation{from: from, brief: c.vouched && (a.brief || !counts)}
 	}
 	a.why, a.denies, a.term = why, spell{}, max(a.term, m.GetTerm())
-	a.says.add(now, uint64(c.cfg.ElectionTicks))
+	a.says.add(now, accusedElections*uint64(c.cfg.ElectionTicks))
 	if c.vouched {
 		c.contradict(m)
 		return
@@ -182,6 +187,6 @@ func (c *Core) checkAccused(m *pb.Message) error {
 	case member.ID(m.GetFrom()) != c.accusation.from && c.isVoter(m.GetFrom()):
 		c.accusation.says.words = 0
 	}
-	return invalid("%s of %x: %v; that is believed if it goes on for an election timeout, and no other leader is heard",
+	return invalid("%s of %x: %v; that is believed if it is repeated for an election timeout, and no leader says otherwise",
 		m.GetType(), m.GetFrom(), why)
 }

@@ -118,6 +118,46 @@ func TestALossIsBelievedOfALeaderWithoutRival(t *testing.T) {
 	}
 }
 
+// Two processes serve the member, and the leader's heartbeats reach this one seldom, for
+// the other one has the connections: it ends all the same. It answers nothing while it is
+// in doubt, so no other member could say that they are two. Words that count no
+// longer, those of several peers, and those that a leader denies between them prove nothing.
+func TestALossIsBelievedThoughItsWordsComeSeldom(t *testing.T) {
+	const repeated = 4
+	for name, c := range map[string]struct {
+		pause   int // in election timeouts
+		between func(n *trio)
+		ends    bool
+	}{
+		"one in a few election timeouts":     {pause: 12, ends: true},
+		"as seldom as a word counts":         {pause: accusedElections - 1, ends: true},
+		"after the last one has ended":       {pause: accusedElections + 1},
+		"the accuser says otherwise between": {pause: 12, between: func(n *trio) { _ = n.takes(led{from: 2, term: 6}) }},
+		"another leader is heard between":    {pause: 12, between: func(n *trio) { _ = n.takes(led{from: 3, term: 7}) }},
+		"another one says the same between":  {pause: 12, between: func(n *trio) { _ = n.takes(led{from: 3, term: 6, commit: 1 << 40}) }},
+		"another leader's appends come between": {pause: 12, between: func(n *trio) {
+			_ = n.core.Step(&pb.Message{Type: pb.MsgApp.Enum(), From: new(uint64(3)), To: new(uint64(1)), Term: new(uint64(7))})
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newTrio(t)
+			for range repeated {
+				if n.takes(led{from: 2, term: 6, commit: 1 << 40}) == nil || !n.core.isBarred() {
+					t.Fatal("it follows, or votes")
+				}
+				n.ticks(c.pause * n.core.cfg.ElectionTicks / 2)
+				if c.between != nil {
+					c.between(n)
+				}
+				n.ticks(c.pause*n.core.cfg.ElectionTicks - c.pause*n.core.cfg.ElectionTicks/2)
+			}
+			if ended := errors.Is(n.core.lost, ErrLostData); ended != c.ends {
+				t.Errorf("it believes %v", n.core.lost)
+			}
+		})
+	}
+}
+
 // A member that has heard a leader does not doubt itself because of what callers,
 // learners and removed members say: they do not lead.
 func TestOnlyVotersSayThatDataAreLost(t *testing.T) {
