@@ -28,7 +28,7 @@
 //   - generation.go, load.go, raftend.go: a raft node over one opened storage, from what is
 //     on disk to its end; clock.go: its ticks;
 //   - append.go, batchparts.go: the output of raft goes to the storage and the others;
-//   - machine.go, classes.go, rehearsal.go: the state machine, the classes of its
+//   - machine.go, machinebeside.go, classes.go, rehearsal.go: the state machine, the classes of its
 //     commands, and the one that snapshots are restored into for trial;
 //   - watchdog.go, applywatch.go, space.go, fitness.go, leave.go: calls that are not answered, storage
 //     that fills, and a leader that is unfit for it and hands over;

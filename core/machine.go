@@ -16,8 +16,8 @@ import (
 type machineSource struct {
 	h *Host
 
-	mu       sync.Mutex
-	instance *catalog.Instance
+	mu      sync.Mutex
+	machine *runningMachine // the one that was started last; nil if none was
 }
 
 // runningMachine is an opened state machine plugin.
@@ -26,6 +26,7 @@ type runningMachine struct {
 	host     *Host
 	instance *catalog.Instance
 	applied  uint64
+	dir      string // its data directory
 	classes  []access.Class
 }
 
@@ -83,32 +84,39 @@ func (m *runningMachine) QueryStream(ctx context.Context, query []byte, send fun
 	return statemachine.QueryStream(ctx, m.StateMachine, query, send)
 }
 
+// open opens the plugin of an instance.
+func (m *runningMachine) open(ctx context.Context, in *catalog.Instance, opts plugins.Options) (err error) {
+	m.instance, m.StateMachine, m.dir = in, in.StateMachine(), opts.DataDir
+	if err := statemachine.CheckAnnounced(m.StateMachine); err != nil {
+		return err
+	}
+	if m.applied, err = m.StateMachine.Open(ctx, opts); err != nil {
+		return err
+	}
+	m.classes, err = classesOf(m.StateMachine)
+	return err
+}
+
 // Start implements server.StateMachineSource.
 func (s *machineSource) Start(ctx context.Context) (server.RunningStateMachine, error) {
 	m := &runningMachine{host: s.h}
-	in, err := s.h.launch(ctx, plugins.StateMachine, s.h.slots[plugins.StateMachine], s.h.cfg.StateMachine.Config, func(ctx context.Context, in *catalog.Instance, opts plugins.Options) (err error) {
-		m.StateMachine = in.StateMachine()
-		if err := statemachine.CheckAnnounced(m.StateMachine); err != nil {
-			return err
-		}
-		if m.applied, err = m.StateMachine.Open(ctx, opts); err != nil {
-			return err
-		}
-		m.classes, err = classesOf(m.StateMachine)
-		return err
-	})
+	_, err := s.h.launch(ctx, plugins.StateMachine, s.h.slots[plugins.StateMachine], s.h.cfg.StateMachine.Config, m.open)
 	if err != nil {
 		if isPermanent(err) {
 			err = permanentError{err}
 		}
 		return nil, err
 	}
-	m.instance = in
+	s.serves(m)
+	return m, nil
+}
+
+// serves notes which state machine is the one that runs.
+func (s *machineSource) serves(m *runningMachine) {
 	s.h.adoptClasses(m.classes)
 	s.mu.Lock()
-	s.instance = in
-	s.mu.Unlock()
-	return m, nil
+	defer s.mu.Unlock()
+	s.machine = m
 }
 
 // Forgive implements server.StateMachineSource.
@@ -127,7 +135,14 @@ func (e permanentError) Unwrap() error { return e.error }
 
 // current is the instance that was started last; nil if none was.
 func (s *machineSource) current() *catalog.Instance {
+	if m := s.running(); m != nil {
+		return m.instance
+	}
+	return nil
+}
+
+func (s *machineSource) running() *runningMachine {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.instance
+	return s.machine
 }

@@ -24,20 +24,22 @@ func (h *Host) restartPlugin(ctx context.Context, kind, name string) (server.Plu
 		return server.PluginStatus{}, &server.Error{Err: server.ErrPluginRefused, Detail: "another plugin of this member is being restarted: wait for that", RetryAfter: h.cfg.Election}
 	}
 	defer h.restarting.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, 2*openTimeout(h.cfg.Election))
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(h.life, cancel)()
 	ended, err := h.prepare(ctx, slot)
 	if err != nil {
 		return server.PluginStatus{}, err
 	}
-	begun, err := h.replace(ctx, slot, ended)
+	paused, begun, err := h.replace(ctx, slot, ended)
 	if !begun {
 		slot.Discard() // else the keeper takes it, also if the asker has gone
 	}
 	switch {
 	case err == nil:
-		return statusOf(slot.Status()), nil
+		st := statusOf(slot.Status())
+		st.Paused = paused
+		return st, nil
 	case !begun && errors.Is(err, plugins.ErrGone):
 		return server.PluginStatus{}, &server.Error{Err: server.ErrPluginRefused, Detail: "it has ended by itself meanwhile, and its host starts it again"}
 	case !begun:
@@ -75,17 +77,22 @@ func (h *Host) prepare(ctx context.Context, slot *catalog.Slot) (ended <-chan st
 	return in.Done(), nil
 }
 
-// replace closes the plugin that runs and opens the one that was prepared. begun is false
-// if the one that runs was not touched, or has ended by itself, as ended tells.
-func (h *Host) replace(ctx context.Context, slot *catalog.Slot, ended <-chan struct{}) (begun bool, err error) {
-	switch slot {
-	case h.slots[plugins.Storage]:
-		return h.restartStorage(ctx, ended)
-	case h.slots[plugins.StateMachine]:
-		return h.server.RestartMachine(ctx, ended)
-	default:
-		return h.courier.Restart(ctx, slot, ended)
+// replace closes the plugin that runs and opens the one that was prepared; a state machine
+// the other way round if it can, and else paused is the reason. begun is false
+// if the one that runs was not touched, or has ended by itself, as ended tells. The next state
+// machine has the time that the client gives it, as long as it gets on.
+func (h *Host) replace(ctx context.Context, slot *catalog.Slot, ended <-chan struct{}) (paused string, begun bool, err error) {
+	if slot == h.slots[plugins.StateMachine] {
+		return h.server.ReplaceMachine(ctx, ended)
 	}
+	ctx, cancel := context.WithTimeout(ctx, 2*openTimeout(h.cfg.Election))
+	defer cancel()
+	if slot == h.slots[plugins.Storage] {
+		begun, err = h.restartStorage(ctx, ended)
+	} else {
+		begun, err = h.courier.Restart(ctx, slot, ended)
+	}
+	return "", begun, err
 }
 
 // retire closes a plugin that has done nothing wrong, and ends its process.

@@ -25,8 +25,10 @@ when the new one serves. The host and its clients' connections stay.
 The new process is started, with the executable and the sha256 of the host's
 configuration, and says what it is before the old one is ended. If that fails, the old
 one goes on; exit code 5. A member that leads hands the leadership over before its
-storage is restarted. While a storage or a state machine is restarted the member takes
-no requests, or has them wait: restart the members one after the other.`,
+storage is restarted. A state machine in memory serves until the next one has its state;
+a large state may need a longer --timeout. While a storage is restarted, or a state
+machine with files of its own, the member takes no requests, or has them wait: restart
+the members one after the other.`,
 		Example: `  host plugin restart statemachine --member 2
   host plugin restart transport --name quic --endpoints 127.0.0.1:7401`,
 		Args:      args(cobra.ExactArgs(1)),
@@ -50,8 +52,11 @@ no requests, or has them wait: restart the members one after the other.`,
 				return err
 			}
 			shown := listedOf(&hostv1.StatusResponse{Plugins: []*hostv1.PluginStatus{p}})[0]
-			return out.print(cmd, restartedPlugin{shown.pluginStatus, shown.Generation}, func(w io.Writer) error {
+			return out.print(cmd, restartedPlugin{shown.pluginStatus, shown.Generation, p.GetPaused()}, func(w io.Writer) error {
 				_, err := fmt.Fprintf(w, "%s %s serves in pid %s, generation %d\n", shown.Kind, printable(shown.Name), shown.process(), shown.Generation)
+				if p.GetPaused() != "" {
+					_, err = fmt.Fprintln(w, printable(p.GetPaused()))
+				}
 				return err
 			})
 		})
@@ -63,4 +68,5 @@ no requests, or has them wait: restart the members one after the other.`,
 type restartedPlugin struct {
 	pluginStatus
 	Generation uint32 `json:"generation"`
+	Paused     string `json:"paused,omitempty"`
 }

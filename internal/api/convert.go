@@ -184,5 +184,6 @@ func toPlugin(p *server.PluginStatus) *hostv1.PluginStatus {
 		Generation: uint32(p.Generation),
 		LastExit:   text(p.LastExit),
 		Attached:   p.Attached,
+		Paused:     text(p.Paused),
 	}
 }

@@ -77,7 +77,7 @@ func TestJSONForms(t *testing.T) {
 		}, "since_unix_ms": "900"}},
 		{"restart", "POST", "/v1/plugins/restart", `{"kind":"storage"}`, map[string]any{"plugin": map[string]any{
 			"kind": "storage", "name": "wal", "version": "", "pid": 0.0, "state": "ready", "restarts": 0.0, "last_error": "",
-			"warning": "", "work": nil, "generation": 2.0, "last_exit": "", "attached": false,
+			"warning": "", "work": nil, "generation": 2.0, "last_exit": "", "paused": "", "attached": false,
 		}}},
 		{"transfer without a body", "POST", "/v1/leader/transfer", ``, map[string]any{"leader": "a"}},
 		{"camel case", "POST", "/v1/members/add", `{"member":{"clientAddress":"h:1"}}`, map[string]any{"leader": "ff"}},

@@ -178,4 +178,11 @@ func (in *Instance) end(err error) {
 	close(in.done)
 }
 
+// hasEnded tells whether the slot has heard of its end, or is about to.
+func (in *Instance) hasEnded() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.ended
+}
+
 func (in *Instance) isDone() bool { return pause.Over(in.done) }

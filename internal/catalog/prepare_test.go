@@ -72,3 +72,60 @@ func TestARefusedPreparationChangesNothing(t *testing.T) {
 		t.Errorf("%+v, before %+v; processes %v", st, before, children(t))
 	}
 }
+
+// A prepared process may run beside the current one. Its end is nothing until it has taken the
+// place; then the end of the one before is nothing.
+func TestAnInstanceBesideTakesThePlace(t *testing.T) {
+	c := newCatalog(t, nil)
+	slot, err := c.Slot(shipped())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := slot.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.Ready()
+	beside := func() *catalog.Instance {
+		t.Helper()
+		if _, err := slot.Prepare(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		in, err := slot.Beside()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return in
+	}
+	before, useless := slot.Status(), beside()
+	if _, err := slot.Beside(); !errors.Is(err, catalog.ErrRunning) {
+		t.Errorf("a third: %v", err)
+	}
+	useless.Kill()
+	<-useless.Done()
+	if useless.TakePlace() {
+		t.Error("one that has ended took the place")
+	}
+	if st := slot.Status(); st != before {
+		t.Errorf("%+v after the end of one beside, before %+v", st, before)
+	}
+
+	second := beside()
+	if !second.TakePlace() {
+		t.Fatal("it did not take the place")
+	}
+	if st := slot.Status(); st.PID != second.PID() || st.State != catalog.Ready || st.Generation != 2 {
+		t.Errorf("status is %+v", st)
+	}
+	if _, err := slot.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := slot.Beside(); !errors.Is(err, catalog.ErrRunning) {
+		t.Errorf("a third beside one that leaves: %v", err)
+	}
+	first.Kill()
+	<-first.Done()
+	if st := slot.Status(); st.State != catalog.Ready || st.LastError != "" || st.LastExit == "" {
+		t.Errorf("after the end of the one before: %+v", st)
+	}
+}

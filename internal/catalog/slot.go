@@ -51,6 +51,9 @@ type Slot struct {
 	current *Instance
 	// prepared is the process that the next Start takes; nil if it starts one.
 	prepared *prepared
+	// beside is an instance that is to take the place of the current one, and leaving the one
+	// whose place was taken; nil if there is none.
+	beside, leaving *Instance
 	// busy: a Start is running.
 	busy      bool
 	state     State
@@ -222,7 +225,15 @@ func (s *Slot) ready(in *Instance) {
 func (s *Slot) ended(in *Instance, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if in == s.beside { // nothing has happened to the one that runs
+		s.beside = nil
+		return
+	}
 	s.lastExit = exitText(in.PID(), cmp.Or(err, in.forced))
+	if in != s.current { // its place was taken
+		s.leaving = nil
+		return
+	}
 	if err == nil {
 		s.history.stopped()
 		s.causes = causes{}
@@ -274,10 +285,12 @@ func (s *Slot) crashLoopLocked() error {
 // kill ends what runs, for Catalog.Close.
 func (s *Slot) kill() {
 	s.mu.Lock()
-	in := s.current
+	all := []*Instance{s.current, s.beside, s.leaving}
 	s.mu.Unlock()
-	if in != nil {
-		in.life.kill(closedReason)
+	for _, in := range all {
+		if in != nil {
+			in.life.kill(closedReason)
+		}
 	}
 	s.Discard()
 }

@@ -42,13 +42,16 @@ type processLife struct {
 }
 
 // instance makes a launch that succeeded the slot's current instance.
-func (l *launch) instance(info plugins.Info) *Instance {
+func (l *launch) instance(info plugins.Info) *Instance { return l.live(info, l.slot.started) }
+
+// live makes an instance of a launch that succeeded, for which place finds its place in the slot.
+func (l *launch) live(info plugins.Info, place func(*Instance)) *Instance {
 	in := newInstance(l.slot, info)
 	in.attach(explained{l.contract(), in, l.session})
 	pl := &processLife{launch: l, in: in, stopping: make(chan struct{}), hung: make(chan string, 1)}
 	in.life = pl
 	l.output.identify(info.Name)
-	l.slot.started(in)
+	place(in)
 	go pl.supervise()
 	return in
 }

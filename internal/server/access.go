@@ -10,21 +10,36 @@ import (
 // driver: queries, and the saving of a snapshot. The contract allows them at
 // any time but during a Restore, so the driver closes the access before one.
 type access struct {
-	mu      sync.Mutex
-	machine RunningStateMachine // nil while closed
-	ctx     context.Context     // ends when the access is closed
-	cancel  context.CancelCauseFunc
-	users   int
-	idle    chan struct{} // closed when users becomes 0 after a close
-	since   time.Time     // of the last close; zero before the first open
+	mu     sync.Mutex
+	lent   *lending  // nil while closed
+	closed *lending  // the last that was closed; nil if none was, or one was opened since
+	since  time.Time // of the last close; zero before the first open
 }
 
-// open begins to lend m.
-func (a *access) open(m RunningStateMachine) {
+// lending is one state machine that is lent, or has been.
+type lending struct {
+	access  *access
+	machine RunningStateMachine
+	ctx     context.Context // ends when it is needed back
+	cancel  context.CancelCauseFunc
+	users   int
+	over    bool          // it is not lent any more
+	idle    chan struct{} // closed when it is over and no call uses it
+}
+
+// open begins to lend m. The state machine that was lent before goes on for the calls that use
+// it, and is not lent any more; before is nil if there was none.
+func (a *access) open(m RunningStateMachine) (before *lending) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.machine = m
-	a.ctx, a.cancel = context.WithCancelCause(context.Background())
+	before = a.lent
+	if before != nil {
+		before.end()
+	}
+	a.lent = &lending{access: a, machine: m, idle: make(chan struct{})}
+	a.lent.ctx, a.lent.cancel = context.WithCancelCause(context.Background())
+	a.closed = nil
+	return before
 }
 
 // close stops lending and cancels what is under way, for the reason why. The channel is
@@ -32,19 +47,17 @@ func (a *access) open(m RunningStateMachine) {
 func (a *access) close(why error) <-chan struct{} {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.machine != nil {
-		a.machine, a.since = nil, time.Now()
-		a.cancel(why)
+	if a.lent != nil {
+		a.lent.end()
+		a.lent.cancel(why)
+		a.closed, a.lent, a.since = a.lent, nil, time.Now()
+	}
+	if a.closed != nil {
+		return a.closed.idle
 	}
 	idle := make(chan struct{})
-	if a.users == 0 {
-		close(idle)
-		return idle
-	}
-	if a.idle == nil {
-		a.idle = idle
-	}
-	return a.idle
+	close(idle)
+	return idle
 }
 
 // closedFor is for how long there has been no state machine to lend; 0 if there
@@ -52,7 +65,7 @@ func (a *access) close(why error) <-chan struct{} {
 func (a *access) closedFor(start time.Time) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.machine != nil {
+	if a.lent != nil {
 		return 0
 	}
 	if a.since.IsZero() {
@@ -65,7 +78,7 @@ func (a *access) closedFor(start time.Time) time.Duration {
 func (a *access) isOpen() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.machine != nil
+	return a.lent != nil
 }
 
 // use lends the state machine until done is called, which must happen once.
@@ -75,25 +88,31 @@ func (a *access) isOpen() bool {
 func (a *access) use(parent context.Context) (m RunningStateMachine, ctx context.Context, done func(), ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.machine == nil {
+	l := a.lent
+	if l == nil {
 		return nil, nil, nil, false
 	}
-	a.users++
+	l.users++
 	ctx, cancel := context.WithCancelCause(parent)
-	lent := a.ctx
-	stop := context.AfterFunc(lent, func() { cancel(context.Cause(lent)) })
-	return a.machine, ctx, func() {
+	stop := context.AfterFunc(l.ctx, func() { cancel(context.Cause(l.ctx)) })
+	return l.machine, ctx, func() {
 		stop()
 		cancel(nil)
-		a.leave()
+		l.leave()
 	}, true
 }
 
-func (a *access) leave() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.users--; a.users == 0 && a.idle != nil {
-		close(a.idle)
-		a.idle = nil
+// end has it be idle once no call uses it. It needs access.mu.
+func (l *lending) end() {
+	if l.over = true; l.users == 0 {
+		close(l.idle)
+	}
+}
+
+func (l *lending) leave() {
+	l.access.mu.Lock()
+	defer l.access.mu.Unlock()
+	if l.users--; l.users == 0 && l.over {
+		close(l.idle)
 	}
 }

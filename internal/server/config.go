@@ -88,6 +88,10 @@ type StateMachineSource interface {
 	// by trying again wraps ErrPermanent; one that says only that the state machines before
 	// have ended too often wraps ErrCrashLoop too.
 	Start(ctx context.Context) (RunningStateMachine, error)
+	// Beside opens the state machine that was prepared to be the next one, beside the one that
+	// runs, whose place it takes with TakePlace. Where two cannot be open at once the error wraps
+	// ErrNotBeside, and Start takes that one.
+	Beside(ctx context.Context) (RunningStateMachine, error)
 	// Forgive forgets how the state machines before have ended: the next Start does not
 	// wait for that, nor is it refused. A quarantined member asks for it before each try.
 	Forgive()
@@ -108,6 +112,8 @@ type RunningStateMachine interface {
 	FromOutside() bool
 	// Fail ends the process for a reason.
 	Fail(reason error)
+	// TakePlace makes one that Beside has opened the one that runs; false if it has ended.
+	TakePlace() bool
 	// Progressed says that it has applied what none before it had.
 	Progressed()
 	// Retire closes it by its contract and ends its process, so that another one can be

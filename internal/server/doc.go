@@ -13,7 +13,7 @@
 //     never comes, and those that raft refuses; reign.go: the leader that they were for;
 //   - queue.go, batch.go: committed entries on their way to the state machine, and their
 //     form there;
-//   - machine.go, driver.go, access.go, restartmachine.go: the server goroutine, which feeds one state machine
+//   - machine.go, driver.go, access.go, restartmachine.go, takeover.go, next.go: the server goroutine, which feeds one state machine
 //     after another, and lends the running one to queries and snapshots; poison.go, kills.go: the
 //     entry that ends them; isolation.go: the member that waits because of one;
 //   - progress.go: the applied index, with those that wait for it;

@@ -167,6 +167,10 @@ func (d *driver) loop() error {
 		case <-d.s.queue.wake:
 		case r := <-d.s.restarts:
 			return d.beginRestart(r)
+		case t := <-d.s.takeovers:
+			if err := d.standStill(t); err != nil {
+				return err
+			}
 		case <-d.s.queue.done:
 			return d.settle() // an Apply is never cancelled half-way
 		case <-d.m.Done():

@@ -26,6 +26,9 @@ func (s *Server) run() {
 		m, err := s.startMachine(ctx)
 		if err == nil {
 			unanswered, given, err = s.drive(ctx, m, unanswered)
+			if errors.Is(err, errTakenOver) {
+				continue // the old one is lent until the next one is
+			}
 			s.machine.close(err)
 			s.changed.notify()
 			s.applyStall.Store(nil)
@@ -38,6 +41,7 @@ func (s *Server) run() {
 			continue
 		}
 		s.restarted(err)
+		s.placed(nil, err)
 		if errors.Is(err, ErrPermanent) && (m != nil || !s.goesOnWithout(err)) {
 			s.err = fmt.Errorf("state machine: %w", err)
 			return
@@ -50,6 +54,8 @@ func (s *Server) run() {
 		}
 		s.pauseAfter(time.Since(begun), err)
 	}
+	s.machine.close(&Error{Err: ErrStopping})
+	s.placed(nil, &Error{Err: ErrStopped})
 	close(s.idle)
 	<-s.stop // law 5: the server goroutine ends last
 }
@@ -83,6 +89,9 @@ func (s *Server) ended() bool { return pause.Over(s.queue.done) }
 
 // startMachine starts the plugin, but not while the host is stopping.
 func (s *Server) startMachine(ctx context.Context) (RunningStateMachine, error) {
+	if s.placing != nil {
+		return s.placing.next.m, nil
+	}
 	ctx, cancel := s.untilEnded(ctx)
 	defer cancel()
 	return s.cfg.StateMachine.Start(ctx)
@@ -111,10 +120,13 @@ func (s *Server) drive(ctx context.Context, m RunningStateMachine, unanswered []
 		s: s, ctx: ctx, m: m, at: m.Applied(), backlog: unanswered, timed: m.Applied() == 0,
 		ticks: info.Has(statemachine.CapabilityTimers), commands: info.CommandVersions, hashName: hashNameOf(info.StateHash),
 	}
-	if s.hashes.own = nil; s.hashes.rebuilds { // what it has kept is not trusted
+	if s.placing == nil || !s.placing.goesOn(d) {
+		s.hashes.own = nil
+		s.tellHash(node.StateHash{Name: d.hashName})
+	}
+	if s.hashes.rebuilds { // what it has kept is not trusted
 		d.at, d.timed = 0, false
 	}
-	s.tellHash(node.StateHash{Name: d.hashName})
 	s.info.Store(&info)
 	d.reading = patience{d: d}
 	d.heardAtOpen()

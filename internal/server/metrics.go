@@ -58,7 +58,7 @@ func newMetrics(s *Server, r prometheus.Registerer) *metrics {
 		}),
 		overtaken: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "snapshot_sends_overtaken_total",
-			Help: "Snapshots on their way to a follower that were given up because they held back too much of the log.",
+			Help: "Snapshots on their way to a follower, or to the next state machine, that were given up because they held back too much of the log.",
 		}),
 		syncs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "state_machine_syncs_total",

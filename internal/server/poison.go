@@ -180,9 +180,10 @@ func (d *driver) lend() {
 		return
 	}
 	d.lent = true
-	d.s.machine.open(d.m)
+	before := d.s.machine.open(d.m)
 	d.s.changed.notify()
 	d.s.restarted(nil)
+	d.s.placed(before, nil)
 }
 
 // window is how many batches the state machine may have at a time.

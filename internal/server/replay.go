@@ -225,13 +225,12 @@ func (d *driver) replayPart(entries []storage.Entry) error {
 	if s.ended() {
 		return ErrStopping
 	}
-	commands, err := node.Commands(entries)
+	items, err := runOf(entries)
 	if err != nil {
-		return storageError{fmt.Errorf("%w: %w", storage.ErrCorrupt, err)}
+		return err
 	}
-	last := &entries[len(entries)-1]
-	through := last.Index
-	d.replaying = []work{{apply: node.Apply{Commands: commands, First: entries[0].Index, Last: through, Term: last.Term, Switch: node.SwitchOf(last), Check: node.IsCheck(last)}}}
+	d.replaying = items
+	through := d.replaying[0].last()
 	b := d.batch(d.replaying)
 	if err := d.checkVersion(&b); err != nil {
 		return err
@@ -254,4 +253,14 @@ func (d *driver) replayPart(entries []storage.Entry) error {
 	d.replaying = nil
 	d.reached(through)
 	return nil
+}
+
+// runOf makes the work of a run of entries that is replayed.
+func runOf(entries []storage.Entry) ([]work, error) {
+	commands, err := node.Commands(entries)
+	if err != nil {
+		return nil, storageError{fmt.Errorf("%w: %w", storage.ErrCorrupt, err)}
+	}
+	last := &entries[len(entries)-1]
+	return []work{{apply: node.Apply{Commands: commands, First: entries[0].Index, Last: last.Index, Term: last.Term, Switch: node.SwitchOf(last), Check: node.IsCheck(last)}}}, nil
 }

@@ -74,10 +74,12 @@ type Server struct {
 	checked     atomic.Uint64        // the index of the last check at which this member has the same
 	plea        atomic.Pointer[plea] // what the leader is asked for; nil if it is asked for nothing
 
-	restarts chan *machineRestart // to the server goroutine
+	restarts  chan *machineRestart // to the server goroutine
+	takeovers chan *takeover       // to the server goroutine
 
 	// Of the server goroutine.
 	restart *machineRestart // the one that is under way; nil if there is none
+	placing *takeover       // the one whose state machine is about to be driven; nil if there is none
 	given   uint64          // highest index that any state machine was given
 	useless map[uint64]bool // snapshots that turned out damaged, or cannot be restored
 	// otherFormat is why the last snapshot was of no use that the state machine was not shown;
@@ -139,7 +141,7 @@ func New(cfg Config) *Server {
 
 		useless: map[uint64]bool{}, restores: map[uint64]int{},
 
-		restarts: make(chan *machineRestart),
+		restarts: make(chan *machineRestart), takeovers: make(chan *takeover),
 
 		stop: make(chan struct{}),
 		idle: make(chan struct{}),

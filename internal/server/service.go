@@ -88,7 +88,8 @@ type Service interface {
 	// returns how the plugin is when the new one serves. The new process is started and
 	// describes itself before the old one is ended: if that fails, the error is
 	// ErrPluginRefused and the old one goes on. A member that leads hands the leadership
-	// over before its storage is restarted.
+	// over before its storage is restarted. The next state machine is brought to the applied
+	// index beside the one that runs, if it can.
 	RestartPlugin(ctx context.Context, kind, name string) (PluginStatus, error)
 	// Live reports whether the raft goroutine ticked lately.
 	Live() error
@@ -238,6 +239,9 @@ type PluginStatus struct {
 	// there was one. LastExit is how the last process that has ended did.
 	Generation int
 	LastExit   string
+	// Paused, in the answer to a restart of the state machine, is why the one before was ended
+	// before the next one was open; empty if that one took its place without a pause.
+	Paused string
 }
 
 // PluginLines says which lines are asked for.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
@@ -14,8 +15,14 @@ var errOtherFormat = errors.New("start this member with a plugin that reads it")
 // before there is one. The error is a statemachine.ErrBadSnapshot, as that of a state
 // machine that finds it out in Restore.
 func (s *Server) CheckFormat(h *SnapshotHeader) error {
-	info := s.info.Load()
-	if info == nil || info.SnapshotFormats.Reads(h.Format) {
+	if info := s.info.Load(); info != nil {
+		return checkFormat(info, h)
+	}
+	return nil
+}
+
+func checkFormat(info *plugins.Info, h *SnapshotHeader) error {
+	if info.SnapshotFormats.Reads(h.Format) {
 		return nil
 	}
 	return fmt.Errorf("%w: it is of format %d, and %s of version %q reads %s: %w",

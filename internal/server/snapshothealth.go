@@ -139,7 +139,7 @@ func (s *Server) snapshotWarnings() (list []Warning) {
 	p := s.snapshots
 	if h, bytes := p.heldMost(); h != nil && bytes > p.holdLimit()/2 {
 		list = append(list, Warning{WarnLogHeld, fmt.Sprintf(
-			"the snapshot at index %d has been on its way to a follower for %v and holds back %d bytes of the log; at %d it is given up",
+			"the snapshot at index %d has been on its way to a follower, or to the next state machine, for %v and holds back %d bytes of the log; at %d it is given up",
 			h.index, time.Since(h.since).Round(time.Second), bytes, p.holdLimit())})
 	}
 	p.mu.Lock()

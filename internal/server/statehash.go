@@ -111,15 +111,28 @@ func (d *driver) asksHash(last *work) bool {
 
 // hashed takes the hash of the state after the entry at index, for the leader to hear.
 func (d *driver) hashed(index uint64, value []byte) error {
-	if n := len(value); n == 0 || n > plugins.MaxStateHashBytes {
-		return fmt.Errorf("the hash of the state after entry %d has %d bytes, not from 1 to %d: %w", index, n, plugins.MaxStateHashBytes, plugins.ErrBadAnswer)
+	h, err := d.hashOf(index, value)
+	if err != nil {
+		return err
 	}
-	h := node.StateHash{Index: index, Name: d.hashName, Value: wholeHash(value)}
-	own := append(d.s.hashes.own, h)
-	d.s.hashes.own = own[max(0, len(own)-maxHashes):]
+	d.s.hashes.own = keepHash(d.s.hashes.own, h)
 	d.s.agreed.fresh.Store(true)
 	d.s.tellHash(h)
 	return nil
+}
+
+// hashOf checks the hash of the state after the entry at index.
+func (d *driver) hashOf(index uint64, value []byte) (node.StateHash, error) {
+	if n := len(value); n == 0 || n > plugins.MaxStateHashBytes {
+		return node.StateHash{}, fmt.Errorf("the hash of the state after entry %d has %d bytes, not from 1 to %d: %w", index, n, plugins.MaxStateHashBytes, plugins.ErrBadAnswer)
+	}
+	return node.StateHash{Index: index, Name: d.hashName, Value: wholeHash(value)}, nil
+}
+
+// keepHash adds the hash after a later check.
+func keepHash(list []node.StateHash, h node.StateHash) []node.StateHash {
+	list = append(list, h)
+	return list[max(0, len(list)-maxHashes):]
 }
 
 // toldHash is what the node is told: the last hash, and whether what this member has is not

@@ -18,6 +18,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
@@ -290,6 +291,7 @@ type source struct {
 	machines []*machine
 	forgiven atomic.Int32                  // calls of Forgive
 	sparse   bool                          // see machine
+	alone    bool                          // two cannot be open at once
 	prepare  func(n int, m *machine) error // before the n-th starts, from 0
 }
 
@@ -302,6 +304,14 @@ func (s *source) keepState() {
 		m.Register = s.machines[n-1].Successor()
 		return nil
 	}
+}
+
+// Beside implements StateMachineSource.
+func (s *source) Beside(ctx context.Context) (RunningStateMachine, error) {
+	if s.alone {
+		return nil, fmt.Errorf("%w: a test wants it so", ErrNotBeside)
+	}
+	return s.Start(ctx)
 }
 
 // Start implements StateMachineSource.
@@ -335,8 +345,14 @@ func (s *source) all() []*machine {
 	return slices.Clone(s.machines)
 }
 
+// current is the newest that has not ended, or the newest.
 func (s *source) current() *machine {
 	all := s.all()
+	for i := len(all) - 1; i >= 0; i-- {
+		if !pause.Over(all[i].done) {
+			return all[i]
+		}
+	}
 	return all[len(all)-1]
 }
 
@@ -371,6 +387,9 @@ func (m *machine) Done() <-chan struct{} { return m.done }
 func (m *machine) Err() error            { return errors.New("killed by a test") }
 func (m *machine) FromOutside() bool     { return m.outside }
 func (m *machine) Progressed()           { m.progress.Add(1) }
+
+// TakePlace implements RunningStateMachine.
+func (m *machine) TakePlace() bool { return !pause.Over(m.done) }
 
 // Fail implements RunningStateMachine.
 func (m *machine) Fail(error) { m.Kill() }

@@ -1028,7 +1028,11 @@ type PluginStatus struct {
 	// How the process before has ended, or this one if it has; empty if none has.
 	LastExit string `protobuf:"bytes,11,opt,name=last_exit,json=lastExit,proto3" json:"last_exit,omitempty"`
 	// It was started elsewhere, and the host has attached to it.
-	Attached      bool `protobuf:"varint,12,opt,name=attached,proto3" json:"attached,omitempty"`
+	Attached bool `protobuf:"varint,12,opt,name=attached,proto3" json:"attached,omitempty"`
+	// In an answer to RestartPlugin about a state machine: why the one before was ended before this
+	// one was open, so that requests waited meanwhile. Empty if this one took its place
+	// without a pause.
+	Paused        string `protobuf:"bytes,13,opt,name=paused,proto3" json:"paused,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1145,6 +1149,13 @@ func (x *PluginStatus) GetAttached() bool {
 		return x.Attached
 	}
 	return false
+}
+
+func (x *PluginStatus) GetPaused() string {
+	if x != nil {
+		return x.Paused
+	}
+	return ""
 }
 
 type RestartPluginRequest struct {
@@ -2684,7 +2695,7 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x12ReadBarrierRequest\"+\n" +
 	"\x13ReadBarrierResponse\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\"\x0f\n" +
-	"\rStatusRequest\"\xd7\x02\n" +
+	"\rStatusRequest\"\xef\x02\n" +
 	"\fPluginStatus\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -2701,7 +2712,8 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	" \x01(\rR\n" +
 	"generation\x12\x1b\n" +
 	"\tlast_exit\x18\v \x01(\tR\blastExit\x12\x1a\n" +
-	"\battached\x18\f \x01(\bR\battached\">\n" +
+	"\battached\x18\f \x01(\bR\battached\x12\x16\n" +
+	"\x06paused\x18\r \x01(\tR\x06paused\">\n" +
 	"\x14RestartPluginRequest\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\"N\n" +

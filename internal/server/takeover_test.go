@@ -1,0 +1,344 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/internal/pause"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+)
+
+// replaced is the end of a replacement.
+type replaced struct {
+	paused string
+	begun  bool
+	err    error
+}
+
+// replace asks for the next state machine.
+func (w *world) replace(ctx context.Context) <-chan replaced {
+	done := make(chan replaced, 1)
+	go func() {
+		paused, begun, err := w.s.ReplaceMachine(ctx, nil)
+		done <- replaced{paused, begun, err}
+	}()
+	synctest.Wait()
+	return done
+}
+
+// nextIs has the next state machine be prepared so.
+func (w *world) nextIs(prepare func(*machine)) {
+	w.source.mu.Lock()
+	defer w.source.mu.Unlock()
+	w.source.prepare = func(_ int, m *machine) error {
+		prepare(m)
+		return nil
+	}
+}
+
+// slowRestore has the next state machine's Restore wait until the function is called.
+func (w *world) slowRestore() (release func()) {
+	gate := make(chan struct{})
+	w.nextIs(func(m *machine) {
+		m.restore = func(uint64) error {
+			select {
+			case <-gate:
+				return nil
+			case <-m.done:
+				return errors.New("ended")
+			}
+		}
+	})
+	return sync.OnceFunc(func() { close(gate) })
+}
+
+// write commits a proposal of this member, which has to have its result at once.
+func (w *world) write(text string) {
+	w.t.Helper()
+	id, outcome := w.propose(text)
+	w.commitAs(id, text)
+	synctest.Wait()
+	select {
+	case got := <-outcome:
+		if got.err != nil || got.result.Lost {
+			w.t.Errorf("%s has %+v, want a result", text, got)
+		}
+	default:
+		w.t.Errorf("%s waits", text)
+	}
+}
+
+// While the next state machine is restored, for however long, the one that runs answers; then
+// the next one goes on with all that was written meanwhile.
+func TestTheNextStateMachineIsRestoredBesideTheOneThatRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.commit("a", "b", "c")
+		synctest.Wait()
+		w.snapshot(2, false, "a", "b")
+		first, release := w.source.current(), w.slowRestore()
+		done := w.replace(t.Context())
+		w.write("d")
+		if err := w.askStale("count"); err != nil {
+			t.Error(err)
+		}
+		release()
+		if got := <-done; got.err != nil || !got.begun || got.paused != "" {
+			t.Errorf("got %+v", got)
+		}
+		if second := w.source.current(); second == first || !pause.Over(first.done) {
+			t.Error("the state machine is the one from before")
+		}
+		w.write("e")
+		w.wantState("a", "b", "c", "d", "e")
+		if down := w.s.MachineDown(); down != 0 {
+			t.Errorf("it was away for %v", down)
+		}
+	})
+}
+
+// A query that the old state machine was given is answered by it, while the next one goes on.
+func TestAQueryUnderWayOutlivesTheReplacement(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.write("a")
+		first, gate := w.source.current(), make(chan struct{})
+		first.asked = func(ctx context.Context, _ string) {
+			select {
+			case <-gate:
+			case <-ctx.Done():
+			}
+		}
+		asked := make(chan error, 1)
+		go func() { asked <- w.askStale("count") }()
+		synctest.Wait()
+		done := w.replace(t.Context())
+		w.write("b")
+		if w.source.current() == first || pause.Over(first.done) {
+			t.Fatal("the old one does not wait for its query, or the next one does not go on")
+		}
+		close(gate)
+		if err := <-asked; err != nil {
+			t.Error(err)
+		}
+		if got := <-done; got.err != nil {
+			t.Error(got.err)
+		}
+		if !pause.Over(first.done) {
+			t.Error("the old one has not ended")
+		}
+		w.wantState("a", "b")
+	})
+}
+
+// Where two cannot be open at once requests wait, and the answer says why.
+func TestAStateMachineThatMustBeAloneIsRestarted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.write("a")
+		w.source.alone = true
+		if got := <-w.replace(t.Context()); got.err != nil || !got.begun || !strings.Contains(got.paused, "a test wants it so") {
+			t.Errorf("got %+v", got)
+		}
+		w.write("b")
+		w.wantState("a", "b")
+	})
+}
+
+// A next state machine that fails, lags or differs is refused, and the one that runs goes on.
+func TestANextStateMachineThatIsOfNoUseIsRefused(t *testing.T) {
+	broken := errors.New("broke")
+	faults := map[string]struct {
+		next func(*machine)
+		says string
+	}{
+		"it cannot be restored":  {func(m *machine) { m.restore = func(uint64) error { return broken } }, "broke"},
+		"it ends in its Restore": {func(m *machine) { m.restore = func(uint64) error { m.Kill(); return broken } }, "ended"},
+		"it cannot apply":        {func(m *machine) { m.FailNext(broken) }, "broke"},
+		"it hangs in its Restore": {
+			func(m *machine) { m.restore = func(uint64) error { <-m.done; return broken } }, "got on with nothing for 40s",
+		},
+		"it hangs in an Apply": {func(m *machine) { m.Hold() }, "got on with nothing for 40s"},
+		"it has another state": {func(m *machine) { m.hash = func() []byte { return []byte("other") } }, "has the hash"},
+	}
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, nil)
+				w.nextIs(func(m *machine) { m.AnnounceHash("digest"); m.sparse = true })
+				w.source.current().Kill()
+				w.passes()
+				first := w.source.current()
+				w.commit("a", "b")
+				synctest.Wait()
+				w.snapshot(2, false, "a", "b")
+				w.commitCheck()
+				w.write("c")
+				w.nextIs(func(m *machine) { m.AnnounceHash("digest"); m.sparse = true; fault.next(m) })
+				got := <-w.replace(t.Context())
+				if got.err == nil || got.begun || !strings.Contains(got.err.Error(), fault.says) {
+					t.Errorf("got %+v, want it refused with %q", got, fault.says)
+				}
+				if w.source.current() != first || len(w.s.snapshots.sending) > 0 {
+					t.Error("the one from before does not go on, or the log is held")
+				}
+				w.write("d")
+				w.wantState("a", "b", "c", "d")
+			})
+		})
+	}
+}
+
+// The hashes of checks go on with the next state machine, whose state is the same.
+func TestTheHashOfTheStateOutlivesTheReplacement(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.nextIs(func(m *machine) { m.AnnounceHash("digest"); m.sparse = true })
+		w.source.current().Kill()
+		w.passes()
+		w.write("a")
+		w.commitCheck()
+		before := *w.s.hash.Load()
+		if got := <-w.replace(t.Context()); got.err != nil {
+			t.Fatal(got.err)
+		}
+		if now := *w.s.hash.Load(); now != before || now.Value == 0 {
+			t.Errorf("the hash is %+v, was %+v", now, before)
+		}
+		w.write("b")
+		w.commitCheck()
+		if own := w.s.hashes.own; len(own) != 2 {
+			t.Errorf("hashes are %v, want those of both checks", own)
+		}
+	})
+}
+
+// The log after the snapshot is kept while the next one is restored from it, and for no more
+// bytes than for a follower: then the next one is refused.
+func TestANextStateMachineThatLagsTooFarIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(c *Config) { c.SnapshotEntries, c.CatchUpBytes = 4, 100 })
+		w.one("a", "b", "c", "d")
+		first := w.source.current()
+		release := w.slowRestore()
+		defer release()
+		done := w.replace(t.Context())
+		for i := range 40 {
+			w.write(fmt.Sprint(i))
+		}
+		got := <-done
+		if !errors.Is(got.err, errLags) || !strings.Contains(got.err.Error(), "catch_up_bytes") || got.begun {
+			t.Errorf("got %+v", got)
+		}
+		if w.source.current() != first {
+			t.Error("the one from before does not go on")
+		}
+	})
+}
+
+// The end of the caller, or of the host, ends the next state machine alone.
+func TestAReplacementEndsWithItsCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.commit("a", "b")
+		synctest.Wait()
+		w.snapshot(2, false, "a", "b")
+		first, release := w.source.current(), w.slowRestore()
+		defer release()
+		ctx, cancel := context.WithCancel(t.Context())
+		done := w.replace(ctx)
+		second := w.source.current()
+		cancel()
+		if got := <-done; !errors.Is(got.err, context.Canceled) || got.begun || !pause.Over(second.done) {
+			t.Errorf("got %+v, ended %v", got, pause.Over(second.done))
+		}
+		if w.source.current() != first {
+			t.Error("the one from before does not go on")
+		}
+		done = w.replace(t.Context())
+		w.stop()
+		if got := <-done; got.begun || !errors.Is(got.err, ErrStopping) {
+			t.Errorf("got %+v", got)
+		}
+	})
+}
+
+// The state machine that runs may end while the next one comes up: the next one has nothing
+// of that, and takes the place of the one that was started again.
+func TestTheStateMachineThatRunsEndsMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.commit("a", "b")
+		synctest.Wait()
+		w.snapshot(2, false, "a", "b")
+		first, release := w.source.current(), w.slowRestore()
+		done := w.replace(t.Context())
+		w.nextIs(func(*machine) {})
+		first.Kill()
+		w.passes()
+		w.write("c")
+		release()
+		if got := <-done; got.err != nil {
+			t.Error(got.err)
+		}
+		w.write("d")
+		w.wantState("a", "b", "c", "d")
+	})
+}
+
+// A member whose state machines are replaced again and again has in the end applied each
+// committed entry once and in order, and each client has its own result, with ends, snapshots
+// and failures of the storage in between.
+func TestWhateverBefallsAReplacement(t *testing.T) {
+	taken := 0
+	for seed := range uint64(100) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				rng := rand.New(rand.NewPCG(seed, 2))
+				w := newWorld(t, func(c *Config) {
+					if rng.IntN(2) == 0 {
+						c.SnapshotEntries, c.CatchUpEntries = uint64(5+rng.IntN(60)), uint64(rng.IntN(40))
+						c.CatchUpBytes = uint64(200 + rng.IntN(2000))
+					}
+				})
+				w.source.sparse, w.source.current().sparse = true, true
+				p := &past{world: w, rng: rng, bad: &sync.Map{}, release: func() {}, members: []*member.Registry{{}}}
+				p.disk = &unreadable{Storage: w.store}
+				w.nextIs(func(m *machine) {
+					m.restore = p.refuse
+					m.apply = func(_ statemachine.Batch, r []statemachine.Result) ([]statemachine.Result, error) { return r, nil }
+				})
+				w.source.machines[0].restore = p.refuse
+				p.found()
+				p.rebuild()
+				var done <-chan replaced
+				for range 80 {
+					p.befall()
+					if done == nil && rng.IntN(4) == 0 {
+						done = w.replace(t.Context())
+					}
+					select {
+					case got := <-done:
+						done = nil
+						if got.begun && got.err == nil {
+							taken++
+						}
+					default:
+					}
+				}
+				p.judge()
+			})
+		})
+	}
+	if taken < 100 {
+		t.Errorf("%d replacements, want many", taken)
+	}
+	t.Logf("%d state machines were replaced", taken)
+}

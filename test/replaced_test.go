@@ -1,0 +1,136 @@
+//go:build linux
+
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine/kv"
+)
+
+// largeMachine is a kv whose Restore takes as long as a file is there. This test binary serves
+// it, as a third party's plugin.
+type largeMachine struct {
+	statemachine.StateMachine
+	hold string // the path of the file
+}
+
+const (
+	largeName = "large"
+	largeHold = "hold-restore" // the file, in the host's data directory
+)
+
+func largeBackend() backend.Backend {
+	return backend.StateMachine(largeName, func(env backend.Env) statemachine.StateMachine {
+		return &largeMachine{StateMachine: kv.New(env)}
+	})
+}
+
+func (m *largeMachine) Describe() plugins.Info {
+	info := m.StateMachine.Describe()
+	info.Name = largeName
+	return info
+}
+
+func (m *largeMachine) Open(ctx context.Context, opts plugins.Options) (uint64, error) {
+	m.hold = filepath.Join(filepath.Dir(opts.DataDir), largeHold)
+	return m.StateMachine.Open(ctx, opts)
+}
+
+// Restore waits until the file is not there.
+func (m *largeMachine) Restore(ctx context.Context, index uint64, r io.Reader) error {
+	poll := time.NewTicker(5 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		if _, err := os.Stat(m.hold); errors.Is(err, os.ErrNotExist) {
+			return m.StateMachine.Restore(ctx, index, r)
+		}
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// NextTimer, StateHash and QueryStream pass on the abilities of a kv, which embedding hides.
+func (m *largeMachine) NextTimer() uint64 { return statemachine.NextTimer(m.StateMachine) }
+func (m *largeMachine) StateHash() []byte { return statemachine.StateHash(m.StateMachine) }
+func (m *largeMachine) QueryStream(ctx context.Context, query []byte, send func([]byte) error) error {
+	return statemachine.QueryStream(ctx, m.StateMachine, query, send)
+}
+
+// The state machine of each member in turn is replaced under load, and its restore takes as
+// long as it takes the members to write a lot: nothing waits for it, nothing is lost or done
+// twice, and no member votes.
+func TestAStateMachineIsReplacedWhileItsRestoreTakesLong(t *testing.T) {
+	t.Parallel()
+	own, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newCluster(t)
+	for _, n := range c.nodes {
+		n.rewrite("    name: kv", fmt.Sprintf("    command: [%q, plugin-serve, statemachine, %s]\n    sha256: %s", own, largeName, sumOf(t, own)))
+		n.settings = snapshotting()
+	}
+	c.start()
+	load := startWorkload(t, c.nodes...)
+	for _, n := range c.nodes {
+		n.awaitSnapshots(1)
+	}
+	term := c.term()
+	for _, n := range c.nodes {
+		before, hold := n.plugin("statemachine"), filepath.Join(n.data, largeHold)
+		if err := os.WriteFile(hold, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		type ended struct {
+			out []byte
+			err error
+		}
+		done := make(chan ended, 1)
+		go func() {
+			out, err := hostCommand(t, "plugin", "restart", "statemachine", "-o", "json", "--endpoints", n.client).CombinedOutput()
+			done <- ended{out, err}
+		}()
+		n.await("to restore the next state machine", func() bool {
+			return strings.Contains(n.host.Log(), "restoring the next state machine beside")
+		})
+		load.pauses.take()
+		load.progress(500)
+		if pid := n.plugin("statemachine").GetPid(); pid != before.GetPid() {
+			t.Errorf("%s: pid %d serves before the other one is restored, and not %d", n.name, pid, before.GetPid())
+		}
+		if err := os.Remove(hold); err != nil {
+			t.Fatal(err)
+		}
+		got := <-done
+		if got.err != nil || strings.Contains(string(got.out), "paused") {
+			t.Fatalf("%s: %v\n%s", n.name, got.err, got.out)
+		}
+		load.progress(100)
+		now := n.plugin("statemachine")
+		if now.GetPid() == before.GetPid() || now.GetGeneration() != before.GetGeneration()+1 || now.GetState() != "ready" {
+			t.Errorf("%s: %v, before %v", n.name, now, before)
+		}
+		t.Logf("%s: longest pause of all writes %v", n.name, load.pauses.take())
+	}
+	if now := c.term(); now != term {
+		t.Errorf("the replacements led from term %d to %d", term, now)
+	}
+	load.stop()
+	load.history.Check(t, c.agreed())
+	c.stop()
+}
