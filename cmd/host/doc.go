@@ -26,7 +26,8 @@
 //   - cert.go, certfiles.go, certshow.go, token.go, tokenend.go: certificates and tokens are
 //     made, shown and ended; audit.go, audittail.go: the record of requests;
 //   - pluginnew.go: the folder of a new plugin is made;
-//   - plugincheck.go, plugincheckjunit.go: an executable is checked against the plugin protocol;
+//   - pluginsubject.go, plugincheck.go, plugincheckjunit.go: an executable is checked against the plugin
+//     protocol; pluginbench.go: it is measured beside the shipped plugin of its kind;
 //   - plugindescribe.go, pluginlist.go, pluginlogs.go, pluginrestart.go: a plugin says what it is, and those of
 //     running members are shown; onemember.go: which member a command is about;
 //   - dev.go: a cluster with a plugin that is being written;

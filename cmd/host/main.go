@@ -18,7 +18,7 @@ import (
 func main() {
 	sdk.ServeBuiltin(os.Args[1:], backends())
 	if slices.Equal(os.Args[1:], []string{checkTests}) {
-		err := plugincheck.Serve(context.Background(), os.Stdin, os.Stdout, os.Stderr)
+		err := plugincheck.Serve(context.Background(), os.Stdin, os.Stdout, os.Stderr, backends())
 		report(os.Stderr, err)
 		os.Exit(exitCode(err))
 	}

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -17,7 +16,6 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/plugincheck"
-	"github.com/pontoon-raft/pontoon/plugins"
 )
 
 // errBrokenRules is the verdict of plugin check, already printed.
@@ -28,11 +26,10 @@ const checkTests = "plugin-check-tests"
 
 // A pluginCheck has the flags and the arguments of plugin check.
 type pluginCheck struct {
-	subject                plugincheck.Subject
-	kind, level            string
-	commands, hints, junit string
-	logs                   bool
-	timeout                time.Duration
+	subjectFlags
+	level, junit string
+	logs         bool
+	timeout      time.Duration
 }
 
 func newPluginCheck() *cobra.Command {
@@ -61,15 +58,13 @@ The exit code is 4 if the plugin breaks a rule or does not start.`,
 	}
 	out := addOutput(cmd)
 	var p pluginCheck
-	cmd.Flags().StringVar(&p.kind, "kind", "", "`kind` of the plugin: storage, statemachine or transport")
-	cmd.Flags().StringVar(&p.level, "level", string(plugincheck.Core), "how long to look: core, or durability with ten times the kills and random sequences")
-	cmd.Flags().StringVar(&p.commands, "commands", "", "`file` with commands of the state machine, one in a line")
-	cmd.Flags().StringVar(&p.hints, "hints", "", "YAML `file` that says more of the plugin")
+	p.add(cmd)
+	cmd.Flags().StringVar(&p.level, "level", string(plugincheck.Core), "how far to look: core; durability, with ten times the kills and random sequences; or performance, which also measures beside the shipped plugin")
 	cmd.Flags().StringVar(&p.subject.Match, "run", "", "run only the checks whose names match this `pattern`, part by part: grpc/Snapshot")
 	cmd.Flags().StringVar(&p.junit, "junit", "", "also write the results to this `file` as JUnit XML")
+	cmd.Flags().DurationVar(&p.subject.Measure, "duration", 30*time.Second, "how long the level performance measures")
 	cmd.Flags().DurationVar(&p.timeout, "timeout", time.Hour, "how long all checks may take; what runs then is a finding")
 	cmd.Flags().BoolVar(&p.logs, "logs", false, "show what the plugin logs, on standard error")
-	_ = cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions([]string{"storage", "statemachine", "transport"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = func(cmd *cobra.Command, given []string) error {
 		if err := p.complete(cmd, given); err != nil {
 			return err
@@ -80,37 +75,21 @@ The exit code is 4 if the plugin breaks a rule or does not start.`,
 }
 
 // complete reads the files and checks what can be known before the plugin is started.
-func (p *pluginCheck) complete(cmd *cobra.Command, command []string) (err error) {
+func (p *pluginCheck) complete(cmd *cobra.Command, command []string) error {
 	s := &p.subject
-	if s.Kind = plugins.Kind(p.kind); !slices.Contains(plugins.Kinds(), s.Kind) {
-		return &usageError{cmd.CommandPath(), fmt.Sprintf("--kind %q: use storage, statemachine or transport", p.kind)}
-	}
 	if s.Level = plugincheck.Level(p.level); !slices.Contains(plugincheck.Levels(), s.Level) {
-		return &usageError{cmd.CommandPath(), fmt.Sprintf("--level %q: use core or durability", p.level)}
+		return &usageError{cmd.CommandPath(), fmt.Sprintf("--level %q: use core, durability or performance", p.level)}
 	}
-	if p.hints != "" {
-		text, err := os.ReadFile(p.hints)
-		if err != nil {
-			return err
-		}
-		if s.Hints, err = plugincheck.ReadHints(text); err != nil {
-			return &usageError{cmd.CommandPath(), p.hints + ": " + err.Error()}
-		}
+	if s.Measure <= 0 || s.Measure > maxBenchTime {
+		return &usageError{cmd.CommandPath(), fmt.Sprintf("--duration must be above 0 and at most %v", maxBenchTime)}
 	}
-	if p.commands != "" {
-		if s.Hints.Commands, err = readCommands(p.commands); err != nil {
-			return &usageError{cmd.CommandPath(), err.Error()}
-		}
+	if err := p.subjectFlags.complete(cmd, command); err != nil {
+		return err
 	}
 	if err := s.Check(); err != nil {
 		return &usageError{cmd.CommandPath(), err.Error()}
 	}
-	s.Command = slices.Clone(command)
-	if s.Command[0], err = filepath.Abs(command[0]); err != nil {
-		return err
-	}
-	s.SHA256, err = catalog.SumOf(s.Command[0])
-	return err
+	return nil
 }
 
 // hintKeys are the keys of hints, in lines.
@@ -174,6 +153,7 @@ func printCheck(w io.Writer, r *plugincheck.Report) error {
 		}
 	}
 	printSkipped(&b, r.Checks)
+	printMeasured(&b, r.Checks)
 	fmt.Fprintf(&b, "%s %q, version %s: %d checks passed, %d failed, %d with advice, %d skipped, in %.0f s\n", r.Kind, r.Name, r.Version,
 		r.Count(plugincheck.Passed), r.Count(plugincheck.Failed)+r.Count(plugincheck.Ended), r.Count(plugincheck.Advised), r.Count(plugincheck.Skipped), r.Seconds)
 	if r.Conforms() {
@@ -205,6 +185,16 @@ func printSkipped(b *strings.Builder, checks []*plugincheck.Check) {
 	}
 	if len(counts) > 0 {
 		b.WriteString("\n")
+	}
+}
+
+// printMeasured shows what a check of the level performance has measured.
+func printMeasured(b *strings.Builder, checks []*plugincheck.Check) {
+	for _, c := range checks {
+		name, found := strings.CutPrefix(c.Name, string(plugincheck.Performance)+"/")
+		if found && c.Outcome == plugincheck.Passed {
+			fmt.Fprintf(b, "MEASURED %s: %s\n", strings.ReplaceAll(name, "_", " "), plugincheck.Reason(c.Output))
+		}
 	}
 }
 

@@ -103,7 +103,7 @@ func rules() []rule {
 		{
 			name:   "plugins are checked by a command",
 			reason: "a host that runs needs no kit, and no package testing",
-			who:    []string{"...", "!cmd/...", "!test/..."}, imports: []string{"internal/plugincheck", "internal/plugincheck/lane"}, tests: true,
+			who:    []string{"...", "!cmd/...", "!test/..."}, imports: []string{"internal/plugincheck", "internal/plugincheck/bench", "internal/plugincheck/lane"}, tests: true,
 		},
 		{
 			name:   "plugins and client are below core and sdk",

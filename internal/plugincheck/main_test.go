@@ -19,7 +19,7 @@ import (
 func TestMain(m *testing.M) {
 	switch args := os.Args[1:]; {
 	case len(args) == 1 && args[0] == "check-tests":
-		if err := Serve(context.Background(), os.Stdin, os.Stdout, os.Stderr); err != nil {
+		if err := Serve(context.Background(), os.Stdin, os.Stdout, os.Stderr, nil); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

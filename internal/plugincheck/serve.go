@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/frames"
 )
 
@@ -25,13 +26,14 @@ type opening struct {
 
 // Serve reads a Subject as JSON from r, runs its tests and ends the process. It is the work of
 // the process that Run starts. The results go to standard output, which package testing knows
-// by itself, and so must stdout. The plugins' logs go to stderr.
-func Serve(ctx context.Context, r io.Reader, stdout, stderr io.Writer) error {
+// by itself, and so must stdout. The plugins' logs go to stderr. The backends are those that
+// this executable serves, for the level Performance.
+func Serve(ctx context.Context, r io.Reader, stdout, stderr io.Writer, backends []backend.Backend) error {
 	var s Subject
 	if err := json.NewDecoder(r).Decode(&s); err != nil {
 		return err
 	}
-	tests, opened := testsOf(ctx, &s, stderr)
+	tests, opened := testsOf(ctx, &s, stderr, backends)
 	if err := json.NewEncoder(stdout).Encode(opened); err != nil || opened.Refused != "" {
 		return err
 	}
@@ -42,7 +44,7 @@ func Serve(ctx context.Context, r io.Reader, stdout, stderr io.Writer) error {
 }
 
 // testsOf returns all tests of a subject. One that does not start has those of its process.
-func testsOf(ctx context.Context, s *Subject, stderr io.Writer) ([]testing.InternalTest, opening) {
+func testsOf(ctx context.Context, s *Subject, stderr io.Writer, backends []backend.Backend) ([]testing.InternalTest, opening) {
 	info, err := describe(ctx, s, stderr)
 	if err != nil {
 		return []testing.InternalTest{
@@ -61,6 +63,13 @@ func testsOf(ctx context.Context, s *Subject, stderr io.Writer) ([]testing.Inter
 	tests = append(tests, testing.InternalTest{Name: "section", F: func(t *testing.T) { testSection(t, s, info) }})
 	for _, c := range carriersOf(info) {
 		tests = append(tests, testing.InternalTest{Name: c.name, F: func(t *testing.T) { withLane(t, s, c.plain, stderr, run) }})
+	}
+	if s.Level == Performance {
+		b, err := newBench(s, info, backends, stderr)
+		if err != nil {
+			return nil, opening{Refused: err.Error()}
+		}
+		tests = append(tests, testing.InternalTest{Name: string(Performance), F: func(t *testing.T) { testPerformance(t, b) }})
 	}
 	return tests, opening{Info: info}
 }

@@ -3,12 +3,13 @@ package plugincheck
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/onedocument"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
-// A Level says how long a check looks.
+// A Level says how far a check goes.
 type Level string
 
 const (
@@ -16,10 +17,12 @@ const (
 	Core Level = "core"
 	// Durability is Core with more kills and longer random sequences.
 	Durability Level = "durability"
+	// Performance is Core, and how the plugin compares with the shipped one.
+	Performance Level = "performance"
 )
 
-// Levels are all levels, the shortest first.
-func Levels() []Level { return []Level{Core, Durability} }
+// Levels are all levels.
+func Levels() []Level { return []Level{Core, Durability, Performance} }
 
 // A Subject is a plugin, and how it is to be checked.
 type Subject struct {
@@ -30,7 +33,9 @@ type Subject struct {
 	Level   Level    `json:"level"`
 	// Match is a regular expression for the names of the tests that run; empty for all.
 	Match string `json:"match"`
-	Hints Hints  `json:"hints"`
+	// Measure is how long the level Performance measures; 0 means 30 s.
+	Measure time.Duration `json:"measure"`
+	Hints   Hints         `json:"hints"`
 }
 
 // Hints are what a kit cannot know of a plugin. Each one lets it see more.

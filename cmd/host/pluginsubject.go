@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/plugincheck"
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// subjectFlags say which executable a command starts as a plugin, and what it must know of it.
+type subjectFlags struct {
+	subject               plugincheck.Subject
+	kind, commands, hints string
+}
+
+func (p *subjectFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&p.kind, "kind", "", "`kind` of the plugin: storage, statemachine or transport")
+	cmd.Flags().StringVar(&p.commands, "commands", "", "`file` with commands of the state machine, one in a line")
+	cmd.Flags().StringVar(&p.hints, "hints", "", "YAML `file` that says more of the plugin")
+	_ = cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions([]string{"storage", "statemachine", "transport"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// complete reads the files, and sums the executable.
+func (p *subjectFlags) complete(cmd *cobra.Command, command []string) (err error) {
+	s := &p.subject
+	if s.Kind = plugins.Kind(p.kind); !slices.Contains(plugins.Kinds(), s.Kind) {
+		return &usageError{cmd.CommandPath(), fmt.Sprintf("--kind %q: use storage, statemachine or transport", p.kind)}
+	}
+	if p.hints != "" {
+		text, err := os.ReadFile(p.hints)
+		if err != nil {
+			return err
+		}
+		if s.Hints, err = plugincheck.ReadHints(text); err != nil {
+			return &usageError{cmd.CommandPath(), p.hints + ": " + err.Error()}
+		}
+	}
+	if p.commands != "" {
+		if s.Hints.Commands, err = readCommands(p.commands); err != nil {
+			return &usageError{cmd.CommandPath(), err.Error()}
+		}
+	}
+	s.Command = slices.Clone(command)
+	if s.Command[0], err = filepath.Abs(command[0]); err != nil {
+		return err
+	}
+	s.SHA256, err = catalog.SumOf(s.Command[0])
+	return err
+}
