@@ -6,8 +6,8 @@ import (
 )
 
 // PluginConfig says which plugin to run and how: a backend of Config.Backends
-// (Name), an executable of a third party (Command and SHA256), or a plugin that was
-// started elsewhere (Address).
+// (Name), an executable of a third party (Command and SHA256), the version that is pinned
+// in a catalog (Catalog and Name), or a plugin that was started elsewhere (Address).
 type PluginConfig struct {
 	// Name is that of a backend. With Command or Address it may be empty; otherwise the plugin
 	// must describe itself by this name.
@@ -17,6 +17,10 @@ type PluginConfig struct {
 	Command []string
 	// SHA256 is the hex sum of the file Command[0]; required with Command.
 	SHA256 string
+	// Catalog is a directory that the commands host plugin add and pin have filled. Its
+	// plugins.lock names the executable and its sum; it is read when the host is made, and
+	// when an upgrade of the plugin is asked for.
+	Catalog string
 	// Address is where a plugin listens that was started elsewhere, in a debugger for
 	// example: unix:// and an absolute path. Nothing checks which program that is.
 	Address string
@@ -41,7 +45,7 @@ type TransportConfig struct {
 // spec is the plugin as the catalog takes it.
 func (p *PluginConfig) spec(kind plugins.Kind) catalog.Spec {
 	return catalog.Spec{
-		Kind: kind, Name: p.Name, Command: p.Command, SHA256: p.SHA256, Address: p.Address,
+		Kind: kind, Name: p.Name, Command: p.Command, SHA256: p.SHA256, Catalog: p.Catalog, Address: p.Address,
 		Isolation: catalog.Isolation(p.Isolation), Env: p.Env,
 	}
 }

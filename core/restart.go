@@ -60,7 +60,7 @@ func (h *Host) prepare(ctx context.Context, slot *catalog.Slot) (ended <-chan st
 	if in == nil || st.State != catalog.Ready {
 		return refused("it is %s: its host starts it again by itself as long as that may help", st.State)
 	}
-	info, err := slot.Prepare(ctx)
+	info, err := slot.Prepare(ctx, nil)
 	switch {
 	case errors.Is(err, catalog.ErrNoProcess):
 		return refused("%v: restart the host if it runs inside, or the plugin where it was started", err)

@@ -15,6 +15,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/maintenance"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/plugincheck"
+	"github.com/pontoon-raft/pontoon/internal/pluginlock"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
@@ -74,13 +75,14 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, core.ErrRemoved), errors.Is(err, core.ErrLostData), errors.Is(err, core.ErrOtherCluster):
 		return exitNotMember
-	case errors.Is(err, maintenance.ErrInUse):
+	case errors.Is(err, maintenance.ErrInUse), errors.Is(err, pluginlock.ErrInUse):
 		return exitInUse
-	case errors.Is(err, errUnhealthy), errors.Is(err, errDamaged), errors.Is(err, maintenance.ErrDamaged),
+	case errors.Is(err, errUnhealthy), errors.Is(err, errDamaged), errors.Is(err, maintenance.ErrDamaged), errors.Is(err, pluginlock.ErrDamaged),
 		errors.Is(err, errBadCertificate), errors.Is(err, errBrokenRules):
 		return exitUnhealthy
 	case errors.Is(err, errNotFound), errors.Is(err, errPrecondition), errors.Is(err, access.ErrNoToken), errors.Is(err, maintenance.ErrNoStore),
-		errors.Is(err, maintenance.ErrNoSnapshot), errors.Is(err, maintenance.ErrRefused):
+		errors.Is(err, maintenance.ErrNoSnapshot), errors.Is(err, maintenance.ErrRefused),
+		errors.Is(err, pluginlock.ErrNotFound), errors.Is(err, pluginlock.ErrRefused):
 		return exitNotFound
 	case errors.Is(err, member.ErrNewer), errors.Is(err, member.ErrCommandVersion): // of serve; commands on files refuse it above
 		return exitOlder

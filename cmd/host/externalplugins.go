@@ -69,7 +69,7 @@ func together(path string, failed []error, problems []hostconfig.Problem) error 
 // without a host.
 func pluginSpec(kind plugins.Kind, p *core.PluginConfig) catalog.Spec {
 	return catalog.Spec{
-		Kind: kind, Name: p.Name, Command: p.Command, SHA256: p.SHA256, Address: p.Address,
+		Kind: kind, Name: p.Name, Command: p.Command, SHA256: p.SHA256, Catalog: p.Catalog, Address: p.Address,
 		Isolation: catalog.Isolation(p.Isolation), Env: p.Env,
 	}
 }
@@ -111,7 +111,7 @@ func describe(ctx context.Context, external *catalog.Catalog, spec catalog.Spec)
 
 func shippedInfo(spec catalog.Spec) (plugins.Info, bool) {
 	for _, b := range backends() {
-		if len(spec.Command) > 0 || b.Kind != spec.Kind || b.Name != spec.Name {
+		if len(spec.Command) > 0 || spec.Catalog != "" || b.Kind != spec.Kind || b.Name != spec.Name {
 			continue
 		}
 		switch env := (backend.Env{}); b.Kind {

@@ -24,13 +24,14 @@ func (s *Slot) Beside() (*Instance, error) {
 	if pause.Over(p.launch.runner.exited) {
 		err := p.launch.runner.startCause(ErrNoProcess)
 		p.launch.abandon()
+		p.seat.leave()
 		s.catalog.lives.Done()
 		return nil, fmt.Errorf("%w: %w", ErrNoProcess, err)
 	}
 	in := p.launch.live(p.info, func(in *Instance) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.beside = in
+		s.beside, s.besideSeat = in, p.seat
 	})
 	go func() {
 		<-in.gone
@@ -61,6 +62,7 @@ func (in *Instance) TakePlace() bool {
 		return false
 	}
 	s.beside = nil
+	s.moveLocked()
 	if s.current != nil && !s.current.hasEnded() {
 		s.leaving = s.current
 	}

@@ -142,7 +142,11 @@ func (c *Catalog) Slot(spec Spec) (*Slot, error) {
 			return nil, err
 		}
 	}
-	s := newSlot(c, pl)
+	taken, err := pl.take()
+	if err != nil {
+		return nil, err
+	}
+	s := newSlot(c, spec, taken)
 	c.slots = append(c.slots, s)
 	return s, nil
 }
@@ -160,6 +164,9 @@ func (c *Catalog) Close() error {
 		s.kill()
 	}
 	c.lives.Wait()
+	for _, s := range slots {
+		s.leave()
+	}
 
 	c.mu.Lock()
 	defer c.mu.Unlock()

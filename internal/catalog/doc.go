@@ -33,7 +33,8 @@
 // The files, in the order in which a plugin meets them:
 //
 //   - catalog.go, spec.go: the catalog and the plans that it makes of Specs;
-//   - slot.go, prepare.go, beside.go, backoff.go, status.go: the place of one plugin over all its lives;
+//   - slot.go, prepare.go, beside.go, upgrade.go, backoff.go, status.go: the place of one plugin over all its
+//     lives;
 //   - launch.go, runner.go, process.go, pipes.go: one start, through go-plugin, of
 //     a process of our own making; executable.go, environment.go, runtimedir.go and
 //     sealed_linux.go: what is executed, with what, and where its socket is;

@@ -26,6 +26,7 @@ import (
 // of it is made anew for each attempt: go-plugin's clients cannot start twice.
 type launch struct {
 	slot    *Slot
+	plan    plan
 	output  *output
 	runner  *pluginRunner
 	process *process // nil if it was started elsewhere
@@ -53,7 +54,7 @@ func (s *Slot) startProcess(ctx context.Context) (*Instance, error) {
 	if in := s.startPrepared(); in != nil {
 		return in, nil
 	}
-	l, info, err := s.launchProcess(ctx)
+	l, info, err := s.launchProcess(ctx, s.following())
 	if err != nil {
 		return nil, err
 	}
@@ -62,10 +63,10 @@ func (s *Slot) startProcess(ctx context.Context) (*Instance, error) {
 
 // launchProcess starts a process and has the first conversation with it. After an error
 // nothing of it is left.
-func (s *Slot) launchProcess(ctx context.Context) (*launch, plugins.Info, error) {
-	startCtx, cancel := context.WithTimeout(ctx, s.plan.startTimeout)
+func (s *Slot) launchProcess(ctx context.Context, pl plan) (*launch, plugins.Info, error) {
+	startCtx, cancel := context.WithTimeout(ctx, pl.startTimeout)
 	defer cancel()
-	l, err := s.newLaunch(startCtx)
+	l, err := s.newLaunch(startCtx, pl)
 	if err != nil {
 		return nil, plugins.Info{}, err
 	}
@@ -84,19 +85,19 @@ func (s *Slot) launchProcess(ctx context.Context) (*launch, plugins.Info, error)
 	return nil, plugins.Info{}, err
 }
 
-func (s *Slot) newLaunch(ctx context.Context) (*launch, error) {
+func (s *Slot) newLaunch(ctx context.Context, pl plan) (*launch, error) {
 	options, err := pluginrpc.DialOptions(s.catalog.options.Limits)
 	if err != nil {
-		return nil, &StartError{Kind: s.plan.kind, Plugin: s.plan.label, Permanent: true, Cause: err}
+		return nil, &StartError{Kind: pl.kind, Plugin: pl.label, Permanent: true, Cause: err}
 	}
 	socketParent, err := s.catalog.runtimePath()
 	if err != nil {
-		return nil, &StartError{Kind: s.plan.kind, Plugin: s.plan.label, Cause: err}
+		return nil, &StartError{Kind: pl.kind, Plugin: pl.label, Cause: err}
 	}
 	name := s.Status().Name
-	logger := s.catalog.options.Logger.With("kind", string(s.plan.kind))
+	logger := s.catalog.options.Logger.With("kind", string(pl.kind))
 	out := newOutput(logger, name, &s.lines)
-	l := &launch{slot: s, output: out}
+	l := &launch{slot: s, plan: pl, output: out}
 	l.runner = l.newRunner(ctx)
 	l.options = append(options, grpc.WithChainStreamInterceptor(l.remember))
 	l.client = plugin.NewClient(l.config(socketParent, logger.With("plugin", name)))
@@ -105,7 +106,7 @@ func (s *Slot) newLaunch(ctx context.Context) (*launch, error) {
 
 // newRunner makes what the plugin runs in, which has not begun.
 func (l *launch) newRunner(ctx context.Context) *pluginRunner {
-	r := &pluginRunner{plan: l.slot.plan, ctx: ctx, served: l.slot.hasServed()}
+	r := &pluginRunner{plan: l.plan, ctx: ctx, served: l.slot.hasServed()}
 	if r.plan.attach != "" {
 		a := newAttachment(r.plan.attach)
 		r.occupant, r.exited, r.drained = a, a.ended, a.ended
@@ -131,7 +132,7 @@ func (l *launch) config(socketParent string, logger *slog.Logger) *plugin.Client
 		SyncStderr:       l.output.writer(stderrStream),
 		Logger:           newHCLog(logger),
 		// The runner's own deadline comes first.
-		StartTimeout: l.slot.plan.startTimeout + time.Minute,
+		StartTimeout: l.plan.startTimeout + time.Minute,
 	}
 }
 
@@ -224,7 +225,7 @@ func (l *launch) describe(ctx context.Context) (plugins.Info, error) {
 	if err != nil {
 		return plugins.Info{}, err
 	}
-	pl := l.slot.plan
+	pl := l.plan
 	if info.Kind != pl.kind && pl.kind != "" {
 		return plugins.Info{}, misconfigured{fmt.Errorf("is a %s plugin (%q) but is configured as %s (rule P-11)", info.Kind, info.Name, pl.kind)}
 	}
@@ -247,7 +248,7 @@ func (l *launch) startError(ctx, startCtx context.Context, err error) error {
 	var wrong misconfigured
 	permanent := errors.As(err, &wrong) || errors.Is(err, plugins.ErrBadAnswer)
 	return &StartError{
-		Kind: l.slot.plan.kind, Plugin: l.slot.plan.label, Permanent: permanent,
+		Kind: l.plan.kind, Plugin: l.plan.label, Permanent: permanent,
 		Cause: err, Stderr: l.output.tail.String(),
 	}
 }
@@ -257,7 +258,7 @@ func (l *launch) timedOut() error {
 	if l.runner.handshake == "" {
 		what = "wrote no handshake"
 	}
-	return fmt.Errorf("%s within the start timeout of %v", what, l.slot.plan.startTimeout)
+	return fmt.Errorf("%s within the start timeout of %v", what, l.plan.startTimeout)
 }
 
 // whyGone replaces the error of a broken connection by the exit of the process

@@ -16,26 +16,47 @@ var ErrNoProcess = errors.New("plugin is not a process of this host")
 type prepared struct {
 	launch *launch
 	info   plugins.Info
+	// seat is that of another version than the one that runs; else nil.
+	seat *seat
 }
 
 // Prepare starts the process that the next Start takes, beside the one that runs, and
-// returns what it says of itself. Nothing happens to the one that runs. A process that is
-// not wanted any more is ended with Discard.
+// returns what it says of itself: of the same version, or of next if that is not nil.
+// Nothing happens to the one that runs. A process that is not wanted any more is ended
+// with Discard.
 //
 // Errors: a StartError, by which nothing is known against the plugin that runs;
 // ErrNoProcess; ErrRunning if one is prepared already; ErrClosed, or the cause of ctx.
-func (s *Slot) Prepare(ctx context.Context) (plugins.Info, error) {
+func (s *Slot) Prepare(ctx context.Context, next *Next) (plugins.Info, error) {
 	if s.plan.inproc != nil || s.plan.attach != "" {
 		return plugins.Info{}, ErrNoProcess
 	}
+	pl, other := s.following(), (*seat)(nil)
+	if next != nil {
+		taken, err := next.plan.take()
+		if err != nil {
+			return plugins.Info{}, err
+		}
+		pl, other = next.plan, &taken
+	}
+	info, err := s.prepare(ctx, pl, other)
+	if err != nil {
+		other.leave()
+	}
+	return info, err
+}
+
+// prepare is Prepare with what is to run, and its seat if that is another one. The seat is
+// the caller's after an error.
+func (s *Slot) prepare(ctx context.Context, pl plan, other *seat) (plugins.Info, error) {
 	if err := s.catalog.begin(); err != nil {
 		return plugins.Info{}, err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(s.catalog.closing, func() { cancel(ErrClosed) })()
-	l, info, err := s.launchProcess(ctx)
-	if err == nil && !s.keep(&prepared{l, info}) {
+	l, info, err := s.launchProcess(ctx, pl)
+	if err == nil && !s.keep(&prepared{l, info, other}) {
 		l.abandon()
 		err = ErrRunning
 	}
@@ -83,6 +104,7 @@ func (s *Slot) take() *prepared {
 func (s *Slot) Discard() {
 	if p := s.take(); p != nil {
 		p.launch.abandon()
+		p.seat.leave()
 		s.catalog.lives.Done()
 	}
 }
@@ -97,7 +119,13 @@ func (s *Slot) startPrepared() *Instance {
 	defer s.catalog.lives.Done() // the Start has one of its own
 	if pause.Over(p.launch.runner.exited) {
 		p.launch.abandon()
+		p.seat.leave()
 		return nil
+	}
+	if p.seat != nil {
+		s.mu.Lock()
+		s.tryLocked(p.seat)
+		s.mu.Unlock()
 	}
 	return p.launch.instance(p.info)
 }

@@ -23,11 +23,11 @@ func TestAPreparedProcessIsTheNextLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	first.Ready()
-	info, err := slot.Prepare(t.Context())
+	info, err := slot.Prepare(t.Context(), nil)
 	if err != nil || info.Name != "echo" {
 		t.Fatalf("Prepare() = %v, %v", info, err)
 	}
-	if _, err := slot.Prepare(t.Context()); !errors.Is(err, catalog.ErrRunning) {
+	if _, err := slot.Prepare(t.Context(), nil); !errors.Is(err, catalog.ErrRunning) {
 		t.Errorf("a second Prepare: %v", err)
 	}
 	if st := slot.Status(); st.PID != first.PID() || st.State != catalog.Ready || st.Generation != 1 {
@@ -45,14 +45,14 @@ func TestAPreparedProcessIsTheNextLife(t *testing.T) {
 		t.Errorf("pid %d was not prepared: %v; %+v", second.PID(), known, slot.Status())
 	}
 
-	if _, err := slot.Prepare(t.Context()); err != nil {
+	if _, err := slot.Prepare(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	slot.Discard()
 	if left := children(t); len(left) != 1 {
 		t.Errorf("processes after Discard: %v", left)
 	}
-	if _, err := slot.Prepare(t.Context()); err != nil { // Close ends it
+	if _, err := slot.Prepare(t.Context(), nil); err != nil { // Close ends it
 		t.Fatal(err)
 	}
 }
@@ -65,7 +65,7 @@ func TestARefusedPreparationChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := slot.Status()
-	if _, err := slot.Prepare(t.Context()); err == nil {
+	if _, err := slot.Prepare(t.Context(), nil); err == nil {
 		t.Fatal("a process that is no state machine was prepared")
 	}
 	if st := slot.Status(); st != before || len(children(t)) != 0 {
@@ -88,7 +88,7 @@ func TestAnInstanceBesideTakesThePlace(t *testing.T) {
 	first.Ready()
 	beside := func() *catalog.Instance {
 		t.Helper()
-		if _, err := slot.Prepare(t.Context()); err != nil {
+		if _, err := slot.Prepare(t.Context(), nil); err != nil {
 			t.Fatal(err)
 		}
 		in, err := slot.Beside()
@@ -117,7 +117,7 @@ func TestAnInstanceBesideTakesThePlace(t *testing.T) {
 	if st := slot.Status(); st.PID != second.PID() || st.State != catalog.Ready || st.Generation != 2 {
 		t.Errorf("status is %+v", st)
 	}
-	if _, err := slot.Prepare(t.Context()); err != nil {
+	if _, err := slot.Prepare(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := slot.Beside(); !errors.Is(err, catalog.ErrRunning) {

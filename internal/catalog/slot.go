@@ -39,7 +39,8 @@ const (
 // other runs it. Its methods may be called concurrently.
 type Slot struct {
 	catalog *Catalog
-	plan    plan
+	spec    Spec
+	plan    plan // the first; kind, attach and inproc are those of all that follow
 	missed  atomic.Uint64
 	held    atomic.Int64 // nanoseconds
 	heldAt  atomic.Int64 // when it was held up last, in Unix nanoseconds
@@ -49,11 +50,19 @@ type Slot struct {
 	mu      sync.Mutex
 	history history
 	current *Instance
+	// ran is what current was started from.
+	ran plan
+	// seat is what the next start runs, and before what ran until a new version came, which
+	// is on trial; nil if none is.
+	seat   seat
+	before *seat
 	// prepared is the process that the next Start takes; nil if it starts one.
 	prepared *prepared
 	// beside is an instance that is to take the place of the current one, and leaving the one
 	// whose place was taken; nil if there is none.
 	beside, leaving *Instance
+	// besideSeat is that of another version that is beside; else nil.
+	besideSeat *seat
 	// busy: a Start is running.
 	busy      bool
 	state     State
@@ -67,9 +76,10 @@ type Slot struct {
 	lastExit string
 }
 
-func newSlot(c *Catalog, pl plan) *Slot {
+func newSlot(c *Catalog, spec Spec, taken seat) *Slot {
+	pl := taken.plan
 	s := &Slot{
-		catalog: c, plan: pl, state: Stopped, made: time.Now(),
+		catalog: c, spec: spec, plan: pl, seat: taken, state: Stopped, made: time.Now(),
 		info:    plugins.Info{Kind: pl.kind, Name: pl.label},
 		history: history{backoff: c.options.Backoff, crashLoop: c.options.CrashLoop},
 	}
@@ -173,14 +183,14 @@ func (s *Slot) await(ctx context.Context, previous *Instance) error {
 func (s *Slot) started(in *Instance) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.current != nil && s.plan.attach == "" { // of a plugin that others start anything may be new
+	if s.current != nil && s.plan.attach == "" && s.ran.path == s.seat.plan.path { // of a plugin that others start anything may be new
 		if differs := otherwise(s.current.info, in.info); differs != "" {
 			s.catalog.options.Logger.Warn("plugin describes itself otherwise than in its last life, and its file is the same",
 				"kind", string(s.plan.kind), "plugin", in.info.Name, "reason", differs)
 		}
 	}
 	s.busy = false
-	s.current = in
+	s.current, s.ran = in, s.seat.plan
 	s.info = in.info
 	if s.plan.attach != "" { // it was waited for
 		s.state, s.causes = Starting, causes{}
@@ -226,7 +236,8 @@ func (s *Slot) ended(in *Instance, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if in == s.beside { // nothing has happened to the one that runs
-		s.beside = nil
+		s.besideSeat.leave()
+		s.beside, s.besideSeat = nil, nil
 		return
 	}
 	s.lastExit = exitText(in.PID(), cmp.Or(err, in.forced))
@@ -234,6 +245,10 @@ func (s *Slot) ended(in *Instance, err error) {
 		s.leaving = nil
 		return
 	}
+	if in.progressed.Load() {
+		s.passedLocked()
+	}
+	s.revertLocked()
 	if err == nil {
 		s.history.stopped()
 		s.causes = causes{}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/defaults"
+	"github.com/pontoon-raft/pontoon/internal/pluginlock"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 )
@@ -34,8 +35,9 @@ const DefaultStartTimeout = 10 * time.Second
 func CallTimeout(election time.Duration) time.Duration { return 5*time.Second + election }
 
 // Spec says which plugin to run and how: a backend shipped in the host's own
-// executable (Name), another executable (Command and SHA256), or a plugin that was
-// started elsewhere (Address).
+// executable (Name), another executable (Command and SHA256), the version that is pinned
+// in a catalog of plugins (Catalog and Name), or a plugin that was started elsewhere
+// (Address).
 type Spec struct {
 	// Kind is what the plugin must be. Empty is any kind, of an executable that is only
 	// described.
@@ -48,6 +50,9 @@ type Spec struct {
 	Command []string
 	// SHA256 is the hex sum of the file Command[0]; required with Command.
 	SHA256 string
+	// Catalog is a directory with a plugins.lock, which has the executable and its sum. It
+	// is read when the slot is made, and by Slot.Next.
+	Catalog string
 	// Address is where a plugin listens that was started elsewhere: unix:// and an absolute
 	// path. Its executable is not checked, and its end is that of the connection.
 	Address string
@@ -71,6 +76,8 @@ type plan struct {
 	inproc *backend.Backend
 	// path and sum are of the executable; sum is empty for the host's own.
 	path, sum string
+	// version is that of the lock, of a plugin from a catalog; else it is empty.
+	version string
 	// attach is the path of the socket of a plugin that was started elsewhere, or empty.
 	attach       string
 	args, env    []string
@@ -110,6 +117,9 @@ func (c *Catalog) fill(pl *plan, spec Spec) error {
 	if spec.Address != "" {
 		return fillAttached(pl, spec)
 	}
+	if spec.Catalog != "" {
+		return fillPinned(pl, spec)
+	}
 	if len(spec.Command) > 0 {
 		return fillExternal(pl, spec)
 	}
@@ -124,11 +134,31 @@ func fillAttached(pl *plan, spec Spec) (err error) {
 		return errors.New("a sha256 is for a command: what was started elsewhere cannot be checked")
 	case spec.Isolation == Inproc:
 		return errors.New("only backends shipped with the host can run in its process: what was started elsewhere cannot")
+	case spec.Catalog != "":
+		return errors.New("it has an address and is from the catalog: the host starts it, or attaches to it")
 	case len(spec.Env) > 0:
 		return errors.New("its env is for a plugin that the host starts")
 	}
 	pl.attach, err = attachPath(spec.Address)
 	return err
+}
+
+// fillPinned is fillExternal with what the lock of a catalog says.
+func fillPinned(pl *plan, spec Spec) error {
+	if len(spec.Command) > 0 || spec.SHA256 != "" {
+		return errors.New("it is from the catalog, and has a command or a sha256: the lock of the catalog has both")
+	}
+	c, err := pluginlock.At(spec.Catalog)
+	if err != nil {
+		return err
+	}
+	e, err := c.Pinned(string(spec.Kind), spec.Name)
+	if err != nil {
+		return err
+	}
+	spec.Command, spec.SHA256 = append([]string{c.File(&e)}, e.Arguments...), e.SHA256
+	pl.version = e.Version
+	return fillExternal(pl, spec)
 }
 
 func fillExternal(pl *plan, spec Spec) error {

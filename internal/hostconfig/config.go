@@ -19,6 +19,10 @@ type Config struct {
 	// peerURLs are peer URLs of members by name, for those that have none of their
 	// own. Load hands them out.
 	peerURLs founders.PeerURLs
+	// catalog is the directory of plugins, and fromCatalog the sections that take theirs
+	// from it, by key.
+	catalog     string
+	fromCatalog map[string]*bool
 	// listed: the file has a list of transports, if only of one.
 	listed bool
 }
@@ -52,6 +56,21 @@ func newConfig() *Config {
 		p.plugin.Isolation = string(catalog.Process)
 	}
 	return c
+}
+
+// Catalog is the directory of the plugins that sections with "from: catalog" mean; empty if
+// none is configured.
+func (c *Config) Catalog() string { return c.catalog }
+
+// from is whether the section of that key takes its plugin from the catalog.
+func (c *Config) from(key string) *bool {
+	if c.fromCatalog == nil {
+		c.fromCatalog = map[string]*bool{}
+	}
+	if c.fromCatalog[key] == nil {
+		c.fromCatalog[key] = new(bool)
+	}
+	return c.fromCatalog[key]
 }
 
 // Self returns the member with the node's own id.

@@ -16,7 +16,9 @@ func (c *Config) complete(o *Origins) {
 		}
 	}
 	for _, p := range allPlugins(c) {
-		if len(p.plugin.Command) == 0 && p.plugin.Address == "" {
+		if *c.from(p.key) {
+			p.plugin.Catalog = c.catalog
+		} else if len(p.plugin.Command) == 0 && p.plugin.Address == "" {
 			set(p.key+".name", &p.plugin.Name, p.shipped, "")
 		}
 	}

@@ -76,9 +76,11 @@ func settings(c *Config) []setting {
 			setting{key: t.key + ".listen", value: textValue{&t.Listen}},
 			setting{key: t.key + ".advertise", value: listValue{&t.Advertise}, list: true})
 	}
+	all = append(all, setting{key: "plugins.catalog", value: textValue{&c.catalog}})
 	for _, p := range allPlugins(c) {
 		all = append(all,
 			setting{key: p.key + ".name", value: textValue{&p.plugin.Name}},
+			setting{key: p.key + ".from", value: either(c.from(p.key), "catalog", "section")},
 			setting{key: p.key + ".sha256", value: textValue{&p.plugin.SHA256}},
 			setting{key: p.key + ".address", value: textValue{&p.plugin.Address}},
 			setting{key: p.key + ".isolation", value: choice(&p.plugin.Isolation, string(catalog.Process), string(catalog.Inproc))})

@@ -10,7 +10,11 @@ import (
 
 func (c *Config) checkPlugins(ps *problems) {
 	for _, p := range allPlugins(c) {
-		checkSource(ps, p)
+		if *c.from(p.key) {
+			c.checkPinned(ps, p)
+		} else {
+			checkSource(ps, p)
+		}
 		checkEnv(ps, p.key+".env", p.plugin.Env)
 	}
 	if c.Host.RehearseSnapshots && c.Host.StateMachine.Address != "" {
@@ -53,6 +57,27 @@ func checkSource(ps *problems, p pluginAt) {
 	}
 	if p.plugin.Isolation == string(catalog.Inproc) {
 		ps.about(p.key+".isolation", "is inproc; a command always has a process of its own")
+	}
+}
+
+// checkPinned checks a plugin from the catalog, which is read when the host is made.
+func (c *Config) checkPinned(ps *problems, p pluginAt) {
+	if c.catalog == "" {
+		ps.about(p.key+".from", "is catalog, and no catalog is configured; set plugins.catalog to its directory")
+	}
+	switch name := p.plugin.Name; {
+	case name == "":
+		ps.about(p.key+".name", "is missing; name a plugin of the catalog")
+	case memberform.CheckName(name) != nil:
+		ps.about(p.key+".name", "%q is not a plugin's name", name)
+	}
+	for key, set := range map[string]bool{"command": len(p.plugin.Command) > 0, "sha256": p.plugin.SHA256 != "", "address": p.plugin.Address != ""} {
+		if set {
+			ps.about(p.key+"."+key, "stands beside from: catalog; the plugins.lock of the catalog says what is run, so delete one of the two")
+		}
+	}
+	if p.plugin.Isolation == string(catalog.Inproc) {
+		ps.about(p.key+".isolation", "is inproc; a plugin from the catalog always has a process of its own")
 	}
 }
 
