@@ -57,6 +57,9 @@ func (s *machineSource) keeps() string {
 	if m.Describe().Has(statemachine.CapabilityDurable) {
 		return fmt.Sprintf("it keeps its state in %s (capability %s)", m.dir, statemachine.CapabilityDurable)
 	}
+	if m.Describe().Has(plugins.CapabilityLeadership) {
+		return fmt.Sprintf("it is told who leads (capability %s), and two would act upon it", plugins.CapabilityLeadership)
+	}
 	if m.applied > 0 {
 		return fmt.Sprintf("it keeps its state from one process to the next, as it opened at entry %d", m.applied)
 	}

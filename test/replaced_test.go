@@ -134,3 +134,24 @@ func TestAStateMachineIsReplacedWhileItsRestoreTakesLong(t *testing.T) {
 	load.history.Check(t, c.agreed())
 	c.stop()
 }
+
+// A state machine that has a file in its directory is ended before the next one opens that, and
+// the answer says why.
+func TestAStateMachineWithFilesIsEndedBeforeTheNextOneOpens(t *testing.T) {
+	t.Parallel()
+	n := newSingle(t)
+	n.startReady()
+	if err := os.WriteFile(filepath.Join(n.data, "statemachine", "index.db"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := n.plugin("statemachine")
+	out, err := hostCommand(t, "plugin", "restart", "statemachine", "--endpoints", n.client).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "index.db") || !strings.Contains(string(out), "requests waited") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if now := n.plugin("statemachine"); now.GetPid() == before.GetPid() || now.GetGeneration() != 2 {
+		t.Errorf("%v, before %v", now, before)
+	}
+	n.awaitReady()
+	n.stop()
+}

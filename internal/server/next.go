@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/node"
@@ -39,7 +40,7 @@ type next struct {
 	hashes []node.StateHash
 
 	cancel context.CancelCauseFunc
-	limit  time.Duration
+	limit  atomic.Int64 // a time.Duration
 	watch  *time.Timer
 }
 
@@ -54,9 +55,9 @@ func newNext(s *Server, m RunningStateMachine) *next {
 // until end is called, for as many bytes as for a follower that is sent a snapshot.
 func (n *next) catchUp(ctx context.Context) (following context.Context, end func(), err error) {
 	ctx, n.cancel = context.WithCancelCause(ctx)
-	n.limit = nextLimit(n.s.cfg.Election)
-	n.watch = time.AfterFunc(n.limit, func() {
-		err := fmt.Errorf("%w: it has got on with nothing for %v", errLags, n.limit)
+	n.limit.Store(int64(nextLimit(n.s.cfg.Election)))
+	n.watch = time.AfterFunc(nextLimit(n.s.cfg.Election), func() {
+		err := fmt.Errorf("%w: it has got on with nothing for %v", errLags, time.Duration(n.limit.Load()))
 		n.cancel(err)
 		n.m.Fail(err) // a call may not heed its context
 	})
@@ -76,7 +77,7 @@ func (n *next) catchUp(ctx context.Context) (following context.Context, end func
 }
 
 // move notes that it gets on.
-func (n *next) move() { n.watch.Reset(n.limit) }
+func (n *next) move() { n.watch.Reset(time.Duration(n.limit.Load())) }
 
 // why is the cause of err: of a call that was given up, or over which the process ended.
 func (n *next) why(ctx context.Context, err error) error {
@@ -156,7 +157,7 @@ func (n *next) restore(ctx context.Context, index uint64) error {
 	}
 	defer func() { _ = r.Close() }() // nothing was written
 	info := r.Info()
-	n.limit += time.Duration(info.Bytes/restorePace) * time.Second
+	n.limit.Add(int64(time.Duration(info.Bytes/restorePace) * time.Second))
 	n.move()
 	if err := n.restoreFrom(ctx, &movingReader{r, n.move}, info.Metadata); err != nil {
 		return fmt.Errorf("snapshot %d: %w", index, err)

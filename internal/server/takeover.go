@@ -173,6 +173,9 @@ func (d *driver) makePlace(t *takeover) error {
 			return fmt.Errorf("after entry %d its state has the hash %016x, and that of the one that runs has %016x", h.Index, h.Value, d.s.hashes.own[i].Value)
 		}
 	}
+	if err := t.next.d.checkReached(); err != nil {
+		return err
+	}
 	if !t.next.m.TakePlace() {
 		return fmt.Errorf("the next process has ended: %w", cmp.Or(t.next.m.Err(), errEnded))
 	}

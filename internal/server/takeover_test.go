@@ -12,6 +12,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/pause"
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
@@ -194,6 +195,29 @@ func TestANextStateMachineThatIsOfNoUseIsRefused(t *testing.T) {
 			})
 		})
 	}
+}
+
+// One that does not apply the version of commands that the cluster comes to meanwhile is
+// refused, though no command of that version is there yet.
+func TestANextStateMachineOfAnEarlierVersionIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.nextIs(func(m *machine) { m.Announce(plugins.Versions{Greatest: 1}); m.sparse = true })
+		w.source.current().Kill()
+		w.passes()
+		w.write("a")
+		first := w.source.current()
+		w.commitSwitch(1)
+		synctest.Wait()
+		w.nextIs(func(m *machine) { m.sparse = true })
+		if got := <-w.replace(t.Context()); got.begun || !errors.Is(got.err, member.ErrCommandVersion) {
+			t.Errorf("got %+v", got)
+		}
+		if w.source.current() != first || w.s.Err() != nil {
+			t.Errorf("the one from before does not go on: %v", w.s.Err())
+		}
+		w.write("b")
+	})
 }
 
 // The hashes of checks go on with the next state machine, whose state is the same.
