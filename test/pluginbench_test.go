@@ -34,7 +34,7 @@ func TestPluginBenchMeasuresEachKind(t *testing.T) {
 		{"statemachine", "kv", []string{"--commands", kvCommands(t), "--hints", kvHints}, []string{
 			"query", "snapshot, save", "snapshot, restore", "apply, batches of 1", "apply, batches of 16", "apply, batches of 256",
 		}},
-		{"storage", "wal", nil, []string{
+		{"storage", "wal", []string{"--dir", "."}, []string{
 			"read", "append and sync, 1 entry", "append and sync, 64 entries", "recovery of 20000 entries",
 		}},
 		{"transport", "http", []string{"--hints", hintsFile(t, "url: http://{address}\n")}, []string{"messages, one way", "snapshot"}},
@@ -157,10 +157,15 @@ func kvCommands(t *testing.T) string {
 	return path
 }
 
-// runPluginBench runs host plugin bench and returns what it printed, and its exit code.
+// runPluginBench runs host plugin bench in a directory of its own, and returns what it printed and
+// its exit code.
 func runPluginBench(t *testing.T, args ...string) (string, int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), hostProgram(t), append([]string{"plugin", "bench"}, args...)...)
+	cmd.Dir = t.TempDir()
 	out, _ := cmd.CombinedOutput() // the exit code is in ProcessState
+	if left, err := os.ReadDir(cmd.Dir); err != nil || len(left) > 0 {
+		t.Errorf("%v left %v, %v", args, left, err)
+	}
 	return string(out), cmd.ProcessState.ExitCode()
 }

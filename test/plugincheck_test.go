@@ -82,6 +82,8 @@ func TestPluginCheckSaysWhatIsWrong(t *testing.T) {
 		{[]string{"--kind", "statemachine", "--commands", hintsFile(t, "1\n"), "--", "/bin/ls"}, 4, "FINDING"},
 		{[]string{"--kind", "storage", "--", "/does/not/exist"}, 1, "no such file"},
 		{[]string{"--kind", "statemachine", "--", "/bin/ls"}, 2, "--commands"},
+		{[]string{"--kind", "storage", "--duration", "5s", "--", "/bin/ls"}, 2, "--duration is for --level performance"},
+		{[]string{"--kind", "storage", "--level", "speed", "--", "/bin/ls"}, 2, "use core, durability or performance"},
 		{[]string{"--kind", "disk", "--", "/bin/ls"}, 2, "use storage, statemachine or transport"},
 		{[]string{"--kind", "storage", "--hints", hintsFile(t, "observes: x\n"), "--", "/bin/ls"}, 2, "observes is not a hint\nhints are: config, commands"},
 		{[]string{"--kind", "storage", "--", changing}, 1, "changed while it was checked"},

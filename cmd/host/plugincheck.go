@@ -80,6 +80,9 @@ func (p *pluginCheck) complete(cmd *cobra.Command, command []string) error {
 	if s.Level = plugincheck.Level(p.level); !slices.Contains(plugincheck.Levels(), s.Level) {
 		return &usageError{cmd.CommandPath(), fmt.Sprintf("--level %q: use core, durability or performance", p.level)}
 	}
+	if cmd.Flags().Changed("duration") && s.Level != plugincheck.Performance {
+		return &usageError{cmd.CommandPath(), "--duration is for --level performance: the other levels measure nothing"}
+	}
 	if s.Measure <= 0 || s.Measure > maxBenchTime {
 		return &usageError{cmd.CommandPath(), fmt.Sprintf("--duration must be above 0 and at most %v", maxBenchTime)}
 	}

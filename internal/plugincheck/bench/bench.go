@@ -84,6 +84,9 @@ func (b *Bench) Run(ctx context.Context) (_ *Report, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, err
+	}
 	size := meanBytes(b.Plugin.Command)
 	r := &run{Bench: b, dir: dir, rounds: 1, rates: map[string][]rates{}}
 	r.sides = [2]Contestant{b.Plugin, shipped(b.Kind, size)}

@@ -17,7 +17,7 @@ const (
 	// snapshots are measured.
 	fillCommands, fillBytes = 10_000, 16 << 20
 	// maxSnapshot is the largest snapshot that is measured: it is held in memory.
-	maxSnapshot = 128 << 20
+	maxSnapshot = 64 << 20
 	// batchWindow is how many batches are on their way at once.
 	batchWindow = 16
 	// largestBatch is the most entries in a batch.
