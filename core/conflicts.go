@@ -36,6 +36,12 @@ type sighting struct {
 // timeouts: both sides try again much more often.
 const conflictAge = 30
 
+// The log has a conflict with a member once in conflictAgain, of mostConflictsTold at most.
+const (
+	conflictAgain     = 10 * time.Second
+	mostConflictsTold = 256
+)
+
 // maxStrangeConflicts bounds what callers that are not members can make a
 // member remember. Members have room of their own: a few conflicts each.
 const maxStrangeConflicts = 16
@@ -75,15 +81,19 @@ func (i *identity) see(c conflict) bool {
 	if !known && !in && strangers >= maxStrangeConflicts {
 		delete(i.conflicts, oldest)
 	}
-	fresh := !known && (in || i.roomToTell(c.kind()))
+	fresh := !known && i.roomToTell(c.kind(), in)
 	i.conflicts[c.kind()] = sighting{c.detail, c.says, time.Now(), fresh || before.told}
 	return fresh
 }
 
-// roomToTell tells whether the log may have another line about a stranger: few of
-// them, however often they come back with something that fits in between. It
+// roomToTell tells whether the log may have another line about a peer: few of
+// strangers, however often they come back with something that fits in between. It
 // needs i.mu.
-func (i *identity) roomToTell(kind conflict) bool {
+func (i *identity) roomToTell(kind conflict, in bool) bool {
+	if in {
+		_, due := i.told.Note(kind, time.Now())
+		return due
+	}
 	maps.DeleteFunc(i.strange, func(_ conflict, at time.Time) bool { return i.old(at) })
 	if _, lately := i.strange[kind]; lately || len(i.strange) >= maxStrangeConflicts {
 		return false

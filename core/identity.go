@@ -13,6 +13,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/handover"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/internal/repeats"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
@@ -54,8 +55,11 @@ type identity struct {
 	self      transport.Greeting
 	conflicts map[conflict]sighting  // by kind
 	strange   map[conflict]time.Time // those with strangers that the log has lately
-	met       map[member.ID]bool     // greeted, and fitting since
-	last      verdict
+	// told has which of those with members the log had lately: a transport may say that one
+	// comes and goes as often as it likes.
+	told *repeats.Book[conflict]
+	met  map[member.ID]bool // greeted, and fitting since
+	last verdict
 
 	connected func(member.ID) bool // a transport has a connection with a peer
 
@@ -66,6 +70,7 @@ type identity struct {
 func newIdentity(h *Host) *identity {
 	return &identity{
 		h: h, pins: &pins{}, registry: &member.Registry{}, conflicts: map[conflict]sighting{}, strange: map[conflict]time.Time{}, met: map[member.ID]bool{},
+		told:      repeats.New[conflict](repeats.Rule{Pause: conflictAgain, Most: mostConflictsTold, Forgets: true}),
 		connected: h.reaches, losses: make(chan loss, 2),
 	}
 }

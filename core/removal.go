@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/internal/repeats"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -14,12 +15,21 @@ import (
 // lasted, until that word is believed of fewer than most others. See outlast.
 const lonelyElections = 60
 
+// mostRemovalWords bounds the peers whose words are remembered. A member that does not know
+// the others yet cannot tell them from strangers.
+const mostRemovalWords = 256
+
+// removalAgain is how long the log has no second line of a peer that says the same kind of
+// thing of the removal of this member.
+const removalAgain = time.Minute
+
 // removalWords are what peers have said of this member's removal, each its last
 // word. A peer takes its word back by a connection: those that hold this member for
 // removed have none with it.
 type removalWords struct {
-	mu sync.Mutex
-	by map[member.ID]removalWord
+	mu    sync.Mutex
+	by    map[member.ID]removalWord
+	lines *repeats.Book[removalLine] // which of it the log had lately
 }
 
 // removalWord is what one peer says.
@@ -36,6 +46,9 @@ func (w *removalWords) say(peer member.ID, proof member.Removed, now time.Time, 
 		w.by = map[member.ID]removalWord{}
 	}
 	word, said := w.by[peer]
+	if !said && len(w.by) >= mostRemovalWords {
+		clear(w.by) // those of members come again
+	}
 	fresh := !said || word.proof != proof
 	if fresh || now.Sub(word.last) > patience/2 {
 		word = removalWord{proof: proof, since: now}
@@ -159,9 +172,28 @@ func (h *Host) reaches(id member.ID) bool { return h.courier.Connected(id) }
 
 // warnRemoval says so once: a peer says it each time that it is called.
 func (h *Host) warnRemoval(fresh bool, text string, e *transport.Event) {
-	if fresh {
-		h.logger.Warn(text, "peer", member.ID(e.Peer), "index", e.Index, "detail", e.Detail)
+	if !fresh {
+		return
 	}
+	if silent, due := h.removals.line(removalLine{member.ID(e.Peer), text}, time.Now()); due {
+		h.logger.Warn(text, "peer", member.ID(e.Peer), "index", e.Index, "detail", e.Detail, "more_since_last_line", silent)
+	}
+}
+
+// removalLine is what the log says of one peer's word.
+type removalLine struct {
+	peer member.ID
+	text string
+}
+
+// line tells whether the log is to have a line, and how often it had none since the last one.
+func (w *removalWords) line(l removalLine, now time.Time) (silent int, due bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.lines == nil {
+		w.lines = repeats.New[removalLine](repeats.Rule{Pause: removalAgain, Most: mostRemovalWords, Forgets: true})
+	}
+	return w.lines.Note(l, now)
 }
 
 // removed ends the host: it is no longer a member.

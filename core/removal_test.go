@@ -117,3 +117,31 @@ func TestAWordOfARemovalOutlastsTheOthers(t *testing.T) {
 		})
 	}
 }
+
+// However many peers say something, and however often each says something else, what is
+// remembered of it and what the log has are bounded; the word of a peer that says the same all
+// along is there.
+func TestWordsOfARemovalAreBounded(t *testing.T) {
+	now := time.Unix(1000, 0)
+	var words removalWords
+	lines := 0
+	for i := range uint64(10_000) {
+		peer := member.ID(2 + i)
+		if i%2 == 0 {
+			peer = 1
+		}
+		words.say(peer, member.Removed{ID: 9, Index: i}, now, time.Minute)
+		if _, due := words.line(removalLine{peer, "a peer says"}, now); due {
+			lines++
+		}
+		now = now.Add(time.Millisecond)
+	}
+	if len(words.by) > mostRemovalWords || lines > mostRemovalWords {
+		t.Errorf("%d words are remembered, and the log has %d lines", len(words.by), lines)
+	}
+	proof := member.Removed{ID: 9, Index: 1}
+	words.say(3, proof, now, time.Minute)
+	if words.by[3].proof != proof {
+		t.Error("a member's word found no room")
+	}
+}

@@ -12,6 +12,14 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
+// floodKinds are the events of a flood: all but EVENT_MISMATCH, by which a member may rightly
+// hold that it is not ready.
+var floodKinds = []pluginv1.EventType{
+	pluginv1.EventType_EVENT_UNREACHABLE, pluginv1.EventType_EVENT_ACTIVE, pluginv1.EventType_EVENT_INACTIVE,
+	pluginv1.EventType_EVENT_REMOVED, pluginv1.EventType_EVENT_SNAPSHOT_OFFERED, pluginv1.EventType_EVENT_GREETED,
+	pluginv1.EventType_EVENT_UNVERIFIED,
+}
+
 // transportLies are those that only a transport can tell.
 func transportLies() map[string]lie {
 	message := func(e transport.Envelope) *pluginv1.RaftInbound {
@@ -39,10 +47,8 @@ func transportLies() map[string]lie {
 		})},
 		"raft: an event without a peer": {lives: 1, begin: delivers(func() any { return event(transport.Event{Type: pluginv1.EventType_EVENT_ACTIVE}) })},
 		"raft: events without an end": {by: (*chaos).writes, begin: floods(func(i uint64) any {
-			return event(transport.Event{
-				Type: pluginv1.EventType(1 + i%8), Peer: 2 + i/8, Offer: 1 + i, Greeting: pluginv1.Greeting{Store: i},
-				Reason: transport.MismatchStore, Verdict: transport.VerdictRefusedByPeer,
-			})
+			kind := floodKinds[i%uint64(len(floodKinds))]
+			return event(transport.Event{Type: kind, Peer: 2 + i/8, Offer: 1 + i, Greeting: pluginv1.Greeting{Store: i}})
 		})},
 		"raft: words of one peer without an end": {by: (*chaos).writes, begin: floods(func(i uint64) any {
 			return event(transport.Event{Type: pluginv1.EventType_EVENT_UNREACHABLE, Peer: 2})

@@ -27,11 +27,11 @@ type carrier struct {
 	instance  *catalog.Instance // of the supervising goroutine
 	running   atomic.Pointer[catalog.Instance]
 	// unverified: callers of its port do not prove who they are.
-	unverified atomic.Bool
-	held       repeats.Line // what the log says of events that are too many
-	wake       chan struct{}
-	peersWake  chan struct{}
-	restarts   chan *restart
+	unverified, saidUnverified atomic.Bool
+	held                       repeats.Line // what the log says of events that are too many
+	wake                       chan struct{}
+	peersWake                  chan struct{}
+	restarts                   chan *restart
 
 	// The rest is guarded by courier.mu.
 	name    string
@@ -56,6 +56,7 @@ func (k *carrier) connect(ctx context.Context) error {
 			return err
 		}
 		opened = in.Transport()
+		k.saidUnverified.Store(false)
 		address, err := opened.Open(ctx, transport.Options{Options: opts, Listen: k.Listen, Advertise: k.Advertise}, handler{k.courier, k, in, time.Now()})
 		if err == nil {
 			k.courier.logger.Info("listening for peers", "plugin", in.Info().Name, "address", address)

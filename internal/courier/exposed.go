@@ -7,10 +7,13 @@ import (
 )
 
 // callersUnverified takes that every caller of a transport's members' port can
-// speak for any member. It is said at every start: as a warning, unless only
+// speak for any member. It is said at every start, once: as a warning, unless only
 // programs of this machine reach the port.
 func (k *carrier) callersUnverified() {
 	k.unverified.Store(true)
+	if k.saidUnverified.Swap(true) {
+		return
+	}
 	if memberform.IsLoopback(k.Listen) {
 		k.courier.logger.Info("every program of this machine can speak for any member: members do not prove who they are, and the members' port is on loopback",
 			"plugin", k.Slot.Status().Name, "listen", k.Listen)
