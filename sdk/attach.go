@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -45,6 +46,11 @@ type attachable struct {
 	hosts int // so many were served; of the one that has the place
 	// failed takes why the plugin cannot serve another host.
 	failed chan error
+
+	mu sync.Mutex
+	// told is why a host was refused, as the log has it; empty if none was since the last
+	// one attached.
+	told string
 }
 
 // serveAttached waits for hosts until a signal ends it, and returns the exit code.
@@ -188,9 +194,23 @@ func (a *attachable) receive(conn net.Conn) {
 	<-a.held
 }
 
+// refuse tells a host why it is not taken. The log hears of it once, since a host that
+// waits asks every second.
 func (a *attachable) refuse(conn net.Conn, why error) {
-	a.log.Warn("a host was refused", "reason", why)
+	if a.tell(why.Error()) {
+		a.log.Warn("a host was refused", "reason", why)
+	}
 	_, _ = fmt.Fprintf(conn, "%s%v\n", pluginrpc.AttachRefusal, why) // it may be gone
+}
+
+// tell notes why a host was refused, and reports whether that is new. Empty is that one has
+// attached.
+func (a *attachable) tell(why string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	before := a.told
+	a.told = why
+	return why != before
 }
 
 // errNotClosed: the backend of a host that is gone may still hold what the next needs.
@@ -208,6 +228,7 @@ func (a *attachable) serve(conn net.Conn) error {
 		return err
 	}
 	if _, err := fmt.Fprintf(conn, "1|%d|unix|%s|grpc|\n", plugins.ProtocolVersion, path); err == nil {
+		a.tell("")
 		a.log.Info("a host has attached")
 		_ = conn.SetDeadline(time.Time{})
 		_, _ = conn.Read(make([]byte, 1)) // its end is that of the host; a host writes nothing

@@ -123,6 +123,12 @@ func TestEachHostThatAttachesHasABackendOfItsOwn(t *testing.T) {
 	if _, refused := p.attach(t, greeting(t)); !strings.HasPrefix(refused, pluginrpc.AttachRefusal+"another host is attached") {
 		t.Errorf("the second host at a time was answered with %q", refused)
 	}
+	for range 3 { // it asks again and again
+		p.attach(t, greeting(t))
+	}
+	if n := strings.Count(p.stderr.String(), "a host was refused"); n != 1 {
+		t.Errorf("the log says %d times that a host was refused:\n%s", n, p.stderr)
+	}
 	if err := first.Close(); err != nil { // as the end of a host does
 		t.Fatal(err)
 	}

@@ -318,3 +318,85 @@ class Sum:
 
 pontoon.serve(Sum(), name="sum", version="1.0.0")
 `
+
+// A storage that was held up for longer than the host waits for an append serves again as
+// soon as it goes on.
+func TestAnAttachedStorageThatWasHeldUpServesAgain(t *testing.T) {
+	t.Parallel()
+	n := newSingle(t)
+	p := n.byHandAt("wal", n.program.Path(t), "plugin-serve", "storage", "wal")
+	p.start()
+	n.rewrite("    name: wal\n", fmt.Sprintf("    name: wal\n    address: %s\n", p.address()))
+	n.startReady()
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	c := n.dial()
+	defer c.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	proposed := make(chan error, 1)
+	go func() {
+		_, err := c.Propose(ctx, kv.EncodePut([]byte("k"), []byte("v")))
+		proposed <- err
+	}()
+	n.await("to give its storage up", func() bool { return strings.Contains(n.host.Log(), "storage failed") })
+	cancel()
+	<-proposed
+	if err := p.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	n.awaitReady()
+	if r, err := c.Propose(context.Background(), kv.EncodePut([]byte("k"), []byte("w"))); err != nil || r.Error != "" {
+		t.Errorf("put: %q, %v", r.Error, err)
+	}
+	if n := strings.Count(p.log(), "a host has attached"); n != 2 {
+		t.Errorf("the host has attached %d times, want twice:\n%s", n, p.log())
+	}
+	n.stop()
+}
+
+// A host whose plugin is held up ends all the same, and leaves the plugin as it is.
+func TestAHostEndsThoughItsPluginIsHeldUp(t *testing.T) {
+	t.Parallel()
+	n, p := attachedTo(t)
+	p.start()
+	n.startReady()
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	n.host.Signal(t, syscall.SIGTERM)
+	if code := n.host.ExitsWithin(t, 2*stopTime); code != 1 || !strings.Contains(n.host.Log(), "stop was forced: statemachine(counter)") {
+		t.Errorf("exit code %d\n%s", code, n.host.LastLines(30))
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	n.startReady()
+	n.awaitAttached(p)
+	n.add(1)
+	n.stop()
+}
+
+// A plugin that is held up before it has answered is attached to as soon as it goes on, and
+// tells the tries that came to nothing in few lines.
+func TestAPluginThatWasHeldUpBeforeItAnsweredIsAttachedTo(t *testing.T) {
+	t.Parallel()
+	n, p := attachedTo(t)
+	p.start()
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	n.start()
+	n.await("to wait for an answer", func() bool {
+		return strings.Contains(n.host.Log(), "within the start timeout")
+	})
+	if err := p.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	n.awaitReady()
+	n.add(1)
+	if lines := strings.Count(n.host.Log(), "waiting for a plugin"); lines > 3 {
+		t.Errorf("the log says %d times that it waits:\n%s", lines, n.host.LastLines(30))
+	}
+	n.stop()
+}

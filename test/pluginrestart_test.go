@@ -8,7 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
 // restartPlugin runs plugin restart for a node, which has to succeed, and checks that the
@@ -109,5 +112,71 @@ func TestARefusedProcessLeavesTheOldOne(t *testing.T) {
 		t.Errorf("the old one does not go on: %v, before %v", now, before)
 	}
 	n.awaitReady()
+	n.stop()
+}
+
+// A new process that does not apply what the cluster's commands are by now would end its
+// host: it is refused, and the old one goes on.
+func TestAProcessThatAppliesOtherCommandsIsRefused(t *testing.T) {
+	t.Parallel()
+	n := newSingle(t)
+	dir := t.TempDir()
+	which, script := filepath.Join(dir, "which"), filepath.Join(dir, "counter")
+	for path, text := range map[string]string{
+		which: programs.counterNext.Path(t), script: fmt.Sprintf("#!/bin/sh\nexec \"$(cat %s)\"\n", which),
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.external(script, sumOf(t, script))
+	n.startReady()
+	c := &cluster{t: t, nodes: []*node{n}}
+	c.awaitCommandVersion(1)
+	before := n.plugin("statemachine")
+	if err := os.WriteFile(which, []byte(programs.counter.Path(t)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := hostCommand(t, "plugin", "restart", "statemachine", "--endpoints", n.client).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "the cluster is at command version 1, and the new process applies 0: the old one goes on") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if now := n.plugin("statemachine"); now.GetPid() != before.GetPid() || now.GetState() != "ready" {
+		t.Errorf("the old one does not go on: %v, before %v", now, before)
+	}
+	n.stop()
+}
+
+// A client that goes while the old process is being closed takes nothing with it: the
+// process that was prepared is the next one.
+func TestARestartGoesOnWithoutItsClient(t *testing.T) {
+	t.Parallel()
+	n := newSingle(t)
+	n.startReady()
+	old := n.signalPlugin("transport", syscall.SIGSTOP) // so that its Close takes a while
+	known := map[int]bool{}
+	for _, p := range live.ChildrenOf(n.host.PID()) {
+		known[p.PID] = true
+	}
+	asked := hostCommand(t, "plugin", "restart", "transport", "--endpoints", n.client)
+	if err := asked.Start(); err != nil {
+		t.Fatal(err)
+	}
+	n.await("to close the old process", func() bool { return strings.Contains(n.host.Log(), "the transport is restarted as asked") })
+	var prepared int32
+	for _, p := range live.ChildrenOf(n.host.PID()) {
+		if !known[p.PID] {
+			prepared = int32(p.PID)
+		}
+	}
+	_ = asked.Process.Kill()
+	_ = asked.Wait()
+	n.await("to have the next process serve", func() bool {
+		st := n.plugin("transport")
+		return st.GetState() == "ready" && st.GetPid() != old.GetPid()
+	})
+	if now := n.plugin("transport"); prepared == 0 || now.GetPid() != prepared {
+		t.Errorf("pid %d serves, and %d was prepared", now.GetPid(), prepared)
+	}
 	n.stop()
 }

@@ -33,11 +33,15 @@ func attachPath(address string) (string, error) {
 		return "", fmt.Errorf("address %s is not %s and an absolute path", quote(address), pluginrpc.AttachScheme)
 	case strings.ContainsRune(path, 0):
 		return "", errors.New("its address contains a NUL byte")
-	case len(path) > maxSocketPath():
-		return "", fmt.Errorf("address %s has a path of %d bytes, and a unix socket has at most %d", quote(address), len(path), maxSocketPath())
+	case len(path) > maxAttachPath():
+		return "", fmt.Errorf("address %s has a path of %d bytes, and may have %d, so that the path of a host's socket beside it, which is a little longer, is one", quote(address), len(path), maxAttachPath())
 	}
 	return filepath.Clean(path), nil
 }
+
+// maxAttachPath leaves the name of a host's socket, which is that of the address and a number, a
+// few bytes more.
+func maxAttachPath() int { return maxSocketPath() - len(".1234567890") }
 
 // detached is why an attachment ended that this host did not end.
 const detached = "its connection has ended: it was stopped where it was started, or has crashed"

@@ -82,6 +82,7 @@ class Hosts:
     def __init__(self, machine, description, path):
         self.machine, self.description, self.path = machine, description, path
         self.place, self.served = threading.Lock(), 0
+        self.told = ""  # why a host was refused, as the log has it, since the last one attached
 
     def receive(self, connection):
         with connection:
@@ -93,7 +94,7 @@ class Hosts:
             if not why and not self.place.acquire(blocking=False):
                 why = "another host is attached to it, or one that has gone left calls that still run"
             if why:
-                logging.warning("a host was refused: %s", why)
+                self.tell(why)
                 send(connection, "-|%s\n" % why)
                 return
             try:
@@ -104,6 +105,12 @@ class Hosts:
                 os._exit(1)
             self.place.release()
 
+    def tell(self, why):
+        """Logs why a host was refused, once: one that waits asks every second."""
+        if why != self.told:
+            logging.warning("a host was refused: %s", why)
+        self.told = why
+
     def serve(self, connection):
         """Serves the host on a socket of its own: what is left of the host before does not reach it."""
         core = Core(copy.deepcopy(self.machine), self.description)
@@ -113,6 +120,7 @@ class Hosts:
         server = new_server(core, path, attached=True)
         server.start()
         if send(connection, "1|1|unix|%s|grpc|\n" % path):
+            self.told = ""
             logging.info("a host has attached")
             connection.settimeout(None)
             await_end(connection)
