@@ -93,5 +93,9 @@ func (m *member) RestartPlugin(context.Context, string, string) (server.PluginSt
 	return server.PluginStatus{}, nil
 }
 
+func (m *member) UpgradePlugin(context.Context, string, string, string) (server.PluginUpgrade, error) {
+	return server.PluginUpgrade{}, nil
+}
+
 func (m *member) Live() error  { return nil }
 func (m *member) Ready() error { return nil }

@@ -22,6 +22,12 @@ func (c *Client) RestartPlugin(ctx context.Context, endpoint string, req *hostv1
 	return resp.GetPlugin(), err
 }
 
+// UpgradePlugin asks the member at endpoint, once, to replace the process of one of its
+// plugins by one of the version that its catalog pins. It needs the role administer.
+func (c *Client) UpgradePlugin(ctx context.Context, endpoint string, req *hostv1.UpgradePluginRequest) (*hostv1.UpgradePluginResponse, error) {
+	return askOne(ctx, c, endpoint, request{}, req, hostv1.HostClient.UpgradePlugin)
+}
+
 // askOne asks the member at endpoint, once.
 func askOne[Req, Res any](ctx context.Context, c *Client, endpoint string, r request, req *Req,
 	method func(hostv1.HostClient, context.Context, *Req, ...grpc.CallOption) (*Res, error),

@@ -23,7 +23,7 @@
 //   - host.go, boot.go: the host and its start; datadir.go, pins.go, incarnation.go: its
 //     directory, and what it remembers there outside the storage;
 //   - open.go, pluginclose.go: a plugin is started and opened, and closed and ended;
-//     pluginstatus.go: how the plugins are, and what they have written; restart.go: one gets a
+//     pluginstatus.go: how the plugins are, and what they have written; restart.go, upgrade.go: one gets a
 //     new process as asked;
 //   - generation.go, load.go, raftend.go: a raft node over one opened storage, from what is
 //     on disk to its end; clock.go: its ticks;

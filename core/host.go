@@ -23,18 +23,19 @@ import (
 
 // Host is one running member of a cluster.
 type Host struct {
-	cfg      Config
-	logger   *slog.Logger
-	relay    *logsink.Relay // under logger; nil if that does not wait by itself
-	catalog  *catalog.Catalog
-	slots    map[plugins.Kind]*catalog.Slot // but those of the transports
-	server   *server.Server
-	api      *api.Server
-	machine  *machineSource
-	courier  *courier.Courier
-	identity *identity
-	audit    *audit.Log      // nil if none is kept
-	classes  *access.Classes // of commands and queries; nil if clients have no roles
+	cfg        Config
+	logger     *slog.Logger
+	relay      *logsink.Relay // under logger; nil if that does not wait by itself
+	catalog    *catalog.Catalog
+	slots      map[plugins.Kind]*catalog.Slot // but those of the transports
+	server     *server.Server
+	api        *api.Server
+	machine    *machineSource
+	rehearsals *catalog.Slot // nil if there are none
+	courier    *courier.Courier
+	identity   *identity
+	audit      *audit.Log      // nil if none is kept
+	classes    *access.Classes // of commands and queries; nil if clients have no roles
 
 	certificates *certificates
 
@@ -125,7 +126,8 @@ func New(cfg Config) (*Host, error) {
 		SnapshotEntries: cfg.SnapshotEntries, SnapshotBytes: cfg.SnapshotBytes, CatchUpEntries: cfg.CatchUpEntries,
 		CatchUpBytes: cfg.CatchUpBytes,
 		Rehearse:     rehearse, RehearseAll: cfg.RehearseSnapshots,
-		StateMachine: h.machine, Plugins: h.pluginStatus, PluginLines: h.pluginLines, RestartPlugin: h.restartPlugin, Links: h.links, Ping: h.courier.Ping, Fitness: h.unfit, Logger: cfg.Logger, Metrics: cfg.Metrics,
+		StateMachine: h.machine, Plugins: h.pluginStatus, PluginLines: h.pluginLines, RestartPlugin: h.restartPlugin, UpgradePlugin: h.upgradePlugin,
+		MachineOnTrial: h.slots[plugins.StateMachine].OnTrial, Links: h.links, Ping: h.courier.Ping, Fitness: h.unfit, Logger: cfg.Logger, Metrics: cfg.Metrics,
 		NoteParting:  func(index uint64, how string) { h.identity.pins.part(index, how) },
 		Certificates: func() []server.Warning { return h.certificates.warnings(time.Now()) },
 		Log:          cfg.Log, Access: guard, Audit: h.audit, RefusedConnections: func() uint64 { return h.api.RefusedConnections() }, Late: c.Late, Exposed: h.courier.Exposed,

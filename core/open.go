@@ -69,6 +69,7 @@ func (h *Host) launch(ctx context.Context, kind plugins.Kind, slot *catalog.Slot
 	limit := openTimeout(h.cfg.Election)
 	opening, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	trial := slot.OnTrial()
 	opts, err := h.options(in.Info(), config)
 	if err == nil {
 		err = open(opening, in, opts)
@@ -80,7 +81,11 @@ func (h *Host) launch(ctx context.Context, kind plugins.Kind, slot *catalog.Slot
 	if opening.Err() != nil && ctx.Err() == nil && !isPermanent(err) {
 		err = fmt.Errorf("did not open within %v: %w", limit, catalog.ErrHung)
 	}
-	return nil, fmt.Errorf("open %s(%s): %w", kind, in.Info().Name, h.giveUp(ctx, in, err))
+	err = h.giveUp(ctx, in, err)
+	if trial { // the version before is the next try, so that nothing of this is permanent
+		return nil, fmt.Errorf("open %s(%s) of version %q: %v; %w", kind, in.Info().Name, in.Info().Version, err, errNotServed)
+	}
+	return nil, fmt.Errorf("open %s(%s): %w", kind, in.Info().Name, err)
 }
 
 // giveUp ends a plugin that cannot be used because of err, and returns err with

@@ -41,6 +41,7 @@ func (h *Host) rehearsal() (func(context.Context, uint64, io.Reader) error, erro
 	if err != nil {
 		return nil, err
 	}
+	h.rehearsals = slot
 	return (&rehearsal{h, slot}).restore, nil
 }
 

@@ -15,19 +15,34 @@ import (
 // restartPlugin replaces the process of one plugin. The new process starts and describes
 // itself first. Only then is the old one closed, which has its lock, its port or its data
 // until it is gone, and the new one opened.
-func (h *Host) restartPlugin(ctx context.Context, kind, name string) (server.PluginStatus, error) {
+func (h *Host) restartPlugin(ctx context.Context, kind, name string) (now server.PluginStatus, err error) {
+	err = h.alone(kind, name, func(slot *catalog.Slot) (err error) {
+		now, err = h.renew(ctx, slot, nil)
+		return err
+	})
+	return now, err
+}
+
+// alone does something with a plugin while no other plugin is restarted.
+func (h *Host) alone(kind, name string, do func(*catalog.Slot) error) error {
 	slot, err := h.slot(plugins.Kind(kind), name)
 	if err != nil {
-		return server.PluginStatus{}, err
+		return err
 	}
 	if !h.restarting.TryLock() {
-		return server.PluginStatus{}, &server.Error{Err: server.ErrPluginRefused, Detail: "another plugin of this member is being restarted: wait for that", RetryAfter: h.cfg.Election}
+		return &server.Error{Err: server.ErrPluginRefused, Detail: "another plugin of this member is being restarted: wait for that", RetryAfter: h.cfg.Election}
 	}
 	defer h.restarting.Unlock()
+	return do(slot)
+}
+
+// renew replaces the process of a plugin by one of the same version, or of next if that is
+// not nil.
+func (h *Host) renew(ctx context.Context, slot *catalog.Slot, next *catalog.Next) (server.PluginStatus, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(h.life, cancel)()
-	ended, err := h.prepare(ctx, slot)
+	ended, err := h.prepare(ctx, slot, next)
 	if err != nil {
 		return server.PluginStatus{}, err
 	}
@@ -35,8 +50,12 @@ func (h *Host) restartPlugin(ctx context.Context, kind, name string) (server.Plu
 	if !begun {
 		slot.Discard() // else the keeper takes it, also if the asker has gone
 	}
+	if err == nil && next != nil && !slot.Runs(next) {
+		err = errNotServed
+	}
 	switch {
 	case err == nil:
+		slot.Passed()
 		st := statusOf(slot.Status())
 		st.Paused = paused
 		return st, nil
@@ -52,7 +71,7 @@ func (h *Host) restartPlugin(ctx context.Context, kind, name string) (server.Plu
 
 // prepare starts the new process of a plugin that is well. The channel is closed when the
 // process ends that runs. The error says what to do; the one that runs goes on.
-func (h *Host) prepare(ctx context.Context, slot *catalog.Slot) (ended <-chan struct{}, err error) {
+func (h *Host) prepare(ctx context.Context, slot *catalog.Slot, next *catalog.Next) (ended <-chan struct{}, err error) {
 	refused := func(format string, args ...any) (<-chan struct{}, error) {
 		return nil, &server.Error{Err: server.ErrPluginRefused, Detail: fmt.Sprintf(format, args...)}
 	}
@@ -60,7 +79,7 @@ func (h *Host) prepare(ctx context.Context, slot *catalog.Slot) (ended <-chan st
 	if in == nil || st.State != catalog.Ready {
 		return refused("it is %s: its host starts it again by itself as long as that may help", st.State)
 	}
-	info, err := slot.Prepare(ctx, nil)
+	info, err := slot.Prepare(ctx, next)
 	switch {
 	case errors.Is(err, catalog.ErrNoProcess):
 		return refused("%v: restart the host if it runs inside, or the plugin where it was started", err)
@@ -73,6 +92,10 @@ func (h *Host) prepare(ctx context.Context, slot *catalog.Slot) (ended <-chan st
 	if v := h.server.Status().CommandVersion; st.Kind == plugins.StateMachine && !info.CommandVersions.Has(v) {
 		slot.Discard()
 		return refused("the cluster is at command version %d, and the new process applies %s: the old one goes on", v, info.CommandVersions)
+	}
+	if lacks := lacking(slot.Info(), info); next != nil && lacks != "" {
+		slot.Discard()
+		return refused("version %s %s: the old one goes on; restart the host if that is meant", next.Version(), lacks)
 	}
 	return in.Done(), nil
 }

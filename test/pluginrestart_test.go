@@ -14,9 +14,12 @@ import (
 	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
-// restartPlugin runs plugin restart for a node, which has to succeed, and checks that the
-// next process serves.
-func (n *node) restartPlugin(kind string) {
+// restartPlugin runs plugin restart for a node.
+func (n *node) restartPlugin(kind string) { n.t.Helper(); n.replacePlugin("restart", kind) }
+
+// replacePlugin runs plugin restart or upgrade for a node, which has to succeed, and checks
+// that the next process serves.
+func (n *node) replacePlugin(command, kind string, args ...string) {
 	n.t.Helper()
 	before := n.plugin(kind)
 	var now struct {
@@ -24,7 +27,7 @@ func (n *node) restartPlugin(kind string) {
 		State      string `json:"state"`
 		Generation uint32 `json:"generation"`
 	}
-	out := (&cluster{t: n.t, nodes: []*node{n}}).command("plugin", "restart", kind, "-o", "json")
+	out := (&cluster{t: n.t, nodes: []*node{n}}).command(append([]string{"plugin", command, kind, "-o", "json"}, args...)...)
 	if err := json.Unmarshal([]byte(out), &now); err != nil {
 		n.t.Fatal(err)
 	}
@@ -41,14 +44,20 @@ func (n *node) restartPlugin(kind string) {
 // vote. A storage restart of the leader hands the leadership over.
 func TestPluginsAreRestartedUnderLoad(t *testing.T) {
 	t.Parallel()
-	c := startCluster(t)
+	startCluster(t).replaceAll(func(n *node, kind string) { n.restartPlugin(kind) })
+}
+
+// replaceAll replaces each plugin of each member under load, and stops the cluster.
+func (c *cluster) replaceAll(replace func(n *node, kind string)) {
+	t := c.t
+	t.Helper()
 	load := startWorkload(t, c.nodes...)
 	load.progress(200)
 	for _, kind := range []string{"statemachine", "transport"} {
 		term := c.term()
 		for _, n := range c.nodes {
 			load.pauses.take()
-			n.restartPlugin(kind)
+			replace(n, kind)
 			n.awaitReady()
 			load.progress(100)
 			t.Logf("%s of %s: longest pause of all writes %v", kind, n.name, load.pauses.take())
@@ -60,7 +69,7 @@ func TestPluginsAreRestartedUnderLoad(t *testing.T) {
 	for _, n := range c.nodes {
 		st, _ := n.status()
 		load.pauses.take()
-		n.restartPlugin("storage")
+		replace(n, "storage")
 		if handed := strings.Count(n.host.Log(), "leadership handed over"); st.GetRole() == "leader" && handed == 0 {
 			t.Errorf("%s led, and its storage was restarted without a hand-over", n.name)
 		}

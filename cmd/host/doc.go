@@ -30,7 +30,8 @@
 //     protocol; pluginbench.go: it is measured beside the shipped plugin of its kind;
 //   - plugindescribe.go, pluginlist.go, pluginlogs.go, pluginrestart.go: a plugin says what it is, and those of
 //     running members are shown; onemember.go: which member a command is about;
-//   - plugincatalog.go, pluginadd.go: the versions of a catalog of plugins;
+//   - plugincatalog.go, pluginadd.go, pluginupgrade.go: the versions of a catalog of plugins, and a running member
+//     goes over to another one;
 //   - dev.go: a cluster with a plugin that is being written;
 //   - demo.go, version.go: a cluster on this machine, and what this program is;
 //   - output.go, terminal.go, exit.go: tables, JSON, progress, errors and exit codes.

@@ -215,5 +215,13 @@ func (h *fakeHost) RestartPlugin(_ context.Context, kind, _ string) (server.Plug
 	return server.PluginStatus{Kind: kind, Name: "wal", PID: 99, State: "ready", Generation: 4}, h.err
 }
 
+func (h *fakeHost) UpgradePlugin(_ context.Context, kind, _, to string) (server.PluginUpgrade, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return server.PluginUpgrade{
+		Plugin: server.PluginStatus{Kind: kind, Name: "wal", Version: "2", PID: 99, State: "ready", Generation: 4}, SHA256: "ab", VersionBefore: "1", SHA256Before: "cd", Unchanged: to == "2",
+	}, h.err
+}
+
 func (h *fakeHost) Live() error  { return nil }
 func (h *fakeHost) Ready() error { return nil }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,12 +30,24 @@ machine with files of its own, the member takes no requests, or has them wait: r
 the members one after the other.`,
 		Example: `  host plugin restart statemachine --member 2
   host plugin restart transport --name quic --endpoints 127.0.0.1:7401`,
-		Args:      args(cobra.ExactArgs(1)),
-		ValidArgs: []string{"storage", "statemachine", "transport"},
 	}
-	flags, which, out := addCluster(cmd), addOneMember(cmd), addOutput(cmd)
+	out := addOutput(cmd)
+	return replacing(cmd, func(c *client.Client, endpoint, kind, name string) error {
+		p, err := c.RestartPlugin(cmd.Context(), endpoint, &hostv1.RestartPluginRequest{Kind: kind, Name: name})
+		if err != nil {
+			return err
+		}
+		shown := restartedOf(p)
+		return out.line(cmd, shown, "%s\n%s", shown, shown.remark())
+	})
+}
+
+// replacing makes a command replace the process of one plugin of one member.
+func replacing(cmd *cobra.Command, replace func(c *client.Client, endpoint, kind, name string) error) *cobra.Command {
+	flags, which := addCluster(cmd), addOneMember(cmd)
 	flags.timeout = restartTimeout
 	cmd.Flags().Lookup("timeout").DefValue = restartTimeout.String()
+	cmd.Args, cmd.ValidArgs = args(cobra.ExactArgs(1)), []string{"storage", "statemachine", "transport"}
 	cmd.RunE = func(cmd *cobra.Command, given []string) error {
 		kind, err := kindOf(cmd, given[0])
 		if err != nil {
@@ -47,18 +58,7 @@ the members one after the other.`,
 			if err != nil {
 				return err
 			}
-			p, err := c.RestartPlugin(cmd.Context(), endpoint, &hostv1.RestartPluginRequest{Kind: string(kind), Name: which.plugin})
-			if err != nil {
-				return err
-			}
-			shown := listedOf(&hostv1.StatusResponse{Plugins: []*hostv1.PluginStatus{p}})[0]
-			return out.print(cmd, restartedPlugin{shown.pluginStatus, shown.Generation, p.GetPaused()}, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "%s %s serves in pid %s, generation %d\n", shown.Kind, printable(shown.Name), shown.process(), shown.Generation)
-				if p.GetPaused() != "" {
-					_, err = fmt.Fprintln(w, printable(p.GetPaused()))
-				}
-				return err
-			})
+			return replace(c, endpoint, string(kind), which.plugin)
 		})
 	}
 	return cmd
@@ -69,4 +69,22 @@ type restartedPlugin struct {
 	pluginStatus
 	Generation uint32 `json:"generation"`
 	Paused     string `json:"paused,omitempty"`
+}
+
+func restartedOf(p *hostv1.PluginStatus) restartedPlugin {
+	shown := listedOf(&hostv1.StatusResponse{Plugins: []*hostv1.PluginStatus{p}})[0]
+	return restartedPlugin{shown.pluginStatus, shown.Generation, p.GetPaused()}
+}
+
+// String is the plugin for people.
+func (p restartedPlugin) String() string {
+	return fmt.Sprintf("%s %s serves in pid %s, generation %d", p.Kind, printable(p.Name), p.process(), p.Generation)
+}
+
+// remark is a line on why it paused; empty if it did not.
+func (p restartedPlugin) remark() string {
+	if p.Paused == "" {
+		return ""
+	}
+	return printable(p.Paused) + "\n"
 }

@@ -100,6 +100,25 @@ func TestPluginDescribeIsToldWhich(t *testing.T) {
 	}
 }
 
+func TestPluginUpgrade(t *testing.T) {
+	h := startFake(t)
+	got := host(t, "plugin", "upgrade", "storage", "--endpoints", h.address)
+	if got.code != exitOK || got.stdout != "storage wal serves in pid 99, generation 4: version 2, before 1\n" {
+		t.Errorf("exit %d: %s%s", got.code, got.stdout, got.stderr)
+	}
+	got = host(t, "plugin", "upgrade", "storage", "--to", "2", "--endpoints", h.address)
+	if got.code != exitOK || !strings.Contains(got.stdout, "version 2 runs already") {
+		t.Errorf("the version that runs: exit %d: %s%s", got.code, got.stdout, got.stderr)
+	}
+	h.set(func(h *fakeHost) {
+		h.err = &server.Error{Err: server.ErrPluginRefused, Detail: "version 2 lacks much"}
+	})
+	got = host(t, "plugin", "upgrade", "storage", "--endpoints", h.address)
+	if got.code != exitNotFound || !strings.Contains(got.stderr, "is not restarted: version 2 lacks much") {
+		t.Errorf("a refusal: exit %d: %s", got.code, got.stderr)
+	}
+}
+
 func TestPluginRestart(t *testing.T) {
 	h := startFake(t)
 	got := host(t, "plugin", "restart", "storage", "--endpoints", h.address)
@@ -110,7 +129,7 @@ func TestPluginRestart(t *testing.T) {
 		h.err = &server.Error{Err: server.ErrPluginRefused, Detail: "its sha256 is another"}
 	})
 	got = host(t, "plugin", "restart", "storage", "--endpoints", h.address)
-	if got.code != exitNotFound || !strings.Contains(got.stderr, "goes on: its sha256 is another") {
+	if got.code != exitNotFound || !strings.Contains(got.stderr, "is not restarted: its sha256 is another") {
 		t.Errorf("a refusal: exit %d: %s", got.code, got.stderr)
 	}
 	if got := host(t, "plugin", "restart", "tape", "--endpoints", h.address); got.code != exitUsage {

@@ -92,6 +92,13 @@ func (a audited) RestartPlugin(ctx context.Context, req *hostv1.RestartPluginReq
 	})
 }
 
+// UpgradePlugin implements hostv1.HostServer.
+func (a audited) UpgradePlugin(ctx context.Context, req *hostv1.UpgradePluginRequest) (*hostv1.UpgradePluginResponse, error) {
+	return recorded(ctx, a.requests, audit.UpgradePlugin, req, a.requests.UpgradePlugin, func(r *audit.Record) {
+		r.Target = pluginTarget(req.GetKind(), req.GetName())
+	})
+}
+
 // pluginTarget is a plugin as a request names it, cut to what no name is longer than.
 func pluginTarget(kind, name string) *audit.Target {
 	const most = 200

@@ -23,6 +23,7 @@ func auditedOps() map[string]audit.Op {
 		hostv1.Host_TransferLeader_FullMethodName: audit.Transfer,
 		hostv1.Host_PluginLines_FullMethodName:    audit.PluginLines,
 		hostv1.Host_RestartPlugin_FullMethodName:  audit.RestartPlugin,
+		hostv1.Host_UpgradePlugin_FullMethodName:  audit.UpgradePlugin,
 
 		"/v1/propose":         audit.Propose,
 		"/v1/query":           audit.Query,
@@ -33,6 +34,7 @@ func auditedOps() map[string]audit.Op {
 		"/v1/leader/transfer": audit.Transfer,
 		"/v1/plugins/lines":   audit.PluginLines,
 		"/v1/plugins/restart": audit.RestartPlugin,
+		"/v1/plugins/upgrade": audit.UpgradePlugin,
 	}
 }
 

@@ -242,6 +242,12 @@ func (f *fakeService) RestartPlugin(_ context.Context, kind, name string) (serve
 	return server.PluginStatus{Kind: kind, Name: "wal", State: "ready", Generation: 2}, f.fail
 }
 
+func (f *fakeService) UpgradePlugin(_ context.Context, kind, name, to string) (server.PluginUpgrade, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return server.PluginUpgrade{Plugin: server.PluginStatus{Kind: kind, Name: "wal", Version: to, State: "ready"}, SHA256: "ab", VersionBefore: "1", SHA256Before: "cd"}, f.fail
+}
+
 func (f *fakeService) Live() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

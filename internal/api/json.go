@@ -65,6 +65,7 @@ func newJSONAPI(r *requests, names *hostNames) *jsonAPI {
 			"/v1/leader/transfer": {method: http.MethodPost, serve: unary(svc.TransferLeader)},
 			"/v1/plugins/lines":   {method: http.MethodPost, serve: unary(svc.PluginLines)},
 			"/v1/plugins/restart": {method: http.MethodPost, serve: unary(svc.RestartPlugin)},
+			"/v1/plugins/upgrade": {method: http.MethodPost, serve: unary(svc.UpgradePlugin)},
 		},
 	}
 }

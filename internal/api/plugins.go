@@ -39,15 +39,38 @@ func unixMs(t time.Time) uint64 { return uint64(max(0, t.UnixMilli())) }
 
 // RestartPlugin implements hostv1.HostServer.
 func (r *requests) RestartPlugin(ctx context.Context, req *hostv1.RestartPluginRequest) (*hostv1.RestartPluginResponse, error) {
-	if err := r.end.refusal(); err != nil {
+	if err := r.mayReplace(req.GetKind()); err != nil {
 		return nil, err
-	}
-	if req.GetKind() == "" {
-		return nil, malformed("no kind of plugin: use storage, statemachine or transport")
 	}
 	plugin, err := r.svc.RestartPlugin(ctx, req.GetKind(), req.GetName())
 	if err != nil {
 		return nil, err
 	}
 	return &hostv1.RestartPluginResponse{Plugin: toPlugin(&plugin)}, nil
+}
+
+// UpgradePlugin implements hostv1.HostServer.
+func (r *requests) UpgradePlugin(ctx context.Context, req *hostv1.UpgradePluginRequest) (*hostv1.UpgradePluginResponse, error) {
+	if err := r.mayReplace(req.GetKind()); err != nil {
+		return nil, err
+	}
+	u, err := r.svc.UpgradePlugin(ctx, req.GetKind(), req.GetName(), req.GetTo())
+	if err != nil {
+		return nil, err
+	}
+	return &hostv1.UpgradePluginResponse{
+		Plugin: toPlugin(&u.Plugin), Sha256: u.SHA256, VersionBefore: text(u.VersionBefore), Sha256Before: u.SHA256Before, Unchanged: u.Unchanged,
+	}, nil
+}
+
+// mayReplace refuses requests for a new process of a plugin during a stop, and without a
+// kind.
+func (r *requests) mayReplace(kind string) error {
+	if err := r.end.refusal(); err != nil {
+		return err
+	}
+	if kind == "" {
+		return malformed("no kind of plugin: use storage, statemachine or transport")
+	}
+	return nil
 }

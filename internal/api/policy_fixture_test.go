@@ -147,5 +147,9 @@ func rpcs() map[string]struct {
 			_, err := c.RestartPlugin(ctx, &hostv1.RestartPluginRequest{Kind: "storage"})
 			return err
 		}},
+		"UpgradePlugin": {access.Administer, func(ctx context.Context, c hostv1.HostClient) error {
+			_, err := c.UpgradePlugin(ctx, &hostv1.UpgradePluginRequest{Kind: "storage"})
+			return err
+		}},
 	}
 }

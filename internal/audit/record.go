@@ -23,6 +23,7 @@ const (
 	Transfer      Op = "transfer_leader"
 	PluginLines   Op = "plugin_lines"
 	RestartPlugin Op = "restart_plugin"
+	UpgradePlugin Op = "upgrade_plugin"
 )
 
 // The operations that a Log itself records.

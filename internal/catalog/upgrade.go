@@ -48,6 +48,11 @@ func (n *Next) Version() string { return n.plan.version }
 // SHA256 is the sum of the executable in hex.
 func (n *Next) SHA256() string { return n.plan.sum }
 
+// Is tells whether which names the version, or the beginning of its sum.
+func (n *Next) Is(which string) bool {
+	return (&pluginlock.Entry{Version: n.plan.version, SHA256: n.plan.sum}).Is(which)
+}
+
 // Next reads the lock for this plugin alone. Nothing changes. Errors: ErrNotPinned, or a
 // StartError.
 func (s *Slot) Next() (*Next, error) {

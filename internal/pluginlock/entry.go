@@ -107,8 +107,8 @@ func extensionOf(file, name string) string {
 	return ""
 }
 
-// is tells whether which names this version: by its version, or by the first digits of its
+// Is tells whether which names this version: by its version, or by the first digits of its
 // sum.
-func (e *Entry) is(which string) bool {
+func (e *Entry) Is(which string) bool {
 	return e.Version == which || len(which) >= leastDigits && strings.HasPrefix(e.SHA256, strings.ToLower(which))
 }

@@ -113,7 +113,7 @@ func find(entries []Entry, kind, name, which string) (*Entry, error) {
 		}
 		has = append(has, e.Version)
 		switch {
-		case !e.is(which):
+		case !e.Is(which):
 		case found == nil || e.Version == which:
 			found = e
 		case found.Version != which:

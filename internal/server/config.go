@@ -50,6 +50,11 @@ type Config struct {
 	PluginLines func(which PluginLines) ([]PluginLine, time.Time, error)
 	// RestartPlugin restarts one plugin; see Service.
 	RestartPlugin func(ctx context.Context, kind, name string) (PluginStatus, error)
+	// UpgradePlugin upgrades one plugin; see Service.
+	UpgradePlugin func(ctx context.Context, kind, name, to string) (PluginUpgrade, error)
+	// MachineOnTrial tells whether the state machine is a new version that has not served
+	// yet: if it fails, another try is made with the one before. It may be nil.
+	MachineOnTrial func() bool
 	// Links tells how peers are reached; nil if that is not known.
 	Links func() []PeerLink
 	// Ping asks whether a member answers under its peer URLs, nil, or not. It is an

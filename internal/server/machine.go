@@ -24,6 +24,7 @@ func (s *Server) run() {
 	for !s.ended() {
 		given, begun := underWay{}, time.Now()
 		m, err := s.startMachine(ctx)
+		trial := s.cfg.MachineOnTrial != nil && s.cfg.MachineOnTrial()
 		if err == nil {
 			unanswered, given, err = s.drive(ctx, m, unanswered)
 			if errors.Is(err, errTakenOver) {
@@ -42,7 +43,7 @@ func (s *Server) run() {
 		}
 		s.restarted(err)
 		s.placed(nil, err)
-		if errors.Is(err, ErrPermanent) && (m != nil || !s.goesOnWithout(err)) {
+		if errors.Is(err, ErrPermanent) && !trial && (m != nil || !s.goesOnWithout(err)) {
 			s.err = fmt.Errorf("state machine: %w", err)
 			return
 		}

@@ -91,6 +91,11 @@ type Service interface {
 	// over before its storage is restarted. The next state machine is brought to the applied
 	// index beside the one that runs, if it can.
 	RestartPlugin(ctx context.Context, kind, name string) (PluginStatus, error)
+	// UpgradePlugin is RestartPlugin with the version that the lock of the plugin's catalog
+	// pins now, which has to be to, if that is not empty: a version, or the beginning of its
+	// sum. A version that lacks what the one before has is refused (ErrPluginRefused). If it
+	// does not get as far as serving, the one before is started again (ErrRestartFailed).
+	UpgradePlugin(ctx context.Context, kind, name, to string) (PluginUpgrade, error)
 	// Live reports whether the raft goroutine ticked lately.
 	Live() error
 	// Ready reports whether this member can serve: it is live, knows a leader,

@@ -74,6 +74,25 @@ func (s *Server) ApplyStalled() time.Duration {
 	return time.Since(*since) // monotonic: a clock that is set is not a stall
 }
 
+// A PluginUpgrade is how an upgrade of a plugin has ended.
+type PluginUpgrade struct {
+	// Plugin is as it serves now.
+	Plugin PluginStatus
+	SHA256 string
+	// VersionBefore and SHA256Before are those of the version that ran before.
+	VersionBefore, SHA256Before string
+	// Unchanged: the pinned version has run already, and nothing was done.
+	Unchanged bool
+}
+
+// UpgradePlugin implements Service.
+func (s *Server) UpgradePlugin(ctx context.Context, kind, name, to string) (PluginUpgrade, error) {
+	if s.cfg.UpgradePlugin == nil {
+		return PluginUpgrade{}, &Error{Err: ErrUnknownPlugin}
+	}
+	return s.cfg.UpgradePlugin(ctx, kind, name, to)
+}
+
 // RestartPlugin implements Service.
 func (s *Server) RestartPlugin(ctx context.Context, kind, name string) (PluginStatus, error) {
 	return s.cfg.RestartPlugin(ctx, kind, name)

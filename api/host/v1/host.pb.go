@@ -1257,6 +1257,149 @@ func (x *RestartPluginResponse) GetPlugin() *PluginStatus {
 	return nil
 }
 
+type UpgradePluginRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// storage, statemachine or transport.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The name of the plugin; needed only if there are two of that kind.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// The version that the lock must pin, or the first 8 or more digits of its sha256; any if
+	// empty.
+	To            string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpgradePluginRequest) Reset() {
+	*x = UpgradePluginRequest{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpgradePluginRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpgradePluginRequest) ProtoMessage() {}
+
+func (x *UpgradePluginRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpgradePluginRequest.ProtoReflect.Descriptor instead.
+func (*UpgradePluginRequest) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *UpgradePluginRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *UpgradePluginRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *UpgradePluginRequest) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+type UpgradePluginResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The plugin as it serves now.
+	Plugin *PluginStatus `protobuf:"bytes,1,opt,name=plugin,proto3" json:"plugin,omitempty"`
+	Sha256 string        `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// The version and the sum that ran before.
+	VersionBefore string `protobuf:"bytes,3,opt,name=version_before,json=versionBefore,proto3" json:"version_before,omitempty"`
+	Sha256Before  string `protobuf:"bytes,4,opt,name=sha256_before,json=sha256Before,proto3" json:"sha256_before,omitempty"`
+	// The pinned version has run already, and nothing was done.
+	Unchanged     bool `protobuf:"varint,5,opt,name=unchanged,proto3" json:"unchanged,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpgradePluginResponse) Reset() {
+	*x = UpgradePluginResponse{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpgradePluginResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpgradePluginResponse) ProtoMessage() {}
+
+func (x *UpgradePluginResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpgradePluginResponse.ProtoReflect.Descriptor instead.
+func (*UpgradePluginResponse) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *UpgradePluginResponse) GetPlugin() *PluginStatus {
+	if x != nil {
+		return x.Plugin
+	}
+	return nil
+}
+
+func (x *UpgradePluginResponse) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+func (x *UpgradePluginResponse) GetVersionBefore() string {
+	if x != nil {
+		return x.VersionBefore
+	}
+	return ""
+}
+
+func (x *UpgradePluginResponse) GetSha256Before() string {
+	if x != nil {
+		return x.Sha256Before
+	}
+	return ""
+}
+
+func (x *UpgradePluginResponse) GetUnchanged() bool {
+	if x != nil {
+		return x.Unchanged
+	}
+	return false
+}
+
 // PluginLinesRequest asks for lines of one plugin of the member that is asked.
 type PluginLinesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1274,7 +1417,7 @@ type PluginLinesRequest struct {
 
 func (x *PluginLinesRequest) Reset() {
 	*x = PluginLinesRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1286,7 +1429,7 @@ func (x *PluginLinesRequest) String() string {
 func (*PluginLinesRequest) ProtoMessage() {}
 
 func (x *PluginLinesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1299,7 +1442,7 @@ func (x *PluginLinesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginLinesRequest.ProtoReflect.Descriptor instead.
 func (*PluginLinesRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{18}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PluginLinesRequest) GetKind() string {
@@ -1343,7 +1486,7 @@ type PluginLinesResponse struct {
 
 func (x *PluginLinesResponse) Reset() {
 	*x = PluginLinesResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1355,7 +1498,7 @@ func (x *PluginLinesResponse) String() string {
 func (*PluginLinesResponse) ProtoMessage() {}
 
 func (x *PluginLinesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1368,7 +1511,7 @@ func (x *PluginLinesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginLinesResponse.ProtoReflect.Descriptor instead.
 func (*PluginLinesResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{19}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PluginLinesResponse) GetLines() []*PluginLine {
@@ -1402,7 +1545,7 @@ type PluginLine struct {
 
 func (x *PluginLine) Reset() {
 	*x = PluginLine{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1414,7 +1557,7 @@ func (x *PluginLine) String() string {
 func (*PluginLine) ProtoMessage() {}
 
 func (x *PluginLine) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1427,7 +1570,7 @@ func (x *PluginLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginLine.ProtoReflect.Descriptor instead.
 func (*PluginLine) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{20}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *PluginLine) GetNumber() uint64 {
@@ -1479,7 +1622,7 @@ type PluginWork struct {
 
 func (x *PluginWork) Reset() {
 	*x = PluginWork{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1491,7 +1634,7 @@ func (x *PluginWork) String() string {
 func (*PluginWork) ProtoMessage() {}
 
 func (x *PluginWork) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1504,7 +1647,7 @@ func (x *PluginWork) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginWork.ProtoReflect.Descriptor instead.
 func (*PluginWork) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{21}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *PluginWork) GetWhat() string {
@@ -1581,7 +1724,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1593,7 +1736,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1606,7 +1749,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{22}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *StatusResponse) GetClusterId() string {
@@ -1788,7 +1931,7 @@ type CommandVersions struct {
 
 func (x *CommandVersions) Reset() {
 	*x = CommandVersions{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1800,7 +1943,7 @@ func (x *CommandVersions) String() string {
 func (*CommandVersions) ProtoMessage() {}
 
 func (x *CommandVersions) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1813,7 +1956,7 @@ func (x *CommandVersions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandVersions.ProtoReflect.Descriptor instead.
 func (*CommandVersions) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{23}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CommandVersions) GetLeast() uint32 {
@@ -1855,7 +1998,7 @@ type Quarantine struct {
 
 func (x *Quarantine) Reset() {
 	*x = Quarantine{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1867,7 +2010,7 @@ func (x *Quarantine) String() string {
 func (*Quarantine) ProtoMessage() {}
 
 func (x *Quarantine) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1880,7 +2023,7 @@ func (x *Quarantine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quarantine.ProtoReflect.Descriptor instead.
 func (*Quarantine) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{24}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Quarantine) GetIndex() uint64 {
@@ -1958,7 +2101,7 @@ type Warning struct {
 
 func (x *Warning) Reset() {
 	*x = Warning{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1970,7 +2113,7 @@ func (x *Warning) String() string {
 func (*Warning) ProtoMessage() {}
 
 func (x *Warning) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1983,7 +2126,7 @@ func (x *Warning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warning.ProtoReflect.Descriptor instead.
 func (*Warning) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{25}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Warning) GetReason() string {
@@ -2019,7 +2162,7 @@ type PeerLink struct {
 
 func (x *PeerLink) Reset() {
 	*x = PeerLink{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2031,7 +2174,7 @@ func (x *PeerLink) String() string {
 func (*PeerLink) ProtoMessage() {}
 
 func (x *PeerLink) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2044,7 +2187,7 @@ func (x *PeerLink) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerLink.ProtoReflect.Descriptor instead.
 func (*PeerLink) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{26}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *PeerLink) GetId() string {
@@ -2105,7 +2248,7 @@ type PeerProgress struct {
 
 func (x *PeerProgress) Reset() {
 	*x = PeerProgress{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2117,7 +2260,7 @@ func (x *PeerProgress) String() string {
 func (*PeerProgress) ProtoMessage() {}
 
 func (x *PeerProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2130,7 +2273,7 @@ func (x *PeerProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerProgress.ProtoReflect.Descriptor instead.
 func (*PeerProgress) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{27}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *PeerProgress) GetId() string {
@@ -2212,7 +2355,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2224,7 +2367,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2237,7 +2380,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{28}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Member) GetId() string {
@@ -2293,7 +2436,7 @@ type MembersRequest struct {
 
 func (x *MembersRequest) Reset() {
 	*x = MembersRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2305,7 +2448,7 @@ func (x *MembersRequest) String() string {
 func (*MembersRequest) ProtoMessage() {}
 
 func (x *MembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2318,7 +2461,7 @@ func (x *MembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersRequest.ProtoReflect.Descriptor instead.
 func (*MembersRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{29}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *MembersRequest) GetLinearizable() bool {
@@ -2339,7 +2482,7 @@ type MembersResponse struct {
 
 func (x *MembersResponse) Reset() {
 	*x = MembersResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[30]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2351,7 +2494,7 @@ func (x *MembersResponse) String() string {
 func (*MembersResponse) ProtoMessage() {}
 
 func (x *MembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[30]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2364,7 +2507,7 @@ func (x *MembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersResponse.ProtoReflect.Descriptor instead.
 func (*MembersResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{30}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *MembersResponse) GetClusterId() string {
@@ -2401,7 +2544,7 @@ type AddMemberRequest struct {
 
 func (x *AddMemberRequest) Reset() {
 	*x = AddMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[31]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2413,7 +2556,7 @@ func (x *AddMemberRequest) String() string {
 func (*AddMemberRequest) ProtoMessage() {}
 
 func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[31]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2426,7 +2569,7 @@ func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddMemberRequest.ProtoReflect.Descriptor instead.
 func (*AddMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{31}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *AddMemberRequest) GetMember() *Member {
@@ -2456,7 +2599,7 @@ type UpdateMemberRequest struct {
 
 func (x *UpdateMemberRequest) Reset() {
 	*x = UpdateMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[32]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2468,7 +2611,7 @@ func (x *UpdateMemberRequest) String() string {
 func (*UpdateMemberRequest) ProtoMessage() {}
 
 func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[32]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2481,7 +2624,7 @@ func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMemberRequest.ProtoReflect.Descriptor instead.
 func (*UpdateMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{32}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *UpdateMemberRequest) GetMember() *Member {
@@ -2509,7 +2652,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[33]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2521,7 +2664,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[33]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2534,7 +2677,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{33}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RemoveMemberRequest) GetId() string {
@@ -2561,7 +2704,7 @@ type TransferLeaderRequest struct {
 
 func (x *TransferLeaderRequest) Reset() {
 	*x = TransferLeaderRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[34]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2573,7 +2716,7 @@ func (x *TransferLeaderRequest) String() string {
 func (*TransferLeaderRequest) ProtoMessage() {}
 
 func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[34]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2586,7 +2729,7 @@ func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderRequest.ProtoReflect.Descriptor instead.
 func (*TransferLeaderRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{34}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *TransferLeaderRequest) GetTo() string {
@@ -2605,7 +2748,7 @@ type TransferLeaderResponse struct {
 
 func (x *TransferLeaderResponse) Reset() {
 	*x = TransferLeaderResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[35]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2617,7 +2760,7 @@ func (x *TransferLeaderResponse) String() string {
 func (*TransferLeaderResponse) ProtoMessage() {}
 
 func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[35]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2630,7 +2773,7 @@ func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderResponse.ProtoReflect.Descriptor instead.
 func (*TransferLeaderResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{35}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *TransferLeaderResponse) GetLeader() string {
@@ -2718,7 +2861,17 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\"N\n" +
 	"\x15RestartPluginResponse\x125\n" +
-	"\x06plugin\x18\x01 \x01(\v2\x1d.pontoon.host.v1.PluginStatusR\x06plugin\"f\n" +
+	"\x06plugin\x18\x01 \x01(\v2\x1d.pontoon.host.v1.PluginStatusR\x06plugin\"N\n" +
+	"\x14UpgradePluginRequest\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\tR\x02to\"\xd0\x01\n" +
+	"\x15UpgradePluginResponse\x125\n" +
+	"\x06plugin\x18\x01 \x01(\v2\x1d.pontoon.host.v1.PluginStatusR\x06plugin\x12\x16\n" +
+	"\x06sha256\x18\x02 \x01(\tR\x06sha256\x12%\n" +
+	"\x0eversion_before\x18\x03 \x01(\tR\rversionBefore\x12#\n" +
+	"\rsha256_before\x18\x04 \x01(\tR\fsha256Before\x12\x1c\n" +
+	"\tunchanged\x18\x05 \x01(\bR\tunchanged\"f\n" +
 	"\x12PluginLinesRequest\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -2843,7 +2996,7 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x0fOUTCOME_UNKNOWN\x10\x03*B\n" +
 	"\vConsistency\x12\x1c\n" +
 	"\x18CONSISTENCY_LINEARIZABLE\x10\x00\x12\x15\n" +
-	"\x11CONSISTENCY_STALE\x10\x012\xdb\b\n" +
+	"\x11CONSISTENCY_STALE\x10\x012\xbb\t\n" +
 	"\x04Host\x12L\n" +
 	"\aPropose\x12\x1f.pontoon.host.v1.ProposeRequest\x1a .pontoon.host.v1.ProposeResponse\x12U\n" +
 	"\tProposals\x12\x1e.pontoon.host.v1.ProposalBatch\x1a$.pontoon.host.v1.ProposalResultBatch(\x010\x01\x12F\n" +
@@ -2857,7 +3010,8 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\fRemoveMember\x12$.pontoon.host.v1.RemoveMemberRequest\x1a .pontoon.host.v1.MembersResponse\x12a\n" +
 	"\x0eTransferLeader\x12&.pontoon.host.v1.TransferLeaderRequest\x1a'.pontoon.host.v1.TransferLeaderResponse\x12X\n" +
 	"\vPluginLines\x12#.pontoon.host.v1.PluginLinesRequest\x1a$.pontoon.host.v1.PluginLinesResponse\x12^\n" +
-	"\rRestartPlugin\x12%.pontoon.host.v1.RestartPluginRequest\x1a&.pontoon.host.v1.RestartPluginResponseB4Z2github.com/pontoon-raft/pontoon/api/host/v1;hostv1b\x06proto3"
+	"\rRestartPlugin\x12%.pontoon.host.v1.RestartPluginRequest\x1a&.pontoon.host.v1.RestartPluginResponse\x12^\n" +
+	"\rUpgradePlugin\x12%.pontoon.host.v1.UpgradePluginRequest\x1a&.pontoon.host.v1.UpgradePluginResponseB4Z2github.com/pontoon-raft/pontoon/api/host/v1;hostv1b\x06proto3"
 
 var (
 	file_pontoon_host_v1_host_proto_rawDescOnce sync.Once
@@ -2872,7 +3026,7 @@ func file_pontoon_host_v1_host_proto_rawDescGZIP() []byte {
 }
 
 var file_pontoon_host_v1_host_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(Outcome)(0),                   // 0: pontoon.host.v1.Outcome
 	(Consistency)(0),               // 1: pontoon.host.v1.Consistency
@@ -2894,24 +3048,26 @@ var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(*PluginStatus)(nil),           // 17: pontoon.host.v1.PluginStatus
 	(*RestartPluginRequest)(nil),   // 18: pontoon.host.v1.RestartPluginRequest
 	(*RestartPluginResponse)(nil),  // 19: pontoon.host.v1.RestartPluginResponse
-	(*PluginLinesRequest)(nil),     // 20: pontoon.host.v1.PluginLinesRequest
-	(*PluginLinesResponse)(nil),    // 21: pontoon.host.v1.PluginLinesResponse
-	(*PluginLine)(nil),             // 22: pontoon.host.v1.PluginLine
-	(*PluginWork)(nil),             // 23: pontoon.host.v1.PluginWork
-	(*StatusResponse)(nil),         // 24: pontoon.host.v1.StatusResponse
-	(*CommandVersions)(nil),        // 25: pontoon.host.v1.CommandVersions
-	(*Quarantine)(nil),             // 26: pontoon.host.v1.Quarantine
-	(*Warning)(nil),                // 27: pontoon.host.v1.Warning
-	(*PeerLink)(nil),               // 28: pontoon.host.v1.PeerLink
-	(*PeerProgress)(nil),           // 29: pontoon.host.v1.PeerProgress
-	(*Member)(nil),                 // 30: pontoon.host.v1.Member
-	(*MembersRequest)(nil),         // 31: pontoon.host.v1.MembersRequest
-	(*MembersResponse)(nil),        // 32: pontoon.host.v1.MembersResponse
-	(*AddMemberRequest)(nil),       // 33: pontoon.host.v1.AddMemberRequest
-	(*UpdateMemberRequest)(nil),    // 34: pontoon.host.v1.UpdateMemberRequest
-	(*RemoveMemberRequest)(nil),    // 35: pontoon.host.v1.RemoveMemberRequest
-	(*TransferLeaderRequest)(nil),  // 36: pontoon.host.v1.TransferLeaderRequest
-	(*TransferLeaderResponse)(nil), // 37: pontoon.host.v1.TransferLeaderResponse
+	(*UpgradePluginRequest)(nil),   // 20: pontoon.host.v1.UpgradePluginRequest
+	(*UpgradePluginResponse)(nil),  // 21: pontoon.host.v1.UpgradePluginResponse
+	(*PluginLinesRequest)(nil),     // 22: pontoon.host.v1.PluginLinesRequest
+	(*PluginLinesResponse)(nil),    // 23: pontoon.host.v1.PluginLinesResponse
+	(*PluginLine)(nil),             // 24: pontoon.host.v1.PluginLine
+	(*PluginWork)(nil),             // 25: pontoon.host.v1.PluginWork
+	(*StatusResponse)(nil),         // 26: pontoon.host.v1.StatusResponse
+	(*CommandVersions)(nil),        // 27: pontoon.host.v1.CommandVersions
+	(*Quarantine)(nil),             // 28: pontoon.host.v1.Quarantine
+	(*Warning)(nil),                // 29: pontoon.host.v1.Warning
+	(*PeerLink)(nil),               // 30: pontoon.host.v1.PeerLink
+	(*PeerProgress)(nil),           // 31: pontoon.host.v1.PeerProgress
+	(*Member)(nil),                 // 32: pontoon.host.v1.Member
+	(*MembersRequest)(nil),         // 33: pontoon.host.v1.MembersRequest
+	(*MembersResponse)(nil),        // 34: pontoon.host.v1.MembersResponse
+	(*AddMemberRequest)(nil),       // 35: pontoon.host.v1.AddMemberRequest
+	(*UpdateMemberRequest)(nil),    // 36: pontoon.host.v1.UpdateMemberRequest
+	(*RemoveMemberRequest)(nil),    // 37: pontoon.host.v1.RemoveMemberRequest
+	(*TransferLeaderRequest)(nil),  // 38: pontoon.host.v1.TransferLeaderRequest
+	(*TransferLeaderResponse)(nil), // 39: pontoon.host.v1.TransferLeaderResponse
 }
 var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	0,  // 0: pontoon.host.v1.Failure.outcome:type_name -> pontoon.host.v1.Outcome
@@ -2923,50 +3079,53 @@ var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	12, // 6: pontoon.host.v1.QueryStreamResponse.header:type_name -> pontoon.host.v1.QueryStreamHeader
 	13, // 7: pontoon.host.v1.QueryStreamResponse.end:type_name -> pontoon.host.v1.QueryStreamEnd
 	2,  // 8: pontoon.host.v1.QueryStreamResponse.failure:type_name -> pontoon.host.v1.Failure
-	23, // 9: pontoon.host.v1.PluginStatus.work:type_name -> pontoon.host.v1.PluginWork
+	25, // 9: pontoon.host.v1.PluginStatus.work:type_name -> pontoon.host.v1.PluginWork
 	17, // 10: pontoon.host.v1.RestartPluginResponse.plugin:type_name -> pontoon.host.v1.PluginStatus
-	22, // 11: pontoon.host.v1.PluginLinesResponse.lines:type_name -> pontoon.host.v1.PluginLine
-	17, // 12: pontoon.host.v1.StatusResponse.plugins:type_name -> pontoon.host.v1.PluginStatus
-	29, // 13: pontoon.host.v1.StatusResponse.progress:type_name -> pontoon.host.v1.PeerProgress
-	28, // 14: pontoon.host.v1.StatusResponse.links:type_name -> pontoon.host.v1.PeerLink
-	27, // 15: pontoon.host.v1.StatusResponse.warnings:type_name -> pontoon.host.v1.Warning
-	26, // 16: pontoon.host.v1.StatusResponse.quarantine:type_name -> pontoon.host.v1.Quarantine
-	25, // 17: pontoon.host.v1.StatusResponse.command_versions:type_name -> pontoon.host.v1.CommandVersions
-	25, // 18: pontoon.host.v1.PeerProgress.command_versions:type_name -> pontoon.host.v1.CommandVersions
-	30, // 19: pontoon.host.v1.MembersResponse.members:type_name -> pontoon.host.v1.Member
-	30, // 20: pontoon.host.v1.AddMemberRequest.member:type_name -> pontoon.host.v1.Member
-	30, // 21: pontoon.host.v1.UpdateMemberRequest.member:type_name -> pontoon.host.v1.Member
-	3,  // 22: pontoon.host.v1.Host.Propose:input_type -> pontoon.host.v1.ProposeRequest
-	6,  // 23: pontoon.host.v1.Host.Proposals:input_type -> pontoon.host.v1.ProposalBatch
-	9,  // 24: pontoon.host.v1.Host.Query:input_type -> pontoon.host.v1.QueryRequest
-	9,  // 25: pontoon.host.v1.Host.QueryStream:input_type -> pontoon.host.v1.QueryRequest
-	14, // 26: pontoon.host.v1.Host.ReadBarrier:input_type -> pontoon.host.v1.ReadBarrierRequest
-	16, // 27: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
-	31, // 28: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
-	33, // 29: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
-	34, // 30: pontoon.host.v1.Host.UpdateMember:input_type -> pontoon.host.v1.UpdateMemberRequest
-	35, // 31: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
-	36, // 32: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
-	20, // 33: pontoon.host.v1.Host.PluginLines:input_type -> pontoon.host.v1.PluginLinesRequest
-	18, // 34: pontoon.host.v1.Host.RestartPlugin:input_type -> pontoon.host.v1.RestartPluginRequest
-	4,  // 35: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
-	8,  // 36: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
-	10, // 37: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
-	11, // 38: pontoon.host.v1.Host.QueryStream:output_type -> pontoon.host.v1.QueryStreamResponse
-	15, // 39: pontoon.host.v1.Host.ReadBarrier:output_type -> pontoon.host.v1.ReadBarrierResponse
-	24, // 40: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
-	32, // 41: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
-	32, // 42: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
-	32, // 43: pontoon.host.v1.Host.UpdateMember:output_type -> pontoon.host.v1.MembersResponse
-	32, // 44: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
-	37, // 45: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
-	21, // 46: pontoon.host.v1.Host.PluginLines:output_type -> pontoon.host.v1.PluginLinesResponse
-	19, // 47: pontoon.host.v1.Host.RestartPlugin:output_type -> pontoon.host.v1.RestartPluginResponse
-	35, // [35:48] is the sub-list for method output_type
-	22, // [22:35] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	17, // 11: pontoon.host.v1.UpgradePluginResponse.plugin:type_name -> pontoon.host.v1.PluginStatus
+	24, // 12: pontoon.host.v1.PluginLinesResponse.lines:type_name -> pontoon.host.v1.PluginLine
+	17, // 13: pontoon.host.v1.StatusResponse.plugins:type_name -> pontoon.host.v1.PluginStatus
+	31, // 14: pontoon.host.v1.StatusResponse.progress:type_name -> pontoon.host.v1.PeerProgress
+	30, // 15: pontoon.host.v1.StatusResponse.links:type_name -> pontoon.host.v1.PeerLink
+	29, // 16: pontoon.host.v1.StatusResponse.warnings:type_name -> pontoon.host.v1.Warning
+	28, // 17: pontoon.host.v1.StatusResponse.quarantine:type_name -> pontoon.host.v1.Quarantine
+	27, // 18: pontoon.host.v1.StatusResponse.command_versions:type_name -> pontoon.host.v1.CommandVersions
+	27, // 19: pontoon.host.v1.PeerProgress.command_versions:type_name -> pontoon.host.v1.CommandVersions
+	32, // 20: pontoon.host.v1.MembersResponse.members:type_name -> pontoon.host.v1.Member
+	32, // 21: pontoon.host.v1.AddMemberRequest.member:type_name -> pontoon.host.v1.Member
+	32, // 22: pontoon.host.v1.UpdateMemberRequest.member:type_name -> pontoon.host.v1.Member
+	3,  // 23: pontoon.host.v1.Host.Propose:input_type -> pontoon.host.v1.ProposeRequest
+	6,  // 24: pontoon.host.v1.Host.Proposals:input_type -> pontoon.host.v1.ProposalBatch
+	9,  // 25: pontoon.host.v1.Host.Query:input_type -> pontoon.host.v1.QueryRequest
+	9,  // 26: pontoon.host.v1.Host.QueryStream:input_type -> pontoon.host.v1.QueryRequest
+	14, // 27: pontoon.host.v1.Host.ReadBarrier:input_type -> pontoon.host.v1.ReadBarrierRequest
+	16, // 28: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
+	33, // 29: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
+	35, // 30: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
+	36, // 31: pontoon.host.v1.Host.UpdateMember:input_type -> pontoon.host.v1.UpdateMemberRequest
+	37, // 32: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
+	38, // 33: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
+	22, // 34: pontoon.host.v1.Host.PluginLines:input_type -> pontoon.host.v1.PluginLinesRequest
+	18, // 35: pontoon.host.v1.Host.RestartPlugin:input_type -> pontoon.host.v1.RestartPluginRequest
+	20, // 36: pontoon.host.v1.Host.UpgradePlugin:input_type -> pontoon.host.v1.UpgradePluginRequest
+	4,  // 37: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
+	8,  // 38: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
+	10, // 39: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
+	11, // 40: pontoon.host.v1.Host.QueryStream:output_type -> pontoon.host.v1.QueryStreamResponse
+	15, // 41: pontoon.host.v1.Host.ReadBarrier:output_type -> pontoon.host.v1.ReadBarrierResponse
+	26, // 42: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
+	34, // 43: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
+	34, // 44: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
+	34, // 45: pontoon.host.v1.Host.UpdateMember:output_type -> pontoon.host.v1.MembersResponse
+	34, // 46: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
+	39, // 47: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
+	23, // 48: pontoon.host.v1.Host.PluginLines:output_type -> pontoon.host.v1.PluginLinesResponse
+	19, // 49: pontoon.host.v1.Host.RestartPlugin:output_type -> pontoon.host.v1.RestartPluginResponse
+	21, // 50: pontoon.host.v1.Host.UpgradePlugin:output_type -> pontoon.host.v1.UpgradePluginResponse
+	37, // [37:51] is the sub-list for method output_type
+	23, // [23:37] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_pontoon_host_v1_host_proto_init() }
@@ -2980,14 +3139,14 @@ func file_pontoon_host_v1_host_proto_init() {
 		(*QueryStreamResponse_End)(nil),
 		(*QueryStreamResponse_Failure)(nil),
 	}
-	file_pontoon_host_v1_host_proto_msgTypes[22].OneofWrappers = []any{}
+	file_pontoon_host_v1_host_proto_msgTypes[24].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pontoon_host_v1_host_proto_rawDesc), len(file_pontoon_host_v1_host_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   36,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -35,6 +35,7 @@ const (
 	Host_TransferLeader_FullMethodName = "/pontoon.host.v1.Host/TransferLeader"
 	Host_PluginLines_FullMethodName    = "/pontoon.host.v1.Host/PluginLines"
 	Host_RestartPlugin_FullMethodName  = "/pontoon.host.v1.Host/RestartPlugin"
+	Host_UpgradePlugin_FullMethodName  = "/pontoon.host.v1.Host/UpgradePlugin"
 )
 
 // HostClient is the client API for Host service.
@@ -80,6 +81,11 @@ type HostClient interface {
 	// before the old one is ended: if it is refused, the old one goes on. JSON:
 	// POST /v1/plugins/restart
 	RestartPlugin(ctx context.Context, in *RestartPluginRequest, opts ...grpc.CallOption) (*RestartPluginResponse, error)
+	// UpgradePlugin has this member read the lock of its catalog of plugins again, for one
+	// plugin, and replaces its process by one of the version that is pinned there now. That
+	// version starts and describes itself before the old one is ended: if it is refused, the
+	// old one goes on. JSON: POST /v1/plugins/upgrade
+	UpgradePlugin(ctx context.Context, in *UpgradePluginRequest, opts ...grpc.CallOption) (*UpgradePluginResponse, error)
 }
 
 type hostClient struct {
@@ -232,6 +238,16 @@ func (c *hostClient) RestartPlugin(ctx context.Context, in *RestartPluginRequest
 	return out, nil
 }
 
+func (c *hostClient) UpgradePlugin(ctx context.Context, in *UpgradePluginRequest, opts ...grpc.CallOption) (*UpgradePluginResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpgradePluginResponse)
+	err := c.cc.Invoke(ctx, Host_UpgradePlugin_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // HostServer is the server API for Host service.
 // All implementations must embed UnimplementedHostServer
 // for forward compatibility.
@@ -275,6 +291,11 @@ type HostServer interface {
 	// before the old one is ended: if it is refused, the old one goes on. JSON:
 	// POST /v1/plugins/restart
 	RestartPlugin(context.Context, *RestartPluginRequest) (*RestartPluginResponse, error)
+	// UpgradePlugin has this member read the lock of its catalog of plugins again, for one
+	// plugin, and replaces its process by one of the version that is pinned there now. That
+	// version starts and describes itself before the old one is ended: if it is refused, the
+	// old one goes on. JSON: POST /v1/plugins/upgrade
+	UpgradePlugin(context.Context, *UpgradePluginRequest) (*UpgradePluginResponse, error)
 	mustEmbedUnimplementedHostServer()
 }
 
@@ -323,6 +344,9 @@ func (UnimplementedHostServer) PluginLines(context.Context, *PluginLinesRequest)
 }
 func (UnimplementedHostServer) RestartPlugin(context.Context, *RestartPluginRequest) (*RestartPluginResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RestartPlugin not implemented")
+}
+func (UnimplementedHostServer) UpgradePlugin(context.Context, *UpgradePluginRequest) (*UpgradePluginResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpgradePlugin not implemented")
 }
 func (UnimplementedHostServer) mustEmbedUnimplementedHostServer() {}
 func (UnimplementedHostServer) testEmbeddedByValue()              {}
@@ -561,6 +585,24 @@ func _Host_RestartPlugin_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Host_UpgradePlugin_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpgradePluginRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HostServer).UpgradePlugin(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Host_UpgradePlugin_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HostServer).UpgradePlugin(ctx, req.(*UpgradePluginRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Host_ServiceDesc is the grpc.ServiceDesc for Host service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -611,6 +653,10 @@ var Host_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RestartPlugin",
 			Handler:    _Host_RestartPlugin_Handler,
+		},
+		{
+			MethodName: "UpgradePlugin",
+			Handler:    _Host_UpgradePlugin_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -1,0 +1,83 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/server"
+	"github.com/pontoon-raft/pontoon/plugins"
+)
+
+// errNotServed: the process of a new version ended before it was opened, or could not be
+// opened, and the version before was started again.
+var errNotServed = errors.New("the new version did not serve, and the one before does")
+
+// upgradePlugin replaces the process of one plugin by one of the version that the lock of
+// its catalog pins now. The lock decides which code that is: a client chooses the moment,
+// and may say what it expects.
+func (h *Host) upgradePlugin(ctx context.Context, kind, name, to string) (u server.PluginUpgrade, err error) {
+	err = h.alone(kind, name, func(slot *catalog.Slot) error {
+		next, err := slot.Next()
+		switch {
+		case errors.Is(err, catalog.ErrNotPinned):
+			return notUpgraded("it is not from a catalog: for an upgrade its section needs \"from: catalog\"")
+		case err != nil:
+			return notUpgraded("%v", err)
+		case to != "" && !next.Is(to):
+			return notUpgraded("plugins.lock of this member pins version %s with sha256 %s, and %q was asked for: pin that first", next.Version(), next.SHA256(), to)
+		}
+		u = server.PluginUpgrade{VersionBefore: slot.Info().Version, SHA256: next.SHA256(), SHA256Before: slot.SHA256(), Unchanged: slot.Runs(next)}
+		if !u.Unchanged {
+			u.Plugin, err = h.upgrade(ctx, slot, next)
+			return err
+		}
+		u.Plugin = statusOf(slot.Status())
+		return nil
+	})
+	return u, err
+}
+
+// notUpgraded is the answer if the lock names no other version.
+func notUpgraded(format string, args ...any) error {
+	return &server.Error{Err: server.ErrPluginRefused, Detail: fmt.Sprintf(format, args...)}
+}
+
+func (h *Host) upgrade(ctx context.Context, slot *catalog.Slot, next *catalog.Next) (server.PluginStatus, error) {
+	was, sum := slot.Info(), slot.SHA256()
+	now, err := h.renew(ctx, slot, next)
+	if err != nil {
+		return now, err
+	}
+	h.logger.Info("plugin upgraded", "kind", was.Kind, "plugin", was.Name, "version", slot.Info().Version, "sha256", next.SHA256(),
+		"version_before", was.Version, "sha256_before", sum)
+	if slot != h.slots[plugins.StateMachine] || h.rehearsals == nil {
+		return now, nil
+	}
+	if err := h.rehearsals.Adopt(next); err != nil {
+		h.logger.Warn("snapshots are restored for trial into the version before", "error", err)
+	}
+	return now, nil
+}
+
+// lacking says what a new version of a plugin lacks that the running host, its snapshots or
+// the log may need of it.
+func lacking(was, is plugins.Info) string {
+	for _, c := range was.Capabilities {
+		if !is.Has(c) {
+			return fmt.Sprintf("lacks the capability %s, which the one that runs has", c)
+		}
+	}
+	if was.Kind != plugins.StateMachine {
+		return ""
+	}
+	v, w := is.CommandVersions, was.CommandVersions
+	switch f := is.SnapshotFormats; {
+	case !f.Reads(was.SnapshotFormats.Written):
+		return fmt.Sprintf("reads no snapshots of format %d, which the one that runs writes, but %s", was.SnapshotFormats.Written, f)
+	case v.Least > w.Least || v.Greatest < w.Greatest:
+		return fmt.Sprintf("applies the command versions %s, and the one that runs %s", v, w)
+	}
+	return ""
+}
