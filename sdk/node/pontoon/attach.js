@@ -76,6 +76,7 @@ class Hosts {
     this.connect = connect
     this.served = 0
     this.taken = false
+    this.told = '' // why a host was refused, as the log has it, since the last one attached
   }
 
   async receive (connection) {
@@ -83,7 +84,8 @@ class Hosts {
     let why = await this.refusal(connection)
     if (!why && this.taken) why = 'another host is attached to it, or one that has gone left calls that still run'
     if (why) {
-      console.warn('a host was refused: %s', why)
+      if (why !== this.told) console.warn('a host was refused: %s', why) // one that waits asks every second
+      this.told = why
       connection.end(`-|${why}\n`)
       return
     }
@@ -99,6 +101,7 @@ class Hosts {
     const end = await this.connect(at)
     connection.write(`1|1|unix|${at}|grpc|\n`)
     console.info('a host has attached')
+    this.told = ''
     await gone
     console.info('the host has gone')
     await end()
