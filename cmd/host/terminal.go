@@ -33,3 +33,9 @@ func (p progress) show(format string, args ...any) {
 
 // clear makes room for what comes next.
 func (p progress) clear() { p.show("") }
+
+// inTerminal reports whether a person types what is read from in.
+func inTerminal(in io.Reader) bool {
+	f, ok := in.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

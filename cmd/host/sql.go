@@ -1,0 +1,343 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pontoon-raft/pontoon/client"
+)
+
+// formatCSV is a format of host sql alone.
+const formatCSV = "csv"
+
+func newSQL() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "sql [STATEMENT|-]",
+		Short: "Use the state machine sqlite: queries and commands in SQL",
+		Long: `sql asks the state machine sqlite, or gives it a command. A statement that begins with
+SELECT, WITH, VALUES, EXPLAIN or PRAGMA is a query, and its rows are shown as they come; all
+of them are of one state. Any other one is a command: it is replicated, and takes
+effect as a whole or not at all.
+
+Without a statement the lines of standard input are statements, each up to its semicolon at
+the end of a line. A statement that fails ends it, unless a person types.`,
+		Example: `  host sql "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT)"
+  host sql "INSERT INTO users(name) VALUES('ada') RETURNING id"
+  host sql --stale -o csv "SELECT * FROM users"
+  host sql < schema.sql`,
+		Args:    args(cobra.MaximumNArgs(1)),
+		GroupID: groupData,
+	}
+	flags, stale := addCluster(cmd), addConsistency(cmd)
+	out := formatTable
+	cmd.Flags().StringVarP(&out, "output", "o", formatTable, "format of the rows: table, json (a line for each row) or csv")
+	cmd.RunE = func(cmd *cobra.Command, given []string) error {
+		if out != formatTable && out != formatJSON && out != formatCSV {
+			return &usageError{cmd.CommandPath(), fmt.Sprintf("--output %s: use table, json or csv", out)}
+		}
+		return flags.with(cmd, func(c *client.Client) error {
+			s := sqlShell{cmd: cmd, client: c, level: level(*stale), format: out}
+			if len(given) == 1 && given[0] != "-" {
+				return s.run(given[0])
+			}
+			return s.lines(cmd.InOrStdin())
+		})
+	}
+	return cmd
+}
+
+// A sqlShell runs statements and shows their rows.
+type sqlShell struct {
+	cmd    *cobra.Command
+	client *client.Client
+	level  client.Consistency
+	format string
+}
+
+// lines runs the statements of an input.
+func (s sqlShell) lines(in io.Reader) error {
+	person := onTerminal(s.cmd.OutOrStdout()) && inTerminal(in)
+	scan := bufio.NewScanner(in)
+	scan.Buffer(nil, maxInput)
+	var text strings.Builder
+	prompt := func() {
+		if person {
+			fmt.Fprint(s.cmd.ErrOrStderr(), map[bool]string{true: "sql> ", false: "...> "}[text.Len() == 0])
+		}
+	}
+	for prompt(); scan.Scan(); prompt() {
+		if text.Len() == 0 && strings.TrimSpace(scan.Text()) == "" {
+			continue
+		}
+		text.WriteString(scan.Text() + "\n")
+		if !strings.HasSuffix(strings.TrimSpace(scan.Text()), ";") {
+			continue
+		}
+		if err := s.answer(text.String(), person); err != nil {
+			return err
+		}
+		text.Reset()
+	}
+	if err := scan.Err(); err != nil {
+		return fmt.Errorf("read standard input: %w", err)
+	}
+	if strings.TrimSpace(text.String()) != "" {
+		return s.answer(text.String(), person)
+	}
+	return nil
+}
+
+// answer runs a statement; a person hears of an error and goes on.
+func (s sqlShell) answer(statement string, person bool) error {
+	err := s.run(statement)
+	if err != nil && person && s.cmd.Context().Err() == nil {
+		report(s.cmd.ErrOrStderr(), err)
+		return nil
+	}
+	return err
+}
+
+func (s sqlShell) run(statement string) error {
+	if isSQLQuery(statement) {
+		return s.query(statement)
+	}
+	return s.propose(statement)
+}
+
+// isSQLQuery tells a query from a command by its first word. A WITH that writes is refused
+// as a query, and says so.
+func isSQLQuery(statement string) bool {
+	word := strings.ToUpper(firstSQLWord(statement))
+	switch word {
+	case "SELECT", "WITH", "VALUES", "EXPLAIN", "PRAGMA":
+		return true
+	}
+	return strings.HasPrefix(statement, ".")
+}
+
+// firstSQLWord skips white space and comments.
+func firstSQLWord(statement string) string {
+	for {
+		statement = strings.TrimSpace(statement)
+		var found bool
+		switch {
+		case strings.HasPrefix(statement, "--"):
+			_, statement, found = strings.Cut(statement, "\n")
+		case strings.HasPrefix(statement, "/*"):
+			_, statement, found = strings.Cut(statement, "*/")
+		default:
+			if end := strings.IndexFunc(statement, func(r rune) bool { return r < 'A' || r > 'z' }); end >= 0 {
+				return statement[:end]
+			}
+			return statement
+		}
+		if !found {
+			return ""
+		}
+	}
+}
+
+// sqlResult is the result of a command.
+type sqlResult struct {
+	Changes int64               `json:"changes"`
+	Columns []string            `json:"columns"`
+	Rows    [][]json.RawMessage `json:"rows"`
+}
+
+func (s sqlShell) propose(statement string) error {
+	r, err := s.client.Propose(s.cmd.Context(), []byte(statement))
+	if err != nil {
+		return err
+	}
+	if err := resultError(r); err != nil {
+		return err
+	}
+	var result sqlResult
+	if err := json.Unmarshal(r.Data, &result); err != nil {
+		return fmt.Errorf("the state machine does not answer as sqlite does: %w", err)
+	}
+	if result.Columns == nil {
+		if s.format == formatTable {
+			fmt.Fprintf(s.cmd.ErrOrStderr(), "%d changes\n", result.Changes)
+		}
+		return nil
+	}
+	show := newSQLRows(s.cmd.OutOrStdout(), s.format, result.Columns)
+	for _, row := range result.Rows {
+		if err := show.row(row); err != nil {
+			return err
+		}
+	}
+	return show.end()
+}
+
+// query shows the lines of an answer as they come.
+func (s sqlShell) query(statement string) error {
+	if strings.HasPrefix(statement, ".") {
+		a, err := s.client.Query(s.cmd.Context(), []byte(statement), s.level)
+		if err != nil {
+			return err
+		}
+		return writeData(s.cmd.OutOrStdout(), a.Data)
+	}
+	chunks, err := s.client.QueryStream(s.cmd.Context(), []byte(statement), s.level)
+	if err != nil {
+		return err
+	}
+	defer chunks.Close()
+	in := bufio.NewReaderSize(&chunkReader{chunks: chunks}, 64<<10)
+	var head struct {
+		Columns []string `json:"columns"`
+	}
+	if err := readLine(in, &head); err != nil {
+		return err
+	}
+	show := newSQLRows(s.cmd.OutOrStdout(), s.format, head.Columns)
+	for {
+		line, err := in.ReadBytes('\n')
+		if err != nil {
+			return errors.Join(show.end(), fmt.Errorf("the answer is not whole: %w", err))
+		}
+		if bytes.HasPrefix(line, []byte("{")) {
+			if _, err := in.ReadByte(); err != io.EOF { // the end comes with its checksum
+				return errors.Join(show.end(), fmt.Errorf("the answer is not whole: %w", err))
+			}
+			return show.end()
+		}
+		var row []json.RawMessage
+		if err := json.Unmarshal(line, &row); err != nil {
+			return fmt.Errorf("a row of the answer: %w", err)
+		}
+		if err := show.row(row); err != nil {
+			return err
+		}
+	}
+}
+
+func readLine(in *bufio.Reader, into any) error {
+	line, err := in.ReadBytes('\n')
+	if err != nil {
+		return fmt.Errorf("the answer is not whole: %w", err)
+	}
+	if err := json.Unmarshal(line, into); err != nil {
+		return fmt.Errorf("the state machine does not answer as sqlite does: %w", err)
+	}
+	return nil
+}
+
+// chunkReader reads an answer in chunks as one text.
+type chunkReader struct {
+	chunks *client.Chunks
+	rest   []byte
+}
+
+func (r *chunkReader) Read(p []byte) (int, error) {
+	for len(r.rest) == 0 {
+		chunk, err := r.chunks.Next()
+		if err != nil {
+			return 0, err
+		}
+		r.rest = chunk
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+// sqlText is a value for people and for CSV: NULL is nothing, and bytes are in base64.
+func sqlText(value json.RawMessage) string {
+	var v any
+	in := json.NewDecoder(bytes.NewReader(value))
+	in.UseNumber()
+	if in.Decode(&v) != nil || v == nil {
+		return ""
+	}
+	switch v := v.(type) {
+	case string:
+		return v
+	case map[string]any:
+		for _, inner := range v {
+			return fmt.Sprint(inner)
+		}
+	}
+	return fmt.Sprint(v)
+}
+
+// sqlTableRows is how many rows of a table are aligned with each other.
+const sqlTableRows = 1000
+
+// sqlRows shows rows in a format. A table is shown in pieces, so that an answer of any length
+// takes no memory.
+type sqlRows struct {
+	w       io.Writer
+	format  string
+	columns []string
+	table   [][]string
+	csv     *csv.Writer
+}
+
+func newSQLRows(w io.Writer, format string, columns []string) *sqlRows {
+	r := &sqlRows{w: w, format: format, columns: columns, csv: csv.NewWriter(w)}
+	if format == formatCSV {
+		_ = r.csv.Write(columns) // an error is that of the end
+	}
+	return r
+}
+
+func (r *sqlRows) row(values []json.RawMessage) error {
+	if r.format == formatJSON {
+		var line bytes.Buffer
+		line.WriteByte('{')
+		for i, value := range values[:min(len(values), len(r.columns))] {
+			name, _ := json.Marshal(r.columns[i])
+			if i > 0 {
+				line.WriteByte(',')
+			}
+			line.Write(append(append(name, ':'), value...))
+		}
+		line.WriteString("}\n")
+		_, err := r.w.Write(line.Bytes())
+		return err
+	}
+	cells := make([]string, len(values))
+	for i, value := range values {
+		cells[i] = sqlText(value)
+	}
+	if r.format == formatCSV {
+		return r.csv.Write(cells)
+	}
+	if r.table = append(r.table, cells); len(r.table) >= sqlTableRows {
+		return r.flush()
+	}
+	return nil
+}
+
+func (r *sqlRows) flush() error {
+	err := table(r.w, func(w io.Writer) {
+		for _, cells := range append([][]string{r.columns}, r.table...) {
+			line := make([]any, len(cells))
+			for i, cell := range cells {
+				line[i] = cell
+			}
+			row(w, line...)
+		}
+	})
+	r.table = r.table[:0]
+	return err
+}
+
+func (r *sqlRows) end() error {
+	if r.format == formatTable {
+		return r.flush()
+	}
+	r.csv.Flush()
+	return r.csv.Error()
+}

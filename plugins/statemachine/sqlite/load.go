@@ -1,0 +1,352 @@
+package sqlite
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"math"
+	"os"
+	"strings"
+
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine/sqlite/internal/engine"
+)
+
+// maxRecord bounds a record of a dump: a row at most, with its header.
+const maxRecord = maxValueBytes + 1<<20
+
+func bad(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", statemachine.ErrBadSnapshot, fmt.Sprintf(format, args...))
+}
+
+// Restore makes a new file of the snapshot, and has it take the place of the old one when
+// it is whole and on disk.
+func (m *machine) Restore(_ context.Context, index uint64, r io.Reader) error {
+	old, err := m.usable()
+	if err != nil {
+		return err
+	}
+	path, err := m.dir.next()
+	if err != nil {
+		return err
+	}
+	if err := m.build(path, index, r); err != nil {
+		removeStore(path)
+		return err
+	}
+	if err := m.dir.use(path); err != nil {
+		return err
+	}
+	s, err := openStore(path)
+	if err != nil {
+		return err
+	}
+	old.close(errRestored)
+	removeStore(old.path)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.store = nil
+	return m.take(s, index)
+}
+
+var errRestored = errors.New("the state is replaced by a snapshot")
+
+// build writes a whole file and syncs it.
+func (m *machine) build(path string, index uint64, r io.Reader) error {
+	s, err := openStore(path)
+	if err != nil {
+		return err
+	}
+	l := &loader{s: s, in: &counted{r: bufio.NewReaderSize(r, 256<<10), h: sha256.New()}}
+	if err = (&executor{s: s}).attach(); err == nil {
+		err = l.load(index, m.cluster, m.node)
+	}
+	if err == nil {
+		err = s.writer.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
+	}
+	s.close(errRestored)
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Sync(), file.Close())
+}
+
+// A loader reads a snapshot into a new file.
+type loader struct {
+	s         *store
+	in        *counted
+	insert    *engine.Stmt
+	values    int
+	count     uint64
+	sequenced bool // the last rowids that the inserted rows have left are gone
+}
+
+func (l *loader) load(index, cluster, node uint64) error {
+	head := make([]byte, len(snapshotMagic)+8)
+	if _, err := io.ReadFull(l.in, head); err != nil || string(head[:len(snapshotMagic)]) != snapshotMagic {
+		return bad("it does not begin as one")
+	}
+	if found := binary.LittleEndian.Uint64(head[len(snapshotMagic):]); found != index {
+		return bad("it is of index %d, and not of %d", found, index)
+	}
+	if err := l.s.writer.Exec("PRAGMA foreign_keys=OFF; PRAGMA ignore_check_constraints=ON; PRAGMA synchronous=OFF; BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	err := l.records()
+	if l.insert != nil {
+		l.insert.Close()
+	}
+	if err != nil {
+		return err
+	}
+	if err := l.end(); err != nil {
+		return err
+	}
+	if err := setMeta(l.s.writer, index, cluster, node); err != nil {
+		return err
+	}
+	return l.s.writer.Exec("COMMIT")
+}
+
+// records reads until the last record.
+func (l *loader) records() error {
+	var body []byte
+	for {
+		kind, err := l.in.ReadByte()
+		if err != nil {
+			return bad("it is cut after %d records", l.count)
+		}
+		n, err := binary.ReadUvarint(l.in)
+		if err != nil || n > maxRecord {
+			return bad("record %d has no length, or more than %d bytes", l.count+1, maxRecord)
+		}
+		if body, err = readBody(l.in, body[:0], int(n)); err != nil {
+			return bad("it is cut in record %d", l.count+1)
+		}
+		if kind == recordEnd {
+			if want, used := binary.Uvarint(body); used != len(body) || want != l.count {
+				return bad("it has %d records, and not the number that it says", l.count)
+			}
+			return l.clearSequences()
+		}
+		l.count++
+		if err := l.record(kind, body); err != nil {
+			return err
+		}
+	}
+}
+
+// readBody grows with what is there, and not with what a length says.
+func readBody(r io.Reader, into []byte, n int) ([]byte, error) {
+	b := bytes.NewBuffer(into)
+	_, err := io.CopyN(b, r, int64(n))
+	return b.Bytes(), err
+}
+
+func (l *loader) record(kind byte, body []byte) error {
+	switch kind {
+	case recordSchema:
+		return l.schema(string(body))
+	case recordTable:
+		return l.table(string(body))
+	case recordRow:
+		return l.row(body)
+	case recordSequence:
+		if err := l.clearSequences(); err != nil {
+			return err
+		}
+		name, rest, err := takeValue(body)
+		if err != nil {
+			return err
+		}
+		seq, _, err := takeValue(rest)
+		if err != nil {
+			return err
+		}
+		return l.run("INSERT INTO sqlite_sequence(name, seq) VALUES(?, ?)", name, seq)
+	}
+	return bad("record %d is of the unknown kind %q", l.count, kind)
+}
+
+// clearSequences removes the last rowids that SQLite has kept of the inserted rows: those of
+// the snapshot count, which may be greater, or none.
+func (l *loader) clearSequences() error {
+	if l.sequenced {
+		return nil
+	}
+	l.sequenced = true
+	stmt, _, err := l.s.writer.Prepare("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'")
+	if err != nil {
+		return err
+	}
+	found, err := stmt.Step()
+	stmt.Close()
+	if err != nil || !found {
+		return err
+	}
+	return l.s.writer.Exec("DELETE FROM sqlite_sequence")
+}
+
+// schema runs a statement that a command could have.
+func (l *loader) schema(sql string) error {
+	p := &l.s.rules
+	p.begin()
+	p.own = false
+	err := l.s.writer.Exec(sql)
+	p.own = true
+	switch {
+	case p.reason != "":
+		return bad("record %d: %s", l.count, p.reason)
+	case err != nil && isRefusal(err):
+		return bad("record %d: %v", l.count, err)
+	}
+	return err
+}
+
+func (l *loader) table(insert string) error {
+	if l.insert != nil {
+		l.insert.Close()
+		l.insert = nil
+	}
+	if !strings.HasPrefix(insert, "INSERT INTO ") {
+		return bad("record %d inserts nothing", l.count)
+	}
+	p := &l.s.rules
+	p.begin()
+	p.own = false
+	stmt, rest, err := l.s.writer.Prepare(insert)
+	p.own = true
+	if err != nil || stmt == nil || !blank(rest) {
+		if stmt != nil {
+			stmt.Close()
+		}
+		return bad("record %d inserts nothing: %v %s", l.count, err, p.reason)
+	}
+	l.insert, l.values = stmt, len(stmt.Params())
+	return nil
+}
+
+func (l *loader) row(body []byte) error {
+	if l.insert == nil {
+		return bad("record %d is a row before a table", l.count)
+	}
+	l.insert.Reset()
+	for i := range l.values {
+		value, rest, err := takeValue(body)
+		if err != nil {
+			return err
+		}
+		if err := l.insert.Bind(i+1, value); err != nil {
+			return err
+		}
+		body = rest
+	}
+	if len(body) > 0 {
+		return bad("row %d has too many values", l.count)
+	}
+	return l.step(l.insert)
+}
+
+func (l *loader) step(stmt *engine.Stmt) error {
+	_, err := stmt.Step()
+	if err != nil && isRefusal(err) {
+		return bad("record %d: %v", l.count, err)
+	}
+	return err
+}
+
+func (l *loader) run(sql string, values ...any) error {
+	stmt, _, err := l.s.writer.Prepare(sql)
+	if err != nil {
+		return bad("record %d: %v", l.count, err)
+	}
+	defer stmt.Close()
+	for i, value := range values {
+		if err := stmt.Bind(i+1, value); err != nil {
+			return err
+		}
+	}
+	return l.step(stmt)
+}
+
+// end checks length and checksum, and that nothing follows.
+func (l *loader) end() error {
+	n := l.in.n
+	var length [8]byte
+	if _, err := io.ReadFull(l.in, length[:]); err != nil || binary.LittleEndian.Uint64(length[:]) != n {
+		return bad("its length is not the one that it says")
+	}
+	want := l.in.h.Sum(nil)
+	var sum [sha256.Size]byte
+	if _, err := io.ReadFull(l.in.r, sum[:]); err != nil || !bytes.Equal(sum[:], want) {
+		return bad("wrong checksum")
+	}
+	if _, err := l.in.r.ReadByte(); err != io.EOF {
+		return bad("more follows its end")
+	}
+	return nil
+}
+
+// takeValue reads one value of a row.
+func takeValue(b []byte) (value any, rest []byte, err error) {
+	if len(b) == 0 {
+		return nil, nil, bad("a row has too few values")
+	}
+	kind, b := b[0], b[1:]
+	switch kind {
+	case valueNull:
+		return nil, b, nil
+	case valueInteger:
+		if v, n := binary.Varint(b); n > 0 {
+			return v, b[n:], nil
+		}
+	case valueReal:
+		if len(b) >= 8 {
+			return math.Float64frombits(binary.LittleEndian.Uint64(b)), b[8:], nil
+		}
+	case valueText, valueBlob:
+		n, used := binary.Uvarint(b)
+		if used <= 0 || n > uint64(len(b)-used) {
+			break
+		}
+		raw, rest := b[used:used+int(n)], b[used+int(n):]
+		if kind == valueText {
+			return string(raw), rest, nil
+		}
+		return raw, rest, nil
+	}
+	return nil, nil, bad("a value is damaged")
+}
+
+// counted counts and hashes what is read.
+type counted struct {
+	r *bufio.Reader
+	h hash.Hash
+	n uint64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.h.Write(p[:n])
+	c.n += uint64(n)
+	return n, err
+}
+
+func (c *counted) ReadByte() (byte, error) {
+	b, err := c.r.ReadByte()
+	if err == nil {
+		c.h.Write([]byte{b})
+		c.n++
+	}
+	return b, err
+}
