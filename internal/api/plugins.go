@@ -49,10 +49,16 @@ func (r *requests) RestartPlugin(ctx context.Context, req *hostv1.RestartPluginR
 	return &hostv1.RestartPluginResponse{Plugin: toPlugin(&plugin)}, nil
 }
 
+// mostVersion is how long a version in a catalog, and a sum in hex, is at the most.
+const mostVersion = 64
+
 // UpgradePlugin implements hostv1.HostServer.
 func (r *requests) UpgradePlugin(ctx context.Context, req *hostv1.UpgradePluginRequest) (*hostv1.UpgradePluginResponse, error) {
 	if err := r.mayReplace(req.GetKind()); err != nil {
 		return nil, err
+	}
+	if len(req.GetTo()) > mostVersion {
+		return nil, malformed("no version and no sha256 has more than 64 letters")
 	}
 	u, err := r.svc.UpgradePlugin(ctx, req.GetKind(), req.GetName(), req.GetTo())
 	if err != nil {

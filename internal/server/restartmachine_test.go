@@ -3,11 +3,14 @@ package server
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinetest"
 )
 
 // A state machine that is restarted as asked answers first what it was given, so that no
@@ -138,5 +141,42 @@ func TestARestartIsNotForTheNextStateMachine(t *testing.T) {
 		if n := len(w.source.all()); n != 2 {
 			t.Errorf("%d state machines were started, want 2", n)
 		}
+	})
+}
+
+// A new version on trial that does not fit the log ends nothing: the next state machine is
+// the one before.
+func TestAVersionOnTrialEndsNoServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var trial atomic.Bool
+		w := newWorld(t, func(c *Config) { c.MachineOnTrial = trial.Load })
+		w.commit("a")
+		synctest.Wait()
+		wrong := true
+		w.source.mu.Lock()
+		w.source.prepare = func(_ int, m *machine) error {
+			trial.Store(wrong)
+			if !wrong {
+				return nil
+			}
+			wrong = false
+			old := statemachinetest.NewRegister()
+			if err := fill(context.Background(), old, 9); err != nil {
+				return err
+			}
+			m.Register = old.Successor()
+			return nil
+		}
+		w.source.mu.Unlock()
+		if begun, err := w.s.RestartMachine(t.Context(), w.source.current().Done()); !begun || !errors.Is(err, ErrPermanent) {
+			t.Errorf("begun %t, %v", begun, err)
+		}
+		w.commit("b")
+		time.Sleep(election)
+		synctest.Wait()
+		if err := w.s.Err(); err != nil {
+			t.Fatalf("the server ended: %v", err)
+		}
+		w.wantState("a", "b")
 	})
 }
