@@ -46,6 +46,9 @@ func (p *subjectFlags) complete(cmd *cobra.Command, command []string) (err error
 			return &usageError{cmd.CommandPath(), err.Error()}
 		}
 	}
+	if err := s.Check(); err != nil {
+		return &usageError{cmd.CommandPath(), err.Error()}
+	}
 	s.Command = slices.Clone(command)
 	if s.Command[0], err = filepath.Abs(command[0]); err != nil {
 		return err
