@@ -281,6 +281,7 @@ type sqlRows struct {
 	format  string
 	columns []string
 	table   [][]string
+	shown   bool // the names of the columns
 	csv     *csv.Writer
 }
 
@@ -322,7 +323,11 @@ func (r *sqlRows) row(values []json.RawMessage) error {
 
 func (r *sqlRows) flush() error {
 	err := table(r.w, func(w io.Writer) {
-		for _, cells := range append([][]string{r.columns}, r.table...) {
+		lines := r.table
+		if !r.shown {
+			lines = append([][]string{r.columns}, lines...)
+		}
+		for _, cells := range lines {
 			line := make([]any, len(cells))
 			for i, cell := range cells {
 				line[i] = cell
@@ -330,7 +335,7 @@ func (r *sqlRows) flush() error {
 			row(w, line...)
 		}
 	})
-	r.table = r.table[:0]
+	r.table, r.shown = r.table[:0], true
 	return err
 }
 

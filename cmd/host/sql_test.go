@@ -43,6 +43,22 @@ func TestRowsOfSQL(t *testing.T) {
 	}
 }
 
+// A long table has the names of its columns once, also if its pieces fill its length.
+func TestALongTableOfSQLHasOneHead(t *testing.T) {
+	for _, n := range []int{0, 1, sqlTableRows, 2*sqlTableRows + 1} {
+		var out strings.Builder
+		show := newSQLRows(&out, formatTable, []string{"n"})
+		for range n {
+			if err := show.row([]json.RawMessage{json.RawMessage("7")}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := show.end(); err != nil || out.String() != "n\n"+strings.Repeat("7\n", n) {
+			t.Errorf("%d rows: %v, %d lines, %d heads", n, err, strings.Count(out.String(), "\n"), strings.Count(out.String(), "n\n"))
+		}
+	}
+}
+
 // A state machine that is not sqlite is not taken for it.
 func TestSQLWithAnotherStateMachine(t *testing.T) {
 	h := startFake(t)
