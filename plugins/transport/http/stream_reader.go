@@ -46,7 +46,7 @@ func (r *streamReader) run(ctx context.Context) {
 			return
 		}
 		r.log(err)
-		wait := r.peer.e.timing.Redial
+		wait := r.peer.e.timing.Again()
 		if r.peer.e.Refused(r.peer, err) {
 			wait = r.peer.e.timing.Removed
 		}

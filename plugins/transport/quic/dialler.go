@@ -45,9 +45,9 @@ func (d *dialler) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		wait := t.Redial
+		wait := t.Again()
 		if p.remote.Load() {
-			wait = max(t.Knock, t.Redial)
+			wait = max(t.Knock, wait)
 		}
 		if err != nil {
 			d.log(err)

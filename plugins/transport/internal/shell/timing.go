@@ -1,6 +1,9 @@
 package shell
 
-import "time"
+import (
+	"math/rand/v2"
+	"time"
+)
 
 // Timing holds the durations that all backends have.
 type Timing struct {
@@ -30,3 +33,9 @@ func NewTiming(election time.Duration) Timing {
 		Redial: 100 * time.Millisecond, Knock: link / 10, Removed: dial,
 	}
 }
+
+// Again is how long to wait after an attempt to dial: Redial, and by chance up to half of
+// it more. Two processes that serve one member end each other's streams whenever they
+// dial. If both waited equally long, each heartbeat of a leader would meet the same
+// one for as long as their clocks agree.
+func (t Timing) Again() time.Duration { return t.Redial + rand.N(t.Redial/2+1) }
