@@ -29,22 +29,25 @@ func refuse(format string, args ...any) error { return errRefused(fmt.Sprintf(fo
 
 // A executor runs the commands of a batch in the open transaction of the writer.
 type executor struct {
-	s     *store
-	entry statemachine.Entry
-	steps int  // that are left to the command, in units
-	over  bool // it has taken all of them
-	last  bool // it has written a row with the last rowid
+	s       *store
+	entry   statemachine.Entry
+	steps   int  // that are left to the command, in units
+	bounded bool // a command runs, and no restore
+	over    bool // it has taken all of them
+	last    bool // it has written a row with the last rowid
+	// reload is set if SQLite may have to read the schema again, which the next command must not pay.
+	reload bool
 }
 
 // attach makes the writer's connection run commands: the functions of an entry, the limits.
 func (r *executor) attach() error {
 	w := r.s.writer
 	w.Stop = func() bool {
-		if r.s.rules.own || r.steps <= 0 {
+		if r.s.rules.own || !r.bounded {
 			return false
 		}
 		r.steps--
-		r.over = r.over || r.steps == 0
+		r.over = r.over || r.steps <= 0
 		return r.over
 	}
 	w.Changed = func(_ string, rowid int64) { r.last = r.last || rowid == math.MaxInt64 }
@@ -90,14 +93,24 @@ func (r *executor) command(entry statemachine.Entry) (statemachine.Result, error
 	if err := w.Exec("SAVEPOINT command"); err != nil {
 		return statemachine.Result{}, err
 	}
+	if r.reload {
+		if err := w.Exec("SELECT 1 FROM " + metaTable); err != nil {
+			return statemachine.Result{}, err
+		}
+		r.reload = false
+	}
 	data, err := r.run(entry.Data)
 	if err == nil {
 		return statemachine.Result{Data: data}, w.Exec("RELEASE command")
 	}
-	if !isRefusal(err) && !(r.over && engine.Primary(err) == lib.SQLITE_INTERRUPT) {
+	if !isRefusal(err) && !(r.over && engine.Primary(err) == lib.SQLITE_INTERRUPT) && !(r.last && engine.Primary(err) == lib.SQLITE_FULL) {
 		return statemachine.Result{}, fmt.Errorf("apply entry %d: %w", entry.Index, err)
 	}
-	if r.over {
+	r.reload = true
+	switch {
+	case r.last: // what came after it, an error too, may be of a rowid that was drawn
+		err = refuse("the rowid %d is refused: SQLite would draw the next one at random", int64(math.MaxInt64))
+	case r.over:
 		err = refuse("the command takes more than %d instructions of SQLite's virtual machine", maxSteps)
 	}
 	result := statemachine.Result{Error: shorten(err.Error())}
@@ -125,7 +138,7 @@ func (r *executor) run(data []byte) ([]byte, error) {
 	before := w.TotalChanges()
 	var answer rowsOf
 	schema := false
-	r.steps = maxSteps / engine.StepUnit
+	r.steps, r.bounded = maxSteps/engine.StepUnit, true
 	for first, sql := true, s.SQL; !blank(sql); first = false {
 		rest, changes, err := r.statement(sql, s, first, &answer)
 		if err != nil {
@@ -135,7 +148,7 @@ func (r *executor) run(data []byte) ([]byte, error) {
 		sql = rest
 	}
 	if r.last {
-		return nil, refuse("the rowid %d is refused: SQLite would draw the next one at random", int64(math.MaxInt64))
+		return nil, refuse("the last rowid")
 	}
 	if w.ForeignKeysOpen() {
 		return nil, refuse("FOREIGN KEY constraint failed")
@@ -165,6 +178,9 @@ func (r *executor) statement(sql string, s statement, first bool, answer *rowsOf
 		return rest, false, err
 	}
 	defer stmt.Close()
+	if stmt.Explains() {
+		return "", false, refuse("EXPLAIN is refused in a command: it shows where tables are in the file; ask it as a query")
+	}
 	if !first || !blank(rest) {
 		if len(s.list)+len(s.named) > 0 {
 			return "", false, refuse("a command of several statements has no arguments")
@@ -185,20 +201,33 @@ func (r *executor) statement(sql string, s statement, first bool, answer *rowsOf
 	return rest, p.changes, nil
 }
 
-// checkSchema refuses a foreign key to the table of the state machine's own: an error in it
-// would be one of the statement that writes the applied index.
+// checkSchema refuses what cannot be seen before the schema has it.
 func (r *executor) checkSchema() error {
-	stmt, _, err := r.s.writer.Prepare(`SELECT m.name FROM sqlite_schema m, pragma_foreign_key_list(m.name) f
+	// An error in it would be one of the statement that writes the applied index.
+	found, err := r.some(`SELECT m.name FROM sqlite_schema m, pragma_foreign_key_list(m.name) f
 		WHERE m.type = 'table' AND lower(f."table") = '` + metaTable + `' LIMIT 1`)
 	if err != nil {
 		return err
 	}
-	defer stmt.Close()
-	found, err := stmt.Step()
-	if err != nil || !found {
-		return err
+	if found {
+		return refuse("the table %s is the state machine's own", metaTable)
 	}
-	return refuse("the table %s is the state machine's own", metaTable)
+	found, err = r.some(`SELECT 1 FROM sqlite_schema m WHERE m.type = 'table' AND 3 =
+		(SELECT count(*) FROM pragma_table_xinfo(m.name) c WHERE lower(c.name) IN ('rowid', 'oid', '_rowid_')) LIMIT 1`)
+	if found {
+		return refuse("a table with columns of the names rowid, oid and _rowid_ is refused: the rowids of its rows have no name then, and no place in a snapshot")
+	}
+	return err
+}
+
+// some tells whether a query of the state machine's own has a row.
+func (r *executor) some(sql string) (bool, error) {
+	stmt, _, err := r.s.writer.Prepare(sql)
+	if err != nil {
+		return false, err
+	}
+	defer stmt.Close()
+	return stmt.Step()
 }
 
 // bind gives a statement its arguments.

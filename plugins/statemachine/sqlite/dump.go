@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -20,7 +21,7 @@ const (
 	recordSchema   = 'S' // a statement that makes a table, an index, a view or a trigger
 	recordTable    = 'T' // an INSERT for the rows that follow
 	recordRow      = 'R' // the values of a row
-	recordSequence = 'Q' // the last rowid of a table with AUTOINCREMENT: name and number
+	recordSequence = 'Q' // the last rowid of a table with AUTOINCREMENT: rowid, name and number
 	recordEnd      = 'E' // the number of records before it
 )
 
@@ -157,19 +158,17 @@ func (d *dumper) columns(table string) (columns []string, order string, err erro
 			return append([]string{alias}, columns...), " ORDER BY " + alias, err
 		}
 	}
-	return columns, "", err
+	return nil, "", errors.Join(err, fmt.Errorf("the rowids of %s cannot be named", table))
 }
 
+// sequences has the rowids too: a command may read the rows in their order.
 func (d *dumper) sequences() error {
-	exists := false
-	if err := d.each("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'", func(*engine.Stmt) error {
-		exists = true
-		return nil
-	}); err != nil || !exists {
-		return err
-	}
-	return d.each("SELECT name, seq FROM sqlite_sequence ORDER BY name", func(row *engine.Stmt) error {
-		return d.record(recordSequence, appendBinary(appendBinary(nil, row.Value(0)), row.Value(1)))
+	return d.each("SELECT rowid, name, seq FROM sqlite_sequence ORDER BY rowid", func(row *engine.Stmt) error {
+		d.buf = d.buf[:0]
+		for i := range 3 {
+			d.buf = appendBinary(d.buf, row.Value(i))
+		}
+		return d.record(recordSequence, d.buf)
 	})
 }
 

@@ -41,11 +41,11 @@ func (m *machine) Restore(_ context.Context, index uint64, r io.Reader) error {
 		return err
 	}
 	if err := m.dir.use(path); err != nil {
-		return err
+		return m.broke(err)
 	}
 	s, err := openStore(path)
 	if err != nil {
-		return err
+		return m.broke(err)
 	}
 	old.close(errRestored)
 	removeStore(old.path)
@@ -53,6 +53,14 @@ func (m *machine) Restore(_ context.Context, index uint64, r io.Reader) error {
 	defer m.mu.Unlock()
 	m.store = nil
 	return m.take(s, index)
+}
+
+// broke keeps the machine from going on with a file that may not be the one that counts.
+func (m *machine) broke(err error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.broken = err
+	return err
 }
 
 var errRestored = errors.New("the state is replaced by a snapshot")
@@ -63,9 +71,13 @@ func (m *machine) build(path string, index uint64, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	l := &loader{s: s, in: &counted{r: bufio.NewReaderSize(r, 256<<10), h: sha256.New()}}
-	if err = (&executor{s: s}).attach(); err == nil {
+	from := &source{r: r}
+	l := &loader{s: s, run: &executor{s: s}, in: &counted{r: bufio.NewReaderSize(from, 256<<10), h: sha256.New()}}
+	if err = l.run.attach(); err == nil {
 		err = l.load(index, m.cluster, m.node)
+	}
+	if from.failed != nil {
+		err = from.failed
 	}
 	if err == nil {
 		err = s.writer.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -84,6 +96,7 @@ func (m *machine) build(path string, index uint64, r io.Reader) error {
 // A loader reads a snapshot into a new file.
 type loader struct {
 	s         *store
+	run       *executor
 	in        *counted
 	insert    *engine.Stmt
 	values    int
@@ -111,6 +124,9 @@ func (l *loader) load(index, cluster, node uint64) error {
 	}
 	if err := l.end(); err != nil {
 		return err
+	}
+	if err := l.run.checkSchema(); err != nil {
+		return l.wrap(err)
 	}
 	if err := setMeta(l.s.writer, index, cluster, node); err != nil {
 		return err
@@ -165,15 +181,14 @@ func (l *loader) record(kind byte, body []byte) error {
 		if err := l.clearSequences(); err != nil {
 			return err
 		}
-		name, rest, err := takeValue(body)
-		if err != nil {
-			return err
+		var values [3]any
+		for i := range values {
+			var err error
+			if values[i], body, err = takeValue(body); err != nil {
+				return err
+			}
 		}
-		seq, _, err := takeValue(rest)
-		if err != nil {
-			return err
-		}
-		return l.run("INSERT INTO sqlite_sequence(name, seq) VALUES(?, ?)", name, seq)
+		return l.once("INSERT INTO sqlite_sequence(rowid, name, seq) VALUES(?, ?, ?)", values[:]...)
 	}
 	return bad("record %d is of the unknown kind %q", l.count, kind)
 }
@@ -185,15 +200,6 @@ func (l *loader) clearSequences() error {
 		return nil
 	}
 	l.sequenced = true
-	stmt, _, err := l.s.writer.Prepare("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'")
-	if err != nil {
-		return err
-	}
-	found, err := stmt.Step()
-	stmt.Close()
-	if err != nil || !found {
-		return err
-	}
 	return l.s.writer.Exec("DELETE FROM sqlite_sequence")
 }
 
@@ -226,6 +232,9 @@ func (l *loader) table(insert string) error {
 	p.own = false
 	stmt, rest, err := l.s.writer.Prepare(insert)
 	p.own = true
+	if err != nil && !isRefusal(err) {
+		return err
+	}
 	if err != nil || stmt == nil || !blank(rest) {
 		if stmt != nil {
 			stmt.Close()
@@ -259,16 +268,21 @@ func (l *loader) row(body []byte) error {
 
 func (l *loader) step(stmt *engine.Stmt) error {
 	_, err := stmt.Step()
+	return l.wrap(err)
+}
+
+// wrap tells what is wrong with the snapshot from what this member's disk does.
+func (l *loader) wrap(err error) error {
 	if err != nil && isRefusal(err) {
 		return bad("record %d: %v", l.count, err)
 	}
 	return err
 }
 
-func (l *loader) run(sql string, values ...any) error {
+func (l *loader) once(sql string, values ...any) error {
 	stmt, _, err := l.s.writer.Prepare(sql)
 	if err != nil {
-		return bad("record %d: %v", l.count, err)
+		return l.wrap(err)
 	}
 	defer stmt.Close()
 	for i, value := range values {
@@ -326,6 +340,20 @@ func takeValue(b []byte) (value any, rest []byte, err error) {
 		return raw, rest, nil
 	}
 	return nil, nil, bad("a value is damaged")
+}
+
+// source remembers an error of what it reads from: that is not one of the snapshot.
+type source struct {
+	r      io.Reader
+	failed error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && err != io.EOF {
+		s.failed = err
+	}
+	return n, err
 }
 
 // counted counts and hashes what is read.

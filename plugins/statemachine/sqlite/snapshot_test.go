@@ -18,7 +18,7 @@ func content(d *database) {
 		"CREATE TABLE pair(a TEXT, b INTEGER, PRIMARY KEY(b, a)) WITHOUT ROWID", "INSERT INTO pair VALUES('z', 1), ('a', 2), ('b', 1)",
 		"CREATE TABLE counted(id INTEGER PRIMARY KEY AUTOINCREMENT, v REAL)", "INSERT INTO counted(v) VALUES(1), (2)", "DELETE FROM counted WHERE id = 2",
 		`CREATE TABLE "odd ""name"(rowid TEXT, "a b", c AS (rowid || 'x'))`, `INSERT INTO "odd ""name"(rowid, "a b") VALUES('r', 1)`,
-		"CREATE TABLE hidden(rowid, oid, _rowid_)", "INSERT INTO hidden VALUES(1, 2, 3)",
+		"CREATE TABLE hidden(rowid, oid, rest)", "INSERT INTO hidden VALUES(1, 2, 3)",
 		"CREATE TABLE strict(a ANY, b INT) STRICT", "INSERT INTO strict VALUES('1', 2)",
 		"CREATE TABLE child(p REFERENCES late(id), at DEFAULT CURRENT_TIMESTAMP)", "CREATE TABLE late(id INTEGER PRIMARY KEY, CHECK(id > 0))",
 		"CREATE INDEX by_a ON plain(a) WHERE b IS NOT NULL", "CREATE UNIQUE INDEX by_v ON counted(v)",

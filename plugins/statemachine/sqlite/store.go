@@ -63,11 +63,30 @@ func openStore(path string) (*store, error) {
 	err = s.writer.Exec(`PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-16384;
 		PRAGMA journal_size_limit=67108864; PRAGMA trusted_schema=ON;
 		CREATE TABLE IF NOT EXISTS ` + metaTable + `(one INTEGER PRIMARY KEY, applied INTEGER NOT NULL, cluster INTEGER NOT NULL, node INTEGER NOT NULL);`)
+	if err == nil {
+		err = s.addSequences()
+	}
 	if err != nil {
 		s.writer.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return s, nil
+}
+
+// addSequences makes SQLite's table of the last rowids. SQLite makes it with the first AUTOINCREMENT and never drops it,
+// so it would depend on the past of a file whether it is there.
+func (s *store) addSequences() error {
+	stmt, _, err := s.writer.Prepare("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'")
+	if err != nil {
+		return err
+	}
+	found, err := stmt.Step()
+	stmt.Close()
+	if err != nil || found {
+		return err
+	}
+	const scratch = metaTable + "_sequence"
+	return s.writer.Exec("BEGIN IMMEDIATE; CREATE TABLE " + scratch + "(one INTEGER PRIMARY KEY AUTOINCREMENT); DROP TABLE " + scratch + "; COMMIT")
 }
 
 func limit(c *engine.Conn) {

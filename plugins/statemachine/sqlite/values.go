@@ -5,7 +5,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -37,7 +40,7 @@ func parse(data []byte) (statement, error) {
 	if err := in.Decode(&s); err != nil {
 		return statement{}, fmt.Errorf("the statement is not JSON with sql and args: %w", err)
 	}
-	if in.More() {
+	if _, err := in.Token(); err != io.EOF {
 		return statement{}, fmt.Errorf("the statement has more after its JSON")
 	}
 	if strings.TrimSpace(s.SQL) == "" {
@@ -68,8 +71,8 @@ func (s *statement) arguments() error {
 		return nil
 	case map[string]any:
 		s.named = map[string]any{}
-		for name, arg := range args {
-			v, err := argument(arg)
+		for _, name := range slices.Sorted(maps.Keys(args)) { // the first one at fault is the same on all members
+			v, err := argument(args[name])
 			if err != nil {
 				return fmt.Errorf("argument %s: %w", name, err)
 			}
@@ -93,6 +96,9 @@ func argument(arg any) (any, error) {
 	case json.Number:
 		if n, err := strconv.ParseInt(string(v), 10, 64); err == nil {
 			return n, nil
+		}
+		if !strings.ContainsAny(string(v), ".eE") {
+			return nil, fmt.Errorf("the integer %.40s has no place in 64 bits", string(v))
 		}
 		f, err := strconv.ParseFloat(string(v), 64)
 		if err != nil {

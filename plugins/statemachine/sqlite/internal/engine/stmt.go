@@ -145,6 +145,9 @@ func (s *Stmt) Size(i int) int {
 // ReadOnly tells whether the statement changes nothing in the file.
 func (s *Stmt) ReadOnly() bool { return lib.Xsqlite3_stmt_readonly(s.c.tls, s.handle) != 0 }
 
+// Explains tells whether the statement is an EXPLAIN.
+func (s *Stmt) Explains() bool { return lib.Xsqlite3_stmt_isexplain(s.c.tls, s.handle) != 0 }
+
 // Reset makes the statement ready to run again, with no values.
 func (s *Stmt) Reset() {
 	lib.Xsqlite3_reset(s.c.tls, s.handle)
