@@ -24,11 +24,11 @@ func newSQL() *cobra.Command {
 		Short: "Use the state machine sqlite: queries and commands in SQL",
 		Long: `sql asks the state machine sqlite, or gives it a command. A statement that begins with
 SELECT, WITH, VALUES, EXPLAIN or PRAGMA is a query, and its rows are shown as they come; all
-of them are of one state. Any other one is a command: it is replicated, and takes
-effect as a whole or not at all.
+of them are of one state. Any other one is a command, also one with INSERT, UPDATE or DELETE after
+its WITH: it is replicated, and takes effect as a whole or not at all.
 
 Without a statement the lines of standard input are statements, each up to its semicolon at
-the end of a line. A statement that fails ends it, unless a person types.`,
+the end of a line; those of a trigger up to END; there. A statement that fails ends it, unless a person types.`,
 		Example: `  host sql "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT)"
   host sql "INSERT INTO users(name) VALUES('ada') RETURNING id"
   host sql --stale -o csv "SELECT * FROM users"
@@ -63,36 +63,66 @@ type sqlShell struct {
 }
 
 // lines runs the statements of an input.
-func (s sqlShell) lines(in io.Reader) error {
-	person := onTerminal(s.cmd.OutOrStdout()) && inTerminal(in)
-	scan := bufio.NewScanner(in)
+func (s sqlShell) lines(from io.Reader) error {
+	person := onTerminal(s.cmd.OutOrStdout()) && inTerminal(from)
+	scan := bufio.NewScanner(from)
 	scan.Buffer(nil, maxInput)
-	var text strings.Builder
-	prompt := func() {
+	lines := make(chan string)
+	ctx := s.cmd.Context()
+	go func() { // a line that is waited for holds up no Ctrl-C
+		defer close(lines)
+		for scan.Scan() {
+			select {
+			case lines <- scan.Text():
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	in := newSQLInput()
+	for {
 		if person {
-			fmt.Fprint(s.cmd.ErrOrStderr(), map[bool]string{true: "sql> ", false: "...> "}[text.Len() == 0])
+			fmt.Fprint(s.cmd.ErrOrStderr(), map[bool]string{true: "sql> ", false: "...> "}[in.text.Len() == 0])
 		}
-	}
-	for prompt(); scan.Scan(); prompt() {
-		if text.Len() == 0 && strings.TrimSpace(scan.Text()) == "" {
+		var line string
+		more := false
+		select {
+		case line, more = <-lines:
+		case <-ctx.Done():
+		}
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !more && scan.Err() != nil:
+			return fmt.Errorf("read standard input: %w", scan.Err())
+		case !more:
+			return s.rest(in, person)
+		}
+		ended := in.add(line)
+		if in.text.Len() > maxInput {
+			return fmt.Errorf("a statement is longer than %d bytes", maxInput)
+		}
+		if !ended && !strings.HasPrefix(in.text.String(), ".") {
 			continue
 		}
-		text.WriteString(scan.Text() + "\n")
-		if !strings.HasSuffix(strings.TrimSpace(scan.Text()), ";") {
-			continue
+		if in.some {
+			if err := s.answer(in.text.String(), person); err != nil {
+				return err
+			}
 		}
-		if err := s.answer(text.String(), person); err != nil {
-			return err
-		}
-		text.Reset()
+		in = newSQLInput()
 	}
-	if err := scan.Err(); err != nil {
-		return fmt.Errorf("read standard input: %w", err)
+}
+
+// rest runs what the input ends with: it may lack its semicolon.
+func (s sqlShell) rest(in *sqlInput, person bool) error {
+	switch {
+	case !in.some || person:
+		return nil
+	case in.scan.open != 0:
+		return errors.New("standard input ends within a text, a name or a comment: its last statement is not run")
 	}
-	if strings.TrimSpace(text.String()) != "" {
-		return s.answer(text.String(), person)
-	}
-	return nil
+	return s.answer(in.text.String(), person)
 }
 
 // answer runs a statement; a person hears of an error and goes on.
@@ -110,39 +140,6 @@ func (s sqlShell) run(statement string) error {
 		return s.query(statement)
 	}
 	return s.propose(statement)
-}
-
-// isSQLQuery tells a query from a command by its first word. A WITH that writes is refused
-// as a query, and says so.
-func isSQLQuery(statement string) bool {
-	word := strings.ToUpper(firstSQLWord(statement))
-	switch word {
-	case "SELECT", "WITH", "VALUES", "EXPLAIN", "PRAGMA":
-		return true
-	}
-	return strings.HasPrefix(statement, ".")
-}
-
-// firstSQLWord skips white space and comments.
-func firstSQLWord(statement string) string {
-	for {
-		statement = strings.TrimSpace(statement)
-		var found bool
-		switch {
-		case strings.HasPrefix(statement, "--"):
-			_, statement, found = strings.Cut(statement, "\n")
-		case strings.HasPrefix(statement, "/*"):
-			_, statement, found = strings.Cut(statement, "*/")
-		default:
-			if end := strings.IndexFunc(statement, func(r rune) bool { return r < 'A' || r > 'z' }); end >= 0 {
-				return statement[:end]
-			}
-			return statement
-		}
-		if !found {
-			return ""
-		}
-	}
 }
 
 // sqlResult is the result of a command.

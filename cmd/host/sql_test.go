@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -11,10 +12,54 @@ func TestAStatementIsAQueryOrACommand(t *testing.T) {
 	for statement, query := range map[string]bool{
 		"SELECT 1": true, " with a as (select 1) select * from a": true, "-- note\n/* more */ values(1)": true, "PRAGMA table_info(t)": true, ".hash": true,
 		"INSERT INTO t VALUES(1)": false, "selection": false, "-- SELECT": false, "": false, "/* SELECT": false,
+		"WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a": false, "WITH a(x) AS (VALUES(1)), replace AS (SELECT 'DELETE') SELECT * FROM a": true,
+		"WITH RECURSIVE a AS (SELECT ')')\nDELETE FROM t": false, "WITH a AS (SELECT replace(1, 2, 3)) SELECT (x) FROM a": true, "explain INSERT INTO t VALUES(1)": true,
 	} {
 		if got := isSQLQuery(statement); got != query {
 			t.Errorf("%q is a query: %t", statement, got)
 		}
+	}
+}
+
+// A statement of an input ends at the end of a line, after a semicolon outside of texts, names, comments and
+// triggers. A comment is not run.
+func TestWhereAStatementEnds(t *testing.T) {
+	trigger := "CREATE TEMP TRIGGER a AFTER INSERT ON t BEGIN\n  DELETE FROM t;\n  SELECT CASE 1 WHEN 1 THEN 2 END;\nEND;\n"
+	for input, want := range map[string][]string{
+		"SELECT 1;\nSELECT\n2;\n":                            {"SELECT 1;\n", "SELECT\n2;\n"},
+		"/* old;\nDELETE FROM t;\n*/\nSELECT 1; -- one;\n":   {"SELECT 1; -- one;\n"},
+		"-- DELETE FROM t;\n;\n\nSELECT 1;":                  {"SELECT 1;\n"},
+		"INSERT INTO t VALUES('a;\nDELETE FROM t;\nit''s');": {"INSERT INTO t VALUES('a;\nDELETE FROM t;\nit''s');\n"},
+		"SELECT [;\n], `;\n`, \";\n\";\n":                    {"SELECT [;\n], `;\n`, \";\n\";\n"},
+		trigger + "SELECT 1;\n":                              {trigger, "SELECT 1;\n"},
+		"SELECT 1; SELECT 2\n;\n":                            {"SELECT 1; SELECT 2\n;\n"},
+		"CREATE TABLE trigger(a);\nSELECT 1":                 {"CREATE TABLE trigger(a);\n", "|SELECT 1\n"},
+	} {
+		var got []string
+		in := newSQLInput()
+		for line := range strings.Lines(input) {
+			if in.add(strings.TrimSuffix(line, "\n")) {
+				if in.some {
+					got = append(got, in.text.String())
+				}
+				in = newSQLInput()
+			}
+		}
+		if in.some {
+			got = append(got, "|"+in.text.String())
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q gives %q, want %q", input, got, want)
+		}
+	}
+}
+
+// An input that ends within a comment runs nothing of its last statement.
+func TestAnInputThatIsCutRunsNothing(t *testing.T) {
+	h := startFake(t)
+	r := hostWith(t, "DELETE FROM t /* WHERE\n", "sql", "--endpoints", h.address)
+	if r.code == 0 || !strings.Contains(r.stderr, "is not run") {
+		t.Errorf("code %d, %s", r.code, r.stderr)
 	}
 }
 
