@@ -59,6 +59,35 @@ func TestACommandHasAPrice(t *testing.T) {
 	}
 }
 
+// A command of a few bytes does not fill the disk of each member, and the commands beside it are applied.
+func TestACommandWritesSoMuchAtMost(t *testing.T) {
+	d := openDatabase(t)
+	d.do("CREATE TABLE t(v)", "CREATE TABLE pairs(k, v, PRIMARY KEY(k)) WITHOUT ROWID", "INSERT INTO t VALUES(zeroblob(15000000))")
+	many := "json_each('[" + strings.Repeat("1,", 99) + "1]')"
+	before := d.hash()
+	for _, command := range []string{
+		"INSERT INTO t SELECT zeroblob(15000000) FROM " + many,
+		"INSERT INTO t SELECT t.v FROM t, " + many,
+		"INSERT INTO pairs SELECT key, zeroblob(15000000) FROM " + many,
+		strings.Repeat("UPDATE t SET v = zeroblob(14000000);", 20),
+	} {
+		results := d.apply("INSERT INTO t VALUES(1)", command, "DELETE FROM t WHERE v = 1")
+		if results[0].Error+results[2].Error != "" || !strings.Contains(results[1].Error, "writes more than") {
+			t.Errorf("%.60s: %+v", command, results)
+		}
+		if info, err := os.Stat(d.m.store.path + "-wal"); err != nil || info.Size() > 3*maxWritten {
+			t.Errorf("%.60s: the log of the file has %d bytes, %v", command, info.Size(), err)
+		}
+	}
+	if d.hash() != before {
+		t.Error("the refused commands have changed the state")
+	}
+	sameOnAll(d, "INSERT INTO pairs VALUES(1, 'text')", "UPDATE pairs SET v = zeroblob(1000000)")
+	if got := d.m.run.written; got != 1000000 {
+		t.Errorf("%d bytes are counted for a row of a million", got)
+	}
+}
+
 // A result has bounds, and a command whose result is beyond them leaves nothing.
 func TestAResultHasBounds(t *testing.T) {
 	d := openDatabase(t)

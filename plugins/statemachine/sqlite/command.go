@@ -34,6 +34,7 @@ type executor struct {
 	steps   int  // that are left to the command, in units
 	bounded bool // a command runs, and no restore
 	over    bool // it has taken all of them
+	written int  // bytes of texts and blobs
 	last    bool // it has written a row with the last rowid
 	// reload is set if SQLite may have to read the schema again, which the next command must not pay.
 	reload bool
@@ -50,7 +51,14 @@ func (r *executor) attach() error {
 		r.over = r.over || r.steps <= 0
 		return r.over
 	}
-	w.Changed = func(_ string, rowid int64) { r.last = r.last || rowid == math.MaxInt64 }
+	w.Changed = func(rowid int64, bytes int) bool {
+		if r.s.rules.own {
+			return true
+		}
+		r.last = r.last || rowid == math.MaxInt64
+		r.written += bytes
+		return !r.bounded || r.written <= maxWritten
+	}
 	for name, args := range notOfTheEntry {
 		reason := errors.New(refusedFunction(name))
 		if err := w.Function(name, args, func() (any, error) { return nil, reason }); err != nil {
@@ -88,7 +96,7 @@ func (r *executor) functions() map[string]func() (any, error) {
 // command runs one command in a savepoint. The command that is refused leaves nothing. An
 // error is one of the process: nothing is known of the transaction then.
 func (r *executor) command(entry statemachine.Entry) (statemachine.Result, error) {
-	r.entry, r.over, r.last = entry, false, false
+	r.entry, r.over, r.last, r.written = entry, false, false, 0
 	w := r.s.writer
 	if err := w.Exec("SAVEPOINT command"); err != nil {
 		return statemachine.Result{}, err
@@ -103,13 +111,15 @@ func (r *executor) command(entry statemachine.Entry) (statemachine.Result, error
 	if err == nil {
 		return statemachine.Result{Data: data}, w.Exec("RELEASE command")
 	}
-	if !isRefusal(err) && !(r.over && engine.Primary(err) == lib.SQLITE_INTERRUPT) && !(r.last && engine.Primary(err) == lib.SQLITE_FULL) {
+	if !isRefusal(err) && !((r.over || r.written > maxWritten) && engine.Primary(err) == lib.SQLITE_INTERRUPT) && !(r.last && engine.Primary(err) == lib.SQLITE_FULL) {
 		return statemachine.Result{}, fmt.Errorf("apply entry %d: %w", entry.Index, err)
 	}
 	r.reload = true
 	switch {
 	case r.last: // what came after it, an error too, may be of a rowid that was drawn
 		err = refuse("the rowid %d is refused: SQLite would draw the next one at random", int64(math.MaxInt64))
+	case r.written > maxWritten:
+		err = refuse("the command writes more than %d bytes of texts and blobs", maxWritten)
 	case r.over:
 		err = refuse("the command takes more than %d instructions of SQLite's virtual machine", maxSteps)
 	}
@@ -149,6 +159,9 @@ func (r *executor) run(data []byte) ([]byte, error) {
 	}
 	if r.last {
 		return nil, refuse("the last rowid")
+	}
+	if r.written > maxWritten {
+		return nil, refuse("too many bytes")
 	}
 	if w.ForeignKeysOpen() {
 		return nil, refuse("FOREIGN KEY constraint failed")

@@ -147,6 +147,9 @@ func (p *policy) allowFunction(name string) bool {
 	if _, known := notOfTheEntry[name]; known {
 		return p.refuse("%s", refusedFunction(name))
 	}
+	if strings.HasPrefix(name, "json_group_") || strings.HasPrefix(name, "jsonb_group_") {
+		return p.refuse("the function %s() is refused in a command: it gathers rows without a bound, until the memory is full; a query may use it", name)
+	}
 	return p.refuse("the function %s() is refused in a command: it is not on the list of those that are the same on all members", name)
 }
 
@@ -156,7 +159,7 @@ var deterministic = set(`abs char coalesce concat concat_ws format printf glob h
 	row_number rank dense_rank percent_rank cume_dist ntile lag lead first_value last_value nth_value
 	json jsonb json_array jsonb_array json_array_length json_error_position json_extract jsonb_extract json_insert jsonb_insert
 	json_object jsonb_object json_patch jsonb_patch json_pretty json_quote json_remove jsonb_remove json_replace jsonb_replace
-	json_set jsonb_set json_type json_valid json_group_array jsonb_group_array json_group_object jsonb_group_object -> ->>
+	json_set jsonb_set json_type json_valid -> ->>
 	entry_time entry_term entry_index current_timestamp current_date current_time`)
 
 // pragmas are those that a query may ask, and that change nothing without a value.

@@ -24,6 +24,8 @@ func TestWhatIsNotOfTheEntryIsRefused(t *testing.T) {
 		{"INSERT INTO t(v) VALUES(changes())", "changes() is refused"},
 		{"INSERT INTO t(v) VALUES(sqlite_version())", "sqlite_version() is refused"},
 		{"INSERT INTO t(v) VALUES(sin(1))", "not on the list"},
+		{"INSERT INTO t(v) SELECT json_group_array(v) FROM t", "until the memory is full"},
+		{"INSERT INTO t(v) SELECT jsonb_group_object(id, v) FROM t", "until the memory is full"},
 		{"SELECT load_extension('x')", "load_extension() is refused"},
 		{"PRAGMA foreign_keys=OFF", "PRAGMA foreign_keys is refused"},
 		{"PRAGMA user_version=7", "PRAGMA user_version is refused"},

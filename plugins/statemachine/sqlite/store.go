@@ -18,6 +18,8 @@ const (
 	maxValueBytes = 16 << 20 // of a text, a blob, a row, or a statement
 	// maxSteps is how many instructions of SQLite's virtual machine a command may take.
 	maxSteps = 50_000_000
+	// maxWritten is how many bytes of texts and blobs a command may write.
+	maxWritten = 256 << 20
 )
 
 // maxReaders is how many queries read at a time, and keptReaders how many connections wait for the next.

@@ -42,8 +42,9 @@ type Conn struct {
 
 	// Allow is asked for each action that a statement takes, when it is prepared; nil allows all.
 	Allow func(action int, first, second, database, trigger string) bool
-	// Changed is told of each row that is written, with its new rowid.
-	Changed func(table string, rowid int64)
+	// Changed is told of each row that is written, with its new rowid and the bytes of its texts and blobs. False
+	// ends the statement.
+	Changed func(rowid int64, bytes int) bool
 	// Stop is asked after each StepUnit instructions of the virtual machine, and ends the
 	// statement with true.
 	Stop func() bool

@@ -56,10 +56,27 @@ func text(p uintptr) string {
 	return libc.GoString(p)
 }
 
-func changed(_ *libc.TLS, db, _ uintptr, op int32, _, table uintptr, _, rowid int64) {
-	if c := connOf(db); c != nil && c.Changed != nil && op != lib.SQLITE_DELETE {
-		c.Changed(text(table), rowid)
+func changed(tls *libc.TLS, _, db uintptr, op int32, _, _ uintptr, _, rowid int64) {
+	c := connOf(db)
+	if c != nil && c.Changed != nil && op != lib.SQLITE_DELETE && !c.Changed(rowid, written(tls, db)) {
+		lib.Xsqlite3_interrupt(tls, db)
 	}
+}
+
+// written is how many bytes the texts and blobs of the row have that is written.
+func written(tls *libc.TLS, db uintptr) (n int) {
+	out := tls.Alloc(8)
+	defer tls.Free(8)
+	for i := range lib.Xsqlite3_preupdate_count(tls, db) {
+		if lib.Xsqlite3_preupdate_new(tls, db, i, out) != lib.SQLITE_OK {
+			continue
+		}
+		switch value := *at[uintptr](out); lib.Xsqlite3_value_type(tls, value) {
+		case lib.SQLITE_TEXT, lib.SQLITE_BLOB:
+			n += int(lib.Xsqlite3_value_bytes(tls, value))
+		}
+	}
+	return n
 }
 
 func progress(_ *libc.TLS, db uintptr) int32 {
