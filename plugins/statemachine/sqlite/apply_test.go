@@ -88,6 +88,18 @@ func TestACommandWritesSoMuchAtMost(t *testing.T) {
 	}
 }
 
+// A command of very many statements is run as a whole.
+func TestACommandOfManyStatements(t *testing.T) {
+	d := openDatabase(t)
+	d.do("CREATE TABLE t(v)", strings.Repeat("INSERT INTO t VALUES('a;b'); /* c; */ ", 50_000))
+	if got := d.rows("SELECT count(*) FROM t"); got != "[[50000]]" {
+		t.Errorf("there are %s rows", got)
+	}
+	if r := d.apply("INSERT INTO t VALUES(1);\x00INSERT INTO t VALUES(2)")[0]; !strings.Contains(r.Error, "zero byte") {
+		t.Errorf("a zero byte: %+v", r)
+	}
+}
+
 // A result has bounds, and a command whose result is beyond them leaves nothing.
 func TestAResultHasBounds(t *testing.T) {
 	d := openDatabase(t)

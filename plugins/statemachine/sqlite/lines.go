@@ -16,13 +16,13 @@ type lines struct {
 }
 
 func (l *lines) answer(ctx context.Context, q statement) error {
+	l.v.beside = func() error { return l.hand(nil) }
+	l.v.watch(ctx)
 	stmt, err := l.v.prepare(q)
 	if err != nil {
 		return err
 	}
 	defer stmt.Close()
-	l.v.beside = func() error { return l.hand(nil) }
-	l.v.watch(ctx)
 	names := stmt.Columns()
 	l.buf = strconv.AppendUint([]byte(`{"applied":`), l.v.applied, 10)
 	l.buf = append(appendNames(append(l.buf, `,"columns":`...), names), '}', '\n')

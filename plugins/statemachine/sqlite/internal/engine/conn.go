@@ -35,10 +35,12 @@ func Primary(err error) int {
 // Conn is a connection. One goroutine uses it at a time; the functions that are set on it
 // are called in that goroutine.
 type Conn struct {
-	tls   *libc.TLS
-	db    uintptr
-	names []uintptr // C strings that live as long as the connection
-	funcs []func() (any, error)
+	tls    *libc.TLS
+	db     uintptr
+	sql    string // the text that was prepared last, with its copy
+	copied uintptr
+	names  []uintptr // C strings that live as long as the connection
+	funcs  []func() (any, error)
 
 	// Allow is asked for each action that a statement takes, when it is prepared; nil allows all.
 	Allow func(action int, first, second, database, trigger string) bool
@@ -97,6 +99,7 @@ func (c *Conn) Close() {
 		lib.Xsqlite3_close_v2(c.tls, c.db)
 		conns.Delete(c.db)
 	}
+	c.forget()
 	for _, name := range c.names {
 		libc.Xfree(c.tls, name)
 	}

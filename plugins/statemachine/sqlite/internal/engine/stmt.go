@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"unsafe"
 
 	"modernc.org/libc"
 	lib "modernc.org/sqlite/lib"
@@ -19,14 +20,10 @@ type Stmt struct {
 // Prepare prepares the first statement of sql and returns the text after it. The statement
 // is nil if there was none, as in a comment.
 func (c *Conn) Prepare(sql string) (*Stmt, string, error) {
-	if strings.IndexByte(sql, 0) >= 0 {
-		return nil, "", &Error{Code: lib.SQLITE_ERROR, Message: "the statement holds a zero byte"}
-	}
-	text, err := libc.CString(sql)
+	text, err := c.text(sql)
 	if err != nil {
 		return nil, "", err
 	}
-	defer libc.Xfree(c.tls, text)
 	out := c.tls.Alloc(16)
 	defer c.tls.Free(16)
 	*at[uintptr](out), *at[uintptr](out + 8) = 0, 0
@@ -38,6 +35,30 @@ func (c *Conn) Prepare(sql string) (*Stmt, string, error) {
 		return &Stmt{c: c, handle: handle}, rest, nil
 	}
 	return nil, rest, nil
+}
+
+// text is sql in C memory. The rest of the text before it is there already: a text of many statements is copied once.
+func (c *Conn) text(sql string) (uintptr, error) {
+	if n := len(c.sql) - len(sql); sql != "" && n >= 0 && unsafe.StringData(c.sql[n:]) == unsafe.StringData(sql) {
+		return c.copied + uintptr(n), nil
+	}
+	if strings.IndexByte(sql, 0) >= 0 {
+		return 0, &Error{Code: lib.SQLITE_ERROR, Message: "the statement holds a zero byte"}
+	}
+	c.forget()
+	text, err := libc.CString(sql)
+	if err == nil {
+		c.sql, c.copied = sql, text
+	}
+	return text, err
+}
+
+// forget frees the text that was prepared last.
+func (c *Conn) forget() {
+	if c.copied != 0 {
+		libc.Xfree(c.tls, c.copied)
+	}
+	c.sql, c.copied = "", 0
 }
 
 // Params are the names of the parameters, from the first on; "" for one without a name.
