@@ -58,6 +58,10 @@ func TestExitCodes(t *testing.T) {
 	if err := os.WriteFile(badCommands, []byte("a\nbase64:?\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	goodCommands := filepath.Join(t.TempDir(), "commands.txt")
+	if err := os.WriteFile(goodCommands, []byte("a\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, x := range []struct {
 		name  string
 		err   error // of the host
@@ -85,6 +89,8 @@ func TestExitCodes(t *testing.T) {
 		{name: "missing flag", given: "member add --id 2", code: exitUsage, says: "give --name"},
 		{name: "nothing to update", given: "member update 2", code: exitUsage, says: "give --peer-urls, --client-address or --name"},
 		{name: "no clients", given: "bench propose --clients 0", code: exitUsage, says: "at least one client"},
+		{name: "commands for a kind that has none", given: "plugin check --kind storage --commands " + goodCommands + " -- /bin/true", code: exitUsage, says: "commands are for a state machine, and this is a storage"},
+		{name: "commands to measure a kind that has none", given: "plugin bench --kind transport --commands " + goodCommands + " -- /bin/true", code: exitUsage, says: "and this is a transport"},
 		{name: "a bad line of commands", given: "bench propose --raw --commands " + badCommands, code: exitUsage, says: badCommands + `: line 2: "base64:?": illegal base64`},
 		{name: "no commands", given: "bench propose --commands /dev/null", code: exitUsage, says: "/dev/null: there is no command in it"},
 		{name: "a size of commands", given: "bench propose --size 1 --commands " + badCommands, code: exitUsage, says: "--size says nothing of the commands of a file"},

@@ -86,7 +86,13 @@ func (p *pluginCheck) complete(cmd *cobra.Command, command []string) error {
 	if s.Measure <= 0 || s.Measure > maxBenchTime {
 		return &usageError{cmd.CommandPath(), fmt.Sprintf("--duration must be above 0 and at most %v", maxBenchTime)}
 	}
-	return p.subjectFlags.complete(cmd, command)
+	if err := p.subjectFlags.complete(cmd, command); err != nil {
+		return err
+	}
+	if err := s.Check(); err != nil {
+		return &usageError{cmd.CommandPath(), err.Error()}
+	}
+	return nil
 }
 
 // hintKeys are the keys of hints, in lines.

@@ -46,8 +46,8 @@ func (p *subjectFlags) complete(cmd *cobra.Command, command []string) (err error
 			return &usageError{cmd.CommandPath(), err.Error()}
 		}
 	}
-	if err := s.Check(); err != nil {
-		return &usageError{cmd.CommandPath(), err.Error()}
+	if s.Kind != plugins.StateMachine && len(s.Hints.Commands) > 0 {
+		return &usageError{cmd.CommandPath(), fmt.Sprintf("commands are for a state machine, and this is a %s: leave out --commands, and commands in the hints", s.Kind)}
 	}
 	s.Command = slices.Clone(command)
 	if s.Command[0], err = filepath.Abs(command[0]); err != nil {

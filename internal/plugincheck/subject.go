@@ -100,8 +100,5 @@ func (s *Subject) Check() error {
 	if s.Kind == plugins.StateMachine && len(s.Hints.Commands) == 0 {
 		return errors.New("a state machine is checked with commands of its own: give a file with --commands, one command in a line, or with --hints")
 	}
-	if s.Kind != plugins.StateMachine && len(s.Hints.Commands) > 0 {
-		return fmt.Errorf("commands are for a state machine, and this is a %s: leave out --commands, and commands in the hints", s.Kind)
-	}
 	return nil
 }

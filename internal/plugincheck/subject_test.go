@@ -62,12 +62,6 @@ func TestHints(t *testing.T) {
 	if err := (&Subject{Kind: plugins.StateMachine}).Check(); err == nil || !strings.Contains(err.Error(), "--commands") {
 		t.Errorf("a state machine without commands: %v", err)
 	}
-	for _, kind := range []plugins.Kind{plugins.Storage, plugins.Transport} {
-		err := (&Subject{Kind: kind, Hints: Hints{Commands: []string{"a"}}}).Check()
-		if err == nil || !strings.Contains(err.Error(), string(kind)) {
-			t.Errorf("a %s with commands: %v", kind, err)
-		}
-	}
 	if _, err := transportHarness(&Hints{}, nil, plugins.Info{}); err == nil || !strings.Contains(err.Error(), "{address}") {
 		t.Errorf("a transport without a scheme: %v", err)
 	}
