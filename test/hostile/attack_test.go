@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
 // An attack is one row of the table.
@@ -92,12 +94,13 @@ func (a *attack) judged(t *testing.T, c *cluster, number int, f *figures) {
 
 // strike runs the attack for its time.
 func (a *attack) strike(t *testing.T, c *cluster, j *judge) {
+	var leader *member
+	if !live.Within(live.Patience, func() bool { leader = c.leader(); return leader != nil }) {
+		t.Fatalf("no leader to attack within %v", live.Patience)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), a.lasts())
 	defer cancel()
-	s := &assault{TB: t, cluster: c, ctx: ctx, leader: c.leader(), judge: j}
-	if s.leader == nil {
-		t.Fatal("no leader to attack")
-	}
+	s := &assault{TB: t, cluster: c, ctx: ctx, leader: leader, judge: j}
 	a.run(s)
 	s.wg.Wait()
 }
