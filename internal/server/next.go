@@ -89,11 +89,17 @@ func (n *next) why(ctx context.Context, err error) error {
 	case context.Cause(ctx) != nil:
 		return context.Cause(ctx)
 	case pause.Over(n.m.Done()), errors.Is(err, plugins.ErrGone) && hasEnded(ctx, n.m, n.s.cfg.Tick):
-		return fmt.Errorf("the next process has ended: %w", cmp.Or(n.m.Err(), errEnded))
+		return n.hasEnded()
 	case errors.Is(err, plugins.ErrGone): // that is not the one that runs
 		return errors.New(err.Error())
 	}
 	return err
+}
+
+// hasEnded says how its process ended. That is not the end of the one that runs, so the error
+// wraps nothing.
+func (n *next) hasEnded() error {
+	return fmt.Errorf("the next process has ended: %v", cmp.Or(n.m.Err(), errEnded))
 }
 
 // holdTries is how often a newer snapshot may come between the look for the newest one and

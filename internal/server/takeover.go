@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -177,7 +176,7 @@ func (d *driver) makePlace(t *takeover) error {
 		return err
 	}
 	if !t.next.m.TakePlace() {
-		return fmt.Errorf("the next process has ended: %w", cmp.Or(t.next.m.Err(), errEnded))
+		return t.next.hasEnded()
 	}
 	if err := d.applier.Close(); err != nil {
 		d.s.logger.Warn("the apply stream of a state machine that is replaced did not close", "error", err)
