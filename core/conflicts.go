@@ -90,16 +90,12 @@ func (i *identity) see(c conflict) bool {
 // strangers, however often they come back with something that fits in between. It
 // needs i.mu.
 func (i *identity) roomToTell(kind conflict, in bool) bool {
+	book := i.strange
 	if in {
-		_, due := i.told.Note(kind, time.Now())
-		return due
+		book = i.told
 	}
-	maps.DeleteFunc(i.strange, func(_ conflict, at time.Time) bool { return i.old(at) })
-	if _, lately := i.strange[kind]; lately || len(i.strange) >= maxStrangeConflicts {
-		return false
-	}
-	i.strange[kind] = time.Now()
-	return true
+	_, due := book.Note(kind, time.Now())
+	return due
 }
 
 // sentence says what does not fit, and the way out.

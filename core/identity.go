@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"sync"
-	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/datadir"
 	"github.com/pontoon-raft/pontoon/internal/handover"
@@ -53,13 +52,12 @@ type identity struct {
 	readTo    uint64 // the index of the registry that was read at boot
 	founder   bool   // see node.Greeting
 	self      transport.Greeting
-	conflicts map[conflict]sighting  // by kind
-	strange   map[conflict]time.Time // those with strangers that the log has lately
-	// told has which of those with members the log had lately: a transport may say that one
-	// comes and goes as often as it likes.
-	told *repeats.Book[conflict]
-	met  map[member.ID]bool // greeted, and fitting since
-	last verdict
+	conflicts map[conflict]sighting // by kind
+	// told has those with members that the log had lately, and strange those with strangers: a
+	// transport may say that one comes and goes as often as it likes.
+	told, strange *repeats.Book[conflict]
+	met           map[member.ID]bool // greeted, and fitting since
+	last          verdict
 
 	connected func(member.ID) bool // a transport has a connection with a peer
 
@@ -69,8 +67,9 @@ type identity struct {
 
 func newIdentity(h *Host) *identity {
 	return &identity{
-		h: h, pins: &pins{}, registry: &member.Registry{}, conflicts: map[conflict]sighting{}, strange: map[conflict]time.Time{}, met: map[member.ID]bool{},
+		h: h, pins: &pins{}, registry: &member.Registry{}, conflicts: map[conflict]sighting{}, met: map[member.ID]bool{},
 		told:      repeats.New[conflict](repeats.Rule{Pause: conflictAgain, Most: mostConflictsTold, Forgets: true}),
+		strange:   repeats.New[conflict](repeats.Rule{Pause: conflictAge * h.cfg.Election, Most: maxStrangeConflicts, Forgets: true}),
 		connected: h.reaches, losses: make(chan loss, 2),
 	}
 }
