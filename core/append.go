@@ -10,6 +10,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/internal/owntime"
+	"github.com/pontoon-raft/pontoon/internal/patience"
 	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/internal/wake"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -115,7 +116,7 @@ func (p *appendPump) run() {
 // open opens the stream of batches, which ends with ctx. A storage that does not take it is
 // as one that does not answer an append: no watch sees that before there is a batch.
 func (p *appendPump) open(ctx context.Context, cancel context.CancelCauseFunc) (storage.Appender, error) {
-	limit := appendTimeout(p.g.h.cfg.Election)
+	limit := patience.Append(p.g.h.cfg.Election)
 	late := time.AfterFunc(limit, func() {
 		cancel(fmt.Errorf("storage(%s) has not taken it for %v: %w", p.g.instance.Info().Name, limit, catalog.ErrHung))
 	})
@@ -185,7 +186,7 @@ func (p *appendPump) sending(b sentBatch) {
 // restore, before raft hears of it: every later apply comes after it.
 func (p *appendPump) install(ctx context.Context, a *node.Append) error {
 	p.wait(p.isSettled)
-	ctx, cancel := context.WithTimeout(ctx, appendTimeout(p.g.h.cfg.Election))
+	ctx, cancel := context.WithTimeout(ctx, patience.Append(p.g.h.cfg.Election))
 	defer cancel()
 	if err := p.g.storage.InstallSnapshot(ctx, a.Install.Index, a.Batch.HardState); err != nil {
 		return fmt.Errorf("install snapshot %d: %w", a.Install.Index, err)
@@ -260,7 +261,7 @@ func (p *appendPump) wait(condition func() bool) {
 // watch fails the generation when an append is unanswered for too long, while
 // this host was there to hear the answer.
 func (p *appendPump) watch() {
-	limit := appendTimeout(p.g.h.cfg.Election)
+	limit := patience.Append(p.g.h.cfg.Election)
 	age := owntime.NewAge(p.g.h.cfg.Election)
 	for !pause.Until(p.g.working.Done(), p.g.h.cfg.Election) {
 		if age.Own(p.stalled()) > limit {

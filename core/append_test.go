@@ -11,6 +11,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/internal/patience"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -34,7 +35,7 @@ func TestAnAppendThatIsNotAnsweredEndsTheGeneration(t *testing.T) {
 		began := time.Now()
 		g.pump.push(node.Append{Number: 1, Batch: storage.Batch{Entries: []storage.Entry{{Term: 1, Index: 1}}}})
 		g.pump.run()
-		limit := appendTimeout(h.cfg.Election)
+		limit := patience.Append(h.cfg.Election)
 		if took := time.Since(began); took <= limit || took > limit+2*h.cfg.Election {
 			t.Errorf("given up after %v, want the first look after %v", took, limit)
 		}

@@ -134,16 +134,9 @@ var (
 	ErrForced = errors.New("stop was forced")
 )
 
-// appendTimeout is how long an append may be unanswered before the storage
-// plugin counts as hung: slow disks stall for seconds, so this is generous.
-func appendTimeout(election time.Duration) time.Duration { return 20*time.Second + 5*election }
-
 // progressTimeout is how long a snapshot on its way to a peer may stand still,
 // the wait for the peer's verdict included.
 func progressTimeout(election time.Duration) time.Duration { return 30*time.Second + 2*election }
-
-// openTimeout bounds Open, which may recover a large log.
-func openTimeout(election time.Duration) time.Duration { return 5*time.Minute + election }
 
 // WithDefaults returns c with the defaults in the place of what is zero, as New does.
 func (c Config) WithDefaults() Config {

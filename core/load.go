@@ -8,6 +8,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/internal/patience"
 	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -121,7 +122,7 @@ func (g *generation) read(ctx context.Context, lo, hi uint64) ([]storage.Entry, 
 // it hangs. One that does not answer is taken for hung as it would be then. A connection
 // may see the deadline before the context does.
 func (g *generation) ask(ctx context.Context, question func(context.Context) error) error {
-	limit := appendTimeout(g.h.cfg.Election)
+	limit := patience.Append(g.h.cfg.Election)
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := question(limited)

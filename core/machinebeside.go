@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/pontoon-raft/pontoon/internal/patience"
 	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
@@ -22,7 +23,7 @@ func (s *machineSource) Beside(ctx context.Context) (server.RunningStateMachine,
 		return nil, err
 	}
 	m := &runningMachine{host: s.h}
-	opening, cancel := context.WithTimeout(ctx, openTimeout(s.h.cfg.Election))
+	opening, cancel := context.WithTimeout(ctx, patience.Open(s.h.cfg.Election))
 	defer cancel()
 	opts, err := s.h.options(in.Info(), s.h.cfg.StateMachine.Config)
 	if err == nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/handover"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/internal/patience"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
@@ -66,7 +67,7 @@ func (h *Host) launch(ctx context.Context, kind plugins.Kind, slot *catalog.Slot
 	if err != nil {
 		return nil, err
 	}
-	limit := openTimeout(h.cfg.Election)
+	limit := patience.Open(h.cfg.Election)
 	opening, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	trial := slot.OnTrial()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/patience"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -31,7 +32,7 @@ func TestAStorageThatTakesNoAppendsIsHung(t *testing.T) {
 				pump := newAppendPump(g)
 				go pump.run()
 				synctest.Wait()
-				want, within := catalog.ErrHung, appendTimeout(g.h.cfg.Election)
+				want, within := catalog.ErrHung, patience.Append(g.h.cfg.Election)
 				if ends {
 					want, within = errors.New("another failure"), 0
 					g.fail(want)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/patience"
 	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -108,7 +109,7 @@ func (h *Host) replace(ctx context.Context, slot *catalog.Slot, ended <-chan str
 	if slot == h.slots[plugins.StateMachine] {
 		return h.server.ReplaceMachine(ctx, ended)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*openTimeout(h.cfg.Election))
+	ctx, cancel := context.WithTimeout(ctx, 2*patience.Open(h.cfg.Election))
 	defer cancel()
 	if slot == h.slots[plugins.Storage] {
 		begun, err = h.restartStorage(ctx, ended)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/patience"
 	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
@@ -13,7 +14,7 @@ import (
 // is complained about, and the member unfit to lead (diagnose), then the plugin is
 // killed and its successor replays.
 func applyLimits(election time.Duration) (warn, kill time.Duration) {
-	return 2 * election, 30*time.Second + 10*election
+	return 2 * election, patience.Apply(election)
 }
 
 // restorePace is how many bytes a second a state machine works off at least of a

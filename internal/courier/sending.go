@@ -8,13 +8,10 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/owntime"
+	"github.com/pontoon-raft/pontoon/internal/patience"
 	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
-
-// sendTimeout is how long a transport may take no messages. It queues them and sends
-// them later, or drops them, so it has nothing to wait for.
-func sendTimeout(election time.Duration) time.Duration { return 10*time.Second + 5*election }
 
 // sending gives messages to one life of a transport, from one goroutine. It has one
 // context and one watch for all of them.
@@ -65,7 +62,7 @@ func (s *sending) lasts() time.Duration {
 // watch gives a transport up whose Send lasts too long. Time in which this host was not
 // there does not count.
 func (s *sending) watch(election time.Duration, fail func(error)) {
-	age, limit := owntime.NewAge(election), sendTimeout(election)
+	age, limit := owntime.NewAge(election), patience.Send(election)
 	for !pause.Until(s.ctx.Done(), election) {
 		if age.Own(s.lasts()) >= limit {
 			fail(fmt.Errorf("it has taken no messages for %v: %w", limit, catalog.ErrHung))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/patience"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
@@ -36,9 +37,9 @@ func TestATransportThatTakesNothingHangs(t *testing.T) {
 		after              time.Duration
 		takes, ends, hangs bool
 	}{
-		"slow":          {after: sendTimeout(election) - election, takes: true},
-		"full":          {after: sendTimeout(election) + 2*election, hangs: true},
-		"the host ends": {after: sendTimeout(election) / 2, ends: true},
+		"slow":          {after: patience.Send(election) - election, takes: true},
+		"full":          {after: patience.Send(election) + 2*election, hangs: true},
+		"the host ends": {after: patience.Send(election) / 2, ends: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -82,12 +83,12 @@ func TestSlowSendsAreNotAddedUp(t *testing.T) {
 		to := startSending(t.Context(), full, election, func(err error) { t.Error(err) })
 		defer to.stop()
 		for range 5 {
-			time.AfterFunc(sendTimeout(election)/2, func() { full.room <- struct{}{} })
+			time.AfterFunc(patience.Send(election)/2, func() { full.room <- struct{}{} })
 			if err := to.send(nil); err != nil {
 				t.Fatal(err)
 			}
 		}
-		time.Sleep(2 * sendTimeout(election)) // with nothing to send
+		time.Sleep(2 * patience.Send(election)) // with nothing to send
 		synctest.Wait()
 	})
 }

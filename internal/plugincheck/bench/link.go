@@ -14,6 +14,7 @@ import (
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/wake"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
@@ -215,10 +216,7 @@ func (s *sink) wait(ctx context.Context, most time.Duration) error {
 // Deliver implements transport.Handler.
 func (s *sink) Deliver(envelopes []transport.Envelope) {
 	s.messages.Add(int64(len(envelopes)))
-	select {
-	case s.came <- struct{}{}:
-	default:
-	}
+	wake.Up(s.came)
 }
 
 // Notify implements transport.Handler.

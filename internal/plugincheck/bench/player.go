@@ -7,6 +7,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/defaults"
+	"github.com/pontoon-raft/pontoon/internal/patience"
 	"github.com/pontoon-raft/pontoon/internal/plugincheck/lane"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
@@ -46,19 +47,22 @@ type player interface {
 	close(ctx context.Context) error
 }
 
-// The times after which a host takes a plugin for hung, with an election timeout of a second.
 const (
 	election     = time.Second
-	openTime     = 5*time.Minute + election
-	callTime     = 30*time.Second + 10*election
-	appendTime   = 20*time.Second + 5*election
-	sendTime     = 10*time.Second + 5*election
 	closeTime    = 5 * time.Second
 	identity     = 1
 	group        = 1
 	entryBytes   = 256
 	sliceBytes   = 32 << 20 // of entries; a plugin may keep all of them in memory
 	sliceEntries = sliceBytes / entryBytes
+)
+
+// The times after which a host takes a plugin for hung.
+var (
+	openTime   = patience.Open(election)
+	callTime   = patience.Apply(election)
+	appendTime = patience.Append(election)
+	sendTime   = patience.Send(election)
 )
 
 // A place is where the processes of one plugin run for a round.

@@ -1,0 +1,21 @@
+// Package patience says for how long a host waits for a plugin before it takes it for hung.
+// Each bound grows with the election timeout, which operators raise where disks or networks
+// are slow. The rules of the protocol for authors have the same numbers.
+package patience
+
+import "time"
+
+// Open bounds Open, which may recover a large log.
+func Open(election time.Duration) time.Duration { return 5*time.Minute + election }
+
+// Append is how long an append may be unanswered: slow disks stall for seconds, so
+// this is generous.
+func Append(election time.Duration) time.Duration { return 20*time.Second + 5*election }
+
+// Apply is how long an Apply, or a Restore that neither takes bytes nor answers, may be
+// unanswered.
+func Apply(election time.Duration) time.Duration { return 30*time.Second + 10*election }
+
+// Send is how long a transport may take no messages. It queues them and sends
+// them later, or drops them, so it has nothing to wait for.
+func Send(election time.Duration) time.Duration { return 10*time.Second + 5*election }
