@@ -17,6 +17,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/regular"
 	"github.com/pontoon-raft/pontoon/internal/server"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
 // An exported snapshot is the magic, the snapshot's stream
@@ -83,7 +84,7 @@ func writeExport(path string, content func(io.Writer) error) (err error) {
 	if err := publish(f.Name(), path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return vfs.SyncOSDir(filepath.Dir(path))
 }
 
 // publish gives a file its name, which no file has.
@@ -93,15 +94,6 @@ func publish(part, path string) error {
 		return os.Rename(part, path) // the file system has no links
 	}
 	return err
-}
-
-// syncDir makes the names in a directory durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // export is an exported snapshot that was checked.

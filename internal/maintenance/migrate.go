@@ -14,6 +14,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
+	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 	"github.com/pontoon-raft/pontoon/plugins/storage/wal"
 )
 
@@ -101,13 +102,13 @@ func swap(dir, fresh, old string) error {
 	if err := exchange(dir, fresh); err != nil {
 		return err
 	}
-	if err := syncDir(filepath.Dir(dir)); err != nil {
+	if err := vfs.SyncOSDir(filepath.Dir(dir)); err != nil {
 		return err
 	}
 	if err := os.Rename(fresh, old); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(dir))
+	return vfs.SyncOSDir(filepath.Dir(dir))
 }
 
 func copyStore(ctx context.Context, source *Store, dir string, to Node, m *Migration) (err error) {

@@ -124,7 +124,7 @@ func putInPlace(fresh, place string) error {
 	if err := os.Rename(fresh, place); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(place))
+	return vfs.SyncOSDir(filepath.Dir(place))
 }
 
 // header is that of the restored snapshot: the exported one's with another

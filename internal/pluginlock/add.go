@@ -161,5 +161,5 @@ func (s *Staged) settle(e *Entry) error {
 		return err
 	}
 	s.Path = ""
-	return errors.Join(syncDir(filepath.Dir(file)), syncDir(s.change.dir))
+	return errors.Join(vfs.SyncOSDir(filepath.Dir(file)), vfs.SyncOSDir(s.change.dir))
 }

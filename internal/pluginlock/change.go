@@ -79,15 +79,5 @@ func place(dir, name string, mode os.FileMode, fill func(*os.File) error) (err e
 	if err := os.Rename(f.Name(), filepath.Join(dir, name)); err != nil {
 		return err
 	}
-	return syncDir(dir)
-}
-
-// syncDir makes names in a directory durable, where the system can.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	_ = d.Sync() // some systems do not sync directories, and have the file all the same
-	return d.Close()
+	return vfs.SyncOSDir(dir)
 }

@@ -77,14 +77,21 @@ func deepest(dir string) (string, error) {
 // one above belongs to another user, or to a file system that syncs no
 // directories, it was not made by MakeOSDir, and its maker has to see to it.
 func syncAbove(dir string) error {
-	fsys, err := OS(filepath.Dir(dir))
-	if err == nil {
-		err = errors.Join(fsys.SyncDir("."), fsys.Close())
-	}
+	err := SyncOSDir(filepath.Dir(dir))
 	for _, foreign := range []error{fs.ErrPermission, errors.ErrUnsupported, syscall.EINVAL, syscall.EROFS} {
 		if errors.Is(err, foreign) {
 			return nil
 		}
 	}
 	return err
+}
+
+// SyncOSDir makes the names in a directory of this machine durable, also on a system that
+// has no call for that.
+func SyncOSDir(dir string) error {
+	fsys, err := OS(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(fsys.SyncDir("."), fsys.Close())
 }
