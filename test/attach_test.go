@@ -222,17 +222,10 @@ func TestAllPluginsMayBeStartedElsewhere(t *testing.T) {
 	}
 }
 
-// A machine in Python is an object, of which each host gets a copy: one that is attached anew
-// is given its log from the beginning.
-func TestAHostAttachesToAPluginInPython(t *testing.T) {
-	t.Parallel()
-	python := interpreter.Python(t)
-	script := filepath.Join(t.TempDir(), "sum.py")
-	if err := os.WriteFile(script, []byte(pythonSum), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	n := newSingle(t)
-	p := n.byHandAt("sum", python, pythonProgram(t, script))
+// outlived has a node attach to a plugin for its first life, and for those after a kill and
+// after a stop: each finds the state of the log.
+func (n *node) outlived(p *byHand) {
+	n.t.Helper()
 	n.rewrite("    name: kv", "    address: "+p.address())
 	p.start()
 	n.startReady()
@@ -247,6 +240,20 @@ func TestAHostAttachesToAPluginInPython(t *testing.T) {
 	n.add(3)
 }
 
+// A machine in Python is an object, of which each host gets a copy: one that is attached anew
+// is given its log from the beginning.
+func TestAHostAttachesToAPluginInPython(t *testing.T) {
+	t.Parallel()
+	python := interpreter.Python(t)
+	script := filepath.Join(t.TempDir(), "sum.py")
+	if err := os.WriteFile(script, []byte(pythonSum), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n := newSingle(t)
+	p := n.byHandAt("sum", python, pythonProgram(t, script))
+	n.outlived(p)
+}
+
 // A machine in Node is made by a function, for each host anew.
 func TestAHostAttachesToAPluginInNode(t *testing.T) {
 	t.Parallel()
@@ -256,18 +263,7 @@ func TestAHostAttachesToAPluginInNode(t *testing.T) {
 	}
 	n := newSingle(t)
 	p := n.byHandAt("sum", nodeProgram(t, script))
-	n.rewrite("    name: kv", "    address: "+p.address())
-	p.start()
-	n.startReady()
-	n.awaitAttached(p)
-	n.add(1)
-	n.kill()
-	n.startReady()
-	n.add(2)
-	n.stop()
-	n.startReady()
-	n.awaitAttached(p)
-	n.add(3)
+	n.outlived(p)
 }
 
 const nodeSum = `

@@ -14,14 +14,8 @@ import (
 // went on. One that no Start takes ends with Discard, or with the catalog.
 func TestAPreparedProcessIsTheNextLife(t *testing.T) {
 	c := newCatalog(t, nil)
-	slot, err := c.Slot(shipped())
-	if err != nil {
-		t.Fatal(err)
-	}
-	first, err := slot.Start(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	slot := mustSlot(t, c, shipped())
+	first := mustStart(t, slot)
 	first.Ready()
 	info, err := slot.Prepare(t.Context(), nil)
 	if err != nil || info.Name != "echo" {
@@ -37,10 +31,7 @@ func TestAPreparedProcessIsTheNextLife(t *testing.T) {
 	if err := first.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	second, err := slot.Start(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	second := mustStart(t, slot)
 	if len(known) != 2 || !slices.Contains(known, second.PID()) || slot.Status().Generation != 2 {
 		t.Errorf("pid %d was not prepared: %v; %+v", second.PID(), known, slot.Status())
 	}
@@ -60,10 +51,7 @@ func TestAPreparedProcessIsTheNextLife(t *testing.T) {
 // A process that is refused leaves the one that runs as it is, and nothing else.
 func TestARefusedPreparationChangesNothing(t *testing.T) {
 	c := newCatalog(t, nil)
-	slot, err := c.Slot(fakePlugin(t, "describes-as=storage/tape"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	slot := mustSlot(t, c, fakePlugin(t, "describes-as=storage/tape"))
 	before := slot.Status()
 	if _, err := slot.Prepare(t.Context(), nil); err == nil {
 		t.Fatal("a process that is no state machine was prepared")
@@ -77,14 +65,8 @@ func TestARefusedPreparationChangesNothing(t *testing.T) {
 // place; then the end of the one before is nothing.
 func TestAnInstanceBesideTakesThePlace(t *testing.T) {
 	c := newCatalog(t, nil)
-	slot, err := c.Slot(shipped())
-	if err != nil {
-		t.Fatal(err)
-	}
-	first, err := slot.Start(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	slot := mustSlot(t, c, shipped())
+	first := mustStart(t, slot)
 	first.Ready()
 	beside := func() *catalog.Instance {
 		t.Helper()

@@ -31,6 +31,21 @@ type past struct {
 	slow    atomic.Int64 // milliseconds that a read takes
 }
 
+// newPast is a world without a past, whose limits rng draws.
+func newPast(t *testing.T, rng *rand.Rand) *past {
+	w := newWorld(t, func(c *Config) {
+		if rng.IntN(2) == 0 {
+			c.SnapshotEntries, c.CatchUpEntries = uint64(5+rng.IntN(60)), uint64(rng.IntN(40))
+			c.CatchUpBytes = uint64(200 + rng.IntN(2000))
+		}
+	})
+	w.source.sparse, w.source.current().sparse = true, true
+	return &past{
+		world: w, rng: rng, disk: &unreadable{Storage: w.store}, bad: &sync.Map{},
+		release: func() {}, members: []*member.Registry{{}},
+	}
+}
+
 type want struct {
 	index   uint64
 	outcome <-chan ending
@@ -42,16 +57,8 @@ func TestWhateverBefallsARest(t *testing.T) {
 	for seed := range uint64(100) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				rng := rand.New(rand.NewPCG(seed, 1))
-				w := newWorld(t, func(c *Config) {
-					if rng.IntN(2) == 0 {
-						c.SnapshotEntries, c.CatchUpEntries = uint64(5+rng.IntN(60)), uint64(rng.IntN(40))
-						c.CatchUpBytes = uint64(200 + rng.IntN(2000))
-					}
-				})
-				w.source.sparse, w.source.current().sparse = true, true
-				p := &past{world: w, rng: rng, bad: &sync.Map{}, release: func() {}, members: []*member.Registry{{}}}
-				p.disk = &unreadable{Storage: w.store}
+				p := newPast(t, rand.New(rand.NewPCG(seed, 1)))
+				w := p.world
 				durable := p.rng.IntN(2) == 0
 				w.source.mu.Lock()
 				w.source.prepare = func(n int, m *machine) error {

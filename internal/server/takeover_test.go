@@ -325,16 +325,8 @@ func TestWhateverBefallsAReplacement(t *testing.T) {
 	for seed := range uint64(100) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				rng := rand.New(rand.NewPCG(seed, 2))
-				w := newWorld(t, func(c *Config) {
-					if rng.IntN(2) == 0 {
-						c.SnapshotEntries, c.CatchUpEntries = uint64(5+rng.IntN(60)), uint64(rng.IntN(40))
-						c.CatchUpBytes = uint64(200 + rng.IntN(2000))
-					}
-				})
-				w.source.sparse, w.source.current().sparse = true, true
-				p := &past{world: w, rng: rng, bad: &sync.Map{}, release: func() {}, members: []*member.Registry{{}}}
-				p.disk = &unreadable{Storage: w.store}
+				p := newPast(t, rand.New(rand.NewPCG(seed, 2)))
+				w := p.world
 				w.nextIs(func(m *machine) {
 					m.restore = p.refuse
 					m.apply = func(_ statemachine.Batch, r []statemachine.Result) ([]statemachine.Result, error) { return r, nil }
@@ -345,7 +337,7 @@ func TestWhateverBefallsAReplacement(t *testing.T) {
 				var done <-chan replaced
 				for range 80 {
 					p.befall()
-					if done == nil && rng.IntN(4) == 0 {
+					if done == nil && p.rng.IntN(4) == 0 {
 						done = w.replace(t.Context())
 					}
 					select {
