@@ -180,7 +180,7 @@ func (h *Host) warnRemoval(fresh bool, text string, e *transport.Event) {
 	}
 }
 
-// removalLine is what the log says of one peer's word.
+// removalLine is a line of the log about the word of one peer.
 type removalLine struct {
 	peer member.ID
 	text string

@@ -16,7 +16,7 @@
 //     orphans and sleeps;
 //   - cluster.go, clientfile.go, clienttls.go: which cluster a client's command talks to,
 //     and with what it proves its name;
-//   - kv.go, kvstore.go, watch.go, sql.go, sqlscan.go, raw.go: commands and queries for the state machine, those of the
+//   - kv.go, kvstore.go, watch.go, sql.go, sqlscan.go, sqlrows.go, raw.go: commands and queries for the state machine, those of the
 //     shipped one and bytes as they are; bench.go, benchpropose.go: many of them;
 //     commandfile.go: commands of a file;
 //   - status.go, verdict.go: how the members are, and whether that is well;

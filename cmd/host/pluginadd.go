@@ -19,8 +19,8 @@ func newPluginAdd() *cobra.Command {
 		Use:   "add (--catalog DIR | --config FILE) EXECUTABLE [ARGUMENT...]",
 		Short: "Copy an executable into a catalog of plugins, and record its sha256",
 		Long: `add copies an executable into the catalog, has the copy say what it is, and writes kind,
-name, version, sha256 and arguments into plugins.lock. The copy is checked, and the copy
-is what a host runs. The first version of a plugin is pinned: it is the one that a section
+name, version, sha256 and arguments into plugins.lock. The copy is checked, and hosts run
+the copy. The first version of a plugin is pinned: it is the one that a section
 with "from: catalog" means.
 
 A version never changes: the same bytes again change nothing, and other bytes with the
@@ -70,7 +70,7 @@ func add(ctx context.Context, c pluginlock.Catalog, file string, arguments []str
 	return s.Commit(string(info.Kind), info.Name, info.Version, arguments)
 }
 
-// describeStaged is what the copy says of itself, to which this host's needs are held.
+// describeStaged has the copy describe itself. It refuses one that needs what this host lacks.
 func describeStaged(ctx context.Context, s *pluginlock.Staged, arguments []string) (info plugins.Info, err error) {
 	started, err := catalog.New(catalog.Options{Logger: slog.New(slog.DiscardHandler), Backends: backends()})
 	if err != nil {

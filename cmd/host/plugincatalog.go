@@ -161,5 +161,5 @@ func (f *catalogFlags) change(cmd *cobra.Command, given []string,
 	return say(&e)
 }
 
-// errUnversioned: a version of a plugin is what a catalog keeps.
+// errUnversioned: a catalog keeps versions, and the plugin has none.
 var errUnversioned = errors.New("it says no version of itself, and a catalog keeps versions: give the build one")

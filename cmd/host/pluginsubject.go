@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -33,7 +32,7 @@ func (p *subjectFlags) complete(cmd *cobra.Command, command []string) (err error
 		return &usageError{cmd.CommandPath(), fmt.Sprintf("--kind %q: use storage, statemachine or transport", p.kind)}
 	}
 	if p.hints != "" {
-		text, err := os.ReadFile(p.hints)
+		text, err := readFile(p.hints)
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -12,7 +13,7 @@ import (
 	"github.com/pontoon-raft/pontoon/client"
 )
 
-// maxInput bounds what is read from standard input: no host takes a larger
+// maxInput bounds what is read from standard input or a file: no host takes a larger
 // proposal.
 const maxInput = 64 << 20
 
@@ -22,14 +23,29 @@ func readData(cmd *cobra.Command, given []string) ([]byte, error) {
 	if len(given) == 1 && given[0] != "-" {
 		return []byte(given[0]), nil
 	}
-	data, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), maxInput+1))
+	return readInput(cmd.InOrStdin(), "standard input")
+}
+
+// readInput reads an input to its end, which what names for people.
+func readInput(from io.Reader, what string) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(from, maxInput+1))
 	if err != nil {
-		return nil, fmt.Errorf("read standard input: %w", err)
+		return nil, fmt.Errorf("read %s: %w", what, err)
 	}
 	if len(data) > maxInput {
-		return nil, fmt.Errorf("standard input is larger than %d bytes", maxInput)
+		return nil, fmt.Errorf("%s is larger than %d bytes", what, maxInput)
 	}
 	return data, nil
+}
+
+// readFile reads a small file.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readInput(f, path)
 }
 
 // textOf is bytes for JSON: as text if they are text, in base64 if not. One of

@@ -102,6 +102,14 @@ func isSQLTrigger(start []string) bool {
 	return i > 0 && start[0] == "CREATE" && (i == 1 || start[1] == "TEMP" || start[1] == "TEMPORARY")
 }
 
+// prompt asks a person for the next line.
+func (in *sqlInput) prompt() string {
+	if in.text.Len() == 0 {
+		return "sql> "
+	}
+	return "...> "
+}
+
 // add adds a line, and tells whether the statement ends with it, or nothing is there.
 func (in *sqlInput) add(line string) bool {
 	in.text.WriteString(line + "\n")
