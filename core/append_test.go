@@ -23,7 +23,7 @@ func (silent) Append(ctx context.Context, _ []storage.Batch) error {
 	return ctx.Err()
 }
 
-// An append that is not answered for appendTimeout ends the generation: its
+// An append that is not answered for patience.Append ends the generation: its
 // storage counts as hung, which is what makes the catalog write its stacks and
 // kill it. Until then nothing is given up, since slow disks stall for seconds.
 func TestAnAppendThatIsNotAnsweredEndsTheGeneration(t *testing.T) {
