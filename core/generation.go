@@ -22,15 +22,17 @@ type generation struct {
 	storage  storage.Storage
 	// incarnation is that of the Open of storage.
 	incarnation uint64
-	state       storage.State
-	node        *node.Node
-	registry    *member.Registry // at the newest snapshot, as time
-	time        uint64
-	pump        *appendPump
-	sends       sends
-	parts       parts
-	space       spaceWatch
-	fitness     fitnessWatch
+	// trial: the storage is a new version, which has not served.
+	trial    bool
+	state    storage.State
+	node     *node.Node
+	registry *member.Registry // at the newest snapshot, as time
+	time     uint64
+	pump     *appendPump
+	sends    sends
+	parts    parts
+	space    spaceWatch
+	fitness  fitnessWatch
 
 	// failing ends with the first fail, whose error is its cause; stopping when the
 	// raft goroutine is to end; working with either of them.
@@ -67,9 +69,13 @@ func (h *Host) openGeneration(ctx context.Context) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.instance = in
+	g.instance, g.trial = in, h.slots[plugins.Storage].OnTrial()
 	if err := g.build(ctx); err != nil {
-		return nil, h.giveUp(ctx, in, err)
+		err = h.giveUp(ctx, in, err)
+		if g.trial {
+			err = notServed("use", in, err)
+		}
+		return nil, err
 	}
 	return g, nil
 }
@@ -85,7 +91,9 @@ func (g *generation) build(ctx context.Context) error {
 		return err
 	}
 	if applied := g.h.server.Status().Applied; applied > g.state.LastIndex {
-		g.h.identity.lost(fmt.Sprintf("entry %d was applied, and the log ended at %d", applied, g.state.LastIndex))
+		if !g.trial { // the storage before may have it all
+			g.h.identity.lost(fmt.Sprintf("entry %d was applied, and the log ended at %d", applied, g.state.LastIndex))
+		}
 		return fmt.Errorf("storage(%s): %w: entry %d is applied, the log ends at %d: acknowledged entries were lost",
 			g.instance.Info().Name, node.ErrInconsistent, applied, g.state.LastIndex)
 	}

@@ -83,10 +83,17 @@ func (h *Host) launch(ctx context.Context, kind plugins.Kind, slot *catalog.Slot
 		err = fmt.Errorf("did not open within %v: %w", limit, catalog.ErrHung)
 	}
 	err = h.giveUp(ctx, in, err)
-	if trial { // the version before is the next try, so that nothing of this is permanent
-		return nil, fmt.Errorf("open %s(%s) of version %q: %v; %w", kind, in.Info().Name, in.Info().Version, err, errNotServed)
+	if trial {
+		return nil, notServed("open", in, err)
 	}
 	return nil, fmt.Errorf("open %s(%s): %w", kind, in.Info().Name, err)
+}
+
+// notServed is the error of a version on trial. The version before is the next try, so that
+// nothing of this is permanent.
+func notServed(what string, in *catalog.Instance, err error) error {
+	info := in.Info()
+	return fmt.Errorf("%s %s(%s) of version %q: %v; %w", what, info.Kind, info.Name, info.Version, err, errNotServed)
 }
 
 // giveUp ends a plugin that cannot be used because of err, and returns err with

@@ -94,6 +94,10 @@ func (h *Host) prepare(ctx context.Context, slot *catalog.Slot, next *catalog.Ne
 		slot.Discard()
 		return refused("the cluster is at command version %d, and the new process applies %s: the old one goes on", v, info.CommandVersions)
 	}
+	if next != nil && info.Version != next.Version() {
+		slot.Discard()
+		return refused("plugins.lock says version %q, and the new process says %q of itself: the old one goes on", next.Version(), info.Version)
+	}
 	if lacks := lacking(slot.Info(), info); next != nil && lacks != "" {
 		slot.Discard()
 		return refused("version %s %s: the old one goes on; restart the host if that is meant", next.Version(), lacks)
@@ -121,6 +125,7 @@ func (h *Host) replace(ctx context.Context, slot *catalog.Slot, ended <-chan str
 
 // retire closes a plugin that has done nothing wrong, and ends its process.
 func (h *Host) retire(in *catalog.Instance, closeContract func(context.Context) error) {
+	in.Retiring()
 	limit := catalog.CallTimeout(h.cfg.Election)
 	ctx, cancel := h.untilForced()
 	defer cancel()

@@ -31,7 +31,7 @@ func (h *Host) upgradePlugin(ctx context.Context, kind, name, to string) (u serv
 		u = server.PluginUpgrade{VersionBefore: slot.Info().Version, SHA256: next.SHA256(), SHA256Before: slot.SHA256(), Unchanged: slot.Runs(next)}
 		if !u.Unchanged {
 			u.Plugin, err = h.upgrade(ctx, slot, next)
-			return err
+			return h.stillPinned(err, slot, next)
 		}
 		u.Plugin = statusOf(slot.Status())
 		return nil
@@ -42,6 +42,20 @@ func (h *Host) upgradePlugin(ctx context.Context, kind, name, to string) (u serv
 // notUpgraded is the answer if the lock names no other version.
 func notUpgraded(format string, args ...any) error {
 	return &server.Error{Err: server.ErrPluginRefused, Detail: fmt.Sprintf(format, args...)}
+}
+
+// stillPinned adds to the reason why a version does not run that the lock goes on to pin it.
+func (h *Host) stillPinned(err error, slot *catalog.Slot, next *catalog.Next) error {
+	var e *server.Error
+	if !errors.As(err, &e) || e.Detail == "" || slot.Runs(next) {
+		return err
+	}
+	info := slot.Info()
+	h.logger.Warn("plugin was not upgraded, and the next start of the host takes the version that is pinned",
+		"kind", info.Kind, "plugin", info.Name, "pinned", next.Version(), "error", err)
+	told := *e
+	told.Detail += fmt.Sprintf("; plugins.lock pins version %s all the same, and the next start of this host takes it: pin the one before if that is not meant", next.Version())
+	return &told
 }
 
 func (h *Host) upgrade(ctx context.Context, slot *catalog.Slot, next *catalog.Next) (server.PluginStatus, error) {

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -28,6 +29,8 @@ const (
 	faultExit       = "exit"       // ends at once
 	faultOpen       = "open"       // refuses to be opened, for good
 	faultCapability = "capability" // lacks a capability that the others have
+	faultVersion    = "version"    // calls itself by another version
+	faultEmpty      = "empty"      // opens, and has nothing of what was stored
 )
 
 // describe is that of the backend, without what needs more methods.
@@ -35,6 +38,9 @@ func (r release) describe(info plugins.Info) plugins.Info {
 	info.Version, info.Capabilities, info.StateHash = r.version, []plugins.Capability{"released"}, ""
 	if r.fault == faultCapability {
 		info.Capabilities = nil
+	}
+	if r.fault == faultVersion {
+		info.Version += "-other"
 	}
 	return info
 }
@@ -56,6 +62,12 @@ func (r releasedStorage) Describe() plugins.Info { return r.describe(r.Storage.D
 func (r releasedStorage) Open(ctx context.Context, o plugins.Options) (storage.State, error) {
 	if err := r.open(); err != nil {
 		return storage.State{}, err
+	}
+	if r.fault == faultEmpty {
+		o.DataDir = filepath.Join(o.DataDir, "elsewhere")
+		if err := os.MkdirAll(o.DataDir, 0o700); err != nil {
+			return storage.State{}, err
+		}
 	}
 	return r.Storage.Open(ctx, o)
 }
@@ -148,6 +160,19 @@ func (r *releases) breaks(kind, version, fault string) {
 	}
 }
 
+// damages gives the file of a release in the catalog other bytes. It returns its path.
+func (r *releases) damages(kind, version string) string {
+	r.t.Helper()
+	found, _ := filepath.Glob(filepath.Join(r.dir, kind, "*", version, "*", "*"))
+	if len(found) != 1 {
+		r.t.Fatal(found)
+	}
+	if err := errors.Join(os.Chmod(found[0], 0o700), os.WriteFile(found[0], []byte("#!/bin/sh\n"), 0o700)); err != nil {
+		r.t.Fatal(err)
+	}
+	return found[0]
+}
+
 func (r *releases) pin(kind, version string) {
 	r.t.Helper()
 	hostSays(r.t, 0, "plugin", "pin", "--catalog", r.dir, kind, backends()[kind], version)
@@ -216,7 +241,7 @@ func TestAWrongVersionLeavesTheOldOne(t *testing.T) {
 			t.Errorf("%s, not pinned: %s", kind, out)
 		}
 		r.pin(kind, "2.0")
-		for fault, says := range map[string]string{faultExit: "exited with code 3", faultCapability: "lacks the capability released"} {
+		for fault, says := range map[string]string{faultExit: "exited with code 3", faultCapability: "lacks the capability released", faultVersion: "\"2.0-other\" of itself"} {
 			r.breaks(kind, "2.0", fault)
 			if out := upgrade(5, kind); !strings.Contains(out, says) {
 				t.Errorf("%s with the fault %s: %s", kind, fault, out)
@@ -226,11 +251,17 @@ func TestAWrongVersionLeavesTheOldOne(t *testing.T) {
 			t.Errorf("the old %s does not go on: %v, before %v", kind, now, before)
 		}
 	}
-	for _, kind := range []string{"storage", "statemachine"} {
-		r.breaks(kind, "2.0", faultOpen)
+	for _, wrong := range []struct{ kind, fault string }{
+		{"storage", faultOpen}, {"storage", faultEmpty}, {"storage", faultOpen}, {"statemachine", faultOpen},
+	} {
+		kind := wrong.kind
+		r.breaks(kind, "2.0", wrong.fault)
 		out, _ := hostCommand(t, "plugin", "upgrade", kind, "--endpoints", n.client).CombinedOutput()
 		if !strings.Contains(string(out), "this release takes none") && !strings.Contains(string(out), "the new version did not serve") {
-			t.Errorf("%s that refuses to be opened: %s", kind, out)
+			t.Errorf("%s with the fault %s: %s", kind, wrong.fault, out)
+		}
+		if !strings.Contains(string(out), "pins version 2.0 all the same") {
+			t.Errorf("the pin that is left is not told: %s", out)
 		}
 		n.await(kind+" of the old version", func() bool {
 			st := n.plugin(kind)
@@ -238,7 +269,15 @@ func TestAWrongVersionLeavesTheOldOne(t *testing.T) {
 		})
 		n.awaitReady()
 	}
+	file := r.damages("storage", "2.0")
+	if out := upgrade(5, "storage"); !strings.Contains(out, "its sha256 is") {
+		t.Errorf("with another sha256: %s", out)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
 	r.breaks("storage", "2.0", "")
+	r.add("storage", "2.0")
 	if out := upgrade(0, "storage"); !strings.Contains(out, "version 2.0, before 1.0") {
 		t.Errorf("once it is right: %s", out)
 	}

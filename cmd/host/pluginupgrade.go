@@ -26,9 +26,11 @@ restart does. The host and its clients' connections stay. Add and pin the versio
 machine of the member first.
 
 The new version starts and says what it is before the old one is ended. If it cannot, has
-another sha256, is another plugin, or lacks a capability, a snapshot format or a command
-version of the old one, that one goes on; exit code 5. If it cannot be opened or restored
-after that, the old version is started again. With --to the lock must pin that version.`,
+another sha256, is another plugin or version, or lacks a capability, a snapshot format or
+a command version of the old one, that one goes on; exit code 5. If it cannot be opened or
+restored after that, the old version is started again. The lock goes on to pin the new one
+then: pin the old one before the host is started again. With --to the lock must pin that
+version.`,
 		Example: `  host plugin upgrade statemachine --member 2
   host plugin upgrade storage --to 1.3.0 --endpoints 127.0.0.1:7401`,
 	}

@@ -31,6 +31,8 @@ type Instance struct {
 	done, gone chan struct{}
 
 	progressed atomic.Bool
+	// retiring: the host ends it to have the next process in its place.
+	retiring atomic.Bool
 	// forced is how it ended after it was asked to, if not in good order; set before end.
 	forced error
 
@@ -108,6 +110,10 @@ func (in *Instance) Progressed() {
 		in.progressed.Store(true)
 	}
 }
+
+// Retiring is how the host says that it ends the plugin in order to have the next process,
+// and not for anything that it did. Another version that was prepared is started only then.
+func (in *Instance) Retiring() { in.retiring.Store(true) }
 
 // HeldUp is how the host says that it took nothing from the plugin for d, which had told
 // more than a host takes.

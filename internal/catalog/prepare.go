@@ -110,14 +110,15 @@ func (s *Slot) Discard() {
 }
 
 // startPrepared makes the process that was prepared the slot's next life; nil if there is
-// none, or if it has ended since.
+// none, if it has ended since, or if it is of another version and the one that ran ended by
+// itself: that one was not replaced, and is started again.
 func (s *Slot) startPrepared() *Instance {
 	p := s.take()
 	if p == nil {
 		return nil
 	}
 	defer s.catalog.lives.Done() // the Start has one of its own
-	if pause.Over(p.launch.runner.exited) {
+	if last := s.Current(); pause.Over(p.launch.runner.exited) || p.seat != nil && !(last != nil && last.retiring.Load()) {
 		p.launch.abandon()
 		p.seat.leave()
 		return nil

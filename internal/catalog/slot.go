@@ -248,7 +248,9 @@ func (s *Slot) ended(in *Instance, err error) {
 	if in.progressed.Load() {
 		s.passedLocked()
 	}
-	s.revertLocked()
+	if err != nil || !in.retiring.Load() { // that it is replaced says nothing against a version
+		s.revertLocked()
+	}
 	if err == nil {
 		s.history.stopped()
 		s.causes = causes{}

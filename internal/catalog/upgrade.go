@@ -3,6 +3,7 @@ package catalog
 import (
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/pontoon-raft/pontoon/internal/pluginlock"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -63,11 +64,16 @@ func (s *Slot) Next() (*Next, error) {
 	return &Next{pl}, err
 }
 
-// Runs tells whether next is what runs, or ran last.
+// Runs tells whether next is what runs, or ran last and is started again.
 func (s *Slot) Runs(next *Next) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ran.path == next.plan.path
+	return s.ran.is(&next.plan) && s.seat.plan.is(&next.plan)
+}
+
+// is tells whether two plans start the same.
+func (pl *plan) is(o *plan) bool {
+	return pl.path == o.path && pl.sum == o.sum && slices.Equal(pl.args, o.args)
 }
 
 // SHA256 is the sum of the executable that runs, or ran last, as the slot was given it.
