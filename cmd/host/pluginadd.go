@@ -58,7 +58,7 @@ put back. Run the command as the user of the host, or make the directory readabl
 
 // add has a copy in the catalog say what it is, and keeps it.
 func add(ctx context.Context, c pluginlock.Catalog, file string, arguments []string) (e pluginlock.Entry, done pluginlock.Added, err error) {
-	s, err := c.Stage(file)
+	s, err := c.Stage(ctx, file)
 	if err != nil {
 		return e, "", err
 	}
@@ -67,7 +67,7 @@ func add(ctx context.Context, c pluginlock.Catalog, file string, arguments []str
 	if err != nil {
 		return e, "", fmt.Errorf("%s is not added: %w", file, err)
 	}
-	return s.Commit(string(info.Kind), info.Name, info.Version, arguments)
+	return s.Commit(ctx, string(info.Kind), info.Name, info.Version, arguments)
 }
 
 // describeStaged has the copy describe itself. It refuses one that needs what this host lacks.

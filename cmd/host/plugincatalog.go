@@ -48,7 +48,7 @@ func newPluginVerify() *cobra.Command {
 		Short: "Show what a catalog of plugins has, and compare each file with its lock",
 		Long: `verify reads the file of each version that plugins.lock names, and compares its size
 and sha256. It names each difference, and files that the lock does not name; exit code
-4 then. PINNED is the version that a section with "from: catalog" means.`,
+4 then. Those might be of another command that is at work: exit code 6 then. PINNED is the version that a section with "from: catalog" means.`,
 		Example: `  host plugin verify --catalog /var/lib/pontoon/plugins`,
 		Args:    args(cobra.NoArgs),
 	}
@@ -58,7 +58,7 @@ and sha256. It names each difference, and files that the lock does not name; exi
 		if err != nil {
 			return err
 		}
-		entries, differences, err := c.Verify()
+		entries, differences, err := c.Verify(cmd.Context())
 		if err != nil {
 			return err
 		}
@@ -112,7 +112,7 @@ or a restart. SHA256 are at least the first 8 digits of the sum.`,
 			if *none {
 				return c.Unpin(kind, name)
 			}
-			return c.Pin(kind, name, which)
+			return c.Pin(cmd.Context(), kind, name, which)
 		}, func(e *pluginlock.Entry) error {
 			done := "pinned"
 			if *none {

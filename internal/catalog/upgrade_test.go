@@ -22,11 +22,11 @@ func twoVersions(t *testing.T) (pluginlock.Catalog, catalog.Spec) {
 	}
 	for _, version := range []string{"1.0", "2.0"} {
 		script := "#!/bin/sh\n# " + version + "\nexec '" + ownPath(t) + "' fake-plugin echo\n"
-		s, err := lock.Stage(writeFile(t, "echo", script, 0o755))
+		s, err := lock.Stage(t.Context(), writeFile(t, "echo", script, 0o755))
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _, err = s.Commit("statemachine", "echo", version, nil)
+		_, _, err = s.Commit(t.Context(), "statemachine", "echo", version, nil)
 		if s.Discard(); err != nil {
 			t.Fatal(err)
 		}
@@ -36,7 +36,7 @@ func twoVersions(t *testing.T) (pluginlock.Catalog, catalog.Spec) {
 
 func mustPin(t *testing.T, lock pluginlock.Catalog, version string) {
 	t.Helper()
-	if _, err := lock.Pin("statemachine", "echo", version); err != nil {
+	if _, err := lock.Pin(t.Context(), "statemachine", "echo", version); err != nil {
 		t.Fatal(err)
 	}
 }

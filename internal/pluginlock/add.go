@@ -1,6 +1,7 @@
 package pluginlock
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -37,8 +38,12 @@ type Staged struct {
 	Size         int64
 }
 
-// Stage copies an executable into the catalog, so that what is looked at is what is kept.
-func (c Catalog) Stage(file string) (_ *Staged, err error) {
+// Stage copies an executable into the catalog, so that what is looked at is what is kept. It
+// makes the directory if it is missing.
+func (c Catalog) Stage(ctx context.Context, file string) (_ *Staged, err error) {
+	if err := vfs.MakeOSDir(c.dir); err != nil {
+		return nil, fmt.Errorf("directory of the catalog: %w", err)
+	}
 	ch, err := c.change()
 	if err != nil {
 		return nil, err
@@ -62,7 +67,7 @@ func (c Catalog) Stage(file string) (_ *Staged, err error) {
 		return nil, err
 	}
 	s.Path = to.Name()
-	if err := errors.Join(s.fill(to, from), to.Chmod(0o555), to.Sync(), to.Close()); err != nil {
+	if err := errors.Join(s.fill(to, reader{ctx, from}), to.Chmod(0o555), to.Sync(), to.Close()); err != nil {
 		return nil, fmt.Errorf("copy %s into the catalog: %w", file, err)
 	}
 	return s, nil
@@ -109,7 +114,7 @@ func (s *Staged) Discard() {
 
 // Commit gives the copy its place and the lock its entry. The first version of a plugin is
 // pinned. A version that is there already has to have the same bytes and arguments.
-func (s *Staged) Commit(kind, name, version string, arguments []string) (Entry, Added, error) {
+func (s *Staged) Commit(ctx context.Context, kind, name, version string, arguments []string) (Entry, Added, error) {
 	e := Entry{
 		Kind: kind, Name: name, Version: version, SHA256: s.SHA256, Size: s.Size, Arguments: append([]string{}, arguments...),
 		Added: time.Now().UTC().Truncate(time.Second),
@@ -124,7 +129,7 @@ func (s *Staged) Commit(kind, name, version string, arguments []string) (Entry, 
 	all := s.change.entries
 	of := func(o Entry) bool { return o.Kind == kind && o.Name == name }
 	if i := slices.IndexFunc(all, func(o Entry) bool { return of(o) && o.Version == version }); i >= 0 {
-		return s.again(&all[i], &e)
+		return s.again(ctx, &all[i], &e)
 	}
 	if len(all) >= maxEntries {
 		return e, "", fmt.Errorf("%w: the catalog has %d versions already; remove old ones", ErrRefused, maxEntries)
@@ -134,18 +139,22 @@ func (s *Staged) Commit(kind, name, version string, arguments []string) (Entry, 
 		return e, "", err
 	}
 	s.change.entries = append(all, e)
-	return e, New, s.change.write()
+	if err := s.change.write(); err != nil {
+		s.change.withdraw(&e)
+		return e, "", err
+	}
+	return e, New, nil
 }
 
 // again is for a version that the catalog has.
-func (s *Staged) again(has, now *Entry) (Entry, Added, error) {
+func (s *Staged) again(ctx context.Context, has, now *Entry) (Entry, Added, error) {
 	switch {
 	case has.SHA256 != now.SHA256:
 		return *has, "", fmt.Errorf("%w: %s is in the catalog with sha256 %s, and this file has %s: a version never changes, so give the new build a version of its own, or remove the old one first",
 			ErrRefused, has, has.SHA256, now.SHA256)
 	case !slices.Equal(has.Arguments, now.Arguments):
 		return *has, "", fmt.Errorf("%w: %s is in the catalog with the arguments %q: remove it first to give it others", ErrRefused, has, has.Arguments)
-	case s.change.check(has) == nil:
+	case s.change.check(ctx, has) == nil:
 		return *has, Unchanged, nil
 	}
 	return *has, Repaired, s.settle(has)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/pontoon-raft/pontoon/internal/ownership"
 )
@@ -72,7 +73,7 @@ func (c Catalog) read() ([]byte, error) {
 	if err := c.trust(); err != nil {
 		return nil, err
 	}
-	f, err := os.Open(c.lockPath())
+	f, err := os.OpenFile(c.lockPath(), os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO has no writer
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
@@ -17,11 +19,8 @@ type change struct {
 	lock    io.Closer
 }
 
-// change begins one, and makes the directory if it is missing. It waits for no other.
+// change begins one. It waits for no other.
 func (c Catalog) change() (*change, error) {
-	if err := vfs.MakeOSDir(c.dir); err != nil {
-		return nil, fmt.Errorf("directory of the catalog: %w", err)
-	}
 	if err := c.trust(); err != nil {
 		return nil, err
 	}
@@ -50,16 +49,32 @@ func (c *change) write() error {
 	})
 }
 
-// tempPattern is how files are called that have no place yet.
-const tempPattern = ".new-*"
+// How files are called that have no place yet.
+const (
+	tempPrefix  = ".new-"
+	tempPattern = tempPrefix + "*"
+)
 
 // sweep removes what changes have left that were cut short.
 func (c *change) sweep() error {
-	left, err := filepath.Glob(filepath.Join(c.dir, tempPattern))
-	for _, path := range left {
-		err = errors.Join(err, os.Remove(path))
+	all, err := os.ReadDir(c.dir) // filepath.Glob takes the directory for a pattern too
+	for _, e := range all {
+		if strings.HasPrefix(e.Name(), tempPrefix) && e.Type().IsRegular() {
+			err = errors.Join(err, os.Remove(filepath.Join(c.dir, e.Name())))
+		}
 	}
 	return err
+}
+
+// withdraw removes the file of an entry that did not get into the lock, for which the disk
+// may have had no room.
+func (c *change) withdraw(e *Entry) {
+	now, err := c.Entries()
+	if err != nil || slices.ContainsFunc(now, func(o Entry) bool { return o.Path == e.Path }) {
+		return
+	}
+	_ = os.Remove(c.File(e))
+	c.prune(filepath.Dir(c.File(e)))
 }
 
 // place writes a file that is whole, durable and in its place, or not there.

@@ -17,7 +17,12 @@ func (unlocked) Close() error { return nil }
 // Hold does nothing: the file of a running program cannot be removed here.
 func Hold(string) (io.Closer, error) { return unlocked{}, nil }
 
+func lockShared(string) (io.Closer, error) { return unlocked{}, nil }
+
 func lockExclusive(string) (io.Closer, error) { return unlocked{}, nil }
 
 // othersMayWrite is false: files have no modes here that tell it.
 func othersMayWrite(fs.FileInfo) bool { return false }
+
+// mayBeExecuted is true: the name of a file decides that here.
+func mayBeExecuted(fs.FileInfo) bool { return true }

@@ -8,15 +8,19 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
 
 // Hold keeps a file in the catalog, until it is closed or the process ends: it cannot be
-// removed meanwhile.
-func Hold(path string) (io.Closer, error) { return lock(path, unix.LOCK_SH) }
+// removed meanwhile. The lock is that of its folder, because a repair is another file.
+func Hold(path string) (io.Closer, error) { return lockShared(filepath.Dir(path)) }
 
-// lockExclusive takes the lock of a file or directory for this process alone.
+// lockShared takes the lock of a directory together with others that do the same.
+func lockShared(path string) (io.Closer, error) { return lock(path, unix.LOCK_SH) }
+
+// lockExclusive takes the lock of a directory for this process alone.
 func lockExclusive(path string) (io.Closer, error) { return lock(path, unix.LOCK_EX) }
 
 func lock(path string, how int) (io.Closer, error) {
@@ -33,5 +37,7 @@ func lock(path string, how int) (io.Closer, error) {
 	}
 	return nil, errors.Join(err, f.Close())
 }
+
+func mayBeExecuted(info fs.FileInfo) bool { return info.Mode().Perm()&0o111 != 0 }
 
 func othersMayWrite(info fs.FileInfo) bool { return info.Mode().Perm()&0o022 != 0 }

@@ -15,12 +15,12 @@ func added(t *testing.T, c Catalog, version, text string, arguments ...string) (
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, err := c.Stage(file)
+	s, err := c.Stage(t.Context(), file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Discard()
-	return s.Commit("statemachine", "ledger", version, arguments)
+	return s.Commit(t.Context(), "statemachine", "ledger", version, arguments)
 }
 
 func mustAdd(t *testing.T, c Catalog, version, text string) Entry {
@@ -66,7 +66,7 @@ func TestAVersionNeverChanges(t *testing.T) {
 	if _, done, err := added(t, c, "1.0", "one"); err != nil || done != Repaired {
 		t.Errorf("a repair: %s, %v", done, err)
 	}
-	if entries, differences, err := c.Verify(); err != nil || len(entries) != 1 || len(differences) != 0 {
+	if entries, differences, err := c.Verify(t.Context()); err != nil || len(entries) != 1 || len(differences) != 0 {
 		t.Errorf("in the end: %v, %v, %v", entries, differences, err)
 	}
 }
@@ -91,11 +91,11 @@ func TestThePinIsTheVersionInUse(t *testing.T) {
 	if _, err := c.Remove("statemachine", "ledger", "1.0"); !errors.Is(err, ErrRefused) {
 		t.Errorf("the pinned one is removed: %v", err)
 	}
-	if e, err := c.Pin("statemachine", "ledger", two.SHA256[:8]); err != nil || e.Version != "2.0" || !e.Pinned {
+	if e, err := c.Pin(t.Context(), "statemachine", "ledger", two.SHA256[:8]); err != nil || e.Version != "2.0" || !e.Pinned {
 		t.Errorf("by its sum: %+v, %v", e, err)
 	}
 	for _, which := range []string{"3.0", two.SHA256[:7], ""} {
-		if _, err := c.Pin("statemachine", "ledger", which); !errors.Is(err, ErrNotFound) {
+		if _, err := c.Pin(t.Context(), "statemachine", "ledger", which); !errors.Is(err, ErrNotFound) {
 			t.Errorf("%q: %v", which, err)
 		}
 	}
@@ -116,7 +116,7 @@ func TestThePinIsTheVersionInUse(t *testing.T) {
 		t.Errorf("its folder: %v", err)
 	}
 	damage(t, c.File(&two))
-	if _, err := c.Pin("statemachine", "ledger", "2.0"); !errors.Is(err, ErrDamaged) {
+	if _, err := c.Pin(t.Context(), "statemachine", "ledger", "2.0"); !errors.Is(err, ErrDamaged) {
 		t.Errorf("a damaged one is pinned: %v", err)
 	}
 	if _, err := c.Unpin("statemachine", "ledger"); err != nil {
@@ -136,7 +136,7 @@ func TestVerifyNamesEachDifference(t *testing.T) {
 	if err := errors.Join(os.Remove(c.File(&two)), os.WriteFile(filepath.Join(c.Dir(), ".new-1"), nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	_, differences, err := c.Verify()
+	_, differences, err := c.Verify(t.Context())
 	if err != nil || len(differences) != 4 {
 		t.Fatalf("%v, %v", differences, err)
 	}
@@ -146,7 +146,7 @@ func TestVerifyNamesEachDifference(t *testing.T) {
 		}
 	}
 	if mustAdd(t, c, "5.0", "five"); len(differences) > 0 {
-		if _, now, _ := c.Verify(); len(now) != 3 {
+		if _, now, _ := c.Verify(t.Context()); len(now) != 3 {
 			t.Errorf("what a command has left that was cut short is swept: %v", now)
 		}
 	}
@@ -155,15 +155,15 @@ func TestVerifyNamesEachDifference(t *testing.T) {
 func TestOneCommandChangesTheCatalog(t *testing.T) {
 	c := newCatalog(t)
 	e := mustAdd(t, c, "1.0", "one")
-	s, err := c.Stage(c.File(&e))
+	s, err := c.Stage(t.Context(), c.File(&e))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Pin("statemachine", "ledger", "1.0"); !errors.Is(err, ErrInUse) {
+	if _, err := c.Pin(t.Context(), "statemachine", "ledger", "1.0"); !errors.Is(err, ErrInUse) {
 		t.Errorf("beside another: %v", err)
 	}
 	s.Discard()
-	if _, err := c.Pin("statemachine", "ledger", "1.0"); err != nil {
+	if _, err := c.Pin(t.Context(), "statemachine", "ledger", "1.0"); err != nil {
 		t.Errorf("after it: %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package pluginlock
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,8 +12,8 @@ import (
 
 // Pin makes a version of a plugin the one in use, after a look at its file. Hosts that run
 // go on with what they have.
-func (c Catalog) Pin(kind, name, which string) (Entry, error) {
-	return c.repin(kind, name, which, func(ch *change, e *Entry) error { return ch.check(e) })
+func (c Catalog) Pin(ctx context.Context, kind, name, which string) (Entry, error) {
+	return c.repin(kind, name, which, func(ch *change, e *Entry) error { return ch.check(ctx, e) })
 }
 
 // Unpin leaves a plugin without a version in use. It returns the one that was.
@@ -65,7 +66,7 @@ func (c Catalog) Remove(kind, name, which string) (Entry, error) {
 	if e.Pinned {
 		return e, fmt.Errorf("%w: %s is pinned: pin another version first, or none with host plugin pin --none", ErrRefused, &e)
 	}
-	held, err := lockExclusive(c.File(&e))
+	held, err := lockExclusive(filepath.Dir(c.File(&e)))
 	switch {
 	case err == nil:
 		defer held.Close()

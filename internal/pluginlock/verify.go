@@ -1,6 +1,7 @@
 package pluginlock
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -20,26 +21,43 @@ type Difference struct {
 	Text string `json:"text"`
 }
 
+// maxStrays is how many files are named that the lock does not name.
+const maxStrays = 1000
+
 // Verify reads the file of each version, and compares it with the lock. It returns all
-// versions and each difference.
-func (c Catalog) Verify() (entries []Entry, all []Difference, err error) {
+// versions and each difference. It ends with the context.
+func (c Catalog) Verify(ctx context.Context) (entries []Entry, all []Difference, err error) {
 	if entries, err = c.Entries(); err != nil {
 		return nil, nil, err
 	}
-	known := map[string]bool{lockName: true}
 	for i := range entries {
 		e := &entries[i]
-		known[e.Path] = true
-		if err := c.check(e); err != nil {
+		if err := c.check(ctx, e); ctx.Err() != nil {
+			return nil, nil, ctx.Err()
+		} else if err != nil {
 			all = append(all, Difference{e.Path, strings.TrimPrefix(err.Error(), ErrDamaged.Error()+": ")})
 		}
 	}
-	strays, err := c.strays(known)
+	strays, err := c.strays(ctx)
 	return entries, append(all, strays...), err
 }
 
+// A reader is one that ends with a context.
+type reader struct {
+	ctx context.Context
+	io.Reader
+}
+
+// Read implements io.Reader.
+func (r reader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
+}
+
 // check says how the file of an entry is not what the entry says.
-func (c Catalog) check(e *Entry) error {
+func (c Catalog) check(ctx context.Context, e *Entry) error {
 	wrong := func(format string, args ...any) error {
 		return fmt.Errorf("%w: %s: %s; add the same build again to repair it", ErrDamaged, e, fmt.Sprintf(format, args...))
 	}
@@ -57,11 +75,13 @@ func (c Catalog) check(e *Entry) error {
 		return err
 	case !info.Mode().IsRegular():
 		return wrong("it is not a regular file")
+	case !mayBeExecuted(info):
+		return wrong("its mode %04o lets no user execute it", info.Mode().Perm())
 	case info.Size() != e.Size:
 		return wrong("it has %d bytes, and the lock says %d", info.Size(), e.Size)
 	}
 	sum := sha256.New()
-	if _, err := io.Copy(sum, io.LimitReader(f, e.Size)); err != nil {
+	if _, err := io.Copy(sum, reader{ctx, io.LimitReader(f, e.Size)}); err != nil {
 		return err
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != e.SHA256 {
@@ -71,18 +91,44 @@ func (c Catalog) check(e *Entry) error {
 }
 
 // strays are files that the lock does not name: a command was cut short, or they were put
-// there by hand. No host runs them.
-func (c Catalog) strays(known map[string]bool) (all []Difference, err error) {
+// there by hand. No host runs them. Files of a command that is at work would look the same.
+func (c Catalog) strays(ctx context.Context) ([]Difference, error) {
+	all, err := c.unnamed(ctx)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	still, err := lockShared(c.dir)
+	if err != nil {
+		return nil, fmt.Errorf("another command changes the catalog %s: wait for that: %w", c.dir, err)
+	}
+	defer still.Close()
+	return c.unnamed(ctx)
+}
+
+// unnamed is strays, whether or not a command is at work.
+func (c Catalog) unnamed(ctx context.Context) (all []Difference, err error) {
+	entries, err := c.Entries()
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{lockName: true}
+	for i := range entries {
+		known[entries[i].Path] = true
+	}
 	err = filepath.WalkDir(c.dir, func(file string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
-		if err != nil || d.IsDir() {
+		if err = errors.Join(err, ctx.Err()); err != nil || d.IsDir() {
 			return err
 		}
 		rel, err := filepath.Rel(c.dir, file)
 		if path := filepath.ToSlash(rel); err == nil && !known[path] {
 			all = append(all, Difference{path, "the lock does not name this file, so that no host runs it; delete it"})
+		}
+		if len(all) == maxStrays {
+			all[maxStrays-1].Text += "; there may be more files of this kind"
+			return fs.SkipAll
 		}
 		return err
 	})
