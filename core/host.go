@@ -23,19 +23,18 @@ import (
 
 // Host is one running member of a cluster.
 type Host struct {
-	cfg        Config
-	logger     *slog.Logger
-	relay      *logsink.Relay // under logger; nil if that does not wait by itself
-	catalog    *catalog.Catalog
-	slots      map[plugins.Kind]*catalog.Slot // but those of the transports
-	server     *server.Server
-	api        *api.Server
-	machine    *machineSource
-	rehearsals *catalog.Slot // nil if there are none
-	courier    *courier.Courier
-	identity   *identity
-	audit      *audit.Log      // nil if none is kept
-	classes    *access.Classes // of commands and queries; nil if clients have no roles
+	cfg      Config
+	logger   *slog.Logger
+	relay    *logsink.Relay // under logger; nil if that does not wait by itself
+	catalog  *catalog.Catalog
+	slots    map[plugins.Kind]*catalog.Slot // but those of the transports
+	server   *server.Server
+	api      *api.Server
+	machine  *machineSource
+	courier  *courier.Courier
+	identity *identity
+	audit    *audit.Log      // nil if none is kept
+	classes  *access.Classes // of commands and queries; nil if clients have no roles
 
 	certificates *certificates
 

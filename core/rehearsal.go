@@ -41,7 +41,6 @@ func (h *Host) rehearsal() (func(context.Context, uint64, io.Reader) error, erro
 	if err != nil {
 		return nil, err
 	}
-	h.rehearsals = slot
 	return (&rehearsal{h, slot}).restore, nil
 }
 
@@ -59,6 +58,9 @@ func (r *rehearsal) restore(ctx context.Context, index uint64, from io.Reader) (
 	defer func() { err = errors.Join(err, r.clear(dir)) }()
 	if err := vfs.MakeOSDir(dir); err != nil {
 		return fmt.Errorf("data directory of a rehearsal: %w", err)
+	}
+	if err := r.slot.Follow(r.h.slots[plugins.StateMachine]); err != nil { // it may have been upgraded
+		return err
 	}
 	r.slot.Forgive()
 	var m statemachine.StateMachine

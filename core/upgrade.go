@@ -66,12 +66,6 @@ func (h *Host) upgrade(ctx context.Context, slot *catalog.Slot, next *catalog.Ne
 	}
 	h.logger.Info("plugin upgraded", "kind", was.Kind, "plugin", was.Name, "version", slot.Info().Version, "sha256", next.SHA256(),
 		"version_before", was.Version, "sha256_before", sum)
-	if slot != h.slots[plugins.StateMachine] || h.rehearsals == nil {
-		return now, nil
-	}
-	if err := h.rehearsals.Adopt(next); err != nil {
-		h.logger.Warn("snapshots are restored for trial into the version before", "error", err)
-	}
 	return now, nil
 }
 

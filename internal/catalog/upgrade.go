@@ -83,10 +83,14 @@ func (s *Slot) SHA256() string {
 	return s.ran.sum
 }
 
-// Adopt has the starts to come run next. It is for a slot that has no process, or one that
-// is not to be replaced.
-func (s *Slot) Adopt(next *Next) error {
-	taken, err := next.plan.take()
+// Follow has the starts to come run the version that the other slot starts, if that is
+// another one. It is for a slot that has no process.
+func (s *Slot) Follow(other *Slot) error {
+	pl := other.following()
+	if now := s.following(); now.is(&pl) {
+		return nil
+	}
+	taken, err := pl.take()
 	if err != nil {
 		return err
 	}

@@ -48,25 +48,27 @@ func mustPrepare(t *testing.T, slot *catalog.Slot, next *catalog.Next) {
 	}
 }
 
-// secondPinned is a slot whose first version runs, and whose second one is pinned.
-func secondPinned(t *testing.T) (pluginlock.Catalog, *catalog.Slot, *catalog.Instance, *catalog.Next) {
+// secondPinned is a slot whose first version runs, one beside it that has not been started,
+// and the second version, which is pinned.
+func secondPinned(t *testing.T) (lock pluginlock.Catalog, slot, beside *catalog.Slot, first *catalog.Instance, next *catalog.Next) {
 	t.Helper()
 	lock, spec := twoVersions(t)
-	slot := mustSlot(t, newCatalog(t, nil), spec)
-	first := mustStart(t, slot)
+	c := newCatalog(t, nil)
+	slot, beside = mustSlot(t, c, spec), mustSlot(t, c, spec)
+	first = mustStart(t, slot)
 	first.Ready()
 	mustPin(t, lock, "2.0")
 	next, err := slot.Next()
 	if err != nil || slot.Runs(next) {
 		t.Fatalf("%v, runs %t", err, slot.Runs(next))
 	}
-	return lock, slot, first, next
+	return lock, slot, beside, first, next
 }
 
 // The host has not begun to replace a plugin that ends by itself, and says so to those who
 // asked for another version: that one is not started, and its file is let go.
 func TestAPluginThatEndsByItselfIsNotReplacedByAnotherVersion(t *testing.T) {
-	lock, slot, first, next := secondPinned(t)
+	lock, slot, _, first, next := secondPinned(t)
 	mustPrepare(t, slot, next)
 	mustPin(t, lock, "1.0")
 	if _, err := lock.Remove("statemachine", "echo", "2.0"); !errors.Is(err, pluginlock.ErrInUse) {
@@ -84,9 +86,10 @@ func TestAPluginThatEndsByItselfIsNotReplacedByAnotherVersion(t *testing.T) {
 }
 
 // A restart says nothing against a version on trial. Its end by itself does, and from then
-// on it does not run, though no other one has started yet.
+// on it does not run, though no other one has started yet. A slot that follows starts the
+// same in each case.
 func TestAVersionOnTrialStaysSoAtARestart(t *testing.T) {
-	_, slot, first, next := secondPinned(t)
+	_, slot, beside, first, next := secondPinned(t)
 	replace := func(old *catalog.Instance, next *catalog.Next) *catalog.Instance {
 		t.Helper()
 		mustPrepare(t, slot, next)
@@ -98,7 +101,17 @@ func TestAVersionOnTrialStaysSoAtARestart(t *testing.T) {
 		in.Ready()
 		return in
 	}
+	follows := func(sum string) {
+		t.Helper()
+		if err := beside.Follow(slot); err != nil {
+			t.Fatal(err)
+		}
+		if err := mustStart(t, beside).Stop(t.Context()); err != nil || beside.SHA256() != sum {
+			t.Errorf("the slot that follows: %v, sha256 %s, want %s", err, beside.SHA256(), sum)
+		}
+	}
 	second := replace(first, next)
+	follows(next.SHA256())
 	if !slot.Runs(next) || !slot.OnTrial() {
 		t.Errorf("after the upgrade: runs %t, on trial %t", slot.Runs(next), slot.OnTrial())
 	}
@@ -115,4 +128,5 @@ func TestAVersionOnTrialStaysSoAtARestart(t *testing.T) {
 	if slot.SHA256() == next.SHA256() {
 		t.Error("it was started again")
 	}
+	follows(slot.SHA256())
 }
