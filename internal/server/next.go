@@ -27,8 +27,12 @@ const maxRounds = 10
 // snapshot's size may take.
 func nextLimit(election time.Duration) time.Duration { return 30*time.Second + 10*election }
 
-// restorePace is how many bytes of a snapshot a second the next state machine works off at least.
-const restorePace = 1 << 20
+// restorePace is how many bytes of a snapshot a second the next state machine works off at least,
+// and longestRestore what it has at most for all of them, whatever size the storage tells.
+const (
+	restorePace    = 1 << 20
+	longestRestore = 24 * time.Hour
+)
 
 // next is a state machine that is brought to the applied index beside the one that runs. It
 // reads what is stored, and has no effect on the server: after an error it is thrown away. So its
@@ -57,7 +61,7 @@ func (n *next) catchUp(ctx context.Context) (following context.Context, end func
 	ctx, n.cancel = context.WithCancelCause(ctx)
 	n.limit.Store(int64(nextLimit(n.s.cfg.Election)))
 	n.watch = time.AfterFunc(nextLimit(n.s.cfg.Election), func() {
-		err := fmt.Errorf("%w: it has got on with nothing for %v", errLags, time.Duration(n.limit.Load()))
+		err := n.stalled()
 		n.cancel(err)
 		n.m.Fail(err) // a call may not heed its context
 	})
@@ -78,6 +82,11 @@ func (n *next) catchUp(ctx context.Context) (following context.Context, end func
 
 // move notes that it gets on.
 func (n *next) move() { n.watch.Reset(time.Duration(n.limit.Load())) }
+
+// stalled says that it does not get on.
+func (n *next) stalled() error {
+	return fmt.Errorf("%w: it has got on with nothing for %v", errLags, time.Duration(n.limit.Load()))
+}
 
 // why is the cause of err: of a call that was given up, or over which the process ended.
 func (n *next) why(ctx context.Context, err error) error {
@@ -163,11 +172,14 @@ func (n *next) restore(ctx context.Context, index uint64) error {
 	}
 	defer func() { _ = r.Close() }() // nothing was written
 	info := r.Info()
-	n.limit.Add(int64(time.Duration(info.Bytes/restorePace) * time.Second))
+	bySize := time.Duration(min(info.Bytes/restorePace, uint64(longestRestore/time.Second))) * time.Second
+	limit := n.limit.Swap(n.limit.Load() + int64(bySize))
 	n.move()
 	if err := n.restoreFrom(ctx, &movingReader{r, n.move}, info.Metadata); err != nil {
 		return fmt.Errorf("snapshot %d: %w", index, err)
 	}
+	n.limit.Store(limit) // no entry takes as long
+	n.move()
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/plugins"
 )
 
 // ErrNotBeside goes with the reason for which no state machine can be opened beside the one
@@ -76,7 +77,7 @@ func (s *Server) replace(ctx context.Context, t *takeover) placed {
 	select {
 	case s.takeovers <- t:
 	case <-t.next.m.Done():
-		return placed{err: t.next.why(ctx, t.next.m.Err())}
+		return placed{err: t.next.why(ctx, errEnded)}
 	case <-limit.C:
 		return placed{err: &Error{Err: ErrNotReady, Detail: "the state machine is not running, or is not done with what it was given"}}
 	case <-ctx.Done():
@@ -117,7 +118,7 @@ func (s *Server) awaitIdle(lent *lending) {
 // has. After errTakenOver that one is to be driven; otherwise this one goes on.
 func (d *driver) standStill(t *takeover) error {
 	if err := d.settle(); err != nil {
-		t.done <- placed{err: err}
+		t.done <- placed{err: oldEnded(err)}
 		return err
 	}
 	err := d.mayLeave()
@@ -160,8 +161,13 @@ func (d *driver) awaitNext(t *takeover) error {
 	case <-limit.C:
 		return fmt.Errorf("%w: it has not applied the last entries within %v", errLags, patience)
 	case <-d.m.Done():
-		return errors.New("the one that runs has ended")
+		return oldEnded(d.ended())
 	}
+}
+
+// oldEnded says that the old one does not go on: its host starts it again.
+func oldEnded(err error) error {
+	return fmt.Errorf("the one that runs has ended: %w: %w", plugins.ErrGone, err)
 }
 
 // makePlace ends the use of this state machine, if the next one has the same state as far as
@@ -174,6 +180,9 @@ func (d *driver) makePlace(t *takeover) error {
 	}
 	if err := t.next.d.checkReached(); err != nil {
 		return err
+	}
+	if !t.next.watch.Stop() { // else it would end the one that serves, a moment later
+		return t.next.stalled()
 	}
 	if !t.next.m.TakePlace() {
 		return t.next.hasEnded()

@@ -9,11 +9,13 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
+	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
 // replaced is the end of a replacement.
@@ -357,4 +359,102 @@ func TestWhateverBefallsAReplacement(t *testing.T) {
 		t.Errorf("%d replacements, want many", taken)
 	}
 	t.Logf("%d state machines were replaced", taken)
+}
+
+// One that has taken the place is not given up any more, though the storage ends at that moment
+// and it can go on with nothing for as long as that is away.
+func TestAStateMachineThatHasThePlaceIsNotGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.write("a")
+		first, second := w.source.current(), (*machine)(nil)
+		waits, free := first.Hold()
+		w.nextIs(func(m *machine) {
+			second = m
+			m.apply = func(b statemachine.Batch, r []statemachine.Result) ([]statemachine.Result, error) {
+				if b.Through == 2 { // the last one, for which the old one stands still
+					w.s.Detach(ErrStorageRestart)
+				}
+				return r, nil
+			}
+		})
+		w.commit("b")
+		<-waits
+		done := w.replace(t.Context())
+		free()
+		time.Sleep(2 * nextLimit(election))
+		if pause.Over(second.done) || pause.Over(first.done) {
+			t.Error("one of the two has ended")
+		}
+		w.attach()
+		if got := <-done; got.err != nil || !got.begun {
+			t.Errorf("got %+v", got)
+		}
+		w.write("c")
+		w.wantState("a", "b", "c")
+	})
+}
+
+// If the one that runs ends over what it was given, the answer does not say that it goes on.
+func TestTheStateMachineThatRunsEndsAsItStandsStill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.write("a")
+		first := w.source.current()
+		waits, free := first.Hold()
+		defer free()
+		w.commit("b")
+		<-waits
+		done := w.replace(t.Context())
+		first.Kill()
+		if got := <-done; got.begun || !errors.Is(got.err, plugins.ErrGone) {
+			t.Errorf("got %+v, want plugins.ErrGone", got)
+		}
+		w.passes()
+		w.write("c")
+		w.wantState("a", "b", "c")
+	})
+}
+
+// boasting is a storage that calls its snapshots larger than any disk.
+type boasting struct{ storage.Storage }
+
+type boastingReader struct{ storage.SnapshotReader }
+
+func (s boasting) OpenSnapshot(ctx context.Context, index uint64) (storage.SnapshotReader, error) {
+	r, err := s.Storage.OpenSnapshot(ctx, index)
+	return boastingReader{r}, err
+}
+
+func (r boastingReader) Info() storage.SnapshotInfo {
+	info := r.SnapshotReader.Info()
+	info.Bytes = 1 << 62
+	return info
+}
+
+// However large the snapshot, the next state machine is given up at last that hangs in its
+// Restore, and soon if it hangs in an Apply after that.
+func TestTheTimeForALargeSnapshotIsBounded(t *testing.T) {
+	hangs := map[string]struct {
+		next func(*machine)
+		says string
+	}{
+		"in its Restore": {func(m *machine) { m.restore = func(uint64) error { <-m.done; return errors.New("ended") } }, "for 24h0m40s"},
+		"in an Apply":    {func(m *machine) { m.Hold() }, "for 40s"},
+	}
+	for name, hang := range hangs {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, nil)
+				w.commit("a", "b", "c")
+				synctest.Wait()
+				w.snapshot(2, false, "a", "b")
+				w.s.Attach(w.node, boasting{w.store}, 0, w.registry)
+				w.nextIs(hang.next)
+				if got := <-w.replace(t.Context()); got.begun || got.err == nil || !strings.HasSuffix(got.err.Error(), hang.says) {
+					t.Errorf("got %+v, want it to end with %q", got, hang.says)
+				}
+			})
+		})
+	}
 }
