@@ -15,14 +15,18 @@ import (
 // Beside implements server.StateMachineSource. A state machine that keeps something in its
 // directory has it for itself alone, so that no other one is opened there.
 func (s *machineSource) Beside(ctx context.Context) (server.RunningStateMachine, error) {
-	if why := s.keeps(); why != "" {
+	m := s.running()
+	if m == nil {
+		return nil, fmt.Errorf("%w: no state machine runs", server.ErrNotBeside)
+	}
+	if why := m.isAlone(s.h.slots[plugins.StateMachine].Prepared()); why != "" {
 		return nil, fmt.Errorf("%w: %s", server.ErrNotBeside, why)
 	}
 	in, err := s.h.slots[plugins.StateMachine].Beside()
 	if err != nil {
 		return nil, err
 	}
-	m := &runningMachine{host: s.h}
+	m = &runningMachine{host: s.h}
 	opening, cancel := context.WithTimeout(ctx, patience.Open(s.h.cfg.Election))
 	defer cancel()
 	opts, err := s.h.options(in.Info(), s.h.cfg.StateMachine.Config)
@@ -48,15 +52,14 @@ func (m *runningMachine) TakePlace() bool {
 	return true
 }
 
-// keeps says what keeps another state machine from being opened beside the one that runs;
-// empty if nothing does.
-func (s *machineSource) keeps() string {
-	m := s.running()
-	if m == nil {
-		return "no state machine runs"
-	}
+// isAlone says why the next state machine cannot be opened beside this one; empty if it can.
+// What a durable one keeps would outlive it if it did not take the place.
+func (m *runningMachine) isAlone(next plugins.Info) string {
 	if m.Describe().Has(statemachine.CapabilityDurable) {
 		return fmt.Sprintf("it keeps its state in %s (capability %s)", m.dir, statemachine.CapabilityDurable)
+	}
+	if next.Has(statemachine.CapabilityDurable) {
+		return fmt.Sprintf("the next one keeps its state in %s (capability %s)", m.dir, statemachine.CapabilityDurable)
 	}
 	if m.Describe().Has(plugins.CapabilityLeadership) {
 		return fmt.Sprintf("it is told who leads (capability %s), and two would act upon it", plugins.CapabilityLeadership)

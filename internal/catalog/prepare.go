@@ -99,6 +99,16 @@ func (s *Slot) take() *prepared {
 	return p
 }
 
+// Prepared is what the process says of itself that is prepared; the zero value if none is.
+func (s *Slot) Prepared() plugins.Info {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.prepared == nil {
+		return plugins.Info{}
+	}
+	return s.prepared.info
+}
+
 // Discard ends a process that was prepared and that no Start has taken. It returns when
 // it is gone.
 func (s *Slot) Discard() {

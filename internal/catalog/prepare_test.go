@@ -27,12 +27,15 @@ func TestAPreparedProcessIsTheNextLife(t *testing.T) {
 	if st := slot.Status(); st.PID != first.PID() || st.State != catalog.Ready || st.Generation != 1 {
 		t.Errorf("the one that runs: %+v", st)
 	}
+	if got := slot.Prepared(); got.Name != info.Name {
+		t.Errorf("Prepared() = %v, want %v", got, info)
+	}
 	known := children(t)
 	if err := first.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	second := mustStart(t, slot)
-	if len(known) != 2 || !slices.Contains(known, second.PID()) || slot.Status().Generation != 2 {
+	if len(known) != 2 || !slices.Contains(known, second.PID()) || slot.Status().Generation != 2 || slot.Prepared().Name != "" {
 		t.Errorf("pid %d was not prepared: %v; %+v", second.PID(), known, slot.Status())
 	}
 
