@@ -17,16 +17,9 @@ func applyLimits(election time.Duration) (warn, kill time.Duration) {
 	return 2 * election, patience.Apply(election)
 }
 
-// restorePace is how many bytes a second a state machine works off at least of a
-// snapshot that it has taken whole before it begins.
-const restorePace = 1 << 20
-
-// restoreLimits are the same for a Restore that neither takes bytes nor answers. It
-// has the time of an Apply, and what the snapshot's size may take besides: a state
-// machine may do all its work after it has read everything.
+// restoreLimits are the same for a Restore that neither takes bytes nor answers.
 func restoreLimits(election time.Duration, bytes uint64) (warn, kill time.Duration) {
-	_, kill = applyLimits(election)
-	kill += time.Duration(bytes/restorePace) * time.Second
+	kill = patience.Restore(election, bytes)
 	return kill / 2, kill
 }
 

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,18 @@ func TestWhatIsTakenForHung(t *testing.T) {
 		got := strings.Join(killed(tc.apply, tc.restore, election), "; ")
 		if (got == "") != (tc.want == "") || !strings.Contains(got, tc.want) {
 			t.Errorf("%s: ended over %q, want %q", tc.name, got, tc.want)
+		}
+	}
+}
+
+// A Restore has time by the size of its snapshot, and never without end: the size is the
+// storage's word.
+func TestARestoreHasTimeByItsSize(t *testing.T) {
+	for bytes, want := range map[uint64]time.Duration{
+		0: 40 * time.Second, 100 << 20: 140 * time.Second, 1 << 62: 24*time.Hour + 40*time.Second, math.MaxUint64: 24*time.Hour + 40*time.Second,
+	} {
+		if warn, kill := restoreLimits(time.Second, bytes); kill != want || warn != want/2 {
+			t.Errorf("%d bytes: warned after %v and ended after %v, want %v", bytes, warn, kill, want)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/node"
+	waits "github.com/pontoon-raft/pontoon/internal/patience"
 	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
@@ -22,17 +23,6 @@ var errLags = errors.New("the next one does not come up to the one that runs")
 
 // maxRounds is how many rounds in a row the next state machine may come no nearer.
 const maxRounds = 10
-
-// nextLimit is for how long the next state machine may get on with nothing, beside what a
-// snapshot's size may take.
-func nextLimit(election time.Duration) time.Duration { return 30*time.Second + 10*election }
-
-// restorePace is how many bytes of a snapshot a second the next state machine works off at least,
-// and longestRestore what it has at most for all of them, whatever size the storage tells.
-const (
-	restorePace    = 1 << 20
-	longestRestore = 24 * time.Hour
-)
 
 // next is a state machine that is brought to the applied index beside the one that runs. It
 // reads what is stored, and has no effect on the server: after an error it is thrown away. So its
@@ -59,8 +49,8 @@ func newNext(s *Server, m RunningStateMachine) *next {
 // until end is called, for as many bytes as for a follower that is sent a snapshot.
 func (n *next) catchUp(ctx context.Context) (following context.Context, end func(), err error) {
 	ctx, n.cancel = context.WithCancelCause(ctx)
-	n.limit.Store(int64(nextLimit(n.s.cfg.Election)))
-	n.watch = time.AfterFunc(nextLimit(n.s.cfg.Election), func() {
+	n.limit.Store(int64(waits.Apply(n.s.cfg.Election)))
+	n.watch = time.AfterFunc(waits.Apply(n.s.cfg.Election), func() {
 		err := n.stalled()
 		n.cancel(err)
 		n.m.Fail(err) // a call may not heed its context
@@ -172,13 +162,12 @@ func (n *next) restore(ctx context.Context, index uint64) error {
 	}
 	defer func() { _ = r.Close() }() // nothing was written
 	info := r.Info()
-	bySize := time.Duration(min(info.Bytes/restorePace, uint64(longestRestore/time.Second))) * time.Second
-	limit := n.limit.Swap(n.limit.Load() + int64(bySize))
+	n.limit.Store(int64(waits.Restore(n.s.cfg.Election, info.Bytes)))
 	n.move()
 	if err := n.restoreFrom(ctx, &movingReader{r, n.move}, info.Metadata); err != nil {
 		return fmt.Errorf("snapshot %d: %w", index, err)
 	}
-	n.limit.Store(limit) // no entry takes as long
+	n.limit.Store(int64(waits.Apply(n.s.cfg.Election))) // no entry takes as long
 	n.move()
 	return nil
 }

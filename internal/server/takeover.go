@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
@@ -48,6 +49,9 @@ func (s *Server) ReplaceMachine(ctx context.Context, ended <-chan struct{}) (pau
 	if errors.Is(err, ErrNotBeside) {
 		begun, failed := s.RestartMachine(ctx, ended)
 		return err.Error(), begun, failed
+	}
+	if err != nil && pause.Over(ended) { // and has perhaps been followed by the next one
+		err = oldEnded(err)
 	}
 	if err != nil {
 		return "", false, err

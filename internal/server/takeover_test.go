@@ -382,7 +382,7 @@ func TestAStateMachineThatHasThePlaceIsNotGivenUp(t *testing.T) {
 		<-waits
 		done := w.replace(t.Context())
 		free()
-		time.Sleep(2 * nextLimit(election))
+		time.Sleep(time.Hour)
 		if pause.Over(second.done) || pause.Over(first.done) {
 			t.Error("one of the two has ended")
 		}
@@ -413,6 +413,24 @@ func TestTheStateMachineThatRunsEndsAsItStandsStill(t *testing.T) {
 		w.passes()
 		w.write("c")
 		w.wantState("a", "b", "c")
+	})
+}
+
+// If the one that runs has ended before the next one is opened, and taken that for its own place,
+// the answer does not say that it goes on.
+func TestTheStateMachineThatRunsEndsBeforeTheNextOneOpens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.source.prepare = func(int, *machine) error { return errors.New("none is prepared") }
+		ended := make(chan struct{})
+		for _, gone := range []bool{false, true} {
+			if gone {
+				close(ended)
+			}
+			if _, begun, err := w.s.ReplaceMachine(t.Context(), ended); begun || err == nil || errors.Is(err, plugins.ErrGone) != gone {
+				t.Errorf("with ended %t: begun %t, %v", gone, begun, err)
+			}
+		}
 	})
 }
 
