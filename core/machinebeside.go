@@ -53,7 +53,7 @@ func (m *runningMachine) TakePlace() bool {
 }
 
 // isAlone says why the next state machine cannot be opened beside this one; empty if it can.
-// What a durable one keeps would outlive it if it did not take the place.
+// The state of a durable one would outlive it if it did not take the place.
 func (m *runningMachine) isAlone(next plugins.Info) string {
 	if m.Describe().Has(statemachine.CapabilityDurable) {
 		return fmt.Sprintf("it keeps its state in %s (capability %s)", m.dir, statemachine.CapabilityDurable)
