@@ -48,7 +48,8 @@ func newPluginVerify() *cobra.Command {
 		Short: "Show what a catalog of plugins has, and compare each file with its lock",
 		Long: `verify reads the file of each version that plugins.lock names, and compares its size
 and sha256. It names each difference, and files that the lock does not name; exit code
-4 then. Those might be of another command that is at work: exit code 6 then. PINNED is the version that a section with "from: catalog" means.`,
+4 then. Beside another command, the files of which look the same, it names none; exit
+code 6 then. PINNED is the version that a section with "from: catalog" means.`,
 		Example: `  host plugin verify --catalog /var/lib/pontoon/plugins`,
 		Args:    args(cobra.NoArgs),
 	}

@@ -104,7 +104,7 @@ func TestVerifyNamesAFileThatCannotBeExecuted(t *testing.T) {
 }
 
 // A verification ends when it is interrupted, names no more than it can hold, and does not
-// take the copy of a command that is at work for a file that lies around.
+// take the files of a command that is at work for differences.
 func TestAVerificationIsBounded(t *testing.T) {
 	c := newCatalog(t)
 	e := mustAdd(t, c, "1.0", "one")
@@ -124,6 +124,21 @@ func TestAVerificationIsBounded(t *testing.T) {
 		t.Errorf("beside an add: %v, %v", all, err)
 	}
 	s.Discard()
+	ch, err := c.change()
+	if err != nil {
+		t.Fatal(err)
+	}
+	damage(t, c.File(&e)) // as a removal that is half done, or a repair
+	if _, all, err := c.Verify(t.Context()); !errors.Is(err, ErrInUse) || len(all) != 0 {
+		t.Errorf("beside a change: %v, %v", all, err)
+	}
+	ch.end()
+	if _, all, err := c.Verify(t.Context()); err != nil || len(all) != 1 {
+		t.Errorf("after it: %v, %v", all, err)
+	}
+	if _, done, err := added(t, c, "1.0", "one"); done != Repaired {
+		t.Fatalf("%s, %v", done, err)
+	}
 	for i := range maxStrays + 10 {
 		if err := os.WriteFile(filepath.Join(c.Dir(), fmt.Sprintf("stray-%d", i)), nil, 0o600); err != nil {
 			t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -26,20 +27,40 @@ const maxStrays = 1000
 
 // Verify reads the file of each version, and compares it with the lock. It returns all
 // versions and each difference. It ends with the context.
-func (c Catalog) Verify(ctx context.Context) (entries []Entry, all []Difference, err error) {
+func (c Catalog) Verify(ctx context.Context) ([]Entry, []Difference, error) {
+	entries, err := c.Entries()
+	if err != nil {
+		return nil, nil, err
+	}
+	wrong := c.differing(ctx, entries)
+	strays, err := c.strays(ctx, entries)
+	if err != nil || len(wrong)+len(strays) == 0 {
+		return entries, nil, err
+	}
+	still, err := lockShared(c.dir) // files of a command that is at work look the same
+	if err != nil {
+		return nil, nil, fmt.Errorf("another command changes the catalog %s: wait for that: %w", c.dir, err)
+	}
+	defer still.Close()
 	if entries, err = c.Entries(); err != nil {
 		return nil, nil, err
 	}
+	wrong = c.differing(ctx, slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool {
+		return !slices.ContainsFunc(wrong, func(d Difference) bool { return d.Path == e.Path })
+	}))
+	strays, err = c.strays(ctx, entries)
+	return entries, append(wrong, strays...), err
+}
+
+// differing are the entries the files of which are not what they say.
+func (c Catalog) differing(ctx context.Context, entries []Entry) (all []Difference) {
 	for i := range entries {
 		e := &entries[i]
-		if err := c.check(ctx, e); ctx.Err() != nil {
-			return nil, nil, ctx.Err()
-		} else if err != nil {
+		if err := c.check(ctx, e); err != nil {
 			all = append(all, Difference{e.Path, strings.TrimPrefix(err.Error(), ErrDamaged.Error()+": ")})
 		}
 	}
-	strays, err := c.strays(ctx)
-	return entries, append(all, strays...), err
+	return all
 }
 
 // A reader is one that ends with a context.
@@ -91,26 +112,8 @@ func (c Catalog) check(ctx context.Context, e *Entry) error {
 }
 
 // strays are files that the lock does not name: a command was cut short, or they were put
-// there by hand. No host runs them. Files of a command that is at work would look the same.
-func (c Catalog) strays(ctx context.Context) ([]Difference, error) {
-	all, err := c.unnamed(ctx)
-	if err != nil || len(all) == 0 {
-		return nil, err
-	}
-	still, err := lockShared(c.dir)
-	if err != nil {
-		return nil, fmt.Errorf("another command changes the catalog %s: wait for that: %w", c.dir, err)
-	}
-	defer still.Close()
-	return c.unnamed(ctx)
-}
-
-// unnamed is strays, whether or not a command is at work.
-func (c Catalog) unnamed(ctx context.Context) (all []Difference, err error) {
-	entries, err := c.Entries()
-	if err != nil {
-		return nil, err
-	}
+// there by hand. No host runs them.
+func (c Catalog) strays(ctx context.Context, entries []Entry) (all []Difference, err error) {
 	known := map[string]bool{lockName: true}
 	for i := range entries {
 		known[entries[i].Path] = true
