@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -16,10 +17,10 @@ func Kinds() []string { return []string{"statemachine", "storage", "transport"} 
 // Languages lists the languages that a plugin of a kind can be made in, and those of all
 // kinds if none is named.
 func Languages(kind string) []string {
-	if kind == "statemachine" || kind == "" {
-		return []string{"go", "node", "python"}
-	}
-	return []string{"go"}
+	return slices.DeleteFunc([]string{"go", "node", "python"}, func(lang string) bool {
+		_, err := templates.ReadDir(path.Join("templates", kind, lang))
+		return kind != "" && err != nil
+	})
 }
 
 // A Plan says what is made, and where.

@@ -16,41 +16,34 @@ import (
 //go:embed all:templates
 var templates embed.FS
 
-// values are what the templates name, beside the plan.
+// values are what the templates name, beside the plan. Words of the documents that differ
+// with the language are in words.tmpl of the folder of kind and language.
 type values struct {
 	*Plan
-	Member            int    // of a configuration
-	Program           string // the path of what is built
-	Scheme            string // of the URLs of peers
-	Magic             string // the mark of a storage's directories
-	Machine, Snapshot string // names of files
-	TimeField         string // of an entry
-	Unordered         string // the language's collection without an order
-	Failure           string // the language's error
-	Needs, Leave      string // sentences
+	Member  int    // of a configuration
+	Program string // the path of what is built
+	Scheme  string // of the URLs of peers
+	Magic   string // the mark of a storage's directories
+	Needs   string // a sentence: what the language needs
 }
+
+const words = "words.tmpl"
 
 func (p *Plan) values() values {
 	v := values{
-		Plan: p, Program: "bin/" + p.Name, Scheme: "http", Magic: p.magic(), Machine: "machine.go", Snapshot: "snapshot.go",
-		TimeField: "Time", Unordered: "a map", Failure: "an error",
+		Plan: p, Program: "bin/" + p.Name, Scheme: "http", Magic: p.magic(),
 		Needs: "`go.mod` names the folder of Pontoon's source by `replace`, because no version of it is published yet.",
-		Leave: "Leave `main.go` as it is.",
 	}
 	if p.Kind == "transport" {
 		v.Scheme = p.Name
 	}
 	switch p.Lang {
 	case "node":
-		v.Program, v.Machine, v.Snapshot = "bin/"+p.Name+".cjs", "machine.js", "snapshot.js"
-		v.TimeField, v.Unordered, v.Failure = "time", "`Object.keys`, where numbers come first", "an exception"
+		v.Program += ".cjs"
 		v.Needs = "Node needs no package; `make NODE=…` names another interpreter than `node`, of version 20.15 or later."
-		v.Leave = "Leave `pontoon`, which is the runtime, and `main.js` as they are."
 	case "python":
-		v.Program, v.Machine, v.Snapshot = "bin/"+p.Name+".pyz", "machine.py", "snapshot.py"
-		v.TimeField, v.Unordered, v.Failure = "time", "a set", "an exception"
+		v.Program += ".pyz"
 		v.Needs = "Python needs the packages `grpcio` and `protobuf`; `make PYTHON=…` names another interpreter."
-		v.Leave = "Leave `pontoon`, which is the runtime, as it is."
 	}
 	return v
 }
@@ -80,7 +73,7 @@ func (p *Plan) files(runtime map[string][]byte) (map[string][]byte, error) {
 // expand fills in the templates of a folder.
 func (p *Plan) expand(root string, files map[string][]byte) error {
 	return fs.WalkDir(templates, root, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil || d.IsDir() || d.Name() == words {
 			return err
 		}
 		text, err := fs.ReadFile(templates, name)
@@ -89,11 +82,11 @@ func (p *Plan) expand(root string, files map[string][]byte) error {
 		}
 		to, v := target(strings.TrimPrefix(name, root+"/")), p.values()
 		if to != "configs/member.yaml" {
-			files[to], err = expanded(name, string(text), v)
+			files[to], err = v.expanded(name, string(text))
 			return err
 		}
 		for v.Member = 1; v.Member <= 3 && err == nil; v.Member++ {
-			files[fmt.Sprintf("configs/n%d.yaml", v.Member)], err = expanded(name, string(text), v)
+			files[fmt.Sprintf("configs/n%d.yaml", v.Member)], err = v.expanded(name, string(text))
 		}
 		return err
 	})
@@ -108,8 +101,12 @@ func target(name string) string {
 	return name
 }
 
-func expanded(name, text string, v values) ([]byte, error) {
-	t, err := template.New(name).Parse(text)
+// expanded fills in a template, which has the words of the kind and the language at hand.
+func (v values) expanded(name, text string) ([]byte, error) {
+	t, err := template.ParseFS(templates, path.Join("templates", v.Kind, v.Lang, words))
+	if err == nil {
+		t, err = t.New(name).Parse(text)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,9 @@ const (
 // inPackage is before the name of each message of the protocol.
 const inPackage = ".pontoon.plugin.v1."
 
+// opaque is the message that plugins carry as bytes, and do not read.
+const opaque = "Message"
+
 // scalars are the types that the runtime's codec knows, by those of protobuf. An enumeration
 // is a number there.
 var scalars = map[descriptorpb.FieldDescriptorProto_Type]string{
@@ -44,6 +47,9 @@ func fieldTable() ([]byte, error) {
 	before := "{\n"
 	for _, file := range set.File {
 		for _, message := range file.MessageType {
+			if message.GetName() == opaque {
+				continue
+			}
 			rows, err := rowsOf(message)
 			if err != nil {
 				return nil, err

@@ -1,8 +1,8 @@
 // Package wire has the messages of the plugin protocol as descriptors, for the runtimes of
 // other languages: with them an author needs neither protoc nor generated code.
 //
-// wire.binpb is a FileDescriptorSet of plugin.proto and statemachine.proto. go generate
-// writes it, and a test holds it against the .proto files.
+// wire.binpb is a FileDescriptorSet of the .proto files of the protocol. go generate writes
+// it, and a test holds it against them.
 package wire
 
 import (

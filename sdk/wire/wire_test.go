@@ -17,7 +17,11 @@ var update = flag.Bool("update", false, "write wire.binpb")
 // The runtimes speak the protocol of the .proto files of this tree.
 func TestTheDescriptorsAreThoseOfTheProtoFiles(t *testing.T) {
 	compiler := protocompile.Compiler{Resolver: &protocompile.SourceResolver{ImportPaths: []string{filepath.Join("..", "..", "api")}}}
-	linked, err := compiler.Compile(t.Context(), "pontoon/plugin/v1/plugin.proto", "pontoon/plugin/v1/statemachine.proto")
+	var files []string // each after those that it imports
+	for _, name := range []string{"plugin", "raft", "statemachine", "storage", "transport"} {
+		files = append(files, "pontoon/plugin/v1/"+name+".proto")
+	}
+	linked, err := compiler.Compile(t.Context(), files...)
 	if err != nil {
 		t.Fatal(err)
 	}

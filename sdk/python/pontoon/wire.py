@@ -1,8 +1,8 @@
 """The messages of the protocol, made of their descriptors.
 
-wire.binpb is a FileDescriptorSet of plugin.proto and statemachine.proto, so that no
-protoc is needed, and no code that fits one version of protobuf alone. A test of the
-repository holds it against the .proto files.
+wire.binpb is a FileDescriptorSet of the protocol's .proto files, so that no protoc is
+needed, and no code that fits one version of protobuf alone. A test of the repository
+holds it against them.
 """
 
 import pkgutil
