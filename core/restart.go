@@ -45,6 +45,9 @@ func (h *Host) renew(ctx context.Context, slot *catalog.Slot, next *catalog.Next
 	defer context.AfterFunc(h.life, cancel)()
 	ended, err := h.prepare(ctx, slot, next)
 	if err != nil {
+		if h.life.Err() != nil {
+			err = &server.Error{Err: server.ErrStopped, NotApplied: true}
+		}
 		return server.PluginStatus{}, err
 	}
 	paused, begun, err := h.replace(ctx, slot, ended)
@@ -60,12 +63,12 @@ func (h *Host) renew(ctx context.Context, slot *catalog.Slot, next *catalog.Next
 		st := statusOf(slot.Status())
 		st.Paused = paused
 		return st, nil
+	case h.life.Err() != nil:
+		return server.PluginStatus{}, &server.Error{Err: server.ErrStopped, NotApplied: !begun}
 	case !begun && errors.Is(err, plugins.ErrGone):
 		return server.PluginStatus{}, &server.Error{Err: server.ErrPluginRefused, Detail: "it has ended by itself meanwhile, and its host starts it again"}
 	case !begun:
 		return server.PluginStatus{}, &server.Error{Err: server.ErrPluginRefused, Detail: fmt.Sprintf("it goes on: %v", err)}
-	case h.life.Err() != nil:
-		return server.PluginStatus{}, &server.Error{Err: server.ErrStopped}
 	}
 	return server.PluginStatus{}, &server.Error{Err: server.ErrRestartFailed, Detail: fmt.Sprintf("%v; plugin list and the host's log say how it goes on", err)}
 }

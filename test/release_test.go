@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/sdk"
+	"github.com/pontoon-raft/pontoon/test/internal/live"
 )
 
 // A release is a shipped backend under a version of its own, which this test binary serves
@@ -31,6 +33,7 @@ const (
 	faultCapability = "capability" // lacks a capability that the others have
 	faultVersion    = "version"    // calls itself by another version
 	faultEmpty      = "empty"      // opens, and has nothing of what was stored
+	faultSilent     = "silent"     // says nothing
 )
 
 // describe is that of the backend, without what needs more methods.
@@ -101,8 +104,11 @@ func serveRelease(args []string) {
 	}
 	fault, _ := os.ReadFile(args[1])
 	r := release{args[2], string(fault)}
-	if r.fault == faultExit {
+	switch r.fault {
+	case faultExit:
 		os.Exit(3)
+	case faultSilent:
+		select {}
 	}
 	var all []backend.Backend
 	for _, b := range shipped() {
@@ -282,4 +288,32 @@ func TestAWrongVersionLeavesTheOldOne(t *testing.T) {
 		t.Errorf("once it is right: %s", out)
 	}
 	n.stop()
+}
+
+// A stop of the host ends an upgrade that is under way, says that to the client, and does not
+// wait for the new process.
+func TestAStopEndsAnUpgrade(t *testing.T) {
+	t.Parallel()
+	r, n := newReleases(t), newSingle(t)
+	for kind := range backends() {
+		r.add(kind, "1.0")
+	}
+	r.add("storage", "2.0")
+	r.configure(n)
+	n.startReady()
+	r.pin("storage", "2.0")
+	r.breaks("storage", "2.0", faultSilent)
+	before := len(live.ChildrenOf(n.host.PID()))
+	var out bytes.Buffer
+	asked := hostCommand(t, "plugin", "upgrade", "storage", "--endpoints", n.client)
+	asked.Stdout, asked.Stderr = &out, &out
+	if err := asked.Start(); err != nil {
+		t.Fatal(err)
+	}
+	n.await("to start the new process", func() bool { return len(live.ChildrenOf(n.host.PID())) > before })
+	n.stop()
+	_ = asked.Wait()
+	if !strings.Contains(out.String(), "host stopped while the request was in flight") || strings.Contains(out.String(), "goes on") {
+		t.Errorf("the client is told: %s", out.String())
+	}
 }
