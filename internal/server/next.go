@@ -51,9 +51,7 @@ func (n *next) catchUp(ctx context.Context) (following context.Context, end func
 	ctx, n.cancel = context.WithCancelCause(ctx)
 	n.limit.Store(int64(waits.Apply(n.s.cfg.Election)))
 	n.watch = time.AfterFunc(waits.Apply(n.s.cfg.Election), func() {
-		err := n.stalled()
-		n.cancel(err)
-		n.m.Fail(err) // a call may not heed its context
+		n.giveUp(n.stalled())
 	})
 	index, release, err := n.holdNewest(ctx)
 	end = func() {
@@ -72,6 +70,12 @@ func (n *next) catchUp(ctx context.Context) (following context.Context, end func
 
 // move notes that it gets on.
 func (n *next) move() { n.watch.Reset(time.Duration(n.limit.Load())) }
+
+// giveUp ends it, and what it is at.
+func (n *next) giveUp(why error) {
+	n.cancel(why)
+	n.m.Fail(why) // a call may not heed its context
+}
 
 // stalled says that it does not get on.
 func (n *next) stalled() error {
@@ -214,7 +218,7 @@ func (r *movingReader) Read(b []byte) (int, error) {
 // approach gives it the log until no more than what is read at once is left. A snapshot of the
 // leader may have put it ahead of the one that runs, which is about to have it, too.
 func (n *next) approach(ctx context.Context) error {
-	if err := n.s.progress.wait(ctx, n.d.at, n.s.queue.done); err != nil {
+	if err := n.awaitOld(ctx); err != nil {
 		return err
 	}
 	for least, worse := uint64(math.MaxUint64), 0; ; {
@@ -229,6 +233,22 @@ func (n *next) approach(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// awaitOld waits until the one that runs has what this one has. That is not held against this one.
+func (n *next) awaitOld(ctx context.Context) error {
+	n.watch.Stop()
+	defer n.move()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-n.m.Done():
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return n.s.progress.wait(ctx, n.d.at, n.s.queue.done)
 }
 
 // follow gives it the log up to target.

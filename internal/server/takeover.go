@@ -163,7 +163,9 @@ func (d *driver) awaitNext(t *takeover) error {
 		}
 		return err
 	case <-limit.C:
-		return fmt.Errorf("%w: it has not applied the last entries within %v", errLags, patience)
+		err := fmt.Errorf("%w: it has not applied the last entries within %v", errLags, patience)
+		t.next.giveUp(err) // else the answer comes when it is given up as hung
+		return err
 	case <-d.m.Done():
 		return oldEnded(d.ended())
 	}

@@ -416,6 +416,73 @@ func TestTheStateMachineThatRunsEndsAsItStandsStill(t *testing.T) {
 	})
 }
 
+// A snapshot of the leader may take the one that runs longer than the next one. That waits, and
+// is not given up for it; its end is noticed.
+func TestTheNextStateMachineWaitsForTheOneThatRuns(t *testing.T) {
+	for _, ends := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, nil)
+			w.write("a")
+			first, gate := w.source.current(), make(chan struct{})
+			first.restore = func(uint64) error { <-gate; return nil }
+			w.install(3, "a", "b", "c")
+			w.s.Restore(storage.SnapshotMetadata{Index: 3, Term: 1})
+			done := w.replace(t.Context())
+			time.Sleep(time.Hour)
+			second := w.source.current()
+			if second == first || pause.Over(second.done) {
+				t.Error("the next one does not wait")
+			}
+			if ends {
+				second.Kill()
+				if got := <-done; got.begun || got.err == nil || !strings.Contains(got.err.Error(), "has ended") {
+					t.Errorf("got %+v", got)
+				}
+			}
+			close(gate)
+			if !ends {
+				if got := <-done; got.err != nil || !got.begun {
+					t.Errorf("got %+v", got)
+				}
+			}
+			synctest.Wait()
+			w.write("d")
+			w.wantState("a", "b", "c", "d")
+		})
+	}
+}
+
+// A next one that hangs over the last entries is refused as soon as the old one goes on: its
+// client, the log and the next restart wait no longer.
+func TestANextStateMachineThatHangsAtLastIsRefusedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.write("a")
+		first := w.source.current()
+		waits, free := first.Hold()
+		w.nextIs(func(m *machine) {
+			m.apply = func(b statemachine.Batch, r []statemachine.Result) ([]statemachine.Result, error) {
+				if b.Through == 2 {
+					<-m.done
+				}
+				return r, nil
+			}
+		})
+		w.commit("b")
+		<-waits
+		done, begun := w.replace(t.Context()), time.Now()
+		free()
+		if got := <-done; got.begun || !errors.Is(got.err, errLags) || time.Since(begun) > takeoverPatience(election) {
+			t.Errorf("got %+v after %v", got, time.Since(begun))
+		}
+		if w.source.current() != first || len(w.s.snapshots.sending) > 0 {
+			t.Error("the one from before does not go on, or the log is held")
+		}
+		w.write("c")
+		w.wantState("a", "b", "c")
+	})
+}
+
 // If the one that runs has ended before the next one is opened, and taken that for its own place,
 // the answer does not say that it goes on.
 func TestTheStateMachineThatRunsEndsBeforeTheNextOneOpens(t *testing.T) {
