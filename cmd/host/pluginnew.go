@@ -21,9 +21,9 @@ func newPluginNew() *cobra.Command {
 		Short: "Make the folder of a new plugin",
 		Long: `new makes a folder with a plugin that builds, runs and passes the conformance check:
 the smallest honest one of its KIND, to be made into something else. That is for a
-statemachine a ledger, in Go, Python or Node; for a storage a log in one file, and for a
-transport messages over TCP, both in Go. The folder is NAME, unless DIR is given; no file
-that is there is overwritten.
+statemachine a ledger, in Go, Python or Node; for a storage a log in one file, in Go or
+Python; and for a transport messages over TCP, in Go. The folder is NAME, unless DIR is
+given; no file that is there is overwritten.
 
 In the folder, "make build" builds the plugin and writes its SHA-256 into the
 configurations of three members, "make test" runs its tests, "make check" the
@@ -36,7 +36,7 @@ grpcio and protobuf of the machine. One in Node gets a copy too, and needs no pa
 		Example: `  host plugin new statemachine ledger --lang python
   host plugin new statemachine ledger --lang node
   host plugin new statemachine ledger --lang go --pontoon ~/src/pontoon ~/src/ledger
-  host plugin new storage tape --lang go --pontoon ~/src/pontoon`,
+  host plugin new storage tape --lang python`,
 		Args: args(cobra.RangeArgs(2, 3)),
 	}
 	out := addOutput(cmd)

@@ -28,7 +28,7 @@ func TestWhatCannotBeMadeIsRefused(t *testing.T) {
 		change func(*Plan)
 		says   string
 	}{
-		"a language alone":     {func(p *Plan) { p.Kind, p.Lang, p.Pontoon = "storage", "python", "" }, "docs/plugins/storage.md"},
+		"a language alone":     {func(p *Plan) { p.Kind, p.Lang, p.Pontoon = "transport", "python", "" }, "docs/plugins/transport.md"},
 		"no kind":              {func(p *Plan) { p.Kind = "machine" }, `"machine" is unknown`},
 		"no language":          {func(p *Plan) { p.Lang = "" }, "--lang go, --lang python or --lang node"},
 		"another language":     {func(p *Plan) { p.Lang = "cobol" }, "docs/plugins/protocol.md for any other"},
@@ -100,6 +100,7 @@ func TestTheFilesAreThere(t *testing.T) {
 		"statemachine/python": {"__main__.py", "check.yaml", "machine.py", "pontoon/wire", "snapshot.py", "test_machine.py"},
 		"statemachine/node":   {"check.yaml", "machine.js", "machine.test.js", "main.js", "pontoon/wire", "snapshot.js"},
 		"storage/go":          {"file.go", "go.mod", "go.sum", "log.go", "main.go", "store.go", "store_test.go"},
+		"storage/python":      {"__main__.py", "log.py", "pontoon/wire", "records.py", "test_log.py"},
 		"transport/go":        {"check.yaml", "go.mod", "go.sum", "main.go", "network.go", "network_test.go"},
 	}
 	forEach(t, func(t *testing.T, kind, lang string) {

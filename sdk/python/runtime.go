@@ -9,18 +9,18 @@ import (
 	"github.com/pontoon-raft/pontoon/sdk/wire"
 )
 
-//go:embed pontoon/*.py
+//go:embed pontoon/*.py pontoon/*/*.py
 var files embed.FS
 
 // Files has the runtime by the names of its files, below the folder pontoon. Its wire.binpb
 // has the messages of the protocol.
 func Files() (map[string][]byte, error) {
 	made := map[string][]byte{"pontoon/wire.binpb": wire.Descriptors()}
-	names, err := fs.Glob(files, "pontoon/*.py")
-	for _, name := range names {
-		if err == nil {
+	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
 			made[name], err = files.ReadFile(name)
 		}
-	}
+		return err
+	})
 	return made, err
 }

@@ -13,7 +13,7 @@ import (
 
 // The runtime's own tests, in Python.
 func TestInPython(t *testing.T) {
-	for _, pattern := range []string{"pontoon/*.*", "testdata/*.py", "../../docs/plugins/python.md"} {
+	for _, pattern := range []string{"pontoon/*.*", "pontoon/*/*.py", "testdata/*.py", "../../docs/plugins/python.md"} {
 		names, err := filepath.Glob(pattern)
 		if err != nil || len(names) == 0 {
 			t.Fatalf("no %s, %v", pattern, err)

@@ -1,4 +1,4 @@
-"""Runtime of Pontoon's plugins in Python: state machines.
+"""Runtime of Pontoon's plugins in Python: state machines, and storages in the package storage.
 
 An author writes a class and hands an object of it to serve:
 

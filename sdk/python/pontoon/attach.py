@@ -9,7 +9,6 @@ import sys
 import tempfile
 import threading
 
-from .core import Core
 from .launch import COOKIE, EX_USAGE, new_server
 
 GREETING = 4096
@@ -24,7 +23,7 @@ TEXT = """%s %s waits for a host, whose configuration has:
 """
 
 
-def serve(machine, description, given):
+def serve(core, plugin, description, given):
     logging.basicConfig(level=logging.INFO, force=True)
     logging.getLogger("grpc").setLevel(logging.CRITICAL)
     if len(given) > 1:
@@ -37,7 +36,7 @@ def serve(machine, description, given):
         sys.stderr.write("%s: %s\n" % (description.name, e))
         sys.exit(EX_USAGE)
     sys.stderr.write(TEXT % (description.kind, description.name, description.kind, path))
-    hosts = Hosts(machine, description, path)
+    hosts = Hosts(lambda: core(copy.deepcopy(plugin), description), path)
     try:
         while True:
             connection, _ = listener.accept()
@@ -77,10 +76,10 @@ def remove(path):
 
 
 class Hosts:
-    """Serves one host after the other, each with a copy of the machine as it was at first."""
+    """Serves one host after the other, each with a copy of the plugin as it was at first."""
 
-    def __init__(self, machine, description, path):
-        self.machine, self.description, self.path = machine, description, path
+    def __init__(self, new_core, path):
+        self.new_core, self.path = new_core, path
         self.place, self.served = threading.Lock(), 0
         self.told = ""  # why a host was refused, as the log has it, since the last one attached
 
@@ -113,7 +112,7 @@ class Hosts:
 
     def serve(self, connection):
         """Serves the host on a socket of its own: what is left of the host before does not reach it."""
-        core = Core(copy.deepcopy(self.machine), self.description)
+        core = self.new_core()
         self.served += 1
         path = "%s.%d" % (self.path, self.served)
         remove(path)

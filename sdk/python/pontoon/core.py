@@ -7,6 +7,7 @@ from .apply import Applier
 from .errors import InvalidConfig
 from .lifecycle import Lifecycle
 from .queries import Querier
+from .services import BOTH, READING, UNARY, WRITING
 from .snapshots import Restorer, Views
 
 
@@ -17,8 +18,9 @@ class Limits:
         self.entry = given.max_entry_bytes or (32 << 20) + (4 << 10)
         self.chunk = given.max_chunk_bytes or 1 << 20
         self.send_chunk = min(given.send_chunk_bytes or self.chunk, self.chunk)
-        batch = given.max_batch_bytes or 16 << 20
-        self.message = max(self.entry, batch, self.chunk, 1 << 20) + batch + (64 << 10)
+        self.batch = given.max_batch_bytes or 16 << 20
+        self.send_batch = min(given.send_batch_bytes or self.batch, self.batch)
+        self.message = max(self.entry, self.batch, self.chunk, 1 << 20) + self.batch + (64 << 10)
 
 
 class Core:
@@ -28,6 +30,8 @@ class Core:
     query_stream begin: so the machine's methods never meet, and what save returned
     must be a view that needs none of them.
     """
+
+    service = "StateMachine"
 
     def __init__(self, machine, description):
         self.machine, self.description = machine, description
@@ -42,8 +46,7 @@ class Core:
     def open(self, request, context):
         with self.life.opening(request.options), self.lock:
             self.limits = Limits(request.options.limits)
-            if not self.description.config_schema and has_keys(request.options.config):
-                raise InvalidConfig("%s takes no config" % self.description.name)
+            check_config(self.description, request.options.config)
             self.applied = self.call("open", request.options) or 0
             return wire.OpenResponse(applied_index=self.applied, classes=self.classes(), wake=self.wake(),
                                      durable_index=self.durable())
@@ -72,6 +75,22 @@ class Core:
             with self.lock:
                 self.call("close")
 
+    def methods(self):
+        return {
+            "Open": (UNARY, self.open, "StateMachineOpenRequest"),
+            "Apply": (BOTH, self.applier.apply, "ApplyRequest"),
+            "Query": (UNARY, self.querier.query, "QueryRequest"),
+            "QueryStream": (WRITING, self.querier.query_stream, "QueryStreamRequest"),
+            "SaveSnapshot": (WRITING, self.views.save, "StateSnapshotRequest"),
+            "Restore": (READING, self.restorer.restore, "RestoreRequest"),
+            "Sync": (UNARY, self.sync, "StateSyncRequest"),
+            "Close": (UNARY, self.close, "CloseRequest"),
+        }
+
+    def metrics(self):
+        """It is asked beside all other calls, and without the lock."""
+        return self.call("metrics")
+
     def call(self, method, *args):
         """Calls a method that the machine need not have."""
         return getattr(self.machine, method, lambda *_: None)(*args)
@@ -89,6 +108,12 @@ class Core:
             wire.CommandClass(prefix=prefix, query=("command", "query").index(of) == 1, role=roles[role])
             for prefix, of, role in self.call("classes") or ()
         ]
+
+
+def check_config(description, config):
+    """P-20, for a plugin without keys."""
+    if not description.config_schema and has_keys(config):
+        raise InvalidConfig("%s takes no config" % description.name)
 
 
 def has_keys(config):

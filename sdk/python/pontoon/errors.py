@@ -13,6 +13,7 @@ class Error(Exception):
     """An error with a reason that the host acts on (P-35)."""
 
     reason, code = "", grpc.StatusCode.UNKNOWN
+    metadata = ()  # pairs of texts
 
 
 class InvalidConfig(Error):
@@ -105,13 +106,15 @@ def _abort(context, method, error):
         error = Error("%s: %r" % (method, error))
     text = str(error).encode(errors="replace")[:MAX_TEXT].decode(errors="ignore")
     if error.reason:
-        context.set_trailing_metadata((("grpc-status-details-bin", _details(error.code, text, error.reason)),))
+        context.set_trailing_metadata((("grpc-status-details-bin", _details(error.code, text, error.reason, error.metadata)),))
     context.abort(error.code, text)
 
 
-def _details(code, text, reason):
+def _details(code, text, reason, metadata=()):
     """A google.rpc.Status with one ErrorInfo, as P-36 has it."""
     info = _field(1, reason.encode()) + _field(2, DOMAIN)
+    for key, value in metadata:
+        info += _field(3, _field(1, key.encode()) + _field(2, value.encode(errors="replace")))
     detail = _field(1, b"type.googleapis.com/google.rpc.ErrorInfo") + _field(2, info)
     return bytes((1 << 3, code.value[0])) + _field(2, text.encode()) + _field(3, detail)
 

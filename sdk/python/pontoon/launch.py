@@ -19,6 +19,7 @@ COOKIE = "b2f1c7d4-0c55-4b0e-9a64-7d1a3f6e8e21"
 THREADS = 200  # P-30
 MESSAGE = 64 << 20
 EX_USAGE = 64
+NAMES = {"statemachine": "state machine"}
 
 
 def serve(machine, *, name, version, config_schema=b"", command_versions=(0, 0), snapshot_format=0,
@@ -40,6 +41,11 @@ def serve(machine, *, name, version, config_schema=b"", command_versions=(0, 0),
         description.snapshot_formats.written = snapshot_format
         description.snapshot_formats.readable.extend(snapshot_formats)
     check(machine, state_hash)
+    start(Core, machine, description)
+
+
+def start(core, plugin, description):
+    """Serves the host that started this program, or says what the program is. core makes the calls of a plugin."""
     if sys.argv[1:2] == ["describe"]:
         print(json_format.MessageToJson(description))
         sys.exit(0)
@@ -47,12 +53,12 @@ def serve(machine, *, name, version, config_schema=b"", command_versions=(0, 0),
     if os.environ.get("PONTOON_PLUGIN") != COOKIE or not directory:
         if "attach" in sys.argv:
             from . import attach  # which needs this module
-            attach.serve(machine, description, sys.argv[sys.argv.index("attach") + 1:])
-        sys.stderr.write("%s is a state machine plugin of Pontoon: a host starts it (P-1). "
+            attach.serve(core, plugin, description, sys.argv[sys.argv.index("attach") + 1:])
+        sys.stderr.write("%s is a %s plugin of Pontoon: a host starts it (P-1). "
                          "To see what it is, run it with the argument describe; to have it wait for a host, in a debugger for "
-                         "example, with the argument attach.\n" % name)
+                         "example, with the argument attach.\n" % (description.name, NAMES.get(description.kind, description.kind)))
         sys.exit(EX_USAGE)
-    run(Core(machine, description), os.path.join(directory, "s"))
+    run(core(plugin, description), os.path.join(directory, "s"))
 
 
 def check(machine, state_hash):

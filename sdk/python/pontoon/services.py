@@ -8,6 +8,12 @@ import grpc
 from . import log, wire
 from .errors import answered, streamed
 
+# The forms of calls: one message or a stream, either way.
+UNARY = grpc.unary_unary_rpc_method_handler, answered
+READING = grpc.stream_unary_rpc_method_handler, answered
+WRITING = grpc.unary_stream_rpc_method_handler, streamed
+BOTH = grpc.stream_stream_rpc_method_handler, streamed
+
 
 def session(core):
     """Session: each request is answered at once, by the thread of its stream (P-15, P-16)."""
@@ -21,9 +27,9 @@ def session(core):
 
 
 def metrics(core):
-    """Text of the machine's own; it is asked beside all other calls, and without the lock."""
+    """Text of the plugin's own."""
     try:
-        return core.call("metrics") or b""
+        return core.metrics() or b""
     except Exception:
         logging.exception("metrics failed")
         return b""
@@ -37,27 +43,22 @@ def shutdown(_, context):
 
 def handlers(core, attached):
     """A plugin that was started by hand ends by hand: it has no Shutdown."""
-    unary, reading = grpc.unary_unary_rpc_method_handler, grpc.stream_unary_rpc_method_handler
-    writing, both = grpc.unary_stream_rpc_method_handler, grpc.stream_stream_rpc_method_handler
-
-    def of(make, wrap, method, request):
-        return make(wrap(method), wire.message(request).FromString, lambda answer: answer.SerializeToString())
-
-    controller = {} if attached else {"Shutdown": unary(shutdown)}
+    controller = {} if attached else {"Shutdown": grpc.unary_unary_rpc_method_handler(shutdown)}
+    plugin = {
+        "Describe": (UNARY, lambda *_: core.description, "DescribeRequest"),
+        "Session": (BOTH, session(core), "SessionRequest"),
+    }
     return [
         grpc.method_handlers_generic_handler("plugin.GRPCController", controller),
-        grpc.method_handlers_generic_handler(wire.PACKAGE + "Plugin", {
-            "Describe": of(unary, answered, lambda *_: core.description, "DescribeRequest"),
-            "Session": of(both, streamed, session(core), "SessionRequest"),
-        }),
-        grpc.method_handlers_generic_handler(wire.PACKAGE + "StateMachine", {
-            "Open": of(unary, answered, core.open, "StateMachineOpenRequest"),
-            "Apply": of(both, streamed, core.applier.apply, "ApplyRequest"),
-            "Query": of(unary, answered, core.querier.query, "QueryRequest"),
-            "QueryStream": of(writing, streamed, core.querier.query_stream, "QueryStreamRequest"),
-            "SaveSnapshot": of(writing, streamed, core.views.save, "StateSnapshotRequest"),
-            "Restore": of(reading, answered, core.restorer.restore, "RestoreRequest"),
-            "Sync": of(unary, answered, core.sync, "StateSyncRequest"),
-            "Close": of(unary, answered, core.close, "CloseRequest"),
-        }),
+        of_service("Plugin", plugin), of_service(core.service, core.methods()),
     ]
+
+
+def of_service(name, methods):
+    """The handler of methods, each a form, a function and the name of its request."""
+
+    def of(form, method, request):
+        make, wrap = form
+        return make(wrap(method), wire.message(request).FromString, lambda answer: answer.SerializeToString())
+
+    return grpc.method_handlers_generic_handler(wire.PACKAGE + name, {key: of(*m) for key, m in methods.items()})

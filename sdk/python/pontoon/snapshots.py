@@ -93,7 +93,9 @@ class Restorer:
 
 
 class Received:
-    """The chunks of a Restore, checked as they come (P-41 to P-43)."""
+    """The chunks of a snapshot from the host, checked as they come (P-41 to P-43)."""
+
+    cut = InvalidArgument  # of a stream without an end
 
     def __init__(self, requests, core):
         self.requests, self.core = requests, core
@@ -109,7 +111,7 @@ class Received:
     def read(self):
         for request in self.requests:
             if self.core.life.state == CLOSED:
-                raise Closed("closed while it restored")
+                raise Closed("closed while it read a snapshot")
             part = request.WhichOneof("part")
             if part == "header":
                 raise InvalidArgument("a second header")
@@ -117,7 +119,7 @@ class Received:
                 return self.check(request.end)
             if part == "chunk" and request.chunk:
                 yield self.take(request.chunk)
-        raise InvalidArgument("the stream was cut after %d bytes" % self.length)
+        raise self.cut("the stream was cut after %d bytes" % self.length)
 
     def take(self, chunk):
         if len(chunk) > self.core.limits.chunk:
