@@ -88,7 +88,8 @@ func hashesAgree(t *testing.T, h Harness) {
 	compare("with entries that it has already", hashLog, give(again, hashStep, hashLog))
 	other := open(t, h)
 	log[3].Data = h.Command(hashLog + 1)
-	if bytes.Equal(give(other, 0, hashLog), want[hashLog]) {
+	// The command in its place may have come to nothing since, as one that was overwritten.
+	if bytes.Equal(give(other, 0, hashLog), want[hashLog]) && (h.Observe == nil || other.observe() != whole.observe()) {
 		t.Errorf("another entry at index 4 gives the same hash at index %d", hashLog)
 	}
 }
