@@ -28,6 +28,10 @@ type Options struct {
 	// StateMachine and Storage are executables with their arguments, in the place of the
 	// shipped ones. A relative path is one from the test's directory.
 	StateMachine, Storage []string
+	// Transport is an executable in the place of http, and Scheme that of its peers' URLs.
+	// Partition fails a test with it: only links of http can be cut.
+	Transport []string
+	Scheme    string
 	// StateMachineConfig is the config section of the state machine, as YAML in one line.
 	StateMachineConfig string
 	// Settings are further settings of each host, as key=value.
@@ -39,6 +43,7 @@ type Running struct {
 	t       testing.TB
 	members []*Member
 	links   *links
+	uncut   bool // links cannot be cut
 	client  *client.Client
 }
 
@@ -54,7 +59,7 @@ func Cluster(t testing.TB, n int, o Options) *Running {
 			t.Errorf("the files of the cluster are left: %v", err)
 		}
 	})
-	c := &Running{t: t, links: newLinks()}
+	c := &Running{t: t, links: newLinks(), uncut: len(o.Transport) > 0}
 	t.Cleanup(c.links.close)
 	t.Cleanup(c.end)
 	host := hostProgram(t, dir, o)
@@ -237,6 +242,10 @@ func differing(all []answer) string {
 
 // Partition cuts the links between the given members and all others.
 func (c *Running) Partition(members ...*Member) {
+	c.t.Helper()
+	if c.uncut {
+		c.t.Fatal("only the links of the transport http can be cut")
+	}
 	apart := map[int]bool{}
 	for _, m := range members {
 		apart[m.number] = true

@@ -60,15 +60,25 @@ func (m *Member) configure(o Options) {
 	fmt.Fprintf(&b, "node: {id: %d, name: n%d, data_dir: %q, runtime_dir: %q}\n", m.number, m.number, filepath.Join(m.dir, "data"), filepath.Join(m.dir, "run"))
 	fmt.Fprintf(&b, "cluster:\n  id: 7e57\n  members:\n")
 	for _, peer := range m.cluster.members {
-		fmt.Fprintf(&b, "    - {id: %d, name: n%d, peer_urls: [\"http://%s\"], client_address: %q}\n", peer.number, peer.number, peer.advertised, peer.client)
+		fmt.Fprintf(&b, "    - {id: %d, name: n%d, peer_urls: [%q], client_address: %q}\n", peer.number, peer.number, peer.url(o), peer.client)
 	}
-	fmt.Fprintf(&b, "api: {listen: %q}\nadmin: {listen: %q}\nplugins:\n  transport: {name: http, listen: %q}\n", m.client, m.admin, m.listen)
+	fmt.Fprintf(&b, "api: {listen: %q}\nadmin: {listen: %q}\nplugins:\n", m.client, m.admin)
+	m.plugin(&b, "transport", "http", o.Transport, "")
+	fmt.Fprintf(&b, "    listen: %q\n", m.listen)
 	m.plugin(&b, "storage", "wal", o.Storage, "")
 	m.plugin(&b, "statemachine", "kv", o.StateMachine, o.StateMachineConfig)
 	if err := os.WriteFile(m.file("host.yaml"), []byte(b.String()), 0o600); err != nil {
 		m.t.Fatal(err)
 	}
 	m.settings = o.Settings
+}
+
+// url is where the other members reach this one.
+func (m *Member) url(o Options) string {
+	if len(o.Transport) > 0 {
+		return o.Scheme + "://" + m.listen
+	}
+	return "http://" + m.advertised
 }
 
 // plugin writes the section of a plugin.

@@ -96,12 +96,12 @@ func forEach(t *testing.T, test func(t *testing.T, kind, lang string)) {
 // The files of each kind and language are there and filled in, beside a file of the author's.
 func TestTheFilesAreThere(t *testing.T) {
 	wanted := map[string][]string{
-		"statemachine/go":     {"check.yaml", "go.mod", "go.sum", "machine.go", "machine_test.go", "main.go", "snapshot.go"},
+		"statemachine/go":     {"check.yaml", "cluster_test.go", "go.mod", "go.sum", "machine.go", "machine_test.go", "main.go", "snapshot.go"},
 		"statemachine/python": {"__main__.py", "check.yaml", "machine.py", "pontoon/wire", "snapshot.py", "test_machine.py"},
 		"statemachine/node":   {"check.yaml", "machine.js", "machine.test.js", "main.js", "pontoon/wire", "snapshot.js"},
-		"storage/go":          {"file.go", "go.mod", "go.sum", "log.go", "main.go", "store.go", "store_test.go"},
+		"storage/go":          {"cluster_test.go", "file.go", "go.mod", "go.sum", "log.go", "main.go", "store.go", "store_test.go"},
 		"storage/python":      {"__main__.py", "log.py", "pontoon/wire", "records.py", "test_log.py"},
-		"transport/go":        {"check.yaml", "go.mod", "go.sum", "main.go", "network.go", "network_test.go"},
+		"transport/go":        {"cluster_test.go", "check.yaml", "go.mod", "go.sum", "main.go", "network.go", "network_test.go"},
 	}
 	forEach(t, func(t *testing.T, kind, lang string) {
 		want := wanted[kind+"/"+lang]
