@@ -16,14 +16,17 @@ import (
 )
 
 // Every command of the tutorial does what the page says, in a clean directory outside the
-// repository, in both languages.
+// repository, in each language.
 func TestTheTutorial(t *testing.T) {
-	for _, lang := range []string{"go", "python"} {
+	for _, lang := range []string{"go", "python", "node"} {
 		t.Run(lang, func(t *testing.T) {
 			t.Parallel()
 			r := newReader(t)
-			if lang == "python" {
+			switch lang {
+			case "python":
 				r.env = append(r.env, "PYTHON="+interpreter.Python(t))
+			case "node":
+				r.env = append(r.env, "NODE="+interpreter.Node(t))
 			}
 			for _, b := range tutorialBlocks(t, filepath.Join("..", "docs", "plugins", "tutorial.md"), lang) {
 				r.follow(b)

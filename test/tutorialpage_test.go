@@ -44,7 +44,7 @@ func tutorialBlocks(t *testing.T, path, lang string) (blocks []block) {
 				case "console":
 				case "diff":
 					now.change = true
-				case "go", "python":
+				case "go", "python", "node":
 					skip = skip || word != lang
 				default:
 					now.where = word
