@@ -30,12 +30,17 @@ type scaffold struct {
 // newScaffold makes a folder with the command.
 func newScaffold(t *testing.T, kind, lang string) *scaffold {
 	t.Helper()
+	return namedScaffold(t, kind, lang, map[string]string{"statemachine": "ledger", "storage": "tape", "transport": "pigeon"}[kind])
+}
+
+// namedScaffold makes a folder for a plugin of that name.
+func namedScaffold(t *testing.T, kind, lang, name string) *scaffold {
+	t.Helper()
 	parent, err := os.MkdirTemp(shortdir.Parent(), "new-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(parent) })
-	name := map[string]string{"statemachine": "ledger", "storage": "tape", "transport": "pigeon"}[kind]
 	s := &scaffold{t: t, kind: kind, name: name, dir: filepath.Join(parent, name), program: "bin/" + name}
 	args := []string{"plugin", "new", kind, name, "--lang", lang, s.dir}
 	switch lang {
@@ -144,17 +149,23 @@ func (s *scaffold) readdressed(c *cluster, at int) string {
 	return strings.NewReplacer(replace...).Replace(string(text))
 }
 
-// serve runs the three members, kills plugins and compares answers.
-func (s *scaffold) serve() {
-	t, c := s.t, newCluster(s.t)
-	path := filepath.Join(s.dir, s.program)
+// members are the three of the folder's configurations, not started.
+func (s *scaffold) members() *cluster {
+	s.t.Helper()
+	c, path := newCluster(s.t), filepath.Join(s.dir, s.program)
 	for i, n := range c.nodes {
 		text := s.readdressed(c, i)
-		if !strings.Contains(text, sumOf(t, path)) {
-			t.Fatalf("%s lacks the sum of %s:\n%s", n.name, s.program, text)
+		if !strings.Contains(text, sumOf(s.t, path)) {
+			s.t.Fatalf("%s lacks the sum of %s:\n%s", n.name, s.program, text)
 		}
 		n.write(n.config, strings.Replace(text, "["+s.program+"]", "["+path+"]", 1))
 	}
+	return c
+}
+
+// serve runs the three members, kills plugins and compares answers.
+func (s *scaffold) serve() {
+	t, c := s.t, s.members()
 	c.start()
 	if s.kind == "statemachine" {
 		s.credit(c)
