@@ -9,6 +9,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/internal/pause"
+	"github.com/pontoon-raft/pontoon/internal/restarts"
 	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -161,7 +162,7 @@ func (g *generation) abandon() error {
 // superviseStorage builds the node anew whenever its storage fails.
 func (h *Host) superviseStorage(g *generation) {
 	for {
-		var asked *storageRestart
+		var asked *restarts.Restart
 		select {
 		case <-h.life.Done():
 			return
@@ -182,7 +183,7 @@ func (h *Host) superviseStorage(g *generation) {
 		g.wg.Wait()
 		g, err = h.reopenGeneration()
 		if err != nil {
-			asked.answer(err)
+			asked.Answer(err)
 		}
 		switch {
 		case err != nil && h.life.Err() == nil:
@@ -196,14 +197,14 @@ func (h *Host) superviseStorage(g *generation) {
 		}
 		h.run(g)
 		h.server.Pause(false)
-		asked.answer(nil)
+		asked.Answer(nil)
 		h.logger.Info("node was built anew", "last_index", g.state.LastIndex, "commit", g.state.HardState.Commit)
 	}
 }
 
 // endGeneration ends a generation as a whole: one whose storage has failed at once, and
 // one whose storage is to be restarted, as was asked for, in good order.
-func (h *Host) endGeneration(g *generation, asked *storageRestart) error {
+func (h *Host) endGeneration(g *generation, asked *restarts.Restart) error {
 	if asked != nil {
 		return h.retireStorage(g)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/courier"
 	"github.com/pontoon-raft/pontoon/internal/logsink"
 	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/internal/restarts"
 	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
@@ -38,8 +39,8 @@ type Host struct {
 
 	certificates *certificates
 
-	restarting      sync.Mutex           // one plugin at a time is restarted as asked
-	storageRestarts chan *storageRestart // to superviseStorage
+	restarting      sync.Mutex             // one plugin at a time is restarted as asked
+	storageRestarts chan *restarts.Restart // to superviseStorage
 
 	incarnation atomic.Uint64
 	stored      atomic.Uint64                  // the highest index that was ever durable here
@@ -98,7 +99,7 @@ func New(cfg Config) (*Host, error) {
 	}
 	h := &Host{
 		cfg: cfg, logger: cfg.Logger, relay: relay, catalog: c, slots: map[plugins.Kind]*catalog.Slot{},
-		booted: make(chan struct{}), done: make(chan struct{}), storageRestarts: make(chan *storageRestart),
+		booted: make(chan struct{}), done: make(chan struct{}), storageRestarts: make(chan *restarts.Restart),
 	}
 	h.life, h.endLife = context.WithCancel(context.Background())
 	h.identity = newIdentity(h)

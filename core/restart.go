@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/patience"
 	"github.com/pontoon-raft/pontoon/internal/pause"
+	"github.com/pontoon-raft/pontoon/internal/restarts"
 	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
@@ -137,15 +137,8 @@ func (h *Host) retire(in *catalog.Instance, closeContract func(context.Context) 
 	}
 }
 
-// A storageRestart was asked for.
-type storageRestart struct{ done chan error }
-
-// answer tells the asker how it ended; nil is the restart that was not asked for.
-func (r *storageRestart) answer(err error) {
-	if r != nil {
-		r.done <- err
-	}
-}
+// errStorageBusy: the storage is being opened, so that its keeper takes no restart.
+var errStorageBusy = errors.New("the storage is being restarted for another reason")
 
 // restartStorage has the node built anew on a new process of the storage. A member that
 // leads hands the leadership over first, so that the cluster goes on.
@@ -153,22 +146,7 @@ func (h *Host) restartStorage(ctx context.Context, ended <-chan struct{}) (begun
 	if err := h.leaveLead(ctx); err != nil {
 		return false, fmt.Errorf("the leadership could not be handed over: %w", err)
 	}
-	r := &storageRestart{done: make(chan error, 1)}
-	select {
-	case h.storageRestarts <- r:
-	case <-ended:
-		return false, plugins.ErrGone
-	case <-ctx.Done():
-		return false, context.Cause(ctx)
-	case <-time.After(catalog.CallTimeout(h.cfg.Election)):
-		return false, errors.New("the storage is being restarted for another reason")
-	}
-	select {
-	case err := <-r.done:
-		return true, err
-	case <-ctx.Done():
-		return true, context.Cause(ctx)
-	}
+	return restarts.Ask(ctx, h.storageRestarts, ended, catalog.CallTimeout(h.cfg.Election), errStorageBusy)
 }
 
 // leaveLead gives the leadership away, if this member has it and there is another voter.

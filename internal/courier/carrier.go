@@ -11,6 +11,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/internal/repeats"
+	"github.com/pontoon-raft/pontoon/internal/restarts"
 	"github.com/pontoon-raft/pontoon/internal/wake"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
@@ -31,7 +32,7 @@ type carrier struct {
 	held                       repeats.Line // what the log says of events that are too many
 	wake                       chan struct{}
 	peersWake                  chan struct{}
-	restarts                   chan *restart
+	restarts                   chan *restarts.Restart
 
 	// The rest is guarded by courier.mu.
 	name    string
@@ -44,7 +45,7 @@ type carrier struct {
 func newCarrier(c *Courier, number int, t Transport) *carrier {
 	return &carrier{
 		courier: c, number: number, Transport: t, name: t.Slot.Status().Name,
-		wake: make(chan struct{}, 1), peersWake: make(chan struct{}, 1), restarts: make(chan *restart),
+		wake: make(chan struct{}, 1), peersWake: make(chan struct{}, 1), restarts: make(chan *restarts.Restart),
 	}
 }
 
@@ -116,7 +117,7 @@ func (k *carrier) supervise(ctx context.Context) {
 			k.courier.host.Retire(k.instance)
 		}
 		err := k.reconnect(ctx)
-		asked.answer(err)
+		asked.Answer(err)
 		if err != nil {
 			if ctx.Err() == nil {
 				k.giveUp(err)
@@ -128,7 +129,7 @@ func (k *carrier) supervise(ctx context.Context) {
 
 // serve brings one life of the transport what waits, until that life or ctx ends, or until
 // the restart that it returns is asked for.
-func (k *carrier) serve(ctx context.Context) *restart {
+func (k *carrier) serve(ctx context.Context) *restarts.Restart {
 	to := startSending(ctx, *k.transport.Load(), k.courier.election, k.instance.Fail)
 	defer to.stop()
 	watched, unwatch := context.WithCancel(ctx)

@@ -5,45 +5,37 @@ import (
 	"errors"
 	"time"
 
-	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/internal/restarts"
 )
 
 // errRetire ends the drive of a state machine that is to be replaced, as was asked for.
 var errRetire = errors.New("the state machine is replaced as asked")
-
-// machineRestart is a restart of the state machine that was asked for.
-type machineRestart struct{ done chan error }
 
 // RestartMachine has the state machine that runs closed, once it has answered what it was
 // given, and the next one started, and returns when that one serves. What comes meanwhile
 // waits. begun is false if the state machine has not been touched, or has ended by itself,
 // as ended tells.
 func (s *Server) RestartMachine(ctx context.Context, ended <-chan struct{}) (begun bool, err error) {
-	r := &machineRestart{done: make(chan error, 1)}
-	select {
-	case s.restarts <- r:
-	case <-ended:
-		return false, plugins.ErrGone
-	case <-ctx.Done():
-		return false, context.Cause(ctx)
-	case <-time.After(RequestTimeout(s.cfg.Election)):
-		return false, &Error{Err: ErrNotReady, Detail: "the state machine is not running, or is not done with what it was given"}
-	case <-s.queue.done:
-		return false, &Error{Err: ErrStopping}
-	}
-	select {
-	case err := <-r.done:
-		return true, err
-	case <-ctx.Done():
-		return true, context.Cause(ctx)
-	case <-s.queue.done:
+	ctx, cancel := s.untilEnded(ctx)
+	defer cancel()
+	begun, err = restarts.Ask(ctx, s.restarts, ended, RequestTimeout(s.cfg.Election), errMachineBusy())
+	switch {
+	case !errors.Is(err, context.Canceled) || !s.ended():
+		return begun, err
+	case begun:
 		return true, &Error{Err: ErrStopped}
 	}
+	return false, &Error{Err: ErrStopping}
+}
+
+// errMachineBusy: the state machine that is to be replaced is not there to be replaced.
+func errMachineBusy() error {
+	return &Error{Err: ErrNotReady, Detail: "the state machine is not running, or is not done with what it was given"}
 }
 
 // beginRestart waits until the state machine has answered what it was given, so that no
 // result is lost, and ends the drive.
-func (d *driver) beginRestart(r *machineRestart) error {
+func (d *driver) beginRestart(r *restarts.Restart) error {
 	d.s.restart = r
 	if err := d.settle(); err != nil {
 		return err
@@ -68,8 +60,6 @@ func isRetired(lease context.Context) bool { return errors.Is(context.Cause(leas
 
 // restarted answers the restart that is under way, if there is one.
 func (s *Server) restarted(err error) {
-	if s.restart != nil {
-		s.restart.done <- err
-		s.restart = nil
-	}
+	s.restart.Answer(err)
+	s.restart = nil
 }

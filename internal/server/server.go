@@ -13,6 +13,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
+	"github.com/pontoon-raft/pontoon/internal/restarts"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
@@ -74,14 +75,14 @@ type Server struct {
 	checked     atomic.Uint64        // the index of the last check at which this member has the same
 	plea        atomic.Pointer[plea] // what the leader is asked for; nil if it is asked for nothing
 
-	restarts  chan *machineRestart // to the server goroutine
-	takeovers chan *takeover       // to the server goroutine
+	restarts  chan *restarts.Restart // to the server goroutine
+	takeovers chan *takeover         // to the server goroutine
 
 	// Of the server goroutine.
-	restart *machineRestart // the one that is under way; nil if there is none
-	placing *takeover       // the one whose state machine is about to be driven; nil if there is none
-	given   uint64          // highest index that any state machine was given
-	useless map[uint64]bool // snapshots that turned out damaged, or cannot be restored
+	restart *restarts.Restart // the one that is under way; nil if there is none
+	placing *takeover         // the one whose state machine is about to be driven; nil if there is none
+	given   uint64            // highest index that any state machine was given
+	useless map[uint64]bool   // snapshots that turned out damaged, or cannot be restored
 	// otherFormat is why the last snapshot was of no use that the state machine was not shown;
 	// nil if there was none.
 	otherFormat error
@@ -141,7 +142,7 @@ func New(cfg Config) *Server {
 
 		useless: map[uint64]bool{}, restores: map[uint64]int{},
 
-		restarts: make(chan *machineRestart), takeovers: make(chan *takeover),
+		restarts: make(chan *restarts.Restart), takeovers: make(chan *takeover),
 
 		stop: make(chan struct{}),
 		idle: make(chan struct{}),

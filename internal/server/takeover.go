@@ -83,7 +83,7 @@ func (s *Server) replace(ctx context.Context, t *takeover) placed {
 	case <-t.next.m.Done():
 		return placed{err: t.next.why(ctx, errEnded)}
 	case <-limit.C:
-		return placed{err: &Error{Err: ErrNotReady, Detail: "the state machine is not running, or is not done with what it was given"}}
+		return placed{err: errMachineBusy()}
 	case <-ctx.Done():
 		return placed{err: t.next.why(ctx, ctx.Err())}
 	}
