@@ -37,8 +37,7 @@ func Serve(ctx context.Context, r io.Reader, stdout, stderr io.Writer, backends 
 	if err := json.NewEncoder(stdout).Encode(opened); err != nil || opened.Refused != "" {
 		return err
 	}
-	// rapid's files of failed sequences would be left in the working directory.
-	os.Args = []string{os.Args[0], "-test.v=test2json", "-test.timeout=0", "-test.run=" + s.Match, "-rapid.nofailfile"}
+	os.Args = []string{os.Args[0], "-test.v=test2json", "-test.timeout=0", "-test.run=" + s.Match}
 	testing.Main(func(pattern, name string) (bool, error) { return regexp.MatchString(pattern, name) }, tests, nil, nil)
 	return nil
 }
