@@ -1,6 +1,9 @@
 package rpctest
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -62,10 +65,27 @@ func CheckReasons(t testing.TB, page string, mappings []pluginrpc.Mapping) {
 	}
 }
 
-// CheckOwnReasons is CheckReasons for the mappings of a table that are of its kind of plugin
-// alone.
-func CheckOwnReasons(t testing.TB, page string, table *pluginrpc.Table) {
+// CheckTable fails unless each error of a table of a kind of plugin crosses a connection as
+// itself, with its text and a reason of its own, and the table has the sentinels. CheckReasons
+// is for those that are of this kind alone. Rule P-35.
+func CheckTable(t testing.TB, page string, table *pluginrpc.Table, sentinels ...error) {
 	t.Helper()
-	all := table.Mappings()
+	all, mapped, reasons := table.Mappings(), map[error]bool{}, map[string]bool{}
+	for _, m := range all {
+		err := fmt.Errorf("append entries [17,20]: %w", m.Err)
+		got := table.Error(context.Background(), table.Status(err))
+		if !errors.Is(got, m.Err) || got.Error() != err.Error() {
+			t.Errorf("%v arrived as %v", err, got)
+		}
+		if reasons[m.Reason] {
+			t.Errorf("reason %s of %v is not its own", m.Reason, m.Err)
+		}
+		mapped[m.Err], reasons[m.Reason] = true, true
+	}
+	for _, err := range sentinels {
+		if !mapped[err] {
+			t.Errorf("%v is not in the table", err)
+		}
+	}
 	CheckReasons(t, page, all[:len(all)-len(pluginrpc.Common())])
 }

@@ -1,8 +1,6 @@
 package statemachinerpc
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"testing"
 
@@ -27,24 +25,6 @@ func TestThePageHasTheBounds(t *testing.T) {
 
 // Rule P-35.
 func TestEverySentinelCrossesTheConnection(t *testing.T) {
-	table := errorTable()
-	mapped := map[error]bool{}
-	reasons := map[string]bool{}
-	for _, m := range table.Mappings() {
-		err := fmt.Errorf("query 17: %w", m.Err)
-		got := table.Error(context.Background(), table.Status(err))
-		if !errors.Is(got, m.Err) || got.Error() != err.Error() {
-			t.Errorf("%v arrived as %v", err, got)
-		}
-		if reasons[m.Reason] {
-			t.Errorf("reason %s of %v is not its own", m.Reason, m.Err)
-		}
-		mapped[m.Err], reasons[m.Reason] = true, true
-	}
-	rpctest.CheckOwnReasons(t, "protocol-statemachine.md", table)
-	for _, err := range []error{statemachine.ErrInvalidQuery, statemachine.ErrBadSnapshot, statemachine.ErrNoQueryStreams, statemachine.ErrTooManyStreams} {
-		if !mapped[err] {
-			t.Errorf("%v is not in the table", err)
-		}
-	}
+	rpctest.CheckTable(t, "protocol-statemachine.md", errorTable(),
+		statemachine.ErrInvalidQuery, statemachine.ErrBadSnapshot, statemachine.ErrNoQueryStreams, statemachine.ErrTooManyStreams)
 }

@@ -1,8 +1,6 @@
 package storagerpc
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"testing"
 
@@ -21,30 +19,6 @@ func TestThePageHasTheBounds(t *testing.T) {
 
 // Rule P-35.
 func TestEverySentinelCrossesTheConnection(t *testing.T) {
-	table := errorTable()
-	mapped := map[error]string{}
-	for _, m := range table.Mappings() {
-		err := fmt.Errorf("append entries [17,20]: %w", m.Err)
-		got := table.Error(context.Background(), table.Status(err))
-		if !errors.Is(got, m.Err) || got.Error() != err.Error() {
-			t.Errorf("%v arrived as %v", err, got)
-		}
-		mapped[m.Err] = m.Reason
-	}
-	rpctest.CheckOwnReasons(t, "protocol-storage.md", table)
-	for _, err := range []error{
-		storage.ErrLocked, storage.ErrCorrupt, storage.ErrCompacted,
-		storage.ErrUnavailable, storage.ErrNoSnapshot, storage.ErrNoSpace,
-	} {
-		if mapped[err] == "" {
-			t.Errorf("%v is not in the table", err)
-		}
-	}
-	reasons := map[string]bool{}
-	for err, reason := range mapped {
-		if reasons[reason] {
-			t.Errorf("reason %s of %v is not its own", reason, err)
-		}
-		reasons[reason] = true
-	}
+	rpctest.CheckTable(t, "protocol-storage.md", errorTable(),
+		storage.ErrLocked, storage.ErrCorrupt, storage.ErrCompacted, storage.ErrUnavailable, storage.ErrNoSnapshot, storage.ErrNoSpace)
 }

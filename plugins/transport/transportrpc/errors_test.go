@@ -1,8 +1,6 @@
 package transportrpc
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"testing"
 
@@ -23,26 +21,6 @@ func TestThePageHasTheBounds(t *testing.T) {
 
 // Rule P-35.
 func TestEverySentinelCrossesTheConnection(t *testing.T) {
-	table := errorTable()
-	mapped := map[error]bool{}
-	reasons := map[string]bool{}
-	for _, m := range table.Mappings() {
-		err := fmt.Errorf("send to 17: %w", m.Err)
-		got := table.Error(context.Background(), table.Status(err))
-		if !errors.Is(got, m.Err) || got.Error() != err.Error() {
-			t.Errorf("%v arrived as %v", err, got)
-		}
-		if reasons[m.Reason] {
-			t.Errorf("reason %s of %v is not its own", m.Reason, m.Err)
-		}
-		mapped[m.Err], reasons[m.Reason] = true, true
-	}
-	rpctest.CheckOwnReasons(t, "protocol-transport.md", table)
-	for _, err := range []error{
-		transport.ErrAddressInUse, transport.ErrUnknownPeer, transport.ErrUnreachable, transport.ErrSnapshotRefused,
-	} {
-		if !mapped[err] {
-			t.Errorf("%v is not in the table", err)
-		}
-	}
+	rpctest.CheckTable(t, "protocol-transport.md", errorTable(),
+		transport.ErrAddressInUse, transport.ErrUnknownPeer, transport.ErrUnreachable, transport.ErrSnapshotRefused)
 }
