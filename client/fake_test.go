@@ -175,18 +175,7 @@ func (m *member) release(err error) {
 }
 
 func (m *member) Propose(ctx context.Context, data []byte) (server.Result, error) {
-	type outcome struct {
-		result server.Result
-		err    error
-	}
-	done := make(chan outcome, 1)
-	m.ProposeAsync(data, 0, func(r server.Result, err error) { done <- outcome{r, err} })
-	select {
-	case o := <-done:
-		return o.result, o.err
-	case <-ctx.Done():
-		return server.Result{}, &server.Error{Err: server.ErrCanceled}
-	}
+	return apitest.Propose(ctx, m, data)
 }
 
 func (m *member) Full(int) error { return nil }

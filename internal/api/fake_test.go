@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/api/apitest"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
@@ -45,18 +46,7 @@ type fakeService struct {
 }
 
 func (f *fakeService) Propose(ctx context.Context, data []byte) (server.Result, error) {
-	type outcome struct {
-		result server.Result
-		err    error
-	}
-	done := make(chan outcome, 1)
-	f.ProposeAsync(data, 0, func(r server.Result, err error) { done <- outcome{r, err} })
-	select {
-	case o := <-done:
-		return o.result, o.err
-	case <-ctx.Done():
-		return server.Result{}, &server.Error{Err: server.ErrCanceled}
-	}
+	return apitest.Propose(ctx, f, data)
 }
 
 func (f *fakeService) Full(bytes int) error {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/api/apitest"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
@@ -62,18 +63,7 @@ func (m *moodyService) ProposeAsync(_ []byte, _ time.Duration, done func(server.
 }
 
 func (m *moodyService) Propose(ctx context.Context, data []byte) (server.Result, error) {
-	type outcome struct {
-		result server.Result
-		err    error
-	}
-	done := make(chan outcome, 1)
-	m.ProposeAsync(data, 0, func(r server.Result, err error) { done <- outcome{r, err} })
-	select {
-	case o := <-done:
-		return o.result, o.err
-	case <-ctx.Done():
-		return server.Result{}, &server.Error{Err: server.ErrCanceled}
-	}
+	return apitest.Propose(ctx, m, data)
 }
 
 func (m *moodyService) Query(ctx context.Context, _ []byte, _ server.Consistency) (server.Answer, error) {
