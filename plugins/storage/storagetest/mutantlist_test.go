@@ -14,8 +14,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
-// mutants are the faults that the kit must find.
-func mutants() []mutant {
+// allMutants are the faults that the kit must find.
+func allMutants() []mutant {
 	return slices.Concat(describeMutants(), logMutants(), openMutants(), snapshotMutants(), spaceMutants())
 }
 

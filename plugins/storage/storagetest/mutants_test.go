@@ -2,53 +2,32 @@ package storagetest_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"strings"
 	"sync"
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/plugins"
-	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
+	"github.com/pontoon-raft/pontoon/plugins/internal/mutants"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/storagetest"
 )
-
-// mutantVariable names the mutant that a child process runs the kit on.
-const mutantVariable = "STORAGETEST_MUTANT"
 
 // TestMutants runs the kit on stores that are sound but for one fault each, in
 // a process of its own, and expects that it fails them: in the part of the kit
 // that is about that fault, and not only in the model that tries everything.
 func TestMutants(t *testing.T) {
-	if os.Getenv(mutantVariable) != "" {
-		t.Skip("this process runs the kit on one mutant, for TestMutants in its parent")
-	}
-	for _, m := range mutants() {
+	mutants.OnlyParent(t)
+	for _, m := range allMutants() {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
-			out, err := runKitOn(t, m.name, "^TestMutantChild$/^"+m.part+"$")
-			var exit *exec.ExitError
-			if !errors.As(err, &exit) {
-				t.Fatalf("the part %s of the kit passed it: %v", m.part, err)
-			}
-			if want := "--- FAIL: TestMutantChild/" + m.part; !strings.Contains(out, want) || strings.Contains(out, "panic:") {
-				t.Fatalf("the kit ended for another reason:\n%s", out)
-			}
-			if !rule.Named(out, "ST") {
-				t.Errorf("it names no rule:\n%s", out)
-			}
+			mutants.Fails(t, m.name, m.part, "ST")
 		})
 	}
 }
 
 // TestNoMutant: the wrapper that mutants are made of has no fault of its own.
 func TestNoMutant(t *testing.T) {
-	if os.Getenv(mutantVariable) != "" {
-		t.Skip("this process runs the kit on one mutant, for TestMutants in its parent")
-	}
+	mutants.OnlyParent(t)
 	storagetest.Run(t, mutantHarness(mutant{}))
 }
 
@@ -78,28 +57,14 @@ func TestTheModelKeepsTheHostsPromises(t *testing.T) {
 
 // TestMutantChild is what the child processes run.
 func TestMutantChild(t *testing.T) {
-	name := os.Getenv(mutantVariable)
-	if name == "" {
-		t.Skip("TestMutants runs it")
-	}
-	for _, m := range mutants() {
+	name := mutants.Child(t)
+	for _, m := range allMutants() {
 		if m.name == name {
 			storagetest.Run(t, mutantHarness(m))
 			return
 		}
 	}
 	t.Fatalf("there is no mutant %q", name)
-}
-
-func runKitOn(t *testing.T, name, pattern string) (string, error) {
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), exe, "-test.run="+pattern, "-test.v", "-test.timeout=2m")
-	cmd.Env = append(os.Environ(), mutantVariable+"="+name)
-	out, err := cmd.CombinedOutput()
-	return string(out), err
 }
 
 // mutantHarness keeps one disk for each directory name, as memoryHarness does.
@@ -139,7 +104,7 @@ func mutantHarness(m mutant) storagetest.Harness {
 // TestMutantsAreDistinct: a name is what the child is told.
 func TestMutantsAreDistinct(t *testing.T) {
 	seen := map[string]bool{}
-	for _, m := range mutants() {
+	for _, m := range allMutants() {
 		if seen[m.name] {
 			t.Errorf("two mutants are called %s", m.name)
 		}

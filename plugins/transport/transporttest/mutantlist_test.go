@@ -13,8 +13,8 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 )
 
-// mutants are the faults that the kit must find.
-func mutants() []mutant {
+// allMutants are the faults that the kit must find.
+func allMutants() []mutant {
 	return slices.Concat(describeMutants(), messageMutants(), reportMutants(), peerMutants(), snapshotMutants(), lifeMutants(), greetingMutants(), pingMutants())
 }
 

@@ -2,24 +2,16 @@ package transporttest_test
 
 import (
 	"context"
-	"errors"
 	"io"
-	"os"
-	"os/exec"
-	"regexp"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins"
-	"github.com/pontoon-raft/pontoon/plugins/internal/rule"
+	"github.com/pontoon-raft/pontoon/plugins/internal/mutants"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/transporttest"
 )
-
-// mutantVariable names the mutant that a child process runs the kit on.
-const mutantVariable = "TRANSPORTTEST_MUTANT"
 
 // mutantPatience is short: a mutant is meant to keep the kit waiting.
 const mutantPatience = time.Second
@@ -28,48 +20,30 @@ const mutantPatience = time.Second
 // in a process of its own, and expects that it fails them, in the part of the
 // kit that is about that fault.
 func TestMutants(t *testing.T) {
-	if os.Getenv(mutantVariable) != "" {
-		t.Skip("this process runs the kit on one mutant, for TestMutants in its parent")
-	}
+	mutants.OnlyParent(t)
 	seen := map[string]bool{}
-	for _, m := range mutants() {
+	for _, m := range allMutants() {
 		if seen[m.name] {
 			t.Fatalf("two mutants are called %s", m.name)
 		}
 		seen[m.name] = true
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
-			out, err := runKitOn(t, m)
-			var exit *exec.ExitError
-			if !errors.As(err, &exit) {
-				t.Fatalf("the part %s of the kit passed it: %v\n%s", m.part, err, out)
-			}
-			want := "--- FAIL: TestMutantChild/" + strings.ReplaceAll(m.part, " ", "_")
-			if !strings.Contains(out, want) || strings.Contains(out, "panic:") {
-				t.Fatalf("the kit ended for another reason:\n%s", out)
-			}
-			if !rule.Named(out, "TR") {
-				t.Errorf("it names no rule:\n%s", out)
-			}
+			mutants.Fails(t, m.name, m.part, "TR")
 		})
 	}
 }
 
 // TestNoMutant: the wrapper that mutants are made of has no fault of its own.
 func TestNoMutant(t *testing.T) {
-	if os.Getenv(mutantVariable) != "" {
-		t.Skip("this process runs the kit on one mutant, for TestMutants in its parent")
-	}
+	mutants.OnlyParent(t)
 	transporttest.Run(t, mutantHarness(mutant{}))
 }
 
 // TestMutantChild is what the child processes run.
 func TestMutantChild(t *testing.T) {
-	name := os.Getenv(mutantVariable)
-	if name == "" {
-		t.Skip("TestMutants runs it")
-	}
-	for _, m := range mutants() {
+	name := mutants.Child(t)
+	for _, m := range allMutants() {
 		if m.name == name {
 			h := mutantHarness(m)
 			h.Patience = mutantPatience
@@ -78,21 +52,6 @@ func TestMutantChild(t *testing.T) {
 		}
 	}
 	t.Fatalf("there is no mutant %q", name)
-}
-
-func runKitOn(t *testing.T, m mutant) (string, error) {
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	pattern := "^TestMutantChild$"
-	for part := range strings.SplitSeq(m.part, "/") {
-		pattern += "/^" + regexp.QuoteMeta(strings.ReplaceAll(part, " ", "_")) + "$"
-	}
-	cmd := exec.CommandContext(t.Context(), exe, "-test.run="+pattern, "-test.v", "-test.timeout=2m")
-	cmd.Env = append(os.Environ(), mutantVariable+"="+m.name)
-	out, err := cmd.CombinedOutput()
-	return string(out), err
 }
 
 func mutantHarness(m mutant) transporttest.Harness {
