@@ -2,10 +2,8 @@ package quictransport
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
-	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +13,7 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/settings/settingstest"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/shell"
 )
 
@@ -247,34 +246,7 @@ func TestSetPeersAppliesTheRest(t *testing.T) {
 
 // The schema names exactly the keys that the decoder knows.
 func TestSchemaMatchesConfig(t *testing.T) {
-	var schema struct {
-		Properties map[string]struct{ Default any }
-	}
-	if err := json.Unmarshal(New(backend.Env{}).Describe().ConfigSchema, &schema); err != nil {
-		t.Fatal(err)
-	}
-	defaults := reflect.ValueOf(defaultConfig())
-	for _, field := range reflect.VisibleFields(defaults.Type()) {
-		if field.Anonymous {
-			continue // its fields are visible, too
-		}
-		key := field.Tag.Get("yaml")
-		want, err := json.Marshal(defaults.FieldByIndex(field.Index).Interface())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, known := schema.Properties[key]; !known {
-			t.Errorf("%s is not in the schema", key)
-		}
-		got, err := json.Marshal(schema.Properties[key].Default)
-		if err != nil || string(got) != string(want) {
-			t.Errorf("default of %s is %s in the schema and %s in the code, error %v", key, got, want, err)
-		}
-		delete(schema.Properties, key)
-	}
-	if len(schema.Properties) > 0 {
-		t.Errorf("the schema has keys that nobody reads: %v", schema.Properties)
-	}
+	settingstest.CheckSchema(t, New(backend.Env{}).Describe().ConfigSchema, defaultConfig())
 }
 
 // B8: timeouts of dials follow the election timeout.
