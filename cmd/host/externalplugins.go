@@ -11,7 +11,6 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/hostconfig"
 	"github.com/pontoon-raft/pontoon/plugins"
-	"github.com/pontoon-raft/pontoon/plugins/backend"
 )
 
 // describeTime is how long all external plugins together may take to say what
@@ -22,19 +21,15 @@ const describeTime = 15 * time.Second
 // themselves, and judges the section of each plugin. It opens no plugin, and leaves no
 // process running. The notes are about plugins whose sections cannot be judged.
 func checkPlugins(ctx context.Context, path string, c *hostconfig.Config) (notes []string, err error) {
-	started, err := catalog.New(catalog.Options{
-		Logger: slog.New(slog.DiscardHandler), RuntimeDir: c.Host.RuntimeDir, Backends: backends(), Limits: c.Host.Limits,
-	})
+	describe, end, err := describer(ctx, catalog.Options{RuntimeDir: c.Host.RuntimeDir, Limits: c.Host.Limits})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, started.Close()) }()
-	ctx, cancel := context.WithTimeout(ctx, describeTime)
-	defer cancel()
+	defer func() { err = errors.Join(err, end()) }()
 	var failed []error
 	var problems []hostconfig.Problem
 	for _, p := range configuredPlugins(c) {
-		info, err := describe(ctx, started, p.spec)
+		info, err := describe(p.spec)
 		if errors.Is(err, errStartedElsewhere) {
 			notes = append(notes, fmt.Sprintf("%s and its section are not judged: %v", p.key, err))
 			continue
@@ -88,16 +83,32 @@ func pluginSpecs(c *core.Config) []catalog.Spec {
 // errStartedElsewhere: a command does not attach to a plugin, which takes one host at a time.
 var errStartedElsewhere = errors.New("it has an address, so it is started elsewhere, and only its host attaches to it")
 
-// describe returns what a plugin says of itself: an executable is started for it, and
-// stopped. A shipped backend needs no process.
-func describe(ctx context.Context, external *catalog.Catalog, spec catalog.Spec) (plugins.Info, error) {
+// describer returns a function that returns what plugins say of themselves, all of them within
+// describeTime. No process is left of it after end.
+func describer(ctx context.Context, o catalog.Options) (describe func(catalog.Spec) (plugins.Info, error), end func() error, err error) {
+	o.Logger, o.Backends = slog.New(slog.DiscardHandler), backends()
+	c, err := catalog.New(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, describeTime)
+	describe = func(spec catalog.Spec) (plugins.Info, error) { return describeBy(ctx, c, spec) }
+	return describe, func() error {
+		cancel()
+		return c.Close()
+	}, nil
+}
+
+// describeBy starts an executable until it has said what it is, and stops it. A shipped
+// backend needs no process.
+func describeBy(ctx context.Context, c *catalog.Catalog, spec catalog.Spec) (plugins.Info, error) {
 	if spec.Address != "" {
 		return plugins.Info{}, fmt.Errorf("%s plugin %s: %w", spec.Kind, spec.Address, errStartedElsewhere)
 	}
-	if info, shipped := shippedInfo(spec); shipped {
-		return info, nil
+	if len(spec.Command) == 0 && spec.Catalog == "" {
+		spec.Isolation = catalog.Inproc
 	}
-	slot, err := external.Slot(spec)
+	slot, err := c.Slot(spec)
 	if err != nil {
 		return plugins.Info{}, err
 	}
@@ -107,21 +118,4 @@ func describe(ctx context.Context, external *catalog.Catalog, spec catalog.Spec)
 	}
 	_ = in.Stop(ctx) // what it thinks of its end is not what was asked
 	return in.Info(), nil
-}
-
-func shippedInfo(spec catalog.Spec) (plugins.Info, bool) {
-	for _, b := range backends() {
-		if len(spec.Command) > 0 || spec.Catalog != "" || b.Kind != spec.Kind || b.Name != spec.Name {
-			continue
-		}
-		switch env := (backend.Env{}); b.Kind {
-		case plugins.Storage:
-			return b.NewStorage(env).Describe(), true
-		case plugins.Transport:
-			return b.NewTransport(env).Describe(), true
-		case plugins.StateMachine:
-			return b.NewStateMachine(env).Describe(), true
-		}
-	}
-	return plugins.Info{}, false
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 
 	"github.com/spf13/cobra"
 
@@ -72,14 +71,12 @@ func add(ctx context.Context, c pluginlock.Catalog, file string, arguments []str
 
 // describeStaged has the copy describe itself. It refuses one that needs what this host lacks.
 func describeStaged(ctx context.Context, s *pluginlock.Staged, arguments []string) (info plugins.Info, err error) {
-	started, err := catalog.New(catalog.Options{Logger: slog.New(slog.DiscardHandler), Backends: backends()})
+	describe, end, err := describer(ctx, catalog.Options{})
 	if err != nil {
 		return info, err
 	}
-	defer func() { err = errors.Join(err, started.Close()) }()
-	ctx, cancel := context.WithTimeout(ctx, describeTime)
-	defer cancel()
-	info, err = describe(ctx, started, catalog.Spec{Command: append([]string{s.Path}, arguments...), SHA256: s.SHA256})
+	defer func() { err = errors.Join(err, end()) }()
+	info, err = describe(catalog.Spec{Command: append([]string{s.Path}, arguments...), SHA256: s.SHA256})
 	if err == nil && info.Version == "" {
 		err = errUnversioned
 	}

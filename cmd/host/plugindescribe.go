@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -118,15 +117,13 @@ func commandSpec(command []string) (spec catalog.Spec, err error) {
 
 // describeAll asks all plugins what they are, and leaves none running.
 func describeAll(ctx context.Context, specs []catalog.Spec, runtimeDir string) (all []pluginInfo, err error) {
-	external, err := catalog.New(catalog.Options{Logger: slog.New(slog.DiscardHandler), RuntimeDir: runtimeDir, Backends: backends()})
+	describe, end, err := describer(ctx, catalog.Options{RuntimeDir: runtimeDir})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, external.Close()) }()
-	ctx, cancel := context.WithTimeout(ctx, describeTime)
-	defer cancel()
+	defer func() { err = errors.Join(err, end()) }()
 	for _, spec := range specs {
-		info, err := describe(ctx, external, spec)
+		info, err := describe(spec)
 		if err != nil {
 			return nil, err
 		}

@@ -2,12 +2,10 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
 
-	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/plugincheck"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
@@ -48,10 +46,7 @@ func (p *subjectFlags) complete(cmd *cobra.Command, command []string) (err error
 	if s.Kind != plugins.StateMachine && len(s.Hints.Commands) > 0 {
 		return &usageError{cmd.CommandPath(), fmt.Sprintf("commands are for a state machine, and this is a %s: leave out --commands, and commands in the hints", s.Kind)}
 	}
-	s.Command = slices.Clone(command)
-	if s.Command[0], err = filepath.Abs(command[0]); err != nil {
-		return err
-	}
-	s.SHA256, err = catalog.SumOf(s.Command[0])
+	spec, err := commandSpec(command)
+	s.Command, s.SHA256 = spec.Command, spec.SHA256
 	return err
 }
