@@ -16,7 +16,7 @@ func (n *node) accept() {
 	for {
 		conn, err := n.listener.Accept()
 		switch {
-		case n.ctx.Err() != nil:
+		case n.life.Context().Err() != nil:
 			if err == nil {
 				_ = conn.Close()
 			}
@@ -24,7 +24,7 @@ func (n *node) accept() {
 		case err != nil: // too many open files, say
 			n.logger.Error("a connection was not accepted", "error", err)
 			select {
-			case <-n.ctx.Done():
+			case <-n.life.Context().Done():
 			case <-time.After(redial):
 			}
 			continue
@@ -34,7 +34,7 @@ func (n *node) accept() {
 			_ = conn.Close()
 			continue
 		}
-		n.running.Go(func() {
+		n.life.Fork(func() {
 			defer n.dismiss(l)
 			n.serve(l)
 		})
@@ -46,7 +46,7 @@ func (n *node) serve(l *link) {
 	conn := l.conn
 	defer close(l.ended)
 	defer conn.Close()
-	defer context.AfterFunc(n.ctx, func() { _ = conn.Close() })()
+	defer context.AfterFunc(n.life.Context(), func() { _ = conn.Close() })()
 	if err := n.welcome(l); err != nil {
 		n.logger.Debug("a caller was refused", "address", conn.RemoteAddr().String(), "error", err)
 		return

@@ -20,6 +20,7 @@ import (
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/shell"
 )
 
 // loopback is TCP, and notes nothing.
@@ -74,26 +75,30 @@ func member(t testing.TB) (*node, string, *heard) { return memberOf(t, loopback{
 // memberOf is that member on another network.
 func memberOf(t testing.TB, network Network) (*node, string, *heard) {
 	t.Helper()
-	n := New(nil, Backend{
+	opened := New(nil, Backend{
 		Info:      plugins.Info{Capabilities: []plugins.Capability{transport.Scheme("tcp")}},
 		Configure: func([]byte) (Network, error) { return network, nil },
-	}).(*node)
+	}).(*shell.Shell[struct{}])
 	h := &heard{}
-	address, err := n.Open(t.Context(), transport.Options{Options: plugins.Options{
+	address, err := opened.Open(t.Context(), transport.Options{Options: plugins.Options{
 		ClusterID: 9, NodeID: 1, Group: 1, Election: time.Second, Limits: plugins.DefaultLimits(),
 	}}, h)
 	if err == nil {
-		err = n.SetPeers(t.Context(), transport.PeerSet{Peers: []transport.Peer{{Id: 2}}})
+		err = opened.SetPeers(t.Context(), transport.PeerSet{Peers: []transport.Peer{{Id: 2}}})
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := n.Close(context.Background()); err != nil {
+		if err := opened.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
-	return n, address, h
+	e, err := opened.Endpoint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e.(*node), address, h
 }
 
 // call says hello, and returns the answer with the connection.
@@ -131,7 +136,7 @@ func awaitEnd(t testing.TB, l *link) {
 // A caller that is not wanted gets an answer that says why, and nothing of it is heard.
 func TestCallersAreJudged(t *testing.T) {
 	n, address, h := member(t)
-	if err := n.SetPeers(t.Context(), transport.PeerSet{
+	if err := n.SetPeers(transport.PeerSet{
 		Peers: []transport.Peer{{Id: 2}}, Removed: []transport.RemovedMember{{Id: 3, Index: 7, Term: 2}},
 	}); err != nil {
 		t.Fatal(err)

@@ -71,7 +71,7 @@ type link struct {
 func (n *node) stand(l *link) (before *link, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.ctx.Err() != nil || !n.book.Stands(l.peer, l.met, l.said) {
+	if n.life.Context().Err() != nil || !n.book.Stands(l.peer, l.met, l.said) {
 		return nil, errors.New("it does not fit any more")
 	}
 	for other := range n.links {

@@ -1,14 +1,15 @@
 package connections
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"sync"
 	"syscall"
+	"time"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/internal/repeats"
@@ -18,10 +19,12 @@ import (
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/arrivals"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/intake"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/lifetime"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/reach"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/refusals"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/sendqueue"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/shell"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/vouching"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/wire"
 )
@@ -33,20 +36,16 @@ const (
 	mostCallers = 512
 )
 
-// A node is the transport: it dials each peer for what it sends to it, and is dialled for
+// A node is an open transport: it dials each peer for what it sends to it, and is dialled for
 // what it gets.
 type node struct {
-	backend Backend
-	logger  *slog.Logger
-	ctx     context.Context // ends when Close begins
-	end     context.CancelFunc
-	running sync.WaitGroup // goroutines and calls
-
-	// Set by Open.
+	backend   Backend
+	logger    *slog.Logger
+	life      *lifetime.Lifetime
 	opts      transport.Options
 	handler   transport.Handler
 	network   Network
-	listener  net.Listener
+	listener  net.Listener      // set by Listen
 	identity  *peertls.Identity // nil without certificates
 	desk      *vouching.Desk    // who of the callers that prove who they are is heard; nil without certificates
 	refusals  *refusals.Refusals
@@ -55,88 +54,66 @@ type node struct {
 	snapshots *arrivals.Places // those that arrive
 	intake    *intake.Intake   // of large frames that have not come to their end
 
-	mu           sync.Mutex // guards what follows
-	opened, told bool
-	peers        map[uint64]*peer
-	removed      map[uint64]transport.RemovedMember
-	links        map[*link]bool
-	callers      []*link        // accepted, the oldest first
-	standing     map[uint64]int // how many of links a peer has
-	gaveWay      repeats.Line   // what the log says of callers that did
+	mu       sync.Mutex // guards what follows
+	told     bool
+	peers    map[uint64]*peer
+	removed  map[uint64]transport.RemovedMember
+	links    map[*link]bool
+	callers  []*link        // accepted, the oldest first
+	standing map[uint64]int // how many of links a peer has
+	gaveWay  repeats.Line   // what the log says of callers that did
 }
-
-var (
-	_ transport.Transport = (*node)(nil)
-	_ transport.Pinger    = (*node)(nil)
-)
 
 // New returns a transport that is not open yet. A nil logger says nothing.
 func New(logger *slog.Logger, b Backend) transport.Transport {
-	n := &node{backend: withPing(b), logger: cmp.Or(logger, slog.New(slog.DiscardHandler)), peers: map[uint64]*peer{}, links: map[*link]bool{}, standing: map[uint64]int{}}
-	n.ctx, n.end = context.WithCancel(context.Background())
-	return n
+	return shell.Of(logger, b.Info, func(time.Duration) struct{} { return struct{}{} },
+		func(opts transport.Options, h transport.Handler, logger *slog.Logger, _ struct{}) (shell.Endpoint, error) {
+			return newNode(b, opts, h, logger)
+		})
 }
 
-// Describe implements transport.Transport.
-func (n *node) Describe() plugins.Info { return n.backend.Info }
-
-// Open implements transport.Transport.
-func (n *node) Open(ctx context.Context, opts transport.Options, h transport.Handler) (string, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	switch {
-	case n.ctx.Err() != nil:
-		return "", plugins.ErrClosed
-	case n.opened:
-		return "", fmt.Errorf("%w: open already", plugins.ErrInvalidArgument)
-	}
-	network, err := n.backend.Configure(opts.Config)
+func newNode(b Backend, opts transport.Options, h transport.Handler, logger *slog.Logger) (shell.Endpoint, error) {
+	network, err := b.Configure(opts.Config)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	n.opts, n.refusals = opts, refusals.New(n.logger, "")
-	if n.identity, err = n.certificates(network); err != nil {
-		return "", err
+	n := &node{
+		backend: b, logger: logger, life: lifetime.New(), opts: opts, handler: h, network: network, refusals: refusals.New(logger, ""),
+		book: greetings.New(h.Notify, opts.Election), reach: reach.New(logger), snapshots: arrivals.New(transport.MostSnapshots, silence),
+		intake: intake.New(2 * wire.MessageLimit(opts.Limits)), // for each lane
+		peers:  map[uint64]*peer{}, links: map[*link]bool{}, standing: map[uint64]int{},
 	}
-	l, err := network.Listen(ctx, opts.Listen)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		err = fmt.Errorf("listen on %s: %w", opts.Listen, transport.ErrAddressInUse)
-	}
-	if err != nil {
-		return "", err
-	}
-	n.opened, n.handler, n.network, n.listener = true, h, network, l
-	n.book, n.reach = greetings.New(h.Notify, opts.Election), reach.New(n.logger)
-	n.snapshots, n.intake = arrivals.New(transport.MostSnapshots, silence), intake.New(2*wire.MessageLimit(opts.Limits)) // for each lane
+	n.identity, err = n.certificates(network)
 	if n.identity != nil {
 		n.desk = vouching.New(opts.Election)
-		n.running.Go(func() { n.identity.Watch(n.ctx) })
 	}
-	n.running.Go(n.accept)
+	return n, err
+}
+
+// Listen implements shell.Endpoint.
+func (n *node) Listen(ctx context.Context, address string) (string, error) {
+	l, err := n.network.Listen(ctx, address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = fmt.Errorf("listen on %s: %w", address, transport.ErrAddressInUse)
+	}
+	if err != nil {
+		return "", err
+	}
+	n.listener = l
+	if n.identity != nil {
+		n.life.Go(func() { n.identity.Watch(n.life.Context()) })
+	}
+	n.life.Go(n.accept)
 	return l.Addr().String(), nil
 }
 
-// enter counts a call or a goroutine, for which Close waits, unless the node is not open.
-func (n *node) enter() error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	switch {
-	case n.ctx.Err() != nil:
-		return plugins.ErrClosed
-	case !n.opened:
-		return plugins.ErrNotOpen
-	}
-	n.running.Add(1)
-	return nil
-}
-
-// SetPeers implements transport.Transport. Connections stay, but for those of peers that are
+// SetPeers implements shell.Endpoint. Connections stay, but for those of peers that are
 // gone and those that the set contradicts.
-func (n *node) SetPeers(_ context.Context, set transport.PeerSet) (err error) {
-	if err := n.enter(); err != nil {
-		return err
+func (n *node) SetPeers(set transport.PeerSet) (err error) {
+	if !n.life.Enter() {
+		return plugins.ErrClosed
 	}
-	defer n.running.Done()
+	defer n.life.Leave()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	ending := map[uint64]bool{}
@@ -182,12 +159,12 @@ func (n *node) SetPeers(_ context.Context, set transport.PeerSet) (err error) {
 	return err
 }
 
-// Send implements transport.Transport.
-func (n *node) Send(_ context.Context, envelopes []transport.Envelope) error {
-	if err := n.enter(); err != nil {
-		return err
+// Send implements shell.Endpoint.
+func (n *node) Send(envelopes []transport.Envelope) {
+	if !n.life.Enter() {
+		return
 	}
-	defer n.running.Done()
+	defer n.life.Leave()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for i := range envelopes {
@@ -206,7 +183,6 @@ func (n *node) Send(_ context.Context, envelopes []transport.Envelope) error {
 			}
 		}
 	}
-	return nil
 }
 
 func (n *node) tell(e transport.Event) { n.handler.Notify([]transport.Event{e}) }
@@ -216,25 +192,11 @@ func (n *node) lost(peer uint64, why string) {
 	n.tell(transport.Event{Type: pluginv1.EventType_EVENT_UNREACHABLE, Peer: peer, Detail: why})
 }
 
-// Close implements transport.Transport.
-func (n *node) Close(ctx context.Context) error {
-	n.mu.Lock()
-	n.end()
-	opened := n.opened
-	n.mu.Unlock()
-	if !opened {
-		return nil
-	}
-	_ = n.listener.Close()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		n.running.Wait()
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("close: %w", ctx.Err())
-	}
-}
+// WriteMetrics implements shell.Endpoint: there are none.
+func (n *node) WriteMetrics(io.Writer) error { return nil }
+
+// End implements shell.Endpoint.
+func (n *node) End() { n.life.End(func() { _ = n.listener.Close() }, func() {}) }
+
+// Finished implements shell.Endpoint.
+func (n *node) Finished() <-chan struct{} { return n.life.Finished() }

@@ -47,11 +47,11 @@ type lane struct {
 // newPeer needs n.mu, and a node that has not ended.
 func (n *node) newPeer(id uint64) *peer {
 	p := &peer{n: n, id: id, lanes: map[string]*lane{}}
-	p.ctx, p.end = context.WithCancel(n.ctx)
+	p.ctx, p.end = context.WithCancel(n.life.Context())
 	for _, name := range []string{laneControl, laneBulk} {
 		l := &lane{name: name, kick: make(chan struct{}, 1)}
 		p.lanes[name] = l
-		n.running.Go(func() { p.keep(l) })
+		n.life.Fork(func() { p.keep(l) })
 	}
 	return p
 }
@@ -171,7 +171,7 @@ func (p *peer) use(l *lane, link *link) error {
 	queue := sendqueue.New(queueBytes)
 	l.queue.Store(queue)
 	heard := make(chan error, 1)
-	n.running.Go(func() { heard <- p.hear(link) })
+	n.life.Fork(func() { heard <- p.hear(link) })
 	err := p.send(link, queue, heard)
 	l.queue.Store(nil)
 	queue.Close()

@@ -4,19 +4,19 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"slices"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peerurls"
 )
 
-// Ping implements transport.Pinger.
+// Ping implements shell.Endpoint.
 func (n *node) Ping(ctx context.Context, peer transport.Peer) error {
-	if err := n.enter(); err != nil {
-		return err
+	if !n.life.Enter() {
+		return plugins.ErrClosed
 	}
-	defer n.running.Done()
+	defer n.life.Leave()
 	n.mu.Lock()
 	known := n.peers[peer.Id] != nil
 	n.mu.Unlock()
@@ -25,7 +25,7 @@ func (n *node) Ping(ctx context.Context, peer transport.Peer) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second+n.opts.Election)
 	defer cancel()
-	defer context.AfterFunc(n.ctx, cancel)()
+	defer context.AfterFunc(n.life.Context(), cancel)()
 	urls, _ := n.usable(peer.Urls) // an error is of those that are left out
 	err := peerurls.Any(ctx, urls, func(ctx context.Context, u *url.URL) error {
 		if err := n.identify(ctx, peer.Id, u); err != nil {
@@ -78,12 +78,4 @@ func (n *node) ask(ctx context.Context, peer uint64, u *url.URL, about uint64) (
 		return answer{}, fmt.Errorf("member %x of cluster %x answers: %q", a.From, a.Cluster, a.Text)
 	}
 	return a, nil
-}
-
-// withPing is what the package adds to a backend's capabilities.
-func withPing(b Backend) Backend {
-	if !b.Info.Has(transport.CapabilityPing) {
-		b.Info.Capabilities = append(slices.Clone(b.Info.Capabilities), transport.CapabilityPing)
-	}
-	return b
 }

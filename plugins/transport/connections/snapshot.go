@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/arrivals"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
@@ -37,13 +38,13 @@ func (v verdict) err() error {
 	return fmt.Errorf("%w: %q", transport.ErrSnapshotRefused, v.Text)
 }
 
-// SendSnapshot implements transport.Transport. The snapshot has a connection of its own; ctx
+// SendSnapshot implements shell.Endpoint. The snapshot has a connection of its own; ctx
 // ends if nothing moves.
 func (n *node) SendSnapshot(ctx context.Context, header transport.SnapshotHeader, r io.Reader) error {
-	if err := n.enter(); err != nil {
-		return err
+	if !n.life.Enter() {
+		return plugins.ErrClosed
 	}
-	defer n.running.Done()
+	defer n.life.Leave()
 	n.mu.Lock()
 	p := n.peers[header.To]
 	n.mu.Unlock()
@@ -69,7 +70,7 @@ func (n *node) SendSnapshot(ctx context.Context, header transport.SnapshotHeader
 	defer n.hold(l)()
 
 	judged := make(chan error, 1) // also of a snapshot that is not wanted, before its end
-	n.running.Go(func() {
+	n.life.Fork(func() {
 		var v verdict
 		if err := n.readJSON(l.r, frameVerdict, &v); err != nil {
 			judged <- fmt.Errorf("%w: %w", transport.ErrUnreachable, err)
@@ -145,12 +146,12 @@ func (n *node) offer(l *link) verdict {
 	defer place.Leave()
 	l.conn.limit = arrivalSilence + 2*n.opts.Election
 	content := &incoming{n: n, r: place.Reader(l.r), check: seal.NewCheck(header.Bytes)}
-	err = n.handler.ReceiveSnapshot(n.ctx, header, content)
+	err = n.handler.ReceiveSnapshot(n.life.Context(), header, content)
 	if err == nil {
 		err = seal.Finish(content)
 	}
 	switch {
-	case n.ctx.Err() != nil:
+	case n.life.Context().Err() != nil:
 		return verdict{Later: true, Text: "this node is closing"}
 	case place.Lost():
 		return verdict{Later: true, Text: arrivals.ErrGaveWay.Error()}

@@ -69,8 +69,8 @@ func (n *node) shake(l *link) error {
 	if l.tls == nil {
 		return nil
 	}
-	err := l.tls.HandshakeContext(n.ctx)
-	if err != nil && n.ctx.Err() == nil {
+	err := l.tls.HandshakeContext(n.life.Context())
+	if err != nil && n.life.Context().Err() == nil {
 		n.refusals.Called(l.conn.RemoteAddr().String(), err)
 	}
 	return err

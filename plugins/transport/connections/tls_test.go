@@ -93,7 +93,7 @@ func TestPeersVouchForCallers(t *testing.T) {
 		err = other.SetPeers(t.Context(), transport.PeerSet{Peers: []transport.Peer{{Id: 1, Urls: []string{"tcp://" + n.listener.Addr().String()}}, {Id: 3}}})
 	}
 	if err == nil {
-		err = n.SetPeers(t.Context(), transport.PeerSet{Peers: []transport.Peer{{Id: 2, Urls: []string{"tcp://" + address}}}})
+		err = n.SetPeers(transport.PeerSet{Peers: []transport.Peer{{Id: 2, Urls: []string{"tcp://" + address}}}})
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -17,9 +17,9 @@ func (n *node) hears(l *link, caller uint64) error {
 		return nil
 	}
 	heard, ask := n.desk.Admits(caller)
-	if ask && n.enter() == nil {
+	if ask && n.life.Enter() {
 		go func() {
-			defer n.running.Done()
+			defer n.life.Leave()
 			n.mu.Lock()
 			peers := maps.Clone(n.peers)
 			n.mu.Unlock()

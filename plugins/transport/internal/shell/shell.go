@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -61,15 +62,22 @@ var (
 
 // New returns the shell of the backend of that name and version, not open yet.
 func New[T any](env backend.Env, name, version string, schema []byte, timing func(time.Duration) T, make Make[T]) *Shell[T] {
-	logger := cmp.Or(env.Logger, slog.New(slog.DiscardHandler))
-	return &Shell[T]{Timing: timing, logger: logger, make: make, info: plugins.Info{
+	return Of(env.Logger, plugins.Info{
 		Kind:         plugins.Transport,
 		Name:         name,
 		Version:      version,
 		Protocols:    []uint32{plugins.ProtocolVersion},
-		Capabilities: []plugins.Capability{transport.CapabilityPing},
 		ConfigSchema: schema,
-	}}
+	}, timing, make)
+}
+
+// Of returns the shell of a backend that describes itself as info, and can ping, not open
+// yet. A nil logger says nothing.
+func Of[T any](logger *slog.Logger, info plugins.Info, timing func(time.Duration) T, make Make[T]) *Shell[T] {
+	if !info.Has(transport.CapabilityPing) {
+		info.Capabilities = append(slices.Clone(info.Capabilities), transport.CapabilityPing)
+	}
+	return &Shell[T]{Timing: timing, logger: cmp.Or(logger, slog.New(slog.DiscardHandler)), make: make, info: info}
 }
 
 // Describe implements transport.Transport.
