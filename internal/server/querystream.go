@@ -120,22 +120,12 @@ func (f *feed) take(chunk []byte) {
 // while it was asked. One that has lasted for long is not likely to be the reason, and ends
 // the state machine too rarely to end its host.
 func (s *Server) judgeStream(data []byte, f *feed, err error, ended bool) {
-	young := time.Since(f.begun) < strikeMemory
-	var what string
-	switch {
-	case err == nil, errors.Is(err, statemachine.ErrInvalidQuery), !young && !f.silent.Load():
+	silent := f.silent.Load()
+	if time.Since(f.begun) >= strikeMemory && !silent {
 		s.blocked.clear(data)
 		return
-	case s.ended():
-		return
-	case ended:
-		what = "was under way when the state machine ended"
-	case f.silent.Load() && s.applyStall.Load() == nil:
-		what = "was not answered in time"
-	default:
-		return
 	}
-	s.strike(data, f.begun, what)
+	s.judge(data, f.begun, err, ended, silent)
 }
 
 // streamError says why an answer in chunks is not whole.

@@ -72,7 +72,8 @@ func (s *Server) ask(ctx context.Context, data []byte) (Answer, error) {
 	neededBack, retired := lease.Err() != nil, isRetired(lease)
 	done() // a waiter for the state machine goes on
 	broken := err != nil && !retired && (neededBack || errors.Is(err, plugins.ErrGone))
-	s.judge(ctx, data, begun, err, broken && hasEnded(ctx, m, s.cfg.Tick))
+	ended := broken && hasEnded(ctx, m, s.cfg.Tick)
+	s.judge(data, begun, err, ended, ctx.Err() != nil && time.Since(begun) >= RequestTimeout(s.cfg.Election)/2)
 	switch {
 	case err == nil:
 		return Answer{Data: answer, Index: index}, nil
@@ -115,9 +116,9 @@ func hasEnded(ctx context.Context, m RunningStateMachine, moment time.Duration) 
 }
 
 // judge holds against a query that the state machine ended while it was under
-// way, or that it took half of a request's time and was not answered; not while
+// way, or that it was late: not answered in its time; not while
 // an apply is unanswered too, which is then the likelier reason.
-func (s *Server) judge(ctx context.Context, data []byte, begun time.Time, err error, ended bool) {
+func (s *Server) judge(data []byte, begun time.Time, err error, ended, late bool) {
 	var what string
 	switch {
 	case err == nil, errors.Is(err, statemachine.ErrInvalidQuery):
@@ -127,7 +128,7 @@ func (s *Server) judge(ctx context.Context, data []byte, begun time.Time, err er
 		return
 	case ended:
 		what = "was under way when the state machine ended"
-	case ctx.Err() != nil && time.Since(begun) >= RequestTimeout(s.cfg.Election)/2 && s.applyStall.Load() == nil:
+	case late && s.applyStall.Load() == nil:
 		what = "was not answered in time"
 	default:
 		return
