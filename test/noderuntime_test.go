@@ -38,7 +38,7 @@ func nodeRegister(t testing.TB, arguments ...string) statemachinetest.Harness {
 func nodeProgram(t testing.TB, script string) string {
 	t.Helper()
 	node, dir := interpreter.Node(t), t.TempDir()
-	runtime, err := noderuntime.Files()
+	runtime, err := noderuntime.Files("statemachine")
 	if err != nil {
 		t.Fatal(err)
 	}

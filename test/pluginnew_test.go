@@ -90,6 +90,7 @@ func quickChecks(kind, lang string) string {
 		"statemachine/python": "^(process|grpc)$$/.*(tart|Apply|Restore|Lifecycle)",
 		"storage/go":          "^(process|grpc)$$/.*(tart|Append|Install|Lock)",
 		"storage/python":      "^(process|grpc)$$/.*(tart|Append|Install|Lock)",
+		"storage/node":        "^(process|grpc)$$/.*(tart|Append|Install|Lock)",
 		"transport/go":        "^(process|grpc)$$/.*(tart|delivery|greetings)",
 	}[kind+"/"+lang] + "'"
 }

@@ -21,9 +21,9 @@ func newPluginNew() *cobra.Command {
 		Short: "Make the folder of a new plugin",
 		Long: `new makes a folder with a plugin that builds, runs and passes the conformance check:
 the smallest honest one of its KIND, to be made into something else. That is for a
-statemachine a ledger, in Go, Python or Node; for a storage a log in one file, in Go or
-Python; and for a transport messages over TCP, in Go. The folder is NAME, unless DIR is
-given; no file that is there is overwritten.
+statemachine a ledger and for a storage a log in one file, in Go, Python or Node; and for
+a transport messages over TCP, in Go. The folder is NAME, unless DIR is given; no file
+that is there is overwritten.
 
 In the folder, "make build" builds the plugin and writes its SHA-256 into the
 configurations of three members, "make test" runs its tests, "make check" the
@@ -50,7 +50,7 @@ grpcio and protobuf of the machine. One in Node gets a copy too, and needs no pa
 		if p.Host, err = os.Executable(); err != nil {
 			return err
 		}
-		runtime, err := runtimeFor(p.Lang)
+		runtime, err := runtimeFor(p.Kind, p.Lang)
 		if err != nil {
 			return err
 		}
@@ -73,13 +73,13 @@ grpcio and protobuf of the machine. One in Node gets a copy too, and needs no pa
 	return cmd
 }
 
-// runtimeFor has the files of a language that are copied into the folder of a plugin.
-func runtimeFor(lang string) (map[string][]byte, error) {
+// runtimeFor has the files of a language that are copied into the folder of a plugin of a kind.
+func runtimeFor(kind, lang string) (map[string][]byte, error) {
 	switch lang {
 	case "python":
 		return python.Files()
 	case "node":
-		return node.Files()
+		return node.Files(kind)
 	}
 	return nil, nil
 }

@@ -101,6 +101,7 @@ func TestTheFilesAreThere(t *testing.T) {
 		"statemachine/node":   {"check.yaml", "machine.js", "machine.test.js", "main.js", "pontoon/wire", "snapshot.js"},
 		"storage/go":          {"cluster_test.go", "file.go", "go.mod", "go.sum", "log.go", "main.go", "store.go", "store_test.go"},
 		"storage/python":      {"__main__.py", "log.py", "pontoon/wire", "records.py", "test_log.py"},
+		"storage/node":        {"file.js", "log.js", "log.test.js", "main.js", "pontoon/wire"},
 		"transport/go":        {"cluster_test.go", "check.yaml", "go.mod", "go.sum", "main.go", "network.go", "network_test.go"},
 	}
 	forEach(t, func(t *testing.T, kind, lang string) {

@@ -14,12 +14,14 @@ import (
 func TestInNode(t *testing.T) {
 	node := interpreter.Node(t)
 	dir := t.TempDir()
-	made, err := Files()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range made {
-		write(t, filepath.Join(dir, name), text)
+	for _, kind := range []string{"statemachine", "storage"} {
+		made, err := Files(kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, text := range made {
+			write(t, filepath.Join(dir, name), text)
+		}
 	}
 	for _, pattern := range []string{"testdata/*.js", "../../docs/plugins/node.md"} {
 		names, err := filepath.Glob(pattern)
@@ -46,7 +48,7 @@ func TestInNode(t *testing.T) {
 
 // The table of fields has what the codec goes by.
 func TestTheTableOfFields(t *testing.T) {
-	made, err := Files()
+	made, err := Files("statemachine")
 	if err != nil {
 		t.Fatal(err)
 	}

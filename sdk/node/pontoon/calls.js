@@ -37,10 +37,19 @@ class Call {
       if (this.ended) return { value: undefined, done: true }
       await new Promise(resolve => { this.reader = resolve })
     }
+    return { value: this.taken(), done: false }
+  }
+
+  // waiting is a request that is there already, or nothing.
+  waiting () {
+    return this.messages.length > 0 ? this.taken() : undefined
+  }
+
+  taken () {
     const raw = this.messages.shift()
     this.calls.post('taken', this.id, raw.length + EACH)
     try {
-      return { value: decode(this.method.request, raw), done: false }
+      return decode(this.method.request, raw)
     } catch (error) {
       throw new InvalidArgument(`the request cannot be read: ${error.message}`)
     }
@@ -59,8 +68,13 @@ class Call {
   // send is answer, and waits while the host does not read.
   async send (answer) {
     this.answer(answer)
-    while (this.unsent > WINDOW && !this.cancelled) await new Promise(resolve => { this.sender = resolve })
+    await this.room()
     if (this.cancelled) throw new Cancelled('the call was given up')
+  }
+
+  // room waits while the host does not read.
+  async room () {
+    while (this.unsent > WINDOW && !this.cancelled) await new Promise(resolve => { this.sender = resolve })
   }
 
   // step is the next piece of a machine's iterator: at once, or a promise that the end of the
@@ -84,7 +98,7 @@ class Call {
   cancel () {
     const error = new Cancelled('the call was given up')
     this.cancelled = true
-    this.messages = []
+    if (!this.method.keeps) this.messages = []
     if (this.abort) this.abort.abort()
     if (this.stop) this.stop(error)
     this.wake('sender')
@@ -143,8 +157,9 @@ class Calls extends Outbox {
     const { method } = call
     let outcome = OK
     try {
-      const input = method.reads ? call : await single(call)
-      if (method.writes) for await (const answer of method.serve(input, call)) await call.send(answer)
+      const input = method.reads || method.itself ? call : await single(call)
+      if (method.itself) await method.serve(call)
+      else if (method.writes) for await (const answer of method.serve(input, call)) await call.send(answer)
       else call.answer(await method.serve(input, call))
     } catch (error) {
       outcome = status(method.name, error)

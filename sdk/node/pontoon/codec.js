@@ -7,7 +7,8 @@
 const REPEATED = 1
 const PRESENT = 2 // absent is another thing than empty: a member of a oneof, and an optional one
 const NONE = Buffer.alloc(0)
-const MAX_ELEMENTS = 1 << 16 // of a repeated field: no message of a host has as many
+const MAX_ELEMENTS = 1 << 16 // of a repeated field, and one more for so many bytes of the message:
+const ELEMENT = 32 // no message of a host has as many
 
 const VARINT = 0
 const FIXED64 = 1
@@ -22,7 +23,8 @@ define(require('./wire.json'))
 define({ // of google.rpc, for errors
   'google.Status': [[1, 'code', 'uint32', 0], [2, 'message', 'string', 0], [3, 'details', 'google.Any', REPEATED]],
   'google.Any': [[1, 'typeUrl', 'string', 0], [2, 'value', 'bytes', 0]],
-  'google.ErrorInfo': [[1, 'reason', 'string', 0], [2, 'domain', 'string', 0]]
+  'google.ErrorInfo': [[1, 'reason', 'string', 0], [2, 'domain', 'string', 0], [3, 'metadata', 'google.Entry', REPEATED]],
+  'google.Entry': [[1, 'key', 'string', 0], [2, 'value', 'string', 0]]
 })
 
 function define (table) {
@@ -54,6 +56,7 @@ class Reader {
   constructor (raw) {
     this.raw = raw
     this.at = 0
+    this.elementsAtMost = MAX_ELEMENTS + Math.floor(raw.length / ELEMENT)
   }
 
   message ({ fields, byNumber }, end) {
@@ -79,7 +82,7 @@ class Reader {
   }
 
   element (f, wire, end, into) {
-    if (into.length >= MAX_ELEMENTS) throw new Error(`the field ${f.name} has more than ${MAX_ELEMENTS} elements`)
+    if (into.length >= this.elementsAtMost) throw new Error(`the field ${f.name} has more than ${this.elementsAtMost} elements`)
     into.push(this.value(f, wire, end))
   }
 

@@ -3,27 +3,15 @@
 // The machine with all of its calls; Open and Close.
 
 const { Applier } = require('./apply')
-const { InvalidConfig } = require('./errors')
 const { Lifecycle, Mutex } = require('./lifecycle')
+const { methodsOf } = require('./methods')
+const { checkSection, limitsOf, optionsOf } = require('./options')
 const { Querier } = require('./queries')
 const { Restorer, Views } = require('./snapshots')
 const { bytesOf, indexOf } = require('./values')
 
 const CLOSING = 500 // ms for the machine's own close, and for the method that runs then
 const ROLES = { read: 1, write: 2, administer: 3 }
-
-// Limits of an Open; 0 stands for the constants of the protocol (P-31).
-function limitsOf (given = {}) {
-  const entry = given.maxEntryBytes || (32 << 20) + (4 << 10)
-  const chunk = given.maxChunkBytes || 1 << 20
-  const batch = given.maxBatchBytes || 16 << 20
-  return {
-    entry,
-    chunk,
-    sendChunk: Math.min(given.sendChunkBytes || chunk, chunk),
-    message: Math.max(entry, batch, chunk, 1 << 20) + batch + (64 << 10)
-  }
-}
 
 // A Core is a machine and its calls.
 //
@@ -45,16 +33,15 @@ class Core {
     this.querier = new Querier(this)
     this.views = new Views(this)
     this.restorer = new Restorer(this)
+    this.hasMetrics = Boolean(machine.metrics)
+    this.methods = methodsOf(this)
   }
 
   open ({ options = {} }) {
     return this.life.opening(options, () => this.lock.run(async () => {
       this.limits = limitsOf(options.limits)
-      if (!this.description.configSchema && hasKeys(options.config)) {
-        throw new InvalidConfig(`${this.description.name} takes no config`)
-      }
-      const given = { ...options, clusterId: BigInt(options.clusterId), nodeId: BigInt(options.nodeId) }
-      this.applied = indexOf(await this.call('open', given), 'what open returns')
+      checkSection(options, this.description)
+      this.applied = indexOf(await this.call('open', optionsOf(options)), 'what open returns')
       return { appliedIndex: this.applied, classes: this.classes(), wake: this.wake(), durableIndex: this.durable() }
     }))
   }
@@ -121,12 +108,6 @@ class Core {
       return { prefix: bytesOf(prefix, 'the prefix of a class'), query: of === 'query', role: ROLES[role] }
     })
   }
-}
-
-// hasKeys tells whether a config section has more than comments.
-function hasKeys (config) {
-  const lines = config.toString().split('\n').map(line => line.trim())
-  return !['', '{}', 'null'].includes(lines.filter(line => !line.startsWith('#')).join(''))
 }
 
 module.exports = { Core }

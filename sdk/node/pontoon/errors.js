@@ -10,14 +10,17 @@ const CODES = {
   CANCELLED: 1,
   UNKNOWN: 2,
   INVALID_ARGUMENT: 3,
+  NOT_FOUND: 5,
   RESOURCE_EXHAUSTED: 8,
   FAILED_PRECONDITION: 9,
   ABORTED: 10,
+  OUT_OF_RANGE: 11,
   UNIMPLEMENTED: 12,
+  UNAVAILABLE: 14,
   DATA_LOSS: 15
 }
 
-// PluginError has a reason that the host acts on (P-35).
+// PluginError has a reason that the host acts on (P-35), and may have metadata.
 class PluginError extends Error {
   get name () { return this.constructor.name }
 }
@@ -49,20 +52,24 @@ class TooManyStreams extends failure('TOO_MANY_STREAMS', 'RESOURCE_EXHAUSTED') {
 class Cancelled extends failure('CANCELLED', 'CANCELLED') {}
 
 // status is what the host is told of an error: code, text, and a google.rpc.Status with one
-// ErrorInfo, as P-36 has it. An error without a reason is the machine's own, and is logged.
+// ErrorInfo, as P-36 has it. An error without a reason is the plugin's own, and is logged.
 function status (method, error) {
   if (!(error instanceof PluginError)) {
     console.error('%s failed:', method, error)
     return statusOf(CODES.UNKNOWN, `${method}: ${error}`, '')
   }
-  return statusOf(error.code, error.message, error.reason)
+  return statusOf(error.code, error.message, error.reason, error.metadata)
 }
 
-function statusOf (code, message, reason) {
+function statusOf (code, message, reason, metadata = {}) {
   const text = shortened(message)
   const details = []
   if (reason) {
-    details.push({ typeUrl: 'type.googleapis.com/google.rpc.ErrorInfo', value: encode('google.ErrorInfo', { reason, domain: DOMAIN }) })
+    const rows = Object.entries(metadata).map(([key, value]) => ({ key, value: shortened(value) }))
+    details.push({
+      typeUrl: 'type.googleapis.com/google.rpc.ErrorInfo',
+      value: encode('google.ErrorInfo', { reason, domain: DOMAIN, metadata: rows })
+    })
   }
   return { code, text, reason, details: encode('google.Status', { code, message: text, details }) }
 }
@@ -77,6 +84,6 @@ function shortened (text) {
 }
 
 module.exports = {
-  CODES, MAX_TEXT, PluginError, InvalidConfig, WrongIdentity, InvalidQuery, BadSnapshot, NotOpen, Closed, StaleIncarnation,
+  CODES, MAX_TEXT, PluginError, failure, InvalidConfig, WrongIdentity, InvalidQuery, BadSnapshot, NotOpen, Closed, StaleIncarnation,
   Limit, InvalidArgument, NoQueryStreams, TooManyStreams, Cancelled, status, statusOf
 }

@@ -18,6 +18,9 @@
 
 const { Refused } = require('./apply')
 const { BadSnapshot, InvalidConfig, InvalidQuery, WrongIdentity } = require('./errors')
-const { serve } = require('./launch')
+const launch = require('./launch')
+const machine = require('./machine')
+
+const serve = (given, options) => launch.serve(machine, given, options)
 
 module.exports = { BadSnapshot, InvalidConfig, InvalidQuery, Refused, WrongIdentity, serve }

@@ -9,81 +9,42 @@ const { Worker } = require('worker_threads')
 const { attach } = require('./attach')
 const { Calls } = require('./calls')
 const { encode } = require('./codec')
-const { Core } = require('./core')
 const log = require('./log')
-const { methodsOf } = require('./methods')
 
 const COOKIE = 'b2f1c7d4-0c55-4b0e-9a64-7d1a3f6e8e21'
 const EX_USAGE = 64
 const started = process.env.PONTOON_PLUGIN === COOKIE // by a host
-const OPTIONAL = { queryStream: 'query-streams', wake: 'timers', durable: 'durable' }
 
 if (started) log.takeConsole() // before the handshake line too
 
-// serve serves a machine to the host that started this program, or that attaches to it. given
-// is the machine, or a function that makes one: each host that attaches has one of its own.
-//
-// configSchema is a JSON Schema of the config section; without one, a section is refused.
-// commandVersions are the least and the greatest that apply understands. snapshotFormat is
-// the number of what save makes, and snapshotFormats are others that restore reads. stateHash
-// names what the method stateHash returns.
-function serve (given, options) {
-  let machine = typeof given === 'function' ? given() : given
-  const description = describe(machine, options)
-  check(machine, options.stateHash)
+// serve serves a plugin to the host that started this program, or that attaches to it. kind
+// has what is its kind's own: describe, check and core, the calls of a plugin. given is what
+// the author made, or a function that makes it: each host that attaches has one of its own.
+function serve (kind, given, options) {
+  let made = typeof given === 'function' ? given() : given
+  const description = kind.describe(made, options)
+  kind.check(made, options, given)
   if (process.argv[2] === 'describe') {
     fs.writeSync(1, JSON.stringify({ ...description, configSchema: options.configSchema }, null, 2) + '\n')
     return
   }
   const directory = process.env.PLUGIN_UNIX_SOCKET_DIR
   if (started && directory) {
-    run(new Core(machine, description), path.join(directory, 's'))
+    run(kind.core(made, description, given), path.join(directory, 's'))
     return
   }
   if (process.argv[2] === 'attach') {
     endWithErrors()
     attach(description, process.argv.slice(3), COOKIE, socket => {
-      const core = new Core(machine || given(), description)
-      machine = null // the next host gets another one
+      const core = kind.core(made || given(), description, given)
+      made = null // the next host gets another one
       return attached(core, socket, typeof given === 'function')
     })
     return
   }
-  process.stderr.write(`${options.name} is a state machine plugin of Pontoon: a host starts it (P-1). ` +
+  process.stderr.write(`${options.name} is a ${kind.text} plugin of Pontoon: a host starts it (P-1). ` +
     'To see what it is, run it with the argument describe; to have it wait for a host, in a debugger for example, with the argument attach.\n')
   process.exitCode = EX_USAGE
-}
-
-function describe (machine, { name, version, configSchema, commandVersions, snapshotFormat, snapshotFormats, stateHash, requires }) {
-  const [least, greatest] = commandVersions || [0, 0]
-  return {
-    kind: 'statemachine',
-    name,
-    version,
-    protocols: [1],
-    capabilities: Object.keys(OPTIONAL).filter(method => machine[method]).map(method => OPTIONAL[method]),
-    configSchema: configSchema ? Buffer.from(configSchema) : undefined,
-    requires,
-    commandVersions: { least, greatest },
-    snapshotFormats: snapshotFormat || snapshotFormats ? { written: snapshotFormat || 0, readable: snapshotFormats || [] } : undefined,
-    stateHash
-  }
-}
-
-// check refuses a machine whose methods cannot be right.
-function check (machine, stateHash) {
-  const needed = ['apply', 'query', 'save', 'restore']
-  if (stateHash) needed.push('stateHash')
-  if (machine.durable) needed.push('sync')
-  for (const method of needed) {
-    if (typeof machine[method] !== 'function') throw new TypeError(`the machine has no method ${method}`)
-  }
-  for (const method of ['save', 'queryStream']) {
-    if (machine[method] && /GeneratorFunction$/.test(machine[method].constructor.name)) {
-      throw new TypeError(`${method} is a generator, whose body runs later, beside apply: let it copy what it needs, and ` +
-        'return an iterator that another function makes of the copy')
-    }
-  }
 }
 
 function run (core, socket) {
@@ -99,10 +60,10 @@ function endWithErrors () {
 
 // connected starts the thread with the socket. listening is called when it listens.
 function connected (core, socket, attached, listening) {
-  const methods = methodsOf(core)
+  const { methods } = core
   const worker = thread({
     description: encode('DescribeResponse', core.description),
-    hasMetrics: Boolean(core.machine.metrics),
+    hasMetrics: core.hasMetrics,
     socket,
     attached,
     paths: Object.keys(methods)
@@ -129,7 +90,7 @@ async function attached (core, socket, more) {
     await host.calls.cancelAll()
     await core.end()
     if (!more) {
-      console.info('serve was given a machine and no function that makes one, so that there is none for another host')
+      console.info('serve was given what it serves and no function that makes one, so that there is none for another host')
       process.exit(0)
     }
   }
@@ -141,7 +102,7 @@ function end (what, error) {
   process.exit(1)
 }
 
-// metrics are the machine's own text. An error of it ends nothing.
+// metrics are the author's own text. An error of it ends nothing.
 function metrics (core) {
   try {
     return core.metrics()
@@ -167,4 +128,4 @@ function name (text) {
   }
 }
 
-module.exports = { check, serve }
+module.exports = { serve }

@@ -1,14 +1,12 @@
 'use strict'
 
-// The methods of a state machine by their paths. Those of the service Plugin are served by
-// the thread that has the socket (session.js).
+// The methods of a state machine.
+
+const { shapes, tableOf } = require('./service')
 
 function methodsOf (core) {
-  const unary = {}
-  const reads = { reads: true }
-  const writes = { writes: true }
-  const both = { reads: true, writes: true }
-  const rows = [
+  const { unary, reads, writes, both } = shapes
+  return tableOf('StateMachine', [
     ['Open', unary, 'StateMachineOpenRequest', 'StateMachineOpenResponse', r => core.open(r)],
     ['Apply', both, 'ApplyRequest', 'ApplyResponse', requests => core.applier.apply(requests)],
     ['Query', unary, 'QueryRequest', 'QueryResponse', (r, call) => core.querier.query(r, call)],
@@ -17,9 +15,7 @@ function methodsOf (core) {
     ['Restore', reads, 'RestoreRequest', 'RestoreResponse', (requests, call) => core.restorer.restore(requests, call)],
     ['Sync', unary, 'StateSyncRequest', 'StateSyncResponse', r => core.sync(r)],
     ['Close', unary, 'CloseRequest', 'CloseResponse', r => core.close(r)]
-  ]
-  return Object.fromEntries(rows.map(([name, shape, request, response, serve]) =>
-    [`/pontoon.plugin.v1.StateMachine/${name}`, { name, ...shape, request, response, serve }]))
+  ])
 }
 
 module.exports = { methodsOf }

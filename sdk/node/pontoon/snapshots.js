@@ -5,6 +5,7 @@
 const zlib = require('zlib')
 
 const { BadSnapshot, Closed, InvalidArgument, Limit, PluginError } = require('./errors')
+const { Received } = require('./received')
 const { bytesOf, pieces } = require('./values')
 
 const MAX_VIEWS = 16 // SM-32
@@ -105,7 +106,7 @@ class Restorer {
     if (!first.header) throw new InvalidArgument('the first message has no header') // P-41
     return core.life.alone(first.call, () => core.lock.run(async () => {
       core.life.check(first.call)
-      const received = new Received(requests, core)
+      const received = new Received(requests, core.life, core.limits.chunk)
       core.life.whenClosed = () => call.fail(new Closed('closed while it restored'))
       try {
         await this.run(first.header.index, received)
@@ -132,63 +133,6 @@ class Restorer {
       throw new BadSnapshot(String(error), { cause: error })
     }
     if (received.error) throw received.error
-  }
-}
-
-// Received has the chunks of a Restore, checked as they come (P-41 to P-43).
-class Received {
-  constructor (source, core) {
-    this.source = source
-    this.core = core
-    this.length = this.crc32 = 0
-    this.whole = false
-    this.error = null
-  }
-
-  async * chunks () {
-    for (;;) {
-      const next = await this.rest()
-      if (next.done) return
-      yield next.value
-    }
-  }
-
-  // rest is the next chunk, as an iterator has it. Nothing comes after an error.
-  async rest () {
-    if (this.error) throw this.error
-    try {
-      return await this.read()
-    } catch (error) {
-      this.error = error
-      throw error
-    }
-  }
-
-  async read () {
-    const { life } = this.core
-    while (!this.whole) {
-      const { value: request, done } = await this.source.next()
-      if (life.state === 'closed') throw new Closed('closed while it restored')
-      if (done) throw new InvalidArgument(`the stream was cut after ${this.length} bytes`)
-      if (request.header) throw new InvalidArgument('a second header')
-      if (request.end) this.check(request.end)
-      else if (request.chunk && request.chunk.length > 0) return { value: this.take(request.chunk), done: false }
-    }
-    return { value: undefined, done: true }
-  }
-
-  take (chunk) {
-    if (chunk.length > this.core.limits.chunk) throw new Limit(`a chunk of ${chunk.length} bytes, at most ${this.core.limits.chunk}`)
-    this.length += chunk.length
-    this.crc32 = zlib.crc32(chunk, this.crc32)
-    return chunk
-  }
-
-  check (end) {
-    if (end.length !== this.length || end.crc32 !== this.crc32) {
-      throw new InvalidArgument(`the end has ${end.length} bytes and sum ${end.crc32}, the chunks ${this.length} and ${this.crc32}`)
-    }
-    this.whole = true
   }
 }
 

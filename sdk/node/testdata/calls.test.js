@@ -11,8 +11,7 @@ const { Calls } = require('./pontoon/calls.js')
 const { decode, encode } = require('./pontoon/codec.js')
 const { Core } = require('./pontoon/core.js')
 const { MAX_TEXT, InvalidQuery, status, statusOf } = require('./pontoon/errors.js')
-const { check } = require('./pontoon/launch.js')
-const { methodsOf } = require('./pontoon/methods.js')
+const { check } = require('./pontoon/machine.js')
 const pontoon = require('./pontoon/index.js')
 
 const CALL = { group: 1, incarnation: 7 }
@@ -43,7 +42,7 @@ class Machine {
 class Plugin {
   constructor (machine = new Machine(), description = {}) {
     this.core = new Core(machine, { name: 'm', capabilities: [], ...description })
-    this.methods = methodsOf(this.core)
+    this.methods = this.core.methods
     this.calls = new Calls({ postMessage: events => this.take(events) }, this.methods)
     this.open = new Map()
     this.number = 0
@@ -157,12 +156,12 @@ test('a machine without schema takes comments alone', async () => {
 })
 
 test('a machine that cannot be right is refused', () => {
-  check(new Machine(), '')
+  check(new Machine(), {})
   class Late extends Machine { * save () { yield 'x' } }
   class Later extends Machine { async * queryStream () { yield 'x' } }
   class Durable extends Machine { durable () { return 0 } }
-  for (const [machine, hash] of [[new Late(), ''], [new Later(), ''], [new Durable(), ''], [{}, ''], [new Machine(), 'sum']]) {
-    assert.throws(() => check(machine, hash), TypeError)
+  for (const [machine, stateHash] of [[new Late()], [new Later()], [new Durable()], [{}], [new Machine(), 'sum']]) {
+    assert.throws(() => check(machine, { stateHash }), TypeError)
   }
 })
 
@@ -235,8 +234,8 @@ test('what restore throws is told, whatever it is', async () => {
 })
 
 test('packed numbers are bounded as others are', () => {
-  const packed = Buffer.concat([Buffer.from([18, 0x81, 0x80, 0x04]), Buffer.alloc((1 << 16) + 1, 1)])
-  assert.throws(() => decode('SnapshotFormats', packed), /more than 65536 elements/)
+  const packed = Buffer.concat([Buffer.from([18, 0x80, 0x80, 0x08]), Buffer.alloc(1 << 17, 1)])
+  assert.throws(() => decode('SnapshotFormats', packed), /more than 69632 elements/)
   assert.strictEqual(decode('SnapshotFormats', Buffer.from([18, 2, 1, 2])).readable.length, 2)
 })
 
