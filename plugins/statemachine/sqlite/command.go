@@ -1,31 +1,13 @@
 package sqlite
 
 import (
-	"errors"
 	"fmt"
 	"math"
-	"strconv"
-	"strings"
-	"time"
 
-	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/sqlite/internal/engine"
 	lib "modernc.org/sqlite/lib"
 )
-
-// maxRows is how many rows a command may return.
-const maxRows = 10_000
-
-// maxResult leaves room in the result for what surrounds the rows.
-const maxResult = plugins.MaxResultBytes - 64<<10
-
-// errRefused: the command is refused, with a reason that is the same on all members.
-type errRefused string
-
-func (e errRefused) Error() string { return string(e) }
-
-func refuse(format string, args ...any) error { return errRefused(fmt.Sprintf(format, args...)) }
 
 // A executor runs the commands of a batch in the open transaction of the writer.
 type executor struct {
@@ -38,59 +20,6 @@ type executor struct {
 	last    bool // it has written a row with the last rowid
 	// reload is set if SQLite may have to read the schema again, which the next command must not pay.
 	reload bool
-}
-
-// attach makes the writer's connection run commands: the functions of an entry, the limits.
-func (r *executor) attach() error {
-	w := r.s.writer
-	w.Stop = func() bool {
-		if r.s.rules.own || !r.bounded {
-			return false
-		}
-		r.steps--
-		r.over = r.over || r.steps <= 0
-		return r.over
-	}
-	w.Changed = func(rowid int64, bytes int) bool {
-		if r.s.rules.own {
-			return true
-		}
-		r.last = r.last || rowid == math.MaxInt64
-		r.written += bytes
-		return !r.bounded || r.written <= maxWritten
-	}
-	for name, args := range notOfTheEntry {
-		reason := errors.New(refusedFunction(name))
-		if err := w.Function(name, args, func() (any, error) { return nil, reason }); err != nil {
-			return err
-		}
-	}
-	for name, f := range r.functions() {
-		if err := w.Function(name, 0, f); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// functions are those of the entry that is applied.
-func (r *executor) functions() map[string]func() (any, error) {
-	at := func(layout string) func() (any, error) {
-		return func() (any, error) {
-			if r.entry.Time == 0 {
-				return nil, errors.New("the cluster has no time yet")
-			}
-			return time.UnixMilli(int64(r.entry.Time)).UTC().Format(layout), nil
-		}
-	}
-	return map[string]func() (any, error){
-		"entry_time":        func() (any, error) { return int64(r.entry.Time), nil },
-		"entry_term":        func() (any, error) { return int64(r.entry.Term), nil },
-		"entry_index":       func() (any, error) { return int64(r.entry.Index), nil },
-		"current_timestamp": at(time.DateTime),
-		"current_date":      at(time.DateOnly),
-		"current_time":      at(time.TimeOnly),
-	}
 }
 
 // command runs one command in a savepoint. The command that is refused leaves nothing. An
@@ -128,14 +57,6 @@ func (r *executor) command(entry statemachine.Entry) (statemachine.Result, error
 		return result, nil // the caller sees it
 	}
 	return result, w.Exec("ROLLBACK TO command; RELEASE command")
-}
-
-func shorten(text string) string {
-	const most = 2000
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "…"
-	}
-	return text
 }
 
 // run runs the statements of a command and returns its result.
@@ -241,87 +162,4 @@ func (r *executor) some(sql string) (bool, error) {
 	}
 	defer stmt.Close()
 	return stmt.Step()
-}
-
-// bind gives a statement its arguments.
-func bind(stmt *engine.Stmt, s statement) error {
-	params := stmt.Params()
-	if s.named == nil && len(params) != len(s.list) {
-		return fmt.Errorf("the statement has %d parameters, and %d arguments are given", len(params), len(s.list))
-	}
-	if s.named != nil && len(params) != len(s.named) {
-		return fmt.Errorf("the statement has %d parameters, and %d named arguments are given", len(params), len(s.named))
-	}
-	for i, param := range params {
-		var value any
-		if s.named == nil {
-			value = s.list[i]
-		} else {
-			found := false
-			if param != "" {
-				value, found = s.named[param[1:]]
-			}
-			if !found {
-				return fmt.Errorf("there is no argument for parameter %d, %q", i+1, param)
-			}
-		}
-		if err := stmt.Bind(i+1, value); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// rowsOf are the rows that a command returns: those of its last statement that has columns.
-type rowsOf struct {
-	columns []byte
-	rows    []byte
-	count   int
-}
-
-func (a *rowsOf) read(stmt *engine.Stmt) error {
-	names := stmt.Columns()
-	if len(names) > 0 {
-		*a = rowsOf{columns: appendNames(nil, names)}
-	}
-	for {
-		more, err := stmt.Step()
-		if err != nil || !more {
-			return err
-		}
-		if a.count++; a.count > maxRows {
-			return refuse("the result has more than %d rows: a query has more", maxRows)
-		}
-		if a.count > 1 {
-			a.rows = append(a.rows, ',')
-		}
-		fits := false
-		if a.rows, fits = appendRow(a.rows, stmt, len(names), maxResult-len(a.columns)); !fits {
-			return refuse("the result is longer than %d bytes: a query has more", maxResult)
-		}
-	}
-}
-
-func (a *rowsOf) result(changes int64) []byte {
-	out := strconv.AppendInt([]byte(`{"changes":`), changes, 10)
-	if a.columns != nil {
-		out = append(append(out, `,"columns":`...), a.columns...)
-		out = append(append(append(out, `,"rows":[`...), a.rows...), ']')
-	}
-	return append(out, '}')
-}
-
-// isRefusal tells an error that is the same on all members from one of this process, as a
-// full disk.
-func isRefusal(err error) bool {
-	var r errRefused
-	if errors.As(err, &r) {
-		return true
-	}
-	switch engine.Primary(err) {
-	case lib.SQLITE_ERROR, lib.SQLITE_CONSTRAINT, lib.SQLITE_MISMATCH, lib.SQLITE_TOOBIG, lib.SQLITE_RANGE,
-		lib.SQLITE_AUTH, lib.SQLITE_ABORT, lib.SQLITE_LOCKED:
-		return true
-	}
-	return false
 }

@@ -8,11 +8,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
-	"math"
 	"os"
-	"strings"
 
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/sqlite/internal/engine"
@@ -162,135 +159,12 @@ func (l *loader) records() error {
 	}
 }
 
-// readBody grows with what is there, and not with what a length says.
-func readBody(r io.Reader, into []byte, n int) ([]byte, error) {
-	b := bytes.NewBuffer(into)
-	_, err := io.CopyN(b, r, int64(n))
-	return b.Bytes(), err
-}
-
-func (l *loader) record(kind byte, body []byte) error {
-	switch kind {
-	case recordSchema:
-		return l.schema(string(body))
-	case recordTable:
-		return l.table(string(body))
-	case recordRow:
-		return l.row(body)
-	case recordSequence:
-		if err := l.clearSequences(); err != nil {
-			return err
-		}
-		var values [3]any
-		for i := range values {
-			var err error
-			if values[i], body, err = takeValue(body); err != nil {
-				return err
-			}
-		}
-		return l.once("INSERT INTO sqlite_sequence(rowid, name, seq) VALUES(?, ?, ?)", values[:]...)
-	}
-	return bad("record %d is of the unknown kind %q", l.count, kind)
-}
-
-// clearSequences removes the last rowids that SQLite has kept of the inserted rows: those of
-// the snapshot count, which may be greater, or none.
-func (l *loader) clearSequences() error {
-	if l.sequenced {
-		return nil
-	}
-	l.sequenced = true
-	return l.s.writer.Exec("DELETE FROM sqlite_sequence")
-}
-
-// schema runs a statement that a command could have.
-func (l *loader) schema(sql string) error {
-	p := &l.s.rules
-	p.begin()
-	p.own = false
-	err := l.s.writer.Exec(sql)
-	p.own = true
-	switch {
-	case p.reason != "":
-		return bad("record %d: %s", l.count, p.reason)
-	case err != nil && isRefusal(err):
-		return bad("record %d: %v", l.count, err)
-	}
-	return err
-}
-
-func (l *loader) table(insert string) error {
-	if l.insert != nil {
-		l.insert.Close()
-		l.insert = nil
-	}
-	if !strings.HasPrefix(insert, "INSERT INTO ") {
-		return bad("record %d inserts nothing", l.count)
-	}
-	p := &l.s.rules
-	p.begin()
-	p.own = false
-	stmt, rest, err := l.s.writer.Prepare(insert)
-	p.own = true
-	if err != nil && !isRefusal(err) {
-		return err
-	}
-	if err != nil || stmt == nil || !blank(rest) {
-		if stmt != nil {
-			stmt.Close()
-		}
-		return bad("record %d inserts nothing: %v %s", l.count, err, p.reason)
-	}
-	l.insert, l.values = stmt, len(stmt.Params())
-	return nil
-}
-
-func (l *loader) row(body []byte) error {
-	if l.insert == nil {
-		return bad("record %d is a row before a table", l.count)
-	}
-	l.insert.Reset()
-	for i := range l.values {
-		value, rest, err := takeValue(body)
-		if err != nil {
-			return err
-		}
-		if err := l.insert.Bind(i+1, value); err != nil {
-			return err
-		}
-		body = rest
-	}
-	if len(body) > 0 {
-		return bad("row %d has too many values", l.count)
-	}
-	return l.step(l.insert)
-}
-
-func (l *loader) step(stmt *engine.Stmt) error {
-	_, err := stmt.Step()
-	return l.wrap(err)
-}
-
 // wrap tells what is wrong with the snapshot from what this member's disk does.
 func (l *loader) wrap(err error) error {
 	if err != nil && isRefusal(err) {
 		return bad("record %d: %v", l.count, err)
 	}
 	return err
-}
-
-func (l *loader) once(sql string, values ...any) error {
-	stmt, _, err := l.s.writer.Prepare(sql)
-	if err != nil {
-		return l.wrap(err)
-	}
-	defer stmt.Close()
-	for i, value := range values {
-		if err := stmt.Bind(i+1, value); err != nil {
-			return err
-		}
-	}
-	return l.step(stmt)
 }
 
 // end checks length and checksum, and that nothing follows.
@@ -309,72 +183,4 @@ func (l *loader) end() error {
 		return bad("more follows its end")
 	}
 	return nil
-}
-
-// takeValue reads one value of a row.
-func takeValue(b []byte) (value any, rest []byte, err error) {
-	if len(b) == 0 {
-		return nil, nil, bad("a row has too few values")
-	}
-	kind, b := b[0], b[1:]
-	switch kind {
-	case valueNull:
-		return nil, b, nil
-	case valueInteger:
-		if v, n := binary.Varint(b); n > 0 {
-			return v, b[n:], nil
-		}
-	case valueReal:
-		if len(b) >= 8 {
-			return math.Float64frombits(binary.LittleEndian.Uint64(b)), b[8:], nil
-		}
-	case valueText, valueBlob:
-		n, used := binary.Uvarint(b)
-		if used <= 0 || n > uint64(len(b)-used) {
-			break
-		}
-		raw, rest := b[used:used+int(n)], b[used+int(n):]
-		if kind == valueText {
-			return string(raw), rest, nil
-		}
-		return raw, rest, nil
-	}
-	return nil, nil, bad("a value is damaged")
-}
-
-// source remembers an error of what it reads from: that is not one of the snapshot.
-type source struct {
-	r      io.Reader
-	failed error
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.r.Read(p)
-	if err != nil && err != io.EOF {
-		s.failed = err
-	}
-	return n, err
-}
-
-// counted counts and hashes what is read.
-type counted struct {
-	r *bufio.Reader
-	h hash.Hash
-	n uint64
-}
-
-func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.h.Write(p[:n])
-	c.n += uint64(n)
-	return n, err
-}
-
-func (c *counted) ReadByte() (byte, error) {
-	b, err := c.r.ReadByte()
-	if err == nil {
-		c.h.Write([]byte{b})
-		c.n++
-	}
-	return b, err
 }
