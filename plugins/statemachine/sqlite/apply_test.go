@@ -62,14 +62,14 @@ func TestACommandHasAPrice(t *testing.T) {
 // A command of a few bytes does not fill the disk of each member, and the commands beside it are applied.
 func TestACommandWritesSoMuchAtMost(t *testing.T) {
 	d := openDatabase(t)
-	d.do("CREATE TABLE t(v)", "CREATE TABLE pairs(k, v, PRIMARY KEY(k)) WITHOUT ROWID", "INSERT INTO t VALUES(zeroblob(15000000))")
-	many := "json_each('[" + strings.Repeat("1,", 99) + "1]')"
+	d.do("CREATE TABLE t(v)", "CREATE TABLE pairs(k, v, PRIMARY KEY(k)) WITHOUT ROWID", "INSERT INTO t VALUES(zeroblob(1500000))")
+	many := "json_each('[" + strings.Repeat("1,", 199) + "1]')"
 	before := d.hash()
 	for _, command := range []string{
-		"INSERT INTO t SELECT zeroblob(15000000) FROM " + many,
+		"INSERT INTO t SELECT zeroblob(1500000) FROM " + many,
 		"INSERT INTO t SELECT t.v FROM t, " + many,
-		"INSERT INTO pairs SELECT key, zeroblob(15000000) FROM " + many,
-		strings.Repeat("UPDATE t SET v = zeroblob(14000000);", 20),
+		"INSERT INTO pairs SELECT key, zeroblob(1500000) FROM " + many,
+		strings.Repeat("UPDATE t SET v = zeroblob(1400000);", 200),
 	} {
 		results := d.apply("INSERT INTO t VALUES(1)", command, "DELETE FROM t WHERE v = 1")
 		if results[0].Error+results[2].Error != "" || !strings.Contains(results[1].Error, "writes more than") {
@@ -178,7 +178,7 @@ func TestAQueryIsGivenUpBeforeTheDiskIsFull(t *testing.T) {
 	maxWALBytes = 1 << 20
 	t.Cleanup(func() { maxWALBytes = before })
 	d := openDatabase(t)
-	d.do("CREATE TABLE t(v)", "INSERT INTO t VALUES(zeroblob(3000000))")
+	d.do("CREATE TABLE t(v)", "INSERT INTO t VALUES(zeroblob(1000000))")
 	begun, read, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {
 		first := true
@@ -227,7 +227,7 @@ func TestAQueryEndsWithItsContext(t *testing.T) {
 // A row that is longer than a chunk arrives in several.
 func TestAnAnswerIsCutIntoChunks(t *testing.T) {
 	d := openDatabase(t)
-	d.do("CREATE TABLE t(v)", "INSERT INTO t VALUES(zeroblob(3000000))", "INSERT INTO t VALUES(2)")
+	d.do("CREATE TABLE t(v)", "INSERT INTO t VALUES(zeroblob(1000000))", "INSERT INTO t VALUES(2)")
 	var all bytes.Buffer
 	err := d.m.QueryStream(t.Context(), []byte("SELECT hex(v) FROM t"), func(chunk []byte) error {
 		if len(chunk) > int(d.opts.Limits.ChunkBytes()) {
@@ -237,7 +237,7 @@ func TestAnAnswerIsCutIntoChunks(t *testing.T) {
 		return nil
 	})
 	lines := strings.Split(all.String(), "\n")
-	if err != nil || len(lines) != 5 || lines[0] != `{"applied":3,"columns":["hex(v)"]}` || len(lines[1]) != 6_000_004 || lines[2] != `["32"]` || lines[3] != `{"rows":2}` {
+	if err != nil || len(lines) != 5 || lines[0] != `{"applied":3,"columns":["hex(v)"]}` || len(lines[1]) != 2_000_004 || lines[2] != `["32"]` || lines[3] != `{"rows":2}` {
 		t.Errorf("%d lines, %v", len(lines), err)
 	}
 }

@@ -13,11 +13,14 @@ import (
 type executor struct {
 	s       *store
 	entry   statemachine.Entry
-	steps   int  // that are left to the command, in units
+	steps   int  // instructions that are left to the command
 	bounded bool // a command runs, and no restore
 	over    bool // it has taken all of them
-	written int  // bytes of texts and blobs
-	last    bool // it has written a row with the last rowid
+	// expanding is set while the views are looked at, and expansion is what that has cost.
+	expanding bool
+	expansion int
+	written   int  // bytes of texts and blobs
+	last      bool // it has written a row with the last rowid
 	// reload is set if SQLite may have to read the schema again, which the next command must not pay.
 	reload bool
 }
@@ -69,7 +72,7 @@ func (r *executor) run(data []byte) ([]byte, error) {
 	before := w.TotalChanges()
 	var answer rowsOf
 	schema := false
-	r.steps, r.bounded = maxSteps/engine.StepUnit, true
+	r.steps, r.bounded = maxSteps, true
 	for first, sql := true, s.SQL; !blank(sql); first = false {
 		rest, changes, err := r.statement(sql, s, first, &answer)
 		if err != nil {
@@ -126,6 +129,14 @@ func (r *executor) statement(sql string, s statement, first bool, answer *rowsOf
 		}
 		return "", false, refuse("%s", err)
 	}
+	if p.alters {
+		p.own = true
+		err := r.checkViews()
+		p.own = false
+		if err != nil {
+			return "", false, err
+		}
+	}
 	if err := answer.read(stmt); err != nil {
 		if p.reason != "" { // of a statement that was prepared again
 			return "", false, refuse("%s", p.reason)
@@ -133,33 +144,4 @@ func (r *executor) statement(sql string, s statement, first bool, answer *rowsOf
 		return "", false, err
 	}
 	return rest, p.changes, nil
-}
-
-// checkSchema refuses what cannot be seen before the schema has it.
-func (r *executor) checkSchema() error {
-	// An error in it would be one of the statement that writes the applied index.
-	found, err := r.some(`SELECT m.name FROM sqlite_schema m, pragma_foreign_key_list(m.name) f
-		WHERE m.type = 'table' AND lower(f."table") = '` + metaTable + `' LIMIT 1`)
-	if err != nil {
-		return err
-	}
-	if found {
-		return refuse("the table %s is the state machine's own", metaTable)
-	}
-	found, err = r.some(`SELECT 1 FROM sqlite_schema m WHERE m.type = 'table' AND 3 =
-		(SELECT count(*) FROM pragma_table_xinfo(m.name) c WHERE lower(c.name) IN ('rowid', 'oid', '_rowid_')) LIMIT 1`)
-	if found {
-		return refuse("a table with columns of the names rowid, oid and _rowid_ is refused: the rowids of its rows have no name then, and no place in a snapshot")
-	}
-	return err
-}
-
-// some tells whether a query of the state machine's own has a row.
-func (r *executor) some(sql string) (bool, error) {
-	stmt, _, err := r.s.writer.Prepare(sql)
-	if err != nil {
-		return false, err
-	}
-	defer stmt.Close()
-	return stmt.Step()
 }

@@ -9,14 +9,7 @@ import (
 // attach makes the writer's connection run commands: the functions of an entry, the limits.
 func (r *executor) attach() error {
 	w := r.s.writer
-	w.Stop = func() bool {
-		if r.s.rules.own || !r.bounded {
-			return false
-		}
-		r.steps--
-		r.over = r.over || r.steps <= 0
-		return r.over
-	}
+	w.Spend = r.spend
 	w.Changed = func(rowid int64, bytes int) bool {
 		if r.s.rules.own {
 			return true
@@ -37,6 +30,20 @@ func (r *executor) attach() error {
 		}
 	}
 	return nil
+}
+
+// spend takes the price of a part of a statement from what is left.
+func (r *executor) spend(instructions int) bool {
+	switch {
+	case r.expanding:
+		r.expansion += instructions
+		return r.expansion > maxExpansion
+	case r.s.rules.own || !r.bounded:
+		return false
+	}
+	r.steps -= instructions
+	r.over = r.over || r.steps <= 0
+	return r.over
 }
 
 // functions are those of the entry that is applied.

@@ -2,7 +2,11 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
 	"strconv"
+
+	"github.com/pontoon-raft/pontoon/plugins"
+	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
 // lines is an answer in chunks. While the client takes a chunk the view can be taken away:
@@ -35,7 +39,10 @@ func (l *lines) answer(ctx context.Context, q statement) error {
 		if !more {
 			break
 		}
-		l.buf, _ = appendRow(l.buf, stmt, len(names), 1<<30)
+		fits := false
+		if l.buf, fits = appendRow(l.buf, stmt, len(names), len(l.buf)+maxRowBytes); !fits {
+			return fmt.Errorf("%w: %w: a row of the answer is longer than %d bytes", plugins.ErrLimit, statemachine.ErrInvalidQuery, maxRowBytes)
+		}
 		l.buf = append(l.buf, '\n')
 		if err := l.flush(l.size); err != nil {
 			return err
@@ -58,6 +65,9 @@ func (l *lines) flush(least int) error {
 	l.buf = append(l.buf[:0], rest...)
 	return nil
 }
+
+// maxRowBytes bounds a row of an answer, which is held as a whole.
+const maxRowBytes = 64 << 20
 
 // hand gives the client a chunk, and waits until it is taken or the view is taken away.
 func (l *lines) hand(chunk []byte) error {

@@ -19,12 +19,12 @@ type policy struct {
 	reads bool
 	// reason is why the statement was refused first.
 	reason string
-	// creates and changes are set once the statement makes a table, or changes the schema.
-	creates, changes bool
+	// creates, alters and changes are set once the statement makes a table, alters one, or changes the schema.
+	creates, alters, changes bool
 }
 
 // begin is called before a client's statement is prepared.
-func (p *policy) begin() { p.reason, p.creates, p.changes = "", false, false }
+func (p *policy) begin() { p.reason, p.creates, p.alters, p.changes = "", false, false, false }
 
 func (p *policy) refuse(format string, args ...any) bool {
 	if p.reason == "" {
@@ -76,7 +76,9 @@ func (p *policy) allow(action int, first, second, database, _ string) bool {
 	case lib.SQLITE_CREATE_TABLE:
 		p.creates, p.changes = true, true
 		return database != "temp" || p.refuse("%s", temporary) // as in CREATE TABLE temp.x
-	case lib.SQLITE_CREATE_INDEX, lib.SQLITE_CREATE_TRIGGER, lib.SQLITE_CREATE_VIEW, lib.SQLITE_ALTER_TABLE,
+	case lib.SQLITE_ALTER_TABLE:
+		p.alters, p.changes = true, true
+	case lib.SQLITE_CREATE_INDEX, lib.SQLITE_CREATE_TRIGGER, lib.SQLITE_CREATE_VIEW,
 		lib.SQLITE_DROP_INDEX, lib.SQLITE_DROP_TABLE, lib.SQLITE_DROP_TRIGGER, lib.SQLITE_DROP_VIEW:
 		p.changes = true
 	case lib.SQLITE_SELECT:

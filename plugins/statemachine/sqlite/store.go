@@ -15,9 +15,13 @@ import (
 
 // The limits of a statement. They decide what is refused, so they are constants.
 const (
-	maxValueBytes = 16 << 20 // of a text, a blob, a row, or a statement
-	// maxSteps is how many instructions of SQLite's virtual machine a command may take.
+	maxValueBytes     = 2 << 20 // of a text, a blob, or a row
+	maxStatementBytes = 16 << 20
+	// maxSteps is how many instructions of SQLite's virtual machine a command may take. Preparing is counted as
+	// instructions; the bytes that an instruction moves are not.
 	maxSteps = 50_000_000
+	// maxExpansion is what all views may cost when SQLite expands them.
+	maxExpansion = 2_000_000
 	// maxWritten is how many bytes of texts and blobs a command may write.
 	maxWritten = 256 << 20
 )
@@ -93,8 +97,8 @@ func (s *store) addSequences() error {
 
 func limit(c *engine.Conn) {
 	for id, value := range map[int32]int32{
-		lib.SQLITE_LIMIT_LENGTH: maxValueBytes, lib.SQLITE_LIMIT_SQL_LENGTH: maxValueBytes, lib.SQLITE_LIMIT_COLUMN: 500,
-		lib.SQLITE_LIMIT_EXPR_DEPTH: 200, lib.SQLITE_LIMIT_COMPOUND_SELECT: 100, lib.SQLITE_LIMIT_VDBE_OP: 250_000,
+		lib.SQLITE_LIMIT_LENGTH: maxValueBytes, lib.SQLITE_LIMIT_SQL_LENGTH: maxStatementBytes, lib.SQLITE_LIMIT_COLUMN: 500,
+		lib.SQLITE_LIMIT_EXPR_DEPTH: 200, lib.SQLITE_LIMIT_COMPOUND_SELECT: 100, lib.SQLITE_LIMIT_VDBE_OP: 50_000_000,
 		lib.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 200, lib.SQLITE_LIMIT_VARIABLE_NUMBER: 1000, lib.SQLITE_LIMIT_TRIGGER_DEPTH: 20,
 		lib.SQLITE_LIMIT_WORKER_THREADS: 0,
 	} {

@@ -66,7 +66,7 @@ func (v *view) open() (err error) {
 		limit(v.c)
 	}
 	v.rules = policy{own: true, reads: true}
-	v.c.Allow, v.c.Stop = v.rules.allow, nil
+	v.c.Allow, v.c.Spend = v.rules.allow, nil
 	if err = v.c.Exec("BEGIN"); err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (v *view) close() {
 	if v.c == nil {
 		return
 	}
-	v.c.Stop, v.rules.own = nil, true
+	v.c.Spend, v.rules.own = nil, true
 	usable := v.c.InTransaction() && v.c.Exec("ROLLBACK") == nil
 	v.s.mu.Lock()
 	defer v.s.mu.Unlock()
@@ -108,8 +108,9 @@ const besideEvery = 5 * time.Second
 // watch ends the statement under way with ctx, and with the view.
 func (v *view) watch(ctx context.Context) {
 	last := time.Now()
-	v.c.Stop = func() bool {
+	v.c.Spend = func(int) bool {
 		switch {
+		case v.failed != nil:
 		case ctx.Err() != nil:
 			v.failed = ctx.Err()
 		case v.ctx.Err() != nil:
@@ -127,6 +128,11 @@ func (v *view) prepare(q statement) (*engine.Stmt, error) {
 	v.rules.begin()
 	stmt, rest, err := v.c.Prepare(q.SQL)
 	switch {
+	case v.failed != nil:
+		if stmt != nil {
+			stmt.Close()
+		}
+		return nil, v.failed
 	case v.rules.reason != "":
 		err = errors.New(v.rules.reason)
 	case err == nil && stmt == nil:

@@ -47,13 +47,16 @@ type Conn struct {
 	// Changed is told of each row that is written, with its new rowid and the bytes of its texts and blobs. False
 	// ends the statement.
 	Changed func(rowid int64, bytes int) bool
-	// Stop is asked after each StepUnit instructions of the virtual machine, and ends the
-	// statement with true.
-	Stop func() bool
+	// Spend is told what a statement has cost since it was called last, in instructions of the virtual machine, and ends
+	// the statement with true. It is called while a statement is prepared too.
+	Spend func(instructions int) bool
+
+	asked     int  // questions to the authorizer since a statement was prepared
+	preparing bool // a statement is prepared
 }
 
-// StepUnit is the number of instructions of the virtual machine after which Stop is asked.
-const StepUnit = 1000
+// StepUnit is the number of instructions of the virtual machine after which Spend is called.
+const StepUnit = 100
 
 var conns sync.Map // handle of the database -> *Conn
 

@@ -43,6 +43,9 @@ func authorize(_ *libc.TLS, db uintptr, action int32, first, second, database, t
 	if c == nil {
 		return lib.SQLITE_DENY
 	}
+	if c.ask() {
+		return lib.SQLITE_DENY
+	}
 	if c.Allow == nil || c.Allow(int(action), text(first), text(second), text(database), text(trigger)) {
 		return lib.SQLITE_OK
 	}
@@ -80,7 +83,7 @@ func written(tls *libc.TLS, db uintptr) (n int) {
 }
 
 func progress(_ *libc.TLS, db uintptr) int32 {
-	if c := connOf(db); c != nil && c.Stop != nil && c.Stop() {
+	if c := connOf(db); c != nil && c.progress() {
 		return 1
 	}
 	return 0

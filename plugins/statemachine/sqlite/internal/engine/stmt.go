@@ -27,7 +27,10 @@ func (c *Conn) Prepare(sql string) (*Stmt, string, error) {
 	out := c.tls.Alloc(16)
 	defer c.tls.Free(16)
 	*at[uintptr](out), *at[uintptr](out + 8) = 0, 0
-	if rc := lib.Xsqlite3_prepare_v2(c.tls, c.db, text, -1, out, out+8); rc != lib.SQLITE_OK {
+	c.asked, c.preparing = 0, true
+	rc := lib.Xsqlite3_prepare_v2(c.tls, c.db, text, -1, out, out+8)
+	c.preparing = false
+	if rc != lib.SQLITE_OK {
 		return nil, "", c.failure(rc)
 	}
 	rest := sql[*at[uintptr](out + 8)-text:]
