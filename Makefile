@@ -149,7 +149,7 @@ test-hostile: ## attack a cluster by all its ports, each attack at its whole len
 # Each kind and language, checked wholly and run as a cluster; then the plugins that break a
 # rule each, of which each must be found.
 test-plugins: build ## make a plugin of each kind and language, check it and run three hosts on it; and find the rules that broken plugins break
-	go test -count=1 -v -timeout 40m ./test -run '^TestANewPlugin' -new-plugins.whole
+	go test -count=1 -v -timeout 40m ./test -run '^(TestANewPlugin|TestTheExample)' -new-plugins.whole
 	cd plugins/statemachine/sqlite && go test -count=1 -timeout 20m ./... -sqlite.whole
 	go test -count=1 -timeout 40m ./internal/plugincheck/... ./plugins/storage/storagetest ./plugins/transport/transporttest ./plugins/statemachine/statemachinetest
 

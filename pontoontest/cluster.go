@@ -23,7 +23,7 @@ const ending = 20 * time.Second
 
 // Options say what runs. The zero value is a cluster of the shipped plugins.
 type Options struct {
-	// Host is the path of the host program; see the package.
+	// Host is the host program: a path, or a name in PATH; see the package.
 	Host string
 	// StateMachine and Storage are executables with their arguments, in the place of the
 	// shipped ones. A relative path is one from the test's directory.
@@ -50,6 +50,9 @@ type Running struct {
 // Cluster founds a cluster of n members, and returns when each of them serves.
 func Cluster(t testing.TB, n int, o Options) *Running {
 	t.Helper()
+	if (len(o.Transport) > 0) != (o.Scheme != "") {
+		t.Fatal("Transport and Scheme belong together")
+	}
 	dir, err := os.MkdirTemp(shortdir.Parent(), "pontoontest-")
 	if err != nil {
 		t.Fatal(err)

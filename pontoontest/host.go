@@ -18,9 +18,12 @@ const module = "github.com/pontoon-raft/pontoon"
 func hostProgram(t testing.TB, dir string, o Options) string {
 	t.Helper()
 	if path := cmp.Or(o.Host, os.Getenv("PONTOON_HOST")); path != "" {
-		path, err := filepath.Abs(path)
+		path, err := exec.LookPath(path)
+		if err == nil {
+			path, err = filepath.Abs(path)
+		}
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("no host program: %v", err)
 		}
 		return path
 	}
