@@ -133,21 +133,15 @@ func (s *Server) streamError(ctx context.Context, f *feed, err error, neededBack
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, statemachine.ErrInvalidQuery), errors.Is(err, statemachine.ErrNoQueryStreams):
+	case errors.Is(err, statemachine.ErrNoQueryStreams):
 		return &Error{Err: ErrInvalid, Detail: err.Error()}
-	case ctx.Err() != nil:
-		return s.readError(ctx)
-	case s.ended():
-		return &Error{Err: ErrStopping}
+	case errors.Is(err, statemachine.ErrInvalidQuery), ctx.Err() != nil, s.ended(): // come first
 	case errors.Is(err, statemachine.ErrTooManyStreams):
 		return &Error{Err: ErrTooManyRequests, Detail: err.Error(), RetryAfter: s.cfg.Election}
 	case f.silent.Load():
 		return &Error{Err: ErrQueryFailed, Detail: fmt.Sprintf("the state machine has sent nothing for %v", f.patience)}
-	case neededBack, errors.Is(err, plugins.ErrGone), errors.Is(err, plugins.ErrClosed):
-		return s.machineAgain(err)
-	default:
-		return &Error{Err: ErrQueryFailed, Detail: err.Error(), RetryAfter: s.cfg.Tick}
 	}
+	return s.queryError(ctx, err, neededBack)
 }
 
 // A crowd is the time in which a state machine has refused every answer in chunks, because

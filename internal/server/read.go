@@ -74,20 +74,26 @@ func (s *Server) ask(ctx context.Context, data []byte) (Answer, error) {
 	broken := err != nil && !retired && (neededBack || errors.Is(err, plugins.ErrGone))
 	ended := broken && hasEnded(ctx, m, s.cfg.Tick)
 	s.judge(data, begun, err, ended, ctx.Err() != nil && time.Since(begun) >= RequestTimeout(s.cfg.Election)/2)
-	switch {
-	case err == nil:
-		return Answer{Data: answer, Index: index}, nil
-	case errors.Is(err, statemachine.ErrInvalidQuery):
-		return Answer{}, &Error{Err: ErrInvalid, Detail: err.Error()}
-	case ctx.Err() != nil:
-		return Answer{}, s.readError(ctx)
-	case s.ended():
-		return Answer{}, &Error{Err: ErrStopping}
-	case neededBack, errors.Is(err, plugins.ErrGone), errors.Is(err, plugins.ErrClosed):
-		return Answer{}, s.machineAgain(err)
-	default:
-		return Answer{}, &Error{Err: ErrQueryFailed, Detail: err.Error(), RetryAfter: s.cfg.Tick}
+	if err != nil {
+		return Answer{}, s.queryError(ctx, err, neededBack)
 	}
+	return Answer{Data: answer, Index: index}, nil
+}
+
+// queryError is what a client is told of a state machine's error. neededBack: the state
+// machine was taken from the query.
+func (s *Server) queryError(ctx context.Context, err error, neededBack bool) error {
+	switch {
+	case errors.Is(err, statemachine.ErrInvalidQuery):
+		return &Error{Err: ErrInvalid, Detail: err.Error()}
+	case ctx.Err() != nil:
+		return s.readError(ctx)
+	case s.ended():
+		return &Error{Err: ErrStopping}
+	case neededBack, errors.Is(err, plugins.ErrGone), errors.Is(err, plugins.ErrClosed):
+		return s.machineAgain(err)
+	}
+	return &Error{Err: ErrQueryFailed, Detail: err.Error(), RetryAfter: s.cfg.Tick}
 }
 
 // noMachine says that there is no state machine to be asked.
