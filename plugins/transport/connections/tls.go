@@ -3,7 +3,6 @@ package connections
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"net"
 
 	"github.com/pontoon-raft/pontoon/membercert"
@@ -81,10 +80,7 @@ func (n *node) proves(l *link, member uint64) error {
 	if l.tls == nil {
 		return nil
 	}
-	id, err := n.identity.PeerID(l.tls.ConnectionState())
-	if err == nil && id != member {
-		err = fmt.Errorf("%w: %x, which says that it is %x", peertls.ErrOtherSender, id, member)
-	}
+	err := n.identity.Speaks(l.tls.ConnectionState(), member)
 	if err != nil {
 		n.refusals.Called(l.conn.RemoteAddr().String(), err)
 	}

@@ -1,7 +1,6 @@
 package httptransport
 
 import (
-	"fmt"
 	"net/http"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
@@ -16,11 +15,7 @@ func (e *endpoint) speaksFor(r *http.Request, member uint64) error {
 	if r.TLS == nil {
 		return peertls.ErrNoCertificate
 	}
-	caller, err := e.Trust.Members.PeerID(*r.TLS)
-	if err == nil && caller != member {
-		err = fmt.Errorf("%w: member %x says that it is %x", peertls.ErrOtherSender, caller, member)
-	}
-	return err
+	return e.Trust.Members.Speaks(*r.TLS, member)
 }
 
 // vouched refuses a caller that may not speak for the member. It has to call

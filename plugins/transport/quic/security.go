@@ -16,7 +16,6 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/guard"
-	"github.com/pontoon-raft/pontoon/plugins/transport/internal/peertls"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/trust"
 )
 
@@ -126,10 +125,7 @@ func (s security) checkCaller(address net.Addr, state tls.ConnectionState, claim
 	if !s.Proven() {
 		return nil
 	}
-	member, err := s.Members.PeerID(state)
-	if err == nil && member != claimed {
-		err = fmt.Errorf("%w: it is of member %x, and the caller says %x", peertls.ErrOtherSender, member, claimed)
-	}
+	err := s.Members.Speaks(state, claimed)
 	if err != nil {
 		s.Refusals.Called(address.String(), err)
 	}

@@ -88,6 +88,16 @@ func (i *Identity) PeerID(s tls.ConnectionState) (uint64, error) {
 	return name.Member, nil
 }
 
+// Speaks refuses the other end of a connection made with Server or Client unless it is that
+// member: as ErrOtherSender, or with the error of PeerID.
+func (i *Identity) Speaks(s tls.ConnectionState, member uint64) error {
+	id, err := i.PeerID(s)
+	if err == nil && id != member {
+		err = fmt.Errorf("%w: member %x says that it is %x", ErrOtherSender, id, member)
+	}
+	return err
+}
+
 // Expires is when the certificate in use runs out.
 func (i *Identity) Expires() time.Time { return i.source.Last().end() }
 
