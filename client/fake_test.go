@@ -13,6 +13,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/access"
 	"github.com/pontoon-raft/pontoon/internal/api"
 	"github.com/pontoon-raft/pontoon/internal/api/apitest"
+	"github.com/pontoon-raft/pontoon/internal/await"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
@@ -257,15 +258,5 @@ func newClient(t testing.TB, o client.Options) *client.Client {
 // within fails the test unless cond becomes true in time.
 func within(t testing.TB, what string, cond func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(15 * time.Second)
-	defer deadline.Stop()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !cond() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("not in time: %s", what)
-		}
-	}
+	await.That(t, 15*time.Second, what, cond)
 }

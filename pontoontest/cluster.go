@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/client"
+	"github.com/pontoon-raft/pontoon/internal/await"
 	"github.com/pontoon-raft/pontoon/internal/loopback"
 	"github.com/pontoon-raft/pontoon/internal/shortdir"
 )
@@ -261,16 +262,7 @@ func (c *Running) Heal() { c.links.cut(func(int, int) bool { return false }) }
 
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.After(patience)
-	poll := time.NewTicker(10 * time.Millisecond)
-	defer poll.Stop()
-	for !holds() {
-		select {
-		case <-poll.C:
-		case <-deadline:
-			t.Fatalf("waited %v in vain for %s", patience, what)
-		}
-	}
+	await.That(t, patience, what, holds)
 }
 
 // absolute is a command with an absolute path.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pontoon-raft/pontoon/internal/await"
 )
 
 // Orphans that came to this process are reaped; a child of its own is not,
@@ -79,15 +81,7 @@ func ended(pid int) bool {
 // until waits for a condition.
 func until(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	deadline, ticker := time.After(20*time.Second), time.NewTicker(5*time.Millisecond)
-	defer ticker.Stop()
-	for !condition() {
-		select {
-		case <-ticker.C:
-		case <-deadline:
-			t.Fatalf("waited for %s in vain", what)
-		}
-	}
+	await.That(t, 20*time.Second, what, condition)
 }
 
 // A program may call itself anything.

@@ -10,6 +10,7 @@ import (
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/internal/api"
+	"github.com/pontoon-raft/pontoon/internal/await"
 )
 
 // start serves svc on loopback until the test ends.
@@ -55,15 +56,5 @@ func hostClient(t testing.TB, s *api.Server) hostv1.HostClient {
 // within fails the test unless cond becomes true in time.
 func within(t testing.TB, what string, cond func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(10 * time.Second)
-	defer deadline.Stop()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !cond() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("not in time: %s", what)
-		}
-	}
+	await.That(t, 10*time.Second, what, cond)
 }

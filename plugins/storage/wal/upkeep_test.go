@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/await"
 	"github.com/pontoon-raft/pontoon/internal/wake"
 	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
@@ -78,13 +79,7 @@ func testRemovedAgain(t *testing.T, disk *tenacious) {
 
 func waitFor(t *testing.T, condition func() bool) {
 	t.Helper()
-	ticker := time.NewTicker(time.Millisecond)
-	defer ticker.Stop()
-	for end := time.Now().Add(time.Minute); !condition(); <-ticker.C {
-		if time.Now().After(end) {
-			t.Fatal("it does not come")
-		}
-	}
+	await.That(t, time.Minute, "it does not come", condition)
 }
 
 func segmentsOf(t *testing.T, fs vfs.FS) (n int) {

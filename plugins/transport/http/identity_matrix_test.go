@@ -19,6 +19,7 @@ import (
 	"time"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/internal/await"
 	"github.com/pontoon-raft/pontoon/membercert"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
@@ -403,10 +404,5 @@ func (r recorded) Write(p []byte) (int, error) {
 
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !holds(); {
-		if time.Now().After(end) {
-			t.Fatalf("it never happened that %s", what)
-		}
-		<-time.After(time.Millisecond)
-	}
+	await.That(t, 20*time.Second, what, holds)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/internal/await"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
@@ -139,15 +140,15 @@ func (e *events) got(payload []byte) bool {
 // lead there.
 func eventually(t testing.TB, what string, done func() bool, again func()) {
 	t.Helper()
-	for end := time.Now().Add(patience); !done(); {
-		if time.Now().After(end) {
-			t.Fatalf("waited %v for %s", patience, what)
+	await.That(t, patience, what, func() bool {
+		if done() {
+			return true
 		}
 		if again != nil {
 			again()
 		}
-		<-time.After(2 * time.Millisecond)
-	}
+		return false
+	})
 }
 
 func encode(t testing.TB, m pluginv1.Message) []byte {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
+	"github.com/pontoon-raft/pontoon/internal/await"
 	"github.com/pontoon-raft/pontoon/plugins/transport"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/raftmsg"
 )
@@ -100,12 +101,7 @@ func numbered(t testing.TB, kind uint32, class pluginv1.MessageClass, number uin
 // eventually waits for a condition that must come true soon.
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !condition(); {
-		if time.Now().After(end) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-		<-time.After(time.Millisecond)
-	}
+	await.That(t, 20*time.Second, what, condition)
 }
 
 // EveryMessageArrivesOrIsReported has node 1 send on two streams for a while, during
