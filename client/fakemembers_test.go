@@ -97,5 +97,9 @@ func (m *member) UpgradePlugin(context.Context, string, string, string) (server.
 	return server.PluginUpgrade{}, nil
 }
 
+func (m *member) MoveStorage(context.Context, server.StorageMoveRequest) (server.StorageMove, error) {
+	return server.StorageMove{}, nil
+}
+
 func (m *member) Live() error  { return nil }
 func (m *member) Ready() error { return nil }

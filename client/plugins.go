@@ -28,6 +28,14 @@ func (c *Client) UpgradePlugin(ctx context.Context, endpoint string, req *hostv1
 	return askOne(ctx, c, endpoint, request{}, req, hostv1.HostClient.UpgradePlugin)
 }
 
+// MoveStorage asks the member at endpoint, once, to move its store to the storage that its
+// own configuration has as the next one. The answer comes before the copy begins, and Status
+// tells how it goes on; a move that is under way or done is not begun again. It needs the role
+// administer.
+func (c *Client) MoveStorage(ctx context.Context, endpoint string, req *hostv1.MoveStorageRequest) (*hostv1.MoveStorageResponse, error) {
+	return askOne(ctx, c, endpoint, request{}, req, hostv1.HostClient.MoveStorage)
+}
+
 // askOne asks the member at endpoint, once.
 func askOne[Req, Res any](ctx context.Context, c *Client, endpoint string, r request, req *Req,
 	method func(hostv1.HostClient, context.Context, *Req, ...grpc.CallOption) (*Res, error),

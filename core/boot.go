@@ -80,6 +80,9 @@ func (h *Host) start(ctx context.Context) error {
 	if err := h.identity.open(ctx); err != nil {
 		return err
 	}
+	if err := h.adoptStorage(); err != nil {
+		return err
+	}
 	if err := h.audit.Start(); err != nil {
 		return fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, err)
 	}

@@ -80,6 +80,12 @@ type Config struct {
 	Audit AuditConfig
 
 	Storage, StateMachine PluginConfig
+	// NextStorage is where the store of this member is moved to when a client asks for it;
+	// nil if nowhere. It and Storage have names, by which a host that is started again finds
+	// the one that has the store. NextStorageNow, if it is not nil, is asked when a move is
+	// asked for, so that a host need not be started again for another NextStorage.
+	NextStorage    *PluginConfig
+	NextStorageNow func() (*PluginConfig, error)
 	// Transports are the transport plugins in the order of preference: one, or
 	// while the cluster moves from one to another, both. No two may serve URLs
 	// of one scheme (transport.Scheme). A transport for which a peer has no

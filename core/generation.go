@@ -61,8 +61,11 @@ func newGeneration(h *Host) *generation {
 // openGeneration starts the storage plugin, reads what is on disk, and makes a
 // raft node from it.
 func (h *Host) openGeneration(ctx context.Context) (*generation, error) {
-	g := newGeneration(h)
-	in, err := h.launch(ctx, plugins.Storage, h.slots[plugins.Storage], h.cfg.Storage.Config, func(ctx context.Context, in *catalog.Instance, opts plugins.Options) (err error) {
+	if err := h.moveIsSettled(); err != nil {
+		return nil, err
+	}
+	g, place := newGeneration(h), h.storage.Load()
+	in, err := h.launch(ctx, plugins.Storage, place.slot, place.section.Config, func(ctx context.Context, in *catalog.Instance, opts plugins.Options) (err error) {
 		g.storage, g.incarnation = in.Storage(), opts.Incarnation
 		g.state, err = g.storage.Open(ctx, opts)
 		return err
@@ -70,10 +73,14 @@ func (h *Host) openGeneration(ctx context.Context) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.instance, g.trial = in, h.slots[plugins.Storage].OnTrial()
-	if err := g.build(ctx); err != nil {
+	upgrading := place.slot.OnTrial()
+	g.instance, g.trial = in, upgrading || h.isMoveOnTrial()
+	if err = g.build(ctx); err == nil {
+		err = h.moveServes()
+	}
+	if err != nil {
 		err = h.giveUp(ctx, in, err)
-		if g.trial {
+		if upgrading {
 			err = notServed("use", in, err)
 		}
 		return nil, err
@@ -163,6 +170,7 @@ func (g *generation) abandon() error {
 func (h *Host) superviseStorage(g *generation) {
 	for {
 		var asked *restarts.Restart
+		var move *storageMove
 		select {
 		case <-h.life.Done():
 			return
@@ -170,20 +178,22 @@ func (h *Host) superviseStorage(g *generation) {
 		case <-g.instance.Done():
 			g.fail(exitReason(g.instance))
 		case asked = <-h.storageRestarts:
+		case move = <-h.storageMoves:
 		}
 		if h.life.Err() != nil {
 			return
 		}
-		err := h.endGeneration(g, asked)
+		err := h.endGeneration(g, asked != nil || move != nil)
 		if err != nil {
 			h.setGeneration(g) // the stop names what does not end
 			h.fail(err)
 			return
 		}
 		g.wg.Wait()
-		g, err = h.reopenGeneration()
-		if err != nil {
+		move.do(h)
+		if g, err = h.reopenGeneration(); err != nil {
 			asked.Answer(err)
+			move.answer(err)
 		}
 		switch {
 		case err != nil && h.life.Err() == nil:
@@ -198,14 +208,15 @@ func (h *Host) superviseStorage(g *generation) {
 		h.run(g)
 		h.server.Pause(false)
 		asked.Answer(nil)
+		move.answer(nil)
 		h.logger.Info("node was built anew", "last_index", g.state.LastIndex, "commit", g.state.HardState.Commit)
 	}
 }
 
 // endGeneration ends a generation as a whole: one whose storage has failed at once, and
-// one whose storage is to be restarted, as was asked for, in good order.
-func (h *Host) endGeneration(g *generation, asked *restarts.Restart) error {
-	if asked != nil {
+// one whose storage is to be restarted or moved, as was asked for, in good order.
+func (h *Host) endGeneration(g *generation, asked bool) error {
+	if asked {
 		return h.retireStorage(g)
 	}
 	why := context.Cause(g.failing)
@@ -228,8 +239,17 @@ func (h *Host) endGeneration(g *generation, asked *restarts.Restart) error {
 func (h *Host) reopenGeneration() (*generation, error) {
 	for {
 		g, err := h.openGeneration(h.life)
-		if err == nil || isPermanent(err) || h.life.Err() != nil {
+		if err == nil || h.life.Err() != nil {
 			return g, err
+		}
+		returned, unsettled := h.returnStore(err)
+		switch {
+		case returned:
+			continue
+		case unsettled != nil:
+			return nil, unsettled
+		case isPermanent(err):
+			return nil, err
 		}
 		h.logger.Error("storage could not be opened, trying again", "error", err)
 		// An error that comes before any process, whose restart the slot would delay,

@@ -28,7 +28,9 @@ type Host struct {
 	logger   *slog.Logger
 	relay    *logsink.Relay // under logger; nil if that does not wait by itself
 	catalog  *catalog.Catalog
-	slots    map[plugins.Kind]*catalog.Slot // but those of the transports
+	slots    map[plugins.Kind]*catalog.Slot // of the state machine
+	storage  atomic.Pointer[storagePlace]   // the one in force
+	moving   atomic.Pointer[storageMove]    // the last move of the store; nil if there was none
 	server   *server.Server
 	api      *api.Server
 	machine  *machineSource
@@ -41,6 +43,7 @@ type Host struct {
 
 	restarting      sync.Mutex             // one plugin at a time is restarted as asked
 	storageRestarts chan *restarts.Restart // to superviseStorage
+	storageMoves    chan *storageMove      // to it too
 
 	incarnation atomic.Uint64
 	stored      atomic.Uint64                  // the highest index that was ever durable here
@@ -99,7 +102,7 @@ func New(cfg Config) (*Host, error) {
 	}
 	h := &Host{
 		cfg: cfg, logger: cfg.Logger, relay: relay, catalog: c, slots: map[plugins.Kind]*catalog.Slot{},
-		booted: make(chan struct{}), done: make(chan struct{}), storageRestarts: make(chan *restarts.Restart),
+		booted: make(chan struct{}), done: make(chan struct{}), storageRestarts: make(chan *restarts.Restart), storageMoves: make(chan *storageMove),
 	}
 	h.life, h.endLife = context.WithCancel(context.Background())
 	h.identity = newIdentity(h)
@@ -127,6 +130,7 @@ func New(cfg Config) (*Host, error) {
 		CatchUpBytes: cfg.CatchUpBytes,
 		Rehearse:     rehearse, RehearseAll: cfg.RehearseSnapshots,
 		StateMachine: h.machine, Plugins: h.pluginStatus, PluginLines: h.pluginLines, RestartPlugin: h.restartPlugin, UpgradePlugin: h.upgradePlugin,
+		MoveStorage: h.moveStorage, StorageMove: h.storageMoveStatus,
 		MachineOnTrial: h.slots[plugins.StateMachine].OnTrial, Links: h.links, Ping: h.courier.Ping, Fitness: h.unfit, Logger: cfg.Logger, Metrics: cfg.Metrics,
 		NoteParting:  func(index uint64, how string) { h.identity.pins.part(index, how) },
 		Certificates: func() []server.Warning { return h.certificates.warnings(time.Now()) },
@@ -149,12 +153,13 @@ func New(cfg Config) (*Host, error) {
 
 // makeSlots gives every plugin its place.
 func (h *Host) makeSlots() (err error) {
-	for kind, plugin := range map[plugins.Kind]*PluginConfig{
-		plugins.Storage: &h.cfg.Storage, plugins.StateMachine: &h.cfg.StateMachine,
-	} {
-		if h.slots[kind], err = h.catalog.Slot(plugin.spec(kind)); err != nil {
-			return err
-		}
+	place, err := h.storagePlaceOf(&h.cfg.Storage)
+	if err != nil {
+		return err
+	}
+	h.storage.Store(place)
+	if h.slots[plugins.StateMachine], err = h.catalog.Slot(h.cfg.StateMachine.spec(plugins.StateMachine)); err != nil {
+		return err
 	}
 	if len(h.cfg.Transports) == 0 {
 		return fmt.Errorf("%w: a host needs a transport", plugins.ErrInvalidConfig)

@@ -117,10 +117,17 @@ func (h *Host) giveUp(ctx context.Context, in *catalog.Instance, err error) erro
 
 // openFirstGeneration is openGeneration at boot.
 func (h *Host) openFirstGeneration(ctx context.Context) (*generation, error) {
-	var g *generation
-	err := handover.Retry(ctx, storage.ErrLocked, func() (err error) {
-		g, err = h.openGeneration(ctx)
-		return err
-	})
-	return g, err
+	for {
+		var g *generation
+		err := handover.Retry(ctx, storage.ErrLocked, func() (err error) {
+			g, err = h.openGeneration(ctx)
+			return err
+		})
+		if err == nil || ctx.Err() != nil {
+			return g, err
+		}
+		if returned, unsettled := h.returnStore(err); !returned {
+			return nil, errors.Join(err, unsettled)
+		}
+	}
 }

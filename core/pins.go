@@ -117,6 +117,31 @@ func (p *pins) parted() (index uint64, how string) {
 	return p.kept.PartedAt, p.kept.Parted
 }
 
+// storage is the backend that the store was moved to last, and move the move that is under
+// way; empty and nil if there is none.
+func (p *pins) storage() (backend string, move *datadir.Move) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.kept.Move != nil {
+		m := *p.kept.Move
+		move = &m
+	}
+	return p.kept.Storage, move
+}
+
+// noteMove notes durably how far a move of the store is, and which backend is in force.
+func (p *pins) noteMove(backend string, move *datadir.Move) error {
+	if move != nil {
+		kept := *move
+		move = &kept
+	}
+	p.mu.Lock()
+	p.kept.Storage, p.kept.Move = backend, move
+	p.changes++
+	p.mu.Unlock()
+	return p.save()
+}
+
 // pin notes the first store that a member showed. Strangers are not pinned: there
 // is no end of them. It does not wait for the disk: keep writes it.
 func (p *pins) pin(id member.ID, store uint64) {

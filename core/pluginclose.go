@@ -124,7 +124,7 @@ func (h *Host) untilForced() (context.Context, context.CancelFunc) {
 // unopened names the plugins that run and were not opened yet: a stop that has waited
 // for a start in vain has waited for one of them.
 func (h *Host) unopened() error {
-	all := append([]catalog.Status{h.slots[plugins.Storage].Status(), h.slots[plugins.StateMachine].Status()}, h.courier.Plugins()...)
+	all := append([]catalog.Status{h.storageSlot().Status(), h.slots[plugins.StateMachine].Status()}, h.courier.Plugins()...)
 	var errs []error
 	for _, st := range all {
 		if st.State == catalog.Starting {

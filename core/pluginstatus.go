@@ -13,7 +13,7 @@ import (
 // pluginStatus reports on all plugins, in the order in which they start.
 func (h *Host) pluginStatus() []server.PluginStatus {
 	list := []server.PluginStatus{
-		statusOf(h.slots[plugins.Storage].Status()), statusOf(h.slots[plugins.StateMachine].Status()),
+		statusOf(h.storageSlot().Status()), statusOf(h.slots[plugins.StateMachine].Status()),
 	}
 	if g := h.current(); g != nil {
 		list[0].Warning = g.space.warning()
@@ -39,7 +39,7 @@ func statusOf(st catalog.Status) server.PluginStatus {
 
 // slot finds the place of a plugin by its kind, and by its name if that is given.
 func (h *Host) slot(kind plugins.Kind, name string) (*catalog.Slot, error) {
-	all := append([]*catalog.Slot{h.slots[plugins.Storage], h.slots[plugins.StateMachine]}, h.courier.Slots()...)
+	all := append([]*catalog.Slot{h.storageSlot(), h.slots[plugins.StateMachine]}, h.courier.Slots()...)
 	var found []*catalog.Slot
 	var has []string
 	for _, s := range all {

@@ -118,7 +118,7 @@ func (h *Host) replace(ctx context.Context, slot *catalog.Slot, ended <-chan str
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*patience.Open(h.cfg.Election))
 	defer cancel()
-	if slot == h.slots[plugins.Storage] {
+	if slot == h.storageSlot() {
 		begun, err = h.restartStorage(ctx, ended)
 	} else {
 		begun, err = h.courier.Restart(ctx, slot, ended)
@@ -151,13 +151,7 @@ func (h *Host) restartStorage(ctx context.Context, ended <-chan struct{}) (begun
 
 // leaveLead gives the leadership away, if this member has it and there is another voter.
 func (h *Host) leaveLead(ctx context.Context) error {
-	voters := 0
-	for _, m := range h.server.Membership().Members {
-		if !m.Learner {
-			voters++
-		}
-	}
-	if h.server.Status().Role != "leader" || voters < 2 {
+	if h.server.Status().Role != "leader" || h.voters() < 2 {
 		return nil
 	}
 	leader, err := h.server.HandOver(ctx)
@@ -167,6 +161,16 @@ func (h *Host) leaveLead(ctx context.Context) error {
 	h.logger.Info("leadership handed over", "to", leader)
 	pause.For(ctx, h.cfg.Tick) // the others hear of the new leader before this node goes
 	return nil
+}
+
+// voters counts the members that vote, this one among them if it does.
+func (h *Host) voters() (count int) {
+	for _, m := range h.server.Membership().Members {
+		if !m.Learner {
+			count++
+		}
+	}
+	return count
 }
 
 // retireStorage ends a generation whose storage is well: requests are refused, those in

@@ -81,6 +81,17 @@ type statusMemberJSON struct {
 		RetryMs   uint64 `json:"retry_ms"`
 		Parted    bool   `json:"parted"`
 	} `json:"quarantine"`
+	StorageMove *struct {
+		From         string `json:"from"`
+		To           string `json:"to"`
+		Phase        string `json:"phase"`
+		Entries      uint64 `json:"entries"`
+		EntriesTotal uint64 `json:"entries_total"`
+		Bytes        uint64 `json:"bytes"`
+		ForMs        uint64 `json:"for_ms"`
+		Left         string `json:"left"`
+		Error        string `json:"error"`
+	} `json:"storage_move"`
 }
 
 // And that of "bench propose -o json".

@@ -250,7 +250,8 @@ func TestStatusJSON(t *testing.T) {
         "greatest": 5
       },
       "durable": 18,
-      "quarantine": null
+      "quarantine": null,
+      "storage_move": null
     },
     {
       "id": "ab",
@@ -276,7 +277,8 @@ func TestStatusJSON(t *testing.T) {
       "command_version": 0,
       "command_versions": null,
       "durable": null,
-      "quarantine": null
+      "quarantine": null,
+      "storage_move": null
     }
   ]
 }

@@ -26,6 +26,9 @@ func configuredPlugins(c *hostconfig.Config) (all []configuredPlugin) {
 	for i, spec := range pluginSpecs(&c.Host) {
 		all = append(all, configuredPlugin{keys[i], spec, sections[i]})
 	}
+	if next := c.Host.NextStorage; next != nil {
+		all = append(all, configuredPlugin{"plugins.storage.next", pluginSpec(plugins.Storage, next), next.Config})
+	}
 	return all
 }
 

@@ -23,6 +23,8 @@
 //   - member.go, memberadd.go, leader.go: the members, and the one that leads;
 //   - offlineflags.go, log.go, snapshot.go, restore.go, recover.go, storage.go: the store of a
 //     stopped node: it is shown, checked, restored, recovered and migrated;
+//     storagerolling.go, storagemember.go, storageview.go: the stores of a cluster that serves are
+//     migrated;
 //   - cert.go, certfiles.go, certshow.go, token.go, tokenend.go: certificates and tokens are
 //     made, shown and ended; audit.go, audittail.go: the record of requests;
 //   - pluginnew.go: the folder of a new plugin is made;

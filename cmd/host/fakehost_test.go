@@ -223,5 +223,9 @@ func (h *fakeHost) UpgradePlugin(_ context.Context, kind, _, to string) (server.
 	}, h.err
 }
 
+func (h *fakeHost) MoveStorage(context.Context, server.StorageMoveRequest) (server.StorageMove, error) {
+	return server.StorageMove{}, h.err
+}
+
 func (h *fakeHost) Live() error  { return nil }
 func (h *fakeHost) Ready() error { return nil }

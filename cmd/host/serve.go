@@ -59,6 +59,13 @@ nohup a SIGHUP changes nothing.`,
 		}
 		shareProcessors(&c.Host)
 		c.Host.Version, c.Host.Backends, c.Host.Logger, c.Host.Log = versionText(), backends(), logger, sink
+		c.Host.NextStorageNow = func() (*core.PluginConfig, error) {
+			now, _, err := flags.load(cmd)
+			if err != nil {
+				return nil, err
+			}
+			return now.Host.NextStorage, nil
+		}
 		h, err := core.New(c.Host)
 		if err != nil {
 			return fmt.Errorf("%s: %w", flags.path, err)

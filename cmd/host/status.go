@@ -54,6 +54,30 @@ type memberStatus struct {
 	Durable *uint64 `json:"durable"`
 	// Quarantine is null of a member that is not quarantined.
 	Quarantine *quarantineStatus `json:"quarantine"`
+	// StorageMove is the last move of the store to another storage; null if there was none in
+	// the life of the host.
+	StorageMove *storageMoveStatus `json:"storage_move"`
+}
+
+// storageMoveStatus is how far a move of a store is, or how it has ended.
+type storageMoveStatus struct {
+	From         string `json:"from"`
+	To           string `json:"to"`
+	Phase        string `json:"phase"`
+	Entries      uint64 `json:"entries"`
+	EntriesTotal uint64 `json:"entries_total"`
+	Bytes        uint64 `json:"bytes"`
+	ForMs        uint64 `json:"for_ms"`
+	Left         string `json:"left"`
+	Error        string `json:"error"`
+}
+
+func storageMoveOf(st *hostv1.StatusResponse) *storageMoveStatus {
+	m := st.GetStorageMove()
+	if m == nil {
+		return nil
+	}
+	return &storageMoveStatus{m.GetFrom(), m.GetTo(), m.GetPhase(), m.GetEntries(), m.GetEntriesTotal(), m.GetBytes(), m.GetForMs(), m.GetLeft(), m.GetError()}
 }
 
 // commandVersions is a range of versions, both ends included.
@@ -224,7 +248,7 @@ func memberOf(r client.MemberStatus, cluster string) memberStatus {
 		FirstIndex: st.GetFirstIndex(), LastIndex: st.GetLastIndex(), SnapshotIndex: st.GetSnapshotIndex(), Durable: st.Durable,
 		Reachable: true, Plugins: pluginsOf(st), Links: linksOf(st),
 		Warnings: warningsOf(st), UncommittedMs: st.GetUncommittedMs(), TickAgeMs: st.GetTickAgeMs(),
-		Level: st.GetLevel(), LevelUnderstood: st.GetLevelUnderstood(), Quarantine: quarantineOf(st),
+		Level: st.GetLevel(), LevelUnderstood: st.GetLevelUnderstood(), Quarantine: quarantineOf(st), StorageMove: storageMoveOf(st),
 		CommandVersion: st.GetCommandVersion(), CommandVersions: commandVersionsOf(st),
 	}
 	if st.GetClusterId() != cluster {
@@ -358,6 +382,9 @@ func (s clusterStatus) note(m memberStatus) string {
 	}
 	if text := s.astray(m); text != "" {
 		parts = append(parts, text)
+	}
+	if move := m.StorageMove; move != nil && move.Phase != "done" {
+		parts = append(parts, strings.TrimSuffix(fmt.Sprintf("store to %s: %s %d of %d entries: %s", move.To, move.Phase, move.Entries, move.EntriesTotal, move.Error), ": "))
 	}
 	for _, w := range m.Warnings {
 		parts = append(parts, w.Message)

@@ -13,7 +13,7 @@ import (
 func newStorageMigrate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "migrate --config FILE --to NAME",
-		Short: "Copy a node's log and snapshots to another backend",
+		Short: "Copy a node's log and snapshots to another backend, or those of all members in turn",
 		Long: `migrate copies the store of a stopped node into one of another backend, reads
 both, compares them, and puts the new one in the old one's place. The old one
 stays beside it, under the name that is printed, until you remove it. Then set
@@ -27,13 +27,24 @@ one: the peers could not tell that it lacks what came since.
 shipped backend, or an executable given by --command and --sha256.
 
 A log that was compacted begins in the copy after the oldest snapshot that it
-reaches: entries before that, kept for slow followers, are not copied.`,
+reaches: entries before that, kept for slow followers, are not copied.
+
+--rolling moves the stores of a cluster that serves, one member after the other, the
+leader last. Each member's own file says where to: in plugins.storage.next, with the
+name that --to has here. The file is read when the member is asked, so that no host
+needs a restart before. A member takes no part while its store is copied, and the
+next one follows when it has caught up. The command can be interrupted and run again:
+members that are done are left alone. A cluster that would lose its quorum is
+refused, unless --force says that it may stand still.`,
 		Example: `  host storage migrate --config n1.yaml --from wal --to pebble \
     --command ./pontoon-storage-pebble --sha256 $(sha256sum ./pontoon-storage-pebble | cut -d' ' -f1)
-  host storage migrate --config n1.yaml --to wal`,
+  host storage migrate --config n1.yaml --to wal
+  host storage migrate --rolling --to pebble --endpoints 127.0.0.1:7401`,
 		Args: args(cobra.NoArgs),
 	}
-	flags, out := addOffline(cmd), addOutput(cmd)
+	flags, out, cluster := addOffline(cmd), addOutput(cmd), addCluster(cmd)
+	rolling := cmd.Flags().Bool("rolling", false, "move the stores of a cluster that serves, one member after the other")
+	force := cmd.Flags().Bool("force", false, "with --rolling: also if the cluster answers nothing meanwhile")
 	var from string
 	var to catalog.Spec
 	cmd.Flags().StringVar(&from, "from", "", "the backend that the data has; refused if it is another")
@@ -43,6 +54,9 @@ reaches: entries before that, kept for slow followers, are not copied.`,
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if to.Name == "" {
 			return &usageError{cmd.CommandPath(), "which backend? give --to"}
+		}
+		if *rolling {
+			return migrateRolling(cmd, cluster, out, to.Name, *force)
 		}
 		place, node, err := flags.needPlace(cmd)
 		if err != nil {

@@ -99,6 +99,14 @@ func (a audited) UpgradePlugin(ctx context.Context, req *hostv1.UpgradePluginReq
 	})
 }
 
+// MoveStorage implements hostv1.HostServer.
+func (a audited) MoveStorage(ctx context.Context, req *hostv1.MoveStorageRequest) (*hostv1.MoveStorageResponse, error) {
+	return recorded(ctx, a.requests, audit.MoveStorage, req, a.requests.MoveStorage, func(r *audit.Record) {
+		r.Target = pluginTarget("storage", req.GetTo())
+		r.Target.Force = req.GetForce()
+	})
+}
+
 // pluginTarget is a plugin as a request names it, cut to what no name is longer than.
 func pluginTarget(kind, name string) *audit.Target {
 	const most = 200

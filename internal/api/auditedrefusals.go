@@ -24,6 +24,7 @@ func auditedOps() map[string]audit.Op {
 		hostv1.Host_PluginLines_FullMethodName:    audit.PluginLines,
 		hostv1.Host_RestartPlugin_FullMethodName:  audit.RestartPlugin,
 		hostv1.Host_UpgradePlugin_FullMethodName:  audit.UpgradePlugin,
+		hostv1.Host_MoveStorage_FullMethodName:    audit.MoveStorage,
 
 		"/v1/propose":         audit.Propose,
 		"/v1/query":           audit.Query,
@@ -35,6 +36,7 @@ func auditedOps() map[string]audit.Op {
 		"/v1/plugins/lines":   audit.PluginLines,
 		"/v1/plugins/restart": audit.RestartPlugin,
 		"/v1/plugins/upgrade": audit.UpgradePlugin,
+		"/v1/storage/move":    audit.MoveStorage,
 	}
 }
 

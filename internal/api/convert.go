@@ -117,7 +117,7 @@ func toStatus(s server.Status) *hostv1.StatusResponse {
 		UncommittedMs: uint64(s.Uncommitted.Milliseconds()),
 		TickAgeMs:     uint64(s.TickAge.Milliseconds()),
 		Level:         s.Level, LevelUnderstood: s.LevelUnderstood,
-		CommandVersion: s.CommandVersion, Durable: s.Durable,
+		CommandVersion: s.CommandVersion, Durable: s.Durable, StorageMove: toStorageMove(s.StorageMove),
 	}
 	if v := s.CommandVersions; v != nil {
 		out.CommandVersions = toVersions(*v)

@@ -238,6 +238,12 @@ func (f *fakeService) UpgradePlugin(_ context.Context, kind, name, to string) (s
 	return server.PluginUpgrade{Plugin: server.PluginStatus{Kind: kind, Name: "wal", Version: to, State: "ready"}, SHA256: "ab", VersionBefore: "1", SHA256Before: "cd"}, f.fail
 }
 
+func (f *fakeService) MoveStorage(_ context.Context, ask server.StorageMoveRequest) (server.StorageMove, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return server.StorageMove{From: "wal", To: ask.To, Phase: "copying", Entries: 7, EntriesTotal: 9, Bytes: 70, Left: "storage.wal.1"}, f.fail
+}
+
 func (f *fakeService) Live() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

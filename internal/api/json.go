@@ -66,6 +66,7 @@ func newJSONAPI(r *requests, names *hostNames) *jsonAPI {
 			"/v1/plugins/lines":   {method: http.MethodPost, serve: unary(svc.PluginLines)},
 			"/v1/plugins/restart": {method: http.MethodPost, serve: unary(svc.RestartPlugin)},
 			"/v1/plugins/upgrade": {method: http.MethodPost, serve: unary(svc.UpgradePlugin)},
+			"/v1/storage/move":    {method: http.MethodPost, serve: unary(svc.MoveStorage)},
 		},
 	}
 }

@@ -79,6 +79,9 @@ func TestJSONForms(t *testing.T) {
 			"kind": "storage", "name": "wal", "version": "", "pid": 0.0, "state": "ready", "restarts": 0.0, "last_error": "",
 			"warning": "", "work": nil, "generation": 2.0, "last_exit": "", "paused": "", "attached": false,
 		}}},
+		{"move", "POST", "/v1/storage/move", `{"to":"pebble"}`, map[string]any{"unchanged": false, "move": map[string]any{
+			"from": "wal", "to": "pebble", "phase": "copying", "entries": "7", "entries_total": "9", "bytes": "70", "for_ms": "0", "left": "storage.wal.1", "error": "",
+		}}},
 		{"upgrade", "POST", "/v1/plugins/upgrade", `{"kind":"storage","to":"2"}`, map[string]any{"sha256": "ab", "version_before": "1", "sha256_before": "cd", "unchanged": false}},
 		{"transfer without a body", "POST", "/v1/leader/transfer", ``, map[string]any{"leader": "a"}},
 		{"camel case", "POST", "/v1/members/add", `{"member":{"clientAddress":"h:1"}}`, map[string]any{"leader": "ff"}},

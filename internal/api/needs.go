@@ -32,6 +32,7 @@ func needs() map[string]access.Role {
 		hostv1.Host_PluginLines_FullMethodName:    access.Administer,
 		hostv1.Host_RestartPlugin_FullMethodName:  access.Administer,
 		hostv1.Host_UpgradePlugin_FullMethodName:  access.Administer,
+		hostv1.Host_MoveStorage_FullMethodName:    access.Administer,
 
 		grpc_health_v1.Health_Check_FullMethodName: access.None,
 		grpc_health_v1.Health_Watch_FullMethodName: access.None,
@@ -53,6 +54,7 @@ func needs() map[string]access.Role {
 		"/v1/plugins/lines":   access.Administer,
 		"/v1/plugins/restart": access.Administer,
 		"/v1/plugins/upgrade": access.Administer,
+		"/v1/storage/move":    access.Administer,
 
 		"/livez":   access.None,
 		"/readyz":  access.None,

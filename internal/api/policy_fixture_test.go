@@ -147,6 +147,10 @@ func rpcs() map[string]struct {
 			_, err := c.RestartPlugin(ctx, &hostv1.RestartPluginRequest{Kind: "storage"})
 			return err
 		}},
+		"MoveStorage": {access.Administer, func(ctx context.Context, c hostv1.HostClient) error {
+			_, err := c.MoveStorage(ctx, &hostv1.MoveStorageRequest{To: "pebble"})
+			return err
+		}},
 		"UpgradePlugin": {access.Administer, func(ctx context.Context, c hostv1.HostClient) error {
 			_, err := c.UpgradePlugin(ctx, &hostv1.UpgradePluginRequest{Kind: "storage"})
 			return err

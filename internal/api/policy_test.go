@@ -73,6 +73,7 @@ func TestRolesOverHTTP(t *testing.T) {
 		{"POST", client + "/v1/plugins/lines", `{"kind":"storage"}`, access.Administer},
 		{"POST", client + "/v1/plugins/restart", `{"kind":"storage"}`, access.Administer},
 		{"POST", client + "/v1/plugins/upgrade", `{"kind":"storage"}`, access.Administer},
+		{"POST", client + "/v1/storage/move", `{"to":"pebble"}`, access.Administer},
 		{"GET", admin + "/livez", "", access.None},
 		{"GET", admin + "/readyz", "", access.None},
 		{"GET", admin + "/", "", access.None},

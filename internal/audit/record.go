@@ -24,6 +24,7 @@ const (
 	PluginLines   Op = "plugin_lines"
 	RestartPlugin Op = "restart_plugin"
 	UpgradePlugin Op = "upgrade_plugin"
+	MoveStorage   Op = "move_storage"
 )
 
 // The operations that a Log itself records.

@@ -151,6 +151,19 @@ func (c *Catalog) Slot(spec Spec) (*Slot, error) {
 	return s, nil
 }
 
+// Remove gives up a slot in which nothing is to be started any more, and ends what runs in
+// it. It returns when that is gone.
+func (c *Catalog) Remove(s *Slot) {
+	s.kill()
+	if in := s.Current(); in != nil {
+		<-in.gone
+	}
+	s.leave()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.slots = slices.DeleteFunc(slices.Clone(c.slots), func(o *Slot) bool { return o == s })
+}
+
 // Close ends every plugin that still runs, at once, and returns when all
 // processes are gone and the runtime directory is removed. Closing twice is
 // harmless.

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/internal/memberform"
 	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
 )
 
@@ -46,6 +47,10 @@ type Pins struct {
 	// rebuilt.
 	PartedAt uint64
 	Parted   string
+	// Storage is the backend that the store was moved to last; empty if it never was.
+	Storage string
+	// Move is the move of the store that is under way; nil if none is.
+	Move *Move
 }
 
 // pinsFile is the form of Pins on disk. Numbers are in hex.
@@ -58,6 +63,8 @@ type pinsFile struct {
 	Lost         string            `json:"lost,omitempty"`
 	PartedAt     string            `json:"parted_at,omitempty"`
 	Parted       string            `json:"parted,omitempty"`
+	Storage      string            `json:"storage,omitempty"`
+	Move         *Move             `json:"move,omitempty"`
 }
 
 // ReadPins reads what there is; the zero Pins if there is no file.
@@ -106,8 +113,14 @@ func decodePins(b []byte) (Pins, error) {
 	if f.Version != 1 {
 		return Pins{}, fmt.Errorf("%w: it has version %d, this host knows 1", ErrPins, f.Version)
 	}
-	p := Pins{Peers: map[member.ID]uint64{}, Lost: f.Lost, Parted: f.Parted}
-	var err error
+	p := Pins{Peers: map[member.ID]uint64{}, Lost: f.Lost, Parted: f.Parted, Storage: f.Storage, Move: f.Move}
+	if f.Storage != "" && memberform.CheckName(f.Storage) != nil {
+		return Pins{}, fmt.Errorf("%w: storage: %q names no backend", ErrPins, f.Storage)
+	}
+	err := f.Move.check()
+	if err != nil {
+		return Pins{}, fmt.Errorf("%w: move: %w", ErrPins, err)
+	}
 	if p.Store, err = numberOrNone(f.Store); err != nil {
 		return Pins{}, fmt.Errorf("%w: store: %w", ErrPins, err)
 	}
@@ -136,7 +149,7 @@ func (p *Pins) Write(fsys vfs.FS) error {
 	f := pinsFile{
 		Version: 1, Store: hexOrNone(p.Store), Peers: map[string]string{}, Incarnations: hexOrNone(p.Incarnations),
 		Founding: hexOrNone(p.Founding), Lost: p.Lost,
-		PartedAt: hexOrNone(p.PartedAt), Parted: p.Parted,
+		PartedAt: hexOrNone(p.PartedAt), Parted: p.Parted, Storage: p.Storage, Move: p.Move,
 	}
 	for id, store := range p.Peers {
 		f.Peers[id.String()] = strconv.FormatUint(store, 16)

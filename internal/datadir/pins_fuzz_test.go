@@ -11,6 +11,7 @@ import (
 // alike.
 func FuzzPins(f *testing.F) {
 	f.Add([]byte(`{"version": 1, "store": "fa4", "peers": {"2": "17"}, "incarnations": "10", "lost": "index 7", "parted_at": "1f", "parted": "it differs"}`))
+	f.Add([]byte(`{"version": 1, "storage": "wal", "move": {"from": "wal", "to": "pebble", "left": "storage.wal.1", "phase": "switching"}}`))
 	f.Add([]byte(`{"version": 1} {}`))
 	f.Add([]byte(`{"version": 1, "peers": {"0": "x"}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -26,7 +27,8 @@ func FuzzPins(f *testing.F) {
 		if err != nil {
 			t.Fatalf("pins that were written cannot be read: %v", err)
 		}
-		if again.Store != p.Store || again.Incarnations != p.Incarnations || again.Lost != p.Lost || again.Founding != p.Founding || again.PartedAt != p.PartedAt || again.Parted != p.Parted || !maps.Equal(again.Peers, p.Peers) {
+		if again.Store != p.Store || again.Incarnations != p.Incarnations || again.Lost != p.Lost || again.Founding != p.Founding || again.PartedAt != p.PartedAt || again.Parted != p.Parted || !maps.Equal(again.Peers, p.Peers) ||
+			again.Storage != p.Storage || (again.Move == nil) != (p.Move == nil) || p.Move != nil && *again.Move != *p.Move {
 			t.Fatalf("%s became %+v, was %+v", b, again, p)
 		}
 	})

@@ -44,7 +44,7 @@ func parts() []string {
 func inside() []string {
 	return []string{
 		"internal/access/...", "internal/api/...", "internal/audit/...", "internal/catalog/...",
-		"internal/courier/...", "internal/datadir/...", "internal/member/...", "internal/node/...", "internal/pluginlock/...", "internal/restarts/...", "internal/server/...",
+		"internal/courier/...", "internal/datadir/...", "internal/member/...", "internal/node/...", "internal/pluginlock/...", "internal/restarts/...", "internal/server/...", "internal/storecopy/...",
 	}
 }
 

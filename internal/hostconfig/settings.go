@@ -108,10 +108,18 @@ func allPlugins(c *Config) []pluginAt {
 		}
 		all = append(all, pluginAt{t.key, &t.PluginConfig, shipped})
 	}
-	return append(all,
-		pluginAt{"plugins.storage", &c.Host.Storage, "wal"},
-		pluginAt{"plugins.statemachine", &c.Host.StateMachine, "kv"})
+	all = append(all, pluginAt{storageKey, &c.Host.Storage, "wal"})
+	if c.Host.NextStorage != nil {
+		all = append(all, pluginAt{nextStorageKey, c.Host.NextStorage, ""})
+	}
+	return append(all, pluginAt{"plugins.statemachine", &c.Host.StateMachine, "kv"})
 }
+
+// The storage, and the one that its store is moved to when that is asked for.
+const (
+	storageKey     = "plugins.storage"
+	nextStorageKey = storageKey + ".next"
+)
 
 // membersKey is the one list of mappings.
 const membersKey = "cluster.members"

@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pontoon-raft/pontoon/core"
+	"github.com/pontoon-raft/pontoon/internal/catalog"
 )
 
 // transportKey is a section, or a list of such sections while a cluster moves
@@ -49,9 +50,12 @@ func (c *Config) TransportKeys() []string {
 // transportItem is the key of the i-th transport in a list.
 func transportItem(i int) string { return fmt.Sprintf("%s[%d]", transportKey, i) }
 
-// shape makes room for as many transports as the file lists. Faults of the list
-// are found later.
+// shape makes room for as many transports as the file lists, and for a next storage if it
+// has that section. Faults of the list are found later.
 func (c *Config) shape(root *yaml.Node) {
+	if child(child(child(root, "plugins"), "storage"), "next") != nil {
+		c.Host.NextStorage = &core.PluginConfig{Isolation: string(catalog.Process)}
+	}
 	list := child(child(root, "plugins"), "transport")
 	if list == nil || list.Kind != yaml.SequenceNode {
 		return

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/memberform"
 )
@@ -20,7 +21,31 @@ func (c *Config) checkPlugins(ps *problems) {
 	if c.Host.RehearseSnapshots && c.Host.StateMachine.Address != "" {
 		ps.about("raft.check_snapshots", "is restore, which needs a second process of the state machine; one that has an address is started elsewhere, so use sum")
 	}
+	c.checkNextStorage(ps)
 	c.checkTransports(ps)
+}
+
+// checkNextStorage checks that the two storages can be told apart, by their names, and that a
+// host can open both.
+func (c *Config) checkNextStorage(ps *problems) {
+	next := c.Host.NextStorage
+	if next == nil {
+		return
+	}
+	now := &c.Host.Storage
+	switch {
+	case now.Name == "":
+		ps.about(storageKey+".name", "is missing; a host that has %s tells the two by their names", nextStorageKey)
+	case next.Name == "" && (len(next.Command) > 0 || next.Address != ""):
+		ps.about(nextStorageKey+".name", "is missing; a host tells it from %s by its name", storageKey)
+	case next.Name == now.Name:
+		ps.about(nextStorageKey+".name", "is %q, as that of %s; a store is moved to another backend", next.Name, storageKey)
+	}
+	for key, p := range map[string]*core.PluginConfig{storageKey: now, nextStorageKey: next} {
+		if p.Address != "" {
+			ps.about(key+".address", "stands beside %s; a host cannot open a storage that was started elsewhere on two stores", nextStorageKey)
+		}
+	}
 }
 
 // checkSource checks what a plugin is made from: a shipped backend, an

@@ -20,5 +20,9 @@ func hold(dataDir string) (release func() error, err error) {
 	if err != nil {
 		return nil, errors.Join(classify(err), fsys.Close())
 	}
-	return func() error { return errors.Join(lock.Close(), fsys.Close()) }, nil
+	release = func() error { return errors.Join(lock.Close(), fsys.Close()) }
+	if p, err := datadir.ReadPins(fsys); err == nil && p.Move != nil {
+		return nil, errors.Join(fmt.Errorf("%w: a move of the store to the backend %s was interrupted: start the host of this member once, which settles it", ErrRefused, p.Move.To), release())
+	}
+	return release, nil
 }

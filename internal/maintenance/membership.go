@@ -7,6 +7,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/internal/server"
+	"github.com/pontoon-raft/pontoon/internal/storecopy"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -49,7 +50,7 @@ func (r *replay) end() (*member.Registry, error) {
 // membership is that at the end of the log, which follows the newest snapshot.
 func membership(ctx context.Context, s *Store, newest *server.SnapshotHeader) (*member.Registry, error) {
 	r := replayFrom(newest)
-	err := readLog(ctx, s, r.next, func(entries []storage.Entry) error {
+	err := storecopy.ReadLog(ctx, s.opened(), r.next, func(entries []storage.Entry) error {
 		r.take(entries)
 		return r.err
 	})

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/internal/storecopy"
 	"github.com/pontoon-raft/pontoon/internal/storemark"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -118,9 +119,9 @@ func classify(err error) error {
 		return nil
 	case errors.Is(err, storage.ErrLocked):
 		return fmt.Errorf("%w: %w", ErrInUse, err)
-	case errors.Is(err, storage.ErrCorrupt):
+	case errors.Is(err, storage.ErrCorrupt), errors.Is(err, storecopy.ErrIncomplete), errors.Is(err, storecopy.ErrDiffers):
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
-	case errors.Is(err, member.ErrNewer):
+	case errors.Is(err, member.ErrNewer), errors.Is(err, storecopy.ErrOtherID):
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	return err

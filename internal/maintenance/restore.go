@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/server"
+	"github.com/pontoon-raft/pontoon/internal/storecopy"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
@@ -100,7 +100,7 @@ func (r Restore) fill(ctx context.Context, e *export, header *server.SnapshotHea
 		Index: header.Index, Term: header.Term, ConfState: storage.ConfState{Voters: header.Registry.Voters()},
 	}
 	hs := storage.HardState{Term: meta.Term, Commit: meta.Index}
-	if err := begin(ctx, s.Storage, meta, content, hs); err != nil {
+	if err := storecopy.Begin(ctx, s.Storage, meta, content, hs); err != nil {
 		return done, err
 	}
 	infos, err := s.ListSnapshots(ctx)
@@ -159,27 +159,6 @@ func (r Restore) header(e *export) (*server.SnapshotHeader, error) {
 	}
 	header.Registry = registry.Refound(foundingOf(e.sum[:], header.ClusterID, r.Members))
 	return &header, nil
-}
-
-// begin makes a snapshot the start of a store's log.
-func begin(ctx context.Context, s storage.Storage, meta storage.SnapshotMetadata, content io.Reader, hs storage.HardState) error {
-	if err := save(ctx, s, meta, content, true); err != nil {
-		return err
-	}
-	return s.InstallSnapshot(ctx, meta.Index, hs)
-}
-
-// save copies a snapshot into a store.
-func save(ctx context.Context, s storage.Storage, meta storage.SnapshotMetadata, content io.Reader, received bool) error {
-	w, err := s.CreateSnapshot(ctx, meta, received)
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(w, content); err != nil {
-		return errors.Join(fmt.Errorf("snapshot %d: %w", meta.Index, err), w.Abort())
-	}
-	_, err = w.Commit()
-	return err
 }
 
 // pinsName is the file in which a host remembers its own store and its peers'

@@ -13,6 +13,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/datadir"
 	"github.com/pontoon-raft/pontoon/internal/defaults"
+	"github.com/pontoon-raft/pontoon/internal/storecopy"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -70,6 +71,9 @@ func (s *Store) Release() error {
 	defer cancel()
 	return s.end(ctx)
 }
+
+// opened is the store for what copies and compares.
+func (s *Store) opened() storecopy.Store { return storecopy.Store{Storage: s.Storage, State: s.State} }
 
 // OpenToRead opens the store in place. A store of wal needs no node: its files
 // say whose it is, and they are not changed. Any other is opened by the plugin that

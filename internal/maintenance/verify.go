@@ -7,11 +7,9 @@ import (
 	"io"
 
 	"github.com/pontoon-raft/pontoon/internal/datadir"
+	"github.com/pontoon-raft/pontoon/internal/storecopy"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
-
-// readBytes is how much of a log is read together.
-const readBytes = 1 << 20
 
 // Verdict is what is known of a store after all of it was read.
 type Verdict struct {
@@ -70,7 +68,7 @@ func VerifyLog(ctx context.Context, place Place, node *Node) (Verdict, error) {
 	header, err := newestHeader(ctx, s)
 	r := replayFrom(header)
 	r.err = err
-	err = readLog(ctx, s, s.State.FirstIndex, func(entries []storage.Entry) error {
+	err = storecopy.ReadLog(ctx, s.opened(), s.State.FirstIndex, func(entries []storage.Entry) error {
 		for i := range entries {
 			v.Entries++
 			v.DataBytes += uint64(len(entries[i].Data))
@@ -159,24 +157,6 @@ func listed(infos []storage.SnapshotInfo) []SnapshotVerdict {
 		})
 	}
 	return all
-}
-
-// readLog calls visit with the entries from index from on, in order.
-func readLog(ctx context.Context, s *Store, from uint64, visit func([]storage.Entry) error) error {
-	for lo := from; lo <= s.State.LastIndex; {
-		entries, err := s.Read(ctx, lo, s.State.LastIndex+1, readBytes)
-		if err != nil {
-			return fmt.Errorf("read entries from %d on: %w", lo, err)
-		}
-		if len(entries) == 0 {
-			return fmt.Errorf("read entries from %d on: none came", lo)
-		}
-		if err := visit(entries); err != nil {
-			return err
-		}
-		lo += uint64(len(entries))
-	}
-	return nil
 }
 
 // readSnapshot writes a snapshot's content to w. Only without an error was all

@@ -52,6 +52,10 @@ type Config struct {
 	RestartPlugin func(ctx context.Context, kind, name string) (PluginStatus, error)
 	// UpgradePlugin upgrades one plugin; see Service.
 	UpgradePlugin func(ctx context.Context, kind, name, to string) (PluginUpgrade, error)
+	// MoveStorage begins to move the store of this member to another storage, or tells how far
+	// that is; StorageMove is the last move, nil if there was none. Both may be nil.
+	MoveStorage func(ctx context.Context, ask StorageMoveRequest) (StorageMove, error)
+	StorageMove func() *StorageMove
 	// MachineOnTrial tells whether the state machine is a new version that has not served
 	// yet: if it fails, another try is made with the one before. It may be nil.
 	MachineOnTrial func() bool

@@ -96,6 +96,12 @@ type Service interface {
 	// sum. A version that lacks what the one before has is refused (ErrPluginRefused). If it
 	// does not get as far as serving, the one before is started again (ErrRestartFailed).
 	UpgradePlugin(ctx context.Context, kind, name, to string) (PluginUpgrade, error)
+	// MoveStorage begins to move the store of this member to the storage that its own
+	// configuration has as the next one, and returns when the node has handed the leadership
+	// over and begins to end; Status tells how it goes on. If a move is under way, or is
+	// done, it says so and does nothing. What is refused leaves the storage that runs as it is
+	// (ErrPluginRefused).
+	MoveStorage(ctx context.Context, ask StorageMoveRequest) (StorageMove, error)
 	// Live reports whether the raft goroutine ticked lately.
 	Live() error
 	// Ready reports whether this member can serve: it is live, knows a leader,
@@ -193,6 +199,9 @@ type Status struct {
 	Durable *uint64
 	// Quarantine says over which entry this member is quarantined; nil if it is not.
 	Quarantine *Quarantine
+	// StorageMove is the last move of the store to another storage; nil if there was none in
+	// the life of this host.
+	StorageMove *StorageMove
 	// TickAge is how long ago raft's clock advanced; 0 while there is no node.
 	TickAge time.Duration
 }

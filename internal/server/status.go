@@ -17,6 +17,9 @@ func (s *Server) Status() Status {
 		st.Links = s.cfg.Links()
 	}
 	st.Quarantine = s.isolated.Load()
+	if s.cfg.StorageMove != nil {
+		st.StorageMove = s.cfg.StorageMove()
+	}
 	if durable, ok := s.durability.known(); ok {
 		st.Durable = &durable
 	}

@@ -1400,6 +1400,228 @@ func (x *UpgradePluginResponse) GetUnchanged() bool {
 	return false
 }
 
+type MoveStorageRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name that the next storage must have in the configuration of the member; any if
+	// empty.
+	To string `protobuf:"bytes,1,opt,name=to,proto3" json:"to,omitempty"`
+	// Moves the store of the only voter too: the cluster answers nothing meanwhile.
+	Force         bool `protobuf:"varint,2,opt,name=force,proto3" json:"force,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveStorageRequest) Reset() {
+	*x = MoveStorageRequest{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveStorageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveStorageRequest) ProtoMessage() {}
+
+func (x *MoveStorageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveStorageRequest.ProtoReflect.Descriptor instead.
+func (*MoveStorageRequest) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *MoveStorageRequest) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *MoveStorageRequest) GetForce() bool {
+	if x != nil {
+		return x.Force
+	}
+	return false
+}
+
+type MoveStorageResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Move  *StorageMove           `protobuf:"bytes,1,opt,name=move,proto3" json:"move,omitempty"`
+	// The store had been moved before, and nothing was done.
+	Unchanged     bool `protobuf:"varint,2,opt,name=unchanged,proto3" json:"unchanged,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveStorageResponse) Reset() {
+	*x = MoveStorageResponse{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveStorageResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveStorageResponse) ProtoMessage() {}
+
+func (x *MoveStorageResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveStorageResponse.ProtoReflect.Descriptor instead.
+func (*MoveStorageResponse) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *MoveStorageResponse) GetMove() *StorageMove {
+	if x != nil {
+		return x.Move
+	}
+	return nil
+}
+
+func (x *MoveStorageResponse) GetUnchanged() bool {
+	if x != nil {
+		return x.Unchanged
+	}
+	return false
+}
+
+// StorageMove is a move of the store of a member from one storage to another.
+type StorageMove struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	From  string                 `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	To    string                 `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	// preparing, copying, comparing, switching, opening, done or failed.
+	Phase string `protobuf:"bytes,3,opt,name=phase,proto3" json:"phase,omitempty"`
+	// So many entries of all, and so many bytes, were copied or compared in this phase.
+	Entries      uint64 `protobuf:"varint,4,opt,name=entries,proto3" json:"entries,omitempty"`
+	EntriesTotal uint64 `protobuf:"varint,5,opt,name=entries_total,json=entriesTotal,proto3" json:"entries_total,omitempty"`
+	Bytes        uint64 `protobuf:"varint,6,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// How long it takes, or took.
+	ForMs uint64 `protobuf:"varint,7,opt,name=for_ms,json=forMs,proto3" json:"for_ms,omitempty"`
+	// The folder in the data directory where the store before is, or will be.
+	Left string `protobuf:"bytes,8,opt,name=left,proto3" json:"left,omitempty"`
+	// Why it failed; the store before goes on then. Empty otherwise.
+	Error         string `protobuf:"bytes,9,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StorageMove) Reset() {
+	*x = StorageMove{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StorageMove) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StorageMove) ProtoMessage() {}
+
+func (x *StorageMove) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StorageMove.ProtoReflect.Descriptor instead.
+func (*StorageMove) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *StorageMove) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *StorageMove) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *StorageMove) GetPhase() string {
+	if x != nil {
+		return x.Phase
+	}
+	return ""
+}
+
+func (x *StorageMove) GetEntries() uint64 {
+	if x != nil {
+		return x.Entries
+	}
+	return 0
+}
+
+func (x *StorageMove) GetEntriesTotal() uint64 {
+	if x != nil {
+		return x.EntriesTotal
+	}
+	return 0
+}
+
+func (x *StorageMove) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *StorageMove) GetForMs() uint64 {
+	if x != nil {
+		return x.ForMs
+	}
+	return 0
+}
+
+func (x *StorageMove) GetLeft() string {
+	if x != nil {
+		return x.Left
+	}
+	return ""
+}
+
+func (x *StorageMove) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
 // PluginLinesRequest asks for lines of one plugin of the member that is asked.
 type PluginLinesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1417,7 +1639,7 @@ type PluginLinesRequest struct {
 
 func (x *PluginLinesRequest) Reset() {
 	*x = PluginLinesRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1429,7 +1651,7 @@ func (x *PluginLinesRequest) String() string {
 func (*PluginLinesRequest) ProtoMessage() {}
 
 func (x *PluginLinesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1442,7 +1664,7 @@ func (x *PluginLinesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginLinesRequest.ProtoReflect.Descriptor instead.
 func (*PluginLinesRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{20}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *PluginLinesRequest) GetKind() string {
@@ -1486,7 +1708,7 @@ type PluginLinesResponse struct {
 
 func (x *PluginLinesResponse) Reset() {
 	*x = PluginLinesResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1498,7 +1720,7 @@ func (x *PluginLinesResponse) String() string {
 func (*PluginLinesResponse) ProtoMessage() {}
 
 func (x *PluginLinesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1511,7 +1733,7 @@ func (x *PluginLinesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginLinesResponse.ProtoReflect.Descriptor instead.
 func (*PluginLinesResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{21}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *PluginLinesResponse) GetLines() []*PluginLine {
@@ -1545,7 +1767,7 @@ type PluginLine struct {
 
 func (x *PluginLine) Reset() {
 	*x = PluginLine{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1557,7 +1779,7 @@ func (x *PluginLine) String() string {
 func (*PluginLine) ProtoMessage() {}
 
 func (x *PluginLine) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1570,7 +1792,7 @@ func (x *PluginLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginLine.ProtoReflect.Descriptor instead.
 func (*PluginLine) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{22}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PluginLine) GetNumber() uint64 {
@@ -1622,7 +1844,7 @@ type PluginWork struct {
 
 func (x *PluginWork) Reset() {
 	*x = PluginWork{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1634,7 +1856,7 @@ func (x *PluginWork) String() string {
 func (*PluginWork) ProtoMessage() {}
 
 func (x *PluginWork) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1647,7 +1869,7 @@ func (x *PluginWork) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginWork.ProtoReflect.Descriptor instead.
 func (*PluginWork) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{23}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *PluginWork) GetWhat() string {
@@ -1717,14 +1939,17 @@ type StatusResponse struct {
 	CommandVersions *CommandVersions `protobuf:"bytes,37,opt,name=command_versions,json=commandVersions,proto3" json:"command_versions,omitempty"`
 	// The index up to which the state on the state machine's disk survives a loss of power, by
 	// its word; absent if it says none.
-	Durable       *uint64 `protobuf:"varint,38,opt,name=durable,proto3,oneof" json:"durable,omitempty"`
+	Durable *uint64 `protobuf:"varint,38,opt,name=durable,proto3,oneof" json:"durable,omitempty"`
+	// The last move of the store to another storage; absent if there was none in the life of
+	// this host.
+	StorageMove   *StorageMove `protobuf:"bytes,39,opt,name=storage_move,json=storageMove,proto3" json:"storage_move,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1736,7 +1961,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1749,7 +1974,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{24}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *StatusResponse) GetClusterId() string {
@@ -1920,6 +2145,13 @@ func (x *StatusResponse) GetDurable() uint64 {
 	return 0
 }
 
+func (x *StatusResponse) GetStorageMove() *StorageMove {
+	if x != nil {
+		return x.StorageMove
+	}
+	return nil
+}
+
 // CommandVersions is a range of versions, both ends included.
 type CommandVersions struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1931,7 +2163,7 @@ type CommandVersions struct {
 
 func (x *CommandVersions) Reset() {
 	*x = CommandVersions{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1943,7 +2175,7 @@ func (x *CommandVersions) String() string {
 func (*CommandVersions) ProtoMessage() {}
 
 func (x *CommandVersions) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1956,7 +2188,7 @@ func (x *CommandVersions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandVersions.ProtoReflect.Descriptor instead.
 func (*CommandVersions) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{25}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *CommandVersions) GetLeast() uint32 {
@@ -1998,7 +2230,7 @@ type Quarantine struct {
 
 func (x *Quarantine) Reset() {
 	*x = Quarantine{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2010,7 +2242,7 @@ func (x *Quarantine) String() string {
 func (*Quarantine) ProtoMessage() {}
 
 func (x *Quarantine) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2023,7 +2255,7 @@ func (x *Quarantine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quarantine.ProtoReflect.Descriptor instead.
 func (*Quarantine) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{26}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Quarantine) GetIndex() uint64 {
@@ -2101,7 +2333,7 @@ type Warning struct {
 
 func (x *Warning) Reset() {
 	*x = Warning{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2113,7 +2345,7 @@ func (x *Warning) String() string {
 func (*Warning) ProtoMessage() {}
 
 func (x *Warning) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2126,7 +2358,7 @@ func (x *Warning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warning.ProtoReflect.Descriptor instead.
 func (*Warning) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{27}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Warning) GetReason() string {
@@ -2162,7 +2394,7 @@ type PeerLink struct {
 
 func (x *PeerLink) Reset() {
 	*x = PeerLink{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2174,7 +2406,7 @@ func (x *PeerLink) String() string {
 func (*PeerLink) ProtoMessage() {}
 
 func (x *PeerLink) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2187,7 +2419,7 @@ func (x *PeerLink) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerLink.ProtoReflect.Descriptor instead.
 func (*PeerLink) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{28}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *PeerLink) GetId() string {
@@ -2248,7 +2480,7 @@ type PeerProgress struct {
 
 func (x *PeerProgress) Reset() {
 	*x = PeerProgress{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2260,7 +2492,7 @@ func (x *PeerProgress) String() string {
 func (*PeerProgress) ProtoMessage() {}
 
 func (x *PeerProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2273,7 +2505,7 @@ func (x *PeerProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerProgress.ProtoReflect.Descriptor instead.
 func (*PeerProgress) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{29}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *PeerProgress) GetId() string {
@@ -2355,7 +2587,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[30]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2367,7 +2599,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[30]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2380,7 +2612,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{30}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Member) GetId() string {
@@ -2436,7 +2668,7 @@ type MembersRequest struct {
 
 func (x *MembersRequest) Reset() {
 	*x = MembersRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[31]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2448,7 +2680,7 @@ func (x *MembersRequest) String() string {
 func (*MembersRequest) ProtoMessage() {}
 
 func (x *MembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[31]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2461,7 +2693,7 @@ func (x *MembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersRequest.ProtoReflect.Descriptor instead.
 func (*MembersRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{31}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *MembersRequest) GetLinearizable() bool {
@@ -2482,7 +2714,7 @@ type MembersResponse struct {
 
 func (x *MembersResponse) Reset() {
 	*x = MembersResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[32]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2494,7 +2726,7 @@ func (x *MembersResponse) String() string {
 func (*MembersResponse) ProtoMessage() {}
 
 func (x *MembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[32]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2507,7 +2739,7 @@ func (x *MembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersResponse.ProtoReflect.Descriptor instead.
 func (*MembersResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{32}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *MembersResponse) GetClusterId() string {
@@ -2544,7 +2776,7 @@ type AddMemberRequest struct {
 
 func (x *AddMemberRequest) Reset() {
 	*x = AddMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[33]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2556,7 +2788,7 @@ func (x *AddMemberRequest) String() string {
 func (*AddMemberRequest) ProtoMessage() {}
 
 func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[33]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2569,7 +2801,7 @@ func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddMemberRequest.ProtoReflect.Descriptor instead.
 func (*AddMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{33}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *AddMemberRequest) GetMember() *Member {
@@ -2599,7 +2831,7 @@ type UpdateMemberRequest struct {
 
 func (x *UpdateMemberRequest) Reset() {
 	*x = UpdateMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[34]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2611,7 +2843,7 @@ func (x *UpdateMemberRequest) String() string {
 func (*UpdateMemberRequest) ProtoMessage() {}
 
 func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[34]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2624,7 +2856,7 @@ func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMemberRequest.ProtoReflect.Descriptor instead.
 func (*UpdateMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{34}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *UpdateMemberRequest) GetMember() *Member {
@@ -2652,7 +2884,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[35]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2664,7 +2896,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[35]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2677,7 +2909,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{35}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *RemoveMemberRequest) GetId() string {
@@ -2704,7 +2936,7 @@ type TransferLeaderRequest struct {
 
 func (x *TransferLeaderRequest) Reset() {
 	*x = TransferLeaderRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[36]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2716,7 +2948,7 @@ func (x *TransferLeaderRequest) String() string {
 func (*TransferLeaderRequest) ProtoMessage() {}
 
 func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[36]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2729,7 +2961,7 @@ func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderRequest.ProtoReflect.Descriptor instead.
 func (*TransferLeaderRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{36}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *TransferLeaderRequest) GetTo() string {
@@ -2748,7 +2980,7 @@ type TransferLeaderResponse struct {
 
 func (x *TransferLeaderResponse) Reset() {
 	*x = TransferLeaderResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[37]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2760,7 +2992,7 @@ func (x *TransferLeaderResponse) String() string {
 func (*TransferLeaderResponse) ProtoMessage() {}
 
 func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[37]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2773,7 +3005,7 @@ func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderResponse.ProtoReflect.Descriptor instead.
 func (*TransferLeaderResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{37}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *TransferLeaderResponse) GetLeader() string {
@@ -2871,7 +3103,23 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x06sha256\x18\x02 \x01(\tR\x06sha256\x12%\n" +
 	"\x0eversion_before\x18\x03 \x01(\tR\rversionBefore\x12#\n" +
 	"\rsha256_before\x18\x04 \x01(\tR\fsha256Before\x12\x1c\n" +
-	"\tunchanged\x18\x05 \x01(\bR\tunchanged\"f\n" +
+	"\tunchanged\x18\x05 \x01(\bR\tunchanged\":\n" +
+	"\x12MoveStorageRequest\x12\x0e\n" +
+	"\x02to\x18\x01 \x01(\tR\x02to\x12\x14\n" +
+	"\x05force\x18\x02 \x01(\bR\x05force\"e\n" +
+	"\x13MoveStorageResponse\x120\n" +
+	"\x04move\x18\x01 \x01(\v2\x1c.pontoon.host.v1.StorageMoveR\x04move\x12\x1c\n" +
+	"\tunchanged\x18\x02 \x01(\bR\tunchanged\"\xdd\x01\n" +
+	"\vStorageMove\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\tR\x02to\x12\x14\n" +
+	"\x05phase\x18\x03 \x01(\tR\x05phase\x12\x18\n" +
+	"\aentries\x18\x04 \x01(\x04R\aentries\x12#\n" +
+	"\rentries_total\x18\x05 \x01(\x04R\fentriesTotal\x12\x14\n" +
+	"\x05bytes\x18\x06 \x01(\x04R\x05bytes\x12\x15\n" +
+	"\x06for_ms\x18\a \x01(\x04R\x05forMs\x12\x12\n" +
+	"\x04left\x18\b \x01(\tR\x04left\x12\x14\n" +
+	"\x05error\x18\t \x01(\tR\x05error\"f\n" +
 	"\x12PluginLinesRequest\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -2892,7 +3140,7 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x04what\x18\x01 \x01(\tR\x04what\x12\x1a\n" +
 	"\bprogress\x18\x02 \x01(\x04R\bprogress\x12\x15\n" +
 	"\x06for_ms\x18\x03 \x01(\x04R\x05forMs\x12\x19\n" +
-	"\bstill_ms\x18\x04 \x01(\x04R\astillMs\"\x87\a\n" +
+	"\bstill_ms\x18\x04 \x01(\x04R\astillMs\"\xc8\a\n" +
 	"\x0eStatusResponse\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x0e\n" +
@@ -2923,7 +3171,8 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"quarantine\x12'\n" +
 	"\x0fcommand_version\x18$ \x01(\rR\x0ecommandVersion\x12K\n" +
 	"\x10command_versions\x18% \x01(\v2 .pontoon.host.v1.CommandVersionsR\x0fcommandVersions\x12\x1d\n" +
-	"\adurable\x18& \x01(\x04H\x00R\adurable\x88\x01\x01B\n" +
+	"\adurable\x18& \x01(\x04H\x00R\adurable\x88\x01\x01\x12?\n" +
+	"\fstorage_move\x18' \x01(\v2\x1c.pontoon.host.v1.StorageMoveR\vstorageMoveB\n" +
 	"\n" +
 	"\b_durable\"C\n" +
 	"\x0fCommandVersions\x12\x14\n" +
@@ -2996,7 +3245,8 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x0fOUTCOME_UNKNOWN\x10\x03*B\n" +
 	"\vConsistency\x12\x1c\n" +
 	"\x18CONSISTENCY_LINEARIZABLE\x10\x00\x12\x15\n" +
-	"\x11CONSISTENCY_STALE\x10\x012\xbb\t\n" +
+	"\x11CONSISTENCY_STALE\x10\x012\x95\n" +
+	"\n" +
 	"\x04Host\x12L\n" +
 	"\aPropose\x12\x1f.pontoon.host.v1.ProposeRequest\x1a .pontoon.host.v1.ProposeResponse\x12U\n" +
 	"\tProposals\x12\x1e.pontoon.host.v1.ProposalBatch\x1a$.pontoon.host.v1.ProposalResultBatch(\x010\x01\x12F\n" +
@@ -3011,7 +3261,8 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x0eTransferLeader\x12&.pontoon.host.v1.TransferLeaderRequest\x1a'.pontoon.host.v1.TransferLeaderResponse\x12X\n" +
 	"\vPluginLines\x12#.pontoon.host.v1.PluginLinesRequest\x1a$.pontoon.host.v1.PluginLinesResponse\x12^\n" +
 	"\rRestartPlugin\x12%.pontoon.host.v1.RestartPluginRequest\x1a&.pontoon.host.v1.RestartPluginResponse\x12^\n" +
-	"\rUpgradePlugin\x12%.pontoon.host.v1.UpgradePluginRequest\x1a&.pontoon.host.v1.UpgradePluginResponseB4Z2github.com/pontoon-raft/pontoon/api/host/v1;hostv1b\x06proto3"
+	"\rUpgradePlugin\x12%.pontoon.host.v1.UpgradePluginRequest\x1a&.pontoon.host.v1.UpgradePluginResponse\x12X\n" +
+	"\vMoveStorage\x12#.pontoon.host.v1.MoveStorageRequest\x1a$.pontoon.host.v1.MoveStorageResponseB4Z2github.com/pontoon-raft/pontoon/api/host/v1;hostv1b\x06proto3"
 
 var (
 	file_pontoon_host_v1_host_proto_rawDescOnce sync.Once
@@ -3026,7 +3277,7 @@ func file_pontoon_host_v1_host_proto_rawDescGZIP() []byte {
 }
 
 var file_pontoon_host_v1_host_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(Outcome)(0),                   // 0: pontoon.host.v1.Outcome
 	(Consistency)(0),               // 1: pontoon.host.v1.Consistency
@@ -3050,24 +3301,27 @@ var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(*RestartPluginResponse)(nil),  // 19: pontoon.host.v1.RestartPluginResponse
 	(*UpgradePluginRequest)(nil),   // 20: pontoon.host.v1.UpgradePluginRequest
 	(*UpgradePluginResponse)(nil),  // 21: pontoon.host.v1.UpgradePluginResponse
-	(*PluginLinesRequest)(nil),     // 22: pontoon.host.v1.PluginLinesRequest
-	(*PluginLinesResponse)(nil),    // 23: pontoon.host.v1.PluginLinesResponse
-	(*PluginLine)(nil),             // 24: pontoon.host.v1.PluginLine
-	(*PluginWork)(nil),             // 25: pontoon.host.v1.PluginWork
-	(*StatusResponse)(nil),         // 26: pontoon.host.v1.StatusResponse
-	(*CommandVersions)(nil),        // 27: pontoon.host.v1.CommandVersions
-	(*Quarantine)(nil),             // 28: pontoon.host.v1.Quarantine
-	(*Warning)(nil),                // 29: pontoon.host.v1.Warning
-	(*PeerLink)(nil),               // 30: pontoon.host.v1.PeerLink
-	(*PeerProgress)(nil),           // 31: pontoon.host.v1.PeerProgress
-	(*Member)(nil),                 // 32: pontoon.host.v1.Member
-	(*MembersRequest)(nil),         // 33: pontoon.host.v1.MembersRequest
-	(*MembersResponse)(nil),        // 34: pontoon.host.v1.MembersResponse
-	(*AddMemberRequest)(nil),       // 35: pontoon.host.v1.AddMemberRequest
-	(*UpdateMemberRequest)(nil),    // 36: pontoon.host.v1.UpdateMemberRequest
-	(*RemoveMemberRequest)(nil),    // 37: pontoon.host.v1.RemoveMemberRequest
-	(*TransferLeaderRequest)(nil),  // 38: pontoon.host.v1.TransferLeaderRequest
-	(*TransferLeaderResponse)(nil), // 39: pontoon.host.v1.TransferLeaderResponse
+	(*MoveStorageRequest)(nil),     // 22: pontoon.host.v1.MoveStorageRequest
+	(*MoveStorageResponse)(nil),    // 23: pontoon.host.v1.MoveStorageResponse
+	(*StorageMove)(nil),            // 24: pontoon.host.v1.StorageMove
+	(*PluginLinesRequest)(nil),     // 25: pontoon.host.v1.PluginLinesRequest
+	(*PluginLinesResponse)(nil),    // 26: pontoon.host.v1.PluginLinesResponse
+	(*PluginLine)(nil),             // 27: pontoon.host.v1.PluginLine
+	(*PluginWork)(nil),             // 28: pontoon.host.v1.PluginWork
+	(*StatusResponse)(nil),         // 29: pontoon.host.v1.StatusResponse
+	(*CommandVersions)(nil),        // 30: pontoon.host.v1.CommandVersions
+	(*Quarantine)(nil),             // 31: pontoon.host.v1.Quarantine
+	(*Warning)(nil),                // 32: pontoon.host.v1.Warning
+	(*PeerLink)(nil),               // 33: pontoon.host.v1.PeerLink
+	(*PeerProgress)(nil),           // 34: pontoon.host.v1.PeerProgress
+	(*Member)(nil),                 // 35: pontoon.host.v1.Member
+	(*MembersRequest)(nil),         // 36: pontoon.host.v1.MembersRequest
+	(*MembersResponse)(nil),        // 37: pontoon.host.v1.MembersResponse
+	(*AddMemberRequest)(nil),       // 38: pontoon.host.v1.AddMemberRequest
+	(*UpdateMemberRequest)(nil),    // 39: pontoon.host.v1.UpdateMemberRequest
+	(*RemoveMemberRequest)(nil),    // 40: pontoon.host.v1.RemoveMemberRequest
+	(*TransferLeaderRequest)(nil),  // 41: pontoon.host.v1.TransferLeaderRequest
+	(*TransferLeaderResponse)(nil), // 42: pontoon.host.v1.TransferLeaderResponse
 }
 var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	0,  // 0: pontoon.host.v1.Failure.outcome:type_name -> pontoon.host.v1.Outcome
@@ -3079,53 +3333,57 @@ var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	12, // 6: pontoon.host.v1.QueryStreamResponse.header:type_name -> pontoon.host.v1.QueryStreamHeader
 	13, // 7: pontoon.host.v1.QueryStreamResponse.end:type_name -> pontoon.host.v1.QueryStreamEnd
 	2,  // 8: pontoon.host.v1.QueryStreamResponse.failure:type_name -> pontoon.host.v1.Failure
-	25, // 9: pontoon.host.v1.PluginStatus.work:type_name -> pontoon.host.v1.PluginWork
+	28, // 9: pontoon.host.v1.PluginStatus.work:type_name -> pontoon.host.v1.PluginWork
 	17, // 10: pontoon.host.v1.RestartPluginResponse.plugin:type_name -> pontoon.host.v1.PluginStatus
 	17, // 11: pontoon.host.v1.UpgradePluginResponse.plugin:type_name -> pontoon.host.v1.PluginStatus
-	24, // 12: pontoon.host.v1.PluginLinesResponse.lines:type_name -> pontoon.host.v1.PluginLine
-	17, // 13: pontoon.host.v1.StatusResponse.plugins:type_name -> pontoon.host.v1.PluginStatus
-	31, // 14: pontoon.host.v1.StatusResponse.progress:type_name -> pontoon.host.v1.PeerProgress
-	30, // 15: pontoon.host.v1.StatusResponse.links:type_name -> pontoon.host.v1.PeerLink
-	29, // 16: pontoon.host.v1.StatusResponse.warnings:type_name -> pontoon.host.v1.Warning
-	28, // 17: pontoon.host.v1.StatusResponse.quarantine:type_name -> pontoon.host.v1.Quarantine
-	27, // 18: pontoon.host.v1.StatusResponse.command_versions:type_name -> pontoon.host.v1.CommandVersions
-	27, // 19: pontoon.host.v1.PeerProgress.command_versions:type_name -> pontoon.host.v1.CommandVersions
-	32, // 20: pontoon.host.v1.MembersResponse.members:type_name -> pontoon.host.v1.Member
-	32, // 21: pontoon.host.v1.AddMemberRequest.member:type_name -> pontoon.host.v1.Member
-	32, // 22: pontoon.host.v1.UpdateMemberRequest.member:type_name -> pontoon.host.v1.Member
-	3,  // 23: pontoon.host.v1.Host.Propose:input_type -> pontoon.host.v1.ProposeRequest
-	6,  // 24: pontoon.host.v1.Host.Proposals:input_type -> pontoon.host.v1.ProposalBatch
-	9,  // 25: pontoon.host.v1.Host.Query:input_type -> pontoon.host.v1.QueryRequest
-	9,  // 26: pontoon.host.v1.Host.QueryStream:input_type -> pontoon.host.v1.QueryRequest
-	14, // 27: pontoon.host.v1.Host.ReadBarrier:input_type -> pontoon.host.v1.ReadBarrierRequest
-	16, // 28: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
-	33, // 29: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
-	35, // 30: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
-	36, // 31: pontoon.host.v1.Host.UpdateMember:input_type -> pontoon.host.v1.UpdateMemberRequest
-	37, // 32: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
-	38, // 33: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
-	22, // 34: pontoon.host.v1.Host.PluginLines:input_type -> pontoon.host.v1.PluginLinesRequest
-	18, // 35: pontoon.host.v1.Host.RestartPlugin:input_type -> pontoon.host.v1.RestartPluginRequest
-	20, // 36: pontoon.host.v1.Host.UpgradePlugin:input_type -> pontoon.host.v1.UpgradePluginRequest
-	4,  // 37: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
-	8,  // 38: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
-	10, // 39: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
-	11, // 40: pontoon.host.v1.Host.QueryStream:output_type -> pontoon.host.v1.QueryStreamResponse
-	15, // 41: pontoon.host.v1.Host.ReadBarrier:output_type -> pontoon.host.v1.ReadBarrierResponse
-	26, // 42: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
-	34, // 43: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
-	34, // 44: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
-	34, // 45: pontoon.host.v1.Host.UpdateMember:output_type -> pontoon.host.v1.MembersResponse
-	34, // 46: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
-	39, // 47: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
-	23, // 48: pontoon.host.v1.Host.PluginLines:output_type -> pontoon.host.v1.PluginLinesResponse
-	19, // 49: pontoon.host.v1.Host.RestartPlugin:output_type -> pontoon.host.v1.RestartPluginResponse
-	21, // 50: pontoon.host.v1.Host.UpgradePlugin:output_type -> pontoon.host.v1.UpgradePluginResponse
-	37, // [37:51] is the sub-list for method output_type
-	23, // [23:37] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	24, // 12: pontoon.host.v1.MoveStorageResponse.move:type_name -> pontoon.host.v1.StorageMove
+	27, // 13: pontoon.host.v1.PluginLinesResponse.lines:type_name -> pontoon.host.v1.PluginLine
+	17, // 14: pontoon.host.v1.StatusResponse.plugins:type_name -> pontoon.host.v1.PluginStatus
+	34, // 15: pontoon.host.v1.StatusResponse.progress:type_name -> pontoon.host.v1.PeerProgress
+	33, // 16: pontoon.host.v1.StatusResponse.links:type_name -> pontoon.host.v1.PeerLink
+	32, // 17: pontoon.host.v1.StatusResponse.warnings:type_name -> pontoon.host.v1.Warning
+	31, // 18: pontoon.host.v1.StatusResponse.quarantine:type_name -> pontoon.host.v1.Quarantine
+	30, // 19: pontoon.host.v1.StatusResponse.command_versions:type_name -> pontoon.host.v1.CommandVersions
+	24, // 20: pontoon.host.v1.StatusResponse.storage_move:type_name -> pontoon.host.v1.StorageMove
+	30, // 21: pontoon.host.v1.PeerProgress.command_versions:type_name -> pontoon.host.v1.CommandVersions
+	35, // 22: pontoon.host.v1.MembersResponse.members:type_name -> pontoon.host.v1.Member
+	35, // 23: pontoon.host.v1.AddMemberRequest.member:type_name -> pontoon.host.v1.Member
+	35, // 24: pontoon.host.v1.UpdateMemberRequest.member:type_name -> pontoon.host.v1.Member
+	3,  // 25: pontoon.host.v1.Host.Propose:input_type -> pontoon.host.v1.ProposeRequest
+	6,  // 26: pontoon.host.v1.Host.Proposals:input_type -> pontoon.host.v1.ProposalBatch
+	9,  // 27: pontoon.host.v1.Host.Query:input_type -> pontoon.host.v1.QueryRequest
+	9,  // 28: pontoon.host.v1.Host.QueryStream:input_type -> pontoon.host.v1.QueryRequest
+	14, // 29: pontoon.host.v1.Host.ReadBarrier:input_type -> pontoon.host.v1.ReadBarrierRequest
+	16, // 30: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
+	36, // 31: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
+	38, // 32: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
+	39, // 33: pontoon.host.v1.Host.UpdateMember:input_type -> pontoon.host.v1.UpdateMemberRequest
+	40, // 34: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
+	41, // 35: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
+	25, // 36: pontoon.host.v1.Host.PluginLines:input_type -> pontoon.host.v1.PluginLinesRequest
+	18, // 37: pontoon.host.v1.Host.RestartPlugin:input_type -> pontoon.host.v1.RestartPluginRequest
+	20, // 38: pontoon.host.v1.Host.UpgradePlugin:input_type -> pontoon.host.v1.UpgradePluginRequest
+	22, // 39: pontoon.host.v1.Host.MoveStorage:input_type -> pontoon.host.v1.MoveStorageRequest
+	4,  // 40: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
+	8,  // 41: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
+	10, // 42: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
+	11, // 43: pontoon.host.v1.Host.QueryStream:output_type -> pontoon.host.v1.QueryStreamResponse
+	15, // 44: pontoon.host.v1.Host.ReadBarrier:output_type -> pontoon.host.v1.ReadBarrierResponse
+	29, // 45: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
+	37, // 46: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
+	37, // 47: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
+	37, // 48: pontoon.host.v1.Host.UpdateMember:output_type -> pontoon.host.v1.MembersResponse
+	37, // 49: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
+	42, // 50: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
+	26, // 51: pontoon.host.v1.Host.PluginLines:output_type -> pontoon.host.v1.PluginLinesResponse
+	19, // 52: pontoon.host.v1.Host.RestartPlugin:output_type -> pontoon.host.v1.RestartPluginResponse
+	21, // 53: pontoon.host.v1.Host.UpgradePlugin:output_type -> pontoon.host.v1.UpgradePluginResponse
+	23, // 54: pontoon.host.v1.Host.MoveStorage:output_type -> pontoon.host.v1.MoveStorageResponse
+	40, // [40:55] is the sub-list for method output_type
+	25, // [25:40] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_pontoon_host_v1_host_proto_init() }
@@ -3139,14 +3397,14 @@ func file_pontoon_host_v1_host_proto_init() {
 		(*QueryStreamResponse_End)(nil),
 		(*QueryStreamResponse_Failure)(nil),
 	}
-	file_pontoon_host_v1_host_proto_msgTypes[24].OneofWrappers = []any{}
+	file_pontoon_host_v1_host_proto_msgTypes[27].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pontoon_host_v1_host_proto_rawDesc), len(file_pontoon_host_v1_host_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   38,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -36,6 +36,7 @@ const (
 	Host_PluginLines_FullMethodName    = "/pontoon.host.v1.Host/PluginLines"
 	Host_RestartPlugin_FullMethodName  = "/pontoon.host.v1.Host/RestartPlugin"
 	Host_UpgradePlugin_FullMethodName  = "/pontoon.host.v1.Host/UpgradePlugin"
+	Host_MoveStorage_FullMethodName    = "/pontoon.host.v1.Host/MoveStorage"
 )
 
 // HostClient is the client API for Host service.
@@ -86,6 +87,11 @@ type HostClient interface {
 	// version starts and describes itself before the old one is ended: if it is refused, the
 	// old one goes on. JSON: POST /v1/plugins/upgrade
 	UpgradePlugin(ctx context.Context, in *UpgradePluginRequest, opts ...grpc.CallOption) (*UpgradePluginResponse, error)
+	// MoveStorage begins to move the store of this member to the storage that its own
+	// configuration has as the next one, and answers when the node is about to end; Status
+	// tells how it goes on. A move that is under way or done is not begun again. JSON:
+	// POST /v1/storage/move
+	MoveStorage(ctx context.Context, in *MoveStorageRequest, opts ...grpc.CallOption) (*MoveStorageResponse, error)
 }
 
 type hostClient struct {
@@ -248,6 +254,16 @@ func (c *hostClient) UpgradePlugin(ctx context.Context, in *UpgradePluginRequest
 	return out, nil
 }
 
+func (c *hostClient) MoveStorage(ctx context.Context, in *MoveStorageRequest, opts ...grpc.CallOption) (*MoveStorageResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MoveStorageResponse)
+	err := c.cc.Invoke(ctx, Host_MoveStorage_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // HostServer is the server API for Host service.
 // All implementations must embed UnimplementedHostServer
 // for forward compatibility.
@@ -296,6 +312,11 @@ type HostServer interface {
 	// version starts and describes itself before the old one is ended: if it is refused, the
 	// old one goes on. JSON: POST /v1/plugins/upgrade
 	UpgradePlugin(context.Context, *UpgradePluginRequest) (*UpgradePluginResponse, error)
+	// MoveStorage begins to move the store of this member to the storage that its own
+	// configuration has as the next one, and answers when the node is about to end; Status
+	// tells how it goes on. A move that is under way or done is not begun again. JSON:
+	// POST /v1/storage/move
+	MoveStorage(context.Context, *MoveStorageRequest) (*MoveStorageResponse, error)
 	mustEmbedUnimplementedHostServer()
 }
 
@@ -347,6 +368,9 @@ func (UnimplementedHostServer) RestartPlugin(context.Context, *RestartPluginRequ
 }
 func (UnimplementedHostServer) UpgradePlugin(context.Context, *UpgradePluginRequest) (*UpgradePluginResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpgradePlugin not implemented")
+}
+func (UnimplementedHostServer) MoveStorage(context.Context, *MoveStorageRequest) (*MoveStorageResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method MoveStorage not implemented")
 }
 func (UnimplementedHostServer) mustEmbedUnimplementedHostServer() {}
 func (UnimplementedHostServer) testEmbeddedByValue()              {}
@@ -603,6 +627,24 @@ func _Host_UpgradePlugin_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Host_MoveStorage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MoveStorageRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HostServer).MoveStorage(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Host_MoveStorage_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HostServer).MoveStorage(ctx, req.(*MoveStorageRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Host_ServiceDesc is the grpc.ServiceDesc for Host service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -657,6 +699,10 @@ var Host_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "UpgradePlugin",
 			Handler:    _Host_UpgradePlugin_Handler,
+		},
+		{
+			MethodName: "MoveStorage",
+			Handler:    _Host_MoveStorage_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
