@@ -24,7 +24,8 @@
 //     directory, and what it remembers there outside the storage;
 //   - open.go, pluginclose.go: a plugin is started and opened, and closed and ended;
 //     pluginstatus.go: how the plugins are, and what they have written; restart.go, upgrade.go: one gets a
-//     new process as asked;
+//     new process as asked; storageplace.go, storagemove.go, storagecopy.go, movestatus.go: the store moves to
+//     another storage, and which of the two has it at a start;
 //   - generation.go, load.go, raftend.go: a raft node over one opened storage, from what is
 //     on disk to its end; clock.go: its ticks;
 //   - append.go, batchparts.go: the output of raft goes to the storage and the others;

@@ -18,8 +18,8 @@ import (
 )
 
 // moveStorage begins to move the store of this member to the storage that its configuration
-// has as the next one, or says how far a move is. What can be refused is refused while the
-// storage that runs serves: the next one has been started and opened on an empty store then.
+// has as the next one, or says how far a move is. A move that can be refused is refused while
+// the storage that runs serves: the next one has been started and opened on an empty store then.
 func (h *Host) moveStorage(ctx context.Context, ask server.StorageMoveRequest) (server.StorageMove, error) {
 	if m := h.moving.Load(); m != nil && m.isUnderWay() {
 		if ask.To != "" && ask.To != m.note.To {

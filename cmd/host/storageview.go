@@ -59,7 +59,7 @@ func viewOf(rows []client.MemberStatus) *clusterView {
 	v := &clusterView{progress: map[string]*hostv1.PeerProgress{}}
 	for _, row := range rows {
 		if row.Member == nil {
-			continue // an address that is no member's
+			continue // an address that no member has
 		}
 		m := &migrating{row}
 		v.members = append(v.members, m)
@@ -122,8 +122,8 @@ func (v *clusterView) isWell(m *migrating) bool {
 	return p.GetActive() && p.GetState() == "replicate"
 }
 
-// mayMove refuses to take a member from its cluster if the others are not well, or are no
-// quorum. One whose move is under way has been taken.
+// mayMove refuses to take a member from its cluster if the others are not well, or are less
+// than a quorum. One whose move is under way has been taken.
 func (v *clusterView) mayMove(next *migrating, force bool) error {
 	switch {
 	case len(v.silent) > 0:

@@ -29,7 +29,7 @@
 //   - membership.go, change.go, ping.go: the members, and their changes;
 //   - transfer.go, handover.go: leadership goes to another member; leadership.go: what
 //     plugins are told of it;
-//   - ready.go, status.go: whether this member serves, and what it knows of itself;
+//   - ready.go, status.go, storagemove.go: whether this member serves, and what it knows of itself;
 //   - health.go, busy.go, snapshothealth.go, accesshealth.go, auditstate.go, logstate.go: warnings
 //     and their reasons; metrics.go, healthmetrics.go: what is counted.
 package server

@@ -99,7 +99,7 @@ type Service interface {
 	// MoveStorage begins to move the store of this member to the storage that its own
 	// configuration has as the next one, and returns when the node has handed the leadership
 	// over and begins to end; Status tells how it goes on. If a move is under way, or is
-	// done, it says so and does nothing. What is refused leaves the storage that runs as it is
+	// done, it says so and does nothing. A move that is refused leaves the storage that runs as it is
 	// (ErrPluginRefused).
 	MoveStorage(ctx context.Context, ask StorageMoveRequest) (StorageMove, error)
 	// Live reports whether the raft goroutine ticked lately.
