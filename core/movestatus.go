@@ -134,4 +134,3 @@ func (h *Host) logMove(m *storageMove) {
 		h.logger.Warn("the store was not moved, and the storage before goes on", "storage", st.From, "next", st.To, "error", st.Error)
 	}
 }
-
