@@ -92,6 +92,7 @@ func quickChecks(kind, lang string) string {
 		"storage/python":      "^(process|grpc)$$/.*(tart|Append|Install|Lock)",
 		"storage/node":        "^(process|grpc)$$/.*(tart|Append|Install|Lock)",
 		"transport/go":        "^(process|grpc)$$/.*(tart|delivery|greetings)",
+		"transport/python":    "^(process|grpc)$$/.*(tart|delivery|greetings)",
 	}[kind+"/"+lang] + "'"
 }
 

@@ -1,4 +1,5 @@
-"""Runtime of Pontoon's plugins in Python: state machines, and storages in the package storage.
+"""Runtime of Pontoon's plugins in Python: state machines, and in the packages
+storage and transport those.
 
 An author writes a class and hands an object of it to serve:
 

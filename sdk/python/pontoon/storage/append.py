@@ -48,6 +48,8 @@ class Stream:
             for request in self.requests:
                 with self.changed:
                     self.changed.wait_for(lambda: self.bytes <= MOST or self.ended)
+                    if self.ended:
+                        break  # after an error nothing more is taken in
                     self.waiting.append(request)
                     self.bytes += request.ByteSize()
                     self.changed.notify_all()
