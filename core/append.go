@@ -43,7 +43,9 @@ type appendPump struct {
 	mu      sync.Mutex
 	waiting []node.Append
 	sent    []sentBatch // and not acknowledged
+	bytes   uint64      // of the entries in sent
 	oldest  time.Time
+	before  time.Time // of the last acknowledgement
 	closed  bool
 	settled chan struct{} // signalled when sent becomes empty
 	ended   chan struct{} // closed when nothing is sent any more and all is acknowledged, or never will be
@@ -51,7 +53,11 @@ type appendPump struct {
 
 // sentBatch is a batch that the storage plugin has: its number, of which raft
 // hears, or 0, and its last index, or 0.
-type sentBatch struct{ number, last uint64 }
+type sentBatch struct {
+	number, last uint64
+	bytes        uint64
+	at           time.Time
+}
 
 func newAppendPump(g *generation) *appendPump {
 	return &appendPump{g: g, wake: make(chan struct{}, 1), settled: make(chan struct{}, 1), ended: make(chan struct{})}
@@ -148,8 +154,8 @@ func (p *appendPump) send(ctx context.Context, appender storage.Appender, a *nod
 			number = a.Number
 		}
 		batch := sentBatch{number: number}
-		if n := len(part.Entries); n > 0 {
-			batch.last = part.Entries[n-1].Index
+		for i := range part.Entries {
+			batch.last, batch.bytes = part.Entries[i].Index, batch.bytes+uint64(len(part.Entries[i].Data))
 		}
 		p.sending(batch)
 		if err := appender.Send(part); err != nil {
@@ -174,12 +180,13 @@ const brokenGrace = 2 * time.Second
 
 // sending notes a batch before it is sent.
 func (p *appendPump) sending(b sentBatch) {
+	b.at = time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.sent) == 0 {
-		p.oldest = time.Now()
+		p.oldest = b.at
 	}
-	p.sent = append(p.sent, b)
+	p.sent, p.bytes = append(p.sent, b), p.bytes+b.bytes
 }
 
 // install makes a received snapshot the start of the log and queues its
@@ -188,9 +195,11 @@ func (p *appendPump) install(ctx context.Context, a *node.Append) error {
 	p.wait(p.isSettled)
 	ctx, cancel := context.WithTimeout(ctx, patience.Append(p.g.h.cfg.Election))
 	defer cancel()
+	begun := time.Now()
 	if err := p.g.storage.InstallSnapshot(ctx, a.Install.Index, a.Batch.HardState); err != nil {
 		return fmt.Errorf("install snapshot %d: %w", a.Install.Index, err)
 	}
+	p.g.h.server.Timings().SnapshotInstalled(time.Since(begun))
 	p.g.h.logger.Info("snapshot installed", "index", a.Install.Index, "term", a.Install.Term)
 	p.g.h.server.Restore(*a.Install)
 	p.g.stored(a.Install.Index)
@@ -200,6 +209,7 @@ func (p *appendPump) install(ctx context.Context, a *node.Append) error {
 // receive takes acknowledgements.
 func (p *appendPump) receive(appender storage.Appender) {
 	var acked uint64
+	timed, _ := appender.(storage.Timed)
 	for {
 		durable, err := appender.Recv()
 		if err != nil {
@@ -215,15 +225,19 @@ func (p *appendPump) receive(appender storage.Appender) {
 			p.g.fail(fmt.Errorf("append: storage acknowledged batch %d of %d", durable, acked))
 			return
 		}
+		now := time.Now()
 		var done sentBatch
 		for _, b := range p.sent[:n] {
-			done.number, done.last = max(done.number, b.number), max(done.last, b.last)
+			done.number, done.last, done.at = max(done.number, b.number), max(done.last, b.last), b.at
+			p.bytes -= b.bytes
 		}
+		took := p.answered(done.at, now)
 		p.sent = p.sent[n:]
-		p.oldest = time.Now()
+		p.oldest, p.before = now, now
 		empty := len(p.sent) == 0
 		p.mu.Unlock()
 		acked = durable
+		p.observe(timed, took)
 		p.g.node.AppendDone(done.number)
 		p.g.stored(done.last)
 		if empty {

@@ -28,7 +28,8 @@
 //     another storage, and which of the two has it at a start;
 //   - generation.go, load.go, raftend.go: a raft node over one opened storage, from what is
 //     on disk to its end; clock.go: its ticks;
-//   - append.go, batchparts.go: the output of raft goes to the storage and the others;
+//   - append.go, batchparts.go: the output of raft goes to the storage and the others; appendtimes.go: how
+//     long that takes;
 //   - machine.go, machinebeside.go, classes.go, rehearsal.go: the state machine, the classes of its
 //     commands, and the one that snapshots are restored into for trial;
 //   - watchdog.go, applywatch.go, space.go, fitness.go, leave.go: calls that are not answered, storage

@@ -115,6 +115,7 @@ func (g *generation) build(ctx context.Context) error {
 		State: g.state, Entries: entries, Registry: g.registry, Time: g.time, Replayed: replayed,
 		Clock: cfg.clock, MaxClockDifference: uint64((cfg.MaxClockDifference + 2*cfg.Election).Milliseconds()),
 		Level: cfg.level, Incarnation: g.incarnation, MaxPending: cfg.MaxPending, MaxPendingBytes: cfg.MaxPendingBytes,
+		Queued: g.h.server.Timings().Queued(), RoundTrip: g.h.server.Timings().RoundTrip,
 	}
 	if cfg.Bootstrap {
 		nc.Bootstrap = cfg.configured()

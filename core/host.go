@@ -92,10 +92,12 @@ func New(cfg Config) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, err)
 	}
+	timings := server.NewTimings()
 	c, err := catalog.New(catalog.Options{
 		Logger: cfg.Logger, RuntimeDir: cfg.RuntimeDir, Backends: cfg.Backends,
 		Executable: cfg.Executable, Limits: cfg.Limits,
 		ProbeInterval: max(cfg.Election/4, 250*time.Millisecond), ProbeTimeout: max(cfg.Election/2, 500*time.Millisecond),
+		Calls: func(kind plugins.Kind, method string) catalog.Observer { return timings.PluginCall(kind, method) },
 	})
 	if err != nil {
 		return nil, err
@@ -131,7 +133,7 @@ func New(cfg Config) (*Host, error) {
 		Rehearse:     rehearse, RehearseAll: cfg.RehearseSnapshots,
 		StateMachine: h.machine, Plugins: h.pluginStatus, PluginLines: h.pluginLines, RestartPlugin: h.restartPlugin, UpgradePlugin: h.upgradePlugin,
 		MoveStorage: h.moveStorage, StorageMove: h.storageMoveStatus,
-		MachineOnTrial: h.slots[plugins.StateMachine].OnTrial, Links: h.links, Ping: h.courier.Ping, Fitness: h.unfit, Logger: cfg.Logger, Metrics: cfg.Metrics,
+		MachineOnTrial: h.slots[plugins.StateMachine].OnTrial, Links: h.links, Ping: h.courier.Ping, Fitness: h.unfit, Appends: h.unfinishedAppends, Logger: cfg.Logger, Metrics: cfg.Metrics, Timings: timings,
 		NoteParting:  func(index uint64, how string) { h.identity.pins.part(index, how) },
 		Certificates: func() []server.Warning { return h.certificates.warnings(time.Now()) },
 		Log:          cfg.Log, Access: guard, Audit: h.audit, RefusedConnections: func() uint64 { return h.api.RefusedConnections() }, Late: c.Late, Exposed: h.courier.Exposed,

@@ -26,7 +26,9 @@ func (g *generation) startSnapshot(s node.SnapshotSend) {
 func (g *generation) sendSnapshot(o *sendOnce) {
 	g.sends.await(o)
 	g.h.logger.Info("sending a snapshot", "to", o.To, "index", o.Index, "state_only", o.StateOnly)
+	begun := time.Now()
 	err := g.trySendSnapshot(o)
+	g.h.server.Timings().SnapshotSent(time.Since(begun), err)
 	tell := g.sends.end(o)
 	if o.StateOnly {
 		g.stateSent(o, err, tell)

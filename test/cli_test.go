@@ -56,6 +56,17 @@ type statusMemberJSON struct {
 		Usable    []string `json:"usable"`
 		Error     string   `json:"error"`
 	} `json:"links"`
+	Progress []struct {
+		ID            string  `json:"id"`
+		State         string  `json:"state"`
+		Match         uint64  `json:"match"`
+		LagEntries    *uint64 `json:"lag_entries"`
+		LagBytes      *uint64 `json:"lag_bytes"`
+		InFlightBytes uint64  `json:"in_flight_bytes"`
+		LastContactMs uint64  `json:"last_contact_ms"`
+		StalledMs     uint64  `json:"stalled_ms"`
+		Why           string  `json:"why"`
+	} `json:"progress"`
 	Warnings []struct {
 		Reason  string `json:"reason"`
 		Message string `json:"message"`

@@ -17,6 +17,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/client/kv"
 	"github.com/pontoon-raft/pontoon/internal/loopback"
+	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
@@ -150,6 +151,10 @@ func TestStatusJSON(t *testing.T) {
 	h.set(func(h *fakeHost) {
 		h.members.Members = append(h.members.Members, server.Member{ID: 0xab, Name: "n2", ClientAddress: dead})
 		h.status.Links = []server.PeerLink{{ID: 0xab, Transport: "http", Active: true, Usable: []string{"http"}}}
+		h.status.Progress = []server.PeerProgress{
+			{Progress: node.Progress{ID: 0xab, State: "replicate", Match: 15, Lag: &node.Lag{Entries: 5, Bytes: 6000, InFlight: 2000}}, Silent: 400 * time.Millisecond},
+			{Progress: node.Progress{ID: 0xac, State: "probe"}, Stalled: 8 * time.Second},
+		}
 		h.status.Warnings = []server.Warning{{Reason: server.WarnCommitStalled, Text: "nothing since noon"}}
 		h.status.Uncommitted, h.status.TickAge = 1500*time.Millisecond, 20*time.Millisecond
 		h.status.Level, h.status.LevelUnderstood = 2, 3
@@ -234,6 +239,30 @@ func TestStatusJSON(t *testing.T) {
           "error": ""
         }
       ],
+      "progress": [
+        {
+          "id": "ab",
+          "state": "replicate",
+          "match": 15,
+          "lag_entries": 5,
+          "lag_bytes": 6000,
+          "in_flight_bytes": 2000,
+          "last_contact_ms": 400,
+          "stalled_ms": 0,
+          "why": ""
+        },
+        {
+          "id": "ac",
+          "state": "probe",
+          "match": 0,
+          "lag_entries": null,
+          "lag_bytes": null,
+          "in_flight_bytes": 0,
+          "last_contact_ms": 0,
+          "stalled_ms": 8000,
+          "why": ""
+        }
+      ],
       "warnings": [
         {
           "reason": "commit_stalled",
@@ -269,6 +298,7 @@ func TestStatusJSON(t *testing.T) {
       "error": "ERROR",
       "plugins": [],
       "links": [],
+      "progress": [],
       "warnings": [],
       "uncommitted_ms": 0,
       "tick_age_ms": 0,
@@ -325,6 +355,30 @@ func TestStatusShowsWhichTransportCarries(t *testing.T) {
 	want := "http, wal (2 restarts), kv, quic to 2 3, no way to 4: it is far away"
 	if lines := strings.Split(got.stdout, "\n"); len(lines) < 3 || !strings.HasSuffix(lines[2], want) {
 		t.Errorf("got\n%s\nwant %q at the end of the row", got.stdout, want)
+	}
+}
+
+// The leader's followers have a table of their own: how far each is behind, and when it was
+// heard. Of one that has not said what it has that is unknown, and not the whole log.
+func TestStatusShowsHowFarFollowersAreBehind(t *testing.T) {
+	h := startFake(t)
+	h.set(func(h *fakeHost) {
+		h.status.Progress = []server.PeerProgress{
+			{Progress: node.Progress{ID: 2, State: "replicate", Lag: &node.Lag{}}},
+			{Progress: node.Progress{ID: 3, State: "replicate", Lag: &node.Lag{Entries: 5, Bytes: 6000, InFlight: 2000}}, Silent: 21400 * time.Millisecond},
+			{Progress: node.Progress{ID: 4, State: "probe"}},
+		}
+	})
+	got := host(t, "status", "--endpoints", h.address)
+	lines := strings.Split(strings.TrimSpace(got.stdout), "\n")
+	want := []string{`^FOLLOWER +STATE +BEHIND +IN FLIGHT +LAST CONTACT$`, `^2 +replicate +nothing +0 B +0\.0 s ago$`, `^3 +replicate +5 entries, 5\.9 KiB +2\.0 KiB +21\.4 s ago$`, `^4 +probe +unknown `}
+	if len(lines) < len(want) {
+		t.Fatalf("got\n%s", got.stdout)
+	}
+	for i, line := range lines[len(lines)-len(want):] {
+		if !regexp.MustCompile(want[i]).MatchString(line) {
+			t.Errorf("%q does not match %q", line, want[i])
+		}
 	}
 }
 

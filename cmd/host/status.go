@@ -38,6 +38,8 @@ type memberStatus struct {
 	Error         string         `json:"error"`
 	Plugins       []pluginStatus `json:"plugins"`
 	Links         []linkStatus   `json:"links"`
+	// Progress is what a leader knows of its followers.
+	Progress      []peerProgress `json:"progress"`
 	Warnings      []warning      `json:"warnings"`
 	UncommittedMs uint64         `json:"uncommitted_ms"`
 	TickAgeMs     uint64         `json:"tick_age_ms"`
@@ -231,7 +233,7 @@ func summarise(rows []client.MemberStatus) clusterStatus {
 // memberOf is one row. An endpoint that no member claims and at which none
 // answers is shown by its address.
 func memberOf(r client.MemberStatus, cluster string) memberStatus {
-	m := memberStatus{Name: r.Endpoint, Promote: r.Member.GetPromote(), Plugins: []pluginStatus{}, Links: []linkStatus{}, Warnings: []warning{}}
+	m := memberStatus{Name: r.Endpoint, Promote: r.Member.GetPromote(), Plugins: []pluginStatus{}, Links: []linkStatus{}, Progress: []peerProgress{}, Warnings: []warning{}}
 	if r.Member != nil {
 		m.ID, m.Name = r.Member.GetId(), r.Member.GetName()
 	}
@@ -246,7 +248,7 @@ func memberOf(r client.MemberStatus, cluster string) memberStatus {
 		ID: st.GetId(), Name: st.GetName(), Role: st.GetRole(), Leader: st.GetLeader(), Promote: r.Member.GetPromote(), Term: st.GetTerm(),
 		Commit: st.GetCommit(), Applied: st.GetApplied(),
 		FirstIndex: st.GetFirstIndex(), LastIndex: st.GetLastIndex(), SnapshotIndex: st.GetSnapshotIndex(), Durable: st.Durable,
-		Reachable: true, Plugins: pluginsOf(st), Links: linksOf(st),
+		Reachable: true, Plugins: pluginsOf(st), Links: linksOf(st), Progress: progressOf(st),
 		Warnings: warningsOf(st), UncommittedMs: st.GetUncommittedMs(), TickAgeMs: st.GetTickAgeMs(),
 		Level: st.GetLevel(), LevelUnderstood: st.GetLevelUnderstood(), Quarantine: quarantineOf(st), StorageMove: storageMoveOf(st),
 		CommandVersion: st.GetCommandVersion(), CommandVersions: commandVersionsOf(st),
@@ -303,7 +305,7 @@ func warningsOf(st *hostv1.StatusResponse) []warning {
 
 func (s clusterStatus) table(w io.Writer) error {
 	fmt.Fprintf(w, "cluster %s, leader %s%s\n", printable(orDash(s.ClusterID)), printable(orDash(s.Leader)), s.level())
-	return table(w, func(w io.Writer) {
+	err := table(w, func(w io.Writer) {
 		row(w, "ID", "NAME", "ROLE", "TERM", "COMMIT", "APPLIED", "SNAPSHOT", "PLUGINS")
 		for _, m := range s.Members {
 			if !m.Reachable {
@@ -313,6 +315,7 @@ func (s clusterStatus) table(w io.Writer) error {
 			row(w, m.ID, orDash(m.Name), m.role(), m.Term, m.Commit, m.Applied, m.SnapshotIndex, s.note(m))
 		}
 	})
+	return errors.Join(err, s.progress(w))
 }
 
 // level is the feature level of the cluster and the version of its commands for people;

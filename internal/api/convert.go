@@ -140,11 +140,19 @@ func toStatus(s server.Status) *hostv1.StatusResponse {
 		})
 	}
 	for _, p := range s.Progress {
-		out.Progress = append(out.Progress, &hostv1.PeerProgress{
-			Id: hex(uint64(p.ID)), Match: p.Match, Next: p.Next, State: text(p.State), Active: p.Active,
-			StalledMs: uint64(p.Stalled.Milliseconds()), Why: text(p.Why), Level: p.Level,
-			CommandVersions: toVersions(p.Commands),
-		})
+		out.Progress = append(out.Progress, toProgress(&p))
+	}
+	return out
+}
+
+func toProgress(p *server.PeerProgress) *hostv1.PeerProgress {
+	out := &hostv1.PeerProgress{
+		Id: hex(uint64(p.ID)), Match: p.Match, Next: p.Next, State: text(p.State), Active: p.Active,
+		StalledMs: uint64(p.Stalled.Milliseconds()), Why: text(p.Why), Level: p.Level,
+		CommandVersions: toVersions(p.Commands), LastContactMs: uint64(p.Silent.Milliseconds()),
+	}
+	if l := p.Lag; l != nil {
+		out.LagEntries, out.LagBytes, out.InFlightBytes = &l.Entries, &l.Bytes, l.InFlight
 	}
 	return out
 }

@@ -68,3 +68,13 @@ func Format(n uint64) string {
 	}
 	return strconv.FormatUint(n, 10)
 }
+
+// About is a size for people: with one digit after the point, and not for Parse.
+func About(n uint64) string {
+	for _, u := range units() {
+		if n >= u.size && u.size > 1 {
+			return strconv.FormatFloat(float64(n)/float64(u.size), 'f', 1, 64) + " " + u.name
+		}
+	}
+	return strconv.FormatUint(n, 10) + " B"
+}

@@ -1,6 +1,7 @@
 package bytesize
 
 import (
+	"math"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -31,4 +32,12 @@ func TestSizesRoundTrip(t *testing.T) {
 			t.Fatalf("%d as %q is %d: %v", n, text, got, err)
 		}
 	})
+}
+
+func TestAboutIsForPeople(t *testing.T) {
+	for n, want := range map[uint64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 5<<20 + 1<<19: "5.5 MiB", math.MaxUint64: "17179869184.0 GiB"} {
+		if got := About(n); got != want {
+			t.Errorf("%d is %q, want %q", n, got, want)
+		}
+	}
 }

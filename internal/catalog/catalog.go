@@ -51,6 +51,9 @@ type Options struct {
 	// StopTimeout is the time Instance.Stop gives a process before it sends
 	// SIGKILL; 3 s by default.
 	StopTimeout time.Duration
+	// Calls returns the observer of the calls of one method of the plugins of a kind that are
+	// processes. It is asked once for each. A nil one observes nothing.
+	Calls func(kind plugins.Kind, method string) Observer
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -110,6 +113,8 @@ type Catalog struct {
 	closed bool
 	// lives counts starts and instances that are not gone yet.
 	lives sync.WaitGroup
+
+	calls map[string]Observer
 }
 
 // New returns a catalog that has started nothing yet. It fails if
@@ -123,7 +128,7 @@ func New(options Options) (*Catalog, error) {
 		return nil, err
 	}
 	closing, cancel := context.WithCancel(context.Background())
-	return &Catalog{options: options, closing: closing, close: cancel}, nil
+	return &Catalog{options: options, closing: closing, close: cancel, calls: observers(options.Calls)}, nil
 }
 
 // Slot returns a new supervised place for one plugin; nothing is started yet.

@@ -44,7 +44,8 @@
 //   - instance.go, inproc.go: the life that the caller holds, with and without a process;
 //     capabilities.go: what it may require of the host;
 //   - supervise.go, probe.go, activity.go, tardy.go: whether it is well, and its end;
-//   - errors.go, causes.go, explain.go: the reason why it did not start or went away.
+//   - errors.go, causes.go, explain.go: the reason why it did not start or went away;
+//     calls.go: how long its calls take.
 //
 // A file named after a system has what the others do in another way.
 //

@@ -47,7 +47,7 @@ func (l *launch) instance(info plugins.Info) *Instance { return l.live(info, l.s
 // live makes an instance of a launch that succeeded, for which place finds its place in the slot.
 func (l *launch) live(info plugins.Info, place func(*Instance)) *Instance {
 	in := newInstance(l.slot, info)
-	in.attach(explained{l.contract(), in, l.session})
+	in.attach(observed{explained{l.contract(), in, l.session}, l.slot.catalog.calls})
 	pl := &processLife{launch: l, in: in, stopping: make(chan struct{}), hung: make(chan string, 1)}
 	in.life = pl
 	l.output.identify(info.Name)

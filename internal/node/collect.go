@@ -102,6 +102,7 @@ func (c *Core) putAppend(m *pb.Message) {
 	c.watchChange(m.GetEntries())
 	c.news.appended(c.cfg.ID, m.GetEntries())
 	c.changes.appended(m.GetEntries())
+	c.sizes.appended(m.GetEntries())
 	record := appendRecord{entries: m.GetEntries(), responses: m.GetResponses(), commit: hs.Commit}
 	a := Append{Batch: storage.Batch{
 		Entries:   toEntries(make([]storage.Entry, 0, len(m.GetEntries())), m.GetEntries()),

@@ -97,6 +97,7 @@ type gossip struct {
 	hash         StateHash // in a heartbeat: what a majority has, in an answer: that of the sender
 	clock        uint64    // of the sender: see stamps
 	batch        batchHeader
+	sent         uint64 // in a heartbeat and in its answer: see trips
 }
 
 // heard is gossip with the message that carried it.
@@ -128,9 +129,11 @@ func (c *Core) gossip(m *pb.Message) (g gossip) {
 	g.level, g.commands = c.cfg.Level, c.commands.Versions
 	switch m.GetType() {
 	case pb.MsgHeartbeat:
+		g.sent = c.elapsed()
 		g.acknowledged, g.hash = c.progressOf(m.GetTo()).Match, c.hashes.agreed
 	case pb.MsgHeartbeatResp:
 		g.wanted, g.kept, g.hash = c.wishes.own, c.kept, c.hashes.own
+		g.sent = c.trips.answer(member.ID(m.GetTo()))
 	}
 	if g.condition = c.fitness.Condition; c.refusing {
 		g.condition |= Refusing
@@ -167,6 +170,7 @@ func (c *Core) hear(h heard) {
 	}
 	if m.GetType() == pb.MsgHeartbeat {
 		c.hearLeader(h)
+		c.trips.hear(from, h.gossip.sent)
 	}
 	if known {
 		c.hearMember(from, h)
@@ -186,6 +190,7 @@ func (c *Core) hearMember(from member.ID, h heard) {
 	if h.message.GetType() == pb.MsgHeartbeatResp {
 		c.wishes.hear(from, h.gossip.wanted)
 		c.hearKept(from, h.gossip.kept)
+		c.hearTrip(from, h)
 	}
 	if c.isVoter(uint64(from)) {
 		c.hearDoubled(from, h.gossip)

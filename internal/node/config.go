@@ -47,6 +47,12 @@ type Config struct {
 	Bootstrap []member.Member
 	Logger    *slog.Logger
 
+	// Queued observes for each proposal of this member how long it waited until it was handed
+	// in; nil observes nothing.
+	Queued Observer
+	// RoundTrip returns the observer of the round trips to a member; nil observes nothing.
+	RoundTrip func(member.ID) Observer
+
 	// State is what the storage plugin opened with; Entries are those above
 	// Replayed, up to the last one.
 	State   storage.State
@@ -66,6 +72,9 @@ type Config struct {
 	// the newest snapshot.
 	Replayed Replayed
 }
+
+// An Observer takes durations in seconds. It does not wait, and needs no memory for one.
+type Observer interface{ Observe(seconds float64) }
 
 // ErrInconsistent: the storage plugin's state cannot be that of a node.
 // NewCore and Replayed.Add return it, and SnapshotReceived for a snapshot

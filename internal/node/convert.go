@@ -106,7 +106,7 @@ func (c *encoder) encode(m *pb.Message) ([]byte, error) {
 		Batch: c.batch.number, OldestBatch: c.batch.oldest, BatchTerm: c.batch.term,
 		Incarnation: c.batch.incarnation, Refusal: uint32(c.batch.refusal),
 		LeastCommandVersion: c.gossip.commands.Least, GreatestCommandVersion: c.gossip.commands.Greatest,
-		HashIndex: c.gossip.hash.Index, HashName: c.gossip.hash.Name, Hash: c.gossip.hash.Value,
+		HashIndex: c.gossip.hash.Index, HashName: c.gossip.hash.Name, Hash: c.gossip.hash.Value, Sent: c.gossip.sent,
 	}
 	if s := m.GetSnapshot(); s != nil {
 		out.Snapshot.Metadata = toMetadata(s.GetMetadata())
@@ -165,7 +165,7 @@ func decodeAll(payload []byte, limits messageLimits) (*pb.Message, gossip, error
 		wanted: in.Wanted, stateOnly: in.StateOnly, content: Content{in.SnapshotBytes, string(in.SnapshotSha256)}, offset: in.SnapshotOffset,
 		kept: Kept{string(in.KeptSha256), in.KeptBytes}, level: in.Level, clock: in.Clock,
 		commands: plugins.Versions{Least: in.LeastCommandVersion, Greatest: in.GreatestCommandVersion},
-		hash:     StateHash{Index: in.HashIndex, Name: in.HashName, Value: in.Hash},
+		hash:     StateHash{Index: in.HashIndex, Name: in.HashName, Value: in.Hash}, sent: in.Sent,
 		batch: batchHeader{
 			number: in.Batch, oldest: in.OldestBatch, term: in.BatchTerm, incarnation: in.Incarnation, refusal: refusal(in.Refusal),
 		},

@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
@@ -29,6 +30,9 @@ type Core struct {
 
 	out     Output
 	encoder encoder
+	now     time.Time // as of this turn of the Node; zero in a Core without one
+	trips   trips
+	sizes   sizes
 
 	// Appends in flight, by number; each holds what raft hears when it is
 	// durable.
@@ -147,6 +151,7 @@ func NewCore(cfg Config) (c *Core, err error) {
 	if c.log, err = newLog(&cfg); err != nil {
 		return nil, err
 	}
+	c.sizes.appended(c.log.tail)
 	c.cfg.Entries = nil // the log has them, and gives them up in time
 	c.putOut = start
 	c.stamps.passed = cfg.startTime()

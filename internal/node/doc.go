@@ -46,6 +46,7 @@
 //     ports, in the types of the contracts, with a number for each append;
 //   - log.go, terms.go: raft's view of the stored log, in memory; logger.go: raft's words;
 //   - send.go, commitnews.go: messages to peers, and the commit indexes that can wait;
+//     trip.go, sizes.go: how long a round trip to a peer takes, and about how many bytes it lacks;
 //   - durable.go, putapply.go, reread.go: entries for the state machine, once the commit
 //     of a membership change is durable, and again from the log;
 //   - change.go, quorum.go, pings.go, promote.go: membership changes, the refusal of those

@@ -37,6 +37,7 @@ var (
 func (c *Core) Tick() error {
 	return c.step(func() error {
 		c.hearing.notice(c)
+		c.trips.forget()
 		c.sample()
 		c.judgeDoubled()
 		c.endDoubt()

@@ -63,6 +63,7 @@ func New(c *Core, ports Ports) *Node {
 	began, _ := c.cfg.start()
 	n := &Node{core: c, ports: ports, began: began, logger: c.cfg.Logger, box: newMailbox(), limits: c.limits, refusals: newRefusals()}
 	made := time.Now()
+	c.now, c.trips.since = made, made
 	n.lastTick.Store(&made)
 	n.publish()
 	return n
@@ -88,6 +89,7 @@ func (n *Node) Run(stop <-chan struct{}, ticks <-chan time.Time) error {
 		case <-n.box.wake:
 		}
 		in := n.box.take(spare)
+		n.core.now = time.Now() // once for all that this turn takes in
 		if err := n.takeIn(&in, ticked); err != nil {
 			return err
 		}

@@ -14,6 +14,8 @@ type Proposal struct {
 	ID RequestID
 	// Until is when its client waits no longer; never if it is zero.
 	Until time.Time
+	// Since is when it was admitted.
+	Since time.Time
 	// data has room for the header: see encodeCommand.
 	data []byte
 }
@@ -63,11 +65,23 @@ func (n *Node) handIn(spare []Proposal) ([]Proposal, error) {
 		return spare, nil
 	}
 	clear(spare)
-	taken, late := n.box.takeProposals(spare[:0], room, time.Now().Add(n.core.window.latency))
+	taken, late := n.box.takeProposals(spare[:0], room, n.core.now.Add(n.core.window.latency))
+	n.queued(taken)
 	if len(late) > 0 {
 		n.ports.Rejected(late, ErrTooLate)
 	}
 	return taken, n.propose(taken)
+}
+
+// queued observes how long proposals waited that are handed in now. One that comes back from a
+// leader and is handed in again counts once more, with all of its time.
+func (n *Node) queued(proposals []Proposal) {
+	if n.core.cfg.Queued == nil {
+		return
+	}
+	for i := range proposals {
+		n.core.cfg.Queued.Observe(n.core.now.Sub(proposals[i].Since).Seconds())
+	}
 }
 
 // propose hands in proposals, as many at a time as a batch may hold: a message

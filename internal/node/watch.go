@@ -42,6 +42,7 @@ type peerWatch struct {
 	run      uint64 // of its host, as heard last; 0 if none was
 	resends  resends
 	kept     Kept // of a snapshot
+	trip     Observer
 }
 
 // tick looks at everything once.
@@ -67,7 +68,7 @@ func (w *watch) tick(c *Core) {
 	c.raft.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) {
 		if member.ID(id) != c.cfg.ID {
 			present[member.ID(id)] = true
-			w.look(member.ID(id), &pr, last, c.hears(id))
+			w.look(member.ID(id), &pr, last, c.hears(id), c.cfg.RoundTrip)
 		}
 	})
 	for id := range w.peers {
@@ -80,10 +81,13 @@ func (w *watch) tick(c *Core) {
 // look compares a peer with what it was a tick ago. One that has everything must
 // answer: a path that is cut in one direction would show nowhere until there is
 // something to send.
-func (w *watch) look(id member.ID, pr *tracker.Progress, last uint64, answers bool) {
+func (w *watch) look(id member.ID, pr *tracker.Progress, last uint64, answers bool, trip func(member.ID) Observer) {
 	p := w.peers[id]
 	if p == nil {
 		p = &peerWatch{match: pr.Match, since: w.ticks}
+		if trip != nil {
+			p.trip = trip(id)
+		}
 		w.peers[id] = p
 	}
 	p.futile, p.rejects = 0, 0

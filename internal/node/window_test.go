@@ -27,6 +27,7 @@ func windowed(t *testing.T, n, size int) (*trio, *Node) {
 func (l *trio) forwards(n *Node) (count int) {
 	l.t.Helper()
 	l.out.Messages = nil
+	n.core.now = time.Now() // as a turn does
 	_, err := n.handIn(nil)
 	l.must(err)
 	l.settle()

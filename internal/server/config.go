@@ -67,6 +67,9 @@ type Config struct {
 	Ping func(ctx context.Context, m member.Member) error
 	// Certificates tells which certificates of the host end; may be nil.
 	Certificates func() []Warning
+	// Appends tells of those that the storage has and has not acknowledged: the age of the
+	// oldest, and the bytes of all; may be nil.
+	Appends func() (oldest time.Duration, bytes uint64)
 	// Fitness tells what makes this member unfit to lead; may be nil.
 	Fitness func() []Unfit
 	Logger  *slog.Logger
@@ -86,6 +89,8 @@ type Config struct {
 	Log LogState
 	// Audit is the record of what clients ask for; nil if there is none.
 	Audit *audit.Log
+	// Timings are registered with Metrics; nil means new ones.
+	Timings *Timings
 	// Metrics is where the server's metrics are registered; may be nil.
 	Metrics prometheus.Registerer
 }

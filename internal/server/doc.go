@@ -31,5 +31,6 @@
 //     plugins are told of it;
 //   - ready.go, status.go, storagemove.go: whether this member serves, and what it knows of itself;
 //   - health.go, busy.go, snapshothealth.go, accesshealth.go, auditstate.go, logstate.go: warnings
-//     and their reasons; metrics.go, healthmetrics.go: what is counted.
+//     and their reasons; metrics.go, healthmetrics.go, timings.go, trips.go: what is
+//     counted, and how long it took.
 package server

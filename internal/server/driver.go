@@ -38,7 +38,8 @@ type driver struct {
 	// that the state machine applies.
 	version  uint32
 	commands plugins.Versions
-	hashName uint64 // of the hash of the state; 0 if it has none
+	hashName uint64    // of the hash of the state; 0 if it has none
+	answered time.Time // when the last batch was
 	// replaying is the part of a replay that is not answered; lent tells that the state
 	// machine is lent to queries and snapshots.
 	replaying []work
@@ -51,6 +52,7 @@ type submission struct {
 	prepare bool   // it asked for a snapshot
 	hash    bool   // it asked for the hash of the state
 	time    uint64 // after it
+	at      time.Time
 }
 
 // outcome is one Recv.
@@ -217,9 +219,8 @@ func (d *driver) submit(items []work) error {
 	}
 	b.NoResults = !s.awaited(items)
 	prepare := s.snapshots.due(b.Through, items) && d.mayPrepare()
-	d.inflight = append(d.inflight, submission{items: items, prepare: prepare, hash: b.Hash, time: d.time})
+	d.inflight = append(d.inflight, submission{items: items, prepare: prepare, hash: b.Hash, time: d.time, at: d.waitsForApply()})
 	s.given = max(s.given, last)
-	d.waitsForApply()
 	if err := d.applier.Submit(b, prepare); err != nil {
 		return fmt.Errorf("apply [%d,%d]: %w", items[0].apply.First, b.Through, d.whyBroken(err))
 	}
@@ -237,10 +238,11 @@ func (d *driver) mayPrepare() bool {
 	return false
 }
 
-// waitsForApply has the watchdog of Apply begin to count, unless it does.
-func (d *driver) waitsForApply() {
+// waitsForApply has the watchdog of Apply begin to count, unless it does. It returns the time.
+func (d *driver) waitsForApply() time.Time {
 	now := time.Now()
 	d.s.applyStall.CompareAndSwap(nil, &now)
+	return now
 }
 
 // brokenGrace is longer than a host takes to learn how a plugin ended whose stream broke.
@@ -287,8 +289,7 @@ func (d *driver) prepareNow() error {
 	if !s.snapshots.due(a.Last, items) {
 		return nil
 	}
-	d.inflight = append(d.inflight, submission{items: items, prepare: true, time: d.time})
-	d.waitsForApply()
+	d.inflight = append(d.inflight, submission{items: items, prepare: true, time: d.time, at: d.waitsForApply()})
 	if err := d.applier.Submit(d.batch(items), true); err != nil {
 		return fmt.Errorf("prepare snapshot %d: %w", a.Last, d.whyBroken(err))
 	}
@@ -317,6 +318,17 @@ func (d *driver) doing() string {
 	}
 	items := d.inflight[0].items
 	return fmt.Sprintf("apply [%d,%d]", items[0].apply.First, items[len(items)-1].last())
+}
+
+// observe notes how long a batch took that was answered now. The state machine has one batch
+// after the other, so the time before the last answer was not this one's.
+func (d *driver) observe(sub *submission, now time.Time, took time.Duration) {
+	since := sub.at
+	if d.answered.After(since) {
+		since = d.answered
+	}
+	d.answered = now
+	split(d.s.metrics.timings.applyHop, d.s.metrics.timings.apply, now.Sub(since), took)
 }
 
 // finish takes the answer to the oldest batch.
@@ -351,10 +363,12 @@ func (d *driver) finish(out outcome) error {
 	if a := last.apply; a.Term > 0 {
 		d.s.latest = node.Apply{First: a.Last, Last: a.Last, Term: a.Term, Registry: a.Registry}
 	}
+	now := time.Now()
+	d.observe(&sub, now, out.Took)
 	d.s.applyStall.Store(nil)
 	if len(d.inflight) > 0 {
-		now := time.Now()
-		d.s.applyStall.Store(&now)
+		since := now
+		d.s.applyStall.Store(&since)
 	}
 	results := d.results(sub.items, out.Results)
 	if before, _ := d.s.progress.get(); last.last() > before {

@@ -93,11 +93,11 @@ func (s *Server) expire(now time.Time) {
 	}
 	s.mu.Unlock()
 	for _, e := range list {
-		outcome, err := "unknown", s.timedOut
+		outcome, err := unknown, s.timedOut
 		if e.withdrawn {
-			outcome, err = "refused", s.notHandedIn
+			outcome, err = refused, s.notHandedIn
 		}
-		s.metrics.proposals.WithLabelValues(outcome).Inc()
+		s.metrics.ended(outcome, e.start, now)
 		e.done(Result{}, err(e.start, now))
 	}
 }
@@ -119,8 +119,8 @@ func (s *Server) unanswered(ids []node.RequestID) {
 	}
 	s.mu.Unlock()
 	now := time.Now()
-	s.metrics.proposals.WithLabelValues("unknown").Add(float64(len(list)))
 	for _, e := range list {
+		s.metrics.ended(unknown, e.start, now)
 		detail := fmt.Sprintf("after %v", now.Sub(e.start).Round(time.Millisecond))
 		e.done(Result{}, s.hint(&Error{Err: ErrConnectionLost, Detail: detail}))
 	}

@@ -139,7 +139,7 @@ func (s *Server) uncommitted(ns node.State) time.Duration {
 func (s *Server) peerProgress(ns node.State) []PeerProgress {
 	var list []PeerProgress
 	for _, p := range ns.Progress {
-		list = append(list, PeerProgress{p, s.ticks(p.StalledTicks)})
+		list = append(list, PeerProgress{p, s.ticks(p.StalledTicks), s.ticks(p.SilentTicks)})
 	}
 	return list
 }

@@ -170,10 +170,14 @@ func (s *Server) answer(items []work, results []Result) {
 	}
 	s.mu.Unlock()
 	s.applied(items)
+	if len(list) == 0 {
+		return
+	}
+	now := time.Now()
 	for i := range list {
+		s.metrics.ended(applied, list[i].w.start, now)
 		list[i].w.done(list[i].result, list[i].err)
 	}
-	s.metrics.proposals.WithLabelValues("applied").Add(float64(len(list)))
 }
 
 // awaited tells whether a request of this process waits for any of the work's

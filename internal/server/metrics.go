@@ -1,6 +1,8 @@
 package server
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pontoon-raft/pontoon/internal/node"
@@ -8,7 +10,7 @@ import (
 
 // metrics are the server's own; names and rules are in docs/metrics.md.
 type metrics struct {
-	proposals        *prometheus.CounterVec
+	proposals        [verdicts]prometheus.Counter
 	leaderChanges    prometheus.Counter
 	applyEntries     prometheus.Histogram
 	snapshotSave     prometheus.Histogram
@@ -20,16 +22,17 @@ type metrics struct {
 	syncs            *prometheus.CounterVec
 	durableLost      prometheus.Counter
 	spared           prometheus.Counter
+	timings          *Timings
 }
 
 const namespace = "pontoon"
 
 func newMetrics(s *Server, r prometheus.Registerer) *metrics {
+	proposals := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: namespace, Name: "proposals_total",
+		Help: "Proposals taken by this member, by result: applied, refused or unknown.",
+	}, []string{"result"})
 	m := &metrics{
-		proposals: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Name: "proposals_total",
-			Help: "Proposals taken by this member, by result: applied, refused or unknown.",
-		}, []string{"result"}),
 		leaderChanges: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "raft_leader_changes_total",
 			Help: "Leaders that this member has seen go.",
@@ -77,9 +80,15 @@ func newMetrics(s *Server, r prometheus.Registerer) *metrics {
 			Help:    "Time from when a proposal on a stream was read until its refusal for want of room was given to the connection.",
 			Buckets: refusalBuckets(),
 		}),
+		timings: s.cfg.Timings,
+	}
+	m.timings.trips.gone = s.isGone
+	for o := range verdicts {
+		m.proposals[o] = proposals.WithLabelValues(o.String())
 	}
 	if r != nil {
-		r.MustRegister(m.syncs, m.durableLost, m.spared, m.refusal, m.overtaken, m.proposals, m.leaderChanges, m.applyEntries, m.snapshotSave, m.snapshotFailures, m.parted, m.blocked)
+		r.MustRegister(m.timings.all...)
+		r.MustRegister(m.syncs, m.durableLost, m.spared, m.refusal, m.overtaken, proposals, m.leaderChanges, m.applyEntries, m.snapshotSave, m.snapshotFailures, m.parted, m.blocked)
 		r.MustRegister(s.gauges()...)
 		r.MustRegister(auditMetrics(s.cfg.Audit)...)
 	}
@@ -157,6 +166,12 @@ func (s *Server) gauges() []prometheus.Collector {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "proposals_pending", Help: "Proposals that were admitted and whose outcome is not known yet.",
 		}, func() float64 { return float64(s.admitted()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "append_oldest_seconds", Help: "Age of the oldest append that the storage has and has not acknowledged; 0 if there is none.",
+		}, func() float64 { oldest, _ := s.appends(); return oldest.Seconds() }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "append_inflight_bytes", Help: "Bytes of the entries that the storage has and has not acknowledged.",
+		}, func() float64 { _, bytes := s.appends(); return float64(bytes) }),
 		s.nodeCounter("peer_messages_dropped_total", "Messages of peers that were dropped because the raft goroutine was behind.", (*node.Node).Dropped),
 		s.nodeCounter("forwarded_proposals_refused_total", "Proposals that other members have forwarded here, and that this member has refused.", (*node.Node).RefusedProposals),
 		s.nodeCounter("moved_stamps_total", "Entries that this member, as the leader, has stamped with another time than its clock showed: it was too far from those of a majority.", (*node.Node).MovedStamps),
@@ -183,10 +198,18 @@ func (s *Server) gauges() []prometheus.Collector {
 			return s.cfg.Late().Seconds()
 		}),
 		newPluginCollector(s.cfg.Plugins),
-		peerCollector{s},
+		newPeerCollector(s),
 		unfitCollector{s},
 		accessCollector{s.cfg.Access},
 	}
+}
+
+// appends are those that the storage has and has not acknowledged.
+func (s *Server) appends() (oldest time.Duration, bytes uint64) {
+	if s.cfg.Appends == nil {
+		return 0, 0
+	}
+	return s.cfg.Appends()
 }
 
 // nodeCounter counts for the raft node that is there; another one begins at 0.

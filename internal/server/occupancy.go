@@ -37,7 +37,7 @@ func (s *Server) full(size int64) error {
 func (s *Server) Full(bytes int) error {
 	err := s.full(int64(bytes))
 	if err != nil {
-		s.metrics.proposals.WithLabelValues("refused").Inc()
+		s.metrics.proposals[refused].Inc()
 	}
 	return err
 }

@@ -58,17 +58,17 @@ func (s *Server) propose(data []byte, timeout time.Duration, done func(Result, e
 		err = s.refusal()
 	}
 	w := s.newWaiter(int64(len(data)), timeout, done)
-	until := w.deadline
+	until, since := w.deadline, w.start
 	if err == nil {
 		n, err = s.register(id, w)
 	}
 	if err != nil {
-		s.metrics.proposals.WithLabelValues("refused").Inc()
+		s.metrics.proposals[refused].Inc()
 		done(Result{}, err)
 		return id
 	}
 	p := node.NewProposal(id, data)
-	p.Until = until
+	p.Until, p.Since = until, since
 	n.Propose(p)
 	return id
 }

@@ -176,10 +176,12 @@ func (s *Server) readBarrier(ctx context.Context) (uint64, error) {
 	if err := s.refusal(); err != nil {
 		return 0, err
 	}
+	begun := time.Now()
 	index, err := s.reads.join(ctx)
 	if err == nil {
 		err = s.progress.wait(ctx, index, s.queue.done)
 	}
+	s.metrics.timings.barrier.Observe(time.Since(begun).Seconds())
 	switch {
 	case errors.Is(err, ErrStopping):
 		return 0, &Error{Err: ErrStopping}

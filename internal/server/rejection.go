@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
@@ -117,10 +118,11 @@ func (s *Server) reject(r rejection) {
 		}
 	}
 	s.mu.Unlock()
-	if !isChange {
-		s.metrics.proposals.WithLabelValues("refused").Add(float64(len(failed)))
-	}
+	now := time.Now()
 	for _, w := range failed {
+		if !isChange {
+			s.metrics.ended(refused, w.start, now)
+		}
 		w.done(Result{}, reason)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -98,9 +99,11 @@ func (d *driver) tryRestore(ctx context.Context, st storage.Storage, index uint6
 	}
 	s.logger.Info("restoring the state machine from a snapshot", "index", index, "bytes", source.size)
 	s.durability.restoring(index)
+	begun := time.Now()
 	watched, end := s.beginRestore(index, source.size)
 	err = m.Restore(ctx, index, watchedSource{source, watched})
 	end()
+	s.metrics.timings.restore.Observe(time.Since(begun).Seconds())
 	if err != nil {
 		// A read that failed is the cause, whatever error the state machine
 		// made of it.

@@ -114,6 +114,9 @@ func New(cfg Config) *Server {
 		cfg.MaxValueBytes = int(min(uint64(cfg.MaxValueBytes), most-node.CommandOverhead))
 	}
 	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))
+	if cfg.Timings == nil {
+		cfg.Timings = NewTimings()
+	}
 	if cfg.Plugins == nil {
 		cfg.Plugins = func() []PluginStatus { return nil }
 	}
@@ -209,17 +212,18 @@ func (s *Server) Detach(reason error) {
 	s.mu.Unlock()
 	s.queue.detach()
 	withdrawn := withdraw(n, func(node.RequestID) bool { return true })
+	now := time.Now()
 	for number, w := range failed {
 		switch {
 		case w.done == nil:
 		case !withdrawn[number]:
-			s.metrics.proposals.WithLabelValues("unknown").Inc()
+			s.metrics.ended(unknown, w.start, now)
 			w.done(Result{}, &Error{Err: reason})
 		case stopping:
-			s.metrics.proposals.WithLabelValues("refused").Inc()
+			s.metrics.ended(refused, w.start, now)
 			w.done(Result{}, &Error{Err: ErrStopping})
 		default:
-			s.metrics.proposals.WithLabelValues("refused").Inc()
+			s.metrics.ended(refused, w.start, now)
 			w.done(Result{}, &Error{Err: ErrNotReady, Detail: "the storage plugin is starting", RetryAfter: s.cfg.Tick})
 		}
 	}

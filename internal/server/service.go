@@ -290,6 +290,6 @@ type Work struct {
 // PeerProgress is the leader's view of a follower.
 type PeerProgress struct {
 	node.Progress
-	// Stalled is the time of StalledTicks.
-	Stalled time.Duration
+	// Stalled is the time of StalledTicks, Silent that of SilentTicks.
+	Stalled, Silent time.Duration
 }

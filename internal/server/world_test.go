@@ -380,6 +380,16 @@ type machine struct {
 	synced    func()                      // before it answers; may be nil
 	snapshot  func(statemachine.Snapshot) statemachine.Snapshot
 	preparing func() error // an error ends the state machine
+	pipeline  func(statemachine.Applier) statemachine.Applier
+}
+
+// Applier implements statemachine.Streamer.
+func (m *machine) Applier(ctx context.Context) (statemachine.Applier, error) {
+	a := statemachine.NewApplier(ctx, m)
+	if m.pipeline != nil {
+		a = m.pipeline(a)
+	}
+	return a, nil
 }
 
 func (m *machine) Applied() uint64       { return m.applied }

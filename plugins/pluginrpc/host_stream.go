@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
+	"time"
 
 	"google.golang.org/grpc"
 )
@@ -46,6 +48,9 @@ func (s *HostStream[Req, Res]) Done() <-chan struct{} { return s.ctx.Done() }
 
 // Cause is why the stream's context has ended.
 func (s *HostStream[Req, Res]) Cause() error { return s.ctx.Err() }
+
+// Duration is a time that a plugin says in nanoseconds.
+func Duration(ns uint64) time.Duration { return time.Duration(min(ns, math.MaxInt64)) }
 
 // Error is what it means that nothing more came.
 func (s *HostStream[Req, Res]) Error(err error) error { return s.table.Error(s.ctx, err) }

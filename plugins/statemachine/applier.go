@@ -3,6 +3,7 @@ package statemachine
 import (
 	"context"
 	"io"
+	"time"
 )
 
 // An Outcome is the answer to one Submit.
@@ -20,6 +21,9 @@ type Outcome struct {
 	Hash []byte
 	// Durable is DurableIndex after the batch.
 	Durable uint64
+	// Took is how long the batch was applied, without the time in which it waited; 0 if that
+	// is not known.
+	Took time.Duration
 }
 
 // An Applier is the pipelined form of Apply, which the host uses: a few
@@ -98,11 +102,13 @@ func (a *loopApplier) run() {
 				a.err = io.EOF
 				return
 			}
+			begun := time.Now()
 			out, err := a.apply(s)
 			if err != nil {
 				a.err = err
 				return
 			}
+			out.Took = time.Since(begun)
 			select {
 			case a.outcomes <- out:
 			case <-a.ctx.Done():

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 )
 
 // An Appender is the pipelined form of Append, which the host uses: batches
@@ -24,6 +25,13 @@ type Appender interface {
 	// Close stops accepting batches; those sent are still made durable and
 	// acknowledged.
 	Close() error
+}
+
+// A Timed is an Appender that says how long the storage was at it.
+type Timed interface {
+	// Took is how long the newest of the batches was written and synced that the last Recv
+	// has called durable; 0 if that is not known. It is for the caller of Recv.
+	Took() time.Duration
 }
 
 // Streamer is implemented by a Storage that has a pipeline of its own: the
@@ -64,9 +72,11 @@ type groupAppender struct {
 	queue   chan Batch
 	acks    chan struct{} // capacity 1: "look at the state below"
 	done    chan struct{} // closed when run has ended
+	said    time.Duration // took, as of the last Recv
 
 	mu      sync.Mutex
 	durable uint64
+	took    time.Duration // of the last Append
 	told    uint64
 	err     error
 	closed  bool
@@ -80,20 +90,21 @@ func (a *groupAppender) run() {
 		select {
 		case b, ok := <-a.queue:
 			if !ok {
-				a.finish(0, io.EOF)
+				a.finish(0, 0, io.EOF)
 				return
 			}
 			batches = append(batches, b)
 		case <-a.ctx.Done():
-			a.finish(0, a.ctx.Err())
+			a.finish(0, 0, a.ctx.Err())
 			return
 		}
 		batches = a.drain(batches)
+		begun := time.Now()
 		if err := a.storage.Append(a.ctx, batches); err != nil {
-			a.finish(0, err)
+			a.finish(0, 0, err)
 			return
 		}
-		a.finish(uint64(len(batches)), nil)
+		a.finish(uint64(len(batches)), time.Since(begun), nil)
 		clear(batches)
 	}
 }
@@ -115,9 +126,11 @@ func (a *groupAppender) drain(batches []Batch) []Batch {
 }
 
 // finish records n more durable batches or the end, and wakes Recv.
-func (a *groupAppender) finish(n uint64, err error) {
+func (a *groupAppender) finish(n uint64, took time.Duration, err error) {
 	a.mu.Lock()
-	a.durable += n
+	if n > 0 {
+		a.durable, a.took = a.durable+n, took
+	}
 	if a.err == nil {
 		a.err = err
 	}
@@ -153,7 +166,7 @@ func (a *groupAppender) Recv() (uint64, error) {
 		a.mu.Lock()
 		durable, err := a.durable, a.err
 		fresh := durable > a.told
-		a.told = durable
+		a.told, a.said = durable, a.took
 		a.mu.Unlock()
 		if fresh {
 			return durable, nil
@@ -164,6 +177,9 @@ func (a *groupAppender) Recv() (uint64, error) {
 		<-a.acks
 	}
 }
+
+// Took implements Timed.
+func (a *groupAppender) Took() time.Duration { return a.said }
 
 func (a *groupAppender) Close() error {
 	a.mu.Lock()

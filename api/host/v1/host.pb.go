@@ -2474,8 +2474,16 @@ type PeerProgress struct {
 	Level uint64 `protobuf:"varint,12,opt,name=level,proto3" json:"level,omitempty"`
 	// The versions of commands that the peer announces; absent for version 0 alone.
 	CommandVersions *CommandVersions `protobuf:"bytes,13,opt,name=command_versions,json=commandVersions,proto3" json:"command_versions,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// How many entries of the leader's log the peer has not acknowledged, and about how many
+	// bytes they have; absent if the peer has not said in this term what it has.
+	LagEntries *uint64 `protobuf:"varint,14,opt,name=lag_entries,json=lagEntries,proto3,oneof" json:"lag_entries,omitempty"`
+	LagBytes   *uint64 `protobuf:"varint,15,opt,name=lag_bytes,json=lagBytes,proto3,oneof" json:"lag_bytes,omitempty"`
+	// About how many of these bytes were sent to it.
+	InFlightBytes uint64 `protobuf:"varint,16,opt,name=in_flight_bytes,json=inFlightBytes,proto3" json:"in_flight_bytes,omitempty"`
+	// For how long the peer has not been heard.
+	LastContactMs uint64 `protobuf:"varint,17,opt,name=last_contact_ms,json=lastContactMs,proto3" json:"last_contact_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PeerProgress) Reset() {
@@ -2569,6 +2577,34 @@ func (x *PeerProgress) GetCommandVersions() *CommandVersions {
 		return x.CommandVersions
 	}
 	return nil
+}
+
+func (x *PeerProgress) GetLagEntries() uint64 {
+	if x != nil && x.LagEntries != nil {
+		return *x.LagEntries
+	}
+	return 0
+}
+
+func (x *PeerProgress) GetLagBytes() uint64 {
+	if x != nil && x.LagBytes != nil {
+		return *x.LagBytes
+	}
+	return 0
+}
+
+func (x *PeerProgress) GetInFlightBytes() uint64 {
+	if x != nil {
+		return x.InFlightBytes
+	}
+	return 0
+}
+
+func (x *PeerProgress) GetLastContactMs() uint64 {
+	if x != nil {
+		return x.LastContactMs
+	}
+	return 0
 }
 
 type Member struct {
@@ -3198,7 +3234,7 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\ttransport\x18\x02 \x01(\tR\ttransport\x12\x16\n" +
 	"\x06active\x18\x03 \x01(\bR\x06active\x12\x16\n" +
 	"\x06usable\x18\x04 \x03(\tR\x06usable\x12\x14\n" +
-	"\x05error\x18\x05 \x01(\tR\x05error\"\x8a\x02\n" +
+	"\x05error\x18\x05 \x01(\tR\x05error\"\xc0\x03\n" +
 	"\fPeerProgress\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05match\x18\x02 \x01(\x04R\x05match\x12\x12\n" +
@@ -3210,7 +3246,15 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	" \x01(\x04R\tstalledMs\x12\x10\n" +
 	"\x03why\x18\v \x01(\tR\x03why\x12\x14\n" +
 	"\x05level\x18\f \x01(\x04R\x05level\x12K\n" +
-	"\x10command_versions\x18\r \x01(\v2 .pontoon.host.v1.CommandVersionsR\x0fcommandVersions\"\xa4\x01\n" +
+	"\x10command_versions\x18\r \x01(\v2 .pontoon.host.v1.CommandVersionsR\x0fcommandVersions\x12$\n" +
+	"\vlag_entries\x18\x0e \x01(\x04H\x00R\n" +
+	"lagEntries\x88\x01\x01\x12 \n" +
+	"\tlag_bytes\x18\x0f \x01(\x04H\x01R\blagBytes\x88\x01\x01\x12&\n" +
+	"\x0fin_flight_bytes\x18\x10 \x01(\x04R\rinFlightBytes\x12&\n" +
+	"\x0flast_contact_ms\x18\x11 \x01(\x04R\rlastContactMsB\x0e\n" +
+	"\f_lag_entriesB\f\n" +
+	"\n" +
+	"_lag_bytes\"\xa4\x01\n" +
 	"\x06Member\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
@@ -3398,6 +3442,7 @@ func file_pontoon_host_v1_host_proto_init() {
 		(*QueryStreamResponse_Failure)(nil),
 	}
 	file_pontoon_host_v1_host_proto_msgTypes[27].OneofWrappers = []any{}
+	file_pontoon_host_v1_host_proto_msgTypes[32].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

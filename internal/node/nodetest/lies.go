@@ -85,6 +85,7 @@ func Fields(at Bounds) map[string][]Lie {
 			func(m *pluginv1.Message) { m.LeastCommandVersion = math.MaxUint32 },
 		},
 		"clock":    extremes(func(m *pluginv1.Message) *uint64 { return &m.Clock }),
+		"sent":     extremes(func(m *pluginv1.Message) *uint64 { return &m.Sent }),
 		"doubled":  {func(m *pluginv1.Message) { m.Doubled = true }},
 		"type":     extremes(func(m *pluginv1.Message) *uint64 { m.Type++; return &m.Vote }),
 		"from":     ids(func(m *pluginv1.Message, id uint64) { m.From = id }),

@@ -208,7 +208,9 @@ func (a *applier) outcome(e expected, res *pluginv1.ApplyResponse) (statemachine
 	if err != nil {
 		return statemachine.Outcome{}, fmt.Errorf("apply through %d: %w", e.through, err)
 	}
-	out := statemachine.Outcome{Results: res.Results, Applied: res.AppliedIndex, Wake: res.Wake, Hash: res.Hash, Durable: durable}
+	out := statemachine.Outcome{
+		Results: res.Results, Applied: res.AppliedIndex, Wake: res.Wake, Hash: res.Hash, Durable: durable, Took: pluginrpc.Duration(res.TookNs),
+	}
 	if e.prepare {
 		out.Snapshot = &snapshot{client: c, opened: a.stream.Opened, id: res.Snapshot, index: res.AppliedIndex}
 	}

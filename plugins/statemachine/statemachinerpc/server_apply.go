@@ -67,7 +67,9 @@ func (s *server) answering(stream applyStream) func(statemachine.Outcome) error 
 	seq := uint64(0)
 	return func(out statemachine.Outcome) error {
 		seq++
-		last := pluginv1.ApplyResponse{Seq: seq, AppliedIndex: out.Applied, Wake: out.Wake, Hash: out.Hash, DurableIndex: out.Durable}
+		last := pluginv1.ApplyResponse{
+			Seq: seq, AppliedIndex: out.Applied, Wake: out.Wake, Hash: out.Hash, DurableIndex: out.Durable, TookNs: uint64(max(out.Took, 0)),
+		}
 		if out.Snapshot != nil {
 			last.Snapshot = s.snapshots.add(out.Snapshot)
 		}

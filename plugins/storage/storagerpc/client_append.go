@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
+	"time"
 
 	pluginv1 "github.com/pontoon-raft/pontoon/api/plugin/v1"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -25,6 +26,8 @@ func (c *Client) openAppender(ctx context.Context) (*appender, error) {
 	}
 	return &appender{stream: stream, limits: stream.Opened.Limits, req: pluginv1.AppendRequest{Call: stream.Opened.Call}}, nil
 }
+
+var _ storage.Timed = (*appender)(nil)
 
 // appender is one Append stream. Encoding happens within SendMsg, so requests
 // and answers are reused.
@@ -89,6 +92,9 @@ func (a *appender) receive() (uint64, error) {
 	a.acked = a.res.Seq
 	return a.acked, nil
 }
+
+// Took implements storage.Timed, by the word of the plugin.
+func (a *appender) Took() time.Duration { return pluginrpc.Duration(a.res.TookNs) }
 
 // Close implements storage.Appender.
 func (a *appender) Close() error {

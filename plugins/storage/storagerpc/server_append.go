@@ -29,6 +29,7 @@ func (s *server) append(stream appendStream) error {
 	if err != nil {
 		return err
 	}
+	timed, _ := a.(storage.Timed)
 	var res pluginv1.AppendResponse
 	return pluginrpc.Both(
 		func() error { return s.feed(stream, a) }, func() { _ = a.Close() },
@@ -36,7 +37,9 @@ func (s *server) append(stream appendStream) error {
 			// When the host is gone the appender is received from all the same, so that it
 			// can end.
 			if stream.Context().Err() == nil {
-				res.Seq = durable
+				if res.Seq = durable; timed != nil {
+					res.TookNs = uint64(max(timed.Took(), 0))
+				}
 				_ = stream.SendMsg(&res) // its failure ends feed, and so the appender
 			}
 			return nil

@@ -50,6 +50,7 @@ class Applier {
     const fresh = request.entries.filter(e => e.index > core.applied)
     this.check(request, fresh)
     const last = { seq: request.seq }
+    const begun = process.hrtime.bigint()
     try {
       const results = await this.run(request, fresh)
       core.applied = last.appliedIndex = Math.max(core.applied, request.through)
@@ -57,6 +58,7 @@ class Applier {
       if (request.hash) last.hash = bytesOf(await core.machine.stateHash(), 'a hash of the state')
       last.wake = core.wake()
       last.durableIndex = core.durable()
+      last.tookNs = Number(process.hrtime.bigint() - begun)
       return parts(last, request.entries.length - fresh.length, results, request.noResults)
     } catch (error) {
       core.life.giveUp()

@@ -1,6 +1,7 @@
 """The Apply stream: requests are checked, applied and answered in order."""
 
 import threading
+import time
 
 from . import wire
 from .errors import InvalidArgument, Limit
@@ -58,6 +59,7 @@ class Applier:
             self.check(request, fresh)
             skipped = len(request.entries) - len(fresh)
             last = wire.ApplyResponse(seq=request.seq)
+            begun = time.monotonic_ns()
             try:
                 results = self.run(request, fresh)
                 core.applied = last.applied_index = max(core.applied, request.through)
@@ -66,6 +68,7 @@ class Applier:
                 if request.hash:
                     last.hash = core.machine.state_hash()
                 last.wake, last.durable_index = core.wake(), core.durable()
+                last.took_ns = time.monotonic_ns() - begun
             except BaseException:
                 core.life.give_up()
                 raise

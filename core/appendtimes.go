@@ -1,0 +1,47 @@
+package core
+
+import (
+	"time"
+
+	"github.com/pontoon-raft/pontoon/plugins/storage"
+)
+
+// answered is how long an acknowledgement took that came now, for a batch that was sent at a
+// time. The storage makes one group of batches durable after the other, so what came before the
+// last acknowledgement was not this one's time. Callers hold mu.
+func (p *appendPump) answered(sent, now time.Time) time.Duration {
+	if p.before.After(sent) {
+		sent = p.before
+	}
+	return now.Sub(sent)
+}
+
+// observe notes what an acknowledgement took, which timed has received; nil if the storage
+// does not say its part.
+func (p *appendPump) observe(timed storage.Timed, total time.Duration) {
+	var took time.Duration
+	if timed != nil {
+		took = timed.Took()
+	}
+	p.g.h.server.Timings().Appended(total, took)
+}
+
+// unfinished are the batches that the storage has and has not acknowledged: the age of the
+// oldest, and the bytes of all their entries.
+func (p *appendPump) unfinished() (oldest time.Duration, bytes uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.sent) == 0 {
+		return 0, 0
+	}
+	return time.Since(p.sent[0].at), p.bytes
+}
+
+// unfinishedAppends is what the storage is at, for a metric.
+func (h *Host) unfinishedAppends() (oldest time.Duration, bytes uint64) {
+	g := h.current()
+	if g == nil {
+		return 0, 0
+	}
+	return g.pump.unfinished()
+}
