@@ -93,6 +93,7 @@ func quickChecks(kind, lang string) string {
 		"storage/node":        "^(process|grpc)$$/.*(tart|Append|Install|Lock)",
 		"transport/go":        "^(process|grpc)$$/.*(tart|delivery|greetings)",
 		"transport/python":    "^(process|grpc)$$/.*(tart|delivery|greetings)",
+		"transport/node":      "^(process|grpc)$$/.*(tart|delivery|greetings)",
 	}[kind+"/"+lang] + "'"
 }
 

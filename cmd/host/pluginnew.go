@@ -21,9 +21,9 @@ func newPluginNew() *cobra.Command {
 		Short: "Make the folder of a new plugin",
 		Long: `new makes a folder with a plugin that builds, runs and passes the conformance check:
 the smallest honest one of its KIND, to be made into something else. That is for a
-statemachine a ledger and for a storage a log in one file, in Go, Python or Node; and for
-a transport messages over TCP, in Go or Python. The folder is NAME, unless DIR is given;
-no file that is there is overwritten.
+statemachine a ledger, for a storage a log in one file, and for a transport messages over
+TCP, each in Go, Python or Node. The folder is NAME, unless DIR is given; no file that is
+there is overwritten.
 
 In the folder, "make build" builds the plugin and writes its SHA-256 into the
 configurations of three members, "make test" runs its tests, "make check" the

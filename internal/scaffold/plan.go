@@ -61,8 +61,6 @@ func (p *Plan) Check() error {
 		return refusal("say in which language: --lang go, --lang python or --lang node")
 	case !slices.Contains(Languages(""), p.Lang):
 		return refusal("the language %q is unknown; use go, python or node, and docs/plugins/protocol.md for any other", p.Lang)
-	case !slices.Contains(Languages(p.Kind), p.Lang):
-		return refusal("there is no template for a %s in %s; docs/plugins/%s.md says how to write one", p.Kind, p.Lang, p.Kind)
 	case p.Lang == "go":
 		return p.checkPontoon()
 	case p.Pontoon != "":

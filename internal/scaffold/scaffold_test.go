@@ -28,7 +28,6 @@ func TestWhatCannotBeMadeIsRefused(t *testing.T) {
 		change func(*Plan)
 		says   string
 	}{
-		"a language alone":     {func(p *Plan) { p.Kind, p.Lang, p.Pontoon = "transport", "node", "" }, "docs/plugins/transport.md"},
 		"no kind":              {func(p *Plan) { p.Kind = "machine" }, `"machine" is unknown`},
 		"no language":          {func(p *Plan) { p.Lang = "" }, "--lang go, --lang python or --lang node"},
 		"another language":     {func(p *Plan) { p.Lang = "cobol" }, "docs/plugins/protocol.md for any other"},
@@ -102,6 +101,7 @@ func TestTheFilesAreThere(t *testing.T) {
 		"storage/go":          {"cluster_test.go", "file.go", "go.mod", "go.sum", "log.go", "main.go", "store.go", "store_test.go"},
 		"storage/python":      {"__main__.py", "log.py", "pontoon/wire", "records.py", "test_log.py"},
 		"storage/node":        {"file.js", "log.js", "log.test.js", "main.js", "pontoon/wire"},
+		"transport/node":      {"check.yaml", "main.js", "network.js", "network.test.js", "pontoon/wire"},
 		"transport/go":        {"cluster_test.go", "check.yaml", "go.mod", "go.sum", "main.go", "network.go", "network_test.go"},
 		"transport/python":    {"__main__.py", "check.yaml", "network.py", "pontoon/wire", "test_network.py"},
 	}

@@ -7,7 +7,7 @@ import (
 	"io/fs"
 )
 
-//go:embed pontoon/*.js pontoon/storage/*.js
+//go:embed pontoon/*.js pontoon/storage/*.js pontoon/transport/*.js
 var files embed.FS
 
 // Files has the runtime for a kind of plugins by the names of its files, below the folder

@@ -14,7 +14,7 @@ import (
 func TestInNode(t *testing.T) {
 	node := interpreter.Node(t)
 	dir := t.TempDir()
-	for _, kind := range []string{"statemachine", "storage"} {
+	for _, kind := range []string{"storage", "transport"} {
 		made, err := Files(kind)
 		if err != nil {
 			t.Fatal(err)

@@ -8,7 +8,7 @@ const REPEATED = 1
 const PRESENT = 2 // absent is another thing than empty: a member of a oneof, and an optional one
 const NONE = Buffer.alloc(0)
 const MAX_ELEMENTS = 1 << 16 // of a repeated field, and one more for so many bytes of the message:
-const ELEMENT = 32 // no message of a host has as many
+const ELEMENT = 26 // the least that an entry with a command takes; no message of a host has more
 
 const VARINT = 0
 const FIXED64 = 1
@@ -246,4 +246,4 @@ class Writer {
 
 const writer = new Writer()
 
-module.exports = { decode, encode }
+module.exports = { decode, define, encode }

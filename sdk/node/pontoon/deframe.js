@@ -1,15 +1,17 @@
 'use strict'
 
-// Messages of gRPC that come in pieces, each after a head of five bytes: whether it is
-// compressed, and its length.
+// Messages that come in pieces, each after a head of five bytes: its kind, and its length. In
+// gRPC the kind says whether a message is compressed.
 
 const HEAD = 5
 const MAX_MESSAGE = 64 << 20 // P-31
 
-// A Deframer gives each message to take, as bytes of its own, and whether it is compressed.
+// A Deframer gives each message to take, as bytes of its own, with its kind. limit is the most
+// that one of a kind has.
 class Deframer {
-  constructor (take) {
+  constructor (take, limit = () => MAX_MESSAGE) {
     this.take = take
+    this.limit = limit
     this.head = Buffer.alloc(HEAD)
     this.headed = 0
     this.filled = 0
@@ -26,7 +28,8 @@ class Deframer {
     this.headed += n
     if (this.headed === HEAD) {
       this.length = this.head.readUInt32BE(1)
-      if (this.length > MAX_MESSAGE) throw new RangeError(`a message of ${this.length} bytes, at most ${MAX_MESSAGE}`)
+      const most = this.limit(this.head[0])
+      if (this.length > most) throw new RangeError(`a message of ${this.length} bytes, at most ${most}`)
       if (this.length === 0) this.done(new Uint8Array(0))
     }
     return n
@@ -53,7 +56,7 @@ class Deframer {
   done (whole) {
     this.headed = this.filled = 0
     this.pieces = []
-    this.take(whole, this.head[0] !== 0)
+    this.take(whole, this.head[0])
   }
 }
 

@@ -303,3 +303,9 @@ test('indexes are exact numbers', async t => {
   await p.refused('INVALID_ARGUMENT', 'Compact', { index: 2n ** 64n - 1n })
   await p.refused('NO_SNAPSHOT', 'OpenSnapshot', { index: 2n ** 64n - 1n })
 })
+
+test('a request has as many small entries as its bytes hold', () => {
+  const data = Buffer.alloc(18)
+  const entries = Array.from({ length: 300_000 }, (_, i) => ({ term: 1, index: 2 ** 14 + i, data }))
+  assert.strictEqual(decode('AppendRequest', Buffer.from(encode('AppendRequest', { entries }))).entries.length, entries.length)
+})
