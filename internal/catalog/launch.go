@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/go-plugin/runner"
 	"google.golang.org/grpc"
 
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc/frames"
@@ -268,10 +269,7 @@ func (l *launch) whyGone(err error) error {
 	if l.runner.handshake == "" || errors.As(err, &wrong) || errors.Is(err, plugins.ErrBadAnswer) {
 		return err
 	}
-	select {
-	case <-l.runner.exited:
-	case <-time.After(exitGrace):
-	}
+	pause.Until(l.runner.exited, exitGrace)
 	return l.runner.startCause(err)
 }
 

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 // drainGrace is how long output is still read after a process has ended, in
@@ -204,10 +206,7 @@ func (p *process) handshakeLine(ctx context.Context) (string, error) {
 		return "", context.Cause(ctx)
 	}
 	// The end of the output is most often that of the process.
-	select {
-	case <-p.exited:
-	case <-time.After(exitGrace):
-	}
+	pause.Until(p.exited, exitGrace)
 	return "", errNoHandshake
 }
 

@@ -146,10 +146,7 @@ func (l *processLife) putDown(reason string) {
 	l.putdown.Store(true)
 	if !suspended(l.pid()) || l.process == nil {
 		l.runner.dump(reason)
-		select {
-		case <-l.runner.exited:
-		case <-time.After(dumpGrace):
-		}
+		pause.Until(l.runner.exited, dumpGrace)
 	}
 	l.runner.kill(reason)
 }

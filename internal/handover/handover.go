@@ -6,14 +6,16 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 const (
 	// limit is how long a new host waits. The processes of a killed host end within
 	// milliseconds of it.
 	limit = 700 * time.Millisecond
-	// pause is between two attempts.
-	pause = 10 * time.Millisecond
+	// between is the time between two attempts.
+	between = 10 * time.Millisecond
 )
 
 // Retry repeats try while it fails with held, for the time of a handover or until ctx
@@ -25,10 +27,8 @@ func Retry(ctx context.Context, held error, try func() error) error {
 		if !errors.Is(err, held) || time.Now().After(deadline) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, between) {
 			return err
-		case <-time.After(pause):
 		}
 	}
 }

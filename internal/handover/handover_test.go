@@ -20,7 +20,7 @@ func TestWhatIsHeldIsWaitedFor(t *testing.T) {
 	}{
 		"free at once":      {lasts: 0},
 		"free after a time": {free: limit / 2, lasts: limit / 2},
-		"never free":        {free: time.Hour, want: held, lasts: limit + pause},
+		"never free":        {free: time.Hour, want: held, lasts: limit + between},
 		"broken":            {then: other, want: other},
 		"the start ends":    {free: time.Hour, ends: limit / 4, want: held, lasts: limit / 4},
 	} {
@@ -38,7 +38,7 @@ func TestWhatIsHeldIsWaitedFor(t *testing.T) {
 					}
 					return c.then
 				})
-				if took := time.Since(began); !errors.Is(err, c.want) || took < c.lasts || took > c.lasts+pause {
+				if took := time.Since(began); !errors.Is(err, c.want) || took < c.lasts || took > c.lasts+between {
 					t.Errorf("%v after %v, want %v after %v", err, took, c.want, c.lasts)
 				}
 			})

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 )
 
@@ -156,14 +157,7 @@ func (p *rawProcess) dial(line string) error {
 func (p *rawProcess) closeStdin() { _ = p.stdin.Close() }
 
 // endsWithin tells whether the process ends in a time.
-func (p *rawProcess) endsWithin(d time.Duration) bool {
-	select {
-	case <-p.exited:
-		return true
-	case <-time.After(d):
-		return false
-	}
-}
+func (p *rawProcess) endsWithin(d time.Duration) bool { return pause.Until(p.exited, d) }
 
 // end waits for the end of the process and returns its exit code.
 func (p *rawProcess) end(t *testing.T) int {
