@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/refusals"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/visitors"
 )
 
 // from is a connection that comes from an address.
@@ -21,20 +22,13 @@ func (f *from) RemoteAddr() net.Addr {
 func (f *from) Close() error { f.closed = true; return nil }
 
 func newLimited(total, each int) *limitedListener {
-	return &limitedListener{
-		total: total, each: each, open: map[string]int{}, strangers: map[string][]*admittedConn{},
-		refusals: refusals.New(slog.New(slog.DiscardHandler), "x"),
-	}
+	return &limitedListener{visitors: visitors.New(total, each), refusals: refusals.New(slog.New(slog.DiscardHandler), "x")}
 }
 
 // arrive is what Accept does with a connection that has come.
 func (l *limitedListener) arrive(address string) (c *admittedConn, ok bool) {
-	c = &admittedConn{Conn: &from{address: address}, listener: l, host: address}
-	ok, oldest := l.admit(c)
-	if oldest != nil {
-		_ = oldest.Close()
-	}
-	return c, ok
+	c = l.admit(&from{address: address})
+	return c, c != nil
 }
 
 func (c *admittedConn) isClosed() bool { return c.Conn.(*from).closed }
@@ -44,16 +38,14 @@ func (c *admittedConn) isClosed() bool { return c.Conn.(*from).closed }
 func TestACrowdOfStrangersKeepsNobodyOut(t *testing.T) {
 	l := newLimited(8, 6)
 	member, _ := l.arrive("10.0.0.1")
-	l.mu.Lock()
-	l.recognise(member)
-	l.mu.Unlock()
+	member.visitor.Known()
 	for range 100 {
 		if _, ok := l.arrive("10.0.0.9"); !ok {
 			t.Fatal("a stranger is not let in for the one before it")
 		}
 	}
-	if l.unknown != 4 || l.all != 5 {
-		t.Errorf("%d strangers, %d connections", l.unknown, l.all)
+	if all, strangers, _ := l.visitors.Count(""); strangers != 4 || all != 5 {
+		t.Errorf("%d strangers, %d connections", strangers, all)
 	}
 	newcomer, ok := l.arrive("10.0.0.2")
 	if !ok || newcomer.isClosed() {
@@ -74,16 +66,15 @@ func TestConnectionsOfAnAddressAreBounded(t *testing.T) {
 	var members []*admittedConn
 	for range 3 {
 		c, _ := l.arrive("10.0.0.1")
-		l.mu.Lock()
-		l.recognise(c)
-		l.mu.Unlock()
+		c.visitor.Known()
 		members = append(members, c)
 	}
 	if _, ok := l.arrive("10.0.0.1"); ok {
 		t.Error("a fourth connection of an address that has three")
 	}
 	_, _ = members[0].Close(), members[0].Close()
-	if _, ok := l.arrive("10.0.0.1"); !ok || l.all != 3 || l.unknown != 1 {
-		t.Errorf("let in %t, %d connections, %d of strangers", ok, l.all, l.unknown)
+	_, ok := l.arrive("10.0.0.1")
+	if all, strangers, _ := l.visitors.Count(""); !ok || all != 3 || strangers != 1 {
+		t.Errorf("let in %t, %d connections, %d of strangers", ok, all, strangers)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/guard"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/visitors"
 )
 
 // Listen starts the server and returns its address.
@@ -28,9 +29,8 @@ func (e *endpoint) Listen(ctx context.Context, address string) (string, error) {
 		ErrorLog:          slog.NewLogLogger(e.Logger.Handler(), slog.LevelDebug),
 	}
 	limited := &limitedListener{
-		Listener: l, total: e.config.MaxConnections, each: e.config.MaxConnectionsPerAddress,
+		Listener: l, visitors: visitors.New(e.config.MaxConnections, e.config.MaxConnectionsPerAddress),
 		unacknowledged: e.timing.Link, refusals: e.Trust.Refusals,
-		open: map[string]int{}, strangers: map[string][]*admittedConn{},
 	}
 	secured := e.security.listener(limited, e.timing.Link)
 	e.Life.Go(func() {

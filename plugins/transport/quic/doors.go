@@ -3,11 +3,11 @@ package quictransport
 import (
 	"context"
 	"net"
-	"sync"
 
 	"github.com/quic-go/quic-go"
 
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/refusals"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/visitors"
 )
 
 const (
@@ -23,25 +23,17 @@ const (
 // doors count inbound connections from their first packet on, and refuse those
 // that are too many before they cost more than that packet.
 type doors struct {
-	total, each int
-	refused     func(address string) // told of each that is refused
-
-	mu         sync.Mutex
-	all        int
-	open       map[string]int // by IP address
-	unfinished int
-	silent     map[string]int // unfinished ones by IP address
+	*visitors.Visitors
+	each    int
+	refused func(address string) // told of each that is refused
 }
 
 func newDoors(total, each int, refused func(address string)) *doors {
-	return &doors{total: total, each: each, refused: refused, open: map[string]int{}, silent: map[string]int{}}
+	return &doors{visitors.New(total, each), each, refused}
 }
 
 // visitorKey is where a connection's context has its visitor.
 type visitorKey struct{}
-
-// A visitor is one inbound connection.
-type visitor struct{ greeted func() }
 
 // admit is called for each new inbound connection; the returned context ends
 // with it.
@@ -50,50 +42,13 @@ func (d *doors) admit(ctx context.Context, info *quic.ClientInfo) (context.Conte
 	if err != nil {
 		return nil, err
 	}
-	if !d.enter(host) {
+	v := d.EnterFree(host)
+	if v == nil {
 		d.refused(info.RemoteAddr.String())
 		return nil, refusals.ErrTooMany
 	}
-	greeted := sync.OnceFunc(func() { d.greeted(host) })
-	context.AfterFunc(ctx, func() {
-		greeted()
-		d.leave(host)
-	})
-	return context.WithValue(ctx, visitorKey{}, visitor{greeted}), nil
-}
-
-// enter gives a caller its place. Those that have not greeted yet hold half of the
-// places at most, also of those of their address: members that are connected keep
-// the rest.
-func (d *doors) enter(host string) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.all >= d.total || d.open[host] >= d.each || d.unfinished >= max(1, d.total/2) || d.silent[host] >= max(1, d.each/2) {
-		return false
-	}
-	d.all++
-	d.open[host]++
-	d.unfinished++
-	d.silent[host]++
-	return true
-}
-
-func (d *doors) greeted(host string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.unfinished--
-	if d.silent[host]--; d.silent[host] == 0 {
-		delete(d.silent, host)
-	}
-}
-
-func (d *doors) leave(host string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.all--
-	if d.open[host]--; d.open[host] == 0 {
-		delete(d.open, host)
-	}
+	context.AfterFunc(ctx, v.Leave)
+	return context.WithValue(ctx, visitorKey{}, v), nil
 }
 
 // doubtful reports whether a new caller must show that its address is its own.
@@ -102,14 +57,12 @@ func (d *doors) doubtful(caller net.Addr) bool {
 	if err != nil {
 		return true
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.unfinished >= unfinishedBeforeRetry || d.silent[host] >= max(1, d.each/silentBeforeRetry)
+	_, unfinished, silent := d.Count(host)
+	return unfinished >= unfinishedBeforeRetry || silent >= max(1, d.each/silentBeforeRetry)
 }
 
 // count is how many connections there are.
 func (d *doors) count() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.all
+	all, _, _ := d.Count("")
+	return all
 }

@@ -3,25 +3,26 @@ package quictransport
 import (
 	"net"
 	"testing"
+
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/visitors"
 )
 
 // Callers that say nothing leave half of the places, and half of those of their
 // address, to members that are connected.
 func TestSilentCallersLeaveRoom(t *testing.T) {
 	d := newDoors(8, 6, func(string) {})
-	for range 3 {
-		if !d.enter("10.0.0.9") {
-			t.Fatal("there is room")
-		}
+	first := d.EnterFree("10.0.0.9")
+	if first == nil || d.EnterFree("10.0.0.9") == nil || d.EnterFree("10.0.0.9") == nil {
+		t.Fatal("there is room")
 	}
-	if d.enter("10.0.0.9") {
+	if d.EnterFree("10.0.0.9") != nil {
 		t.Error("a fourth silent caller of an address that may have six connections")
 	}
-	if !d.enter("10.0.0.8") || d.enter("10.0.0.7") {
+	if d.EnterFree("10.0.0.8") == nil || d.EnterFree("10.0.0.7") != nil {
 		t.Error("want four silent callers of eight connections")
 	}
-	d.greeted("10.0.0.9")
-	if !d.enter("10.0.0.9") {
+	first.Known()
+	if d.EnterFree("10.0.0.9") == nil {
 		t.Error("one that has greeted takes a place of those that have not")
 	}
 }
@@ -31,16 +32,17 @@ func TestSilentCallersLeaveRoom(t *testing.T) {
 func TestWhoIsDoubted(t *testing.T) {
 	caller := func(host string) net.Addr { return &net.UDPAddr{IP: net.ParseIP(host), Port: 7} }
 	d := newDoors(256, 64, func(string) {})
+	var last *visitors.Visitor
 	for n := range 8 {
 		if d.doubtful(caller("10.0.0.9")) {
 			t.Fatalf("the address has %d silent callers of 64 places, and is doubted", n)
 		}
-		d.enter("10.0.0.9")
+		last = d.EnterFree("10.0.0.9")
 	}
 	if !d.doubtful(caller("10.0.0.9")) || d.doubtful(caller("10.0.0.8")) {
 		t.Error("want the address doubted that has 8 silent callers, and no other one")
 	}
-	d.greeted("10.0.0.9")
+	last.Known()
 	if d.doubtful(caller("10.0.0.9")) {
 		t.Error("one of them has greeted")
 	}

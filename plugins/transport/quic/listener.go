@@ -13,6 +13,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/greetings"
 	"github.com/pontoon-raft/pontoon/plugins/transport/internal/guard"
+	"github.com/pontoon-raft/pontoon/plugins/transport/internal/visitors"
 )
 
 const (
@@ -133,8 +134,8 @@ func (e *endpoint) greet(conn *quic.Conn) (*link, error) {
 	if err := writeGreeting(stream, nil, a.encode()); err != nil {
 		return l, err
 	}
-	if v, ok := conn.Context().Value(visitorKey{}).(visitor); ok && l != nil {
-		v.greeted()
+	if v, ok := conn.Context().Value(visitorKey{}).(*visitors.Visitor); ok && l != nil {
+		v.Known()
 	}
 	return l, a.err(h.from)
 }
