@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/datadir"
 	"github.com/pontoon-raft/pontoon/internal/handover"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
@@ -22,7 +23,7 @@ var permanent = []error{
 	catalog.ErrPermanent, catalog.ErrCrashLoop,
 	plugins.ErrInvalidConfig, plugins.ErrWrongIdentity,
 	storage.ErrCorrupt, storage.ErrLocked,
-	node.ErrInconsistent, ErrLostData, ErrOtherCluster, member.ErrNewer,
+	node.ErrInconsistent, ErrLostData, ErrOtherCluster, member.ErrNewer, datadir.ErrMove,
 }
 
 func isPermanent(err error) bool {

@@ -129,17 +129,26 @@ func (p *pins) storage() (backend string, move *datadir.Move) {
 	return p.kept.Storage, move
 }
 
-// noteMove notes durably how far a move of the store is, and which backend is in force.
+// noteMove notes durably how far a move of the store is, and which backend is in force. The end
+// of a move, which is nil, does not count before it is durable: the next start would not know.
 func (p *pins) noteMove(backend string, move *datadir.Move) error {
 	if move != nil {
 		kept := *move
 		move = &kept
 	}
 	p.mu.Lock()
+	before, under := p.kept.Storage, p.kept.Move
 	p.kept.Storage, p.kept.Move = backend, move
 	p.changes++
 	p.mu.Unlock()
-	return p.save()
+	err := p.save()
+	if err != nil && move == nil {
+		p.mu.Lock()
+		p.kept.Storage, p.kept.Move = before, under
+		p.changes++
+		p.mu.Unlock()
+	}
+	return err
 }
 
 // pin notes the first store that a member showed. Strangers are not pinned: there

@@ -112,6 +112,9 @@ func (m *Move) Back(dataDir string) error {
 	default:
 		err = fmt.Errorf("%w: of %s, %s and %s there are %v", ErrMove, place, made, left, there)
 	}
+	if err == nil && m.Phase == Returning {
+		err = unmark(place)
+	}
 	if err != nil {
 		return err
 	}
@@ -173,6 +176,20 @@ func MarkLeft(dir, backend string) (err error) {
 	defer func() { err = errors.Join(err, fsys.Close()) }()
 	text := fmt.Sprintf("This store was left for its copy in the backend %s. It lacks what came since,\nand the peers cannot tell: start no member with it.\n", backend)
 	return vfs.Replace(fsys, LeftName, LeftName+".tmp", []byte(text))
+}
+
+// unmark takes the mark of MarkLeft from a store that comes back, durably: no node has run with
+// its copy, so that it lacks nothing.
+func unmark(dir string) (err error) {
+	fsys, err := vfs.OS(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, fsys.Close()) }()
+	if err := fsys.Remove(LeftName); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return fsys.SyncDir(".")
 }
 
 // IsLeft tells whether the store in dir was left for a copy.

@@ -104,6 +104,30 @@ func TestAForgedMoveIsRefused(t *testing.T) {
 	}
 }
 
+// A store that comes back lacks nothing, so that it loses a mark that it was given at the end
+// of the trial, and one with a mark that was put back by hand keeps it.
+func TestAStoreThatComesBackHasNoMark(t *testing.T) {
+	for phase, folders := range map[Phase][]string{
+		Returning: {"storage.wal.1", "storage"}, // the copy is in the place
+		Copying:   {"storage"},
+	} {
+		dir := t.TempDir()
+		for _, name := range folders {
+			folder(t, dir, name, name)
+		}
+		if err := MarkLeft(filepath.Join(dir, folders[0]), "pebble"); err != nil {
+			t.Fatal(err)
+		}
+		m := Move{From: "wal", To: "pebble", Left: "storage.wal.1", Phase: phase}
+		if err := m.Back(dir); err != nil || content(t, dir, "storage") != folders[0] {
+			t.Errorf("%s: %v, in place %q", phase, err, content(t, dir, "storage"))
+		}
+		if left, err := IsLeft(filepath.Join(dir, "storage")); err != nil || left != (phase == Copying) {
+			t.Errorf("%s: marked %v, %v", phase, left, err)
+		}
+	}
+}
+
 // The mark of a store that was left is found, and is written again after an interruption.
 func TestAStoreThatWasLeftIsKnown(t *testing.T) {
 	dir := t.TempDir()
