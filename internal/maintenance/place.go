@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/pontoon-raft/pontoon/internal/datadir"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/storecopy"
 	"github.com/pontoon-raft/pontoon/internal/storemark"
@@ -71,6 +72,17 @@ func mustBeInPlace(dir string) error {
 			"put the directory itself there, and set the link again afterwards", ErrRefused, dir)
 	}
 	return nil
+}
+
+// mustNotBeLeft refuses a store that was left for its copy in another backend: what is made from it
+// would lack what came since, and would have no mark of that.
+func mustNotBeLeft(dir string) error {
+	left, err := datadir.IsLeft(dir)
+	if err == nil && left {
+		err = fmt.Errorf("%w: the store in %s was left for a copy in another backend, and lacks what came since: use that copy; "+
+			"if there is nothing else, what is missing here is lost for good: remove the file %s there, and run the command again", ErrRefused, dir, datadir.LeftName)
+	}
+	return err
 }
 
 // look reports whether a store is in dir, and which.

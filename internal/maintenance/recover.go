@@ -31,6 +31,9 @@ type Recovery struct {
 // PlanRecovery says what ForceNewCluster would do with the store in place, and
 // changes nothing.
 func PlanRecovery(ctx context.Context, place Place, n Node) (r Recovery, err error) {
+	if err := mustNotBeLeft(place.Dir); err != nil {
+		return r, err
+	}
 	s, err := OpenToRead(ctx, place, &n)
 	if err != nil {
 		return r, err
