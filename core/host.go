@@ -95,7 +95,7 @@ func New(cfg Config) (*Host, error) {
 	timings := server.NewTimings()
 	c, err := catalog.New(catalog.Options{
 		Logger: cfg.Logger, RuntimeDir: cfg.RuntimeDir, Backends: cfg.Backends,
-		Executable: cfg.Executable, Limits: cfg.Limits,
+		Executable: cfg.Executable, Limits: cfg.Limits, Version: cfg.Version,
 		ProbeInterval: max(cfg.Election/4, 250*time.Millisecond), ProbeTimeout: max(cfg.Election/2, 500*time.Millisecond),
 		Calls: func(kind plugins.Kind, method string) catalog.Observer { return timings.PluginCall(kind, method) },
 	})

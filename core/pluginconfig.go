@@ -1,7 +1,10 @@
 package core
 
 import (
+	"path/filepath"
+
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/pluginrecord"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
@@ -29,8 +32,35 @@ type PluginConfig struct {
 	Isolation string
 	// Env are KEY=VALUE pairs added to the plugin's environment.
 	Env []string
+	// Record says where what the host and the plugin say to each other is recorded. Nothing is
+	// if it has no path.
+	Record RecordConfig
 	// Config is the plugin's own section, which no host looks into.
 	Config []byte
+}
+
+// RecordConfig is the record of a plugin, for "host plugin replay". It has the data of the
+// application.
+type RecordConfig struct {
+	// Path is that of the file that is written; the older ones have its name and a number. A
+	// relative path is one from the working directory.
+	Path string
+	// MaxFileBytes is how long a file grows, by default 64 MiB, and MaxFiles how many there
+	// are at most, by default 4.
+	MaxFileBytes int64
+	MaxFiles     int
+}
+
+// options are what the catalog takes; nil if nothing is recorded.
+func (r *RecordConfig) options() *pluginrecord.Options {
+	if r.Path == "" {
+		return nil
+	}
+	o := pluginrecord.Options{Path: r.Path, MaxFileBytes: r.MaxFileBytes, MaxFiles: r.MaxFiles}
+	if path, err := filepath.Abs(r.Path); err == nil {
+		o.Path = path
+	}
+	return &o
 }
 
 // TransportConfig is a transport plugin with its addresses.
@@ -46,6 +76,6 @@ type TransportConfig struct {
 func (p *PluginConfig) spec(kind plugins.Kind) catalog.Spec {
 	return catalog.Spec{
 		Kind: kind, Name: p.Name, Command: p.Command, SHA256: p.SHA256, Catalog: p.Catalog, Address: p.Address,
-		Isolation: catalog.Isolation(p.Isolation), Env: p.Env,
+		Isolation: catalog.Isolation(p.Isolation), Env: p.Env, Record: p.Record.options(),
 	}
 }

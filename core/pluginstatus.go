@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/pluginrecord"
 	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
@@ -33,8 +34,16 @@ func statusOf(st catalog.Status) server.PluginStatus {
 		Kind: string(st.Kind), Name: st.Name, Version: st.Version, PID: st.PID,
 		State: string(st.State), Attached: st.Attached, Restarts: st.Restarts, LastError: st.LastError, Missed: st.Missed,
 		Held: st.Held, Warning: warning,
-		Work: workOf(st.Work), Generation: st.Generation, LastExit: st.LastExit,
+		Record: recordOf(st.Record),
+		Work:   workOf(st.Work), Generation: st.Generation, LastExit: st.LastExit,
 	}
+}
+
+func recordOf(r *pluginrecord.Stats) *server.PluginRecord {
+	if r == nil {
+		return nil
+	}
+	return &server.PluginRecord{Path: r.Path, Bytes: r.Bytes, Gaps: r.Gaps, Failure: r.Failure}
 }
 
 // slot finds the place of a plugin by its kind, and by its name if that is given.

@@ -37,7 +37,9 @@ func (h *Host) rehearsal() (func(context.Context, uint64, io.Reader) error, erro
 		}
 		return nil, nil
 	}
-	slot, err := h.catalog.Slot(h.cfg.StateMachine.spec(plugins.StateMachine))
+	spec := h.cfg.StateMachine.spec(plugins.StateMachine)
+	spec.Record = nil // what is tried is not what the member's state comes from
+	slot, err := h.catalog.Slot(spec)
 	if err != nil {
 		return nil, err
 	}

@@ -48,6 +48,12 @@ type statusMemberJSON struct {
 			ForMs    uint64 `json:"for_ms"`
 			StillMs  uint64 `json:"still_ms"`
 		} `json:"work"`
+		Record *struct {
+			Path    string `json:"path"`
+			Bytes   uint64 `json:"bytes"`
+			Gaps    uint64 `json:"gaps"`
+			Failure string `json:"failure"`
+		} `json:"record"`
 	} `json:"plugins"`
 	Links []struct {
 		ID        string   `json:"id"`

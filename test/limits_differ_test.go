@@ -44,26 +44,32 @@ func TestAValueThatOneMemberAdmitsBlocksNone(t *testing.T) {
 // The exceptions have no values and a rule instead.
 func differing() map[string][2]string {
 	return map[string][2]string{
-		"raft.tick":                 {"50ms", "200ms"}, // a factor of four: the lower elects sooner
-		"raft.election":             {"1s", "4s"},      // more than ten ticks of the slowest leader
-		"raft.max_clock_difference": {"100ms", "24h"},
-		"raft.snapshot_entries":     {"10", "1000000"},
-		"raft.snapshot_log_bytes":   {"1MiB", "1GiB"},
-		"raft.catch_up_entries":     {"1", "100000"},
-		"raft.catch_up_bytes":       {"64KiB", "8GiB"},
-		"raft.max_inflight_appends": {"1", "64"},
-		"api.max_value_bytes":       {"1KiB", "32MiB"},
-		"api.max_pending_proposals": {"100", "100000"},
-		"api.max_pending_bytes":     {"32MiB", "512MiB"},
-		"api.max_connections":       {"16", "4096"},
-		"api.max_streams":           {"16", "4096"},
-		"api.max_calls":             {"16", "4096"},
-		"audit.max_file_bytes":      {"64KiB", "1GiB"},
-		"audit.max_files":           {"2", "10000"},
-		"limits.max_batch_bytes":    {"64KiB", "16MiB"},
-		"limits.max_chunk_bytes":    {"4KiB", "1MiB"},
-		"node.id":                   {}, // each member's own
-		"cluster.id":                {}, // must be the same: another one is another cluster
+		"raft.tick":                                  {"50ms", "200ms"}, // a factor of four: the lower elects sooner
+		"raft.election":                              {"1s", "4s"},      // more than ten ticks of the slowest leader
+		"raft.max_clock_difference":                  {"100ms", "24h"},
+		"raft.snapshot_entries":                      {"10", "1000000"},
+		"raft.snapshot_log_bytes":                    {"1MiB", "1GiB"},
+		"raft.catch_up_entries":                      {"1", "100000"},
+		"raft.catch_up_bytes":                        {"64KiB", "8GiB"},
+		"raft.max_inflight_appends":                  {"1", "64"},
+		"api.max_value_bytes":                        {"1KiB", "32MiB"},
+		"api.max_pending_proposals":                  {"100", "100000"},
+		"api.max_pending_bytes":                      {"32MiB", "512MiB"},
+		"api.max_connections":                        {"16", "4096"},
+		"api.max_streams":                            {"16", "4096"},
+		"api.max_calls":                              {"16", "4096"},
+		"audit.max_file_bytes":                       {"64KiB", "1GiB"},
+		"audit.max_files":                            {"2", "10000"},
+		"plugins.transport.record.max_file_bytes":    {"1MiB", "64GiB"},
+		"plugins.transport.record.max_files":         {"1", "1000"},
+		"plugins.storage.record.max_file_bytes":      {"1MiB", "64GiB"},
+		"plugins.storage.record.max_files":           {"1", "1000"},
+		"plugins.statemachine.record.max_file_bytes": {"1MiB", "64GiB"},
+		"plugins.statemachine.record.max_files":      {"1", "1000"},
+		"limits.max_batch_bytes":                     {"64KiB", "16MiB"},
+		"limits.max_chunk_bytes":                     {"4KiB", "1MiB"},
+		"node.id":                                    {}, // each member's own
+		"cluster.id":                                 {}, // must be the same: another one is another cluster
 	}
 }
 

@@ -31,7 +31,7 @@ var programs struct{ host, ahead, narrow, counter, counterNext, outbox, embedded
 func TestMain(m *testing.M) {
 	serveChaos(os.Args[1:])
 	serveRelease(os.Args[1:])
-	sdk.ServeBuiltin(os.Args[1:], append(shipped(), webBackend(), memoryBackend(), frailBackend(), chattyBackend(), truncatingBackend(), sluggishBackend(), largeBackend(), secondBackend()))
+	sdk.ServeBuiltin(os.Args[1:], append(shipped(), webBackend(), memoryBackend(), frailBackend(), chattyBackend(), otherwiseBackend(), truncatingBackend(), sluggishBackend(), largeBackend(), secondBackend()))
 	dir, err := os.MkdirTemp("", "e2e-bin-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

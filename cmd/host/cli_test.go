@@ -162,6 +162,7 @@ func TestStatusJSON(t *testing.T) {
 		durable := uint64(18)
 		h.status.Durable = &durable
 		h.status.Plugins[2].Work = &server.Work{What: "compacting", Progress: 17, For: 9 * time.Second, Still: 2 * time.Second}
+		h.status.Plugins[2].Record = &server.PluginRecord{Path: "/var/kv.record", Bytes: 4096, Gaps: 1}
 	})
 	got := host(t, "status", "-o", "json", "--endpoints", h.address, "--timeout", "2s")
 	if got.code != exitOK || got.stderr != "" {
@@ -196,7 +197,8 @@ func TestStatusJSON(t *testing.T) {
           "restarts": 0,
           "warning": "",
           "last_error": "",
-          "work": null
+          "work": null,
+          "record": null
         },
         {
           "kind": "storage",
@@ -208,7 +210,8 @@ func TestStatusJSON(t *testing.T) {
           "restarts": 2,
           "warning": "",
           "last_error": "",
-          "work": null
+          "work": null,
+          "record": null
         },
         {
           "kind": "statemachine",
@@ -225,6 +228,12 @@ func TestStatusJSON(t *testing.T) {
             "progress": 17,
             "for_ms": 9000,
             "still_ms": 2000
+          },
+          "record": {
+            "path": "/var/kv.record",
+            "bytes": 4096,
+            "gaps": 1,
+            "failure": ""
           }
         }
       ],

@@ -30,6 +30,7 @@
 //   - pluginnew.go: the folder of a new plugin is made;
 //   - pluginsubject.go, plugincheck.go, plugincheckjunit.go: an executable is checked against the plugin
 //     protocol; pluginbench.go: it is measured beside the shipped plugin of its kind;
+//     pluginreplay.go: it is given what was recorded of another one;
 //   - plugindescribe.go, pluginlist.go, pluginlogs.go, pluginrestart.go: a plugin says what it is, and those of
 //     running members are shown; onemember.go: which member a command is about;
 //   - plugincatalog.go, pluginadd.go, pluginupgrade.go: the versions of a catalog of plugins, and a running member

@@ -15,7 +15,9 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/maintenance"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/plugincheck"
+	"github.com/pontoon-raft/pontoon/internal/plugincheck/replay"
 	"github.com/pontoon-raft/pontoon/internal/pluginlock"
+	"github.com/pontoon-raft/pontoon/internal/pluginrecord"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
@@ -71,18 +73,19 @@ func exitCode(err error) int {
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
 	case errors.As(err, new(*usageError)), errors.Is(err, hostconfig.ErrInvalid),
-		errors.Is(err, plugins.ErrInvalidConfig), errors.Is(err, catalog.ErrPermanent), errors.Is(err, plugincheck.ErrNotChecked):
+		errors.Is(err, plugins.ErrInvalidConfig), errors.Is(err, catalog.ErrPermanent), errors.Is(err, plugincheck.ErrNotChecked), errors.Is(err, pluginrecord.ErrNoRecord), errors.Is(err, pluginrecord.ErrCut):
 		return exitUsage
 	case errors.Is(err, core.ErrRemoved), errors.Is(err, core.ErrLostData), errors.Is(err, core.ErrOtherCluster):
 		return exitNotMember
 	case errors.Is(err, maintenance.ErrInUse), errors.Is(err, pluginlock.ErrInUse):
 		return exitInUse
 	case errors.Is(err, errUnhealthy), errors.Is(err, errDamaged), errors.Is(err, maintenance.ErrDamaged), errors.Is(err, pluginlock.ErrDamaged),
-		errors.Is(err, errBadCertificate), errors.Is(err, errBrokenRules):
+		errors.Is(err, errBadCertificate), errors.Is(err, errBrokenRules),
+		errors.Is(err, errAnswersDiffer), errors.Is(err, pluginrecord.ErrDamaged):
 		return exitUnhealthy
 	case errors.Is(err, errNotFound), errors.Is(err, errPrecondition), errors.Is(err, access.ErrNoToken), errors.Is(err, maintenance.ErrNoStore),
 		errors.Is(err, maintenance.ErrNoSnapshot), errors.Is(err, maintenance.ErrRefused),
-		errors.Is(err, pluginlock.ErrNotFound), errors.Is(err, pluginlock.ErrRefused):
+		errors.Is(err, pluginlock.ErrNotFound), errors.Is(err, pluginlock.ErrRefused), errors.Is(err, replay.ErrNothing), errors.Is(err, replay.ErrTransport):
 		return exitNotFound
 	case errors.Is(err, member.ErrNewer), errors.Is(err, member.ErrCommandVersion): // of serve; commands on files refuse it above
 		return exitOlder
@@ -110,7 +113,7 @@ func codeOfReason(reason string) int {
 
 // report prints an error to people.
 func report(w io.Writer, err error) {
-	if err == nil || errors.Is(err, errUnhealthy) || errors.Is(err, errDamaged) || errors.Is(err, errBadCertificate) || errors.Is(err, errBrokenRules) {
+	if err == nil || errors.Is(err, errUnhealthy) || errors.Is(err, errDamaged) || errors.Is(err, errBadCertificate) || errors.Is(err, errBrokenRules) || errors.Is(err, errAnswersDiffer) {
 		return
 	}
 	var invalid *hostconfig.InvalidError

@@ -148,6 +148,16 @@ type pluginStatus struct {
 	LastError string `json:"last_error"`
 	// Work is null of a plugin that does not say that it is at long work.
 	Work *pluginWork `json:"work"`
+	// Record is null of a plugin that is not recorded.
+	Record *pluginRecord `json:"record"`
+}
+
+// pluginRecord is the record of what a host and its plugin say to each other.
+type pluginRecord struct {
+	Path    string `json:"path"`
+	Bytes   uint64 `json:"bytes"`
+	Gaps    uint64 `json:"gaps"`
+	Failure string `json:"failure"`
 }
 
 // pluginWork is long work of a plugin, by its own word.
@@ -276,9 +286,13 @@ func pluginsOf(st *hostv1.StatusResponse) []pluginStatus {
 		if w := p.GetWork(); w != nil {
 			work = &pluginWork{w.GetWhat(), w.GetProgress(), w.GetForMs(), w.GetStillMs()}
 		}
+		var record *pluginRecord
+		if r := p.GetRecord(); r != nil {
+			record = &pluginRecord{r.GetPath(), r.GetBytes(), r.GetGaps(), r.GetFailure()}
+		}
 		all = append(all, pluginStatus{
 			Kind: p.GetKind(), Name: p.GetName(), Version: p.GetVersion(),
-			PID: p.GetPid(), State: p.GetState(), Attached: p.GetAttached(), Restarts: p.GetRestarts(), Warning: p.GetWarning(), LastError: p.GetLastError(), Work: work,
+			PID: p.GetPid(), State: p.GetState(), Attached: p.GetAttached(), Restarts: p.GetRestarts(), Warning: p.GetWarning(), LastError: p.GetLastError(), Work: work, Record: record,
 		})
 	}
 	return all
@@ -343,6 +357,17 @@ func (m memberStatus) role() string {
 	return m.Role
 }
 
+// note says for people that a plugin is recorded, and what is wrong with that.
+func (r *pluginRecord) note() string {
+	switch {
+	case r.Failure != "":
+		return " (recorded no more: " + r.Failure + ")"
+	case r.Gaps > 0:
+		return fmt.Sprintf(" (recorded, with %d gaps)", r.Gaps)
+	}
+	return " (recorded)"
+}
+
 // note is what the last column says: the plugins, and what is wrong with them
 // and with the member.
 func (s clusterStatus) note(m memberStatus) string {
@@ -375,6 +400,9 @@ func (s clusterStatus) note(m memberStatus) string {
 		}
 		if p.Work != nil {
 			text += fmt.Sprintf(" (busy: %s, progress %d)", p.Work.What, p.Work.Progress)
+		}
+		if r := p.Record; r != nil {
+			text += r.note()
 		}
 		parts = append(parts, text)
 	}

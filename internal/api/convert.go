@@ -193,5 +193,13 @@ func toPlugin(p *server.PluginStatus) *hostv1.PluginStatus {
 		LastExit:   text(p.LastExit),
 		Attached:   p.Attached,
 		Paused:     text(p.Paused),
+		Record:     toRecord(p.Record),
 	}
+}
+
+func toRecord(r *server.PluginRecord) *hostv1.PluginRecord {
+	if r == nil {
+		return nil
+	}
+	return &hostv1.PluginRecord{Path: text(r.Path), Bytes: r.Bytes, Gaps: r.Gaps, Failure: text(r.Failure)}
 }

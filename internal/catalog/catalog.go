@@ -45,7 +45,9 @@ type Options struct {
 	// PlainGRPC has all streams travel by gRPC, those of plugins that take frames too.
 	PlainGRPC bool
 	// Limits bound the messages of plugin connections.
-	Limits    plugins.Limits
+	Limits plugins.Limits
+	// Version is that of the host, for records.
+	Version   string
 	Backoff   Backoff
 	CrashLoop CrashLoop
 	// StopTimeout is the time Instance.Stop gives a process before it sends
@@ -142,6 +144,9 @@ func (c *Catalog) Slot(spec Spec) (*Slot, error) {
 	if c.closed {
 		return nil, ErrClosed
 	}
+	if err := c.checkRecordLocked(spec); err != nil {
+		return nil, &StartError{Kind: spec.Kind, Plugin: pl.label, Permanent: true, Cause: err}
+	}
 	if pl.inproc == nil && c.dir == nil {
 		if c.dir, err = newRuntimeDir(c.options.RuntimeDir); err != nil {
 			return nil, err
@@ -164,9 +169,20 @@ func (c *Catalog) Remove(s *Slot) {
 		<-in.gone
 	}
 	s.leave()
+	s.endRecord()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.slots = slices.DeleteFunc(slices.Clone(c.slots), func(o *Slot) bool { return o == s })
+}
+
+// checkRecordLocked refuses a second record in the files of another one.
+func (c *Catalog) checkRecordLocked(spec Spec) error {
+	for _, s := range c.slots {
+		if spec.Record != nil && s.recorder != nil && s.spec.Record.Path == spec.Record.Path {
+			return fmt.Errorf("the %s plugin is recorded in %s already", s.plan.kind, spec.Record.Path)
+		}
+	}
+	return nil
 }
 
 // Close ends every plugin that still runs, at once, and returns when all
@@ -184,6 +200,7 @@ func (c *Catalog) Close() error {
 	c.lives.Wait()
 	for _, s := range slots {
 		s.leave()
+		s.endRecord()
 	}
 
 	c.mu.Lock()

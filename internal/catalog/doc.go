@@ -41,7 +41,7 @@
 //   - attach.go, await.go: a connection to a plugin that was started elsewhere, in the
 //     place of a process;
 //   - handshake.go, output.go, lines.go, lineformat.go, linerate.go, intake.go, hclog.go: what it writes;
-//   - instance.go, inproc.go: the life that the caller holds, with and without a process;
+//   - instance.go, inproc.go, record.go: the life that the caller holds, with and without a process, and with a record;
 //     capabilities.go: what it may require of the host;
 //   - supervise.go, probe.go, activity.go, tardy.go: whether it is well, and its end;
 //   - errors.go, causes.go, explain.go: the reason why it did not start or went away;

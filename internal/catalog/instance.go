@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/grpc"
+
 	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
@@ -25,6 +27,7 @@ type Instance struct {
 	storage      storage.Storage
 	transport    transport.Transport
 	stateMachine statemachine.StateMachine
+	conn         grpc.ClientConnInterface // nil inside the host
 
 	// done is closed when the plugin cannot be used any more; gone, later,
 	// when nothing of it is left.
@@ -81,6 +84,10 @@ func (in *Instance) Transport() transport.Transport { return in.transport }
 // StateMachine returns the plugin's contract if it is a state machine plugin,
 // else nil.
 func (in *Instance) StateMachine() statemachine.StateMachine { return in.stateMachine }
+
+// Conn is the connection that the contract's calls go by, for tools that make calls of their
+// own; nil if the plugin runs inside the host.
+func (in *Instance) Conn() grpc.ClientConnInterface { return in.conn }
 
 // Done is closed when the plugin's process has ended or was declared hung, or
 // when Stop or Kill has ended it. Calls that were in flight fail with

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/pause"
+	"github.com/pontoon-raft/pontoon/internal/pluginrecord"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
@@ -46,6 +47,8 @@ type Slot struct {
 	heldAt  atomic.Int64 // when it was held up last, in Unix nanoseconds
 	lines   lineRing
 	made    time.Time
+	// recorder is nil if the plugin is not recorded.
+	recorder *pluginrecord.Recorder
 
 	mu      sync.Mutex
 	history history
@@ -82,6 +85,9 @@ func newSlot(c *Catalog, spec Spec, taken seat) *Slot {
 		catalog: c, spec: spec, plan: pl, seat: taken, state: Stopped, made: time.Now(),
 		info:    plugins.Info{Kind: pl.kind, Name: pl.label},
 		history: history{backoff: c.options.Backoff, crashLoop: c.options.CrashLoop},
+	}
+	if spec.Record != nil {
+		s.recorder = pluginrecord.New(*spec.Record, pluginrecord.Of{Kind: pl.kind, Host: c.options.Version, Logger: c.options.Logger})
 	}
 	if pl.attach != "" { // those who start it know when to give up
 		s.history.crashLoop.Exits = math.MaxInt

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/defaults"
 	"github.com/pontoon-raft/pontoon/internal/pluginlock"
+	"github.com/pontoon-raft/pontoon/internal/pluginrecord"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 )
@@ -60,6 +61,9 @@ type Spec struct {
 	Isolation Isolation
 	// Env are KEY=VALUE pairs added to the plugin's environment.
 	Env []string
+	// Record says where what the host and the plugin say to each other is recorded; nil if it
+	// is not. A plugin inside the host has nothing to record.
+	Record *pluginrecord.Options
 	// StartTimeout defaults to DefaultStartTimeout.
 	StartTimeout time.Duration
 }
@@ -96,12 +100,26 @@ func (c *Catalog) plan(spec Spec) (plan, error) {
 	}
 	err := c.fill(&pl, spec)
 	if err == nil {
+		err = checkRecord(spec)
+	}
+	if err == nil {
 		err = checkEnv(spec.Env)
 	}
 	if err != nil {
 		return plan{}, &StartError{Kind: spec.Kind, Plugin: pl.label, Permanent: true, Cause: err}
 	}
 	return pl, nil
+}
+
+// checkRecord checks where a plugin is to be recorded.
+func checkRecord(spec Spec) error {
+	switch {
+	case spec.Record == nil:
+		return nil
+	case spec.Isolation == Inproc:
+		return errors.New("a plugin inside the host has no connection that could be recorded")
+	}
+	return spec.Record.Check()
 }
 
 func (c *Catalog) fill(pl *plan, spec Spec) error {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/pluginrecord"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 )
@@ -42,6 +43,8 @@ type Status struct {
 	LastError string
 	// Work is the plugin's long work, by its own word.
 	Work Occupation
+	// Record has the figures of its record; nil if it is not recorded.
+	Record *pluginrecord.Stats
 }
 
 // Status returns the slot's state.
@@ -59,6 +62,7 @@ func (s *Slot) Status() Status {
 		st.Work = s.current.Occupation()
 	}
 	st.LastError = s.causes.Error()
+	st.Record = s.Record()
 	return st
 }
 

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/pontoon-raft/pontoon/internal/pause"
+	"github.com/pontoon-raft/pontoon/internal/pluginrecord"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine/statemachinerpc"
 	"github.com/pontoon-raft/pontoon/plugins/storage/storagerpc"
@@ -32,6 +33,8 @@ const (
 type processLife struct {
 	*launch
 	in *Instance
+	// recorded is nil if the plugin is not recorded.
+	recorded *pluginrecord.RecordedLife
 	// stopping is closed when Stop was called.
 	stopping chan struct{}
 	putdown  atomic.Bool // it did not answer
@@ -47,8 +50,9 @@ func (l *launch) instance(info plugins.Info) *Instance { return l.live(info, l.s
 // live makes an instance of a launch that succeeded, for which place finds its place in the slot.
 func (l *launch) live(info plugins.Info, place func(*Instance)) *Instance {
 	in := newInstance(l.slot, info)
-	in.attach(observed{explained{l.contract(), in, l.session}, l.slot.catalog.calls})
-	pl := &processLife{launch: l, in: in, stopping: make(chan struct{}), hung: make(chan string, 1)}
+	conn, recorded := l.recordedConn(info)
+	in.attach(observed{explained{conn, in, l.session}, l.slot.catalog.calls})
+	pl := &processLife{launch: l, in: in, recorded: recorded, stopping: make(chan struct{}), hung: make(chan string, 1)}
 	in.life = pl
 	l.output.identify(info.Name)
 	place(in)
@@ -58,6 +62,7 @@ func (l *launch) live(info plugins.Info, place func(*Instance)) *Instance {
 
 // attach creates the host's end of the contract.
 func (in *Instance) attach(conn grpc.ClientConnInterface) {
+	in.conn = conn
 	switch in.info.Kind {
 	case plugins.Storage:
 		in.storage = storagerpc.NewClient(conn, in.info)
@@ -88,6 +93,9 @@ func (l *processLife) supervise() {
 		l.in.end(nil)
 	} else {
 		l.in.end(l.exitError())
+	}
+	if l.recorded != nil {
+		l.recorded.Over()
 	}
 	l.release()
 }

@@ -44,7 +44,7 @@ func parts() []string {
 func inside() []string {
 	return []string{
 		"internal/access/...", "internal/api/...", "internal/audit/...", "internal/catalog/...",
-		"internal/courier/...", "internal/datadir/...", "internal/member/...", "internal/node/...", "internal/pluginlock/...", "internal/restarts/...", "internal/server/...", "internal/storecopy/...",
+		"internal/courier/...", "internal/datadir/...", "internal/member/...", "internal/node/...", "internal/pluginlock/...", "internal/pluginrecord/...", "internal/restarts/...", "internal/server/...", "internal/storecopy/...",
 	}
 }
 
@@ -103,7 +103,7 @@ func rules() []rule {
 		{
 			name:   "plugins are checked by a command",
 			reason: "a host that runs needs no kit, and no package testing",
-			who:    []string{"...", "!cmd/...", "!test/..."}, imports: []string{"internal/plugincheck", "internal/plugincheck/bench", "internal/plugincheck/lane"}, tests: true,
+			who:    []string{"...", "!cmd/...", "!test/..."}, imports: []string{"internal/plugincheck", "internal/plugincheck/bench", "internal/plugincheck/lane", "internal/plugincheck/replay"}, tests: true,
 		},
 		{
 			name:   "plugins and client are below core and sdk",

@@ -7,6 +7,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/audit"
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/founders"
+	"github.com/pontoon-raft/pontoon/internal/pluginrecord"
 )
 
 // Config is the configuration of one host, complete and checked when it comes
@@ -53,9 +54,17 @@ func newConfig() *Config {
 	h.Audit.Level, h.Audit.Sync, h.Audit.OnFull = string(audit.Changes), string(audit.SyncInterval), string(audit.Drop)
 	h.Transports = make([]core.TransportConfig, 1)
 	for _, p := range allPlugins(c) {
-		p.plugin.Isolation = string(catalog.Process)
+		*p.plugin = unconfigured()
 	}
 	return c
+}
+
+// unconfigured is a plugin's section of which the file says nothing.
+func unconfigured() core.PluginConfig {
+	return core.PluginConfig{
+		Isolation: string(catalog.Process),
+		Record:    core.RecordConfig{MaxFileBytes: pluginrecord.DefaultFileBytes, MaxFiles: pluginrecord.DefaultFiles},
+	}
 }
 
 // Catalog is the directory of the plugins that sections with "from: catalog" mean; empty if

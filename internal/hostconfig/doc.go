@@ -27,6 +27,6 @@
 //   - transports.go, peerurls.go, access.go, tls.go: what belongs to transports, members'
 //     URLs, clients' roles and limits, and the TLS of both ports;
 //   - defaults.go, origins.go: values that depend on others, and where each came from;
-//   - validate.go, validate_members.go, validate_plugins.go: whether all of it makes sense;
+//   - validate.go, validate_members.go, validate_plugins.go, validate_records.go: whether all of it makes sense;
 //   - problems.go, suggest.go: everything that is wrong, and the name that was meant.
 package hostconfig

@@ -83,7 +83,10 @@ func settings(c *Config) []setting {
 			setting{key: p.key + ".from", value: either(c.from(p.key), "catalog", "section")},
 			setting{key: p.key + ".sha256", value: textValue{&p.plugin.SHA256}},
 			setting{key: p.key + ".address", value: textValue{&p.plugin.Address}},
-			setting{key: p.key + ".isolation", value: choice(&p.plugin.Isolation, string(catalog.Process), string(catalog.Inproc))})
+			setting{key: p.key + ".isolation", value: choice(&p.plugin.Isolation, string(catalog.Process), string(catalog.Inproc))},
+			setting{key: p.key + ".record.path", value: textValue{&p.plugin.Record.Path}},
+			setting{key: p.key + ".record.max_file_bytes", value: size(&p.plugin.Record.MaxFileBytes)},
+			setting{key: p.key + ".record.max_files", value: intValue{&p.plugin.Record.MaxFiles}})
 	}
 	for i := range all {
 		all[i].fileOnly = strings.Contains(all[i].key, "[")

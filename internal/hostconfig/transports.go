@@ -9,7 +9,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pontoon-raft/pontoon/core"
-	"github.com/pontoon-raft/pontoon/internal/catalog"
 )
 
 // transportKey is a section, or a list of such sections while a cluster moves
@@ -54,7 +53,8 @@ func transportItem(i int) string { return fmt.Sprintf("%s[%d]", transportKey, i)
 // has that section. Faults of the list are found later.
 func (c *Config) shape(root *yaml.Node) {
 	if child(child(child(root, "plugins"), "storage"), "next") != nil {
-		c.Host.NextStorage = &core.PluginConfig{Isolation: string(catalog.Process)}
+		next := unconfigured()
+		c.Host.NextStorage = &next
 	}
 	list := child(child(root, "plugins"), "transport")
 	if list == nil || list.Kind != yaml.SequenceNode {

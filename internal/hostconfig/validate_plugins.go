@@ -23,6 +23,7 @@ func (c *Config) checkPlugins(ps *problems) {
 	}
 	c.checkNextStorage(ps)
 	c.checkTransports(ps)
+	c.checkRecords(ps)
 }
 
 // checkNextStorage checks that the two storages can be told apart, by their names, and that a

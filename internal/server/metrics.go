@@ -228,6 +228,7 @@ type pluginCollector struct {
 	plugins              func() []PluginStatus
 	up, restarts, missed *prometheus.Desc
 	busy, held           *prometheus.Desc
+	recorded, gaps       *prometheus.Desc
 }
 
 func newPluginCollector(plugins func() []PluginStatus) *pluginCollector {
@@ -238,6 +239,8 @@ func newPluginCollector(plugins func() []PluginStatus) *pluginCollector {
 		restarts: prometheus.NewDesc(namespace+"_plugin_restarts_total", "Restarts of the plugin since the host started.", labels, nil),
 		missed:   prometheus.NewDesc(namespace+"_plugin_probes_missed_total", "Probes that the plugin did not answer in time since the host started.", labels, nil),
 		held:     prometheus.NewDesc(namespace+"_plugin_held_seconds_total", "Time in which the host took nothing from the plugin, which had told too much, since the host started.", labels, nil),
+		recorded: prometheus.NewDesc(namespace+"_plugin_record_bytes_total", "Bytes of the plugin's record that were written since the host started.", labels, nil),
+		gaps:     prometheus.NewDesc(namespace+"_plugin_record_gaps_total", "How often something was left out of the plugin's record since the host started.", labels, nil),
 		busy:     prometheus.NewDesc(namespace+"_plugin_busy", "1 if the plugin says that it is at long work.", labels, nil),
 	}
 }
@@ -249,6 +252,8 @@ func (c *pluginCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.missed
 	ch <- c.held
 	ch <- c.busy
+	ch <- c.recorded
+	ch <- c.gaps
 }
 
 // Collect implements prometheus.Collector.
@@ -274,5 +279,9 @@ func (c *pluginCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(c.busy, prometheus.GaugeValue, busy, p.Kind, p.Name)
 		ch <- prometheus.MustNewConstMetric(c.missed, prometheus.CounterValue, float64(p.Missed), p.Kind, p.Name)
 		ch <- prometheus.MustNewConstMetric(c.held, prometheus.CounterValue, p.Held.Seconds(), p.Kind, p.Name)
+		if r := p.Record; r != nil {
+			ch <- prometheus.MustNewConstMetric(c.recorded, prometheus.CounterValue, float64(r.Bytes), p.Kind, p.Name)
+			ch <- prometheus.MustNewConstMetric(c.gaps, prometheus.CounterValue, float64(r.Gaps), p.Kind, p.Name)
+		}
 	}
 }

@@ -249,6 +249,9 @@ type PluginStatus struct {
 	Warning string
 	// Work is the plugin's long work, by its own word; nil if it has none.
 	Work *Work
+	// Record is the record of what the host and the plugin say to each other; nil if there is
+	// none.
+	Record *PluginRecord
 	// Generation is the number of its present process, or of the last one; 0 before
 	// there was one. LastExit is how the last process that has ended did.
 	Generation int
@@ -256,6 +259,15 @@ type PluginStatus struct {
 	// Paused, in the answer to a restart of the state machine, is why the one before was ended
 	// before the next one was open; empty if that one took its place without a pause.
 	Paused string
+}
+
+// PluginRecord has the figures of a plugin's record.
+type PluginRecord struct {
+	Path string
+	// Bytes were written since the host started, and Gaps is how often something is missing.
+	Bytes, Gaps uint64
+	// Failure says why nothing is written at the moment; empty if something is.
+	Failure string
 }
 
 // PluginLines says which lines are asked for.

@@ -1032,7 +1032,9 @@ type PluginStatus struct {
 	// In an answer to RestartPlugin about a state machine: why the one before was ended before this
 	// one was open, so that requests waited meanwhile. Empty if this one took its place
 	// without a pause.
-	Paused        string `protobuf:"bytes,13,opt,name=paused,proto3" json:"paused,omitempty"`
+	Paused string `protobuf:"bytes,13,opt,name=paused,proto3" json:"paused,omitempty"`
+	// The record of what the host and the plugin say to each other; absent if there is none.
+	Record        *PluginRecord `protobuf:"bytes,14,opt,name=record,proto3" json:"record,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1158,6 +1160,84 @@ func (x *PluginStatus) GetPaused() string {
 	return ""
 }
 
+func (x *PluginStatus) GetRecord() *PluginRecord {
+	if x != nil {
+		return x.Record
+	}
+	return nil
+}
+
+type PluginRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The path of the file that is written.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// Bytes that were written since the host started, and how often something was left out.
+	Bytes uint64 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Gaps  uint64 `protobuf:"varint,3,opt,name=gaps,proto3" json:"gaps,omitempty"`
+	// Why nothing is written at the moment; empty if something is.
+	Failure       string `protobuf:"bytes,4,opt,name=failure,proto3" json:"failure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PluginRecord) Reset() {
+	*x = PluginRecord{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PluginRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PluginRecord) ProtoMessage() {}
+
+func (x *PluginRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PluginRecord.ProtoReflect.Descriptor instead.
+func (*PluginRecord) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *PluginRecord) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *PluginRecord) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *PluginRecord) GetGaps() uint64 {
+	if x != nil {
+		return x.Gaps
+	}
+	return 0
+}
+
+func (x *PluginRecord) GetFailure() string {
+	if x != nil {
+		return x.Failure
+	}
+	return ""
+}
+
 type RestartPluginRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// storage, statemachine or transport.
@@ -1170,7 +1250,7 @@ type RestartPluginRequest struct {
 
 func (x *RestartPluginRequest) Reset() {
 	*x = RestartPluginRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1182,7 +1262,7 @@ func (x *RestartPluginRequest) String() string {
 func (*RestartPluginRequest) ProtoMessage() {}
 
 func (x *RestartPluginRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1195,7 +1275,7 @@ func (x *RestartPluginRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartPluginRequest.ProtoReflect.Descriptor instead.
 func (*RestartPluginRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{16}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *RestartPluginRequest) GetKind() string {
@@ -1222,7 +1302,7 @@ type RestartPluginResponse struct {
 
 func (x *RestartPluginResponse) Reset() {
 	*x = RestartPluginResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1234,7 +1314,7 @@ func (x *RestartPluginResponse) String() string {
 func (*RestartPluginResponse) ProtoMessage() {}
 
 func (x *RestartPluginResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1247,7 +1327,7 @@ func (x *RestartPluginResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartPluginResponse.ProtoReflect.Descriptor instead.
 func (*RestartPluginResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{17}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RestartPluginResponse) GetPlugin() *PluginStatus {
@@ -1272,7 +1352,7 @@ type UpgradePluginRequest struct {
 
 func (x *UpgradePluginRequest) Reset() {
 	*x = UpgradePluginRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1284,7 +1364,7 @@ func (x *UpgradePluginRequest) String() string {
 func (*UpgradePluginRequest) ProtoMessage() {}
 
 func (x *UpgradePluginRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1297,7 +1377,7 @@ func (x *UpgradePluginRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpgradePluginRequest.ProtoReflect.Descriptor instead.
 func (*UpgradePluginRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{18}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *UpgradePluginRequest) GetKind() string {
@@ -1337,7 +1417,7 @@ type UpgradePluginResponse struct {
 
 func (x *UpgradePluginResponse) Reset() {
 	*x = UpgradePluginResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1349,7 +1429,7 @@ func (x *UpgradePluginResponse) String() string {
 func (*UpgradePluginResponse) ProtoMessage() {}
 
 func (x *UpgradePluginResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1362,7 +1442,7 @@ func (x *UpgradePluginResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpgradePluginResponse.ProtoReflect.Descriptor instead.
 func (*UpgradePluginResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{19}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *UpgradePluginResponse) GetPlugin() *PluginStatus {
@@ -1413,7 +1493,7 @@ type MoveStorageRequest struct {
 
 func (x *MoveStorageRequest) Reset() {
 	*x = MoveStorageRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1425,7 +1505,7 @@ func (x *MoveStorageRequest) String() string {
 func (*MoveStorageRequest) ProtoMessage() {}
 
 func (x *MoveStorageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1438,7 +1518,7 @@ func (x *MoveStorageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveStorageRequest.ProtoReflect.Descriptor instead.
 func (*MoveStorageRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{20}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *MoveStorageRequest) GetTo() string {
@@ -1466,7 +1546,7 @@ type MoveStorageResponse struct {
 
 func (x *MoveStorageResponse) Reset() {
 	*x = MoveStorageResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1478,7 +1558,7 @@ func (x *MoveStorageResponse) String() string {
 func (*MoveStorageResponse) ProtoMessage() {}
 
 func (x *MoveStorageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1491,7 +1571,7 @@ func (x *MoveStorageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveStorageResponse.ProtoReflect.Descriptor instead.
 func (*MoveStorageResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{21}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *MoveStorageResponse) GetMove() *StorageMove {
@@ -1531,7 +1611,7 @@ type StorageMove struct {
 
 func (x *StorageMove) Reset() {
 	*x = StorageMove{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1543,7 +1623,7 @@ func (x *StorageMove) String() string {
 func (*StorageMove) ProtoMessage() {}
 
 func (x *StorageMove) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1556,7 +1636,7 @@ func (x *StorageMove) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StorageMove.ProtoReflect.Descriptor instead.
 func (*StorageMove) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{22}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *StorageMove) GetFrom() string {
@@ -1639,7 +1719,7 @@ type PluginLinesRequest struct {
 
 func (x *PluginLinesRequest) Reset() {
 	*x = PluginLinesRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1651,7 +1731,7 @@ func (x *PluginLinesRequest) String() string {
 func (*PluginLinesRequest) ProtoMessage() {}
 
 func (x *PluginLinesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1664,7 +1744,7 @@ func (x *PluginLinesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginLinesRequest.ProtoReflect.Descriptor instead.
 func (*PluginLinesRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{23}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *PluginLinesRequest) GetKind() string {
@@ -1708,7 +1788,7 @@ type PluginLinesResponse struct {
 
 func (x *PluginLinesResponse) Reset() {
 	*x = PluginLinesResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1720,7 +1800,7 @@ func (x *PluginLinesResponse) String() string {
 func (*PluginLinesResponse) ProtoMessage() {}
 
 func (x *PluginLinesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1733,7 +1813,7 @@ func (x *PluginLinesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginLinesResponse.ProtoReflect.Descriptor instead.
 func (*PluginLinesResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{24}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PluginLinesResponse) GetLines() []*PluginLine {
@@ -1767,7 +1847,7 @@ type PluginLine struct {
 
 func (x *PluginLine) Reset() {
 	*x = PluginLine{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1779,7 +1859,7 @@ func (x *PluginLine) String() string {
 func (*PluginLine) ProtoMessage() {}
 
 func (x *PluginLine) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1792,7 +1872,7 @@ func (x *PluginLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginLine.ProtoReflect.Descriptor instead.
 func (*PluginLine) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{25}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *PluginLine) GetNumber() uint64 {
@@ -1844,7 +1924,7 @@ type PluginWork struct {
 
 func (x *PluginWork) Reset() {
 	*x = PluginWork{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1856,7 +1936,7 @@ func (x *PluginWork) String() string {
 func (*PluginWork) ProtoMessage() {}
 
 func (x *PluginWork) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1869,7 +1949,7 @@ func (x *PluginWork) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginWork.ProtoReflect.Descriptor instead.
 func (*PluginWork) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{26}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *PluginWork) GetWhat() string {
@@ -1949,7 +2029,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1961,7 +2041,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1974,7 +2054,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{27}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *StatusResponse) GetClusterId() string {
@@ -2163,7 +2243,7 @@ type CommandVersions struct {
 
 func (x *CommandVersions) Reset() {
 	*x = CommandVersions{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2175,7 +2255,7 @@ func (x *CommandVersions) String() string {
 func (*CommandVersions) ProtoMessage() {}
 
 func (x *CommandVersions) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2188,7 +2268,7 @@ func (x *CommandVersions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandVersions.ProtoReflect.Descriptor instead.
 func (*CommandVersions) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{28}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *CommandVersions) GetLeast() uint32 {
@@ -2230,7 +2310,7 @@ type Quarantine struct {
 
 func (x *Quarantine) Reset() {
 	*x = Quarantine{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2242,7 +2322,7 @@ func (x *Quarantine) String() string {
 func (*Quarantine) ProtoMessage() {}
 
 func (x *Quarantine) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2255,7 +2335,7 @@ func (x *Quarantine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quarantine.ProtoReflect.Descriptor instead.
 func (*Quarantine) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{29}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Quarantine) GetIndex() uint64 {
@@ -2333,7 +2413,7 @@ type Warning struct {
 
 func (x *Warning) Reset() {
 	*x = Warning{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[30]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2345,7 +2425,7 @@ func (x *Warning) String() string {
 func (*Warning) ProtoMessage() {}
 
 func (x *Warning) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[30]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2358,7 +2438,7 @@ func (x *Warning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warning.ProtoReflect.Descriptor instead.
 func (*Warning) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{30}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Warning) GetReason() string {
@@ -2394,7 +2474,7 @@ type PeerLink struct {
 
 func (x *PeerLink) Reset() {
 	*x = PeerLink{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[31]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2406,7 +2486,7 @@ func (x *PeerLink) String() string {
 func (*PeerLink) ProtoMessage() {}
 
 func (x *PeerLink) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[31]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2419,7 +2499,7 @@ func (x *PeerLink) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerLink.ProtoReflect.Descriptor instead.
 func (*PeerLink) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{31}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *PeerLink) GetId() string {
@@ -2488,7 +2568,7 @@ type PeerProgress struct {
 
 func (x *PeerProgress) Reset() {
 	*x = PeerProgress{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[32]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2500,7 +2580,7 @@ func (x *PeerProgress) String() string {
 func (*PeerProgress) ProtoMessage() {}
 
 func (x *PeerProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[32]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2513,7 +2593,7 @@ func (x *PeerProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerProgress.ProtoReflect.Descriptor instead.
 func (*PeerProgress) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{32}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *PeerProgress) GetId() string {
@@ -2623,7 +2703,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[33]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2635,7 +2715,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[33]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2648,7 +2728,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{33}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Member) GetId() string {
@@ -2704,7 +2784,7 @@ type MembersRequest struct {
 
 func (x *MembersRequest) Reset() {
 	*x = MembersRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[34]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2716,7 +2796,7 @@ func (x *MembersRequest) String() string {
 func (*MembersRequest) ProtoMessage() {}
 
 func (x *MembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[34]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2729,7 +2809,7 @@ func (x *MembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersRequest.ProtoReflect.Descriptor instead.
 func (*MembersRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{34}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *MembersRequest) GetLinearizable() bool {
@@ -2750,7 +2830,7 @@ type MembersResponse struct {
 
 func (x *MembersResponse) Reset() {
 	*x = MembersResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[35]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2762,7 +2842,7 @@ func (x *MembersResponse) String() string {
 func (*MembersResponse) ProtoMessage() {}
 
 func (x *MembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[35]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2775,7 +2855,7 @@ func (x *MembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersResponse.ProtoReflect.Descriptor instead.
 func (*MembersResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{35}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *MembersResponse) GetClusterId() string {
@@ -2812,7 +2892,7 @@ type AddMemberRequest struct {
 
 func (x *AddMemberRequest) Reset() {
 	*x = AddMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[36]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2824,7 +2904,7 @@ func (x *AddMemberRequest) String() string {
 func (*AddMemberRequest) ProtoMessage() {}
 
 func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[36]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2837,7 +2917,7 @@ func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddMemberRequest.ProtoReflect.Descriptor instead.
 func (*AddMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{36}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *AddMemberRequest) GetMember() *Member {
@@ -2867,7 +2947,7 @@ type UpdateMemberRequest struct {
 
 func (x *UpdateMemberRequest) Reset() {
 	*x = UpdateMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[37]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2879,7 +2959,7 @@ func (x *UpdateMemberRequest) String() string {
 func (*UpdateMemberRequest) ProtoMessage() {}
 
 func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[37]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2892,7 +2972,7 @@ func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMemberRequest.ProtoReflect.Descriptor instead.
 func (*UpdateMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{37}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *UpdateMemberRequest) GetMember() *Member {
@@ -2920,7 +3000,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[38]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2932,7 +3012,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[38]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2945,7 +3025,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{38}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *RemoveMemberRequest) GetId() string {
@@ -2972,7 +3052,7 @@ type TransferLeaderRequest struct {
 
 func (x *TransferLeaderRequest) Reset() {
 	*x = TransferLeaderRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[39]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2984,7 +3064,7 @@ func (x *TransferLeaderRequest) String() string {
 func (*TransferLeaderRequest) ProtoMessage() {}
 
 func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[39]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2997,7 +3077,7 @@ func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderRequest.ProtoReflect.Descriptor instead.
 func (*TransferLeaderRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{39}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *TransferLeaderRequest) GetTo() string {
@@ -3016,7 +3096,7 @@ type TransferLeaderResponse struct {
 
 func (x *TransferLeaderResponse) Reset() {
 	*x = TransferLeaderResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[40]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3028,7 +3108,7 @@ func (x *TransferLeaderResponse) String() string {
 func (*TransferLeaderResponse) ProtoMessage() {}
 
 func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[40]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3041,7 +3121,7 @@ func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderResponse.ProtoReflect.Descriptor instead.
 func (*TransferLeaderResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{40}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *TransferLeaderResponse) GetLeader() string {
@@ -3106,7 +3186,7 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x12ReadBarrierRequest\"+\n" +
 	"\x13ReadBarrierResponse\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\"\x0f\n" +
-	"\rStatusRequest\"\xef\x02\n" +
+	"\rStatusRequest\"\xa6\x03\n" +
 	"\fPluginStatus\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -3124,7 +3204,13 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"generation\x12\x1b\n" +
 	"\tlast_exit\x18\v \x01(\tR\blastExit\x12\x1a\n" +
 	"\battached\x18\f \x01(\bR\battached\x12\x16\n" +
-	"\x06paused\x18\r \x01(\tR\x06paused\">\n" +
+	"\x06paused\x18\r \x01(\tR\x06paused\x125\n" +
+	"\x06record\x18\x0e \x01(\v2\x1d.pontoon.host.v1.PluginRecordR\x06record\"f\n" +
+	"\fPluginRecord\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x14\n" +
+	"\x05bytes\x18\x02 \x01(\x04R\x05bytes\x12\x12\n" +
+	"\x04gaps\x18\x03 \x01(\x04R\x04gaps\x12\x18\n" +
+	"\afailure\x18\x04 \x01(\tR\afailure\">\n" +
 	"\x14RestartPluginRequest\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\"N\n" +
@@ -3321,7 +3407,7 @@ func file_pontoon_host_v1_host_proto_rawDescGZIP() []byte {
 }
 
 var file_pontoon_host_v1_host_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(Outcome)(0),                   // 0: pontoon.host.v1.Outcome
 	(Consistency)(0),               // 1: pontoon.host.v1.Consistency
@@ -3341,31 +3427,32 @@ var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(*ReadBarrierResponse)(nil),    // 15: pontoon.host.v1.ReadBarrierResponse
 	(*StatusRequest)(nil),          // 16: pontoon.host.v1.StatusRequest
 	(*PluginStatus)(nil),           // 17: pontoon.host.v1.PluginStatus
-	(*RestartPluginRequest)(nil),   // 18: pontoon.host.v1.RestartPluginRequest
-	(*RestartPluginResponse)(nil),  // 19: pontoon.host.v1.RestartPluginResponse
-	(*UpgradePluginRequest)(nil),   // 20: pontoon.host.v1.UpgradePluginRequest
-	(*UpgradePluginResponse)(nil),  // 21: pontoon.host.v1.UpgradePluginResponse
-	(*MoveStorageRequest)(nil),     // 22: pontoon.host.v1.MoveStorageRequest
-	(*MoveStorageResponse)(nil),    // 23: pontoon.host.v1.MoveStorageResponse
-	(*StorageMove)(nil),            // 24: pontoon.host.v1.StorageMove
-	(*PluginLinesRequest)(nil),     // 25: pontoon.host.v1.PluginLinesRequest
-	(*PluginLinesResponse)(nil),    // 26: pontoon.host.v1.PluginLinesResponse
-	(*PluginLine)(nil),             // 27: pontoon.host.v1.PluginLine
-	(*PluginWork)(nil),             // 28: pontoon.host.v1.PluginWork
-	(*StatusResponse)(nil),         // 29: pontoon.host.v1.StatusResponse
-	(*CommandVersions)(nil),        // 30: pontoon.host.v1.CommandVersions
-	(*Quarantine)(nil),             // 31: pontoon.host.v1.Quarantine
-	(*Warning)(nil),                // 32: pontoon.host.v1.Warning
-	(*PeerLink)(nil),               // 33: pontoon.host.v1.PeerLink
-	(*PeerProgress)(nil),           // 34: pontoon.host.v1.PeerProgress
-	(*Member)(nil),                 // 35: pontoon.host.v1.Member
-	(*MembersRequest)(nil),         // 36: pontoon.host.v1.MembersRequest
-	(*MembersResponse)(nil),        // 37: pontoon.host.v1.MembersResponse
-	(*AddMemberRequest)(nil),       // 38: pontoon.host.v1.AddMemberRequest
-	(*UpdateMemberRequest)(nil),    // 39: pontoon.host.v1.UpdateMemberRequest
-	(*RemoveMemberRequest)(nil),    // 40: pontoon.host.v1.RemoveMemberRequest
-	(*TransferLeaderRequest)(nil),  // 41: pontoon.host.v1.TransferLeaderRequest
-	(*TransferLeaderResponse)(nil), // 42: pontoon.host.v1.TransferLeaderResponse
+	(*PluginRecord)(nil),           // 18: pontoon.host.v1.PluginRecord
+	(*RestartPluginRequest)(nil),   // 19: pontoon.host.v1.RestartPluginRequest
+	(*RestartPluginResponse)(nil),  // 20: pontoon.host.v1.RestartPluginResponse
+	(*UpgradePluginRequest)(nil),   // 21: pontoon.host.v1.UpgradePluginRequest
+	(*UpgradePluginResponse)(nil),  // 22: pontoon.host.v1.UpgradePluginResponse
+	(*MoveStorageRequest)(nil),     // 23: pontoon.host.v1.MoveStorageRequest
+	(*MoveStorageResponse)(nil),    // 24: pontoon.host.v1.MoveStorageResponse
+	(*StorageMove)(nil),            // 25: pontoon.host.v1.StorageMove
+	(*PluginLinesRequest)(nil),     // 26: pontoon.host.v1.PluginLinesRequest
+	(*PluginLinesResponse)(nil),    // 27: pontoon.host.v1.PluginLinesResponse
+	(*PluginLine)(nil),             // 28: pontoon.host.v1.PluginLine
+	(*PluginWork)(nil),             // 29: pontoon.host.v1.PluginWork
+	(*StatusResponse)(nil),         // 30: pontoon.host.v1.StatusResponse
+	(*CommandVersions)(nil),        // 31: pontoon.host.v1.CommandVersions
+	(*Quarantine)(nil),             // 32: pontoon.host.v1.Quarantine
+	(*Warning)(nil),                // 33: pontoon.host.v1.Warning
+	(*PeerLink)(nil),               // 34: pontoon.host.v1.PeerLink
+	(*PeerProgress)(nil),           // 35: pontoon.host.v1.PeerProgress
+	(*Member)(nil),                 // 36: pontoon.host.v1.Member
+	(*MembersRequest)(nil),         // 37: pontoon.host.v1.MembersRequest
+	(*MembersResponse)(nil),        // 38: pontoon.host.v1.MembersResponse
+	(*AddMemberRequest)(nil),       // 39: pontoon.host.v1.AddMemberRequest
+	(*UpdateMemberRequest)(nil),    // 40: pontoon.host.v1.UpdateMemberRequest
+	(*RemoveMemberRequest)(nil),    // 41: pontoon.host.v1.RemoveMemberRequest
+	(*TransferLeaderRequest)(nil),  // 42: pontoon.host.v1.TransferLeaderRequest
+	(*TransferLeaderResponse)(nil), // 43: pontoon.host.v1.TransferLeaderResponse
 }
 var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	0,  // 0: pontoon.host.v1.Failure.outcome:type_name -> pontoon.host.v1.Outcome
@@ -3377,57 +3464,58 @@ var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	12, // 6: pontoon.host.v1.QueryStreamResponse.header:type_name -> pontoon.host.v1.QueryStreamHeader
 	13, // 7: pontoon.host.v1.QueryStreamResponse.end:type_name -> pontoon.host.v1.QueryStreamEnd
 	2,  // 8: pontoon.host.v1.QueryStreamResponse.failure:type_name -> pontoon.host.v1.Failure
-	28, // 9: pontoon.host.v1.PluginStatus.work:type_name -> pontoon.host.v1.PluginWork
-	17, // 10: pontoon.host.v1.RestartPluginResponse.plugin:type_name -> pontoon.host.v1.PluginStatus
-	17, // 11: pontoon.host.v1.UpgradePluginResponse.plugin:type_name -> pontoon.host.v1.PluginStatus
-	24, // 12: pontoon.host.v1.MoveStorageResponse.move:type_name -> pontoon.host.v1.StorageMove
-	27, // 13: pontoon.host.v1.PluginLinesResponse.lines:type_name -> pontoon.host.v1.PluginLine
-	17, // 14: pontoon.host.v1.StatusResponse.plugins:type_name -> pontoon.host.v1.PluginStatus
-	34, // 15: pontoon.host.v1.StatusResponse.progress:type_name -> pontoon.host.v1.PeerProgress
-	33, // 16: pontoon.host.v1.StatusResponse.links:type_name -> pontoon.host.v1.PeerLink
-	32, // 17: pontoon.host.v1.StatusResponse.warnings:type_name -> pontoon.host.v1.Warning
-	31, // 18: pontoon.host.v1.StatusResponse.quarantine:type_name -> pontoon.host.v1.Quarantine
-	30, // 19: pontoon.host.v1.StatusResponse.command_versions:type_name -> pontoon.host.v1.CommandVersions
-	24, // 20: pontoon.host.v1.StatusResponse.storage_move:type_name -> pontoon.host.v1.StorageMove
-	30, // 21: pontoon.host.v1.PeerProgress.command_versions:type_name -> pontoon.host.v1.CommandVersions
-	35, // 22: pontoon.host.v1.MembersResponse.members:type_name -> pontoon.host.v1.Member
-	35, // 23: pontoon.host.v1.AddMemberRequest.member:type_name -> pontoon.host.v1.Member
-	35, // 24: pontoon.host.v1.UpdateMemberRequest.member:type_name -> pontoon.host.v1.Member
-	3,  // 25: pontoon.host.v1.Host.Propose:input_type -> pontoon.host.v1.ProposeRequest
-	6,  // 26: pontoon.host.v1.Host.Proposals:input_type -> pontoon.host.v1.ProposalBatch
-	9,  // 27: pontoon.host.v1.Host.Query:input_type -> pontoon.host.v1.QueryRequest
-	9,  // 28: pontoon.host.v1.Host.QueryStream:input_type -> pontoon.host.v1.QueryRequest
-	14, // 29: pontoon.host.v1.Host.ReadBarrier:input_type -> pontoon.host.v1.ReadBarrierRequest
-	16, // 30: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
-	36, // 31: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
-	38, // 32: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
-	39, // 33: pontoon.host.v1.Host.UpdateMember:input_type -> pontoon.host.v1.UpdateMemberRequest
-	40, // 34: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
-	41, // 35: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
-	25, // 36: pontoon.host.v1.Host.PluginLines:input_type -> pontoon.host.v1.PluginLinesRequest
-	18, // 37: pontoon.host.v1.Host.RestartPlugin:input_type -> pontoon.host.v1.RestartPluginRequest
-	20, // 38: pontoon.host.v1.Host.UpgradePlugin:input_type -> pontoon.host.v1.UpgradePluginRequest
-	22, // 39: pontoon.host.v1.Host.MoveStorage:input_type -> pontoon.host.v1.MoveStorageRequest
-	4,  // 40: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
-	8,  // 41: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
-	10, // 42: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
-	11, // 43: pontoon.host.v1.Host.QueryStream:output_type -> pontoon.host.v1.QueryStreamResponse
-	15, // 44: pontoon.host.v1.Host.ReadBarrier:output_type -> pontoon.host.v1.ReadBarrierResponse
-	29, // 45: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
-	37, // 46: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
-	37, // 47: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
-	37, // 48: pontoon.host.v1.Host.UpdateMember:output_type -> pontoon.host.v1.MembersResponse
-	37, // 49: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
-	42, // 50: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
-	26, // 51: pontoon.host.v1.Host.PluginLines:output_type -> pontoon.host.v1.PluginLinesResponse
-	19, // 52: pontoon.host.v1.Host.RestartPlugin:output_type -> pontoon.host.v1.RestartPluginResponse
-	21, // 53: pontoon.host.v1.Host.UpgradePlugin:output_type -> pontoon.host.v1.UpgradePluginResponse
-	23, // 54: pontoon.host.v1.Host.MoveStorage:output_type -> pontoon.host.v1.MoveStorageResponse
-	40, // [40:55] is the sub-list for method output_type
-	25, // [25:40] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	29, // 9: pontoon.host.v1.PluginStatus.work:type_name -> pontoon.host.v1.PluginWork
+	18, // 10: pontoon.host.v1.PluginStatus.record:type_name -> pontoon.host.v1.PluginRecord
+	17, // 11: pontoon.host.v1.RestartPluginResponse.plugin:type_name -> pontoon.host.v1.PluginStatus
+	17, // 12: pontoon.host.v1.UpgradePluginResponse.plugin:type_name -> pontoon.host.v1.PluginStatus
+	25, // 13: pontoon.host.v1.MoveStorageResponse.move:type_name -> pontoon.host.v1.StorageMove
+	28, // 14: pontoon.host.v1.PluginLinesResponse.lines:type_name -> pontoon.host.v1.PluginLine
+	17, // 15: pontoon.host.v1.StatusResponse.plugins:type_name -> pontoon.host.v1.PluginStatus
+	35, // 16: pontoon.host.v1.StatusResponse.progress:type_name -> pontoon.host.v1.PeerProgress
+	34, // 17: pontoon.host.v1.StatusResponse.links:type_name -> pontoon.host.v1.PeerLink
+	33, // 18: pontoon.host.v1.StatusResponse.warnings:type_name -> pontoon.host.v1.Warning
+	32, // 19: pontoon.host.v1.StatusResponse.quarantine:type_name -> pontoon.host.v1.Quarantine
+	31, // 20: pontoon.host.v1.StatusResponse.command_versions:type_name -> pontoon.host.v1.CommandVersions
+	25, // 21: pontoon.host.v1.StatusResponse.storage_move:type_name -> pontoon.host.v1.StorageMove
+	31, // 22: pontoon.host.v1.PeerProgress.command_versions:type_name -> pontoon.host.v1.CommandVersions
+	36, // 23: pontoon.host.v1.MembersResponse.members:type_name -> pontoon.host.v1.Member
+	36, // 24: pontoon.host.v1.AddMemberRequest.member:type_name -> pontoon.host.v1.Member
+	36, // 25: pontoon.host.v1.UpdateMemberRequest.member:type_name -> pontoon.host.v1.Member
+	3,  // 26: pontoon.host.v1.Host.Propose:input_type -> pontoon.host.v1.ProposeRequest
+	6,  // 27: pontoon.host.v1.Host.Proposals:input_type -> pontoon.host.v1.ProposalBatch
+	9,  // 28: pontoon.host.v1.Host.Query:input_type -> pontoon.host.v1.QueryRequest
+	9,  // 29: pontoon.host.v1.Host.QueryStream:input_type -> pontoon.host.v1.QueryRequest
+	14, // 30: pontoon.host.v1.Host.ReadBarrier:input_type -> pontoon.host.v1.ReadBarrierRequest
+	16, // 31: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
+	37, // 32: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
+	39, // 33: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
+	40, // 34: pontoon.host.v1.Host.UpdateMember:input_type -> pontoon.host.v1.UpdateMemberRequest
+	41, // 35: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
+	42, // 36: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
+	26, // 37: pontoon.host.v1.Host.PluginLines:input_type -> pontoon.host.v1.PluginLinesRequest
+	19, // 38: pontoon.host.v1.Host.RestartPlugin:input_type -> pontoon.host.v1.RestartPluginRequest
+	21, // 39: pontoon.host.v1.Host.UpgradePlugin:input_type -> pontoon.host.v1.UpgradePluginRequest
+	23, // 40: pontoon.host.v1.Host.MoveStorage:input_type -> pontoon.host.v1.MoveStorageRequest
+	4,  // 41: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
+	8,  // 42: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
+	10, // 43: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
+	11, // 44: pontoon.host.v1.Host.QueryStream:output_type -> pontoon.host.v1.QueryStreamResponse
+	15, // 45: pontoon.host.v1.Host.ReadBarrier:output_type -> pontoon.host.v1.ReadBarrierResponse
+	30, // 46: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
+	38, // 47: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
+	38, // 48: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
+	38, // 49: pontoon.host.v1.Host.UpdateMember:output_type -> pontoon.host.v1.MembersResponse
+	38, // 50: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
+	43, // 51: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
+	27, // 52: pontoon.host.v1.Host.PluginLines:output_type -> pontoon.host.v1.PluginLinesResponse
+	20, // 53: pontoon.host.v1.Host.RestartPlugin:output_type -> pontoon.host.v1.RestartPluginResponse
+	22, // 54: pontoon.host.v1.Host.UpgradePlugin:output_type -> pontoon.host.v1.UpgradePluginResponse
+	24, // 55: pontoon.host.v1.Host.MoveStorage:output_type -> pontoon.host.v1.MoveStorageResponse
+	41, // [41:56] is the sub-list for method output_type
+	26, // [26:41] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_pontoon_host_v1_host_proto_init() }
@@ -3441,15 +3529,15 @@ func file_pontoon_host_v1_host_proto_init() {
 		(*QueryStreamResponse_End)(nil),
 		(*QueryStreamResponse_Failure)(nil),
 	}
-	file_pontoon_host_v1_host_proto_msgTypes[27].OneofWrappers = []any{}
-	file_pontoon_host_v1_host_proto_msgTypes[32].OneofWrappers = []any{}
+	file_pontoon_host_v1_host_proto_msgTypes[28].OneofWrappers = []any{}
+	file_pontoon_host_v1_host_proto_msgTypes[33].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pontoon_host_v1_host_proto_rawDesc), len(file_pontoon_host_v1_host_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   41,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
