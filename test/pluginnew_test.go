@@ -183,6 +183,24 @@ func (s *scaffold) serve() {
 	c.stop()
 }
 
+// New transports in Go and Python have one wire: under one name they make a cluster.
+func TestANewPluginSpeaksWithOneInAnotherLanguage(t *testing.T) {
+	t.Parallel()
+	python, s := newScaffold(t, "transport", "python"), newScaffold(t, "transport", "go")
+	python.does("build")
+	s.does("build")
+	c := s.members()
+	ours, theirs := filepath.Join(s.dir, s.program), filepath.Join(python.dir, python.program)
+	text, err := os.ReadFile(c.nodes[1].config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.nodes[1].write(c.nodes[1].config, strings.NewReplacer(ours, theirs, sumOf(t, ours), sumOf(t, theirs)).Replace(string(text)))
+	c.start()
+	s.put(c)
+	c.stop()
+}
+
 // credit changes the accounts of a ledger.
 func (s *scaffold) credit(c *cluster) {
 	propose := func(command string) string {
