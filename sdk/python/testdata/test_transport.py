@@ -1,16 +1,18 @@
 """Rules of transports that the conformance kit does not reach, on the calls of two members in one process."""
 
 import hashlib
+import json
 import queue
 import socket
 import threading
 import unittest
+import unittest.mock
 import zlib
 
 from pontoon import errors, wire
 from pontoon.transport.addresses import split, usable_of
 from pontoon.transport.core import Core
-from pontoon.transport.frames import Broken, Link
+from pontoon.transport.frames import ANSWER, CONTROL, HELLO, MESSAGE, Broken, Link
 from pontoon.transport.greetings import ACTIVE, GREETED, INACTIVE, OFFERED, UNREACHABLE, Event
 from pontoon.transport.tohost import EVENTS, ToHost
 
@@ -71,8 +73,9 @@ class Host:
         return wire.message(name)(call=CALL, **fields)
 
     def set_peers(self, *others, store=0, **fields):
+        fields["self"] = dict(store=store or self.node)
         peers = [dict(id=o.node, urls=[o.url]) for o in others]
-        self.core.set_peers(self.request("SetPeersRequest", peers=peers, self=dict(store=store or self.node), **fields), None)
+        self.core.set_peers(self.request("SetPeersRequest", peers=peers, **fields), None)
 
     def send(self, to, payload, kind=0, heard=0):
         e = {"group": 1, "to": to, "from": self.node, "class": kind, "payload": payload}
@@ -202,6 +205,78 @@ class Members(unittest.TestCase):
         self.one.await_event(INACTIVE, 2)
         host, port = split(self.two.url.partition("://")[2])
         socket.create_server((host, port)).close()
+
+
+class Strangers(unittest.TestCase):
+    """Programs that reach the address."""
+
+    def setUp(self):
+        self.host = Host(self, 1)
+        self.address = split(self.host.url.partition("://")[2])
+
+    def call(self, *frames):
+        connection = socket.create_connection(self.address, WAIT)
+        self.addCleanup(connection.close)
+        for kind, body in frames:
+            connection.sendall(Link.framed(kind, body if isinstance(body, bytes) else json.dumps(body).encode()))
+        return Link(connection, 1 << 20)
+
+    def hello(self, **fields):
+        return HELLO, dict({"Cluster": 9, "From": 2, "To": 1, "Lane": CONTROL, "Greeting": {"Store": 2}}, **fields)
+
+    def answer(self, **fields):
+        return self.call(self.hello(**fields)).read_json(ANSWER)
+
+    def test_each_caller_is_told_what_it_may_know(self):
+        self.assertEqual(self.answer()["Code"], "not ready")
+        removed = [dict(id=5, index=7, term=3), dict(id=2, index=8, term=3)]
+        self.host.set_peers(removed=removed, store=77)
+        answer = self.answer(Cluster=8)
+        self.assertEqual((answer["Code"], "Greeting" in answer), ("refused", False))
+        answer = self.answer(From=5)
+        self.assertEqual((answer["Code"], answer["Index"], answer["Term"], "Greeting" in answer), ("removed", 7, 3, False))
+        self.assertEqual(self.answer(From=5, Cluster=8)["Code"], "refused")
+        self.assertEqual(self.answer(From=4)["Code"], "welcome")
+        self.assertEqual(self.answer(From=4, Expected=78)["Code"], "not meant")
+        self.assertEqual(self.answer(From=4, Lane="other")["Code"], "refused")
+        self.assertEqual(self.answer(From=4, To=0)["Greeting"]["Store"], 77)
+
+    def test_what_is_not_a_hello_ends_the_connection(self):
+        self.host.set_peers()
+        bad = [(b"x", b""), (MESSAGE, b"x" * 9000), (HELLO, b"[" * 8000), (HELLO, b"\xff"), self.hello(From=-1), self.hello(From=True),
+               self.hello(From=1 << 64), self.hello(From="2"), self.hello(Greeting=[]), self.hello(Greeting={"Store": 1.5})]
+        for frame in bad:
+            with self.assertRaises(Broken):
+                self.call(frame).read_json(ANSWER)
+        self.assertEqual(self.answer()["Code"], "welcome")
+
+    def test_a_message_of_another_sender_ends_the_connection(self):
+        self.host.set_peers()
+        for change in ({"from": 3}, {"to": 2}, {"group": 2}, {"class": 3}, {"class": 9}):
+            link = self.call(self.hello())
+            self.assertEqual(link.read_json(ANSWER)["Code"], "welcome")
+            envelope = wire.message("Envelope")(**dict({"group": 1, "to": 1, "from": 2}, **change))
+            link.write(MESSAGE, envelope.SerializeToString())
+            with self.assertRaises(Broken):
+                link.read()
+
+    @unittest.mock.patch("pontoon.transport.callers.CALLERS", 8)
+    def test_silent_callers_make_way(self):
+        self.host.set_peers()
+        silent = [self.call() for _ in range(8)]
+        self.assertEqual(self.answer()["Code"], "welcome")
+        self.assertLessEqual(len(self.host.core.callers.links), 8)
+        with self.assertRaises(Broken):
+            silent[0].read()
+
+    def test_large_frames_have_a_bound_for_all_strangers_together(self):
+        self.host.set_peers()
+        intake = self.host.core.intake
+        with intake.taken(0, intake.most - 10_000), intake.taken(3, intake.most):
+            with self.assertRaises(Broken):
+                with intake.taken(0, 10_001):
+                    pass
+        self.assertEqual(intake.held, {})
 
 
 class Queues(unittest.TestCase):

@@ -76,7 +76,8 @@ class Sender:
             outcome.put((Unreachable if verdict.get("Later") else Refused)(text(verdict, "Text") or "refused"))
 
     def pump(self, header, received, link, outcome):
-        """Reads as it sends. Of the connection the verdict tells; what the host breaks off gets no end (TR-37)."""
+        """Reads as it sends. Of the connection the verdict tells; what the host breaks off gets no end (TR-37):
+        the link is closed once the outcome is known."""
         try:
             link.write(HEADER, header.SerializeToString())
             digest = hashlib.sha256()
@@ -91,7 +92,5 @@ class Sender:
             pass
         except grpc.RpcError:
             outcome.put(Cancelled("the call was given up"))
-            link.cut()
         except Exception as e:
             outcome.put(e)
-            link.cut()
