@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -35,6 +36,7 @@ func TestLocal3(t *testing.T) {
 	t.Run("bench", c.testBench)
 	t.Run("gRPC health", c.testHealth)
 	t.Run("admin", c.testAdmin)
+	t.Run("stages", c.testStages)
 	t.Run("unreachable member", c.testUnreachable)
 	c.stop()
 }
@@ -267,6 +269,51 @@ func (c *cluster) testAdmin(t *testing.T) {
 				if !strings.Contains(body, "\n"+name) {
 					t.Errorf("/metrics of %s has no line %q", n.name, name)
 				}
+			}
+		}
+	}
+}
+
+// testStages: each stage of a write was observed where it is, also the parts that plugins in
+// processes of their own say; and the leader knows how far its followers are.
+func (c *cluster) testStages(t *testing.T) {
+	observed := func(n *node, series ...string) {
+		_, body, err := n.get(n.admin, "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range series {
+			if !regexp.MustCompile(`(?m)^pontoon_` + regexp.QuoteMeta(name) + ` [1-9]`).MatchString(body) {
+				t.Errorf("%s has observed no %s", n.name, name)
+			}
+		}
+	}
+	for _, n := range c.nodes {
+		observed(n, "append_hop_duration_seconds_count", "append_sync_duration_seconds_count", "apply_hop_duration_seconds_count", "apply_duration_seconds_count",
+			`plugin_call_duration_seconds_count{kind="storage",method="Open"}`, `plugin_call_duration_seconds_count{kind="statemachine",method="Open"}`,
+			`plugin_call_duration_seconds_count{kind="transport",method="SetPeers"}`, `plugin_call_duration_seconds_count{kind="storage",method="Space"}`)
+	}
+	leader := c.leader()
+	observed(leader, "proposal_queue_duration_seconds_count", `proposal_duration_seconds_count{result="applied"}`)
+	_, body, _ := leader.get(leader.admin, "/metrics")
+	for _, name := range []string{"peer_round_trip_seconds_count", "peer_lag_entries", "peer_lag_bytes", "peer_inflight_bytes", "peer_last_contact_seconds"} {
+		if n := strings.Count(body, "\npontoon_"+name+"{"); n != 2 {
+			t.Errorf("the leader has %s of %d followers", name, n)
+		}
+	}
+	var st statusJSON
+	decode(t, c.command("status", "-o", "json"), &st)
+	for _, m := range st.Members {
+		followers := 0
+		if m.ID == st.Leader {
+			followers = 2
+		}
+		if len(m.Progress) != followers {
+			t.Errorf("%s has the progress of %d followers, want %d", m.Name, len(m.Progress), followers)
+		}
+		for _, p := range m.Progress {
+			if p.LagEntries == nil || p.LagBytes == nil || p.Match == 0 {
+				t.Errorf("the leader knows of %s %+v", p.ID, p)
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"maps"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -10,42 +11,72 @@ import (
 )
 
 // roundTrips are the histograms of the round trips to the other members. Those of members
-// that the cluster does not have any more go with the next scrape.
+// that the cluster does not have any more go with the next scrape. The raft goroutine asks
+// for one, so mu is held for moments, and nothing is waited for meanwhile.
 type roundTrips struct {
-	*prometheus.HistogramVec
-
-	mu sync.Mutex
-	of map[member.ID]bool
+	desc *prometheus.Desc
 	// gone tells whether the cluster does not have a member any more; set before the first use.
 	gone func(member.ID) bool
+
+	mu sync.Mutex
+	of map[member.ID]prometheus.Histogram
 }
 
+const (
+	tripName  = "peer_round_trip_seconds"
+	tripHelp  = "On the leader: time from a heartbeat to the answer of the follower."
+	tripLabel = "peer"
+)
+
 func newRoundTrips() *roundTrips {
-	return &roundTrips{of: map[member.ID]bool{}, HistogramVec: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Namespace: namespace, Name: "peer_round_trip_seconds", Buckets: stageBuckets(),
-		Help: "On the leader: time from a heartbeat to the answer of the follower.",
-	}, []string{"peer"})}
+	return &roundTrips{
+		of:   map[member.ID]prometheus.Histogram{},
+		desc: prometheus.NewDesc(namespace+"_"+tripName, tripHelp, []string{tripLabel}, nil),
+	}
 }
 
 // observer is that of one member.
 func (r *roundTrips) observer(id member.ID) node.Observer {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.of[id] = true
-	return r.WithLabelValues(id.String())
+	h, ok := r.of[id]
+	if !ok {
+		h = prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: namespace, Name: tripName, Help: tripHelp, Buckets: stageBuckets(), ConstLabels: prometheus.Labels{tripLabel: id.String()},
+		})
+		r.of[id] = h
+	}
+	return h
 }
+
+// present are the histograms of the members that the cluster has.
+func (r *roundTrips) present() map[member.ID]prometheus.Histogram {
+	all := r.copied()
+	for id := range all {
+		if r.gone(id) {
+			r.mu.Lock()
+			delete(r.of, id)
+			r.mu.Unlock()
+			delete(all, id)
+		}
+	}
+	return all
+}
+
+func (r *roundTrips) copied() map[member.ID]prometheus.Histogram {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.of)
+}
+
+// Describe implements prometheus.Collector.
+func (r *roundTrips) Describe(ch chan<- *prometheus.Desc) { ch <- r.desc }
 
 // Collect implements prometheus.Collector.
 func (r *roundTrips) Collect(ch chan<- prometheus.Metric) {
-	r.mu.Lock()
-	for id := range r.of {
-		if r.gone(id) {
-			r.DeleteLabelValues(id.String())
-			delete(r.of, id)
-		}
+	for _, h := range r.present() {
+		h.Collect(ch)
 	}
-	r.mu.Unlock()
-	r.HistogramVec.Collect(ch)
 }
 
 // isGone tells whether a member is known not to be one any more.

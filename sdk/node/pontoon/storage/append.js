@@ -24,8 +24,8 @@ class Appender {
     for (let number = 1; ;) {
       const { value: first, done } = await call.next()
       if (done) return
-      const { last, refusal } = await this.core.write(() => this.together(call, first, number))
-      if (last >= number) call.answer({ seq: last })
+      const { last, took, refusal } = await this.core.write(() => this.together(call, first, number))
+      if (last >= number) call.answer({ seq: last, tookNs: took })
       if (refusal) throw refusal
       number = last + 1
       await call.room()
@@ -33,7 +33,7 @@ class Appender {
   }
 
   // together appends a request and those that wait, up to one that is refused. It returns the
-  // number of the last one that is durable.
+  // number of the last one that is durable, and how many nanoseconds that took.
   async together (call, first, number) {
     const { core } = this
     const next = core.state.clone()
@@ -53,8 +53,9 @@ class Appender {
         refusal = error
       }
     }
+    const begun = process.hrtime.bigint()
     if (batches.length > 0) await core.append(batches, next, sync)
-    return { last: number + batches.length - 1, refusal }
+    return { last: number + batches.length - 1, took: Number(process.hrtime.bigint() - begun), refusal }
   }
 
   admit (request, number, state) {

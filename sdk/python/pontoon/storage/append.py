@@ -2,6 +2,7 @@
 
 import collections
 import threading
+import time
 
 import grpc
 
@@ -37,7 +38,7 @@ class Stream:
         self.writer = threading.Thread(target=self.run, daemon=True)
         self.changed = threading.Condition()
         self.waiting, self.bytes, self.whole = collections.deque(), 0, False
-        self.durable, self.error, self.ended = 0, None, False
+        self.durable, self.took, self.error, self.ended = 0, 0, None, False
 
     def start(self):
         self.reader.start()
@@ -93,11 +94,13 @@ class Stream:
                 request.ClearField("call")
                 request.ClearField("seq")
                 batches.append(request)
+            begun = time.monotonic_ns()
             if batches:
                 core.save(state, batches)
+            took = time.monotonic_ns() - begun
         if batches:
             with self.changed:
-                self.durable = self.number
+                self.durable, self.took = self.number, took
                 self.changed.notify_all()
         if error is not None:
             raise error
@@ -115,7 +118,7 @@ class Stream:
                 self.changed.wait_for(lambda: self.durable > told or self.ended)
                 if self.durable == told:
                     break
-                told = self.durable
-            yield wire.message("AppendResponse")(seq=told)
+                told, took = self.durable, self.took
+            yield wire.message("AppendResponse")(seq=told, took_ns=took)
         if self.error is not None:
             raise self.error
