@@ -273,7 +273,11 @@ test('an installation that a crash has stopped is finished by the next Open', as
   const p = await opened(t)
   await p.answers('SaveSnapshot', snapshot(9, true), { end: { length: 0, crc32: 0 } })
   await p.refused('NO_SNAPSHOT', 'InstallSnapshot', { index: 8 })
-  p.core.held.shelf.install = () => { throw new Error('killed') }
+  const { shelf } = p.core.held
+  shelf.install = async (index, record) => {
+    await record(shelf.receivedAt(index))
+    throw new Error('killed')
+  }
   await p.refused('', 'InstallSnapshot', { index: 9 })
   await p.answers('Close', {})
   p.start()

@@ -289,3 +289,22 @@ test('a new greeting reaches a peer over the connections that stand (TR-33)', as
   await until(() => b.has(GREETED).some(e => e.greeting.number === 5))
   assert.deepStrictEqual([...a.core.links], links)
 })
+
+test('a snapshot that its receiver refuses at once is refused, also while it waits to be sent (TR-36)', async t => {
+  const [a, b] = await pair(t)
+  const call = a.begin('SendSnapshot')
+  a.send(call, { header: { group: 1, from: 1, to: 2, bytes: 40 << 20 } })
+  await until(() => b.has(OFFERED).length === 1)
+  for (let i = 0; i < 40; i++) a.send(call, { chunk: Buffer.alloc(1 << 20) })
+  b.reading = false
+  const receiving = b.begin('ReceiveSnapshot')
+  b.send(receiving, { offer: b.has(OFFERED)[0].offer })
+  await until(() => call.answers.length > 0 || receiving.answers.length > 3)
+  b.send(receiving, { verdict: true, error: 'not wanted' })
+  const { reason, text } = await call.done
+  assert.strictEqual(reason, 'SNAPSHOT_REFUSED', text)
+  assert.match(text, /not wanted/)
+  assert.strictEqual((await receiving.done).code, 0)
+  b.reading = true
+  b.calls.take([['sent', b.stream.id, 1 << 30]])
+})

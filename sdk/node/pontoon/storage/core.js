@@ -140,10 +140,9 @@ class Store {
   async install (request) {
     this.life.check(request.call)
     return this.write(async () => {
-      const { shelf } = this.held
-      const snapshot = shelf.receivedAt(request.index)
-      await this.replace(this.state.installed(snapshot.index, snapshot.term, request.hardState))
-      await this.failing(shelf.install(snapshot)) // the next Open finishes it, if this one ends here
+      // The next Open finishes it, if the process ends after the record.
+      await this.held.shelf.install(request.index, ({ index, term }) =>
+        this.replace(this.state.installed(index, term, request.hardState)))
       return {}
     })
   }

@@ -56,7 +56,7 @@ class Shelf {
 
   async admit (found, damaged) {
     try {
-      this.visible.push({ ...found, ...await snapfile.inspect(this.at(found.name)) })
+      this.visible.push({ ...found, ...snapfile.inspect(this.at(found.name)) })
     } catch (error) {
       if (!(error instanceof Corrupt)) throw error
       console.error('a snapshot is damaged and will not be used:', error.message)
@@ -137,7 +137,7 @@ class Shelf {
 
   // forgetBelow removes received snapshots that can no more be installed (ST-29).
   forgetBelow (commit) {
-    return this.forget(s => s.index < commit)
+    return this.names.run(() => this.forget(s => s.index < commit))
   }
 
   async forget (gone) {
@@ -146,12 +146,12 @@ class Shelf {
     for (const s of all.filter(gone)) await this.remove(s)
   }
 
-  // reader is the snapshot at an index, or the newest visible one for 0, with what reads it.
+  // reader is the file of the snapshot at an index, or of the newest visible one for 0.
   reader (index) {
     const one = list => list.find(s => s.index === index)
     const found = (index === 0 ? this.visible[this.visible.length - 1] : one(this.visible)) || one(this.received)
     if (!found) throw new NoSnapshot(index === 0 ? 'there is no snapshot' : `there is no snapshot at ${index}`)
-    return { found, fd: snapfile.open(this.at(found.name)) }
+    return snapfile.open(this.at(found.name))
   }
 
   receivedAt (index) {
@@ -160,9 +160,11 @@ class Shelf {
     return found
   }
 
-  // install makes a received snapshot visible, at which the log begins already.
-  install (snapshot) {
+  // install makes the received snapshot at an index visible, once record has the log begin there.
+  install (index, record) {
     return this.names.run(async () => {
+      const snapshot = this.receivedAt(index)
+      await record(snapshot)
       const visible = { ...snapshot, name: nameOf(snapshot, 'snap') }
       await putInPlace(this.at(snapshot.name), this.at(visible.name))
       this.received = this.received.filter(s => s !== snapshot)

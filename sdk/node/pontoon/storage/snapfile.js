@@ -49,40 +49,46 @@ function tailOf (info, crc32) {
   return tail
 }
 
-// inspect reads the tail of a file.
-async function inspect (file) {
-  const handle = await fsp.open(file, 'r')
+// open opens a file at once: it can be read to its end, also if its name goes meanwhile, or
+// becomes that of another snapshot.
+function open (file) {
+  const fd = fs.openSync(file, 'r')
   try {
-    const { size } = await handle.stat()
-    const end = await bytesAt(handle, size - TAIL, TAIL, file)
-    const length = end.readUInt32LE(4)
-    if (!end.subarray(12).equals(MAGIC) || length > MAX_INFO) throw new Corrupt(`${file} has no end`)
-    const text = await bytesAt(handle, size - TAIL - length, length, file)
-    if (zlib.crc32(Buffer.concat([text, end.subarray(0, 8)])) !== end.readUInt32LE(8)) throw new Corrupt(`${file} has a damaged end`)
-    const info = decode('SnapshotInfo', text)
-    if (info.bytes !== size - TAIL - length) throw new Corrupt(`${file} has another length than ${info.bytes}`)
-    return { info, crc32: end.readUInt32LE(0) }
-  } finally {
-    await handle.close()
+    return { fd, ...tailFrom(fd, file) }
+  } catch (error) {
+    fs.closeSync(fd)
+    throw error
   }
 }
 
-async function bytesAt (handle, at, length, file) {
-  if (at < 0) throw new Corrupt(`${file} is too short`)
-  const bytes = Buffer.alloc(length)
-  const { bytesRead } = await handle.read(bytes, 0, length, at)
-  if (bytesRead !== length) throw new Corrupt(`${file} is too short`)
-  return bytes
+// inspect reads the tail of a file.
+function inspect (file) {
+  const { fd, ...found } = open(file)
+  fs.closeSync(fd)
+  return found
 }
 
-// open opens a file at once: it can be read to its end, also if its name goes meanwhile.
-function open (file) {
-  return fs.openSync(file, 'r')
+function tailFrom (fd, file) {
+  const { size } = fs.fstatSync(fd)
+  const end = bytesAt(fd, size - TAIL, TAIL, file)
+  const length = end.readUInt32LE(4)
+  if (!end.subarray(12).equals(MAGIC) || length > MAX_INFO) throw new Corrupt(`${file} has no end`)
+  const text = bytesAt(fd, size - TAIL - length, length, file)
+  if (zlib.crc32(Buffer.concat([text, end.subarray(0, 8)])) !== end.readUInt32LE(8)) throw new Corrupt(`${file} has a damaged end`)
+  const info = decode('SnapshotInfo', text)
+  if (info.bytes !== size - TAIL - length) throw new Corrupt(`${file} has another length than ${info.bytes}`)
+  return { info, crc32: end.readUInt32LE(0) }
+}
+
+function bytesAt (fd, at, length, file) {
+  const bytes = Buffer.alloc(length)
+  if (at < 0 || fs.readSync(fd, bytes, 0, length, at) !== length) throw new Corrupt(`${file} is too short`)
+  return bytes
 }
 
 // read gives the messages of OpenSnapshot after the header; the end comes only if the content
 // is that which was written (ST-32, P-44).
-async function * read (fd, { info, crc32 }, size) {
+async function * read ({ fd, info, crc32 }, size) {
   const sha256 = crypto.createHash('sha256')
   for (let at = 0; at < info.bytes;) {
     const chunk = Buffer.allocUnsafeSlow(Math.min(size, info.bytes - at))

@@ -47,12 +47,12 @@ class Snapshots {
   async * open (request) {
     const { core } = this
     core.life.check(request.call)
-    const { found, fd } = core.held.shelf.reader(request.index)
+    const file = core.held.shelf.reader(request.index)
     try {
-      yield { header: found.info }
-      yield * snapfile.read(fd, found, core.limits.sendChunk)
+      yield { header: file.info }
+      yield * snapfile.read(file, core.limits.sendChunk)
     } finally {
-      fs.closeSync(fd)
+      fs.closeSync(file.fd)
     }
   }
 

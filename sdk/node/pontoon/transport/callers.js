@@ -6,6 +6,7 @@ const { GREETING, HELLO, ANSWER, MESSAGE, SILENCE } = require('./link')
 const { PING, SNAPSHOT, judgeCaller, said } = require('./hello')
 
 const MOST = 512 // connections of others
+const AGAIN = 60_000 // ms in which the log has one line of that
 const GREETINGS = 16 // that a caller may send in a second
 const CLASS_SNAPSHOT = 3
 
@@ -14,6 +15,7 @@ class Callers {
   constructor (core) {
     this.core = core
     this.links = new Set()
+    this.warned = 0
   }
 
   // accept serves a connection to its end.
@@ -37,7 +39,10 @@ class Callers {
   admit (link) {
     if (this.links.size >= MOST) {
       const first = [...this.links].find(other => !other.standing || !this.core.peers.has(other.peer))
-      console.warn('there are %d connections of others: one that is of no member gives way', MOST)
+      if (Date.now() - this.warned > AGAIN) {
+        console.warn('there are %d connections of others: one that is of no member gives way', MOST)
+        this.warned = Date.now()
+      }
       ;(first || link).end(new Error('too many connections'))
       this.links.delete(first)
       if (!first) return false

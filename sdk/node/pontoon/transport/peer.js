@@ -10,6 +10,7 @@ const QUEUE = 64 << 20 // bytes that wait for a connection
 const EACH = 256 // what a message counts beside its payload
 const WRITTEN = 256 << 10 // bytes of messages that are handed to the system in one go
 const REDIAL = 100 // ms
+const REASONS = 16 // that the log has until the peer is reached
 const CLASS_CONTROL = 0
 const EVENT_REMOVED = 4
 
@@ -21,7 +22,7 @@ class Peer {
     this.urls = []
     this.at = 0
     this.gone = new AbortController()
-    this.told = '' // why it is not reached, as the log has it
+    this.told = new Set() // why it is not reached, as the log has it
     this.lanes = { [CONTROL]: new Lane(this, CONTROL), [BULK]: new Lane(this, BULK) }
     for (const lane of Object.values(this.lanes)) lane.keep()
   }
@@ -59,13 +60,14 @@ class Peer {
 
   failed (error) {
     const text = error.message
-    if (text !== this.told && !this.gone.signal.aborted) console.warn('peer %s is not reached: %s', this.id, text)
-    this.told = text
+    if (this.told.has(text) || this.told.size >= REASONS || this.gone.signal.aborted) return
+    console.warn('peer %s is not reached: %s', this.id, text)
+    this.told.add(text)
   }
 
   reached () {
-    if (this.told) console.info('peer %s is reached', this.id)
-    this.told = ''
+    if (this.told.size > 0) console.info('peer %s is reached', this.id)
+    this.told.clear()
   }
 }
 
@@ -149,7 +151,11 @@ class Lane {
   // it: on the next one they would be outdated (TR-20).
   async use (link) {
     const { core, peer } = this
-    if (!core.stand(link)) throw new Error('the greetings do not fit any more')
+    if (!core.stand(link)) {
+      const error = new Error('the greetings do not fit any more')
+      link.end(error)
+      throw error
+    }
     peer.reached()
     Object.assign(this, { link, queue: [], bytes: 0 })
     link.ended.then(() => this.wakeQueue())

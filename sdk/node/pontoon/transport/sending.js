@@ -41,15 +41,19 @@ class Sending {
     const stop = () => link.end(new Error('it is given up'))
     call.signal.addEventListener('abort', stop)
     peer.gone.signal.addEventListener('abort', stop)
+    let judged = null
     try {
       if (!core.stand(link)) throw new PeerUnreachable('the greetings do not fit any more')
       const verdict = this.verdict(link)
-      verdict.catch(error => call.fail(error)) // also of a snapshot that is not wanted, before its end
+      verdict.catch(error => { // also of a snapshot that is not wanted, before its end
+        judged = error
+        call.fail(error)
+      })
       const length = await this.content(link, header, call)
       await verdict
       return { length }
     } catch (error) {
-      throw error instanceof PluginError ? error : new PeerUnreachable(error.message)
+      throw judged || (error instanceof PluginError ? error : new PeerUnreachable(error.message))
     } finally {
       call.signal.removeEventListener('abort', stop)
       peer.gone.signal.removeEventListener('abort', stop)
