@@ -102,6 +102,9 @@ func (h *Host) planMove(ask server.StorageMoveRequest) (*storageMove, error) {
 		note: datadir.Move{From: st.Name, To: next.Name, Left: left, Phase: datadir.Copying},
 		from: from, storeID: g.state.StoreID, served: g.instance.Done(), done: make(chan error, 1), began: time.Now(), phase: movePreparing,
 	}
+	if err := m.note.Check(); err != nil {
+		return none, notMoved("%v", err)
+	}
 	if m.to, err = h.storagePlaceOf(next); err != nil {
 		return none, notMoved("plugins.storage.next: %v", err)
 	}

@@ -49,6 +49,9 @@ func (f offlineFlags) needPlace(cmd *cobra.Command) (maintenance.Place, *mainten
 		return maintenance.Place{}, nil, err
 	}
 	place, err := maintenance.Locate(c.DataDir)
+	if next := c.NextStorage; next != nil && place.Backend == next.Name { // its host has moved the store
+		node.Spec, node.Config = pluginSpec(plugins.Storage, next), next.Config
+	}
 	return place, node, err
 }
 

@@ -126,9 +126,11 @@ func (v *clusterView) isWell(m *migrating) bool {
 // than a quorum. One whose move is under way has been taken.
 func (v *clusterView) mayMove(next *migrating, force bool) error {
 	switch {
+	case next != nil && next.isUnderWay():
+		return nil
 	case len(v.silent) > 0:
 		return fmt.Errorf("%w: member %s does not answer: %s", errPrecondition, v.silent[0].name(), plainly(v.silent[0].row.Err))
-	case next == nil || next.isUnderWay() || force:
+	case next == nil || force:
 		return nil
 	case v.leader == nil:
 		return fmt.Errorf("%w: no member leads", errPrecondition)

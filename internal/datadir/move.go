@@ -43,8 +43,9 @@ type Move struct {
 // ErrMove: the folders of a move are not those of any of its phases. Nothing was changed.
 var ErrMove = errors.New("the folders of the store are not as a move between backends leaves them")
 
-// check refuses a note that no host has written.
-func (m *Move) check() error {
+// Check refuses a move that cannot be noted: one with names that no folder has, or that no
+// host has written.
+func (m *Move) Check() error {
 	if m == nil {
 		return nil
 	}

@@ -117,7 +117,7 @@ func decodePins(b []byte) (Pins, error) {
 	if f.Storage != "" && memberform.CheckName(f.Storage) != nil {
 		return Pins{}, fmt.Errorf("%w: storage: %q names no backend", ErrPins, f.Storage)
 	}
-	err := f.Move.check()
+	err := f.Move.Check()
 	if err != nil {
 		return Pins{}, fmt.Errorf("%w: move: %w", ErrPins, err)
 	}
