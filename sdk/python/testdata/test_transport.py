@@ -199,6 +199,47 @@ class Members(unittest.TestCase):
             list(stream)
         self.assertEqual(result.get(timeout=WAIT), "PEER_UNREACHABLE")
 
+    def test_a_snapshot_whose_thread_cannot_start_has_refused_nothing(self):
+        result = queue.Queue()
+
+        def send():
+            try:
+                self.one.core.sender.send(self.one.snapshot(2, b"x" * 1000), Context())
+            except errors.Error as e:
+                result.put(e.reason)
+
+        threading.Thread(target=send, daemon=True).start()
+        stream = self.two.receive(queue.Queue())
+        with unittest.mock.patch("pontoon.transport.arrivals.threading.Thread", side_effect=RuntimeError("no more threads")):
+            with self.assertRaises(RuntimeError):
+                list(stream)
+        self.assertEqual(result.get(timeout=WAIT), "PEER_UNREACHABLE")
+
+    def test_an_acceptance_before_the_end_is_none(self):
+        requests, result = queue.Queue(), queue.Queue()
+
+        def parts():
+            yield from list(self.one.snapshot(2, b"x" * 1000))[:2]
+            result.get(timeout=WAIT)
+            yield list(self.one.snapshot(2, b"x" * 1000))[2]
+
+        told = queue.Queue()
+
+        def send():
+            try:
+                told.put(self.one.core.sender.send(parts(), Context()).length)
+            except errors.Error as e:
+                told.put(e.reason)
+
+        threading.Thread(target=send, daemon=True).start()
+        stream = self.two.receive(requests)
+        next(stream)
+        requests.put(self.two.request("ReceiveSnapshotRequest", verdict=True))
+        with self.assertRaises(errors.InvalidArgument):
+            list(stream)
+        result.put(None)
+        self.assertEqual(told.get(timeout=WAIT), "PEER_UNREACHABLE")
+
     def test_close_ends_all_and_frees_the_address(self):
         self.two.core.close(self.two.request("CloseRequest"), None)
         self.assertEqual(self.two.core.running, 0)

@@ -140,11 +140,11 @@ class Arrivals:
         arrival = core.tohost.take_up(first.offer)
         if arrival is None:
             raise InvalidArgument("there is no offer %d" % first.offer)  # TR-40
-        host = Verdict(arrival)
-        arrival.set(taken=True)
-        context.add_callback(host.gone)
-        threading.Thread(target=host.await_it, args=(requests,), daemon=True).start()
-        try:
+        try:  # from here on the thread of the caller waits for a verdict
+            host = Verdict(arrival)
+            arrival.set(taken=True)
+            context.add_callback(host.gone)
+            threading.Thread(target=host.await_it, args=(requests,), daemon=True).start()
             yield from self.relay(arrival, host)
         finally:
             arrival.set(read=True, verdict=later("the host broke off"))
