@@ -69,8 +69,16 @@ type plannedCall struct {
 
 type preparedAt struct{ event, index uint64 }
 
+// A source has the events of a record.
+type source interface {
+	Header() pluginrecord.Event
+	Next() (pluginrecord.Event, error)
+	// Number is that of the event that Next has returned.
+	Number() uint64
+}
+
 // makePlan reads the record.
-func makePlan(in *pluginrecord.Series) (*plan, error) {
+func makePlan(in source) (*plan, error) {
 	p := &planner{plan: plan{
 		kind: plugins.Kind(in.Header().Plugin), opens: map[uint64]opened{}, restores: map[uint64]bool{}, saves: map[uint64]save{},
 	}}
