@@ -106,10 +106,7 @@ func (r *rollingMigration) next(ctx context.Context) (*migrating, error) {
 		if err == nil {
 			r.noteDone(v)
 			m := v.first(r.to)
-			if m == nil && len(v.silent) == 0 {
-				return nil, nil
-			}
-			if err = v.mayMove(m, r.force); err == nil && m != nil {
+			if err = v.mayMove(m, r.force); err == nil {
 				return m, nil
 			}
 		}
@@ -146,34 +143,53 @@ func (r *rollingMigration) look(ctx context.Context) (*clusterView, error) {
 // settle waits until a member that was moved has applied what the leader had committed, and
 // the leader appends to it as to others.
 func (r *rollingMigration) settle(ctx context.Context, m *migrating) error {
-	var goal, applied uint64
-	got := time.Now()
+	way := catchingUp{got: time.Now()}
 	for {
 		v, err := r.look(ctx)
 		if err == nil {
-			if goal == 0 {
-				goal = v.commit
-			}
 			now := v.member(m.id())
-			if now != nil && goal > 0 && now.isDone(r.to) && v.isWell(now) && now.status().GetApplied() >= goal {
+			if now == nil && len(v.members) > 0 {
+				return fmt.Errorf("%w: it was moved, and is not a member of the cluster any more", errPrecondition)
+			}
+			way.see(v.commit, now.status().GetApplied(), time.Now())
+			if way.isThere() && now.isDone(r.to) && v.isWell(now) {
 				r.shown.clear()
 				return nil
 			}
-			if a := now.status().GetApplied(); a > applied {
-				applied, got = a, time.Now()
-			}
-			err = fmt.Errorf("it has applied entry %d, and the leader had committed %d", applied, goal)
+			err = fmt.Errorf("it has applied entry %d, and the leader had committed %d", way.applied, way.goal)
 		}
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case time.Since(got) > catchUpPatience:
+		case time.Since(way.got) > catchUpPatience:
 			return fmt.Errorf("it was moved, and does not catch up: %w", err)
 		}
 		r.shown.show("member %s: %s", m.name(), printable(err.Error()))
 		sleep(ctx, migrationLook)
 	}
 }
+
+// catchingUp is how far a member is on its way to what the leader had committed first.
+type catchingUp struct {
+	goal, applied uint64
+	got           time.Time // when it last came nearer
+}
+
+// see takes one look. Entries after the goal bring a member no nearer: under load they have no
+// end.
+func (c *catchingUp) see(commit, applied uint64, at time.Time) {
+	if c.goal == 0 {
+		c.goal = commit
+	}
+	if applied > c.applied {
+		if !c.isThere() {
+			c.got = at
+		}
+		c.applied = applied
+	}
+}
+
+func (c *catchingUp) isThere() bool { return c.goal > 0 && c.applied >= c.goal }
 
 // sleep waits, or until ctx ends.
 func sleep(ctx context.Context, d time.Duration) {

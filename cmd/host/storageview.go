@@ -128,6 +128,8 @@ func (v *clusterView) mayMove(next *migrating, force bool) error {
 	switch {
 	case next != nil && next.isUnderWay():
 		return nil
+	case len(v.members) == 0:
+		return fmt.Errorf("%w: the host that was asked knows of no member", errPrecondition)
 	case len(v.silent) > 0:
 		return fmt.Errorf("%w: member %s does not answer: %s", errPrecondition, v.silent[0].name(), plainly(v.silent[0].row.Err))
 	case next == nil || force:
