@@ -180,6 +180,9 @@ func (h *Host) returnStore(err error) (returned bool, unsettled error) {
 		return false, nil
 	}
 	_, note := h.identity.pins.storage()
+	if err := note.MayReturn(h.cfg.DataDir); err != nil {
+		return false, err
+	}
 	h.logger.Warn("the copy of the store cannot be used: the store before goes on", "storage", note.From, "next", note.To, "error", err)
 	old, placeErr := h.placeBefore(note)
 	if placeErr != nil {

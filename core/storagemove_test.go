@@ -26,22 +26,37 @@ func (s renamedStorage) Describe() plugins.Info {
 	return info
 }
 
+// moveWait is how long tests wait for a move.
+const moveWait = 20 * time.Second
+
 // mover is a host with the data directory that can move its store from wal to second.
 func mover(t *testing.T, dir string) *Host {
 	t.Helper()
-	h := aloneWith(t, func(cfg *Config) {
-		cfg.DataDir = dir
-		cfg.Backends = append(cfg.Backends, wal.Backend(), backend.Storage("second", func(e backend.Env) storage.Storage {
-			return renamedStorage{wal.Backend().NewStorage(e)}
-		}))
-		cfg.Storage = PluginConfig{Name: "wal", Isolation: inproc}
-		cfg.NextStorage = &PluginConfig{Name: "second", Isolation: inproc}
-	})
+	return moverTo(t, dir, func(s storage.Storage) storage.Storage { return s })
+}
+
+// moverTo is a mover whose second storage is changed.
+func moverTo(t *testing.T, dir string, change func(storage.Storage) storage.Storage) *Host {
+	t.Helper()
+	h := newMover(t, dir, change)
 	if err := h.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = h.Stop(t.Context()) })
 	return h
+}
+
+// newMover is a mover that was not started.
+func newMover(t *testing.T, dir string, change func(storage.Storage) storage.Storage) *Host {
+	t.Helper()
+	return aloneWith(t, func(cfg *Config) {
+		cfg.DataDir = dir
+		cfg.Backends = append(cfg.Backends, wal.Backend(), backend.Storage("second", func(e backend.Env) storage.Storage {
+			return change(renamedStorage{wal.Backend().NewStorage(e)})
+		}))
+		cfg.Storage = PluginConfig{Name: "wal", Isolation: inproc}
+		cfg.NextStorage = &PluginConfig{Name: "second", Isolation: inproc}
+	})
 }
 
 // fullFor is a disk that has no room for some of the pins.
@@ -78,7 +93,7 @@ func TestATrialThatCannotBeEndedBringsTheStoreBack(t *testing.T) {
 	h := mover(t, dir)
 	moveOn(t, h, func(backend string, move *datadir.Move) bool { return backend == "second" && move == nil })
 	m := h.moving.Load()
-	await.That(t, 20*time.Second, "the end of the move", func() bool { return !m.isUnderWay() })
+	await.That(t, moveWait, "the end of the move", func() bool { return !m.isUnderWay() })
 	if st := m.status(); st.Phase != moveFailed || h.storageSlot().Status().Name != "wal" {
 		t.Errorf("the move is %+v, and %s serves", st, h.storageSlot().Status().Name)
 	}
@@ -100,7 +115,7 @@ func TestAMoveThatIsStuckHalfWayEndsTheHost(t *testing.T) {
 	moveOn(t, h, func(_ string, move *datadir.Move) bool {
 		return move == nil || move.Phase == datadir.Trial || move.Phase == datadir.Returning
 	})
-	await.That(t, 20*time.Second, "the end of the host", func() bool { return h.Err() != nil })
+	await.That(t, moveWait, "the end of the host", func() bool { return h.Err() != nil })
 	if err := h.Err(); !errors.Is(err, datadir.ErrMove) {
 		t.Errorf("it ended with %v", err)
 	}

@@ -122,6 +122,17 @@ func (m *Move) Back(dataDir string) error {
 	return os.RemoveAll(made)
 }
 
+// MayReturn refuses a way back from the trial of a copy if the store before is gone: the copy is
+// all that there is.
+func (m *Move) MayReturn(dataDir string) error {
+	_, _, left := m.folders(dataDir)
+	there, err := present(left)
+	if err == nil && !there[0] {
+		err = fmt.Errorf("%w: the store before, %s, is gone, and its copy stays in force", ErrMove, left)
+	}
+	return err
+}
+
 // Settle brings a move that a host was interrupted in to a point at which one of the two stores
 // is in force: the copy, which no node has run with, or else the store.
 func (m *Move) Settle(dataDir string) (onTrial bool, err error) {
