@@ -197,6 +197,7 @@ func (c *call) feedEnded(st *status.Status) error {
 	}
 	defer c.cancel()
 	defer c.dropBatches()
+	defer c.within()() // all of it: a plugin may go on to send without end
 	for {
 		_, err := c.receive()
 		switch {
