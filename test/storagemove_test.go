@@ -5,12 +5,14 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pontoon-raft/pontoon/client"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -278,5 +280,48 @@ func TestAMoveIsNotBegunWithoutNeed(t *testing.T) {
 			t.Errorf("%v: %v, want %q\n%s", args, err, want, out)
 		}
 	}
+	n.stop()
+}
+
+// A host that is stopped while it copies its store stops in time, and no host starts with a
+// store that was left for its copy.
+func TestAStopEndsACopyAndALeftStoreIsNotStarted(t *testing.T) {
+	t.Parallel()
+	n := newSingle(t)
+	n.startReady()
+	kept := n.keep()
+	faults := n.toMove("append hang")
+	cmd := migrate(t, n.client, secondName, "--force")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	n.await("the copy", func() bool {
+		st, _ := n.status()
+		return st.GetStorageMove().GetPhase() == "copying"
+	})
+	n.stop()
+	n.write(filepath.Join(faults, "fault"), "")
+	n.startReady()
+	n.onlyStore("wal")
+	kept()
+	if out, err := migrate(t, n.client, secondName, "--force").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	n.stop()
+	left, err := filepath.Glob(filepath.Join(n.data, "storage.wal.*"))
+	if err != nil || len(left) != 1 {
+		t.Fatalf("left is %v, %v", left, err)
+	}
+	place := filepath.Join(n.data, "storage")
+	if err := errors.Join(os.Rename(place, place+".moved"), os.Rename(left[0], place)); err != nil {
+		t.Fatal(err)
+	}
+	refusedWithin(t, 10*time.Second, "", append([]string{"serve"}, n.args()...)...).says(t, exitNotMember, "was left for a copy")
+	if err := errors.Join(os.Rename(place, left[0]), os.Rename(place+".moved", place)); err != nil {
+		t.Fatal(err)
+	}
+	n.startReady()
+	kept()
 	n.stop()
 }
