@@ -83,8 +83,8 @@ test('messages are whole, whatever pieces they come in', () => {
   }))
   for (let size = 1; size < 20; size++) {
     const got = []
-    const deframer = new Deframer((raw, compressed) => got.push([Buffer.from(raw).toString(), compressed]))
+    const deframer = new Deframer((raw, kind) => got.push([Buffer.from(raw).toString(), kind]))
     for (const piece of cutInto(whole, size)) deframer.push(piece)
-    assert.deepStrictEqual(got, texts.map(text => [text, true]))
+    assert.deepStrictEqual(got, texts.map(text => [text, 1]))
   }
 })
