@@ -102,7 +102,7 @@ func (h *Host) sectionInForce() (*PluginConfig, error) {
 		}
 	}
 	if mark == "" && noted != "" && h.cfg.Storage.Name != "" {
-		return nil, fmt.Errorf("%w: the store of this member was moved to the backend %q, and plugins.storage names %q: set it to the former",
+		return nil, fmt.Errorf("%w: the store of this member is noted as one of the backend %q, and plugins.storage names %q: set it to the former",
 			plugins.ErrInvalidConfig, noted, h.cfg.Storage.Name)
 	}
 	return &h.cfg.Storage, nil // which says so if the store is not its own
