@@ -76,7 +76,7 @@ func TestJSONForms(t *testing.T) {
 			map[string]any{"number": "7", "unix_ms": "1500", "pid": 42.0, "stream": "stderr", "text": "disk is \ufffd slow"},
 		}, "since_unix_ms": "900"}},
 		{"restart", "POST", "/v1/plugins/restart", `{"kind":"storage"}`, map[string]any{"plugin": map[string]any{
-			"kind": "storage", "name": "wal", "version": "", "pid": 0.0, "state": "ready", "restarts": 0.0, "last_error": "",
+			"kind": "storage", "name": "wal", "version": "", "pid": 0.0, "state": "ready", "restarts": 0.0, "last_error": "", "record": nil,
 			"warning": "", "work": nil, "generation": 2.0, "last_exit": "", "paused": "", "attached": false,
 		}}},
 		{"move", "POST", "/v1/storage/move", `{"to":"pebble"}`, map[string]any{"unchanged": false, "move": map[string]any{
