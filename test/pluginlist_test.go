@@ -27,6 +27,9 @@ type listedPluginJSON struct {
 	Work       *struct {
 		What string `json:"what"`
 	} `json:"work"`
+	Record *struct {
+		Path string `json:"path"`
+	} `json:"record"`
 	Generation int    `json:"generation"`
 	LastExit   string `json:"last_exit"`
 }

@@ -161,7 +161,15 @@ func TestAProcessThatAppliesOtherCommandsIsRefused(t *testing.T) {
 func TestARestartGoesOnWithoutItsClient(t *testing.T) {
 	t.Parallel()
 	n := newSingle(t)
+	n.settings = []string{"raft.tick=100ms", "raft.election=3s"} // so that no probe finds the plugin before the restart does
 	n.startReady()
+	n.awaitLevel()
+	told := -1.0 // the transport is not being told its peers, which would wait for an answer before the restart
+	n.await("to have told the transport its peers", func() bool {
+		before := told
+		told = n.metric(`pontoon_plugin_call_duration_seconds_count\{kind="transport",method="SetPeers"\}`)
+		return told > 0 && told == before
+	})
 	old := n.signalPlugin("transport", syscall.SIGSTOP) // so that its Close takes a while
 	known := map[int]bool{}
 	for _, p := range live.ChildrenOf(n.host.PID()) {
