@@ -44,6 +44,6 @@
 //     certificates that end or cannot be used;
 //   - notices.go: plugins are told who leads;
 //   - scrape.go, pluginmetrics.go: metrics of the host and of plugins, on one page;
-//   - cluster.go: the view of an embedder;
+//   - cluster.go: the view of an embedder; health.go: that of what supervises the process;
 //   - stop.go, stopbudget.go, drain.go: the end, in the order of law 5, and its time.
 package core

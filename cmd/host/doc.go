@@ -12,8 +12,8 @@
 //   - config.go, configsections.go, namedfiles.go, externalplugins.go: a host's configuration, with the files
 //     and executables that it names;
 //   - serve.go, lifetime.go, hostlog.go: a host runs until it is told to stop;
-//     garbage.go, garbage_linux.go, reaper_linux.go, timerslack_linux.go: its process: memory,
-//     orphans and sleeps;
+//     systemd.go, garbage.go, garbage_linux.go, reaper_linux.go, timerslack_linux.go: its process: memory,
+//     orphans, sleeps, and what systemd hears;
 //   - cluster.go, clientfile.go, clienttls.go: which cluster a client's command talks to,
 //     and with what it proves its name;
 //   - kv.go, kvstore.go, watch.go, sql.go, sqlscan.go, sqlrows.go, raw.go: commands and queries for the state machine, those of the

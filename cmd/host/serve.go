@@ -75,6 +75,7 @@ nohup a SIGHUP changes nothing.`,
 		if mayLimitGarbage(&c.Host, os.Getenv) {
 			go limitGarbage(ctx, bytesAlive, setMemoryLimit)
 		}
+		tellSystemd(ctx, h, logger)
 		if err := serve(ctx, h, catalog.CallTimeout(c.Host.Election)); err != nil {
 			return &hostFailure{fmt.Errorf("%s: %w", flags.path, err)}
 		}
