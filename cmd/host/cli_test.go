@@ -37,7 +37,7 @@ func host(t *testing.T, given ...string) outcome {
 func hostWith(t *testing.T, stdin string, given ...string) outcome {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	code := run(t.Context(), given, strings.NewReader(stdin), &stdout, &stderr)
+	code := run(t.Context(), append([]string{nameInTexts}, given...), strings.NewReader(stdin), &stdout, &stderr)
 	return outcome{code, stdout.String(), stderr.String()}
 }
 
@@ -138,7 +138,7 @@ func TestInterruptedCommandExitsWith130(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out bytes.Buffer
-	given := []string{"kv", "get", "a", "--endpoints", nowhere(t)}
+	given := []string{nameInTexts, "kv", "get", "a", "--endpoints", nowhere(t)}
 	if code := run(ctx, given, strings.NewReader(""), &out, &out); code != exitInterrupted {
 		t.Errorf("exit code %d: %s", code, out.String())
 	}

@@ -76,7 +76,7 @@ it opens.`,
 		if err != nil {
 			return err
 		}
-		warnIgnored(cmd.ErrOrStderr(), o)
+		warnIgnored(cmd, o)
 		if err := checkNamedFiles(c, o); err != nil {
 			return err
 		}
@@ -94,9 +94,9 @@ it opens.`,
 }
 
 // warnIgnored says which variables look as if they were ours and are not.
-func warnIgnored(w io.Writer, o *hostconfig.Origins) {
+func warnIgnored(cmd *cobra.Command, o *hostconfig.Origins) {
 	for _, name := range o.Ignored() {
-		fmt.Fprintf(w, "host: %s names no setting and is ignored\n", name)
+		note(cmd, "%s names no setting and is ignored", name)
 	}
 }
 
@@ -125,7 +125,7 @@ then file, then defaults. With --origin it says where each value comes from.`,
 		if err != nil {
 			return err
 		}
-		warnIgnored(cmd.ErrOrStderr(), o)
+		warnIgnored(cmd, o)
 		return out.rows(cmd, shown(o), func(w io.Writer) { settingRows(w, o, *origin) })
 	}
 	return cmd

@@ -39,7 +39,7 @@ removes the directory.`,
 		if err != nil {
 			return err
 		}
-		s.Executable, s.Out = executable, cmd.OutOrStdout()
+		s.Executable, s.Command, s.Out = executable, cmd.Root().CommandPath(), cmd.OutOrStdout()
 		return demo.Run(cmd.Context(), s)
 	}
 	return cmd

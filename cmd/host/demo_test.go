@@ -36,7 +36,7 @@ func buildHost(t *testing.T) string {
 func demoSettings(t *testing.T, executable string, out io.Writer) demo.Settings {
 	t.Helper()
 	t.Setenv("TMPDIR", t.TempDir())
-	return demo.Settings{Nodes: 3, For: time.Millisecond, Executable: executable, Dial: dialDemo, Out: out}
+	return demo.Settings{Nodes: 3, For: time.Millisecond, Executable: executable, Command: "./host", Dial: dialDemo, Out: out}
 }
 
 // nothingLeft checks that every process the story names is gone, and the

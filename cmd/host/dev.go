@@ -59,6 +59,7 @@ commands need no --endpoints. Logs go to standard error. Ctrl-C stops everything
 			}
 			defer os.RemoveAll(s.Dir)
 		}
+		s.Command = cmd.Root().CommandPath()
 		if s.Executable, err = os.Executable(); err != nil {
 			return err
 		}

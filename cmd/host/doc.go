@@ -7,7 +7,7 @@
 //
 // The files, in the order in which a command meets them:
 //
-//   - main.go, root.go: a run of the program, and the tree of commands; backends.go: the
+//   - main.go, root.go, program.go: a run of the program, the tree of commands, and the name in their texts; backends.go: the
 //     plugins in this binary;
 //   - config.go, configsections.go, namedfiles.go, externalplugins.go: a host's configuration, with the files
 //     and executables that it names;

@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"github.com/pontoon-raft/pontoon/client"
 	"github.com/pontoon-raft/pontoon/core"
@@ -111,15 +112,21 @@ func codeOfReason(reason string) int {
 	return exitFailed
 }
 
-// report prints an error to people.
-func report(w io.Writer, err error) {
+// report prints an error of cmd to people.
+func report(cmd *cobra.Command, err error) {
 	if err == nil || errors.Is(err, errUnhealthy) || errors.Is(err, errDamaged) || errors.Is(err, errBadCertificate) || errors.Is(err, errBrokenRules) || errors.Is(err, errAnswersDiffer) {
 		return
 	}
 	var invalid *hostconfig.InvalidError
 	if errors.As(err, &invalid) {
-		fmt.Fprintln(w, printableLines(invalid.Error())) // begins each line with a place
+		// It begins each line with a place.
+		fmt.Fprintln(cmd.ErrOrStderr(), printableLines(asCalled(cmd.Root(), invalid.Error())))
 		return
 	}
-	fmt.Fprintln(w, "host:", printableLines(strings.TrimRight(err.Error(), "\n")))
+	note(cmd, "%s", printableLines(asCalled(cmd.Root(), strings.TrimRight(err.Error(), "\n"))))
+}
+
+// note tells people something that is not the data they asked for.
+func note(cmd *cobra.Command, format string, values ...any) {
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", cmd.Root().Name(), fmt.Sprintf(format, values...))
 }

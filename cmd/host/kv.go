@@ -173,7 +173,7 @@ func newKVRange() *cobra.Command {
 				return err
 			}
 			if page.More && *out == formatTable {
-				fmt.Fprintf(cmd.ErrOrStderr(), "host: there are more keys than --limit %d\n", *limit)
+				note(cmd, "there are more keys than --limit %d", *limit)
 			}
 			return out.print(cmd, rangeJSON(page), func(w io.Writer) error { return rangeTable(w, page, *keysOnly) })
 		})

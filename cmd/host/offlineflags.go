@@ -29,7 +29,7 @@ func (f offlineFlags) need(cmd *cobra.Command) (*maintenance.Node, *core.Config,
 	if err != nil {
 		return nil, nil, err
 	}
-	warnIgnored(cmd.ErrOrStderr(), o)
+	warnIgnored(cmd, o)
 	h := &c.Host
 	if h.Storage.Address != "" {
 		return nil, nil, errStorageElsewhere

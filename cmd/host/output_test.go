@@ -29,7 +29,9 @@ func TestNothingSteersTheTerminal(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	report(&out, errors.New("refused: \x1b]0;title\a\nsecond\tline\n"))
+	cmd := newRoot()
+	cmd.SetErr(&out)
+	report(cmd, errors.New("refused: \x1b]0;title\a\nsecond\tline\n"))
 	if want := "host: refused: \\x1b]0;title\\a\nsecond    line\n"; out.String() != want {
 		t.Errorf("an error is %q, want %q", out.String(), want)
 	}

@@ -36,7 +36,7 @@ func (f *catalogFlags) catalog(cmd *cobra.Command) (pluginlock.Catalog, error) {
 		if err != nil {
 			return pluginlock.Catalog{}, err
 		}
-		warnIgnored(cmd.ErrOrStderr(), o)
+		warnIgnored(cmd, o)
 		dir = c.Catalog()
 	}
 	return pluginlock.At(dir)

@@ -86,7 +86,7 @@ func described(cmd *cobra.Command, flags *configFlags, given []string) (specs []
 	if err != nil {
 		return nil, "", err
 	}
-	warnIgnored(cmd.ErrOrStderr(), o)
+	warnIgnored(cmd, o)
 	if specs = pluginSpecs(&c.Host); len(given) == 0 {
 		return specs, c.Host.RuntimeDir, nil
 	}

@@ -77,7 +77,7 @@ func (l *pluginLogs) show(cmd *cobra.Command, c *client.Client) error {
 		}
 		before := since
 		if since = resp.GetSinceUnixMs(); since != before && before != 0 {
-			fmt.Fprintln(cmd.ErrOrStderr(), "host: the member was started again, and numbers its lines anew")
+			note(cmd, "the member was started again, and numbers its lines anew")
 			req.After = 0
 			continue
 		}

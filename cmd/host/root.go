@@ -18,9 +18,9 @@ const (
 
 func newRoot() *cobra.Command {
 	root := withoutWork(&cobra.Command{
-		Use:   "host",
+		Use:   nameInTexts,
 		Short: "A Raft host whose transport, storage and state machine are plugins",
-		Long: `host runs one member of a Raft cluster. Its transport, its storage and its
+		Long: `This program runs one member of a Raft cluster. Its transport, its storage and its
 state machine are plugins, each in a process of its own, chosen by a YAML file.
 
 The same program is the client of a running cluster.`,

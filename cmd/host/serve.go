@@ -132,7 +132,7 @@ func stopRequests(cmd *cobra.Command, untilEOF bool) (context.Context, func()) {
 		<-signals
 		cancel()
 		<-signals
-		fmt.Fprintln(cmd.ErrOrStderr(), "host: second signal, not waiting any longer")
+		note(cmd, "second signal, not waiting any longer")
 		if sink, ok := cmd.ErrOrStderr().(*logsink.Sink); ok {
 			sink.Close(lastWords)
 		}

@@ -128,7 +128,7 @@ func (s sqlShell) rest(in *sqlInput, person bool) error {
 func (s sqlShell) answer(statement string, person bool) error {
 	err := s.run(statement)
 	if err != nil && person && s.cmd.Context().Err() == nil {
-		report(s.cmd.ErrOrStderr(), err)
+		report(s.cmd, err)
 		return nil
 	}
 	return err

@@ -48,7 +48,7 @@ func sayToken(cmd *cobra.Command, t access.Token, file string) {
 	if !t.Expires.IsZero() {
 		until = "valid until " + t.Expires.Format(time.RFC3339)
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "host: token %s of %s, role %s, %s; %s has no more than its hash, so keep it now\n",
+	note(cmd, "token %s of %s, role %s, %s; %s has no more than its hash, so keep it now",
 		t.ID, t.Name, t.Role, until, file)
 }
 

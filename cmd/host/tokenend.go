@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -60,7 +59,7 @@ for --overlap, in which the clients get the new one; then the old one ends. With
 			return err
 		}
 		sayToken(cmd, r.New, *file)
-		fmt.Fprintf(cmd.ErrOrStderr(), "host: token %s ends at %s\n", r.Old.ID, r.Old.Expires.Format(time.RFC3339))
+		note(cmd, "token %s ends at %s", r.Old.ID, r.Old.Expires.Format(time.RFC3339))
 		shown := rotated{tokenShown(r.Old, "", now), tokenShown(r.New, r.Text, now)}
 		return out.line(cmd, shown, "%s\n", r.Text)
 	}

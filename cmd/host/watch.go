@@ -60,7 +60,7 @@ with 5: read the keys with "host kv range", and watch from the revision after th
 		}
 		s := watchShow{w: cmd.OutOrStdout(), json: *out == formatJSON, keysOnly: o.KeysOnly, limit: *limit, from: o.From}
 		o.Interrupted = func(why error) {
-			report(cmd.ErrOrStderr(), fmt.Errorf("the watch %s broke off and goes on: %w", s.place(), why))
+			report(cmd, fmt.Errorf("the watch %s broke off and goes on: %w", s.place(), why))
 		}
 		return flags.with(cmd, func(c *client.Client) error { return s.run(kv.Watch(cmd.Context(), c, o)) })
 	}

@@ -23,6 +23,8 @@ type Settings struct {
 	For time.Duration
 	// Executable is the host program.
 	Executable string
+	// Command begins the command lines that users are told to try.
+	Command string
 	// Dial connects to the members at these addresses.
 	Dial func(endpoints ...string) (Client, error)
 	// Out gets the story.
@@ -262,7 +264,7 @@ func (d *demo) showPlugins(ctx context.Context) error {
 
 // serve keeps the cluster up until the time is over or it is stopped.
 func (d *demo) serve(ctx context.Context, began time.Time) error {
-	d.say("Try it:\n  export PONTOON_ENDPOINTS=%s\n  host status\n  host kv put greeting hello", strings.Join(d.endpoints(), ","))
+	d.say("Try it:\n  export PONTOON_ENDPOINTS=%s\n  %[2]s status\n  %[2]s kv put greeting hello", strings.Join(d.endpoints(), ","), d.settings.Command)
 	var over <-chan time.Time
 	if d.settings.For > 0 {
 		left := max(0, d.settings.For-time.Since(began))

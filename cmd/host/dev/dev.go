@@ -44,7 +44,9 @@ type Settings struct {
 
 	Version    string
 	Executable string
-	Backends   []backend.Backend
+	// Command begins the command lines that users are told to try.
+	Command  string
+	Backends []backend.Backend
 }
 
 func (s *Settings) peerURL(n *node) string {
@@ -108,7 +110,7 @@ func (c *cluster) welcome() {
 	for _, p := range c.settings.Plugins {
 		c.say("%s is %s; when the file changes, the members are started again with it", p.Kind, strings.Join(p.Command, " "))
 	}
-	c.say("try: host status --endpoints %s", strings.Join(endpoints, ","))
+	c.say("try: %s status --endpoints %s", c.settings.Command, strings.Join(endpoints, ","))
 }
 
 // follow puts each new executable into the cluster, until ctx ends.
