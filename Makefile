@@ -16,7 +16,7 @@ FUZZTIME  ?= 60s
 FUZZJOBS  ?= $(shell getconf _NPROCESSORS_ONLN)
 TESTFLAGS ?=
 
-.PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz fuzz-brief bench test-386 test-arm bench-peers bench-storage bench-behind large-snapshot statements lies overload slow-machine watches test-hostile test-plugins test-linearizability test-recovery clean
+.PHONY: help build test unit nested race lint fmt vet vet-386 staticcheck generate checkgenerate tidy-check fuzz fuzz-brief bench test-386 test-arm bench-peers bench-storage bench-behind large-snapshot statements lies overload slow-machine watches test-hostile test-plugins test-packages deb test-linearizability test-recovery clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,12 @@ $(STATICCHECK):
 $(GOFUMPT):
 	GOBIN=$(CURDIR)/bin go install mvdan.cc/gofumpt@$(lastword $(subst -, ,$@))
 	mv bin/gofumpt $@
+
+PACKAGE_VERSION ?= 0.0.0~$(shell git log -1 --format=%cd.%h --date=format:%Y%m%d)
+PACKAGE_ARCH    ?= $(shell go env GOARCH)
+
+deb: ## build bin/pontoon_VERSION_ARCH.deb of PACKAGE_VERSION and PACKAGE_ARCH (needs dpkg-deb)
+	deploy/deb/build $(PACKAGE_VERSION) $(PACKAGE_ARCH) bin
 
 generate: ## generate the Go code of the .proto files
 	go generate ./...
@@ -152,6 +158,13 @@ test-plugins: build ## make a plugin of each kind and language, check it and run
 	go test -count=1 -v -timeout 40m ./test -run '^(TestANewPlugin|TestTheExample)' -new-plugins.whole
 	cd plugins/statemachine/sqlite && go test -count=1 -timeout 20m ./... -sqlite.whole
 	go test -count=1 -timeout 40m ./internal/plugincheck/... ./plugins/storage/storagetest ./plugins/transport/transporttest ./plugins/statemachine/statemachinetest
+
+CHROOT ?= /var/tmp/pontoon-chroot
+
+# Once the chroot is there, only the packages are made and installed. Only root can do it.
+test-packages: ## install, upgrade and remove the Debian package in a chroot (needs root, debootstrap, lintian)
+	[ -e $(CHROOT)/bin/sh ] || debootstrap --variant=minbase bookworm $(CHROOT)
+	go test -count=1 -v ./test/packages -packages.chroot $(CHROOT)
 
 LINEARIZABILITY ?= -linearizability.duration 12m
 

@@ -8,7 +8,7 @@
 // The files, in the order in which a command meets them:
 //
 //   - main.go, root.go, program.go: a run of the program, the tree of commands, and the name in their texts; backends.go: the
-//     plugins in this binary;
+//     plugins in this binary; man.go: its manual pages;
 //   - config.go, configsections.go, namedfiles.go, externalplugins.go: a host's configuration, with the files
 //     and executables that it names;
 //   - serve.go, lifetime.go, hostlog.go: a host runs until it is told to stop;
