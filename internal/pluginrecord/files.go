@@ -17,8 +17,9 @@ import (
 // numberDigits is how many digits the number of an older file has.
 const numberDigits = 10
 
-// nextFile makes the file at the path of the options. The one that is there gets a number, and
-// the oldest ones are removed. Nothing but records is renamed or removed.
+// nextFile makes the file at the path of the options. The one that is there gets a number, unless
+// no event came into it, and the oldest ones are removed, as retire says. Nothing but records
+// is renamed or removed.
 func nextFile(o Options) (*os.File, error) {
 	if err := vfs.MakeOSDir(filepath.Dir(o.Path)); err != nil {
 		return nil, err
@@ -35,19 +36,58 @@ func nextFile(o Options) (*os.File, error) {
 		if err := checkRecord(o.Path); err != nil {
 			return nil, err
 		}
-		if err := os.Rename(o.Path, olderName(o.Path, last+1)); err != nil {
+		if hasEvent(o.Path) {
+			err, older = os.Rename(o.Path, olderName(o.Path, last+1)), append(older, last+1)
+		} else {
+			err = os.Remove(o.Path)
+		}
+		if err != nil {
 			return nil, err
 		}
-		older = append(older, last+1)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	for ; len(older) > o.MaxFiles-1; older = older[1:] {
-		if err := removeRecord(olderName(o.Path, older[0])); err != nil {
-			return nil, err
-		}
+	if err := retire(o, older); err != nil {
+		return nil, err
 	}
 	return os.OpenFile(o.Path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+}
+
+// retire removes the oldest files, until the others leave room for one more in the bytes of
+// all. It goes by bytes, since a host that is started again and again, or whose disk is full, makes
+// many short files: the long one before them is the record of why.
+func retire(o Options, older []uint64) error {
+	room := o.MaxFileBytes * int64(o.MaxFiles-1)
+	for i := len(older) - 1; i >= 0; i-- {
+		info, err := os.Lstat(olderName(o.Path, older[i]))
+		if err != nil {
+			return err
+		}
+		if room -= info.Size(); room >= 0 && len(older)-i < MaxFiles {
+			continue
+		}
+		for _, n := range older[:i+1] {
+			if err := removeRecord(olderName(o.Path, n)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return nil
+}
+
+// hasEvent tells whether a record has an event beside its header, as far as it can be read.
+func hasEvent(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return true
+	}
+	defer func() { _ = f.Close() }()
+	in, err := NewReader(f)
+	if err == nil {
+		_, err = in.Next()
+	}
+	return !errors.Is(err, io.EOF) && !errors.Is(err, ErrCut) && !errors.Is(err, ErrNoRecord)
 }
 
 func olderName(path string, number uint64) string {

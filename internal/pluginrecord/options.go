@@ -26,7 +26,8 @@ type Options struct {
 	// number.
 	Path string
 	// MaxFileBytes is how long a file grows, but for a single message that is longer.
-	// MaxFiles is how many there are at most; the oldest one is removed.
+	// MaxFiles is how many of that length there are at most; the oldest one is removed. There
+	// are more if they are shorter, and never more than the constant MaxFiles.
 	MaxFileBytes int64
 	MaxFiles     int
 }

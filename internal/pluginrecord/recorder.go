@@ -16,10 +16,12 @@ import (
 const (
 	// queueBytes is what waits for the disk at most, but for a single message that is larger.
 	queueBytes = 16 << 20
-	// retryAfter is the pause before the next try after the disk has failed, and sayAfter that
-	// between lines of the log about gaps.
-	retryAfter = 10 * time.Second
-	sayAfter   = time.Minute
+	// retryAfter is the pause before the next try after the disk has failed, which doubles up to
+	// maxRetryAfter, since each try makes a file. sayAfter is the pause between lines of the log
+	// about gaps.
+	retryAfter    = 10 * time.Second
+	maxRetryAfter = 10 * time.Minute
+	sayAfter      = time.Minute
 	// closeTimeout is how long a host that stops waits for the disk.
 	closeTimeout = 2 * time.Second
 )
@@ -46,6 +48,7 @@ type Recorder struct {
 	renew    bool   // the next event begins a file
 	broken   error  // why the disk is not written to until retry
 	retry    time.Time
+	pause    time.Duration // after the next failure
 	saidGap  time.Time
 	saidFail bool
 	closed   bool
@@ -82,7 +85,7 @@ func newRecorder(options Options, of Of) *Recorder {
 	return &Recorder{
 		options: options.WithDefaults(), of: of, series: randomNumber(), renew: true,
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
-		open: newOpenThings(),
+		open: newOpenThings(), pause: retryAfter,
 	}
 }
 
@@ -218,6 +221,9 @@ func (r *Recorder) wrote(items []item, bytes uint64, err error) {
 	}
 	r.written += bytes
 	if err == nil {
+		if events > 0 {
+			r.pause = retryAfter
+		}
 		if r.saidFail && events > 0 {
 			r.saidFail = false
 			r.of.Logger.Info("the record of a plugin is written again", "kind", string(r.of.Kind), "file", r.options.Path)
@@ -228,7 +234,10 @@ func (r *Recorder) wrote(items []item, bytes uint64, err error) {
 	if r.broken == nil || !errors.Is(err, errNoFile) {
 		r.broken = err
 	}
-	r.retry, r.renew = time.Now().Add(retryAfter), true
+	r.retry, r.renew = time.Now().Add(r.pause), true
+	if !errors.Is(err, errNoFile) {
+		r.pause = min(2*r.pause, maxRetryAfter)
+	}
 	if !r.saidFail {
 		r.saidFail = true
 		r.of.Logger.Error("the record of a plugin cannot be written: it is left out until it can, and the plugin goes on",
